@@ -1,0 +1,45 @@
+# One verb each; `make` alone lists them. Everything is set up on first use, in .venv/ of this folder.
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+DEMO_ARGS ?=
+TEST_ARGS ?=
+QUICK ?=
+
+.PHONY: help setup demo test lint types format bench docs clean
+
+help:  ## list the verbs
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The stamp is newer than the lock file once everything that the lock names is installed.
+.venv/.ready: pyproject.toml uv.lock setup.sh
+	@sh setup.sh
+	@touch $@
+
+setup: .venv/.ready  ## set up the virtual environment and the two system packages (the other verbs do it by themselves)
+
+demo: .venv/.ready  ## watch the real product at work: synthetic people, a broker, a centre, the page
+	@$(PY) -m kiosk demo $(DEMO_ARGS)
+
+test: .venv/.ready  ## run the tests
+	@$(PY) -m pytest $(TEST_ARGS)
+
+lint: .venv/.ready  ## ruff, and the import directions of the house
+	@.venv/bin/ruff check .
+	@.venv/bin/ruff format --check .
+	@.venv/bin/lint-imports --no-cache
+
+types: .venv/.ready  ## mypy, strict
+	@.venv/bin/mypy
+
+format: .venv/.ready  ## let ruff format the code and mend what it can
+	@.venv/bin/ruff check --fix .
+	@.venv/bin/ruff format .
+
+bench: .venv/.ready  ## measure, print tables, write build/bench/NAME.json (QUICK=1: under two minutes)
+	@QUICK=$(QUICK) $(PY) -m tests.bench $(BENCH_ARGS)
+
+docs: .venv/.ready  ## make the generated pages and pictures of docs/ anew
+	@$(PY) -m tests.make_docs
+
+clean:  ## delete what can be made again
+	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

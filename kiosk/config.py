@@ -1,0 +1,264 @@
+"""The configuration: one TOML file into frozen settings, every mistake reported at once.
+
+Each field is documented where it stands, with its unit; docs/reference/configuration.md is generated from here. Secrets are never in
+this file: it names the files that hold them. Relative paths start at the configuration file's own folder.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from kiosk.ports import KioskError
+
+MAX_CONFIG_BYTES = 256 * 1024
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Pin = Annotated[int, Field(ge=0, le=27)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+
+
+class ConfigTrouble(KioskError):
+    """The configuration cannot be used; `mistakes` are sentences, all of them."""
+
+    def __init__(self, path: Path, mistakes: list[str]) -> None:
+        self.path = path
+        self.mistakes = mistakes
+        super().__init__("\n".join([f"{path}: {len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}", *mistakes]))
+
+
+class Section(BaseModel):
+    """One table of the file: frozen, typed, and closed to keys that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, strict=False)
+
+
+class Site(Section):
+    """Where this device stands."""
+
+    root: Name = "entrance"
+    """First word of every MQTT topic."""
+    site: Name
+    """The place: a market, an office. Part of the MQTT topic."""
+    device: Name
+    """This gate. Part of the MQTT topic, and the name in the device's certificate."""
+    language: Literal["vi", "en"] = "vi"
+    """Language of logs for people and of the page's first look."""
+
+
+class Camera(Section):
+    """Where pictures come from."""
+
+    source: str = Field(default="picamera2", pattern=r"^(picamera2|webcam:\d+|replay:.+|synthetic(:.+)?)$")
+    """`picamera2`, `webcam:N`, `replay:FOLDER`, `synthetic` (people made up by the kiosk itself) or `synthetic:SOCKET`."""
+    width: int = Field(default=1280, ge=320, le=4096)
+    """Pixels of the picture that is read."""
+    height: int = Field(default=720, ge=240, le=3072)
+    """Pixels of the picture that is read."""
+    frames_per_s: float = Field(default=15.0, gt=0, le=120)
+    """Frame rate asked of the sensor, and the pace of replayed pictures."""
+    timeout_s: float = Field(default=2.0, gt=0, le=30)
+    """A capture that takes longer counts as a dead camera."""
+    flicker_hz: Literal[0, 50, 60] = 50
+    """Mains frequency of the lamps at the gate; exposure keeps to multiples of its half period. 0: do not care."""
+    rotation: Literal[0, 180] = 0
+    """180 where the camera is mounted upside down."""
+
+
+class Signal(Section):
+    """Lamps, buzzer and relay, as BCM pin numbers."""
+
+    pins: Literal["gpio", "mock"] = "gpio"
+    """`mock` runs the same driver without pins, on a laptop."""
+    green: Pin = 17
+    """Right lamp."""
+    red: Pin = 27
+    """Left lamp."""
+    amber: Pin = 22
+    """Middle lamp."""
+    buzzer: Pin | None = 18
+    """Leave out where there is none."""
+    buzzer_kind: Literal["active", "passive"] = "active"
+    """`active` sounds by itself; `passive` needs a tone (PWM)."""
+    relay: Pin | None = None
+    """A door or turnstile opener; closed (energised) on a pass."""
+    relay_s: float = Field(default=1.0, gt=0, le=10)
+    """How long the relay stays energised, seconds."""
+    active_high: bool = True
+    """False for lamp boards that light on a low pin."""
+
+
+class Visit(Section):
+    """What counts as one visit."""
+
+    window_s: float = Field(default=8.0, gt=0, le=3600)
+    """A person seen again within this time, seconds since last in view, is still the same visit."""
+    direction: Literal["in", "out", "alternating"] = "alternating"
+    """Which way people pass here; `alternating`: in, then out, then in."""
+    anti_passback: Literal["off", "soft", "hard"] = "off"
+    """At a gate of one direction, who passes twice the same way: ignored, asked again, or refused."""
+    reset_at: str = Field(default="03:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    """Local time at which everybody counts as gone."""
+    timezone: str = "Asia/Ho_Chi_Minh"
+    """IANA name, for the reset hour and opening hours."""
+
+
+class PolicyRules(Section):
+    """Which codes are enough here. A kind is `verified` (a signature is needed), `recognised` (well formed is enough) or `no`."""
+
+    accept_pass: Literal["verified", "no"] = "verified"
+    """The project's own signed pass."""
+    accept_hcert: Literal["verified", "no"] = "verified"
+    """EU DCC and Vietnam's vaccine passport."""
+    accept_national: Literal["recognised", "no"] = "recognised"
+    """The national personal QR (Hue-S card, PC-Covid). Unsigned."""
+    accept_id_card: Literal["recognised", "no"] = "recognised"
+    """CCCD / Can cuoc. Unsigned."""
+    accept_insurance: Literal["recognised", "no"] = "recognised"
+    """BHYT. Unsigned."""
+
+
+class Records(Section):
+    """The database of passages."""
+
+    path: Path = Path("/var/lib/entrance-kiosk/passages.db")
+    """The file; its folder must exist and be writable."""
+    retention_days: int = Field(default=21, ge=1, le=365)
+    """Delivered passages older than this are deleted, and a record says how many."""
+    max_rows: int = Field(default=2_000_000, ge=100)
+    """The most passages kept, delivered or not."""
+
+
+class Broker(Section):
+    """The way to the centre."""
+
+    host: str = "localhost"
+    """Name or address of the MQTT broker."""
+    port: Port = 8883
+    """8883 with TLS, 1883 without."""
+    version: Literal["5", "3.1.1"] = "5"
+    """MQTT version."""
+    keepalive_s: int = Field(default=20, ge=2, le=600)
+    """The broker tells the centre `offline` after one and a half of it, seconds."""
+    tls: bool = True
+    """False only on loopback and in the laboratory."""
+    ca: Path | None = None
+    """CA certificate of the broker, PEM."""
+    certificate: Path | None = None
+    """This device's certificate, PEM; its common name is the device."""
+    key: Path | None = None
+    """Private key of that certificate, PEM."""
+    receipt_timeout_s: float = Field(default=10.0, gt=0, le=600)
+    """Without the centre's receipt after this long, a passage is sent again, seconds."""
+    delivery: Literal["centre", "broker"] = "centre"
+    """`centre`: a passage leaves the outbox on the centre's receipt. `broker`: on the broker's PUBACK; the broker may still lose it."""
+
+
+class Keys(Section):
+    """Files with keys and lists. Private ones belong to root or the service user, mode 0600."""
+
+    centre: Path
+    """The centre's public sealing key, PEM (X25519)."""
+    pseudonym: Path
+    """32 random bytes: the key of this device's pseudonyms."""
+    trust_list: Path
+    """Keys that passes are verified with."""
+    denylist: Path | None = None
+    """Withdrawn passes."""
+    root: Path | None = None
+    """Public key that signs the lists, PEM."""
+
+
+class Page(Section):
+    """The status page."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 shows the page to the whole LAN."""
+    port: Port = 8080
+    """TCP port; 0 takes a free one."""
+
+
+class Settings(Section):
+    """The whole file."""
+
+    site: Site
+    camera: Camera = Camera()
+    signal: Signal = Signal()
+    visit: Visit = Visit()
+    policy: PolicyRules = PolicyRules()
+    records: Records = Records()
+    broker: Broker = Broker()
+    keys: Keys
+    page: Page = Page()
+    run_dir: Path = Path("/run/entrance-kiosk")
+    """Folder in memory for the status file and the control socket."""
+
+
+def load(path: Path) -> Settings:
+    """Read and check a configuration file. Raises ConfigTrouble with every mistake in it."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_CONFIG_BYTES + 1)
+    except OSError as trouble:
+        raise ConfigTrouble(path, [f"cannot be read: {trouble.strerror}"]) from trouble
+    if len(raw) > MAX_CONFIG_BYTES:
+        raise ConfigTrouble(path, [f"is larger than {MAX_CONFIG_BYTES} bytes; this cannot be a configuration"])
+    try:
+        tree = tomllib.loads(raw.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as trouble:
+        raise ConfigTrouble(path, [f"is not TOML: {trouble}"]) from trouble
+    return _anchored(parse(tree, path), path.absolute().parent)
+
+
+def parse(tree: Mapping[str, Any], path: Path) -> Settings:
+    """Check a parsed file; `path` only names it in the mistakes. Raises ConfigTrouble."""
+    try:
+        return Settings.model_validate(tree)
+    except ValidationError as trouble:
+        raise ConfigTrouble(path, [_sentence(error) for error in trouble.errors(include_url=False)]) from None
+
+
+def _sentence(error: Any) -> str:
+    """One pydantic error as a sentence that says where, what, and what was perhaps meant."""
+    place = ".".join(str(step) for step in error["loc"])
+    if error["type"] == "extra_forbidden":
+        known = list(_known_keys(error["loc"][:-1]))
+        close = difflib.get_close_matches(str(error["loc"][-1]), known, n=1, cutoff=0.5)
+        hint = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(sorted(known))}."
+        return f"{place}: no such setting; {hint}"
+    if error["type"] == "missing":
+        return f"{place}: missing; it has no default."
+    return f"{place}: {error['msg']}; found {_short(error['input'])}."
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def _known_keys(place: tuple[int | str, ...]) -> Iterator[str]:
+    model: Any = Settings
+    for step in place:
+        model = model.model_fields[str(step)].annotation
+    yield from model.model_fields
+
+
+def _anchored(settings: Settings, folder: Path) -> Settings:
+    """Make every relative path start at the configuration file's folder."""
+
+    def anchor(section: Section) -> Section:
+        changed: dict[str, Any] = {}
+        for name in type(section).model_fields:
+            value = getattr(section, name)
+            if isinstance(value, Path):
+                changed[name] = folder / value
+            elif isinstance(value, Section):
+                changed[name] = anchor(value)
+        return section.model_copy(update=changed)
+
+    anchored = anchor(settings)
+    assert isinstance(anchored, Settings)
+    return anchored

@@ -1,0 +1,117 @@
+"""From frame to light: the product on one screen.
+
+A frame is read; codes that are still being held up are left alone; a new code is verified, decided, recorded, and only then
+signalled. Each room is entered once, in this order, and none calls back. One thread owns a Gate.
+"""
+
+import os
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kiosk import rules
+from kiosk.model import Claim, Decision, Frame, Moment, Outcome, Passage, Reading, Reason, Refusal, Sight, Stored
+from kiosk.ports import Clock, Decoder, Signal, Store, Verifier
+from kiosk.seal import Pseudonyms, Seal
+from kiosk.visits import Visits
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What looking at one frame came to."""
+
+    sight: Sight
+    stored: Stored | None = None
+    """The record of the answer, where one was given."""
+
+
+class Gate:
+    """The walk of one frame. `look` raises StoreTrouble where a record could not be committed: then nobody got a light."""
+
+    def __init__(
+        self,
+        *,
+        decoder: Decoder,
+        verifier: Verifier,
+        visits: Visits,
+        policy: rules.Policy,
+        pseudonyms: Pseudonyms,
+        seal: Seal,
+        store: Store,
+        signal: Signal,
+        clock: Clock,
+    ) -> None:
+        self._decoder = decoder
+        self._verifier = verifier
+        self._visits = visits
+        self._policy = policy
+        self._pseudonyms = pseudonyms
+        self._seal = seal
+        self._store = store
+        self._signal = signal
+        self._clock = clock
+
+    def look(self, frame: Frame) -> Look:
+        """Read a frame and answer the person in it, once."""
+        sight = self._decoder.read(frame)
+        if not sight.readings:
+            return Look(sight)
+        now = self._clock.now()
+        codes = tuple(sorted(reading.data for reading in sight.readings))
+        if self._visits.still_showing(codes, now):
+            return Look(sight)
+        stored = self._answer_one(sight.readings[0], now) if len(codes) == 1 else self._answer_many(codes, now)
+        return Look(sight, stored)
+
+    def _answer_one(self, reading: Reading, now: Moment) -> Stored | None:
+        answer = self._verifier.verify(reading.data, now)
+        names = self._pseudonyms.of_subject(answer.subject) if isinstance(answer, Claim) else ()
+        history = self._visits.history(names, now)
+        if history.same_visit:  # the same person with another of his codes, or a rotated one
+            self._visits.answered_again((reading.data,), names, now)
+            return None
+        decision = rules.decide(answer, history, self._policy, self._visits.inside, now)
+        return self._keep(decision, answer, names, (reading.data,), now)
+
+    def _answer_many(self, codes: Sequence[bytes], now: Moment) -> Stored:
+        return self._keep(Decision(Outcome.LOOK_AGAIN, Reason.ONE_AT_A_TIME), None, (), codes, now)
+
+    def _keep(
+        self,
+        decision: Decision,
+        answer: Claim | Refusal | None,
+        names: Sequence[bytes],
+        codes: Sequence[bytes],
+        now: Moment,
+    ) -> Stored:
+        """Law 1: the record is on disk before the light."""
+        passage_id = uuid7(now)
+        claim = answer if isinstance(answer, Claim) else None
+        stored = self._store.commit(
+            Passage(
+                id=passage_id,
+                occurred_at=now.at,
+                occurred_s=now.s,
+                clock=now.quality,
+                outcome=decision.outcome,
+                reason=decision.reason,
+                direction=decision.direction,
+                kind=answer.kind if answer else None,
+                assurance=claim.assurance if claim else None,
+                pseudonym=names[0] if names else self._pseudonyms.of_code(codes),
+                sealed=self._seal.close(claim.subject, passage_id) if claim else b"",
+                code_bytes=sum(map(len, codes)),
+            )
+        )
+        self._signal.show(decision.outcome)
+        self._visits.answered(codes, names, decision, now)
+        return stored
+
+
+def uuid7(now: Moment) -> uuid.UUID:
+    """A UUIDv7 (RFC 9562 section 5.7): 48 bits of Unix milliseconds, then random bits. (Python has one from 3.14 on.)"""
+    milliseconds = max(0, int(now.at.timestamp() * 1000)) & (1 << 48) - 1
+    value = milliseconds << 80 | int.from_bytes(os.urandom(10), "big")
+    value = value & ~(0xF << 76) | 0x7 << 76
+    value = value & ~(0x3 << 62) | 0x2 << 62
+    return uuid.UUID(int=value)

@@ -1,0 +1,246 @@
+"""The values that flow from frame to record: frozen, typed, and without behaviour.
+
+They flow one way: Frame -> Sight(Reading) -> Claim | Refusal -> Decision -> Passage. Two kinds of time never mix: monotonic
+floats end in `_s`, UTC datetimes end in `_at`. Whatever could identify a person is left out of `repr`.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+Luma = NDArray[np.uint8]
+Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Frame:
+    """One picture. The receiver may read `luma` until it asks for the next frame, and never writes to it."""
+
+    luma: Luma = field(repr=False)
+    """uint8 (height, width): the Y plane."""
+    number: int
+    """Counts up within one life of one camera."""
+    captured_s: float
+    """Monotonic time at which the driver had the picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One code that an engine read in a frame."""
+
+    data: bytes = field(repr=False)
+    """The code's bytes as they were encoded, before any guess at a character set."""
+    stage: str
+    """Which stage of the cascade read it."""
+    corners: Corners | None = field(default=None, repr=False)
+    """In frame pixels (x, y), in the code's own order: top left, top right, bottom right, bottom left."""
+    module_px: float | None = None
+    """Width of one module in frame pixels, where the engine tells."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a frame says about the camera's view: facts for aiming and for the self-check."""
+
+    mean_luma: float
+    contrast: float
+    """Standard deviation of the luma."""
+    sharpness: float
+    """Variance of the Laplacian of a decimated frame."""
+    still: bool = False
+    """The motion gate found nothing new in it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """All that reading one frame yields."""
+
+    readings: tuple[Reading, ...] = ()
+    view: View | None = None
+
+
+class Kind(StrEnum):
+    """Which kind of code was shown (a wire value: never rename one)."""
+
+    PASS = "pass"
+    HCERT = "hcert"
+    NATIONAL = "national"
+    ID_CARD = "id-card"
+    INSURANCE = "insurance"
+    PLACE = "place"
+    UNSUPPORTED = "unsupported"
+    UNKNOWN = "unknown"
+
+
+class Assurance(StrEnum):
+    """How much a well-formed code proves (a wire value)."""
+
+    VERIFIED = "verified"
+    """Signed by a key on the trust list."""
+    RECOGNISED = "recognised"
+    """Well formed, unsigned: it identifies, it proves nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """One stable name of a person, in a namespace that different codes of one person share."""
+
+    scheme: str
+    """`pass`, `hcert`, `qid`, `document` or `insurance`."""
+    value: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom a code names, canonically. It lives between verifier and seal, and nowhere else."""
+
+    identifiers: tuple[Identifier, ...]
+    """At least one; the first is the one that the record's pseudonym is made of."""
+    name: str | None = field(default=None, repr=False)
+    born: str | None = field(default=None, repr=False)
+
+
+class Reason(StrEnum):
+    """Why a decision fell as it did. These are wire values: never rename one, and never use one anew."""
+
+    OK = "ok"
+    MANUAL = "manual"
+    ALREADY_IN = "already-in"
+    ALREADY_OUT = "already-out"
+    ONE_AT_A_TIME = "one-at-a-time"
+    EXPIRED = "expired"
+    NOT_YET_VALID = "not-yet-valid"
+    BAD_SIGNATURE = "bad-signature"
+    UNKNOWN_KEY = "unknown-key"
+    REVOKED = "revoked"
+    MALFORMED = "malformed"
+    PLACE_CODE = "place-code"
+    UNSUPPORTED = "unsupported"
+    UNKNOWN_CODE = "unknown-code"
+    NOT_ENOUGH = "not-enough"
+    """A recognised code where the policy asks for a verified one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a well-formed, and where possible verified, code says."""
+
+    kind: Kind
+    assurance: Assurance
+    subject: Subject = field(repr=False)
+    not_before_at: datetime | None = None
+    not_after_at: datetime | None = None
+    issuer: str | None = None
+    """Key id in hex, of the key that verified it."""
+    status_class: int | None = None
+    declared_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a code yields no claim. A value, not an exception; `evidence` never holds personal data."""
+
+    kind: Kind
+    reason: Reason
+    evidence: str = ""
+
+
+class Outcome(StrEnum):
+    """What the lamp says. `wire` is the event's `result`."""
+
+    PASS = "pass"
+    FAIL = "fail"
+    LOOK_AGAIN = "look-again"
+
+
+class Direction(StrEnum):
+    """Which way a person went (a wire value)."""
+
+    IN = "in"
+    OUT = "out"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer to one visit."""
+
+    outcome: Outcome
+    reason: Reason
+    direction: Direction | None = None
+
+
+class ClockQuality(StrEnum):
+    """How far a wall-clock time can be believed (a wire value)."""
+
+    SYNCHRONISED = "synchronised"
+    """The kernel says that a time source disciplines the clock."""
+    FREE_RUNNING = "free-running"
+    """Later than this software was made, but nothing disciplines it."""
+    UNSET = "unset"
+    """Earlier than this software was made: wrong for certain."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """Both kinds of time, taken together."""
+
+    at: datetime
+    s: float
+    quality: ClockQuality
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """The record of one decision, before the store gives it its place (epoch, seq)."""
+
+    id: UUID
+    """UUIDv7."""
+    occurred_at: datetime
+    occurred_s: float
+    clock: ClockQuality
+    outcome: Outcome
+    reason: Reason
+    direction: Direction | None
+    kind: Kind | None
+    """None where several codes were in view."""
+    assurance: Assurance | None
+    pseudonym: bytes
+    """16 bytes, keyed on this device; empty where nobody was named."""
+    sealed: bytes
+    """The subject, sealed to the centre's key (HPKE); empty where nobody was named."""
+    code_bytes: int
+    """Length of the code's content, the only thing kept of an unknown code besides a keyed hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A passage in its place: `seq` is gapless within `epoch`, one life of one database."""
+
+    epoch: str
+    seq: int
+    boot_id: str
+    passage: Passage
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What the device remembers of the person in front of it; the rules read it."""
+
+    same_visit: bool = False
+    """This person was answered within the visit window: no second answer."""
+    last_direction: Direction | None = None
+    """Of the last pass since the reset hour."""
+    last_pass_age_s: float | None = None
+
+
+class State(StrEnum):
+    """What the device as a whole says of itself: lamp, page and wire show the same."""
+
+    STARTING = "starting"
+    READY = "ready"
+    DEGRADED = "degraded"
+    OUT_OF_ORDER = "out-of-order"

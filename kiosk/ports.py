@@ -1,0 +1,91 @@
+"""Where the world plugs in: one protocol per port, and the errors that its drivers raise.
+
+    KioskError
+    +-- CameraTrouble   the camera gave no picture; the driver may be opened again
+    +-- StoreTrouble    the disk did not take a record; nobody gets green
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from kiosk.model import Claim, Frame, Moment, Outcome, Passage, Refusal, Sight, State, Stored
+
+
+class KioskError(Exception):
+    """Root of the errors that this product raises on purpose."""
+
+
+class CameraTrouble(KioskError):
+    """The camera is absent, hangs or was unplugged."""
+
+
+class StoreTrouble(KioskError):
+    """A record could not be committed: disk full, read-only, damaged."""
+
+
+class Camera(Protocol):
+    """A source of frames. One thread owns it; only `close` may come from another."""
+
+    def open(self) -> None:
+        """Start the sensor. Raises CameraTrouble. May be called again after `close`."""
+
+    def capture(self, timeout_s: float) -> Frame:
+        """Wait for the next frame. Raises CameraTrouble when none comes in time."""
+
+    def close(self) -> None:
+        """Stop the sensor; harmless when it is closed already."""
+
+
+class Decoder(Protocol):
+    """Luma in, code bytes out. Never raises on any picture."""
+
+    def read(self, frame: Frame) -> Sight:
+        """All distinct codes in the frame, within the decoder's time budget."""
+
+
+class Verifier(Protocol):
+    """Code bytes in, claim or refusal out. Never raises on any bytes; keeps no copy of them."""
+
+    def verify(self, data: bytes, now: Moment) -> Claim | Refusal:
+        """Judge the code itself (form, signature); validity in time is for the rules."""
+
+
+class Signal(Protocol):
+    """Lamps and buzzer. Calls return at once; a pattern player of the driver's own does the timing."""
+
+    def show(self, outcome: Outcome) -> None:
+        """Play an outcome's pattern, then fall back to the resting state; a newer call cuts in."""
+
+    def rest(self, state: State) -> None:
+        """What to show between people."""
+
+    def close(self) -> None:
+        """All lamps off, pins released."""
+
+
+class Store(Protocol):
+    """The passages on disk. `commit` is called by the gate's thread alone."""
+
+    def commit(self, passage: Passage) -> Stored:
+        """Write and fsync; when this returns the record survives a power cut. Raises StoreTrouble."""
+
+
+class Outbox(Protocol):
+    """What the courier needs of the store; safe from the courier's thread."""
+
+    @property
+    def epoch(self) -> str:
+        """Which life of the database this is."""
+
+    def waiting(self, after_seq: int, limit: int) -> Sequence[Stored]:
+        """Undelivered passages with seq > after_seq, oldest first, at most `limit`."""
+
+    def depth(self) -> int:
+        """How many passages the centre has not confirmed."""
+
+
+class Clock(Protocol):
+    """Time, injectable."""
+
+    def now(self) -> Moment:
+        """Both clocks, read together."""
