@@ -123,6 +123,24 @@ class Reason(StrEnum):
     UNKNOWN_CODE = "unknown-code"
     NOT_ENOUGH = "not-enough"
     """A recognised code where the policy asks for a verified one."""
+    NOT_ACCEPTED = "not-accepted"
+    """A kind of code, or a status class, that this gate does not take."""
+    KEY_NOT_ALLOWED = "key-not-allowed"
+    """Signed by a key of the trust list that was not allowed to sign this: outside its validity, or another use."""
+    NO_PROOF = "no-proof"
+    """A rotating code without its holder's living signature: a copy."""
+    STALE_PROOF = "stale-proof"
+    """A rotating code whose holder's signature is too old, or of the future."""
+    REPLAYED = "replayed"
+    """A rotating code that was shown before."""
+    NO_DECLARATION = "no-declaration"
+    DECLARATION_OLD = "declaration-old"
+    CLOSED = "closed"
+    FULL = "full"
+    LISTS_STALE = "lists-stale"
+    """The trust list or denylist is too old for what this policy asks."""
+    CLOCK_UNSET = "clock-unset"
+    """The device's clock is wrong for certain, and the policy does not judge validity without one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +156,10 @@ class Claim:
     """Key id in hex, of the key that verified it."""
     status_class: int | None = None
     declared_at: datetime | None = None
+    declared_until_at: datetime | None = None
+    """Until when its issuer says that the declaration counts."""
+    lists_at: datetime | None = None
+    """Date of the older of the lists that it was checked against; None where no list was needed."""
 
 
 @dataclass(frozen=True, slots=True)
