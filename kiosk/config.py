@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from kiosk.ports import KioskError
 
 MAX_CONFIG_BYTES = 256 * 1024
+DEFAULT_PATH = Path("/etc/entrance-kiosk/kiosk.toml")
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Pin = Annotated[int, Field(ge=0, le=27)]
@@ -262,3 +263,30 @@ def _anchored(settings: Settings, folder: Path) -> Settings:
     anchored = anchor(settings)
     assert isinstance(anchored, Settings)
     return anchored
+
+
+def flattened(section: Section, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Every setting in force as (dotted name, value in TOML spelling). No secrets: those are in files of their own."""
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            yield from flattened(value, f"{prefix}{name}.")
+        elif value is not None:
+            yield f"{prefix}{name}", str(value).lower() if isinstance(value, bool | int | float) else f'"{value}"'
+
+
+def missing_files(settings: Settings) -> Iterator[str]:
+    """A sentence for every file that the settings name and that is not there or cannot be read."""
+    named: dict[str, Path | None] = {
+        **{f"keys.{name}": getattr(settings.keys, name) for name in Keys.model_fields},
+        **({f"broker.{name}": getattr(settings.broker, name) for name in ("ca", "certificate", "key")} if settings.broker.tls else {}),
+    }
+    for name, path in named.items():
+        if path is None:
+            continue
+        try:
+            path.open("rb").close()
+        except OSError as trouble:
+            yield f"{name}: {path}: {trouble.strerror}."
+    if not settings.records.path.parent.is_dir():
+        yield f"records.path: the folder {settings.records.path.parent} is not there."

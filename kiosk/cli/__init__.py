@@ -1,0 +1,69 @@
+"""The command `kiosk`: every subcommand is a file beside this one, imported only when it is asked for.
+
+The table is by hand because importing the subcommands to find out their names would cost half a second at every start on a Pi.
+"""
+
+import importlib
+import sys
+from importlib.metadata import entry_points, version
+
+import click
+
+from kiosk.ports import KioskError
+
+COMMANDS = {
+    "centre": ("kiosk.cli.centre:centre", "Receive passages from kiosks, and answer with receipts."),
+    "check-config": ("kiosk.cli.check_config:check_config", "Check a configuration file; name every mistake at once."),
+    "demo": ("kiosk.cli.demo:demo", "Watch the real product at work with synthetic people."),
+    "deny": ("kiosk.cli.deny:deny", "Withdraw passes: make and show denylists."),
+    "doctor": ("kiosk.cli.doctor:doctor", "Look over this device and say what to do."),
+    "issue": ("kiosk.cli.issue:issue", "Make a signing key and passes to print."),
+    "read": ("kiosk.cli.read:read", "Read the codes in pictures (laboratory)."),
+    "run": ("kiosk.cli.run:run", "Run the kiosk."),
+    "signal": ("kiosk.cli.signal:signal", "Play a lamp and buzzer pattern."),
+    "status": ("kiosk.cli.status:status", "What the running kiosk says of itself."),
+    "trust": ("kiosk.cli.trust:trust", "Make and show trust lists."),
+    "verify": ("kiosk.cli.verify:verify", "Decide on code texts from standard input (laboratory)."),
+}
+ENTRY_POINTS = "kiosk.commands"
+
+
+class LazyGroup(click.Group):
+    """Knows the names and the one-line helps; loads a command when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of our own commands and of those that other packages offer."""
+        return sorted({*COMMANDS, *(point.name for point in entry_points(group=ENTRY_POINTS))})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import the command's file."""
+        if cmd_name in COMMANDS:
+            module, _, attribute = COMMANDS[cmd_name][0].partition(":")
+            found = getattr(importlib.import_module(module), attribute)
+        else:
+            points = [point for point in entry_points(group=ENTRY_POINTS) if point.name == cmd_name]
+            found = points[0].load() if points else None
+        assert found is None or isinstance(found, click.Command)
+        return found
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(
+                [(name, COMMANDS[name][1] if name in COMMANDS else "The status page.") for name in self.list_commands(ctx)]
+            )
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("entrance-kiosk"), prog_name="kiosk")
+def group() -> None:
+    """Entrance scanner: reads a personal QR, decides offline, signals, records, delivers."""
+
+
+def main() -> None:
+    """Entry point of the command: our own errors end in their sentence and status 1, not in a traceback."""
+    try:
+        group(prog_name="kiosk")
+    except KioskError as trouble:
+        click.echo(f"kiosk: {trouble}", err=True)
+        sys.exit(1)

@@ -1,0 +1,138 @@
+"""The stage in front of the synthetic camera: who stands there in which frame, and for how long.
+
+A stage hands out numbered turns, so that a decision (which names the frame it was made on) can be traced to the visitor who caused
+it, whatever died and was restarted in between.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from kiosk.model import Direction, Outcome, Reason
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """Somebody synthetic who holds something up."""
+
+    vi: str
+    en: str
+    """Who it is, in words, for the terminal view."""
+    codes: tuple[bytes, ...] = field(repr=False, default=())
+    expected: tuple[Outcome, Reason] | None = None
+    """The answer that should follow; None: no new answer at all."""
+    direction: Direction | None = None
+    away_s: float = 0.0
+    """How long nobody stands there before."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """One visitor's time on the stage, in frame numbers."""
+
+    visitor: Visitor
+    first_frame: int
+    last_frame: int | None = None
+    answered: bool = False
+
+    def holds(self, frame: int) -> bool:
+        """Whether that frame showed this visitor."""
+        return self.first_frame <= frame and (self.last_frame is None or frame <= self.last_frame)
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How long visitors stay, in frames."""
+
+    frames_per_s: float
+    hold_frames: int
+    """Everybody stays at least this long."""
+    patience_frames: int
+    """Who expects an answer goes away without one after this long."""
+    gap_frames: int
+    """Nobody in view between two visitors."""
+
+
+class Stage:
+    """Plays a queue of visitors, once or for ever. Safe from several threads."""
+
+    def __init__(self, queue: Sequence[Visitor], pace: Pace, *, loop: bool) -> None:
+        self._queue = list(queue)
+        self.pace = pace
+        self._loop = loop
+        self._lock = threading.Lock()
+        self._frame = 0
+        self._next = 0
+        self._gap_left = pace.gap_frames
+        self._turns: list[Turn] = []
+
+    @property
+    def turns(self) -> Sequence[Turn]:
+        """All turns so far, oldest first."""
+        with self._lock:
+            return tuple(self._turns)
+
+    @property
+    def over(self) -> bool:
+        """The queue was played and the last visitor has left."""
+        with self._lock:
+            return not self._loop and self._next >= len(self._queue) and self._current() is None
+
+    def current(self) -> Visitor | None:
+        """Who stands there now."""
+        with self._lock:
+            turn = self._current()
+            return turn.visitor if turn else None
+
+    def next_frame(self) -> tuple[int, Visitor | None]:
+        """Number the next frame and say who is in it."""
+        with self._lock:
+            self._frame += 1
+            turn = self._current()
+            if turn and self._has_gone(turn):
+                turn.last_frame = self._frame - 1
+                self._gap_left = self._gap_before_next()
+                turn = None
+            if turn is None:
+                turn = self._enter_next()
+            return self._frame, turn.visitor if turn else None
+
+    def answered(self, frame: int) -> Turn | None:
+        """The kiosk answered on this frame: whose turn was it?"""
+        with self._lock:
+            turn = next((turn for turn in reversed(self._turns) if turn.holds(frame)), None)
+            if turn:
+                turn.answered = True
+            return turn
+
+    def _current(self) -> Turn | None:
+        last = self._turns[-1] if self._turns else None
+        return last if last and last.last_frame is None else None
+
+    def _has_gone(self, turn: Turn) -> bool:
+        stayed = self._frame - turn.first_frame
+        if stayed < self.pace.hold_frames:
+            return False
+        return turn.visitor.expected is None or turn.answered or stayed >= self.pace.patience_frames
+
+    def _gap_before_next(self) -> int:
+        if self._next >= len(self._queue) and not self._loop:
+            return 0
+        visitor = self._queue[self._next % len(self._queue)]
+        previous = self._turns[-1].visitor
+        if visitor.codes == previous.codes and visitor.expected is None:  # the same one, still holding it up
+            return 0
+        return self.pace.gap_frames + round(visitor.away_s * self.pace.frames_per_s)
+
+    def _enter_next(self) -> Turn | None:
+        if self._gap_left > 0:
+            self._gap_left -= 1
+            return None
+        if self._next >= len(self._queue):
+            if not self._loop:
+                return None
+            self._next = 0
+        turn = Turn(self._queue[self._next], self._frame)
+        self._next += 1
+        self._turns.append(turn)
+        return turn

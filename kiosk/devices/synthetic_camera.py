@@ -1,0 +1,119 @@
+"""The synthetic camera: frames of synthetic people, from a stage in this process or from another process over a Unix socket."""
+
+import socket
+import struct
+import threading
+import time
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from kiosk.devices.painter import Painter
+from kiosk.devices.stage import Stage
+from kiosk.model import Frame
+from kiosk.ports import CameraTrouble
+
+HEADER = struct.Struct("!QHH")  # frame number, width, height; then width x height bytes of luma
+ASK = b"n"
+
+
+class FrameSource(Protocol):
+    """Where the pictures come from."""
+
+    def fetch(self, timeout_s: float) -> Frame:
+        """The next frame. Raises CameraTrouble."""
+
+    def close(self) -> None:
+        """Let go; a fetch under way ends soon."""
+
+
+class StageInProcess:
+    """Plays a stage of our own, at the pace of its frames."""
+
+    def __init__(self, stage: Stage, painter: Painter) -> None:
+        self._stage = stage
+        self._painter = painter
+        self._closed = threading.Event()
+
+    def fetch(self, timeout_s: float) -> Frame:
+        """Wait out the frame interval, then paint."""
+        if self._closed.wait(min(timeout_s, 1 / self._stage.pace.frames_per_s)):
+            raise CameraTrouble("the synthetic camera was closed")
+        number, visitor = self._stage.next_frame()
+        return Frame(self._painter.paint(visitor.codes if visitor else (), number), number, time.monotonic())
+
+    def close(self) -> None:
+        """End a wait."""
+        self._closed.set()
+
+
+class StageElsewhere:
+    """Asks the stage of another process (`StageServer`) for one frame at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self._socket.settimeout(5.0)
+            self._socket.connect(str(path))
+        except OSError as trouble:
+            self._socket.close()
+            raise CameraTrouble(f"the stage at {path} does not answer: {trouble}") from trouble
+
+    def fetch(self, timeout_s: float) -> Frame:
+        """Ask, and wait for the answer."""
+        try:
+            self._socket.settimeout(timeout_s)
+            self._socket.sendall(ASK)
+            number, width, height = HEADER.unpack(self._exactly(HEADER.size))
+            luma = np.frombuffer(self._exactly(width * height), np.uint8).reshape(height, width)
+        except OSError as trouble:
+            raise CameraTrouble(f"the stage gave no frame: {trouble or type(trouble).__name__}") from trouble
+        return Frame(luma, number, time.monotonic())
+
+    def close(self) -> None:
+        """Hang up."""
+        self._socket.close()
+
+    def _exactly(self, size: int) -> bytes:
+        received = bytearray()
+        while len(received) < size:
+            part = self._socket.recv(min(1 << 20, size - len(received)))
+            if not part:
+                raise ConnectionError("the stage hung up")
+            received += part
+        return bytes(received)
+
+
+class SyntheticCamera:
+    """ports.Camera on a FrameSource, which `connect` makes at every `open`."""
+
+    def __init__(self, source: str, width: int, height: int, frames_per_s: float) -> None:
+        self._path = Path(source.partition(":")[2]) if ":" in source else None
+        self._width = width
+        self._height = height
+        self._frames_per_s = frames_per_s
+        self._source: FrameSource | None = None
+
+    def open(self) -> None:
+        """Connect to the stage, or set up one of our own."""
+        self.close()
+        self._source = StageElsewhere(self._path) if self._path else self._own_stage()
+
+    def capture(self, timeout_s: float) -> Frame:
+        """The next frame. Raises CameraTrouble."""
+        if self._source is None:
+            raise CameraTrouble("the synthetic camera is not open")
+        return self._source.fetch(timeout_s)
+
+    def close(self) -> None:
+        """Hang up; harmless when closed."""
+        source, self._source = self._source, None
+        if source:
+            source.close()
+
+    def _own_stage(self) -> FrameSource:
+        # The queue needs keys and sample codes: loaded only where this camera is really used.
+        from kiosk.devices.visitors import standing_queue  # noqa: PLC0415
+
+        return StageInProcess(standing_queue(self._frames_per_s), Painter(self._width, self._height))

@@ -1,0 +1,115 @@
+"""The gate's thread: takes frames from the mailbox, lets the gate look, and remembers what was shown."""
+
+import logging
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from kiosk.gate import Gate
+from kiosk.mailbox import Mailbox
+from kiosk.model import Frame, Stored, View
+from kiosk.ports import StoreTrouble
+from kiosk.status import Shown
+
+log = logging.getLogger(__name__)
+
+IDLE_S = 0.5  # how long to wait for a frame before saying "I still turn"
+PROBE_EVERY_S = 2.0  # how often to try a disk that refused
+REMEMBERED = 20
+
+
+class GateLoop:
+    """`step` belongs to one thread; what the properties return may be read from any."""
+
+    def __init__(self, gate: Gate, mailbox: Mailbox, probe: Callable[[], None], news: Callable[[], None]) -> None:
+        self._gate = gate
+        self._mailbox = mailbox
+        self._probe = probe
+        self._news = news
+        self._shown: deque[Shown] = deque(maxlen=REMEMBERED)
+        self._counters: Counter[str] = Counter()
+        self._probe_at_s = 0.0
+        self.store_trouble = ""
+        """Why the disk takes no record, in words; empty while it does."""
+        self.turned_s = time.monotonic()
+        """Monotonic time of the last turn of this loop."""
+        self.view: View | None = None
+        """Of the newest frame looked at."""
+        self.module_px: float | None = None
+        """Of the last code read."""
+        self.looked_at = 0
+        """Number of the newest frame looked at."""
+
+    @property
+    def shown(self) -> tuple[Shown, ...]:
+        """The last decisions, newest last."""
+        return tuple(self._shown)
+
+    @property
+    def counters(self) -> dict[str, int]:
+        """Decisions since the start, by outcome."""
+        return dict(self._counters)
+
+    def step(self) -> float:
+        """One frame, or a short wait for one. Returns the delay until the next step."""
+        self.turned_s = time.monotonic()
+        if self.store_trouble and self.turned_s >= self._probe_at_s:
+            self._try_disk()
+        frame = self._mailbox.take(IDLE_S)
+        if frame is not None:
+            self._look(frame)
+        return 0.0
+
+    def _look(self, frame: Frame) -> None:
+        try:
+            look = self._gate.look(frame)
+        except StoreTrouble as trouble:
+            self._disk_refused(str(trouble))
+            return
+        self.looked_at = frame.number
+        self.view = look.sight.view or self.view
+        self.module_px = next((reading.module_px for reading in look.sight.readings if reading.module_px), self.module_px)
+        if look.stored:
+            self._remember(look.stored, frame)
+
+    def _remember(self, stored: Stored, frame: Frame) -> None:
+        passage = stored.passage
+        took_ms = (time.monotonic() - frame.captured_s) * 1000
+        self._counters[passage.outcome.value] += 1
+        self._shown.append(
+            Shown(
+                number=self._counters.total(),
+                at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                outcome=passage.outcome.value,
+                reason=passage.reason.value,
+                direction=passage.direction.value if passage.direction else None,
+                kind=passage.kind.value if passage.kind else None,
+                seq=stored.seq,
+                frame=frame.number,
+                took_ms=round(took_ms, 1),
+            )
+        )
+        log.info(
+            "%s: %s%s (%s), record %d, %.0f ms after the picture",
+            passage.outcome, passage.reason, f", {passage.direction}" if passage.direction else "",
+            passage.kind or "several codes", stored.seq, took_ms,
+        )  # fmt: skip
+        self._news()
+
+    def _disk_refused(self, trouble: str) -> None:
+        if not self.store_trouble:
+            log.error("no record can be written: %s; nobody gets green until one can", trouble)
+        self.store_trouble = trouble
+        self._probe_at_s = time.monotonic() + PROBE_EVERY_S
+        self._news()
+
+    def _try_disk(self) -> None:
+        try:
+            self._probe()
+        except StoreTrouble as trouble:
+            self._disk_refused(str(trouble))
+            return
+        log.info("records can be written again")
+        self.store_trouble = ""
+        self._news()

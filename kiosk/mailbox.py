@@ -1,0 +1,37 @@
+"""A mailbox of one frame: the newest wins, so that the gate never decides on a picture from the past."""
+
+import threading
+
+from kiosk.model import Frame
+
+
+class Mailbox:
+    """Between the camera's thread, which puts, and the gate's, which takes."""
+
+    def __init__(self) -> None:
+        self._arrived = threading.Condition()
+        self._frame: Frame | None = None
+        self._closed = False
+        self.overwritten = 0
+        """Frames that nobody took before the next one came."""
+
+    def put(self, frame: Frame) -> None:
+        """Lay a frame in, over one that nobody took."""
+        with self._arrived:
+            if self._frame is not None:
+                self.overwritten += 1
+            self._frame = frame
+            self._arrived.notify()
+
+    def take(self, timeout_s: float) -> Frame | None:
+        """Wait for a frame; None when none came in time, or the mailbox was closed."""
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._frame is not None or self._closed, timeout_s)
+            frame, self._frame = self._frame, None
+            return frame
+
+    def close(self) -> None:
+        """Wake the taker for good."""
+        with self._arrived:
+            self._closed = True
+            self._arrived.notify_all()
