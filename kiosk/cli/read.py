@@ -1,0 +1,71 @@
+"""`kiosk read`: read the codes in picture files. A laboratory tool, and the one place where a code's text is shown."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from kiosk.model import Reading
+from kiosk.reading.pictures import PictureTrouble, folder_pictures, load_luma
+from kiosk.reading.still import read_picture
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", type=click.Path(path_type=Path))
+@click.option("--json", "as_json", is_flag=True, help="One JSON line per picture: file, codes (text, stage), ms.")
+def read(paths: tuple[Path, ...], *, as_json: bool) -> None:
+    """Read the QR codes in pictures: files, or folders with all that is in them.
+
+    ms is the CPU time of reading, without opening the file. Exit status 1 when a picture could not be opened.
+    """
+    troubles = 0
+    for path in _pictures(paths):
+        try:
+            luma = load_luma(path)
+        except PictureTrouble as trouble:
+            troubles += 1
+            _report_trouble(path, trouble, as_json=as_json)
+            continue
+        started_s = time.process_time()
+        readings = read_picture(luma)
+        _report(path, readings, (time.process_time() - started_s) * 1000, as_json=as_json)
+    sys.exit(1 if troubles else 0)
+
+
+def _pictures(paths: tuple[Path, ...]) -> Iterator[Path]:
+    for path in paths:
+        if path.is_dir():
+            yield from folder_pictures(path)
+        else:
+            yield path
+
+
+def _report(path: Path, readings: tuple[Reading, ...], ms: float, *, as_json: bool) -> None:
+    codes = [{"text": shown(reading.data), "stage": reading.stage} for reading in readings]
+    if as_json:
+        click.echo(json.dumps({"file": str(path), "codes": codes, "ms": round(ms, 3)}, ensure_ascii=False))
+        return
+    click.echo(f"{path}: {len(codes) or 'no'} code{'s' if len(codes) != 1 else ''}, {ms:.1f} ms")
+    for code in codes:
+        click.echo(f"    {code['stage']}: {code['text']}")
+
+
+def _report_trouble(path: Path, trouble: PictureTrouble, *, as_json: bool) -> None:
+    if as_json:
+        line = {"file": str(path), "codes": [], "ms": 0.0, "error": str(trouble)}
+        click.echo(json.dumps(line, ensure_ascii=False))
+    else:
+        click.echo(f"{trouble}", err=True)
+
+
+def shown(data: bytes) -> str:
+    """A code's bytes as text for a person: UTF-8, else Shift-JIS (Kanji mode), else Latin-1."""
+    for charset in ("utf-8", "shift_jis"):
+        try:
+            return data.decode(charset)
+        except UnicodeDecodeError:
+            continue
+    return data.decode("latin-1")

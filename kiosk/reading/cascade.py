@@ -1,0 +1,93 @@
+"""The cascade: cheap stages on every frame, heavy ones in turn within a budget, no reading without its witness."""
+
+import time
+from collections.abc import Callable
+
+import cv2
+
+from kiosk.model import Corners, Frame, Luma, Reading, Sight, View
+from kiosk.reading.motion import MotionGate
+from kiosk.reading.stages import Stage, heavy_stages, light_stages
+from kiosk.reading.view import decimate, view_of
+from kiosk.reading.witness import Witnesses
+
+_LARGEST_SIDE_PX = 16_384
+
+
+def nothing_known(data: bytes) -> bool:  # noqa: ARG001  (the signature is the port)
+    """The `known` of a cascade without grammars: every heavy reading needs a second witness."""
+    return False
+
+
+class Cascade:
+    """Decoder (ports.py) on zxing-cpp and zbar. Owned by one thread; never raises on any picture."""
+
+    def __init__(
+        self,
+        *,
+        known: Callable[[bytes], bool] = nothing_known,
+        frame_budget_s: float = 0.030,
+        motion_gate: bool = True,
+        clock_s: Callable[[], float] = time.perf_counter,
+    ) -> None:
+        """`known`: whether bytes fit a code with a check of its own. `frame_budget_s`: heavy stages' mean time per frame."""
+        cv2.setNumThreads(
+            1
+        )  # the other cores belong to camera, store and courier; threads cost more than they bring here
+        self._witnesses = Witnesses(known)
+        self._budget_s = frame_budget_s
+        self._motion = MotionGate() if motion_gate else None
+        self._clock_s = clock_s
+        self._light = light_stages()
+        self._heavy = heavy_stages()
+        self._turn = 0
+        self._saved_s = frame_budget_s
+        self._costs_s: dict[str, float] = {}
+        self._view: View | None = None
+
+    def read(self, frame: Frame) -> Sight:
+        """All distinct codes in the frame that are beyond doubt, and what the frame says about the view."""
+        luma = frame.luma
+        if luma.ndim != 2 or not luma.size or max(luma.shape) > _LARGEST_SIDE_PX:
+            return Sight()
+        small = decimate(luma)
+        if self._motion is not None and not self._motion.wants(small, frame.captured_s):
+            return Sight(view=self._still_view(luma, small))
+        self._view = view_of(luma, small)
+        readings = self._search(luma, frame.captured_s)
+        if readings and self._motion is not None:
+            self._motion.keep_open()
+        return Sight(readings, self._view)
+
+    def _still_view(self, luma: Luma, small: Luma) -> View:
+        seen = self._view or view_of(luma, small)
+        return View(seen.mean_luma, seen.contrast, seen.sharpness, still=True)
+
+    def _search(self, luma: Luma, captured_s: float) -> tuple[Reading, ...]:
+        hints: list[Corners] = []
+        for stage in self._light:
+            found = stage.run(luma, tuple(hints))
+            hints.extend(found.unfinished)
+            if found.readings:
+                return self._witnesses.accept(found.readings, heavy=False, captured_s=captured_s)
+        self._saved_s = min(self._saved_s + self._budget_s, max(self._budget_s, *self._costs_s.values(), 0.0))
+        for _ in self._heavy:
+            stage = self._heavy[self._turn % len(self._heavy)]
+            if stage.needs_hint and not hints:
+                self._turn += 1
+                continue
+            if self._costs_s.get(stage.name, 0.0) > self._saved_s:
+                break
+            self._turn += 1
+            readings = self._run_heavy(stage, luma, tuple(hints))
+            if readings:
+                return self._witnesses.accept(readings, heavy=True, captured_s=captured_s)
+        return ()
+
+    def _run_heavy(self, stage: Stage, luma: Luma, hints: tuple[Corners, ...]) -> tuple[Reading, ...]:
+        started_s = self._clock_s()
+        found = stage.run(luma, hints)
+        took_s = self._clock_s() - started_s
+        self._saved_s -= took_s
+        self._costs_s[stage.name] = 0.8 * self._costs_s.get(stage.name, took_s) + 0.2 * took_s
+        return found.readings

@@ -1,0 +1,79 @@
+"""zbar as an engine, through pyzbar's binding: QR only, bytes untouched.
+
+zbar guesses a character set and re-codes: UTF-8 Vietnamese comes back as Shift-JIS or Big5 (DOMAIN.md 2.5). Its
+binary switch (ZBAR_CFG_BINARY, zbar 0.23.1 and newer) turns the guess off; pyzbar's `decode` cannot set it, so its wrapper
+is called directly.
+"""
+
+from ctypes import c_char_p, c_void_p, cast, string_at
+from typing import Any
+
+import numpy as np
+from pyzbar import wrapper
+
+from kiosk.model import Corners, Luma, Reading
+
+_L800 = int.from_bytes(b"Y800", "little")  # zbar's name for one byte of luma per pixel
+_BINARY = 4  # ZBAR_CFG_BINARY in zbar.h
+_LEAST_SIDE_PX = 21
+
+
+class Zbar:
+    """One scanner, made once; not for use from two threads at a time."""
+
+    def __init__(self, *, line_step: int = 1) -> None:
+        """`line_step`: only every so many lines are looked at for finder patterns."""
+        self._scanner: Any = wrapper.zbar_image_scanner_create()
+        for symbol in wrapper.ZBarSymbol:
+            self._set(symbol, wrapper.ZBarConfig.CFG_ENABLE, 0)
+        qr = wrapper.ZBarSymbol.QRCODE
+        self._set(qr, wrapper.ZBarConfig.CFG_ENABLE, 1)
+        self._set(qr, _BINARY, 1)
+        self._set(0, wrapper.ZBarConfig.CFG_X_DENSITY, line_step)
+        self._set(0, wrapper.ZBarConfig.CFG_Y_DENSITY, line_step)
+
+    def _set(self, symbol: int, config: int, value: int) -> None:
+        wrapper.zbar_image_scanner_set_config(self._scanner, int(symbol), int(config), value)
+
+    def __del__(self) -> None:
+        wrapper.zbar_image_scanner_destroy(self._scanner)
+
+    def scan(self, picture: Luma, stage: str) -> tuple[Reading, ...]:
+        """Read every QR code in a picture (uint8, height x width)."""
+        height, width = picture.shape
+        if min(height, width) < _LEAST_SIDE_PX:
+            return ()
+        pixels = np.ascontiguousarray(picture).tobytes()
+        image: Any = wrapper.zbar_image_create()
+        try:
+            wrapper.zbar_image_set_format(image, _L800)
+            wrapper.zbar_image_set_size(image, width, height)
+            address = cast(c_char_p(pixels), c_void_p)
+            wrapper.zbar_image_set_data(image, address, len(pixels), None)
+            wrapper.zbar_scan_image(self._scanner, image)
+            return tuple(_readings(image, stage))
+        finally:
+            wrapper.zbar_image_destroy(image)
+
+
+def _readings(image: Any, stage: str) -> list[Reading]:
+    readings = []
+    symbol = wrapper.zbar_image_first_symbol(image)
+    while symbol:
+        data = string_at(wrapper.zbar_symbol_get_data(symbol), wrapper.zbar_symbol_get_data_length(symbol))
+        if data:
+            readings.append(Reading(data, stage, _corners(symbol)))
+        symbol = wrapper.zbar_symbol_next(symbol)
+    return readings
+
+
+def _corners(symbol: Any) -> Corners | None:
+    count = wrapper.zbar_symbol_get_loc_size(symbol)
+    if count != 4:
+        return None
+    points = [
+        (float(wrapper.zbar_symbol_get_loc_x(symbol, i)), float(wrapper.zbar_symbol_get_loc_y(symbol, i)))
+        for i in range(4)
+    ]
+    # zbar goes top left, bottom left, bottom right, top right
+    return points[0], points[3], points[2], points[1]

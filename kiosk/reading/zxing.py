@@ -1,0 +1,87 @@
+"""zxing-cpp as an engine: bytes and corners of whole codes, and the places of codes that it could not finish.
+
+zxing-cpp 3 also answers to `BarcodeFormat.QRCode` with Micro QR and rMQR; those are nobody's personal code, and their weak
+checks turn noise into text. So only models 1 and 2 are asked for.
+"""
+
+import math
+from dataclasses import dataclass
+
+import zxingcpp
+
+from kiosk.model import Corners, Luma, Reading
+
+_MODELS = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCodeModel1, zxingcpp.BarcodeFormat.QRCodeModel2])
+_SMALLEST_SIDE_PX = 21  # a version 1 code has 21 modules; below one pixel each there is nothing to read
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """Where a prepared picture lies in the frame: frame = prepared * scale + (x, y)."""
+
+    scale: float = 1.0
+    x: float = 0.0
+    y: float = 0.0
+
+    def in_frame(self, corners: Corners) -> Corners:
+        """Corners of the prepared picture as corners in the frame."""
+        a, b, c, d = ((px * self.scale + self.x, py * self.scale + self.y) for px, py in corners)
+        return a, b, c, d
+
+
+WHOLE = Placing()
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What one call found."""
+
+    readings: tuple[Reading, ...] = ()
+    unfinished: tuple[Corners, ...] = ()
+    """Frame corners of codes whose checksum or format failed."""
+
+
+def scan(
+    picture: Luma,
+    stage: str,
+    *,
+    placing: Placing = WHOLE,
+    try_invert: bool = True,
+    try_downscale: bool = True,
+    binarizer: zxingcpp.Binarizer = zxingcpp.Binarizer.LocalAverage,
+) -> Found:
+    """Read every QR code in a picture (uint8, height x width, any strides). Any thread."""
+    if min(picture.shape) < _SMALLEST_SIDE_PX:
+        return Found()
+    codes = zxingcpp.read_barcodes(
+        picture,
+        formats=_MODELS,
+        try_rotate=False,  # a QR code is found in any rotation without it
+        try_invert=try_invert,
+        try_downscale=try_downscale,
+        binarizer=binarizer,
+        return_errors=True,
+    )
+    readings, unfinished = [], []
+    for code in codes:
+        corners = placing.in_frame(_corners(code.position))
+        if code.valid and code.bytes:
+            readings.append(Reading(code.bytes, stage, corners, _module_px(corners, code.extra)))
+        else:
+            unfinished.append(corners)
+    return Found(tuple(readings), tuple(unfinished))
+
+
+def _corners(position: zxingcpp.Position) -> Corners:
+    points = (position.top_left, position.top_right, position.bottom_right, position.bottom_left)
+    a, b, c, d = ((float(point.x), float(point.y)) for point in points)
+    return a, b, c, d
+
+
+def _module_px(corners: Corners, extra: object) -> float | None:
+    """Mean side over the number of modules on it (ISO/IEC 18004 5.3.1: 17 + 4 * version)."""
+    version = extra.get("Version") if isinstance(extra, dict) else None
+    if not isinstance(version, str) or not version.isdigit():
+        return None
+    perimeter = sum(math.dist(corners[i], corners[i - 1]) for i in range(4))
+    return perimeter / 4 / (17 + 4 * int(version))

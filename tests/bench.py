@@ -1,0 +1,36 @@
+"""`python -m tests.bench [NAME...]`: run tests/bench_NAME.py, print its table, keep it in build/bench/NAME.json.
+
+Each of them has `run(quick: bool) -> list[Row]`. QUICK=1 in the environment makes them quick. Exit status 1 for an unknown
+name.
+"""
+
+import importlib
+import os
+import sys
+from pathlib import Path
+
+from tests import bench_table
+
+
+def names() -> list[str]:
+    """All benchmarks that are there."""
+    found = sorted(path.stem.removeprefix("bench_") for path in Path(__file__).parent.glob("bench_*.py"))
+    return [name for name in found if name != "table"]
+
+
+def main(wanted: list[str]) -> int:
+    """Run the benchmarks named, or all."""
+    unknown = [name for name in wanted if name not in names()]
+    if unknown:
+        print(f"No such benchmark: {', '.join(unknown)}. There are: {', '.join(names())}.", file=sys.stderr)
+        return 1
+    quick = os.environ.get("QUICK", "") not in ("", "0")
+    for name in wanted or names():
+        rows = importlib.import_module(f"tests.bench_{name}").run(quick)
+        bench_table.show(name, rows)
+        print(f"kept in {bench_table.keep(name, rows)}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
