@@ -2,6 +2,7 @@
 
     KioskError
     +-- CameraTrouble   the camera gave no picture; the driver may be opened again
+    +-- SignalTrouble   the pins of lamps, buzzer or relay cannot be had, or no longer obey
     +-- StoreTrouble    the disk did not take a record; nobody gets green
 """
 
@@ -17,6 +18,10 @@ class KioskError(Exception):
 
 class CameraTrouble(KioskError):
     """The camera is absent, hangs or was unplugged."""
+
+
+class SignalTrouble(KioskError):
+    """The pins cannot be had (no pins here, taken by another program), or driving them failed."""
 
 
 class StoreTrouble(KioskError):

@@ -1,0 +1,188 @@
+"""Lamps, buzzer and relay on gpiozero, with a pin factory of its own: the Pi's pins, or mock pins on a laptop.
+
+One thread, the player, drives all pins. Outputs start at their off level in one step (`initial_value`), because an
+active-low relay board that sees an output without a level first would click at every start.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+
+from gpiozero import DigitalOutputDevice, TonalBuzzer
+from gpiozero.pins import Factory
+from gpiozero.pins.mock import MockFactory, MockPWMPin
+from gpiozero.tones import Tone
+
+from kiosk import config
+from kiosk.devices.patterns import DARK, PATTERNS, Lamp, Lit, Pattern, Player
+from kiosk.model import Outcome, State
+from kiosk.ports import SignalTrouble
+
+_log = logging.getLogger(__name__)
+
+
+class Lamps:
+    """The lit truth; a ports.Signal. `show` and `rest` may come from any thread and return at once.
+
+    Both raise SignalTrouble once driving a pin has failed: a lamp that no longer obeys must stop the daemon.
+    """
+
+    def __init__(
+        self,
+        settings: config.Signal,
+        factory: Factory,
+        *,
+        patterns: Mapping[Outcome | State, Pattern] = PATTERNS,
+        seen: Callable[[Lit], None] | None = None,
+    ) -> None:
+        """Takes the pins and shows `starting`. Owns `factory`. The player calls `seen` with everything that it shows.
+
+        Raises SignalTrouble where a pin cannot be had.
+        """
+        self._factory = factory
+        self._seen = seen
+        self._player = Player(patterns, relay_s=settings.relay_s)
+        self._changed = threading.Condition()
+        self._closing = False
+        self._trouble: Exception | None = None
+        self._lit = DARK
+        self._held = ExitStack()
+        with _pin_errors_told(), ExitStack() as held:
+            held.callback(factory.close)
+            self._pins = _Pins(settings, factory, held)
+            self._held = held.pop_all()
+        self._thread = threading.Thread(target=self._run, name="lamps", daemon=True)
+        self._thread.start()
+
+    @property
+    def lit(self) -> Lit:
+        """What can be seen and heard now; DARK when closed."""
+        return self._lit
+
+    @property
+    def alive(self) -> bool:
+        """Whether the player is at work; one of the facts of the self-check."""
+        return self._thread.is_alive()
+
+    def show(self, outcome: Outcome) -> None:
+        """Play an outcome's pattern now."""
+        with self._obeying():
+            self._player.show(outcome, time.monotonic())
+
+    def rest(self, state: State) -> None:
+        """What to show between people."""
+        with self._obeying():
+            self._player.rest(state)
+
+    def close(self) -> None:
+        """All off, pins released; harmless when closed already."""
+        with self._changed:
+            self._closing = True
+            self._changed.notify_all()
+        self._thread.join()
+        self._held.close()
+
+    @contextmanager
+    def _obeying(self) -> Iterator[None]:
+        with self._changed:
+            if self._trouble is not None:
+                raise SignalTrouble(f"the lamps do not obey: {self._trouble}") from self._trouble
+            yield
+            self._changed.notify_all()
+
+    def _run(self) -> None:
+        try:
+            with self._changed:
+                while not self._closing:
+                    lit, delay_s = self._player.advance(time.monotonic())
+                    self._set(lit)
+                    self._changed.wait(delay_s)
+            self._set(DARK)
+        except Exception as trouble:  # noqa: BLE001  the next show() or rest() raises it, in the daemon's own thread
+            self._trouble = trouble
+            _log.critical("lamps: driving a pin failed: %s", trouble)
+
+    def _set(self, lit: Lit) -> None:
+        if lit != self._lit:
+            self._pins.set(lit)
+            self._lit = lit
+            if self._seen is not None:
+                self._seen(lit)
+
+
+class _Pins:
+    """The output devices. `held` closes them in reverse order: relay first, lamps last."""
+
+    def __init__(self, settings: config.Signal, factory: Factory, held: ExitStack) -> None:
+        def output(pin: int) -> DigitalOutputDevice:
+            device = DigitalOutputDevice(
+                pin, active_high=settings.active_high, initial_value=False, pin_factory=factory
+            )
+            held.callback(device.close)
+            held.callback(device.off)  # a closed pin is an input, and floats: leave it at its off level
+            return device
+
+        self._lamps = {
+            Lamp.GREEN: output(settings.green),
+            Lamp.RED: output(settings.red),
+            Lamp.AMBER: output(settings.amber),
+        }
+        self._buzzer: DigitalOutputDevice | None = None
+        self._tones: TonalBuzzer | None = None
+        if settings.buzzer is not None and settings.buzzer_kind == "active":
+            self._buzzer = output(settings.buzzer)
+        elif settings.buzzer is not None:
+            self._tones = TonalBuzzer(settings.buzzer, octaves=3, pin_factory=factory)
+            held.callback(self._tones.close)
+        self._relay = output(settings.relay) if settings.relay is not None else None
+
+    def set(self, lit: Lit) -> None:
+        """Off before on, so that two answers are never lit together."""
+        if self._relay is not None:
+            self._relay.value = lit.relay
+        for lamp, device in self._lamps.items():
+            if lamp not in lit.lamps:
+                device.off()
+        for lamp in lit.lamps:
+            self._lamps[lamp].on()
+        if self._buzzer is not None:
+            self._buzzer.value = lit.tone_hz > 0
+        if self._tones is not None:
+            self._tones.play(Tone.from_frequency(lit.tone_hz) if lit.tone_hz else None)
+
+
+def open_signal(settings: config.Signal, *, seen: Callable[[Lit], None] | None = None) -> Lamps:
+    """Take the configured pins and show `starting`. Raises SignalTrouble with a sentence that says what to do."""
+    return Lamps(settings, open_factory(settings), seen=seen)
+
+
+def open_factory(settings: config.Signal) -> Factory:
+    """A pin factory of our own, never gpiozero's global one. Raises SignalTrouble where there are no usable pins."""
+    if settings.pins == "mock":
+        return MockFactory(pin_class=_MockPin)
+    try:
+        from gpiozero.pins.lgpio import LGPIOFactory  # noqa: PLC0415  lgpio exists on a Pi only
+    except ImportError as trouble:
+        raise SignalTrouble(
+            f"the pins need lgpio ({trouble}); on Raspberry Pi OS: sudo apt install python3-lgpio."
+            ' On a laptop: signal.pins = "mock"'
+        ) from trouble
+    with _pin_errors_told():
+        return LGPIOFactory()
+
+
+class _MockPin(MockPWMPin):  # type: ignore[misc]  # gpiozero has no types
+    """Takes on and off as well as PWM, and records states as booleans where they are on or off."""
+
+    def _set_state(self, value: float) -> None:
+        super()._set_state(bool(value) if value in (0, 1) else value)
+
+
+@contextmanager
+def _pin_errors_told() -> Iterator[None]:
+    try:
+        yield
+    except Exception as trouble:  # lgpio.error derives from Exception alone, and exists on a Pi only
+        raise SignalTrouble(f"the pins cannot be had: {trouble}") from trouble

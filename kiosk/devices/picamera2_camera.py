@@ -1,0 +1,156 @@
+"""The Pi's own camera, through picamera2 and libcamera.
+
+Two streams of one size in YUV420: `main` for aiming and snapshots, `lores` for reading. Only the Y plane of `lores` is
+taken. The camera is configured once per open; a control is set only where the sensor advertises it, because picamera2
+raises RuntimeError for the others (a fixed-focus module has no AfMode). Why these: docs/decisions/0041.
+"""
+
+import atexit
+import logging
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import CancelledError, InvalidStateError
+from typing import Any
+
+import numpy as np
+
+from kiosk import config
+from kiosk.model import Frame, Luma
+from kiosk.ports import CameraTrouble
+
+# libcamera's enumerations (control_ids_core.yaml); as numbers, because picamera2 passes them on as they are.
+AE_METERING_CENTRE_WEIGHTED = 0
+AE_EXPOSURE_SHORT = 1
+AE_FLICKER_OFF = 0
+AE_FLICKER_MANUAL = 1
+AF_MODE_CONTINUOUS = 2
+AF_RANGE_FULL = 2
+AF_SPEED_FAST = 1
+
+_log = logging.getLogger(__name__)
+
+
+def wanted_controls(advertised: Mapping[str, Any], settings: config.Camera) -> dict[str, Any]:
+    """The controls to set, in picamera2's names: those wanted for reading codes that the sensor advertises."""
+    frame_us = int(1_000_000 / settings.frames_per_s)
+    wanted: dict[str, Any] = {
+        "AeEnable": True,
+        "AeMeteringMode": AE_METERING_CENTRE_WEIGHTED,
+        "AeExposureMode": AE_EXPOSURE_SHORT,
+        "AfMode": AF_MODE_CONTINUOUS,
+        "AfRange": AF_RANGE_FULL,
+        "AfSpeed": AF_SPEED_FAST,
+        "FrameDurationLimits": (frame_us, frame_us),
+    }
+    if settings.flicker_hz:
+        wanted["AeFlickerMode"] = AE_FLICKER_MANUAL
+        wanted["AeFlickerPeriod"] = 1_000_000 // (2 * settings.flicker_hz)
+    else:
+        wanted["AeFlickerMode"] = AE_FLICKER_OFF
+    return {name: value for name, value in wanted.items() if name in advertised}
+
+
+class Picamera2Camera:
+    """The first camera module that libcamera finds."""
+
+    def __init__(self, settings: config.Camera, *, library: Callable[[], Any] | None = None) -> None:
+        """`library` gives the class Picamera2. Raises CameraTrouble where it is not installed."""
+        self._settings = settings
+        self._picamera2 = (library or _library)()
+        self._sensor: Any = None
+        self._size = (settings.width, settings.height)
+        self._number = 0
+
+    def open(self) -> None:
+        """Find, configure and start the sensor. Raises CameraTrouble; nothing stays open then."""
+        self.close()
+        # Asked first, because Picamera2() leaves a pipe open whenever it finds no camera, and we ask again for days.
+        if not self._picamera2.global_camera_info():
+            raise CameraTrouble(
+                "picamera2: no camera module is found; switch off and seat the ribbon cable at both ends"
+            )
+        try:
+            self._sensor = self._picamera2(0)
+            self._start(self._sensor)
+        except (RuntimeError, OSError, ValueError, IndexError) as trouble:
+            self.close()
+            raise CameraTrouble(f"picamera2: the camera module does not start: {trouble}") from trouble
+
+    def _start(self, sensor: Any) -> None:
+        size = (self._settings.width, self._settings.height)
+        asked: dict[str, Any] = {
+            "main": {"size": size, "format": "YUV420"},
+            "lores": {"size": size, "format": "YUV420"},
+            "raw": None,
+            "buffer_count": 4,
+            "queue": False,  # a queued picture is of somebody who may have gone
+            "controls": wanted_controls(sensor.camera_controls, self._settings),
+        }
+        if self._settings.rotation == 180:
+            asked["transform"] = _upside_down()
+        sensor.configure(sensor.create_video_configuration(**asked))
+        self._size = sensor.camera_config["lores"]["size"]
+        sensor.start()
+        _log.info(
+            "camera: %s, %s of %s", sensor.camera_properties.get("Model", "?"), self._size, sorted(asked["controls"])
+        )
+
+    def capture(self, timeout_s: float) -> Frame:
+        """The next picture. Raises CameraTrouble when none comes in time; then close the camera and open it again."""
+        sensor = self._sensor
+        if sensor is None:
+            raise CameraTrouble("picamera2: the camera is not open")
+        try:
+            picture = sensor.wait(sensor.capture_array("lores", wait=False), timeout=timeout_s)
+        except TimeoutError:
+            _cancel(sensor)
+            raise CameraTrouble(f"picamera2: no picture for {timeout_s:g} s") from None
+        except CancelledError:
+            raise CameraTrouble("picamera2: closed") from None
+        except (RuntimeError, OSError) as trouble:
+            raise CameraTrouble(f"picamera2: {trouble}") from trouble
+        captured_s = time.monotonic()
+        self._number += 1
+        return Frame(_y_plane(picture, self._size), self._number, captured_s)
+
+    def close(self) -> None:
+        """Stop the sensor. It may block for as long as libcamera does: the watchdog's business, see the self-check."""
+        sensor, self._sensor = self._sensor, None
+        if sensor is None:
+            return
+        _cancel(sensor)
+        try:
+            sensor.close()
+        except (RuntimeError, OSError) as trouble:
+            atexit.unregister(sensor.close)
+            _log.warning("camera: it did not close cleanly: %s", trouble)
+
+
+def _y_plane(picture: Any, size: tuple[int, int]) -> Luma:
+    """The first `height` rows of a YUV420 or NV12 array are luma; rows may be padded to the right."""
+    width, height = size
+    return np.ascontiguousarray(picture[:height, :width], dtype=np.uint8)
+
+
+def _cancel(sensor: Any) -> None:
+    """Wake whoever waits for a picture. A job that finished at this very moment needs no waking."""
+    try:
+        sensor.cancel_all_and_flush()
+    except InvalidStateError:
+        _log.debug("camera: a picture came while it was being cancelled")
+
+
+def _library() -> Any:
+    try:
+        from picamera2 import Picamera2  # noqa: PLC0415  exists on a Pi only
+    except ImportError as trouble:
+        raise CameraTrouble(
+            f"picamera2 is not usable here ({trouble}); on Raspberry Pi OS: sudo apt install python3-picamera2"
+        ) from trouble
+    return Picamera2
+
+
+def _upside_down() -> Any:
+    from libcamera import Transform  # noqa: PLC0415  exists on a Pi only
+
+    return Transform(hflip=1, vflip=1)

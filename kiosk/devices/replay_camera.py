@@ -1,0 +1,90 @@
+"""A camera that shows the pictures of a folder, again and again, at the configured frame rate."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from kiosk import config
+from kiosk.model import Frame, Luma
+from kiosk.ports import CameraTrouble
+from kiosk.reading.pictures import SUFFIXES, PictureTrouble, folder_pictures, load_luma
+
+_log = logging.getLogger(__name__)
+
+
+class ReplayCamera:
+    """Pictures of a folder and of the folders in it, in the order of their names; none is scaled."""
+
+    def __init__(
+        self,
+        settings: config.Camera,
+        folder: Path,
+        *,
+        load: Callable[[Path], Luma] = load_luma,
+        now: Callable[[], float] = time.monotonic,
+        wait: Callable[[float], bool] | None = None,
+    ) -> None:
+        """`wait(seconds)` returns True when the camera was closed meanwhile; the default is an event that `close` sets.
+
+        Raises CameraTrouble when the folder has no picture.
+        """
+        self._folder = folder
+        self._interval_s = 1.0 / settings.frames_per_s
+        self._load = load
+        self._now = now
+        self._closed = threading.Event()
+        self._wait = wait or self._closed.wait
+        self._paths = _pictures_in(folder)
+        self._next = 0
+        self._number = 0
+        self._due_s = 0.0
+        self._told: set[Path] = set()
+
+    def open(self) -> None:
+        """Begin again with the first picture. Raises CameraTrouble when the folder has no picture (any more)."""
+        self._paths = _pictures_in(self._folder)
+        self._closed.clear()
+        self._next = 0
+        self._due_s = self._now()
+
+    def capture(self, timeout_s: float) -> Frame:
+        """The next picture, at its time. Logs once and skips what cannot be opened. Raises CameraTrouble if nothing can."""
+        luma = self._next_luma()
+        pause_s = self._due_s - self._now()
+        if pause_s > 0 and self._wait(min(pause_s, timeout_s)):
+            raise CameraTrouble(f"replay:{self._folder}: closed")
+        if pause_s > timeout_s:
+            raise CameraTrouble(
+                f"replay:{self._folder}: no picture is due within {timeout_s:g} s; raise camera.frames_per_s"
+            )
+        captured_s = self._now()
+        self._due_s = max(self._due_s + self._interval_s, captured_s)
+        self._number += 1
+        return Frame(luma, self._number, captured_s)
+
+    def close(self) -> None:
+        """Wake a waiting capture; harmless when closed already."""
+        self._closed.set()
+
+    def _next_luma(self) -> Luma:
+        for _ in self._paths:
+            path = self._paths[self._next]
+            self._next = (self._next + 1) % len(self._paths)
+            try:
+                return self._load(path)
+            except PictureTrouble as trouble:
+                if path not in self._told:
+                    self._told.add(path)
+                    _log.warning("replay: skipped: %s", trouble)
+        raise CameraTrouble(f"replay:{self._folder}: none of the {len(self._paths)} pictures can be opened")
+
+
+def _pictures_in(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise CameraTrouble(f"replay:{folder}: this is not a folder; name one that holds pictures")
+    paths = folder_pictures(folder)
+    if not paths:
+        raise CameraTrouble(f"replay:{folder}: no picture is in this folder ({', '.join(sorted(SUFFIXES))})")
+    return paths

@@ -1,0 +1,140 @@
+"""A USB camera through OpenCV, for sites without a CSI module and for a visitor's laptop.
+
+OpenCV's read() takes no timeout, so a thread of the camera's own reads, and capture() waits for its result with one. A
+read that hangs leaves that thread behind (it is a daemon thread); the device is then busy until the process ends.
+"""
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+
+from kiosk import config
+from kiosk.model import Frame, Luma
+from kiosk.ports import CameraTrouble
+
+
+class Video(Protocol):
+    """The part of cv2.VideoCapture that is used."""
+
+    def isOpened(self) -> bool:  # noqa: N802  OpenCV's name
+        """Whether the device was found and taken."""
+
+    def set(self, prop_id: int, value: float, /) -> bool:
+        """Ask for a size or rate; False where the device has no such choice."""
+
+    def read(self) -> tuple[bool, Any]:
+        """Wait for the next picture: (True, BGR or grey array), or (False, None) when the device is gone."""
+
+    def release(self) -> None:
+        """Give the device back."""
+
+
+class WebcamCamera:
+    """Camera number `index` of the machine (/dev/videoN on Linux)."""
+
+    def __init__(self, settings: config.Camera, index: int, *, video: Callable[[int], Video] | None = None) -> None:
+        self._settings = settings
+        self._index = index
+        self._video = video or _open_video
+        self._reader: _Reader | None = None
+
+    def open(self) -> None:
+        """Take the device and start reading. Raises CameraTrouble."""
+        self.close()
+        video = self._video(self._index)
+        if not video.isOpened():
+            video.release()
+            raise CameraTrouble(f"webcam:{self._index}: it cannot be opened; is another program using it?")
+        video.set(cv2.CAP_PROP_FRAME_WIDTH, self._settings.width)
+        video.set(cv2.CAP_PROP_FRAME_HEIGHT, self._settings.height)
+        video.set(cv2.CAP_PROP_FPS, self._settings.frames_per_s)
+        video.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # an old picture would be a person who has gone
+        self._reader = _Reader(video, f"webcam:{self._index}", upside_down=self._settings.rotation == 180)
+
+    def capture(self, timeout_s: float) -> Frame:
+        """The newest picture that was not handed out yet. Raises CameraTrouble."""
+        reader = self._reader
+        if reader is None:
+            raise CameraTrouble(f"webcam:{self._index}: it is not open")
+        return reader.take(timeout_s)
+
+    def close(self) -> None:
+        """Stop reading; the device is released by the reading thread when its read returns."""
+        reader, self._reader = self._reader, None
+        if reader is not None:
+            reader.stop()
+
+
+class _Reader:
+    """Owns one opened device in a thread of its own; keeps the newest picture."""
+
+    def __init__(self, video: Video, name: str, *, upside_down: bool) -> None:
+        self._video = video
+        self._name = name
+        self._upside_down = upside_down
+        self._changed = threading.Condition()
+        self._frame: Frame | None = None
+        self._taken = 0
+        self._over = ""  # why no further picture comes
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._thread.start()
+
+    def take(self, timeout_s: float) -> Frame:
+        with self._changed:
+            came = self._changed.wait_for(lambda: bool(self._over) or self._fresh() is not None, timeout_s)
+            frame = self._fresh()
+            if frame is not None:
+                self._taken = frame.number
+                return frame
+            if not came:
+                raise CameraTrouble(f"{self._name}: no picture for {timeout_s:g} s")
+            raise CameraTrouble(f"{self._name}: {self._over}")
+
+    def stop(self) -> None:
+        self._end("closed")
+        self._thread.join(timeout=1.0)  # a hanging read is left to its daemon thread
+
+    def _fresh(self) -> Frame | None:
+        return self._frame if self._frame is not None and self._frame.number > self._taken else None
+
+    def _run(self) -> None:
+        number = 0
+        try:
+            while not self._over:
+                good, picture = self._video.read()
+                captured_s = time.monotonic()
+                if not good:
+                    self._end("no picture; was it unplugged?")
+                    return
+                number += 1
+                frame = Frame(self._luma(picture), number, captured_s)
+                with self._changed:
+                    self._frame = frame
+                    self._changed.notify_all()
+        except cv2.error as trouble:
+            self._end(f"OpenCV: {trouble}")
+        finally:
+            self._video.release()
+
+    def _luma(self, picture: Any) -> Luma:
+        luma: Luma = np.asarray(picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
+        return np.ascontiguousarray(luma[::-1, ::-1]) if self._upside_down else luma
+
+    def _end(self, why: str) -> None:
+        with self._changed:
+            self._over = self._over or why
+            self._changed.notify_all()
+
+
+def _open_video(index: int) -> Video:
+    device = Path(f"/dev/video{index}")
+    if (
+        Path("/dev").is_dir() and Path("/sys/class").is_dir() and not device.exists()
+    ):  # Linux: spare OpenCV's own warnings
+        raise CameraTrouble(f"webcam:{index}: there is no {device}; plug the camera in, or name another number")
+    return cv2.VideoCapture(index)

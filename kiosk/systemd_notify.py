@@ -1,0 +1,54 @@
+"""What the daemon tells systemd: sd_notify(3), one datagram a message, harmless where there is no systemd."""
+
+import os
+import socket
+from collections.abc import Mapping
+
+
+class Notifier:
+    """Sends to the socket that $NOTIFY_SOCKET names; any thread. Without the variable every call does nothing."""
+
+    def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
+        """Reads NOTIFY_SOCKET (a path, or `@name` for Linux's abstract sockets) and WATCHDOG_USEC once."""
+        name = environment.get("NOTIFY_SOCKET", "")
+        self._address = "\0" + name[1:] if name.startswith("@") else name
+        usec = environment.get("WATCHDOG_USEC", "")
+        mine = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
+        self._watchdog_s = int(usec) / 1_000_000 if usec.isdecimal() and mine else None
+
+    @property
+    def watchdog_s(self) -> float | None:
+        """systemd ends a process that has not fed its watchdog for so long: feed it twice as often. None: there is none."""
+        return self._watchdog_s
+
+    def ready(self, status: str) -> bool:
+        """The start is over (Type=notify)."""
+        return self._send("READY=1", f"STATUS={_line(status)}")
+
+    def alive(self) -> bool:
+        """Feed the watchdog."""
+        return self._send("WATCHDOG=1")
+
+    def status(self, text: str) -> bool:
+        """One line for `systemctl status`."""
+        return self._send(f"STATUS={_line(text)}")
+
+    def stopping(self) -> bool:
+        """A clean stop has begun."""
+        return self._send("STOPPING=1")
+
+    def _send(self, *lines: str) -> bool:
+        """True where the message was handed over. A lost message is not an error (sd_notify(3))."""
+        if not self._address:
+            return False
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as sender:
+                sender.connect(self._address)
+                sender.sendall("\n".join(lines).encode("utf-8"))
+        except OSError:
+            return False
+        return True
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
