@@ -1,0 +1,6 @@
+"""Passages on disk: committed before the light, kept until the centre has them, and for as long as the law lets us."""
+
+from kiosk.store.database import NotADatabase
+from kiosk.store.passages import Store
+
+__all__ = ["NotADatabase", "Store"]

@@ -1,0 +1,129 @@
+"""The passage database as a file: its schema, how it is opened, and what is said when that fails."""
+
+import os
+import secrets
+import sqlite3
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from kiosk.ports import StoreTrouble
+
+APPLICATION_ID = 0x48554531  # "HUE1": tells our file from any other SQLite database (PRAGMA application_id)
+BUSY_TIMEOUT_MS = 5_000
+
+# A released step is never edited: a new one is added at the end, and PRAGMA user_version counts the steps taken.
+# One table and no second index: every further page that a commit dirties costs a page of WAL (docs/decisions/0030).
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE boot (number INTEGER PRIMARY KEY, boot_id TEXT NOT NULL) STRICT;
+    CREATE TABLE passage (
+        seq INTEGER PRIMARY KEY,
+        id BLOB NOT NULL,
+        boot INTEGER NOT NULL REFERENCES boot (number),
+        occurred_us INTEGER NOT NULL,
+        occurred_s REAL NOT NULL,
+        clock TEXT NOT NULL,
+        outcome TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        direction TEXT,
+        kind TEXT,
+        assurance TEXT,
+        pseudonym BLOB NOT NULL,
+        sealed BLOB NOT NULL,
+        code_bytes INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE delivery (
+        only INTEGER PRIMARY KEY CHECK (only = 1),
+        epoch TEXT NOT NULL,
+        up_to_seq INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE TABLE confirmed (first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL) STRICT;
+    CREATE TABLE quarantine (
+        seq INTEGER PRIMARY KEY,
+        reason TEXT NOT NULL,
+        at TEXT NOT NULL,
+        retrying INTEGER NOT NULL DEFAULT 0
+    ) STRICT;
+    CREATE VIEW outbox AS
+        SELECT passage.*, boot.boot_id FROM passage JOIN boot ON boot.number = passage.boot
+        WHERE seq > (SELECT up_to_seq FROM delivery)
+        AND NOT EXISTS (SELECT 1 FROM confirmed WHERE first_seq <= passage.seq AND last_seq >= passage.seq)
+        AND NOT EXISTS (SELECT 1 FROM quarantine WHERE quarantine.seq = passage.seq);
+    """,
+)
+
+
+class NotADatabase(StoreTrouble):
+    """The file is there, and it is not a passage database that this release can use."""
+
+
+def connect(path: Path, *, durable: bool) -> Database:
+    """One connection in WAL mode. `durable` commits wait for the disk; the others survive a crash, not a power cut.
+
+    Raises sqlite3.Error. The connection may be handed between threads; its owner sees to it that one uses it at a time.
+    """
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000, check_same_thread=False)
+    try:
+        connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        return Database(connection, execute_plugins=False)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def open_writer(path: Path) -> Database:
+    """Open or make the database and bring its schema up to date. Raises StoreTrouble with one sentence."""
+    if not path.parent.is_dir():
+        raise StoreTrouble(f"{path}: its folder does not exist; make it, or correct records.path")
+    fresh = not path.exists()
+    try:
+        database = connect(path, durable=True)
+        try:
+            _prepare(database, path)
+        except BaseException:
+            database.close()
+            raise
+    except sqlite3.OperationalError as trouble:
+        raise StoreTrouble(f"{path}: cannot be used: {trouble}; check its owner, its mode and its disk") from trouble
+    except sqlite3.DatabaseError as trouble:
+        sentence = f"{path}: is not a passage database ({trouble}); move it away, or correct records.path"
+        raise NotADatabase(sentence) from trouble
+    if fresh:
+        _sync_folder(path.parent)
+    return database
+
+
+def _prepare(database: Database, path: Path) -> None:
+    version = int(database.execute("PRAGMA user_version").fetchone()[0])
+    owner = int(database.execute("PRAGMA application_id").fetchone()[0])
+    tables = int(database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+    if owner != APPLICATION_ID and tables:
+        raise NotADatabase(f"{path}: is a database of another program; nothing in it was touched. Correct records.path")
+    if version > len(MIGRATIONS):
+        raise NotADatabase(
+            f"{path}: was written by a newer release (schema {version}; this one knows {len(MIGRATIONS)}). Update the kiosk"
+        )
+    database.execute("PRAGMA journal_mode = WAL")
+    for step in range(version, len(MIGRATIONS)):
+        with database.atomic():
+            for statement in _statements(MIGRATIONS[step]):
+                database.execute(statement)
+            if step == 0:
+                database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                database.execute("INSERT INTO delivery (only, epoch) VALUES (1, ?)", [secrets.token_hex(8)])
+            database.execute(f"PRAGMA user_version = {step + 1}")
+
+
+def _statements(script: str) -> list[str]:
+    """The statements of a script, one by one: executescript() would commit the transaction that it stands in."""
+    return [statement for statement in script.split(";") if statement.strip()]
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new file's name survive a power cut: fsync of a file says nothing about its folder (fsync(2))."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

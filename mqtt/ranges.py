@@ -1,0 +1,86 @@
+"""Sets of sequence numbers, kept as sorted, disjoint, closed ranges: what one end knows that the other end has."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator
+
+Range = tuple[int, int]
+"""First and last number, both inside."""
+
+
+class RangeSet:
+    """Which of the numbers 1, 2, 3 ... are in. One thread at a time; costs memory per gap, never per number."""
+
+    __slots__ = ("_firsts", "_lasts")
+
+    def __init__(self, ranges: Iterable[Range] = ()) -> None:
+        self._firsts: list[int] = []
+        self._lasts: list[int] = []
+        for first, last in ranges:
+            self.add(first, last)
+
+    def add(self, first: int, last: int | None = None) -> None:
+        """Put first..last in (or `first` alone). Raises ValueError where that is no range of numbers from 1 on."""
+        last = first if last is None else last
+        if not 1 <= first <= last:
+            raise ValueError(f"{first}-{last} is not a range of sequence numbers")
+        if self._lasts and self._lasts[-1] + 1 == first:  # by far the most frequent: the next number
+            self._lasts[-1] = last
+            return
+        left = bisect_left(self._lasts, first - 1)  # the first range that touches or follows
+        right = bisect_right(self._firsts, last + 1)  # the first range that lies wholly beyond
+        if left < right:
+            first = min(first, self._firsts[left])
+            last = max(last, self._lasts[right - 1])
+        self._firsts[left:right] = [first]
+        self._lasts[left:right] = [last]
+
+    def __contains__(self, number: int) -> bool:
+        place = bisect_right(self._firsts, number) - 1
+        return place >= 0 and number <= self._lasts[place]
+
+    def __iter__(self) -> Iterator[Range]:
+        return zip(self._firsts, self._lasts, strict=True)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RangeSet) and list(self) == list(other)
+
+    def __hash__(self) -> int:
+        raise TypeError("a RangeSet changes; it has no hash")
+
+    def __repr__(self) -> str:
+        return f"RangeSet({list(self)})"
+
+    @property
+    def up_to(self) -> int:
+        """The largest N for which all of 1..N are in; 0 where 1 is missing."""
+        return self._lasts[0] if self._firsts and self._firsts[0] == 1 else 0
+
+    @property
+    def newest(self) -> int:
+        """The largest number that is in, or 0."""
+        return self._lasts[-1] if self._lasts else 0
+
+    def count(self) -> int:
+        """How many numbers are in."""
+        return sum(last - first + 1 for first, last in self)
+
+    def beyond(self) -> list[Range]:
+        """The ranges past the first gap, ascending."""
+        return [span for span in self if span[0] > self.up_to + 1]
+
+    def missing(self) -> list[Range]:
+        """The gaps below the newest number, ascending."""
+        gaps = []
+        expected = 1
+        for first, last in self:
+            if first > expected:
+                gaps.append((expected, first - 1))
+            expected = last + 1
+        return gaps
+
+    def forget_up_to(self, number: int) -> None:
+        """Take 1..number out."""
+        place = bisect_right(self._lasts, number)
+        del self._firsts[:place], self._lasts[:place]
+        if self._firsts and self._firsts[0] <= number:
+            self._firsts[0] = number + 1

@@ -1,0 +1,200 @@
+"""What a store promises: on disk before the light, gapless, and never less than it said."""
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from kiosk.ports import StoreTrouble
+from kiosk.store import NotADatabase, Store
+from tests.passages import a_passage
+
+
+def test_a_passage_comes_back_as_it_was_committed(tmp_path: Path) -> None:
+    store = Store(tmp_path / "p.db", boot_id="boot-a")
+    stored = store.commit(a_passage())
+    assert store.waiting(0, 10) == [stored]
+    assert (stored.seq, stored.epoch, stored.boot_id) == (1, store.epoch, "boot-a")
+    assert stored.passage == a_passage()
+    store.close()
+
+
+def test_numbers_are_gapless_across_restarts_and_the_epoch_stays(tmp_path: Path) -> None:
+    epochs = set()
+    seqs = []
+    for life in range(3):
+        store = Store(tmp_path / "p.db", boot_id=f"boot-{life}")
+        epochs.add(store.epoch)
+        seqs += [store.commit(a_passage(life * 10 + n)).seq for n in range(4)]
+        store.close()
+    assert seqs == list(range(1, 13))
+    assert len(epochs) == 1
+
+
+def test_each_record_names_the_boot_that_its_monotonic_time_belongs_to(tmp_path: Path) -> None:
+    for boot in ("boot-a", "boot-b", "boot-a"):
+        store = Store(tmp_path / "p.db", boot_id=boot)
+        store.commit(a_passage())
+        store.close()
+    store = Store(tmp_path / "p.db", boot_id="boot-c")
+    assert [stored.boot_id for stored in store.waiting(0, 9)] == ["boot-a", "boot-b", "boot-a"]
+    store.close()
+
+
+def test_two_databases_never_share_an_epoch(tmp_path: Path) -> None:
+    one, two = Store(tmp_path / "1.db"), Store(tmp_path / "2.db")
+    assert one.epoch != two.epoch
+    one.close()
+    two.close()
+
+
+def test_what_the_centre_confirmed_leaves_the_outbox_and_stays_as_history(tmp_path: Path) -> None:
+    store = Store(tmp_path / "p.db")
+    for number in range(10):
+        store.commit(a_passage(number))
+    store.settle(up_to_seq=4)
+    assert [stored.seq for stored in store.waiting(0, 99)] == [5, 6, 7, 8, 9, 10]
+    assert store.depth() == 6
+    assert [stored.seq for stored in store.recent(3)] == [10, 9, 8]
+    store.close()
+
+
+def test_what_the_centre_has_beyond_a_gap_is_not_sent_again(tmp_path: Path) -> None:
+    store = Store(tmp_path / "p.db")
+    for number in range(10):
+        store.commit(a_passage(number))
+    store.settle(up_to_seq=2, beyond=[(5, 6), (9, 9)])
+    assert [stored.seq for stored in store.waiting(0, 99)] == [3, 4, 7, 8, 10]
+    assert store.depth() == 5
+    store.close()
+    store = Store(tmp_path / "p.db")
+    assert [stored.seq for stored in store.waiting(3, 2)] == [4, 7]
+    assert store.depth() == 5
+    store.settle(up_to_seq=8)
+    assert [stored.seq for stored in store.waiting(0, 99)] == [10]
+    store.close()
+
+
+def test_an_older_receipt_takes_nothing_back(tmp_path: Path) -> None:
+    store = Store(tmp_path / "p.db")
+    for number in range(5):
+        store.commit(a_passage(number))
+    store.settle(up_to_seq=4)
+    store.settle(up_to_seq=2)
+    assert store.depth() == 1
+    store.close()
+
+
+def test_a_rejected_passage_steps_aside_with_its_reason_and_is_kept(tmp_path: Path) -> None:
+    store = Store(tmp_path / "p.db")
+    for number in range(5):
+        store.commit(a_passage(number))
+    store.settle(up_to_seq=2, rejected=[(3, "unknown-site")])
+    assert [stored.seq for stored in store.waiting(0, 99)] == [4, 5]
+    assert (store.depth(), store.outbox_status().quarantined) == (2, 1)
+    store.settle(up_to_seq=5)
+    assert (store.depth(), store.outbox_status().quarantined) == (0, 1)
+    assert len(store.recent(9)) == 5
+    store.close()
+
+
+def test_a_receipt_for_numbers_never_given_out_is_refused_whole(tmp_path: Path) -> None:
+    store = Store(tmp_path / "p.db")
+    store.commit(a_passage())
+    with pytest.raises(ValueError, match="newest is 1"):
+        store.settle(up_to_seq=7)
+    with pytest.raises(ValueError, match="newest is 1"):
+        store.settle(up_to_seq=0, beyond=[(3, 4)])
+    assert store.depth() == 1
+    store.close()
+
+
+def test_a_number_is_never_used_again_even_when_all_history_is_gone(tmp_path: Path) -> None:
+    store = Store(tmp_path / "p.db")
+    for number in range(3):
+        store.commit(a_passage(number))
+    store.settle(up_to_seq=3)
+    store.close()
+    raw = sqlite3.connect(tmp_path / "p.db")
+    raw.execute("DELETE FROM passage")
+    raw.commit()
+    raw.close()
+    store = Store(tmp_path / "p.db")
+    assert store.commit(a_passage(9)).seq == 4
+    store.close()
+
+
+def test_a_commit_that_fails_says_so_uses_no_number_and_can_be_tried_again(tmp_path: Path) -> None:
+    store = Store(tmp_path / "p.db")
+    store.commit(a_passage(1))
+    store._writer.execute("PRAGMA max_page_count = 1")  # SQLite's own "disk full"; it clamps to the present size
+    with pytest.raises(StoreTrouble, match="full"):
+        _fill(store)
+    filled = store.newest_seq
+    store._writer.execute("PRAGMA max_page_count = 1000000")
+    store.probe()
+    assert store.commit(a_passage(filled + 1)).seq == filled + 1
+    assert [stored.seq for stored in store.waiting(0, 999)] == list(range(1, filled + 2))
+    store.close()
+
+
+def _fill(store: Store) -> None:
+    for number in range(2, 200):
+        store.commit(a_passage(number))
+
+
+def test_a_read_only_database_is_told_in_a_sentence_and_loses_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path / "p.db")
+    store.commit(a_passage(1))
+    store._writer.execute("PRAGMA query_only = 1")
+    with pytest.raises(StoreTrouble, match="could not be committed"):
+        store.commit(a_passage(2))
+    with pytest.raises(StoreTrouble, match="still takes no record"):
+        store.probe()
+    store._writer.execute("PRAGMA query_only = 0")
+    store.probe()
+    assert store.commit(a_passage(2)).seq == 2
+    store.close()
+
+
+def test_a_file_that_is_no_database_is_refused_in_a_sentence_and_left_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    path.write_bytes(b"a letter to the ward, not a database\n" * 100)
+    before = path.read_bytes()
+    with pytest.raises(NotADatabase, match="is not a passage database"):
+        Store(path)
+    assert path.read_bytes() == before
+
+
+def test_another_programs_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    other = sqlite3.connect(path)
+    other.execute("CREATE TABLE song (title TEXT)")
+    other.commit()
+    other.close()
+    before = path.read_bytes()
+    with pytest.raises(NotADatabase, match="another program"):
+        Store(path)
+    assert path.read_bytes() == before
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(StoreTrouble, match="folder does not exist"):
+        Store(tmp_path / "nowhere" / "p.db")
+
+
+def test_a_newer_releases_database_is_not_touched(tmp_path: Path) -> None:
+    Store(tmp_path / "p.db").close()
+    raw = sqlite3.connect(tmp_path / "p.db")
+    raw.execute("PRAGMA user_version = 99")
+    raw.close()
+    with pytest.raises(NotADatabase, match="newer release"):
+        Store(tmp_path / "p.db")
+
+
+def test_the_writer_waits_for_the_disk_and_the_couriers_notes_do_not(tmp_path: Path) -> None:
+    store = Store(tmp_path / "p.db")
+    assert store._writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert store._writer.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert store._courier.execute("PRAGMA synchronous").fetchone() == (1,)
+    store.close()
