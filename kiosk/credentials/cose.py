@@ -1,0 +1,129 @@
+"""COSE_Sign1 (RFC 9052): taking one apart, making one, and checking its signature with a key that the caller chose.
+
+Signatures are cryptography's, CBOR is cbor2's. The algorithm always comes from the key, never from the token.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Any
+
+import cbor2
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+
+PublicKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+
+TAG = 18  # RFC 9052 section 2, table 1
+HEADER_ALG = 1
+HEADER_KID = 4
+MAX_DEPTH = 24  # the deepest real HCERT nests 8 levels
+
+_PSS = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=32)  # RFC 8230 section 2: the salt is as long as the hash
+_ECDSA = ec.ECDSA(SHA256())
+# What cbor2 lets out for hostile bytes, besides its own errors: tags that build dates, decimals, addresses, patterns.
+_CBOR_TROUBLE = (cbor2.CBORError, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
+
+
+class Algorithm(IntEnum):
+    """Signature algorithms that are verified here (IANA COSE registry)."""
+
+    ES256 = -7
+    EDDSA = -8
+    PS256 = -37
+
+
+class NotCose(ValueError):
+    """The bytes are no COSE_Sign1, or not in the one form that is allowed. The message names the rule, never the content."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sign1:
+    """A COSE_Sign1, taken apart and not yet believed."""
+
+    protected_raw: bytes
+    protected: dict[Any, Any]
+    unprotected: dict[Any, Any]
+    payload: bytes
+    signature: bytes
+
+    def signed_bytes(self, external_aad: bytes = b"") -> bytes:
+        """The Sig_structure that the signature covers (RFC 9052 section 4.4)."""
+        return cbor2.dumps(["Signature1", self.protected_raw, external_aad, self.payload])
+
+
+def canonical(data: bytes) -> Any:
+    """Decode exactly one deterministically encoded CBOR item (RFC 8949 section 4.2.1). Raises NotCose."""
+    try:
+        item = cbor2.loads(data, max_depth=MAX_DEPTH, allow_indefinite=False, allow_duplicate_keys=False)
+        same = cbor2.dumps(item, canonical=True) == data
+    except _CBOR_TROUBLE as trouble:
+        raise NotCose("not CBOR") from trouble
+    if not same:
+        raise NotCose("not deterministic CBOR")
+    return item
+
+
+def lenient(data: bytes) -> Any:
+    """Decode one CBOR item as foreign encoders write it: indefinite lengths, any order. Raises NotCose."""
+    try:
+        return cbor2.loads(data, max_depth=MAX_DEPTH)
+    except _CBOR_TROUBLE as trouble:
+        raise NotCose("not CBOR") from trouble
+
+
+def parse(data: bytes) -> Sign1:
+    """Take apart one COSE_Sign1 in deterministic CBOR at every level but the payload's own. Raises NotCose."""
+    item = canonical(data)
+    if not isinstance(item, cbor2.CBORTag) or item.tag != TAG:
+        raise NotCose("no COSE_Sign1 tag")
+    return _parts(item.value, canonical)
+
+
+def parse_foreign(data: bytes) -> Sign1:
+    """Take apart a COSE_Sign1 with or without its tag, inside a CWT tag or not (RFC 8392 section 6). Raises NotCose."""
+    item = lenient(data)
+    for tag in (61, TAG):
+        if isinstance(item, cbor2.CBORTag) and item.tag == tag:
+            item = item.value
+    return _parts(item, lenient)
+
+
+def _parts(value: Any, decode: Any) -> Sign1:
+    match value:
+        case [bytes(protected_raw), dict(unprotected), bytes(payload), bytes(signature)]:
+            protected = decode(protected_raw) if protected_raw else {}
+            if not isinstance(protected, dict):
+                raise NotCose("the protected header is no map")
+            return Sign1(protected_raw, protected, unprotected, payload, signature)
+    raise NotCose("not four parts of a COSE_Sign1")
+
+
+def verifies(key: PublicKey, signature: bytes, message: bytes) -> bool:
+    """Whether `signature` is the key's own over `message`: EdDSA, ES256 (r and s, 64 bytes) or PS256, as the key is."""
+    try:
+        match key:
+            case ed25519.Ed25519PublicKey():
+                key.verify(signature, message)
+            case ec.EllipticCurvePublicKey():
+                if len(signature) != 64:  # RFC 9053 section 2.1
+                    return False
+                r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+                key.verify(encode_dss_signature(r, s), message, _ECDSA)
+            case rsa.RSAPublicKey():
+                key.verify(signature, message, _PSS, SHA256())
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def sign(key: ed25519.Ed25519PrivateKey, kid: bytes, payload: bytes, external_aad: bytes = b"") -> bytes:
+    """Make a tagged COSE_Sign1 with {1: EdDSA, 4: kid}; an empty kid is left out. Deterministic CBOR."""
+    header: dict[int, Any] = {HEADER_ALG: int(Algorithm.EDDSA)}
+    if kid:
+        header[HEADER_KID] = kid
+    protected_raw = cbor2.dumps(header, canonical=True)
+    draft = Sign1(protected_raw, header, {}, payload, b"")
+    signature = key.sign(draft.signed_bytes(external_aad))
+    return cbor2.dumps(cbor2.CBORTag(TAG, [protected_raw, {}, payload, signature]), canonical=True)

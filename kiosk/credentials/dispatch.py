@@ -1,0 +1,82 @@
+"""Any bytes to a claim or a refusal: which kind of code is this, and what does that kind say of it?"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+
+from kiosk.credentials import fields, hcert, id_card, insurance, national, own_pass, place, unsupported
+from kiosk.credentials.denylist import Denylist, foreign_entry
+from kiosk.credentials.own_pass import Replays
+from kiosk.credentials.trust import TrustList
+from kiosk.model import Claim, Kind, Moment, Reason, Refusal
+
+_UNSIGNED: tuple[tuple[Callable[[str], bool], Callable[[str], Claim | Refusal]], ...] = (
+    (insurance.looks_like, insurance.read),
+    (national.looks_like, national.read),
+    (id_card.looks_like, id_card.read),
+)
+
+
+class Dispatcher:
+    """The verifier of the house (ports.Verifier). One thread calls `verify`; `use` may come from another."""
+
+    def __init__(self, trust_list: TrustList, denylist: Denylist | None = None) -> None:
+        self._lists = trust_list, denylist
+        self._replays = Replays()
+
+    def use(self, trust_list: TrustList, denylist: Denylist | None) -> None:
+        """Go on with newer lists; both change between two codes, never within one."""
+        self._lists = trust_list, denylist
+
+    def verify(self, data: bytes, now: Moment) -> Claim | Refusal:
+        """Judge a code's form, signature and standing on the lists; validity in time is for the rules."""
+        trust_list, denylist = self._lists
+        if data.startswith(own_pass.PREFIX):
+            answer = own_pass.verify(data, now, trust_list, self._replays)
+        elif data.startswith(hcert.PREFIX):
+            answer = hcert.verify(data, trust_list)
+        else:
+            return _unsigned(data)
+        if isinstance(answer, Refusal):
+            return answer
+        if denylist is not None and _denied(answer, denylist):
+            return Refusal(answer.kind, Reason.REVOKED, f"denylist {denylist.number}")
+        return replace(answer, lists_at=_older(trust_list, denylist))
+
+
+def known_grammar(data: bytes) -> bool:
+    """Whether the bytes have a form that a misread could hardly have: base45 around CBOR, or strict fields."""
+    try:
+        if data.startswith(own_pass.PREFIX):
+            own_pass.parse(data)
+            return True
+        if data.startswith(hcert.PREFIX):
+            hcert.parse(data)
+            return True
+    except ValueError:
+        return False
+    return isinstance(_unsigned(data), Claim)
+
+
+def _unsigned(data: bytes) -> Claim | Refusal:
+    if place.looks_like(data):
+        return place.read()
+    mark = unsupported.mark_of(data)
+    if mark is not None:
+        return unsupported.read(mark)
+    text = fields.text(data)
+    if text is None:
+        return Refusal(Kind.UNKNOWN, Reason.UNKNOWN_CODE, "no text")
+    for looks_like, read in _UNSIGNED:
+        if looks_like(text):
+            return read(text)
+    return Refusal(Kind.UNKNOWN, Reason.UNKNOWN_CODE)
+
+
+def _denied(claim: Claim, denylist: Denylist) -> bool:
+    name = claim.subject.identifiers[0].value
+    return (bytes.fromhex(name) if claim.kind is Kind.PASS else foreign_entry(name)) in denylist.entries
+
+
+def _older(trust_list: TrustList, denylist: Denylist | None) -> datetime:
+    return trust_list.issued_at if denylist is None else min(trust_list.issued_at, denylist.issued_at)

@@ -1,0 +1,107 @@
+"""HCERT: the EU's certificate and Vietnam's vaccine passport, `HC1:` + base45(zlib(COSE_Sign1)) (DOMAIN.md section 2.4).
+
+Real ones are dirty: the signature is judged strictly, the content leniently. Text and inflation are capped.
+"""
+
+import zlib
+from datetime import UTC, datetime
+from typing import Any
+
+from kiosk.credentials import base45, cose
+from kiosk.credentials.cose import NotCose, Sign1
+from kiosk.credentials.trust import TrustList
+from kiosk.model import Assurance, Claim, Identifier, Kind, Reason, Refusal, Subject
+
+PREFIX = b"HC1:"
+MAX_TEXT_BYTES = 4296
+"""What the largest QR holds in alphanumeric mode (ISO/IEC 18004 table 7, version 40-L)."""
+MAX_INFLATED_BYTES = 10_000
+"""The largest real one has 870."""
+EXP, IAT, HCERT = 4, 6, -260
+USES = ("v", "t", "r")
+
+
+def parse(data: bytes) -> Sign1:
+    """Text to COSE_Sign1, not yet believed. Raises ValueError (NotCose is one); the message names the rule."""
+    if not data.startswith(PREFIX) or len(data) > MAX_TEXT_BYTES:
+        raise NotCose("no HCERT")
+    packed = base45.decode(data[len(PREFIX) :].rstrip(b"\r\n"))
+    unpacker = zlib.decompressobj()
+    try:
+        raw = unpacker.decompress(packed, MAX_INFLATED_BYTES)
+    except zlib.error:
+        raise NotCose("not zlib") from None
+    if not unpacker.eof:
+        raise NotCose("inflates beyond the limit, or ends too early")
+    return cose.parse_foreign(raw)
+
+
+def verify(data: bytes, trust_list: TrustList) -> Claim | Refusal:
+    """Judge an HCERT but for its validity in time, which is for the rules."""
+    try:
+        sign1 = parse(data)
+    except ValueError as trouble:
+        return Refusal(Kind.HCERT, Reason.MALFORMED, str(trouble))
+    kid = sign1.protected.get(cose.HEADER_KID) or sign1.unprotected.get(cose.HEADER_KID)
+    if not isinstance(kid, bytes):
+        return Refusal(Kind.HCERT, Reason.MALFORMED, "no kid")
+    keys = trust_list.find(Kind.HCERT, kid)
+    if not keys:
+        return Refusal(Kind.HCERT, Reason.UNKNOWN_KEY, f"kid {kid.hex()[:32]}")
+    message = sign1.signed_bytes()
+    signers = [key for key in keys if cose.verifies(key.public_key, sign1.signature, message)]
+    if not signers:
+        return Refusal(Kind.HCERT, Reason.BAD_SIGNATURE, f"kid {kid.hex()[:32]}")
+    try:
+        claims = cose.lenient(sign1.payload)
+    except NotCose:
+        claims = None
+    if not isinstance(claims, dict):
+        return Refusal(Kind.HCERT, Reason.MALFORMED, "signed, but not CWT claims")
+    certificate = _certificate(claims)
+    uses = {use for use in USES if certificate.get(use)}
+    if not any(not key.uses or uses <= key.uses for key in signers):
+        return Refusal(Kind.HCERT, Reason.KEY_NOT_ALLOWED, f"kid {kid.hex()[:32]}, use {'/'.join(sorted(uses))}")
+    return Claim(
+        kind=Kind.HCERT,
+        assurance=Assurance.VERIFIED,
+        subject=_subject(certificate, sign1),
+        not_before_at=_time(claims.get(IAT)),
+        not_after_at=_time(claims.get(EXP)),
+        issuer=kid.hex(),
+    )
+
+
+def _certificate(claims: dict[Any, Any]) -> dict[Any, Any]:
+    """The certificate inside -260 {1: ...}, or an empty one: real issuers put odd things there."""
+    match claims.get(HCERT):
+        case {1: dict(certificate)}:
+            return certificate
+    return {}
+
+
+def _time(value: Any) -> datetime | None:
+    """A CWT NumericDate (RFC 8392 section 2), whole or with a fraction, or None where it is no time."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    try:
+        return datetime.fromtimestamp(value, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _subject(certificate: dict[Any, Any], sign1: Sign1) -> Subject:
+    """The UVCI names the certificate; where there is none, its signature does."""
+    uvci = None
+    for use in USES:
+        match certificate.get(use):
+            case [{"ci": str(found)}, *_] if found.strip():
+                uvci = uvci or found.strip()
+    name = certificate.get("nam")
+    parts = [name.get(key) for key in ("fnt", "gnt")] if isinstance(name, dict) else []
+    born = certificate.get("dob")
+    return Subject(
+        identifiers=(Identifier("hcert", uvci or sign1.signature.hex()),),
+        name="<<".join(part for part in parts if isinstance(part, str)) or None,
+        born=born.strip() if isinstance(born, str) and born.strip() else None,
+    )

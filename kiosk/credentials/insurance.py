@@ -1,0 +1,45 @@
+"""BHYT, the health-insurance card: many fields, the last one a `$`, unsigned (DOMAIN.md section 2.3)."""
+
+import unicodedata
+from datetime import timedelta
+
+from kiosk.credentials import fields
+from kiosk.model import Assurance, Claim, Identifier, Kind, Reason, Refusal, Subject
+
+_MIN_FIELDS = 9
+_DATE = "%d/%m/%Y"
+
+
+def looks_like(text: str) -> bool:
+    """Many fields and a `$` at the end."""
+    return text.endswith("$") and text.count("|") >= _MIN_FIELDS - 1
+
+
+def read(text: str) -> Claim | Refusal:
+    """Read number, name, birth date and validity; the last ten digits of the number name the person."""
+    parts = text.split("|")
+    number = fields.INSURANCE.fullmatch(parts[0])
+    name = _from_hex(parts[1])
+    born = fields.day(parts[2], _DATE)
+    valid_from, valid_to = fields.day(parts[6], _DATE), fields.day(parts[7], _DATE)
+    dates_are_whole = (valid_from or parts[6] in ("-", "")) and (valid_to or parts[7] in ("-", ""))
+    if not (number and name and fields.is_name(name) and born and parts[3] in ("1", "2") and dates_are_whole):
+        return Refusal(Kind.INSURANCE, Reason.MALFORMED, "ends in $, but has not the fields of an insurance card")
+    return Claim(
+        kind=Kind.INSURANCE,
+        assurance=Assurance.RECOGNISED,
+        subject=Subject(
+            identifiers=(Identifier("insurance", number.group(1)),),
+            name=unicodedata.normalize("NFC", name).strip(),
+            born="-".join(reversed(parts[2].split("/"))),
+        ),
+        not_before_at=valid_from,
+        not_after_at=valid_to + timedelta(days=1) if valid_to else None,
+    )
+
+
+def _from_hex(value: str) -> str | None:
+    try:
+        return bytes.fromhex(value).decode("utf-8")
+    except ValueError:
+        return None

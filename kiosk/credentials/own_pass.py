@@ -1,0 +1,217 @@
+"""The project's own pass: `HUE1:` + base45 of a small signed token, printed on a card or rotating in an app (DOMAIN.md section 3).
+
+A card is a COSE_Sign1. An app shows [token, proof]: its token names a holder key (`cnf`, RFC 8747), and the proof is the holder's
+COSE_Sign1 over {6: now} with the token as external data. The kiosk holds no secret.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import cbor2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from kiosk.credentials import base45, cose
+from kiosk.credentials.cose import Algorithm, NotCose, Sign1
+from kiosk.credentials.trust import TrustedKey, TrustList
+from kiosk.model import Assurance, Claim, ClockQuality, Identifier, Kind, Moment, Reason, Refusal, Subject
+
+PREFIX = b"HUE1:"
+MAX_TEXT_BYTES = 640
+"""A rotating pass has 458 characters; anything longer is not ours."""
+
+# CWT claim keys (RFC 8392 section 3.1, RFC 8747 section 3.1), and the one of our own in the private range.
+EXP, IAT, CTI, CNF, STATUS = 4, 6, 7, 8, -65537
+KID_BYTES, CTI_BYTES, SIGNATURE_BYTES = 4, 10, 64
+PROOF_SLACK_S = 60.0
+"""How far the holder's clock and the kiosk's may be apart."""
+MAX_REMEMBERED_PROOFS = 10_000
+_LAST_SECOND = 253402300799  # 9999-12-31: the last one that datetime can name
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """An own pass taken apart, in the one form that is allowed, and not yet believed."""
+
+    sign1: Sign1
+    kid: bytes
+    serial: bytes
+    issued_at: datetime
+    expires_at: datetime
+    status_class: int
+    declaration_h: int
+    holder_key: bytes | None
+    proof: Sign1 | None
+    proof_s: int | None
+    """Unix seconds at which the holder says that he shows it."""
+    raw: bytes
+    """The token as the holder's proof covers it."""
+
+
+class Replays:
+    """Which living proofs were shown already, for as long as they could be shown again. One thread."""
+
+    def __init__(self) -> None:
+        self._seen: OrderedDict[tuple[bytes, int], float] = OrderedDict()
+
+    def is_new(self, serial: bytes, proof_s: int, now: Moment) -> bool:
+        """Remember a proof; False where it was remembered before."""
+        while self._seen:
+            first, seen_s = next(iter(self._seen.items()))
+            if now.s - seen_s <= 2 * PROOF_SLACK_S and len(self._seen) < MAX_REMEMBERED_PROOFS:
+                break
+            del self._seen[first]
+        if (serial, proof_s) in self._seen:
+            return False
+        self._seen[serial, proof_s] = now.s
+        return True
+
+
+def parse(data: bytes) -> Token:
+    """Text to token, strictly. Raises NotCose or ValueError for every other form."""
+    if not data.startswith(PREFIX) or len(data) > MAX_TEXT_BYTES:
+        raise NotCose("no own pass")
+    raw = base45.decode(data[len(PREFIX) :])
+    if raw[:1] != b"\x82":
+        return _token(raw, None)
+    match cose.canonical(raw):
+        case [bytes(token), bytes(proof)]:
+            return _token(token, cose.parse(proof))
+    raise NotCose("not a token and a proof")
+
+
+def _token(raw: bytes, proof: Sign1 | None) -> Token:
+    sign1 = cose.parse(raw)
+    match sign1.protected:
+        case {1: int(), 4: bytes(kid)} if len(kid) == KID_BYTES and len(sign1.protected) == 2:
+            pass
+        case _:
+            raise NotCose("the protected header is not {alg, kid}")
+    if sign1.unprotected or len(sign1.signature) != SIGNATURE_BYTES:
+        raise NotCose("an unprotected header, or a signature of another length")
+    claims = cose.canonical(sign1.payload)
+    match claims:
+        case {4: int(exp), 6: int(iat), 7: bytes(serial), -65537: [int(status_class), int(declaration_h)]}:
+            holder_key = _holder_key(claims)
+        case _:
+            raise NotCose("not the claims of an own pass")
+    numbers = (exp, iat, status_class, declaration_h)
+    if len(serial) != CTI_BYTES or any(
+        isinstance(number, bool) or not 0 <= number <= _LAST_SECOND for number in numbers
+    ):
+        raise NotCose("a claim out of its range")
+    return Token(
+        sign1=sign1,
+        kid=kid,
+        serial=serial,
+        issued_at=datetime.fromtimestamp(iat, UTC),
+        expires_at=datetime.fromtimestamp(exp, UTC),
+        status_class=status_class,
+        declaration_h=min(declaration_h, 24 * 366),
+        holder_key=holder_key,
+        proof=proof,
+        proof_s=_proof_s(proof) if proof else None,
+        raw=raw,
+    )
+
+
+def _holder_key(claims: dict[Any, Any]) -> bytes | None:
+    """The Ed25519 key of `cnf`: {1: {1: 1 (OKP), -1: 6 (Ed25519), -2: x}} (RFC 8747 section 3.2, RFC 9053 section 7.2)."""
+    match claims.get(CNF), len(claims):
+        case None, 4:
+            return None
+        case {1: {1: 1, -1: 6, -2: bytes(x)}}, 5 if len(x) == 32 and len(claims[CNF]) == 1 and len(claims[CNF][1]) == 3:
+            return x
+    raise NotCose("a claim that an own pass does not have")
+
+
+def _proof_s(proof: Sign1) -> int:
+    match proof.protected, cose.canonical(proof.payload):
+        case {1: Algorithm.EDDSA}, {6: int(proof_s)} if len(proof.protected) == 1 and not proof.unprotected:
+            if cose.canonical(proof.payload) == {IAT: proof_s} and 0 <= proof_s <= _LAST_SECOND:
+                return proof_s
+    raise NotCose("not a holder's proof")
+
+
+def verify(data: bytes, now: Moment, trust_list: TrustList, replays: Replays) -> Claim | Refusal:
+    """Judge an own pass but for its validity in time, which is for the rules."""
+    try:
+        token = parse(data)
+    except ValueError as trouble:  # NotCose is one; the message names the rule, never the content
+        return Refusal(Kind.PASS, Reason.MALFORMED, str(trouble))
+    keys = trust_list.find(Kind.PASS, token.kid)
+    if not keys:
+        return Refusal(Kind.PASS, Reason.UNKNOWN_KEY, f"kid {token.kid.hex()}")
+    key = _signer(token, keys)
+    if key is None:
+        return Refusal(Kind.PASS, Reason.BAD_SIGNATURE, f"kid {token.kid.hex()}")
+    if not key.not_before_at <= token.issued_at <= key.not_after_at:
+        return Refusal(Kind.PASS, Reason.KEY_NOT_ALLOWED, f"kid {token.kid.hex()}, issued outside the key's validity")
+    if key.uses and str(token.status_class) not in key.uses:
+        return Refusal(Kind.PASS, Reason.KEY_NOT_ALLOWED, f"kid {token.kid.hex()}, status class {token.status_class}")
+    refused = _judge_proof(token, now, replays)
+    return refused or _claim(token)
+
+
+def _signer(token: Token, keys: tuple[TrustedKey, ...]) -> TrustedKey | None:
+    """The key that signed it. The token's algorithm must be the key's own; it never chooses."""
+    message = token.sign1.signed_bytes()
+    algorithm = token.sign1.protected[cose.HEADER_ALG]
+    for key in keys:
+        expected = Algorithm.EDDSA if isinstance(key.public_key, Ed25519PublicKey) else Algorithm.ES256
+        if algorithm == expected and cose.verifies(key.public_key, token.sign1.signature, message):
+            return key
+    return None
+
+
+def _judge_proof(token: Token, now: Moment, replays: Replays) -> Refusal | None:
+    if token.holder_key is None:
+        return Refusal(Kind.PASS, Reason.MALFORMED, "a proof without a holder key") if token.proof else None
+    if token.proof is None or token.proof_s is None:
+        return Refusal(Kind.PASS, Reason.NO_PROOF)
+    holder = Ed25519PublicKey.from_public_bytes(token.holder_key)
+    if not cose.verifies(holder, token.proof.signature, token.proof.signed_bytes(token.raw)):
+        return Refusal(Kind.PASS, Reason.BAD_SIGNATURE, "holder's proof")
+    apart_s = now.at.timestamp() - token.proof_s
+    # A clock that is wrong for certain cannot judge freshness; the rules then ask the policy.
+    if abs(apart_s) > PROOF_SLACK_S and now.quality is not ClockQuality.UNSET:
+        return Refusal(Kind.PASS, Reason.STALE_PROOF, f"{apart_s:+.0f} s")
+    if not replays.is_new(token.serial, token.proof_s, now):
+        return Refusal(Kind.PASS, Reason.REPLAYED)
+    return None
+
+
+def _claim(token: Token) -> Claim:
+    declared = token.declaration_h > 0
+    return Claim(
+        kind=Kind.PASS,
+        assurance=Assurance.VERIFIED,
+        subject=Subject((Identifier("pass", token.serial.hex()),)),
+        not_before_at=token.issued_at,
+        not_after_at=token.expires_at,
+        issuer=token.kid.hex(),
+        status_class=token.status_class,
+        declared_at=token.issued_at if declared else None,
+        declared_until_at=token.issued_at + timedelta(hours=token.declaration_h) if declared else None,
+    )
+
+
+def payload(
+    serial: bytes,
+    issued_at: datetime,
+    expires_at: datetime,
+    status_class: int,
+    declaration_h: int,
+    holder_key: bytes | None,
+) -> bytes:
+    """The claims of a pass, to be signed."""
+    claims: dict[int, Any] = {
+        EXP: int(expires_at.timestamp()),
+        IAT: int(issued_at.timestamp()),
+        CTI: serial,
+        STATUS: [status_class, declaration_h],
+    }
+    if holder_key is not None:
+        claims[CNF] = {1: {1: 1, -1: 6, -2: holder_key}}
+    return cbor2.dumps(claims, canonical=True)

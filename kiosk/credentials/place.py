@@ -1,0 +1,17 @@
+"""A place's code: venue posters and every other web address. It says where one is, not who one is."""
+
+import re
+
+from kiosk.model import Kind, Reason, Refusal
+
+_ADDRESS = re.compile(rb"\s*(?:https?://|www\.)", re.IGNORECASE)
+
+
+def looks_like(data: bytes) -> bool:
+    """A web address."""
+    return _ADDRESS.match(data) is not None
+
+
+def read() -> Refusal:
+    """The answer: this is a place's code, show your own."""
+    return Refusal(Kind.PLACE, Reason.PLACE_CODE)

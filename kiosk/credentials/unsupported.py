@@ -1,0 +1,29 @@
+"""Codes that are told by their first bytes and refused politely: their layout is not public, or out of scope.
+
+VNeID's own changing code has no published mark, so it ends as unknown; the ID card's code that VNeID displays is read as one.
+"""
+
+import re
+
+from kiosk.model import Kind, Reason, Refusal
+
+_MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
+    ("smart-health-card", re.compile(rb"shc:/", re.IGNORECASE)),  # SMART Health Cards Framework 1.4
+    ("hcert-of-another-version", re.compile(rb"HC[02-9A-Z]:")),  # hcert-spec 1.0.8: the context identifier is HC1:
+    ("new-zealand-covid-pass", re.compile(rb"NZCP:/")),  # NZCP technical specification, section 4
+    ("vds-nc", re.compile(rb'\s*\{\s*"data"\s*:\s*\{\s*"hdr"')),  # ICAO VDS-NC 1.4, section 5
+    ("vds", re.compile(rb"\xdc[\x02\x03]")),  # ICAO Doc 9303 part 13, section 2.2: magic constant and version
+    ("2d-doc", re.compile(rb"DC0[1-4][0-9A-Z]{8}")),  # ANTS 2D-Doc 3.1, header
+    ("cowin", re.compile(rb"PK\x03\x04|\s*\{\s*\"(?:@context|credentialSubject)\"")),  # DIVOC: a zipped W3C credential
+    ("payment", re.compile(rb"00020101021[12]")),  # EMVCo merchant-presented QR (VietQR)
+)
+
+
+def mark_of(data: bytes) -> str | None:
+    """The name of the format, or None."""
+    return next((name for name, pattern in _MARKS if pattern.match(data)), None)
+
+
+def read(mark: str) -> Refusal:
+    """The answer: recognised, and not read here."""
+    return Refusal(Kind.UNSUPPORTED, Reason.UNSUPPORTED, mark)
