@@ -1,0 +1,274 @@
+"""The decision, pure: claim x history x policy x moment -> outcome and reason.
+
+The rules are a table, asked from the top; the first that speaks decides. What limits time or room holds nobody inside: a person
+who goes out is stopped by a false code, never by an hour, a cap, or a pass that ran out meanwhile.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import MappingProxyType
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from kiosk.model import (
+    Assurance,
+    Claim,
+    ClockQuality,
+    Decision,
+    Direction,
+    History,
+    Kind,
+    Moment,
+    Outcome,
+    Reason,
+    Refusal,
+)
+
+_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_ANY_KIND: Mapping[Kind, Assurance] = MappingProxyType(
+    {
+        Kind.PASS: Assurance.VERIFIED,
+        Kind.HCERT: Assurance.VERIFIED,
+        Kind.NATIONAL: Assurance.RECOGNISED,
+        Kind.ID_CARD: Assurance.RECOGNISED,
+        Kind.INSURANCE: Assurance.RECOGNISED,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Opening hours of some days of the week, in local time."""
+
+    days: frozenset[int]
+    """0 is Monday."""
+    from_minute: int
+    until_minute: int
+    """Minutes since midnight; smaller than `from_minute` where they end on the next day."""
+
+    @classmethod
+    def parse(cls, text: str) -> "Hours":
+        """Read `mon-fri 07:30-17:00`, `sat 08:00-12:00` or `mon-sun 22:00-04:00`. Raises ValueError."""
+        try:
+            days, times = text.strip().lower().split()
+            first, last = ([*days.split("-"), days])[:2] if "-" in days else (days, days)
+            start, end = (_DAYS.index(first), _DAYS.index(last))
+            opens, closes = times.split("-")
+            return cls(
+                frozenset((start + step) % 7 for step in range((end - start) % 7 + 1)), _minute(opens), _minute(closes)
+            )
+        except ValueError:
+            raise ValueError(f"{text!r} is not like 'mon-fri 07:30-17:00'") from None
+
+    def include(self, local: datetime) -> bool:
+        """Whether the place is open at this local time."""
+        minute = local.hour * 60 + local.minute
+        if self.from_minute < self.until_minute:
+            return local.weekday() in self.days and self.from_minute <= minute < self.until_minute
+        yesterday = (local - timedelta(days=1)).weekday()
+        return (local.weekday() in self.days and minute >= self.from_minute) or (
+            yesterday in self.days and minute < self.until_minute
+        )
+
+
+def _minute(text: str) -> int:
+    hour, minute = text.split(":")
+    if not (len(minute) == 2 and 0 <= int(hour) * 60 + int(minute) <= 24 * 60 and 0 <= int(minute) < 60):
+        raise ValueError(text)
+    return int(hour) * 60 + int(minute)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What this gate asks for."""
+
+    accept: Mapping[Kind, Assurance] = field(default_factory=lambda: _ANY_KIND)
+    """The least assurance per kind; a kind that is missing is not accepted."""
+    direction: Literal["in", "out", "alternating"] = "alternating"
+    anti_passback: Literal["off", "soft", "hard"] = "off"
+    status_classes: frozenset[int] | None = None
+    """Status classes of an own pass that may enter; None: all."""
+    declaration: Literal["off", "verified", "all"] = "off"
+    """Who must have declared: nobody, those whose pass can say it, or everybody."""
+    declaration_max_age_s: float | None = None
+    opens: tuple[Hours, ...] = ()
+    """Empty: always open."""
+    capacity: int | None = None
+    """The most people inside; None: no limit."""
+    lists_max_age_s: float | None = None
+    """Older lists count as stale; None: never."""
+    stale_lists: Literal["pass", "fail"] = "pass"
+    """What a verified code gets while the lists are stale: its own answer (fail-open), or red (fail-closed)."""
+    unset_clock: Literal["pass", "fail"] = "pass"
+    """What a code with a validity gets while the clock is wrong for certain."""
+    timezone: str = "Asia/Ho_Chi_Minh"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """All that the rules look at."""
+
+    claim: Claim
+    history: History
+    policy: Policy
+    inside: int
+    now: Moment
+    direction: Direction
+
+    @property
+    def entering(self) -> bool:
+        """Limits of time and room are for people who come in."""
+        return self.direction is Direction.IN
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the table."""
+
+    reason: Reason
+    speaks: Callable[[Case], bool]
+    asks: str
+    """When it speaks, in words; the documentation is made of it."""
+    outcome: Outcome = Outcome.FAIL
+
+
+def _kind_is_taken(case: Case) -> bool:
+    return case.claim.kind not in case.policy.accept
+
+
+def _assurance_is_low(case: Case) -> bool:
+    least = case.policy.accept[case.claim.kind]
+    return least is Assurance.VERIFIED and case.claim.assurance is not Assurance.VERIFIED
+
+
+def _status_is_not_taken(case: Case) -> bool:
+    allowed = case.policy.status_classes
+    return (
+        allowed is not None
+        and case.claim.kind is Kind.PASS
+        and case.entering
+        and case.claim.status_class not in allowed
+    )
+
+
+def _clock_cannot_judge(case: Case) -> bool:
+    has_validity = case.claim.not_before_at is not None or case.claim.not_after_at is not None
+    unset = case.now.quality is ClockQuality.UNSET
+    return case.entering and has_validity and unset and case.policy.unset_clock == "fail"
+
+
+def _clock_is_set(case: Case) -> bool:
+    return case.now.quality is not ClockQuality.UNSET
+
+
+def _not_yet_valid(case: Case) -> bool:
+    starts_at = case.claim.not_before_at
+    return case.entering and _clock_is_set(case) and starts_at is not None and case.now.at < starts_at
+
+
+def _expired(case: Case) -> bool:
+    """Expiry is judged with a wrong clock too: an unset clock runs behind, so what it calls expired is."""
+    ends_at = case.claim.not_after_at
+    return case.entering and ends_at is not None and case.now.at >= ends_at
+
+
+def _lists_are_stale(case: Case) -> bool:
+    limit_s = case.policy.lists_max_age_s
+    if not case.entering or limit_s is None or case.policy.stale_lists == "pass" or case.claim.lists_at is None:
+        return False
+    return (case.now.at - case.claim.lists_at).total_seconds() > limit_s
+
+
+def _must_declare(case: Case) -> bool:
+    asked = case.policy.declaration
+    return case.entering and (asked == "all" or (asked == "verified" and case.claim.kind is Kind.PASS))
+
+
+def _has_not_declared(case: Case) -> bool:
+    return _must_declare(case) and case.claim.declared_at is None
+
+
+def _declared_too_long_ago(case: Case) -> bool:
+    declared_at, until_at = case.claim.declared_at, case.claim.declared_until_at
+    if not _must_declare(case) or declared_at is None or not _clock_is_set(case):
+        return False
+    limit_s = case.policy.declaration_max_age_s
+    too_old = limit_s is not None and (case.now.at - declared_at).total_seconds() > limit_s
+    return too_old or (until_at is not None and case.now.at >= until_at)
+
+
+def _is_closed(case: Case) -> bool:
+    if not case.entering or not case.policy.opens or not _clock_is_set(case):
+        return False
+    local = case.now.at.astimezone(ZoneInfo(case.policy.timezone))
+    return not any(hours.include(local) for hours in case.policy.opens)
+
+
+def _passed_this_way(case: Case) -> bool:
+    """At a gate of one direction; an alternating gate turns the direction instead."""
+    return case.policy.direction != "alternating" and case.history.last_direction is case.direction
+
+
+def _hard_passback_in(case: Case) -> bool:
+    return case.policy.anti_passback == "hard" and case.entering and _passed_this_way(case)
+
+
+def _hard_passback_out(case: Case) -> bool:
+    return case.policy.anti_passback == "hard" and not case.entering and _passed_this_way(case)
+
+
+def _soft_passback_in(case: Case) -> bool:
+    return case.policy.anti_passback == "soft" and case.entering and _passed_this_way(case)
+
+
+def _soft_passback_out(case: Case) -> bool:
+    return case.policy.anti_passback == "soft" and not case.entering and _passed_this_way(case)
+
+
+def _is_full(case: Case) -> bool:
+    already_inside = case.history.last_direction is Direction.IN
+    capacity = case.policy.capacity
+    return case.entering and capacity is not None and case.inside >= capacity and not already_inside
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(Reason.NOT_ACCEPTED, _kind_is_taken, "this kind of code is not accepted here"),
+    Rule(Reason.NOT_ENOUGH, _assurance_is_low, "a signature is asked of this kind, and there is none"),
+    Rule(Reason.NOT_ACCEPTED, _status_is_not_taken, "an own pass of a status class that may not enter here"),
+    Rule(Reason.CLOCK_UNSET, _clock_cannot_judge, "the code has a validity, the clock is unset, unset_clock = fail"),
+    Rule(Reason.EXPIRED, _expired, "now is at or after the end of its validity"),
+    Rule(Reason.NOT_YET_VALID, _not_yet_valid, "now is before the start of its validity, and the clock is set"),
+    Rule(Reason.LISTS_STALE, _lists_are_stale, "the lists are older than lists_max_age, stale_lists = fail"),
+    Rule(Reason.NO_DECLARATION, _has_not_declared, "a declaration is asked for, and the code has none"),
+    Rule(Reason.DECLARATION_OLD, _declared_too_long_ago, "the declaration is older than asked, or has run out"),
+    Rule(Reason.CLOSED, _is_closed, "outside the opening hours"),
+    Rule(Reason.ALREADY_IN, _hard_passback_in, "went in before and not out, anti_passback = hard"),
+    Rule(Reason.ALREADY_OUT, _hard_passback_out, "went out before and not in, anti_passback = hard"),
+    Rule(Reason.ALREADY_IN, _soft_passback_in, "went in before, anti_passback = soft", Outcome.LOOK_AGAIN),
+    Rule(Reason.ALREADY_OUT, _soft_passback_out, "went out before, anti_passback = soft", Outcome.LOOK_AGAIN),
+    Rule(Reason.FULL, _is_full, "as many people inside as may be"),
+)
+
+
+def decide(answer: Claim | Refusal, history: History, policy: Policy, inside: int, now: Moment) -> Decision:
+    """Answer one visit. `inside`: how many people are in; pure, never raises."""
+    if isinstance(answer, Refusal):
+        return Decision(Outcome.FAIL, answer.reason)
+    direction = _direction(history, policy)
+    case = Case(answer, history, policy, inside, now, direction)
+    for rule in RULES:
+        if rule.speaks(case):
+            return Decision(rule.outcome, rule.reason)
+    return Decision(Outcome.PASS, Reason.OK, direction)
+
+
+def manual(direction: Direction) -> Decision:
+    """A guard lets somebody pass who has nothing to show (`khai ho`); he counts as one person without a name."""
+    return Decision(Outcome.PASS, Reason.MANUAL, direction)
+
+
+def _direction(history: History, policy: Policy) -> Direction:
+    if policy.direction == "alternating":
+        return Direction.OUT if history.last_direction is Direction.IN else Direction.IN
+    return Direction(policy.direction)
