@@ -18,7 +18,7 @@ class Notifier:
 
     @property
     def watchdog_s(self) -> float | None:
-        """systemd ends a process that has not fed its watchdog for so long: feed it twice as often. None: there is none."""
+        """systemd ends a process that has not fed its watchdog for so long; None: there is no watchdog."""
         return self._watchdog_s
 
     def ready(self, status: str) -> bool:

@@ -50,7 +50,7 @@ class ReplayCamera:
         self._due_s = self._now()
 
     def capture(self, timeout_s: float) -> Frame:
-        """The next picture, at its time. Logs once and skips what cannot be opened. Raises CameraTrouble if nothing can."""
+        """The next picture, at its time; what cannot be opened is logged once and skipped. Raises CameraTrouble."""
         luma = self._next_luma()
         pause_s = self._due_s - self._now()
         if pause_s > 0 and self._wait(min(pause_s, timeout_s)):

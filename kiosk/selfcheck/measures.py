@@ -1,0 +1,73 @@
+"""What is measured of the device, and from which value on it is bad. None: not measurable here, so no fact."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kiosk.model import ClockQuality
+
+DAY_S = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """Everything at one moment. Durations are of the monotonic clock, except the lists' ages."""
+
+    gate_loop_age_s: float = 0.0
+    """Since the gate's thread last began a turn."""
+    camera_loop_age_s: float = 0.0
+    """Since the camera's thread last began a turn, be it a picture, a timeout or a failed attempt to open."""
+    lamps_alive: bool = True
+    """The thread that plays the patterns is at work."""
+    frame_age_s: float = 0.0
+    """Since the last picture was captured; before the first one, since the start."""
+    camera_trouble: str = ""
+    """What the camera driver said last, empty while pictures come."""
+    frozen_s: float | None = None
+    """For how long every picture has been the same to the last bit, which a live sensor's noise forbids."""
+    dark_s: float | None = None
+    """For how long the picture has been black or nearly so."""
+    bright_s: float | None = None
+    """For how long the picture has been white or nearly so."""
+    blurred_s: float | None = None
+    """For how long there has been nothing sharp in the picture."""
+    store_trouble: str = ""
+    """Why the last record could not be committed; empty while commits succeed."""
+    disk_free_bytes: int | None = None
+    """Where the records are."""
+    temperature_c: float | None = None
+    """Of the processor."""
+    under_voltage: bool | None = None
+    """The board says that its supply is too weak, now."""
+    clock: ClockQuality = ClockQuality.SYNCHRONISED
+    clock_jump_s: float = 0.0
+    """By how much the wall clock was last set, if that was within the last minute: negative is backwards."""
+    uplink_down_s: float | None = None
+    """For how long the broker has been away; 0 while it is connected. None: no uplink is configured."""
+    outbox_age_s: float = 0.0
+    """Age of the oldest passage that the centre has not confirmed."""
+    outbox_depth: int = 0
+    outbox_limit: int | None = None
+    """The most passages that are kept."""
+    lists_age_s: Mapping[str, float] = field(default_factory=dict)
+    """Trust list and denylist by name: since they were issued."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """From which value on a measure is bad. The defaults show any fault on the lamp within 5 s."""
+
+    loop_stuck_s: float = 20.0
+    """Longer than any honest turn: an open of libcamera takes 1 to 2 s, a close up to 5 s."""
+    frame_old_s: float = 3.0
+    """A capture may time out once (2 s); two in a row are a dead camera."""
+    frozen_s: float = 4.0
+    view_bad_s: float = 4.0
+    """A phone held too close darkens or blurs the view for a moment; that is not a fault."""
+    disk_low_bytes: int = 200 * 1024 * 1024
+    hot_c: float = 78.0
+    """The Pi's firmware slows the processor down from 80 degrees on."""
+    uplink_down_s: float = 60.0
+    outbox_old_s: float = 600.0
+    outbox_full: float = 0.8
+    """Share of the limit."""
+    list_old_s: float = 7 * DAY_S
