@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kiosk import rules
-from kiosk.model import Claim, Decision, Frame, Moment, Outcome, Passage, Reading, Reason, Refusal, Sight, Stored
+from kiosk.model import Claim, Decision, Direction, Frame, Moment, Outcome, Passage, Reason, Refusal, Sight, Stored
 from kiosk.ports import Clock, Decoder, Signal, Store, Verifier
 from kiosk.seal import Pseudonyms, Seal
 from kiosk.visits import Visits
@@ -57,21 +57,25 @@ class Gate:
         if not sight.readings:
             return Look(sight)
         now = self._clock.now()
-        codes = tuple(sorted(reading.data for reading in sight.readings))
-        if self._visits.still_showing(codes, now):
+        codes = self._visits.waiting([reading.data for reading in sight.readings], now)
+        if not codes:
             return Look(sight)
-        stored = self._answer_one(sight.readings[0], now) if len(codes) == 1 else self._answer_many(codes, now)
+        stored = self._answer_one(codes[0], now) if len(codes) == 1 else self._answer_many(codes, now)
         return Look(sight, stored)
 
-    def _answer_one(self, reading: Reading, now: Moment) -> Stored | None:
-        answer = self._verifier.verify(reading.data, now)
+    def admit(self, direction: Direction) -> Stored:
+        """A guard lets somebody pass who has nothing to show; he is counted, and nobody is named."""
+        return self._keep(rules.manual(direction), None, (), (), self._clock.now())
+
+    def _answer_one(self, code: bytes, now: Moment) -> Stored | None:
+        answer = self._verifier.verify(code, now)
         names = self._pseudonyms.of_subject(answer.subject) if isinstance(answer, Claim) else ()
         history = self._visits.history(names, now)
         if history.same_visit:  # the same person with another of his codes, or a rotated one
-            self._visits.answered_again((reading.data,), names, now)
+            self._visits.answered_again((code,), names, now)
             return None
-        decision = rules.decide(answer, history, self._policy, self._visits.inside, now)
-        return self._keep(decision, answer, names, (reading.data,), now)
+        decision = rules.decide(answer, history, self._policy, self._visits.inside(now), now)
+        return self._keep(decision, answer, names, (code,), now)
 
     def _answer_many(self, codes: Sequence[bytes], now: Moment) -> Stored:
         return self._keep(Decision(Outcome.LOOK_AGAIN, Reason.ONE_AT_A_TIME), None, (), codes, now)

@@ -73,8 +73,8 @@ class Pseudonyms:
         )
 
     def of_code(self, codes: Sequence[bytes]) -> bytes:
-        """The name of codes that name nobody, whatever their order."""
-        return _keyed(self._keys[0], "code", *sorted(codes))
+        """The name of codes that name nobody, whatever their order; empty where there is no code."""
+        return _keyed(self._keys[0], "code", *sorted(codes)) if codes else b""
 
 
 def _keyed(key: bytes, what: str, *parts: bytes) -> bytes:
