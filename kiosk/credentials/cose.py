@@ -3,6 +3,7 @@
 Signatures are cryptography's, CBOR is cbor2's. The algorithm always comes from the key, never from the token.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -35,7 +36,7 @@ class Algorithm(IntEnum):
 
 
 class NotCose(ValueError):
-    """The bytes are no COSE_Sign1, or not in the one form that is allowed. The message names the rule, never the content."""
+    """The bytes are no COSE_Sign1, or not in the one allowed form. The message names the rule, never the content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,8 @@ class Sign1:
     """A COSE_Sign1, taken apart and not yet believed."""
 
     protected_raw: bytes
-    protected: dict[Any, Any]
-    unprotected: dict[Any, Any]
+    protected: Mapping[Any, Any]
+    unprotected: Mapping[Any, Any]
     payload: bytes
     signature: bytes
 
@@ -92,9 +93,14 @@ def parse_foreign(data: bytes) -> Sign1:
 
 def _parts(value: Any, decode: Any) -> Sign1:
     match value:
-        case [bytes(protected_raw), dict(unprotected), bytes(payload), bytes(signature)]:
+        case [
+            bytes(protected_raw),
+            Mapping() as unprotected,
+            bytes(payload),
+            bytes(signature),
+        ]:  # cbor2 freezes what is tagged
             protected = decode(protected_raw) if protected_raw else {}
-            if not isinstance(protected, dict):
+            if not isinstance(protected, Mapping):
                 raise NotCose("the protected header is no map")
             return Sign1(protected_raw, protected, unprotected, payload, signature)
     raise NotCose("not four parts of a COSE_Sign1")

@@ -1,4 +1,4 @@
-"""The project's own pass: `HUE1:` + base45 of a small signed token, printed on a card or rotating in an app (DOMAIN.md section 3).
+"""The project's own pass, `HUE1:` + base45 of a small signed token: printed on a card, or rotating in an app (DOMAIN.md 3).
 
 A card is a COSE_Sign1. An app shows [token, proof]: its token names a holder key (`cnf`, RFC 8747), and the proof is the holder's
 COSE_Sign1 over {6: now} with the token as external data. The kiosk holds no secret.
@@ -197,21 +197,29 @@ def _claim(token: Token) -> Claim:
     )
 
 
-def payload(
-    serial: bytes,
-    issued_at: datetime,
-    expires_at: datetime,
-    status_class: int,
-    declaration_h: int,
-    holder_key: bytes | None,
-) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What an issuer says in a pass."""
+
+    serial: bytes
+    """10 random bytes."""
+    issued_at: datetime
+    expires_at: datetime
+    status_class: int = 1
+    declaration_h: int = 0
+    """For how many hours after `issued_at` the holder's declaration counts; 0: none was made."""
+    holder_key: bytes | None = None
+    """Raw Ed25519 key of the app that may show it; None for a card."""
+
+
+def payload(terms: Terms) -> bytes:
     """The claims of a pass, to be signed."""
     claims: dict[int, Any] = {
-        EXP: int(expires_at.timestamp()),
-        IAT: int(issued_at.timestamp()),
-        CTI: serial,
-        STATUS: [status_class, declaration_h],
+        EXP: int(terms.expires_at.timestamp()),
+        IAT: int(terms.issued_at.timestamp()),
+        CTI: terms.serial,
+        STATUS: [terms.status_class, terms.declaration_h],
     }
-    if holder_key is not None:
-        claims[CNF] = {1: {1: 1, -1: 6, -2: holder_key}}
+    if terms.holder_key is not None:
+        claims[CNF] = {1: {1: 1, -1: 6, -2: terms.holder_key}}
     return cbor2.dumps(claims, canonical=True)

@@ -1,0 +1,82 @@
+"""Signed own passes: an issuer's key, and the text of the code."""
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import cbor2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from kiosk.credentials import base45, cose, own_pass
+from kiosk.credentials.trust import TrustedKey
+from kiosk.model import Kind
+
+CARD_CAPACITY = 178
+"""Characters of a card's code: QR version 7 at level M."""
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerKey:
+    """Who may sign passes, from when until when; `private_key` never leaves the issuer."""
+
+    private_key: Ed25519PrivateKey = field(repr=False)
+    not_before_at: datetime
+    not_after_at: datetime
+    status_classes: frozenset[int] = frozenset()
+    """Classes that it may issue; empty: all."""
+    label: str = ""
+
+    @property
+    def kid(self) -> bytes:
+        """First 4 bytes of SHA-256 of the raw public key."""
+        raw = self.private_key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+        return hashlib.sha256(raw).digest()[: own_pass.KID_BYTES]
+
+    def trusted(self) -> TrustedKey:
+        """The public half, as a trust list carries it."""
+        return TrustedKey(
+            kid=self.kid,
+            kind=Kind.PASS,
+            public_key=self.private_key.public_key(),
+            not_before_at=self.not_before_at,
+            not_after_at=self.not_after_at,
+            uses=frozenset(str(status_class) for status_class in self.status_classes),
+            label=self.label,
+        )
+
+
+def make_key(
+    not_before_at: datetime,
+    not_after_at: datetime,
+    *,
+    status_classes: frozenset[int] = frozenset(),
+    label: str = "",
+    seed: bytes | None = None,
+) -> IssuerKey:
+    """Make an issuer's key; from 32 bytes of `seed` only where a test must repeat itself."""
+    private_key = Ed25519PrivateKey.from_private_bytes(seed) if seed else Ed25519PrivateKey.generate()
+    return IssuerKey(private_key, not_before_at, not_after_at, status_classes, label)
+
+
+def sign_pass(
+    key: IssuerKey,
+    serial: bytes,
+    issued_at: datetime,
+    expires_at: datetime,
+    *,
+    status_class: int = 1,
+    declaration_h: int = 48,
+    holder_key: bytes | None = None,
+) -> bytes:
+    """Sign a pass and return the text of its code. With a `holder_key` (raw Ed25519) it is a token for an app: see `prove`."""
+    claims = own_pass.payload(own_pass.Terms(serial, issued_at, expires_at, status_class, declaration_h, holder_key))
+    return own_pass.PREFIX + base45.encode(cose.sign(key.private_key, key.kid, claims)).encode("ascii")
+
+
+def prove(pass_text: bytes, holder: Ed25519PrivateKey, shown_at: datetime) -> bytes:
+    """What an app shows: the token of a pass with the holder's living signature over the time."""
+    token = base45.decode(pass_text.removeprefix(own_pass.PREFIX))
+    proof = cose.sign(holder, b"", cbor2.dumps({own_pass.IAT: int(shown_at.timestamp())}), token)
+    both = cbor2.dumps([token, proof], canonical=True)
+    return own_pass.PREFIX + base45.encode(both).encode("ascii")

@@ -1,0 +1,137 @@
+"""What the guard and the person at the gate read, in Vietnamese and in English: one sentence per reason, outcome and kind."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from kiosk.model import Direction, Kind, Outcome, Reason, State
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """The same thing said twice."""
+
+    vi: str
+    en: str
+
+    def in_(self, language: str) -> str:
+        """The sentence in `vi` or `en`."""
+        return self.en if language == "en" else self.vi
+
+
+REASONS: Mapping[Reason, Sentence] = MappingProxyType(
+    {
+        Reason.OK: Sentence("Mã hợp lệ.", "The code is valid."),
+        Reason.MANUAL: Sentence(
+            "Bảo vệ cho qua và khai hộ.", "Let through by the guard, who declares on the person's behalf."
+        ),
+        Reason.ALREADY_IN: Sentence(
+            "Người này đã vào và chưa ra. Hỏi lại người đó.", "This person went in before and has not left. Ask them."
+        ),
+        Reason.ALREADY_OUT: Sentence(
+            "Người này đã ra và chưa vào lại. Hỏi lại người đó.",
+            "This person left before and did not come in. Ask them.",
+        ),
+        Reason.ONE_AT_A_TIME: Sentence(
+            "Có nhiều mã cùng lúc. Mời từng người một.", "Several codes at once. One person at a time, please."
+        ),
+        Reason.EXPIRED: Sentence(
+            "Mã đã hết hạn. Xin cấp lại ở nơi đã cấp.", "The code has expired. Ask for a new one where it was issued."
+        ),
+        Reason.NOT_YET_VALID: Sentence(
+            "Mã chưa đến ngày có hiệu lực.", "The code is not valid yet. Look at its first day."
+        ),
+        Reason.BAD_SIGNATURE: Sentence(
+            "Chữ ký không đúng: mã đã bị sửa hoặc làm giả.", "The signature is wrong: the code was changed or forged."
+        ),
+        Reason.UNKNOWN_KEY: Sentence(
+            "Nơi cấp mã này không có trong danh sách tin cậy.", "The issuer of this code is not on the trust list."
+        ),
+        Reason.REVOKED: Sentence("Mã đã bị thu hồi.", "The code was withdrawn by its issuer."),
+        Reason.MALFORMED: Sentence(
+            "Mã bị hỏng hoặc sai định dạng. Đưa lại, hoặc dùng mã khác.",
+            "The code is damaged. Show it again, or another one.",
+        ),
+        Reason.PLACE_CODE: Sentence(
+            "Đây là mã của địa điểm. Hãy đưa mã cá nhân của mình.",
+            "This is a place's code. Show your own personal code.",
+        ),
+        Reason.UNSUPPORTED: Sentence(
+            "Loại mã này chưa được hỗ trợ ở đây. Hãy đưa mã khác.",
+            "This kind of code is not read here. Show another one.",
+        ),
+        Reason.UNKNOWN_CODE: Sentence(
+            "Không nhận ra mã này. Hãy đưa mã cá nhân của mình.", "This code is not known. Show your personal code."
+        ),
+        Reason.NOT_ENOUGH: Sentence(
+            "Ở đây cần mã có chữ ký điện tử.", "A signed code is needed here; this one only says who you are."
+        ),
+        Reason.NOT_ACCEPTED: Sentence("Cổng này không nhận loại mã này.", "This gate does not take this kind of code."),
+        Reason.KEY_NOT_ALLOWED: Sentence(
+            "Nơi cấp không được phép cấp loại mã này.", "The issuer was not allowed to issue this code."
+        ),
+        Reason.NO_PROOF: Sentence(
+            "Đây là ảnh chụp. Hãy mở ứng dụng và đưa mã đang chạy.",
+            "This is a copy. Open the app and show the living code.",
+        ),
+        Reason.STALE_PROOF: Sentence(
+            "Mã trong ứng dụng đã cũ. Mở lại ứng dụng, kiểm tra giờ của điện thoại.",
+            "The code in the app is old. Open the app again, and check the phone's clock.",
+        ),
+        Reason.REPLAYED: Sentence(
+            "Mã này vừa được dùng. Chờ ứng dụng đổi mã mới.",
+            "This code was used just now. Wait until the app shows the next one.",
+        ),
+        Reason.NO_DECLARATION: Sentence(
+            "Chưa khai báo y tế. Hãy khai báo trước.", "No health declaration yet. Declare first."
+        ),
+        Reason.DECLARATION_OLD: Sentence(
+            "Khai báo y tế đã cũ. Hãy khai báo lại.", "The health declaration is too old. Declare again."
+        ),
+        Reason.CLOSED: Sentence("Ngoài giờ mở cửa.", "Outside the opening hours."),
+        Reason.FULL: Sentence(
+            "Bên trong đã đủ người. Xin chờ có người ra.", "It is full inside. Wait until somebody leaves."
+        ),
+        Reason.LISTS_STALE: Sentence(
+            "Danh sách tin cậy trong máy đã quá cũ. Gọi trung tâm.", "This device's lists are too old. Call the centre."
+        ),
+        Reason.CLOCK_UNSET: Sentence(
+            "Đồng hồ của máy chưa đúng. Nối mạng hoặc gọi trung tâm.",
+            "This device's clock is not set. Connect it to the network, or call the centre.",
+        ),
+    }
+)
+
+OUTCOMES: Mapping[Outcome, Sentence] = MappingProxyType(
+    {
+        Outcome.PASS: Sentence("Mời qua", "Please pass"),
+        Outcome.FAIL: Sentence("Không được qua", "Not allowed to pass"),
+        Outcome.LOOK_AGAIN: Sentence("Xem lại", "Look again"),
+    }
+)
+
+DIRECTIONS: Mapping[Direction, Sentence] = MappingProxyType(
+    {Direction.IN: Sentence("vào", "in"), Direction.OUT: Sentence("ra", "out")}
+)
+
+KINDS: Mapping[Kind, Sentence] = MappingProxyType(
+    {
+        Kind.PASS: Sentence("thẻ ra vào", "entrance pass"),
+        Kind.HCERT: Sentence("hộ chiếu vắc-xin", "vaccine passport"),
+        Kind.NATIONAL: Sentence("mã QR cá nhân quốc gia", "national personal QR"),
+        Kind.ID_CARD: Sentence("căn cước", "ID card"),
+        Kind.INSURANCE: Sentence("thẻ bảo hiểm y tế", "health-insurance card"),
+        Kind.PLACE: Sentence("mã địa điểm", "place's code"),
+        Kind.UNSUPPORTED: Sentence("loại mã chưa hỗ trợ", "unsupported code"),
+        Kind.UNKNOWN: Sentence("mã lạ", "unknown code"),
+    }
+)
+
+STATES: Mapping[State, Sentence] = MappingProxyType(
+    {
+        State.STARTING: Sentence("Đang khởi động", "Starting"),
+        State.READY: Sentence("Sẵn sàng", "Ready"),
+        State.DEGRADED: Sentence("Hoạt động hạn chế", "Working, with a fault"),
+        State.OUT_OF_ORDER: Sentence("Máy hỏng, xin gọi bảo vệ", "Out of order, call the guard"),
+    }
+)
