@@ -1,9 +1,9 @@
 """Where the world plugs in: one protocol per port, and the errors that its drivers raise.
 
-    KioskError
-    +-- CameraTrouble   the camera gave no picture; the driver may be opened again
-    +-- SignalTrouble   the pins of lamps, buzzer or relay cannot be had, or no longer obey
-    +-- StoreTrouble    the disk did not take a record; nobody gets green
+KioskError
++-- CameraTrouble   the camera gave no picture; the driver may be opened again
++-- SignalTrouble   the pins of lamps, buzzer or relay cannot be had, or no longer obey
++-- StoreTrouble    the disk did not take a record; nobody gets green
 """
 
 from collections.abc import Sequence
@@ -82,11 +82,20 @@ class Outbox(Protocol):
     def epoch(self) -> str:
         """Which life of the database this is."""
 
+    @property
+    def newest_seq(self) -> int:
+        """Of the last committed passage; 0 where there is none."""
+
     def waiting(self, after_seq: int, limit: int) -> Sequence[Stored]:
         """Undelivered passages with seq > after_seq, oldest first, at most `limit`."""
 
     def depth(self) -> int:
         """How many passages the centre has not confirmed."""
+
+    def settle(
+        self, up_to_seq: int, beyond: Sequence[tuple[int, int]] = (), rejected: Sequence[tuple[int, str]] = ()
+    ) -> None:
+        """The centre has 1..up_to_seq and the ranges `beyond`, it refuses (seq, reason). Raises StoreTrouble."""
 
 
 class Clock(Protocol):

@@ -92,9 +92,14 @@ def test_a_rejected_passage_steps_aside_with_its_reason_and_is_kept(tmp_path: Pa
     store.settle(up_to_seq=2, rejected=[(3, "unknown-site")])
     assert [stored.seq for stored in store.waiting(0, 99)] == [4, 5]
     assert (store.depth(), store.outbox_status().quarantined) == (2, 1)
-    store.settle(up_to_seq=5)
+    store.settle(up_to_seq=2, beyond=[(4, 5)])
     assert (store.depth(), store.outbox_status().quarantined) == (0, 1)
     assert len(store.recent(9)) == 5
+    store.close()
+    store = Store(tmp_path / "p.db")
+    assert (store.depth(), store.outbox_status().quarantined) == (0, 1)
+    store.settle(up_to_seq=5)
+    assert (store.depth(), store.outbox_status().quarantined) == (0, 0), "accepted after all"
     store.close()
 
 

@@ -42,8 +42,7 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE quarantine (
         seq INTEGER PRIMARY KEY,
         reason TEXT NOT NULL,
-        at TEXT NOT NULL,
-        retrying INTEGER NOT NULL DEFAULT 0
+        at TEXT NOT NULL
     ) STRICT;
     CREATE VIEW outbox AS
         SELECT passage.*, boot.boot_id FROM passage JOIN boot ON boot.number = passage.boot
@@ -102,7 +101,7 @@ def _prepare(database: Database, path: Path) -> None:
         raise NotADatabase(f"{path}: is a database of another program; nothing in it was touched. Correct records.path")
     if version > len(MIGRATIONS):
         raise NotADatabase(
-            f"{path}: was written by a newer release (schema {version}; this one knows {len(MIGRATIONS)}). Update the kiosk"
+            f"{path}: was written by a newer release (schema {version}, not {len(MIGRATIONS)}); update the kiosk"
         )
     database.execute("PRAGMA journal_mode = WAL")
     for step in range(version, len(MIGRATIONS)):

@@ -135,7 +135,7 @@ class Store:
         """How many passages the centre has not confirmed, quarantine left out. Any thread; no query: seq is gapless."""
         with self._reading:
             waiting = self._newest_seq - self._settled.count()
-            return waiting - sum(seq not in self._settled for seq in self._quarantined)
+            return waiting - len(self._quarantined)
 
     def outbox_status(self) -> OutboxStatus:
         """For page and wire. Any thread. Raises StoreTrouble."""
@@ -146,8 +146,9 @@ class Store:
     def settle(self, up_to_seq: int, beyond: Sequence[Range] = (), rejected: Sequence[tuple[int, str]] = ()) -> None:
         """Take in what the centre has: all of 1..up_to_seq and the ranges `beyond`, and (seq, reason) that it refuses.
 
-        Older news than what is known already changes nothing. Raises StoreTrouble, and ValueError for a number that
-        was never given out: such news is about another life of this database.
+        What it refuses goes into quarantine: kept, no longer sent, and no longer counted as waiting. Older news than
+        what is known already changes nothing. Raises StoreTrouble, and ValueError for a number that was never given out:
+        such news is about another life of this database.
         """
         spans = [(1, up_to_seq)] if up_to_seq else []
         spans += [(first, last) for first, last in beyond]
@@ -158,7 +159,7 @@ class Store:
             before = list(self._settled)
             for first, last in spans:
                 self._settled.add(first, last)
-            fresh = [(seq, reason) for seq, reason in rejected if seq not in self._quarantined]
+            fresh = [pair for pair in rejected if pair[0] not in self._quarantined and pair[0] not in self._settled]
             if list(self._settled) == before and not fresh:
                 return
             self._keep_settlement(fresh)
@@ -166,6 +167,7 @@ class Store:
 
     def _keep_settlement(self, fresh: Sequence[tuple[int, str]]) -> None:
         at = datetime.now(UTC).isoformat(timespec="seconds")
+        accepted = {seq for seq in self._quarantined if seq in self._settled}
         with self._writing:
             try:
                 with self._courier.atomic():
@@ -174,11 +176,12 @@ class Store:
                     for span in self._settled.beyond():
                         self._courier.execute("INSERT INTO confirmed VALUES (?, ?)", span)
                     for seq, reason in fresh:
-                        self._courier.execute(
-                            "INSERT OR REPLACE INTO quarantine (seq, reason, at) VALUES (?, ?, ?)", [seq, reason, at]
-                        )
+                        self._courier.execute("INSERT INTO quarantine VALUES (?, ?, ?)", [seq, reason, at])
+                    for seq in accepted:
+                        self._courier.execute("DELETE FROM quarantine WHERE seq = ?", [seq])
             except sqlite3.Error as trouble:
                 raise StoreTrouble(f"{self.path}: could not note what the centre has: {trouble}") from trouble
+        self._quarantined -= accepted
         self._quarantined.update(seq for seq, _ in fresh)
 
     def _checkpoint(self) -> None:

@@ -1,0 +1,222 @@
+"""A link over paho-mqtt: the only importer of paho, and the one place that knows its defects.
+
+paho is driven from the owner's thread (no `loop_start`), and a client object serves one connection only. Of the
+library's defects that leaves none to meet: no callback runs beside the owner's code (a lock taken around publish() and
+inside on_publish deadlocks), no loop thread can die unseen (#365, #894) or hang in loop_stop() when CONNACK never comes,
+no message id outlives its connection, nothing is re-sent at reconnect past max_inflight (#492), nobody waits in
+wait_for_publish (#613). The numbers are issues of github.com/eclipse-paho/paho.mqtt.python.
+"""
+
+import contextlib
+import ssl
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from mqtt.link import (
+    Acknowledged,
+    Connected,
+    Endpoint,
+    Event,
+    Incoming,
+    LinkDown,
+    LinkError,
+    LinkRefused,
+    Message,
+    Subscribed,
+)
+
+CONNECT_TIMEOUT_S = 5.0
+CONNACK_TIMEOUT_S = 10.0
+MAX_PACKET_BYTES = 512 * 1024  # of what the broker may send to us (MQTT 5 section 3.1.2.11.4)
+READS_PER_PUMP = 2_000
+NO_MATCHING_SUBSCRIBERS = 0x10  # MQTT 5 section 3.4.2.1
+SESSION_FOREVER_S = 0xFFFFFFFF  # MQTT 5 section 3.1.2.11.2: the session does not expire
+
+
+class PahoLink:
+    """One connection. See mqtt.link.Link."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        client_id: str,
+        *,
+        will: Message | None = None,
+        keep_session: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`keep_session`: the broker keeps this client id's subscriptions and undelivered messages while it is away."""
+        self._endpoint = endpoint
+        self._keep_session = keep_session
+        self._clock = clock
+        self._five = endpoint.version == "5"
+        self._events: deque[Event] = deque()
+        self._filters: dict[int, Sequence[str]] = {}
+        self._unacknowledged: set[int] = set()
+        self._media: dict[str, Properties] = {}
+        self._opened_s: float | None = None
+        self._connected = False
+        self._ended: LinkError | None = None
+        self._client = self._make_client(client_id, will)
+
+    def _make_client(self, client_id: str, will: Message | None) -> paho.Client:
+        client = paho.Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=client_id,
+            protocol=paho.MQTTv5 if self._five else paho.MQTTv311,
+            clean_session=None if self._five else not self._keep_session,
+            reconnect_on_failure=False,
+            manual_ack=True,
+        )
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.max_inflight_messages_set(0)  # the window is the courier's
+        client.max_queued_messages_set(0)
+        if will is not None:
+            client.will_set(will.topic, will.payload, will.qos, will.retain)
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        return client
+
+    def open(self) -> None:
+        """See Link."""
+        where = self._endpoint
+        try:
+            if where.tls:
+                self._client.tls_set_context(_tls_context(where))
+            self._opened_s = self._clock()
+            self._client.connect(where.host, where.port, where.keepalive_s, **self._session())
+        except ssl.SSLError as trouble:
+            raise LinkRefused(f"{where}: TLS failed: {_ssl_reason(trouble)}") from trouble
+        except (OSError, ValueError) as trouble:
+            raise LinkDown(f"{where}: {getattr(trouble, 'strerror', None) or trouble}") from trouble
+
+    def _session(self) -> dict[str, Any]:
+        if not self._five:
+            return {}
+        properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho leaves it untyped
+        properties.MaximumPacketSize = MAX_PACKET_BYTES
+        if self._keep_session:
+            properties.SessionExpiryInterval = SESSION_FOREVER_S
+        return {"clean_start": not self._keep_session, "properties": properties}
+
+    def pump(self, timeout_s: float = 0.0) -> Sequence[Event]:
+        """See Link."""
+        if not self._events:
+            self._check(self._client.loop(timeout_s))
+        before = -1
+        while len(self._events) != before and before < READS_PER_PUMP:  # paho reads one packet a call
+            before = len(self._events)
+            self._check(self._client.loop_read())
+        if self._client.want_write():
+            self._check(self._client.loop_write())
+        if not self._connected and self._opened_s is not None and self._clock() - self._opened_s > CONNACK_TIMEOUT_S:
+            raise LinkDown(f"{self._endpoint}: accepts connections and does not answer CONNECT")
+        events = tuple(self._events)
+        self._events.clear()
+        return events
+
+    def publish(self, message: Message) -> int:
+        """See Link."""
+        info = self._client.publish(
+            message.topic, message.payload, message.qos, message.retain, self._properties(message.media)
+        )
+        self._check(info.rc)
+        if message.qos:
+            self._unacknowledged.add(info.mid)
+        return info.mid
+
+    def _properties(self, media: str | None) -> Properties | None:
+        if media is None or not self._five:
+            return None
+        if media not in self._media:
+            self._media[media] = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # as above
+            self._media[media].ContentType = media
+        return self._media[media]
+
+    def subscribe(self, filters: Sequence[str]) -> None:
+        """See Link."""
+        code, mid = self._client.subscribe([(one, 1) for one in filters])
+        self._check(code)
+        self._filters[mid or 0] = tuple(filters)
+
+    def confirm(self, incoming: Incoming) -> None:
+        """See Link."""
+        self._check(self._client.ack(incoming.token, incoming.qos))
+
+    def pending(self) -> int:
+        """See Link."""
+        return len(self._unacknowledged)
+
+    def close(self, *, clean: bool = True) -> None:
+        """See Link."""
+        with contextlib.suppress(OSError, ValueError):
+            if clean and self._connected:
+                self._client.disconnect()
+            left = self._client.socket()  # gone already where DISCONNECT could be written
+            if left is not None:
+                left.close()
+        self._connected = False
+
+    def _check(self, code: MQTTErrorCode) -> None:
+        if self._ended is not None:
+            raise self._ended
+        if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise LinkDown(f"{self._endpoint}: {paho.error_string(code).rstrip('.')}")
+
+    def _on_connect(self, _client: Any, _data: Any, flags: Any, code: Any, properties: Properties | None) -> None:
+        if code.is_failure:
+            self._ended = LinkRefused(f"{self._endpoint}: the broker refuses this client: {code}")
+            return
+        self._connected = True
+        receive_maximum = getattr(properties, "ReceiveMaximum", 65535)
+        maximum_packet = getattr(properties, "MaximumPacketSize", None)
+        self._events.append(Connected(flags.session_present, receive_maximum, maximum_packet))
+
+    def _on_disconnect(self, _client: Any, _data: Any, flags: Any, code: Any, _properties: Any) -> None:
+        self._connected = False
+        if self._ended is None:
+            who = "the broker ended the connection" if flags.is_disconnect_packet_from_server else "connection lost"
+            self._ended = LinkDown(f"{self._endpoint}: {who}: {code}")
+
+    def _on_publish(self, _client: Any, _data: Any, mid: int, code: Any, _properties: Any) -> None:
+        if mid not in self._unacknowledged:  # QoS 0: paho reports that it was written
+            return
+        self._unacknowledged.discard(mid)
+        # paho calls both of these "published": is_published() is True after "not authorized" as well
+        refusal = str(code) if code.is_failure else None
+        self._events.append(Acknowledged(mid, refusal, unheard=code.value == NO_MATCHING_SUBSCRIBERS))
+
+    def _on_subscribe(self, _client: Any, _data: Any, mid: int, codes: Sequence[Any], _properties: Any) -> None:
+        asked = self._filters.pop(mid, ())
+        refused = tuple(one for one, code in zip(asked, codes, strict=False) if code.is_failure)
+        self._events.append(Subscribed(refused))
+
+    def _on_message(self, _client: Any, _data: Any, message: paho.MQTTMessage) -> None:
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:  # a topic that is not UTF-8: no topic of ours
+            topic = ""
+        self._events.append(Incoming(topic, bytes(message.payload), message.qos, message.retain, message.mid))
+
+
+def _tls_context(where: Endpoint) -> ssl.SSLContext:
+    """TLS 1.2 or newer, the peer always verified. Raises OSError, ssl.SSLError."""
+    context = ssl.create_default_context(cafile=where.ca)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if where.certificate is not None:
+        context.load_cert_chain(where.certificate, where.key)
+    return context
+
+
+def _ssl_reason(trouble: ssl.SSLError) -> str:
+    return getattr(trouble, "verify_message", "") or trouble.reason or str(trouble)

@@ -1,0 +1,293 @@
+"""The words of the wire: each message made and read back, everything incoming capped and typed.
+
+Passages are CloudEvents 1.0 in JSON (cloudevents.io, "JSON Event Format"): one event, or an array of them. A reader
+ignores fields that it does not know, so that `v1` can grow; a field is never renamed, and never means something else.
+"""
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal, TypeVar
+from uuid import UUID
+
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from mqtt.ranges import Range
+
+PASSAGE_TYPE = "entrance.passage.v1"
+EVENT_MEDIA = "application/cloudevents+json"
+BATCH_MEDIA = "application/cloudevents-batch+json"
+
+MAX_PAYLOAD_BYTES = 256 * 1024
+MAX_BATCH = 200
+MAX_RECEIPT_BYTES = 64 * 1024
+MAX_RECEIPT_RANGES = 256
+MAX_RECEIPT_REJECTED = 500
+MAX_SEALED_BYTES = 4096
+MAX_SEQ = 2**53 - 1  # what JSON readers of other languages keep exact (RFC 8259 section 6)
+
+Epoch = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
+Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
+Seq = Annotated[int, Field(ge=1, le=MAX_SEQ)]
+Mark = Annotated[int, Field(ge=0, le=MAX_SEQ)]
+Short = Annotated[str, Field(max_length=64)]
+
+
+class MessageError(ValueError):
+    """What arrived is not what the topic is for; the text says why, and repeats nothing of the content."""
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=False)
+
+
+class PassageData(_Wire):
+    """What a passage event says."""
+
+    epoch: Epoch
+    seq: Seq
+    boot: Short
+    monotonic_s: float = Field(ge=0, le=1e12, allow_inf_nan=False)
+    clock: Word
+    result: Literal["pass", "fail", "warn"]
+    reason: Word
+    direction: Literal["in", "out"] | None
+    kind: Word | None
+    assurance: Word | None
+    pseudonym: str = Field(pattern=r"^([0-9a-f]{2}){0,32}$")
+    sealed: Base64Bytes = Field(max_length=MAX_SEALED_BYTES)
+    code_bytes: int = Field(ge=0, le=1_000_000)
+
+
+class PassageEvent(_Wire):
+    """One CloudEvent."""
+
+    specversion: Literal["1.0"]
+    id: UUID
+    source: str = Field(max_length=256)
+    type: Literal["entrance.passage.v1"]
+    time: datetime
+    data: PassageData
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An event that is not one: its id where that much could be read, and why."""
+
+    id: str | None
+    reason: str
+
+
+M = TypeVar("M", bound=BaseModel)
+_event = TypeAdapter(PassageEvent)
+
+
+def passage_event(
+    source: str,
+    *,
+    id: UUID,  # noqa: A002 - the name of the field on the wire
+    time: datetime,
+    epoch: str,
+    seq: int,
+    boot: str,
+    monotonic_s: float,
+    clock: str,
+    result: str,
+    reason: str,
+    direction: str | None,
+    kind: str | None,
+    assurance: str | None,
+    pseudonym: bytes,
+    sealed: bytes,
+    code_bytes: int,
+) -> str:
+    """One passage as the JSON text of one CloudEvent."""
+    return _compact(
+        {
+            "specversion": "1.0",
+            "id": str(id),
+            "source": source,
+            "type": PASSAGE_TYPE,
+            "time": _rfc3339(time),
+            "datacontenttype": "application/json",
+            "data": {
+                "epoch": epoch,
+                "seq": seq,
+                "boot": boot,
+                "monotonic_s": round(monotonic_s, 6),
+                "clock": clock,
+                "result": result,
+                "reason": reason,
+                "direction": direction,
+                "kind": kind,
+                "assurance": assurance,
+                "pseudonym": pseudonym.hex(),
+                "sealed": base64.b64encode(sealed).decode("ascii"),
+                "code_bytes": code_bytes,
+            },
+        }
+    )
+
+
+def message_of(events: Sequence[str]) -> bytes:
+    """One event as it is, several as a batch."""
+    return (events[0] if len(events) == 1 else f"[{','.join(events)}]").encode()
+
+
+def read_passages(payload: bytes, source: str) -> tuple[list[PassageEvent], list[Refused]]:
+    """The events of one message that came on the topic of `source`. Raises MessageError where it holds none at all."""
+    if len(payload) > MAX_PAYLOAD_BYTES:
+        raise MessageError("too-large")
+    content = _parse_json(payload)
+    found = content if isinstance(content, list) else [content]
+    if not 1 <= len(found) <= MAX_BATCH:
+        raise MessageError("batch-size")
+    good: list[PassageEvent] = []
+    bad: list[Refused] = []
+    for item in found:
+        try:
+            event = _event.validate_python(item)
+        except ValidationError as trouble:
+            bad.append(Refused(_id_of(item), _why(trouble)))
+            continue
+        if event.source != source:
+            bad.append(Refused(str(event.id), "foreign-source"))
+        elif event.time.tzinfo is None:
+            bad.append(Refused(str(event.id), "time-without-zone"))
+        else:
+            good.append(event)
+    return good, bad
+
+
+class Rejected(_Wire):
+    """A passage that the centre refuses, and why: it goes into quarantine."""
+
+    id: UUID
+    reason: Word
+
+
+class Receipt(_Wire):
+    """What the centre has of one epoch of one device. A newer receipt never says less than an older one."""
+
+    epoch: Epoch
+    up_to_seq: Mark
+    """Every seq from 1 up to this one is committed at the centre, or was rejected by it."""
+    beyond: tuple[tuple[Seq, Seq], ...] = Field(default=(), max_length=MAX_RECEIPT_RANGES)
+    """The same for these ranges past the first gap (like TCP's selective acknowledgement, RFC 2018)."""
+    rejected: tuple[Rejected, ...] = Field(default=(), max_length=MAX_RECEIPT_REJECTED)
+
+
+def receipt(epoch: str, up_to_seq: int, beyond: Sequence[Range] = (), rejected: Sequence[Refused] = ()) -> bytes:
+    """The message for a device; of too many ranges or rejections the first ones: the rest comes later."""
+    return _compact(
+        {
+            "epoch": epoch,
+            "up_to_seq": up_to_seq,
+            "beyond": [list(span) for span in beyond[:MAX_RECEIPT_RANGES]],
+            "rejected": [
+                {"id": one.id, "reason": one.reason} for one in rejected[:MAX_RECEIPT_REJECTED] if one.id is not None
+            ],
+        }
+    ).encode()
+
+
+def read_receipt(payload: bytes) -> Receipt:
+    """Raises MessageError."""
+    if len(payload) > MAX_RECEIPT_BYTES:
+        raise MessageError("too-large")
+    return _checked(Receipt, _parse_json(payload))
+
+
+class StateReport(_Wire):
+    """What a device says of itself as a whole; retained."""
+
+    state: Literal["birth", "ready", "degraded", "out-of-order", "offline"]
+    reason: Short = ""
+    """`stopped` after a clean stop, `lost` in the last will, otherwise a word for people."""
+    at: datetime | None = None
+    """When the device came to this state; null in the last will, which is written before the end that it tells of."""
+    connected_at: datetime | None = None
+    """When this connection was made."""
+    software: Short = ""
+    epoch: Epoch | None = None
+    newest_seq: Mark = 0
+    outbox: Mark = 0
+
+
+def state_report(report: StateReport) -> bytes:
+    """The message."""
+    return report.model_dump_json().encode()
+
+
+def read_state(payload: bytes) -> StateReport:
+    """Raises MessageError."""
+    if len(payload) > 4096:
+        raise MessageError("too-large")
+    return _checked(StateReport, _parse_json(payload))
+
+
+class Health(_Wire):
+    """Facts about the device, every minute, not kept."""
+
+    at: datetime
+    state: Word
+    clock: Word
+    epoch: Epoch
+    newest_seq: Mark
+    outbox: Mark
+    quarantined: Mark = 0
+    purged: Mark = 0
+    """Records deleted by retention and limits since this epoch began."""
+    facts: dict[Word, Short] = Field(default_factory=dict, max_length=64)
+    """Name of a fact to its grade."""
+
+
+def health(report: Health) -> bytes:
+    """The message."""
+    return report.model_dump_json().encode()
+
+
+def read_health(payload: bytes) -> Health:
+    """Raises MessageError."""
+    if len(payload) > 16 * 1024:
+        raise MessageError("too-large")
+    return _checked(Health, _parse_json(payload))
+
+
+def _compact(content: Any) -> str:
+    return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+
+def _rfc3339(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _parse_json(payload: bytes) -> Any:
+    try:
+        return json.loads(payload.decode("utf-8"))
+    except (ValueError, RecursionError) as trouble:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
+        raise MessageError("not-json") from trouble
+
+
+def _checked(kind: type[M], content: Any) -> M:
+    try:
+        return kind.model_validate(content)
+    except ValidationError as trouble:
+        raise MessageError(_why(trouble)) from None
+
+
+def _why(trouble: ValidationError) -> str:
+    """Which field was wrong, as a word of the wire; never its content."""
+    place = trouble.errors(include_url=False, include_input=False, include_context=False)[0]["loc"]
+    words = "-".join(str(step) for step in place if isinstance(step, str)).replace("_", "-").lower()
+    return f"bad-{words}"[:48] if words else "not-an-event"
+
+
+def _id_of(item: Any) -> str | None:
+    """The id of an event that is wrong otherwise, so that its device can be told."""
+    try:
+        return str(UUID(item["id"]))
+    except (TypeError, KeyError, ValueError, AttributeError):
+        return None

@@ -1,0 +1,124 @@
+"""One connection to a broker as a port: what can be asked of it, what it reports, and how it fails.
+
+A link lives from one connect to one disconnect and is then thrown away; a new connection is a new link. It has no
+thread: its owner pumps it. `mqtt.client` implements it with paho; tests have their own.
+
+    LinkError
+    +-- LinkRefused   the broker answered, and said no (password, certificate, version)
+    +-- LinkDown      nobody answers, or the connection broke
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol
+
+
+class LinkError(Exception):
+    """There is no connection; the text says why in a sentence for people."""
+
+
+class LinkRefused(LinkError):
+    """The broker answered, and said no."""
+
+
+class LinkDown(LinkError):
+    """Nobody answers, or the connection broke."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the broker is and how to speak with it."""
+
+    host: str
+    port: int
+    version: Literal["5", "3.1.1"] = "5"
+    keepalive_s: int = 20
+    tls: bool = False
+    ca: Path | None = None
+    certificate: Path | None = None
+    key: Path | None = None
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something to publish."""
+
+    topic: str
+    payload: bytes = field(repr=False)
+    qos: Literal[0, 1] = 1
+    retain: bool = False
+    media: str | None = None
+    """MQTT 5 content type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """The broker accepted the connection."""
+
+    session_present: bool
+    receive_maximum: int
+    """How many QoS 1 messages may be unacknowledged (MQTT 5 section 3.2.2.3.3); 65535 where the broker does not say."""
+    maximum_packet_bytes: int | None
+    """Larger packets break the connection (section 3.2.2.3.6); None where the broker does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """The broker took (or refused) a QoS 1 message; that says nothing about anybody behind the broker."""
+
+    token: int
+    refusal: str | None = None
+    """MQTT 5 only: why the broker did not take it; 3.1.1 cannot tell."""
+    unheard: bool = False
+    """MQTT 5 only: the broker took it, and nobody subscribes to its topic (reason code 0x10)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message from the broker. `token` is for `Link.confirm`, valid in this connection alone."""
+
+    topic: str
+    payload: bytes = field(repr=False)
+    qos: int
+    retain: bool
+    token: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribed:
+    """The answer to a subscription."""
+
+    refused: tuple[str, ...] = ()
+    """Filters that the broker did not grant."""
+
+
+Event = Connected | Acknowledged | Incoming | Subscribed
+
+
+class Link(Protocol):
+    """One connection. All calls come from its owner's thread. After LinkError it is dead: close it, make another."""
+
+    def open(self) -> None:
+        """Start connecting; waits for TCP and TLS at most some seconds. Raises LinkError. `Connected` comes later."""
+
+    def pump(self, timeout_s: float = 0.0) -> Sequence[Event]:
+        """Move bytes both ways, wait at most `timeout_s` for the first, hand over what happened. Raises LinkError."""
+
+    def publish(self, message: Message) -> int:
+        """Give a message to the connection; returns the token of its `Acknowledged`. Raises LinkError."""
+
+    def subscribe(self, filters: Sequence[str]) -> None:
+        """Ask for messages, QoS 1. Raises LinkError."""
+
+    def confirm(self, incoming: Incoming) -> None:
+        """Tell the broker that a message is safe (PUBACK). Without it the broker keeps it for this session."""
+
+    def pending(self) -> int:
+        """How many of our QoS 1 messages the broker has not acknowledged."""
+
+    def close(self, *, clean: bool = True) -> None:
+        """End it. `clean` says goodbye, so that no last will goes out. Never raises, never waits for the peer."""
