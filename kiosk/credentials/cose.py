@@ -11,10 +11,11 @@ from typing import Any
 import cbor2
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 PublicKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+SigningKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
 
 TAG = 18  # RFC 9052 section 2, table 1
 HEADER_ALG = 1
@@ -124,12 +125,17 @@ def verifies(key: PublicKey, signature: bytes, message: bytes) -> bool:
     return True
 
 
-def sign(key: ed25519.Ed25519PrivateKey, kid: bytes, payload: bytes, external_aad: bytes = b"") -> bytes:
-    """Make a tagged COSE_Sign1 with {1: EdDSA, 4: kid}; an empty kid is left out. Deterministic CBOR."""
-    header: dict[int, Any] = {HEADER_ALG: int(Algorithm.EDDSA)}
+def sign(key: SigningKey, kid: bytes, payload: bytes, external_aad: bytes = b"") -> bytes:
+    """Make a tagged COSE_Sign1 with {1: alg, 4: kid}; an empty kid is left out. Deterministic CBOR and signature."""
+    is_ec = isinstance(key, ec.EllipticCurvePrivateKey)
+    header: dict[int, Any] = {HEADER_ALG: int(Algorithm.ES256 if is_ec else Algorithm.EDDSA)}
     if kid:
         header[HEADER_KID] = kid
     protected_raw = cbor2.dumps(header, canonical=True)
-    draft = Sign1(protected_raw, header, {}, payload, b"")
-    signature = key.sign(draft.signed_bytes(external_aad))
+    message = Sign1(protected_raw, header, {}, payload, b"").signed_bytes(external_aad)
+    if isinstance(key, ec.EllipticCurvePrivateKey):
+        r, s = decode_dss_signature(key.sign(message, ec.ECDSA(SHA256(), deterministic_signing=True)))
+        signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    else:
+        signature = key.sign(message)
     return cbor2.dumps(cbor2.CBORTag(TAG, [protected_raw, {}, payload, signature]), canonical=True)

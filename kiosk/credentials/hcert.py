@@ -1,15 +1,16 @@
-"""HCERT: the EU's certificate and Vietnam's vaccine passport, `HC1:` + base45(zlib(COSE_Sign1)) (DOMAIN.md section 2.4).
+"""HCERT, the EU's certificate and Vietnam's vaccine passport: `HC1:` + base45(zlib(COSE_Sign1)) (DOMAIN.md 2.4).
 
 Real ones are dirty: the signature is judged strictly, the content leniently. Text and inflation are capped.
 """
 
 import zlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 from kiosk.credentials import base45, cose
 from kiosk.credentials.cose import NotCose, Sign1
-from kiosk.credentials.trust import TrustList
+from kiosk.credentials.trust import TrustedKey, TrustList
 from kiosk.model import Assurance, Claim, Identifier, Kind, Reason, Refusal, Subject
 
 PREFIX = b"HC1:"
@@ -46,12 +47,15 @@ def verify(data: bytes, trust_list: TrustList) -> Claim | Refusal:
     if not isinstance(kid, bytes):
         return Refusal(Kind.HCERT, Reason.MALFORMED, "no kid")
     keys = trust_list.find(Kind.HCERT, kid)
-    if not keys:
-        return Refusal(Kind.HCERT, Reason.UNKNOWN_KEY, f"kid {kid.hex()[:32]}")
     message = sign1.signed_bytes()
     signers = [key for key in keys if cose.verifies(key.public_key, sign1.signature, message)]
     if not signers:
-        return Refusal(Kind.HCERT, Reason.BAD_SIGNATURE, f"kid {kid.hex()[:32]}")
+        return Refusal(Kind.HCERT, Reason.BAD_SIGNATURE if keys else Reason.UNKNOWN_KEY, f"kid {kid.hex()[:32]}")
+    return _judge_content(sign1, kid, signers)
+
+
+def _judge_content(sign1: Sign1, kid: bytes, signers: Sequence[TrustedKey]) -> Claim | Refusal:
+    """The signature holds; what was signed, and was its key allowed to?"""
     try:
         claims = cose.lenient(sign1.payload)
     except NotCose:

@@ -1,0 +1,288 @@
+"""A small synthetic world: people who do not exist, their codes of every kind, and the keys and lists that judge them.
+
+Demo, tests and benchmarks play with the same people. Everything comes from the seed, so that a seed tells the same story twice. Nobody in it is real; no key in it is used anywhere else.
+"""
+
+import hashlib
+import random
+import unicodedata
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import cbor2
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from kiosk.credentials import base45, cose, denylist, hcert, trust
+from kiosk.credentials.trust import TrustedKey
+from kiosk.issuing.passes import IssuerKey, make_key, prove, sign_pass
+from kiosk.model import Identifier, Kind, Outcome, Reason, Subject
+
+_FAMILIES = ("Nguyễn", "Trần", "Lê", "Phạm", "Huỳnh", "Phan", "Vũ", "Võ", "Đặng", "Bùi", "Đỗ", "Hồ", "Ngô", "Dương")
+_MIDDLES = ("Thị", "Văn", "Hữu", "Đức", "Ngọc", "Quỳnh", "Bảo", "Công Tằng Tôn Nữ")
+_GIVEN = ("Ánh", "Bình", "Cường", "Diễm", "Hạnh", "Khuê", "Lộc", "Mỹ", "Nghĩa", "Phượng", "Quý", "Sương", "Thủy", "Yến")
+_STREETS = ("12 Lê Lợi", "45 Đống Đa", "7 Bạch Đằng", "103 Nguyễn Huệ", "8 kiệt 22 Ông Ích Khiêm")
+_WARDS = ("Vĩnh Ninh", "Phú Hội", "Thuận Lộc", "Vỹ Dạ", "An Cựu")
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody who does not exist."""
+
+    name: str
+    born: str
+    """YYYY-MM-DD."""
+    sex: str
+    """`Nam` or `Nữ`."""
+    document: str
+    """12 digits."""
+    old_document: str
+    """9 digits."""
+    qid: str
+    insurance: str
+    """10 digits."""
+    phone: str
+    address: str
+
+    @property
+    def plain_name(self) -> str:
+        """Upper case without diacritics, as the national code writes it."""
+        return plain(self.name)
+
+    def secrets(self) -> tuple[str, ...]:
+        """Every piece of this person's data that must never be found outside a sealed subject."""
+        day = self.born.split("-")
+        return (
+            *(self.name, self.plain_name, self.born, "".join(reversed(day)), "/".join(reversed(day))),
+            *(self.document, self.old_document, self.qid, self.insurance, self.phone, self.address),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One code with what should come of showing it to a gate that this person did not pass before."""
+
+    label: str
+    data: bytes = field(repr=False)
+    kind: Kind
+    outcome: Outcome
+    reason: Reason
+    person: Person | None = None
+    subject: Subject | None = field(default=None, repr=False)
+
+    @property
+    def text(self) -> str:
+        """The code as text, for a QR encoder."""
+        return self.data.decode("utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class SampleWorld:
+    """Keys, lists and codes that belong together."""
+
+    now_at: datetime
+    root_key: Ed25519PrivateKey = field(repr=False)
+    root_pem: bytes = field(repr=False)
+    issuer: IssuerKey = field(repr=False)
+    trust_list: bytes = field(repr=False)
+    denylist: bytes = field(repr=False)
+    samples: tuple[Sample, ...]
+
+    def __getitem__(self, label: str) -> Sample:
+        return next(sample for sample in self.samples if sample.label == label)
+
+    def another_pass(self, number: int) -> bytes:
+        """One more valid pass, of nobody in particular."""
+        serial = hashlib.sha256(b"another pass %d" % number).digest()[:10]
+        return sign_pass(self.issuer, serial, self.now_at - timedelta(hours=2), self.now_at + timedelta(days=30))
+
+
+def sample_world(now_at: datetime, seed: int = 1) -> SampleWorld:
+    """Make the world: its codes are right at `now_at`, and for a day after."""
+    chance = random.Random(seed)  # noqa: S311  # throw-away keys that must repeat themselves
+    root = Ed25519PrivateKey.from_private_bytes(chance.randbytes(32))
+    issuer, stranger = (
+        make_key(now_at - timedelta(days=400), now_at + timedelta(days=400), label=label, seed=chance.randbytes(32))
+        for label in ("Phường Vĩnh Ninh (mẫu)", "nobody knows him")
+    )
+    foreign = ec.derive_private_key(chance.getrandbits(250) + 1, ec.SECP256R1())
+    foreign_key = TrustedKey(
+        kid=chance.randbytes(8),
+        kind=Kind.HCERT,
+        public_key=foreign.public_key(),
+        not_before_at=issuer.not_before_at,
+        not_after_at=issuer.not_after_at,
+        label="Bộ Y tế (mẫu)",
+    )
+    maker = _Maker(now_at, chance, issuer=issuer, stranger=stranger, foreign=foreign, foreign_kid=foreign_key.kid)
+    samples = tuple(maker.samples())
+    keys = trust.of([issuer.trusted(), foreign_key], number=1, issued_at=now_at - timedelta(hours=6))
+    denied = denylist.of([maker.revoked_serial], number=1, issued_at=now_at - timedelta(hours=6))
+    return SampleWorld(
+        now_at=now_at,
+        root_key=root,
+        root_pem=root.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+        issuer=issuer,
+        trust_list=trust.seal(root, keys),
+        denylist=denylist.seal(root, denied),
+        samples=samples,
+    )
+
+
+def person(chance: random.Random) -> Person:
+    """Make somebody up."""
+    year, month, day = chance.randint(1945, 2005), chance.randint(1, 12), chance.randint(1, 28)
+    woman = chance.random() < 0.5
+    century_and_sex = (2 if year >= 2000 else 0) + woman
+    return Person(
+        name=f"{chance.choice(_FAMILIES)} {chance.choice(_MIDDLES)} {chance.choice(_GIVEN)}",
+        born=f"{year}-{month:02}-{day:02}",
+        sex="Nữ" if woman else "Nam",
+        document=f"046{century_and_sex}{year % 100:02}{chance.randrange(10**6):06}",
+        old_document=f"19{chance.randrange(10**7):07}",
+        qid=str(chance.randrange(10**17, 10**18)),
+        insurance=f"46{chance.randrange(10**8):08}",
+        phone=f"09{chance.randrange(10**8):08}",
+        address=f"{chance.choice(_STREETS)}, Phường {chance.choice(_WARDS)}, Thành phố Huế",
+    )
+
+
+class _Maker:
+    """Makes the samples, in the order in which the demo plays them."""
+
+    def __init__(
+        self,
+        now_at: datetime,
+        chance: random.Random,
+        *,
+        issuer: IssuerKey,
+        stranger: IssuerKey,
+        foreign: ec.EllipticCurvePrivateKey,
+        foreign_kid: bytes,
+    ) -> None:
+        self._now_at = now_at
+        self._chance = chance
+        self._issuer = issuer
+        self._stranger = stranger
+        self._foreign = foreign
+        self._foreign_kid = foreign_kid
+        self.revoked_serial = chance.randbytes(10)
+
+    def samples(self) -> Iterator[Sample]:
+        """Every kind of code, and every way in which an own pass can be wrong."""
+        yield from self._passes()
+        yield self._rotating()
+        yield self._hcert()
+        yield self._national()
+        yield self._id_card()
+        yield self._insurance()
+        poster = b"https://hues.thuathienhue.gov.vn/diadiem?id=000000"
+        yield Sample("place", poster, Kind.PLACE, Outcome.FAIL, Reason.PLACE_CODE)
+        yield Sample("unsupported", b"shc:/5676290952432060", Kind.UNSUPPORTED, Outcome.FAIL, Reason.UNSUPPORTED)
+        unknown = "Chè Huế 12 vị: sen, đậu ngự, bột lọc".encode()
+        yield Sample("unknown", unknown, Kind.UNKNOWN, Outcome.FAIL, Reason.UNKNOWN_CODE)
+
+    def _passes(self) -> Iterator[Sample]:
+        yesterday, ahead = self._now_at - timedelta(days=1), self._now_at + timedelta(days=30)
+        serial = self._chance.randbytes(10)
+        valid = sign_pass(self._issuer, serial, yesterday, ahead)
+        subject = Subject((Identifier("pass", serial.hex()),))
+        yield Sample("valid", valid, Kind.PASS, Outcome.PASS, Reason.OK, subject=subject)
+        long_ago = self._now_at - timedelta(days=60)
+        expired = sign_pass(self._issuer, self._chance.randbytes(10), long_ago, long_ago + timedelta(days=30))
+        yield Sample("expired", expired, Kind.PASS, Outcome.FAIL, Reason.EXPIRED)
+        early = sign_pass(self._issuer, self._chance.randbytes(10), self._now_at + timedelta(days=2), ahead)
+        yield Sample("not-yet", early, Kind.PASS, Outcome.FAIL, Reason.NOT_YET_VALID)
+        forger = IssuerKey(
+            Ed25519PrivateKey.from_private_bytes(self._chance.randbytes(32)), yesterday, ahead, label="forger"
+        )
+        forged = forge(sign_pass(forger, self._chance.randbytes(10), yesterday, ahead), self._issuer.kid)
+        yield Sample("forged", forged, Kind.PASS, Outcome.FAIL, Reason.BAD_SIGNATURE)
+        unknown_key = sign_pass(self._stranger, self._chance.randbytes(10), yesterday, ahead)
+        yield Sample("unknown-key", unknown_key, Kind.PASS, Outcome.FAIL, Reason.UNKNOWN_KEY)
+        revoked = sign_pass(self._issuer, self.revoked_serial, yesterday, ahead)
+        yield Sample("revoked", revoked, Kind.PASS, Outcome.FAIL, Reason.REVOKED)
+
+    def _rotating(self) -> Sample:
+        """Right for a minute around `now_at`."""
+        holder = Ed25519PrivateKey.from_private_bytes(self._chance.randbytes(32))
+        serial = self._chance.randbytes(10)
+        token = sign_pass(
+            self._issuer,
+            serial,
+            self._now_at - timedelta(days=1),
+            self._now_at + timedelta(days=30),
+            holder_key=holder.public_key().public_bytes_raw(),
+        )
+        subject = Subject((Identifier("pass", serial.hex()),))
+        data = prove(token, holder, self._now_at)
+        return Sample("rotating", data, Kind.PASS, Outcome.PASS, Reason.OK, subject=subject)
+
+    def _hcert(self) -> Sample:
+        who = person(self._chance)
+        uvci = f"URN:UVCI:01:VN:{self._chance.randbytes(12).hex().upper()}"
+        family, _, given = who.plain_name.partition(" ")
+        certificate = {
+            "ver": "1.3.0",
+            "nam": {"fn": who.name.split()[0], "fnt": family, "gn": who.name.partition(" ")[2], "gnt": given},
+            "dob": who.born,
+            "v": [
+                {"tg": "840539006", "vp": "1119349007", "dn": 2, "sd": 2, "co": "VN", "is": "Sở Y tế (mẫu)", "ci": uvci}
+            ],
+        }
+        claims = {
+            1: "VN",
+            hcert.IAT: int((self._now_at - timedelta(days=20)).timestamp()),
+            hcert.EXP: int((self._now_at + timedelta(days=300)).timestamp()),
+            hcert.HCERT: {1: certificate},
+        }
+        token = cose.sign(self._foreign, self._foreign_kid, cbor2.dumps(claims))
+        data = hcert.PREFIX + base45.encode(zlib.compress(token, 9)).encode("ascii")
+        subject = Subject((Identifier("hcert", uvci),), f"{family}<<{given}", who.born)
+        return Sample("hcert", data, Kind.HCERT, Outcome.PASS, Reason.OK, who, subject)
+
+    def _national(self) -> Sample:
+        who = person(self._chance)
+        sex = "2" if who.sex == "Nữ" else "1"
+        text = f"******{who.document[6:]}|{who.plain_name}|{who.born}|0|{who.qid}|<{sex}<{who.insurance}<{who.phone}"
+        subject = Subject(
+            (Identifier("qid", who.qid), Identifier("insurance", who.insurance)), who.plain_name, who.born
+        )
+        return Sample("national", text.encode(), Kind.NATIONAL, Outcome.PASS, Reason.OK, who, subject)
+
+    def _id_card(self) -> Sample:
+        who = person(self._chance)
+        born = "".join(reversed(who.born.split("-")))
+        text = f"{who.document}|{who.old_document}|{who.name}|{born}|{who.sex}|{who.address}|02052021"
+        numbers = (Identifier("document", who.document), Identifier("document", who.old_document))
+        subject = Subject(numbers, who.name, who.born)
+        return Sample("id-card", text.encode(), Kind.ID_CARD, Outcome.PASS, Reason.OK, who, subject)
+
+    def _insurance(self) -> Sample:
+        who = person(self._chance)
+        born = "/".join(reversed(who.born.split("-")))
+        sex = "2" if who.sex == "Nữ" else "1"
+        name, address = who.name.encode().hex(), who.address.encode().hex()
+        text = (
+            f"GD446{who.insurance}|{name}|{born}|{sex}|{address}|46 - 001|01/01/2021|-|22/12/2020|"
+            f"-|-|4|01/01/2026|15fb94b2a1e7-7102|-|{'Bảo hiểm xã hội'.encode().hex()}|$"
+        )
+        subject = Subject((Identifier("insurance", who.insurance),), who.name, who.born)
+        return Sample("insurance", text.encode(), Kind.INSURANCE, Outcome.PASS, Reason.OK, who, subject)
+
+
+def forge(pass_text: bytes, kid: bytes) -> bytes:
+    """The same pass under another issuer's key id: its signature cannot hold."""
+    parts = cose.parse(base45.decode(pass_text.removeprefix(b"HUE1:")))
+    header = cbor2.dumps({**parts.protected, cose.HEADER_KID: kid}, canonical=True)
+    token = cbor2.CBORTag(cose.TAG, [header, {}, parts.payload, parts.signature])
+    return b"HUE1:" + base45.encode(cbor2.dumps(token, canonical=True)).encode("ascii")
+
+
+def plain(name: str) -> str:
+    """Upper case without diacritics: `Đặng Thị Thủy` is `DANG THI THUY`."""
+    decomposed = unicodedata.normalize("NFD", name.replace("Đ", "D").replace("đ", "d"))
+    return "".join(character for character in decomposed if not unicodedata.combining(character)).upper()
