@@ -1,0 +1,57 @@
+"""What every request must pass and every answer carries: host names, size caps, and headers that keep strange scripts out."""
+
+import ipaddress
+import socket
+from collections.abc import Iterable
+
+from flask import Flask, Response, abort, request
+
+MAX_BODY_BYTES = 64 * 1024
+MAX_HEADER_BYTES = 16 * 1024
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; manifest-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+def own_names(extra: Iterable[str] = ()) -> frozenset[str]:
+    """Names under which this machine may be asked: loopback, its own name (also as .local), and those of the configuration."""
+    host = socket.gethostname().lower()
+    return frozenset({"localhost", host, f"{host.split('.')[0]}.local", *(name.lower() for name in extra)})
+
+
+def is_own(host: str, names: frozenset[str]) -> bool:
+    """Whether a Host header names this machine. Any literal address may: a rebound name (DNS rebinding) is never one."""
+    name = host.rsplit(":", 1)[0] if host.rpartition(":")[2].isdigit() else host
+    try:
+        ipaddress.ip_address(name.strip("[]"))
+    except ValueError:
+        return name.lower().rstrip(".") in names
+    return True
+
+
+def put_up(app: Flask, names: frozenset[str]) -> None:
+    """Put the fences around every page of `app`."""
+    app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES, MAX_FORM_PARTS=50)
+
+    @app.before_request
+    def _host() -> None:
+        if not is_own(request.headers.get("Host", ""), names):
+            abort(421)
+
+    @app.after_request
+    def _headers(response: Response) -> Response:
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if "Cache-Control" not in response.headers:
+            response.headers["Cache-Control"] = "no-store"
+        return response

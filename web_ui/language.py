@@ -1,0 +1,57 @@
+"""Which language a reader gets, and how that language writes times, numbers and spans."""
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from typing import Literal, get_args
+
+from werkzeug.datastructures import LanguageAccept
+
+Language = Literal["vi", "en"]
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+_UNITS: dict[Language, tuple[str, str, str, str]] = {
+    "vi": ("giây", "phút", "giờ", "ngày"),
+    "en": ("s", "min", "h", "d"),
+}
+
+
+def known(name: str | None) -> Language | None:
+    """The language of that name, or None."""
+    return next((language for language in LANGUAGES if language == name), None)
+
+
+def chosen(wish: str | None, remembered: str | None, accepts: LanguageAccept, otherwise: Language) -> Language:
+    """The switch on the page wins, then the switch's cookie, then the browser's wishes, then the site's language."""
+    return known(wish) or known(remembered) or known(accepts.best_match(LANGUAGES)) or otherwise
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """One language's way of writing, at one place's local time."""
+
+    language: Language
+    zone: tzinfo
+
+    def number(self, value: float, digits: int = 0) -> str:
+        """1234.5 -> `1.234,5` in Vietnamese, `1,234.5` in English."""
+        text = f"{value:,.{digits}f}"
+        return text.translate(str.maketrans(",.", ".,")) if self.language == "vi" else text
+
+    def span(self, seconds: float) -> str:
+        """A length of time in its largest fitting unit: `12 giây`, `3 min`, `2 h`."""
+        for size, unit in zip((86400, 3600, 60), _UNITS[self.language][:0:-1], strict=True):
+            if seconds >= 2 * size:
+                return f"{self.number(seconds / size)} {unit}"
+        return f"{self.number(max(0.0, seconds))} {_UNITS[self.language][0]}"
+
+    def clock(self, at: datetime) -> str:
+        """Local time of day, to the second."""
+        return at.astimezone(self.zone).strftime("%H:%M:%S")
+
+    def day(self, at: datetime) -> str:
+        """Local date: `23/11/2026` in Vietnamese, `2026-11-23` in English."""
+        return at.astimezone(self.zone).strftime("%d/%m/%Y" if self.language == "vi" else "%Y-%m-%d")
+
+    def moment(self, at: datetime) -> str:
+        """Date and time of day."""
+        return f"{self.clock(at)} {self.day(at)}"

@@ -1,0 +1,36 @@
+"""The addresses for machines: liveness, readiness, and the status as JSON."""
+
+from dataclasses import asdict
+from typing import Any
+
+from flask import Blueprint
+
+from web_ui import truth
+from web_ui.pages import settings
+
+machines = Blueprint("machines", __name__)
+
+
+def _brief(found: truth.Truth) -> dict[str, Any]:
+    age_s = None if found.age_s is None else round(found.age_s, 3)
+    return {"page": "ok", "state": found.state, "ready": found.working, "age_s": age_s}
+
+
+@machines.get("/healthz")
+def healthz() -> dict[str, Any]:
+    """200 while this process lives; what the daemon does stands in the answer."""
+    return _brief(truth.look(settings().run_dir))
+
+
+@machines.get("/readyz")
+def readyz() -> tuple[dict[str, Any], int]:
+    """200 while people can pass (ready or degraded), else 503."""
+    found = truth.look(settings().run_dir)
+    return _brief(found), 200 if found.working else 503
+
+
+@machines.get("/api/v1/status")
+def status() -> dict[str, Any]:
+    """The daemon's snapshot, and whether it may be believed; `status` is null where there is none."""
+    found = truth.look(settings().run_dir)
+    return _brief(found) | {"status": asdict(found.status) if found.status else None}

@@ -1,0 +1,38 @@
+"""What the page needs to know, from the configuration file or from the command line."""
+
+from dataclasses import dataclass
+from datetime import tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from kiosk.config import Settings
+from web_ui.language import Language
+
+HUE = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+@dataclass(frozen=True, slots=True)
+class PageSettings:
+    """Where to look, and where to listen."""
+
+    run_dir: Path
+    """The daemon's run directory, with its status file."""
+    language: Language = "vi"
+    """For a browser that asks for neither."""
+    zone: tzinfo = HUE
+    host: str = "127.0.0.1"
+    port: int = 8080
+    """0 takes a free one."""
+    names: tuple[str, ...] = ()
+    """Host names of this machine, beside its own and loopback."""
+
+    @classmethod
+    def of(cls, settings: Settings) -> "PageSettings":
+        """The page's share of the whole configuration."""
+        return cls(
+            run_dir=settings.run_dir,
+            language=settings.site.language,
+            zone=ZoneInfo(settings.visit.timezone),
+            host=settings.page.host,
+            port=settings.page.port,
+        )

@@ -1,0 +1,79 @@
+"""What the templates of the status page are given."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import Flask
+
+from web_ui import view
+from web_ui.language import Language, Writing
+from web_ui.texts import PAGE
+from web_ui.truth import Truth
+
+SECTIONS = ("hero", "people", "latest", "sending", "camera", "device", "checks")
+"""The sections of the page, in its order."""
+PARTS = (*SECTIONS, "when")
+"""What changes by itself: each is a template of its own, and is sent anew when it changed."""
+
+
+def translate(language: Language) -> Callable[..., str]:
+    """The function that templates call for a sentence of the page; raises KeyError for one that does not exist."""
+
+    def of(key: str, **values: object) -> str:
+        return PAGE[key].of(language, **values)
+
+    return of
+
+
+def context(truth: Truth, language: Language, writing: Writing, now: datetime) -> dict[str, Any]:
+    """Everything that the parts show, at one moment, in one language."""
+    t = translate(language)
+    status = truth.status
+    hero = view.hero(truth, now, language, writing)
+    values: dict[str, Any] = {
+        "t": t,
+        "title": f"{hero.word} · {status.device if status else t('title')}",
+        "language": language,
+        "truth": truth,
+        "status": status,
+        "where": status,
+        "number": writing.number,
+        "hero": hero,
+        "answers": view.answers(status, language, writing),
+        "checks": view.checks(status, language),
+    }
+    if status:
+        names = {"trust": t("list.trust"), "denylist": t("list.denylist")}
+        received = status.uplink.last_receipt_at
+        values |= {
+            "now": writing.clock(view.moment(status.now_at)),
+            "started": writing.moment(view.moment(status.started_at)),
+            "clock": view.clock_word(status, language),
+            "leaves": view.delivery_word(status, language),
+            "lists": [(names.get(name, name), value) for name, value in sorted(status.lists.items())],
+            "oldest": _ago(status.outbox.oldest_at, now, writing),
+            "receipt": t("receipt.ago", span=_ago(received, now, writing)) if received else "",
+            "frame_age": "" if status.camera.age_s is None else _age(status.camera.age_s, t, writing),
+        }
+    return values
+
+
+def _ago(at: str | None, now: datetime, writing: Writing) -> str:
+    return writing.span((now - view.moment(at)).total_seconds()) if at else ""
+
+
+def _age(seconds: float, t: Callable[..., str], writing: Writing) -> str:
+    """To a tenth only where it matters, so that an unchanged view is not sent again and again."""
+    return t("frame.fresh") if seconds < 1 else t("receipt.ago", span=writing.span(seconds))
+
+
+def parts(app: Flask, values: Mapping[str, Any]) -> dict[str, str]:
+    """Each part as HTML."""
+    env = app.jinja_env
+    return {name: env.get_template(f"parts/{name}.html").render(values) for name in PARTS}
+
+
+def utc_now() -> datetime:
+    """The wall clock."""
+    return datetime.now(UTC)

@@ -1,0 +1,98 @@
+"""What the pages may say of the kiosk at this moment: the daemon's snapshot while it is fresh, and otherwise that there is none.
+
+A page never shows a stale green (DESIGN.md, law 3): a snapshot that is missing, unreadable or too old is a state of its own.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from kiosk.model import State
+from kiosk.status import STATUS_FILE, Status, load
+
+FRESH_S = 3.0
+"""The daemon publishes once a second; three missed in a row is silence."""
+AHEAD_S = 2.0
+"""A snapshot from the future is one from before the clock was set back."""
+
+_STATUS = TypeAdapter(Status)
+
+
+class Presence(StrEnum):
+    """Whether the daemon is heard (a value of /healthz and /api/v1/status: never rename one)."""
+
+    HEARD = "heard"
+    ABSENT = "not-running"
+    """No snapshot: the daemon was stopped, or never started."""
+    SILENT = "silent"
+    """A snapshot, but an old one: the daemon was killed or hangs."""
+    UNREADABLE = "unreadable"
+    """Something is there that this page cannot read: rights, or another version."""
+
+
+@dataclass(frozen=True, slots=True)
+class Truth:
+    """What is known of the daemon at one moment."""
+
+    presence: Presence
+    status: Status | None = None
+    """The last snapshot; when the daemon is SILENT it describes the past."""
+    age_s: float | None = None
+    """Of the snapshot."""
+
+    @property
+    def state(self) -> str:
+        """The daemon's own state while it is heard, else the presence."""
+        return self.status.state.value if self.live and self.status else self.presence.value
+
+    @property
+    def live(self) -> bool:
+        """The snapshot describes the present."""
+        return self.presence is Presence.HEARD
+
+    @property
+    def working(self) -> bool:
+        """People can pass: the daemon is ready, or degraded."""
+        return bool(self.live and self.status and self.status.state in {State.READY, State.DEGRADED})
+
+
+def look(run_dir: Path, now: float | None = None) -> Truth:
+    """Read the daemon's snapshot and judge its age; never raises. `now` is Unix time, by default the clock's."""
+    at = time.time() if now is None else now
+    try:
+        written_at = (run_dir / STATUS_FILE).stat().st_mtime
+        found = load(run_dir)
+    except (FileNotFoundError, NotADirectoryError):
+        return Truth(Presence.ABSENT)
+    except OSError:
+        return Truth(Presence.UNREADABLE)
+    status = _parsed(found)
+    if status is None:
+        return Truth(Presence.UNREADABLE, age_s=at - written_at)
+    ages = (at - written_at, at - datetime.fromisoformat(status.now_at).timestamp())
+    fresh = max(ages) <= FRESH_S and min(ages) >= -AHEAD_S
+    return Truth(Presence.HEARD if fresh else Presence.SILENT, status, max(*ages, 0.0))
+
+
+def _parsed(found: dict[str, Any] | None) -> Status | None:
+    if found is None:
+        return None
+    try:
+        status = _STATUS.validate_python(found)
+        told = all(datetime.fromisoformat(text).tzinfo is not None for text in _times(status))
+    except (ValidationError, ValueError):
+        return None
+    return status if told else None
+
+
+def _times(status: Status) -> Iterator[str]:
+    """Every time that a page writes; once checked here, none can fail there."""
+    yield from (status.now_at, status.started_at)
+    yield from (shown.at for shown in status.shown)
+    yield from filter(None, (status.outbox.oldest_at, status.uplink.last_receipt_at))

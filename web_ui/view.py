@@ -1,0 +1,146 @@
+"""From the truth to the words and numbers of the status page, in one language; pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import TypeVar
+
+from kiosk.status import Fact, Grade, Shown, Status
+from kiosk.words import DIRECTIONS, OUTCOMES, REASONS, STATES, Sentence
+from web_ui.language import Language, Writing
+from web_ui.texts import ABSENCE, CLOCK, DELIVERY, GRADE, PAGE, REMEDY, STATE, Text
+from web_ui.truth import Truth
+
+T = TypeVar("T", bound=StrEnum)
+
+LAMP_S = 3.0
+"""How long after a decision the lamp still shows its outcome."""
+RESTING = {"out-of-order": ("fail", "look-again")}
+"""Bulbs that a state lights steadily: red and amber together."""
+BAD_FIRST = {Grade.BROKEN: 0, Grade.WARN: 1, Grade.OK: 2}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One decision as a row of the page."""
+
+    time: str
+    outcome: str
+    word: str
+    direction: str | None
+    way: str
+    reason: str
+    took: str
+    took_long: str
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One fact of the self-check as a row of the page."""
+
+    name: str
+    grade: str
+    word: str
+    value: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Hero:
+    """The one sentence of state, and what to do."""
+
+    state: str
+    sentence: str
+    remedy: str
+    troubles: tuple[Check, ...]
+    word: str
+    """What the lamp says, in a word."""
+    tone: str
+    """The outcome or state that the lamp shows."""
+    lit: tuple[str, ...]
+    """Which bulbs are lit, named by the outcome that each stands for."""
+
+
+def hero(truth: Truth, now: datetime, language: Language, writing: Writing) -> Hero:
+    """State, reason and remedy, and the lamp as it is now."""
+    state, status = truth.state, truth.status
+    troubles = tuple(check for check in checks(status, language) if check.grade != Grade.OK) if truth.live else ()
+    answer = _answering(status, now) if truth.working else ""
+    return Hero(
+        state=state,
+        sentence=STATE[state].of(language, span=writing.span(truth.age_s or 0.0)),
+        remedy=REMEDY[state].of(language),
+        troubles=troubles,
+        word=said(OUTCOMES, answer, language) if answer else state_word(state, language),
+        tone=answer or state,
+        lit=(answer,) if answer else RESTING.get(state, ()),
+    )
+
+
+def _answering(status: Status | None, now: datetime) -> str:
+    if status is None or not status.shown:
+        return ""
+    last = status.shown[-1]
+    return (
+        last.outcome if 0 <= (now - moment(last.at)).total_seconds() <= LAMP_S and last.outcome in set(OUTCOMES) else ""
+    )
+
+
+def answers(status: Status | None, language: Language, writing: Writing) -> tuple[Answer, ...]:
+    """The last decisions, newest first."""
+    return tuple(_answer(shown, language, writing) for shown in reversed(status.shown)) if status else ()
+
+
+def _answer(shown: Shown, language: Language, writing: Writing) -> Answer:
+    return Answer(
+        time=writing.clock(moment(shown.at)),
+        outcome=shown.outcome,
+        word=said(OUTCOMES, shown.outcome, language),
+        direction=shown.direction,
+        way=said(DIRECTIONS, shown.direction, language).capitalize() if shown.direction else "",
+        reason=said(REASONS, shown.reason, language),
+        took=f"{writing.number(shown.took_ms)} ms",
+        took_long=PAGE["took"].of(language, ms=writing.number(shown.took_ms)),
+    )
+
+
+def said(table: Mapping[T, Sentence], value: str, language: Language) -> str:
+    """The kiosk's own word for a value; one that this version does not know stands for itself."""
+    return next((sentence.in_(language) for known, sentence in table.items() if known == value), value)
+
+
+def state_word(state: str, language: Language) -> str:
+    """The short word for a state of `Truth.state`."""
+    return ABSENCE[state].of(language) if state in ABSENCE else said(STATES, state, language)
+
+
+def checks(status: Status | None, language: Language) -> tuple[Check, ...]:
+    """All facts, the worst first."""
+    facts = sorted(status.facts, key=lambda fact: BAD_FIRST[fact.grade]) if status else ()
+    return tuple(_check(fact, language) for fact in facts)
+
+
+def _check(fact: Fact, language: Language) -> Check:
+    sentence = fact.vi if language == "vi" else fact.en
+    return Check(fact.name, fact.grade.value, GRADE[fact.grade.value].of(language), fact.value, sentence)
+
+
+def word(table: Mapping[str, Text], value: str, language: Language) -> str:
+    """The word for a value; one that this version does not know stands for itself."""
+    return table[value].of(language) if value in table else value
+
+
+def clock_word(status: Status, language: Language) -> str:
+    """How far the device's clock can be believed."""
+    return word(CLOCK, status.clock, language)
+
+
+def delivery_word(status: Status, language: Language) -> str:
+    """When a passage leaves the outbox."""
+    return word(DELIVERY, status.uplink.delivery, language)
+
+
+def moment(text: str) -> datetime:
+    """A time of the snapshot; `truth` has checked its form."""
+    return datetime.fromisoformat(text)
