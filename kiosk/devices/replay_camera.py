@@ -60,7 +60,8 @@ class ReplayCamera:
                 f"replay:{self._folder}: no picture is due within {timeout_s:g} s; raise camera.frames_per_s"
             )
         captured_s = self._now()
-        self._due_s = max(self._due_s + self._interval_s, captured_s)
+        in_time = captured_s - self._due_s < self._interval_s
+        self._due_s = (self._due_s if in_time else captured_s) + self._interval_s
         self._number += 1
         return Frame(luma, self._number, captured_s)
 

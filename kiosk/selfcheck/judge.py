@@ -2,7 +2,7 @@
 
 Two questions are kept apart. Can people be served? A BROKEN fact says no: out of order. Would a new process serve them
 better? Only where a loop of this process no longer turns: those facts alone starve the watchdog. A camera that is not
-there or a full disk is said on the lamp; starting again for ever would only hide it (docs/decisions/0042-self-check.md).
+there or a full disk is said on the lamp; starting again for ever would only hide it (docs/decisions/0042).
 """
 
 from collections.abc import Iterable, Iterator

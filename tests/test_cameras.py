@@ -1,0 +1,372 @@
+"""Cameras: every driver keeps the port's promises, and the trouble of its hardware becomes one clear sentence."""
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import CancelledError
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from kiosk import config
+from kiosk.devices import open_camera
+from kiosk.devices.picamera2_camera import Picamera2Camera, wanted_controls
+from kiosk.devices.replay_camera import ReplayCamera
+from kiosk.devices.webcam_camera import WebcamCamera
+from kiosk.ports import CameraTrouble
+
+FAST = config.Camera(source="replay:x", frames_per_s=120.0)
+
+
+def picture(path: Path, value: int) -> None:
+    assert cv2.imwrite(str(path), np.full((48, 64), value, np.uint8))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name, value in (("b.png", 20), ("a.png", 10), ("c.png", 30)):
+        picture(tmp_path / name, value)
+    return tmp_path
+
+
+class TestReplay:
+    def test_shows_the_pictures_in_the_order_of_their_names_again_and_again(self, folder: Path) -> None:
+        camera = ReplayCamera(FAST, folder)
+        camera.open()
+        frames = [camera.capture(2.0) for _ in range(4)]
+        camera.close()
+        assert [int(frame.luma[0, 0]) for frame in frames] == [10, 20, 30, 10]
+        assert [frame.number for frame in frames] == [1, 2, 3, 4]
+
+    def test_keeps_the_frame_rate(self, folder: Path) -> None:
+        now = [100.0]
+        pauses: list[float] = []
+
+        def wait(seconds: float) -> bool:
+            pauses.append(seconds)
+            now[0] += seconds
+            return False
+
+        settings = config.Camera(source="replay:x", frames_per_s=4.0)
+        camera = ReplayCamera(settings, folder, now=lambda: now[0], wait=wait)
+        camera.open()
+        times = [camera.capture(2.0).captured_s for _ in range(3)]
+        now[0] += 10.0  # the reader was busy: no picture is owed for that time
+        late = camera.capture(2.0).captured_s
+        assert times == [100.0, 100.25, 100.5]
+        assert late == 110.5
+        assert camera.capture(2.0).captured_s == 110.75
+        assert pauses == [0.25, 0.25, 0.25]
+
+    def test_an_empty_folder_is_said_before_the_start(self, tmp_path: Path) -> None:
+        with pytest.raises(CameraTrouble, match=r"no picture is in this folder"):
+            open_camera(config.Camera(source=f"replay:{tmp_path}"))
+
+    def test_a_folder_that_is_none_is_said_before_the_start(self, tmp_path: Path) -> None:
+        with pytest.raises(CameraTrouble, match="not a folder"):
+            open_camera(config.Camera(source=f"replay:{tmp_path}/nowhere"))
+
+    def test_a_broken_picture_is_told_once_and_skipped(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+        (folder / "b.png").write_bytes(b"not a picture")
+        camera = ReplayCamera(FAST, folder)
+        camera.open()
+        values = [int(camera.capture(2.0).luma[0, 0]) for _ in range(5)]
+        assert values == [10, 30, 10, 30, 10]
+        assert len([record for record in caplog.records if "b.png" in record.message]) == 1
+
+    def test_a_folder_of_broken_pictures_is_trouble_not_an_endless_loop(self, tmp_path: Path) -> None:
+        (tmp_path / "a.png").write_bytes(b"not a picture")
+        camera = ReplayCamera(FAST, tmp_path)
+        camera.open()
+        with pytest.raises(CameraTrouble, match="none of the 1 pictures"):
+            camera.capture(2.0)
+
+    def test_close_wakes_a_waiting_capture(self, folder: Path) -> None:
+        camera = ReplayCamera(config.Camera(source="replay:x", frames_per_s=0.01), folder)
+        camera.open()
+        camera.capture(1.0)
+        troubles: list[str] = []
+
+        def waiting() -> None:
+            try:
+                camera.capture(60.0)
+            except CameraTrouble as trouble:
+                troubles.append(str(trouble))
+
+        thread = threading.Thread(target=waiting)
+        thread.start()
+        camera.close()
+        thread.join(10.0)
+        assert troubles
+        assert "closed" in troubles[0]
+
+    def test_can_be_opened_again(self, folder: Path) -> None:
+        camera = ReplayCamera(FAST, folder)
+        for _ in range(2):
+            camera.open()
+            assert camera.capture(2.0).luma[0, 0] == 10
+            camera.close()
+            camera.close()
+
+
+class FakeVideo:
+    """cv2.VideoCapture as far as it is used; `read` follows a script and then hangs until `release_read` is set."""
+
+    def __init__(self, pictures: list[Any], *, opened: bool = True) -> None:
+        self._pictures = pictures
+        self._opened = opened
+        self.release_read = threading.Event()
+        self.released = threading.Event()
+        self.asked: dict[int, float] = {}
+
+    def isOpened(self) -> bool:  # noqa: N802  OpenCV's name
+        return self._opened
+
+    def set(self, prop_id: int, value: float, /) -> bool:
+        self.asked[prop_id] = value
+        return True
+
+    def read(self) -> tuple[bool, Any]:
+        if not self._pictures:
+            self.release_read.wait()
+            return False, None
+        found = self._pictures.pop(0)
+        return found is not None, found
+
+    def release(self) -> None:
+        self.released.set()
+
+
+def bgr(value: int) -> NDArray[np.uint8]:
+    made = np.zeros((48, 64, 3), np.uint8)
+    made[0, 0] = value
+    return made
+
+
+def webcam(video: FakeVideo, **settings: Any) -> WebcamCamera:
+    return WebcamCamera(config.Camera(source="webcam:0", **settings), 0, video=lambda index: video)
+
+
+class TestWebcam:
+    def test_gives_luma(self) -> None:
+        video = FakeVideo([bgr(200)])
+        camera = webcam(video)
+        camera.open()
+        frame = camera.capture(5.0)
+        video.release_read.set()
+        camera.close()
+        assert frame.luma.shape == (48, 64)
+        assert frame.luma.dtype == np.uint8
+        assert frame.luma[0, 0] == 200
+
+    def test_upside_down_is_turned(self) -> None:
+        video = FakeVideo([bgr(200)])
+        camera = webcam(video, rotation=180)
+        camera.open()
+        frame = camera.capture(5.0)
+        video.release_read.set()
+        camera.close()
+        assert frame.luma[47, 63] == 200
+
+    def test_asks_for_the_configured_size_and_rate(self) -> None:
+        video = FakeVideo([bgr(1)])
+        camera = webcam(video, width=640, height=480, frames_per_s=10)
+        camera.open()
+        video.release_read.set()
+        camera.close()
+        assert video.asked[cv2.CAP_PROP_FRAME_WIDTH] == 640
+        assert video.asked[cv2.CAP_PROP_FRAME_HEIGHT] == 480
+        assert video.asked[cv2.CAP_PROP_FPS] == 10
+
+    def test_a_read_that_hangs_is_trouble_in_time(self) -> None:
+        video = FakeVideo([])
+        camera = webcam(video)
+        camera.open()
+        with pytest.raises(CameraTrouble, match=r"no picture for 0\.05 s"):
+            camera.capture(0.05)
+        video.release_read.set()
+        camera.close()
+        assert video.released.wait(10.0)
+
+    def test_unplugged_is_trouble_at_once(self) -> None:
+        camera = webcam(FakeVideo([None]))
+        camera.open()
+        with pytest.raises(CameraTrouble, match="unplugged"):
+            camera.capture(30.0)
+        camera.close()
+
+    def test_a_device_that_cannot_be_opened_is_given_back(self) -> None:
+        video = FakeVideo([], opened=False)
+        with pytest.raises(CameraTrouble, match="cannot be opened"):
+            webcam(video).open()
+        assert video.released.is_set()
+
+    def test_a_camera_that_is_not_there_says_so(self) -> None:
+        with pytest.raises(CameraTrouble, match="/dev/video93"):
+            open_camera(config.Camera(source="webcam:93")).open()
+
+    def test_never_the_same_picture_twice(self) -> None:
+        video = FakeVideo([bgr(1)])
+        camera = webcam(video)
+        camera.open()
+        camera.capture(5.0)
+        with pytest.raises(CameraTrouble):
+            camera.capture(0.05)
+        video.release_read.set()
+        camera.close()
+
+
+class FakeSensor:
+    """picamera2.Picamera2 as far as it is used. The real one is under test in tests/rung_camera.py."""
+
+    cameras: list[dict[str, str]] = []  # noqa: RUF012  a test's own subclass sets it
+    controls: dict[str, Any] = {}  # noqa: RUF012
+
+    def __init__(self, number: int) -> None:
+        self.camera_controls = self.controls
+        self.camera_properties = {"Model": "fake"}
+        self.camera_config: dict[str, Any] = {}
+        self.closed = False
+        self.cancelled = threading.Event()
+        self.picture: NDArray[np.uint8] | None = None
+
+    @classmethod
+    def global_camera_info(cls) -> list[dict[str, str]]:
+        return cls.cameras
+
+    def create_video_configuration(self, **asked: Any) -> dict[str, Any]:
+        unknown = set(asked["controls"]) - set(self.controls)
+        if unknown:
+            raise RuntimeError(f"Control {unknown} is not advertised by libcamera")
+        return asked
+
+    def configure(self, asked: dict[str, Any]) -> None:
+        self.camera_config = asked
+        width, height = asked["lores"]["size"]
+        self.picture = np.full((height * 3 // 2, width + 64), 128, np.uint8)  # rows are padded on a Pi
+        self.picture[:height, :width] = 77
+
+    def start(self) -> None:
+        return
+
+    def capture_array(self, name: str, *, wait: bool) -> str:
+        assert (name, wait) == ("lores", False)
+        return "job"
+
+    def wait(self, job: str, *, timeout: float) -> NDArray[np.uint8]:
+        if self.picture is None:
+            if self.cancelled.wait(timeout):
+                raise CancelledError
+            raise TimeoutError
+        return self.picture
+
+    def cancel_all_and_flush(self) -> None:
+        self.cancelled.set()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def sensor_class(**attributes: Any) -> Callable[[], type[FakeSensor]]:
+    made = type("Sensor", (FakeSensor,), {"cameras": [{"Model": "fake"}], **attributes})
+    return lambda: made
+
+
+PI = config.Camera(width=640, height=480, frames_per_s=20.0, flicker_hz=50)
+EVERYTHING = dict.fromkeys(
+    [
+        "AeEnable", "AeMeteringMode", "AeExposureMode", "AeFlickerMode", "AeFlickerPeriod",
+        "AfMode", "AfRange", "AfSpeed", "FrameDurationLimits",
+    ]
+)  # fmt: skip
+
+
+class TestPicamera2:
+    def test_takes_only_the_y_plane_and_no_padding(self) -> None:
+        camera = Picamera2Camera(PI, library=sensor_class())
+        camera.open()
+        frame = camera.capture(1.0)
+        assert frame.luma.shape == (480, 640)
+        assert set(np.unique(frame.luma)) == {77}
+        assert frame.luma.flags["C_CONTIGUOUS"]
+        camera.close()
+
+    def test_sets_no_control_that_the_sensor_does_not_have(self) -> None:
+        camera = Picamera2Camera(PI, library=sensor_class(controls={"AeEnable": (False, True, True)}))
+        camera.open()  # the fake refuses controls that are not advertised, as picamera2 does
+        assert wanted_controls({"AeEnable": None}, PI) == {"AeEnable": True}
+        camera.close()
+
+    def test_a_module_with_autofocus_focuses_all_the_time(self) -> None:
+        assert wanted_controls(EVERYTHING, PI)["AfMode"] == 2
+
+    def test_exposure_keeps_to_the_mains(self) -> None:
+        wanted = wanted_controls(EVERYTHING, PI)
+        assert (wanted["AeFlickerMode"], wanted["AeFlickerPeriod"]) == (1, 10_000)
+        assert wanted_controls(EVERYTHING, PI.model_copy(update={"flicker_hz": 60}))["AeFlickerPeriod"] == 8333
+        without = wanted_controls(EVERYTHING, PI.model_copy(update={"flicker_hz": 0}))
+        assert without["AeFlickerMode"] == 0
+        assert "AeFlickerPeriod" not in without
+
+    def test_the_frame_rate_is_in_microseconds(self) -> None:
+        assert wanted_controls(EVERYTHING, PI)["FrameDurationLimits"] == (50_000, 50_000)
+
+    def test_no_module_is_said_without_opening_anything(self) -> None:
+        camera = Picamera2Camera(PI, library=sensor_class(cameras=[]))
+        with pytest.raises(CameraTrouble, match="ribbon cable"):
+            camera.open()
+
+    def test_a_hanging_sensor_is_trouble_in_time_and_can_be_closed(self) -> None:
+        made = sensor_class()
+        camera = Picamera2Camera(PI, library=made)
+        camera.open()
+        camera._sensor.picture = None
+        with pytest.raises(CameraTrouble, match=r"no picture for 0\.05 s"):
+            camera.capture(0.05)
+        sensor = camera._sensor
+        assert sensor.cancelled.is_set()
+        camera.close()
+        assert sensor.closed
+
+    def test_close_from_another_thread_wakes_a_capture(self) -> None:
+        camera = Picamera2Camera(PI, library=sensor_class())
+        camera.open()
+        sensor = camera._sensor
+        sensor.picture = None
+        troubles: list[str] = []
+
+        def waiting() -> None:
+            try:
+                camera.capture(60.0)
+            except CameraTrouble as trouble:
+                troubles.append(str(trouble))
+
+        thread = threading.Thread(target=waiting)
+        thread.start()
+        camera.close()
+        thread.join(10.0)
+        assert troubles
+
+    def test_a_module_that_does_not_start_is_closed_again(self) -> None:
+        opened: list[FakeSensor] = []
+
+        def broken(self: FakeSensor) -> None:
+            opened.append(self)
+            raise RuntimeError("Failed to start camera: Device or resource busy")
+
+        camera = Picamera2Camera(PI, library=sensor_class(start=broken))
+        with pytest.raises(CameraTrouble, match="busy"):
+            camera.open()
+        assert opened[0].closed
+
+    def test_without_the_library_the_sentence_says_what_to_install(self) -> None:
+        try:
+            import picamera2  # noqa: F401
+        except ImportError:
+            with pytest.raises(CameraTrouble, match="python3-picamera2"):
+                open_camera(config.Camera(source="picamera2"))
+        else:
+            pytest.skip("picamera2 is installed here: tests/rung_camera.py runs it")

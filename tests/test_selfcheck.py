@@ -1,0 +1,265 @@
+"""The self-check: every fault becomes a fact with a sentence, and the state of the device follows from the facts alone."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiosk.model import ClockQuality, Frame, Moment, State, View
+from kiosk.selfcheck import CameraWatch, ClockWatch, Limits, Measures, judge, state_of, watchdog_may_be_fed
+from kiosk.selfcheck.probes import probe_disk_free_bytes, probe_temperature_c, probe_under_voltage
+from kiosk.status import Fact, Grade
+
+WELL = Measures(
+    dark_s=0.0,
+    bright_s=0.0,
+    blurred_s=0.0,
+    frozen_s=0.0,
+    disk_free_bytes=10**10,
+    temperature_c=50.0,
+    under_voltage=False,
+    uplink_down_s=0.0,
+    lists_age_s={"trust": 0.0},
+)
+
+# What is wrong: (measures, the fact that says so, the state of the device).
+FAULTS: dict[str, tuple[dict[str, Any], str, State]] = {
+    "the gate's thread hangs": ({"gate_loop_age_s": 21.0}, "gate-loop", State.OUT_OF_ORDER),
+    "the camera's thread hangs": ({"camera_loop_age_s": 21.0}, "camera-loop", State.OUT_OF_ORDER),
+    "the lamps do not obey": ({"lamps_alive": False}, "lamps", State.OUT_OF_ORDER),
+    "no picture comes": ({"frame_age_s": 3.1}, "camera", State.OUT_OF_ORDER),
+    "the picture is frozen": ({"frozen_s": 4.1}, "camera", State.OUT_OF_ORDER),
+    "the store refuses": ({"store_trouble": "disk full"}, "records", State.OUT_OF_ORDER),
+    "the lens is covered": ({"dark_s": 4.1}, "view", State.DEGRADED),
+    "the sun blinds it": ({"bright_s": 4.1}, "view", State.DEGRADED),
+    "the lens is smeared": ({"blurred_s": 4.1}, "view", State.DEGRADED),
+    "the disk is nearly full": ({"disk_free_bytes": 10**8}, "disk", State.DEGRADED),
+    "it is hot": ({"temperature_c": 80.0}, "temperature", State.DEGRADED),
+    "the supply is weak": ({"under_voltage": True}, "power", State.DEGRADED),
+    "the clock was never set": ({"clock": ClockQuality.UNSET}, "clock", State.DEGRADED),
+    "the clock was set back": ({"clock_jump_s": -3600.0}, "clock", State.DEGRADED),
+    "the broker is away": ({"uplink_down_s": 61.0}, "uplink", State.DEGRADED),
+    "the outbox is old": ({"outbox_age_s": 601.0}, "outbox", State.DEGRADED),
+    "the outbox is nearly full": ({"outbox_depth": 81, "outbox_limit": 100}, "outbox", State.DEGRADED),
+    "a list is old": ({"lists_age_s": {"trust": 8 * 86400.0}}, "list-trust", State.DEGRADED),
+}
+
+
+def named(facts: tuple[Fact, ...], name: str) -> Fact:
+    (found,) = [fact for fact in facts if fact.name == name]
+    return found
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_every_fault_is_one_bad_fact_and_shows_in_the_state(fault: str) -> None:
+    wrong, name, state = FAULTS[fault]
+    facts = judge(replace(WELL, **wrong))
+    assert [fact.name for fact in facts if fact.grade is not Grade.OK] == [name]
+    assert state_of(facts) is state
+
+
+def test_a_healthy_device_is_ready_and_says_so_in_every_fact() -> None:
+    facts = judge(WELL)
+    assert {fact.grade for fact in facts} == {Grade.OK}
+    assert state_of(facts) is State.READY
+    assert watchdog_may_be_fed(facts)
+
+
+def test_what_heals_is_ready_again() -> None:
+    for wrong, _, _ in FAULTS.values():
+        assert state_of(judge(replace(WELL, **wrong))) is not State.READY
+        assert state_of(judge(WELL)) is State.READY
+
+
+def test_what_this_machine_cannot_measure_is_no_fact() -> None:
+    names = {fact.name for fact in judge(Measures())}
+    assert names == {"gate-loop", "camera-loop", "lamps", "camera", "records", "clock", "outbox"}
+
+
+def test_every_fact_has_a_sentence_in_both_languages_and_a_bad_one_says_what_to_do() -> None:
+    for wrong, name, _ in FAULTS.values():
+        for fact in judge(replace(WELL, **wrong)):
+            assert fact.vi.endswith(".")
+            assert fact.en.endswith(".")
+            assert fact.vi != fact.en
+            if fact.name == name:
+                assert fact.vi.count(".") + fact.vi.count(";") >= 2, fact.vi
+                assert fact.en.count(".") + fact.en.count(";") >= 2, fact.en
+
+
+def test_the_order_of_facts_never_changes() -> None:
+    order = [fact.name for fact in judge(WELL)]
+    for wrong, _, _ in FAULTS.values():
+        assert [fact.name for fact in judge(replace(WELL, **wrong))] == order
+
+
+def test_only_a_loop_that_does_not_turn_starves_the_watchdog() -> None:
+    starving = {
+        fault for fault, (wrong, _, _) in FAULTS.items() if not watchdog_may_be_fed(judge(replace(WELL, **wrong)))
+    }
+    assert starving == {"the gate's thread hangs", "the camera's thread hangs", "the lamps do not obey"}
+
+
+def test_while_starting_nothing_is_ready_but_trouble_is_told() -> None:
+    assert state_of(judge(WELL), started=False) is State.STARTING
+    assert state_of(judge(replace(WELL, temperature_c=90.0)), started=False) is State.STARTING
+    assert state_of(judge(replace(WELL, frame_age_s=9.0)), started=False) is State.OUT_OF_ORDER
+
+
+def test_the_trouble_of_the_camera_is_in_the_sentence() -> None:
+    fact = named(judge(replace(WELL, frame_age_s=9.0, camera_trouble="webcam:0: unplugged")), "camera")
+    assert "webcam:0: unplugged" in fact.vi
+    assert "webcam:0: unplugged" in fact.en
+
+
+def test_a_clock_that_nothing_disciplines_is_no_fault() -> None:
+    facts = judge(replace(WELL, clock=ClockQuality.FREE_RUNNING))
+    assert state_of(facts) is State.READY
+    assert named(facts, "clock").value == "free-running"
+
+
+@given(
+    frame_age_s=st.floats(0, 1e6),
+    dark_s=st.none() | st.floats(0, 1e6),
+    disk=st.none() | st.integers(0, 10**13),
+    heat=st.none() | st.floats(-40, 150),
+    depth=st.integers(0, 10**9),
+    limit=st.none() | st.integers(0, 10**9),
+    age_s=st.floats(-1e9, 1e12),
+)
+def test_no_measure_is_without_a_judgement(
+    *,
+    frame_age_s: float,
+    dark_s: float | None,
+    disk: int | None,
+    heat: float | None,
+    depth: int,
+    limit: int | None,
+    age_s: float,
+) -> None:
+    facts = judge(
+        replace(
+            WELL,
+            frame_age_s=frame_age_s,
+            dark_s=dark_s,
+            disk_free_bytes=disk,
+            temperature_c=heat,
+            outbox_depth=depth,
+            outbox_limit=limit,
+            lists_age_s={"deny": age_s},
+        )
+    )
+    names = [fact.name for fact in facts]
+    assert len(names) == len(set(names))
+    assert (state_of(facts) is State.OUT_OF_ORDER) == (frame_age_s > Limits().frame_old_s)
+
+
+DULL = View(mean_luma=100.0, contrast=30.0, sharpness=50.0)
+
+
+def frame(at_s: float, value: int = 0) -> Frame:
+    return Frame(np.full((64, 64), value, np.uint8), 1, at_s)
+
+
+class TestCameraWatch:
+    def test_before_the_first_picture_its_age_counts_from_the_start(self) -> None:
+        watch = CameraWatch(started_s=100.0)
+        assert not watch.begun
+        assert watch.frame_age_s(103.5) == 3.5
+
+    def test_knows_the_age_of_the_last_picture(self) -> None:
+        watch = CameraWatch(started_s=100.0)
+        watch.note(frame(101.0), DULL)
+        assert watch.begun
+        assert watch.frame_age_s(101.5) == 0.5
+
+    def test_pictures_that_are_all_the_same_are_frozen(self) -> None:
+        watch = CameraWatch(started_s=0.0)
+        for second in range(5):
+            watch.note(frame(float(second), 7), DULL)
+        assert watch.frozen_s() == 4.0
+        watch.note(frame(5.0, 8), DULL)
+        assert watch.frozen_s() == 0.0
+
+    @pytest.mark.parametrize(
+        ("view", "dark", "bright", "blurred"),
+        [
+            (DULL, 0.0, 0.0, 0.0),
+            (View(3.0, 1.0, 9.0), 2.0, 0.0, 0.0),
+            (View(253.0, 1.0, 9.0), 0.0, 2.0, 0.0),
+            (View(100.0, 30.0, 0.1), 0.0, 0.0, 2.0),
+            (View(3.0, 20.0, 9.0), 0.0, 0.0, 0.0),  # a dark jacket with something to be seen in it
+        ],
+    )
+    def test_a_bad_view_has_a_duration(self, view: View, dark: float, bright: float, blurred: float) -> None:
+        watch = CameraWatch(started_s=0.0)
+        for second in range(3):
+            watch.note(frame(float(second)), view)
+        assert (watch.dark_s(), watch.bright_s(), watch.blurred_s()) == (dark, bright, blurred)
+        watch.note(frame(3.0), DULL)
+        assert (watch.dark_s(), watch.bright_s(), watch.blurred_s()) == (0.0, 0.0, 0.0)
+
+    def test_a_frame_that_nobody_measured_changes_no_judgement_of_the_view(self) -> None:
+        watch = CameraWatch(started_s=0.0)
+        watch.note(frame(0.0), View(3.0, 1.0, 9.0))
+        watch.note(frame(2.0), None)
+        assert watch.dark_s() == 2.0
+
+
+class TestClockWatch:
+    START = datetime(2026, 11, 20, tzinfo=UTC)
+
+    def moment(self, s: float, off_s: float = 0.0) -> Moment:
+        return Moment(self.START + timedelta(seconds=s + off_s), s, ClockQuality.SYNCHRONISED)
+
+    def test_a_clock_that_runs_does_not_jump(self) -> None:
+        watch = ClockWatch()
+        assert [watch.note(self.moment(float(second))) for second in range(5)] == [0.0] * 5
+
+    def test_a_jump_is_told_for_a_minute_with_its_direction(self) -> None:
+        watch = ClockWatch()
+        watch.note(self.moment(0.0))
+        assert watch.note(self.moment(1.0, off_s=-3600.0)) == pytest.approx(-3600.0)
+        assert watch.note(self.moment(30.0, off_s=-3600.0)) == pytest.approx(-3600.0)
+        assert watch.note(self.moment(62.0, off_s=-3600.0)) == 0.0
+
+    def test_slewing_is_no_jump(self) -> None:
+        watch = ClockWatch()
+        assert [watch.note(self.moment(float(second), off_s=0.05 * second)) for second in range(100)] == [0.0] * 100
+
+
+class TestProbes:
+    def test_free_space_is_that_of_the_first_folder_that_exists(self, tmp_path: Path) -> None:
+        assert probe_disk_free_bytes(tmp_path / "not" / "yet" / "passages.db") == probe_disk_free_bytes(tmp_path)
+        assert (probe_disk_free_bytes(tmp_path) or 0) > 0
+
+    def test_temperature_comes_in_millidegrees(self, tmp_path: Path) -> None:
+        zone = tmp_path / "class/thermal/thermal_zone0"
+        zone.mkdir(parents=True)
+        (zone / "temp").write_text("48312\n")
+        assert probe_temperature_c(tmp_path) == 48.312
+
+    @pytest.mark.parametrize("text", ["", "warm", "1\n2"])
+    def test_a_probe_that_says_nonsense_is_no_measure(self, tmp_path: Path, text: str) -> None:
+        zone = tmp_path / "class/thermal/thermal_zone0"
+        zone.mkdir(parents=True)
+        (zone / "temp").write_text(text)
+        assert probe_temperature_c(tmp_path) is None
+
+    @pytest.mark.parametrize(("alarm", "expected"), [("0\n", False), ("1\n", True)])
+    def test_under_voltage_is_the_kernels_alarm(self, tmp_path: Path, alarm: str, expected: bool) -> None:
+        for number, name in enumerate(("cpu_thermal", "rpi_volt")):
+            folder = tmp_path / f"class/hwmon/hwmon{number}"
+            folder.mkdir(parents=True)
+            (folder / "name").write_text(name + "\n")
+        (tmp_path / "class/hwmon/hwmon1/in0_lcrit_alarm").write_text(alarm)
+        assert probe_under_voltage(tmp_path) is expected
+
+    def test_a_machine_without_these_has_no_such_measures(self, tmp_path: Path) -> None:
+        assert probe_temperature_c(tmp_path) is None
+        assert probe_under_voltage(tmp_path) is None

@@ -1,0 +1,296 @@
+"""Signals: what lamps and buzzer do, on gpiozero's real devices and mock pins, and in the pure table of patterns."""
+
+import itertools
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiosk import config
+from kiosk.devices.lamps import Lamps, open_factory, open_signal
+from kiosk.devices.patterns import PATTERNS, Lamp, Lit, Pattern, Player, Step
+from kiosk.model import Outcome, State
+from kiosk.ports import SignalTrouble
+
+WIRED = config.Signal(pins="mock", relay=23)
+QUICK = {
+    key: Pattern(
+        pattern.name,
+        tuple(Step(0.002, step.lamps, step.tone_hz) for step in pattern.once),
+        tuple(Step(3600.0 if len(pattern.forever) == 1 else 0.002, step.lamps) for step in pattern.forever),
+    )
+    for key, pattern in PATTERNS.items()
+}
+
+
+class Bench:
+    """Lamps on mock pins, with everything that was seen and every level that a pin ever had."""
+
+    def __init__(self, settings: config.Signal = WIRED, factory: MockFactory | None = None) -> None:
+        self.factory = factory or MockFactory()
+        # Taken first: a factory that was closed forgets its pins, and would hand out new ones without a history.
+        self.pins = {number: self.factory.pin(number) for number in (17, 27, 22, 18, 23)}
+        self.settings = settings
+        self.seen: list[Lit] = []
+        self._changed = threading.Condition()
+        self.lamps = Lamps(settings, self.factory, patterns=QUICK, seen=self._note)
+
+    def _note(self, lit: Lit) -> None:
+        with self._changed:
+            self.seen.append(lit)
+            self._changed.notify_all()
+
+    def wait_for(self, pattern: str, count: int = 1) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: [lit.pattern for lit in self.seen].count(pattern) >= count, 10.0)
+
+    def levels(self, number: int) -> list[bool]:
+        return [bool(state.state) for state in self.pins[number].states]
+
+
+@pytest.fixture
+def bench() -> Iterator[Bench]:
+    made = Bench()
+    yield made
+    made.lamps.close()
+
+
+class TestPins:
+    def test_at_the_start_nothing_chatters_and_no_green_is_lit(self, bench: Bench) -> None:
+        bench.wait_for("starting", 4)
+        assert bench.levels(WIRED.green) == [False]
+        assert bench.levels(23) == [False]
+        assert bench.levels(18) == [False]
+        assert bench.levels(WIRED.red)[:2] == [False, True]
+
+    def test_an_active_low_board_starts_at_its_off_level_in_one_step(self) -> None:
+        bench = Bench(WIRED.model_copy(update={"active_high": False}))
+        bench.wait_for("starting")
+        assert bench.levels(WIRED.green) == [False, True]  # the mock pin's level as an input, then off, which is high
+        bench.lamps.show(Outcome.PASS)
+        bench.wait_for("pass")
+        bench.lamps.close()
+        assert bench.levels(WIRED.green) == [False, True, False, True]
+
+    def test_a_pass_lights_the_right_lamp_sounds_and_energises_the_relay(self, bench: Bench) -> None:
+        bench.lamps.show(Outcome.PASS)
+        bench.wait_for("pass")
+        assert bench.levels(WIRED.green)[:2] == [False, True]
+        assert bench.levels(18)[:2] == [False, True]
+        assert bench.levels(23) == [False, True]
+
+    @pytest.mark.parametrize("outcome", [Outcome.FAIL, Outcome.LOOK_AGAIN])
+    def test_nothing_but_a_pass_lights_green_or_opens(self, bench: Bench, outcome: Outcome) -> None:
+        bench.lamps.show(outcome)
+        bench.wait_for(outcome.value)
+        for state in State:
+            bench.lamps.rest(state)
+            bench.wait_for(state.value)
+        assert bench.levels(WIRED.green) == [False]
+        assert bench.levels(23) == [False]
+
+    def test_the_relay_falls_after_its_time(self) -> None:
+        bench = Bench(WIRED.model_copy(update={"relay_s": 0.01}))
+        bench.lamps.show(Outcome.PASS)
+        bench.wait_for("starting", 3)
+        bench.lamps.rest(State.READY)
+        bench.wait_for("ready", 3)
+        assert bench.lamps.lit.relay is False
+        assert bench.levels(23) == [False, True, False]
+        bench.lamps.close()
+
+    def test_close_leaves_every_pin_off_and_released(self, bench: Bench) -> None:
+        bench.lamps.show(Outcome.PASS)
+        bench.wait_for("pass")
+        bench.lamps.close()
+        bench.lamps.close()
+        for number in (WIRED.green, WIRED.red, WIRED.amber, 18, 23):
+            assert bench.levels(number)[-1] is False
+            assert bench.pins[number].function == "input"
+        assert bench.lamps.lit.pattern == "dark"
+        assert not bench.lamps.alive
+
+    def test_the_pins_can_be_taken_again_after_a_close(self) -> None:
+        factory = MockFactory()
+        for _ in range(2):
+            bench = Bench(factory=factory)
+            bench.wait_for("starting")
+            bench.lamps.close()
+
+    def test_what_is_lit_is_known(self, bench: Bench) -> None:
+        bench.lamps.rest(State.OUT_OF_ORDER)
+        bench.wait_for("out-of-order", 2)
+        assert bench.lamps.lit.lamps == {Lamp.RED, Lamp.AMBER}
+        assert bench.lamps.lit.pattern == "out-of-order"
+
+    def test_a_passive_buzzer_plays_the_tone_of_the_step(self) -> None:
+        factory = MockFactory(pin_class=MockPWMPin)
+        bench = Bench(WIRED.model_copy(update={"buzzer_kind": "passive"}), factory)
+        played: list[float | None] = []
+        bench.lamps.show(Outcome.PASS)
+        bench.wait_for("pass")
+        played.extend(float(state.state) for state in bench.pins[18].states)
+        bench.lamps.close()
+        assert 0.5 in played  # half of the period high: a square wave
+        assert float(bench.pins[18].state) == 0.0
+
+    def test_without_buzzer_and_relay_the_lamps_work(self) -> None:
+        bench = Bench(config.Signal(pins="mock", buzzer=None))
+        bench.lamps.show(Outcome.FAIL)
+        bench.wait_for("fail")
+        bench.lamps.close()
+
+    def test_one_pin_for_two_lamps_is_said_and_nothing_stays_taken(self) -> None:
+        factory = MockFactory()
+        with pytest.raises(SignalTrouble, match="GPIO17"):
+            Lamps(WIRED.model_copy(update={"red": 17}), factory)
+        again = Lamps(WIRED, MockFactory())
+        again.close()
+
+    def test_on_a_machine_without_pins_the_sentence_says_what_to_do(self) -> None:
+        with pytest.raises(SignalTrouble, match=r'signal.pins = "mock"|cannot be had'):
+            open_factory(config.Signal())
+
+    def test_a_pin_that_stops_obeying_is_raised_where_the_daemon_sees_it(self) -> None:
+        failing = threading.Event()
+
+        class Dying(MockPin):  # type: ignore[misc]  # gpiozero has no types
+            def _set_state(self, value: Any) -> None:
+                if failing.is_set():
+                    raise OSError("the pin is gone")
+                super()._set_state(value)
+
+        bench = Bench(factory=MockFactory(pin_class=Dying))
+        bench.wait_for("starting")
+        failing.set()
+        bench.lamps._thread.join(10.0)
+        assert not bench.lamps.alive
+        with pytest.raises(SignalTrouble, match="the pin is gone"):
+            bench.lamps.rest(State.READY)
+        with pytest.raises(SignalTrouble):
+            bench.lamps.show(Outcome.PASS)
+        failing.clear()
+        bench.lamps.close()
+
+    def test_the_configuration_picks_the_mock_pins(self) -> None:
+        lamps = open_signal(WIRED)
+        assert lamps.alive
+        lamps.close()
+
+
+def looks(pattern: Pattern) -> list[tuple[frozenset[Lamp], bool, float]]:
+    steps = itertools.islice(pattern.steps(), max(len(pattern.once) + len(pattern.forever), 1))
+    return [(step.lamps, step.tone_hz > 0, step.duration_s) for step in steps]
+
+
+class TestPatterns:
+    def test_every_outcome_and_state_has_a_pattern_of_its_name(self) -> None:
+        assert {key.value for key in PATTERNS} == {*Outcome, *State}
+        assert all(key.value == pattern.name for key, pattern in PATTERNS.items())
+
+    @pytest.mark.parametrize(("one", "other"), list(itertools.combinations(Outcome, 2)))
+    def test_outcomes_differ_in_position_in_rhythm_and_in_sound(self, one: Outcome, other: Outcome) -> None:
+        first, second = PATTERNS[one].once, PATTERNS[other].once
+        assert {step.lamps for step in first if step.lamps}.isdisjoint({step.lamps for step in second if step.lamps})
+        assert [(bool(step.lamps), step.duration_s) for step in first] != [
+            (bool(step.lamps), step.duration_s) for step in second
+        ]
+        assert [step.duration_s for step in first if step.tone_hz] != [
+            step.duration_s for step in second if step.tone_hz
+        ]
+        assert {step.tone_hz for step in first if step.tone_hz} != {step.tone_hz for step in second if step.tone_hz}
+
+    @pytest.mark.parametrize(("one", "other"), list(itertools.combinations(State, 2)))
+    def test_states_differ_without_colour_or_sound(self, one: State, other: State) -> None:
+        first, second = looks(PATTERNS[one]), looks(PATTERNS[other])
+        assert [(len(lamps), duration) for lamps, _, duration in first] != [
+            (len(lamps), duration) for lamps, _, duration in second
+        ]
+
+    def test_only_a_pass_is_green(self) -> None:
+        for key, pattern in PATTERNS.items():
+            green = any(Lamp.GREEN in step.lamps for step in (*pattern.once, *pattern.forever))
+            assert green == (key is Outcome.PASS)
+
+    def test_a_light_that_is_stuck_never_looks_ready(self) -> None:
+        for state in (State.READY, State.DEGRADED, State.STARTING):
+            longest = max(PATTERNS[state].forever, key=lambda step: step.duration_s)
+            assert longest.duration_s < 2.0
+            assert len({step.lamps for step in PATTERNS[state].forever}) > 1
+
+    def test_outcomes_end_and_states_do_not(self) -> None:
+        assert all(not PATTERNS[outcome].forever for outcome in Outcome)
+        assert all(PATTERNS[state].forever for state in State)
+
+    def test_nobody_waits_long_for_an_answer_to_end(self) -> None:
+        for outcome in Outcome:
+            assert sum(step.duration_s for step in PATTERNS[outcome].once) <= 2.0
+
+
+class TestPlayer:
+    def test_begins_with_starting(self) -> None:
+        lit, delay_s = Player().advance(0.0)
+        assert lit.pattern == "starting"
+        assert delay_s == 0.25
+
+    def test_an_outcome_cuts_in_and_falls_back_to_the_resting_state(self) -> None:
+        player = Player()
+        player.rest(State.READY)
+        player.advance(0.0)
+        player.show(Outcome.PASS, 1.0)
+        assert player.advance(1.0)[0].lamps == {Lamp.GREEN}
+        assert player.advance(1.4)[0].tone_hz == 0
+        assert player.advance(2.4)[0].pattern == "pass"
+        assert player.advance(2.5)[0].pattern == "ready"
+
+    def test_a_state_that_comes_during_an_answer_waits_for_its_end(self) -> None:
+        player = Player()
+        player.show(Outcome.PASS, 0.0)
+        player.advance(0.0)
+        player.rest(State.OUT_OF_ORDER)
+        assert player.advance(0.1)[0].pattern == "pass"
+        player.advance(0.5)
+        assert player.advance(1.6)[0].pattern == "out-of-order"
+
+    def test_a_newer_outcome_cuts_in(self) -> None:
+        player = Player()
+        player.show(Outcome.PASS, 0.0)
+        player.advance(0.0)
+        player.show(Outcome.FAIL, 0.1)
+        assert player.advance(0.1)[0].lamps == {Lamp.RED}
+
+    def test_the_same_state_again_does_not_begin_anew(self) -> None:
+        player = Player()
+        player.rest(State.READY)
+        player.advance(0.0)
+        player.rest(State.READY)
+        assert player.advance(0.15)[0].lamps == frozenset()
+
+    @given(
+        st.lists(
+            st.tuples(st.floats(0.0, 3.0), st.sampled_from([*Outcome, *State, None])),
+            max_size=30,
+        )
+    )
+    def test_whatever_happens_the_relay_never_outlasts_its_time_after_the_last_pass(
+        self, events: list[tuple[float, Outcome | State | None]]
+    ) -> None:
+        player = Player(relay_s=1.0)
+        now_s, passed_s = 0.0, -10.0
+        for gap_s, event in events:
+            now_s += gap_s
+            if isinstance(event, Outcome):
+                player.show(event, now_s)
+                passed_s = now_s if event is Outcome.PASS else passed_s
+            elif event is not None:
+                player.rest(event)
+            lit, delay_s = player.advance(now_s)
+            assert lit.relay == (now_s < passed_s + 1.0)
+            assert delay_s > 0.0
+            assert (Lamp.GREEN in lit.lamps) <= (lit.pattern == "pass")
+            if lit.relay:
+                assert delay_s <= passed_s + 1.0 - now_s
