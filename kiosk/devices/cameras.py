@@ -26,4 +26,4 @@ def open_camera(settings: config.Camera) -> Camera:
         return ReplayCamera(settings, Path(rest))
     from kiosk.devices.synthetic_camera import SyntheticCamera  # noqa: PLC0415  renders people: laboratory code
 
-    return SyntheticCamera(settings.source, settings.width, settings.height, settings.frames_per_s)
+    return SyntheticCamera(settings)
