@@ -3,15 +3,18 @@
 import itertools
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner, Result
 from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk import config
-from kiosk.devices.lamps import Lamps, open_factory, open_signal
+from kiosk.cli.signal import signal
+from kiosk.devices.lamps import Lamps, open_factory, open_signal, put_dark
 from kiosk.devices.patterns import PATTERNS, Lamp, Lit, Pattern, Player, Step
 from kiosk.model import Outcome, State
 from kiosk.ports import SignalTrouble
@@ -176,6 +179,23 @@ class TestPins:
         failing.clear()
         bench.lamps.close()
 
+    def test_putting_everything_dark_lights_nothing_on_the_way(self) -> None:
+        factory = MockFactory()
+        pins = {number: factory.pin(number) for number in (17, 27, 22, 18, 23)}
+        for number, pin in pins.items():
+            pin.function = "output"  # what a killed daemon leaves where the kernel keeps outputs
+            pin.state = number in (17, 23)
+            pin.clear_states()
+        put_dark(WIRED, factory)
+        assert {number: [bool(it.state) for it in pin.states] for number, pin in pins.items()} == {
+            17: [True, False],
+            23: [True, False],
+            27: [False],
+            22: [False],
+            18: [False],
+        }
+        assert {pin.function for pin in pins.values()} == {"input"}
+
     def test_the_configuration_picks_the_mock_pins(self) -> None:
         lamps = open_signal(WIRED)
         assert lamps.alive
@@ -294,3 +314,34 @@ class TestPlayer:
             assert (Lamp.GREEN in lit.lamps) <= (lit.pattern == "pass")
             if lit.relay:
                 assert delay_s <= passed_s + 1.0 - now_s
+
+
+class TestPreview:
+    def run(self, *arguments: str) -> Result:
+        return CliRunner().invoke(signal, list(arguments))
+
+    def test_a_pattern_is_drawn_as_it_plays(self) -> None:
+        result = self.run("fail", "--mock")
+        assert result.exit_code == 0
+        lines = result.output.splitlines()
+        assert [("RED" in line, "beep" in line) for line in lines] == [
+            (True, True), (False, False), (True, True), (False, False), (True, True), (False, False), (True, False),
+        ]  # fmt: skip
+        assert not any("GREEN" in line or "AMBER" in line for line in lines)
+
+    def test_dark_plays_nothing(self) -> None:
+        result = self.run("dark", "--mock")
+        assert (result.exit_code, result.output) == (0, "")
+
+    def test_the_relay_stays_still_unless_it_is_asked_for(self, tmp_path: Path) -> None:
+        keys = '[keys]\ncentre = "c"\npseudonym = "p"\ntrust_list = "t"\nroot = "r"\n'
+        site = '[site]\nsite = "market"\ndevice = "gate-1"\n'
+        file = tmp_path / "kiosk.toml"
+        file.write_text(f'{site}[signal]\npins = "mock"\nrelay = 23\n{keys}')
+        without, asked = self.run("pass", "--config", str(file)), self.run("pass", "--config", str(file), "--relay")
+        assert "GREEN" in without.output
+        assert "relay" not in without.output
+        assert "relay" in asked.output
+
+    def test_an_unknown_pattern_is_refused(self) -> None:
+        assert self.run("party", "--mock").exit_code == 2

@@ -158,6 +158,14 @@ def open_signal(settings: config.Signal, *, seen: Callable[[Lit], None] | None =
     return Lamps(settings, open_factory(settings), seen=seen)
 
 
+def put_dark(settings: config.Signal, factory: Factory | None = None) -> None:
+    """Take the pins at their off level and let them go: for whoever comes after a daemon that died. Raises SignalTrouble."""
+    made = factory or open_factory(settings)
+    with _pin_errors_told(), ExitStack() as held:
+        held.callback(made.close)
+        _Pins(settings, made, held)
+
+
 def open_factory(settings: config.Signal) -> Factory:
     """A pin factory of our own, never gpiozero's global one. Raises SignalTrouble where there are no usable pins."""
     if settings.pins == "mock":

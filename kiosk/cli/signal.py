@@ -1,0 +1,70 @@
+"""`kiosk signal`: play a pattern on the configured lamps and buzzer, or put everything dark."""
+
+import threading
+from pathlib import Path
+
+import click
+
+from kiosk import config
+from kiosk.devices.lamps import open_signal, put_dark
+from kiosk.devices.patterns import PATTERNS, Lamp, Lit
+from kiosk.model import Outcome, State
+
+DARK = "dark"
+_KEYS: dict[str, Outcome | State] = {pattern.name: key for key, pattern in PATTERNS.items()}
+_PLACES = ((Lamp.RED, "RED"), (Lamp.AMBER, "AMBER"), (Lamp.GREEN, "GREEN"))  # left to right
+
+
+def drawn(lit: Lit) -> str:
+    """One line for a terminal: the lamps in their places, and the sound."""
+    lamps = " ".join(f"[{name:^5}]" if lamp in lit.lamps else f" {'.':^5} " for lamp, name in _PLACES)
+    sound = f"  beep {lit.tone_hz} Hz" if lit.tone_hz else ""
+    return f"  {lamps}{sound}{'  relay' if lit.relay else ''}"
+
+
+def longest_s(key: Outcome | State) -> float:
+    """When a preview ends at the latest: after an outcome's own end, or four seconds into a state's rhythm."""
+    return sum(step.duration_s for step in PATTERNS[key].once) + 4.0
+
+
+@click.command()
+@click.argument("pattern", type=click.Choice([*_KEYS, DARK]))
+@click.option(
+    "--config", "path", type=click.Path(path_type=Path), default=config.DEFAULT_PATH, help="Configuration file."
+)
+@click.option("--mock", is_flag=True, help="Without pins, and without a configuration file: only show it here.")
+@click.option("--relay", is_flag=True, help="Let a pass energise the relay too. Somebody may walk into a door.")
+def signal(pattern: str, path: Path, *, mock: bool, relay: bool) -> None:
+    """Play PATTERN once. The kiosk must not be running: it owns the pins (systemctl stop kiosk).
+
+    `dark` plays nothing: it takes the pins, puts lamps, buzzer and relay off and lets go. systemd calls it whenever the
+    kiosk has ended, however it ended.
+    """
+    settings = config.Signal(pins="mock") if mock else config.load(path).signal
+    if pattern != DARK and not relay:
+        settings = settings.model_copy(update={"relay": None})
+    if pattern == DARK:
+        put_dark(settings)
+    else:
+        _play(_KEYS[pattern], settings)
+
+
+def _play(key: Outcome | State, settings: config.Signal) -> None:
+    begun, over = threading.Event(), threading.Event()
+
+    def tell(lit: Lit) -> None:
+        if lit.pattern == key.value:
+            begun.set()
+            click.echo(drawn(lit))
+        elif begun.is_set():
+            over.set()
+
+    lamps = open_signal(settings, seen=tell)
+    try:
+        if isinstance(key, Outcome):
+            lamps.show(key)
+        else:
+            lamps.rest(key)
+        over.wait(longest_s(key))
+    finally:
+        lamps.close()
