@@ -74,14 +74,16 @@ class PassageEvent(_Wire):
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An event that is not one: its id where that much could be read, and why."""
+    """An event that is not one: why, and its id and epoch where that much could be read."""
 
     id: str | None
     reason: str
+    epoch: str | None = None
 
 
 M = TypeVar("M", bound=BaseModel)
 _event = TypeAdapter(PassageEvent)
+_epoch: TypeAdapter[str] = TypeAdapter(Epoch)
 
 
 def passage_event(
@@ -150,12 +152,12 @@ def read_passages(payload: bytes, source: str) -> tuple[list[PassageEvent], list
         try:
             event = _event.validate_python(item)
         except ValidationError as trouble:
-            bad.append(Refused(_id_of(item), _why(trouble)))
+            bad.append(Refused(_id_of(item), _why(trouble), _epoch_of(item)))
             continue
         if event.source != source:
-            bad.append(Refused(str(event.id), "foreign-source"))
+            bad.append(Refused(str(event.id), "foreign-source", event.data.epoch))
         elif event.time.tzinfo is None:
-            bad.append(Refused(str(event.id), "time-without-zone"))
+            bad.append(Refused(str(event.id), "time-without-zone", event.data.epoch))
         else:
             good.append(event)
     return good, bad
@@ -290,4 +292,12 @@ def _id_of(item: Any) -> str | None:
     try:
         return str(UUID(item["id"]))
     except (TypeError, KeyError, ValueError, AttributeError):
+        return None
+
+
+def _epoch_of(item: Any) -> str | None:
+    """The epoch of an event that is wrong otherwise."""
+    try:
+        return _epoch.validate_python(item["data"]["epoch"])
+    except (TypeError, KeyError, ValidationError):
         return None

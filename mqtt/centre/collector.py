@@ -1,0 +1,159 @@
+"""The centre's end of delivery: keeps what comes, then acknowledges it, then sends the receipt."""
+
+import logging
+import random
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from mqtt import envelope, topics
+from mqtt.centre.ledger import Arrival, Ledger, StreamKey
+from mqtt.envelope import MessageError, Refused
+from mqtt.link import Connected, Incoming, Link, LinkError, Message, Subscribed
+from mqtt.ranges import Range, RangeSet
+from mqtt.topics import Branch, Leaf
+
+log = logging.getLogger(__name__)
+
+WAIT_S = 0.2
+BACKOFF_FIRST_S = 1.0
+BACKOFF_LAST_S = 30.0
+
+
+class Collector:
+    """One thread calls `step`. LedgerTrouble passes through: what was not committed was not acknowledged either."""
+
+    def __init__(
+        self,
+        root: str,
+        ledger: Ledger,
+        connect: Callable[[], Link],
+        *,
+        now_at: Callable[[], datetime] = lambda: datetime.now(UTC),
+        dice: random.Random | None = None,
+    ) -> None:
+        """`connect` makes a new, unopened link with a persistent session (the broker keeps what comes meanwhile)."""
+        self._root = root
+        self._ledger = ledger
+        self._connect = connect
+        self._now_at = now_at
+        self._dice = dice or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
+        self._link: Link | None = None
+        self._attempt = 0
+        self._ready = False
+
+    @property
+    def ready(self) -> bool:
+        """Connected and subscribed."""
+        return self._ready
+
+    def step(self) -> float:
+        """Wait a moment for messages and deal with them; returns after how many seconds to come again."""
+        try:
+            if self._link is None:
+                self._link = self._connect()
+                self._link.open()
+            self._turn(self._link)
+        except LinkError as trouble:
+            return self._lost(str(trouble))
+        return 0.0
+
+    def _lost(self, why: str) -> float:
+        if self._link is not None:
+            self._link.close(clean=False)
+        if self._ready or self._attempt == 0:
+            log.warning("no broker: %s", why)
+        self._link, self._ready = None, False
+        self._attempt += 1
+        return self._dice.uniform(0.0, min(BACKOFF_LAST_S, BACKOFF_FIRST_S * 2 ** min(self._attempt, 10)))
+
+    def _turn(self, link: Link) -> None:
+        incoming: list[Incoming] = []
+        for event in link.pump(WAIT_S):
+            if isinstance(event, Connected):
+                leaves = (Leaf.PASSAGE, Leaf.STATE, Leaf.HEALTH)
+                link.subscribe([topics.every(self._root, leaf) for leaf in leaves])
+            elif isinstance(event, Subscribed):
+                self._subscribed(event)
+            elif isinstance(event, Incoming):
+                incoming.append(event)
+        if incoming:
+            self._collect(link, incoming)
+
+    def _subscribed(self, event: Subscribed) -> None:
+        if event.refused:
+            log.error("the broker refuses %s: check its ACL", ", ".join(event.refused))
+            return
+        log.info("connected and subscribed")
+        self._ready = True
+        self._attempt = 0
+
+    def _collect(self, link: Link, incoming: Sequence[Incoming]) -> None:
+        """The order is the promise: COMMIT, then PUBACK to the broker, then the receipt to the device."""
+        arrivals = [arrival for one in incoming if (arrival := self._read(one)) is not None]
+        standing = self._ledger.record(arrivals) if arrivals else {}
+        for one in incoming:
+            if one.qos:
+                link.confirm(one)
+        for message in receipts(arrivals, standing):
+            link.publish(message)
+
+    def _read(self, incoming: Incoming) -> Arrival | None:
+        """A message as passages, or None where it was something else (which is dealt with here)."""
+        now = self._now_at()
+        whose = topics.parse(incoming.topic)
+        if whose is None:
+            self._ledger.count_unreadable("foreign-topic")
+            return None
+        branch, leaf = whose
+        try:
+            if leaf is Leaf.PASSAGE:
+                good, bad = envelope.read_passages(incoming.payload, branch.source)
+                for refused in bad:
+                    log.warning("%s: an event was refused: %s", branch.source, refused.reason)
+                return Arrival(branch, good, bad, now)
+            if leaf is Leaf.STATE:
+                self._ledger.note_state(branch, envelope.read_state(incoming.payload), now)
+            elif leaf is Leaf.HEALTH:
+                self._ledger.note_health(branch, envelope.read_health(incoming.payload), now)
+        except MessageError as trouble:
+            log.warning("%s: a message to %s was thrown away: %s", branch.source, leaf, trouble)
+            self._ledger.count_unreadable(str(trouble))
+        return None
+
+    def close(self) -> None:
+        """End the connection; the broker keeps the session."""
+        if self._link is not None:
+            self._link.close()
+        self._link, self._ready = None, False
+
+
+def receipts(arrivals: Sequence[Arrival], standing: Mapping[StreamKey, RangeSet]) -> list[Message]:
+    """One receipt per stream that was touched, and for epochs that only had refusals."""
+    refused: dict[StreamKey, list[Refused]] = {}
+    touched: dict[StreamKey, list[int]] = {}
+    for arrival in arrivals:
+        for event in arrival.events:
+            touched.setdefault(StreamKey(arrival.branch, event.data.epoch), []).append(event.data.seq)
+        for one in arrival.refused:
+            if one.id is not None and one.epoch is not None:
+                refused.setdefault(StreamKey(arrival.branch, one.epoch), []).append(one)
+    messages = []
+    for key in {**touched, **refused}:
+        ranges = standing.get(key, RangeSet())
+        beyond = nearest(ranges, touched.get(key, ()))
+        payload = envelope.receipt(key.epoch, ranges.up_to, beyond, refused.get(key, ()))
+        messages.append(Message(_receipt_topic(key.branch), payload))
+    return messages
+
+
+def nearest(ranges: RangeSet, seqs: Sequence[int]) -> list[Range]:
+    """The ranges past the first gap; where they are too many for a receipt, those that hold these numbers come first."""
+    beyond = ranges.beyond()
+    if len(beyond) <= envelope.MAX_RECEIPT_RANGES:
+        return beyond
+    asked = set(seqs)
+    return sorted(beyond, key=lambda span: not any(span[0] <= seq <= span[1] for seq in asked))
+
+
+def _receipt_topic(branch: Branch) -> str:
+    return branch.topic(Leaf.RECEIPT)

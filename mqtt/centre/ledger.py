@@ -1,0 +1,292 @@
+"""The centre's books in SQLite: every passage once, what is missing of each device, and who was seen when."""
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol
+
+from sqlite_utils import Database
+
+from mqtt.envelope import Health, PassageEvent, Refused, StateReport
+from mqtt.ranges import RangeSet
+from mqtt.topics import Branch
+
+BUSY_TIMEOUT_S = 10.0
+
+SCHEMA = """
+CREATE TABLE device (
+    number INTEGER PRIMARY KEY,
+    root TEXT NOT NULL, site TEXT NOT NULL, device TEXT NOT NULL,
+    state TEXT NOT NULL DEFAULT '', state_reason TEXT NOT NULL DEFAULT '', state_at TEXT,
+    last_seen_at TEXT NOT NULL, software TEXT NOT NULL DEFAULT '',
+    UNIQUE (root, site, device)
+) STRICT;
+CREATE TABLE stream (
+    number INTEGER PRIMARY KEY,
+    device INTEGER NOT NULL REFERENCES device (number),
+    epoch TEXT NOT NULL,
+    doubled INTEGER NOT NULL DEFAULT 0,
+    conflicting INTEGER NOT NULL DEFAULT 0,
+    newest_seq INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (device, epoch)
+) STRICT;
+CREATE TABLE stretch (
+    stream INTEGER NOT NULL REFERENCES stream (number),
+    first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
+    PRIMARY KEY (stream, first_seq)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE passage (
+    device INTEGER NOT NULL REFERENCES device (number),
+    id BLOB NOT NULL,
+    stream INTEGER NOT NULL REFERENCES stream (number),
+    seq INTEGER NOT NULL,
+    occurred_at TEXT NOT NULL, monotonic_s REAL NOT NULL, boot TEXT NOT NULL, clock TEXT NOT NULL,
+    result TEXT NOT NULL, reason TEXT NOT NULL, direction TEXT, kind TEXT, assurance TEXT,
+    pseudonym TEXT NOT NULL, sealed BLOB NOT NULL, code_bytes INTEGER NOT NULL,
+    received_at TEXT NOT NULL,
+    PRIMARY KEY (device, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE rejected (
+    device INTEGER NOT NULL REFERENCES device (number),
+    id TEXT NOT NULL, reason TEXT NOT NULL, at TEXT NOT NULL, times INTEGER NOT NULL DEFAULT 1,
+    PRIMARY KEY (device, id)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE unreadable (reason TEXT PRIMARY KEY, times INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+"""
+
+
+class LedgerTrouble(Exception):
+    """The centre cannot keep its books; the text is a sentence for its operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What one message of one device came to."""
+
+    branch: Branch
+    events: Sequence[PassageEvent]
+    refused: Sequence[Refused]
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StreamKey:
+    """One life of one device's database."""
+
+    branch: Branch
+    epoch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What the centre has, all devices together."""
+
+    received: int
+    """Passages that arrived, each time that they did."""
+    distinct: int
+    doubled: int
+    """Arrivals beyond the first: harmless, each passage is kept once."""
+    missing: int
+    """Numbers below the newest of their stream that have not come."""
+
+
+class Ledger(Protocol):
+    """Where a collector keeps what came. Everything raises LedgerTrouble."""
+
+    def record(self, arrivals: Sequence[Arrival]) -> Mapping[StreamKey, RangeSet]:
+        """Commit them, each id once; returns after COMMIT what is there of every stream that was touched."""
+
+    def note_state(self, branch: Branch, report: StateReport, at: datetime) -> None:
+        """A device told its state."""
+
+    def note_health(self, branch: Branch, report: Health, at: datetime) -> None:
+        """A device gave a sign of life."""
+
+    def count_unreadable(self, reason: str) -> None:
+        """A message that held nothing readable was thrown away."""
+
+    def close(self) -> None:
+        """Done with it."""
+
+
+class SqliteLedger:
+    """A ledger in one file; WAL, synchronous=FULL. One thread; other processes may read at the same time."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        try:
+            connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)
+            self._database = Database(connection, execute_plugins=False)
+            self._prepare()
+        except sqlite3.Error as trouble:
+            raise LedgerTrouble(f"{path}: cannot be used as the centre's database: {trouble}") from trouble
+
+    def _prepare(self) -> None:
+        self._database.execute("PRAGMA journal_mode = WAL")
+        self._database.execute("PRAGMA synchronous = FULL")
+        if not self._database.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'stretch'").fetchone()[0]:
+            with self._database.atomic():
+                for statement in filter(str.strip, SCHEMA.split(";")):
+                    self._database.execute(statement)
+
+    def record(self, arrivals: Sequence[Arrival]) -> Mapping[StreamKey, RangeSet]:
+        """See Ledger."""
+        standing: dict[StreamKey, RangeSet] = {}
+        try:
+            with self._database.atomic():
+                for key, events in _by_stream(arrivals).items():
+                    standing[key] = self._keep(key, events)
+                for arrival in arrivals:
+                    self._keep_refused(arrival)
+        except sqlite3.Error as trouble:
+            raise LedgerTrouble(f"{self._path}: passages could not be kept: {trouble}") from trouble
+        return standing
+
+    def _keep(self, key: StreamKey, events: Sequence[tuple[PassageEvent, datetime]]) -> RangeSet:
+        device = self._device(key.branch, events[-1][1])
+        stream = self._stream(device, key.epoch)
+        database = self._database
+        before = database.conn.total_changes
+        database.conn.executemany(
+            "INSERT OR IGNORE INTO passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [_row(device, stream, event, at) for event, at in events],
+        )
+        fresh = database.conn.total_changes - before
+        ranges = RangeSet(
+            database.execute("SELECT first_seq, last_seq FROM stretch WHERE stream = ?", [stream]).fetchall()
+        )
+        known = ranges.count()
+        for event, _ in events:
+            ranges.add(event.data.seq)
+        conflicting = max(0, fresh - (ranges.count() - known))
+        database.execute(
+            "UPDATE stream SET doubled = doubled + ?, conflicting = conflicting + ?, newest_seq = ? WHERE number = ?",
+            [len(events) - fresh, conflicting, ranges.newest, stream],
+        )
+        if ranges.count() != known:
+            database.execute("DELETE FROM stretch WHERE stream = ?", [stream])
+            database.conn.executemany("INSERT INTO stretch VALUES (?, ?, ?)", [(stream, *span) for span in ranges])
+        return ranges
+
+    def _keep_refused(self, arrival: Arrival) -> None:
+        for refused in arrival.refused:
+            if refused.id is None:
+                self._count(refused.reason)
+                continue
+            self._database.execute(
+                "INSERT INTO rejected (device, id, reason, at) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT DO UPDATE SET times = times + 1",
+                [
+                    self._device(arrival.branch, arrival.received_at),
+                    refused.id,
+                    refused.reason,
+                    _text(arrival.received_at),
+                ],
+            )
+
+    def _device(self, branch: Branch, seen_at: datetime) -> int:
+        found = self._database.execute(
+            "INSERT INTO device (root, site, device, last_seen_at) VALUES (?, ?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET last_seen_at = excluded.last_seen_at RETURNING number",
+            [branch.root, branch.site, branch.device, _text(seen_at)],
+        ).fetchone()
+        return int(found[0])
+
+    def _stream(self, device: int, epoch: str) -> int:
+        self._database.execute("INSERT OR IGNORE INTO stream (device, epoch) VALUES (?, ?)", [device, epoch])
+        found = self._database.execute("SELECT number FROM stream WHERE device = ? AND epoch = ?", [device, epoch])
+        return int(found.fetchone()[0])
+
+    def note_state(self, branch: Branch, report: StateReport, at: datetime) -> None:
+        """See Ledger."""
+        try:
+            with self._database.atomic():
+                device = self._device(branch, at)
+                self._database.execute(
+                    "UPDATE device SET state = ?, state_reason = ?, state_at = ?, software = ? WHERE number = ?",
+                    [report.state, report.reason, _text(at), report.software, device],
+                )
+        except sqlite3.Error as trouble:
+            raise LedgerTrouble(f"{self._path}: a state could not be kept: {trouble}") from trouble
+
+    def note_health(self, branch: Branch, report: Health, at: datetime) -> None:  # noqa: ARG002 - facts are not kept yet
+        """See Ledger."""
+        try:
+            with self._database.atomic():
+                self._device(branch, at)
+        except sqlite3.Error as trouble:
+            raise LedgerTrouble(f"{self._path}: a sign of life could not be kept: {trouble}") from trouble
+
+    def count_unreadable(self, reason: str) -> None:
+        """See Ledger."""
+        try:
+            self._count(reason)
+        except sqlite3.Error as trouble:
+            raise LedgerTrouble(f"{self._path}: a count could not be kept: {trouble}") from trouble
+
+    def _count(self, reason: str) -> None:
+        self._database.execute(
+            "INSERT INTO unreadable VALUES (?, 1) ON CONFLICT DO UPDATE SET times = times + 1", [reason]
+        )
+
+    def close(self) -> None:
+        """See Ledger."""
+        self._database.close()
+
+
+def read_counts(path: Path) -> Counts:
+    """What is in a ledger's file, read beside a running centre. All zero where there is no ledger yet."""
+    try:
+        connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)
+    except sqlite3.OperationalError:
+        return Counts(0, 0, 0, 0)
+    try:
+        distinct = int(connection.execute("SELECT count(*) FROM passage").fetchone()[0])
+        doubled = int(connection.execute("SELECT coalesce(sum(doubled), 0) FROM stream").fetchone()[0])
+        missing = connection.execute(
+            "SELECT coalesce(sum(newest_seq), 0) - (SELECT coalesce(sum(last_seq - first_seq + 1), 0) FROM stretch) "
+            "FROM stream"
+        ).fetchone()[0]
+    except sqlite3.OperationalError:  # made a moment ago, its tables not yet
+        return Counts(0, 0, 0, 0)
+    finally:
+        connection.close()
+    return Counts(received=distinct + doubled, distinct=distinct, doubled=doubled, missing=int(missing))
+
+
+def _by_stream(arrivals: Sequence[Arrival]) -> dict[StreamKey, list[tuple[PassageEvent, datetime]]]:
+    streams: dict[StreamKey, list[tuple[PassageEvent, datetime]]] = {}
+    for arrival in arrivals:
+        for event in arrival.events:
+            key = StreamKey(arrival.branch, event.data.epoch)
+            streams.setdefault(key, []).append((event, arrival.received_at))
+    return streams
+
+
+def _row(device: int, stream: int, event: PassageEvent, received_at: datetime) -> tuple[object, ...]:
+    data = event.data
+    return (
+        device,
+        event.id.bytes,
+        stream,
+        data.seq,
+        _text(event.time),
+        data.monotonic_s,
+        data.boot,
+        data.clock,
+        data.result,
+        data.reason,
+        data.direction,
+        data.kind,
+        data.assurance,
+        data.pseudonym,
+        data.sealed,
+        data.code_bytes,
+        _text(received_at),
+    )
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")

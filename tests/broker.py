@@ -1,0 +1,161 @@
+"""A real mosquitto of one's own: on a free loopback port, with the configuration that a test asks for."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mqtt.client import PahoLink
+from mqtt.link import Acknowledged, Connected, Endpoint, Incoming, LinkError, Message, Subscribed
+
+PLAIN = "allow_anonymous true"
+"""The broker at its defaults, apart from letting everybody in."""
+
+
+def mosquitto() -> str:
+    """The broker's program; Debian keeps it outside of an ordinary user's PATH."""
+    found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+    assert found is not None, "mosquitto is not installed: sudo apt-get install mosquitto"
+    return found
+
+
+def free_port() -> int:
+    """A port that nobody listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Broker:
+    """`with Broker() as broker:` starts it and waits until it answers; leaving the block kills it.
+
+    `configuration` is added to the listener's line. `stop`, `kill` and `start` may be used inside the block; the port and
+    the persistence folder stay the same.
+    """
+
+    def __init__(self, configuration: str = PLAIN, *, persistence: bool = False, listener: bool = True) -> None:
+        self.port = free_port()
+        self.folder = Path(tempfile.mkdtemp(prefix="broker-"))
+        self.log = self.folder / "log"
+        lines = [f"listener {self.port} 127.0.0.1"] if listener else []
+        lines += [configuration, f"log_dest file {self.log}", "log_type all"]
+        if os.geteuid() == 0:
+            lines.append("user root")  # else it gives up its rights and cannot read this folder
+        if persistence:
+            lines += ["persistence true", f"persistence_location {self.folder}/"]
+        self.config = self.folder / "mosquitto.conf"
+        self.config.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def address(self) -> str:
+        """`host:port`."""
+        return f"127.0.0.1:{self.port}"
+
+    def endpoint(self, version: str = "5", keepalive_s: int = 20) -> Endpoint:
+        """For links without TLS."""
+        return Endpoint("127.0.0.1", self.port, "5" if version == "5" else "3.1.1", keepalive_s=keepalive_s)
+
+    def start(self) -> None:
+        """Start it and wait until a client can connect (TCP alone where it speaks TLS)."""
+        self._process = subprocess.Popen(
+            [mosquitto(), "-c", str(self.config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        for _ in range(200):
+            assert self._process.poll() is None, (
+                f"mosquitto gave up: {self.log.read_text() if self.log.exists() else ''}"
+            )
+            try:
+                socket.create_connection(("127.0.0.1", self.port), timeout=0.2).close()
+            except OSError:
+                threading.Event().wait(0.02)
+            else:
+                return
+        raise AssertionError("mosquitto does not answer")
+
+    def kill(self) -> None:
+        """As a power cut does it."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """As systemd does it."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, how: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(10)
+            self._process = None
+
+    def said(self) -> str:
+        """Its log so far."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, trouble: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class Listener:
+    """A plain subscriber for looking at what is on the wire: `messages` holds (topic, payload), in order."""
+
+    def __init__(self, endpoint: Endpoint, *filters: str, name: str = "listener") -> None:
+        self.link = PahoLink(endpoint, name)
+        self.messages: list[tuple[str, bytes]] = []
+        self._filters = filters
+        self.link.open()
+        self._subscribed = False
+        for _ in range(100):
+            self.look(0.1)
+            if self._subscribed:
+                return
+        raise AssertionError("the broker does not grant the subscription")
+
+    def look(self, wait_s: float = 0.0) -> list[tuple[str, bytes]]:
+        """Take in what came; all messages so far."""
+        for event in self.link.pump(wait_s):
+            if isinstance(event, Connected):
+                self.link.subscribe(self._filters)
+            elif isinstance(event, Subscribed):
+                self._subscribed = True
+            elif isinstance(event, Incoming):
+                self.messages.append((event.topic, event.payload))
+                if event.qos:
+                    self.link.confirm(event)
+        return self.messages
+
+    def payloads(self, topic: str) -> list[bytes]:
+        """What came on one topic."""
+        return [payload for where, payload in self.messages if where == topic]
+
+    def close(self) -> None:
+        self.link.close()
+
+
+def publish(endpoint: Endpoint, message: Message, name: str = "publisher") -> None:
+    """Connect, publish one message, wait for its acknowledgement, go. Raises LinkError."""
+    link = PahoLink(endpoint, name)
+    link.open()
+    try:
+        token: int | None = None
+        for _ in range(100):
+            for event in link.pump(0.1):
+                if isinstance(event, Connected):
+                    token = link.publish(message)
+                elif isinstance(event, Acknowledged) and event.token == token:
+                    return
+        raise LinkError("no acknowledgement")
+    finally:
+        link.close()

@@ -1,0 +1,125 @@
+"""Store, courier, a real broker and a real centre together: what is committed arrives once, and leaves the outbox then."""
+
+import json
+import random
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from kiosk.clock import SystemClock
+from kiosk.courier import Courier, Terms
+from kiosk.model import State
+from kiosk.store import Store
+from mqtt.centre.collector import Collector
+from mqtt.centre.ledger import SqliteLedger, read_counts
+from mqtt.client import PahoLink
+from mqtt.link import Link, Message
+from mqtt.topics import Branch
+from tests.broker import Broker, Listener
+from tests.passages import a_passage
+
+BRANCH = Branch("entrance", "dong-ba", "gate-1")
+
+
+@pytest.fixture(params=["5", "3.1.1"])
+def version(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def broker() -> Iterator[Broker]:
+    with Broker() as running:
+        yield running
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with closing(Store(tmp_path / "passages.db")) as opened:
+        yield opened
+
+
+def courier_of(store: Store, broker: Broker, version: str = "5", terms: Terms | None = None) -> Courier:
+    def connect(will: Message) -> Link:
+        return PahoLink(broker.endpoint(version, keepalive_s=5), f"{BRANCH.source}", will=will)
+
+    dice = random.Random(1)
+    return Courier(
+        store, BRANCH, connect, clock=SystemClock(), broker=broker.address, terms=terms, software="test", dice=dice
+    )
+
+
+def centre_of(path: Path, broker: Broker, version: str = "5") -> tuple[Collector, SqliteLedger]:
+    ledger = SqliteLedger(path)
+    return Collector(
+        "entrance", ledger, lambda: PahoLink(broker.endpoint(version), "centre-1", keep_session=True)
+    ), ledger
+
+
+def work_until(done: Callable[[], bool], *steps: Callable[[], float], tries: int = 3000) -> None:
+    """Step everybody in turn until something is so."""
+    for _ in range(tries):
+        if done():
+            return
+        for step in steps:
+            step()
+    raise AssertionError("it did not come to that")
+
+
+def test_what_is_committed_arrives_once_and_then_leaves_the_outbox(
+    tmp_path: Path, broker: Broker, store: Store, version: str
+) -> None:
+    courier = courier_of(store, broker, version)
+    collector, ledger = centre_of(tmp_path / "centre.db", broker, version)
+    work_until(lambda: collector.ready, collector.step)
+    for number in range(1, 121):
+        store.commit(a_passage(number))
+    work_until(lambda: store.depth() == 0, courier.step, collector.step)
+    counts = read_counts(tmp_path / "centre.db")
+    assert (counts.distinct, counts.doubled, counts.missing) == (120, 0, 0)
+    assert len(store.recent(999)) == 120, "delivered passages stay as history"
+    assert courier.status().connected
+    assert courier.status().last_receipt_at is not None
+    courier.close()
+    collector.close()
+    ledger.close()
+
+
+def test_live_passages_go_before_the_backlog(broker: Broker, store: Store) -> None:
+    listener = Listener(broker.endpoint(), "entrance/v1/+/+/passage")
+    for number in range(1, 301):
+        store.commit(a_passage(number))
+    courier = courier_of(store, broker, terms=Terms(window=60, batch=20))
+    work_until(lambda: len(listener.look()) >= 3, courier.step)
+    live = store.commit(a_passage(999))
+    work_until(lambda: len(listener.look()) >= 4, courier.step)
+    event = json.loads(listener.messages[3][1])
+    assert event["id"] == str(live.passage.id), "the window was full of backlog; this one went all the same"
+    courier.close()
+    listener.close()
+
+
+def test_state_is_sent_on_every_connect_and_when_it_changes_and_a_clean_stop_says_so(
+    broker: Broker, store: Store, version: str
+) -> None:
+    topic = "entrance/v1/dong-ba/gate-1/state"
+    listener = Listener(broker.endpoint(), topic)
+    courier = courier_of(store, broker, version)
+
+    def states() -> list[str]:
+        return [json.loads(payload)["state"] for _, payload in listener.look()]
+
+    work_until(lambda: states() == ["birth"], courier.step)
+    courier.set_state(State.READY)
+    work_until(lambda: states() == ["birth", "ready"], courier.step)
+    courier.set_state(State.OUT_OF_ORDER, "disk full")
+    work_until(lambda: states()[2:] == ["out-of-order"], courier.step)
+    courier.close()
+    work_until(lambda: states()[3:] == ["offline"], lambda: 0.0)
+    assert json.loads(listener.messages[-1][1])["reason"] == "stopped"
+    listener.close()
+    late = Listener(broker.endpoint(), topic, name="late")
+    work_until(lambda: len(late.look(0.05)) == 1, lambda: 0.0)
+    assert json.loads(late.messages[0][1])["state"] == "offline", "the state is retained"
+    late.close()
