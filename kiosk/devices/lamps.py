@@ -43,7 +43,7 @@ class Lamps:
         """
         self._factory = factory
         self._seen = seen
-        self._player = Player(patterns, relay_s=settings.relay_s)
+        self._player = Player(patterns, relay_s=settings.relay_s if settings.relay is not None else 0.0)
         self._changed = threading.Condition()
         self._closing = False
         self._trouble: Exception | None = None
