@@ -1,0 +1,1 @@
+"""The daemon: from frame to light to record."""

@@ -1,6 +1,6 @@
 """The configuration: one TOML file into frozen settings, every mistake reported at once.
 
-Each field is documented where it stands, with its unit; docs/reference/configuration.md is generated from here. Secrets are never in
+Each field is documented where it stands, with its unit; docs/kiosk.example.toml is generated from here. Secrets are never in
 this file: it names the files that hold them. Relative paths start at the configuration file's own folder.
 """
 
@@ -8,11 +8,12 @@ import difflib
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from kiosk.ports import KioskError
+from kiosk.rules import Hours
 
 MAX_CONFIG_BYTES = 256 * 1024
 DEFAULT_PATH = Path("/etc/entrance-kiosk/kiosk.toml")
@@ -91,6 +92,16 @@ class Signal(Section):
     active_high: bool = True
     """False for lamp boards that light on a low pin."""
 
+    @model_validator(mode="after")
+    def _one_output_a_pin(self) -> Self:
+        taken: dict[int, str] = {}
+        for name in ("green", "red", "amber", "buzzer", "relay"):
+            pin = getattr(self, name)
+            if pin is not None and pin in taken:
+                raise ValueError(f"signal.{name} and signal.{taken[pin]} are both on pin {pin}")
+            taken[pin] = name
+        return self
+
 
 class Visit(Section):
     """What counts as one visit."""
@@ -108,7 +119,7 @@ class Visit(Section):
 
 
 class PolicyRules(Section):
-    """Which codes are enough here. A kind is `verified` (a signature is needed), `recognised` (well formed is enough) or `no`."""
+    """Who may pass here. Of a kind of code, `verified` asks for a signature, `recognised` for good form, `no` for another code."""
 
     accept_pass: Literal["verified", "no"] = "verified"
     """The project's own signed pass."""
@@ -120,6 +131,29 @@ class PolicyRules(Section):
     """CCCD / Can cuoc. Unsigned."""
     accept_insurance: Literal["recognised", "no"] = "recognised"
     """BHYT. Unsigned."""
+    status_classes: tuple[int, ...] = ()
+    """Status classes of an own pass that may come in; empty: all."""
+    declaration: Literal["off", "verified", "all"] = "off"
+    """Who must have made a health declaration: nobody, those whose pass can say it, or everybody."""
+    declaration_max_age_h: float | None = Field(default=None, gt=0)
+    """An older declaration is not enough, hours; without it the pass's own word counts."""
+    opens: tuple[str, ...] = ()
+    """Opening hours, such as "mon-fri 07:30-17:00"; empty: always open."""
+    capacity: int | None = Field(default=None, ge=1)
+    """The most people inside; without it there is no limit."""
+    lists_max_age_h: float | None = Field(default=None, gt=0)
+    """Trust list and denylist count as stale when older, hours; without it never."""
+    stale_lists: Literal["pass", "fail"] = "pass"
+    """What a verified code gets while the lists are stale: its own answer, or red."""
+    unset_clock: Literal["pass", "fail"] = "pass"
+    """What a code with a validity gets while the clock is wrong for certain: the benefit of the doubt, or red."""
+
+    @field_validator("opens")
+    @classmethod
+    def _hours(cls, opens: tuple[str, ...]) -> tuple[str, ...]:
+        for text in opens:
+            Hours.parse(text)
+        return opens
 
 
 class Records(Section):
@@ -155,7 +189,7 @@ class Broker(Section):
     receipt_timeout_s: float = Field(default=10.0, gt=0, le=600)
     """Without the centre's receipt after this long, a passage is sent again, seconds."""
     delivery: Literal["centre", "broker"] = "centre"
-    """`centre`: a passage leaves the outbox on the centre's receipt. `broker`: on the broker's PUBACK; the broker may still lose it."""
+    """A passage leaves the outbox on the centre's receipt (`centre`) or the broker's PUBACK (`broker`: that may still lose it)."""
 
 
 class Keys(Section):
@@ -169,8 +203,8 @@ class Keys(Section):
     """Keys that passes are verified with."""
     denylist: Path | None = None
     """Withdrawn passes."""
-    root: Path | None = None
-    """Public key that signs the lists, PEM."""
+    root: Path
+    """Public key that signs the lists, PEM (Ed25519)."""
 
 
 class Page(Section):
@@ -222,6 +256,14 @@ def parse(tree: Mapping[str, Any], path: Path) -> Settings:
         raise ConfigTrouble(path, [_sentence(error) for error in trouble.errors(include_url=False)]) from None
 
 
+def parsed_camera(source: str, base: Camera) -> Camera:
+    """The camera settings with another source, as a command line may ask. Raises ConfigTrouble."""
+    try:
+        return Camera.model_validate(base.model_dump() | {"source": source})
+    except ValidationError as trouble:
+        raise ConfigTrouble(Path("--camera"), [_sentence(error) for error in trouble.errors(include_url=False)]) from None
+
+
 def _sentence(error: Any) -> str:
     """One pydantic error as a sentence that says where, what, and what was perhaps meant."""
     place = ".".join(str(step) for step in error["loc"])
@@ -232,6 +274,10 @@ def _sentence(error: Any) -> str:
         return f"{place}: no such setting; {hint}"
     if error["type"] == "missing":
         return f"{place}: missing; it has no default."
+    if error["type"] == "value_error":
+        return f"{error['ctx']['error']}."
+    if error["type"] == "string_pattern_mismatch" and "a-z0-9-" in error["msg"]:
+        return f"{place}: small letters, digits and hyphens only, at most 63; found {_short(error['input'])}."
     return f"{place}: {error['msg']}; found {_short(error['input'])}."
 
 
@@ -279,7 +325,11 @@ def missing_files(settings: Settings) -> Iterator[str]:
     """A sentence for every file that the settings name and that is not there or cannot be read."""
     named: dict[str, Path | None] = {
         **{f"keys.{name}": getattr(settings.keys, name) for name in Keys.model_fields},
-        **({f"broker.{name}": getattr(settings.broker, name) for name in ("ca", "certificate", "key")} if settings.broker.tls else {}),
+        **(
+            {f"broker.{name}": getattr(settings.broker, name) for name in ("ca", "certificate", "key")}
+            if settings.broker.tls
+            else {}
+        ),
     }
     for name, path in named.items():
         if path is None:

@@ -25,7 +25,9 @@ class Doorbell:
         self._old_handlers = [(number, signal.signal(number, self._asked)) for number in self._stop_signals]
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         for number, handler in self._old_handlers:
             signal.signal(number, handler)
         signal.set_wakeup_fd(self._old_fd)

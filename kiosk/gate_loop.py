@@ -10,20 +10,35 @@ from kiosk.gate import Gate
 from kiosk.mailbox import Mailbox
 from kiosk.model import Frame, Stored, View
 from kiosk.ports import StoreTrouble
+from kiosk.selfcheck import CameraWatch
 from kiosk.status import Shown
 
 log = logging.getLogger(__name__)
 
 IDLE_S = 0.5  # how long to wait for a frame before saying "I still turn"
 PROBE_EVERY_S = 2.0  # how often to try a disk that refused
+COUNT_EVERY_S = 1.0  # the reset hour empties the place without anybody passing
 REMEMBERED = 20
 
 
 class GateLoop:
     """`step` belongs to one thread; what the properties return may be read from any."""
 
-    def __init__(self, gate: Gate, mailbox: Mailbox, probe: Callable[[], None], news: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        gate: Gate,
+        mailbox: Mailbox,
+        *,
+        watch: CameraWatch,
+        probe: Callable[[], None],
+        inside: Callable[[], int],
+        news: Callable[[], None],
+    ) -> None:
+        """All three are called in this thread: `probe` tries the disk (StoreTrouble), `inside` counts, `news` hears of answers."""
+        self._count_inside = inside
+        self._counted_s = 0.0
         self._gate = gate
+        self._watch = watch
         self._mailbox = mailbox
         self._probe = probe
         self._news = news
@@ -38,6 +53,8 @@ class GateLoop:
         """Of the newest frame looked at."""
         self.module_px: float | None = None
         """Of the last code read."""
+        self.inside = 0
+        """How many people are in, at most a second old."""
         self.looked_at = 0
         """Number of the newest frame looked at."""
 
@@ -56,20 +73,30 @@ class GateLoop:
         self.turned_s = time.monotonic()
         if self.store_trouble and self.turned_s >= self._probe_at_s:
             self._try_disk()
+        if self.turned_s - self._counted_s >= COUNT_EVERY_S:
+            self._count()
         frame = self._mailbox.take(IDLE_S)
         if frame is not None:
             self._look(frame)
         return 0.0
 
+    def _count(self) -> None:
+        self._counted_s = time.monotonic()
+        self.inside = self._count_inside()
+
     def _look(self, frame: Frame) -> None:
         try:
             look = self._gate.look(frame)
         except StoreTrouble as trouble:
+            self._watch.note(frame, None)
             self._disk_refused(str(trouble))
             return
+        self._watch.note(frame, look.sight.view)
         self.looked_at = frame.number
         self.view = look.sight.view or self.view
-        self.module_px = next((reading.module_px for reading in look.sight.readings if reading.module_px), self.module_px)
+        self.module_px = next(
+            (reading.module_px for reading in look.sight.readings if reading.module_px), self.module_px
+        )
         if look.stored:
             self._remember(look.stored, frame)
 
@@ -77,6 +104,7 @@ class GateLoop:
         passage = stored.passage
         took_ms = (time.monotonic() - frame.captured_s) * 1000
         self._counters[passage.outcome.value] += 1
+        self._count()
         self._shown.append(
             Shown(
                 number=self._counters.total(),

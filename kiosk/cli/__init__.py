@@ -1,6 +1,6 @@
 """The command `kiosk`: every subcommand is a file beside this one, imported only when it is asked for.
 
-The table is by hand because importing the subcommands to find out their names would cost half a second at every start on a Pi.
+The table is by hand: importing all subcommands to find out their names would cost half a second at every start on a Pi.
 """
 
 import importlib
@@ -31,11 +31,11 @@ ENTRY_POINTS = "kiosk.commands"
 class LazyGroup(click.Group):
     """Knows the names and the one-line helps; loads a command when it is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
         """Names of our own commands and of those that other packages offer."""
         return sorted({*COMMANDS, *(point.name for point in entry_points(group=ENTRY_POINTS))})
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's signature
         """Import the command's file."""
         if cmd_name in COMMANDS:
             module, _, attribute = COMMANDS[cmd_name][0].partition(":")
@@ -50,7 +50,10 @@ class LazyGroup(click.Group):
         """List the commands without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(
-                [(name, COMMANDS[name][1] if name in COMMANDS else "The status page.") for name in self.list_commands(ctx)]
+                [
+                    (name, COMMANDS[name][1] if name in COMMANDS else "The status page.")
+                    for name in self.list_commands(ctx)
+                ]
             )
 
 

@@ -6,11 +6,14 @@ from pathlib import Path
 
 import click
 
-from kiosk import config, status as snapshot
+from kiosk import config
+from kiosk import status as snapshot
 
 
 @click.command()
-@click.option("--config", "path", type=click.Path(path_type=Path), default=config.DEFAULT_PATH, help="Configuration file.")
+@click.option(
+    "--config", "path", type=click.Path(path_type=Path), default=config.DEFAULT_PATH, help="Configuration file."
+)
 @click.option("--json", "as_json", is_flag=True, help="The whole snapshot as JSON.")
 def status(path: Path, *, as_json: bool) -> None:
     """Show state, facts and outbox of the running kiosk. Exit status 1 when it does not run or is out of order."""

@@ -38,9 +38,9 @@ class Painter:
         frame = self._hall.copy()
         for place, code in enumerate(codes):
             self._lay_card(frame, flat_card(code), (place + 0.5) / len(codes), 1 / len(codes), rng)
-        frame = cv2.GaussianBlur(frame, (0, 0), float(rng.uniform(0.4, 0.9)))
-        frame += rng.standard_normal(frame.shape, dtype=np.float32) * _SENSOR_NOISE
-        return np.clip(frame, 0, 255).astype(np.uint8)
+        soft = cv2.GaussianBlur(frame, (0, 0), float(rng.uniform(0.4, 0.9)))
+        noisy = soft + rng.standard_normal(frame.shape, dtype=np.float32) * _SENSOR_NOISE
+        return np.clip(noisy, 0, 255).astype(np.uint8)
 
     def _paint_hall(self) -> NDArray[np.float32]:
         across = np.linspace(70, 130, self._width, dtype=np.float32)[None, :]

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import numpy as np
 
+from kiosk import config
 from kiosk.devices.painter import Painter
 from kiosk.devices.stage import Stage
 from kiosk.model import Frame
@@ -88,11 +89,10 @@ class StageElsewhere:
 class SyntheticCamera:
     """ports.Camera on a FrameSource, which `connect` makes at every `open`."""
 
-    def __init__(self, source: str, width: int, height: int, frames_per_s: float) -> None:
-        self._path = Path(source.partition(":")[2]) if ":" in source else None
-        self._width = width
-        self._height = height
-        self._frames_per_s = frames_per_s
+    def __init__(self, settings: config.Camera) -> None:
+        address = settings.source.partition(":")[2]
+        self._path = Path(address) if address else None
+        self._settings = settings
         self._source: FrameSource | None = None
 
     def open(self) -> None:
@@ -116,4 +116,5 @@ class SyntheticCamera:
         # The queue needs keys and sample codes: loaded only where this camera is really used.
         from kiosk.devices.visitors import standing_queue  # noqa: PLC0415
 
-        return StageInProcess(standing_queue(self._frames_per_s), Painter(self._width, self._height))
+        painter = Painter(self._settings.width, self._settings.height)
+        return StageInProcess(standing_queue(self._settings.frames_per_s), painter)

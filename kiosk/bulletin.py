@@ -1,0 +1,141 @@
+"""Gathers what each room says about itself: measures for the self-check, and the one snapshot that everybody reads."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+from kiosk import config
+from kiosk.camera_loop import CameraLoop
+from kiosk.courier import Courier
+from kiosk.gate_loop import GateLoop
+from kiosk.model import Moment, State
+from kiosk.ports import StoreTrouble
+from kiosk.selfcheck import CameraWatch, ClockWatch, Measures
+from kiosk.selfcheck.probes import probe_disk_free_bytes, probe_temperature_c, probe_under_voltage
+from kiosk.status import CameraStatus, Fact, OutboxStatus, Status
+from kiosk.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class ListInForce:
+    """A trust list or denylist, as page and self-check see it."""
+
+    number: int
+    issued_at: datetime
+
+
+class Bulletin:
+    """Asks the rooms; the main thread's alone."""
+
+    def __init__(
+        self,
+        settings: config.Settings,
+        *,
+        camera_loop: CameraLoop,
+        gate_loop: GateLoop,
+        watch: CameraWatch,
+        lamps_alive: Callable[[], bool],
+        store: Store,
+        courier: Courier,
+        lists: Mapping[str, ListInForce],
+        started: Moment,
+    ) -> None:
+        self._settings = settings
+        self._camera_loop = camera_loop
+        self._gate_loop = gate_loop
+        self._watch = watch
+        self._clock_watch = ClockWatch()
+        self._lamps_alive = lamps_alive
+        self._store = store
+        self._courier = courier
+        self._lists = lists
+        self._started = started
+        self._uplink_down_since_s: float | None = started.s
+
+    def measures(self, now: Moment) -> Measures:
+        """Everything that the self-check judges."""
+        outbox, outbox_trouble = self._outbox()
+        watch = self._watch
+        return Measures(
+            gate_loop_age_s=now.s - self._gate_loop.turned_s,
+            camera_loop_age_s=now.s - self._camera_loop.turned_s,
+            lamps_alive=self._lamps_alive(),
+            frame_age_s=watch.frame_age_s(now.s),
+            camera_trouble=self._camera_loop.trouble,
+            frozen_s=watch.frozen_s(),
+            dark_s=watch.dark_s(),
+            bright_s=watch.bright_s(),
+            blurred_s=watch.blurred_s(),
+            store_trouble=self._gate_loop.store_trouble or outbox_trouble,
+            disk_free_bytes=probe_disk_free_bytes(self._settings.records.path),
+            temperature_c=probe_temperature_c(),
+            under_voltage=probe_under_voltage(),
+            clock=now.quality,
+            clock_jump_s=self._clock_watch.note(now),
+            uplink_down_s=self._uplink_down_s(now),
+            outbox_age_s=_age_s(outbox.oldest_at, now),
+            outbox_depth=outbox.depth,
+            outbox_limit=self._settings.records.max_rows,
+            lists_age_s={name: (now.at - each.issued_at).total_seconds() for name, each in self._lists.items()},
+        )
+
+    def status(self, now: Moment, facts: tuple[Fact, ...], state: State) -> Status:
+        """The snapshot for page, terminal and wire."""
+        gate_loop = self._gate_loop
+        return Status(
+            version=version("entrance-kiosk"),
+            site=self._settings.site.site,
+            device=self._settings.site.device,
+            pid=os.getpid(),
+            started_at=self._started.at.isoformat(timespec="seconds"),
+            now_at=now.at.isoformat(timespec="milliseconds"),
+            state=state,
+            epoch=self._store.epoch,
+            seq=self._store.newest_seq,
+            facts=facts,
+            shown=gate_loop.shown,
+            counters=gate_loop.counters,
+            inside=gate_loop.inside,
+            outbox=self._outbox()[0],
+            uplink=self._courier.status(),
+            camera=self._camera(now),
+            clock=now.quality.value,
+            lists={name: f"{each.number} ({each.issued_at:%Y-%m-%d})" for name, each in self._lists.items()},
+        )
+
+    def _camera(self, now: Moment) -> CameraStatus:
+        view = self._gate_loop.view
+        return CameraStatus(
+            source=self._settings.camera.source.partition(":")[0],
+            frame=self._gate_loop.looked_at,
+            age_s=round(self._watch.frame_age_s(now.s), 2) if self._watch.begun else None,
+            mean_luma=round(view.mean_luma, 1) if view else None,
+            contrast=round(view.contrast, 1) if view else None,
+            sharpness=round(view.sharpness, 1) if view else None,
+            module_px=round(self._gate_loop.module_px, 1) if self._gate_loop.module_px else None,
+        )
+
+    def _outbox(self) -> tuple[OutboxStatus, str]:
+        """What waits, and the disk's trouble where it cannot even be read."""
+        try:
+            return self._store.outbox_status(), ""
+        except StoreTrouble as trouble:
+            return OutboxStatus(depth=self._store.depth()), str(trouble)
+
+    def _uplink_down_s(self, now: Moment) -> float:
+        if self._courier.status().connected:
+            self._uplink_down_since_s = None
+            return 0.0
+        if self._uplink_down_since_s is None:
+            self._uplink_down_since_s = now.s
+        return now.s - self._uplink_down_since_s
+
+
+def _age_s(at: str | None, now: Moment) -> float:
+    """A clock that was set since makes an age meaningless, never negative."""
+    if at is None:
+        return 0.0
+    then = datetime.fromisoformat(at)
+    return max(0.0, (now.at - then.astimezone(UTC)).total_seconds())

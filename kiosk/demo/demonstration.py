@@ -1,0 +1,155 @@
+"""A demonstration: a broker, a centre, the daemon and the page as real processes, and people in front of the camera."""
+
+import re
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Self
+
+from kiosk import status
+from kiosk.demo.premises import Premises
+from kiosk.demo.processes import Process, ProcessTrouble, free_port, python_module
+from kiosk.demo.stage_server import StageServer
+from kiosk.demo.verdict import Answer, Verdict, ids_in, judge
+from kiosk.devices.painter import Painter
+from kiosk.devices.stage import Pace, Stage
+from kiosk.devices.visitors import queue_of
+from kiosk.ports import KioskError
+
+TURN_S = 0.05
+START_WITHIN_S = 30.0
+DRAIN_WITHIN_S = 60.0
+WIDTH, HEIGHT = 960, 540
+BROKER_CONFIG = """\
+listener {port} 127.0.0.1
+allow_anonymous true
+persistence true
+persistence_location {folder}/
+max_queued_messages 1000000
+"""
+_PAGE_LINE = re.compile(r"^page: (http://\S+)$", re.MULTILINE)
+
+
+class Demonstration:
+    """A context manager: entered, everything runs; left, nothing is left behind. One thread."""
+
+    def __init__(
+        self,
+        premises: Premises,
+        pace: Pace,
+        *,
+        loop: bool,
+        camera: str | None = None,
+        window_s: float,
+        trust: tuple[Path, Path] | None = None,
+        told: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`camera`: another camera than the stage; `trust`: another trust list; `told` hears what is being started."""
+        self.premises = premises
+        self.stage = Stage([] if camera else queue_of(premises.world, window_s), pace, loop=loop and not camera)
+        self.staged = camera is None
+        self.answers: list[Answer] = []
+        self.page = ""
+        self._told = told
+        self._pause = threading.Event()  # never set: its wait is the only clock here
+        self._seen: set[tuple[str, int]] = set()
+        self._house = ExitStack()
+        self._port = free_port()
+        premises.run_dir.mkdir()
+        premises.furnish(
+            port=self._port,
+            camera=camera or f"synthetic:{premises.stage_socket}",
+            frames_per_s=pace.frames_per_s,
+            window_s=window_s,
+            trust=trust,
+        )
+        self.processes = {process.name: process for process in self._make_processes()}
+
+    def __enter__(self) -> Self:
+        with ExitStack() as house:
+            if self.staged:
+                house.enter_context(StageServer(self.stage, Painter(WIDTH, HEIGHT), self.premises.stage_socket))
+            for process in self.processes.values():
+                self._told(process.name)
+                house.callback(process.end)
+                process.start()
+                self._await_start(process)
+            self._house = house.pop_all()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._house.close()
+
+    def turn(self) -> dict[str, Any] | None:
+        """Wait a moment, look at the daemon's status, tell the stage who was answered. Raises ProcessTrouble."""
+        self._pause.wait(TURN_S)
+        for process in self.processes.values():
+            process.must_run()
+        return self.look()
+
+    def look(self) -> dict[str, Any] | None:
+        """The daemon's status now; new answers are noted."""
+        found = status.load(self.premises.run_dir)
+        for shown in found["shown"] if found else ():
+            name = (found["started_at"] + str(found["pid"]), shown["number"]) if found else ("", 0)
+            if name not in self._seen:
+                self._seen.add(name)
+                self.answers.append(Answer(shown["frame"], shown["outcome"], shown["reason"], shown["direction"]))
+                self.stage.answered(shown["frame"])
+        return found
+
+    def play_once(self, each_turn: Callable[["Demonstration"], None] = lambda _: None) -> None:
+        """Until the queue was played and everything was delivered. Raises ProcessTrouble, KioskError when it is not."""
+        while not self.stage.over:
+            self.turn()
+            each_turn(self)
+        ends_s = time.monotonic() + DRAIN_WITHIN_S
+        while (found := self.turn()) is None or found["outbox"]["depth"] > 0:
+            if time.monotonic() > ends_s:
+                raise KioskError(f"the outbox does not empty: {found['outbox'] if found else 'the kiosk is silent'}")
+
+    def verdict(self) -> Verdict:
+        """Compare the stage, the answers and the two databases."""
+        on_device = ids_in(self.premises.records)
+        return judge(self.stage.turns, self.answers, on_device, ids_in(self.premises.centre_database))
+
+    def _make_processes(self) -> list[Process]:
+        premises = self.premises
+        broker_config = premises.folder / "mosquitto.conf"
+        broker_config.write_text(BROKER_CONFIG.format(port=self._port, folder=premises.folder), encoding="utf-8")
+        mosquitto = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/local/bin:/usr/bin:/opt/homebrew/sbin")
+        if mosquitto is None:
+            raise ProcessTrouble("mosquitto is not installed. Type:  sudo apt-get install mosquitto")
+        centre = python_module(
+            *("kiosk", "centre", "--broker", f"127.0.0.1:{self._port}"),
+            *("--database", str(premises.centre_database)),
+        )
+        return [
+            Process("broker", [mosquitto, "-c", str(broker_config)], premises.log("broker")),
+            Process("centre", centre, premises.log("centre")),
+            Process("kiosk", python_module("kiosk", "run", "--config", str(premises.config)), premises.log("kiosk")),
+            Process("page", python_module("kiosk", "web", "--config", str(premises.config)), premises.log("page")),
+        ]
+
+    def _await_start(self, process: Process) -> None:
+        """Wait for the sign of life that each of them gives."""
+        signs: dict[str, Callable[[], object]] = {
+            "broker": lambda: "running" in process.log.read_text(encoding="utf-8", errors="replace"),
+            "centre": self.premises.centre_database.exists,
+            "kiosk": self.look,
+            "page": self._find_page,
+        }
+        ends_s = time.monotonic() + START_WITHIN_S
+        while not signs[process.name]():
+            process.must_run()
+            if time.monotonic() > ends_s:
+                raise ProcessTrouble(f"{process.name} gives no sign of life. Its last words:\n{process.last_words()}")
+            self._pause.wait(TURN_S)
+
+    def _find_page(self) -> bool:
+        found = _PAGE_LINE.search(self.processes["page"].log.read_text(encoding="utf-8", errors="replace"))
+        self.page = found.group(1) if found else ""
+        return bool(found)

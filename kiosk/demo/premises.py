@@ -1,0 +1,156 @@
+"""Scratch premises: a folder with keys, signed lists and a configuration, as an installer would leave it, gone afterwards."""
+
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from kiosk.issuing.samples import SampleWorld, sample_world
+
+CONFIG = """\
+run_dir = "run"
+
+[site]
+site = "cho-mau"
+device = "cong-1"
+
+[camera]
+source = "{camera}"
+width = 960
+height = 540
+frames_per_s = {frames_per_s}
+
+[signal]
+pins = "mock"
+
+[visit]
+window_s = {window_s}
+
+[records]
+path = "passages.db"
+
+[broker]
+host = "127.0.0.1"
+port = {port}
+tls = false
+receipt_timeout_s = 3
+
+[keys]
+centre = "centre-public.pem"
+pseudonym = "pseudonym.key"
+trust_list = "{trust_list}"
+denylist = "denylist.cbor"
+root = "{root}"
+
+[page]
+port = 0
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Premises:
+    """Where everything lies."""
+
+    folder: Path
+    world: SampleWorld
+
+    @property
+    def config(self) -> Path:
+        """The daemon's and the page's configuration file."""
+        return self.folder / "kiosk.toml"
+
+    @property
+    def run_dir(self) -> Path:
+        """Where the daemon publishes its status."""
+        return self.folder / "run"
+
+    @property
+    def records(self) -> Path:
+        """The daemon's database."""
+        return self.folder / "passages.db"
+
+    @property
+    def stage_socket(self) -> Path:
+        """Where the stage serves frames."""
+        return self.folder / "stage.sock"
+
+    @property
+    def centre_database(self) -> Path:
+        """The centre's database."""
+        return self.folder / "centre.db"
+
+    def log(self, name: str) -> Path:
+        """The log file of a process."""
+        return self.folder / f"{name}.log"
+
+    def furnish(
+        self,
+        *,
+        port: int = 1,
+        camera: str = "synthetic",
+        frames_per_s: float = 15.0,
+        window_s: float = 8.0,
+        trust: tuple[Path, Path] | None = None,
+    ) -> None:
+        """Write keys, lists and configuration. `trust`: somebody's own trust list and root key instead of the world's."""
+        centre_key = X25519PrivateKey.generate()
+        pem = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        self._secret("centre-private.pem", centre_key.private_bytes(*pem))
+        public = centre_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        (self.folder / "centre-public.pem").write_bytes(public)
+        self._secret("pseudonym.key", os.urandom(32))
+        (self.folder / "trust.cbor").write_bytes(self.world.trust_list)
+        (self.folder / "denylist.cbor").write_bytes(self.world.denylist)
+        (self.folder / "root-public.pem").write_bytes(self.world.root_pem)
+        trust_list, root = trust or (Path("trust.cbor"), Path("root-public.pem"))
+        text = CONFIG.format(
+            port=port,
+            camera=camera,
+            frames_per_s=frames_per_s,
+            window_s=window_s,
+            trust_list=trust_list,
+            root=root,
+        )
+        if trust:
+            text = text.replace('denylist = "denylist.cbor"\n', "")
+        self.config.write_text(text, encoding="utf-8")
+
+    def _secret(self, name: str, content: bytes) -> None:
+        path = self.folder / name
+        path.touch(mode=0o600)
+        path.write_bytes(content)
+
+
+@contextlib.contextmanager
+def scratch_premises(**furnishing: object) -> Iterator[Premises]:
+    """Furnished premises in a folder of their own, removed at the end."""
+    folder = Path(tempfile.mkdtemp(prefix="entrance-kiosk-"))
+    try:
+        premises = Premises(folder, sample_world(datetime.now(UTC)))
+        premises.furnish(**furnishing)  # type: ignore[arg-type]  # passed through as they are
+        yield premises
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def ended_by_signals() -> Iterator[None]:
+    """SIGTERM and SIGHUP unwind like Ctrl-C, so that nothing is left behind when a terminal is closed."""
+
+    def unwind(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    old = {number: signal.signal(number, unwind) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in old.items():
+            signal.signal(number, handler)

@@ -1,0 +1,94 @@
+"""Real processes of a demonstration or a test: started apart from the terminal, ended in order, never left behind."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kiosk.ports import KioskError
+
+END_WITHIN_S = 10.0
+
+
+class ProcessTrouble(KioskError):
+    """A process of the demonstration did not start, or ended by itself."""
+
+
+@dataclass(slots=True)
+class Process:
+    """One process and its log file."""
+
+    name: str
+    command: Sequence[str]
+    log: Path
+    popen: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def running(self) -> bool:
+        """Whether it lives."""
+        return self.popen is not None and self.popen.poll() is None
+
+    def start(self) -> None:
+        """Start it in a session of its own, so that Ctrl-C reaches us first and we end things in order."""
+        with self.log.open("ab") as log:
+            self.popen = subprocess.Popen(
+                self.command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=_environment(),
+            )
+
+    def kill(self) -> None:
+        """kill -9, as a power cut would, and reap it."""
+        if self.popen:
+            self.popen.kill()
+            self.popen.wait()
+
+    def end(self) -> int | None:
+        """Ask it to end; kill it when it does not. Returns the exit status, None where it never ran."""
+        if self.popen is None:
+            return None
+        if self.popen.poll() is None:
+            self.popen.send_signal(signal.SIGTERM)
+        try:
+            return self.popen.wait(END_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            return self.popen.returncode
+
+    def last_words(self) -> str:
+        """The last lines of its log, for an error message."""
+        with contextlib.suppress(OSError):
+            return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:])
+        return ""
+
+    def must_run(self) -> None:
+        """Raises ProcessTrouble, with its last words, where it has ended."""
+        if not self.running:
+            code = self.popen.returncode if self.popen else None
+            raise ProcessTrouble(f"{self.name} ended by itself (status {code}). Its last words:\n{self.last_words()}")
+
+
+def python_module(*arguments: str) -> list[str]:
+    """The command line of one of our own modules, on this interpreter."""
+    return [sys.executable, "-m", *arguments]
+
+
+def free_port() -> int:
+    """A loopback TCP port that nobody has at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _environment() -> Mapping[str, str]:
+    """Ours, less what would make a child talk to our own supervisor."""
+    return {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"} | {"PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,94 @@
+"""Shows a demonstration in the terminal: a live view where somebody watches, a line an answer where nobody does."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+
+from kiosk.demo.demonstration import Demonstration
+from kiosk.demo.terminal_view import Line, Scene, drawn
+from mqtt.centre.ledger import Counts, read_counts
+
+ANSWER_SHOWN_S = 2.5
+DRAW_EVERY_S = 0.1
+NOBODY = ("Chưa có ai", "nobody")
+VISITOR = ("Người trước camera", "whoever stands before the camera")
+
+
+def show(played: Demonstration, console: Console, *, once: bool) -> None:
+    """Play it: once to its end, or until Ctrl-C (KeyboardInterrupt)."""
+    screen = _Screen(played)
+    if once and console.quiet:
+        played.play_once()
+        return
+    with Live(screen.draw(None), console=console, auto_refresh=False, screen=False) as live:
+
+        def refresh(found: dict[str, Any] | None) -> None:
+            if screen.due():
+                live.update(screen.draw(found), refresh=True)
+
+        if once:
+            played.play_once(each_turn=lambda demonstration: refresh(demonstration.look()))
+            live.update(screen.draw(played.look()), refresh=True)
+        else:
+            _for_ever(played, refresh)
+
+
+def _for_ever(played: Demonstration, refresh: Callable[[dict[str, Any] | None], None]) -> None:
+    while True:
+        refresh(played.turn())
+
+
+class _Screen:
+    """Puts the status, the stage and the centre's counts together."""
+
+    def __init__(self, played: Demonstration) -> None:
+        self._played = played
+        self._drawn_s = 0.0
+        self._counts = Counts()
+        self._newest = 0
+        self._newest_s = 0.0
+
+    def due(self) -> bool:
+        """Ten pictures a second are enough for an eye."""
+        return time.monotonic() - self._drawn_s >= DRAW_EVERY_S
+
+    def draw(self, found: dict[str, Any] | None) -> Any:
+        """One picture."""
+        self._drawn_s = time.monotonic()
+        self._counts = read_counts(self._played.premises.centre_database) or self._counts
+        return drawn(self._scene(found))
+
+    def _scene(self, found: dict[str, Any] | None) -> Scene:
+        shown = found["shown"] if found else []
+        number = shown[-1]["number"] if shown else 0
+        if number != self._newest:
+            self._newest, self._newest_s = number, time.monotonic()
+        person = self._person()
+        return Scene(
+            person_vi=person[0],
+            person_en=person[1],
+            state=found["state"] if found else "",
+            lines=[self._line(each) for each in shown],
+            answering=bool(shown) and time.monotonic() - self._newest_s < ANSWER_SHOWN_S,
+            recorded=found["seq"] if found else 0,
+            waiting=found["outbox"]["depth"] if found else 0,
+            received=self._counts.distinct,
+            doubled=self._counts.received - self._counts.distinct,
+            connected=bool(found and found["uplink"]["connected"]),
+            page=self._played.page,
+            log_folder=str(self._played.premises.folder),
+        )
+
+    def _person(self) -> tuple[str, str]:
+        if not self._played.stage.turns and not self._played.staged:
+            return VISITOR
+        visitor = self._played.stage.current()
+        return (visitor.vi, visitor.en) if visitor else NOBODY
+
+    def _line(self, shown: dict[str, Any]) -> Line:
+        turn = next((turn for turn in reversed(self._played.stage.turns) if turn.holds(shown["frame"])), None)
+        who = (turn.visitor.vi, turn.visitor.en) if turn else VISITOR
+        return Line(*who, shown["outcome"], shown["reason"], shown["direction"], shown["took_ms"])

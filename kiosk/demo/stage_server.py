@@ -1,0 +1,52 @@
+"""Serves a stage's frames over a Unix socket to the daemon's synthetic camera, one for each request."""
+
+import contextlib
+import socket
+import threading
+from pathlib import Path
+
+from kiosk.devices.painter import Painter
+from kiosk.devices.stage import Stage
+from kiosk.devices.synthetic_camera import ASK, HEADER
+
+
+class StageServer:
+    """One camera at a time; a camera whose process was killed makes place for the next. A context manager."""
+
+    def __init__(self, stage: Stage, painter: Painter, path: Path) -> None:
+        self._stage = stage
+        self._painter = painter
+        self._stop = threading.Event()
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._listener.bind(str(path))
+        self._listener.listen(1)
+        self._thread = threading.Thread(target=self._serve, name="stage", daemon=True)
+
+    def __enter__(self) -> "StageServer":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join(5)
+
+    def _serve(self) -> None:
+        while not self._stop.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:  # closed
+                return
+            with connection, contextlib.suppress(ConnectionError):
+                self._attend(connection)
+
+    def _attend(self, connection: socket.socket) -> None:
+        interval_s = 1 / self._stage.pace.frames_per_s
+        while connection.recv(1) == ASK:
+            if self._stop.wait(interval_s):
+                return
+            number, visitor = self._stage.next_frame()
+            luma = self._painter.paint(visitor.codes if visitor else (), number)
+            connection.sendall(HEADER.pack(number, luma.shape[1], luma.shape[0]) + luma.tobytes())

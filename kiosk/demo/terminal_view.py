@@ -1,0 +1,111 @@
+"""The live terminal view of a demonstration: who stands at the gate, what the lamp says and why, and where the records are."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.align import Align
+from rich.columns import Columns
+from rich.console import Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from kiosk import words
+from kiosk.model import Outcome, Reason, State
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One answer, in words."""
+
+    who_vi: str
+    who_en: str
+    outcome: str
+    reason: str
+    direction: str | None
+    took_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """All that the view shows, at one moment."""
+
+    person_vi: str
+    person_en: str
+    state: str
+    """The daemon's state, or an empty string while it does not answer."""
+    lines: Sequence[Line]
+    """The last answers, newest last."""
+    answering: bool
+    """The newest answer is still on the lamp."""
+    recorded: int
+    waiting: int
+    received: int
+    doubled: int
+    connected: bool
+    page: str
+    log_folder: str
+
+
+_LAMPS: dict[str, tuple[str, str, str]] = {  # shape, word, colour: never colour alone
+    Outcome.PASS.value: ("✔", "MỜI VÀO · PASS", "black on green"),
+    Outcome.FAIL.value: ("✖", "DỪNG LẠI · STOP", "white on red"),
+    Outcome.LOOK_AGAIN.value: ("●", "XEM LẠI · LOOK AGAIN", "black on yellow"),
+    State.READY.value: ("○", "SẴN SÀNG · READY", "green"),
+    State.DEGRADED.value: ("◐", "SẴN SÀNG, CẦN XEM · READY, NEEDS CARE", "yellow"),
+    State.STARTING.value: ("…", "ĐANG KHỞI ĐỘNG · STARTING", "cyan"),
+    State.OUT_OF_ORDER.value: ("⚠", "HỎNG · OUT OF ORDER", "white on red"),
+    "": ("?", "KHÔNG TRẢ LỜI · NO ANSWER FROM THE KIOSK", "white on red"),
+}
+_ARROWS = {"in": "→ vào · in", "out": "← ra · out"}
+
+
+def drawn(scene: Scene) -> RenderableType:
+    """The whole view."""
+    return Group(
+        Columns([_gate(scene), _records(scene)], equal=True, expand=True),
+        _answers(scene.lines),
+        Text(f" {scene.page}   Ctrl-C: dừng · stop   log: {scene.log_folder}", style="dim"),
+    )
+
+
+def _gate(scene: Scene) -> RenderableType:
+    newest = scene.lines[-1] if scene.lines else None
+    shown = newest.outcome if newest and scene.answering else scene.state
+    shape, word, style = _LAMPS[shown]
+    lamp = Align.center(Text(f"  {shape}  {word}  ", style=f"bold {style}"))
+    person = Text.assemble(("Trước cổng · At the gate\n", "dim"), (f"{scene.person_vi}\n", "bold"), scene.person_en)
+    why = Text("\n")
+    if newest and scene.answering:
+        sentence = words.REASONS[Reason(newest.reason)]
+        why = Text.assemble((sentence.vi, "bold"), f"\n{sentence.en}")
+    return Panel(Group(person, Text(), lamp, Text(), why), title="Cổng · Gate", height=12)
+
+
+def _records(scene: Scene) -> RenderableType:
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim")
+    table.add_column(justify="right", style="bold")
+    table.add_row("Lượt đã ghi · passages on disk", str(scene.recorded))
+    table.add_row("Chờ gửi · waiting in the outbox", str(scene.waiting))
+    table.add_row("Trung tâm đã nhận · received by the centre", str(scene.received))
+    table.add_row("Trùng · doubled at the centre", str(scene.doubled))
+    table.add_row("Kết nối · broker", "có · connected" if scene.connected else "mất · away")
+    return Panel(table, title="Sổ ghi · Records", height=12)
+
+
+def _answers(lines: Sequence[Line]) -> RenderableType:
+    table = Table(expand=True, box=None, header_style="dim")
+    for heading, ratio in (("", 0), ("Ai · who", 3), ("Vì sao · why", 4), ("Hướng · way", 1), ("ms", 0)):
+        table.add_column(heading, ratio=ratio or None, justify="right" if heading == "ms" else "left")
+    for line in lines[-8:]:
+        shape, _, style = _LAMPS[line.outcome]
+        sentence = words.REASONS[Reason(line.reason)]
+        table.add_row(
+            Text(f" {shape} ", style=style),
+            f"{line.who_vi} · {line.who_en}",
+            f"{sentence.vi} · {sentence.en}",
+            _ARROWS.get(line.direction or "", ""),
+            f"{line.took_ms:.0f}",
+        )
+    return Panel(table, title="Trả lời · Answers", height=12)

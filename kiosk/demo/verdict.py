@@ -1,0 +1,85 @@
+"""Did everything happen as it should? The stage, the answers and the two databases, compared."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from kiosk.devices.stage import Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One decision, as the daemon published it."""
+
+    frame: int
+    outcome: str
+    reason: str
+    direction: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The last line of `kiosk demo --once --json`."""
+
+    shown: int
+    """Visitors who stood in front of the camera."""
+    expected_outcomes_met: int
+    """Of them, who got the answer that they should, and no other."""
+    passages: int
+    """Records on the device."""
+    received: int
+    """Records at the centre."""
+    lost: int
+    """On the device and not at the centre."""
+    doubled: int
+    """At the centre more than once."""
+
+    @property
+    def good(self) -> bool:
+        """Every outcome as expected, nothing lost, nothing doubled."""
+        return self.shown > 0 and self.expected_outcomes_met == self.shown and not self.lost and not self.doubled
+
+    def as_json(self) -> dict[str, Any]:
+        """For printing."""
+        return asdict(self)
+
+
+def met(turn: Turn, answers: Sequence[Answer]) -> bool:
+    """Whether this visitor got exactly the answer expected: one, or none where none was due."""
+    mine = [answer for answer in answers if turn.holds(answer.frame)]
+    if turn.visitor.expected is None:
+        return not mine
+    outcome, reason = turn.visitor.expected
+    direction = turn.visitor.direction
+    return len(mine) == 1 and (
+        (mine[0].outcome, mine[0].reason) == (outcome.value, reason.value)
+        and (direction is None or mine[0].direction == direction.value)
+    )
+
+
+def judge(
+    turns: Sequence[Turn], answers: Sequence[Answer], on_device: Mapping[bytes, int], at_centre: Mapping[bytes, int]
+) -> Verdict:
+    """Compare; both mappings count records by their id."""
+    return Verdict(
+        shown=len(turns),
+        expected_outcomes_met=sum(met(turn, answers) for turn in turns),
+        passages=on_device.total() if isinstance(on_device, Counter) else sum(on_device.values()),
+        received=len(at_centre),
+        lost=len(on_device.keys() - at_centre.keys()),
+        doubled=sum(count - 1 for count in at_centre.values()),
+    )
+
+
+def ids_in(database: Path) -> Counter[bytes]:
+    """How often each record id stands in the table `passage` of a device's or a centre's database; read only."""
+    connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
+    try:
+        return Counter(
+            {bytes(row[0]): row[1] for row in connection.execute("SELECT id, count(*) FROM passage GROUP BY id")}
+        )
+    finally:
+        connection.close()

@@ -1,0 +1,63 @@
+"""The queue of synthetic people in front of the synthetic camera, and the answer that each should get."""
+
+from datetime import UTC, datetime
+
+from kiosk.devices.stage import Pace, Stage, Visitor
+from kiosk.issuing.samples import Sample, SampleWorld, sample_world
+from kiosk.model import Direction, Outcome, Reason
+
+ONE_AT_A_TIME = (Outcome.LOOK_AGAIN, Reason.ONE_AT_A_TIME)
+
+
+def queue_of(world: SampleWorld, window_s: float) -> tuple[Visitor, ...]:
+    """Everybody who comes to the demonstration, in order. `window_s`: after so long out of view a visit is over."""
+
+    def shows(label: str, vi: str, en: str, direction: Direction | None = None, *, away_s: float = 0.0) -> Visitor:
+        sample: Sample = world[label]
+        return Visitor(vi, en, (sample.data,), (sample.outcome, sample.reason), direction, away_s)
+
+    valid = world["valid"].data
+    return (
+        Visitor("Chưa có ai", "nobody yet"),
+        shows("valid", "Cô Ánh có thẻ hợp lệ, đi vào", "Anh, with a valid pass, goes in", Direction.IN),
+        Visitor("Cô Ánh vẫn giơ thẻ", "Anh still holds it up", (valid,)),
+        shows("national", "Bác Bình giơ mã QR cá nhân quốc gia", "Binh, with a national personal QR", Direction.IN),
+        shows("expired", "Thẻ đã hết hạn", "somebody with an expired pass"),
+        shows("forged", "Thẻ giả chữ ký", "somebody with a forged pass"),
+        shows("unknown-key", "Thẻ của nơi cấp lạ", "a pass by an unknown issuer"),
+        shows("revoked", "Thẻ đã bị thu hồi", "somebody with a revoked pass"),
+        shows("id-card", "Chị Khuê giơ căn cước (tên có dấu)", "Khue, with an ID card (diacritics)", Direction.IN),
+        shows("insurance", "Ông Lộc giơ thẻ bảo hiểm y tế", "Loc, with a health-insurance card", Direction.IN),
+        shows("hcert", "Khách có hộ chiếu vắc-xin", "a guest with a vaccine passport", Direction.IN),
+        shows("place", "Có người quét mã của địa điểm", "somebody shows a venue's poster"),
+        shows("unknown", "Mã lạ: thực đơn chè", "an unknown code: a menu of sweet soup"),
+        Visitor(
+            "Hai người giơ mã cùng lúc",
+            "two people at once",
+            (world.another_pass(1), world.another_pass(2)),
+            ONE_AT_A_TIME,
+        ),
+        shows("valid", "Cô Ánh đi ra", "Anh goes out", Direction.OUT, away_s=1.5 * window_s),
+        Visitor("Không còn ai", "nobody any more"),
+    )
+
+
+def standing_queue(frames_per_s: float) -> Stage:
+    """For `camera.source = "synthetic"`: a world of its own, shown over and over; its passes verify nowhere else."""
+    world = sample_world(datetime.now(UTC))
+    return Stage(queue_of(world, window_s=8.0), calm_pace(frames_per_s), loop=True)
+
+
+def calm_pace(frames_per_s: float) -> Pace:
+    """A pace that people can follow."""
+    return Pace(
+        frames_per_s,
+        hold_frames=round(2.5 * frames_per_s),
+        patience_frames=round(6 * frames_per_s),
+        gap_frames=round(1.5 * frames_per_s),
+    )
+
+
+def hasty_pace(frames_per_s: float) -> Pace:
+    """As fast as the kiosk decodes: who is answered leaves at once."""
+    return Pace(frames_per_s, hold_frames=8, patience_frames=round(20 * frames_per_s), gap_frames=5)

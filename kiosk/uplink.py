@@ -1,0 +1,38 @@
+"""From the configuration to a courier: which broker, which branch of the topics, which terms."""
+
+from importlib.metadata import version
+
+from kiosk import config
+from kiosk.courier import Courier, Terms
+from kiosk.ports import Clock, Outbox
+from mqtt.client import PahoLink
+from mqtt.link import Endpoint, Link, Message
+from mqtt.topics import Branch
+
+
+def make_courier(settings: config.Settings, outbox: Outbox, clock: Clock) -> Courier:
+    """A courier that is not connected yet; its thread calls `step`."""
+    broker, site = settings.broker, settings.site
+    endpoint = Endpoint(
+        host=broker.host,
+        port=broker.port,
+        version=broker.version,
+        keepalive_s=broker.keepalive_s,
+        tls=broker.tls,
+        ca=broker.ca,
+        certificate=broker.certificate,
+        key=broker.key,
+    )
+
+    def connect(will: Message) -> Link:
+        return PahoLink(endpoint, f"{site.root}-{site.site}-{site.device}", will=will)
+
+    return Courier(
+        outbox,
+        Branch(site.root, site.site, site.device),
+        connect,
+        clock=clock,
+        broker=str(endpoint),
+        terms=Terms(receipt_timeout_s=broker.receipt_timeout_s, delivery=broker.delivery),
+        software=version("entrance-kiosk"),
+    )

@@ -1,0 +1,70 @@
+"""Writes docs/kiosk.example.toml from the settings themselves: every setting, its sentence and its default."""
+
+from pathlib import Path
+from typing import Any
+
+from kiosk import config
+
+TARGET = Path(__file__).parents[1] / "docs" / "kiosk.example.toml"
+HEAD = """\
+# entrance-kiosk: every setting. A line `# name = value` shows a default: take the `# ` away to change it.
+# Check with: kiosk check-config FILE. Relative paths start at this file's folder. Made by `make docs` from kiosk/config.py.
+"""
+SET = {
+    "site.site": '"cho-dong-ba"',
+    "site.device": '"gate-1"',
+    "keys.centre": '"centre-public.pem"',
+    "keys.pseudonym": '"pseudonym.key"',
+    "keys.trust_list": '"trust.cbor"',
+    "keys.root": '"root-public.pem"',
+}
+"""What has no default."""
+SHOWN = {
+    "signal.relay": "23",
+    "broker.ca": '"ca.pem"',
+    "broker.certificate": '"gate-1.pem"',
+    "broker.key": '"gate-1.key"',
+    "keys.denylist": '"denylist.cbor"',
+    "policy.declaration_max_age_h": "72",
+    "policy.capacity": "400",
+    "policy.lists_max_age_h": "168",
+}
+"""What is absent by default, with an example."""
+
+
+def spelled(value: Any) -> str:
+    """A default in TOML."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return str(list(value))
+    return str(value) if isinstance(value, int | float) else f'"{value}"'
+
+
+def setting(name: str, place: str, field: Any) -> list[str]:
+    """A setting's sentence and its line."""
+    sentence = " ".join((field.description or "").split())
+    if place in SET:
+        return [f"# {sentence}", f"{name} = {SET[place]}"]
+    return [f"# {sentence}", f"# {name} = {SHOWN.get(place) or spelled(field.default)}"]
+
+
+def example() -> str:
+    """The whole file."""
+    lines = [HEAD]
+    sections = {name: field for name, field in config.Settings.model_fields.items() if field.annotation is not Path}
+    for name, field in config.Settings.model_fields.items():
+        if name not in sections:
+            lines += [*setting(name, name, field), ""]
+    for section, field in sections.items():
+        model: Any = field.annotation
+        lines += [f"# {model.__doc__.strip()}", f"[{section}]"]
+        for name, inner in model.model_fields.items():
+            lines += setting(name, f"{section}.{name}", inner)
+        lines.append("")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Write it."""
+    TARGET.write_text(example(), encoding="utf-8")
