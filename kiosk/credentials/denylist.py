@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk.credentials import envelope
 from kiosk.credentials.envelope import Envelope, ListTrouble
-from kiosk.credentials.trust import read_file
+from kiosk.credentials.trust import ROOT_FILE, read_file
 
 ENTRY_BYTES = 10
 
@@ -58,6 +58,6 @@ def parse(data: bytes, root_pem: bytes) -> Denylist:
     return Denylist(found.number, found.issued_at, entries)
 
 
-def load(path: Path, root_path: Path) -> Denylist:
-    """Read a denylist from a file. Raises ListTrouble."""
-    return parse(read_file(path), read_file(root_path))
+def load(path: Path, root_path: Path | None = None) -> Denylist:
+    """Read a denylist from a file; the root's public key is `root.pem` beside it unless named. Raises ListTrouble."""
+    return parse(read_file(path), read_file(root_path or path.with_name(ROOT_FILE)))

@@ -66,12 +66,14 @@ def _judge_content(sign1: Sign1, kid: bytes, signers: Sequence[TrustedKey]) -> C
     uses = {use for use in USES if certificate.get(use)}
     if not any(not key.uses or uses <= key.uses for key in signers):
         return Refusal(Kind.HCERT, Reason.KEY_NOT_ALLOWED, f"kid {kid.hex()[:32]}, use {'/'.join(sorted(uses))}")
+    # A signature is worth no more than its key: at the latest it ends with the last key that vouches for it.
+    ends = [max(key.not_after_at for key in signers), *filter(None, [_time(claims.get(EXP))])]
     return Claim(
         kind=Kind.HCERT,
         assurance=Assurance.VERIFIED,
         subject=_subject(certificate, sign1),
         not_before_at=_time(claims.get(IAT)),
-        not_after_at=_time(claims.get(EXP)),
+        not_after_at=min(ends),
         issuer=kid.hex(),
     )
 

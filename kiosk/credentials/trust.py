@@ -1,7 +1,7 @@
 """The trust list: which keys may sign what, from when until when."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,9 @@ from kiosk.credentials import envelope
 from kiosk.credentials.cose import PublicKey
 from kiosk.credentials.envelope import Envelope, ListTrouble
 from kiosk.model import Kind
+
+ROOT_FILE = "root.pem"
+"""The root's public key, where nobody names another: beside the list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class TrustList:
         """Every key that a token with this kid may be signed by; try all of them."""
         return self.keys.get((kind, kid), ())
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[TrustedKey]:
         for group in self.keys.values():
             yield from group
 
@@ -66,7 +69,7 @@ def seal(root: Ed25519PrivateKey, trust_list: TrustList) -> bytes:
         [
             key.kid,
             str(key.kind),
-            key.public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+            public_der(key.public_key),
             int(key.not_before_at.timestamp()),
             int(key.not_after_at.timestamp()),
             sorted(key.uses),
@@ -89,9 +92,14 @@ def parse(data: bytes, root_pem: bytes) -> TrustList:
     return of(keys, number=found.number, issued_at=found.issued_at)
 
 
-def load(path: Path, root_path: Path) -> TrustList:
-    """Read a trust list from a file. Raises ListTrouble."""
-    return parse(read_file(path), read_file(root_path))
+def load(path: Path, root_path: Path | None = None) -> TrustList:
+    """Read a trust list from a file; the root's public key is `root.pem` beside it unless named. Raises ListTrouble."""
+    return parse(read_file(path), read_file(root_path or path.with_name(ROOT_FILE)))
+
+
+def public_der(key: PublicKey) -> bytes:
+    """A public key as DER SubjectPublicKeyInfo."""
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
 def read_file(path: Path) -> bytes:

@@ -6,10 +6,10 @@ from datetime import datetime
 
 import cbor2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from kiosk.credentials import base45, cose, own_pass
-from kiosk.credentials.trust import TrustedKey
+from kiosk.credentials.cose import PublicKey, SigningKey
+from kiosk.credentials.trust import TrustedKey, public_der
 from kiosk.model import Kind
 
 CARD_CAPACITY = 178
@@ -29,9 +29,8 @@ class IssuerKey:
 
     @property
     def kid(self) -> bytes:
-        """First 4 bytes of SHA-256 of the raw public key."""
-        raw = self.private_key.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
-        return hashlib.sha256(raw).digest()[: own_pass.KID_BYTES]
+        """Key id, as its passes carry it."""
+        return key_id(self.private_key.public_key())
 
     def trusted(self) -> TrustedKey:
         """The public half, as a trust list carries it."""
@@ -44,6 +43,11 @@ class IssuerKey:
             uses=frozenset(str(status_class) for status_class in self.status_classes),
             label=self.label,
         )
+
+
+def key_id(public_key: PublicKey) -> bytes:
+    """First 4 bytes of SHA-256 of the public key (DER SubjectPublicKeyInfo)."""
+    return hashlib.sha256(public_der(public_key)).digest()[: own_pass.KID_BYTES]
 
 
 def make_key(

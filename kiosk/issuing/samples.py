@@ -1,6 +1,6 @@
 """A small synthetic world: people who do not exist, their codes of every kind, and the keys and lists that judge them.
 
-Demo, tests and benchmarks play with the same people. Everything comes from the seed, so that a seed tells the same story twice. Nobody in it is real; no key in it is used anywhere else.
+X
 """
 
 import hashlib

@@ -1,0 +1,109 @@
+"""Private keys on disk: an issuer's with its limits, and the root's. Encrypted under a password, or readable by the owner alone."""
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    KeySerializationEncryption,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
+
+from kiosk.issuing.passes import IssuerKey
+from kiosk.ports import KioskError
+
+MAX_BYTES = 64 * 1024
+
+
+class KeyFileTrouble(KioskError):
+    """A key file cannot be used; the message says what to do."""
+
+
+def write_issuer(key: IssuerKey, path: Path, password: bytes | None) -> None:
+    """Write an issuer's key with its limits. Raises KeyFileTrouble where the file exists."""
+    tree = {
+        "what": "entrance-kiosk issuer key",
+        "label": key.label,
+        "not_before_at": key.not_before_at.isoformat(),
+        "not_after_at": key.not_after_at.isoformat(),
+        "status_classes": sorted(key.status_classes),
+        "private_key": _pem(key.private_key, password).decode("ascii"),
+    }
+    _write_new(path, json.dumps(tree, ensure_ascii=False, indent=1).encode("utf-8"))
+
+
+def read_issuer(path: Path, password: bytes | None) -> IssuerKey:
+    """Read an issuer's key. Raises KeyFileTrouble."""
+    try:
+        tree: Any = json.loads(_read(path))
+        return IssuerKey(
+            private_key=_private(tree["private_key"].encode("ascii"), password, path),
+            not_before_at=datetime.fromisoformat(tree["not_before_at"]),
+            not_after_at=datetime.fromisoformat(tree["not_after_at"]),
+            status_classes=frozenset(int(each) for each in tree["status_classes"]),
+            label=str(tree["label"]),
+        )
+    except (KeyError, TypeError, AttributeError, ValueError) as trouble:
+        raise KeyFileTrouble(f"{path} is not an issuer key that `kiosk issue` made.") from trouble
+
+
+def write_root(key: Ed25519PrivateKey, path: Path, password: bytes | None) -> None:
+    """Write the root key as PEM. Raises KeyFileTrouble where the file exists."""
+    _write_new(path, _pem(key, password))
+
+
+def read_root(path: Path, password: bytes | None) -> Ed25519PrivateKey:
+    """Read the root key. Raises KeyFileTrouble."""
+    return _private(_read(path), password, path)
+
+
+def public_pem(key: Ed25519PrivateKey) -> bytes:
+    """The public half, as devices keep it."""
+    return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _pem(key: Ed25519PrivateKey, password: bytes | None) -> bytes:
+    lock: KeySerializationEncryption = BestAvailableEncryption(password) if password else NoEncryption()
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock)
+
+
+def _private(pem: bytes, password: bytes | None, path: Path) -> Ed25519PrivateKey:
+    try:
+        key = load_pem_private_key(pem, password)
+    except TypeError as trouble:
+        wanted = "has no password; leave --password-file out" if password else "has a password; give --password-file"
+        raise KeyFileTrouble(f"{path} {wanted}.") from trouble
+    except ValueError as trouble:
+        raise KeyFileTrouble(f"{path} does not open: a wrong password, or not a private key.") from trouble
+    if not isinstance(key, Ed25519PrivateKey):
+        raise KeyFileTrouble(f"{path} is not an Ed25519 key.")
+    return key
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    try:
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError as trouble:
+        raise KeyFileTrouble(
+            f"{path} exists; a key is never overwritten. Move it away, or give another name."
+        ) from trouble
+    except OSError as trouble:
+        raise KeyFileTrouble(f"{path} cannot be written: {trouble.strerror}.") from trouble
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MAX_BYTES)
+    except OSError as trouble:
+        raise KeyFileTrouble(f"{path} cannot be read: {trouble.strerror}.") from trouble

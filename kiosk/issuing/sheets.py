@@ -1,0 +1,172 @@
+"""Cards and posters on A4: vector codes, cut marks, Vietnamese typography (Be Vietnam Pro, SIL OFL 1.1).
+
+A name is printed on a card, and never encoded in it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import groupby
+from pathlib import Path
+
+import fontpkg_be_vietnam_pro  # type: ignore[import-untyped]  # it has no types; one path is read of it
+from fpdf import FPDF
+
+from kiosk.credentials.fields import VIETNAM
+from kiosk.issuing import codes
+from kiosk.issuing.codes import Code
+from kiosk.issuing.paths import write_whole
+
+PAGE_WIDTH_MM, PAGE_HEIGHT_MM = 210.0, 297.0
+CUT_MARK_MM = 4.0
+_FONT = "Be Vietnam Pro"
+_POINT_MM = 25.4 / 72
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """How large a card is, and how many fit on a page."""
+
+    name: str
+    width_mm: float
+    height_mm: float
+    code_mm: float
+    """Side of the code with its quiet zone."""
+    columns: int
+    rows: int
+
+
+ID_1 = Format("id-1", 85.60, 53.98, 50.0, 2, 5)
+"""ISO/IEC 7810 ID-1, as bank cards are; the printed code is 5 x 5 cm with its quiet zone."""
+LARGE = Format("large", 95.0, 66.0, 59.0, 2, 4)
+"""5 x 5 cm of modules, for eyes and cameras that are not so good."""
+FORMATS = {each.name: each for each in (ID_1, LARGE)}
+POSTER_MODULES_MM = 150.0
+"""DOMAIN.md section 1; the quiet zone lies around it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One card to print."""
+
+    code: Code
+    name: str = field(repr=False)
+    expires_at: datetime
+    issuer: str
+
+
+def write_cards(cards: Sequence[Card], shape: Format, path: Path) -> None:
+    """Read every code back as it will be printed, then write the sheets. Raises PrintTrouble, and then writes nothing."""
+    for card in cards:
+        codes.prove(card.code, shape.code_mm)
+    pdf = _document()
+    per_page = shape.columns * shape.rows
+    for start in range(0, len(cards), per_page):
+        pdf.add_page()
+        _cut_marks(pdf, shape)
+        for card, (left, top) in zip(cards[start : start + per_page], _places(shape), strict=False):
+            _draw_card(pdf, card, shape, left, top)
+    write_whole(path, bytes(pdf.output()))
+
+
+def write_poster(code: Code, title: str, lines: Sequence[str], path: Path) -> None:
+    """Write one A4 poster with a code of 15 x 15 cm. Raises PrintTrouble."""
+    side_mm = POSTER_MODULES_MM * code.whole / code.size
+    codes.prove(code, side_mm)
+    pdf = _document()
+    pdf.add_page()
+    _text(pdf, (15, 28), title, "B", 34, width=180, align="C")
+    _draw_code(pdf, code, left=(PAGE_WIDTH_MM - side_mm) / 2, top=135 - side_mm / 2, side_mm=side_mm)
+    for number, line in enumerate(lines):
+        _text(pdf, (15, 240 + 12 * number), line, "", 18, width=180, align="C")
+    write_whole(path, bytes(pdf.output()))
+
+
+def _document() -> FPDF:
+    pdf = FPDF(unit="mm", format="A4")
+    pdf.set_auto_page_break(False)
+    for style, weight in (("", "Regular"), ("B", "Bold")):
+        pdf.add_font(_FONT, style, _font_file(weight))
+    pdf.set_creator("entrance-kiosk")
+    return pdf
+
+
+def _font_file(weight: str) -> str:
+    folder = Path(fontpkg_be_vietnam_pro.__file__).parent / "files"
+    return str(folder / f"BeVietnamPro-{weight}.ttf")
+
+
+def _places(shape: Format) -> Iterator[tuple[float, float]]:
+    """Left and top of each card, row by row, centred on the page."""
+    left = (PAGE_WIDTH_MM - shape.columns * shape.width_mm) / 2
+    top = (PAGE_HEIGHT_MM - shape.rows * shape.height_mm) / 2
+    for row in range(shape.rows):
+        for column in range(shape.columns):
+            yield left + column * shape.width_mm, top + row * shape.height_mm
+
+
+def _cut_marks(pdf: FPDF, shape: Format) -> None:
+    """Short lines outside the block of cards, where the knife goes."""
+    left, top = next(_places(shape))
+    right, bottom = PAGE_WIDTH_MM - left, PAGE_HEIGHT_MM - top
+    pdf.set_draw_color(120)
+    pdf.set_line_width(0.1)
+    for column in range(shape.columns + 1):
+        x = left + column * shape.width_mm
+        pdf.line(x, top - CUT_MARK_MM - 1, x, top - 1)
+        pdf.line(x, bottom + 1, x, bottom + 1 + CUT_MARK_MM)
+    for row in range(shape.rows + 1):
+        y = top + row * shape.height_mm
+        pdf.line(left - CUT_MARK_MM - 1, y, left - 1, y)
+        pdf.line(right + 1, y, right + 1 + CUT_MARK_MM, y)
+
+
+def _draw_card(pdf: FPDF, card: Card, shape: Format, left: float, top: float) -> None:
+    inset = (shape.height_mm - shape.code_mm) / 2
+    _draw_code(pdf, card.code, left=left + inset, top=top + inset, side_mm=shape.code_mm)
+    x = left + inset + shape.code_mm
+    width = shape.width_mm - shape.code_mm - 2 * inset - 1
+    _text(pdf, (x, top + 8), "THẺ RA VÀO", "B", 11, width=width)
+    _text(pdf, (x, top + 12.5), "Entrance pass", "", 8, width=width)
+    _text(pdf, (x, top + 22), card.name, "B", 11, width=width, most_lines=3)
+    until = card.expires_at.astimezone(VIETNAM)
+    _text(pdf, (x, top + shape.height_mm - 14), f"Đến / Until\n{until:%d/%m/%Y}", "", 8, width=width, most_lines=2)
+    _text(pdf, (x, top + shape.height_mm - 6), card.issuer, "", 6, width=width, most_lines=2)
+
+
+def _draw_code(pdf: FPDF, code: Code, *, left: float, top: float, side_mm: float) -> None:
+    """Dark modules as rectangles, each run of a row in one piece: sharp at any resolution."""
+    module_mm = side_mm / code.whole
+    pdf.set_fill_color(0)
+    for row, line in enumerate(code.modules):
+        column = 0
+        for dark, run in groupby(line):
+            length = sum(1 for _ in run)
+            if dark:
+                x, y = left + (column + codes.QUIET_MODULES) * module_mm, top + (row + codes.QUIET_MODULES) * module_mm
+                pdf.rect(x, y, length * module_mm, module_mm, style="F")
+            column += length
+
+
+def _text(
+    pdf: FPDF,
+    corner: tuple[float, float],
+    text: str,
+    style: str,
+    points: float,
+    *,
+    width: float,
+    most_lines: int = 1,
+    align: str = "L",
+) -> None:
+    """Text from its top left corner on, set smaller until it fits into its lines."""
+    while True:
+        pdf.set_font(_FONT, style, points)
+        height = points * _POINT_MM * 1.25
+        lines = pdf.multi_cell(width, height, text, align=align, dry_run=True, output="LINES")
+        assert isinstance(lines, list), "fpdf2 gives what `output` asks for"
+        if len(lines) <= most_lines or points <= 4:
+            break
+        points -= 0.5
+    pdf.set_xy(*corner)
+    pdf.multi_cell(width, height, "\n".join(lines[:most_lines]), align=align)
