@@ -47,7 +47,7 @@ class _Screen:
     def __init__(self, played: Demonstration) -> None:
         self._played = played
         self._drawn_s = 0.0
-        self._counts = Counts()
+        self._counts = Counts(0, 0, 0, 0)
         self._newest = 0
         self._newest_s = 0.0
 
@@ -58,7 +58,7 @@ class _Screen:
     def draw(self, found: dict[str, Any] | None) -> Any:
         """One picture."""
         self._drawn_s = time.monotonic()
-        self._counts = read_counts(self._played.premises.centre_database) or self._counts
+        self._counts = read_counts(self._played.premises.centre_database)
         return drawn(self._scene(found))
 
     def _scene(self, found: dict[str, Any] | None) -> Scene:
@@ -76,7 +76,7 @@ class _Screen:
             recorded=found["seq"] if found else 0,
             waiting=found["outbox"]["depth"] if found else 0,
             received=self._counts.distinct,
-            doubled=self._counts.received - self._counts.distinct,
+            doubled=self._counts.doubled,
             connected=bool(found and found["uplink"]["connected"]),
             page=self._played.page,
             log_folder=str(self._played.premises.folder),

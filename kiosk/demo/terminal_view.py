@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.align import Align
-from rich.columns import Columns
 from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
@@ -62,11 +61,16 @@ _ARROWS = {"in": "→ vào · in", "out": "← ra · out"}
 
 def drawn(scene: Scene) -> RenderableType:
     """The whole view."""
-    return Group(
-        Columns([_gate(scene), _records(scene)], equal=True, expand=True),
-        _answers(scene.lines),
-        Text(f" {scene.page}   Ctrl-C: dừng · stop   log: {scene.log_folder}", style="dim"),
+    top = Table.grid(expand=True)
+    top.add_column(ratio=1)
+    top.add_column(ratio=1)
+    top.add_row(_gate(scene), _records(scene))
+    foot = Text.assemble(
+        (" Trang · page: ", "dim"),
+        (scene.page, f"link {scene.page}"),
+        (f"    Ctrl-C: dừng · stop    log: {scene.log_folder}", "dim"),
     )
+    return Group(top, _answers(scene.lines), foot)
 
 
 def _gate(scene: Scene) -> RenderableType:
@@ -89,7 +93,7 @@ def _records(scene: Scene) -> RenderableType:
     table.add_row("Lượt đã ghi · passages on disk", str(scene.recorded))
     table.add_row("Chờ gửi · waiting in the outbox", str(scene.waiting))
     table.add_row("Trung tâm đã nhận · received by the centre", str(scene.received))
-    table.add_row("Trùng · doubled at the centre", str(scene.doubled))
+    table.add_row("Gửi hai lần, giữ một · sent twice, kept once", str(scene.doubled))
     table.add_row("Kết nối · broker", "có · connected" if scene.connected else "mất · away")
     return Panel(table, title="Sổ ghi · Records", height=12)
 
@@ -98,7 +102,7 @@ def _answers(lines: Sequence[Line]) -> RenderableType:
     table = Table(expand=True, box=None, header_style="dim")
     for heading, ratio in (("", 0), ("Ai · who", 3), ("Vì sao · why", 4), ("Hướng · way", 1), ("ms", 0)):
         table.add_column(heading, ratio=ratio or None, justify="right" if heading == "ms" else "left")
-    for line in lines[-8:]:
+    for line in lines[-6:]:
         shape, _, style = _LAMPS[line.outcome]
         sentence = words.REASONS[Reason(line.reason)]
         table.add_row(
@@ -108,4 +112,4 @@ def _answers(lines: Sequence[Line]) -> RenderableType:
             _ARROWS.get(line.direction or "", ""),
             f"{line.took_ms:.0f}",
         )
-    return Panel(table, title="Trả lời · Answers", height=12)
+    return Panel(table, title="Trả lời · Answers", height=14)
