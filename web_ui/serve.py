@@ -72,6 +72,7 @@ def serve(settings: PageSettings, announce: Callable[[str], None]) -> None:
     )
 
     def stop(_number: int, _frame: FrameType | None) -> None:
+        live.close()  # first, or waitress waits for the streams; this thread never holds its lock
         raise SystemExit(0)  # waitress ends its loop on it
 
     follower = threading.Thread(target=live.run, name="live")

@@ -1,0 +1,112 @@
+"""Synthetic snapshots of a kiosk at a market that does not exist, for tests and pictures of the pages."""
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from flask.testing import FlaskClient
+
+from kiosk import status
+from kiosk.model import Reason, State
+from kiosk.status import CameraStatus, Fact, Grade, OutboxStatus, Shown, Status, UplinkStatus
+from web_ui.app import create_app
+from web_ui.settings import PageSettings
+
+GOOD = (
+    Fact("writer", Grade.OK, "4 ms", "Ghi được bản ghi.", "Records are being written."),
+    Fact("disk", Grade.OK, "11.2 GB", "Đĩa còn chỗ.", "There is room on the disk."),
+    Fact("power", Grade.OK, "", "Nguồn điện tốt.", "The power supply is good."),
+)
+NO_BROKER = Fact(
+    "uplink",
+    Grade.WARN,
+    "connection refused",
+    "Mất kết nối với máy chủ MQTT; lượt qua được giữ trên máy. Kiểm tra mạng.",
+    "The broker cannot be reached; passages are kept on this device. Check the network.",
+)
+NO_PICTURE = Fact(
+    "frames",
+    Grade.BROKEN,
+    "14 s",
+    "Camera không cho hình. Kiểm tra dây camera.",
+    "The camera gives no picture. Check its cable.",
+)
+BAD = {State.DEGRADED: (NO_BROKER,), State.OUT_OF_ORDER: (NO_PICTURE,)}
+
+QUEUE = (
+    ("pass", Reason.OK, "in"),
+    ("fail", Reason.EXPIRED, None),
+    ("pass", Reason.OK, "out"),
+    ("look-again", Reason.ONE_AT_A_TIME, None),
+    ("fail", Reason.BAD_SIGNATURE, None),
+    ("pass", Reason.OK, "in"),
+    ("fail", Reason.PLACE_CODE, None),
+    ("look-again", Reason.ALREADY_IN, "in"),
+    ("fail", Reason.REVOKED, None),
+    ("pass", Reason.OK, "in"),
+)
+
+
+def answers(now: datetime, last_s_ago: float) -> tuple[Shown, ...]:
+    """A queue of people, one every seven seconds; the last one was answered `last_s_ago`."""
+    count = len(QUEUE)
+    return tuple(
+        Shown(
+            number=1220 + index,
+            at=(now - timedelta(seconds=last_s_ago + 7 * (count - 1 - index))).isoformat(),
+            outcome=outcome,
+            reason=reason.value,
+            direction=direction,
+            kind="pass",
+            seq=48200 + index,
+            frame=81000 + 70 * index,
+            took_ms=36.0 + 5 * (index % 4),
+        )
+        for index, (outcome, reason, direction) in enumerate(QUEUE)
+    )
+
+
+def a_status(state: State = State.READY, now: datetime | None = None, **changes: Any) -> Status:
+    """A believable snapshot in that state; `changes` replace fields."""
+    at = now or datetime.now(UTC)
+    up = state is not State.DEGRADED
+    told = Status(
+        version="0.1.0",
+        site="cho-dong-ba",
+        device="cong-1",
+        pid=4242,
+        started_at=(at - timedelta(hours=5, minutes=12)).isoformat(),
+        now_at=at.isoformat(),
+        state=state,
+        epoch="018f3c2ab4d07c31",
+        seq=48213,
+        facts=BAD.get(state, ()) + GOOD,
+        shown=answers(at, last_s_ago=60.0),
+        counters={"pass": 1182, "fail": 37, "look-again": 12},
+        inside=213,
+        outbox=OutboxStatus() if up else OutboxStatus(1274, (at - timedelta(minutes=47)).isoformat(), 2),
+        uplink=UplinkStatus("centre.example:8883", up, (at - timedelta(seconds=3 if up else 2900)).isoformat()),
+        camera=CameraStatus("picamera2", 81234, 0.04, 118.0, 47.0, 312.0, 4.6),
+        clock="synchronised",
+        lists={"trust": "12 · 2026-11-20", "denylist": "87 · 2026-11-22"},
+    )
+    return dataclasses.replace(told, **changes)
+
+
+def publish(run_dir: Path, told: Status) -> None:
+    """As the daemon does it."""
+    run_dir.mkdir(parents=True, exist_ok=True)
+    status.publish(told, run_dir)
+
+
+@contextmanager
+def browsing(run_dir: Path, **settings: Any) -> Iterator[FlaskClient]:
+    """Flask's own client on the pages of the kiosk in `run_dir`."""
+    app, live = create_app(PageSettings(run_dir, **settings))
+    app.testing = True
+    with app.test_client() as client:
+        yield client
+    live.close()

@@ -1,0 +1,193 @@
+"""What the status page promises to a guard: the state in one sentence, never a stale green, nobody's data."""
+
+import html as html_words
+import os
+import re
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kiosk.model import Reason, State
+from kiosk.status import STATUS_FILE, Fact, Grade
+from kiosk.words import REASONS
+from tests.snapshots import NO_PICTURE, a_status, answers, browsing, publish
+from web_ui import texts
+from web_ui.language import LANGUAGES, Language
+from web_ui.truth import Presence, look
+
+
+def page(run_dir: Path, language: str = "en") -> str:
+    with browsing(run_dir) as client:
+        answer = client.get("/", headers={"Accept-Language": language})
+    assert answer.status_code == 200
+    return answer.get_data(as_text=True)
+
+
+def headline(html: str) -> str:
+    found = re.search(r"<h1[^>]*>.*?<span>(.*?)</span></h1>", html, re.DOTALL)
+    assert found
+    return html_words.unescape(found[1])
+
+
+@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_state_of_the_daemon_is_said_in_one_sentence(tmp_path: Path, state: State, language: Language) -> None:
+    publish(tmp_path, a_status(state))
+    assert headline(page(tmp_path, language)) == texts.STATE[state.value].of(language)
+
+
+def test_a_kiosk_that_does_not_run_is_said_at_once_with_the_way_to_start_it(tmp_path: Path) -> None:
+    html = page(tmp_path)
+    assert headline(html) == "The kiosk is not running."
+    assert "systemctl start kiosk" in html
+
+
+@pytest.mark.parametrize("old", ["told", "written"])
+def test_an_old_snapshot_is_never_shown_as_the_present(tmp_path: Path, old: str) -> None:
+    then = datetime.now(UTC) - timedelta(seconds=12)
+    publish(tmp_path, a_status(State.READY, now=then if old == "told" else None))
+    if old == "written":
+        os.utime(tmp_path / STATUS_FILE, (then.timestamp(), then.timestamp()))
+    html = page(tmp_path)
+    assert headline(html) == "The kiosk has not answered for 12 s."
+    assert texts.STATE["ready"].en not in html
+    assert "Old figures" in html
+
+
+def test_a_snapshot_from_the_future_is_not_believed(tmp_path: Path) -> None:
+    publish(tmp_path, a_status(now=datetime.now(UTC) + timedelta(hours=7)))
+    assert look(tmp_path).presence is Presence.SILENT
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b'{"format": 1}', b'{"format": 99}', b"\xff\xfe", b'{"format": 1, "now_at": "yesterday"}'],
+)
+def test_a_snapshot_that_is_not_one_is_said_to_be_unreadable(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / STATUS_FILE).write_bytes(content)
+    assert headline(page(tmp_path)) == texts.STATE["unreadable"].en
+
+
+def test_a_time_without_a_zone_makes_a_snapshot_unreadable(tmp_path: Path) -> None:
+    publish(tmp_path, a_status(started_at="2026-11-23T08:00:00"))
+    assert look(tmp_path).presence is Presence.UNREADABLE
+
+
+@given(content=st.binary(max_size=300))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_file_whatever_breaks_the_reading_of_the_snapshot(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / STATUS_FILE).write_bytes(content)
+    assert look(tmp_path).presence is Presence.UNREADABLE
+
+
+def test_what_is_wrong_stands_under_the_state_with_what_to_do(tmp_path: Path) -> None:
+    publish(tmp_path, a_status(State.OUT_OF_ORDER))
+    html = page(tmp_path, "vi")
+    assert html.index("Ngừng quét") < html.index(NO_PICTURE.vi) < html.index("Ghi sổ giấy")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_latest_answers_are_told_newest_first_with_their_reason_as_a_sentence(
+    tmp_path: Path, language: Language
+) -> None:
+    told = a_status()
+    publish(tmp_path, told)
+    sentences = re.findall(r'<span class="reason">(.*?)</span>', page(tmp_path, language))
+    expected = [REASONS[Reason(shown.reason)].in_(language) for shown in reversed(told.shown)]
+    assert [sentence.replace("&#39;", "'") for sentence in sentences] == expected[: len(sentences)]
+    assert len(sentences) >= 8
+
+
+def test_the_lamp_shows_an_answer_for_seconds_and_then_the_state(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    publish(tmp_path, a_status(now=now, shown=answers(now, last_s_ago=0.5)))
+    assert re.search(r'class="bulb is-pass lit"', page(tmp_path))
+    publish(tmp_path, a_status(now=now, shown=answers(now, last_s_ago=8)))
+    assert " lit" not in page(tmp_path)
+
+
+def test_the_lamp_of_a_silent_kiosk_is_dark(tmp_path: Path) -> None:
+    then = datetime.now(UTC) - timedelta(seconds=30)
+    publish(tmp_path, a_status(now=then, shown=answers(then, last_s_ago=0)))
+    assert " lit" not in page(tmp_path)
+
+
+def test_waiting_passages_are_told_with_their_number_age_and_comfort(tmp_path: Path) -> None:
+    publish(tmp_path, a_status(State.DEGRADED))
+    html = page(tmp_path, "vi")
+    assert "1.274" in html
+    assert "47 phút" in html
+    assert texts.PAGE["kept"].vi in html
+
+
+def test_a_reason_that_this_version_does_not_know_stands_for_itself(tmp_path: Path) -> None:
+    told = a_status()
+    publish(tmp_path, a_status(shown=(*told.shown[:-1], _with_reason(told.shown[-1], "from-the-future"))))
+    assert "from-the-future" in page(tmp_path)
+
+
+def _with_reason(shown: object, reason: str) -> object:
+    import dataclasses
+
+    return dataclasses.replace(shown, reason=reason)  # type: ignore[type-var]  # a Shown, which is a dataclass
+
+
+HOSTILE = "\"><script>alert(1)</script>\u202e\x1b[31m'&" + "A" * 64_000
+
+
+def test_markup_and_control_characters_in_values_show_as_text(tmp_path: Path) -> None:
+    fact = Fact("x", Grade.WARN, HOSTILE, HOSTILE, HOSTILE)
+    publish(tmp_path, a_status(State.DEGRADED, facts=(fact,), site=HOSTILE, device=HOSTILE, lists={HOSTILE: HOSTILE}))
+    html = page(tmp_path)
+    assert "<script>alert" not in html
+    assert html.count("<script") == 1
+
+
+class _Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.inline: list[str] = []
+        self.foreign: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        named = dict(attrs)
+        if "style" in named or any(name.startswith("on") for name in named) or (tag == "script" and "src" not in named):
+            self.inline.append(tag)
+        for value in (named.get("src"), named.get("href")):
+            if value and "//" in value:
+                self.foreign.append(value)
+
+
+def test_a_page_has_nothing_inline_and_asks_nobody_else(tmp_path: Path) -> None:
+    publish(tmp_path, a_status(State.DEGRADED))
+    tags = _Tags()
+    tags.feed(page(tmp_path))
+    assert tags.inline == []
+    assert tags.foreign == []
+
+
+def test_the_page_and_all_that_it_loads_weigh_less_than_100_kb(tmp_path: Path) -> None:
+    publish(tmp_path, a_status(State.DEGRADED))
+    html = page(tmp_path)
+    with browsing(tmp_path) as client:
+        loaded = [client.get(path, buffered=True).data for path in re.findall(r'(?:src|href)="(/static/[^"]+)"', html)]
+    assert len(loaded) >= 3
+    assert len(html.encode()) + sum(map(len, loaded)) < 100_000
+
+
+def test_the_browser_chooses_the_language_and_the_switch_overrules_it_for_good(tmp_path: Path) -> None:
+    with browsing(tmp_path) as client:
+        assert '<html lang="vi">' in client.get("/").text
+        assert '<html lang="en">' in client.get("/", headers={"Accept-Language": "en-GB,en;q=0.8,vi;q=0.5"}).text
+        assert '<html lang="vi">' in client.get("/?lang=vi", headers={"Accept-Language": "en"}).text
+        assert '<html lang="vi">' in client.get("/", headers={"Accept-Language": "en"}).text
+        assert '<html lang="vi">' in client.get("/?lang=xx", headers={"Accept-Language": "en"}).text
+
+
+def test_a_browser_with_another_language_gets_the_sites_own(tmp_path: Path) -> None:
+    with browsing(tmp_path, language="en") as client:
+        assert '<html lang="en">' in client.get("/", headers={"Accept-Language": "fr"}).text

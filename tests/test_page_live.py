@@ -1,0 +1,103 @@
+"""Pages follow the kiosk: changed parts are pushed, seats are counted, and an end is an end."""
+
+import itertools
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kiosk.model import State
+from tests.snapshots import a_status, browsing, publish
+from web_ui import live as live_module
+from web_ui import texts
+from web_ui.app import create_app
+from web_ui.live import MAX_STREAMS, MAX_STREAMS_OF_ONE, Live, Stream, TooManyStreams
+from web_ui.settings import PageSettings
+
+
+@pytest.fixture
+def followed(tmp_path: Path) -> Iterator[Live]:
+    publish(tmp_path, a_status())
+    _, live = create_app(PageSettings(tmp_path))
+    thread = threading.Thread(target=live.run)
+    thread.start()
+    yield live
+    live.close()
+    thread.join()
+
+
+def until(stream: Stream, part: str, wanted: str) -> list[dict[str, str]]:
+    """The events up to the one whose part holds the wanted words (at most a hundred)."""
+    heard = []
+    for text in itertools.islice(stream, 100):
+        heard.append(json.loads(text.removeprefix("data: ")))
+        if wanted in heard[-1].get(part, ""):
+            return heard
+    raise AssertionError(f"{wanted!r} was never said in {part}")
+
+
+def test_a_browser_first_gets_every_part_and_then_only_what_changed(tmp_path: Path, followed: Live) -> None:
+    stream = followed.follow("en", "127.0.0.1")
+    first = until(stream, "hero", texts.STATE["ready"].en)[-1]
+    assert set(first) == {"hero", "people", "latest", "sending", "camera", "device", "checks", "when"}
+    publish(tmp_path, a_status(State.OUT_OF_ORDER))
+    changed = until(stream, "hero", texts.STATE["out-of-order"].en)[-1]
+    assert "checks" in changed
+    assert "people" not in changed
+    stream.close()
+
+
+def test_a_killed_daemon_is_said_to_be_silent_though_nothing_changed_on_disk(tmp_path: Path, followed: Live) -> None:
+    stream = followed.follow("vi", "127.0.0.1")
+    heard = until(stream, "hero", "Máy quét không trả lời")
+    assert texts.STATE["ready"].vi in heard[0].get("hero", "") + heard[1].get("hero", "")
+    stream.close()
+
+
+def test_each_browser_gets_its_own_language(followed: Live) -> None:
+    vi, en = followed.follow("vi", "a"), followed.follow("en", "b")
+    until(vi, "hero", texts.STATE["ready"].vi)
+    until(en, "hero", texts.STATE["ready"].en)
+    vi.close()
+    en.close()
+
+
+def test_one_address_cannot_take_every_seat_and_all_together_are_bounded(followed: Live) -> None:
+    streams = [followed.follow("vi", "one") for _ in range(MAX_STREAMS_OF_ONE)]
+    with pytest.raises(TooManyStreams):
+        followed.follow("vi", "one")
+    streams += [followed.follow("vi", f"other-{number}") for number in range(MAX_STREAMS - MAX_STREAMS_OF_ONE)]
+    with pytest.raises(TooManyStreams):
+        followed.follow("vi", "late")
+    streams[0].close()
+    streams[0].close()
+    followed.follow("vi", "late").close()
+    for stream in streams:
+        stream.close()
+    assert followed.streams == 0
+
+
+def test_closing_ends_every_stream(tmp_path: Path) -> None:
+    live = Live(changed=lambda: None, render=lambda _: {})
+    stream = live.follow("vi", "127.0.0.1")
+    live.close()
+    assert list(stream) == []
+
+
+def test_a_refused_stream_sends_the_browser_to_polling(tmp_path: Path) -> None:
+    with browsing(tmp_path) as client:
+        kept = [client.get("/live/events") for _ in range(MAX_STREAMS_OF_ONE)]
+        refused = client.get("/live/events")
+        assert refused.status_code == 503
+        assert refused.headers["Retry-After"]
+        assert client.get("/live/parts?lang=en").json is not None
+        for answer in kept:
+            answer.close()
+
+
+def test_an_event_is_one_line_whatever_the_parts_hold() -> None:
+    said = live_module.event({"hero": "a\nb\r\nc\u2028"})
+    assert said.count("\n") == 2
+    assert json.loads(said.removeprefix("data: ")) == {"hero": "a\nb\r\nc\u2028"}

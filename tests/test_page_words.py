@@ -1,0 +1,82 @@
+"""Both languages are complete, and write times, numbers and spans in their own way."""
+
+import re
+import string
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import web_ui
+from kiosk.model import State
+from web_ui import texts
+from web_ui.language import LANGUAGES, Language, Writing
+from web_ui.truth import Presence
+
+TABLES: dict[str, Mapping[str, texts.Text]] = {
+    name: value for name, value in vars(texts).items() if name.isupper() and isinstance(value, dict)
+}
+HUE = ZoneInfo("Asia/Ho_Chi_Minh")
+HOME = Path(web_ui.__file__).parent
+
+
+def _fields(text: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(text) if name}
+
+
+@pytest.mark.parametrize(
+    ("table", "key"), [(table, key) for table, content in TABLES.items() for key in content], ids="/".join
+)
+def test_every_text_is_there_in_both_languages_with_the_same_values(table: str, key: str) -> None:
+    text = TABLES[table][key]
+    assert bool(text.vi) == bool(text.en)
+    assert _fields(text.vi) == _fields(text.en)
+
+
+def test_every_text_that_a_page_asks_for_exists_and_every_text_is_asked_for() -> None:
+    sources = [*HOME.glob("templates/**/*.html"), *HOME.glob("*.py")]
+    asked = {
+        key
+        for source in sources
+        for key in re.findall(r"""(?:\bt\(|PAGE\[|else )["']([a-z0-9.-]+)["']""", source.read_text(encoding="utf-8"))
+    }
+    counted = {f"count.{outcome}" for outcome in ("pass", "fail", "look-again")}
+    errors = {key for key in texts.PAGE if key.startswith("error.")}
+    assert set(texts.PAGE) - asked - counted - errors == set()
+    assert {key for key in asked if "." in key and key != "count."} - set(texts.PAGE) == set()
+
+
+def test_every_state_has_its_sentence_and_its_remedy() -> None:
+    states = {state.value for state in State} | {presence.value for presence in Presence} - {Presence.HEARD.value}
+    assert set(texts.STATE) == states == set(texts.REMEDY)
+
+
+def test_numbers_are_written_as_the_language_writes_them() -> None:
+    assert Writing("vi", HUE).number(1234567.25, 1) == "1.234.567,2"
+    assert Writing("en", HUE).number(1234567.25, 1) == "1,234,567.2"
+
+
+def test_times_are_local_to_the_gate() -> None:
+    at = datetime(2026, 11, 22, 18, 30, 5, tzinfo=UTC)
+    assert Writing("vi", HUE).moment(at) == "01:30:05 23/11/2026"
+    assert Writing("en", HUE).moment(at) == "01:30:05 2026-11-23"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "vi", "en"),
+    [(-1, "0 giây", "0 s"), (12.4, "12 giây", "12 s"), (119, "119 giây", "119 s"), (180, "3 phút", "3 min"),
+     (7200, "2 giờ", "2 h"), (86400 * 21, "21 ngày", "21 d")],
+)  # fmt: skip
+def test_a_span_is_told_in_its_largest_fitting_unit(seconds: float, vi: str, en: str) -> None:
+    assert (Writing("vi", HUE).span(seconds), Writing("en", HUE).span(seconds)) == (vi, en)
+
+
+@given(seconds=st.floats(allow_nan=False, allow_infinity=False), language=st.sampled_from(LANGUAGES))
+def test_every_span_has_a_number_and_a_unit(seconds: float, language: Language) -> None:
+    number, unit = Writing(language, HUE).span(seconds).split(" ")
+    assert number
+    assert unit

@@ -1,0 +1,81 @@
+"""`kiosk web` as a process: its address, its answers over HTTP, its end."""
+
+import json
+import re
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from kiosk.model import State
+from tests.snapshots import a_status, publish
+
+
+@contextmanager
+def served(*arguments: str | Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The page in a process of its own, on a free port."""
+    command = [sys.executable, "-m", "kiosk", "web", "--port", "0", *map(str, arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        line = process.stdout.readline()
+        found = re.fullmatch(r"page: (http://127\.0\.0\.1:\d+/)\n", line)
+        assert found, line
+        try:
+            yield found[1], process
+        finally:
+            process.terminate()
+
+
+def fetch(url: str) -> str:
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310  # http on loopback
+        text: str = answer.read().decode()
+    return text
+
+
+def test_the_page_is_served_says_where_and_ends_cleanly_though_somebody_follows_it(tmp_path: Path) -> None:
+    publish(tmp_path, a_status(State.DEGRADED))
+    with served("--run-dir", tmp_path) as (url, process):
+        assert "Vẫn quét được" in fetch(url)
+        assert json.loads(fetch(url + "healthz"))["state"] == "degraded"
+        with urllib.request.urlopen(url + "live/events?lang=en", timeout=10) as stream:  # noqa: S310  # http on loopback
+            assert stream.readline().startswith(b"data: ")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(10) == 0
+        assert process.stderr
+        assert process.stderr.read() == ""
+
+
+def test_a_port_in_use_ends_in_one_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "kiosk", "web", "--run-dir", str(tmp_path), "--port", str(port)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert f"port {port} is in use" in done.stderr
+    assert len(done.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("content", [None, "[site]\nsite = 'a'\n"])
+def test_a_configuration_that_cannot_be_used_is_named(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "kiosk.toml"
+    if content:
+        path.write_text(content)
+    command = [sys.executable, "-m", "kiosk", "web", "--config", str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert str(path) in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_address_of_another_machine_ends_in_one_sentence(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "kiosk", "web", "--run-dir", str(tmp_path), "--host", "192.0.2.1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 1
+    assert "choose another address" in done.stderr
