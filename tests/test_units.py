@@ -1,0 +1,132 @@
+"""The systemd units: systemd itself finds nothing to say against them, and their sandbox is as tight as promised."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+UNITS = Path(__file__).parents[1] / "systemd"
+SERVICES = ("kiosk.service", "kiosk-web.service")
+needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
+
+
+def keys_of(name: str) -> dict[str, str]:
+    """Every key of a unit; where one is repeated its values are joined by a blank, which is how systemd takes lists."""
+    found: dict[str, str] = {}
+    for line in (UNITS / name).read_text(encoding="utf-8").splitlines():
+        key, sign, value = line.partition("=")
+        if sign and not line.startswith(("#", "[")):
+            found[key] = f"{found[key]} {value}" if key in found else value
+    return found
+
+
+@pytest.fixture
+def installed(tmp_path: Path) -> Path:
+    """A root with the units, and with the program that they start."""
+    units = tmp_path / "etc/systemd/system"
+    units.mkdir(parents=True)
+    for name in SERVICES:
+        shutil.copy(UNITS / name, units)
+    program = tmp_path / "opt/entrance-kiosk/venv/bin/kiosk"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    for target in ("basic", "sysinit", "shutdown", "multi-user"):
+        (units / f"{target}.target").write_text(f"[Unit]\nDescription={target}\n")
+    for name in ("system.slice", "-.slice", "-.mount", "tmp.mount"):
+        (units / name).write_text("[Unit]\nDescription=here so that nothing is missing\n")
+    return tmp_path
+
+
+@needs_systemd
+@pytest.mark.parametrize("name", SERVICES)
+def test_systemd_has_nothing_to_say_against_a_unit(installed: Path, name: str) -> None:
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", f"--root={installed}", f"/etc/systemd/system/{name}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    said = [line for line in (done.stdout + done.stderr).splitlines() if name in line or "/opt/" in line]
+    assert said == []
+    assert done.returncode == 0, done.stderr
+
+
+@needs_systemd
+def test_the_check_itself_finds_a_misspelt_key(installed: Path) -> None:
+    unit = installed / "etc/systemd/system/kiosk.service"
+    unit.write_text(unit.read_text().replace("WatchdogSec", "WatchdogSecs"))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", f"--root={installed}", "/etc/systemd/system/kiosk.service"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert "WatchdogSecs" in done.stdout + done.stderr
+
+
+@needs_systemd
+@pytest.mark.parametrize("name", SERVICES)
+def test_the_exposure_of_a_unit_is_at_most_two(name: str) -> None:
+    done = subprocess.run(
+        ["systemd-analyze", "security", "--no-pager", "--offline=yes", str(UNITS / name)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    found = re.search(r"Overall exposure level for \S+: (\d+\.\d+)", done.stdout)
+    assert found, done.stdout
+    assert float(found[1]) <= 2.0
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_nothing_at_the_gate_waits_for_network_or_time(name: str) -> None:
+    keys = keys_of(name)
+    assert not {"After", "Wants", "Requires", "BindsTo", "Requisite"} & set(keys)
+    assert keys["Restart"] == "always"
+    assert keys["StartLimitIntervalSec"] == "0"
+
+
+def test_the_lamps_go_dark_however_the_daemon_ended() -> None:
+    assert "kiosk signal dark" in keys_of("kiosk.service")["ExecStopPost"]
+
+
+def test_the_daemon_is_watched() -> None:
+    keys = keys_of("kiosk.service")
+    assert (keys["Type"], keys["NotifyAccess"]) == ("notify", "main")
+    assert 5 <= int(keys["WatchdogSec"]) <= 30
+
+
+def test_the_clocks_quality_can_be_read_inside_the_sandbox() -> None:
+    """kiosk/clock.py asks adjtimex(2), which ProtectClock= and @system-service forbid."""
+    keys = keys_of("kiosk.service")
+    assert "adjtimex" in keys["SystemCallFilter"].split()
+    assert keys.get("ProtectClock", "no") == "no"
+
+
+def test_the_page_can_open_neither_records_nor_keys_nor_devices() -> None:
+    keys = keys_of("kiosk-web.service")
+    assert "-/var/lib/entrance-kiosk" in keys["InaccessiblePaths"].split()
+    assert "-/etc/entrance-kiosk/private" in keys["InaccessiblePaths"].split()
+    assert (keys["PrivateDevices"], keys["DynamicUser"]) == ("yes", "yes")
+    assert "StateDirectory" not in keys
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_core_dump_holds_what_somebody_showed(name: str) -> None:
+    assert keys_of(name)["LimitCORE"] == "0"
+
+
+def test_the_journal_stays_in_memory() -> None:
+    keys = keys_of("journald.conf.d/entrance-kiosk.conf")
+    assert keys["Storage"] == "volatile"
+    assert keys["RuntimeMaxUse"] == "16M"
+
+
+def test_the_boards_watchdog_is_within_what_it_can_count() -> None:
+    assert int(keys_of("system.conf.d/entrance-kiosk.conf")["RuntimeWatchdogSec"]) <= 15
