@@ -97,6 +97,12 @@ class Outbox(Protocol):
     ) -> None:
         """The centre has 1..up_to_seq and the ranges `beyond`, it refuses (seq, reason). Raises StoreTrouble."""
 
+    def release_quarantine(self) -> int:
+        """Put what the centre refused back among the waiting; how many. Raises StoreTrouble."""
+
+    def quarantined(self) -> int:
+        """How many passages the centre refused and has not taken since."""
+
 
 class Clock(Protocol):
     """Time, injectable."""

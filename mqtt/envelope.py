@@ -258,6 +258,44 @@ def read_health(payload: bytes) -> Health:
     return _checked(Health, _parse_json(payload))
 
 
+class CentreState(_Wire):
+    """What the centre says of itself; retained."""
+
+    state: Literal["ready", "offline"]
+    at: datetime | None = None
+
+
+def centre_state(report: CentreState) -> bytes:
+    """The message."""
+    return report.model_dump_json().encode()
+
+
+def read_centre_state(payload: bytes) -> CentreState:
+    """Raises MessageError."""
+    if len(payload) > 4096:
+        raise MessageError("too-large")
+    return _checked(CentreState, _parse_json(payload))
+
+
+class Drain(_Wire):
+    """How fast a device may send its backlog; retained. Live passages do not wait for it."""
+
+    passages_per_s: Annotated[float, Field(ge=1, le=1e6, allow_inf_nan=False)] | None = None
+    """Null: as fast as it can. Never less than one, so that a forged or mistaken wish cannot stop delivery."""
+
+
+def drain(wish: Drain) -> bytes:
+    """The message."""
+    return wish.model_dump_json().encode()
+
+
+def read_drain(payload: bytes) -> Drain:
+    """Raises MessageError."""
+    if len(payload) > 4096:
+        raise MessageError("too-large")
+    return _checked(Drain, _parse_json(payload))
+
+
 def _compact(content: Any) -> str:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 

@@ -50,6 +50,21 @@ def every(root: str, leaf: Leaf) -> str:
     return f"{root}/{VERSION}/+/+/{leaf}"
 
 
+def centre_state(root: str) -> str:
+    """Where the centre says that it is there; retained, with a last will."""
+    return f"{root}/{VERSION}/{CENTRE}/state"
+
+
+def centre_drain(root: str) -> str:
+    """Where the centre says how fast devices may send their backlog; retained."""
+    return f"{root}/{VERSION}/{CENTRE}/drain"
+
+
+def of_centre(root: str) -> list[str]:
+    """All that a device listens to of the centre, beside its receipts."""
+    return [centre_state(root), centre_drain(root)]
+
+
 def parse(topic: str) -> tuple[Branch, Leaf] | None:
     """Whose topic this is, and which; None where it is not one of these."""
     words = topic.split("/")

@@ -52,9 +52,11 @@ def courier_of(store: Store, broker: Broker, version: str = "5", terms: Terms | 
 
 def centre_of(path: Path, broker: Broker, version: str = "5") -> tuple[Collector, SqliteLedger]:
     ledger = SqliteLedger(path)
-    return Collector(
-        "entrance", ledger, lambda: PahoLink(broker.endpoint(version), "centre-1", keep_session=True)
-    ), ledger
+
+    def connect(will: Message) -> Link:
+        return PahoLink(broker.endpoint(version), "centre-1", will=will, keep_session=True)
+
+    return Collector("entrance", ledger, connect), ledger
 
 
 def work_until(done: Callable[[], bool], *steps: Callable[[], float], tries: int = 3000) -> None:

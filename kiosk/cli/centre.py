@@ -1,13 +1,12 @@
 """`kiosk centre`: the reference centre as a process."""
 
 import logging
-import signal
 import sys
-import threading
 from pathlib import Path
 
 import click
 
+from kiosk.doorbell import Doorbell
 from mqtt.centre.collector import Collector
 from mqtt.centre.ledger import LedgerTrouble, SqliteLedger
 from mqtt.client import PahoLink
@@ -58,22 +57,20 @@ def centre(  # noqa: PLR0917  click passes by name
         key=key,
     )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s centre %(levelname)s %(message)s", stream=sys.stderr)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
     try:
-        run(where, database, site_root, name, stop)
+        run(where, database, site_root, name)
     except LedgerTrouble as trouble:
         raise click.ClickException(str(trouble)) from trouble
 
 
-def run(where: Endpoint, database: Path, root: str, name: str, stop: threading.Event) -> None:
-    """Collect until `stop`. Raises LedgerTrouble."""
+def run(where: Endpoint, database: Path, root: str, name: str) -> None:
+    """Collect until SIGTERM or Ctrl-C. Raises LedgerTrouble."""
     ledger = SqliteLedger(database)
-    collector = Collector(root, ledger, lambda: PahoLink(where, name, keep_session=True))
+    collector = Collector(root, ledger, lambda will: PahoLink(where, name, will=will, keep_session=True))
     try:
-        while not stop.wait(collector.step()):
-            continue
+        with Doorbell() as bell:
+            while not bell.stop_asked:
+                bell.wait(collector.step())
     finally:
         collector.close()
         ledger.close()

@@ -137,6 +137,10 @@ class Store:
             waiting = self._newest_seq - self._settled.count()
             return waiting - len(self._quarantined)
 
+    def quarantined(self) -> int:
+        """How many passages the centre refused and has not taken since. Any thread."""
+        return len(self._quarantined)
+
     def outbox_status(self) -> OutboxStatus:
         """For page and wire. Any thread. Raises StoreTrouble."""
         oldest = self.waiting(self._settled.up_to, 1)
@@ -183,6 +187,17 @@ class Store:
                 raise StoreTrouble(f"{self.path}: could not note what the centre has: {trouble}") from trouble
         self._quarantined -= accepted
         self._quarantined.update(seq for seq, _ in fresh)
+
+    def release_quarantine(self) -> int:
+        """Put all that the centre refused back into the outbox; how many. Raises StoreTrouble."""
+        with self._reading, self._writing:
+            try:
+                self._courier.execute("DELETE FROM quarantine")
+            except sqlite3.Error as trouble:
+                raise StoreTrouble(f"{self.path}: quarantine could not be emptied: {trouble}") from trouble
+            released = len(self._quarantined)
+            self._quarantined.clear()
+            return released
 
     def _checkpoint(self) -> None:
         """Move the WAL into the file here, so that a person at the gate seldom waits for it. PASSIVE blocks nobody."""

@@ -4,6 +4,7 @@ import logging
 import random
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
 from mqtt import envelope, topics
 from mqtt.centre.ledger import Arrival, Ledger, StreamKey
@@ -26,12 +27,12 @@ class Collector:
         self,
         root: str,
         ledger: Ledger,
-        connect: Callable[[], Link],
+        connect: Callable[[Message], Link],
         *,
         now_at: Callable[[], datetime] = lambda: datetime.now(UTC),
         dice: random.Random | None = None,
     ) -> None:
-        """`connect` makes a new, unopened link with a persistent session (the broker keeps what comes meanwhile)."""
+        """`connect` makes a new, unopened link with this last will and a persistent session: the broker keeps what comes."""
         self._root = root
         self._ledger = ledger
         self._connect = connect
@@ -50,7 +51,7 @@ class Collector:
         """Wait a moment for messages and deal with them; returns after how many seconds to come again."""
         try:
             if self._link is None:
-                self._link = self._connect()
+                self._link = self._connect(self._state_message("offline"))
                 self._link.open()
             self._turn(self._link)
         except LinkError as trouble:
@@ -73,19 +74,20 @@ class Collector:
                 leaves = (Leaf.PASSAGE, Leaf.STATE, Leaf.HEALTH)
                 link.subscribe([topics.every(self._root, leaf) for leaf in leaves])
             elif isinstance(event, Subscribed):
-                self._subscribed(event)
+                self._subscribed(link, event)
             elif isinstance(event, Incoming):
                 incoming.append(event)
         if incoming:
             self._collect(link, incoming)
 
-    def _subscribed(self, event: Subscribed) -> None:
+    def _subscribed(self, link: Link, event: Subscribed) -> None:
         if event.refused:
             log.error("the broker refuses %s: check its ACL", ", ".join(event.refused))
             return
         log.info("connected and subscribed")
         self._ready = True
         self._attempt = 0
+        link.publish(self._state_message("ready"))  # devices that wait for overdue receipts send again at once
 
     def _collect(self, link: Link, incoming: Sequence[Incoming]) -> None:
         """The order is the promise: COMMIT, then PUBACK to the broker, then the receipt to the device."""
@@ -120,9 +122,18 @@ class Collector:
             self._ledger.count_unreadable(str(trouble))
         return None
 
+    def _state_message(self, state: Literal["ready", "offline"]) -> Message:
+        report = envelope.CentreState(state=state, at=self._now_at() if state == "ready" else None)
+        return Message(topics.centre_state(self._root), envelope.centre_state(report), retain=True)
+
     def close(self) -> None:
-        """End the connection; the broker keeps the session."""
+        """Say goodbye and end the connection; the broker keeps the session."""
         if self._link is not None:
+            try:
+                if self._ready:
+                    self._link.publish(self._state_message("offline"))
+            except LinkError as trouble:
+                log.info("could not say goodbye: %s", trouble)
             self._link.close()
         self._link, self._ready = None, False
 

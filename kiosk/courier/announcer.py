@@ -1,0 +1,94 @@
+"""What a device says of itself on the wire: its state, retained, and its health, every minute."""
+
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from kiosk.model import State
+from kiosk.ports import Outbox
+from mqtt import envelope
+from mqtt.envelope import StateReport
+from mqtt.link import Link, Message
+from mqtt.topics import Branch, Leaf
+
+HEALTH_EVERY_S = 60.0
+
+
+class Announcer:
+    """`state` and `health` may be set from any thread; the rest belongs to the courier's."""
+
+    def __init__(self, outbox: Outbox, branch: Branch, software: str) -> None:
+        self._outbox = outbox
+        self._branch = branch
+        self._software = software[:64]
+        self._lock = threading.Lock()
+        self._state = State.STARTING
+        self._reason = ""
+        self._told = False
+        self._clock = "unset"
+        self._facts: dict[str, str] = {}
+        self._health_s = 0.0
+        self._connected_at: datetime | None = None
+
+    def set_state(self, state: State, reason: str) -> None:
+        """What the device is from now on."""
+        with self._lock:
+            if (state, reason) != (self._state, self._reason):
+                self._state, self._reason, self._told = state, reason, False
+
+    def set_health(self, clock: str, facts: Mapping[str, str]) -> None:
+        """What the next health message says: the clock's quality, and each fact's grade."""
+        with self._lock:
+            self._clock, self._facts = clock, dict(facts)
+
+    def connected(self, now_at: datetime) -> None:
+        """A connection begins: everything is said anew. (A broker that was restarted may have forgotten it.)"""
+        self._connected_at = now_at
+        self._health_s = 0.0
+        with self._lock:
+            self._told = False
+
+    def speak(self, link: Link, now_s: float, now_at: datetime) -> None:
+        """Say what is due. Raises LinkError."""
+        with self._lock:
+            state, reason, told = self._state, self._reason, self._told
+            self._told = True
+        if not told:
+            link.publish(self.message("birth" if state is State.STARTING else str(state), reason, now_at))
+        if now_s >= self._health_s:
+            self._health_s = now_s + HEALTH_EVERY_S
+            link.publish(self._health(now_at))
+
+    def message(self, word: str, reason: str, at: datetime | None) -> Message:
+        """A state message; the last will is one of them, without a time: nobody knows when it will be needed."""
+        report = StateReport.model_validate(
+            {
+                "state": word,
+                "reason": reason[:64],
+                "at": at,
+                "connected_at": self._connected_at if at else None,
+                "software": self._software,
+                "epoch": self._outbox.epoch,
+                "newest_seq": self._outbox.newest_seq,
+                "outbox": self._outbox.depth(),
+            }
+        )
+        return Message(self._branch.topic(Leaf.STATE), envelope.state_report(report), retain=True)
+
+    def _health(self, now_at: datetime) -> Message:
+        with self._lock:
+            report = envelope.Health(
+                at=now_at,
+                state=str(self._state),
+                clock=self._clock,
+                epoch=self._outbox.epoch,
+                newest_seq=self._outbox.newest_seq,
+                outbox=self._outbox.depth(),
+                quarantined=self._outbox.quarantined(),
+                facts=self._facts,
+            )
+        return Message(self._branch.topic(Leaf.HEALTH), envelope.health(report), qos=0)
+
+
+Connect = Callable[[Message], Link]
+"""Makes a new, unopened link with this last will."""

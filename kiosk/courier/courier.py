@@ -1,0 +1,231 @@
+"""The courier's loop: connect, greet, send, take receipts, and come back after every loss."""
+
+import logging
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from kiosk.courier.announcer import Announcer, Connect
+from kiosk.courier.receipts import ForeignReceipt, Receipts
+from kiosk.courier.sender import Sender, Terms
+from kiosk.model import State
+from kiosk.ports import Clock, Outbox, StoreTrouble
+from kiosk.status import UplinkStatus
+from mqtt import envelope, topics
+from mqtt.envelope import MessageError
+from mqtt.link import Acknowledged, Connected, Event, Incoming, Link, LinkError, Subscribed
+from mqtt.topics import Branch, Leaf
+
+log = logging.getLogger(__name__)
+
+BUSY_S = 0.002
+IDLE_S = 0.1
+BROKEN_S = 1.0
+BACKOFF_FIRST_S = 2.0
+BACKOFF_LAST_S = 60.0
+GOODBYE_S = 2.0
+
+
+class Courier:
+    """One thread calls `step`, and `close` at the end; `set_state`, `set_health`, `retry_quarantine`, `status`: any."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        branch: Branch,
+        connect: Connect,
+        *,
+        clock: Clock,
+        broker: str = "",
+        terms: Terms | None = None,
+        software: str = "",
+        dice: random.Random | None = None,
+    ) -> None:
+        """`connect` makes a new, unopened link with a last will; `broker` is its name for people."""
+        self._terms = terms or Terms()
+        self._outbox = outbox
+        self._branch = branch
+        self._connect = connect
+        self._clock = clock
+        self._dice = dice or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
+        self._announcer = Announcer(outbox, branch, software)
+        self._sender = Sender(outbox, branch, self._terms)
+        self._receipts = Receipts(outbox, self._sender.window)
+        self._link: Link | None = None
+        self._greeting = Connected(session_present=False, receive_maximum=65535, maximum_packet_bytes=None)
+        self._ready = False
+        self._retry_wanted = False
+        self._attempt = 0
+        self._retry_s = 0.0
+        self._down_since_s: float | None = None
+        self._status = UplinkStatus(broker=broker, delivery=self._terms.delivery)
+        if self._terms.delivery == "broker":
+            log.warning("delivery = broker: passages leave the outbox on PUBACK; what the broker then loses is lost")
+
+    def set_state(self, state: State, reason: str = "") -> None:
+        """What the device says of itself from now on; sent when it changes and on every connect."""
+        self._announcer.set_state(state, reason)
+
+    def set_health(self, clock: str, facts: Mapping[str, str]) -> None:
+        """For the health message of every minute: the clock's quality, and name of a fact to its grade."""
+        self._announcer.set_health(clock, facts)
+
+    def retry_quarantine(self) -> None:
+        """Offer the centre once more what it refused."""
+        self._retry_wanted = True
+
+    def status(self) -> UplinkStatus:
+        """The way to the centre as it is now."""
+        return self._status
+
+    def step(self) -> float:
+        """Do what can be done now without waiting; returns after how many seconds to come again."""
+        now = self._clock.now()
+        try:
+            if self._link is None:
+                if now.s < self._retry_s:
+                    return min(self._retry_s - now.s, 1.0)
+                self._open(now.s)
+            busy = self._turn(now.s, now.at)
+        except LinkError as trouble:
+            self._lost(str(trouble), now.s)
+            return IDLE_S
+        except StoreTrouble as trouble:
+            self._complain(str(trouble))
+            return BROKEN_S
+        if busy:
+            return 0.0
+        return BUSY_S if len(self._sender.window) else IDLE_S
+
+    def close(self) -> None:
+        """Note what the centre has, say goodbye, end the connection. Takes at most GOODBYE_S."""
+        try:
+            self._receipts.settle(self._clock.now().s, at_once=True)
+        except StoreTrouble as trouble:
+            log.warning("%s; these passages will be sent again", trouble)
+        link, self._link = self._link, None
+        if link is None:
+            return
+        try:
+            if self._ready:
+                self._say_goodbye(link)
+        except LinkError as trouble:
+            log.info("could not say goodbye: %s", trouble)
+        finally:
+            link.close(clean=self._ready)
+            self._ready = False
+            self._status = replace(self._status, connected=False)
+
+    def _say_goodbye(self, link: Link) -> None:
+        token = link.publish(self._announcer.message("offline", "stopped", self._clock.now().at))
+        ends_s = self._clock.now().s + GOODBYE_S
+        while self._clock.now().s < ends_s:
+            events = link.pump(0.1)
+            if any(isinstance(event, Acknowledged) and event.token == token for event in events):
+                return
+
+    def _open(self, now_s: float) -> None:
+        if self._down_since_s is None:
+            self._down_since_s = now_s
+        self._link = self._connect(self._announcer.message("offline", "lost", None))
+        self._link.open()
+
+    def _lost(self, why: str, now_s: float) -> None:
+        link, self._link = self._link, None
+        if link is not None:
+            link.close(clean=False)
+        if self._ready:
+            self._down_since_s = now_s
+        if self._ready or self._attempt == 0:
+            log.warning("no way to the centre: %s. Passages are kept and sent later", why)
+        self._ready = False
+        self._sender.end()
+        self._attempt += 1
+        ceiling_s = min(BACKOFF_LAST_S, BACKOFF_FIRST_S * 2 ** min(self._attempt - 1, 10))
+        self._retry_s = now_s + self._dice.uniform(0.0, ceiling_s)  # full jitter: a city's kiosks come back spread out
+        self._status = replace(self._status, connected=False, trouble=why)
+
+    def _turn(self, now_s: float, now_at: datetime) -> bool:
+        assert self._link is not None
+        events = self._link.pump()
+        for event in events:
+            self._take(event, now_s, now_at)
+        if not self._ready:
+            return bool(events)
+        if self._retry_wanted:
+            self._retry_wanted = False
+            self._receipts.settle(now_s, at_once=True)
+            log.info("%d passages leave quarantine and are offered again", self._outbox.release_quarantine())
+            self._sender.start_over()
+        self._receipts.settle(now_s)
+        self._announcer.speak(self._link, now_s, now_at)
+        sent = self._sender.work(now_s)
+        if self._sender.too_large:
+            self._receipts.set_aside(dict.fromkeys(self._sender.too_large, "too-large"))
+            self._sender.too_large.clear()
+        if self._sender.silent(now_s) and self._terms.delivery == "centre":
+            self._complain("the broker takes passages, the centre does not answer")
+        return bool(events) or sent > 0
+
+    def _take(self, event: Event, now_s: float, now_at: datetime) -> None:
+        assert self._link is not None
+        if isinstance(event, Connected):
+            self._greeting = event
+            self._link.subscribe([self._branch.topic(Leaf.RECEIPT), *topics.of_centre(self._branch.root)])
+        elif isinstance(event, Subscribed):
+            self._start(event, now_s, now_at)
+        elif isinstance(event, Acknowledged):
+            self._acknowledged(event)
+        else:
+            if event.qos:
+                self._link.confirm(event)
+            self._hear(event, now_s, now_at)
+
+    def _start(self, event: Subscribed, now_s: float, now_at: datetime) -> None:
+        assert self._link is not None
+        self._receipts.settle(now_s, at_once=True)
+        self._announcer.connected(now_at)
+        self._sender.begin(self._link, self._greeting.receive_maximum, self._greeting.maximum_packet_bytes, now_s)
+        self._ready = True
+        self._status = replace(self._status, connected=True, trouble="")
+        away_s = now_s - (self._down_since_s if self._down_since_s is not None else now_s)
+        self._down_since_s = None
+        log.info("connected to the broker after %.1f s; %d passages wait", away_s, self._outbox.depth())
+        if self._branch.topic(Leaf.RECEIPT) in event.refused:
+            self._complain("the broker does not let this device have its receipts; check its ACL")
+
+    def _acknowledged(self, event: Acknowledged) -> None:
+        flight = self._sender.window.acknowledged(event.token)
+        if event.refusal is not None:
+            self._complain(f"the broker refuses what this device sends: {event.refusal}; check its ACL and limits")
+        elif event.unheard and flight is not None and self._terms.delivery == "centre":
+            self._complain("the broker has nobody who listens: no centre is subscribed")
+        elif flight is not None and self._terms.delivery == "broker":
+            self._attempt = 0
+            self._receipts.take_word_of_broker(flight.rows)
+
+    def _hear(self, incoming: Incoming, now_s: float, now_at: datetime) -> None:
+        """A receipt, the centre's own state, or its wish for a drain rate; anything else should not have come."""
+        try:
+            if incoming.topic == self._branch.topic(Leaf.RECEIPT):
+                if self._receipts.take(envelope.read_receipt(incoming.payload)):
+                    self._attempt = 0
+                    self._sender.heard(now_s)
+                    at = now_at.isoformat(timespec="seconds")
+                    self._status = replace(self._status, trouble="", last_receipt_at=at)
+            elif incoming.topic == topics.centre_state(self._branch.root):
+                if envelope.read_centre_state(incoming.payload).state == "ready":
+                    self._sender.heard(now_s)
+            elif incoming.topic == topics.centre_drain(self._branch.root):
+                self._sender.backlog_per_s = envelope.read_drain(incoming.payload).passages_per_s
+        except MessageError as why:
+            log.warning("a message from the centre's side was thrown away: %s", why)
+        except ForeignReceipt as why:
+            self._complain(str(why))
+
+    def _complain(self, trouble: str) -> None:
+        """Show it for as long as it lasts, log it once."""
+        if trouble != self._status.trouble:
+            log.error("%s", trouble)
+            self._status = replace(self._status, trouble=trouble)

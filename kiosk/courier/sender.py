@@ -1,0 +1,180 @@
+"""Which passages go when: live ones first, then the backlog, and again what is overdue."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from kiosk.courier.parcel import Parcel, pack
+from kiosk.model import Stored
+from kiosk.ports import Outbox
+from mqtt import envelope
+from mqtt.link import Link, Message
+from mqtt.topics import Branch, Leaf
+from mqtt.window import Flight, Window
+
+log = logging.getLogger(__name__)
+
+READ_AHEAD = 500
+LIVE_RESERVE = 100
+PROBE_LAST_S = 60.0
+HEADER_BYTES = 512
+"""Left in a packet for MQTT's own fields and the topic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How a courier works; sizes in passages."""
+
+    receipt_timeout_s: float = 10.0
+    delivery: Literal["centre", "broker"] = "centre"
+    """`broker`: a passage leaves the outbox on the broker's PUBACK. The broker may still lose it."""
+    window: int = 1000
+    """At most so many passages without a receipt (live ones may exceed it by LIVE_RESERVE)."""
+    batch: int = 50
+    """At most so many passages in one message."""
+
+
+class Sender:
+    """The sending half of one courier. Everything is sent on the link of `begin`; the courier's thread alone.
+
+    While the centre is silent, one overdue message is repeated as a probe, less and less often, so that a city of kiosks
+    does not flood the broker of a centre that is away; once the centre is heard, all that is overdue goes again.
+    """
+
+    def __init__(self, outbox: Outbox, branch: Branch, terms: Terms) -> None:
+        self.window: Window[Parcel] = Window(terms.window)
+        self.too_large: list[int] = []
+        """Passages that fit into no packet of this broker; whoever looks takes them out."""
+        self.backlog_per_s: float | None = None
+        """The centre's wish, passages per second; None: as fast as the window moves."""
+        self._outbox = outbox
+        self._branch = branch
+        self._terms = terms
+        self._link: Link | None = None
+        self._live_seq = self._backlog_seq = self._backlog_end = 0
+        self._heard_s = 0.0
+        self._probes = 0
+        self._allowance = 0.0
+        self._allowed_s = 0.0
+        self._receive_maximum = 65535
+        self._maximum_bytes = envelope.MAX_PAYLOAD_BYTES
+
+    def begin(self, link: Link, receive_maximum: int, maximum_packet_bytes: int | None, now_s: float) -> None:
+        """A connection stands: all that waits now is backlog, what is committed from now on is live."""
+        self._link = link
+        self._receive_maximum = receive_maximum
+        self._maximum_bytes = envelope.MAX_PAYLOAD_BYTES
+        if maximum_packet_bytes is not None:
+            self._maximum_bytes = min(self._maximum_bytes, maximum_packet_bytes - HEADER_BYTES)
+        self._live_seq = self._backlog_end = self._outbox.newest_seq
+        self._backlog_seq = 0
+        self._allowance, self._allowed_s = 0.0, now_s
+        self.heard(now_s)
+
+    def end(self) -> None:
+        """The connection is gone, and with it the meaning of all message ids: what was under way waits again."""
+        self._link = None
+        self.window.recall_all()
+
+    def start_over(self) -> None:
+        """Look through the whole outbox again: something older than the backlog's place waits anew."""
+        self._backlog_seq, self._backlog_end = 0, self._live_seq
+
+    def heard(self, now_s: float) -> None:
+        """The centre gave a sign of life."""
+        self._heard_s = now_s
+        self._probes = 0
+
+    def silent(self, now_s: float) -> bool:
+        """Passages are under way, and nothing was heard of the centre for a receipt's timeout."""
+        return len(self.window) > 0 and self._heard_s <= now_s - self._terms.receipt_timeout_s
+
+    def work(self, now_s: float) -> int:
+        """Send what may be sent; how many messages. Raises LinkError, StoreTrouble."""
+        if self._link is None:
+            return 0
+        return self._again(now_s) + self._live(now_s) + self._backlog(now_s)
+
+    def _again(self, now_s: float) -> int:
+        silent = self.silent(now_s)
+        wait_s = self._terms.receipt_timeout_s
+        if silent:
+            wait_s = max(wait_s, min(wait_s * 2 ** min(self._probes, 10), PROBE_LAST_S))
+        late = self.window.overdue(now_s - wait_s, limit=1 if silent else 100)
+        for flight in late:
+            self._send(list(flight.rows.values()), now_s, flight)
+        if late and silent:
+            self._probes += 1
+        return len(late)
+
+    def _live(self, now_s: float) -> int:
+        room = self.window.room() + LIVE_RESERVE
+        if self._outbox.newest_seq <= self._live_seq or len(self.window) >= self._terms.window + LIVE_RESERVE:
+            return 0
+        rows = self._outbox.waiting(self._live_seq, min(room, READ_AHEAD))
+        taken, messages = self._send_rows(rows, now_s)
+        if taken:
+            self._live_seq = rows[taken - 1].seq
+        return messages
+
+    def _backlog(self, now_s: float) -> int:
+        room = min(self.window.room(), READ_AHEAD, self._allowed(now_s))
+        if self._backlog_seq >= self._backlog_end or room < min(self._terms.batch, self._terms.window):
+            return 0
+        found = self._outbox.waiting(self._backlog_seq, room)
+        rows = [row for row in found if row.seq <= self._backlog_end]
+        if not rows:
+            self._backlog_seq = self._backlog_end
+            return 0
+        taken, messages = self._send_rows(rows, now_s)
+        if taken:
+            self._backlog_seq = rows[taken - 1].seq
+            self._allowance -= taken
+        return messages
+
+    def _allowed(self, now_s: float) -> int:
+        """How much of the backlog the centre's drain rate lets go now: a bucket that holds at most one second's worth."""
+        if self.backlog_per_s is None:
+            return READ_AHEAD
+        full = max(self.backlog_per_s, float(self._terms.batch))
+        self._allowance = min(full, self._allowance + (now_s - self._allowed_s) * self.backlog_per_s)
+        self._allowed_s = now_s
+        return int(self._allowance)
+
+    def _send_rows(self, rows: Sequence[Stored], now_s: float) -> tuple[int, int]:
+        """Send from the front as many as the broker takes now: how many rows, in how many messages."""
+        assert self._link is not None
+        taken = messages = 0
+        while taken < len(rows) and self._link.pending() < self._receive_maximum:
+            batch, looked_at = self._fill(rows[taken : taken + self._terms.batch])
+            taken += looked_at
+            if batch:
+                self._send(batch, now_s)
+                messages += 1
+        return taken, messages
+
+    def _fill(self, rows: Sequence[Stored]) -> tuple[list[Parcel], int]:
+        """Parcels for one message, within the broker's size, and how many rows they take care of."""
+        batch: list[Parcel] = []
+        size = 2
+        for looked_at, row in enumerate(rows):
+            if row.seq in self.window:
+                continue
+            parcel = pack(row, self._branch.source)
+            size += len(parcel.text) + 1
+            if size > self._maximum_bytes and batch:
+                return batch, looked_at
+            if size > self._maximum_bytes:
+                self.too_large.append(row.seq)
+                return batch, looked_at + 1
+            batch.append(parcel)
+        return batch, len(rows)
+
+    def _send(self, parcels: Sequence[Parcel], now_s: float, before: Flight[Parcel] | None = None) -> None:
+        assert self._link is not None
+        payload = envelope.message_of([parcel.text for parcel in parcels])
+        media = envelope.EVENT_MEDIA if len(parcels) == 1 else envelope.BATCH_MEDIA
+        token = self._link.publish(Message(self._branch.topic(Leaf.PASSAGE), payload, media=media))
+        tries = before.tries + 1 if before is not None else 1
+        self.window.sent({parcel.seq: parcel for parcel in parcels}, token, now_s, tries)
