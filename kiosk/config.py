@@ -214,6 +214,8 @@ class Page(Section):
     """Address to listen on; 0.0.0.0 shows the page to the whole LAN."""
     port: Port = 8080
     """TCP port; 0 takes a free one."""
+    names: tuple[str, ...] = ()
+    """Names under which the page may be asked besides this machine's own; requests for other names are refused."""
 
 
 class Settings(Section):

@@ -35,4 +35,5 @@ class PageSettings:
             zone=ZoneInfo(settings.visit.timezone),
             host=settings.page.host,
             port=settings.page.port,
+            names=settings.page.names,
         )
