@@ -65,6 +65,14 @@ def read_root(path: Path, password: bytes | None) -> Ed25519PrivateKey:
     return _private(_read(path), password, path)
 
 
+def read_password(path: Path) -> bytes:
+    """The first line of a password file. Raises KeyFileTrouble where it is empty."""
+    password = _read(path).split(b"\n", 1)[0].rstrip(b"\r")
+    if not password:
+        raise KeyFileTrouble(f"{path} has no password in its first line.")
+    return password
+
+
 def public_pem(key: Ed25519PrivateKey) -> bytes:
     """The public half, as devices keep it."""
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

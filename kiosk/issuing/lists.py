@@ -12,7 +12,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_public_key
+from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 
 from kiosk.credentials import denylist, trust
 from kiosk.credentials.envelope import ListTrouble
@@ -122,7 +122,7 @@ def _signer(certificate: x509.Certificate) -> TrustedKey:
     public_key = certificate.public_key()
     if not isinstance(public_key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
         raise TypeError("not a key of ES256 or PS256")
-    der = certificate.public_bytes(keyfile.Encoding.DER)
+    der = certificate.public_bytes(Encoding.DER)
     return TrustedKey(
         kid=hashlib.sha256(der).digest()[:8],
         kind=Kind.HCERT,

@@ -8,7 +8,7 @@ import cbor2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk.credentials import base45, cose, own_pass
-from kiosk.credentials.cose import PublicKey, SigningKey
+from kiosk.credentials.cose import PublicKey
 from kiosk.credentials.trust import TrustedKey, public_der
 from kiosk.model import Kind
 

@@ -3,7 +3,7 @@
 A name is printed on a card, and never encoded in it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -55,10 +55,13 @@ class Card:
     issuer: str
 
 
-def write_cards(cards: Sequence[Card], shape: Format, path: Path) -> None:
+def write_cards(
+    cards: Sequence[Card], shape: Format, path: Path, each_proved: Callable[[], object] = lambda: None
+) -> None:
     """Read every code back as it will be printed, then write the sheets. Raises PrintTrouble, and then writes nothing."""
     for card in cards:
         codes.prove(card.code, shape.code_mm)
+        each_proved()
     pdf = _document()
     per_page = shape.columns * shape.rows
     for start in range(0, len(cards), per_page):

@@ -1,0 +1,81 @@
+"""`kiosk deny`: withdraw passes; make and show denylists."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from kiosk.credentials import denylist
+from kiosk.issuing import keyfile, lists
+
+
+@click.group("deny")
+def deny() -> None:
+    """Withdraw passes before their time: make and show denylists."""
+
+
+@deny.command("add")
+@click.argument("serials", metavar="[SERIAL]...", nargs=-1)
+@click.option(
+    "--from", "source", type=click.File("r"), help="More serials, one a line (a register's first column will do)."
+)
+@click.option("--uvci", multiple=True, help="Withdraw an HCERT by its certificate identifier.")
+@click.option("--anew", is_flag=True, help="Begin an empty list instead of adding to the one that is there.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The denylist to write.")
+@click.option(
+    "--root-key",
+    type=click.Path(path_type=Path),
+    help="Private root key; else root.key beside the list, made if missing.",
+)
+@click.option("--password-file", type=click.Path(path_type=Path), help="File with the root key's password.")
+def add(
+    serials: tuple[str, ...],
+    source: TextIO | None,
+    uvci: tuple[str, ...],
+    *,
+    anew: bool,
+    out: Path,
+    root_key: Path | None,
+    password_file: Path | None,
+) -> None:
+    """Add the SERIALs of passes (20 hex digits each, from the issuer's register) to a denylist, and sign it."""
+    texts = [*serials, *_column(source)]
+    entries = [_entry(text) for text in texts] + [denylist.foreign_entry(each) for each in uvci]
+    password = keyfile.read_password(password_file) if password_file else None
+    root = lists.root_key(root_key or out.with_name(lists.ROOT_KEY_FILE), password)
+    made = lists.build_denylist(entries, out, root, datetime.now(UTC).replace(microsecond=0), anew=anew)
+    click.echo(f"Denylist {made.number} with {len(made.entries)} passes: {out}")
+
+
+@deny.command("show")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--root", "root_path", type=click.Path(path_type=Path), help="Root public key; else root.pem beside the list."
+)
+def show(path: Path, root_path: Path | None) -> None:
+    """Check a denylist and print its number, date and entries."""
+    found = denylist.load(path, root_path)
+    click.echo(
+        f"Denylist {found.number} of {found.issued_at:%Y-%m-%d %H:%M} UTC, {len(found.entries)} passes, signature good"
+    )
+    for entry in sorted(found.entries):
+        click.echo(f"  {entry.hex()}")
+
+
+def _column(source: TextIO | None) -> list[str]:
+    """First column of each line; a register's header is left out."""
+    if source is None:
+        return []
+    firsts = [line.split(",")[0].strip() for line in source]
+    return [text for text in firsts if text and text != "serial"]
+
+
+def _entry(text: str) -> bytes:
+    try:
+        entry = bytes.fromhex(text)
+    except ValueError:
+        entry = b""
+    if len(entry) != denylist.ENTRY_BYTES:
+        raise click.UsageError(f"{text!r} is not a serial of {2 * denylist.ENTRY_BYTES} hex digits.")
+    return entry

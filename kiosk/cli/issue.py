@@ -1,0 +1,174 @@
+"""`kiosk issue`: sign passes and print them as PNG and PDF; one pass, a list of people, or a poster of a place."""
+
+import csv
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from kiosk.issuing import IssuerKey, codes, keyfile, lists, make_key, sheets, sign_pass
+from kiosk.issuing.bulk import BulkTrouble, Wish, read_wishes
+
+KEY_YEARS = 1
+TRUST_FILE = "trust-list.cose"
+REGISTER_FILE = "register.csv"
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    key: IssuerKey
+    out: Path
+    shape: sheets.Format
+    now_at: datetime
+
+
+@click.command("issue")
+@click.option(
+    "--key", "key_path", type=click.Path(path_type=Path), help="The issuer's private key; made where it is missing."
+)
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for what is made.")
+@click.option("--name", default="Khách", show_default=True, help="Name printed on the card; it is not in the code.")
+@click.option("--days", type=click.IntRange(1, 366), default=30, show_default=True, help="How long the pass is valid.")
+@click.option(
+    "--status-class", type=click.IntRange(0, 255), default=1, show_default=True, help="Status class in the pass."
+)
+@click.option(
+    "--declaration-hours",
+    type=click.IntRange(0, 8784),
+    default=48,
+    show_default=True,
+    help="For how long the declaration made with it counts; 0: none was made.",
+)
+@click.option(
+    "--csv", "csv_path", type=click.Path(path_type=Path), help="Many at once: a CSV file with a column `name`."
+)
+@click.option(
+    "--format", "shape", type=click.Choice(sorted(sheets.FORMATS)), default="id-1", show_default=True, help="Size."
+)
+@click.option("--poster", metavar="ADDRESS", help="Print a poster (15 x 15 cm) with this address instead of a pass.")
+@click.option("--label", default="", help="Name of the issuer, in a new key and on cards; of the place, on a poster.")
+@click.option("--classes", default="", help="Status classes a new key may issue, like 1,2,3; all where left out.")
+@click.option("--password-file", type=click.Path(path_type=Path), help="File with the password of the key.")
+def issue(
+    *,
+    key_path: Path | None,
+    out: Path,
+    name: str,
+    days: int,
+    status_class: int,
+    declaration_hours: int,
+    csv_path: Path | None,
+    shape: str,
+    poster: str | None,
+    label: str,
+    classes: str,
+    password_file: Path | None,
+) -> None:
+    """Make a signing key and passes to print. Every code is read back by the kiosk's own reader before its file is written."""
+    now_at = datetime.now(UTC).replace(microsecond=0)
+    _make_folder(out)
+    if poster:
+        _print_poster(poster, label, out)
+        return
+    if key_path is None:
+        raise click.UsageError("--key FILE is missing: the issuer's key, or the name for a new one.")
+    password = _password(password_file)
+    key = _key(key_path, password, label, classes, now_at)
+    wish = Wish(name, days, status_class, declaration_hours)
+    wishes = read_wishes(csv_path, wish) if csv_path else [wish]
+    _print_passes(_Job(key, out, sheets.FORMATS[shape], now_at), wishes, stem="cards" if csv_path else None)
+    lists.write_public(key, out / "issuer.json")
+    trust_path = out / TRUST_FILE
+    root = lists.root_key(out / lists.ROOT_KEY_FILE, password)
+    found = lists.add_issuer(key, trust_path, root, now_at)
+    click.echo(f"Trust list {found.number} for the kiosks, with this issuer: {trust_path} (root key beside it)")
+
+
+def _key(path: Path, password: bytes | None, label: str, classes: str, now_at: datetime) -> IssuerKey:
+    if path.exists():
+        return keyfile.read_issuer(path, password)
+    try:
+        allowed = frozenset(int(each) for each in classes.split(",") if each.strip())
+    except ValueError:
+        raise click.UsageError(f"--classes {classes!r} is not like 1,2,3.") from None
+    key = make_key(
+        now_at - timedelta(minutes=5), now_at + timedelta(days=366 * KEY_YEARS), status_classes=allowed, label=label
+    )
+    keyfile.write_issuer(key, path, password)
+    guard = (
+        "locked with the password"
+        if password
+        else "readable by you alone, without a password (--password-file sets one)"
+    )
+    click.echo(f"New issuer key {key.kid.hex()}: {path}, {guard}")
+    return key
+
+
+def _print_passes(job: _Job, wishes: Iterable[Wish], stem: str | None) -> None:
+    """Sign, read back, print, and note in the register who got which serial: a pass is withdrawn by its serial."""
+    made = [(wish, os.urandom(10)) for wish in wishes]
+    cards = list(_signed(job, made))
+    stem = stem or f"pass-{made[0][1].hex()[:8]}"
+    target = job.out / f"{stem}.pdf"
+    with click.progressbar(length=len(cards), label="Reading back", file=sys.stderr, hidden=len(cards) == 1) as bar:
+        sheets.write_cards(cards, job.shape, target, each_proved=lambda: bar.update(1))
+    click.echo(f"{len(cards)} pass{'es' if len(cards) > 1 else ''}: {target}")
+    if len(cards) == 1:
+        codes.write_png(cards[0].code, target.with_suffix(".png"))
+        click.echo(f"Picture to show on a phone: {target.with_suffix('.png')}")
+    _register(job, made)
+
+
+def _signed(job: _Job, made: Iterable[tuple[Wish, bytes]]) -> Iterator[sheets.Card]:
+    for wish, serial in made:
+        expires_at = job.now_at + timedelta(days=wish.days)
+        if expires_at > job.key.not_after_at:
+            click.echo(f"The issuer key ends on {job.key.not_after_at:%Y-%m-%d}; the pass ends with it.", err=True)
+            expires_at = job.key.not_after_at
+        text = sign_pass(
+            job.key,
+            serial,
+            job.now_at,
+            expires_at,
+            status_class=wish.status_class,
+            declaration_h=wish.declaration_h,
+        )
+        yield sheets.Card(codes.make(text.decode("ascii")), wish.name, expires_at, job.key.label)
+
+
+def _register(job: _Job, made: Iterable[tuple[Wish, bytes]]) -> None:
+    """The issuer's own book, for his eyes only; it never goes near a kiosk."""
+    path = job.out / REGISTER_FILE
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    with os.fdopen(handle, "a", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        if file.tell() == 0:
+            writer.writerow(["serial", "name", "issued_at", "days", "key"])
+        for wish, serial in made:
+            writer.writerow([serial.hex(), wish.name, job.now_at.isoformat(), wish.days, job.key.kid.hex()])
+    click.echo(f"Register of serials, to withdraw by (kiosk deny): {path}")
+
+
+def _print_poster(address: str, label: str, out: Path) -> None:
+    lines = [
+        "Quét mã này khi máy đọc ở cổng không hoạt động.",
+        "Scan this where the reader at the gate is out of order.",
+    ]
+    target = out / "poster.pdf"
+    sheets.write_poster(codes.make(address), label or "Điểm kiểm soát", lines, target)
+    click.echo(f"Poster: {target}")
+
+
+def _make_folder(out: Path) -> None:
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as trouble:
+        raise BulkTrouble(f"{out} cannot be made: {trouble.strerror}. Give another --out.") from trouble
+
+
+def _password(path: Path | None) -> bytes | None:
+    return keyfile.read_password(path) if path else None

@@ -1,0 +1,79 @@
+"""`kiosk trust`: make and show trust lists."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from kiosk.credentials import trust as trust_lists
+from kiosk.issuing import keyfile, lists
+
+
+@click.group("trust")
+def trust() -> None:
+    """Make and show trust lists: which keys the kiosks believe, from when until when."""
+
+
+@trust.command("root")
+@click.option(
+    "--key", "key_path", type=click.Path(path_type=Path), required=True, help="Where the private root key goes."
+)
+@click.option("--password-file", type=click.Path(path_type=Path), help="File with a password to lock it.")
+def make_root(key_path: Path, password_file: Path | None) -> None:
+    """Make a root key; keep it offline. Its public half, root.pem beside it, goes to every kiosk."""
+    password = keyfile.read_password(password_file) if password_file else None
+    lists.root_key(key_path, password)
+    click.echo(f"Root key: {key_path} (keep it offline). For the kiosks: {key_path.with_name(trust_lists.ROOT_FILE)}")
+
+
+@trust.command("build")
+@click.argument("sources", metavar="CERT...", type=click.Path(path_type=Path), nargs=-1, required=True)
+@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The trust list to write.")
+@click.option(
+    "--root-key",
+    type=click.Path(path_type=Path),
+    help="Private root key; else root.key beside the list, made if missing.",
+)
+@click.option("--password-file", type=click.Path(path_type=Path), help="File with the root key's password.")
+def build(sources: tuple[Path, ...], out: Path, root_key: Path | None, password_file: Path | None) -> None:
+    """Sign a trust list of certificates (DER or PEM) and issuers' public files. An issuer that is left out is withdrawn."""
+    password = keyfile.read_password(password_file) if password_file else None
+    root = lists.root_key(root_key or out.with_name(lists.ROOT_KEY_FILE), password)
+    made = lists.build_trust(sources, out, root, datetime.now(UTC).replace(microsecond=0))
+    click.echo(f"Trust list {made.number} with {len(list(made))} keys: {out}")
+
+
+@trust.command("show")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.option(
+    "--root", "root_path", type=click.Path(path_type=Path), help="Root public key; else root.pem beside the list."
+)
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def show(path: Path, root_path: Path | None, *, as_json: bool) -> None:
+    """Check a trust list and print what is in it."""
+    found = trust_lists.load(path, root_path)
+    rows = [
+        {
+            "kind": str(key.kind),
+            "kid": key.kid.hex(),
+            "not_before": key.not_before_at.isoformat(),
+            "not_after": key.not_after_at.isoformat(),
+            "uses": sorted(key.uses) or "all",
+            "label": key.label,
+        }
+        for key in found
+    ]
+    if as_json:
+        click.echo(
+            json.dumps(
+                {"number": found.number, "issued_at": found.issued_at.isoformat(), "keys": rows}, ensure_ascii=False
+            )
+        )
+        return
+    click.echo(f"Trust list {found.number} of {found.issued_at:%Y-%m-%d %H:%M} UTC, {len(rows)} keys, signature good")
+    for row in rows:
+        uses = row["uses"] if row["uses"] == "all" else ",".join(row["uses"])
+        click.echo(
+            f"  {row['kind']:6} {row['kid']:16} {row['not_before'][:10]} to {row['not_after'][:10]}  {uses:8} {row['label']}"
+        )

@@ -1,0 +1,87 @@
+"""`kiosk verify`: decide on code texts, one a line (a laboratory and acceptance tool)."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from kiosk import rules, words
+from kiosk.credentials import Dispatcher, denylist, trust
+from kiosk.model import Claim, ClockQuality, Decision, History, Moment, Refusal
+
+MAX_LINE_BYTES = 64 * 1024
+"""A longer line is judged by its beginning, which no kind of code accepts at that length."""
+
+
+class _Time(click.ParamType[datetime]):
+    name = "TIME"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """ISO 8601; UTC where it names no offset."""
+        try:
+            at = datetime.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{value!r} is not a time like 2026-11-23T08:00:00Z.", param, ctx)
+        return at if at.tzinfo else at.replace(tzinfo=UTC)
+
+
+@click.command("verify")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per line instead of a sentence.")
+@click.option("--trust", "trust_path", type=click.Path(path_type=Path), required=True, help="Trust list.")
+@click.option(
+    "--root", "root_path", type=click.Path(path_type=Path), help="Root public key; else root.pem beside the list."
+)
+@click.option("--deny", "deny_path", type=click.Path(path_type=Path), help="Denylist.")
+@click.option("--at", type=_Time(), help="Judge as at this time (ISO 8601); now where left out.")
+@click.option("--language", type=click.Choice(["vi", "en"]), default="vi", show_default=True, help="Of the sentences.")
+@click.argument("source", type=click.File("rb"), default="-")
+def verify(
+    *,
+    as_json: bool,
+    trust_path: Path,
+    root_path: Path | None,
+    deny_path: Path | None,
+    at: datetime | None,
+    language: str,
+    source: BinaryIO,
+) -> None:
+    """Read one code text per line from SOURCE (- is standard input) and answer each with one line, under the default policy."""
+    dispatcher = Dispatcher(
+        trust.load(trust_path, root_path), denylist.load(deny_path, root_path) if deny_path else None
+    )
+    now = Moment(at or datetime.now(UTC), time.monotonic(), ClockQuality.SYNCHRONISED)
+    for line in _lines(source):
+        answer = dispatcher.verify(line, now)
+        decision = rules.decide(answer, History(), rules.Policy(), 0, now)
+        sys.stdout.write((_as_json(answer, decision) if as_json else _as_sentence(answer, decision, language)) + "\n")
+        sys.stdout.flush()
+
+
+def _lines(source: BinaryIO) -> Iterator[bytes]:
+    """Lines without their ends; of a line beyond the limit, its beginning."""
+    while line := source.readline(MAX_LINE_BYTES):
+        rest = line
+        while len(rest) == MAX_LINE_BYTES and not rest.endswith(b"\n"):
+            rest = source.readline(MAX_LINE_BYTES)
+        yield line.rstrip(b"\r\n")
+
+
+def _as_json(answer: Claim | Refusal, decision: Decision) -> str:
+    return json.dumps(
+        {
+            "kind": answer.kind,
+            "assurance": answer.assurance if isinstance(answer, Claim) else None,
+            "outcome": decision.outcome,
+            "reason": decision.reason,
+        }
+    )
+
+
+def _as_sentence(answer: Claim | Refusal, decision: Decision, language: str) -> str:
+    outcome, kind = words.OUTCOMES[decision.outcome], words.KINDS[answer.kind]
+    return f"{outcome.in_(language)}: {kind.in_(language)}. {words.REASONS[decision.reason].in_(language)}"
