@@ -8,9 +8,10 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kiosk.credentials import envelope
-from kiosk.credentials.envelope import Envelope, ListTrouble
-from kiosk.credentials.trust import ROOT_FILE, read_file
+from kiosk.credentials import envelope, files
+from kiosk.credentials.envelope import Envelope
+from kiosk.credentials.files import ListTrouble
+from kiosk.credentials.trust import ROOT_FILE
 
 ENTRY_BYTES = 10
 
@@ -60,4 +61,4 @@ def parse(data: bytes, root_pem: bytes) -> Denylist:
 
 def load(path: Path, root_path: Path | None = None) -> Denylist:
     """Read a denylist from a file; the root's public key is `root.pem` beside it unless named. Raises ListTrouble."""
-    return parse(read_file(path), read_file(root_path or path.with_name(ROOT_FILE)))
+    return parse(files.read(path), files.read(root_path or path.with_name(ROOT_FILE)))

@@ -13,14 +13,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from kiosk.credentials import cose
-from kiosk.ports import KioskError
+from kiosk.credentials.files import MAX_BYTES, ListTrouble
 
-MAX_BYTES = 8 * 1024 * 1024
 _AAD = b"entrance-kiosk list 1"
-
-
-class ListTrouble(KioskError):
-    """A list cannot be used; the message says why, and what to do."""
 
 
 @dataclass(frozen=True, slots=True)

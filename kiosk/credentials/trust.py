@@ -13,9 +13,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
-from kiosk.credentials import envelope
+from kiosk.credentials import envelope, files
 from kiosk.credentials.cose import PublicKey
-from kiosk.credentials.envelope import Envelope, ListTrouble
+from kiosk.credentials.envelope import Envelope
+from kiosk.credentials.files import ListTrouble
 from kiosk.model import Kind
 
 ROOT_FILE = "root.pem"
@@ -94,21 +95,12 @@ def parse(data: bytes, root_pem: bytes) -> TrustList:
 
 def load(path: Path, root_path: Path | None = None) -> TrustList:
     """Read a trust list from a file; the root's public key is `root.pem` beside it unless named. Raises ListTrouble."""
-    return parse(read_file(path), read_file(root_path or path.with_name(ROOT_FILE)))
+    return parse(files.read(path), files.read(root_path or path.with_name(ROOT_FILE)))
 
 
 def public_der(key: PublicKey) -> bytes:
     """A public key as DER SubjectPublicKeyInfo."""
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-
-
-def read_file(path: Path) -> bytes:
-    """The bytes of a list or key file. Raises ListTrouble."""
-    try:
-        with path.open("rb") as file:
-            return file.read(envelope.MAX_BYTES + 1)
-    except OSError as trouble:
-        raise ListTrouble(f"{path} cannot be read: {trouble.strerror}.") from trouble
 
 
 def _key(entry: Any) -> TrustedKey:

@@ -14,12 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 
-from kiosk.credentials import denylist, trust
-from kiosk.credentials.envelope import ListTrouble
+from kiosk.credentials import denylist, files, trust
+from kiosk.credentials.files import ListTrouble, write_whole
 from kiosk.credentials.trust import TrustedKey, TrustList
 from kiosk.issuing import keyfile
 from kiosk.issuing.passes import IssuerKey, key_id
-from kiosk.issuing.paths import write_whole
 from kiosk.model import Kind
 
 ROOT_KEY_FILE = "root.key"
@@ -50,10 +49,13 @@ def build_trust(sources: Sequence[Path], path: Path, root: Ed25519PrivateKey, no
 
 
 def add_issuer(issuer: IssuerKey, path: Path, root: Ed25519PrivateKey, now_at: datetime) -> TrustList:
-    """Add one issuer to the trust list at `path`, which may not exist yet."""
+    """Add one issuer to the trust list at `path`, which may not exist yet; nothing changes where he is on it."""
     known: Iterable[TrustedKey] = ()
     if path.exists():
-        known = trust.parse(trust.read_file(path), keyfile.public_pem(root))
+        found = trust.parse(files.read(path), keyfile.public_pem(root))
+        if _place(issuer.trusted()) in {_place(key) for key in found}:
+            return found
+        known = found
     keys = {_place(key): key for key in (*known, issuer.trusted())}
     made = trust.of(keys.values(), number=_number_at(path, root, "trust") + 1, issued_at=now_at)
     write_whole(path, trust.seal(root, made))
@@ -66,7 +68,7 @@ def build_denylist(
     """Add serials to the denylist at `path` (or make it `anew` of these alone), and sign it."""
     known: Iterable[bytes] = ()
     if path.exists() and not anew:
-        known = denylist.parse(trust.read_file(path), keyfile.public_pem(root)).entries
+        known = denylist.parse(files.read(path), keyfile.public_pem(root)).entries
     made = denylist.of((*known, *serials), number=_number_at(path, root, "deny") + 1, issued_at=now_at)
     write_whole(path, denylist.seal(root, made))
     return made
@@ -74,7 +76,7 @@ def build_denylist(
 
 def read_source(path: Path) -> list[TrustedKey]:
     """Keys of one file: certificates (DER, or PEM with one or many), or an issuer's public file. Raises ListTrouble."""
-    data = trust.read_file(path)
+    data = files.read(path)
     try:
         if data.lstrip()[:1] == b"{":
             return [_issuer(json.loads(data))]
@@ -142,5 +144,5 @@ def _number_at(path: Path, root: Ed25519PrivateKey, what: str) -> int:
     """The number of the list that is there now, or 0. A list under another root is an error, not a zero."""
     if not path.exists():
         return 0
-    data, pem = trust.read_file(path), keyfile.public_pem(root)
+    data, pem = files.read(path), keyfile.public_pem(root)
     return trust.parse(data, pem).number if what == "trust" else denylist.parse(data, pem).number

@@ -13,9 +13,9 @@ import fontpkg_be_vietnam_pro  # type: ignore[import-untyped]  # it has no types
 from fpdf import FPDF
 
 from kiosk.credentials.fields import VIETNAM
+from kiosk.credentials.files import write_whole
 from kiosk.issuing import codes
 from kiosk.issuing.codes import Code
-from kiosk.issuing.paths import write_whole
 
 PAGE_WIDTH_MM, PAGE_HEIGHT_MM = 210.0, 297.0
 CUT_MARK_MM = 4.0
