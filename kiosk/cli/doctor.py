@@ -1,0 +1,191 @@
+"""`kiosk doctor`: look over this device, and say in words what to do. Subcommands look at one part closely."""
+
+import importlib
+import os
+import socket
+import ssl
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from kiosk import config
+from kiosk import status as snapshot
+from kiosk.clock import SystemClock
+from kiosk.credentials import denylist, trust
+from kiosk.devices.cameras import open_camera
+from kiosk.devices.lamps import put_dark
+from kiosk.ports import CameraTrouble, KioskError, SignalTrouble
+from kiosk.selfcheck import Measures, judge
+from kiosk.selfcheck.probes import probe_disk_free_bytes, probe_temperature_c, probe_under_voltage
+from kiosk.status import Fact, Grade
+
+CONNECT_S = 5.0
+SUBCOMMANDS = {"camera": "kiosk.cli.doctor_camera:camera"}
+MARKS = {Grade.OK: ("ok", "green"), Grade.WARN: ("look", "yellow"), Grade.BROKEN: ("BAD", "red")}
+
+Check = Callable[[config.Settings], Iterator[Fact]]
+
+
+class Doctor(click.Group):
+    """Loads a subcommand's file when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        """Names of the closer looks."""
+        return sorted(SUBCOMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's signature
+        """Import it."""
+        if cmd_name not in SUBCOMMANDS:
+            return None
+        module, _, attribute = SUBCOMMANDS[cmd_name].partition(":")
+        found = getattr(importlib.import_module(module), attribute)
+        assert isinstance(found, click.Command)
+        return found
+
+
+@click.group(cls=Doctor, invoke_without_command=True)
+@click.option(
+    "--config", "path", type=click.Path(path_type=Path), default=config.DEFAULT_PATH, help="Configuration file."
+)
+@click.pass_context
+def doctor(ctx: click.Context, path: Path) -> None:
+    """Look over camera, pins, disk, clock, keys, lists and the way to the centre. Exit status 1 when something is bad.
+
+    Camera and pins are tried only while the kiosk is not running; of a running one its own self-check is shown.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    settings = config.load(path)
+    worst = Grade.OK
+    for fact in examine(settings):
+        word, colour = MARKS[fact.grade]
+        sentence = fact.vi if settings.site.language == "vi" else fact.en
+        click.echo(click.style(f"{word:<5}", fg=colour) + f"{fact.name:<14}{sentence}" + _valued(fact))
+        worst = Grade.BROKEN if Grade.BROKEN in (worst, fact.grade) else fact.grade if worst is Grade.OK else worst
+    sys.exit(1 if worst is Grade.BROKEN else 0)
+
+
+def examine(settings: config.Settings) -> Iterator[Fact]:
+    """All facts about this device, one part after the other; none is skipped because another one is bad."""
+    running = running_facts(settings)
+    checks: list[Check] = [_files, _disk, _machine, _lists, _broker]
+    if running is None:
+        checks = [_files, _pins, _camera, _disk, _machine, _lists, _broker]
+    for check in checks:
+        yield from check(settings)
+    if running is not None:
+        yield _fact(
+            "kiosk", Grade.OK, "Kiosk đang chạy; sau đây là tự kiểm tra của nó.", "It runs; its own self-check:"
+        )
+        yield from running
+
+
+def running_facts(settings: config.Settings) -> list[Fact] | None:
+    """What the running daemon says of itself; None where none runs."""
+    found: Mapping[str, Any] | None = snapshot.load(settings.run_dir)
+    if found is None or not Path(f"/proc/{found['pid']}").exists():
+        return None
+    return [Fact(**{**fact, "grade": Grade(fact["grade"])}) for fact in found["facts"]]
+
+
+def _fact(name: str, grade: Grade, vi: str, en: str, value: str = "") -> Fact:
+    return Fact(name=name, grade=grade, value=value, vi=vi, en=en)
+
+
+def _valued(fact: Fact) -> str:
+    return f" [{fact.value}]" if fact.value else ""
+
+
+def _files(settings: config.Settings) -> Iterator[Fact]:
+    missing = list(config.missing_files(settings))
+    for sentence in missing:
+        vi = f"Tệp trong cấu hình không dùng được: {sentence} Hãy chép tệp vào đúng chỗ hoặc sửa cấu hình."
+        yield _fact("files", Grade.BROKEN, vi, f"{sentence} Put the file there, or correct the configuration.")
+    if not missing:
+        yield _fact("files", Grade.OK, "Các tệp trong cấu hình đều có.", "Every file of the configuration is there.")
+
+
+def _pins(settings: config.Settings) -> Iterator[Fact]:
+    try:
+        put_dark(settings.signal)
+    except SignalTrouble as trouble:
+        vi = f"Không dùng được chân GPIO: {trouble}. Hãy kiểm tra quyền (nhóm gpio) và dây nối."
+        yield _fact("pins", Grade.BROKEN, vi, f"{trouble}. Check the group gpio and the wiring.")
+    else:
+        vi = "Chân đèn và còi sẵn sàng; thử đèn: kiosk signal pass."
+        yield _fact("pins", Grade.OK, vi, "The pins are free; try the lamps: kiosk signal pass.")
+
+
+def _camera(settings: config.Settings) -> Iterator[Fact]:
+    try:
+        camera = open_camera(settings.camera)
+        try:
+            camera.open()
+            frame = camera.capture(settings.camera.timeout_s)
+        finally:
+            camera.close()
+    except CameraTrouble as trouble:
+        vi = f"Camera không cho hình: {trouble}. Hãy kiểm tra cáp và cấu hình camera.source."
+        yield _fact("camera", Grade.BROKEN, vi, f"{trouble}. Check the cable and camera.source.")
+    else:
+        height, width = frame.luma.shape
+        vi = "Camera cho hình; xem kỹ hơn: kiosk doctor camera."
+        yield _fact("camera", Grade.OK, vi, "It gives pictures; look closer: kiosk doctor camera.", f"{width}x{height}")
+
+
+def _disk(settings: config.Settings) -> Iterator[Fact]:
+    folder = settings.records.path.parent
+    if folder.is_dir() and not os.access(folder, os.W_OK):
+        vi = f"Không ghi được vào {folder}. Hãy chạy lệnh này bằng người dùng của kiosk, hoặc kiểm tra thẻ nhớ."
+        en = f"{folder} cannot be written. Run this as the kiosk's user, or check whether the card is read-only."
+        yield _fact("records", Grade.BROKEN, vi, en)
+
+
+def _machine(settings: config.Settings) -> Iterator[Fact]:
+    measures = Measures(
+        disk_free_bytes=probe_disk_free_bytes(settings.records.path),
+        temperature_c=probe_temperature_c(),
+        under_voltage=probe_under_voltage(),
+        clock=SystemClock().now().quality,
+    )
+    yield from (fact for fact in judge(measures) if fact.name in ("disk", "temperature", "power", "clock"))
+
+
+def _lists(settings: config.Settings) -> Iterator[Fact]:
+    keys = settings.keys
+    now_at = SystemClock().now().at
+    ages: dict[str, float] = {}
+    try:
+        ages["trust"] = (now_at - trust.load(keys.trust_list, keys.root).issued_at).total_seconds()
+        if keys.denylist is not None:
+            ages["denied"] = (now_at - denylist.load(keys.denylist, keys.root).issued_at).total_seconds()
+    except (KioskError, OSError) as trouble:
+        vi = f"Danh sách tin cậy không dùng được: {trouble}. Hãy lấy lại danh sách từ trung tâm."
+        yield _fact("lists", Grade.BROKEN, vi, f"{trouble}. Fetch the lists from the centre again.")
+    yield from (fact for fact in judge(Measures(lists_age_s=ages)) if fact.name.startswith("list-"))
+
+
+def _broker(settings: config.Settings) -> Iterator[Fact]:
+    broker = settings.broker
+    where = f"{broker.host}:{broker.port}"
+    try:
+        with socket.create_connection((broker.host, broker.port), timeout=CONNECT_S) as plain:
+            if broker.tls:
+                _shake_hands(plain, broker)
+    except (OSError, ssl.SSLError) as trouble:
+        vi = f"Không nối được với trung tâm {where}: {trouble}. Kiosk vẫn chạy và giữ lượt qua; hãy kiểm tra mạng."
+        en = f"{where}: {trouble}. The kiosk works and keeps the passages; check network, address and certificates."
+        yield _fact("broker", Grade.WARN, vi, en)
+    else:
+        yield _fact("broker", Grade.OK, "Nối được với trung tâm.", "The broker answers.", where)
+
+
+def _shake_hands(plain: socket.socket, broker: config.Broker) -> None:
+    context = ssl.create_default_context(cafile=str(broker.ca) if broker.ca else None)
+    if broker.certificate is not None:
+        context.load_cert_chain(str(broker.certificate), str(broker.key) if broker.key else None)
+    with context.wrap_socket(plain, server_hostname=broker.host):
+        """The handshake is the check."""

@@ -1,0 +1,133 @@
+"""`kiosk doctor`: on real premises it finds nothing bad, and each thing that is broken is named with what to do."""
+
+import os
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+from click.testing import CliRunner, Result
+
+from kiosk import config, status
+from kiosk.cli.doctor import doctor, examine
+from kiosk.demo.premises import Premises, scratch_premises
+from kiosk.model import State
+from kiosk.status import Fact, Grade
+
+
+@pytest.fixture
+def listening() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def premises(listening: int) -> Iterator[Premises]:
+    with scratch_premises(port=listening) as made:
+        yield made
+
+
+def found(premises: Premises) -> dict[str, Fact]:
+    return {fact.name: fact for fact in examine(config.load(premises.config))}
+
+
+def run(premises: Premises, *arguments: str) -> Result:
+    return CliRunner().invoke(doctor, ["--config", str(premises.config), *arguments])
+
+
+def change(premises: Premises, old: str, new: str) -> None:
+    text = premises.config.read_text()
+    assert old in text
+    premises.config.write_text(text.replace(old, new))
+
+
+def test_on_good_premises_nothing_is_bad(premises: Premises) -> None:
+    facts = found(premises)
+    assert {fact.grade for fact in facts.values()} == {Grade.OK}
+    assert {"files", "pins", "camera", "disk", "clock", "list-trust", "list-denied", "broker"} <= set(facts)
+    assert run(premises).exit_code == 0
+
+
+def test_speaks_the_language_of_the_site(premises: Premises) -> None:
+    assert "Camera cho hình" in run(premises).output
+    change(premises, 'device = "cong-1"', 'device = "cong-1"\nlanguage = "en"')
+    assert "It gives pictures" in run(premises).output
+
+
+def test_a_broker_that_is_away_is_no_reason_to_close_the_gate(premises: Premises, listening: int) -> None:
+    change(premises, f"port = {listening}", "port = 1")
+    assert found(premises)["broker"].grade is Grade.WARN
+    assert run(premises).exit_code == 0
+
+
+def test_a_broker_that_does_not_speak_tls_is_found(premises: Premises) -> None:
+    change(premises, "tls = false", "tls = true")
+
+    def answer(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(64)
+            connection.sendall(b"\x20\x02\x00\x05 this is no handshake")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        settings = config.load(premises.config)
+        broker = settings.broker.model_copy(update={"port": server.getsockname()[1]})
+        thread = threading.Thread(target=answer, args=(server,))
+        thread.start()
+        facts = {fact.name: fact for fact in examine(settings.model_copy(update={"broker": broker}))}
+        thread.join(10.0)
+    assert facts["broker"].grade is Grade.WARN
+    assert "SSL" in facts["broker"].en
+
+
+def test_a_camera_that_is_not_there_is_bad_and_the_rest_is_still_examined(premises: Premises) -> None:
+    change(premises, 'source = "synthetic"', 'source = "webcam:93"')
+    facts = found(premises)
+    assert facts["camera"].grade is Grade.BROKEN
+    assert "/dev/video93" in facts["camera"].en
+    assert "broker" in facts
+    assert run(premises).exit_code == 1
+
+
+def test_pins_that_are_not_there_are_bad(premises: Premises) -> None:
+    change(premises, 'pins = "mock"', 'pins = "gpio"')
+    assert found(premises)["pins"].grade is Grade.BROKEN
+
+
+def test_a_missing_key_is_named_by_its_setting(premises: Premises) -> None:
+    (premises.folder / "pseudonym.key").unlink()
+    facts = found(premises)
+    assert facts["files"].grade is Grade.BROKEN
+    assert "keys.pseudonym" in facts["files"].en
+
+
+def test_a_broken_list_is_named(premises: Premises) -> None:
+    (premises.folder / "trust.cbor").write_bytes(b"not a list")
+    assert found(premises)["lists"].grade is Grade.BROKEN
+
+
+def test_of_a_running_kiosk_its_own_facts_are_shown_and_its_camera_is_left_alone(premises: Premises) -> None:
+    change(premises, 'source = "synthetic"', 'source = "webcam:93"')
+    premises.run_dir.mkdir()
+    own = Fact("camera", Grade.OK, "0.1 s", "Camera đang gửi hình.", "Pictures come.")
+    status.publish(
+        status.Status(
+            version="0", site="s", device="d", pid=os.getpid(), started_at="", now_at="", state=State.READY,
+            epoch="e", seq=1, facts=(own,),
+        ),
+        premises.run_dir,
+    )  # fmt: skip
+    assert found(premises)["camera"] == own
+    assert "pins" not in found(premises)
+
+
+def test_a_killed_kiosk_counts_as_not_running(premises: Premises) -> None:
+    premises.run_dir.mkdir()
+    status.publish(
+        status.Status(
+            version="0", site="s", device="d", pid=2**22 + 1, started_at="", now_at="", state=State.READY,
+            epoch="e", seq=1,
+        ),
+        premises.run_dir,
+    )  # fmt: skip
+    assert "pins" in found(premises)
