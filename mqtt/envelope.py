@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from mqtt.ranges import Range
 
@@ -179,6 +179,13 @@ class Receipt(_Wire):
     beyond: tuple[tuple[Seq, Seq], ...] = Field(default=(), max_length=MAX_RECEIPT_RANGES)
     """The same for these ranges past the first gap (like TCP's selective acknowledgement, RFC 2018)."""
     rejected: tuple[Rejected, ...] = Field(default=(), max_length=MAX_RECEIPT_REJECTED)
+
+    @field_validator("beyond")
+    @classmethod
+    def _ranges_go_up(cls, beyond: tuple[Range, ...]) -> tuple[Range, ...]:
+        if any(first > last for first, last in beyond):
+            raise ValueError("a range ends before it starts")
+        return beyond
 
 
 def receipt(epoch: str, up_to_seq: int, beyond: Sequence[Range] = (), rejected: Sequence[Refused] = ()) -> bytes:

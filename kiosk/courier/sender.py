@@ -55,6 +55,7 @@ class Sender:
         self._live_seq = self._backlog_seq = self._backlog_end = 0
         self._heard_s = 0.0
         self._probes = 0
+        self._probe_s = 0.0
         self._allowance = 0.0
         self._allowed_s = 0.0
         self._receive_maximum = 65535
@@ -85,6 +86,7 @@ class Sender:
         """The centre gave a sign of life."""
         self._heard_s = now_s
         self._probes = 0
+        self._probe_s = 0.0
 
     def silent(self, now_s: float) -> bool:
         """Passages are under way, and nothing was heard of the centre for a receipt's timeout."""
@@ -98,13 +100,13 @@ class Sender:
 
     def _again(self, now_s: float) -> int:
         silent = self.silent(now_s)
-        wait_s = self._terms.receipt_timeout_s
-        if silent:
-            wait_s = max(wait_s, min(wait_s * 2 ** min(self._probes, 10), PROBE_LAST_S))
-        late = self.window.overdue(now_s - wait_s, limit=1 if silent else 100)
+        if silent and now_s < self._probe_s:
+            return 0
+        late = self.window.overdue(now_s - self._terms.receipt_timeout_s, limit=1 if silent else 100)
         for flight in late:
             self._send(list(flight.rows.values()), now_s, flight)
         if late and silent:
+            self._probe_s = now_s + min(self._terms.receipt_timeout_s * 2 ** min(self._probes, 10), PROBE_LAST_S)
             self._probes += 1
         return len(late)
 

@@ -1,0 +1,110 @@
+"""A broker and its link in memory, and a clock that the test turns: every order of events can be played."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from kiosk.model import ClockQuality, Moment
+from mqtt.link import Acknowledged, Connected, Event, Incoming, LinkDown, Message, Subscribed
+from tests.passages import START_AT
+
+
+class ManualClock:
+    """Starts at 0 s; `advance` turns it."""
+
+    def __init__(self) -> None:
+        self.s = 0.0
+
+    def now(self) -> Moment:
+        return Moment(START_AT + timedelta(seconds=self.s), self.s, ClockQuality.SYNCHRONISED)
+
+    def advance(self, seconds: float) -> None:
+        self.s += seconds
+
+
+@dataclass
+class FakeBroker:
+    """What every link of a test has in common. By default it accepts, grants and acknowledges at once."""
+
+    up: bool = True
+    acknowledges: bool = True
+    receive_maximum: int = 65535
+    maximum_packet_bytes: int | None = None
+    refusal: str | None = None
+    unheard: bool = False
+    refuses: tuple[str, ...] = ()
+    """Filters that are not granted."""
+    received: list[Message] = field(default_factory=list)
+    """Everything that was published, in order."""
+    wills: list[Message] = field(default_factory=list)
+    links: list["FakeLink"] = field(default_factory=list)
+
+    def connect(self, will: Message) -> "FakeLink":
+        """What a courier's `connect` is to be."""
+        link = FakeLink(self, will)
+        self.links.append(link)
+        return link
+
+    def on(self, leaf: str) -> list[Message]:
+        """What was published on topics that end so."""
+        return [message for message in self.received if message.topic.endswith("/" + leaf)]
+
+    def deliver(self, topic: str, payload: bytes) -> None:
+        """Hand a message to the newest link."""
+        self.links[-1].events.append(Incoming(topic, payload, 1, retain=False, token=0))
+
+    def cut(self) -> None:
+        """Every connection breaks."""
+        for link in self.links:
+            link.broken = True
+
+
+class FakeLink:
+    """See mqtt.link.Link."""
+
+    def __init__(self, broker: FakeBroker, will: Message) -> None:
+        self.broker = broker
+        self.will = will
+        self.events: deque[Event] = deque()
+        self.broken = False
+        self.closed: bool | None = None
+        """How it was closed: True for clean, None while it is not."""
+        self._token = 0
+        self._pending = 0
+
+    def open(self) -> None:
+        if not self.broker.up:
+            raise LinkDown("fake:1883: Connection refused")
+        self.events.append(Connected(False, self.broker.receive_maximum, self.broker.maximum_packet_bytes))
+
+    def pump(self, timeout_s: float = 0.0) -> Sequence[Event]:
+        if self.broken:
+            raise LinkDown("fake:1883: connection lost")
+        events = tuple(self.events)
+        self.events.clear()
+        self._pending -= sum(isinstance(event, Acknowledged) for event in events)
+        return events
+
+    def publish(self, message: Message) -> int:
+        if self.broken:
+            raise LinkDown("fake:1883: connection lost")
+        self.broker.received.append(message)
+        self._token += 1
+        if message.qos:
+            self._pending += 1
+            if self.broker.acknowledges:
+                self.events.append(Acknowledged(self._token, self.broker.refusal, self.broker.unheard))
+        return self._token
+
+    def subscribe(self, filters: Sequence[str]) -> None:
+        self.events.append(Subscribed(tuple(one for one in filters if one in self.broker.refuses)))
+
+    def confirm(self, incoming: Incoming) -> None:
+        """Nothing keeps count of it here."""
+
+    def pending(self) -> int:
+        return self._pending
+
+    def close(self, *, clean: bool = True) -> None:
+        self.closed = clean

@@ -1,0 +1,201 @@
+"""The words of the wire: what we send fits the published schemas, and whatever arrives is judged, never trusted."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiosk.courier.parcel import pack
+from kiosk.model import Stored
+from mqtt import envelope, topics
+from mqtt.envelope import MessageError, Refused
+from mqtt.topics import Branch, Leaf
+from tests import wire_schema
+from tests.passages import a_passage
+
+BRANCH = Branch("entrance", "dong-ba", "gate-1")
+EPOCH = "0123456789abcdef"
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def an_event(number: int = 1) -> dict[str, Any]:
+    found = json.loads(pack(Stored(EPOCH, number, "boot-a", a_passage(number)), BRANCH.source).text)
+    assert isinstance(found, dict)
+    return found
+
+
+def read(content: Any) -> tuple[list[envelope.PassageEvent], list[Refused]]:
+    return envelope.read_passages(json.dumps(content).encode(), BRANCH.source)
+
+
+def test_a_passage_arrives_as_it_was_stored() -> None:
+    passage = a_passage(7)
+    good, bad = read(an_event(7))
+    assert bad == []
+    event = good[0]
+    assert (event.id, event.time, event.data.seq, event.data.epoch) == (passage.id, passage.occurred_at, 7, EPOCH)
+    assert (event.data.result, event.data.reason, event.data.direction) == ("pass", "ok", "in")
+    assert (event.data.sealed, event.data.pseudonym) == (passage.sealed, passage.pseudonym.hex())
+
+
+def test_the_schemas_are_schemas_and_there_is_one_per_message() -> None:
+    assert wire_schema.NAMES == ["centre-drain", "centre-state", "health", "passage", "receipt", "state"]
+    for name in wire_schema.NAMES:
+        wire_schema.validator(name)
+
+
+def test_a_batch_and_a_single_event_fit_the_schema() -> None:
+    texts = [json.dumps(an_event(number)) for number in (1, 2)]
+    topic = BRANCH.topic(Leaf.PASSAGE)
+    wire_schema.check(topic, envelope.message_of(texts[:1]))
+    wire_schema.check(topic, envelope.message_of(texts))
+
+
+def test_the_schema_refuses_what_the_reader_refuses() -> None:
+    for spoil in ("seq", "epoch", "result", "sealed"):
+        event = an_event()
+        event["data"][spoil] = {"not": "this"}
+        assert read(event)[1], spoil
+        with pytest.raises(jsonschema.ValidationError):
+            wire_schema.check(BRANCH.topic(Leaf.PASSAGE), json.dumps(event).encode())
+
+
+def test_one_bad_event_does_not_spoil_its_batch_and_its_device_can_be_told() -> None:
+    bad_one = an_event(2)
+    bad_one["data"]["seq"] = 0
+    good, bad = read([an_event(1), bad_one, an_event(3)])
+    assert [event.data.seq for event in good] == [1, 3]
+    assert bad == [Refused(bad_one["id"], "bad-data-seq", EPOCH)]
+
+
+def test_an_event_under_another_devices_name_is_refused() -> None:
+    event = an_event()
+    event["source"] = "/entrance/dong-ba/gate-2"
+    assert [refused.reason for refused in read(event)[1]] == ["foreign-source"]
+
+
+def test_a_reader_ignores_fields_that_it_does_not_know_so_that_v1_can_grow() -> None:
+    event = an_event()
+    event["future"] = event["data"]["future"] = "yes"
+    assert read(event)[1] == []
+
+
+def test_nothing_of_a_refused_events_content_is_repeated() -> None:
+    event = an_event()
+    event["data"]["reason"] = "NGUYEN VAN A|1987-01-18"
+    assert read(event)[1][0].reason == "bad-data-reason"
+
+
+@pytest.mark.parametrize(
+    ("payload", "why"),
+    [
+        (b"", "not-json"),
+        (b"\xff\xfe{}", "not-json"),
+        (b"[" * 100_000, "not-json"),
+        (b"[]", "batch-size"),
+        (b"[" + b"1," * 200 + b"1]", "batch-size"),
+        (b" " * (envelope.MAX_PAYLOAD_BYTES + 1), "too-large"),
+    ],
+)
+def test_what_is_no_message_at_all_is_refused_with_a_word(payload: bytes, why: str) -> None:
+    with pytest.raises(MessageError, match=why):
+        envelope.read_passages(payload, BRANCH.source)
+
+
+@given(st.binary(max_size=300) | json_values.map(lambda value: json.dumps(value).encode()))
+def test_no_bytes_make_a_reader_raise_anything_but_its_own_error(payload: bytes) -> None:
+    for reader in (
+        lambda data: envelope.read_passages(data, BRANCH.source),
+        envelope.read_receipt,
+        envelope.read_state,
+        envelope.read_health,
+        envelope.read_centre_state,
+        envelope.read_drain,
+    ):
+        try:
+            reader(payload)
+        except MessageError as refused:
+            word = str(refused)
+            if len(word) > 48:
+                raise AssertionError(word) from refused
+
+
+@given(st.sampled_from(["specversion", "id", "source", "type", "time", "data"]), json_values)
+def test_any_spoiled_field_is_refused_or_harmless(field: str, value: Any) -> None:
+    event = an_event()
+    event[field] = value
+    good, bad = read(event)
+    assert len(good) + len(bad) == 1
+
+
+@given(
+    st.integers(0, envelope.MAX_SEQ),
+    st.lists(st.tuples(st.integers(1, 10**6), st.integers(10**6, 10**7)), max_size=300),
+    st.lists(st.uuids(), max_size=600),
+)
+def test_a_receipt_is_read_as_it_was_meant_within_its_caps(
+    up_to: int, beyond: list[tuple[int, int]], ids: list[Any]
+) -> None:
+    payload = envelope.receipt(EPOCH, up_to, beyond, [Refused(str(one), "bad-data-seq", EPOCH) for one in ids])
+    wire_schema.check(BRANCH.topic(Leaf.RECEIPT), payload)
+    found = envelope.read_receipt(payload)
+    assert (found.epoch, found.up_to_seq) == (EPOCH, up_to)
+    assert list(found.beyond) == beyond[: envelope.MAX_RECEIPT_RANGES]
+    assert [one.id for one in found.rejected] == ids[: envelope.MAX_RECEIPT_REJECTED]
+
+
+def test_a_receipt_without_the_selective_part_is_a_receipt() -> None:
+    assert envelope.read_receipt(b'{"epoch":"0123456789abcdef","up_to_seq":3,"rejected":[]}').up_to_seq == 3
+
+
+def test_a_range_that_ends_before_it_starts_is_refused() -> None:
+    with pytest.raises(MessageError, match="bad-beyond"):
+        envelope.read_receipt(b'{"epoch":"0123456789abcdef","up_to_seq":0,"beyond":[[9,3]],"rejected":[]}')
+
+
+def test_the_small_messages_fit_their_schemas_and_come_back() -> None:
+    at = datetime(2026, 11, 23, tzinfo=UTC)
+    will = envelope.StateReport(state="offline", reason="lost")
+    wire_schema.check(BRANCH.topic(Leaf.STATE), envelope.state_report(will))
+    assert envelope.read_state(envelope.state_report(will)) == will
+    health = envelope.Health(
+        at=at, state="ready", clock="unset", epoch=EPOCH, newest_seq=3, outbox=0, facts={"disk": "ok"}
+    )
+    wire_schema.check(BRANCH.topic(Leaf.HEALTH), envelope.health(health))
+    assert envelope.read_health(envelope.health(health)) == health
+    state = envelope.CentreState(state="ready", at=at)
+    wire_schema.check(topics.centre_state("entrance"), envelope.centre_state(state))
+    drain = envelope.Drain(passages_per_s=250.0)
+    wire_schema.check(topics.centre_drain("entrance"), envelope.drain(drain))
+    assert envelope.read_drain(envelope.drain(drain)) == drain
+
+
+def test_a_wish_for_a_drain_rate_cannot_stop_delivery() -> None:
+    with pytest.raises(MessageError):
+        envelope.read_drain(b'{"passages_per_s": 0}')
+
+
+def test_a_topic_tells_whose_it_is() -> None:
+    for leaf in Leaf:
+        assert topics.parse(BRANCH.topic(leaf)) == (BRANCH, leaf)
+
+
+@given(st.text())
+def test_any_topic_is_one_of_ours_or_nobodys(topic: str) -> None:
+    whose = topics.parse(topic)
+    assert whose is None or whose[0].topic(whose[1]) == topic
+
+
+@pytest.mark.parametrize("word", ["", "+", "#", "a/b", "Chợ", "A", "-a", "a" * 64, "centre"])
+def test_a_word_that_could_escape_its_branch_is_refused(word: str) -> None:
+    with pytest.raises(ValueError, match=r"topic|centre"):
+        Branch("entrance", word, "gate-1")
