@@ -11,7 +11,7 @@ import pytest
 from kiosk.model import State
 from tests.snapshots import a_status, browsing, publish
 from web_ui import live as live_module
-from web_ui import texts
+from web_ui import status_page, texts
 from web_ui.app import create_app
 from web_ui.live import MAX_STREAMS, MAX_STREAMS_OF_ONE, Live, Stream, TooManyStreams
 from web_ui.settings import PageSettings
@@ -41,7 +41,7 @@ def until(stream: Stream, part: str, wanted: str) -> list[dict[str, str]]:
 def test_a_browser_first_gets_every_part_and_then_only_what_changed(tmp_path: Path, followed: Live) -> None:
     stream = followed.follow("en", "127.0.0.1")
     first = until(stream, "hero", texts.STATE["ready"].en)[-1]
-    assert set(first) == {"hero", "people", "latest", "sending", "camera", "device", "checks", "when"}
+    assert set(first) == set(status_page.PARTS)
     publish(tmp_path, a_status(State.OUT_OF_ORDER))
     changed = until(stream, "hero", texts.STATE["out-of-order"].en)[-1]
     assert "checks" in changed

@@ -5,13 +5,13 @@ from typing import Any
 
 from flask import Blueprint
 
-from web_ui import truth
-from web_ui.pages import settings
+from web_ui.lookout import lookout
+from web_ui.truth import Truth
 
 machines = Blueprint("machines", __name__)
 
 
-def _brief(found: truth.Truth) -> dict[str, Any]:
+def _brief(found: Truth) -> dict[str, Any]:
     age_s = None if found.age_s is None else round(found.age_s, 3)
     return {"page": "ok", "state": found.state, "ready": found.working, "age_s": age_s}
 
@@ -19,18 +19,18 @@ def _brief(found: truth.Truth) -> dict[str, Any]:
 @machines.get("/healthz")
 def healthz() -> dict[str, Any]:
     """200 while this process lives; what the daemon does stands in the answer."""
-    return _brief(truth.look(settings().run_dir))
+    return _brief(lookout().truth())
 
 
 @machines.get("/readyz")
 def readyz() -> tuple[dict[str, Any], int]:
     """200 while people can pass (ready or degraded), else 503."""
-    found = truth.look(settings().run_dir)
+    found = lookout().truth()
     return _brief(found), 200 if found.working else 503
 
 
 @machines.get("/api/v1/status")
 def status() -> dict[str, Any]:
     """The daemon's snapshot, and whether it may be believed; `status` is null where there is none."""
-    found = truth.look(settings().run_dir)
+    found = lookout().truth()
     return _brief(found) | {"status": asdict(found.status) if found.status else None}

@@ -17,6 +17,8 @@ class PageSettings:
 
     run_dir: Path
     """The daemon's run directory, with its status file."""
+    database: Path | None = None
+    """The daemon's passages; None: the page does without."""
     language: Language = "vi"
     """For a browser that asks for neither."""
     zone: tzinfo = HUE
@@ -31,6 +33,7 @@ class PageSettings:
         """The page's share of the whole configuration."""
         return cls(
             run_dir=settings.run_dir,
+            database=settings.records.path,
             language=settings.site.language,
             zone=ZoneInfo(settings.visit.timezone),
             host=settings.page.host,

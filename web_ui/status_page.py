@@ -1,17 +1,18 @@
 """What the templates of the status page are given."""
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from flask import Flask
 
-from web_ui import view
+from web_ui import chart, view
+from web_ui.history import Day
 from web_ui.language import Language, Writing
 from web_ui.texts import PAGE
 from web_ui.truth import Truth
 
-SECTIONS = ("hero", "people", "latest", "sending", "camera", "device", "checks")
+SECTIONS = ("hero", "people", "day", "latest", "sending", "camera", "checks", "device")
 """The sections of the page, in its order."""
 PARTS = (*SECTIONS, "when")
 """What changes by itself: each is a template of its own, and is sent anew when it changed."""
@@ -26,7 +27,7 @@ def translate(language: Language) -> Callable[..., str]:
     return of
 
 
-def context(truth: Truth, language: Language, writing: Writing, now: datetime) -> dict[str, Any]:
+def context(truth: Truth, day: Day | None, language: Language, writing: Writing, now: datetime) -> dict[str, Any]:
     """Everything that the parts show, at one moment, in one language."""
     t = translate(language)
     status = truth.status
@@ -40,6 +41,9 @@ def context(truth: Truth, language: Language, writing: Writing, now: datetime) -
         "where": status,
         "number": writing.number,
         "hero": hero,
+        "day": day,
+        "chart": chart.draw(day, writing) if day else None,
+        "counts": day.today if day else status.counters if status else {},
         "answers": view.answers(status, language, writing),
         "checks": view.checks(status, language),
     }
@@ -72,8 +76,3 @@ def parts(app: Flask, values: Mapping[str, Any]) -> dict[str, str]:
     """Each part as HTML."""
     env = app.jinja_env
     return {name: env.get_template(f"parts/{name}.html").render(values) for name in PARTS}
-
-
-def utc_now() -> datetime:
-    """The wall clock."""
-    return datetime.now(UTC)

@@ -1,0 +1,119 @@
+"""The last day, counted from the real database without writing to it, and drawn as bars."""
+
+import dataclasses
+import sqlite3
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiosk.model import Direction, Outcome, Reason
+from kiosk.store import Store
+from tests.passages import a_passage
+from tests.snapshots import a_status, browsing, publish
+from web_ui import chart
+from web_ui.history import Day, History, Hour, connect, first_seq_since
+from web_ui.language import Writing
+
+HUE = ZoneInfo("Asia/Ho_Chi_Minh")
+NOON = datetime(2026, 11, 23, 5, 30, tzinfo=UTC)  # 12:30 in Hue
+
+
+def keep(store: Store, *passages: tuple[datetime, Outcome]) -> None:
+    for number, (at, outcome) in enumerate(passages):
+        way = (Direction.IN if number % 2 == 0 else Direction.OUT) if outcome is Outcome.PASS else None
+        reason = Reason.OK if outcome is Outcome.PASS else Reason.EXPIRED
+        store.commit(
+            dataclasses.replace(a_passage(number), occurred_at=at, outcome=outcome, reason=reason, direction=way)
+        )
+
+
+def ago(hours: float) -> datetime:
+    return NOON - timedelta(hours=hours)
+
+
+def test_the_last_day_is_counted_by_local_hour_and_today_from_local_midnight(tmp_path: Path) -> None:
+    store = Store(tmp_path / "p.db")
+    passes = [(ago(hours), Outcome.PASS) for hours in (30, 23.4, 13, 12.4, 2, 0.1)]
+    keep(store, *passes, (ago(0.05), Outcome.FAIL))
+    day = History(tmp_path / "p.db", HUE).day(NOON)
+    store.close()
+    assert day
+    assert [hour.begins_at.hour for hour in day.hours] == [*range(13, 24), *range(13)]
+    assert sum(hour.outcomes.total() for hour in day.hours) == 6  # the first is too old
+    assert day.hours[-1].outcomes == {"pass": 1, "fail": 1}
+    assert day.today == {"pass": 3, "fail": 1}
+    assert day.ways == {"out": 2, "in": 1}
+
+
+def test_a_passage_from_before_the_clock_was_set_is_not_today(tmp_path: Path) -> None:
+    store = Store(tmp_path / "p.db")
+    keep(store, (datetime(1970, 1, 1, tzinfo=UTC), Outcome.PASS), (NOON + timedelta(days=900), Outcome.PASS))
+    day = History(tmp_path / "p.db", HUE).day(NOON)
+    store.close()
+    assert day
+    assert day.today.total() == 0
+
+
+def test_a_page_cannot_write_to_the_database(tmp_path: Path) -> None:
+    Store(tmp_path / "p.db").close()
+    database = connect(tmp_path / "p.db")
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        database.execute("DELETE FROM passage")
+    database.close()
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a database" * 1000])
+def test_without_a_database_the_page_says_so_and_does_not_make_one(tmp_path: Path, content: bytes | None) -> None:
+    path = tmp_path / "p.db"
+    if content is not None:
+        path.write_bytes(content)
+    publish(tmp_path, a_status())
+    with browsing(tmp_path, database=path) as client:
+        text = client.get("/", headers={"Accept-Language": "en"}).text
+    assert "The database of passages cannot be read." in text
+    assert path.exists() is (content is not None)
+
+
+def test_counts_are_kept_for_seconds_and_then_counted_again(tmp_path: Path) -> None:
+    store, now = Store(tmp_path / "p.db"), [100.0]
+    history = History(tmp_path / "p.db", HUE, monotonic=lambda: now[0])
+    first = history.day(NOON)
+    keep(store, (ago(0.1), Outcome.PASS))
+    assert history.day(NOON) is first
+    now[0] += 5.0
+    second = history.day(NOON)
+    store.close()
+    assert second
+    assert second.today == {"pass": 1}
+
+
+@given(times=st.lists(st.integers(0, 50), max_size=30), since=st.integers(-1, 51))
+def test_the_first_number_of_a_span_is_found_by_halving(times: list[int], since: int) -> None:
+    database = sqlite3.connect(":memory:")
+    database.execute("CREATE TABLE passage (seq INTEGER PRIMARY KEY, occurred_us INTEGER)")
+    times.sort()
+    database.executemany("INSERT INTO passage VALUES (?, ?)", list(enumerate(times, start=7)))
+    expected = next((seq for seq, at in enumerate(times, start=7) if at >= since), 7 + len(times) if times else 1)
+    assert first_seq_since(database, since) == expected
+    database.close()
+
+
+@given(counts=st.lists(st.tuples(*[st.integers(0, 100_000)] * 3), min_size=1, max_size=24))
+def test_no_bar_is_higher_than_the_chart_and_blocks_stack_without_gaps(counts: list[tuple[int, ...]]) -> None:
+    from collections import Counter
+
+    hours = tuple(
+        Hour(NOON + timedelta(hours=i), Counter(dict(zip(chart.STACK, three, strict=True))))
+        for i, three in enumerate(counts)
+    )
+    drawn = chart.draw(Day(hours), Writing("en", HUE))
+    for bar, three in zip(drawn.bars, counts, strict=True):
+        assert bar.total == sum(three)
+        assert len(bar.blocks) == sum(1 for count in three if count)
+        assert all(-0.01 <= block.y <= chart.HEIGHT for block in bar.blocks)
+        for below, above in zip(bar.blocks, bar.blocks[1:], strict=False):
+            assert above.y + above.height == pytest.approx(below.y, abs=0.02)
