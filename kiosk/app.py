@@ -95,6 +95,7 @@ class Daemon:
         self._clock = SystemClock()
         self._crashed = ""
         self._state: State | None = None
+        self._publish_trouble = False
         started = self._clock.now()
         self._make_run_dir(house)
         lists = load_lists(settings.keys)
@@ -138,11 +139,22 @@ class Daemon:
         self._lamps.rest(state)
         self._courier.set_state(state)
         self._courier.set_health(now.quality.value, {fact.name: fact.grade.value for fact in facts})
-        status.publish(self._bulletin.status(now, facts, state), self._settings.run_dir)
+        self._publish(self._bulletin.status(now, facts, state))
         if watchdog_may_be_fed(facts):
             self._notifier.alive()
         if state is not self._state:
             self._changed(state, [fact.en for fact in facts if fact.grade is not status.Grade.OK])
+
+    def _publish(self, snapshot: status.Status) -> None:
+        """A full run directory silences the page, which then says so; it must not stop the gate."""
+        try:
+            status.publish(snapshot, self._settings.run_dir)
+        except OSError as trouble:
+            if not self._publish_trouble:
+                log.error("the status cannot be published in %s: %s", self._settings.run_dir, trouble.strerror)
+            self._publish_trouble = True
+            return
+        self._publish_trouble = False
 
     def _changed(self, state: State, troubles: Sequence[str]) -> None:
         said = "; ".join(troubles) or "all is well"

@@ -10,10 +10,9 @@ from mqtt.link import Endpoint, Link, Message
 from mqtt.topics import Branch
 
 
-def make_courier(settings: config.Settings, outbox: Outbox, clock: Clock) -> Courier:
-    """A courier that is not connected yet; its thread calls `step`."""
-    broker, site = settings.broker, settings.site
-    endpoint = Endpoint(
+def endpoint_of(broker: config.Broker) -> Endpoint:
+    """Where the broker is and how to speak with it."""
+    return Endpoint(
         host=broker.host,
         port=broker.port,
         version=broker.version,
@@ -23,6 +22,12 @@ def make_courier(settings: config.Settings, outbox: Outbox, clock: Clock) -> Cou
         certificate=broker.certificate,
         key=broker.key,
     )
+
+
+def make_courier(settings: config.Settings, outbox: Outbox, clock: Clock) -> Courier:
+    """A courier that is not connected yet; its thread calls `step`."""
+    broker, site = settings.broker, settings.site
+    endpoint = endpoint_of(broker)
 
     def connect(will: Message) -> Link:
         return PahoLink(endpoint, f"{site.root}-{site.site}-{site.device}", will=will)

@@ -10,7 +10,7 @@ from kiosk.doorbell import Doorbell
 from mqtt.centre.collector import Collector
 from mqtt.centre.ledger import LedgerTrouble, SqliteLedger
 from mqtt.client import PahoLink
-from mqtt.link import Endpoint
+from mqtt.link import Endpoint, LinkRefused
 
 
 def endpoint_of(text: str) -> tuple[str, int]:
@@ -59,7 +59,7 @@ def centre(  # noqa: PLR0917  click passes by name
     logging.basicConfig(level=logging.INFO, format="%(asctime)s centre %(levelname)s %(message)s", stream=sys.stderr)
     try:
         run(where, database, site_root, name)
-    except LedgerTrouble as trouble:
+    except (LedgerTrouble, LinkRefused) as trouble:
         raise click.ClickException(str(trouble)) from trouble
 
 

@@ -1,22 +1,50 @@
 """`kiosk check-config`: is this configuration usable? All mistakes at once."""
 
+import time
 from pathlib import Path
 
 import click
 
 from kiosk import config
+from kiosk.ports import KioskError
+
+CONNECT_WITHIN_S = 10.0
 
 
 @click.command("check-config")
 @click.argument("path", type=click.Path(path_type=Path), default=config.DEFAULT_PATH)
 @click.option("--print", "show", is_flag=True, help="Print every setting as it is in force, defaults included.")
-def check_config(path: Path, *, show: bool) -> None:
+@click.option("--connect", is_flag=True, help="Also try whether the broker lets this device in.")
+def check_config(path: Path, *, show: bool, connect: bool) -> None:
     """Check the configuration file PATH. Exit status 1, and a sentence for each mistake, when it cannot be used."""
     settings = config.load(path)
     missing = list(config.missing_files(settings))
     if missing:
         raise config.ConfigTrouble(path, missing)
+    if connect:
+        _try_broker(settings)
     if show:
         for name, value in config.flattened(settings):
             click.echo(f"{name} = {value}")
     click.echo(f"{path}: good")
+
+
+def _try_broker(settings: config.Settings) -> None:
+    """Connect once, under a name of its own, so that a running kiosk is not thrown off. Raises KioskError."""
+    from kiosk.uplink import endpoint_of  # noqa: PLC0415  paho is needed for this alone
+    from mqtt.client import PahoLink  # noqa: PLC0415
+    from mqtt.link import Connected, LinkError  # noqa: PLC0415
+
+    endpoint = endpoint_of(settings.broker)
+    link = PahoLink(endpoint, f"{settings.site.root}-{settings.site.site}-{settings.site.device}-check")
+    try:
+        link.open()
+        ends_s = time.monotonic() + CONNECT_WITHIN_S
+        while time.monotonic() < ends_s:
+            if any(isinstance(event, Connected) for event in link.pump(0.1)):
+                return
+        raise KioskError(f"{endpoint}: the broker does not answer.")
+    except LinkError as trouble:
+        raise KioskError(f"The broker: {trouble}. See [broker] in the configuration.") from trouble
+    finally:
+        link.close()

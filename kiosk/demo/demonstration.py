@@ -1,7 +1,7 @@
 """A demonstration: a broker, a centre, the daemon and the page as real processes, and people in front of the camera."""
 
+import os
 import re
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from kiosk import status
 from kiosk.demo.premises import Premises
-from kiosk.demo.processes import Process, ProcessTrouble, free_port, python_module
+from kiosk.demo.processes import Process, ProcessTrouble, free_port, mosquitto, python_module
 from kiosk.demo.stage_server import StageServer
 from kiosk.demo.verdict import Answer, Verdict, ids_in, judge
 from kiosk.devices.painter import Painter
@@ -57,6 +57,8 @@ class Demonstration:
         self._pause = threading.Event()  # never set: its wait is the only clock here
         self._seen: set[tuple[str, int]] = set()
         self._house = ExitStack()
+        self._painter = Painter(WIDTH, HEIGHT)
+        self._camera: StageServer | None = None
         self._port = free_port()
         premises.run_dir.mkdir()
         premises.furnish(
@@ -71,7 +73,8 @@ class Demonstration:
     def __enter__(self) -> Self:
         with ExitStack() as house:
             if self.staged:
-                house.enter_context(StageServer(self.stage, Painter(WIDTH, HEIGHT), self.premises.stage_socket))
+                self.plug()
+                house.callback(self.unplug)
             for process in self.processes.values():
                 self._told(process.name)
                 house.callback(process.end)
@@ -82,6 +85,17 @@ class Demonstration:
 
     def __exit__(self, *_: object) -> None:
         self._house.close()
+
+    def plug(self) -> None:
+        """Give the daemon's synthetic camera something to connect to."""
+        self._camera = StageServer(self.stage, self._painter, self.premises.stage_socket)
+        self._camera.start()
+
+    def unplug(self) -> None:
+        """As if somebody pulled the camera's cable; harmless when it is out already."""
+        if self._camera:
+            self._camera.close()
+        self._camera = None
 
     def turn(self) -> dict[str, Any] | None:
         """Wait a moment, look at the daemon's status, tell the stage who was answered. Raises ProcessTrouble."""
@@ -119,16 +133,16 @@ class Demonstration:
     def _make_processes(self) -> list[Process]:
         premises = self.premises
         broker_config = premises.folder / "mosquitto.conf"
-        broker_config.write_text(BROKER_CONFIG.format(port=self._port, folder=premises.folder), encoding="utf-8")
-        mosquitto = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/usr/local/bin:/usr/bin:/opt/homebrew/sbin")
-        if mosquitto is None:
-            raise ProcessTrouble("mosquitto is not installed. Type:  sudo apt-get install mosquitto")
+        text = BROKER_CONFIG.format(port=self._port, folder=premises.folder)
+        if os.geteuid() == 0:
+            text += "user root\n"  # else it gives up its rights and cannot write into our folder
+        broker_config.write_text(text, encoding="utf-8")
         centre = python_module(
             *("kiosk", "centre", "--broker", f"127.0.0.1:{self._port}"),
             *("--database", str(premises.centre_database)),
         )
         return [
-            Process("broker", [mosquitto, "-c", str(broker_config)], premises.log("broker")),
+            Process("broker", [mosquitto(), "-c", str(broker_config)], premises.log("broker")),
             Process("centre", centre, premises.log("centre")),
             Process("kiosk", python_module("kiosk", "run", "--config", str(premises.config)), premises.log("kiosk")),
             Process("page", python_module("kiosk", "web", "--config", str(premises.config)), premises.log("page")),

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -79,6 +80,14 @@ class Process:
 def python_module(*arguments: str) -> list[str]:
     """The command line of one of our own modules, on this interpreter."""
     return [sys.executable, "-m", *arguments]
+
+
+def mosquitto() -> str:
+    """The broker's program; Debian keeps it outside of an ordinary user's PATH. Raises ProcessTrouble."""
+    found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
+    if found is None:
+        raise ProcessTrouble("mosquitto is not installed. Type:  sudo apt-get install mosquitto")
+    return found
 
 
 def free_port() -> int:

@@ -11,26 +11,29 @@ from kiosk.devices.synthetic_camera import ASK, HEADER
 
 
 class StageServer:
-    """One camera at a time; a camera whose process was killed makes place for the next. A context manager."""
+    """One camera at a time; a camera whose process was killed makes place for the next."""
 
     def __init__(self, stage: Stage, painter: Painter, path: Path) -> None:
         self._stage = stage
         self._painter = painter
         self._stop = threading.Event()
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._path = path
         self._listener.bind(str(path))
         self._listener.listen(1)
         self._thread = threading.Thread(target=self._serve, name="stage", daemon=True)
 
-    def __enter__(self) -> "StageServer":
+    def start(self) -> None:
+        """Serve, in a thread of its own."""
         self._thread.start()
-        return self
 
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Hang up on the camera, and answer no other."""
         self._stop.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self._path.unlink(missing_ok=True)
         self._thread.join(5)
 
     def _serve(self) -> None:

@@ -9,7 +9,7 @@ from typing import Literal
 from mqtt import envelope, topics
 from mqtt.centre.ledger import Arrival, Ledger, StreamKey
 from mqtt.envelope import MessageError, Refused
-from mqtt.link import Connected, Incoming, Link, LinkError, Message, Subscribed
+from mqtt.link import Connected, Incoming, Link, LinkError, LinkRefused, Message, Subscribed
 from mqtt.ranges import Range, RangeSet
 from mqtt.topics import Branch, Leaf
 
@@ -41,6 +41,7 @@ class Collector:
         self._link: Link | None = None
         self._attempt = 0
         self._ready = False
+        self._welcome = False
 
     @property
     def ready(self) -> bool:
@@ -48,12 +49,19 @@ class Collector:
         return self._ready
 
     def step(self) -> float:
-        """Wait a moment for messages and deal with them; returns after how many seconds to come again."""
+        """Wait a moment for messages and deal with them; returns after how many seconds to come again.
+
+        Raises LinkRefused where the broker refuses a centre that it never let in: waiting does not mend a wrong password.
+        """
         try:
             if self._link is None:
                 self._link = self._connect(self._state_message("offline"))
                 self._link.open()
             self._turn(self._link)
+        except LinkRefused:
+            if not self._welcome:
+                raise
+            return self._lost("the broker refuses this centre, which it let in before")
         except LinkError as trouble:
             return self._lost(str(trouble))
         return 0.0
@@ -85,7 +93,7 @@ class Collector:
             log.error("the broker refuses %s: check its ACL", ", ".join(event.refused))
             return
         log.info("connected and subscribed")
-        self._ready = True
+        self._ready = self._welcome = True
         self._attempt = 0
         link.publish(self._state_message("ready"))  # devices that wait for overdue receipts send again at once
 

@@ -1,0 +1,114 @@
+"""The lamp tells the truth: what breaks is shown as broken, heals by itself, and nobody gets green meanwhile."""
+
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Any
+
+import pytest
+
+from kiosk.demo.demonstration import Demonstration
+from kiosk.demo.premises import scratch_premises
+from kiosk.demo.verdict import ids_in
+from kiosk.devices.visitors import hasty_pace
+
+WITHIN_S = 15.0
+
+
+@pytest.fixture
+def running() -> Iterator[Demonstration]:
+    """A demonstration whose people come again and again."""
+    with scratch_premises() as premises, Demonstration(premises, hasty_pace(60.0), loop=True, window_s=1.0) as started:
+        await_status(started, lambda found: found["state"] == "ready" and len(started.answers) >= 2)
+        yield started
+
+
+def await_status(started: Demonstration, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Turn until the daemon's status is as wanted."""
+    ends_s = time.monotonic() + WITHIN_S
+    found: dict[str, Any] | None = None
+    while time.monotonic() < ends_s:
+        found = started.turn()
+        if found is not None and wanted(found):
+            return found
+    raise AssertionError(f"within {WITHIN_S} s it did not come to that; the last status was {found}")
+
+
+def fact(found: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(each for each in found["facts"] if each["name"] == name)
+
+
+def test_a_disk_that_takes_no_record_gives_nobody_green_and_heals_by_itself(running: Demonstration) -> None:
+    popen = running.processes["kiosk"].popen
+    assert popen is not None
+    resource.prlimit(popen.pid, resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))  # no file may grow past it
+    found = await_status(running, lambda found: found["state"] == "out-of-order")
+    assert fact(found, "records")["grade"] == "broken"
+    greens = found["counters"].get("pass", 0)
+    for _ in range(40):  # two seconds of people who hold something up
+        found = running.turn() or found
+    assert found["counters"].get("pass", 0) == greens
+    assert found["seq"] == sum(ids_in(running.premises.records).values())
+    resource.prlimit(popen.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    found = await_status(running, lambda found: found["state"] == "ready" and found["counters"].get("pass", 0) > greens)
+    assert found["seq"] == sum(ids_in(running.premises.records).values()), "no number was used up by what failed"
+
+
+def test_a_camera_that_goes_away_is_out_of_order_and_comes_back_by_itself() -> None:
+    with ExitStack() as house:
+        premises = house.enter_context(scratch_premises())
+        started = house.enter_context(Demonstration(premises, hasty_pace(60.0), loop=True, camera=None, window_s=1.0))
+        await_status(started, lambda found: found["state"] == "ready")
+        started.unplug()
+        found = await_status(started, lambda found: found["state"] == "out-of-order")
+        assert fact(found, "camera")["grade"] == "broken"
+        assert "camera" in fact(found, "camera")["vi"]
+        started.plug()
+        await_status(started, lambda found: found["state"] == "ready")
+
+
+def test_a_broker_that_goes_away_stops_nobody_at_the_gate(running: Demonstration) -> None:
+    running.processes["broker"].kill()
+    before = len(running.answers)
+    ends_s = time.monotonic() + WITHIN_S
+    while len(running.answers) < before + 6:
+        assert time.monotonic() < ends_s, "people are not answered without a broker"
+        running.look()
+    found = running.look()
+    assert found is not None
+    assert found["outbox"]["depth"] > 0
+    assert not found["uplink"]["connected"]
+    running.processes["broker"].start()
+    await_status(running, lambda found: found["uplink"]["connected"] and found["outbox"]["depth"] == 0)
+
+
+def test_a_page_that_is_killed_stops_nobody_at_the_gate(running: Demonstration) -> None:
+    running.processes["page"].kill()
+    before = len(running.answers)
+    ends_s = time.monotonic() + WITHIN_S
+    while len(running.answers) < before + 6:
+        assert time.monotonic() < ends_s, "people are not answered without a page"
+        running.look()
+    running.processes["page"].start()
+    running.turn()
+
+
+def test_a_stopped_kiosk_withdraws_its_status_so_that_nobody_believes_an_old_one(running: Demonstration) -> None:
+    assert running.processes["kiosk"].end() == 0
+    assert running.look() is None
+    running.processes["kiosk"].start()
+
+
+def test_a_frozen_daemon_is_seen_by_the_age_of_its_status(running: Demonstration) -> None:
+    popen = running.processes["kiosk"].popen
+    assert popen is not None
+    os.kill(popen.pid, signal.SIGSTOP)  # SIGSTOP: alive, and not turning
+    first, second = running.look(), running.turn()
+    assert first is not None
+    assert second is not None
+    assert first["now_at"] == second["now_at"]
+    os.kill(popen.pid, signal.SIGCONT)
+    await_status(running, lambda found: found["now_at"] != second["now_at"])
