@@ -152,6 +152,7 @@ class Claim:
     subject: Subject = field(repr=False)
     not_before_at: datetime | None = None
     not_after_at: datetime | None = None
+    """The last moment at which it is valid."""
     issuer: str | None = None
     """Key id in hex, of the key that verified it."""
     status_class: int | None = None
