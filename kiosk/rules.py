@@ -170,7 +170,7 @@ def _not_yet_valid(case: Case) -> bool:
 def _expired(case: Case) -> bool:
     """Expiry is judged with a wrong clock too: an unset clock runs behind, so what it calls expired is."""
     ends_at = case.claim.not_after_at
-    return case.entering and ends_at is not None and case.now.at >= ends_at
+    return case.entering and ends_at is not None and case.now.at > ends_at
 
 
 def _lists_are_stale(case: Case) -> bool:
@@ -237,7 +237,7 @@ RULES: tuple[Rule, ...] = (
     Rule(Reason.NOT_ENOUGH, _assurance_is_low, "a signature is asked of this kind, and there is none"),
     Rule(Reason.NOT_ACCEPTED, _status_is_not_taken, "an own pass of a status class that may not enter here"),
     Rule(Reason.CLOCK_UNSET, _clock_cannot_judge, "the code has a validity, the clock is unset, unset_clock = fail"),
-    Rule(Reason.EXPIRED, _expired, "now is at or after the end of its validity"),
+    Rule(Reason.EXPIRED, _expired, "now is after the last moment of its validity"),
     Rule(Reason.NOT_YET_VALID, _not_yet_valid, "now is before the start of its validity, and the clock is set"),
     Rule(Reason.LISTS_STALE, _lists_are_stale, "the lists are older than lists_max_age, stale_lists = fail"),
     Rule(Reason.NO_DECLARATION, _has_not_declared, "a declaration is asked for, and the code has none"),

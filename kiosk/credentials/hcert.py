@@ -22,11 +22,11 @@ EXP, IAT, HCERT = 4, 6, -260
 USES = ("v", "t", "r")
 
 
-def parse(data: bytes) -> Sign1:
-    """Text to COSE_Sign1, not yet believed. Raises ValueError (NotCose is one); the message names the rule."""
+def unpack(data: bytes) -> bytes:
+    """Text to the COSE bytes in it. Raises ValueError (NotCose is one); the message names the rule."""
     if not data.startswith(PREFIX) or len(data) > MAX_TEXT_BYTES:
         raise NotCose("no HCERT")
-    packed = base45.decode(data[len(PREFIX) :].rstrip(b"\r\n"))
+    packed = base45.decode(data[len(PREFIX) :])
     unpacker = zlib.decompressobj()
     try:
         raw = unpacker.decompress(packed, MAX_INFLATED_BYTES)
@@ -34,7 +34,12 @@ def parse(data: bytes) -> Sign1:
         raise NotCose("not zlib") from None
     if not unpacker.eof:
         raise NotCose("inflates beyond the limit, or ends too early")
-    return cose.parse_foreign(raw)
+    return raw
+
+
+def parse(data: bytes) -> Sign1:
+    """Text to COSE_Sign1, not yet believed. Raises ValueError (NotCose is one); the message names the rule."""
+    return cose.parse_foreign(unpack(data))
 
 
 def verify(data: bytes, trust_list: TrustList) -> Claim | Refusal:
@@ -66,6 +71,7 @@ def _judge_content(sign1: Sign1, kid: bytes, signers: Sequence[TrustedKey]) -> C
     uses = {use for use in USES if certificate.get(use)}
     if not any(not key.uses or uses <= key.uses for key in signers):
         return Refusal(Kind.HCERT, Reason.KEY_NOT_ALLOWED, f"kid {kid.hex()[:32]}, use {'/'.join(sorted(uses))}")
+    # The EU's own test data calls a certificate valid at the very second of its exp (DK 1 to 12).
     # A signature is worth no more than its key: at the latest it ends with the last key that vouches for it.
     ends = [max(key.not_after_at for key in signers), *filter(None, [_time(claims.get(EXP))])]
     return Claim(

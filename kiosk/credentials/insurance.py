@@ -34,7 +34,7 @@ def read(text: str) -> Claim | Refusal:
             born="-".join(reversed(parts[2].split("/"))),
         ),
         not_before_at=valid_from,
-        not_after_at=valid_to + timedelta(days=1) if valid_to else None,
+        not_after_at=valid_to + timedelta(days=1) - timedelta.resolution if valid_to else None,
     )
 
 

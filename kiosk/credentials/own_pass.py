@@ -189,7 +189,7 @@ def _claim(token: Token) -> Claim:
         assurance=Assurance.VERIFIED,
         subject=Subject((Identifier("pass", token.serial.hex()),)),
         not_before_at=token.issued_at,
-        not_after_at=token.expires_at,
+        not_after_at=token.expires_at - timedelta.resolution,  # RFC 8392 section 3.1.4: not on or after exp
         issuer=token.kid.hex(),
         status_class=token.status_class,
         declared_at=token.issued_at if declared else None,

@@ -87,6 +87,9 @@ class SampleWorld:
     root_key: Ed25519PrivateKey = field(repr=False)
     root_pem: bytes = field(repr=False)
     issuer: IssuerKey = field(repr=False)
+    foreign_key: ec.EllipticCurvePrivateKey = field(repr=False)
+    """Signs the HCERT."""
+    foreign_kid: bytes
     trust_list: bytes = field(repr=False)
     denylist: bytes = field(repr=False)
     samples: tuple[Sample, ...]
@@ -126,6 +129,8 @@ def sample_world(now_at: datetime, seed: int = 1) -> SampleWorld:
         root_key=root,
         root_pem=root.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
         issuer=issuer,
+        foreign_key=foreign,
+        foreign_kid=foreign_key.kid,
         trust_list=trust.seal(root, keys),
         denylist=denylist.seal(root, denied),
         samples=samples,

@@ -1,0 +1,138 @@
+"""HCERT against vectors that nobody here wrote: the EU's test data, as its own README says that it is to be read."""
+
+import base64
+import json
+import warnings
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from kiosk import rules
+from kiosk.credentials import Dispatcher, base45, cose, hcert, trust
+from kiosk.credentials.trust import TrustedKey, TrustList
+from kiosk.issuing import lists
+from kiosk.model import Assurance, Claim, ClockQuality, History, Kind, Moment, Reason, Refusal
+
+VECTORS = Path(__file__).parents[2] / "shared" / "vectors" / "hcert" / "dgc-testdata"
+FILES = sorted(VECTORS.rglob("*.json"))
+pytestmark = pytest.mark.skipif(not FILES, reason="the public vectors do not lie beside this checkout")
+
+
+def place(path: Path) -> str:
+    return str(path.relative_to(VECTORS)).replace("/2DCode/raw/", "/").replace("/2DCode/Raw/", "/")
+
+
+@cache
+def vector(path: Path) -> dict[str, Any]:
+    found = json.loads(path.read_text(encoding="utf-8"))
+    assert isinstance(found, dict)
+    return found
+
+
+def clock(tree: dict[str, Any]) -> Moment:
+    text = tree["TESTCTX"].get("VALIDATIONCLOCK") or tree["TESTCTX"].get("validationClockInstant")
+    at = datetime.fromisoformat(str(text).replace("Z", "+00:00")) if text else datetime(2021, 6, 1, tzinfo=UTC)
+    return Moment(at if at.tzinfo else at.replace(tzinfo=UTC), 0.0, ClockQuality.SYNCHRONISED)
+
+
+def trusting(tree: dict[str, Any], folder: Path) -> TrustList:
+    """A trust list of the vector's certificate, made as `kiosk trust build` makes it."""
+    certificate = folder / "signer.der"
+    certificate.write_bytes(base64.b64decode(tree["TESTCTX"]["CERTIFICATE"]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # cryptography warns of serial numbers and versions that some states wrote wrongly
+        keys = lists.read_source(certificate)
+    return trust.of(keys, number=1, issued_at=datetime(2021, 5, 1, tzinfo=UTC))
+
+
+def answer_to(tree: dict[str, Any], folder: Path) -> Claim | Refusal:
+    return Dispatcher(trusting(tree, folder)).verify(tree["PREFIX"].encode(), clock(tree))
+
+
+def expecting(name: str, needs: str = "PREFIX") -> list[Any]:
+    """Vectors with this expectation. Some of those that expect a picture (FR, IE, LV) bring none; there is nothing to ask of them."""
+    chosen = [path for path in FILES if name in vector(path)["EXPECTEDRESULTS"] and vector(path).get(needs)]
+    return [pytest.param(path, vector(path)["EXPECTEDRESULTS"][name], id=place(path)) for path in chosen]
+
+
+@pytest.mark.parametrize(("path", "expected"), expecting("EXPECTEDVERIFY"))
+def test_a_signature_holds_exactly_where_the_vector_says_so(path: Path, expected: bool, tmp_path: Path) -> None:
+    answer = answer_to(vector(path), tmp_path)
+    assert isinstance(answer, Claim) is expected, answer
+    if isinstance(answer, Refusal):
+        assert answer.reason in {Reason.BAD_SIGNATURE, Reason.UNKNOWN_KEY, Reason.MALFORMED}
+
+
+@pytest.mark.parametrize(("path", "expected"), expecting("EXPECTEDEXPIRATIONCHECK"))
+def test_validity_is_judged_at_the_vectors_own_clock(path: Path, expected: bool, tmp_path: Path) -> None:
+    answer = answer_to(vector(path), tmp_path)
+    assert isinstance(answer, Claim), answer
+    decision = rules.decide(answer, History(), rules.Policy(), 0, clock(vector(path)))
+    assert (decision.reason is Reason.OK) is expected
+    assert expected or decision.reason in {Reason.EXPIRED, Reason.NOT_YET_VALID}
+
+
+@pytest.mark.parametrize(("path", "expected"), expecting("EXPECTEDKEYUSAGE"))
+def test_a_key_signs_only_what_its_certificate_allows(path: Path, expected: bool, tmp_path: Path) -> None:
+    answer = answer_to(vector(path), tmp_path)
+    assert isinstance(answer, Claim) is expected, answer
+    assert expected or (isinstance(answer, Refusal) and answer.reason is Reason.KEY_NOT_ALLOWED)
+
+
+@pytest.mark.parametrize(("path", "expected"), expecting("EXPECTEDUNPREFIX"))
+def test_the_prefix_is_found_exactly_where_it_is(path: Path, expected: bool) -> None:
+    text = vector(path)["PREFIX"].encode()
+    assert text.startswith(hcert.PREFIX) is expected
+    if expected and "BASE45" in vector(path):
+        assert text[len(hcert.PREFIX) :] == vector(path)["BASE45"].encode()
+    if not expected:
+        answer = Dispatcher(trust.of([], number=1, issued_at=clock(vector(path)).at)).verify(text, clock(vector(path)))
+        assert isinstance(answer, Refusal)
+        assert answer.kind in {Kind.UNSUPPORTED, Kind.UNKNOWN}
+
+
+@pytest.mark.parametrize(("path", "expected"), expecting("EXPECTEDB45DECODE"))
+def test_base45_is_decoded_exactly_where_it_can_be(path: Path, expected: bool) -> None:
+    text = vector(path)["BASE45"].encode()
+    if expected:
+        assert base45.encode(base45.decode(text)).encode() == text
+    else:
+        with pytest.raises(ValueError, match="base45"):
+            base45.decode(text)
+
+
+@pytest.mark.parametrize(("path", "expected"), expecting("EXPECTEDCOMPRESSION"))
+def test_zlib_is_undone_exactly_where_it_can_be(path: Path, expected: bool) -> None:
+    text = vector(path)["PREFIX"].encode()
+    if not expected:
+        with pytest.raises(ValueError, match="zlib"):
+            hcert.parse(text)
+    else:
+        assert hcert.unpack(text) == bytes.fromhex(vector(path)["COSE"])
+
+
+@pytest.mark.parametrize(("path", "expected"), expecting("EXPECTEDDECODE"))
+def test_the_content_is_decoded_exactly_where_it_can_be(path: Path, expected: bool) -> None:
+    text = vector(path)["PREFIX"].encode()
+    if not expected:
+        with pytest.raises(cose.NotCose):
+            hcert.parse(text)
+        return
+    claims = cose.lenient(hcert.parse(text).payload)
+    assert isinstance(claims[hcert.HCERT][1], dict)
+
+
+@pytest.mark.parametrize(("path", "expected"), expecting("EXPECTEDPICTUREDECODE", "2DCODE"))
+def test_the_picture_is_read_exactly_where_it_can_be(path: Path, expected: bool) -> None:
+    cv2 = pytest.importorskip("cv2")
+    from kiosk.reading.still import read_picture
+
+    data = np.frombuffer(base64.b64decode(vector(path)["2DCODE"]), np.uint8)
+    luma = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
+    found = [reading.data for reading in read_picture(luma)] if luma is not None else []
+    assert (vector(path)["PREFIX"].encode() in found) is expected
