@@ -19,9 +19,7 @@ NOW = Moment(datetime(2026, 11, 23, 1, tzinfo=UTC), 1000.0, ClockQuality.SYNCHRO
 WORLD: SampleWorld = sample_world(NOW.at, seed=7)
 TRUE_CODES = frozenset(sample.data for sample in WORLD.samples)
 # The same token in another dress: these bytes inside the code were signed.
-TRUE_PASSES = frozenset(
-    base45.decode(sample.data[5:]) for sample in WORLD.samples if sample.data.startswith(b"HUE1:")
-)
+TRUE_PASSES = frozenset(base45.decode(sample.data[5:]) for sample in WORLD.samples if sample.data.startswith(b"HUE1:"))
 
 
 TRUST_LIST = trust.parse(WORLD.trust_list, WORLD.root_pem)

@@ -61,13 +61,9 @@ def verify(data: bytes, trust_list: TrustList) -> Claim | Refusal:
 
 def _judge_content(sign1: Sign1, kid: bytes, signers: Sequence[TrustedKey]) -> Claim | Refusal:
     """The signature holds; what was signed, and was its key allowed to?"""
-    try:
-        claims = cose.lenient(sign1.payload)
-    except NotCose:
-        claims = None
-    if not isinstance(claims, dict):
-        return Refusal(Kind.HCERT, Reason.MALFORMED, "signed, but not CWT claims")
-    certificate = _certificate(claims)
+    claims, certificate = _content(sign1.payload)
+    if certificate is None:
+        return Refusal(Kind.HCERT, Reason.MALFORMED, "signed, but no certificate inside")
     uses = {use for use in USES if certificate.get(use)}
     if not any(not key.uses or uses <= key.uses for key in signers):
         return Refusal(Kind.HCERT, Reason.KEY_NOT_ALLOWED, f"kid {kid.hex()[:32]}, use {'/'.join(sorted(uses))}")
@@ -84,12 +80,16 @@ def _judge_content(sign1: Sign1, kid: bytes, signers: Sequence[TrustedKey]) -> C
     )
 
 
-def _certificate(claims: dict[Any, Any]) -> dict[Any, Any]:
-    """The certificate inside -260 {1: ...}, or an empty one: real issuers put odd things there."""
-    match claims.get(HCERT):
-        case {1: dict(certificate)}:
-            return certificate
-    return {}
+def _content(payload: bytes) -> tuple[dict[Any, Any], dict[Any, Any] | None]:
+    """The CWT claims, and the certificate inside their -260 {1: ...}, whatever it is made of."""
+    try:
+        claims = cose.lenient(payload)
+    except NotCose:
+        return {}, None
+    match claims:
+        case {-260: {1: dict(certificate)}}:
+            return claims, certificate
+    return {}, None
 
 
 def _time(value: Any) -> datetime | None:
