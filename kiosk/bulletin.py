@@ -53,6 +53,8 @@ class Bulletin:
         self._lists = lists
         self._started = started
         self._uplink_down_since_s: float | None = started.s
+        # Replayed pictures repeat to the last bit; only a sensor's noise makes a frozen picture tell-tale.
+        self._has_sensor = settings.camera.source.startswith(("picamera2", "webcam"))
 
     def measures(self, now: Moment) -> Measures:
         """Everything that the self-check judges."""
@@ -64,7 +66,7 @@ class Bulletin:
             lamps_alive=self._lamps_alive(),
             frame_age_s=watch.frame_age_s(now.s),
             camera_trouble=self._camera_loop.trouble,
-            frozen_s=watch.frozen_s(),
+            frozen_s=watch.frozen_s() if self._has_sensor else None,
             dark_s=watch.dark_s(),
             bright_s=watch.bright_s(),
             blurred_s=watch.blurred_s(),

@@ -4,7 +4,6 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -26,7 +25,7 @@ def premises() -> Iterator[Premises]:
 def played(premises: Premises, each_turn: Callable[[Demonstration], None]) -> tuple[Demonstration, Verdict]:
     demonstration = Demonstration(premises, hasty_pace(FRAMES_PER_S), loop=False, window_s=WINDOW_S)
     with demonstration:
-        demonstration.play_once(each_turn)
+        demonstration.play_once(lambda _: each_turn(demonstration))
     return demonstration, demonstration.verdict()
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from kiosk.demo.demonstration import Demonstration
 from kiosk.demo.premises import ended_by_signals, scratch_premises
-from kiosk.demo.show import show
+from kiosk.demo.show import save_picture, show
 from kiosk.devices.visitors import calm_pace, hasty_pace
 
 ONCE_FRAMES_PER_S = 60.0
@@ -18,24 +18,36 @@ LIVE_FRAMES_PER_S = 15.0
 
 
 @click.command()
-@click.option("--once", is_flag=True, help="Play the queue of people once, as fast as it decodes; exit 0 if all went as it should.")
-@click.option("--json", "as_json", is_flag=True, help="With --once: print nothing but the verdict, as one line of JSON.")
-@click.option("--camera", metavar="SOURCE", help="Your own camera instead of synthetic people: webcam:0, or replay:FOLDER.")
+@click.option(
+    "--once",
+    is_flag=True,
+    help="Play the queue of people once, as fast as it decodes; exit 0 if all went as it should.",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="With --once: print nothing but the verdict, as one line of JSON."
+)
+@click.option(
+    "--camera", metavar="SOURCE", help="Your own camera instead of synthetic people: webcam:0, or replay:FOLDER."
+)
 @click.option(
     "--trust",
     type=(click.Path(path_type=Path, exists=True), click.Path(path_type=Path, exists=True)),
     metavar="LIST ROOT",
     help="A trust list of your own and the public key that signed it, as `kiosk issue` writes them.",
 )
-@click.option("--picture", type=click.Path(path_type=Path), help="With --once: save the terminal view as an SVG picture.")
-def demo(*, once: bool, as_json: bool, camera: str | None, trust: tuple[Path, Path] | None, picture: Path | None) -> None:
+@click.option(
+    "--picture", type=click.Path(path_type=Path), help="With --once: save the terminal view as an SVG picture."
+)
+def demo(
+    *, once: bool, as_json: bool, camera: str | None, trust: tuple[Path, Path] | None, picture: Path | None
+) -> None:
     """Start a broker, a centre, the kiosk and the page, put synthetic people in front of the camera, and show what happens."""
     if once and camera:
         raise click.UsageError("--once plays synthetic people; it has no use for --camera")
     if as_json and not once:
         raise click.UsageError("--json goes with --once")
     pace = hasty_pace(ONCE_FRAMES_PER_S) if once else calm_pace(LIVE_FRAMES_PER_S)
-    console = Console(file=sys.stderr if as_json else None, quiet=as_json, record=bool(picture), width=120 if picture else None)
+    console = Console(quiet=as_json)
     with ExitStack() as house:
         house.enter_context(ended_by_signals())
         premises = house.enter_context(scratch_premises())
@@ -50,12 +62,12 @@ def demo(*, once: bool, as_json: bool, camera: str | None, trust: tuple[Path, Pa
         )
         try:
             with played:
-                show(played, console, once=once)
+                view = show(played, console, once=once)
         except KeyboardInterrupt:
             console.print("Kết thúc. · Ended; nothing is left behind.")
             return
-        if picture:
-            picture.write_text(console.export_svg(title="make demo"), encoding="utf-8")
+        if picture and view:
+            save_picture(view, picture)
         verdict = played.verdict()
         click.echo(json.dumps(verdict.as_json()))
         sys.exit(0 if verdict.good else 1)

@@ -115,11 +115,10 @@ class Demonstration:
                 self.stage.answered(shown["frame"])
         return found
 
-    def play_once(self, each_turn: Callable[["Demonstration"], None] = lambda _: None) -> None:
+    def play_once(self, each_turn: Callable[[dict[str, Any] | None], None] = lambda _: None) -> None:
         """Until the queue was played and everything was delivered. Raises ProcessTrouble, KioskError when it is not."""
         while not self.stage.over:
-            self.turn()
-            each_turn(self)
+            each_turn(self.turn())
         ends_s = time.monotonic() + DRAIN_WITHIN_S
         while (found := self.turn()) is None or found["outbox"]["depth"] > 0:
             if time.monotonic() > ends_s:

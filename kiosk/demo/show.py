@@ -1,10 +1,12 @@
 """Shows a demonstration in the terminal: a live view where somebody watches, a line an answer where nobody does."""
 
+import os
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 
 from kiosk.demo.demonstration import Demonstration
@@ -17,28 +19,39 @@ NOBODY = ("Chưa có ai", "nobody")
 VISITOR = ("Người trước camera", "whoever stands before the camera")
 
 
-def show(played: Demonstration, console: Console, *, once: bool) -> None:
-    """Play it: once to its end, or until Ctrl-C (KeyboardInterrupt)."""
+def show(played: Demonstration, console: Console, *, once: bool) -> RenderableType | None:
+    """Play it: once to its end, or until Ctrl-C (KeyboardInterrupt). Returns the last view in which somebody was answered."""
     screen = _Screen(played)
     if once and console.quiet:
         played.play_once()
-        return
-    with Live(screen.draw(None), console=console, auto_refresh=False, screen=False) as live:
+        return None
+    with Live(screen.draw(None), console=console, auto_refresh=False) as live:
 
         def refresh(found: dict[str, Any] | None) -> None:
             if screen.due():
                 live.update(screen.draw(found), refresh=True)
 
         if once:
-            played.play_once(each_turn=lambda demonstration: refresh(demonstration.look()))
+            played.play_once(each_turn=refresh)
             live.update(screen.draw(played.look()), refresh=True)
         else:
             _for_ever(played, refresh)
+    if not console.is_terminal:  # rich ends the line of a live view in a terminal only
+        console.print()
+    return screen.telling
 
 
 def _for_ever(played: Demonstration, refresh: Callable[[dict[str, Any] | None], None]) -> None:
     while True:
         refresh(played.turn())
+
+
+def save_picture(view: RenderableType, target: Path) -> None:
+    """Save a view as an SVG picture of a terminal."""
+    with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123  a device, not a path of ours
+        console = Console(record=True, width=118, file=nowhere, force_terminal=True)
+        console.print(view)
+        target.write_text(console.export_svg(title="make demo"), encoding="utf-8")
 
 
 class _Screen:
@@ -50,16 +63,22 @@ class _Screen:
         self._counts = Counts(0, 0, 0, 0)
         self._newest = 0
         self._newest_s = 0.0
+        self.telling: RenderableType | None = None
+        """The last view in which the lamp answered somebody at the gate."""
 
     def due(self) -> bool:
         """Ten pictures a second are enough for an eye."""
         return time.monotonic() - self._drawn_s >= DRAW_EVERY_S
 
-    def draw(self, found: dict[str, Any] | None) -> Any:
+    def draw(self, found: dict[str, Any] | None) -> RenderableType:
         """One picture."""
         self._drawn_s = time.monotonic()
         self._counts = read_counts(self._played.premises.centre_database)
-        return drawn(self._scene(found))
+        scene = self._scene(found)
+        view = drawn(scene)
+        if scene.answering and scene.person_vi != NOBODY[0]:
+            self.telling = view
+        return view
 
     def _scene(self, found: dict[str, Any] | None) -> Scene:
         shown = found["shown"] if found else []

@@ -47,8 +47,8 @@ class Scene:
 
 
 _LAMPS: dict[str, tuple[str, str, str]] = {  # shape, word, colour: never colour alone
-    Outcome.PASS.value: ("✔", "MỜI VÀO · PASS", "black on green"),
-    Outcome.FAIL.value: ("✖", "DỪNG LẠI · STOP", "white on red"),
+    Outcome.PASS.value: ("✔", "MỜI QUA · PASS", "black on green"),
+    Outcome.FAIL.value: ("✖", "KHÔNG ĐƯỢC QUA · STOP", "white on red"),
     Outcome.LOOK_AGAIN.value: ("●", "XEM LẠI · LOOK AGAIN", "black on yellow"),
     State.READY.value: ("○", "SẴN SÀNG · READY", "green"),
     State.DEGRADED.value: ("◐", "SẴN SÀNG, CẦN XEM · READY, NEEDS CARE", "yellow"),

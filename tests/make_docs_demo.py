@@ -1,0 +1,13 @@
+"""Saves the picture of the demonstration's terminal view that the README shows."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+TARGET = Path(__file__).parents[1] / "docs" / "pictures" / "demo.svg"
+
+
+def main() -> None:
+    """Play the demonstration once, and keep the view in which the last person was answered."""
+    TARGET.parent.mkdir(exist_ok=True)
+    subprocess.run([sys.executable, "-m", "kiosk", "demo", "--once", "--picture", str(TARGET)], check=True)
