@@ -23,7 +23,6 @@ BUSY_S = 0.002
 IDLE_S = 0.1
 BROKEN_S = 1.0
 BACKOFF_FIRST_S = 2.0
-BACKOFF_LAST_S = 60.0
 GOODBYE_S = 2.0
 
 
@@ -142,7 +141,7 @@ class Courier:
         self._ready = False
         self._sender.end()
         self._attempt += 1
-        ceiling_s = min(BACKOFF_LAST_S, BACKOFF_FIRST_S * 2 ** min(self._attempt - 1, 10))
+        ceiling_s = min(self._terms.backoff_last_s, BACKOFF_FIRST_S * 2 ** min(self._attempt - 1, 10))
         self._retry_s = now_s + self._dice.uniform(0.0, ceiling_s)  # full jitter: a city's kiosks come back spread out
         self._status = replace(self._status, connected=False, trouble=why)
 

@@ -33,6 +33,8 @@ class Terms:
     """At most so many passages without a receipt (live ones may exceed it by LIVE_RESERVE)."""
     batch: int = 50
     """At most so many passages in one message."""
+    backoff_last_s: float = 60.0
+    """Reconnects are tried at least this often on the long run: full jitter between 0 and at most this, seconds."""
 
 
 class Sender:

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 WAIT_S = 0.2
 BACKOFF_FIRST_S = 1.0
-BACKOFF_LAST_S = 30.0
+BACKOFF_LAST_S = 5.0
 
 
 class Collector:

@@ -1,0 +1,141 @@
+"""A device without camera and lamps, as a process: commits passages at a pace and lets a courier deliver them.
+
+`python -m tests.device --database FILE --port PORT --greens FILE --per-s 300`. After each commit (and not before) a line with
+seq and id goes into the file of greens: what a person was promised. Lines on stdin: `disk full`, `disk ok`, `poison`
+(the next record has a reason that the centre does not know), `clock SECONDS` (the wall clock jumps), `pause`, `go`.
+SIGTERM ends it cleanly.
+"""
+
+import argparse
+import os
+import signal
+import sys
+import threading
+from collections import deque
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from kiosk.clock import SystemClock
+from kiosk.courier import Courier, Terms
+from kiosk.gate import uuid7
+from kiosk.model import Moment, Passage, Reason, State
+from kiosk.ports import StoreTrouble
+from kiosk.store import Store
+from mqtt.client import PahoLink
+from mqtt.link import Endpoint, Link, Message
+from mqtt.topics import Branch
+from tests.passages import a_passage
+
+BRANCH = Branch("entrance", "dong-ba", "gate-1")
+ROOMY_PAGES = 10_000_000
+
+
+class JumpingClock:
+    """The machine's clock, but the wall's can be made to jump."""
+
+    def __init__(self) -> None:
+        self._clock = SystemClock()
+        self.jump = timedelta()
+
+    def now(self) -> Moment:
+        moment = self._clock.now()
+        return replace(moment, at=moment.at + self.jump)
+
+
+class Device:
+    """What a gate's thread and a courier's thread share."""
+
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.clock = JumpingClock()
+        self.store = Store(arguments.database)
+        self.greens = os.open(arguments.greens, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        self.burst = max(1, int(arguments.per_s) // 100)
+        self.interval_s = self.burst / int(arguments.per_s)
+        self.stop = threading.Event()
+        self.going = True
+        self.poison = 0
+        self.commands: deque[str] = deque()
+        endpoint = Endpoint("127.0.0.1", arguments.port, arguments.mqtt, keepalive_s=2)
+
+        def connect(will: Message) -> Link:
+            return PahoLink(endpoint, "entrance-dong-ba-gate-1", will=will)
+
+        terms = Terms(receipt_timeout_s=1.0, window=arguments.window, batch=arguments.batch, backoff_last_s=1.0)
+        self.courier = Courier(self.store, BRANCH, connect, clock=self.clock, terms=terms)
+        self.courier.set_state(State.READY)
+
+    def gate_step(self) -> float:
+        """Commit a few; a commit that fails gives nobody green and is tried again."""
+        while self.commands:
+            self.obey(self.commands.popleft())
+        if not self.going:
+            return 0.05
+        for _ in range(self.burst):
+            passage = self.next_passage()
+            try:
+                stored = self.store.commit(passage)
+            except StoreTrouble:
+                return 0.05
+            os.write(self.greens, f"{stored.seq} {passage.id}\n".encode())
+        return self.interval_s
+
+    def next_passage(self) -> Passage:
+        now = self.clock.now()
+        passage = replace(a_passage(1), id=uuid7(now), occurred_at=now.at, occurred_s=now.s)
+        if self.poison:
+            self.poison -= 1
+            passage = replace(passage, code_bytes=2_000_000, reason=Reason.UNKNOWN_CODE)  # more than the wire allows
+        return passage
+
+    def obey(self, command: str) -> None:
+        word, _, rest = command.partition(" ")
+        if command == "disk full":
+            self.store._writer.execute("PRAGMA max_page_count = 1")  # clamped to the present size: SQLITE_FULL follows
+        elif command == "disk ok":
+            self.store._writer.execute(f"PRAGMA max_page_count = {ROOMY_PAGES}")
+        elif word == "clock":
+            self.clock.jump = timedelta(seconds=float(rest))
+        elif word == "poison":
+            self.poison += 1
+        else:
+            self.going = word == "go"
+
+    def listen(self) -> None:
+        """Commands from stdin; its end is no command."""
+        for line in sys.stdin:
+            self.commands.append(line.strip())
+
+    def courier_run(self) -> None:
+        while not self.stop.wait(self.courier.step()):
+            """One turn is one step."""
+
+    def run(self) -> None:
+        threading.Thread(target=self.listen, daemon=True).start()
+        courier = threading.Thread(target=self.courier_run, daemon=True)
+        courier.start()
+        while not self.stop.wait(self.gate_step()):
+            """One turn is one step."""
+        courier.join(10)
+        self.courier.close()
+        self.store.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--database", type=Path, required=True)
+    parser.add_argument("--greens", type=Path, required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--per-s", type=int, default=300)
+    parser.add_argument("--mqtt", default="5")
+    parser.add_argument("--window", type=int, default=1000)
+    parser.add_argument("--batch", type=int, default=50)
+    device = Device(parser.parse_args())
+    worker = threading.Thread(target=device.run)
+    signal.signal(signal.SIGTERM, lambda *_: device.stop.set())  # the main thread holds no lock of it: it only joins
+    worker.start()
+    worker.join()
+
+
+if __name__ == "__main__":
+    main()
