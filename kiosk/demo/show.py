@@ -76,7 +76,8 @@ class _Screen:
         self._counts = read_counts(self._played.premises.centre_database)
         scene = self._scene(found)
         view = drawn(scene)
-        if scene.answering and scene.person_vi != NOBODY[0]:
+        visitor = self._played.stage.current()
+        if scene.answering and visitor and visitor.codes:
             self.telling = view
         return view
 

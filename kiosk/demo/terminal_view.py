@@ -102,7 +102,7 @@ def _answers(lines: Sequence[Line]) -> RenderableType:
     table = Table(expand=True, box=None, header_style="dim")
     for heading, ratio in (("", 0), ("Ai · who", 3), ("Vì sao · why", 4), ("Hướng · way", 1), ("ms", 0)):
         table.add_column(heading, ratio=ratio or None, justify="right" if heading == "ms" else "left")
-    for line in lines[-6:]:
+    for line in reversed(lines[-6:]):  # the newest on top; older ones may fall off below
         shape, _, style = _LAMPS[line.outcome]
         sentence = words.REASONS[Reason(line.reason)]
         table.add_row(
