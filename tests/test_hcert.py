@@ -10,13 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from kiosk import rules
 from kiosk.credentials import Dispatcher, base45, cose, hcert, trust
-from kiosk.credentials.trust import TrustedKey, TrustList
+from kiosk.credentials.trust import TrustList
 from kiosk.issuing import lists
-from kiosk.model import Assurance, Claim, ClockQuality, History, Kind, Moment, Reason, Refusal
+from kiosk.model import Claim, ClockQuality, History, Kind, Moment, Reason, Refusal
 
 VECTORS = Path(__file__).parents[2] / "shared" / "vectors" / "hcert" / "dgc-testdata"
 FILES = sorted(VECTORS.rglob("*.json"))
@@ -57,7 +56,7 @@ def answer_to(tree: dict[str, Any], folder: Path) -> Claim | Refusal:
 
 
 def expecting(name: str, needs: str = "PREFIX") -> list[Any]:
-    """Vectors with this expectation. Some of those that expect a picture (FR, IE, LV) bring none; there is nothing to ask of them."""
+    """Vectors with this expectation. Some that expect a picture (FR, IE, LV) bring none: nothing can be asked of them."""
     chosen = [path for path in FILES if name in vector(path)["EXPECTEDRESULTS"] and vector(path).get(needs)]
     return [pytest.param(path, vector(path)["EXPECTEDRESULTS"][name], id=place(path)) for path in chosen]
 

@@ -1,0 +1,344 @@
+"""Bytes in, a claim or a refusal out: every kind of code, and what people and cameras make of it."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kiosk import rules
+from kiosk.credentials import Dispatcher, base45, fields, known_grammar, trust
+from kiosk.issuing.samples import Sample, sample_world
+from kiosk.model import Assurance, Claim, History, Identifier, Kind, Reason, Refusal
+from tests.people import NOW_AT, WORLD, dispatcher, moment
+
+NATIONAL = "001093029317|NGUYEN VAN A|1987-01-18|0|162979388586171100|<1<00<0123232422"
+ID_CARD = "046087001234|191234567|Nguyễn Văn Ả|18011987|Nam|1 Lê Lợi, Huế|02052021"
+INSURANCE = (
+    f"HS4010120878821|{'Nguyễn Văn Ả'.encode().hex()}|18/01/1987|1|-|46 - 001|01/01/2021|-|22/12/2020|-|-|4|-|x|-|y|$"
+)
+SIGNED_PREFIXES = ("HUE1:", "HC1:")
+
+
+def read(text: str | bytes) -> Claim | Refusal:
+    return dispatcher().verify(text.encode() if isinstance(text, str) else text, moment())
+
+
+def claimed(text: str | bytes) -> Claim:
+    answer = read(text)
+    assert isinstance(answer, Claim), answer
+    return answer
+
+
+def refused(text: str | bytes) -> tuple[Kind, Reason]:
+    answer = read(text)
+    assert isinstance(answer, Refusal), answer
+    return answer.kind, answer.reason
+
+
+@pytest.mark.parametrize("sample", WORLD.samples, ids=lambda sample: sample.label)
+def test_every_sample_gets_the_answer_that_it_was_made_for(sample: Sample) -> None:
+    answer = read(sample.data)
+    decision = rules.decide(answer, History(), rules.Policy(), 0, moment())
+    assert (answer.kind, decision.outcome, decision.reason) == (sample.kind, sample.outcome, sample.reason)
+    if sample.subject is not None:
+        assert isinstance(answer, Claim)
+        assert answer.subject == sample.subject
+
+
+def test_a_seed_tells_the_same_story_twice_and_another_seed_another_one() -> None:
+    assert sample_world(NOW_AT, 3).samples == sample_world(NOW_AT, 3).samples
+    assert sample_world(NOW_AT, 3)["valid"].data != sample_world(NOW_AT, 4)["valid"].data
+    assert WORLD.another_pass(1) != WORLD.another_pass(2)
+    assert claimed(WORLD.another_pass(1)).assurance is Assurance.VERIFIED
+
+
+def test_only_signed_kinds_are_verified_and_only_they_lean_on_the_lists() -> None:
+    for sample in WORLD.samples:
+        answer = read(sample.data)
+        if isinstance(answer, Claim):
+            signed = sample.text.startswith(SIGNED_PREFIXES)
+            assert (answer.assurance is Assurance.VERIFIED) is signed
+            assert (answer.lists_at is not None) is signed
+
+
+def test_a_code_never_shows_in_the_representation_of_its_claim() -> None:
+    for sample in WORLD.samples:
+        answer = read(sample.data)
+        for secret in sample.person.secrets() if sample.person else ():
+            assert secret not in repr(answer)
+        assert sample.text not in repr(answer) + repr(sample)
+
+
+class TestNational:
+    def test_the_published_samples_are_read(self) -> None:
+        first = claimed(NATIONAL)
+        assert first.subject.identifiers == (
+            Identifier("qid", "162979388586171100"),
+            Identifier("document", "001093029317"),
+        )
+        second = claimed("001093029317|NGUYEN VAN A|1987-01-18|0|162979388586171100|<1<HS4010120878821<0944713700")
+        assert second.subject.identifiers[2] == Identifier("insurance", "0120878821")
+        assert (second.subject.name, second.subject.born) == ("NGUYEN VAN A", "1987-01-18")
+
+    @pytest.mark.parametrize("born", ["1987-**-**", "1987-0*-1*", "****-**-**"])
+    def test_a_masked_birth_date_is_accepted(self, born: str) -> None:
+        assert claimed(NATIONAL.replace("1987-01-18", born)).subject.born == born
+
+    def test_a_masked_document_names_nobody(self) -> None:
+        claim = claimed(NATIONAL.replace("001093029317", "******029317"))
+        assert claim.subject.identifiers == (Identifier("qid", "162979388586171100"),)
+
+    def test_without_a_qid_the_document_names_the_person(self) -> None:
+        claim = claimed(NATIONAL.replace("162979388586171100", ""))
+        assert claim.subject.identifiers[0] == Identifier("document", "001093029317")
+        assert claimed("B1234567|A B|1990-01-01|1||").subject.identifiers == (Identifier("document", "B1234567"),)
+
+    def test_nobody_named_is_malformed(self) -> None:
+        assert refused("******029317|A|1990-01-01|0||") == (Kind.NATIONAL, Reason.MALFORMED)
+        assert refused("|A|1990-01-01|0||") == (Kind.NATIONAL, Reason.MALFORMED)
+
+    @pytest.mark.parametrize(
+        "extension",
+        [
+            "<1<HS4010120878821<0944",
+            "99<1<HS4010120878821<0944<sig",
+            "1<HS4010120878821<0944",
+            "2<0120878821",
+            "1<1<0120878821",
+        ],
+    )
+    def test_the_insurance_number_is_found_with_and_without_the_declarer(self, extension: str) -> None:
+        claim = claimed(NATIONAL.rsplit("|", 1)[0] + "|" + extension)
+        assert claim.subject.identifiers[-1] == Identifier("insurance", "0120878821")
+
+    @pytest.mark.parametrize("extension", ["", "<", "<1", "1", "1<0", "1<", "<1<00<0123", "<1<12345<0123", "x<y<z"])
+    def test_a_partial_extension_is_no_reason_to_refuse(self, extension: str) -> None:
+        assert len(claimed(NATIONAL.rsplit("|", 1)[0] + "|" + extension).subject.identifiers) == 2
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ("NGUYEN VAN A", ""),
+            ("NGUYEN VAN A", "NGUYEN 7"),
+            ("NGUYEN VAN A", "N" * 101),
+            ("1987-01-18", "18-01-1987"),
+            ("|0|", "|2|"),
+            ("162979388586171100", "12 34"),
+            ("162979388586171100", "12345"),
+            ("001093029317", "0010930293170000"),
+            ("001093029317", "00x"),
+        ],
+    )
+    def test_a_field_of_another_form_is_malformed(self, old: str, new: str) -> None:
+        assert refused(NATIONAL.replace(old, new)) == (Kind.NATIONAL, Reason.MALFORMED)
+
+
+class TestIdCard:
+    def test_both_numbers_name_the_person_and_the_new_one_first(self) -> None:
+        claim = claimed(ID_CARD)
+        assert claim.kind is Kind.ID_CARD
+        assert claim.subject.identifiers == (
+            Identifier("document", "046087001234"),
+            Identifier("document", "191234567"),
+        )
+        assert (claim.subject.name, claim.subject.born) == ("Nguyễn Văn Ả", "1987-01-18")
+
+    @pytest.mark.parametrize("ending", ["||extra", "\x00", "|\x00\x00", "|1|2|3|4", "\r\n", " "])
+    def test_what_a_newer_card_adds_is_ignored(self, ending: str) -> None:
+        claim = claimed(ID_CARD.replace("191234567", "") + ending)
+        assert claim.subject.identifiers == (Identifier("document", "046087001234"),)
+
+    def test_decomposed_diacritics_and_a_byte_order_mark_are_the_same_person(self) -> None:
+        import unicodedata
+
+        decomposed = "\ufeff" + unicodedata.normalize("NFD", ID_CARD.replace("Nam", "Nữ"))
+        assert claimed(decomposed).subject == claimed(ID_CARD).subject
+
+    def test_a_number_that_contradicts_the_birth_date_is_no_reason_to_refuse(self) -> None:
+        assert claimed(ID_CARD.replace("046087", "046303")).kind is Kind.ID_CARD
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ("046087001234", "46087001234"),
+            ("046087001234", "٠46087001234"),
+            ("191234567", "19123456"),
+            ("Nguyễn Văn Ả", " "),
+            ("18011987", "31021987"),
+            ("18011987", "1811987"),
+            ("18011987", "1801198"),
+            ("18011987", "٠8011987"),
+            ("Nam", "M"),
+            ("02052021", "02132021"),
+            ("02052021", "252021"),
+        ],
+    )
+    def test_a_field_of_another_form_is_malformed(self, old: str, new: str) -> None:
+        assert refused(ID_CARD.replace(old, new)) == (Kind.ID_CARD, Reason.MALFORMED)
+
+
+class TestInsurance:
+    def test_old_and_new_numbers_name_the_same_person(self) -> None:
+        old, new = claimed(INSURANCE), claimed(INSURANCE.replace("HS4010120878821", "0120878821"))
+        assert old.kind is Kind.INSURANCE
+        assert old.subject == new.subject
+        assert old.subject.identifiers == (Identifier("insurance", "0120878821"),)
+        assert (old.subject.name, old.subject.born) == ("Nguyễn Văn Ả", "1987-01-18")
+
+    def test_it_is_valid_from_the_first_to_the_last_moment_of_its_days_in_hue(self) -> None:
+        claim = claimed(INSURANCE.replace("01/01/2021|-|", "01/01/2021|31/12/2021|"))
+        assert claim.not_before_at == datetime(2020, 12, 31, 17, tzinfo=UTC)
+        assert claim.not_after_at == datetime(2021, 12, 31, 16, 59, 59, 999999, tzinfo=UTC)
+        assert claimed(INSURANCE).not_after_at is None
+        assert claimed(INSURANCE.replace("|01/01/2021|", "|-|")).not_before_at is None
+
+    @pytest.mark.parametrize(
+        ("old", "new"),
+        [
+            ("HS4010120878821", "H4010120878821"),
+            ("HS4010120878821", "012087882"),
+            ("Nguyễn Văn Ả".encode().hex(), "zz"),
+            ("Nguyễn Văn Ả".encode().hex(), "ff"),
+            ("Nguyễn Văn Ả".encode().hex(), ""),
+            ("Nguyễn Văn Ả".encode().hex(), b"A1".hex()),
+            ("18/01/1987", "1987"),
+            ("|1|-|", "|0|-|"),
+            ("01/01/2021", "2021-01-01"),
+            ("|-|22", "|soon|22"),
+        ],
+    )
+    def test_a_field_of_another_form_is_malformed(self, old: str, new: str) -> None:
+        assert refused(INSURANCE.replace(old, new)) == (Kind.INSURANCE, Reason.MALFORMED)
+
+    def test_a_few_fields_and_a_dollar_are_no_insurance_card(self) -> None:
+        assert refused("1|2|$") == (Kind.UNKNOWN, Reason.UNKNOWN_CODE)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "reason"),
+    [
+        ("http://example.org", Kind.PLACE, Reason.PLACE_CODE),
+        ("HTTPS://EXAMPLE.ORG/x|1|2|3|4|5", Kind.PLACE, Reason.PLACE_CODE),
+        (" https://x", Kind.PLACE, Reason.PLACE_CODE),
+        ("www.example.org", Kind.PLACE, Reason.PLACE_CODE),
+        (
+            "shc:/567629095243206034602924374044603122295953265460346029254077280433602870286471674522280928",
+            Kind.UNSUPPORTED,
+            Reason.UNSUPPORTED,
+        ),
+        ("HC2:6BF", Kind.UNSUPPORTED, Reason.UNSUPPORTED),
+        ("NZCP:/1/2KCEVIQ", Kind.UNSUPPORTED, Reason.UNSUPPORTED),
+        ('{"data":{"hdr":{"is":"UTO","t":"icao.vacc","v":1}}}', Kind.UNSUPPORTED, Reason.UNSUPPORTED),
+        (b"\xdc\x03\xd9\xca\xc8\xa7", Kind.UNSUPPORTED, Reason.UNSUPPORTED),
+        ("DC04FR0000011E6D1E6D", Kind.UNSUPPORTED, Reason.UNSUPPORTED),
+        (b"PK\x03\x04certificate.json", Kind.UNSUPPORTED, Reason.UNSUPPORTED),
+        ('{"@context":["https://www.w3.org/2018/credentials/v1"]', Kind.UNSUPPORTED, Reason.UNSUPPORTED),
+        ("00020101021238540010A000000727", Kind.UNSUPPORTED, Reason.UNSUPPORTED),
+        ("", Kind.UNKNOWN, Reason.UNKNOWN_CODE),
+        ("hello", Kind.UNKNOWN, Reason.UNKNOWN_CODE),
+        ("HC1", Kind.UNKNOWN, Reason.UNKNOWN_CODE),
+        (b"\xff\xfe\x00", Kind.UNKNOWN, Reason.UNKNOWN_CODE),
+        ("a|b|c|d", Kind.UNKNOWN, Reason.UNKNOWN_CODE),
+        (b"x" * (fields.MAX_TEXT_BYTES + 1), Kind.UNKNOWN, Reason.UNKNOWN_CODE),
+        ("HUE1:", Kind.PASS, Reason.MALFORMED),
+        ("HC1:", Kind.HCERT, Reason.MALFORMED),
+    ],
+    ids=str,
+)
+def test_other_codes_are_told_apart_politely(code: str | bytes, kind: Kind, reason: Reason) -> None:
+    assert refused(code) == (kind, reason)
+
+
+def test_unknown_is_not_invalid() -> None:
+    assert refused("hello")[1] is not refused(NATIONAL.replace("|0|", "|7|"))[1]
+
+
+def test_only_forms_with_a_check_of_their_own_speak_for_a_reading() -> None:
+    known = {sample.label for sample in WORLD.samples if known_grammar(sample.data)}
+    assert known == {sample.label for sample in WORLD.samples} - {"place", "unsupported", "unknown"}
+    assert not known_grammar(WORLD["valid"].data[:-1])
+    assert not known_grammar(WORLD["hcert"].data[:-3])
+
+
+def test_asking_for_the_grammar_uses_up_no_living_proof() -> None:
+    verifier = dispatcher()
+    assert known_grammar(WORLD["rotating"].data)
+    assert isinstance(verifier.verify(WORLD["rotating"].data, moment()), Claim)
+
+
+def test_newer_lists_hold_from_the_next_code_on() -> None:
+    verifier = Dispatcher(trust.of([], number=1, issued_at=NOW_AT))
+    before = verifier.verify(WORLD["valid"].data, moment())
+    verifier.use(trust.parse(WORLD.trust_list, WORLD.root_pem), None)
+    after = verifier.verify(WORLD["valid"].data, moment())
+    assert isinstance(before, Refusal)
+    assert before.reason is Reason.UNKNOWN_KEY
+    assert isinstance(after, Claim)
+    assert after.lists_at == NOW_AT.replace(hour=19, day=22)  # the trust list's own date: there is no denylist
+
+
+def test_the_older_of_both_lists_dates_a_claim() -> None:
+    from kiosk.credentials import denylist
+
+    trusted = trust.parse(WORLD.trust_list, WORLD.root_pem)
+    old = denylist.of([], number=1, issued_at=datetime(2026, 1, 1, tzinfo=UTC))
+    claim = Dispatcher(trusted, old).verify(WORLD["valid"].data, moment())
+    assert isinstance(claim, Claim)
+    assert claim.lists_at == old.issued_at
+    newer = Dispatcher(trusted, replace(old, issued_at=NOW_AT)).verify(WORLD["valid"].data, moment())
+    assert isinstance(newer, Claim)
+    assert newer.lists_at == trusted.issued_at
+
+
+@given(st.binary(max_size=600))
+def test_no_bytes_bring_the_verifier_down(data: bytes) -> None:
+    for code in (
+        data,
+        b"HUE1:" + data,
+        b"HC1:" + base45.encode(data).encode(),
+        b"HUE1:" + base45.encode(data).encode(),
+    ):
+        answer = dispatcher().verify(code, moment())
+        assert isinstance(answer, Refusal)
+        assert data.decode("latin-1") not in answer.evidence or len(data) < 4
+        assert known_grammar(code) in (True, False)
+
+
+@given(
+    st.lists(st.text(st.characters(blacklist_categories=("Cs",)), max_size=20), min_size=5, max_size=18), st.booleans()
+)
+@settings(max_examples=300)
+def test_no_fields_bring_the_verifier_down(parts: list[str], insured: bool) -> None:
+    answer = read("|".join(parts) + ("$" if insured else ""))
+    assert isinstance(answer, Claim | Refusal)
+
+
+@given(st.binary(max_size=300))
+def test_base45_comes_back_as_it_went(data: bytes) -> None:
+    assert base45.decode(base45.encode(data).encode()) == data
+
+
+@given(st.text(alphabet="0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:", max_size=30))
+def test_a_base45_text_is_the_encoding_of_its_bytes_or_no_text(text: str) -> None:
+    try:
+        data = base45.decode(text.encode())
+    except ValueError:
+        return
+    assert base45.encode(data) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [(b"BB8", b"AB"), (b"%69 VD92EX0", b"Hello!!"), (b"UJCLQE7W581", b"base-45"), (b"", b""), (b"QED8WEX0", b"ietf!")],
+)
+def test_base45_examples_of_the_rfc(text: bytes, data: bytes) -> None:
+    assert base45.decode(text) == data
+    assert base45.encode(data).encode() == text
+
+
+@pytest.mark.parametrize("text", [b"GGW", b":::", b"A", b"AAAA", b"::", b"U6", b"aaa", b"BB8\n", "ÄÄÄ".encode()])
+def test_what_base45_cannot_have_written_is_refused(text: bytes) -> None:
+    with pytest.raises(ValueError, match="base45"):
+        base45.decode(text)
