@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import cv2
 
-from kiosk.model import Corners, Frame, Luma, Reading, Sight, View
+from kiosk.model import Frame, Luma, Reading, Sight, View
 from kiosk.reading.motion import MotionGate
-from kiosk.reading.stages import Stage, heavy_stages, light_stages
+from kiosk.reading.scene import Scene
+from kiosk.reading.stages import Stage, heavy_stages, plain
 from kiosk.reading.view import decimate, view_of
 from kiosk.reading.witness import Witnesses
 
@@ -38,7 +39,6 @@ class Cascade:
         self._budget_s = frame_budget_s
         self._motion = MotionGate() if motion_gate else None
         self._clock_s = clock_s
-        self._light = light_stages()
         self._heavy = heavy_stages()
         self._turn = 0
         self._saved_s = frame_budget_s
@@ -64,30 +64,26 @@ class Cascade:
         return View(seen.mean_luma, seen.contrast, seen.sharpness, still=True)
 
     def _search(self, luma: Luma, captured_s: float) -> tuple[Reading, ...]:
-        hints: list[Corners] = []
-        for stage in self._light:
-            found = stage.run(luma, tuple(hints))
-            hints.extend(found.unfinished)
-            if found.readings:
-                return self._witnesses.accept(found.readings, heavy=False, captured_s=captured_s)
-        self._saved_s = min(self._saved_s + self._budget_s, max(self._budget_s, *self._costs_s.values(), 0.0))
+        scene = Scene(luma)
+        readings = plain(scene).readings
+        if readings:
+            return self._witnesses.accept(readings, heavy=False, captured_s=captured_s)
+        dearest_s = max(self._costs_s.values(), default=0.0)
+        self._saved_s = min(self._saved_s + self._budget_s, max(self._budget_s, dearest_s))
         for _ in self._heavy:
             stage = self._heavy[self._turn % len(self._heavy)]
-            if stage.needs_hint and not hints:
-                self._turn += 1
-                continue
             if self._costs_s.get(stage.name, 0.0) > self._saved_s:
                 break
             self._turn += 1
-            readings = self._run_heavy(stage, luma, tuple(hints))
-            if readings:
-                return self._witnesses.accept(readings, heavy=True, captured_s=captured_s)
+            believed = self._run_heavy(stage, scene, captured_s)
+            if believed:
+                return believed
         return ()
 
-    def _run_heavy(self, stage: Stage, luma: Luma, hints: tuple[Corners, ...]) -> tuple[Reading, ...]:
+    def _run_heavy(self, stage: Stage, scene: Scene, captured_s: float) -> tuple[Reading, ...]:
         started_s = self._clock_s()
-        found = stage.run(luma, hints)
+        readings = tuple(reading for found in stage.run(scene) for reading in found.readings)
         took_s = self._clock_s() - started_s
         self._saved_s -= took_s
         self._costs_s[stage.name] = 0.8 * self._costs_s.get(stage.name, took_s) + 0.2 * took_s
-        return found.readings
+        return self._witnesses.accept(readings, heavy=True, captured_s=captured_s)

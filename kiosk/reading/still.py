@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 import cv2
 
-from kiosk.model import Corners, Luma, Reading
+from kiosk.model import Luma, Reading
 from kiosk.reading.cascade import nothing_known
-from kiosk.reading.stages import heavy_stages, light_stages
+from kiosk.reading.scene import Scene
+from kiosk.reading.stages import heavy_stages, plain
 from kiosk.reading.witness import distinct
 
 
@@ -15,17 +16,19 @@ def read_picture(luma: Luma, *, known: Callable[[bytes], bool] = nothing_known) 
     if luma.ndim != 2 or not luma.size:
         return ()
     cv2.setNumThreads(1)
-    hints: list[Corners] = []
-    for stage in light_stages():
-        found = stage.run(luma, tuple(hints))
-        hints.extend(found.unfinished)
-        if found.readings:
-            return distinct(found.readings)
-    seen: dict[bytes, Reading] = {}
+    scene = Scene(luma)
+    readings = plain(scene).readings
+    if readings:
+        return distinct(readings)
+    stages: dict[bytes, str] = {}
     for stage in heavy_stages():
-        readings = distinct(stage.run(luma, tuple(hints)).readings)
-        believed = tuple(reading for reading in readings if reading.data in seen or known(reading.data))
-        if believed:
-            return believed
-        seen.update((reading.data, reading) for reading in readings)
+        for found in stage.run(scene):
+            believed = [
+                reading
+                for reading in distinct(found.readings)
+                if stages.get(reading.data, reading.stage) != reading.stage or known(reading.data)
+            ]
+            if believed:
+                return tuple(believed)
+            stages.update((reading.data, reading.stage) for reading in found.readings)
     return ()

@@ -12,6 +12,7 @@ import numpy as np
 from pyzbar import wrapper
 
 from kiosk.model import Corners, Luma, Reading
+from kiosk.reading.zxing import WHOLE, Placing
 
 _L800 = int.from_bytes(b"Y800", "little")  # zbar's name for one byte of luma per pixel
 _BINARY = 4  # ZBAR_CFG_BINARY in zbar.h
@@ -38,7 +39,7 @@ class Zbar:
     def __del__(self) -> None:
         wrapper.zbar_image_scanner_destroy(self._scanner)
 
-    def scan(self, picture: Luma, stage: str) -> tuple[Reading, ...]:
+    def scan(self, picture: Luma, stage: str, placing: Placing = WHOLE) -> tuple[Reading, ...]:
         """Read every QR code in a picture (uint8, height x width)."""
         height, width = picture.shape
         if min(height, width) < _LEAST_SIDE_PX:
@@ -51,18 +52,19 @@ class Zbar:
             address = cast(c_char_p(pixels), c_void_p)
             wrapper.zbar_image_set_data(image, address, len(pixels), None)
             wrapper.zbar_scan_image(self._scanner, image)
-            return tuple(_readings(image, stage))
+            return tuple(_readings(image, stage, placing))
         finally:
             wrapper.zbar_image_destroy(image)
 
 
-def _readings(image: Any, stage: str) -> list[Reading]:
+def _readings(image: Any, stage: str, placing: Placing) -> list[Reading]:
     readings = []
     symbol = wrapper.zbar_image_first_symbol(image)
     while symbol:
         data = string_at(wrapper.zbar_symbol_get_data(symbol), wrapper.zbar_symbol_get_data_length(symbol))
         if data:
-            readings.append(Reading(data, stage, _corners(symbol)))
+            corners = _corners(symbol)
+            readings.append(Reading(data, stage, corners and placing.in_frame(corners)))
         symbol = wrapper.zbar_symbol_next(symbol)
     return readings
 

@@ -48,7 +48,7 @@ def scan(
     placing: Placing = WHOLE,
     try_invert: bool = True,
     try_downscale: bool = True,
-    binarizer: zxingcpp.Binarizer = zxingcpp.Binarizer.LocalAverage,
+    fixed_threshold: bool = False,
 ) -> Found:
     """Read every QR code in a picture (uint8, height x width, any strides). Any thread."""
     if min(picture.shape) < _SMALLEST_SIDE_PX:
@@ -59,7 +59,7 @@ def scan(
         try_rotate=False,  # a QR code is found in any rotation without it
         try_invert=try_invert,
         try_downscale=try_downscale,
-        binarizer=binarizer,
+        binarizer=zxingcpp.Binarizer.FixedThreshold if fixed_threshold else zxingcpp.Binarizer.LocalAverage,
         return_errors=True,
     )
     readings, unfinished = [], []
@@ -70,6 +70,12 @@ def scan(
         else:
             unfinished.append(corners)
     return Found(tuple(readings), tuple(unfinished))
+
+
+def placed(reading: Reading, corners: Corners, side: int) -> Reading:
+    """The reading of a picture drawn by ourselves, put where the code of so many modules a side lies in the frame."""
+    perimeter = sum(math.dist(corners[i], corners[i - 1]) for i in range(4))
+    return Reading(reading.data, reading.stage, corners, perimeter / 4 / side)
 
 
 def _corners(position: zxingcpp.Position) -> Corners:

@@ -1,0 +1,152 @@
+"""Finder patterns in a region, blurred or not: the three squares that tell where a code lies and how it is turned.
+
+Engines look for runs of 1:1:3:1:1 in a black and white picture, and a blurred picture has none. Here each pixel is asked, in four
+directions and in grey, whether it is darker than a ring at two modules' distance which is lighter than one at three to four; what
+answers is compared with pictures of a finder pattern in all rotations.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kiosk.model import Luma
+
+Floats = NDArray[np.float32]
+
+# Decimation, module px in the decimated picture, and the largest region side in which modules that small are looked for: a
+# code of version 20 is 97 modules wide, and codes on cards and phones are smaller.
+_SIZES = ((1, 2.0, 340), (1, 2.55, 420), (2, 1.65, 800), (2, 2.1, 800), (2, 2.7, 1300), (4, 1.75, 9999), (4, 2.3, 9999))
+_LIGHT_RADII = (2.0, 2.5)
+_DARK_RADII = (3.1, 3.9)
+_MARGIN_PX = 16
+_FAINTEST = 3
+_MOST_PER_SIZE = 110
+_PATCH = 11  # samples a side, over 9 modules: the pattern and the light ring around it
+_TURNS = 8
+_STRETCHES = (0.84, 1.0, 1.19)
+_LEAST_LIKENESS = 0.42
+
+
+@dataclass(frozen=True, slots=True)
+class Finder:
+    """One finder pattern, in pixels of the region."""
+
+    x: float
+    y: float
+    module_px: float
+    turn: float
+    """Radians, from 0 to a quarter turn."""
+    likeness: float
+    """Correlation with the ideal pattern, 1 at best."""
+
+
+def find_finders(picture: Luma, most: int = 14) -> list[Finder]:
+    """The likeliest finder patterns (dark on light) of a picture, best first."""
+    side = max(picture.shape)
+    sizes = [(decimation, module) for decimation, module, largest in _SIZES if side <= largest]
+    candidates = [found for found in (_candidates(picture, *size) for size in sizes) if len(found)]
+    if not candidates:
+        return []
+    return _likeliest(picture, np.concatenate(candidates), most)
+
+
+def _candidates(picture: Luma, decimation: int, module: float) -> Floats:
+    """(x, y, module px) in picture pixels, of local maxima of the ring response at one size."""
+    height, width = picture.shape[0] // decimation, picture.shape[1] // decimation
+    if min(height, width) < 8 * module:
+        return np.empty((0, 3), np.float32)
+    if decimation > 1:
+        picture = np.asarray(cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+    response = _ring_response(picture, module)
+    window = np.ones((5, 5) if module < 2 else (7, 7), np.uint8)
+    peaks = cv2.compare(response, cv2.dilate(response, window), cv2.CMP_EQ)
+    floor = max(_FAINTEST, 0.1 * float(cv2.minMaxLoc(response)[1]))
+    places = cv2.findNonZero(cv2.bitwise_and(peaks, cv2.threshold(response, floor, 255, cv2.THRESH_BINARY)[1]))
+    if places is None:
+        return np.empty((0, 3), np.float32)
+    xs, ys = np.asarray(places).reshape(-1, 2).T
+    if len(xs) > _MOST_PER_SIZE:
+        best = np.argpartition(response[ys, xs], -_MOST_PER_SIZE)[-_MOST_PER_SIZE:]
+        ys, xs = ys[best], xs[best]
+    size = np.full(len(xs), module * decimation)
+    return np.stack([(xs + 0.5) * decimation - 0.5, (ys + 0.5) * decimation - 0.5, size], 1).astype(np.float32)
+
+
+def _ring_response(picture: Luma, module: float) -> Luma:
+    """How far each pixel is the middle of a dark spot in a light ring in a dark ring, in grey levels, direction by direction."""
+    height, width = picture.shape
+    halved = cv2.convertScaleAbs(picture, alpha=0.5)  # so that a sum of two opposite pixels is a mean and fits a byte
+    soft = halved if module < 2 or module == 2.0 else cv2.blur(halved, (3, 3))
+    core_px = 3 if module < 2.6 else 5
+    core = cv2.blur(halved, (core_px, core_px))
+    core = cv2.add(core, core)
+    padded = cv2.copyMakeBorder(soft, _MARGIN_PX, _MARGIN_PX, _MARGIN_PX, _MARGIN_PX, cv2.BORDER_REPLICATE)
+
+    def pair(radius: float, direction: int) -> Luma:
+        dx = round(radius * module * float(np.cos(direction * np.pi / 4)))
+        dy = round(radius * module * float(np.sin(direction * np.pi / 4)))
+        one = padded[_MARGIN_PX + dy : _MARGIN_PX + dy + height, _MARGIN_PX + dx : _MARGIN_PX + dx + width]
+        other = padded[_MARGIN_PX - dy : _MARGIN_PX - dy + height, _MARGIN_PX - dx : _MARGIN_PX - dx + width]
+        return np.asarray(cv2.add(one, other), np.uint8)
+
+    rings, spots = [], []
+    for direction in range(4):
+        light = cv2.max(pair(_LIGHT_RADII[0], direction), pair(_LIGHT_RADII[1], direction))
+        dark = cv2.min(pair(_DARK_RADII[0], direction), pair(_DARK_RADII[1], direction))
+        rings.append(cv2.subtract(light, dark))
+        spots.append(cv2.subtract(light, core))
+    # Motion may have wiped the ring out in one direction of the four, so the second least is asked for.
+    a, b = cv2.min(rings[0], rings[1]), cv2.max(rings[0], rings[1])
+    c, d = cv2.min(rings[2], rings[3]), cv2.max(rings[2], rings[3])
+    ring = cv2.min(cv2.max(a, c), cv2.min(b, d))
+    spot = cv2.min(cv2.min(spots[0], spots[1]), cv2.min(spots[2], spots[3]))
+    return np.asarray(cv2.min(ring, spot), np.uint8)
+
+
+@cache
+def _ideal() -> tuple[Floats, Floats, Floats]:
+    """Patches (variants, samples) of unit length and zero mean, with the turn and the stretch of each."""
+    grid = (np.arange(_PATCH) - _PATCH // 2) * 9.0 / _PATCH
+    xs, ys = np.meshgrid(grid, grid)
+    patches, turns, stretches = [], [], []
+    fine = (np.arange(5) - 2) / 5 * (9.0 / _PATCH)
+    for turn in np.arange(_TURNS) * np.pi / 2 / _TURNS:
+        for stretch in _STRETCHES:
+            patch = np.zeros_like(xs)
+            for dx in fine:
+                for dy in fine:
+                    u = ((xs + dx) * np.cos(turn) + (ys + dy) * np.sin(turn)) / stretch
+                    v = (-(xs + dx) * np.sin(turn) + (ys + dy) * np.cos(turn)) / stretch
+                    radius = np.maximum(np.abs(u), np.abs(v))
+                    patch += np.where((radius < 1.5) | ((radius > 2.5) & (radius < 3.5)), -1.0, 1.0)
+            patch -= patch.mean()
+            patches.append((patch / np.linalg.norm(patch)).ravel())
+            turns.append(turn)
+            stretches.append(stretch)
+    return np.array(patches, np.float32), np.array(turns, np.float32), np.array(stretches, np.float32)
+
+
+def _likeliest(picture: Luma, candidates: Floats, most: int) -> list[Finder]:
+    patches, turns, stretches = _ideal()
+    grid = ((np.arange(_PATCH) - _PATCH // 2) * 9.0 / _PATCH).astype(np.float32)
+    dx, dy = (axis.ravel() for axis in np.meshgrid(grid, grid))
+    xs = candidates[:, :1] + candidates[:, 2:] * dx
+    ys = candidates[:, 1:2] + candidates[:, 2:] * dy
+    samples = cv2.remap(picture, xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+    samples -= samples.mean(1, keepdims=True)
+    samples /= np.maximum(np.linalg.norm(samples, axis=1, keepdims=True), 1e-3)
+    likeness = cv2.gemm(samples, patches, 1.0, None, 0.0, flags=cv2.GEMM_2_T)  # one thread, unlike numpy
+    variant = likeness.argmax(1)
+    best = likeness[np.arange(len(variant)), variant]
+    found: list[Finder] = []
+    for i in np.argsort(-best):
+        if best[i] < _LEAST_LIKENESS or len(found) == most:
+            break
+        x, y, module = (float(value) for value in candidates[i])
+        if any((x - f.x) ** 2 + (y - f.y) ** 2 < (2.5 * f.module_px) ** 2 for f in found):
+            continue
+        found.append(Finder(x, y, module * float(stretches[variant[i]]), float(turns[variant[i]]), float(best[i])))
+    return found

@@ -1,0 +1,227 @@
+"""Laying a grid of modules over a code: from three finder patterns to a homography that fits all that is known of the symbol."""
+
+from dataclasses import dataclass
+from itertools import combinations, permutations
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from kiosk.model import Luma
+from kiosk.reading.finders import Finder
+from kiosk.reading.symbol import LARGEST_READ, Known, known_modules, modules_a_side
+
+Floats = NDArray[np.float32]
+
+_FINDERS_TRIED = 7
+_TRIPLES_TRIED = 2
+_GUESSES_REFINED = 2
+_MOST_SLANT = 0.32  # how much nearer one side of the code may be than the other: 45 degrees at arm's length
+_LEAST_FIT = 0.42
+_SETTLED_FIT = 0.75
+_LEAST_LIKENESS = 1.75  # three finders together; on pictures without a code the best is seldom above 0.54
+_ROUNDS = 9
+_SETTLED_GAIN = 0.002
+_FINDER_MIDDLE = 3.5  # modules from the corner
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """Where every module of a code lies in the picture."""
+
+    version: int
+    to_picture: NDArray[np.float64]
+    """Homography from module coordinates (0 at the outer edge of the symbol) to pixel middles."""
+    fit: float
+    """Correlation of the picture with the known modules."""
+
+
+def lay_grids(picture: Luma, finders: list[Finder]) -> list[Grid]:
+    """Grids that fit, best first: of the best arrangement of three finders that yields one."""
+    for one, two, three in _triples(finders[:_FINDERS_TRIED])[:_TRIPLES_TRIED]:
+        module_px = (one.module_px + two.module_px + three.module_px) / 3
+        corners = np.array([[f.x, f.y] for f in (one, two, three)])
+        flat = flattened(picture, module_px)
+        grids = []
+        for version, points in _guess(flat, corners, (one.module_px, two.module_px, three.module_px)):
+            grids.append(_refine(flat, version, points))
+            if grids[-1].fit >= _SETTLED_FIT:
+                break
+        good = sorted((grid for grid in grids if grid.fit >= _LEAST_FIT), key=lambda grid: -grid.fit)
+        if good:
+            return good
+    return []
+
+
+def flattened(picture: Luma, module_px: float) -> Floats:
+    """The picture with its local mean taken away and its local contrast made one."""
+    window = max(3, int(module_px * 9) | 1)
+    grey = picture.astype(np.float32)
+    mean = cv2.blur(grey, (window, window))
+    variance = cv2.sqrBoxFilter(grey, cv2.CV_32F, (window, window)) - mean * mean
+    return np.asarray((grey - mean) / np.sqrt(np.maximum(variance, 4.0)), np.float32)
+
+
+def _triples(finders: list[Finder]) -> list[tuple[Finder, Finder, Finder]]:
+    """(top left, top right, bottom left) in the code's own sense, likeliest first."""
+    rated = []
+    for three in combinations(finders, 3):
+        sizes = [finder.module_px for finder in three]
+        if max(sizes) > 1.5 * min(sizes) or sum(finder.likeness for finder in three) < _LEAST_LIKENESS:
+            continue
+        for one, two, other in permutations(three):
+            rating = _rate(one, two, other)
+            if rating is not None:
+                rated.append((rating, (one, two, other)))
+    rated.sort(key=lambda pair: -pair[0])
+    return [triple for _, triple in rated]
+
+
+def _rate(one: Finder, two: Finder, three: Finder) -> float | None:
+    ax, ay, bx, by = two.x - one.x, two.y - one.y, three.x - one.x, three.y - one.y
+    a, b = float(np.hypot(ax, ay)), float(np.hypot(bx, by))
+    if ax * by - ay * bx <= 0 or min(a, b) < 11 * one.module_px or not 0.55 < a / max(b, 1e-6) < 1.8:
+        return None
+    cosine = abs(ax * bx + ay * by) / (a * b)
+    if cosine > 0.5 or max(a, b) > 1.25 * modules_a_side(LARGEST_READ) * one.module_px:
+        return None
+    turned = np.arctan2(ay, ax) - one.turn
+    askew = abs((turned + np.pi / 4) % (np.pi / 2) - np.pi / 4)
+    if askew > 0.5:
+        return None
+    return (
+        one.likeness
+        + two.likeness
+        + three.likeness
+        - 0.6 * cosine
+        - 0.4 * abs(float(np.log(a / b)))
+        - 0.3 * float(askew)
+    )
+
+
+def _homographies(side: int, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n, 3, 3) from finder middles and the fourth corner of their square to points (n, 4, 2), closed form (Heckbert 1989)."""
+    p0, p1, p3, p2 = points[:, 0], points[:, 1], points[:, 2], points[:, 3]  # p2 is opposite to p0
+    total = p0 - p1 + p2 - p3
+    d1, d2 = p1 - p2, p3 - p2
+    determinant = d1[:, 0] * d2[:, 1] - d1[:, 1] * d2[:, 0]
+    determinant = np.where(np.abs(determinant) < 1e-9, 1e-9, determinant)
+    g = (total[:, 0] * d2[:, 1] - total[:, 1] * d2[:, 0]) / determinant
+    h = (d1[:, 0] * total[:, 1] - d1[:, 1] * total[:, 0]) / determinant
+    square = np.empty((len(points), 3, 3))
+    square[:, :2, 0] = p1 - p0 + g[:, None] * p1
+    square[:, :2, 1] = p3 - p0 + h[:, None] * p3
+    square[:, :2, 2] = p0
+    square[:, 2, 0], square[:, 2, 1], square[:, 2, 2] = g, h, 1.0
+    span = side - 2 * _FINDER_MIDDLE
+    shrink = np.array([[1 / span, 0, -_FINDER_MIDDLE / span], [0, 1 / span, -_FINDER_MIDDLE / span], [0, 0, 1]])
+    return np.asarray(square @ shrink)
+
+
+def _project(homographies: NDArray[np.float64], xs: Floats, ys: Floats) -> tuple[Floats, Floats]:
+    """Pixels (n, points) of module coordinates."""
+    h = homographies.astype(np.float32)
+    w = h[:, 2, 0, None] * xs + h[:, 2, 1, None] * ys + h[:, 2, 2, None]
+    w = np.where(np.abs(w) < 1e-3, np.float32(1e-3), w)
+    px = (h[:, 0, 0, None] * xs + h[:, 0, 1, None] * ys + h[:, 0, 2, None]) / w
+    py = (h[:, 1, 0, None] * xs + h[:, 1, 1, None] * ys + h[:, 1, 2, None]) / w
+    return px, py
+
+
+def _fits(flat: Floats, homographies: NDArray[np.float64], known: tuple[Floats, Floats, Floats]) -> Floats:
+    """Correlation of the picture with known modules (xs, ys, signs of unit length), for each homography."""
+    px, py = _project(homographies, known[0], known[1])
+    samples = cv2.remap(flat, px, py, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
+    samples = samples.reshape(px.shape)
+    samples = samples - samples.mean(1, keepdims=True)
+    return np.asarray(samples @ known[2] / np.maximum(np.linalg.norm(samples, axis=1), 1e-3), np.float32)
+
+
+def _slanted(corners: NDArray[np.float64], g: NDArray[np.float64], h: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Points (n, 4, 2): the three corners and the fourth, where the sides recede by g and h."""
+    one, two, three = corners
+    w1, w2, w3 = 1.0 + g, 1.0 + h, 1.0 + g + h
+    fourth = (two * w1[:, None] + three * w2[:, None] - one) / w3[:, None]
+    fixed = np.broadcast_to(corners, (len(g), 3, 2))
+    return np.concatenate([fixed, fourth[:, None]], 1)
+
+
+def _timing(side: int, *, down: bool) -> tuple[Floats, Floats, Floats]:
+    """The row (or column) 6 from finder to finder."""
+    along = np.arange(side, dtype=np.float32) + np.float32(0.5)
+    across = np.full(side, 6.5, np.float32)
+    signs = known_modules((side - 17) // 4).light[6]
+    unit = np.where(signs, 1.0, -1.0).astype(np.float32)
+    unit -= unit.mean()
+    unit /= np.linalg.norm(unit)
+    return (across, along, unit) if down else (along, across, unit)
+
+
+def _guess(
+    flat: Floats, corners: NDArray[np.float64], modules: tuple[float, ...]
+) -> list[tuple[int, NDArray[np.float64]]]:
+    """(version, four points), the likeliest few: the timing patterns tell version and slant."""
+    reach = (np.linalg.norm(corners[1] - corners[0]) / (modules[0] + modules[1])) * 2
+    reach_down = (np.linalg.norm(corners[2] - corners[0]) / (modules[0] + modules[2])) * 2
+    side = float((reach * reach_down) ** 0.5) + 2 * _FINDER_MIDDLE
+    least, most = (side * 0.88 - 18) / 4, (side * 1.12 - 16) / 4
+    guesses = []
+    for version in range(max(1, round(least)), min(LARGEST_READ, round(most)) + 1):
+        modules_now = modules_a_side(version)
+        steps = int(np.ceil(_MOST_SLANT * modules_now / 1.6))
+        slants = np.linspace(-_MOST_SLANT, _MOST_SLANT, 2 * steps + 1)
+        none = np.zeros_like(slants)
+        across = _fits(
+            flat, _homographies(modules_now, _slanted(corners, slants, none)), _timing(modules_now, down=False)
+        )
+        down = _fits(flat, _homographies(modules_now, _slanted(corners, none, slants)), _timing(modules_now, down=True))
+        penalty = 0.25 * np.abs(slants)
+        i, j = int((across - penalty).argmax()), int((down - penalty).argmax())
+        points = _slanted(corners, slants[i : i + 1], slants[j : j + 1])[0]
+        guesses.append((float(across[i] + down[j]), version, points))
+    guesses.sort(key=lambda guess: -guess[0])
+    return [(version, points) for _, version, points in guesses[:_GUESSES_REFINED]]
+
+
+def _thinned(known: Known, most: int = 320) -> tuple[Floats, Floats, Floats]:
+    """Known modules for fitting: all of the scarce ones, every so manieth of the many."""
+    step = max(1, len(known.xs) // most)
+    signs = known.signs[::step]
+    signs = signs - signs.mean()
+    return known.xs[::step], known.ys[::step], np.asarray(signs / np.linalg.norm(signs), np.float32)
+
+
+def _refine(flat: Floats, version: int, points: NDArray[np.float64]) -> Grid:
+    """Climb: in each round all eight coordinates move towards the top of a parabola through three fits."""
+    side, known = modules_a_side(version), _thinned(known_modules(version))
+    module = float(np.linalg.norm(points[1] - points[0])) / (side - 7)
+    best_points = points = _fourth_corner(flat, side, known, points, module)
+    step, best = 0.5 * module, -1.0
+    moves = np.concatenate([np.zeros((1, 8)), np.eye(8), -np.eye(8)]).reshape(17, 4, 2)
+    for _ in range(_ROUNDS):
+        fits = _fits(flat, _homographies(side, points + step * moves), known)
+        gain = float(fits[0]) - best
+        if gain > 0:
+            best_points, best = points, float(fits[0])
+            curve = np.maximum(2 * fits[0] - fits[1:9] - fits[9:], 1e-4)
+            move = np.clip(0.5 * (fits[1:9] - fits[9:]) / curve, -1, 1) * (0.7 * step)
+        else:
+            move = move * -0.5  # halfway back
+        if abs(gain) < _SETTLED_GAIN:
+            break
+        points = points + move.reshape(4, 2)
+        step *= 0.7
+    return Grid(version, _homographies(side, best_points[None])[0], best)
+
+
+def _fourth_corner(
+    flat: Floats, side: int, known: tuple[Floats, Floats, Floats], points: NDArray[np.float64], module: float
+) -> NDArray[np.float64]:
+    """The fourth point on the best place within two modules and a half."""
+    shifts = np.arange(-5, 6) * 0.5 * module
+    dx, dy = (axis.ravel() for axis in np.meshgrid(shifts, shifts))
+    trials = np.repeat(points[None], len(dx), 0)
+    trials[:, 3, 0] += dx
+    trials[:, 3, 1] += dy
+    fits = _fits(flat, _homographies(side, trials), known)
+    return np.asarray(trials[int(fits.argmax())])
