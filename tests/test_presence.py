@@ -1,0 +1,113 @@
+"""Whether a device is there: told at birth, at every change, after every reconnect, by the broker when nobody else can."""
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from kiosk.clock import SystemClock
+from kiosk.courier import Courier, Terms
+from kiosk.model import State
+from kiosk.store import Store
+from mqtt.client import PahoLink
+from mqtt.link import Endpoint, Link, Message
+from mqtt.topics import Branch, Leaf
+from tests import wire_schema
+from tests.broker import Broker, Listener
+from tests.proxy import Mood, Proxy
+
+BRANCH = Branch("entrance", "dong-ba", "gate-1")
+STATE = BRANCH.topic(Leaf.STATE)
+
+
+@pytest.fixture(params=["5", "3.1.1"])
+def version(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with closing(Store(tmp_path / "passages.db")) as opened:
+        yield opened
+
+
+def a_courier(store: Store, port: int, version: str) -> Courier:
+    endpoint = Endpoint("127.0.0.1", port, "5" if version == "5" else "3.1.1", keepalive_s=2)
+
+    def connect(will: Message) -> Link:
+        return PahoLink(endpoint, "gate-1", will=will)
+
+    return Courier(store, BRANCH, connect, clock=SystemClock(), terms=Terms(backoff_last_s=0.3), software="test")
+
+
+def until(done: Callable[[], bool], *steps: Callable[[], object], tries: int = 2000) -> None:
+    for _ in range(tries):
+        if done():
+            return
+        for step in steps:
+            step()
+    raise AssertionError("it did not come to that")
+
+
+def last_state(listener: Listener, wait_s: float = 0.01) -> str:
+    listener.look(wait_s)
+    found = listener.payloads(STATE)
+    for payload in found:
+        wire_schema.check(STATE, payload)
+    return str(json.loads(found[-1])["state"]) + "/" + str(json.loads(found[-1])["reason"]) if found else ""
+
+
+def test_a_device_whose_power_is_cut_is_offline_for_everybody(store: Store, version: str) -> None:
+    with Broker() as broker, Proxy(broker.port) as proxy:
+        listener = Listener(broker.endpoint(), STATE)
+        courier = a_courier(store, proxy.port, version)
+        courier.set_state(State.READY)
+        until(lambda: last_state(listener) == "ready/", courier.step)
+        proxy.set(Mood.HALF_OPEN)  # no byte more, and nobody says goodbye
+        until(lambda: last_state(listener, 0.1) == "offline/lost", tries=150)
+        listener.close()
+        late = Listener(broker.endpoint(), STATE, name="late")
+        until(lambda: last_state(late, 0.05) == "offline/lost")
+        late.close()
+
+
+def test_after_a_broker_that_forgot_everything_the_state_is_there_again(store: Store, version: str) -> None:
+    with Broker() as broker:
+        courier = a_courier(store, broker.port, version)
+        courier.set_state(State.DEGRADED, "camera is dark")
+        until(lambda: courier.status().connected, courier.step)
+        broker.kill()
+        until(lambda: not courier.status().connected, courier.step)
+        broker.start()
+        until(lambda: courier.status().connected, courier.step, tries=200_000)
+        listener = Listener(broker.endpoint(), STATE)
+        until(lambda: last_state(listener) == "degraded/camera is dark", courier.step)
+        courier.close()
+        listener.close()
+
+
+def test_a_device_that_hangs_up_properly_leaves_no_doubt(store: Store, version: str) -> None:
+    with Broker() as broker:
+        listener = Listener(broker.endpoint(), STATE)
+        courier = a_courier(store, broker.port, version)
+        until(lambda: last_state(listener) == "birth/", courier.step)
+        courier.close()
+        until(lambda: last_state(listener) == "offline/stopped")
+        listener.close()
+
+
+def test_a_connection_that_went_dead_is_noticed_by_the_device_too(store: Store, version: str) -> None:
+    with Broker() as broker, Proxy(broker.port) as proxy:
+        courier = a_courier(store, proxy.port, version)
+        until(lambda: courier.status().connected, courier.step)
+        proxy.set(Mood.HALF_OPEN)
+        listener = Listener(broker.endpoint(), "nothing/else")  # something to wait on between the steps
+        until(lambda: not courier.status().connected, courier.step, lambda: listener.look(0.02), tries=1500)
+        proxy.set(Mood.CUT)
+        listener.look(0.1)
+        proxy.set(Mood.PASS)
+        until(lambda: courier.status().connected, courier.step, lambda: listener.look(0.02))
+        courier.close()
+        listener.close()
