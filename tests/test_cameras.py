@@ -327,8 +327,8 @@ class TestPicamera2:
         with pytest.raises(CameraTrouble, match=r"no picture for 0\.05 s"):
             camera.capture(0.05)
         sensor = camera._sensor
-        assert sensor.cancelled.is_set()
         camera.close()
+        assert sensor.cancelled.is_set()
         assert sensor.closed
 
     def test_close_from_another_thread_wakes_a_capture(self) -> None:

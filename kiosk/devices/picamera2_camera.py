@@ -70,11 +70,13 @@ class Picamera2Camera:
                 "picamera2: no camera module is found; switch off and seat the ribbon cable at both ends"
             )
         try:
-            self._sensor = self._picamera2(0)
+            self._sensor = _made(self._picamera2)
             self._start(self._sensor)
         except (RuntimeError, OSError, ValueError, IndexError) as trouble:
             self.close()
-            raise CameraTrouble(f"picamera2: the camera module does not start: {trouble}") from trouble
+            raise CameraTrouble(
+                f"picamera2: the camera module does not start: {trouble.__cause__ or trouble}"
+            ) from trouble
 
     def _start(self, sensor: Any) -> None:
         size = (self._settings.width, self._settings.height)
@@ -102,8 +104,7 @@ class Picamera2Camera:
             raise CameraTrouble("picamera2: the camera is not open")
         try:
             picture = sensor.wait(sensor.capture_array("lores", wait=False), timeout=timeout_s)
-        except TimeoutError:
-            _cancel(sensor)
+        except TimeoutError:  # the job is left in its queue: taking it out needs a lock that what hangs may hold
             raise CameraTrouble(f"picamera2: no picture for {timeout_s:g} s") from None
         except CancelledError:
             raise CameraTrouble("picamera2: closed") from None
@@ -124,6 +125,21 @@ class Picamera2Camera:
         except (RuntimeError, OSError) as trouble:
             atexit.unregister(sensor.close)
             _log.warning("camera: it did not close cleanly: %s", trouble)
+
+
+def _made(library: Any) -> Any:
+    """Picamera2(0). A constructor that fails after it took the camera would keep it taken as long as this process lives
+    ("Camera in Acquired state trying acquire()"): so the half-made object is kept in hand, and what it took is given back.
+    """
+    sensor = library.__new__(library)
+    try:
+        sensor.__init__(0)
+    except Exception:
+        taken = getattr(sensor, "camera", None)
+        if taken is not None:
+            taken.release()
+        raise
+    return sensor
 
 
 def _y_plane(picture: Any, size: tuple[int, int]) -> Luma:

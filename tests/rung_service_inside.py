@@ -1,0 +1,270 @@
+"""The promises of our systemd units, tried on real systemd; tests/rung_service.py boots the root and runs this in it.
+
+The daemon is the shipped one with its synthetic camera and mock pins; there is no network but loopback and no broker.
+"""
+
+import grp
+import json
+import os
+import pwd
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+ETC = Path("/etc/entrance-kiosk")
+STATUS = Path("/run/entrance-kiosk/status.json")
+RECORDS = Path("/var/lib/entrance-kiosk/passages.db")
+NOBODY = 65534
+_tick = threading.Event()
+
+
+def furnish() -> None:
+    """What an installer leaves in /etc: keys, lists, configuration; run in the root before it boots."""
+    from datetime import UTC, datetime
+
+    from kiosk.demo.premises import Premises
+    from kiosk.issuing.samples import sample_world
+
+    ETC.mkdir(exist_ok=True)
+    Premises(ETC, sample_world(datetime.now(UTC))).furnish()
+    text = (ETC / "kiosk.toml").read_text(encoding="utf-8")
+    text = text.replace('run_dir = "run"', 'run_dir = "/run/entrance-kiosk"')
+    text = text.replace('path = "passages.db"', f'path = "{RECORDS}"').replace("port = 0", "port = 8080")
+    text = text.replace('pseudonym = "', 'pseudonym = "private/')
+    (ETC / "kiosk.toml").write_text(text, encoding="utf-8")
+    (ETC / "private").mkdir(exist_ok=True)
+    (ETC / "pseudonym.key").rename(ETC / "private/pseudonym.key")
+    group = grp.getgrnam("entrance-kiosk").gr_gid
+    for path in (ETC, *ETC.rglob("*")):
+        os.chown(path, 0, group)
+        path.chmod(0o750 if path.is_dir() else 0o640)
+
+
+def until(what: str, ask: Callable[[], Any], timeout_s: float) -> Any:
+    """Ask until the answer is true."""
+    ends_s = time.monotonic() + timeout_s
+    while time.monotonic() < ends_s:
+        found = ask()
+        if found:
+            return found
+        _tick.wait(0.1)
+    raise AssertionError(f"not within {timeout_s:g} s: {what}")
+
+
+def show(unit: str, name: str) -> str:
+    done = subprocess.run(
+        ["systemctl", "show", unit, "-p", name, "--value"], capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()
+
+
+def main_pid(unit: str = "kiosk") -> int:
+    return int(show(unit, "MainPID"))
+
+
+def status() -> dict[str, Any]:
+    try:
+        found: dict[str, Any] = json.loads(STATUS.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return {}
+    return found
+
+
+def passages() -> int:
+    with sqlite3.connect(f"file:{RECORDS}?mode=ro", uri=True) as database:
+        return int(database.execute("select coalesce(max(seq), 0) from passages").fetchone()[0])
+
+
+def page() -> int:
+    try:
+        with urllib.request.urlopen("http://127.0.0.1:8080/healthz", timeout=2) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refusal:
+        return refusal.code
+    except OSError:
+        return 0
+
+
+def healed(before: int) -> dict[str, Any]:
+    """Wait for a daemon that is another process than `before`, serves people, and records them."""
+    until("another daemon", lambda: main_pid() not in (0, before) and status().get("pid") == main_pid(), 60.0)
+    until("it answers people", lambda: sum(status().get("counters", {}).values()), 30.0)
+    return status()
+
+
+def starts_and_is_ready_without_network_or_clock() -> str:
+    until("kiosk.service is active", lambda: show("kiosk", "ActiveState") == "active", 30.0)
+    until("somebody was answered", lambda: sum(status().get("counters", {}).values()), 30.0)
+    began = int(show("kiosk", "ExecMainStartTimestampMonotonic"))
+    ready = int(show("kiosk", "ActiveEnterTimestampMonotonic"))
+    assert status()["state"] in ("ready", "degraded"), status()["state"]
+    return f"READY=1 {(ready - began) / 1e6:.2f} s after the start; state {status()['state']}"
+
+
+def runs_as_its_own_user_without_any_privilege() -> str:
+    lines = dict(line.split(":", 1) for line in Path(f"/proc/{main_pid()}/status").read_text().splitlines())
+    found = {name: lines[name].split()[0] for name in ("Uid", "CapEff", "CapBnd", "NoNewPrivs", "Seccomp")}
+    assert pwd.getpwuid(int(found["Uid"])).pw_name == "entrance-kiosk"
+    assert int(found["CapEff"], 16) == int(found["CapBnd"], 16) == 0
+    assert (found["NoNewPrivs"], found["Seccomp"]) == ("1", "2")
+    return str(found)
+
+
+def can_read_how_good_the_clock_is_inside_its_sandbox() -> str:
+    code = "import ctypes; print(ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(208)))"
+    filters = ["-p", "SystemCallFilter=@system-service adjtimex", "-p", "SystemCallFilter=~@privileged @resources"]
+    plain = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
+    command = ["systemd-run", "-q", "--pipe", "--wait", "-p", "SystemCallErrorNumber=EPERM", *filters]
+    boxed = subprocess.run([*command, sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert boxed.stdout.strip() == plain, (boxed.stdout, plain)
+    return f"adjtimex gives {plain} outside and {boxed.stdout.strip()} inside"
+
+
+def writes_nowhere_but_where_it_may() -> str:
+    def can_write(folder: str) -> bool:
+        command = ["nsenter", "-t", str(main_pid()), "-m", "sh", "-c", f"touch {folder}/.probe && rm {folder}/.probe"]
+        return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+    may = {"/var/lib/entrance-kiosk", "/run/entrance-kiosk", "/tmp"}  # noqa: S108  its own, private
+    may_not = {
+        "/etc",
+        "/etc/entrance-kiosk",
+        "/usr",
+        "/opt/entrance-kiosk",
+        "/var/lib",
+        "/var",
+        "/root",
+        "/home",
+        "/boot",
+    }
+    assert {folder for folder in may if not can_write(folder)} == set()
+    assert {folder for folder in may_not if can_write(folder)} == set()
+    return f"{len(may)} places may be written, {len(may_not)} may not"
+
+
+def wrote_nothing_to_the_disk_but_its_records() -> str:
+    kiosk = pwd.getpwnam("entrance-kiosk").pw_uid
+    found = subprocess.run(
+        ["find", "/", "-xdev", "-uid", str(kiosk), "-type", "f", "-not", "-path", "/proc/*"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout.split()
+    strangers = [path for path in found if not path.startswith("/var/lib/entrance-kiosk/")]
+    assert strangers == []
+    return f"{len(found)} files, all in /var/lib/entrance-kiosk"
+
+
+def the_page_sees_neither_records_nor_keys() -> str:
+    until("the page answers", page, 20.0)
+    peek = "ls /var/lib/entrance-kiosk /etc/entrance-kiosk/private 2>/dev/null | grep -c -E 'passages|pseudonym'"
+    command = ["nsenter", "-t", str(main_pid("kiosk-web")), "-m", "sh", "-c", peek]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "0", done.stdout
+    return f"page answers {page()}"
+
+
+def a_page_that_is_killed_leaves_the_gate_alone_and_comes_back() -> str:
+    daemon, before = main_pid(), passages()
+    os.kill(main_pid("kiosk-web"), signal.SIGKILL)
+    until("more people were answered", lambda: passages() > before, 30.0)
+    until("the page answers again", page, 20.0)
+    assert main_pid() == daemon
+    return f"{passages() - before} passages meanwhile, the daemon is the same process"
+
+
+def a_killed_daemon_is_back_in_seconds_and_has_lost_nothing() -> str:
+    before, recorded = main_pid(), passages()
+    began_s = time.monotonic()
+    os.kill(before, signal.SIGKILL)
+    until("another daemon", lambda: main_pid() not in (0, before) and status().get("pid") == main_pid(), 30.0)
+    back_s = time.monotonic() - began_s
+    healed(before)
+    assert passages() >= recorded
+    return f"status again after {back_s:.1f} s, {passages()} passages"
+
+
+def the_lamps_were_put_dark_after_the_kill() -> str:
+    told = show("kiosk", "ExecStopPost")
+    assert "status=0/0" in told.replace("status=0/SUCCESS", "status=0/0") or "code=exited ; status=0" in told, told
+    return told.partition("start_time")[2][:60].strip("= ;")
+
+
+def a_daemon_that_hangs_is_killed_by_the_watchdog_and_starts_anew() -> str:
+    before, restarts = main_pid(), int(show("kiosk", "NRestarts"))
+    began_s = time.monotonic()
+    os.kill(before, signal.SIGSTOP)
+    until("systemd has restarted it", lambda: int(show("kiosk", "NRestarts")) > restarts, 60.0)
+    took_s = time.monotonic() - began_s
+    healed(before)
+    journal = subprocess.run(["journalctl", "-u", "kiosk", "-o", "cat"], capture_output=True, text=True, check=True)
+    assert "Watchdog timeout" in journal.stdout
+    return f"restarted {took_s:.0f} s after it stopped turning"
+
+
+def a_stop_is_clean_and_quick() -> str:
+    began_s = time.monotonic()
+    subprocess.run(["systemctl", "stop", "kiosk"], check=True)
+    took_s = time.monotonic() - began_s
+    assert show("kiosk", "Result") == "success"
+    assert not STATUS.exists(), "a stopped kiosk still has a status"
+    return f"{took_s:.1f} s"
+
+
+def exposure_is_at_most_two() -> str:
+    scores = []
+    for unit in ("kiosk.service", "kiosk-web.service"):
+        command = ["systemd-analyze", "security", "--no-pager", "--threshold=20", unit]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout[-300:]
+        scores.append(done.stdout.strip().splitlines()[-1].strip("→ "))
+    return "; ".join(scores)
+
+
+CHECKS = (
+    starts_and_is_ready_without_network_or_clock,
+    runs_as_its_own_user_without_any_privilege,
+    can_read_how_good_the_clock_is_inside_its_sandbox,
+    writes_nowhere_but_where_it_may,
+    the_page_sees_neither_records_nor_keys,
+    a_page_that_is_killed_leaves_the_gate_alone_and_comes_back,
+    a_killed_daemon_is_back_in_seconds_and_has_lost_nothing,
+    the_lamps_were_put_dark_after_the_kill,
+    a_daemon_that_hangs_is_killed_by_the_watchdog_and_starts_anew,
+    wrote_nothing_to_the_disk_but_its_records,
+    a_stop_is_clean_and_quick,
+    exposure_is_at_most_two,
+)
+
+
+def main() -> int:
+    failed = 0
+    with Path("/results/checks").open("w", encoding="utf-8") as out:
+        for check in CHECKS:
+            try:
+                said, met = check(), True
+            except Exception as trouble:  # noqa: BLE001  the next check still runs
+                said, met = f"{type(trouble).__name__}: {trouble}", False
+                failed += 1
+            print(
+                json.dumps({"check": check.__name__.replace("_", " "), "met": met, "said": said}), file=out, flush=True
+            )
+    journal = subprocess.run(["journalctl", "--no-pager", "-b"], capture_output=True, text=True, check=False).stdout
+    Path("/results/journal").write_text(journal, encoding="utf-8")
+    subprocess.run(["systemctl", "exit", "1" if failed else "0"], check=True)
+    return 0
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] == ["furnish"]:
+        furnish()
+    else:
+        sys.exit(main())
