@@ -8,7 +8,9 @@ from tests.snapshots import a_status, browsing, publish
 from web_ui import fences
 
 
-@pytest.mark.parametrize("path", ["/", "/healthz", "/api/v1/status", "/static/style.css", "/nowhere", "/live/parts"])
+@pytest.mark.parametrize(
+    "path", ["/", "/healthz", "/api/v1/status", "/static/style.css", "/nowhere", "/live/status/parts"]
+)
 def test_every_answer_forbids_inline_scripts_frames_and_guessing(tmp_path: Path, path: str) -> None:
     with browsing(tmp_path) as client:
         headers = client.get(path, buffered=True).headers
@@ -55,7 +57,7 @@ def test_no_path_leads_out_of_the_static_folder(tmp_path: Path, path: str) -> No
     assert "create_app" not in answer.text
 
 
-@pytest.mark.parametrize("path", ["/", "/healthz", "/live/parts", "/api/v1/status"])
+@pytest.mark.parametrize("path", ["/", "/healthz", "/live/status/parts", "/api/v1/status"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
 def test_pages_for_looking_take_no_orders(tmp_path: Path, path: str, method: str) -> None:
     with browsing(tmp_path) as client:

@@ -1,5 +1,6 @@
 """Pages follow the kiosk: changed parts are pushed, seats are counted, and an end is an end."""
 
+import dataclasses
 import itertools
 import json
 import threading
@@ -13,8 +14,9 @@ from tests.snapshots import a_status, browsing, publish
 from web_ui import live as live_module
 from web_ui import status_page, texts
 from web_ui.app import create_app
-from web_ui.live import MAX_STREAMS, MAX_STREAMS_OF_ONE, Live, Stream, TooManyStreams
+from web_ui.live import MAX_STREAMS, MAX_STREAMS_OF_ONE, Channel, Live, Stream, TooManyStreams
 from web_ui.settings import PageSettings
+from web_ui.truth import look
 
 
 @pytest.fixture
@@ -39,10 +41,12 @@ def until(stream: Stream, part: str, wanted: str) -> list[dict[str, str]]:
 
 
 def test_a_browser_first_gets_every_part_and_then_only_what_changed(tmp_path: Path, followed: Live) -> None:
-    stream = followed.follow("en", "127.0.0.1")
+    told = look(tmp_path).status
+    assert told
+    stream = followed.follow(Channel("status", "en"), "127.0.0.1")
     first = until(stream, "hero", texts.STATE["ready"].en)[-1]
     assert set(first) == set(status_page.PARTS)
-    publish(tmp_path, a_status(State.OUT_OF_ORDER))
+    publish(tmp_path, dataclasses.replace(told, state=State.OUT_OF_ORDER, facts=()))
     changed = until(stream, "hero", texts.STATE["out-of-order"].en)[-1]
     assert "checks" in changed
     assert "people" not in changed
@@ -50,14 +54,14 @@ def test_a_browser_first_gets_every_part_and_then_only_what_changed(tmp_path: Pa
 
 
 def test_a_killed_daemon_is_said_to_be_silent_though_nothing_changed_on_disk(tmp_path: Path, followed: Live) -> None:
-    stream = followed.follow("vi", "127.0.0.1")
+    stream = followed.follow(Channel("status", "vi"), "127.0.0.1")
     heard = until(stream, "hero", "Máy quét không trả lời")
     assert texts.STATE["ready"].vi in heard[0].get("hero", "") + heard[1].get("hero", "")
     stream.close()
 
 
 def test_each_browser_gets_its_own_language(followed: Live) -> None:
-    vi, en = followed.follow("vi", "a"), followed.follow("en", "b")
+    vi, en = followed.follow(Channel("status", "vi"), "a"), followed.follow(Channel("status", "en"), "b")
     until(vi, "hero", texts.STATE["ready"].vi)
     until(en, "hero", texts.STATE["ready"].en)
     vi.close()
@@ -65,15 +69,18 @@ def test_each_browser_gets_its_own_language(followed: Live) -> None:
 
 
 def test_one_address_cannot_take_every_seat_and_all_together_are_bounded(followed: Live) -> None:
-    streams = [followed.follow("vi", "one") for _ in range(MAX_STREAMS_OF_ONE)]
+    streams = [followed.follow(Channel("status", "vi"), "one") for _ in range(MAX_STREAMS_OF_ONE)]
     with pytest.raises(TooManyStreams):
-        followed.follow("vi", "one")
-    streams += [followed.follow("vi", f"other-{number}") for number in range(MAX_STREAMS - MAX_STREAMS_OF_ONE)]
+        followed.follow(Channel("status", "vi"), "one")
+    streams += [
+        followed.follow(Channel("status", "vi"), f"other-{number}")
+        for number in range(MAX_STREAMS - MAX_STREAMS_OF_ONE)
+    ]
     with pytest.raises(TooManyStreams):
-        followed.follow("vi", "late")
+        followed.follow(Channel("status", "vi"), "late")
     streams[0].close()
     streams[0].close()
-    followed.follow("vi", "late").close()
+    followed.follow(Channel("status", "vi"), "late").close()
     for stream in streams:
         stream.close()
     assert followed.streams == 0
@@ -81,18 +88,18 @@ def test_one_address_cannot_take_every_seat_and_all_together_are_bounded(followe
 
 def test_closing_ends_every_stream(tmp_path: Path) -> None:
     live = Live(changed=lambda: None, render=lambda _: {})
-    stream = live.follow("vi", "127.0.0.1")
+    stream = live.follow(Channel("status", "vi"), "127.0.0.1")
     live.close()
     assert list(stream) == []
 
 
 def test_a_refused_stream_sends_the_browser_to_polling(tmp_path: Path) -> None:
     with browsing(tmp_path) as client:
-        kept = [client.get("/live/events") for _ in range(MAX_STREAMS_OF_ONE)]
-        refused = client.get("/live/events")
+        kept = [client.get("/live/status/events") for _ in range(MAX_STREAMS_OF_ONE)]
+        refused = client.get("/live/status/events")
         assert refused.status_code == 503
         assert refused.headers["Retry-After"]
-        assert client.get("/live/parts?lang=en").json is not None
+        assert client.get("/live/status/parts?lang=en").json is not None
         for answer in kept:
             answer.close()
 

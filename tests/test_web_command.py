@@ -43,7 +43,7 @@ def test_the_page_is_served_says_where_and_ends_cleanly_though_somebody_follows_
     with served("--run-dir", tmp_path) as (url, process):
         assert "Vẫn quét được" in fetch(url)
         assert json.loads(fetch(url + "healthz"))["state"] == "degraded"
-        with urllib.request.urlopen(url + "live/events?lang=en", timeout=10) as stream:  # noqa: S310  # http on loopback
+        with urllib.request.urlopen(url + "live/status/events?lang=en", timeout=10) as stream:  # noqa: S310  # http on loopback
             assert stream.readline().startswith(b"data: ")
             process.send_signal(signal.SIGTERM)
             assert process.wait(10) == 0

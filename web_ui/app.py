@@ -3,11 +3,9 @@
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
-from web_ui import fences, lookout, status_page
-from web_ui.language import Language
-from web_ui.live import Live, Parts
+from web_ui import fences, lookout, pages
+from web_ui.live import Channel, Live, Parts
 from web_ui.machines import machines
-from web_ui.pages import live_pages, pages, trouble
 from web_ui.settings import PageSettings
 
 
@@ -19,13 +17,13 @@ def create_app(settings: PageSettings) -> tuple[Flask, Live]:
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it; its base class does not declare it
 
-    def render(language: Language) -> Parts:
-        return status_page.parts(app, eyes.status_page(language))
+    def render(channel: Channel) -> Parts:
+        return pages.rendered_parts(app, eyes, channel)
 
     live = Live(changed=eyes.changed, render=render)
     fences.put_up(app, fences.own_names(settings.names))
-    app.register_blueprint(pages)
-    app.register_blueprint(live_pages(live))
+    app.register_blueprint(pages.pages)
+    app.register_blueprint(pages.live_pages(live))
     app.register_blueprint(machines)
-    app.register_error_handler(HTTPException, trouble)
+    app.register_error_handler(HTTPException, pages.trouble)
     return app, live

@@ -6,7 +6,7 @@ from typing import Any
 from flask import current_app
 
 from kiosk.status import STATUS_FILE
-from web_ui import status_page, truth
+from web_ui import guard_page, status_page, truth
 from web_ui.history import History
 from web_ui.language import Language, Writing
 from web_ui.settings import PageSettings
@@ -41,6 +41,10 @@ class Lookout:
         """What the status page shows now."""
         now = datetime.now(UTC)
         return status_page.context(self.truth(), self.history.day(now), language, self.writing(language), now)
+
+    def guard_page(self, language: Language) -> dict[str, Any]:
+        """What the guard's screen shows now."""
+        return guard_page.context(self.truth(), language, self.writing(language), datetime.now(UTC))
 
 
 def install(lookout: Lookout) -> dict[str, Any]:

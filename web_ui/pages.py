@@ -1,11 +1,11 @@
 """The pages that everybody may see."""
 
-from flask import Blueprint, Response, current_app, make_response, render_template, request
+from flask import Blueprint, Flask, Response, current_app, jsonify, make_response, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
-from web_ui import reader, status_page
-from web_ui.live import Live, TooManyStreams
-from web_ui.lookout import lookout
+from web_ui import guard_page, reader, status_page
+from web_ui.live import Channel, Live, TooManyStreams
+from web_ui.lookout import Lookout, lookout
 from web_ui.texts import PAGE
 
 pages = Blueprint("pages", __name__)
@@ -18,21 +18,53 @@ def status() -> Response:
     return reader.remember(make_response(render_template("status.html", sections=status_page.SECTIONS, **values)))
 
 
+@pages.get("/guard")
+def guard() -> Response:
+    """The guard's screen."""
+    values = lookout().guard_page(reader.language())
+    return reader.remember(make_response(render_template("guard.html", **values)))
+
+
+@pages.get("/guard.webmanifest")
+def manifest() -> Response:
+    """Lets a phone keep the guard's screen like an application (W3C Web Application Manifest)."""
+    t = status_page.translate(reader.language())
+    icon = {"src": url_for("static", filename="icon.svg"), "sizes": "any", "type": "image/svg+xml"}
+    answer = jsonify(
+        name=t("guard.title"),
+        short_name=t("guard.title"),
+        start_url=url_for("pages.guard"),
+        display="fullscreen",
+        background_color="#0e1115",
+        theme_color="#0e1115",
+        icons=[icon],
+    )
+    answer.mimetype = "application/manifest+json"
+    return answer
+
+
+def rendered_parts(app: Flask, eyes: Lookout, channel: Channel) -> dict[str, str]:
+    """The parts of one page, by name, as HTML."""
+    if channel.page == "guard":
+        return status_page.rendered(app, guard_page.PARTS, eyes.guard_page(channel.language))
+    return status_page.rendered(app, status_page.PARTS, eyes.status_page(channel.language))
+
+
 def live_pages(live: Live) -> Blueprint:
-    """The addresses that the status page's script asks."""
+    """The addresses that the pages' script asks."""
     blueprint = Blueprint("live", __name__)
 
-    @blueprint.get("/live/events")
-    def events() -> Response:
+    @blueprint.get("/live/<any(status, guard):page>/events")
+    def events(page: str) -> Response:
         try:
-            stream = live.follow(reader.language(), request.remote_addr or "")
+            stream = live.follow(Channel(page, reader.language()), request.remote_addr or "")
         except TooManyStreams:
             return Response(status=503, headers={"Retry-After": "30"})
         return Response(stream, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
-    @blueprint.get("/live/parts")
-    def parts() -> dict[str, str]:
-        return status_page.parts(current_app, lookout().status_page(reader.language()))
+    @blueprint.get("/live/<any(status, guard):page>/parts")
+    def parts(page: str) -> dict[str, str]:
+        return rendered_parts(current_app, lookout(), Channel(page, reader.language()))
 
     return blueprint
 

@@ -1,6 +1,6 @@
 """What the templates of the status page are given."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -72,7 +72,7 @@ def _age(seconds: float, t: Callable[..., str], writing: Writing) -> str:
     return t("frame.fresh") if seconds < 1 else t("receipt.ago", span=writing.span(seconds))
 
 
-def parts(app: Flask, values: Mapping[str, Any]) -> dict[str, str]:
-    """Each part as HTML."""
+def rendered(app: Flask, names: Iterable[str], values: Mapping[str, Any]) -> dict[str, str]:
+    """Each of these parts as HTML."""
     env = app.jinja_env
-    return {name: env.get_template(f"parts/{name}.html").render(values) for name in PARTS}
+    return {name: env.get_template(f"parts/{name}.html").render(values) for name in names}

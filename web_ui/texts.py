@@ -52,7 +52,7 @@ REMEDY: Mapping[str, Text] = {
 
 ABSENCE: Mapping[str, Text] = {
     "not-running": Text("Không chạy", "Not running"),
-    "silent": Text("Không rõ", "Not known"),
+    "silent": Text("Không trả lời", "No answer"),
     "unreadable": Text("Không rõ", "Not known"),
 }
 """The short word beside the lamp where the daemon is not heard; the others are in kiosk.words."""
@@ -149,6 +149,16 @@ PAGE: Mapping[str, Text] = {
     "no-names": Text(
         "Trang này không chứa dữ liệu của ai: chỉ có kết quả, lý do và con số.",
         "Nobody's data is on this page: only outcomes, reasons and numbers.",
+    ),
+    "guard.title": Text("Màn hình bảo vệ", "Guard's screen"),
+    "guard.ready": Text("Mời đưa mã trước camera.", "Show a code to the camera."),
+    "guard.call": Text("Ghi sổ giấy và gọi người quản lý.", "Write on paper, and call the administrator."),
+    "guard.sound": Text("Âm thanh", "Sound"),
+    "guard.details": Text("Chi tiết", "Details"),
+    "guard.lost": Text("Mất kết nối", "No connection"),
+    "guard.lost.do": Text(
+        "Điện thoại này không nghe thấy máy quét. Nhìn đèn ở cổng; kiểm tra Wi-Fi.",
+        "This phone does not hear the kiosk. Look at the lamp at the gate; check the Wi-Fi.",
     ),
     "error.404": Text("Không có trang này.", "There is no such page."),
     "error.405": Text("Trang này không làm việc đó.", "This page does not do that."),

@@ -66,7 +66,8 @@ def hero(truth: Truth, now: datetime, language: Language, writing: Writing) -> H
     """State, reason and remedy, and the lamp as it is now."""
     state, status = truth.state, truth.status
     troubles = tuple(check for check in checks(status, language) if check.grade != Grade.OK) if truth.live else ()
-    answer = _answering(status, now) if truth.working else ""
+    shown = answering(truth, now)
+    answer = shown.outcome if shown else ""
     return Hero(
         state=state,
         sentence=STATE[state].of(language, span=writing.span(truth.age_s or 0.0)),
@@ -78,21 +79,22 @@ def hero(truth: Truth, now: datetime, language: Language, writing: Writing) -> H
     )
 
 
-def _answering(status: Status | None, now: datetime) -> str:
-    if status is None or not status.shown:
-        return ""
-    last = status.shown[-1]
-    return (
-        last.outcome if 0 <= (now - moment(last.at)).total_seconds() <= LAMP_S and last.outcome in set(OUTCOMES) else ""
-    )
+def answering(truth: Truth, now: datetime) -> Shown | None:
+    """The decision that the lamp shows at this moment, if it shows one."""
+    if not (truth.working and truth.status and truth.status.shown):
+        return None
+    last = truth.status.shown[-1]
+    recent = 0 <= (now - moment(last.at)).total_seconds() <= LAMP_S
+    return last if recent and last.outcome in set(OUTCOMES) else None
 
 
 def answers(status: Status | None, language: Language, writing: Writing) -> tuple[Answer, ...]:
     """The last decisions, newest first."""
-    return tuple(_answer(shown, language, writing) for shown in reversed(status.shown)) if status else ()
+    return tuple(answer(shown, language, writing) for shown in reversed(status.shown)) if status else ()
 
 
-def _answer(shown: Shown, language: Language, writing: Writing) -> Answer:
+def answer(shown: Shown, language: Language, writing: Writing) -> Answer:
+    """One decision in words."""
     return Answer(
         time=writing.clock(moment(shown.at)),
         outcome=shown.outcome,

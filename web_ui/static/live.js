@@ -15,8 +15,9 @@
     var now = body.querySelector("[data-state]");
     if (!now) { return; }
     body.classList.toggle("past", now.dataset.live !== "yes");
-    if (now.dataset.title !== document.title) { document.title = now.dataset.title; }
-    var sentence = now.querySelector(".sentence").textContent.trim();
+    if (now.dataset.title && now.dataset.title !== document.title) { document.title = now.dataset.title; }
+    var word = now.querySelector(".word"), sentence = (word ? word.textContent + ". " : "") + now.querySelector(".sentence").textContent;
+    sentence = sentence.replace(/\s+/g, " ").trim();
     if (spoken.textContent !== sentence) { spoken.textContent = sentence; }
   }
 
