@@ -55,7 +55,7 @@ def forbidden(samples: Iterable[Sample] = WORLD.samples) -> dict[bytes, str]:
             pieces |= {f"{sample.label}: {each.scheme}": each.value.encode() for each in sample.subject.identifiers}
         for what, piece in pieces.items():
             if len(piece) >= LEAST_PIECE_BYTES:
-                found |= {dress: what for dress in dresses(piece)}
+                found |= dict.fromkeys(dresses(piece), what)
     return found
 
 

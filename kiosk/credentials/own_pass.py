@@ -128,8 +128,10 @@ def _holder_key(claims: dict[Any, Any]) -> bytes | None:
 
 def _proof_s(proof: Sign1) -> int:
     match proof.protected, cose.canonical(proof.payload):
-        case {1: Algorithm.EDDSA}, {6: int(proof_s)} if len(proof.protected) == 1 and not proof.unprotected:
-            if cose.canonical(proof.payload) == {IAT: proof_s} and 0 <= proof_s <= _LAST_SECOND:
+        case {1: Algorithm.EDDSA}, {6: int(proof_s), **rest} if (
+            len(proof.protected) == 1 and not proof.unprotected and not rest
+        ):
+            if not isinstance(proof_s, bool) and 0 <= proof_s <= _LAST_SECOND:
                 return proof_s
     raise NotCose("not a holder's proof")
 
