@@ -1,0 +1,309 @@
+"""Trust list and denylist: believed only when the root key signed them, whole, and never an older one again."""
+
+import stat
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import cbor2
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+from kiosk.credentials import cose, denylist, envelope, files, trust
+from kiosk.credentials.envelope import Envelope
+from kiosk.credentials.files import ListTrouble
+from kiosk.credentials.keeper import ListKeeper
+from kiosk.credentials.trust import TrustedKey
+from kiosk.issuing import make_key
+from kiosk.model import Kind
+from tests.people import NOW_AT, WORLD, write_world
+
+ROOT = WORLD.root_key
+STRANGER = Ed25519PrivateKey.from_private_bytes(b"s" * 32)
+
+
+def trust_bytes(number: int, *, keys: int = 1, root: Ed25519PrivateKey = ROOT) -> bytes:
+    made = [
+        make_key(NOW_AT, NOW_AT + timedelta(days=1), seed=bytes([each]) * 32).trusted() for each in range(1, keys + 1)
+    ]
+    return trust.seal(root, trust.of(made, number=number, issued_at=NOW_AT))
+
+
+def deny_bytes(number: int, *entries: bytes, root: Ed25519PrivateKey = ROOT) -> bytes:
+    return denylist.seal(root, denylist.of(entries, number=number, issued_at=NOW_AT))
+
+
+def test_a_trust_list_comes_back_as_it_was_signed() -> None:
+    keys = [
+        make_key(NOW_AT, NOW_AT + timedelta(days=9), status_classes=frozenset({1, 4}), label="Phường Vỹ Dạ").trusted(),
+        TrustedKey(
+            b"12345678",
+            Kind.HCERT,
+            ec.derive_private_key(5, ec.SECP256R1()).public_key(),
+            NOW_AT,
+            NOW_AT + timedelta(days=5),
+            frozenset({"v", "t"}),
+        ),
+        TrustedKey(b"12345678", Kind.HCERT, rsa.generate_private_key(65537, 2048).public_key(), NOW_AT, NOW_AT),
+    ]
+    found = trust.parse(trust.seal(ROOT, trust.of(keys, number=12, issued_at=NOW_AT)), WORLD.root_pem)
+    assert (found.number, found.issued_at) == (12, NOW_AT)
+
+    def plain(key: TrustedKey) -> tuple[Any, ...]:
+        return (
+            key.kid,
+            key.kind,
+            trust.public_der(key.public_key),
+            key.not_before_at,
+            key.not_after_at,
+            key.uses,
+            key.label,
+        )
+
+    assert [plain(key) for key in found] == [plain(key) for key in keys]
+    assert [plain(key) for key in found.find(Kind.HCERT, b"12345678")] == [plain(key) for key in keys[1:]]
+    assert found.find(Kind.PASS, b"12345678") == ()
+
+
+def test_a_denylist_comes_back_as_it_was_signed() -> None:
+    entries = {bytes([each]) * 10 for each in range(50)} | {denylist.foreign_entry("URN:UVCI:01:VN:1")}
+    found = denylist.parse(deny_bytes(3, *entries), WORLD.root_pem)
+    assert (found.number, found.issued_at, found.entries) == (3, NOW_AT, frozenset(entries))
+
+
+def test_an_entry_of_another_length_is_the_makers_mistake() -> None:
+    with pytest.raises(ValueError, match="10 bytes"):
+        denylist.of([b"short"], number=1, issued_at=NOW_AT)
+
+
+@pytest.mark.parametrize(
+    ("parse", "good"),
+    [(trust.parse, trust_bytes(1)), (denylist.parse, deny_bytes(1, b"0123456789"))],
+    ids=["trust list", "denylist"],
+)
+class TestWhatIsNotBelieved:
+    def test_a_list_of_another_root(self, parse: Callable[[bytes, bytes], Any], good: bytes) -> None:
+        pem = STRANGER.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        with pytest.raises(ListTrouble, match="not signed by this device's root key"):
+            parse(good, pem)
+
+    def test_any_changed_bit(self, parse: Callable[[bytes, bytes], Any], good: bytes) -> None:
+        for place in range(len(good)):
+            changed = bytearray(good)
+            changed[place] ^= 1 << (place % 8)
+            with pytest.raises(ListTrouble):
+                parse(bytes(changed), WORLD.root_pem)
+
+    def test_any_truncation(self, parse: Callable[[bytes, bytes], Any], good: bytes) -> None:
+        for length in range(len(good)):
+            with pytest.raises(ListTrouble, match="damaged"):
+                parse(good[:length], WORLD.root_pem)
+
+    def test_more_bytes_than_a_list_may_have(self, parse: Callable[[bytes, bytes], Any], good: bytes) -> None:
+        with pytest.raises(ListTrouble, match="larger than"):
+            parse(good + bytes(files.MAX_BYTES), WORLD.root_pem)
+
+    def test_the_other_list_in_its_place(self, parse: Callable[[bytes, bytes], Any], good: bytes) -> None:
+        other = deny_bytes(1) if parse is trust.parse else trust_bytes(1)
+        with pytest.raises(ListTrouble, match="Swap the files"):
+            parse(other, WORLD.root_pem)
+
+    def test_a_signed_list_of_an_unknown_form(self, parse: Callable[[bytes, bytes], Any], good: bytes) -> None:
+        for payload in (
+            b"",
+            b"\x01",
+            cbor2.dumps({1: "trust"}),
+            cbor2.dumps({1: "trust", 2: 1, 3: 2**63, 4: 0, 5: []}),
+        ):
+            with pytest.raises(ListTrouble, match="does not know"):
+                parse(cose.sign(ROOT, b"", payload, b"entrance-kiosk list 1"), WORLD.root_pem)
+
+    def test_a_key_that_cannot_be_a_root(self, parse: Callable[[bytes, bytes], Any], good: bytes) -> None:
+        with pytest.raises(ListTrouble, match="no PEM public key"):
+            parse(good, b"not a key")
+        pem = (
+            x25519.X25519PrivateKey.generate()
+            .public_key()
+            .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        )
+        with pytest.raises(ListTrouble, match="not an Ed25519 key"):
+            parse(good, pem)
+
+
+@pytest.mark.parametrize("change", [-1, 1])
+def test_a_list_that_its_maker_cut_is_refused_by_its_count(change: int) -> None:
+    entries = cbor2.loads(cose.parse(trust_bytes(1, keys=2)).payload)[5]
+    cut = envelope.seal(ROOT, Envelope("trust", 1, NOW_AT, len(entries) + change, entries))
+    with pytest.raises(ListTrouble, match=f"says {2 + change} keys and holds 2"):
+        trust.parse(cut, WORLD.root_pem)
+    blob = envelope.seal(ROOT, Envelope("deny", 1, NOW_AT, 2 + change, b"0123456789abcdefghij"))
+    with pytest.raises(ListTrouble, match="does not agree with its count"):
+        denylist.parse(blob, WORLD.root_pem)
+
+
+def test_a_denylist_of_another_form_is_refused() -> None:
+    with pytest.raises(ListTrouble, match="does not agree"):
+        denylist.parse(envelope.seal(ROOT, Envelope("deny", 1, NOW_AT, 0, [])), WORLD.root_pem)
+    with pytest.raises(ListTrouble, match="twice"):
+        denylist.parse(envelope.seal(ROOT, Envelope("deny", 1, NOW_AT, 2, b"0123456789" * 2)), WORLD.root_pem)
+
+
+def _x25519_der() -> bytes:
+    return x25519.X25519PrivateKey.generate().public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        [],
+        1,
+        [b"kid1", "pass", b"no key", 0, 1, [], ""],
+        [b"kid1", "ticket", trust.public_der(ROOT.public_key()), 0, 1, [], ""],
+        [b"kid1", "pass", _x25519_der(), 0, 1, [], ""],
+        [b"kid1", "pass", trust.public_der(ROOT.public_key()), 0, 2**70, [], ""],
+        [b"kid1", "pass", trust.public_der(ROOT.public_key()), "now", 1, [], ""],
+    ],
+)
+def test_a_key_that_cannot_be_read_is_named_as_such(entry: Any) -> None:
+    sealed = envelope.seal(ROOT, Envelope("trust", 1, NOW_AT, 1, [entry]))
+    with pytest.raises(ListTrouble, match="cannot read"):
+        trust.parse(sealed, WORLD.root_pem)
+
+
+def test_lists_are_loaded_from_files_with_the_root_key_beside_them(tmp_path: Path) -> None:
+    path = write_world(tmp_path)
+    assert trust.load(path).number == 1
+    assert denylist.load(tmp_path / "denylist.cose").number == 1
+    (tmp_path / "root.pem").rename(tmp_path / "other.pem")
+    with pytest.raises(ListTrouble, match=r"root\.pem cannot be read: No such file"):
+        trust.load(path)
+    assert trust.load(path, tmp_path / "other.pem").number == 1
+    assert denylist.load(tmp_path / "denylist.cose", tmp_path / "other.pem").number == 1
+
+
+class TestKeeper:
+    """`put` writes a file as an administrator would; `keeper` starts as the daemon does."""
+
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        (tmp_path / "kept").mkdir()
+        (tmp_path / "root.pem").write_bytes(WORLD.root_pem)
+        return tmp_path
+
+    def put(self, folder: Path, trusted: bytes | None = None, denied: bytes | None = None) -> None:
+        for name, data in (("trust.cose", trusted), ("deny.cose", denied)):
+            if data is not None:
+                files.write_whole(folder / name, data)
+
+    def keeper(self, folder: Path, *, denies: bool = True) -> ListKeeper:
+        return ListKeeper(
+            trust_path=folder / "trust.cose",
+            root_path=None,
+            deny_path=folder / "deny.cose" if denies else None,
+            kept_dir=folder / "kept",
+        )
+
+    def test_newer_lists_come_into_force_while_it_runs(self, folder: Path) -> None:
+        self.put(folder, trust_bytes(1), deny_bytes(1))
+        keeper = self.keeper(folder)
+        assert (keeper.trust_list.number, keeper.denylist and keeper.denylist.number) == (1, 1)
+        assert not keeper.refresh()
+        self.put(folder, trust_bytes(2))
+        assert keeper.refresh()
+        self.put(folder, None, deny_bytes(5))
+        assert keeper.refresh()
+        assert (keeper.trust_list.number, keeper.denylist and keeper.denylist.number) == (2, 5)
+        assert keeper.troubles == ()
+
+    def test_without_a_denylist_there_is_none(self, folder: Path) -> None:
+        self.put(folder, trust_bytes(1))
+        keeper = self.keeper(folder, denies=False)
+        assert keeper.denylist is None
+        assert not keeper.refresh()
+
+    @pytest.mark.parametrize(
+        ("bad", "sentence"),
+        [
+            (trust_bytes(1), "An old list is not taken back"),
+            (trust_bytes(9, root=STRANGER), "not signed by this device's root key"),
+            (trust_bytes(9)[:-1], "damaged"),
+            (b"", "damaged"),
+        ],
+        ids=["rolled back", "forged", "truncated", "empty"],
+    )
+    def test_a_bad_list_leaves_the_good_one_in_force(self, folder: Path, bad: bytes, sentence: str) -> None:
+        self.put(folder, trust_bytes(3, keys=2))
+        keeper = self.keeper(folder, denies=False)
+        self.put(folder, bad)
+        assert not keeper.refresh()
+        assert keeper.trust_list.number == 3
+        assert len(keeper.troubles) == 1
+        assert sentence in keeper.troubles[0]
+        again = self.keeper(folder, denies=False)  # and after a restart, from the kept copy
+        assert again.trust_list.number == 3
+        assert sentence in again.troubles[0]
+        self.put(folder, trust_bytes(4))
+        assert again.refresh()
+        assert again.troubles == ()
+
+    def test_a_list_that_vanished_leaves_the_good_one_in_force(self, folder: Path) -> None:
+        self.put(folder, trust_bytes(3))
+        keeper = self.keeper(folder, denies=False)
+        (folder / "trust.cose").unlink()
+        assert not keeper.refresh()
+        assert keeper.trust_list.number == 3
+        assert "cannot be read" in keeper.troubles[0]
+
+    def test_a_damaged_copy_harms_nobody_while_the_file_is_good(self, folder: Path) -> None:
+        self.put(folder, trust_bytes(3))
+        self.keeper(folder, denies=False)
+        (folder / "kept" / "trust-list.kept").write_bytes(b"rust")
+        assert self.keeper(folder, denies=False).trust_list.number == 3
+
+    def test_no_good_list_at_all_is_an_error_that_says_why(self, folder: Path) -> None:
+        with pytest.raises(ListTrouble, match="cannot be read"):
+            self.keeper(folder)
+        self.put(folder, trust_bytes(1), b"not a list")
+        with pytest.raises(ListTrouble, match="deny list is damaged"):
+            self.keeper(folder)
+
+    def test_a_copy_that_cannot_be_kept_is_told_and_the_list_holds(self, folder: Path) -> None:
+        (folder / "kept").rmdir()
+        self.put(folder, trust_bytes(2))
+        keeper = self.keeper(folder, denies=False)
+        assert keeper.trust_list.number == 2
+        assert "No copy of the list could be kept" in keeper.troubles[0]
+
+    def test_the_same_number_again_is_no_news(self, folder: Path) -> None:
+        self.put(folder, trust_bytes(2))
+        keeper = self.keeper(folder, denies=False)
+        self.put(folder, trust_bytes(2))
+        assert not keeper.refresh()
+        assert keeper.troubles == ()
+
+
+def test_a_file_is_replaced_whole_and_leaves_no_draft(tmp_path: Path) -> None:
+    target = tmp_path / "list"
+    files.write_whole(target, b"one")
+    files.write_whole(target, b"two")
+    assert target.read_bytes() == b"two"
+    assert [path.name for path in tmp_path.iterdir()] == ["list"]
+    assert stat.S_ISREG(target.stat().st_mode)
+
+
+def test_a_hundred_thousand_denied_passes_take_at_most_1_2_megabytes() -> None:
+    entries = [number.to_bytes(10, "big") for number in range(100_000)]
+    sealed = deny_bytes(1, *entries)
+    assert len(sealed) <= 1_200_000
+    found = denylist.parse(sealed, WORLD.root_pem)
+    assert len(found.entries) == 100_000
+    assert entries[5] in found.entries
+
+
+def test_the_date_of_a_list_is_its_own(tmp_path: Path) -> None:
+    early = trust.seal(ROOT, trust.of([], number=1, issued_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)))
+    assert trust.parse(early, WORLD.root_pem).issued_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    assert isinstance(ROOT.public_key(), ed25519.Ed25519PublicKey)
