@@ -19,6 +19,7 @@ _GUESSES_REFINED = 2
 _MOST_SLANT = 0.32  # how much nearer one side of the code may be than the other: 45 degrees at arm's length
 _LEAST_FIT = 0.42
 _SETTLED_FIT = 0.75
+_LARGEST_MODULE_PX = 2.4  # a module may be twice that before the picture is shrunk
 _LEAST_LIKENESS = 1.75  # three finders together; on pictures without a code the best is seldom above 0.54
 _ROUNDS = 9
 _SETTLED_GAIN = 0.002
@@ -38,19 +39,38 @@ class Grid:
 
 def lay_grids(picture: Luma, finders: list[Finder]) -> list[Grid]:
     """Grids that fit, best first: of the best arrangement of three finders that yields one."""
-    for one, two, three in _triples(finders[:_FINDERS_TRIED])[:_TRIPLES_TRIED]:
-        module_px = (one.module_px + two.module_px + three.module_px) / 3
-        corners = np.array([[f.x, f.y] for f in (one, two, three)])
-        flat = flattened(picture, module_px)
-        grids = []
-        for version, points in _guess(flat, corners, (one.module_px, two.module_px, three.module_px)):
-            grids.append(_refine(flat, version, points))
-            if grids[-1].fit >= _SETTLED_FIT:
-                break
-        good = sorted((grid for grid in grids if grid.fit >= _LEAST_FIT), key=lambda grid: -grid.fit)
-        if good:
-            return good
+    for three in _triples(finders[:_FINDERS_TRIED])[:_TRIPLES_TRIED]:
+        grids = _lay(picture, three)
+        if grids:
+            return grids
     return []
+
+
+def _lay(picture: Luma, three: tuple[Finder, Finder, Finder]) -> list[Grid]:
+    """Work on the code's own surroundings, at a size where a module is not much more than four pixels."""
+    modules = tuple(finder.module_px for finder in three)
+    module_px = sum(modules) / 3
+    corners = np.array([[finder.x, finder.y] for finder in three])
+    fourth = corners[1] + corners[2] - corners[0]
+    around = np.concatenate([corners, fourth[None]])
+    margin = 10 * module_px + 0.15 * float(np.linalg.norm(corners[1] - corners[2]))
+    left, top = np.maximum(0, np.floor(around.min(0) - margin)).astype(int)
+    right, bottom = np.ceil(around.max(0) + margin).astype(int)
+    shrink = max(1, int(module_px / _LARGEST_MODULE_PX))
+    cut = picture[top:bottom, left:right]
+    if shrink > 1:
+        size = (max(1, cut.shape[1] // shrink), max(1, cut.shape[0] // shrink))
+        cut = np.asarray(cv2.resize(cut, size, interpolation=cv2.INTER_AREA), np.uint8)
+    flat = flattened(cut, module_px / shrink)
+    inside = (corners - (left, top) + 0.5) / shrink - 0.5
+    grids = []
+    for version, points in _guess(flat, inside, tuple(module / shrink for module in modules)):
+        grids.append(_refine(flat, version, points))
+        if grids[-1].fit >= _SETTLED_FIT:
+            break
+    back = np.array([[shrink, 0, left + (shrink - 1) / 2], [0, shrink, top + (shrink - 1) / 2], [0, 0, 1.0]])
+    good = [Grid(grid.version, back @ grid.to_picture, grid.fit) for grid in grids if grid.fit >= _LEAST_FIT]
+    return sorted(good, key=lambda grid: -grid.fit)
 
 
 def flattened(picture: Luma, module_px: float) -> Floats:
@@ -161,8 +181,8 @@ def _guess(
     flat: Floats, corners: NDArray[np.float64], modules: tuple[float, ...]
 ) -> list[tuple[int, NDArray[np.float64]]]:
     """(version, four points), the likeliest few: the timing patterns tell version and slant."""
-    reach = (np.linalg.norm(corners[1] - corners[0]) / (modules[0] + modules[1])) * 2
-    reach_down = (np.linalg.norm(corners[2] - corners[0]) / (modules[0] + modules[2])) * 2
+    reach = np.linalg.norm(corners[1] - corners[0]) / (modules[0] + modules[1]) * 2
+    reach_down = np.linalg.norm(corners[2] - corners[0]) / (modules[0] + modules[2]) * 2
     side = float((reach * reach_down) ** 0.5) + 2 * _FINDER_MIDDLE
     least, most = (side * 0.88 - 18) / 4, (side * 1.12 - 16) / 4
     guesses = []
