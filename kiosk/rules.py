@@ -52,8 +52,8 @@ class Hours:
         """Read `mon-fri 07:30-17:00`, `sat 08:00-12:00` or `mon-sun 22:00-04:00`. Raises ValueError."""
         try:
             days, times = text.strip().lower().split()
-            first, last = ([*days.split("-"), days])[:2] if "-" in days else (days, days)
-            start, end = (_DAYS.index(first), _DAYS.index(last))
+            first, last = days.split("-") if "-" in days else (days, days)
+            start, end = _DAYS.index(first), _DAYS.index(last)
             opens, closes = times.split("-")
             return cls(
                 frozenset((start + step) % 7 for step in range((end - start) % 7 + 1)), _minute(opens), _minute(closes)
@@ -133,7 +133,7 @@ class Rule:
     outcome: Outcome = Outcome.FAIL
 
 
-def _kind_is_taken(case: Case) -> bool:
+def _kind_is_not_taken(case: Case) -> bool:
     return case.claim.kind not in case.policy.accept
 
 
@@ -233,7 +233,7 @@ def _is_full(case: Case) -> bool:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule(Reason.NOT_ACCEPTED, _kind_is_taken, "this kind of code is not accepted here"),
+    Rule(Reason.NOT_ACCEPTED, _kind_is_not_taken, "this kind of code is not accepted here"),
     Rule(Reason.NOT_ENOUGH, _assurance_is_low, "a signature is asked of this kind, and there is none"),
     Rule(Reason.NOT_ACCEPTED, _status_is_not_taken, "an own pass of a status class that may not enter here"),
     Rule(Reason.CLOCK_UNSET, _clock_cannot_judge, "the code has a validity, the clock is unset, unset_clock = fail"),

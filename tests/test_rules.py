@@ -1,0 +1,309 @@
+"""Every rule is a row: a person, a policy, a history, and the light that should follow."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiosk import rules
+from kiosk.model import (
+    Assurance,
+    Claim,
+    ClockQuality,
+    Decision,
+    Direction,
+    History,
+    Identifier,
+    Kind,
+    Moment,
+    Outcome,
+    Reason,
+    Refusal,
+    Subject,
+)
+from kiosk.rules import Hours, Policy
+from tests.people import NOW_AT, moment
+
+NOW = moment()
+IN, OUT = Direction.IN, Direction.OUT
+PASS = Claim(
+    kind=Kind.PASS,
+    assurance=Assurance.VERIFIED,
+    subject=Subject((Identifier("pass", "00"),)),
+    not_before_at=NOW_AT - timedelta(hours=10),
+    not_after_at=NOW_AT + timedelta(hours=10),
+    issuer="0a",
+    status_class=2,
+    declared_at=NOW_AT - timedelta(hours=10),
+    declared_until_at=NOW_AT + timedelta(hours=38),
+    lists_at=NOW_AT - timedelta(hours=6),
+)
+CARD = Claim(Kind.ID_CARD, Assurance.RECOGNISED, Subject((Identifier("document", "0"),)))
+UNSET = moment(quality=ClockQuality.UNSET)
+ANY, WENT_IN, WENT_OUT = History(), History(last_direction=IN), History(last_direction=OUT)
+OFFICE = (Hours.parse("mon-fri 07:30-17:00"), Hours.parse("sat 08:00-12:00"))
+ONLY_SIGNED = Policy(accept={Kind.PASS: Assurance.VERIFIED, Kind.ID_CARD: Assurance.VERIFIED})
+HOUR_S = 3600.0
+TICK = timedelta.resolution
+
+
+def at(day: int, hour: int, minute: int = 0, second: int = 0) -> Moment:
+    """A local time in Hue; 23 November 2026 is a Monday."""
+    return replace(NOW, at=datetime(2026, 11, day, hour, minute, second, tzinfo=UTC) - timedelta(hours=7))
+
+
+OK_IN, OK_OUT = Decision(Outcome.PASS, Reason.OK, IN), Decision(Outcome.PASS, Reason.OK, OUT)
+
+
+def no(reason: Reason) -> Decision:
+    return Decision(Outcome.FAIL, reason)
+
+
+def ask(reason: Reason) -> Decision:
+    return Decision(Outcome.LOOK_AGAIN, reason)
+
+
+# claim, what is changed in the default policy, history, people inside, moment, decision
+ROWS: list[tuple[str, Claim, Policy, History, int, Moment, Decision]] = [
+    ("a valid pass goes in", PASS, Policy(), ANY, 0, NOW, OK_IN),
+    ("an ID card goes in", CARD, Policy(), ANY, 0, NOW, OK_IN),
+    # direction
+    ("who is in goes out", PASS, Policy(), WENT_IN, 1, NOW, OK_OUT),
+    ("who is out goes in", PASS, Policy(), WENT_OUT, 0, NOW, OK_IN),
+    ("at an entrance everybody goes in", PASS, Policy(direction="in"), WENT_IN, 1, NOW, OK_IN),
+    ("at an exit everybody goes out", PASS, Policy(direction="out"), ANY, 1, NOW, OK_OUT),
+    # what is accepted
+    ("a kind that is not accepted", CARD, Policy(accept={Kind.PASS: Assurance.VERIFIED}), ANY, 0, NOW, no(Reason.NOT_ACCEPTED)),
+    ("nor on the way out", CARD, Policy(accept={}), WENT_IN, 1, NOW, no(Reason.NOT_ACCEPTED)),
+    ("a signature is asked for", CARD, ONLY_SIGNED, ANY, 0, NOW, no(Reason.NOT_ENOUGH)),
+    ("and is there", PASS, ONLY_SIGNED, ANY, 0, NOW, OK_IN),
+    ("more than is asked for", PASS, Policy(accept={Kind.PASS: Assurance.RECOGNISED}), ANY, 0, NOW, OK_IN),
+    ("a status class that may not enter", PASS, Policy(status_classes=frozenset({1})), ANY, 0, NOW, no(Reason.NOT_ACCEPTED)),
+    ("one that may", PASS, Policy(status_classes=frozenset({1, 2})), ANY, 0, NOW, OK_IN),
+    ("it may always leave", PASS, Policy(status_classes=frozenset({1})), WENT_IN, 1, NOW, OK_OUT),
+    ("status classes are for passes", CARD, Policy(status_classes=frozenset({1})), ANY, 0, NOW, OK_IN),
+    # validity
+    ("at its last moment", replace(PASS, not_after_at=NOW_AT), Policy(), ANY, 0, NOW, OK_IN),
+    ("a tick later", replace(PASS, not_after_at=NOW_AT - TICK), Policy(), ANY, 0, NOW, no(Reason.EXPIRED)),
+    ("nobody is held inside", replace(PASS, not_after_at=NOW_AT - TICK), Policy(), WENT_IN, 1, NOW, OK_OUT),
+    ("at its first moment", replace(PASS, not_before_at=NOW_AT), Policy(), ANY, 0, NOW, OK_IN),
+    ("a tick earlier", replace(PASS, not_before_at=NOW_AT + TICK), Policy(), ANY, 0, NOW, no(Reason.NOT_YET_VALID)),
+    ("early, and leaving", replace(PASS, not_before_at=NOW_AT + TICK), Policy(), WENT_IN, 1, NOW, OK_OUT),
+    ("no end is no limit", replace(PASS, not_after_at=None), Policy(), ANY, 0, NOW, OK_IN),
+    # clock quality
+    ("a clock that lags does not call it early", replace(PASS, not_before_at=NOW_AT + TICK), Policy(), ANY, 0, UNSET, OK_IN),
+    ("but late is late", replace(PASS, not_after_at=NOW_AT - TICK), Policy(), ANY, 0, UNSET, no(Reason.EXPIRED)),
+    ("a strict gate wants a clock", PASS, Policy(unset_clock="fail"), ANY, 0, UNSET, no(Reason.CLOCK_UNSET)),
+    ("for an end alone too", replace(PASS, not_before_at=None), Policy(unset_clock="fail"), ANY, 0, UNSET, no(Reason.CLOCK_UNSET)),
+    ("and a beginning alone", replace(PASS, not_after_at=None), Policy(unset_clock="fail"), ANY, 0, UNSET, no(Reason.CLOCK_UNSET)),
+    ("not for what has no validity", CARD, Policy(unset_clock="fail"), ANY, 0, UNSET, OK_IN),
+    ("not on the way out", PASS, Policy(unset_clock="fail"), WENT_IN, 1, UNSET, OK_OUT),
+    ("a free-running clock counts", PASS, Policy(unset_clock="fail"), ANY, 0, moment(quality=ClockQuality.FREE_RUNNING), OK_IN),
+    # lists
+    ("stale lists, fail-open", PASS, Policy(lists_max_age_s=HOUR_S), ANY, 0, NOW, OK_IN),
+    ("stale lists, fail-closed", PASS, Policy(lists_max_age_s=HOUR_S, stale_lists="fail"), ANY, 0, NOW, no(Reason.LISTS_STALE)),
+    ("at the limit", PASS, Policy(lists_max_age_s=6 * HOUR_S, stale_lists="fail"), ANY, 0, NOW, OK_IN),
+    ("no limit", PASS, Policy(stale_lists="fail"), ANY, 0, NOW, OK_IN),
+    ("no list was needed", CARD, Policy(lists_max_age_s=HOUR_S, stale_lists="fail"), ANY, 0, NOW, OK_IN),
+    ("leaving with stale lists", PASS, Policy(lists_max_age_s=HOUR_S, stale_lists="fail"), WENT_IN, 1, NOW, OK_OUT),
+    # declaration
+    ("declared", PASS, Policy(declaration="verified"), ANY, 0, NOW, OK_IN),
+    ("not declared", replace(PASS, declared_at=None), Policy(declaration="verified"), ANY, 0, NOW, no(Reason.NO_DECLARATION)),
+    ("an ID card cannot say it", CARD, Policy(declaration="verified"), ANY, 0, NOW, OK_IN),
+    ("and must where all must", CARD, Policy(declaration="all"), ANY, 0, NOW, no(Reason.NO_DECLARATION)),
+    ("nobody asks", replace(PASS, declared_at=None), Policy(), ANY, 0, NOW, OK_IN),
+    ("leaving undeclared", replace(PASS, declared_at=None), Policy(declaration="all"), WENT_IN, 1, NOW, OK_OUT),
+    ("as old as allowed", PASS, Policy(declaration="all", declaration_max_age_s=10 * HOUR_S), ANY, 0, NOW, OK_IN),
+    ("older", PASS, Policy(declaration="all", declaration_max_age_s=10 * HOUR_S - 1), ANY, 0, NOW, no(Reason.DECLARATION_OLD)),
+    ("old, but nobody asks", PASS, Policy(declaration_max_age_s=1), ANY, 0, NOW, OK_IN),
+    ("run out", replace(PASS, declared_until_at=NOW_AT), Policy(declaration="all"), ANY, 0, NOW, no(Reason.DECLARATION_OLD)),
+    ("a tick before that", replace(PASS, declared_until_at=NOW_AT + TICK), Policy(declaration="all"), ANY, 0, NOW, OK_IN),
+    ("without such a word", replace(PASS, declared_until_at=None), Policy(declaration="all"), ANY, 0, NOW, OK_IN),
+    ("its age needs a clock", PASS, Policy(declaration="all", declaration_max_age_s=1), ANY, 0, UNSET, OK_IN),
+    # opening hours
+    ("open", CARD, Policy(opens=OFFICE), ANY, 0, at(23, 7, 30), OK_IN),
+    ("a minute early", CARD, Policy(opens=OFFICE), ANY, 0, at(23, 7, 29, 59), no(Reason.CLOSED)),
+    ("the last minute", CARD, Policy(opens=OFFICE), ANY, 0, at(23, 16, 59, 59), OK_IN),
+    ("closing time", CARD, Policy(opens=OFFICE), ANY, 0, at(23, 17, 0), no(Reason.CLOSED)),
+    ("closed, and let out", CARD, Policy(opens=OFFICE), WENT_IN, 1, at(23, 17, 0), OK_OUT),
+    ("on Saturday", CARD, Policy(opens=OFFICE), ANY, 0, at(28, 11), OK_IN),
+    ("on Saturday afternoon", CARD, Policy(opens=OFFICE), ANY, 0, at(28, 13), no(Reason.CLOSED)),
+    ("on Sunday", CARD, Policy(opens=OFFICE), ANY, 0, at(29, 11), no(Reason.CLOSED)),
+    ("nobody knows the hour", CARD, Policy(opens=OFFICE), ANY, 0, replace(at(29, 11), quality=ClockQuality.UNSET), OK_IN),
+    ("in another country", CARD, Policy(opens=OFFICE, timezone="UTC"), ANY, 0, at(23, 8), no(Reason.CLOSED)),
+    # anti-passback
+    ("twice in, soft", PASS, Policy(direction="in", anti_passback="soft"), WENT_IN, 1, NOW, ask(Reason.ALREADY_IN)),
+    ("twice in, hard", PASS, Policy(direction="in", anti_passback="hard"), WENT_IN, 1, NOW, no(Reason.ALREADY_IN)),
+    ("twice out, soft", PASS, Policy(direction="out", anti_passback="soft"), WENT_OUT, 1, NOW, ask(Reason.ALREADY_OUT)),
+    ("twice out, hard", PASS, Policy(direction="out", anti_passback="hard"), WENT_OUT, 1, NOW, no(Reason.ALREADY_OUT)),
+    ("in after out, hard", PASS, Policy(direction="in", anti_passback="hard"), WENT_OUT, 0, NOW, OK_IN),
+    ("in for the first time, hard", PASS, Policy(direction="in", anti_passback="hard"), ANY, 0, NOW, OK_IN),
+    ("out for the first time, hard", PASS, Policy(direction="out", anti_passback="hard"), ANY, 0, NOW, OK_OUT),
+    ("alternating turns, hard", PASS, Policy(anti_passback="hard"), WENT_IN, 1, NOW, OK_OUT),
+    # occupancy
+    ("one place left", PASS, Policy(capacity=5), ANY, 4, NOW, OK_IN),
+    ("full", PASS, Policy(capacity=5), ANY, 5, NOW, no(Reason.FULL)),
+    ("over-full", PASS, Policy(capacity=5), WENT_OUT, 6, NOW, no(Reason.FULL)),
+    ("full, and one leaves", PASS, Policy(capacity=5), WENT_IN, 5, NOW, OK_OUT),
+    ("full, but he counts already", PASS, Policy(capacity=5, direction="in"), WENT_IN, 5, NOW, OK_IN),
+    # which rule speaks first
+    ("what he shows, before when", replace(CARD, not_after_at=NOW_AT - TICK), ONLY_SIGNED, ANY, 0, NOW, no(Reason.NOT_ENOUGH)),
+    ("validity, before room", replace(PASS, not_after_at=NOW_AT - TICK), Policy(capacity=0), ANY, 0, NOW, no(Reason.EXPIRED)),
+    (
+        "passback, before room",
+        PASS, Policy(direction="in", anti_passback="hard", capacity=0), WENT_IN, 1, NOW, no(Reason.ALREADY_IN),
+    ),
+    (
+        "both ends wrong: expired",
+        replace(PASS, not_before_at=NOW_AT + TICK, not_after_at=NOW_AT - TICK), Policy(), ANY, 0, NOW, no(Reason.EXPIRED),
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("claim", "policy", "history", "inside", "now", "decision"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
+)
+def test_a_row_of_the_table(  # noqa: PLR0917  the columns of the table
+    claim: Claim, policy: Policy, history: History, inside: int, now: Moment, decision: Decision
+) -> None:
+    assert rules.decide(claim, history, policy, inside, now) == decision
+
+
+def test_every_rule_of_the_table_has_a_row_that_it_decides() -> None:
+    decided = {(row[6].outcome, row[6].reason) for row in ROWS}
+    assert {(rule.outcome, rule.reason) for rule in rules.RULES} <= decided
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_a_refusal_keeps_its_reason_whatever_the_policy(reason: Reason) -> None:
+    policy = Policy(accept={}, direction="out", capacity=0)
+    assert rules.decide(Refusal(Kind.PASS, reason), WENT_IN, policy, 9, NOW) == no(reason)
+
+
+@pytest.mark.parametrize("direction", list(Direction))
+def test_a_guard_lets_pass_who_has_nothing_to_show(direction: Direction) -> None:
+    assert rules.manual(direction) == Decision(Outcome.PASS, Reason.MANUAL, direction)
+
+
+@given(
+    st.sampled_from([PASS, CARD]),
+    st.sampled_from([ANY, WENT_IN, WENT_OUT]),
+    st.integers(0, 3),
+    st.builds(
+        Policy,
+        direction=st.sampled_from(["in", "out", "alternating"]),
+        anti_passback=st.sampled_from(["off", "soft", "hard"]),
+        declaration=st.sampled_from(["off", "verified", "all"]),
+        capacity=st.none() | st.integers(0, 3),
+        opens=st.sampled_from([(), OFFICE]),
+    ),
+)
+def test_a_direction_goes_with_a_pass_and_with_nothing_else(
+    claim: Claim, history: History, inside: int, policy: Policy
+) -> None:
+    decision = rules.decide(claim, history, policy, inside, NOW)
+    assert (decision.direction is None) is (decision.outcome is not Outcome.PASS)
+    assert (decision.reason is Reason.OK) is (decision.outcome is Outcome.PASS)
+
+
+@given(st.sampled_from([PASS, CARD]), st.integers(0, 15 * 366 * 24))
+def test_who_is_inside_with_a_true_code_is_let_out_at_any_hour(claim: Claim, hour: int) -> None:
+    policy = Policy(
+        declaration="all",
+        declaration_max_age_s=1,
+        opens=OFFICE,
+        capacity=0,
+        lists_max_age_s=1,
+        stale_lists="fail",
+        unset_clock="fail",
+        status_classes=frozenset(),
+    )
+    for quality in ClockQuality:
+        now = Moment(datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=hour), 0.0, quality)
+        assert rules.decide(claim, WENT_IN, policy, 1, now) == OK_OUT
+
+
+class TestHours:
+    @pytest.mark.parametrize(
+        ("text", "days", "minutes"),
+        [
+            ("mon-fri 07:30-17:00", {0, 1, 2, 3, 4}, (450, 1020)),
+            ("Sat 8:00-12:00", {5}, (480, 720)),
+            ("sat-mon 00:00-24:00", {5, 6, 0}, (0, 1440)),
+            (" mon-sun 22:00-04:00 ", set(range(7)), (1320, 240)),
+        ],
+    )
+    def test_are_read_as_people_write_them(self, text: str, days: set[int], minutes: tuple[int, int]) -> None:
+        hours = Hours.parse(text)
+        assert (set(hours.days), hours.from_minute, hours.until_minute) == (days, *minutes)
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            *(
+                "",
+                "mon",
+                "mon 8-17",
+                "day 08:00-17:00",
+                "mon-fri-sat 08:00-17:00",
+                "mon- 08:00-17:00",
+                "mon 08:60-17:00",
+            ),
+            *("mon 08:00-24:01", "mon 08:0-9:00", "mon -1:00-09:00", "mon 08:00-09:00-10:00"),
+        ],
+    )
+    def test_of_another_form_are_refused_with_an_example(self, text: str) -> None:
+        with pytest.raises(ValueError, match="is not like 'mon-fri 07:30-17:00'"):
+            Hours.parse(text)
+
+    @pytest.mark.parametrize(
+        ("day", "hour", "minute", "open_"),
+        [
+            (27, 21, 59, False),
+            (27, 22, 0, True),
+            (28, 3, 59, True),
+            (28, 4, 0, False),
+            (28, 22, 30, False),
+            (27, 3, 0, False),
+        ],
+    )
+    def test_may_end_on_the_next_day(self, day: int, hour: int, minute: int, open_: bool) -> None:
+        night = Hours.parse("fri 22:00-04:00")
+        assert night.include(datetime(2026, 11, day, hour, minute)) is open_  # noqa: DTZ001  local by contract
+
+    def test_from_and_until_the_same_minute_is_the_whole_day(self) -> None:
+        always = Hours.parse("mon-sun 00:00-00:00")
+        assert all(always.include(datetime(2026, 11, 23 + day, hour)) for day in range(7) for hour in range(24))  # noqa: DTZ001
+
+
+def test_the_wire_names_are_frozen() -> None:
+    """These values are on disk and on the wire: add to the list, never change it."""
+    assert {reason.value for reason in Reason} == {
+        "ok", "manual", "already-in", "already-out", "one-at-a-time", "expired", "not-yet-valid", "bad-signature",
+        "unknown-key", "revoked", "malformed", "place-code", "unsupported", "unknown-code", "not-enough", "not-accepted",
+        "key-not-allowed", "no-proof", "stale-proof", "replayed", "no-declaration", "declaration-old", "closed", "full",
+        "lists-stale", "clock-unset",
+    }  # fmt: skip
+    assert {kind.value for kind in Kind} == {
+        "pass", "hcert", "national", "id-card", "insurance", "place", "unsupported", "unknown",
+    }  # fmt: skip
+    assert {outcome.value for outcome in Outcome} == {"pass", "fail", "look-again"}
+    assert {direction.value for direction in Direction} == {"in", "out"}
+    assert {assurance.value for assurance in Assurance} == {"verified", "recognised"}
+    assert {quality.value for quality in ClockQuality} == {"synchronised", "free-running", "unset"}
+
+
+def test_a_policy_takes_nothing_for_granted() -> None:
+    default: Any = Policy()
+    assert default.direction == "alternating"
+    assert (default.anti_passback, default.declaration, default.stale_lists, default.unset_clock) == (
+        "off",
+        "off",
+        "pass",
+        "pass",
+    )
+    assert default.accept[Kind.PASS] is default.accept[Kind.HCERT] is Assurance.VERIFIED
+    assert set(default.accept) == {Kind.PASS, Kind.HCERT, Kind.NATIONAL, Kind.ID_CARD, Kind.INSURANCE}
