@@ -331,7 +331,7 @@ class TestPreview:
 
     def test_dark_plays_nothing(self) -> None:
         result = self.run("dark", "--mock")
-        assert (result.exit_code, result.output) == (0, "")
+        assert (result.exit_code, result.output) == (0, "lamps, buzzer and relay are off\n")
 
     def test_the_relay_stays_still_unless_it_is_asked_for(self, tmp_path: Path) -> None:
         keys = '[keys]\ncentre = "c"\npseudonym = "p"\ntrust_list = "t"\nroot = "r"\n'

@@ -45,6 +45,7 @@ def signal(pattern: str, path: Path, *, mock: bool, relay: bool) -> None:
         settings = settings.model_copy(update={"relay": None})
     if pattern == DARK:
         put_dark(settings)
+        click.echo("lamps, buzzer and relay are off", err=True)
     else:
         _play(_KEYS[pattern], settings)
 
