@@ -177,7 +177,9 @@ class Visits:
                 continue
             names = (passage.pseudonym,) if passage.pseudonym and passage.reason is not Reason.MANUAL else ()
             decision = Decision(passage.outcome, passage.reason, passage.direction)
-            self._pass(names, decision, now.s - _age_s(stored, now, boot_id))
+            person = self._pass(names, decision, now.s - _age_s(stored, now, boot_id))
+            if person is not None and not _same_boot(stored, boot_id):
+                person.seen_s = -math.inf
 
     def _look_up(self, data: bytes, now: Moment) -> _Code:
         """What is known of a code that is in view now; a code out of view for the window is new again."""
@@ -264,8 +266,12 @@ class Visits:
 def _age_s(stored: Stored, now: Moment, boot_id: str) -> float:
     """How long ago a stored passage was: by the monotonic clock within one boot, else by a wall clock that can be believed."""
     passage = stored.passage
-    if boot_id and stored.boot_id == boot_id:
+    if _same_boot(stored, boot_id):
         return max(0.0, now.s - passage.occurred_s)
     if ClockQuality.UNSET in (passage.clock, now.quality):
         return 0.0  # nobody can tell; remembered until the reset hour rather than counted twice
     return max(0.0, (now.at - passage.occurred_at).total_seconds())
+
+
+def _same_boot(stored: Stored, boot_id: str) -> bool:
+    return bool(boot_id) and stored.boot_id == boot_id

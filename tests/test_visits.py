@@ -1,0 +1,442 @@
+"""Thirty frames are one visit: who needs an answer, who is inside, and what a clock that jumps cannot do."""
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from kiosk import visits
+from kiosk.model import (
+    ClockQuality,
+    Decision,
+    Direction,
+    History,
+    Moment,
+    Outcome,
+    Passage,
+    Reason,
+    Stored,
+)
+from kiosk.visits import SETTLE_S, STEPS, CodeState, Seen, Step, Visits
+from tests.people import NOW_AT, moment
+
+A, B, C = b"code of A", b"code of B", b"code of C"
+ANH, BINH = (b"anh" + bytes(13),), (b"binh" + bytes(12),)
+IN = Decision(Outcome.PASS, Reason.OK, Direction.IN)
+OUT = Decision(Outcome.PASS, Reason.OK, Direction.OUT)
+NO = Decision(Outcome.FAIL, Reason.EXPIRED)
+CROWD = Decision(Outcome.LOOK_AGAIN, Reason.ONE_AT_A_TIME)
+HOUR_S = 3600.0
+# NOW_AT is 08:02:03 in Hue: the next reset hour (03:00) is 18 h 57 min 57 s ahead.
+TO_RESET_S = 18 * HOUR_S + 57 * 60 + 57
+
+
+def stored(seq: int, decision: Decision, ago_s: float, name: bytes = ANH[0], **changed: object) -> Stored:
+    """A passage `ago_s` seconds before NOW_AT, of this boot."""
+    then = moment(-ago_s)
+    passage = Passage(
+        id=UUID(int=seq),
+        occurred_at=then.at,
+        occurred_s=then.s,
+        clock=then.quality,
+        outcome=decision.outcome,
+        reason=decision.reason,
+        direction=decision.direction,
+        kind=None,
+        assurance=None,
+        pseudonym=name,
+        sealed=b"",
+        code_bytes=1,
+    )
+    return Stored("epoch", seq, "this boot", replace(passage, **changed))  # type: ignore[arg-type]  # any field
+
+
+class TestOneVisit:
+    def test_thirty_frames_of_one_code_are_answered_once(self) -> None:
+        here = Visits(window_s=8)
+        answers = 0
+        for frame in range(30):
+            for code in here.waiting([A], moment(frame / 15)):
+                here.answered([code], ANH, IN, moment(frame / 15))
+                answers += 1
+        assert answers == 1
+
+    def test_the_window_slides_while_the_code_stays_in_view(self) -> None:
+        here = Visits(window_s=8)
+        here.answered([A], ANH, IN, moment())
+        for second in range(0, 60, 5):
+            assert here.still_showing([A], moment(second))
+            assert here.history(ANH, moment(second)).same_visit
+        assert here.still_showing([A], moment(55 + 8))
+        assert here.waiting([A], moment(55 + 8 + 8.001)) == (A,)
+        assert not here.history(ANH, moment(55 + 8 + 8.001)).same_visit
+
+    def test_a_refused_code_is_answered_once_as_well(self) -> None:
+        here = Visits(window_s=8)
+        here.answered([A], (), NO, moment())
+        assert here.waiting([A], moment(7)) == ()
+        assert here.waiting([A], moment(15.1)) == (A,)
+
+    def test_another_of_the_same_persons_codes_belongs_to_the_visit(self) -> None:
+        here = Visits(window_s=8)
+        here.answered([A], (*ANH, b"insurance"), IN, moment())
+        assert here.waiting([B], moment(5)) == (B,)
+        assert here.history((b"qid", b"insurance"), moment(5)).same_visit
+        here.answered_again([B], (b"qid", b"insurance"), moment(5))
+        assert here.waiting([B], moment(6)) == ()
+        assert here.history((b"qid",), moment(13)).same_visit, "and its other names are his from now on"
+        assert here.history(ANH, moment(13)).same_visit, "whichever code he shows, the window slides"
+        assert here.inside(moment(6)) == 1
+
+    def test_who_was_refused_may_show_another_code_at_once(self) -> None:
+        here = Visits(window_s=8)
+        here.answered([A], ANH, NO, moment())
+        assert here.history(ANH, moment(1)) == History()
+
+    def test_after_the_window_it_is_another_visit_the_other_way(self) -> None:
+        here = Visits(window_s=8)
+        here.answered([A], ANH, IN, moment())
+        assert here.history(ANH, moment(9)) == History(False, Direction.IN, 9.0)
+
+    def test_a_stranger_has_no_history(self) -> None:
+        assert Visits().history(ANH, moment()) == History()
+        assert Visits().history((), moment()) == History()
+
+
+class TestOneAtATime:
+    def test_two_new_codes_at_once_are_both_named(self) -> None:
+        assert Visits().waiting([A, B, A], moment()) == (A, B)
+
+    def test_two_codes_are_asked_once_while_both_stay(self) -> None:
+        here = Visits()
+        here.answered(here.waiting([A, B], moment()), (), CROWD, moment())
+        for tenth in range(50):
+            assert here.waiting([A, B], moment(tenth / 10)) == ()
+            assert here.waiting([B], moment(tenth / 10)) == (), "the engine misses one of them in some frames"
+
+    def test_who_stays_alone_is_answered_after_a_moment(self) -> None:
+        here = Visits()
+        here.answered([A, B], (), CROWD, moment())
+        assert here.waiting([A], moment(SETTLE_S - 0.01)) == ()
+        assert here.waiting([A], moment(SETTLE_S)) == (A,)
+
+    def test_a_third_code_makes_it_a_new_question(self) -> None:
+        here = Visits()
+        here.answered([A, B], (), CROWD, moment())
+        assert here.waiting([A, B, C], moment(2)) == (A, B, C)
+
+    def test_a_poster_on_the_wall_stops_nobody(self) -> None:
+        here = Visits()
+        here.answered([A], (), Decision(Outcome.FAIL, Reason.PLACE_CODE), moment())
+        for second in range(1, 40):
+            assert here.waiting([A], moment(second)) == ()
+        assert here.waiting([A, B], moment(40)) == (B,)
+        assert here.waiting([B, A], moment(40)) == (B,)
+
+    def test_a_light_belongs_to_one_person_for_a_moment(self) -> None:
+        here = Visits()
+        here.answered([A], ANH, IN, moment())
+        assert here.waiting([A, B], moment(SETTLE_S - 0.01)) == ()
+        assert here.waiting([A, B], moment(SETTLE_S)) == (B,)
+
+    def test_the_next_person_need_not_wait_when_the_first_is_gone(self) -> None:
+        here = Visits()
+        here.answered([A], ANH, IN, moment())
+        assert here.waiting([B], moment(0.1)) == (B,)
+
+    def test_no_code_waits_where_there_is_none(self) -> None:
+        assert Visits().waiting([], moment()) == ()
+
+
+class TestInside:
+    def test_people_come_and_go(self) -> None:
+        here = Visits()
+        here.answered([A], ANH, IN, moment())
+        here.answered([B], BINH, IN, moment(1))
+        assert here.inside(moment(2)) == 2
+        here.answered([A], ANH, OUT, moment(60))
+        assert here.inside(moment(61)) == 1
+        assert here.history(ANH, moment(100)).last_direction is Direction.OUT
+
+    def test_a_refusal_changes_nobodys_place(self) -> None:
+        here = Visits()
+        here.answered([A], ANH, IN, moment())
+        here.answered([A], ANH, NO, moment(60))
+        here.answered([A, B], (), CROWD, moment(61))
+        assert here.inside(moment(62)) == 1
+        assert here.history(ANH, moment(62)).last_direction is Direction.IN
+
+    def test_going_in_twice_is_one_person(self) -> None:
+        here = Visits()
+        here.answered([A], ANH, IN, moment())
+        here.answered([A], ANH, IN, moment(60))
+        assert here.inside(moment(61)) == 1
+
+    def test_two_names_that_turn_out_to_be_one_person_are_one_person(self) -> None:
+        here = Visits()
+        here.answered([A], ANH, IN, moment())
+        here.answered([B], BINH, IN, moment(60))
+        here.answered([C], (*ANH, *BINH), IN, moment(120))
+        assert here.inside(moment(121)) == 1
+        here.answered([A], BINH, OUT, moment(200))
+        assert here.inside(moment(201)) == 0
+
+    def test_by_any_of_his_names_the_last_pass_counts(self) -> None:
+        here = Visits()
+        here.answered([A], ANH, IN, moment())
+        here.answered([B], BINH, OUT, moment(60))
+        assert here.history((*ANH, *BINH), moment(100)).last_direction is Direction.OUT
+        assert here.history((*BINH, *ANH), moment(100)).last_pass_age_s == 40
+
+    def test_whom_the_guard_lets_in_counts_and_leaves_nameless(self) -> None:
+        here = Visits()
+        let_in = Decision(Outcome.PASS, Reason.MANUAL, Direction.IN)
+        let_out = Decision(Outcome.PASS, Reason.MANUAL, Direction.OUT)
+        here.answered((), (), let_in, moment())
+        here.answered((), (), let_in, moment(1))
+        assert here.inside(moment(2)) == 2
+        for second in (3, 4, 5):
+            here.answered((), (), let_out, moment(second))
+        assert here.inside(moment(6)) == 0
+
+    def test_at_the_reset_hour_everybody_counts_as_gone(self) -> None:
+        here = Visits(reset_at="03:00")
+        here.answered([A], ANH, IN, moment())
+        here.answered((), (), Decision(Outcome.PASS, Reason.MANUAL, Direction.IN), moment())
+        assert here.inside(moment(TO_RESET_S - 1)) == 2
+        assert here.inside(moment(TO_RESET_S + 1)) == 0
+        assert here.history(ANH, moment(TO_RESET_S + 1)).last_direction is None
+        here.answered([B], BINH, IN, moment(TO_RESET_S + 2))
+        assert here.inside(moment(TO_RESET_S + 3)) == 1
+
+    def test_a_pass_in_the_very_second_of_the_reset_is_of_the_new_day(self) -> None:
+        here = Visits(reset_at="03:00")
+        here.answered([A], ANH, IN, moment(TO_RESET_S))
+        assert here.inside(moment(TO_RESET_S)) == 1
+        assert here.history(ANH, moment(TO_RESET_S)).last_direction is Direction.IN
+
+    def test_the_reset_hour_is_local(self) -> None:
+        here = Visits(reset_at="08:00", timezone="UTC")
+        here.answered([A], ANH, IN, moment())  # 01:02 UTC
+        assert here.inside(moment(6.9 * HOUR_S)) == 1
+        assert here.inside(moment(7 * HOUR_S)) == 0
+
+
+class TestClocks:
+    @pytest.mark.parametrize(
+        "jump", [timedelta(hours=5), timedelta(days=-400), timedelta(days=20_000), timedelta(seconds=-7)]
+    )
+    def test_a_jump_neither_repeats_nor_blocks(self, jump: timedelta) -> None:
+        here = Visits(window_s=8)
+        here.answered([A], ANH, IN, moment())
+        assert here.waiting([A], moment(5, jumped=jump)) == ()
+        assert here.history(ANH, moment(5, jumped=jump)).same_visit
+        assert here.waiting([A], moment(14, jumped=jump)) == (A,)
+        assert not here.history(ANH, moment(14, jumped=jump)).same_visit
+
+    def test_a_jump_over_the_reset_hour_and_back_forgets_nobody(self) -> None:
+        here = Visits()
+        here.answered([A], ANH, IN, moment())
+        ahead = moment(60, jumped=timedelta(seconds=TO_RESET_S - 30))
+        assert here.inside(ahead) == 0
+        here.answered([B], BINH, IN, ahead)
+        assert here.inside(moment(120)) == 2
+
+    def test_while_nobody_knows_the_hour_people_stay_a_day(self) -> None:
+        here = Visits()
+        here.answered([A], ANH, IN, moment(quality=ClockQuality.UNSET))
+        assert here.inside(moment(visits.DAY_S, quality=ClockQuality.UNSET)) == 1
+        assert here.inside(moment(visits.DAY_S + 1, quality=ClockQuality.UNSET)) == 0
+
+    def test_setting_the_clock_at_boot_keeps_who_came_before(self) -> None:
+        here = Visits()
+        boot = moment(quality=ClockQuality.UNSET, jumped=timedelta(days=-20_000))
+        here.answered([A], ANH, IN, boot)
+        assert here.inside(moment(60)) == 1
+        assert here.history(ANH, moment(60)).last_direction is Direction.IN
+
+
+class TestRestart:
+    def test_who_was_inside_still_is(self) -> None:
+        here = Visits()
+        here.restore(
+            [
+                stored(1, IN, 300),
+                stored(2, IN, 200, BINH[0]),
+                stored(3, NO, 150),
+                stored(4, OUT, 100),
+                stored(5, IN, 90, b"", reason=Reason.MANUAL),
+            ],
+            moment(),
+            "this boot",
+        )
+        assert here.inside(moment()) == 2
+        assert here.history(ANH, moment()) == History(False, Direction.OUT, 100.0)
+        assert here.history(BINH, moment()) == History(False, Direction.IN, 200.0)
+
+    def test_a_restart_in_the_middle_of_a_visit_answers_nobody_twice(self) -> None:
+        here = Visits(window_s=8)
+        here.restore([stored(1, IN, 3)], moment(), "this boot")
+        assert here.history(ANH, moment()).same_visit
+
+    def test_after_a_reboot_the_wall_clock_tells_the_age(self) -> None:
+        here = Visits()
+        here.restore([stored(1, IN, 300, occurred_s=99_999.0)], moment(), "another boot")
+        assert here.history(ANH, moment()).last_pass_age_s == 300
+        unknown = Visits()
+        unknown.restore([stored(1, IN, 300, occurred_s=99_999.0)], moment())
+        assert unknown.history(ANH, moment()).last_pass_age_s == 300
+
+    def test_within_one_boot_the_monotonic_clock_tells_the_age(self) -> None:
+        here = Visits()
+        here.restore([stored(1, IN, 300, occurred_at=NOW_AT + timedelta(days=3))], moment(), "this boot")
+        assert here.history(ANH, moment()).last_pass_age_s == 300
+
+    @pytest.mark.parametrize("now_unset", [False, True])
+    def test_where_no_clock_can_tell_people_stay_until_the_reset(self, now_unset: bool) -> None:
+        quality = ClockQuality.UNSET if now_unset else ClockQuality.SYNCHRONISED
+        before = stored(1, IN, 300, clock=ClockQuality.SYNCHRONISED if now_unset else ClockQuality.UNSET)
+        here = Visits()
+        here.restore([before], moment(quality=quality), "another boot")
+        assert here.inside(moment(1, quality=quality)) == 1
+        assert not here.history(ANH, moment(0, quality=quality)).same_visit
+
+    def test_a_record_from_the_future_is_of_now(self) -> None:
+        here = Visits()
+        here.restore([stored(1, IN, -500)], moment(), "another boot")
+        assert here.history(ANH, moment()).last_pass_age_s == 0
+        here.restore([stored(2, IN, -500)], moment(), "this boot")
+        assert here.history(ANH, moment()).last_pass_age_s == 0
+
+    def test_yesterdays_people_are_gone(self) -> None:
+        here = Visits()
+        here.restore([stored(1, IN, visits.DAY_S)], moment(), "this boot")
+        assert here.inside(moment()) == 0
+        assert here.history(ANH, moment()).last_direction is None
+
+
+class TestBounds:
+    def test_codes_are_forgotten_oldest_first(self) -> None:
+        here = Visits(window_s=1e9)
+        for number in range(visits.MAX_CODES + 1):
+            here.answered([b"%d" % number], (), NO, moment(number / 1000))
+        assert here.waiting([b"0"], moment(10)) == (b"0",)
+        assert here.waiting([b"1"], moment(10)) == ()
+
+    def test_a_code_in_view_outlives_newer_ones(self) -> None:
+        here = Visits(window_s=1e9)
+        here.answered([A], (), NO, moment())
+        for number in range(visits.MAX_CODES - 1):
+            here.answered([b"%d" % number], (), NO, moment(number / 1000))
+        assert here.waiting([A], moment(10)) == ()
+        here.answered([B], (), NO, moment(11))
+        assert here.waiting([A], moment(12)) == ()
+
+    def test_people_are_forgotten_oldest_first_and_counted(self) -> None:
+        here = Visits(max_names=2)
+        for number in range(3):
+            here.answered([b"%d" % number], (b"name %d" % number,), IN, moment(number))
+        assert here.forgotten == 1
+        assert here.inside(moment(4)) == 2
+        assert here.history((b"name 0",), moment(4)) == History()
+
+    def test_the_nameless_are_bounded_too(self) -> None:
+        here = Visits(max_names=3)
+        for second in range(5):
+            here.answered((), (), Decision(Outcome.PASS, Reason.MANUAL, Direction.IN), moment(second))
+        assert here.inside(moment(6)) == 3
+
+    def test_passes_of_two_days_ago_are_dropped(self) -> None:
+        here = Visits()
+        here.answered([A], ANH, IN, moment())
+        here.answered((), (), Decision(Outcome.PASS, Reason.MANUAL, Direction.IN), moment())
+        here.answered([B], BINH, IN, moment(visits.KEEP_S))
+        assert here.history(ANH, moment(visits.KEEP_S)).last_pass_age_s == visits.KEEP_S
+        here.answered([B], BINH, OUT, moment(visits.KEEP_S + 1))
+        assert here.history(ANH, moment(visits.KEEP_S + 1)) == History()
+        assert here.forgotten == 0
+
+    def test_no_raw_code_is_kept(self) -> None:
+        here = Visits()
+        here.answered([A], ANH, IN, moment())
+        here.waiting([A, B], moment(1))
+        held = repr([getattr(here, name) for name in vars(here)])
+        assert "code of" not in held
+
+
+def test_the_table_of_steps_is_whole() -> None:
+    assert set(STEPS) == {(state, seen) for state in CodeState for seen in Seen}
+    assert {step for (state, _), step in STEPS.items() if state is CodeState.ANSWERED} == {Step.NOTHING}
+    assert STEPS[CodeState.NEW, Seen.ALONE] is Step.ANSWER
+
+
+@given(st.lists(st.tuples(st.sets(st.sampled_from([A, B, C]), max_size=3), st.floats(0.0, 20.0)), max_size=40))
+@settings(max_examples=200)
+def test_an_answered_code_is_never_asked_for_within_its_window(frames: list[tuple[set[bytes], float]]) -> None:
+    here, now_s, answered_s = Visits(window_s=8), 0.0, dict[bytes, float]()
+    for codes, later_s in frames:
+        now_s += later_s
+        waiting = here.waiting(sorted(codes), moment(now_s))
+        assert set(waiting) <= codes
+        for code in waiting:
+            assert now_s - answered_s.get(code, -1e9) > 8 or len(waiting) > 1
+        if len(waiting) == 1:
+            here.answered(waiting, (), NO, moment(now_s))
+        elif waiting:
+            here.answered(waiting, (), CROWD, moment(now_s))
+            answered_s = {code: at_s for code, at_s in answered_s.items() if code not in waiting}
+        answered_s |= {code: now_s for code in codes if code in answered_s}
+        if len(waiting) == 1:
+            answered_s[waiting[0]] = now_s
+
+
+class AGateAllDay(RuleBasedStateMachine):
+    """People with two names each go in and out; the gate must agree with a list of who is in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.here = Visits(window_s=8)
+        self.now_s = 0.0
+        self.inside: set[int] = set()
+
+    def names(self, person: int, chosen: int) -> tuple[bytes, ...]:
+        return ((b"qid %d" % person,), (b"insurance %d" % person,), (b"qid %d" % person, b"insurance %d" % person))[
+            chosen
+        ]
+
+    @rule(person=st.integers(0, 5), both=st.booleans())
+    def passes(self, person: int, both: bool) -> None:
+        self.now_s += 10
+        names = self.names(person, 2 if both else 0)
+        seen = self.here.history(names, self.at())
+        decision = OUT if seen.last_direction is Direction.IN else IN
+        assert (person in self.inside) is (decision is OUT)
+        self.here.answered([b"code %d" % person], names, decision, self.at())
+        self.inside ^= {person}
+
+    @rule(person=st.integers(0, 5))
+    def is_refused(self, person: int) -> None:
+        self.now_s += 10
+        self.here.answered([b"bad %d" % person], self.names(person, 0), NO, self.at())
+
+    @precondition(lambda self: self.now_s < 60_000)
+    @rule(hours=st.floats(0.1, 2))
+    def time_goes_by(self, hours: float) -> None:
+        self.now_s += hours * HOUR_S
+        if self.now_s >= TO_RESET_S:
+            self.inside.clear()
+
+    @invariant()
+    def agrees(self) -> None:
+        assert self.here.inside(self.at()) == len(self.inside)
+
+    def at(self) -> Moment:
+        return moment(self.now_s)
+
+
+AGateAllDay.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
+TestAGateAllDay = AGateAllDay.TestCase
