@@ -18,6 +18,9 @@ _SOLID_CELLS = 7  # the smallest code of interest, 29 modules of 2 px, covers 7 
 _MARGIN_CELLS = 2
 _RELATIVE_FLOOR = 1.5
 _SPREAD = 0.25
+_SMALL_PICTURE_PX = (
+    400  # no camera frame is so small; a cut-out may be filled with one code, and then nothing stands out
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,8 @@ class Region:
 def textured_regions(half: Luma, most: int) -> list[Region]:
     """At most so many regions, in pixels of the whole frame; `half` is the frame at half its size."""
     height, width = half.shape
+    if max(height, width) <= _SMALL_PICTURE_PX // 2:
+        return [Region(0, 0, 2 * width, 2 * height, strength=float("inf"))]
     cells = (width // (CELL_PX // 2), height // (CELL_PX // 2))
     if min(cells) < _SOLID_CELLS:
         return []

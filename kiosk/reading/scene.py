@@ -7,6 +7,7 @@ import numpy as np
 
 from kiosk.model import Luma
 from kiosk.reading.finders import Finder, find_finders
+from kiosk.reading.grid import Grid, lay_grids
 from kiosk.reading.regions import Region, textured_regions
 
 REGIONS = 2
@@ -19,6 +20,7 @@ class Scene:
     def __init__(self, luma: Luma) -> None:
         self.luma = luma
         self._finders: dict[tuple[int, bool], list[Finder]] = {}
+        self._grids: dict[tuple[int, bool], list[Grid]] = {}
 
     @cached_property
     def half(self) -> Luma:
@@ -46,6 +48,13 @@ class Scene:
         if (number, inverted) not in self._finders:
             self._finders[number, inverted] = find_finders(self.cut(number, inverted=inverted))
         return self._finders[number, inverted]
+
+    def grids(self, number: int, *, inverted: bool = False) -> list[Grid]:
+        """Grids laid over a region, best first."""
+        if (number, inverted) not in self._grids:
+            finders = self.finders(number, inverted=inverted)
+            self._grids[number, inverted] = lay_grids(self.cut(number, inverted=inverted), finders)
+        return self._grids[number, inverted]
 
     def promising(self, number: int) -> bool:
         """Whether something like a finder pattern is in the region: worth more than a cheap look."""

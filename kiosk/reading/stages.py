@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 
 from kiosk.reading import zxing
+from kiosk.reading.bent import STIFF, SUPPLE, bent_values
 from kiosk.reading.equaliser import module_values, read_modules
-from kiosk.reading.grid import lay_grids
 from kiosk.reading.scene import Scene
 from kiosk.reading.zbar import Zbar
 from kiosk.reading.zxing import Found, Placing
@@ -17,6 +17,7 @@ from kiosk.reading.zxing import Found, Placing
 _COMFORTABLE_PX = 4.5  # per module, for an engine
 _LARGEST_ENLARGED_PX = 640_000
 _LARGEST_ZBAR_PX = 250_000
+_GOOD_FIT = 0.85
 _STRONG = 7.0  # times the frame's median detail: half of the regions without a code have less than 4, with a code more than 13
 
 
@@ -39,6 +40,7 @@ def heavy_stages() -> tuple[Stage, ...]:
     return (
         Stage("grid", lambda scene: _grid(scene, 0)),
         Stage("enlarged", lambda scene: _enlarged(scene, 0)),
+        Stage("bent", lambda scene: _bent(scene, 0)),
         Stage("zbar", lambda scene: _zbar(scene, zbar)),
         Stage("second", lambda scene: chain(_grid(scene, 1), _enlarged(scene, 1))),
         Stage("inverted", lambda scene: _grid(scene, 0, inverted=True)),
@@ -52,12 +54,25 @@ def _grid(scene: Scene, number: int, *, inverted: bool = False) -> Iterator[Foun
         return
     placing = Placing(1.0, float(region.left), float(region.top))
     cut = scene.cut(number, inverted=inverted)
-    for grid in lay_grids(cut, scene.finders(number, inverted=inverted)):
+    for grid in scene.grids(number, inverted=inverted):
         for reach, stage in ((3, "grid"), (2, "grid-near")):
             values = module_values(cut, grid, reach)
             found = read_modules(values > 0, grid, stage, placing)
             if found.readings:
                 yield found
+
+
+def _bent(scene: Scene, number: int) -> Iterator[Found]:
+    """Cloth and bent paper: the grid fits what is known of the symbol, and yet the modules could not be read."""
+    region = scene.region(number)
+    if region is None:
+        return
+    placing = Placing(1.0, float(region.left), float(region.top))
+    for grid in scene.grids(number):
+        if grid.fit >= _GOOD_FIT:
+            for windows, stage in ((SUPPLE, "bent"), (STIFF, "bent-stiff")):
+                values = bent_values(scene.cut(number), grid, windows)
+                yield read_modules(values > 0, grid, stage, placing)
 
 
 def _enlarged(scene: Scene, number: int) -> Iterator[Found]:
