@@ -1,35 +1,18 @@
 """`kiosk web` as a process: its address, its answers over HTTP, its end."""
 
 import json
-import re
 import signal
 import socket
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from kiosk.model import State
 from tests.snapshots import a_status, publish
-
-
-@contextmanager
-def served(*arguments: str | Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The page in a process of its own, on a free port."""
-    command = [sys.executable, "-m", "kiosk", "web", "--port", "0", *map(str, arguments)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        line = process.stdout.readline()
-        found = re.fullmatch(r"page: (http://127\.0\.0\.1:\d+/)\n", line)
-        assert found, line
-        try:
-            yield found[1], process
-        finally:
-            process.terminate()
+from tests.web_process import served
 
 
 def fetch(url: str) -> str:

@@ -1,0 +1,96 @@
+"""Pictures of the pages for docs/pictures/: states, sizes, languages, light and dark. Needs chromium."""
+
+import dataclasses
+import random
+import sys
+import tempfile
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from playwright.sync_api import Browser
+
+from kiosk.model import Outcome, Reason, State
+from kiosk.store import Store
+from tests import browser as browsers
+from tests.passages import a_passage
+from tests.snapshots import a_status, answers, publish
+from tests.web_process import served
+from web_ui.history import HOURS
+
+PICTURES = Path("docs/pictures")
+# Passages in each hour of a market's day, from local midnight on.
+CROWD = (0, 0, 0, 1, 6, 22, 41, 48, 36, 30, 24, 27, 18, 12, 20, 26, 33, 44, 30, 12, 5, 2, 1, 0)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Picture:
+    """One picture: what is shown, on which screen."""
+
+    name: str
+    path: str
+    state: State
+    answered_s_ago: float
+    width: int
+    height: int
+    scheme: str
+    locale: str
+    whole: bool = False
+    """The whole page instead of the window."""
+
+
+ALL = (
+    Picture("status-ready-vi", "", State.READY, 40.0, 1440, 900, "light", "vi-VN", whole=True),
+    Picture("status-degraded-en-dark", "", State.DEGRADED, 1.0, 1440, 900, "dark", "en-GB", whole=True),
+    Picture("status-out-of-order-phone-vi", "", State.OUT_OF_ORDER, 40.0, 390, 844, "light", "vi-VN"),
+    Picture("guard-pass-vi", "guard", State.READY, 0.2, 390, 844, "dark", "vi-VN"),
+    Picture("guard-fail-en", "guard", State.READY, -6.8, 390, 844, "dark", "en-GB"),
+    Picture("guard-ready-vi", "guard", State.READY, 40.0, 390, 844, "dark", "vi-VN"),
+)
+
+
+def a_day(path: Path) -> None:
+    """A database with a day of synthetic people."""
+    dice, now = random.Random(7), datetime.now(UTC)
+    store = Store(path)
+    number = 0
+    for hour in range(HOURS):
+        at = now - timedelta(hours=HOURS - 1 - hour)
+        for _ in range(CROWD[(at.hour + 7) % 24]):
+            number += 1
+            outcome = dice.choices(list(Outcome), weights=(93, 5, 2))[0]
+            reason = Reason.OK if outcome is Outcome.PASS else Reason.EXPIRED
+            moment = min(now, at + timedelta(seconds=dice.uniform(-1700, 1700)))
+            passage = dataclasses.replace(a_passage(number), occurred_at=moment, outcome=outcome, reason=reason)
+            store.commit(passage)
+    store.close()
+
+
+def shoot(browser: Browser, url: str, run_dir: Path, picture: Picture) -> None:
+    """Publish the state and take the picture; a negative age shows an earlier answer of the queue."""
+    now = datetime.now(UTC)
+    shown = answers(now, picture.answered_s_ago)
+    shown = tuple(answer for answer in shown if datetime.fromisoformat(answer.at) <= now)
+    publish(run_dir, a_status(picture.state, now=now, shown=shown))
+    options = {"viewport": {"width": picture.width, "height": picture.height}}
+    with browser.new_context(color_scheme=picture.scheme, locale=picture.locale, **options) as context:  # type: ignore[arg-type]  # playwright types each option apart
+        page = context.new_page()
+        page.goto(url + picture.path)
+        page.screenshot(path=PICTURES / f"{picture.name}.png", full_page=picture.whole)
+
+
+def main() -> None:
+    """Take them all."""
+    if browsers.missing():
+        sys.exit(browsers.missing())
+    PICTURES.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, browsers.chromium() as browser:
+        run_dir = Path(folder)
+        a_day(run_dir / "passages.db")
+        publish(run_dir, a_status())
+        with served("--run-dir", run_dir, "--database", run_dir / "passages.db") as (url, _):
+            for picture in ALL:
+                shoot(browser, url, run_dir, picture)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,197 @@
+"""The pages in a real browser: live, right without scripts, readable at every size, and free of accessibility faults."""
+
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no py.typed
+from playwright.sync_api import Browser, Page, expect
+
+from kiosk.model import State
+from kiosk.words import OUTCOMES, STATES
+from tests import browser as browsers
+from tests.snapshots import a_status, answers, publish
+from tests.web_process import served
+from web_ui import texts
+
+pytestmark = pytest.mark.skipif(bool(browsers.missing()), reason=browsers.missing() or "there is a browser")
+
+PATHS = ("", "guard", "nowhere")
+SIZES = ((320, 568), (390, 844), (844, 390), (768, 1024), (1280, 800), (3840, 2160))
+
+
+class Kiosk:
+    """A daemon that publishes what the test tells it, four times a second."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.run_dir = run_dir
+        self.state = State.READY
+        self.answered_s_ago: float | None = None
+        self._stop = threading.Event()
+        self._publishing = threading.Lock()
+        self._thread = threading.Thread(target=self._run)
+        self.publish()
+        self._thread.start()
+
+    def publish(self) -> None:
+        """One snapshot, now."""
+        now = datetime.now(UTC)
+        shown = answers(now, 60.0 if self.answered_s_ago is None else self.answered_s_ago)
+        with self._publishing:
+            publish(self.run_dir, a_status(self.state, now=now, shown=shown))
+
+    def _run(self) -> None:
+        while not self._stop.wait(0.25):
+            self.publish()
+
+    def kill(self) -> None:
+        """No more snapshots; the last one stays."""
+        self._stop.set()
+        self._thread.join()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browsers.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def kiosk(tmp_path: Path) -> Iterator[Kiosk]:
+    daemon = Kiosk(tmp_path)
+    yield daemon
+    daemon.kill()
+
+
+@contextmanager
+def page_of(browser: Browser, url: str, **context: object) -> Iterator[Page]:
+    """A page that fails the test where a script fails or a rule of the content policy is broken."""
+    wishes = {"locale": "en-GB", "viewport": {"width": 1280, "height": 800}, **context}
+    with browser.new_context(**wishes) as fresh:  # type: ignore[arg-type]  # playwright types each option apart
+        page = fresh.new_page()
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+        page.goto(url)
+        yield page
+        assert [line for line in said if "404" not in line and "ERR_" not in line] == []
+
+
+def test_the_page_follows_the_kiosk_without_a_reload(chromium: Browser, kiosk: Kiosk) -> None:
+    with served("--run-dir", kiosk.run_dir) as (url, _), page_of(chromium, url) as page:
+        expect(page.locator("h1")).to_contain_text(texts.STATE["ready"].en)
+        kiosk.state = State.OUT_OF_ORDER
+        expect(page.locator("h1")).to_contain_text(texts.STATE["out-of-order"].en, timeout=3000)
+        expect(page).to_have_title("Out of order, call the guard · cong-1")
+        expect(page.locator("#spoken")).to_contain_text(texts.STATE["out-of-order"].en)
+
+
+@pytest.mark.parametrize("path", ["", "guard"])
+def test_a_killed_daemon_is_seen_within_four_seconds(chromium: Browser, kiosk: Kiosk, path: str) -> None:
+    with served("--run-dir", kiosk.run_dir) as (url, _), page_of(chromium, url + path) as page:
+        expect(page.locator("[data-live=yes]")).to_have_count(1)
+        kiosk.kill()
+        expect(page.locator("[data-state=silent]")).to_have_count(1, timeout=4500)
+
+
+@pytest.mark.parametrize("path", ["", "guard"])
+def test_a_frozen_page_process_is_seen_within_four_seconds_and_so_is_its_return(
+    chromium: Browser, kiosk: Kiosk, path: str
+) -> None:
+    with served("--run-dir", kiosk.run_dir) as (url, process), page_of(chromium, url + path) as page:
+        expect(page.locator("#lost")).to_be_hidden()
+        process.send_signal(signal.SIGSTOP)
+        expect(page.locator("#lost")).to_be_visible(timeout=4500)
+        process.send_signal(signal.SIGCONT)
+        expect(page.locator("#lost")).to_be_hidden(timeout=10_000)
+
+
+def test_without_scripts_a_reload_is_right(chromium: Browser, kiosk: Kiosk) -> None:
+    with served("--run-dir", kiosk.run_dir) as (url, _), page_of(chromium, url, java_script_enabled=False) as page:
+        kiosk.state = State.OUT_OF_ORDER
+        kiosk.publish()
+        page.reload()
+        expect(page.locator("h1")).to_contain_text(texts.STATE["out-of-order"].en)
+
+
+def test_a_new_answer_fills_the_guards_screen_and_then_makes_room(chromium: Browser, kiosk: Kiosk) -> None:
+    with served("--run-dir", kiosk.run_dir) as (url, _), page_of(chromium, url + "guard") as page:
+        expect(page.locator("h1")).to_have_text(STATES[State.READY].en)
+        kiosk.answered_s_ago = 0.0
+        word = next(sentence.en for outcome, sentence in OUTCOMES.items() if outcome == "pass")
+        expect(page.locator("h1")).to_contain_text(word, timeout=2000)
+        kiosk.answered_s_ago = 10.0
+        expect(page.locator("h1")).to_have_text(STATES[State.READY].en, timeout=3000)
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_no_page_is_wider_than_its_window(chromium: Browser, kiosk: Kiosk, path: str) -> None:
+    kiosk.state = State.DEGRADED
+    kiosk.publish()
+    with served("--run-dir", kiosk.run_dir) as (url, _), page_of(chromium, url + path) as page:
+        for width, height in SIZES:
+            page.set_viewport_size({"width": width, "height": height})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+LOOKS = (
+    (State.READY, 0.0, "light", "vi-VN"),
+    (State.DEGRADED, None, "dark", "vi-VN"),
+    (State.DEGRADED, None, "light", "en-GB"),
+    (State.OUT_OF_ORDER, None, "dark", "en-GB"),
+)
+"""State, age of the last answer in seconds, colour scheme, language."""
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: "-".join(map(str, look)))
+def test_axe_finds_no_fault_on_any_page(
+    chromium: Browser, kiosk: Kiosk, look: tuple[State, float | None, str, str]
+) -> None:
+    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+    kiosk.state, kiosk.answered_s_ago, scheme, locale = look
+    kiosk.publish()
+    with (
+        served("--run-dir", kiosk.run_dir) as (url, _),
+        page_of(chromium, url, color_scheme=scheme, locale=locale) as page,
+    ):
+        for path in PATHS:
+            page.goto(url + path)
+            found = Axe().run(page, options=options)
+            assert found.violations_count == 0, found.generate_report()
+
+
+def test_everything_on_the_guards_screen_has_a_contrast_of_seven_to_one(chromium: Browser, kiosk: Kiosk) -> None:
+    enhanced = {"runOnly": ["color-contrast-enhanced"], "rules": {"color-contrast-enhanced": {"enabled": True}}}
+    with served("--run-dir", kiosk.run_dir) as (url, _), page_of(chromium, url + "guard") as page:
+        for state in State:
+            kiosk.state, kiosk.answered_s_ago = state, None
+            kiosk.publish()
+            page.goto(url + "guard")
+            found = Axe().run(page, options=enhanced)
+            assert found.violations_count == 0, found.generate_report()
+
+
+def test_every_link_is_reached_by_the_keyboard_and_shows_that_it_has_the_focus(chromium: Browser, kiosk: Kiosk) -> None:
+    with served("--run-dir", kiosk.run_dir) as (url, _), page_of(chromium, url) as page:
+        wanted = page.locator("a[href]").count()
+        reached = set()
+        for _ in range(wanted):
+            page.keyboard.press("Tab")
+            reached.add(page.evaluate("document.activeElement.outerHTML"))
+            assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
+        assert len(reached) == wanted
+
+
+def test_the_page_asks_nobody_but_the_kiosk(chromium: Browser, kiosk: Kiosk) -> None:
+    with served("--run-dir", kiosk.run_dir) as (url, _), chromium.new_context() as context:
+        page = context.new_page()
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(request.url))
+        for path in PATHS:
+            page.goto(url + path)
+        assert len(asked) > len(PATHS)
+        assert [address for address in asked if not address.startswith(url)] == []

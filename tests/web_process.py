@@ -1,0 +1,23 @@
+"""`kiosk web` as a process of its own on a free port, for tests, benchmarks and pictures."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def served(*arguments: str | Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """The page's address and its process; it is asked to end on the way out."""
+    command = [sys.executable, "-m", "kiosk", "web", "--port", "0", *map(str, arguments)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        line = process.stdout.readline()
+        found = re.fullmatch(r"page: (http://127\.0\.0\.1:\d+/)\n", line)
+        assert found, line
+        try:
+            yield found[1], process
+        finally:
+            process.terminate()
