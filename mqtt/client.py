@@ -8,6 +8,7 @@ wait_for_publish (#613). The numbers are issues of github.com/eclipse-paho/paho.
 """
 
 import contextlib
+import socket
 import ssl
 import time
 from collections import deque
@@ -63,6 +64,7 @@ class PahoLink:
         self._media: dict[str, Properties] = {}
         self._opened_s: float | None = None
         self._connected = False
+        self._corked = False
         self._ended: LinkError | None = None
         self._client = self._make_client(client_id, will)
 
@@ -111,6 +113,7 @@ class PahoLink:
 
     def pump(self, timeout_s: float = 0.0) -> Sequence[Event]:
         """See Link."""
+        self._cork(on=False)
         if not self._events:
             self._check(self._client.loop(timeout_s))
         before = -1
@@ -127,6 +130,7 @@ class PahoLink:
 
     def publish(self, message: Message) -> int:
         """See Link."""
+        self._cork(on=True)
         info = self._client.publish(
             message.topic, message.payload, message.qos, message.retain, self._properties(message.media)
         )
@@ -134,6 +138,16 @@ class PahoLink:
         if message.qos:
             self._unacknowledged.add(info.mid)
         return info.mid
+
+    def _cork(self, *, on: bool) -> None:
+        """Messages that are published between two pumps share segments: tcp(7), TCP_CORK. Taking it out sends the rest."""
+        opened = self._client.socket()
+        if on != self._corked and isinstance(opened, socket.socket):
+            try:
+                opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, int(on))
+            except OSError as trouble:
+                raise LinkDown(f"{self._endpoint}: {trouble.strerror}") from trouble
+            self._corked = on
 
     def _properties(self, media: str | None) -> Properties | None:
         if media is None or not self._five:
@@ -159,7 +173,8 @@ class PahoLink:
 
     def close(self, *, clean: bool = True) -> None:
         """See Link."""
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError, LinkDown):
+            self._cork(on=False)
             if clean and self._connected:
                 self._client.disconnect()
             left = self._client.socket()  # gone already where DISCONNECT could be written

@@ -39,12 +39,14 @@ class Broker:
     the persistence folder stay the same.
     """
 
-    def __init__(self, configuration: str = PLAIN, *, persistence: bool = False, listener: bool = True) -> None:
+    def __init__(
+        self, configuration: str = PLAIN, *, persistence: bool = False, listener: bool = True, log_type: str = "all"
+    ) -> None:
         self.port = free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="broker-"))
         self.log = self.folder / "log"
         lines = [f"listener {self.port} 127.0.0.1"] if listener else []
-        lines += [configuration, f"log_dest file {self.log}", "log_type all"]
+        lines += [configuration, f"log_dest file {self.log}", f"log_type {log_type}"]
         if os.geteuid() == 0:
             lines.append("user root")  # else it gives up its rights and cannot read this folder
         if persistence:

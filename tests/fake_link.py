@@ -27,6 +27,7 @@ class ManualClock:
 class FakeBroker:
     """What every link of a test has in common. By default it accepts, grants and acknowledges at once."""
 
+    clock: ManualClock
     up: bool = True
     acknowledges: bool = True
     receive_maximum: int = 65535
@@ -79,6 +80,8 @@ class FakeLink:
         self.events.append(Connected(False, self.broker.receive_maximum, self.broker.maximum_packet_bytes))
 
     def pump(self, timeout_s: float = 0.0) -> Sequence[Event]:
+        if not self.events:
+            self.broker.clock.advance(timeout_s)  # it waits, as select() does
         if self.broken:
             raise LinkDown("fake:1883: connection lost")
         events = tuple(self.events)

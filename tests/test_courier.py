@@ -30,8 +30,8 @@ class Bench:
     """A courier on a real store, a broker in memory and a clock that the test turns."""
 
     def __init__(self, path: Path, terms: Terms | None = None) -> None:
-        self.broker = FakeBroker()
         self.clock = ManualClock()
+        self.broker = FakeBroker(self.clock)
         self.store = Store(path)
         self.terms = terms or Terms(receipt_timeout_s=10.0)
         self.courier = self.new_courier()
@@ -50,7 +50,7 @@ class Bench:
         ends = self.clock.s + seconds
         for _ in range(100_000):
             delay = self.courier.step()
-            if delay == 0.0:
+            if delay == 0.0 and self.clock.s <= ends:
                 continue
             if self.clock.s + delay > ends:
                 return

@@ -148,6 +148,19 @@ def _fill(store: Store) -> None:
         store.commit(a_passage(number))
 
 
+def test_several_that_wait_are_recorded_together_or_not_at_all(tmp_path: Path) -> None:
+    store = Store(tmp_path / "p.db")
+    assert [stored.seq for stored in store.commit_all([a_passage(number) for number in range(3)])] == [1, 2, 3]
+    store._writer.execute("PRAGMA max_page_count = 1")
+    with pytest.raises(StoreTrouble, match="full"):
+        store.commit_all([a_passage(number) for number in range(3, 300)])
+    assert store.newest_seq == 3
+    store._writer.execute("PRAGMA max_page_count = 1000000")
+    assert [stored.seq for stored in store.commit_all([a_passage(number) for number in range(3, 300)])][-1] == 300
+    assert len(store.recent(999)) == 300
+    store.close()
+
+
 def test_a_read_only_database_is_told_in_a_sentence_and_loses_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path / "p.db")
     store.commit(a_passage(1))

@@ -19,7 +19,9 @@ from mqtt.topics import Branch, Leaf
 
 log = logging.getLogger(__name__)
 
-BUSY_S = 0.002
+FULL_S = 0.005
+"""How long a step may wait for the network where a full window leaves nothing else to do."""
+UNDER_WAY_S = 0.01
 IDLE_S = 0.1
 BROKEN_S = 1.0
 BACKOFF_FIRST_S = 2.0
@@ -79,7 +81,7 @@ class Courier:
         return self._status
 
     def step(self) -> float:
-        """Do what can be done now without waiting; returns after how many seconds to come again."""
+        """Do what can be done now (waiting for the network at most FULL_S); returns when to come again, in seconds."""
         now = self._clock.now()
         try:
             if self._link is None:
@@ -93,9 +95,9 @@ class Courier:
         except StoreTrouble as trouble:
             self._complain(str(trouble))
             return BROKEN_S
-        if busy:
+        if busy or self._sender.blocked(now.s):
             return 0.0
-        return BUSY_S if len(self._sender.window) else IDLE_S
+        return UNDER_WAY_S if len(self._sender.window) or not self._ready else IDLE_S
 
     def close(self) -> None:
         """Note what the centre has, say goodbye, end the connection. Takes at most GOODBYE_S."""
@@ -147,7 +149,9 @@ class Courier:
 
     def _turn(self, now_s: float, now_at: datetime) -> bool:
         assert self._link is not None
-        events = self._link.pump()
+        events = self._link.pump(FULL_S if self._sender.blocked(now_s) else 0.0)
+        if events:
+            self._sender.moved(now_s)
         for event in events:
             self._take(event, now_s, now_at)
         if not self._ready:

@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 READ_AHEAD = 500
 LIVE_RESERVE = 100
 PROBE_LAST_S = 60.0
+MOVING_S = 0.5
 HEADER_BYTES = 512
 """Left in a packet for MQTT's own fields and the topic."""
 
@@ -56,6 +57,7 @@ class Sender:
         self._link: Link | None = None
         self._live_seq = self._backlog_seq = self._backlog_end = 0
         self._heard_s = 0.0
+        self._moved_s = 0.0
         self._probes = 0
         self._probe_s = 0.0
         self._allowance = 0.0
@@ -93,6 +95,15 @@ class Sender:
     def silent(self, now_s: float) -> bool:
         """Passages are under way, and nothing was heard of the centre for a receipt's timeout."""
         return len(self.window) > 0 and self._heard_s <= now_s - self._terms.receipt_timeout_s
+
+    def moved(self, now_s: float) -> None:
+        """Something came back from the other side: it is worth waiting for more."""
+        self._moved_s = now_s
+
+    def blocked(self, now_s: float) -> bool:
+        """A backlog waits for nothing but acknowledgements, and they have been coming."""
+        waits = self._backlog_seq < self._backlog_end and self.backlog_per_s is None and len(self.window) > 0
+        return waits and now_s - self._moved_s < MOVING_S
 
     def work(self, now_s: float) -> int:
         """Send what may be sent; how many messages. Raises LinkError, StoreTrouble."""

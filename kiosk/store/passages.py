@@ -84,18 +84,30 @@ class Store:
 
         Raises StoreTrouble; then nothing was recorded, no number was used up, and it may be called again.
         """
+        return self.commit_all([passage])[0]
+
+    def commit_all(self, passages: Sequence[Passage]) -> Sequence[Stored]:
+        """The same for several that wait at once, in one transaction: all of them are recorded, or none."""
         with self._writing:
             try:
                 if not self._place_sure:
                     self._newest_seq = self._find_newest()
                     self._place_sure = True
-                seq = self._newest_seq + 1
-                self._writer.execute(rows.INSERT, rows.to_row(seq, self._boot, passage))
+                first = self._newest_seq + 1
+                new = [rows.to_row(first + place, self._boot, passage) for place, passage in enumerate(passages)]
+                if len(new) == 1:
+                    self._writer.execute(rows.INSERT, new[0])
+                else:
+                    with self._writer.atomic():
+                        self._writer.conn.executemany(rows.INSERT, new)
             except sqlite3.Error as trouble:
                 self._roll_back()
                 raise StoreTrouble(f"{self.path}: a record could not be committed: {trouble}") from trouble
-            self._newest_seq = seq
-        return Stored(epoch=self._epoch, seq=seq, boot_id=self._boot_id, passage=passage)
+            self._newest_seq = first + len(new) - 1
+        return [
+            Stored(epoch=self._epoch, seq=first + place, boot_id=self._boot_id, passage=passage)
+            for place, passage in enumerate(passages)
+        ]
 
     def probe(self) -> None:
         """Can the disk commit? Writes and fsyncs one page without adding a record. The gate's thread, while broken.

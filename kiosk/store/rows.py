@@ -16,6 +16,13 @@ SELECT = (
     "pseudonym, sealed, code_bytes FROM "
 )
 
+_CLOCK: dict[str, ClockQuality] = {word.value: word for word in ClockQuality}
+_OUTCOME: dict[str, Outcome] = {word.value: word for word in Outcome}
+_REASON: dict[str, Reason] = {word.value: word for word in Reason}
+_DIRECTION: dict[str | None, Direction | None] = {None: None, **{word.value: word for word in Direction}}
+_KIND: dict[str | None, Kind | None] = {None: None, **{word.value: word for word in Kind}}
+_ASSURANCE: dict[str | None, Assurance | None] = {None: None, **{word.value: word for word in Assurance}}
+
 _EPOCH_AT = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -51,12 +58,12 @@ def from_row(epoch: str, row: tuple[Any, ...]) -> Stored:
             id=UUID(bytes=id_),
             occurred_at=_EPOCH_AT + timedelta(microseconds=us),
             occurred_s=s,
-            clock=ClockQuality(clock),
-            outcome=Outcome(outcome),
-            reason=Reason(reason),
-            direction=Direction(direction) if direction else None,
-            kind=Kind(kind) if kind else None,
-            assurance=Assurance(assurance) if assurance else None,
+            clock=_CLOCK[clock],
+            outcome=_OUTCOME[outcome],
+            reason=_REASON[reason],
+            direction=_DIRECTION[direction],
+            kind=_KIND[kind],
+            assurance=_ASSURANCE[assurance],
             pseudonym=pseudonym,
             sealed=sealed,
             code_bytes=code_bytes,

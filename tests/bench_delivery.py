@@ -1,0 +1,270 @@
+"""Recording and delivery, each measured beside its peer in the same run: the disk's own limit, mosquitto_pub, paho, the bridge."""
+
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from kiosk.clock import SystemClock
+from kiosk.courier import Courier, Terms
+from kiosk.store import Store
+from mqtt.client import PahoLink
+from mqtt.link import Link, Message
+from mqtt.topics import Branch
+from tests.bench_table import Row, goal_row
+from tests.broker import Broker, free_port
+from tests.passages import a_passage
+
+BRANCH = Branch("entrance", "bench", "gate-1")
+RECORD_BYTES = 310
+LOUD = "allow_anonymous true\nmax_queued_messages 1000000\nmax_inflight_messages 1000"
+OURS = [a_passage(number) for number in range(1000)]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a run of commits cost."""
+
+    per_s: float
+    bytes_each: float
+
+
+def written_bytes() -> int:
+    """What this process has sent towards the disk (proc(5), /proc/PID/io)."""
+    found = re.search(r"^write_bytes: (\d+)$", Path("/proc/self/io").read_text(), re.MULTILINE)
+    assert found is not None
+    return int(found[1])
+
+
+def timed(work: Callable[[], int]) -> Written:
+    """`work` says how many records it wrote."""
+    before, started = written_bytes(), time.perf_counter()
+    count = work()
+    seconds = time.perf_counter() - started
+    return Written(count / seconds, (written_bytes() - before) / count)
+
+
+def append_and_sync(path: Path, count: int) -> int:
+    """The disk's limit: a plain file, one fdatasync per record."""
+    record = os.urandom(RECORD_BYTES)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for _ in range(count):
+        os.write(descriptor, record)
+        os.fdatasync(descriptor)
+    os.close(descriptor)
+    return count
+
+
+def commit_each(store: Store, count: int) -> int:
+    """One transaction per passage."""
+    for number in range(count):
+        store.commit(OURS[number % 1000])
+    return count
+
+
+def commit_burst(store: Store, count: int) -> int:
+    """Fifty passages per transaction."""
+    for number in range(0, count, 50):
+        store.commit_all(OURS[number % 1000 : number % 1000 + 50])
+    return count
+
+
+def fdatasyncs(way: str, count: int, folder: Path) -> float | None:
+    """Per passage, counted by strace in a process of its own; None where there is no strace."""
+    if shutil.which("strace") is None:
+        return None
+    report = folder / f"strace-{way}"
+    command = ["strace", "-f", "-c", "-e", "trace=fdatasync,fsync", "-o", str(report)]
+    command += [sys.executable, "-m", "tests.bench_delivery", way, str(count), str(folder / f"counted-{way}.db")]
+    subprocess.run(command, check=True, cwd=Path(__file__).parents[1], capture_output=True)
+    calls = re.findall(r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+\d*\s*f(?:data)?sync$", report.read_text(), re.MULTILINE)
+    return sum(map(int, calls)) / count
+
+
+def recording(folder: Path, *, quick: bool) -> list[Row]:
+    """Durable insert, one at a time and in bursts."""
+    count, rounds = (
+        (100, 9) if quick else (200, 25)
+    )  # small slices in turn: whatever else the machine does hits all of them
+    limit, ours, burst = [], [], []
+    with closing(Store(folder / "each.db")) as each, closing(Store(folder / "burst.db")) as bursts:
+        commit_each(each, 50)
+        for turn in range(rounds):
+            limit.append(timed(lambda turn=turn: append_and_sync(folder / f"plain-{turn}", count)))  # type: ignore[misc]
+            ours.append(timed(lambda: commit_each(each, count)))
+            burst.append(timed(lambda: commit_burst(bursts, count)))
+    peer = statistics.median(one.per_s for one in limit)
+    speed = statistics.median(one.per_s for one in ours)
+    beside = statistics.median(one.per_s / other.per_s for one, other in zip(ours, limit, strict=True))
+    many = statistics.median(one.per_s for one in burst)
+    rows = [
+        Row("write + fdatasync of 310 bytes", round(peer), "records/s", "the limit of this disk"),
+        goal_row("durable insert, one per transaction", round(speed), "records/s", ">= 0.75",
+                 reference=round(peer), ratio=round(beside, 2)),
+        goal_row("written per passage", round(statistics.mean(one.bytes_each for one in ours)), "bytes", "<= 9500"),
+        Row("durable insert, a burst of 50", round(many), "records/s", round(peer), round(many / peer, 1)),
+        goal_row("written per passage in a burst",
+                 round(statistics.mean(one.bytes_each for one in burst)), "bytes", "<= 1000"),
+    ]  # fmt: skip
+    for way, goal in (("each", "<= 1.02"), ("burst", "<= 0.03")):
+        syncs = fdatasyncs(way, 2000, folder)
+        if syncs is not None:
+            rows.append(goal_row(f"fdatasync per passage, {way}", round(syncs, 3), "calls", goal))
+    return rows
+
+
+def filled(path: Path, count: int) -> Store:
+    """A store with so many waiting."""
+    store = Store(path)
+    for _ in range(0, count, 1000):
+        store.commit_all(OURS)
+    return store
+
+
+def drain_ours(store: Store, broker: Broker, batch: int) -> float:
+    """Passages per second out of the outbox, each deleted on PUBACK like the references (no centre is in the way)."""
+
+    def connect(will: Message) -> Link:
+        return PahoLink(broker.endpoint("3.1.1"), "bench-ours", will=will)
+
+    terms = Terms(delivery="broker", batch=batch, window=1000 if batch == 1 else 5000)
+    courier = Courier(store, BRANCH, connect, clock=SystemClock(), terms=terms)
+    idle = threading.Event()
+    waiting = store.depth()
+    started = time.perf_counter()
+    while store.depth():
+        idle.wait(courier.step())
+    seconds = time.perf_counter() - started
+    courier.close()
+    return waiting / seconds
+
+
+def drain_mosquitto_pub(broker: Broker, count: int, record: bytes) -> float:
+    """mosquitto_pub -l, QoS 1 (it loses silently past 65,535 lines, so never more)."""
+    command = ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(broker.port), "-t", "bench/peer", "-q", "1", "-l"]
+    lines = (record + b"\n") * count
+    started = time.perf_counter()
+    subprocess.run(command, input=lines, check=True)
+    return count / (time.perf_counter() - started)
+
+
+def drain_paho(broker: Broker, count: int, record: bytes) -> float:
+    """paho alone, no storage, unlimited inflight, its own thread."""
+    client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)
+    client.max_inflight_messages_set(0)
+    client.max_queued_messages_set(0)
+    done = threading.Event()
+    left = [count]
+
+    def on_publish(*_: object) -> None:
+        left[0] -= 1
+        if left[0] == 0:
+            done.set()
+
+    client.on_publish = on_publish
+    client.connect("127.0.0.1", broker.port)
+    client.loop_start()
+    started = time.perf_counter()
+    for _ in range(count):
+        client.publish("bench/peer", record, qos=1)
+    assert done.wait(120)
+    seconds = time.perf_counter() - started
+    client.disconnect()
+    client.loop_stop()
+    return count / seconds
+
+
+def drain_bridge(count: int, record: bytes) -> float | None:
+    """A second mosquitto that queued the records while the first was out of reach, and now bridges them over."""
+    port = free_port()
+    bridge = (
+        f"connection up\naddress 127.0.0.1:{port}\ntopic bench/# out 1\nrestart_timeout 1\ncleansession false\n"
+        f"{LOUD}\nmax_queued_bytes 0"
+    )
+    with Broker(bridge, log_type="error") as near:
+        drain_mosquitto_pub(near, count, record)
+        far = Broker(LOUD, log_type="error")
+        far.config.write_text(far.config.read_text().replace(str(far.port), str(port), 1))
+        far.port = port
+        with far:
+            return _received_by(far, count)
+
+
+def _received_by(broker: Broker, count: int) -> float | None:
+    """Messages per second between the first and the last that came; None where they do not come."""
+    first = last = 0.0
+    seen = 0
+    link = PahoLink(broker.endpoint("3.1.1"), "bench-count")
+    link.open()
+    ends = time.perf_counter() + 60
+    while seen < count * 0.99 and time.perf_counter() < ends:
+        for event in link.pump(0.1):
+            name = type(event).__name__
+            if name == "Connected":
+                link.subscribe(["bench/#"])
+            elif name == "Incoming":
+                last = time.perf_counter()
+                first = first or last
+                seen += 1
+                link.confirm(event)  # type: ignore[arg-type] # told by its name
+    link.close()
+    return seen / (last - first) if seen >= count * 0.99 else None
+
+
+def draining(folder: Path, *, quick: bool) -> list[Row]:
+    """The outbox, one per message and fifty per message, beside what others do."""
+    if shutil.which("mosquitto_pub") is None:
+        return [Row("drain", "not measured", "", "mosquitto_pub is missing: sudo apt-get install mosquitto-clients")]
+    count, rounds = (10_000, 1) if quick else (50_000, 3)
+    record = os.urandom(RECORD_BYTES // 2).hex().encode()
+    found: dict[str, list[float]] = {}
+    for turn in range(rounds):
+        with Broker(LOUD, log_type="error") as broker:
+            found.setdefault("mosquitto_pub", []).append(drain_mosquitto_pub(broker, count, record))
+            found.setdefault("paho", []).append(drain_paho(broker, count, record))
+            for name, batch in (("single", 1), ("batched", 50)):
+                with closing(filled(folder / f"{name}-{turn}.db", count)) as store:
+                    found.setdefault(name, []).append(drain_ours(store, broker, batch))
+    median = {name: statistics.median(values) for name, values in found.items()}
+    peer, alone = round(median["mosquitto_pub"]), round(median["paho"])
+    single, batched = round(median["single"]), round(median["batched"])
+    rows = [
+        Row(f"drain {count}: mosquitto_pub -l -q 1", peer, "messages/s"),
+        Row(f"drain {count}: paho, no storage, unlimited inflight", alone, "messages/s", peer, round(alone / peer, 2)),
+        goal_row("outbox, one per message", single, "passages/s", ">= 0.48", reference=peer, ratio=round(single / peer, 2)),
+        goal_row("outbox, one per message, beside paho", single, "passages/s", ">= 0.95",
+                 reference=alone, ratio=round(single / alone, 2)),
+        goal_row("outbox, 50 per message", batched, "passages/s", ">= 4", reference=peer, ratio=round(batched / peer, 2)),
+    ]  # fmt: skip
+    bridge = drain_bridge(10_000 if quick else 50_000, record)
+    if bridge is not None:
+        rows.append(goal_row("outbox, 50 per message, beside the Mosquitto bridge", batched, "passages/s", ">= 6",
+                             reference=round(bridge), ratio=round(batched / bridge, 2)))  # fmt: skip
+    return rows
+
+
+def run(quick: bool) -> list[Row]:
+    """All rows; quick takes less than a minute."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-delivery-"))
+    try:
+        return recording(folder, quick=quick) + draining(folder, quick=quick)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":  # the process that strace counts
+    way, wanted, file = sys.argv[1:]
+    with closing(Store(Path(file))) as counted:
+        (commit_each if way == "each" else commit_burst)(counted, int(wanted))
