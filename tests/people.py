@@ -4,6 +4,7 @@
 """
 
 import base64
+import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -70,7 +71,13 @@ def dresses(piece: bytes) -> set[bytes]:
         text = piece.decode("utf-8")
     except UnicodeDecodeError:
         return worn
-    worn |= {text.encode("utf-16-le"), text.encode("unicode_escape"), text.casefold().encode(), text.upper().encode()}
+    worn |= {
+        text.encode("utf-16-le"),
+        text.encode("unicode_escape"),
+        json.dumps(text)[1:-1].encode(),
+        text.casefold().encode(),
+        text.upper().encode(),
+    }
     return {each for each in worn if len(each) >= LEAST_PIECE_BYTES}
 
 

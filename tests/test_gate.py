@@ -1,0 +1,249 @@
+"""The walk of one frame: each room once, in order, and the record before the light."""
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from kiosk import rules
+from kiosk.gate import Gate, uuid7
+from kiosk.issuing import prove, sign_pass
+from kiosk.model import (
+    Assurance,
+    ClockQuality,
+    Direction,
+    Frame,
+    Kind,
+    Moment,
+    Outcome,
+    Passage,
+    Reading,
+    Reason,
+    Sight,
+    State,
+    Stored,
+)
+from kiosk.ports import StoreTrouble
+from kiosk.seal import Pseudonyms, Seal
+from kiosk.visits import Visits
+from mqtt.sealing import open_sealed
+from tests.people import NOW_AT, WORLD, centre_key, dispatcher, moment
+from tests.test_own_pass import HOLDER, HOLDER_RAW, SERIAL
+
+PRIVATE, PUBLIC = centre_key()
+FRAME = Frame(np.zeros((4, 4), np.uint8), 1, 0.0)
+
+
+@dataclass
+class Scene:
+    """What the camera sees, what time it is, whether the disk takes records, and what happened in which order."""
+
+    codes: tuple[bytes, ...] = ()
+    now: Moment = field(default_factory=moment)
+    disk_is_full: bool = False
+    happened: list[str] = field(default_factory=list)
+    records: list[Passage] = field(default_factory=list)
+    lights: list[Outcome] = field(default_factory=list)
+
+    def read(self, frame: Frame) -> Sight:
+        return Sight(tuple(Reading(code, "scene") for code in self.codes))
+
+    def commit(self, passage: Passage) -> Stored:
+        if self.disk_is_full:
+            raise StoreTrouble("the disk is full")
+        self.happened.append("record")
+        self.records.append(passage)
+        return Stored("epoch", len(self.records), "boot", passage)
+
+    def show(self, outcome: Outcome) -> None:
+        self.happened.append("light")
+        self.lights.append(outcome)
+
+    def rest(self, state: State) -> None:
+        self.happened.append(f"rest {state}")
+
+    def close(self) -> None:
+        self.happened.append("close")
+
+    def gate(self, policy: rules.Policy | None = None) -> Gate:
+        clock = SceneClock(self)
+        return Gate(
+            decoder=self,
+            verifier=dispatcher(),
+            visits=Visits(window_s=8),
+            policy=policy or rules.Policy(),
+            pseudonyms=Pseudonyms(b"k" * 32),
+            seal=Seal(PUBLIC),
+            store=self,
+            signal=self,
+            clock=clock,
+        )
+
+
+@dataclass
+class SceneClock:
+    scene: Scene
+
+    def now(self) -> Moment:
+        return self.scene.now
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def shown(scene: Scene, gate: Gate, label: str, after_s: float = 0.0) -> Stored | None:
+    """Somebody holds one sample code into the view."""
+    scene.codes = (WORLD[label].data,) if label else ()
+    scene.now = moment(after_s)
+    return gate.look(FRAME).stored
+
+
+@pytest.mark.parametrize("label", [sample.label for sample in WORLD.samples])
+def test_every_sample_gets_its_light_and_its_record(scene: Scene, label: str) -> None:
+    sample = WORLD[label]
+    stored = shown(scene, scene.gate(), label)
+    assert stored is not None
+    passage = stored.passage
+    assert (passage.kind, passage.outcome, passage.reason) == (sample.kind, sample.outcome, sample.reason)
+    assert passage.code_bytes == len(sample.data)
+    assert len(passage.pseudonym) == 16
+    assert scene.lights == [sample.outcome]
+    if sample.subject is not None:
+        opened = open_sealed(PRIVATE, passage.sealed, passage.id)
+        assert opened["name"] == sample.subject.name
+        assert opened["ids"] == [[each.scheme, each.value] for each in sample.subject.identifiers]
+        assert passage.direction is Direction.IN
+
+
+def test_a_light_is_never_shown_before_the_record_is_on_disk(scene: Scene) -> None:
+    shown(scene, scene.gate(), "valid")
+    assert scene.happened == ["record", "light"]
+
+
+def test_nobody_gets_a_light_from_a_disk_that_does_not_commit(scene: Scene) -> None:
+    scene.disk_is_full = True
+    gate = scene.gate()
+    with pytest.raises(StoreTrouble):
+        shown(scene, gate, "valid")
+    assert scene.lights == []
+    scene.disk_is_full = False
+    assert shown(scene, gate, "valid", 1.0) is not None, "and he is answered when the disk is well again"
+
+
+def test_an_empty_view_is_left_alone(scene: Scene) -> None:
+    look = scene.gate().look(FRAME)
+    assert look.stored is None
+    assert scene.happened == []
+
+
+def test_a_code_that_is_still_held_up_is_answered_once(scene: Scene) -> None:
+    gate = scene.gate()
+    for frame in range(30):
+        shown(scene, gate, "valid", frame / 15)
+    assert scene.lights == [Outcome.PASS]
+
+
+def test_in_then_out_then_in(scene: Scene) -> None:
+    gate = scene.gate()
+    ways = [shown(scene, gate, "valid", after_s) for after_s in (0, 60, 120)]
+    assert [stored and stored.passage.direction for stored in ways] == [Direction.IN, Direction.OUT, Direction.IN]
+
+
+def test_another_code_of_the_same_person_is_the_same_visit(scene: Scene) -> None:
+    gate = scene.gate()
+    who = WORLD["national"].person
+    assert who is not None
+    assert shown(scene, gate, "national") is not None
+    card = WORLD["insurance"].text.replace(WORLD["insurance"].person.insurance, who.insurance)  # type: ignore[union-attr]
+    scene.codes, scene.now = (card.encode(),), moment(3)
+    assert gate.look(FRAME).stored is None
+    assert scene.lights == [Outcome.PASS]
+    scene.now = moment(60)
+    stored = gate.look(FRAME).stored
+    assert stored is not None
+    assert stored.passage.direction is Direction.OUT, "and leaving with the other code he is known"
+
+
+def test_a_rotated_code_of_the_same_app_is_the_same_visit(scene: Scene) -> None:
+    gate = scene.gate()
+    token = sign_pass(WORLD.issuer, SERIAL, NOW_AT, NOW_AT + timedelta(days=1), holder_key=HOLDER_RAW)
+    answers = []
+    for second in (0, 5, 10):
+        scene.codes, scene.now = (prove(token, HOLDER, NOW_AT + timedelta(seconds=second)),), moment(second)
+        answers.append(gate.look(FRAME).stored)
+    assert [answer is not None for answer in answers] == [True, False, False]
+
+
+def test_two_codes_at_once_are_asked_to_come_one_at_a_time(scene: Scene) -> None:
+    scene.codes = (WORLD["valid"].data, WORLD["expired"].data)
+    stored = scene.gate().look(FRAME).stored
+    assert stored is not None
+    passage = stored.passage
+    assert (passage.outcome, passage.reason) == (Outcome.LOOK_AGAIN, Reason.ONE_AT_A_TIME)
+    assert (passage.kind, passage.assurance, passage.direction, passage.sealed) == (None, None, None, b"")
+    assert passage.code_bytes == 2 * 178
+
+
+def test_of_an_unknown_code_only_a_keyed_name_and_its_length_are_kept(scene: Scene) -> None:
+    stored = shown(scene, scene.gate(), "unknown")
+    assert stored is not None
+    passage = stored.passage
+    assert passage.sealed == b""
+    assert passage.assurance is None
+    assert passage.pseudonym == Pseudonyms(b"k" * 32).of_code([WORLD["unknown"].data])
+
+
+def test_a_person_who_is_refused_is_named_in_the_record_for_the_centre_alone(scene: Scene) -> None:
+    stored = shown(scene, scene.gate(rules.Policy(accept={Kind.PASS: Assurance.VERIFIED})), "id-card")
+    assert stored is not None
+    assert stored.passage.reason is Reason.NOT_ACCEPTED
+    assert open_sealed(PRIVATE, stored.passage.sealed, stored.passage.id)["name"] == WORLD["id-card"].person.name  # type: ignore[union-attr]
+
+
+def test_a_full_place_is_full_for_the_next_and_open_when_one_leaves(scene: Scene) -> None:
+    gate = scene.gate(rules.Policy(capacity=1))
+    reasons = []
+    for label, after_s in (("valid", 0), ("national", 20), ("valid", 40), ("national", 60)):
+        stored = shown(scene, gate, label, after_s)
+        assert stored is not None
+        reasons.append(stored.passage.reason)
+    assert reasons == [Reason.OK, Reason.FULL, Reason.OK, Reason.OK]
+
+
+def test_a_guard_lets_in_who_has_nothing_to_show_and_he_counts(scene: Scene) -> None:
+    gate = scene.gate(rules.Policy(capacity=1))
+    passage = gate.admit(Direction.IN).passage
+    assert (passage.outcome, passage.reason, passage.direction) == (Outcome.PASS, Reason.MANUAL, Direction.IN)
+    assert (passage.kind, passage.pseudonym, passage.sealed, passage.code_bytes) == (None, b"", b"", 0)
+    assert scene.happened == ["record", "light"]
+    full = shown(scene, gate, "valid", 5)
+    assert full is not None
+    assert full.passage.reason is Reason.FULL
+    gate.admit(Direction.OUT)
+    free = shown(scene, gate, "valid", 30)
+    assert free is not None
+    assert free.passage.reason is Reason.OK
+
+
+def test_the_record_has_both_clocks_and_says_how_far_to_believe_them(scene: Scene) -> None:
+    scene.now = moment(quality=ClockQuality.FREE_RUNNING)
+    scene.codes = (WORLD["valid"].data,)
+    stored = scene.gate().look(FRAME).stored
+    assert stored is not None
+    passage = stored.passage
+    assert (passage.occurred_at, passage.occurred_s, passage.clock) == (scene.now.at, scene.now.s, scene.now.quality)
+
+
+def test_ids_are_version_7_and_rise_with_time() -> None:
+    first, later = uuid7(moment()), uuid7(moment(0.002))
+    assert (first.version, first.variant) == (7, "specified in RFC 4122")
+    assert first < later
+    assert first.int >> 80 == int(NOW_AT.timestamp() * 1000)
+    assert uuid7(moment()) != uuid7(moment())
+
+
+def test_a_clock_before_1970_still_gives_an_id() -> None:
+    assert uuid7(replace(moment(), at=NOW_AT - timedelta(days=30_000))).int >> 80 == 0
