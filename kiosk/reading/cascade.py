@@ -27,7 +27,7 @@ class Cascade:
         self,
         *,
         known: Callable[[bytes], bool] = nothing_known,
-        frame_budget_s: float = 0.030,
+        frame_budget_s: float = 0.050,
         motion_gate: bool = True,
         clock_s: Callable[[], float] = time.perf_counter,
     ) -> None:
@@ -67,23 +67,32 @@ class Cascade:
         scene = Scene(luma)
         readings = plain(scene).readings
         if readings:
-            return self._witnesses.accept(readings, heavy=False, captured_s=captured_s)
-        dearest_s = max(self._costs_s.values(), default=0.0)
-        self._saved_s = min(self._saved_s + self._budget_s, max(self._budget_s, dearest_s))
-        for _ in self._heavy:
-            stage = self._heavy[self._turn % len(self._heavy)]
+            return self._witnesses.of_light(readings, captured_s)
+        self._saved_s = min(self._saved_s, self._dearest_s()) + self._budget_s
+        first, *others = self._heavy
+        turns = [first, *(others[(self._turn + i) % len(others)] for i in range(len(others)))]
+        for stage in turns:
             if self._costs_s.get(stage.name, 0.0) > self._saved_s:
                 break
-            self._turn += 1
+            self._turn += stage is not first
             believed = self._run_heavy(stage, scene, captured_s)
             if believed:
                 return believed
         return ()
 
+    def _dearest_s(self) -> float:
+        """How much budget may be saved up: enough for the dearest stage, so that it gets its turn on a slow machine as well."""
+        return max(self._costs_s.values(), default=0.0)
+
     def _run_heavy(self, stage: Stage, scene: Scene, captured_s: float) -> tuple[Reading, ...]:
+        """Stop at the first look that leaves no doubt."""
         started_s = self._clock_s()
-        readings = tuple(reading for found in stage.run(scene) for reading in found.readings)
+        believed: tuple[Reading, ...] = ()
+        for found in stage.run(scene):
+            believed = self._witnesses.of_heavy(found.readings, captured_s)
+            if believed:
+                break
         took_s = self._clock_s() - started_s
         self._saved_s -= took_s
         self._costs_s[stage.name] = 0.8 * self._costs_s.get(stage.name, took_s) + 0.2 * took_s
-        return self._witnesses.accept(readings, heavy=True, captured_s=captured_s)
+        return believed

@@ -17,7 +17,8 @@ from kiosk.reading.zxing import Found, Placing
 _COMFORTABLE_PX = 4.5  # per module, for an engine
 _LARGEST_ENLARGED_PX = 640_000
 _LARGEST_ZBAR_PX = 250_000
-_GOOD_FIT = 0.85
+_GOOD_FIT = 0.93
+_LARGEST_BENT_VERSION = 12
 _STRONG = 7.0  # times the frame's median detail: half of the regions without a code have less than 4, with a code more than 13
 
 
@@ -69,7 +70,7 @@ def _bent(scene: Scene, number: int) -> Iterator[Found]:
         return
     placing = Placing(1.0, float(region.left), float(region.top))
     for grid in scene.grids(number):
-        if grid.fit >= _GOOD_FIT:
+        if grid.fit >= _GOOD_FIT and grid.version <= _LARGEST_BENT_VERSION:
             for windows, stage in ((SUPPLE, "bent"), (STIFF, "bent-stiff")):
                 values = bent_values(scene.cut(number), grid, windows)
                 yield read_modules(values > 0, grid, stage, placing)

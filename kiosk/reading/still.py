@@ -8,7 +8,9 @@ from kiosk.model import Luma, Reading
 from kiosk.reading.cascade import nothing_known
 from kiosk.reading.scene import Scene
 from kiosk.reading.stages import heavy_stages, plain
-from kiosk.reading.witness import distinct
+from kiosk.reading.witness import Witnesses
+
+_ONE_PICTURE_S = 0.0
 
 
 def read_picture(luma: Luma, *, known: Callable[[bytes], bool] = nothing_known) -> tuple[Reading, ...]:
@@ -17,18 +19,13 @@ def read_picture(luma: Luma, *, known: Callable[[bytes], bool] = nothing_known) 
         return ()
     cv2.setNumThreads(1)
     scene = Scene(luma)
+    witnesses = Witnesses(known)
     readings = plain(scene).readings
     if readings:
-        return distinct(readings)
-    stages: dict[bytes, str] = {}
+        return witnesses.of_light(readings, _ONE_PICTURE_S)
     for stage in heavy_stages():
         for found in stage.run(scene):
-            believed = [
-                reading
-                for reading in distinct(found.readings)
-                if stages.get(reading.data, reading.stage) != reading.stage or known(reading.data)
-            ]
+            believed = witnesses.of_heavy(found.readings, _ONE_PICTURE_S)
             if believed:
-                return tuple(believed)
-            stages.update((reading.data, reading.stage) for reading in found.readings)
+                return believed
     return ()

@@ -1,7 +1,7 @@
 """Which readings are believed: a light stage's at once, a heavy stage's need a second witness or a grammar.
 
-Heavy enhancement once produced a misread, a short string of digits that passed Reed-Solomon by chance. So what only
-a heavy stage read must fit a known code with its own check, or be read the same in two frames.
+Heavy enhancement once produced a misread, a short string of digits that passed Reed-Solomon by chance. So what only a heavy stage
+read must fit a known code with its own check, or be read the same a second time: in another frame, or by another stage.
 """
 
 import hashlib
@@ -15,7 +15,10 @@ _MOST_REMEMBERED = 64
 
 def distinct(readings: Iterable[Reading]) -> tuple[Reading, ...]:
     """One reading per different content, the first of each: a code and its reflection are one."""
-    return tuple({reading.data: reading for reading in reversed(tuple(readings))}.values())[::-1]
+    first: dict[bytes, Reading] = {}
+    for reading in readings:
+        first.setdefault(reading.data, reading)
+    return tuple(first.values())
 
 
 class Witnesses:
@@ -23,22 +26,37 @@ class Witnesses:
 
     def __init__(self, known: Callable[[bytes], bool]) -> None:
         self._known = known
-        self._seen_s: dict[bytes, float] = {}
+        self._sightings: dict[bytes, tuple[float, str]] = {}
 
-    def accept(self, readings: Iterable[Reading], *, heavy: bool, captured_s: float) -> tuple[Reading, ...]:
-        """The distinct readings that are beyond doubt."""
-        believed = []
-        for reading in distinct(readings):
-            key = hashlib.blake2b(reading.data, digest_size=16).digest()
-            earlier_s = self._seen_s.get(key)
-            fresh = earlier_s is not None and captured_s - earlier_s <= REMEMBERED_S
-            if not heavy or fresh or self._known(reading.data):
-                believed.append(reading)
-            self._remember(key, captured_s)
-        return tuple(believed)
+    def of_light(self, readings: Iterable[Reading], captured_s: float) -> tuple[Reading, ...]:
+        """The distinct readings, all believed, and witnesses from now on."""
+        believed = distinct(readings)
+        for reading in believed:
+            self._remember(reading, captured_s)
+        return believed
 
-    def _remember(self, key: bytes, captured_s: float) -> None:
-        self._seen_s.pop(key, None)
-        self._seen_s[key] = captured_s
-        while len(self._seen_s) > _MOST_REMEMBERED:
-            del self._seen_s[next(iter(self._seen_s))]
+    def of_heavy(self, readings: Iterable[Reading], captured_s: float) -> tuple[Reading, ...]:
+        """Those of the readings that are beyond doubt."""
+        return tuple(reading for reading in distinct(readings) if self._doubtless(reading, captured_s))
+
+    def _doubtless(self, reading: Reading, captured_s: float) -> bool:
+        earlier = self._sightings.get(_name(reading))
+        self._remember(reading, captured_s)
+        if self._known(reading.data):
+            return True
+        if earlier is None:
+            return False
+        earlier_s, stage = earlier
+        return (earlier_s, stage) != (captured_s, reading.stage) and abs(captured_s - earlier_s) <= REMEMBERED_S
+
+    def _remember(self, reading: Reading, captured_s: float) -> None:
+        name = _name(reading)
+        self._sightings.pop(name, None)
+        self._sightings[name] = (captured_s, reading.stage)
+        while len(self._sightings) > _MOST_REMEMBERED:
+            del self._sightings[next(iter(self._sightings))]
+
+
+def _name(reading: Reading) -> bytes:
+    """The text itself is not kept longer than the frame."""
+    return hashlib.blake2b(reading.data, digest_size=16).digest()
