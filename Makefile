@@ -5,7 +5,7 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 QUICK ?=
 
-.PHONY: help setup demo test lint types format bench docs clean
+.PHONY: help setup demo test test-browser test-camera test-service lint types format bench docs clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,17 @@ demo: .venv/.ready  ## watch the real product at work: synthetic people, a broke
 test: .venv/.ready  ## run the tests
 	@$(PY) -m pytest $(TEST_ARGS)
 
+# chromium is 100 MB: only these tests and pictures need it.
+test-browser: .venv/.ready  ## the pages in a real browser (installs chromium with apt)
+	@sh setup.sh chromium
+	@$(PY) -m pytest -o addopts="-ra --strict-markers" tests/test_browser*.py $(TEST_ARGS)
+
+test-camera: .venv/.ready  ## real picamera2 on real libcamera, in a trixie root (root, apt; the first run takes minutes)
+	@$(PY) -m tests.rung_camera
+
+test-service: .venv/.ready  ## our units under a real systemd, in a container (root, apt; the first run takes minutes)
+	@$(PY) -m tests.rung_service
+
 lint: .venv/.ready  ## ruff, and the import directions of the house
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
@@ -39,6 +50,7 @@ bench: .venv/.ready  ## measure, print tables, write build/bench/NAME.json (QUIC
 	@QUICK=$(QUICK) $(PY) -m tests.bench $(BENCH_ARGS)
 
 docs: .venv/.ready  ## make the generated pages and pictures of docs/ anew
+	@sh setup.sh chromium
 	@$(PY) -m tests.make_docs
 
 clean:  ## delete what can be made again
