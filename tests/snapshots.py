@@ -91,7 +91,7 @@ def a_status(state: State = State.READY, now: datetime | None = None, **changes:
         uplink=UplinkStatus("centre.example:8883", up, (at - timedelta(seconds=3 if up else 2900)).isoformat()),
         camera=CameraStatus("picamera2", 81234, 0.04, 118.0, 47.0, 312.0, 4.6),
         clock="synchronised",
-        lists={"trust": "12 · 2026-11-20", "denylist": "87 · 2026-11-22"},
+        lists={"trust": "12 · 2026-11-20", "denied": "87 · 2026-11-22"},
     )
     return dataclasses.replace(told, **changes)
 

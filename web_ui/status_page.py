@@ -48,7 +48,7 @@ def context(truth: Truth, day: Day | None, language: Language, writing: Writing,
         "checks": view.checks(status, language),
     }
     if status:
-        names = {"trust": t("list.trust"), "denylist": t("list.denylist")}
+        names = {"trust": t("list.trust"), "denied": t("list.denied")}
         received = status.uplink.last_receipt_at
         values |= {
             "now": writing.clock(view.moment(status.now_at)),

@@ -145,7 +145,7 @@ PAGE: Mapping[str, Text] = {
     "record": Text("Bản ghi mới nhất", "Newest record"),
     "record.of": Text("số {seq}, đời {epoch}", "number {seq}, epoch {epoch}"),
     "list.trust": Text("Khóa tin cậy", "Trust list"),
-    "list.denylist": Text("Thẻ bị thu hồi", "Denylist"),
+    "list.denied": Text("Thẻ bị thu hồi", "Denylist"),
     "no-names": Text(
         "Trang này không chứa dữ liệu của ai: chỉ có kết quả, lý do và con số.",
         "Nobody's data is on this page: only outcomes, reasons and numbers.",

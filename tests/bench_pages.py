@@ -1,0 +1,164 @@
+"""What the pages cost and how fast they tell the truth: weight, first state, fifty browsers, decision to pixels."""
+
+import dataclasses
+import socket
+import statistics
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser
+
+from kiosk.model import State
+from tests import browser as browsers
+from tests.bench_table import Row, goal_row
+from tests.snapshots import a_status, answers, publish
+from tests.web_process import served
+
+BROWSERS = 50
+THROTTLE = 6
+MEGABYTE = 1_000_000
+
+# Resolves once the guard's screen shows a decision of that number and a frame with it was handed to the compositor.
+PIXELS_OF = """number => new Promise(done => {
+  const screen = document.getElementById("screen");
+  const look = () => {
+    if (screen.querySelector("[data-number]").dataset.number !== String(number)) { return; }
+    watch.disconnect();
+    requestAnimationFrame(() => requestAnimationFrame(() => done(performance.timeOrigin + performance.now())));
+  };
+  const watch = new MutationObserver(look);
+  watch.observe(screen, { childList: true });
+  look();
+})"""
+
+
+@contextmanager
+def publishing(run_dir: Path) -> Iterator[None]:
+    """A daemon's snapshots, once a second."""
+    stop = threading.Event()
+
+    def turn() -> None:
+        while not stop.wait(1.0):
+            publish(run_dir, a_status())
+
+    publish(run_dir, a_status())
+    thread = threading.Thread(target=turn)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+
+def weight(browser: Browser, url: str) -> int:
+    """Bytes of everything that a page loads, headers left out; the event stream is not part of it."""
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(url, wait_until="load")
+        return int(
+            page.evaluate(
+                "[...performance.getEntriesByType('navigation'), ...performance.getEntriesByType('resource')]"
+                ".filter(entry => !entry.name.includes('/live/')).reduce((sum, entry) => sum + entry.decodedBodySize, 0)"
+            )
+        )
+
+
+def first_state_ms(browser: Browser, url: str, rounds: int) -> float:
+    """From the start of navigation to the first paint with content, the processor slowed down; the median."""
+    found: list[float] = []
+    for _ in range(rounds):
+        with browser.new_context() as context:
+            page = context.new_page()
+            context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": THROTTLE})
+            page.goto(url, wait_until="load")
+            page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length > 0")
+            found.append(page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
+    return statistics.median(found)
+
+
+def pixels_ms(browser: Browser, url: str, run_dir: Path, rounds: int) -> list[float]:
+    """From the decision's snapshot being published to its pixels on the guard's screen."""
+    found = []
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto(url + "guard")
+        page.wait_for_selector("[data-live=yes]")
+        for number in range(1, rounds + 1):
+            now = datetime.now(UTC)
+            shown = (dataclasses.replace(answers(now, 0.0)[-1], number=number),)
+            told = a_status(State.READY, now=now, shown=shown)
+            page.evaluate(f"window.seen = ({PIXELS_OF})({number}); 0")
+            published_ms = datetime.now(UTC).timestamp() * 1000
+            publish(run_dir, told)
+            found.append(float(page.evaluate("window.seen")) - published_ms)
+    return found
+
+
+def follow(stack: ExitStack, url: str, number: int) -> socket.socket:
+    """A browser's event stream, from a loopback address of its own."""
+    where = urlsplit(url)
+    assert where.hostname
+    stream = stack.enter_context(
+        socket.create_connection((where.hostname, where.port or 80), source_address=(f"127.0.1.{number + 1}", 0))
+    )
+    stream.settimeout(10)
+    stream.sendall(f"GET /live/status/events HTTP/1.1\r\nHost: {where.netloc}\r\n\r\n".encode())
+    assert stream.recv(4096).startswith(b"HTTP/1.1 200")
+    return stream
+
+
+def fifty(run_dir: Path, seconds: int) -> tuple[float, float, float]:
+    """(resident MB alone, resident MB with fifty followers, CPU % of one core meanwhile) of the page's process."""
+    with served("--run-dir", run_dir) as (url, process), ExitStack() as stack:
+        first = follow(stack, url, 0)
+        alone = resident_mb(process.pid)
+        streams = [first, *(follow(stack, url, number) for number in range(1, BROWSERS))]
+        before_s, begun = cpu_s(process.pid), datetime.now(UTC)
+        for _ in range(seconds):
+            for stream in streams:
+                assert stream.recv(65536)
+        spent_s = (datetime.now(UTC) - begun).total_seconds()
+        return alone, resident_mb(process.pid), 100 * (cpu_s(process.pid) - before_s) / spent_s
+
+
+def resident_mb(pid: int) -> float:
+    """VmRSS."""
+    text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    return int(text.split("VmRSS:")[1].split()[0]) * 1024 / MEGABYTE
+
+
+def cpu_s(pid: int) -> float:
+    """User and system time so far (proc(5): fields 14 and 15, in ticks of 10 ms)."""
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / 100
+
+
+def run(quick: bool) -> list[Row]:  # the benchmarks' common signature
+    """All rows; those that need a browser are left out where there is none, and that is said."""
+    with TemporaryDirectory() as folder:
+        run_dir = Path(folder)
+        with publishing(run_dir):
+            alone, crowded, busy = fifty(run_dir, 10 if quick else 30)
+            rows = [
+                Row("page process alone, resident", round(alone, 1), "MB"),
+                goal_row(f"page process with {BROWSERS} browsers, resident", round(crowded, 1), "MB", "<= 80"),
+                Row(f"page process with {BROWSERS} browsers, CPU", round(busy, 1), "% of one core"),
+            ]
+            if browsers.missing():
+                return [*rows, Row("in a browser", "not measured", reference=browsers.missing())]
+            with browsers.chromium() as browser, served("--run-dir", run_dir) as (url, _):
+                for name, path in (("status page", ""), ("guard's screen", "guard")):
+                    rows.append(goal_row(f"{name}, weight", weight(browser, url + path) / 1000, "kB", "<= 100"))
+                    taken = first_state_ms(browser, url + path, 3 if quick else 9)
+                    rows.append(goal_row(f"{name}, first state, CPU / {THROTTLE}", round(taken), "ms", "<= 1000"))
+        with browsers.chromium() as browser, served("--run-dir", run_dir) as (url, _):
+            publish(run_dir, a_status())
+            found = sorted(pixels_ms(browser, url, run_dir, 20 if quick else 100))
+            rows.append(Row("decision to pixels, median", round(statistics.median(found)), "ms"))
+            p95 = found[int(len(found) * 0.95)]
+            rows.append(goal_row("decision to pixels, p95", round(p95), "ms", "<= 200"))
+    return rows
