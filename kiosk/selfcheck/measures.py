@@ -60,8 +60,8 @@ class Limits:
     """Longer than any honest turn: an open of libcamera takes 1 to 2 s, a close up to 5 s."""
     frame_old_s: float = 3.0
     """A capture may time out once (2 s); two in a row are a dead camera."""
-    frozen_s: float = 4.0
-    view_bad_s: float = 4.0
+    frozen_s: float = 3.5
+    view_bad_s: float = 3.5
     """A phone held too close darkens or blurs the view for a moment; that is not a fault."""
     disk_low_bytes: int = 200 * 1024 * 1024
     hot_c: float = 78.0

@@ -1,0 +1,360 @@
+"""The device as a whole, on this machine with mock pins: start, code to lamp, memory, idle CPU and writes, faults.
+
+Every row is of the real daemon (`kiosk run`, a process of its own) on the replay camera; its pictures and its run folder are
+in memory, its records on disk. Machines differ: the ratio rows hold a peer in the same run.
+"""
+
+import contextlib
+import json
+import os
+import re
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import segno
+
+from kiosk import config
+from kiosk.demo.premises import Premises, scratch_premises
+from kiosk.demo.processes import Process
+from kiosk.devices.lamps import open_signal
+from kiosk.devices.patterns import Lamp, Lit
+from kiosk.model import Luma, Outcome, State
+from kiosk.status import load
+from tests.bench_table import Row, goal_row
+
+WIDTH, HEIGHT = 1280, 720
+PEER = """
+import resource, sys, time
+from pathlib import Path
+from pyzbar import pyzbar
+from kiosk import config
+from kiosk.devices.replay_camera import ReplayCamera
+camera = ReplayCamera(config.Camera(source="replay:x", frames_per_s=float(sys.argv[2])), Path(sys.argv[1]))
+camera.open()
+pyzbar.decode(camera.capture(2.0).luma)
+used, ends = time.process_time(), time.monotonic() + float(sys.argv[3])
+while time.monotonic() < ends:
+    pyzbar.decode(camera.capture(2.0).luma)
+print(time.process_time() - used)
+"""
+_tick = threading.Event()
+
+
+def run(quick: bool) -> list[Row]:
+    """All rows; `quick` measures the same for a shorter time."""
+    with memory_folder() as folder:
+        rows = start_rows(folder, 3 if quick else 10)
+        rows += code_to_lamp_rows(folder, 8 if quick else 20)
+        rows += idle_rows(folder, 6.0 if quick else 30.0)
+        rows += fault_rows(folder)
+    return rows + exposure_rows()
+
+
+@contextlib.contextmanager
+def memory_folder() -> Iterator[Path]:
+    """A folder in memory: its writes are not the disk's."""
+    folder = Path(tempfile.mkdtemp(prefix="kiosk-bench-", dir="/dev/shm"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)
+
+
+def empty_scene(seed: int = 0) -> Luma:
+    """A gate with nobody at it: a wall, a door frame, a sensor's noise."""
+    noise = np.random.default_rng(seed).normal(0.0, 2.0, (HEIGHT, WIDTH))
+    scene = np.full((HEIGHT, WIDTH), 110.0)
+    scene[:, 500:530] = 60.0
+    scene[560:, :] = 140.0
+    return np.asarray(np.clip(scene + noise, 0, 255), np.uint8)
+
+
+def with_code(text: str, seed: int) -> Luma:
+    """The same gate with a code held up, 5 pixels a module."""
+    dots = np.array([[0 if dark else 255 for dark in row] for row in segno.make(text, error="m").matrix], np.uint8)
+    code = np.kron(np.pad(dots, 4, constant_values=255), np.ones((5, 5), np.uint8))
+    scene = empty_scene(seed).copy()
+    scene[150 : 150 + code.shape[0], 560 : 560 + code.shape[1]] = code
+    return np.asarray(cv2.GaussianBlur(scene, (3, 3), 0), np.uint8)
+
+
+def put(folder: Path, name: str, picture: Luma) -> None:
+    """A picture file that costs nearly nothing to open, there at once."""
+    assert cv2.imwrite(str(folder / f".{name}.pgm"), picture)
+    (folder / f".{name}.pgm").rename(folder / f"{name}.pgm")
+
+
+@contextlib.contextmanager
+def daemon(pictures: Path, run_dir: Path, frames_per_s: float, *variables: str) -> Iterator[tuple[Premises, Process]]:
+    """The real daemon on a folder of pictures, with its status in `run_dir`; `variables` (NAME=value) for it alone."""
+    with scratch_premises(camera=f"replay:{pictures}", frames_per_s=frames_per_s) as premises:
+        text = premises.config.read_text(encoding="utf-8").replace('run_dir = "run"', f'run_dir = "{run_dir}"')
+        premises.config.write_text(text, encoding="utf-8")
+        command = ["env", *variables, sys.executable, "-m", "kiosk", "run", "--config", str(premises.config)]
+        process = Process("daemon", command, premises.log("daemon"))
+        process.start()
+        try:
+            yield premises, process
+        finally:
+            process.end()
+
+
+def until(ask: Callable[[], bool], timeout_s: float, step_s: float = 0.02) -> float:
+    """Seconds until the answer was yes; raises where it never is."""
+    began_s = time.monotonic()
+    while not ask():
+        if time.monotonic() - began_s > timeout_s:
+            raise TimeoutError(f"not within {timeout_s:g} s")
+        _tick.wait(step_s)
+    return time.monotonic() - began_s
+
+
+def state(run_dir: Path) -> str:
+    """The state that the daemon publishes, which is the one on its lamp."""
+    return str((load(run_dir) or {}).get("state", ""))
+
+
+# ---- start
+
+
+def start_rows(folder: Path, times: int) -> list[Row]:
+    """The time line of a start, each phase from the start of the process; medians."""
+    pictures = folder / "start"
+    pictures.mkdir()
+    put(pictures, "a", empty_scene(1))
+    put(pictures, "b", empty_scene(2))
+    bare = float(np.median([timed([sys.executable, "-c", ""]) for _ in range(times)]))
+    imports = float(np.median([timed([sys.executable, "-c", "import kiosk.app"]) for _ in range(times)]))
+    told = [start_once(pictures, folder / "start-run") for _ in range(times)]
+    starting, ready = (float(np.median([each[index] for each in told])) for index in (0, 1))
+    return [
+        Row("start: the interpreter alone", round(bare, 3), "s"),
+        Row("start: and every import of the daemon", round(imports, 3), "s"),
+        Row("start: and rooms put together (READY=1, lamp shows starting)", round(starting, 3), "s"),
+        goal_row("start: and the first picture looked at (lamp shows ready)", round(ready, 3), "s", "<= 2"),
+    ]
+
+
+def timed(command: list[str]) -> float:
+    began_s = time.monotonic()
+    subprocess.run(command, check=True)
+    return time.monotonic() - began_s
+
+
+def start_once(pictures: Path, run_dir: Path) -> tuple[float, float]:
+    """Start the daemon under a sd_notify socket of ours; seconds until READY=1 and until it says ready."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        name = f"kiosk-bench-{os.getpid()}"
+        listener.bind("\0" + name)
+        listener.settimeout(30.0)
+        with daemon(pictures, run_dir, 15.0, f"NOTIFY_SOCKET=@{name}"):
+            began_s = time.monotonic()
+            ready_s = heard(listener, "READY=1") - began_s
+            return ready_s, heard(listener, "STATUS=ready") - began_s
+
+
+def heard(listener: socket.socket, word: str) -> float:
+    while word not in listener.recv(4096).decode():
+        """Another message."""
+    return time.monotonic()
+
+
+# ---- code to lamp
+
+
+def code_to_lamp_rows(folder: Path, people: int) -> list[Row]:
+    """From the first frame that holds a code to the green pin, the commit included."""
+    frames_per_s, shown_frames, gap_frames = 30.0, 15, 10
+    pictures = folder / "people"
+    pictures.mkdir()
+    for person in range(people):
+        text = f"00109302{person:04d}|NGUYEN VAN A|1987-01-18|0|1629793885861{person:05d}|<1<00<0123232422"
+        for frame in range(gap_frames + shown_frames):
+            name = f"{person:03d}-{frame:03d}"
+            put(pictures, name, with_code(text, frame) if frame >= gap_frames else empty_scene(frame))
+    run_dir = folder / "people-run"
+    with daemon(pictures, run_dir, frames_per_s):
+        until(lambda: sum((load(run_dir) or {}).get("counters", {}).values()) >= people, 60.0)
+        shown = (load(run_dir) or {})["shown"]
+    per_person = gap_frames + shown_frames
+    waited = [((each["frame"] - 1) % per_person - gap_frames) / frames_per_s * 1000 for each in shown]
+    took = [each["took_ms"] for each in shown]
+    pin = lamp_ms(50)
+    whole = [late + each + float(np.percentile(pin, 95)) for late, each in zip(waited, took, strict=True)]
+    interval_ms = 1000 / frames_per_s
+    return [
+        Row("code to lamp: frames that were not read, p95", round(float(np.percentile(waited, 95)), 1), "ms"),
+        Row("code to lamp: reading, deciding, commit, p50", round(float(np.percentile(took, 50)), 1), "ms"),
+        Row("code to lamp: reading, deciding, commit, p95", round(float(np.percentile(took, 95)), 1), "ms"),
+        Row("code to lamp: signal to pin high, p95", round(float(np.percentile(pin, 95)), 2), "ms"),
+        goal_row(
+            "code in view to pin high, p95, in frame intervals (30 frames/s)",
+            round(float(np.percentile(whole, 95)), 1),
+            "ms",
+            "<= 2",
+            reference=round(interval_ms, 1),
+            ratio=round(float(np.percentile(whole, 95)) / interval_ms, 2),
+        ),
+    ]
+
+
+def lamp_ms(times: int) -> list[float]:
+    """From show() to the pin, through the player's thread."""
+    lit = threading.Event()
+    at = [0.0]
+
+    def seen(now: Lit) -> None:
+        if Lamp.GREEN in now.lamps:
+            at[0] = time.monotonic()
+            lit.set()
+
+    lamps = open_signal(config.Signal(pins="mock"), seen=seen)
+    lamps.rest(State.READY)
+    found = []
+    for _ in range(times):
+        began_s = time.monotonic()
+        lamps.show(Outcome.PASS)
+        lit.wait(5.0)
+        found.append((at[0] - began_s) * 1000)
+        lamps.show(Outcome.FAIL)
+        until(lambda: Lamp.RED in lamps.lit.lamps, 5.0, 0.001)
+        lit.clear()
+    lamps.close()
+    return found
+
+
+# ---- idle
+
+
+def idle_rows(folder: Path, seconds: float) -> list[Row]:
+    """What the daemon costs while nobody comes."""
+    frames_per_s = 15.0
+    pictures = folder / "nobody"
+    pictures.mkdir()
+    for number in range(30):
+        put(pictures, f"{number:02d}", empty_scene(number))
+    run_dir = folder / "nobody-run"
+    with daemon(pictures, run_dir, frames_per_s) as (_, process):
+        until(lambda: state(run_dir) in ("ready", "degraded"), 30.0)
+        _tick.wait(3.0)
+        assert process.popen is not None
+        before, wrote = cpu_s(process.popen.pid), written(process.popen.pid)
+        _tick.wait(seconds)
+        used_s = cpu_s(process.popen.pid) - before
+        per_minute = (written(process.popen.pid) - wrote) * 60 / seconds
+        memory_mb = resident(process.popen.pid) / 1e6
+    command = [sys.executable, "-c", PEER, str(pictures), str(frames_per_s), str(seconds)]
+    peer_s = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    ratio = round(used_s / peer_s, 3)
+    return [
+        goal_row("memory of the daemon (resident)", round(memory_mb, 1), "MB", "<= 100"),
+        goal_row(
+            "CPU on an empty scene, against a pyzbar-per-frame loop",
+            round(used_s / seconds * 100, 2),
+            "% of a core",
+            "<= 0.10",
+            reference=round(peer_s / seconds * 100, 2),
+            ratio=ratio,
+        ),
+        goal_row("written to disk while nobody comes", round(per_minute), "bytes/min", "<= 0"),
+    ]
+
+
+def cpu_s(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def written(pid: int) -> int:
+    found = re.search(r"^write_bytes: (\d+)", Path(f"/proc/{pid}/io").read_text(), re.MULTILINE)
+    assert found
+    return int(found[1])
+
+
+def resident(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+# ---- faults
+
+
+def fault_rows(folder: Path) -> list[Row]:
+    """Each fault: how long until the state says so, and whether it heals when the cause goes."""
+    pictures = folder / "faults"
+    pictures.mkdir()
+    kept = folder / "kept"
+
+    def scene(make: Callable[[int], Luma]) -> None:
+        for number in range(30):
+            put(pictures, f"{number:02d}", make(number))
+
+    def away() -> None:
+        pictures.rename(kept)
+
+    def back() -> None:
+        kept.rename(pictures)
+
+    scene(empty_scene)
+    black = np.full((HEIGHT, WIDTH), 4, np.uint8)
+    white = np.full((HEIGHT, WIDTH), 252, np.uint8)
+    faults: dict[str, tuple[Callable[[], None], Callable[[], None], str]] = {
+        "camera unplugged": (away, back, "out-of-order"),
+        "lens covered": (lambda: scene(lambda _: black), lambda: scene(empty_scene), "degraded"),
+        "lens blinded": (lambda: scene(lambda _: white), lambda: scene(empty_scene), "degraded"),
+        "lens smeared": (
+            lambda: scene(lambda _: np.asarray(cv2.GaussianBlur(empty_scene(), (0, 0), 12), np.uint8)),
+            lambda: scene(empty_scene),
+            "degraded",
+        ),
+    }
+    run_dir = folder / "faults-run"
+    rows = []
+    with daemon(pictures, run_dir, 15.0) as (premises, _):
+        until(lambda: state(run_dir) == "ready", 30.0)
+        for name, (cause, cure, expected) in faults.items():
+            cause()
+            shown_s = until(lambda expected=expected: state(run_dir) == expected, 20.0)  # type: ignore[misc]
+            cure()
+            healed_s = until(lambda: state(run_dir) == "ready", 20.0)
+            rows.append(goal_row(f"fault: {name}, shown as {expected}", round(shown_s, 1), "s", "<= 5"))
+            rows.append(Row(f"fault: {name}, healed by itself", round(healed_s, 1), "s"))
+        log = premises.log("daemon").read_text(encoding="utf-8")
+    told = sum(1 for line in log.splitlines() if " ERROR " in line and "no picture" in line)
+    rows.append(goal_row("fault: camera unplugged, lines of error in the log", told, "lines", "<= 1"))
+    return rows
+
+
+# ---- exposure
+
+
+def exposure_rows() -> list[Row]:
+    """The score of `systemd-analyze security` for both units."""
+    rows = []
+    for unit in ("kiosk.service", "kiosk-web.service") if shutil.which("systemd-analyze") else ():
+        path = Path(__file__).parents[1] / "systemd" / unit
+        command = ["systemd-analyze", "security", "--no-pager", "--offline=yes", str(path)]
+        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        found = re.search(r"Overall exposure level for \S+: (\d+\.\d+)", told)
+        assert found
+        rows.append(goal_row(f"exposure of {unit}", float(found[1]), "of 10", "<= 2.0"))
+    return rows
+
+
+def main() -> None:
+    """For a look at one run: all rows as JSON lines."""
+    for row in run(quick=True):
+        print(json.dumps({name: getattr(row, name) for name in row.__slots__}))
+
+
+if __name__ == "__main__":
+    main()
