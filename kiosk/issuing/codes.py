@@ -17,6 +17,9 @@ QUIET_MODULES = 4
 PROOF_DPI = 200
 """A print at this resolution must be readable: less than any office printer has."""
 
+LEAST_MODULE_MM = 0.5
+"""A camera at arm's length, 1280 pixels wide, gives a module of this size about two pixels."""
+
 
 class PrintTrouble(KioskError):
     """A code could not be read back; nothing was written."""
@@ -59,9 +62,10 @@ def make(text: str) -> Code:
 
 def prove(code: Code, width_mm: float) -> None:
     """Read the code back as it will look in print, `width_mm` wide with its quiet zone. Raises PrintTrouble."""
-    module_px = int(width_mm / 25.4 * PROOF_DPI / code.whole)
-    if module_px < 2:
+    module_mm = width_mm / code.whole
+    if module_mm < LEAST_MODULE_MM:
         raise PrintTrouble(f"A code of {code.size} modules is too fine for {width_mm:.0f} mm. Print it larger.")
+    module_px = int(module_mm / 25.4 * PROOF_DPI)
     found = [reading.data for reading in read_picture(code.picture(module_px), known=known_grammar)]
     if code.text.encode("utf-8") not in found:
         raise PrintTrouble(

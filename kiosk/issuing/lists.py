@@ -85,7 +85,7 @@ def read_source(path: Path) -> list[TrustedKey]:
             x509.load_der_x509_certificate(data)
         ]
         return [_signer(certificate) for certificate in certificates]
-    except (ValueError, KeyError, TypeError, UnsupportedAlgorithm) as trouble:
+    except (ValueError, KeyError, TypeError, AttributeError, UnsupportedAlgorithm) as trouble:
         raise ListTrouble(
             f"{path} is neither a certificate (DER or PEM) nor an issuer's public file that `kiosk issue` wrote."
         ) from trouble
