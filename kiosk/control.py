@@ -1,0 +1,210 @@
+"""The daemon's ear for people: orders from the pages and the command line, over a Unix socket.
+
+One connection carries one order and one answer, each a line of JSON. Who may order is decided by the kernel's word on the peer
+(SO_PEERCRED, unix(7)): root, the daemon's own user, and members of the socket file's group. An order is length-capped, parsed into
+a type, and handed to its handler; whatever a peer does, it holds this thread for at most some seconds, and never the gate's.
+"""
+
+import json
+import logging
+import os
+import socket
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+
+from kiosk.model import Direction, Outcome
+from kiosk.ports import KioskError
+
+log = logging.getLogger(__name__)
+
+SOCKET_FILE = "control.sock"
+MAX_ORDER_BYTES = 4096
+MAX_ANSWER_BYTES = 1024 * 1024
+PEER_S = 2.0
+"""How long a peer may take to say its order, or to take its answer."""
+ACCEPT_S = 0.25
+SO_PEERGROUPS = 59  # <asm-generic/socket.h>; Python 3.11 does not name it
+_UCRED = struct.Struct("3i")  # pid, uid, gid
+
+_closed = with_config(ConfigDict(extra="forbid"))
+
+
+@_closed
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """Let one person through by hand ("khai ho"), with a record."""
+
+    direction: Direction
+    do: Literal["admit"] = "admit"
+
+
+@_closed
+@dataclass(frozen=True, slots=True)
+class ShowLamp:
+    """Play an outcome's pattern on the lamps, without a record."""
+
+    outcome: Outcome
+    do: Literal["show-lamp"] = "show-lamp"
+
+
+@_closed
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Stop answering people, or go on."""
+
+    paused: bool
+    do: Literal["pause"] = "pause"
+
+
+@_closed
+@dataclass(frozen=True, slots=True)
+class ReleaseQuarantine:
+    """Send again what the centre refused."""
+
+    do: Literal["release-quarantine"] = "release-quarantine"
+
+
+Order = Admit | ShowLamp | Pause | ReleaseQuarantine
+Handlers = Mapping[type[Order], Callable[[Any], Mapping[str, Any]]]
+
+_ORDERS: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="do")])
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of an order."""
+
+    ok: bool
+    error: str = ""
+    """`not-allowed`, `not-understood`, `unknown-here`, `failed`; empty where it was done."""
+    said: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Who is at the other end, by the kernel's word."""
+
+    pid: int
+    uid: int
+    groups: frozenset[int]
+
+
+class OrderRefused(KioskError):
+    """A handler will not do it; the text goes to whoever ordered."""
+
+
+class Control:
+    """The listening end. `step` belongs to one thread; `close` may come from another."""
+
+    def __init__(self, run_dir: Path, handlers: Handlers, *, owner_uid: int | None = None) -> None:
+        """Open the socket in `run_dir`. Handlers are called in the thread of `step`. Raises KioskError."""
+        self.path = run_dir / SOCKET_FILE
+        self._handlers = handlers
+        self._owner_uid = os.getuid() if owner_uid is None else owner_uid
+        self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            self.path.unlink(missing_ok=True)  # of a daemon that was killed
+            self._listener.bind(str(self.path))
+            self.path.chmod(0o660)
+            self._listener.listen(8)
+        except OSError as trouble:
+            self._listener.close()
+            raise KioskError(f"{self.path}: orders cannot be heard there: {trouble.strerror or trouble}") from trouble
+        self._listener.settimeout(ACCEPT_S)
+        self._group = self.path.stat().st_gid
+
+    def step(self) -> float:
+        """Hear one peer, or nobody for a quarter of a second. Returns the delay until the next step."""
+        try:
+            connection, _ = self._listener.accept()
+        except TimeoutError:
+            return 0.0
+        except OSError:  # closed
+            return ACCEPT_S
+        with connection:
+            connection.settimeout(PEER_S)
+            try:
+                answer = self._hear(connection)
+                connection.sendall(json.dumps(asdict(answer), ensure_ascii=False).encode() + b"\n")
+            except OSError as trouble:
+                log.info("a peer of the control socket went away: %s", trouble)
+        return 0.0
+
+    def close(self) -> None:
+        """Hear nobody any more."""
+        self._listener.close()
+        self.path.unlink(missing_ok=True)
+
+    def _hear(self, connection: socket.socket) -> Answer:
+        peer = peer_of(connection)
+        if not self._may_order(peer):
+            log.warning("refused an order of process %d, user %d", peer.pid, peer.uid)
+            return Answer(ok=False, error="not-allowed", said="This user may not give orders to the kiosk.")
+        line = read_line(connection, MAX_ORDER_BYTES)
+        if line is None:
+            return Answer(
+                ok=False, error="not-understood", said=f"An order is one line of at most {MAX_ORDER_BYTES} bytes."
+            )
+        try:
+            order = _ORDERS.validate_json(line)
+        except ValidationError as trouble:
+            where = ", ".join(
+                ".".join(map(str, error["loc"])) or "order" for error in trouble.errors(include_url=False)
+            )
+            return Answer(ok=False, error="not-understood", said=f"Not an order; wrong: {where}.")
+        return self._do(order, peer)
+
+    def _may_order(self, peer: Peer) -> bool:
+        return peer.uid in {0, self._owner_uid} or self._group in peer.groups
+
+    def _do(self, order: Order, peer: Peer) -> Answer:
+        handler = self._handlers.get(type(order))
+        if handler is None:
+            return Answer(ok=False, error="unknown-here", said="This kiosk does not take that order.")
+        log.info("order %s of process %d, user %d", order.do, peer.pid, peer.uid)
+        try:
+            return Answer(ok=True, detail=handler(order))
+        except KioskError as trouble:
+            log.warning("order %s failed: %s", order.do, trouble)
+            return Answer(ok=False, error="failed", said=str(trouble))
+
+
+def peer_of(connection: socket.socket) -> Peer:
+    """The kernel's word on the other end of a Unix connection."""
+    pid, uid, gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
+    raw = connection.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, 1024)  # Python's limit: 256 groups
+    return Peer(pid, uid, frozenset({gid, *struct.unpack(f"{len(raw) // 4}I", raw)}))
+
+
+def read_line(connection: socket.socket, limit: int) -> bytes | None:
+    """One line without its end; None where it is longer than `limit` bytes or never ends. Raises OSError, also for silence."""
+    heard = bytearray()
+    while b"\n" not in heard and len(heard) <= limit:
+        more = connection.recv(4096)
+        if not more:
+            return None
+        heard += more
+    line, end, _ = bytes(heard).partition(b"\n")
+    return line if end and len(line) <= limit else None
+
+
+def order(run_dir: Path, what: Order) -> Answer:
+    """Give an order to the daemon of `run_dir`, and wait for the answer. Raises KioskError where it is not to be had."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+        connection.settimeout(2 * PEER_S)
+        try:
+            connection.connect(str(run_dir / SOCKET_FILE))
+            connection.sendall(json.dumps(asdict(what)).encode() + b"\n")
+            line = read_line(connection, MAX_ANSWER_BYTES)
+        except OSError as trouble:
+            raise KioskError(f"The kiosk does not take orders: {trouble.strerror or trouble}.") from trouble
+    try:
+        return Answer(**json.loads(line or b""))
+    except (ValueError, TypeError) as trouble:
+        raise KioskError("The kiosk's answer could not be understood; page and kiosk differ in version.") from trouble

@@ -1,0 +1,54 @@
+"""Work that other threads bring to the gate's thread, because the disk and the visits belong to it alone."""
+
+import queue
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any, TypeVar
+
+from kiosk.ports import KioskError
+
+T = TypeVar("T")
+
+MAX_WAITING = 8
+
+
+class NotNow(KioskError):
+    """The gate's thread did not come to it in time, or has too much to do; nothing was done."""
+
+
+class Errands:
+    """`ask` is for any thread, `run_all` for the gate's."""
+
+    def __init__(self) -> None:
+        self._waiting: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue(MAX_WAITING)
+
+    def ask(self, what: Callable[[], T], timeout_s: float) -> T:
+        """Have `what` called in the gate's thread, and wait for its result. Raises NotNow, and what `what` raises."""
+        done: Future[T] = Future()
+        try:
+            self._waiting.put_nowait((what, done))
+        except queue.Full:
+            raise NotNow("The kiosk has too much to do; try again.") from None
+        try:
+            return done.result(timeout_s)
+        except TimeoutError:
+            if done.cancel():
+                raise NotNow("The kiosk is busy; nothing was done. Try again.") from None
+            return done.result()  # it began at the last moment: its result is the truth
+
+    def run_all(self) -> None:
+        """Do what waits. An error goes to whoever asked, not to the gate."""
+        while True:
+            try:
+                what, done = self._waiting.get_nowait()
+            except queue.Empty:
+                return
+            if done.set_running_or_notify_cancel():
+                _do(what, done)
+
+
+def _do(what: Callable[[], Any], done: "Future[Any]") -> None:
+    try:
+        done.set_result(what())
+    except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to the thread that asked
+        done.set_exception(error)
