@@ -110,16 +110,15 @@ def _parts(value: Any, decode: Any) -> Sign1:
 def verifies(key: PublicKey, signature: bytes, message: bytes) -> bool:
     """Whether `signature` is the key's own over `message`: EdDSA, ES256 (r and s, 64 bytes) or PS256, as the key is."""
     try:
-        match key:
-            case ed25519.Ed25519PublicKey():
-                key.verify(signature, message)
-            case ec.EllipticCurvePublicKey():
-                if len(signature) != 64:  # RFC 9053 section 2.1
-                    return False
-                r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-                key.verify(encode_dss_signature(r, s), message, _ECDSA)
-            case rsa.RSAPublicKey():
-                key.verify(signature, message, _PSS, SHA256())
+        if isinstance(key, ed25519.Ed25519PublicKey):
+            key.verify(signature, message)
+        elif isinstance(key, rsa.RSAPublicKey):
+            key.verify(signature, message, _PSS, SHA256())
+        elif len(signature) == 64:  # RFC 9053 section 2.1
+            r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+            key.verify(encode_dss_signature(r, s), message, _ECDSA)
+        else:
+            return False
     except (InvalidSignature, ValueError):
         return False
     return True

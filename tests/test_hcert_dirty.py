@@ -1,0 +1,297 @@
+"""HCERTs as they really are, and as an attacker would have them: signature strictly, content leniently, size bounded."""
+
+import zlib
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import cbor2
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from kiosk.credentials import Dispatcher, base45, cose, hcert, trust
+from kiosk.credentials.trust import TrustedKey
+from kiosk.model import Claim, Identifier, Kind, Reason, Refusal
+from tests.people import NOW_AT, dispatcher, moment
+
+KEY, OTHER = ec.derive_private_key(7, ec.SECP256R1()), ec.derive_private_key(8, ec.SECP256R1())
+KID = b"8 bytes!"
+EXP, IAT = int((NOW_AT + timedelta(days=30)).timestamp()), int((NOW_AT - timedelta(days=30)).timestamp())
+CERTIFICATE: dict[str, Any] = {
+    "ver": "1.3.0",
+    "nam": {"fn": "Nguyễn", "fnt": "NGUYEN", "gn": "Thị Ánh", "gnt": "THI<ANH"},
+    "dob": "1990-02-03",
+    "v": [{"ci": "URN:UVCI:01:VN:ABC", "dn": 2, "sd": 2}],
+}
+
+
+def trusted(key: ec.EllipticCurvePrivateKey = KEY, *, uses: str = "", days: int = 700) -> TrustedKey:
+    return TrustedKey(
+        KID, Kind.HCERT, key.public_key(), NOW_AT - timedelta(days=700), NOW_AT + timedelta(days=days), frozenset(uses)
+    )
+
+
+def code_of(token: bytes) -> bytes:
+    return b"HC1:" + base45.encode(zlib.compress(token)).encode()
+
+
+def signed(claims: Any, *, kid: bytes = KID) -> bytes:
+    payload = claims if isinstance(claims, bytes) else cbor2.dumps(claims)
+    return code_of(cose.sign(KEY, kid, payload))
+
+
+def certified(certificate: Any, **changed: Any) -> bytes:
+    return signed({1: "VN", 4: EXP, 6: IAT, -260: {1: certificate}} | {int(k[1:]): v for k, v in changed.items()})
+
+
+def read(code: bytes, *keys: TrustedKey) -> Claim | Refusal:
+    return Dispatcher(trust.of(keys or [trusted()], number=1, issued_at=NOW_AT)).verify(code, moment())
+
+
+def claimed(code: bytes, *keys: TrustedKey) -> Claim:
+    answer = read(code, *keys)
+    assert isinstance(answer, Claim), answer
+    return answer
+
+
+def refused(code: bytes, *keys: TrustedKey) -> Reason:
+    answer = read(code, *keys)
+    assert isinstance(answer, Refusal)
+    assert answer.kind is Kind.HCERT
+    return answer.reason
+
+
+def test_a_clean_one_says_who_and_until_when() -> None:
+    claim = claimed(certified(CERTIFICATE))
+    assert claim.subject.identifiers == (Identifier("hcert", "URN:UVCI:01:VN:ABC"),)
+    assert (claim.subject.name, claim.subject.born) == ("NGUYEN<<THI<ANH", "1990-02-03")
+    assert claim.issuer == KID.hex()
+    assert (claim.not_before_at, claim.not_after_at) == (
+        datetime.fromtimestamp(IAT, UTC),
+        datetime.fromtimestamp(EXP, UTC),
+    )
+
+
+@pytest.mark.parametrize(
+    ("changed", "name", "born"),
+    [
+        ({"dob": "1990"}, "NGUYEN<<THI<ANH", "1990"),
+        ({"dob": " 1990-02 "}, "NGUYEN<<THI<ANH", "1990-02"),
+        ({"dob": None}, "NGUYEN<<THI<ANH", None),
+        ({"dob": "  "}, "NGUYEN<<THI<ANH", None),
+        ({"dob": 1990}, "NGUYEN<<THI<ANH", None),
+        ({"nam": None}, None, "1990-02-03"),
+        ({"nam": {"fnt": "NGUYEN", "gnt": None}}, "NGUYEN", "1990-02-03"),
+        ({"nam": {"gnt": "ANH"}}, "ANH", "1990-02-03"),
+        ({"nam": {}}, None, "1990-02-03"),
+        (
+            {"v": [{"ci": "URN:UVCI:01:VN:ABC", "dn": 2.0, "sd": 2.0, "mp": " EU/1/20/1528 "}]},
+            "NGUYEN<<THI<ANH",
+            "1990-02-03",
+        ),
+    ],
+)
+def test_dirty_content_is_no_reason_to_refuse(changed: dict[str, Any], name: str | None, born: str | None) -> None:
+    subject = claimed(certified(CERTIFICATE | changed)).subject
+    assert (subject.name, subject.born) == (name, born)
+    assert subject.identifiers == (Identifier("hcert", "URN:UVCI:01:VN:ABC"),)
+
+
+@pytest.mark.parametrize("entries", [None, [], [{}], [{"ci": None}], [{"ci": "  "}], "text", [1], {"ci": "x"}])
+def test_without_an_identifier_the_signature_names_the_certificate(entries: Any) -> None:
+    first, second = certified(CERTIFICATE | {"v": entries}), certified(CERTIFICATE | {"v": entries, "ver": "1.0.0"})
+    names = {claimed(code).subject.identifiers[0].value for code in (first, second)}
+    assert len(names) == 2
+    assert all(len(name) == 128 for name in names)
+
+
+@pytest.mark.parametrize("use", ["v", "t", "r"])
+def test_the_identifier_is_found_in_each_kind_of_certificate_and_stripped(use: str) -> None:
+    subject = claimed(certified({use: [{"ci": " URN:UVCI:01:VN:XYZ "}]})).subject
+    assert subject.identifiers == (Identifier("hcert", "URN:UVCI:01:VN:XYZ"),)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (IAT + 0.5, datetime.fromtimestamp(IAT + 0.5, UTC)),
+        (None, None),
+        ("soon", None),
+        (True, None),
+        (10**30, None),
+        (float("nan"), None),
+        (float("inf"), None),
+        (-(10**18), None),
+    ],
+)
+def test_a_time_that_is_none_sets_no_limit(value: Any, expected: datetime | None) -> None:
+    assert claimed(certified(CERTIFICATE, _6=value)).not_before_at == expected
+    end = claimed(certified(CERTIFICATE, _4=value), trusted(days=50)).not_after_at
+    assert end == (expected or NOW_AT + timedelta(days=50))
+
+
+def test_it_is_worth_no_more_than_its_key() -> None:
+    assert claimed(certified(CERTIFICATE), trusted(days=5)).not_after_at == NOW_AT + timedelta(days=5)
+    both = claimed(certified(CERTIFICATE), trusted(days=5), trusted(days=9))
+    assert both.not_after_at == NOW_AT + timedelta(days=9)
+
+
+def test_several_keys_share_a_kid_and_all_are_tried() -> None:
+    assert refused(certified(CERTIFICATE), trusted(OTHER)) is Reason.BAD_SIGNATURE
+    assert claimed(certified(CERTIFICATE), trusted(OTHER), trusted()).kind is Kind.HCERT
+
+
+def test_any_key_that_holds_and_may_is_enough() -> None:
+    code = certified(CERTIFICATE)
+    assert refused(code, trusted(uses="t"), trusted(uses="r")) is Reason.KEY_NOT_ALLOWED
+    assert claimed(code, trusted(uses="t"), trusted(uses="v")).kind is Kind.HCERT
+    assert claimed(code, trusted(uses="trv")).kind is Kind.HCERT
+    both = certified(CERTIFICATE | {"t": [{"ci": "x"}]})
+    assert refused(both, trusted(uses="v")) is Reason.KEY_NOT_ALLOWED
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        b"",
+        b"\xff",
+        b"\x01",
+        {},
+        {-260: None},
+        {-260: {}},
+        {-260: {1: None}},
+        {-260: {1: b"\xa0"}},
+        {-260: {2: {}}},
+        {-260: [1]},
+    ],
+)
+def test_signed_but_without_a_certificate_is_malformed(claims: Any) -> None:
+    assert refused(signed(claims)) is Reason.MALFORMED
+
+
+class TestTheTokenAround:
+    TOKEN = cose.sign(KEY, KID, cbor2.dumps({4: EXP, -260: {1: CERTIFICATE}}))
+
+    def parts(self) -> list[Any]:
+        return list(cbor2.loads(self.TOKEN).value)
+
+    def test_tags_may_be_left_out_or_doubled(self) -> None:
+        bare = self.parts()
+        for token in (
+            bare,
+            cbor2.CBORTag(18, bare),
+            cbor2.CBORTag(61, cbor2.CBORTag(18, bare)),
+            cbor2.CBORTag(61, bare),
+        ):
+            assert claimed(code_of(cbor2.dumps(token))).kind is Kind.HCERT
+
+    def test_the_kid_may_stand_in_the_unprotected_header_and_loses_to_the_protected_one(self) -> None:
+        header = cbor2.dumps({1: -7})
+        draft = cose.Sign1(header, {}, {}, self.parts()[2], b"")
+        from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+        from cryptography.hazmat.primitives.hashes import SHA256
+
+        r, s = decode_dss_signature(KEY.sign(draft.signed_bytes(), ec.ECDSA(SHA256())))
+        signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+        def with_unprotected(unprotected: Any) -> bytes:
+            return code_of(cbor2.dumps([header, unprotected, draft.payload, signature]))
+
+        assert claimed(with_unprotected({4: KID})).issuer == KID.hex()
+        assert refused(with_unprotected({4: b"another!"})) is Reason.UNKNOWN_KEY
+        assert refused(with_unprotected({})) is Reason.MALFORMED
+        assert refused(with_unprotected({4: "text"})) is Reason.MALFORMED
+        protected_wins = self.parts()
+        protected_wins[1] = {4: b"another!"}
+        assert claimed(code_of(cbor2.dumps(protected_wins))).issuer == KID.hex()
+
+    def test_an_empty_protected_header_is_no_error(self) -> None:
+        bare = self.parts()
+        bare[0], bare[1] = b"", {4: KID}
+        assert refused(code_of(cbor2.dumps(bare))) is Reason.BAD_SIGNATURE
+
+    @pytest.mark.parametrize("place", range(4))
+    def test_a_part_of_another_type_is_malformed(self, place: int) -> None:
+        bare = self.parts()
+        bare[place] = 7
+        assert refused(code_of(cbor2.dumps(bare))) is Reason.MALFORMED
+
+    @pytest.mark.parametrize("header", [b"\x01", b"\xff", b"\x80"])
+    def test_a_protected_header_that_is_no_map_is_malformed(self, header: bytes) -> None:
+        bare = self.parts()
+        bare[0] = header
+        assert refused(code_of(cbor2.dumps(bare))) is Reason.MALFORMED
+
+    @pytest.mark.parametrize("length", [0, 63, 65, 71])
+    def test_a_signature_of_another_length_is_wrong(self, length: int) -> None:
+        bare = self.parts()
+        bare[3] = (bare[3] + bytes(10))[:length]
+        assert refused(code_of(cbor2.dumps(bare))) is Reason.BAD_SIGNATURE
+
+
+class TestHostile:
+    def test_a_zip_bomb_is_cut_off(self) -> None:
+        bomb = b"HC1:" + base45.encode(zlib.compress(bytes(2_000_000), 9)).encode()
+        assert len(bomb) < hcert.MAX_TEXT_BYTES
+        assert refused(bomb) is Reason.MALFORMED
+        with pytest.raises(cose.NotCose, match="inflates beyond the limit"):
+            hcert.unpack(bomb)
+
+    def test_what_just_fits_is_inflated(self) -> None:
+        text = b"HC1:" + base45.encode(zlib.compress(bytes(hcert.MAX_INFLATED_BYTES), 9)).encode()
+        assert len(hcert.unpack(text)) == hcert.MAX_INFLATED_BYTES
+        with pytest.raises(cose.NotCose, match="inflates"):
+            hcert.unpack(b"HC1:" + base45.encode(zlib.compress(bytes(hcert.MAX_INFLATED_BYTES + 1), 9)).encode())
+
+    def test_a_text_longer_than_any_qr_is_not_looked_into(self) -> None:
+        longest = b"HC1:" + b"0" * (hcert.MAX_TEXT_BYTES - 4)
+        with pytest.raises(ValueError, match="not zlib"):
+            hcert.unpack(longest)
+        with pytest.raises(cose.NotCose, match="no HCERT"):
+            hcert.unpack(longest + b"0")
+        with pytest.raises(cose.NotCose, match="no HCERT"):
+            hcert.unpack(b"hc1:00")
+
+    def test_a_cut_stream_is_malformed(self) -> None:
+        packed = zlib.compress(bytes(100))
+        with pytest.raises(cose.NotCose, match="ends too early"):
+            hcert.unpack(b"HC1:" + base45.encode(packed[:-4]).encode())
+
+    @pytest.mark.parametrize("depth", [cose.MAX_DEPTH + 1, 5_000])
+    @pytest.mark.parametrize("opener", [b"\x81", b"\xa1\x01", b"\xd8\x3d", b"\x9f"])
+    def test_deep_cbor_is_malformed(self, depth: int, opener: bytes) -> None:
+        assert refused(code_of(opener * depth + b"\x01")) is Reason.MALFORMED
+        assert refused(signed(opener * depth + b"\x01")) is Reason.MALFORMED
+
+    @pytest.mark.parametrize(
+        "item",
+        [
+            b"\xc1\xfb\x7f\xef\xff\xff\xff\xff\xff\xff",  # a date beyond all dates
+            b"\xc0\x61x",  # a date that is none
+            b"\xc4\x82\x1b\x7f\xff\xff\xff\xff\xff\xff\xff\x01",  # 10 to the power of 2^63
+            b"\xc5\x82\x3b\x7f\xff\xff\xff\xff\xff\xff\xff\x01",
+            b"\xd8\x1e\x82\x01\x00",  # 1 divided by 0
+            b"\xd8\x23\x61(",  # a pattern that is none
+            b"\xd8\x25\x41x",  # a UUID of one byte
+            b"\xd9\x01\x04\x41x",  # an address of one byte
+            b"\xd8\x1d\x00",  # a reference to nothing
+            b"\xd9\x01\x02\x81\x80",  # a set of lists
+            b"\x9b\x7f\xff\xff\xff\xff\xff\xff\xff",  # an array of 2^63 items
+            b"\x5b\x7f\xff\xff\xff\xff\xff\xff\xff",  # a string of 2^63 bytes
+            b"\xf8\x10",
+        ],
+        ids=bytes.hex,
+    )
+    def test_cbor_that_breaks_decoders_is_malformed(self, item: bytes) -> None:
+        for code in (code_of(item), signed(item), signed(b"\xa1\x39\x01\x03\xa1\x01" + item)):
+            answer = read(code)
+            assert isinstance(answer, Refusal)
+            assert answer.reason is Reason.MALFORMED
+
+    def test_no_key_no_belief(self) -> None:
+        assert refused(certified(CERTIFICATE), *dispatcher_keys()) is Reason.UNKNOWN_KEY
+
+
+def dispatcher_keys() -> list[TrustedKey]:
+    """Keys of other issuers."""
+    assert dispatcher()
+    return [TrustedKey(b"87654321", Kind.HCERT, OTHER.public_key(), NOW_AT, NOW_AT)]
