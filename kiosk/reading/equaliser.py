@@ -7,14 +7,12 @@ This is the equaliser of a modem, trained on its preamble.
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from kiosk.model import Corners, Luma
 from kiosk.reading import zxing
+from kiosk.reading.arrays import Floats, evened_out, product, seen_through
 from kiosk.reading.grid import Grid
 from kiosk.reading.symbol import Modules, known_modules, modules_a_side
-
-Floats = NDArray[np.float32]
 
 _PER_MODULE = 2  # samples along a module
 _PAD = 2  # modules sampled beyond the symbol's edge
@@ -38,10 +36,9 @@ def module_values(picture: Luma, grid: Grid, reach: int) -> Floats:
     taught = features[:, known.fixed.ravel()]
     target = np.where(known.light[known.fixed], 1.0, -1.0).astype(np.float32)
     ridge = np.float32(0.02 * len(target)) * np.eye(len(features), dtype=np.float32)
-    # OpenCV's products and solver stay on this thread; numpy's would wake as many as there are cores.
-    square = cv2.gemm(taught, taught, 1.0, ridge, 1.0, flags=cv2.GEMM_2_T)
-    weights = cv2.solve(square, cv2.gemm(taught, target[:, None], 1.0, None, 0.0), flags=cv2.DECOMP_CHOLESKY)[1]
-    return np.asarray(cv2.gemm(weights, features, 1.0, None, 0.0, flags=cv2.GEMM_1_T), np.float32).reshape(side, side)
+    square = product(taught, taught, transpose_b=True) + ridge
+    weights = cv2.solve(square, product(taught, target[:, None]), flags=cv2.DECOMP_CHOLESKY)[1]
+    return product(np.asarray(weights, np.float32), features, transpose_a=True).reshape(side, side)
 
 
 def read_modules(light: Modules, grid: Grid, stage: str, placing: zxing.Placing = zxing.WHOLE) -> zxing.Found:
@@ -61,17 +58,8 @@ def _samples(picture: Luma, grid: Grid) -> Floats:
     side = modules_a_side(grid.version)
     count = (side + 2 * _PAD) * _PER_MODULE
     # sample i of a row stands at module (i + 1) / 2 - PAD, so that every second one is a module's middle
-    to_modules = np.array(
-        [[1 / _PER_MODULE, 0, 0.5 - _PAD], [0, 1 / _PER_MODULE, 0.5 - _PAD], [0, 0, 1.0]],
-    )
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    warped = cv2.warpPerspective(
-        picture, grid.to_picture @ to_modules, (count, count), flags=flags, borderMode=cv2.BORDER_REPLICATE
-    ).astype(np.float32)
-    window = (9 * _PER_MODULE, 9 * _PER_MODULE)
-    mean = cv2.blur(warped, window)
-    variance = cv2.sqrBoxFilter(warped, cv2.CV_32F, window) - mean * mean
-    return np.asarray((warped - mean) / np.sqrt(np.maximum(variance, 4.0)), np.float32)
+    to_modules = np.array([[1 / _PER_MODULE, 0, 0.5 - _PAD], [0, 1 / _PER_MODULE, 0.5 - _PAD], [0, 0, 1.0]])
+    return evened_out(seen_through(picture, grid.to_picture @ to_modules, count), 9 * _PER_MODULE)
 
 
 def _corners(grid: Grid, side: int) -> Corners:

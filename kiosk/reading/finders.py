@@ -10,20 +10,28 @@ from functools import cache
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from kiosk.model import Luma
+from kiosk.reading.arrays import Floats, product, samples_at
 
-Floats = NDArray[np.float32]
-
-# Decimation, module px in the decimated picture, and the largest region side in which modules that small are looked for: a
-# code of version 20 is 97 modules wide, and codes on cards and phones are smaller.
-_SIZES = ((1, 2.0, 340), (1, 2.55, 420), (2, 1.65, 800), (2, 2.1, 800), (2, 2.7, 1300), (4, 1.75, 9999), (4, 2.3, 9999))
+LARGEST_SIDE_FINE_PX = 400
+# Decimation, module px in the decimated picture, and the largest region side in which modules that small are looked for: a code
+# of version 20 is 97 modules wide, and codes on cards and phones are smaller. Small modules in a larger region are for `fine`.
+_SIZES = (
+    (1, 2.0, LARGEST_SIDE_FINE_PX),
+    (1, 2.55, 480),
+    (2, 1.65, 800),
+    (2, 2.1, 800),
+    (2, 2.7, 1300),
+    (4, 1.75, 9999),
+    (4, 2.3, 9999),
+)
+_FINE_SIZES = ((1, 2.0, 1000), (1, 2.55, 1000))
 _LIGHT_RADII = (2.0, 2.5)
 _DARK_RADII = (3.1, 3.9)
 _MARGIN_PX = 16
 _FAINTEST = 3
-_MOST_PER_SIZE = 110
+_MOST_PER_SIZE = 400
 _PATCH = 11  # samples a side, over 9 modules: the pattern and the light ring around it
 _TURNS = 8
 _STRETCHES = (0.84, 1.0, 1.19)
@@ -43,10 +51,12 @@ class Finder:
     """Correlation with the ideal pattern, 1 at best."""
 
 
-def find_finders(picture: Luma, most: int = 14) -> list[Finder]:
-    """The likeliest finder patterns (dark on light) of a picture, best first."""
+def find_finders(picture: Luma, most: int = 14, *, fine: bool = False) -> list[Finder]:
+    """The likeliest finder patterns (dark on light) of a picture, best first; `fine`: only small ones, however large it is."""
     side = max(picture.shape)
-    sizes = [(decimation, module) for decimation, module, largest in _SIZES if side <= largest]
+    sizes = [
+        (decimation, module) for decimation, module, largest in (_FINE_SIZES if fine else _SIZES) if side <= largest
+    ]
     candidates = [found for found in (_candidates(picture, *size) for size in sizes) if len(found)]
     if not candidates:
         return []
@@ -64,10 +74,10 @@ def _candidates(picture: Luma, decimation: int, module: float) -> Floats:
     window = np.ones((5, 5) if module < 2 else (7, 7), np.uint8)
     peaks = cv2.compare(response, cv2.dilate(response, window), cv2.CMP_EQ)
     floor = max(_FAINTEST, 0.1 * float(cv2.minMaxLoc(response)[1]))
-    places = cv2.findNonZero(cv2.bitwise_and(peaks, cv2.threshold(response, floor, 255, cv2.THRESH_BINARY)[1]))
-    if places is None:
+    high = cv2.bitwise_and(peaks, cv2.threshold(response, floor, 255, cv2.THRESH_BINARY)[1])
+    if not cv2.countNonZero(high):
         return np.empty((0, 3), np.float32)
-    xs, ys = np.asarray(places).reshape(-1, 2).T
+    xs, ys = np.asarray(cv2.findNonZero(high)).reshape(-1, 2).T  # (n, 2) in OpenCV 5, (n, 1, 2) in OpenCV 4
     if len(xs) > _MOST_PER_SIZE:
         best = np.argpartition(response[ys, xs], -_MOST_PER_SIZE)[-_MOST_PER_SIZE:]
         ys, xs = ys[best], xs[best]
@@ -135,10 +145,10 @@ def _likeliest(picture: Luma, candidates: Floats, most: int) -> list[Finder]:
     dx, dy = (axis.ravel() for axis in np.meshgrid(grid, grid))
     xs = candidates[:, :1] + candidates[:, 2:] * dx
     ys = candidates[:, 1:2] + candidates[:, 2:] * dy
-    samples = cv2.remap(picture, xs, ys, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE).astype(np.float32)
+    samples = samples_at(picture, xs, ys)
     samples -= samples.mean(1, keepdims=True)
     samples /= np.maximum(np.linalg.norm(samples, axis=1, keepdims=True), 1e-3)
-    likeness = cv2.gemm(samples, patches, 1.0, None, 0.0, flags=cv2.GEMM_2_T)  # one thread, unlike numpy
+    likeness = product(samples, patches, transpose_b=True)
     variant = likeness.argmax(1)
     best = likeness[np.arange(len(variant)), variant]
     found: list[Finder] = []

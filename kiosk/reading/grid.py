@@ -5,13 +5,11 @@ from itertools import combinations, permutations
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from kiosk.model import Luma
+from kiosk.reading.arrays import Doubles, Floats, evened_out
 from kiosk.reading.finders import Finder
 from kiosk.reading.symbol import LARGEST_READ, Known, known_modules, modules_a_side
-
-Floats = NDArray[np.float32]
 
 _FINDERS_TRIED = 7
 _TRIPLES_TRIED = 2
@@ -31,7 +29,7 @@ class Grid:
     """Where every module of a code lies in the picture."""
 
     version: int
-    to_picture: NDArray[np.float64]
+    to_picture: Doubles
     """Homography from module coordinates (0 at the outer edge of the symbol) to pixel middles."""
     fit: float
     """Correlation of the picture with the known modules."""
@@ -61,7 +59,7 @@ def _lay(picture: Luma, three: tuple[Finder, Finder, Finder]) -> list[Grid]:
     if shrink > 1:
         size = (max(1, cut.shape[1] // shrink), max(1, cut.shape[0] // shrink))
         cut = np.asarray(cv2.resize(cut, size, interpolation=cv2.INTER_AREA), np.uint8)
-    flat = flattened(cut, module_px / shrink)
+    flat = evened_out(cut.astype(np.float32), max(3, int(module_px / shrink * 9) | 1))
     inside = (corners - (left, top) + 0.5) / shrink - 0.5
     grids = []
     for version, points in _guess(flat, inside, tuple(module / shrink for module in modules)):
@@ -71,15 +69,6 @@ def _lay(picture: Luma, three: tuple[Finder, Finder, Finder]) -> list[Grid]:
     back = np.array([[shrink, 0, left + (shrink - 1) / 2], [0, shrink, top + (shrink - 1) / 2], [0, 0, 1.0]])
     good = [Grid(grid.version, back @ grid.to_picture, grid.fit) for grid in grids if grid.fit >= _LEAST_FIT]
     return sorted(good, key=lambda grid: -grid.fit)
-
-
-def flattened(picture: Luma, module_px: float) -> Floats:
-    """The picture with its local mean taken away and its local contrast made one."""
-    window = max(3, int(module_px * 9) | 1)
-    grey = picture.astype(np.float32)
-    mean = cv2.blur(grey, (window, window))
-    variance = cv2.sqrBoxFilter(grey, cv2.CV_32F, (window, window)) - mean * mean
-    return np.asarray((grey - mean) / np.sqrt(np.maximum(variance, 4.0)), np.float32)
 
 
 def _triples(finders: list[Finder]) -> list[tuple[Finder, Finder, Finder]]:
@@ -119,7 +108,7 @@ def _rate(one: Finder, two: Finder, three: Finder) -> float | None:
     )
 
 
-def _homographies(side: int, points: NDArray[np.float64]) -> NDArray[np.float64]:
+def _homographies(side: int, points: Doubles) -> Doubles:
     """(n, 3, 3) from finder middles and the fourth corner of their square to points (n, 4, 2), closed form (Heckbert 1989)."""
     p0, p1, p3, p2 = points[:, 0], points[:, 1], points[:, 2], points[:, 3]  # p2 is opposite to p0
     total = p0 - p1 + p2 - p3
@@ -138,7 +127,7 @@ def _homographies(side: int, points: NDArray[np.float64]) -> NDArray[np.float64]
     return np.asarray(square @ shrink)
 
 
-def _project(homographies: NDArray[np.float64], xs: Floats, ys: Floats) -> tuple[Floats, Floats]:
+def _project(homographies: Doubles, xs: Floats, ys: Floats) -> tuple[Floats, Floats]:
     """Pixels (n, points) of module coordinates."""
     h = homographies.astype(np.float32)
     w = h[:, 2, 0, None] * xs + h[:, 2, 1, None] * ys + h[:, 2, 2, None]
@@ -148,7 +137,7 @@ def _project(homographies: NDArray[np.float64], xs: Floats, ys: Floats) -> tuple
     return px, py
 
 
-def _fits(flat: Floats, homographies: NDArray[np.float64], known: tuple[Floats, Floats, Floats]) -> Floats:
+def _fits(flat: Floats, homographies: Doubles, known: tuple[Floats, Floats, Floats]) -> Floats:
     """Correlation of the picture with known modules (xs, ys, signs of unit length), for each homography."""
     px, py = _project(homographies, known[0], known[1])
     samples = cv2.remap(flat, px, py, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
@@ -157,7 +146,7 @@ def _fits(flat: Floats, homographies: NDArray[np.float64], known: tuple[Floats, 
     return np.asarray(samples @ known[2] / np.maximum(np.linalg.norm(samples, axis=1), 1e-3), np.float32)
 
 
-def _slanted(corners: NDArray[np.float64], g: NDArray[np.float64], h: NDArray[np.float64]) -> NDArray[np.float64]:
+def _slanted(corners: Doubles, g: Doubles, h: Doubles) -> Doubles:
     """Points (n, 4, 2): the three corners and the fourth, where the sides recede by g and h."""
     one, two, three = corners
     w1, w2, w3 = 1.0 + g, 1.0 + h, 1.0 + g + h
@@ -177,9 +166,7 @@ def _timing(side: int, *, down: bool) -> tuple[Floats, Floats, Floats]:
     return (across, along, unit) if down else (along, across, unit)
 
 
-def _guess(
-    flat: Floats, corners: NDArray[np.float64], modules: tuple[float, ...]
-) -> list[tuple[int, NDArray[np.float64]]]:
+def _guess(flat: Floats, corners: Doubles, modules: tuple[float, ...]) -> list[tuple[int, Doubles]]:
     """(version, four points), the likeliest few: the timing patterns tell version and slant."""
     reach = np.linalg.norm(corners[1] - corners[0]) / (modules[0] + modules[1]) * 2
     reach_down = np.linalg.norm(corners[2] - corners[0]) / (modules[0] + modules[2]) * 2
@@ -211,7 +198,7 @@ def _thinned(known: Known, most: int = 320) -> tuple[Floats, Floats, Floats]:
     return known.xs[::step], known.ys[::step], np.asarray(signs / np.linalg.norm(signs), np.float32)
 
 
-def _refine(flat: Floats, version: int, points: NDArray[np.float64]) -> Grid:
+def _refine(flat: Floats, version: int, points: Doubles) -> Grid:
     """Climb: in each round all eight coordinates move towards the top of a parabola through three fits."""
     side, known = modules_a_side(version), _thinned(known_modules(version))
     module = float(np.linalg.norm(points[1] - points[0])) / (side - 7)
@@ -235,8 +222,8 @@ def _refine(flat: Floats, version: int, points: NDArray[np.float64]) -> Grid:
 
 
 def _fourth_corner(
-    flat: Floats, side: int, known: tuple[Floats, Floats, Floats], points: NDArray[np.float64], module: float
-) -> NDArray[np.float64]:
+    flat: Floats, side: int, known: tuple[Floats, Floats, Floats], points: Doubles, module: float
+) -> Doubles:
     """The fourth point on the best place within two modules and a half."""
     shifts = np.arange(-5, 6) * 0.5 * module
     dx, dy = (axis.ravel() for axis in np.meshgrid(shifts, shifts))

@@ -1,7 +1,7 @@
 """Where in a frame a code may be: the areas that are textured through and through, strongest first.
 
-A QR code is fine black and white everywhere inside its square, while edges, letters and faces are so only along lines. An erosion of
-the map of local detail takes lines away and leaves such squares. On blurred, dark or noisy frames this finds the code where no
+A QR code is fine black and white everywhere inside its square, while edges, letters and faces are so only along lines. An erosion
+of the map of local detail takes lines away and leaves such squares. On blurred, dark or noisy frames this finds the code where no
 engine sees a finder pattern, for a tenth of what one engine call on the whole frame costs.
 """
 
@@ -59,11 +59,12 @@ def textured_regions(half: Luma, most: int) -> list[Region]:
         _, peak, _, (x, y) = cv2.minMaxLoc(left_over)
         if peak < max(median * _RELATIVE_FLOOR, 2):
             break
-        alike = cv2.compare(solid, median + (peak - median) * _SPREAD, cv2.CMP_GE)
+        alike = (solid >= median + (peak - median) * _SPREAD).astype(np.uint8)
         labels, stats = cv2.connectedComponentsWithStats(alike, connectivity=4)[1:3]
         x0, y0, w, h, _ = (int(value) for value in stats[labels[y, x]])
         left_over[max(0, y0 - 1) : y0 + h + 1, max(0, x0 - 1) : x0 + w + 1] = 0
         grow = _SOLID_CELLS // 2 + _MARGIN_CELLS
-        box = (max(0, x0 - grow), max(0, y0 - grow), min(cells[0], x0 + w + grow), min(cells[1], y0 + h + grow))
-        regions.append(Region(*(side * CELL_PX for side in box), strength=peak / max(median, 0.5)))
+        left, top = max(0, x0 - grow) * CELL_PX, max(0, y0 - grow) * CELL_PX
+        right, bottom = min(cells[0], x0 + w + grow) * CELL_PX, min(cells[1], y0 + h + grow) * CELL_PX
+        regions.append(Region(left, top, right, bottom, strength=peak / max(median, 0.5)))
     return regions

@@ -1,5 +1,6 @@
 """One frame under examination: what several stages need of it is made once, and only when the first of them asks."""
 
+from dataclasses import dataclass
 from functools import cached_property
 
 import cv2
@@ -14,13 +15,25 @@ REGIONS = 2
 _LEAST_EVIDENCE = 0.55  # on pictures without a code, the likeliest finder pattern stays below in 19 of 20
 
 
+@dataclass(frozen=True, slots=True)
+class Aspect:
+    """One way of looking into one region."""
+
+    region: int = 0
+    """Rank of the region."""
+    inverted: bool = False
+    """Light for dark."""
+    fine: bool = False
+    """Only the smallest modules, whatever the region's size."""
+
+
 class Scene:
     """Lives as long as one frame; one thread."""
 
     def __init__(self, luma: Luma) -> None:
         self.luma = luma
-        self._finders: dict[tuple[int, bool], list[Finder]] = {}
-        self._grids: dict[tuple[int, bool], list[Grid]] = {}
+        self._finders: dict[Aspect, list[Finder]] = {}
+        self._grids: dict[Aspect, list[Grid]] = {}
 
     @cached_property
     def half(self) -> Luma:
@@ -38,24 +51,23 @@ class Scene:
         """The region of that rank, where there is one."""
         return self.regions[number] if number < len(self.regions) else None
 
-    def cut(self, number: int, *, inverted: bool = False) -> Luma:
+    def cut(self, aspect: Aspect) -> Luma:
         """The region's pixels, light for dark where asked."""
-        cut = self.regions[number].cut(self.luma)
-        return np.asarray(cv2.bitwise_not(cut), np.uint8) if inverted else cut
+        cut = self.regions[aspect.region].cut(self.luma)
+        return np.asarray(cv2.bitwise_not(cut), np.uint8) if aspect.inverted else cut
 
-    def finders(self, number: int, *, inverted: bool = False) -> list[Finder]:
-        """Finder patterns of a region."""
-        if (number, inverted) not in self._finders:
-            self._finders[number, inverted] = find_finders(self.cut(number, inverted=inverted))
-        return self._finders[number, inverted]
+    def finders(self, aspect: Aspect) -> list[Finder]:
+        """Finder patterns of a region, likeliest first."""
+        if aspect not in self._finders:
+            self._finders[aspect] = find_finders(self.cut(aspect), fine=aspect.fine)
+        return self._finders[aspect]
 
-    def grids(self, number: int, *, inverted: bool = False) -> list[Grid]:
+    def grids(self, aspect: Aspect) -> list[Grid]:
         """Grids laid over a region, best first."""
-        if (number, inverted) not in self._grids:
-            finders = self.finders(number, inverted=inverted)
-            self._grids[number, inverted] = lay_grids(self.cut(number, inverted=inverted), finders)
-        return self._grids[number, inverted]
+        if aspect not in self._grids:
+            self._grids[aspect] = lay_grids(self.cut(aspect), self.finders(aspect))
+        return self._grids[aspect]
 
     def promising(self, number: int) -> bool:
         """Whether something like a finder pattern is in the region: worth more than a cheap look."""
-        return any(finder.likeness >= _LEAST_EVIDENCE for finder in self.finders(number))
+        return any(finder.likeness >= _LEAST_EVIDENCE for finder in self.finders(Aspect(number)))

@@ -10,14 +10,16 @@ import numpy as np
 from kiosk.reading import zxing
 from kiosk.reading.bent import STIFF, SUPPLE, bent_values
 from kiosk.reading.equaliser import module_values, read_modules
-from kiosk.reading.scene import Scene
+from kiosk.reading.finders import LARGEST_SIDE_FINE_PX
+from kiosk.reading.scene import Aspect, Scene
 from kiosk.reading.zbar import Zbar
 from kiosk.reading.zxing import Found, Placing
 
 _COMFORTABLE_PX = 4.5  # per module, for an engine
 _LARGEST_ENLARGED_PX = 640_000
+_LARGEST_FINE_PX = 350_000
 _LARGEST_ZBAR_PX = 250_000
-_GOOD_FIT = 0.93
+_FLAT_FIT = 0.93  # a grid that fits so well is not blurred: what cannot be read is bent, or torn
 _LARGEST_BENT_VERSION = 12
 _STRONG = 7.0  # times the frame's median detail: half of the regions without a code have less than 4, with a code more than 13
 
@@ -36,56 +38,72 @@ def plain(scene: Scene) -> Found:
 
 
 def heavy_stages() -> tuple[Stage, ...]:
-    """In the order of what they read that others do not, per CPU time."""
+    """In the order of what they read that others do not, per CPU time. None costs much where nothing looks like a code."""
     zbar = Zbar()
     return (
-        Stage("grid", lambda scene: _grid(scene, 0)),
+        Stage("grid", lambda scene: _grid(scene, Aspect())),
+        Stage("fine", _fine),
         Stage("enlarged", lambda scene: _enlarged(scene, 0)),
-        Stage("bent", lambda scene: _bent(scene, 0)),
+        Stage("bent", _bent),
         Stage("zbar", lambda scene: _zbar(scene, zbar)),
-        Stage("second", lambda scene: chain(_grid(scene, 1), _enlarged(scene, 1))),
-        Stage("inverted", lambda scene: _grid(scene, 0, inverted=True)),
+        Stage("second", lambda scene: chain(_grid(scene, Aspect(1)), _enlarged(scene, 1))),
+        Stage("inverted", lambda scene: _grid(scene, Aspect(inverted=True))),
     )
 
 
-def _grid(scene: Scene, number: int, *, inverted: bool = False) -> Iterator[Found]:
+def _placing(scene: Scene, number: int, scale: float = 1.0) -> Placing:
+    region = scene.regions[number]
+    return Placing(scale, float(region.left), float(region.top))
+
+
+def _worthwhile(scene: Scene, aspect: Aspect) -> bool:
+    """Whether there is such a region, and for second thoughts, whether it stands out."""
+    region = scene.region(aspect.region)
+    second_thought = aspect != Aspect()
+    return region is not None and (region.strength >= _STRONG or not second_thought)
+
+
+def _grid(scene: Scene, aspect: Aspect) -> Iterator[Found]:
     """Our own grid and equaliser; two equalisers of different reach are two looks."""
-    region = scene.region(number)
-    if region is None or ((number or inverted) and region.strength < _STRONG):
+    if not _worthwhile(scene, aspect):
         return
-    placing = Placing(1.0, float(region.left), float(region.top))
-    cut = scene.cut(number, inverted=inverted)
-    for grid in scene.grids(number, inverted=inverted):
+    cut, placing = scene.cut(aspect), _placing(scene, aspect.region)
+    for grid in scene.grids(aspect):
         for reach, stage in ((3, "grid"), (2, "grid-near")):
-            values = module_values(cut, grid, reach)
-            found = read_modules(values > 0, grid, stage, placing)
+            found = read_modules(module_values(cut, grid, reach) > 0, grid, stage, placing)
             if found.readings:
                 yield found
 
 
-def _bent(scene: Scene, number: int) -> Iterator[Found]:
-    """Cloth and bent paper: the grid fits what is known of the symbol, and yet the modules could not be read."""
-    region = scene.region(number)
-    if region is None:
+def _fine(scene: Scene) -> Iterator[Found]:
+    """Small modules in a large region, for which the first search of the region was too coarse."""
+    if not scene.regions:
         return
-    placing = Placing(1.0, float(region.left), float(region.top))
-    for grid in scene.grids(number):
-        if grid.fit >= _GOOD_FIT and grid.version <= _LARGEST_BENT_VERSION:
+    cut = scene.cut(Aspect())
+    if max(cut.shape) > LARGEST_SIDE_FINE_PX and cut.size <= _LARGEST_FINE_PX:
+        yield from _grid(scene, Aspect(fine=True))
+
+
+def _bent(scene: Scene) -> Iterator[Found]:
+    """Cloth and bent paper: the grid fits what is known of the symbol, and yet the modules could not be read."""
+    if not scene.regions:
+        return
+    for grid in scene.grids(Aspect()):
+        if grid.fit >= _FLAT_FIT and grid.version <= _LARGEST_BENT_VERSION:
             for windows, stage in ((SUPPLE, "bent"), (STIFF, "bent-stiff")):
-                values = bent_values(scene.cut(number), grid, windows)
-                yield read_modules(values > 0, grid, stage, placing)
+                values = bent_values(scene.cut(Aspect()), grid, windows)
+                yield read_modules(values > 0, grid, stage, _placing(scene, 0))
 
 
 def _enlarged(scene: Scene, number: int) -> Iterator[Found]:
-    """zxing-cpp on a region at a comfortable size, sharpened."""
-    region = scene.region(number)
-    if region is None or (number and region.strength < _STRONG) or not scene.promising(number):
+    """zxing-cpp on a region at a comfortable size, as it is and sharpened."""
+    if not _worthwhile(scene, Aspect(number)) or not scene.promising(number):
         return
-    cut = scene.cut(number)
-    module_px = scene.finders(number)[0].module_px
+    cut = scene.cut(Aspect(number))
+    module_px = scene.finders(Aspect(number))[0].module_px
     scale = min(max(_COMFORTABLE_PX / module_px, 1.0), (_LARGEST_ENLARGED_PX / cut.size) ** 0.5, 2.5)
     big = cv2.resize(cut, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    placing = Placing(1 / scale, float(region.left), float(region.top))
+    placing = _placing(scene, number, 1 / scale)
     yield zxing.scan(np.asarray(big, np.uint8), "enlarged", placing=placing, try_downscale=False)
     soft = cv2.GaussianBlur(big, (0, 0), 1.2 * scale)
     sharp = cv2.addWeighted(big, 3.0, soft, -2.0, 0)
@@ -93,6 +111,5 @@ def _enlarged(scene: Scene, number: int) -> Iterator[Found]:
 
 
 def _zbar(scene: Scene, zbar: Zbar) -> Iterator[Found]:
-    region = scene.region(0)
-    if region is not None and scene.promising(0) and (cut := scene.cut(0)).size <= _LARGEST_ZBAR_PX:
-        yield Found(zbar.scan(cut, "zbar", Placing(1.0, float(region.left), float(region.top))))
+    if scene.regions and scene.cut(Aspect()).size <= _LARGEST_ZBAR_PX and scene.promising(0):
+        yield Found(zbar.scan(scene.cut(Aspect()), "zbar", _placing(scene, 0)))
