@@ -97,6 +97,12 @@ class Outbox(Protocol):
     ) -> None:
         """The centre has 1..up_to_seq and the ranges `beyond`, it refuses (seq, reason). Raises StoreTrouble."""
 
+    def purged(self) -> int:
+        """How many records retention and limits deleted. Raises StoreTrouble."""
+
+    def tend(self, now: Moment) -> int:
+        """Let go what the limits say; how many records. Raises StoreTrouble."""
+
     def release_quarantine(self) -> int:
         """Put what the centre refused back among the waiting; how many. Raises StoreTrouble."""
 

@@ -42,8 +42,8 @@ class Bench:
         )
 
     def commit(self, count: int) -> None:
-        for _ in range(count):
-            self.store.commit(a_passage(self.store.newest_seq + 1))
+        first = self.store.newest_seq + 1
+        self.store.commit_all([a_passage(number) for number in range(first, first + count)])
 
     def run(self, seconds: float = 0.0) -> None:
         """Step until the courier has nothing to do for so long."""

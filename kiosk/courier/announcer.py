@@ -85,6 +85,7 @@ class Announcer:
                 newest_seq=self._outbox.newest_seq,
                 outbox=self._outbox.depth(),
                 quarantined=self._outbox.quarantined(),
+                purged=self._outbox.purged(),
                 facts=self._facts,
             )
         return Message(self._branch.topic(Leaf.HEALTH), envelope.health(report), qos=0)

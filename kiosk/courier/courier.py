@@ -9,7 +9,7 @@ from datetime import datetime
 from kiosk.courier.announcer import Announcer, Connect
 from kiosk.courier.receipts import ForeignReceipt, Receipts
 from kiosk.courier.sender import Sender, Terms
-from kiosk.model import State
+from kiosk.model import Moment, State
 from kiosk.ports import Clock, Outbox, StoreTrouble
 from kiosk.status import UplinkStatus
 from mqtt import envelope, topics
@@ -26,6 +26,8 @@ IDLE_S = 0.1
 BROKEN_S = 1.0
 BACKOFF_FIRST_S = 2.0
 GOODBYE_S = 2.0
+TEND_EVERY_S = 60.0
+"""How often the store lets go what its limits say; here, because this thread has the time and the connection for it."""
 
 
 class Courier:
@@ -59,6 +61,7 @@ class Courier:
         self._retry_wanted = False
         self._attempt = 0
         self._retry_s = 0.0
+        self._tend_s = 0.0
         self._down_since_s: float | None = None
         self._status = UplinkStatus(broker=broker, delivery=self._terms.delivery)
         if self._terms.delivery == "broker":
@@ -84,6 +87,7 @@ class Courier:
         """Do what can be done now (waiting for the network at most FULL_S); returns when to come again, in seconds."""
         now = self._clock.now()
         try:
+            self._tend(now)
             if self._link is None:
                 if now.s < self._retry_s:
                     return min(self._retry_s - now.s, 1.0)
@@ -98,6 +102,13 @@ class Courier:
         if busy or self._sender.blocked(now.s):
             return 0.0
         return UNDER_WAY_S if len(self._sender.window) or not self._ready else IDLE_S
+
+    def _tend(self, now: Moment) -> None:
+        """A disk that is too full even to delete must not keep passages from leaving: the next try is a minute away."""
+        if now.s >= self._tend_s:
+            self._tend_s = now.s + TEND_EVERY_S
+            if self._outbox.tend(now):
+                self._tend_s = now.s + IDLE_S
 
     def close(self) -> None:
         """Note what the centre has, say goodbye, end the connection. Takes at most GOODBYE_S."""

@@ -3,6 +3,7 @@
 import os
 import secrets
 import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
 from sqlite_utils import Database
@@ -45,6 +46,15 @@ MIGRATIONS: tuple[str, ...] = (
         reason TEXT NOT NULL,
         at TEXT NOT NULL
     ) STRICT;
+    CREATE TABLE notice (
+        number INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL,
+        at TEXT NOT NULL,
+        first_seq INTEGER,
+        last_seq INTEGER,
+        count INTEGER NOT NULL,
+        detail TEXT NOT NULL
+    ) STRICT;
     CREATE VIEW outbox AS
         SELECT passage.*, boot.boot_id FROM passage JOIN boot ON boot.number = passage.boot
         WHERE seq > (SELECT up_to_seq FROM delivery)
@@ -72,7 +82,7 @@ def connect(path: Path, *, durable: bool) -> Database:
         raise
 
 
-def open_writer(path: Path) -> Database:
+def open_writer(path: Path, migrations: Sequence[str] = MIGRATIONS) -> Database:
     """Open or make the database and bring its schema up to date. Raises StoreTrouble with one sentence."""
     if not path.parent.is_dir():
         raise StoreTrouble(f"{path}: its folder does not exist; make it, or correct records.path")
@@ -80,7 +90,7 @@ def open_writer(path: Path) -> Database:
     try:
         database = connect(path, durable=True)
         try:
-            _prepare(database, path)
+            _prepare(database, path, migrations)
         except BaseException:
             database.close()
             raise
@@ -94,22 +104,22 @@ def open_writer(path: Path) -> Database:
     return database
 
 
-def _prepare(database: Database, path: Path) -> None:
+def _prepare(database: Database, path: Path, migrations: Sequence[str]) -> None:
     version = int(database.execute("PRAGMA user_version").fetchone()[0])
     owner = int(database.execute("PRAGMA application_id").fetchone()[0])
     tables = int(database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
     if owner != APPLICATION_ID and tables:
         raise NotADatabase(f"{path}: is a database of another program; nothing in it was touched. Correct records.path")
-    if version > len(MIGRATIONS):
+    if version > len(migrations):
         raise NotADatabase(
-            f"{path}: was written by a newer release (schema {version}, not {len(MIGRATIONS)}); update the kiosk"
+            f"{path}: was written by a newer release (schema {version}, not {len(migrations)}); update the kiosk"
         )
     if version == 0:
         database.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     database.execute("PRAGMA journal_mode = WAL")
-    for step in range(version, len(MIGRATIONS)):
+    for step in range(version, len(migrations)):
         with database.atomic():
-            for statement in _statements(MIGRATIONS[step]):
+            for statement in _statements(migrations[step]):
                 database.execute(statement)
             if step == 0:
                 database.execute(f"PRAGMA application_id = {APPLICATION_ID}")

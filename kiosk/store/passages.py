@@ -1,20 +1,42 @@
 """The passages on disk: the gate commits them, the courier reads and settles them."""
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kiosk.model import Passage, Stored
-from kiosk.ports import StoreTrouble
+from kiosk.model import ClockQuality, Moment, Passage, Stored
+from kiosk.ports import KioskError, StoreTrouble
 from kiosk.status import OutboxStatus
+from kiosk.store import limits as limits_module
 from kiosk.store import rows
-from kiosk.store.database import connect, open_writer
+from kiosk.store.damage import is_ours, set_aside_if_damaged, suspect
+from kiosk.store.database import APPLICATION_ID, connect, open_writer
+from kiosk.store.limits import Limits
 from mqtt.ranges import Range, RangeSet
 
 BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 CHECKPOINT_PASSAGES = 400  # SQLite itself does it at 1000 pages of WAL, about 900 passages, in the gate's commit
+
+
+class StoreDamaged(KioskError):
+    """The database is damaged for good. Not a StoreTrouble: it ends the daemon, and the next start sets the file aside."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that the store did to its records."""
+
+    kind: str
+    """`purged-age`, `purged-rows`, `purged-bytes`, `thinned` or `moved-aside`."""
+    at: str
+    first_seq: int | None
+    last_seq: int | None
+    count: int
+    detail: str
 
 
 class Store:
@@ -26,21 +48,43 @@ class Store:
     the gate waits microseconds for it. A confirmation that a power cut takes back only costs a re-send.
     """
 
-    def __init__(self, path: Path, *, boot_id: str | None = None) -> None:
-        """Open or make the file. Raises StoreTrouble (NotADatabase where it is not ours) with one sentence."""
+    def __init__(self, path: Path, *, boot_id: str | None = None, limits: Limits | None = None) -> None:
+        """Open or make the file; a damaged one is set aside first, and named by `moved_aside`.
+
+        Raises StoreTrouble (NotADatabase where the file is not ours) with one sentence.
+        """
         self.path = path
+        self.limits = limits or Limits()
         self._writing = threading.Lock()
         self._reading = threading.Lock()
-        self._writer = open_writer(path)
+        self._damage = ""
+        self._thinned_seq = 0
+        self._boot_id = boot_id or BOOT_ID_FILE.read_text(encoding="ascii").strip()
+        self.moved_aside = set_aside_if_damaged(path, APPLICATION_ID)
         try:
-            self._courier = connect(path, durable=False)
+            self._open()
+        except StoreTrouble as trouble:
+            if not (_is_damage(trouble.__cause__) and is_ours(path, APPLICATION_ID)):
+                raise
+            suspect(path).touch()
+            self.moved_aside = set_aside_if_damaged(path, APPLICATION_ID)
+            if self.moved_aside is None:
+                raise
+            self._open()
+
+    def _open(self) -> None:
+        self._writer = open_writer(self.path)
+        try:
+            self._courier = connect(self.path, durable=False)
             self._courier.execute("PRAGMA wal_autocheckpoint = 0")  # it checkpoints by itself, outside the write lock
-            self._boot_id = boot_id or BOOT_ID_FILE.read_text(encoding="ascii").strip()
             self._boot = self._enter_boot()
             self._load_delivery()
+            if self.moved_aside is not None:
+                name = self.moved_aside.name
+                limits_module.note(self._writer, "moved-aside", at=_now_text(), count=1, detail=name)
         except sqlite3.Error as trouble:
             self._writer.close()
-            raise StoreTrouble(f"{path}: cannot be read: {trouble}") from trouble
+            raise StoreTrouble(f"{self.path}: cannot be read: {trouble}") from trouble
 
     def _enter_boot(self) -> int:
         found = self._writer.execute("SELECT number FROM boot WHERE boot_id = ?", [self._boot_id]).fetchone()
@@ -93,6 +137,7 @@ class Store:
                 if not self._place_sure:
                     self._newest_seq = self._find_newest()
                     self._place_sure = True
+                self._refuse_beyond_limits(len(passages))
                 first = self._newest_seq + 1
                 new = [rows.to_row(first + place, self._boot, passage) for place, passage in enumerate(passages)]
                 if len(new) == 1:
@@ -102,6 +147,7 @@ class Store:
                         self._writer.conn.executemany(rows.INSERT, new)
             except sqlite3.Error as trouble:
                 self._roll_back()
+                self._remember_damage(trouble)
                 raise StoreTrouble(f"{self.path}: a record could not be committed: {trouble}") from trouble
             self._newest_seq = first + len(new) - 1
         return [
@@ -109,11 +155,28 @@ class Store:
             for place, passage in enumerate(passages)
         ]
 
+    def _refuse_beyond_limits(self, coming: int) -> None:
+        """Undelivered passages do not give way to new ones; the gate must be out of order, and say so."""
+        if self._newest_seq + coming - self._settled.up_to > self.limits.max_rows:
+            raise StoreTrouble(
+                f"{self.path}: {self.limits.max_rows} passages wait for the centre, and no more may be kept; "
+                "see to the way to the centre, or raise records.max_rows"
+            )
+
+    def _remember_damage(self, trouble: sqlite3.Error) -> None:
+        """SQLITE_CORRUPT and SQLITE_NOTADB do not go away: the next start checks the file, and sets it aside."""
+        if _is_damage(trouble):
+            self._damage = str(trouble)
+            with contextlib.suppress(OSError):  # the disk may be gone altogether; then there is nothing to check either
+                suspect(self.path).touch()
+
     def probe(self) -> None:
         """Can the disk commit? Writes and fsyncs one page without adding a record. The gate's thread, while broken.
 
-        Raises StoreTrouble where it still cannot.
+        Raises StoreTrouble where it still cannot, and StoreDamaged where it never will: a new start mends that.
         """
+        if self._damage:
+            raise StoreDamaged(f"{self.path}: is damaged ({self._damage}); the next start sets it aside")
         with self._writing:
             try:
                 self._writer.execute("UPDATE delivery SET epoch = epoch")
@@ -182,7 +245,7 @@ class Store:
             self._checkpoint()
 
     def _keep_settlement(self, fresh: Sequence[tuple[int, str]]) -> None:
-        at = datetime.now(UTC).isoformat(timespec="seconds")
+        at = _now_text()
         accepted = {seq for seq in self._quarantined if seq in self._settled}
         with self._writing:
             try:
@@ -199,6 +262,58 @@ class Store:
                 raise StoreTrouble(f"{self.path}: could not note what the centre has: {trouble}") from trouble
         self._quarantined -= accepted
         self._quarantined.update(seq for seq, _ in fresh)
+
+    def tend(self, now: Moment) -> int:
+        """Let go a bounded part of what the limits say; how many rows went (none: it is done). From any thread.
+
+        Nothing goes by age while the clock is not to be believed. Raises StoreTrouble.
+        """
+        at = now.at if now.quality is not ClockQuality.UNSET else None
+        text = now.at.isoformat(timespec="seconds")
+        gone = 0
+        try:
+            for _ in range(limits_module.CHUNKS_A_TURN):
+                with self._reading:
+                    what = limits_module.due(
+                        self._courier,
+                        self.path,
+                        self.limits,
+                        newest_seq=self._newest_seq,
+                        delivered=self._settled.up_to,
+                        at=at,
+                    )
+                    if what is None:
+                        break
+                    with self._writing:
+                        gone += limits_module.purge(self._courier, what, text)
+            with self._reading:
+                if not gone and limits_module.under_pressure(self._courier, self.path, self.limits):
+                    up_to = self._newest_seq - limits_module.KEPT_FOR_VISITS
+                    with self._writing:
+                        self._thinned_seq = limits_module.thin(self._courier, self._thinned_seq, up_to, text)
+        except (sqlite3.Error, OSError) as trouble:
+            raise StoreTrouble(f"{self.path}: could not be tended: {trouble}") from trouble
+        return gone
+
+    def notices(self) -> Sequence[Notice]:
+        """What was deleted, thinned or set aside, newest first. Any thread. Raises StoreTrouble."""
+        with self._reading:
+            try:
+                found = self._courier.execute(
+                    "SELECT kind, at, first_seq, last_seq, count, detail FROM notice ORDER BY number DESC LIMIT 100"
+                ).fetchall()
+            except sqlite3.Error as trouble:
+                raise StoreTrouble(f"{self.path}: cannot be read: {trouble}") from trouble
+        return [Notice(*row) for row in found]
+
+    def purged(self) -> int:
+        """How many records were deleted in this epoch. Any thread."""
+        with self._reading:
+            try:
+                found = self._courier.execute("SELECT coalesce(sum(count), 0) FROM notice WHERE kind LIKE 'purged-%'")
+                return int(found.fetchone()[0])
+            except sqlite3.Error as trouble:
+                raise StoreTrouble(f"{self.path}: cannot be read: {trouble}") from trouble
 
     def release_quarantine(self) -> int:
         """Put all that the centre refused back into the outbox; how many. Raises StoreTrouble."""
@@ -226,3 +341,12 @@ class Store:
         with self._reading, self._writing:
             self._courier.close()
             self._writer.close()
+
+
+def _is_damage(trouble: BaseException | None) -> bool:
+    """SQLITE_CORRUPT and SQLITE_NOTADB come as plain DatabaseError; full, locked and read-only as OperationalError."""
+    return type(trouble) is sqlite3.DatabaseError
+
+
+def _now_text() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,81 @@
+"""A damaged database steps aside at start, so that the gate can open; it is kept, and said so."""
+
+import logging
+import secrets
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+
+from kiosk.ports import StoreTrouble
+
+log = logging.getLogger(__name__)
+
+HEADER = b"SQLite format 3\0"
+HEADER_BYTES = 100  # https://sqlite.org/fileformat2.html section 1.3
+APPLICATION_ID_AT = slice(68, 72)
+CHECK_S = 10.0
+"""A check that takes longer is given up: a gate that opens is worth more than the last page's proof."""
+
+
+def suspect(path: Path) -> Path:
+    """The file whose presence says that the database was found damaged while running."""
+    return path.with_name(path.name + ".suspect")
+
+
+def set_aside_if_damaged(path: Path, application_id: int) -> Path | None:
+    """Check a database that did not end cleanly; where it is damaged, rename it and what belongs to it, and say to what.
+
+    A file that never was ours is not touched (None): that is a mistake in the configuration. Raises StoreTrouble where it
+    cannot be renamed.
+    """
+    wal = path.with_name(path.name + "-wal")
+    if not path.exists() or not is_ours(path, application_id):
+        return None
+    clean = not wal.exists() and not suspect(path).exists()
+    trouble = "" if clean else _quick_check(path)
+    if not trouble:
+        suspect(path).unlink(missing_ok=True)
+        return None
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    kept = path.with_name(f"{path.name}.damaged-{stamp}-{secrets.token_hex(2)}")  # a clock in 1970 repeats itself
+    try:
+        for suffix in ("-wal", "-shm", ""):
+            part = path.with_name(path.name + suffix)
+            if part.exists():
+                part.rename(kept.with_name(kept.name + suffix))
+    except OSError as refused:
+        raise StoreTrouble(f"{path}: is damaged ({trouble}), and cannot be set aside: {refused.strerror}") from refused
+    suspect(path).unlink(missing_ok=True)
+    log.critical("%s was damaged (%s). It is kept as %s; recording goes on in a new one", path, trouble, kept)
+    return kept
+
+
+def is_ours(path: Path, application_id: int) -> bool:
+    """Whether this was a passage database, by its header alone; a first page of zeros is what a power cut leaves of one."""
+    with path.open("rb") as file:
+        header = file.read(HEADER_BYTES)
+    if len(header) == HEADER_BYTES and not any(header):
+        return True
+    return header.startswith(HEADER) and header[APPLICATION_ID_AT] == application_id.to_bytes(4, "big")
+
+
+def _quick_check(path: Path) -> str:
+    """What is wrong with it, or an empty string."""
+    ends_s = monotonic() + CHECK_S
+    try:
+        with closing(sqlite3.connect(path)) as database:
+            database.set_progress_handler(lambda: int(monotonic() > ends_s), 100_000)
+            found = database.execute("PRAGMA quick_check(1)").fetchone()[0]
+            tables = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+    except sqlite3.OperationalError as trouble:
+        if "interrupted" in str(trouble):
+            log.warning("%s is too large to be checked in %.0f s; it is taken for sound", path, CHECK_S)
+            return ""
+        return ""  # locked, read-only, full: no damage; opening it will tell
+    except sqlite3.DatabaseError as trouble:
+        return str(trouble)
+    if found != "ok":
+        return str(found).splitlines()[0]
+    return "" if tables else "its tables are gone"

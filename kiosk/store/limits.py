@@ -1,0 +1,135 @@
+"""How much is kept, and what gives way, in this order: delivered history, then the details of failed readings.
+
+An undelivered passage never gives way: when only those are left, nothing is committed any more, and the gate is out of order.
+Whatever is deleted is counted in a notice.
+"""
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlite_utils import Database
+
+CHUNK = 500
+"""Rows per transaction: the gate waits for none of them longer than that."""
+CHUNKS_A_TURN = 10
+KEPT_FOR_VISITS = 1000
+"""The newest passages stay even under pressure: who is inside is restored from them."""
+
+
+Span = tuple[int | None, int | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a store may keep."""
+
+    retention_days: int = 21
+    max_rows: int = 2_000_000
+    max_bytes: int = 2_000_000_000
+    """Of the database file."""
+    reserve_bytes: int = 64_000_000
+    """Free space on the disk below which history gives way early."""
+
+
+@dataclass(frozen=True, slots=True)
+class Purge:
+    """One kind of thing that is to go: rows up to a number, and why."""
+
+    kind: str
+    up_to_seq: int
+
+
+def due(
+    database: Database, path: Path, limits: Limits, *, newest_seq: int, delivered: int, at: datetime | None
+) -> Purge | None:
+    """Which history has to go now, if any; `delivered` is the mark below which the centre has everything.
+
+    `at` is None where the clock is not to be believed: then nothing goes by age.
+    """
+    oldest = int(database.execute("SELECT coalesce(min(seq), 0) FROM passage").fetchone()[0])
+    if not oldest or oldest > delivered:
+        return None
+    if newest_seq - oldest + 1 > limits.max_rows:
+        return Purge("purged-rows", min(delivered, newest_seq - limits.max_rows))
+    if at is not None:
+        aged = _aged(database, at - timedelta(days=limits.retention_days))
+        if aged >= oldest:
+            return Purge("purged-age", min(delivered, aged))
+    pressing = min(delivered, newest_seq - KEPT_FOR_VISITS)
+    if pressing >= oldest and under_pressure(database, path, limits):
+        return Purge("purged-bytes", min(pressing, oldest + CHUNK - 1))
+    return None
+
+
+def _aged(database: Database, before: datetime) -> int:
+    """The newest record that is older than this, as far as one turn looks; 0 where there is none.
+
+    Records lie in the order of time, so the first that is young enough ends it. What came before an aged one is older
+    still, whatever its own clock said.
+    """
+    micros = (before - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    found = database.execute(
+        "SELECT coalesce(max(seq), 0) FROM (SELECT seq, occurred_us FROM passage WHERE clock <> 'unset' "
+        "ORDER BY seq LIMIT ?) WHERE occurred_us < ?",
+        [CHUNK * CHUNKS_A_TURN, micros],
+    ).fetchone()
+    return int(found[0])
+
+
+def under_pressure(database: Database, path: Path, limits: Limits) -> bool:
+    """The file is at its limit, or the disk's free space below the reserve while the file has no room of its own."""
+    pages, free, size = (
+        int(database.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "freelist_count", "page_size")
+    )
+    if (pages - free) * size > limits.max_bytes:
+        return True
+    disk = os.statvfs(path.parent)
+    return disk.f_bavail * disk.f_frsize + free * size < limits.reserve_bytes
+
+
+def purge(database: Database, what: Purge, at: str) -> int:
+    """Delete one chunk of history, and say so in a notice, in one transaction; how many rows went."""
+    with database.atomic():
+        first, last, count = database.execute(
+            "SELECT min(seq), max(seq), count(*) FROM (SELECT seq FROM passage WHERE seq <= ? ORDER BY seq LIMIT ?)",
+            [what.up_to_seq, CHUNK],
+        ).fetchone()
+        if count:
+            database.execute("DELETE FROM passage WHERE seq <= ?", [last])
+            note(database, what.kind, at=at, span=(first, last), count=count)
+    return int(count)
+
+
+def thin(database: Database, after_seq: int, up_to_seq: int, at: str) -> int:
+    """Take the details out of a chunk of failed readings (result and reason stay); up to which number it came."""
+    with database.atomic():
+        last, first, count = database.execute(
+            "SELECT max(seq), min(seq) FILTER (WHERE rich), count(*) FILTER (WHERE rich) FROM (SELECT seq, "
+            "outcome <> 'pass' AND (length(sealed) OR length(pseudonym)) AS rich FROM passage "
+            "WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?)",
+            [after_seq, up_to_seq, CHUNK],
+        ).fetchone()
+        if count:
+            database.execute(
+                "UPDATE passage SET sealed = x'', pseudonym = x'' WHERE outcome <> 'pass' AND seq BETWEEN ? AND ?",
+                [first, last],
+            )
+            note(database, "thinned", at=at, span=(first, last), count=count)
+    return int(last or up_to_seq)
+
+
+def note(database: Database, kind: str, *, at: str, span: Span = (None, None), count: int, detail: str = "") -> None:
+    """Add to the newest notice where it is of the same kind and day, else begin one."""
+    first, last = span
+    newest = database.execute("SELECT number, kind, at FROM notice ORDER BY number DESC LIMIT 1").fetchone()
+    if newest is not None and newest[1] == kind and newest[2][:10] == at[:10]:
+        database.execute(
+            "UPDATE notice SET at = ?, last_seq = ?, count = count + ? WHERE number = ?", [at, last, count, newest[0]]
+        )
+        return
+    database.execute(
+        "INSERT INTO notice (kind, at, first_seq, last_seq, count, detail) VALUES (?, ?, ?, ?, ?, ?)",
+        [kind, at, first, last, count, detail],
+    )

@@ -1,0 +1,242 @@
+"""What a store lets go, in which order, and that it says so; and what it does with a file that is damaged."""
+
+import logging
+import sqlite3
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from kiosk.model import ClockQuality, Moment, Outcome, Passage
+from kiosk.ports import StoreTrouble
+from kiosk.store import Limits, Store, StoreDamaged
+from kiosk.store import database as schema
+from tests.passages import START_AT, a_passage
+
+LATER = Moment(START_AT + timedelta(days=30), 1.0, ClockQuality.SYNCHRONISED)
+
+
+def filled(path: Path, count: int, limits: Limits, delivered: int = 0) -> Store:
+    store = Store(path, limits=limits)
+    store.commit_all([a_passage(number) for number in range(1, count + 1)])
+    store.settle(delivered)
+    return store
+
+
+def tend(store: Store, now: Moment = LATER) -> int:
+    gone = 0
+    while (some := store.tend(now)) > 0:
+        gone += some
+    return gone
+
+
+def test_delivered_passages_go_after_their_days_and_a_notice_says_how_many(tmp_path: Path) -> None:
+    store = filled(tmp_path / "p.db", 900, Limits(retention_days=21), delivered=700)
+    assert tend(store) == 700
+    assert [stored.seq for stored in store.recent(999)][-1] == 701
+    notice = store.notices()[0]
+    assert (notice.kind, notice.first_seq, notice.last_seq, notice.count) == ("purged-age", 1, 700, 700)
+    assert store.purged() == 700
+    assert store.depth() == 200, "undelivered passages never go by age"
+    store.close()
+
+
+def test_young_passages_stay(tmp_path: Path) -> None:
+    store = filled(tmp_path / "p.db", 900, Limits(retention_days=31), delivered=700)
+    assert tend(store) == 0
+    assert list(store.notices()) == []
+    store.close()
+
+
+def test_nothing_goes_by_age_while_the_clock_is_not_to_be_believed(tmp_path: Path) -> None:
+    store = filled(tmp_path / "p.db", 10, Limits(), delivered=10)
+    assert tend(store, replace(LATER, quality=ClockQuality.UNSET)) == 0
+    store.close()
+
+
+def test_a_record_from_1970_goes_with_its_neighbours_and_not_before(tmp_path: Path) -> None:
+    store = Store(tmp_path / "p.db")
+    boot = replace(a_passage(1), occurred_at=START_AT - timedelta(days=20_000), clock=ClockQuality.UNSET)
+    store.commit_all([boot, *(a_passage(number) for number in range(2, 10))])
+    store.settle(9)
+    assert tend(store, replace(LATER, at=START_AT + timedelta(days=2))) == 0, (
+        "its neighbours are two days old, so is it"
+    )
+    assert tend(store) == 9
+    store.close()
+
+
+def test_at_the_most_rows_history_goes_first(tmp_path: Path) -> None:
+    store = filled(tmp_path / "p.db", 150, Limits(max_rows=250), delivered=100)
+    store.commit_all([a_passage(number) for number in range(151, 301)])
+    assert tend(store, Moment(START_AT, 1.0, ClockQuality.SYNCHRONISED)) == 50
+    assert store.notices()[0].kind == "purged-rows"
+    store.close()
+
+
+def test_when_only_undelivered_passages_are_left_nothing_more_is_taken_and_nothing_is_dropped(tmp_path: Path) -> None:
+    store = Store(tmp_path / "p.db", limits=Limits(max_rows=100))
+    store.commit_all([a_passage(number) for number in range(1, 101)])
+    with pytest.raises(StoreTrouble, match="100 passages wait for the centre"):
+        store.commit(a_passage(101))
+    assert tend(store) == 0
+    assert (store.depth(), store.newest_seq) == (100, 100)
+    store.settle(1)
+    assert store.commit(a_passage(101)).seq == 101
+    store.close()
+
+
+def failed(number: int) -> Passage:
+    return replace(a_passage(number), outcome=Outcome.FAIL)
+
+
+def test_under_pressure_history_goes_then_the_details_of_failed_readings_and_never_a_passage(tmp_path: Path) -> None:
+    store = Store(tmp_path / "p.db", limits=Limits(max_bytes=1))
+    store.commit_all([failed(number) if number % 2 else a_passage(number) for number in range(1, 3001)])
+    store.settle(500)
+    now = Moment(START_AT, 1.0, ClockQuality.SYNCHRONISED)
+    assert tend(store, now) == 500
+    for _ in range(10):
+        store.tend(now)
+    rows = sorted(store.recent(9999), key=lambda stored: stored.seq)
+    assert [stored.seq for stored in rows] == list(range(501, 3001))
+    old = [stored.passage for stored in rows if stored.seq <= 2000]
+    assert all(not passage.sealed for passage in old if passage.outcome is Outcome.FAIL)
+    assert all(passage.sealed for passage in old if passage.outcome is Outcome.PASS)
+    assert {notice.kind: notice.count for notice in store.notices()} == {"thinned": 750, "purged-bytes": 500}
+    store.close()
+
+
+def test_notices_of_one_day_are_one(tmp_path: Path) -> None:
+    store = filled(tmp_path / "p.db", 10, Limits(max_rows=10), delivered=10)
+    store.commit_all([a_passage(number) for number in range(11, 21)])
+    store.settle(20)
+    tend(store, Moment(START_AT, 1.0, ClockQuality.SYNCHRONISED))
+    store.commit(a_passage(21))
+    store.settle(21)
+    tend(store, Moment(START_AT, 2.0, ClockQuality.SYNCHRONISED))
+    notices = store.notices()
+    assert [(notice.kind, notice.first_seq, notice.last_seq, notice.count) for notice in notices] == [
+        ("purged-rows", 1, 11, 11)
+    ]
+    store.close()
+
+
+def spoil(path: Path, at: int, with_: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(at)
+        file.write(with_)
+
+
+def test_a_damaged_database_is_set_aside_and_the_gate_opens(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "p.db"
+    store = filled(path, 500, Limits())
+    epoch = store.epoch
+    store.close()
+    path.with_name("p.db-wal").touch()  # it did not end cleanly
+    for page in range(5, 40):
+        spoil(path, page * schema.PAGE_BYTES, b"\xaa" * 200)
+    store = Store(path)
+    assert store.moved_aside is not None
+    assert store.moved_aside.exists(), "it is kept"
+    assert store.epoch != epoch
+    assert store.commit(a_passage(1)).seq == 1
+    assert store.notices()[0].detail == store.moved_aside.name
+    assert "recording goes on in a new one" in caplog.text
+    store.close()
+
+
+def test_a_first_page_of_zeros_is_what_a_power_cut_leaves(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    filled(path, 50, Limits()).close()
+    spoil(path, 0, bytes(schema.PAGE_BYTES))
+    path.with_name("p.db-wal").touch()
+    store = Store(path)
+    assert store.moved_aside is not None
+    store.close()
+
+
+def test_damage_that_shows_while_opening_is_mended_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    filled(path, 2000, Limits()).close()
+    for page in range(1, 400):
+        spoil(path, page * schema.PAGE_BYTES, b"\xaa" * schema.PAGE_BYTES)
+    store = Store(path)
+    assert store.moved_aside is not None
+    store.close()
+
+
+def test_a_sound_database_that_did_not_end_cleanly_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    running = filled(path, 50, Limits())
+    copy = tmp_path / "copy.db"
+    for suffix in ("", "-wal"):
+        copy.with_name(copy.name + suffix).write_bytes(path.with_name(path.name + suffix).read_bytes())
+    epoch = running.epoch
+    running.close()
+    store = Store(copy)
+    assert (store.moved_aside, store.epoch, store.newest_seq) == (None, epoch, 50)
+    store.close()
+
+
+def test_damage_that_shows_while_running_ends_the_daemon_and_is_mended_at_the_next_start(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    filled(path, 2000, Limits()).close()
+    store = Store(path)
+    for page in range(1, 400):
+        spoil(path, page * schema.PAGE_BYTES, b"\xaa" * schema.PAGE_BYTES)
+    store._writer.execute("PRAGMA shrink_memory")
+    with pytest.raises(StoreTrouble):
+        store.commit(a_passage(1))
+    with pytest.raises(StoreDamaged, match="next start sets it aside"):
+        store.probe()
+    store._courier.close()
+    store._writer.close()
+    store = Store(path)
+    assert store.moved_aside is not None
+    store.close()
+
+
+def test_migrations_go_forward_from_every_released_schema(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    filled(path, 5, Limits()).close()
+    later = (*schema.MIGRATIONS, "ALTER TABLE notice ADD COLUMN told INTEGER NOT NULL DEFAULT 0")
+    schema.open_writer(path, later).close()
+    with sqlite3.connect(path) as raw:
+        assert raw.execute("PRAGMA user_version").fetchone() == (len(later),)
+        assert raw.execute("SELECT count(*) FROM passage").fetchone() == (5,)
+        assert "told" in [row[1] for row in raw.execute("PRAGMA table_info(notice)")]
+    raw.close()
+
+
+def test_a_migration_that_fails_halfway_leaves_the_old_schema_whole(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    filled(path, 5, Limits()).close()
+    broken = (*schema.MIGRATIONS, "CREATE TABLE halfway (x) STRICT; ALTER TABLE nothing ADD COLUMN x")
+    with pytest.raises(StoreTrouble):
+        schema.open_writer(path, broken)
+    store = Store(path)
+    assert store.newest_seq == 5
+    assert store._courier.table_names().count("halfway") == 0
+    store.close()
+
+
+def test_the_released_schema_of_version_1_still_opens(tmp_path: Path) -> None:
+    """tests/data/passages-v1.sql is what the first release wrote; it is never edited."""
+    path = tmp_path / "p.db"
+    with sqlite3.connect(path) as raw:
+        raw.executescript((Path(__file__).parent / "data" / "passages-v1.sql").read_text(encoding="utf-8"))
+    raw.close()
+    store = Store(path)
+    assert (store.epoch, store.newest_seq, store.depth()) == ("00112233445566aa", 3, 2)
+    assert [stored.passage.id for stored in store.waiting(0, 9)] == [a_passage(2).id, a_passage(3).id]
+    store.close()
+
+
+def test_logs_of_the_store_name_no_record(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    store = filled(tmp_path / "p.db", 10, Limits(), delivered=10)
+    tend(store)
+    store.close()
+    assert str(a_passage(1).id) not in caplog.text
