@@ -1,0 +1,300 @@
+"""What the centre promises: kept before acknowledged, each passage once, every gap known, hostile messages harmless."""
+
+import json
+import os
+import random
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kiosk.courier.parcel import pack
+from kiosk.model import Stored
+from mqtt import envelope, topics
+from mqtt.centre import collector as collecting
+from mqtt.centre.collector import Collector
+from mqtt.centre.ledger import Arrival, LedgerTrouble, SqliteLedger, StreamKey, read_counts
+from mqtt.link import Incoming, Link, Message
+from mqtt.ranges import RangeSet
+from mqtt.topics import Branch, Leaf
+from tests import wire_schema
+from tests.broker import Broker, free_port
+from tests.fake_link import FakeBroker, FakeLink, ManualClock
+from tests.passages import a_passage
+
+GATE = Branch("entrance", "dong-ba", "gate-1")
+EPOCH = "0123456789abcdef"
+AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+
+
+def event(seq: int, *, number: int | None = None, branch: Branch = GATE, epoch: str = EPOCH) -> str:
+    return pack(Stored(epoch, seq, "boot-a", a_passage(number or seq)), branch.source).text
+
+
+def arrival(seqs: Sequence[int], branch: Branch = GATE, epoch: str = EPOCH) -> Arrival:
+    payload = envelope.message_of([event(seq, branch=branch, epoch=epoch) for seq in seqs])
+    return Arrival(branch, *envelope.read_passages(payload, branch.source), received_at=AT)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "centre.db"
+
+
+@pytest.fixture
+def ledger(path: Path) -> Iterator[SqliteLedger]:
+    with closing(SqliteLedger(path)) as opened:
+        yield opened
+
+
+def test_each_passage_is_kept_once_and_every_doubling_is_counted(ledger: SqliteLedger, path: Path) -> None:
+    for _ in range(3):
+        ledger.record([arrival([1, 2, 3])])
+    counts = read_counts(path)
+    assert (counts.received, counts.distinct, counts.doubled, counts.missing) == (9, 3, 6, 0)
+
+
+def test_a_gap_is_known_until_it_is_closed(ledger: SqliteLedger, path: Path) -> None:
+    standing = ledger.record([arrival([1, 2, 7, 8, 12])])
+    ranges = standing[StreamKey(GATE, EPOCH)]
+    assert (ranges.up_to, ranges.beyond(), ranges.missing()) == (2, [(7, 8), (12, 12)], [(3, 6), (9, 11)])
+    assert read_counts(path).missing == 7
+    assert ledger.record([arrival([3, 4, 5, 6])])[StreamKey(GATE, EPOCH)].up_to == 8
+    assert read_counts(path).missing == 3
+
+
+def test_what_is_known_survives_a_restart(path: Path) -> None:
+    with closing(SqliteLedger(path)) as first:
+        first.record([arrival([1, 2, 5])])
+    with closing(SqliteLedger(path)) as second:
+        assert second.record([arrival([3])])[StreamKey(GATE, EPOCH)] == RangeSet([(1, 3), (5, 5)])
+
+
+def test_devices_and_epochs_are_counted_apart(ledger: SqliteLedger, path: Path) -> None:
+    other = Branch("entrance", "dong-ba", "gate-2")
+    standing = ledger.record([arrival([1]), arrival([1], other), arrival([1, 2], GATE, "f" * 16)])
+    assert {key: ranges.up_to for key, ranges in standing.items()} == {
+        StreamKey(GATE, EPOCH): 1,
+        StreamKey(other, EPOCH): 1,
+        StreamKey(GATE, "f" * 16): 2,
+    }
+
+
+def test_a_device_cannot_take_anothers_passage_away_by_using_its_id_first(ledger: SqliteLedger, path: Path) -> None:
+    thief = Branch("entrance", "dong-ba", "gate-666")
+    ledger.record([arrival([1], thief)])
+    ledger.record([arrival([1])])
+    assert (read_counts(path).distinct, read_counts(path).doubled) == (2, 0)
+
+
+def test_two_passages_under_one_number_are_both_kept_and_told(ledger: SqliteLedger, path: Path) -> None:
+    ledger.record([arrival([1])])
+    good, _ = envelope.read_passages(event(1, number=99).encode(), GATE.source)
+    ledger.record([Arrival(GATE, good, [], AT)])
+    assert read_counts(path).distinct == 2
+    with closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("SELECT conflicting FROM stream").fetchone() == (1,)
+
+
+def test_a_database_that_is_not_one_is_one_sentence(path: Path) -> None:
+    path.write_bytes(b"no database" * 100)
+    with pytest.raises(LedgerTrouble, match="cannot be used as the centre's database"):
+        SqliteLedger(path)
+
+
+class Diary:
+    """A ledger that writes down when it was asked to keep something."""
+
+    def __init__(self, inner: SqliteLedger, diary: list[str]) -> None:
+        self._inner = inner
+        self._diary = diary
+        self.broken = False
+
+    def record(self, arrivals: Sequence[Arrival]) -> Any:
+        if self.broken:
+            raise LedgerTrouble("disk full")
+        standing = self._inner.record(arrivals)
+        self._diary.append("commit")
+        return standing
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+
+class Desk:
+    """A collector on a real ledger and a link in memory."""
+
+    def __init__(self, ledger: SqliteLedger) -> None:
+        self.diary: list[str] = []
+        self.ledger = Diary(ledger, self.diary)
+        self.clock = ManualClock()
+        self.broker = FakeBroker(self.clock)
+        self.collector = Collector("entrance", self.ledger, self.connect, dice=random.Random(3))
+        self.settle()
+
+    def connect(self, will: Message) -> Link:
+        diary = self.diary
+
+        class Noting(FakeLink):
+            def confirm(self, incoming: Incoming) -> None:
+                diary.append("puback")
+
+            def publish(self, message: Message) -> int:
+                diary.append(message.topic.rsplit("/", 1)[1])
+                return super().publish(message)
+
+        link = Noting(self.broker, will)
+        self.broker.links.append(link)
+        return link
+
+    def settle(self) -> None:
+        for _ in range(5):
+            self.collector.step()
+
+    def hand_in(self, topic: str, payload: bytes) -> None:
+        self.broker.deliver(topic, payload)
+        self.settle()
+
+    def receipts(self) -> list[envelope.Receipt]:
+        for message in self.broker.on("receipt"):
+            wire_schema.check(message.topic, message.payload)
+        return [envelope.read_receipt(message.payload) for message in self.broker.on("receipt")]
+
+
+@pytest.fixture
+def desk(ledger: SqliteLedger) -> Desk:
+    return Desk(ledger)
+
+
+def test_the_order_is_commit_then_acknowledge_then_receipt(desk: Desk) -> None:
+    desk.diary.clear()
+    desk.hand_in(GATE.topic(Leaf.PASSAGE), event(1).encode())
+    assert desk.diary == ["commit", "puback", "receipt"]
+
+
+def test_what_cannot_be_kept_is_not_acknowledged(desk: Desk) -> None:
+    desk.diary.clear()
+    desk.ledger.broken = True
+    desk.broker.deliver(GATE.topic(Leaf.PASSAGE), event(1).encode())
+    with pytest.raises(LedgerTrouble):
+        desk.settle()
+    assert desk.diary == []
+
+
+def test_a_receipt_says_what_is_there_and_what_is_refused(desk: Desk) -> None:
+    bad = json.loads(event(3))
+    bad["data"]["result"] = "perhaps"
+    payload = envelope.message_of([event(1), event(2), json.dumps(bad), event(5)])
+    desk.hand_in(GATE.topic(Leaf.PASSAGE), payload)
+    receipt = desk.receipts()[0]
+    assert (receipt.epoch, receipt.up_to_seq, receipt.beyond) == (EPOCH, 2, ((5, 5),))
+    assert [(str(one.id), one.reason) for one in receipt.rejected] == [(bad["id"], "bad-data-result")]
+
+
+def test_a_doubled_passage_is_answered_too_so_that_its_device_can_let_go(desk: Desk) -> None:
+    for _ in range(2):
+        desk.hand_in(GATE.topic(Leaf.PASSAGE), event(1).encode())
+    assert [receipt.up_to_seq for receipt in desk.receipts()] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("topic", "payload"),
+    [
+        (GATE.topic(Leaf.PASSAGE), b"\x00\xff"),
+        (GATE.topic(Leaf.PASSAGE), b"[" * 5000),
+        (GATE.topic(Leaf.PASSAGE), b"x" * 300_000),
+        (GATE.topic(Leaf.STATE), b"{}"),
+        (GATE.topic(Leaf.HEALTH), b"[]"),
+        ("entrance/v1/dong-ba/GATE/passage", b"{}"),
+        ("entrance/v1/" + "a" * 2000 + "/gate-1/passage", b"{}"),
+        (GATE.topic(Leaf.PASSAGE), event(1, branch=Branch("entrance", "dong-ba", "gate-2")).encode()),
+    ],
+)
+def test_hostile_messages_are_thrown_away_counted_and_acknowledged(
+    desk: Desk, path: Path, topic: str, payload: bytes
+) -> None:
+    desk.diary.clear()
+    desk.hand_in(topic, payload)
+    assert "puback" in desk.diary, "else the broker would bring it again for ever"
+    assert read_counts(path).distinct == 0
+    with closing(sqlite3.connect(path)) as raw:
+        unreadable = raw.execute("SELECT coalesce(sum(times), 0) FROM unreadable").fetchone()[0]
+        rejected = raw.execute("SELECT count(*) FROM rejected").fetchone()[0]
+    assert unreadable + rejected == 1
+    desk.hand_in(GATE.topic(Leaf.PASSAGE), event(1).encode())
+    assert read_counts(path).distinct == 1, "and the next one is kept"
+
+
+def test_a_devices_state_is_kept(desk: Desk, path: Path) -> None:
+    report = envelope.StateReport(state="out-of-order", reason="disk full", software="0.1.0")
+    desk.hand_in(GATE.topic(Leaf.STATE), envelope.state_report(report))
+    with closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("SELECT site, device, state, state_reason FROM device").fetchall() == [
+            ("dong-ba", "gate-1", "out-of-order", "disk full")
+        ]
+
+
+def test_the_centre_says_that_it_is_there_and_that_it_goes(desk: Desk) -> None:
+    desk.collector.close()
+    messages = [message for message in desk.broker.received if message.topic == topics.centre_state("entrance")]
+    for message in [*messages, desk.broker.links[0].will]:
+        wire_schema.check(message.topic, message.payload)
+    assert [json.loads(message.payload)["state"] for message in messages] == ["ready", "offline"]
+    assert all(message.retain for message in messages)
+
+
+def test_of_too_many_gaps_a_receipt_names_those_that_were_asked_about() -> None:
+    ranges = RangeSet([(number, number) for number in range(1, 2001, 2)])
+    beyond = collecting.nearest(ranges, [1501, 1999])
+    assert beyond[:2] == [(1501, 1501), (1999, 1999)]
+
+
+def start(*arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "kiosk", "centre", *arguments],
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[1],
+    )
+
+
+def test_the_process_ends_cleanly_on_sigterm(path: Path) -> None:
+    with Broker() as broker:
+        process = start("--broker", broker.address, "--database", str(path))
+        assert process.stderr is not None
+        assert "connected and subscribed" in process.stderr.readline()
+        os.kill(process.pid, signal.SIGTERM)
+        _, rest = process.communicate(timeout=20)
+        assert process.returncode == 0, rest
+
+
+def test_the_process_waits_for_a_broker_that_is_not_there_yet(path: Path) -> None:
+    process = start("--broker", f"127.0.0.1:{free_port()}", "--database", str(path))
+    assert process.stderr is not None
+    assert "Connection refused" in process.stderr.readline()
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["--broker", "nonsense"], "is not host:port"),
+        (["--broker", "127.0.0.1:1", "--database", "/nowhere/at/all.db"], "cannot be used as the centre's database"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_not_zero(arguments: list[str], sentence: str) -> None:
+    process = start(*arguments)
+    _, told = process.communicate(timeout=20)
+    assert process.returncode != 0
+    assert sentence in told
+    assert "Traceback" not in told
