@@ -216,6 +216,8 @@ class Page(Section):
     """TCP port; 0 takes a free one."""
     names: tuple[str, ...] = ()
     """Names under which the page may be asked besides this machine's own; requests for other names are refused."""
+    state_dir: Path = Path("/var/lib/entrance-kiosk-web")
+    """Folder of the page's own accounts and audit log; where it does not exist the page has no login."""
 
 
 class Settings(Section):
