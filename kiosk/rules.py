@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
 from kiosk.model import (
@@ -105,8 +105,7 @@ class Policy:
     timezone: str = "Asia/Ho_Chi_Minh"
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
+class Case(NamedTuple):
     """All that the rules look at."""
 
     claim: Claim
@@ -115,11 +114,8 @@ class Case:
     inside: int
     now: Moment
     direction: Direction
-
-    @property
-    def entering(self) -> bool:
-        """Limits of time and room are for people who come in."""
-        return self.direction is Direction.IN
+    entering: bool
+    """Limits of time and room are for people who come in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +252,7 @@ def decide(answer: Claim | Refusal, history: History, policy: Policy, inside: in
     if isinstance(answer, Refusal):
         return Decision(Outcome.FAIL, answer.reason)
     direction = _direction(history, policy)
-    case = Case(answer, history, policy, inside, now, direction)
+    case = Case(answer, history, policy, inside, now, direction, entering=direction is Direction.IN)
     for rule in RULES:
         if rule.speaks(case):
             return Decision(rule.outcome, rule.reason)

@@ -1,8 +1,6 @@
 """Any bytes to a claim or a refusal: which kind of code is this, and what does that kind say of it?"""
 
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import datetime
 
 from kiosk.credentials import fields, hcert, id_card, insurance, national, own_pass, place, unsupported
 from kiosk.credentials.denylist import Denylist, foreign_entry
@@ -21,27 +19,26 @@ class Dispatcher:
     """The verifier of the house (ports.Verifier). One thread calls `verify`; `use` may come from another."""
 
     def __init__(self, trust_list: TrustList, denylist: Denylist | None = None) -> None:
-        self._lists = trust_list, denylist
         self._replays = Replays()
+        self.use(trust_list, denylist)
 
     def use(self, trust_list: TrustList, denylist: Denylist | None) -> None:
         """Go on with newer lists; both change between two codes, never within one."""
-        self._lists = trust_list, denylist
+        older = trust_list.issued_at if denylist is None else min(trust_list.issued_at, denylist.issued_at)
+        self._lists = trust_list, denylist, older
 
     def verify(self, data: bytes, now: Moment) -> Claim | Refusal:
         """Judge a code's form, signature and standing on the lists; validity in time is for the rules."""
-        trust_list, denylist = self._lists
+        trust_list, denylist, lists_at = self._lists
         if data.startswith(own_pass.PREFIX):
-            answer = own_pass.verify(data, now, trust_list, self._replays)
+            answer = own_pass.verify(data, now, trust_list, lists_at, self._replays)
         elif data.startswith(hcert.PREFIX):
-            answer = hcert.verify(data, trust_list)
+            answer = hcert.verify(data, trust_list, lists_at)
         else:
             return _unsigned(data)
-        if isinstance(answer, Refusal):
-            return answer
-        if denylist is not None and _denied(answer, denylist):
+        if denylist is not None and isinstance(answer, Claim) and _denied(answer, denylist):
             return Refusal(answer.kind, Reason.REVOKED, f"denylist {denylist.number}")
-        return replace(answer, lists_at=_older(trust_list, denylist))
+        return answer
 
 
 def known_grammar(data: bytes) -> bool:
@@ -76,7 +73,3 @@ def _unsigned(data: bytes) -> Claim | Refusal:
 def _denied(claim: Claim, denylist: Denylist) -> bool:
     name = claim.subject.identifiers[0].value
     return (bytes.fromhex(name) if claim.kind is Kind.PASS else foreign_entry(name)) in denylist.entries
-
-
-def _older(trust_list: TrustList, denylist: Denylist | None) -> datetime:
-    return trust_list.issued_at if denylist is None else min(trust_list.issued_at, denylist.issued_at)

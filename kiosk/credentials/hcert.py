@@ -42,7 +42,7 @@ def parse(data: bytes) -> Sign1:
     return cose.parse_foreign(unpack(data))
 
 
-def verify(data: bytes, trust_list: TrustList) -> Claim | Refusal:
+def verify(data: bytes, trust_list: TrustList, lists_at: datetime) -> Claim | Refusal:
     """Judge an HCERT but for its validity in time, which is for the rules."""
     try:
         sign1 = parse(data)
@@ -56,10 +56,10 @@ def verify(data: bytes, trust_list: TrustList) -> Claim | Refusal:
     signers = [key for key in keys if cose.verifies(key.public_key, sign1.signature, message)]
     if not signers:
         return Refusal(Kind.HCERT, Reason.BAD_SIGNATURE if keys else Reason.UNKNOWN_KEY, f"kid {kid.hex()[:32]}")
-    return _judge_content(sign1, kid, signers)
+    return _judge_content(sign1, kid, signers, lists_at)
 
 
-def _judge_content(sign1: Sign1, kid: bytes, signers: Sequence[TrustedKey]) -> Claim | Refusal:
+def _judge_content(sign1: Sign1, kid: bytes, signers: Sequence[TrustedKey], lists_at: datetime) -> Claim | Refusal:
     """The signature holds; what was signed, and was its key allowed to?"""
     claims, certificate = _content(sign1.payload)
     if certificate is None:
@@ -77,6 +77,7 @@ def _judge_content(sign1: Sign1, kid: bytes, signers: Sequence[TrustedKey]) -> C
         not_before_at=_time(claims.get(IAT)),
         not_after_at=min(ends),
         issuer=kid.hex(),
+        lists_at=lists_at,
     )
 
 

@@ -7,7 +7,7 @@ COSE_Sign1 over {6: now} with the token as external data. The kiosk holds no sec
 from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import cbor2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -30,8 +30,7 @@ MAX_REMEMBERED_PROOFS = 10_000
 _LAST_SECOND = 253402300799  # 9999-12-31: the last one that datetime can name
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """An own pass taken apart, in the one form that is allowed, and not yet believed."""
 
     sign1: Sign1
@@ -92,15 +91,13 @@ def _token(raw: bytes, proof: Sign1 | None) -> Token:
         raise NotCose("an unprotected header, or a signature of another length")
     claims = cose.canonical(sign1.payload)
     match claims:
-        case {4: int(exp), 6: int(iat), 7: bytes(serial), -65537: [int(status_class), int(declaration_h)]}:
-            holder_key = _holder_key(claims)
+        case {4: exp, 6: iat, 7: bytes(serial), -65537: [status_class, declaration_h]} if len(serial) == CTI_BYTES:
+            holder_key = _holder_key(claims) if len(claims) > 4 else None
         case _:
             raise NotCose("not the claims of an own pass")
-    numbers = (exp, iat, status_class, declaration_h)
-    if len(serial) != CTI_BYTES or any(
-        isinstance(number, bool) or not 0 <= number <= _LAST_SECOND for number in numbers
-    ):
-        raise NotCose("a claim out of its range")
+    for number in (exp, iat, status_class, declaration_h):
+        if type(number) is not int or not 0 <= number <= _LAST_SECOND:  # a bool is an int to isinstance
+            raise NotCose("a claim out of its range")
     return Token(
         sign1=sign1,
         kid=kid,
@@ -116,13 +113,12 @@ def _token(raw: bytes, proof: Sign1 | None) -> Token:
     )
 
 
-def _holder_key(claims: dict[Any, Any]) -> bytes | None:
+def _holder_key(claims: dict[Any, Any]) -> bytes:
     """The Ed25519 key of `cnf`: {1: {1: 1 (OKP), -1: 6 (Ed25519), -2: x}} (RFC 8747 section 3.2, RFC 9053 section 7.2)."""
-    match claims.get(CNF), len(claims):
-        case None, 4:
-            return None
-        case {1: {1: 1, -1: 6, -2: bytes(x)}}, 5 if len(x) == 32 and len(claims[CNF]) == 1 and len(claims[CNF][1]) == 3:
-            return x
+    match claims.get(CNF):
+        case {1: {1: 1, -1: 6, -2: bytes(x)}} if len(x) == 32 and len(claims) == 5 and len(claims[CNF]) == 1:
+            if len(claims[CNF][1]) == 3:
+                return x
     raise NotCose("a claim that an own pass does not have")
 
 
@@ -136,7 +132,7 @@ def _proof_s(proof: Sign1) -> int:
     raise NotCose("not a holder's proof")
 
 
-def verify(data: bytes, now: Moment, trust_list: TrustList, replays: Replays) -> Claim | Refusal:
+def verify(data: bytes, now: Moment, trust_list: TrustList, lists_at: datetime, replays: Replays) -> Claim | Refusal:
     """Judge an own pass but for its validity in time, which is for the rules."""
     try:
         token = parse(data)
@@ -153,7 +149,7 @@ def verify(data: bytes, now: Moment, trust_list: TrustList, replays: Replays) ->
     if key.uses and str(token.status_class) not in key.uses:
         return Refusal(Kind.PASS, Reason.KEY_NOT_ALLOWED, f"kid {token.kid.hex()}, status class {token.status_class}")
     refused = _judge_proof(token, now, replays)
-    return refused or _claim(token)
+    return refused or _claim(token, lists_at)
 
 
 def _signer(token: Token, keys: tuple[TrustedKey, ...]) -> TrustedKey | None:
@@ -184,7 +180,7 @@ def _judge_proof(token: Token, now: Moment, replays: Replays) -> Refusal | None:
     return None
 
 
-def _claim(token: Token) -> Claim:
+def _claim(token: Token, lists_at: datetime) -> Claim:
     declared = token.declaration_h > 0
     return Claim(
         kind=Kind.PASS,
@@ -196,6 +192,7 @@ def _claim(token: Token) -> Claim:
         status_class=token.status_class,
         declared_at=token.issued_at if declared else None,
         declared_until_at=token.issued_at + timedelta(hours=token.declaration_h) if declared else None,
+        lists_at=lists_at,
     )
 
 
