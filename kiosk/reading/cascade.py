@@ -13,6 +13,9 @@ from kiosk.reading.view import decimate, view_of
 from kiosk.reading.witness import Witnesses
 
 _LARGEST_SIDE_PX = 16_384
+_SHARE = 0.6  # of the time between two frames; the rest is for camera, store and pages
+_LEAST_BUDGET_S = 0.030  # replayed pictures come faster than any camera's
+_FIRST_INTERVAL_S, _LONGEST_INTERVAL_S = 1 / 15, 0.25
 
 
 def nothing_known(data: bytes) -> bool:  # noqa: ARG001  (the signature is the port)
@@ -27,21 +30,24 @@ class Cascade:
         self,
         *,
         known: Callable[[bytes], bool] = nothing_known,
-        frame_budget_s: float = 0.050,
+        frame_budget_s: float | None = None,
         motion_gate: bool = True,
         clock_s: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`known`: whether bytes fit a code with a check of its own. `frame_budget_s`: heavy stages' mean time per frame."""
+        """`known`: whether bytes fit a code with a check of its own. `frame_budget_s`: heavy stages' mean time per frame; None: a
+        share of the measured interval between frames."""
         cv2.setNumThreads(
             1
         )  # the other cores belong to camera, store and courier; threads cost more than they bring here
         self._witnesses = Witnesses(known)
-        self._budget_s = frame_budget_s
+        self._fixed_budget_s = frame_budget_s
+        self._interval_s = _FIRST_INTERVAL_S
+        self._captured_s: float | None = None
         self._motion = MotionGate() if motion_gate else None
         self._clock_s = clock_s
         self._heavy = heavy_stages()
         self._turn = 0
-        self._saved_s = frame_budget_s
+        self._saved_s = self._budget_s()
         self._costs_s: dict[str, float] = {}
         self._view: View | None = None
 
@@ -50,6 +56,7 @@ class Cascade:
         luma = frame.luma
         if luma.ndim != 2 or not luma.size or max(luma.shape) > _LARGEST_SIDE_PX:
             return Sight()
+        self._note_interval(frame.captured_s)
         small = decimate(luma)
         if self._motion is not None and not self._motion.wants(small, frame.captured_s):
             return Sight(view=self._still_view(luma, small))
@@ -68,7 +75,7 @@ class Cascade:
         readings = plain(scene).readings
         if readings:
             return self._witnesses.of_light(readings, captured_s)
-        self._saved_s = min(self._saved_s, self._dearest_s()) + self._budget_s
+        self._saved_s = min(self._saved_s, self._dearest_s()) + self._budget_s()
         first, *others = self._heavy
         turns = [first, *(others[(self._turn + i) % len(others)] for i in range(len(others)))]
         for stage in turns:
@@ -79,6 +86,21 @@ class Cascade:
             if believed:
                 return believed
         return ()
+
+    def _budget_s(self) -> float:
+        return (
+            self._fixed_budget_s
+            if self._fixed_budget_s is not None
+            else max(_LEAST_BUDGET_S, _SHARE * self._interval_s)
+        )
+
+    def _note_interval(self, captured_s: float) -> None:
+        """Frames skipped because reading took long must not make the budget longer: it grows slowly and shrinks fast."""
+        if self._captured_s is not None and captured_s > self._captured_s:
+            interval_s = min(captured_s - self._captured_s, _LONGEST_INTERVAL_S)
+            weight = 0.3 if interval_s < self._interval_s else 0.02
+            self._interval_s += weight * (interval_s - self._interval_s)
+        self._captured_s = captured_s
 
     def _dearest_s(self) -> float:
         """How much budget may be saved up: enough for the dearest stage, so that it gets its turn on a slow machine as well."""

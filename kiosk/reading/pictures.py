@@ -1,15 +1,17 @@
-"""Picture files as luma: whatever OpenCV opens (png, jpg, webp, ...), grey, whole, in one array."""
+"""Picture files in and out: whatever OpenCV opens (png, jpg, webp, ...) as luma, and views that may be kept."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
 import numpy as np
 
-from kiosk.model import Luma
+from kiosk.model import Corners, Luma
 from kiosk.ports import KioskError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".pgm", ".tif", ".tiff"})
 MAX_PICTURE_BYTES = 64 * 1024 * 1024
+_COARSE_PX = 16  # modules up to that size become one grey
 
 
 class PictureTrouble(KioskError):
@@ -39,6 +41,22 @@ def load_luma(path: Path) -> Luma:
 def folder_pictures(folder: Path) -> list[Path]:
     """All picture files below a folder, in the order of their paths."""
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+
+
+def save_masked(luma: Luma, codes: Iterable[Corners], path: Path) -> None:
+    """Write a view as PNG in which no code can be read: coarse cells, and codes painted over. Raises PictureTrouble."""
+    height, width = luma.shape
+    cells = (max(1, width // _COARSE_PX), max(1, height // _COARSE_PX))
+    coarse = cv2.resize(luma, cells, interpolation=cv2.INTER_AREA)
+    shown = cv2.cvtColor(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST), cv2.COLOR_GRAY2BGR)
+    for corners in codes:
+        outline = np.array(corners).astype(np.int32).reshape(-1, 1, 2)
+        cv2.fillPoly(shown, [outline], (120, 200, 120))
+        cv2.polylines(shown, [outline], True, (0, 120, 0), 3)
+    try:
+        path.write_bytes(cv2.imencode(".png", shown)[1].tobytes())
+    except OSError as trouble:
+        raise PictureTrouble(f"{path}: cannot be written: {trouble.strerror}") from trouble
 
 
 def _luma(picture: np.ndarray) -> Luma:

