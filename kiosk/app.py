@@ -1,71 +1,35 @@
-"""The daemon from start to stop: the rooms are put together, four threads turn, and everything ends in reverse order.
+"""The daemon from start to stop: workers turn, the main thread watches over them, and everything ends in reverse order.
 
-Camera thread -> mailbox -> gate thread -> disk and lamp; courier thread -> centre; the main thread watches over them, tells the
-truth about them (lamp, page, wire), and feeds systemd's watchdog with the same facts.
+Camera thread -> mailbox -> gate thread -> disk and lamp; courier thread -> centre; control thread <- orders of people. The main
+thread judges the facts and tells the same truth to lamp, centre, page and systemd's watchdog.
 """
 
 import logging
 import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
-from pathlib import Path
 
-from kiosk import config, credentials, status
-from kiosk.bulletin import Bulletin, ListInForce
-from kiosk.camera_loop import CameraLoop
+from kiosk import config, status
 from kiosk.clock import SystemClock
-from kiosk.credentials import denylist, trust
-from kiosk.devices.cameras import open_camera
-from kiosk.devices.lamps import Lamps, open_signal
+from kiosk.devices.lamps import open_signal
 from kiosk.doorbell import Doorbell
-from kiosk.gate import Gate
-from kiosk.gate_loop import GateLoop
-from kiosk.mailbox import Mailbox
-from kiosk.model import State
-from kiosk.policy import policy_of
-from kiosk.ports import KioskError
-from kiosk.reading import Cascade
-from kiosk.seal import Pseudonyms, Seal
-from kiosk.selfcheck import CameraWatch, judge, state_of, watchdog_may_be_fed
-from kiosk.store import Store
+from kiosk.model import Moment, State
+from kiosk.ports import KioskError, StoreTrouble
+from kiosk.rooms import Rooms, furnish
+from kiosk.selfcheck import judge, state_of, watchdog_may_be_fed
 from kiosk.systemd_notify import Notifier
-from kiosk.uplink import make_courier
-from kiosk.visits import Visits
 from kiosk.worker import Worker
 
 log = logging.getLogger(__name__)
 
 TURN_S = 1.0
 """How often the main thread looks after the others, when nothing rings before."""
+TEND_EVERY_S = 60.0
 JOIN_S = 5.0
-RESTORED = 20_000
-"""How many of the newest passages tell who is inside after a restart."""
 
 
 class Crashed(KioskError):
     """A thread ended by an error; the daemon stops, and systemd starts it again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Lists:
-    """The signed lists in force."""
-
-    trust_list: trust.TrustList
-    denied: denylist.Denylist | None
-
-    def in_force(self) -> dict[str, ListInForce]:
-        """By name, for page and self-check."""
-        found = {"trust": ListInForce(self.trust_list.number, self.trust_list.issued_at)}
-        if self.denied:
-            found["denied"] = ListInForce(self.denied.number, self.denied.issued_at)
-        return found
-
-
-def load_lists(keys: config.Keys) -> Lists:
-    """Read trust list and denylist. Raises ListTrouble."""
-    denied = denylist.load(keys.denylist, keys.root) if keys.denylist else None
-    return Lists(trust.load(keys.trust_list, keys.root), denied)
 
 
 def run(settings: config.Settings) -> None:
@@ -75,7 +39,10 @@ def run(settings: config.Settings) -> None:
         bell = house.enter_context(Doorbell())
         lamps = open_signal(settings.signal)
         house.callback(lamps.close)
-        daemon = Daemon(settings, lamps, bell, notifier, house)
+        rooms = furnish(settings, lamps, SystemClock(), bell.ring, house)
+        daemon = Daemon(settings, rooms, bell, notifier)
+        house.callback(daemon.stop_workers)
+        daemon.start_workers()
         log.info("the kiosk %s/%s has started", settings.site.site, settings.site.device)
         daemon.watch()
         notifier.stopping()
@@ -83,63 +50,54 @@ def run(settings: config.Settings) -> None:
 
 
 class Daemon:
-    """The rooms, put together. Made, watched and ended in the main thread; `house` ends everything in reverse order."""
+    """The main thread's part."""
 
-    def __init__(
-        self, settings: config.Settings, lamps: Lamps, bell: Doorbell, notifier: Notifier, house: ExitStack
-    ) -> None:
+    def __init__(self, settings: config.Settings, rooms: Rooms, bell: Doorbell, notifier: Notifier) -> None:
         self._settings = settings
-        self._lamps = lamps
+        self._rooms = rooms
         self._bell = bell
         self._notifier = notifier
-        self._clock = SystemClock()
+        self._stop = threading.Event()
+        self._workers = [Worker(name, step, self._stop, self._worker_crashed) for name, step in rooms.steps().items()]
         self._crashed = ""
         self._state: State | None = None
         self._publish_trouble = False
-        started = self._clock.now()
-        self._make_run_dir(house)
-        lists = load_lists(settings.keys)
-        store = Store(settings.records.path)
-        house.callback(store.close)
-        self._courier = make_courier(settings, store, self._clock)
-        house.callback(self._courier.close)
-        camera = open_camera(settings.camera)
-        mailbox = Mailbox()
-        self._watch = CameraWatch(started.s)
-        gate_loop = self._make_gate_loop(store, lists, mailbox)
-        camera_loop = CameraLoop(camera, mailbox, settings.camera.timeout_s)
-        self._bulletin = Bulletin(
-            settings,
-            camera_loop=camera_loop,
-            gate_loop=gate_loop,
-            watch=self._watch,
-            lamps_alive=lambda: lamps.alive,
-            store=store,
-            courier=self._courier,
-            lists=lists.in_force(),
-            started=started,
-        )
-        self._start_workers(camera_loop, gate_loop, mailbox, house)
+        self._lists_trouble: tuple[str, ...] = ()
+        self._tend_at_s = 0.0
+
+    def start_workers(self) -> None:
+        """Let the rooms turn."""
+        for worker in self._workers:
+            worker.start()
+
+    def stop_workers(self) -> None:
+        """Ask all to end, then wait for each."""
+        self._rooms.stop(self._stop)
+        for worker in self._workers:
+            if not worker.join(JOIN_S):
+                log.error("the %s thread does not end; leaving without it", worker.name)
 
     def watch(self) -> None:
         """The main thread's loop. Raises Crashed when a worker ended by an error."""
         while not self._bell.stop_asked and not self._crashed:
-            self._turn()
+            now = self._rooms.clock.now()
+            self._refresh_lists()
+            self._tend(now)
+            self._tell_the_truth(now)
             self._bell.wait(TURN_S)
         if self._crashed:
             raise Crashed(
                 f"the {self._crashed} thread ended by an error; see the log. The kiosk stops so that it is started anew."
             )
 
-    def _turn(self) -> None:
-        """Tell the truth, once: the same facts to lamp, centre, page and watchdog (law 3)."""
-        now = self._clock.now()
-        facts = judge(self._bulletin.measures(now))
-        state = state_of(facts, started=self._watch.begun)
-        self._lamps.rest(state)
-        self._courier.set_state(state)
-        self._courier.set_health(now.quality.value, {fact.name: fact.grade.value for fact in facts})
-        self._publish(self._bulletin.status(now, facts, state))
+    def _tell_the_truth(self, now: Moment) -> None:
+        """The same facts to lamp, centre, page and watchdog (law 3)."""
+        facts = judge(self._rooms.bulletin.measures(now))
+        state = state_of(facts, started=self._rooms.watch.begun)
+        self._rooms.lamps.rest(state)
+        self._rooms.courier.set_state(state)
+        self._rooms.courier.set_health(now.quality.value, {fact.name: fact.grade.value for fact in facts})
+        self._publish(self._rooms.bulletin.status(now, facts, state))
         if watchdog_may_be_fed(facts):
             self._notifier.alive()
         if state is not self._state:
@@ -164,64 +122,28 @@ class Daemon:
         self._state = state
         self._notifier.status(f"{state.value}: {said}")
 
-    def _make_run_dir(self, house: ExitStack) -> None:
+    def _refresh_lists(self) -> None:
+        """Take in newer lists that somebody put down; the good ones stay in force while a file is bad."""
+        lists = self._rooms.lists
+        if lists.refresh():
+            self._rooms.verifier.use(lists.trust_list, lists.denylist)
+            log.info("newer lists are in force")
+        if lists.troubles != self._lists_trouble:
+            self._lists_trouble = lists.troubles
+            for trouble in lists.troubles:
+                log.error("%s", trouble)
+
+    def _tend(self, now: Moment) -> None:
+        """Let old history go, a bounded part at a time. A disk that is in trouble says so at the next commit."""
+        if now.s < self._tend_at_s:
+            return
         try:
-            self._settings.run_dir.mkdir(parents=True, exist_ok=True)
-        except OSError as trouble:
-            raise KioskError(f"run_dir {self._settings.run_dir} cannot be made: {trouble.strerror}.") from trouble
-        house.callback(status.withdraw, self._settings.run_dir)
-
-    def _make_gate_loop(self, store: Store, lists: Lists, mailbox: Mailbox) -> GateLoop:
-        settings = self._settings
-        visits = Visits(
-            window_s=settings.visit.window_s, reset_at=settings.visit.reset_at, timezone=settings.visit.timezone
-        )
-        visits.restore(reversed(store.recent(RESTORED)), self._clock.now(), store.boot_id)
-        gate = Gate(
-            decoder=Cascade(known=credentials.known_grammar),
-            verifier=credentials.Dispatcher(lists.trust_list, lists.denied),
-            visits=visits,
-            policy=policy_of(settings),
-            pseudonyms=Pseudonyms(read_key(settings.keys.pseudonym)),
-            seal=Seal(read_key(settings.keys.centre)),
-            store=store,
-            signal=self._lamps,
-            clock=self._clock,
-        )
-        return GateLoop(
-            gate,
-            mailbox,
-            watch=self._watch,
-            probe=store.probe,
-            inside=lambda: visits.inside(self._clock.now()),
-            news=self._bell.ring,
-        )
-
-    def _start_workers(self, camera_loop: CameraLoop, gate_loop: GateLoop, mailbox: Mailbox, house: ExitStack) -> None:
-        stop = threading.Event()
-        steps = {"gate": gate_loop.step, "courier": self._courier.step, "camera": camera_loop.step}
-        workers = [Worker(name, step, stop, self._worker_crashed) for name, step in steps.items()]
-
-        def end() -> None:
-            stop.set()
-            mailbox.close()
-            camera_loop.close()
-            for worker in workers:
-                if not worker.join(JOIN_S):
-                    log.error("the %s thread does not end; leaving without it", worker.name)
-
-        house.callback(end)
-        for worker in workers:
-            worker.start()
+            gone = self._rooms.store.tend(now)
+        except StoreTrouble as trouble:
+            log.warning("%s", trouble)
+            gone = 0
+        self._tend_at_s = now.s + (0.0 if gone else TEND_EVERY_S)
 
     def _worker_crashed(self, name: str) -> None:
         self._crashed = name
         self._bell.ring()
-
-
-def read_key(path: Path) -> bytes:
-    """A key file, whole. Raises KioskError with its name."""
-    try:
-        return path.read_bytes()
-    except OSError as trouble:
-        raise KioskError(f"{path}: {trouble.strerror}. The configuration names it in [keys].") from trouble

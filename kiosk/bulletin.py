@@ -2,13 +2,15 @@
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 
 from kiosk import config
 from kiosk.camera_loop import CameraLoop
 from kiosk.courier import Courier
+from kiosk.credentials.denylist import Denylist
+from kiosk.credentials.keeper import ListKeeper
+from kiosk.credentials.trust import TrustList
 from kiosk.gate_loop import GateLoop
 from kiosk.model import Moment, State
 from kiosk.ports import StoreTrouble
@@ -16,14 +18,6 @@ from kiosk.selfcheck import CameraWatch, ClockWatch, Measures
 from kiosk.selfcheck.probes import probe_disk_free_bytes, probe_temperature_c, probe_under_voltage
 from kiosk.status import CameraStatus, Fact, OutboxStatus, Status
 from kiosk.store import Store
-
-
-@dataclass(frozen=True, slots=True)
-class ListInForce:
-    """A trust list or denylist, as page and self-check see it."""
-
-    number: int
-    issued_at: datetime
 
 
 class Bulletin:
@@ -39,7 +33,7 @@ class Bulletin:
         lamps_alive: Callable[[], bool],
         store: Store,
         courier: Courier,
-        lists: Mapping[str, ListInForce],
+        lists: ListKeeper,
         started: Moment,
     ) -> None:
         self._settings = settings
@@ -80,7 +74,10 @@ class Bulletin:
             outbox_age_s=_age_s(outbox.oldest_at, now),
             outbox_depth=outbox.depth,
             outbox_limit=self._settings.records.max_rows,
-            lists_age_s={name: (now.at - each.issued_at).total_seconds() for name, each in self._lists.items()},
+            lists_age_s={
+                name: (now.at - each.issued_at).total_seconds() for name, each in self._lists_in_force().items()
+            },
+            paused=self._gate_loop.paused,
         )
 
     def status(self, now: Moment, facts: tuple[Fact, ...], state: State) -> Status:
@@ -104,8 +101,13 @@ class Bulletin:
             uplink=self._courier.status(),
             camera=self._camera(now),
             clock=now.quality.value,
-            lists={name: f"{each.number} ({each.issued_at:%Y-%m-%d})" for name, each in self._lists.items()},
+            lists={name: f"{each.number} ({each.issued_at:%Y-%m-%d})" for name, each in self._lists_in_force().items()},
         )
+
+    def _lists_in_force(self) -> Mapping[str, TrustList | Denylist]:
+        """By the names that page and self-check show."""
+        denied = self._lists.denylist
+        return {"trust": self._lists.trust_list, **({"denied": denied} if denied else {})}
 
     def _camera(self, now: Moment) -> CameraStatus:
         view = self._gate_loop.view

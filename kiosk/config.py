@@ -70,6 +70,13 @@ class Camera(Section):
     """180 where the camera is mounted upside down."""
 
 
+class Reading(Section):
+    """How hard a picture is searched."""
+
+    budget_share: float = Field(default=0.75, gt=0, le=1)
+    """Share of the frame interval that the heavy stages may take, on average."""
+
+
 class Signal(Section):
     """Lamps, buzzer and relay, as BCM pin numbers."""
 
@@ -164,7 +171,11 @@ class Records(Section):
     retention_days: int = Field(default=21, ge=1, le=365)
     """Delivered passages older than this are deleted, and a record says how many."""
     max_rows: int = Field(default=2_000_000, ge=100)
-    """The most passages kept, delivered or not."""
+    """The most passages kept; delivered ones give way first, undelivered ones never."""
+    max_bytes: int = Field(default=2_000_000_000, ge=1_000_000)
+    """The largest that the database may grow, bytes."""
+    reserve_bytes: int = Field(default=64_000_000, ge=0)
+    """Free space on the disk below which delivered passages give way early, bytes."""
 
 
 class Broker(Section):
@@ -225,6 +236,7 @@ class Settings(Section):
 
     site: Site
     camera: Camera = Camera()
+    reading: Reading = Reading()
     signal: Signal = Signal()
     visit: Visit = Visit()
     policy: PolicyRules = PolicyRules()
@@ -265,7 +277,9 @@ def parsed_camera(source: str, base: Camera) -> Camera:
     try:
         return Camera.model_validate(base.model_dump() | {"source": source})
     except ValidationError as trouble:
-        raise ConfigTrouble(Path("--camera"), [_sentence(error) for error in trouble.errors(include_url=False)]) from None
+        raise ConfigTrouble(
+            Path("--camera"), [_sentence(error) for error in trouble.errors(include_url=False)]
+        ) from None
 
 
 def _sentence(error: Any) -> str:

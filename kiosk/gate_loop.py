@@ -6,9 +6,10 @@ from collections import Counter, deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from kiosk.errands import Errands
 from kiosk.gate import Gate
 from kiosk.mailbox import Mailbox
-from kiosk.model import Frame, Stored, View
+from kiosk.model import Direction, Frame, Reason, Stored, View
 from kiosk.ports import StoreTrouble
 from kiosk.selfcheck import CameraWatch
 from kiosk.status import Shown
@@ -30,15 +31,17 @@ class GateLoop:
         mailbox: Mailbox,
         *,
         watch: CameraWatch,
+        errands: Errands,
         probe: Callable[[], None],
         inside: Callable[[], int],
         news: Callable[[], None],
     ) -> None:
-        """All three are called in this thread: `probe` tries the disk (StoreTrouble), `inside` counts, `news` hears of answers."""
+        """`probe` tries the disk (StoreTrouble), `inside` counts people, `news` hears of answers: all in this thread."""
         self._count_inside = inside
         self._counted_s = 0.0
         self._gate = gate
         self._watch = watch
+        self._errands = errands
         self._mailbox = mailbox
         self._probe = probe
         self._news = news
@@ -53,6 +56,8 @@ class GateLoop:
         """Of the newest frame looked at."""
         self.module_px: float | None = None
         """Of the last code read."""
+        self.paused = False
+        """Set from any thread: while it is, people are not looked at."""
         self.inside = 0
         """How many people are in, at most a second old."""
         self.looked_at = 0
@@ -75,10 +80,18 @@ class GateLoop:
             self._try_disk()
         if self.turned_s - self._counted_s >= COUNT_EVERY_S:
             self._count()
+        self._errands.run_all()
         frame = self._mailbox.take(IDLE_S)
-        if frame is not None:
+        if frame is not None and self.paused:
+            self._watch.note(frame, None)
+        elif frame is not None:
             self._look(frame)
         return 0.0
+
+    def admit(self, direction: Direction, within_s: float) -> Shown:
+        """A guard lets somebody pass who has nothing to show; any thread. Raises NotNow and StoreTrouble: then nothing was done."""
+        asked_s = time.monotonic()
+        return self._errands.ask(lambda: self._remember(self._gate.admit(direction), 0, asked_s), within_s)
 
     def _count(self) -> None:
         self._counted_s = time.monotonic()
@@ -98,32 +111,32 @@ class GateLoop:
             (reading.module_px for reading in look.sight.readings if reading.module_px), self.module_px
         )
         if look.stored:
-            self._remember(look.stored, frame)
+            self._remember(look.stored, frame.number, frame.captured_s)
 
-    def _remember(self, stored: Stored, frame: Frame) -> None:
+    def _remember(self, stored: Stored, frame: int, since_s: float) -> Shown:
         passage = stored.passage
-        took_ms = (time.monotonic() - frame.captured_s) * 1000
+        took_ms = (time.monotonic() - since_s) * 1000
         self._counters[passage.outcome.value] += 1
         self._count()
-        self._shown.append(
-            Shown(
-                number=self._counters.total(),
-                at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-                outcome=passage.outcome.value,
-                reason=passage.reason.value,
-                direction=passage.direction.value if passage.direction else None,
-                kind=passage.kind.value if passage.kind else None,
-                seq=stored.seq,
-                frame=frame.number,
-                took_ms=round(took_ms, 1),
-            )
+        shown = Shown(
+            number=self._counters.total(),
+            at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+            outcome=passage.outcome.value,
+            reason=passage.reason.value,
+            direction=passage.direction.value if passage.direction else None,
+            kind=passage.kind.value if passage.kind else None,
+            seq=stored.seq,
+            frame=frame,
+            took_ms=round(took_ms, 1),
         )
+        self._shown.append(shown)
         log.info(
             "%s: %s%s (%s), record %d, %.0f ms after the picture",
             passage.outcome, passage.reason, f", {passage.direction}" if passage.direction else "",
-            passage.kind or "several codes", stored.seq, took_ms,
+            passage.kind or ("by hand" if passage.reason is Reason.MANUAL else "several codes"), stored.seq, took_ms,
         )  # fmt: skip
         self._news()
+        return shown
 
     def _disk_refused(self, trouble: str) -> None:
         if not self.store_trouble:

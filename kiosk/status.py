@@ -52,9 +52,9 @@ class Shown:
     kind: str | None
     seq: int
     frame: int
-    """Number of the frame that was decided on."""
+    """Number of the frame that was decided on; 0 where a guard admitted somebody."""
     took_ms: float
-    """From the frame's capture to the signal, the commit included."""
+    """From the frame's capture (or the guard's order) to the signal, the commit included."""
 
 
 @dataclass(frozen=True, slots=True)

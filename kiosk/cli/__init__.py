@@ -18,6 +18,7 @@ COMMANDS = {
     "deny": ("kiosk.cli.deny:deny", "Withdraw passes: make and show denylists."),
     "doctor": ("kiosk.cli.doctor:doctor", "Look over this device and say what to do."),
     "issue": ("kiosk.cli.issue:issue", "Make a signing key and passes to print."),
+    "pki": ("kiosk.cli.pki:pki", "Make and renew the certificates of broker, centre and kiosks."),
     "read": ("kiosk.cli.read:read", "Read the codes in pictures (laboratory)."),
     "run": ("kiosk.cli.run:run", "Run the kiosk."),
     "signal": ("kiosk.cli.signal:signal", "Play a lamp and buzzer pattern."),

@@ -19,7 +19,7 @@ def judge(measures: Measures, limits: Limits = Limits()) -> tuple[Fact, ...]:  #
     """All facts, good ones as well, in an order that never changes."""
     return tuple(
         fact
-        for part in (_loops, _camera, _view, _disk, _board, _clock, _centre, _lists)
+        for part in (_loops, _orders, _camera, _view, _disk, _board, _clock, _centre, _lists)
         for fact in part(measures, limits)
     )
 
@@ -68,6 +68,13 @@ def _loops(it: Measures, limits: Limits) -> Iterator[Fact]:
             "Không điều khiển được đèn và còi; máy sẽ tự khởi động lại. Hãy kiểm tra dây đèn.",
             "Lamps and buzzer cannot be driven; the program will be restarted. Check the lamps' wiring.",
         )
+
+
+def _orders(it: Measures, _: Limits) -> Iterator[Fact]:
+    if it.paused:
+        vi = "Máy đang tạm dừng theo lệnh. Hãy mở lại ở trang quản trị; trong lúc chờ, ghi sổ giấy."
+        en = "The kiosk was told to pause. Resume it on the admin page; meanwhile use the paper list."
+        yield _fact("paused", Grade.BROKEN, "", vi, en)
 
 
 def _camera(it: Measures, limits: Limits) -> Iterator[Fact]:

@@ -30,6 +30,8 @@ class Measures:
     """For how long the picture has been white or nearly so."""
     blurred_s: float | None = None
     """For how long there has been nothing sharp in the picture."""
+    paused: bool = False
+    """Somebody in charge told the kiosk to answer nobody."""
     store_trouble: str = ""
     """Why the last record could not be committed; empty while commits succeed."""
     disk_free_bytes: int | None = None

@@ -1,0 +1,155 @@
+"""Puts the rooms of the daemon together, as a configuration asks for them."""
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from kiosk import config, credentials, orders, status
+from kiosk.bulletin import Bulletin
+from kiosk.camera_loop import CameraLoop
+from kiosk.control import Control
+from kiosk.courier import Courier
+from kiosk.credentials.keeper import ListKeeper
+from kiosk.devices.cameras import open_camera
+from kiosk.devices.lamps import Lamps
+from kiosk.errands import Errands
+from kiosk.gate import Gate
+from kiosk.gate_loop import GateLoop
+from kiosk.mailbox import Mailbox
+from kiosk.policy import policy_of
+from kiosk.ports import Clock, KioskError
+from kiosk.reading import Cascade
+from kiosk.seal import Pseudonyms, Seal
+from kiosk.selfcheck import CameraWatch
+from kiosk.store import Limits, Store
+from kiosk.uplink import make_courier
+from kiosk.visits import Visits
+
+RESTORED = 20_000
+"""How many of the newest passages tell who is inside after a restart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rooms:
+    """What the daemon's main thread watches over, and what its workers step."""
+
+    clock: Clock
+    lamps: Lamps
+    store: Store
+    courier: Courier
+    lists: ListKeeper
+    verifier: credentials.Dispatcher
+    watch: CameraWatch
+    mailbox: Mailbox
+    gate_loop: GateLoop
+    camera_loop: CameraLoop
+    control: Control
+    bulletin: Bulletin
+
+    def steps(self) -> dict[str, Callable[[], float]]:
+        """One thread each."""
+        return {
+            "gate": self.gate_loop.step,
+            "courier": self.courier.step,
+            "control": self.control.step,
+            "camera": self.camera_loop.step,
+        }
+
+    def stop(self, stop: threading.Event) -> None:
+        """Wake every worker that waits, so that it sees the stop."""
+        stop.set()
+        self.mailbox.close()
+        self.camera_loop.close()
+
+
+def furnish(settings: config.Settings, lamps: Lamps, clock: Clock, news: Callable[[], None], house: ExitStack) -> Rooms:
+    """Make all rooms; `house` will close them in reverse order. Raises KioskError with what is wrong."""
+    started = clock.now()
+    make_run_dir(settings.run_dir)
+    house.callback(status.withdraw, settings.run_dir)
+    lists = ListKeeper(
+        trust_path=settings.keys.trust_list,
+        root_path=settings.keys.root,
+        deny_path=settings.keys.denylist,
+        kept_dir=settings.records.path.parent,
+    )
+    camera = open_camera(settings.camera)
+    store = open_store(settings.records)
+    house.callback(store.close)
+    courier = make_courier(settings, store, clock)
+    house.callback(courier.close)
+    verifier = credentials.Dispatcher(lists.trust_list, lists.denylist)
+    watch, mailbox, errands = CameraWatch(started.s), Mailbox(), Errands()
+    visits = Visits(
+        window_s=settings.visit.window_s, reset_at=settings.visit.reset_at, timezone=settings.visit.timezone
+    )
+    visits.restore(reversed(store.recent(RESTORED)), started, store.boot_id)
+    gate = Gate(
+        decoder=Cascade(
+            known=credentials.known_grammar,
+            frame_budget_s=settings.reading.budget_share / settings.camera.frames_per_s,
+        ),
+        verifier=verifier,
+        visits=visits,
+        policy=policy_of(settings),
+        pseudonyms=Pseudonyms(read_key(settings.keys.pseudonym)),
+        seal=Seal(read_key(settings.keys.centre)),
+        store=store,
+        signal=lamps,
+        clock=clock,
+    )
+    gate_loop = GateLoop(
+        gate,
+        mailbox,
+        watch=watch,
+        errands=errands,
+        probe=store.probe,
+        inside=lambda: visits.inside(clock.now()),
+        news=news,
+    )
+    camera_loop = CameraLoop(camera, mailbox, settings.camera.timeout_s)
+    control = Control(settings.run_dir, orders.handlers(gate_loop, lamps, store, news))
+    house.callback(control.close)
+    bulletin = Bulletin(
+        settings,
+        camera_loop=camera_loop,
+        gate_loop=gate_loop,
+        watch=watch,
+        lamps_alive=lambda: lamps.alive,
+        store=store,
+        courier=courier,
+        lists=lists,
+        started=started,
+    )
+    return Rooms(
+        clock, lamps, store, courier, lists, verifier, watch, mailbox, gate_loop, camera_loop, control, bulletin
+    )
+
+
+def open_store(records: config.Records) -> Store:
+    """The database, with its declared limits. Raises StoreTrouble."""
+    limits = Limits(
+        retention_days=records.retention_days,
+        max_rows=records.max_rows,
+        max_bytes=records.max_bytes,
+        reserve_bytes=records.reserve_bytes,
+    )
+    return Store(records.path, limits=limits)
+
+
+def make_run_dir(run_dir: Path) -> None:
+    """Make the folder in memory where systemd did not. Raises KioskError."""
+    try:
+        run_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as trouble:
+        raise KioskError(f"run_dir {run_dir} cannot be made: {trouble.strerror}.") from trouble
+
+
+def read_key(path: Path) -> bytes:
+    """A key file, whole. Raises KioskError with its name."""
+    try:
+        return path.read_bytes()
+    except OSError as trouble:
+        raise KioskError(f"{path}: {trouble.strerror}. The configuration names it in [keys].") from trouble
