@@ -13,6 +13,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -26,6 +27,7 @@ from mqtt.link import (
     Endpoint,
     Event,
     Incoming,
+    LinkClock,
     LinkDown,
     LinkError,
     LinkRefused,
@@ -38,6 +40,7 @@ CONNACK_TIMEOUT_S = 10.0
 MAX_PACKET_BYTES = 512 * 1024  # of what the broker may send to us (MQTT 5 section 3.1.2.11.4)
 READS_PER_PUMP = 2_000
 NO_MATCHING_SUBSCRIBERS = 0x10  # MQTT 5 section 3.4.2.1
+NOT_YET_VALID, HAS_EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED (openssl verify(1))
 SESSION_FOREVER_S = 0xFFFFFFFF  # MQTT 5 section 3.1.2.11.2: the session does not expire
 
 
@@ -65,6 +68,7 @@ class PahoLink:
         self._opened_s: float | None = None
         self._connected = False
         self._corked = False
+        self._tls: _TlsContext | None = None
         self._ended: LinkError | None = None
         self._client = self._make_client(client_id, will)
 
@@ -91,12 +95,23 @@ class PahoLink:
 
     def open(self) -> None:
         """See Link."""
+        try:
+            self._connect()
+        except LinkError:
+            if self._tls is not None and self._tls.wrapped is not None:
+                self._tls.wrapped.close()
+            raise
+
+    def _connect(self) -> None:
         where = self._endpoint
         try:
             if where.tls:
-                self._client.tls_set_context(_tls_context(where))
+                self._tls = _tls_context(where)
+                self._client.tls_set_context(self._tls)
             self._opened_s = self._clock()
             self._client.connect(where.host, where.port, where.keepalive_s, **self._session())
+        except ssl.SSLCertVerificationError as trouble:
+            raise _certificate_refused(where, trouble) from trouble
         except ssl.SSLError as trouble:
             raise LinkRefused(f"{where}: TLS failed: {_ssl_reason(trouble)}") from trouble
         except (OSError, ValueError) as trouble:
@@ -224,14 +239,39 @@ class PahoLink:
         self._events.append(Incoming(topic, bytes(message.payload), message.qos, message.retain, message.mid))
 
 
-def _tls_context(where: Endpoint) -> ssl.SSLContext:
+class _TlsContext(ssl.SSLContext):
+    """Remembers the socket that it wrapped: where the handshake fails, paho loses it, unclosed."""
+
+    wrapped: ssl.SSLSocket | None = None
+
+    def wrap_socket(self, *arguments: Any, **options: Any) -> ssl.SSLSocket:
+        """See ssl.SSLContext."""
+        self.wrapped = super().wrap_socket(*arguments, **options)
+        return self.wrapped
+
+
+def _tls_context(where: Endpoint) -> _TlsContext:
     """TLS 1.2 or newer, the peer always verified. Raises OSError, ssl.SSLError."""
-    context = ssl.create_default_context(cafile=where.ca)
+    context = _TlsContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if where.ca is not None:
+        context.load_verify_locations(where.ca)
+    else:
+        context.load_default_certs()
     if where.certificate is not None:
         context.load_cert_chain(where.certificate, where.key)
     return context
 
 
+def _certificate_refused(where: Endpoint, trouble: ssl.SSLCertVerificationError) -> LinkRefused:
+    """Two failures are about the time: a device that booted in 1970 gets over them by itself when its clock is set."""
+    if trouble.verify_code in (NOT_YET_VALID, HAS_EXPIRED):
+        return LinkClock(
+            f"{where}: {trouble.verify_message} by this device's clock ({datetime.now(UTC):%Y-%m-%d %H:%M} UTC); "
+            "it is tried again until clock and certificate agree"
+        )
+    return LinkRefused(f"{where}: the broker's certificate is not to be trusted: {trouble.verify_message}")
+
+
 def _ssl_reason(trouble: ssl.SSLError) -> str:
-    return getattr(trouble, "verify_message", "") or trouble.reason or str(trouble)
+    return trouble.reason or str(trouble)

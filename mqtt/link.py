@@ -5,6 +5,7 @@ thread: its owner pumps it. `mqtt.client` implements it with paho; tests have th
 
     LinkError
     +-- LinkRefused   the broker answered, and said no (password, certificate, version)
+    |   +-- LinkClock     its certificate is not valid at this machine's time
     +-- LinkDown      nobody answers, or the connection broke
 """
 
@@ -20,6 +21,10 @@ class LinkError(Exception):
 
 class LinkRefused(LinkError):
     """The broker answered, and said no."""
+
+
+class LinkClock(LinkRefused):
+    """The broker's certificate is not valid at this machine's time: perhaps it is the clock that is wrong."""
 
 
 class LinkDown(LinkError):

@@ -1,0 +1,114 @@
+"""`kiosk pki`: the certificates that broker, centre and devices know each other by."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from mqtt.broker.certificates import Authority, Issued, PkiTrouble, Role
+from mqtt.topics import Branch
+
+DEVICE_DAYS = 730
+CENTRE_NAME = "centre"
+"""The name that the broker's access list knows the centre by."""
+
+folder_option = click.option(
+    "--folder", type=click.Path(path_type=Path, file_okay=False), default=Path("pki"), show_default=True,
+    help="Where the authority and its certificates lie.",
+)  # fmt: skip
+days_option = click.option("--days", type=click.IntRange(1, 3650), default=DEVICE_DAYS, show_default=True)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _open(folder: Path) -> Authority:
+    try:
+        return Authority(folder)
+    except PkiTrouble as trouble:
+        raise click.ClickException(str(trouble)) from trouble
+
+
+def _tell(issued: Issued) -> None:
+    key = issued.certificate.with_suffix(".key")
+    click.echo(f"{issued.name}: {issued.certificate}, {key}; good until {issued.not_after_at:%Y-%m-%d}")
+
+
+@click.group()
+def pki() -> None:
+    """Make, renew, list and revoke certificates. Issuing to the same name again renews it."""
+
+
+@pki.command()
+@folder_option
+@click.option("--name", default="entrance authority", show_default=True)
+def init(folder: Path, name: str) -> None:
+    """Make an authority. Keep ca.key off every machine that is on a network."""
+    try:
+        Authority.create(folder, name, _now())
+    except PkiTrouble as trouble:
+        raise click.ClickException(str(trouble)) from trouble
+    click.echo(f"{folder / 'ca.pem'} goes to broker, centre and devices; {folder / 'crl.pem'} to the broker.")
+    click.echo(f"{folder / 'ca.key'} signs certificates: keep it where nobody else comes.")
+
+
+@pki.command()
+@click.argument("hosts", nargs=-1, required=True)
+@folder_option
+@days_option
+def broker(hosts: tuple[str, ...], folder: Path, days: int) -> None:
+    """For the broker, reachable at HOSTS (names or addresses)."""
+    _tell(_open(folder).issue("broker", Role.SERVER, _now(), days, hosts))
+
+
+@pki.command()
+@folder_option
+@days_option
+def centre(folder: Path, days: int) -> None:
+    """For the centre."""
+    _tell(_open(folder).issue(CENTRE_NAME, Role.CLIENT, _now(), days))
+
+
+@pki.command()
+@click.argument("site")
+@click.argument("device")
+@folder_option
+@days_option
+def device(site: str, device: str, folder: Path, days: int) -> None:
+    """For the kiosk DEVICE at SITE, as in its configuration."""
+    try:
+        branch = Branch("entrance", site, device)
+    except ValueError as trouble:
+        raise click.ClickException(str(trouble)) from trouble
+    _tell(_open(folder).issue(f"{branch.site}/{branch.device}", Role.CLIENT, _now(), days))
+
+
+@pki.command(name="list")
+@folder_option
+@click.option("--within-days", type=int, help="Only those that expire this soon; exit status 1 where there are any.")
+def list_(folder: Path, within_days: int | None) -> None:
+    """What was issued, and until when it is good."""
+    found = _open(folder).issued()
+    if within_days is not None:
+        found = [one for one in found if (one.not_after_at - _now()).days < within_days and not one.revoked]
+    for one in found:
+        left = (one.not_after_at - _now()).days
+        state = "revoked" if one.revoked else "expired" if left < 0 else f"{left} days left"
+        click.echo(f"{one.name:40} {one.not_after_at:%Y-%m-%d}  {state}")
+    if within_days is not None and found:
+        raise SystemExit(1)
+
+
+@pki.command()
+@click.argument("certificate", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@folder_option
+def revoke(certificate: Path, folder: Path) -> None:
+    """Shut out the holder of CERTIFICATE: copy crl.pem to the broker afterwards and restart it."""
+    authority = _open(folder)
+    known = {one.certificate.resolve(): one for one in authority.issued()}
+    one = known.get(certificate.resolve())
+    if one is None:
+        raise click.ClickException(f"{certificate}: was not issued here; it has to lie in {folder}")
+    authority.revoke(one.serial, _now())
+    click.echo(f"{one.name} is on {folder / 'crl.pem'}; copy that to the broker and restart it.")

@@ -1,0 +1,186 @@
+"""The certificates of one site: an authority of one's own, and what it signs for broker, centre and devices.
+
+Keys are EC P-256: a Raspberry Pi verifies them in a millisecond, and every TLS library knows them.
+"""
+
+import ipaddress
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+AUTHORITY_DAYS = 3650
+CRL_DAYS = 3650
+BACKDATED = timedelta(days=1)
+"""A peer whose clock is a little behind must not take a new certificate for one of tomorrow."""
+
+PrivateKey = ec.EllipticCurvePrivateKey
+
+
+class PkiTrouble(Exception):
+    """It cannot be done; the text says what to do."""
+
+
+class Role(Enum):
+    """What a certificate is for."""
+
+    SERVER = ExtendedKeyUsageOID.SERVER_AUTH
+    CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """One certificate in the folder."""
+
+    name: str
+    certificate: Path
+    serial: int
+    not_after_at: datetime
+    revoked: bool
+
+
+class Authority:
+    """A folder with ca.pem, ca.key (keep it off the network), crl.pem, and what was issued."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open one that is there. Raises PkiTrouble."""
+        self.folder = folder
+        try:
+            self.certificate = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
+            key = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), None)
+            self._crl = x509.load_pem_x509_crl((folder / "crl.pem").read_bytes())
+        except OSError as trouble:
+            raise PkiTrouble(
+                f"{trouble.filename}: {trouble.strerror}; `kiosk pki init` makes an authority"
+            ) from trouble
+        except ValueError as trouble:
+            raise PkiTrouble(f"{folder}: holds no authority: {trouble}") from trouble
+        if not isinstance(key, PrivateKey):
+            raise PkiTrouble(f"{folder / 'ca.key'}: is not an EC key")
+        self._key = key
+
+    @classmethod
+    def create(cls, folder: Path, name: str, now: datetime, days: int = AUTHORITY_DAYS) -> "Authority":
+        """Make one. Raises PkiTrouble where there is one already: devices trust that, and it would be lost."""
+        if (folder / "ca.key").exists():
+            raise PkiTrouble(f"{folder}: there is an authority already; it is not replaced")
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = _name(name)
+        certificate = (
+            _builder(subject, subject, key, now, days)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_key_usage(signs_certificates=True), critical=True)
+            .sign(key, hashes.SHA256())
+        )
+        _write_key(folder / "ca.key", key)
+        (folder / "ca.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        crl = _crl_builder(certificate, now).sign(key, hashes.SHA256())
+        (folder / "crl.pem").write_bytes(crl.public_bytes(serialization.Encoding.PEM))
+        return cls(folder)
+
+    def issue(self, name: str, role: Role, now: datetime, days: int, hosts: Sequence[str] = ()) -> Issued:
+        """A new key and certificate for `name`; renewing is issuing again (the old one stays good until it expires).
+
+        `hosts` are the DNS names and addresses of a server. Returns where the files are: NAME.pem, NAME.key.
+        """
+        key = ec.generate_private_key(ec.SECP256R1())
+        builder = (
+            _builder(_name(name), self.certificate.subject, key, now, days)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_key_usage(signs_certificates=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([role.value]), critical=False)
+        )
+        if hosts:
+            builder = builder.add_extension(
+                x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False
+            )
+        certificate = builder.sign(self._key, hashes.SHA256())
+        path = self.folder / f"{name.replace('/', '.')}.pem"
+        _write_key(path.with_suffix(path.suffix.replace("pem", "key")), key)
+        path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        return self._entry(path, certificate)
+
+    def revoke(self, serial: int, now: datetime) -> None:
+        """Put a certificate on the list that the broker reads (at its next SIGHUP or start)."""
+        builder = _crl_builder(self.certificate, now)
+        for entry in self._crl:
+            builder = builder.add_revoked_certificate(entry)
+        revoked = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now).build()
+        self._crl = builder.add_revoked_certificate(revoked).sign(self._key, hashes.SHA256())
+        (self.folder / "crl.pem").write_bytes(self._crl.public_bytes(serialization.Encoding.PEM))
+
+    def issued(self) -> list[Issued]:
+        """All certificates in the folder, by name."""
+        paths = [path for path in sorted(self.folder.glob("*.pem")) if path.name not in ("ca.pem", "crl.pem")]
+        return [self._entry(path, x509.load_pem_x509_certificate(path.read_bytes())) for path in paths]
+
+    def _entry(self, path: Path, certificate: x509.Certificate) -> Issued:
+        name = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
+        revoked = self._crl.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None
+        return Issued(str(name), path, certificate.serial_number, certificate.not_valid_after_utc, revoked)
+
+
+def _name(common_name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _host(text: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(text))
+    except ValueError:
+        return x509.DNSName(text)
+
+
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: PrivateKey, now: datetime, days: int
+) -> x509.CertificateBuilder:
+    return (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(issuer)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now.astimezone(UTC) - BACKDATED)
+        .not_valid_after(now.astimezone(UTC) + timedelta(days=days))
+    )
+
+
+def _crl_builder(authority: x509.Certificate, now: datetime) -> x509.CertificateRevocationListBuilder:
+    return (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(authority.subject)
+        .last_update(now.astimezone(UTC) - BACKDATED)
+        .next_update(now.astimezone(UTC) + timedelta(days=CRL_DAYS))
+    )
+
+
+def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=not signs_certificates,
+        key_cert_sign=signs_certificates,
+        crl_sign=signs_certificates,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _write_key(path: Path, key: PrivateKey) -> None:
+    """Readable by its owner alone, from the first byte on."""
+    text = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(text)

@@ -1,0 +1,304 @@
+"""The broker of a real site: every fence is tried to be crossed, with real certificates and the configuration that is shipped."""
+
+import shutil
+import stat
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+import mqtt.broker
+from kiosk.cli.pki import pki
+from mqtt import topics
+from mqtt.broker.certificates import Authority, PkiTrouble, Role
+from mqtt.client import PahoLink
+from mqtt.link import (
+    Acknowledged,
+    Connected,
+    Endpoint,
+    Incoming,
+    LinkClock,
+    LinkError,
+    LinkRefused,
+    Message,
+    Subscribed,
+)
+from mqtt.topics import Branch, Leaf
+from tests.broker import Broker
+
+SHIPPED = Path(mqtt.broker.__file__).parent
+NOW = datetime.now(UTC)
+ONE = Branch("entrance", "dong-ba", "gate-1")
+TWO = Branch("entrance", "dong-ba", "gate-2")
+
+
+class Site:
+    """A broker with the shipped configuration, and endpoints for everybody who may and may not come."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.authority = Authority.create(folder, "test authority", NOW)
+        self.authority.issue("broker", Role.SERVER, NOW, 30, ["127.0.0.1", "localhost"])
+        self.authority.issue("centre", Role.CLIENT, NOW, 30)
+        for branch in (ONE, TWO):
+            self.authority.issue(f"{branch.site}/{branch.device}", Role.CLIENT, NOW, 30)
+        self.broker = Broker("", listener=False)
+        self.broker.config.write_text(self.configuration(), encoding="utf-8")
+
+    def configuration(self) -> str:
+        """As shipped, but for where the files lie, the port, and the log that a test reads."""
+        shutil.copy(SHIPPED / "acl", self.folder / "acl")
+        text = (SHIPPED / "mosquitto.conf").read_text(encoding="utf-8")
+        text = text.replace("/etc/mosquitto/entrance/", f"{self.folder}/").replace(
+            "/var/lib/mosquitto/", f"{self.folder}/"
+        )
+        text = text.replace("listener 8883", f"listener {self.broker.port} 127.0.0.1")
+        return f"{text}\nlog_dest file {self.broker.log}\nlog_type debug\nuser root\n"
+
+    def endpoint(self, name: str | None, authority: Path | None = None) -> Endpoint:
+        """For the holder of a certificate; None for somebody without one."""
+        folder = authority or self.folder
+        certificate = folder / f"{name.replace('/', '.')}.pem" if name else None
+        return Endpoint(
+            "127.0.0.1",
+            self.broker.port,
+            tls=True,
+            ca=self.folder / "ca.pem",
+            certificate=certificate,
+            key=certificate.with_suffix(".key") if certificate else None,
+        )
+
+    def link(self, endpoint: Endpoint, client_id: str = "x") -> PahoLink:
+        """A link on which CONNACK has come. Raises LinkError."""
+        link = PahoLink(endpoint, client_id)
+        link.open()
+        for _ in range(50):
+            if any(isinstance(event, Connected) for event in link.pump(0.1)):
+                return link
+        raise LinkError("no CONNACK")
+
+    def of(self, branch: Branch) -> PahoLink:
+        return self.link(self.endpoint(f"{branch.site}/{branch.device}"), f"link-{branch.device}")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    made = Site(tmp_path_factory.mktemp("pki"))
+    with made.broker:
+        yield made
+
+
+def answer(link: PahoLink, message: Message) -> Acknowledged:
+    token = link.publish(message)
+    for _ in range(50):
+        for event in link.pump(0.1):
+            if isinstance(event, Acknowledged) and event.token == token:
+                return event
+    raise AssertionError("no acknowledgement")
+
+
+def heard(link: PahoLink, *, turns: int = 5) -> list[Incoming]:
+    return [event for _ in range(turns) for event in link.pump(0.1) if isinstance(event, Incoming)]
+
+
+def subscribe(link: PahoLink, *filters: str) -> None:
+    link.subscribe(filters)
+    for _ in range(50):
+        if any(isinstance(event, Subscribed) for event in link.pump(0.1)):
+            return
+    raise AssertionError("no SUBACK")
+
+
+@pytest.mark.parametrize("leaf", [Leaf.STATE, Leaf.PASSAGE, Leaf.HEALTH])
+def test_a_device_speaks_in_its_own_branch_and_the_centre_hears_it(site: Site, leaf: Leaf) -> None:
+    centre, device = site.link(site.endpoint("centre"), "centre"), site.of(ONE)
+    subscribe(centre, topics.every("entrance", leaf))
+    assert answer(device, Message(ONE.topic(leaf), b"hello")).refusal is None
+    assert [event.topic for event in heard(centre)] == [ONE.topic(leaf)]
+    for link in (centre, device):
+        link.close()
+
+
+def test_a_device_hears_its_receipts_and_nobody_elses(site: Site) -> None:
+    centre, one, two = site.link(site.endpoint("centre"), "centre"), site.of(ONE), site.of(TWO)
+    for link in (one, two):
+        subscribe(link, ONE.topic(Leaf.RECEIPT), "entrance/v1/+/+/receipt", "#")
+    assert answer(centre, Message(ONE.topic(Leaf.RECEIPT), b"yours")).refusal is None
+    assert {event.topic for event in heard(one)} == {ONE.topic(Leaf.RECEIPT)}
+    assert heard(two) == []
+    for link in (centre, one, two):
+        link.close()
+
+
+def test_a_device_cannot_read_anothers_passages_by_any_filter(site: Site) -> None:
+    one, two = site.of(ONE), site.of(TWO)
+    subscribe(
+        two,
+        "#",
+        "entrance/#",
+        "entrance/v1/+/+/passage",
+        ONE.topic(Leaf.PASSAGE),
+        f"$share/x/{ONE.topic(Leaf.PASSAGE)}",
+    )
+    assert answer(one, Message(ONE.topic(Leaf.PASSAGE), b"private")).refusal is None
+    assert heard(two) == []
+    for link in (one, two):
+        link.close()
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        TWO.topic(Leaf.PASSAGE),
+        TWO.topic(Leaf.STATE),
+        ONE.topic(Leaf.RECEIPT),
+        TWO.topic(Leaf.RECEIPT),
+        topics.centre_state("entrance"),
+        topics.centre_drain("entrance"),
+        "entrance/v1/dong-ba/gate-2/command/open",
+        "entrance/v1/dong-ba/gate-1/command/open",
+        "entrance/v2/dong-ba/gate-1/passage",
+        "elsewhere",
+    ],
+)
+def test_a_device_cannot_speak_as_another_forge_a_receipt_or_command_and_is_told_and_logged(
+    site: Site, topic: str
+) -> None:
+    device = site.of(ONE)
+    assert answer(device, Message(topic, b"forged")).refusal == "Not authorized"
+    device.close()
+    assert "Denied PUBLISH from link-gate-1" in site.broker.said()
+    assert topic in site.broker.said()
+
+
+def test_a_last_will_in_anothers_branch_is_not_published(site: Site) -> None:
+    centre = site.link(site.endpoint("centre"), "centre")
+    subscribe(centre, topics.every("entrance", Leaf.STATE))
+    heard(centre, turns=1)  # what is retained
+    will = Message(TWO.topic(Leaf.STATE), b'{"state":"offline"}', retain=True)
+    liar = PahoLink(site.endpoint("dong-ba/gate-1"), "liar", will=will)
+    try:
+        liar.open()
+        for _ in range(5):
+            liar.pump(0.1)
+    except LinkError:
+        """Some brokers refuse the connection already."""
+    liar.close(clean=False)
+    assert [event.topic for event in heard(centre)] == []
+    centre.close()
+
+
+def test_the_centre_cannot_speak_as_a_device(site: Site) -> None:
+    centre = site.link(site.endpoint("centre"), "centre")
+    assert answer(centre, Message(ONE.topic(Leaf.PASSAGE), b"made up")).refusal == "Not authorized"
+    centre.close()
+
+
+def refused(site: Site, endpoint: Endpoint) -> str:
+    with pytest.raises(LinkError) as told:
+        site.link(endpoint).close()
+    return str(told.value)
+
+
+def test_nobody_comes_in_without_a_certificate(site: Site) -> None:
+    refused(site, site.endpoint(None))
+    assert "peer did not return a certificate" in site.broker.said()
+
+
+def test_a_foreign_authoritys_certificate_is_refused_and_logged(site: Site, tmp_path: Path) -> None:
+    foreign = Authority.create(tmp_path / "foreign", "somebody else", NOW)
+    foreign.issue("dong-ba/gate-1", Role.CLIENT, NOW, 30)
+    refused(site, site.endpoint("dong-ba/gate-1", foreign.folder))
+    assert "unable to get local issuer" in site.broker.said() or "certificate verify failed" in site.broker.said()
+
+
+def test_an_expired_certificate_is_refused_and_logged(site: Site) -> None:
+    site.authority.issue("dong-ba/gate-old", Role.CLIENT, NOW - timedelta(days=100), 30)
+    refused(site, site.endpoint("dong-ba/gate-old"))
+    assert "certificate verify failed" in site.broker.said()
+
+
+def test_a_servers_certificate_does_not_make_a_client(site: Site) -> None:
+    refused(site, site.endpoint("broker"))
+
+
+def test_a_revoked_device_is_shut_out_and_the_others_stay(tmp_path: Path) -> None:
+    site = Site(tmp_path / "pki")
+    stolen = next(one for one in site.authority.issued() if one.name == "dong-ba/gate-2")
+    site.authority.revoke(stolen.serial, NOW)
+    with site.broker:
+        refused(site, site.endpoint("dong-ba/gate-2"))
+        site.of(ONE).close()
+
+
+def test_a_broker_of_another_authority_is_not_believed(site: Site, tmp_path: Path) -> None:
+    other = Authority.create(tmp_path / "other", "somebody else", NOW)
+    with pytest.raises(LinkRefused, match="not to be trusted"):
+        site.link(replace(site.endpoint("dong-ba/gate-1"), ca=other.folder / "ca.pem"))
+
+
+def test_a_certificate_that_fails_on_the_clock_alone_is_told_apart(tmp_path: Path) -> None:
+    site = Site(tmp_path / "pki")
+    site.authority.issue("broker", Role.SERVER, NOW + timedelta(days=1000), 30, ["127.0.0.1"])
+    with site.broker, pytest.raises(LinkClock, match=r"not yet valid by this device's clock"):
+        site.of(ONE)
+
+
+def test_plain_tcp_gets_nothing(site: Site) -> None:
+    with pytest.raises(LinkError):
+        site.link(Endpoint("127.0.0.1", site.broker.port))
+
+
+def test_one_command_each_makes_what_a_site_needs(tmp_path: Path) -> None:
+    folder = str(tmp_path / "pki")
+    run = CliRunner()
+    for arguments in (
+        ["init"],
+        ["broker", "mqtt.example.invalid", "10.0.0.5"],
+        ["centre"],
+        ["device", "dong-ba", "gate-1"],
+    ):
+        done = run.invoke(pki, [*arguments, "--folder", folder])
+        assert done.exit_code == 0, done.output
+    names = sorted(path.name for path in (tmp_path / "pki").iterdir())
+    assert names == sorted(
+        [f"{name}.{kind}" for name in ("broker", "centre", "dong-ba.gate-1", "ca") for kind in ("pem", "key")]
+        + ["crl.pem"]
+    )
+    for key in (tmp_path / "pki").glob("*.key"):
+        assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    listed = run.invoke(pki, ["list", "--folder", folder])
+    assert "dong-ba/gate-1" in listed.output
+    assert run.invoke(pki, ["list", "--folder", folder, "--within-days", "10"]).exit_code == 0
+    assert run.invoke(pki, ["list", "--folder", folder, "--within-days", "9999"]).exit_code == 1
+
+
+def test_an_authority_is_never_replaced_by_accident(tmp_path: Path) -> None:
+    Authority.create(tmp_path, "first", NOW)
+    with pytest.raises(PkiTrouble, match="there is an authority already"):
+        Authority.create(tmp_path, "second", NOW)
+
+
+@pytest.mark.parametrize(
+    "arguments", [["device", "centre", "gate-1"], ["device", "a/b", "+"], ["device", "dong-ba", "#"]]
+)
+def test_a_device_cannot_be_given_a_name_that_widens_its_branch(tmp_path: Path, arguments: list[str]) -> None:
+    Authority.create(tmp_path, "test", NOW)
+    done = CliRunner().invoke(pki, [*arguments, "--folder", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "Traceback" not in done.output
+
+
+def test_renewing_gives_a_new_key_for_the_same_name_and_revoking_names_its_holder(tmp_path: Path) -> None:
+    Authority.create(tmp_path, "test", NOW)
+    run = CliRunner()
+    run.invoke(pki, ["device", "dong-ba", "gate-1", "--folder", str(tmp_path)])
+    first = (tmp_path / "dong-ba.gate-1.key").read_bytes()
+    run.invoke(pki, ["device", "dong-ba", "gate-1", "--folder", str(tmp_path)])
+    assert (tmp_path / "dong-ba.gate-1.key").read_bytes() != first
+    done = run.invoke(pki, ["revoke", str(tmp_path / "dong-ba.gate-1.pem"), "--folder", str(tmp_path)])
+    assert "dong-ba/gate-1 is on" in done.output
+    assert "revoked" in run.invoke(pki, ["list", "--folder", str(tmp_path)]).output
