@@ -4,41 +4,19 @@ import os
 import resource
 import signal
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from typing import Any
+from collections.abc import Iterator
 
 import pytest
 
 from kiosk.demo.demonstration import Demonstration
-from kiosk.demo.premises import scratch_premises
 from kiosk.demo.verdict import ids_in
-from kiosk.devices.visitors import hasty_pace
-
-WITHIN_S = 15.0
+from tests.running import WITHIN_S, await_status, demonstration, fact
 
 
 @pytest.fixture
 def running() -> Iterator[Demonstration]:
-    """A demonstration whose people come again and again."""
-    with scratch_premises() as premises, Demonstration(premises, hasty_pace(60.0), loop=True, window_s=1.0) as started:
-        await_status(started, lambda found: found["state"] == "ready" and len(started.answers) >= 2)
+    with demonstration() as started:
         yield started
-
-
-def await_status(started: Demonstration, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """Turn until the daemon's status is as wanted."""
-    ends_s = time.monotonic() + WITHIN_S
-    found: dict[str, Any] | None = None
-    while time.monotonic() < ends_s:
-        found = started.turn()
-        if found is not None and wanted(found):
-            return found
-    raise AssertionError(f"within {WITHIN_S} s it did not come to that; the last status was {found}")
-
-
-def fact(found: dict[str, Any], name: str) -> dict[str, Any]:
-    return next(each for each in found["facts"] if each["name"] == name)
 
 
 def test_a_disk_that_takes_no_record_gives_nobody_green_and_heals_by_itself(running: Demonstration) -> None:
@@ -57,17 +35,13 @@ def test_a_disk_that_takes_no_record_gives_nobody_green_and_heals_by_itself(runn
     assert found["seq"] == sum(ids_in(running.premises.records).values()), "no number was used up by what failed"
 
 
-def test_a_camera_that_goes_away_is_out_of_order_and_comes_back_by_itself() -> None:
-    with ExitStack() as house:
-        premises = house.enter_context(scratch_premises())
-        started = house.enter_context(Demonstration(premises, hasty_pace(60.0), loop=True, camera=None, window_s=1.0))
-        await_status(started, lambda found: found["state"] == "ready")
-        started.unplug()
-        found = await_status(started, lambda found: found["state"] == "out-of-order")
-        assert fact(found, "camera")["grade"] == "broken"
-        assert "camera" in fact(found, "camera")["vi"]
-        started.plug()
-        await_status(started, lambda found: found["state"] == "ready")
+def test_a_camera_that_goes_away_is_out_of_order_and_comes_back_by_itself(running: Demonstration) -> None:
+    running.unplug()
+    found = await_status(running, lambda found: found["state"] == "out-of-order")
+    assert fact(found, "camera")["grade"] == "broken"
+    assert "camera" in fact(found, "camera")["vi"]
+    running.plug()
+    await_status(running, lambda found: found["state"] == "ready")
 
 
 def test_a_broker_that_goes_away_stops_nobody_at_the_gate(running: Demonstration) -> None:

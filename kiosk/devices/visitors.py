@@ -18,7 +18,7 @@ def queue_of(world: SampleWorld, window_s: float) -> tuple[Visitor, ...]:
 
     valid = world["valid"].data
     return (
-        Visitor("Chưa có ai", "nobody yet"),
+        Visitor("Chưa có ai", "nobody yet", away_s=1.5 * window_s),  # who went out just now comes in as a new visit
         shows("valid", "Cô Ánh có thẻ hợp lệ, đi vào", "Anh, with a valid pass, goes in", Direction.IN),
         Visitor("Cô Ánh vẫn giơ thẻ", "Anh still holds it up", (valid,)),
         shows("national", "Bác Bình giơ mã QR cá nhân quốc gia", "Binh, with a national personal QR", Direction.IN),

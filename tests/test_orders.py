@@ -1,0 +1,75 @@
+"""Orders of people to the running kiosk, and newer lists put down beside it."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+
+from kiosk import control
+from kiosk.control import Admit, Pause, ReleaseQuarantine, ShowLamp
+from kiosk.credentials import denylist
+from kiosk.demo.demonstration import Demonstration
+from kiosk.model import Direction, Outcome
+from tests.running import await_status, demonstration, fact
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[Demonstration]:
+    with demonstration() as started:
+        yield started
+
+
+def ordered(running: Demonstration, what: control.Order) -> control.Answer:
+    answer = control.order(running.premises.run_dir, what)
+    assert answer.ok, answer.said
+    return answer
+
+
+def test_whom_a_guard_admits_is_recorded_counted_and_delivered(running: Demonstration) -> None:
+    before = running.turn()
+    assert before is not None
+    answer = ordered(running, Admit(Direction.IN))
+    found = await_status(running, lambda found: any(each["reason"] == "manual" for each in found["shown"]))
+    admitted = next(each for each in found["shown"] if each["reason"] == "manual")
+    assert admitted["seq"] == answer.detail["seq"]
+    assert (admitted["outcome"], admitted["direction"]) == ("pass", "in")
+    await_status(running, lambda found: found["outbox"]["depth"] == 0)
+
+
+def test_a_paused_kiosk_says_out_of_order_and_answers_nobody_until_it_is_resumed(running: Demonstration) -> None:
+    assert ordered(running, Pause(paused=True)).detail == {"paused": True}
+    found = await_status(running, lambda found: found["state"] == "out-of-order")
+    assert fact(found, "paused")["grade"] == "broken"
+    answered = found["counters"]
+    for _ in range(20):
+        found = running.turn() or found
+    assert found["counters"] == answered
+    ordered(running, Pause(paused=False))
+    await_status(running, lambda found: found["state"] == "ready" and found["counters"] != answered)
+
+
+def test_lamps_can_be_shown_and_quarantine_released_without_a_record(running: Demonstration) -> None:
+    ordered(running, ShowLamp(Outcome.FAIL))
+    assert ordered(running, ReleaseQuarantine()).detail == {"released": 0}
+
+
+def test_a_newer_denylist_is_in_force_without_a_restart_and_an_older_one_is_not_taken_back(
+    running: Demonstration,
+) -> None:
+    world = running.premises.world
+    file = running.premises.folder / "denylist.cbor"
+    first = file.read_bytes()
+    subject = world["valid"].subject
+    assert subject is not None
+    serial = bytes.fromhex(subject.identifiers[0].value)
+    newer = denylist.of([serial], number=2, issued_at=datetime.now(UTC))
+    file.write_bytes(denylist.seal(world.root_key, newer))
+    await_status(running, lambda found: found["lists"]["denied"].startswith("2 "))
+    await_status(running, lambda found: any(each["reason"] == "revoked" for each in found["shown"][-4:]))
+    file.write_bytes(first)
+    found = running.turn()
+    assert found is not None
+    await_status(running, lambda later: later["now_at"] > found["now_at"])
+    still = await_status(running, lambda later: bool(later["lists"]))
+    assert still["lists"]["denied"].startswith("2 ")
+    assert "list 2 was in force already" in running.processes["kiosk"].log.read_text(encoding="utf-8")
