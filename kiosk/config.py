@@ -96,17 +96,23 @@ class Signal(Section):
     """A door or turnstile opener; closed (energised) on a pass."""
     relay_s: float = Field(default=1.0, gt=0, le=10)
     """How long the relay stays energised, seconds."""
+    relay_led: str | None = Field(default=None, pattern=r"^[A-Za-z0-9:_-]{1,63}$")
+    """Instead of `relay`: a kernel LED with the one-shot trigger, such as `kiosk-relay`; the kernel itself ends the pulse."""
     active_high: bool = True
     """False for lamp boards that light on a low pin."""
+    admit_button: Pin | None = None
+    """A button to ground that, held for half a second, admits one person by hand, with a record."""
 
     @model_validator(mode="after")
     def _one_output_a_pin(self) -> Self:
         taken: dict[int, str] = {}
-        for name in ("green", "red", "amber", "buzzer", "relay"):
+        for name in ("green", "red", "amber", "buzzer", "relay", "admit_button"):
             pin = getattr(self, name)
             if pin is not None and pin in taken:
                 raise ValueError(f"signal.{name} and signal.{taken[pin]} are both on pin {pin}")
             taken[pin] = name
+        if self.relay is not None and self.relay_led is not None:
+            raise ValueError("signal.relay and signal.relay_led: one relay, one way to drive it; leave one out")
         return self
 
 

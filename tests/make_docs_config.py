@@ -21,6 +21,8 @@ SET = {
 """What has no default."""
 SHOWN = {
     "signal.relay": "23",
+    "signal.relay_led": '"kiosk-relay"',
+    "signal.admit_button": "5",
     "broker.ca": '"ca.pem"',
     "broker.certificate": '"gate-1.pem"',
     "broker.key": '"gate-1.key"',

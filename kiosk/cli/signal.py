@@ -42,7 +42,7 @@ def signal(pattern: str, path: Path, *, mock: bool, relay: bool) -> None:
     """
     settings = config.Signal(pins="mock") if mock else config.load(path).signal
     if pattern != DARK and not relay:
-        settings = settings.model_copy(update={"relay": None})
+        settings = settings.model_copy(update={"relay": None, "relay_led": None})
     if pattern == DARK:
         put_dark(settings)
         click.echo("lamps, buzzer and relay are off", err=True)

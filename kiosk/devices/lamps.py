@@ -16,6 +16,7 @@ from gpiozero.pins.mock import MockFactory, MockPWMPin
 from gpiozero.tones import Tone
 
 from kiosk import config
+from kiosk.devices.kernel_relay import KernelRelay
 from kiosk.devices.patterns import DARK, PATTERNS, Lamp, Lit, Pattern, Player
 from kiosk.model import Outcome, State
 from kiosk.ports import SignalTrouble
@@ -43,13 +44,14 @@ class Lamps:
         """
         self._factory = factory
         self._seen = seen
-        self._player = Player(patterns, relay_s=settings.relay_s if settings.relay is not None else 0.0)
+        has_relay = settings.relay is not None or settings.relay_led is not None
+        self._player = Player(patterns, relay_s=settings.relay_s if has_relay else 0.0)
         self._changed = threading.Condition()
         self._closing = False
         self._trouble: Exception | None = None
         self._lit = DARK
         self._held = ExitStack()
-        with _pin_errors_told(), ExitStack() as held:
+        with pin_errors_told(), ExitStack() as held:
             held.callback(factory.close)
             self._pins = _Pins(settings, factory, held)
             self._held = held.pop_all()
@@ -137,11 +139,14 @@ class _Pins:
             self._tones = TonalBuzzer(settings.buzzer, octaves=3, pin_factory=factory)
             held.callback(self._tones.close)
         self._relay = output(settings.relay) if settings.relay is not None else None
+        self._kernel_relay = KernelRelay(settings.relay_led, settings.relay_s) if settings.relay_led else None
+        self._relay_on = False
+        if self._kernel_relay is not None:
+            held.callback(self._kernel_relay.drop)
 
     def set(self, lit: Lit) -> None:
         """Off before on, so that two answers are never lit together."""
-        if self._relay is not None:
-            self._relay.value = lit.relay
+        self._set_relay(on=lit.relay)
         for lamp, device in self._lamps.items():
             if lamp not in lit.lamps:
                 device.off()
@@ -152,6 +157,13 @@ class _Pins:
         if self._tones is not None:
             self._tones.play(Tone.from_frequency(lit.tone_hz) if lit.tone_hz else None)
 
+    def _set_relay(self, *, on: bool) -> None:
+        if self._relay is not None:
+            self._relay.value = on
+        if self._kernel_relay is not None and on and not self._relay_on:
+            self._kernel_relay.fire()  # the kernel ends it
+        self._relay_on = on
+
 
 def open_signal(settings: config.Signal, *, seen: Callable[[Lit], None] | None = None) -> Lamps:
     """Take the configured pins and show `starting`. Raises SignalTrouble with a sentence that says what to do."""
@@ -161,7 +173,7 @@ def open_signal(settings: config.Signal, *, seen: Callable[[Lit], None] | None =
 def put_dark(settings: config.Signal, factory: Factory | None = None) -> None:
     """Take the pins at their off level and let them go: for whoever comes after a daemon that died. Raises SignalTrouble."""
     made = factory or open_factory(settings)
-    with _pin_errors_told(), ExitStack() as held:
+    with pin_errors_told(), ExitStack() as held:
         held.callback(made.close)
         _Pins(settings, made, held)
 
@@ -177,7 +189,7 @@ def open_factory(settings: config.Signal) -> Factory:
             f"the pins need lgpio ({trouble}); on Raspberry Pi OS: sudo apt install python3-lgpio."
             ' On a laptop: signal.pins = "mock"'
         ) from trouble
-    with _pin_errors_told():
+    with pin_errors_told():
         return LGPIOFactory()
 
 
@@ -189,8 +201,11 @@ class _MockPin(MockPWMPin):  # type: ignore[misc]  # gpiozero has no types
 
 
 @contextmanager
-def _pin_errors_told() -> Iterator[None]:
+def pin_errors_told() -> Iterator[None]:
+    """Whatever gpiozero or lgpio raises becomes SignalTrouble."""
     try:
         yield
+    except SignalTrouble:
+        raise
     except Exception as trouble:  # lgpio.error derives from Exception alone, and exists on a Pi only
         raise SignalTrouble(f"the pins cannot be had: {trouble}") from trouble

@@ -1,0 +1,46 @@
+"""The relay as a kernel LED with the one-shot trigger: the kernel's own timer ends the pulse, whatever becomes of us.
+
+firmware_config/kiosk-relay.dts makes the LED. Source: Documentation/leds/ledtrig-oneshot.rst: writing to `shot` lights the
+LED for `delay_on` milliseconds.
+"""
+
+from pathlib import Path
+
+from kiosk.ports import SignalTrouble
+
+LEDS = Path("/sys/class/leds")
+
+
+class KernelRelay:
+    """One relay; the thread that owns it fires it. Nothing has to be called to end a pulse."""
+
+    def __init__(self, name: str, pulse_s: float, leds: Path = LEDS) -> None:
+        """Sets the length of the pulse. Raises SignalTrouble where there is no such LED, or it has another trigger."""
+        self._folder = leds / name
+        try:
+            chosen = (self._folder / "trigger").read_text(encoding="ascii")
+            if "[oneshot]" not in chosen:
+                raise SignalTrouble(f"{self._folder}: its trigger is not oneshot; load the overlay kiosk-relay")
+            self._write("delay_on", str(round(pulse_s * 1000)))
+            self._write("delay_off", "1")  # the trigger refuses another shot for so long after a pulse
+        except OSError as trouble:
+            raise SignalTrouble(
+                f"{self._folder}: {trouble.strerror}; load the overlay kiosk-relay, and check the group gpio"
+            ) from trouble
+
+    def fire(self) -> None:
+        """Energise the relay for one pulse; while one is under way, nothing happens. Raises SignalTrouble."""
+        try:
+            self._write("shot", "1")
+        except OSError as trouble:
+            raise SignalTrouble(f"{self._folder}: {trouble.strerror}") from trouble
+
+    def drop(self) -> None:
+        """End a pulse before its time. Raises SignalTrouble."""
+        try:
+            self._write("brightness", "0")
+        except OSError as trouble:
+            raise SignalTrouble(f"{self._folder}: {trouble.strerror}") from trouble
+
+    def _write(self, name: str, value: str) -> None:
+        (self._folder / name).write_text(value, encoding="ascii")

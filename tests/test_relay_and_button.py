@@ -1,0 +1,115 @@
+"""The kernel's one-shot relay on files like those of /sys, and the button on gpiozero's mock pins."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from gpiozero.pins.mock import MockFactory
+
+from kiosk import config
+from kiosk.devices.buttons import AdmitButton, open_admit_button
+from kiosk.devices.kernel_relay import KernelRelay
+from kiosk.ports import KioskError, SignalTrouble
+
+
+@pytest.fixture
+def leds(tmp_path: Path) -> Path:
+    folder = tmp_path / "kiosk-relay"
+    folder.mkdir()
+    (folder / "trigger").write_text("none timer [oneshot] heartbeat\n")
+    for name in ("delay_on", "delay_off", "shot", "brightness"):
+        (folder / name).write_text("")
+    return tmp_path
+
+
+class TestKernelRelay:
+    def test_the_kernel_is_told_the_length_of_a_pulse_before_the_first(self, leds: Path) -> None:
+        KernelRelay("kiosk-relay", 1.5, leds)
+        assert (leds / "kiosk-relay/delay_on").read_text() == "1500"
+        assert (leds / "kiosk-relay/shot").read_text() == ""
+
+    def test_one_shot_is_one_write_and_needs_no_second_to_end(self, leds: Path) -> None:
+        relay = KernelRelay("kiosk-relay", 1.0, leds)
+        relay.fire()
+        assert (leds / "kiosk-relay/shot").read_text() == "1"
+        assert (leds / "kiosk-relay/brightness").read_text() == ""
+
+    def test_a_pulse_can_be_cut_short(self, leds: Path) -> None:
+        relay = KernelRelay("kiosk-relay", 1.0, leds)
+        relay.fire()
+        relay.drop()
+        assert (leds / "kiosk-relay/brightness").read_text() == "0"
+
+    def test_a_led_that_is_not_there_says_what_to_load(self, tmp_path: Path) -> None:
+        with pytest.raises(SignalTrouble, match="overlay kiosk-relay"):
+            KernelRelay("kiosk-relay", 1.0, tmp_path)
+
+    def test_another_trigger_is_refused_because_nothing_would_end_the_pulse(self, leds: Path) -> None:
+        (leds / "kiosk-relay/trigger").write_text("[none] timer oneshot\n")
+        with pytest.raises(SignalTrouble, match="not oneshot"):
+            KernelRelay("kiosk-relay", 1.0, leds)
+
+    def test_one_relay_is_driven_in_one_way(self) -> None:
+        with pytest.raises(ValueError, match="leave one out"):
+            config.Signal(relay=23, relay_led="kiosk-relay")
+
+
+class TestAdmitButton:
+    def test_held_it_admits_once(self) -> None:
+        factory = MockFactory()
+        pin = factory.pin(5)
+        admitted = threading.Semaphore(0)
+        button = AdmitButton(5, factory, admitted.release, hold_s=0.01)
+        pin.drive_low()
+        assert admitted.acquire(timeout=10.0)
+        assert not admitted.acquire(timeout=0.1)
+        pin.drive_high()
+        pin.drive_low()
+        assert admitted.acquire(timeout=10.0)
+        button.close()
+
+    def test_brushed_it_admits_nobody(self) -> None:
+        factory = MockFactory()
+        pin = factory.pin(5)
+        admitted = threading.Event()
+        button = AdmitButton(5, factory, admitted.set, hold_s=30.0)
+        pin.drive_low()
+        pin.drive_high()
+        assert not admitted.wait(0.05)
+        button.close()
+
+    def test_a_loose_wire_is_no_press(self) -> None:
+        factory = MockFactory()
+        button = AdmitButton(5, factory, lambda: None)
+        assert factory.pin(5).pull == "up"
+        button.close()
+
+    def test_a_refusal_is_logged_and_the_button_works_on(self, caplog: pytest.LogCaptureFixture) -> None:
+        factory = MockFactory()
+        pin = factory.pin(5)
+        called = threading.Semaphore(0)
+
+        def refuse() -> None:
+            called.release()
+            raise KioskError("the kiosk is busy")
+
+        button = AdmitButton(5, factory, refuse, hold_s=0.01)
+        for _ in range(2):
+            pin.drive_low()
+            assert called.acquire(timeout=10.0)
+            pin.drive_high()
+        button.close()
+        assert "the kiosk is busy" in caplog.text
+
+    def test_without_a_button_there_is_none(self) -> None:
+        assert open_admit_button(config.Signal(pins="mock"), lambda: None) is None
+
+    def test_the_configured_button_is_opened(self) -> None:
+        button = open_admit_button(config.Signal(pins="mock", admit_button=5), lambda: None)
+        assert button is not None
+        button.close()
+        button.close()
+
+    def test_a_button_on_a_lamps_pin_is_a_mistake(self) -> None:
+        with pytest.raises(ValueError, match="both on pin 17"):
+            config.Signal(admit_button=17)
