@@ -8,7 +8,7 @@ from kiosk.model import View
 Language = Literal["vi", "en"]
 
 DARK_LUMA, BRIGHT_LUMA = 45.0, 215.0
-FLAT_CONTRAST = 14.0
+FLAT_CONTRAST = 8.0
 SOFT_SHARPNESS = 30.0
 """Of the frame's middle at half size: what sensor noise alone gives stays below, a code or a face in focus is far above."""
 SMALL_MODULE_PX, COMFORTABLE_MODULE_PX, LARGE_MODULE_PX = 2.5, 4.0, 14.0
