@@ -83,6 +83,10 @@ class Outbox(Protocol):
         """Which life of the database this is."""
 
     @property
+    def boot_id(self) -> str:
+        """The kernel's name for this boot."""
+
+    @property
     def newest_seq(self) -> int:
         """Of the last committed passage; 0 where there is none."""
 

@@ -233,6 +233,9 @@ class Health(_Wire):
     quarantined: Mark = 0
     purged: Mark = 0
     """Records deleted by retention and limits since this epoch began."""
+    boot: Short = ""
+    monotonic_s: float | None = Field(default=None, ge=0, le=1e12, allow_inf_nan=False)
+    """With `at` and `clock` this dates all that was recorded in this boot, also before the clock was set."""
     facts: dict[Word, Short] = Field(default_factory=dict, max_length=64)
     """Name of a fact to its grade."""
 

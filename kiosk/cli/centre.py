@@ -1,12 +1,19 @@
 """`kiosk centre`: the reference centre as a process."""
 
+import json
 import logging
 import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from kiosk.doorbell import Doorbell
+from mqtt.centre import opening, overview
 from mqtt.centre.collector import Collector
 from mqtt.centre.ledger import LedgerTrouble, SqliteLedger
 from mqtt.client import PahoLink
@@ -61,6 +68,73 @@ def centre(  # noqa: PLR0917  click passes by name
         run(where, database, site_root, name)
     except (LedgerTrouble, LinkRefused) as trouble:
         raise click.ClickException(str(trouble)) from trouble
+
+
+@centre.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per device.")
+@click.pass_obj
+def status(database: Path, *, as_json: bool) -> None:
+    """List devices: last seen, what is missing, who is silent. Exit status 1 where anything is missing or silent."""
+    try:
+        found = overview.devices(database, datetime.now(UTC))
+    except LedgerTrouble as trouble:
+        raise click.ClickException(str(trouble)) from trouble
+    for one in found:
+        click.echo(json.dumps(asdict(one), default=str) if as_json else "\n".join(_lines(one)))
+    if not found:
+        click.echo("No device was ever heard.", err=True)
+    if any(one.silent or any(stream.missing for stream in one.streams) for one in found):
+        raise SystemExit(1)
+
+
+def _lines(one: overview.Device) -> Iterator[str]:
+    state = f"{one.state or 'never told its state'}{f' ({one.state_reason})' if one.state_reason else ''}"
+    silent = ", SILENT" if one.silent else ""
+    yield f"{one.site}/{one.device}: {state}{silent}, last seen {one.last_seen_at:%Y-%m-%d %H:%M:%S} UTC"
+    for stream in one.streams:
+        gaps = f"missing {overview.spans(stream.missing)}" if stream.missing else "complete"
+        yield f"  epoch {stream.epoch}: 1-{stream.newest_seq}, {gaps}; {stream.doubled} came twice"
+        if stream.conflicting:
+            yield f"  {stream.conflicting} passages share a number with another: was a database copied, or a name used twice?"
+    if one.rejected:
+        yield f"  {one.rejected} passages were refused; the device keeps them in quarantine"
+
+
+@centre.command(name="open")
+@click.option("--key", "key_path", type=click.Path(path_type=Path), required=True, help="The private sealing key, PEM.")
+@click.option("--site", required=True)
+@click.option("--device", help="One gate of the site; all of them where left out.")
+@click.option("--since", required=True, type=click.DateTime(), help="UTC.")
+@click.option("--until", required=True, type=click.DateTime(), help="UTC.")
+@click.option("--who", required=True, help="The name of the officer who asks.")
+@click.option("--reason", default="", help="Why: case number and purpose.")
+@click.pass_obj
+def open_(
+    database: Path,
+    *,
+    key_path: Path,
+    site: str,
+    device: str | None,
+    since: datetime,
+    until: datetime,
+    who: str,
+    reason: str,
+) -> None:
+    """Unseal who passed at a place and time, one JSON line each. Every use is written to the audit table first."""
+    try:
+        since, until = since.replace(tzinfo=UTC), until.replace(tzinfo=UTC)
+        question = opening.Question(site, since, until, who, reason, device)
+        for one in opening.open_passages(database, _sealing_key(key_path), question, datetime.now(UTC)):
+            click.echo(json.dumps({**asdict(one), "id": str(one.id)}, ensure_ascii=False))
+    except (OSError, ValueError, LedgerTrouble) as trouble:
+        raise click.ClickException(f"nothing was opened: {trouble}") from trouble
+
+
+def _sealing_key(path: Path) -> X25519PrivateKey:
+    key = load_pem_private_key(path.read_bytes(), None)
+    if isinstance(key, X25519PrivateKey):
+        return key
+    raise click.ClickException(f"nothing was opened: {path} is not an X25519 key")
 
 
 def run(where: Endpoint, database: Path, root: str, name: str) -> None:

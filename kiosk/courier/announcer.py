@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from kiosk.model import State
+from kiosk.model import Moment, State
 from kiosk.ports import Outbox
 from mqtt import envelope
 from mqtt.envelope import StateReport
@@ -25,7 +25,6 @@ class Announcer:
         self._state = State.STARTING
         self._reason = ""
         self._told = False
-        self._clock = "unset"
         self._facts: dict[str, str] = {}
         self._health_s = 0.0
         self._connected_at: datetime | None = None
@@ -36,10 +35,10 @@ class Announcer:
             if (state, reason) != (self._state, self._reason):
                 self._state, self._reason, self._told = state, reason, False
 
-    def set_health(self, clock: str, facts: Mapping[str, str]) -> None:
-        """What the next health message says: the clock's quality, and each fact's grade."""
+    def set_health(self, facts: Mapping[str, str]) -> None:
+        """What the next health message says: each fact's grade."""
         with self._lock:
-            self._clock, self._facts = clock, dict(facts)
+            self._facts = dict(facts)
 
     def connected(self, now_at: datetime) -> None:
         """A connection begins: everything is said anew. (A broker that was restarted may have forgotten it.)"""
@@ -48,16 +47,16 @@ class Announcer:
         with self._lock:
             self._told = False
 
-    def speak(self, link: Link, now_s: float, now_at: datetime) -> None:
+    def speak(self, link: Link, now: Moment) -> None:
         """Say what is due. Raises LinkError."""
         with self._lock:
             state, reason, told = self._state, self._reason, self._told
             self._told = True
         if not told:
-            link.publish(self.message("birth" if state is State.STARTING else str(state), reason, now_at))
-        if now_s >= self._health_s:
-            self._health_s = now_s + HEALTH_EVERY_S
-            link.publish(self._health(now_at))
+            link.publish(self.message("birth" if state is State.STARTING else str(state), reason, now.at))
+        if now.s >= self._health_s:
+            self._health_s = now.s + HEALTH_EVERY_S
+            link.publish(self._health(now))
 
     def message(self, word: str, reason: str, at: datetime | None) -> Message:
         """A state message; the last will is one of them, without a time: nobody knows when it will be needed."""
@@ -75,12 +74,14 @@ class Announcer:
         )
         return Message(self._branch.topic(Leaf.STATE), envelope.state_report(report), retain=True)
 
-    def _health(self, now_at: datetime) -> Message:
+    def _health(self, now: Moment) -> Message:
         with self._lock:
             report = envelope.Health(
-                at=now_at,
+                at=now.at,
                 state=str(self._state),
-                clock=self._clock,
+                clock=str(now.quality),
+                boot=self._outbox.boot_id,
+                monotonic_s=now.s,
                 epoch=self._outbox.epoch,
                 newest_seq=self._outbox.newest_seq,
                 outbox=self._outbox.depth(),

@@ -71,9 +71,9 @@ class Courier:
         """What the device says of itself from now on; sent when it changes and on every connect."""
         self._announcer.set_state(state, reason)
 
-    def set_health(self, clock: str, facts: Mapping[str, str]) -> None:
-        """For the health message of every minute: the clock's quality, and name of a fact to its grade."""
-        self._announcer.set_health(clock, facts)
+    def set_health(self, _clock: str, facts: Mapping[str, str]) -> None:
+        """For the health message of every minute: name of a fact to its grade. (The clock's quality is read when it goes.)"""
+        self._announcer.set_health(facts)
 
     def retry_quarantine(self) -> None:
         """Offer the centre once more what it refused."""
@@ -92,7 +92,7 @@ class Courier:
                 if now.s < self._retry_s:
                     return min(self._retry_s - now.s, 1.0)
                 self._open(now.s)
-            busy = self._turn(now.s, now.at)
+            busy = self._turn(now)
         except LinkError as trouble:
             self._lost(str(trouble), now.s)
             return IDLE_S
@@ -158,8 +158,9 @@ class Courier:
         self._retry_s = now_s + self._dice.uniform(0.0, ceiling_s)  # full jitter: a city's kiosks come back spread out
         self._status = replace(self._status, connected=False, trouble=why)
 
-    def _turn(self, now_s: float, now_at: datetime) -> bool:
+    def _turn(self, now: Moment) -> bool:
         assert self._link is not None
+        now_s, now_at = now.s, now.at
         events = self._link.pump(FULL_S if self._sender.blocked(now_s) else 0.0)
         if events:
             self._sender.moved(now_s)
@@ -173,7 +174,7 @@ class Courier:
             log.info("%d passages leave quarantine and are offered again", self._outbox.release_quarantine())
             self._sender.start_over()
         self._receipts.settle(now_s)
-        self._announcer.speak(self._link, now_s, now_at)
+        self._announcer.speak(self._link, now)
         sent = self._sender.work(now_s)
         if self._sender.too_large:
             self._receipts.set_aside(dict.fromkeys(self._sender.too_large, "too-large"))

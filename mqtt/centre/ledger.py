@@ -53,6 +53,20 @@ CREATE TABLE rejected (
     id TEXT NOT NULL, reason TEXT NOT NULL, at TEXT NOT NULL, times INTEGER NOT NULL DEFAULT 1,
     PRIMARY KEY (device, id)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE boot (
+    device INTEGER NOT NULL REFERENCES device (number),
+    boot TEXT NOT NULL,
+    offset_s REAL NOT NULL,
+    PRIMARY KEY (device, boot)
+) STRICT, WITHOUT ROWID;
+CREATE VIEW corrected AS
+    SELECT passage.*, CASE
+        WHEN clock = 'synchronised' THEN occurred_at
+        WHEN offset_s IS NOT NULL
+            THEN strftime('%Y-%m-%dT%H:%M:%f', monotonic_s + offset_s, 'unixepoch') || '+00:00'
+        WHEN clock = 'free-running' THEN occurred_at
+        END AS corrected_at
+    FROM passage LEFT JOIN boot USING (device, boot);
 CREATE TABLE unreadable (reason TEXT PRIMARY KEY, times INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
 
@@ -154,6 +168,12 @@ class SqliteLedger:
             [_row(device, stream, event, at) for event, at in events],
         )
         fresh = database.conn.total_changes - before
+        for boot, offset_s in {
+            event.data.boot: event.time.timestamp() - event.data.monotonic_s
+            for event, _ in events
+            if event.data.clock == "synchronised"
+        }.items():
+            self._learn_clock(device, boot, offset_s)
         ranges = RangeSet(
             database.execute("SELECT first_seq, last_seq FROM stretch WHERE stream = ?", [stream]).fetchall()
         )
@@ -169,6 +189,13 @@ class SqliteLedger:
             database.execute("DELETE FROM stretch WHERE stream = ?", [stream])
             database.conn.executemany("INSERT INTO stretch VALUES (?, ?, ?)", [(stream, *span) for span in ranges])
         return ranges
+
+    def _learn_clock(self, device: int, boot: str, offset_s: float) -> None:
+        """Wall clock minus monotonic clock of one boot: what was recorded in it before the clock was set is thereby dated."""
+        self._database.execute(
+            "INSERT INTO boot VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET offset_s = excluded.offset_s",
+            [device, boot, offset_s],
+        )
 
     def _keep_refused(self, arrival: Arrival) -> None:
         for refused in arrival.refused:
@@ -211,11 +238,13 @@ class SqliteLedger:
         except sqlite3.Error as trouble:
             raise LedgerTrouble(f"{self._path}: a state could not be kept: {trouble}") from trouble
 
-    def note_health(self, branch: Branch, report: Health, at: datetime) -> None:  # noqa: ARG002 - facts are not kept yet
+    def note_health(self, branch: Branch, report: Health, at: datetime) -> None:
         """See Ledger."""
         try:
             with self._database.atomic():
-                self._device(branch, at)
+                device = self._device(branch, at)
+                if report.clock == "synchronised" and report.boot and report.monotonic_s is not None:
+                    self._learn_clock(device, report.boot, report.at.timestamp() - report.monotonic_s)
         except sqlite3.Error as trouble:
             raise LedgerTrouble(f"{self._path}: a sign of life could not be kept: {trouble}") from trouble
 

@@ -1,0 +1,204 @@
+"""What the centre's people ask of it: who is silent, what is missing, when it really was, and who passed (with a reason)."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from kiosk.cli.centre import centre
+from kiosk.courier.parcel import pack
+from kiosk.model import ClockQuality, Identifier, Passage, Stored, Subject
+from kiosk.seal import Seal
+from mqtt import envelope
+from mqtt.centre.ledger import Arrival, SqliteLedger
+from mqtt.topics import Branch
+from tests.passages import START_AT, a_passage
+
+GATE = Branch("entrance", "dong-ba", "gate-1")
+EPOCH = "0123456789abcdef"
+WINDOW = ["--since", "2026-11-23T00:00:00", "--until", "2026-11-24T00:00:00"]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "centre.db"
+
+
+@pytest.fixture
+def ledger(path: Path) -> Iterator[SqliteLedger]:
+    with closing(SqliteLedger(path)) as opened:
+        yield opened
+
+
+def keep(
+    ledger: SqliteLedger,
+    *passages: tuple[int, Passage],
+    boot: str = "boot-a",
+    branch: Branch = GATE,
+    at: datetime = START_AT,
+) -> None:
+    texts = [pack(Stored(EPOCH, seq, boot, passage), branch.source).text for seq, passage in passages]
+    good, bad = envelope.read_passages(envelope.message_of(texts), branch.source)
+    assert bad == []
+    ledger.record([Arrival(branch, good, bad, at)])
+
+
+def ask(path: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(centre, ["--database", str(path), *arguments])
+
+
+def test_status_lists_devices_their_gaps_and_the_silent_ones(ledger: SqliteLedger, path: Path) -> None:
+    now = datetime.now(UTC)
+    keep(ledger, *((seq, a_passage(seq)) for seq in (*range(1, 42), 50, 51, 53)), at=now)
+    keep(ledger, (1, a_passage(1)), branch=Branch("entrance", "dong-ba", "gate-2"), at=now - timedelta(hours=3))
+    ledger.note_state(GATE, envelope.StateReport(state="ready", software="0.1.0"), now)
+    done = ask(path, "status")
+    assert done.exit_code == 1
+    lines = done.output.splitlines()
+    assert lines[0].startswith("dong-ba/gate-1: ready, last seen ")
+    assert lines[1] == f"  epoch {EPOCH}: 1-53, missing 42-49, 52; 0 came twice"
+    assert "SILENT" in lines[2]
+    assert lines[3].endswith("complete; 0 came twice")
+
+
+def test_status_is_content_where_nothing_is_missing(ledger: SqliteLedger, path: Path) -> None:
+    keep(ledger, (1, a_passage(1)), at=datetime.now(UTC))
+    done = ask(path, "status", "--json")
+    assert done.exit_code == 0
+    assert json.loads(done.output)["streams"][0]["missing"] == []
+
+
+def test_status_of_no_database_is_one_sentence(path: Path) -> None:
+    done = ask(path, "status")
+    assert done.exit_code == 1
+    assert "cannot be read as the centre's database" in done.output
+
+
+def test_what_was_recorded_before_the_clock_was_set_is_dated_by_what_came_after(
+    ledger: SqliteLedger, path: Path
+) -> None:
+    in_1970 = replace(
+        a_passage(1), occurred_at=datetime(1970, 1, 1, 0, 1, tzinfo=UTC), occurred_s=60.0, clock=ClockQuality.UNSET
+    )
+    set_now = replace(a_passage(2), occurred_at=START_AT, occurred_s=660.0)
+    keep(ledger, (1, in_1970))
+    assert corrected(path, 1) is None, "nobody knows yet"
+    keep(ledger, (2, set_now))
+    found = corrected(path, 1)
+    assert found is not None
+    assert abs(datetime.fromisoformat(found) - (START_AT - timedelta(seconds=600))) < timedelta(milliseconds=10)
+
+
+def test_a_health_message_dates_them_too_and_another_boot_does_not(ledger: SqliteLedger, path: Path) -> None:
+    unset = replace(a_passage(1), occurred_s=60.0, clock=ClockQuality.UNSET)
+    keep(ledger, (1, unset), boot="boot-a")
+    keep(ledger, (2, replace(unset, id=a_passage(2).id)), boot="boot-b")
+    health = envelope.Health(
+        at=START_AT,
+        state="ready",
+        clock="synchronised",
+        epoch=EPOCH,
+        newest_seq=2,
+        outbox=0,
+        boot="boot-a",
+        monotonic_s=100.0,
+    )
+    ledger.note_health(GATE, health, START_AT)
+    assert corrected(path, 1) is not None
+    assert corrected(path, 2) is None
+
+
+def corrected(path: Path, seq: int) -> str | None:
+    with closing(sqlite3.connect(path)) as raw:
+        found = raw.execute("SELECT corrected_at FROM corrected WHERE seq = ?", [seq]).fetchone()[0]
+    return None if found is None else str(found)
+
+
+@pytest.fixture
+def key(tmp_path: Path) -> X25519PrivateKey:
+    made = X25519PrivateKey.generate()
+    pem = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    (tmp_path / "authority.pem").write_bytes(pem)
+    return made
+
+
+def sealed_passage(number: int, key: X25519PrivateKey, name: str) -> Passage:
+    seal = Seal(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    passage = a_passage(number)
+    subject = Subject((Identifier("document", f"04619000000{number}"),), name=name, born="1990-01-01")
+    return replace(passage, sealed=seal.close(subject, passage.id))
+
+
+def audit(path: Path) -> list[tuple[str, str, int]]:
+    with closing(sqlite3.connect(path)) as raw:
+        try:
+            return raw.execute("SELECT who, why, passages FROM opening").fetchall()
+        except sqlite3.OperationalError:
+            return []
+
+
+def test_opening_says_who_passed_and_writes_down_who_asked_and_why(
+    ledger: SqliteLedger, path: Path, tmp_path: Path, key: X25519PrivateKey
+) -> None:
+    keep(ledger, (1, sealed_passage(1, key, "TÔN NỮ THỊ BƯỞI")), (2, sealed_passage(2, key, "LÊ VĂN ỔI")))
+    reason = ["--who", "Trần Thị Đào", "--reason", "case 17/2026, contacts at the market"]
+    done = ask(path, "open", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW, *reason)
+    assert done.exit_code == 0, done.output
+    names = [json.loads(line)["subject"]["name"] for line in done.output.splitlines()]
+    assert names == ["TÔN NỮ THỊ BƯỞI", "LÊ VĂN ỔI"]
+    assert audit(path) == [("Trần Thị Đào", "case 17/2026, contacts at the market", 2)]
+
+
+@pytest.mark.parametrize("reason", [[], ["--reason", ""], ["--reason", "   x    "]])
+def test_without_a_reason_it_refuses(
+    ledger: SqliteLedger, path: Path, tmp_path: Path, key: X25519PrivateKey, reason: list[str]
+) -> None:
+    keep(ledger, (1, sealed_passage(1, key, "TÔN NỮ THỊ BƯỞI")))
+    done = ask(
+        path,
+        "open",
+        "--key",
+        str(tmp_path / "authority.pem"),
+        "--site",
+        "dong-ba",
+        *WINDOW,
+        "--who",
+        "somebody",
+        *reason,
+    )
+    assert done.exit_code == 1
+    assert "a reason is needed" in done.output
+    assert "BƯỞI" not in done.output
+    assert audit(path) == []
+
+
+def test_the_wrong_key_opens_nothing_and_is_audited_all_the_same(
+    ledger: SqliteLedger, path: Path, tmp_path: Path, key: X25519PrivateKey
+) -> None:
+    keep(ledger, (1, sealed_passage(1, X25519PrivateKey.generate(), "TÔN NỮ THỊ BƯỞI")))
+    done = ask(
+        path, "open", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW,
+        "--who", "somebody", "--reason", "case 17/2026, contacts",
+    )  # fmt: skip
+    assert json.loads(done.output)["subject"] is None
+    assert "sealed to key" in json.loads(done.output)["trouble"]
+    assert len(audit(path)) == 1
+
+
+def test_other_places_and_times_stay_sealed(
+    ledger: SqliteLedger, path: Path, tmp_path: Path, key: X25519PrivateKey
+) -> None:
+    keep(ledger, (1, sealed_passage(1, key, "TÔN NỮ THỊ BƯỞI")), branch=Branch("entrance", "an-cuu", "gate-1"))
+    done = ask(
+        path, "open", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW,
+        "--who", "somebody", "--reason", "case 17/2026, contacts",
+    )  # fmt: skip
+    assert (done.exit_code, done.output) == (0, "")
