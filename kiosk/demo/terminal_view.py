@@ -92,8 +92,8 @@ def _records(scene: Scene) -> RenderableType:
     table.add_column(justify="right", style="bold")
     table.add_row("Lượt đã ghi · passages on disk", str(scene.recorded))
     table.add_row("Chờ gửi · waiting in the outbox", str(scene.waiting))
-    table.add_row("Trung tâm đã nhận · received by the centre", str(scene.received))
-    table.add_row("Gửi hai lần, giữ một · sent twice, kept once", str(scene.doubled))
+    table.add_row("Trung tâm đã nhận · at the centre", str(scene.received))
+    table.add_row("Gửi lại, đã bỏ · repeats dropped", str(scene.doubled))
     table.add_row("Kết nối · broker", "có · connected" if scene.connected else "mất · away")
     return Panel(table, title="Sổ ghi · Records", height=12)
 
