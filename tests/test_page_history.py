@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.model import Direction, Outcome, Reason
+from kiosk.model import ClockQuality, Direction, Outcome, Reason
 from kiosk.store import Store
 from tests.passages import a_passage
 from tests.snapshots import a_status, browsing, publish
@@ -66,6 +66,21 @@ def test_a_page_cannot_write_to_the_database(tmp_path: Path) -> None:
     database.close()
 
 
+def test_a_reboot_without_a_clock_in_the_middle_of_the_day_hides_nothing(tmp_path: Path) -> None:
+    store = Store(tmp_path / "p.db")
+    keep(store, (ago(3), Outcome.PASS), (ago(2), Outcome.PASS))
+    for number in range(40):
+        lost = dataclasses.replace(
+            a_passage(number), occurred_at=datetime(1970, 1, 1, tzinfo=UTC), clock=ClockQuality.UNSET
+        )
+        store.commit(lost)
+    keep(store, (ago(1), Outcome.PASS))
+    day = History(tmp_path / "p.db", HUE).day(NOON)
+    store.close()
+    assert day
+    assert day.today == {"pass": 3}
+
+
 @pytest.mark.parametrize("content", [None, b"", b"not a database" * 1000])
 def test_without_a_database_the_page_says_so_and_does_not_make_one(tmp_path: Path, content: bytes | None) -> None:
     path = tmp_path / "p.db"
@@ -94,9 +109,11 @@ def test_counts_are_kept_for_seconds_and_then_counted_again(tmp_path: Path) -> N
 @given(times=st.lists(st.integers(0, 50), max_size=30), since=st.integers(-1, 51))
 def test_the_first_number_of_a_span_is_found_by_halving(times: list[int], since: int) -> None:
     database = sqlite3.connect(":memory:")
-    database.execute("CREATE TABLE passage (seq INTEGER PRIMARY KEY, occurred_us INTEGER)")
+    database.execute(
+        "CREATE TABLE passage (seq INTEGER PRIMARY KEY, occurred_us INTEGER, clock TEXT DEFAULT 'synchronised')"
+    )
     times.sort()
-    database.executemany("INSERT INTO passage VALUES (?, ?)", list(enumerate(times, start=7)))
+    database.executemany("INSERT INTO passage (seq, occurred_us) VALUES (?, ?)", list(enumerate(times, start=7)))
     expected = next((seq for seq, at in enumerate(times, start=7) if at >= since), 7 + len(times) if times else 1)
     assert first_seq_since(database, since) == expected
     database.close()

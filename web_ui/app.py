@@ -1,11 +1,19 @@
 """The web application, put together: pages, machine addresses, fences."""
 
+from pathlib import Path
+
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
-from web_ui import fences, lookout, pages
+from web_ui import fences, lookout, office, pages, reader
+from web_ui.accounts import Accounts
+from web_ui.admin_pages import admin_pages
+from web_ui.admit_page import admit_page
+from web_ui.audit import Audit
 from web_ui.live import Channel, Live, Parts
+from web_ui.login_pages import login_pages
 from web_ui.machines import machines
+from web_ui.sessions import Sessions, Throttle
 from web_ui.settings import PageSettings
 
 
@@ -25,5 +33,16 @@ def create_app(settings: PageSettings) -> tuple[Flask, Live]:
     app.register_blueprint(pages.pages)
     app.register_blueprint(pages.live_pages(live))
     app.register_blueprint(machines)
+    if settings.state_dir and settings.state_dir.is_dir():
+        _open_office(app, settings.state_dir)
+    app.jinja_env.globals |= {"switch": reader.switch, "office_open": office.is_open}
     app.register_error_handler(HTTPException, pages.trouble)
     return app, live
+
+
+def _open_office(app: Flask, folder: Path) -> None:
+    """Login and actions, where there is a folder for accounts."""
+    shared = office.Office(Accounts(folder), Sessions(), Throttle(), Audit(folder))
+    app.extensions |= office.install(shared)
+    for blueprint in (login_pages, admit_page, admin_pages):
+        app.register_blueprint(blueprint)

@@ -1,4 +1,4 @@
-"""`kiosk web`: the pages, as a process of their own."""
+"""`kiosk web`: the pages, as a process of their own; `kiosk web setup`: the way in for the administrator."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,32 +6,40 @@ from pathlib import Path
 import click
 
 from kiosk import config
+from web_ui.accounts import Accounts, AccountTrouble
 from web_ui.serve import serve
 from web_ui.settings import PageSettings
 
 
-@click.command()
+@click.group(invoke_without_command=True)
 @click.option("--config", "path", type=click.Path(path_type=Path), help="Configuration file.")
 @click.option("--run-dir", type=click.Path(path_type=Path), help="The daemon's run directory, instead of the file's.")
 @click.option("--database", type=click.Path(path_type=Path), help="The database of passages, instead of the file's.")
+@click.option("--state-dir", type=click.Path(path_type=Path), help="Accounts and audit log, instead of the file's.")
 @click.option("--host", help="Address to listen on, instead of page.host.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Port to listen on, instead of page.port; 0 takes a free one."
 )
-def web(path: Path | None, run_dir: Path | None, database: Path | None, host: str | None, port: int | None) -> None:
-    """Serve the status page until SIGTERM or Ctrl-C, and say where it is."""
-    found = PageSettings(run_dir) if run_dir and not path else PageSettings.of(config.load(path or config.DEFAULT_PATH))
-    serve(
-        replace(
-            found,
-            run_dir=found.run_dir if run_dir is None else run_dir,
-            database=found.database if database is None else database,
-            host=found.host if host is None else host,
-            port=found.port if port is None else port,
-        ),
-        _announce,
-    )
+@click.pass_context
+def web(context: click.Context, /, path: Path | None, **instead: Path | str | int | None) -> None:
+    """Serve the pages until SIGTERM or Ctrl-C, and say where they are."""
+    wishes = {name: value for name, value in instead.items() if value is not None}
+    run_dir = wishes.get("run_dir")
+    if path is None and isinstance(run_dir, Path):
+        found = PageSettings(run_dir)  # a page without a configuration, beside any daemon
+    else:
+        path = path or config.DEFAULT_PATH
+        found = PageSettings.of(config.load(path), path)
+    context.obj = replace(found, **wishes)  # type: ignore[arg-type]  # the options have the fields' names and types
+    if context.invoked_subcommand is None:
+        serve(context.obj, click.echo)
 
 
-def _announce(address: str) -> None:
-    click.echo(f"page: {address}")
+@web.command()
+@click.pass_obj
+def setup(settings: PageSettings) -> None:
+    """Make a one-time set-up code: who has it sets the administrator's password on the page."""
+    folder = settings.state_dir
+    if folder is None or not folder.is_dir():
+        raise AccountTrouble(f"There is no folder {folder} for accounts; make it, or correct page.state_dir.")
+    click.echo(f"set-up code: {Accounts(folder).make_code()}  (one use, within the hour, on the page /setup)")

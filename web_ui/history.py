@@ -21,6 +21,8 @@ STALE_S = 5.0
 BUSY_S = 0.5
 
 _MICROSECONDS = 1_000_000
+# A passage from before the clock was set (1970) would send the halving astray.
+NEXT_TIME = "SELECT occurred_us FROM passage WHERE seq >= ? AND clock <> 'unset' ORDER BY seq LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +97,7 @@ def first_seq_since(database: sqlite3.Connection, since_us: int) -> int:
     low, high = database.execute("SELECT ifnull(min(seq), 1), ifnull(max(seq), 0) + 1 FROM passage").fetchone()
     while low < high:
         middle = (low + high) // 2
-        row = database.execute(
-            "SELECT occurred_us FROM passage WHERE seq >= ? ORDER BY seq LIMIT 1", [middle]
-        ).fetchone()
+        row = database.execute(NEXT_TIME, [middle]).fetchone()
         if row is None or row[0] >= since_us:
             high = middle
         else:

@@ -1,5 +1,7 @@
 """Who reads: the language of the present request, and how its choice is remembered."""
 
+from urllib.parse import urlencode
+
 from flask import Response, g, request
 
 from web_ui.language import Language, chosen, known
@@ -25,3 +27,8 @@ def remember(response: Response) -> Response:
     if wish and wish != request.cookies.get(COOKIE):
         response.set_cookie(COOKIE, wish, max_age=YEAR_S, samesite="Lax", httponly=True, secure=request.is_secure)
     return response
+
+
+def switch(wanted: Language) -> str:
+    """The address of the present page in another language, its other arguments kept."""
+    return "?" + urlencode({**request.args.to_dict(), "lang": wanted})

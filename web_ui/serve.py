@@ -6,17 +6,19 @@ import logging
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 from waitress.server import create_server
 
 from kiosk.ports import KioskError
 from web_ui import fences
+from web_ui.accounts import Accounts
 from web_ui.app import create_app
 from web_ui.live import MAX_STREAMS
 from web_ui.settings import PageSettings
 
+ANYWHERE = {"", "::", str(ipaddress.IPv4Address(0))}
 REQUEST_THREADS = 6
 """For everything that is not a stream; a stream holds a thread of its own."""
 MAX_UNSENT_BYTES = 256 * 1024
@@ -53,8 +55,21 @@ def address_of(listener: socket.socket, host: str) -> str:
     return f"http://{shown}:{listener.getsockname()[1]}/"
 
 
+def notices(settings: PageSettings, address: str) -> Iterator[str]:
+    """What somebody who starts the page must know. Raises AccountTrouble."""
+    folder = settings.state_dir
+    if folder and folder.is_dir() and not Accounts(folder).has_admin:
+        code = Accounts(folder).make_code()
+        yield f"There is no administrator yet. Open {address}setup with the code {code}, or run: kiosk web setup"
+    if not address.startswith(("http://127.", "http://[::1]")) or settings.host in ANYWHERE:
+        yield "The page is open to the LAN without TLS: passwords can be read on the way. See docs/pages.md."
+
+
 def serve(settings: PageSettings, announce: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or Ctrl-C; main thread only. `announce` gets the address once the port is open. Raises PageTrouble."""
+    """Serve until SIGTERM or Ctrl-C; main thread only. Raises PageTrouble, and AccountTrouble.
+
+    `announce` gets the line `page: ADDRESS` once the port is open, and what else somebody must know.
+    """
     listener = listen(settings.host, settings.port)
     app, live = create_app(settings)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
@@ -79,7 +94,10 @@ def serve(settings: PageSettings, announce: Callable[[str], None]) -> None:
     old = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
     follower.start()
     try:
-        announce(address_of(listener, settings.host))
+        address = address_of(listener, settings.host)
+        announce(f"page: {address}")
+        for line in notices(settings, address):
+            announce(line)
         server.run()
     finally:
         live.close()

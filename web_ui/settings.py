@@ -25,12 +25,15 @@ class PageSettings:
     host: str = "127.0.0.1"
     port: int = 8080
     """0 takes a free one."""
+    state_dir: Path | None = None
+    """Accounts and audit log; None, or a folder that does not exist: no login, no actions."""
+    config_path: Path | None = None
     names: tuple[str, ...] = ()
     """Host names of this machine, beside its own and loopback."""
 
     @classmethod
-    def of(cls, settings: Settings) -> "PageSettings":
-        """The page's share of the whole configuration."""
+    def of(cls, settings: Settings, path: Path) -> "PageSettings":
+        """The page's share of the whole configuration, which was read from `path`."""
         return cls(
             run_dir=settings.run_dir,
             database=settings.records.path,
@@ -39,4 +42,6 @@ class PageSettings:
             host=settings.page.host,
             port=settings.page.port,
             names=settings.page.names,
+            state_dir=settings.page.state_dir,
+            config_path=path,
         )

@@ -1,0 +1,195 @@
+"""The administrator's pages: actions and their audit log, events, and the configuration in force."""
+
+import sqlite3
+import tomllib
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, request
+from pydantic import BaseModel
+from werkzeug.wrappers import Response as AnyResponse
+
+from kiosk import config, control
+from kiosk.model import Outcome, Reason
+from kiosk.words import DIRECTIONS, KINDS, OUTCOMES, REASONS
+from web_ui import events, office, reader
+from web_ui.accounts import Role, good_pin
+from web_ui.admit_page import give
+from web_ui.login_pages import page
+from web_ui.lookout import lookout
+from web_ui.view import said
+
+admin_pages = Blueprint("admin", __name__, url_prefix="/admin")
+
+AUDIT_SHOWN = 100
+NEW_FILE = Path("new file")
+
+
+def orders() -> dict[str, control.Order]:
+    """The buttons of the administrator's page."""
+    lamps = {f"lamp-{outcome}": control.ShowLamp(outcome) for outcome in Outcome}
+    return {
+        **lamps,
+        "pause": control.Pause(paused=True),
+        "resume": control.Pause(paused=False),
+        "release-quarantine": control.ReleaseQuarantine(),
+    }
+
+
+@admin_pages.get("")
+@office.needs(Role.ADMIN)
+def home() -> AnyResponse:
+    """Actions, and what was done."""
+    return _home()
+
+
+def _home(error: str = "", words: str = "", done: str = "", code: int = 200) -> AnyResponse:
+    writing = lookout().writing(reader.language())
+    entries = [
+        (writing.moment(datetime.fromisoformat(entry.at)), entry) for entry in office.office().audit.last(AUDIT_SHOWN)
+    ]
+    return page(
+        "admin.html",
+        orders=tuple(orders()),
+        entries=entries,
+        has_pin=office.office().accounts.has_guard,
+        error=error,
+        said=words,
+        done=done,
+        code=code,
+    )
+
+
+@admin_pages.post("/order/<name>")
+@office.needs(Role.ADMIN)
+def order(name: str) -> AnyResponse:
+    """Give one order to the daemon."""
+    wanted = orders().get(name)
+    if wanted is None:
+        return _home("order.unknown-here", code=404)
+    error, words = give(wanted, name)
+    return _home(error, words, code=502) if error else _home(done="order.done")
+
+
+@admin_pages.post("/pin")
+@office.needs(Role.ADMIN)
+def pin() -> AnyResponse:
+    """Set the guard's PIN, and log the guards out."""
+    wanted = request.form.get("pin", "")
+    if not good_pin(wanted):
+        return _home("pin.form", code=400)
+    office.office().accounts.set_pin(wanted)
+    office.office().sessions.end_all(Role.GUARD)
+    office.note("set the guard's PIN", "done")
+    return _home(done="pin.done")
+
+
+@admin_pages.get("/events")
+@office.needs(Role.ADMIN)
+def event_list() -> AnyResponse:
+    """Passages, newest first."""
+    database, language = lookout().settings.database, reader.language()
+    wanted, wrong = _filter()
+    found, error = events.Page((), None), "events.filter" if wrong else ""
+    if not wrong:
+        office.note("look at events", "done", request.query_string.decode("ascii", "replace"))
+        try:
+            if database is None:
+                raise sqlite3.OperationalError("no database")
+            found = events.find(database, wanted)
+        except sqlite3.Error:
+            error = "day.unknown"
+    writing = lookout().writing(language)
+    rows = [_row(event, language, writing) for event in found.events]
+    older = "?" + urlencode({**request.args.to_dict(), "before": found.next_before}) if found.next_before else ""
+    return page(
+        "events.html",
+        rows=rows,
+        older=older,
+        outcomes=[(str(outcome), said(OUTCOMES, outcome, language)) for outcome in Outcome],
+        reasons=[(str(reason), said(REASONS, reason, language)) for reason in Reason],
+        asked=request.args,
+        error=error,
+        code=400 if wrong else 200,
+    )
+
+
+def _row(event: events.Event, language: Any, writing: Any) -> dict[str, str]:
+    return {
+        "time": writing.moment(event.at),
+        "seq": str(event.seq),
+        "outcome": event.outcome,
+        "word": said(OUTCOMES, event.outcome, language),
+        "direction": event.direction or "",
+        "way": said(DIRECTIONS, event.direction, language).capitalize() if event.direction else "",
+        "reason": said(REASONS, event.reason, language),
+        "kind": said(KINDS, event.kind, language) if event.kind else "",
+        "pseudonym": event.pseudonym,
+    }
+
+
+def _filter() -> tuple[events.Filter, bool]:
+    """The filter of the address line, and whether it is wrong."""
+    given = request.args
+    zone = lookout().settings.zone
+    try:
+        since = datetime.fromisoformat(given["since"]).replace(tzinfo=zone) if given.get("since") else None
+        until = datetime.fromisoformat(given["until"]).replace(tzinfo=zone) if given.get("until") else None
+        before = min(int(given["before"]), 2**62) if given.get("before") else None
+        outcome = Outcome(given["outcome"]).value if given.get("outcome") else ""
+        reason = Reason(given["reason"]).value if given.get("reason") else ""
+        until = until + timedelta(days=1) if until else None
+    except (ValueError, OverflowError):
+        return events.Filter(), True
+    return events.Filter(outcome, reason, since, until, before), False
+
+
+@admin_pages.route("/settings", methods=["GET", "POST"])
+@office.needs(Role.ADMIN)
+def settings() -> AnyResponse:
+    """The configuration in force with where each value comes from; a new file can be checked before it is put in place."""
+    path = lookout().settings.config_path
+    text, mistakes, checked = request.form.get("text", ""), list[str](), request.method == "POST"
+    if checked:
+        office.note("check a configuration", "done")
+        mistakes = check(text)
+    rows, error = [], ""
+    if path is not None:
+        try:
+            rows = list(in_force(path))
+        except (config.ConfigTrouble, OSError) as trouble:
+            error = str(trouble)
+    return page("settings.html", path=path, rows=rows, text=text, mistakes=mistakes, checked=checked, trouble=error)
+
+
+def check(text: str) -> list[str]:
+    """Every mistake in the text of a configuration file, as sentences."""
+    try:
+        config.parse(tomllib.loads(text), NEW_FILE)
+    except tomllib.TOMLDecodeError as trouble:
+        return [f"is not TOML: {trouble}"]
+    except config.ConfigTrouble as trouble:
+        return trouble.mistakes
+    return []
+
+
+def in_force(path: Path) -> Iterator[tuple[str, str, bool]]:
+    """(setting, value, whether the file says so) for every setting; the file holds no secrets, it names their files.
+
+    Raises ConfigTrouble and OSError.
+    """
+    with path.open("rb") as file:
+        written = tomllib.load(file)
+    yield from _flat(config.load(path), written, "")
+
+
+def _flat(section: BaseModel, written: dict[str, Any], prefix: str) -> Iterator[tuple[str, str, bool]]:
+    for name in type(section).model_fields:
+        value = getattr(section, name)
+        if isinstance(value, BaseModel):
+            yield from _flat(value, written.get(name, {}), f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", "" if value is None else str(value), name in written

@@ -1,0 +1,46 @@
+"""Manual admission ("khai ho") by the guard, behind his PIN: for people with nothing to show."""
+
+from flask import Blueprint, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from kiosk import control
+from kiosk.model import Direction
+from kiosk.ports import KioskError
+from web_ui import office
+from web_ui.accounts import Role
+from web_ui.login_pages import page
+from web_ui.lookout import lookout
+
+admit_page = Blueprint("admit", __name__)
+
+REASONS = ("nothing-to-show", "unreadable", "helped", "other")
+"""Why somebody is let through by hand; it goes into the audit log, and names nobody."""
+
+
+@admit_page.route("/guard/admit", methods=["GET", "POST"])
+@office.needs(Role.GUARD)
+def admit() -> AnyResponse:
+    """Let one person through by hand; the gate lights and records as for a code."""
+    if request.method == "GET":
+        return page("admit.html", reasons=REASONS, error="")
+    way, why = request.form.get("direction", ""), request.form.get("reason", "")
+    if way not in set(Direction) or why not in REASONS:
+        return page("admit.html", reasons=REASONS, error="admit.choose", code=400)
+    error, said = give(control.Admit(Direction(way)), f"{way}, {why}")
+    if error:
+        return page("admit.html", reasons=REASONS, error=error, said=said, code=502)
+    return redirect(url_for("pages.guard"))
+
+
+def give(order: control.Order, detail: str = "") -> tuple[str, str]:
+    """Note an order, give it to the daemon, and note what came of it: (text key of the error or empty, its words)."""
+    office.note(order.do, "asked", detail)
+    try:
+        answer = control.order(lookout().settings.run_dir, order)
+    except KioskError as trouble:
+        office.note(order.do, "not heard", str(trouble))
+        return "order.not-heard", str(trouble)
+    office.note(order.do, "done" if answer.ok else answer.error, detail if answer.ok else answer.said)
+    if answer.ok:
+        return "", ""
+    return f"order.{answer.error}", answer.said
