@@ -202,8 +202,8 @@ def _is_closed(case: Case) -> bool:
 
 
 def _passed_this_way(case: Case) -> bool:
-    """At a gate of one direction; an alternating gate turns the direction instead."""
-    return case.policy.direction != "alternating" and case.history.last_direction is case.direction
+    """Only at a gate of one direction: an alternating gate turns the direction instead."""
+    return case.history.last_direction is case.direction
 
 
 def _hard_passback_in(case: Case) -> bool:

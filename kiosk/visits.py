@@ -15,7 +15,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from kiosk.model import ClockQuality, Decision, Direction, History, Moment, Outcome, Reason, Stored
+from kiosk.model import ClockQuality, Decision, Direction, History, Moment, Reason, Stored
 
 SETTLE_S = 1.0
 """How long a light belongs to one person, and how long one of two codes must be alone before it counts as alone."""
@@ -84,6 +84,7 @@ class _Code:
     state: CodeState
     seen_s: float
     answered_s: float = -math.inf
+    """When its light was shown."""
     crowded_s: float = -math.inf
     """When it was last in view together with another one that has no answer."""
     person: _Person | None = None
@@ -145,14 +146,10 @@ class Visits:
     def answered(self, codes: Sequence[bytes], names: Sequence[bytes], decision: Decision, now: Moment) -> None:
         """Remember an answer. Only a pass changes who is inside, and joins a person's codes into one visit."""
         crowd = decision.reason is Reason.ONE_AT_A_TIME
-        person = self._pass(names, decision, now.s) if decision.outcome is Outcome.PASS else None
+        person = self._pass(names, decision.direction, now.s) if decision.direction is not None else None
         for data in codes:
             state = CodeState.CROWDED if crowd else CodeState.ANSWERED
-            self._codes[self._hash(data)] = _Code(
-                state, now.s, answered_s=now.s, crowded_s=now.s if crowd else -math.inf, person=person
-            )
-        while len(self._codes) > MAX_CODES:
-            self._codes.popitem(last=False)
+            self._remember(data, _Code(state, now.s, answered_s=now.s, crowded_s=now.s, person=person))
 
     def answered_again(self, codes: Sequence[bytes], names: Sequence[bytes], now: Moment) -> None:
         """The same person with another of his codes: it belongs to the visit that was answered."""
@@ -161,7 +158,7 @@ class Visits:
         latest.seen_s = now.s
         self._name(names, latest)
         for data in codes:
-            self._codes[self._hash(data)] = _Code(CodeState.ANSWERED, now.s, answered_s=now.s, person=latest)
+            self._remember(data, _Code(CodeState.ANSWERED, now.s, person=latest))
 
     def inside(self, now: Moment) -> int:
         """How many people are in, by what passed here since the reset hour."""
@@ -173,11 +170,10 @@ class Visits:
         """Remember the passes of an earlier life of this process, oldest first; `boot_id` is the machine's present one."""
         for stored in passages:
             passage = stored.passage
-            if passage.outcome is not Outcome.PASS or passage.direction is None:
+            if passage.direction is None:  # only a pass has one
                 continue
-            names = (passage.pseudonym,) if passage.pseudonym and passage.reason is not Reason.MANUAL else ()
-            decision = Decision(passage.outcome, passage.reason, passage.direction)
-            person = self._pass(names, decision, now.s - _age_s(stored, now, boot_id))
+            names = (passage.pseudonym,) if passage.pseudonym else ()
+            person = self._pass(names, passage.direction, now.s - _age_s(stored, now, boot_id))
             if person is not None and not _same_boot(stored, boot_id):
                 person.seen_s = -math.inf
 
@@ -186,13 +182,19 @@ class Visits:
         place = self._hash(data)
         code = self._codes.get(place)
         if code is None or now.s - code.seen_s > self._window_s:
-            self._codes.pop(place, None)
             return _Code(CodeState.NEW, now.s)
         code.seen_s = now.s
         self._codes.move_to_end(place)
         if code.person is not None:
             code.person.seen_s = now.s
         return code
+
+    def _remember(self, data: bytes, code: _Code) -> None:
+        place = self._hash(data)
+        self._codes[place] = code
+        self._codes.move_to_end(place)
+        while len(self._codes) > MAX_CODES:
+            self._codes.popitem(last=False)
 
     def _how_seen(self, known: Mapping[bytes, _Code], unanswered: Sequence[bytes], now: Moment) -> Seen:
         if len(unanswered) > 1:
@@ -206,19 +208,18 @@ class Visits:
         after_a_crowd = any(known[data].crowded_s > just_now for data in unanswered)
         return Seen.TOO_SOON if beside_an_answer or after_a_crowd else Seen.ALONE
 
-    def _pass(self, names: Sequence[bytes], decision: Decision, passed_s: float) -> _Person | None:
-        assert decision.direction is not None, "a pass has a direction"
+    def _pass(self, names: Sequence[bytes], direction: Direction, passed_s: float) -> _Person | None:
         self._forget_before(passed_s - KEEP_S)
         if not names:
-            self._pass_nameless(decision.direction, passed_s)
+            self._pass_nameless(direction, passed_s)
             return None
         for name in names:
             known = self._people.get(name)
             if known is not None:
                 self._inside.pop(known.number, None)
         self._numbers += 1
-        person = _Person(self._numbers, passed_s, passed_s, decision.direction)
-        if decision.direction is Direction.IN:
+        person = _Person(self._numbers, passed_s, passed_s, direction)
+        if direction is Direction.IN:
             self._inside[person.number] = passed_s
         self._name(names, person)
         return person

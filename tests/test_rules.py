@@ -141,6 +141,9 @@ ROWS: list[tuple[str, Claim, Policy, History, int, Moment, Decision]] = [
     ("twice out, hard", PASS, Policy(direction="out", anti_passback="hard"), WENT_OUT, 1, NOW, no(Reason.ALREADY_OUT)),
     ("in after out, hard", PASS, Policy(direction="in", anti_passback="hard"), WENT_OUT, 0, NOW, OK_IN),
     ("in for the first time, hard", PASS, Policy(direction="in", anti_passback="hard"), ANY, 0, NOW, OK_IN),
+    ("in for the first time, soft", PASS, Policy(direction="in", anti_passback="soft"), ANY, 0, NOW, OK_IN),
+    ("out for the first time, soft", PASS, Policy(direction="out", anti_passback="soft"), ANY, 0, NOW, OK_OUT),
+    ("alternating turns, soft", PASS, Policy(anti_passback="soft"), WENT_OUT, 1, NOW, OK_IN),
     ("out for the first time, hard", PASS, Policy(direction="out", anti_passback="hard"), ANY, 0, NOW, OK_OUT),
     ("alternating turns, hard", PASS, Policy(anti_passback="hard"), WENT_IN, 1, NOW, OK_OUT),
     # occupancy

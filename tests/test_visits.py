@@ -92,6 +92,27 @@ class TestOneVisit:
         assert here.history(ANH, moment(13)).same_visit, "whichever code he shows, the window slides"
         assert here.inside(moment(6)) == 1
 
+    def test_the_other_code_keeps_the_visit_alive_as_well(self) -> None:
+        here = Visits(window_s=8)
+        here.answered([A], ANH, IN, moment())
+        here.answered_again([B], ANH, moment(5))
+        assert here.waiting([B], moment(12)) == ()
+        assert here.history(ANH, moment(20)).same_visit
+
+    def test_the_window_ends_when_it_is_over_and_not_before(self) -> None:
+        here = Visits(window_s=8)
+        here.answered([A], ANH, IN, moment())
+        assert here.history(ANH, moment(8)).same_visit
+        assert here.waiting([A], moment(8)) == ()
+
+    def test_two_people_of_one_code_become_the_one_who_passed_last(self) -> None:
+        here = Visits(window_s=100)
+        here.answered([A], ANH, IN, moment())
+        here.answered([B], BINH, OUT, moment(60))
+        here.answered_again([C], (*ANH, *BINH), moment(70))
+        assert here.history(ANH, moment(71)).last_direction is Direction.OUT
+        assert here.history(ANH, moment(71)).last_pass_age_s == 11
+
     def test_who_was_refused_may_show_another_code_at_once(self) -> None:
         here = Visits(window_s=8)
         here.answered([A], ANH, NO, moment())
@@ -219,6 +240,27 @@ class TestInside:
         assert here.inside(moment(TO_RESET_S)) == 1
         assert here.history(ANH, moment(TO_RESET_S)).last_direction is Direction.IN
 
+    def test_who_passed_just_before_the_reset_is_gone_at_it_and_who_passed_just_after_is_not(self) -> None:
+        here = Visits(reset_at="03:00")
+        here.answered([A], ANH, IN, moment(TO_RESET_S - 0.5))
+        here.answered((), (), Decision(Outcome.PASS, Reason.MANUAL, Direction.IN), moment(TO_RESET_S))
+        assert here.inside(moment(TO_RESET_S - 0.1)) == 2
+        assert here.inside(moment(TO_RESET_S)) == 1
+        here.answered([B], BINH, IN, moment(TO_RESET_S + 0.2))
+        assert here.inside(moment(TO_RESET_S + 0.5)) == 2
+
+    def test_the_reset_hour_may_have_minutes(self) -> None:
+        here = Visits(reset_at="03:45")
+        here.answered([A], ANH, IN, moment())
+        assert here.inside(moment(TO_RESET_S + 45 * 60 - 1)) == 1
+        assert here.inside(moment(TO_RESET_S + 45 * 60)) == 0
+
+    def test_before_the_reset_hour_it_is_yesterdays_that_counts(self) -> None:
+        here = Visits(reset_at="09:00")  # in an hour
+        here.restore([stored(1, IN, 22 * HOUR_S), stored(2, IN, 24 * HOUR_S, BINH[0])], moment(), "this boot")
+        assert here.inside(moment()) == 1
+        assert here.history(BINH, moment()).last_direction is None
+
     def test_the_reset_hour_is_local(self) -> None:
         here = Visits(reset_at="08:00", timezone="UTC")
         here.answered([A], ANH, IN, moment())  # 01:02 UTC
@@ -270,11 +312,12 @@ class TestRestart:
                 stored(3, NO, 150),
                 stored(4, OUT, 100),
                 stored(5, IN, 90, b"", reason=Reason.MANUAL),
+                stored(6, IN, 80, b"", reason=Reason.MANUAL),
             ],
             moment(),
             "this boot",
         )
-        assert here.inside(moment()) == 2
+        assert here.inside(moment()) == 3
         assert here.history(ANH, moment()) == History(False, Direction.OUT, 100.0)
         assert here.history(BINH, moment()) == History(False, Direction.IN, 200.0)
 
@@ -304,6 +347,7 @@ class TestRestart:
         here.restore([before], moment(quality=quality), "another boot")
         assert here.inside(moment(1, quality=quality)) == 1
         assert not here.history(ANH, moment(0, quality=quality)).same_visit
+        assert here.history(ANH, moment(0, quality=quality)).last_pass_age_s == 0
 
     def test_a_record_from_the_future_is_of_now(self) -> None:
         here = Visits()
@@ -359,6 +403,23 @@ class TestBounds:
         here.answered([B], BINH, OUT, moment(visits.KEEP_S + 1))
         assert here.history(ANH, moment(visits.KEEP_S + 1)) == History()
         assert here.forgotten == 0
+
+    def test_a_person_of_many_names_is_forgotten_once(self) -> None:
+        here = Visits(max_names=3)
+        here.answered([A], (b"one", b"two", b"three"), IN, moment())
+        here.answered([B], (b"four", b"five", b"six"), IN, moment(1))
+        assert here.inside(moment(2)) == 1
+        assert here.forgotten == 3
+
+    def test_what_is_too_old_leaves_no_trace(self) -> None:
+        here = Visits()
+        here.answered([A], (b"one", b"two"), IN, moment())
+        here.answered([B], BINH, IN, moment(visits.KEEP_S + 1))
+        assert (len(here._people), len(here._inside)) == (1, 1)
+
+    def test_codes_have_other_names_in_each_life_of_the_process(self) -> None:
+        assert Visits()._hash(A) != Visits()._hash(A)
+        assert len(Visits()._hash(A)) == 16
 
     def test_no_raw_code_is_kept(self) -> None:
         here = Visits()
