@@ -45,7 +45,8 @@ def show(name: str, rows: Sequence[Row]) -> None:
         table.add_row(
             row.measure, _cell(row.value), row.unit, _cell(row.reference), _cell(row.ratio), row.goal or "", met
         )
-    Console(width=None).print(table)
+    console = Console()
+    Console(width=console.width if console.is_terminal else 170).print(table)
 
 
 def keep(name: str, rows: Sequence[Row], folder: Path = FOLDER) -> Path:

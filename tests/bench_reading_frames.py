@@ -1,0 +1,73 @@
+"""The frames that reading is measured on: generated once from their seeds, kept in build/qr-frames/."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from kiosk.model import Luma
+from kiosk.reading.pictures import folder_pictures, load_luma
+
+SHARED = Path(__file__).parents[2] / "shared"
+CACHE = Path(__file__).parents[1] / "build" / "qr-frames"
+FRAMES_SEED = 20261122
+PEOPLE_SEED = 777
+_CHARSETS = ("utf-8", "shift_jis", "gb2312", "latin-1")
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One frame with its truth."""
+
+    path: Path
+    text: str | None
+    """None: no code in it."""
+    condition: str = ""
+
+    def luma(self) -> Luma:
+        """Open it."""
+        return load_luma(self.path)
+
+    def shows(self, found: list[bytes]) -> bool:
+        """Whether the right text is among what was found, in whatever charset its maker used."""
+        wanted = (self.text or "").replace("\r\n", "\n")
+        readings = (data.decode(charset, "replace").replace("\r\n", "\n") for data in found for charset in _CHARSETS)
+        return wanted in readings
+
+
+def code_frames(seed: int = FRAMES_SEED) -> list[Shot]:
+    """600 frames with a code in 12 conditions, 200 without."""
+    return [_shot(folder, each) for folder, each in _made("frames", seed)]
+
+
+def presentations(seed: int = PEOPLE_SEED) -> list[list[Shot]]:
+    """60 people, each 2 s at 10 frames a second."""
+    made = sorted(_made("presentations", seed), key=lambda pair: (pair[1]["person"], pair[1]["frame"]))
+    return [
+        [_shot(folder, each) for folder, each in shots]
+        for _, shots in groupby(made, key=lambda pair: pair[1]["person"])
+    ]
+
+
+def photographs() -> list[Shot]:
+    """Camera pictures with a text beside each."""
+    pairs = ((path, path.with_suffix(".txt")) for path in folder_pictures(SHARED / "qr-images" / "zxing-cpp"))
+    return [Shot(path, text.read_bytes().decode("utf-8"), path.parent.name) for path, text in pairs if text.exists()]
+
+
+def _shot(folder: Path, each: dict[str, Any]) -> Shot:
+    return Shot(folder / each["file"], each["text"], each["cat"])
+
+
+def _made(what: str, seed: int) -> list[tuple[Path, dict[str, Any]]]:
+    folder = CACHE / f"{what}-{seed}"
+    meta = folder / "meta.json"  # the generator writes it last
+    if not meta.exists():
+        print(f"making {what} of seed {seed} in {folder} (some minutes, once)", flush=True)
+        tool = SHARED / "tools" / "qr_frames.py"
+        subprocess.run([sys.executable, tool, what, folder, "--seed", str(seed)], check=True, stdout=subprocess.DEVNULL)
+    found = json.loads(meta.read_text(encoding="utf-8"))["frames"]
+    return [(folder, each) for each in found]
