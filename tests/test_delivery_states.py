@@ -1,0 +1,184 @@
+"""The delivery protocol through every interleaving that can be found: store, courier and ledger are real, the world between is not.
+
+A message or receipt may be lost, doubled, reordered or late; connections break; courier and store die at any point and start
+anew; the broker forgets its queue. At every moment: what the device counts as delivered is at the centre. In the end, when the
+world behaves again: everything is there once, without a gap.
+"""
+
+import random
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from kiosk.courier import Courier, Terms
+from kiosk.model import Reason
+from kiosk.store import Store
+from mqtt import envelope
+from mqtt.centre.collector import receipts
+from mqtt.centre.ledger import Arrival, SqliteLedger
+from mqtt.link import Message
+from mqtt.topics import Branch, Leaf
+from tests.fake_link import FakeBroker, ManualClock
+from tests.passages import START_AT, a_passage
+
+BRANCH = Branch("entrance", "dong-ba", "gate-1")
+TERMS = Terms(receipt_timeout_s=5.0, window=20, batch=4, backoff_last_s=2.0)
+
+
+class Delivery(RuleBasedStateMachine):
+    """One device, one broker that may forget, one centre that does not."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix="delivery-states-"))
+        self.clock = ManualClock()
+        self.broker = FakeBroker(self.clock)
+        self.store = Store(self.folder / "p.db")
+        self.courier = self.new_courier()
+        self.ledger = SqliteLedger(Path(":memory:"))
+        self.seen = 0
+        self.queue: list[Message] = []
+        """Passages that the broker holds for the centre."""
+        self.answers: list[bytes] = []
+        """Receipts that are on their way."""
+        self.committed: dict[int, bytes] = {}
+        self.at_centre: set[int] = set()
+        self.poison: set[int] = set()
+
+    def new_courier(self) -> Courier:
+        return Courier(self.store, BRANCH, self.broker.connect, clock=self.clock, terms=TERMS, dice=random.Random(1))
+
+    # what the device does
+
+    @rule(count=st.integers(1, 9))
+    def commit(self, count: int) -> None:
+        first = len(self.committed) + 1
+        for stored in self.store.commit_all([a_passage(number) for number in range(first, first + count)]):
+            self.committed[stored.seq] = stored.passage.id.bytes
+
+    @precondition(lambda self: len(self.poison) < 3)
+    @rule()
+    def commit_poison(self) -> None:
+        passage = replace(a_passage(len(self.committed) + 1), reason=Reason.UNKNOWN_CODE, code_bytes=10**7)
+        stored = self.store.commit(passage)
+        self.committed[stored.seq] = passage.id.bytes
+        self.poison.add(stored.seq)
+
+    @rule(turns=st.integers(1, 6))
+    def step(self, turns: int) -> None:
+        for _ in range(turns):
+            self.courier.step()
+        new = [message for message in self.broker.received[self.seen :] if message.topic.endswith("/passage")]
+        self.seen = len(self.broker.received)
+        self.queue += new
+
+    @rule(seconds=st.sampled_from([0.1, 1.0, 6.0, 70.0]))
+    def time_passes(self, seconds: float) -> None:
+        self.clock.advance(seconds)
+
+    @rule(clean=st.booleans())
+    def device_starts_anew(self, clean: bool) -> None:
+        if clean:
+            self.courier.close()
+        self.broker.cut()
+        self.store.close()
+        self.store = Store(self.folder / "p.db")
+        self.courier = self.new_courier()
+
+    @rule()
+    def quarantine_is_retried(self) -> None:
+        self.courier.retry_quarantine()
+
+    # what the world does
+
+    @rule()
+    def connection_breaks(self) -> None:
+        self.broker.cut()
+
+    @rule(up=st.booleans())
+    def broker_goes_or_comes(self, up: bool) -> None:
+        self.broker.up = up
+        if not up:
+            self.broker.cut()
+
+    @precondition(lambda self: self.queue)
+    @rule()
+    def broker_forgets_its_queue(self) -> None:
+        self.queue.clear()
+
+    @precondition(lambda self: self.queue)
+    @rule(data=st.data(), twice=st.booleans())
+    def centre_takes_a_message(self, data: st.DataObject, twice: bool) -> None:
+        place = data.draw(st.integers(0, len(self.queue) - 1))
+        message = self.queue[place] if twice else self.queue.pop(place)
+        self.centre_keeps(message)
+
+    def centre_keeps(self, message: Message) -> None:
+        good, bad = envelope.read_passages(message.payload, BRANCH.source)
+        arrival = Arrival(BRANCH, good, bad, START_AT)
+        standing = self.ledger.record([arrival])
+        self.at_centre |= {event.data.seq for event in good}
+        self.answers += [answer.payload for answer in receipts([arrival], standing)]
+
+    @precondition(lambda self: self.answers)
+    @rule(data=st.data(), twice=st.booleans())
+    def receipt_arrives(self, data: st.DataObject, twice: bool) -> None:
+        place = data.draw(st.integers(0, len(self.answers) - 1))
+        payload = self.answers[place] if twice else self.answers.pop(place)
+        if self.broker.links:
+            self.broker.deliver(BRANCH.topic(Leaf.RECEIPT), payload)
+
+    @precondition(lambda self: self.answers)
+    @rule()
+    def receipts_are_lost(self) -> None:
+        self.answers.clear()
+
+    # what must hold
+
+    @invariant()
+    def nothing_counts_as_delivered_that_the_centre_has_not(self) -> None:
+        if not hasattr(self, "store"):
+            return
+        waiting = {stored.seq for stored in self.store.waiting(0, 10_000)}
+        gone = set(self.committed) - waiting
+        aside = self.store.quarantined()
+        assert len(gone - self.at_centre) == aside, "but for what is in quarantine"
+        assert gone - self.at_centre <= self.poison
+
+    @invariant()
+    def the_depth_that_is_shown_is_what_waits(self) -> None:
+        if hasattr(self, "store"):
+            assert self.store.depth() == len(self.store.waiting(0, 10_000))
+
+    def teardown(self) -> None:
+        if not hasattr(self, "store"):
+            return
+        self.broker.up = True
+        for _ in range(3000):
+            if self.store.depth() == 0:
+                break
+            self.step(1)
+            for message in self.queue:
+                self.centre_keeps(message)
+            self.queue.clear()
+            for payload in self.answers:
+                if self.broker.links:
+                    self.broker.deliver(BRANCH.topic(Leaf.RECEIPT), payload)
+            self.answers.clear()
+            self.clock.advance(0.2)
+        assert self.store.depth() == 0, "it comes to rest"
+        assert self.at_centre == set(self.committed) - self.poison
+        self.ledger.close()
+        self.store.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+Delivery.TestCase.settings = settings(
+    max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
+)
+test_every_interleaving_delivers_each_passage_once = Delivery.TestCase
