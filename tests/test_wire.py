@@ -199,3 +199,20 @@ def test_any_topic_is_one_of_ours_or_nobodys(topic: str) -> None:
 def test_a_word_that_could_escape_its_branch_is_refused(word: str) -> None:
     with pytest.raises(ValueError, match=r"topic|centre"):
         Branch("entrance", word, "gate-1")
+
+
+def test_the_asyncapi_file_names_every_topic_with_its_schema_and_quality() -> None:
+    described = json.loads((wire_schema.FOLDER / "asyncapi.json").read_text(encoding="utf-8"))
+    assert sorted(described["channels"]) == wire_schema.NAMES
+    for name, channel in described["channels"].items():
+        reference = channel["messages"][name]["payload"]["$ref"]
+        assert (wire_schema.FOLDER / reference).resolve() == (wire_schema.FOLDER / f"{name}.json").resolve()
+        address = channel["address"].format(root="entrance", site="dong-ba", device="gate-1")
+        assert address in {*map(BRANCH.topic, Leaf), topics.centre_state("entrance"), topics.centre_drain("entrance")}
+    bindings = {
+        operation["channel"]["$ref"].rsplit("/", 1)[1]: operation["bindings"]["mqtt"]
+        for operation in described["operations"].values()
+    }
+    assert sorted(bindings) == wire_schema.NAMES
+    assert bindings["state"] == {"qos": 1, "retain": True}
+    assert bindings["passage"] == {"qos": 1, "retain": False}

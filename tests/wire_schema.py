@@ -10,7 +10,7 @@ import jsonschema
 import mqtt
 
 FOLDER = Path(mqtt.__file__).parent / "schema"
-NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
+NAMES = sorted(path.stem for path in FOLDER.glob("*.json") if path.stem != "asyncapi")
 
 
 @cache
