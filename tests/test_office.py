@@ -3,11 +3,9 @@
 import dataclasses
 import json
 import re
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -15,9 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kiosk import control
-from kiosk.control import Admit, Control, OrderRefused, Pause, ReleaseQuarantine, ShowLamp
+from kiosk.control import Admit, Pause, ReleaseQuarantine, ShowLamp
 from kiosk.model import Direction, Outcome
 from kiosk.store import Store
+from tests.daemons import Ordered
 from tests.passages import a_passage
 from tests.snapshots import a_status, browsing, publish
 from web_ui import accounts as accounts_module
@@ -43,39 +42,10 @@ def client(tmp_path: Path) -> Iterator[FlaskClient]:
         yield browser
 
 
-class Daemon:
-    """A control socket in a thread, whose handlers keep what they were ordered."""
-
-    def __init__(self, run_dir: Path) -> None:
-        self.orders: list[control.Order] = []
-        self.refuses = False
-        handlers = {Admit: self._keep, ShowLamp: self._keep, Pause: self._keep, ReleaseQuarantine: self._keep}
-        self._control = Control(run_dir, handlers)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _keep(self, order: control.Order) -> Mapping[str, Any]:
-        if self.refuses:
-            raise OrderRefused("the disk takes no record <b>")
-        self.orders.append(order)
-        return {}
-
-    def _run(self) -> None:
-        while not self._stop.wait(self._control.step()):
-            continue
-
-    def close(self) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._control.close()
-
-
 @pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Daemon]:
-    found = Daemon(tmp_path)
-    yield found
-    found.close()
+def daemon(tmp_path: Path) -> Iterator[Ordered]:
+    with Ordered(tmp_path) as found:
+        yield found
 
 
 def log_in(client: FlaskClient, role: Role) -> str:
@@ -250,7 +220,7 @@ def test_a_new_pin_logs_every_guard_out(client: FlaskClient) -> None:
     ],
 )
 def test_a_form_of_another_page_is_refused(
-    client: FlaskClient, daemon: Daemon, headers: dict[str, str], csrf: str | None
+    client: FlaskClient, daemon: Ordered, headers: dict[str, str], csrf: str | None
 ) -> None:
     good = log_in(client, Role.ADMIN)
     data = {"csrf": good if csrf is None else csrf}
@@ -261,7 +231,7 @@ def test_a_form_of_another_page_is_refused(
 
 @pytest.mark.parametrize("way", list(Direction))
 def test_a_guard_lets_somebody_through_by_hand_and_it_is_noted(
-    tmp_path: Path, client: FlaskClient, daemon: Daemon, way: Direction
+    tmp_path: Path, client: FlaskClient, daemon: Ordered, way: Direction
 ) -> None:
     csrf = log_in(client, Role.GUARD)
     answer = client.post("/guard/admit", data={"csrf": csrf, "direction": way, "reason": "nothing-to-show"})
@@ -273,18 +243,20 @@ def test_a_guard_lets_somebody_through_by_hand_and_it_is_noted(
 @pytest.mark.parametrize(
     "data", [{}, {"direction": "in"}, {"direction": "up", "reason": "other"}, {"direction": "in", "reason": "<b>"}]
 )
-def test_an_admission_needs_a_way_and_a_known_reason(client: FlaskClient, daemon: Daemon, data: dict[str, str]) -> None:
+def test_an_admission_needs_a_way_and_a_known_reason(
+    client: FlaskClient, daemon: Ordered, data: dict[str, str]
+) -> None:
     csrf = log_in(client, Role.GUARD)
     assert client.post("/guard/admit", data={"csrf": csrf, **data}).status_code == 400
     assert daemon.orders == []
 
 
 def test_an_order_that_the_kiosk_refuses_or_does_not_hear_is_told_in_words(
-    tmp_path: Path, client: FlaskClient, daemon: Daemon
+    tmp_path: Path, client: FlaskClient, daemon: Ordered
 ) -> None:
     csrf = log_in(client, Role.GUARD)
     data = {"csrf": csrf, "direction": "in", "reason": "other"}
-    daemon.refuses = True
+    daemon.refuses = "the disk takes no record <b>"
     answer = client.post("/guard/admit", data=data)
     assert answer.status_code == 502
     assert "the disk takes no record &lt;b&gt;" in answer.text
@@ -306,7 +278,7 @@ def test_an_order_that_the_kiosk_refuses_or_does_not_hear_is_told_in_words(
     ],
 )
 def test_every_button_of_the_administrator_gives_its_order(
-    client: FlaskClient, daemon: Daemon, name: str, order: control.Order
+    client: FlaskClient, daemon: Ordered, name: str, order: control.Order
 ) -> None:
     csrf = log_in(client, Role.ADMIN)
     assert f'action="/admin/order/{name}"' in client.get("/admin").text

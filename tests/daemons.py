@@ -1,0 +1,47 @@
+"""A daemon's end of the control socket in a thread, for tests: it keeps what it was ordered."""
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from kiosk.control import Admit, Control, Order, OrderRefused, Pause, ReleaseQuarantine, ShowLamp
+
+
+class Ordered:
+    """Takes every order there is; a context manager."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self.orders: list[Order] = []
+        self.refuses = ""
+        """What to say instead of doing it."""
+        kinds = (Admit, ShowLamp, Pause, ReleaseQuarantine)
+        self._control = Control(run_dir, dict.fromkeys(kinds, self._keep))
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Hear nobody any more; harmless a second time."""
+        self._stop.set()
+        self._thread.join()
+        self._control.close()
+
+    def _keep(self, order: Order) -> Mapping[str, Any]:
+        if self.refuses:
+            raise OrderRefused(self.refuses)
+        self.orders.append(order)
+        return {}
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._control.step()):
+            continue
