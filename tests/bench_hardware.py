@@ -17,6 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -288,50 +289,74 @@ def resident(pid: int) -> int:
 # ---- faults
 
 
+class Scenes:
+    """The folder of pictures that the daemon replays, changed under its feet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._kept = folder.with_name("kept")
+        folder.mkdir()
+        self.well()
+
+    def fill(self, make: Callable[[int], Luma]) -> None:
+        for number in range(30):
+            put(self.folder, f"{number:02d}", make(number))
+
+    def well(self) -> None:
+        self.fill(empty_scene)
+
+    def unplug(self) -> None:
+        self.folder.rename(self._kept)
+
+    def plug_in(self) -> None:
+        self._kept.rename(self.folder)
+
+    def hang(self) -> None:
+        """Pictures become pipes that nobody writes to: the driver's read never returns."""
+        for path in sorted(self.folder.glob("*.pgm")):
+            path.unlink()
+            os.mkfifo(path)
+
+    def let_go(self) -> None:
+        """Put pictures where the pipes were, then end the read that hangs."""
+        pipes = [os.open(path, os.O_RDWR) for path in sorted(self.folder.glob("*.pgm"))]
+        self.well()
+        for pipe in pipes:
+            os.close(pipe)
+
+
 def fault_rows(folder: Path) -> list[Row]:
     """Each fault: how long until the state says so, and whether it heals when the cause goes."""
-    pictures = folder / "faults"
-    pictures.mkdir()
-    kept = folder / "kept"
-
-    def scene(make: Callable[[int], Luma]) -> None:
-        for number in range(30):
-            put(pictures, f"{number:02d}", make(number))
-
-    def away() -> None:
-        pictures.rename(kept)
-
-    def back() -> None:
-        kept.rename(pictures)
-
-    scene(empty_scene)
+    scenes = Scenes(folder / "faults")
     black = np.full((HEIGHT, WIDTH), 4, np.uint8)
     white = np.full((HEIGHT, WIDTH), 252, np.uint8)
+    smeared = np.asarray(cv2.GaussianBlur(empty_scene(), (0, 0), 12), np.uint8)
     faults: dict[str, tuple[Callable[[], None], Callable[[], None], str]] = {
-        "camera unplugged": (away, back, "out-of-order"),
-        "lens covered": (lambda: scene(lambda _: black), lambda: scene(empty_scene), "degraded"),
-        "lens blinded": (lambda: scene(lambda _: white), lambda: scene(empty_scene), "degraded"),
-        "lens smeared": (
-            lambda: scene(lambda _: np.asarray(cv2.GaussianBlur(empty_scene(), (0, 0), 12), np.uint8)),
-            lambda: scene(empty_scene),
-            "degraded",
-        ),
+        "camera unplugged": (scenes.unplug, scenes.plug_in, "out-of-order"),
+        "camera hangs": (scenes.hang, scenes.let_go, "out-of-order"),
+        "lens covered": (lambda: scenes.fill(lambda _: black), scenes.well, "degraded"),
+        "lens blinded": (lambda: scenes.fill(lambda _: white), scenes.well, "degraded"),
+        "lens smeared": (lambda: scenes.fill(lambda _: smeared), scenes.well, "degraded"),
     }
     run_dir = folder / "faults-run"
     rows = []
-    with daemon(pictures, run_dir, 15.0) as (premises, _):
+    with daemon(scenes.folder, run_dir, 15.0) as (premises, _):
         until(lambda: state(run_dir) == "ready", 30.0)
         for name, (cause, cure, expected) in faults.items():
             cause()
-            shown_s = until(lambda expected=expected: state(run_dir) == expected, 20.0)  # type: ignore[misc]
+            shown_s = until(partial(shows, run_dir, expected), 20.0)
             cure()
-            healed_s = until(lambda: state(run_dir) == "ready", 20.0)
+            healed_s = until(partial(shows, run_dir, "ready"), 20.0)
             rows.append(goal_row(f"fault: {name}, shown as {expected}", round(shown_s, 1), "s", "<= 5"))
             rows.append(Row(f"fault: {name}, healed by itself", round(healed_s, 1), "s"))
         log = premises.log("daemon").read_text(encoding="utf-8")
     told = sum(1 for line in log.splitlines() if " ERROR " in line and "no picture" in line)
     rows.append(goal_row("fault: camera unplugged, lines of error in the log", told, "lines", "<= 1"))
     return rows
+
+
+def shows(run_dir: Path, expected: str) -> bool:
+    return state(run_dir) == expected
 
 
 # ---- exposure

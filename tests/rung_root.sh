@@ -12,6 +12,8 @@ echo "deb $mirror trixie-backports main" > "$target/etc/apt/sources.list.d/backp
 # apt and pip inside reach the outside as this machine does.
 cp /etc/resolv.conf "$target/etc/resolv.conf"
 cp /etc/ssl/certs/ca-certificates.crt "$target/etc/ssl/certs/ca-certificates.crt"
+# A folder of wheels on this machine is not one in there.
+unset PIP_FIND_LINKS
 inside() { chroot "$target" "$@"; }
 inside apt-get update -qq
 inside env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -t trixie-backports \
