@@ -17,21 +17,13 @@ from kiosk.reading.arrays import Floats, product, samples_at
 LARGEST_SIDE_FINE_PX = 400
 # Decimation, module px in the decimated picture, and the largest region side in which modules that small are looked for: a code
 # of version 20 is 97 modules wide, and codes on cards and phones are smaller. Small modules in a larger region are for `fine`.
-_SIZES = (
-    (1, 2.0, LARGEST_SIDE_FINE_PX),
-    (1, 2.55, 480),
-    (2, 1.65, 800),
-    (2, 2.1, 800),
-    (2, 2.7, 1300),
-    (4, 1.75, 9999),
-    (4, 2.3, 9999),
-)
+_SIZES = ((1, 2.0, LARGEST_SIDE_FINE_PX), (2, 1.4, 600), (2, 1.9, 1000), (2, 2.5, 1300), (4, 1.7, 9999))
 _FINE_SIZES = ((1, 2.0, 1000), (1, 2.55, 1000))
 _LIGHT_RADII = (2.0, 2.5)
 _DARK_RADII = (3.1, 3.9)
 _MARGIN_PX = 16
 _FAINTEST = 3
-_MOST_PER_SIZE = 400
+_MOST_PER_SIZE = 250
 _PATCH = 11  # samples a side, over 9 modules: the pattern and the light ring around it
 _TURNS = 8
 _STRETCHES = (0.84, 1.0, 1.19)

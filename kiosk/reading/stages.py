@@ -18,7 +18,7 @@ from kiosk.reading.zxing import Found, Placing
 _COMFORTABLE_PX = 4.5  # per module, for an engine
 _LARGEST_ENLARGED_PX = 640_000
 _LARGEST_FINE_PX = 350_000
-_LARGEST_ZBAR_PX = 250_000
+_LARGEST_ZBAR_PX = 160_000
 _FLAT_FIT = 0.93  # a grid that fits so well is not blurred: what cannot be read is bent, or torn
 _LARGEST_BENT_VERSION = 12
 _STRONG = 7.0  # times the frame's median detail: half of the regions without a code have less than 4, with a code more than 13
@@ -47,7 +47,7 @@ def heavy_stages() -> tuple[Stage, ...]:
         Stage("bent", _bent),
         Stage("zbar", lambda scene: _zbar(scene, zbar)),
         Stage("second", lambda scene: chain(_grid(scene, Aspect(1)), _enlarged(scene, 1))),
-        Stage("inverted", lambda scene: _grid(scene, Aspect(inverted=True))),
+        Stage("inverted", _inverted),
     )
 
 
@@ -82,6 +82,12 @@ def _fine(scene: Scene) -> Iterator[Found]:
     cut = scene.cut(Aspect())
     if max(cut.shape) > LARGEST_SIDE_FINE_PX and cut.size <= _LARGEST_FINE_PX:
         yield from _grid(scene, Aspect(fine=True))
+
+
+def _inverted(scene: Scene) -> Iterator[Found]:
+    """Dark mode, where nothing in the region looks like a finder pattern as it is."""
+    if scene.regions and not scene.promising(0):
+        yield from _grid(scene, Aspect(inverted=True))
 
 
 def _bent(scene: Scene) -> Iterator[Found]:
