@@ -46,6 +46,7 @@ def furnish() -> None:
     for path in (ETC, *ETC.rglob("*")):
         os.chown(path, 0, group)
         path.chmod(0o750 if path.is_dir() else 0o640)
+    subprocess.run(["systemd-tmpfiles", "--create", "entrance-kiosk.conf"], check=True)  # takes the private ones away
 
 
 def until(what: str, ask: Callable[[], Any], timeout_s: float) -> Any:
@@ -166,6 +167,8 @@ def wrote_nothing_to_the_disk_but_its_records() -> str:
 
 def the_page_sees_neither_records_nor_keys() -> str:
     until("the page answers", page, 20.0)
+    assert (ETC / "private/pseudonym.key").stat().st_mode & 0o777 == 0o400
+    assert (ETC / "private").owner() == "entrance-kiosk"
     peek = "ls /var/lib/entrance-kiosk /etc/entrance-kiosk/private 2>/dev/null | grep -c -E 'passages|pseudonym'"
     command = ["nsenter", "-t", str(main_pid("kiosk-web")), "-m", "sh", "-c", peek]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -171,3 +171,27 @@ def test_the_relays_overlay_compiles_without_a_warning_and_applies(tmp_path: Pat
         check=True,
     )
     assert trigger.stdout.strip() == "oneshot"
+
+
+def test_the_records_partition_is_where_the_daemon_keeps_them_and_fails_closed() -> None:
+    lines = (FOLDER / "root/fstab").read_text(encoding="utf-8").splitlines()
+    fields = [line.split() for line in lines if line and not line.startswith("#")]
+    assert all(len(field) == 6 for field in fields)
+    (records,) = [field for field in fields if field[0] == "LABEL=kiosk-data"]
+    assert config.Records().path.is_relative_to(records[1])
+    assert {"noatime", "errors=remount-ro", "nofail"} <= set(records[3].split(","))
+
+
+def test_the_read_only_root_leaves_the_records_partition_writable() -> None:
+    text = (FOLDER / "root/overlayroot.conf").read_text(encoding="utf-8")
+    (setting,) = [line for line in text.splitlines() if line and not line.startswith("#")]
+    assert setting == 'overlayroot="tmpfs:recurse=0"'
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in sorted(FOLDER.rglob("*")) if path.is_file()], ids=lambda path: path.name
+)
+def test_every_file_says_where_it_goes_and_where_its_facts_come_from(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert "Source" in text
+    assert re.search(r"/(boot|etc)/", text)

@@ -122,6 +122,12 @@ def test_no_core_dump_holds_what_somebody_showed(name: str) -> None:
     assert keys_of(name)["LimitCORE"] == "0"
 
 
+def test_on_a_read_only_root_nothing_is_recorded_into_memory() -> None:
+    keys = keys_of("kiosk.service.d/read-only-root.conf")
+    state = f"/var/lib/{keys_of('kiosk.service')['StateDirectory']}"
+    assert keys == {"RequiresMountsFor": state, "AssertPathIsMountPoint": state}
+
+
 def test_the_journal_stays_in_memory() -> None:
     keys = keys_of("journald.conf.d/entrance-kiosk.conf")
     assert keys["Storage"] == "volatile"
