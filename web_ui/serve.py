@@ -15,6 +15,7 @@ from kiosk.ports import KioskError
 from web_ui import fences
 from web_ui.accounts import Accounts
 from web_ui.app import create_app
+from web_ui.channel import ImpatientChannel, drop_dead_peers
 from web_ui.live import MAX_STREAMS
 from web_ui.settings import PageSettings
 
@@ -71,6 +72,7 @@ def serve(settings: PageSettings, announce: Callable[[str], None]) -> None:
     `announce` gets the line `page: ADDRESS` once the port is open, and what else somebody must know.
     """
     listener = listen(settings.host, settings.port)
+    drop_dead_peers(listener)
     app, live = create_app(settings)
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     server = create_server(
@@ -85,6 +87,8 @@ def serve(settings: PageSettings, announce: Callable[[str], None]) -> None:
         channel_timeout=30,
         ident=None,
     )
+
+    server.channel_class = ImpatientChannel
 
     def stop(_number: int, _frame: FrameType | None) -> None:
         live.close()  # first, or waitress waits for the streams; this thread never holds its lock
