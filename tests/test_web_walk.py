@@ -1,0 +1,131 @@
+"""The pages beside a real daemon, broker and centre: orders are carried out and recorded, and no page can touch scanning."""
+
+import http.client
+import http.cookies
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+
+from kiosk.demo.demonstration import Demonstration
+from kiosk.demo.premises import Premises, scratch_premises
+from kiosk.devices.visitors import hasty_pace
+from web_ui.accounts import Accounts
+
+PASSWORD = "một mật khẩu dài"
+PIN = "482913"
+FLOODERS = 6
+
+
+@pytest.fixture
+def demonstration() -> Iterator[Demonstration]:
+    """Everything, ready to be entered; the page has accounts."""
+    with scratch_premises() as premises:
+        found = Demonstration(premises, hasty_pace(60.0), loop=False, window_s=1.0)
+        _open_office(premises)
+        yield found
+
+
+def _open_office(premises: Premises) -> None:
+    folder = premises.folder / "office"
+    folder.mkdir()
+    accounts = Accounts(folder)
+    accounts.set_up(accounts.make_code(), PASSWORD)
+    accounts.set_pin(PIN)
+    text = premises.config.read_text(encoding="utf-8").replace("[page]\n", '[page]\nstate_dir = "office"\n')
+    premises.config.write_text(text, encoding="utf-8")
+
+
+class Reader:
+    """A small browser: a cookie, forms with their token."""
+
+    def __init__(self, url: str) -> None:
+        self._netloc = urlsplit(url).netloc
+        self._cookie = ""
+
+    def ask(self, method: str, path: str, **form: str) -> tuple[int, str]:
+        connection = http.client.HTTPConnection(self._netloc, timeout=20)
+        headers = {"Cookie": self._cookie, "Accept-Language": "en", "Content-Type": "application/x-www-form-urlencoded"}
+        connection.request(method, path, urlencode(form) if form else None, headers)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        for line in answer.headers.get_all("Set-Cookie", []):
+            morsel = http.cookies.SimpleCookie(line).get("session")
+            self._cookie = f"session={morsel.value}" if morsel else self._cookie
+        connection.close()
+        return answer.status, text
+
+    def log_in(self, role: str, secret: str) -> None:
+        assert self.ask("POST", "/login", role=role, secret=secret)[0] == 302
+
+    def send(self, form_page: str, path: str, **form: str) -> int:
+        token = re.search(r'name="csrf" value="([^"]+)"', self.ask("GET", form_page)[1])
+        assert token
+        return self.ask("POST", path, csrf=token[1], **form)[0]
+
+
+def turns_until(demonstration: Demonstration, true: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """The first snapshot that fits, of the next two hundred turns."""
+    for _ in range(200):
+        found = demonstration.turn()
+        if found and true(found):
+            return found
+    raise AssertionError("the kiosk never said so")
+
+
+def test_orders_of_guard_and_administrator_are_carried_out_by_the_daemon(demonstration: Demonstration) -> None:
+    with demonstration:
+        turns_until(demonstration, lambda found: found["state"] == "ready")
+        guard, admin = Reader(demonstration.page), Reader(demonstration.page)
+        guard.log_in("guard", PIN)
+        before = demonstration.look()
+        assert before
+        assert guard.send("/guard/admit", "/guard/admit", direction="in", reason="nothing-to-show") == 302
+        found = turns_until(demonstration, lambda found: any(one["reason"] == "manual" for one in found["shown"]))
+        manual = next(one for one in found["shown"] if one["reason"] == "manual")
+        assert (manual["outcome"], manual["direction"]) == ("pass", "in")
+        admin.log_in("admin", PASSWORD)
+        assert "Let through by the guard" in admin.ask("GET", "/admin/events?reason=manual")[1]
+        assert admin.send("/admin", "/admin/order/pause") == 200
+        turns_until(demonstration, lambda found: found["state"] == "out-of-order")
+        assert admin.send("/admin", "/admin/order/resume") == 200
+        turns_until(demonstration, lambda found: found["state"] == "ready")
+        assert "cong-1" in admin.ask("GET", "/admin/settings")[1]
+
+
+def test_a_flooded_and_killed_page_never_touches_scanning(demonstration: Demonstration) -> None:
+    stop = threading.Event()
+    answered: list[int] = []
+
+    def flood() -> None:
+        while not stop.is_set():
+            with suppress(OSError, http.client.HTTPException):
+                answered.append(Reader(demonstration.page).ask("GET", "/")[0])
+
+    killed: list[int] = []
+
+    def kill_once(_: object) -> None:
+        if len(demonstration.answers) >= 4 and not killed:
+            killed.append(len(demonstration.answers))
+            demonstration.processes["page"].kill()
+            demonstration.processes["page"].start()
+
+    with demonstration:
+        threads = [threading.Thread(target=flood) for _ in range(FLOODERS)]
+        for thread in threads:
+            thread.start()
+        try:
+            demonstration.play_once(kill_once)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join()
+    verdict = demonstration.verdict()
+    assert killed
+    assert answered.count(200) > FLOODERS
+    assert verdict.lost == verdict.doubled == 0
+    assert verdict.expected_outcomes_met == verdict.shown
