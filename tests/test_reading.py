@@ -13,10 +13,8 @@ from kiosk.model import Frame, Luma, Reading, Sight
 from kiosk.reading import Cascade
 from kiosk.reading.bounded import BoundedDecoder, ReadingStuck
 from kiosk.reading.equaliser import module_values, read_modules
-from kiosk.reading.finders import find_finders
-from kiosk.reading.grid import lay_grids
 from kiosk.reading.pictures import folder_pictures, load_luma
-from kiosk.reading.scene import Scene
+from kiosk.reading.scene import Aspect, Scene
 from kiosk.reading.stages import heavy_stages, plain
 from kiosk.reading.still import read_picture
 from kiosk.reading.witness import REMEMBERED_S, Witnesses
@@ -93,7 +91,8 @@ def test_a_code_on_cloth_is_read_module_by_module() -> None:
     stages = {
         reading.stage for stage in heavy_stages() for look in stage.run(Scene(picture)) for reading in look.readings
     }
-    assert stages == {"bent-stiff"}
+    assert "bent-stiff" in stages
+    assert not stages & {"grid", "grid-near", "enlarged", "zbar"}
 
 
 def test_a_frame_that_is_a_view_into_a_larger_buffer_is_read() -> None:
@@ -197,10 +196,10 @@ def test_every_heavy_stage_gets_its_turn_even_where_it_costs_more_than_a_frames_
 
 
 def test_the_grid_of_a_flat_code_fits_and_names_its_version() -> None:
-    picture = scene(code_picture(CARD, module_px=3))
-    [best, *_] = lay_grids(picture, find_finders(picture))
+    examined = Scene(scene(code_picture(CARD, module_px=3)))
+    [best, *_] = examined.grids(Aspect())
     assert best.fit > 0.9
-    values = module_values(picture, best, 3)
+    values = module_values(examined.cut(Aspect()), best, 3)
     assert values.shape == (17 + 4 * best.version,) * 2
     assert [reading.data.decode() for reading in read_modules(values > 0, best, "grid").readings] == [CARD]
 

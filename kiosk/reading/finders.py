@@ -18,7 +18,7 @@ LARGEST_SIDE_FINE_PX = 400
 # Decimation, module px in the decimated picture, and the largest region side in which modules that small are looked for: a code
 # of version 20 is 97 modules wide, and codes on cards and phones are smaller. Small modules in a larger region are for `fine`.
 _SIZES = ((1, 2.0, LARGEST_SIDE_FINE_PX), (2, 1.4, 600), (2, 1.9, 1000), (2, 2.5, 1300), (4, 1.7, 9999))
-_FINE_SIZES = ((1, 2.0, 1000), (1, 2.55, 1000))
+_FINE_SIZES = ((1, 2.0, 1000), (1, 2.55, 1000), (2, 1.6, 1000))
 _LIGHT_RADII = (2.0, 2.5)
 _DARK_RADII = (3.1, 3.9)
 _MARGIN_PX = 16
