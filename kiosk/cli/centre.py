@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from kiosk.doorbell import Doorbell
 from mqtt.centre import opening, overview
+from mqtt.centre.books import open_ledger
 from mqtt.centre.collector import Collector
-from mqtt.centre.ledger import LedgerTrouble, SqliteLedger
+from mqtt.centre.ledger import LedgerTrouble
 from mqtt.client import PahoLink
 from mqtt.link import Endpoint, LinkRefused
 
@@ -31,7 +32,11 @@ def endpoint_of(text: str) -> tuple[str, int]:
 @click.group(invoke_without_command=True)
 @click.option("--broker", default="localhost:1883", show_default=True, help="host:port of the MQTT broker.")
 @click.option("--mqtt-version", type=click.Choice(["5", "3.1.1"]), default="5", show_default=True)
-@click.option("--database", type=click.Path(path_type=Path), default=Path("centre.db"), show_default=True)
+@click.option("--database", default="centre.db", show_default=True, help="A file, or postgresql://user@host/name.")
+@click.option(
+    "--retention-days", type=click.IntRange(1, 3650), help="Delete passages that came earlier; for ever where left out."
+)
+@click.option("--share", help="Group of centres side by side on one PostgreSQL: each passage goes to one of them.")
 @click.option("--site-root", default="entrance", show_default=True, help="First word of every topic.")
 @click.option("--name", default="centre-1", show_default=True, help="This centre's client id at the broker.")
 @click.option("--ca", type=click.Path(path_type=Path), help="CA of the broker's certificate: switches TLS on.")
@@ -42,7 +47,9 @@ def centre(  # noqa: PLR0917  click passes by name
     context: click.Context,
     broker: str,
     mqtt_version: str,
-    database: Path,
+    database: str,
+    retention_days: int | None,
+    share: str | None,
     site_root: str,
     name: str,
     ca: Path | None,
@@ -65,7 +72,7 @@ def centre(  # noqa: PLR0917  click passes by name
     )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s centre %(levelname)s %(message)s", stream=sys.stderr)
     try:
-        run(where, database, site_root, name)
+        run(where, database, site_root, name, share=share, retention_days=retention_days)
     except (LedgerTrouble, LinkRefused) as trouble:
         raise click.ClickException(str(trouble)) from trouble
 
@@ -73,7 +80,7 @@ def centre(  # noqa: PLR0917  click passes by name
 @centre.command()
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per device.")
 @click.pass_obj
-def status(database: Path, *, as_json: bool) -> None:
+def status(database: str, *, as_json: bool) -> None:
     """List devices: last seen, what is missing, who is silent. Exit status 1 where anything is missing or silent."""
     try:
         found = overview.devices(database, datetime.now(UTC))
@@ -110,7 +117,7 @@ def _lines(one: overview.Device) -> Iterator[str]:
 @click.option("--reason", default="", help="Why: case number and purpose.")
 @click.pass_obj
 def open_(
-    database: Path,
+    database: str,
     *,
     key_path: Path,
     site: str,
@@ -137,14 +144,22 @@ def _sealing_key(path: Path) -> X25519PrivateKey:
     raise click.ClickException(f"nothing was opened: {path} is not an X25519 key")
 
 
-def run(where: Endpoint, database: Path, root: str, name: str) -> None:
+def run(
+    where: Endpoint, database: str, root: str, name: str, *, share: str | None = None, retention_days: int | None = None
+) -> None:
     """Collect until SIGTERM or Ctrl-C. Raises LedgerTrouble."""
-    ledger = SqliteLedger(database)
-    collector = Collector(root, ledger, lambda will: PahoLink(where, name, will=will, keep_session=True))
+    ledger = open_ledger(database)
+    collector = Collector(root, ledger, lambda will: PahoLink(where, name, will=will, keep_session=True), share=share)
+    swept: date | None = None
     try:
         with Doorbell() as bell:
             while not bell.stop_asked:
                 bell.wait(collector.step())
+                today = datetime.now(UTC).date()
+                if retention_days is not None and today != swept:
+                    swept = today
+                    for gone in ledger.drop_before(today - timedelta(days=retention_days)):
+                        logging.getLogger(__name__).info("retention: deleted %s", gone)
     finally:
         collector.close()
         ledger.close()

@@ -29,11 +29,16 @@ class Collector:
         ledger: Ledger,
         connect: Callable[[Message], Link],
         *,
+        share: str | None = None,
         now_at: Callable[[], datetime] = lambda: datetime.now(UTC),
         dice: random.Random | None = None,
     ) -> None:
-        """`connect` makes a new, unopened link with this last will and a persistent session: the broker keeps what comes."""
+        """`connect` makes a new, unopened link with this last will and a persistent session: the broker keeps what comes.
+
+        `share`: centres that name the same group get each passage once between them; they need one PostgreSQL behind them.
+        """
         self._root = root
+        self._share = f"$share/{share}/" if share else ""
         self._ledger = ledger
         self._connect = connect
         self._now_at = now_at
@@ -79,8 +84,9 @@ class Collector:
         incoming: list[Incoming] = []
         for event in link.pump(WAIT_S):
             if isinstance(event, Connected):
-                leaves = (Leaf.PASSAGE, Leaf.STATE, Leaf.HEALTH)
-                link.subscribe([topics.every(self._root, leaf) for leaf in leaves])
+                passages = self._share + topics.every(self._root, Leaf.PASSAGE)
+                # not shared: a shared subscription gets nothing of what is retained (MQTT 5 section 4.8.2)
+                link.subscribe([passages, *(topics.every(self._root, leaf) for leaf in (Leaf.STATE, Leaf.HEALTH))])
             elif isinstance(event, Subscribed):
                 self._subscribed(link, event)
             elif isinstance(event, Incoming):

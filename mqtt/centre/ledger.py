@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -67,6 +67,10 @@ CREATE VIEW corrected AS
         WHEN clock = 'free-running' THEN occurred_at
         END AS corrected_at
     FROM passage LEFT JOIN boot USING (device, boot);
+CREATE TABLE opening (
+    number INTEGER PRIMARY KEY,
+    at TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL, what TEXT NOT NULL, passages INTEGER NOT NULL
+) STRICT;
 CREATE TABLE unreadable (reason TEXT PRIMARY KEY, times INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
 
@@ -121,6 +125,9 @@ class Ledger(Protocol):
     def count_unreadable(self, reason: str) -> None:
         """A message that held nothing readable was thrown away."""
 
+    def drop_before(self, day: date) -> list[str]:
+        """Retention: delete what came before this day; in words, what went."""
+
     def close(self) -> None:
         """Done with it."""
 
@@ -150,7 +157,7 @@ class SqliteLedger:
         standing: dict[StreamKey, RangeSet] = {}
         try:
             with self._database.atomic():
-                for key, events in _by_stream(arrivals).items():
+                for key, events in by_stream(arrivals).items():
                     standing[key] = self._keep(key, events)
                 for arrival in arrivals:
                     self._keep_refused(arrival)
@@ -255,6 +262,14 @@ class SqliteLedger:
         except sqlite3.Error as trouble:
             raise LedgerTrouble(f"{self._path}: a count could not be kept: {trouble}") from trouble
 
+    def drop_before(self, day: date) -> list[str]:
+        """See Ledger."""
+        try:
+            gone = self._database.execute("DELETE FROM passage WHERE received_at < ?", [day.isoformat()]).rowcount
+        except sqlite3.Error as trouble:
+            raise LedgerTrouble(f"{self._path}: retention could not be kept: {trouble}") from trouble
+        return [f"{gone} passages"] if gone else []
+
     def _count(self, reason: str) -> None:
         self._database.execute(
             "INSERT INTO unreadable VALUES (?, 1) ON CONFLICT DO UPDATE SET times = times + 1", [reason]
@@ -285,7 +300,8 @@ def read_counts(path: Path) -> Counts:
     return Counts(received=distinct + doubled, distinct=distinct, doubled=doubled, missing=int(missing))
 
 
-def _by_stream(arrivals: Sequence[Arrival]) -> dict[StreamKey, list[tuple[PassageEvent, datetime]]]:
+def by_stream(arrivals: Sequence[Arrival]) -> dict[StreamKey, list[tuple[PassageEvent, datetime]]]:
+    """Every event with the time of its arrival, by the stream that it belongs to."""
     streams: dict[StreamKey, list[tuple[PassageEvent, datetime]]] = {}
     for arrival in arrivals:
         for event in arrival.events:

@@ -1,13 +1,11 @@
 """What a ledger knows of its devices: who was seen when, what is missing, who is silent. Read beside a running centre."""
 
-import sqlite3
 from collections.abc import Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
+from typing import Any
 
-from mqtt.centre.ledger import BUSY_TIMEOUT_S, LedgerTrouble
+from mqtt.centre.books import Ask, asking
 from mqtt.ranges import Range, RangeSet
 
 SILENT_AFTER = timedelta(minutes=5)
@@ -43,23 +41,16 @@ class Device:
     streams: tuple[Stream, ...]
 
 
-def devices(path: Path, now: datetime) -> list[Device]:
+def devices(database: str, now: datetime) -> list[Device]:
     """All of them, by site and name. Raises LedgerTrouble."""
-    try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S)) as database:
-            database.row_factory = sqlite3.Row
-            database.execute("BEGIN")  # one moment for all queries
-            rows = database.execute("SELECT * FROM device ORDER BY site, device").fetchall()
-            return [_device(database, row, now) for row in rows]
-    except sqlite3.Error as trouble:
-        raise LedgerTrouble(f"{path}: cannot be read as the centre's database: {trouble}") from trouble
+    with asking(database) as ask:
+        return [_device(ask, row, now) for row in ask("SELECT * FROM device ORDER BY site, device")]
 
 
-def _device(database: sqlite3.Connection, row: sqlite3.Row, now: datetime) -> Device:
-    seen_at = datetime.fromisoformat(row["last_seen_at"])
+def _device(ask: Ask, row: dict[str, Any], now: datetime) -> Device:
+    seen_at = row["last_seen_at"]
+    seen_at = seen_at if isinstance(seen_at, datetime) else datetime.fromisoformat(seen_at)
     number = [row["number"]]
-    rejected = database.execute("SELECT count(*) FROM rejected WHERE device = ?", number).fetchone()[0]
-    streams = database.execute("SELECT * FROM stream WHERE device = ? ORDER BY number", number).fetchall()
     return Device(
         site=row["site"],
         device=row["device"],
@@ -68,14 +59,16 @@ def _device(database: sqlite3.Connection, row: sqlite3.Row, now: datetime) -> De
         software=row["software"],
         last_seen_at=seen_at,
         silent=now - seen_at > SILENT_AFTER or row["state"] == "offline",
-        rejected=int(rejected),
-        streams=tuple(_stream(database, one) for one in streams),
+        rejected=int(ask("SELECT count(*) AS n FROM rejected WHERE device = ?", number)[0]["n"]),
+        streams=tuple(
+            _stream(ask, one) for one in ask("SELECT * FROM stream WHERE device = ? ORDER BY number", number)
+        ),
     )
 
 
-def _stream(database: sqlite3.Connection, row: sqlite3.Row) -> Stream:
-    spans = database.execute("SELECT first_seq, last_seq FROM stretch WHERE stream = ?", [row["number"]]).fetchall()
-    ranges = RangeSet((first, last) for first, last in spans)
+def _stream(ask: Ask, row: dict[str, Any]) -> Stream:
+    spans = ask("SELECT first_seq, last_seq FROM stretch WHERE stream = ?", [row["number"]])
+    ranges = RangeSet((span["first_seq"], span["last_seq"]) for span in spans)
     return Stream(
         epoch=row["epoch"],
         up_to_seq=ranges.up_to,

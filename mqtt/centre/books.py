@@ -1,0 +1,64 @@
+"""Which ledger a centre's `--database` means, and one way to ask either of them."""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from mqtt.centre.ledger import BUSY_TIMEOUT_S, Ledger, LedgerTrouble, SqliteLedger
+
+Ask = Callable[..., list[dict[str, Any]]]
+"""A query with `?` for its values; rows by column. Statements that write are committed at the end."""
+
+POSTGRES = ("postgresql://", "postgres://")
+
+
+def open_ledger(database: str) -> Ledger:
+    """A file's path, or postgresql://user@host/name. Raises LedgerTrouble."""
+    if not database.startswith(POSTGRES):
+        return SqliteLedger(Path(database))
+    try:
+        from mqtt.centre.postgres import PostgresLedger  # noqa: PLC0415 - an extra: most centres are one file
+    except ImportError as trouble:
+        raise LedgerTrouble("psycopg is missing: pip install 'entrance-kiosk[postgres]'") from trouble
+    return PostgresLedger(database)
+
+
+@contextmanager
+def asking(database: str) -> Iterator[Ask]:
+    """Ask beside a running centre, all in one transaction. Raises LedgerTrouble."""
+    if database.startswith(POSTGRES):
+        with _asking_postgres(database) as ask:
+            yield ask
+        return
+    try:
+        with closing(sqlite3.connect(f"file:{database}?mode=rw", uri=True, timeout=BUSY_TIMEOUT_S)) as connection:
+            connection.row_factory = sqlite3.Row
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("BEGIN")
+
+            def ask(query: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
+                return [dict(row) for row in connection.execute(query, list(values)).fetchall()]
+
+            yield ask
+            connection.commit()
+    except sqlite3.Error as trouble:
+        raise LedgerTrouble(f"{database}: cannot be read as the centre's database: {trouble}") from trouble
+
+
+@contextmanager
+def _asking_postgres(address: str) -> Iterator[Ask]:
+    import psycopg  # noqa: PLC0415 - an extra
+    from psycopg.rows import dict_row  # noqa: PLC0415
+
+    try:
+        with psycopg.connect(address, row_factory=dict_row, application_name="entrance centre desk") as connection:
+
+            def ask(query: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
+                cursor = connection.execute(query.replace("?", "%s"), list(values))
+                return cursor.fetchall() if cursor.description else []
+
+            yield ask
+    except psycopg.Error as trouble:
+        raise LedgerTrouble(f"the centre's PostgreSQL cannot be read: {str(trouble).strip()}") from trouble

@@ -1,0 +1,311 @@
+"""The centre's books in PostgreSQL: the same promises as the SQLite ledger, for many devices and several centres at once.
+
+Passages lie in one partition per day. The day comes out of the passage's own id (a UUIDv7 begins with its time), so that
+the same id always falls into the same partition and can be there only once. Retention drops whole partitions.
+"""
+
+import struct
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
+from uuid import UUID
+
+import psycopg
+from psycopg import sql
+
+from mqtt.centre.ledger import Arrival, LedgerTrouble, StreamKey, by_stream
+from mqtt.envelope import Health, PassageEvent, StateReport
+from mqtt.ranges import RangeSet
+from mqtt.topics import Branch
+
+SCHEMA_LOCK = 0x48554531
+PAST, FUTURE = timedelta(days=60), timedelta(days=2)
+"""Days around today that get a partition of their own; ids of other days (clocks that were never set) share one."""
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS device (
+    number integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    root text NOT NULL, site text NOT NULL, device text NOT NULL,
+    state text NOT NULL DEFAULT '', state_reason text NOT NULL DEFAULT '', state_at timestamptz,
+    last_seen_at timestamptz NOT NULL, software text NOT NULL DEFAULT '',
+    UNIQUE (root, site, device)
+);
+CREATE TABLE IF NOT EXISTS stream (
+    number integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    device integer NOT NULL REFERENCES device (number),
+    epoch text NOT NULL,
+    doubled bigint NOT NULL DEFAULT 0, conflicting bigint NOT NULL DEFAULT 0, newest_seq bigint NOT NULL DEFAULT 0,
+    UNIQUE (device, epoch)
+);
+CREATE TABLE IF NOT EXISTS stretch (
+    stream integer NOT NULL REFERENCES stream (number),
+    first_seq bigint NOT NULL, last_seq bigint NOT NULL,
+    PRIMARY KEY (stream, first_seq)
+);
+CREATE TABLE IF NOT EXISTS passage (
+    device integer NOT NULL, id uuid NOT NULL, day date NOT NULL, stream integer NOT NULL, seq bigint NOT NULL,
+    occurred_at timestamptz NOT NULL, monotonic_s double precision NOT NULL, boot text NOT NULL, clock text NOT NULL,
+    result text NOT NULL, reason text NOT NULL, direction text, kind text, assurance text,
+    pseudonym text NOT NULL, sealed bytea NOT NULL, code_bytes integer NOT NULL, received_at timestamptz NOT NULL,
+    PRIMARY KEY (device, id, day)
+) PARTITION BY RANGE (day);
+CREATE TABLE IF NOT EXISTS passage_other_days PARTITION OF passage DEFAULT;
+CREATE TABLE IF NOT EXISTS boot (
+    device integer NOT NULL REFERENCES device (number), boot text NOT NULL, offset_s double precision NOT NULL,
+    PRIMARY KEY (device, boot)
+);
+CREATE TABLE IF NOT EXISTS rejected (
+    device integer NOT NULL REFERENCES device (number),
+    id text NOT NULL, reason text NOT NULL, at timestamptz NOT NULL, times bigint NOT NULL DEFAULT 1,
+    PRIMARY KEY (device, id)
+);
+CREATE TABLE IF NOT EXISTS unreadable (reason text PRIMARY KEY, times bigint NOT NULL);
+CREATE TABLE IF NOT EXISTS opening (
+    number integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    at timestamptz NOT NULL, who text NOT NULL, why text NOT NULL, what text NOT NULL, passages bigint NOT NULL
+);
+CREATE OR REPLACE VIEW corrected AS
+    SELECT passage.*, CASE
+        WHEN clock = 'synchronised' THEN occurred_at
+        WHEN offset_s IS NOT NULL THEN to_timestamp(monotonic_s + offset_s)
+        WHEN clock = 'free-running' THEN occurred_at
+        END AS corrected_at
+    FROM passage LEFT JOIN boot USING (device, boot);
+"""
+COLUMNS = (
+    "device, id, day, stream, seq, occurred_at, monotonic_s, boot, clock, result, reason, direction, kind, assurance, "
+    "pseudonym, sealed, code_bytes, received_at"
+)
+TYPES = (
+    "int4", "uuid", "date", "int4", "int8", "timestamptz", "float8", "text", "text", "text", "text", "text", "text", "text",
+    "text", "bytea", "int4", "timestamptz",
+)  # fmt: skip
+
+
+class PostgresLedger:
+    """A ledger in a PostgreSQL database; several may work on one database at the same time. One thread each."""
+
+    def __init__(self, address: str) -> None:
+        """`address` is postgresql://user:password@host/name (the password better in ~/.pgpass)."""
+        try:
+            self._connection = psycopg.connect(address, application_name="entrance centre")
+            self._prepare()
+        except psycopg.Error as trouble:
+            raise LedgerTrouble(f"the centre's PostgreSQL cannot be used: {str(trouble).strip()}") from trouble
+        self._days: set[date] = set()
+
+    def _prepare(self) -> None:
+        with self._connection.transaction():
+            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", [SCHEMA_LOCK])  # two centres may start at once
+            self._connection.execute(SCHEMA)
+        with self._connection.transaction():
+            self._connection.execute("CREATE TEMPORARY TABLE arriving (LIKE passage) ON COMMIT DELETE ROWS")
+
+    def record(self, arrivals: Sequence[Arrival]) -> Mapping[StreamKey, RangeSet]:
+        """See Ledger."""
+        try:
+            self._make_partitions(arrivals)
+            with self._connection.transaction():
+                return self._record(arrivals)
+        except psycopg.Error as trouble:
+            raise LedgerTrouble(f"passages could not be kept: {str(trouble).strip()}") from trouble
+
+    def _record(self, arrivals: Sequence[Arrival]) -> Mapping[StreamKey, RangeSet]:
+        streams = by_stream(arrivals)
+        numbers: dict[StreamKey, tuple[int, int]] = {}
+        for key in sorted(streams, key=lambda key: (key.branch, key.epoch)):  # one order for all centres: no deadlock
+            device = self._device(key.branch, streams[key][-1][1])
+            numbers[key] = (device, self._stream(device, key.epoch))
+        with self._connection.cursor().copy(f"COPY arriving ({COLUMNS}) FROM STDIN (FORMAT BINARY)") as copy:
+            copy.set_types(TYPES)
+            for key, events in streams.items():
+                for event, at in events:
+                    copy.write_row(_row(*numbers[key], event, at))
+        fresh: dict[int, int] = dict(
+            self._connection.execute(
+                f"WITH new AS (INSERT INTO passage ({COLUMNS}) SELECT {COLUMNS} FROM arriving "  # noqa: S608 - constants
+                "ON CONFLICT DO NOTHING RETURNING stream) SELECT stream, count(*) FROM new GROUP BY stream"
+            ).fetchall()
+        )
+        standing = {}
+        for key, events in streams.items():
+            device, stream = numbers[key]
+            standing[key] = self._count(stream, [event for event, _ in events], fresh.get(stream, 0))
+            self._learn_clocks(device, [event for event, _ in events])
+        for arrival in arrivals:
+            self._keep_refused(arrival)
+        return standing
+
+    def _count(self, stream: int, events: Sequence[PassageEvent], fresh: int) -> RangeSet:
+        found = self._connection.execute("SELECT first_seq, last_seq FROM stretch WHERE stream = %s", [stream])
+        ranges = RangeSet((int(first), int(last)) for first, last in found)
+        known = ranges.count()
+        for event in events:
+            ranges.add(event.data.seq)
+        added = ranges.count() - known
+        self._connection.execute(
+            "UPDATE stream SET doubled = doubled + %s, conflicting = conflicting + %s, newest_seq = %s WHERE number = %s",
+            [len(events) - fresh, max(0, fresh - added), ranges.newest, stream],
+        )
+        if added:
+            self._connection.execute("DELETE FROM stretch WHERE stream = %s", [stream])
+            with self._connection.cursor() as cursor:
+                cursor.executemany("INSERT INTO stretch VALUES (%s, %s, %s)", [(stream, *span) for span in ranges])
+        return ranges
+
+    def _make_partitions(self, arrivals: Sequence[Arrival]) -> None:
+        """Before the transaction that needs them: making one locks the table for a moment."""
+        today = datetime.now(UTC).date()
+        wanted = {day_of(event.id) for arrival in arrivals for event in arrival.events} - self._days
+        for day in sorted(day for day in wanted if today - PAST <= day <= today + FUTURE):
+            try:
+                with self._connection.transaction():
+                    self._connection.execute("SELECT pg_advisory_xact_lock(%s)", [SCHEMA_LOCK])
+                    self._connection.execute(
+                        sql.SQL(
+                            "CREATE TABLE IF NOT EXISTS {} PARTITION OF passage FOR VALUES FROM ({}) TO ({})"
+                        ).format(sql.Identifier(f"passage_{day:%Y%m%d}"), day.isoformat(), _next(day))
+                    )
+            except psycopg.errors.CheckViolation:
+                """Some passages of that day came early and lie among the other days: there they stay, all of them."""
+        self._days |= wanted
+
+    def drop_before(self, day: date) -> list[str]:
+        """Retention: drop the partitions of earlier days, and what is as old among the other days; their names."""
+        dropped = []
+        try:
+            with self._connection.transaction():
+                self._connection.execute("SELECT pg_advisory_xact_lock(%s)", [SCHEMA_LOCK])
+                found = self._connection.execute(
+                    "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
+                    "WHERE inhparent = 'passage'::regclass AND relname ~ '^passage_[0-9]{8}$' ORDER BY relname"
+                )
+                for (name,) in found.fetchall():
+                    if str(name) < f"passage_{day:%Y%m%d}":
+                        self._connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(str(name))))
+                        dropped.append(str(name))
+                self._connection.execute("DELETE FROM passage_other_days WHERE received_at < %s", [day])
+        except psycopg.Error as trouble:
+            raise LedgerTrouble(f"retention could not be kept: {str(trouble).strip()}") from trouble
+        self._days.clear()
+        return dropped
+
+    def _device(self, branch: Branch, seen_at: datetime) -> int:
+        return self._one(
+            "INSERT INTO device (root, site, device, last_seen_at) VALUES (%s, %s, %s, %s) ON CONFLICT (root, site, device) "
+            "DO UPDATE SET last_seen_at = greatest(device.last_seen_at, excluded.last_seen_at) RETURNING number",
+            branch.root, branch.site, branch.device, seen_at,
+        )  # fmt: skip
+
+    def _stream(self, device: int, epoch: str) -> int:
+        """Its number; the row stays locked until the end of the transaction, so that no other centre counts meanwhile."""
+        self._connection.execute(
+            "INSERT INTO stream (device, epoch) VALUES (%s, %s) ON CONFLICT DO NOTHING", [device, epoch]
+        )
+        return self._one("SELECT number FROM stream WHERE device = %s AND epoch = %s FOR UPDATE", device, epoch)
+
+    def _one(self, query: str, *values: object) -> int:
+        found = self._connection.execute(query, values).fetchone()
+        assert found is not None
+        return int(found[0])
+
+    def _learn_clocks(self, device: int, events: Sequence[PassageEvent]) -> None:
+        offsets = {
+            event.data.boot: event.time.timestamp() - event.data.monotonic_s
+            for event in events
+            if event.data.clock == "synchronised"
+        }
+        for boot, offset_s in offsets.items():
+            self._learn_clock(device, boot, offset_s)
+
+    def _learn_clock(self, device: int, boot: str, offset_s: float) -> None:
+        self._connection.execute(
+            "INSERT INTO boot VALUES (%s, %s, %s) ON CONFLICT (device, boot) DO UPDATE SET offset_s = excluded.offset_s",
+            [device, boot, offset_s],
+        )
+
+    def _keep_refused(self, arrival: Arrival) -> None:
+        for refused in arrival.refused:
+            if refused.id is None:
+                self._count_unreadable(refused.reason)
+                continue
+            self._connection.execute(
+                "INSERT INTO rejected (device, id, reason, at) VALUES (%s, %s, %s, %s) "
+                "ON CONFLICT (device, id) DO UPDATE SET times = rejected.times + 1",
+                [self._device(arrival.branch, arrival.received_at), refused.id, refused.reason, arrival.received_at],
+            )
+
+    def note_state(self, branch: Branch, report: StateReport, at: datetime) -> None:
+        """See Ledger."""
+        try:
+            with self._connection.transaction():
+                self._connection.execute(
+                    "UPDATE device SET state = %s, state_reason = %s, state_at = %s, software = %s WHERE number = %s",
+                    [report.state, report.reason, at, report.software, self._device(branch, at)],
+                )
+        except psycopg.Error as trouble:
+            raise LedgerTrouble(f"a state could not be kept: {str(trouble).strip()}") from trouble
+
+    def note_health(self, branch: Branch, report: Health, at: datetime) -> None:
+        """See Ledger."""
+        try:
+            with self._connection.transaction():
+                device = self._device(branch, at)
+                if report.clock == "synchronised" and report.boot and report.monotonic_s is not None:
+                    self._learn_clock(device, report.boot, report.at.timestamp() - report.monotonic_s)
+        except psycopg.Error as trouble:
+            raise LedgerTrouble(f"a sign of life could not be kept: {str(trouble).strip()}") from trouble
+
+    def count_unreadable(self, reason: str) -> None:
+        """See Ledger."""
+        try:
+            with self._connection.transaction():
+                self._count_unreadable(reason)
+        except psycopg.Error as trouble:
+            raise LedgerTrouble(f"a count could not be kept: {str(trouble).strip()}") from trouble
+
+    def _count_unreadable(self, reason: str) -> None:
+        self._connection.execute(
+            "INSERT INTO unreadable VALUES (%s, 1) ON CONFLICT (reason) DO UPDATE SET times = unreadable.times + 1",
+            [reason],
+        )
+
+    def close(self) -> None:
+        """See Ledger."""
+        self._connection.close()
+
+
+def day_of(passage_id: UUID) -> date:
+    """The day (UTC) that a UUIDv7 names in its first 48 bits (RFC 9562 section 5.7)."""
+    seconds = struct.unpack(">Q", b"\0\0" + passage_id.bytes[:6])[0] / 1000
+    try:
+        return datetime.fromtimestamp(seconds, UTC).date()
+    except (ValueError, OverflowError, OSError):  # beyond the year 9999: an id that is no UUIDv7
+        return date.max
+
+
+def _next(day: date) -> str:
+    return (day + timedelta(days=1)).isoformat()
+
+
+def _row(device: int, stream: int, event: PassageEvent, received_at: datetime) -> tuple[object, ...]:
+    data = event.data
+    return (
+        device,
+        event.id,
+        day_of(event.id),
+        stream,
+        data.seq,
+        event.time,
+        data.monotonic_s,
+        data.boot,
+        data.clock,
+        data.result,
+        data.reason,
+        data.direction,
+        data.kind,
+        data.assurance,
+        data.pseudonym,
+        data.sealed,
+        data.code_bytes,
+        received_at,
+    )

@@ -1,0 +1,229 @@
+"""The PostgreSQL ledger keeps the SQLite ledger's promises, and its own: partitions, retention, several centres at once."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+from click.testing import CliRunner
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
+from kiosk.cli.centre import centre
+from kiosk.clock import SystemClock
+from kiosk.courier import Courier, Terms
+from kiosk.courier.parcel import pack
+from kiosk.model import ClockQuality, Identifier, Stored, Subject
+from kiosk.seal import Seal
+from kiosk.store import Store
+from mqtt import envelope
+from mqtt.centre.collector import Collector
+from mqtt.centre.ledger import Arrival, Ledger, LedgerTrouble, SqliteLedger, StreamKey
+from mqtt.centre.postgres import PostgresLedger, day_of
+from mqtt.client import PahoLink
+from mqtt.envelope import Refused
+from mqtt.link import Link, Message
+from mqtt.ranges import RangeSet
+from mqtt.topics import Branch
+from tests import postgres
+from tests.broker import Broker
+from tests.passages import a_passage
+
+GATE = Branch("entrance", "dong-ba", "gate-1")
+EPOCH = "0123456789abcdef"
+KEY = StreamKey(GATE, EPOCH)
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    with postgres.server() as address:
+        yield address
+
+
+@pytest.fixture
+def address(server: str, request: pytest.FixtureRequest) -> str:
+    return postgres.fresh_database(server, request.node.name[:60])
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def ledger(request: pytest.FixtureRequest, server: str, tmp_path: Path) -> Iterator[Ledger]:
+    if request.param == "sqlite":
+        opened: SqliteLedger | PostgresLedger = SqliteLedger(tmp_path / "centre.db")
+    else:
+        opened = PostgresLedger(postgres.fresh_database(server, request.node.name[:60]))
+    with closing(opened):
+        yield opened
+
+
+def an_id(number: int, at: datetime = NOW) -> UUID:
+    return UUID(int=int(at.timestamp() * 1000) << 80 | 7 << 76 | 2 << 62 | number)
+
+
+def arrival(*seqs: int, at: datetime = NOW, branch: Branch = GATE) -> Arrival:
+    texts = []
+    for seq in seqs:
+        passage = replace(a_passage(seq), id=an_id(seq, at), occurred_at=at)
+        texts.append(pack(Stored(EPOCH, seq, "boot-a", passage), branch.source).text)
+    good, bad = envelope.read_passages(envelope.message_of(texts), branch.source)
+    assert bad == []
+    return Arrival(branch, good, [], NOW)
+
+
+def test_both_ledgers_keep_each_once_and_know_every_gap(ledger: Ledger) -> None:
+    assert ledger.record([arrival(1, 2, 7)])[KEY] == RangeSet([(1, 2), (7, 7)])
+    assert ledger.record([arrival(2, 3), arrival(3)])[KEY] == RangeSet([(1, 3), (7, 7)])
+    assert ledger.record([arrival(4, 5, 6)])[KEY] == RangeSet([(1, 7)])
+
+
+def test_both_ledgers_take_everything_else_too(ledger: Ledger) -> None:
+    ledger.note_state(GATE, envelope.StateReport(state="ready"), NOW)
+    ledger.note_health(
+        GATE,
+        envelope.Health(
+            at=NOW, state="ready", clock="synchronised", epoch=EPOCH, newest_seq=0, outbox=0, boot="b", monotonic_s=5.0
+        ),
+        NOW,
+    )
+    ledger.count_unreadable("not-json")
+    ledger.count_unreadable("not-json")
+    refusals = [Refused(str(an_id(9)), "bad-data-seq", EPOCH), Refused(None, "not-an-event")]
+    assert ledger.record([Arrival(GATE, [], refusals, NOW), Arrival(GATE, [], refusals, NOW)]) == {}
+
+
+def test_doubles_and_conflicts_are_counted(address: str) -> None:
+    with closing(PostgresLedger(address)) as ledger:
+        ledger.record([arrival(1, 2)])
+        ledger.record([arrival(1, 2, 2)])
+        ledger.record([arrival(1, at=NOW - timedelta(hours=1))])  # another id under the same number
+    with psycopg.connect(address) as look:
+        assert look.execute("SELECT doubled, conflicting, newest_seq FROM stream").fetchone() == (3, 1, 2)
+        assert look.execute("SELECT count(*) FROM passage").fetchone() == (3,)
+
+
+def test_days_have_partitions_and_retention_drops_whole_ones(address: str) -> None:
+    with closing(PostgresLedger(address)) as ledger:
+        for age in range(4):
+            ledger.record([arrival(age + 1, at=NOW - timedelta(days=age))])
+        ledger.record([arrival(5, at=datetime(1970, 1, 1, 0, 1, tzinfo=UTC))])
+        dropped = ledger.drop_before((NOW - timedelta(days=1)).date())
+        assert dropped == [f"passage_{NOW - timedelta(days=age):%Y%m%d}" for age in (3, 2)]
+        with psycopg.connect(address) as look:
+            assert look.execute("SELECT array_agg(seq ORDER BY seq) FROM passage").fetchone() == ([1, 2, 5],)
+        assert ledger.record([arrival(3, at=NOW - timedelta(days=2))])[KEY].up_to == 5, "a late one makes it anew"
+
+
+def test_the_day_is_the_ids_own_whatever_the_id() -> None:
+    assert day_of(an_id(1)) == NOW.date()
+    assert day_of(UUID(int=0)).year == 1970
+    assert day_of(UUID(int=2**128 - 1)).year == 9999
+
+
+def test_several_centres_on_one_database_double_and_lose_nothing(address: str) -> None:
+    PostgresLedger(address).close()
+    problems: list[BaseException] = []
+
+    def work(offset: int) -> None:
+        try:
+            with closing(PostgresLedger(address)) as mine:
+                for start in range(0, 200, 10):
+                    mine.record([arrival(*range(start + 1, start + 11)), arrival(start // 10 + 1 + offset)])
+        except BaseException as problem:  # noqa: BLE001 - told by the test's own thread
+            problems.append(problem)
+
+    threads = [threading.Thread(target=work, args=(offset,)) for offset in (300, 400, 500)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert problems == []
+    with psycopg.connect(address) as look:
+        assert look.execute("SELECT count(*), count(DISTINCT seq) FROM passage").fetchone() == (260, 260)
+        assert look.execute("SELECT sum(last_seq - first_seq + 1) FROM stretch").fetchone() == (260,)
+        assert look.execute("SELECT doubled FROM stream").fetchone() == (400,)
+
+
+def test_what_was_recorded_before_the_clock_was_set_is_dated(address: str) -> None:
+    boot = replace(a_passage(1), id=an_id(1), occurred_s=60.0, clock=ClockQuality.UNSET)
+    later = replace(a_passage(2), id=an_id(2), occurred_at=NOW, occurred_s=660.0)
+    texts = [pack(Stored(EPOCH, seq, "boot-a", one), GATE.source).text for seq, one in ((1, boot), (2, later))]
+    good, _ = envelope.read_passages(envelope.message_of(texts), GATE.source)
+    with closing(PostgresLedger(address)) as ledger:
+        ledger.record([Arrival(GATE, good, [], NOW)])
+    with psycopg.connect(address) as look:
+        found = look.execute("SELECT corrected_at FROM corrected WHERE seq = 1").fetchone()
+    assert found is not None
+    assert abs(found[0] - (NOW - timedelta(seconds=600))) < timedelta(seconds=1)
+
+
+def test_a_database_that_is_away_is_one_sentence() -> None:
+    with pytest.raises(LedgerTrouble, match="PostgreSQL cannot be used"):
+        PostgresLedger("postgresql://nobody@127.0.0.1:1/none")
+
+
+def test_two_centres_share_the_passages_and_the_device_gets_whole_receipts(address: str, tmp_path: Path) -> None:
+    with Broker() as broker, closing(Store(tmp_path / "p.db")) as store:
+        ledgers = [PostgresLedger(address), PostgresLedger(address)]
+        centres = [shared_centre(broker, ledger, number) for number, ledger in enumerate(ledgers)]
+        until(lambda: all(one.ready for one in centres), *(one.step for one in centres))
+        courier = Courier(
+            store,
+            GATE,
+            lambda will: PahoLink(broker.endpoint(), "gate", will=will),
+            clock=SystemClock(),
+            terms=Terms(batch=5),
+        )
+        store.commit_all([replace(a_passage(number), id=an_id(number)) for number in range(1, 301)])
+        until(lambda: store.depth() == 0, courier.step, *(one.step for one in centres))
+        courier.close()
+        for one, ledger in zip(centres, ledgers, strict=True):
+            one.close()
+            ledger.close()
+    done = CliRunner().invoke(centre, ["--database", address, "status"])
+    assert "1-300, complete; 0 came twice" in done.output
+    with psycopg.connect(address) as look:
+        assert look.execute("SELECT count(*) FROM passage").fetchone() == (300,)
+
+
+def shared_centre(broker: Broker, ledger: Ledger, number: int) -> Collector:
+    def connect(will: Message) -> Link:
+        return PahoLink(broker.endpoint(), f"centre-{number}", will=will, keep_session=True)
+
+    return Collector("entrance", ledger, connect, share="centres")
+
+
+def until(done: Callable[[], bool], *steps: Callable[[], float]) -> None:
+    for _ in range(2000):
+        if done():
+            return
+        for step in steps:
+            step()
+    raise AssertionError("it did not come to that")
+
+
+def test_opening_works_on_postgres_too_and_is_audited(address: str, tmp_path: Path) -> None:
+    key = X25519PrivateKey.generate()
+    (tmp_path / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    seal = Seal(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
+    subject = Subject((Identifier("document", "046190000001"),), name="TÔN NỮ THỊ BƯỞI")
+    passage = replace(a_passage(1), id=an_id(1), occurred_at=NOW, sealed=seal.close(subject, an_id(1)))
+    good, _ = envelope.read_passages(pack(Stored(EPOCH, 1, "boot", passage), GATE.source).text.encode(), GATE.source)
+    with closing(PostgresLedger(address)) as ledger:
+        ledger.record([Arrival(GATE, good, [], NOW)])
+    window = [
+        "--since",
+        f"{NOW - timedelta(hours=1):%Y-%m-%dT%H:%M:%S}",
+        "--until",
+        f"{NOW + timedelta(hours=1):%Y-%m-%dT%H:%M:%S}",
+    ]
+    asked = ["--database", address, "open", "--key", str(tmp_path / "key.pem"), "--site", "dong-ba", *window]
+    done = CliRunner().invoke(centre, [*asked, "--who", "Trần Thị Đào", "--reason", "case 17/2026, contacts"])
+    assert json.loads(done.output)["subject"]["name"] == "TÔN NỮ THỊ BƯỞI"
+    with psycopg.connect(address) as look:
+        assert look.execute("SELECT who, passages FROM opening").fetchall() == [("Trần Thị Đào", 1)]
