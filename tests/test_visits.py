@@ -183,6 +183,12 @@ class TestInside:
         assert here.inside(moment(61)) == 1
         assert here.history(ANH, moment(100)).last_direction is Direction.OUT
 
+    def test_in_and_out_and_in_again(self) -> None:
+        here = Visits()
+        for second, decision in ((0, IN), (60, OUT), (120, IN)):
+            here.answered([A], ANH, decision, moment(second))
+        assert here.inside(moment(121)) == 1
+
     def test_a_refusal_changes_nobodys_place(self) -> None:
         here = Visits()
         here.answered([A], ANH, IN, moment())
@@ -402,7 +408,7 @@ class TestBounds:
         assert here.history(ANH, moment(visits.KEEP_S)).last_pass_age_s == visits.KEEP_S
         here.answered([B], BINH, OUT, moment(visits.KEEP_S + 1))
         assert here.history(ANH, moment(visits.KEEP_S + 1)) == History()
-        assert here.forgotten == 0
+        assert here.forgotten == len(here._nameless) == 0
 
     def test_a_person_of_many_names_is_forgotten_once(self) -> None:
         here = Visits(max_names=3)

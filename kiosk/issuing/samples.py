@@ -184,7 +184,7 @@ class _Maker:
         yield self._national()
         yield self._id_card()
         yield self._insurance()
-        poster = b"https://hues.thuathienhue.gov.vn/diadiem?id=000000"
+        poster = b"https://example.org/diadiem?id=046-0000"
         yield Sample("place", poster, Kind.PLACE, Outcome.FAIL, Reason.PLACE_CODE)
         yield Sample("unsupported", b"shc:/5676290952432060", Kind.UNSUPPORTED, Outcome.FAIL, Reason.UNSUPPORTED)
         unknown = "Chè Huế 12 vị: sen, đậu ngự, bột lọc".encode()
