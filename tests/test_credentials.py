@@ -306,9 +306,7 @@ def test_no_bytes_bring_the_verifier_down(data: bytes) -> None:
         assert known_grammar(code) in (True, False)
 
 
-@given(
-    st.lists(st.text(st.characters(codec="utf-8"), max_size=20), min_size=5, max_size=18), st.booleans()
-)
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=20), min_size=5, max_size=18), st.booleans())
 @settings(max_examples=300)
 def test_no_fields_bring_the_verifier_down(parts: list[str], insured: bool) -> None:
     answer = read("|".join(parts) + ("$" if insured else ""))
