@@ -4,6 +4,7 @@ libcamera's "virtual" pipeline plays a JPEG as the scene. The glue that it needs
 and in rung_camera_heap.c; the driver under test is kiosk/devices/picamera2_camera.py, as shipped.
 """
 
+import ctypes
 import itertools
 import json
 import os
@@ -285,7 +286,15 @@ class Contract:
         return said[0]
 
 
+def as_the_unit_has_it() -> None:
+    """No memory that is writable and executable, as MemoryDenyWriteExecute= in kiosk.service; prctl(2), Linux 6.3."""
+    pr_set_mdwe, refuse_exec_gain = 65, 1
+    if ctypes.CDLL(None, use_errno=True).prctl(pr_set_mdwe, refuse_exec_gain, 0, 0, 0):
+        print(f"this kernel does not know PR_SET_MDWE: {os.strerror(ctypes.get_errno())}", file=sys.stderr)
+
+
 def main() -> int:
+    as_the_unit_has_it()
     if sys.argv[1:] == ["absent"]:
         YAML.unlink(missing_ok=True)
         try:
