@@ -235,6 +235,10 @@ class Page(Section):
     """Names under which the page may be asked besides this machine's own; requests for other names are refused."""
     state_dir: Path = Path("/var/lib/entrance-kiosk-web")
     """Folder of the page's own accounts and audit log; where it does not exist the page has no login."""
+    certificate: Path | None = None
+    """PEM with the page's certificate (and chain): the page is served over TLS. `kiosk web certificate` makes one."""
+    key: Path | None = None
+    """PEM with its private key; may be left out where it stands in the same file."""
 
 
 class Settings(Section):

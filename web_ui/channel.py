@@ -15,14 +15,11 @@ DEAD_PEER_MS = 15_000
 
 
 class ImpatientChannel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
-    """One connection; all of it runs in the server's main loop."""
+    """A connection whose requests must arrive in time; all of it runs in the server's main loop."""
 
     def __init__(self, server: Any, sock: Any, addr: Any, adj: Any, map: Any = None) -> None:  # noqa: A002  # the base class calls it so
         super().__init__(server, sock, addr, adj, map=map)
         self._begun_s = 0.0
-        others = [channel for channel in server.active_channels.values() if channel is not self]
-        if sum(1 for channel in others if channel.addr[0] == addr[0]) >= MAX_OF_ONE:
-            self.will_close = True
 
     def received(self, data: bytes) -> Any:
         """Note when a request begins."""
@@ -35,6 +32,16 @@ class ImpatientChannel(HTTPChannel):  # type: ignore[misc]  # waitress has no ty
         if self.request is not None and time.monotonic() - self._begun_s > REQUEST_S:
             self.will_close = True
         return super().writable()
+
+
+class CountedChannel(ImpatientChannel):
+    """The same, refused where its address has enough of them."""
+
+    def __init__(self, server: Any, sock: Any, addr: Any, adj: Any, map: Any = None) -> None:  # noqa: A002  # the base class calls it so
+        super().__init__(server, sock, addr, adj, map=map)
+        others = [channel for channel in server.active_channels.values() if channel is not self]
+        if sum(1 for channel in others if channel.addr[0] == addr[0]) >= MAX_OF_ONE:
+            self.will_close = True
 
 
 def drop_dead_peers(listener: socket.socket) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from kiosk import config
+from web_ui import tls
 from web_ui.accounts import Accounts, AccountTrouble
 from web_ui.serve import serve
 from web_ui.settings import PageSettings
@@ -43,3 +44,15 @@ def setup(settings: PageSettings) -> None:
     if folder is None or not folder.is_dir():
         raise AccountTrouble(f"There is no folder {folder} for accounts; make it, or correct page.state_dir.")
     click.echo(f"set-up code: {Accounts(folder).make_code()}  (one use, within the hour, on the page /setup)")
+
+
+@web.command()
+@click.option("--name", "names", multiple=True, help="A further name or address of this machine; may be repeated.")
+@click.option("--out", type=click.Path(path_type=Path), help="File to write; by default page.pem beside the accounts.")
+@click.pass_obj
+def certificate(settings: PageSettings, names: tuple[str, ...], out: Path | None) -> None:
+    """Make a certificate of one's own for the page, so that passwords cannot be read on the LAN."""
+    path = out or (settings.state_dir / "page.pem" if settings.state_dir else Path("page.pem"))
+    fingerprint = tls.make_certificate(path, (*settings.names, *names))
+    click.echo(f'{path} is written. Put into the configuration:  [page] certificate = "{path}"')
+    click.echo(f"Browsers ask once whether to trust it; its SHA-256 fingerprint is {fingerprint}")

@@ -7,27 +7,25 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from types import FrameType
+from typing import Any
+from wsgiref.types import WSGIApplication
 
 from waitress.server import create_server
 
-from kiosk.ports import KioskError
-from web_ui import fences
+from web_ui import fences, tls
 from web_ui.accounts import Accounts
 from web_ui.app import create_app
-from web_ui.channel import ImpatientChannel, drop_dead_peers
+from web_ui.channel import CountedChannel, ImpatientChannel, drop_dead_peers
 from web_ui.live import MAX_STREAMS
-from web_ui.settings import PageSettings
+from web_ui.settings import PageSettings, PageTrouble
 
-ANYWHERE = {"", "::", str(ipaddress.IPv4Address(0))}
 REQUEST_THREADS = 6
 """For everything that is not a stream; a stream holds a thread of its own."""
+MAX_CONNECTIONS = MAX_STREAMS * 2
 MAX_UNSENT_BYTES = 256 * 1024
 """What a slow browser may leave unsent before its stream waits."""
-
-
-class PageTrouble(KioskError):
-    """The page cannot be served."""
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -49,11 +47,11 @@ def listen(host: str, port: int) -> socket.socket:
         raise PageTrouble(f"The page on {host}: {hint}.") from trouble
 
 
-def address_of(listener: socket.socket, host: str) -> str:
+def address_of(listener: socket.socket, host: str, *, secure: bool) -> str:
     """The page's address as a person types it."""
     loopback = {"": "127.0.0.1", str(ipaddress.IPv4Address(0)): "127.0.0.1", "::": "[::1]"}
     shown = loopback.get(host, f"[{host}]" if ":" in host else host)
-    return f"http://{shown}:{listener.getsockname()[1]}/"
+    return f"http{'s' if secure else ''}://{shown}:{listener.getsockname()[1]}/"
 
 
 def notices(settings: PageSettings, address: str) -> Iterator[str]:
@@ -62,8 +60,32 @@ def notices(settings: PageSettings, address: str) -> Iterator[str]:
     if folder and folder.is_dir() and not Accounts(folder).has_admin:
         code = Accounts(folder).make_code()
         yield f"There is no administrator yet. Open {address}setup with the code {code}, or run: kiosk web setup"
-    if not address.startswith(("http://127.", "http://[::1]")) or settings.host in ANYWHERE:
-        yield "The page is open to the LAN without TLS: passwords can be read on the way. See docs/pages.md."
+    if not settings.certificate and not _on_loopback(settings.host):
+        yield "The page is open to the LAN without TLS: passwords can be read on the way. Run: kiosk web certificate"
+
+
+def _on_loopback(host: str) -> bool:
+    return host == "localhost" or host.startswith("127.") or host == "::1"
+
+
+def make_server(app: WSGIApplication, listener: socket.socket, *, secure: bool) -> Any:
+    """Waitress on that port, with bounds on everything. `secure`: TLS ends in front of it, which counts connections itself."""
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    server = create_server(
+        app,
+        sockets=[listener],
+        threads=MAX_STREAMS + REQUEST_THREADS,
+        connection_limit=MAX_CONNECTIONS,
+        max_request_body_size=fences.MAX_BODY_BYTES,
+        max_request_header_size=fences.MAX_HEADER_BYTES,
+        outbuf_high_watermark=MAX_UNSENT_BYTES,
+        outbuf_overflow=MAX_UNSENT_BYTES * 2,
+        channel_timeout=30,
+        url_scheme="https" if secure else "http",
+        ident=None,
+    )
+    server.channel_class = ImpatientChannel if secure else CountedChannel
+    return server
 
 
 def serve(settings: PageSettings, announce: Callable[[str], None]) -> None:
@@ -71,41 +93,36 @@ def serve(settings: PageSettings, announce: Callable[[str], None]) -> None:
 
     `announce` gets the line `page: ADDRESS` once the port is open, and what else somebody must know.
     """
+    context = tls.context(settings.certificate, settings.key) if settings.certificate else None
     listener = listen(settings.host, settings.port)
     drop_dead_peers(listener)
     app, live = create_app(settings)
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
-    server = create_server(
-        app,
-        sockets=[listener],
-        threads=MAX_STREAMS + REQUEST_THREADS,
-        connection_limit=MAX_STREAMS * 2,
-        max_request_body_size=fences.MAX_BODY_BYTES,
-        max_request_header_size=fences.MAX_HEADER_BYTES,
-        outbuf_high_watermark=MAX_UNSENT_BYTES,
-        outbuf_overflow=MAX_UNSENT_BYTES * 2,
-        channel_timeout=30,
-        ident=None,
-    )
+    with ExitStack() as house:
+        if context:
+            inner = listen("127.0.0.1", 0)
+            front = tls.Front(listener, context, inner.getsockname()[1])
+            _in_thread(house, "tls", front.run, front.close)
+            server = make_server(front.around(app), inner, secure=True)
+        else:
+            server = make_server(app, listener, secure=False)
+        house.callback(server.close)
 
-    server.channel_class = ImpatientChannel
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            live.close()  # first, or waitress waits for the streams; this thread never holds its lock
+            raise SystemExit(0)  # waitress ends its loop on it
 
-    def stop(_number: int, _frame: FrameType | None) -> None:
-        live.close()  # first, or waitress waits for the streams; this thread never holds its lock
-        raise SystemExit(0)  # waitress ends its loop on it
-
-    follower = threading.Thread(target=live.run, name="live")
-    old = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
-    follower.start()
-    try:
-        address = address_of(listener, settings.host)
-        announce(f"page: {address}")
-        for line in notices(settings, address):
+        for number in (signal.SIGTERM, signal.SIGINT):
+            house.callback(signal.signal, number, signal.signal(number, stop))
+        _in_thread(house, "live", live.run, live.close)
+        address = address_of(listener, settings.host, secure=context is not None)
+        for line in (f"page: {address}", *notices(settings, address)):
             announce(line)
         server.run()
-    finally:
-        live.close()
-        server.close()
-        follower.join()
-        for number, handler in old.items():
-            signal.signal(number, handler)
+
+
+def _in_thread(house: ExitStack, name: str, run: Callable[[], None], close: Callable[[], None]) -> None:
+    """Run until `house` ends: then close, and wait for the thread."""
+    thread = threading.Thread(target=run, name=name)
+    thread.start()
+    house.callback(thread.join)
+    house.callback(close)

@@ -6,9 +6,14 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from kiosk.config import Settings
+from kiosk.ports import KioskError
 from web_ui.language import Language
 
 HUE = ZoneInfo("Asia/Ho_Chi_Minh")
+
+
+class PageTrouble(KioskError):
+    """The page cannot be served."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,9 @@ class PageSettings:
     """0 takes a free one."""
     state_dir: Path | None = None
     """Accounts and audit log; None, or a folder that does not exist: no login, no actions."""
+    certificate: Path | None = None
+    """With it, the page is served over TLS."""
+    key: Path | None = None
     config_path: Path | None = None
     names: tuple[str, ...] = ()
     """Host names of this machine, beside its own and loopback."""
@@ -43,5 +51,7 @@ class PageSettings:
             port=settings.page.port,
             names=settings.page.names,
             state_dir=settings.page.state_dir,
+            certificate=settings.page.certificate,
+            key=settings.page.key,
             config_path=path,
         )
