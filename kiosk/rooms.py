@@ -18,6 +18,7 @@ from kiosk.errands import Errands
 from kiosk.gate import Gate
 from kiosk.gate_loop import GateLoop
 from kiosk.mailbox import Mailbox
+from kiosk.only_one import only_one
 from kiosk.policy import policy_of
 from kiosk.ports import Clock, KioskError
 from kiosk.reading import Cascade
@@ -76,6 +77,7 @@ def furnish(settings: config.Settings, lamps: Lamps, clock: Clock, news: Callabl
         kept_dir=settings.records.path.parent,
     )
     camera = open_camera(settings.camera)
+    only_one(settings.records.path, house)
     store = open_store(settings.records)
     house.callback(store.close)
     courier = make_courier(settings, store, clock)

@@ -4,11 +4,13 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from kiosk.demo.premises import Premises, scratch_premises
+from kiosk.only_one import only_one
 from tests.broker import Broker
 
 
@@ -88,6 +90,12 @@ def test_a_database_that_is_none_is_told_and_left_as_it_was(premises: Premises) 
 def test_a_database_folder_that_is_not_there_is_told(premises: Premises) -> None:
     path = rewritten(premises, 'path = "passages.db"', 'path = "nowhere/passages.db"')
     assert "nowhere" in told(kiosk("run", "--config", path))
+
+
+def test_a_second_kiosk_on_the_same_database_is_refused_and_told(premises: Premises) -> None:
+    with ExitStack() as first:
+        only_one(premises.records, first)
+        assert "Another kiosk works with" in told(kiosk("run", "--config", premises.config))
 
 
 def test_a_broker_that_refuses_is_told_by_the_check_with_its_reason(premises: Premises) -> None:

@@ -30,6 +30,7 @@ class Machine:
 
     def add(self, name: str, script: str) -> None:
         path = self.bin / name
+        path.unlink(missing_ok=True)  # writing through a link would change the real program
         path.write_text(f"#!/bin/sh\n{script}\n", encoding="ascii")
         path.chmod(0o755)
 
