@@ -23,7 +23,7 @@ def drawn(data: bytes) -> tuple[Luma, bool]:
         return np.resize(rest, (height, width)), False
     if kind == 1:
         cells = np.resize(np.unpackbits(rest), (height // size + 1, width // size + 1)) * np.uint8(255)
-        return np.kron(cells, np.ones((size, size), np.uint8))[:height, :width], False
+        return np.asarray(np.kron(cells, np.ones((size, size))), np.uint8)[:height, :width], False
     bits = [
         [bool(bit) for bit in row]
         for row in segno.make(TEXT, error="m", micro=False, version=1 + data[1] % 9).matrix_iter(border=4)
