@@ -129,10 +129,11 @@ def test_a_time_that_is_none_sets_no_limit(value: Any, expected: datetime | None
     assert end == (expected or NOW_AT + timedelta(days=50))
 
 
-def test_it_is_worth_no_more_than_its_key() -> None:
-    assert claimed(certified(CERTIFICATE), trusted(days=5)).not_after_at == NOW_AT + timedelta(days=5)
-    both = claimed(certified(CERTIFICATE), trusted(days=5), trusted(days=9))
-    assert both.not_after_at == NOW_AT + timedelta(days=9)
+def test_its_own_end_counts_and_without_one_the_end_of_its_key() -> None:
+    assert claimed(certified(CERTIFICATE), trusted(days=5)).not_after_at == datetime.fromtimestamp(EXP, UTC)
+    endless = certified(CERTIFICATE, _4=None)
+    assert claimed(endless, trusted(days=5)).not_after_at == NOW_AT + timedelta(days=5)
+    assert claimed(endless, trusted(days=5), trusted(days=9)).not_after_at == NOW_AT + timedelta(days=9)
 
 
 def test_several_keys_share_a_kid_and_all_are_tried() -> None:

@@ -1,5 +1,6 @@
 """From an issuer's key to a card in the hand, and from there back through our own reader to green."""
 
+import base64
 import csv
 import json
 import stat
@@ -57,18 +58,15 @@ def printed(path: Path, dpi: int = 150) -> list[np.ndarray[Any, Any]]:
     return [document[page].render(scale=dpi / 72, grayscale=True).to_numpy().squeeze() for page in range(len(document))]
 
 
-def codes_on(page: np.ndarray[Any, Any], columns: int, rows: int) -> list[bytes]:
+def codes_on(page: np.ndarray[Any, Any], shape: sheets.Format = sheets.ID_1) -> list[bytes]:
     """Every code on a sheet, card by card as the knife cuts it."""
-    height, width = page.shape
-    cells = [
-        page[
-            row * height // rows : (row + 1) * height // rows,
-            column * width // columns : (column + 1) * width // columns,
-        ]
-        for row in range(rows)
-        for column in range(columns)
-    ]
-    return [reading.data for cell in cells for reading in read_picture(np.ascontiguousarray(cell))]
+    px_per_mm = page.shape[1] / sheets.PAGE_WIDTH_MM
+    found = []
+    for left, top in sheets._places(shape):
+        rows = slice(round(top * px_per_mm), round((top + shape.height_mm) * px_per_mm))
+        columns = slice(round(left * px_per_mm), round((left + shape.width_mm) * px_per_mm))
+        found += [reading.data for reading in read_picture(np.ascontiguousarray(page[rows, columns]))]
+    return found
 
 
 def registered(out: Path) -> list[dict[str, str]]:
@@ -89,7 +87,7 @@ class TestOnePass:
         answer = Dispatcher(trust.load(out / "trust-list.cose")).verify(reading.data, moment())
         assert isinstance(answer, Claim)
         assert answer.subject.identifiers[0].value == serial
-        (on_paper,) = codes_on(printed(next(out.glob("pass-*.pdf")))[0], 2, 5)
+        (on_paper,) = codes_on(printed(next(out.glob("pass-*.pdf")))[0])
         assert on_paper == reading.data
 
     def test_the_name_is_printed_and_not_encoded(self, tmp_path: Path) -> None:
@@ -155,7 +153,7 @@ class TestManyPasses:
         assert "12 passes" in result.output
         verifier = Dispatcher(trust.load(tmp_path / "trust-list.cose"))
         pages = printed(tmp_path / "cards.pdf")
-        found = [code for page in pages for code in codes_on(page, 2, 5)]
+        found = [code for page in pages for code in codes_on(page)]
         claims = [verifier.verify(code, moment()) for code in found]
         assert [isinstance(claim, Claim) for claim in claims] == [True] * 12
         serials = [claim.subject.identifiers[0].value for claim in claims if isinstance(claim, Claim)]
@@ -166,7 +164,7 @@ class TestManyPasses:
         run(issue, "--key", tmp_path / "k", "--out", tmp_path, "--format", "large")
         assert sheets.LARGE.code_mm * 45 / 53 >= 50
         assert sheets.ID_1.code_mm >= 50
-        (code,) = codes_on(printed(next(tmp_path.glob("*.pdf")))[0], 2, 4)
+        (code,) = codes_on(printed(next(tmp_path.glob("*.pdf")))[0], sheets.LARGE)
         assert code.startswith(b"HUE1:")
 
     def test_a_list_may_say_days_class_and_declaration(self, tmp_path: Path) -> None:
@@ -343,6 +341,12 @@ class TestTrustCommand:
         assert "t,v" in shown
         assert "Phường Vỹ Dạ" in shown
         assert '"number": 1' in run(trust_command, "show", out, "--json").output
+
+    def test_a_certificate_may_come_as_bare_base64(self, tmp_path: Path) -> None:
+        made = certificate(self.EC_KEY)
+        (tmp_path / "c").write_bytes(base64.encodebytes(made.public_bytes(Encoding.DER)))
+        (key,) = lists.read_source(tmp_path / "c")
+        assert key.kid == made.fingerprint(SHA256())[:8]
 
     def test_the_number_rises_with_each_list(self, tmp_path: Path) -> None:
         (tmp_path / "c").write_bytes(certificate(self.EC_KEY).public_bytes(Encoding.DER))

@@ -1,5 +1,6 @@
 """Making trust lists and denylists: certificates and issuers' public files in, one signed and numbered file out."""
 
+import base64
 import hashlib
 import json
 import re
@@ -27,6 +28,7 @@ ROOT_KEY_FILE = "root.key"
 # bytes because `cert.extensions` raises for some certificates in real use.
 _USAGES = re.compile(rb"\x2b\x06\x01\x04\x01\x00?\x8e\x37\x8f\x65\x01([\x01\x02\x03])", re.DOTALL)
 _USE_OF = {b"\x01": "t", b"\x02": "v", b"\x03": "r"}
+_BARE_BASE64 = re.compile(rb"\s*MI[A-Za-z0-9+/=\s]+")  # DER begins with 30 8x; the EU's gateway hands it out like this
 _PEM_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
@@ -75,11 +77,13 @@ def build_denylist(
 
 
 def read_source(path: Path) -> list[TrustedKey]:
-    """Keys of one file: certificates (DER, or PEM with one or many), or an issuer's public file. Raises ListTrouble."""
+    """Keys of one file: certificates (DER, base64 of it, PEM with one or many), or an issuer's public file. Raises ListTrouble."""
     data = files.read(path)
     try:
         if data.lstrip()[:1] == b"{":
             return [_issuer(json.loads(data))]
+        if _BARE_BASE64.fullmatch(data):
+            data = base64.b64decode(data)
         blocks = _PEM_BLOCK.findall(data)
         certificates = [x509.load_pem_x509_certificate(block) for block in blocks] or [
             x509.load_der_x509_certificate(data)
