@@ -76,6 +76,11 @@ def test_what_heals_is_ready_again() -> None:
         assert state_of(judge(WELL)) is State.READY
 
 
+def test_a_black_picture_is_covered_and_not_frozen() -> None:
+    facts = judge(replace(WELL, frozen_s=60.0, dark_s=60.0))
+    assert [fact.name for fact in facts if fact.grade is not Grade.OK] == ["view"]
+
+
 def test_what_this_machine_cannot_measure_is_no_fact() -> None:
     names = {fact.name for fact in judge(Measures())}
     assert names == {"gate-loop", "camera-loop", "lamps", "camera", "records", "clock", "outbox"}

@@ -87,7 +87,7 @@ def _camera(it: Measures, limits: Limits) -> Iterator[Fact]:
             f"Không có hình từ camera{told}. Hãy kiểm tra cáp camera; trong lúc chờ, ghi sổ giấy.",
             f"No picture comes from the camera{told}. Check its cable; meanwhile use the paper list.",
         )
-    elif it.frozen_s is not None and it.frozen_s > limits.frozen_s:
+    elif it.frozen_s is not None and it.frozen_s > limits.frozen_s and not (it.dark_s or it.bright_s):
         yield _fact(
             "camera",
             Grade.BROKEN,

@@ -23,7 +23,8 @@ class Measures:
     camera_trouble: str = ""
     """What the camera driver said last, empty while pictures come."""
     frozen_s: float | None = None
-    """For how long every picture has been the same to the last bit, which a live sensor's noise forbids."""
+    """For how long every picture has been the same to the last bit, which a live sensor's noise forbids (but not in the
+    dark or in the glare, where all pixels are clipped)."""
     dark_s: float | None = None
     """For how long the picture has been black or nearly so."""
     bright_s: float | None = None

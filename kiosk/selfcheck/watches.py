@@ -19,7 +19,7 @@ class ViewLimits:
     bright_mean: float = 245.0
     flat_contrast: float = 6.0
     """Dark or bright, and nothing to be seen in it: somebody's black jacket is dark and has contrast."""
-    blurred_sharpness: float = 2.0
+    blurred_sharpness: float = 1.0
     """Below what a sensor's own noise gives behind a clean lens: covered, fogged, or smeared."""
 
 
