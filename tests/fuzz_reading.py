@@ -33,11 +33,11 @@ def drawn(data: bytes) -> tuple[Luma, bool]:
     ]
     if kind == 2:  # bytes as differences, stretched over the code
         stretched = np.resize(np.repeat(rest, 1 + data[2] % 64), code.shape).astype(np.int16)
-        return np.clip(code + stretched - 128, 0, 255).astype(np.uint8), True
+        return np.asarray(np.clip(code + stretched - 128, 0, 255), np.uint8), True
     for high, low, value in rest[: len(rest) // 3 * 3].reshape(-1, 3).astype(int):
         y, x = divmod((high * 256 + low) * 7 % code.size, code.shape[1])
         code[y : y + size + 2, x : x + size + 2] = value
-    return code, True
+    return np.asarray(code, np.uint8), True
 
 
 def judge(data: bytes) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from kiosk.credentials import known_grammar
 from kiosk.model import Reading
 from kiosk.reading.pictures import PictureTrouble, folder_pictures, load_luma
 from kiosk.reading.still import read_picture
@@ -30,7 +31,7 @@ def read(paths: tuple[Path, ...], *, as_json: bool) -> None:
             _report_trouble(path, trouble, as_json=as_json)
             continue
         started_s = time.process_time()
-        readings = read_picture(luma)
+        readings = read_picture(luma, known=known_grammar)
         _report(path, readings, (time.process_time() - started_s) * 1000, as_json=as_json)
     sys.exit(1 if troubles else 0)
 
