@@ -12,7 +12,7 @@ from web_ui.admit_page import admit_page
 from web_ui.audit import Audit
 from web_ui.live import Channel, Live, Parts
 from web_ui.login_pages import login_pages
-from web_ui.machines import machines
+from web_ui.machines import LIVE, machines
 from web_ui.sessions import Sessions, Throttle
 from web_ui.settings import PageSettings
 
@@ -29,6 +29,7 @@ def create_app(settings: PageSettings) -> tuple[Flask, Live]:
         return pages.rendered_parts(app, eyes, channel)
 
     live = Live(changed=eyes.changed, render=render)
+    app.extensions[LIVE] = live
     fences.put_up(app, fences.own_names(settings.names))
     app.register_blueprint(pages.pages)
     app.register_blueprint(pages.live_pages(live))

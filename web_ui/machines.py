@@ -1,14 +1,20 @@
-"""The addresses for machines: liveness, readiness, and the status as JSON."""
+"""The addresses for machines: liveness, readiness, the status as JSON, metrics, and their description."""
 
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint
+from flask import Blueprint, Response, current_app
 
+from web_ui import metrics as prometheus
+from web_ui import openapi
+from web_ui.live import Live
 from web_ui.lookout import lookout
 from web_ui.truth import Truth
 
 machines = Blueprint("machines", __name__)
+LIVE = "kiosk-live"
+"""Name of the live updates in `Flask.extensions`."""
 
 
 def _brief(found: Truth) -> dict[str, Any]:
@@ -34,3 +40,18 @@ def status() -> dict[str, Any]:
     """The daemon's snapshot, and whether it may be believed; `status` is null where there is none."""
     found = lookout().truth()
     return _brief(found) | {"status": asdict(found.status) if found.status else None}
+
+
+@machines.get("/metrics")
+def metrics() -> Response:
+    """The snapshot for Prometheus."""
+    live = current_app.extensions[LIVE]
+    assert isinstance(live, Live)
+    text = prometheus.exposition(lookout().truth(), live.streams, datetime.now(UTC))
+    return Response(text, content_type=prometheus.CONTENT_TYPE)
+
+
+@machines.get("/api/v1/openapi.json")
+def description() -> dict[str, Any]:
+    """The description of all these addresses."""
+    return openapi.description()

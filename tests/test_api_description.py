@@ -1,0 +1,117 @@
+"""What machines are told is what its description says, in every state; metrics parse and are documented."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from kiosk.model import State
+from kiosk.status import STATUS_FILE
+from tests.snapshots import a_status, browsing, publish
+from web_ui.metrics import METRICS, PREFIX
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "pages.md"
+# One sample of the text format 0.0.4.
+SAMPLE = re.compile(r'([a-z_]+)(?:\{((?:[a-z]+="(?:[^"\\\n]|\\["\\n])*",?)+)\})? (-?[0-9.]+(?:e[+-]?[0-9]+)?)')
+SITUATIONS = [*State, "absent", "silent", "unreadable"]
+
+
+def arrange(run_dir: Path, situation: str) -> None:
+    """Bring the daemon's snapshot into that situation."""
+    if situation in set(State):
+        publish(run_dir, a_status(State(situation)))
+    elif situation == "silent":
+        publish(run_dir, a_status(now=datetime.now(UTC) - timedelta(minutes=5)))
+    elif situation == "unreadable":
+        (run_dir / STATUS_FILE).write_text("{", encoding="utf-8")
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_every_answer_is_as_its_description_says(tmp_path: Path, situation: str) -> None:
+    arrange(tmp_path, situation)
+    with browsing(tmp_path) as client:
+        document = client.get("/api/v1/openapi.json").json
+        assert document
+        for path, operations in document["paths"].items():
+            answer = client.get(path)
+            told = operations["get"]["responses"][str(answer.status_code)]["content"]
+            assert answer.mimetype in told
+            if answer.mimetype == "application/json":
+                schema = {**told[answer.mimetype]["schema"], "components": document["components"]}
+                Draft202012Validator(schema).validate(answer.json)
+
+
+def test_every_schema_of_the_description_is_one(tmp_path: Path) -> None:
+    with browsing(tmp_path) as client:
+        document: Any = client.get("/api/v1/openapi.json").json
+    for schema in document["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+    references = set(re.findall(r"#/components/schemas/(\w+)", str(document)))
+    assert references <= set(document["components"]["schemas"])
+
+
+@given(
+    query=st.dictionaries(st.text(max_size=20), st.text(max_size=50), max_size=4),
+    header=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=200),
+    method=st.sampled_from(["GET", "HEAD", "OPTIONS", "POST", "DELETE", "PROPFIND"]),
+    path=st.sampled_from(["/", "/guard", "/healthz", "/readyz", "/metrics", "/api/v1/status", "/live/guard/parts"]),
+)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_request_whatever_breaks_an_address(
+    tmp_path: Path, query: dict[str, str], header: str, method: str, path: str
+) -> None:
+    with browsing(tmp_path) as client:
+        headers = {"Accept-Language": header, "Cookie": f"language={header}", "Accept": header, "If-None-Match": header}
+        answer = client.open(path, method=method, query_string=query, headers=headers)
+    assert answer.status_code in {200, 204, 405} or (path == "/readyz" and answer.status_code == 503)
+
+
+def samples(run_dir: Path) -> dict[tuple[str, str], float]:
+    with browsing(run_dir) as client:
+        answer = client.get("/metrics")
+    assert answer.content_type == "text/plain; version=0.0.4; charset=utf-8"
+    found = {}
+    for line in answer.text.splitlines():
+        if not line.startswith("#"):
+            sample = SAMPLE.fullmatch(line)
+            assert sample, line
+            found[sample[1].removeprefix(PREFIX), sample[2] or ""] = float(sample[3])
+    return found
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_metrics_parse_in_every_situation_and_name_exactly_one_state(tmp_path: Path, situation: str) -> None:
+    arrange(tmp_path, situation)
+    found = samples(tmp_path)
+    assert sum(value for (name, _), value in found.items() if name == "state") == 1
+    assert found["up", ""] == (situation in set(State))
+
+
+def test_metrics_tell_the_snapshot(tmp_path: Path) -> None:
+    publish(tmp_path, a_status(State.DEGRADED))
+    found = samples(tmp_path)
+    assert found["outbox_passages", ""] == 1274
+    assert found["decisions_total", 'outcome="fail"'] == 37
+    assert found["fact_grade", 'fact="uplink"'] == 1
+    assert 46 * 60 < found["outbox_oldest_age_seconds", ""] < 48 * 60
+    assert {name for name, _ in found} <= {metric.name for metric in METRICS}
+
+
+def test_old_figures_are_not_told_as_metrics(tmp_path: Path) -> None:
+    arrange(tmp_path, "silent")
+    assert {name for name, _ in samples(tmp_path)} == {"up", "state", "page_streams"}
+
+
+def test_hostile_names_stay_inside_their_label(tmp_path: Path) -> None:
+    publish(tmp_path, a_status(site='a"} 1\n# TYPE x counter\\', device="d"))
+    assert [name for name, _ in samples(tmp_path)].count("info") == 1
+
+
+def test_every_metric_is_documented() -> None:
+    text = DOCUMENT.read_text(encoding="utf-8")
+    assert [metric.name for metric in METRICS if f"`{PREFIX}{metric.name}`" not in text] == []

@@ -1,0 +1,103 @@
+"""The snapshot as Prometheus metrics (text format 0.0.4); every metric is declared once, with its unit and meaning."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from kiosk.model import State
+from kiosk.status import Grade, Status
+from web_ui.truth import Presence, Truth
+from web_ui.view import moment
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+PREFIX = "entrance_kiosk_"
+_GRADES = {Grade.OK: 0, Grade.WARN: 1, Grade.BROKEN: 2}
+Sample = tuple[str, dict[str, str], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One metric's name (without the prefix), kind and meaning."""
+
+    name: str
+    kind: Literal["gauge", "counter"]
+    help: str
+
+
+METRICS = (
+    Metric("up", "gauge", "1 while the daemon is heard; without it only up, state and page_streams are told."),
+    Metric("state", "gauge", "1 for the state that the kiosk is in, 0 for the others."),
+    Metric("page_streams", "gauge", "Browsers that follow the pages."),
+    Metric("info", "gauge", "Always 1; its labels name site, device and version."),
+    Metric("snapshot_age_seconds", "gauge", "Age of the daemon's snapshot."),
+    Metric("started_timestamp_seconds", "gauge", "Unix time at which the daemon started."),
+    Metric("decisions_total", "counter", "Answers since the daemon started, by outcome."),
+    Metric("inside_people", "gauge", "People inside."),
+    Metric("record_seq", "gauge", "Number of the newest record."),
+    Metric("outbox_passages", "gauge", "Passages that the centre has not confirmed."),
+    Metric("outbox_oldest_age_seconds", "gauge", "How long the oldest of them has waited."),
+    Metric("quarantined_passages", "gauge", "Passages that the centre refuses."),
+    Metric("uplink_connected", "gauge", "1 while the broker is connected."),
+    Metric("last_receipt_age_seconds", "gauge", "Time since the centre's last receipt."),
+    Metric("frame_age_seconds", "gauge", "Time since the newest picture."),
+    Metric("frame_luma", "gauge", "Mean light of the newest picture, 0 to 255."),
+    Metric("frame_contrast", "gauge", "Standard deviation of its light."),
+    Metric("frame_sharpness", "gauge", "Variance of its Laplacian."),
+    Metric("fact_grade", "gauge", "A fact of the self-check: 0 good, 1 needs a look, 2 broken."),
+)
+"""In the order in which they are told."""
+
+
+def exposition(truth: Truth, streams: int, now: datetime) -> str:
+    """The whole answer of /metrics."""
+    samples = list(_samples(truth, streams, now))
+    lines = []
+    for metric in METRICS:
+        told = [(labels, value) for name, labels, value in samples if name == metric.name and value is not None]
+        if told:
+            lines += [f"# HELP {PREFIX}{metric.name} {metric.help}", f"# TYPE {PREFIX}{metric.name} {metric.kind}"]
+            lines += [f"{PREFIX}{metric.name}{_labels(labels)} {value:.17g}" for labels, value in told]
+    return "\n".join([*lines, ""])
+
+
+def _samples(truth: Truth, streams: int, now: datetime) -> Iterator[Sample]:
+    states = [*State, *(presence for presence in Presence if presence is not Presence.HEARD)]
+    yield "up", {}, float(truth.live)
+    yield from (("state", {"state": state.value}, float(state.value == truth.state)) for state in states)
+    yield "page_streams", {}, float(streams)
+    if truth.live and truth.status:
+        yield "snapshot_age_seconds", {}, truth.age_s
+        yield from _of_status(truth.status, now)
+
+
+def _of_status(status: Status, now: datetime) -> Iterator[Sample]:
+    yield "info", {"site": status.site, "device": status.device, "version": status.version}, 1.0
+    yield "started_timestamp_seconds", {}, moment(status.started_at).timestamp()
+    yield from (("decisions_total", {"outcome": name}, float(count)) for name, count in status.counters.items())
+    yield "inside_people", {}, float(status.inside)
+    yield "record_seq", {}, float(status.seq)
+    yield "outbox_passages", {}, float(status.outbox.depth)
+    yield "outbox_oldest_age_seconds", {}, _age_s(status.outbox.oldest_at, now)
+    yield "quarantined_passages", {}, float(status.outbox.quarantined)
+    yield "uplink_connected", {}, float(status.uplink.connected)
+    yield "last_receipt_age_seconds", {}, _age_s(status.uplink.last_receipt_at, now)
+    yield "frame_age_seconds", {}, status.camera.age_s
+    yield "frame_luma", {}, status.camera.mean_luma
+    yield "frame_contrast", {}, status.camera.contrast
+    yield "frame_sharpness", {}, status.camera.sharpness
+    yield from (("fact_grade", {"fact": fact.name}, float(_GRADES[fact.grade])) for fact in status.facts)
+
+
+def _age_s(at: str | None, now: datetime) -> float | None:
+    return max(0.0, (now - moment(at)).total_seconds()) if at else None
+
+
+def _labels(labels: dict[str, str]) -> str:
+    if not labels:
+        return ""
+    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items()) + "}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
