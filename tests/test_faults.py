@@ -1,14 +1,28 @@
-"""The short form of the fault laboratory: every kind of fault once, then the count. The long form is `make faults`."""
+"""The truth of the lamp on the real daemon: a fault of the camera is shown, told once, and heals when its cause goes."""
 
-import pytest
+from pathlib import Path
 
-from tests import faults
+import numpy as np
+
+from kiosk.status import load
+from tests.replayed_gate import HEIGHT, WIDTH, Scenes, daemon, shows, until
 
 
-@pytest.mark.timeout(240)
-@pytest.mark.parametrize("seed", [11])
-def test_whatever_is_killed_cut_or_filled_each_passage_is_at_the_centre_once(seed: int) -> None:
-    verdict = faults.run(seed, passages=1500, per_s=300, faults=14)
-    assert (verdict.lost, verdict.doubled) == (0, 0)
-    assert verdict.missing == verdict.quarantined == 1, "the poison record, and nothing else"
-    assert len(verdict.faults) >= 14
+def test_a_fault_of_the_camera_is_shown_told_once_and_heals_by_itself(tmp_path: Path) -> None:
+    scenes = Scenes(tmp_path / "pictures")
+    run_dir = tmp_path / "run"
+    with daemon(scenes.folder, run_dir, 15.0) as (premises, process):
+        until(lambda: shows(run_dir, "ready"), 30.0)
+        for cause, cure in ((scenes.unplug, scenes.plug_in), (scenes.hang, scenes.let_go)):
+            cause()
+            until(lambda: shows(run_dir, "out-of-order"), 20.0)
+            (fact,) = [fact for fact in (load(run_dir) or {})["facts"] if fact["name"] == "camera"]
+            assert fact["grade"] == "broken"
+            cure()
+            until(lambda: shows(run_dir, "ready"), 20.0)
+        scenes.fill(lambda _: np.full((HEIGHT, WIDTH), 4, np.uint8))
+        until(lambda: shows(run_dir, "degraded"), 20.0)
+        assert process.running, "a fault of the camera ended the daemon"
+        log = premises.log("daemon").read_text(encoding="utf-8").splitlines()
+    assert len([line for line in log if "no picture" in line and " ERROR " in line]) == 1
+    assert len([line for line in log if "the camera is back" in line]) == 1

@@ -1,0 +1,115 @@
+"""The real daemon as a process of its own, on a folder of replayed pictures that a test or benchmark changes under its feet."""
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import segno
+
+from kiosk.demo.premises import Premises, scratch_premises
+from kiosk.demo.processes import Process
+from kiosk.model import Luma
+from kiosk.status import load
+
+WIDTH, HEIGHT = 1280, 720
+_tick = threading.Event()
+
+
+def empty_scene(seed: int = 0) -> Luma:
+    """A gate with nobody at it: a wall, a door frame, a sensor's noise."""
+    noise = np.random.default_rng(seed).normal(0.0, 2.0, (HEIGHT, WIDTH))
+    scene = np.full((HEIGHT, WIDTH), 110.0)
+    scene[:, 500:530] = 60.0
+    scene[560:, :] = 140.0
+    return np.asarray(np.clip(scene + noise, 0, 255), np.uint8)
+
+
+def with_code(text: str, seed: int) -> Luma:
+    """The same gate with a code held up, 5 pixels a module."""
+    dots = np.array([[0 if dark else 255 for dark in row] for row in segno.make(text, error="m").matrix], np.uint8)
+    code = np.kron(np.pad(dots, 4, constant_values=255), np.ones((5, 5), np.uint8))
+    scene = empty_scene(seed).copy()
+    scene[150 : 150 + code.shape[0], 560 : 560 + code.shape[1]] = code
+    return np.asarray(cv2.GaussianBlur(scene, (3, 3), 0), np.uint8)
+
+
+def put(folder: Path, name: str, picture: Luma) -> None:
+    """A picture file that costs nearly nothing to open, there at once."""
+    assert cv2.imwrite(str(folder / f".{name}.pgm"), picture)
+    (folder / f".{name}.pgm").rename(folder / f"{name}.pgm")
+
+
+@contextlib.contextmanager
+def daemon(pictures: Path, run_dir: Path, frames_per_s: float, *variables: str) -> Iterator[tuple[Premises, Process]]:
+    """The real daemon on a folder of pictures, with its status in `run_dir`; `variables` (NAME=value) for it alone."""
+    with scratch_premises(camera=f"replay:{pictures}", frames_per_s=frames_per_s) as premises:
+        text = premises.config.read_text(encoding="utf-8").replace('run_dir = "run"', f'run_dir = "{run_dir}"')
+        premises.config.write_text(text, encoding="utf-8")
+        command = ["env", *variables, sys.executable, "-m", "kiosk", "run", "--config", str(premises.config)]
+        process = Process("daemon", command, premises.log("daemon"))
+        process.start()
+        try:
+            yield premises, process
+        finally:
+            process.end()
+
+
+def until(ask: Callable[[], bool], timeout_s: float, step_s: float = 0.02) -> float:
+    """Seconds until the answer was yes; raises where it never is."""
+    began_s = time.monotonic()
+    while not ask():
+        if time.monotonic() - began_s > timeout_s:
+            raise TimeoutError(f"not within {timeout_s:g} s")
+        _tick.wait(step_s)
+    return time.monotonic() - began_s
+
+
+def state(run_dir: Path) -> str:
+    """The state that the daemon publishes, which is the one on its lamp."""
+    return str((load(run_dir) or {}).get("state", ""))
+
+
+def shows(run_dir: Path, expected: str) -> bool:
+    return state(run_dir) == expected
+
+
+class Scenes:
+    """The folder of pictures that the daemon replays, changed under its feet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._kept = folder.with_name("kept")
+        folder.mkdir()
+        self.well()
+
+    def fill(self, make: Callable[[int], Luma]) -> None:
+        for number in range(30):
+            put(self.folder, f"{number:02d}", make(number))
+
+    def well(self) -> None:
+        self.fill(empty_scene)
+
+    def unplug(self) -> None:
+        self.folder.rename(self._kept)
+
+    def plug_in(self) -> None:
+        self._kept.rename(self.folder)
+
+    def hang(self) -> None:
+        """Pictures become pipes that nobody writes to: the driver's read never returns."""
+        for path in sorted(self.folder.glob("*.pgm")):
+            path.unlink()
+            os.mkfifo(path)
+
+    def let_go(self) -> None:
+        """Put pictures where the pipes were, then end the read that hangs."""
+        pipes = [os.open(path, os.O_RDWR) for path in sorted(self.folder.glob("*.pgm"))]
+        self.well()
+        for pipe in pipes:
+            os.close(pipe)
