@@ -37,6 +37,10 @@ from mqtt.link import (
 
 CONNECT_TIMEOUT_S = 5.0
 CONNACK_TIMEOUT_S = 10.0
+BROKER_LOOKS_EVERY_S = (
+    5  # mosquitto 2.0 looks for clients past 1.5 keep-alives every 5 s only: so much less is asked for
+)
+MIN_KEEPALIVE_S = 2
 MAX_PACKET_BYTES = 512 * 1024  # of what the broker may send to us (MQTT 5 section 3.1.2.11.4)
 READS_PER_PUMP = 2_000
 NO_MATCHING_SUBSCRIBERS = 0x10  # MQTT 5 section 3.4.2.1
@@ -109,7 +113,8 @@ class PahoLink:
                 self._tls = _tls_context(where)
                 self._client.tls_set_context(self._tls)
             self._opened_s = self._clock()
-            self._client.connect(where.host, where.port, where.keepalive_s, **self._session())
+            keepalive_s = max(MIN_KEEPALIVE_S, where.keepalive_s - BROKER_LOOKS_EVERY_S)
+            self._client.connect(where.host, where.port, keepalive_s, **self._session())
         except ssl.SSLCertVerificationError as trouble:
             raise _certificate_refused(where, trouble) from trouble
         except ssl.SSLError as trouble:

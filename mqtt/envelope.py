@@ -13,7 +13,7 @@ from json.encoder import encode_basestring_ascii as _quoted
 from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
-from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
 
 from mqtt.ranges import Range
 
@@ -41,7 +41,7 @@ class MessageError(ValueError):
 
 
 class _Wire(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=False)
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=False, val_json_bytes="base64")
 
 
 class PassageData(_Wire):
@@ -58,7 +58,7 @@ class PassageData(_Wire):
     kind: Word | None
     assurance: Word | None
     pseudonym: str = Field(pattern=r"^([0-9a-f]{2}){0,32}$")
-    sealed: Base64Bytes = Field(max_length=MAX_SEALED_BYTES)
+    sealed: bytes = Field(max_length=MAX_SEALED_BYTES)
     code_bytes: int = Field(ge=0, le=1_000_000)
 
 
@@ -84,6 +84,9 @@ class Refused:
 
 M = TypeVar("M", bound=BaseModel)
 _event = TypeAdapter(PassageEvent)
+_batch: TypeAdapter[list[PassageEvent]] = TypeAdapter(
+    Annotated[list[PassageEvent], Field(min_length=1, max_length=MAX_BATCH)]
+)
 _epoch: TypeAdapter[str] = TypeAdapter(Epoch)
 
 
@@ -126,18 +129,9 @@ def read_passages(payload: bytes, source: str) -> tuple[list[PassageEvent], list
     """The events of one message that came on the topic of `source`. Raises MessageError where it holds none at all."""
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise MessageError("too-large")
-    content = _parse_json(payload)
-    found = content if isinstance(content, list) else [content]
-    if not 1 <= len(found) <= MAX_BATCH:
-        raise MessageError("batch-size")
     good: list[PassageEvent] = []
     bad: list[Refused] = []
-    for item in found:
-        try:
-            event = _event.validate_python(item)
-        except ValidationError as trouble:
-            bad.append(Refused(_id_of(item), _why(trouble), _epoch_of(item)))
-            continue
+    for event in _events(payload, bad):
         if event.source != source:
             bad.append(Refused(str(event.id), "foreign-source", event.data.epoch))
         elif event.time.tzinfo is None:
@@ -145,6 +139,26 @@ def read_passages(payload: bytes, source: str) -> tuple[list[PassageEvent], list
         else:
             good.append(event)
     return good, bad
+
+
+def _events(payload: bytes, bad: list[Refused]) -> list[PassageEvent]:
+    """All at once, as nearly always; one by one where something is wrong, so that the others are not spoiled by it."""
+    try:
+        if not payload.startswith(b"["):
+            return [_event.validate_json(payload)]
+        return _batch.validate_json(payload)
+    except ValidationError:
+        content = _parse_json(payload)
+    found = content if isinstance(content, list) else [content]
+    if not 1 <= len(found) <= MAX_BATCH:
+        raise MessageError("batch-size")
+    events = []
+    for item in found:
+        try:
+            events.append(_event.validate_json(json.dumps(item)))
+        except ValidationError as trouble:
+            bad.append(Refused(_id_of(item), _why(trouble), _epoch_of(item)))
+    return events
 
 
 class Rejected(_Wire):

@@ -23,6 +23,7 @@ from kiosk.store import Store
 from mqtt.client import PahoLink
 from mqtt.link import Link, Message
 from mqtt.topics import Branch
+from tests import measure_centre
 from tests.bench_table import Row, goal_row
 from tests.broker import Broker, free_port
 from tests.passages import a_passage
@@ -259,7 +260,9 @@ def run(quick: bool) -> list[Row]:
     """All rows; quick takes less than a minute."""
     folder = Path(tempfile.mkdtemp(prefix="bench-delivery-"))
     try:
-        return recording(folder, quick=quick) + draining(folder, quick=quick)
+        rows = recording(folder, quick=quick) + draining(folder, quick=quick)
+        rows += measure_centre.whole_way(folder, quick=quick) + measure_centre.centre_rows(quick=quick)
+        return rows + measure_centre.memory(folder, quick=quick) + measure_centre.presence(folder, quick=quick)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -61,7 +61,13 @@ class Device:
         def connect(will: Message) -> Link:
             return PahoLink(endpoint, "entrance-dong-ba-gate-1", will=will)
 
-        terms = Terms(receipt_timeout_s=1.0, window=arguments.window, batch=arguments.batch, backoff_last_s=1.0)
+        terms = Terms(
+            receipt_timeout_s=1.0,
+            window=arguments.window,
+            batch=arguments.batch,
+            backoff_last_s=1.0,
+            delivery=arguments.delivery,
+        )
         self.courier = Courier(self.store, BRANCH, connect, clock=self.clock, terms=terms)
         self.courier.set_state(State.READY)
 
@@ -128,6 +134,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--per-s", type=int, default=300)
     parser.add_argument("--mqtt", default="5")
+    parser.add_argument("--delivery", choices=["centre", "broker"], default="centre")
     parser.add_argument("--window", type=int, default=1000)
     parser.add_argument("--batch", type=int, default=50)
     device = Device(parser.parse_args())
