@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kiosk import rules
-from kiosk.model import Claim, Decision, Direction, Frame, Moment, Outcome, Passage, Reason, Refusal, Sight, Stored
+from kiosk.model import Claim, Decision, Direction, Frame, Moment, Passage, Refusal, Sight, Stored
 from kiosk.ports import Clock, Decoder, Signal, Store, Verifier
 from kiosk.seal import Pseudonyms, Seal
 from kiosk.visits import Visits
@@ -78,7 +78,7 @@ class Gate:
         return self._keep(decision, answer, names, (code,), now)
 
     def _answer_many(self, codes: Sequence[bytes], now: Moment) -> Stored:
-        return self._keep(Decision(Outcome.LOOK_AGAIN, Reason.ONE_AT_A_TIME), None, (), codes, now)
+        return self._keep(rules.one_at_a_time(), None, (), codes, now)
 
     def _keep(
         self,

@@ -259,6 +259,11 @@ def decide(answer: Claim | Refusal, history: History, policy: Policy, inside: in
     return Decision(Outcome.PASS, Reason.OK, direction)
 
 
+def one_at_a_time() -> Decision:
+    """Several codes in view, and none of them answered: nobody can tell whose light it would be."""
+    return Decision(Outcome.LOOK_AGAIN, Reason.ONE_AT_A_TIME)
+
+
 def manual(direction: Direction) -> Decision:
     """A guard lets somebody pass who has nothing to show (`khai ho`); he counts as one person without a name."""
     return Decision(Outcome.PASS, Reason.MANUAL, direction)

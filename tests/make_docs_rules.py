@@ -11,7 +11,7 @@ from kiosk import rules, words
 from kiosk.credentials import known_grammar
 from kiosk.issuing import codes, sheets
 from kiosk.issuing.samples import Sample
-from kiosk.model import Claim, Reason
+from kiosk.model import Claim, Outcome, Reason
 from kiosk.visits import STEPS, CodeState, Seen, Step
 from tests.people import NOW_AT, PEOPLE, WORLD, dispatcher, moment
 

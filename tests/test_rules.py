@@ -186,6 +186,10 @@ def test_a_refusal_keeps_its_reason_whatever_the_policy(reason: Reason) -> None:
     assert rules.decide(Refusal(Kind.PASS, reason), WENT_IN, policy, 9, NOW) == no(reason)
 
 
+def test_several_codes_at_once_are_nobodys_light() -> None:
+    assert rules.one_at_a_time() == ask(Reason.ONE_AT_A_TIME)
+
+
 @pytest.mark.parametrize("direction", list(Direction))
 def test_a_guard_lets_pass_who_has_nothing_to_show(direction: Direction) -> None:
     assert rules.manual(direction) == Decision(Outcome.PASS, Reason.MANUAL, direction)
