@@ -60,13 +60,17 @@ def pages() -> dict[Path, str]:
 
 def decision_table() -> str:
     """The rules in the order in which they are asked."""
-    rows = ["| | when | light | reason |", "|--:|---|---|---|", "| 1 | the code itself was refused | fail | its own |"]
-    rows += [
-        f"| {number} | {rule.asks} | {rule.outcome} | `{rule.reason}` |"
-        for number, rule in enumerate(rules.RULES, start=2)
+    crowd = rules.one_at_a_time()
+    asked = [
+        ("several codes in view without an answer", crowd.outcome, f"`{crowd.reason}`"),
+        ("the code itself was refused", Outcome.FAIL, "its own"),
+        *((rule.asks, rule.outcome, f"`{rule.reason}`") for rule in rules.RULES),
+        ("none of these", Outcome.PASS, f"`{Reason.OK}`"),
     ]
-    rows.append(f"| {len(rules.RULES) + 2} | none of these | pass | `{Reason.OK}` |")
-    return "\n".join(rows)
+    rows = [
+        f"| {number} | {when} | {light} | {reason} |" for number, (when, light, reason) in enumerate(asked, start=1)
+    ]
+    return "\n".join(["| | when | light | reason |", "|--:|---|---|---|", *rows])
 
 
 def sentences() -> str:
