@@ -182,14 +182,15 @@ def open_factory(settings: config.Signal) -> Factory:
     """A pin factory of our own, never gpiozero's global one. Raises SignalTrouble where there are no usable pins."""
     if settings.pins == "mock":
         return MockFactory(pin_class=_MockPin)
-    try:
-        from gpiozero.pins.lgpio import LGPIOFactory  # noqa: PLC0415  lgpio exists on a Pi only
-    except ImportError as trouble:
-        raise SignalTrouble(
-            f"the pins need lgpio ({trouble}); on Raspberry Pi OS: sudo apt install python3-lgpio."
-            ' On a laptop: signal.pins = "mock"'
-        ) from trouble
     with pin_errors_told():
+        try:
+            # Importing lgpio makes a pipe named .lgd-nfy0 in the working folder, and fails where that is read-only.
+            from gpiozero.pins.lgpio import LGPIOFactory  # noqa: PLC0415  lgpio exists on a Pi only
+        except ImportError as trouble:
+            raise SignalTrouble(
+                f"the pins need lgpio ({trouble}); on Raspberry Pi OS: sudo apt install python3-lgpio."
+                ' On a laptop: signal.pins = "mock"'
+            ) from trouble
         return LGPIOFactory()
 
 
