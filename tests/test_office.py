@@ -1,8 +1,10 @@
 """Login, set-up and actions: no default password, slow guessing, forms only from our own pages, everything noted."""
 
 import dataclasses
+import io
 import json
 import re
+import zipfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -391,6 +393,22 @@ pseudonym = "pseudonym.key"
 trust_list = "trust.list"
 root = "root.pem"
 """
+
+
+def test_the_support_bundle_helps_and_names_nobody(tmp_path: Path, client: FlaskClient) -> None:
+    keep(tmp_path / "p.db", 5)
+    csrf = log_in(client, Role.ADMIN)
+    answer = client.post("/admin/bundle", data={"csrf": csrf})
+    assert answer.mimetype == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as bundle:
+        assert bundle.testzip() is None
+        content = {name: bundle.read(name).decode() for name in bundle.namelist()}
+    assert json.loads(content["status.json"])["device"] == "cong-1"
+    assert "entrance-kiosk" in content["packages.txt"]
+    everything = "".join(content.values())
+    assert not any(a_passage(number).pseudonym.hex()[:8] in everything for number in range(5))
+    assert "$argon2" not in everything
+    assert ("admin", "support bundle", "done") in audit(tmp_path)
 
 
 def test_an_oversized_form_is_refused(client: FlaskClient) -> None:

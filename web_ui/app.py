@@ -15,6 +15,7 @@ from web_ui.login_pages import login_pages
 from web_ui.machines import LIVE, machines
 from web_ui.sessions import Sessions, Throttle
 from web_ui.settings import PageSettings
+from web_ui.support_page import support_page
 
 
 def create_app(settings: PageSettings) -> tuple[Flask, Live]:
@@ -45,5 +46,5 @@ def _open_office(app: Flask, folder: Path) -> None:
     """Login and actions, where there is a folder for accounts."""
     shared = office.Office(Accounts(folder), Sessions(), Throttle(), Audit(folder))
     app.extensions |= office.install(shared)
-    for blueprint in (login_pages, admit_page, admin_pages):
+    for blueprint in (login_pages, admit_page, admin_pages, support_page):
         app.register_blueprint(blueprint)

@@ -17,6 +17,13 @@ LIVE = "kiosk-live"
 """Name of the live updates in `Flask.extensions`."""
 
 
+def streams() -> int:
+    """How many browsers follow the pages."""
+    live = current_app.extensions[LIVE]
+    assert isinstance(live, Live)
+    return live.streams
+
+
 def _brief(found: Truth) -> dict[str, Any]:
     age_s = None if found.age_s is None else round(found.age_s, 3)
     return {"page": "ok", "state": found.state, "ready": found.working, "age_s": age_s}
@@ -45,9 +52,7 @@ def status() -> dict[str, Any]:
 @machines.get("/metrics")
 def metrics() -> Response:
     """The snapshot for Prometheus."""
-    live = current_app.extensions[LIVE]
-    assert isinstance(live, Live)
-    text = prometheus.exposition(lookout().truth(), live.streams, datetime.now(UTC))
+    text = prometheus.exposition(lookout().truth(), streams(), datetime.now(UTC))
     return Response(text, content_type=prometheus.CONTENT_TYPE)
 
 

@@ -58,6 +58,13 @@ OFFICE: Mapping[str, Text] = {
     "order.not-understood": Text("Máy quét không hiểu lệnh này.", "The kiosk does not understand this order."),
     "order.unknown-here": Text("Máy quét này không có lệnh đó.", "This kiosk does not take that order."),
     "order.failed": Text("Không làm được.", "It could not be done."),
+    "bundle.title": Text("Gói hỗ trợ", "Support bundle"),
+    "bundle.go": Text("Tải gói hỗ trợ", "Download the support bundle"),
+    "bundle.note": Text(
+        "Gói hỗ trợ gồm trạng thái, cấu hình, phiên bản và nhật ký thao tác; không có dữ liệu của ai.",
+        "The bundle holds status, configuration, versions and the audit log; nobody's data.",
+    ),
+    "bundle.trouble": Text("Không làm được gói hỗ trợ.", "The bundle could not be made."),
     "pin.title": Text("Mã PIN của bảo vệ", "The guard's PIN"),
     "pin.new": Text("Mã PIN mới (6 đến 12 chữ số)", "New PIN (6 to 12 digits)"),
     "pin.set": Text("Đã đặt; đặt mã mới sẽ đăng xuất mọi bảo vệ.", "It is set; a new one logs every guard out."),

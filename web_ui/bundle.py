@@ -1,0 +1,63 @@
+"""The support bundle: one ZIP file with what a helper far away needs, and nothing about any person."""
+
+import io
+import json
+import platform
+import zipfile
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import distributions
+from pathlib import Path
+
+from web_ui import metrics
+from web_ui.admin_pages import in_force
+from web_ui.lookout import Lookout
+from web_ui.office import Office
+
+AUDIT_LINES = 500
+PROC_FILES = ("loadavg", "meminfo", "uptime")
+
+
+def make(eyes: Lookout, office: Office, streams: int) -> bytes:
+    """The ZIP file's bytes. No passage, pseudonym or secret is in it: counts, settings, versions, and what was done."""
+    now, truth = datetime.now(UTC), eyes.truth()
+    day = eyes.history.day(now)
+    hours = [(hour.begins_at.isoformat(), dict(hour.outcomes)) for hour in day.hours] if day else []
+    files = {
+        "about.txt": _about(now, truth.state),
+        "status.json": _json(asdict(truth.status) if truth.status else None),
+        "metrics.txt": metrics.exposition(truth, streams, now),
+        "hours.json": _json(hours),
+        "settings.txt": _settings(eyes.settings.config_path),
+        "audit.json": _json([asdict(entry) for entry in office.audit.last(AUDIT_LINES)]),
+        "packages.txt": "\n".join(sorted(f"{each.name} {each.version}" for each in distributions())),
+        **{f"{name}.txt": _proc(name) for name in PROC_FILES},
+    }
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as bundle:
+        for name, text in files.items():
+            bundle.writestr(name, text)
+    return packed.getvalue()
+
+
+def _about(now: datetime, state: str) -> str:
+    return f"made {now.isoformat(timespec='seconds')}\nstate {state}\n{platform.platform()}\npython {platform.python_version()}\n"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=1)
+
+
+def _settings(path: Path | None) -> str:
+    if path is None:
+        return "without a configuration file\n"
+    return "".join(
+        f"{name} = {value}  ({'file' if written else 'default'})\n" for name, value, written in in_force(path)
+    )
+
+
+def _proc(name: str) -> str:
+    try:
+        return Path("/proc", name).read_text(encoding="ascii")
+    except OSError as trouble:  # systemd's ProcSubset=pid hides it
+        return f"cannot be read: {trouble.strerror}\n"
