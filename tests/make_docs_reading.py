@@ -1,4 +1,4 @@
-"""docs/reading-numbers.md and its pictures, from the last full run of the bench: `make bench BENCH_ARGS=reading`, then `make docs`."""
+"""docs/reading-numbers.md and its pictures, from the last run of the bench (`make bench BENCH_ARGS=reading`, then `make docs`)."""
 
 import json
 import math
@@ -33,8 +33,9 @@ def table(rows: Rows) -> str:
     lines = [
         "# Reading: the numbers",
         "",
-        "Made by tests/make_docs_reading.py from the bench's own output; do not edit. Ratios are of CPU time to pyzbar's default call on the same",
-        "frames in the same run. CPU 5 and 10 times slower stand for a Pi 4 and a Pi Zero 2 W: guesses, not measurements on them.",
+        "Made by tests/make_docs_reading.py from the bench's own output; do not edit. Ratios are of CPU time to pyzbar's default",
+        "call on the same frames in the same run. CPU 5 and 10 times slower stand for a Pi 4 and a Pi Zero 2 W: guesses, not",
+        "measurements on them.",
         "",
         "| measure | value | unit | reference | ratio | goal | met |",
         "|---|--:|---|--:|--:|---|---|",
@@ -61,8 +62,7 @@ def scatter(rows: Rows) -> str:
             share = next(other["value"] for other in rows if other["measure"] == f"{engine}: code frames read")
             points.append((engine, float(row["ratio"] or 1.0), float(share)))
     parts = [_axes("CPU time on a frame without a code, as a multiple of pyzbar's default call", "code frames read, %")]
-    for tick in (0.03, 0.1, 0.3, 1.0):
-        parts.append(_text(_log_x(tick), HEIGHT - BOTTOM + 18, f"{tick:g}", "middle"))
+    parts += [_text(_log_x(tick), HEIGHT - BOTTOM + 18, f"{tick:g}", "middle") for tick in (0.03, 0.1, 0.3, 1.0)]
     for share in range(20, 101, 20):
         parts.append(_text(LEFT - 8, _y(share) + 4, str(share), "end"))
         parts.append(f'<line x1="{LEFT}" x2="{WIDTH - 20}" y1="{_y(share)}" y2="{_y(share)}" stroke="#8884"/>')

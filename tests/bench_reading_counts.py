@@ -1,0 +1,88 @@
+"""Instructions per empty frame, counted by callgrind: `python -m tests.bench_reading_counts`. Needs valgrind, and ten minutes.
+
+The count of a short run is taken from that of a longer one, so that start-up falls away. Written to build/bench/reading_counts.json.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+
+from pyzbar import pyzbar
+
+from kiosk.model import Frame, Luma
+from kiosk.reading import Cascade, zxing
+from kiosk.reading.still import read_picture
+from tests.bench_reading_frames import code_frames
+from tests.bench_table import Row, keep, show
+
+WAYS = (
+    "pyzbar default",
+    "pyzbar QR only",
+    "zxing-cpp QR only",
+    "our cascade",
+    "our cascade, still scene, motion gate on",
+)
+SHORT, LONG = 2, 8
+
+
+def look(way: str, pictures: list[Luma]) -> Callable[[int], object]:
+    """The call to be counted."""
+    if way == WAYS[0]:
+        return lambda i: pyzbar.decode(pictures[i])
+    if way == WAYS[1]:
+        return lambda i: pyzbar.decode(pictures[i], symbols=[pyzbar.ZBarSymbol.QRCODE])
+    if way == WAYS[2]:
+        return lambda i: zxing.scan(pictures[i], "zxing")
+    if way == WAYS[3]:
+        return lambda i: read_picture(pictures[i])
+    cascade = Cascade()
+    for number in range(12):  # until the gate has closed
+        cascade.read(Frame(pictures[0], number, number * 0.1))
+    return lambda i: cascade.read(Frame(pictures[0], 12 + i, 1.2 + i * 0.001))
+
+
+def counted(way: str, frames: int) -> int:
+    """Instructions of a process that looks at so many frames."""
+    command = [
+        "valgrind",
+        "--tool=callgrind",
+        "--callgrind-out-file=/dev/null",
+        sys.executable,
+        "-m",
+        __spec__.name,
+        way,
+        str(frames),
+    ]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    found = re.search(r"Collected : (\d+)", done.stderr)
+    assert found is not None, done.stderr
+    return int(found[1])
+
+
+def main() -> None:
+    """Count all ways, or (as the counted process itself) go one of them."""
+    if len(sys.argv) == 3:
+        pictures = [shot.luma() for shot in code_frames() if shot.text is None][: LONG * 25 : 25]
+        go = look(sys.argv[1], pictures)
+        for i in range(int(sys.argv[2])):
+            go(i)
+        return
+    per_frame = {way: (counted(way, LONG) - counted(way, SHORT)) / (LONG - SHORT) / 1e6 for way in WAYS}
+    reference = per_frame[WAYS[0]]
+    rows = [
+        Row(
+            f"{way}: instructions per empty frame",
+            round(count, 2),
+            "million",
+            round(reference, 1),
+            round(count / reference, 5),
+        )
+        for way, count in per_frame.items()
+    ]
+    show("reading_counts", rows)
+    keep("reading_counts", rows)
+
+
+if __name__ == "__main__":
+    main()
