@@ -1,7 +1,8 @@
 #!/bin/sh
 # Set up .venv/ from the lock file, and the system packages that tests and demo need. Run by make; safe to run again.
-#   setup.sh            what every verb needs
-#   setup.sh chromium   also a browser, for the pages' tests and pictures
+#   setup.sh                         what every verb needs
+#   setup.sh chromium                also a browser, for the pages' tests and pictures
+#   setup.sh postgresql dtc          also what some tests are skipped without
 set -eu
 cd "$(dirname "$0")"
 UV_VERSION=0.13.9
@@ -33,7 +34,15 @@ missing=""
 has_library 'libzbar\.so\.0' || missing="$missing libzbar0"
 command -v mosquitto >/dev/null 2>&1 || [ -x /usr/sbin/mosquitto ] || missing="$missing mosquitto"
 [ -x .venv/bin/pip ] || python3 -c 'import ensurepip' >/dev/null 2>&1 || missing="$missing python3-venv"
-if [ "${1:-}" = chromium ] && ! command -v chromium >/dev/null 2>&1; then missing="$missing chromium fonts-dejavu-core"; fi
+groups=""
+for wish in "$@"; do
+    case "$wish" in
+        chromium) groups="--group browser"; command -v chromium >/dev/null 2>&1 || missing="$missing chromium fonts-dejavu-core" ;;
+        postgresql) ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql" ;;
+        dtc) command -v dtc >/dev/null 2>&1 || missing="$missing device-tree-compiler" ;;
+        *) say "setup.sh knows chromium, postgresql and dtc, not: $wish"; exit 1 ;;
+    esac
+done
 # shellcheck disable=SC2086  # a list of package names
 [ -z "$missing" ] || apt_install $missing
 
@@ -43,8 +52,6 @@ if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
 fi
 [ -x .venv/bin/python ] || { say "Making the virtual environment .venv/"; python3 -m venv .venv; }
 [ -x .venv/bin/uv ] || .venv/bin/python -m pip --quiet --disable-pip-version-check install "uv==$UV_VERSION"
-groups=""
-if [ "${1:-}" = chromium ]; then groups="--group browser"; fi
-[ -n "$groups" ] || say "Installing the Python packages that uv.lock names (a minute on the first run)"
+[ $# -gt 0 ] || say "Installing the Python packages that uv.lock names (a minute on the first run)"
 # shellcheck disable=SC2086
 VIRTUAL_ENV="$PWD/.venv" .venv/bin/uv sync --quiet --active --locked --inexact $groups

@@ -12,12 +12,14 @@ from kiosk.camera_loop import CameraLoop
 from kiosk.control import Control
 from kiosk.courier import Courier
 from kiosk.credentials.keeper import ListKeeper
+from kiosk.devices.buttons import open_admit_button
 from kiosk.devices.cameras import open_camera
 from kiosk.devices.lamps import Lamps
 from kiosk.errands import Errands
 from kiosk.gate import Gate
 from kiosk.gate_loop import GateLoop
 from kiosk.mailbox import Mailbox
+from kiosk.model import Direction
 from kiosk.only_one import only_one
 from kiosk.policy import policy_of
 from kiosk.ports import Clock, KioskError
@@ -114,6 +116,11 @@ def furnish(settings: config.Settings, lamps: Lamps, clock: Clock, news: Callabl
     camera_loop = CameraLoop(camera, mailbox, settings.camera.timeout_s)
     control = Control(settings.run_dir, orders.handlers(gate_loop, lamps, store, news))
     house.callback(control.close)
+    button = open_admit_button(
+        settings.signal, lambda: gate_loop.admit(admits_towards(settings), orders.ADMIT_WITHIN_S)
+    )
+    if button:
+        house.callback(button.close)
     bulletin = Bulletin(
         settings,
         camera_loop=camera_loop,
@@ -128,6 +135,11 @@ def furnish(settings: config.Settings, lamps: Lamps, clock: Clock, news: Callabl
     return Rooms(
         clock, lamps, store, courier, lists, verifier, watch, mailbox, gate_loop, camera_loop, control, bulletin
     )
+
+
+def admits_towards(settings: config.Settings) -> Direction:
+    """Which way the button lets people: out at a gate that is a way out, in at all others."""
+    return Direction.OUT if settings.visit.direction == "out" else Direction.IN
 
 
 def open_store(records: config.Records) -> Store:
