@@ -1,6 +1,6 @@
 """Instructions per empty frame, counted by callgrind: `python -m tests.bench_reading_counts`. Needs valgrind, and ten minutes.
 
-The count of a short run is taken from that of a longer one, so that start-up falls away. Written to build/bench/reading_counts.json.
+The count of a short run is taken from that of a longer one, so that start-up falls away. Kept in build/bench/reading_counts.json.
 """
 
 import re

@@ -1,0 +1,58 @@
+"""`kiosk doctor camera`: it looks through the camera as the daemon would, and says what to change."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+
+from kiosk.cli.doctor_camera import camera
+from kiosk.demo.premises import Premises, scratch_premises
+from kiosk.model import Luma
+from kiosk.reading.pictures import load_luma
+from kiosk.reading.still import read_picture
+from tests.qr_pictures import code_picture, scene
+
+
+@pytest.fixture
+def premises() -> Iterator[Premises]:
+    with scratch_premises(port=1883) as made:
+        yield made
+
+
+def run(premises: Premises, tmp_path: Path, shown: Luma, *arguments: str) -> Result:
+    cv2.imwrite(str(tmp_path / "view.png"), shown)
+    fixed = ["--config", str(premises.config), "--camera", f"replay:{tmp_path}", "--frames", "3"]
+    return CliRunner().invoke(camera, [*fixed, *arguments])
+
+
+def test_a_code_at_a_good_distance_needs_no_change(premises: Premises, tmp_path: Path) -> None:
+    result = run(premises, tmp_path, scene(code_picture("HUE1:NEAR", module_px=8)))
+    assert "đều tốt" in result.output
+    assert "8.0 px" in result.output
+    assert result.exit_code == 0
+
+
+def test_without_a_code_it_asks_for_one(premises: Premises, tmp_path: Path) -> None:
+    result = run(premises, tmp_path, scene(code_picture("HUE1:NEAR", module_px=8)[:, :60]))
+    assert "đưa một thẻ có mã ra trước camera" in result.output
+    assert result.exit_code == 1
+
+
+def test_a_dark_view_is_named_in_the_language_of_the_site(premises: Premises, tmp_path: Path) -> None:
+    text = premises.config.read_text()
+    premises.config.write_text(text.replace('device = "cong-1"', 'device = "cong-1"\nlanguage = "en"'))
+    result = run(premises, tmp_path, np.asarray(scene(code_picture("HUE1:DARK")) // 6, np.uint8))
+    assert "put light on the place" in result.output
+
+
+def test_the_picture_that_it_writes_holds_no_readable_code_and_the_output_no_text(
+    premises: Premises, tmp_path: Path
+) -> None:
+    kept = tmp_path / "kept" / "seen.png"
+    kept.parent.mkdir()
+    result = run(premises, tmp_path, scene(code_picture("HUE1:SECRET", module_px=8)), "--picture", str(kept))
+    assert read_picture(load_luma(kept)) == ()
+    assert "SECRET" not in result.output
