@@ -216,6 +216,31 @@ def a_daemon_that_hangs_is_killed_by_the_watchdog_and_starts_anew() -> str:
     return f"restarted {took_s:.0f} s after it stopped turning"
 
 
+def a_camera_that_hangs_in_its_driver_starves_the_watchdog() -> str:
+    """A picture turns into a pipe that nobody writes to: the camera's thread hangs in read(), the others turn."""
+    pictures = Path("/srv/pictures")
+    pictures.mkdir()
+    for name in ("a.pgm", "b.pgm"):
+        (pictures / name).write_bytes(b"P5 640 480 255\n" + os.urandom(640 * 480))
+    toml = ETC / "kiosk.toml"
+    toml.write_text(toml.read_text().replace('source = "synthetic"', f'source = "replay:{pictures}"'))
+    subprocess.run(["systemctl", "restart", "kiosk"], check=True)
+    until("it is ready", lambda: status().get("state") == "ready", 30.0)
+    before, restarts = main_pid(), int(show("kiosk", "NRestarts"))
+    (pictures / "b.pgm").unlink()
+    os.mkfifo(pictures / "b.pgm")
+    began_s = time.monotonic()
+    until("the lamp says so", lambda: status().get("state") == "out-of-order", 10.0)
+    shown_s = time.monotonic() - began_s
+    assert main_pid() == before
+    until("systemd has restarted it", lambda: int(show("kiosk", "NRestarts")) > restarts, 60.0)
+    took_s = time.monotonic() - began_s
+    until("it is ready again", lambda: status().get("state") == "ready" and main_pid() != before, 30.0)
+    journal = subprocess.run(["journalctl", "-u", "kiosk", "-o", "cat"], capture_output=True, text=True, check=True)
+    assert "replay_camera.py" in journal.stdout, "the journal does not tell where it hung"
+    return f"out-of-order after {shown_s:.1f} s, restarted after {took_s:.0f} s; the journal names the place"
+
+
 def a_stop_is_clean_and_quick() -> str:
     began_s = time.monotonic()
     subprocess.run(["systemctl", "stop", "kiosk"], check=True)
@@ -245,6 +270,7 @@ CHECKS = (
     a_killed_daemon_is_back_in_seconds_and_has_lost_nothing,
     the_lamps_were_put_dark_after_the_kill,
     a_daemon_that_hangs_is_killed_by_the_watchdog_and_starts_anew,
+    a_camera_that_hangs_in_its_driver_starves_the_watchdog,
     wrote_nothing_to_the_disk_but_its_records,
     a_stop_is_clean_and_quick,
     exposure_is_at_most_two,
