@@ -77,10 +77,3 @@ class RangeSet:
                 gaps.append((expected, first - 1))
             expected = last + 1
         return gaps
-
-    def forget_up_to(self, number: int) -> None:
-        """Take 1..number out."""
-        place = bisect_right(self._lasts, number)
-        del self._firsts[:place], self._lasts[:place]
-        if self._firsts and self._firsts[0] <= number:
-            self._firsts[0] = number + 1

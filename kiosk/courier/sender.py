@@ -101,9 +101,8 @@ class Sender:
         self._moved_s = now_s
 
     def blocked(self, now_s: float) -> bool:
-        """A backlog waits for nothing but acknowledgements, and they have been coming."""
-        waits = self._backlog_seq < self._backlog_end and self.backlog_per_s is None and len(self.window) > 0
-        return waits and now_s - self._moved_s < MOVING_S
+        """Passages are under way, and answers have been coming: the next is worth waiting for at the socket."""
+        return len(self.window) > 0 and now_s - self._moved_s < MOVING_S
 
     def work(self, now_s: float) -> int:
         """Send what may be sent; how many messages. Raises LinkError, StoreTrouble."""

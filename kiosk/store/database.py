@@ -56,7 +56,7 @@ MIGRATIONS: tuple[str, ...] = (
         detail TEXT NOT NULL
     ) STRICT;
     CREATE VIEW outbox AS
-        SELECT passage.*, boot.boot_id FROM passage JOIN boot ON boot.number = passage.boot
+        SELECT * FROM passage
         WHERE seq > (SELECT up_to_seq FROM delivery)
         AND NOT EXISTS (SELECT 1 FROM confirmed WHERE first_seq <= passage.seq AND last_seq >= passage.seq)
         AND NOT EXISTS (SELECT 1 FROM quarantine WHERE quarantine.seq = passage.seq);

@@ -1,5 +1,6 @@
 """How a passage lies in its row, in both directions."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -11,10 +12,7 @@ COLUMNS = (
     "pseudonym, sealed, code_bytes"
 )
 INSERT = f"INSERT INTO passage ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
-SELECT = (
-    "SELECT seq, id, boot_id, occurred_us, occurred_s, clock, outcome, reason, direction, kind, assurance, "
-    "pseudonym, sealed, code_bytes FROM "
-)
+SELECT = f"SELECT {COLUMNS} FROM "  # noqa: S608 - constants
 
 _CLOCK: dict[str, ClockQuality] = {word.value: word for word in ClockQuality}
 _OUTCOME: dict[str, Outcome] = {word.value: word for word in Outcome}
@@ -47,13 +45,13 @@ def to_row(seq: int, boot: int, passage: Passage) -> tuple[Any, ...]:
     )
 
 
-def from_row(epoch: str, row: tuple[Any, ...]) -> Stored:
-    """A row of SELECT as the value that was stored."""
-    seq, id_, boot_id, us, s, clock, outcome, reason, direction, kind, assurance, pseudonym, sealed, code_bytes = row
+def from_row(epoch: str, boots: Mapping[int, str], row: tuple[Any, ...]) -> Stored:
+    """A row of SELECT as the value that was stored; `boots` are the boot ids by their numbers."""
+    seq, id_, boot, us, s, clock, outcome, reason, direction, kind, assurance, pseudonym, sealed, code_bytes = row
     return Stored(
         epoch=epoch,
         seq=seq,
-        boot_id=boot_id,
+        boot_id=boots[boot],
         passage=Passage(
             id=UUID(bytes=id_),
             occurred_at=_EPOCH_AT + timedelta(microseconds=us),
