@@ -6,7 +6,6 @@ from pathlib import Path
 import click
 
 from kiosk import config
-from web_ui import tls
 from web_ui.accounts import Accounts, AccountTrouble
 from web_ui.serve import serve
 from web_ui.settings import PageSettings
@@ -52,6 +51,8 @@ def setup(settings: PageSettings) -> None:
 @click.pass_obj
 def certificate(settings: PageSettings, names: tuple[str, ...], out: Path | None) -> None:
     """Make a certificate of one's own for the page, so that passwords cannot be read on the LAN."""
+    from web_ui import tls  # noqa: PLC0415  # memory that the page itself does without
+
     path = out or (settings.state_dir / "page.pem" if settings.state_dir else Path("page.pem"))
     fingerprint = tls.make_certificate(path, (*settings.names, *names))
     click.echo(f'{path} is written. Put into the configuration:  [page] certificate = "{path}"')

@@ -14,7 +14,7 @@ from wsgiref.types import WSGIApplication
 
 from waitress.server import create_server
 
-from web_ui import fences, tls
+from web_ui import fences
 from web_ui.accounts import Accounts
 from web_ui.app import create_app
 from web_ui.channel import CountedChannel, ImpatientChannel, drop_dead_peers
@@ -93,18 +93,13 @@ def serve(settings: PageSettings, announce: Callable[[str], None]) -> None:
 
     `announce` gets the line `page: ADDRESS` once the port is open, and what else somebody must know.
     """
-    context = tls.context(settings.certificate, settings.key) if settings.certificate else None
+    secure = settings.certificate is not None
     listener = listen(settings.host, settings.port)
     drop_dead_peers(listener)
     app, live = create_app(settings)
     with ExitStack() as house:
-        if context:
-            inner = listen("127.0.0.1", 0)
-            front = tls.Front(listener, context, inner.getsockname()[1])
-            _in_thread(house, "tls", front.run, front.close)
-            server = make_server(front.around(app), inner, secure=True)
-        else:
-            server = make_server(app, listener, secure=False)
+        around, inner = _behind_tls(settings, listener, app, house) if secure else (app, listener)
+        server = make_server(around, inner, secure=secure)
         house.callback(server.close)
 
         def stop(_number: int, _frame: FrameType | None) -> None:
@@ -114,10 +109,24 @@ def serve(settings: PageSettings, announce: Callable[[str], None]) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             house.callback(signal.signal, number, signal.signal(number, stop))
         _in_thread(house, "live", live.run, live.close)
-        address = address_of(listener, settings.host, secure=context is not None)
+        address = address_of(listener, settings.host, secure=secure)
         for line in (f"page: {address}", *notices(settings, address)):
             announce(line)
         server.run()
+
+
+def _behind_tls(
+    settings: PageSettings, listener: socket.socket, app: WSGIApplication, house: ExitStack
+) -> tuple[WSGIApplication, socket.socket]:
+    """TLS on `listener`; the application and the port behind it. Raises PageTrouble."""
+    from web_ui import tls  # noqa: PLC0415  # asyncio and cryptography: 10 MB that a page on loopback does without
+
+    assert settings.certificate
+    context = tls.context(settings.certificate, settings.key)
+    inner = listen("127.0.0.1", 0)
+    front = tls.Front(listener, context, inner.getsockname()[1])
+    _in_thread(house, "tls", front.run, front.close)
+    return front.around(app), inner
 
 
 def _in_thread(house: ExitStack, name: str, run: Callable[[], None], close: Callable[[], None]) -> None:
