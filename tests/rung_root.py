@@ -42,7 +42,7 @@ def ready_root() -> Path:
 def locked() -> str:
     """The runtime requirements of uv.lock, as pip reads them."""
     uv = Path(sys.executable).parent / "uv"
-    command = [uv, "export", "-q", "--locked", "--no-emit-project", "--no-dev", "--no-hashes", "--no-annotate"]
+    command = [str(uv), "export", "-q", "--locked", "--no-emit-project", "--no-dev", "--no-hashes", "--no-annotate"]
     return subprocess.run([*command, "--no-header"], cwd=PROJECT, check=True, capture_output=True, text=True).stdout
 
 
@@ -55,7 +55,7 @@ def install(root: Path) -> None:
     (wheel,) = wheels.glob("*.whl")
     shutil.copy(wheel, root / "tmp" / wheel.name)
     pip = [f"{VENV}/bin/pip", "install", "-q", "--disable-pip-version-check", "--no-deps", "--no-index"]
-    run_inside(root, [*pip, "--force-reinstall", f"/tmp/{wheel.name}"])  # noqa: S108  inside the root.check_returncode()
+    run_inside(root, [*pip, "--force-reinstall", f"/tmp/{wheel.name}"]).check_returncode()  # noqa: S108  inside the root
     (root / "tmp" / wheel.name).unlink()
 
 
