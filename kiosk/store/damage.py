@@ -30,13 +30,13 @@ def set_aside_if_damaged(path: Path, application_id: int) -> Path | None:
     A file that never was ours is not touched (None): that is a mistake in the configuration. Raises StoreTrouble where it
     cannot be renamed.
     """
-    wal = path.with_name(path.name + "-wal")
-    if not path.exists() or not is_ours(path, application_id):
-        return None
-    clean = not wal.exists() and not suspect(path).exists()
-    trouble = "" if clean else _quick_check(path)
+    try:
+        if not path.exists() or not is_ours(path, application_id):
+            return None
+        trouble = _look(path)
+    except OSError as refused:
+        raise StoreTrouble(f"{path}: cannot be read: {refused.strerror}; check its owner, mode and disk") from refused
     if not trouble:
-        suspect(path).unlink(missing_ok=True)
         return None
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     kept = path.with_name(f"{path.name}.damaged-{stamp}-{secrets.token_hex(2)}")  # a clock in 1970 repeats itself
@@ -50,6 +50,17 @@ def set_aside_if_damaged(path: Path, application_id: int) -> Path | None:
     suspect(path).unlink(missing_ok=True)
     log.critical("%s was damaged (%s). It is kept as %s; recording goes on in a new one", path, trouble, kept)
     return kept
+
+
+def _look(path: Path) -> str:
+    """What is wrong with a database that did not end cleanly, or an empty string. Raises OSError."""
+    wal = path.with_name(path.name + "-wal")
+    if not wal.exists() and not suspect(path).exists():
+        return ""
+    trouble = _quick_check(path)
+    if not trouble and suspect(path).exists():
+        suspect(path).unlink()
+    return trouble
 
 
 def is_ours(path: Path, application_id: int) -> bool:

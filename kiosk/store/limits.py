@@ -31,6 +31,9 @@ class Limits:
     """Of the database file."""
     reserve_bytes: int = 64_000_000
     """Free space on the disk below which history gives way early."""
+    floor_bytes: int = 8_000_000
+    """Free space on the disk below which nothing more is recorded: without it not even a receipt could be noted, and
+    so nothing could ever be let go again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,12 @@ def _aged(database: Database, before: datetime) -> int:
     return int(found[0])
 
 
+def left_bytes(path: Path) -> int:
+    """Free space on the disk of this file. Raises OSError."""
+    disk = os.statvfs(path.parent)
+    return disk.f_bavail * disk.f_frsize
+
+
 def under_pressure(database: Database, path: Path, limits: Limits) -> bool:
     """The file is at its limit, or the disk's free space below the reserve while the file has no room of its own."""
     pages, free, size = (
@@ -85,8 +94,7 @@ def under_pressure(database: Database, path: Path, limits: Limits) -> bool:
     )
     if (pages - free) * size > limits.max_bytes:
         return True
-    disk = os.statvfs(path.parent)
-    return disk.f_bavail * disk.f_frsize + free * size < limits.reserve_bytes
+    return left_bytes(path) + free * size < limits.reserve_bytes
 
 
 def purge(database: Database, what: Purge, at: str) -> int:

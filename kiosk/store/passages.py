@@ -59,6 +59,7 @@ class Store:
         self._reading = threading.Lock()
         self._damage = ""
         self._thinned_seq = 0
+        self._noted = True
         self._boot_id = boot_id or BOOT_ID_FILE.read_text(encoding="ascii").strip()
         self.moved_aside = set_aside_if_damaged(path, APPLICATION_ID)
         try:
@@ -141,6 +142,7 @@ class Store:
                     self._newest_seq = self._find_newest()
                     self._place_sure = True
                 self._refuse_beyond_limits(len(passages))
+                self._refuse_below_floor()
                 first = self._newest_seq + 1
                 new = [rows.to_row(first + place, self._boot, passage) for place, passage in enumerate(passages)]
                 if len(new) == 1:
@@ -166,6 +168,17 @@ class Store:
                 "see to the way to the centre, or raise records.max_rows"
             )
 
+    def _refuse_below_floor(self) -> None:
+        try:
+            left = limits_module.left_bytes(self.path)
+        except OSError as trouble:
+            raise StoreTrouble(f"{self.path}: its disk does not answer: {trouble.strerror}") from trouble
+        if left < self.limits.floor_bytes:
+            raise StoreTrouble(
+                f"{self.path}: could not be committed: {left // 1_000_000} MB are left on its disk, and "
+                f"{self.limits.floor_bytes // 1_000_000} MB are kept free for receipts; make room"
+            )
+
     def _remember_damage(self, trouble: sqlite3.Error) -> None:
         """SQLITE_CORRUPT and SQLITE_NOTADB do not go away: the next start checks the file, and sets it aside."""
         if _is_damage(trouble):
@@ -180,6 +193,7 @@ class Store:
         """
         if self._damage:
             raise StoreDamaged(f"{self.path}: is damaged ({self._damage}); the next start sets it aside")
+        self._refuse_below_floor()
         with self._writing:
             try:
                 self._writer.execute("UPDATE delivery SET epoch = epoch")
@@ -248,9 +262,11 @@ class Store:
             for first, last in spans:
                 self._settled.add(first, last)
             fresh = [pair for pair in rejected if pair[0] not in self._quarantined and pair[0] not in self._settled]
-            if list(self._settled) == before and not fresh:
+            if list(self._settled) == before and not fresh and self._noted:
                 return
+            self._noted = False
             self._keep_settlement(fresh)
+            self._noted = True
             self._checkpoint()
 
     def _keep_settlement(self, fresh: Sequence[tuple[int, str]]) -> None:

@@ -1,0 +1,106 @@
+"""Real full, read-only and vanished disks under the store: a file system of two megabytes that a test may spoil. Root only."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kiosk.model import ClockQuality, Moment
+from kiosk.ports import StoreTrouble
+from kiosk.store import Limits, Store
+from tests.passages import START_AT, a_passage
+
+NO_FLOOR = Limits(floor_bytes=0)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    if os.geteuid() != 0:
+        pytest.skip("only root may mount a small file system")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)], check=False, capture_output=True
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"no small file system here: {mounted.stderr.decode().strip()}")
+    yield disk
+    subprocess.run(["umount", "-l", str(disk)], check=True)
+
+
+def fill(store: Store) -> int:
+    """Commit until the disk refuses; how many are there then."""
+    with pytest.raises(StoreTrouble, match="could not be committed"):
+        commit_for_ever(store)
+    return store.newest_seq
+
+
+def commit_for_ever(store: Store) -> None:
+    while True:
+        store.commit(a_passage(store.newest_seq + 1))
+
+
+def test_a_full_disk_refuses_and_recovers_without_a_gap_or_a_lie(small_disk: Path) -> None:
+    ballast = small_disk / "ballast"
+    ballast.write_bytes(b"x" * 1_000_000)
+    store = Store(small_disk / "p.db", limits=NO_FLOOR)
+    kept = fill(store)
+    assert kept > 10
+    with pytest.raises(StoreTrouble):
+        store.commit(a_passage(kept + 1))
+    ballast.unlink()
+    store.probe()
+    assert store.commit(a_passage(kept + 1)).seq == kept + 1
+    store.close()
+    store = Store(small_disk / "p.db")
+    assert [stored.seq for stored in store.waiting(0, 99_999)] == list(range(1, kept + 2))
+    assert store.moved_aside is None
+    store.close()
+
+
+def test_a_full_disk_that_is_restarted_on_has_all_that_was_promised(small_disk: Path) -> None:
+    store = Store(small_disk / "p.db", limits=NO_FLOOR)
+    kept = fill(store)
+    copy = [(path, path.read_bytes()) for path in small_disk.iterdir() if not path.name.endswith("-shm")]
+    store.close()
+    for path, content in copy:
+        (small_disk.parent / path.name).write_bytes(content)  # as after a power cut: nobody closed it
+    after = Store(small_disk.parent / "p.db")
+    assert after.newest_seq == kept
+    assert after.depth() == kept
+    after.close()
+
+
+def test_room_is_kept_for_receipts_so_that_a_full_disk_empties_by_itself(small_disk: Path) -> None:
+    store = Store(small_disk / "p.db", limits=Limits(floor_bytes=400_000, reserve_bytes=600_000))
+    kept = fill(store)
+    with pytest.raises(StoreTrouble, match="kept free for receipts"):
+        store.probe()
+    store.settle(kept)
+    assert store.depth() == 0
+    later = Moment(START_AT, 1.0, ClockQuality.SYNCHRONISED)
+    while store.tend(later):
+        """History gives way."""
+    store.close()  # and the write-ahead log with it
+    store = Store(small_disk / "p.db", limits=Limits(floor_bytes=400_000))
+    assert store.commit(a_passage(kept + 1)).seq == kept + 1
+    store.close()
+
+
+def test_a_disk_that_turns_read_only_is_told_and_recovers(small_disk: Path) -> None:
+    store = Store(small_disk / "p.db", limits=NO_FLOOR)
+    store.commit(a_passage(1))
+    store.close()
+    remount(small_disk, "ro")
+    with pytest.raises(StoreTrouble, match="cannot be"):
+        Store(small_disk / "p.db")
+    remount(small_disk, "rw")
+    store = Store(small_disk / "p.db", limits=NO_FLOOR)
+    assert store.commit(a_passage(2)).seq == 2
+    store.close()
+
+
+def remount(disk: Path, how: str) -> None:
+    subprocess.run(["mount", "-o", f"remount,{how}", str(disk)], check=True)
