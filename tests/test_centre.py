@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -101,6 +101,16 @@ def test_two_passages_under_one_number_are_both_kept_and_told(ledger: SqliteLedg
     assert read_counts(path).distinct == 2
     with closing(sqlite3.connect(path)) as raw:
         assert raw.execute("SELECT conflicting FROM stream").fetchone() == (1,)
+
+
+def test_retention_deletes_what_came_before_a_day_and_keeps_the_count_of_numbers(
+    ledger: SqliteLedger, path: Path
+) -> None:
+    ledger.record([arrival([1, 2, 3])])
+    assert ledger.drop_before(AT.date()) == []
+    assert ledger.drop_before((AT + timedelta(days=1)).date()) == ["3 passages"]
+    assert ledger.record([arrival([4])])[StreamKey(GATE, EPOCH)].up_to == 4, "deleted is not missing"
+    assert read_counts(path).missing == 0
 
 
 def test_a_database_that_is_not_one_is_one_sentence(path: Path) -> None:
