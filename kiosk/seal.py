@@ -55,14 +55,16 @@ class Seal:
 class Pseudonyms:
     """Keyed names (HMAC-SHA256, 16 bytes) that only this device can compute; any thread.
 
-    Rotation: put the new key first and keep the last one behind it until the reset hour has passed; people who are inside are then
-    still known by their older name.
+    `keys`: 32 bytes, or several keys of 32 bytes, the newest first. Rotation: put a new key in front of the file's first one and
+    start again; people who are inside are then still known by their older name. Raises KeyTrouble.
     """
 
-    def __init__(self, key: bytes, *older: bytes) -> None:
-        if any(len(each) < PSEUDONYM_KEY_BYTES for each in (key, *older)):
+    def __init__(self, keys: bytes) -> None:
+        if not keys or len(keys) % PSEUDONYM_KEY_BYTES:
             raise KeyTrouble(f"A pseudonym key has {PSEUDONYM_KEY_BYTES} bytes: `head -c 32 /dev/urandom > FILE`.")
-        self._keys = (key, *older)
+        self._keys = tuple(
+            keys[start : start + PSEUDONYM_KEY_BYTES] for start in range(0, len(keys), PSEUDONYM_KEY_BYTES)
+        )
 
     def of_subject(self, subject: Subject) -> tuple[bytes, ...]:
         """One name per identifier under the newest key, then under the older ones."""

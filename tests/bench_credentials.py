@@ -124,7 +124,7 @@ def _hostile(rounds: int) -> list[Row]:
     key, message = WORLD.issuer.private_key.public_key(), valid.signed_bytes()
     bomb = _packed(bytes(2_500_000))
     deep = b"\x81" * 9_000 + b"\x01"
-    wide = cbor2.dumps([{number: [number] for number in range(1_000)}])
+    wide = cbor2.dumps([{}] * 9_900)
     attacks = {
         "zip bomb (2.5 MB)": bomb,
         "64 kB of garbage": b"\xff\x00|" * 21_846,
@@ -133,7 +133,7 @@ def _hostile(rounds: int) -> list[Row]:
         "the longest HC1: text, not zlib": b"HC1:" + b"A" * (hcert.MAX_TEXT_BYTES - 4),
         "the longest HUE1: text": b"HUE1:" + b"A" * 634,
         "deep CBOR in an HCERT": _packed(deep),
-        "wide CBOR in an HCERT": _packed(wide[:9_900]),
+        "wide CBOR in an HCERT": _packed(wide),
         "2953 field marks": b"|" * fields.MAX_TEXT_BYTES,
         "2953 bytes of an insurance card": b"A|" * 1_400 + b"$",
     }
