@@ -166,14 +166,27 @@ def wrote_nothing_to_the_disk_but_its_records() -> str:
     return f"{len(found)} files, none elsewhere"
 
 
-def the_page_sees_neither_records_nor_keys() -> str:
+def the_page_reads_records_writes_none_and_sees_no_keys() -> str:
     until("the page answers", page, 20.0)
     assert (ETC / "private/pseudonym.key").stat().st_mode & 0o777 == 0o400
     assert (ETC / "private/pseudonym.key").owner() == "entrance-kiosk"
-    peek = "ls /var/lib/entrance-kiosk /etc/entrance-kiosk/private 2>/dev/null | grep -c -E 'passages|pseudonym'"
-    command = ["nsenter", "-t", str(main_pid("kiosk-web")), "-m", "sh", "-c", peek]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "0", done.stdout
+
+    def as_the_page(command: str) -> str:
+        """Run with the page's own user, groups and mounts."""
+        pid = str(main_pid("kiosk-web"))
+        lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+        user, group = lines["Uid"].split()[0], lines["Gid"].split()[0]
+        groups = ",".join(lines["Groups"].split())
+        become = ["setpriv", f"--reuid={user}", f"--regid={group}", f"--groups={groups}", "sh", "-c", command]
+        enter = ["nsenter", "-t", pid, "-m", *become]
+        return subprocess.run(enter, capture_output=True, text=True, check=False).stdout.strip()
+
+    count = f"import sqlite3; d = sqlite3.connect('file:{RECORDS}?mode=ro', uri=True)"
+    count += "; print(d.execute('select count(*) from passage').fetchone()[0])"
+    assert int(as_the_page(f'{sys.executable} -c "{count}"') or 0) > 0, "the page cannot read the records"
+    assert as_the_page(f"test -w {RECORDS} && echo writable") == ""
+    assert as_the_page("touch /var/lib/entrance-kiosk/x && echo made") == ""
+    assert as_the_page("cat /etc/entrance-kiosk/private/pseudonym.key | wc -c") == "0"
     return f"page answers {page()}"
 
 
@@ -265,7 +278,7 @@ CHECKS = (
     runs_as_its_own_user_without_any_privilege,
     can_read_how_good_the_clock_is_inside_its_sandbox,
     writes_nowhere_but_where_it_may,
-    the_page_sees_neither_records_nor_keys,
+    the_page_reads_records_writes_none_and_sees_no_keys,
     a_page_that_is_killed_leaves_the_gate_alone_and_comes_back,
     a_killed_daemon_is_back_in_seconds_and_has_lost_nothing,
     the_lamps_were_put_dark_after_the_kill,
