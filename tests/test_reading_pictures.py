@@ -146,3 +146,14 @@ def test_the_known_modules_of_every_version_are_those_of_a_real_code() -> None:
             assert (matrix == known.light)[known.fixed].all(), version
     assert alignment_places(32) == (6, 34, 60, 86, 112, 138)
     assert modules_a_side(40) == 177
+
+
+def test_a_creased_code_in_a_large_photograph_is_read_at_a_smaller_size() -> None:
+    code = code_picture("HUE1:ON CLOTH, ON BENT PAPER, ON A SLEEVE", module_px=24)
+    ys, xs = np.indices(code.shape).astype(np.float32)
+    creased = cv2.remap(code, xs + 8 * np.sin(ys / 80), ys + 8 * np.sin(xs / 64), cv2.INTER_LINEAR, borderValue=235)
+    picture = noisy(np.pad(creased, 400, constant_values=120), 3.0, seed=2)
+    [reading] = read_picture(picture)
+    assert reading.data == b"HUE1:ON CLOTH, ON BENT PAPER, ON A SLEEVE"
+    assert reading.stage != "zxing"
+    assert reading.module_px == pytest.approx(24, rel=0.1)

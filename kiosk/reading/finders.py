@@ -17,8 +17,9 @@ from kiosk.reading.arrays import Floats, product, samples_at
 LARGEST_SIDE_FINE_PX = 400
 # Decimation, module px in the decimated picture, and the largest region side in which modules that small are looked for: a code
 # of version 20 is 97 modules wide, and codes on cards and phones are smaller. Small modules in a larger region are for `fine`.
-_SIZES = ((1, 2.0, LARGEST_SIDE_FINE_PX), (2, 1.4, 600), (2, 1.9, 1000), (2, 2.5, 1300), (4, 1.7, 9999))
+_SIZES = ((1, 2.0, LARGEST_SIDE_FINE_PX), (2, 1.4, 600), (2, 1.9, 1000), (2, 2.5, 1300), (4, 1.7, 9999), (4, 2.4, 9999))
 _FINE_SIZES = ((1, 2.0, 1000), (1, 2.55, 1000), (2, 1.6, 1000))
+_SMALLEST_CODE = 23  # modules: version 1 with a module of quiet zone
 _LIGHT_RADII = (2.0, 2.5)
 _DARK_RADII = (3.1, 3.9)
 _MARGIN_PX = 16
@@ -47,7 +48,9 @@ def find_finders(picture: Luma, most: int = 14, *, fine: bool = False) -> list[F
     """The likeliest finder patterns (dark on light) of a picture, best first; `fine`: only small ones, however large it is."""
     side = max(picture.shape)
     sizes = [
-        (decimation, module) for decimation, module, largest in (_FINE_SIZES if fine else _SIZES) if side <= largest
+        (decimation, module)
+        for decimation, module, largest in (_FINE_SIZES if fine else _SIZES)
+        if _SMALLEST_CODE * decimation * module <= side <= largest
     ]
     candidates = [found for found in (_candidates(picture, *size) for size in sizes) if len(found)]
     if not candidates:

@@ -1,6 +1,7 @@
 """Reading one still picture: no budget, every stage; what heavy stages read needs two of them, or a known grammar."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import cv2
 
@@ -9,8 +10,11 @@ from kiosk.reading.cascade import nothing_known
 from kiosk.reading.scene import Scene
 from kiosk.reading.stages import heavy_stages, plain
 from kiosk.reading.witness import Witnesses
+from kiosk.reading.zxing import Found, Placing
 
 _ONE_PICTURE_S = 0.0
+_CAMERA_SIDE_PX, _LEAST_SIDE_PX = 1300, 400
+"""Stages are made for camera frames; a larger photograph is looked at once more at half its size, and again, down to the second."""
 
 
 def read_picture(luma: Luma, *, known: Callable[[bytes], bool] = nothing_known) -> tuple[Reading, ...]:
@@ -23,9 +27,26 @@ def read_picture(luma: Luma, *, known: Callable[[bytes], bool] = nothing_known) 
     readings = plain(scene).readings
     if readings:
         return witnesses.of_light(readings, _ONE_PICTURE_S)
+    for found in _heavy_looks(scene):
+        believed = witnesses.of_heavy(found.readings, _ONE_PICTURE_S)
+        if believed:
+            return believed
+    return ()
+
+
+def _heavy_looks(scene: Scene, scale: float = 1.0) -> Iterator[Found]:
     for stage in heavy_stages():
         for found in stage.run(scene):
-            believed = witnesses.of_heavy(found.readings, _ONE_PICTURE_S)
-            if believed:
-                return believed
-    return ()
+            yield Found(tuple(_enlarged(reading, scale) for reading in found.readings))
+    side = max(scene.luma.shape)
+    if side * scale > _CAMERA_SIDE_PX and side > 2 * _LEAST_SIDE_PX:
+        smaller = Scene(scene.half)
+        yield Found(tuple(_enlarged(replace(reading, stage="half"), 2 * scale) for reading in plain(smaller).readings))
+        yield from _heavy_looks(smaller, 2 * scale)
+
+
+def _enlarged(reading: Reading, scale: float) -> Reading:
+    if scale == 1.0 or reading.corners is None:
+        return reading
+    module_px = reading.module_px and reading.module_px * scale
+    return replace(reading, corners=Placing(scale).in_frame(reading.corners), module_px=module_px)
