@@ -293,6 +293,17 @@ def any_picture(width: int, height: int, seed: int, kind: str) -> Luma:
     return np.full((height, width), int(rng.integers(0, 256)), np.uint8)
 
 
+def test_a_picture_wider_than_opencv_can_sample_is_read_at_half_its_size() -> None:
+    code = code_picture("HUE1:WIDE", module_px=12)
+    picture = np.full((code.shape[0] + 40, 40_000), 200, np.uint8)
+    picture[20:-20, 30_000 : 30_000 + code.shape[1]] = code
+    [reading] = read_picture(picture)
+    assert reading.data == b"HUE1:WIDE"
+    assert reading.corners is not None
+    assert reading.corners[0][0] == pytest.approx(30_000 + 48, abs=16)
+    assert read_picture(noisy(np.full((60, 40_000), 120.0), 30.0, seed=1)) == ()
+
+
 @pytest.mark.parametrize("shape", [(0, 0), (0, 7), (7, 0), (4, 4, 3), (1, 20_000)])
 def test_frames_that_are_no_pictures_yield_nothing(shape: tuple[int, ...]) -> None:
     assert Cascade().read(Frame(np.zeros(shape, np.uint8), 0, 0.0)).readings == ()

@@ -12,7 +12,8 @@ from kiosk.reading.stages import Stage, heavy_stages, plain
 from kiosk.reading.view import decimate, view_of
 from kiosk.reading.witness import Witnesses
 
-_LARGEST_SIDE_PX = 16_384
+LARGEST_SIDE_PX = 16_384
+"""OpenCV samples no picture with a side of 32767 px or more."""
 _SHARE = 0.6  # of the time between two frames; the rest is for camera, store and pages
 _LEAST_BUDGET_S = 0.030  # replayed pictures come faster than any camera's
 _FIRST_INTERVAL_S, _LONGEST_INTERVAL_S = 1 / 15, 0.25
@@ -54,7 +55,7 @@ class Cascade:
     def read(self, frame: Frame) -> Sight:
         """All distinct codes in the frame that are beyond doubt, and what the frame says about the view."""
         luma = frame.luma
-        if luma.ndim != 2 or not luma.size or max(luma.shape) > _LARGEST_SIDE_PX:
+        if luma.ndim != 2 or not luma.size or max(luma.shape) > LARGEST_SIDE_PX:
             return Sight()
         self._note_interval(frame.captured_s)
         small = decimate(luma)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import cv2
 
 from kiosk.model import Luma, Reading
-from kiosk.reading.cascade import nothing_known
+from kiosk.reading.cascade import LARGEST_SIDE_PX, nothing_known
 from kiosk.reading.scene import Scene
 from kiosk.reading.stages import heavy_stages, plain
 from kiosk.reading.witness import Witnesses
@@ -22,19 +22,21 @@ def read_picture(luma: Luma, *, known: Callable[[bytes], bool] = nothing_known) 
     if luma.ndim != 2 or not luma.size:
         return ()
     cv2.setNumThreads(1)
-    scene = Scene(luma)
+    scene, scale = Scene(luma), 1.0
+    while max(scene.luma.shape) > LARGEST_SIDE_PX:
+        scene, scale = Scene(scene.half), scale * 2
     witnesses = Witnesses(known)
-    readings = plain(scene).readings
+    readings = tuple(_enlarged(reading, scale) for reading in plain(scene).readings)
     if readings:
         return witnesses.of_light(readings, _ONE_PICTURE_S)
-    for found in _heavy_looks(scene):
+    for found in _heavy_looks(scene, scale):
         believed = witnesses.of_heavy(found.readings, _ONE_PICTURE_S)
         if believed:
             return believed
     return ()
 
 
-def _heavy_looks(scene: Scene, scale: float = 1.0) -> Iterator[Found]:
+def _heavy_looks(scene: Scene, scale: float) -> Iterator[Found]:
     for stage in heavy_stages():
         for found in stage.run(scene):
             yield Found(tuple(_enlarged(reading, scale) for reading in found.readings))
