@@ -272,6 +272,8 @@ class TestHostile:
             b"\xc5\x82\x3b\x7f\xff\xff\xff\xff\xff\xff\xff\x01",
             b"\xd8\x1e\x82\x01\x00",  # 1 divided by 0
             b"\xd8\x23\x61(",  # a pattern that is none
+            b"\xd8\x23\x64[[a]",  # a pattern that compiles, and warns
+            b"\xd8\x24\x63a:b",  # a mail
             b"\xd8\x25\x41x",  # a UUID of one byte
             b"\xd9\x01\x04\x41x",  # an address of one byte
             b"\xd8\x1d\x00",  # a reference to nothing

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from enum import IntEnum
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import cbor2
 from cryptography.exceptions import InvalidSignature
@@ -27,6 +27,14 @@ _PSS = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=32)  # RFC 8230 secti
 _ECDSA = ec.ECDSA(SHA256())
 # What cbor2 lets out for hostile bytes, besides its own errors: tags that build dates, decimals, addresses, patterns.
 _CBOR_TROUBLE = (cbor2.CBORError, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
+
+
+def _refuse_tag(*_: object) -> NoReturn:
+    raise NotCose("a tag that no code here has")
+
+
+# cbor2 would compile a pattern (tag 35) and parse a mail (tag 36) for whoever asks; patterns even print warnings.
+_REFUSED_TAGS = {35: _refuse_tag, 36: _refuse_tag}
 
 
 class Algorithm(IntEnum):
@@ -58,7 +66,13 @@ class Sign1(NamedTuple):  # made for every code: a tuple is made three times as 
 def canonical(data: bytes) -> Any:
     """Decode exactly one deterministically encoded CBOR item (RFC 8949 section 4.2.1). Raises NotCose."""
     try:
-        item = cbor2.loads(data, max_depth=MAX_DEPTH, allow_indefinite=False, allow_duplicate_keys=False)
+        item = cbor2.loads(
+            data,
+            max_depth=MAX_DEPTH,
+            allow_indefinite=False,
+            allow_duplicate_keys=False,
+            semantic_decoders=_REFUSED_TAGS,
+        )
         same = cbor2.dumps(item, canonical=True) == data
     except _CBOR_TROUBLE as trouble:
         raise NotCose("not CBOR") from trouble
@@ -70,7 +84,7 @@ def canonical(data: bytes) -> Any:
 def lenient(data: bytes) -> Any:
     """Decode one CBOR item as foreign encoders write it: indefinite lengths, any order. Raises NotCose."""
     try:
-        return cbor2.loads(data, max_depth=MAX_DEPTH)
+        return cbor2.loads(data, max_depth=MAX_DEPTH, semantic_decoders=_REFUSED_TAGS)
     except _CBOR_TROUBLE as trouble:
         raise NotCose("not CBOR") from trouble
 
