@@ -1,4 +1,4 @@
-"""zxing-cpp as an engine: bytes and corners of whole codes, and the places of codes that it could not finish.
+"""zxing-cpp as an engine: the bytes, corners and module size of every code in a picture.
 
 zxing-cpp 3 also answers to `BarcodeFormat.QRCode` with Micro QR and rMQR; those are nobody's personal code, and their weak
 checks turn noise into text. So only models 1 and 2 are asked for.
@@ -34,11 +34,9 @@ WHOLE = Placing()
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What one call found."""
+    """What one look found."""
 
     readings: tuple[Reading, ...] = ()
-    unfinished: tuple[Corners, ...] = ()
-    """Frame corners of codes whose checksum or format failed."""
 
 
 def scan(
@@ -60,16 +58,13 @@ def scan(
         try_invert=try_invert,
         try_downscale=try_downscale,
         binarizer=zxingcpp.Binarizer.FixedThreshold if fixed_threshold else zxingcpp.Binarizer.LocalAverage,
-        return_errors=True,
     )
-    readings, unfinished = [], []
+    readings = []
     for code in codes:
-        corners = placing.in_frame(_corners(code.position))
-        if code.valid and code.bytes:
+        if code.bytes:
+            corners = placing.in_frame(_corners(code.position))
             readings.append(Reading(code.bytes, stage, corners, _module_px(corners, code.extra)))
-        else:
-            unfinished.append(corners)
-    return Found(tuple(readings), tuple(unfinished))
+    return Found(tuple(readings))
 
 
 def placed(reading: Reading, corners: Corners, side: int) -> Reading:
