@@ -30,7 +30,7 @@ from tests.passages import a_passage
 
 BRANCH = Branch("entrance", "bench", "gate-1")
 RECORD_BYTES = 310
-LOUD = "allow_anonymous true\nmax_queued_messages 1000000\nmax_inflight_messages 1000"
+LOUD = "allow_anonymous true\nmax_queued_messages 1000000\nmax_inflight_messages 1000\nset_tcp_nodelay true"
 OURS = [a_passage(number) for number in range(1000)]
 
 

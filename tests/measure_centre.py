@@ -36,7 +36,7 @@ BRANCH = Branch("entrance", "bench", "gate-1")
 EPOCH = "0123456789abcdef"
 NOW = datetime.now(UTC)
 ROOT = Path(__file__).parents[1]
-LOUD = "allow_anonymous true\nmax_queued_messages 1000000\nmax_inflight_messages 1000"
+LOUD = "allow_anonymous true\nmax_queued_messages 1000000\nmax_inflight_messages 1000\nset_tcp_nodelay true"
 
 
 def messages(count: int) -> list[bytes]:

@@ -4,9 +4,9 @@ Passages lie in one partition per day. The day comes out of the passage's own id
 the same id always falls into the same partition and can be there only once. Retention drops whole partitions.
 """
 
-import struct
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from uuid import UUID
 
 import psycopg
@@ -18,6 +18,7 @@ from mqtt.ranges import RangeSet
 from mqtt.topics import Branch
 
 SCHEMA_LOCK = 0x48554531
+MILLISECONDS_A_DAY = 86_400_000
 PAST, FUTURE = timedelta(days=60), timedelta(days=2)
 """Days around today that get a partition of their own; ids of other days (clocks that were never set) share one."""
 
@@ -276,10 +277,14 @@ class PostgresLedger:
 
 def day_of(passage_id: UUID) -> date:
     """The day (UTC) that a UUIDv7 names in its first 48 bits (RFC 9562 section 5.7)."""
-    seconds = struct.unpack(">Q", b"\0\0" + passage_id.bytes[:6])[0] / 1000
+    return _day((passage_id.int >> 80) // MILLISECONDS_A_DAY)
+
+
+@lru_cache(maxsize=128)
+def _day(since_1970: int) -> date:
     try:
-        return datetime.fromtimestamp(seconds, UTC).date()
-    except (ValueError, OverflowError, OSError):  # beyond the year 9999: an id that is no UUIDv7
+        return date(1970, 1, 1) + timedelta(days=since_1970)
+    except OverflowError:  # beyond the year 9999: an id that is no UUIDv7
         return date.max
 
 
