@@ -19,10 +19,10 @@ from kiosk.errands import Errands
 from kiosk.gate import Gate
 from kiosk.gate_loop import GateLoop
 from kiosk.mailbox import Mailbox
-from kiosk.model import Direction
+from kiosk.model import Direction, Moment
 from kiosk.only_one import only_one
 from kiosk.policy import policy_of
-from kiosk.ports import Clock, KioskError
+from kiosk.ports import Clock, KioskError, Verifier
 from kiosk.reading import Cascade
 from kiosk.seal import Pseudonyms, Seal
 from kiosk.selfcheck import CameraWatch
@@ -72,12 +72,7 @@ def furnish(settings: config.Settings, lamps: Lamps, clock: Clock, news: Callabl
     started = clock.now()
     make_run_dir(settings.run_dir)
     house.callback(status.withdraw, settings.run_dir)
-    lists = ListKeeper(
-        trust_path=settings.keys.trust_list,
-        root_path=settings.keys.root,
-        deny_path=settings.keys.denylist,
-        kept_dir=settings.records.path.parent,
-    )
+    lists = keep_lists(settings)
     camera = open_camera(settings.camera)
     only_one(settings.records.path, house)
     store = open_store(settings.records)
@@ -85,12 +80,57 @@ def furnish(settings: config.Settings, lamps: Lamps, clock: Clock, news: Callabl
     courier = make_courier(settings, store, clock)
     house.callback(courier.close)
     verifier = credentials.Dispatcher(lists.trust_list, lists.denylist)
-    watch, mailbox, errands = CameraWatch(started.s), Mailbox(), Errands()
-    visits = Visits(
-        window_s=settings.visit.window_s, reset_at=settings.visit.reset_at, timezone=settings.visit.timezone
+    visits = restored_visits(settings.visit, store, started)
+    watch, mailbox = CameraWatch(started.s), Mailbox()
+    gate_loop = GateLoop(
+        make_gate(settings, verifier=verifier, visits=visits, store=store, lamps=lamps, clock=clock),
+        mailbox,
+        watch=watch,
+        errands=Errands(),
+        probe=store.probe,
+        inside=lambda: visits.inside(clock.now()),
+        news=news,
     )
-    visits.restore(reversed(store.recent(RESTORED)), started, store.boot_id)
-    gate = Gate(
+    camera_loop = CameraLoop(camera, mailbox, settings.camera.timeout_s)
+    bulletin = Bulletin(
+        settings,
+        camera_loop=camera_loop,
+        gate_loop=gate_loop,
+        watch=watch,
+        lamps_alive=lambda: lamps.alive,
+        store=store,
+        courier=courier,
+        lists=lists,
+        started=started,
+    )
+    control = hear_people(settings, gate_loop, lamps, store, news, house)
+    return Rooms(
+        clock, lamps, store, courier, lists, verifier, watch, mailbox, gate_loop, camera_loop, control, bulletin
+    )
+
+
+def keep_lists(settings: config.Settings) -> ListKeeper:
+    """The signed lists; our copies of the last good ones lie beside the database. Raises ListTrouble."""
+    return ListKeeper(
+        trust_path=settings.keys.trust_list,
+        root_path=settings.keys.root,
+        deny_path=settings.keys.denylist,
+        kept_dir=settings.records.path.parent,
+    )
+
+
+def restored_visits(visit: config.Visit, store: Store, now: Moment) -> Visits:
+    """Who is inside, by the newest records. Raises StoreTrouble."""
+    visits = Visits(window_s=visit.window_s, reset_at=visit.reset_at, timezone=visit.timezone)
+    visits.restore(reversed(store.recent(RESTORED)), now, store.boot_id)
+    return visits
+
+
+def make_gate(
+    settings: config.Settings, *, verifier: Verifier, visits: Visits, store: Store, lamps: Lamps, clock: Clock
+) -> Gate:
+    """The gate, with its keys and policy. Raises KioskError."""
+    return Gate(
         decoder=Cascade(
             known=credentials.known_grammar,
             frame_budget_s=settings.reading.budget_share / settings.camera.frames_per_s,
@@ -104,37 +144,24 @@ def furnish(settings: config.Settings, lamps: Lamps, clock: Clock, news: Callabl
         signal=lamps,
         clock=clock,
     )
-    gate_loop = GateLoop(
-        gate,
-        mailbox,
-        watch=watch,
-        errands=errands,
-        probe=store.probe,
-        inside=lambda: visits.inside(clock.now()),
-        news=news,
-    )
-    camera_loop = CameraLoop(camera, mailbox, settings.camera.timeout_s)
+
+
+def hear_people(
+    settings: config.Settings,
+    gate_loop: GateLoop,
+    lamps: Lamps,
+    store: Store,
+    news: Callable[[], None],
+    house: ExitStack,
+) -> Control:
+    """The control socket, and the guard's button where there is one. Raises KioskError."""
     control = Control(settings.run_dir, orders.handlers(gate_loop, lamps, store, news))
     house.callback(control.close)
-    button = open_admit_button(
-        settings.signal, lambda: gate_loop.admit(admits_towards(settings), orders.ADMIT_WITHIN_S)
-    )
+    towards = admits_towards(settings)
+    button = open_admit_button(settings.signal, lambda: gate_loop.admit(towards, orders.ADMIT_WITHIN_S))
     if button:
         house.callback(button.close)
-    bulletin = Bulletin(
-        settings,
-        camera_loop=camera_loop,
-        gate_loop=gate_loop,
-        watch=watch,
-        lamps_alive=lambda: lamps.alive,
-        store=store,
-        courier=courier,
-        lists=lists,
-        started=started,
-    )
-    return Rooms(
-        clock, lamps, store, courier, lists, verifier, watch, mailbox, gate_loop, camera_loop, control, bulletin
-    )
+    return control
 
 
 def admits_towards(settings: config.Settings) -> Direction:
