@@ -103,7 +103,7 @@ def furnish(settings: config.Settings, lamps: Lamps, clock: Clock, news: Callabl
         lists=lists,
         started=started,
     )
-    control = hear_people(settings, gate_loop, lamps, store, news, house)
+    control = hear_people(settings, gate_loop=gate_loop, lamps=lamps, store=store, news=news, house=house)
     return Rooms(
         clock, lamps, store, courier, lists, verifier, watch, mailbox, gate_loop, camera_loop, control, bulletin
     )
@@ -148,6 +148,7 @@ def make_gate(
 
 def hear_people(
     settings: config.Settings,
+    *,
     gate_loop: GateLoop,
     lamps: Lamps,
     store: Store,
