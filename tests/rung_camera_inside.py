@@ -47,24 +47,18 @@ def paint(text: str) -> None:
     assert cv2.imwrite(str(SCENE), scene)
 
 
-def glue() -> type:
-    """What the virtual pipeline needs of picamera2. Returns the class Picamera2, patched."""
-    kms = types.ModuleType("pykms")  # only the preview window on a screen uses it
-    kms.__getattr__ = lambda name: types.SimpleNamespace(  # type: ignore[method-assign]  # a module-level __getattr__
-        **dict.fromkeys(
-            ("RGB888", "BGR888", "XBGR8888", "XRGB8888", "YUV420", "YVU420", "NV12", "YUYV", "YVYU", "MJPEG")
-        )
-    )
+def stub_kms() -> None:
+    """Only the preview window on a screen uses the binding of kms++, which PyPI does not have."""
+    kms = types.ModuleType("pykms")
+    formats = ("RGB888", "BGR888", "XBGR8888", "XRGB8888", "YUV420", "YVU420", "NV12", "YUYV", "YVYU", "MJPEG")
+    kms.__getattr__ = lambda name: types.SimpleNamespace(**dict.fromkeys(formats))  # type: ignore[method-assign]
     sys.modules["pykms"] = kms
-    import libcamera
-    from picamera2 import dma_heap, picamera2
-    from picamera2.allocators import DmaAllocator
 
-    dma_heap.heapNames.append("/dev/dma_heap/system")
 
-    class TwoPlanes(DmaAllocator):  # type: ignore[misc]  # picamera2 has no types
-        """The virtual pipeline writes NV12 into two planes; picamera2 describes every buffer by one."""
+def two_planes(libcamera: Any, allocator: type) -> type:
+    """The virtual pipeline writes NV12 into two planes; picamera2 describes every buffer by one."""
 
+    class TwoPlanes(allocator):  # type: ignore[misc]  # picamera2 has no types
         def allocate(self, libcamera_config: Any, use_case: Any) -> None:
             super().allocate(libcamera_config, use_case)
             for stream_config in libcamera_config:
@@ -84,41 +78,52 @@ def glue() -> type:
             self.mapped_buffers_used[split.planes[0].fd] = False
             return split
 
-    def viewfinder_modes(self: Any) -> list[dict[str, Any]]:
-        formats = self.camera.generate_configuration([libcamera.StreamRole.Viewfinder]).at(0).formats
-        return [
-            {"format": str(each), "size": (size.width, size.height)}
-            for each in formats.pixel_formats
-            for size in formats.sizes(each)
-        ]
+    return TwoPlanes
 
-    picamera2.DmaAllocator = TwoPlanes
-    found: type = picamera2.Picamera2
-    found._get_raw_modes = viewfinder_modes  # type: ignore[attr-defined]
-    plain = found.create_video_configuration  # type: ignore[attr-defined]
+
+def viewfinder_modes(sensor: Any) -> list[dict[str, Any]]:
+    """The virtual pipeline has no raw stream to ask for its modes."""
+    import libcamera
+
+    formats = sensor.camera.generate_configuration([libcamera.StreamRole.Viewfinder]).at(0).formats
+    return [
+        {"format": str(each), "size": (size.width, size.height)}
+        for each in formats.pixel_formats
+        for size in formats.sizes(each)
+    ]
+
+
+def glue() -> type:
+    """What the virtual pipeline needs of picamera2. Returns the class Picamera2, patched."""
+    stub_kms()
+    import libcamera
+    from picamera2 import dma_heap, picamera2
+    from picamera2.allocators import DmaAllocator
+
+    dma_heap.heapNames.append("/dev/dma_heap/system")
+    picamera2.DmaAllocator = two_planes(libcamera, DmaAllocator)
+    found: Any = picamera2.Picamera2
+    found._get_raw_modes = viewfinder_modes
+    create, start, deliver = found.create_video_configuration, found.start, picamera2.CameraManager.handle_request
 
     def nv12(self: Any, **asked: Any) -> Any:
         """The virtual pipeline has NV12 only; a Pi gives YUV420, with the same luma plane."""
         for stream in asked.keys() & {"main", "lores"}:
             asked[stream] = {**asked[stream], "format": "NV12"}
-        return plain(self, **asked)
-
-    found.create_video_configuration = nv12  # type: ignore[attr-defined]
-    start = found.start  # type: ignore[attr-defined]
+        return create(self, **asked)
 
     def paced_start(self: Any, *arguments: Any, **named: Any) -> None:
         self.pre_callback = lambda request: _paced.wait(1 / 60)
         start(self, *arguments, **named)
 
-    found.start = paced_start  # type: ignore[attr-defined]
-    deliver = picamera2.CameraManager.handle_request
-
     def delivered_unless_held(self: Any, *arguments: Any) -> None:
         _held.wait()
         deliver(self, *arguments)
 
+    found.create_video_configuration, found.start = nv12, paced_start
     picamera2.CameraManager.handle_request = delivered_unless_held
-    return found
+    patched: type = found
+    return patched
 
 
 def opened(library: type) -> Picamera2Camera:
