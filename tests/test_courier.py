@@ -259,6 +259,16 @@ def test_quarantine_is_offered_again_on_command(bench: Bench) -> None:
     assert (bench.store.outbox_status().depth, bench.store.outbox_status().quarantined) == (0, 0)
 
 
+def test_what_somebody_else_takes_out_of_quarantine_is_offered_again_too(bench: Bench) -> None:
+    bench.commit(5)
+    bench.run(1.0)
+    bench.receipt(2, beyond=[(4, 5)], rejected=[Refused(str(a_passage(3).id), "bad-data-reason")])
+    bench.run(1.0)
+    bench.store.release_quarantine()
+    bench.run(1.0)
+    assert bench.messages()[1:] == [[3]]
+
+
 def test_a_refusal_that_names_nothing_under_way_changes_nothing(bench: Bench) -> None:
     bench.commit(2)
     bench.run(1.0)

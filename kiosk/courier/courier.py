@@ -172,7 +172,8 @@ class Courier:
             self._retry_wanted = False
             self._receipts.settle(now_s, at_once=True)
             log.info("%d passages leave quarantine and are offered again", self._outbox.release_quarantine())
-            self._sender.start_over()
+        if not self._receipts.gathered and self._sender.idle() and self._outbox.depth():
+            self._sender.start_over()  # something older waits anew: it came out of quarantine
         self._receipts.settle(now_s)
         self._announcer.speak(self._link, now)
         sent = self._sender.work(now_s)

@@ -60,9 +60,14 @@ class Receipts:
         self._rejected.update(reasons)
         self._window.landed(reasons)
 
+    @property
+    def gathered(self) -> bool:
+        """There is news that is not on disk yet."""
+        return bool(self._up_to or self._beyond or self._rejected)
+
     def settle(self, now_s: float, *, at_once: bool = False) -> None:
         """Note on disk what was gathered. Raises StoreTrouble; then it stays gathered."""
-        if not (self._up_to or self._beyond or self._rejected) or (now_s < self._due_s and not at_once):
+        if not self.gathered or (now_s < self._due_s and not at_once):
             return
         self._outbox.settle(self._up_to, self._beyond, list(self._rejected.items()))
         self._up_to, self._beyond, self._rejected = 0, [], {}

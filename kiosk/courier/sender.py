@@ -86,6 +86,11 @@ class Sender:
         """Look through the whole outbox again: something older than the backlog's place waits anew."""
         self._backlog_seq, self._backlog_end = 0, self._live_seq
 
+    def idle(self) -> bool:
+        """Nothing is under way, and all that was waiting has been looked through."""
+        done = self._backlog_seq >= self._backlog_end and self._live_seq >= self._outbox.newest_seq
+        return self._link is not None and done and len(self.window) == 0
+
     def heard(self, now_s: float) -> None:
         """The centre gave a sign of life."""
         self._heard_s = now_s
