@@ -61,6 +61,7 @@ def test_a_guard_lets_somebody_in_with_the_keyboard_alone(
     with Ordered(tmp_path) as daemon, chromium.new_context(locale="en-GB", java_script_enabled=scripts) as context:
         page = context.new_page()
         log_in(page, url, "guard", PIN)
+        expect(page).to_have_url(url + "guard/admit")
         page.focus("[name=reason]")
         page.keyboard.press("Space")
         page.keyboard.press("Tab")
@@ -95,6 +96,7 @@ def test_axe_finds_no_fault_and_nothing_is_cut_off_behind_the_login(
     with chromium.new_context(color_scheme=scheme, locale=locale, viewport=viewport) as context:  # type: ignore[arg-type]  # playwright types each option apart
         page = context.new_page()
         log_in(page, url, "admin", PASSWORD)
+        expect(page).to_have_url(url + "admin")
         for path in ("admin", "admin/events", "admin/settings", "guard/admit", "login?role=guard", "setup"):
             page.goto(url + path)
             found = Axe().run(page)

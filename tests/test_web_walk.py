@@ -18,14 +18,14 @@ from web_ui.accounts import Accounts
 
 PASSWORD = "một mật khẩu dài"
 PIN = "482913"
-FLOODERS = 6
+FLOODERS = 3
 
 
 @pytest.fixture
 def demonstration() -> Iterator[Demonstration]:
     """Everything, ready to be entered; the page has accounts."""
     with scratch_premises() as premises:
-        found = Demonstration(premises, hasty_pace(60.0), loop=False, window_s=1.0)
+        found = Demonstration(premises, hasty_pace(30.0), loop=False, window_s=1.0)
         _open_office(premises)
         yield found
 
