@@ -104,7 +104,10 @@ class GateLoop:
             self._watch.note(frame, None)
             self._disk_refused(str(trouble))
             return
+        first = not self._watch.begun
         self._watch.note(frame, look.sight.view)
+        if first:
+            self._news()  # from starting to ready at once, not at the main thread's next turn
         self.looked_at = frame.number
         self.view = look.sight.view or self.view
         self.module_px = next(
