@@ -127,7 +127,7 @@ def test_most_photographs_are_read_and_none_is_misread() -> None:
     assert wrong == ["33.png"]  # GB2312 in byte mode without a mark; the bytes themselves are right
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.text(
         st.characters(min_codepoint=32, max_codepoint=0x1EF9, exclude_categories=["Cs", "Cn"]), min_size=3, max_size=90
@@ -259,7 +259,7 @@ def test_the_bounded_cascade_reads_like_the_cascade() -> None:
     decoder.close()
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     width=st.integers(1, 400),
     height=st.integers(1, 300),

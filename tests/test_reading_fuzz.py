@@ -20,7 +20,7 @@ def test_every_picture_that_the_fuzzer_kept_is_read_without_an_error_or_a_misrea
         judge(data)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(min_size=12, max_size=400))
 def test_pictures_of_any_bytes_are_read_without_an_error_or_a_misread(data: bytes) -> None:
     judge(data)
