@@ -11,14 +11,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser
-
 from kiosk.demo.demonstration import Demonstration
 from kiosk.demo.premises import scratch_premises
 from kiosk.devices.visitors import hasty_pace
 from kiosk.model import State
 from tests import browser as browsers
 from tests.bench_table import Row, goal_row
+from tests.browser import Browser
 from tests.snapshots import a_status, answers, publish
 from tests.web_process import served
 

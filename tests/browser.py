@@ -1,12 +1,21 @@
-"""Debian's chromium, driven by playwright: for tests, benchmarks and pictures of the pages."""
+"""Debian's chromium, driven by playwright: for tests, benchmarks and pictures of the pages.
 
+Both are large and only wanted here (`sh setup.sh chromium`), so everything else, types included, does without them.
+"""
+
+import importlib
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
+from typing import Any
 
-from playwright.sync_api import Browser, sync_playwright
+HOW_TO_GET_IT = "chromium or playwright is not installed; type:  sh setup.sh chromium"
 
-HOW_TO_GET_IT = "chromium is not installed; type:  sudo apt-get install --no-install-recommends chromium"
+Browser = Any
+"""playwright.sync_api.Browser"""
+Page = Any
+"""playwright.sync_api.Page"""
 
 
 def chromium_path() -> str | None:
@@ -16,18 +25,28 @@ def chromium_path() -> str | None:
 
 def missing() -> str:
     """What to say where there is no browser; empty where there is one."""
-    return "" if chromium_path() else HOW_TO_GET_IT
+    return "" if chromium_path() and find_spec("playwright") else HOW_TO_GET_IT
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
     """A browser without a window. Raises RuntimeError with what to type where there is none."""
-    path = chromium_path()
-    if path is None:
+    if missing():
         raise RuntimeError(HOW_TO_GET_IT)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+    with importlib.import_module("playwright.sync_api").sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path(), args=["--no-sandbox", "--disable-gpu"])
         try:
             yield browser
         finally:
             browser.close()
+
+
+def expect(what: Any) -> Any:
+    """Playwright's patient assertions."""
+    return importlib.import_module("playwright.sync_api").expect(what)
+
+
+def faults(page: Page, options: dict[str, Any] | None = None) -> str:
+    """What axe-core finds wrong with a page, as a report; empty where there is nothing."""
+    found = importlib.import_module("axe_playwright_python.sync_playwright").Axe().run(page, options=options)
+    return str(found.generate_report()) if found.violations_count else ""

@@ -7,11 +7,10 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from playwright.sync_api import Browser
-
 from kiosk.model import Outcome, Reason, State
 from kiosk.store import Store
 from tests import browser as browsers
+from tests.browser import Browser
 from tests.passages import a_passage
 from tests.snapshots import a_status, answers, publish
 from tests.web_process import served
@@ -72,7 +71,7 @@ def shoot(browser: Browser, url: str, run_dir: Path, picture: Picture) -> None:
     shown = tuple(answer for answer in shown if datetime.fromisoformat(answer.at) <= now)
     publish(run_dir, a_status(picture.state, now=now, shown=shown))
     options = {"viewport": {"width": picture.width, "height": picture.height}}
-    with browser.new_context(color_scheme=picture.scheme, locale=picture.locale, **options) as context:  # type: ignore[arg-type]  # playwright types each option apart
+    with browser.new_context(color_scheme=picture.scheme, locale=picture.locale, **options) as context:
         page = context.new_page()
         page.goto(url + picture.path)
         page.screenshot(path=PICTURES / f"{picture.name}.png", full_page=picture.whole)

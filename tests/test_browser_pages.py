@@ -8,12 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]  # it has no py.typed
-from playwright.sync_api import Browser, Page, expect
 
 from kiosk.model import State
 from kiosk.words import OUTCOMES, STATES
 from tests import browser as browsers
+from tests.browser import Browser, Page, expect, faults
 from tests.snapshots import a_status, answers, publish
 from tests.web_process import served
 from web_ui import texts
@@ -71,7 +70,7 @@ def kiosk(tmp_path: Path) -> Iterator[Kiosk]:
 def page_of(browser: Browser, url: str, **context: object) -> Iterator[Page]:
     """A page that fails the test where a script fails or a rule of the content policy is broken."""
     wishes = {"locale": "en-GB", "viewport": {"width": 1280, "height": 800}, **context}
-    with browser.new_context(**wishes) as fresh:  # type: ignore[arg-type]  # playwright types each option apart
+    with browser.new_context(**wishes) as fresh:
         page = fresh.new_page()
         said: list[str] = []
         page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
@@ -159,8 +158,7 @@ def test_axe_finds_no_fault_on_any_page(
     ):
         for path in PATHS:
             page.goto(url + path)
-            found = Axe().run(page, options=options)
-            assert found.violations_count == 0, found.generate_report()
+            assert faults(page, options) == ""
 
 
 def test_everything_on_the_guards_screen_has_a_contrast_of_seven_to_one(chromium: Browser, kiosk: Kiosk) -> None:
@@ -170,8 +168,7 @@ def test_everything_on_the_guards_screen_has_a_contrast_of_seven_to_one(chromium
             kiosk.state, kiosk.answered_s_ago = state, None
             kiosk.publish()
             page.goto(url + "guard")
-            found = Axe().run(page, options=enhanced)
-            assert found.violations_count == 0, found.generate_report()
+            assert faults(page, enhanced) == ""
 
 
 def test_every_link_is_reached_by_the_keyboard_and_shows_that_it_has_the_focus(chromium: Browser, kiosk: Kiosk) -> None:
