@@ -134,6 +134,7 @@ def _hostile(rounds: int) -> list[Row]:
         "the longest HUE1: text": b"HUE1:" + b"A" * 634,
         "deep CBOR in an HCERT": _packed(deep),
         "wide CBOR in an HCERT": _packed(wide),
+        "a pattern to compile, in an HCERT": _packed(cbor2.dumps(cbor2.CBORTag(35, "(?i)[\x01-\U0010ffff]" * 100))),
         "2953 field marks": b"|" * fields.MAX_TEXT_BYTES,
         "2953 bytes of an insurance card": b"A|" * 1_400 + b"$",
     }
