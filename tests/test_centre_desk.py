@@ -76,6 +76,17 @@ def test_status_is_content_where_nothing_is_missing(ledger: SqliteLedger, path: 
     assert json.loads(done.output)["streams"][0]["missing"] == []
 
 
+def test_a_configuration_file_names_the_database_and_its_mistakes_are_told(ledger: SqliteLedger, path: Path) -> None:
+    keep(ledger, (1, a_passage(1)), at=datetime.now(UTC))
+    config = path.with_name("centre.toml")
+    config.write_text(f'database = "{path}"\nretention_days = 21\n', encoding="utf-8")
+    assert "1-1, complete" in CliRunner().invoke(centre, ["--config", str(config), "status"]).output
+    config.write_text('databse = "x"\n', encoding="utf-8")
+    done = CliRunner().invoke(centre, ["--config", str(config), "status"])
+    assert done.exit_code == 1
+    assert "databse: no such setting; did you mean 'database'?" in done.output
+
+
 def test_status_of_no_database_is_one_sentence(path: Path) -> None:
     done = ask(path, "status")
     assert done.exit_code == 1

@@ -1,8 +1,10 @@
 """`kiosk centre`: the reference centre as a process."""
 
+import difflib
 import json
 import logging
 import sys
+import tomllib
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
@@ -29,7 +31,33 @@ def endpoint_of(text: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def read_config(context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
+    """Take the options' defaults from a TOML file whose keys are the options' names. Raises click.ClickException."""
+    if path is None:
+        return None
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as trouble:
+        raise click.ClickException(f"{path}: cannot be used: {trouble}") from trouble
+    known = {str(option.name) for option in context.command.params}
+    for key in found:
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(sorted(known))}."
+            raise click.ClickException(f"{path}: {key}: no such setting; {hint}")
+    context.default_map = found
+    return path
+
+
 @click.group(invoke_without_command=True)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    callback=read_config,
+    is_eager=True,
+    expose_value=False,
+    help='TOML file with any of these options, for example: database = "postgresql://centre@db/entrance".',
+)
 @click.option("--broker", default="localhost:1883", show_default=True, help="host:port of the MQTT broker.")
 @click.option("--mqtt-version", type=click.Choice(["5", "3.1.1"]), default="5", show_default=True)
 @click.option("--database", default="centre.db", show_default=True, help="A file, or postgresql://user@host/name.")
