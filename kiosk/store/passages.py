@@ -77,18 +77,23 @@ class Store:
         self._writer = open_writer(self.path)
         try:
             self._courier = connect(self.path, durable=False)
-            self._courier.execute("PRAGMA wal_autocheckpoint = 0")  # it checkpoints by itself, outside the write lock
-            self._boot = self._enter_boot()
-            self._boots = {
-                int(row[0]): str(row[1]) for row in self._courier.execute("SELECT number, boot_id FROM boot")
-            }
-            self._load_delivery()
-            if self.moved_aside is not None:
-                name = self.moved_aside.name
-                limits_module.note(self._writer, "moved-aside", at=_now_text(), count=1, detail=name)
         except sqlite3.Error as trouble:
             self._writer.close()
             raise StoreTrouble(f"{self.path}: cannot be read: {trouble}") from trouble
+        try:
+            self._load()
+        except sqlite3.Error as trouble:
+            self._courier.close()
+            self._writer.close()
+            raise StoreTrouble(f"{self.path}: cannot be read: {trouble}") from trouble
+
+    def _load(self) -> None:
+        self._courier.execute("PRAGMA wal_autocheckpoint = 0")  # it checkpoints by itself, outside the write lock
+        self._boot = self._enter_boot()
+        self._boots = {int(row[0]): str(row[1]) for row in self._courier.execute("SELECT number, boot_id FROM boot")}
+        self._load_delivery()
+        if self.moved_aside is not None:
+            limits_module.note(self._writer, "moved-aside", at=_now_text(), count=1, detail=self.moved_aside.name)
 
     def _enter_boot(self) -> int:
         found = self._writer.execute("SELECT number FROM boot WHERE boot_id = ?", [self._boot_id]).fetchone()
