@@ -135,6 +135,8 @@ def _hostile(rounds: int) -> list[Row]:
         "deep CBOR in an HCERT": _packed(deep),
         "wide CBOR in an HCERT": _packed(wide),
         "a pattern to compile, in an HCERT": _packed(cbor2.dumps(cbor2.CBORTag(35, "(?i)[\x01-\U0010ffff]" * 100))),
+        "a mail to parse, in an HCERT": _packed(cbor2.dumps(cbor2.CBORTag(36, "a:b\n" * 2_000))),
+        "a fraction to reduce, in an HCERT": _packed(b"\xd8\x1e\x82" + _huge(0xAA) + _huge(0x57)),
         "2953 field marks": b"|" * fields.MAX_TEXT_BYTES,
         "2953 bytes of an insurance card": b"A|" * 1_400 + b"$",
     }
@@ -147,6 +149,11 @@ def _hostile(rounds: int) -> list[Row]:
         goal_row(f"hostile: {name}", each, "us", "<= 20", reference=bare, ratio=each / bare)
         for name, each in zip(attacks, took, strict=True)
     ]
+
+
+def _huge(byte: int) -> bytes:
+    """A whole number of 4,900 bytes."""
+    return cbor2.dumps(int.from_bytes(bytes([byte]) * 4_900, "big"))
 
 
 def _denylist(rounds: int) -> list[Row]:

@@ -274,6 +274,11 @@ class TestHostile:
             b"\xd8\x23\x61(",  # a pattern that is none
             b"\xd8\x23\x64[[a]",  # a pattern that compiles, and warns
             b"\xd8\x24\x63a:b",  # a mail
+            b"\xc4\x82\x20\x19\x01\x00",  # 25.6
+            b"\xc5\x82\x20\x03",  # 1.5
+            b"\xd8\x1e\x82\x01\x02",  # a half
+            b"\xd8\x1c\x81\xd8\x1d\x00",  # a list that holds itself
+            b"\xd9\x01\x00\x81\x61a",  # a namespace of texts
             b"\xd8\x25\x41x",  # a UUID of one byte
             b"\xd9\x01\x04\x41x",  # an address of one byte
             b"\xd8\x1d\x00",  # a reference to nothing
