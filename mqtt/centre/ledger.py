@@ -137,11 +137,14 @@ class SqliteLedger:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        connection: sqlite3.Connection | None = None
         try:
             connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)
             self._database = Database(connection, execute_plugins=False)
             self._prepare()
         except sqlite3.Error as trouble:
+            if connection is not None:
+                connection.close()
             raise LedgerTrouble(f"{path}: cannot be used as the centre's database: {trouble}") from trouble
 
     def _prepare(self) -> None:
