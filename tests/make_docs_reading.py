@@ -11,6 +11,7 @@ SCATTER = Path("docs/pictures/reading-cost.svg")
 BARS = Path("docs/pictures/reading-presentations.svg")
 WIDTH, HEIGHT, LEFT, BOTTOM = 760, 400, 70, 60
 ENGINES = ("our cascade", "zxing-cpp QR only", "pyzbar QR only")
+_BELOW = ("zxing-cpp all formats", "pyzbar default", "OpenCV QRCodeDetectorAruco")  # labels that would lie on another
 COLOURS = ("#0b7a4b", "#4464ad", "#b0413e")
 
 Rows = list[dict[str, Any]]
@@ -71,9 +72,7 @@ def scatter(rows: Rows) -> str:
         x, y = _log_x(ratio), _y(share)
         parts.append(f'<circle cx="{x:.0f}" cy="{y:.0f}" r="6" fill="{colour}"/>')
         anchor = "end" if x > WIDTH * 0.7 else "start"
-        parts.append(
-            _text(x + (-10 if anchor == "end" else 10), y + (16 if "all formats" in engine else -8), engine, anchor)
-        )
+        parts.append(_text(x + (-10 if anchor == "end" else 10), y + (18 if engine in _BELOW else -8), engine, anchor))
     return _svg(parts, "Share of code frames read against CPU time on empty frames, per engine")
 
 
@@ -81,11 +80,11 @@ def bars(rows: Rows) -> str:
     """Presentations read within a second and two, per engine and slowness."""
     values = {row["measure"]: float(row["value"]) for row in rows if ": read within" in row["measure"]}
     groups = [(within, slower) for within in (1, 2) for slower in (1, 5, 10)]
-    parts = [_axes("", "people read, %")]
+    parts = [_axes("", "people read, %, within so many seconds, on a CPU so many times slower")]
     step = (WIDTH - LEFT - 20) / len(groups)
     for i, (within, slower) in enumerate(groups):
         x = LEFT + i * step
-        parts.append(_text(x + step / 2, HEIGHT - BOTTOM + 18, f"within {within} s, CPU / {slower}", "middle"))
+        parts.append(_text(x + step / 2, HEIGHT - BOTTOM + 18, f"{within} s, CPU / {slower}", "middle"))
         for j, (engine, colour) in enumerate(zip(ENGINES, COLOURS, strict=True)):
             share = values[f"{engine}: read within {within} s, CPU {slower}x slower"]
             left, top = x + 12 + j * (step - 24) / 3, _y(share)
