@@ -5,7 +5,7 @@ import http.cookies
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -48,15 +48,14 @@ class Reader:
         self._cookie = ""
 
     def ask(self, method: str, path: str, **form: str) -> tuple[int, str]:
-        connection = http.client.HTTPConnection(self._netloc, timeout=20)
         headers = {"Cookie": self._cookie, "Accept-Language": "en", "Content-Type": "application/x-www-form-urlencoded"}
-        connection.request(method, path, urlencode(form) if form else None, headers)
-        answer = connection.getresponse()
-        text = answer.read().decode()
+        with closing(http.client.HTTPConnection(self._netloc, timeout=20)) as connection:
+            connection.request(method, path, urlencode(form) if form else None, headers)
+            with connection.getresponse() as answer:
+                text = answer.read().decode()
         for line in answer.headers.get_all("Set-Cookie", []):
             morsel = http.cookies.SimpleCookie(line).get("session")
             self._cookie = f"session={morsel.value}" if morsel else self._cookie
-        connection.close()
         return answer.status, text
 
     def log_in(self, role: str, secret: str) -> None:
