@@ -5,7 +5,7 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 QUICK ?=
 
-.PHONY: help setup demo test test-browser test-camera test-service lint types format bench docs clean
+.PHONY: help setup demo test test-browser test-camera test-service faults lint types format bench docs clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +33,10 @@ test-camera: .venv/.ready  ## real picamera2 on real libcamera, in a trixie root
 
 test-service: .venv/.ready  ## our units under a real systemd, in a container (root, apt; the first run takes minutes)
 	@$(PY) -m tests.rung_service
+
+SEEDS ?= 5
+faults: .venv/.ready  ## the fault laboratory of delivery: everything is killed, cut and filled; SEEDS=N seeds
+	@$(PY) -m tests.faults --seeds $(SEEDS)
 
 lint: .venv/.ready  ## ruff, and the import directions of the house
 	@.venv/bin/ruff check .

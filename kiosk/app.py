@@ -14,7 +14,7 @@ from kiosk.clock import SystemClock
 from kiosk.devices.lamps import open_signal
 from kiosk.doorbell import Doorbell
 from kiosk.model import Moment, State
-from kiosk.ports import KioskError, StoreTrouble
+from kiosk.ports import KioskError
 from kiosk.rooms import Rooms, furnish
 from kiosk.selfcheck import judge, state_of, watchdog_may_be_fed
 from kiosk.systemd_notify import Notifier
@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 
 TURN_S = 1.0
 """How often the main thread looks after the others, when nothing rings before."""
-TEND_EVERY_S = 60.0
 JOIN_S = 5.0
 
 
@@ -63,7 +62,6 @@ class Daemon:
         self._state: State | None = None
         self._publish_trouble = False
         self._lists_trouble: tuple[str, ...] = ()
-        self._tend_at_s = 0.0
 
     def start_workers(self) -> None:
         """Let the rooms turn."""
@@ -82,7 +80,6 @@ class Daemon:
         while not self._bell.stop_asked and not self._crashed:
             now = self._rooms.clock.now()
             self._refresh_lists()
-            self._tend(now)
             self._tell_the_truth(now)
             self._bell.wait(TURN_S)
         if self._crashed:
@@ -132,17 +129,6 @@ class Daemon:
             self._lists_trouble = lists.troubles
             for trouble in lists.troubles:
                 log.error("%s", trouble)
-
-    def _tend(self, now: Moment) -> None:
-        """Let old history go, a bounded part at a time. A disk that is in trouble says so at the next commit."""
-        if now.s < self._tend_at_s:
-            return
-        try:
-            gone = self._rooms.store.tend(now)
-        except StoreTrouble as trouble:
-            log.warning("%s", trouble)
-            gone = 0
-        self._tend_at_s = now.s + (0.0 if gone else TEND_EVERY_S)
 
     def _worker_crashed(self, name: str) -> None:
         self._crashed = name

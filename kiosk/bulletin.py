@@ -65,6 +65,7 @@ class Bulletin:
             bright_s=watch.bright_s(),
             blurred_s=watch.blurred_s(),
             store_trouble=self._gate_loop.store_trouble or outbox_trouble,
+            moved_aside=self._store.moved_aside.name if self._store.moved_aside else "",
             disk_free_bytes=probe_disk_free_bytes(self._settings.records.path),
             temperature_c=probe_temperature_c(),
             under_voltage=probe_under_voltage(),

@@ -46,7 +46,7 @@ class Site(Section):
     site: Name
     """The place: a market, an office. Part of the MQTT topic."""
     device: Name
-    """This gate. Part of the MQTT topic, and the name in the device's certificate."""
+    """This gate. Part of the MQTT topic; the device's certificate names SITE/DEVICE."""
     language: Literal["vi", "en"] = "vi"
     """Language of logs for people and of the page's first look."""
 
@@ -200,7 +200,7 @@ class Broker(Section):
     ca: Path | None = None
     """CA certificate of the broker, PEM."""
     certificate: Path | None = None
-    """This device's certificate, PEM; its common name is the device."""
+    """This device's certificate, PEM; its common name is SITE/DEVICE."""
     key: Path | None = None
     """Private key of that certificate, PEM."""
     receipt_timeout_s: float = Field(default=10.0, gt=0, le=600)

@@ -105,6 +105,7 @@ class Gate:
                 pseudonym=names[0] if names else self._pseudonyms.of_code(codes),
                 sealed=self._seal.close(claim.subject, passage_id) if claim else b"",
                 code_bytes=sum(map(len, codes)),
+                aliases=tuple(names[1:]),
             )
         )
         self._signal.show(decision.outcome)

@@ -237,6 +237,8 @@ class Passage:
     """The subject, sealed to the centre's key (HPKE); empty where nobody was named."""
     code_bytes: int
     """Length of the code's content, the only thing kept of an unknown code besides a keyed hash."""
+    aliases: tuple[bytes, ...] = ()
+    """The person's other pseudonyms, 16 bytes each: who comes back with another of his codes is still known. Never sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kiosk.control import Admit, Handlers, Pause, ReleaseQuarantine, ShowLamp
+from kiosk.courier import Courier
 from kiosk.gate_loop import GateLoop
 from kiosk.ports import Signal
 from kiosk.store import Store
@@ -11,7 +12,7 @@ from kiosk.store import Store
 ADMIT_WITHIN_S = 2.0
 
 
-def handlers(gate_loop: GateLoop, signal: Signal, store: Store, news: Callable[[], None]) -> Handlers:
+def handlers(gate_loop: GateLoop, signal: Signal, store: Store, courier: Courier, news: Callable[[], None]) -> Handlers:
     """One function an order; each may raise KioskError, whose text goes to whoever ordered."""
 
     def admit(order: Admit) -> Mapping[str, Any]:
@@ -27,6 +28,8 @@ def handlers(gate_loop: GateLoop, signal: Signal, store: Store, news: Callable[[
         return {"paused": order.paused}
 
     def release_quarantine(_: ReleaseQuarantine) -> Mapping[str, Any]:
-        return {"released": store.release_quarantine()}
+        held = store.quarantined()
+        courier.retry_quarantine()
+        return {"released": held}
 
     return {Admit: admit, ShowLamp: show_lamp, Pause: pause, ReleaseQuarantine: release_quarantine}

@@ -103,7 +103,9 @@ def furnish(settings: config.Settings, lamps: Lamps, clock: Clock, news: Callabl
         lists=lists,
         started=started,
     )
-    control = hear_people(settings, gate_loop=gate_loop, lamps=lamps, store=store, news=news, house=house)
+    control = hear_people(
+        settings, gate_loop=gate_loop, lamps=lamps, store=store, courier=courier, news=news, house=house
+    )
     return Rooms(
         clock, lamps, store, courier, lists, verifier, watch, mailbox, gate_loop, camera_loop, control, bulletin
     )
@@ -152,11 +154,12 @@ def hear_people(
     gate_loop: GateLoop,
     lamps: Lamps,
     store: Store,
+    courier: Courier,
     news: Callable[[], None],
     house: ExitStack,
 ) -> Control:
     """The control socket, and the guard's button where there is one. Raises KioskError."""
-    control = Control(settings.run_dir, orders.handlers(gate_loop, lamps, store, news))
+    control = Control(settings.run_dir, orders.handlers(gate_loop, lamps, store, courier, news))
     house.callback(control.close)
     towards = admits_towards(settings)
     button = open_admit_button(settings.signal, lambda: gate_loop.admit(towards, orders.ADMIT_WITHIN_S))

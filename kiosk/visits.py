@@ -172,7 +172,7 @@ class Visits:
             passage = stored.passage
             if passage.direction is None:  # only a pass has one
                 continue
-            names = (passage.pseudonym,) if passage.pseudonym else ()
+            names = (passage.pseudonym, *passage.aliases) if passage.pseudonym else ()
             person = self._pass(names, passage.direction, now.s - _age_s(stored, now, boot_id))
             if person is not None and not _same_boot(stored, boot_id):
                 person.seen_s = -math.inf

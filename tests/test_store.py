@@ -1,10 +1,12 @@
 """What a store promises: on disk before the light, gapless, and never less than it said."""
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from kiosk.courier.parcel import pack
 from kiosk.ports import StoreTrouble
 from kiosk.store import NotADatabase, Store
 from tests.passages import a_passage
@@ -17,6 +19,17 @@ def test_a_passage_comes_back_as_it_was_committed(tmp_path: Path) -> None:
     assert (stored.seq, stored.epoch, stored.boot_id) == (1, store.epoch, "boot-a")
     assert stored.passage == a_passage()
     store.close()
+
+
+def test_all_names_of_a_person_come_back_and_only_the_first_is_for_the_centre(tmp_path: Path) -> None:
+    passage = replace(a_passage(), aliases=(b"x" * 16, b"y" * 16))
+    store = Store(tmp_path / "p.db")
+    store.commit(passage)
+    found = store.recent(1)[0]
+    store.close()
+    assert found.passage == passage
+    assert len(found.passage.pseudonym) == 16
+    assert (b"x" * 16).hex() not in pack(found, "/entrance/cho/gate").text
 
 
 def test_numbers_are_gapless_across_restarts_and_the_epoch_stays(tmp_path: Path) -> None:

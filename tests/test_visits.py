@@ -332,6 +332,14 @@ class TestRestart:
         here.restore([stored(1, IN, 3)], moment(), "this boot")
         assert here.history(ANH, moment()).same_visit
 
+    def test_after_a_restart_a_person_is_known_by_another_of_his_codes(self) -> None:
+        here = Visits()
+        before = stored(1, IN, 90)
+        with_aliases = replace(before, passage=replace(before.passage, aliases=(b"a" * 16, b"b" * 16)))
+        here.restore([with_aliases], moment(), "this boot")
+        assert here.history((b"b" * 16,), moment()).last_direction is Direction.IN
+        assert here.inside(moment()) == 1
+
     def test_after_a_reboot_the_wall_clock_tells_the_age(self) -> None:
         here = Visits()
         here.restore([stored(1, IN, 300, occurred_s=99_999.0)], moment(), "another boot")

@@ -129,6 +129,10 @@ def _disk(it: Measures, limits: Limits) -> Iterator[Fact]:
         )
     else:
         yield _fact("records", Grade.OK, "", "Lượt qua được ghi lại.", "Passages are recorded.")
+    if it.moved_aside:
+        vi = f"Sổ ghi cũ bị hỏng, đã cất thành {it.moved_aside}; máy ghi vào sổ mới. Hãy báo kỹ thuật đến lấy tệp đó."
+        en = f"The old records were damaged and are kept as {it.moved_aside}; new ones are being written. Have that file fetched."
+        yield _fact("records-aside", Grade.WARN, it.moved_aside, vi, en)
     free = it.disk_free_bytes
     if free is None:
         return

@@ -35,6 +35,8 @@ class Measures:
     """Somebody in charge told the kiosk to answer nobody."""
     store_trouble: str = ""
     """Why the last record could not be committed; empty while commits succeed."""
+    moved_aside: str = ""
+    """Name of a damaged database that this start set aside; empty where there was none."""
     disk_free_bytes: int | None = None
     """Where the records are."""
     temperature_c: float | None = None

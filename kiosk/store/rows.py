@@ -1,4 +1,8 @@
-"""How a passage lies in its row, in both directions."""
+"""How a passage lies in its row, in both directions.
+
+The column `pseudonym` holds all names of the person one after the other, the one that the centre gets first: a table or an index
+of their own would be a second dirty page in every commit (docs/decisions/0030).
+"""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -6,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from kiosk.model import Assurance, ClockQuality, Direction, Kind, Outcome, Passage, Reason, Stored
+from kiosk.seal import PSEUDONYM_BYTES
 
 COLUMNS = (
     "seq, id, boot, occurred_us, occurred_s, clock, outcome, reason, direction, kind, assurance, "
@@ -39,7 +44,7 @@ def to_row(seq: int, boot: int, passage: Passage) -> tuple[Any, ...]:
         passage.direction,
         passage.kind,
         passage.assurance,
-        passage.pseudonym,
+        passage.pseudonym + b"".join(passage.aliases),
         passage.sealed,
         passage.code_bytes,
     )
@@ -62,8 +67,16 @@ def from_row(epoch: str, boots: Mapping[int, str], row: tuple[Any, ...]) -> Stor
             direction=_DIRECTION[direction],
             kind=_KIND[kind],
             assurance=_ASSURANCE[assurance],
-            pseudonym=pseudonym,
+            pseudonym=pseudonym[:PSEUDONYM_BYTES],
             sealed=sealed,
             code_bytes=code_bytes,
+            aliases=_aliases(pseudonym),
         ),
+    )
+
+
+def _aliases(names: bytes) -> tuple[bytes, ...]:
+    """All names but the first."""
+    return tuple(
+        names[start : start + PSEUDONYM_BYTES] for start in range(PSEUDONYM_BYTES, len(names), PSEUDONYM_BYTES)
     )
