@@ -106,7 +106,9 @@ VALUES = st.recursive(
 
 
 @settings(max_examples=300)
-@given(tree=st.dictionaries(st.sampled_from(["site", "camera", "keys", "zz"]) | st.text(max_size=8), VALUES, max_size=4))
+@given(
+    tree=st.dictionaries(st.sampled_from(["site", "camera", "keys", "zz"]) | st.text(max_size=8), VALUES, max_size=4)
+)
 def test_any_tree_is_settings_or_sentences_and_nothing_else(tree: dict[str, object]) -> None:
     with pytest.raises(config.ConfigTrouble) as trouble:  # without [site] and [keys] nothing can be good
         config.parse(tree, Path("any.toml"))
