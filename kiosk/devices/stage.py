@@ -120,7 +120,8 @@ class Stage:
             return 0
         visitor = self._queue[self._next % len(self._queue)]
         previous = self._turns[-1].visitor
-        if visitor.codes and visitor.codes == previous.codes and visitor.expected is None:  # the same one, still holding it up
+        still_there = visitor.codes and visitor.codes == previous.codes and visitor.expected is None
+        if still_there:
             return 0
         return self.pace.gap_frames + round(visitor.away_s * self.pace.frames_per_s)
 
