@@ -96,9 +96,12 @@ def _bent(scene: Scene) -> Iterator[Found]:
         return
     for grid in scene.grids(Aspect()):
         if grid.fit >= _FLAT_FIT and grid.version <= _LARGEST_BENT_VERSION:
-            for windows, stage in ((SUPPLE, "bent"), (STIFF, "bent-stiff")):
+            for windows, stage in ((STIFF, "bent-stiff"), (SUPPLE, "bent")):
                 values = bent_values(scene.cut(Aspect()), grid, windows)
-                yield read_modules(values > 0, grid, stage, _placing(scene, 0))
+                found = read_modules(values > 0, grid, stage, _placing(scene, 0))
+                if not found.readings:
+                    break  # the second is a witness
+                yield found
 
 
 def _enlarged(scene: Scene, number: int) -> Iterator[Found]:
