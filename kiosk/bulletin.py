@@ -31,6 +31,7 @@ class Bulletin:
         gate_loop: GateLoop,
         watch: CameraWatch,
         lamps_alive: Callable[[], bool],
+        overruns: Callable[[], int],
         store: Store,
         courier: Courier,
         lists: ListKeeper,
@@ -42,6 +43,7 @@ class Bulletin:
         self._watch = watch
         self._clock_watch = ClockWatch()
         self._lamps_alive = lamps_alive
+        self._overruns = overruns
         self._store = store
         self._courier = courier
         self._lists = lists
@@ -120,6 +122,7 @@ class Bulletin:
             contrast=round(view.contrast, 1) if view else None,
             sharpness=round(view.sharpness, 1) if view else None,
             module_px=round(self._gate_loop.module_px, 1) if self._gate_loop.module_px else None,
+            overruns=self._overruns(),
         )
 
     def _outbox(self) -> tuple[OutboxStatus, str]:

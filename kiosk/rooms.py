@@ -22,8 +22,9 @@ from kiosk.mailbox import Mailbox
 from kiosk.model import Direction, Moment
 from kiosk.only_one import only_one
 from kiosk.policy import policy_of
-from kiosk.ports import Clock, KioskError, Verifier
+from kiosk.ports import Clock, Decoder, KioskError, Verifier
 from kiosk.reading import Cascade
+from kiosk.reading.bounded import BoundedDecoder
 from kiosk.seal import Pseudonyms, Seal
 from kiosk.selfcheck import CameraWatch
 from kiosk.store import Limits, Store
@@ -82,8 +83,10 @@ def furnish(settings: config.Settings, lamps: Lamps, clock: Clock, news: Callabl
     verifier = credentials.Dispatcher(lists.trust_list, lists.denylist)
     visits = restored_visits(settings.visit, store, started)
     watch, mailbox = CameraWatch(started.s), Mailbox()
+    decoder = make_decoder(settings)
+    house.callback(decoder.close)
     gate_loop = GateLoop(
-        make_gate(settings, verifier=verifier, visits=visits, store=store, lamps=lamps, clock=clock),
+        make_gate(settings, decoder, verifier=verifier, visits=visits, store=store, lamps=lamps, clock=clock),
         mailbox,
         watch=watch,
         errands=Errands(),
@@ -98,6 +101,7 @@ def furnish(settings: config.Settings, lamps: Lamps, clock: Clock, news: Callabl
         gate_loop=gate_loop,
         watch=watch,
         lamps_alive=lambda: lamps.alive,
+        overruns=lambda: decoder.overruns,
         store=store,
         courier=courier,
         lists=lists,
@@ -128,15 +132,25 @@ def restored_visits(visit: config.Visit, store: Store, now: Moment) -> Visits:
     return visits
 
 
+def make_decoder(settings: config.Settings) -> BoundedDecoder:
+    """The cascade, within a hard limit per frame (docs/decisions/0011)."""
+    budget_s = settings.reading.budget_share / settings.camera.frames_per_s
+    return BoundedDecoder(lambda: Cascade(known=credentials.known_grammar, frame_budget_s=budget_s))
+
+
 def make_gate(
-    settings: config.Settings, *, verifier: Verifier, visits: Visits, store: Store, lamps: Lamps, clock: Clock
+    settings: config.Settings,
+    decoder: Decoder,
+    *,
+    verifier: Verifier,
+    visits: Visits,
+    store: Store,
+    lamps: Lamps,
+    clock: Clock,
 ) -> Gate:
     """The gate, with its keys and policy. Raises KioskError."""
     return Gate(
-        decoder=Cascade(
-            known=credentials.known_grammar,
-            frame_budget_s=settings.reading.budget_share / settings.camera.frames_per_s,
-        ),
+        decoder=decoder,
         verifier=verifier,
         visits=visits,
         policy=policy_of(settings),

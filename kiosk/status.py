@@ -91,6 +91,8 @@ class CameraStatus:
     sharpness: float | None = None
     module_px: float | None = None
     """Of the last code read."""
+    overruns: int = 0
+    """Frames that were given up because reading them took too long."""
 
 
 @dataclass(frozen=True, slots=True)
