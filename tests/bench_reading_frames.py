@@ -38,14 +38,16 @@ class Shot:
         return wanted in readings
 
 
-def code_frames(seed: int = FRAMES_SEED) -> list[Shot]:
-    """600 frames with a code in 12 conditions, 200 without."""
-    return [_shot(folder, each) for folder, each in _made("frames", seed)]
+def code_frames(seed: int = FRAMES_SEED, *, quick: bool = False) -> list[Shot]:
+    """600 frames with a code in 12 conditions, 200 without; `quick`: 72 and 24, which are made in half a minute."""
+    fewer = ("--per-condition", "6", "--empty", "24") if quick else ()
+    return [_shot(folder, each) for folder, each in _made("frames", seed, fewer)]
 
 
-def presentations(seed: int = PEOPLE_SEED) -> list[list[Shot]]:
-    """60 people, each 2 s at 10 frames a second."""
-    made = sorted(_made("presentations", seed), key=lambda pair: (pair[1]["person"], pair[1]["frame"]))
+def presentations(seed: int = PEOPLE_SEED, *, quick: bool = False) -> list[list[Shot]]:
+    """60 people, each 2 s at 10 frames a second; `quick`: 8 people."""
+    fewer = ("--people", "8") if quick else ()
+    made = sorted(_made("presentations", seed, fewer), key=lambda pair: (pair[1]["person"], pair[1]["frame"]))
     return [
         [_shot(folder, each) for folder, each in shots]
         for _, shots in groupby(made, key=lambda pair: pair[1]["person"])
@@ -62,12 +64,14 @@ def _shot(folder: Path, each: dict[str, Any]) -> Shot:
     return Shot(folder / each["file"], each["text"], each["cat"])
 
 
-def _made(what: str, seed: int) -> list[tuple[Path, dict[str, Any]]]:
-    folder = CACHE / f"{what}-{seed}"
+def _made(what: str, seed: int, fewer: tuple[str, ...] = ()) -> list[tuple[Path, dict[str, Any]]]:
+    folder = CACHE / (f"{what}-{seed}-quick" if fewer else f"{what}-{seed}")
     meta = folder / "meta.json"  # the generator writes it last
     if not meta.exists():
-        print(f"making {what} of seed {seed} in {folder} (some minutes, once)", flush=True)
+        print(f"making {what} of seed {seed} in {folder} ({'a minute' if fewer else 'some minutes'}, once)", flush=True)
         tool = SHARED / "tools" / "qr_frames.py"
-        subprocess.run([sys.executable, tool, what, folder, "--seed", str(seed)], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, tool, what, folder, "--seed", str(seed), *fewer], check=True, stdout=subprocess.DEVNULL
+        )
     found = json.loads(meta.read_text(encoding="utf-8"))["frames"]
     return [(folder, each) for each in found]
