@@ -51,6 +51,10 @@ class Bench:
         with self._changed:
             assert self._changed.wait_for(lambda: [lit.pattern for lit in self.seen].count(pattern) >= count, 10.0)
 
+    def wait_until_relay_fell(self) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: any(lit.relay for lit in self.seen) and not self.seen[-1].relay, 10.0)
+
     def levels(self, number: int) -> list[bool]:
         return [bool(state.state) for state in self.pins[number].states]
 
@@ -99,9 +103,7 @@ class TestPins:
     def test_the_relay_falls_after_its_time(self) -> None:
         bench = Bench(WIRED.model_copy(update={"relay_s": 0.01}))
         bench.lamps.show(Outcome.PASS)
-        bench.wait_for("starting", 3)
-        bench.lamps.rest(State.READY)
-        bench.wait_for("ready", 3)
+        bench.wait_until_relay_fell()
         assert bench.lamps.lit.relay is False
         assert bench.levels(23) == [False, True, False]
         bench.lamps.close()
