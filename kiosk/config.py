@@ -73,8 +73,8 @@ class Camera(Section):
 class Reading(Section):
     """How hard a picture is searched."""
 
-    budget_share: float = Field(default=0.75, gt=0, le=1)
-    """Share of the frame interval that the heavy stages may take, on average."""
+    budget_share: float = Field(default=0.6, gt=0, le=1)
+    """Share of the measured interval between frames that the heavy stages may take, on average."""
 
 
 class Signal(Section):

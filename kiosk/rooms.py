@@ -134,8 +134,8 @@ def restored_visits(visit: config.Visit, store: Store, now: Moment) -> Visits:
 
 def make_decoder(settings: config.Settings) -> BoundedDecoder:
     """The cascade, within a hard limit per frame (docs/decisions/0011)."""
-    budget_s = settings.reading.budget_share / settings.camera.frames_per_s
-    return BoundedDecoder(lambda: Cascade(known=credentials.known_grammar, frame_budget_s=budget_s))
+    share = settings.reading.budget_share
+    return BoundedDecoder(lambda: Cascade(known=credentials.known_grammar, budget_share=share))
 
 
 def make_gate(

@@ -186,6 +186,18 @@ def test_heavy_stages_keep_to_their_budget() -> None:
     assert next(ticks) / 2 <= 40 * 2.5 + len(heavy_stages())
 
 
+def test_the_configured_share_of_the_measured_interval_is_the_budget() -> None:
+    def spent(share: float) -> float:
+        ticks = iter(range(100_000))
+        cascade = Cascade(motion_gate=False, budget_share=share, clock_s=lambda: float(next(ticks)))
+        empty = noisy(np.full((480, 640), 120.0), 8.0, seed=3)
+        for number in range(60):  # two seconds apart; every heavy stage "takes" a second
+            cascade.read(Frame(empty, number, 2.0 * number))
+        return next(ticks) / 2
+
+    assert spent(0.1) < spent(0.9)
+
+
 def test_every_heavy_stage_gets_its_turn_even_where_it_costs_more_than_a_frames_budget() -> None:
     ticks = iter(range(10_000))
     cascade = Cascade(motion_gate=False, frame_budget_s=0.4, clock_s=lambda: float(next(ticks)))

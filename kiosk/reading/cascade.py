@@ -14,7 +14,6 @@ from kiosk.reading.witness import Witnesses
 
 LARGEST_SIDE_PX = 16_384
 """OpenCV samples no picture with a side of 32767 px or more."""
-_SHARE = 0.6  # of the time between two frames; the rest is for camera, store and pages
 _LEAST_BUDGET_S = 0.030  # replayed pictures come faster than any camera's
 _FIRST_INTERVAL_S, _LONGEST_INTERVAL_S = 1 / 15, 0.25
 
@@ -32,16 +31,18 @@ class Cascade:
         *,
         known: Callable[[bytes], bool] = nothing_known,
         frame_budget_s: float | None = None,
+        budget_share: float = 0.6,
         motion_gate: bool = True,
         clock_s: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`known`: whether bytes fit a code with a check of its own. `frame_budget_s`: heavy stages' mean time per frame; None: a
-        share of the measured interval between frames."""
+        """`known`: whether bytes fit a code with a check of its own. `frame_budget_s`: heavy stages' mean time per frame; None:
+        `budget_share` of the measured interval between frames, so that the rest is left for camera, store and pages."""
         cv2.setNumThreads(
             1
         )  # the other cores belong to camera, store and courier; threads cost more than they bring here
         self._witnesses = Witnesses(known)
         self._fixed_budget_s = frame_budget_s
+        self._budget_share = budget_share
         self._interval_s = _FIRST_INTERVAL_S
         self._captured_s: float | None = None
         self._motion = MotionGate() if motion_gate else None
@@ -92,7 +93,7 @@ class Cascade:
         return (
             self._fixed_budget_s
             if self._fixed_budget_s is not None
-            else max(_LEAST_BUDGET_S, _SHARE * self._interval_s)
+            else max(_LEAST_BUDGET_S, self._budget_share * self._interval_s)
         )
 
     def _note_interval(self, captured_s: float) -> None:
