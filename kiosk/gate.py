@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kiosk import rules
-from kiosk.model import Claim, Decision, Direction, Frame, Moment, Passage, Refusal, Sight, Stored
+from kiosk.frame import Frame
+from kiosk.model import Claim, Decision, Direction, Moment, Passage, Refusal, Sight, Stored
 from kiosk.ports import Clock, Decoder, Signal, Store, Verifier
 from kiosk.seal import Pseudonyms, Seal
 from kiosk.visits import Visits

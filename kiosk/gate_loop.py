@@ -7,9 +7,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from kiosk.errands import Errands
+from kiosk.frame import Frame
 from kiosk.gate import Gate
 from kiosk.mailbox import Mailbox
-from kiosk.model import Direction, Frame, Reason, Stored, View
+from kiosk.model import Direction, Reason, Stored, View
 from kiosk.ports import StoreTrouble
 from kiosk.selfcheck import CameraWatch
 from kiosk.status import Shown

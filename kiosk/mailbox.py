@@ -2,7 +2,7 @@
 
 import threading
 
-from kiosk.model import Frame
+from kiosk.frame import Frame
 
 
 class Mailbox:

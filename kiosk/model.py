@@ -9,23 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
-
-Luma = NDArray[np.uint8]
 Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Frame:
-    """One picture. The receiver may read `luma` until it asks for the next frame, and never writes to it."""
-
-    luma: Luma = field(repr=False)
-    """uint8 (height, width): the Y plane."""
-    number: int
-    """Counts up within one life of one camera."""
-    captured_s: float
-    """Monotonic time at which the driver had the picture."""
 
 
 @dataclass(frozen=True, slots=True)

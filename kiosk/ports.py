@@ -7,9 +7,12 @@ KioskError
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from kiosk.model import Claim, Frame, Moment, Outcome, Passage, Refusal, Sight, State, Stored
+from kiosk.model import Claim, Moment, Outcome, Passage, Refusal, Sight, State, Stored
+
+if TYPE_CHECKING:  # the page knows the ports' errors, and has no use for numpy
+    from kiosk.frame import Frame
 
 
 class KioskError(Exception):
@@ -34,7 +37,7 @@ class Camera(Protocol):
     def open(self) -> None:
         """Start the sensor. Raises CameraTrouble. May be called again after `close`."""
 
-    def capture(self, timeout_s: float) -> Frame:
+    def capture(self, timeout_s: float) -> "Frame":
         """Wait for the next frame. Raises CameraTrouble when none comes in time."""
 
     def close(self) -> None:
@@ -44,7 +47,7 @@ class Camera(Protocol):
 class Decoder(Protocol):
     """Luma in, code bytes out. Never raises on any picture."""
 
-    def read(self, frame: Frame) -> Sight:
+    def read(self, frame: "Frame") -> Sight:
         """All distinct codes in the frame, within the decoder's time budget."""
 
 

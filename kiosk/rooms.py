@@ -18,6 +18,7 @@ from kiosk.devices.lamps import Lamps
 from kiosk.errands import Errands
 from kiosk.gate import Gate
 from kiosk.gate_loop import GateLoop
+from kiosk.handed_keys import handed
 from kiosk.mailbox import Mailbox
 from kiosk.model import Direction, Moment
 from kiosk.only_one import only_one
@@ -154,7 +155,7 @@ def make_gate(
         verifier=verifier,
         visits=visits,
         policy=policy_of(settings),
-        pseudonyms=Pseudonyms(read_key(settings.keys.pseudonym)),
+        pseudonyms=Pseudonyms(read_key(handed(settings.keys.pseudonym))),
         seal=Seal(read_key(settings.keys.centre)),
         store=store,
         signal=lamps,

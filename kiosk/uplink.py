@@ -4,6 +4,7 @@ from importlib.metadata import version
 
 from kiosk import config
 from kiosk.courier import Courier, Terms
+from kiosk.handed_keys import handed
 from kiosk.ports import Clock, Outbox
 from mqtt.client import PahoLink
 from mqtt.link import Endpoint, Link, Message
@@ -20,7 +21,7 @@ def endpoint_of(broker: config.Broker) -> Endpoint:
         tls=broker.tls,
         ca=broker.ca,
         certificate=broker.certificate,
-        key=broker.key,
+        key=handed(broker.key) if broker.key else None,
     )
 
 

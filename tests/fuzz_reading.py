@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import segno
 
-from kiosk.model import Frame, Luma
+from kiosk.frame import Frame, Luma
 
 MOST_PX = 420
 TEXT = b"HUE1:FUZZED PICTURE"

@@ -14,7 +14,7 @@ import segno
 
 from kiosk.demo.premises import Premises, scratch_premises
 from kiosk.demo.processes import Process
-from kiosk.model import Luma
+from kiosk.frame import Luma
 from kiosk.status import load
 
 WIDTH, HEIGHT = 1280, 720

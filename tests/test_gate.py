@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from kiosk import rules
+from kiosk.frame import Frame
 from kiosk.gate import Gate, uuid7
 from kiosk.issuing import prove, sign_pass
 from kiosk.model import (
     Assurance,
     ClockQuality,
     Direction,
-    Frame,
     Kind,
     Moment,
     Outcome,

@@ -4,8 +4,8 @@ import threading
 
 import numpy as np
 
+from kiosk.frame import Frame
 from kiosk.mailbox import Mailbox
-from kiosk.model import Frame
 
 
 def frame(number: int) -> Frame:

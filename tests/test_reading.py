@@ -9,7 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kiosk.model import Frame, Luma, Reading, Sight
+from kiosk.frame import Frame, Luma
+from kiosk.model import Reading, Sight
 from kiosk.reading import Cascade
 from kiosk.reading.bounded import BoundedDecoder, ReadingStuck
 from kiosk.reading.equaliser import module_values, read_modules

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.model import ClockQuality, Frame, Moment, State, View
+from kiosk.frame import Frame
+from kiosk.model import ClockQuality, Moment, State, View
 from kiosk.selfcheck import CameraWatch, ClockWatch, Limits, Measures, judge, state_of, watchdog_may_be_fed
 from kiosk.selfcheck.probes import probe_disk_free_bytes, probe_temperature_c, probe_under_voltage
 from kiosk.status import Fact, Grade

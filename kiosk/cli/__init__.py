@@ -19,6 +19,7 @@ COMMANDS = {
     "doctor": ("kiosk.cli.doctor:doctor", "Look over this device and say what to do."),
     "issue": ("kiosk.cli.issue:issue", "Make a signing key and passes to print."),
     "pki": ("kiosk.cli.pki:pki", "Make and renew the certificates of broker, centre and kiosks."),
+    "purge": ("kiosk.cli.purge:purge", "Keep the retention promise on a device whose kiosk does not run."),
     "read": ("kiosk.cli.read:read", "Read the codes in pictures (laboratory)."),
     "run": ("kiosk.cli.run:run", "Run the kiosk."),
     "signal": ("kiosk.cli.signal:signal", "Play a lamp and buzzer pattern."),

@@ -7,7 +7,8 @@ import click
 
 from kiosk import config
 from kiosk.devices.cameras import open_camera
-from kiosk.model import Frame, Sight, View
+from kiosk.frame import Frame
+from kiosk.model import Sight, View
 from kiosk.ports import Camera
 from kiosk.reading import Cascade
 from kiosk.reading.aiming import judge_view

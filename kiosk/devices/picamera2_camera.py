@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from kiosk import config
-from kiosk.model import Frame, Luma
+from kiosk.frame import Frame, Luma
 from kiosk.ports import CameraTrouble
 
 # libcamera's enumerations (control_ids_core.yaml); as numbers, because picamera2 passes them on as they are.

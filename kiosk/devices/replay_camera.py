@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kiosk import config
-from kiosk.model import Frame, Luma
+from kiosk.frame import Frame, Luma
 from kiosk.ports import CameraTrouble
 from kiosk.reading.pictures import SUFFIXES, PictureTrouble, folder_pictures, load_luma
 

@@ -12,7 +12,7 @@ import numpy as np
 from kiosk import config
 from kiosk.devices.painter import Painter
 from kiosk.devices.stage import Stage
-from kiosk.model import Frame
+from kiosk.frame import Frame
 from kiosk.ports import CameraTrouble
 
 HEADER = struct.Struct("!QHH")  # frame number, width, height; then width x height bytes of luma

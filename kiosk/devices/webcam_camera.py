@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 
 from kiosk import config
-from kiosk.model import Frame, Luma
+from kiosk.frame import Frame, Luma
 from kiosk.ports import CameraTrouble
 
 

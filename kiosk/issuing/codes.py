@@ -8,7 +8,7 @@ import segno
 from numpy.typing import NDArray
 
 from kiosk.credentials import known_grammar
-from kiosk.model import Luma
+from kiosk.frame import Luma
 from kiosk.ports import KioskError
 from kiosk.reading.still import read_picture
 

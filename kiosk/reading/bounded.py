@@ -10,7 +10,8 @@ import queue
 import threading
 from collections.abc import Callable
 
-from kiosk.model import Frame, Sight
+from kiosk.frame import Frame
+from kiosk.model import Sight
 from kiosk.ports import Decoder, KioskError
 
 _log = logging.getLogger(__name__)

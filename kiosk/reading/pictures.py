@@ -6,7 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from kiosk.model import Corners, Luma
+from kiosk.frame import Luma
+from kiosk.model import Corners
 from kiosk.ports import KioskError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".pgm", ".tif", ".tiff"})

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import cv2
 
-from kiosk.model import Luma, Reading
+from kiosk.frame import Luma
+from kiosk.model import Reading
 from kiosk.reading.cascade import LARGEST_SIDE_PX, nothing_known
 from kiosk.reading.scene import Scene
 from kiosk.reading.stages import heavy_stages, plain

@@ -3,7 +3,8 @@
 import cv2
 import numpy as np
 
-from kiosk.model import Luma, View
+from kiosk.frame import Luma
+from kiosk.model import View
 
 DECIMATION = 8
 """One cell of the decimated frame is this many pixels square."""

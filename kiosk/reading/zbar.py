@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from pyzbar import wrapper
 
-from kiosk.model import Corners, Luma, Reading
+from kiosk.frame import Luma
+from kiosk.model import Corners, Reading
 from kiosk.reading.zxing import WHOLE, Placing
 
 _L800 = int.from_bytes(b"Y800", "little")  # zbar's name for one byte of luma per pixel

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import zxingcpp
 
-from kiosk.model import Corners, Luma, Reading
+from kiosk.frame import Luma
+from kiosk.model import Corners, Reading
 
 _MODELS = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCodeModel1, zxingcpp.BarcodeFormat.QRCodeModel2])
 _SMALLEST_SIDE_PX = 21  # a version 1 code has 21 modules; below one pixel each there is nothing to read
