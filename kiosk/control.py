@@ -69,7 +69,15 @@ class ReleaseQuarantine:
     do: Literal["release-quarantine"] = "release-quarantine"
 
 
-Order = Admit | ShowLamp | Pause | ReleaseQuarantine
+@_closed
+@dataclass(frozen=True, slots=True)
+class TakeStill:
+    """Look through the camera: a small picture for aiming, without codes, that nobody keeps."""
+
+    do: Literal["take-still"] = "take-still"
+
+
+Order = Admit | ShowLamp | Pause | ReleaseQuarantine | TakeStill
 Handlers = Mapping[type[Order], Callable[[Any], Mapping[str, Any]]]
 
 _ORDERS: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="do")])

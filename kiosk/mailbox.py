@@ -1,6 +1,7 @@
 """A mailbox of one frame: the newest wins, so that the gate never decides on a picture from the past."""
 
 import threading
+from dataclasses import replace
 
 from kiosk.frame import Frame
 
@@ -12,6 +13,8 @@ class Mailbox:
         self._arrived = threading.Condition()
         self._frame: Frame | None = None
         self._closed = False
+        self._copy: Frame | None = None
+        self._copy_wanted = False
         self.overwritten = 0
         """Frames that nobody took before the next one came."""
 
@@ -21,7 +24,9 @@ class Mailbox:
             if self._frame is not None:
                 self.overwritten += 1
             self._frame = frame
-            self._arrived.notify()
+            if self._copy_wanted:
+                self._copy, self._copy_wanted = replace(frame, luma=frame.luma.copy()), False
+            self._arrived.notify_all()
 
     def take(self, timeout_s: float) -> Frame | None:
         """Wait for a frame; None when none came in time, or the mailbox was closed."""
@@ -29,6 +34,14 @@ class Mailbox:
             self._arrived.wait_for(lambda: self._frame is not None or self._closed, timeout_s)
             frame, self._frame = self._frame, None
             return frame
+
+    def copy_next(self, timeout_s: float) -> Frame | None:
+        """A copy of the next frame laid in, which the gate gets all the same; None when none came. One thread at a time asks."""
+        with self._arrived:
+            self._copy, self._copy_wanted = None, True
+            self._arrived.wait_for(lambda: self._copy is not None or self._closed, timeout_s)
+            copy, self._copy, self._copy_wanted = self._copy, None, False
+            return copy
 
     def close(self) -> None:
         """Wake the taker for good."""

@@ -1,18 +1,28 @@
 """What the daemon does for each order that the control socket hears."""
 
+import base64
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
-from kiosk.control import Admit, Handlers, Pause, ReleaseQuarantine, ShowLamp
+from kiosk.control import Admit, Handlers, Pause, ReleaseQuarantine, ShowLamp, TakeStill
 from kiosk.courier import Courier
 from kiosk.gate_loop import GateLoop
 from kiosk.ports import Signal
+from kiosk.reading.viewfinder import Still, Viewfinder
 from kiosk.store import Store
 
 ADMIT_WITHIN_S = 2.0
 
 
-def handlers(gate_loop: GateLoop, signal: Signal, store: Store, courier: Courier, news: Callable[[], None]) -> Handlers:
+def handlers(
+    gate_loop: GateLoop,
+    signal: Signal,
+    store: Store,
+    courier: Courier,
+    news: Callable[[], None],
+    viewfinder: Viewfinder,
+) -> Handlers:
     """One function an order; each may raise KioskError, whose text goes to whoever ordered."""
 
     def admit(order: Admit) -> Mapping[str, Any]:
@@ -32,4 +42,29 @@ def handlers(gate_loop: GateLoop, signal: Signal, store: Store, courier: Courier
         courier.retry_quarantine()
         return {"released": held}
 
-    return {Admit: admit, ShowLamp: show_lamp, Pause: pause, ReleaseQuarantine: release_quarantine}
+    def take_still(_: TakeStill) -> Mapping[str, Any]:
+        return told(viewfinder.look())
+
+    return {
+        Admit: admit,
+        ShowLamp: show_lamp,
+        Pause: pause,
+        ReleaseQuarantine: release_quarantine,
+        TakeStill: take_still,
+    }
+
+
+def told(still: Still) -> Mapping[str, Any]:
+    """A still picture as plain JSON values."""
+    view = still.view
+    return {
+        "jpeg": base64.b64encode(still.jpeg).decode("ascii"),
+        "size_px": still.size_px,
+        "camera_px": still.camera_px,
+        "mean_luma": round(view.mean_luma, 1),
+        "contrast": round(view.contrast, 1),
+        "sharpness": round(view.sharpness, 1),
+        "module_px": None if still.module_px is None else round(still.module_px, 1),
+        "codes": [[(round(x, 1), round(y, 1)) for x, y in corners] for corners in still.codes],
+        "advice": [asdict(each) for each in still.advice],
+    }

@@ -26,6 +26,7 @@ from kiosk.policy import policy_of
 from kiosk.ports import Clock, Decoder, KioskError, Verifier
 from kiosk.reading import Cascade
 from kiosk.reading.bounded import BoundedDecoder
+from kiosk.reading.viewfinder import Viewfinder
 from kiosk.seal import Pseudonyms, Seal
 from kiosk.selfcheck import CameraWatch
 from kiosk.store import Limits, Store
@@ -109,7 +110,14 @@ def furnish(settings: config.Settings, lamps: Lamps, clock: Clock, news: Callabl
         started=started,
     )
     control = hear_people(
-        settings, gate_loop=gate_loop, lamps=lamps, store=store, courier=courier, news=news, house=house
+        settings,
+        gate_loop=gate_loop,
+        lamps=lamps,
+        store=store,
+        courier=courier,
+        news=news,
+        mailbox=mailbox,
+        house=house,
     )
     return Rooms(
         clock, lamps, store, courier, lists, verifier, watch, mailbox, gate_loop, camera_loop, control, bulletin
@@ -171,10 +179,13 @@ def hear_people(
     store: Store,
     courier: Courier,
     news: Callable[[], None],
+    mailbox: Mailbox,
     house: ExitStack,
 ) -> Control:
     """The control socket, and the guard's button where there is one. Raises KioskError."""
-    control = Control(settings.run_dir, orders.handlers(gate_loop, lamps, store, courier, news))
+    viewfinder = Viewfinder(mailbox.copy_next)
+    house.callback(viewfinder.close)
+    control = Control(settings.run_dir, orders.handlers(gate_loop, lamps, store, courier, news, viewfinder))
     house.callback(control.close)
     towards = admits_towards(settings)
     button = open_admit_button(settings.signal, lambda: gate_loop.admit(towards, orders.ADMIT_WITHIN_S))

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from kiosk.control import Admit, Control, Order, OrderRefused, Pause, ReleaseQuarantine, ShowLamp
+from kiosk.control import Admit, Control, Order, OrderRefused, Pause, ReleaseQuarantine, ShowLamp, TakeStill
 
 
 class Ordered:
@@ -16,7 +16,9 @@ class Ordered:
         self.orders: list[Order] = []
         self.refuses = ""
         """What to say instead of doing it."""
-        kinds = (Admit, ShowLamp, Pause, ReleaseQuarantine)
+        self.detail: Mapping[str, Any] = {}
+        """What to answer."""
+        kinds = (Admit, ShowLamp, Pause, ReleaseQuarantine, TakeStill)
         self._control = Control(run_dir, dict.fromkeys(kinds, self._keep))
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -40,7 +42,7 @@ class Ordered:
         if self.refuses:
             raise OrderRefused(self.refuses)
         self.orders.append(order)
-        return {}
+        return self.detail
 
     def _run(self) -> None:
         while not self._stop.wait(self._control.step()):

@@ -1,15 +1,17 @@
 """Orders of people to the running kiosk, and newer lists put down beside it."""
 
+import base64
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
 
 from kiosk import control
-from kiosk.control import Admit, Pause, ReleaseQuarantine, ShowLamp
+from kiosk.control import Admit, Pause, ReleaseQuarantine, ShowLamp, TakeStill
 from kiosk.credentials import denylist
 from kiosk.demo.demonstration import Demonstration
 from kiosk.model import Direction, Outcome
+from kiosk.reading.viewfinder import MAX_JPEG_BYTES
 from tests.running import await_status, demonstration, fact
 
 
@@ -51,6 +53,18 @@ def test_a_paused_kiosk_says_out_of_order_and_answers_nobody_until_it_is_resumed
 def test_lamps_can_be_shown_and_quarantine_released_without_a_record(running: Demonstration) -> None:
     ordered(running, ShowLamp(Outcome.FAIL))
     assert ordered(running, ReleaseQuarantine()).detail == {"released": 0}
+
+
+def test_a_picture_for_aiming_comes_from_the_running_camera_and_nobody_is_kept_waiting(running: Demonstration) -> None:
+    before = running.turn()
+    assert before is not None
+    detail = ordered(running, TakeStill()).detail
+    jpeg = base64.b64decode(detail["jpeg"])
+    assert jpeg.startswith(b"\xff\xd8")
+    assert len(jpeg) <= MAX_JPEG_BYTES
+    assert detail["advice"]
+    assert set(detail["advice"][0]) == {"good", "vi", "en"}
+    await_status(running, lambda found: found["counters"] != before["counters"])
 
 
 def test_a_newer_denylist_is_in_force_without_a_restart_and_an_older_one_is_not_taken_back(

@@ -41,8 +41,8 @@ _FLAT = Advice(
 )
 _SOFT = Advice(
     good=False,
-    vi="Hình không nét: chỉnh tiêu cự cho rõ ở khoảng cách đưa mã (thường 15 đến 30 cm), rồi chạy lại lệnh này.",
-    en="The picture is not sharp: focus at the distance where codes are held (mostly 15 to 30 cm), then run this again.",
+    vi="Hình không nét: chỉnh tiêu cự cho rõ ở khoảng cách đưa mã (thường 15 đến 30 cm), rồi xem lại.",
+    en="The picture is not sharp: focus at the distance where codes are held (mostly 15 to 30 cm), then look again.",
 )
 _NONE = Advice(
     good=False,

@@ -1,0 +1,135 @@
+"""The picture for aiming: small, nobody's code in it, and true words about light, focus and distance."""
+
+import threading
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kiosk.frame import Frame, Luma
+from kiosk.mailbox import Mailbox
+from kiosk.reading import viewfinder as module
+from kiosk.reading.still import read_picture
+from kiosk.reading.viewfinder import MAX_JPEG_BYTES, NoStill, Still, Viewfinder
+from tests.qr_pictures import code_picture, scene, turned
+
+NAME = "HUE1:SOMEBODY"
+
+
+def look(luma: Luma) -> Still:
+    finder = Viewfinder(lambda _: Frame(luma, 1, 1.0))
+    try:
+        return finder.look()
+    finally:
+        finder.close()
+
+
+def opened(still: Still) -> Luma:
+    picture = cv2.imdecode(np.frombuffer(still.jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
+    assert picture is not None
+    return np.asarray(picture, np.uint8)
+
+
+@pytest.mark.parametrize("module_px", [2, 4, 9])
+@pytest.mark.parametrize("degrees", [0, 17])
+def test_no_code_can_be_read_in_the_picture_that_leaves_and_its_place_is_told(module_px: int, degrees: int) -> None:
+    luma = turned(scene(code_picture(NAME, module_px)), degrees, 1280, 960)
+    still = look(luma)
+    assert read_picture(luma), "the test's picture has a code that can be read"
+    assert read_picture(opened(still)) == ()
+    assert len(still.codes) == 1
+    width, height = still.size_px
+    assert all(0 <= x <= width and 0 <= y <= height for x, y in still.codes[0])
+
+
+def test_two_cards_with_the_same_code_are_both_painted_over() -> None:
+    card = code_picture(NAME, 4)
+    assert read_picture(opened(look(scene(card, card, width=800)))) == ()
+
+
+def test_the_module_is_told_in_the_cameras_own_pixels() -> None:
+    still = look(scene(code_picture(NAME, 6), width=1280, height=720))
+    assert still.camera_px == (1280, 720)
+    assert still.size_px == (640, 360)
+    assert still.module_px == pytest.approx(6, rel=0.1)
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (lambda luma: luma // 8, "too dark"),
+        (lambda luma: 255 - (255 - luma) // 8, "too bright"),
+        (lambda luma: cv2.GaussianBlur(luma, (0, 0), 12), "not sharp"),
+        (lambda luma: luma[:, :60], "No code was read"),
+    ],
+)
+def test_what_to_change_is_said_in_words(change: Callable[[Luma], Luma], word: str) -> None:
+    still = look(np.ascontiguousarray(change(scene(code_picture(NAME, 6))), np.uint8))
+    assert any(word in each.en for each in still.advice)
+    assert not all(each.good for each in still.advice)
+
+
+def test_a_good_view_is_called_good() -> None:
+    assert [each.good for each in look(scene(code_picture(NAME, 8))).advice] == [True]
+
+
+@given(seed=st.integers(0, 2**32 - 1), width=st.integers(1, 1400), height=st.integers(1, 900))
+@settings(max_examples=20, deadline=None)
+def test_any_picture_fits_into_the_bound(seed: int, width: int, height: int) -> None:
+    noise = np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)
+    still = look(noise)
+    assert len(still.jpeg) <= MAX_JPEG_BYTES
+    assert opened(still).shape == still.size_px[::-1]
+
+
+def test_a_camera_without_a_picture_is_told_so() -> None:
+    with pytest.raises(NoStill, match="gives no picture"):
+        Viewfinder(lambda _: None).look()
+
+
+def test_a_picture_that_was_not_searched_is_not_shown() -> None:
+    flat = Viewfinder(lambda _: Frame(np.zeros((0, 0), np.uint8), 1, 1.0))
+    with pytest.raises(NoStill, match="is not shown"):
+        flat.look()
+    flat.close()
+
+
+def test_the_copy_is_of_a_frame_that_comes_later_and_the_gate_gets_that_frame_as_well() -> None:
+    mailbox, asked = Mailbox(), threading.Event()
+    luma = np.zeros((4, 4), np.uint8)
+    mailbox.put(Frame(luma, 1, 1.0))
+    found: list[Frame | None] = []
+
+    def ask() -> None:
+        asked.set()
+        found.append(mailbox.copy_next(10.0))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    asked.wait()
+    number = 2
+    while thread.is_alive():
+        mailbox.put(Frame(luma, number, 1.0))
+        thread.join(0.01)
+        number += 1
+    taken = mailbox.take(0)
+    assert found[0] is not None
+    assert found[0].number >= 2
+    assert found[0].luma is not luma
+    assert taken is not None
+    assert taken.number == number - 1
+
+
+def test_nobody_waits_for_a_copy_after_the_end() -> None:
+    mailbox = Mailbox()
+    mailbox.close()
+    assert mailbox.copy_next(60.0) is None
+
+
+def test_the_bound_is_small_beside_what_an_answer_may_be() -> None:
+    from kiosk.control import MAX_ANSWER_BYTES
+
+    assert module.MAX_JPEG_BYTES * 4 / 3 < MAX_ANSWER_BYTES / 2
