@@ -125,6 +125,24 @@ class Reason(StrEnum):
     """The trust list or denylist is too old for what this policy asks."""
     CLOCK_UNSET = "clock-unset"
     """The device's clock is wrong for certain, and the policy does not judge validity without one."""
+    ANNULLED = "annulled"
+    """A guard undid the passage that this record names."""
+
+
+class Grounds(StrEnum):
+    """What a guard gives as his reason when he acts by hand (a wire value): a word, so that it names nobody."""
+
+    NOTHING_TO_SHOW = "nothing-to-show"
+    UNREADABLE = "unreadable"
+    HELPED = "helped"
+    TURNED_BACK = "turned-back"
+    """He was let through, and did not go."""
+    WRONG_PERSON = "wrong-person"
+    """Somebody else went than the one who was answered."""
+    BY_MISTAKE = "by-mistake"
+    OTHER = "other"
+    BUTTON = "button"
+    """Done with a button at the gate, which asks for no reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +241,10 @@ class Passage:
     """Length of the code's content, the only thing kept of an unknown code besides a keyed hash."""
     aliases: tuple[bytes, ...] = ()
     """The person's other pseudonyms, 16 bytes each: who comes back with another of his codes is still known. Never sent."""
+    annuls: UUID | None = None
+    """The id of an earlier passage of this gate that did not happen after all; `direction` is that passage's."""
+    grounds: Grounds | None = None
+    """What the guard gave as his reason, where he acted by hand."""
 
 
 @dataclass(frozen=True, slots=True)

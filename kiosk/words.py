@@ -99,6 +99,9 @@ REASONS: Mapping[Reason, Sentence] = MappingProxyType(
             "Đồng hồ của máy chưa đúng. Nối mạng hoặc gọi trung tâm.",
             "This device's clock is not set. Connect it to the network, or call the centre.",
         ),
+        Reason.ANNULLED: Sentence(
+            "Lượt vừa rồi đã hủy. Có thể đưa mã lại ngay.", "The last passage was undone. The code may be shown again."
+        ),
     }
 )
 

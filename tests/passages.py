@@ -1,10 +1,11 @@
 """Synthetic passages for tests of recording and delivery. Nobody in them exists."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from kiosk.model import Assurance, ClockQuality, Direction, Kind, Outcome, Passage, Reason
+from kiosk.model import Assurance, ClockQuality, Direction, Grounds, Kind, Outcome, Passage, Reason
 
 START_AT = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 
@@ -29,4 +30,20 @@ def a_passage(number: int = 1, *, sealed_bytes: int = 110) -> Passage:
         pseudonym=dice.randbytes(16),
         sealed=dice.randbytes(sealed_bytes),
         code_bytes=178,
+    )
+
+
+def an_undo(number: int, undone: Passage) -> Passage:
+    """The record by which a guard undid that passage."""
+    return replace(
+        a_passage(number, sealed_bytes=0),
+        outcome=Outcome.LOOK_AGAIN,
+        reason=Reason.ANNULLED,
+        direction=undone.direction,
+        kind=None,
+        assurance=None,
+        pseudonym=b"",
+        code_bytes=0,
+        annuls=undone.id,
+        grounds=Grounds.TURNED_BACK,
     )

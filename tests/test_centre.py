@@ -20,7 +20,7 @@ from kiosk.model import Stored
 from mqtt import envelope, topics
 from mqtt.centre import collector as collecting
 from mqtt.centre.collector import Collector
-from mqtt.centre.ledger import Arrival, LedgerTrouble, SqliteLedger, StreamKey, read_counts
+from mqtt.centre.ledger import SCHEMA, Arrival, LedgerTrouble, SqliteLedger, StreamKey, read_counts
 from mqtt.link import Incoming, Link, Message
 from mqtt.ranges import RangeSet
 from mqtt.topics import Branch, Leaf
@@ -75,6 +75,25 @@ def test_what_is_known_survives_a_restart(path: Path) -> None:
         first.record([arrival([1, 2, 5])])
     with closing(SqliteLedger(path)) as second:
         assert second.record([arrival([3])])[StreamKey(GATE, EPOCH)] == RangeSet([(1, 3), (5, 5)])
+
+
+def test_a_ledger_of_the_first_release_grows_and_keeps_what_it_has(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(SCHEMA)
+        old.execute(
+            "INSERT INTO device (root, site, device, last_seen_at) VALUES ('entrance', 'dong-ba', 'gate-1', '')"
+        )
+        old.execute("INSERT INTO stream (device, epoch, newest_seq) VALUES (1, ?, 1)", [EPOCH])
+        old.execute("INSERT INTO stretch VALUES (1, 1, 1)")
+        old.execute(
+            "INSERT INTO passage VALUES (1, x'00', 1, 1, '', 1.0, '', 'unset', 'pass', 'ok', 'in', 'pass', NULL, '', x'', 0, '')"
+        )
+        old.commit()
+    for _ in range(2):
+        with closing(SqliteLedger(path)) as ledger:
+            assert ledger.record([arrival([2])])[StreamKey(GATE, EPOCH)].up_to == 2
+    with closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("SELECT count(*), count(annuls) FROM counted").fetchone() == (2, 0)
 
 
 def test_devices_and_epochs_are_counted_apart(ledger: SqliteLedger, path: Path) -> None:

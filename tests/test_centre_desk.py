@@ -20,7 +20,7 @@ from kiosk.seal import Seal
 from mqtt import envelope
 from mqtt.centre.ledger import Arrival, SqliteLedger
 from mqtt.topics import Branch
-from tests.passages import START_AT, a_passage
+from tests.passages import START_AT, a_passage, an_undo
 
 GATE = Branch("entrance", "dong-ba", "gate-1")
 EPOCH = "0123456789abcdef"
@@ -166,6 +166,24 @@ def test_opening_says_who_passed_and_writes_down_who_asked_and_why(
     names = [json.loads(line)["subject"]["name"] for line in done.output.splitlines()]
     assert names == ["TÔN NỮ THỊ BƯỞI", "LÊ VĂN ỔI"]
     assert audit(path) == [("Trần Thị Đào", "case 17/2026, contacts at the market", 2)]
+
+
+@pytest.mark.parametrize("undo_comes_first", [False, True])
+def test_whose_passage_was_annulled_is_nobodys_contact(
+    ledger: SqliteLedger, path: Path, tmp_path: Path, key: X25519PrivateKey, *, undo_comes_first: bool
+) -> None:
+    undone = sealed_passage(1, key, "TÔN NỮ THỊ BƯỞI")
+    keep(ledger, (2, sealed_passage(2, key, "LÊ VĂN ỔI")))
+    pair = [(1, undone), (3, an_undo(3, undone))]
+    for one in reversed(pair) if undo_comes_first else pair:
+        keep(ledger, one)
+    keep(ledger, (1, an_undo(9, a_passage(2))), branch=Branch("entrance", "dong-ba", "gate-2"))
+    reason = ["--who", "Trần Thị Đào", "--reason", "case 17/2026, contacts at the market"]
+    done = ask(path, "open", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW, *reason)
+    names = [json.loads(line)["subject"]["name"] for line in done.output.splitlines()]
+    assert names == ["LÊ VĂN ỔI"], "and another gate's annulment takes nobody of this gate away"
+    assert audit(path)[0][2] == 1
+    assert "1-3, complete" in ask(path, "status").output, "it is still there, and delivered"
 
 
 @pytest.mark.parametrize("reason", [[], ["--reason", ""], ["--reason", "   x    "]])

@@ -33,7 +33,7 @@ from mqtt.ranges import RangeSet
 from mqtt.topics import Branch
 from tests import postgres
 from tests.broker import Broker
-from tests.passages import a_passage
+from tests.passages import a_passage, an_undo
 
 GATE = Branch("entrance", "dong-ba", "gate-1")
 EPOCH = "0123456789abcdef"
@@ -205,6 +205,38 @@ def until(done: Callable[[], bool], *steps: Callable[[], float]) -> None:
         for step in steps:
             step()
     raise AssertionError("it did not come to that")
+
+
+def test_both_ledgers_keep_an_annulment_and_count_neither_of_the_two(ledger: Ledger) -> None:
+    undone = replace(a_passage(1), id=an_id(1))
+    undo = replace(an_undo(2, undone), id=an_id(2))
+    texts = [pack(Stored(EPOCH, seq, "boot-a", one), GATE.source).text for seq, one in ((1, undone), (2, undo))]
+    good, _ = envelope.read_passages(envelope.message_of(texts), GATE.source)
+    ledger.record([Arrival(GATE, good, [], NOW), arrival(3)])
+    assert ask(ledger, "SELECT seq FROM counted") == [(3,)]
+    assert ask(ledger, "SELECT seq, grounds FROM corrected WHERE annuls IS NOT NULL") == [(2, "turned-back")]
+    assert len(ask(ledger, "SELECT 1 FROM passage")) == 3
+
+
+def ask(ledger: Ledger, query: str) -> list[tuple[object, ...]]:
+    if isinstance(ledger, PostgresLedger):
+        return ledger._connection.execute(query.encode()).fetchall()
+    assert isinstance(ledger, SqliteLedger)
+    return ledger._database.execute(query).fetchall()
+
+
+def test_a_postgres_ledger_of_the_first_release_grows_and_keeps_what_it_has(address: str) -> None:
+    with closing(PostgresLedger(address)) as ledger:
+        ledger.record([arrival(1, 2)])
+    with psycopg.connect(address) as old:
+        old.execute("DROP VIEW counted")
+        old.execute("DROP VIEW corrected")
+        old.execute("ALTER TABLE passage DROP COLUMN annuls, DROP COLUMN grounds")
+        old.execute("CREATE VIEW corrected AS SELECT passage.*, occurred_at AS corrected_at FROM passage")
+    for _ in range(2):
+        with closing(PostgresLedger(address)) as ledger:
+            assert ledger.record([arrival(3)])[KEY].up_to == 3
+            assert ask(ledger, "SELECT count(*), count(annuls) FROM counted") == [(3, 0)]
 
 
 def test_opening_works_on_postgres_too_and_is_audited(address: str, tmp_path: Path) -> None:

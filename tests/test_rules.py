@@ -15,6 +15,7 @@ from kiosk.model import (
     ClockQuality,
     Decision,
     Direction,
+    Grounds,
     History,
     Identifier,
     Kind,
@@ -292,7 +293,7 @@ def test_the_wire_names_are_frozen() -> None:
         "ok", "manual", "already-in", "already-out", "one-at-a-time", "expired", "not-yet-valid", "bad-signature",
         "unknown-key", "revoked", "malformed", "place-code", "unsupported", "unknown-code", "not-enough", "not-accepted",
         "key-not-allowed", "no-proof", "stale-proof", "replayed", "no-declaration", "declaration-old", "closed", "full",
-        "lists-stale", "clock-unset",
+        "lists-stale", "clock-unset", "annulled",
     }  # fmt: skip
     assert {kind.value for kind in Kind} == {
         "pass", "hcert", "national", "id-card", "insurance", "place", "unsupported", "unknown",
@@ -301,6 +302,9 @@ def test_the_wire_names_are_frozen() -> None:
     assert {direction.value for direction in Direction} == {"in", "out"}
     assert {assurance.value for assurance in Assurance} == {"verified", "recognised"}
     assert {quality.value for quality in ClockQuality} == {"synchronised", "free-running", "unset"}
+    assert {grounds.value for grounds in Grounds} == {
+        "nothing-to-show", "unreadable", "helped", "turned-back", "wrong-person", "by-mistake", "other", "button",
+    }  # fmt: skip
 
 
 def test_a_policy_takes_nothing_for_granted() -> None:

@@ -12,7 +12,7 @@ from kiosk.model import ClockQuality, Moment, Outcome, Passage
 from kiosk.ports import StoreTrouble
 from kiosk.store import Limits, Store, StoreDamaged
 from kiosk.store import database as schema
-from tests.passages import START_AT, a_passage
+from tests.passages import START_AT, a_passage, an_undo
 
 LATER = Moment(START_AT + timedelta(days=30), 1.0, ClockQuality.SYNCHRONISED)
 
@@ -231,6 +231,12 @@ def test_the_released_schema_of_version_1_still_opens(tmp_path: Path) -> None:
     store = Store(path)
     assert (store.epoch, store.newest_seq, store.depth()) == ("00112233445566aa", 3, 2)
     assert [stored.passage.id for stored in store.waiting(0, 9)] == [a_passage(2).id, a_passage(3).id]
+    undo = an_undo(4, a_passage(3))
+    assert store.commit(undo).seq == 4
+    assert store.waiting(0, 9)[-1].passage == undo
+    assert store.recent(9)[1].passage == a_passage(3), "nothing of what it annuls is changed"
+    with pytest.raises(StoreTrouble, match="UNIQUE"):
+        store.commit(replace(undo, id=a_passage(5).id))
     store.close()
 
 

@@ -15,7 +15,7 @@ from mqtt import envelope, topics
 from mqtt.envelope import MessageError, Refused
 from mqtt.topics import Branch, Leaf
 from tests import wire_schema
-from tests.passages import a_passage
+from tests.passages import a_passage, an_undo
 
 BRANCH = Branch("entrance", "dong-ba", "gate-1")
 EPOCH = "0123456789abcdef"
@@ -67,6 +67,31 @@ def test_the_schema_refuses_what_the_reader_refuses() -> None:
         assert read(event)[1], spoil
         with pytest.raises(jsonschema.ValidationError):
             wire_schema.check(BRANCH.topic(Leaf.PASSAGE), json.dumps(event).encode())
+
+
+def test_an_annulment_names_the_passage_that_it_annuls_and_the_guards_grounds() -> None:
+    undone = a_passage(6)
+    text = pack(Stored(EPOCH, 7, "boot-a", an_undo(7, undone)), BRANCH.source).text
+    wire_schema.check(BRANCH.topic(Leaf.PASSAGE), text.encode())
+    good, bad = read(json.loads(text))
+    assert bad == []
+    data = good[0].data
+    assert (data.annuls, data.grounds, data.direction) == (undone.id, "turned-back", "out")
+    assert (data.result, data.reason, data.pseudonym, data.sealed) == ("warn", "annulled", "", b"")
+
+
+def test_a_passage_that_annuls_nothing_looks_as_it_did_in_the_first_release() -> None:
+    assert not {"annuls", "grounds"} & set(an_event()["data"])
+
+
+@given(st.sampled_from(["annuls", "grounds"]), json_values)
+def test_a_spoiled_annulment_is_refused_by_reader_and_schema_alike_or_read(field: str, value: Any) -> None:
+    event = an_event()
+    event["data"][field] = value
+    good, bad = read(event)
+    assert len(good) + len(bad) == 1
+    if value is not None and good:
+        wire_schema.check(BRANCH.topic(Leaf.PASSAGE), json.dumps(event).encode())
 
 
 def test_one_bad_event_does_not_spoil_its_batch_and_its_device_can_be_told() -> None:

@@ -39,5 +39,7 @@ def pack(stored: Stored, source: str) -> Parcel:
         pseudonym=passage.pseudonym,
         sealed=passage.sealed,
         code_bytes=passage.code_bytes,
+        annuls=passage.annuls,
+        grounds=passage.grounds,
     )
     return Parcel(stored.seq, passage.id, text)

@@ -9,14 +9,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from kiosk.model import Assurance, ClockQuality, Direction, Kind, Outcome, Passage, Reason, Stored
+from kiosk.model import Assurance, ClockQuality, Direction, Grounds, Kind, Outcome, Passage, Reason, Stored
 from kiosk.seal import PSEUDONYM_BYTES
 
 COLUMNS = (
     "seq, id, boot, occurred_us, occurred_s, clock, outcome, reason, direction, kind, assurance, "
-    "pseudonym, sealed, code_bytes"
+    "pseudonym, sealed, code_bytes, annuls, grounds"
 )
-INSERT = f"INSERT INTO passage ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
+INSERT = f"INSERT INTO passage ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
 SELECT = f"SELECT {COLUMNS} FROM "  # noqa: S608 - constants
 
 _CLOCK: dict[str, ClockQuality] = {word.value: word for word in ClockQuality}
@@ -25,6 +25,7 @@ _REASON: dict[str, Reason] = {word.value: word for word in Reason}
 _DIRECTION: dict[str | None, Direction | None] = {None: None, **{word.value: word for word in Direction}}
 _KIND: dict[str | None, Kind | None] = {None: None, **{word.value: word for word in Kind}}
 _ASSURANCE: dict[str | None, Assurance | None] = {None: None, **{word.value: word for word in Assurance}}
+_GROUNDS: dict[str | None, Grounds | None] = {None: None, **{word.value: word for word in Grounds}}
 
 _EPOCH_AT = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -47,12 +48,15 @@ def to_row(seq: int, boot: int, passage: Passage) -> tuple[Any, ...]:
         passage.pseudonym + b"".join(passage.aliases),
         passage.sealed,
         passage.code_bytes,
+        passage.annuls.bytes if passage.annuls else None,
+        passage.grounds,
     )
 
 
 def from_row(epoch: str, boots: Mapping[int, str], row: tuple[Any, ...]) -> Stored:
     """A row of SELECT as the value that was stored; `boots` are the boot ids by their numbers."""
-    seq, id_, boot, us, s, clock, outcome, reason, direction, kind, assurance, pseudonym, sealed, code_bytes = row
+    seq, id_, boot, us, s, clock, outcome, reason, direction, kind, assurance, *more = row
+    pseudonym, sealed, code_bytes, annuls, grounds = more
     return Stored(
         epoch=epoch,
         seq=seq,
@@ -71,6 +75,8 @@ def from_row(epoch: str, boots: Mapping[int, str], row: tuple[Any, ...]) -> Stor
             sealed=sealed,
             code_bytes=code_bytes,
             aliases=_aliases(pseudonym),
+            annuls=UUID(bytes=annuls) if annuls else None,
+            grounds=_GROUNDS[grounds],
         ),
     )
 

@@ -74,6 +74,16 @@ CREATE TABLE opening (
 CREATE TABLE unreadable (reason TEXT PRIMARY KEY, times INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 """
 
+# A step of its own, so that ledgers of the first release grow the same.
+ANNULLING = """
+ALTER TABLE passage ADD COLUMN annuls BLOB;
+ALTER TABLE passage ADD COLUMN grounds TEXT;
+CREATE INDEX annulling ON passage (device, annuls) WHERE annuls IS NOT NULL;
+CREATE VIEW counted AS
+    SELECT * FROM corrected WHERE annuls IS NULL AND NOT EXISTS (
+        SELECT 1 FROM passage AS undo WHERE undo.device = corrected.device AND undo.annuls = corrected.id);
+"""
+
 
 class LedgerTrouble(Exception):
     """The centre cannot keep its books; the text is a sentence for its operator."""
@@ -150,9 +160,11 @@ class SqliteLedger:
     def _prepare(self) -> None:
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = FULL")
-        if not self._database.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'stretch'").fetchone()[0]:
+        for made, script in (("stretch", SCHEMA), ("counted", ANNULLING)):
+            if self._database.execute("SELECT count(*) FROM sqlite_schema WHERE name = ?", [made]).fetchone()[0]:
+                continue
             with self._database.atomic():
-                for statement in filter(str.strip, SCHEMA.split(";")):
+                for statement in filter(str.strip, script.split(";")):
                     self._database.execute(statement)
 
     def record(self, arrivals: Sequence[Arrival]) -> Mapping[StreamKey, RangeSet]:
@@ -174,7 +186,7 @@ class SqliteLedger:
         database = self._database
         before = database.conn.total_changes
         database.conn.executemany(
-            "INSERT OR IGNORE INTO passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [_row(device, stream, event, at) for event, at in events],
         )
         fresh = database.conn.total_changes - before
@@ -333,6 +345,8 @@ def _row(device: int, stream: int, event: PassageEvent, received_at: datetime) -
         data.sealed,
         data.code_bytes,
         _text(received_at),
+        data.annuls.bytes if data.annuls else None,
+        data.grounds,
     )
 
 

@@ -49,14 +49,15 @@ class Opened:
 
 
 def open_passages(database: str, key: X25519PrivateKey, question: Question, now: datetime) -> Iterator[Opened]:
-    """The subjects of that place and time, oldest first. The audit row is on disk before the first is opened.
+    """The subjects of that place and time, oldest first; of annulled passages nobody's. The audit row is on disk before the
+    first is opened.
 
     Raises LedgerTrouble.
     """
     with asking(database) as ask:
         found = ask(
             "SELECT id, device.device AS gate, coalesce(corrected_at, occurred_at) AS passed_at, direction, sealed "
-            "FROM corrected JOIN device ON device.number = corrected.device "
+            "FROM counted JOIN device ON device.number = counted.device "
             "WHERE device.site = ? AND (CAST(? AS text) IS NULL OR device.device = ?) "
             "AND coalesce(corrected_at, received_at) BETWEEN ? AND ? AND length(sealed) > 0 ORDER BY passed_at",
             [question.site, question.device, question.device, _text(question.since_at), _text(question.until_at)],

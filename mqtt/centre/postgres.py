@@ -47,9 +47,11 @@ CREATE TABLE IF NOT EXISTS passage (
     occurred_at timestamptz NOT NULL, monotonic_s double precision NOT NULL, boot text NOT NULL, clock text NOT NULL,
     result text NOT NULL, reason text NOT NULL, direction text, kind text, assurance text,
     pseudonym text NOT NULL, sealed bytea NOT NULL, code_bytes integer NOT NULL, received_at timestamptz NOT NULL,
+    annuls uuid, grounds text,
     PRIMARY KEY (device, id, day)
 ) PARTITION BY RANGE (day);
 CREATE TABLE IF NOT EXISTS passage_other_days PARTITION OF passage DEFAULT;
+CREATE INDEX IF NOT EXISTS annulling ON passage (device, annuls) WHERE annuls IS NOT NULL;
 CREATE TABLE IF NOT EXISTS boot (
     device integer NOT NULL REFERENCES device (number), boot text NOT NULL, offset_s double precision NOT NULL,
     PRIMARY KEY (device, boot)
@@ -71,14 +73,28 @@ CREATE OR REPLACE VIEW corrected AS
         WHEN clock = 'free-running' THEN occurred_at
         END AS corrected_at
     FROM passage LEFT JOIN boot USING (device, boot);
+CREATE OR REPLACE VIEW counted AS
+    SELECT * FROM corrected WHERE annuls IS NULL AND NOT EXISTS (
+        SELECT 1 FROM passage AS undo WHERE undo.device = corrected.device AND undo.annuls = corrected.id);
+"""
+# A view keeps the columns that it was made with, and new ones cannot be put between them: it is made anew.
+GROW = """
+DO $$ BEGIN
+    IF to_regclass('corrected') IS NOT NULL AND NOT EXISTS (
+        SELECT FROM pg_attribute WHERE attrelid = to_regclass('corrected') AND attname = 'annuls'
+    ) THEN
+        DROP VIEW corrected;
+        ALTER TABLE passage ADD COLUMN annuls uuid, ADD COLUMN grounds text;
+    END IF;
+END $$
 """
 COLUMNS = (
     "device, id, day, stream, seq, occurred_at, monotonic_s, boot, clock, result, reason, direction, kind, assurance, "
-    "pseudonym, sealed, code_bytes, received_at"
+    "pseudonym, sealed, code_bytes, received_at, annuls, grounds"
 )
 TYPES = (
     "int4", "uuid", "date", "int4", "int8", "timestamptz", "float8", "text", "text", "text", "text", "text", "text", "text",
-    "text", "bytea", "int4", "timestamptz",
+    "text", "bytea", "int4", "timestamptz", "uuid", "text",
 )  # fmt: skip
 
 
@@ -97,6 +113,7 @@ class PostgresLedger:
     def _prepare(self) -> None:
         with self._connection.transaction():
             self._connection.execute("SELECT pg_advisory_xact_lock(%s)", [SCHEMA_LOCK])  # two centres may start at once
+            self._connection.execute(GROW)
             self._connection.execute(SCHEMA)
         with self._connection.transaction():
             self._connection.execute("CREATE TEMPORARY TABLE arriving (LIKE passage) ON COMMIT DELETE ROWS")
@@ -313,4 +330,6 @@ def _row(device: int, stream: int, event: PassageEvent, received_at: datetime) -
         data.sealed,
         data.code_bytes,
         received_at,
+        data.annuls,
+        data.grounds,
     )
