@@ -1,0 +1,304 @@
+"""An emulated machine seen from outside: its console, a shell on a serial line, its pins (qtest), its monitor (QMP), its end.
+
+with rung_qemu.machine(["qemu-system-aarch64", "-M", "virt", ...]) as guest:
+    guest.pins.watch(guest.path_of("pl061"))
+    guest.go()
+    guest.console.wait("login", 60)
+    guest.kill()
+"""
+
+import contextlib
+import fcntl
+import json
+import queue
+import re
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+_T = TypeVar("_T")
+_ANSWER_S = 30.0
+_END = "kiosk-rung-answered"
+
+
+class Trouble(Exception):
+    """The machine did not do in time what it should have; the sentence says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """A change of a pin's level, at this machine's monotonic clock."""
+
+    at_s: float
+    line: int
+    high: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A line of the console, at this machine's monotonic clock."""
+
+    at_s: float
+    text: str
+
+
+class Record(Generic[_T]):
+    """What came so far, in its order; whoever wants more waits for it. From any thread."""
+
+    def __init__(self) -> None:
+        self._things: list[_T] = []
+        self._grown = threading.Condition()
+
+    def add(self, thing: _T) -> None:
+        """Append, and wake those who wait."""
+        with self._grown:
+            self._things.append(thing)
+            self._grown.notify_all()
+
+    def all(self) -> list[_T]:
+        """A copy of everything."""
+        with self._grown:
+            return list(self._things)
+
+    def first(self, wanted: Callable[[_T], bool], timeout_s: float, what: str, after: int = 0) -> _T:
+        """The first thing that is wanted, from position `after` on. Raises Trouble, with `what`, after `timeout_s`."""
+        ends_s = time.monotonic() + timeout_s
+        position = after
+        with self._grown:
+            while True:
+                for thing in self._things[position:]:
+                    if wanted(thing):
+                        return thing
+                position = len(self._things)
+                if not self._grown.wait(ends_s - time.monotonic()):
+                    raise Trouble(f"not within {timeout_s:g} s: {what}")
+
+    def __len__(self) -> int:
+        with self._grown:
+            return len(self._things)
+
+
+class Pins:
+    """QEMU's qtest line: hears a chip's outputs, sets its inputs, reads and writes the machine's memory."""
+
+    def __init__(self, path: Path) -> None:
+        self.edges: Record[Edge] = Record()
+        self._answers: queue.Queue[str] = queue.Queue()
+        self._socket = _connected(path)
+        self._chip = ""
+        threading.Thread(target=self._hear, name="qtest", daemon=True).start()
+
+    def watch(self, chip: str) -> None:
+        """From now on `edges` grows with every change of an output of the chip at this QOM path. Once a machine."""
+        self._chip = chip
+        self._ask(f"irq_intercept_out {chip}")
+
+    def drive(self, line: int, *, high: bool) -> None:
+        """Set an input of the watched chip."""
+        self._ask(f"set_irq_in {self._chip} unnamed-gpio-in {line} {int(high)}")
+
+    def read(self, address: int) -> int:
+        """32 bits of the machine's physical memory: a device's register."""
+        return int(self._ask(f"readl {address:#x}").split()[1], 16)
+
+    def write(self, address: int, value: int) -> None:
+        """32 bits into the machine's physical memory: a device's register."""
+        self._ask(f"writel {address:#x} {value:#x}")
+
+    def level(self, line: int) -> bool:
+        """As the last edge left it; low where there was none."""
+        return next((edge.high for edge in reversed(self.edges.all()) if edge.line == line), False)
+
+    def _ask(self, command: str) -> str:
+        self._socket.sendall(f"{command}\n".encode())
+        answer = self._answers.get(timeout=_ANSWER_S)
+        if not answer.startswith("OK"):
+            raise Trouble(f"qtest: {command}: {answer}")
+        return answer
+
+    def _hear(self) -> None:
+        with contextlib.suppress(OSError), self._socket.makefile() as lines:
+            for line in lines:
+                words = line.split()
+                if words[:1] == ["IRQ"]:
+                    self.edges.add(Edge(time.monotonic(), int(words[2]), words[1] == "raise"))
+                else:
+                    self._answers.put(line.strip())
+
+
+class Monitor:
+    """QEMU's QMP line. One caller at a time."""
+
+    def __init__(self, path: Path) -> None:
+        self._socket = _connected(path)
+        self._lines = self._socket.makefile()
+        self._answer()
+        self.ask("qmp_capabilities")
+
+    def ask(self, command: str, **arguments: object) -> Any:
+        """The command's return value. Raises Trouble."""
+        self._socket.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
+        answer = self._answer()
+        if "error" in answer:
+            raise Trouble(f"QMP: {command}: {answer['error']}")
+        return answer["return"]
+
+    def _answer(self) -> dict[str, Any]:
+        for line in self._lines:
+            found: dict[str, Any] = json.loads(line)
+            if "event" not in found:
+                return found
+        raise Trouble("QMP: the machine has ended")
+
+
+class Shell:
+    """A shell in the machine, on a serial line of its own (`sh` with that line as stdin and stdout, and no echo)."""
+
+    def __init__(self, path: Path) -> None:
+        self._said: Record[str] = Record()
+        self._socket = _connected(path)
+        threading.Thread(target=self._hear, name="shell", daemon=True).start()
+
+    def run(self, command: str, timeout_s: float = 60.0) -> str:
+        """What a command printed, stderr included. Raises Trouble where it fails or does not end in time."""
+        before = len(self._said)
+        self._socket.sendall(f"{{ {command}\n}} 2>&1; echo {_END} $?\n".encode())
+        last = self._said.first(lambda line: line.startswith(f"{_END} "), timeout_s, f"the end of: {command}", before)
+        lines = self._said.all()[before:]
+        printed = "\n".join(line for line in lines if not line.startswith(_END))
+        if last.split()[1] != "0":
+            raise Trouble(f"{command}: status {last.split()[1]}: {printed}")
+        return printed
+
+    def _hear(self) -> None:
+        with contextlib.suppress(OSError), self._socket.makefile(errors="replace", newline="\n") as lines:
+            for line in lines:
+                self._said.add(line.rstrip("\r\n"))
+
+
+class Machine:
+    """One machine; made by `machine()`. It stands still until `go`."""
+
+    def __init__(self, command: Sequence[str], folder: Path) -> None:
+        self.console: Console = Console()
+        self._folder = folder
+        listening = "server=on,wait=off"
+        self._qemu = subprocess.Popen(
+            [
+                *command,
+                *("-S", "-display", "none", "-no-reboot", "-serial", "stdio"),
+                *("-chardev", f"socket,id=shell,path={folder}/shell,{listening}"),
+                *("-qtest", f"unix:{folder}/qtest,{listening}", "-qtest-log", "none"),
+                *("-qmp", f"unix:{folder}/qmp,{listening}"),
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+        )
+        threading.Thread(target=self._hear, name="console", daemon=True).start()
+        try:
+            self.monitor = Monitor(folder / "qmp")
+            self.pins = Pins(folder / "qtest")
+            self.shell = Shell(folder / "shell")
+        except OSError:
+            self.kill()
+            raise Trouble(f"QEMU did not start: {self.console.tail()}") from None
+        self.on_at_s = 0.0
+        """When it was switched on."""
+
+    def go(self) -> None:
+        """Switch it on."""
+        self.on_at_s = time.monotonic()
+        self.monitor.ask("cont")
+
+    def path_of(self, kind: str) -> str:
+        """The QOM path of the only device of a kind, such as `pl061`. Raises Trouble."""
+        found = list(self._paths("/machine", kind))
+        if len(found) != 1:
+            raise Trouble(f"{len(found)} devices are of the kind {kind}: {found}")
+        return found[0]
+
+    def written_bytes(self) -> int:
+        """How many bytes all its disks were given to write since it was switched on."""
+        return sum(int(drive["stats"]["wr_bytes"]) for drive in self.monitor.ask("query-blockstats"))
+
+    def kill(self) -> None:
+        """The power is cut: kill -9; what its disks have not been told to flush may be lost."""
+        self._qemu.kill()
+        self._qemu.wait()
+
+    def ended(self, timeout_s: float) -> None:
+        """Wait until it has switched itself off. Raises Trouble."""
+        try:
+            self._qemu.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise Trouble(f"not within {timeout_s:g} s: switched off. {self.console.tail()}") from None
+
+    def _paths(self, path: str, kind: str) -> Iterator[str]:
+        for each in self.monitor.ask("qom-list", path=path):
+            if each["type"].startswith("child<"):
+                below = f"{path}/{each['name']}"
+                if each["type"] == f"child<{kind}>":
+                    yield below
+                yield from self._paths(below, kind)
+
+    def _hear(self) -> None:
+        assert self._qemu.stdout
+        for line in self._qemu.stdout:
+            self.console.add(Said(time.monotonic(), line.rstrip("\r\n")))
+
+
+class Console(Record[Said]):
+    """What the machine printed on its first serial line, and QEMU's own complaints."""
+
+    def wait(self, pattern: str, timeout_s: float) -> Said:
+        """The first line in which the regular expression is found. Raises Trouble with the console's end."""
+        try:
+            return self.first(lambda line: re.search(pattern, line.text) is not None, timeout_s, pattern)
+        except Trouble as trouble:
+            raise Trouble(f"{trouble}; the console ends with:\n{self.tail()}") from None
+
+    def tail(self, lines: int = 30) -> str:
+        """Its last lines."""
+        return "\n".join(line.text for line in self.all()[-lines:])
+
+
+@contextlib.contextmanager
+def machine(command: Sequence[str]) -> Iterator[Machine]:
+    """A machine that stands still with its lines connected; killed at the end. One at a time: others wait for it.
+
+    `command` may use the chardev `shell` for the serial line that the guest's shell sits on.
+    """
+    with Path(tempfile.gettempdir(), "entrance-kiosk-emulator.lock").open("w", encoding="utf-8") as only_one:
+        fcntl.flock(only_one, fcntl.LOCK_EX)
+        with tempfile.TemporaryDirectory(prefix="kiosk-machine-") as folder:
+            made = Machine(command, Path(folder))
+            try:
+                yield made
+            finally:
+                made.kill()
+
+
+def _connected(path: Path) -> socket.socket:
+    """Connect as soon as QEMU listens. Raises OSError after ten seconds."""
+    ends_s = time.monotonic() + 10.0
+    pause = threading.Event()
+    while True:
+        line = socket.socket(socket.AF_UNIX)
+        try:
+            line.connect(str(path))
+        except OSError:
+            line.close()
+            if time.monotonic() > ends_s:
+                raise
+            pause.wait(0.05)
+        else:
+            return line
