@@ -21,6 +21,7 @@ def handlers(
     store: Store,
     courier: Courier,
     news: Callable[[], None],
+    *,
     viewfinder: Viewfinder,
 ) -> Handlers:
     """One function an order; each may raise KioskError, whose text goes to whoever ordered."""

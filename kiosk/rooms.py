@@ -185,7 +185,7 @@ def hear_people(
     """The control socket, and the guard's button where there is one. Raises KioskError."""
     viewfinder = Viewfinder(mailbox.copy_next)
     house.callback(viewfinder.close)
-    control = Control(settings.run_dir, orders.handlers(gate_loop, lamps, store, courier, news, viewfinder))
+    control = Control(settings.run_dir, orders.handlers(gate_loop, lamps, store, courier, news, viewfinder=viewfinder))
     house.callback(control.close)
     towards = admits_towards(settings)
     button = open_admit_button(settings.signal, lambda: gate_loop.admit(towards, orders.ADMIT_WITHIN_S))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kiosk.frame import Frame, Luma
@@ -73,10 +73,18 @@ def test_what_to_change_is_said_in_words(change: Callable[[Luma], Luma], word: s
 
 
 def test_a_good_view_is_called_good() -> None:
-    assert [each.good for each in look(scene(code_picture(NAME, 8))).advice] == [True]
+    assert [each.good for each in look(turned(code_picture(NAME, 8), 0)).advice] == [True]
 
 
-@given(seed=st.integers(0, 2**32 - 1), width=st.integers(1, 1400), height=st.integers(1, 900))
+@pytest.mark.parametrize(("background", "aside"), [(0, False), (500, True)])
+def test_a_code_at_the_edge_is_told(background: int, aside: bool) -> None:
+    code = turned(code_picture(NAME, 6), 0, 400, 400)
+    still = look(np.hstack([np.full((400, background), 120, np.uint8), code]))
+    assert any("near the picture's edge" in each.en for each in still.advice) is aside
+
+
+@given(seed=st.integers(0, 2**32 - 1), width=st.integers(1, 1400), height=st.integers(1, 1200))
+@example(seed=1, width=640, height=480)
 @settings(max_examples=20, deadline=None)
 def test_any_picture_fits_into_the_bound(seed: int, width: int, height: int) -> None:
     noise = np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)

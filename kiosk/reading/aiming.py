@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from kiosk.model import View
+from kiosk.model import Corners, View
 
 Language = Literal["vi", "en"]
 
@@ -13,6 +13,9 @@ SOFT_SHARPNESS = 30.0
 """Of the frame's middle at half size: what sensor noise alone gives stays below, a code or a face in focus is far above."""
 SMALL_MODULE_PX, COMFORTABLE_MODULE_PX, LARGE_MODULE_PX = 2.5, 4.0, 14.0
 """2 px a module is the physical edge; from 4 px on, every engine reads."""
+
+EDGE = 0.25
+"""Share of the picture's width and height, on each side, in which a code counts as held aside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,11 @@ _NEAR = Advice(
     vi="Mã chiếm gần hết hình: đưa camera ra xa hơn, kẻo mã lớn bị cắt mất góc.",
     en="The code nearly fills the picture: move the camera back, or larger codes will lose a corner.",
 )
+_ASIDE = Advice(
+    good=False,
+    vi="Mã nằm gần mép hình: xoay camera về phía chỗ người dân đưa mã.",
+    en="The code is near the picture's edge: turn the camera towards the place where people hold their codes.",
+)
 _GOOD = Advice(
     good=True,
     vi="Khoảng cách, ánh sáng và độ nét đều tốt.",
@@ -71,10 +79,17 @@ _GOOD = Advice(
 )
 
 
-def judge_view(view: View, module_px: float | None) -> tuple[Advice, ...]:
-    """What to change, most urgent first; one good sentence where nothing has to be. `module_px`: of the last code read, if any."""
-    found = [*_of_light(view), *_of_distance(module_px)]
+def judge_view(view: View, module_px: float | None, *, aside: bool = False) -> tuple[Advice, ...]:
+    """What to change, most urgent first; one good sentence where nothing has to be. `module_px`: of the last code read, if any;
+    `aside`: it was held near the picture's edge."""
+    found = [*_of_light(view), *_of_distance(module_px), *([_ASIDE] if aside else [])]
     return tuple(found) or (_GOOD,)
+
+
+def is_aside(corners: Corners, size_px: tuple[int, int]) -> bool:
+    """Whether the middle of a code lies in the outer quarter of a picture (width, height) on any side."""
+    x, y = (sum(corner[axis] for corner in corners) / 4 / size_px[axis] for axis in (0, 1))
+    return not (EDGE <= x <= 1 - EDGE and EDGE <= y <= 1 - EDGE)
 
 
 def advice(view: View, module_px: float | None, language: Language) -> tuple[str, ...]:

@@ -14,20 +14,20 @@ import numpy as np
 from kiosk.frame import Frame, Luma
 from kiosk.model import Corners, View
 from kiosk.ports import KioskError
-from kiosk.reading.aiming import Advice, judge_view
+from kiosk.reading.aiming import Advice, is_aside, judge_view
 from kiosk.reading.bounded import BoundedDecoder
 from kiosk.reading.cascade import Cascade
 from kiosk.reading.scene import Scene
 from kiosk.reading.stages import plain
 
-WIDTH_PX = 640
-"""Of the picture that leaves: focus and aim can be judged, and it fits into one answer of the control socket."""
+SIZE_PX = (640, 480)
+"""The most of the picture that leaves: focus and aim can be judged, and it fits into one answer of the control socket."""
 MAX_JPEG_BYTES = 60_000
 FRAME_WITHIN_S = 1.5
 READ_WITHIN_S = 1.5
 _SEARCH_S = 0.8  # all heavy stages take their turn on the one frame
 _MARGIN = 1.3  # a code's quiet zone and what its corners lack are painted over as well
-_QUALITIES = (85, 70, 55, 40, 25, 10)
+_QUALITIES = (85, 70, 55, 40, 25, 10, 3)
 _PAINT = 128
 _COARSE_PX = 16
 
@@ -41,7 +41,7 @@ class Still:
     """One look through the camera."""
 
     jpeg: bytes = field(repr=False)
-    """Greyscale, at most MAX_JPEG_BYTES, `WIDTH_PX` wide at most; no code in it can be read."""
+    """Greyscale, at most MAX_JPEG_BYTES, SIZE_PX at most; no code in it can be read."""
     size_px: tuple[int, int]
     """Width and height of the JPEG."""
     camera_px: tuple[int, int]
@@ -75,15 +75,16 @@ class Viewfinder:
         height, width = frame.luma.shape
         small, scale = _shrunk(frame.luma)
         codes = tuple(_scaled(reading.corners, scale) for reading in sight.readings if reading.corners)
+        size_px = (small.shape[1], small.shape[0])
         small = _without_codes(small, codes)
         return Still(
             jpeg=_packed(small),
-            size_px=(small.shape[1], small.shape[0]),
+            size_px=size_px,
             camera_px=(width, height),
             view=sight.view,
             module_px=module_px,
             codes=codes,
-            advice=judge_view(sight.view, module_px),
+            advice=judge_view(sight.view, module_px, aside=bool(codes) and is_aside(codes[0], size_px)),
         )
 
     def close(self) -> None:
@@ -105,7 +106,7 @@ class Viewfinder:
 
 def _shrunk(luma: Luma) -> tuple[Luma, float]:
     height, width = luma.shape
-    scale = min(1.0, WIDTH_PX / width)
+    scale = min(1.0, SIZE_PX[0] / width, SIZE_PX[1] / height)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(cv2.resize(luma, size, interpolation=cv2.INTER_AREA), np.uint8), scale
 
@@ -137,7 +138,7 @@ def _paint(picture: Luma, codes: Iterable[Corners]) -> None:
 
 
 def _packed(picture: Luma) -> bytes:
-    """As good as fits. A picture of pure noise at the last quality still fits three times."""
+    """As good as fits; at the last quality even pure noise does."""
     for quality in _QUALITIES:
         jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
         if len(jpeg) <= MAX_JPEG_BYTES:
