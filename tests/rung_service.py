@@ -14,6 +14,7 @@ from tests import rung_root
 
 TOOLS = {**rung_root.TOOLS, "systemd-nspawn": "systemd-container"}
 SCRIPT = "rung_service_inside.py"
+UNITS = ("kiosk.service", "kiosk-web.service", "kiosk-purge.service", "kiosk-purge.timer")
 RESULTS = rung_root.PROJECT / "build/rungs/service"
 UNIT = f"""\
 [Unit]
@@ -52,7 +53,7 @@ def install_units(root: Path) -> None:
     """What install does with systemd/, and the unit that runs the checks."""
     systemd = rung_root.PROJECT / "systemd"
     units = root / "etc/systemd/system"
-    for name in ("kiosk.service", "kiosk-web.service"):
+    for name in UNITS:
         shutil.copy(systemd / name, units / name)
     (units / "rung.service").write_text(UNIT, encoding="utf-8")
     shutil.copy(systemd / "entrance-kiosk.sysusers", root / "usr/lib/sysusers.d/entrance-kiosk.conf")
@@ -64,7 +65,7 @@ def install_units(root: Path) -> None:
     rung_root.run_inside(root, ["systemd-sysusers"]).check_returncode()
     python = f"{rung_root.VENV}/bin/python"
     rung_root.run_inside(root, [python, f"/opt/entrance-kiosk/{SCRIPT}", "furnish"]).check_returncode()
-    enable = ["systemctl", "enable", "-q", "kiosk.service", "kiosk-web.service", "rung.service"]
+    enable = ["systemctl", "enable", "-q", "kiosk.service", "kiosk-web.service", "kiosk-purge.timer", "rung.service"]
     rung_root.run_inside(root, enable).check_returncode()
 
 

@@ -160,26 +160,27 @@ def wrote_nothing_to_the_disk_but_its_records() -> str:
         text=True,
         check=False,
     ).stdout.split()
-    its_own = ("/var/lib/entrance-kiosk/", "/etc/entrance-kiosk/private/")  # the second: given to it, and read-only
-    strangers = [path for path in found if not path.startswith(its_own)]
+    strangers = [path for path in found if not path.startswith("/var/lib/entrance-kiosk/")]
     assert not strangers, strangers
     return f"{len(found)} files, none elsewhere"
 
 
+def as_unit(unit: str, command: str) -> str:
+    """Run a shell's line with the user, groups and mounts of a unit's main process."""
+    pid = str(main_pid(unit))
+    lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    user, group = lines["Uid"].split()[0], lines["Gid"].split()[0]
+    groups = ",".join(lines["Groups"].split())
+    become = ["setpriv", f"--reuid={user}", f"--regid={group}", f"--groups={groups}", "sh", "-c", command]
+    enter = ["nsenter", "-t", pid, "-m", *become]
+    return subprocess.run(enter, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def the_page_reads_records_writes_none_and_sees_no_keys() -> str:
     until("the page answers", page, 20.0)
-    assert (ETC / "private/pseudonym.key").stat().st_mode & 0o777 == 0o400
-    assert (ETC / "private/pseudonym.key").owner() == "entrance-kiosk"
 
     def as_the_page(command: str) -> str:
-        """Run with the page's own user, groups and mounts."""
-        pid = str(main_pid("kiosk-web"))
-        lines = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
-        user, group = lines["Uid"].split()[0], lines["Gid"].split()[0]
-        groups = ",".join(lines["Groups"].split())
-        become = ["setpriv", f"--reuid={user}", f"--regid={group}", f"--groups={groups}", "sh", "-c", command]
-        enter = ["nsenter", "-t", pid, "-m", *become]
-        return subprocess.run(enter, capture_output=True, text=True, check=False).stdout.strip()
+        return as_unit("kiosk-web", command)
 
     count = f"import sqlite3; d = sqlite3.connect('file:{RECORDS}?mode=ro', uri=True)"
     count += "; print(d.execute('select count(*) from passage').fetchone()[0])"
@@ -187,7 +188,35 @@ def the_page_reads_records_writes_none_and_sees_no_keys() -> str:
     assert as_the_page(f"test -w {RECORDS} && echo writable") == ""
     assert as_the_page("touch /var/lib/entrance-kiosk/x && echo made") == ""
     assert as_the_page("cat /etc/entrance-kiosk/private/pseudonym.key | wc -c") == "0"
+    assert as_the_page("cat /run/credentials/kiosk.service/* | wc -c") == "0"
     return f"page answers {page()}"
+
+
+def has_its_keys_from_systemd_and_cannot_see_their_files() -> str:
+    key = ETC / "private/pseudonym.key"
+    assert (key.owner(), key.stat().st_mode & 0o777) == ("root", 0o400)
+    assert as_unit("kiosk", f"cat {key} | wc -c") == "0"
+    given = "/run/credentials/kiosk.service/private_pseudonym.key"
+    assert as_unit("kiosk", f"cat {given} | wc -c") == str(key.stat().st_size), "the daemon was not handed its key"
+    assert as_unit("kiosk", f"test -w {given} && echo writable") == ""
+    kind = subprocess.run(["stat", "-f", "-c", "%T", given], capture_output=True, text=True, check=True).stdout.strip()
+    assert kind in ("ramfs", "tmpfs"), f"the copy lies on {kind}"
+    return f"{len(list(Path(given).parent.iterdir()))} handed over in {kind}"
+
+
+def retention_is_kept_while_the_daemon_does_not_run() -> str:
+    """After the stop. While it runs, the timer's unit is skipped."""
+    subprocess.run(["systemctl", "start", "kiosk"], check=True)
+    until("it has a status", STATUS.exists, 20.0)
+    subprocess.run(["systemctl", "start", "kiosk-purge"], check=True)
+    assert show("kiosk-purge", "ConditionResult") == "no"
+    subprocess.run(["systemctl", "stop", "kiosk"], check=True)
+    subprocess.run(["systemctl", "start", "kiosk-purge"], check=True)
+    assert (show("kiosk-purge", "ConditionResult"), show("kiosk-purge", "Result")) == ("yes", "success")
+    told = subprocess.run(["journalctl", "-u", "kiosk-purge", "-o", "cat"], capture_output=True, text=True, check=True)
+    assert "passages deleted" in told.stdout
+    assert show("kiosk-purge.timer", "ActiveState") == "active"
+    return "skipped while the daemon runs, done while it does not"
 
 
 def a_page_that_is_killed_leaves_the_gate_alone_and_comes_back() -> str:
@@ -265,7 +294,7 @@ def a_stop_is_clean_and_quick() -> str:
 
 def exposure_is_at_most_two() -> str:
     scores = []
-    for unit in ("kiosk.service", "kiosk-web.service"):
+    for unit in ("kiosk.service", "kiosk-web.service", "kiosk-purge.service"):
         command = ["systemd-analyze", "security", "--no-pager", "--threshold=20", unit]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout[-300:]
@@ -278,6 +307,7 @@ CHECKS = (
     runs_as_its_own_user_without_any_privilege,
     can_read_how_good_the_clock_is_inside_its_sandbox,
     writes_nowhere_but_where_it_may,
+    has_its_keys_from_systemd_and_cannot_see_their_files,
     the_page_reads_records_writes_none_and_sees_no_keys,
     a_page_that_is_killed_leaves_the_gate_alone_and_comes_back,
     a_killed_daemon_is_back_in_seconds_and_has_lost_nothing,
@@ -286,6 +316,7 @@ CHECKS = (
     a_camera_that_hangs_in_its_driver_starves_the_watchdog,
     wrote_nothing_to_the_disk_but_its_records,
     a_stop_is_clean_and_quick,
+    retention_is_kept_while_the_daemon_does_not_run,
     exposure_is_at_most_two,
 )
 

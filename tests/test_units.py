@@ -9,6 +9,8 @@ import pytest
 
 UNITS = Path(__file__).parents[1] / "systemd"
 SERVICES = ("kiosk.service", "kiosk-web.service")
+UNITS_THAT_RUN = (*SERVICES, "kiosk-purge.service")
+ALL_UNITS = (*UNITS_THAT_RUN, "kiosk-purge.timer")
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
 
 
@@ -27,13 +29,13 @@ def installed(tmp_path: Path) -> Path:
     """A root with the units, and with the program that they start."""
     units = tmp_path / "etc/systemd/system"
     units.mkdir(parents=True)
-    for name in SERVICES:
+    for name in ALL_UNITS:
         shutil.copy(UNITS / name, units)
     program = tmp_path / "opt/entrance-kiosk/venv/bin/kiosk"
     program.parent.mkdir(parents=True)
     program.write_text("#!/bin/sh\n")
     program.chmod(0o755)
-    for target in ("basic", "sysinit", "shutdown", "multi-user"):
+    for target in ("basic", "sysinit", "shutdown", "multi-user", "timers", "time-set", "time-sync"):
         (units / f"{target}.target").write_text(f"[Unit]\nDescription={target}\n")
     for name in ("system.slice", "-.slice", "-.mount", "tmp.mount"):
         (units / name).write_text("[Unit]\nDescription=here so that nothing is missing\n")
@@ -41,7 +43,7 @@ def installed(tmp_path: Path) -> Path:
 
 
 @needs_systemd
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", ALL_UNITS)
 def test_systemd_has_nothing_to_say_against_a_unit(installed: Path, name: str) -> None:
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", f"--root={installed}", f"/etc/systemd/system/{name}"],
@@ -70,7 +72,7 @@ def test_the_check_itself_finds_a_misspelt_key(installed: Path) -> None:
 
 
 @needs_systemd
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", UNITS_THAT_RUN)
 def test_the_exposure_of_a_unit_is_at_most_two(name: str) -> None:
     done = subprocess.run(
         ["systemd-analyze", "security", "--no-pager", "--offline=yes", str(UNITS / name)],
@@ -96,6 +98,31 @@ def test_the_lamps_go_dark_however_the_daemon_ended() -> None:
     assert "kiosk signal dark" in keys_of("kiosk.service")["ExecStopPost"]
 
 
+def test_the_private_keys_are_roots_and_the_daemon_gets_copies_in_memory() -> None:
+    keys = keys_of("kiosk.service")
+    assert keys["LoadCredential"] == "private:/etc/entrance-kiosk/private"
+    for unit in UNITS_THAT_RUN:
+        assert "-/etc/entrance-kiosk/private" in keys_of(unit)["InaccessiblePaths"].split(), unit
+    lines = (UNITS / "entrance-kiosk.tmpfiles").read_text(encoding="utf-8").splitlines()
+    private = [line.split()[2:5] for line in lines if "/private" in line and not line.startswith("#")]
+    assert private == [["0700", "root", "root"], ["0400", "root", "root"]]
+
+
+def test_the_relays_one_shot_can_be_fired_inside_the_sandbox() -> None:
+    """ProtectKernelTunables= makes /sys read-only, and the LED that ends the relay's pulse in the kernel lies there."""
+    keys = keys_of("kiosk.service")
+    assert keys["ProtectKernelTunables"] == "yes"
+    assert "-/sys/class/leds/kiosk-relay" in keys["ReadWritePaths"].split()
+
+
+def test_retention_is_kept_where_the_daemon_does_not_run_and_only_there() -> None:
+    service, timer = keys_of("kiosk-purge.service"), keys_of("kiosk-purge.timer")
+    assert "kiosk purge" in service["ExecStart"]
+    assert "!/run/entrance-kiosk/status.json" in service["ConditionPathExists"].split()
+    assert "OnCalendar" not in timer, "a kiosk's clock may stand in 1970"
+    assert timer["OnUnitInactiveSec"] == "1h"
+
+
 def test_the_daemon_is_watched() -> None:
     keys = keys_of("kiosk.service")
     assert (keys["Type"], keys["NotifyAccess"]) == ("notify", "main")
@@ -117,7 +144,7 @@ def test_the_page_writes_no_records_and_opens_neither_keys_nor_devices() -> None
     assert keys["StateDirectory"] != keys_of("kiosk.service")["StateDirectory"]
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", UNITS_THAT_RUN)
 def test_no_core_dump_holds_what_somebody_showed(name: str) -> None:
     assert keys_of(name)["LimitCORE"] == "0"
 
