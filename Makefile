@@ -29,9 +29,11 @@ test-browser: .venv/.ready  ## the pages in a real browser (installs chromium wi
 	@$(PY) -m pytest -o addopts="-ra --strict-markers" tests/test_browser*.py $(TEST_ARGS)
 
 test-camera: .venv/.ready  ## real picamera2 on real libcamera, in a trixie root (root, apt; the first run takes minutes)
+	@sh setup.sh rungs
 	@$(PY) -m tests.rung_camera
 
 test-service: .venv/.ready  ## our units under a real systemd, in a container (root, apt; the first run takes minutes)
+	@sh setup.sh rungs
 	@$(PY) -m tests.rung_service
 
 SEEDS ?= 5

@@ -2,7 +2,8 @@
 # Set up .venv/ from the lock file, and the system packages that tests and demo need. Run by make; safe to run again.
 #   setup.sh                         what every verb needs
 #   setup.sh chromium                also a browser, for the pages' tests and pictures
-#   setup.sh postgresql dtc          also what some tests are skipped without
+#   setup.sh postgresql dtc jq       also what some tests are skipped without
+#   setup.sh rungs                   also what the rungs above the host run in: roots, containers, emulated machines
 set -eu
 cd "$(dirname "$0")"
 UV_VERSION=0.13.9
@@ -29,18 +30,26 @@ apt_install() {
     fi
 }
 
+wants() { command -v "$1" >/dev/null 2>&1 || [ -x "/usr/sbin/$1" ] || missing="$missing $2"; }
+
 # libzbar0: pyzbar loads it. mosquitto: demo and tests start a broker of their own. python3-venv: Debian keeps it apart.
 missing=""
 has_library 'libzbar\.so\.0' || missing="$missing libzbar0"
-command -v mosquitto >/dev/null 2>&1 || [ -x /usr/sbin/mosquitto ] || missing="$missing mosquitto"
+wants mosquitto mosquitto
 [ -x .venv/bin/pip ] || python3 -c 'import ensurepip' >/dev/null 2>&1 || missing="$missing python3-venv"
 groups=""
 for wish in "$@"; do
     case "$wish" in
-        chromium) groups="--group browser"; command -v chromium >/dev/null 2>&1 || missing="$missing chromium fonts-dejavu-core" ;;
+        chromium) groups="--group browser"; wants chromium "chromium fonts-dejavu-core" ;;
         postgresql) ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql" ;;
-        dtc) command -v dtc >/dev/null 2>&1 || missing="$missing device-tree-compiler" ;;
-        *) say "setup.sh knows chromium, postgresql and dtc, not: $wish"; exit 1 ;;
+        dtc) wants dtc device-tree-compiler ;;
+        jq) wants jq jq ;;
+        rungs)
+            wants mmdebstrap mmdebstrap; wants systemd-nspawn systemd-container; wants dtc device-tree-compiler
+            wants qemu-system-aarch64 "qemu-system-arm qemu-utils ipxe-qemu"; wants qemu-system-x86_64 "qemu-system-x86 seabios"
+            wants qemu-aarch64-static qemu-user-static; wants update-binfmts binfmt-support; wants arch-test arch-test
+            wants cpio cpio; wants depmod kmod; wants mke2fs e2fsprogs; wants ip iproute2 ;;
+        *) say "setup.sh knows chromium, postgresql, dtc, jq and rungs, not: $wish"; exit 1 ;;
     esac
 done
 # shellcheck disable=SC2086  # a list of package names

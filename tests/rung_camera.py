@@ -19,7 +19,7 @@ def main() -> int:
     lack = rung_root.wanting(rung_root.TOOLS)
     if lack:
         print(f"test-camera: {lack}", file=sys.stderr)
-        return 1
+        return rung_root.CANNOT
     root = rung_root.ready_root()
     rung_root.install(root)
     shutil.copy(rung_root.PROJECT / "tests" / SCRIPT, root / "opt/entrance-kiosk" / SCRIPT)

@@ -11,6 +11,8 @@ PROJECT = Path(__file__).parents[1]
 CACHE = Path(os.environ.get("RUNGS_CACHE", Path.home() / ".cache/entrance-kiosk/rungs"))
 VENV = "/opt/entrance-kiosk/venv"
 PICAMERA2 = "picamera2==0.3.38"
+CANNOT = 77
+"""Exit status of a rung on a machine that cannot run it (the convention of automake's test driver)."""
 TOOLS = {"mmdebstrap": "mmdebstrap", "unshare": "util-linux"}
 
 

@@ -33,7 +33,7 @@ def main() -> int:
     lack = rung_root.wanting(TOOLS)
     if lack:
         print(f"test-service: {lack}", file=sys.stderr)
-        return 1
+        return rung_root.CANNOT
     root = rung_root.ready_root()
     rung_root.install(root)
     install_units(root)
