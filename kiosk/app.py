@@ -9,13 +9,13 @@ import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 
-from kiosk import config, status
+from kiosk import config, logbook, status
 from kiosk.clock import SystemClock
 from kiosk.devices.lamps import open_signal
 from kiosk.doorbell import Doorbell
 from kiosk.model import Moment, State
 from kiosk.ports import KioskError
-from kiosk.rooms import Rooms, furnish
+from kiosk.rooms import Rooms, furnish, make_run_dir
 from kiosk.selfcheck import judge, state_of, watchdog_may_be_fed
 from kiosk.systemd_notify import Notifier
 from kiosk.worker import Worker
@@ -35,6 +35,8 @@ def run(settings: config.Settings) -> None:
     """Run until SIGTERM or Ctrl-C. Raises KioskError where it cannot start, and Crashed where a thread ended by an error."""
     with ExitStack() as house:
         notifier = Notifier()
+        make_run_dir(settings.run_dir)
+        house.enter_context(logbook.kept_in(settings.run_dir))
         bell = house.enter_context(Doorbell())
         lamps = open_signal(settings.signal)
         house.callback(lamps.close)

@@ -73,7 +73,6 @@ class Rooms:
 def furnish(settings: config.Settings, lamps: Lamps, clock: Clock, news: Callable[[], None], house: ExitStack) -> Rooms:
     """Make all rooms; `house` will close them in reverse order. Raises KioskError with what is wrong."""
     started = clock.now()
-    make_run_dir(settings.run_dir)
     house.callback(status.withdraw, settings.run_dir)
     lists = keep_lists(settings)
     camera = open_camera(settings.camera)

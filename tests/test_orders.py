@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kiosk import control
+from kiosk import control, logbook
 from kiosk.control import Admit, Pause, ReleaseQuarantine, ShowLamp, TakeStill
 from kiosk.credentials import denylist
 from kiosk.demo.demonstration import Demonstration
@@ -65,6 +65,13 @@ def test_a_picture_for_aiming_comes_from_the_running_camera_and_nobody_is_kept_w
     assert detail["advice"]
     assert set(detail["advice"][0]) == {"good", "vi", "en"}
     await_status(running, lambda found: found["counters"] != before["counters"])
+
+
+def test_the_last_lines_of_the_log_lie_in_the_run_directory(running: Demonstration) -> None:
+    ordered(running, Pause(paused=False))
+    lines = logbook.last(running.premises.run_dir)
+    assert any("has started" in line.text for line in lines)
+    assert lines[-1].text.startswith("order pause of process")
 
 
 def test_a_newer_denylist_is_in_force_without_a_restart_and_an_older_one_is_not_taken_back(
