@@ -14,7 +14,8 @@ APPLICATION_ID = 0x48554531  # "HUE1": tells our file from any other SQLite data
 BUSY_TIMEOUT_MS = 5_000
 PAGE_BYTES = 1024  # a third less is written per passage than with SQLite's 4096 (docs/decisions/0030)
 
-# A released step is never edited: a new one is added at the end, and PRAGMA user_version counts the steps taken.
+# A released step is never edited: a new one is added at the end, and PRAGMA user_version counts the steps taken in its lower
+# 16 bits. Its upper bits say OLDEST_WRITER (0: only a release of the same schema).
 # One table and no second index on it: every further page that a commit dirties costs a page of WAL (docs/decisions/0030).
 # (Step 2's is partial: a commit touches it only where it annuls.)
 MIGRATIONS: tuple[str, ...] = (
@@ -70,7 +71,17 @@ MIGRATIONS: tuple[str, ...] = (
         SELECT * FROM passage
         WHERE annuls IS NULL AND NOT EXISTS (SELECT 1 FROM passage AS undo WHERE undo.annuls = passage.id);
     """,
+    """
+    CREATE TABLE refused (seq INTEGER PRIMARY KEY, times INTEGER NOT NULL, first_at TEXT NOT NULL) STRICT;
+    INSERT INTO refused SELECT seq, 1, at FROM quarantine;
+    """,
 )
+
+# The oldest schema whose release may go on recording into a database of this one, after an upgrade that was taken back
+# (docs/decisions/0062). It stays where a step only adds tables, views and columns that may be NULL, and where no word is written
+# that the older release cannot read. Step 2 brought words: annulments.
+OLDEST_WRITER = 2
+_SCHEMA_BITS = 16
 
 
 class NotADatabase(StoreTrouble):
@@ -114,12 +125,14 @@ def open_writer(path: Path, migrations: Sequence[str] = MIGRATIONS) -> Database:
 
 
 def _prepare(database: Database, path: Path, migrations: Sequence[str]) -> None:
-    version = int(database.execute("PRAGMA user_version").fetchone()[0])
+    said = int(database.execute("PRAGMA user_version").fetchone()[0])
+    version = said & ((1 << _SCHEMA_BITS) - 1)
+    oldest_writer = said >> _SCHEMA_BITS or version
     owner = int(database.execute("PRAGMA application_id").fetchone()[0])
     tables = int(database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
     if owner != APPLICATION_ID and tables:
         raise NotADatabase(f"{path}: is a database of another program; nothing in it was touched. Correct records.path")
-    if version > len(migrations):
+    if oldest_writer > len(migrations):
         raise NotADatabase(
             f"{path}: was written by a newer release (schema {version}, not {len(migrations)}); update the kiosk"
         )
@@ -133,7 +146,7 @@ def _prepare(database: Database, path: Path, migrations: Sequence[str]) -> None:
             if step == 0:
                 database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 database.execute("INSERT INTO delivery (only, epoch) VALUES (1, ?)", [secrets.token_hex(8)])
-            database.execute(f"PRAGMA user_version = {step + 1}")
+            database.execute(f"PRAGMA user_version = {step + 1 | min(OLDEST_WRITER, step + 1) << _SCHEMA_BITS}")
 
 
 def _statements(script: str) -> list[str]:
