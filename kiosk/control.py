@@ -64,8 +64,10 @@ class Pause:
 @_closed
 @dataclass(frozen=True, slots=True)
 class ReleaseQuarantine:
-    """Send again what the centre refused."""
+    """Send again what the centre refused: all of it, or one record."""
 
+    seq: Annotated[int, Field(ge=1, le=2**62)] | None = None
+    """Number of the record; None: all."""
     do: Literal["release-quarantine"] = "release-quarantine"
 
 

@@ -38,7 +38,9 @@ def handlers(
         news()
         return {"paused": order.paused}
 
-    def release_quarantine(_: ReleaseQuarantine) -> Mapping[str, Any]:
+    def release_quarantine(order: ReleaseQuarantine) -> Mapping[str, Any]:
+        if order.seq is not None:
+            return {"released": store.release_quarantine(order.seq)}
         held = store.quarantined()
         courier.retry_quarantine()
         return {"released": held}

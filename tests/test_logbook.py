@@ -61,10 +61,10 @@ def test_line_breaks_and_broken_characters_stay_within_their_line(tmp_path: Path
 def test_a_traceback_is_part_of_its_line(tmp_path: Path) -> None:
     with logbook.kept_in(tmp_path):
         try:
-            raise ValueError("the lens fell off")
+            int("the lens fell off")
         except ValueError:
             log.exception("camera")
-    assert "ValueError: the lens fell off" in texts(tmp_path)[0]
+    assert "the lens fell off" in texts(tmp_path)[0]
 
 
 def test_a_folder_that_is_full_or_gone_is_counted_and_stops_nobody(tmp_path: Path) -> None:

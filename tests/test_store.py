@@ -1,6 +1,7 @@
 """What a store promises: on disk before the light, gapless, and never less than it said."""
 
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -96,6 +97,32 @@ def test_an_older_receipt_takes_nothing_back(tmp_path: Path) -> None:
     store.settle(up_to_seq=2)
     assert store.depth() == 1
     store.close()
+
+
+def held(path: Path) -> list[tuple[int, str, int]]:
+    """Quarantine as the page reads it: number, reason, how often it was refused."""
+    with closing(sqlite3.connect(path)) as reader:
+        return reader.execute(
+            "SELECT seq, reason, times FROM quarantine JOIN refused USING (seq) ORDER BY seq"
+        ).fetchall()
+
+
+def test_one_record_is_released_from_quarantine_and_each_refusal_of_it_counts(tmp_path: Path) -> None:
+    store = Store(tmp_path / "p.db")
+    for number in range(5):
+        store.commit(a_passage(number))
+    store.settle(up_to_seq=2, rejected=[(3, "bad-data"), (4, "bad-data")])
+    assert store.release_quarantine(only_seq=4) == 1
+    assert store.release_quarantine(only_seq=4) == 0
+    assert [stored.seq for stored in store.waiting(0, 99)] == [4, 5]
+    store.settle(up_to_seq=2, rejected=[(4, "bad-reason")])
+    assert held(tmp_path / "p.db") == [(3, "bad-data", 1), (4, "bad-reason", 2)]
+    assert store.release_quarantine() == 2
+    assert [stored.seq for stored in store.waiting(0, 99)] == [3, 4, 5]
+    store.settle(up_to_seq=5)
+    store.close()
+    with closing(sqlite3.connect(tmp_path / "p.db")) as reader:
+        assert reader.execute("SELECT count(*) FROM refused").fetchone() == (0,), "what the centre took is forgotten"
 
 
 def test_a_rejected_passage_steps_aside_with_its_reason_and_is_kept(tmp_path: Path) -> None:

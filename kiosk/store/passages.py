@@ -19,6 +19,7 @@ from kiosk.store.limits import Limits
 from mqtt.ranges import Range, RangeSet
 
 BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
+REFUSED_AGAIN = "INSERT INTO refused VALUES (?, 1, ?) ON CONFLICT (seq) DO UPDATE SET times = times + 1"
 CHECKPOINT_PASSAGES = 400  # SQLite itself does it at 1000 pages of WAL, about 900 passages, in the gate's commit
 
 
@@ -286,8 +287,10 @@ class Store:
                         self._courier.execute("INSERT INTO confirmed VALUES (?, ?)", span)
                     for seq, reason in fresh:
                         self._courier.execute("INSERT INTO quarantine VALUES (?, ?, ?)", [seq, reason, at])
+                        self._courier.execute(REFUSED_AGAIN, [seq, at])
                     for seq in accepted:
                         self._courier.execute("DELETE FROM quarantine WHERE seq = ?", [seq])
+                    self._courier.execute("DELETE FROM refused WHERE seq <= ?", [self._settled.up_to])
             except sqlite3.Error as trouble:
                 raise StoreTrouble(f"{self.path}: could not note what the centre has: {trouble}") from trouble
         self._quarantined -= accepted
@@ -345,16 +348,17 @@ class Store:
             except sqlite3.Error as trouble:
                 raise StoreTrouble(f"{self.path}: cannot be read: {trouble}") from trouble
 
-    def release_quarantine(self) -> int:
-        """Put all that the centre refused back into the outbox; how many. Raises StoreTrouble."""
+    def release_quarantine(self, only_seq: int | None = None) -> int:
+        """Put what the centre refused, or one of it, back into the outbox; how many. Any thread. Raises StoreTrouble."""
         with self._reading, self._writing:
+            released = self._quarantined if only_seq is None else self._quarantined & {only_seq}
             try:
-                self._courier.execute("DELETE FROM quarantine")
+                with self._courier.atomic():
+                    self._courier.conn.executemany("DELETE FROM quarantine WHERE seq = ?", [(seq,) for seq in released])
             except sqlite3.Error as trouble:
                 raise StoreTrouble(f"{self.path}: quarantine could not be emptied: {trouble}") from trouble
-            released = len(self._quarantined)
-            self._quarantined.clear()
-            return released
+            self._quarantined = self._quarantined - released
+            return len(released)
 
     def _checkpoint(self) -> None:
         """Move the WAL into the file here, so that a person at the gate seldom waits for it. PASSIVE blocks nobody."""
