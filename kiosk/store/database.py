@@ -75,10 +75,6 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE refused (seq INTEGER PRIMARY KEY, times INTEGER NOT NULL, first_at TEXT NOT NULL) STRICT;
     INSERT INTO refused SELECT seq, 1, at FROM quarantine;
     """,
-    """
-    CREATE TABLE refused (seq INTEGER PRIMARY KEY, times INTEGER NOT NULL, first_at TEXT NOT NULL) STRICT;
-    INSERT INTO refused SELECT seq, 1, at FROM quarantine;
-    """,
 )
 
 # The oldest schema whose release may go on recording into a database of this one, after an upgrade that was taken back
