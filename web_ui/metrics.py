@@ -1,16 +1,21 @@
-"""The snapshot as Prometheus metrics (text format 0.0.4); every metric is declared once, with its unit and meaning."""
+"""The snapshot as Prometheus metrics; every metric is declared once, with its unit and meaning."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from prometheus_client import CONTENT_TYPE_LATEST as CONTENT_TYPE
+from prometheus_client import generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 from kiosk.model import State
 from kiosk.status import Grade, Status
 from web_ui.truth import Presence, Truth
 from web_ui.view import moment
 
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+__all__ = ["CONTENT_TYPE", "METRICS", "PREFIX", "exposition"]
 PREFIX = "entrance_kiosk_"
 _GRADES = {Grade.OK: 0, Grade.WARN: 1, Grade.BROKEN: 2}
 Sample = tuple[str, dict[str, str], float | None]
@@ -49,16 +54,29 @@ METRICS = (
 """In the order in which they are told."""
 
 
-def exposition(truth: Truth, streams: int, now: datetime) -> str:
+def exposition(truth: Truth, streams: int, now: datetime) -> bytes:
     """The whole answer of /metrics."""
-    samples = list(_samples(truth, streams, now))
-    lines = []
-    for metric in METRICS:
-        told = [(labels, value) for name, labels, value in samples if name == metric.name and value is not None]
-        if told:
-            lines += [f"# HELP {PREFIX}{metric.name} {metric.help}", f"# TYPE {PREFIX}{metric.name} {metric.kind}"]
-            lines += [f"{PREFIX}{metric.name}{_labels(labels)} {value:.17g}" for labels, value in told]
-    return "\n".join([*lines, ""])
+    return generate_latest(_Snapshot(list(_samples(truth, streams, now))))
+
+
+class _Snapshot(Collector):
+    """One look at the daemon; nothing is kept between two answers."""
+
+    def __init__(self, samples: list[Sample]) -> None:
+        self._samples = samples
+
+    def collect(self) -> Iterable[GaugeMetricFamily | CounterMetricFamily]:
+        """The metrics of which something is known, in the order of their declaration."""
+        for metric in METRICS:
+            told = [
+                (labels, value) for name, labels, value in self._samples if name == metric.name and value is not None
+            ]
+            if told:
+                kind = GaugeMetricFamily if metric.kind == "gauge" else CounterMetricFamily
+                family = kind(PREFIX + metric.name, metric.help, labels=list(told[0][0]))
+                for labels, value in told:
+                    family.add_metric(list(labels.values()), value)
+                yield family
 
 
 def _samples(truth: Truth, streams: int, now: datetime) -> Iterator[Sample]:
@@ -91,13 +109,3 @@ def _of_status(status: Status, now: datetime) -> Iterator[Sample]:
 
 def _age_s(at: str | None, now: datetime) -> float | None:
     return max(0.0, (now - moment(at)).total_seconds()) if at else None
-
-
-def _labels(labels: dict[str, str]) -> str:
-    if not labels:
-        return ""
-    return "{" + ",".join(f'{name}="{_escaped(value)}"' for name, value in labels.items()) + "}"
-
-
-def _escaped(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
