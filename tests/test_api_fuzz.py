@@ -1,6 +1,7 @@
 """The addresses for machines, fuzzed from their own description by schemathesis against a page that is really served."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import schemathesis
