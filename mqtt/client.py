@@ -8,7 +8,7 @@ wait_for_publish (#613). The numbers are issues of github.com/eclipse-paho/paho.
 """
 
 import contextlib
-import socket
+import select
 import ssl
 import time
 from collections import deque
@@ -20,7 +20,9 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
 
+from mqtt.express import ExpressSocket, publish_packet
 from mqtt.link import (
     Acknowledged,
     Connected,
@@ -43,7 +45,14 @@ BROKER_LOOKS_EVERY_S = (
 MIN_KEEPALIVE_S = 2
 MAX_PACKET_BYTES = 512 * 1024  # of what the broker may send to us (MQTT 5 section 3.1.2.11.4)
 READS_PER_PUMP = 2_000
-NO_MATCHING_SUBSCRIBERS = 0x10  # MQTT 5 section 3.4.2.1
+QUIET_S = 1.0
+"""While PUBACKs come at least this often both ends live: a PING behind a full window on a slow line would come too late."""
+MIDS = 1024, 65535
+"""Message ids of ours (MQTT 5 section 2.2.1): first and last."""
+NO_MATCHING_SUBSCRIBERS, PAYLOAD_FORMAT_INVALID = 0x10, 0x99  # MQTT 5 section 3.4.2.1
+PAYLOAD_FORMAT_INVALID = (
+    0x99  # the same section; 0x95 in a PUBACK (mosquitto's message_size_limit) ends paho's connection
+)
 NOT_YET_VALID, HAS_EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED (openssl verify(1))
 SESSION_FOREVER_S = 0xFFFFFFFF  # MQTT 5 section 3.1.2.11.2: the session does not expire
 
@@ -68,16 +77,17 @@ class PahoLink:
         self._events: deque[Event] = deque()
         self._filters: dict[int, Sequence[str]] = {}
         self._unacknowledged: set[int] = set()
-        self._media: dict[str, Properties] = {}
+        self._media: dict[str | None, bytes] = {}
+        self._mid = MIDS[0]
         self._opened_s: float | None = None
+        self._answered_s = -QUIET_S
         self._connected = False
-        self._corked = False
         self._tls: _TlsContext | None = None
         self._ended: LinkError | None = None
         self._client = self._make_client(client_id, will)
 
     def _make_client(self, client_id: str, will: Message | None) -> paho.Client:
-        client = paho.Client(
+        client = _ExpressClient(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
             protocol=paho.MQTTv5 if self._five else paho.MQTTv311,
@@ -92,7 +102,6 @@ class PahoLink:
             client.will_set(will.topic, will.payload, will.qos, will.retain)
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
-        client.on_publish = self._on_publish
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
         return client
@@ -133,48 +142,84 @@ class PahoLink:
 
     def pump(self, timeout_s: float = 0.0) -> Sequence[Event]:
         """See Link."""
-        self._cork(on=False)
-        if not self._events:
-            self._check(self._client.loop(timeout_s))
-        before = -1
-        while len(self._events) != before and before < READS_PER_PUMP:  # paho reads one packet a call
-            before = len(self._events)
-            self._check(self._client.loop_read())
+        opened = self._flush()
+        if not self._events and opened is not None and not opened.pending():
+            select.select([opened], [opened] if opened.unsent() else [], [], timeout_s)
+        self._read(opened)
+        if self._clock() - self._answered_s > QUIET_S:
+            self._check(self._client.loop_misc())
         if self._client.want_write():
             self._check(self._client.loop_write())
+        self._flush()
         if not self._connected and self._opened_s is not None and self._clock() - self._opened_s > CONNACK_TIMEOUT_S:
             raise LinkDown(f"{self._endpoint}: accepts connections and does not answer CONNECT")
         events = tuple(self._events)
         self._events.clear()
         return events
 
+    def _read(self, opened: ExpressSocket | None) -> None:
+        """All that the network has, at most READS_PER_PUMP packets for paho."""
+        for _ in range(READS_PER_PUMP):
+            self._check(self._client.loop_read())
+            if opened is None or opened.dry:
+                break
+        answers = opened.acknowledged() if opened is not None else []
+        if answers:
+            self._answered_s = self._clock()
+        for mid, code in answers:
+            if mid in self._unacknowledged:
+                self._unacknowledged.discard(mid)
+                self._events.append(Acknowledged(mid) if code == 0 else _answer(mid, code))
+
+    def _flush(self) -> ExpressSocket | None:
+        """Send what waits; the socket, while there is one."""
+        opened = self._client.socket()
+        if not isinstance(opened, ExpressSocket):
+            return None
+        try:
+            opened.flush()
+        except OSError as trouble:
+            raise LinkDown(f"{self._endpoint}: {trouble.strerror or trouble}") from trouble
+        return opened
+
     def publish(self, message: Message) -> int:
         """See Link."""
-        self._cork(on=True)
-        info = self._client.publish(
-            message.topic, message.payload, message.qos, message.retain, self._properties(message.media)
-        )
-        self._check(info.rc)
-        if message.qos:
-            self._unacknowledged.add(info.mid)
-        return info.mid
-
-    def _cork(self, *, on: bool) -> None:
-        """Messages that are published between two pumps share segments: tcp(7), TCP_CORK. Taking it out sends the rest."""
+        if not message.qos:
+            info = self._client.publish(message.topic, message.payload, 0, message.retain)
+            self._check(info.rc)
+            return info.mid
         opened = self._client.socket()
-        if on != self._corked and isinstance(opened, socket.socket):
-            try:
-                opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_CORK, int(on))
-            except OSError as trouble:
-                raise LinkDown(f"{self._endpoint}: {trouble.strerror}") from trouble
-            self._corked = on
+        if self._ended is not None or not isinstance(opened, ExpressSocket):
+            raise self._ended or LinkDown(f"{self._endpoint}: not connected")
+        mid = self._next_mid()
+        properties = self._properties(message.media)
+        try:
+            opened.put(
+                publish_packet(message.topic, message.payload, mid, retain=message.retain, properties=properties)
+            )
+        except OSError as trouble:
+            raise LinkDown(f"{self._endpoint}: {trouble.strerror or trouble}") from trouble
+        self._unacknowledged.add(mid)
+        return mid
 
-    def _properties(self, media: str | None) -> Properties | None:
-        if media is None or not self._five:
-            return None
+    def _next_mid(self) -> int:
+        """paho counts its own from 1 on, and needs two for its subscriptions. Raises LinkDown where all are taken."""
+        if len(self._unacknowledged) > MIDS[1] - MIDS[0]:
+            raise LinkDown(f"{self._endpoint}: {len(self._unacknowledged)} messages wait for the broker")
+        while True:
+            self._mid = self._mid + 1 if self._mid < MIDS[1] else MIDS[0]
+            if self._mid not in self._unacknowledged:
+                return self._mid
+
+    def _properties(self, media: str | None) -> bytes:
+        """As they stand in the packet."""
+        if not self._five:
+            return b""
         if media not in self._media:
-            self._media[media] = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # as above
-            self._media[media].ContentType = media
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # as above
+            if media is not None:
+                properties.ContentType = media
+            self._media[media] = bytes(properties.pack())  # type: ignore[no-untyped-call] # as above
         return self._media[media]
 
     def subscribe(self, filters: Sequence[str]) -> None:
@@ -194,7 +239,6 @@ class PahoLink:
     def close(self, *, clean: bool = True) -> None:
         """See Link."""
         with contextlib.suppress(OSError, ValueError, LinkDown):
-            self._cork(on=False)
             if clean and self._connected:
                 self._client.disconnect()
             left = self._client.socket()  # gone already where DISCONNECT could be written
@@ -223,14 +267,6 @@ class PahoLink:
             who = "the broker ended the connection" if flags.is_disconnect_packet_from_server else "connection lost"
             self._ended = LinkDown(f"{self._endpoint}: {who}: {code}")
 
-    def _on_publish(self, _client: Any, _data: Any, mid: int, code: Any, _properties: Any) -> None:
-        if mid not in self._unacknowledged:  # QoS 0: paho reports that it was written
-            return
-        self._unacknowledged.discard(mid)
-        # paho calls both of these "published": is_published() is True after "not authorized" as well
-        refusal = str(code) if code.is_failure else None
-        self._events.append(Acknowledged(mid, refusal, unheard=code.value == NO_MATCHING_SUBSCRIBERS))
-
     def _on_subscribe(self, _client: Any, _data: Any, mid: int, codes: Sequence[Any], _properties: Any) -> None:
         asked = self._filters.pop(mid, ())
         refused = tuple(one for one, code in zip(asked, codes, strict=False) if code.is_failure)
@@ -242,6 +278,27 @@ class PahoLink:
         except UnicodeDecodeError:  # a topic that is not UTF-8: no topic of ours
             topic = ""
         self._events.append(Incoming(topic, bytes(message.payload), message.qos, message.retain, message.mid))
+
+
+def _answer(mid: int, code: int) -> Acknowledged:
+    """MQTT 5 only. (paho's is_published() is True after "not authorized" as well.)"""
+    try:
+        reason = ReasonCode(PacketTypes.PUBACK, identifier=code)
+    except KeyError:  # no word of the standard
+        return Acknowledged(mid, f"reason {code}")
+    return Acknowledged(
+        mid,
+        str(reason) if reason.is_failure else None,
+        unheard=code == NO_MATCHING_SUBSCRIBERS,
+        about_content=code == PAYLOAD_FORMAT_INVALID,
+    )
+
+
+class _ExpressClient(paho.Client):
+    """paho on a ExpressSocket. (Its own hook for websockets is the same method; no public one is for plain TCP.)"""
+
+    def _create_socket(self) -> Any:
+        return ExpressSocket(super()._create_socket())  # type: ignore[arg-type] # no transport but TCP is asked for
 
 
 class _TlsContext(ssl.SSLContext):

@@ -80,6 +80,8 @@ class Acknowledged:
     """MQTT 5 only: why the broker did not take it; 3.1.1 cannot tell."""
     unheard: bool = False
     """MQTT 5 only: the broker took it, and nobody subscribes to its topic (reason code 0x10)."""
+    about_content: bool = False
+    """MQTT 5 only: its content was refused (reason code 0x99), and will be for ever."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,178 @@
+"""A socket for paho with an express lane: QoS 1 messages out and their PUBACKs back, hundreds in one system call."""
+
+import contextlib
+import socket
+import ssl
+import struct
+from collections.abc import Iterator
+
+READ_BYTES = 64 * 1024
+FLUSH_BYTES = 64 * 1024
+FULL_BYTES = 1024 * 1024
+"""A peer that takes nothing: of paho's own packets so much waits here, the rest in its queue."""
+PUBLISH_QOS_1, RETAIN = 0x32, 0x01  # MQTT 5 section 3.3.1
+PUBACK = 0x40  # section 3.4.1
+LENGTH_MOST = 4
+"""Bytes of a packet's length, section 1.5.5."""
+
+
+class ExpressSocket:
+    """What paho asks of a socket (its SocketLike), around a connected one that does not block, plain or TLS. One thread.
+
+    paho reads each packet in three system calls, writes it in one, and spends most of its time on objects for PUBLISH and
+    PUBACK. Those two packets pass it by here: `put` takes made ones, `acknowledged` has what was answered. All others
+    are paho's. What is sent waits until `flush`, or until it is worth a system call.
+    """
+
+    def __init__(self, connected: socket.socket) -> None:
+        self.dry = True
+        """The network had nothing more when it was read last."""
+        self._socket = connected
+        self._arrived = b""
+        """What came and is not sorted yet: less than a packet's head."""
+        self._passing = 0
+        """So many bytes of paho's packet under way have not come yet."""
+        self._read = bytearray()
+        self._unsent = bytearray()
+        self._acknowledged: list[tuple[int, int]] = []
+
+    def put(self, packet: bytes | bytearray) -> None:
+        """Send a whole packet. Raises OSError where the connection is gone."""
+        self._unsent += packet
+        if len(self._unsent) >= FLUSH_BYTES:
+            self.flush()
+
+    def acknowledged(self) -> list[tuple[int, int]]:
+        """The PUBACKs that came since this was asked last: message id and reason code (0 in 3.1.1)."""
+        found, self._acknowledged = self._acknowledged, []
+        return found
+
+    def recv(self, size: int) -> bytes:
+        """At most `size` bytes for paho, none at the end of the stream. Raises BlockingIOError, OSError, as a socket does."""
+        while not self._read:
+            self.dry = True
+            try:
+                came = self._socket.recv(READ_BYTES)
+            except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as nothing:
+                raise BlockingIOError from nothing
+            if not came:
+                return b""
+            self.dry = False
+            self._sort(came)
+        found = bytes(self._read[:size])
+        del self._read[:size]
+        return found
+
+    def _sort(self, came: bytes) -> None:
+        """PUBACKs to one side, everything else to paho, packet by packet."""
+        if self._passing >= len(came):
+            self._passing -= len(came)
+            self._read += came
+            return
+        came = self._arrived + came
+        place = self._passing
+        self._read += came[:place]
+        self._passing = 0
+        while place < len(came):
+            if came[place] == PUBACK:
+                place = self._take_plain(came, place)
+            head = _head(came, place)
+            if head is None:
+                break
+            after, length = head
+            if came[place] != PUBACK:
+                self._read += came[place : after + length]
+                self._passing = max(0, after + length - len(came))
+                place = min(len(came), after + length)
+                continue
+            if after + length > len(came):
+                break
+            self._acknowledged.append(_puback(came[after : after + length]))
+            place = after + length
+        self._arrived = came[place:]
+
+    def _take_plain(self, came: bytes, place: int) -> int:
+        """As many PUBACKs without a reason code as stand here one after the other; where they end."""
+        whole = (len(came) - place) // 4 * 4
+        for head, mid in struct.iter_unpack("!HH", came[place : place + whole]):
+            if head != PUBACK << 8 | 2:
+                break
+            self._acknowledged.append((mid, 0))
+            place += 4
+        return place
+
+    def pending(self) -> int:
+        """How many bytes paho can read without a look at the network; paho asks before it waits."""
+        inside = self._socket.pending() if isinstance(self._socket, ssl.SSLSocket) else 0
+        return len(self._read) + inside
+
+    def send(self, data: bytes | bytearray) -> int:
+        """Takes all of it, or raises BlockingIOError where too much waits already."""
+        if len(self._unsent) >= FULL_BYTES:
+            self.flush()
+            if len(self._unsent) >= FULL_BYTES:
+                raise BlockingIOError
+        self.put(data)
+        return len(data)
+
+    def unsent(self) -> int:
+        """How many bytes wait for the network."""
+        return len(self._unsent)
+
+    def flush(self) -> None:
+        """Give the network what it takes now. Raises OSError where the connection is gone."""
+        try:
+            while self._unsent:
+                del self._unsent[: self._socket.send(self._unsent)]
+        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
+            return
+
+    def close(self) -> None:
+        """Close it; what waits goes out first, as far as the network takes it at once."""
+        with contextlib.suppress(OSError):  # there may be no connection any more; that is why it is closed
+            self.flush()
+        self._socket.close()
+
+    def fileno(self) -> int:
+        """For select."""
+        return self._socket.fileno()
+
+    def setblocking(self, flag: bool) -> None:  # noqa: FBT001 - paho calls it so
+        """See socket.socket."""
+        self._socket.setblocking(flag)
+
+
+def publish_packet(topic: str, payload: bytes, mid: int, *, retain: bool, properties: bytes) -> bytes:
+    """PUBLISH with QoS 1; `properties` with their length, nothing at all for 3.1.1 (MQTT 5 section 3.3.2)."""
+    name = topic.encode()
+    length = 4 + len(name) + len(properties) + len(payload)
+    head = bytes((PUBLISH_QOS_1 | (RETAIN if retain else 0), *_length_bytes(length)))
+    return b"".join((head, len(name).to_bytes(2), name, mid.to_bytes(2), properties, payload))
+
+
+def _length_bytes(length: int) -> Iterator[int]:
+    """Seven bits a byte, the lowest first (section 1.5.5)."""
+    while length > 0x7F:
+        yield length & 0x7F | 0x80
+        length >>= 7
+    yield length
+
+
+def _head(came: bytes, place: int) -> tuple[int, int] | None:
+    """Where the packet's content begins, and its length; None where that much has not come. Raises OSError."""
+    length = 0
+    for step in range(LENGTH_MOST):
+        if place + 1 + step >= len(came):
+            return None
+        byte = came[place + 1 + step]
+        length |= (byte & 0x7F) << 7 * step
+        if byte < 0x80:
+            return place + 2 + step, length
+    raise ConnectionError("the broker sends no MQTT")
+
+
+def _puback(content: bytes) -> tuple[int, int]:
+    """Message id and reason code (0 where it is left out, section 3.4.2.1). Raises OSError."""
+    if len(content) < 2:
+        raise ConnectionError("the broker sends no MQTT")
+    return int.from_bytes(content[:2]), content[2] if len(content) > 2 else 0

@@ -1,0 +1,256 @@
+"""The express lane beside paho: whatever way the network cuts the stream, nothing gets lost and nothing changes places."""
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mqtt.client import MIDS, PahoLink
+from mqtt.express import FLUSH_BYTES, FULL_BYTES, ExpressSocket, publish_packet
+from mqtt.link import Acknowledged, Connected, Event, Incoming, LinkDown, Message, Subscribed
+from tests.broker import Broker
+
+TOPIC = "entrance/v1/dong-ba/gate-1/passage"
+
+
+class Pieces:
+    """A network that hands over its stream in these pieces, and takes what it is given, so many bytes at a time."""
+
+    def __init__(self, pieces: list[bytes] | None = None, room: int = 1 << 30) -> None:
+        self.pieces = pieces or []
+        self.room = room
+        self.taken = bytearray()
+        self.closed = False
+
+    def recv(self, size: int) -> bytes:
+        if not self.pieces:
+            raise BlockingIOError
+        first = self.pieces.pop(0)
+        if len(first) > size:
+            self.pieces.insert(0, first[size:])
+        return first[:size]
+
+    def send(self, data: bytes) -> int:
+        if self.room == 0:
+            raise BlockingIOError
+        count = min(len(data), self.room)
+        self.room -= count
+        self.taken += data[:count]
+        return count
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def on(network: Pieces) -> ExpressSocket:
+    return ExpressSocket(network)  # type: ignore[arg-type] # it is asked for these three methods only
+
+
+def all_for_paho(express: ExpressSocket, size: int) -> bytes:
+    found = b""
+    while True:
+        try:
+            found += express.recv(size)
+        except BlockingIOError:
+            return found
+
+
+mids = st.integers(1, 65535)
+pubacks = st.one_of(
+    mids.map(lambda mid: (b"\x40\x02" + mid.to_bytes(2), (mid, 0))),
+    st.tuples(mids, st.sampled_from([0, 0x10, 0x87, 0x99])).map(
+        lambda pair: (b"\x40\x03" + pair[0].to_bytes(2) + bytes([pair[1]]), pair)
+    ),
+    st.tuples(mids, st.sampled_from([0, 0x87])).map(
+        lambda pair: (b"\x40\x04" + pair[0].to_bytes(2) + bytes([pair[1], 0]), pair)
+    ),
+)
+others = st.one_of(
+    st.just(b"\xd0\x00"),
+    st.tuples(st.sampled_from([0x20, 0x30, 0x32, 0x90, 0xE0]), st.binary(max_size=300)).map(
+        lambda pair: bytes([pair[0]]) + varying(len(pair[1])) + pair[1]
+    ),
+)
+
+
+def varying(length: int) -> bytes:
+    return bytes([length]) if length < 128 else bytes([length & 127 | 128, length >> 7])
+
+
+@given(
+    st.lists(st.one_of(pubacks, others.map(lambda packet: (packet, None))), max_size=40),
+    st.lists(st.integers(1, 40), max_size=60),
+    st.integers(1, 64),
+)
+def test_pubacks_are_sorted_out_and_all_else_reaches_paho_byte_for_byte(
+    packets: list[tuple[bytes, tuple[int, int] | None]], cuts: list[int], size: int
+) -> None:
+    stream = b"".join(packet for packet, _ in packets)
+    pieces = []
+    for cut in cuts:
+        pieces.append(stream[:cut])
+        stream = stream[cut:]
+    express = on(Pieces([piece for piece in [*pieces, stream] if piece]))
+    assert all_for_paho(express, size) == b"".join(packet for packet, answer in packets if answer is None)
+    assert express.acknowledged() == [answer for _, answer in packets if answer is not None]
+    assert express.acknowledged() == []
+    assert express.dry
+
+
+@given(st.binary(max_size=200), st.lists(st.integers(1, 50), max_size=20))
+def test_no_stream_of_bytes_does_more_than_break_the_connection(junk: bytes, cuts: list[int]) -> None:
+    express = on(Pieces([junk[at : at + 7] for at in range(0, len(junk), 7)]))
+    try:
+        got = all_for_paho(express, 16)
+    except OSError:
+        return
+    assert len(got) <= len(junk)
+
+
+def test_a_length_of_five_bytes_is_no_mqtt() -> None:
+    with pytest.raises(OSError, match="no MQTT"):
+        on(Pieces([b"\x30\xff\xff\xff\xff\x01"])).recv(1)
+    with pytest.raises(OSError, match="no MQTT"):
+        on(Pieces([b"\x40\x01\x01"])).recv(1)
+
+
+def test_the_end_of_the_stream_is_passed_on() -> None:
+    express = on(Pieces([b""]))
+    assert express.recv(1) == b""
+
+
+@given(
+    st.text(max_size=40),
+    st.binary(max_size=20_000),
+    mids,
+    st.booleans(),
+    st.sampled_from([b"", b"\x00", b"\x03\x03\x00\x00"]),
+)
+def test_a_publish_packet_reads_back_as_the_standard_lays_it_out(
+    topic: str, payload: bytes, mid: int, retain: bool, properties: bytes
+) -> None:
+    packet = publish_packet(topic, payload, mid, retain=retain, properties=properties)
+    assert packet[0] == 0x32 | retain
+    length = shift = 0
+    place = 1
+    while True:
+        length |= (packet[place] & 0x7F) << shift
+        place, shift = place + 1, shift + 7
+        if packet[place - 1] < 0x80:
+            break
+    assert place + length == len(packet)
+    name = topic.encode()
+    assert packet[place:] == len(name).to_bytes(2) + name + mid.to_bytes(2) + properties + payload
+
+
+def test_what_the_network_does_not_take_waits_and_goes_in_order() -> None:
+    network = Pieces(room=10)
+    express = on(network)
+    express.put(b"a" * 8)
+    express.put(b"b" * 8)
+    assert not network.taken, "nothing is worth a system call yet"
+    express.flush()
+    assert (bytes(network.taken), express.unsent()) == (b"a" * 8 + b"b" * 2, 6)
+    network.room = 100
+    express.close()
+    assert bytes(network.taken) == b"a" * 8 + b"b" * 8
+    assert network.closed
+
+
+def test_much_is_sent_without_a_flush_and_paho_is_held_back_by_a_network_that_takes_nothing() -> None:
+    network = Pieces()
+    express = on(network)
+    express.put(bytes(FLUSH_BYTES))
+    assert len(network.taken) == FLUSH_BYTES
+    network.room = 0
+    express.put(bytes(FULL_BYTES))
+    with pytest.raises(BlockingIOError):
+        express.send(b"ping")
+    network.room = FULL_BYTES
+    assert express.send(b"ping") == 4
+
+
+def test_a_connection_that_is_gone_can_still_be_closed() -> None:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    express = ExpressSocket(ours)
+    theirs.close()
+    express.put(b"x")
+    express.close()
+    assert express.fileno() == -1
+
+
+@pytest.fixture
+def broker() -> Iterator[Broker]:
+    with Broker("allow_anonymous true\nmax_queued_messages 10000") as running:
+        yield running
+
+
+def until(link: PahoLink, kind: type[Event], count: int = 1) -> list[Event]:
+    found: list[Event] = []
+    for _ in range(200):
+        found += [event for event in link.pump(0.1) if isinstance(event, kind)]
+        if len(found) >= count:
+            return found
+    raise AssertionError(f"{len(found)} of {count} {kind.__name__}")
+
+
+@pytest.mark.parametrize("version", ["5", "3.1.1"])
+def test_thousands_of_messages_both_ways_at_once_arrive_whole_and_in_order(broker: Broker, version: str) -> None:
+    ears, mouth = (PahoLink(broker.endpoint(version), name) for name in ("ears", "mouth"))
+    for link in (ears, mouth):
+        link.open()
+        until(link, Connected)
+    ears.subscribe([TOPIC])
+    until(ears, Subscribed)
+    payloads = [str(number).encode() * (1 + number % 300) for number in range(3000)]
+    heard: list[bytes] = []
+
+    def listen() -> None:
+        for _ in range(400):
+            for event in ears.pump(0.05):
+                if isinstance(event, Incoming):
+                    heard.append(event.payload)
+                    ears.confirm(event)
+            if len(heard) == len(payloads):
+                return
+
+    listening = threading.Thread(target=listen)
+    listening.start()
+    tokens = []
+    answered: list[int] = []
+    for payload in payloads:
+        tokens.append(mouth.publish(Message(TOPIC, payload, media="text/plain")))
+        if len(tokens) % 500 == 0:
+            answered += [event.token for event in until(mouth, Acknowledged) if isinstance(event, Acknowledged)]
+    left = len(tokens) - len(answered)
+    answered += [event.token for event in until(mouth, Acknowledged, left) if isinstance(event, Acknowledged)]
+    listening.join(30)
+    assert answered == tokens
+    assert heard == payloads
+    assert mouth.pending() == 0
+    for link in (ears, mouth):
+        link.close()
+
+
+def test_message_ids_go_round_past_those_that_still_wait(broker: Broker) -> None:
+    link = PahoLink(broker.endpoint(), "round")
+    link.open()
+    until(link, Connected)
+    link._mid = MIDS[1] - 1
+    tokens = [link.publish(Message(TOPIC, b"x")) for _ in range(3)]
+    assert tokens == [MIDS[1], MIDS[0], MIDS[0] + 1]
+    link._mid = MIDS[1] - 1
+    assert link.publish(Message(TOPIC, b"x")) == MIDS[0] + 2, "the others still wait for their PUBACK"
+    until(link, Acknowledged, 4)
+    link.close()
+
+
+def test_a_broker_that_never_answers_cannot_use_up_all_message_ids() -> None:
+    link = PahoLink(Broker().endpoint(), "full")
+    link._unacknowledged = set(range(MIDS[0], MIDS[1] + 1))
+    with pytest.raises(LinkDown, match="64512 messages wait"):
+        link._next_mid()
