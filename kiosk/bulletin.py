@@ -100,6 +100,7 @@ class Bulletin:
             shown=gate_loop.shown,
             counters=gate_loop.counters,
             inside=gate_loop.inside,
+            capacity=self._settings.policy.capacity,
             outbox=self._outbox()[0],
             uplink=self._courier.status(),
             camera=self._camera(now),

@@ -115,6 +115,8 @@ class Status:
     counters: dict[str, int] = field(default_factory=dict)
     """Decisions since the daemon started, by outcome."""
     inside: int = 0
+    capacity: int | None = None
+    """The most people inside; None: no limit."""
     outbox: OutboxStatus = field(default_factory=OutboxStatus)
     uplink: UplinkStatus = field(default_factory=UplinkStatus)
     camera: CameraStatus = field(default_factory=CameraStatus)
