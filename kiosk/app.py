@@ -12,11 +12,13 @@ from contextlib import ExitStack
 from kiosk import config, logbook, status
 from kiosk.clock import SystemClock
 from kiosk.devices.lamps import open_signal
+from kiosk.diary_keeper import DiaryKeeper
 from kiosk.doorbell import Doorbell
 from kiosk.model import Moment, State
 from kiosk.ports import KioskError
 from kiosk.rooms import Rooms, furnish, make_run_dir
 from kiosk.selfcheck import judge, state_of, watchdog_may_be_fed
+from kiosk.store.diary import Diary
 from kiosk.systemd_notify import Notifier
 from kiosk.worker import Worker
 
@@ -47,6 +49,7 @@ def run(settings: config.Settings) -> None:
         log.info("the kiosk %s/%s has started", settings.site.site, settings.site.device)
         daemon.watch()
         notifier.stopping()
+        daemon.close_diary()
         log.info("the kiosk stops")
 
 
@@ -64,6 +67,7 @@ class Daemon:
         self._state: State | None = None
         self._publish_trouble = False
         self._lists_trouble: tuple[str, ...] = ()
+        self._diary = DiaryKeeper(Diary(settings.records.path).add)
 
     def start_workers(self) -> None:
         """Let the rooms turn."""
@@ -89,6 +93,10 @@ class Daemon:
                 f"the {self._crashed} thread ended by an error; see the log. The kiosk stops so that it is started anew."
             )
 
+    def close_diary(self) -> None:
+        """Note that the kiosk was stopped in good order."""
+        self._diary.stop(self._rooms.clock.now())
+
     def _tell_the_truth(self, now: Moment) -> None:
         """The same facts to lamp, centre, page and watchdog (law 3)."""
         facts = judge(self._rooms.bulletin.measures(now))
@@ -99,6 +107,7 @@ class Daemon:
         self._publish(self._rooms.bulletin.status(now, facts, state))
         if watchdog_may_be_fed(facts):
             self._notifier.alive()
+        self._diary.observe(state, facts, now)
         if state is not self._state:
             self._changed(state, [fact.en for fact in facts if fact.grade is not status.Grade.OK])
 

@@ -75,6 +75,16 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE refused (seq INTEGER PRIMARY KEY, times INTEGER NOT NULL, first_at TEXT NOT NULL) STRICT;
     INSERT INTO refused SELECT seq, 1, at FROM quarantine;
     """,
+    """
+    CREATE TABLE diary (
+        number INTEGER PRIMARY KEY,
+        at_us INTEGER NOT NULL,
+        unset INTEGER NOT NULL,
+        condition TEXT NOT NULL,
+        stale INTEGER NOT NULL,
+        first INTEGER NOT NULL
+    ) STRICT;
+    """,
 )
 
 # The oldest schema whose release may go on recording into a database of this one, after an upgrade that was taken back

@@ -1,0 +1,58 @@
+"""The kiosk's diary on disk: since when it served people, was out of order, or was stopped. For the inspectors' report."""
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from kiosk.model import ClockQuality, Moment
+from kiosk.ports import StoreTrouble
+from kiosk.store.database import connect
+
+KEPT = 10_000
+"""Entries; a quiet year has a few hundred."""
+
+
+class Condition(StrEnum):
+    """What people at the gate find (a value in the database: never rename one)."""
+
+    SERVING = "serving"
+    """Ready or degraded."""
+    OUT_OF_ORDER = "out-of-order"
+    STOPPED = "stopped"
+    """Somebody stopped it in good order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """From this moment on; until the next entry, or until the power went."""
+
+    at: Moment
+    condition: Condition
+    stale: bool
+    """A signed list is older than it may be."""
+    first: bool
+    """The first of a process: if the entry before it is not STOPPED, nobody knows for certain when that one ended."""
+
+
+class Diary:
+    """Writes entries into the passages' database; one thread. It keeps no connection: there are few entries."""
+
+    def __init__(self, path: Path) -> None:
+        """`path` is a database whose schema is up to date."""
+        self._path = path
+
+    def add(self, entry: Entry) -> None:
+        """Write an entry, and let the oldest go beyond the newest 10,000. Raises StoreTrouble; then nothing is written."""
+        micros = round(entry.at.at.timestamp() * 1_000_000)
+        unset = entry.at.quality is ClockQuality.UNSET
+        values = [micros, int(unset), entry.condition.value, int(entry.stale), int(entry.first)]
+        try:
+            with closing(connect(self._path, durable=True)) as database, database.atomic():
+                added = database.execute(
+                    "INSERT INTO diary (at_us, unset, condition, stale, first) VALUES (?, ?, ?, ?, ?)", values
+                ).lastrowid
+                database.execute("DELETE FROM diary WHERE number <= ?", [(added or 0) - KEPT])
+        except sqlite3.Error as trouble:
+            raise StoreTrouble(f"{self._path}: the diary cannot be kept: {trouble}") from trouble
