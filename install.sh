@@ -1,0 +1,29 @@
+#!/bin/sh
+# Install the entrance kiosk on this board, bring it up to date, or take it away. Run it as root, again and again as you like.
+#   tar xf entrance-kiosk-VERSION.tar && sudo ./entrance-kiosk-VERSION/install.sh     (--help for more; docs/install.md)
+#   sudo ./install.sh BUNDLE.tar                                                      from the project's folder
+set -eu
+here=$(cd "$(dirname "$0")" && pwd -P)
+
+say() { printf 'install.sh: %s\n' "$*" >&2; }
+
+if ! command -v python3 >/dev/null 2>&1 || ! python3 -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))'; then
+    say "Cần Python 3.11 trở lên / Python 3.11 or newer is needed. Type:  apt-get install python3"
+    exit 1
+fi
+case "${1:-}" in
+    *.tar)
+        # Beside the releases, not in /tmp, which is memory on a kiosk.
+        unpacked=$(mktemp -d /var/tmp/entrance-kiosk.XXXXXX)
+        trap 'rm -rf "$unpacked"' EXIT INT TERM
+        tar -xf "$1" -C "$unpacked"
+        shift
+        "$unpacked"/*/install.sh "$@"
+        exit
+        ;;
+esac
+if [ ! -f "$here/manifest.json" ] && [ "${1:-}" != "--help" ]; then
+    say "Đây chưa phải bộ cài / this folder is no bundle. Type:  make bundle   then:  sudo ./install.sh dist/entrance-kiosk-*.tar"
+    exit 1
+fi
+BUNDLE="$here" PYTHONPATH="$here" exec python3 -B -m installer "$@"

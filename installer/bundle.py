@@ -1,0 +1,78 @@
+"""A bundle as it lies unpacked beside install.sh: what it holds, and whether it is whole."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from installer import durable
+from installer.trouble import InstallTrouble
+
+MANIFEST = "manifest.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """One version of the product for some kinds of machine."""
+
+    folder: Path
+    version: str
+    digest: str
+    """SHA-256 over all its files, hexadecimal."""
+    schema: int
+    """Which step the database's schema has after this version has opened it."""
+    oldest_writer: int
+    """The oldest schema whose release can still record into that database."""
+    files: dict[str, str]
+    """Path in the bundle -> SHA-256, hexadecimal."""
+
+    @property
+    def release(self) -> str:
+        """Name of the folder under releases/: two builds of one version number never share one."""
+        return f"{self.version}-{self.digest[:8]}"
+
+
+def open_bundle(folder: Path) -> Bundle:
+    """Read the manifest. Raises InstallTrouble where this is no bundle."""
+    found = durable.read_json(folder / MANIFEST)
+    if found is None:
+        raise InstallTrouble(
+            f"{folder} không phải là bộ cài đặt. Hãy tạo bộ cài bằng `make bundle`, rồi giải nén nó.",
+            f"{folder} is not a bundle. Make one with `make bundle`, unpack it, and run the install.sh in it.",
+        )
+    return Bundle(
+        folder=folder,
+        version=found["version"],
+        digest=found["digest"],
+        schema=found["schema"],
+        oldest_writer=found["oldest_writer"],
+        files=found["files"],
+    )
+
+
+def verify(bundle: Bundle) -> None:
+    """Every file is there and unharmed. Raises InstallTrouble that names the first one that is not."""
+    if digest_of(bundle.files) != bundle.digest:
+        raise _damaged(MANIFEST)
+    for name, expected in bundle.files.items():
+        path = bundle.folder / name
+        if not path.is_file() or sha256(path) != expected:
+            raise _damaged(name)
+
+
+def _damaged(name: str) -> InstallTrouble:
+    return InstallTrouble(
+        f"Bộ cài bị hỏng: {name}. Hãy chép lại bộ cài; chưa có gì bị thay đổi.",
+        f"The bundle is damaged: {name}. Copy it here again; nothing was changed.",
+    )
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, hexadecimal."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest_of(files: dict[str, str]) -> str:
+    """One digest over names and contents, whatever their order."""
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()

@@ -1,0 +1,144 @@
+"""The machine that is installed on: which Debian, which board, and its systemd."""
+
+import os
+import platform
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from installer import system_packages
+from installer.layout import Layout
+from installer.trouble import InstallTrouble
+
+
+class Systemd(Protocol):
+    """What the installer asks of systemd."""
+
+    def stop(self, units: Sequence[str]) -> None:
+        """Stop and wait."""
+
+    def start(self, units: Sequence[str]) -> None:
+        """Begin to start; does not wait."""
+
+    def reload(self) -> None:
+        """Read the units anew, make users and folders."""
+
+    def enable(self, units: Sequence[str]) -> None:
+        """Start them at power-on from now on."""
+
+    def disable(self, units: Sequence[str]) -> None:
+        """Do so no longer."""
+
+    def main_pid(self, unit: str) -> int:
+        """Process id of a unit that is active, else 0."""
+
+
+class RealSystemd:
+    """By systemctl; where systemd does not run (a card that is being filled in a chroot) only what needs no systemd."""
+
+    def __init__(self) -> None:
+        self.runs = Path("/run/systemd/system").is_dir()
+
+    def stop(self, units: Sequence[str]) -> None:
+        """Stop and wait."""
+        if self.runs:
+            self._run("systemctl", "stop", *units)
+
+    def start(self, units: Sequence[str]) -> None:
+        """Begin to start; does not wait."""
+        if self.runs:
+            self._run("systemctl", "start", "--no-block", *units)
+
+    def reload(self) -> None:
+        """Read the units anew, make users and folders."""
+        self._run("systemd-sysusers", "entrance-kiosk.conf")
+        self._run("systemd-tmpfiles", "--create", "entrance-kiosk.conf")
+        if self.runs:
+            self._run("systemctl", "daemon-reload")
+
+    def enable(self, units: Sequence[str]) -> None:
+        """Start them at power-on from now on."""
+        if units:
+            self._run("systemctl", "enable", "-q", *units)
+
+    def disable(self, units: Sequence[str]) -> None:
+        """Do so no longer."""
+        if units:
+            self._run("systemctl", "disable", "-q", *units)
+
+    def main_pid(self, unit: str) -> int:
+        """Process id of a unit that is active, else 0."""
+        command = ["systemctl", "show", unit, "-p", "ActiveState", "-p", "MainPID", "--value"]
+        told = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+        return int(next((word for word in told if word.isdecimal()), "0")) if "active" in told else 0
+
+    def _run(self, *command: str) -> None:
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode:
+            said = done.stderr.strip() or f"exit status {done.returncode}"
+            raise InstallTrouble(f"{' '.join(command)}: {said}", f"{' '.join(command)}: {said}")
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What decides which files of a bundle are for this device."""
+
+    suite: str
+    """Debian's code name, which Raspberry Pi OS shares."""
+    machine: str
+    """As `uname -m`."""
+    python: str
+    """Such as `311`."""
+    raspberry_pi: bool
+
+    @property
+    def architecture(self) -> str:
+        """Debian's name of it."""
+        return system_packages.DEBIAN_MACHINES[self.machine]
+
+
+def this_machine(layout: Layout, board: str) -> Machine:
+    """Look around. `board`: `pi`, `other`, or `auto` to find out. Raises InstallTrouble where it is not supported."""
+    release = layout.at("/etc/os-release").read_text(encoding="utf-8")
+    fields = dict(line.split("=", 1) for line in release.splitlines() if "=" in line)
+    suite = fields.get("VERSION_CODENAME", "").strip('"')
+    machine = platform.machine()
+    if suite not in system_packages.SUITES or machine not in system_packages.DEBIAN_MACHINES:
+        name = fields.get("PRETTY_NAME", "?").strip('"')
+        raise InstallTrouble(
+            f"Chưa hỗ trợ {name} trên {machine}. Hãy dùng Raspberry Pi OS (64 bit) hoặc Debian, bản Bookworm hay Trixie.",
+            f"{name} on {machine} is not supported. Use Raspberry Pi OS (64-bit) or Debian, Bookworm or Trixie.",
+        )
+    return Machine(
+        suite=suite,
+        machine=machine,
+        python=f"{sys.version_info.major}{sys.version_info.minor}",
+        raspberry_pi=(_is_pi() if board == "auto" else board == "pi") and (layout.boot / "config.txt").is_file(),
+    )
+
+
+def _is_pi() -> bool:
+    model = Path("/proc/device-tree/model")
+    return model.exists() and model.read_bytes().startswith(b"Raspberry Pi")
+
+
+def must_be_root() -> None:
+    """Raises InstallTrouble where we are not."""
+    if os.geteuid() != 0:
+        raise InstallTrouble("Cần quyền root. Hãy gõ: sudo ./install.sh", "Root is needed. Type:  sudo ./install.sh")
+
+
+def detached(arguments: Sequence[str], release: Path) -> int:
+    """Run `installer ARGUMENTS` as a unit of its own: a closed terminal or a killed shell does not stop it half-way.
+
+    If it dies nevertheless, systemd runs `installer recover` after it (ExecStopPost). Returns its exit status.
+    """
+    python = ["/usr/bin/python3", "-B", "-m", "installer"]
+    after = " ".join([*python, "recover"])
+    unit = ["--unit=entrance-kiosk-upgrade", "--collect", "--wait", "--quiet", "-p", f"ExecStopPost={after}"]
+    settings = [f"--setenv=PYTHONPATH={release}", f"--setenv=LANG={os.environ.get('LANG', 'C.UTF-8')}"]
+    limits = ["-p", "TimeoutStopSec=300", "-p", "OOMScoreAdjust=-900"]
+    return subprocess.run(["systemd-run", *unit, *settings, *limits, *python, *arguments], check=False).returncode

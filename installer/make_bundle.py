@@ -1,0 +1,207 @@
+"""`make bundle`: one file with this version and everything that it needs, for boards without a network.
+
+Runs where the project is developed. Wheels are those that uv.lock names, checked by its hashes; system packages come with
+apt, checked by Debian's signature.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from installer import system_packages
+from installer.bundle import MANIFEST, digest_of, sha256
+
+PROJECT = Path(__file__).parents[1]
+CACHE = Path(os.environ.get("BUNDLE_CACHE", Path.home() / ".cache/entrance-kiosk/bundle"))
+PYTHONS = ("311", "313")
+# Beside numpy 2 in the venv, because apt's is built against Bookworm's numpy 1.24: docs/decisions/0060.
+BESIDE_NUMPY = ("simplejpeg",)
+# On Python 3.13 the distribution's python3-lgpio: there is no wheel.
+PINS = ("lgpio",)
+GLIBC_MINORS = range(17, 37)  # Debian 12 has glibc 2.36
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Write the bundle and print its path."""
+    parser = argparse.ArgumentParser(prog="make bundle", description="One file to install from, without a network.")
+    parser.add_argument("--machines", nargs="+", default=["aarch64"], choices=["aarch64", "x86_64"])
+    parser.add_argument("--pythons", nargs="+", default=list(PYTHONS), choices=PYTHONS)
+    parser.add_argument("--out", type=Path, default=PROJECT / "dist", help="folder for the bundle [dist]")
+    parser.add_argument("--project", type=Path, default=PROJECT, help="the checkout to bundle")
+    parser.add_argument("--folder", action="store_true", help="leave the bundle unpacked")
+    asked = parser.parse_args(arguments)
+    targets = [(machine, python) for machine in asked.machines for python in asked.pythons]
+    asked.out.mkdir(parents=True, exist_ok=True)
+    made = make(asked.project, targets, asked.out, unpacked=asked.folder)
+    print(made)  # noqa: T201  a command's own output
+    return 0
+
+
+def make(project: Path, targets: Sequence[tuple[str, str]], out: Path, *, unpacked: bool = False) -> Path:
+    """The bundle of a checkout for (machine, Python) targets: a .tar in `out`, or a folder there."""
+    with tempfile.TemporaryDirectory(dir=out) as scratch:
+        wheel = _own_wheel(project, Path(scratch))
+        version = wheel.name.split("-")[1]
+        folder = Path(scratch) / f"entrance-kiosk-{version}"
+        _fill(folder, project, wheel, targets)
+        _describe(folder, version, _schema(wheel))
+        return _moved(folder, out) if unpacked else _packed(folder, out)
+
+
+def _own_wheel(project: Path, scratch: Path) -> Path:
+    subprocess.run([_uv(), "build", "-q", "--wheel", "--out-dir", scratch / "own"], cwd=project, check=True)
+    (wheel,) = (scratch / "own").glob("*.whl")
+    return wheel
+
+
+def _uv() -> str:
+    return str(Path(sys.executable).parent / "uv")
+
+
+def _schema(wheel: Path) -> tuple[int, int]:
+    """What the wheel's own code says of the database: (schema, the oldest schema that may still write)."""
+    code = "from kiosk.store import database as d; print(len(d.MIGRATIONS), d.OLDEST_WRITER)"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": str(wheel)},
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=wheel.parent,
+    )
+    schema, oldest = done.stdout.split()
+    return int(schema), int(oldest)
+
+
+def _fill(folder: Path, project: Path, own: Path, targets: Sequence[tuple[str, str]]) -> None:
+    wheels = folder / "wheels"
+    wheels.mkdir(parents=True)
+    shutil.copy(own, wheels)
+    for machine, python in targets:
+        chosen = fetched_wheels(project, machine, python)
+        for path in chosen:
+            shutil.copy(path, wheels / path.name)
+        lines = "".join(f"{_pinned(path)} --hash=sha256:{sha256(path)}\n" for path in [*chosen, own])
+        (folder / f"requirements-{machine}-cp{python}.txt").write_text(lines, encoding="ascii")
+    for machine in sorted({machine for machine, _ in targets}):
+        for suite in system_packages.SUITES:
+            system_packages.fetch(suite, machine, CACHE, folder / "debs")
+    for name in ("systemd", "firmware_config"):
+        shutil.copytree(project / name, folder / "system" / name)
+    _overlay(folder / "system/firmware_config")
+    shutil.copytree(
+        project / "installer", folder / "installer", ignore=shutil.ignore_patterns("__pycache__", "make_bundle.py")
+    )
+    shutil.copy(project / "docs/kiosk.example.toml", folder)
+    shutil.copy(project / "install.sh", folder)
+
+
+def _pinned(wheel: Path) -> str:
+    name, version = wheel.name.split("-")[:2]
+    return f"{name.replace('_', '-')}=={version}"
+
+
+def fetched_wheels(project: Path, machine: str, python: str) -> list[Path]:
+    """The wheels that uv.lock names for a target, from the cache or from PyPI; their hashes are the lock's."""
+    folder = CACHE / f"{machine}-cp{python}"
+    folder.mkdir(parents=True, exist_ok=True)
+    requirements = folder / "locked.txt"
+    text = "\n".join(locked(project, python)) + "\n"
+    if not requirements.exists() or requirements.read_text(encoding="utf-8") != text:
+        for old in folder.glob("*.whl"):
+            old.unlink()
+        draft = folder / "wanted.txt"
+        draft.write_text(text, encoding="utf-8")
+        platforms = [f"manylinux_2_{minor}_{machine}" for minor in GLIBC_MINORS] + [f"manylinux2014_{machine}"]
+        tags = [option for each in platforms for option in ("--platform", each)]
+        abis = [option for each in (f"cp{python}", "abi3", "none") for option in ("--abi", each)]
+        pip = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps"]
+        only = ["--require-hashes", "--only-binary=:all:", "--python-version", python, "--implementation", "cp"]
+        subprocess.run([*pip, *only, *tags, *abis, "-r", draft, "-d", folder], check=True)
+        draft.replace(requirements)
+    return sorted(folder.glob("*.whl"))
+
+
+def locked(project: Path, python: str) -> Iterator[str]:
+    """Requirement lines with hashes, markers resolved for that Python on Linux.
+
+    pip evaluates markers with the Python that runs it, whatever --python-version says: so they are resolved here.
+    """
+    export = [_uv(), "export", "-q", "--locked", "--no-emit-project", "--no-dev", "--no-annotate", "--no-header"]
+    plain = _exported(export, project, python)
+    extra = _exported([*export, "--extra", "pi"], project, python)
+    yield from plain.values()
+    for name in (*BESIDE_NUMPY, *(PINS if int(python) < 313 else ())):
+        if name not in plain:
+            yield extra[name]
+
+
+def _exported(command: list[str], project: Path, python: str) -> dict[str, str]:
+    text = subprocess.run(command, cwd=project, check=True, capture_output=True, text=True).stdout
+    found: dict[str, str] = {}
+    full = f"{python[0]}.{python[1:]}"
+    environment = {"python_version": full, "python_full_version": f"{full}.0", "sys_platform": "linux"}
+    for entry in text.replace("\\\n", " ").splitlines():
+        written, *hashes = entry.split("--hash=")
+        requirement = Requirement(written.strip())
+        if requirement.marker is None or requirement.marker.evaluate(environment):
+            pins = " ".join(f"--hash={each.strip()}" for each in hashes)
+            found[requirement.name] = f"{requirement.name}{requirement.specifier} {pins}"
+    return found
+
+
+def _overlay(firmware_config: Path) -> None:
+    """The relay's overlay, compiled where there is a compiler; a Pi without one has no `dtc` to do it."""
+    dtc = shutil.which("dtc")
+    if dtc is None:
+        print("no dtc here (device-tree-compiler): the bundle is without kiosk-relay.dtbo", file=sys.stderr)  # noqa: T201
+        return
+    source = firmware_config / "kiosk-relay.dts"
+    subprocess.run([dtc, "-@", "-q", "-I", "dts", "-O", "dtb", "-o", source.with_suffix(".dtbo"), source], check=True)
+
+
+def _describe(folder: Path, version: str, schema: tuple[int, int]) -> None:
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    files = {str(path.relative_to(folder)): sha256(path) for path in paths}
+    manifest = {
+        "version": version,
+        "digest": digest_of(files),
+        "schema": schema[0],
+        "oldest_writer": schema[1],
+        "files": files,
+    }
+    (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="ascii")
+
+
+def _moved(folder: Path, out: Path) -> Path:
+    target = out / folder.name
+    shutil.rmtree(target, ignore_errors=True)
+    return folder.rename(target)
+
+
+def _packed(folder: Path, out: Path) -> Path:
+    """Not compressed: wheels and debs are already (xz takes a minute for 1 %)."""
+    target = out / f"{folder.name}.tar"
+    draft = target.with_suffix(".tar.new")
+    with tarfile.open(draft, "w") as tar:
+        tar.add(folder, arcname=folder.name, filter=_anonymous)
+    return draft.replace(target)
+
+
+def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    entry.uid = entry.gid = 0
+    entry.uname = entry.gname = "root"
+    return entry
+
+
+if __name__ == "__main__":
+    sys.exit(main())

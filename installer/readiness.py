@@ -1,0 +1,76 @@
+"""Is the version that was just started ready? Its own status file says so, as the lamp does."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from installer import durable
+from installer.device import Systemd
+from installer.layout import Layout
+
+READY_WITHIN_S = 120.0
+STEADY_S = 10.0
+"""So long one and the same process must stay ready: one that falls over and over is ready in between."""
+LOOK_S = 0.5
+DAEMON = "kiosk.service"
+STATUS = Path("/run/entrance-kiosk/status.json")
+SERVING = ("ready", "degraded")
+_tick = threading.Event()
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What was found, and why where it was not ready."""
+
+    ready: bool
+    state: str
+    seconds: float
+    """From the start until it was ready; without the time that it was watched afterwards."""
+
+
+def broken_facts(snapshot: dict[str, Any] | None) -> frozenset[str]:
+    """Names of the facts that put a device out of order."""
+    facts = (snapshot or {}).get("facts", [])
+    return frozenset(str(fact["name"]) for fact in facts if fact["grade"] == "broken")
+
+
+def is_ready(snapshot: dict[str, Any] | None, pid: int, pardoned: frozenset[str] = frozenset()) -> bool:
+    """Whether that process serves people; troubles of the device that it had before (`pardoned`) are not the new version's."""
+    if not pid or snapshot is None or snapshot.get("pid") != pid:
+        return False
+    broken = broken_facts(snapshot)
+    return snapshot.get("state") in SERVING or (bool(broken) and broken <= pardoned)
+
+
+def snapshot(layout: Layout) -> dict[str, Any] | None:
+    """What the daemon says of itself, or None."""
+    return durable.read_json(layout.at(str(STATUS)))
+
+
+def wait(
+    layout: Layout,
+    systemd: Systemd,
+    pardoned: frozenset[str] = frozenset(),
+    *,
+    clock: Callable[[], float] = time.monotonic,
+    pause: Callable[[float], object] = _tick.wait,
+    within_s: float = READY_WITHIN_S,
+) -> Readiness:
+    """Watch the daemon until it was steadily ready, or the time is over."""
+    began_s = clock()
+    since_s, steady_pid = began_s, 0
+    while True:
+        pid, said, now_s = systemd.main_pid(DAEMON), snapshot(layout), clock()
+        if not is_ready(said, pid, pardoned):
+            steady_pid = 0
+            if now_s - began_s > within_s:
+                state = str(said["state"]) if said and said.get("pid") == pid and pid else "not running"
+                return Readiness(ready=False, state=state, seconds=now_s - began_s)
+        elif pid != steady_pid:
+            steady_pid, since_s = pid, now_s
+        elif now_s - since_s >= STEADY_S:
+            return Readiness(ready=True, state=str((said or {})["state"]), seconds=since_s - began_s)
+        pause(LOOK_S)

@@ -1,0 +1,85 @@
+"""The database of passages as the installer sees it: its schema, and a copy before the schema rises."""
+
+import os
+import shutil
+import sqlite3
+import tomllib
+from contextlib import closing
+from pathlib import Path
+
+from installer import durable
+from installer.bundle import Bundle
+from installer.layout import Layout
+from installer.trouble import InstallTrouble, say
+
+SCHEMA_MASK = 0xFFFF  # kiosk/store/database.py
+SPARE_BYTES = 100_000_000
+
+
+def path_of(layout: Layout) -> Path:
+    """Where the configuration puts the database."""
+    default = layout.data / "passages.db"
+    if not layout.config.is_file():
+        return default
+    try:
+        tree = tomllib.loads(layout.config.read_text(encoding="utf-8"))
+    except tomllib.TOMLDecodeError:
+        return default
+    named = tree.get("records", {}).get("path")
+    return layout.config.parent / named if isinstance(named, str) else default
+
+
+def schema_of(path: Path) -> int:
+    """How many steps the schema of a database has taken; 0 where there is none. Raises sqlite3.Error."""
+    if not path.exists():
+        return 0
+    with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
+        return int(database.execute("PRAGMA user_version").fetchone()[0]) & SCHEMA_MASK
+
+
+def must_be_returnable(new: Bundle, old: Bundle) -> None:
+    """Raises InstallTrouble where the old version could not go on recording after the new one (docs/decisions/0062)."""
+    if new.oldest_writer > old.schema:
+        raise InstallTrouble(
+            f"Từ phiên bản {new.version} không thể quay lại phiên bản {old.version} đang chạy (cơ sở dữ liệu khác hẳn). "
+            "Hãy cài một phiên bản trung gian trước. Chưa có gì bị thay đổi.",
+            f"From version {new.version} there would be no way back to {old.version}, which runs: the database changes too much. "
+            "Install a version between them first. Nothing was changed.",
+        )
+
+
+def copy_before(path: Path, new: Bundle, old: Bundle) -> Path | None:
+    """Copy the database where the new version will change its schema; the daemon may go on. None where nothing had to be done.
+
+    Raises InstallTrouble where the disk has no room for it.
+    """
+    present = schema_of(path)
+    if not path.exists() or present >= new.schema:
+        return None
+    size_bytes = path.stat().st_size
+    if shutil.disk_usage(path.parent).free < size_bytes + SPARE_BYTES:
+        raise InstallTrouble(
+            "Không đủ chỗ trên thẻ nhớ để sao chép cơ sở dữ liệu trước khi nâng cấp. Chưa có gì bị thay đổi.",
+            f"There is no room for a copy of the database ({size_bytes} bytes) before the upgrade. Nothing was changed.",
+        )
+    copy = path.with_name(f"{path.name}.before-{new.version}")
+    draft = copy.with_name(f"{copy.name}.new")
+    draft.unlink(missing_ok=True)
+    with (
+        closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as source,
+        closing(sqlite3.connect(draft)) as target,
+    ):
+        source.backup(target)
+    owner = path.stat()
+    os.chown(draft, owner.st_uid, owner.st_gid)
+    draft.chmod(0o600)
+    for older in path.parent.glob(f"{path.name}.before-*"):
+        if older != draft:
+            older.unlink()
+    draft.replace(copy)
+    durable.sync_everything()
+    say(
+        f"Đã sao chép cơ sở dữ liệu của phiên bản {old.version}: {copy}",
+        f"The database as {old.version} left it was copied to {copy}",
+    )
+    return copy

@@ -1,0 +1,148 @@
+"""A release under /opt: made from a bundle, complete or not there; found, pruned."""
+
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from installer import durable
+from installer.bundle import MANIFEST, Bundle
+from installer.device import Machine
+from installer.layout import Layout
+from installer.trouble import InstallTrouble, say
+
+COMPLETE = "complete"
+# What picamera2 loads and numpy 2 must not break, then what reads, decides, records and delivers.
+IMPORTS = (
+    "numpy, simplejpeg, cv2, zxingcpp, pyzbar.pyzbar, cryptography, pydantic, gpiozero, sqlite_utils, flask, kiosk.app"
+)
+PROOF = f"""\
+import importlib.util as found
+import {IMPORTS}
+if found.find_spec("libcamera") and found.find_spec("picamera2"):
+    import picamera2
+if found.find_spec("lgpio") is None:
+    print("no lgpio")
+"""
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a release was made to its end."""
+    return (folder / COMPLETE).is_file()
+
+
+def name_of(link: Path) -> str | None:
+    """Name of the complete release that a link (`current`, `previous`) leads to."""
+    if not link.is_symlink() or not is_complete(link):
+        return None
+    return link.resolve().name
+
+
+def described(folder: Path) -> Bundle:
+    """The manifest that a release keeps of the bundle it was made from."""
+    found = durable.read_json(folder / MANIFEST) or {}
+    wanted = ("version", "digest", "schema", "oldest_writer")
+    return Bundle(folder=folder, files={}, **{name: found[name] for name in wanted})
+
+
+def build(bundle: Bundle, layout: Layout, machine: Machine) -> Path:
+    """Make the release's folder, where it is not there already. The version that runs is not touched.
+
+    Raises InstallTrouble where the bundle is not for this machine, or where what was installed cannot be imported.
+    """
+    folder = layout.releases / bundle.release
+    if is_complete(folder):
+        return folder
+    requirements = bundle.folder / f"requirements-{machine.machine}-cp{machine.python}.txt"
+    if not requirements.is_file():
+        raise InstallTrouble(
+            f"Bộ cài này không có phần cho {machine.machine} với Python {machine.python}.",
+            f"This bundle has nothing for {machine.machine} with Python {machine.python}. "
+            f"Make one:  make bundle BUNDLE_ARGS='--machines {machine.machine}'",
+        )
+    remove_incomplete(layout)
+    say(f"Chuẩn bị phiên bản {bundle.version} ...", f"Making version {bundle.version} ready ...")
+    folder.mkdir(parents=True)
+    for name in ("installer", "system"):
+        shutil.copytree(bundle.folder / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in (MANIFEST, "install.sh", "kiosk.example.toml"):
+        shutil.copy(bundle.folder / name, folder / name)
+    _fill_venv(folder / "venv", bundle.folder / "wheels", requirements)
+    prove(folder)
+    durable.sync_everything()
+    durable.write(folder / COMPLETE, b"")
+    durable.sync_folder(layout.releases)
+    return folder
+
+
+def _fill_venv(venv: Path, wheels: Path, requirements: Path) -> None:
+    """Over apt's packages, because libcamera's binding is one of them; everything that PyPI has comes into the venv itself.
+
+    --ignore-installed: what apt has is not counted on, an apt upgrade would change it under our feet. The .pyc are unchecked:
+    nothing in a release is ever edited, and a clock in 1970 cannot make them stale.
+    """
+    _run("/usr/bin/python3", "-m", "venv", "--without-pip", "--system-site-packages", str(venv))
+    python = str(venv / "bin/python")
+    (pip,) = wheels.glob("pip-*.whl")
+    quiet = [
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-cache-dir",
+        "--root-user-action=ignore",
+        "--no-warn-script-location",
+    ]
+    offline = [
+        "--no-index",
+        "--no-deps",
+        "--ignore-installed",
+        "--no-compile",
+        "--find-links",
+        str(wheels),
+        "--require-hashes",
+    ]
+    _run("env", "PIP_CONFIG_FILE=/dev/null", python, f"{pip}/pip", "install", *quiet, *offline, "-r", str(requirements))
+    _run(python, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", str(venv / "lib"))
+
+
+def prove(folder: Path) -> None:
+    """Everything can be imported beside apt's packages. Raises InstallTrouble with what Python says."""
+    done = subprocess.run([folder / "venv/bin/python", "-c", PROOF], check=False, capture_output=True, text=True)
+    if done.returncode:
+        last = done.stderr.strip().splitlines()[-1:] or ["?"]
+        raise InstallTrouble(
+            f"Phiên bản mới không chạy được trên máy này: {last[0]}. Phiên bản cũ không bị thay đổi.",
+            f"The new version cannot be loaded here: {last[0]}. What runs was not touched.",
+        )
+    if done.stdout:
+        say(
+            "Không có lgpio: chưa điều khiển được chân GPIO. Hãy cài python3-lgpio.",
+            "There is no lgpio: pins cannot be driven. Type:  apt-get install python3-lgpio",
+        )
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        said = (done.stderr or done.stdout).strip()
+        raise InstallTrouble(
+            f"Không cài được: {said}\nPhiên bản đang chạy không bị thay đổi.",
+            f"This failed: {' '.join(command[:4])} ...\n{said}\nWhat runs was not touched.",
+        )
+
+
+def remove_incomplete(layout: Layout) -> None:
+    """What a power cut left of a release that was being made."""
+    _remove(layout, lambda folder: not is_complete(folder))
+
+
+def prune(layout: Layout) -> None:
+    """Keep the version that runs and the one before it."""
+    kept = {name_of(layout.current), name_of(layout.previous)}
+    _remove(layout, lambda folder: folder.name not in kept)
+
+
+def _remove(layout: Layout, unwanted: Callable[[Path], bool]) -> None:
+    for folder in layout.releases.iterdir() if layout.releases.is_dir() else []:
+        if unwanted(folder):
+            durable.remove(folder / COMPLETE)
+            durable.remove_tree(folder)

@@ -1,0 +1,141 @@
+"""What a release puts outside of /opt: units, folders, users, rules; taken away again by the release that lacks it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from installer import durable, firmware
+from installer.layout import Layout
+
+UNITS = ("*.service", "*.timer", "*.path", "*.socket", "*.mount")
+# Folder under system/ -> folder on the device; only where that software is there, its folder is.
+CONFIGURATION = {
+    "systemd/journald.conf.d/entrance-kiosk.conf": "/etc/systemd/journald.conf.d/entrance-kiosk.conf",
+    "systemd/system.conf.d/entrance-kiosk.conf": "/etc/systemd/system.conf.d/entrance-kiosk.conf",
+    "systemd/entrance-kiosk.sysusers": "/usr/lib/sysusers.d/entrance-kiosk.conf",
+    "systemd/entrance-kiosk.tmpfiles": "/usr/lib/tmpfiles.d/entrance-kiosk.conf",
+}
+WHERE_PRESENT = {
+    "firmware_config/udev/70-entrance-kiosk.rules": "/etc/udev/rules.d/70-entrance-kiosk.rules",
+    "firmware_config/network/NetworkManager-entrance-kiosk.conf": "/etc/NetworkManager/conf.d/entrance-kiosk.conf",
+    "firmware_config/network/chrony-entrance-kiosk.conf": "/etc/chrony/conf.d/entrance-kiosk.conf",
+}
+READ_ONLY_ROOT = "systemd/kiosk.service.d/read-only-root.conf"
+UNIT_FOLDER = "/etc/systemd/system"
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """What changed: names of units that are new here, and whether anything is different from before."""
+
+    new_units: tuple[str, ...]
+    changed: bool
+
+
+def wanted(system: Path, layout: Layout) -> dict[str, bytes]:
+    """Path on the device -> content, for a release's folder `system`."""
+    found: dict[str, bytes] = {}
+    for pattern in UNITS:
+        for unit in sorted((system / "systemd").glob(pattern)):
+            found[f"{UNIT_FOLDER}/{unit.name}"] = unit.read_bytes()
+    for source, target in CONFIGURATION.items():
+        found[target] = (system / source).read_bytes()
+    for source, target in WHERE_PRESENT.items():
+        if layout.at(target).parents[1].is_dir():
+            found[target] = (system / source).read_bytes()
+    if _overlay_root(layout):
+        found[f"{UNIT_FOLDER}/kiosk.service.d/read-only-root.conf"] = (system / READ_ONLY_ROOT).read_bytes()
+    return found
+
+
+def _overlay_root(layout: Layout) -> bool:
+    """Whether the root is set up to be an overlay in memory (firmware_config/root)."""
+    conf = layout.at("/etc/overlayroot.conf")
+    text = conf.read_text(encoding="utf-8") if conf.is_file() else ""
+    values = [
+        line.partition("=")[2].strip().strip('"') for line in text.splitlines() if line.startswith("overlayroot=")
+    ]
+    return bool(values and values[-1] not in ("", "disabled"))
+
+
+def place(system: Path, layout: Layout) -> Placing:
+    """Put everything of a release there and take away what only another release had. Again and again does no harm.
+
+    The note of what is ours is written before the first file and shortened after the last, so that none is forgotten.
+    """
+    files = wanted(system, layout)
+    noted = _noted(layout)
+    before = [str(path) for path in noted.get("files", [])]
+    durable.write_json(layout.placed, {**noted, "files": sorted({*before, *files})})
+    new = tuple(Path(path).name for path in files if not layout.at(path).exists() and path.startswith(UNIT_FOLDER))
+    changed = [durable.write(layout.at(path), content) for path, content in files.items()]
+    changed += [durable.remove(layout.at(path)) for path in before if path not in files]
+    durable.write_json(layout.placed, {**noted, "files": sorted(files)})
+    return Placing(tuple(name for name in new if _may_be_enabled(files[f"{UNIT_FOLDER}/{name}"])), any(changed))
+
+
+def _may_be_enabled(unit: bytes) -> bool:
+    return b"\n[Install]" in unit
+
+
+def _noted(layout: Layout) -> dict[str, list[str]]:
+    return durable.read_json(layout.placed) or {}
+
+
+def units_placed(layout: Layout) -> list[str]:
+    """Names of our units on this device."""
+    paths = [Path(path) for path in _noted(layout).get("files", [])]
+    return [path.name for path in paths if str(path.parent) == UNIT_FOLDER]
+
+
+def place_firmware(system: Path, layout: Layout) -> bool:
+    """Our part of config.txt and cmdline.txt; True where the board must be started anew to use it."""
+    source, noted = system / "firmware_config", _noted(layout)
+    changed = [durable.write(layout.boot / "entrance-kiosk.txt", (source / "config.txt").read_bytes())]
+    overlay = source / "kiosk-relay.dtbo"
+    if overlay.exists() and (layout.boot / "overlays").is_dir():
+        changed.append(durable.write(layout.boot / "overlays/kiosk-relay.dtbo", overlay.read_bytes()))
+    config = layout.boot / "config.txt"
+    text = config.read_text(encoding="utf-8")
+    _keep_once(config, text)
+    changed.append(durable.write(config, firmware.with_block(text).encode()))
+    cmdline = layout.boot / "cmdline.txt"
+    line = cmdline.read_text(encoding="utf-8")
+    added = firmware.added_words(line, firmware.words_of((source / "cmdline.txt").read_text(encoding="utf-8")))
+    if added:
+        _keep_once(cmdline, line)
+        words = sorted({*noted.get("cmdline", []), *added})
+        durable.write_json(layout.placed, {**noted, "cmdline": words})
+        changed.append(durable.write(cmdline, firmware.with_words(line, added).encode()))
+    return any(changed)
+
+
+def _keep_once(path: Path, text: str) -> None:
+    """FAT has no journal: what the board started with before us stays beside it."""
+    copy = path.with_name(f"{path.name}.before-entrance-kiosk")
+    if not copy.exists():
+        durable.write(copy, text.encode())
+
+
+def take_away(layout: Layout) -> None:
+    """Undo `place` and `place_firmware`."""
+    noted = _noted(layout)
+    for path in _removed_first(noted.get("files", [])):
+        durable.remove(layout.at(path))
+    for name in ("entrance-kiosk.txt", "overlays/kiosk-relay.dtbo"):
+        durable.remove(layout.boot / name)
+    config, cmdline = layout.boot / "config.txt", layout.boot / "cmdline.txt"
+    if config.is_file():
+        durable.write(config, firmware.without_block(config.read_text(encoding="utf-8")).encode())
+    if cmdline.is_file() and noted.get("cmdline"):
+        durable.write(cmdline, firmware.without_words(cmdline.read_text(encoding="utf-8"), noted["cmdline"]).encode())
+    for each in (config, cmdline):
+        durable.remove(each.with_name(f"{each.name}.before-entrance-kiosk"))
+    folder = layout.at(f"{UNIT_FOLDER}/kiosk.service.d")
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _removed_first(paths: list[str]) -> Iterator[str]:
+    """Units before the rest: nothing is started any more while its user goes."""
+    yield from sorted(paths, key=lambda path: not path.startswith(UNIT_FOLDER))

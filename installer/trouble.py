@@ -1,0 +1,24 @@
+"""What the installer says in both languages, and the trouble that ends it."""
+
+import os
+import sys
+
+
+class InstallTrouble(Exception):
+    """It cannot go on; says so in both languages, with what to do next."""
+
+    def __init__(self, vi: str, en: str) -> None:
+        super().__init__(en)
+        self.vi = vi
+        self.en = en
+
+
+def speaks_vietnamese() -> bool:
+    """Whether whoever types here has chosen Vietnamese (locale(7))."""
+    chosen = (os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
+    return next((value for value in chosen if value), "").startswith("vi")
+
+
+def say(vi: str, en: str) -> None:
+    """One line for whoever installs, on standard error."""
+    print(vi if speaks_vietnamese() else en, file=sys.stderr, flush=True)  # noqa: T201  a command's own output
