@@ -17,10 +17,13 @@ from kiosk.model import Outcome, Reason
 from kiosk.words import DIRECTIONS, KINDS, OUTCOMES, REASONS
 from web_ui import events, office, reader
 from web_ui.accounts import Role, good_pin
-from web_ui.admit_page import give
+from web_ui.audit import Entry
+from web_ui.language import Language, Writing
 from web_ui.login_pages import page
 from web_ui.lookout import lookout
-from web_ui.view import said
+from web_ui.ordering import give
+from web_ui.texts_office import AUDIT
+from web_ui.view import said, word
 
 admin_pages = Blueprint("admin", __name__, url_prefix="/admin")
 
@@ -47,10 +50,9 @@ def home() -> AnyResponse:
 
 
 def _home(error: str = "", words: str = "", done: str = "", code: int = 200) -> AnyResponse:
-    writing = lookout().writing(reader.language())
-    entries = [
-        (writing.moment(datetime.fromisoformat(entry.at)), entry) for entry in office.office().audit.last(AUDIT_SHOWN)
-    ]
+    language = reader.language()
+    writing = lookout().writing(language)
+    entries = [_told(entry, language, writing) for entry in office.office().audit.last(AUDIT_SHOWN)]
     return page(
         "admin.html",
         orders=tuple(orders()),
@@ -63,6 +65,20 @@ def _home(error: str = "", words: str = "", done: str = "", code: int = 200) -> 
     )
 
 
+def _told(entry: Entry, language: Language, writing: Writing) -> dict[str, str]:
+    """A line of the audit log in words."""
+    result = "broken" if entry.result in {"refused", "failed", "not heard"} else "ok" if entry.result == "done" else ""
+    return {
+        "time": writing.moment(datetime.fromisoformat(entry.at)),
+        "who": word(AUDIT, entry.who, language),
+        "address": entry.address,
+        "what": word(AUDIT, entry.what, language),
+        "result": word(AUDIT, entry.result, language),
+        "grade": result,
+        "detail": entry.detail,
+    }
+
+
 @admin_pages.post("/order/<name>")
 @office.needs(Role.ADMIN)
 def order(name: str) -> AnyResponse:
@@ -70,8 +86,8 @@ def order(name: str) -> AnyResponse:
     wanted = orders().get(name)
     if wanted is None:
         return _home("order.unknown-here", code=404)
-    error, words = give(wanted, name)
-    return _home(error, words, code=502) if error else _home(done="order.done")
+    given = give(wanted, name)
+    return _home(given.error, given.said, code=502) if given.error else _home(done="order.done")
 
 
 @admin_pages.post("/pin")
@@ -117,7 +133,7 @@ def event_list() -> AnyResponse:
     )
 
 
-def _row(event: events.Event, language: Any, writing: Any) -> dict[str, str]:
+def _row(event: events.Event, language: Language, writing: Writing) -> dict[str, str]:
     return {
         "time": writing.moment(event.at),
         "seq": str(event.seq),

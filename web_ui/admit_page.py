@@ -5,11 +5,10 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk import control
 from kiosk.model import Direction
-from kiosk.ports import KioskError
 from web_ui import office
 from web_ui.accounts import Role
 from web_ui.login_pages import page
-from web_ui.lookout import lookout
+from web_ui.ordering import give
 
 admit_page = Blueprint("admit", __name__)
 
@@ -26,21 +25,7 @@ def admit() -> AnyResponse:
     way, why = request.form.get("direction", ""), request.form.get("reason", "")
     if way not in set(Direction) or why not in REASONS:
         return page("admit.html", reasons=REASONS, error="admit.choose", code=400)
-    error, said = give(control.Admit(Direction(way)), f"{way}, {why}")
-    if error:
-        return page("admit.html", reasons=REASONS, error=error, said=said, code=502)
+    given = give(control.Admit(Direction(way)), f"{way}, {why}")
+    if given.error:
+        return page("admit.html", reasons=REASONS, error=given.error, said=given.said, code=502)
     return redirect(url_for("pages.guard"))
-
-
-def give(order: control.Order, detail: str = "") -> tuple[str, str]:
-    """Note an order, give it to the daemon, and note what came of it: (text key of the error or empty, its words)."""
-    office.note(order.do, "asked", detail)
-    try:
-        answer = control.order(lookout().settings.run_dir, order)
-    except KioskError as trouble:
-        office.note(order.do, "not heard", str(trouble))
-        return "order.not-heard", str(trouble)
-    office.note(order.do, "done" if answer.ok else answer.error, detail if answer.ok else answer.said)
-    if answer.ok:
-        return "", ""
-    return f"order.{answer.error}", answer.said

@@ -5,25 +5,33 @@ from pathlib import Path
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
-from web_ui import fences, lookout, office, pages, reader
+from kiosk.logbook import RecentLines
+from web_ui import fences, lookout, office, pages, plain, reader
 from web_ui.accounts import Accounts
 from web_ui.admin_pages import admin_pages
 from web_ui.admit_page import admit_page
+from web_ui.aiming_page import aiming_page
 from web_ui.audit import Audit
 from web_ui.live import Channel, Live, Parts
+from web_ui.log_page import RECENT, log_page
 from web_ui.login_pages import login_pages
 from web_ui.machines import LIVE, machines
+from web_ui.quarantine_page import quarantine_page
 from web_ui.sessions import Sessions, Throttle
 from web_ui.settings import PageSettings
 from web_ui.support_page import support_page
 
 
-def create_app(settings: PageSettings) -> tuple[Flask, Live]:
-    """The application, and its live updates: whoever serves it runs `live.run` in a thread and closes it."""
+def create_app(settings: PageSettings, recent: RecentLines | None = None) -> tuple[Flask, Live]:
+    """The application, and its live updates: whoever serves it runs `live.run` in a thread and closes it.
+
+    `recent`: the page's own log lines, for the administrator.
+    """
     app = Flask("web_ui")
+    app.extensions[RECENT] = recent or RecentLines()
     eyes = lookout.Lookout(settings)
     app.extensions |= lookout.install(eyes)
-    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "finalize": plain.visible}
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it; its base class does not declare it
 
     def render(channel: Channel) -> Parts:
@@ -46,5 +54,5 @@ def _open_office(app: Flask, folder: Path) -> None:
     """Login and actions, where there is a folder for accounts."""
     shared = office.Office(Accounts(folder), Sessions(), Throttle(), Audit(folder))
     app.extensions |= office.install(shared)
-    for blueprint in (login_pages, admit_page, admin_pages, support_page):
+    for blueprint in (login_pages, admit_page, admin_pages, quarantine_page, aiming_page, log_page, support_page):
         app.register_blueprint(blueprint)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from importlib.metadata import distributions
 from pathlib import Path
 
+from kiosk import logbook
 from web_ui import metrics
 from web_ui.admin_pages import in_force
 from web_ui.lookout import Lookout
@@ -20,16 +21,17 @@ PROC_FILES = ("loadavg", "meminfo", "uptime")
 
 def make(eyes: Lookout, office: Office, streams: int) -> bytes:
     """The ZIP file's bytes. No passage, pseudonym or secret is in it: counts, settings, versions, and what was done."""
-    now, truth = datetime.now(UTC), eyes.truth()
+    now, truth, run_dir = datetime.now(UTC), eyes.truth(), eyes.settings.run_dir
     day = eyes.history.day(now)
     hours = [(hour.begins_at.isoformat(), dict(hour.outcomes)) for hour in day.hours] if day else []
-    files = {
+    files: dict[str, str | bytes] = {
         "about.txt": _about(now, truth.state),
         "status.json": _json(asdict(truth.status) if truth.status else None),
         "metrics.txt": metrics.exposition(truth, streams, now),
         "hours.json": _json(hours),
         "settings.txt": _settings(eyes.settings.config_path),
         "audit.json": _json([asdict(entry) for entry in office.audit.last(AUDIT_LINES)]),
+        "log.txt": "".join(f"{line.at} {line.level} {line.where}: {line.text}\n" for line in logbook.last(run_dir)),
         "packages.txt": "\n".join(sorted(f"{each.name} {each.version}" for each in distributions())),
         **{f"{name}.txt": _proc(name) for name in PROC_FILES},
     }

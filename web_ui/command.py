@@ -1,11 +1,14 @@
 """`kiosk web`: the pages, as a process of their own; `kiosk web setup`: the way in for the administrator."""
 
+import logging
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from kiosk import config
+from kiosk.cli.journal import log_to_stderr
+from kiosk.logbook import RecentLines
 from web_ui.accounts import Accounts, AccountTrouble
 from web_ui.serve import serve
 from web_ui.settings import PageSettings
@@ -32,7 +35,10 @@ def web(context: click.Context, /, path: Path | None, **instead: Path | str | in
         found = PageSettings.of(config.load(path), path)
     context.obj = replace(found, **wishes)  # type: ignore[arg-type]  # the options have the fields' names and types
     if context.invoked_subcommand is None:
-        serve(context.obj, click.echo)
+        log_to_stderr()
+        recent = RecentLines()
+        logging.getLogger().addHandler(recent)
+        serve(context.obj, click.echo, recent)
 
 
 @web.command()

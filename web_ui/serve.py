@@ -14,6 +14,7 @@ from wsgiref.types import WSGIApplication
 
 from waitress.server import create_server
 
+from kiosk.logbook import RecentLines
 from web_ui import fences
 from web_ui.accounts import Accounts
 from web_ui.app import create_app
@@ -88,15 +89,16 @@ def make_server(app: WSGIApplication, listener: socket.socket, *, secure: bool) 
     return server
 
 
-def serve(settings: PageSettings, announce: Callable[[str], None]) -> None:
+def serve(settings: PageSettings, announce: Callable[[str], None], recent: RecentLines | None = None) -> None:
     """Serve until SIGTERM or Ctrl-C; main thread only. Raises PageTrouble, and AccountTrouble.
 
-    `announce` gets the line `page: ADDRESS` once the port is open, and what else somebody must know.
+    `announce` gets the line `page: ADDRESS` once the port is open, and what else somebody must know; `recent` keeps this
+    process' log lines.
     """
     secure = settings.certificate is not None
     listener = listen(settings.host, settings.port)
     drop_dead_peers(listener)
-    app, live = create_app(settings)
+    app, live = create_app(settings, recent)
     with ExitStack() as house:
         around, inner = _behind_tls(settings, listener, app, house) if secure else (app, listener)
         server = make_server(around, inner, secure=secure)

@@ -10,6 +10,7 @@ from web_ui import chart, view
 from web_ui.history import Day
 from web_ui.language import Language, Writing
 from web_ui.texts import PAGE
+from web_ui.texts_device import DEVICE
 from web_ui.texts_office import OFFICE
 from web_ui.truth import Truth
 
@@ -18,12 +19,14 @@ SECTIONS = ("hero", "people", "day", "latest", "sending", "camera", "checks", "d
 PARTS = (*SECTIONS, "when")
 """What changes by itself: each is a template of its own, and is sent anew when it changed."""
 
+WORDS = {**PAGE, **OFFICE, **DEVICE}
+
 
 def translate(language: Language) -> Callable[..., str]:
     """The function that templates call for a sentence of the page; raises KeyError for one that does not exist."""
 
     def of(key: str, **values: object) -> str:
-        return (PAGE[key] if key in PAGE else OFFICE[key]).of(language, **values)
+        return WORDS[key].of(language, **values)
 
     return of
 

@@ -4,6 +4,38 @@ from collections.abc import Mapping
 
 from web_ui.texts import Text
 
+AUDIT: Mapping[str, Text] = {
+    "login": Text("Đăng nhập", "Login"),
+    "login as admin": Text("Đăng nhập quản lý", "Login as administrator"),
+    "login as guard": Text("Đăng nhập bảo vệ", "Login as guard"),
+    "logout": Text("Đăng xuất", "Logout"),
+    "setup": Text("Đặt mật khẩu quản lý", "Administrator's password set"),
+    "set the guard's PIN": Text("Đặt mã PIN bảo vệ", "Guard's PIN set"),
+    "admit": Text("Khai hộ", "Let through by hand"),
+    "undo": Text("Hủy lượt vừa rồi", "Last passage undone"),
+    "show-lamp": Text("Thử đèn", "Lamp test"),
+    "pause": Text("Tạm dừng, quét tiếp", "Pause, go on"),
+    "release-quarantine": Text("Gửi lại bản ghi bị từ chối", "Refused records sent again"),
+    "take-still": Text("Xem hình camera", "Picture for aiming"),
+    "look at events": Text("Xem lượt qua", "Look at events"),
+    "look at the log": Text("Xem nhật ký máy", "Look at the log"),
+    "look at the quarantine": Text("Xem bản ghi bị từ chối", "Look at the quarantine"),
+    "check a configuration": Text("Kiểm tra cấu hình", "Check of a configuration"),
+    "support bundle": Text("Tải gói hỗ trợ", "Support bundle"),
+    "asked": Text("đã yêu cầu", "asked"),
+    "done": Text("đã làm", "done"),
+    "refused": Text("bị từ chối", "refused"),
+    "not heard": Text("máy quét không nghe", "not heard"),
+    "failed": Text("không làm được", "failed"),
+    "not-allowed": Text("không được phép", "not allowed"),
+    "not-understood": Text("không hiểu", "not understood"),
+    "unknown-here": Text("không có lệnh này", "not known here"),
+    "admin": Text("Quản lý", "Administrator"),
+    "guard": Text("Bảo vệ", "Guard"),
+    "-": Text("Chưa đăng nhập", "Not logged in"),
+}
+"""What the audit log's own words mean; the file keeps the English ones, whoever reads it."""
+
 OFFICE: Mapping[str, Text] = {
     "office.admin": Text("Quản lý", "Administration"),
     "office.logout": Text("Đăng xuất", "Log out"),
@@ -61,8 +93,8 @@ OFFICE: Mapping[str, Text] = {
     "bundle.title": Text("Gói hỗ trợ", "Support bundle"),
     "bundle.go": Text("Tải gói hỗ trợ", "Download the support bundle"),
     "bundle.note": Text(
-        "Gói hỗ trợ gồm trạng thái, cấu hình, phiên bản và nhật ký thao tác; không có dữ liệu của ai.",
-        "The bundle holds status, configuration, versions and the audit log; nobody's data.",
+        "Gói hỗ trợ gồm trạng thái, cấu hình, phiên bản, nhật ký máy và nhật ký thao tác; không có dữ liệu của ai.",
+        "The bundle holds status, configuration, versions, the log and the audit log; nobody's data.",
     ),
     "bundle.trouble": Text("Không làm được gói hỗ trợ.", "The bundle could not be made."),
     "pin.title": Text("Mã PIN của bảo vệ", "The guard's PIN"),
@@ -73,6 +105,10 @@ OFFICE: Mapping[str, Text] = {
     "pin.form": Text("Mã PIN gồm 6 đến 12 chữ số.", "A PIN has 6 to 12 digits."),
     "pin.done": Text("Đã đặt mã PIN.", "The PIN is set."),
     "audit.title": Text("Nhật ký thao tác", "Audit log"),
+    "audit.what": Text("Việc", "What"),
+    "audit.result": Text("Kết quả", "Result"),
+    "audit.who": Text("Ai, từ đâu", "Who, from where"),
+    "audit.detail": Text("Chi tiết", "Detail"),
     "audit.none": Text("Chưa có thao tác nào.", "Nothing was done yet."),
     "events.title": Text("Lượt qua", "Events"),
     "events.any": Text("Tất cả", "All"),

@@ -1,0 +1,38 @@
+"""Text from elsewhere as text: what a browser would obey or hide (control characters, marks of direction) becomes visible.
+
+Markup is escaped by the templates themselves; this is for what escaping leaves alone. It stands in the way of every value of every
+template (Jinja's `finalize`), so no page can forget it.
+"""
+
+import re
+
+from markupsafe import Markup
+
+MOST_SHOWN = 4_000
+"""Characters of one value of somebody else's making, such as a setting or a log line."""
+
+# C0 without tab and line ends, DEL, C1; marks and overrides of direction (Unicode 9.0, UAX 9) and invisible joiners that can
+# make two texts look the same; line and paragraph separators; lone surrogates, which cannot be encoded; the byte order mark.
+_STRANGE = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ud800-\udfff\ufeff]"
+)
+_CONTROL_PICTURES = 0x2400
+
+
+def visible(value: object) -> object:
+    """A value for a template: strings with what is strange in them made visible, all else (markup of our own too) as it is."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return _STRANGE.sub(_picture, value) if _STRANGE.search(value) else value
+
+
+def cut(text: str, most: int = MOST_SHOWN) -> str:
+    """A text that is too long, to be shown in part."""
+    return text if len(text) <= most else f"{text[:most]} … (+{len(text) - most})"
+
+
+def _picture(found: re.Match[str]) -> str:
+    number = ord(found[0])
+    if number < 0x20:
+        return chr(_CONTROL_PICTURES + number)
+    return "␡" if number == 0x7F else f"⟨U+{number:04X}⟩"

@@ -1,0 +1,87 @@
+"""Quarantine for the administrator: what the centre refused, why, and sending one or all of it again."""
+
+import sqlite3
+from typing import Any
+
+from flask import Blueprint, request
+from werkzeug.wrappers import Response as AnyResponse
+
+from kiosk import control
+from kiosk.words import DIRECTIONS, OUTCOMES, REASONS
+from web_ui import office, quarantine, reader
+from web_ui.accounts import Role
+from web_ui.language import Language, Writing
+from web_ui.login_pages import page
+from web_ui.lookout import lookout
+from web_ui.ordering import give
+from web_ui.quarantine import Held, Quarantine
+from web_ui.texts_device import REFUSED
+from web_ui.view import said
+
+quarantine_page = Blueprint("quarantine", __name__)
+
+MOST_SEQ = 2**62
+
+
+@quarantine_page.get("/admin/quarantine")
+@office.needs(Role.ADMIN)
+def held() -> AnyResponse:
+    """What is in it."""
+    office.note("look at the quarantine", "done")
+    return _page()
+
+
+@quarantine_page.post("/admin/quarantine")
+@office.needs(Role.ADMIN)
+def release() -> AnyResponse:
+    """Offer the centre one record (`seq`) or all (`seq` is `all`) once more."""
+    wanted = request.form.get("seq", "")
+    if wanted != "all" and not (wanted.isdecimal() and len(wanted) < 20 and 1 <= int(wanted) <= MOST_SEQ):
+        return _page("quarantine.which", code=400)
+    seq = None if wanted == "all" else int(wanted)
+    given = give(control.ReleaseQuarantine(seq), "all" if seq is None else f"record {seq}")
+    if given.error:
+        return _page(given.error, given.said, code=502)
+    if not given.detail.get("released"):
+        return _page("quarantine.gone", code=409)
+    return _page(done="quarantine.released")
+
+
+def _page(error: str = "", words: str = "", done: str = "", code: int = 200) -> AnyResponse:
+    database, language = lookout().settings.database, reader.language()
+    found = Quarantine()
+    try:
+        if database is None:
+            raise sqlite3.OperationalError("no database")
+        found = quarantine.find(database)
+    except sqlite3.Error:
+        error, code = error or "day.unknown", code if error else 503
+    writing = lookout().writing(language)
+    rows = [_row(each, language, writing) for each in found.held]
+    return page(
+        "quarantine.html",
+        rows=rows,
+        count=found.count,
+        number=writing.number,
+        error=error,
+        said=words,
+        done=done,
+        code=code,
+    )
+
+
+def _row(each: Held, language: Language, writing: Writing) -> dict[str, Any]:
+    return {
+        "seq": each.seq,
+        "id": str(each.id),
+        "time": writing.moment(each.occurred_at),
+        "outcome": each.outcome,
+        "word": said(OUTCOMES, each.outcome, language),
+        "way": said(DIRECTIONS, each.direction, language).capitalize() if each.direction else "",
+        "reason": said(REASONS, each.reason, language),
+        "pseudonym": each.pseudonym,
+        "why": each.why,
+        "why_said": REFUSED[each.why].of(language) if each.why in REFUSED else "",
+        "refused": writing.moment(each.refused_at),
+        "times": writing.number(each.times),
+    }
