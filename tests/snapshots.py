@@ -87,6 +87,7 @@ def a_status(state: State = State.READY, now: datetime | None = None, **changes:
         shown=answers(at, last_s_ago=60.0),
         counters={"pass": 1182, "fail": 37, "look-again": 12},
         inside=213,
+        capacity=300,
         outbox=OutboxStatus() if up else OutboxStatus(1274, (at - timedelta(minutes=47)).isoformat(), 2),
         uplink=UplinkStatus("centre.example:8883", up, (at - timedelta(seconds=3 if up else 2900)).isoformat()),
         camera=CameraStatus("picamera2", 81234, 0.04, 118.0, 47.0, 312.0, 4.6),

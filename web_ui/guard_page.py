@@ -53,5 +53,6 @@ def context(truth: Truth, language: Language, writing: Writing, now: datetime) -
         "truth": truth,
         "status": truth.status,
         "number": writing.number,
+        "room": view.room(truth.status),
         "screen": screen(truth, now, language, writing),
     }

@@ -1,5 +1,6 @@
 """Quarantine for the administrator: what the centre refused, why, and sending one or all of it again."""
 
+import re
 import sqlite3
 from typing import Any
 
@@ -20,7 +21,7 @@ from web_ui.view import said
 
 quarantine_page = Blueprint("quarantine", __name__)
 
-MOST_SEQ = 2**62
+NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
 @quarantine_page.get("/admin/quarantine")
@@ -36,7 +37,7 @@ def held() -> AnyResponse:
 def release() -> AnyResponse:
     """Offer the centre one record (`seq`) or all (`seq` is `all`) once more."""
     wanted = request.form.get("seq", "")
-    if wanted != "all" and not (wanted.isdecimal() and len(wanted) < 20 and 1 <= int(wanted) <= MOST_SEQ):
+    if wanted != "all" and not NUMBER.fullmatch(wanted):
         return _page("quarantine.which", code=400)
     seq = None if wanted == "all" else int(wanted)
     given = give(control.ReleaseQuarantine(seq), "all" if seq is None else f"record {seq}")

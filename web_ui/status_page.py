@@ -48,6 +48,7 @@ def context(truth: Truth, day: Day | None, language: Language, writing: Writing,
         "day": day,
         "chart": chart.draw(day, writing) if day else None,
         "counts": day.today if day else status.counters if status else {},
+        "room": view.room(status),
         "answers": view.answers(status, language, writing),
         "checks": view.checks(status, language),
     }

@@ -16,6 +16,8 @@ T = TypeVar("T", bound=StrEnum)
 
 LAMP_S = 3.0
 """How long after a decision the lamp still shows its outcome."""
+NEARLY_FULL = 90.0
+"""From which share of the people who may be inside, in percent, it is said."""
 RESTING = {"out-of-order": ("fail", "look-again")}
 """Bulbs that a state lights steadily: red and amber together."""
 BAD_FIRST = {Grade.BROKEN: 0, Grade.WARN: 1, Grade.OK: 2}
@@ -86,6 +88,26 @@ def answering(truth: Truth, now: datetime) -> Shown | None:
     last = truth.status.shown[-1]
     recent = 0 <= (now - moment(last.at)).total_seconds() <= LAMP_S
     return last if recent and last.outcome in set(OUTCOMES) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How full the place is, where it has a limit."""
+
+    capacity: int
+    share: float
+    """Of the limit, in percent, at most 100."""
+    grade: str
+    """Full is `broken`, nearly full `warn`, else `ok`: words of shapes and colours."""
+
+
+def room(status: Status | None) -> Room | None:
+    """People inside against the limit; None where there is none."""
+    if status is None or not status.capacity or status.capacity < 0:
+        return None
+    share = 100.0 * status.inside / status.capacity
+    grade = Grade.BROKEN if share >= 100 else Grade.WARN if share >= NEARLY_FULL else Grade.OK
+    return Room(status.capacity, min(100.0, round(share, 1)), grade.value)
 
 
 def answers(status: Status | None, language: Language, writing: Writing) -> tuple[Answer, ...]:

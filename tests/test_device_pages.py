@@ -1,0 +1,320 @@
+"""Aiming, log and quarantine: only for the administrator, noted, in both languages, and whatever is hostile shows as text."""
+
+import base64
+import dataclasses
+import json
+import logging
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
+from markupsafe import Markup
+
+from kiosk import logbook
+from kiosk.control import MAX_ANSWER_BYTES, ReleaseQuarantine, TakeStill
+from kiosk.logbook import LOG_FILE, Line, RecentLines
+from kiosk.model import Outcome
+from kiosk.store import Store
+from tests.daemons import Ordered
+from tests.passages import a_passage
+from tests.snapshots import a_status, browsing, publish
+from tests.test_office import PASSWORD, audit, log_in
+from web_ui import plain, texts_device
+from web_ui.accounts import Accounts, Role
+from web_ui.app import create_app
+from web_ui.log_page import RECENT, SHOWN
+from web_ui.settings import PageSettings
+
+PIN = "482913"
+JPEG = b"\xff\xd8\xff\xe0" + b"a picture" * 100
+STILL: dict[str, Any] = {
+    "jpeg": base64.b64encode(JPEG).decode(),
+    "size_px": (640, 360),
+    "camera_px": (1280, 720),
+    "mean_luma": 31.4,
+    "contrast": 20.0,
+    "sharpness": 12.0,
+    "module_px": 2.1,
+    "codes": [[(100.0, 100.0), (200.0, 100.0), (200.0, 200.0), (100.0, 200.0)]],
+    "advice": [{"good": False, "vi": "Hình quá tối.", "en": "The picture is too dark."}],
+}
+HOSTILE = "\"><script>alert(1)</script>\u202ednuora\x1b[31m\x00\u2066'&"
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[FlaskClient]:
+    publish(tmp_path, a_status())
+    Store(tmp_path / "p.db").close()
+    (tmp_path / "state").mkdir()
+    accounts = Accounts(tmp_path / "state")
+    accounts.set_up(accounts.make_code(), PASSWORD)
+    accounts.set_pin(PIN)
+    with browsing(tmp_path, state_dir=tmp_path / "state", database=tmp_path / "p.db") as browser:
+        browser.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
+        yield browser
+
+
+@pytest.fixture
+def daemon(tmp_path: Path) -> Iterator[Ordered]:
+    with Ordered(tmp_path) as found:
+        yield found
+
+
+@pytest.mark.parametrize("path", ["/admin/aiming", "/admin/log", "/admin/quarantine"])
+@pytest.mark.parametrize("role", [None, Role.GUARD])
+def test_only_the_administrator_sees_the_device(client: FlaskClient, path: str, role: Role | None) -> None:
+    csrf = log_in(client, role) if role else "x"
+    assert client.get(path).headers["Location"].startswith("/login?role=admin")
+    assert client.post(path, data={"csrf": csrf, "seq": "all"}).status_code in {403, 405}
+
+
+def test_a_picture_is_only_taken_when_it_is_asked_for_and_then_it_is_noted(
+    tmp_path: Path, client: FlaskClient, daemon: Ordered
+) -> None:
+    csrf = log_in(client, Role.ADMIN)
+    daemon.detail = STILL
+    assert "data:image" not in client.get("/admin/aiming").text
+    assert daemon.orders == []
+    answer = client.post("/admin/aiming", data={"csrf": csrf})
+    assert daemon.orders == [TakeStill()]
+    assert audit(tmp_path)[-2:] == [("admin", "take-still", "asked"), ("admin", "take-still", "done")]
+    assert f'href="data:image/jpeg;base64,{STILL["jpeg"]}"' in answer.text
+    assert "The picture is too dark." in answer.text
+    assert "2.1 px" in answer.text
+    assert 'points="100.0,100.0 200.0,100.0 200.0,200.0 100.0,200.0"' in answer.text
+
+
+def test_a_picture_may_be_kept_by_nobody_and_only_this_page_may_show_one(client: FlaskClient, daemon: Ordered) -> None:
+    csrf = log_in(client, Role.ADMIN)
+    daemon.detail = STILL
+    answer = client.post("/admin/aiming", data={"csrf": csrf})
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "img-src 'self' data:;" in answer.headers["Content-Security-Policy"]
+    assert "script-src 'self';" in answer.headers["Content-Security-Policy"]
+    for path in ("/admin/aiming", "/admin", "/"):
+        assert "img-src 'self';" in client.get(path).headers["Content-Security-Policy"]
+
+
+def test_nothing_of_a_picture_is_on_disk(tmp_path: Path, client: FlaskClient, daemon: Ordered) -> None:
+    csrf = log_in(client, Role.ADMIN)
+    daemon.detail = STILL
+    client.post("/admin/aiming", data={"csrf": csrf})
+    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert JPEG not in kept
+    assert STILL["jpeg"].encode() not in kept
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"jpeg": "not base64!"},
+        {"jpeg": base64.b64encode(b"<svg onload=alert(1)>").decode()},
+        {"jpeg": base64.b64encode(JPEG + b"x" * 200_000).decode()},
+        {"size_px": (0, 0)},
+        {"codes": [[("<", 1)]]},
+        {"mean_luma": "bright"},
+        {"advice": [{"good": True}]},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_an_answer_that_is_no_picture_is_told_so(client: FlaskClient, daemon: Ordered, change: dict[str, Any]) -> None:
+    csrf = log_in(client, Role.ADMIN)
+    daemon.detail = {**STILL, **change}
+    assert len(json.dumps(daemon.detail)) < MAX_ANSWER_BYTES
+    answer = client.post("/admin/aiming", data={"csrf": csrf})
+    assert answer.status_code == 502
+    assert "but not with a picture" in answer.text
+    assert "data:image" not in answer.text
+
+
+def test_a_camera_without_a_picture_is_told_in_words(client: FlaskClient, daemon: Ordered) -> None:
+    csrf = log_in(client, Role.ADMIN)
+    daemon.refuses = "The camera gives no picture; the self-check says why."
+    answer = client.post("/admin/aiming", data={"csrf": csrf})
+    assert answer.status_code == 502
+    assert daemon.refuses in answer.text
+
+
+def written(run_dir: Path, *found: Line) -> None:
+    text = "".join(json.dumps(dataclasses.asdict(line)) + "\n" for line in found)
+    (run_dir / LOG_FILE).write_text(text, encoding="utf-8")
+
+
+def a_line(text: str, level: str = "INFO") -> Line:
+    return Line(datetime.now(UTC).isoformat(), level, "kiosk.gate", text)
+
+
+def shown(html: str) -> list[str]:
+    return re.findall(r'<bdi class="text">(.*?)</bdi>', html, re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    ("level", "expected"),
+    [
+        ("", ["d", "c", "b", "a"]),
+        ("warning", ["d", "c", "b"]),
+        ("error", ["d", "c"]),
+        ("<script>", ["d", "c", "b", "a"]),
+    ],
+)
+def test_the_log_is_shown_newest_first_and_filtered_by_level(
+    tmp_path: Path, client: FlaskClient, level: str, expected: list[str]
+) -> None:
+    written(tmp_path, a_line("a"), a_line("b", "WARNING"), a_line("c", "ERROR"), a_line("d", "ODD"))
+    log_in(client, Role.ADMIN)
+    assert shown(client.get("/admin/log", query_string={"level": level}).text) == expected
+    assert audit(tmp_path)[-1] == ("admin", "look at the log", "done")
+
+
+def test_a_long_log_is_shown_in_part_and_says_so(tmp_path: Path, client: FlaskClient) -> None:
+    written(tmp_path, *(a_line(str(number)) for number in range(SHOWN + 7)))
+    log_in(client, Role.ADMIN)
+    html = client.get("/admin/log").text
+    assert shown(html)[0] == str(SHOWN + 6)
+    assert len(shown(html)) == SHOWN
+    assert "7 older lines" in html
+
+
+def test_hostile_log_lines_show_as_text(tmp_path: Path, client: FlaskClient) -> None:
+    log = logging.getLogger("test.hostile")
+    log.setLevel(logging.INFO)
+    with logbook.kept_in(tmp_path):
+        log.info("%s%s", HOSTILE, "A" * 65_536)
+    log_in(client, Role.ADMIN)
+    html = client.get("/admin/log").text
+    (line,) = shown(html)
+    assert line.startswith("&#34;&gt;&lt;script&gt;alert(1)&lt;/script&gt;⟨U+202E⟩dnuora␛[31m␀⟨U+2066⟩&#39;&amp;AAA")
+    assert len(html) < 20_000
+    assert not set(HOSTILE) & {"\u202e", "\x1b", "\x00", "\u2066"} & set(html)
+
+
+def test_the_pages_own_lines_are_shown_too(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    accounts = Accounts(tmp_path / "state")
+    accounts.set_up(accounts.make_code(), PASSWORD)
+    recent = RecentLines()
+    recent.handle(logging.LogRecord("web_ui", logging.ERROR, "", 0, "the page stumbled", None, None))
+    app, live = create_app(PageSettings(tmp_path, state_dir=tmp_path / "state"), recent)
+    with app.test_client() as browser:
+        log_in(browser, Role.ADMIN)
+        assert shown(browser.get("/admin/log?source=page").text) == ["the page stumbled"]
+        assert shown(browser.get("/admin/log").text) == []
+    live.close()
+    assert app.extensions[RECENT] is recent
+
+
+def refused(database: Path, *why: str) -> None:
+    """A database with three passages, whose first ones the centre refused for these reasons."""
+    store = Store(database)
+    for number in range(3):
+        store.commit(dataclasses.replace(a_passage(number), outcome=Outcome.FAIL))
+    store.settle(up_to_seq=0, rejected=[(seq, reason) for seq, reason in enumerate(why, 1)])
+    store.close()
+
+
+def test_quarantine_shows_which_passage_when_why_and_how_often(tmp_path: Path, client: FlaskClient) -> None:
+    refused(tmp_path / "p.db", "too-large", HOSTILE)
+    with closing(sqlite3.connect(tmp_path / "p.db")) as writer, writer:
+        writer.execute("UPDATE refused SET times = 3 WHERE seq = 1")
+    log_in(client, Role.ADMIN)
+    html = client.get("/admin/quarantine").text
+    first = re.search(r"<tr><td.*?</tr>", html, re.DOTALL)
+    assert first
+    for told in (
+        "<b>1</b>",
+        str(a_passage(0).id),
+        a_passage(0).pseudonym.hex()[:8],
+        "08:00:00",
+        "The record is larger than allowed.",
+        '<code class="address">too-large</code>',
+        'class="figure">3</td>',
+    ):
+        assert told in first[0]
+    assert a_passage(0).pseudonym.hex() not in html
+    assert "<script>" not in html
+    assert "⟨U+202E⟩" in html
+    assert "2 records" in html
+    assert audit(tmp_path)[-1] == ("admin", "look at the quarantine", "done")
+
+
+@pytest.mark.parametrize(("given", "order"), [("2", ReleaseQuarantine(2)), ("all", ReleaseQuarantine())])
+def test_one_record_or_all_are_sent_again(
+    tmp_path: Path, client: FlaskClient, daemon: Ordered, given: str, order: ReleaseQuarantine
+) -> None:
+    refused(tmp_path / "p.db", "bad-data", "bad-data")
+    csrf = log_in(client, Role.ADMIN)
+    daemon.detail = {"released": 1}
+    assert f'name="seq" value="{given}"' in client.get("/admin/quarantine").text
+    answer = client.post("/admin/quarantine", data={"csrf": csrf, "seq": given})
+    assert answer.status_code == 200
+    assert "Put back into the queue" in answer.text
+    assert daemon.orders == [order]
+    assert audit(tmp_path)[-2:] == [("admin", "release-quarantine", "asked"), ("admin", "release-quarantine", "done")]
+
+
+def test_what_is_no_longer_in_quarantine_cannot_be_sent_again(client: FlaskClient, daemon: Ordered) -> None:
+    csrf = log_in(client, Role.ADMIN)
+    daemon.detail = {"released": 0}
+    assert client.post("/admin/quarantine", data={"csrf": csrf, "seq": "7"}).status_code == 409
+
+
+@pytest.mark.parametrize("given", ["", "0", "-1", "two", "1.5", "9" * 19, "0x1", "9" * 500, "١", "1 OR 1=1"])
+def test_a_number_that_is_none_gives_no_order(client: FlaskClient, daemon: Ordered, given: str) -> None:
+    csrf = log_in(client, Role.ADMIN)
+    assert client.post("/admin/quarantine", data={"csrf": csrf, "seq": given}).status_code == 400
+    assert daemon.orders == []
+
+
+def test_an_empty_quarantine_is_good_news_and_a_missing_database_is_told(tmp_path: Path, client: FlaskClient) -> None:
+    log_in(client, Role.ADMIN)
+    assert "The centre refused nothing." in client.get("/admin/quarantine").text
+    (tmp_path / "p.db").unlink()
+    answer = client.get("/admin/quarantine")
+    assert answer.status_code == 503
+    assert "The database of passages cannot be read." in answer.text
+
+
+def test_every_word_of_the_audit_log_is_known_in_both_languages() -> None:
+    from kiosk import control
+    from web_ui import texts_office
+
+    sources = "".join(path.read_text("utf-8") for path in Path(texts_office.__file__).parent.glob("*.py"))
+    noted = set(re.findall(r'\bnote\("([^"]+)"', sources)) | set(re.findall(r'audit\.write\([^"]*"([^"]+)"', sources))
+    orders = {kind.__dataclass_fields__["do"].default for kind in control.Order.__args__}
+    assert (noted | orders) - {"-"} <= set(texts_office.AUDIT)
+
+
+@given(text=st.text())
+def test_nothing_that_a_browser_obeys_or_hides_is_left_in_a_text(text: str) -> None:
+    made = plain.visible(text)
+    assert isinstance(made, str)
+    made.encode("utf-8")
+    assert not re.search(
+        "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]", made
+    )
+    assert plain.visible(made) == made
+
+
+def test_vietnamese_and_our_own_markup_stay_as_they_are() -> None:
+    text = "Mời qua: chợ Đông Ba, nước sông Hương\n\tệ̃"
+    assert plain.visible(text) is text
+    markup = Markup("<b>\u200b</b>")
+    assert plain.visible(markup) is markup
+    assert plain.visible(7) == 7
+
+
+def test_a_long_text_is_cut_and_says_by_how_much() -> None:
+    assert plain.cut("x" * 5000) == "x" * plain.MOST_SHOWN + " … (+1000)"
+    assert plain.cut("short") == "short"
+
+
+def test_the_centres_common_words_have_sentences() -> None:
+    assert all(text.vi and text.en for text in texts_device.REFUSED.values())
