@@ -16,8 +16,9 @@ from kiosk.model import Moment, State
 from kiosk.ports import StoreTrouble
 from kiosk.selfcheck import CameraWatch, ClockWatch, Measures
 from kiosk.selfcheck.probes import probe_disk_free_bytes, probe_temperature_c, probe_under_voltage
-from kiosk.status import CameraStatus, Fact, OutboxStatus, Status
+from kiosk.status import CameraStatus, Fact, OutboxStatus, Status, UndoStatus
 from kiosk.store import Store
+from kiosk.undo import LastPassage
 
 
 class Bulletin:
@@ -35,6 +36,7 @@ class Bulletin:
         store: Store,
         courier: Courier,
         lists: ListKeeper,
+        last: LastPassage,
         started: Moment,
     ) -> None:
         self._settings = settings
@@ -47,6 +49,7 @@ class Bulletin:
         self._store = store
         self._courier = courier
         self._lists = lists
+        self._last = last
         self._started = started
         self._uplink_down_since_s: float | None = started.s
         # Replayed pictures repeat to the last bit; only a sensor's noise makes a frozen picture tell-tale.
@@ -101,6 +104,7 @@ class Bulletin:
             counters=gate_loop.counters,
             inside=gate_loop.inside,
             capacity=self._settings.policy.capacity,
+            undo=self._undo(now),
             outbox=self._outbox()[0],
             uplink=self._courier.status(),
             camera=self._camera(now),
@@ -112,6 +116,20 @@ class Bulletin:
         """By the names that page and self-check show."""
         denied = self._lists.denylist
         return {"trust": self._lists.trust_list, **({"denied": denied} if denied else {})}
+
+    def _undo(self, now: Moment) -> UndoStatus | None:
+        found = self._last.undoable(now.s)
+        if found is None:
+            return None
+        passage = found.stored.passage
+        return UndoStatus(
+            seq=found.stored.seq,
+            at=passage.occurred_at.isoformat(timespec="milliseconds"),
+            direction=str(passage.direction),
+            reason=passage.reason.value,
+            kind=passage.kind.value if passage.kind else None,
+            left_s=round(found.left_s, 1),
+        )
 
     def _camera(self, now: Moment) -> CameraStatus:
         view = self._gate_loop.view

@@ -102,11 +102,13 @@ class Signal(Section):
     """False for lamp boards that light on a low pin."""
     admit_button: Pin | None = None
     """A button to ground that, held for half a second, admits one person by hand, with a record."""
+    undo_button: Pin | None = None
+    """A button to ground that, held for half a second, takes the last passage back within `visit.undo_s`, with a record."""
 
     @model_validator(mode="after")
     def _one_output_a_pin(self) -> Self:
         taken: dict[int, str] = {}
-        for name in ("green", "red", "amber", "buzzer", "relay", "admit_button"):
+        for name in ("green", "red", "amber", "buzzer", "relay", "admit_button", "undo_button"):
             pin = getattr(self, name)
             if pin is not None and pin in taken:
                 raise ValueError(f"signal.{name} and signal.{taken[pin]} are both on pin {pin}")
@@ -123,6 +125,8 @@ class Visit(Section):
     """A person seen again within this time, seconds since last in view, is still the same visit."""
     direction: Literal["in", "out", "alternating"] = "alternating"
     """Which way people pass here; `alternating`: in, then out, then in."""
+    undo_s: float = Field(default=30.0, ge=0, le=300)
+    """For so long a guard can take the last passage back, seconds; 0: never."""
     anti_passback: Literal["off", "soft", "hard"] = "off"
     """At a gate of one direction, who passes twice the same way: ignored, asked again, or refused."""
     reset_at: str = Field(default="03:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")

@@ -17,7 +17,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
-from kiosk.model import Direction, Outcome
+from kiosk.model import Direction, Grounds, Outcome
 from kiosk.ports import KioskError
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,20 @@ class Admit:
     """Let one person through by hand ("khai ho"), with a record."""
 
     direction: Direction
+    grounds: Grounds | None = None
+    """What the guard gives as his reason."""
     do: Literal["admit"] = "admit"
+
+
+@_closed
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """Take the last passage back, with a record that annuls it."""
+
+    grounds: Grounds
+    seq: int | None = None
+    """The record that the guard means: another one is left alone. None: whichever is the last."""
+    do: Literal["undo"] = "undo"
 
 
 @_closed
@@ -79,7 +92,7 @@ class TakeStill:
     do: Literal["take-still"] = "take-still"
 
 
-Order = Admit | ShowLamp | Pause | ReleaseQuarantine | TakeStill
+Order = Admit | Undo | ShowLamp | Pause | ReleaseQuarantine | TakeStill
 Handlers = Mapping[type[Order], Callable[[Any], Mapping[str, Any]]]
 
 _ORDERS: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="do")])
@@ -91,7 +104,7 @@ class Answer:
 
     ok: bool
     error: str = ""
-    """`not-allowed`, `not-understood`, `unknown-here`, `failed`; empty where it was done."""
+    """`not-allowed`, `not-understood`, `unknown-here`, `failed` or a handler's own word; empty where it was done."""
     said: str = ""
     detail: Mapping[str, Any] = field(default_factory=dict)
 
@@ -106,7 +119,11 @@ class Peer:
 
 
 class OrderRefused(KioskError):
-    """A handler will not do it; the text goes to whoever ordered."""
+    """A handler will not do it; the text goes to whoever ordered, with `error` as the answer's word."""
+
+    def __init__(self, said: str, error: str = "failed") -> None:
+        self.error = error
+        super().__init__(said)
 
 
 class Control:
@@ -182,7 +199,8 @@ class Control:
             return Answer(ok=True, detail=handler(order))
         except KioskError as trouble:
             log.warning("order %s failed: %s", order.do, trouble)
-            return Answer(ok=False, error="failed", said=str(trouble))
+            error = trouble.error if isinstance(trouble, OrderRefused) else "failed"
+            return Answer(ok=False, error=error, said=str(trouble))
 
 
 def peer_of(connection: socket.socket) -> Peer:

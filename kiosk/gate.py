@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 from kiosk import rules
 from kiosk.frame import Frame
-from kiosk.model import Claim, Decision, Direction, Moment, Passage, Refusal, Sight, Stored
+from kiosk.model import Claim, Decision, Direction, Grounds, Moment, Passage, Refusal, Sight, Stored
 from kiosk.ports import Clock, Decoder, Signal, Store, Verifier
 from kiosk.seal import Pseudonyms, Seal
+from kiosk.undo import LastPassage
 from kiosk.visits import Visits
 
 
@@ -24,6 +25,16 @@ class Look:
     sight: Sight
     stored: Stored | None = None
     """The record of the answer, where one was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undone:
+    """A passage that was taken back."""
+
+    stored: Stored
+    """The record that annuls it."""
+    passage: Stored
+    """What is annulled; it stays as it is."""
 
 
 class Gate:
@@ -41,7 +52,9 @@ class Gate:
         store: Store,
         signal: Signal,
         clock: Clock,
+        last: LastPassage,
     ) -> None:
+        """`last` is told of every record; who else asks it for what can be undone may do so from any thread."""
         self._decoder = decoder
         self._verifier = verifier
         self._visits = visits
@@ -51,6 +64,7 @@ class Gate:
         self._store = store
         self._signal = signal
         self._clock = clock
+        self._last = last
 
     def look(self, frame: Frame) -> Look:
         """Read a frame and answer the person in it, once."""
@@ -64,9 +78,40 @@ class Gate:
         stored = self._answer_one(codes[0], now) if len(codes) == 1 else self._answer_many(codes, now)
         return Look(sight, stored)
 
-    def admit(self, direction: Direction) -> Stored:
+    def admit(self, direction: Direction, grounds: Grounds | None = None) -> Stored:
         """A guard lets somebody pass who has nothing to show; he is counted, and nobody is named."""
-        return self._keep(rules.manual(direction), None, (), (), self._clock.now())
+        return self._keep(rules.manual(direction), None, (), (), self._clock.now(), grounds=grounds)
+
+    def undo(self, grounds: Grounds, seq: int | None = None) -> Undone:
+        """A guard takes the last passage back: a record that annuls it, then the light, then everybody is as before.
+
+        `seq`: the record that he means. Raises NotUndone and StoreTrouble; then nothing was done.
+        """
+        now = self._clock.now()
+        undone = self._last.to_undo(now.s, seq)
+        decision = rules.annulment(undone.passage.direction)
+        stored = self._store.commit(
+            Passage(
+                id=uuid7(now),
+                occurred_at=now.at,
+                occurred_s=now.s,
+                clock=now.quality,
+                outcome=decision.outcome,
+                reason=decision.reason,
+                direction=decision.direction,
+                kind=None,
+                assurance=None,
+                pseudonym=b"",
+                sealed=b"",
+                code_bytes=0,
+                annuls=undone.passage.id,
+                grounds=grounds,
+            )
+        )
+        self._last.note(stored)
+        self._signal.show(decision.outcome)
+        self._visits.annul()
+        return Undone(stored, undone)
 
     def _answer_one(self, code: bytes, now: Moment) -> Stored | None:
         answer = self._verifier.verify(code, now)
@@ -88,6 +133,8 @@ class Gate:
         names: Sequence[bytes],
         codes: Sequence[bytes],
         now: Moment,
+        *,
+        grounds: Grounds | None = None,
     ) -> Stored:
         """Law 1: the record is on disk before the light."""
         passage_id = uuid7(now)
@@ -107,8 +154,10 @@ class Gate:
                 sealed=self._seal.close(claim.subject, passage_id) if claim else b"",
                 code_bytes=sum(map(len, codes)),
                 aliases=tuple(names[1:]),
+                grounds=grounds,
             )
         )
+        self._last.note(stored)
         self._signal.show(decision.outcome)
         self._visits.answered(codes, names, decision, now)
         return stored

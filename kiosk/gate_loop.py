@@ -4,13 +4,14 @@ import logging
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from kiosk.errands import Errands
 from kiosk.frame import Frame
 from kiosk.gate import Gate
 from kiosk.mailbox import Mailbox
-from kiosk.model import Direction, Reason, Stored, View
+from kiosk.model import Direction, Grounds, Stored, View
 from kiosk.ports import StoreTrouble
 from kiosk.selfcheck import CameraWatch
 from kiosk.status import Shown
@@ -21,6 +22,8 @@ IDLE_S = 0.5  # how long to wait for a frame before saying "I still turn"
 PROBE_EVERY_S = 2.0  # how often to try a disk that refused
 COUNT_EVERY_S = 1.0  # the reset hour empties the place without anybody passing
 REMEMBERED = 20
+ANNULLED = "annulled"
+"""Counted apart, so that counters only grow."""
 
 
 class GateLoop:
@@ -89,10 +92,22 @@ class GateLoop:
             self._look(frame)
         return 0.0
 
-    def admit(self, direction: Direction, within_s: float) -> Shown:
+    def admit(self, direction: Direction, within_s: float, grounds: Grounds | None = None) -> Shown:
         """A guard lets somebody pass who has nothing to show; any thread. Raises NotNow and StoreTrouble: then nothing was done."""
         asked_s = time.monotonic()
-        return self._errands.ask(lambda: self._remember(self._gate.admit(direction), 0, asked_s), within_s)
+        return self._errands.ask(lambda: self._remember(self._gate.admit(direction, grounds), 0, asked_s), within_s)
+
+    def undo(self, grounds: Grounds, within_s: float, seq: int | None = None) -> Shown:
+        """A guard takes the last passage back; any thread. Raises NotUndone, NotNow and StoreTrouble: then nothing was done."""
+        asked_s = time.monotonic()
+        return self._errands.ask(lambda: self._undo(grounds, seq, asked_s), within_s)
+
+    def _undo(self, grounds: Grounds, seq: int | None, asked_s: float) -> Shown:
+        undone = self._gate.undo(grounds, seq)
+        for place, shown in enumerate(self._shown):
+            if shown.seq == undone.passage.seq:
+                self._shown[place] = replace(shown, annulled=True)
+        return self._remember(undone.stored, 0, asked_s, annuls_seq=undone.passage.seq)
 
     def _count(self) -> None:
         self._counted_s = time.monotonic()
@@ -117,10 +132,10 @@ class GateLoop:
         if look.stored:
             self._remember(look.stored, frame.number, frame.captured_s)
 
-    def _remember(self, stored: Stored, frame: int, since_s: float) -> Shown:
+    def _remember(self, stored: Stored, frame: int, since_s: float, annuls_seq: int | None = None) -> Shown:
         passage = stored.passage
         took_ms = (time.monotonic() - since_s) * 1000
-        self._counters[passage.outcome.value] += 1
+        self._counters[ANNULLED if passage.annuls else passage.outcome.value] += 1
         self._count()
         shown = Shown(
             number=self._counters.total(),
@@ -132,12 +147,13 @@ class GateLoop:
             seq=stored.seq,
             frame=frame,
             took_ms=round(took_ms, 1),
+            annuls_seq=annuls_seq,
         )
         self._shown.append(shown)
         log.info(
             "%s: %s%s (%s), record %d, %.0f ms after the picture",
             passage.outcome, passage.reason, f", {passage.direction}" if passage.direction else "",
-            passage.kind or ("by hand" if passage.reason is Reason.MANUAL else "several codes"), stored.seq, took_ms,
+            passage.kind or passage.grounds or "several codes", stored.seq, took_ms,
         )  # fmt: skip
         self._news()
         return shown

@@ -231,7 +231,7 @@ class Passage:
     reason: Reason
     direction: Direction | None
     kind: Kind | None
-    """None where several codes were in view."""
+    """None where several codes were in view, and where a guard acted by hand."""
     assurance: Assurance | None
     pseudonym: bytes
     """16 bytes, keyed on this device; empty where nobody was named."""

@@ -5,14 +5,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from kiosk.control import Admit, Handlers, Pause, ReleaseQuarantine, ShowLamp, TakeStill
+from kiosk.control import Admit, Handlers, OrderRefused, Pause, ReleaseQuarantine, ShowLamp, TakeStill, Undo
 from kiosk.courier import Courier
 from kiosk.gate_loop import GateLoop
 from kiosk.ports import Signal
 from kiosk.reading.viewfinder import Still, Viewfinder
 from kiosk.store import Store
+from kiosk.undo import NotUndone
 
 ADMIT_WITHIN_S = 2.0
+UNDO_WITHIN_S = 2.0
 
 
 def handlers(
@@ -27,7 +29,14 @@ def handlers(
     """One function an order; each may raise KioskError, whose text goes to whoever ordered."""
 
     def admit(order: Admit) -> Mapping[str, Any]:
-        return {"seq": gate_loop.admit(order.direction, ADMIT_WITHIN_S).seq}
+        return {"seq": gate_loop.admit(order.direction, ADMIT_WITHIN_S, order.grounds).seq}
+
+    def undo(order: Undo) -> Mapping[str, Any]:
+        try:
+            shown = gate_loop.undo(order.grounds, UNDO_WITHIN_S, order.seq)
+        except NotUndone as refused:
+            raise OrderRefused(str(refused), refused.why) from refused
+        return {"seq": shown.seq, "annulled_seq": shown.annuls_seq, "direction": shown.direction}
 
     def show_lamp(order: ShowLamp) -> Mapping[str, Any]:
         signal.show(order.outcome)
@@ -50,6 +59,7 @@ def handlers(
 
     return {
         Admit: admit,
+        Undo: undo,
         ShowLamp: show_lamp,
         Pause: pause,
         ReleaseQuarantine: release_quarantine,

@@ -12,7 +12,7 @@ from kiosk.camera_loop import CameraLoop
 from kiosk.control import Control
 from kiosk.courier import Courier
 from kiosk.credentials.keeper import ListKeeper
-from kiosk.devices.buttons import open_admit_button
+from kiosk.devices.buttons import open_buttons
 from kiosk.devices.cameras import open_camera
 from kiosk.devices.lamps import Lamps
 from kiosk.errands import Errands
@@ -20,7 +20,7 @@ from kiosk.gate import Gate
 from kiosk.gate_loop import GateLoop
 from kiosk.handed_keys import handed
 from kiosk.mailbox import Mailbox
-from kiosk.model import Direction, Moment
+from kiosk.model import Direction, Grounds, Moment
 from kiosk.only_one import only_one
 from kiosk.policy import policy_of
 from kiosk.ports import Clock, Decoder, KioskError, Verifier
@@ -30,6 +30,7 @@ from kiosk.reading.viewfinder import Viewfinder
 from kiosk.seal import Pseudonyms, Seal
 from kiosk.selfcheck import CameraWatch
 from kiosk.store import Limits, Store
+from kiosk.undo import LastPassage
 from kiosk.uplink import make_courier
 from kiosk.visits import Visits
 
@@ -82,12 +83,14 @@ def furnish(settings: config.Settings, lamps: Lamps, clock: Clock, news: Callabl
     courier = make_courier(settings, store, clock)
     house.callback(courier.close)
     verifier = credentials.Dispatcher(lists.trust_list, lists.denylist)
-    visits = restored_visits(settings.visit, store, started)
+    visits, last = remembered(settings.visit, store, started)
     watch, mailbox = CameraWatch(started.s), Mailbox()
     decoder = make_decoder(settings)
     house.callback(decoder.close)
     gate_loop = GateLoop(
-        make_gate(settings, decoder, verifier=verifier, visits=visits, store=store, lamps=lamps, clock=clock),
+        make_gate(
+            settings, decoder, verifier=verifier, visits=visits, store=store, lamps=lamps, clock=clock, last=last
+        ),
         mailbox,
         watch=watch,
         errands=Errands(),
@@ -106,17 +109,11 @@ def furnish(settings: config.Settings, lamps: Lamps, clock: Clock, news: Callabl
         store=store,
         courier=courier,
         lists=lists,
+        last=last,
         started=started,
     )
     control = hear_people(
-        settings,
-        gate_loop=gate_loop,
-        lamps=lamps,
-        store=store,
-        courier=courier,
-        news=news,
-        mailbox=mailbox,
-        house=house,
+        settings, house, gate_loop=gate_loop, lamps=lamps, store=store, courier=courier, news=news, mailbox=mailbox
     )
     return Rooms(
         clock, lamps, store, courier, lists, verifier, watch, mailbox, gate_loop, camera_loop, control, bulletin
@@ -133,11 +130,14 @@ def keep_lists(settings: config.Settings) -> ListKeeper:
     )
 
 
-def restored_visits(visit: config.Visit, store: Store, now: Moment) -> Visits:
-    """Who is inside, by the newest records. Raises StoreTrouble."""
+def remembered(visit: config.Visit, store: Store, now: Moment) -> tuple[Visits, LastPassage]:
+    """Who is inside, and what can be undone, by the newest records. Raises StoreTrouble."""
     visits = Visits(window_s=visit.window_s, reset_at=visit.reset_at, timezone=visit.timezone)
-    visits.restore(reversed(store.recent(RESTORED)), now, store.boot_id)
-    return visits
+    last = LastPassage(visit.undo_s, boot_id=store.boot_id)
+    records = store.recent(RESTORED)
+    visits.restore(reversed(records), now, store.boot_id)
+    last.restore(reversed(records))
+    return visits, last
 
 
 def make_decoder(settings: config.Settings) -> BoundedDecoder:
@@ -155,6 +155,7 @@ def make_gate(
     store: Store,
     lamps: Lamps,
     clock: Clock,
+    last: LastPassage,
 ) -> Gate:
     """The gate, with its keys and policy. Raises KioskError."""
     return Gate(
@@ -167,11 +168,13 @@ def make_gate(
         store=store,
         signal=lamps,
         clock=clock,
+        last=last,
     )
 
 
 def hear_people(
     settings: config.Settings,
+    house: ExitStack,
     *,
     gate_loop: GateLoop,
     lamps: Lamps,
@@ -179,16 +182,18 @@ def hear_people(
     courier: Courier,
     news: Callable[[], None],
     mailbox: Mailbox,
-    house: ExitStack,
 ) -> Control:
-    """The control socket, and the guard's button where there is one. Raises KioskError."""
+    """The control socket, and the guard's buttons where there are any. Raises KioskError."""
     viewfinder = Viewfinder(mailbox.copy_next)
     house.callback(viewfinder.close)
     control = Control(settings.run_dir, orders.handlers(gate_loop, lamps, store, courier, news, viewfinder=viewfinder))
     house.callback(control.close)
     towards = admits_towards(settings)
-    button = open_admit_button(settings.signal, lambda: gate_loop.admit(towards, orders.ADMIT_WITHIN_S))
-    if button:
+    for button in open_buttons(
+        settings.signal,
+        admit=lambda: gate_loop.admit(towards, orders.ADMIT_WITHIN_S, Grounds.BUTTON),
+        undo=lambda: gate_loop.undo(Grounds.BUTTON, orders.UNDO_WITHIN_S),
+    ):
         house.callback(button.close)
     return control
 

@@ -269,6 +269,11 @@ def manual(direction: Direction) -> Decision:
     return Decision(Outcome.PASS, Reason.MANUAL, direction)
 
 
+def annulment(direction: Direction | None) -> Decision:
+    """A guard takes back a passage that went this way: look again, for whoever stands there was let through wrongly."""
+    return Decision(Outcome.LOOK_AGAIN, Reason.ANNULLED, direction)
+
+
 def _direction(history: History, policy: Policy) -> Direction:
     if policy.direction == "alternating":
         return Direction.OUT if history.last_direction is Direction.IN else Direction.IN

@@ -52,9 +52,26 @@ class Shown:
     kind: str | None
     seq: int
     frame: int
-    """Number of the frame that was decided on; 0 where a guard admitted somebody."""
+    """Number of the frame that was decided on; 0 where a guard acted by hand."""
     took_ms: float
     """From the frame's capture (or the guard's order) to the signal, the commit included."""
+    annulled: bool = False
+    """A guard undid it afterwards."""
+    annuls_seq: int | None = None
+    """It is the undoing of that record."""
+
+
+@dataclass(frozen=True, slots=True)
+class UndoStatus:
+    """The passage that a guard can still undo."""
+
+    seq: int
+    at: str
+    direction: str
+    reason: str
+    kind: str | None
+    left_s: float
+    """For so much longer, at the time of the snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,10 +130,12 @@ class Status:
     shown: tuple[Shown, ...] = ()
     """The last decisions, newest last, at most 20."""
     counters: dict[str, int] = field(default_factory=dict)
-    """Decisions since the daemon started, by outcome."""
+    """Decisions since the daemon started, by outcome; `annulled` for those that a guard undid, which are counted as passes too."""
     inside: int = 0
     capacity: int | None = None
     """The most people inside; None: no limit."""
+    undo: UndoStatus | None = None
+    """None while there is nothing that could be undone."""
     outbox: OutboxStatus = field(default_factory=OutboxStatus)
     uplink: UplinkStatus = field(default_factory=UplinkStatus)
     camera: CameraStatus = field(default_factory=CameraStatus)

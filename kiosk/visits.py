@@ -19,6 +19,8 @@ from kiosk.model import ClockQuality, Decision, Direction, History, Moment, Reas
 
 SETTLE_S = 1.0
 """How long a light belongs to one person, and how long one of two codes must be alone before it counts as alone."""
+AWAY_S = 1.5
+"""After an undo a code is new once it was out of view this long: who still holds it up is not let through by it again."""
 MAX_CODES = 1024
 MAX_NAMES = 60_000
 DAY_S = 86_400.0
@@ -88,6 +90,23 @@ class _Code:
     crowded_s: float = -math.inf
     """When it was last in view together with another one that has no answer."""
     person: _Person | None = None
+    window_s: float = math.inf
+    """How long it stays known out of view, where that is less than for all others."""
+
+
+@dataclass(slots=True)
+class _LastPass:
+    """What the last pass changed, so that it can be taken back."""
+
+    person: _Person | None
+    """None where a nameless one passed."""
+    before: dict[bytes, _Person | None]
+    """Whom his names meant before."""
+    counted_out: dict[int, float]
+    """Who was inside under these names."""
+    nameless: Direction | None = None
+    left_s: float | None = None
+    """When the nameless one who was counted out had passed; None where nobody was."""
 
 
 class Visits:
@@ -110,6 +129,8 @@ class Visits:
         self._people: OrderedDict[bytes, _Person] = OrderedDict()
         self._inside: OrderedDict[int, float] = OrderedDict()
         self._nameless: deque[float] = deque(maxlen=max_names)
+        self._last_pass: _LastPass | None = None
+        self._undone: tuple[frozenset[bytes], _Person] | None = None
         self._numbers = 0
         self.forgotten = 0
         """Names dropped because there were too many."""
@@ -133,6 +154,8 @@ class Visits:
 
     def history(self, names: Sequence[bytes], now: Moment) -> History:
         """What is remembered of a person, by any of his names."""
+        if self._still_shows_undone(names, now):
+            return History(same_visit=True)
         known = [self._people[name] for name in names if name in self._people]
         if not known:
             return History()
@@ -153,12 +176,42 @@ class Visits:
 
     def answered_again(self, codes: Sequence[bytes], names: Sequence[bytes], now: Moment) -> None:
         """The same person with another of his codes: it belongs to the visit that was answered."""
+        if self._undone and self._still_shows_undone(names, now):
+            person = self._undone[1]
+            person.seen_s = now.s
+            for data in codes:
+                self._remember(data, _Code(CodeState.ANSWERED, now.s, person=person, window_s=AWAY_S))
+            return
         known = [self._people[name] for name in names if name in self._people]
         latest = max(known, key=lambda person: person.passed_s)
         latest.seen_s = now.s
         self._name(names, latest)
         for data in codes:
             self._remember(data, _Code(CodeState.ANSWERED, now.s, person=latest))
+
+    def annul(self) -> None:
+        """Take the last pass back: who was inside is inside again, and the person may show his code as if for the first time.
+
+        It must be away for AWAY_S first: a code (or a rotated one) that is still held up lets nobody through again. Harmless
+        where there is nothing to take back.
+        """
+        last, self._last_pass = self._last_pass, None
+        if last is None:
+            return
+        if last.person is None:
+            self._annul_nameless(last)
+            return
+        self._inside.pop(last.person.number, None)
+        for name, known in last.before.items():
+            if known is not None:
+                self._people[name] = known
+            else:
+                self._people.pop(name, None)
+        self._inside.update(last.counted_out)
+        self._undone = (frozenset(last.before), last.person)
+        for code in self._codes.values():
+            if code.person is last.person:
+                code.window_s = AWAY_S
 
     def inside(self, now: Moment) -> int:
         """How many people are in, by what passed here since the reset hour."""
@@ -167,10 +220,15 @@ class Visits:
         return named + sum(1 for passed_s in self._nameless if passed_s >= reset_s)
 
     def restore(self, passages: Iterable[Stored], now: Moment, boot_id: str = "") -> None:
-        """Remember the passes of an earlier life of this process, oldest first; `boot_id` is the machine's present one."""
-        for stored in passages:
+        """Remember the passes of an earlier life of this process, oldest first; `boot_id` is the machine's present one.
+
+        A pass that was annulled never was.
+        """
+        known = list(passages)
+        annulled = {stored.passage.annuls for stored in known}
+        for stored in known:
             passage = stored.passage
-            if passage.direction is None:  # only a pass has one
+            if passage.direction is None or passage.annuls is not None or passage.id in annulled:  # only a pass has one
                 continue
             names = (passage.pseudonym, *passage.aliases) if passage.pseudonym else ()
             person = self._pass(names, passage.direction, now.s - _age_s(stored, now, boot_id))
@@ -181,7 +239,7 @@ class Visits:
         """What is known of a code that is in view now; a code out of view for the window is new again."""
         place = self._hash(data)
         code = self._codes.get(place)
-        if code is None or now.s - code.seen_s > self._window_s:
+        if code is None or now.s - code.seen_s > min(self._window_s, code.window_s):
             return _Code(CodeState.NEW, now.s)
         code.seen_s = now.s
         self._codes.move_to_end(place)
@@ -213,12 +271,14 @@ class Visits:
         if not names:
             self._pass_nameless(direction, passed_s)
             return None
+        counted_out: dict[int, float] = {}
         for name in names:
             known = self._people.get(name)
-            if known is not None:
-                self._inside.pop(known.number, None)
+            if known is not None and known.number in self._inside:
+                counted_out[known.number] = self._inside.pop(known.number)
         self._numbers += 1
         person = _Person(self._numbers, passed_s, passed_s, direction)
+        self._last_pass = _LastPass(person, {}, counted_out)
         if direction is Direction.IN:
             self._inside[person.number] = passed_s
         self._name(names, person)
@@ -226,13 +286,30 @@ class Visits:
 
     def _pass_nameless(self, direction: Direction, passed_s: float) -> None:
         """Whom the guard let in by hand: one more, and when one leaves by hand, the first of them."""
+        left_s = None
         if direction is Direction.IN:
             self._nameless.append(passed_s)
         elif self._nameless:
-            self._nameless.popleft()
+            left_s = self._nameless.popleft()
+        self._last_pass = _LastPass(None, {}, {}, direction, left_s)
+
+    def _annul_nameless(self, last: _LastPass) -> None:
+        if last.left_s is not None:
+            self._nameless.appendleft(last.left_s)
+        elif last.nameless is Direction.IN and self._nameless:
+            self._nameless.pop()
+
+    def _still_shows_undone(self, names: Sequence[bytes], now: Moment) -> bool:
+        """Whether the person whose pass was taken back still holds his phone up, with the code that it shows by now."""
+        if self._undone is None:
+            return False
+        undone, person = self._undone
+        return now.s - person.seen_s <= AWAY_S and not undone.isdisjoint(names)
 
     def _name(self, names: Sequence[bytes], person: _Person) -> None:
         for name in names:
+            if self._last_pass is not None and self._last_pass.person is person:
+                self._last_pass.before.setdefault(name, self._people.get(name))
             self._people[name] = person
             self._people.move_to_end(name)
         while len(self._people) > self._max_names:

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from kiosk.control import Admit, Control, Order, OrderRefused, Pause, ReleaseQuarantine, ShowLamp, TakeStill
+from kiosk.control import Admit, Control, Order, OrderRefused, Pause, ReleaseQuarantine, ShowLamp, TakeStill, Undo
 
 
 class Ordered:
@@ -16,9 +16,11 @@ class Ordered:
         self.orders: list[Order] = []
         self.refuses = ""
         """What to say instead of doing it."""
+        self.refuses_with = "failed"
+        """The answer's word then."""
         self.detail: Mapping[str, Any] = {}
         """What to answer."""
-        kinds = (Admit, ShowLamp, Pause, ReleaseQuarantine, TakeStill)
+        kinds = (Admit, Undo, ShowLamp, Pause, ReleaseQuarantine, TakeStill)
         self._control = Control(run_dir, dict.fromkeys(kinds, self._keep))
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -40,7 +42,7 @@ class Ordered:
 
     def _keep(self, order: Order) -> Mapping[str, Any]:
         if self.refuses:
-            raise OrderRefused(self.refuses)
+            raise OrderRefused(self.refuses, self.refuses_with)
         self.orders.append(order)
         return self.detail
 

@@ -23,6 +23,7 @@ SHOWN = {
     "signal.relay": "23",
     "signal.relay_led": '"kiosk-relay"',
     "signal.admit_button": "5",
+    "signal.undo_button": "6",
     "broker.ca": '"ca.pem"',
     "broker.certificate": '"gate-1.pem"',
     "broker.key": '"gate-1.key"',

@@ -40,6 +40,13 @@ more than three seconds, mean that the device is out of order, even where no pro
 |---|---|---|---|---|---|
 {table}
 
+**Hủy lượt vừa rồi** (nút bấm hoặc trang của bảo vệ): đèn vàng chớp hai lần, còi hai tiếng, như *giơ lại*; trang hiện chữ "Xem lại.
+Lượt vừa rồi đã hủy". Đèn và còi không đổi: chưa hủy được (quá muộn, hoặc đã hủy rồi); trang nói vì sao.
+
+**Undoing the last passage** (with the button, or on the guard's page) plays *look again*: amber in the middle twice, two beeps; the
+page says in words "Look again. The last passage was undone." Where lamps and buzzer stay as they were, nothing was undone
+(too late, or undone already); the page says why.
+
 Nghe và xem thử · Try them (the kiosk must be stopped: `systemctl stop kiosk`):
 
     kiosk signal pass          # on the pins
@@ -130,7 +137,7 @@ def _bar(at_s: float, step: Step, y: int, colour: str, height: int = BAR) -> str
 # ---- wiring
 
 GROUND = "M470 {y}v10M458 {y}m0 10h24M463 {y}m0 15h14M467 {y}m0 20h6"
-PIN_OF_BCM = {17: 11, 27: 13, 22: 15, 18: 12, 23: 16, 5: 29}
+PIN_OF_BCM = {17: 11, 27: 13, 22: 15, 18: 12, 23: 16, 5: 29, 6: 31}
 BRANCHES: tuple[tuple[str, int, str, str], ...] = (
     ("red", config.Signal().red, "330 Ω", "red LED, left"),
     ("amber", config.Signal().amber, "330 Ω", "amber LED, middle"),
@@ -138,6 +145,7 @@ BRANCHES: tuple[tuple[str, int, str, str], ...] = (
     ("buzzer", config.Signal().buzzer or 18, "1 kΩ", "NPN transistor, active buzzer at 5 V"),
     ("relay", 23, "1 kΩ", "opto-isolated relay board, input IN"),
     ("admit", 5, "1 kΩ", "button to ground: admit by hand"),
+    ("undo", 6, "1 kΩ", "button to ground: undo the last passage"),
 )
 
 
@@ -174,7 +182,7 @@ def _load(name: str, y: int) -> str:
     colours = {"red": "#c62828", "amber": "#f9a825", "green": "#2e7d32"}
     if name in colours:
         return f'<circle cx="470" cy="{y}" r="14" fill="{colours[name]}" stroke="#212121" stroke-width="2"/>'
-    if name == "admit":
+    if name in {"admit", "undo"}:
         return f'<path d="M450 {y}L466 {y - 12}M474 {y}V{y + 14}H470" stroke="#212121" stroke-width="2" fill="none"/>'
     return f'<rect x="450" y="{y - 14}" width="40" height="28" fill="#eceff1" stroke="#212121" stroke-width="2"/>'
 

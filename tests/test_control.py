@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk import control
-from kiosk.control import Admit, Answer, Control, OrderRefused, Pause, Peer, ReleaseQuarantine, ShowLamp
-from kiosk.model import Direction, Outcome
+from kiosk.control import Admit, Answer, Control, OrderRefused, Pause, Peer, ReleaseQuarantine, ShowLamp, Undo
+from kiosk.model import Direction, Grounds, Outcome
 from kiosk.ports import KioskError
 
 
@@ -24,7 +24,7 @@ class Daemon:
     def __init__(self, run_dir: Path, *, refuses: bool = False, owner_uid: int | None = None) -> None:
         self.orders: list[control.Order] = []
         self._refuses = refuses
-        handlers = {Admit: self._keep, ShowLamp: self._keep, Pause: self._keep}
+        handlers = {Admit: self._keep, Undo: self._keep, ShowLamp: self._keep, Pause: self._keep}
         self.control = Control(run_dir, handlers, owner_uid=owner_uid)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -65,7 +65,9 @@ def say(run_dir: Path, raw: bytes, *, end: bool = False) -> dict[str, Any]:
     return answer
 
 
-@pytest.mark.parametrize("what", [Admit(Direction.IN), ShowLamp(Outcome.FAIL), Pause(paused=True)])
+@pytest.mark.parametrize(
+    "what", [Admit(Direction.IN), Admit(Direction.OUT, Grounds.HELPED), Undo(Grounds.OTHER, 7), ShowLamp(Outcome.FAIL)]
+)
 def test_an_order_reaches_its_handler_as_it_was_given_and_the_answer_comes_back(
     tmp_path: Path, daemon: Daemon, what: control.Order
 ) -> None:
@@ -92,6 +94,8 @@ def test_a_handlers_refusal_comes_back_in_its_words(tmp_path: Path) -> None:
         b"[]\n",
         b'{"do": "shell", "command": "reboot"}\n',
         b'{"do": "admit"}\n',
+        b'{"do": "undo"}\n',
+        b'{"do": "undo", "grounds": "NGUYEN VAN A"}\n',
         b'{"do": "admit", "direction": "up"}\n',
         b'{"do": "admit", "direction": "in", "name": "NGUYEN VAN A"}\n',
         b'{"do": "pause", "paused": true}{"do": "pause", "paused": true}\n',

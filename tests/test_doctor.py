@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kiosk import config, status
-from kiosk.cli.doctor import doctor, examine
+from kiosk.cli.doctor import button_fact, doctor, examine
 from kiosk.demo.premises import Premises, scratch_premises
 from kiosk.model import State
 from kiosk.status import Fact, Grade
@@ -92,6 +92,17 @@ def test_a_camera_that_is_not_there_is_bad_and_the_rest_is_still_examined(premis
 def test_pins_that_are_not_there_are_bad(premises: Premises) -> None:
     change(premises, 'pins = "mock"', 'pins = "gpio"')
     assert found(premises)["pins"].grade is Grade.BROKEN
+
+
+def test_buttons_are_examined_where_there_are_any(premises: Premises) -> None:
+    assert "buttons" not in found(premises)
+    change(premises, 'pins = "mock"', 'pins = "mock"\nadmit_button = 5\nundo_button = 6')
+    assert [fact.en for fact in examine(config.load(premises.config)) if fact.name == "buttons"] == [
+        "signal.admit_button is ready.",
+        "signal.undo_button is ready.",
+    ]
+    stuck = button_fact("undo_button", pressed=True)
+    assert (stuck.grade, "it sticks" in stuck.en, "kẹt" in stuck.vi) == (Grade.WARN, True, True)
 
 
 def test_a_missing_key_is_named_by_its_setting(premises: Premises) -> None:

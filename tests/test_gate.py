@@ -26,6 +26,7 @@ from kiosk.model import (
 )
 from kiosk.ports import StoreTrouble
 from kiosk.seal import Pseudonyms, Seal
+from kiosk.undo import LastPassage
 from kiosk.visits import Visits
 from mqtt.sealing import open_sealed
 from tests.people import NOW_AT, WORLD, centre_key, dispatcher, moment
@@ -78,6 +79,7 @@ class Scene:
             store=self,
             signal=self,
             clock=clock,
+            last=LastPassage(30, boot_id="boot"),
         )
 
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime
 import pytest
 
 from kiosk import control, logbook
-from kiosk.control import Admit, Pause, ReleaseQuarantine, ShowLamp, TakeStill
+from kiosk.control import Admit, Pause, ReleaseQuarantine, ShowLamp, TakeStill, Undo
 from kiosk.credentials import denylist
 from kiosk.demo.demonstration import Demonstration
-from kiosk.model import Direction, Outcome
+from kiosk.model import Direction, Grounds, Outcome
 from kiosk.reading.viewfinder import MAX_JPEG_BYTES
 from tests.running import await_status, demonstration, fact
 
@@ -36,6 +36,28 @@ def test_whom_a_guard_admits_is_recorded_counted_and_delivered(running: Demonstr
     assert admitted["seq"] == answer.detail["seq"]
     assert (admitted["outcome"], admitted["direction"]) == ("pass", "in")
     await_status(running, lambda found: found["outbox"]["depth"] == 0)
+
+
+def test_whom_a_guard_let_through_is_undone_told_and_delivered_and_only_once(running: Demonstration) -> None:
+    ordered(running, Pause(paused=True))
+    seq = ordered(running, Admit(Direction.IN, Grounds.HELPED)).detail["seq"]
+    found = await_status(running, lambda found: found["undo"] is not None and found["undo"]["seq"] == seq)
+    assert (found["undo"]["direction"], found["undo"]["reason"], found["undo"]["kind"]) == ("in", "manual", None)
+    assert 0 < found["undo"]["left_s"] <= 30
+    inside = found["inside"]
+    wrong = control.order(running.premises.run_dir, Undo(Grounds.BY_MISTAKE, seq - 1))
+    assert (wrong.ok, wrong.error) == (False, "another-since")
+    answer = ordered(running, Undo(Grounds.BY_MISTAKE, seq))
+    assert answer.detail == {"seq": seq + 1, "annulled_seq": seq, "direction": "in"}
+    found = await_status(running, lambda found: found["undo"] is None and found["inside"] == inside - 1)
+    undone, undo = found["shown"][-2:]
+    assert (undone["seq"], undone["outcome"], undone["annulled"]) == (seq, "pass", True)
+    assert (undo["outcome"], undo["reason"], undo["annuls_seq"]) == ("look-again", "annulled", seq)
+    assert found["counters"]["annulled"] == 1
+    again = control.order(running.premises.run_dir, Undo(Grounds.BY_MISTAKE))
+    assert (again.ok, again.error) == (False, "already-undone")
+    await_status(running, lambda found: found["outbox"]["depth"] == 0)
+    ordered(running, Pause(paused=False))
 
 
 def test_a_paused_kiosk_says_out_of_order_and_answers_nobody_until_it_is_resumed(running: Demonstration) -> None:

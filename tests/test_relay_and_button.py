@@ -1,13 +1,14 @@
 """The kernel's one-shot relay on files like those of /sys, and the button on gpiozero's mock pins."""
 
+import queue
 import threading
 from pathlib import Path
 
 import pytest
-from gpiozero.pins.mock import MockFactory
+from gpiozero.pins.mock import MockFactory, MockPin
 
 from kiosk import config
-from kiosk.devices.buttons import AdmitButton, open_admit_button
+from kiosk.devices.buttons import GuardButton, buttons_down, open_buttons
 from kiosk.devices.kernel_relay import KernelRelay
 from kiosk.ports import KioskError, SignalTrouble
 
@@ -54,12 +55,19 @@ class TestKernelRelay:
             config.Signal(relay=23, relay_led="kiosk-relay")
 
 
-class TestAdmitButton:
+class ShortToGround(MockPin):  # type: ignore[misc]  # gpiozero has no types
+    """Low, whatever pulls at it."""
+
+    def _get_state(self) -> bool:
+        return False
+
+
+class TestButtons:
     def test_held_it_admits_once(self) -> None:
         factory = MockFactory()
         pin = factory.pin(5)
         admitted = threading.Semaphore(0)
-        button = AdmitButton(5, factory, admitted.release, hold_s=0.01)
+        button = GuardButton(5, factory, admitted.release, hold_s=0.01)
         pin.drive_low()
         assert admitted.acquire(timeout=10.0)
         assert not admitted.acquire(timeout=0.1)
@@ -72,7 +80,7 @@ class TestAdmitButton:
         factory = MockFactory()
         pin = factory.pin(5)
         admitted = threading.Event()
-        button = AdmitButton(5, factory, admitted.set, hold_s=30.0)
+        button = GuardButton(5, factory, admitted.set, hold_s=30.0)
         pin.drive_low()
         pin.drive_high()
         assert not admitted.wait(0.05)
@@ -80,7 +88,7 @@ class TestAdmitButton:
 
     def test_a_loose_wire_is_no_press(self) -> None:
         factory = MockFactory()
-        button = AdmitButton(5, factory, lambda: None)
+        button = GuardButton(5, factory, lambda: None)
         assert factory.pin(5).pull == "up"
         button.close()
 
@@ -93,7 +101,7 @@ class TestAdmitButton:
             called.release()
             raise KioskError("the kiosk is busy")
 
-        button = AdmitButton(5, factory, refuse, hold_s=0.01)
+        button = GuardButton(5, factory, refuse, hold_s=0.01)
         for _ in range(2):
             pin.drive_low()
             assert called.acquire(timeout=10.0)
@@ -101,14 +109,42 @@ class TestAdmitButton:
         button.close()
         assert "the kiosk is busy" in caplog.text
 
-    def test_without_a_button_there_is_none(self) -> None:
-        assert open_admit_button(config.Signal(pins="mock"), lambda: None) is None
+    def test_without_buttons_there_are_none(self) -> None:
+        assert open_buttons(config.Signal(pins="mock"), admit=lambda: None, undo=lambda: None) == ()
 
-    def test_the_configured_button_is_opened(self) -> None:
-        button = open_admit_button(config.Signal(pins="mock", admit_button=5), lambda: None)
-        assert button is not None
-        button.close()
-        button.close()
+    def test_each_configured_button_does_its_own_thing(self) -> None:
+        done: queue.SimpleQueue[str] = queue.SimpleQueue()
+        pins = MockFactory()
+        buttons = open_buttons(
+            config.Signal(pins="mock", admit_button=5, undo_button=6),
+            admit=lambda: done.put("admit"),
+            undo=lambda: done.put("undo"),
+            factory=lambda _: pins,
+        )
+        for number, what in ((6, "undo"), (5, "admit"), (6, "undo")):
+            pins.pin(number).drive_low()
+            assert done.get(timeout=10.0) == what
+            pins.pin(number).drive_high()
+        for button in (*buttons, *buttons):
+            button.close()
+        assert done.empty()
+
+    def test_two_buttons_on_one_pin_are_a_mistake(self) -> None:
+        with pytest.raises(ValueError, match=r"signal.undo_button and signal.admit_button are both on pin 5"):
+            config.Signal(admit_button=5, undo_button=5)
+
+    def test_where_the_second_button_cannot_be_had_the_first_lets_its_pin_go(self) -> None:
+        pins = MockFactory()
+        broken = config.Signal(pins="mock").model_copy(update={"admit_button": 5, "undo_button": 99})
+        with pytest.raises(SignalTrouble, match="99"):
+            open_buttons(broken, admit=lambda: None, undo=lambda: None, factory=lambda _: pins)
+        assert not pins.pins
+
+    def test_the_doctor_sees_a_button_that_sticks(self) -> None:
+        both = config.Signal(pins="mock", admit_button=5, undo_button=6)
+        factories = [MockFactory(), MockFactory(pin_class=ShortToGround)]
+        assert buttons_down(both, lambda _: factories.pop(0)) == {"admit_button": False, "undo_button": True}
+        assert buttons_down(config.Signal(pins="mock")) == {}
 
     def test_a_button_on_a_lamps_pin_is_a_mistake(self) -> None:
         with pytest.raises(ValueError, match="both on pin 17"):

@@ -15,6 +15,7 @@ from kiosk import config
 from kiosk import status as snapshot
 from kiosk.clock import SystemClock
 from kiosk.credentials import denylist, trust
+from kiosk.devices.buttons import buttons_down
 from kiosk.devices.cameras import open_camera
 from kiosk.devices.lamps import put_dark
 from kiosk.ports import CameraTrouble, KioskError, SignalTrouble
@@ -73,7 +74,7 @@ def examine(settings: config.Settings) -> Iterator[Fact]:
     running = running_facts(settings)
     checks: list[Check] = [_files, _disk, _machine, _lists, _broker]
     if running is None:
-        checks = [_files, _pins, _camera, _disk, _machine, _lists, _broker]
+        checks = [_files, _pins, _buttons, _camera, _disk, _machine, _lists, _broker]
     for check in checks:
         yield from check(settings)
     if running is not None:
@@ -117,6 +118,27 @@ def _pins(settings: config.Settings) -> Iterator[Fact]:
     else:
         vi = "Chân đèn và còi sẵn sàng; thử đèn: kiosk signal pass."
         yield _fact("pins", Grade.OK, vi, "The pins are free; try the lamps: kiosk signal pass.")
+
+
+def _buttons(settings: config.Settings) -> Iterator[Fact]:
+    try:
+        down = buttons_down(settings.signal)
+    except SignalTrouble as trouble:
+        vi = f"Không dùng được chân của nút bấm: {trouble}. Hãy kiểm tra cấu hình và dây nối."
+        yield _fact("buttons", Grade.BROKEN, vi, f"{trouble}. Check the configuration and the wiring.")
+        return
+    for name, pressed in down.items():
+        yield button_fact(name, pressed=pressed)
+
+
+def button_fact(name: str, *, pressed: bool) -> Fact:
+    """What a button's pin says while nobody should be pressing it."""
+    if pressed:
+        vi = f"signal.{name} đang bị đè. Nếu không ai bấm: nút kẹt, hoặc dây chạm đất."
+        return _fact(
+            "buttons", Grade.WARN, vi, f"signal.{name} is down. If nobody presses: it sticks, or its wire is short."
+        )
+    return _fact("buttons", Grade.OK, f"signal.{name} sẵn sàng.", f"signal.{name} is ready.")
 
 
 def _camera(settings: config.Settings) -> Iterator[Fact]:

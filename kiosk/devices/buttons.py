@@ -1,8 +1,8 @@
-"""The button for admitting by hand ("khai hộ"): somebody has nothing to show, and the guard has written him down."""
+"""The guard's buttons at the gate: admit by hand ("khai hộ"), and undo ("hủy lượt") the last passage."""
 
 import logging
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 
 from gpiozero import Button
 from gpiozero.pins import Factory
@@ -12,26 +12,31 @@ from kiosk.devices.lamps import open_factory, pin_errors_told
 from kiosk.ports import KioskError
 
 HOLD_S = 0.5
-"""A sleeve that brushes the button admits nobody."""
+"""A sleeve that brushes a button does nothing."""
 BOUNCE_S = 0.02
 
 _log = logging.getLogger(__name__)
 
 
-class AdmitButton:
-    """Calls `admit` once for every time that the button is held for half a second; in a thread of gpiozero's own."""
+class GuardButton:
+    """Calls `act` once for every time that the button is held for half a second; in a thread of gpiozero's own."""
 
-    def __init__(self, pin: int, factory: Factory, admit: Callable[[], object], *, hold_s: float = HOLD_S) -> None:
-        """Takes the pin, pulled up. Owns `factory`. A KioskError of `admit` is logged. Raises SignalTrouble."""
-        self._admit = admit
+    def __init__(self, pin: int, factory: Factory, act: Callable[[], object], *, hold_s: float = HOLD_S) -> None:
+        """Takes the pin, pulled up. Owns `factory`. A KioskError of `act` is logged. Raises SignalTrouble."""
+        self._act = act
         self._held = ExitStack()
         with pin_errors_told(), ExitStack() as held:
             held.callback(factory.close)
             # gpiozero's own atexit hook finds a button with a callback still open too late ("GPIO busy"): close() it.
-            button = Button(pin, pull_up=True, bounce_time=BOUNCE_S, hold_time=hold_s, pin_factory=factory)
-            held.callback(button.close)
-            button.when_held = self._pressed
+            self._button = Button(pin, pull_up=True, bounce_time=BOUNCE_S, hold_time=hold_s, pin_factory=factory)
+            held.callback(self._button.close)
+            self._button.when_held = self._pressed
             self._held = held.pop_all()
+
+    @property
+    def pressed(self) -> bool:
+        """Whether it is down at this moment."""
+        return bool(self._button.is_pressed)
 
     def close(self) -> None:
         """Let the pin go; harmless when closed already."""
@@ -39,13 +44,38 @@ class AdmitButton:
 
     def _pressed(self) -> None:
         try:
-            self._admit()
+            self._act()
         except KioskError as trouble:
-            _log.warning("the button was pressed, but nobody was admitted: %s", trouble)
+            _log.warning("a guard's button was pressed, but nothing was done: %s", trouble)
 
 
-def open_admit_button(settings: config.Signal, admit: Callable[[], object]) -> AdmitButton | None:
-    """The configured button, or None where there is none. Raises SignalTrouble."""
-    if settings.admit_button is None:
-        return None
-    return AdmitButton(settings.admit_button, open_factory(settings), admit)
+def open_buttons(
+    settings: config.Signal,
+    *,
+    admit: Callable[[], object],
+    undo: Callable[[], object],
+    factory: Callable[[config.Signal], Factory] = open_factory,
+) -> tuple[GuardButton, ...]:
+    """The configured buttons, perhaps none; the caller closes them. Raises SignalTrouble, and then holds no pin."""
+    wanted = ((settings.admit_button, admit), (settings.undo_button, undo))
+    with ExitStack() as held:
+        opened = []
+        for pin, act in wanted:
+            if pin is not None:
+                opened.append(GuardButton(pin, factory(settings), act))
+                held.callback(opened[-1].close)
+        held.pop_all()
+    return tuple(opened)
+
+
+def buttons_down(
+    settings: config.Signal, factory: Callable[[config.Signal], Factory] = open_factory
+) -> dict[str, bool]:
+    """Each configured button by the name of its setting, and whether it is down. For the doctor. Raises SignalTrouble."""
+    down = {}
+    for name in ("admit_button", "undo_button"):
+        pin = getattr(settings, name)
+        if pin is not None:
+            with closing(GuardButton(pin, factory(settings), lambda: None)) as button:
+                down[name] = button.pressed
+    return down

@@ -1,0 +1,260 @@
+"""Undoing the last passage: a record of its own before the light, once, not for long, and everybody is as before."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiosk import rules
+from kiosk.gate import Gate
+from kiosk.model import Direction, Grounds, Moment, Outcome, Reading, Reason, Sight, State, Stored
+from kiosk.ports import StoreTrouble
+from kiosk.seal import Pseudonyms, Seal
+from kiosk.store import Store
+from kiosk.undo import LastPassage, NotUndone, WhyNot
+from kiosk.visits import Visits
+from tests.passages import a_passage, an_undo
+from tests.people import WORLD, centre_key, dispatcher, moment
+from tests.test_gate import FRAME
+
+PUBLIC = centre_key()[1]
+BOOT = "boot-a"
+
+
+class Killed(Exception):
+    """What the end of a process looks like from inside it."""
+
+
+@dataclass
+class Life:
+    """One life of a kiosk at a gate, on a database that outlives it."""
+
+    store: Store
+    now: Moment = field(default_factory=moment)
+    codes: tuple[bytes, ...] = ()
+    lights: list[Outcome] = field(default_factory=list)
+    dies_before_the_light: bool = False
+
+    def __post_init__(self) -> None:
+        self.visits = Visits(window_s=8)
+        self.last = LastPassage(30, boot_id=self.store.boot_id)
+
+    def wake(self, now: Moment) -> Gate:
+        """What a start of the process does."""
+        records = tuple(reversed(self.store.recent(100)))
+        self.now = now
+        self.visits.restore(records, now, self.store.boot_id)
+        self.last.restore(records)
+        return Gate(
+            decoder=self,
+            verifier=dispatcher(),
+            visits=self.visits,
+            policy=rules.Policy(),
+            pseudonyms=Pseudonyms(b"k" * 32),
+            seal=Seal(PUBLIC),
+            store=self.store,
+            signal=self,
+            clock=SetClock(self),
+            last=self.last,
+        )
+
+    def read(self, frame: object) -> Sight:
+        return Sight(tuple(Reading(code, "scene") for code in self.codes))
+
+    def show(self, outcome: Outcome) -> None:
+        if self.dies_before_the_light:
+            raise Killed
+        self.lights.append(outcome)
+
+    def rest(self, state: State) -> None:
+        raise AssertionError(state)
+
+    def close(self) -> None:
+        raise AssertionError
+
+    def inside(self) -> int:
+        return self.visits.inside(self.now)
+
+
+@dataclass
+class SetClock:
+    life: Life
+
+    def now(self) -> Moment:
+        return self.life.now
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with closing(Store(tmp_path / "p.db", boot_id=BOOT)) as opened:
+        yield opened
+
+
+def shows(life: Life, gate: Gate, label: str, at_s: float) -> Stored | None:
+    life.codes, life.now = ((WORLD[label].data,) if label else ()), moment(at_s)
+    return gate.look(FRAME).stored
+
+
+def refusal(gate: Gate, seq: int | None = None) -> WhyNot:
+    with pytest.raises(NotUndone) as refused:
+        gate.undo(Grounds.TURNED_BACK, seq)
+    return refused.value.why
+
+
+def test_an_undo_is_a_new_record_that_names_the_old_one_and_changes_nothing_of_it(store: Store) -> None:
+    life = Life(store)
+    gate = life.wake(moment())
+    passed = shows(life, gate, "valid", 0)
+    assert passed is not None
+    life.now = moment(10)
+    done = gate.undo(Grounds.TURNED_BACK)
+    undo = done.stored.passage
+    assert (done.stored.seq, done.passage) == (2, passed)
+    assert (undo.annuls, undo.grounds) == (passed.passage.id, Grounds.TURNED_BACK)
+    assert (undo.outcome, undo.reason, undo.direction) == (Outcome.LOOK_AGAIN, Reason.ANNULLED, Direction.IN)
+    assert (undo.pseudonym, undo.sealed, undo.kind, undo.code_bytes) == (b"", b"", None, 0), "it names nobody"
+    assert [one.passage for one in store.recent(9)] == [undo, passed.passage]
+    assert life.lights == [Outcome.PASS, Outcome.LOOK_AGAIN]
+    assert life.inside() == 0
+
+
+def test_who_was_undone_takes_his_phone_away_shows_it_again_and_goes_in(store: Store) -> None:
+    life = Life(store)
+    gate = life.wake(moment())
+    shows(life, gate, "valid", 0)
+    life.now = moment(1)
+    gate.undo(Grounds.WRONG_PERSON)
+    assert shows(life, gate, "valid", 1.5) is None, "still held up"
+    shows(life, gate, "", 2)
+    again = shows(life, gate, "valid", 4)
+    assert again is not None
+    assert (again.passage.outcome, again.passage.direction) == (Outcome.PASS, Direction.IN)
+    assert life.inside() == 1
+
+
+def test_only_the_last_passage_can_be_undone_and_only_once(store: Store) -> None:
+    life = Life(store)
+    gate = life.wake(moment())
+    assert refusal(gate) is WhyNot.NOTHING
+    shows(life, gate, "valid", 0)
+    gate.admit(Direction.IN, Grounds.HELPED)
+    assert gate.undo(Grounds.BY_MISTAKE).passage.seq == 2
+    assert refusal(gate) is WhyNot.ALREADY
+    assert life.inside() == 1
+    assert store.newest_seq == 3, "what was refused left no record"
+    assert life.lights == [Outcome.PASS, Outcome.PASS, Outcome.LOOK_AGAIN], "and no light"
+
+
+def test_refusals_in_between_do_not_hide_the_last_passage(store: Store) -> None:
+    life = Life(store)
+    gate = life.wake(moment())
+    passed = shows(life, gate, "valid", 0)
+    assert shows(life, gate, "expired", 5) is not None
+    assert passed is not None
+    assert gate.undo(Grounds.TURNED_BACK).passage.seq == passed.seq
+
+
+def test_the_guard_names_the_passage_that_he_means_and_another_one_is_left_alone(store: Store) -> None:
+    life = Life(store)
+    gate = life.wake(moment())
+    for _ in range(2):
+        gate.admit(Direction.IN)
+    assert refusal(gate, 1) is WhyNot.ANOTHER
+    assert gate.undo(Grounds.OTHER, 2).passage.seq == 2
+
+
+@pytest.mark.parametrize(("age_s", "why"), [(30.0, None), (30.1, WhyNot.TOO_LATE)])
+def test_after_the_window_it_is_too_late(store: Store, age_s: float, why: WhyNot | None) -> None:
+    life = Life(store)
+    gate = life.wake(moment())
+    gate.admit(Direction.IN)
+    life.now = moment(age_s)
+    assert (life.last.undoable(life.now.s) is None) is (why is not None)
+    assert (refusal(gate) if why else None) is why
+    life.now = replace(moment(age_s), at=moment(-4000).at)
+    assert (refusal(gate) if why else gate.undo(Grounds.OTHER).stored.seq) == (why or 2), "whatever the wall clock says"
+
+
+def test_a_window_of_zero_is_never(store: Store) -> None:
+    last = LastPassage(0, boot_id=BOOT)
+    last.note(store.commit(a_passage(1)))
+    with pytest.raises(NotUndone, match="too long ago"):
+        last.to_undo(1001.0)
+
+
+def test_nobody_gets_a_light_for_an_undo_that_could_not_be_recorded(tmp_path: Path) -> None:
+    with closing(Store(tmp_path / "p.db", boot_id=BOOT)) as store:
+        life = Life(store)
+        gate = life.wake(moment())
+        gate.admit(Direction.IN)
+        store._writer.execute("PRAGMA query_only = 1")
+        with pytest.raises(StoreTrouble):
+            gate.undo(Grounds.OTHER)
+        store._writer.execute("PRAGMA query_only = 0")
+        assert life.inside() == 1
+        assert life.lights == [Outcome.PASS]
+        gate.undo(Grounds.OTHER)
+        assert life.inside() == 0
+
+
+def test_a_process_that_dies_between_record_and_light_has_undone_it_all_the_same(tmp_path: Path) -> None:
+    with closing(Store(tmp_path / "p.db", boot_id=BOOT)) as store:
+        life = Life(store)
+        gate = life.wake(moment())
+        shows(life, gate, "valid", 0)
+        life.now, life.dies_before_the_light = moment(3), True
+        with pytest.raises(Killed):
+            gate.undo(Grounds.TURNED_BACK)
+    with closing(Store(tmp_path / "p.db", boot_id=BOOT)) as store:
+        life = Life(store)
+        gate = life.wake(moment(5))
+        assert life.inside() == 0
+        assert refusal(gate) is WhyNot.ALREADY
+        again = shows(life, gate, "valid", 6)
+        assert again is not None
+        assert again.passage.direction is Direction.IN, "and he may show his code at once"
+
+
+def test_a_passage_from_before_a_restart_can_be_undone_but_none_from_before_a_reboot(tmp_path: Path) -> None:
+    with closing(Store(tmp_path / "p.db", boot_id=BOOT)) as store:
+        life = Life(store)
+        shows(life, life.wake(moment()), "valid", 0)
+    with closing(Store(tmp_path / "p.db", boot_id=BOOT)) as store:
+        life = Life(store)
+        gate = life.wake(moment(10))
+        assert life.inside() == 1
+        assert gate.undo(Grounds.TURNED_BACK).passage.seq == 1
+        assert life.inside() == 0
+        shows(life, gate, "valid", 20)
+    with closing(Store(tmp_path / "p.db", boot_id="boot-b")) as store:
+        life = Life(store)
+        gate = life.wake(moment(25))
+        assert life.inside() == 1
+        assert refusal(gate) is WhyNot.NOTHING
+
+
+@given(st.lists(st.sampled_from(["pass", "refuse", "undo"]), max_size=20))
+def test_no_order_of_events_annuls_a_passage_twice_or_anything_but_the_last(steps: list[str]) -> None:
+    last = LastPassage(1e9, boot_id=BOOT)
+    passed: list[Stored] = []
+    annulled: list[int] = []
+    for seq, step in enumerate(steps, start=1):
+        record = Stored("epoch", seq, BOOT, a_passage(seq))
+        if step == "undo":
+            found = last.undoable(1e6)
+            if found is None:
+                assert not passed or passed[-1].seq in annulled
+                continue
+            assert found.stored == passed[-1]
+            annulled.append(found.stored.seq)
+            record = replace(record, passage=an_undo(seq, found.stored.passage))
+        elif step == "refuse":
+            record = replace(record, passage=replace(record.passage, outcome=Outcome.FAIL, direction=None))
+        else:
+            passed.append(record)
+        last.note(record)
+    assert len(set(annulled)) == len(annulled)
