@@ -17,6 +17,7 @@ from web_ui.log_page import RECENT, log_page
 from web_ui.login_pages import login_pages
 from web_ui.machines import LIVE, machines
 from web_ui.quarantine_page import quarantine_page
+from web_ui.report_page import EXTENSION, Report, report_page
 from web_ui.sessions import Sessions, Throttle
 from web_ui.settings import PageSettings
 from web_ui.support_page import support_page
@@ -43,6 +44,8 @@ def create_app(settings: PageSettings, recent: RecentLines | None = None) -> tup
     app.register_blueprint(pages.pages)
     app.register_blueprint(pages.live_pages(live))
     app.register_blueprint(machines)
+    app.register_blueprint(report_page)
+    app.extensions[EXTENSION] = Report(settings)
     if settings.state_dir and settings.state_dir.is_dir():
         _open_office(app, settings.state_dir)
     app.jinja_env.globals |= {"switch": reader.switch, "office_open": office.is_open}

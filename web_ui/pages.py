@@ -3,7 +3,7 @@
 from flask import Blueprint, Flask, Response, current_app, jsonify, make_response, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
-from web_ui import guard_page, reader, status_page
+from web_ui import guard_page, reader, report_page, status_page
 from web_ui.live import Channel, Live, TooManyStreams
 from web_ui.lookout import Lookout, lookout
 from web_ui.texts import PAGE
@@ -14,7 +14,7 @@ pages = Blueprint("pages", __name__)
 @pages.get("/")
 def status() -> Response:
     """The status page."""
-    values = lookout().status_page(reader.language())
+    values = lookout().status_page(reader.language()) | report_page.values(reader.language())
     return reader.remember(make_response(render_template("status.html", sections=status_page.SECTIONS, **values)))
 
 

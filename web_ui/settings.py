@@ -36,6 +36,8 @@ class PageSettings:
     """With it, the page is served over TLS."""
     key: Path | None = None
     config_path: Path | None = None
+    opens: tuple[str, ...] = ()
+    """Opening hours, as in the configuration."""
     names: tuple[str, ...] = ()
     """Host names of this machine, beside its own and loopback."""
 
@@ -47,6 +49,7 @@ class PageSettings:
             database=settings.records.path,
             language=settings.site.language,
             zone=ZoneInfo(settings.visit.timezone),
+            opens=settings.policy.opens,
             host=settings.page.host,
             port=settings.page.port,
             names=settings.page.names,

@@ -12,6 +12,7 @@ from web_ui.language import Language, Writing
 from web_ui.texts import PAGE
 from web_ui.texts_device import DEVICE
 from web_ui.texts_office import OFFICE
+from web_ui.texts_report import REPORT
 from web_ui.truth import Truth
 
 SECTIONS = ("hero", "people", "day", "latest", "sending", "camera", "checks", "device")
@@ -19,7 +20,7 @@ SECTIONS = ("hero", "people", "day", "latest", "sending", "camera", "checks", "d
 PARTS = (*SECTIONS, "when")
 """What changes by itself: each is a template of its own, and is sent anew when it changed."""
 
-WORDS = {**PAGE, **OFFICE, **DEVICE}
+WORDS = {**PAGE, **OFFICE, **DEVICE, **REPORT}
 
 
 def translate(language: Language) -> Callable[..., str]:
