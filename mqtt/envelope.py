@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from mqtt.ranges import Range
 
@@ -40,38 +41,44 @@ class MessageError(ValueError):
     """What arrived is not what the topic is for; the text says why, and repeats nothing of the content."""
 
 
+_READING = ConfigDict(extra="ignore", strict=False, val_json_bytes="base64")
+
+
 class _Wire(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore", strict=False, val_json_bytes="base64")
+    model_config = ConfigDict(**_READING, frozen=True)
 
 
-class PassageData(_Wire):
+# The two that come by the thousand are dataclasses: pydantic makes those in two thirds of a model's time.
+@pydantic_dataclass(frozen=True, slots=True, config=_READING)
+class PassageData:
     """What a passage event says."""
 
     epoch: Epoch
     seq: Seq
     boot: Short
-    monotonic_s: float = Field(ge=0, le=1e12, allow_inf_nan=False)
+    monotonic_s: Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
     clock: Word
     result: Literal["pass", "fail", "warn"]
     reason: Word
     direction: Literal["in", "out"] | None
     kind: Word | None
     assurance: Word | None
-    pseudonym: str = Field(pattern=r"^([0-9a-f]{2}){0,32}$")
-    sealed: bytes = Field(max_length=MAX_SEALED_BYTES)
-    code_bytes: int = Field(ge=0, le=1_000_000)
+    pseudonym: Annotated[str, Field(pattern=r"^([0-9a-f]{2}){0,32}$")]
+    sealed: Annotated[bytes, Field(max_length=MAX_SEALED_BYTES)]
+    code_bytes: Annotated[int, Field(ge=0, le=1_000_000)]
     annuls: UUID | None = None
     """The id of an earlier passage of this device that did not happen after all: neither of the two counts."""
     grounds: Word | None = None
     """What the guard gave as his reason, where he did it by hand."""
 
 
-class PassageEvent(_Wire):
+@pydantic_dataclass(frozen=True, slots=True, config=_READING)
+class PassageEvent:
     """One CloudEvent."""
 
     specversion: Literal["1.0"]
     id: UUID
-    source: str = Field(max_length=256)
+    source: Annotated[str, Field(max_length=256)]
     type: Literal["entrance.passage.v1"]
     time: datetime
     data: PassageData
@@ -92,6 +99,34 @@ _batch: TypeAdapter[list[PassageEvent]] = TypeAdapter(
     Annotated[list[PassageEvent], Field(min_length=1, max_length=MAX_BATCH)]
 )
 _epoch: TypeAdapter[str] = TypeAdapter(Epoch)
+
+
+def passage_template(source: str, epoch: str) -> str:
+    """The JSON text of one passage's CloudEvent, to be filled with `%` by: the five parts of its id in hexadecimal digits; its
+    time (UTC) up to the second, and milliseconds; seq; the boot's id as JSON; monotonic seconds; `passage_words`; pseudonym in
+    hexadecimal, sealed in base64; bytes of the code; `passage_rare`. (json.dumps of a dictionary takes four times as long.)
+    """
+    return (
+        f'{{"specversion":"1.0","id":"%s-%s-%s-%s-%s","source":{_literal(source)},"type":"{PASSAGE_TYPE}",'
+        f'"time":"%s.%03dZ","datacontenttype":"application/json","data":{{"epoch":{_literal(epoch)},"seq":%d,"boot":%s,'
+        '"monotonic_s":%.6f,%s,"pseudonym":"%s","sealed":"%s","code_bytes":%d%s}}'
+    )
+
+
+def passage_words(  # noqa: PLR0917 - in the order of the wire
+    clock: str, result: str, reason: str, direction: str | None, kind: str | None, assurance: str | None
+) -> str:
+    """For `passage_template`."""
+    return (
+        f'"clock":{json.dumps(clock)},"result":{json.dumps(result)},"reason":{json.dumps(reason)},'
+        f'"direction":{json.dumps(direction)},"kind":{json.dumps(kind)},"assurance":{json.dumps(assurance)}'
+    )
+
+
+def passage_rare(annuls: UUID | None, grounds: str | None) -> str:
+    """For `passage_template`: what only passages say that a guard made by hand."""
+    text = f',"annuls":"{annuls}"' if annuls is not None else ""
+    return text + (f',"grounds":{json.dumps(grounds)}' if grounds is not None else "")
 
 
 def passage_event(
@@ -315,6 +350,11 @@ def read_drain(payload: bytes) -> Drain:
 
 def _compact(content: Any) -> str:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+
+
+def _literal(text: str) -> str:
+    """JSON that stands for itself in a template."""
+    return json.dumps(text).replace("%", "%%")
 
 
 def _optional(word: str | None) -> str:

@@ -21,7 +21,7 @@ from kiosk.courier.parcel import pack
 from kiosk.model import Stored
 from kiosk.store import Store
 from mqtt import envelope
-from mqtt.centre.ledger import Arrival
+from mqtt.centre.arrivals import Arrival
 from mqtt.centre.postgres import COLUMNS, TYPES, PostgresLedger, day_of
 from mqtt.client import PahoLink
 from mqtt.link import Endpoint

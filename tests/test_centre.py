@@ -19,8 +19,9 @@ from kiosk.courier.parcel import pack
 from kiosk.model import Stored
 from mqtt import envelope, topics
 from mqtt.centre import collector as collecting
+from mqtt.centre.arrivals import Arrival, StreamKey
 from mqtt.centre.collector import Collector
-from mqtt.centre.ledger import SCHEMA, Arrival, LedgerTrouble, SqliteLedger, StreamKey, read_counts
+from mqtt.centre.ledger import SCHEMA, LedgerTrouble, SqliteLedger, read_counts
 from mqtt.link import Incoming, Link, Message
 from mqtt.ranges import RangeSet
 from mqtt.topics import Branch, Leaf
@@ -281,7 +282,7 @@ def test_the_centre_says_that_it_is_there_and_that_it_goes(desk: Desk) -> None:
 
 def test_of_too_many_gaps_a_receipt_names_those_that_were_asked_about() -> None:
     ranges = RangeSet([(number, number) for number in range(1, 2001, 2)])
-    beyond = collecting.nearest(ranges, [1501, 1999])
+    beyond = collecting.nearest(ranges.beyond(), [1501, 1999])
     assert beyond[:2] == [(1501, 1501), (1999, 1999)]
 
 

@@ -18,7 +18,8 @@ from kiosk.courier.parcel import pack
 from kiosk.model import ClockQuality, Identifier, Passage, Stored, Subject
 from kiosk.seal import Seal
 from mqtt import envelope
-from mqtt.centre.ledger import Arrival, SqliteLedger
+from mqtt.centre.arrivals import Arrival
+from mqtt.centre.ledger import SqliteLedger
 from mqtt.topics import Branch
 from tests.passages import START_AT, a_passage, an_undo
 

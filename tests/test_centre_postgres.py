@@ -23,8 +23,9 @@ from kiosk.model import ClockQuality, Identifier, Stored, Subject
 from kiosk.seal import Seal
 from kiosk.store import Store
 from mqtt import envelope
+from mqtt.centre.arrivals import Arrival, StreamKey
 from mqtt.centre.collector import Collector
-from mqtt.centre.ledger import Arrival, Ledger, LedgerTrouble, SqliteLedger, StreamKey
+from mqtt.centre.ledger import Ledger, LedgerTrouble, SqliteLedger
 from mqtt.centre.postgres import PostgresLedger, day_of
 from mqtt.client import PahoLink
 from mqtt.envelope import Refused
@@ -105,6 +106,19 @@ def test_doubles_and_conflicts_are_counted(address: str) -> None:
     with psycopg.connect(address) as look:
         assert look.execute("SELECT doubled, conflicting, newest_seq FROM stream").fetchone() == (3, 1, 2)
         assert look.execute("SELECT count(*) FROM passage").fetchone() == (3,)
+
+
+def test_doubles_of_several_devices_at_once_are_counted_each_for_itself(address: str) -> None:
+    other = Branch("entrance", "dong-ba", "gate-2")
+    with closing(PostgresLedger(address)) as ledger:
+        first = ledger.record([arrival(1, 2), arrival(1, branch=other)])
+        again = ledger.record([arrival(2, 3), arrival(1, 2, 3, branch=other)])
+    assert [ranges.up_to for ranges in first.values()] == [2, 1]
+    assert [ranges.up_to for ranges in again.values()] == [3, 3]
+    with psycopg.connect(address) as look:
+        counted = look.execute("SELECT doubled, conflicting FROM stream ORDER BY device")
+        assert counted.fetchall() == [(1, 0), (1, 0)]
+        assert look.execute("SELECT count(*) FROM passage").fetchone() == (6,)
 
 
 def test_days_have_partitions_and_retention_drops_whole_ones(address: str) -> None:

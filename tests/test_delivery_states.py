@@ -19,8 +19,9 @@ from kiosk.courier import Courier, Terms
 from kiosk.model import Reason
 from kiosk.store import Store
 from mqtt import envelope
+from mqtt.centre.arrivals import Arrival
 from mqtt.centre.collector import receipts
-from mqtt.centre.ledger import Arrival, SqliteLedger
+from mqtt.centre.ledger import SqliteLedger
 from mqtt.link import Message
 from mqtt.topics import Branch, Leaf
 from tests.fake_link import FakeBroker, ManualClock

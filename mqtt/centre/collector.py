@@ -2,12 +2,14 @@
 
 import logging
 import random
-from collections.abc import Callable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
 from mqtt import envelope, topics
-from mqtt.centre.ledger import Arrival, Ledger, StreamKey
+from mqtt.centre.arrivals import Arrival, StreamKey
+from mqtt.centre.ledger import Ledger
 from mqtt.envelope import MessageError, Refused
 from mqtt.link import Connected, Incoming, Link, LinkError, LinkRefused, Message, Subscribed
 from mqtt.ranges import Range, RangeSet
@@ -155,29 +157,32 @@ class Collector:
 def receipts(arrivals: Sequence[Arrival], standing: Mapping[StreamKey, RangeSet]) -> list[Message]:
     """One receipt per stream that was touched, and for epochs that only had refusals."""
     refused: dict[StreamKey, list[Refused]] = {}
-    touched: dict[StreamKey, list[int]] = {}
     for arrival in arrivals:
-        for event in arrival.events:
-            touched.setdefault(StreamKey(arrival.branch, event.data.epoch), []).append(event.data.seq)
         for one in arrival.refused:
             if one.id is not None and one.epoch is not None:
                 refused.setdefault(StreamKey(arrival.branch, one.epoch), []).append(one)
     messages = []
-    for key in {**touched, **refused}:
+    for key in {**standing, **refused}:
         ranges = standing.get(key, RangeSet())
-        beyond = nearest(ranges, touched.get(key, ()))
+        beyond = ranges.beyond()
+        if len(beyond) > envelope.MAX_RECEIPT_RANGES:
+            beyond = nearest(beyond, _seqs(key, arrivals))
         payload = envelope.receipt(key.epoch, ranges.up_to, beyond, refused.get(key, ()))
         messages.append(Message(_receipt_topic(key.branch), payload))
     return messages
 
 
-def nearest(ranges: RangeSet, seqs: Sequence[int]) -> list[Range]:
-    """The ranges past the first gap; where they are too many for a receipt, those that hold these numbers come first."""
-    beyond = ranges.beyond()
-    if len(beyond) <= envelope.MAX_RECEIPT_RANGES:
-        return beyond
-    asked = set(seqs)
-    return sorted(beyond, key=lambda span: not any(span[0] <= seq <= span[1] for seq in asked))
+def _seqs(key: StreamKey, arrivals: Sequence[Arrival]) -> set[int]:
+    own = (arrival.events for arrival in arrivals if arrival.branch == key.branch)
+    return {event.data.seq for events in own for event in events if event.data.epoch == key.epoch}
+
+
+def nearest(beyond: Sequence[Range], seqs: Iterable[int]) -> list[Range]:
+    """Those that hold these numbers first: they are too many for one receipt."""
+    asked = sorted(seqs)
+    held = [span for span in beyond if (at := bisect_left(asked, span[0])) < len(asked) and asked[at] <= span[1]]
+    first = set(held)
+    return held + [span for span in beyond if span not in first]
 
 
 def _receipt_topic(branch: Branch) -> str:

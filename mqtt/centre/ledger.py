@@ -9,7 +9,8 @@ from typing import Protocol
 
 from sqlite_utils import Database
 
-from mqtt.envelope import Health, PassageEvent, Refused, StateReport
+from mqtt.centre.arrivals import Arrival, Arrived, StreamKey, by_stream, clock_offsets, tally
+from mqtt.envelope import Health, PassageEvent, StateReport
 from mqtt.ranges import RangeSet
 from mqtt.topics import Branch
 
@@ -90,24 +91,6 @@ class LedgerTrouble(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """What one message of one device came to."""
-
-    branch: Branch
-    events: Sequence[PassageEvent]
-    refused: Sequence[Refused]
-    received_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class StreamKey:
-    """One life of one device's database."""
-
-    branch: Branch
-    epoch: str
-
-
-@dataclass(frozen=True, slots=True)
 class Counts:
     """What the centre has, all devices together."""
 
@@ -180,40 +163,31 @@ class SqliteLedger:
             raise LedgerTrouble(f"{self._path}: passages could not be kept: {trouble}") from trouble
         return standing
 
-    def _keep(self, key: StreamKey, events: Sequence[tuple[PassageEvent, datetime]]) -> RangeSet:
-        device = self._device(key.branch, events[-1][1])
+    def _keep(self, key: StreamKey, arrived: Sequence[Arrived]) -> RangeSet:
+        device = self._device(key.branch, arrived[-1][1])
         stream = self._stream(device, key.epoch)
         database = self._database
         before = database.conn.total_changes
         database.conn.executemany(
             "INSERT OR IGNORE INTO passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [_row(device, stream, event, at) for event, at in events],
+            [_row(device, stream, event, at) for event, at in arrived],
         )
         fresh = database.conn.total_changes - before
-        for boot, offset_s in {
-            event.data.boot: event.time.timestamp() - event.data.monotonic_s
-            for event, _ in events
-            if event.data.clock == "synchronised"
-        }.items():
+        for boot, offset_s in clock_offsets(arrived).items():
             self._learn_clock(device, boot, offset_s)
-        ranges = RangeSet(
-            database.execute("SELECT first_seq, last_seq FROM stretch WHERE stream = ?", [stream]).fetchall()
-        )
-        known = ranges.count()
-        for event, _ in events:
-            ranges.add(event.data.seq)
-        conflicting = max(0, fresh - (ranges.count() - known))
+        known = database.execute("SELECT first_seq, last_seq FROM stretch WHERE stream = ?", [stream]).fetchall()
+        found = tally(known, arrived, fresh)
         database.execute(
             "UPDATE stream SET doubled = doubled + ?, conflicting = conflicting + ?, newest_seq = ? WHERE number = ?",
-            [len(events) - fresh, conflicting, ranges.newest, stream],
+            [found.doubled, found.conflicting, found.ranges.newest, stream],
         )
-        if ranges.count() != known:
+        if found.added:
             database.execute("DELETE FROM stretch WHERE stream = ?", [stream])
-            database.conn.executemany("INSERT INTO stretch VALUES (?, ?, ?)", [(stream, *span) for span in ranges])
-        return ranges
+            spans = [(stream, *span) for span in found.ranges]
+            database.conn.executemany("INSERT INTO stretch VALUES (?, ?, ?)", spans)
+        return found.ranges
 
     def _learn_clock(self, device: int, boot: str, offset_s: float) -> None:
-        """Wall clock minus monotonic clock of one boot: what was recorded in it before the clock was set is thereby dated."""
         self._database.execute(
             "INSERT INTO boot VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET offset_s = excluded.offset_s",
             [device, boot, offset_s],
@@ -313,16 +287,6 @@ def read_counts(path: Path) -> Counts:
     finally:
         connection.close()
     return Counts(received=distinct + doubled, distinct=distinct, doubled=doubled, missing=int(missing))
-
-
-def by_stream(arrivals: Sequence[Arrival]) -> dict[StreamKey, list[tuple[PassageEvent, datetime]]]:
-    """Every event with the time of its arrival, by the stream that it belongs to."""
-    streams: dict[StreamKey, list[tuple[PassageEvent, datetime]]] = {}
-    for arrival in arrivals:
-        for event in arrival.events:
-            key = StreamKey(arrival.branch, event.data.epoch)
-            streams.setdefault(key, []).append((event, arrival.received_at))
-    return streams
 
 
 def _row(device: int, stream: int, event: PassageEvent, received_at: datetime) -> tuple[object, ...]:

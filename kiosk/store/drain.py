@@ -1,0 +1,81 @@
+"""Rows of the outbox as events of the wire, without an object for each passage in between."""
+
+import json
+from binascii import b2a_base64
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from kiosk.model import Outcome
+from kiosk.seal import PSEUDONYM_BYTES
+from mqtt import envelope
+
+RESULT: dict[str, str] = {Outcome.PASS: "pass", Outcome.FAIL: "fail", Outcome.LOOK_AGAIN: "warn"}
+SECONDS_KEPT = 10_000
+MICROSECONDS_A_SECOND = 1_000_000
+
+
+class Drain:
+    """Writes the rows of one life of a database. One thread at a time.
+
+    A backlog is written at some microseconds a passage, where making a Passage and a dictionary of it took thirty: texts that
+    many passages share (the second, the words) are made once.
+    """
+
+    def __init__(self, source: str, epoch: str, boots: Mapping[int, str]) -> None:
+        """`source` is the device's name in its events; `boots` are the boot ids by their numbers."""
+        self._template = envelope.passage_template(source, epoch)
+        self._boots = {number: json.dumps(boot_id) for number, boot_id in boots.items()}
+        self._words = _Words()
+        self._seconds = _Seconds()
+
+    def events(self, rows: Iterable[tuple[Any, ...]]) -> list[tuple[int, str]]:
+        """Each row (of rows.COLUMNS) as its seq and the JSON text of its CloudEvent, ASCII."""
+        template, boots, words, seconds = self._template, self._boots, self._words, self._seconds
+        found = []
+        for seq, id_, boot, us, s, *said, names, sealed, code_bytes, annuls, grounds in rows:
+            name = id_.hex()
+            second, us = divmod(us, MICROSECONDS_A_SECOND)
+            text = template % (
+                name[:8],
+                name[8:12],
+                name[12:16],
+                name[16:20],
+                name[20:],
+                seconds[second],
+                us // 1000,
+                seq,
+                boots[boot],
+                s,
+                words[tuple(said)],
+                names[:PSEUDONYM_BYTES].hex(),
+                b2a_base64(sealed, newline=False).decode(),
+                code_bytes,
+                "" if annuls is None and grounds is None else _rare(annuls, grounds),
+            )
+            found.append((seq, text))
+        return found
+
+
+class _Words(dict[tuple[Any, ...], str]):
+    """The words of a passage as members of its event; there are only so many that occur together."""
+
+    def __missing__(self, said: tuple[Any, ...]) -> str:
+        clock, outcome, reason, direction, kind, assurance = said
+        self[said] = text = envelope.passage_words(clock, RESULT[outcome], reason, direction, kind, assurance)
+        return text
+
+
+class _Seconds(dict[int, str]):
+    """Seconds since 1970 as RFC 3339 writes them, without the zone."""
+
+    def __missing__(self, second: int) -> str:
+        if len(self) >= SECONDS_KEPT:
+            self.clear()
+        self[second] = text = datetime.fromtimestamp(second, UTC).isoformat()[:19]
+        return text
+
+
+def _rare(annuls: bytes | None, grounds: str | None) -> str:
+    return envelope.passage_rare(UUID(bytes=annuls) if annuls is not None else None, grounds)

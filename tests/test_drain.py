@@ -1,0 +1,117 @@
+"""What goes to the centre straight from the rows says exactly what was stored."""
+
+import json
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kiosk.model import Assurance, ClockQuality, Direction, Grounds, Kind, Outcome, Passage, Reason, Stored
+from kiosk.store import Store, rows
+from kiosk.store.drain import SECONDS_KEPT, Drain
+from mqtt import envelope
+from mqtt.topics import Leaf
+from tests import wire_schema
+from tests.passages import a_passage, an_undo
+
+SOURCE = "/entrance/dong-ba/gate-1"
+TOPIC = f"entrance/v1/dong-ba/gate-1/{Leaf.PASSAGE}"
+EPOCH = "0123456789abcdef"
+BOOT = 'boot "%s" \\ ₫'
+
+words = st.sampled_from
+moments = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 - its zone follows
+
+
+def passages() -> st.SearchStrategy[Passage]:
+    return st.builds(
+        Passage,
+        id=st.uuids(),
+        occurred_at=moments,
+        occurred_s=st.floats(0, 1e12, allow_nan=False),
+        clock=words(ClockQuality),
+        outcome=words(Outcome),
+        reason=words(Reason),
+        direction=st.none() | words(Direction),
+        kind=st.none() | words(Kind),
+        assurance=st.none() | words(Assurance),
+        pseudonym=st.just(b"") | st.binary(min_size=16, max_size=16),
+        sealed=st.binary(max_size=600),
+        code_bytes=st.integers(0, 1_000_000),
+        annuls=st.none() | st.uuids(),
+        grounds=st.none() | words(Grounds),
+    )
+
+
+def expected(seq: int, passage: Passage) -> dict[str, Any]:
+    """The contract, written down a second time, plainly."""
+    data: dict[str, Any] = {
+        "epoch": EPOCH,
+        "seq": seq,
+        "boot": BOOT,
+        "monotonic_s": float(f"{passage.occurred_s:.6f}"),
+        "clock": passage.clock.value,
+        "result": {"pass": "pass", "fail": "fail", "look-again": "warn"}[passage.outcome.value],
+        "reason": passage.reason.value,
+        "direction": passage.direction,
+        "kind": passage.kind,
+        "assurance": passage.assurance,
+        "pseudonym": passage.pseudonym.hex(),
+        "sealed": b64encode(passage.sealed).decode(),
+        "code_bytes": passage.code_bytes,
+    }
+    data |= {"annuls": str(passage.annuls)} if passage.annuls is not None else {}
+    data |= {"grounds": passage.grounds.value} if passage.grounds is not None else {}
+    whole = passage.occurred_at.replace(tzinfo=None, microsecond=passage.occurred_at.microsecond // 1000 * 1000)
+    return {
+        "specversion": "1.0",
+        "id": str(passage.id),
+        "source": SOURCE,
+        "type": "entrance.passage.v1",
+        "time": whole.isoformat(timespec="milliseconds") + "Z",
+        "datacontenttype": "application/json",
+        "data": data,
+    }
+
+
+@given(st.integers(1, 2**53 - 1), passages())
+def test_every_passage_is_written_as_the_contract_says(seq: int, passage: Passage) -> None:
+    drain = Drain(SOURCE, EPOCH, {7: BOOT})
+    [(number, text)] = drain.events([rows.to_row(seq, 7, passage)])
+    assert number == seq
+    assert text.isascii()
+    assert list(json.loads(text).items()) == list(expected(seq, passage).items()), "also the order of the members"
+    assert list(json.loads(text)["data"]) == list(expected(seq, passage)["data"])
+
+
+@given(st.lists(passages(), min_size=2, max_size=4))
+def test_a_batch_is_what_the_centre_reads_back(many: list[Passage]) -> None:
+    drain = Drain(SOURCE, EPOCH, {1: "boot"})
+    texts = [text for _, text in drain.events([rows.to_row(seq, 1, one) for seq, one in enumerate(many, 1)])]
+    payload = envelope.message_of(texts)
+    wire_schema.check(TOPIC, payload)
+    good, bad = envelope.read_passages(payload, SOURCE)
+    assert bad == []
+    assert [(event.id, event.data.seq, event.data.sealed) for event in good] == [
+        (one.id, seq, one.sealed) for seq, one in enumerate(many, 1)
+    ]
+
+
+def test_a_source_with_a_percent_sign_is_no_template() -> None:
+    [(_, text)] = Drain("/100%s/%d", EPOCH, {1: "b"}).events([rows.to_row(1, 1, a_passage())])
+    assert json.loads(text)["source"] == "/100%s/%d"
+
+
+def test_seconds_that_were_written_are_not_kept_for_ever() -> None:
+    drain = Drain(SOURCE, EPOCH, {1: "b"})
+    for number in range(SECONDS_KEPT + 10):
+        drain.events(
+            [rows.to_row(1, 1, replace(a_passage(1), occurred_at=a_passage(1).occurred_at + timedelta(seconds=number)))]
+        )
+    assert len(drain._seconds) <= SECONDS_KEPT
