@@ -96,6 +96,9 @@ class Outbox(Protocol):
     def waiting(self, after_seq: int, limit: int) -> Sequence[Stored]:
         """Undelivered passages with seq > after_seq, oldest first, at most `limit`."""
 
+    def events(self, source: str, after_seq: int, limit: int) -> Sequence[tuple[int, str]]:
+        """The same as seq and CloudEvent (JSON text) of the device that `source` names."""
+
     def depth(self) -> int:
         """How many passages the centre has not confirmed."""
 

@@ -2,23 +2,20 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
-import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.model import Assurance, ClockQuality, Direction, Grounds, Kind, Outcome, Passage, Reason, Stored
-from kiosk.store import Store, rows
+from kiosk.model import Assurance, ClockQuality, Direction, Grounds, Kind, Outcome, Passage, Reason
+from kiosk.store import rows
 from kiosk.store.drain import SECONDS_KEPT, Drain
 from mqtt import envelope
 from mqtt.topics import Leaf
 from tests import wire_schema
-from tests.passages import a_passage, an_undo
+from tests.passages import a_passage
 
 SOURCE = "/entrance/dong-ba/gate-1"
 TOPIC = f"entrance/v1/dong-ba/gate-1/{Leaf.PASSAGE}"

@@ -36,7 +36,7 @@ class Drain:
         found = []
         for seq, id_, boot, us, s, *said, names, sealed, code_bytes, annuls, grounds in rows:
             name = id_.hex()
-            second, us = divmod(us, MICROSECONDS_A_SECOND)
+            second, rest = divmod(us, MICROSECONDS_A_SECOND)
             text = template % (
                 name[:8],
                 name[8:12],
@@ -44,7 +44,7 @@ class Drain:
                 name[16:20],
                 name[20:],
                 seconds[second],
-                us // 1000,
+                rest // 1000,
                 seq,
                 boots[boot],
                 s,

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from kiosk.model import ClockQuality, Moment, Passage, Stored
 from kiosk.ports import KioskError, StoreTrouble
@@ -15,6 +16,7 @@ from kiosk.store import limits as limits_module
 from kiosk.store import rows
 from kiosk.store.damage import is_ours, set_aside_if_damaged, suspect
 from kiosk.store.database import APPLICATION_ID, connect, open_writer
+from kiosk.store.drain import Drain
 from kiosk.store.limits import Limits
 from mqtt.ranges import Range, RangeSet
 
@@ -92,6 +94,7 @@ class Store:
         self._courier.execute("PRAGMA wal_autocheckpoint = 0")  # it checkpoints by itself, outside the write lock
         self._boot = self._enter_boot()
         self._boots = {int(row[0]): str(row[1]) for row in self._courier.execute("SELECT number, boot_id FROM boot")}
+        self._drains: dict[str, Drain] = {}
         self._load_delivery()
         if self.moved_aside is not None:
             limits_module.note(self._writer, "moved-aside", at=_now_text(), count=1, detail=self.moved_aside.name)
@@ -215,6 +218,21 @@ class Store:
 
     def waiting(self, after_seq: int, limit: int) -> Sequence[Stored]:
         """Undelivered passages with seq > after_seq, oldest first, at most `limit`. Raises StoreTrouble."""
+        return [rows.from_row(self._epoch, self._boots, row) for row in self._undelivered(after_seq, limit)]
+
+    def events(self, source: str, after_seq: int, limit: int) -> Sequence[tuple[int, str]]:
+        """The same as seq and CloudEvent (JSON text), `source` being the device's name in it. Raises StoreTrouble."""
+        found = self._undelivered(after_seq, limit)
+        if source not in self._drains:
+            self._drains[source] = Drain(source, self._epoch, self._boots)
+        return self._drains[source].events(found)
+
+    def recent(self, limit: int) -> Sequence[Stored]:
+        """The newest passages, delivered or not, newest first. Raises StoreTrouble."""
+        found = self._select("passage ORDER BY seq DESC LIMIT ?", [limit])
+        return [rows.from_row(self._epoch, self._boots, row) for row in found]
+
+    def _undelivered(self, after_seq: int, limit: int) -> list[tuple[Any, ...]]:
         with self._reading:
             holes = bool(self._settled.beyond() or self._quarantined)
             mark = self._settled.up_to
@@ -223,17 +241,12 @@ class Store:
         # the same, without a look at two empty tables for each row
         return self._select("passage WHERE seq > ? ORDER BY seq LIMIT ?", [max(after_seq, mark), limit])
 
-    def recent(self, limit: int) -> Sequence[Stored]:
-        """The newest passages, delivered or not, newest first. Raises StoreTrouble."""
-        return self._select("passage ORDER BY seq DESC LIMIT ?", [limit])
-
-    def _select(self, source: str, parameters: Iterable[int]) -> Sequence[Stored]:
+    def _select(self, source: str, parameters: Iterable[int]) -> list[tuple[Any, ...]]:
         with self._reading:
             try:
-                found = self._courier.execute(rows.SELECT + source, list(parameters)).fetchall()
+                return self._courier.execute(rows.SELECT + source, list(parameters)).fetchall()
             except sqlite3.Error as trouble:
                 raise StoreTrouble(f"{self.path}: cannot be read: {trouble}") from trouble
-        return [rows.from_row(self._epoch, self._boots, row) for row in found]
 
     def depth(self) -> int:
         """How many passages the centre has not confirmed, quarantine left out. Any thread; no query: seq is gapless."""
