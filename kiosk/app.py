@@ -4,6 +4,8 @@ Camera thread -> mailbox -> gate thread -> disk and lamp; courier thread -> cent
 thread judges the facts and tells the same truth to lamp, centre, page and systemd's watchdog.
 """
 
+import ctypes
+import gc
 import logging
 import threading
 from collections.abc import Sequence
@@ -27,6 +29,8 @@ log = logging.getLogger(__name__)
 TURN_S = 1.0
 """How often the main thread looks after the others, when nothing rings before."""
 JOIN_S = 5.0
+SETTLED_TURNS = 5
+"""After so many turns the start is over: what it needed is given back."""
 
 
 class Crashed(KioskError):
@@ -83,7 +87,11 @@ class Daemon:
 
     def watch(self) -> None:
         """The main thread's loop. Raises Crashed when a worker ended by an error."""
+        turns = 0
         while not self._bell.stop_asked and not self._crashed:
+            turns += 1
+            if turns == SETTLED_TURNS:
+                give_memory_back()
             now = self._rooms.clock.now()
             self._refresh_lists()
             self._tell_the_truth(now)
@@ -144,3 +152,12 @@ class Daemon:
     def _worker_crashed(self, name: str) -> None:
         self._crashed = name
         self._bell.ring()
+
+
+def give_memory_back() -> None:
+    """What importing and checking the configuration needed goes back to the system: 6 MB (docs/decisions/0045)."""
+    gc.collect()
+    gc.freeze()  # modules live as long as the process: no later collection has to look through them
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; other C libraries do it by themselves, or not
+    if trim is not None:
+        trim(0)

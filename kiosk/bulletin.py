@@ -51,6 +51,7 @@ class Bulletin:
         self._lists = lists
         self._last = last
         self._started = started
+        self._version = version("entrance-kiosk")  # asked once: it parses the package's metadata
         self._uplink_down_since_s: float | None = started.s
         # Replayed pictures repeat to the last bit; only a sensor's noise makes a frozen picture tell-tale.
         self._has_sensor = settings.camera.source.startswith(("picamera2", "webcam"))
@@ -90,7 +91,7 @@ class Bulletin:
         """The snapshot for page, terminal and wire."""
         gate_loop = self._gate_loop
         return Status(
-            version=version("entrance-kiosk"),
+            version=self._version,
             site=self._settings.site.site,
             device=self._settings.site.device,
             pid=os.getpid(),
