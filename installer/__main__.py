@@ -106,27 +106,24 @@ def install(asked: argparse.Namespace, layout: Layout) -> int:
         bundles.verify(bundle)
         _refuse_one_way(bundle, old, layout)
     system_packages.install(machine.suite, machine.architecture, bundle.folder / "debs")
-    taken = settings.take_keys(layout, asked.keys)
-    fresh = settings.settle(
+    settings.take_keys(layout, asked.keys)
+    settings.settle(
         layout,
         bundle.folder / "kiosk.example.toml",
         {"site": asked.site, "gate": asked.gate},
         _nobody_to_ask if asked.yes else settings.ask_at_the_terminal,
     )
     folder = release.build(bundle, layout, machine)
-    usable = is_usable(folder, layout)
     if old in (None, bundle.release):
+        done = True
         upgrade.put_in_force(bundle.release, layout, systemd)
         settings.give_to_group(layout)
-        done = True
-        if (
-            systemd.runs
-            and usable
-            and not asked.no_start
-            and (old is None or fresh or taken or not systemd.main_pid(readiness.DAEMON))
-        ):
-            done = _started(layout, systemd)
+        usable = is_usable(folder, layout)
+        idle = systemd.runs and not systemd.main_pid(readiness.DAEMON)
+        if usable and idle and not asked.no_start:
+            _start(layout, systemd, asked.ready_within)
     else:
+        usable = is_usable(folder, layout)
         done = upgraded(asked, bundle, release.described(layout.releases / old), folder, layout, usable=usable)
     if machine.raspberry_pi and done and system_files.place_firmware(folder / "system", layout):
         say(
@@ -154,17 +151,21 @@ def is_usable(folder: Path, layout: Layout) -> bool:
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
-def _started(layout: Layout, systemd: RealSystemd) -> bool:
+def _start(layout: Layout, systemd: RealSystemd, within_s: float) -> None:
     """The first start. A device whose camera is not plugged in yet is installed all the same."""
     say("Khởi động ...", "Starting ...")
     systemd.start(upgrade.started_again(layout))
-    found = readiness.wait(layout, systemd)
+    found = readiness.wait(layout, systemd, within_s=within_s)
     if found.ready:
-        say(f"Sẵn sàng sau {found.seconds:.1f} giây.", f"Ready ({found.state}) after {found.seconds:.1f} s.")
+        say(
+            f"Sẵn sàng ({found.state}) sau {found.seconds:.1f} giây.",
+            f"Ready ({found.state}) after {found.seconds:.1f} s.",
+        )
     else:
-        say(f"Đã cài, nhưng chưa sẵn sàng ({found.state}). Hãy gõ: sudo kiosk doctor",
-            f"Installed, but not ready ({found.state}). Type:  sudo kiosk doctor")  # fmt: skip
-    return True
+        say(
+            f"Đã cài, nhưng chưa sẵn sàng ({found.state}). Hãy gõ: sudo kiosk doctor",
+            f"Installed, but not ready ({found.state}). Type:  sudo kiosk doctor",
+        )
 
 
 def upgraded(

@@ -80,9 +80,12 @@ def _pseudonym_elsewhere(layout: Layout) -> bool:
 
 
 def give_to_group(layout: Layout, group: str = "entrance-kiosk") -> None:
-    """The daemon and the page may read the configuration, not the private keys."""
+    """The daemon and the page may read the configuration, not the private keys; the records' folder is the daemon's own."""
     for path in (layout.etc, *layout.etc.iterdir()):
         if path.name != "private" and not path.is_symlink() and path.group() != group:
             shutil.chown(path, "root", group)
+    if not layout.data.exists():  # the unit makes it too, but `kiosk check-config` wants it before
+        layout.data.mkdir(parents=True, mode=0o750)
+        shutil.chown(layout.data, group, group)
     if layout.etc.stat().st_mode & 0o777 != 0o750:
         layout.etc.chmod(0o750)

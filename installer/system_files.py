@@ -1,7 +1,6 @@
 """What a release puts outside of /opt: units, folders, users, rules; taken away again by the release that lacks it."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from installer import durable, firmware
@@ -22,14 +21,6 @@ WHERE_PRESENT = {
 }
 READ_ONLY_ROOT = "systemd/kiosk.service.d/read-only-root.conf"
 UNIT_FOLDER = "/etc/systemd/system"
-
-
-@dataclass(frozen=True, slots=True)
-class Placing:
-    """What changed: names of units that are new here, and whether anything is different from before."""
-
-    new_units: tuple[str, ...]
-    changed: bool
 
 
 def wanted(system: Path, layout: Layout) -> dict[str, bytes]:
@@ -58,24 +49,40 @@ def _overlay_root(layout: Layout) -> bool:
     return bool(values and values[-1] not in ("", "disabled"))
 
 
-def place(system: Path, layout: Layout) -> Placing:
+def place(system: Path, layout: Layout) -> None:
     """Put everything of a release there and take away what only another release had. Again and again does no harm.
 
     The note of what is ours is written before the first file and shortened after the last, so that none is forgotten.
     """
     files = wanted(system, layout)
-    noted = _noted(layout)
-    before = [str(path) for path in noted.get("files", [])]
-    durable.write_json(layout.placed, {**noted, "files": sorted({*before, *files})})
-    new = tuple(Path(path).name for path in files if not layout.at(path).exists() and path.startswith(UNIT_FOLDER))
-    changed = [durable.write(layout.at(path), content) for path, content in files.items()]
-    changed += [durable.remove(layout.at(path)) for path in before if path not in files]
-    durable.write_json(layout.placed, {**noted, "files": sorted(files)})
-    return Placing(tuple(name for name in new if _may_be_enabled(files[f"{UNIT_FOLDER}/{name}"])), any(changed))
+    before = _noted(layout).get("files", [])
+    _note(layout, files=[*before, *files])
+    for path, content in files.items():
+        durable.write(layout.at(path), content)
+    for path in before:
+        if path not in files:
+            durable.remove(layout.at(path))
+    _note(layout, files=files)
 
 
-def _may_be_enabled(unit: bytes) -> bool:
-    return b"\n[Install]" in unit
+def units_to_enable(layout: Layout) -> list[str]:
+    """Our units that power-on should start and that were never enabled; one that its owner has disabled stays so."""
+    once = _noted(layout).get("enabled", [])
+    folder = layout.at(UNIT_FOLDER)
+    return [
+        name for name in units_placed(layout) if name not in once and b"\n[Install]" in (folder / name).read_bytes()
+    ]
+
+
+def note_enabled(names: Iterable[str], layout: Layout) -> None:
+    """They were enabled: not again."""
+    _note(layout, enabled=[*_noted(layout).get("enabled", []), *names])
+
+
+def _note(layout: Layout, **changed: Iterable[str]) -> None:
+    durable.write_json(
+        layout.placed, {**_noted(layout), **{name: sorted(set(values)) for name, values in changed.items()}}
+    )
 
 
 def _noted(layout: Layout) -> dict[str, list[str]]:
@@ -104,8 +111,7 @@ def place_firmware(system: Path, layout: Layout) -> bool:
     added = firmware.added_words(line, firmware.words_of((source / "cmdline.txt").read_text(encoding="utf-8")))
     if added:
         _keep_once(cmdline, line)
-        words = sorted({*noted.get("cmdline", []), *added})
-        durable.write_json(layout.placed, {**noted, "cmdline": words})
+        _note(layout, cmdline=[*noted.get("cmdline", []), *added])
         changed.append(durable.write(cmdline, firmware.with_words(line, added).encode()))
     return any(changed)
 

@@ -66,12 +66,15 @@ def put_in_force(name: str, layout: Layout, systemd: Systemd) -> None:
     folder = layout.releases / name
     if not release.is_complete(folder):
         raise InstallTrouble(f"Thiếu phiên bản {name}. Hãy cài lại.", f"Release {name} is not there. Install again.")
-    placed = system_files.place(folder / "system", layout)
+    system_files.place(folder / "system", layout)
     durable.link(layout.current, f"releases/{name}")
     durable.link(layout.venv, "current/venv")
     durable.link(layout.command, str(Path("/") / layout.venv.relative_to(layout.root) / "bin/kiosk"))
     systemd.reload()
-    systemd.enable(placed.new_units)
+    fresh = system_files.units_to_enable(layout)
+    if fresh:
+        systemd.enable(fresh)
+        system_files.note_enabled(fresh, layout)
 
 
 def stopped_for_it(layout: Layout) -> list[str]:

@@ -1,0 +1,132 @@
+"""`make test-install`: install.sh on Debian bookworm and trixie with a real systemd, no network, and the power going at any moment.
+
+    python -m tests.rung_install                 the short form: both suites, 2 power cuts each
+    python -m tests.rung_install --cuts 20       the long form
+
+The machine is a container whose disk outlives it (tests/rung_container.py). Not covered: a cut loses no page that the kernel had
+not written yet (`make test-power` has such cuts); Raspberry Pi OS's own packages and its firmware partition.
+"""
+
+import argparse
+import json
+import platform
+import random
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kiosk.demo.premises import Premises
+from kiosk.issuing.samples import sample_world
+from tests import rung_install_checks as checks
+from tests import rung_install_root, rung_root
+from tests.rung_container import Container, disk
+from tests.rung_install_bundles import VARIANTS, make_bundles
+
+TOOLS = {**rung_root.TOOLS, "systemd-nspawn": "systemd-container"}
+RESULTS = rung_root.PROJECT / "build/rungs/install"
+PYTHONS = {"bookworm": "311", "trixie": "313"}
+
+
+def main() -> int:
+    """Exit status 0 where every promise was kept."""
+    parser = argparse.ArgumentParser(prog="make test-install")
+    parser.add_argument("--suites", nargs="+", choices=list(PYTHONS), default=list(PYTHONS))
+    parser.add_argument("--cuts", type=int, default=2, help="power cuts in the middle of an upgrade, on each suite")
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument(
+        "--patience", type=float, default=20.0, help="how long an upgrade waits; the product's own is 120 s"
+    )
+    asked = parser.parse_args()
+    lack = rung_root.wanting(TOOLS) or ("" if platform.machine() == "x86_64" else "this rung is for x86_64 machines")
+    if lack:
+        print(f"test-install: {lack}", file=sys.stderr)
+        return 1
+    seed = asked.seed if asked.seed is not None else random.SystemRandom().randrange(10**6)
+    print(f"seed {seed}", flush=True)
+    shutil.rmtree(RESULTS, ignore_errors=True)
+    bundles = make_bundles(list(VARIANTS), [PYTHONS[suite] for suite in asked.suites], RESULTS / "bundles")
+    keys(RESULTS / "keys")
+    failed = sum(
+        on(suite, bundles, asked.cuts, asked.patience, random.Random(f"{seed}-{suite}")) for suite in asked.suites
+    )
+    print(f"test-install: {failed or 'nothing'} failed; the containers' consoles are in {RESULTS}")
+    return 1 if failed else 0
+
+
+def keys(folder: Path) -> None:
+    """What a centre gives for a gate; the camera is the synthetic one, the pins are mock pins."""
+    folder.mkdir(parents=True)
+    premises = Premises(folder, sample_world(datetime.now(UTC)))
+    premises.furnish()
+    text = (
+        premises.config.read_text(encoding="utf-8")
+        .replace('run_dir = "run"\n', "")
+        .replace('path = "passages.db"\n', "")
+    )
+    text = text.replace('pseudonym = "', 'pseudonym = "private/').replace("port = 0", "port = 8080")
+    premises.config.write_text(text, encoding="utf-8")
+    for own in (
+        "pseudonym.key",
+        "centre-private.pem",
+    ):  # the installer makes the first; the second is the centre's alone
+        (folder / own).unlink()
+
+
+def on(suite: str, bundles: dict[str, Path], cuts: int, patience_s: float, chance: random.Random) -> int:
+    """Every check on one suite; how many failed."""
+    failed = 0
+    with machine(suite) as container:
+        device = checks.Device(
+            container, {name: f"/bundles/{path.name}" for name, path in bundles.items()}, patience_s, chance
+        )
+        for check in checks.CHECKS:
+            failed += not told(suite, check.__name__, lambda check=check: check(device))  # type: ignore[misc]
+        for number in range(1, cuts + 1):
+            failed += not told(suite, f"power_cut_{number}", lambda: checks.power_cut(device))
+        for check in checks.LAST:
+            failed += not told(suite, check.__name__, lambda check=check: check(device))  # type: ignore[misc]
+    return failed
+
+
+@contextmanager
+def machine(suite: str) -> Iterator[Container]:
+    """A booted machine of that suite, on a fresh disk."""
+    root = rung_install_root.ready_root(suite)
+    folder = RESULTS / suite
+    with disk(root, folder) as merged:
+        container = Container(merged, {RESULTS / "bundles": "/bundles", RESULTS / "keys": "/keys"})
+        try:
+            container.boot()
+            yield container
+        finally:
+            container.power_off()
+    shutil.rmtree(folder / "written")
+    shutil.rmtree(folder / "work")
+
+
+def told(suite: str, name: str, check: checks.Bound) -> bool:
+    """Run one check and say what came of it."""
+    began_s = time.monotonic()
+    try:
+        said, met = check(), True
+    except Exception as trouble:  # noqa: BLE001  the next check still runs
+        said, met = f"{type(trouble).__name__}: {trouble}", False
+    result = {
+        "suite": suite,
+        "check": name.replace("_", " "),
+        "met": met,
+        "said": said,
+        "took_s": time.monotonic() - began_s,
+    }
+    with (RESULTS / "checks").open("a", encoding="utf-8") as out:
+        print(json.dumps(result), file=out)
+    print(f"{'ok ' if met else 'BAD'} {suite}, {result['check']} ({result['took_s']:.0f} s): {said}", flush=True)
+    return met
+
+
+if __name__ == "__main__":
+    sys.exit(main())
