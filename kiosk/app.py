@@ -8,10 +8,10 @@ import ctypes
 import gc
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 
-from kiosk import config, logbook, status
+from kiosk import config, in_force, logbook, status
 from kiosk.clock import SystemClock
 from kiosk.devices.lamps import open_signal
 from kiosk.diary_keeper import DiaryKeeper
@@ -37,8 +37,11 @@ class Crashed(KioskError):
     """A thread ended by an error; the daemon stops, and systemd starts it again."""
 
 
-def run(settings: config.Settings) -> None:
-    """Run until SIGTERM or Ctrl-C. Raises KioskError where it cannot start, and Crashed where a thread ended by an error."""
+def run(settings: config.Settings, commanded: Collection[str] = ()) -> None:
+    """Run until SIGTERM or Ctrl-C. Raises KioskError where it cannot start, and Crashed where a thread ended by an error.
+
+    `commanded` names the settings that came from the command line instead of the file.
+    """
     with ExitStack() as house:
         notifier = Notifier()
         make_run_dir(settings.run_dir)
@@ -47,6 +50,8 @@ def run(settings: config.Settings) -> None:
         lamps = open_signal(settings.signal)
         house.callback(lamps.close)
         rooms = furnish(settings, lamps, SystemClock(), bell.ring, house)
+        house.callback(in_force.withdraw, settings.run_dir)
+        in_force.publish(settings, settings.run_dir, commanded)
         daemon = Daemon(settings, rooms, bell, notifier)
         house.callback(daemon.stop_workers)
         daemon.start_workers()

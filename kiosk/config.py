@@ -275,7 +275,7 @@ def load(path: Path) -> Settings:
         tree = tomllib.loads(raw.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as trouble:
         raise ConfigTrouble(path, [f"is not TOML: {trouble}"]) from trouble
-    return _anchored(parse(tree, path), path.absolute().parent)
+    return anchored(parse(tree, path), path.absolute().parent)
 
 
 def parse(tree: Mapping[str, Any], path: Path) -> Settings:
@@ -289,7 +289,7 @@ def parse(tree: Mapping[str, Any], path: Path) -> Settings:
 def parsed_camera(source: str, base: Camera) -> Camera:
     """The camera settings with another source, as a command line may ask. Raises ConfigTrouble."""
     try:
-        return Camera.model_validate(base.model_dump() | {"source": source})
+        return Camera.model_validate(base.model_dump(exclude_unset=True) | {"source": source})
     except ValidationError as trouble:
         raise ConfigTrouble(
             Path("--camera"), [_sentence(error) for error in trouble.errors(include_url=False)]
@@ -325,22 +325,22 @@ def _known_keys(place: tuple[int | str, ...]) -> Iterator[str]:
     yield from model.model_fields
 
 
-def _anchored(settings: Settings, folder: Path) -> Settings:
+def anchored(settings: Settings, folder: Path) -> Settings:
     """Make every relative path start at the configuration file's folder."""
 
     def anchor(section: Section) -> Section:
         changed: dict[str, Any] = {}
         for name in type(section).model_fields:
             value = getattr(section, name)
-            if isinstance(value, Path):
+            if isinstance(value, Path) and not value.is_absolute():  # so a default is never counted as set
                 changed[name] = folder / value
             elif isinstance(value, Section):
                 changed[name] = anchor(value)
         return section.model_copy(update=changed)
 
-    anchored = anchor(settings)
-    assert isinstance(anchored, Settings)
-    return anchored
+    found = anchor(settings)
+    assert isinstance(found, Settings)
+    return found
 
 
 def flattened(section: Section, prefix: str = "") -> Iterator[tuple[str, str]]:

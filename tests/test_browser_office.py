@@ -78,9 +78,10 @@ def test_an_administrator_tests_the_lamp_and_sees_it_in_the_audit_log(
         expect(page.get_by_role("alert")).to_contain_text("That is not right.")
         page.fill("[name=secret]", PASSWORD)
         page.keyboard.press("Enter")
-        page.get_by_role("button", name="Test the lamp: no pass").click()
+        page.get_by_role("button", name="No pass").click()
         expect(page.get_by_role("status")).to_contain_text("Done.")
-        expect(page.locator(".audit li").first).to_contain_text("show-lamp done")
+        expect(page.locator("tbody tr").first).to_contain_text("Lamp test")
+        expect(page.locator("tbody tr").first).to_contain_text("done")
         assert daemon.orders == [ShowLamp(Outcome.FAIL)]
         page.get_by_role("button", name="Log out").click()
         page.goto(url + "admin")

@@ -1,18 +1,13 @@
-"""The administrator's pages: actions and their audit log, events, and the configuration in force."""
+"""The administrator's first page (actions and their audit log) and the events."""
 
 import sqlite3
-import tomllib
-from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode
 
 from flask import Blueprint, request
-from pydantic import BaseModel
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk import config, control
+from kiosk import control
 from kiosk.model import Outcome, Reason
 from kiosk.words import DIRECTIONS, KINDS, OUTCOMES, REASONS
 from web_ui import events, office, reader
@@ -23,12 +18,11 @@ from web_ui.login_pages import page
 from web_ui.lookout import lookout
 from web_ui.ordering import give
 from web_ui.texts_office import AUDIT
-from web_ui.view import said, word
+from web_ui.view import said, state_word, word
 
 admin_pages = Blueprint("admin", __name__, url_prefix="/admin")
 
 AUDIT_SHOWN = 100
-NEW_FILE = Path("new file")
 
 
 def orders() -> dict[str, control.Order]:
@@ -38,7 +32,6 @@ def orders() -> dict[str, control.Order]:
         **lamps,
         "pause": control.Pause(paused=True),
         "resume": control.Pause(paused=False),
-        "release-quarantine": control.ReleaseQuarantine(),
     }
 
 
@@ -55,7 +48,8 @@ def _home(error: str = "", words: str = "", done: str = "", code: int = 200) -> 
     entries = [_told(entry, language, writing) for entry in office.office().audit.last(AUDIT_SHOWN)]
     return page(
         "admin.html",
-        orders=tuple(orders()),
+        state=lookout().truth().state,
+        state_word=state_word(lookout().truth().state, language),
         entries=entries,
         has_pin=office.office().accounts.has_guard,
         error=error,
@@ -161,51 +155,3 @@ def _filter() -> tuple[events.Filter, bool]:
     except (ValueError, OverflowError):
         return events.Filter(), True
     return events.Filter(outcome, reason, since, until, before), False
-
-
-@admin_pages.route("/settings", methods=["GET", "POST"])
-@office.needs(Role.ADMIN)
-def settings() -> AnyResponse:
-    """The configuration in force with where each value comes from; a new file can be checked before it is put in place."""
-    path = lookout().settings.config_path
-    text, mistakes, checked = request.form.get("text", ""), list[str](), request.method == "POST"
-    if checked:
-        office.note("check a configuration", "done")
-        mistakes = check(text)
-    rows, error = [], ""
-    if path is not None:
-        try:
-            rows = list(in_force(path))
-        except (config.ConfigTrouble, OSError) as trouble:
-            error = str(trouble)
-    return page("settings.html", path=path, rows=rows, text=text, mistakes=mistakes, checked=checked, trouble=error)
-
-
-def check(text: str) -> list[str]:
-    """Every mistake in the text of a configuration file, as sentences."""
-    try:
-        config.parse(tomllib.loads(text), NEW_FILE)
-    except tomllib.TOMLDecodeError as trouble:
-        return [f"is not TOML: {trouble}"]
-    except config.ConfigTrouble as trouble:
-        return trouble.mistakes
-    return []
-
-
-def in_force(path: Path) -> Iterator[tuple[str, str, bool]]:
-    """(setting, value, whether the file says so) for every setting; the file holds no secrets, it names their files.
-
-    Raises ConfigTrouble and OSError.
-    """
-    with path.open("rb") as file:
-        written = tomllib.load(file)
-    yield from _flat(config.load(path), written, "")
-
-
-def _flat(section: BaseModel, written: dict[str, Any], prefix: str) -> Iterator[tuple[str, str, bool]]:
-    for name in type(section).model_fields:
-        value = getattr(section, name)
-        if isinstance(value, BaseModel):
-            yield from _flat(value, written.get(name, {}), f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", "" if value is None else str(value), name in written

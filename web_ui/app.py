@@ -20,6 +20,7 @@ from web_ui.quarantine_page import quarantine_page
 from web_ui.report_page import EXTENSION, Report, report_page
 from web_ui.sessions import Sessions, Throttle
 from web_ui.settings import PageSettings
+from web_ui.settings_page import settings_page
 from web_ui.support_page import support_page
 
 
@@ -57,5 +58,6 @@ def _open_office(app: Flask, folder: Path) -> None:
     """Login and actions, where there is a folder for accounts."""
     shared = office.Office(Accounts(folder), Sessions(), Throttle(), Audit(folder))
     app.extensions |= office.install(shared)
-    for blueprint in (login_pages, admit_page, admin_pages, quarantine_page, aiming_page, log_page, support_page):
+    device_pages = (quarantine_page, aiming_page, log_page, settings_page, support_page)
+    for blueprint in (login_pages, admit_page, admin_pages, *device_pages):
         app.register_blueprint(blueprint)

@@ -4,16 +4,18 @@ import io
 import json
 import platform
 import zipfile
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import distributions
 from pathlib import Path
 
-from kiosk import logbook
+from kiosk import in_force, logbook
+from kiosk.in_force import Setting
 from web_ui import metrics
-from web_ui.admin_pages import in_force
 from web_ui.lookout import Lookout
 from web_ui.office import Office
+from web_ui.settings_page import from_file
 
 AUDIT_LINES = 500
 PROC_FILES = ("loadavg", "meminfo", "uptime")
@@ -29,7 +31,7 @@ def make(eyes: Lookout, office: Office, streams: int) -> bytes:
         "status.json": _json(asdict(truth.status) if truth.status else None),
         "metrics.txt": metrics.exposition(truth, streams, now),
         "hours.json": _json(hours),
-        "settings.txt": _settings(eyes.settings.config_path),
+        "settings.txt": _settings(eyes.settings.config_path, in_force.read(run_dir)),
         "audit.json": _json([asdict(entry) for entry in office.audit.last(AUDIT_LINES)]),
         "log.txt": "".join(f"{line.at} {line.level} {line.where}: {line.text}\n" for line in logbook.last(run_dir)),
         "packages.txt": "\n".join(sorted(f"{each.name} {each.version}" for each in distributions())),
@@ -50,12 +52,10 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, indent=1)
 
 
-def _settings(path: Path | None) -> str:
-    if path is None:
+def _settings(path: Path | None, ruling: Sequence[Setting] | None) -> str:
+    if path is None and not ruling:
         return "without a configuration file\n"
-    return "".join(
-        f"{name} = {value}  ({'file' if written else 'default'})\n" for name, value, written in in_force(path)
-    )
+    return "".join(f"{name} = {value}  ({source})\n" for name, value, source in ruling or from_file(path))
 
 
 def _proc(name: str) -> str:

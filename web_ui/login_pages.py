@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from web_ui import office, reader, status_page
 from web_ui.accounts import Role, good_password
+from web_ui.lookout import lookout
 
 login_pages = Blueprint("login", __name__)
 HOME = {Role.GUARD: "admit.admit", Role.ADMIN: "admin.home"}
@@ -15,7 +16,8 @@ HOME = {Role.GUARD: "admit.admit", Role.ADMIN: "admin.home"}
 def page(template: str, *, code: int = 200, **values: object) -> Response:
     """A page of the office in the reader's language."""
     t = status_page.translate(reader.language())
-    body = render_template(template, t=t, language=reader.language(), session=office.session(), **values)
+    where = lookout().truth().status
+    body = render_template(template, t=t, language=reader.language(), session=office.session(), where=where, **values)
     return reader.remember(make_response(body, code))
 
 

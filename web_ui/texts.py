@@ -76,6 +76,8 @@ DELIVERY: Mapping[str, Text] = {
 
 PAGE: Mapping[str, Text] = {
     "title": Text("Máy quét ở cổng", "Entrance kiosk"),
+    "pages": Text("Các trang", "Pages"),
+    "status": Text("Trạng thái", "Status"),
     "skip": Text("Đến nội dung", "Skip to content"),
     "language": Text("Ngôn ngữ", "Language"),
     "lamp.now": Text("Đèn ở cổng bây giờ: {word}", "The lamp at the gate now: {word}"),

@@ -31,7 +31,7 @@ def run(path: Path | None, source: str | None) -> None:
         if source is not None:
             camera = config.parsed_camera(source, settings.camera)
             settings = settings.model_copy(update={"camera": camera})
-        app.run(settings)
+        app.run(settings, () if source is None else ("camera.source",))
 
 
 def _laboratory(scratch: ExitStack) -> config.Settings:

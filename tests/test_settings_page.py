@@ -1,0 +1,169 @@
+"""The configuration for the administrator: what is in force, from where, what the file says since, and a check of a new file."""
+
+import dataclasses
+import html as html_words
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kiosk import config, in_force
+from kiosk.in_force import SETTINGS_FILE, Setting
+from tests.snapshots import a_status, browsing, publish
+from tests.test_office import PASSWORD, log_in
+from web_ui.accounts import Accounts, Role
+from web_ui.plain import MOST_SHOWN
+
+CONFIG = """\
+[site]
+site = "cho-dong-ba"
+device = "cong-1"
+[keys]
+centre = "centre.pem"
+pseudonym = "pseudonym.key"
+trust_list = "trust.list"
+root = "/etc/root.pem"
+[camera]
+width = 640
+"""
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    found = tmp_path / "kiosk.toml"
+    found.write_text(CONFIG, encoding="utf-8")
+    return found
+
+
+@pytest.fixture
+def client(tmp_path: Path, path: Path) -> Iterator[FlaskClient]:
+    """An administrator's browser on a running kiosk that was started with that file."""
+    publish(tmp_path, a_status())
+    in_force.publish(config.load(path), tmp_path)
+    (tmp_path / "state").mkdir()
+    accounts = Accounts(tmp_path / "state")
+    accounts.set_up(accounts.make_code(), PASSWORD)
+    with browsing(tmp_path, state_dir=tmp_path / "state", config_path=path) as browser:
+        browser.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
+        yield browser
+
+
+def shown(browser: FlaskClient) -> dict[str, tuple[str, str]]:
+    """Value and source by name."""
+    found = re.findall(
+        r'<code class="address">([\w.]+)</code></td><td[^>]*><span>(.*?)</span></td><td[^>]*>(.*?)</td>',
+        browser.get("/admin/settings").text,
+        re.DOTALL,
+    )
+    return {
+        name: (html_words.unescape(re.sub("<.*", "", value, flags=re.DOTALL)).strip(), source)
+        for name, value, source in found
+    }
+
+
+def test_every_value_in_force_is_shown_with_its_source(client: FlaskClient, path: Path) -> None:
+    log_in(client, Role.ADMIN)
+    found = shown(client)
+    assert found["site.device"] == ("cong-1", "file")
+    assert found["camera.width"] == ("640", "file")
+    assert found["page.port"] == ("8080", "default")
+    assert found["keys.centre"] == (str(path.parent / "centre.pem"), "file")
+    assert found["keys.root"] == ("/etc/root.pem", "file")
+    assert found["records.path"] == ("/var/lib/entrance-kiosk/passages.db", "default")
+    assert found["policy.capacity"] == ("–", "default")
+    assert set(found) == {setting.name for setting in in_force.told(config.load(path))}
+    assert "runs with what the file says" in client.get("/admin/settings").text
+
+
+def test_a_file_that_was_changed_since_is_not_shown_as_in_force(client: FlaskClient, path: Path) -> None:
+    path.write_text(CONFIG.replace("640", "1920"), encoding="utf-8")
+    log_in(client, Role.ADMIN)
+    assert shown(client)["camera.width"] == ("640", "file")
+    html = client.get("/admin/settings").text
+    assert "after a restart: 1920" in html
+    assert "1 settings were changed in the file" in html
+
+
+def test_a_file_that_was_broken_since_is_told_and_what_is_in_force_still_shown(client: FlaskClient, path: Path) -> None:
+    path.write_text("[", encoding="utf-8")
+    log_in(client, Role.ADMIN)
+    assert shown(client)["camera.width"] == ("640", "file")
+    assert "is not TOML" in client.get("/admin/settings").text
+
+
+def test_what_the_command_line_said_is_told_as_such(tmp_path: Path, client: FlaskClient, path: Path) -> None:
+    found = config.load(path)
+    found = found.model_copy(update={"camera": config.parsed_camera("webcam:1", found.camera)})
+    in_force.publish(found, tmp_path, ("camera.source",))
+    log_in(client, Role.ADMIN)
+    assert shown(client)["camera.source"] == ("webcam:1", "command line")
+    assert shown(client)["camera.width"] == ("640", "file")
+    assert shown(client)["camera.height"] == ("720", "default")
+    assert "runs with what the file says" in client.get("/admin/settings").text
+
+
+def test_without_a_running_kiosk_nothing_is_said_to_be_in_force(tmp_path: Path, client: FlaskClient) -> None:
+    publish(tmp_path, dataclasses.replace(a_status(), now_at="2026-01-01T00:00:00+00:00"))
+    log_in(client, Role.ADMIN)
+    assert "The kiosk is not running; this is what the file says." in client.get("/admin/settings").text
+    assert shown(client)["camera.width"] == ("640", "file")
+
+
+def check(client: FlaskClient, text: str) -> str:
+    csrf = log_in(client, Role.ADMIN)
+    return client.post("/admin/settings", data={"csrf": csrf, "text": text}).text
+
+
+def test_a_new_file_is_checked_and_what_it_would_change_is_told(client: FlaskClient) -> None:
+    html = check(client, CONFIG.replace("640", "1920") + "[policy]\ncapacity = 300\n")
+    assert "This file is right." in html
+    changes = re.findall(r'<code>(\S+)</code>: <span class="was">(.*?)</span> → <b>(.*?)</b>', html)
+    assert changes == [("camera.width", "640", "1920"), ("policy.capacity", "–", "300")]
+    assert "It would change nothing." in check(client, CONFIG)
+
+
+def test_every_mistake_of_a_new_file_is_told_with_what_was_perhaps_meant(client: FlaskClient) -> None:
+    html = check(client, CONFIG.replace("width", "widht") + "[page]\nport = 99999\n")
+    assert "did you mean &#39;width&#39;?" in html
+    assert "page.port" in html
+    assert "This file is right." not in html
+
+
+def test_hostile_files_and_values_show_as_text(tmp_path: Path, client: FlaskClient) -> None:
+    hostile = "<script>alert(1)</script>\u202e\x07" + "A" * 65_536
+    in_force_now = [Setting("site.site", hostile, "file"), Setting("<b>", "x", "default")]
+    (tmp_path / SETTINGS_FILE).write_text(json.dumps(in_force_now), encoding="utf-8")
+    html = check(client, "<script>\u202e = ")
+    assert "<script>" not in html
+    assert "\u202e" not in html
+    assert "\x07" not in html
+    assert "is not TOML" in html
+    assert f"(+{len(hostile) - MOST_SHOWN})" in html
+    assert len(html) < 40_000
+
+
+@given(raw=st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_file_whatever_is_taken_for_settings_by_accident(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / SETTINGS_FILE).write_bytes(raw)
+    found = in_force.read(tmp_path)
+    assert found is None or all(isinstance(setting, Setting) for setting in found)
+
+
+@pytest.mark.parametrize("raw", [b"{}", b"[1]", b'[["a", "b"]]', b'[["a", "b", 3]]', b"[" * 100_000, b"\xff", b""])
+def test_what_is_not_a_list_of_settings_is_none(tmp_path: Path, raw: bytes) -> None:
+    (tmp_path / SETTINGS_FILE).write_bytes(raw)
+    assert not in_force.read(tmp_path)
+
+
+def test_settings_are_withdrawn_at_a_clean_stop(tmp_path: Path, path: Path) -> None:
+    in_force.publish(config.load(path), tmp_path)
+    assert in_force.read(tmp_path)
+    in_force.withdraw(tmp_path)
+    in_force.withdraw(tmp_path)
+    assert in_force.read(tmp_path) is None
