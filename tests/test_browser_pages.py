@@ -19,7 +19,7 @@ from web_ui import texts
 
 pytestmark = pytest.mark.skipif(bool(browsers.missing()), reason=browsers.missing() or "there is a browser")
 
-PATHS = ("", "guard", "nowhere")
+PATHS = ("", "guard", "report", "nowhere")
 SIZES = ((320, 568), (390, 844), (844, 390), (768, 1024), (1280, 800), (3840, 2160))
 
 
