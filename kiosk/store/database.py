@@ -6,8 +6,9 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
+from sqlite_utils import Database
+
 from kiosk.ports import StoreTrouble
-from kiosk.store.connection import Connection
 
 APPLICATION_ID = 0x48554531  # "HUE1": tells our file from any other SQLite database (PRAGMA application_id)
 BUSY_TIMEOUT_MS = 5_000
@@ -97,21 +98,21 @@ class NotADatabase(StoreTrouble):
     """The file is there, and it is not a passage database that this release can use."""
 
 
-def connect(path: Path, *, durable: bool) -> Connection:
+def connect(path: Path, *, durable: bool) -> Database:
     """One connection in WAL mode. `durable` commits wait for the disk; the others survive a crash, not a power cut.
 
     Raises sqlite3.Error. The connection may be handed between threads; its owner sees to it that one uses it at a time.
     """
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000, check_same_thread=False, isolation_level=None)
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000, check_same_thread=False)
     try:
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-        return Connection(connection)
+        return Database(connection, execute_plugins=False)
     except BaseException:
         connection.close()
         raise
 
 
-def open_writer(path: Path, migrations: Sequence[str] = MIGRATIONS) -> Connection:
+def open_writer(path: Path, migrations: Sequence[str] = MIGRATIONS) -> Database:
     """Open or make the database and bring its schema up to date. Raises StoreTrouble with one sentence."""
     if not path.parent.is_dir():
         raise StoreTrouble(f"{path}: its folder does not exist; make it, or correct records.path")
@@ -133,7 +134,7 @@ def open_writer(path: Path, migrations: Sequence[str] = MIGRATIONS) -> Connectio
     return database
 
 
-def _prepare(database: Connection, path: Path, migrations: Sequence[str]) -> None:
+def _prepare(database: Database, path: Path, migrations: Sequence[str]) -> None:
     said = int(database.execute("PRAGMA user_version").fetchone()[0])
     version = said & ((1 << _SCHEMA_BITS) - 1)
     oldest_writer = said >> _SCHEMA_BITS or version
