@@ -51,8 +51,15 @@ class Doctor(click.Group):
 @click.option(
     "--config", "path", type=click.Path(path_type=Path), default=config.DEFAULT_PATH, help="Configuration file."
 )
+@click.option("--acceptance", is_flag=True, help="Walk through what only a real Pi can show, and write a report.")
+@click.option(
+    "--report",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    default=Path(),
+    help="Folder of that report.",
+)
 @click.pass_context
-def doctor(ctx: click.Context, path: Path) -> None:
+def doctor(ctx: click.Context, path: Path, *, acceptance: bool, report: Path) -> None:
     """Look over camera, pins, disk, clock, keys, lists and the way to the centre. Exit status 1 when something is bad.
 
     Camera and pins are tried only while the kiosk is not running; of a running one its own self-check is shown.
@@ -60,6 +67,10 @@ def doctor(ctx: click.Context, path: Path) -> None:
     if ctx.invoked_subcommand is not None:
         return
     settings = config.load(path)
+    if acceptance:
+        from kiosk.cli.acceptance import accept  # noqa: PLC0415  only where it is asked for
+
+        sys.exit(accept(settings, report))
     worst = Grade.OK
     for fact in examine(settings):
         word, colour = MARKS[fact.grade]

@@ -1,0 +1,73 @@
+"""The report of an acceptance: one line a step, for people and for programs; nobody who passed is in it."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from importlib.metadata import version
+from pathlib import Path
+
+from kiosk import config
+from kiosk.cli.acceptance_steps import Finding, Verdict
+
+WATCHDOG = "watchdog"
+MARKS = {
+    Verdict.MET: ("ok", "đạt", "green"),
+    Verdict.NOT_MET: ("BAD", "KHÔNG ĐẠT", "red"),
+    Verdict.OPEN: ("open", "chưa làm", "yellow"),
+}
+NAMES = {
+    "board": ("bo mạch và nhân hệ điều hành", "board and vendor kernel"),
+    "firmware": ("cấu hình phần cứng", "firmware settings and overlays"),
+    "ready": ("tự kiểm tra", "self-check"),
+    "timings": ("thời gian khởi động", "real timings"),
+    "focus-near": ("lấy nét gần", "focus, near"),
+    "focus-far": ("lấy nét xa", "focus, far"),
+    "exposure-bright": ("phơi sáng khi chói", "exposure, bright"),
+    "exposure-dim": ("phơi sáng khi tối", "exposure, dim"),
+    "lamps": ("đèn và còi", "lamps and buzzer"),
+    "covered-lens": ("che ống kính", "covered lens"),
+    "noise": ("nhiễu ở nút nhấn", "pull-ups and noise"),
+    "button": ("nút nhấn", "button"),
+    "relay-after-a-kill": ("rơ-le sau khi bị ngắt", "relay after a kill"),
+    "network": ("mạng", "Wi-Fi"),
+    WATCHDOG: ("bộ canh giờ của bo mạch", "hardware watchdog"),
+}
+
+
+def paths(folder: Path, settings: config.Settings) -> tuple[Path, Path]:
+    """The report as JSON and as text."""
+    name = f"acceptance-{settings.site.site}-{settings.site.device}"
+    return folder / f"{name}.json", folder / f"{name}.txt"
+
+
+def load(folder: Path, settings: config.Settings) -> dict[str, Finding]:
+    """The findings of an earlier report; none where there is none or it cannot be read."""
+    try:
+        found = json.loads(paths(folder, settings)[0].read_text(encoding="utf-8"))
+        rows = [Finding(str(row["name"]), Verdict(row["verdict"]), str(row["value"])) for row in found["findings"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return {row.name: row for row in rows if row.name in NAMES}
+
+
+def keep(findings: Iterable[Finding], folder: Path, settings: config.Settings, now_at: datetime) -> None:
+    """Write both reports; raises OSError where the folder cannot be written."""
+    rows = sorted(findings, key=lambda finding: list(NAMES).index(finding.name))
+    as_json, as_text = paths(folder, settings)
+    head = {
+        "site": settings.site.site,
+        "device": settings.site.device,
+        "version": version("entrance-kiosk"),
+        "at": now_at.isoformat(timespec="seconds"),
+    }
+    as_json.write_text(
+        json.dumps({**head, "findings": [asdict(row) for row in rows]}, ensure_ascii=False, indent=1) + "\n",
+        encoding="utf-8",
+    )
+    lines = [f"entrance-kiosk {head['version']}, {head['site']}/{head['device']}, {head['at']}", ""]
+    lines += [
+        f"{MARKS[row.verdict][1]:<10} {MARKS[row.verdict][0]:<5} {NAMES[row.name][0]} / {NAMES[row.name][1]}: {row.value}"
+        for row in rows
+    ]
+    as_text.write_text("\n".join(lines) + "\n", encoding="utf-8")

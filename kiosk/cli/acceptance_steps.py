@@ -1,0 +1,301 @@
+"""What only a real Pi can show, as steps: what the owner does, what the kiosk sees of it by itself, what it asks.
+
+Each step is a function from a bench (the world: status file, files, commands, an owner who answers) to a finding. Nothing in a
+finding tells who passed: counts, times, light and pixel measures, names of hardware.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from kiosk import config
+
+SEEN_WITHIN_S = 60.0
+DARK_WITHIN_S = 20.0
+BACK_WITHIN_S = 60.0
+QUIET_S = 60.0
+FALLS_WITHIN_S = 5.0
+
+
+class Verdict(StrEnum):
+    """How a step ended. OPEN: it was skipped, or it waits for the next run."""
+
+    MET = "met"
+    NOT_MET = "not-met"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report; `value` holds what was measured, in words without a person's data."""
+
+    name: str
+    verdict: Verdict
+    value: str = ""
+
+
+class Bench(Protocol):
+    """The world as a step sees it."""
+
+    settings: config.Settings
+
+    def tell(self, vi: str, en: str) -> None:
+        """Say to the owner what to do now."""
+
+    def ask(self, vi: str, en: str) -> bool | None:
+        """Yes, no, or None for skipped."""
+
+    def status(self) -> Mapping[str, Any] | None:
+        """What the running daemon says of itself."""
+
+    def until(self, met: Callable[[], bool], within_s: float) -> float | None:
+        """Seconds until it was so, None where it was not in time."""
+
+    def read(self, path: str) -> str:
+        """A small file of /proc, /sys or /boot; empty where there is none."""
+
+    def run(self, *command: str) -> str:
+        """What a command prints; empty where it fails."""
+
+
+Step = Callable[[Bench], Finding]
+
+
+def answers(bench: Bench) -> int:
+    """Decisions since the daemon started."""
+    status = bench.status()
+    return sum(status["counters"].values()) if status else 0
+
+
+def has_fact(bench: Bench, name: str) -> bool:
+    """Whether a fact of the self-check is not well just now."""
+    status = bench.status()
+    return any(fact["name"] == name and fact["grade"] != "ok" for fact in (status or {"facts": []})["facts"])
+
+
+def state(bench: Bench) -> str:
+    """As the lamp says."""
+    status = bench.status()
+    return str(status["state"]) if status else "not running"
+
+
+def board(bench: Bench) -> Finding:
+    """Vendor kernel and model."""
+    model = bench.read("/proc/device-tree/model").strip("\0\n")
+    kernel = bench.run("uname", "-rm").strip()
+    system = next(
+        (line[13:-1] for line in bench.read("/etc/os-release").splitlines() if line.startswith("PRETTY_NAME=")), "?"
+    )
+    real = model.startswith("Raspberry Pi")
+    return Finding(
+        "board", Verdict.MET if real else Verdict.NOT_MET, f"{model or 'no Raspberry Pi'}; {kernel}; {system}"
+    )
+
+
+def firmware(bench: Bench) -> Finding:
+    """Our lines reached the vendor's firmware and kernel."""
+    config_txt = bench.read("/boot/firmware/config.txt")
+    wanted = {
+        "include entrance-kiosk.txt": "include entrance-kiosk.txt" in config_txt.splitlines(),
+        "persist_gpio_outputs=n": "pinctrl_bcm2835.persist_gpio_outputs=n" in bench.read("/proc/cmdline").split(),
+        "dtparam=strict_gpiod": "dtparam=strict_gpiod" in bench.read("/boot/firmware/entrance-kiosk.txt").splitlines(),
+        "watchdog": bool(bench.read("/sys/class/watchdog/watchdog0/identity")),
+    }
+    missing = [name for name, there in wanted.items() if not there]
+    said = f"missing: {', '.join(missing)}" if missing else "config.txt, command line, watchdog"
+    return Finding("firmware", Verdict.NOT_MET if missing else Verdict.MET, said)
+
+
+def timings(bench: Bench) -> Finding:
+    """Real timings: power-on, start of the service, load, temperature."""
+    show = bench.run(
+        "systemctl", "show", "kiosk", "-p", "ExecMainStartTimestampMonotonic", "-p", "ActiveEnterTimestampMonotonic"
+    )
+    stamps = dict(line.split("=", 1) for line in show.splitlines() if "=" in line)
+    began, active = (
+        int(stamps.get(f"{name}TimestampMonotonic", "0") or 0) / 1e6 for name in ("ExecMainStart", "ActiveEnter")
+    )
+    boot = bench.run("systemd-analyze", "time").splitlines()[:1]
+    heat = bench.read("/sys/class/thermal/thermal_zone0/temp").strip()
+    warm = f"; {int(heat) / 1000:.0f} °C" if heat.isdecimal() else ""
+    said = f"service ready {active - began:.1f} s after its start; {boot[0] if boot else 'no boot time'}{warm}"
+    return Finding("timings", Verdict.MET if active > began > 0 else Verdict.NOT_MET, said)
+
+
+def kiosk_is_ready(bench: Bench) -> Finding:
+    """The self-check is content."""
+    found = bench.until(lambda: state(bench) in ("ready", "degraded"), BACK_WITHIN_S)
+    status = bench.status() or {"facts": []}
+    bad = [f"{fact['name']}={fact['grade']}" for fact in status["facts"] if fact["grade"] != "ok"]
+    said = f"{state(bench)}{'; ' + ', '.join(bad) if bad else ''}"
+    return Finding("ready", Verdict.NOT_MET if found is None else Verdict.MET, said)
+
+
+def _reads(name: str, vi: str, en: str) -> Step:
+    """Focus and exposure: a code under some conditions is answered."""
+
+    def step(bench: Bench) -> Finding:
+        bench.tell(vi, en)
+        before = answers(bench)
+        took_s = bench.until(lambda: answers(bench) > before, SEEN_WITHIN_S)
+        status = bench.status()
+        if took_s is None or not status or not status["shown"]:
+            return Finding(name, Verdict.NOT_MET, f"no answer within {SEEN_WITHIN_S:.0f} s")
+        camera, last = status["camera"], status["shown"][-1]
+        module = "-" if camera["module_px"] is None else f"{camera['module_px']:.1f} px"
+        return Finding(name, Verdict.MET, f"answered {last['took_ms']:.0f} ms after the picture; module {module}")
+
+    return step
+
+
+near = _reads(
+    "focus-near", "Đưa mã trên điện thoại trước camera, cách 10 cm.", "Hold a code on a phone 10 cm from the camera."
+)
+far = _reads("focus-far", "Đưa một mã khác, cách 40 cm.", "Hold another code 40 cm from the camera.")
+bright = _reads(
+    "exposure-bright",
+    "Vặn điện thoại sáng hết mức, hoặc đứng ngược nắng, rồi đưa một mã khác.",
+    "Turn the phone as bright as it goes, or stand against the sun, and hold up another code.",
+)
+dim = _reads(
+    "exposure-dim",
+    "Tắt đèn tại cổng (hoặc che bớt sáng), đưa một mã in trên giấy.",
+    "Switch the light at the gate off (or shade it), and hold up a code on paper.",
+)
+
+
+def lamps(bench: Bench) -> Finding:
+    """Lamp, place and sound as in docs/lamps.md."""
+    said = bench.ask(
+        "Ở các lần vừa rồi: đúng đèn, đúng vị trí (xanh bên phải, đỏ bên trái), còi kêu rõ?",
+        "In what you just saw: the right lamps, in their places (green right, red left), the buzzer loud enough?",
+    )
+    return _asked("lamps", said=said)
+
+
+def _asked(name: str, value: str = "", *, said: bool | None) -> Finding:
+    verdict = Verdict.OPEN if said is None else Verdict.MET if said else Verdict.NOT_MET
+    return Finding(name, verdict, value)
+
+
+def covered_lens(bench: Bench) -> Finding:
+    """The view is judged on the real sensor."""
+    bench.tell("Lấy tay che kín ống kính và giữ nguyên.", "Cover the lens with your hand and keep it there.")
+    told_s = bench.until(lambda: has_fact(bench, "view"), DARK_WITHIN_S)
+    if told_s is None:
+        return Finding("covered-lens", Verdict.NOT_MET, f"not told within {DARK_WITHIN_S:.0f} s")
+    bench.tell("Bỏ tay ra.", "Take the hand away.")
+    healed_s = bench.until(lambda: not has_fact(bench, "view"), DARK_WITHIN_S)
+    verdict = Verdict.NOT_MET if healed_s is None else Verdict.MET
+    return Finding(
+        "covered-lens",
+        verdict,
+        f"told within {told_s:.0f} s, healed {'never' if healed_s is None else f'in {healed_s:.0f} s'}",
+    )
+
+
+def noise(bench: Bench) -> Finding:
+    """Pull-ups hold against noise: nobody touches the button, and nobody is admitted."""
+    if bench.settings.signal.admit_button is None:
+        return Finding("noise", Verdict.OPEN, "no button is configured")
+    bench.tell(
+        "Không chạm nút; bật tắt đèn và quạt gần đó trong một phút. Không ai đứng trước camera.",
+        "Leave the button alone; switch lamps and fans nearby on and off for a minute. Nobody stands before the camera.",
+    )
+    before = answers(bench)
+    ghost_s = bench.until(lambda: answers(bench) > before, QUIET_S)
+    if ghost_s is not None:
+        return Finding("noise", Verdict.NOT_MET, f"an answer to nobody after {ghost_s:.0f} s")
+    return Finding("noise", Verdict.MET, f"{QUIET_S:.0f} s without an answer to nobody")
+
+
+def button(bench: Bench) -> Finding:
+    """A press of a second admits one person."""
+    if bench.settings.signal.admit_button is None:
+        return Finding("button", Verdict.OPEN, "no button is configured")
+    bench.tell("Nhấn giữ nút trong một giây.", "Hold the button for a second.")
+    before = answers(bench)
+    took_s = bench.until(lambda: answers(bench) > before, SEEN_WITHIN_S)
+    status = bench.status()
+    by_hand = took_s is not None and bool(status and status["shown"] and status["shown"][-1]["frame"] == 0)
+    return Finding(
+        "button", Verdict.MET if by_hand else Verdict.NOT_MET, "one admitted by hand" if by_hand else "nobody admitted"
+    )
+
+
+def relay_after_a_kill(bench: Bench) -> Finding:
+    """kill -9 of the daemon: everything is off within 5 s, and it comes back."""
+    bench.tell(
+        "Đưa một mã hợp lệ; ngay khi đèn sáng, chương trình sẽ bị ngắt. Hãy nhìn đèn và rơ-le.",
+        "Hold up a valid code; as the lamp lights the program is killed. Watch lamps and relay.",
+    )
+    before = answers(bench)
+    if bench.until(lambda: answers(bench) > before, SEEN_WITHIN_S) is None:
+        return Finding("relay-after-a-kill", Verdict.OPEN, "nothing was shown to the camera")
+    status = bench.status()
+    pid = status["pid"] if status else 0
+    bench.run("systemctl", "kill", "--signal=KILL", "--kill-who=main", "kiosk")
+    back_s = bench.until(lambda: _another_ready(bench, pid), BACK_WITHIN_S)
+    fell = bench.ask(
+        f"Đèn, còi và rơ-le có tắt trong vòng {FALLS_WITHIN_S:.0f} giây sau khi bị ngắt?",
+        f"Were lamps, buzzer and relay off within {FALLS_WITHIN_S:.0f} s after the kill?",
+    )
+    said = "never back" if back_s is None else f"back after {back_s:.1f} s"
+    return (
+        Finding("relay-after-a-kill", Verdict.NOT_MET, said)
+        if back_s is None
+        else _asked("relay-after-a-kill", said, said=fell)
+    )
+
+
+def _another_ready(bench: Bench, pid: int) -> bool:
+    status = bench.status()
+    return bool(status and status["pid"] != pid and status["state"] in ("ready", "degraded"))
+
+
+def network(bench: Bench) -> Finding:
+    """Wi-Fi: away and back by itself, nothing missing after it."""
+    strength = [
+        line.split()[3].rstrip(".")
+        for line in bench.read("/proc/net/wireless").splitlines()[2:]
+        if len(line.split()) > 3
+    ]
+    radio = f"Wi-Fi {strength[0]} dBm" if strength else "no Wi-Fi"
+    status = bench.status()
+    if not status or not status["uplink"]["connected"]:
+        return Finding("network", Verdict.NOT_MET, f"{radio}; no way to the centre now")
+    if not bench.ask(
+        "Tắt bộ phát Wi-Fi (hoặc rút dây mạng) ngay bây giờ. Đã tắt chưa?",
+        "Switch the access point off (or pull the cable) now. Done?",
+    ):
+        return Finding("network", Verdict.OPEN, radio)
+    lost_s = bench.until(lambda: not _connected(bench), 120.0)
+    if lost_s is None:
+        return Finding("network", Verdict.NOT_MET, f"{radio}; the loss was not noticed in 120 s")
+    bench.tell("Đưa một mã trước camera, rồi bật mạng lại.", "Hold a code up, then switch the network on again.")
+    back_s = bench.until(lambda: _connected(bench) and _outbox(bench) == 0, 300.0)
+    verdict = Verdict.NOT_MET if back_s is None else Verdict.MET
+    return Finding(
+        "network",
+        verdict,
+        f"{radio}; lost {lost_s:.0f} s, {'not back' if back_s is None else f'all delivered after {back_s:.0f} s'}",
+    )
+
+
+def _connected(bench: Bench) -> bool:
+    status = bench.status()
+    return bool(status and status["uplink"]["connected"])
+
+
+def _outbox(bench: Bench) -> int:
+    status = bench.status()
+    return int(status["outbox"]["depth"]) if status else -1
+
+
+STEPS: tuple[tuple[str, Step], ...] = (
+    ("board", board), ("firmware", firmware), ("ready", kiosk_is_ready), ("timings", timings),
+    ("focus-near", near), ("focus-far", far), ("exposure-bright", bright), ("exposure-dim", dim), ("lamps", lamps),
+    ("covered-lens", covered_lens), ("noise", noise), ("button", button), ("relay-after-a-kill", relay_after_a_kill),
+    ("network", network),
+)  # fmt: skip

@@ -1,0 +1,299 @@
+"""`kiosk doctor --acceptance`: the walk with the owner of a real Pi, on a bench that follows a script."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from kiosk import config
+from kiosk.cli import acceptance, acceptance_report, acceptance_steps
+from kiosk.cli.acceptance_steps import STEPS, Finding, Verdict
+from kiosk.cli.doctor import doctor
+from kiosk.demo.premises import scratch_premises
+
+AT = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
+PI = {
+    "/proc/device-tree/model": "Raspberry Pi 3 Model B Plus Rev 1.3\0",
+    "/etc/os-release": 'PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n',
+    "/boot/firmware/config.txt": "[all]\ninclude entrance-kiosk.txt\n",
+    "/boot/firmware/entrance-kiosk.txt": "dtparam=strict_gpiod\n",
+    "/proc/cmdline": "console=tty1 pinctrl_bcm2835.persist_gpio_outputs=n\n",
+    "/sys/class/watchdog/watchdog0/identity": "Broadcom BCM2835 Watchdog timer\n",
+    "/sys/class/thermal/thermal_zone0/temp": "48312\n",
+    "/proc/net/wireless": "Inter-| sta\n face | tus\n wlan0: 0000   60.  -50.  -256\n",
+    acceptance.BOOT_ID: "boot-one\n",
+    "/proc/uptime": "41.5 100.0\n",
+}
+STAMPS = "ExecMainStartTimestampMonotonic=5000000\nActiveEnterTimestampMonotonic=8200000\n"
+
+
+class FakeBench:
+    """A device that does what its owner is told; `broken` names what does not work on it."""
+
+    def __init__(
+        self, settings: config.Settings, *, broken: str = "", says: Callable[[str], bool | None] | None = None
+    ) -> None:
+        self.settings = settings
+        self.files = dict(PI)
+        self.told: list[str] = []
+        self.asked: list[str] = []
+        self.ran: list[tuple[str, ...]] = []
+        self._says = says or (lambda _: True)
+        self._broken = broken
+        self._people = 0
+        self._frame = 7
+        self._pid = 100
+        self._facts: dict[str, str] = {"view": "ok"}
+        self._online = True
+
+    def tell(self, vi: str, en: str) -> None:
+        self.told.append(en)
+        works = not (self._broken and self._broken in en)
+        if (
+            any(word in en for word in ("Hold a code", "Hold another", "hold up", "Hold up", "Hold a code up"))
+            and works
+        ):
+            self._people, self._frame = self._people + 1, 9
+        if "Hold the button" in en and works:
+            self._people, self._frame = self._people + 1, 0
+        if "Leave the button alone" in en and not works:
+            self._people += 1
+        if "Cover" in en and works:
+            self._facts["view"] = "warn"
+        if "Take the hand away" in en:
+            self._facts["view"] = "ok"
+        if "switch the network on" in en:
+            self._online = works
+
+    def ask(self, vi: str, en: str) -> bool | None:
+        self.asked.append(en)
+        if "access point" in en:
+            self._online = False
+        return self._says(en)
+
+    def status(self) -> Mapping[str, Any] | None:
+        return {
+            "state": "ready",
+            "pid": self._pid,
+            "counters": {"pass": self._people},
+            "facts": [{"name": name, "grade": grade} for name, grade in self._facts.items()],
+            "shown": [{"frame": self._frame, "took_ms": 41.0}],
+            "camera": {"module_px": 4.2},
+            "uplink": {"connected": self._online},
+            "outbox": {"depth": 0 if self._online else 2},
+        }
+
+    def until(self, met: Callable[[], bool], within_s: float) -> float | None:
+        """What is not so at once never is. What was told last has been done only now."""
+        return 1.0 if met() else None
+
+    def read(self, path: str) -> str:
+        return self.files.get(path, "")
+
+    def run(self, *command: str) -> str:
+        self.ran.append(command)
+        if "kill" in command and self._broken != "restart":
+            self._pid += 1
+        return {
+            "systemctl": STAMPS,
+            "systemd-analyze": "Startup finished in 21.4s\n",
+            "uname": "6.12.47-v8 aarch64\n",
+        }.get(command[0], "")
+
+
+class OldCount(FakeBench):
+    """Steps look at the count before the owner acts: here the action takes effect at the first look afterwards."""
+
+    def tell(self, vi: str, en: str) -> None:
+        self._later = (vi, en)
+        if "Cover" in en or "Take the hand" in en or "switch the network" in en:
+            super().tell(vi, en)
+        else:
+            self.told.append(en)
+
+    def until(self, met: Callable[[], bool], within_s: float) -> float | None:
+        if not met() and self._later[1] in self.told:
+            super().tell(*self._later)
+        return super().until(met, within_s)
+
+    _later = ("", "")
+
+
+@pytest.fixture
+def settings() -> config.Settings:
+    with scratch_premises() as premises:
+        found = config.load(premises.config)
+    signal = found.signal.model_copy(update={"admit_button": 5})
+    return found.model_copy(update={"signal": signal})
+
+
+def verdicts(findings: list[Finding]) -> dict[str, Verdict]:
+    return {finding.name: finding.verdict for finding in findings}
+
+
+def test_on_a_good_device_every_step_is_met_but_the_reset_that_is_still_to_come(
+    settings: config.Settings, tmp_path: Path
+) -> None:
+    bench = OldCount(settings)
+    found = verdicts(acceptance.walk(bench, tmp_path, now=lambda: AT))
+    assert found.pop("watchdog") is Verdict.OPEN
+    assert set(found) == {name for name, _ in STEPS}
+    assert set(found.values()) == {Verdict.MET}, found
+    assert any("sysrq-trigger" in word for command in bench.ran for word in command)
+
+
+@pytest.mark.parametrize(
+    ("broken", "name"),
+    [
+        ("10 cm", "focus-near"),
+        ("40 cm", "focus-far"),
+        ("as bright", "exposure-bright"),
+        ("on paper", "exposure-dim"),
+        ("Cover", "covered-lens"),
+        ("Leave the button", "noise"),
+        ("Hold the button", "button"),
+        ("switch the network on", "network"),
+        ("restart", "relay-after-a-kill"),
+    ],
+)
+def test_what_does_not_work_is_found_and_named(
+    settings: config.Settings, tmp_path: Path, broken: str, name: str
+) -> None:
+    found = verdicts(acceptance.walk(OldCount(settings, broken=broken), tmp_path, now=lambda: AT))
+    assert [step for step, verdict in found.items() if verdict is Verdict.NOT_MET] == [name]
+
+
+@pytest.mark.parametrize(
+    "missing", ["/proc/cmdline", "/boot/firmware/config.txt", "/sys/class/watchdog/watchdog0/identity"]
+)
+def test_firmware_lines_that_did_not_arrive_are_named(settings: config.Settings, missing: str) -> None:
+    bench = FakeBench(settings)
+    del bench.files[missing]
+    found = acceptance_steps.firmware(bench)
+    assert (found.verdict, found.value.startswith("missing: ")) == (Verdict.NOT_MET, True)
+
+
+def test_a_relay_that_stays_energised_is_the_owners_no(settings: config.Settings) -> None:
+    found = acceptance_steps.relay_after_a_kill(OldCount(settings, says=lambda _: False))
+    assert found.verdict is Verdict.NOT_MET
+
+
+def test_what_is_skipped_stays_open_and_is_asked_again_while_what_was_met_is_not(
+    settings: config.Settings, tmp_path: Path
+) -> None:
+    first = OldCount(settings, says=lambda _: None)
+    found = verdicts(acceptance.walk(first, tmp_path, now=lambda: AT))
+    assert {name for name, verdict in found.items() if verdict is Verdict.OPEN} == {
+        "lamps",
+        "relay-after-a-kill",
+        "network",
+        "watchdog",
+    }
+    second = OldCount(settings)
+    found = verdicts(acceptance.walk(second, tmp_path, now=lambda: AT))
+    assert not any("10 cm" in sentence for sentence in second.told), "asked twice"
+    assert found["lamps"] is Verdict.MET
+
+
+def test_the_run_after_the_reset_tells_how_long_it_took(settings: config.Settings, tmp_path: Path) -> None:
+    acceptance.walk(OldCount(settings), tmp_path, now=lambda: AT)
+    later = OldCount(settings)
+    later.files[acceptance.BOOT_ID] = "boot-two\n"
+    found = {each.name: each for each in acceptance.walk(later, tmp_path, now=lambda: AT + timedelta(seconds=60))}
+    assert (found["watchdog"].verdict, found["watchdog"].value) == (Verdict.MET, "reset 18 s after it hung")
+    assert later.ran == []
+
+
+def test_a_board_that_did_not_reset_is_asked_to_do_it_again(settings: config.Settings, tmp_path: Path) -> None:
+    acceptance.walk(OldCount(settings), tmp_path, now=lambda: AT)
+    same_boot = OldCount(settings, says=lambda en: "hangs the kernel" not in en)
+    assert verdicts(acceptance.walk(same_boot, tmp_path, now=lambda: AT))["watchdog"] is Verdict.OPEN
+
+
+def test_nothing_is_hung_without_the_owners_yes_or_without_a_watchdog(
+    settings: config.Settings, tmp_path: Path
+) -> None:
+    bench = OldCount(settings, says=lambda en: False)
+    acceptance.walk(bench, tmp_path, now=lambda: AT)
+    without = OldCount(settings)
+    del without.files["/sys/class/watchdog/watchdog0/identity"]
+    acceptance.walk(without, tmp_path / "..", now=lambda: AT)
+    assert not any("sysrq-trigger" in word for each in (bench, without) for command in each.ran for word in command)
+
+
+def test_the_report_is_kept_before_the_kernel_is_hung(settings: config.Settings, tmp_path: Path) -> None:
+    kept: list[str] = []
+
+    class Hangs(OldCount):
+        def run(self, *command: str) -> str:
+            if any("sysrq" in word for word in command):
+                kept.append(acceptance_report.paths(tmp_path, settings)[0].read_text(encoding="utf-8"))
+            return super().run(*command)
+
+    acceptance.walk(Hangs(settings), tmp_path, now=lambda: AT)
+    rows = {row["name"]: row for row in json.loads(kept[0])["findings"]}
+    assert rows["watchdog"]["value"].startswith("hung in boot boot-one")
+    assert rows["network"]["verdict"] == "met"
+
+
+def test_the_report_is_for_people_in_both_languages_and_for_programs(settings: config.Settings, tmp_path: Path) -> None:
+    acceptance.walk(OldCount(settings), tmp_path, now=lambda: AT)
+    as_json, as_text = acceptance_report.paths(tmp_path, settings)
+    text = as_text.read_text(encoding="utf-8")
+    assert "rơ-le sau khi bị ngắt / relay after a kill" in text
+    assert "answered 41 ms after the picture; module 4.2 px" in text
+    assert len(json.loads(as_json.read_text(encoding="utf-8"))["findings"]) == len(STEPS) + 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", '{"findings": [{"name": "x"}]}', '{"findings": [{"name": "x", "verdict": "met", "value": ""}]}'],
+)
+def test_a_report_that_cannot_be_read_is_begun_anew(settings: config.Settings, tmp_path: Path, content: str) -> None:
+    acceptance_report.paths(tmp_path, settings)[0].write_text(content, encoding="utf-8")
+    assert acceptance_report.load(tmp_path, settings) == {}
+
+
+def test_every_step_has_a_name_in_both_languages() -> None:
+    assert [*(name for name, _ in STEPS), acceptance_report.WATCHDOG] == list(acceptance_report.NAMES)
+
+
+def test_where_no_kiosk_runs_there_is_nothing_to_accept(tmp_path: Path) -> None:
+    with scratch_premises() as premises:
+        done = CliRunner().invoke(doctor, ["--config", str(premises.config), "--acceptance", "--report", str(tmp_path)])
+    assert done.exit_code == 1
+    assert "systemctl start kiosk" in str(done.exception)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "expected"), [("c\n", True), ("?\nk\n", False), ("b\n", None), ("Yes\n", True), ("n\n", False)]
+)
+def test_an_answer_may_be_given_in_either_language(
+    settings: config.Settings, typed: str, *, expected: bool | None
+) -> None:
+    @click.command()
+    def asking() -> None:
+        bench = acceptance.RealBench(settings)
+        bench.tell("Đưa mã.", "Hold it.")
+        click.echo(f"answer {bench.ask('Sáng chưa?', 'Is it lit?')}")
+
+    done = CliRunner().invoke(asking, input="\n" + typed)
+    assert f"answer {expected}" in done.output
+    assert "Sáng chưa?" in done.output
+
+
+def test_the_real_bench_reads_runs_and_waits_and_never_falls_over(settings: config.Settings) -> None:
+    bench = acceptance.RealBench(settings)
+    assert float(bench.read("/proc/uptime").split()[0]) > 0
+    assert bench.read("/proc/no-such-file") == ""
+    assert bench.run("no-such-command") == ""
+    assert bench.run("uname", "-s") == "Linux\n"
+    assert bench.until(lambda: True, 1.0) is not None
+    assert bench.until(lambda: False, 0.0) is None
+    assert bench.status() is None
