@@ -95,7 +95,7 @@ def test_nothing_at_the_gate_waits_for_network_or_time(name: str) -> None:
 
 
 def test_the_lamps_go_dark_however_the_daemon_ended() -> None:
-    assert "kiosk signal dark" in keys_of("kiosk.service")["ExecStopPost"]
+    assert "-m kiosk.dark" in keys_of("kiosk.service")["ExecStopPost"]
 
 
 def test_the_private_keys_are_roots_and_the_daemon_gets_copies_in_memory() -> None:

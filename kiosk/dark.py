@@ -1,0 +1,70 @@
+"""`python -m kiosk.dark CONFIG`: lamps, buzzer and relay off, at once; systemd calls it (ExecStopPost) however the daemon ended.
+
+`kiosk signal dark` does the same, but reads the configuration with all its checks, which takes a small board several seconds; so
+long a relay would hold a door open. Here only the pins' numbers are read, and nothing but the standard library and lgpio is loaded.
+"""
+
+import contextlib
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+OUTPUTS: dict[str, int | None] = {"green": 17, "red": 27, "amber": 22, "buzzer": 18, "relay": None}
+"""The outputs of `[signal]` and their defaults, as kiosk/config.py has them; a test holds the two together."""
+CHIPS = ("pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835")
+"""The labels of the chips with a board's forty pins; where there is none of them, it is the first chip."""
+LEDS = Path("/sys/class/leds")
+SAID = "lamps, buzzer and relay are off"
+
+
+def outputs_of(signal: dict[str, Any]) -> list[int]:
+    """The pins that the daemon drives; none where they are mock pins."""
+    if signal.get("pins", "gpio") == "mock":
+        return []
+    return [pin for name, default in OUTPUTS.items() if (pin := signal.get(name, default)) is not None]
+
+
+def put_dark(signal: dict[str, Any], lgpio: Any, chips: int = 8) -> None:
+    """Every output to its off level, then let go. `lgpio` is the module. Raises lgpio.error where a pin cannot be had."""
+    pins = outputs_of(signal)
+    if pins:
+        chip = _chip(lgpio, chips)
+        off = 0 if signal.get("active_high", True) else 1
+        try:
+            for pin in reversed(pins):  # the relay first
+                lgpio.gpio_claim_output(chip, pin, off)
+        finally:
+            lgpio.gpiochip_close(chip)
+
+
+def _chip(lgpio: Any, chips: int) -> int:
+    for number in range(chips):
+        with contextlib.suppress(lgpio.error):
+            chip: int = lgpio.gpiochip_open(number)
+            if lgpio.gpio_get_chip_info(chip)[3] in CHIPS:
+                return chip
+            lgpio.gpiochip_close(chip)
+    first: int = lgpio.gpiochip_open(0)
+    return first
+
+
+def main(path: Path) -> int:
+    """Exit status 0 where everything is off."""
+    try:
+        signal = tomllib.loads(path.read_text(encoding="utf-8")).get("signal", {})
+        if signal.get("relay_led"):
+            (LEDS / signal["relay_led"] / "brightness").write_text("0", encoding="ascii")
+        if outputs_of(signal):
+            import lgpio  # noqa: PLC0415  a Pi has it; makes a pipe in the working folder
+
+            put_dark(signal, lgpio)
+    except Exception as trouble:  # noqa: BLE001  lgpio.error derives from Exception alone; whatever it is, it is told
+        print(f"lamps, buzzer and relay could not be put off: {trouble}", file=sys.stderr)  # noqa: T201
+        return 1
+    print(SAID, file=sys.stderr)  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

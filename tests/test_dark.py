@@ -1,0 +1,108 @@
+"""Lamps, buzzer and relay go off quickly after a daemon that died."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kiosk import config, dark
+
+
+class Chips:
+    """lgpio as far as kiosk.dark uses it: chips by number, and what was done to them in its order."""
+
+    class error(Exception):  # noqa: N801  its name in lgpio
+        pass
+
+    def __init__(self, labels: dict[int, str], taken: frozenset[int] = frozenset()) -> None:
+        self._labels = labels
+        self._taken = taken
+        self.open: list[int] = []
+        self.done: list[tuple[int, int, int]] = []
+
+    def gpiochip_open(self, number: int) -> int:
+        if number not in self._labels:
+            raise self.error("can not open gpiochip")
+        self.open.append(number)
+        return number
+
+    def gpiochip_close(self, handle: int) -> None:
+        self.open.remove(handle)
+
+    def gpio_get_chip_info(self, handle: int) -> tuple[int, int, str, str]:
+        return 0, 54, f"gpiochip{handle}", self._labels[handle]
+
+    def gpio_claim_output(self, handle: int, pin: int, level: int) -> None:
+        assert handle in self.open
+        if pin in self._taken:
+            raise self.error("GPIO busy")
+        self.done.append((handle, pin, level))
+
+
+def test_it_knows_the_outputs_and_defaults_of_the_configuration() -> None:
+    fields = config.Signal.model_fields
+    assert {name: fields[name].default for name in dark.OUTPUTS} == dark.OUTPUTS
+    inputs_and_words = {
+        *("pins", "buzzer_kind", "relay_s", "relay_led", "active_high", "admit_button", "undo_button"),
+    }
+    assert set(fields) == set(dark.OUTPUTS) | inputs_and_words, "a new output must be put dark too"
+
+
+def test_every_output_goes_to_its_off_level_and_the_relay_first() -> None:
+    chips = Chips({0: "pinctrl-bcm2835", 1: "raspberrypi-exp-gpio"})
+    dark.put_dark({"relay": 23}, chips)
+    assert chips.done == [(0, 23, 0), (0, 18, 0), (0, 22, 0), (0, 27, 0), (0, 17, 0)]
+    assert chips.open == []
+
+
+def test_boards_that_light_on_a_low_pin_are_dark_on_a_high_one() -> None:
+    chips = Chips({0: "pinctrl-bcm2835"})
+    dark.put_dark({"green": 4, "active_high": False}, chips)
+    assert {level for _, _, level in chips.done} == {1}
+    assert (0, 4, 1) in chips.done
+
+
+def test_the_forty_pins_are_found_behind_other_chips() -> None:
+    chips = Chips({0: "gpio-brcmstb@107d508500", 4: "pinctrl-rp1"})
+    dark.put_dark({}, chips)
+    assert {chip for chip, _, _ in chips.done} == {4}
+
+
+def test_without_a_known_chip_it_is_the_first() -> None:
+    chips = Chips({0: "9030000.pl061"})
+    dark.put_dark({}, chips)
+    assert {chip for chip, _, _ in chips.done} == {0}
+
+
+def test_a_pin_that_cannot_be_had_is_told_and_the_chip_let_go() -> None:
+    chips = Chips({0: "pinctrl-bcm2835"}, taken=frozenset({17}))
+    with pytest.raises(Chips.error, match="busy"):
+        dark.put_dark({"relay": 23}, chips)
+    assert (0, 23, 0) in chips.done
+    assert chips.open == []
+
+
+def test_mock_pins_need_no_chip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "kiosk.toml").write_text('[signal]\npins = "mock"\n', encoding="utf-8")
+    assert dark.main(tmp_path / "kiosk.toml") == 0
+    assert capsys.readouterr().err.strip() == dark.SAID
+
+
+def test_a_configuration_that_cannot_be_read_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert dark.main(tmp_path / "absent.toml") == 1
+    assert "could not be put off" in capsys.readouterr().err
+
+
+def test_it_loads_nothing_that_takes_a_small_board_seconds() -> None:
+    ask = "import sys, kiosk.dark; print(*{name.partition('.')[0] for name in sys.modules})"
+    done = subprocess.run([sys.executable, "-I", "-c", ask], capture_output=True, text=True, check=True)
+    assert not set(done.stdout.split()) & {
+        "pydantic",
+        "click",
+        "gpiozero",
+        "numpy",
+        "cv2",
+        "logging",
+        "importlib.metadata",
+    }
