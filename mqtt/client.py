@@ -50,9 +50,7 @@ QUIET_S = 1.0
 MIDS = 1024, 65535
 """Message ids of ours (MQTT 5 section 2.2.1): first and last."""
 NO_MATCHING_SUBSCRIBERS, PAYLOAD_FORMAT_INVALID = 0x10, 0x99  # MQTT 5 section 3.4.2.1
-PAYLOAD_FORMAT_INVALID = (
-    0x99  # the same section; 0x95 in a PUBACK (mosquitto's message_size_limit) ends paho's connection
-)
+PACKET_TOO_LARGE, PAYLOAD_FORMAT_INVALID = 0x95, 0x99  # section 2.4
 NOT_YET_VALID, HAS_EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED (openssl verify(1))
 SESSION_FOREVER_S = 0xFFFFFFFF  # MQTT 5 section 3.1.2.11.2: the session does not expire
 
@@ -282,16 +280,17 @@ class PahoLink:
 
 def _answer(mid: int, code: int) -> Acknowledged:
     """MQTT 5 only. (paho's is_published() is True after "not authorized" as well.)"""
+    about_content = code in (PACKET_TOO_LARGE, PAYLOAD_FORMAT_INVALID)
+    if (
+        code == PACKET_TOO_LARGE
+    ):  # mosquitto's message_size_limit; no word of the standard for this packet, paho has none
+        return Acknowledged(mid, "Packet too large", about_content=about_content)
     try:
         reason = ReasonCode(PacketTypes.PUBACK, identifier=code)
-    except KeyError:  # no word of the standard
+    except (KeyError, ValueError):  # no word of the standard
         return Acknowledged(mid, f"reason {code}")
-    return Acknowledged(
-        mid,
-        str(reason) if reason.is_failure else None,
-        unheard=code == NO_MATCHING_SUBSCRIBERS,
-        about_content=code == PAYLOAD_FORMAT_INVALID,
-    )
+    unheard = code == NO_MATCHING_SUBSCRIBERS
+    return Acknowledged(mid, str(reason) if reason.is_failure else None, unheard, about_content)
 
 
 class _ExpressClient(paho.Client):

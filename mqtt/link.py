@@ -81,7 +81,7 @@ class Acknowledged:
     unheard: bool = False
     """MQTT 5 only: the broker took it, and nobody subscribes to its topic (reason code 0x10)."""
     about_content: bool = False
-    """MQTT 5 only: its content was refused (reason code 0x99), and will be for ever."""
+    """MQTT 5 only: its size or content was refused (reason codes 0x95 and 0x99), and will be for ever."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,11 +45,12 @@ class Window(Generic[Row]):
     def __contains__(self, seq: int) -> bool:
         return seq in self._of_seq
 
-    def sent(self, rows: Mapping[int, Row], token: int, now_s: float, tries: int = 1) -> None:
-        """A message with these passages was given to the link."""
+    def sent(self, rows: Mapping[int, Row], token: int | None, now_s: float, tries: int = 1) -> None:
+        """A message with these passages was given to the link; without a token an older one still has to do for them."""
         self._number += 1
         self._flights[self._number] = Flight(dict(rows), now_s, tries, token)
-        self._of_token[token] = self._number
+        if token is not None:
+            self._of_token[token] = self._number
         self._of_seq.update(dict.fromkeys(rows, self._number))
 
     def acknowledged(self, token: int) -> Flight[Row] | None:
@@ -95,6 +96,10 @@ class Window(Generic[Row]):
     def oldest_sent_s(self) -> float | None:
         """When the flight was sent that has been under way longest."""
         return next(iter(self._flights.values())).sent_s if self._flights else None
+
+    def unacknowledged(self) -> list[tuple[int, ...]]:
+        """The seqs of each message that the broker has not acknowledged."""
+        return [tuple(flight.rows) for flight in self._flights.values() if flight.token is not None]
 
     def recall_all(self) -> None:
         """The connection is gone: whatever was under way is to be sent anew."""

@@ -36,6 +36,8 @@ class FakeBroker:
     unheard: bool = False
     refuses: tuple[str, ...] = ()
     """Filters that are not granted."""
+    hates: tuple[bytes, ...] = ()
+    """A message with one of these in it breaks the connection."""
     received: list[Message] = field(default_factory=list)
     """Everything that was published, in order."""
     wills: list[Message] = field(default_factory=list)
@@ -92,6 +94,9 @@ class FakeLink:
     def publish(self, message: Message) -> int:
         if self.broken:
             raise LinkDown("fake:1883: connection lost")
+        if any(one in message.payload for one in self.broker.hates):
+            self.broken = True
+            return self._token + 1
         self.broker.received.append(message)
         self._token += 1
         if message.qos:

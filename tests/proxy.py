@@ -35,6 +35,11 @@ class Proxy:
         self._mood = Mood.PASS
         self._peer: dict[socket.socket, socket.socket] = {}
         self._mute: set[socket.socket] = set()
+        self._tail: dict[socket.socket, bytes] = {}
+        self.hates: tuple[bytes, ...] = ()
+        """Whoever sends one of these is cut off, and nothing of what he sent with it gets through."""
+        self.cuts = 0
+        """How often that happened."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
 
@@ -96,6 +101,9 @@ class Proxy:
             return
         try:
             data = end.recv(SLOW_BYTES if self._mood is Mood.SLOW else 65536)
+            if data and self._hated(end, data):
+                self.cuts += 1
+                data = b""
             if data and end in self._peer:
                 self._peer[end].sendall(data)
         except OSError:
@@ -103,9 +111,17 @@ class Proxy:
         if not data:
             self._drop(selector, end)
 
+    def _hated(self, end: socket.socket, data: bytes) -> bool:
+        if not self.hates:
+            return False
+        seen = self._tail.get(end, b"") + data
+        self._tail[end] = seen[-100:]
+        return any(one in seen for one in self.hates)
+
     def _drop(self, selector: selectors.BaseSelector, end: socket.socket) -> None:
         other = self._peer.pop(end, None)
         self._mute.discard(end)
+        self._tail.pop(end, None)
         if other is not None:
             self._peer.pop(other, None)
         for one in (end, other):

@@ -152,7 +152,8 @@ class Courier:
         if self._ready or self._attempt == 0:
             log.warning("no way to the centre: %s. Passages are kept and sent later", why)
         self._ready = False
-        self._sender.end()
+        self._sender.end(now_s)
+        self._set_aside()
         self._attempt += 1
         ceiling_s = min(self._terms.backoff_last_s, BACKOFF_FIRST_S * 2 ** min(self._attempt - 1, 10))
         self._retry_s = now_s + self._dice.uniform(0.0, ceiling_s)  # full jitter: a city's kiosks come back spread out
@@ -177,12 +178,19 @@ class Courier:
         self._receipts.settle(now_s)
         self._announcer.speak(self._link, now)
         sent = self._sender.work(now_s)
-        if self._sender.too_large:
-            self._receipts.set_aside(dict.fromkeys(self._sender.too_large, "too-large"))
-            self._sender.too_large.clear()
+        self._set_aside()
         if self._sender.silent(now_s) and self._terms.delivery == "centre":
             self._complain("the broker takes passages, the centre does not answer")
         return bool(events) or sent > 0
+
+    def _set_aside(self) -> None:
+        """Into quarantine with what can never be delivered, so that all others can."""
+        sender = self._sender
+        for seqs, reason in ((sender.too_large, "too-large"), (sender.unanswered, "never-answered")):
+            self._receipts.set_aside(dict.fromkeys(seqs, reason))
+            seqs.clear()
+        self._receipts.set_aside(sender.trial.guilty)
+        sender.trial.guilty.clear()
 
     def _take(self, event: Event, now_s: float, now_at: datetime) -> None:
         assert self._link is not None
@@ -192,7 +200,7 @@ class Courier:
         elif isinstance(event, Subscribed):
             self._start(event, now_s, now_at)
         elif isinstance(event, Acknowledged):
-            self._acknowledged(event)
+            self._acknowledged(event, now_s)
         else:
             if event.qos:
                 self._link.confirm(event)
@@ -200,7 +208,10 @@ class Courier:
 
     def _start(self, event: Subscribed, now_s: float, now_at: datetime) -> None:
         assert self._link is not None
-        self._receipts.settle(now_s, at_once=True)
+        try:
+            self._receipts.settle(now_s, at_once=True)
+        except StoreTrouble as trouble:  # a full disk must not keep passages from leaving; these are sent again
+            self._complain(str(trouble))
         self._announcer.connected(now_at)
         self._sender.begin(self._link, self._greeting.receive_maximum, self._greeting.maximum_packet_bytes, now_s)
         self._ready = True
@@ -211,13 +222,25 @@ class Courier:
         if self._branch.topic(Leaf.RECEIPT) in event.refused:
             self._complain("the broker does not let this device have its receipts; check its ACL")
 
-    def _acknowledged(self, event: Acknowledged) -> None:
+    def _acknowledged(self, event: Acknowledged, now_s: float) -> None:
+        trial = self._sender.trial
         flight = self._sender.window.acknowledged(event.token)
         if event.refusal is not None:
             self._complain(f"the broker refuses what this device sends: {event.refusal}; check its ACL and limits")
-        elif event.unheard and flight is not None and self._terms.delivery == "centre":
+            if event.about_content and flight is not None:
+                size = sum(len(parcel.text) + 1 for parcel in flight.rows.values())
+                trial.refused(tuple(flight.rows), size, _reason_word(event.refusal), now_s)
+                self._sender.window.landed(list(flight.rows))
+            else:
+                trial.postponed(event.token)
+            return
+        trial.acknowledged(event.token, now_s)
+        if flight is None:
+            return
+        trial.cleared(flight.rows, now_s)
+        if event.unheard and self._terms.delivery == "centre":
             self._complain("the broker has nobody who listens: no centre is subscribed")
-        elif flight is not None and self._terms.delivery == "broker":
+        elif self._terms.delivery == "broker":
             self._attempt = 0
             self._receipts.take_word_of_broker(flight.rows)
 
@@ -245,3 +268,8 @@ class Courier:
         if trouble != self._status.trouble:
             log.error("%s", trouble)
             self._status = replace(self._status, trouble=trouble)
+
+
+def _reason_word(refusal: str) -> str:
+    """MQTT's name of a reason code as a word of ours: `packet-too-large`."""
+    return refusal.lower().replace(" ", "-")

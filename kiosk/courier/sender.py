@@ -6,19 +6,23 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kiosk.courier.parcel import Parcel, pack
+from kiosk.courier.trial import Trial
 from kiosk.model import Stored
 from kiosk.ports import Outbox
 from mqtt import envelope
 from mqtt.link import Link, Message
 from mqtt.topics import Branch, Leaf
-from mqtt.window import Flight, Window
+from mqtt.window import Window
 
 log = logging.getLogger(__name__)
 
 READ_AHEAD = 500
 LIVE_RESERVE = 100
 PROBE_LAST_S = 60.0
+PROBES_WITH_ALL = 2
 MOVING_S = 0.5
+UNANSWERED_TRIES = 12
+"""A message that the broker takes and the centre never answers, while it answers others, is divided, and so often sent."""
 HEADER_BYTES = 512
 """Left in a packet for MQTT's own fields and the topic."""
 
@@ -49,6 +53,9 @@ class Sender:
         self.window: Window[Parcel] = Window(terms.window)
         self.too_large: list[int] = []
         """Passages that fit into no packet of this broker; whoever looks takes them out."""
+        self.unanswered: list[int] = []
+        """Passages that the centre never answers for, though it answers for others; whoever looks takes them out."""
+        self.trial = Trial()
         self.backlog_per_s: float | None = None
         """The centre's wish, passages per second; None: as fast as the window moves."""
         self._outbox = outbox
@@ -60,6 +67,7 @@ class Sender:
         self._moved_s = 0.0
         self._probes = 0
         self._probe_s = 0.0
+        self._one_was_enough = False
         self._allowance = 0.0
         self._allowed_s = 0.0
         self._receive_maximum = 65535
@@ -77,9 +85,10 @@ class Sender:
         self._allowance, self._allowed_s = 0.0, now_s
         self.heard(now_s)
 
-    def end(self) -> None:
-        """The connection is gone, and with it the meaning of all message ids: what was under way waits again."""
+    def end(self, now_s: float) -> None:
+        """The connection broke, and with it the meaning of all message ids: what was under way waits again."""
         self._link = None
+        self.trial.broke(self.window.unacknowledged(), now_s)
         self.window.recall_all()
 
     def start_over(self) -> None:
@@ -89,11 +98,12 @@ class Sender:
     def idle(self) -> bool:
         """Nothing is under way, and all that was waiting has been looked through."""
         done = self._backlog_seq >= self._backlog_end and self._live_seq >= self._outbox.newest_seq
-        return self._link is not None and done and len(self.window) == 0
+        return self._link is not None and done and len(self.window) == 0 and not self.trial.pending
 
     def heard(self, now_s: float) -> None:
         """The centre gave a sign of life."""
         self._heard_s = now_s
+        self._one_was_enough = self._probes > PROBES_WITH_ALL
         self._probes = 0
         self._probe_s = 0.0
 
@@ -113,7 +123,24 @@ class Sender:
         """Send what may be sent; how many messages. Raises LinkError, StoreTrouble."""
         if self._link is None:
             return 0
+        if self.trial.pending and not self.trial.others_next:
+            return self._try_suspects(self._link, now_s)
+        self.trial.others_next = False
         return self._again(now_s) + self._live(now_s) + self._backlog(now_s)
+
+    def _try_suspects(self, link: Link, now_s: float) -> int:
+        """One group, alone, where all else is acknowledged: if the connection breaks now, it is the group's doing."""
+        if self.trial.under_way or link.pending():
+            return 0
+        group = self.trial.next_group()
+        found = [row for seq in group for row in self._outbox.waiting(seq - 1, 1) if row.seq == seq]
+        if len(found) < len(group):
+            self.trial.cleared(set(group) - {row.seq for row in found}, now_s)
+            return 0
+        parcels = [pack(row, self._branch.source) for row in found]
+        token, size = self._send(parcels, now_s)
+        self.trial.sent(group, token, size)
+        return 1
 
     def _again(self, now_s: float) -> int:
         silent = self.silent(now_s)
@@ -121,11 +148,42 @@ class Sender:
             return 0
         late = self.window.overdue(now_s - self._terms.receipt_timeout_s, limit=1 if silent else 100)
         for flight in late:
-            self._send(list(flight.rows.values()), now_s, flight)
+            parcels = list(flight.rows.values())
+            if silent:
+                self._probe(parcels, now_s, flight.tries)
+            else:
+                self._once_more(parcels, now_s, flight.tries + 1)
         if late and silent:
             self._probe_s = now_s + min(self._terms.receipt_timeout_s * 2 ** min(self._probes, 10), PROBE_LAST_S)
             self._probes += 1
         return len(late)
+
+    def _probe(self, parcels: Sequence[Parcel], now_s: float, tries: int) -> None:
+        """Is the centre there? Later probes ask with a single passage: perhaps it is batches that never come to the centre."""
+        if not self._probes and self._one_was_enough:
+            self._one_was_enough = False
+            self.trial.lower_ceiling(now_s)
+        alone = len(parcels) if self._probes < PROBES_WITH_ALL and self._may_share(parcels, now_s) else 1
+        self._send(parcels[:alone], now_s, tries)
+        if parcels[alone:]:
+            self.window.sent({parcel.seq: parcel for parcel in parcels[alone:]}, None, now_s, tries)
+
+    def _once_more(self, parcels: Sequence[Parcel], now_s: float, tries: int) -> None:
+        """Where a broker swallows what is too large for it (MQTT 3.1.1 cannot say so), smaller messages get through."""
+        if not self._may_share(parcels, now_s):
+            for parcel in parcels:
+                self._send([parcel], now_s, tries)
+        elif tries <= 2 or len(parcels) == 1:
+            self._send(parcels, now_s, tries)
+        else:
+            middle = len(parcels) // 2
+            self._send(parcels[:middle], now_s, tries)
+            self._send(parcels[middle:], now_s, tries)
+        if tries >= UNANSWERED_TRIES and len(parcels) == 1:
+            self.unanswered += [parcel.seq for parcel in parcels]
+
+    def _may_share(self, parcels: Sequence[Parcel], now_s: float) -> bool:
+        return sum(len(parcel.text) + 1 for parcel in parcels) < self.trial.ceiling_bytes(now_s)
 
     def _live(self, now_s: float) -> int:
         room = self.window.room() + LIVE_RESERVE
@@ -166,23 +224,24 @@ class Sender:
         assert self._link is not None
         taken = messages = 0
         while taken < len(rows) and self._link.pending() < self._receive_maximum:
-            batch, looked_at = self._fill(rows[taken : taken + self._terms.batch])
+            batch, looked_at = self._fill(rows[taken : taken + self._terms.batch], now_s)
             taken += looked_at
             if batch:
                 self._send(batch, now_s)
                 messages += 1
         return taken, messages
 
-    def _fill(self, rows: Sequence[Stored]) -> tuple[list[Parcel], int]:
+    def _fill(self, rows: Sequence[Stored], now_s: float) -> tuple[list[Parcel], int]:
         """Parcels for one message, within the broker's size, and how many rows they take care of."""
         batch: list[Parcel] = []
         size = 2
+        ceiling_bytes = min(self._maximum_bytes, self.trial.ceiling_bytes(now_s))
         for looked_at, row in enumerate(rows):
-            if row.seq in self.window:
+            if row.seq in self.window or row.seq in self.trial:
                 continue
             parcel = pack(row, self._branch.source)
             size += len(parcel.text) + 1
-            if size > self._maximum_bytes and batch:
+            if size > ceiling_bytes and batch:
                 return batch, looked_at
             if size > self._maximum_bytes:
                 self.too_large.append(row.seq)
@@ -190,10 +249,11 @@ class Sender:
             batch.append(parcel)
         return batch, len(rows)
 
-    def _send(self, parcels: Sequence[Parcel], now_s: float, before: Flight[Parcel] | None = None) -> None:
+    def _send(self, parcels: Sequence[Parcel], now_s: float, tries: int = 1) -> tuple[int, int]:
+        """One message; its token and the size of its payload."""
         assert self._link is not None
         payload = envelope.message_of([parcel.text for parcel in parcels])
         media = envelope.EVENT_MEDIA if len(parcels) == 1 else envelope.BATCH_MEDIA
         token = self._link.publish(Message(self._branch.topic(Leaf.PASSAGE), payload, media=media))
-        tries = before.tries + 1 if before is not None else 1
         self.window.sent({parcel.seq: parcel for parcel in parcels}, token, now_s, tries)
+        return token, len(payload)
