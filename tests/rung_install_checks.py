@@ -265,7 +265,14 @@ def a_better_version_takes_over(device: Device) -> str:
     device.nothing_is_lost()
     kept = device.container.run("ls", f"{PROGRAM}/releases").stdout.split()
     assert len(kept) == 2, kept
-    return done.stderr.strip().splitlines()[-2]
+    stamps = ("-p", "ActiveExitTimestampMonotonic", "-p", "ActiveEnterTimestampMonotonic")
+    shown = device.container.run("systemctl", "show", "kiosk", *stamps).stdout.split()
+    left_us, entered_us = (
+        int(next(line for line in shown if line.startswith(name)).partition("=")[2]) for name in stamps[1::2]
+    )
+    size = device.container.run("du", "-sm", f"{PROGRAM}/current/").stdout.split()[0]
+    said = done.stderr.strip().splitlines()[-2]
+    return f"{said} The gate was closed for {(entered_us - left_us) / 1e6:.1f} s; a release is {size} MB"
 
 
 def power_cut(device: Device) -> str:
