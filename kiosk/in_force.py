@@ -36,7 +36,14 @@ def told(section: Section, commanded: Collection[str] = (), prefix: str = "") ->
             yield from told(value, commanded, f"{full}.")
             continue
         source = COMMAND if full in commanded else FILE if name in section.model_fields_set else DEFAULT
-        yield Setting(full, "" if value is None else str(value), source)
+        yield Setting(full, "" if value is None else _spelled(value), source)
+
+
+def _spelled(value: object) -> str:
+    """As TOML spells it, without the quotes of a plain text."""
+    if isinstance(value, bool | tuple):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
 
 
 def publish(settings: Settings, run_dir: Path, commanded: Collection[str] = ()) -> None:

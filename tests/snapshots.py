@@ -11,15 +11,29 @@ from flask.testing import FlaskClient
 
 from kiosk import status
 from kiosk.model import Reason, State
+from kiosk.selfcheck import Measures, judge
+from kiosk.selfcheck.measures import DAY_S
 from kiosk.status import CameraStatus, Fact, Grade, OutboxStatus, Shown, Status, UplinkStatus
 from web_ui.app import create_app
 from web_ui.settings import PageSettings
 
-GOOD = (
-    Fact("writer", Grade.OK, "4 ms", "Ghi được bản ghi.", "Records are being written."),
-    Fact("disk", Grade.OK, "11.2 GB", "Đĩa còn chỗ.", "There is room on the disk."),
-    Fact("power", Grade.OK, "", "Nguồn điện tốt.", "The power supply is good."),
+GOOD = judge(
+    Measures(
+        gate_loop_age_s=0.1,
+        camera_loop_age_s=0.1,
+        frame_age_s=0.1,
+        frozen_s=0.0,
+        dark_s=0.0,
+        bright_s=0.0,
+        blurred_s=0.0,
+        disk_free_bytes=11_200_000_000,
+        temperature_c=52.0,
+        under_voltage=False,
+        uplink_down_s=0.0,
+        lists_age_s={"denied": 0.6 * DAY_S, "trust": 3.1 * DAY_S},
+    )
 )
+"""The facts of a device that is well, as its own self-check tells them."""
 NO_BROKER = Fact(
     "uplink",
     Grade.WARN,
@@ -28,7 +42,7 @@ NO_BROKER = Fact(
     "The broker cannot be reached; passages are kept on this device. Check the network.",
 )
 NO_PICTURE = Fact(
-    "frames",
+    "camera",
     Grade.BROKEN,
     "14 s",
     "Camera không cho hình. Kiểm tra dây camera.",
@@ -72,7 +86,7 @@ def answers(now: datetime, last_s_ago: float) -> tuple[Shown, ...]:
 def a_status(state: State = State.READY, now: datetime | None = None, **changes: Any) -> Status:
     """A believable snapshot in that state; `changes` replace fields."""
     at = now or datetime.now(UTC)
-    up = state is not State.DEGRADED
+    up, bad = state is not State.DEGRADED, BAD.get(state, ())
     told = Status(
         version="0.1.0",
         site="cho-dong-ba",
@@ -83,7 +97,7 @@ def a_status(state: State = State.READY, now: datetime | None = None, **changes:
         state=state,
         epoch="018f3c2ab4d07c31",
         seq=48213,
-        facts=BAD.get(state, ()) + GOOD,
+        facts=bad + tuple(fact for fact in GOOD if fact.name not in {other.name for other in bad}),
         shown=answers(at, last_s_ago=60.0),
         counters={"pass": 1182, "fail": 37, "look-again": 12},
         inside=213,

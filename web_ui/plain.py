@@ -16,7 +16,6 @@ MOST_SHOWN = 4_000
 _STRANGE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ud800-\udfff\ufeff]"
 )
-_CONTROL_PICTURES = 0x2400
 
 
 def visible(value: object) -> object:
@@ -32,7 +31,4 @@ def cut(text: str, most: int = MOST_SHOWN) -> str:
 
 
 def _picture(found: re.Match[str]) -> str:
-    number = ord(found[0])
-    if number < 0x20:
-        return chr(_CONTROL_PICTURES + number)
-    return "␡" if number == 0x7F else f"⟨U+{number:04X}⟩"
+    return f"⟨U+{ord(found[0]):04X}⟩"  # control pictures (U+2400) are in few fonts

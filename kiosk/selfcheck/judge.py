@@ -12,6 +12,7 @@ from kiosk.selfcheck.measures import DAY_S, Limits, Measures
 from kiosk.status import Fact, Grade
 
 GATE_LOOP, CAMERA_LOOP, LAMPS = "gate-loop", "camera-loop", "lamps"
+LIST_NAMES = {"trust": ("Danh sách khóa tin cậy", "trust list"), "denied": ("Danh sách thẻ bị thu hồi", "denylist")}
 LOOPS = frozenset({GATE_LOOP, CAMERA_LOOP, LAMPS})
 
 
@@ -203,10 +204,11 @@ def _centre(it: Measures, limits: Limits) -> Iterator[Fact]:
 def _lists(it: Measures, limits: Limits) -> Iterator[Fact]:
     for name, age_s in sorted(it.lists_age_s.items()):
         value = f"{age_s / DAY_S:.1f} d"
+        vi_name, en_name = LIST_NAMES.get(name, (f"Danh sách {name}", f"list {name}"))
         if age_s > limits.list_old_s:
             days = age_s / DAY_S
-            vi = f"Danh sách {name} đã cũ {days:.0f} ngày. Hãy nối mạng, hoặc chép danh sách mới vào máy."
-            en = f"The list {name} is {days:.0f} days old. Connect the network, or bring a new list."
+            vi = f"{vi_name} đã cũ {days:.0f} ngày. Hãy nối mạng, hoặc chép danh sách mới vào máy."
+            en = f"The {en_name} is {days:.0f} days old. Connect the network, or bring a new one."
             yield _fact(f"list-{name}", Grade.WARN, value, vi, en)
         else:
-            yield _fact(f"list-{name}", Grade.OK, value, f"Danh sách {name} còn mới.", f"The list {name} is fresh.")
+            yield _fact(f"list-{name}", Grade.OK, value, f"{vi_name} còn mới.", f"The {en_name} is fresh.")
