@@ -34,7 +34,7 @@ Epoch = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
 Seq = Annotated[int, Field(ge=1, le=MAX_SEQ)]
 Mark = Annotated[int, Field(ge=0, le=MAX_SEQ)]
-Short = Annotated[str, Field(max_length=64)]
+Short = Annotated[str, Field(max_length=64, pattern=r"^[^\x00]*$")]  # PostgreSQL keeps no NUL in a text
 
 
 class MessageError(ValueError):

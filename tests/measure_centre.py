@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections import deque
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,9 +24,11 @@ from kiosk.model import Stored
 from kiosk.store import Store
 from mqtt import envelope
 from mqtt.centre.arrivals import Arrival
-from mqtt.centre.postgres import COLUMNS, TYPES, PostgresLedger, day_of
+from mqtt.centre.collector import Collector
+from mqtt.centre.postgres import PostgresLedger
+from mqtt.centre.postgres_rows import COLUMNS, day_of
 from mqtt.client import PahoLink
-from mqtt.link import Endpoint
+from mqtt.link import Connected, Endpoint, Event, Incoming, Message, Subscribed
 from mqtt.topics import Branch, Leaf
 from tests import postgres
 from tests.bench_table import Row, goal_row
@@ -54,39 +58,86 @@ def messages(count: int) -> list[bytes]:
     return made
 
 
-def into_postgres(address: str, payloads: list[bytes]) -> float:
-    """Rows per second from bytes to COMMIT, 20 messages (1000 passages) per commit."""
+class Haul:
+    """A link that hands over messages as fast as they are taken, as a broker with a full queue does (see mqtt.link.Link)."""
+
+    def __init__(self, payloads: Sequence[bytes]) -> None:
+        topic = BRANCH.topic(Leaf.PASSAGE)
+        self._left = deque(Incoming(topic, payload, 1, False, token) for token, payload in enumerate(payloads))
+        self._greeting: deque[Event] = deque([Connected(False, 65535, None), Subscribed()])
+        self.confirmed = 0
+
+    def open(self) -> None:
+        """There is nothing to open."""
+
+    def pump(self, timeout_s: float = 0.0) -> Sequence[Event]:
+        if self._greeting:
+            return [self._greeting.popleft()]
+        return [self._left.popleft() for _ in range(min(100, len(self._left)))]
+
+    def publish(self, message: Message) -> int:
+        return 1
+
+    def subscribe(self, filters: Sequence[str]) -> None:
+        """Granted by the greeting."""
+
+    def confirm(self, incoming: Incoming) -> None:
+        self.confirmed += 1
+
+    def pending(self) -> int:
+        return 0
+
+    def close(self, *, clean: bool = True) -> None:
+        """There is nothing to close."""
+
+
+def into_postgres(address: str, payloads: Sequence[bytes]) -> float:
+    """Rows per second from the bytes of messages to receipts after COMMIT: the whole collector, without the network."""
+    haul = Haul(payloads)
     with closing(PostgresLedger(address)) as ledger:
+        collector = Collector(BRANCH.root, ledger, lambda _will: haul)
+        while not collector.ready:
+            collector.step()
         started = time.perf_counter()
-        for first in range(0, len(payloads), 20):
-            arrivals = [
-                Arrival(BRANCH, *envelope.read_passages(payload, BRANCH.source), received_at=NOW)
-                for payload in payloads[first : first + 20]
-            ]
-            ledger.record(arrivals)
-        return len(payloads) * 50 / (time.perf_counter() - started)
+        while haul.confirmed < len(payloads):
+            collector.step()
+        seconds = time.perf_counter() - started
+        collector.close()
+    return len(payloads) * 50 / seconds
 
 
-def copy_alone(address: str, count: int) -> float:
-    """The limit: the same columns by COPY into a table without partitions, 1000 rows per commit, nothing asked, nothing checked."""
-    passage = a_passage(1)
-    rows = [
-        (1, UUID(int=number), day_of(passage.id), 1, number, NOW, 1.0, "boot", "synchronised", "pass", "ok", "in", "pass",
-         "verified", passage.pseudonym.hex(), passage.sealed, 178, NOW)
-        for number in range(1000)
-    ]  # fmt: skip
+def copy_alone(address: str, payloads: Sequence[bytes]) -> float:
+    """The limit: the same rows, made ready before, by psycopg's COPY into the same table, 1000 per commit; nothing asked."""
+    events = [event for payload in payloads for event in envelope.read_passages(payload, BRANCH.source)[0]]
+    columns = [name.strip() for name in COLUMNS.split(",")]
     with psycopg.connect(address) as connection:
-        connection.execute("CREATE TABLE limit_of_copy AS SELECT * FROM passage WHERE false")
-        connection.execute("ALTER TABLE limit_of_copy ADD PRIMARY KEY (device, id, seq)")
-        connection.commit()
+        types: dict[str, str] = dict(
+            connection.execute(
+                "SELECT attname::text, format_type(atttypid, NULL) FROM pg_attribute "
+                "WHERE attrelid = 'passage'::regclass AND attnum > 0"
+            ).fetchall()
+        )
+        rows = [
+            {
+                "device": 1,
+                "stream": 1,
+                "day": day_of(event.id),
+                "received_at": NOW,
+                "id": event.id,
+                "occurred_at": event.time,
+            }
+            | {name: getattr(event.data, name) for name in columns if hasattr(event.data, name)}
+            for event in events
+        ]
+        ready = [[row[name] for name in columns] for row in rows]
         started = time.perf_counter()
-        for turn in range(count // 1000):
-            with connection.cursor().copy(f"COPY limit_of_copy ({COLUMNS}) FROM STDIN (FORMAT BINARY)") as copy:
-                copy.set_types(TYPES)
-                for row in rows:
-                    copy.write_row((*row[:4], turn * 1000 + int(str(row[4])), *row[5:]))
+        for first in range(0, len(ready), 1000):
+            with connection.cursor().copy(f"COPY passage ({COLUMNS}) FROM STDIN (FORMAT BINARY)") as copy:
+                copy.set_types([types[name] for name in columns])
+                for values in ready[first : first + 1000]:
+                    copy.write_row(values)
             connection.commit()
-        return count / (time.perf_counter() - started)
+        return len(ready) / (time.perf_counter() - started)
 
 
 def centre_rows(*, quick: bool) -> list[Row]:
@@ -95,17 +146,24 @@ def centre_rows(*, quick: bool) -> list[Row]:
         return [Row("centre into PostgreSQL", "not measured", "", "sudo apt-get install postgresql")]
     count, rounds = (10_000, 2) if quick else (50_000, 3)
     payloads = messages(count)
-    ours, limit = [], []
+    ours: list[float] = []
+    limit: list[float] = []
     with postgres.server() as address:
         for turn in range(rounds):
-            database = postgres.fresh_database(address, f"bench_{turn}")
-            ours.append(into_postgres(database, payloads))
-            limit.append(copy_alone(database, count))
+            for found, way in ((ours, into_postgres), (limit, copy_alone)):
+                database = postgres.fresh_database(address, f"{way.__name__}_{turn}")
+                with closing(PostgresLedger(database)) as ledger:  # makes the tables, and today's partition
+                    ledger.record(
+                        [Arrival(BRANCH, *envelope.read_passages(payloads[0], BRANCH.source), received_at=NOW)]
+                    )
+                found.append(way(database, payloads[1:]))
     speed, peer = statistics.median(ours), statistics.median(limit)
+    beside = statistics.median(one / other for one, other in zip(ours, limit, strict=True))
     return [
-        Row(f"COPY alone, {count} rows", round(peer), "rows/s"),
-        goal_row("centre into PostgreSQL, batches of 50", round(speed), "rows/s", ">= 0.65",
-                 reference=round(peer), ratio=round(speed / peer, 2)),
+        Row(f"COPY alone, {count} of the same rows into the same table", round(peer), "rows/s"),
+        goal_row("centre into PostgreSQL, batches of 50", round(speed), "rows/s", ">= 30000"),
+        goal_row("centre into PostgreSQL, beside COPY alone", round(speed), "rows/s", ">= 0.65",
+                 reference=round(peer), ratio=round(beside, 2)),
     ]  # fmt: skip
 
 

@@ -2,10 +2,11 @@
 
 import json
 import threading
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from uuid import UUID
 
@@ -14,6 +15,9 @@ import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from psycopg.rows import dict_row
 
 from kiosk.cli.centre import centre
 from kiosk.clock import SystemClock
@@ -26,7 +30,8 @@ from mqtt import envelope
 from mqtt.centre.arrivals import Arrival, StreamKey
 from mqtt.centre.collector import Collector
 from mqtt.centre.ledger import Ledger, LedgerTrouble, SqliteLedger
-from mqtt.centre.postgres import PostgresLedger, day_of
+from mqtt.centre.postgres import PostgresLedger
+from mqtt.centre.postgres_rows import COLUMNS, HEADER, TRAILER, day_of, packed
 from mqtt.client import PahoLink
 from mqtt.envelope import Refused
 from mqtt.link import Link, Message
@@ -137,6 +142,79 @@ def test_the_day_is_the_ids_own_whatever_the_id() -> None:
     assert day_of(an_id(1)) == NOW.date()
     assert day_of(UUID(int=0)).year == 1970
     assert day_of(UUID(int=2**128 - 1)).year == 9999
+
+
+def events() -> st.SearchStrategy[envelope.PassageEvent]:
+    word = st.from_regex(r"[a-z0-9][a-z0-9-]{0,47}", fullmatch=True)
+    data = st.builds(
+        envelope.PassageData,
+        epoch=st.just(EPOCH),
+        seq=st.integers(1, 2**53 - 1),
+        boot=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=64),
+        monotonic_s=st.floats(0, 1e12, allow_nan=False),
+        clock=word,
+        result=st.sampled_from(["pass", "fail", "warn"]),
+        reason=word,
+        direction=st.none() | st.sampled_from(["in", "out"]),
+        kind=st.none() | word,
+        assurance=st.none() | word,
+        pseudonym=st.binary(max_size=32).map(bytes.hex),
+        sealed=st.binary(max_size=600).map(b64encode),
+        code_bytes=st.integers(0, 1_000_000),
+        annuls=st.none() | st.uuids(),
+        grounds=st.none() | word,
+    )
+    return st.builds(
+        envelope.PassageEvent,
+        specversion=st.just("1.0"),
+        id=st.uuids(),
+        source=st.just(GATE.source),
+        type=st.just("entrance.passage.v1"),
+        time=st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=7))]), min_value=datetime(2, 1, 1)),  # noqa: DTZ001
+        data=data,
+    )
+
+
+def test_every_event_lies_in_its_row_as_it_came(address: str) -> None:
+    PostgresLedger(address).close()
+    with psycopg.connect(address, row_factory=dict_row) as connection:
+        connection.execute("SET TIME ZONE 'UTC'")
+
+        @settings(max_examples=150, deadline=None)
+        @given(
+            st.lists(
+                st.tuples(events(), st.sampled_from([NOW, NOW + timedelta(microseconds=1)])), min_size=1, max_size=3
+            )
+        )
+        def kept(arrived: list[tuple[envelope.PassageEvent, datetime]]) -> None:
+            connection.execute("CREATE TEMPORARY TABLE here (LIKE passage)")
+            with connection.cursor().copy(f"COPY here ({COLUMNS}) FROM STDIN (FORMAT BINARY)") as copy:
+                copy.write(HEADER + b"".join(packed(3, 5, arrived)) + TRAILER)
+            found = connection.execute("SELECT * FROM here").fetchall()
+            connection.rollback()
+            for row, (event, at) in zip(found, arrived, strict=True):
+                assert (row["device"], row["stream"], row["id"], row["received_at"]) == (3, 5, event.id, at)
+                assert row["day"] == day_of(event.id)
+                assert row["annuls"] == event.data.annuls
+                assert row["occurred_at"] == event.time
+                for name in COLUMNS.split(", ")[7:]:
+                    assert name == "received_at" or row[name] == getattr(event.data, name)
+                assert (row["seq"], row["monotonic_s"]) == (event.data.seq, event.data.monotonic_s)
+
+        kept()
+
+
+def test_an_id_that_comes_again_under_a_new_number_is_kept_once(address: str) -> None:
+    """Two lives of a database under one epoch: the straight way into the table finds the id there, and the slow way is gone."""
+    moved = arrival(1)
+    event = replace(moved.events[0], data=replace(moved.events[0].data, seq=9))
+    with closing(PostgresLedger(address)) as ledger:
+        ledger.record([moved])
+        standing = ledger.record([Arrival(GATE, [event], [], NOW), arrival(2)])
+    assert standing[KEY] == RangeSet([(1, 2), (9, 9)])
+    with psycopg.connect(address) as look:
+        assert look.execute("SELECT doubled, conflicting, newest_seq FROM stream").fetchone() == (1, 0, 9)
+        assert look.execute("SELECT array_agg(seq ORDER BY seq) FROM passage").fetchone() == ([1, 2],)
 
 
 def test_several_centres_on_one_database_double_and_lose_nothing(address: str) -> None:

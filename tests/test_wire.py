@@ -241,3 +241,14 @@ def test_the_asyncapi_file_names_every_topic_with_its_schema_and_quality() -> No
     assert sorted(bindings) == wire_schema.NAMES
     assert bindings["state"] == {"qos": 1, "retain": True}
     assert bindings["passage"] == {"qos": 1, "retain": False}
+
+
+def test_a_text_with_nul_is_refused_because_postgresql_could_not_keep_it() -> None:
+    event = an_event()
+    event["data"]["boot"] = "boot\0a"
+    good, bad = read(event)
+    assert (good, [one.reason for one in bad]) == ([], ["bad-data-boot"])
+    with pytest.raises(envelope.MessageError, match="bad-software"):
+        envelope.read_state(json.dumps({"state": "ready", "software": "1\0"}).encode())
+    with pytest.raises(jsonschema.ValidationError):
+        wire_schema.check(BRANCH.topic(Leaf.PASSAGE), json.dumps(event).encode())

@@ -60,19 +60,24 @@ class Tally:
 
     ranges: RangeSet
     """The numbers that are there."""
+    arrived: int
+    """How many passages came."""
     added: int
-    """How many of them are new."""
-    doubled: int
-    """Passages that were there already, under the same id."""
-    conflicting: int
-    """New passages under numbers that another passage had."""
+    """How many numbers are new."""
+
+    def doubled(self, new: int) -> int:
+        """How many passages were there already, where `new` ids were not."""
+        return self.arrived - new
+
+    def conflicting(self, new: int) -> int:
+        """How many of the `new` have a number that another passage had."""
+        return max(0, new - self.added)
 
 
-def tally(known: Iterable[Range], arrived: Sequence[Arrived], fresh: int) -> Tally:
-    """`known` are the stream's ranges before; of what arrived, `fresh` ids were new."""
+def tally(known: Iterable[Range], arrived: Sequence[Arrived]) -> Tally:
+    """`known` are the stream's ranges before."""
     ranges = RangeSet(known)
     before = ranges.count()
     for event, _ in arrived:
         ranges.add(event.data.seq)
-    added = ranges.count() - before
-    return Tally(ranges, added, len(arrived) - fresh, max(0, fresh - added))
+    return Tally(ranges, len(arrived), ranges.count() - before)

@@ -3,8 +3,12 @@
 import logging
 import random
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Literal
 
 from mqtt import envelope, topics
@@ -20,10 +24,31 @@ log = logging.getLogger(__name__)
 WAIT_S = 0.2
 BACKOFF_FIRST_S = 1.0
 BACKOFF_LAST_S = 5.0
+BATCH_BYTES = 600_000
+"""Of messages in a transaction: about a thousand passages."""
+
+
+@dataclass(slots=True)
+class _Batch:
+    """Messages for one transaction."""
+
+    incoming: list[Incoming] = field(default_factory=list)
+    arrivals: list[Arrival] = field(default_factory=list)
+    notes: list[Callable[[], None]] = field(default_factory=list)
+    """What else is to be written."""
+
+    def keep(self, ledger: Ledger) -> Mapping[StreamKey, RangeSet]:
+        """Commit. Raises LedgerTrouble."""
+        for note in self.notes:
+            note()
+        return ledger.record(self.arrivals) if self.arrivals else {}
 
 
 class Collector:
-    """One thread calls `step`. LedgerTrouble passes through: what was not committed was not acknowledged either."""
+    """One thread calls `step`, in which the ledger is used on a thread of its own.
+
+    LedgerTrouble passes through: what was not committed was not acknowledged either.
+    """
 
     def __init__(
         self,
@@ -46,6 +71,9 @@ class Collector:
         self._now_at = now_at
         self._dice = dice or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
         self._link: Link | None = None
+        self._inbox: deque[Incoming] = deque()
+        self._read_ahead: _Batch | None = None
+        self._desk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
         self._attempt = 0
         self._ready = False
         self._welcome = False
@@ -79,12 +107,30 @@ class Collector:
         if self._ready or self._attempt == 0:
             log.warning("no broker: %s", why)
         self._link, self._ready = None, False
+        self._inbox.clear()  # not acknowledged: the broker sends it again
+        self._read_ahead = None
         self._attempt += 1
         return self._dice.uniform(0.0, min(BACKOFF_LAST_S, BACKOFF_FIRST_S * 2 ** min(self._attempt, 10)))
 
     def _turn(self, link: Link) -> None:
-        incoming: list[Incoming] = []
-        for event in link.pump(WAIT_S):
+        """While one batch is being committed, the next is read: the database works on another core than this thread."""
+        if not self._inbox:
+            self._listen(link, WAIT_S)
+        batch = self._read_ahead or self._take_batch()
+        self._read_ahead = None
+        if batch is None:
+            return
+        committing = self._desk.submit(batch.keep, self._ledger)
+        try:
+            if not self._inbox:
+                self._listen(link, 0.0)
+            self._read_ahead = self._take_batch()
+        finally:  # whatever became of the connection: nothing is under way any more when this returns
+            standing = committing.result()
+        self._answer(link, batch, standing)
+
+    def _listen(self, link: Link, timeout_s: float) -> None:
+        for event in link.pump(timeout_s):
             if isinstance(event, Connected):
                 passages = self._share + topics.every(self._root, Leaf.PASSAGE)
                 # not shared: a shared subscription gets nothing of what is retained (MQTT 5 section 4.8.2)
@@ -92,9 +138,28 @@ class Collector:
             elif isinstance(event, Subscribed):
                 self._subscribed(link, event)
             elif isinstance(event, Incoming):
-                incoming.append(event)
-        if incoming:
-            self._collect(link, incoming)
+                self._inbox.append(event)
+
+    def _take_batch(self) -> "_Batch | None":
+        """What the next transaction is for, or None where nothing came."""
+        if not self._inbox:
+            return None
+        batch = _Batch()
+        size = 0
+        while self._inbox and size < BATCH_BYTES:
+            incoming = self._inbox.popleft()
+            size += len(incoming.payload)
+            batch.incoming.append(incoming)
+            self._read(incoming, batch)
+        return batch
+
+    def _answer(self, link: Link, batch: "_Batch", standing: Mapping[StreamKey, RangeSet]) -> None:
+        """The order is the promise: COMMIT, then PUBACK to the broker, then the receipt to the device."""
+        for one in batch.incoming:
+            if one.qos:
+                link.confirm(one)
+        for message in receipts(batch.arrivals, standing):
+            link.publish(message)
 
     def _subscribed(self, link: Link, event: Subscribed) -> None:
         if event.refused:
@@ -105,38 +170,29 @@ class Collector:
         self._attempt = 0
         link.publish(self._state_message("ready"))  # devices that wait for overdue receipts send again at once
 
-    def _collect(self, link: Link, incoming: Sequence[Incoming]) -> None:
-        """The order is the promise: COMMIT, then PUBACK to the broker, then the receipt to the device."""
-        arrivals = [arrival for one in incoming if (arrival := self._read(one)) is not None]
-        standing = self._ledger.record(arrivals) if arrivals else {}
-        for one in incoming:
-            if one.qos:
-                link.confirm(one)
-        for message in receipts(arrivals, standing):
-            link.publish(message)
-
-    def _read(self, incoming: Incoming) -> Arrival | None:
-        """A message as passages, or None where it was something else (which is dealt with here)."""
+    def _read(self, incoming: Incoming, batch: "_Batch") -> None:
+        """Sort a message into the batch: passages, or something to note."""
         now = self._now_at()
         whose = topics.parse(incoming.topic)
         if whose is None:
-            self._ledger.count_unreadable("foreign-topic")
-            return None
+            batch.notes.append(partial(self._ledger.count_unreadable, "foreign-topic"))
+            return
         branch, leaf = whose
         try:
             if leaf is Leaf.PASSAGE:
                 good, bad = envelope.read_passages(incoming.payload, branch.source)
                 for refused in bad:
                     log.warning("%s: an event was refused: %s", branch.source, refused.reason)
-                return Arrival(branch, good, bad, now)
-            if leaf is Leaf.STATE:
-                self._ledger.note_state(branch, envelope.read_state(incoming.payload), now)
+                batch.arrivals.append(Arrival(branch, good, bad, now))
+            elif leaf is Leaf.STATE:
+                batch.notes.append(partial(self._ledger.note_state, branch, envelope.read_state(incoming.payload), now))
             elif leaf is Leaf.HEALTH:
-                self._ledger.note_health(branch, envelope.read_health(incoming.payload), now)
+                batch.notes.append(
+                    partial(self._ledger.note_health, branch, envelope.read_health(incoming.payload), now)
+                )
         except MessageError as trouble:
             log.warning("%s: a message to %s was thrown away: %s", branch.source, leaf, trouble)
-            self._ledger.count_unreadable(str(trouble))
-        return None
+            batch.notes.append(partial(self._ledger.count_unreadable, str(trouble)))
 
     def _state_message(self, state: Literal["ready", "offline"]) -> Message:
         report = envelope.CentreState(state=state, at=self._now_at() if state == "ready" else None)
@@ -152,6 +208,7 @@ class Collector:
                 log.info("could not say goodbye: %s", trouble)
             self._link.close()
         self._link, self._ready = None, False
+        self._desk.shutdown()
 
 
 def receipts(arrivals: Sequence[Arrival], standing: Mapping[StreamKey, RangeSet]) -> list[Message]:

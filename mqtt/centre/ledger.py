@@ -126,13 +126,13 @@ class Ledger(Protocol):
 
 
 class SqliteLedger:
-    """A ledger in one file; WAL, synchronous=FULL. One thread; other processes may read at the same time."""
+    """A ledger in one file; WAL, synchronous=FULL. One thread at a time; other processes may read at the same time."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         connection: sqlite3.Connection | None = None
         try:
-            connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)
+            connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
             self._database = Database(connection, execute_plugins=False)
             self._prepare()
         except sqlite3.Error as trouble:
@@ -176,10 +176,10 @@ class SqliteLedger:
         for boot, offset_s in clock_offsets(arrived).items():
             self._learn_clock(device, boot, offset_s)
         known = database.execute("SELECT first_seq, last_seq FROM stretch WHERE stream = ?", [stream]).fetchall()
-        found = tally(known, arrived, fresh)
+        found = tally(known, arrived)
         database.execute(
             "UPDATE stream SET doubled = doubled + ?, conflicting = conflicting + ?, newest_seq = ? WHERE number = ?",
-            [found.doubled, found.conflicting, found.ranges.newest, stream],
+            [found.doubled(fresh), found.conflicting(fresh), found.ranges.newest, stream],
         )
         if found.added:
             database.execute("DELETE FROM stretch WHERE stream = ?", [stream])

@@ -1,0 +1,98 @@
+"""Passages as rows of PostgreSQL's binary COPY (its documentation, COPY, "Binary Format").
+
+A library writes a row column by column, and finds out each time what sort of value it has before it. Here most of a row is
+one struct, and the words that many passages share are bytes that are made once.
+"""
+
+import struct
+from collections.abc import Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
+from uuid import UUID
+
+from mqtt.centre.arrivals import Arrived
+from mqtt.envelope import PassageData
+
+MILLISECONDS_A_DAY = 86_400_000
+MICROSECONDS_A_SECOND = 1_000_000
+SECONDS_A_DAY = 86_400
+UNIX_EPOCH = date(1970, 1, 1)
+LAST_DAY = (date.max - UNIX_EPOCH).days
+DAYS_TO_2000 = (date(2000, 1, 1) - UNIX_EPOCH).days  # where PostgreSQL's own time begins
+YEAR_2000 = datetime(2000, 1, 1, tzinfo=UTC)
+
+COLUMNS = (
+    "device, id, day, stream, seq, occurred_at, monotonic_s, code_bytes, received_at, "
+    "boot, clock, result, reason, direction, kind, assurance, pseudonym, sealed, annuls, grounds"
+)
+HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+TRAILER = b"\xff\xff"
+NULL = b"\xff\xff\xff\xff"
+COUNT = 20
+# the count of columns, then each column's length in bytes and the column, up to received_at
+ROW = struct.Struct("!h ii i16s ii ii iq iq id ii iq".replace(" ", ""))
+
+
+def packed(device: int, stream: int, arrived: Sequence[Arrived]) -> Iterator[bytes]:
+    """The rows of one stream's passages."""
+    pack = ROW.pack
+    before = arrived[0][1]
+    received = _microseconds(before)
+    for event, at in arrived:
+        data = event.data
+        if at is not before:
+            before, received = at, _microseconds(at)
+        yield pack(
+            COUNT,
+            *(4, device),
+            *(16, event.id.bytes),
+            *(4, day_number(event.id) - DAYS_TO_2000),
+            *(4, stream),
+            *(8, data.seq),
+            *(8, _microseconds(event.time)),
+            *(8, data.monotonic_s),
+            *(4, data.code_bytes),
+            *(8, received),
+        )
+        yield _words(data.boot, data.clock, data.result, data.reason, data.direction, data.kind, data.assurance)
+        yield _text(data.pseudonym)
+        yield len(data.sealed).to_bytes(4) + data.sealed
+        yield NULL + NULL if data.annuls is None and data.grounds is None else _rare(data)
+
+
+def day_of(passage_id: UUID) -> date:
+    """The day (UTC) that a UUIDv7 names in its first 48 bits (RFC 9562 section 5.7); other ids name some day as well."""
+    return date_of(day_number(passage_id))
+
+
+def date_of(number: int) -> date:
+    """The date of a `day_number`."""
+    return UNIX_EPOCH + timedelta(days=number)
+
+
+def day_number(passage_id: UUID) -> int:
+    """The same in days since 1970."""
+    return min((passage_id.int >> 80) // MILLISECONDS_A_DAY, LAST_DAY)
+
+
+def _microseconds(at: datetime) -> int:
+    """Since 2000."""
+    since = at - YEAR_2000
+    return (since.days * SECONDS_A_DAY + since.seconds) * MICROSECONDS_A_SECOND + since.microseconds
+
+
+@lru_cache(maxsize=1024)
+def _words(*words: str | None) -> bytes:
+    return b"".join(map(_text, words))
+
+
+def _text(word: str | None) -> bytes:
+    if word is None:
+        return NULL
+    text = word.encode()
+    return len(text).to_bytes(4) + text
+
+
+def _rare(data: PassageData) -> bytes:
+    annuls = NULL if data.annuls is None else b"\0\0\0\x10" + data.annuls.bytes
+    return annuls + _text(data.grounds)
