@@ -14,7 +14,7 @@ NAMES = f"* on (instance) group_left (site, device) {PREFIX}info{SITES}"
 """Only `info` carries the names; every other metric is joined to it by the address that was scraped."""
 GATE = "{{site}}/{{device}}"
 PEOPLE = f'rate({PREFIX}decisions_total{{outcome="pass"}}[1h])'
-TURNED_AWAY = f'rate({PREFIX}decisions_total{{outcome!="pass"}}[1h])'
+TURNED_AWAY = f'rate({PREFIX}decisions_total{{outcome!~"pass|annulled"}}[1h])'
 
 
 @dataclass(frozen=True, slots=True)

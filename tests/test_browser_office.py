@@ -1,12 +1,18 @@
 """Login and actions in a real browser, with scripts off: the browser's own headers pass our fences, and axe finds no fault."""
 
-from collections.abc import Iterator
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from kiosk.control import Admit, ShowLamp
-from kiosk.model import Direction, Outcome
+from kiosk.control import Admit, ShowLamp, Undo
+from kiosk.model import Direction, Grounds, Outcome
+from kiosk.status import UndoStatus
 from kiosk.store import Store
 from tests import browser as browsers
 from tests.browser import Browser, Page, expect, faults
@@ -66,7 +72,79 @@ def test_a_guard_lets_somebody_in_with_the_keyboard_alone(
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         expect(page).to_have_url(url + "guard")
-        assert daemon.orders == [Admit(Direction.IN)]
+        assert daemon.orders == [Admit(Direction.IN, Grounds.NOTHING_TO_SHOW)]
+
+
+def test_a_guard_undoes_the_last_passage_while_its_button_is_there(chromium: Browser, tmp_path: Path, url: str) -> None:
+    last = UndoStatus(48213, datetime.now(UTC).isoformat(), "in", "ok", "insurance", 25.0)
+    with still_telling(tmp_path, undo=None) as tell, Ordered(tmp_path) as daemon, chromium.new_context() as context:
+        page = context.new_page()
+        page.goto(url + "guard?lang=en")
+        button = page.get_by_role("link", name="Undo the last one")
+        expect(page.locator(".show.tone-ready")).to_be_visible()
+        expect(button).to_have_count(0)
+        tell(undo=last)
+        expect(button).to_be_visible()
+        button.click()
+        page.fill("[name=secret]", PIN)
+        page.keyboard.press("Enter")
+        expect(page.locator("h1")).to_have_text("Undo the last passage")
+        assert faults(page) == ""
+        page.get_by_label("Turned back").check()
+        page.get_by_role("button", name="Undo this passage").click()
+        expect(page).to_have_url(url + "guard")
+        assert daemon.orders == [Undo(Grounds.TURNED_BACK, 48213)]
+        expect(button).to_be_visible()
+        assert faults(page) == ""
+        tell(undo=None)
+        expect(button).to_have_count(0)
+
+
+def test_without_scripts_the_guard_undoes_all_the_same_and_reads_why_not(
+    chromium: Browser, tmp_path: Path, url: str
+) -> None:
+    last = UndoStatus(48213, datetime.now(UTC).isoformat(), "out", "manual", None, 25.0)
+    with (
+        still_telling(tmp_path, undo=last),
+        Ordered(tmp_path) as daemon,
+        chromium.new_context(
+            locale="vi-VN", java_script_enabled=False, viewport={"width": 320, "height": 700}
+        ) as context,
+    ):
+        page = context.new_page()
+        page.goto(url + "guard")
+        page.get_by_role("link", name="Hủy lượt vừa rồi").click()
+        page.fill("[name=secret]", PIN)
+        page.keyboard.press("Enter")
+        expect(page.locator("form p, section p").first).to_contain_text("Bảo vệ cho qua và khai hộ.")
+        daemon.refuses, daemon.refuses_with = "in English", "too-late"
+        page.get_by_label("Bấm nhầm").check()
+        page.get_by_role("button", name="Hủy lượt này").click()
+        expect(page.get_by_role("alert")).to_have_text(re.compile("Quá muộn: lượt này không hủy được nữa."))
+
+
+@contextmanager
+def still_telling(run_dir: Path, **changes: Any) -> Iterator[Callable[..., None]]:
+    """A daemon's snapshot that stays fresh; what is yielded changes it."""
+    told, stop, lock = dict(changes), threading.Event(), threading.Lock()
+
+    def tell(**news: Any) -> None:
+        with lock:
+            told.update(news)
+            publish(run_dir, a_status(**told))
+
+    def keep_telling() -> None:
+        while not stop.wait(0.5):
+            tell()
+
+    teller = threading.Thread(target=keep_telling)
+    tell()
+    teller.start()
+    try:
+        yield tell
+    finally:
+        stop.set()
+        teller.join()
 
 
 def test_an_administrator_tests_the_lamp_and_sees_it_in_the_audit_log(
@@ -97,7 +175,15 @@ def test_axe_finds_no_fault_and_nothing_is_cut_off_behind_the_login(
         page = context.new_page()
         log_in(page, url, "admin", PASSWORD)
         expect(page).to_have_url(url + "admin")
-        for path in ("admin", "admin/events", "admin/settings", "guard/admit", "login?role=guard", "setup"):
+        for path in (
+            "admin",
+            "admin/events",
+            "admin/settings",
+            "guard/admit",
+            "guard/undo",
+            "login?role=guard",
+            "setup",
+        ):
             page.goto(url + path)
             assert faults(page) == ""
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path

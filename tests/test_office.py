@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from kiosk import control
 from kiosk.control import Admit, Pause, ShowLamp
-from kiosk.model import Direction, Outcome
+from kiosk.model import Direction, Grounds, Outcome
 from kiosk.store import Store
 from tests.daemons import Ordered
 from tests.passages import a_passage
@@ -238,7 +238,7 @@ def test_a_guard_lets_somebody_through_by_hand_and_it_is_noted(
     csrf = log_in(client, Role.GUARD)
     answer = client.post("/guard/admit", data={"csrf": csrf, "direction": way, "reason": "nothing-to-show"})
     assert answer.headers["Location"] == "/guard"
-    assert daemon.orders == [Admit(way)]
+    assert daemon.orders == [Admit(way, Grounds.NOTHING_TO_SHOW)]
     assert audit(tmp_path)[-2:] == [("guard", "admit", "asked"), ("guard", "admit", "done")]
 
 

@@ -1,6 +1,7 @@
 """The administrator's first page (actions and their audit log) and the events."""
 
 import sqlite3
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
@@ -17,7 +18,7 @@ from web_ui.language import Language, Writing
 from web_ui.login_pages import page
 from web_ui.lookout import lookout
 from web_ui.ordering import give
-from web_ui.texts_office import AUDIT
+from web_ui.texts_office import AUDIT, OFFICE
 from web_ui.view import said, state_word, word
 
 admin_pages = Blueprint("admin", __name__, url_prefix="/admin")
@@ -138,7 +139,19 @@ def _row(event: events.Event, language: Language, writing: Writing) -> dict[str,
         "reason": said(REASONS, event.reason, language),
         "kind": said(KINDS, event.kind, language) if event.kind else "",
         "pseudonym": event.pseudonym,
+        "annulled": "yes" if event.annulled_by else "",
+        "by_hand": " · ".join(_by_hand(event, language, writing)),
     }
+
+
+def _by_hand(event: events.Event, language: Language, writing: Writing) -> Iterator[str]:
+    """What a guard did, why, and to which record."""
+    if event.grounds:
+        yield word(OFFICE, f"{'undo' if event.annuls else 'admit'}.{event.grounds}", language)
+    if event.annulled_by:
+        yield OFFICE["undo.undone-by"].of(language, number=writing.number(event.annulled_by))
+    if event.annuls:
+        yield OFFICE["undo.undoes"].of(language, number=writing.number(event.annuls))
 
 
 def _filter() -> tuple[events.Filter, bool]:

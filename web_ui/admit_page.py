@@ -4,7 +4,7 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk import control
-from kiosk.model import Direction
+from kiosk.model import Direction, Grounds
 from web_ui import office
 from web_ui.accounts import Role
 from web_ui.login_pages import page
@@ -12,8 +12,8 @@ from web_ui.ordering import give
 
 admit_page = Blueprint("admit", __name__)
 
-REASONS = ("nothing-to-show", "unreadable", "helped", "other")
-"""Why somebody is let through by hand; it goes into the audit log, and names nobody."""
+REASONS = (Grounds.NOTHING_TO_SHOW, Grounds.UNREADABLE, Grounds.HELPED, Grounds.OTHER)
+"""Why somebody is let through by hand; it stands in the record, and names nobody."""
 
 
 @admit_page.route("/guard/admit", methods=["GET", "POST"])
@@ -25,7 +25,7 @@ def admit() -> AnyResponse:
     way, why = request.form.get("direction", ""), request.form.get("reason", "")
     if way not in set(Direction) or why not in REASONS:
         return page("admit.html", reasons=REASONS, error="admit.choose", code=400)
-    given = give(control.Admit(Direction(way)), f"{way}, {why}")
+    given = give(control.Admit(Direction(way), Grounds(why)), f"{way}, {why}")
     if given.error:
         return page("admit.html", reasons=REASONS, error=given.error, said=given.said, code=502)
     return redirect(url_for("pages.guard"))

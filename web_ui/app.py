@@ -22,6 +22,7 @@ from web_ui.sessions import Sessions, Throttle
 from web_ui.settings import PageSettings
 from web_ui.settings_page import settings_page
 from web_ui.support_page import support_page
+from web_ui.undo_page import undo_page
 
 
 def create_app(settings: PageSettings, recent: RecentLines | None = None) -> tuple[Flask, Live]:
@@ -59,5 +60,5 @@ def _open_office(app: Flask, folder: Path) -> None:
     shared = office.Office(Accounts(folder), Sessions(), Throttle(), Audit(folder))
     app.extensions |= office.install(shared)
     device_pages = (quarantine_page, aiming_page, log_page, settings_page, support_page)
-    for blueprint in (login_pages, admit_page, admin_pages, *device_pages):
+    for blueprint in (login_pages, admit_page, undo_page, admin_pages, *device_pages):
         app.register_blueprint(blueprint)

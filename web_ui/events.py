@@ -13,6 +13,15 @@ PAGE_ROWS = 50
 MAX_SCANNED = 50_000
 """Rows that one page looks at, at most; a rarer filter says where it stopped."""
 
+# Ids have no index: the record that was undone lies just before, and the walk down the numbers ends there.
+ROWS = """
+    SELECT seq, occurred_us, outcome, reason, direction, kind, assurance, hex(substr(pseudonym, 1, 4)), grounds,
+        (SELECT undo.seq FROM passage AS undo WHERE undo.annuls = passage.id),
+        CASE WHEN annuls IS NOT NULL THEN (
+            SELECT old.seq FROM passage AS old
+            WHERE old.seq < passage.seq AND old.id = passage.annuls ORDER BY old.seq DESC LIMIT 1) END
+    FROM passage"""
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
@@ -39,6 +48,12 @@ class Event:
     assurance: str | None
     pseudonym: str
     """The first 8 hex digits of the keyed pseudonym; empty where nobody was named."""
+    grounds: str | None = None
+    """What the guard gave as his reason, where he acted by hand."""
+    annulled_by: int | None = None
+    """The record that undid it."""
+    annuls: int | None = None
+    """The record that it undid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +72,7 @@ def find(database: Path, wanted: Filter) -> Page:
         first = first_seq_since(connection, _us(wanted.since_at)) if wanted.since_at else 0
         first = max(first, newest - MAX_SCANNED)
         rows = connection.execute(
-            "SELECT seq, occurred_us, outcome, reason, direction, kind, assurance, hex(substr(pseudonym, 1, 4))"
-            " FROM passage WHERE seq < ?1 AND seq >= ?2 AND (?3 = '' OR outcome = ?3) AND (?4 = '' OR reason = ?4)"
+            f"{ROWS} WHERE seq < ?1 AND seq >= ?2 AND (?3 = '' OR outcome = ?3) AND (?4 = '' OR reason = ?4)"
             " AND occurred_us >= ?5 AND occurred_us < ?6 ORDER BY seq DESC LIMIT ?7",
             [
                 newest,
@@ -77,9 +91,9 @@ def find(database: Path, wanted: Filter) -> Page:
 
 
 def _event(row: tuple[Any, ...]) -> Event:
-    seq, us, outcome, reason, direction, kind, assurance, name = row
+    seq, us, outcome, reason, direction, kind, assurance, name, *by_hand = row
     at = datetime.fromtimestamp(us / 1_000_000, UTC)
-    return Event(seq, at, outcome, reason, direction, kind, assurance, name.lower())
+    return Event(seq, at, outcome, reason, direction, kind, assurance, name.lower(), *by_hand)
 
 
 def _newest(connection: sqlite3.Connection) -> int:

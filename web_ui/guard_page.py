@@ -10,7 +10,7 @@ from web_ui.language import Language, Writing
 from web_ui.status_page import translate
 from web_ui.truth import Truth
 
-PARTS = ("screen", "bar")
+PARTS = ("screen", "bar", "undo")
 
 
 @dataclass(frozen=True, slots=True)

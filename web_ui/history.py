@@ -43,6 +43,8 @@ class Day:
     """Since local midnight, by outcome."""
     ways: Counter[str] = field(default_factory=Counter)
     """Passes since local midnight, by direction."""
+    annulled: int = 0
+    """Passes since local midnight that a guard undid; none of the counts has them."""
 
 
 class History:
@@ -72,6 +74,7 @@ class History:
         try:
             with closing(connect(path)) as database:
                 rows = _by_hour(database, round(first.timestamp()))
+                annulled = _annulled(database, local.replace(hour=0, minute=0, second=0, microsecond=0))
         except sqlite3.Error:
             return None
         hours = [Counter[str]() for _ in range(HOURS)]
@@ -84,7 +87,9 @@ class History:
                 today[outcome] += count
                 if outcome == "pass" and direction:
                     ways[direction] += count
-        return Day(tuple(Hour(first + timedelta(hours=i), counts) for i, counts in enumerate(hours)), today, ways)
+        return Day(
+            tuple(Hour(first + timedelta(hours=i), counts) for i, counts in enumerate(hours)), today, ways, annulled
+        )
 
 
 def connect(path: Path) -> sqlite3.Connection:
@@ -108,7 +113,15 @@ def first_seq_since(database: sqlite3.Connection, since_us: int) -> int:
 def _by_hour(database: sqlite3.Connection, since: int) -> list[tuple[int, str, str | None, int]]:
     since_us = since * _MICROSECONDS
     return database.execute(
-        "SELECT (occurred_us - ?1) / 3600000000, outcome, direction, count(*) FROM passage"
+        "SELECT (occurred_us - ?1) / 3600000000, outcome, direction, count(*) FROM counted"
         " WHERE seq >= ?2 AND occurred_us >= ?1 GROUP BY 1, 2, 3",
         [since_us, first_seq_since(database, since_us)],
     ).fetchall()
+
+
+def _annulled(database: sqlite3.Connection, since: datetime) -> int:
+    found = database.execute(
+        "SELECT count(*) FROM passage WHERE annuls IS NOT NULL AND occurred_us >= ?",
+        [round(since.timestamp() * _MICROSECONDS)],
+    )
+    return int(found.fetchone()[0])

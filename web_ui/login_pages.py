@@ -11,6 +11,8 @@ from web_ui.lookout import lookout
 
 login_pages = Blueprint("login", __name__)
 HOME = {Role.GUARD: "admit.admit", Role.ADMIN: "admin.home"}
+THEN = {"undo": "undo.undo"}
+"""Where else a login may lead; never an address out of the request."""
 
 
 def page(template: str, *, code: int = 200, **values: object) -> Response:
@@ -44,7 +46,7 @@ def login() -> AnyResponse:
         return _failed("login.html", f"login as {role}", "login.wrong", role=role.value)
     office.office().throttle.succeeded(office.address())
     office.office().audit.write(role.value, office.address(), "login", "done")
-    answer = make_response(redirect(url_for(HOME[role])))
+    answer = make_response(redirect(url_for(THEN.get(request.form.get("then", ""), HOME[role]))))
     return office.log_in(answer, role)
 
 

@@ -37,7 +37,7 @@ METRICS = (
     Metric("info", "gauge", "Always 1; its labels name site, device and version."),
     Metric("snapshot_age_seconds", "gauge", "Age of the daemon's snapshot."),
     Metric("started_timestamp_seconds", "gauge", "Unix time at which the daemon started."),
-    Metric("decisions_total", "counter", "Answers since the daemon started, by outcome."),
+    Metric("decisions_total", "counter", "Answers since the start, by outcome; annulled: passes that a guard undid."),
     Metric("inside_people", "gauge", "People inside."),
     Metric("record_seq", "gauge", "Number of the newest record."),
     Metric("outbox_passages", "gauge", "Passages that the centre has not confirmed."),

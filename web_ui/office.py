@@ -74,8 +74,11 @@ def token_fits() -> bool:
     return bool(found) and hmac.compare_digest(found.csrf, request.form.get("csrf", "")) if found else False
 
 
-def needs(role: Role) -> Callable[[Callable[P, AnyResponse]], Callable[P, AnyResponse]]:
-    """A view for that role only (an admin may all that a guard may); a form must come from here and carry the token."""
+def needs(role: Role, then: str = "") -> Callable[[Callable[P, AnyResponse]], Callable[P, AnyResponse]]:
+    """A view for that role only (an admin may all that a guard may); a form must come from here and carry the token.
+
+    `then`: where the login leads, one of its own words; empty for the role's first page.
+    """
 
     def around(view: Callable[P, AnyResponse]) -> Callable[P, AnyResponse]:
         @wraps(view)
@@ -83,7 +86,7 @@ def needs(role: Role) -> Callable[[Callable[P, AnyResponse]], Callable[P, AnyRes
             found = session()
             if found is None or found.role not in {role, Role.ADMIN}:
                 if request.method == "GET":
-                    return redirect(url_for("login.login", role=role.value))
+                    return redirect(url_for("login.login", role=role.value, then=then or None))
                 abort(403)
             if request.method == "POST" and not (came_from_here() and token_fits()):
                 abort(403)

@@ -35,6 +35,7 @@ class Answer:
     reason: str
     took: str
     took_long: str
+    annulled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,7 @@ def answer(shown: Shown, language: Language, writing: Writing) -> Answer:
         reason=said(REASONS, shown.reason, language),
         took=f"{writing.number(shown.took_ms)} ms",
         took_long=PAGE["took"].of(language, ms=writing.number(shown.took_ms)),
+        annulled=shown.annulled,
     )
 
 
