@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from kiosk import rhythm
 from kiosk.ports import KioskError
 from kiosk.rules import Hours
 
@@ -21,6 +22,7 @@ DEFAULT_PATH = Path("/etc/entrance-kiosk/kiosk.toml")
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Pin = Annotated[int, Field(ge=0, le=27)]
 Port = Annotated[int, Field(ge=0, le=65535)]
+Tone = Annotated[int, Field(ge=100, le=3500)]
 
 
 class ConfigTrouble(KioskError):
@@ -77,6 +79,53 @@ class Reading(Section):
     """Share of the measured interval between frames that the heavy stages may take, on average."""
 
 
+class Patterns(Section):
+    """Rhythm and sound of each answer, as beats in seconds: `0.4!` lit with sound, `0.4` lit, `-0.4` dark; the lamps are not to choose."""
+
+    pass_rhythm: str = "0.4! 1.1"
+    """Of the right lamp. Answers differ in the number of flashes and in their beeps; never more than three flashes a second."""
+    fail_rhythm: str = "0.2! -0.15 0.2! -0.15 0.2! -0.15 0.9"
+    """Of the left lamp."""
+    look_again_rhythm: str = "0.3! -0.3 0.3! -0.3 0.5"
+    """Of the middle lamp."""
+    out_of_order_rhythm: str = "1.0!"
+    """Of left and middle lamp together, once; then they stay lit."""
+    starting_rhythm: str = "0.25 0.25"
+    """Two beats: left lamp, middle lamp, and so on until it is ready."""
+    pass_hz: Tone = 1760
+    """Tone on a passive buzzer; tones differ by a tenth at least."""
+    fail_hz: Tone = 392
+    """Tone on a passive buzzer."""
+    look_again_hz: Tone = 784
+    """Tone on a passive buzzer."""
+    out_of_order_hz: Tone = 262
+    """Tone on a passive buzzer."""
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Self:
+        mistakes: list[str] = []
+        beats: dict[str, tuple[rhythm.Beat, ...]] = {}
+        for name in (*ANSWERS, "starting"):
+            place = f"signal.patterns.{name}_rhythm"
+            try:
+                beats[name] = rhythm.parse(getattr(self, f"{name}_rhythm"))
+            except rhythm.RhythmTrouble as trouble:
+                mistakes += [f"{place}: {each}" for each in trouble.mistakes]
+                continue
+            wrong = rhythm.turns_mistakes if name == "starting" else rhythm.answer_mistakes
+            mistakes += [f"{place}: {each}" for each in wrong(beats[name])]
+        tones_hz = {name: getattr(self, f"{name}_hz") for name in ANSWERS}
+        answers = {name: beats[name] for name in ANSWERS if name in beats}
+        mistakes += [f"signal.patterns: {each}" for each in rhythm.alike(answers, tones_hz)]
+        if mistakes:
+            raise rhythm.RhythmTrouble(mistakes)
+        return self
+
+
+ANSWERS = ("pass", "fail", "look_again", "out_of_order")
+"""What sounds, as `signal.patterns` names it."""
+
+
 class Signal(Section):
     """Lamps, buzzer and relay, as BCM pin numbers."""
 
@@ -104,6 +153,8 @@ class Signal(Section):
     """A button to ground that, held for half a second, admits one person by hand, with a record."""
     undo_button: Pin | None = None
     """A button to ground that, held for half a second, takes the last passage back within `visit.undo_s`, with a record."""
+    patterns: Patterns = Patterns()
+    """Rhythms and tones."""
 
     @model_validator(mode="after")
     def _one_output_a_pin(self) -> Self:
@@ -186,6 +237,8 @@ class Records(Section):
     """The largest that the database may grow, bytes."""
     reserve_bytes: int = Field(default=64_000_000, ge=0)
     """Free space on the disk below which delivered passages give way early, bytes."""
+    floor_bytes: int = Field(default=8_000_000, ge=0)
+    """Free space on the disk below which nothing more is recorded, bytes: so much is needed to note what the centre has."""
 
 
 class Broker(Section):
@@ -209,6 +262,8 @@ class Broker(Section):
     """Private key of that certificate, PEM."""
     receipt_timeout_s: float = Field(default=10.0, gt=0, le=600)
     """Without the centre's receipt after this long, a passage is sent again, seconds."""
+    reconnect_within_s: float = Field(default=60.0, ge=0.1, le=600)
+    """After a lost connection: at most this long between two attempts, at random, so that not all kiosks come at once, seconds."""
     delivery: Literal["centre", "broker"] = "centre"
     """A passage leaves the outbox on the centre's receipt (`centre`) or the broker's PUBACK (`broker`: that may still lose it)."""
 

@@ -210,6 +210,7 @@ def open_store(records: config.Records) -> Store:
         max_rows=records.max_rows,
         max_bytes=records.max_bytes,
         reserve_bytes=records.reserve_bytes,
+        floor_bytes=records.floor_bytes,
     )
     return Store(records.path, limits=limits)
 

@@ -39,6 +39,10 @@ def make_courier(settings: config.Settings, outbox: Outbox, clock: Clock) -> Cou
         connect,
         clock=clock,
         broker=str(endpoint),
-        terms=Terms(receipt_timeout_s=broker.receipt_timeout_s, delivery=broker.delivery),
+        terms=Terms(
+            receipt_timeout_s=broker.receipt_timeout_s,
+            delivery=broker.delivery,
+            backoff_last_s=broker.reconnect_within_s,
+        ),
         software=version("entrance-kiosk"),
     )
