@@ -12,9 +12,9 @@ from kiosk.camera_loop import CameraLoop
 from kiosk.control import Control
 from kiosk.courier import Courier
 from kiosk.credentials.keeper import ListKeeper
-from kiosk.devices.buttons import open_buttons
+from kiosk.devices.buttons import OpenFactory, open_buttons
 from kiosk.devices.cameras import open_camera
-from kiosk.devices.lamps import Lamps
+from kiosk.devices.lamps import Lamps, open_factory
 from kiosk.errands import Errands
 from kiosk.gate import Gate
 from kiosk.gate_loop import GateLoop
@@ -188,14 +188,25 @@ def hear_people(
     house.callback(viewfinder.close)
     control = Control(settings.run_dir, orders.handlers(gate_loop, lamps, store, courier, news, viewfinder=viewfinder))
     house.callback(control.close)
+    watch_buttons(settings, house, gate_loop)
+    return control
+
+
+def watch_buttons(
+    settings: config.Settings,
+    house: ExitStack,
+    gate_loop: GateLoop,
+    factory: OpenFactory = open_factory,
+) -> None:
+    """The guard's buttons act on the gate, in threads of their own. Raises SignalTrouble."""
     towards = admits_towards(settings)
     for button in open_buttons(
         settings.signal,
         admit=lambda: gate_loop.admit(towards, orders.ADMIT_WITHIN_S, Grounds.BUTTON),
         undo=lambda: gate_loop.undo(Grounds.BUTTON, orders.UNDO_WITHIN_S),
+        factory=factory,
     ):
         house.callback(button.close)
-    return control
 
 
 def admits_towards(settings: config.Settings) -> Direction:

@@ -2,6 +2,7 @@
 
 import queue
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,14 @@ from gpiozero.pins.mock import MockFactory, MockPin
 from kiosk import config
 from kiosk.devices.buttons import GuardButton, buttons_down, open_buttons
 from kiosk.devices.kernel_relay import KernelRelay
+from kiosk.errands import Errands
+from kiosk.gate_loop import GateLoop
+from kiosk.mailbox import Mailbox
+from kiosk.model import Direction, Grounds, Passage, Reason
 from kiosk.ports import KioskError, SignalTrouble
+from kiosk.rooms import watch_buttons
+from kiosk.selfcheck import CameraWatch
+from tests.test_gate import Scene
 
 
 @pytest.fixture
@@ -60,6 +68,13 @@ class ShortToGround(MockPin):  # type: ignore[misc]  # gpiozero has no types
 
     def _get_state(self) -> bool:
         return False
+
+
+def pressed(pins: MockFactory, number: int, answers: "queue.SimpleQueue[Passage]") -> Passage:
+    pins.pin(number).drive_low()
+    answer = answers.get(timeout=10.0)
+    pins.pin(number).drive_high()
+    return answer
 
 
 class TestButtons:
@@ -128,6 +143,39 @@ class TestButtons:
         for button in (*buttons, *buttons):
             button.close()
         assert done.empty()
+
+    def test_at_the_gate_one_admits_and_the_other_takes_it_back(self, tmp_path: Path) -> None:
+        scene, pins, stop = Scene(), MockFactory(), threading.Event()
+        answers: queue.SimpleQueue[Passage] = queue.SimpleQueue()
+        loop = GateLoop(
+            scene.gate(),
+            Mailbox(),
+            watch=CameraWatch(0.0),
+            errands=Errands(),
+            probe=lambda: None,
+            inside=lambda: 0,
+            news=lambda: answers.put(scene.records[-1]),
+        )
+
+        def turn() -> None:
+            while not stop.is_set():
+                loop.step()
+
+        gate = threading.Thread(target=turn)
+        settings = config.Settings(
+            site=config.Site(site="cho", device="cong-1"),
+            keys=config.Keys(centre=tmp_path, pseudonym=tmp_path, trust_list=tmp_path, root=tmp_path),
+            signal=config.Signal(pins="mock", admit_button=5, undo_button=6),
+            visit=config.Visit(direction="out"),
+        )
+        with ExitStack() as house:
+            house.callback(gate.join)
+            house.callback(stop.set)
+            watch_buttons(settings, house, loop, lambda _: pins)
+            gate.start()
+            passed, undo = (pressed(pins, number, answers) for number in (5, 6))
+        assert (passed.reason, passed.direction, passed.grounds) == (Reason.MANUAL, Direction.OUT, Grounds.BUTTON)
+        assert (undo.annuls, undo.grounds) == (passed.id, Grounds.BUTTON)
 
     def test_two_buttons_on_one_pin_are_a_mistake(self) -> None:
         with pytest.raises(ValueError, match=r"signal.undo_button and signal.admit_button are both on pin 5"):

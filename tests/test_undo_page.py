@@ -203,6 +203,13 @@ def test_the_counts_of_the_day_hold_neither_the_undone_nor_its_undoing(tmp_path:
     assert "1 undone, not counted here" in people
 
 
+def test_without_a_database_the_daemons_own_counts_leave_the_undone_out(tmp_path: Path) -> None:
+    publish(tmp_path, a_status(counters={"pass": 12, "fail": 3, "annulled": 2}))
+    with browsing(tmp_path) as browser:
+        people = browser.get("/live/status/parts", headers={"Accept-Language": "en"}).json["people"]  # type: ignore[index]
+    assert re.findall(r"<dd>(\d+)</dd>", people)[-3:] == ["10", "0", "3"]
+
+
 def test_the_events_name_both_records_and_the_guards_reasons(tmp_path: Path) -> None:
     publish(tmp_path, a_status())
     recorded(tmp_path / "p.db")

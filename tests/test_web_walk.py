@@ -3,6 +3,7 @@
 import http.client
 import http.cookies
 import re
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -94,6 +95,34 @@ def test_orders_of_guard_and_administrator_are_carried_out_by_the_daemon(demonst
         assert admin.send("/admin", "/admin/order/resume") == 200
         turns_until(demonstration, lambda found: found["state"] == "ready")
         assert "cong-1" in admin.ask("GET", "/admin/settings")[1]
+
+
+def test_what_a_guard_undoes_on_his_page_is_undone_at_the_gate_and_at_the_centre(demonstration: Demonstration) -> None:
+    with demonstration:
+        turns_until(demonstration, lambda found: found["state"] == "ready")
+        guard, admin = Reader(demonstration.page), Reader(demonstration.page)
+        guard.log_in("guard", PIN)
+        admin.log_in("admin", PASSWORD)
+        admin.send("/admin", "/admin/order/pause")  # so that the queue does not go on meanwhile
+        turns_until(demonstration, lambda found: found["state"] == "out-of-order")
+        guard.send("/guard/admit", "/guard/admit", direction="in", reason="helped")
+        before = turns_until(demonstration, lambda found: bool(found["undo"]) and found["undo"]["reason"] == "manual")
+        shown = re.search(r'name="seq" value="(\d+)"', guard.ask("GET", "/guard/undo")[1])
+        assert shown
+        assert guard.send("/guard/undo", "/guard/undo", seq=shown[1], reason="by-mistake") == 302
+        after = turns_until(demonstration, lambda found: found["undo"] is None)
+        assert after["inside"] == before["inside"] - 1
+        turns_until(demonstration, lambda found: found["outbox"]["depth"] == 0)
+        annulled = f"(A child, an old person, somebody who needs help · undone by record {int(shown[1]) + 1})"
+        assert annulled in admin.ask("GET", "/admin/events")[1]
+        with closing(sqlite3.connect(demonstration.premises.centre_database)) as centre:
+            kept = centre.execute(
+                "SELECT result, grounds, annuls IS NULL FROM passage ORDER BY seq DESC LIMIT 2"
+            ).fetchall()
+            assert kept == [("warn", "by-mistake", 0), ("pass", "helped", 1)]
+            assert centre.execute("SELECT count(*) FROM counted WHERE reason IN ('manual', 'annulled')").fetchone() == (
+                0,
+            )
 
 
 def test_a_flooded_and_killed_page_never_touches_scanning(demonstration: Demonstration) -> None:

@@ -48,7 +48,7 @@ def context(truth: Truth, day: Day | None, language: Language, writing: Writing,
         "hero": hero,
         "day": day,
         "chart": chart.draw(day, writing) if day else None,
-        "counts": day.today if day else status.counters if status else {},
+        "counts": day.today if day else _counted(status.counters) if status else {},
         "room": view.room(status),
         "answers": view.answers(status, language, writing),
         "checks": view.checks(status, language),
@@ -67,6 +67,11 @@ def context(truth: Truth, day: Day | None, language: Language, writing: Writing,
             "frame_age": "" if status.camera.age_s is None else _age(status.camera.age_s, t, writing),
         }
     return values
+
+
+def _counted(counters: Mapping[str, int]) -> dict[str, int]:
+    """Since the daemon's start: who was let through, without those whose passage was undone."""
+    return {**counters, "pass": counters.get("pass", 0) - counters.get("annulled", 0)}
 
 
 def _ago(at: str | None, now: datetime, writing: Writing) -> str:

@@ -15,6 +15,9 @@ HOLD_S = 0.5
 """A sleeve that brushes a button does nothing."""
 BOUNCE_S = 0.02
 
+OpenFactory = Callable[[config.Signal], Factory]
+"""Makes the pins of a configuration."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -54,7 +57,7 @@ def open_buttons(
     *,
     admit: Callable[[], object],
     undo: Callable[[], object],
-    factory: Callable[[config.Signal], Factory] = open_factory,
+    factory: OpenFactory = open_factory,
 ) -> tuple[GuardButton, ...]:
     """The configured buttons, perhaps none; the caller closes them. Raises SignalTrouble, and then holds no pin."""
     wanted = ((settings.admit_button, admit), (settings.undo_button, undo))
@@ -68,9 +71,7 @@ def open_buttons(
     return tuple(opened)
 
 
-def buttons_down(
-    settings: config.Signal, factory: Callable[[config.Signal], Factory] = open_factory
-) -> dict[str, bool]:
+def buttons_down(settings: config.Signal, factory: OpenFactory = open_factory) -> dict[str, bool]:
     """Each configured button by the name of its setting, and whether it is down. For the doctor. Raises SignalTrouble."""
     down = {}
     for name in ("admit_button", "undo_button"):
