@@ -38,6 +38,16 @@ class RangeSet:
         place = bisect_right(self._firsts, number) - 1
         return place >= 0 and number <= self._lasts[place]
 
+    def covers(self, first: int, last: int) -> bool:
+        """All of first..last are in."""
+        place = bisect_right(self._firsts, first) - 1
+        return place >= 0 and last <= self._lasts[place]
+
+    def touches(self, first: int, last: int) -> bool:
+        """One of first..last is in."""
+        place = bisect_right(self._firsts, last) - 1
+        return place >= 0 and first <= self._lasts[place]
+
     def __iter__(self) -> Iterator[Range]:
         return zip(self._firsts, self._lasts, strict=True)
 

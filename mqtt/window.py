@@ -9,15 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from mqtt.ranges import Range
+from mqtt.ranges import Range, RangeSet
 
 Row = TypeVar("Row")
 
 
 @dataclass(slots=True)
 class Flight(Generic[Row]):
-    """One message under way; `rows` (seq to row, with the row's id) are those that no receipt has covered yet."""
+    """One message under way; `rows` (by seq, ascending) are those that no receipt has covered yet."""
 
+    number: int
     rows: dict[int, Row]
     sent_s: float
     tries: int = 1
@@ -45,10 +46,14 @@ class Window(Generic[Row]):
     def __contains__(self, seq: int) -> bool:
         return seq in self._of_seq
 
+    def holds_any(self, seqs: Iterable[int]) -> bool:
+        """One of these is under way."""
+        return not self._of_seq.keys().isdisjoint(seqs)
+
     def sent(self, rows: Mapping[int, Row], token: int | None, now_s: float, tries: int = 1) -> None:
         """A message with these passages was given to the link; without a token an older one still has to do for them."""
         self._number += 1
-        self._flights[self._number] = Flight(dict(rows), now_s, tries, token)
+        self._flights[self._number] = Flight(self._number, dict(rows), now_s, tries, token)
         if token is not None:
             self._of_token[token] = self._number
         self._of_seq.update(dict.fromkeys(rows, self._number))
@@ -77,19 +82,32 @@ class Window(Generic[Row]):
 
     def landed_ranges(self, up_to: int, beyond: Iterable[Range]) -> int:
         """The same, for what a receipt says."""
-        spans = [(1, up_to), *beyond]
-        return self.landed([seq for seq in self._of_seq if any(first <= seq <= last for first, last in spans)])
+        covered = RangeSet(beyond)
+        if up_to:
+            covered.add(1, up_to)
+        before = len(self._of_seq)
+        for flight in tuple(self._flights.values()):
+            first, last = next(iter(flight.rows)), next(reversed(flight.rows))
+            if covered.covers(first, last):
+                self.landed_whole(flight)
+            elif covered.touches(first, last):
+                self.landed([seq for seq in flight.rows if seq in covered])
+        return before - len(self._of_seq)
+
+    def landed_whole(self, flight: Flight[Row]) -> None:
+        """All that is left of a flight is covered."""
+        for seq in flight.rows:
+            del self._of_seq[seq]
+        self._end(flight.number)
 
     def overdue(self, sent_before_s: float, limit: int) -> list[Flight[Row]]:
         """Take out the flights last sent at or before this moment, oldest first: they are to be sent again."""
         late: list[Flight[Row]] = []
         while self._flights and len(late) < limit:
-            number, flight = next(iter(self._flights.items()))
+            flight = next(iter(self._flights.values()))
             if flight.sent_s > sent_before_s:
                 break
-            for seq in flight.rows:
-                del self._of_seq[seq]
-            self._end(number)
+            self.landed_whole(flight)
             late.append(flight)
         return late
 

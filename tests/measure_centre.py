@@ -19,7 +19,6 @@ import psycopg
 
 from kiosk.clock import SystemClock
 from kiosk.courier import Courier, Terms
-from kiosk.courier.parcel import pack
 from kiosk.model import Stored
 from kiosk.store import Store
 from mqtt import envelope
@@ -33,7 +32,7 @@ from mqtt.topics import Branch, Leaf
 from tests import postgres
 from tests.bench_table import Row, goal_row
 from tests.broker import Broker, Listener
-from tests.passages import a_passage
+from tests.passages import a_passage, event_text
 from tests.proxy import Mood, Proxy
 
 BRANCH = Branch("entrance", "bench", "gate-1")
@@ -50,8 +49,8 @@ def messages(count: int) -> list[bytes]:
     made = []
     for first in range(1, count + 1, 50):
         texts = [
-            pack(Stored(EPOCH, seq, "boot", replace(template[seq % 50], id=UUID(int=at_ms << 80 | 7 << 76 | 2 << 62 | seq))),
-                 BRANCH.source).text
+            event_text(Stored(EPOCH, seq, "boot", replace(template[seq % 50], id=UUID(int=at_ms << 80 | 7 << 76 | 2 << 62 | seq))),
+                 BRANCH.source)
             for seq in range(first, first + 50)
         ]  # fmt: skip
         made.append(envelope.message_of(texts))

@@ -5,7 +5,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from kiosk.model import Assurance, ClockQuality, Direction, Grounds, Kind, Outcome, Passage, Reason
+from kiosk.model import Assurance, ClockQuality, Direction, Grounds, Kind, Outcome, Passage, Reason, Stored
+from kiosk.store import rows
+from kiosk.store.drain import Drain
 
 START_AT = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 
@@ -47,3 +49,9 @@ def an_undo(number: int, undone: Passage) -> Passage:
         annuls=undone.id,
         grounds=Grounds.TURNED_BACK,
     )
+
+
+def event_text(stored: Stored, source: str) -> str:
+    """The passage as the store writes it for the wire."""
+    drain = Drain(source, stored.epoch, {1: stored.boot_id})
+    return drain.events([rows.to_row(stored.seq, 1, stored.passage)])[0][1]

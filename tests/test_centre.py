@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 
-from kiosk.courier.parcel import pack
 from kiosk.model import Stored
 from mqtt import envelope, topics
 from mqtt.centre import collector as collecting
@@ -28,7 +27,7 @@ from mqtt.topics import Branch, Leaf
 from tests import wire_schema
 from tests.broker import Broker, free_port
 from tests.fake_link import FakeBroker, FakeLink, ManualClock
-from tests.passages import a_passage
+from tests.passages import a_passage, event_text
 
 GATE = Branch("entrance", "dong-ba", "gate-1")
 EPOCH = "0123456789abcdef"
@@ -36,7 +35,7 @@ AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
 
 def event(seq: int, *, number: int | None = None, branch: Branch = GATE, epoch: str = EPOCH) -> str:
-    return pack(Stored(epoch, seq, "boot-a", a_passage(number or seq)), branch.source).text
+    return event_text(Stored(epoch, seq, "boot-a", a_passage(number or seq)), branch.source)
 
 
 def arrival(seqs: Sequence[int], branch: Branch = GATE, epoch: str = EPOCH) -> Arrival:

@@ -14,14 +14,13 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from kiosk.cli.centre import centre
-from kiosk.courier.parcel import pack
 from kiosk.model import ClockQuality, Identifier, Passage, Stored, Subject
 from kiosk.seal import Seal
 from mqtt import envelope
 from mqtt.centre.arrivals import Arrival
 from mqtt.centre.ledger import SqliteLedger
 from mqtt.topics import Branch
-from tests.passages import START_AT, a_passage, an_undo
+from tests.passages import START_AT, a_passage, an_undo, event_text
 
 GATE = Branch("entrance", "dong-ba", "gate-1")
 EPOCH = "0123456789abcdef"
@@ -46,7 +45,7 @@ def keep(
     branch: Branch = GATE,
     at: datetime = START_AT,
 ) -> None:
-    texts = [pack(Stored(EPOCH, seq, boot, passage), branch.source).text for seq, passage in passages]
+    texts = [event_text(Stored(EPOCH, seq, boot, passage), branch.source) for seq, passage in passages]
     good, bad = envelope.read_passages(envelope.message_of(texts), branch.source)
     assert bad == []
     ledger.record([Arrival(branch, good, bad, at)])

@@ -22,7 +22,6 @@ from psycopg.rows import dict_row
 from kiosk.cli.centre import centre
 from kiosk.clock import SystemClock
 from kiosk.courier import Courier, Terms
-from kiosk.courier.parcel import pack
 from kiosk.model import ClockQuality, Identifier, Stored, Subject
 from kiosk.seal import Seal
 from kiosk.store import Store
@@ -39,7 +38,7 @@ from mqtt.ranges import RangeSet
 from mqtt.topics import Branch
 from tests import postgres
 from tests.broker import Broker
-from tests.passages import a_passage, an_undo
+from tests.passages import a_passage, an_undo, event_text
 
 GATE = Branch("entrance", "dong-ba", "gate-1")
 EPOCH = "0123456789abcdef"
@@ -76,7 +75,7 @@ def arrival(*seqs: int, at: datetime = NOW, branch: Branch = GATE) -> Arrival:
     texts = []
     for seq in seqs:
         passage = replace(a_passage(seq), id=an_id(seq, at), occurred_at=at)
-        texts.append(pack(Stored(EPOCH, seq, "boot-a", passage), branch.source).text)
+        texts.append(event_text(Stored(EPOCH, seq, "boot-a", passage), branch.source))
     good, bad = envelope.read_passages(envelope.message_of(texts), branch.source)
     assert bad == []
     return Arrival(branch, good, [], NOW)
@@ -244,7 +243,7 @@ def test_several_centres_on_one_database_double_and_lose_nothing(address: str) -
 def test_what_was_recorded_before_the_clock_was_set_is_dated(address: str) -> None:
     boot = replace(a_passage(1), id=an_id(1), occurred_s=60.0, clock=ClockQuality.UNSET)
     later = replace(a_passage(2), id=an_id(2), occurred_at=NOW, occurred_s=660.0)
-    texts = [pack(Stored(EPOCH, seq, "boot-a", one), GATE.source).text for seq, one in ((1, boot), (2, later))]
+    texts = [event_text(Stored(EPOCH, seq, "boot-a", one), GATE.source) for seq, one in ((1, boot), (2, later))]
     good, _ = envelope.read_passages(envelope.message_of(texts), GATE.source)
     with closing(PostgresLedger(address)) as ledger:
         ledger.record([Arrival(GATE, good, [], NOW)])
@@ -302,7 +301,7 @@ def until(done: Callable[[], bool], *steps: Callable[[], float]) -> None:
 def test_both_ledgers_keep_an_annulment_and_count_neither_of_the_two(ledger: Ledger) -> None:
     undone = replace(a_passage(1), id=an_id(1))
     undo = replace(an_undo(2, undone), id=an_id(2))
-    texts = [pack(Stored(EPOCH, seq, "boot-a", one), GATE.source).text for seq, one in ((1, undone), (2, undo))]
+    texts = [event_text(Stored(EPOCH, seq, "boot-a", one), GATE.source) for seq, one in ((1, undone), (2, undo))]
     good, _ = envelope.read_passages(envelope.message_of(texts), GATE.source)
     ledger.record([Arrival(GATE, good, [], NOW), arrival(3)])
     assert ask(ledger, "SELECT seq FROM counted") == [(3,)]
@@ -337,7 +336,7 @@ def test_opening_works_on_postgres_too_and_is_audited(address: str, tmp_path: Pa
     seal = Seal(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     subject = Subject((Identifier("document", "046190000001"),), name="TÔN NỮ THỊ BƯỞI")
     passage = replace(a_passage(1), id=an_id(1), occurred_at=NOW, sealed=seal.close(subject, an_id(1)))
-    good, _ = envelope.read_passages(pack(Stored(EPOCH, 1, "boot", passage), GATE.source).text.encode(), GATE.source)
+    good, _ = envelope.read_passages(event_text(Stored(EPOCH, 1, "boot", passage), GATE.source).encode(), GATE.source)
     with closing(PostgresLedger(address)) as ledger:
         ledger.record([Arrival(GATE, good, [], NOW)])
     window = [

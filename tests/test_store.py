@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.courier.parcel import pack
 from kiosk.ports import StoreTrouble
 from kiosk.store import NotADatabase, Store
-from tests.passages import a_passage
+from tests.passages import a_passage, event_text
 
 
 def test_a_passage_comes_back_as_it_was_committed(tmp_path: Path) -> None:
@@ -30,7 +29,7 @@ def test_all_names_of_a_person_come_back_and_only_the_first_is_for_the_centre(tm
     store.close()
     assert found.passage == passage
     assert len(found.passage.pseudonym) == 16
-    assert (b"x" * 16).hex() not in pack(found, "/entrance/cho/gate").text
+    assert (b"x" * 16).hex() not in event_text(found, "/entrance/cho/gate")
 
 
 def test_numbers_are_gapless_across_restarts_and_the_epoch_stays(tmp_path: Path) -> None:

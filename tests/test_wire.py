@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.courier.parcel import pack
 from kiosk.model import Stored
 from mqtt import envelope, topics
 from mqtt.envelope import MessageError, Refused
 from mqtt.topics import Branch, Leaf
 from tests import wire_schema
-from tests.passages import a_passage, an_undo
+from tests.passages import a_passage, an_undo, event_text
 
 BRANCH = Branch("entrance", "dong-ba", "gate-1")
 EPOCH = "0123456789abcdef"
@@ -28,7 +27,7 @@ json_values = st.recursive(
 
 
 def an_event(number: int = 1) -> dict[str, Any]:
-    found = json.loads(pack(Stored(EPOCH, number, "boot-a", a_passage(number)), BRANCH.source).text)
+    found = json.loads(event_text(Stored(EPOCH, number, "boot-a", a_passage(number)), BRANCH.source))
     assert isinstance(found, dict)
     return found
 
@@ -71,7 +70,7 @@ def test_the_schema_refuses_what_the_reader_refuses() -> None:
 
 def test_an_annulment_names_the_passage_that_it_annuls_and_the_guards_grounds() -> None:
     undone = a_passage(6)
-    text = pack(Stored(EPOCH, 7, "boot-a", an_undo(7, undone)), BRANCH.source).text
+    text = event_text(Stored(EPOCH, 7, "boot-a", an_undo(7, undone)), BRANCH.source)
     wire_schema.check(BRANCH.topic(Leaf.PASSAGE), text.encode())
     good, bad = read(json.loads(text))
     assert bad == []

@@ -228,7 +228,7 @@ class Courier:
         if event.refusal is not None:
             self._complain(f"the broker refuses what this device sends: {event.refusal}; check its ACL and limits")
             if event.about_content and flight is not None:
-                size = sum(len(parcel.text) + 1 for parcel in flight.rows.values())
+                size = sum(len(event) + 1 for event in flight.rows.values())
                 trial.refused(tuple(flight.rows), size, _reason_word(event.refusal), now_s)
                 self._sender.window.landed(list(flight.rows))
             else:
@@ -242,7 +242,7 @@ class Courier:
             self._complain("the broker has nobody who listens: no centre is subscribed")
         elif self._terms.delivery == "broker":
             self._attempt = 0
-            self._receipts.take_word_of_broker(flight.rows)
+            self._receipts.take_word_of_broker(flight)
 
     def _hear(self, incoming: Incoming, now_s: float, now_at: datetime) -> None:
         """A receipt, the centre's own state, or its wish for a drain rate; anything else should not have come."""

@@ -1,13 +1,12 @@
 """What the centre said that it has: checked, gathered, and noted on disk several at a time."""
 
 import logging
-from collections.abc import Iterable
 
-from kiosk.courier.parcel import Parcel
 from kiosk.ports import Outbox
+from mqtt import envelope
 from mqtt.envelope import Receipt
-from mqtt.ranges import Range
-from mqtt.window import Window
+from mqtt.ranges import RangeSet
+from mqtt.window import Flight, Window
 
 log = logging.getLogger(__name__)
 
@@ -21,11 +20,10 @@ class ForeignReceipt(Exception):
 class Receipts:
     """One courier's; its thread alone. A noted receipt that a power cut takes back only costs a re-send."""
 
-    def __init__(self, outbox: Outbox, window: Window[Parcel]) -> None:
+    def __init__(self, outbox: Outbox, window: Window[str]) -> None:
         self._outbox = outbox
         self._window = window
-        self._up_to = 0
-        self._beyond: list[Range] = []
+        self._delivered = RangeSet()
         self._rejected: dict[int, str] = {}
         self._due_s = 0.0
 
@@ -41,17 +39,24 @@ class Receipts:
             )
         if receipt.rejected:
             reasons = {one.id: one.reason for one in receipt.rejected}
-            self.set_aside({seq: reasons[parcel.id] for seq, parcel in self._window.rows() if parcel.id in reasons})
-        self._up_to = max(self._up_to, receipt.up_to_seq)
-        self._beyond += receipt.beyond
+            ids = ((seq, envelope.id_of(event)) for seq, event in self._window.rows())
+            self.set_aside({seq: reasons[id_] for seq, id_ in ids if id_ in reasons})
+        if receipt.up_to_seq:
+            self._delivered.add(1, receipt.up_to_seq)
+        for first, last in receipt.beyond:
+            self._delivered.add(first, last)
         self._window.landed_ranges(receipt.up_to_seq, receipt.beyond)
         return True
 
-    def take_word_of_broker(self, seqs: Iterable[int]) -> None:
+    def take_word_of_broker(self, flight: Flight[str]) -> None:
         """delivery = broker: PUBACK counts as a receipt."""
-        seqs = list(seqs)
-        self._beyond += [(seq, seq) for seq in seqs]
-        self._window.landed(seqs)
+        first, last = next(iter(flight.rows)), next(reversed(flight.rows))
+        if last - first + 1 == len(flight.rows):
+            self._delivered.add(first, last)
+        else:
+            for seq in flight.rows:
+                self._delivered.add(seq)
+        self._window.landed_whole(flight)
 
     def set_aside(self, reasons: dict[int, str]) -> None:
         """These passages go into quarantine, each with its reason: they are kept, and do not stand in others' way."""
@@ -63,12 +68,12 @@ class Receipts:
     @property
     def gathered(self) -> bool:
         """There is news that is not on disk yet."""
-        return bool(self._up_to or self._beyond or self._rejected)
+        return bool(self._delivered.newest or self._rejected)
 
     def settle(self, now_s: float, *, at_once: bool = False) -> None:
         """Note on disk what was gathered. Raises StoreTrouble; then it stays gathered."""
         if not self.gathered or (now_s < self._due_s and not at_once):
             return
-        self._outbox.settle(self._up_to, self._beyond, list(self._rejected.items()))
-        self._up_to, self._beyond, self._rejected = 0, [], {}
+        self._outbox.settle(self._delivered.up_to, self._delivered.beyond(), list(self._rejected.items()))
+        self._delivered, self._rejected = RangeSet(), {}
         self._due_s = now_s + SETTLE_EVERY_S

@@ -1,13 +1,11 @@
 """Which passages go when: live ones first, then the backlog, and again what is overdue."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from kiosk.courier.parcel import Parcel, pack
 from kiosk.courier.trial import Trial
-from kiosk.model import Stored
 from kiosk.ports import Outbox
 from mqtt import envelope
 from mqtt.link import Link, Message
@@ -16,7 +14,9 @@ from mqtt.window import Window
 
 log = logging.getLogger(__name__)
 
-READ_AHEAD = 500
+READ_AHEAD = 1000
+REFILL = 4
+"""The backlog goes on when a fourth of the window is free: to look into the database for each passage costs more than it."""
 LIVE_RESERVE = 100
 PROBE_LAST_S = 60.0
 PROBES_WITH_ALL = 2
@@ -50,7 +50,7 @@ class Sender:
     """
 
     def __init__(self, outbox: Outbox, branch: Branch, terms: Terms) -> None:
-        self.window: Window[Parcel] = Window(terms.window)
+        self.window: Window[str] = Window(terms.window)
         self.too_large: list[int] = []
         """Passages that fit into no packet of this broker; whoever looks takes them out."""
         self.unanswered: list[int] = []
@@ -60,6 +60,7 @@ class Sender:
         """The centre's wish, passages per second; None: as fast as the window moves."""
         self._outbox = outbox
         self._branch = branch
+        self._topic = branch.topic(Leaf.PASSAGE)
         self._terms = terms
         self._link: Link | None = None
         self._live_seq = self._backlog_seq = self._backlog_end = 0
@@ -133,12 +134,12 @@ class Sender:
         if self.trial.under_way or link.pending():
             return 0
         group = self.trial.next_group()
-        found = [row for seq in group for row in self._outbox.waiting(seq - 1, 1) if row.seq == seq]
+        source = self._branch.source
+        found = dict(row for seq in group for row in self._outbox.events(source, seq - 1, 1) if row[0] == seq)
         if len(found) < len(group):
-            self.trial.cleared(set(group) - {row.seq for row in found}, now_s)
+            self.trial.cleared(set(group) - found.keys(), now_s)
             return 0
-        parcels = [pack(row, self._branch.source) for row in found]
-        token, size = self._send(parcels, now_s)
+        token, size = self._send(found, now_s)
         self.trial.sent(group, token, size)
         return 1
 
@@ -148,65 +149,65 @@ class Sender:
             return 0
         late = self.window.overdue(now_s - self._terms.receipt_timeout_s, limit=1 if silent else 100)
         for flight in late:
-            parcels = list(flight.rows.values())
             if silent:
-                self._probe(parcels, now_s, flight.tries)
+                self._probe(flight.rows, now_s, flight.tries)
             else:
-                self._once_more(parcels, now_s, flight.tries + 1)
+                self._once_more(flight.rows, now_s, flight.tries + 1)
         if late and silent:
             self._probe_s = now_s + min(self._terms.receipt_timeout_s * 2 ** min(self._probes, 10), PROBE_LAST_S)
             self._probes += 1
         return len(late)
 
-    def _probe(self, parcels: Sequence[Parcel], now_s: float, tries: int) -> None:
+    def _probe(self, rows: Mapping[int, str], now_s: float, tries: int) -> None:
         """Is the centre there? Later probes ask with a single passage: perhaps it is batches that never come to the centre."""
         if not self._probes and self._one_was_enough:
             self._one_was_enough = False
             self.trial.lower_ceiling(now_s)
-        alone = len(parcels) if self._probes < PROBES_WITH_ALL and self._may_share(parcels, now_s) else 1
-        self._send(parcels[:alone], now_s, tries)
-        if parcels[alone:]:
-            self.window.sent({parcel.seq: parcel for parcel in parcels[alone:]}, None, now_s, tries)
+        alone = len(rows) if self._probes < PROBES_WITH_ALL and self._may_share(rows, now_s) else 1
+        asks, waits = _parted(rows, alone)
+        self._send(asks, now_s, tries)
+        if waits:
+            self.window.sent(waits, None, now_s, tries)
 
-    def _once_more(self, parcels: Sequence[Parcel], now_s: float, tries: int) -> None:
+    def _once_more(self, rows: Mapping[int, str], now_s: float, tries: int) -> None:
         """Where a broker swallows what is too large for it (MQTT 3.1.1 cannot say so), smaller messages get through."""
-        if not self._may_share(parcels, now_s):
-            for parcel in parcels:
-                self._send([parcel], now_s, tries)
-        elif tries <= 2 or len(parcels) == 1:
-            self._send(parcels, now_s, tries)
+        if not self._may_share(rows, now_s):
+            for seq, event in rows.items():
+                self._send({seq: event}, now_s, tries)
+        elif tries <= 2 or len(rows) == 1:
+            self._send(rows, now_s, tries)
         else:
-            middle = len(parcels) // 2
-            self._send(parcels[:middle], now_s, tries)
-            self._send(parcels[middle:], now_s, tries)
-        if tries >= UNANSWERED_TRIES and len(parcels) == 1:
-            self.unanswered += [parcel.seq for parcel in parcels]
+            for half in _parted(rows, len(rows) // 2):
+                self._send(half, now_s, tries)
+        if tries >= UNANSWERED_TRIES and len(rows) == 1:
+            self.unanswered += rows
 
-    def _may_share(self, parcels: Sequence[Parcel], now_s: float) -> bool:
-        return sum(len(parcel.text) + 1 for parcel in parcels) < self.trial.ceiling_bytes(now_s)
+    def _may_share(self, rows: Mapping[int, str], now_s: float) -> bool:
+        return sum(map(len, rows.values())) + len(rows) < self.trial.ceiling_bytes(now_s)
 
     def _live(self, now_s: float) -> int:
         room = self.window.room() + LIVE_RESERVE
         if self._outbox.newest_seq <= self._live_seq or len(self.window) >= self._terms.window + LIVE_RESERVE:
             return 0
-        rows = self._outbox.waiting(self._live_seq, min(room, READ_AHEAD))
+        rows = self._outbox.events(self._branch.source, self._live_seq, min(room, READ_AHEAD))
         taken, messages = self._send_rows(rows, now_s)
         if taken:
-            self._live_seq = rows[taken - 1].seq
+            self._live_seq = rows[taken - 1][0]
         return messages
 
     def _backlog(self, now_s: float) -> int:
-        room = min(self.window.room(), READ_AHEAD, self._allowed(now_s))
-        if self._backlog_seq >= self._backlog_end or room < min(self._terms.batch, self._terms.window):
+        free, size = self.window.room(), self._terms.window
+        room = min(free, READ_AHEAD, self._allowed(now_s))
+        if self._backlog_seq >= self._backlog_end or free < size // REFILL or room < min(self._terms.batch, size):
             return 0
-        found = self._outbox.waiting(self._backlog_seq, room)
-        rows = [row for row in found if row.seq <= self._backlog_end]
+        found = self._outbox.events(self._branch.source, self._backlog_seq, room)
+        rows = [row for row in found if row[0] <= self._backlog_end]
         if not rows:
             self._backlog_seq = self._backlog_end
             return 0
         taken, messages = self._send_rows(rows, now_s)
         if taken:
-            self._backlog_seq = rows[taken - 1].seq
+            self._backlog_seq = rows[taken - 1][0]
             self._allowance -= taken
         return messages
 
@@ -219,7 +220,7 @@ class Sender:
         self._allowed_s = now_s
         return int(self._allowance)
 
-    def _send_rows(self, rows: Sequence[Stored], now_s: float) -> tuple[int, int]:
+    def _send_rows(self, rows: Sequence[tuple[int, str]], now_s: float) -> tuple[int, int]:
         """Send from the front as many as the broker takes now: how many rows, in how many messages."""
         assert self._link is not None
         taken = messages = 0
@@ -231,29 +232,41 @@ class Sender:
                 messages += 1
         return taken, messages
 
-    def _fill(self, rows: Sequence[Stored], now_s: float) -> tuple[list[Parcel], int]:
-        """Parcels for one message, within the broker's size, and how many rows they take care of."""
-        batch: list[Parcel] = []
-        size = 2
+    def _fill(self, rows: Sequence[tuple[int, str]], now_s: float) -> tuple[dict[int, str], int]:
+        """Events for one message, within the broker's size, and how many rows they take care of."""
         ceiling_bytes = min(self._maximum_bytes, self.trial.ceiling_bytes(now_s))
-        for looked_at, row in enumerate(rows):
-            if row.seq in self.window or row.seq in self.trial:
+        batch = dict(rows)
+        free = not self.window.holds_any(batch) and not self.trial.holds_any(batch)
+        if free and 2 + sum(map(len, batch.values())) + len(batch) <= ceiling_bytes:
+            return batch, len(rows)
+        return self._fill_one_by_one(rows, ceiling_bytes)
+
+    def _fill_one_by_one(self, rows: Sequence[tuple[int, str]], ceiling_bytes: int) -> tuple[dict[int, str], int]:
+        batch: dict[int, str] = {}
+        size = 2
+        for looked_at, (seq, event) in enumerate(rows):
+            if seq in self.window or seq in self.trial:
                 continue
-            parcel = pack(row, self._branch.source)
-            size += len(parcel.text) + 1
+            size += len(event) + 1
             if size > ceiling_bytes and batch:
                 return batch, looked_at
             if size > self._maximum_bytes:
-                self.too_large.append(row.seq)
+                self.too_large.append(seq)
                 return batch, looked_at + 1
-            batch.append(parcel)
+            batch[seq] = event
         return batch, len(rows)
 
-    def _send(self, parcels: Sequence[Parcel], now_s: float, tries: int = 1) -> tuple[int, int]:
+    def _send(self, rows: Mapping[int, str], now_s: float, tries: int = 1) -> tuple[int, int]:
         """One message; its token and the size of its payload."""
         assert self._link is not None
-        payload = envelope.message_of([parcel.text for parcel in parcels])
-        media = envelope.EVENT_MEDIA if len(parcels) == 1 else envelope.BATCH_MEDIA
-        token = self._link.publish(Message(self._branch.topic(Leaf.PASSAGE), payload, media=media))
-        self.window.sent({parcel.seq: parcel for parcel in parcels}, token, now_s, tries)
+        payload = envelope.message_of(list(rows.values()))
+        media = envelope.EVENT_MEDIA if len(rows) == 1 else envelope.BATCH_MEDIA
+        token = self._link.publish(Message(self._topic, payload, media=media))
+        self.window.sent(rows, token, now_s, tries)
         return token, len(payload)
+
+
+def _parted(rows: Mapping[int, str], first: int) -> tuple[dict[int, str], dict[int, str]]:
+    """So many of the rows, and the rest."""
+    each = list(rows.items())
+    return dict(each[:first]), dict(each[first:])

@@ -41,6 +41,10 @@ class Trial:
         """Whether this passage may be sent as a suspect only."""
         return seq in self._suspects or seq in self.guilty
 
+    def holds_any(self, seqs: Iterable[int]) -> bool:
+        """Whether one of these passages may be sent as a suspect only."""
+        return bool(self._suspects or self.guilty) and any(seq in self for seq in seqs)
+
     @property
     def pending(self) -> bool:
         """Somebody is suspected."""
