@@ -1,0 +1,231 @@
+"""One kiosk, one broker, one centre as processes, a network between them and a disk under the kiosk: what can be done to each."""
+
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+from collections import Counter
+from contextlib import ExitStack, closing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kiosk.demo.premises import Premises
+from kiosk.devices.painter import Painter
+from kiosk.issuing.samples import sample_world
+from mqtt import envelope
+from mqtt.link import LinkError, Message
+from tests.broker import Broker, Listener, publish
+from tests.driven_kiosk import CUTTING
+from tests.proxy import Mood, Proxy
+from tests.replayed_gate import put
+from tests.spoiled_disk import Disk, Limited, Mounted
+
+ROOT = Path(__file__).parents[1]
+RECEIPT_TOPIC = "entrance/v1/cho-mau/cong-1/receipt"
+SHOWN = ("valid", "national", "expired", "forged", "id-card", "unknown")
+"""Who comes to the camera, with an empty picture after each."""
+FAST_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+
+
+class Laboratory:
+    """A seed decides everything that is decided by chance."""
+
+    def __init__(self, stack: ExitStack, seed: int, per_s: int) -> None:
+        self.folder = Path(tempfile.mkdtemp(prefix=f"faults-{seed}-"))
+        stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
+        self.dice = random.Random(seed)
+        self.version = self.dice.choice(["5", "3.1.1"])
+        self.disk: Disk = self._make_disk(stack, seed)
+        self.records = self.disk.folder / "passages.db"
+        self.centre_database = self.folder / "centre.db"
+        self.broker = stack.enter_context(Broker(log_type="error"))
+        self.proxy = stack.enter_context(Proxy(self.broker.port))
+        self.proxy.hates = (CUTTING.hex().encode(),)
+        self.per_s = per_s
+        self.pause = threading.Event()
+        self.faults: Counter[str] = Counter()
+        self._receipts: list[bytes] = []
+        self._furnish(self.dice.choice([0, 4_000_000]))
+        self.centre = self.start_centre()
+        self.device = self.start_device()
+        stack.callback(self.end)
+
+    def _make_disk(self, stack: ExitStack, seed: int) -> Disk:
+        memory = FAST_MEMORY if FAST_MEMORY.is_dir() else self.folder
+        image = Path(tempfile.mkdtemp(prefix=f"faults-{seed}-", dir=memory)) / "disk.img"
+        stack.callback(shutil.rmtree, image.parent, ignore_errors=True)
+        disk = Mounted.make(self.folder / "disk", image) or Limited(self.folder / "disk")
+        stack.callback(disk.remove)
+        return disk
+
+    def _furnish(self, floor_bytes: int) -> None:
+        self.pictures = self.folder / "pictures"
+        self.pictures.mkdir()
+        world = sample_world(datetime.now(UTC))
+        painter = Painter(960, 540)
+        for place, label in enumerate(SHOWN):
+            put(self.pictures, f"{place}-a", painter.paint([world[label].data], 2 * place))
+            put(self.pictures, f"{place}-b", painter.paint([], 2 * place + 1))
+        premises = Premises(self.folder, world)
+        camera = f"replay:{self.pictures}"
+        premises.furnish(port=self.proxy.port, camera=camera, frames_per_s=6.0, window_s=1.0)
+        more = f'version = "{self.version}"\nkeepalive_s = 2\nreconnect_within_s = 1.0\nreceipt_timeout_s = 1'
+        text = premises.config.read_text(encoding="utf-8").replace("receipt_timeout_s = 3", more)
+        records = f'path = "{self.records}"\nreserve_bytes = 0\nfloor_bytes = {floor_bytes}'
+        premises.config.write_text(text.replace('path = "passages.db"', records), encoding="utf-8")
+
+    def start_centre(self) -> subprocess.Popen[bytes]:
+        command = ["-m", "kiosk", "centre", "--broker", self.broker.address, "--database", str(self.centre_database)]
+        return self._start("centre", command)
+
+    def start_device(self) -> subprocess.Popen[bytes]:
+        command = ["-m", "tests.driven_kiosk", "--config", str(self.folder / "kiosk.toml"), "--per-s", str(self.per_s)]
+        return self._start("device", [*command, "--greens", str(self.folder / "greens")])
+
+    def _start(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            return subprocess.Popen([sys.executable, *command], cwd=ROOT, stdin=subprocess.PIPE, stderr=log, stdout=log)
+
+    def tell_device(self, *lines: str) -> None:
+        """Commands; a device that was killed a moment ago does not hear them."""
+        assert self.device.stdin is not None
+        try:
+            self.device.stdin.write(b"".join(line.encode() + b"\n" for line in lines))
+            self.device.stdin.flush()
+        except BrokenPipeError:
+            self.faults["command unheard"] += 1
+
+    def wait(self, seconds: float) -> None:
+        """Meanwhile a daemon that ended by itself is started again, as systemd does it."""
+        self.pause.wait(seconds)
+        if self.device.poll() is not None:
+            self.faults["device ended by itself"] += 1
+            self.device = self.start_device()
+
+    def end_process(self, process: subprocess.Popen[bytes], how: signal.Signals) -> None:
+        """End it and reap it; what does not obey SIGTERM is a fault of its own."""
+        process.send_signal(how)
+        try:
+            process.wait(30)
+        except subprocess.TimeoutExpired:
+            self.faults["SIGTERM not obeyed"] += 1
+            process.kill()
+            process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+
+    def hit_device(self, how: signal.Signals) -> None:
+        self.end_process(self.device, how)
+        self.pause.wait(self.dice.uniform(0, 0.5))
+        self.device = self.start_device()
+
+    def hit_centre(self, how: signal.Signals) -> None:
+        self.end_process(self.centre, how)
+        self.wait(self.dice.uniform(0, 1.5))
+        self.centre = self.start_centre()
+
+    def hit_broker(self, how: signal.Signals) -> None:
+        if how is signal.SIGKILL:
+            self.broker.kill()
+        else:
+            self.broker.stop()
+        self.wait(self.dice.uniform(0, 1.0))
+        self.broker.start()
+
+    def hit_network(self, mood: Mood) -> None:
+        self.proxy.set(mood)
+        self.wait(self.dice.uniform(0.3, 2.5))
+        self.proxy.set(Mood.PASS if mood is not Mood.HALF_OPEN else Mood.CUT)
+        self.wait(0.2)
+        self.proxy.set(Mood.PASS)
+
+    def no_connack(self) -> None:
+        self.proxy.set(Mood.CUT)
+        self.wait(0.1)
+        self.hit_network(Mood.MUTE)
+
+    def disk_full(self) -> None:
+        self.disk.fill(self.device.pid)
+        self.wait(self.dice.uniform(0.5, 1.5))
+        self.disk.clear(self.device.pid)
+
+    def disk_read_only(self) -> None:
+        """The medium fails under the running daemon; then the machine is started anew, with a check of the disk."""
+        if not self.disk.fail():
+            self.faults["disk read-only could not be had here"] += 1
+            return
+        self.wait(self.dice.uniform(0.5, 2.0))
+        self.end_process(self.device, self.dice.choice([signal.SIGKILL, signal.SIGTERM]))
+        self.disk.repair()
+        self.device = self.start_device()
+
+    def clock_jump(self) -> None:
+        self.tell_device(f"clock {self.dice.uniform(-90_000, 90_000):.0f}")
+
+    def old_receipts(self) -> None:
+        """Real receipts again, doubled and in another order, and some of another epoch or nonsense."""
+        try:
+            listener = Listener(self.broker.endpoint(), RECEIPT_TOPIC, name="eavesdropper")
+            self.pause.wait(0.3)
+            self._receipts += [payload for _, payload in listener.look(0.1)][-50:]
+            listener.close()
+        except (LinkError, AssertionError):
+            self.faults["mischief unheard"] += 1
+        messages = self.dice.choices(self._receipts, k=10) if self._receipts else []
+        messages += [envelope.receipt("ffffffffffffffff", 10**6), b"\x00nonsense", b'{"epoch":"' + b"a" * 500]
+        for payload in self.dice.sample(messages, k=len(messages)):
+            try:
+                publish(self.broker.endpoint(), Message(RECEIPT_TOPIC, payload), name="mischief")
+            except LinkError:
+                self.faults["mischief unheard"] += 1
+
+    def unplug_camera(self) -> None:
+        """Nobody comes any more."""
+        self.pictures.rename(self.folder / "unplugged")
+
+    def promised(self) -> dict[bytes, int]:
+        """Every id that the driver was told is committed, with its seq."""
+        words = [line.split() for line in self._greens() if len(line) > 36]
+        return {bytes.fromhex(id_.replace("-", "")): int(seq) for seq, id_ in words}
+
+    def lights(self) -> list[tuple[int, str]]:
+        """Number of the newest record and outcome of each light."""
+        words = [line.split() for line in self._greens() if len(line) < 36]
+        return [(int(seq), outcome) for seq, outcome in words]
+
+    def _greens(self) -> list[str]:
+        greens = self.folder / "greens"
+        return greens.read_text(encoding="ascii").splitlines() if greens.exists() else []
+
+    def waiting(self) -> int:
+        """How many passages the device still has in its outbox."""
+        with self.look_into(self.records) as database:
+            return int(database.execute("SELECT count(*) FROM outbox").fetchone()[0])
+
+    def look_into(self, path: Path) -> closing[sqlite3.Connection]:
+        """Read one of the two databases beside its owner."""
+        return closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5))
+
+    def last_words(self) -> str:
+        logs = [(self.folder / f"{name}.log").read_text(errors="replace")[-2000:] for name in ("device", "centre")]
+        return "\n".join(logs)
+
+    def keep(self) -> Path:
+        """A copy of everything, for whoever looks into it."""
+        kept = Path(tempfile.mkdtemp(prefix="faults-bad-"))
+        shutil.copytree(self.folder, kept, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock", "run"))
+        return kept
+
+    def stop(self) -> None:
+        self.end_process(self.device, signal.SIGTERM)
+        self.end_process(self.centre, signal.SIGTERM)
+
+    def end(self) -> None:
+        """Whatever happened: nobody is left behind."""
+        for process in (self.device, self.centre):
+            if process.poll() is None:
+                self.end_process(process, signal.SIGKILL)

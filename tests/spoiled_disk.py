@@ -1,0 +1,119 @@
+"""A disk that is really full or really read-only under a running process: ext4 in a file; a limit where nobody may mount."""
+
+import contextlib
+import os
+import subprocess
+from pathlib import Path
+from typing import Self
+
+DISK_BYTES = 96_000_000
+RLIM_INFINITY = "unlimited"
+
+
+class Mounted:
+    """An ext4 file system of its own on a loop device. Root only. `folder` is where it is mounted."""
+
+    kind = "ext4"
+
+    def __init__(self, folder: Path, image: Path) -> None:
+        self.folder = folder
+        self._image = image
+        self._device = ""
+
+    @classmethod
+    def make(cls, folder: Path, image: Path) -> Self | None:
+        """None where one may not mount here."""
+        disk = cls(folder, image)
+        if os.geteuid() != 0:
+            return None
+        folder.mkdir()
+        with image.open("wb") as file:
+            file.truncate(DISK_BYTES)
+        try:
+            _run("mkfs.ext4", "-q", "-m", "0", "-e", "remount-ro", str(image))
+            disk._device = _run("losetup", "-f", "--show", str(image)).strip()
+            _run("mount", disk._device, str(folder))
+        except (OSError, subprocess.CalledProcessError):
+            disk.remove()
+            folder.rmdir()
+            return None
+        return disk
+
+    def fill(self, _process: int) -> None:
+        """ENOSPC from now on."""
+        ballast = os.open(self.folder / "ballast", os.O_WRONLY | os.O_CREAT)
+        try:
+            while left := os.statvfs(self.folder).f_bavail * os.statvfs(self.folder).f_frsize:
+                end = os.fstat(ballast).st_size
+                os.posix_fallocate(ballast, end, max(1, min(left, left - 4096 if left > 1_000_000 else left)))
+        except OSError:
+            """Full to the last block."""
+        finally:
+            os.close(ballast)
+
+    def clear(self, _process: int) -> None:
+        """There is room again."""
+        (self.folder / "ballast").unlink(missing_ok=True)
+
+    def fail(self) -> bool:
+        """Read-only from now on, as the kernel makes it after an error of the medium, files open or not; False: not here."""
+        try:
+            Path(f"/sys/fs/ext4/{Path(self._device).name}/trigger_fs_error").write_text("laboratory", encoding="ascii")
+        except OSError:
+            return False
+        return True
+
+    def repair(self) -> None:
+        """As a new start of the machine does it; nobody may have a file open."""
+        _run("umount", str(self.folder))
+        checked = subprocess.run(["e2fsck", "-p", self._device], check=False, capture_output=True)
+        assert checked.returncode < 4, checked.stdout.decode()
+        _run("mount", self._device, str(self.folder))
+
+    def remove(self) -> None:
+        """Unmount it and let everything go."""
+        for command in (["umount", "-l", str(self.folder)], ["losetup", "-d", self._device]):
+            if self._device:
+                subprocess.run(command, check=False, capture_output=True)
+        self._image.unlink(missing_ok=True)
+
+
+class Limited:
+    """Where one may not mount: the kernel refuses a process's writes past a limit (setrlimit(2), RLIMIT_FSIZE: EFBIG)."""
+
+    kind = "rlimit"
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        folder.mkdir()
+
+    def fill(self, process: int) -> None:
+        """No file grows any more."""
+        largest = max((path.stat().st_size for path in self.folder.iterdir()), default=0)
+        _limit(process, str(largest))
+
+    def clear(self, process: int) -> None:
+        """They may grow again."""
+        _limit(process, RLIM_INFINITY)
+
+    def fail(self) -> bool:
+        """Cannot be done without a file system of one's own."""
+        return False
+
+    def repair(self) -> None:
+        """Nothing failed."""
+
+    def remove(self) -> None:
+        """Nothing to let go."""
+
+
+Disk = Mounted | Limited
+
+
+def _limit(process: int, bytes_: str) -> None:
+    with contextlib.suppress(subprocess.CalledProcessError):  # it was killed a moment ago
+        _run("prlimit", "--pid", str(process), f"--fsize={bytes_}:{RLIM_INFINITY}")
+
+
+def _run(*command: str) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
