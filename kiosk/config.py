@@ -80,7 +80,7 @@ class Reading(Section):
 
 
 class Patterns(Section):
-    """Rhythm and sound of each answer, as beats in seconds: `0.4!` lit with sound, `0.4` lit, `-0.4` dark; the lamps are not to choose."""
+    """Each answer as beats in seconds: `0.4!` lit with sound, `0.4` lit, `-0.4` dark. Which lamps is not to choose."""
 
     pass_rhythm: str = "0.4! 1.1"
     """Of the right lamp. Answers differ in the number of flashes and in their beeps; never more than three flashes a second."""
@@ -338,7 +338,7 @@ def parse(tree: Mapping[str, Any], path: Path) -> Settings:
     try:
         return Settings.model_validate(tree)
     except ValidationError as trouble:
-        raise ConfigTrouble(path, [_sentence(error) for error in trouble.errors(include_url=False)]) from None
+        raise ConfigTrouble(path, list(_sentences(trouble))) from None
 
 
 def parsed_camera(source: str, base: Camera) -> Camera:
@@ -346,9 +346,17 @@ def parsed_camera(source: str, base: Camera) -> Camera:
     try:
         return Camera.model_validate(base.model_dump(exclude_unset=True) | {"source": source})
     except ValidationError as trouble:
-        raise ConfigTrouble(
-            Path("--camera"), [_sentence(error) for error in trouble.errors(include_url=False)]
-        ) from None
+        raise ConfigTrouble(Path("--camera"), list(_sentences(trouble))) from None
+
+
+def _sentences(trouble: ValidationError) -> Iterator[str]:
+    """Every mistake that pydantic, or a table of ours, found."""
+    for error in trouble.errors(include_url=False):
+        ours = error.get("ctx", {}).get("error")
+        if isinstance(ours, rhythm.RhythmTrouble):
+            yield from ours.mistakes
+        else:
+            yield _sentence(error)
 
 
 def _sentence(error: Any) -> str:

@@ -52,6 +52,18 @@ def setting(name: str, place: str, field: Any) -> list[str]:
     return [f"# {sentence}", f"# {name} = {SHOWN.get(place) or spelled(field.default)}"]
 
 
+def table(model: Any, place: str) -> list[str]:
+    """The settings of a table, then the tables within it."""
+    lines, within = [], []
+    for name, field in model.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, config.Section):
+            inner: Any = field.annotation
+            within += [f"# {inner.__doc__.strip()}", f"[{place}.{name}]", *table(inner, f"{place}.{name}")]
+        else:
+            lines += setting(name, f"{place}.{name}", field)
+    return [*lines, "", *within]
+
+
 def example() -> str:
     """The whole file."""
     lines = [HEAD]
@@ -62,9 +74,7 @@ def example() -> str:
     for section, field in sections.items():
         model: Any = field.annotation
         lines += [f"# {model.__doc__.strip()}", f"[{section}]"]
-        for name, inner in model.model_fields.items():
-            lines += setting(name, f"{section}.{name}", inner)
-        lines.append("")
+        lines += table(model, section)
     return "\n".join(lines)
 
 

@@ -52,6 +52,14 @@ Nghe và xem thử · Try them (the kiosk must be stopped: `systemctl stop kiosk
     kiosk signal pass          # on the pins
     kiosk signal fail --mock   # in the terminal, on any machine
 
+Nhịp và tiếng có thể đổi trong `[signal.patterns]` của cấu hình; vị trí đèn thì không. `kiosk check-config` từ chối những nhịp dễ
+nhầm lẫn hoặc nhấp nháy quá ba lần một giây (người bị động kinh nhạy sáng); *sẵn sàng* và *cần xem trang* không đổi được.
+
+A site may change rhythms and tones in `[signal.patterns]` of its configuration, not the lamps' places; `kiosk signal` plays what is
+configured. What could be mistaken for another answer (as many flashes, beeps of the same number and length, tones less than a
+tenth apart), flashes more than three times a second (photosensitive epilepsy, WCAG 2.3.1), blinks like *ready*, or keeps the next
+person waiting for more than two seconds is refused, every mistake at once. *Ready* and *degraded* are not to choose.
+
 Còi loại *active* chỉ có một tiếng, phân biệt bằng nhịp; loại *passive* phát đúng cao độ trong bảng. An *active* buzzer has one
 tone, and the rhythm tells; a *passive* one plays the pitch in the table.
 """

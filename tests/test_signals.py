@@ -345,5 +345,17 @@ class TestPreview:
         assert "relay" not in without.output
         assert "relay" in asked.output
 
+    def test_what_the_configuration_asks_for_is_what_is_previewed(self, tmp_path: Path) -> None:
+        keys = '[keys]\ncentre = "c"\npseudonym = "p"\ntrust_list = "t"\nroot = "r"\n'
+        file = tmp_path / "kiosk.toml"
+        file.write_text(
+            '[site]\nsite = "market"\ndevice = "gate-1"\n[signal]\npins = "mock"\n[signal.patterns]\n'
+            'fail_rhythm = "0.5! -0.2 0.5!"\nfail_hz = 500\n' + keys
+        )
+        lines = self.run("fail", "--config", str(file)).output.splitlines()
+        assert [("RED" in line, "beep 500 Hz" in line) for line in lines] == [
+            (True, True), (False, False), (True, True),
+        ]  # fmt: skip
+
     def test_an_unknown_pattern_is_refused(self) -> None:
         assert self.run("party", "--mock").exit_code == 2

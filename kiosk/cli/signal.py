@@ -7,7 +7,7 @@ import click
 
 from kiosk import config
 from kiosk.devices.lamps import open_signal, put_dark
-from kiosk.devices.patterns import PATTERNS, Lamp, Lit
+from kiosk.devices.patterns import PATTERNS, Lamp, Lit, Pattern, patterns_of
 from kiosk.model import Outcome, State
 
 DARK = "dark"
@@ -22,9 +22,9 @@ def drawn(lit: Lit) -> str:
     return f"  {lamps}{sound}{'  relay' if lit.relay else ''}"
 
 
-def longest_s(key: Outcome | State) -> float:
+def longest_s(pattern: Pattern) -> float:
     """When a preview ends at the latest: after an outcome's own end, or four seconds into a state's rhythm."""
-    return sum(step.duration_s for step in PATTERNS[key].once) + 4.0
+    return sum(step.duration_s for step in pattern.once) + 4.0
 
 
 @click.command()
@@ -35,7 +35,7 @@ def longest_s(key: Outcome | State) -> float:
 @click.option("--mock", is_flag=True, help="Without pins, and without a configuration file: only show it here.")
 @click.option("--relay", is_flag=True, help="Let a pass energise the relay too. Somebody may walk into a door.")
 def signal(pattern: str, path: Path, *, mock: bool, relay: bool) -> None:
-    """Play PATTERN once. The kiosk must not be running: it owns the pins (systemctl stop kiosk).
+    """Play PATTERN once, as configured. The kiosk must not be running: it owns the pins (systemctl stop kiosk).
 
     `dark` plays nothing: it takes the pins, puts lamps, buzzer and relay off and lets go. systemd calls it whenever the
     kiosk has ended, however it ended.
@@ -66,6 +66,6 @@ def _play(key: Outcome | State, settings: config.Signal) -> None:
             lamps.show(key)
         else:
             lamps.rest(key)
-        over.wait(longest_s(key))
+        over.wait(longest_s(patterns_of(settings.patterns)[key]))
     finally:
         lamps.close()

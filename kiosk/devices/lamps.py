@@ -17,7 +17,7 @@ from gpiozero.tones import Tone
 
 from kiosk import config
 from kiosk.devices.kernel_relay import KernelRelay
-from kiosk.devices.patterns import DARK, PATTERNS, Lamp, Lit, Pattern, Player
+from kiosk.devices.patterns import DARK, Lamp, Lit, Pattern, Player, patterns_of
 from kiosk.model import Outcome, State
 from kiosk.ports import SignalTrouble
 
@@ -35,17 +35,19 @@ class Lamps:
         settings: config.Signal,
         factory: Factory,
         *,
-        patterns: Mapping[Outcome | State, Pattern] = PATTERNS,
+        patterns: Mapping[Outcome | State, Pattern] | None = None,
         seen: Callable[[Lit], None] | None = None,
     ) -> None:
         """Takes the pins and shows `starting`. Owns `factory`. The player calls `seen` with everything that it shows.
 
-        Raises SignalTrouble where a pin cannot be had.
+        `patterns`: others than those of `settings`.         Raises SignalTrouble where a pin cannot be had.
         """
         self._factory = factory
         self._seen = seen
         has_relay = settings.relay is not None or settings.relay_led is not None
-        self._player = Player(patterns, relay_s=settings.relay_s if has_relay else 0.0)
+        self._player = Player(
+            patterns or patterns_of(settings.patterns), relay_s=settings.relay_s if has_relay else 0.0
+        )
         self._changed = threading.Condition()
         self._closing = False
         self._trouble: Exception | None = None

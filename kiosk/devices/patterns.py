@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from kiosk import config, rhythm
 from kiosk.model import Outcome, State
 
 
@@ -63,15 +64,36 @@ _AMBER = frozenset({Lamp.AMBER})
 _GREEN = frozenset({Lamp.GREEN})
 _TROUBLE = frozenset({Lamp.RED, Lamp.AMBER})
 
-PATTERNS: Mapping[Outcome | State, Pattern] = {
-    Outcome.PASS: Pattern("pass", once=(Step(0.4, _GREEN, 1760), Step(1.1, _GREEN))),
-    Outcome.FAIL: Pattern("fail", once=(*(Step(0.15, _RED, 392), Step(0.1)) * 3, Step(1.0, _RED))),
-    Outcome.LOOK_AGAIN: Pattern("look-again", once=(*(Step(0.3, _AMBER, 784), Step(0.3)) * 2, Step(0.5, _AMBER))),
-    State.STARTING: Pattern("starting", forever=(Step(0.25, _RED), Step(0.25, _AMBER))),
-    State.READY: Pattern("ready", forever=(Step(0.1, _AMBER), Step(1.9))),
-    State.DEGRADED: Pattern("degraded", forever=(Step(0.1, _AMBER), Step(0.2), Step(0.1, _AMBER), Step(1.6))),
-    State.OUT_OF_ORDER: Pattern("out-of-order", once=(Step(1.0, _TROUBLE, 262),), forever=(Step(3600.0, _TROUBLE),)),
-}
+_STEADY = Step(3600.0, _TROUBLE)
+READY = Pattern("ready", forever=(Step(0.1, _AMBER), Step(1.9)))
+DEGRADED = Pattern("degraded", forever=(Step(0.1, _AMBER), Step(0.2), Step(0.1, _AMBER), Step(1.6)))
+"""These two are not a site's to choose: what a dead program's lamps show must never look like them."""
+
+
+def patterns_of(asked: config.Patterns) -> Mapping[Outcome | State, Pattern]:
+    """The table that a site asks for; its limits were held when the configuration was read."""
+    left, middle = rhythm.parse(asked.starting_rhythm)
+    announced = _steps(asked.out_of_order_rhythm, _TROUBLE, asked.out_of_order_hz)
+    return {
+        Outcome.PASS: Pattern("pass", once=_steps(asked.pass_rhythm, _GREEN, asked.pass_hz)),
+        Outcome.FAIL: Pattern("fail", once=_steps(asked.fail_rhythm, _RED, asked.fail_hz)),
+        Outcome.LOOK_AGAIN: Pattern("look-again", once=_steps(asked.look_again_rhythm, _AMBER, asked.look_again_hz)),
+        State.STARTING: Pattern("starting", forever=(Step(left.duration_s, _RED), Step(middle.duration_s, _AMBER))),
+        State.READY: READY,
+        State.DEGRADED: DEGRADED,
+        State.OUT_OF_ORDER: Pattern("out-of-order", once=announced, forever=(_STEADY,)),
+    }
+
+
+def _steps(line: str, lamps: frozenset[Lamp], tone_hz: int) -> tuple[Step, ...]:
+    return tuple(
+        Step(beat.duration_s, lamps if beat.lit else frozenset(), tone_hz if beat.sounds else 0)
+        for beat in rhythm.parse(line)
+    )
+
+
+PATTERNS: Mapping[Outcome | State, Pattern] = patterns_of(config.Patterns())
+"""Those of a site that asks for none."""
 
 
 class Player:
