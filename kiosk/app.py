@@ -29,8 +29,10 @@ log = logging.getLogger(__name__)
 TURN_S = 1.0
 """How often the main thread looks after the others, when nothing rings before."""
 JOIN_S = 5.0
-SETTLED_TURNS = 5
-"""After so many turns the start is over: what it needed is given back."""
+TRIM_EVERY_S = 15.0
+"""How often freed memory is given back: the search of a whole scene leaves some MB in the heap."""
+_TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None)
+"""glibc's; other C libraries do it by themselves, or not."""
 
 
 class Crashed(KioskError):
@@ -43,6 +45,8 @@ def run(settings: config.Settings, commanded: Collection[str] = ()) -> None:
     `commanded` names the settings that came from the command line instead of the file.
     """
     with ExitStack() as house:
+        give_memory_back()
+        gc.freeze()  # what was imported lives as long as the process: no later collection has to look through it
         notifier = Notifier()
         make_run_dir(settings.run_dir)
         house.enter_context(logbook.kept_in(settings.run_dir))
@@ -92,12 +96,12 @@ class Daemon:
 
     def watch(self) -> None:
         """The main thread's loop. Raises Crashed when a worker ended by an error."""
-        turns = 0
+        trim_s = self._rooms.clock.now().s + TRIM_EVERY_S
         while not self._bell.stop_asked and not self._crashed:
-            turns += 1
-            if turns == SETTLED_TURNS:
-                give_memory_back()
             now = self._rooms.clock.now()
+            if now.s >= trim_s:
+                trim_s = now.s + TRIM_EVERY_S
+                give_memory_back()
             self._refresh_lists()
             self._tell_the_truth(now)
             self._bell.wait(TURN_S)
@@ -160,9 +164,7 @@ class Daemon:
 
 
 def give_memory_back() -> None:
-    """What importing and checking the configuration needed goes back to the system: 6 MB (docs/decisions/0045)."""
+    """Freed pages of the heap go back to the system: what importing needed, what a search left (docs/decisions/0045)."""
     gc.collect()
-    gc.freeze()  # modules live as long as the process: no later collection has to look through them
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc's; other C libraries do it by themselves, or not
-    if trim is not None:
-        trim(0)
+    if _TRIM is not None:
+        _TRIM(0)
