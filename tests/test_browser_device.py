@@ -1,0 +1,192 @@
+"""Aiming, log, quarantine and configuration in a real browser: by keyboard, without scripts, and without a fault for axe."""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from kiosk import config, in_force, logbook
+from kiosk.control import ReleaseQuarantine, TakeStill
+from kiosk.frame import Frame
+from kiosk.orders import told
+from kiosk.reading.viewfinder import Viewfinder
+from kiosk.store import Store
+from tests import browser as browsers
+from tests.browser import Browser, Page, expect, faults
+from tests.daemons import Ordered
+from tests.passages import a_passage
+from tests.qr_pictures import code_picture, turned
+from tests.snapshots import a_status, publish
+from tests.test_settings_page import CONFIG
+from tests.web_process import served
+from web_ui.accounts import Accounts
+
+pytestmark = pytest.mark.skipif(bool(browsers.missing()), reason=browsers.missing() or "there is a browser")
+
+PASSWORD = "một mật khẩu dài"
+HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\u202ednuora " + "A" * 300
+PAGES = ("", "/events", "/quarantine", "/aiming", "/log", "/log?source=page", "/settings")
+LOOKS = (("light", "vi-VN", 320), ("dark", "en-GB", 768), ("light", "en-GB", 1280), ("dark", "vi-VN", 390))
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """A served kiosk and the daemon that takes its orders."""
+
+    url: str
+    daemon: Ordered
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with browsers.chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    """A kiosk with passages, two of them in quarantine, a log with a hostile line, a changed file, an administrator."""
+    publish(tmp_path, a_status())
+    store = Store(tmp_path / "p.db")
+    for number in range(4):
+        store.commit(a_passage(number))
+    store.settle(0, rejected=[(1, "too-large"), (2, HOSTILE[:200])])
+    store.close()
+    path = tmp_path / "kiosk.toml"
+    text = f'run_dir = "{tmp_path}"\n{CONFIG}[page]\nstate_dir = "state"\nport = 0\n[records]\npath = "p.db"\n'
+    path.write_text(text, encoding="utf-8")
+    in_force.publish(config.load(path), tmp_path)
+    path.write_text(text.replace("640", "1920"), encoding="utf-8")
+    log = logging.getLogger("test.browser")
+    log.setLevel(logging.INFO)
+    with logbook.kept_in(tmp_path):
+        log.info("the kiosk has started")
+        log.warning("%s", HOSTILE)
+    (tmp_path / "state").mkdir()
+    accounts = Accounts(tmp_path / "state")
+    accounts.set_up(accounts.make_code(), PASSWORD)
+    finder = Viewfinder(lambda _: Frame(turned(code_picture("HUE1:AIM", 8), 9), 1, 1.0))
+    with Ordered(tmp_path) as daemon, served("--config", path) as (url, _):
+        daemon.detail = told(finder.look()) | {"released": 1}
+        finder.close()
+        yield Office(url, daemon)
+
+
+def log_in(page: Page, url: str) -> None:
+    page.goto(f"{url}login?role=admin")
+    page.fill("[name=secret]", PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(url + "admin")
+
+
+@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+def test_a_picture_is_taken_and_another_by_the_enter_key_alone(
+    chromium: Browser, office: Office, scripts: bool
+) -> None:
+    with chromium.new_context(locale="en-GB", java_script_enabled=scripts) as context:
+        page = context.new_page()
+        said: list[str] = []
+        page.on("console", lambda message: said.append(message.text))
+        log_in(page, office.url)
+        page.goto(office.url + "admin/aiming")
+        expect(page.locator("svg.still")).to_have_count(0)
+        for _ in range(2):
+            page.keyboard.press("Enter")
+            expect(page.get_by_role("img", name="What the camera sees")).to_be_visible()
+            expect(page.get_by_role("status")).to_contain_text("Distance, light and focus are good.")
+        assert page.locator("svg.still .code").count() == 1
+        assert office.daemon.orders == [TakeStill()] * 2
+        assert said == []
+
+
+def test_the_picture_is_really_drawn(chromium: Browser, office: Office) -> None:
+    with chromium.new_context(locale="en-GB") as context:
+        page = context.new_page()
+        log_in(page, office.url)
+        page.goto(office.url + "admin/aiming")
+        page.keyboard.press("Enter")
+        box = page.locator("svg.still").bounding_box()
+        corner = page.screenshot(clip={"x": box["x"] + 30, "y": box["y"] + 30, "width": 4, "height": 4})
+        page.evaluate("document.querySelector('svg.still image').remove()")
+        without = page.screenshot(clip={"x": box["x"] + 30, "y": box["y"] + 30, "width": 4, "height": 4})
+        assert corner != without
+
+
+def test_a_refused_record_is_sent_again_by_keyboard(chromium: Browser, office: Office) -> None:
+    with chromium.new_context(locale="en-GB") as context:
+        page = context.new_page()
+        log_in(page, office.url)
+        page.get_by_role("link", name="Quarantine").click()
+        expect(page.locator("tbody tr")).to_have_count(2)
+        page.get_by_role("button", name="Send record 2 again").focus()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("status")).to_contain_text("Put back into the queue")
+        page.get_by_role("button", name="Send all again").press("Enter")
+        expect(page.get_by_role("status")).to_contain_text("Put back into the queue")
+        assert office.daemon.orders == [ReleaseQuarantine(2), ReleaseQuarantine()]
+
+
+def test_hostile_text_is_read_and_never_run(chromium: Browser, office: Office) -> None:
+    with chromium.new_context(locale="en-GB") as context:
+        page = context.new_page()
+        ran: list[str] = []
+        page.on("dialog", lambda dialog: (ran.append(dialog.message), dialog.dismiss()))
+        page.on("pageerror", lambda error: ran.append(str(error)))
+        log_in(page, office.url)
+        for path in ("/log", "/quarantine"):
+            page.goto(f"{office.url}admin{path}")
+            expect(page.locator("main")).to_contain_text(
+                "<img src=x onerror=alert(1)><script>alert(2)</script>⟨U+202E⟩"
+            )
+            assert page.locator("main img, main script").count() == 0
+        assert ran == []
+
+
+def test_the_log_is_filtered_by_its_form(chromium: Browser, office: Office) -> None:
+    with chromium.new_context(locale="en-GB") as context:
+        page = context.new_page()
+        log_in(page, office.url)
+        page.get_by_role("link", name="Log", exact=True).click()
+        expect(page.locator(".log li")).to_have_count(2)
+        page.get_by_label("Level").select_option("Warnings and errors")
+        page.get_by_role("button", name="Show").press("Enter")
+        expect(page.locator(".log li")).to_have_count(1)
+
+
+def test_a_file_that_was_changed_since_the_start_is_told_and_a_new_one_compared(
+    chromium: Browser, office: Office, tmp_path: Path
+) -> None:
+    publish(tmp_path, a_status())
+    with chromium.new_context(locale="en-GB") as context:
+        page = context.new_page()
+        log_in(page, office.url)
+        publish(tmp_path, a_status())
+        page.goto(office.url + "admin/settings")
+        expect(page.locator("main")).to_contain_text("after a restart: 1920")
+        page.get_by_label("Text of the configuration file").fill(CONFIG.replace("640", "800"))
+        publish(tmp_path, a_status())
+        page.get_by_role("button", name="Check").press("Enter")
+        expect(page.get_by_role("status")).to_contain_text("camera.width: 640 → 800")
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: "-".join(map(str, look)))
+def test_axe_finds_no_fault_and_nothing_is_cut_off(
+    chromium: Browser, office: Office, look: tuple[str, str, int]
+) -> None:
+    scheme, locale, width = look
+    options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+    viewport = {"width": width, "height": 800}
+    with chromium.new_context(color_scheme=scheme, locale=locale, viewport=viewport) as context:
+        page = context.new_page()
+        log_in(page, office.url)
+        for path in PAGES:
+            page.goto(f"{office.url}admin{path}")
+            assert faults(page, options) == "", path
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+        page.goto(office.url + "admin/aiming")
+        page.keyboard.press("Enter")
+        expect(page.locator("svg.still")).to_be_visible()
+        assert faults(page, options) == ""
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
