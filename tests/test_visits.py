@@ -366,6 +366,11 @@ class TestUndo:
         here.annul()
         assert here.inside(moment(20)) == 1
         assert here.history(ANH, moment(20)).last_direction is Direction.IN
+        for second in (30, 40):
+            here.answered((), (), Decision(Outcome.PASS, Reason.MANUAL, Direction.IN), moment(second))
+        here.annul()
+        here.annul()
+        assert here.inside(moment(50)) == 2
 
     def test_after_a_restart_an_annulled_passage_never_was(self) -> None:
         here = Visits(window_s=8)
