@@ -5,7 +5,7 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 QUICK ?=
 
-.PHONY: help setup demo test test-browser test-camera test-service faults lint types format bench docs clean
+.PHONY: help setup demo test test-browser test-camera test-service test-power faults lint types format bench docs clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,13 @@ test-camera: .venv/.ready  ## real picamera2 on real libcamera, in a trixie root
 test-service: .venv/.ready  ## our units under a real systemd, in a container (root, apt; the first run takes minutes)
 	@sh setup.sh rungs
 	@$(PY) -m tests.rung_service
+
+POWER_CUTS ?= 5
+CRASH_POINTS ?= 100
+POWER_SEED ?=
+test-power: .venv/.ready  ## power cuts on an emulated machine: greens seen outside against records on disk, and at the centre (root, apt)
+	@sh setup.sh rungs
+	@$(PY) -m tests.rung_power --cuts $(POWER_CUTS) --points $(CRASH_POINTS) $(if $(POWER_SEED),--seed $(POWER_SEED))
 
 SEEDS ?= 5
 faults: .venv/.ready  ## the fault laboratory of delivery: everything is killed, cut and filled; SEEDS=N seeds
