@@ -16,8 +16,8 @@ from installer.device import RealSystemd
 from installer.layout import Layout
 from installer.trouble import InstallTrouble, say
 
-LOCK = "/run/lock/entrance-kiosk-install.lock"
-SWITCH_LOCK = "/run/lock/entrance-kiosk-switch.lock"
+LOCK = "/run/entrance-kiosk-install.lock"
+SWITCH_LOCK = "/run/entrance-kiosk-switch.lock"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -124,7 +124,7 @@ def fetched_wheels(project: Path, machine: str, python: str) -> list[Path]:
         platforms = [f"manylinux_2_{minor}_{machine}" for minor in GLIBC_MINORS] + [f"manylinux2014_{machine}"]
         tags = [option for each in platforms for option in ("--platform", each)]
         abis = [option for each in (f"cp{python}", "abi3", "none") for option in ("--abi", each)]
-        pip = [sys.executable, "-m", "pip", "download", "-q", "--disable-pip-version-check", "--no-deps"]
+        pip = [sys.executable, "-m", "pip", "download", "-qq", "--disable-pip-version-check", "--no-deps"]
         only = ["--require-hashes", "--only-binary=:all:", "--python-version", python, "--implementation", "cp"]
         subprocess.run([*pip, *only, *tags, *abis, "-r", draft, "-d", folder], check=True)
         draft.replace(requirements)
