@@ -293,8 +293,8 @@ def power_cut(device: Device) -> str:
         upgrade.wait(moment_s)
     except subprocess.TimeoutExpired:
         device.note_what_was_acknowledged()
-    journal = device.container.run("test", "-e", f"{PROGRAM}/upgrade.json", check=False).returncode == 0
     device.container.cut()
+    journal = (device.container.disk / PROGRAM.lstrip("/") / "upgrade.json").exists()
     upgrade.communicate(timeout=30)
     device.container.boot()
     found = device.serves()
@@ -305,7 +305,10 @@ def power_cut(device: Device) -> str:
     records = device.nothing_is_lost()
     device.journal_is_gone()
     where = "the upgrade" if whole else "its switch"
-    return f"{moment_s:.1f} s into {where} ({runs} to {version(to)}): {found} runs, {records['last']} records"
+    under_way = "; it was under way" if journal else ""
+    return (
+        f"{moment_s:.1f} s into {where}{under_way} ({runs} to {version(to)}): {found} runs, {records['last']} records"
+    )
 
 
 def uninstalling_keeps_the_records(device: Device) -> str:
