@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -69,7 +70,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
     accounts.set_up(accounts.make_code(), PASSWORD)
     finder = Viewfinder(lambda _: Frame(turned(code_picture("HUE1:AIM", 8), 9), 1, 1.0))
     with Ordered(tmp_path) as daemon, served("--config", path) as (url, _):
-        daemon.detail = told(finder.look()) | {"released": 1}
+        daemon.detail = {**told(finder.look()), "released": 1}
         finder.close()
         yield Office(url, daemon)
 
@@ -132,7 +133,12 @@ def test_hostile_text_is_read_and_never_run(chromium: Browser, office: Office) -
     with chromium.new_context(locale="en-GB") as context:
         page = context.new_page()
         ran: list[str] = []
-        page.on("dialog", lambda dialog: (ran.append(dialog.message), dialog.dismiss()))
+
+        def dismissed(dialog: Any) -> None:
+            ran.append(dialog.message)
+            dialog.dismiss()
+
+        page.on("dialog", dismissed)
         page.on("pageerror", lambda error: ran.append(str(error)))
         log_in(page, office.url)
         for path in ("/log", "/quarantine"):

@@ -1,0 +1,87 @@
+"""The administrator's pages about the device, beside a real daemon, broker and centre: aiming, log, configuration, quarantine."""
+
+import base64
+import re
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+
+import cv2
+import numpy as np
+import pytest
+
+from kiosk.demo.demonstration import Demonstration
+from kiosk.demo.premises import scratch_premises
+from kiosk.devices.visitors import hasty_pace
+from kiosk.model import Reason
+from kiosk.reading.still import read_picture
+from kiosk.store import Store
+from tests.passages import a_passage
+from tests.test_web_walk import PASSWORD, Reader, _open_office, turns_until
+
+
+@pytest.fixture
+def demonstration() -> Iterator[Demonstration]:
+    """Everything, ready to be entered; the page has an administrator, and people come again and again."""
+    with scratch_premises() as premises:
+        found = Demonstration(premises, hasty_pace(30.0), loop=True, window_s=1.0)
+        _open_office(premises)
+        yield found
+
+
+def administrator(demonstration: Demonstration) -> Reader:
+    found = Reader(demonstration.page)
+    found.log_in("admin", PASSWORD)
+    return found
+
+
+def token(reader: Reader) -> str:
+    found = re.search(r'name="csrf" value="([^"]+)"', reader.ask("GET", "/admin")[1])
+    assert found
+    return found[1]
+
+
+def test_an_administrator_aims_and_reads_log_and_configuration_while_people_pass(demonstration: Demonstration) -> None:
+    with demonstration:
+        turns_until(demonstration, lambda found: found["state"] == "ready")
+        admin = administrator(demonstration)
+        status, html = admin.ask("POST", "/admin/aiming", csrf=token(admin))
+        assert status == 200, html
+        found = re.search(r'href="data:image/jpeg;base64,([^"]+)"', html)
+        assert found
+        luma = cv2.imdecode(np.frombuffer(base64.b64decode(found[1]), np.uint8), cv2.IMREAD_GRAYSCALE)
+        assert luma is not None
+        assert read_picture(np.asarray(luma, np.uint8)) == ()
+        assert "order take-still of process" in admin.ask("GET", "/admin/log")[1]
+        assert "runs with what the file says" in admin.ask("GET", "/admin/settings")[1]
+        answered = len(demonstration.answers)
+        turns_until(demonstration, lambda _: len(demonstration.answers) > answered)
+
+
+def refusals(demonstration: Demonstration) -> list[tuple[str, int]]:
+    """Why, and how often, by the kiosk's own database."""
+    with closing(sqlite3.connect(demonstration.premises.records)) as reader:
+        return reader.execute("SELECT reason, times FROM quarantine JOIN refused USING (seq)").fetchall()
+
+
+def test_what_the_centre_refuses_is_seen_on_the_page_sent_again_and_refused_again(demonstration: Demonstration) -> None:
+    with demonstration:
+        turns_until(demonstration, lambda found: found["state"] == "ready")
+        kiosk = demonstration.processes["kiosk"]
+        kiosk.kill()
+        store = Store(demonstration.premises.records)
+        poison = store.commit(replace(a_passage(1), code_bytes=2_000_000, reason=Reason.UNKNOWN_CODE))
+        store.close()
+        kiosk.start()
+        turns_until(demonstration, lambda found: found["outbox"]["quarantined"] == 1)
+        admin = administrator(demonstration)
+        html = admin.ask("GET", "/admin/quarantine")[1]
+        assert str(poison.passage.id) in html
+        ((why, times),) = refusals(demonstration)
+        assert why in html
+        assert times == 1
+        for asked, seq in enumerate((str(poison.seq), "all"), 2):
+            assert admin.send("/admin", "/admin/quarantine", seq=seq) == 200
+            turns_until(demonstration, lambda _, asked=asked: refusals(demonstration) == [(why, asked)])  # type: ignore[misc]  # a default binds the loop's value
+        assert admin.send("/admin", "/admin/quarantine", seq=str(poison.seq + 10_000)) == 409
