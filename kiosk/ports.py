@@ -78,6 +78,38 @@ class Store(Protocol):
         """Write and fsync; when this returns the record survives a power cut. Raises StoreTrouble."""
 
 
+class NoticeLike(Protocol):
+    """Something that the store did to its records."""
+
+    @property
+    def number(self) -> int:
+        """1, 2, 3 ... within the epoch."""
+
+    @property
+    def kind(self) -> str:
+        """A word of the wire."""
+
+    @property
+    def at(self) -> str:
+        """ISO 8601."""
+
+    @property
+    def first_seq(self) -> int | None:
+        """Of the records that it is about."""
+
+    @property
+    def last_seq(self) -> int | None:
+        """Of the same."""
+
+    @property
+    def count(self) -> int:
+        """How many records."""
+
+    @property
+    def detail(self) -> str:
+        """More, in words."""
+
+
 class Outbox(Protocol):
     """What the courier needs of the store; safe from the courier's thread."""
 
@@ -109,6 +141,9 @@ class Outbox(Protocol):
 
     def purged(self) -> int:
         """How many records retention and limits deleted. Raises StoreTrouble."""
+
+    def notices(self, limit: int, before: int = ...) -> Sequence["NoticeLike"]:
+        """What was deleted, thinned or set aside, newest first, numbers below `before`. Raises StoreTrouble."""
 
     def tend(self, now: Moment) -> int:
         """Let go what the limits say; how many records. Raises StoreTrouble."""

@@ -248,8 +248,23 @@ def read_state(payload: bytes) -> StateReport:
     return _checked(StateReport, _parse_json(payload))
 
 
+class Notice(_Wire):
+    """Something that a device did to its own records: what it deleted, thinned or set aside. Counts of what is gone are records."""
+
+    number: Seq
+    """1, 2, 3 ... within the epoch: so a reader knows what he has not heard of."""
+    kind: Word
+    """`purged-age`, `purged-rows`, `purged-bytes`, `thinned`, `moved-aside`."""
+    at: datetime
+    first_seq: Seq | None = None
+    last_seq: Seq | None = None
+    count: Mark
+    """Records; of the same notice it may still grow on the day that it was begun."""
+    detail: Short = ""
+
+
 class Health(_Wire):
-    """Facts about the device, every minute, not kept."""
+    """Facts about the device, every minute, not kept but for its notices."""
 
     at: datetime
     state: Word
@@ -265,6 +280,8 @@ class Health(_Wire):
     """With `at` and `clock` this dates all that was recorded in this boot, also before the clock was set."""
     facts: dict[Word, Short] = Field(default_factory=dict, max_length=64)
     """Name of a fact to its grade."""
+    notices: tuple[Notice, ...] = Field(default=(), max_length=32)
+    """The newest, and in turn the older ones: each comes again, until the device's database ends."""
 
 
 def health(report: Health) -> bytes:

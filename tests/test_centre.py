@@ -20,7 +20,8 @@ from mqtt import envelope, topics
 from mqtt.centre import collector as collecting
 from mqtt.centre.arrivals import Arrival, StreamKey
 from mqtt.centre.collector import Collector
-from mqtt.centre.ledger import SCHEMA, LedgerTrouble, SqliteLedger, read_counts
+from mqtt.centre.ledger import LedgerTrouble, SqliteLedger, read_counts
+from mqtt.centre.ledger_schema import APPLICATION_ID, MIGRATIONS
 from mqtt.link import Incoming, Link, Message
 from mqtt.ranges import RangeSet
 from mqtt.topics import Branch, Leaf
@@ -77,23 +78,51 @@ def test_what_is_known_survives_a_restart(path: Path) -> None:
         assert second.record([arrival([3])])[StreamKey(GATE, EPOCH)] == RangeSet([(1, 3), (5, 5)])
 
 
-def test_a_ledger_of_the_first_release_grows_and_keeps_what_it_has(path: Path) -> None:
+FIRST_RELEASE = Path(__file__).parent / "data" / "centre-v1.sql"
+"""A ledger as the first release made it, dumped; two passages of one device are in it."""
+
+
+@pytest.mark.parametrize("steps_more", [0, 1])
+def test_a_ledger_of_any_release_grows_and_keeps_what_it_has(path: Path, steps_more: int) -> None:
     with closing(sqlite3.connect(path)) as old:
-        old.executescript(SCHEMA)
-        old.execute(
-            "INSERT INTO device (root, site, device, last_seen_at) VALUES ('entrance', 'dong-ba', 'gate-1', '')"
-        )
-        old.execute("INSERT INTO stream (device, epoch, newest_seq) VALUES (1, ?, 1)", [EPOCH])
-        old.execute("INSERT INTO stretch VALUES (1, 1, 1)")
-        old.execute(
-            "INSERT INTO passage VALUES (1, x'00', 1, 1, '', 1.0, '', 'unset', 'pass', 'ok', 'in', 'pass', NULL, '', x'', 0, '')"
-        )
-        old.commit()
+        old.executescript(FIRST_RELEASE.read_text(encoding="utf-8"))
+        for step in MIGRATIONS[1 : 1 + steps_more]:  # the second release did not count its steps either
+            old.executescript(step)
     for _ in range(2):
         with closing(SqliteLedger(path)) as ledger:
-            assert ledger.record([arrival([2])])[StreamKey(GATE, EPOCH)].up_to == 2
+            assert ledger.record([arrival([3])])[StreamKey(GATE, EPOCH)].up_to == 3
     with closing(sqlite3.connect(path)) as raw:
-        assert raw.execute("SELECT count(*), count(annuls) FROM counted").fetchone() == (2, 0)
+        assert raw.execute("SELECT count(*), count(annuls) FROM counted").fetchone() == (3, 0)
+        assert raw.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
+        assert raw.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+
+
+def test_a_grown_ledger_has_the_tables_of_a_new_one(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as old:
+        old.executescript(FIRST_RELEASE.read_text(encoding="utf-8"))
+    grown, new = path, path.with_name("new.db")
+    shapes = []
+    for each in (grown, new):
+        SqliteLedger(each).close()
+        with closing(sqlite3.connect(each)) as raw:
+            names = [str(row[0]) for row in raw.execute("SELECT name FROM sqlite_schema ORDER BY name")]
+            shapes.append({name: raw.execute(f"PRAGMA table_info({name})").fetchall() for name in names})
+    assert shapes[0] == shapes[1]
+
+
+def test_a_ledger_of_a_newer_release_or_of_another_program_is_not_touched(path: Path) -> None:
+    SqliteLedger(path).close()
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    with pytest.raises(LedgerTrouble, match="newer release"):
+        SqliteLedger(path)
+    foreign = path.with_name("foreign.db")
+    with closing(sqlite3.connect(foreign)) as raw:
+        raw.execute("CREATE TABLE recipes (name TEXT)")
+    with pytest.raises(LedgerTrouble, match="another program"):
+        SqliteLedger(foreign)
+    with closing(sqlite3.connect(foreign)) as raw:
+        assert raw.execute("SELECT name FROM sqlite_schema").fetchall() == [("recipes",)]
 
 
 def test_devices_and_epochs_are_counted_apart(ledger: SqliteLedger, path: Path) -> None:

@@ -131,6 +131,8 @@ def _lines(one: overview.Device) -> Iterator[str]:
         yield f"  epoch {stream.epoch}: 1-{stream.newest_seq}, {gaps}; {stream.doubled} came twice"
         if stream.conflicting:
             yield f"  {stream.conflicting} passages share a number with another: was a database copied, or a name used twice?"
+    for notice in one.notices:
+        yield f"  the device says: {notice.records} records {notice.kind}, last on {notice.last_at}"
     if one.rejected:
         yield f"  {one.rejected} passages were refused; the device keeps them in quarantine"
 

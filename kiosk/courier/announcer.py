@@ -12,6 +12,8 @@ from mqtt.link import Link, Message
 from mqtt.topics import Branch, Leaf
 
 HEALTH_EVERY_S = 60.0
+NEWEST_NOTICES = OLDER_NOTICES = 10
+"""In each health message: the newest, and as many of the older ones, in turn."""
 
 
 class Announcer:
@@ -27,6 +29,7 @@ class Announcer:
         self._told = False
         self._facts: dict[str, str] = {}
         self._health_s = 0.0
+        self._older_than: int | None = None
         self._connected_at: datetime | None = None
 
     def set_state(self, state: State, reason: str) -> None:
@@ -74,7 +77,28 @@ class Announcer:
         )
         return Message(self._branch.topic(Leaf.STATE), envelope.state_report(report), retain=True)
 
+    def _notices(self) -> tuple[envelope.Notice, ...]:
+        """Purge records go to the centre in turn, again and again: whatever is lost on the way comes once more."""
+        told = list(self._outbox.notices(NEWEST_NOTICES))
+        if len(told) == NEWEST_NOTICES:
+            older = self._outbox.notices(OLDER_NOTICES, self._older_than or told[-1].number)
+            self._older_than = older[-1].number if older else None
+            told += older
+        return tuple(
+            envelope.Notice(
+                number=one.number,
+                kind=one.kind,
+                at=datetime.fromisoformat(one.at),
+                first_seq=one.first_seq,
+                last_seq=one.last_seq,
+                count=one.count,
+                detail=one.detail[:64],
+            )
+            for one in told
+        )
+
     def _health(self, now: Moment) -> Message:
+        notices = self._notices()
         with self._lock:
             report = envelope.Health(
                 at=now.at,
@@ -88,6 +112,7 @@ class Announcer:
                 quarantined=self._outbox.quarantined(),
                 purged=self._outbox.purged(),
                 facts=self._facts,
+                notices=notices,
             )
         return Message(self._branch.topic(Leaf.HEALTH), envelope.health(report), qos=0)
 

@@ -40,6 +40,8 @@ class Notice:
     last_seq: int | None
     count: int
     detail: str
+    number: int
+    """1, 2, 3 ... within the epoch."""
 
 
 class Store:
@@ -341,12 +343,14 @@ class Store:
             raise StoreTrouble(f"{self.path}: could not be tended: {trouble}") from trouble
         return gone
 
-    def notices(self) -> Sequence[Notice]:
-        """What was deleted, thinned or set aside, newest first. Any thread. Raises StoreTrouble."""
+    def notices(self, limit: int = 100, before: int = 2**62) -> Sequence[Notice]:
+        """What was deleted, thinned or set aside, newest first, numbers below `before`. Any thread. Raises StoreTrouble."""
         with self._reading:
             try:
                 found = self._courier.execute(
-                    "SELECT kind, at, first_seq, last_seq, count, detail FROM notice ORDER BY number DESC LIMIT 100"
+                    "SELECT kind, at, first_seq, last_seq, count, detail, number FROM notice WHERE number < ? "
+                    "ORDER BY number DESC LIMIT ?",
+                    [before, limit],
                 ).fetchall()
             except sqlite3.Error as trouble:
                 raise StoreTrouble(f"{self.path}: cannot be read: {trouble}") from trouble

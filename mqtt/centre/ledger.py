@@ -10,80 +10,12 @@ from typing import Protocol
 from sqlite_utils import Database
 
 from mqtt.centre.arrivals import Arrival, Arrived, StreamKey, by_stream, clock_offsets, tally
-from mqtt.envelope import Health, PassageEvent, StateReport
+from mqtt.centre.ledger_schema import grow
+from mqtt.envelope import Health, Notice, PassageEvent, StateReport
 from mqtt.ranges import RangeSet
 from mqtt.topics import Branch
 
 BUSY_TIMEOUT_S = 10.0
-
-SCHEMA = """
-CREATE TABLE device (
-    number INTEGER PRIMARY KEY,
-    root TEXT NOT NULL, site TEXT NOT NULL, device TEXT NOT NULL,
-    state TEXT NOT NULL DEFAULT '', state_reason TEXT NOT NULL DEFAULT '', state_at TEXT,
-    last_seen_at TEXT NOT NULL, software TEXT NOT NULL DEFAULT '',
-    UNIQUE (root, site, device)
-) STRICT;
-CREATE TABLE stream (
-    number INTEGER PRIMARY KEY,
-    device INTEGER NOT NULL REFERENCES device (number),
-    epoch TEXT NOT NULL,
-    doubled INTEGER NOT NULL DEFAULT 0,
-    conflicting INTEGER NOT NULL DEFAULT 0,
-    newest_seq INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (device, epoch)
-) STRICT;
-CREATE TABLE stretch (
-    stream INTEGER NOT NULL REFERENCES stream (number),
-    first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
-    PRIMARY KEY (stream, first_seq)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE passage (
-    device INTEGER NOT NULL REFERENCES device (number),
-    id BLOB NOT NULL,
-    stream INTEGER NOT NULL REFERENCES stream (number),
-    seq INTEGER NOT NULL,
-    occurred_at TEXT NOT NULL, monotonic_s REAL NOT NULL, boot TEXT NOT NULL, clock TEXT NOT NULL,
-    result TEXT NOT NULL, reason TEXT NOT NULL, direction TEXT, kind TEXT, assurance TEXT,
-    pseudonym TEXT NOT NULL, sealed BLOB NOT NULL, code_bytes INTEGER NOT NULL,
-    received_at TEXT NOT NULL,
-    PRIMARY KEY (device, id)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE rejected (
-    device INTEGER NOT NULL REFERENCES device (number),
-    id TEXT NOT NULL, reason TEXT NOT NULL, at TEXT NOT NULL, times INTEGER NOT NULL DEFAULT 1,
-    PRIMARY KEY (device, id)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE boot (
-    device INTEGER NOT NULL REFERENCES device (number),
-    boot TEXT NOT NULL,
-    offset_s REAL NOT NULL,
-    PRIMARY KEY (device, boot)
-) STRICT, WITHOUT ROWID;
-CREATE VIEW corrected AS
-    SELECT passage.*, CASE
-        WHEN clock = 'synchronised' THEN occurred_at
-        WHEN offset_s IS NOT NULL
-            THEN strftime('%Y-%m-%dT%H:%M:%f', monotonic_s + offset_s, 'unixepoch') || '+00:00'
-        WHEN clock = 'free-running' THEN occurred_at
-        END AS corrected_at
-    FROM passage LEFT JOIN boot USING (device, boot);
-CREATE TABLE opening (
-    number INTEGER PRIMARY KEY,
-    at TEXT NOT NULL, who TEXT NOT NULL, why TEXT NOT NULL, what TEXT NOT NULL, passages INTEGER NOT NULL
-) STRICT;
-CREATE TABLE unreadable (reason TEXT PRIMARY KEY, times INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-"""
-
-# A step of its own, so that ledgers of the first release grow the same.
-ANNULLING = """
-ALTER TABLE passage ADD COLUMN annuls BLOB;
-ALTER TABLE passage ADD COLUMN grounds TEXT;
-CREATE INDEX annulling ON passage (device, annuls) WHERE annuls IS NOT NULL;
-CREATE VIEW counted AS
-    SELECT * FROM corrected WHERE annuls IS NULL AND NOT EXISTS (
-        SELECT 1 FROM passage AS undo WHERE undo.device = corrected.device AND undo.annuls = corrected.id);
-"""
 
 
 class LedgerTrouble(Exception):
@@ -143,12 +75,7 @@ class SqliteLedger:
     def _prepare(self) -> None:
         self._database.execute("PRAGMA journal_mode = WAL")
         self._database.execute("PRAGMA synchronous = FULL")
-        for made, script in (("stretch", SCHEMA), ("counted", ANNULLING)):
-            if self._database.execute("SELECT count(*) FROM sqlite_schema WHERE name = ?", [made]).fetchone()[0]:
-                continue
-            with self._database.atomic():
-                for statement in filter(str.strip, script.split(";")):
-                    self._database.execute(statement)
+        grow(self._database.conn)
 
     def record(self, arrivals: Sequence[Arrival]) -> Mapping[StreamKey, RangeSet]:
         """See Ledger."""
@@ -241,8 +168,28 @@ class SqliteLedger:
                 device = self._device(branch, at)
                 if report.clock == "synchronised" and report.boot and report.monotonic_s is not None:
                     self._learn_clock(device, report.boot, report.at.timestamp() - report.monotonic_s)
+                for notice in report.notices:
+                    self._keep_notice(device, report.epoch, notice)
         except sqlite3.Error as trouble:
             raise LedgerTrouble(f"{self._path}: a sign of life could not be kept: {trouble}") from trouble
+
+    def _keep_notice(self, device: int, epoch: str, notice: Notice) -> None:
+        """A device tells each of them again and again; one that still grows comes with a larger count."""
+        self._database.execute(
+            "INSERT INTO notice VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+            "at = excluded.at, last_seq = excluded.last_seq, count = excluded.count WHERE excluded.count > count",
+            [
+                device,
+                epoch,
+                notice.number,
+                notice.kind,
+                _text(notice.at),
+                notice.first_seq,
+                notice.last_seq,
+                notice.count,
+                notice.detail,
+            ],
+        )
 
     def count_unreadable(self, reason: str) -> None:
         """See Ledger."""

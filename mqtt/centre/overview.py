@@ -26,6 +26,15 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """What a device told of its own records: how many it deleted, thinned or set aside, by kind."""
+
+    kind: str
+    records: int
+    last_at: str
+
+
+@dataclass(frozen=True, slots=True)
 class Device:
     """One device as the centre sees it."""
 
@@ -39,6 +48,7 @@ class Device:
     """Not seen for SILENT_AFTER, or offline."""
     rejected: int
     streams: tuple[Stream, ...]
+    notices: tuple[Notice, ...] = ()
 
 
 def devices(database: str, now: datetime) -> list[Device]:
@@ -48,8 +58,7 @@ def devices(database: str, now: datetime) -> list[Device]:
 
 
 def _device(ask: Ask, row: dict[str, Any], now: datetime) -> Device:
-    seen_at = row["last_seen_at"]
-    seen_at = seen_at if isinstance(seen_at, datetime) else datetime.fromisoformat(seen_at)
+    seen_at = _moment(row["last_seen_at"])
     number = [row["number"]]
     return Device(
         site=row["site"],
@@ -63,7 +72,19 @@ def _device(ask: Ask, row: dict[str, Any], now: datetime) -> Device:
         streams=tuple(
             _stream(ask, one) for one in ask("SELECT * FROM stream WHERE device = ? ORDER BY number", number)
         ),
+        notices=tuple(
+            Notice(one["kind"], int(one["records"]), f"{_moment(one['last_at']):%Y-%m-%d}")
+            for one in ask(
+                "SELECT kind, sum(count) AS records, max(at) AS last_at FROM notice WHERE device = ? "
+                "GROUP BY kind ORDER BY kind",
+                number,
+            )
+        ),
     )
+
+
+def _moment(at: datetime | str) -> datetime:
+    return at if isinstance(at, datetime) else datetime.fromisoformat(at)
 
 
 def _stream(ask: Ask, row: dict[str, Any]) -> Stream:

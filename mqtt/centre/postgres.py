@@ -222,8 +222,20 @@ class PostgresLedger:
                 device = self._device(branch, at)
                 if report.clock == "synchronised" and report.boot and report.monotonic_s is not None:
                     self._learn_clock(device, report.boot, report.at.timestamp() - report.monotonic_s)
+                self._keep_notices(device, report)
         except psycopg.Error as trouble:
             raise LedgerTrouble(f"a sign of life could not be kept: {str(trouble).strip()}") from trouble
+
+    def _keep_notices(self, device: int, report: Health) -> None:
+        """A device tells each of them again and again; one that still grows comes with a larger count."""
+        self._connection.cursor().executemany(
+            "INSERT INTO notice VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s) ON CONFLICT (device, epoch, number) DO UPDATE "
+            "SET at = excluded.at, last_seq = excluded.last_seq, count = excluded.count WHERE excluded.count > notice.count",
+            [
+                (device, report.epoch, one.number, one.kind, one.at, one.first_seq, one.last_seq, one.count, one.detail)
+                for one in report.notices
+            ],
+        )
 
     def count_unreadable(self, reason: str) -> None:
         """See Ledger."""

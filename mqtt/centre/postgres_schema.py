@@ -40,6 +40,11 @@ CREATE TABLE IF NOT EXISTS rejected (
     PRIMARY KEY (device, id)
 );
 CREATE TABLE IF NOT EXISTS unreadable (reason text PRIMARY KEY, times bigint NOT NULL);
+CREATE TABLE IF NOT EXISTS notice (
+    device integer NOT NULL REFERENCES device (number), epoch text NOT NULL, number bigint NOT NULL,
+    kind text NOT NULL, at timestamptz NOT NULL, first_seq bigint, last_seq bigint, count bigint NOT NULL, detail text NOT NULL,
+    PRIMARY KEY (device, epoch, number)
+);
 CREATE TABLE IF NOT EXISTS opening (
     number integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     at timestamptz NOT NULL, who text NOT NULL, why text NOT NULL, what text NOT NULL, passages bigint NOT NULL

@@ -1,0 +1,101 @@
+"""Whatever a device deletes of its own records leaves a record: on its disk, on the wire, at the centre."""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from kiosk.cli.centre import centre
+from kiosk.courier.announcer import HEALTH_EVERY_S, Announcer
+from kiosk.model import ClockQuality, Moment
+from kiosk.store import Limits, Store
+from kiosk.store import limits as limits_module
+from mqtt import envelope
+from mqtt.centre.ledger import Ledger, SqliteLedger
+from mqtt.centre.postgres import PostgresLedger
+from mqtt.envelope import Health
+from mqtt.topics import Branch
+from tests import postgres, wire_schema
+from tests.fake_link import FakeBroker, ManualClock
+from tests.passages import START_AT, a_passage
+
+BRANCH = Branch("entrance", "dong-ba", "gate-1")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with closing(Store(tmp_path / "p.db", limits=Limits(retention_days=7))) as opened:
+        yield opened
+
+
+def moment(days: float) -> Moment:
+    return Moment(START_AT + timedelta(days=days), 10.0 + days, ClockQuality.SYNCHRONISED)
+
+
+def health_of(store: Store, minutes: int = 1) -> list[Health]:
+    """What the device's health messages say, minute by minute, each as the centre reads it."""
+    clock = ManualClock()
+    broker = FakeBroker(clock)
+    announcer = Announcer(store, BRANCH, "test")
+    link = broker.connect(announcer.message("offline", "lost", None))
+    for _ in range(minutes):
+        announcer.speak(link, clock.now())
+        clock.advance(HEALTH_EVERY_S)
+    messages = broker.on("health")
+    for message in messages:
+        wire_schema.check(message.topic, message.payload)
+    return [envelope.read_health(message.payload) for message in messages]
+
+
+def test_retention_leaves_a_record_that_survives_a_restart_and_is_told_with_every_health_message(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "p.db"
+    with closing(Store(path, limits=Limits(retention_days=7))) as store:
+        store.commit_all([a_passage(number) for number in range(1, 41)])
+        store.settle(40)
+        assert store.tend(moment(8)) == 40
+    with closing(Store(path)) as store:
+        for told in health_of(store, minutes=2):
+            (notice,) = told.notices
+            assert (notice.kind, notice.first_seq, notice.last_seq, notice.count) == ("purged-age", 1, 40, 40)
+            assert notice.at == moment(8).at
+
+
+def test_all_notices_reach_the_centre_although_a_message_holds_few_of_them(store: Store) -> None:
+    for number in range(1, 46):
+        at = f"2026-11-{number % 28 + 1:02d}T00:00:00+00:00"
+        limits_module.note(store._courier, "thinned" if number % 2 else "purged-rows", at=at, count=number)
+    messages = health_of(store, minutes=6)
+    assert {one.number for message in messages for one in message.notices} == set(range(1, 46))
+    assert all(46 - 10 in {one.number for one in message.notices} for message in messages), "the newest are in each"
+    assert max(len(envelope.health(message)) for message in messages) < 4096
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def books(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Ledger]]:
+    if request.param == "sqlite":
+        with closing(SqliteLedger(tmp_path / "centre.db")) as ledger:
+            yield str(tmp_path / "centre.db"), ledger
+        return
+    with postgres.server() as address, closing(PostgresLedger(address)) as other:
+        yield address, other
+
+
+def test_the_centre_keeps_each_notice_once_lets_it_grow_and_shows_it(books: tuple[str, Ledger], store: Store) -> None:
+    database, ledger = books
+    store.commit_all([a_passage(number) for number in range(1, 41)])
+    for up_to, days in ((10, 7.0002), (40, 8)):
+        store.settle(up_to)
+        store.tend(moment(days))
+        for told in health_of(store, minutes=2):
+            ledger.note_health(BRANCH, told, START_AT)
+    answer = CliRunner().invoke(centre, ["--database", database, "status", "--json"])
+    found = json.loads(answer.stdout)["notices"]
+    assert [(one["kind"], one["records"]) for one in found] == [("purged-age", 40)]
+    words = CliRunner().invoke(centre, ["--database", database, "status"]).stdout
+    assert "the device says: 40 records purged-age" in words
