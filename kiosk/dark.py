@@ -5,6 +5,7 @@ long a relay would hold a door open. Here only the pins' numbers are read, and n
 """
 
 import contextlib
+import importlib
 import sys
 import tomllib
 from pathlib import Path
@@ -56,9 +57,7 @@ def main(path: Path) -> int:
         if signal.get("relay_led"):
             (LEDS / signal["relay_led"] / "brightness").write_text("0", encoding="ascii")
         if outputs_of(signal):
-            import lgpio  # noqa: PLC0415  a Pi has it; makes a pipe in the working folder
-
-            put_dark(signal, lgpio)
+            put_dark(signal, importlib.import_module("lgpio"))  # a Pi has it; it makes a pipe in the working folder
     except Exception as trouble:  # noqa: BLE001  lgpio.error derives from Exception alone; whatever it is, it is told
         print(f"lamps, buzzer and relay could not be put off: {trouble}", file=sys.stderr)  # noqa: T201
         return 1

@@ -4,7 +4,7 @@ import shutil
 import zipfile
 from pathlib import Path
 
-from tests import rung_arm_root, rung_image, rung_root
+from tests import rung_arm_root, rung_image, rung_premises, rung_root
 
 SITE = f"lib/python{rung_arm_root.PYTHON}/site-packages"
 SHELL_UNIT = """\
@@ -37,6 +37,10 @@ def populate(root: Path, *, shell_line: str) -> None:
     rung_arm_root.compile_python(root, ours)
     _units(root)
     (root / "etc/systemd/system/rung-shell.service").write_text(SHELL_UNIT.format(line=shell_line), encoding="utf-8")
+    nobody = f"/{rung_premises.PICTURES}/{rung_premises.NOBODY}.pgm"
+    scene = f"d {rung_premises.SCENE} 0755 - - -\nC {rung_premises.SCENE}/scene.pgm 0644 - - - {nobody}\n"
+    (root / "etc/tmpfiles.d").mkdir(exist_ok=True)
+    (root / "etc/tmpfiles.d/rung-scene.conf").write_text(scene, encoding="utf-8")
     enable = ["systemctl", "enable", "-q", "kiosk.service", "kiosk-web.service", "rung-shell.service"]
     rung_arm_root.run_inside(root, enable).check_returncode()
 
