@@ -23,6 +23,7 @@ SWITCH_LOCK = "/run/entrance-kiosk-switch.lock"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0: what was asked for is so; 1: it is not, and the old version runs, if there was one."""
     asked = _parser().parse_args(arguments)
+    os.umask(0o022)  # the daemon's user must be able to read what root installs
     layout = Layout()
     try:
         device.must_be_root()

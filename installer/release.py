@@ -12,6 +12,10 @@ from installer.layout import Layout
 from installer.trouble import InstallTrouble, say
 
 COMPLETE = "complete"
+UNPACKED = 4
+"""A release is so many times as large as its wheels, precompiled files included (measured: 3.8)."""
+SPARE_BYTES = 200_000_000
+"""The records share this disk: they must never wait for an installation."""
 # What picamera2 loads and numpy 2 must not break, then what reads, decides, records and delivers.
 IMPORTS = (
     "numpy, simplejpeg, cv2, zxingcpp, pyzbar.pyzbar, cryptography, pydantic, gpiozero, sqlite_utils, flask, kiosk.app"
@@ -61,18 +65,41 @@ def build(bundle: Bundle, layout: Layout, machine: Machine) -> Path:
             f"Make one:  make bundle BUNDLE_ARGS='--machines {machine.machine}'",
         )
     remove_incomplete(layout)
+    must_have_room(bundle, requirements, layout)
     say(f"Chuẩn bị phiên bản {bundle.version} ...", f"Making version {bundle.version} ready ...")
+    try:
+        _fill(folder, bundle, requirements)
+        prove(folder)
+    except BaseException:
+        durable.remove_tree(folder)
+        raise
+    durable.sync_everything()
+    durable.write(folder / COMPLETE, b"")
+    durable.sync_folder(layout.releases)
+    return folder
+
+
+def must_have_room(bundle: Bundle, requirements: Path, layout: Layout) -> None:
+    """Raises InstallTrouble where the release would not fit, with room to spare for the records."""
+    chosen = requirements.read_text(encoding="ascii")
+    wheels = (bundle.folder / name for name, digest in bundle.files.items() if digest in chosen)
+    size_bytes = sum(path.stat().st_size for path in wheels)
+    layout.releases.mkdir(parents=True, exist_ok=True)
+    lack_bytes = size_bytes * UNPACKED + SPARE_BYTES - shutil.disk_usage(layout.releases).free
+    if lack_bytes > 0:
+        raise InstallTrouble(
+            f"Thẻ nhớ thiếu {lack_bytes // 1_000_000 + 1} MB. Hãy dọn bớt; chưa có gì bị thay đổi.",
+            f"The disk lacks {lack_bytes // 1_000_000 + 1} MB. Make room (old logs, apt-get clean); nothing was changed.",
+        )
+
+
+def _fill(folder: Path, bundle: Bundle, requirements: Path) -> None:
     folder.mkdir(parents=True)
     for name in ("installer", "system"):
         shutil.copytree(bundle.folder / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in (MANIFEST, "install.sh", "kiosk.example.toml"):
         shutil.copy(bundle.folder / name, folder / name)
     _fill_venv(folder / "venv", bundle.folder / "wheels", requirements)
-    prove(folder)
-    durable.sync_everything()
-    durable.write(folder / COMPLETE, b"")
-    durable.sync_folder(layout.releases)
-    return folder
 
 
 def _fill_venv(venv: Path, wheels: Path, requirements: Path) -> None:

@@ -55,7 +55,16 @@ class Device:
         return self.container.run(*self.installing(variant, *options), check=check)
 
     def installing(self, variant: str, *options: str) -> list[str]:
-        return [f"{self.bundles[variant]}/install.sh", "--yes", "--ready-within", str(self.patience_s), *options]
+        """The command line; root's umask is a careful one."""
+        careful = ["sh", "-c", 'umask 077; exec "$0" "$@"']
+        return [
+            *careful,
+            f"{self.bundles[variant]}/install.sh",
+            "--yes",
+            "--ready-within",
+            str(self.patience_s),
+            *options,
+        ]
 
     def status(self) -> dict[str, Any]:
         """What the daemon says of itself."""

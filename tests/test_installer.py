@@ -1,6 +1,7 @@
 """The installer's parts that need no board: files that survive a cut, the way from one version to the next and back."""
 
 import itertools
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from installer import bundle as bundles
 from installer import durable, readiness, records, release, settings, system_files, upgrade
 from installer.bundle import Bundle
+from installer.device import Machine
 from installer.layout import Layout
 from installer.make_bundle import locked
 from installer.readiness import Readiness
@@ -348,6 +350,41 @@ def test_a_bundle_tells_of_a_harmed_a_missing_and_a_swapped_file(tmp_path: Path)
     (tmp_path / "a").unlink()
     with pytest.raises(InstallTrouble, match="damaged: a"):
         bundles.verify(whole)
+
+
+def test_a_release_for_which_the_disk_has_no_room_is_not_begun(tmp_path: Path) -> None:
+    layout, wheel, requirements = (
+        Layout(tmp_path),
+        tmp_path / "wheels/a-1-py3-none-any.whl",
+        tmp_path / "requirements.txt",
+    )
+    wheel.parent.mkdir()
+    with wheel.open("wb") as file:
+        file.truncate(shutil.disk_usage(tmp_path).free // 4)  # a hole: it takes no room itself
+    requirements.write_text("a==1 --hash=sha256:aa\n", encoding="ascii")
+    large = Bundle(tmp_path, "1", "", 1, 1, {"wheels/a-1-py3-none-any.whl": "aa"})
+    with pytest.raises(InstallTrouble, match="nothing was changed"):
+        release.must_have_room(large, requirements, layout)
+    release.must_have_room(Bundle(tmp_path, "1", "", 1, 1, {"wheels/a-1-py3-none-any.whl": "bb"}), requirements, layout)
+
+
+def test_a_release_that_cannot_be_made_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Neither half a release on a full disk nor a changed version: pip ends with an error, because the bundle has no wheels."""
+    layout, folder = installed(tmp_path / "device"), tmp_path / "bundle"
+    for name in ("installer", "system", "wheels"):
+        (folder / name).mkdir(parents=True)
+    for name in ("manifest.json", "install.sh", "kiosk.example.toml"):
+        (folder / name).touch()
+    (folder / "requirements-x86_64-cp311.txt").touch()
+    machine = Machine("bookworm", "x86_64", "311", raspberry_pi=False)
+    with pytest.raises((InstallTrouble, ValueError)):
+        release.build(Bundle(folder, "9", "c" * 64, 1, 1, {}), layout, machine)
+    assert sorted(path.name for path in layout.releases.iterdir()) == ["one", "two"]
+    assert runs(layout) == "one"
+    with pytest.raises(InstallTrouble, match="make bundle"):
+        release.build(
+            Bundle(folder, "9", "c" * 64, 1, 1, {}), layout, Machine("trixie", "aarch64", "313", raspberry_pi=False)
+        )
 
 
 def test_a_folder_that_is_no_bundle_says_how_to_make_one(tmp_path: Path) -> None:
