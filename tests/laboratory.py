@@ -155,7 +155,7 @@ class Laboratory:
 
     def disk_read_only(self) -> None:
         """The medium fails under the running daemon; then the machine is started anew, with a check of the disk."""
-        if not self.disk.fail():
+        if not self.disk.fail(self.device.pid):
             self.faults["disk read-only could not be had here"] += 1
             return
         self.wait(self.dice.uniform(0.5, 2.0))
