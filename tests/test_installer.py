@@ -164,6 +164,30 @@ def test_at_power_on_nothing_is_stopped_or_started_by_the_recovery(tmp_path: Pat
     assert systemd.asked == ["reload"]
 
 
+def test_the_unit_that_goes_back_at_power_on_runs_before_every_other_one_of_ours_and_only_then() -> None:
+    folder = PROJECT / "systemd"
+    lines = (folder / "entrance-kiosk-recover.service").read_text(encoding="utf-8").splitlines()
+    settings = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    started = {
+        path.name for path in folder.glob("*.*") if path.is_file() and "[Install]" in path.read_text(encoding="utf-8")
+    }
+    assert set(settings["Before"].split()) == started - {"entrance-kiosk-recover.service"}
+    assert Path(settings["ConditionPathExists"]) == Layout().journal
+    assert settings["ExecStart"].endswith("-m installer recover --booting")
+    assert settings["Environment"] == f"PYTHONPATH={Layout().current}"
+
+
+def test_the_units_name_the_link_that_leads_to_the_version_in_force() -> None:
+    for unit in (PROJECT / "systemd").glob("kiosk*.service"):
+        programs = [
+            line.partition("=")[2].lstrip("-").split()[0]
+            for line in unit.read_text().splitlines()
+            if line.startswith("Exec")
+        ]
+        assert programs
+        assert all(Path(program).parent == Layout().venv / "bin" for program in programs), unit
+
+
 def test_without_an_interrupted_upgrade_a_recovery_does_nothing(tmp_path: Path) -> None:
     layout, systemd = installed(tmp_path), FakeSystemd()
     assert upgrade.recover(layout, systemd, why="interrupted") is None
