@@ -14,7 +14,7 @@ from kiosk.ports import Clock, Outbox, StoreTrouble
 from kiosk.status import UplinkStatus
 from mqtt import envelope, topics
 from mqtt.envelope import MessageError
-from mqtt.link import Acknowledged, Connected, Event, Incoming, Link, LinkError, Subscribed
+from mqtt.link import Acknowledged, Connected, Event, Incoming, Link, LinkClock, LinkError, Subscribed
 from mqtt.topics import Branch, Leaf
 
 log = logging.getLogger(__name__)
@@ -94,14 +94,14 @@ class Courier:
                 self._open(now.s)
             busy = self._turn(now)
         except LinkError as trouble:
-            self._lost(str(trouble), now.s)
+            self._lost(trouble, now.s)
             return IDLE_S
         except StoreTrouble as trouble:
             self._complain(str(trouble))
             return BROKEN_S
-        if busy or self._sender.blocked(now.s):
+        if busy or self._sender.blocked(now.s) or not self._ready:
             return 0.0
-        return UNDER_WAY_S if len(self._sender.window) or not self._ready else IDLE_S
+        return UNDER_WAY_S if len(self._sender.window) else IDLE_S
 
     def _tend(self, now: Moment) -> None:
         """A disk that is too full even to delete must not keep passages from leaving: the next try is a minute away."""
@@ -143,7 +143,7 @@ class Courier:
         self._link = self._connect(self._announcer.message("offline", "lost", None))
         self._link.open()
 
-    def _lost(self, why: str, now_s: float) -> None:
+    def _lost(self, why: LinkError, now_s: float) -> None:
         link, self._link = self._link, None
         if link is not None:
             link.close(clean=False)
@@ -157,12 +157,13 @@ class Courier:
         self._attempt += 1
         ceiling_s = min(self._terms.backoff_last_s, BACKOFF_FIRST_S * 2 ** min(self._attempt - 1, 10))
         self._retry_s = now_s + self._dice.uniform(0.0, ceiling_s)  # full jitter: a city's kiosks come back spread out
-        self._status = replace(self._status, connected=False, trouble=why)
+        self._status = replace(self._status, connected=False, trouble=str(why), clock=isinstance(why, LinkClock))
 
     def _turn(self, now: Moment) -> bool:
         assert self._link is not None
         now_s, now_at = now.s, now.at
-        events = self._link.pump(FULL_S if self._sender.blocked(now_s) else 0.0)
+        greeting = 0.0 if self._ready else UNDER_WAY_S
+        events = self._link.pump(FULL_S if self._sender.blocked(now_s) else greeting)
         if events:
             self._sender.moved(now_s)
         for event in events:
@@ -215,7 +216,7 @@ class Courier:
         self._announcer.connected(now_at)
         self._sender.begin(self._link, self._greeting.receive_maximum, self._greeting.maximum_packet_bytes, now_s)
         self._ready = True
-        self._status = replace(self._status, connected=True, trouble="")
+        self._status = replace(self._status, connected=True, trouble="", clock=False)
         away_s = now_s - (self._down_since_s if self._down_since_s is not None else now_s)
         self._down_since_s = None
         log.info("connected to the broker after %.1f s; %d passages wait", away_s, self._outbox.depth())

@@ -11,6 +11,7 @@ from mqtt.window import Flight, Window
 log = logging.getLogger(__name__)
 
 SETTLE_EVERY_S = 0.1
+BACKLOG = 50
 
 
 class ForeignReceipt(Exception):
@@ -71,8 +72,14 @@ class Receipts:
         return bool(self._delivered.newest or self._rejected)
 
     def settle(self, now_s: float, *, at_once: bool = False) -> None:
-        """Note on disk what was gathered. Raises StoreTrouble; then it stays gathered."""
-        if not self.gathered or (now_s < self._due_s and not at_once):
+        """Note on disk what was gathered: after SETTLE_EVERY_S, or when a backlog has come to its end.
+
+        Raises StoreTrouble; then it stays gathered.
+        """
+        if not self.gathered:
+            return
+        at_end = len(self._window) == 0 and self._delivered.newest and self._delivered.count() >= BACKLOG
+        if now_s < self._due_s and not at_once and not at_end:
             return
         self._outbox.settle(self._delivered.up_to, self._delivered.beyond(), list(self._rejected.items()))
         self._delivered, self._rejected = RangeSet(), {}

@@ -64,6 +64,7 @@ class Sender:
         self._terms = terms
         self._link: Link | None = None
         self._live_seq = self._backlog_seq = self._backlog_end = 0
+        self._sent = 0
         self._heard_s = 0.0
         self._moved_s = 0.0
         self._probes = 0
@@ -117,15 +118,19 @@ class Sender:
         self._moved_s = now_s
 
     def blocked(self, now_s: float) -> bool:
-        """Passages are under way, and answers have been coming: the next is worth waiting for at the socket."""
-        return len(self.window) > 0 and now_s - self._moved_s < MOVING_S
+        """Nothing more may be sent, and answers have been coming: the next is worth waiting for at the socket."""
+        return not self._sent and len(self.window) > 0 and now_s - self._moved_s < MOVING_S
 
     def work(self, now_s: float) -> int:
         """Send what may be sent; how many messages. Raises LinkError, StoreTrouble."""
-        if self._link is None:
-            return 0
+        self._sent = 0
+        if self._link is not None:
+            self._sent = self._work(self._link, now_s)
+        return self._sent
+
+    def _work(self, link: Link, now_s: float) -> int:
         if self.trial.pending and not self.trial.others_next:
-            return self._try_suspects(self._link, now_s)
+            return self._try_suspects(link, now_s)
         self.trial.others_next = False
         return self._again(now_s) + self._live(now_s) + self._backlog(now_s)
 
