@@ -6,6 +6,7 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 import pytest
+import zxingcpp
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -48,6 +49,19 @@ def test_no_code_can_be_read_in_the_picture_that_leaves_and_its_place_is_told(mo
 def test_two_cards_with_the_same_code_are_both_painted_over() -> None:
     card = code_picture(NAME, 4)
     assert read_picture(opened(look(scene(card, card, width=800)))) == ()
+
+
+@pytest.mark.parametrize("kind", ["MicroQRCode", "Aztec", "DataMatrix", "PDF417", "Code128", "EAN13"])
+def test_codes_of_other_kinds_are_painted_over_as_well(kind: str) -> None:
+    text = "590123412345" if kind == "EAN13" else "DL4711"
+    made = zxingcpp.create_barcode(text, zxingcpp.barcode_format_from_str(kind))
+    drawn = np.asarray(zxingcpp.write_barcode_to_image(made, scale=4), np.uint8)
+    drawn = drawn if drawn.shape[0] >= 40 else np.repeat(drawn, 40, axis=0)
+    luma = scene(np.pad(drawn, 20, constant_values=255), width=1000, height=560)
+    assert zxingcpp.read_barcodes(luma), "the test's picture has a code that can be read"
+    picture = opened(look(luma))
+    assert [code for code in zxingcpp.read_barcodes(picture) if code.valid and text in code.text] == []
+    assert picture.std() > 1, "the rest of the picture is still there"
 
 
 def test_the_module_is_told_in_the_cameras_own_pixels() -> None:

@@ -17,8 +17,7 @@ from kiosk.ports import KioskError
 from kiosk.reading.aiming import Advice, is_aside, judge_view
 from kiosk.reading.bounded import BoundedDecoder
 from kiosk.reading.cascade import Cascade
-from kiosk.reading.scene import Scene
-from kiosk.reading.stages import plain
+from kiosk.reading.zxing import whereabouts
 
 SIZE_PX = (640, 480)
 """The most of the picture that leaves: focus and aim can be judged, and it fits into one answer of the control socket."""
@@ -27,9 +26,11 @@ FRAME_WITHIN_S = 1.5
 READ_WITHIN_S = 1.5
 _SEARCH_S = 0.8  # all heavy stages take their turn on the one frame
 _MARGIN = 1.3  # a code's quiet zone and what its corners lack are painted over as well
+_LEAST_MARGIN_PX = 6.0  # a barcode's corners may lie on one line
 _QUALITIES = (85, 70, 55, 40, 25, 10, 3)
 _PAINT = 128
 _COARSE_PX = 16
+_PAINTINGS = 4
 
 
 class NoStill(KioskError):
@@ -41,7 +42,7 @@ class Still:
     """One look through the camera."""
 
     jpeg: bytes = field(repr=False)
-    """Greyscale, at most MAX_JPEG_BYTES, SIZE_PX at most; no code in it can be read."""
+    """Greyscale, at most MAX_JPEG_BYTES, SIZE_PX at most; no code of any kind can be read in it."""
     size_px: tuple[int, int]
     """Width and height of the JPEG."""
     camera_px: tuple[int, int]
@@ -117,12 +118,14 @@ def _scaled(corners: Corners, scale: float) -> Corners:
 
 
 def _without_codes(picture: Luma, codes: Iterable[Corners]) -> Luma:
-    """A picture in which our own engines find nothing any more; a coarse one where painting does not help."""
+    """A picture in which no code of any kind is found any more; a coarse one where painting does not help."""
     painted = picture.copy()
     _paint(painted, codes)
-    _paint(painted, (reading.corners for reading in plain(Scene(painted)).readings if reading.corners))
-    if not plain(Scene(painted)).readings:
-        return painted
+    for _ in range(_PAINTINGS):
+        found = whereabouts(painted)
+        if not found:
+            return painted
+        _paint(painted, found)
     height, width = painted.shape
     cells = (max(1, width // _COARSE_PX), max(1, height // _COARSE_PX))
     coarse = cv2.resize(painted, cells, interpolation=cv2.INTER_AREA)
@@ -133,7 +136,9 @@ def _paint(picture: Luma, codes: Iterable[Corners]) -> None:
     for corners in codes:
         outline = np.array(corners, np.float64)
         middle = outline.mean(axis=0)
-        grown = (middle + (outline - middle) * _MARGIN).round().astype(np.int32)
+        outwards = outline - middle
+        far = np.linalg.norm(outwards, axis=1, keepdims=True)
+        grown = (middle + outwards * (_MARGIN + _LEAST_MARGIN_PX / np.maximum(far, 1.0))).round().astype(np.int32)
         cv2.fillPoly(picture, [grown.reshape(-1, 1, 2)], (_PAINT,))
 
 

@@ -13,6 +13,7 @@ from kiosk.frame import Luma
 from kiosk.model import Corners, Reading
 
 _MODELS = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCodeModel1, zxingcpp.BarcodeFormat.QRCodeModel2])
+_MATRIX = frozenset(map(str, zxingcpp.barcode_formats_list(zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.AllMatrix))))
 _SMALLEST_SIDE_PX = 21  # a version 1 code has 21 modules; below one pixel each there is nothing to read
 
 
@@ -87,3 +88,11 @@ def _module_px(corners: Corners, extra: object) -> float | None:
         return None
     perimeter = sum(math.dist(corners[i], corners[i - 1]) for i in range(4))
     return perimeter / 4 / (17 + 4 * int(version))
+
+
+def whereabouts(picture: Luma) -> tuple[Corners, ...]:
+    """Where codes of any kind that zxing-cpp knows are, read or only recognised; any thread. What they say is dropped."""
+    if min(picture.shape) < _SMALLEST_SIDE_PX:
+        return ()
+    found = zxingcpp.read_barcodes(picture, return_errors=True)
+    return tuple(_corners(code.position) for code in found if code.valid or str(code.format) in _MATRIX)

@@ -1,0 +1,128 @@
+"""Pictures of the pages behind the login for docs/pictures/: aiming, quarantine, log, configuration. Needs chromium."""
+
+import dataclasses
+import logging
+import sys
+import tempfile
+from pathlib import Path
+
+from kiosk import config, in_force, logbook
+from kiosk.frame import Frame
+from kiosk.model import State
+from kiosk.orders import told
+from kiosk.reading.viewfinder import Viewfinder
+from kiosk.status import OutboxStatus
+from kiosk.store import Store
+from tests import browser as browsers
+from tests.browser import Browser
+from tests.daemons import Ordered
+from tests.make_docs_pages import PICTURES, Picture, a_day
+from tests.replayed_gate import with_code
+from tests.snapshots import a_status, publish
+from tests.web_process import served
+from web_ui.accounts import Accounts
+
+PASSWORD = "chợ Đông Ba mở cửa lúc sáu giờ"
+CONFIG = """\
+run_dir = "RUN_DIR"
+[site]
+site = "cho-dong-ba"
+device = "cong-1"
+[policy]
+opens = ["mon-sun 05:30-19:00"]
+capacity = 300
+[records]
+path = "passages.db"
+[keys]
+centre = "centre.pem"
+pseudonym = "pseudonym.key"
+trust_list = "trust-list.cose"
+root = "root.pem"
+[page]
+state_dir = "office"
+port = 0
+"""
+ALL = (
+    Picture("admin-vi", "admin", State.READY, 40.0, 1280, 800, "light", "vi-VN"),
+    Picture("admin-aiming-en", "admin/aiming", State.READY, 40.0, 1280, 700, "light", "en-GB"),
+    Picture("admin-aiming-phone-vi", "admin/aiming", State.READY, 40.0, 390, 844, "dark", "vi-VN"),
+    Picture("admin-quarantine-en", "admin/quarantine", State.READY, 40.0, 1280, 600, "light", "en-GB"),
+    Picture("admin-log-vi-dark", "admin/log", State.READY, 40.0, 1280, 700, "dark", "vi-VN"),
+    Picture("admin-settings-vi", "admin/settings", State.READY, 40.0, 1280, 700, "light", "vi-VN"),
+)
+
+
+def furnish(run_dir: Path) -> Path:
+    """Everything that a kiosk leaves for its page; returns the configuration."""
+    a_day(run_dir / "passages.db")
+    store = Store(run_dir / "passages.db")
+    newest = store.newest_seq
+    store.settle(
+        newest - 3, beyond=[(newest - 1, newest - 1)], rejected=[(newest - 2, "too-large"), (newest, "bad-data-reason")]
+    )
+    store.close()
+    path = run_dir / "kiosk.toml"
+    text = CONFIG.replace("RUN_DIR", str(run_dir))
+    path.write_text(text.replace("300", "250"), encoding="utf-8")
+    in_force.publish(config.load(path), run_dir)
+    path.write_text(text, encoding="utf-8")
+    (run_dir / "office").mkdir()
+    accounts = Accounts(run_dir / "office")
+    accounts.set_up(accounts.make_code(), PASSWORD)
+    accounts.set_pin("482913")
+    _log(run_dir)
+    return path
+
+
+def _log(run_dir: Path) -> None:
+    logging.getLogger("kiosk").setLevel(logging.INFO)
+    gate = logging.getLogger("kiosk.gate_loop")
+    with logbook.kept_in(run_dir):
+        logging.getLogger("kiosk.app").info("the kiosk cho-dong-ba/cong-1 has started")
+        for number, said in enumerate(("pass: ok, in (pass)", "fail: expired (pass)", "pass: ok, out (hcert)") * 2):
+            gate.info("%s, record %d, %d ms after the picture", said, 48200 + number, 36 + 5 * (number % 4))
+        logging.getLogger("kiosk.courier.courier").warning(
+            "no way to the centre: Connection refused. Passages are kept and sent later"
+        )
+        logging.getLogger("kiosk.courier.receipts").error(
+            "passage 48203 is refused: too-large. It is kept in quarantine"
+        )
+
+
+def shoot(browser: Browser, url: str, run_dir: Path, picture: Picture) -> None:
+    """Log in and take one picture."""
+    held = dataclasses.replace(a_status(picture.state).outbox, quarantined=2)
+    assert isinstance(held, OutboxStatus)
+    options = {"viewport": {"width": picture.width, "height": picture.height}}
+    with browser.new_context(color_scheme=picture.scheme, locale=picture.locale, **options) as context:
+        page = context.new_page()
+        page.goto(f"{url}login?role=admin")
+        page.fill("[name=secret]", PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/admin")
+        publish(run_dir, a_status(picture.state, outbox=held))
+        page.goto(url + picture.path)
+        if picture.path.endswith("aiming"):
+            page.keyboard.press("Enter")
+            page.wait_for_selector("svg.still")
+        page.screenshot(path=PICTURES / f"{picture.name}.png", full_page=picture.whole)
+
+
+def main() -> None:
+    """Take them all."""
+    if browsers.missing():
+        sys.exit(browsers.missing())
+    finder = Viewfinder(lambda _: Frame(with_code("HUE1:A CARD THAT NOBODY HAS", 3), 1, 1.0))
+    with tempfile.TemporaryDirectory() as folder, browsers.chromium() as browser:
+        run_dir = Path(folder)
+        path = furnish(run_dir)
+        publish(run_dir, a_status())
+        with Ordered(run_dir) as daemon, served("--config", path) as (url, _):
+            daemon.detail = told(finder.look())
+            finder.close()
+            for picture in ALL:
+                shoot(browser, url, run_dir, picture)
+
+
+if __name__ == "__main__":
+    main()
