@@ -143,7 +143,7 @@ def centre_rows(*, quick: bool) -> list[Row]:
     """PostgreSQL, beside COPY alone on the same server."""
     if postgres.programs() is None:
         return [Row("centre into PostgreSQL", "not measured", "", "sudo apt-get install postgresql")]
-    count, rounds = (10_000, 2) if quick else (50_000, 3)
+    count, rounds = (20_000, 3) if quick else (50_000, 5)
     payloads = messages(count)
     ours: list[float] = []
     limit: list[float] = []
