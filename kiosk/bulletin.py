@@ -78,6 +78,7 @@ class Bulletin:
             clock=now.quality,
             clock_jump_s=self._clock_watch.note(now),
             uplink_down_s=self._uplink_down_s(now),
+            uplink_clock=self._courier.status().clock,
             outbox_age_s=_age_s(outbox.oldest_at, now),
             outbox_depth=outbox.depth,
             outbox_limit=self._settings.records.max_rows,

@@ -93,6 +93,8 @@ class UplinkStatus:
     last_receipt_at: str | None = None
     trouble: str = ""
     delivery: str = "centre"
+    clock: bool = False
+    """The broker's certificate is not valid by this device's clock: one of the two will mend it."""
 
 
 @dataclass(frozen=True, slots=True)

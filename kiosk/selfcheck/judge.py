@@ -180,7 +180,17 @@ def _clock(it: Measures, _: Limits) -> Iterator[Fact]:
 def _centre(it: Measures, limits: Limits) -> Iterator[Fact]:
     if it.uplink_down_s is not None:
         value = f"{it.uplink_down_s:.0f} s"
-        if it.uplink_down_s > limits.uplink_down_s:
+        if it.uplink_clock:
+            vi = (
+                "Chứng chỉ của trung tâm không hợp với giờ của máy này. Lượt qua được giữ trong máy; máy tự nối lại khi giờ đúng. "
+                "Hãy kiểm tra giờ; nếu giờ đúng, báo trung tâm thay chứng chỉ."
+            )
+            en = (
+                "The centre's certificate is not valid by this device's clock. Passages are kept here; it connects by itself "
+                "when the time is right. Check the clock; if it is right, tell the centre to renew the certificate."
+            )
+            yield _fact("uplink", Grade.WARN, value, vi, en)
+        elif it.uplink_down_s > limits.uplink_down_s:
             vi = "Mất liên lạc với trung tâm. Lượt qua được giữ trong máy; hãy kiểm tra mạng."
             en = "The centre cannot be reached. Passages are kept here; check the network."
             yield _fact("uplink", Grade.WARN, value, vi, en)

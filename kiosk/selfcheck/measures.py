@@ -48,6 +48,8 @@ class Measures:
     """By how much the wall clock was last set, if that was within the last minute: negative is backwards."""
     uplink_down_s: float | None = None
     """For how long the broker has been away; 0 while it is connected. None: no uplink is configured."""
+    uplink_clock: bool = False
+    """It is away because its certificate is not valid by this device's clock."""
     outbox_age_s: float = 0.0
     """Age of the oldest passage that the centre has not confirmed."""
     outbox_depth: int = 0

@@ -1,0 +1,134 @@
+"""A certificate that fails on the clock alone is told apart from one that fails for good, and delivery begins by itself."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from kiosk.clock import SystemClock
+from kiosk.courier import Courier, Terms
+from kiosk.model import ClockQuality
+from kiosk.selfcheck import judge
+from kiosk.selfcheck.measures import Measures
+from kiosk.status import Grade
+from kiosk.store import Store
+from mqtt.broker.certificates import BACKDATED, Authority, Role
+from mqtt.centre.collector import Collector
+from mqtt.centre.ledger import SqliteLedger
+from mqtt.client import PahoLink
+from mqtt.link import Endpoint, Link, Message
+from mqtt.topics import Branch
+from tests.broker import Broker
+from tests.passages import a_passage
+
+BRANCH = Branch("entrance", "dong-ba", "gate-1")
+
+
+class TlsSite:
+    """A mosquitto that asks for certificates, an authority that makes them, and a courier that comes with its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = datetime.now(UTC)
+        self.folder = folder
+        self.authority = Authority.create(folder / "pki", "test authority", self.now)
+        for name in ("dong-ba/gate-1", "centre"):
+            self.authority.issue(name, Role.CLIENT, self.now, 30)
+        self.broker = Broker("", listener=False)
+        self.broker.config.write_text(self._configuration(), encoding="utf-8")
+        self.store = Store(folder / "p.db")
+        self.courier = Courier(
+            self.store, BRANCH, self.connect, clock=SystemClock(), terms=Terms(backoff_last_s=0.3), software="test"
+        )
+        self._pause = threading.Event()
+
+    def _configuration(self) -> str:
+        pki = self.folder / "pki"
+        return (
+            f"listener {self.broker.port} 127.0.0.1\ncafile {pki}/ca.pem\ncertfile {pki}/broker.pem\n"
+            f"keyfile {pki}/broker.key\nrequire_certificate true\nuse_identity_as_username true\nallow_anonymous false\n"
+            f"user root\nlog_dest file {self.broker.log}\n"
+        )
+
+    def endpoint(self, name: str) -> Endpoint:
+        pki = self.folder / "pki"
+        certificate, key = pki / f"{name}.pem", pki / f"{name}.key"
+        return Endpoint("127.0.0.1", self.broker.port, tls=True, ca=pki / "ca.pem", certificate=certificate, key=key)
+
+    def connect(self, will: Message) -> Link:
+        return PahoLink(self.endpoint("dong-ba.gate-1"), "gate-1", will=will)
+
+    def certify_broker(self, at: datetime, days: int, authority: Authority | None = None) -> None:
+        """A broker's certificate that is valid from `at`."""
+        issued = (authority or self.authority).issue("broker", Role.SERVER, at + BACKDATED, days, ["127.0.0.1"])
+        for suffix in (".pem", ".key"):
+            source = issued.certificate.with_suffix(suffix)
+            (self.folder / "pki" / f"broker{suffix}").write_bytes(source.read_bytes())
+
+    def until(self, done: Callable[[], bool], *steps: Callable[[], float], within_s: float = 30.0) -> None:
+        ends_s = time.monotonic() + within_s
+        while not done():
+            assert time.monotonic() < ends_s, self.courier.status()
+            self._pause.wait(min([self.courier.step(), *(step() for step in steps)]))
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[TlsSite]:
+    made = TlsSite(tmp_path)
+    with closing(made.store), closing(made.courier):
+        yield made
+
+
+def test_a_certificate_of_the_future_is_waited_for_and_then_everything_is_delivered(site: TlsSite) -> None:
+    valid_from = datetime.now(UTC) + timedelta(seconds=4)
+    site.certify_broker(valid_from, 30)
+    site.store.commit_all([a_passage(number) for number in range(1, 31)])
+    with site.broker:
+        site.until(lambda: site.courier.status().clock)
+        assert "not yet valid by this device's clock" in site.courier.status().trouble
+        assert "tried again until clock and certificate agree" in site.courier.status().trouble
+        assert datetime.now(UTC) < valid_from
+
+        def connect(will: Message) -> Link:
+            return PahoLink(site.endpoint("centre"), "centre-1", will=will, keep_session=True)
+
+        with closing(SqliteLedger(site.folder / "centre.db")) as ledger:
+            site.until(lambda: datetime.now(UTC) > valid_from)
+            collector = Collector("entrance", ledger, connect)
+            site.until(lambda: site.store.depth() == 0, collector.step)
+            collector.close()
+    assert site.courier.status().connected
+    assert not site.courier.status().clock
+    assert datetime.now(UTC) > valid_from - timedelta(seconds=1)
+
+
+def test_an_expired_certificate_is_a_matter_of_the_clock_until_the_broker_gets_a_new_one(site: TlsSite) -> None:
+    site.certify_broker(site.now - timedelta(days=40), 30)
+    with site.broker:
+        site.until(lambda: site.courier.status().clock)
+        assert "expired by this device's clock" in site.courier.status().trouble
+        site.broker.stop()
+        site.certify_broker(site.now - timedelta(days=1), 30)
+        site.broker.start()
+        site.until(lambda: site.courier.status().connected)
+        assert not site.courier.status().clock
+
+
+def test_a_foreign_certificate_is_no_matter_of_the_clock(site: TlsSite) -> None:
+    foreign = Authority.create(site.folder / "foreign", "another authority", site.now)
+    site.certify_broker(site.now - timedelta(days=1), 30, foreign)
+    with site.broker:
+        site.until(lambda: "not to be trusted" in site.courier.status().trouble)
+        assert not site.courier.status().clock
+
+
+def test_the_page_says_that_it_is_the_clock_or_the_certificate_and_that_it_heals_by_itself() -> None:
+    measures = Measures(frame_age_s=0.1, clock=ClockQuality.SYNCHRONISED, uplink_down_s=3.0, uplink_clock=True)
+    (fact,) = [fact for fact in judge(measures) if fact.name == "uplink"]
+    assert fact.grade is Grade.WARN
+    assert "certificate is not valid by this device's clock" in fact.en
+    assert "connects by itself" in fact.en
+    assert "Chứng chỉ" in fact.vi
