@@ -50,11 +50,14 @@ def main() -> int:
     with Broker(log_type="error") as broker:
         parts = rung_power_machine.furnished(broker.port)
         _said(began_s, "set up")
-        judge_cuts(promises, parts, broker, options.cuts, chance)
-        _said(began_s, "cut")
-    judge_control_cut(promises, parts, chance)
-    judge_points(promises, parts, options.points, chance)
-    _said(began_s, "replayed")
+        if options.cuts:
+            judge_cuts(promises, parts, broker, options.cuts, chance)
+            _said(began_s, "cut")
+    if options.cuts:
+        judge_control_cut(promises, parts, chance)
+    if options.points:
+        judge_points(promises, parts, options.points, chance)
+        _said(began_s, "replayed")
     return 1 if promises.broken else 0
 
 
@@ -132,8 +135,8 @@ def _said(began_s: float, what: str) -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make test-power", description=__doc__)
-    parser.add_argument("--cuts", type=int, default=5, help="power cuts of the running machine")
-    parser.add_argument("--points", type=int, default=100, help="crash points of the recorded run")
+    parser.add_argument("--cuts", type=int, default=5, help="power cuts of the running machine; 0: none")
+    parser.add_argument("--points", type=int, default=100, help="crash points of the recorded run; 0: none")
     parser.add_argument("--seed", type=int, default=secrets.randbelow(10**6), help="repeats a run")
     return parser.parse_args()
 

@@ -126,11 +126,11 @@ class Series:
 
     def deliver_the_rest(self, centre: Centre) -> Found:
         """Start a last time, with nobody at the gate, until the centre has what the disk has. Raises rung_qemu.Trouble."""
-        due = rung_power_disk.look(rung_power_disk.copied(self.disk, FOLDER / "look.img")).count
+        due = seen_after(self.disk)[0].count
         with rung_power_machine.running(self.parts, self.disk, FOLDER / "cut.log", start="nobody") as guest:
             guest.console.wait("MOUNTED", STARTED_WITHIN_S)
             centre.await_passages(due, DELIVERED_WITHIN_S)
-        return rung_power_disk.look(self.disk)
+        return seen_after(self.disk)[0]
 
 
 def lives(cuts: Sequence[Cut]) -> int:
@@ -141,7 +141,8 @@ def lives(cuts: Sequence[Cut]) -> int:
 def seen_after(disk: Path) -> tuple[Found, str]:
     """What a person would find on the disk, or why he would be needed."""
     try:
-        found = rung_power_disk.look(rung_power_disk.copied(disk, FOLDER / "look.img"))
+        copy = rung_power_disk.copied(disk, FOLDER / "look.img")
+        found = rung_power_disk.look(copy, lists=rung_power_machine.lists())
     except rung_power_disk.NEEDS_A_PERSON as trouble:
         return Found(), str(trouble)
     return found, found.trouble()

@@ -5,8 +5,8 @@ import sqlite3
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kiosk.ports import KioskError
@@ -40,6 +40,8 @@ class Found:
     integrity: str = ""
     aside: tuple[str, ...] = ()
     """Databases that were set aside as damaged, or are suspected."""
+    torn: tuple[str, ...] = ()
+    """Kept copies of signed lists that are neither absent nor whole."""
     passes: Mapping[str, int] = field(default_factory=dict)
     """How many greens are recorded, by boot."""
     ids: Mapping[int, bytes] = field(default_factory=dict)
@@ -53,6 +55,7 @@ class Found:
         signs = {
             f"integrity_check says {self.integrity}": self.there and self.integrity != "ok",
             f"set aside: {self.aside}": bool(self.aside),
+            f"torn: {self.torn}": bool(self.torn),
             f"{self.count} records between {self.first_seq} and {self.last_seq}: a gap": self.count != span,
             f"the first record is {self.first_seq}, {self.gone} were let go": span and self.gone != self.first_seq - 1,
             f"{self.gone} were let go, {self.settled} are known to be at the centre": self.gone > self.settled,
@@ -62,20 +65,21 @@ class Found:
         return "; ".join(sign for sign, seen in signs.items() if seen)
 
 
-def look(disk: Path, *, migrate: bool = False) -> Found:
+def look(disk: Path, *, migrate: bool = False, lists: Collection[bytes] = ()) -> Found:
     """Mount the disk's image and open its database; the image is changed by that. Raises NEEDS_A_PERSON.
 
-    `migrate`: the next release opens it as well, and is asked what it finds.
+    `migrate`: the next release opens it as well, and is asked what it finds. `lists`: what kept lists may contain.
     """
     with _mounted(disk) as folder:
         path = folder / "passages.db"
+        torn = tuple(each.name for each in folder.glob("*.kept") if each.read_bytes() not in lists)
         if not path.exists():
-            return Found()
+            return Found(torn=torn)
         next_seq = _open_as_the_device_does(path)
         schema = _schema(path)
         if migrate:
             open_writer(path, NEXT_RELEASE).close()
-        return _facts(path, next_seq, schema)
+        return replace(_facts(path, next_seq, schema), torn=torn)
 
 
 def _open_as_the_device_does(path: Path) -> int:

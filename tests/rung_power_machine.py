@@ -101,6 +101,11 @@ def _premises(broker_port: int) -> Path:
     return folder
 
 
+def lists() -> set[bytes]:
+    """The signed lists of the premises, whole."""
+    return {path.read_bytes() for path in (FOLDER / "premises/etc/entrance-kiosk").glob("*.cbor")}
+
+
 def _configure(file: Path) -> None:
     """Short visits and pulses, so that many people pass between two cuts."""
     text = file.read_text(encoding="utf-8")
