@@ -27,6 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     layout = Layout()
     try:
         device.must_be_root()
+        device.must_be_on_disk(layout, Path("/proc/mounts").read_text(encoding="utf-8"))
         if asked.verb == "recover":  # must not wait for the lock of the install.sh that waits for us
             upgrade.recover(layout, RealSystemd(), why="interrupted", booting=asked.booting)
             return 0
@@ -181,9 +182,8 @@ def upgraded(
             f"Version {bundle.version} cannot use this configuration. Nothing was changed. "
             f"See:  {folder}/venv/bin/kiosk check-config",
         )
-    if not usable or not systemd.runs:
-        upgrade.put_in_force(bundle.release, layout, systemd)
-        return True
+    if not usable or not systemd.runs:  # nobody can see whether it would become ready; a cut is met all the same
+        return upgrade.switch(bundle.release, layout, systemd, lambda _: readiness.UNWATCHED)
     records.copy_before(records.path_of(layout), bundle, old)
     say(f"Nâng cấp từ {old.version} lên {bundle.version} ...", f"From {old.version} to {bundle.version} ...")
     return _switched(bundle.release, folder, layout, asked.ready_within)

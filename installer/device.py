@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from installer import system_packages
+from installer import system_files, system_packages
 from installer.layout import Layout
 from installer.trouble import InstallTrouble
 
@@ -129,6 +129,17 @@ def must_be_root() -> None:
     """Raises InstallTrouble where we are not."""
     if os.geteuid() != 0:
         raise InstallTrouble("Cần quyền root. Hãy gõ: sudo ./install.sh", "Root is needed. Type:  sudo ./install.sh")
+
+
+def must_be_on_disk(layout: Layout, mounts: str) -> None:
+    """Raises InstallTrouble where what is written now lies in memory. `mounts`: as /proc/mounts has it."""
+    root_types = [fields[2] for fields in map(str.split, mounts.splitlines()) if len(fields) > 2 and fields[1] == "/"]
+    if system_files.is_read_only_root(layout) and root_types[-1:] == ["overlay"]:
+        raise InstallTrouble(
+            "Hệ thống đang ở chế độ chỉ đọc: mọi thay đổi sẽ mất khi khởi động lại. Hãy gõ: sudo overlayroot-chroot, rồi chạy lại.",
+            "The root is read-only (overlayroot): what is written now is gone at the next start. "
+            "Type:  sudo overlayroot-chroot   run install.sh again in there, then reboot.",
+        )
 
 
 def detached(arguments: Sequence[str], release: Path) -> int:

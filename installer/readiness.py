@@ -31,6 +31,10 @@ class Readiness:
     """From the start until it was ready; without the time that it was watched afterwards."""
 
 
+UNWATCHED = Readiness(ready=True, state="not watched", seconds=0.0)
+"""Where there is nothing to see: no systemd runs here, or the configuration is not complete."""
+
+
 def broken_facts(snapshot: dict[str, Any] | None) -> frozenset[str]:
     """Names of the facts that put a device out of order."""
     facts = (snapshot or {}).get("facts", [])

@@ -38,13 +38,18 @@ def schema_of(path: Path) -> int:
 
 
 def must_be_returnable(new: Bundle, old: Bundle) -> None:
-    """Raises InstallTrouble where the old version could not go on recording after the new one (docs/decisions/0062)."""
+    """Raises InstallTrouble where one version could not go on recording after the other (docs/decisions/0062)."""
     if new.oldest_writer > old.schema:
         raise InstallTrouble(
             f"Từ phiên bản {new.version} không thể quay lại phiên bản {old.version} đang chạy (cơ sở dữ liệu khác hẳn). "
             "Hãy cài một phiên bản trung gian trước. Chưa có gì bị thay đổi.",
             f"From version {new.version} there would be no way back to {old.version}, which runs: the database changes too much. "
             "Install a version between them first. Nothing was changed.",
+        )
+    if old.oldest_writer > new.schema:
+        raise InstallTrouble(
+            f"Phiên bản {new.version} quá cũ cho cơ sở dữ liệu hiện có. Chưa có gì bị thay đổi.",
+            f"Version {new.version} is too old for the database that {old.version} has written. Nothing was changed.",
         )
 
 

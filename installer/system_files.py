@@ -34,12 +34,12 @@ def wanted(system: Path, layout: Layout) -> dict[str, bytes]:
     for source, target in WHERE_PRESENT.items():
         if layout.at(target).parents[1].is_dir():
             found[target] = (system / source).read_bytes()
-    if _overlay_root(layout):
+    if is_read_only_root(layout):
         found[f"{UNIT_FOLDER}/kiosk.service.d/read-only-root.conf"] = (system / READ_ONLY_ROOT).read_bytes()
     return found
 
 
-def _overlay_root(layout: Layout) -> bool:
+def is_read_only_root(layout: Layout) -> bool:
     """Whether the root is set up to be an overlay in memory (firmware_config/root)."""
     conf = layout.at("/etc/overlayroot.conf")
     text = conf.read_text(encoding="utf-8") if conf.is_file() else ""

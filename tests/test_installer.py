@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from installer import bundle as bundles
-from installer import durable, readiness, records, release, settings, system_files, upgrade
+from installer import device, durable, readiness, records, release, settings, system_files, upgrade
 from installer.bundle import Bundle
 from installer.device import Machine
 from installer.layout import Layout
@@ -345,6 +345,29 @@ def test_an_upgrade_that_could_not_be_taken_back_is_refused(tmp_path: Path) -> N
     records.must_be_returnable(a_bundle(tmp_path, schema=3, oldest_writer=2), old)
     with pytest.raises(InstallTrouble, match="no way back"):
         records.must_be_returnable(a_bundle(tmp_path, schema=3, oldest_writer=3), old)
+
+
+def test_a_version_that_is_too_old_for_the_database_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InstallTrouble, match="too old"):
+        records.must_be_returnable(a_bundle(tmp_path, schema=1), a_bundle(tmp_path, schema=3, oldest_writer=2))
+
+
+@pytest.mark.parametrize(
+    ("conf", "mounts", "refused"),
+    [
+        ('overlayroot="tmpfs:recurse=0"', "/dev/sda / ext4 ro 0 0\noverlayroot / overlay rw 0 0\n", True),
+        ('overlayroot="tmpfs:recurse=0"', "overlayroot / overlay rw 0 0\n/dev/mmcblk0p2 / ext4 rw 0 0\n", False),
+        ("", "overlay / overlay rw 0 0\n", False),
+    ],
+)
+def test_nothing_is_installed_into_memory(tmp_path: Path, conf: str, mounts: str, *, refused: bool) -> None:
+    (tmp_path / "etc").mkdir()
+    (tmp_path / "etc/overlayroot.conf").write_text(conf, encoding="ascii")
+    if refused:
+        with pytest.raises(InstallTrouble, match="overlayroot-chroot"):
+            device.must_be_on_disk(Layout(tmp_path), mounts)
+    else:
+        device.must_be_on_disk(Layout(tmp_path), mounts)
 
 
 def test_the_database_is_copied_only_before_its_schema_rises(tmp_path: Path) -> None:
