@@ -106,7 +106,10 @@ def a_status(state: State = State.READY, now: datetime | None = None, **changes:
         uplink=UplinkStatus("centre.example:8883", up, (at - timedelta(seconds=3 if up else 2900)).isoformat()),
         camera=CameraStatus("picamera2", 81234, 0.04, 118.0, 47.0, 312.0, 4.6),
         clock="synchronised",
-        lists={"trust": "12 · 2026-11-20", "denied": "87 · 2026-11-22"},
+        lists={
+            "trust": f"12 ({at - timedelta(days=3, hours=2):%Y-%m-%d})",
+            "denied": f"87 ({at - timedelta(hours=14):%Y-%m-%d})",
+        },
     )
     return dataclasses.replace(told, **changes)
 

@@ -5,6 +5,7 @@ import os
 import re
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -191,3 +192,36 @@ def test_the_browser_chooses_the_language_and_the_switch_overrules_it_for_good(t
 def test_a_browser_with_another_language_gets_the_sites_own(tmp_path: Path) -> None:
     with browsing(tmp_path, language="en") as client:
         assert '<html lang="en">' in client.get("/", headers={"Accept-Language": "fr"}).text
+
+
+def test_lists_are_told_with_number_date_and_age_in_the_readers_way(tmp_path: Path) -> None:
+    day = (datetime.now(UTC) - timedelta(days=9)).date()
+    publish(tmp_path, a_status(lists={"trust": f"12 ({day})", "denied": "of another kind"}))
+    assert f"number 12, {day} (9 d ago)" in page(tmp_path, "en")
+    html = page(tmp_path, "vi")
+    assert f"số 12, {day:%d/%m/%Y} (9 ngày trước)" in html
+    assert "of another kind" in html
+
+
+@pytest.mark.parametrize(
+    ("inside", "capacity", "words"),
+    [(213, None, ""), (213, 300, ""), (270, 300, "Nearly full"), (300, 300, "Full"), (350, 300, "Full"), (5, 0, "")],
+)
+def test_people_inside_are_told_against_the_most_that_may_be(
+    tmp_path: Path, inside: int, capacity: int | None, words: str
+) -> None:
+    publish(tmp_path, a_status(inside=inside, capacity=capacity))
+    html = page(tmp_path)
+    assert (f"of at most {capacity}" in html) is bool(capacity)
+    assert re.findall(r"</svg> (Nearly full|Full)</span>", html) == ([words] if words else [])
+    with browsing(tmp_path) as client:
+        guard = client.get("/guard", headers={"Accept-Language": "en"}).text
+    assert (f"of at most {capacity}" in guard) is bool(capacity)
+    assert ('class="full"' in guard) is (words == "Full")
+
+
+def test_a_page_of_another_version_than_the_kiosk_says_so(tmp_path: Path) -> None:
+    publish(tmp_path, a_status(version=version("entrance-kiosk")))
+    assert "Version of this page" not in page(tmp_path)
+    publish(tmp_path, a_status(version="0.0.1"))
+    assert "Version of this page" in page(tmp_path)

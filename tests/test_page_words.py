@@ -16,6 +16,7 @@ from kiosk.model import State
 from web_ui import texts, texts_device, texts_office, texts_report
 from web_ui.language import LANGUAGES, Language, Writing
 from web_ui.truth import Presence
+from web_ui.view import measured
 
 TABLES: dict[str, Mapping[str, texts.Text]] = {
     name: value
@@ -88,3 +89,27 @@ def test_every_span_has_a_number_and_a_unit(seconds: float, language: Language) 
     number, unit = Writing(language, HUE).span(seconds).split(" ")
     assert number
     assert unit
+
+
+@pytest.mark.parametrize(
+    ("value", "vi", "en"),
+    [
+        ("0.6 d", "0,6 ngày", "0.6 d"),
+        ("14 s", "14 giây", "14 s"),
+        ("10681 MB", "10.681 MB", "10,681 MB"),
+        ("52 °C", "52 °C", "52 °C"),
+        ("+90 s", "90 giây", "90 s"),
+        ("1274", "1.274", "1,274"),
+        ("synchronised", "Đã đồng bộ", "Synchronised"),
+        ("connection refused", "connection refused", "connection refused"),
+        ("passages-1.db", "passages-1.db", "passages-1.db"),
+        ("", "", ""),
+    ],
+)
+def test_a_measured_value_is_written_as_the_language_writes_it(value: str, vi: str, en: str) -> None:
+    assert (measured(value, "vi"), measured(value, "en")) == (vi, en)
+
+
+@given(value=st.text(max_size=40), language=st.sampled_from(LANGUAGES))
+def test_any_measured_value_can_be_written(value: str, language: Language) -> None:
+    assert bool(measured(value, language)) == bool(value)

@@ -25,6 +25,12 @@ def chosen(wish: str | None, remembered: str | None, accepts: LanguageAccept, ot
     return known(wish) or known(remembered) or known(accepts.best_match(LANGUAGES)) or otherwise
 
 
+def plain_number(value: float, language: Language, digits: int = 0) -> str:
+    """1234.5 -> `1.234,5` in Vietnamese, `1,234.5` in English."""
+    text = f"{value:,.{digits}f}"
+    return text.translate(str.maketrans(",.", ".,")) if language == "vi" else text
+
+
 @dataclass(frozen=True, slots=True)
 class Writing:
     """One language's way of writing, at one place's local time."""
@@ -34,8 +40,7 @@ class Writing:
 
     def number(self, value: float, digits: int = 0) -> str:
         """1234.5 -> `1.234,5` in Vietnamese, `1,234.5` in English."""
-        text = f"{value:,.{digits}f}"
-        return text.translate(str.maketrans(",.", ".,")) if self.language == "vi" else text
+        return plain_number(value, self.language, digits)
 
     def span(self, seconds: float) -> str:
         """A length of time in its largest fitting unit: `12 giây`, `3 min`, `2 h`."""

@@ -1,7 +1,9 @@
 """What the templates of the status page are given."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Any
 
 from flask import Flask
@@ -20,6 +22,9 @@ SECTIONS = ("hero", "people", "day", "latest", "sending", "camera", "checks", "d
 PARTS = (*SECTIONS, "when")
 """What changes by itself: each is a template of its own, and is sent anew when it changed."""
 
+LIST = re.compile(r"([0-9]{1,12}) \(([0-9]{4}-[0-9]{2}-[0-9]{2})\)")
+"""A list's number and date, as the daemon tells them (kiosk/bulletin.py)."""
+PAGE_VERSION = version("entrance-kiosk")
 WORDS = {**PAGE, **OFFICE, **DEVICE, **REPORT}
 
 
@@ -61,7 +66,10 @@ def context(truth: Truth, day: Day | None, language: Language, writing: Writing,
             "started": writing.moment(view.moment(status.started_at)),
             "clock": view.clock_word(status, language),
             "leaves": view.delivery_word(status, language),
-            "lists": [(names.get(name, name), value) for name, value in sorted(status.lists.items())],
+            "lists": [
+                (names.get(name, name), _list(value, now, t, writing)) for name, value in sorted(status.lists.items())
+            ],
+            "page_version": PAGE_VERSION if status.version != PAGE_VERSION else "",
             "oldest": _ago(status.outbox.oldest_at, now, writing),
             "receipt": t("receipt.ago", span=_ago(received, now, writing)) if received else "",
             "frame_age": "" if status.camera.age_s is None else _age(status.camera.age_s, t, writing),
@@ -72,6 +80,18 @@ def context(truth: Truth, day: Day | None, language: Language, writing: Writing,
 def _counted(counters: Mapping[str, int]) -> dict[str, int]:
     """Since the daemon's start: who was let through, without those whose passage was undone."""
     return {**counters, "pass": counters.get("pass", 0) - counters.get("annulled", 0)}
+
+
+def _list(value: str, now: datetime, t: Callable[..., str], writing: Writing) -> str:
+    """`12 (2026-11-20)` with its date as the language writes it, and its age; anything else as it is."""
+    found = LIST.fullmatch(value)
+    if found is None:
+        return value
+    try:
+        issued = datetime.fromisoformat(found[2]).replace(tzinfo=UTC)
+    except ValueError:
+        return value
+    return t("list.of", number=found[1], day=writing.day(issued), span=writing.span((now - issued).total_seconds()))
 
 
 def _ago(at: str | None, now: datetime, writing: Writing) -> str:

@@ -63,6 +63,9 @@ CLOCK: Mapping[str, Text] = {
     "unset": Text("Sai: chưa đặt giờ", "Wrong: not set"),
 }
 
+UNIT: Mapping[str, Text] = {"s": Text("giây", "s"), "min": Text("phút", "min"), "d": Text("ngày", "d")}
+"""Units of measured values that the languages write differently; all others are the same in both."""
+
 GRADE: Mapping[str, Text] = {
     "ok": Text("Tốt", "Good"),
     "warn": Text("Cần xem", "Needs a look"),
@@ -149,6 +152,8 @@ PAGE: Mapping[str, Text] = {
     "clock": Text("Đồng hồ", "Clock"),
     "record": Text("Bản ghi mới nhất", "Newest record"),
     "record.of": Text("số {seq}, đời {epoch}", "number {seq}, epoch {epoch}"),
+    "version.page": Text("Phiên bản của trang này", "Version of this page"),
+    "list.of": Text("số {number}, {day} ({span} trước)", "number {number}, {day} ({span} ago)"),
     "list.trust": Text("Khóa tin cậy", "Trust list"),
     "list.denied": Text("Thẻ bị thu hồi", "Denylist"),
     "no-names": Text(

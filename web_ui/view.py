@@ -1,5 +1,6 @@
 """From the truth to the words and numbers of the status page, in one language; pure."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,8 +9,8 @@ from typing import TypeVar
 
 from kiosk.status import Fact, Grade, Shown, Status
 from kiosk.words import DIRECTIONS, OUTCOMES, REASONS, STATES, Sentence
-from web_ui.language import Language, Writing
-from web_ui.texts import ABSENCE, CLOCK, DELIVERY, GRADE, PAGE, REMEDY, STATE, Text
+from web_ui.language import Language, Writing, plain_number
+from web_ui.texts import ABSENCE, CLOCK, DELIVERY, GRADE, PAGE, REMEDY, STATE, UNIT, Text
 from web_ui.truth import Truth
 
 T = TypeVar("T", bound=StrEnum)
@@ -18,6 +19,7 @@ LAMP_S = 3.0
 """How long after a decision the lamp still shows its outcome."""
 NEARLY_FULL = 90.0
 """From which share of the people who may be inside, in percent, it is said."""
+MEASURED = re.compile(r"([+-]?\d{1,12}(?:\.\d{1,3})?) ?([^\d\s]{0,6})")
 RESTING = {"out-of-order": ("fail", "look-again")}
 """Bulbs that a state lights steadily: red and amber together."""
 BAD_FIRST = {Grade.BROKEN: 0, Grade.WARN: 1, Grade.OK: 2}
@@ -149,7 +151,19 @@ def checks(status: Status | None, language: Language) -> tuple[Check, ...]:
 
 def _check(fact: Fact, language: Language) -> Check:
     sentence = fact.vi if language == "vi" else fact.en
-    return Check(fact.name, fact.grade.value, GRADE[fact.grade.value].of(language), fact.value, sentence)
+    return Check(
+        fact.name, fact.grade.value, GRADE[fact.grade.value].of(language), measured(fact.value, language), sentence
+    )
+
+
+def measured(value: str, language: Language) -> str:
+    """A value with its unit as the language writes it; what is not a number with a unit is a word, or stands for itself."""
+    found = MEASURED.fullmatch(value)
+    if found is None:
+        return word(CLOCK, value, language)
+    number, unit = found.groups()
+    digits = len(number.partition(".")[2])
+    return f"{plain_number(float(number), language, digits)} {word(UNIT, unit, language)}".strip()
 
 
 def word(table: Mapping[str, Text], value: str, language: Language) -> str:
