@@ -22,7 +22,7 @@ from mqtt.centre.arrivals import Arrival, StreamKey
 from mqtt.centre.collector import Collector
 from mqtt.centre.ledger import LedgerTrouble, SqliteLedger, read_counts
 from mqtt.centre.ledger_schema import APPLICATION_ID, MIGRATIONS
-from mqtt.link import Incoming, Link, Message
+from mqtt.link import Event, Incoming, Link, Message
 from mqtt.ranges import RangeSet
 from mqtt.topics import Branch, Leaf
 from tests import wire_schema
@@ -35,8 +35,11 @@ EPOCH = "0123456789abcdef"
 AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
 
-def event(seq: int, *, number: int | None = None, branch: Branch = GATE, epoch: str = EPOCH) -> str:
-    return event_text(Stored(epoch, seq, "boot-a", a_passage(number or seq)), branch.source)
+def event(
+    seq: int, *, number: int | None = None, branch: Branch = GATE, epoch: str = EPOCH, sealed_bytes: int = 110
+) -> str:
+    passage = a_passage(number or seq, sealed_bytes=sealed_bytes)
+    return event_text(Stored(epoch, seq, "boot-a", passage), branch.source)
 
 
 def arrival(seqs: Sequence[int], branch: Branch = GATE, epoch: str = EPOCH) -> Arrival:
@@ -244,6 +247,48 @@ def test_what_cannot_be_kept_is_not_acknowledged(desk: Desk) -> None:
     with pytest.raises(LedgerTrouble):
         desk.settle()
     assert desk.diary == []
+
+
+class Breaking(FakeLink):
+    """Hands over what came, and breaks."""
+
+    def pump(self, timeout_s: float = 0.0) -> Sequence[Event]:
+        found = super().pump(timeout_s)
+        self.broken = any(isinstance(event, Incoming) for event in found)
+        return found
+
+
+def test_where_the_connection_breaks_while_a_batch_is_committed_it_is_kept_and_comes_again(
+    ledger: SqliteLedger, path: Path
+) -> None:
+    broker = FakeBroker(ManualClock())
+
+    def connect(will: Message) -> Link:
+        link = Breaking(broker, will)
+        broker.links.append(link)
+        return link
+
+    collector = Collector("entrance", ledger, connect)
+    for _ in range(2):
+        for _ in range(3):
+            collector.step()
+        broker.deliver(GATE.topic(Leaf.PASSAGE), event(1).encode())
+        collector.step()
+        assert not collector.ready
+        assert read_counts(path).distinct == 1, "what was under way is done when the step ends"
+    collector.close()
+    assert read_counts(path).doubled == 1
+    assert broker.on("receipt") == [], "nothing is promised on a connection that is gone"
+
+
+def test_much_at_once_is_committed_in_several_transactions_each_before_its_acknowledgement(desk: Desk) -> None:
+    desk.diary.clear()
+    for first in range(1, 7 * 40, 40):
+        texts = [event(seq, sealed_bytes=4000) for seq in range(first, first + 40)]
+        desk.broker.deliver(GATE.topic(Leaf.PASSAGE), envelope.message_of(texts))
+    desk.settle()
+    assert desk.diary == 2 * ["commit", *3 * ["puback"], "receipt"] + ["commit", "puback", "receipt"]
+    assert [receipt.up_to_seq for receipt in desk.receipts()] == [120, 240, 280]
 
 
 def test_a_receipt_says_what_is_there_and_what_is_refused(desk: Desk) -> None:

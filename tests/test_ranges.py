@@ -1,10 +1,11 @@
-"""Range sets against the obvious model: a Python set of numbers."""
+"""Range sets, and the window that lands by them, against the obvious model: a Python set of numbers."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from mqtt.ranges import RangeSet
+from mqtt.window import Window
 
 spans = st.tuples(st.integers(1, 60), st.integers(0, 8)).map(lambda pair: (pair[0], pair[0] + pair[1]))
 
@@ -22,6 +23,43 @@ def test_a_range_set_holds_exactly_the_numbers_put_in(put_in: list[tuple[int, in
     missing = {n for first, last in ranges.missing() for n in range(first, last + 1)}
     assert missing == set(range(1, max(model, default=0))) - model
     assert ranges.beyond() == [span for span in held if span[0] > ranges.up_to + 1]
+
+
+@given(st.lists(spans), spans)
+def test_covering_and_touching_are_what_all_and_any_say(put_in: list[tuple[int, int]], asked: tuple[int, int]) -> None:
+    ranges = RangeSet(put_in)
+    inside = [number in ranges for number in range(asked[0], asked[1] + 1)]
+    assert ranges.covers(*asked) == all(inside)
+    assert ranges.touches(*asked) == any(inside)
+
+
+@given(
+    st.lists(st.lists(st.integers(1, 80), min_size=1, max_size=6, unique=True).map(sorted), max_size=12),
+    st.lists(st.tuples(st.integers(0, 60), st.lists(spans, max_size=4)), max_size=6),
+)
+def test_receipts_land_exactly_the_passages_that_they_cover(
+    messages: list[list[int]], receipts: list[tuple[int, list[tuple[int, int]]]]
+) -> None:
+    window: Window[str] = Window(1000)
+    under_way: set[int] = set()
+    for token, seqs in enumerate(messages):
+        rows = {seq: str(seq) for seq in seqs if seq not in under_way}
+        assert window.holds_any(seqs) == bool(under_way & set(seqs))
+        if rows:
+            window.sent(rows, token, 0.0)
+            under_way |= set(rows)
+    for up_to, beyond in receipts:
+        covered = RangeSet([*([(1, up_to)] if up_to else []), *beyond])
+        landed = {seq for seq in under_way if seq in covered}
+        assert window.landed_ranges(up_to, beyond) == len(landed)
+        under_way -= landed
+        assert dict(window.rows()) == {seq: str(seq) for seq in under_way}
+        assert len(window) == len(under_way)
+        assert window.room() == 1000 - len(under_way)
+    late = window.overdue(0.0, limit=1000)
+    assert {seq for flight in late for seq in flight.rows} == under_way
+    assert len(window) == 0
+    assert window.oldest_sent_s() is None
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 3), (-1, -1), (5, 4)])
