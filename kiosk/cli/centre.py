@@ -20,7 +20,7 @@ from mqtt.centre.books import open_ledger
 from mqtt.centre.collector import Collector
 from mqtt.centre.ledger import LedgerTrouble
 from mqtt.client import PahoLink
-from mqtt.link import Endpoint, LinkRefused
+from mqtt.link import Endpoint, Link, LinkRefused, Message
 
 
 def endpoint_of(text: str) -> tuple[str, int]:
@@ -65,6 +65,11 @@ def read_config(context: click.Context, _parameter: click.Parameter, path: Path 
     "--retention-days", type=click.IntRange(1, 3650), help="Delete passages that came earlier; for ever where left out."
 )
 @click.option("--share", help="Group of centres side by side on one PostgreSQL: each passage goes to one of them.")
+@click.option(
+    "--drain-per-s",
+    type=click.FloatRange(1, 1e6),
+    help="How fast each device may send its backlog, passages per second.",
+)
 @click.option("--site-root", default="entrance", show_default=True, help="First word of every topic.")
 @click.option("--name", default="centre-1", show_default=True, help="This centre's client id at the broker.")
 @click.option("--ca", type=click.Path(path_type=Path), help="CA of the broker's certificate: switches TLS on.")
@@ -78,6 +83,7 @@ def centre(  # noqa: PLR0917  click passes by name
     database: str,
     retention_days: int | None,
     share: str | None,
+    drain_per_s: float | None,
     site_root: str,
     name: str,
     ca: Path | None,
@@ -100,7 +106,7 @@ def centre(  # noqa: PLR0917  click passes by name
     )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s centre %(levelname)s %(message)s", stream=sys.stderr)
     try:
-        run(where, database, site_root, name, share=share, retention_days=retention_days)
+        run(where, database, site_root, name, share=share, retention_days=retention_days, drain_per_s=drain_per_s)
     except (LedgerTrouble, LinkRefused) as trouble:
         raise click.ClickException(str(trouble)) from trouble
 
@@ -175,11 +181,22 @@ def _sealing_key(path: Path) -> X25519PrivateKey:
 
 
 def run(
-    where: Endpoint, database: str, root: str, name: str, *, share: str | None = None, retention_days: int | None = None
+    where: Endpoint,
+    database: str,
+    root: str,
+    name: str,
+    *,
+    share: str | None = None,
+    retention_days: int | None = None,
+    drain_per_s: float | None = None,
 ) -> None:
     """Collect until SIGTERM or Ctrl-C. Raises LedgerTrouble."""
     ledger = open_ledger(database)
-    collector = Collector(root, ledger, lambda will: PahoLink(where, name, will=will, keep_session=True), share=share)
+
+    def connect(will: Message) -> Link:
+        return PahoLink(where, name, will=will, keep_session=True)
+
+    collector = Collector(root, ledger, connect, share=share, drain_per_s=drain_per_s)
     swept: date | None = None
     try:
         with Doorbell() as bell:

@@ -57,16 +57,19 @@ class Collector:
         connect: Callable[[Message], Link],
         *,
         share: str | None = None,
+        drain_per_s: float | None = None,
         now_at: Callable[[], datetime] = lambda: datetime.now(UTC),
         dice: random.Random | None = None,
     ) -> None:
         """`connect` makes a new, unopened link with this last will and a persistent session: the broker keeps what comes.
 
         `share`: centres that name the same group get each passage once between them; they need one PostgreSQL behind them.
+        `drain_per_s`: how fast each device may send its backlog, passages per second; None: as fast as it can.
         """
         self._root = root
         self._share = f"$share/{share}/" if share else ""
         self._ledger = ledger
+        self._drain = envelope.Drain(passages_per_s=drain_per_s)
         self._connect = connect
         self._now_at = now_at
         self._dice = dice or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
@@ -168,6 +171,7 @@ class Collector:
         log.info("connected and subscribed")
         self._ready = self._welcome = True
         self._attempt = 0
+        link.publish(Message(topics.centre_drain(self._root), envelope.drain(self._drain), retain=True))
         link.publish(self._state_message("ready"))  # devices that wait for overdue receipts send again at once
 
     def _read(self, incoming: Incoming, batch: "_Batch") -> None:

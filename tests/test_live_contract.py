@@ -1,0 +1,126 @@
+"""What really goes over a broker between a running kiosk and a running centre is what the published schemas promise."""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from kiosk.demo.premises import Premises, scratch_premises
+from kiosk.demo.processes import Process, python_module
+from kiosk.devices.painter import Painter
+from mqtt import topics
+from tests import wire_schema
+from tests.broker import Broker, Listener
+from tests.replayed_gate import put
+
+ROOT = Path(__file__).parents[1]
+DEVICE = "entrance/v1/cho-mau/cong-1"
+CHANNELS = {f"{DEVICE}/{leaf}" for leaf in ("state", "passage", "health", "receipt")}
+CENTRE = {topics.centre_state("entrance"), topics.centre_drain("entrance")}
+_tick = threading.Event()
+
+
+@contextmanager
+def a_site(broker: Broker) -> Iterator[tuple[Premises, Process]]:
+    """A whole kiosk at whose camera people pass, and a centre."""
+    with scratch_premises(port=broker.port, frames_per_s=8.0, window_s=1.0) as premises:
+        pictures = premises.folder / "pictures"
+        pictures.mkdir()
+        painter = Painter(960, 540)
+        for place, label in enumerate(("valid", "national", "expired", "forged", "unknown")):
+            put(pictures, f"{place}-a", painter.paint([premises.world[label].data], 2 * place))
+            put(pictures, f"{place}-b", painter.paint([], 2 * place + 1))
+        text = premises.config.read_text(encoding="utf-8")
+        premises.config.write_text(text.replace('"synthetic"', f'"replay:{pictures}"'), encoding="utf-8")
+        command = python_module("kiosk", "centre", "--broker", broker.address, "--drain-per-s", "500")
+        centre = Process("centre", [*command, "--database", str(premises.centre_database)], premises.log("centre"))
+        daemon = Process(
+            "daemon", python_module("kiosk", "run", "--config", str(premises.config)), premises.log("daemon")
+        )
+        try:
+            centre.start()
+            daemon.start()
+            yield premises, daemon
+        finally:
+            daemon.end()
+            centre.end()
+
+
+def until(done: Callable[[], bool], within_s: float = 40.0) -> None:
+    ends_s = time.monotonic() + within_s
+    while not done():
+        assert time.monotonic() < ends_s, "it did not come to that"
+        _tick.wait(0.02)
+
+
+def test_every_channel_of_a_running_kiosk_and_centre_keeps_the_contract() -> None:
+    with Broker() as broker:
+        listener = Listener(broker.endpoint(), "entrance/#")
+
+        def says_goodbye(topic: str) -> bool:
+            listener.look(0.05)
+            return b"offline" in listener.payloads(topic)[-1]
+
+        with a_site(broker) as (_, daemon):
+
+            def seen() -> Counter[str]:
+                return Counter(topic for topic, _ in listener.look(0.05))
+
+            until(lambda: set(seen()) >= CHANNELS | CENTRE and seen()[f"{DEVICE}/passage"] >= 4)
+            daemon.end()
+            until(lambda: says_goodbye(f"{DEVICE}/state"))
+        until(lambda: says_goodbye(topics.centre_state("entrance")))
+        listener.close()
+    assert {topic for topic, _ in listener.messages} == CHANNELS | CENTRE, "and on no other topic"
+    for topic, payload in listener.messages:
+        wire_schema.check(topic, payload)
+    states = [json.loads(payload)["state"] for payload in listener.payloads(f"{DEVICE}/state")]
+    assert states[0] == "birth"
+    assert states[-1] == "offline"
+    assert "ready" in states or "degraded" in states
+    assert json.loads(listener.payloads(topics.centre_drain("entrance"))[-1]) == {"passages_per_s": 500.0}
+
+
+def test_the_reader_without_python_that_the_documentation_shows_works() -> None:
+    for program in ("jq", "mosquitto_sub"):
+        if shutil.which(program) is None:
+            pytest.skip(f"{program} is not installed: sudo apt-get install jq mosquitto-clients")
+    shown = re.search(
+        r"## Another reader.*?```sh\n(.*?)```", (ROOT / "docs/wire.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    assert shown is not None
+    with Broker() as broker:
+        tls = "-h broker -p 8883 --cafile ca.pem --cert centre.pem --key centre.key"
+        assert tls in shown[1], "the options that this broker does not need"
+        command = shown[1].replace(tls, f"-h 127.0.0.1 -p {broker.port}")
+        reader = subprocess.Popen(["bash", "-c", command], stdout=subprocess.PIPE, start_new_session=True)
+        lines: list[dict[str, str]] = []
+
+        def read() -> None:
+            assert reader.stdout is not None
+            lines.extend(json.loads(line) for line in reader.stdout)
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        try:
+            until(lambda: "my-reader" in broker.said() and "SUBSCRIBE from my-reader" in broker.said())
+            with a_site(broker):
+                until(lambda: {line["reason"] for line in lines} >= {"expired", "bad-signature"})
+        finally:
+            os.killpg(reader.pid, signal.SIGTERM)  # a session of its own: bash and both programs of the pipe
+            reader.wait(10)
+            thread.join(10)
+            assert reader.stdout is not None
+            reader.stdout.close()
+    assert all(line.keys() == {"source", "time", "reason"} for line in lines)
+    assert {line["source"] for line in lines} == {"/entrance/cho-mau/cong-1"}
