@@ -89,7 +89,7 @@ class FakeBench:
         }
 
     def until(self, met: Callable[[], bool], within_s: float) -> float | None:
-        """What is not so at once never is. What was told last has been done only now."""
+        """What is not so at once never is."""
         return 1.0 if met() else None
 
     def read(self, path: str) -> str:
@@ -104,24 +104,6 @@ class FakeBench:
             "systemd-analyze": "Startup finished in 21.4s\n",
             "uname": "6.12.47-v8 aarch64\n",
         }.get(command[0], "")
-
-
-class OldCount(FakeBench):
-    """Steps look at the count before the owner acts: here the action takes effect at the first look afterwards."""
-
-    def tell(self, vi: str, en: str) -> None:
-        self._later = (vi, en)
-        if "Cover" in en or "Take the hand" in en or "switch the network" in en:
-            super().tell(vi, en)
-        else:
-            self.told.append(en)
-
-    def until(self, met: Callable[[], bool], within_s: float) -> float | None:
-        if not met() and self._later[1] in self.told:
-            super().tell(*self._later)
-        return super().until(met, within_s)
-
-    _later = ("", "")
 
 
 @pytest.fixture
@@ -139,7 +121,7 @@ def verdicts(findings: list[Finding]) -> dict[str, Verdict]:
 def test_on_a_good_device_every_step_is_met_but_the_reset_that_is_still_to_come(
     settings: config.Settings, tmp_path: Path
 ) -> None:
-    bench = OldCount(settings)
+    bench = FakeBench(settings)
     found = verdicts(acceptance.walk(bench, tmp_path, now=lambda: AT))
     assert found.pop("watchdog") is Verdict.OPEN
     assert set(found) == {name for name, _ in STEPS}
@@ -164,7 +146,7 @@ def test_on_a_good_device_every_step_is_met_but_the_reset_that_is_still_to_come(
 def test_what_does_not_work_is_found_and_named(
     settings: config.Settings, tmp_path: Path, broken: str, name: str
 ) -> None:
-    found = verdicts(acceptance.walk(OldCount(settings, broken=broken), tmp_path, now=lambda: AT))
+    found = verdicts(acceptance.walk(FakeBench(settings, broken=broken), tmp_path, now=lambda: AT))
     assert [step for step, verdict in found.items() if verdict is Verdict.NOT_MET] == [name]
 
 
@@ -179,14 +161,14 @@ def test_firmware_lines_that_did_not_arrive_are_named(settings: config.Settings,
 
 
 def test_a_relay_that_stays_energised_is_the_owners_no(settings: config.Settings) -> None:
-    found = acceptance_steps.relay_after_a_kill(OldCount(settings, says=lambda _: False))
+    found = acceptance_steps.relay_after_a_kill(FakeBench(settings, says=lambda _: False))
     assert found.verdict is Verdict.NOT_MET
 
 
 def test_what_is_skipped_stays_open_and_is_asked_again_while_what_was_met_is_not(
     settings: config.Settings, tmp_path: Path
 ) -> None:
-    first = OldCount(settings, says=lambda _: None)
+    first = FakeBench(settings, says=lambda _: None)
     found = verdicts(acceptance.walk(first, tmp_path, now=lambda: AT))
     assert {name for name, verdict in found.items() if verdict is Verdict.OPEN} == {
         "lamps",
@@ -194,15 +176,15 @@ def test_what_is_skipped_stays_open_and_is_asked_again_while_what_was_met_is_not
         "network",
         "watchdog",
     }
-    second = OldCount(settings)
+    second = FakeBench(settings)
     found = verdicts(acceptance.walk(second, tmp_path, now=lambda: AT))
     assert not any("10 cm" in sentence for sentence in second.told), "asked twice"
     assert found["lamps"] is Verdict.MET
 
 
 def test_the_run_after_the_reset_tells_how_long_it_took(settings: config.Settings, tmp_path: Path) -> None:
-    acceptance.walk(OldCount(settings), tmp_path, now=lambda: AT)
-    later = OldCount(settings)
+    acceptance.walk(FakeBench(settings), tmp_path, now=lambda: AT)
+    later = FakeBench(settings)
     later.files[acceptance.BOOT_ID] = "boot-two\n"
     found = {each.name: each for each in acceptance.walk(later, tmp_path, now=lambda: AT + timedelta(seconds=60))}
     assert (found["watchdog"].verdict, found["watchdog"].value) == (Verdict.MET, "reset 18 s after it hung")
@@ -210,17 +192,17 @@ def test_the_run_after_the_reset_tells_how_long_it_took(settings: config.Setting
 
 
 def test_a_board_that_did_not_reset_is_asked_to_do_it_again(settings: config.Settings, tmp_path: Path) -> None:
-    acceptance.walk(OldCount(settings), tmp_path, now=lambda: AT)
-    same_boot = OldCount(settings, says=lambda en: "hangs the kernel" not in en)
+    acceptance.walk(FakeBench(settings), tmp_path, now=lambda: AT)
+    same_boot = FakeBench(settings, says=lambda en: "hangs the kernel" not in en)
     assert verdicts(acceptance.walk(same_boot, tmp_path, now=lambda: AT))["watchdog"] is Verdict.OPEN
 
 
 def test_nothing_is_hung_without_the_owners_yes_or_without_a_watchdog(
     settings: config.Settings, tmp_path: Path
 ) -> None:
-    bench = OldCount(settings, says=lambda en: False)
+    bench = FakeBench(settings, says=lambda en: False)
     acceptance.walk(bench, tmp_path, now=lambda: AT)
-    without = OldCount(settings)
+    without = FakeBench(settings)
     del without.files["/sys/class/watchdog/watchdog0/identity"]
     acceptance.walk(without, tmp_path / "..", now=lambda: AT)
     assert not any("sysrq-trigger" in word for each in (bench, without) for command in each.ran for word in command)
@@ -229,7 +211,7 @@ def test_nothing_is_hung_without_the_owners_yes_or_without_a_watchdog(
 def test_the_report_is_kept_before_the_kernel_is_hung(settings: config.Settings, tmp_path: Path) -> None:
     kept: list[str] = []
 
-    class Hangs(OldCount):
+    class Hangs(FakeBench):
         def run(self, *command: str) -> str:
             if any("sysrq" in word for word in command):
                 kept.append(acceptance_report.paths(tmp_path, settings)[0].read_text(encoding="utf-8"))
@@ -242,7 +224,7 @@ def test_the_report_is_kept_before_the_kernel_is_hung(settings: config.Settings,
 
 
 def test_the_report_is_for_people_in_both_languages_and_for_programs(settings: config.Settings, tmp_path: Path) -> None:
-    acceptance.walk(OldCount(settings), tmp_path, now=lambda: AT)
+    acceptance.walk(FakeBench(settings), tmp_path, now=lambda: AT)
     as_json, as_text = acceptance_report.paths(tmp_path, settings)
     text = as_text.read_text(encoding="utf-8")
     assert "rơ-le sau khi bị ngắt / relay after a kill" in text
@@ -283,7 +265,7 @@ def test_an_answer_may_be_given_in_either_language(
         bench.tell("Đưa mã.", "Hold it.")
         click.echo(f"answer {bench.ask('Sáng chưa?', 'Is it lit?')}")
 
-    done = CliRunner().invoke(asking, input="\n" + typed)
+    done = CliRunner().invoke(asking, input=typed)
     assert f"answer {expected}" in done.output
     assert "Sáng chưa?" in done.output
 

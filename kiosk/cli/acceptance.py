@@ -33,9 +33,8 @@ class RealBench:
         self._vi = settings.site.language == "vi"
 
     def tell(self, vi: str, en: str) -> None:
-        """Say what to do; whoever is ready presses Enter."""
+        """Say what to do; nobody has to come back to the keyboard."""
         click.echo("\n" + (vi if self._vi else en))
-        click.prompt("Enter", default="", show_default=False, prompt_suffix=" ...")
 
     def ask(self, vi: str, en: str) -> bool | None:
         """Yes, no, or skipped."""

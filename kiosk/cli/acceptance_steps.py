@@ -41,7 +41,7 @@ class Bench(Protocol):
     settings: config.Settings
 
     def tell(self, vi: str, en: str) -> None:
-        """Say to the owner what to do now."""
+        """Say to the owner what to do now; what comes of it is watched."""
 
     def ask(self, vi: str, en: str) -> bool | None:
         """Yes, no, or None for skipped."""
@@ -136,8 +136,8 @@ def _reads(name: str, vi: str, en: str) -> Step:
     """Focus and exposure: a code under some conditions is answered."""
 
     def step(bench: Bench) -> Finding:
+        before = answers(bench)  # before the owner is told: who holds the code up already is the one
         bench.tell(vi, en)
-        before = answers(bench)
         took_s = bench.until(lambda: answers(bench) > before, SEEN_WITHIN_S)
         status = bench.status()
         if took_s is None or not status or not status["shown"]:
@@ -152,7 +152,11 @@ def _reads(name: str, vi: str, en: str) -> Step:
 near = _reads(
     "focus-near", "Đưa mã trên điện thoại trước camera, cách 10 cm.", "Hold a code on a phone 10 cm from the camera."
 )
-far = _reads("focus-far", "Đưa một mã khác, cách 40 cm.", "Hold another code 40 cm from the camera.")
+far = _reads(
+    "focus-far",
+    "Đưa một mã khác (hoặc mã cũ sau mười giây), cách 40 cm.",
+    "Hold another code (or that one after ten seconds) 40 cm away.",
+)
 bright = _reads(
     "exposure-bright",
     "Vặn điện thoại sáng hết mức, hoặc đứng ngược nắng, rồi đưa một mã khác.",
@@ -199,11 +203,11 @@ def noise(bench: Bench) -> Finding:
     """Pull-ups hold against noise: nobody touches the button, and nobody is admitted."""
     if bench.settings.signal.admit_button is None:
         return Finding("noise", Verdict.OPEN, "no button is configured")
+    before = answers(bench)
     bench.tell(
         "Không chạm nút; bật tắt đèn và quạt gần đó trong một phút. Không ai đứng trước camera.",
         "Leave the button alone; switch lamps and fans nearby on and off for a minute. Nobody stands before the camera.",
     )
-    before = answers(bench)
     ghost_s = bench.until(lambda: answers(bench) > before, QUIET_S)
     if ghost_s is not None:
         return Finding("noise", Verdict.NOT_MET, f"an answer to nobody after {ghost_s:.0f} s")
@@ -214,8 +218,8 @@ def button(bench: Bench) -> Finding:
     """A press of a second admits one person."""
     if bench.settings.signal.admit_button is None:
         return Finding("button", Verdict.OPEN, "no button is configured")
-    bench.tell("Nhấn giữ nút trong một giây.", "Hold the button for a second.")
     before = answers(bench)
+    bench.tell("Nhấn giữ nút trong một giây.", "Hold the button for a second.")
     took_s = bench.until(lambda: answers(bench) > before, SEEN_WITHIN_S)
     status = bench.status()
     by_hand = took_s is not None and bool(status and status["shown"] and status["shown"][-1]["frame"] == 0)
@@ -226,11 +230,11 @@ def button(bench: Bench) -> Finding:
 
 def relay_after_a_kill(bench: Bench) -> Finding:
     """kill -9 of the daemon: everything is off within 5 s, and it comes back."""
+    before = answers(bench)
     bench.tell(
         "Đưa một mã hợp lệ; ngay khi đèn sáng, chương trình sẽ bị ngắt. Hãy nhìn đèn và rơ-le.",
         "Hold up a valid code; as the lamp lights the program is killed. Watch lamps and relay.",
     )
-    before = answers(bench)
     if bench.until(lambda: answers(bench) > before, SEEN_WITHIN_S) is None:
         return Finding("relay-after-a-kill", Verdict.OPEN, "nothing was shown to the camera")
     status = bench.status()
