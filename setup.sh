@@ -43,7 +43,7 @@ for wish in "$@"; do
         chromium) groups="--group browser"; wants chromium "chromium fonts-dejavu-core" ;;
         postgresql) ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql" ;;
         dtc) wants dtc device-tree-compiler ;;
-        jq) wants jq jq ;;
+        jq) wants jq jq; wants mosquitto_sub mosquitto-clients ;;
         rungs)
             wants mmdebstrap mmdebstrap; wants systemd-nspawn systemd-container; wants dtc device-tree-compiler
             wants qemu-system-aarch64 "qemu-system-arm qemu-utils ipxe-qemu"; wants qemu-system-x86_64 "qemu-system-x86 seabios"
