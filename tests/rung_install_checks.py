@@ -72,7 +72,7 @@ class Device:
         found: dict[str, Any] = json.loads(told) if told else {}
         return found
 
-    def serves(self, timeout_s: float = 60.0) -> str:
+    def serves(self, timeout_s: float = 180.0) -> str:
         """Wait until people are answered; the version that does it."""
 
         def answered() -> dict[str, Any] | None:
