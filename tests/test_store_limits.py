@@ -2,6 +2,7 @@
 
 import logging
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -276,3 +277,25 @@ def test_logs_of_the_store_name_no_record(tmp_path: Path, caplog: pytest.LogCapt
     tend(store)
     store.close()
     assert str(a_passage(1).id) not in caplog.text
+
+
+def test_damage_among_old_records_is_found_by_whoever_reads_them_and_mended_at_the_next_start(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    with closing(Store(path)) as store:
+        store.commit_all([a_passage(number) for number in range(1, 2001)])
+    spoiled = bytearray(path.read_bytes())
+    middle = len(spoiled) // 2 // 1024 * 1024
+    spoiled[middle : middle + 4096] = b"\xff" * 4096
+    path.write_bytes(spoiled)
+    with closing(Store(path)) as store:  # it ended cleanly, so nobody looked through it
+        assert store.moved_aside is None
+        with pytest.raises(StoreTrouble, match="malformed"):
+            store.waiting(0, 3000)
+        with pytest.raises(StoreTrouble, match="is damaged"):
+            store.commit(a_passage(2001))
+        with pytest.raises(StoreDamaged):
+            store.probe()
+    with closing(Store(path)) as store:
+        assert store.moved_aside is not None
+        assert store.commit(a_passage(2001)).seq == 1
+        assert store.notices()[0].kind == "moved-aside"

@@ -152,6 +152,7 @@ class Store:
                 if not self._place_sure:
                     self._newest_seq = self._find_newest()
                     self._place_sure = True
+                self._refuse_damaged()
                 self._refuse_beyond_limits(len(passages))
                 self._refuse_below_floor()
                 first = self._newest_seq + 1
@@ -170,6 +171,11 @@ class Store:
             Stored(epoch=self._epoch, seq=first + place, boot_id=self._boot_id, passage=passage)
             for place, passage in enumerate(passages)
         ]
+
+    def _refuse_damaged(self) -> None:
+        """What was found by whoever reads is told to the gate, which then asks `probe`, and so ends the daemon."""
+        if self._damage:
+            raise StoreTrouble(f"{self.path}: is damaged ({self._damage}); the next start sets it aside")
 
     def _refuse_beyond_limits(self, coming: int) -> None:
         """Undelivered passages do not give way to new ones; the gate must be out of order, and say so."""
@@ -190,7 +196,7 @@ class Store:
                 f"{self.limits.floor_bytes // 1_000_000} MB are kept free for receipts; make room"
             )
 
-    def _remember_damage(self, trouble: sqlite3.Error) -> None:
+    def _remember_damage(self, trouble: Exception) -> None:
         """SQLITE_CORRUPT and SQLITE_NOTADB do not go away: the next start checks the file, and sets it aside."""
         if _is_damage(trouble):
             self._damage = str(trouble)
@@ -248,6 +254,7 @@ class Store:
             try:
                 return self._courier.execute(rows.SELECT + source, list(parameters)).fetchall()
             except sqlite3.Error as trouble:
+                self._remember_damage(trouble)
                 raise StoreTrouble(f"{self.path}: cannot be read: {trouble}") from trouble
 
     def depth(self) -> int:
@@ -307,6 +314,7 @@ class Store:
                         self._courier.execute("DELETE FROM quarantine WHERE seq = ?", [seq])
                     self._courier.execute("DELETE FROM refused WHERE seq <= ?", [self._settled.up_to])
             except sqlite3.Error as trouble:
+                self._remember_damage(trouble)
                 raise StoreTrouble(f"{self.path}: could not note what the centre has: {trouble}") from trouble
         self._quarantined -= accepted
         self._quarantined.update(seq for seq, _ in fresh)
@@ -340,6 +348,7 @@ class Store:
                     with self._writing:
                         self._thinned_seq = limits_module.thin(self._courier, self._thinned_seq, up_to, text)
         except (sqlite3.Error, OSError) as trouble:
+            self._remember_damage(trouble)
             raise StoreTrouble(f"{self.path}: could not be tended: {trouble}") from trouble
         return gone
 
