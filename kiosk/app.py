@@ -4,22 +4,25 @@ Camera thread -> mailbox -> gate thread -> disk and lamp; courier thread -> cent
 thread judges the facts and tells the same truth to lamp, centre, page and systemd's watchdog.
 """
 
+import contextlib
 import ctypes
 import gc
 import logging
+import os
 import threading
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping
 from contextlib import ExitStack
+from importlib.metadata import version
 
 from kiosk import config, in_force, logbook, status
 from kiosk.clock import SystemClock
-from kiosk.devices.lamps import open_signal
+from kiosk.devices.lamps import Lamps, NoPins, open_signal
 from kiosk.diary_keeper import DiaryKeeper
 from kiosk.doorbell import Doorbell
 from kiosk.model import Moment, State
-from kiosk.ports import KioskError
+from kiosk.ports import Clock, KioskError, SignalTrouble
 from kiosk.rooms import Rooms, furnish, make_run_dir
-from kiosk.selfcheck import judge, state_of, watchdog_may_be_fed
+from kiosk.selfcheck import Measures, judge, state_of, watchdog_may_be_fed
 from kiosk.store.diary import Diary
 from kiosk.systemd_notify import Notifier
 from kiosk.worker import Worker
@@ -35,11 +38,14 @@ _TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None)
 """glibc's; other C libraries do it by themselves, or not."""
 
 
+SYSTEM_CLOCK = SystemClock()
+
+
 class Crashed(KioskError):
     """A thread ended by an error; the daemon stops, and systemd starts it again."""
 
 
-def run(settings: config.Settings, commanded: Collection[str] = ()) -> None:
+def run(settings: config.Settings, commanded: Collection[str] = (), clock: Clock = SYSTEM_CLOCK) -> None:
     """Run until SIGTERM or Ctrl-C. Raises KioskError where it cannot start, and Crashed where a thread ended by an error.
 
     `commanded` names the settings that came from the command line instead of the file.
@@ -51,9 +57,11 @@ def run(settings: config.Settings, commanded: Collection[str] = ()) -> None:
         make_run_dir(settings.run_dir)
         house.enter_context(logbook.kept_in(settings.run_dir))
         bell = house.enter_context(Doorbell())
-        lamps = open_signal(settings.signal)
+        lamps = take_lamps(settings, bell, notifier)
+        if lamps is None:
+            return
         house.callback(lamps.close)
-        rooms = furnish(settings, lamps, SystemClock(), bell.ring, house)
+        rooms = furnish(settings, lamps, clock, bell.ring, house)
         house.callback(in_force.withdraw, settings.run_dir)
         in_force.publish(settings, settings.run_dir, commanded)
         daemon = Daemon(settings, rooms, bell, notifier)
@@ -64,6 +72,47 @@ def run(settings: config.Settings, commanded: Collection[str] = ()) -> None:
         notifier.stopping()
         daemon.close_diary()
         log.info("the kiosk stops")
+
+
+def take_lamps(settings: config.Settings, bell: Doorbell, notifier: Notifier) -> Lamps | None:
+    """The lamps, as soon as their pins can be had; None where a stop was asked for before. Raises NoPins.
+
+    Pins in another program's hands are no reason to end: started again for ever, it would say so every second. Without lamps
+    nobody is answered; dark lamps mean out of order, and page and journal name the reason.
+    """
+    told = False
+    while not bell.stop_asked:
+        try:
+            return open_signal(settings.signal)
+        except NoPins:
+            raise
+        except SignalTrouble as trouble:
+            if not told:
+                log.error("out-of-order: %s; trying again until they can be had", trouble)
+                notifier.ready(f"out-of-order: {trouble}")
+            told = True
+            _publish_unlit(settings)
+        notifier.alive()
+        bell.wait(TURN_S)
+    return None
+
+
+def _publish_unlit(settings: config.Settings) -> None:
+    now_at = SYSTEM_CLOCK.now().at.isoformat(timespec="milliseconds")
+    snapshot = status.Status(
+        version=version("entrance-kiosk"),
+        site=settings.site.site,
+        device=settings.site.device,
+        pid=os.getpid(),
+        started_at=now_at,
+        now_at=now_at,
+        state=State.OUT_OF_ORDER,
+        epoch="",
+        seq=0,
+        facts=tuple(fact for fact in judge(Measures(lamps_alive=False)) if fact.grade is status.Grade.BROKEN),
+    )
+    with contextlib.suppress(OSError):  # a full run directory silences the page, and is told once there are lamps
+        status.publish(snapshot, settings.run_dir)
 
 
 class Daemon:
@@ -78,6 +127,7 @@ class Daemon:
         self._workers = [Worker(name, step, self._stop, self._worker_crashed) for name, step in rooms.steps().items()]
         self._crashed = ""
         self._state: State | None = None
+        self._bad: tuple[str, ...] = ()
         self._publish_trouble = False
         self._lists_trouble: tuple[str, ...] = ()
         self._diary = DiaryKeeper(Diary(settings.records.path).add)
@@ -125,8 +175,9 @@ class Daemon:
         if watchdog_may_be_fed(facts):
             self._notifier.alive()
         self._diary.observe(state, facts, now)
-        if state is not self._state:
-            self._changed(state, [fact.en for fact in facts if fact.grade is not status.Grade.OK])
+        bad = {fact.name: fact.en for fact in facts if fact.grade is not status.Grade.OK}
+        if state is not self._state or tuple(bad) != self._bad:
+            self._changed(state, bad)
 
     def _publish(self, snapshot: status.Status) -> None:
         """A full run directory silences the page, which then says so; it must not stop the gate."""
@@ -139,13 +190,16 @@ class Daemon:
             return
         self._publish_trouble = False
 
-    def _changed(self, state: State, troubles: Sequence[str]) -> None:
-        said = "; ".join(troubles) or "all is well"
-        log.log(logging.WARNING if troubles else logging.INFO, "%s: %s", state.value, said)
+    def _changed(self, state: State, bad: Mapping[str, str]) -> None:
+        """Every trouble is told once, and once when it is over; `bad` has the sentences of the bad facts by name."""
+        new = [said for name, said in bad.items() if name not in self._bad]
+        over = [f"{name} is well again" for name in self._bad if name not in bad]
+        said = "; ".join([*new, *over] or ["all is well" if not bad else "still " + ", ".join(bad)])
+        log.log(logging.WARNING if new else logging.INFO, "%s: %s", state.value, said)
         if self._state is None:
             self._notifier.ready(state.value)
-        self._state = state
-        self._notifier.status(f"{state.value}: {said}")
+        self._state, self._bad = state, tuple(bad)
+        self._notifier.status(f"{state.value}: {'; '.join(bad.values()) or 'all is well'}")
 
     def _refresh_lists(self) -> None:
         """Take in newer lists that somebody put down; the good ones stay in force while a file is bad."""

@@ -14,8 +14,14 @@ from kiosk.credentials.trust import TrustList
 from kiosk.gate_loop import GateLoop
 from kiosk.model import Moment, State
 from kiosk.ports import StoreTrouble
-from kiosk.selfcheck import CameraWatch, ClockWatch, Measures
-from kiosk.selfcheck.probes import probe_disk_free_bytes, probe_temperature_c, probe_under_voltage
+from kiosk.selfcheck import CameraWatch, ClockWatch, Measures, PageWatch
+from kiosk.selfcheck.probes import (
+    probe_disk_free_bytes,
+    probe_listens,
+    probe_read_only,
+    probe_temperature_c,
+    probe_under_voltage,
+)
 from kiosk.status import CameraStatus, Fact, OutboxStatus, Status, UndoStatus
 from kiosk.store import Store
 from kiosk.undo import LastPassage
@@ -44,6 +50,7 @@ class Bulletin:
         self._gate_loop = gate_loop
         self._watch = watch
         self._clock_watch = ClockWatch()
+        self._page_watch = PageWatch()
         self._lamps_alive = lamps_alive
         self._overruns = overruns
         self._store = store
@@ -53,8 +60,9 @@ class Bulletin:
         self._started = started
         self._version = version("entrance-kiosk")  # asked once: it parses the package's metadata
         self._uplink_down_since_s: float | None = started.s
-        # Replayed pictures repeat to the last bit; only a sensor's noise makes a frozen picture tell-tale.
-        self._has_sensor = settings.camera.source.startswith(("picamera2", "webcam"))
+        # Replayed pictures repeat to the last bit; only a sensor's noise makes a frozen picture tell-tale. A stage that serves
+        # another process's camera counts its frames in a pixel, and stands for a sensor.
+        self._has_sensor = settings.camera.source.startswith(("picamera2", "webcam", "synthetic:"))
 
     def measures(self, now: Moment) -> Measures:
         """Everything that the self-check judges."""
@@ -73,10 +81,13 @@ class Bulletin:
             store_trouble=self._gate_loop.store_trouble or outbox_trouble,
             moved_aside=self._store.moved_aside.name if self._store.moved_aside else "",
             disk_free_bytes=probe_disk_free_bytes(self._settings.records.path),
-            temperature_c=probe_temperature_c(),
-            under_voltage=probe_under_voltage(),
+            disk_floor_bytes=self._settings.records.floor_bytes,
+            disk_read_only=probe_read_only(self._settings.records.path),
+            temperature_c=probe_temperature_c(self._settings.sysfs),
+            under_voltage=probe_under_voltage(self._settings.sysfs),
             clock=now.quality,
             clock_jump_s=self._clock_watch.note(now),
+            page_gone_s=self._page_gone_s(now),
             uplink_down_s=self._uplink_down_s(now),
             uplink_clock=self._courier.status().clock,
             outbox_age_s=_age_s(outbox.oldest_at, now),
@@ -152,6 +163,10 @@ class Bulletin:
             return self._store.outbox_status(), ""
         except StoreTrouble as trouble:
             return OutboxStatus(depth=self._store.depth()), str(trouble)
+
+    def _page_gone_s(self, now: Moment) -> float | None:
+        port = self._settings.page.port
+        return self._page_watch.note(now.s, listens=probe_listens(port)) if port else None
 
     def _uplink_down_s(self, now: Moment) -> float:
         if self._courier.status().connected:

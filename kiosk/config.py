@@ -147,6 +147,8 @@ class Signal(Section):
     """How long the relay stays energised, seconds."""
     relay_led: str | None = Field(default=None, pattern=r"^[A-Za-z0-9:_-]{1,63}$")
     """Instead of `relay`: a kernel LED with the one-shot trigger, such as `kiosk-relay`; the kernel itself ends the pulse."""
+    relay_leds: Path = Path("/sys/class/leds")
+    """Where the kernel's LEDs are; another folder only in the laboratory."""
     active_high: bool = True
     """False for lamp boards that light on a low pin."""
     admit_button: Pin | None = None
@@ -315,6 +317,8 @@ class Settings(Section):
     page: Page = Page()
     run_dir: Path = Path("/run/entrance-kiosk")
     """Folder in memory for the status file and the control socket."""
+    sysfs: Path = Path("/sys")
+    """Where the kernel tells of temperature and supply; another folder only in the laboratory."""
 
 
 def load(path: Path) -> Settings:

@@ -5,7 +5,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -46,13 +46,26 @@ def put(folder: Path, name: str, picture: Luma) -> None:
 
 
 @contextlib.contextmanager
-def daemon(pictures: Path, run_dir: Path, frames_per_s: float, *variables: str) -> Iterator[tuple[Premises, Process]]:
-    """The real daemon on a folder of pictures, with its status in `run_dir`; `variables` (NAME=value) for it alone."""
+def daemon(
+    pictures: Path,
+    run_dir: Path,
+    frames_per_s: float,
+    *variables: str,
+    changes: Mapping[str, str] | None = None,
+    command: Sequence[str] = ("kiosk", "run", "--config"),
+) -> Iterator[tuple[Premises, Process]]:
+    """The real daemon on a folder of pictures, with its status in `run_dir`; `variables` (NAME=value) for it alone.
+
+    `changes`: lines of its configuration by what to write instead. `command`: another module that runs it.
+    """
     with scratch_premises(camera=f"replay:{pictures}", frames_per_s=frames_per_s) as premises:
-        text = premises.config.read_text(encoding="utf-8").replace('run_dir = "run"', f'run_dir = "{run_dir}"')
+        text = premises.config.read_text(encoding="utf-8")
+        for old, new in {'run_dir = "run"': f'run_dir = "{run_dir}"', **(changes or {})}.items():
+            assert old in text, f"no line {old} in the configuration"
+            text = text.replace(old, new)
         premises.config.write_text(text, encoding="utf-8")
-        command = ["env", *variables, sys.executable, "-m", "kiosk", "run", "--config", str(premises.config)]
-        process = Process("daemon", command, premises.log("daemon"))
+        whole = ["env", *variables, sys.executable, "-m", *command, str(premises.config)]
+        process = Process("daemon", whole, premises.log("daemon"))
         process.start()
         try:
             yield premises, process

@@ -1,5 +1,7 @@
 """The self-check: every fault becomes a fact with a sentence, and the state of the device follows from the facts alone."""
 
+import os
+import socket
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,8 +14,14 @@ from hypothesis import strategies as st
 
 from kiosk.frame import Frame
 from kiosk.model import ClockQuality, Moment, State, View
-from kiosk.selfcheck import CameraWatch, ClockWatch, Limits, Measures, judge, state_of, watchdog_may_be_fed
-from kiosk.selfcheck.probes import probe_disk_free_bytes, probe_temperature_c, probe_under_voltage
+from kiosk.selfcheck import CameraWatch, ClockWatch, Limits, Measures, PageWatch, judge, state_of, watchdog_may_be_fed
+from kiosk.selfcheck.probes import (
+    probe_disk_free_bytes,
+    probe_listens,
+    probe_read_only,
+    probe_temperature_c,
+    probe_under_voltage,
+)
 from kiosk.status import Fact, Grade
 
 WELL = Measures(
@@ -26,6 +34,7 @@ WELL = Measures(
     under_voltage=False,
     uplink_down_s=0.0,
     lists_age_s={"trust": 0.0},
+    page_gone_s=0.0,
 )
 
 # What is wrong: (measures, the fact that says so, the state of the device).
@@ -36,6 +45,8 @@ FAULTS: dict[str, tuple[dict[str, Any], str, State]] = {
     "no picture comes": ({"frame_age_s": 3.1}, "camera", State.OUT_OF_ORDER),
     "the picture is frozen": ({"frozen_s": 4.1}, "camera", State.OUT_OF_ORDER),
     "the store refuses": ({"store_trouble": "disk full"}, "records", State.OUT_OF_ORDER),
+    "the disk is read-only": ({"disk_read_only": True}, "records", State.OUT_OF_ORDER),
+    "the page is gone": ({"page_gone_s": 3.0}, "page", State.DEGRADED),
     "the lens is covered": ({"dark_s": 4.1}, "view", State.DEGRADED),
     "the sun blinds it": ({"bright_s": 4.1}, "view", State.DEGRADED),
     "the lens is smeared": ({"blurred_s": 4.1}, "view", State.DEGRADED),
@@ -69,6 +80,12 @@ def test_a_healthy_device_is_ready_and_says_so_in_every_fact() -> None:
     assert {fact.grade for fact in facts} == {Grade.OK}
     assert state_of(facts) is State.READY
     assert watchdog_may_be_fed(facts)
+
+
+def test_a_disk_below_its_floor_is_out_of_order_before_anybody_comes() -> None:
+    facts = judge(replace(WELL, disk_free_bytes=10**6, disk_floor_bytes=8 * 10**6))
+    assert [fact.name for fact in facts if fact.grade is Grade.BROKEN] == ["records"]
+    assert state_of(facts) is State.OUT_OF_ORDER
 
 
 def test_what_heals_is_ready_again() -> None:
@@ -239,7 +256,39 @@ class TestClockWatch:
         assert [watch.note(self.moment(float(second), off_s=0.05 * second)) for second in range(100)] == [0.0] * 100
 
 
+class TestPageWatch:
+    def test_a_page_that_was_never_there_is_not_missed(self) -> None:
+        watch = PageWatch()
+        assert [watch.note(float(second), listens=False) for second in range(9)] == [None] * 9
+
+    def test_a_page_that_was_there_is_missed_since_it_was_last_seen(self) -> None:
+        watch = PageWatch()
+        assert watch.note(1.0, listens=True) == 0.0
+        assert watch.note(4.0, listens=False) == 3.0
+        assert watch.note(5.0, listens=None) == 4.0
+        assert watch.note(6.0, listens=True) == 0.0
+
+
 class TestProbes:
+    def test_a_program_that_listens_is_found_without_calling_it(self) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            port = server.getsockname()[1]
+            assert probe_listens(port) is True
+        assert probe_listens(port) is False
+
+    def test_where_the_kernel_tells_nothing_of_sockets_nothing_is_known(self, tmp_path: Path) -> None:
+        assert probe_listens(80, tmp_path) is None
+
+    @pytest.mark.parametrize(("options", "expected"), [("rw", False), ("rw,emergency_ro", True)])
+    def test_a_file_system_that_its_kernel_closed_is_read_only_whatever_its_mount_says(
+        self, tmp_path: Path, options: str, expected: bool
+    ) -> None:
+        device = tmp_path.stat().st_dev
+        (tmp_path / "self").mkdir()
+        line = f"36 35 {os.major(device)}:{os.minor(device)} / /data rw,noatime - ext4 /dev/mmcblk0p3 {options}\n"
+        (tmp_path / "self/mountinfo").write_text(line)
+        assert probe_read_only(tmp_path / "passages.db", tmp_path) is expected
+
     def test_free_space_is_that_of_the_first_folder_that_exists(self, tmp_path: Path) -> None:
         assert probe_disk_free_bytes(tmp_path / "not" / "yet" / "passages.db") == probe_disk_free_bytes(tmp_path)
         assert (probe_disk_free_bytes(tmp_path) or 0) > 0

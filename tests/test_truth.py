@@ -86,3 +86,11 @@ def test_a_frozen_daemon_is_seen_by_the_age_of_its_status(running: Demonstration
     assert first["now_at"] == second["now_at"]
     os.kill(popen.pid, signal.SIGCONT)
     await_status(running, lambda found: found["now_at"] != second["now_at"])
+
+
+def test_a_sensor_that_sends_one_picture_for_ever_is_out_of_order_and_heals_by_itself(running: Demonstration) -> None:
+    running.freeze(frozen=True)
+    found = await_status(running, lambda found: found["state"] == "out-of-order")
+    assert "frozen" in fact(found, "camera")["en"]
+    running.freeze(frozen=False)
+    await_status(running, lambda found: found["state"] == "ready")

@@ -97,6 +97,11 @@ class Demonstration:
             self._camera.close()
         self._camera = None
 
+    def freeze(self, *, frozen: bool) -> None:
+        """As if the sensor sent its last picture for ever, or no longer did."""
+        if self._camera:
+            self._camera.frozen = frozen
+
     def turn(self) -> dict[str, Any] | None:
         """Wait a moment, look at the daemon's status, tell the stage who was answered. Raises ProcessTrouble."""
         self._pause.wait(TURN_S)

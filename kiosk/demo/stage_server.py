@@ -17,6 +17,8 @@ class StageServer:
         self._stage = stage
         self._painter = painter
         self._stop = threading.Event()
+        self.frozen = False
+        """Any thread: while it is set, one picture is sent again and again, as by a sensor that hangs."""
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._path = path
         self._listener.bind(str(path))
@@ -46,10 +48,18 @@ class StageServer:
                 self._attend(connection)
 
     def _attend(self, connection: socket.socket) -> None:
-        interval_s = 1 / self._stage.pace.frames_per_s
+        interval_s, sent = 1 / self._stage.pace.frames_per_s, b""
         while connection.recv(1) == ASK:
             if self._stop.wait(interval_s):
                 return
-            number, visitor = self._stage.next_frame()
-            luma = self._painter.paint(visitor.codes if visitor else (), number)
-            connection.sendall(HEADER.pack(number, luma.shape[1], luma.shape[0]) + luma.tobytes())
+            if not sent or not self.frozen:
+                sent = self._next_picture()
+            connection.sendall(sent)
+
+    def _next_picture(self) -> bytes:
+        """The frame's number is in its first pixel too: the painter's scenes repeat, and a live sensor's pictures never do."""
+        number, visitor = self._stage.next_frame()
+        luma = self._painter.paint(visitor.codes if visitor else (), number)
+        pixels = bytearray(luma.tobytes())
+        pixels[0] = number % 256
+        return HEADER.pack(number, luma.shape[1], luma.shape[0]) + pixels

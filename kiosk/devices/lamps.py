@@ -24,6 +24,10 @@ from kiosk.ports import SignalTrouble
 _log = logging.getLogger(__name__)
 
 
+class NoPins(SignalTrouble):
+    """Nothing here can drive pins: no later attempt can succeed."""
+
+
 class Lamps:
     """The lit truth; a ports.Signal. `show` and `rest` may come from any thread and return at once.
 
@@ -141,7 +145,9 @@ class _Pins:
             self._tones = TonalBuzzer(settings.buzzer, octaves=3, pin_factory=factory)
             held.callback(self._tones.close)
         self._relay = output(settings.relay) if settings.relay is not None else None
-        self._kernel_relay = KernelRelay(settings.relay_led, settings.relay_s) if settings.relay_led else None
+        self._kernel_relay = (
+            KernelRelay(settings.relay_led, settings.relay_s, settings.relay_leds) if settings.relay_led else None
+        )
         self._relay_on = False
         if self._kernel_relay is not None:
             held.callback(self._kernel_relay.drop)
@@ -189,7 +195,7 @@ def open_factory(settings: config.Signal) -> Factory:
             # Importing lgpio makes a pipe named .lgd-nfy0 in the working folder, and fails where that is read-only.
             from gpiozero.pins.lgpio import LGPIOFactory  # noqa: PLC0415  lgpio exists on a Pi only
         except ImportError as trouble:
-            raise SignalTrouble(
+            raise NoPins(
                 f"the pins need lgpio ({trouble}); on Raspberry Pi OS: sudo apt install python3-lgpio."
                 ' On a laptop: signal.pins = "mock"'
             ) from trouble

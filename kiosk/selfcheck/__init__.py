@@ -2,6 +2,6 @@
 
 from kiosk.selfcheck.judge import judge, state_of, watchdog_may_be_fed
 from kiosk.selfcheck.measures import Limits, Measures
-from kiosk.selfcheck.watches import CameraWatch, ClockWatch
+from kiosk.selfcheck.watches import CameraWatch, ClockWatch, PageWatch
 
-__all__ = ["CameraWatch", "ClockWatch", "Limits", "Measures", "judge", "state_of", "watchdog_may_be_fed"]
+__all__ = ["CameraWatch", "ClockWatch", "Limits", "Measures", "PageWatch", "judge", "state_of", "watchdog_may_be_fed"]

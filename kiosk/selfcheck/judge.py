@@ -20,7 +20,7 @@ def judge(measures: Measures, limits: Limits = Limits()) -> tuple[Fact, ...]:  #
     """All facts, good ones as well, in an order that never changes."""
     return tuple(
         fact
-        for part in (_loops, _orders, _camera, _view, _disk, _board, _clock, _centre, _lists)
+        for part in (_loops, _orders, _camera, _view, _records, _disk, _board, _clock, _page, _centre, _lists)
         for fact in part(measures, limits)
     )
 
@@ -118,8 +118,19 @@ def _view(it: Measures, limits: Limits) -> Iterator[Fact]:
         yield _fact("view", Grade.OK, "", "Camera nhìn rõ.", "The camera sees well.")
 
 
-def _disk(it: Measures, limits: Limits) -> Iterator[Fact]:
-    if it.store_trouble:
+def _records(it: Measures, _: Limits) -> Iterator[Fact]:
+    """Known before anybody comes: a card that is full or read-only is not found out by the first person's passage."""
+    full = it.disk_free_bytes is not None and it.disk_free_bytes < it.disk_floor_bytes
+    if it.disk_read_only:
+        vi = "Thẻ nhớ đang ở chế độ chỉ đọc, không ghi được lượt qua. Ghi sổ giấy và gọi kỹ thuật: thẻ nhớ có thể hỏng."
+        en = "The memory card is read-only, nothing can be recorded. Use the paper list and call the technician: it may be worn."
+        yield _fact("records", Grade.BROKEN, "", vi, en)
+    elif full and it.disk_free_bytes is not None:
+        value = f"{it.disk_free_bytes / 1024**2:.0f} MB"
+        vi = f"Thẻ nhớ đầy, còn {value}, không ghi được lượt qua. Ghi sổ giấy và gọi kỹ thuật để dọn thẻ."
+        en = f"The memory card is full, {value} are left, nothing can be recorded. Use the paper list; have room made."
+        yield _fact("records", Grade.BROKEN, value, vi, en)
+    elif it.store_trouble:
         yield _fact(
             "records",
             Grade.BROKEN,
@@ -134,6 +145,9 @@ def _disk(it: Measures, limits: Limits) -> Iterator[Fact]:
         vi = f"Sổ ghi cũ bị hỏng, đã cất thành {it.moved_aside}; máy ghi vào sổ mới. Hãy báo kỹ thuật đến lấy tệp đó."
         en = f"The old records were damaged and are kept as {it.moved_aside}; new ones are being written. Have that file fetched."
         yield _fact("records-aside", Grade.WARN, it.moved_aside, vi, en)
+
+
+def _disk(it: Measures, limits: Limits) -> Iterator[Fact]:
     free = it.disk_free_bytes
     if free is None:
         return
@@ -175,6 +189,19 @@ def _clock(it: Measures, _: Limits) -> Iterator[Fact]:
         yield _fact("clock", Grade.WARN, value, vi, en)
     else:
         yield _fact("clock", Grade.OK, it.clock.value, "Đồng hồ dùng được.", "The clock can be used.")
+
+
+def _page(it: Measures, limits: Limits) -> Iterator[Fact]:
+    if it.page_gone_s is None:
+        return
+    if it.page_gone_s > limits.page_gone_s:
+        vi = (
+            "Trang trạng thái không chạy; cổng vẫn làm việc. Hãy khởi động lại trang: sudo systemctl restart kiosk-web."
+        )
+        en = "The status page does not run; the gate works on. Start the page again: sudo systemctl restart kiosk-web."
+        yield _fact("page", Grade.WARN, f"{it.page_gone_s:.0f} s", vi, en)
+    else:
+        yield _fact("page", Grade.OK, "", "Trang trạng thái đang chạy.", "The status page runs.")
 
 
 def _centre(it: Measures, limits: Limits) -> Iterator[Fact]:

@@ -39,6 +39,10 @@ class Measures:
     """Name of a damaged database that this start set aside; empty where there was none."""
     disk_free_bytes: int | None = None
     """Where the records are."""
+    disk_floor_bytes: int = 0
+    """With less than this free, nothing is recorded any more."""
+    disk_read_only: bool = False
+    """The kernel lets nobody write there."""
     temperature_c: float | None = None
     """Of the processor."""
     under_voltage: bool | None = None
@@ -50,6 +54,8 @@ class Measures:
     """For how long the broker has been away; 0 while it is connected. None: no uplink is configured."""
     uplink_clock: bool = False
     """It is away because its certificate is not valid by this device's clock."""
+    page_gone_s: float | None = None
+    """For how long the status page has not been there; 0 while it is. None: it was never there, or has no port of its own."""
     outbox_age_s: float = 0.0
     """Age of the oldest passage that the centre has not confirmed."""
     outbox_depth: int = 0
@@ -74,6 +80,8 @@ class Limits:
     hot_c: float = 78.0
     """The Pi's firmware slows the processor down from 80 degrees on."""
     uplink_down_s: float = 60.0
+    page_gone_s: float = 2.5
+    """systemd starts it again within a second; longer than that, it stays away."""
     outbox_old_s: float = 600.0
     outbox_full: float = 0.8
     """Share of the limit."""

@@ -4,7 +4,7 @@ import contextlib
 import os
 from pathlib import Path
 
-_SYS = Path("/sys")
+_SYS, _PROC = Path("/sys"), Path("/proc")
 
 
 def probe_disk_free_bytes(path: Path) -> int | None:
@@ -14,6 +14,35 @@ def probe_disk_free_bytes(path: Path) -> int | None:
             found = os.statvfs(folder)
             return found.f_bavail * found.f_frsize
     return None
+
+
+def probe_read_only(path: Path, proc: Path = _PROC) -> bool:
+    """Whether the file system of `path` takes no writes at all: so a kernel leaves a memory card with errors.
+
+    From Linux 6.14 on, ext4 then keeps its mount `rw`, which is what statvfs(3) tells, and sets `emergency_ro`.
+    """
+    with contextlib.suppress(OSError):
+        if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
+            return True
+        device = path.parent.stat().st_dev
+        name = f"{os.major(device)}:{os.minor(device)}"
+        lines = (proc / "self/mountinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+        return any(line.split()[2] == name and "emergency_ro" in line.split()[-1].split(",") for line in lines)
+    return False
+
+
+def probe_listens(port: int, proc: Path = _PROC) -> bool | None:
+    """Whether some program on this machine listens on a TCP port, without calling it: proc_net(5), state 0A. None: not to tell."""
+    found = None
+    for name in ("tcp", "tcp6"):
+        with contextlib.suppress(OSError):
+            lines = (proc / "net" / name).read_text(encoding="ascii").splitlines()[1:]
+            found = bool(found) or any(_is_listening(line.split(), port) for line in lines)
+    return found
+
+
+def _is_listening(fields: list[str], port: int) -> bool:
+    return len(fields) > 3 and fields[3] == "0A" and fields[1].rpartition(":")[2] == f"{port:04X}"
 
 
 def probe_temperature_c(sys: Path = _SYS) -> float | None:

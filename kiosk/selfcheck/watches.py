@@ -115,6 +115,19 @@ class ClockWatch:
         return self._jump_s if now.s - self._jumped_s < self._remember_s else 0.0
 
 
+class PageWatch:
+    """Whether the page, once seen, is still there. One thread."""
+
+    def __init__(self) -> None:
+        self._seen_s: float | None = None
+
+    def note(self, now_s: float, *, listens: bool | None) -> float | None:
+        """Seconds since it was last seen; None where it never was: a site without a page misses none."""
+        if listens:
+            self._seen_s = now_s
+        return None if self._seen_s is None else now_s - self._seen_s
+
+
 def _since(now_s: float, before_s: float | None, *, bad: bool) -> float | None:
     if not bad:
         return None

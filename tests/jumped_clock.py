@@ -1,0 +1,37 @@
+"""The real daemon with a wall clock that a file makes jump: `python -m tests.jumped_clock FILE CONFIG`.
+
+The file holds seconds; whoever replaces it sets the clock, as a technician or a time server would.
+"""
+
+import sys
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+from kiosk import app, config
+from kiosk.cli.journal import log_to_stderr
+from kiosk.clock import SystemClock
+from kiosk.model import Moment
+
+
+class JumpedClock:
+    """The machine's clocks, the wall's off by what the file says."""
+
+    def __init__(self, file: Path) -> None:
+        self._clock = SystemClock()
+        self._file = file
+
+    def now(self) -> Moment:
+        """Any thread."""
+        moment = self._clock.now()
+        return replace(moment, at=moment.at + timedelta(seconds=float(self._file.read_text(encoding="ascii"))))
+
+
+def main() -> None:
+    """Run it."""
+    log_to_stderr()
+    app.run(config.load(Path(sys.argv[2])), clock=JumpedClock(Path(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()
