@@ -34,7 +34,25 @@ class Drain:
         """Each row (of rows.COLUMNS) as its seq and the JSON text of its CloudEvent, ASCII."""
         template, boots, words, seconds = self._template, self._boots, self._words, self._seconds
         found = []
-        for seq, id_, boot, us, s, *said, names, sealed, code_bytes, annuls, grounds in rows:
+        for row in rows:
+            (
+                seq,
+                id_,
+                boot,
+                us,
+                s,
+                clock,
+                outcome,
+                reason,
+                direction,
+                kind,
+                assurance,
+                names,
+                sealed,
+                size,
+                undone,
+                why,
+            ) = row
             name = id_.hex()
             second, rest = divmod(us, MICROSECONDS_A_SECOND)
             text = template % (
@@ -48,11 +66,11 @@ class Drain:
                 seq,
                 boots[boot],
                 s,
-                words[tuple(said)],
+                words[clock, outcome, reason, direction, kind, assurance],
                 names[:PSEUDONYM_BYTES].hex(),
                 b2a_base64(sealed, newline=False).decode(),
-                code_bytes,
-                "" if annuls is None and grounds is None else _rare(annuls, grounds),
+                size,
+                "" if undone is None and why is None else _rare(undone, why),
             )
             found.append((seq, text))
         return found
