@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from kiosk.model import State
+from kiosk.status import UndoStatus
 from tests.snapshots import a_status, browsing, publish
+from web_ui import guard_page, status_page, texts
 from web_ui import live as live_module
-from web_ui import status_page, texts
 from web_ui.app import create_app
 from web_ui.live import MAX_STREAMS, MAX_STREAMS_OF_ONE, Channel, Live, Stream, TooManyStreams
 from web_ui.settings import PageSettings
@@ -51,6 +52,28 @@ def test_a_browser_first_gets_every_part_and_then_only_what_changed(tmp_path: Pa
     assert "checks" in changed
     assert "people" not in changed
     stream.close()
+
+
+@pytest.mark.parametrize("page", ["status", "guard"])
+@pytest.mark.parametrize("office", [False, True], ids=["no office", "office"])
+def test_every_page_is_streamed_though_its_threads_belong_to_no_request(
+    tmp_path: Path, page: str, *, office: bool
+) -> None:
+    publish(tmp_path, a_status(undo=UndoStatus(48213, "2026-11-23T08:00:00+00:00", "in", "ok", "pass", 20.0)))
+    _, live = create_app(PageSettings(tmp_path, state_dir=tmp_path if office else None))
+    thread = threading.Thread(target=live.run)
+    thread.start()
+    stream = live.follow(Channel(page, "en"), "127.0.0.1")
+    first = json.loads(next(stream).removeprefix("data: "))
+    publish(tmp_path, a_status(State.OUT_OF_ORDER))
+    later = until(stream, "hero" if page == "status" else "screen", 'data-state="out-of-order"')
+    assert set(first) == set(status_page.PARTS if page == "status" else guard_page.PARTS)
+    assert later
+    assert ("/guard/undo" in first.get("undo", "")) is (office and page == "guard")
+    stream.close()
+    assert thread.is_alive()
+    live.close()
+    thread.join()
 
 
 def test_a_killed_daemon_is_said_to_be_silent_though_nothing_changed_on_disk(tmp_path: Path, followed: Live) -> None:

@@ -38,7 +38,8 @@ def create_app(settings: PageSettings, recent: RecentLines | None = None) -> tup
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it; its base class does not declare it
 
     def render(channel: Channel) -> Parts:
-        return pages.rendered_parts(app, eyes, channel)
+        with app.app_context():  # called by the stream's and the live thread, which belong to no request
+            return pages.rendered_parts(app, eyes, channel)
 
     live = Live(changed=eyes.changed, render=render)
     app.extensions[LIVE] = live
