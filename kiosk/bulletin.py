@@ -14,6 +14,7 @@ from kiosk.credentials.trust import TrustList
 from kiosk.gate_loop import GateLoop
 from kiosk.model import Moment, State
 from kiosk.ports import StoreTrouble
+from kiosk.presence import Presence
 from kiosk.selfcheck import CameraWatch, ClockWatch, Measures, PageWatch
 from kiosk.selfcheck.probes import (
     probe_disk_free_bytes,
@@ -44,7 +45,9 @@ class Bulletin:
         lists: ListKeeper,
         last: LastPassage,
         started: Moment,
+        presence: Presence | None = None,
     ) -> None:
+        self._presence = presence
         self._settings = settings
         self._camera_loop = camera_loop
         self._gate_loop = gate_loop
@@ -87,6 +90,7 @@ class Bulletin:
             under_voltage=probe_under_voltage(self._settings.sysfs),
             clock=now.quality,
             clock_jump_s=self._clock_watch.note(now),
+            presence=self._presence_now(),
             page_gone_s=self._page_gone_s(now),
             uplink_down_s=self._uplink_down_s(now),
             uplink_clock=self._courier.status().clock,
@@ -163,6 +167,15 @@ class Bulletin:
             return self._store.outbox_status(), ""
         except StoreTrouble as trouble:
             return OutboxStatus(depth=self._store.depth()), str(trouble)
+
+    def _presence_now(self) -> str:
+        presence = self._presence
+        if presence is None:
+            return ""
+        presence.answered(sum(self._gate_loop.counters.values()))
+        if presence.stuck:
+            return f"stuck-{presence.stuck}"
+        return "present" if presence.present else "resting" if presence.resting else "nobody"
 
     def _page_gone_s(self, now: Moment) -> float | None:
         port = self._settings.page.port

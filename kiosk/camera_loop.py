@@ -3,18 +3,30 @@
 import logging
 import time
 
+from kiosk.frame import Frame, Luma
 from kiosk.mailbox import Mailbox
 from kiosk.ports import Camera, CameraTrouble
+from kiosk.presence import Presence
+from kiosk.reading.motion import has_changed
+from kiosk.reading.view import decimate
 
 log = logging.getLogger(__name__)
 
 REOPEN_AFTER_S = 1.0
+REST_REFERENCE_S = 0.4
 
 
 class CameraLoop:
     """`step` belongs to one thread; the plain attributes may be read from any."""
 
-    def __init__(self, camera: Camera, mailbox: Mailbox, timeout_s: float) -> None:
+    def __init__(
+        self, camera: Camera, mailbox: Mailbox, timeout_s: float, presence: Presence | None = None, rest_s: float = 0.5
+    ) -> None:
+        """While `presence` rests, a frame is taken every `rest_s` only; whoever comes ends the pause."""
+        self._presence = presence
+        self._rest_s = rest_s
+        self._reference: Luma | None = None
+        self._compared_s = 0.0
         self._camera = camera
         self._mailbox = mailbox
         self._timeout_s = timeout_s
@@ -43,11 +55,25 @@ class CameraLoop:
         if self.trouble:
             log.info("the camera is back")
             self.trouble = ""
+        if self._presence is not None:
+            self._rest(frame, self._presence)
         return 0.0
+
+    def _rest(self, frame: Frame, presence: Presence) -> None:
+        """The gate already has the frame. A slow walk is a change against a picture of half a second ago."""
+        small = decimate(frame.luma)
+        if has_changed(small, self._reference):
+            presence.moved()
+        if self._reference is None or frame.captured_s - self._compared_s >= REST_REFERENCE_S:
+            self._reference, self._compared_s = small, frame.captured_s
+        if presence.resting and not self._closing:
+            presence.pause(self._rest_s)
 
     def close(self) -> None:
         """Stop the sensor, so that a capture under way ends; the main thread's, after the stop event was set."""
         self._closing = True
+        if self._presence is not None:
+            self._presence.wake()
         self._camera.close()
 
     def _went_down(self, trouble: str) -> None:

@@ -155,13 +155,19 @@ class Signal(Section):
     """A button to ground that, held for half a second, admits one person by hand, with a record."""
     undo_button: Pin | None = None
     """A button to ground that, held for half a second, takes the last passage back within `visit.undo_s`, with a record."""
+    presence: Pin | None = None
+    """A presence sensor (PIR, radar, light barrier): while it says that nobody is there, reading rests."""
+    presence_high: bool = True
+    """False for a sensor whose output is low while somebody is there."""
+    presence_rest_s: float = Field(default=60.0, ge=10, le=3600)
+    """Reading rests after so long without anybody, by the sensor and by the picture, seconds."""
     patterns: Patterns = Patterns()
     """Rhythms and tones."""
 
     @model_validator(mode="after")
     def _one_output_a_pin(self) -> Self:
         taken: dict[int, str] = {}
-        for name in ("green", "red", "amber", "buzzer", "relay", "admit_button", "undo_button"):
+        for name in ("green", "red", "amber", "buzzer", "relay", "admit_button", "undo_button", "presence"):
             pin = getattr(self, name)
             if pin is not None and pin in taken:
                 raise ValueError(f"signal.{name} and signal.{taken[pin]} are both on pin {pin}")

@@ -15,6 +15,7 @@ from kiosk.credentials.keeper import ListKeeper
 from kiosk.devices.buttons import OpenFactory, open_buttons
 from kiosk.devices.cameras import open_camera
 from kiosk.devices.lamps import Lamps, open_factory
+from kiosk.devices.presence_sensor import open_presence
 from kiosk.errands import Errands
 from kiosk.gate import Gate
 from kiosk.gate_loop import GateLoop
@@ -24,6 +25,7 @@ from kiosk.model import Direction, Grounds, Moment
 from kiosk.only_one import only_one
 from kiosk.policy import policy_of
 from kiosk.ports import Clock, Decoder, KioskError, Verifier
+from kiosk.presence import Presence
 from kiosk.reading import Cascade
 from kiosk.reading.bounded import BoundedDecoder
 from kiosk.reading.viewfinder import Viewfinder
@@ -98,7 +100,8 @@ def furnish(settings: config.Settings, lamps: Lamps, clock: Clock, news: Callabl
         inside=lambda: visits.inside(clock.now()),
         news=news,
     )
-    camera_loop = CameraLoop(camera, mailbox, settings.camera.timeout_s)
+    presence = feel_presence(settings.signal, house)
+    camera_loop = CameraLoop(camera, mailbox, settings.camera.timeout_s, presence)
     bulletin = Bulletin(
         settings,
         camera_loop=camera_loop,
@@ -111,6 +114,7 @@ def furnish(settings: config.Settings, lamps: Lamps, clock: Clock, news: Callabl
         lists=lists,
         last=last,
         started=started,
+        presence=presence,
     )
     control = hear_people(
         settings, house, gate_loop=gate_loop, lamps=lamps, store=store, courier=courier, news=news, mailbox=mailbox
@@ -190,6 +194,17 @@ def hear_people(
     house.callback(control.close)
     watch_buttons(settings, house, gate_loop)
     return control
+
+
+def feel_presence(signal: config.Signal, house: ExitStack) -> Presence | None:
+    """What the presence sensor says, where there is one. Raises SignalTrouble."""
+    if signal.presence is None:
+        return None
+    presence = Presence(signal.presence_rest_s)
+    sensor = open_presence(signal, presence.sensed)
+    if sensor is not None:
+        house.callback(sensor.close)
+    return presence
 
 
 def watch_buttons(

@@ -24,6 +24,7 @@ SHOWN = {
     "signal.relay_led": '"kiosk-relay"',
     "signal.admit_button": "5",
     "signal.undo_button": "6",
+    "signal.presence": "7",
     "broker.ca": '"ca.pem"',
     "broker.certificate": '"gate-1.pem"',
     "broker.key": '"gate-1.key"',

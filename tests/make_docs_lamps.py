@@ -145,7 +145,7 @@ def _bar(at_s: float, step: Step, y: int, colour: str, height: int = BAR) -> str
 # ---- wiring
 
 GROUND = "M470 {y}v10M458 {y}m0 10h24M463 {y}m0 15h14M467 {y}m0 20h6"
-PIN_OF_BCM = {17: 11, 27: 13, 22: 15, 18: 12, 23: 16, 5: 29, 6: 31}
+PIN_OF_BCM = {7: 26, 17: 11, 27: 13, 22: 15, 18: 12, 23: 16, 5: 29, 6: 31}
 BRANCHES: tuple[tuple[str, int, str, str], ...] = (
     ("red", config.Signal().red, "330 Ω", "red LED, left"),
     ("amber", config.Signal().amber, "330 Ω", "amber LED, middle"),
@@ -154,6 +154,7 @@ BRANCHES: tuple[tuple[str, int, str, str], ...] = (
     ("relay", 23, "1 kΩ", "opto-isolated relay board, input IN"),
     ("admit", 5, "1 kΩ", "button to ground: admit by hand"),
     ("undo", 6, "1 kΩ", "button to ground: undo the last passage"),
+    ("presence", 7, "1 kΩ", "presence sensor, output high at 3.3 V"),
 )
 
 

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kiosk import config, status
-from kiosk.cli.doctor import button_fact, doctor, examine
+from kiosk.cli.doctor import button_fact, doctor, examine, presence_fact
 from kiosk.demo.premises import Premises, scratch_premises
 from kiosk.model import State
 from kiosk.status import Fact, Grade
@@ -142,3 +142,14 @@ def test_a_killed_kiosk_counts_as_not_running(premises: Premises) -> None:
         premises.run_dir,
     )  # fmt: skip
     assert "pins" in found(premises)
+
+
+def test_a_presence_sensor_is_asked_and_its_answer_says_what_to_try() -> None:
+    with scratch_premises() as premises:
+        settings = config.load(premises.config)
+        signal = settings.signal.model_copy(update={"presence": 7})
+        facts = list(examine(settings.model_copy(update={"signal": signal})))
+    (found,) = [fact for fact in facts if fact.name == "presence"]
+    assert found == presence_fact(present=True), "a mock pin without a sensor is a cut wire: it says somebody"
+    assert "Step away" in found.en
+    assert "turn it" in presence_fact(present=False).en

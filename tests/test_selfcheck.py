@@ -35,6 +35,7 @@ WELL = Measures(
     uplink_down_s=0.0,
     lists_age_s={"trust": 0.0},
     page_gone_s=0.0,
+    presence="nobody",
 )
 
 # What is wrong: (measures, the fact that says so, the state of the device).
@@ -46,6 +47,8 @@ FAULTS: dict[str, tuple[dict[str, Any], str, State]] = {
     "the picture is frozen": ({"frozen_s": 4.1}, "camera", State.OUT_OF_ORDER),
     "the store refuses": ({"store_trouble": "disk full"}, "records", State.OUT_OF_ORDER),
     "the disk is read-only": ({"disk_read_only": True}, "records", State.OUT_OF_ORDER),
+    "the presence sensor is stuck on": ({"presence": "stuck-on"}, "presence", State.DEGRADED),
+    "the presence sensor is stuck off": ({"presence": "stuck-off"}, "presence", State.DEGRADED),
     "the page is gone": ({"page_gone_s": 3.0}, "page", State.DEGRADED),
     "the lens is covered": ({"dark_s": 4.1}, "view", State.DEGRADED),
     "the sun blinds it": ({"bright_s": 4.1}, "view", State.DEGRADED),

@@ -18,6 +18,7 @@ from kiosk.credentials import denylist, trust
 from kiosk.devices.buttons import buttons_down
 from kiosk.devices.cameras import open_camera
 from kiosk.devices.lamps import put_dark
+from kiosk.devices.presence_sensor import open_presence
 from kiosk.ports import CameraTrouble, KioskError, SignalTrouble
 from kiosk.selfcheck import Measures, judge
 from kiosk.selfcheck.probes import probe_disk_free_bytes, probe_temperature_c, probe_under_voltage
@@ -85,7 +86,7 @@ def examine(settings: config.Settings) -> Iterator[Fact]:
     running = running_facts(settings)
     checks: list[Check] = [_files, _disk, _machine, _lists, _broker]
     if running is None:
-        checks = [_files, _pins, _buttons, _camera, _disk, _machine, _lists, _broker]
+        checks = [_files, _pins, _buttons, _presence, _camera, _disk, _machine, _lists, _broker]
     for check in checks:
         yield from check(settings)
     if running is not None:
@@ -150,6 +151,29 @@ def button_fact(name: str, *, pressed: bool) -> Fact:
             "buttons", Grade.WARN, vi, f"signal.{name} is down. If nobody presses: it sticks, or its wire is short."
         )
     return _fact("buttons", Grade.OK, f"signal.{name} sẵn sàng.", f"signal.{name} is ready.")
+
+
+def _presence(settings: config.Settings) -> Iterator[Fact]:
+    said: list[bool] = []
+    try:
+        sensor = open_presence(settings.signal, said.append)
+    except SignalTrouble as trouble:
+        vi = f"Không dùng được chân của cảm biến có người: {trouble}. Hãy kiểm tra cấu hình và dây nối."
+        yield _fact("presence", Grade.BROKEN, vi, f"{trouble}. Check the configuration and the wiring.")
+        return
+    if sensor is not None:
+        sensor.close()
+        yield presence_fact(present=said[0])
+
+
+def presence_fact(*, present: bool) -> Fact:
+    """What the sensor says to the technician who stands before it."""
+    if present:
+        vi = "Cảm biến thấy có người. Hãy bước ra và thử lại: nếu vẫn báo có người thì dây đứt hoặc cảm biến kẹt."
+        en = "It sees somebody. Step away and try again: if it still does, its wire is cut or it is stuck."
+        return _fact("presence", Grade.OK, vi, en)
+    vi = "Cảm biến không thấy ai. Nếu bạn đang đứng trước cổng: hãy chỉnh hướng hoặc kiểm tra cảm biến."
+    return _fact("presence", Grade.OK, vi, "It sees nobody. If you stand before the gate, turn it or check it.")
 
 
 def _camera(settings: config.Settings) -> Iterator[Fact]:

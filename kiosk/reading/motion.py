@@ -43,8 +43,13 @@ class MotionGate:
         self._left = self._searches
 
     def _changed(self, small: Luma) -> bool:
-        if self._reference is None or self._reference.shape != small.shape:
-            return True
-        difference = cv2.absdiff(small, self._reference)
-        threshold = min(max(_NOISE_FACTOR * cv2.mean(difference)[0], _FAINTEST), _PLAINEST)
-        return cv2.countNonZero(cv2.threshold(difference, threshold, 1, cv2.THRESH_BINARY)[1]) >= _CELLS
+        return has_changed(small, self._reference)
+
+
+def has_changed(small: Luma, reference: Luma | None) -> bool:
+    """Whether a decimated frame shows more than another one and noise; yes where there is no other to compare with."""
+    if reference is None or reference.shape != small.shape:
+        return True
+    difference = cv2.absdiff(small, reference)
+    threshold = min(max(_NOISE_FACTOR * cv2.mean(difference)[0], _FAINTEST), _PLAINEST)
+    return cv2.countNonZero(cv2.threshold(difference, threshold, 1, cv2.THRESH_BINARY)[1]) >= _CELLS

@@ -20,7 +20,20 @@ def judge(measures: Measures, limits: Limits = Limits()) -> tuple[Fact, ...]:  #
     """All facts, good ones as well, in an order that never changes."""
     return tuple(
         fact
-        for part in (_loops, _orders, _camera, _view, _records, _disk, _board, _clock, _page, _centre, _lists)
+        for part in (
+            _loops,
+            _orders,
+            _camera,
+            _view,
+            _presence,
+            _records,
+            _disk,
+            _board,
+            _clock,
+            _page,
+            _centre,
+            _lists,
+        )
         for fact in part(measures, limits)
     )
 
@@ -116,6 +129,25 @@ def _view(it: Measures, limits: Limits) -> Iterator[Fact]:
         yield _fact("view", Grade.WARN, f"{it.blurred_s:.0f} s", vi, en)
     elif None not in (it.dark_s, it.bright_s, it.blurred_s):
         yield _fact("view", Grade.OK, "", "Camera nhìn rõ.", "The camera sees well.")
+
+
+def _presence(it: Measures, _: Limits) -> Iterator[Fact]:
+    told = {
+        "stuck-on": (
+            "Cảm biến có người báo suốt dù không ai ở đó; máy vẫn đọc bình thường. Hãy kiểm tra cảm biến và dây.",
+            "The presence sensor always says that somebody is there; reading goes on. Check the sensor and its wire.",
+        ),
+        "stuck-off": (
+            "Cảm biến không thấy người dù có người qua; máy vẫn đọc bình thường. Hãy lau, chỉnh hướng hoặc thay cảm biến.",
+            "The presence sensor does not see the people who pass; reading goes on. Clean, turn or replace it.",
+        ),
+        "present": ("Cảm biến thấy có người.", "The presence sensor sees somebody."),
+        "nobody": ("Cảm biến không thấy ai.", "The presence sensor sees nobody."),
+        "resting": ("Không có ai, máy đọc chậm để nghỉ.", "Nobody is there; reading rests."),
+    }
+    if it.presence:
+        grade = Grade.WARN if it.presence.startswith("stuck") else Grade.OK
+        yield _fact("presence", grade, it.presence, *told[it.presence])
 
 
 def _records(it: Measures, _: Limits) -> Iterator[Fact]:

@@ -54,6 +54,8 @@ class Measures:
     """For how long the broker has been away; 0 while it is connected. None: no uplink is configured."""
     uplink_clock: bool = False
     """It is away because its certificate is not valid by this device's clock."""
+    presence: str = ""
+    """What a presence sensor says: `present`, `nobody`, `resting`, `stuck-on` or `stuck-off`; empty where there is none."""
     page_gone_s: float | None = None
     """For how long the status page has not been there; 0 while it is. None: it was never there, or has no port of its own."""
     outbox_age_s: float = 0.0
