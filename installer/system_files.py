@@ -61,8 +61,11 @@ def place(system: Path, layout: Layout) -> None:
         durable.write(layout.at(path), content)
     for path in before:
         if path not in files:
+            for link in layout.at(UNIT_FOLDER).glob(f"*.wants/{Path(path).name}"):
+                durable.remove(link)
             durable.remove(layout.at(path))
-    _note(layout, files=files)
+    names = {Path(path).name for path in files}
+    _note(layout, files=files, enabled=[name for name in _noted(layout).get("enabled", []) if name in names])
 
 
 def units_to_enable(layout: Layout) -> list[str]:

@@ -32,6 +32,7 @@ class FakeSystemd:
 
     def __init__(self, at: int | None = None) -> None:
         self.asked: list[str] = []
+        self.enables_in: list[Path] = []
         self._left = at
 
     def _ask(self, what: str) -> None:
@@ -52,6 +53,10 @@ class FakeSystemd:
 
     def enable(self, units: Sequence[str]) -> None:
         self._ask("enable " + " ".join(units))
+        for wants in self.enables_in:
+            wants.mkdir(parents=True, exist_ok=True)
+            for unit in units:
+                (wants / unit).symlink_to(f"../{unit}")
 
     def disable(self, units: Sequence[str]) -> None:
         self._ask("disable")
@@ -208,6 +213,18 @@ def test_a_unit_that_its_owner_has_disabled_is_not_enabled_again(tmp_path: Path)
     systemd = FakeSystemd()
     upgrade.put_in_force("two", layout, systemd)
     assert systemd.asked == ["reload"]
+
+
+def test_a_unit_that_only_the_version_taken_back_had_leaves_no_link_and_is_enabled_when_it_comes_again(
+    tmp_path: Path,
+) -> None:
+    layout, systemd = installed(tmp_path), FakeSystemd()
+    wants = tmp_path / "etc/systemd/system/multi-user.target.wants"
+    systemd.enables_in = [wants]
+    upgrade.switch("two", layout, systemd, never)
+    assert not (wants / "kiosk-news.service").is_symlink()
+    upgrade.switch("two", layout, systemd, ready)
+    assert (wants / "kiosk-news.service").is_symlink()
 
 
 def test_an_installation_that_was_cut_before_its_units_were_enabled_enables_them_the_next_time(tmp_path: Path) -> None:
