@@ -37,6 +37,21 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that the store did to its records."""
+
+    kind: str
+    """`purged-age`, `purged-rows`, `purged-bytes`, `thinned` or `moved-aside`."""
+    at: str
+    first_seq: int | None
+    last_seq: int | None
+    count: int
+    detail: str
+    number: int
+    """1, 2, 3 ... within the epoch."""
+
+
+@dataclass(frozen=True, slots=True)
 class Purge:
     """One kind of thing that is to go: rows up to a number, and why."""
 

@@ -4,7 +4,6 @@ import contextlib
 import sqlite3
 import threading
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from kiosk.store import rows
 from kiosk.store.damage import is_ours, set_aside_if_damaged, suspect
 from kiosk.store.database import APPLICATION_ID, connect, open_writer
 from kiosk.store.drain import Drain
-from kiosk.store.limits import Limits
+from kiosk.store.limits import Limits, Notice
 from mqtt.ranges import Range, RangeSet
 
 BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
@@ -27,21 +26,6 @@ CHECKPOINT_PASSAGES = 400  # SQLite itself does it at 1000 pages of WAL, about 9
 
 class StoreDamaged(KioskError):
     """The database is damaged for good. Not a StoreTrouble: it ends the daemon, and the next start sets the file aside."""
-
-
-@dataclass(frozen=True, slots=True)
-class Notice:
-    """Something that the store did to its records."""
-
-    kind: str
-    """`purged-age`, `purged-rows`, `purged-bytes`, `thinned` or `moved-aside`."""
-    at: str
-    first_seq: int | None
-    last_seq: int | None
-    count: int
-    detail: str
-    number: int
-    """1, 2, 3 ... within the epoch."""
 
 
 class Store:
