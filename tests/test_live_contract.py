@@ -25,8 +25,15 @@ from tests.replayed_gate import put
 
 ROOT = Path(__file__).parents[1]
 DEVICE = "entrance/v1/cho-mau/cong-1"
-CHANNELS = {f"{DEVICE}/{leaf}" for leaf in ("state", "passage", "health", "receipt")}
-CENTRE = {topics.centre_state("entrance"), topics.centre_drain("entrance")}
+DESCRIBED = json.loads((wire_schema.FOLDER / "asyncapi.json").read_text(encoding="utf-8"))["channels"]
+"""The channels of the AsyncAPI file."""
+CHANNELS = {
+    channel["address"].format(root="entrance", site="cho-mau", device="cong-1"): [
+        message["payload"]["$ref"] for message in channel["messages"].values()
+    ]
+    for channel in DESCRIBED.values()
+}
+"""Every topic of this site as the AsyncAPI file says it, with the schemas of its messages."""
 _tick = threading.Event()
 
 
@@ -76,13 +83,14 @@ def test_every_channel_of_a_running_kiosk_and_centre_keeps_the_contract() -> Non
             def seen() -> Counter[str]:
                 return Counter(topic for topic, _ in listener.look(0.05))
 
-            until(lambda: set(seen()) >= CHANNELS | CENTRE and seen()[f"{DEVICE}/passage"] >= 4)
+            until(lambda: set(seen()) >= CHANNELS.keys() and seen()[f"{DEVICE}/passage"] >= 4)
             daemon.end()
             until(lambda: says_goodbye(f"{DEVICE}/state"))
         until(lambda: says_goodbye(topics.centre_state("entrance")))
         listener.close()
-    assert {topic for topic, _ in listener.messages} == CHANNELS | CENTRE, "and on no other topic"
+    assert {topic for topic, _ in listener.messages} == CHANNELS.keys(), "and on no other topic"
     for topic, payload in listener.messages:
+        assert CHANNELS[topic] == [f"./{wire_schema.name_of(topic)}.json"]
         wire_schema.check(topic, payload)
     states = [json.loads(payload)["state"] for payload in listener.payloads(f"{DEVICE}/state")]
     assert states[0] == "birth"
