@@ -6,6 +6,7 @@ twenty-three.
 
 import hashlib
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -140,7 +141,22 @@ def compile_python(root: Path, folders: list[str]) -> None:
 
 
 def run_inside(
-    root: Path, command: list[str], environment: dict[str, str] | None = None, timeout_s: float = 300.0
+    root: Path,
+    command: list[str],
+    environment: dict[str, str] | None = None,
+    timeout_s: float = 300.0,
+    binds: dict[str, Path] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Run an aarch64 command in the root under user emulation."""
-    return rung_root.run_inside(root, command, environment, timeout_s)
+    """Run an aarch64 command in the root under user emulation. `binds`: folders of this machine, read-only, at /srv/NAME."""
+    if not binds:
+        return rung_root.run_inside(root, command, environment, timeout_s)
+    mounts = ["mount -t tmpfs tmpfs tmp"]
+    for name, folder in binds.items():
+        (root / "srv" / name).mkdir(parents=True, exist_ok=True)
+        mounts.append(f"mount --bind -o ro {shlex.quote(str(folder))} srv/{name}")
+    mounts += ["mount -t proc proc proc", "mount --rbind /dev dev", 'exec chroot . env "$@"']
+    inside = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", f'cd "$0"; {"; ".join(mounts)}']
+    variables = [f"{name}={value}" for name, value in (environment or {}).items()]
+    return subprocess.run(
+        [*inside, str(root), *variables, *command], capture_output=True, text=True, check=False, timeout=timeout_s
+    )

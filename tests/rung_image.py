@@ -14,7 +14,7 @@ from tests import rung_arm_root, rung_root
 SUITE = "trixie"  # pinctrl_bcm2835.persist_gpio_outputs came with Linux 6.10; bookworm has 6.1
 TOOLS = {"qemu-system-aarch64": "qemu-system-arm", "mke2fs": "e2fsprogs", "depmod": "kmod", "cpio": "cpio"}
 VIRT_MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "ext4")
-PI_MODULES = ("bcm2835", "sdhci_iproc", "mmc_block", "ext4", "dwc2", "usbnet", "cdc_ether", "rndis_host")
+PI_MODULES = ("bcm2835_rng", "bcm2835", "sdhci_iproc", "mmc_block", "ext4", "dwc2", "usbnet", "cdc_ether", "rndis_host")
 INIT = """\
 #!/bin/busybox sh
 /bin/busybox --install -s /bin

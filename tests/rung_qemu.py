@@ -191,8 +191,7 @@ class Machine:
         listening = "server=on,wait=off"
         self._qemu = subprocess.Popen(
             [
-                *command,
-                *("-S", "-display", "none", "-no-reboot", "-serial", "stdio"),
+                *(command[0], "-S", "-display", "none", "-no-reboot", "-serial", "stdio", *command[1:]),
                 *("-chardev", f"socket,id=shell,path={folder}/shell,{listening}"),
                 *("-qtest", f"unix:{folder}/qtest,{listening}", "-qtest-log", "none"),
                 *("-qmp", f"unix:{folder}/qmp,{listening}"),

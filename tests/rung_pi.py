@@ -1,0 +1,227 @@
+"""`make test-pi`: a Raspberry Pi 3B (QEMU raspi3b, Debian's kernel, our SD card) from power-on to light, page and centre.
+
+PI_ARGS: --short (no idle time is measured), --idle-minutes N. Not covered: the firmware and its overlays, the vendor's kernel,
+edges on inputs and pull-ups (QEMU models neither), the board's watchdog, Wi-Fi.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from kiosk.devices.patterns import Lamp
+from kiosk.model import Outcome
+from mqtt.centre.ledger import read_counts
+from tests import rung_arm_root, rung_card, rung_gate, rung_image, rung_premises, rung_qemu, rung_root
+from tests.broker import Broker, free_port
+from tests.rung_gate import Gate
+
+PINS = {"green": 17, "red": 27, "amber": 22, "buzzer": 18, "relay": 23}
+FOLDER = rung_root.CACHE / "pi"
+RESULTS = rung_root.PROJECT / "build/rungs/pi"
+TOOLS = {**rung_image.TOOLS, "fdtput": "device-tree-compiler"}
+HOST = "10.0.2.2"
+"""This machine, as QEMU's user network names it."""
+CARD_MB = 2048
+GPFSEL2, GPLEV0 = 0x3F200008, 0x3F200034
+NETWORK = "[Match]\nName=usb* eth* en*\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\n"
+PASSAGES = 5
+READY_S = 400.0
+PARTS = ("kernel", "system", "ours")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Exit status 0 where every promise was kept; 77 where this machine cannot ask."""
+    parser = argparse.ArgumentParser(description="make test-pi")
+    parser.add_argument("--short", action="store_true")
+    parser.add_argument("--idle-minutes", type=float, default=12.0)
+    asked = parser.parse_args(arguments)
+    if rung_gate.cannot("test-pi", TOOLS):
+        return rung_arm_root.CANNOT
+    failed = 0
+    with Broker(log_type="error") as broker, tempfile.TemporaryDirectory() as scratch:
+        page, card = free_port(), sd_card(broker.port)
+        database = Path(scratch, "centre.db")
+        collect = [sys.executable, "-m", "kiosk", "centre", "--broker", broker.address, "--database", str(database)]
+        with subprocess.Popen(collect, cwd=rung_root.PROJECT, stderr=subprocess.DEVNULL) as centre:
+            try:
+                for persist in ("n", "y"):
+                    with rung_qemu.machine(command(card, page, persist)) as machine:
+                        machine.pins.watch(machine.path_of("bcm2835_gpio"))
+                        machine.go()
+                        asks = Promises(Gate(machine, PINS), page, database, 0.0 if asked.short else asked.idle_minutes)
+                        failed += rung_gate.judged(asks.all() if persist == "n" else asks.where_outputs_persist())
+                        rung_gate.kept(machine, RESULTS / f"persist-{persist}")
+            finally:
+                centre.terminate()
+    return 1 if failed else 0
+
+
+def sd_card(broker_port: int) -> Path:
+    """A card with the system, this checkout installed, and the keys of a synthetic world."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    root = rung_image.copied_root(FOLDER / "root")
+    rung_card.populate(root, shell_line="/dev/ttyS1")
+    rung_premises.furnish(root, PINS, broker=f"{HOST}:{broker_port}", more=PASSAGES + 1)
+    (root / "etc/systemd/network/10-usb.network").write_text(NETWORK, encoding="utf-8")
+    (root / "etc/fstab").write_text("/dev/mmcblk0 / ext4 defaults,noatime 0 1\n", encoding="utf-8")
+    rung_card.belongs_to_the_kiosk(root)
+    rung_arm_root.run_inside(root, ["systemctl", "enable", "-q", "systemd-networkd", "systemd-timesyncd"])
+    return rung_image.disk(root, FOLDER / "card.img", CARD_MB)
+
+
+def command(card: Path, page: int, persist: str) -> list[str]:
+    """The machine. Its card forgets what was written when it ends; `persist`: y or n, the kernel's choice about dead pins."""
+    linux = rung_image.kernel()
+    tree = FOLDER / "board.dtb"
+    tree.write_bytes(linux.tree("bcm2837-rpi-3-b").read_bytes())
+    subprocess.run(["fdtput", "-r", tree, "/soc/serial@7e201000/bluetooth"], check=True)  # as dtoverlay=disable-bt does
+    subprocess.run(
+        ["fdtput", "-p", "-t", "x", tree, "/system", "linux,revision", "a02082"], check=True
+    )  # the firmware does
+    words = (
+        "earlycon=pl011,mmio32,0x3f201000 keep_bootcon console=ttyAMA0,115200 loglevel=6 systemd.getty_auto=no "
+        f"root=/dev/mmcblk0 rootflags=rw,noatime "
+        f"pinctrl_bcm2835.persist_gpio_outputs={persist}"
+    )
+    return [
+        *(
+            "qemu-system-aarch64",
+            "-M",
+            "raspi3b",
+            "-accel",
+            "tcg,thread=single",
+            "-dtb",
+            str(tree),
+            "-kernel",
+            str(linux.image),
+        ),
+        *("-initrd", str(rung_image.initrd(linux, rung_image.PI_MODULES, FOLDER)), "-append", words),
+        *("-drive", f"file={card},if=sd,format=raw,snapshot=on", "-serial", "chardev:shell"),
+        *("-netdev", f"user,id=usb,hostfwd=tcp:127.0.0.1:{page}-:8080", "-device", "usb-net,netdev=usb"),
+    ]
+
+
+class Promises:
+    """What is asked of one power-on, in this order."""
+
+    def __init__(self, gate: Gate, page: int, database: Path, idle_minutes: float) -> None:
+        self.gate = gate
+        self.machine = gate.machine
+        self._page = page
+        self._database = database
+        self._idle_minutes = idle_minutes
+
+    def all(self) -> list[Callable[[], str]]:
+        """As they are asked."""
+        asked = [
+            self.from_power_on_to_the_ready_lamp_our_share_is_the_smallest,
+            self.the_clock_starts_without_a_time,
+            self.a_code_before_the_camera_lights_green_and_closes_the_relay,
+            self.the_page_answers_over_the_network,
+            self.the_passage_reaches_the_centre,
+            self.a_passage_costs_the_card_little,
+        ]
+        if self._idle_minutes:
+            asked.append(self.while_nobody_comes_the_card_is_left_alone)
+        return [*asked, self.a_daemon_killed_in_mid_pulse_leaves_the_relay_no_longer_than_five_seconds]
+
+    def where_outputs_persist(self) -> list[Callable[[], str]]:
+        """The same board with the kernel that leaves dead pins as they were."""
+        return [
+            self.it_becomes_ready,
+            self.a_daemon_killed_in_mid_pulse_leaves_the_relay_no_longer_than_five_seconds,
+        ]
+
+    def it_becomes_ready(self) -> str:
+        return f"{self.gate.ready(READY_S) - self.machine.on_at_s:.1f} s after power-on"
+
+    def from_power_on_to_the_ready_lamp_our_share_is_the_smallest(self) -> str:
+        ready_s = self.gate.ready(READY_S)
+        assert not self.gate.rose("green")
+        assert not self.gate.rose("relay")
+        uptime_s = float(self.machine.shell.run("cut -d' ' -f1 /proc/uptime"))
+        zero_s = time.monotonic() - uptime_s
+        manager = self._micros("systemctl show -p UserspaceTimestampMonotonic")
+        started = self._micros("systemctl show kiosk -p ExecMainStartTimestampMonotonic")
+        kernel = zero_s - self.machine.on_at_s
+        line = (kernel + manager, started - manager, ready_s - zero_s - started)
+        told = "; ".join(f"{name} {share:.1f} s" for name, share in zip(PARTS, line, strict=True))
+        return f"{sum(line):.1f} s: {told}"
+
+    def the_clock_starts_without_a_time(self) -> str:
+        first = self.machine.shell.run("journalctl -b -k -o short-iso --no-pager | head -2").splitlines()[-1]
+        quality = self.machine.shell.run("grep -o '\"clock\"[^,}]*' /run/entrance-kiosk/status.json | head -1 || true")
+        return f"{first[:24]}; the kiosk says {quality or 'nothing'}"
+
+    def a_code_before_the_camera_lights_green_and_closes_the_relay(self) -> str:
+        before = self.gate.show("valid")
+        played = self.gate.plays(Outcome.PASS, Lamp.GREEN, before)
+        ((rose_s, fell_s),) = self.gate.high_times("relay", before, 1)
+        record = self.gate.record_of("ok", 0)
+        return f"green {played}; relay {fell_s - rose_s:.3f} s; record {record.seq}"
+
+    def the_page_answers_over_the_network(self) -> str:
+        ends_s = time.monotonic() + 120.0
+        while True:
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{self._page}/", timeout=20) as answer:
+                    text = answer.read().decode()
+                break
+            except OSError:
+                if time.monotonic() > ends_s:
+                    raise
+                self.gate.quiet(2.0)
+        assert "<html" in text
+        return f"status {answer.status}, {len(text)} characters"
+
+    def the_passage_reaches_the_centre(self) -> str:
+        ends_s = time.monotonic() + 120.0
+        while read_counts(self._database).records < 1:
+            assert time.monotonic() < ends_s, "nothing came"
+            self.gate.quiet(2.0)
+        return str(read_counts(self._database))
+
+    def a_passage_costs_the_card_little(self) -> str:
+        self.gate.show(rung_premises.NOBODY)
+        before, began_s = self._settled()
+        for number in range(PASSAGES):
+            edges = self.gate.show(f"more-{number}")
+            self.gate.rises("green", edges)
+        self.gate.show(rung_premises.NOBODY)
+        after, _ = self._settled()
+        return f"{(after - before) / PASSAGES / 1024:.0f} KB a passage, over {PASSAGES} in {time.monotonic() - began_s:.0f} s"
+
+    def while_nobody_comes_the_card_is_left_alone(self) -> str:
+        before, began_s = self._settled()
+        who = self.machine.shell.run("cat /proc/diskstats | grep mmcblk0")
+        self.gate.quiet(self._idle_minutes * 60)
+        written, took_s = self.machine.written_bytes() - before, time.monotonic() - began_s
+        hourly_mb = written * 3600 / took_s / 1e6
+        assert hourly_mb <= 1.0, f"{hourly_mb:.2f} MB an hour; {who}"
+        return f"{written} bytes in {took_s / 60:.1f} minutes: {hourly_mb:.2f} MB an hour"
+
+    def a_daemon_killed_in_mid_pulse_leaves_the_relay_no_longer_than_five_seconds(self) -> str:
+        held_s = self.gate.killed_in_mid_pulse(f"more-{PASSAGES}")
+        select = self.machine.pins.read(GPFSEL2) >> 3 * (PINS["relay"] - 20) & 7
+        level = self.machine.pins.read(GPLEV0) >> PINS["relay"] & 1
+        assert (select, level) != (1, 1), "an output, high"
+        assert held_s < 5.0, f"{held_s:.1f} s"
+        return f"low {held_s:.1f} s after kill -9; the pin is {'an output, low' if select == 1 else 'an input'}"
+
+    def _micros(self, command: str) -> float:
+        return int(self.machine.shell.run(f"{command} --value").strip()) / 1e6
+
+    def _settled(self) -> tuple[int, float]:
+        """What was written, once everything pending is on the card."""
+        self.gate.quiet(8.0)
+        self.machine.shell.run("sync")
+        return self.machine.written_bytes(), time.monotonic()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
