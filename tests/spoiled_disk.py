@@ -59,13 +59,13 @@ class Mounted:
         """There is room again."""
         (self.folder / "ballast").unlink(missing_ok=True)
 
-    def fail(self, process: int) -> bool:
+    def fail(self, process: int | None) -> bool:
         """Read-only from now on, as the kernel makes it after an error of the medium, files open or not; False: not here.
 
         The process stands still for that moment: an fdatasync() that is under way while the error is injected may say 0 although
         the disk has nothing (Linux 6.18, one process that appends to a file: 5 of 11 trials; stopped for the moment: 0 of 30).
         """
-        with _standing_still(process):
+        with _standing_still(process) if process is not None else contextlib.nullcontext():
             try:
                 device = Path(self._device).name
                 Path(f"/sys/fs/ext4/{device}/trigger_fs_error").write_text("laboratory", encoding="ascii")
@@ -110,7 +110,7 @@ class Limited:
         """They may grow again."""
         _limit(process, RLIM_INFINITY)
 
-    def fail(self, _process: int) -> bool:
+    def fail(self, _process: int | None) -> bool:
         """Cannot be done without a file system of one's own."""
         return False
 

@@ -11,6 +11,7 @@ from kiosk.model import ClockQuality, Moment
 from kiosk.ports import StoreTrouble
 from kiosk.store import Limits, Store
 from tests.passages import START_AT, a_passage
+from tests.spoiled_disk import Mounted
 
 NO_FLOOR = Limits(floor_bytes=0)
 
@@ -100,6 +101,35 @@ def test_a_disk_that_turns_read_only_is_told_and_recovers(small_disk: Path) -> N
     store = Store(small_disk / "p.db", limits=NO_FLOOR)
     assert store.commit(a_passage(2)).seq == 2
     store.close()
+
+
+def test_a_disk_that_turns_read_only_under_an_open_database_keeps_all_that_was_promised(tmp_path: Path) -> None:
+    disk = Mounted.make(tmp_path / "disk", tmp_path / "disk.img")
+    if disk is None:
+        pytest.skip("only root may make a file system of its own")
+    try:
+        store = Store(disk.folder / "p.db", limits=NO_FLOOR)
+        store.commit_all([a_passage(number) for number in range(1, 51)])
+        store.settle(10)
+        if not disk.fail(None):
+            pytest.skip("this kernel lets nobody make its file system fail")
+        with pytest.raises(StoreTrouble, match="could not be committed"):
+            store.commit(a_passage(51))
+        with pytest.raises(StoreTrouble):
+            store.probe()
+        with pytest.raises(StoreTrouble, match="could not note"):
+            store.settle(20)
+        assert len(store.waiting(0, 99)) == 30, (
+            "what the centre has goes on being known, and the others can be read and sent"
+        )
+        store.close()
+        disk.repair()
+        after = Store(disk.folder / "p.db", limits=NO_FLOOR)
+        assert [stored.seq for stored in after.recent(99)] == list(range(50, 0, -1))
+        assert after.commit(a_passage(51)).seq == 51
+        after.close()
+    finally:
+        disk.remove()
 
 
 def remount(disk: Path, how: str) -> None:

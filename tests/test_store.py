@@ -255,3 +255,16 @@ def test_the_writer_waits_for_the_disk_and_the_couriers_notes_do_not(tmp_path: P
     assert store._writer.execute("PRAGMA synchronous").fetchone() == (2,)
     assert store._courier.execute("PRAGMA synchronous").fetchone() == (1,)
     store.close()
+
+
+def test_a_probe_of_the_disk_really_writes_and_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "p.db"
+    with closing(Store(path)) as store:
+        store.commit(a_passage(1))
+        before = path.with_name("p.db-wal").read_bytes()
+        store.probe()
+        assert path.with_name("p.db-wal").read_bytes() != before
+        assert store.depth() == 1
+        store.probe()
+    with closing(Store(path)) as store:
+        assert (store.newest_seq, store.depth()) == (1, 1)
