@@ -55,7 +55,10 @@ def main(path: Path) -> int:
     try:
         signal = tomllib.loads(path.read_text(encoding="utf-8")).get("signal", {})
         if signal.get("relay_led"):
-            (LEDS / signal["relay_led"] / "brightness").write_text("0", encoding="ascii")
+            leds = Path(signal.get("relay_leds", LEDS))
+            (leds / signal["relay_led"] / "invert").write_text(
+                "0", encoding="ascii"
+            )  # as kiosk/devices/kernel_relay.py
         if outputs_of(signal):
             put_dark(signal, importlib.import_module("lgpio"))  # a Pi has it; it makes a pipe in the working folder
     except Exception as trouble:  # noqa: BLE001  lgpio.error derives from Exception alone; whatever it is, it is told

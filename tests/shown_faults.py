@@ -44,7 +44,7 @@ class SpoiledMachine:
         self._clock = folder / "clock"
         for path in (self._zone, self._trigger):
             path.parent.mkdir(parents=True)
-        for name in ("delay_on", "delay_off", "shot", "brightness"):
+        for name in ("delay_on", "delay_off", "shot", "invert"):
             (self._trigger.parent / name).write_text("0")
         self.heat(48.0)
         self.hold_relay(held=False)
@@ -82,6 +82,10 @@ class SpoiledMachine:
             pid = self.process.popen.pid if self.process.popen else 0
             found["disk full"] = Fault(lambda: disk.fill(pid), lambda: disk.clear(pid), "records", "out-of-order")
         return found
+
+    def clock_fault(self) -> Fault:
+        """The wall clock is set back by an hour; nothing has to be cured: it is forgotten after a minute."""
+        return Fault(lambda: self.set_clock(-3600.0), lambda: None, "clock", "degraded")
 
     def heat(self, celsius: float) -> None:
         """What the board's sensor says from now on."""

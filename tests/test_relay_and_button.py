@@ -26,7 +26,7 @@ def leds(tmp_path: Path) -> Path:
     folder = tmp_path / "kiosk-relay"
     folder.mkdir()
     (folder / "trigger").write_text("none timer [oneshot] heartbeat\n")
-    for name in ("delay_on", "delay_off", "shot", "brightness"):
+    for name in ("delay_on", "delay_off", "shot", "invert", "brightness"):
         (folder / name).write_text("")
     return tmp_path
 
@@ -41,13 +41,23 @@ class TestKernelRelay:
         relay = KernelRelay("kiosk-relay", 1.0, leds)
         relay.fire()
         assert (leds / "kiosk-relay/shot").read_text() == "1"
-        assert (leds / "kiosk-relay/brightness").read_text() == ""
+        assert (leds / "kiosk-relay/invert").read_text() == ""
 
     def test_a_pulse_can_be_cut_short(self, leds: Path) -> None:
         relay = KernelRelay("kiosk-relay", 1.0, leds)
         relay.fire()
         relay.drop()
-        assert (leds / "kiosk-relay/brightness").read_text() == "0"
+        assert (leds / "kiosk-relay/invert").read_text() == "0"
+        assert (leds / "kiosk-relay/brightness").read_text() == "", "0 there would take the trigger away"
+
+    def test_whoever_may_drive_pins_may_write_every_file_of_the_led_that_is_written(self, leds: Path) -> None:
+        relay = KernelRelay("kiosk-relay", 1.0, leds)
+        relay.fire()
+        relay.drop()
+        written = {path.name for path in (leds / "kiosk-relay").iterdir() if path.read_text()} - {"trigger"}
+        rule = (Path(__file__).parents[1] / "firmware_config/udev/70-entrance-kiosk.rules").read_text(encoding="utf-8")
+        assert written == {"delay_on", "delay_off", "shot", "invert"}
+        assert all(rule.count(f"%S%p/{name}") == 2 for name in written)  # chgrp and chmod
 
     def test_a_led_that_is_not_there_says_what_to_load(self, tmp_path: Path) -> None:
         with pytest.raises(SignalTrouble, match="overlay kiosk-relay"):

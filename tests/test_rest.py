@@ -1,21 +1,16 @@
 """The presence sensor: reading rests while nobody is there, whoever comes ends the rest, and a sensor that lies is found out."""
 
-import threading
-import time
 from collections.abc import Iterator
 
-import numpy as np
 import pytest
 from gpiozero.pins.mock import MockFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk import config
-from kiosk.camera_loop import CameraLoop
 from kiosk.devices.presence_sensor import PresenceSensor, open_presence
-from kiosk.frame import Frame, Luma
-from kiosk.mailbox import Mailbox
 from kiosk.presence import LATELY_S, MISSED, STUCK_ON_S, Presence
+from tests.resting_gate import RestingGate
 
 
 class Watched:
@@ -95,76 +90,21 @@ def test_whatever_happened_nothing_rests_within_a_minute_of_a_sign_of_life(event
         assert watched.presence.resting <= (not here and watched.s - last_s >= 60.0)
 
 
-def scene(seed: int, *, walker: bool = False) -> Luma:
-    noise = np.random.default_rng(seed).normal(110.0, 2.0, (240, 320))
-    if walker:
-        noise[40:200, 100:180] = 20.0
-    return np.asarray(np.clip(noise, 0, 255), np.uint8)
-
-
-class Hall:
-    """A camera at 30 pictures a second, of an empty hall or of one with somebody in it."""
-
-    def __init__(self) -> None:
-        self.walker = False
-        self.number = 0
-        self._closed = threading.Event()
-
-    def open(self) -> None:
-        self._closed.clear()
-
-    def capture(self, timeout_s: float) -> Frame:
-        self._closed.wait(min(timeout_s, 1 / 30))
-        self.number += 1
-        return Frame(scene(self.number, walker=self.walker), self.number, time.monotonic())
-
-    def close(self) -> None:
-        self._closed.set()
-
-
-class Gate:
-    """A camera loop in a thread, and what it lays into the mailbox."""
-
-    def __init__(self, rest_s: float) -> None:
-        self.hall, self.mailbox = Hall(), Mailbox()
-        self.presence = Presence(0.2)
-        self.loop = CameraLoop(self.hall, self.mailbox, 2.0, self.presence, rest_s)
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._stop.wait(self.loop.step()):
-            continue
-
-    def rest(self) -> None:
-        """Wait until it rests."""
-        self.presence.sensed(False)
-        ends_s = time.monotonic() + 20.0
-        while not (self.presence.resting and self.mailbox.take(0.2) is None):
-            assert time.monotonic() < ends_s, "it never rests"
-
-    def close(self) -> None:
-        self._stop.set()
-        self.loop.close()
-        self._thread.join()
-
-
 @pytest.fixture
-def slow() -> Iterator[Gate]:
-    gate = Gate(rest_s=3600.0)
+def slow() -> Iterator[RestingGate]:
+    gate = RestingGate(rest_s=3600.0)
     yield gate
     gate.close()
 
 
-def test_whoever_the_sensor_sees_ends_the_rest_at_once(slow: Gate) -> None:
+def test_whoever_the_sensor_sees_ends_the_rest_at_once(slow: RestingGate) -> None:
     slow.rest()
     slow.presence.sensed(True)
     assert slow.mailbox.take(10.0) is not None  # the pause itself would have been an hour
 
 
 def test_a_sensor_that_died_makes_nobody_wait_longer_than_one_picture_at_the_resting_rate() -> None:
-    gate = Gate(rest_s=0.3)
+    gate = RestingGate(rest_s=0.3)
     gate.rest()
     gate.hall.walker = True
     frames = [gate.mailbox.take(10.0) for _ in range(2)]
@@ -173,7 +113,7 @@ def test_a_sensor_that_died_makes_nobody_wait_longer_than_one_picture_at_the_res
     gate.close()
 
 
-def test_a_loop_that_rests_ends_when_it_is_closed(slow: Gate) -> None:
+def test_a_loop_that_rests_ends_when_it_is_closed(slow: RestingGate) -> None:
     slow.rest()
 
 

@@ -36,9 +36,13 @@ class KernelRelay:
             raise SignalTrouble(f"{self._folder}: {trouble.strerror}") from trouble
 
     def drop(self) -> None:
-        """End a pulse before its time. Raises SignalTrouble."""
+        """End a pulse before its time. Raises SignalTrouble.
+
+        By `invert`, which switches the LED off: 0 in `brightness` would take the trigger away as well, and with it the next
+        pulse (Documentation/ABI/testing/sysfs-class-led).
+        """
         try:
-            self._write("brightness", "0")
+            self._write("invert", "0")
         except OSError as trouble:
             raise SignalTrouble(f"{self._folder}: {trouble.strerror}") from trouble
 

@@ -1,0 +1,66 @@
+"""A camera loop with a presence sensor, before a made-up hall: for the tests and the benchmark of resting."""
+
+import threading
+import time
+
+import numpy as np
+
+from kiosk.camera_loop import CameraLoop
+from kiosk.frame import Frame, Luma
+from kiosk.mailbox import Mailbox
+from kiosk.presence import Presence
+
+
+def scene(seed: int, *, walker: bool = False) -> Luma:
+    noise = np.random.default_rng(seed).normal(110.0, 2.0, (240, 320))
+    if walker:
+        noise[40:200, 100:180] = 20.0
+    return np.asarray(np.clip(noise, 0, 255), np.uint8)
+
+
+class Hall:
+    """A camera at 30 pictures a second, of an empty hall or of one with somebody in it."""
+
+    def __init__(self) -> None:
+        self.walker = False
+        self.number = 0
+        self._closed = threading.Event()
+
+    def open(self) -> None:
+        self._closed.clear()
+
+    def capture(self, timeout_s: float) -> Frame:
+        self._closed.wait(min(timeout_s, 1 / 30))
+        self.number += 1
+        return Frame(scene(self.number, walker=self.walker), self.number, time.monotonic())
+
+    def close(self) -> None:
+        self._closed.set()
+
+
+class RestingGate:
+    """A camera loop in a thread, and what it lays into the mailbox."""
+
+    def __init__(self, rest_s: float) -> None:
+        self.hall, self.mailbox = Hall(), Mailbox()
+        self.presence = Presence(0.2)
+        self.loop = CameraLoop(self.hall, self.mailbox, 2.0, self.presence, rest_s)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self.loop.step()):
+            continue
+
+    def rest(self) -> None:
+        """Wait until it rests."""
+        self.presence.sensed(False)
+        ends_s = time.monotonic() + 20.0
+        while not (self.presence.resting and self.mailbox.take(0.2) is None):
+            assert time.monotonic() < ends_s, "it never rests"
+
+    def close(self) -> None:
+        self._stop.set()
+        self.loop.close()
+        self._thread.join()
