@@ -82,6 +82,8 @@ def judge_cuts(promises: Promises, parts: Parts, broker: Broker, cuts: int, chan
         promises.judge(
             "no database needs a person, and its numbers have no gap", needed, kept=not troubles and lives == 1
         )
+        said = "; ".join(series.troubles[:5]) or f"0 of {series.points} looked at"
+        promises.judge("nor would it after a cut at another moment of these lives", said, kept=not series.troubles)
         differs = ledger.trouble(found)
         said = (
             differs or f"{found.count} passages, 0 missing, 0 doubled; {ledger.sent_again()} came twice and were known"
