@@ -155,7 +155,7 @@ def run(settings: config.Settings, greens: Greens, per_s: int) -> None:
         witness.store = rooms.store
         driver = Driver(rooms.store, clock, greens, per_s)
         threading.Thread(target=driver.listen, daemon=True).start()
-        driven = DrivenRooms(*(getattr(rooms, room.name) for room in fields(rooms)), driver)
+        driven = DrivenRooms(**{room.name: getattr(rooms, room.name) for room in fields(rooms)}, driver=driver)
         daemon = Daemon(settings, driven, bell, Notifier())
         house.callback(daemon.stop_workers)
         daemon.start_workers()

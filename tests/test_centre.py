@@ -82,7 +82,6 @@ def test_what_is_known_survives_a_restart(path: Path) -> None:
 
 
 FIRST_RELEASE = Path(__file__).parent / "data" / "centre-v1.sql"
-"""A ledger as the first release made it, dumped; two passages of one device are in it."""
 
 
 @pytest.mark.parametrize("steps_more", [0, 1])
@@ -96,16 +95,15 @@ def test_a_ledger_of_any_release_grows_and_keeps_what_it_has(path: Path, steps_m
             assert ledger.record([arrival([3])])[StreamKey(GATE, EPOCH)].up_to == 3
     with closing(sqlite3.connect(path)) as raw:
         assert raw.execute("SELECT count(*), count(annuls) FROM counted").fetchone() == (3, 0)
-        assert raw.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
-        assert raw.execute("PRAGMA application_id").fetchone() == (APPLICATION_ID,)
+        marks = [raw.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "application_id")]
+        assert marks == [len(MIGRATIONS), APPLICATION_ID]
 
 
 def test_a_grown_ledger_has_the_tables_of_a_new_one(path: Path) -> None:
     with closing(sqlite3.connect(path)) as old:
         old.executescript(FIRST_RELEASE.read_text(encoding="utf-8"))
-    grown, new = path, path.with_name("new.db")
     shapes = []
-    for each in (grown, new):
+    for each in (path, path.with_name("new.db")):
         SqliteLedger(each).close()
         with closing(sqlite3.connect(each)) as raw:
             names = [str(row[0]) for row in raw.execute("SELECT name FROM sqlite_schema ORDER BY name")]
@@ -117,14 +115,13 @@ def test_a_ledger_of_a_newer_release_or_of_another_program_is_not_touched(path: 
     SqliteLedger(path).close()
     with closing(sqlite3.connect(path)) as raw:
         raw.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
-    with pytest.raises(LedgerTrouble, match="newer release"):
-        SqliteLedger(path)
+        with pytest.raises(LedgerTrouble, match="newer release"):
+            SqliteLedger(path)
     foreign = path.with_name("foreign.db")
     with closing(sqlite3.connect(foreign)) as raw:
         raw.execute("CREATE TABLE recipes (name TEXT)")
-    with pytest.raises(LedgerTrouble, match="another program"):
-        SqliteLedger(foreign)
-    with closing(sqlite3.connect(foreign)) as raw:
+        with pytest.raises(LedgerTrouble, match="another program"):
+            SqliteLedger(foreign)
         assert raw.execute("SELECT name FROM sqlite_schema").fetchall() == [("recipes",)]
 
 

@@ -1,8 +1,8 @@
 """The delivery protocol through every interleaving that can be found: store, courier and ledger are real, the world between is not.
 
 A message or receipt may be lost, doubled, reordered or late; connections break; courier and store die at any point and start
-anew; the broker forgets its queue; it refuses records, and hangs up on some. At every moment: what the device counts as delivered is at the centre. In the end, when the
-world behaves again: everything is there once, without a gap.
+anew; the broker forgets its queue; it refuses records, and hangs up on some. At every moment: what the device counts as delivered
+is at the centre. In the end, when the world behaves again: everything is there once, without a gap.
 """
 
 import random
