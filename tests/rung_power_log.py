@@ -17,6 +17,8 @@ DISK_BYTES = 144 << 20
 MARKS_AT = 128 << 20
 """Behind the file system: what the recorder writes here says what was acknowledged before."""
 SECTOR_BYTES = 512
+SUPERBLOCK_AT = 1024
+"""Of ext4, which puts one checksum over its 1024 bytes, and counts on the disk to write them whole: docs/power-cuts.md."""
 _MAGIC = 0x6A736677736872
 _SUPERBLOCK = struct.Struct("<QQQI")
 _ENTRY = struct.Struct("<QQQQ")
@@ -76,9 +78,11 @@ def survivors(
         if request.sure or fate is Fate.KEPT:
             yield request.at, request.data
         elif fate is Fate.TORN:
-            for start in range(0, len(request.data), SECTOR_BYTES):
+            whole = request.at <= SUPERBLOCK_AT < request.at + len(request.data)
+            unit = len(request.data) if whole else SECTOR_BYTES
+            for start in range(0, len(request.data), unit):
                 if chance.random() < 0.5:
-                    yield request.at + start, request.data[start : start + SECTOR_BYTES]
+                    yield request.at + start, request.data[start : start + unit]
 
 
 def flushed(requests: Sequence[Request], first: int, point: int) -> Iterator[tuple[int, bytes]]:

@@ -61,10 +61,16 @@ def test_what_was_not_flushed_is_lost_or_kept() -> None:
 
 
 def test_a_torn_write_leaves_whole_sectors_of_the_old_and_of_the_new() -> None:
-    content = [written(0, A * 50), FLUSH, written(0, C * 50)]
+    content = [written(4096, A * 50), FLUSH, written(4096, C * 50)]
     torn = dict(rung_power_log.survivors(content, len(content), Fate.TORN, random.Random(1)))
     assert 0 < len(torn) < 100
     assert all(data == C[:SECTOR_BYTES] and place % SECTOR_BYTES == 0 for place, data in torn.items())
+
+
+def test_a_superblock_is_written_whole_or_not_at_all() -> None:
+    for seed in range(10):
+        content = [FLUSH, written(rung_power_log.SUPERBLOCK_AT, A)]
+        assert list(rung_power_log.survivors(content, 2, Fate.TORN, random.Random(seed))) in ([], [(1024, A)])
 
 
 def test_a_forced_write_needs_no_flush() -> None:
