@@ -12,6 +12,8 @@ SHELL_UNIT = """\
 Description=The rung's shell
 DefaultDependencies=no
 [Service]
+# clocal: a serial line without a carrier would never open.
+ExecStartPre=/bin/stty -F {line} clocal raw -echo
 ExecStart=/bin/sh -c 'exec < {line} > {line} 2>&1; stty raw -echo; cat | sh'
 Restart=always
 [Install]
