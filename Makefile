@@ -5,7 +5,7 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 QUICK ?=
 
-.PHONY: help setup demo test test-browser test-camera test-service test-power faults lint types format bench docs clean
+.PHONY: help setup demo test test-browser test-camera test-service test-install test-power bundle faults lint types format bench docs clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -35,6 +35,15 @@ test-camera: .venv/.ready  ## real picamera2 on real libcamera, in a trixie root
 test-service: .venv/.ready  ## our units under a real systemd, in a container (root, apt; the first run takes minutes)
 	@sh setup.sh rungs
 	@$(PY) -m tests.rung_service
+
+BUNDLE_ARGS ?=
+bundle: .venv/.ready  ## one file to install from without a network: dist/entrance-kiosk-VERSION.tar (BUNDLE_ARGS="--machines aarch64 x86_64")
+	@$(PY) -m kiosk.installing.make_bundle $(BUNDLE_ARGS)
+
+INSTALL_ARGS ?=
+test-install: .venv/.ready  ## install.sh, upgrade, return and power cuts, in containers with real systemd (root, apt; INSTALL_ARGS="--cuts 20")
+	@sh setup.sh rungs
+	@$(PY) -m tests.rung_install $(INSTALL_ARGS)
 
 POWER_CUTS ?= 5
 CRASH_POINTS ?= 100

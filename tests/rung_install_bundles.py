@@ -4,10 +4,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from installer.make_bundle import make
+from kiosk.installing.make_bundle import make
 from tests.rung_root import PROJECT
 
-PARTS = ("kiosk", "mqtt", "web_ui", "installer", "systemd", "firmware_config")
+PARTS = ("kiosk", "mqtt", "web_ui", "systemd", "firmware_config")
 FILES = ("pyproject.toml", "uv.lock", "README.md", "install.sh", "docs/kiosk.example.toml")
 STEP = (
     '\nMIGRATIONS = (*MIGRATIONS, "ALTER TABLE passage ADD COLUMN weather TEXT; CREATE TABLE mood (x INTEGER) STRICT;")'

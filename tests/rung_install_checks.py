@@ -245,7 +245,7 @@ def a_terminal_that_is_closed_while_it_switches_changes_nothing(device: Device) 
         lambda: device.container.run("test", "-e", f"{PROGRAM}/upgrade.json", check=False).returncode == 0,
         BUILT_S,
     )
-    device.container.run("pkill", "-KILL", "-f", "installer --yes")
+    device.container.run("pkill", "-KILL", "-f", "installing --yes")
     upgrade.communicate(timeout=60)
     until("the switch came to its end", lambda: device.release().startswith(version("better")), 60)
     until(

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from installer import bundle as bundles
-from installer import device, durable, readiness, records, release, settings, system_files, upgrade
-from installer.bundle import Bundle
-from installer.device import Machine
-from installer.layout import Layout
-from installer.make_bundle import locked
-from installer.readiness import Readiness
-from installer.trouble import InstallTrouble
 from kiosk import config
+from kiosk.installing import bundle as bundles
+from kiosk.installing import device, durable, readiness, records, release, settings, system_files, upgrade
+from kiosk.installing.bundle import Bundle
+from kiosk.installing.device import Machine
+from kiosk.installing.layout import Layout
+from kiosk.installing.make_bundle import locked
+from kiosk.installing.readiness import Readiness
+from kiosk.installing.trouble import InstallTrouble
 from kiosk.store import database
 
 PROJECT = Path(__file__).parents[1]
@@ -178,7 +178,7 @@ def test_the_unit_that_goes_back_at_power_on_runs_before_every_other_one_of_ours
     }
     assert set(settings["Before"].split()) == started - {"entrance-kiosk-recover.service"}
     assert Path(settings["ConditionPathExists"]) == Layout().journal
-    assert settings["ExecStart"].endswith("-m installer recover --booting")
+    assert settings["ExecStart"].endswith("-m installing recover --booting")
     assert settings["Environment"] == f"PYTHONPATH={Layout().current}"
 
 
@@ -435,7 +435,7 @@ def test_a_release_for_which_the_disk_has_no_room_is_not_begun(tmp_path: Path) -
 def test_a_release_that_cannot_be_made_leaves_nothing_behind(tmp_path: Path) -> None:
     """Neither half a release on a full disk nor a changed version: pip ends with an error, because the bundle has no wheels."""
     layout, folder = installed(tmp_path / "device"), tmp_path / "bundle"
-    for name in ("installer", "system", "wheels"):
+    for name in ("installing", "system", "wheels"):
         (folder / name).mkdir(parents=True)
     for name in ("manifest.json", "install.sh", "kiosk.example.toml"):
         (folder / name).touch()

@@ -5,8 +5,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from installer import firmware, system_files
-from installer.layout import Layout
+from kiosk.installing import firmware, system_files
+from kiosk.installing.layout import Layout
 
 PROJECT = Path(__file__).parents[1]
 OWNERS = "# mine\ndtparam=audio=on\n[cm4]\notg_mode=1"

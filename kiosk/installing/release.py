@@ -5,11 +5,11 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from installer import durable
-from installer.bundle import MANIFEST, Bundle
-from installer.device import Machine
-from installer.layout import Layout
-from installer.trouble import InstallTrouble, say
+from . import durable
+from .bundle import MANIFEST, Bundle
+from .device import Machine
+from .layout import Layout
+from .trouble import InstallTrouble, say
 
 COMPLETE = "complete"
 UNPACKED = 4
@@ -95,7 +95,7 @@ def must_have_room(bundle: Bundle, requirements: Path, layout: Layout) -> None:
 
 def _fill(folder: Path, bundle: Bundle, requirements: Path) -> None:
     folder.mkdir(parents=True)
-    for name in ("installer", "system"):
+    for name in ("installing", "system"):
         shutil.copytree(bundle.folder / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in (MANIFEST, "install.sh", "kiosk.example.toml"):
         shutil.copy(bundle.folder / name, folder / name)

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from installer import durable, readiness, release, system_files
-from installer.device import Systemd
-from installer.layout import Layout
-from installer.readiness import Readiness
-from installer.trouble import InstallTrouble, say
+from . import durable, readiness, release, system_files
+from .device import Systemd
+from .layout import Layout
+from .readiness import Readiness
+from .trouble import InstallTrouble, say
 
 Waiting = Callable[[frozenset[str]], Readiness]
 

@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from installer import durable
-from installer.trouble import InstallTrouble
+from . import durable
+from .trouble import InstallTrouble
 
 MANIFEST = "manifest.json"
 

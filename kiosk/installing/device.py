@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from installer import system_files, system_packages
-from installer.layout import Layout
-from installer.trouble import InstallTrouble
+from . import system_files, system_packages
+from .layout import Layout
+from .trouble import InstallTrouble
 
 
 class Systemd(Protocol):
@@ -143,11 +143,11 @@ def must_be_on_disk(layout: Layout, mounts: str) -> None:
 
 
 def detached(arguments: Sequence[str], release: Path) -> int:
-    """Run `installer ARGUMENTS` as a unit of its own: a closed terminal or a killed shell does not stop it half-way.
+    """Run `installing ARGUMENTS` as a unit of its own: a closed terminal or a killed shell does not stop it half-way.
 
-    If it dies nevertheless, systemd runs `installer recover` after it (ExecStopPost). Returns its exit status.
+    If it dies nevertheless, systemd runs `installing recover` after it (ExecStopPost). Returns its exit status.
     """
-    python = ["/usr/bin/python3", "-B", "-m", "installer"]
+    python = ["/usr/bin/python3", "-B", "-m", "installing"]
     after = " ".join([*python, "recover"])
     unit = ["--unit=entrance-kiosk-upgrade", "--collect", "--wait", "--quiet", "-p", f"ExecStopPost={after}"]
     settings = [f"--setenv=PYTHONPATH={release}", f"--setenv=LANG={os.environ.get('LANG', 'C.UTF-8')}"]

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from installer import durable
-from installer.layout import Layout
-from installer.trouble import InstallTrouble, say
+from . import durable
+from .layout import Layout
+from .trouble import InstallTrouble, say
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # kiosk/config.py
 SECRETS = ("*.key",)

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from installer import bundle as bundles
-from installer import device, durable, readiness, records, release, settings, system_files, system_packages, upgrade
-from installer.bundle import Bundle
-from installer.device import RealSystemd
-from installer.layout import Layout
-from installer.trouble import InstallTrouble, say
+from . import bundle as bundles
+from . import device, durable, readiness, records, release, settings, system_files, system_packages, upgrade
+from .bundle import Bundle
+from .device import RealSystemd
+from .layout import Layout
+from .trouble import InstallTrouble, say
 
 LOCK = "/run/entrance-kiosk-install.lock"
 SWITCH_LOCK = "/run/entrance-kiosk-switch.lock"

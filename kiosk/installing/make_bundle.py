@@ -17,10 +17,10 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from installer import system_packages
-from installer.bundle import MANIFEST, digest_of, sha256
+from . import system_packages
+from .bundle import MANIFEST, digest_of, sha256
 
-PROJECT = Path(__file__).parents[1]
+PROJECT = Path(__file__).parents[2]
 CACHE = Path(os.environ.get("BUNDLE_CACHE", Path.home() / ".cache/entrance-kiosk/bundle"))
 PYTHONS = ("311", "313")
 # Beside numpy 2 in the venv, because apt's is built against Bookworm's numpy 1.24: docs/decisions/0060.
@@ -98,9 +98,8 @@ def _fill(folder: Path, project: Path, own: Path, targets: Sequence[tuple[str, s
     for name in ("systemd", "firmware_config"):
         shutil.copytree(project / name, folder / "system" / name)
     _overlay(folder / "system/firmware_config")
-    shutil.copytree(
-        project / "installer", folder / "installer", ignore=shutil.ignore_patterns("__pycache__", "make_bundle.py")
-    )
+    ours = shutil.ignore_patterns("__pycache__", "make_bundle.py")
+    shutil.copytree(project / "kiosk/installing", folder / "installing", ignore=ours)
     shutil.copy(project / "docs/kiosk.example.toml", folder)
     shutil.copy(project / "install.sh", folder)
 

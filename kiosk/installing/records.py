@@ -7,10 +7,10 @@ import tomllib
 from contextlib import closing
 from pathlib import Path
 
-from installer import durable
-from installer.bundle import Bundle
-from installer.layout import Layout
-from installer.trouble import InstallTrouble, say
+from . import durable
+from .bundle import Bundle
+from .layout import Layout
+from .trouble import InstallTrouble, say
 
 SCHEMA_MASK = 0xFFFF  # kiosk/store/database.py
 SPARE_BYTES = 100_000_000
