@@ -1,0 +1,310 @@
+"""Every setting, as frozen tables: each field is documented where it stands, with its unit.
+
+docs/kiosk.example.toml is generated from here. Secrets are never among them: settings name the files that hold them.
+"""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from kiosk import rhythm
+from kiosk.rules import Hours
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+Pin = Annotated[int, Field(ge=0, le=27)]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Tone = Annotated[int, Field(ge=100, le=3500)]
+
+
+class Section(BaseModel):
+    """One table of the file: frozen, typed, and closed to keys that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, strict=False)
+
+
+class Site(Section):
+    """Where this device stands."""
+
+    root: Name = "entrance"
+    """First word of every MQTT topic."""
+    site: Name
+    """The place: a market, an office. Part of the MQTT topic."""
+    device: Name
+    """This gate. Part of the MQTT topic; the device's certificate names SITE/DEVICE."""
+    language: Literal["vi", "en"] = "vi"
+    """Language of logs for people and of the page's first look."""
+
+
+class Camera(Section):
+    """Where pictures come from."""
+
+    source: str = Field(default="picamera2", pattern=r"^(picamera2|webcam:\d+|replay:.+|synthetic(:.+)?)$")
+    """`picamera2`, `webcam:N`, `replay:FOLDER`, `synthetic` (people made up by the kiosk itself) or `synthetic:SOCKET`."""
+    width: int = Field(default=1280, ge=320, le=4096)
+    """Pixels of the picture that is read."""
+    height: int = Field(default=720, ge=240, le=3072)
+    """Pixels of the picture that is read."""
+    frames_per_s: float = Field(default=15.0, gt=0, le=120)
+    """Frame rate asked of the sensor, and the pace of replayed pictures."""
+    timeout_s: float = Field(default=2.0, gt=0, le=30)
+    """A capture that takes longer counts as a dead camera."""
+    flicker_hz: Literal[0, 50, 60] = 50
+    """Mains frequency of the lamps at the gate; exposure keeps to multiples of its half period. 0: do not care."""
+    rotation: Literal[0, 180] = 0
+    """180 where the camera is mounted upside down."""
+
+
+class Reading(Section):
+    """How hard a picture is searched."""
+
+    budget_share: float = Field(default=0.6, gt=0, le=1)
+    """Share of the measured interval between frames that the heavy stages may take, on average."""
+
+
+class Patterns(Section):
+    """Each answer as beats in seconds: `0.4!` lit with sound, `0.4` lit, `-0.4` dark. Which lamps is not to choose."""
+
+    pass_rhythm: str = "0.4! 1.1"
+    """Of the right lamp. Answers differ in the number of flashes and in their beeps; never more than three flashes a second."""
+    fail_rhythm: str = "0.2! -0.15 0.2! -0.15 0.2! -0.15 0.9"
+    """Of the left lamp."""
+    look_again_rhythm: str = "0.3! -0.3 0.3! -0.3 0.5"
+    """Of the middle lamp."""
+    out_of_order_rhythm: str = "1.0!"
+    """Of left and middle lamp together, once; then they stay lit."""
+    starting_rhythm: str = "0.25 0.25"
+    """Two beats: left lamp, middle lamp, and so on until it is ready."""
+    pass_hz: Tone = 1760
+    """Tone on a passive buzzer; tones differ by a tenth at least."""
+    fail_hz: Tone = 392
+    """Tone on a passive buzzer."""
+    look_again_hz: Tone = 784
+    """Tone on a passive buzzer."""
+    out_of_order_hz: Tone = 262
+    """Tone on a passive buzzer."""
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Self:
+        mistakes: list[str] = []
+        beats: dict[str, tuple[rhythm.Beat, ...]] = {}
+        for name in (*ANSWERS, "starting"):
+            place = f"signal.patterns.{name}_rhythm"
+            try:
+                beats[name] = rhythm.parse(getattr(self, f"{name}_rhythm"))
+            except rhythm.RhythmTrouble as trouble:
+                mistakes += [f"{place}: {each}" for each in trouble.mistakes]
+                continue
+            wrong = rhythm.turns_mistakes if name == "starting" else rhythm.answer_mistakes
+            mistakes += [f"{place}: {each}" for each in wrong(beats[name])]
+        tones_hz = {name: getattr(self, f"{name}_hz") for name in ANSWERS}
+        answers = {name: beats[name] for name in ANSWERS if name in beats}
+        mistakes += [f"signal.patterns: {each}" for each in rhythm.alike(answers, tones_hz)]
+        if mistakes:
+            raise rhythm.RhythmTrouble(mistakes)
+        return self
+
+
+ANSWERS = ("pass", "fail", "look_again", "out_of_order")
+"""What sounds, as `signal.patterns` names it."""
+
+
+class Signal(Section):
+    """Lamps, buzzer and relay, as BCM pin numbers."""
+
+    pins: Literal["gpio", "mock"] = "gpio"
+    """`mock` runs the same driver without pins, on a laptop."""
+    green: Pin = 17
+    """Right lamp."""
+    red: Pin = 27
+    """Left lamp."""
+    amber: Pin = 22
+    """Middle lamp."""
+    buzzer: Pin | None = 18
+    """Leave out where there is none."""
+    buzzer_kind: Literal["active", "passive"] = "active"
+    """`active` sounds by itself; `passive` needs a tone (PWM)."""
+    relay: Pin | None = None
+    """A door or turnstile opener; closed (energised) on a pass."""
+    relay_s: float = Field(default=1.0, gt=0, le=10)
+    """How long the relay stays energised, seconds."""
+    relay_led: str | None = Field(default=None, pattern=r"^[A-Za-z0-9:_-]{1,63}$")
+    """Instead of `relay`: a kernel LED with the one-shot trigger, such as `kiosk-relay`; the kernel itself ends the pulse."""
+    relay_leds: Path = Path("/sys/class/leds")
+    """Where the kernel's LEDs are; another folder only in the laboratory."""
+    active_high: bool = True
+    """False for lamp boards that light on a low pin."""
+    admit_button: Pin | None = None
+    """A button to ground that, held for half a second, admits one person by hand, with a record."""
+    undo_button: Pin | None = None
+    """A button to ground that, held for half a second, takes the last passage back within `visit.undo_s`, with a record."""
+    presence: Pin | None = None
+    """A presence sensor (PIR, radar, light barrier): while it says that nobody is there, reading rests."""
+    presence_high: bool = True
+    """False for a sensor whose output is low while somebody is there."""
+    presence_rest_s: float = Field(default=60.0, ge=10, le=3600)
+    """Reading rests after so long without anybody, by the sensor and by the picture, seconds."""
+    patterns: Patterns = Patterns()
+    """Rhythms and tones."""
+
+    @model_validator(mode="after")
+    def _one_output_a_pin(self) -> Self:
+        taken: dict[int, str] = {}
+        for name in ("green", "red", "amber", "buzzer", "relay", "admit_button", "undo_button", "presence"):
+            pin = getattr(self, name)
+            if pin is not None and pin in taken:
+                raise ValueError(f"signal.{name} and signal.{taken[pin]} are both on pin {pin}")
+            taken[pin] = name
+        if self.relay is not None and self.relay_led is not None:
+            raise ValueError("signal.relay and signal.relay_led: one relay, one way to drive it; leave one out")
+        return self
+
+
+class Visit(Section):
+    """What counts as one visit."""
+
+    window_s: float = Field(default=8.0, gt=0, le=3600)
+    """A person seen again within this time, seconds since last in view, is still the same visit."""
+    direction: Literal["in", "out", "alternating"] = "alternating"
+    """Which way people pass here; `alternating`: in, then out, then in."""
+    undo_s: float = Field(default=30.0, ge=0, le=300)
+    """For so long a guard can take the last passage back, seconds; 0: never."""
+    anti_passback: Literal["off", "soft", "hard"] = "off"
+    """At a gate of one direction, who passes twice the same way: ignored, asked again, or refused."""
+    reset_at: str = Field(default="03:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    """Local time at which everybody counts as gone."""
+    timezone: str = "Asia/Ho_Chi_Minh"
+    """IANA name, for the reset hour and opening hours."""
+
+
+class PolicyRules(Section):
+    """Who may pass here. Of a kind of code, `verified` asks for a signature, `recognised` for good form, `no` for another code."""
+
+    accept_pass: Literal["verified", "no"] = "verified"
+    """The project's own signed pass."""
+    accept_hcert: Literal["verified", "no"] = "verified"
+    """EU DCC and Vietnam's vaccine passport."""
+    accept_national: Literal["recognised", "no"] = "recognised"
+    """The national personal QR (Hue-S card, PC-Covid). Unsigned."""
+    accept_id_card: Literal["recognised", "no"] = "recognised"
+    """CCCD / Can cuoc. Unsigned."""
+    accept_insurance: Literal["recognised", "no"] = "recognised"
+    """BHYT. Unsigned."""
+    status_classes: tuple[int, ...] = ()
+    """Status classes of an own pass that may come in; empty: all."""
+    declaration: Literal["off", "verified", "all"] = "off"
+    """Who must have made a health declaration: nobody, those whose pass can say it, or everybody."""
+    declaration_max_age_h: float | None = Field(default=None, gt=0)
+    """An older declaration is not enough, hours; without it the pass's own word counts."""
+    opens: tuple[str, ...] = ()
+    """Opening hours, such as "mon-fri 07:30-17:00"; empty: always open."""
+    capacity: int | None = Field(default=None, ge=1)
+    """The most people inside; without it there is no limit."""
+    lists_max_age_h: float | None = Field(default=None, gt=0)
+    """Trust list and denylist count as stale when older, hours; without it never."""
+    stale_lists: Literal["pass", "fail"] = "pass"
+    """What a verified code gets while the lists are stale: its own answer, or red."""
+    unset_clock: Literal["pass", "fail"] = "pass"
+    """What a code with a validity gets while the clock is wrong for certain: the benefit of the doubt, or red."""
+
+    @field_validator("opens")
+    @classmethod
+    def _hours(cls, opens: tuple[str, ...]) -> tuple[str, ...]:
+        for text in opens:
+            Hours.parse(text)
+        return opens
+
+
+class Records(Section):
+    """The database of passages."""
+
+    path: Path = Path("/var/lib/entrance-kiosk/passages.db")
+    """The file; its folder must exist and be writable."""
+    retention_days: int = Field(default=21, ge=1, le=365)
+    """Delivered passages older than this are deleted, and a record says how many."""
+    max_rows: int = Field(default=2_000_000, ge=100)
+    """The most passages kept; delivered ones give way first, undelivered ones never."""
+    max_bytes: int = Field(default=2_000_000_000, ge=1_000_000)
+    """The largest that the database may grow, bytes."""
+    reserve_bytes: int = Field(default=64_000_000, ge=0)
+    """Free space on the disk below which delivered passages give way early, bytes."""
+    floor_bytes: int = Field(default=8_000_000, ge=0)
+    """Free space on the disk below which nothing more is recorded, bytes: so much is needed to note what the centre has."""
+
+
+class Broker(Section):
+    """The way to the centre."""
+
+    host: str = "localhost"
+    """Name or address of the MQTT broker."""
+    port: Port = 8883
+    """8883 with TLS, 1883 without."""
+    version: Literal["5", "3.1.1"] = "5"
+    """MQTT version."""
+    keepalive_s: int = Field(default=20, ge=2, le=600)
+    """The broker tells the centre `offline` after one and a half of it, seconds."""
+    tls: bool = True
+    """False only on loopback and in the laboratory."""
+    ca: Path | None = None
+    """CA certificate of the broker, PEM."""
+    certificate: Path | None = None
+    """This device's certificate, PEM; its common name is SITE/DEVICE."""
+    key: Path | None = None
+    """Private key of that certificate, PEM."""
+    receipt_timeout_s: float = Field(default=10.0, gt=0, le=600)
+    """Without the centre's receipt after this long, a passage is sent again, seconds."""
+    reconnect_within_s: float = Field(default=60.0, ge=0.1, le=600)
+    """After a lost connection: at most this long between two attempts, at random, so that not all kiosks come at once, seconds."""
+    delivery: Literal["centre", "broker"] = "centre"
+    """A passage leaves the outbox on the centre's receipt (`centre`) or the broker's PUBACK (`broker`: that may still lose it)."""
+
+
+class Keys(Section):
+    """Files with keys and lists. Private ones belong to root or the service user, mode 0600."""
+
+    centre: Path
+    """The centre's public sealing key, PEM (X25519)."""
+    pseudonym: Path
+    """32 random bytes: the key of this device's pseudonyms."""
+    trust_list: Path
+    """Keys that passes are verified with."""
+    denylist: Path | None = None
+    """Withdrawn passes."""
+    root: Path
+    """Public key that signs the lists, PEM (Ed25519)."""
+
+
+class Page(Section):
+    """The status page."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on; 0.0.0.0 shows the page to the whole LAN."""
+    port: Port = 8080
+    """TCP port; 0 takes a free one."""
+    names: tuple[str, ...] = ()
+    """Names under which the page may be asked besides this machine's own; requests for other names are refused."""
+    state_dir: Path = Path("/var/lib/entrance-kiosk-web")
+    """Folder of the page's own accounts and audit log; where it does not exist the page has no login."""
+    certificate: Path | None = None
+    """PEM with the page's certificate (and chain): the page is served over TLS. `kiosk web certificate` makes one."""
+    key: Path | None = None
+    """PEM with its private key; may be left out where it stands in the same file."""
+
+
+class Settings(Section):
+    """The whole file."""
+
+    site: Site
+    camera: Camera = Camera()
+    reading: Reading = Reading()
+    signal: Signal = Signal()
+    visit: Visit = Visit()
+    policy: PolicyRules = PolicyRules()
+    records: Records = Records()
+    broker: Broker = Broker()
+    keys: Keys
+    page: Page = Page()
+    run_dir: Path = Path("/run/entrance-kiosk")
+    """Folder in memory for the status file and the control socket."""
+    sysfs: Path = Path("/sys")
+    """Where the kernel tells of temperature and supply; another folder only in the laboratory."""
