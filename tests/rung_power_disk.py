@@ -137,9 +137,10 @@ def _facts(path: Path, next_seq: int, schema: int) -> Found:
 def _mounted(disk: Path) -> Iterator[Path]:
     """The file system of a disk's image. Raises NotMounted."""
     with tempfile.TemporaryDirectory(prefix="kiosk-disk-") as folder:
-        subprocess.run(
-            ["mount", "-t", "ext4", "-o", "loop,noatime", str(disk), folder], check=True, capture_output=True
-        )
+        mount = ["mount", "-t", "ext4", "-o", "loop,noatime", str(disk), folder]
+        done = subprocess.run(mount, check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise NotMounted(done.stderr.strip())
         try:
             yield Path(folder)
         finally:
