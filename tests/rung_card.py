@@ -12,17 +12,25 @@ SHELL_UNIT = """\
 Description=The rung's shell
 DefaultDependencies=no
 [Service]
-# clocal: a serial line without a carrier would never open.
-ExecStartPre=/bin/stty -F {line} clocal raw -echo
-ExecStart=/bin/sh -c 'exec < {line} > {line} 2>&1; stty raw -echo; cat | sh'
+ExecStart={command}
 Restart=always
 [Install]
 WantedBy=sysinit.target
 """
 
 
-def populate(root: Path, *, shell_line: str) -> None:
-    """Install this checkout into a copy of the arm64 root. `shell_line`: the serial device of the rung's shell."""
+def shell_on_line(device: str) -> str:
+    """A shell on a serial line."""
+    return f"/bin/sh -c 'exec < {device} > {device} 2>&1; stty raw -echo; cat | sh'"
+
+
+def shell_on_port(port: int) -> str:
+    """A shell for whoever connects over TCP."""
+    return f"/bin/busybox nc -ll -p {port} -e /bin/sh"
+
+
+def populate(root: Path, *, shell: str) -> None:
+    """Install this checkout into a copy of the arm64 root. `shell`: how the rung's shell is started."""
     venv = root / "opt/entrance-kiosk/releases/rung/venv"
     (venv / "bin").mkdir(parents=True)
     (venv / SITE).parent.mkdir(parents=True)
@@ -38,7 +46,7 @@ def populate(root: Path, *, shell_line: str) -> None:
     ours = [str((venv / SITE / room).relative_to(root)) for room in ("kiosk", "mqtt", "web_ui")]
     rung_arm_root.compile_python(root, ours)
     _units(root)
-    (root / "etc/systemd/system/rung-shell.service").write_text(SHELL_UNIT.format(line=shell_line), encoding="utf-8")
+    (root / "etc/systemd/system/rung-shell.service").write_text(SHELL_UNIT.format(command=shell), encoding="utf-8")
     nobody = f"/{rung_premises.PICTURES}/{rung_premises.NOBODY}.pgm"
     scene = f"d {rung_premises.SCENE} 0755 - - -\nC {rung_premises.SCENE}/scene.pgm 0644 - - - {nobody}\n"
     (root / "etc/tmpfiles.d").mkdir(exist_ok=True)

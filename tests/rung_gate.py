@@ -17,7 +17,7 @@ PYTHON = "/opt/entrance-kiosk/venv/bin/python"
 RECORDS = "/var/lib/entrance-kiosk/passages.db"
 ASK = """import json, sqlite3, sys
 database = sqlite3.connect("file:" + sys.argv[1] + "?mode=ro", uri=True)
-print(json.dumps(database.execute("select seq, outcome, reason, direction from passage order by seq").fetchall()))"""
+print(json.dumps(database.execute("select seq, outcome, reason, direction, clock from passage order by seq").fetchall()))"""
 TOLERANCE_S = 0.3
 """How far a step of a pattern may be off, on an emulated machine that shares its two cores with the rest of the world."""
 
@@ -30,6 +30,7 @@ class Record:
     outcome: str
     reason: str
     direction: str | None
+    clock: str
 
 
 class Gate:

@@ -52,7 +52,7 @@ def command() -> list[str]:
     FOLDER.mkdir(parents=True, exist_ok=True)
     linux = rung_image.kernel()
     root = rung_image.copied_root(FOLDER / "root")
-    rung_card.populate(root, shell_line="/dev/hvc0")
+    rung_card.populate(root, shell=rung_card.shell_on_line("/dev/hvc0"))
     rung_premises.furnish(root, PINS, more=4)
     rung_card.belongs_to_the_kiosk(root)
     disk = rung_image.disk(root, FOLDER / "disk.img", 2048)

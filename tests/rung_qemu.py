@@ -158,34 +158,53 @@ class Monitor:
 
 
 class Shell:
-    """A shell in the machine, on a serial line of its own (`sh` with that line as stdin and stdout, and no echo)."""
+    """A shell in the machine that reads commands from a line of its own, a serial one or TCP, and does not echo."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, open_line: Callable[[], socket.socket]) -> None:
+        """The line is opened by the first command, and again while nobody answers there."""
+        self._open_line = open_line
         self._said: Record[str] = Record()
-        self._socket = _connected(path)
-        threading.Thread(target=self._hear, name="shell", daemon=True).start()
+        self._socket: socket.socket | None = None
 
     def run(self, command: str, timeout_s: float = 60.0) -> str:
         """What a command printed, stderr included. Raises Trouble where it fails or does not end in time."""
+        if self._socket is None:
+            self._socket = self._opened()
+        return self._asked(self._socket, command, timeout_s)
+
+    def _asked(self, line: socket.socket, command: str, timeout_s: float) -> str:
         before = len(self._said)
-        self._socket.sendall(f"{{ {command}\n}} 2>&1; echo {_END} $?\n".encode())
-        last = self._said.first(lambda line: line.startswith(f"{_END} "), timeout_s, f"the end of: {command}", before)
+        line.sendall(f"{{ {command}\n}} 2>&1; echo {_END} $?\n".encode())
+        last = self._said.first(lambda said: said.startswith(f"{_END} "), timeout_s, f"the end of: {command}", before)
         lines = self._said.all()[before:]
-        printed = "\n".join(line for line in lines if not line.startswith(_END))
+        printed = "\n".join(said for said in lines if not said.startswith(_END))
         if last.split()[1] != "0":
             raise Trouble(f"{command}: status {last.split()[1]}: {printed}")
         return printed
 
-    def _hear(self) -> None:
-        with contextlib.suppress(OSError), self._socket.makefile(errors="replace", newline="\n") as lines:
-            for line in lines:
-                self._said.add(line.rstrip("\r\n"))
+    def _opened(self) -> socket.socket:
+        """QEMU takes a TCP connection before the guest listens, and drops it then."""
+        for _ in range(20):
+            line = self._open_line()
+            threading.Thread(target=self._hear, args=[line], name="shell", daemon=True).start()
+            try:
+                self._asked(line, "true", 10.0)
+            except (Trouble, OSError):
+                line.close()
+            else:
+                return line
+        raise Trouble("the guest's shell does not answer")
+
+    def _hear(self, line: socket.socket) -> None:
+        with contextlib.suppress(OSError), line.makefile(errors="replace", newline="\n") as lines:
+            for said in lines:
+                self._said.add(said.rstrip("\r\n"))
 
 
 class Machine:
     """One machine; made by `machine()`. It stands still until `go`."""
 
-    def __init__(self, command: Sequence[str], folder: Path) -> None:
+    def __init__(self, command: Sequence[str], folder: Path, shell_port: int | None) -> None:
         self.console: Console = Console()
         self._folder = folder
         listening = "server=on,wait=off"
@@ -206,7 +225,7 @@ class Machine:
         try:
             self.monitor = Monitor(folder / "qmp")
             self.pins = Pins(folder / "qtest")
-            self.shell = Shell(folder / "shell")
+            self.shell = Shell(lambda: _connected(folder / "shell") if shell_port is None else _dialled(shell_port))
         except OSError:
             self.kill()
             raise Trouble(f"QEMU did not start: {self.console.tail()}") from None
@@ -271,15 +290,16 @@ class Console(Record[Said]):
 
 
 @contextlib.contextmanager
-def machine(command: Sequence[str]) -> Iterator[Machine]:
+def machine(command: Sequence[str], shell_port: int | None = None) -> Iterator[Machine]:
     """A machine that stands still with its lines connected; killed at the end. One at a time: others wait for it.
 
-    `command` may use the chardev `shell` for the serial line that the guest's shell sits on.
+    `command` may use the chardev `shell` for the serial line that the guest's shell sits on; or the shell is behind a TCP port
+    of this machine.
     """
     with Path(tempfile.gettempdir(), "entrance-kiosk-emulator.lock").open("w", encoding="utf-8") as only_one:
         fcntl.flock(only_one, fcntl.LOCK_EX)
         with tempfile.TemporaryDirectory(prefix="kiosk-machine-") as folder:
-            made = Machine(command, Path(folder))
+            made = Machine(command, Path(folder), shell_port)
             try:
                 yield made
             finally:
@@ -301,3 +321,7 @@ def _connected(path: Path) -> socket.socket:
             pause.wait(0.05)
         else:
             return line
+
+
+def _dialled(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), timeout=None)
