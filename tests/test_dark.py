@@ -95,7 +95,7 @@ def test_a_configuration_that_cannot_be_read_is_told(tmp_path: Path, capsys: pyt
 
 def test_it_loads_nothing_that_takes_a_small_board_seconds() -> None:
     ask = "import sys, kiosk.dark; print(*{name.partition('.')[0] for name in sys.modules})"
-    done = subprocess.run([sys.executable, "-I", "-c", ask], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
     assert not set(done.stdout.split()) & {
         "pydantic",
         "click",
