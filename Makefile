@@ -5,7 +5,7 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 QUICK ?=
 
-.PHONY: help setup demo test test-browser test-camera test-service test-install test-power bundle faults lint types format bench docs clean
+.PHONY: help setup demo test test-browser test-camera test-service test-install test-arm test-gpio test-pi test-power bundle faults lint types format bench docs clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,8 +20,9 @@ setup: .venv/.ready  ## set up the virtual environment and the two system packag
 demo: .venv/.ready  ## watch the real product at work: synthetic people, a broker, a centre, the page
 	@$(PY) -m kiosk demo $(DEMO_ARGS)
 
+# Most tests wait for processes, not for a processor: two at a time, a file's tests always in one of them.
 test: .venv/.ready  ## run the tests
-	@$(PY) -m pytest $(TEST_ARGS)
+	@$(PY) -m pytest --numprocesses 2 --dist loadfile $(TEST_ARGS)
 
 # chromium is 100 MB: only these tests and pictures need it.
 test-browser: .venv/.ready  ## the pages in a real browser (installs chromium with apt)
@@ -35,6 +36,20 @@ test-camera: .venv/.ready  ## real picamera2 on real libcamera, in a trixie root
 test-service: .venv/.ready  ## our units under a real systemd, in a container (root, apt; the first run takes minutes)
 	@sh setup.sh rungs
 	@$(PY) -m tests.rung_service
+
+ARM_ARGS ?=
+test-arm: .venv/.ready  ## the locked aarch64 wheels under user emulation: read, verify, our own suite (root, apt; ARM_ARGS=--short)
+	@sh setup.sh rungs
+	@$(PY) -m tests.rung_arm $(ARM_ARGS)
+
+test-gpio: .venv/.ready  ## the daemon on a real gpiochip in an emulated machine, its pins seen from outside (root, apt)
+	@sh setup.sh rungs
+	@$(PY) -m tests.rung_gpio
+
+PI_ARGS ?=
+test-pi: .venv/.ready  ## an emulated Pi 3B from power-on to light, page and centre; bytes to its card (root, apt; PI_ARGS=--short)
+	@sh setup.sh rungs
+	@$(PY) -m tests.rung_pi $(PI_ARGS)
 
 BUNDLE_ARGS ?=
 bundle: .venv/.ready  ## one file to install from without a network: dist/entrance-kiosk-VERSION.tar (BUNDLE_ARGS="--machines aarch64 x86_64")

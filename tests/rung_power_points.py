@@ -110,8 +110,8 @@ def _judge(tally: Tally, disk: Path, acknowledged: Sequence[str], where: str) ->
     migrating = acknowledged.count("closed") == LIVES
     try:
         found = rung_power_disk.look(disk, migrate=migrating)
-    except rung_power_disk.NEEDS_A_PERSON as trouble:
-        tally.troubles.append(f"{where}: {trouble}")
+    except rung_power_disk.NEEDS_A_PERSON as needs:
+        tally.troubles.append(f"{where}: {needs}")
         tally.missing += newest
         return
     trouble = found.trouble()

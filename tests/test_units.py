@@ -10,7 +10,7 @@ import pytest
 UNITS = Path(__file__).parents[1] / "systemd"
 SERVICES = ("kiosk.service", "kiosk-web.service")
 UNITS_THAT_RUN = (*SERVICES, "kiosk-purge.service")
-ALL_UNITS = (*UNITS_THAT_RUN, "kiosk-purge.timer")
+ALL_UNITS = (*UNITS_THAT_RUN, "kiosk-purge.timer", "entrance-kiosk-recover.service")
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
 
 
@@ -31,10 +31,10 @@ def installed(tmp_path: Path) -> Path:
     units.mkdir(parents=True)
     for name in ALL_UNITS:
         shutil.copy(UNITS / name, units)
-    program = tmp_path / "opt/entrance-kiosk/venv/bin/kiosk"
-    program.parent.mkdir(parents=True)
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
+    for program in (tmp_path / "opt/entrance-kiosk/venv/bin/kiosk", tmp_path / "usr/bin/python3"):
+        program.parent.mkdir(parents=True)
+        program.write_text("#!/bin/sh\n")
+        program.chmod(0o755)
     for target in ("basic", "sysinit", "shutdown", "multi-user", "timers", "time-set", "time-sync"):
         (units / f"{target}.target").write_text(f"[Unit]\nDescription={target}\n")
     for name in ("system.slice", "-.slice", "-.mount", "tmp.mount"):
@@ -89,7 +89,8 @@ def test_the_exposure_of_a_unit_is_at_most_two(name: str) -> None:
 @pytest.mark.parametrize("name", SERVICES)
 def test_nothing_at_the_gate_waits_for_network_or_time(name: str) -> None:
     keys = keys_of(name)
-    assert not {"After", "Wants", "Requires", "BindsTo", "Requisite"} & set(keys)
+    assert not {"Wants", "Requires", "BindsTo", "Requisite"} & set(keys)
+    assert keys.get("After", "kiosk.service") == "kiosk.service", "the page lets the gate go first, and waits for nobody else"
     assert keys["Restart"] == "always"
     assert keys["StartLimitIntervalSec"] == "0"
 
