@@ -4,6 +4,7 @@ No foreign code runs while it is made, except ldconfig and systemd-sysusers unde
 twenty-three.
 """
 
+import functools
 import hashlib
 import os
 import shlex
@@ -57,6 +58,7 @@ def _binfmt_trouble() -> str:
     return ""
 
 
+@functools.cache
 def ready_root() -> Path:
     """The root with the runtime wheels in /opt/entrance-kiosk/site, from the cache where its recipe has not changed."""
     requirements = [*rung_root.locked().splitlines(), locked_version("lgpio")]

@@ -244,10 +244,6 @@ class Machine:
             raise Trouble(f"{len(found)} devices are of the kind {kind}: {found}")
         return found[0]
 
-    def written_bytes(self) -> int:
-        """How many bytes all its disks were given to write since it was switched on."""
-        return sum(int(drive["stats"]["wr_bytes"]) for drive in self.monitor.ask("query-blockstats"))
-
     def kill(self) -> None:
         """The power is cut: kill -9; what its disks have not been told to flush may be lost."""
         self._qemu.kill()
