@@ -52,9 +52,10 @@ def test_a_line_of_64_kb_is_cut_and_says_so(tmp_path: Path) -> None:
 
 
 def test_line_breaks_and_broken_characters_stay_within_their_line(tmp_path: Path) -> None:
-    with logbook.kept_in(tmp_path):
-        log.info("one\ntwo\r\u2028three\udcff")
-        log.info("next")
+    kept = LogFile(tmp_path)  # asked directly: pytest would keep the line too, and cannot send half a surrogate to its parent
+    for text in ("one\ntwo\r\u2028three\udcff", "next"):
+        kept.handle(logging.LogRecord("x", logging.INFO, "", 0, text, None, None))
+    kept.close()
     assert texts(tmp_path) == ["one\ntwo\r\u2028three\\udcff", "next"]
 
 

@@ -90,7 +90,9 @@ def test_the_exposure_of_a_unit_is_at_most_two(name: str) -> None:
 def test_nothing_at_the_gate_waits_for_network_or_time(name: str) -> None:
     keys = keys_of(name)
     assert not {"Wants", "Requires", "BindsTo", "Requisite"} & set(keys)
-    assert keys.get("After", "kiosk.service") == "kiosk.service", "the page lets the gate go first, and waits for nobody else"
+    assert keys.get("After", "kiosk.service") == "kiosk.service", (
+        "the page lets the gate go first, and waits for nobody else"
+    )
     assert keys["Restart"] == "always"
     assert keys["StartLimitIntervalSec"] == "0"
 
