@@ -52,7 +52,9 @@ def test_a_line_of_64_kb_is_cut_and_says_so(tmp_path: Path) -> None:
 
 
 def test_line_breaks_and_broken_characters_stay_within_their_line(tmp_path: Path) -> None:
-    kept = LogFile(tmp_path)  # asked directly: pytest would keep the line too, and cannot send half a surrogate to its parent
+    kept = LogFile(
+        tmp_path
+    )  # asked directly: pytest would keep the line too, and cannot send half a surrogate to its parent
     for text in ("one\ntwo\r\u2028three\udcff", "next"):
         kept.handle(logging.LogRecord("x", logging.INFO, "", 0, text, None, None))
     kept.close()
