@@ -192,9 +192,11 @@ class Promises:
 
     def while_nobody_comes_the_card_is_left_alone(self) -> str:
         before, began_s = self._settled()
+        self.machine.shell.run("touch /run/rung-idle")
         self.gate.quiet(self._idle_minutes * 60)
         written, took_s = self._written() - before, time.monotonic() - began_s
-        changed = f"find / -xdev -type f -mmin -{max(1, int(self._idle_minutes))} -not -path '/srv/*'"
+        # What was installed is newer than a clock that nobody has set.
+        changed = "find / -xdev -type f -newer /run/rung-idle -not -newermt tomorrow"
         who = " ".join(self.machine.shell.run(changed).split()) or "no file"
         hourly_mb = written * 3600 / took_s / 1e6
         assert hourly_mb <= 1.0, f"{hourly_mb:.2f} MB an hour; {who}"
