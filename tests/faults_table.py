@@ -1,6 +1,6 @@
 """Writes the table of the fault laboratory's long run into docs/delivery.md, from what `python -m tests.faults` printed.
 
-`python -m tests.make_docs_faults LOG COMMIT`. A seed that came to no end counts as one, and is named.
+`python -m tests.faults_table LOG COMMIT`. A seed that came to no end counts as one, and is named.
 """
 
 import json
@@ -18,7 +18,10 @@ NOT_INJECTED = ("command unheard", "mischief unheard", "device ended by itself")
 def table(runs: list[dict[str, Any]], commit: str) -> str:
     """The section in Markdown."""
     ended = [run for run in runs if "faults" in run]
-    stuck = [str(run["seed"]) for run in runs if "faults" not in run]
+    good = {run["seed"] for run in ended}
+    stuck = [
+        f"{run['seed']}{' (did when run again)' if run['seed'] in good else ''}" for run in runs if "faults" not in run
+    ]
     kinds: Counter[str] = Counter()
     for run in ended:
         kinds.update(run["faults"])
