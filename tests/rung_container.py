@@ -4,6 +4,7 @@ import fcntl
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-LOCK = Path(os.environ.get("NSPAWN_LOCK", "/tmp/nspawn.lock"))  # noqa: S108  one container at a time on this machine
+LOCK = Path(tempfile.gettempdir()) / "entrance-kiosk-container.lock"  # one container at a time on this machine
 BOOT_S = 60.0
 _tick = threading.Event()
 
