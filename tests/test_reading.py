@@ -249,6 +249,20 @@ def test_an_engine_that_hangs_costs_one_frame_and_is_counted() -> None:
     decoder.close()
 
 
+def test_readings_that_were_only_slow_never_end_the_daemon_however_many_they_were() -> None:
+    release, others = threading.Event(), set(threading.enumerate())
+    decoder = BoundedDecoder(lambda: Stuck(release), limit_s=0.02, most_stuck=2)
+    for _ in range(6):
+        release.clear()
+        slow = set(threading.enumerate()) - others
+        decoder.read(blank(1))
+        release.set()
+        for thread in slow:
+            thread.join()
+    assert decoder.overruns == 6
+    decoder.close()
+
+
 def test_when_several_engines_hang_the_daemon_is_told_to_start_anew() -> None:
     release = threading.Event()
     decoder = BoundedDecoder(lambda: Stuck(release), limit_s=0.02, most_stuck=2)

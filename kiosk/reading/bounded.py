@@ -30,6 +30,7 @@ class BoundedDecoder:
         self._limit_s = limit_s
         self._most_stuck = most_stuck
         self._worker = _Worker(make)
+        self._left: list[_Worker] = []
         self.overruns = 0
         """Frames given up because reading them took too long."""
 
@@ -53,9 +54,11 @@ class BoundedDecoder:
         self.overruns += 1
         _log.error("reading frame %d took more than %.1f s; a new decoder goes on", frame.number, self._limit_s)
         self._worker.dismiss()
-        if self.overruns >= self._most_stuck:
+        # One that was only slow ends by itself and costs nothing more; a month of slow frames is no reason to end the daemon.
+        self._left = [worker for worker in (*self._left, self._worker) if worker.hangs]
+        if len(self._left) >= self._most_stuck:
             raise ReadingStuck(
-                f"{self.overruns} frames could not be read within {self._limit_s} s each; the daemon must start anew."
+                f"{len(self._left)} readings hang, each for more than {self._limit_s} s; the daemon must start anew."
             )
         self._worker = _Worker(self._make)
 
@@ -68,7 +71,13 @@ class _Worker:
 
     def __init__(self, make: Callable[[], Decoder]) -> None:
         self._questions: queue.SimpleQueue[tuple[Frame, Answer] | None] = queue.SimpleQueue()
-        threading.Thread(target=self._work, args=(make,), name="reading", daemon=True).start()
+        self._thread = threading.Thread(target=self._work, args=(make,), name="reading", daemon=True)
+        self._thread.start()
+
+    @property
+    def hangs(self) -> bool:
+        """Still at work, after it was dismissed."""
+        return self._thread.is_alive()
 
     def ask(self, frame: Frame) -> Answer:
         answer: Answer = queue.SimpleQueue()
