@@ -6,12 +6,15 @@ from typing import Any
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
 from tests.snapshots import a_status, publish
 from tests.web_process import served
 
 OPERATIONS = ("/healthz", "/readyz", "/api/v1/status", "/api/v1/openapi.json", "/metrics")
+# A 503 is what /readyz is for; a status that is not described is found by another check.
+BY_DESIGN = {path: [not_a_server_error] if path == "/readyz" else [] for path in OPERATIONS}
 config = schemathesis.config.SchemathesisConfig.from_dict({"generation": {"mode": "all"}})
 
 
@@ -36,6 +39,6 @@ def test_what_is_answered_is_described_whatever_is_asked(described: OpenApiSchem
     @given(case=operation.as_strategy())
     @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
     def fuzz(case: "schemathesis.Case[Any]") -> None:
-        case.call_and_validate()
+        case.call_and_validate(excluded_checks=BY_DESIGN[path])
 
     fuzz()
