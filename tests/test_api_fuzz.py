@@ -14,7 +14,7 @@ from tests.web_process import served
 
 OPERATIONS = ("/healthz", "/readyz", "/api/v1/status", "/api/v1/openapi.json", "/metrics")
 # A 503 is what /readyz is for; a status that is not described is found by another check.
-BY_DESIGN = {path: [not_a_server_error] if path == "/readyz" else [] for path in OPERATIONS}
+BY_DESIGN: dict[str, list[Any]] = {path: [not_a_server_error] if path == "/readyz" else [] for path in OPERATIONS}
 config = schemathesis.config.SchemathesisConfig.from_dict({"generation": {"mode": "all"}})
 
 
