@@ -94,6 +94,7 @@ def test_a_picture_is_taken_and_another_by_the_enter_key_alone(
         page.goto(office.url + "admin/aiming")
         expect(page.locator("svg.still")).to_have_count(0)
         for _ in range(2):
+            expect(page.locator("main form button")).to_be_focused()
             page.keyboard.press("Enter")
             expect(page.get_by_role("img", name="What the camera sees")).to_be_visible()
             expect(page.get_by_role("status")).to_contain_text("Distance, light and focus are good.")
@@ -107,7 +108,8 @@ def test_the_picture_is_really_drawn(chromium: Browser, office: Office) -> None:
         page = context.new_page()
         log_in(page, office.url)
         page.goto(office.url + "admin/aiming")
-        page.keyboard.press("Enter")
+        page.locator("main form button").press("Enter")
+        expect(page.locator("svg.still")).to_be_visible()
         box = page.locator("svg.still").bounding_box()
         corner = page.screenshot(clip={"x": box["x"] + 30, "y": box["y"] + 30, "width": 4, "height": 4})
         page.evaluate("document.querySelector('svg.still image').remove()")
@@ -192,7 +194,7 @@ def test_axe_finds_no_fault_and_nothing_is_cut_off(
             assert faults(page, options) == "", path
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
         page.goto(office.url + "admin/aiming")
-        page.keyboard.press("Enter")
+        page.locator("main form button").press("Enter")
         expect(page.locator("svg.still")).to_be_visible()
         assert faults(page, options) == ""
         assert page.evaluate("document.documentElement.scrollWidth") <= width
