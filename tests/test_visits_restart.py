@@ -1,0 +1,87 @@
+"""After a restart everybody is as before: visits from the records of this boot and of others."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from kiosk import visits
+from kiosk.model import ClockQuality, Direction, History, Reason
+from kiosk.visits import Visits
+from tests.people import NOW_AT, moment
+from tests.visitors import ANH, BINH, IN, NO, OUT, stored
+
+
+def test_who_was_inside_still_is() -> None:
+    here = Visits()
+    here.restore(
+        [
+            stored(1, IN, 300),
+            stored(2, IN, 200, BINH[0]),
+            stored(3, NO, 150),
+            stored(4, OUT, 100),
+            stored(5, IN, 90, b"", reason=Reason.MANUAL),
+            stored(6, IN, 80, b"", reason=Reason.MANUAL),
+        ],
+        moment(),
+        "this boot",
+    )
+    assert here.inside(moment()) == 3
+    assert here.history(ANH, moment()) == History(False, Direction.OUT, 100.0)
+    assert here.history(BINH, moment()) == History(False, Direction.IN, 200.0)
+
+
+def test_a_restart_in_the_middle_of_a_visit_answers_nobody_twice() -> None:
+    here = Visits(window_s=8)
+    here.restore([stored(1, IN, 3)], moment(), "this boot")
+    assert here.history(ANH, moment()).same_visit
+
+
+def test_after_a_restart_a_person_is_known_by_another_of_his_codes() -> None:
+    here = Visits()
+    before = stored(1, IN, 90)
+    with_aliases = replace(before, passage=replace(before.passage, aliases=(b"a" * 16, b"b" * 16)))
+    here.restore([with_aliases], moment(), "this boot")
+    assert here.history((b"b" * 16,), moment()).last_direction is Direction.IN
+    assert here.inside(moment()) == 1
+
+
+def test_after_a_reboot_the_wall_clock_tells_the_age() -> None:
+    here = Visits()
+    here.restore([stored(1, IN, 300, occurred_s=99_999.0)], moment(), "another boot")
+    assert here.history(ANH, moment()).last_pass_age_s == 300
+    unknown = Visits()
+    unknown.restore([stored(1, IN, 300, occurred_s=99_999.0)], moment())
+    assert unknown.history(ANH, moment()).last_pass_age_s == 300
+
+
+def test_within_one_boot_the_monotonic_clock_tells_the_age() -> None:
+    here = Visits()
+    here.restore([stored(1, IN, 300, occurred_at=NOW_AT + timedelta(days=3))], moment(), "this boot")
+    assert here.history(ANH, moment()).last_pass_age_s == 300
+
+
+@pytest.mark.parametrize("now_unset", [False, True])
+def test_where_no_clock_can_tell_people_stay_until_the_reset(now_unset: bool) -> None:
+    quality = ClockQuality.UNSET if now_unset else ClockQuality.SYNCHRONISED
+    before = stored(1, IN, 300, clock=ClockQuality.SYNCHRONISED if now_unset else ClockQuality.UNSET)
+    here = Visits()
+    here.restore([before], moment(quality=quality), "another boot")
+    assert here.inside(moment(1, quality=quality)) == 1
+    assert not here.history(ANH, moment(0, quality=quality)).same_visit
+    assert here.history(ANH, moment(0, quality=quality)).last_pass_age_s == 0
+
+
+def test_a_record_from_the_future_is_of_now() -> None:
+    here = Visits()
+    here.restore([stored(1, IN, -500)], moment(), "another boot")
+    assert here.history(ANH, moment()).last_pass_age_s == 0
+    here.restore([stored(2, IN, -500)], moment(), "this boot")
+    assert here.history(ANH, moment()).last_pass_age_s == 0
+
+
+def test_yesterdays_people_are_gone() -> None:
+    here = Visits()
+    here.restore([stored(1, IN, visits.DAY_S)], moment(), "this boot")
+    assert here.inside(moment()) == 0
+    assert here.history(ANH, moment()).last_direction is None

@@ -1,0 +1,39 @@
+"""Two visitors of a gate, the codes that they show, what the gate decides of them, and their passages as stored."""
+
+from dataclasses import replace
+from uuid import UUID
+
+from kiosk.model import Decision, Direction, Outcome, Passage, Reason, Stored
+from tests.people import moment
+
+A, B, C = b"code of A", b"code of B", b"code of C"
+ANH, BINH = (b"anh" + bytes(13),), (b"binh" + bytes(12),)
+IN = Decision(Outcome.PASS, Reason.OK, Direction.IN)
+OUT = Decision(Outcome.PASS, Reason.OK, Direction.OUT)
+LET_IN = Decision(Outcome.PASS, Reason.MANUAL, Direction.IN)
+LET_OUT = Decision(Outcome.PASS, Reason.MANUAL, Direction.OUT)
+NO = Decision(Outcome.FAIL, Reason.EXPIRED)
+CROWD = Decision(Outcome.LOOK_AGAIN, Reason.ONE_AT_A_TIME)
+HOUR_S = 3600.0
+TO_RESET_S = 18 * HOUR_S + 57 * 60 + 57
+"""From NOW_AT (08:02:03 in Hue) to the next reset hour, 03:00."""
+
+
+def stored(seq: int, decision: Decision, ago_s: float, name: bytes = ANH[0], **changed: object) -> Stored:
+    """A passage `ago_s` seconds before NOW_AT, of this boot."""
+    then = moment(-ago_s)
+    passage = Passage(
+        id=UUID(int=seq),
+        occurred_at=then.at,
+        occurred_s=then.s,
+        clock=then.quality,
+        outcome=decision.outcome,
+        reason=decision.reason,
+        direction=decision.direction,
+        kind=None,
+        assurance=None,
+        pseudonym=name,
+        sealed=b"",
+        code_bytes=1,
+    )
+    return Stored("epoch", seq, "this boot", replace(passage, **changed))  # type: ignore[arg-type]  # any field
