@@ -17,8 +17,8 @@ from kiosk.issuing.passes import key_id
 from kiosk.model import Claim, History, Kind
 from kiosk.seal import Seal
 from tests.bench_table import Row, goal_row
+from tests.made_passes import CLAIMS
 from tests.people import NOW_AT, WORLD, centre_key, moment
-from tests.test_own_pass import CLAIMS
 
 POLICY, NOBODY, NOW = rules.Policy(), History(), moment()
 DENIED = 100_000

@@ -29,8 +29,8 @@ from kiosk.seal import Pseudonyms, Seal
 from kiosk.undo import LastPassage
 from kiosk.visits import Visits
 from mqtt.sealing import open_sealed
+from tests.made_passes import HOLDER, HOLDER_RAW, SERIAL
 from tests.people import NOW_AT, WORLD, centre_key, dispatcher, moment
-from tests.test_own_pass import HOLDER, HOLDER_RAW, SERIAL
 
 PRIVATE, PUBLIC = centre_key()
 FRAME = Frame(np.zeros((4, 4), np.uint8), 1, 0.0)

@@ -1,73 +1,21 @@
-"""The project's own pass: one form only, no forgery, no copy of a rotating one."""
+"""The project's own pass: one form only, and no forgery."""
 
 import random
 from collections import Counter
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import cbor2
 import pytest
 import segno
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kiosk.credentials import Dispatcher, base45, cose, own_pass, trust
-from kiosk.credentials.trust import TrustedKey
-from kiosk.issuing import CARD_CAPACITY, make_key, prove, sign_pass
-from kiosk.issuing.passes import key_id
-from kiosk.issuing.samples import forge
-from kiosk.model import Assurance, Claim, ClockQuality, Kind, Moment, Reason, Refusal
+from kiosk.credentials import base45, cose
+from kiosk.issuing import CARD_CAPACITY, sign_pass
+from kiosk.model import Assurance, Claim, Reason
+from tests.made_passes import CLAIMS, ISSUER, PARTS, RAW, SERIAL, VALID, reason, signed, text, token
 from tests.people import NOW_AT, WORLD, dispatcher, moment
 
-VALID = WORLD["valid"].data
-RAW = base45.decode(VALID[5:])
-PARTS = cose.parse(RAW)
-ISSUER = WORLD.issuer
-SERIAL = bytes(range(10))
-HOLDER = Ed25519PrivateKey.from_private_bytes(b"h" * 32)
-HOLDER_RAW = HOLDER.public_key().public_bytes_raw()
 MUTATIONS = 100_000
-
-
-def text(raw: bytes) -> bytes:
-    return b"HUE1:" + base45.encode(raw).encode()
-
-
-def token(
-    protected: bytes | None = None,
-    unprotected: Any = None,
-    payload: bytes | None = None,
-    signature: bytes | None = None,
-) -> bytes:
-    """The valid pass with parts put in place of its own."""
-    parts = [
-        PARTS.protected_raw if protected is None else protected,
-        {} if unprotected is None else unprotected,
-        PARTS.payload if payload is None else payload,
-        PARTS.signature if signature is None else signature,
-    ]
-    return text(cbor2.dumps(cbor2.CBORTag(18, parts), canonical=True))
-
-
-def signed(claims: Any) -> bytes:
-    """A pass with whatever claims, truly signed by the issuer."""
-    payload = claims if isinstance(claims, bytes) else cbor2.dumps(claims, canonical=True)
-    return text(cose.sign(ISSUER.private_key, ISSUER.kid, payload))
-
-
-def reason(code: bytes, now: Moment | None = None, verifier: Dispatcher | None = None) -> Reason | None:
-    """Why the code was refused; None where it was not."""
-    answer = (verifier or dispatcher()).verify(code, now or moment())
-    assert answer.kind is Kind.PASS
-    return answer.reason if isinstance(answer, Refusal) else None
-
-
-CLAIMS: dict[int, Any] = {4: 1_800_000_000, 6: int(NOW_AT.timestamp()), 7: SERIAL, -65537: [1, 48]}
-
-
-def rotating() -> bytes:
-    return sign_pass(ISSUER, SERIAL, NOW_AT, NOW_AT + timedelta(days=1), holder_key=HOLDER_RAW)
 
 
 def test_a_card_has_178_characters_and_fits_version_7_at_level_m() -> None:
@@ -208,164 +156,6 @@ class TestOneFormOnly:
     )
     def test_other_cbor_is_malformed(self, raw: bytes) -> None:
         assert reason(text(raw)) is Reason.MALFORMED
-
-
-class TestTheKeyRecordDecides:
-    def test_an_es256_pass_is_verified_with_a_p256_key(self) -> None:
-        key = ec.derive_private_key(12345, ec.SECP256R1())
-        record = TrustedKey(
-            key_id(key.public_key()), Kind.PASS, key.public_key(), ISSUER.not_before_at, ISSUER.not_after_at
-        )
-        code = text(cose.sign(key, record.kid, cbor2.dumps(CLAIMS, canonical=True)))
-        verifier = Dispatcher(trust.of([record], number=1, issued_at=NOW_AT))
-        assert len(code) == 178
-        assert reason(code, verifier=verifier) is None
-        assert reason(forge(code, ISSUER.kid)) is Reason.BAD_SIGNATURE
-
-    def test_both_forms_of_an_es256_signature_are_one_pass(self) -> None:
-        key = ec.derive_private_key(12345, ec.SECP256R1())
-        record = TrustedKey(
-            key_id(key.public_key()), Kind.PASS, key.public_key(), ISSUER.not_before_at, ISSUER.not_after_at
-        )
-        verifier = Dispatcher(trust.of([record], number=1, issued_at=NOW_AT))
-        parts = cose.parse(cose.sign(key, record.kid, cbor2.dumps(CLAIMS, canonical=True)))
-        order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-        other_s = (order - int.from_bytes(parts.signature[32:], "big")).to_bytes(32, "big")
-        answers = [
-            verifier.verify(
-                text(cbor2.dumps(cbor2.CBORTag(18, [parts.protected_raw, {}, parts.payload, each]), canonical=True)),
-                moment(),
-            )
-            for each in (parts.signature, parts.signature[:32] + other_s)
-        ]
-        assert isinstance(answers[0], Claim)
-        assert answers[0] == answers[1]  # so denylist and visits, which go by the subject, cannot be slipped past
-
-    @pytest.mark.parametrize("algorithm", [-7, -37, -35, 0, 5])
-    def test_the_token_cannot_choose_the_algorithm(self, algorithm: int) -> None:
-        header = cbor2.dumps({1: algorithm, 4: ISSUER.kid}, canonical=True)
-        message = cose.Sign1(header, {}, {}, PARTS.payload, b"").signed_bytes()
-        assert reason(token(protected=header, signature=ISSUER.private_key.sign(message))) is Reason.BAD_SIGNATURE
-
-    def test_several_keys_may_share_a_key_id(self) -> None:
-        other = replace(ISSUER.trusted(), public_key=Ed25519PrivateKey.from_private_bytes(b"o" * 32).public_key())
-        rsa_key = replace(ISSUER.trusted(), public_key=rsa.generate_private_key(65537, 2048).public_key())
-        verifier = Dispatcher(trust.of([other, rsa_key, ISSUER.trusted()], number=1, issued_at=NOW_AT))
-        assert reason(VALID, verifier=verifier) is None
-        assert (
-            reason(VALID, verifier=Dispatcher(trust.of([other, rsa_key], number=1, issued_at=NOW_AT)))
-            is Reason.BAD_SIGNATURE
-        )
-
-    @pytest.mark.parametrize("shift", [timedelta(days=-401), timedelta(days=401)])
-    def test_a_pass_issued_outside_the_keys_validity_is_not_its_word(self, shift: timedelta) -> None:
-        code = sign_pass(ISSUER, SERIAL, NOW_AT + shift, NOW_AT + timedelta(days=500))
-        assert reason(code) is Reason.KEY_NOT_ALLOWED
-
-    @pytest.mark.parametrize("edge", [ISSUER.not_before_at, ISSUER.not_after_at])
-    def test_the_edges_of_the_keys_validity_belong_to_it(self, edge: Any) -> None:
-        assert reason(sign_pass(ISSUER, SERIAL, edge, NOW_AT + timedelta(days=500))) is None
-
-    def test_an_issuer_signs_only_the_classes_that_it_may(self) -> None:
-        key = make_key(ISSUER.not_before_at, ISSUER.not_after_at, status_classes=frozenset({2, 3}))
-        verifier = Dispatcher(trust.of([key.trusted()], number=1, issued_at=NOW_AT))
-
-        def of_class(number: int) -> bytes:
-            return sign_pass(key, SERIAL, NOW_AT, NOW_AT + timedelta(days=1), status_class=number)
-
-        assert [reason(of_class(number), verifier=verifier) for number in (1, 2, 3)] == [
-            Reason.KEY_NOT_ALLOWED,
-            None,
-            None,
-        ]
-
-    def test_withdrawing_one_issuer_leaves_the_others_valid(self) -> None:
-        other = make_key(ISSUER.not_before_at, ISSUER.not_after_at)
-        others = sign_pass(other, SERIAL, NOW_AT, NOW_AT + timedelta(days=1))
-        both = Dispatcher(trust.of([ISSUER.trusted(), other.trusted()], number=1, issued_at=NOW_AT))
-        assert [reason(code, verifier=both) for code in (VALID, others)] == [None, None]
-        both.use(trust.of([other.trusted()], number=2, issued_at=NOW_AT), None)
-        assert [reason(code, verifier=both) for code in (VALID, others)] == [Reason.UNKNOWN_KEY, None]
-
-
-class TestRotating:
-    def test_a_living_proof_is_accepted_once(self) -> None:
-        verifier, code = dispatcher(), prove(rotating(), HOLDER, NOW_AT)
-        assert reason(code, verifier=verifier) is None
-        assert reason(code, moment(20), verifier) is Reason.REPLAYED
-        assert reason(prove(rotating(), HOLDER, NOW_AT + timedelta(seconds=15)), moment(20), verifier) is None
-
-    def test_a_photograph_of_the_token_alone_is_refused(self) -> None:
-        assert reason(rotating()) is Reason.NO_PROOF
-
-    @pytest.mark.parametrize(
-        ("apart_s", "expected"), [(-61, Reason.STALE_PROOF), (-60, None), (60, None), (61, Reason.STALE_PROOF)]
-    )
-    def test_a_proof_lives_for_a_minute_before_and_after(self, apart_s: int, expected: Reason | None) -> None:
-        assert reason(prove(rotating(), HOLDER, NOW_AT), moment(apart_s)) is expected
-
-    def test_a_clock_that_is_wrong_for_certain_does_not_judge_freshness(self) -> None:
-        adrift = moment(jumped=timedelta(days=-20_000), quality=ClockQuality.UNSET)
-        assert reason(prove(rotating(), HOLDER, NOW_AT), adrift) is None
-
-    def test_a_proof_by_another_holder_is_refused(self) -> None:
-        thief = Ed25519PrivateKey.from_private_bytes(b"t" * 32)
-        assert reason(prove(rotating(), thief, NOW_AT)) is Reason.BAD_SIGNATURE
-
-    def test_a_proof_for_another_token_is_refused(self) -> None:
-        other = sign_pass(ISSUER, b"0123456789", NOW_AT, NOW_AT + timedelta(days=1), holder_key=HOLDER_RAW)
-        mine = cbor2.loads(base45.decode(prove(rotating(), HOLDER, NOW_AT)[5:]))
-        spliced = [base45.decode(other[5:]), mine[1]]
-        assert reason(text(cbor2.dumps(spliced, canonical=True))) is Reason.BAD_SIGNATURE
-
-    def test_a_card_needs_no_proof_and_takes_none(self) -> None:
-        assert reason(prove(VALID, HOLDER, NOW_AT)) is Reason.MALFORMED
-
-    @pytest.mark.parametrize(
-        ("header", "claims"),
-        [
-            ({1: -8}, {6: 1.5}),
-            ({1: -8}, {6: -1}),
-            ({1: -8}, {6: True}),
-            ({1: -8}, {6: 1, 7: 1}),
-            ({1: -8}, [6]),
-            ({1: -7}, {6: 1}),
-            ({1: -8, 4: b"k"}, {6: 1}),
-        ],
-    )
-    def test_a_proof_of_another_form_is_malformed(self, header: dict[int, Any], claims: Any) -> None:
-        raw = base45.decode(rotating()[5:])
-        proof = cbor2.CBORTag(
-            18, [cbor2.dumps(header, canonical=True), {}, cbor2.dumps(claims, canonical=True), b"s" * 64]
-        )
-        code = text(cbor2.dumps([raw, cbor2.dumps(proof, canonical=True)], canonical=True))
-        assert reason(code) is Reason.MALFORMED
-
-    def test_an_unprotected_header_in_the_proof_is_malformed(self) -> None:
-        raw = base45.decode(rotating()[5:])
-        proof = cbor2.CBORTag(18, [cbor2.dumps({1: -8}), {4: b"k"}, cbor2.dumps({6: 1}), b"s" * 64])
-        assert reason(text(cbor2.dumps([raw, cbor2.dumps(proof, canonical=True)], canonical=True))) is Reason.MALFORMED
-
-    def test_a_withdrawn_app_is_refused_like_a_card(self) -> None:
-        from kiosk.credentials import denylist
-
-        verifier = Dispatcher(
-            trust.of([ISSUER.trusted()], number=1, issued_at=NOW_AT), denylist.of([SERIAL], number=4, issued_at=NOW_AT)
-        )
-        assert reason(prove(rotating(), HOLDER, NOW_AT), verifier=verifier) is Reason.REVOKED
-
-    def test_proofs_are_forgotten_when_they_could_not_be_shown_again(self) -> None:
-        replays = own_pass.Replays()
-        assert replays.is_new(SERIAL, 1, moment(0))
-        assert not replays.is_new(SERIAL, 1, moment(120))
-        assert replays.is_new(SERIAL, 1, moment(120.5))
-
-    def test_the_memory_of_proofs_is_bounded(self) -> None:
-        replays = own_pass.Replays()
-        for number in range(own_pass.MAX_REMEMBERED_PROOFS + 5):
-            assert replays.is_new(SERIAL, number, moment())
-        assert replays.is_new(SERIAL, 0, moment())
-        assert not replays.is_new(SERIAL, own_pass.MAX_REMEMBERED_PROOFS + 4, moment())
 
 
 def mutated(chance: random.Random, others: list[bytes]) -> bytes:

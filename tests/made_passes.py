@@ -1,0 +1,59 @@
+"""Passes made by the issuer of the sample world, true ones and forms that he never gave, and what the verifier says of them."""
+
+from datetime import timedelta
+from typing import Any
+
+import cbor2
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from kiosk.credentials import Dispatcher, base45, cose
+from kiosk.issuing import sign_pass
+from kiosk.model import Kind, Moment, Reason, Refusal
+from tests.people import NOW_AT, WORLD, dispatcher, moment
+
+VALID = WORLD["valid"].data
+RAW = base45.decode(VALID[5:])
+PARTS = cose.parse(RAW)
+ISSUER = WORLD.issuer
+SERIAL = bytes(range(10))
+HOLDER = Ed25519PrivateKey.from_private_bytes(b"h" * 32)
+HOLDER_RAW = HOLDER.public_key().public_bytes_raw()
+CLAIMS: dict[int, Any] = {4: 1_800_000_000, 6: int(NOW_AT.timestamp()), 7: SERIAL, -65537: [1, 48]}
+"""What a pass claims at the least: its end, its issue, its serial, its class with the hours of a declaration."""
+
+
+def text(raw: bytes) -> bytes:
+    return b"HUE1:" + base45.encode(raw).encode()
+
+
+def token(
+    protected: bytes | None = None,
+    unprotected: Any = None,
+    payload: bytes | None = None,
+    signature: bytes | None = None,
+) -> bytes:
+    """The valid pass with parts put in place of its own."""
+    parts = [
+        PARTS.protected_raw if protected is None else protected,
+        {} if unprotected is None else unprotected,
+        PARTS.payload if payload is None else payload,
+        PARTS.signature if signature is None else signature,
+    ]
+    return text(cbor2.dumps(cbor2.CBORTag(18, parts), canonical=True))
+
+
+def signed(claims: Any) -> bytes:
+    """A pass with whatever claims, truly signed by the issuer."""
+    payload = claims if isinstance(claims, bytes) else cbor2.dumps(claims, canonical=True)
+    return text(cose.sign(ISSUER.private_key, ISSUER.kid, payload))
+
+
+def reason(code: bytes, now: Moment | None = None, verifier: Dispatcher | None = None) -> Reason | None:
+    """Why the code was refused; None where it was not."""
+    answer = (verifier or dispatcher()).verify(code, now or moment())
+    assert answer.kind is Kind.PASS
+    return answer.reason if isinstance(answer, Refusal) else None
+
+
+def rotating() -> bytes:
+    return sign_pass(ISSUER, SERIAL, NOW_AT, NOW_AT + timedelta(days=1), holder_key=HOLDER_RAW)

@@ -1,0 +1,100 @@
+"""The key's record decides what a pass is worth: its algorithm, its time, its classes, never the pass itself."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import cbor2
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from kiosk.credentials import Dispatcher, cose, trust
+from kiosk.credentials.trust import TrustedKey
+from kiosk.issuing import make_key, sign_pass
+from kiosk.issuing.passes import key_id
+from kiosk.issuing.samples import forge
+from kiosk.model import Claim, Kind, Reason
+from tests.made_passes import CLAIMS, ISSUER, PARTS, SERIAL, VALID, reason, text, token
+from tests.people import NOW_AT, moment
+
+P256_KEY = ec.derive_private_key(12345, ec.SECP256R1())
+P256_RECORD = TrustedKey(
+    key_id(P256_KEY.public_key()), Kind.PASS, P256_KEY.public_key(), ISSUER.not_before_at, ISSUER.not_after_at
+)
+
+
+def test_an_es256_pass_is_verified_with_a_p256_key() -> None:
+    code = text(cose.sign(P256_KEY, P256_RECORD.kid, cbor2.dumps(CLAIMS, canonical=True)))
+    verifier = Dispatcher(trust.of([P256_RECORD], number=1, issued_at=NOW_AT))
+    assert len(code) == 178
+    assert reason(code, verifier=verifier) is None
+    assert reason(forge(code, ISSUER.kid)) is Reason.BAD_SIGNATURE
+
+
+def test_both_forms_of_an_es256_signature_are_one_pass() -> None:
+    verifier = Dispatcher(trust.of([P256_RECORD], number=1, issued_at=NOW_AT))
+    parts = cose.parse(cose.sign(P256_KEY, P256_RECORD.kid, cbor2.dumps(CLAIMS, canonical=True)))
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    other_s = (order - int.from_bytes(parts.signature[32:], "big")).to_bytes(32, "big")
+    answers = [
+        verifier.verify(
+            text(cbor2.dumps(cbor2.CBORTag(18, [parts.protected_raw, {}, parts.payload, each]), canonical=True)),
+            moment(),
+        )
+        for each in (parts.signature, parts.signature[:32] + other_s)
+    ]
+    assert isinstance(answers[0], Claim)
+    assert answers[0] == answers[1]  # so denylist and visits, which go by the subject, cannot be slipped past
+
+
+@pytest.mark.parametrize("algorithm", [-7, -37, -35, 0, 5])
+def test_the_token_cannot_choose_the_algorithm(algorithm: int) -> None:
+    header = cbor2.dumps({1: algorithm, 4: ISSUER.kid}, canonical=True)
+    message = cose.Sign1(header, {}, {}, PARTS.payload, b"").signed_bytes()
+    assert reason(token(protected=header, signature=ISSUER.private_key.sign(message))) is Reason.BAD_SIGNATURE
+
+
+def test_several_keys_may_share_a_key_id() -> None:
+    other = replace(ISSUER.trusted(), public_key=Ed25519PrivateKey.from_private_bytes(b"o" * 32).public_key())
+    rsa_key = replace(ISSUER.trusted(), public_key=rsa.generate_private_key(65537, 2048).public_key())
+    verifier = Dispatcher(trust.of([other, rsa_key, ISSUER.trusted()], number=1, issued_at=NOW_AT))
+    assert reason(VALID, verifier=verifier) is None
+    assert (
+        reason(VALID, verifier=Dispatcher(trust.of([other, rsa_key], number=1, issued_at=NOW_AT)))
+        is Reason.BAD_SIGNATURE
+    )
+
+
+@pytest.mark.parametrize("shift", [timedelta(days=-401), timedelta(days=401)])
+def test_a_pass_issued_outside_the_keys_validity_is_not_its_word(shift: timedelta) -> None:
+    code = sign_pass(ISSUER, SERIAL, NOW_AT + shift, NOW_AT + timedelta(days=500))
+    assert reason(code) is Reason.KEY_NOT_ALLOWED
+
+
+@pytest.mark.parametrize("edge", [ISSUER.not_before_at, ISSUER.not_after_at])
+def test_the_edges_of_the_keys_validity_belong_to_it(edge: Any) -> None:
+    assert reason(sign_pass(ISSUER, SERIAL, edge, NOW_AT + timedelta(days=500))) is None
+
+
+def test_an_issuer_signs_only_the_classes_that_it_may() -> None:
+    key = make_key(ISSUER.not_before_at, ISSUER.not_after_at, status_classes=frozenset({2, 3}))
+    verifier = Dispatcher(trust.of([key.trusted()], number=1, issued_at=NOW_AT))
+
+    def of_class(number: int) -> bytes:
+        return sign_pass(key, SERIAL, NOW_AT, NOW_AT + timedelta(days=1), status_class=number)
+
+    assert [reason(of_class(number), verifier=verifier) for number in (1, 2, 3)] == [
+        Reason.KEY_NOT_ALLOWED,
+        None,
+        None,
+    ]
+
+
+def test_withdrawing_one_issuer_leaves_the_others_valid() -> None:
+    other = make_key(ISSUER.not_before_at, ISSUER.not_after_at)
+    others = sign_pass(other, SERIAL, NOW_AT, NOW_AT + timedelta(days=1))
+    both = Dispatcher(trust.of([ISSUER.trusted(), other.trusted()], number=1, issued_at=NOW_AT))
+    assert [reason(code, verifier=both) for code in (VALID, others)] == [None, None]
+    both.use(trust.of([other.trusted()], number=2, issued_at=NOW_AT), None)
+    assert [reason(code, verifier=both) for code in (VALID, others)] == [Reason.UNKNOWN_KEY, None]
