@@ -1,0 +1,98 @@
+"""A device on which the installer has been, in a folder: two releases, a fake systemd, and the moment at which the power goes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from kiosk.installing import release, upgrade
+from kiosk.installing.layout import Layout
+from kiosk.installing.readiness import Readiness
+
+PROJECT = Path(__file__).parents[1]
+KIOSK_UNIT = "etc/systemd/system/kiosk.service"
+
+
+class PowerCut(BaseException):
+    """Nothing after it happens."""
+
+
+class FakeSystemd:
+    """Remembers what was asked; `at` says at which request the power goes."""
+
+    def __init__(self, at: int | None = None) -> None:
+        self.asked: list[str] = []
+        self.enables_in: list[Path] = []
+        self._left = at
+
+    def _ask(self, what: str) -> None:
+        if self._left is not None:
+            if self._left == 0:
+                raise PowerCut
+            self._left -= 1
+        self.asked.append(what)
+
+    def stop(self, units: Sequence[str]) -> None:
+        self._ask("stop")
+
+    def start(self, units: Sequence[str]) -> None:
+        self._ask("start " + " ".join(units))
+
+    def reload(self) -> None:
+        self._ask("reload")
+
+    def enable(self, units: Sequence[str]) -> None:
+        self._ask("enable " + " ".join(units))
+        for wants in self.enables_in:
+            wants.mkdir(parents=True, exist_ok=True)
+            for unit in units:
+                (wants / unit).symlink_to(f"../{unit}")
+
+    def disable(self, units: Sequence[str]) -> None:
+        self._ask("disable")
+
+    def main_pid(self, unit: str) -> int:
+        return 7
+
+
+def a_release(layout: Layout, name: str, *, unit: str = "", extra: str | None = None) -> Path:
+    """A complete release with the project's own system files; its kiosk.service ends in `unit`."""
+    folder = layout.releases / name
+    for part in ("systemd", "firmware_config"):
+        for path in (PROJECT / part).rglob("*"):
+            if path.is_file():
+                target = folder / "system" / path.relative_to(PROJECT)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(path.read_bytes())
+    with (folder / "system/systemd/kiosk.service").open("a", encoding="utf-8") as file:
+        file.write(f"# {unit}\n")
+    if extra:
+        (folder / "system/systemd" / extra).write_text(
+            "[Unit]\n\n[Install]\nWantedBy=multi-user.target\n", encoding="utf-8"
+        )
+    (folder / "complete").touch()
+    return folder
+
+
+def installed(root: Path) -> Layout:
+    """A device on which release `one` runs and `two` lies ready."""
+    layout = Layout(root)
+    a_release(layout, "one", unit="one")
+    a_release(layout, "two", unit="two", extra="kiosk-news.service")
+    upgrade.put_in_force("one", layout, FakeSystemd())
+    return layout
+
+
+def ready(_known: frozenset[str]) -> Readiness:
+    return Readiness(ready=True, state="ready", seconds=1.0)
+
+
+def never(_known: frozenset[str]) -> Readiness:
+    return Readiness(ready=False, state="not running", seconds=120.0)
+
+
+def runs(layout: Layout) -> str:
+    """Which release is in force: link and units must agree."""
+    name = release.name_of(layout.current)
+    assert name is not None
+    assert (layout.root / KIOSK_UNIT).read_text(encoding="utf-8").endswith(f"# {name}\n")
+    assert (layout.root / "etc/systemd/system/kiosk-news.service").exists() == (name == "two")
+    return name

@@ -1,0 +1,86 @@
+"""When the installer calls a new version ready."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kiosk.installing import durable, readiness
+from kiosk.installing.layout import Layout
+from kiosk.installing.readiness import Readiness
+from tests.installed_device import FakeSystemd
+
+
+def snapshot(state: str, pid: int = 7, broken: Sequence[str] = ()) -> dict[str, Any]:
+    return {"state": state, "pid": pid, "facts": [{"name": name, "grade": "broken"} for name in broken]}
+
+
+@pytest.mark.parametrize(
+    ("said", "pid", "pardoned", "expected"),
+    [
+        (snapshot("ready"), 7, (), True),
+        (snapshot("degraded"), 7, (), True),
+        (snapshot("starting"), 7, (), False),
+        (snapshot("out-of-order", broken=["camera"]), 7, (), False),
+        (snapshot("out-of-order", broken=["camera"]), 7, ("camera",), True),
+        (snapshot("out-of-order", broken=["camera", "lamps"]), 7, ("camera",), False),
+        (snapshot("ready", pid=6), 7, (), False),  # what a process that died left behind
+        (snapshot("ready", pid=0), 0, (), False),
+        (None, 7, (), False),
+    ],
+)
+def test_ready_means_that_this_process_serves_people_or_that_only_the_device_is_to_blame(
+    said: dict[str, Any] | None, pid: int, pardoned: tuple[str, ...], *, expected: bool
+) -> None:
+    assert readiness.is_ready(said, pid, frozenset(pardoned)) is expected
+
+
+class Watched:
+    """A clock that moves when somebody waits, and a daemon whose process ids and states follow a script."""
+
+    def __init__(self, layout: Layout, script: Callable[[float], tuple[int, str]]) -> None:
+        self.now_s = 0.0
+        self._path = layout.at("/run/entrance-kiosk/status.json")
+        self._path.parent.mkdir(parents=True)
+        self._script = script
+
+    def pause(self, seconds: float) -> None:
+        self.now_s += seconds
+
+    def main_pid(self, unit: str) -> int:
+        pid, state = self._script(self.now_s)
+        durable.write_json(self._path, snapshot(state, pid))
+        return pid
+
+
+class WatchedSystemd(FakeSystemd):
+    def __init__(self, watched: Watched) -> None:
+        super().__init__()
+        self._watched = watched
+
+    def main_pid(self, unit: str) -> int:
+        return self._watched.main_pid(unit)
+
+
+def watch(tmp_path: Path, script: Callable[[float], tuple[int, str]]) -> Readiness:
+    layout = Layout(tmp_path)
+    watched = Watched(layout, script)
+    return readiness.wait(layout, WatchedSystemd(watched), clock=lambda: watched.now_s, pause=watched.pause)
+
+
+def test_a_daemon_that_stays_ready_is_ready(tmp_path: Path) -> None:
+    found = watch(tmp_path, lambda now_s: (7, "ready" if now_s >= 3 else "starting"))
+    assert found == Readiness(ready=True, state="ready", seconds=3.0)
+
+
+def test_a_daemon_that_falls_again_and_again_is_not_ready_although_it_is_in_between(tmp_path: Path) -> None:
+    found = watch(tmp_path, lambda now_s: (int(now_s // 9) + 1, "ready" if now_s % 9 > 2 else "starting"))
+    assert not found.ready
+    assert 120 < found.seconds < 130
+
+
+def test_a_daemon_that_does_not_run_is_given_two_minutes(tmp_path: Path) -> None:
+    found = watch(tmp_path, lambda now_s: (0, "ready"))
+    assert (found.ready, found.state) == (False, "not running")
+    assert 120 <= found.seconds < 122

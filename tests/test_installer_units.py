@@ -1,0 +1,93 @@
+"""The units and other system files of an installed version: placed, enabled once, taken away."""
+
+from pathlib import Path
+
+import pytest
+
+from kiosk.installing import system_files, upgrade
+from kiosk.installing.layout import Layout
+from tests.installed_device import PROJECT, FakeSystemd, PowerCut, a_release, installed, never, ready
+
+
+def test_the_unit_that_goes_back_at_power_on_runs_before_every_other_one_of_ours_and_only_then() -> None:
+    folder = PROJECT / "systemd"
+    lines = (folder / "entrance-kiosk-recover.service").read_text(encoding="utf-8").splitlines()
+    settings = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    started = {
+        path.name for path in folder.glob("*.*") if path.is_file() and "[Install]" in path.read_text(encoding="utf-8")
+    }
+    assert set(settings["Before"].split()) == started - {"entrance-kiosk-recover.service"}
+    assert Path(settings["ConditionPathExists"]) == Layout().journal
+    assert settings["ExecStart"].endswith("-m installing recover --booting")
+    assert settings["Environment"] == f"PYTHONPATH={Layout().current}"
+
+
+def test_the_units_name_the_link_that_leads_to_the_version_in_force() -> None:
+    for unit in (PROJECT / "systemd").glob("kiosk*.service"):
+        programs = [
+            line.partition("=")[2].lstrip("-").split()[0]
+            for line in unit.read_text().splitlines()
+            if line.startswith("Exec")
+        ]
+        assert programs
+        assert all(Path(program).parent == Layout().venv / "bin" for program in programs), unit
+
+
+def test_a_unit_that_its_owner_has_disabled_is_not_enabled_again(tmp_path: Path) -> None:
+    layout = installed(tmp_path)
+    upgrade.switch("two", layout, FakeSystemd(), ready)
+    systemd = FakeSystemd()
+    upgrade.put_in_force("two", layout, systemd)
+    assert systemd.asked == ["reload"]
+
+
+def test_a_unit_that_only_the_version_taken_back_had_leaves_no_link_and_is_enabled_when_it_comes_again(
+    tmp_path: Path,
+) -> None:
+    layout, systemd = installed(tmp_path), FakeSystemd()
+    wants = tmp_path / "etc/systemd/system/multi-user.target.wants"
+    systemd.enables_in = [wants]
+    upgrade.switch("two", layout, systemd, never)
+    assert not (wants / "kiosk-news.service").is_symlink()
+    upgrade.switch("two", layout, systemd, ready)
+    assert (wants / "kiosk-news.service").is_symlink()
+
+
+def test_an_installation_that_was_cut_before_its_units_were_enabled_enables_them_the_next_time(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    a_release(layout, "one", unit="one")
+    with pytest.raises(PowerCut):
+        upgrade.put_in_force("one", layout, FakeSystemd(at=1))
+    systemd = FakeSystemd()
+    upgrade.put_in_force("one", layout, systemd)
+    assert "kiosk.service" in systemd.asked[-1]
+
+
+def test_what_was_placed_is_taken_away_again(tmp_path: Path) -> None:
+    layout = installed(tmp_path)
+    stranger = tmp_path / "etc/systemd/system/ssh.service"
+    stranger.write_text("[Unit]\n", encoding="ascii")
+    system_files.take_away(layout)
+    left = [path for path in tmp_path.rglob("*") if path.is_file() and layout.program not in path.parents]
+    assert left == [stranger]
+
+
+def test_configuration_of_software_that_is_not_there_is_not_placed(tmp_path: Path) -> None:
+    layout = installed(tmp_path)
+    assert not (tmp_path / "etc/chrony").exists()
+    (tmp_path / "etc/chrony/conf.d").mkdir(parents=True)
+    upgrade.put_in_force("one", layout, FakeSystemd())
+    assert (tmp_path / "etc/chrony/conf.d/entrance-kiosk.conf").is_file()
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"), [("tmpfs:recurse=0", True), ("", False), ("disabled", False), (None, False)]
+)
+def test_the_guard_of_a_read_only_root_is_placed_where_the_root_is_one(
+    tmp_path: Path, said: str | None, *, expected: bool
+) -> None:
+    layout = installed(tmp_path)
+    if said is not None:
+        (tmp_path / "etc/overlayroot.conf").write_text(f'# overlayroot="x"\noverlayroot="{said}"\n', encoding="ascii")
+    upgrade.put_in_force("one", layout, FakeSystemd())
+    assert (tmp_path / "etc/systemd/system/kiosk.service.d/read-only-root.conf").exists() == expected
