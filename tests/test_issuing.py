@@ -1,8 +1,5 @@
 """From an issuer's key to a card in the hand, and from there back through our own reader to green."""
 
-import base64
-import csv
-import json
 import stat
 from datetime import timedelta
 from pathlib import Path
@@ -12,44 +9,19 @@ import cv2
 import numpy as np
 import pypdfium2  # type: ignore[import-untyped]  # it has no types; pages and text are read of it
 import pytest
-from click.testing import CliRunner, Result
-from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
-from cryptography.x509.oid import NameOID
+from click.testing import CliRunner
 
-from kiosk.cli import main
-from kiosk.cli.deny import deny
 from kiosk.cli.issue import issue
-from kiosk.cli.trust import trust as trust_command
-from kiosk.credentials import Dispatcher, denylist, trust
-from kiosk.credentials.files import ListTrouble
-from kiosk.issuing import codes, keyfile, lists, make_key, sheets
+from kiosk.credentials import Dispatcher, trust
+from kiosk.issuing import codes, keyfile, make_key, sheets
 from kiosk.issuing.bulk import BulkTrouble, Wish, read_wishes
 from kiosk.issuing.codes import PrintTrouble
-from kiosk.issuing.keyfile import KeyFileTrouble
-from kiosk.model import Claim, Kind
+from kiosk.model import Claim
 from kiosk.reading.still import read_picture
+from tests.issuing_desk import registered, run, trouble
 from tests.people import NOW_AT, WORLD, moment
 
-assert callable(main)
 DEFAULT = Wish("", 30, 1, 48)
-
-
-def run(command: Any, *arguments: object) -> Result:
-    result = CliRunner().invoke(command, [str(each) for each in arguments])
-    assert result.exit_code == 0, (result.output, result.exception)
-    return result
-
-
-def trouble(command: Any, *arguments: object) -> BaseException:
-    result = CliRunner().invoke(command, [str(each) for each in arguments])
-    assert result.exit_code != 0
-    assert result.exception is not None
-    return result.exception
 
 
 def printed(path: Path, dpi: int = 150) -> list[np.ndarray[Any, Any]]:
@@ -67,11 +39,6 @@ def codes_on(page: np.ndarray[Any, Any], shape: sheets.Format = sheets.ID_1) -> 
         columns = slice(round(left * px_per_mm), round((left + shape.width_mm) * px_per_mm))
         found += [reading.data for reading in read_picture(np.ascontiguousarray(page[rows, columns]))]
     return found
-
-
-def registered(out: Path) -> list[dict[str, str]]:
-    with (out / "register.csv").open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
 
 
 class TestOnePass:
@@ -241,190 +208,3 @@ def test_a_very_long_name_is_set_smaller_and_at_last_cut(tmp_path: Path) -> None
     text = pypdfium2.PdfDocument(tmp_path / "cards.pdf")[0].get_textpage().get_text_bounded()
     assert "Ngọc Ngọc" in text
     assert text.count("Ngọc") < 60
-
-
-class TestKeyFiles:
-    KEY = make_key(
-        NOW_AT, NOW_AT + timedelta(days=9), status_classes=frozenset({1, 2}), label="Phường Vỹ Dạ", seed=b"i" * 32
-    )
-
-    @pytest.mark.parametrize("password", [None, b"m\xe1\xba\xadt kh\xe1\xba\xa9u"])
-    def test_a_key_comes_back_as_it_was(self, tmp_path: Path, password: bytes | None) -> None:
-        keyfile.write_issuer(self.KEY, tmp_path / "k", password)
-        found = keyfile.read_issuer(tmp_path / "k", password)
-        assert found.kid == self.KEY.kid
-        assert (found.not_before_at, found.not_after_at, found.status_classes, found.label) == (
-            self.KEY.not_before_at,
-            self.KEY.not_after_at,
-            self.KEY.status_classes,
-            self.KEY.label,
-        )
-        assert (b"ENCRYPTED" in (tmp_path / "k").read_bytes()) is (password is not None)
-
-    def test_a_locked_key_opens_with_its_password_alone(self, tmp_path: Path) -> None:
-        keyfile.write_issuer(self.KEY, tmp_path / "locked", b"right")
-        keyfile.write_issuer(self.KEY, tmp_path / "open", None)
-        with pytest.raises(KeyFileTrouble, match="has a password; give --password-file"):
-            keyfile.read_issuer(tmp_path / "locked", None)
-        with pytest.raises(KeyFileTrouble, match="wrong password"):
-            keyfile.read_issuer(tmp_path / "locked", b"wrong")
-        with pytest.raises(KeyFileTrouble, match="leave --password-file out"):
-            keyfile.read_issuer(tmp_path / "open", b"right")
-
-    def test_a_key_is_never_overwritten(self, tmp_path: Path) -> None:
-        keyfile.write_root(WORLD.root_key, tmp_path / "k", None)
-        with pytest.raises(KeyFileTrouble, match="never overwritten"):
-            keyfile.write_root(WORLD.root_key, tmp_path / "k", None)
-        with pytest.raises(KeyFileTrouble, match="cannot be written: No such file"):
-            keyfile.write_root(WORLD.root_key, tmp_path / "no" / "k", None)
-
-    @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff", b'{"private_key": 1}', b'{"private_key": "x"}'])
-    def test_another_file_is_no_issuer_key(self, tmp_path: Path, content: bytes) -> None:
-        (tmp_path / "k").write_bytes(content)
-        with pytest.raises(KeyFileTrouble):
-            keyfile.read_issuer(tmp_path / "k", None)
-
-    def test_another_kind_of_key_is_refused(self, tmp_path: Path) -> None:
-        pem = X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        (tmp_path / "k").write_bytes(pem)
-        with pytest.raises(KeyFileTrouble, match="not an Ed25519 key"):
-            keyfile.read_root(tmp_path / "k", None)
-        with pytest.raises(KeyFileTrouble, match="cannot be read"):
-            keyfile.read_root(tmp_path / "absent", None)
-
-    def test_a_password_is_the_first_line_of_its_file(self, tmp_path: Path) -> None:
-        (tmp_path / "p").write_bytes(b"secret\r\nsecond line")
-        assert keyfile.read_password(tmp_path / "p") == b"secret"
-        (tmp_path / "p").write_bytes(b"\nsecond line")
-        with pytest.raises(KeyFileTrouble, match="no password in its first line"):
-            keyfile.read_password(tmp_path / "p")
-
-    def test_issuing_with_a_password_locks_key_and_root(self, tmp_path: Path) -> None:
-        (tmp_path / "p").write_text("secret\n")
-        result = run(issue, "--key", tmp_path / "k", "--out", tmp_path, "--password-file", tmp_path / "p")
-        assert "locked with the password" in result.output
-        assert b"ENCRYPTED" in (tmp_path / "k").read_bytes()
-        assert b"ENCRYPTED" in (tmp_path / "root.key").read_bytes()
-
-
-def certificate(key: Any, *usages: str) -> x509.Certificate:
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Bộ Y tế (mẫu)")])
-    builder = x509.CertificateBuilder(
-        name, name, key.public_key(), 1, NOW_AT - timedelta(days=1), NOW_AT + timedelta(days=700)
-    )
-    if usages:
-        builder = builder.add_extension(
-            x509.ExtendedKeyUsage([x509.ObjectIdentifier(each) for each in usages]), critical=False
-        )
-    return builder.sign(key, SHA256())
-
-
-class TestTrustCommand:
-    EC_KEY = ec.derive_private_key(99, ec.SECP256R1())
-
-    def test_certificates_in_der_and_pem_and_issuers_become_one_list(self, tmp_path: Path) -> None:
-        rsa_key = rsa.generate_private_key(65537, 2048)
-        one = certificate(self.EC_KEY, "1.3.6.1.4.1.1847.2021.1.2", "1.3.6.1.4.1.0.1847.2021.1.1")
-        two = certificate(rsa_key)
-        (tmp_path / "one.der").write_bytes(one.public_bytes(Encoding.DER))
-        both = two.public_bytes(Encoding.PEM) + one.public_bytes(Encoding.PEM)
-        (tmp_path / "bundle.pem").write_bytes(b"# two of them\n" + both)
-        run(issue, "--key", tmp_path / "k", "--out", tmp_path / "issuer", "--label", "Phường Vỹ Dạ")
-        out = tmp_path / "list.cose"
-        sources = (tmp_path / "one.der", tmp_path / "bundle.pem", tmp_path / "issuer" / "issuer.json")
-        assert "Trust list 1 with 3 keys" in run(trust_command, "build", *sources, "-o", out).output
-        by_use = {key.uses: key for key in trust.load(out)}
-        assert by_use[frozenset("vt")].kind is Kind.HCERT
-        assert by_use[frozenset("vt")].kid == one.fingerprint(SHA256())[:8]
-        shown = run(trust_command, "show", out).output
-        assert "signature good" in shown
-        assert "t,v" in shown
-        assert "Phường Vỹ Dạ" in shown
-        assert '"number": 1' in run(trust_command, "show", out, "--json").output
-
-    def test_a_certificate_may_come_as_bare_base64(self, tmp_path: Path) -> None:
-        made = certificate(self.EC_KEY)
-        (tmp_path / "c").write_bytes(base64.encodebytes(made.public_bytes(Encoding.DER)))
-        (key,) = lists.read_source(tmp_path / "c")
-        assert key.kid == made.fingerprint(SHA256())[:8]
-
-    def test_the_number_rises_with_each_list(self, tmp_path: Path) -> None:
-        (tmp_path / "c").write_bytes(certificate(self.EC_KEY).public_bytes(Encoding.DER))
-        for number in (1, 2, 3):
-            assert f"list {number}" in run(trust_command, "build", tmp_path / "c", "-o", tmp_path / "l").output
-
-    def test_a_list_of_another_root_is_not_built_upon(self, tmp_path: Path) -> None:
-        (tmp_path / "c").write_bytes(certificate(self.EC_KEY).public_bytes(Encoding.DER))
-        run(trust_command, "build", tmp_path / "c", "-o", tmp_path / "l")
-        run(trust_command, "root", "--key", tmp_path / "elsewhere.key")
-        found = trouble(
-            trust_command, "build", tmp_path / "c", "-o", tmp_path / "l", "--root-key", tmp_path / "elsewhere.key"
-        )
-        assert isinstance(found, ListTrouble)
-
-    def test_a_locked_root_key(self, tmp_path: Path) -> None:
-        (tmp_path / "p").write_text("secret")
-        (tmp_path / "c").write_bytes(certificate(self.EC_KEY).public_bytes(Encoding.DER))
-        options = ("--password-file", tmp_path / "p")
-        run(trust_command, "root", "--key", tmp_path / "root.key", *options)
-        run(trust_command, "build", tmp_path / "c", "-o", tmp_path / "l", *options)
-        assert isinstance(trouble(trust_command, "build", tmp_path / "c", "-o", tmp_path / "l"), KeyFileTrouble)
-
-    @pytest.mark.parametrize("content", [b"", b"hello", b"{}", b"{", b'{"public_key": 1}'])
-    def test_a_source_of_another_form_is_named(self, tmp_path: Path, content: bytes) -> None:
-        (tmp_path / "c").write_bytes(content)
-        found = trouble(trust_command, "build", tmp_path / "c", "-o", tmp_path / "l")
-        assert isinstance(found, ListTrouble)
-        assert "neither a certificate (DER or PEM) nor an issuer's public file" in str(found)
-
-    def test_keys_that_sign_no_code_here_are_refused(self, tmp_path: Path) -> None:
-        key = Ed25519PrivateKey.generate()
-        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x")])
-        signed = x509.CertificateBuilder(name, name, key.public_key(), 1, NOW_AT, NOW_AT + timedelta(days=1)).sign(
-            key, None
-        )
-        (tmp_path / "c").write_bytes(signed.public_bytes(Encoding.DER))
-        with pytest.raises(ListTrouble):
-            lists.read_source(tmp_path / "c")
-        rsa_pem = (
-            rsa.generate_private_key(65537, 2048)
-            .public_key()
-            .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        )
-        (tmp_path / "i").write_text(json.dumps({"public_key": rsa_pem.decode()}))
-        with pytest.raises(ListTrouble):
-            lists.read_source(tmp_path / "i")
-
-
-class TestDenyCommand:
-    def test_a_pass_is_withdrawn_by_the_register(self, tmp_path: Path) -> None:
-        run(issue, "--key", tmp_path / "k", "--out", tmp_path)
-        out = tmp_path / "deny.cose"
-        assert "Denylist 1 with 1 passes" in run(deny, "add", "--from", tmp_path / "register.csv", "-o", out).output
-        (row,) = registered(tmp_path)
-        assert row["serial"] in run(deny, "show", out).output
-        assert denylist.load(out).entries == {bytes.fromhex(row["serial"])}
-
-    def test_withdrawals_add_up_until_a_list_is_begun_anew(self, tmp_path: Path) -> None:
-        out = tmp_path / "deny.cose"
-        run(deny, "add", "00" * 10, "11" * 10, "-o", out)
-        run(deny, "add", "22" * 10, "--uvci", "URN:UVCI:01:VN:1", "-o", out)
-        assert len(denylist.load(out).entries) == 4
-        run(deny, "add", "33" * 10, "--anew", "-o", out)
-        found = denylist.load(out)
-        assert (found.number, found.entries) == (3, frozenset({b"\x33" * 10}))
-
-    @pytest.mark.parametrize("serial", ["xyz", "00", "00" * 11])
-    def test_what_is_no_serial_is_refused(self, tmp_path: Path, serial: str) -> None:
-        result = CliRunner().invoke(deny, ["add", serial, "-o", str(tmp_path / "d")])
-        assert result.exit_code == 2
-        assert "is not a serial of 20 hex digits" in result.output
-
-    def test_a_withdrawn_hcert_is_refused(self, tmp_path: Path) -> None:
-        subject = WORLD["hcert"].subject
-        assert subject is not None
-        run(deny, "add", "--uvci", subject.identifiers[0].value, "-o", tmp_path / "d")
-        verifier = Dispatcher(trust.parse(WORLD.trust_list, WORLD.root_pem), denylist.load(tmp_path / "d"))
-        assert verifier.verify(WORLD["hcert"].data, moment()).kind is Kind.HCERT
-        assert not isinstance(verifier.verify(WORLD["hcert"].data, moment()), Claim)
-        assert isinstance(verifier.verify(WORLD["revoked"].data, moment()), Claim)

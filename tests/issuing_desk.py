@@ -1,0 +1,28 @@
+"""Issuing's commands run in the test's own process: what they print, how they fail, and the register that they keep."""
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from click.testing import CliRunner, Result
+
+
+def run(command: Any, *arguments: object) -> Result:
+    """The result of a command that must succeed."""
+    result = CliRunner().invoke(command, [str(each) for each in arguments])
+    assert result.exit_code == 0, (result.output, result.exception)
+    return result
+
+
+def trouble(command: Any, *arguments: object) -> BaseException:
+    """What a command that must fail raised: a trouble of ours, or SystemExit where it printed its own words."""
+    result = CliRunner().invoke(command, [str(each) for each in arguments])
+    assert result.exit_code != 0
+    assert result.exception is not None
+    return result.exception
+
+
+def registered(out: Path) -> list[dict[str, str]]:
+    """The rows of the register, oldest first."""
+    with (out / "register.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
