@@ -41,6 +41,13 @@ def chromium() -> Iterator[Browser]:
             browser.close()
 
 
+def log_in(page: Page, url: str, role: str, secret: str) -> None:
+    """Fill in the login of the pages at `url` as `admin` or `guard`; what it leads to is not waited for."""
+    page.goto(f"{url}login?role={role}")
+    page.fill("[name=secret]", secret)
+    page.keyboard.press("Enter")
+
+
 def expect(what: Any) -> Any:
     """Playwright's patient assertions."""
     return importlib.import_module("playwright.sync_api").expect(what)

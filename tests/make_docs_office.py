@@ -14,15 +14,14 @@ from kiosk.reading.viewfinder import Viewfinder
 from kiosk.status import OutboxStatus
 from kiosk.store import Store
 from tests import browser as browsers
-from tests.browser import Browser
+from tests.browser import Browser, log_in
 from tests.daemons import Ordered
 from tests.make_docs_pages import PICTURES, Picture, a_day
 from tests.replayed_gate import with_code
 from tests.snapshots import a_status, publish
+from tests.staffed_office import PASSWORD, staff
 from tests.web_process import served
-from web_ui.accounts import Accounts
 
-PASSWORD = "chợ Đông Ba mở cửa lúc sáu giờ"
 CONFIG = """\
 run_dir = "RUN_DIR"
 [site]
@@ -66,10 +65,7 @@ def furnish(run_dir: Path) -> Path:
     path.write_text(text.replace("300", "250"), encoding="utf-8")
     in_force.publish(config.load(path), run_dir)
     path.write_text(text, encoding="utf-8")
-    (run_dir / "office").mkdir()
-    accounts = Accounts(run_dir / "office")
-    accounts.set_up(accounts.make_code(), PASSWORD)
-    accounts.set_pin("482913")
+    staff(run_dir / "office")
     _log(run_dir)
     return path
 
@@ -96,9 +92,7 @@ def shoot(browser: Browser, url: str, run_dir: Path, picture: Picture) -> None:
     options = {"viewport": {"width": picture.width, "height": picture.height}}
     with browser.new_context(color_scheme=picture.scheme, locale=picture.locale, **options) as context:
         page = context.new_page()
-        page.goto(f"{url}login?role=admin")
-        page.fill("[name=secret]", PASSWORD)
-        page.keyboard.press("Enter")
+        log_in(page, url, "admin", PASSWORD)
         page.wait_for_url("**/admin")
         publish(run_dir, a_status(picture.state, outbox=held))
         page.goto(url + picture.path)

@@ -20,13 +20,12 @@ from tests.daemons import Ordered
 from tests.passages import a_passage
 from tests.qr_pictures import code_picture, turned
 from tests.snapshots import a_status, publish
+from tests.staffed_office import PASSWORD, staff
 from tests.test_settings_page import CONFIG
 from tests.web_process import served
-from web_ui.accounts import Accounts
 
 pytestmark = pytest.mark.skipif(bool(browsers.missing()), reason=browsers.missing() or "there is a browser")
 
-PASSWORD = "một mật khẩu dài"
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\u202ednuora " + "A" * 300
 PAGES = ("", "/events", "/quarantine", "/aiming", "/log", "/log?source=page", "/settings")
 LOOKS = (("light", "vi-VN", 320), ("dark", "en-GB", 768), ("light", "en-GB", 1280), ("dark", "vi-VN", 390))
@@ -38,12 +37,6 @@ class Office:
 
     url: str
     daemon: Ordered
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browsers.chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -65,9 +58,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
     with logbook.kept_in(tmp_path):
         log.info("the kiosk has started")
         log.warning("%s", HOSTILE)
-    (tmp_path / "state").mkdir()
-    accounts = Accounts(tmp_path / "state")
-    accounts.set_up(accounts.make_code(), PASSWORD)
+    staff(tmp_path / "state")
     finder = Viewfinder(lambda _: Frame(turned(code_picture("HUE1:AIM", 8), 9), 1, 1.0))
     with Ordered(tmp_path) as daemon, served("--config", path) as (url, _):
         daemon.detail = {**told(finder.look()), "released": 1}
@@ -76,9 +67,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
 
 
 def log_in(page: Page, url: str) -> None:
-    page.goto(f"{url}login?role=admin")
-    page.fill("[name=secret]", PASSWORD)
-    page.keyboard.press("Enter")
+    browsers.log_in(page, url, "admin", PASSWORD)
     expect(page).to_have_url(url + "admin")
 
 

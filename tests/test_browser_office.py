@@ -15,23 +15,14 @@ from kiosk.model import Direction, Grounds, Outcome
 from kiosk.status import UndoStatus
 from kiosk.store import Store
 from tests import browser as browsers
-from tests.browser import Browser, Page, expect, faults
+from tests.browser import Browser, expect, faults, log_in
 from tests.daemons import Ordered
 from tests.passages import a_passage
 from tests.snapshots import a_status, publish
+from tests.staffed_office import PASSWORD, PIN, staff
 from tests.web_process import served
-from web_ui.accounts import Accounts
 
 pytestmark = pytest.mark.skipif(bool(browsers.missing()), reason=browsers.missing() or "there is a browser")
-
-PASSWORD = "một mật khẩu dài"
-PIN = "482913"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browsers.chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
@@ -42,21 +33,9 @@ def url(tmp_path: Path) -> Iterator[str]:
     for number in range(3):
         store.commit(a_passage(number))
     store.close()
-    (tmp_path / "state").mkdir()
-    accounts = Accounts(tmp_path / "state")
-    accounts.set_up(accounts.make_code(), PASSWORD)
-    accounts.set_pin(PIN)
-    with served("--run-dir", tmp_path, "--database", tmp_path / "p.db", "--state-dir", tmp_path / "state") as (
-        found,
-        _,
-    ):
+    state_dir = staff(tmp_path / "state")
+    with served("--run-dir", tmp_path, "--database", tmp_path / "p.db", "--state-dir", state_dir) as (found, _):
         yield found
-
-
-def log_in(page: Page, url: str, role: str, secret: str) -> None:
-    page.goto(f"{url}login?role={role}")
-    page.fill("[name=secret]", secret)
-    page.keyboard.press("Enter")
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])

@@ -53,12 +53,6 @@ class Kiosk:
         self._thread.join()
 
 
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with browsers.chromium() as browser:
-        yield browser
-
-
 @pytest.fixture
 def kiosk(tmp_path: Path) -> Iterator[Kiosk]:
     daemon = Kiosk(tmp_path)

@@ -25,15 +25,13 @@ from kiosk.model import Outcome
 from kiosk.store import Store
 from tests.daemons import Ordered
 from tests.passages import a_passage
-from tests.snapshots import a_status, browsing, publish
-from tests.test_office import PASSWORD, audit, log_in
+from tests.staffed_office import audit, log_in, staff, visiting
 from web_ui import plain, texts_device
-from web_ui.accounts import Accounts, Role
+from web_ui.accounts import Role
 from web_ui.app import create_app
 from web_ui.log_page import RECENT, SHOWN
 from web_ui.settings import PageSettings
 
-PIN = "482913"
 JPEG = b"\xff\xd8\xff\xe0" + b"a picture" * 100
 STILL: dict[str, Any] = {
     "jpeg": base64.b64encode(JPEG).decode(),
@@ -51,21 +49,8 @@ HOSTILE = "\"><script>alert(1)</script>\u202ednuora\x1b[31m\x00\u2066'&"
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[FlaskClient]:
-    publish(tmp_path, a_status())
-    Store(tmp_path / "p.db").close()
-    (tmp_path / "state").mkdir()
-    accounts = Accounts(tmp_path / "state")
-    accounts.set_up(accounts.make_code(), PASSWORD)
-    accounts.set_pin(PIN)
-    with browsing(tmp_path, state_dir=tmp_path / "state", database=tmp_path / "p.db") as browser:
-        browser.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
+    with visiting(tmp_path) as browser:
         yield browser
-
-
-@pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Ordered]:
-    with Ordered(tmp_path) as found:
-        yield found
 
 
 @pytest.mark.parametrize("path", ["/admin/aiming", "/admin/log", "/admin/quarantine"])
@@ -199,12 +184,9 @@ def test_hostile_log_lines_show_as_text(tmp_path: Path, client: FlaskClient) -> 
 
 
 def test_the_pages_own_lines_are_shown_too(tmp_path: Path) -> None:
-    (tmp_path / "state").mkdir()
-    accounts = Accounts(tmp_path / "state")
-    accounts.set_up(accounts.make_code(), PASSWORD)
     recent = RecentLines()
     recent.handle(logging.LogRecord("web_ui", logging.ERROR, "", 0, "the page stumbled", None, None))
-    app, live = create_app(PageSettings(tmp_path, state_dir=tmp_path / "state"), recent)
+    app, live = create_app(PageSettings(tmp_path, state_dir=staff(tmp_path / "state")), recent)
     with app.test_client() as browser:
         log_in(browser, Role.ADMIN)
         assert shown(browser.get("/admin/log?source=page").text) == ["the page stumbled"]

@@ -20,53 +20,19 @@ from kiosk.model import Direction, Grounds, Outcome
 from kiosk.store import Store
 from tests.daemons import Ordered
 from tests.passages import a_passage
-from tests.snapshots import a_status, browsing, publish
+from tests.snapshots import browsing
+from tests.staffed_office import PASSWORD, PIN, audit, log_in, visiting
 from web_ui import accounts as accounts_module
 from web_ui.accounts import Accounts, Role
 from web_ui.audit import AUDIT_FILE, Audit
 from web_ui.sessions import ALL_FAILURES, FREE_FAILURES, LASTS_S, Sessions, Throttle
 
-PASSWORD = "nước sông Hương chảy chậm"
-PIN = "482913"
-
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[FlaskClient]:
     """A browser on a kiosk whose administrator and guard are set up."""
-    publish(tmp_path, a_status())
-    Store(tmp_path / "p.db").close()
-    (tmp_path / "state").mkdir()
-    accounts = Accounts(tmp_path / "state")
-    accounts.set_up(accounts.make_code(), PASSWORD)
-    accounts.set_pin(PIN)
-    with browsing(tmp_path, state_dir=tmp_path / "state", database=tmp_path / "p.db") as browser:
-        browser.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
+    with visiting(tmp_path) as browser:
         yield browser
-
-
-@pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Ordered]:
-    with Ordered(tmp_path) as found:
-        yield found
-
-
-def log_in(client: FlaskClient, role: Role) -> str:
-    """Log in and return the CSRF token of the forms."""
-    secret = PASSWORD if role is Role.ADMIN else PIN
-    answer = client.post("/login", data={"role": role, "secret": secret})
-    assert answer.status_code == 302
-    return token(client, "/admin" if role is Role.ADMIN else "/guard/admit")
-
-
-def token(client: FlaskClient, path: str) -> str:
-    found = re.search(r'name="csrf" value="([^"]+)"', client.get(path).text)
-    assert found
-    return found[1]
-
-
-def audit(tmp_path: Path) -> list[tuple[str, str, str]]:
-    lines = (tmp_path / "state" / AUDIT_FILE).read_text(encoding="utf-8").splitlines()
-    return [(entry["who"], entry["what"], entry["result"]) for entry in map(json.loads, lines)]
 
 
 @pytest.mark.parametrize("path", ["/admin", "/admin/events", "/admin/settings", "/guard/admit"])

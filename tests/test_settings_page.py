@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from kiosk import config, in_force
 from kiosk.in_force import SETTINGS_FILE, Setting
 from tests.snapshots import a_status, browsing, publish
-from tests.test_office import PASSWORD, log_in
-from web_ui.accounts import Accounts, Role
+from tests.staffed_office import log_in, staff
+from web_ui.accounts import Role
 from web_ui.plain import MOST_SHOWN
 
 CONFIG = """\
@@ -45,10 +45,7 @@ def client(tmp_path: Path, path: Path) -> Iterator[FlaskClient]:
     """An administrator's browser on a running kiosk that was started with that file."""
     publish(tmp_path, a_status())
     in_force.publish(config.load(path), tmp_path)
-    (tmp_path / "state").mkdir()
-    accounts = Accounts(tmp_path / "state")
-    accounts.set_up(accounts.make_code(), PASSWORD)
-    with browsing(tmp_path, state_dir=tmp_path / "state", config_path=path) as browser:
+    with browsing(tmp_path, state_dir=staff(tmp_path / "state"), config_path=path) as browser:
         browser.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
         yield browser
 

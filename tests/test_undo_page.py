@@ -20,8 +20,8 @@ from kiosk.undo import WhyNot
 from tests.daemons import Ordered
 from tests.passages import a_passage, an_undo
 from tests.snapshots import a_status, answers, browsing, publish
-from tests.test_office import PIN, audit, token
-from web_ui.accounts import Accounts, Role
+from tests.staffed_office import PASSWORD, PIN, audit, staff, token, visiting
+from web_ui.accounts import Role
 from web_ui.history import History
 from web_ui.texts_office import OFFICE
 
@@ -34,19 +34,8 @@ def last_one(seq: int = 48213) -> UndoStatus:
 
 @pytest.fixture
 def client(tmp_path: Path) -> Iterator[FlaskClient]:
-    publish(tmp_path, a_status(undo=last_one()))
-    Store(tmp_path / "p.db").close()
-    (tmp_path / "state").mkdir()
-    Accounts(tmp_path / "state").set_pin(PIN)
-    with browsing(tmp_path, state_dir=tmp_path / "state", database=tmp_path / "p.db") as browser:
-        browser.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
+    with visiting(tmp_path, a_status(undo=last_one())) as browser:
         yield browser
-
-
-@pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Ordered]:
-    with Ordered(tmp_path) as found:
-        yield found
 
 
 def log_in(client: FlaskClient) -> str:
@@ -213,12 +202,9 @@ def test_without_a_database_the_daemons_own_counts_leave_the_undone_out(tmp_path
 def test_the_events_name_both_records_and_the_guards_reasons(tmp_path: Path) -> None:
     publish(tmp_path, a_status())
     recorded(tmp_path / "p.db")
-    (tmp_path / "state").mkdir()
-    accounts = Accounts(tmp_path / "state")
-    accounts.set_up(accounts.make_code(), "một mật khẩu dài")
-    with browsing(tmp_path, state_dir=tmp_path / "state", database=tmp_path / "p.db") as browser:
+    with browsing(tmp_path, state_dir=staff(tmp_path / "state"), database=tmp_path / "p.db") as browser:
         browser.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
-        browser.post("/login", data={"role": "admin", "secret": "một mật khẩu dài"})
+        browser.post("/login", data={"role": "admin", "secret": PASSWORD})
         everything = browser.get("/admin/events").text
         undoings = browser.get("/admin/events?reason=annulled").text
     assert "<s>Please pass</s>" in everything

@@ -15,13 +15,12 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.snapshots import a_status, publish
+from tests.staffed_office import PASSWORD, staff
 from web_ui import tls
-from web_ui.accounts import Accounts
 from web_ui.audit import AUDIT_FILE
 from web_ui.channel import MAX_OF_ONE
 from web_ui.settings import PageTrouble
 
-PASSWORD = "một mật khẩu dài"
 CONFIG = """\
 run_dir = "."
 [site]
@@ -44,8 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("tls")
     publish(found, a_status())
     tls.make_certificate(found / "page.pem", ["kiosk.lan", "192.168.1.20"])
-    accounts = Accounts(found)
-    accounts.set_up(accounts.make_code(), PASSWORD)
+    staff(found)
     (found / "kiosk.toml").write_text(CONFIG, encoding="utf-8")
     return found
 

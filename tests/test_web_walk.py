@@ -5,76 +5,22 @@ import http.cookies
 import re
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, suppress
-from typing import Any
-from urllib.parse import urlencode, urlsplit
 
 import pytest
 
 from kiosk.demo.demonstration import Demonstration
-from kiosk.demo.premises import Premises, scratch_premises
-from kiosk.devices.visitors import hasty_pace
-from web_ui.accounts import Accounts
+from tests.staffed_demonstration import Reader, staffed_demonstration, turns_until
+from tests.staffed_office import PASSWORD, PIN
 
-PASSWORD = "một mật khẩu dài"
-PIN = "482913"
 FLOODERS = 3
 
 
 @pytest.fixture
 def demonstration() -> Iterator[Demonstration]:
-    """Everything, ready to be entered; the page has accounts."""
-    with scratch_premises() as premises:
-        found = Demonstration(premises, hasty_pace(30.0), loop=False, window_s=1.0)
-        _open_office(premises)
+    with staffed_demonstration(loop=False) as found:
         yield found
-
-
-def _open_office(premises: Premises) -> None:
-    folder = premises.folder / "office"
-    folder.mkdir()
-    accounts = Accounts(folder)
-    accounts.set_up(accounts.make_code(), PASSWORD)
-    accounts.set_pin(PIN)
-    text = premises.config.read_text(encoding="utf-8").replace("[page]\n", '[page]\nstate_dir = "office"\n')
-    premises.config.write_text(text, encoding="utf-8")
-
-
-class Reader:
-    """A small browser: a cookie, forms with their token."""
-
-    def __init__(self, url: str) -> None:
-        self._netloc = urlsplit(url).netloc
-        self._cookie = ""
-
-    def ask(self, method: str, path: str, **form: str) -> tuple[int, str]:
-        headers = {"Cookie": self._cookie, "Accept-Language": "en", "Content-Type": "application/x-www-form-urlencoded"}
-        with closing(http.client.HTTPConnection(self._netloc, timeout=20)) as connection:
-            connection.request(method, path, urlencode(form) if form else None, headers)
-            with connection.getresponse() as answer:
-                text = answer.read().decode()
-        for line in answer.headers.get_all("Set-Cookie", []):
-            morsel = http.cookies.SimpleCookie(line).get("session")
-            self._cookie = f"session={morsel.value}" if morsel else self._cookie
-        return answer.status, text
-
-    def log_in(self, role: str, secret: str) -> None:
-        assert self.ask("POST", "/login", role=role, secret=secret)[0] == 302
-
-    def send(self, form_page: str, path: str, **form: str) -> int:
-        token = re.search(r'name="csrf" value="([^"]+)"', self.ask("GET", form_page)[1])
-        assert token
-        return self.ask("POST", path, csrf=token[1], **form)[0]
-
-
-def turns_until(demonstration: Demonstration, true: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """The first snapshot that fits, of the next two hundred turns."""
-    for _ in range(200):
-        found = demonstration.turn()
-        if found and true(found):
-            return found
-    raise AssertionError("the kiosk never said so")
 
 
 def test_orders_of_guard_and_administrator_are_carried_out_by_the_daemon(demonstration: Demonstration) -> None:

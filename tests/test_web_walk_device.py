@@ -12,21 +12,17 @@ import numpy as np
 import pytest
 
 from kiosk.demo.demonstration import Demonstration
-from kiosk.demo.premises import scratch_premises
-from kiosk.devices.visitors import hasty_pace
 from kiosk.model import Reason
 from kiosk.reading.still import read_picture
 from kiosk.store import Store
 from tests.passages import a_passage
-from tests.test_web_walk import PASSWORD, Reader, _open_office, turns_until
+from tests.staffed_demonstration import Reader, staffed_demonstration, turns_until
+from tests.staffed_office import PASSWORD
 
 
 @pytest.fixture
 def demonstration() -> Iterator[Demonstration]:
-    """Everything, ready to be entered; the page has an administrator, and people come again and again."""
-    with scratch_premises() as premises:
-        found = Demonstration(premises, hasty_pace(30.0), loop=True, window_s=1.0)
-        _open_office(premises)
+    with staffed_demonstration(loop=True) as found:
         yield found
 
 
@@ -36,17 +32,11 @@ def administrator(demonstration: Demonstration) -> Reader:
     return found
 
 
-def token(reader: Reader) -> str:
-    found = re.search(r'name="csrf" value="([^"]+)"', reader.ask("GET", "/admin")[1])
-    assert found
-    return found[1]
-
-
 def test_an_administrator_aims_and_reads_log_and_configuration_while_people_pass(demonstration: Demonstration) -> None:
     with demonstration:
         turns_until(demonstration, lambda found: found["state"] == "ready")
         admin = administrator(demonstration)
-        status, html = admin.ask("POST", "/admin/aiming", csrf=token(admin))
+        status, html = admin.ask("POST", "/admin/aiming", csrf=admin.token("/admin"))
         assert status == 200, html
         found = re.search(r'href="data:image/jpeg;base64,([^"]+)"', html)
         assert found
