@@ -1,20 +1,20 @@
-"""The words of the wire: each message made and read back, everything incoming capped and typed.
+"""Passages on their way to the centre, and the receipts that come back: each message made and read, everything incoming capped.
 
-Passages are CloudEvents 1.0 in JSON (cloudevents.io, "JSON Event Format"): one event, or an array of them. A reader
-ignores fields that it does not know, so that `v1` can grow; a field is never renamed, and never means something else.
+Passages are CloudEvents 1.0 in JSON (cloudevents.io, "JSON Event Format"): one event, or an array of them.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator
+from pydantic import Field, TypeAdapter, ValidationError, field_validator
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from mqtt.ranges import Range
+from mqtt.wire import READING, Epoch, Mark, MessageError, Seq, Short, Wire, Word, parse_json, why
 
 PASSAGE_TYPE = "entrance.passage.v1"
 EVENT_MEDIA = "application/cloudevents+json"
@@ -26,28 +26,10 @@ MAX_RECEIPT_BYTES = 64 * 1024
 MAX_RECEIPT_RANGES = 256
 MAX_RECEIPT_REJECTED = 500
 MAX_SEALED_BYTES = 4096
-MAX_SEQ = 2**53 - 1  # what JSON readers of other languages keep exact (RFC 8259 section 6)
-
-Epoch = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
-Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
-Seq = Annotated[int, Field(ge=1, le=MAX_SEQ)]
-Mark = Annotated[int, Field(ge=0, le=MAX_SEQ)]
-Short = Annotated[str, Field(max_length=64, pattern=r"^[^\x00]*$")]  # PostgreSQL keeps no NUL in a text
-
-
-class MessageError(ValueError):
-    """What arrived is not what the topic is for; the text says why, and repeats nothing of the content."""
-
-
-_READING = ConfigDict(extra="ignore", strict=False, val_json_bytes="base64")
-
-
-class _Wire(BaseModel):
-    model_config = ConfigDict(**_READING, frozen=True)
 
 
 # The two that come by the thousand are dataclasses: pydantic makes those in two thirds of a model's time.
-@pydantic_dataclass(frozen=True, slots=True, config=_READING)
+@pydantic_dataclass(frozen=True, slots=True, config=READING)
 class PassageData:
     """What a passage event says."""
 
@@ -70,7 +52,7 @@ class PassageData:
     """What the guard gave as his reason, where he did it by hand."""
 
 
-@pydantic_dataclass(frozen=True, slots=True, config=_READING)
+@pydantic_dataclass(frozen=True, slots=True, config=READING)
 class PassageEvent:
     """One CloudEvent."""
 
@@ -91,7 +73,6 @@ class Refused:
     epoch: str | None = None
 
 
-M = TypeVar("M", bound=BaseModel)
 _BEFORE_ID = '{"specversion":"1.0","id":"'
 _event = TypeAdapter(PassageEvent)
 _batch: TypeAdapter[list[PassageEvent]] = TypeAdapter(
@@ -161,7 +142,7 @@ def _events(payload: bytes, bad: list[Refused]) -> list[PassageEvent]:
             return [_event.validate_json(payload)]
         return _batch.validate_json(payload)
     except ValidationError:
-        content = _parse_json(payload)
+        content = parse_json(payload)
     found = content if isinstance(content, list) else [content]
     if not 1 <= len(found) <= MAX_BATCH:
         raise MessageError("batch-size")
@@ -170,20 +151,21 @@ def _events(payload: bytes, bad: list[Refused]) -> list[PassageEvent]:
         try:
             events.append(_event.validate_json(json.dumps(item)))
         except ValidationError as trouble:
-            bad.append(Refused(_id_of(item), _why(trouble), _epoch_of(item)))
+            bad.append(Refused(_id_of(item), why(trouble), _epoch_of(item)))
     return events
 
 
-class Rejected(_Wire):
+class Rejected(Wire):
     """A passage that the centre refuses, and why: it goes into quarantine."""
 
     id: UUID
     reason: Word
 
 
-class Receipt(_Wire):
+class Receipt(Wire):
     """What the centre has of one epoch of one device. A newer receipt never says less than an older one."""
 
+    MOST_BYTES: ClassVar[int] = MAX_RECEIPT_BYTES
     epoch: Epoch
     up_to_seq: Mark
     """Every seq from 1 up to this one is committed at the centre, or was rejected by it."""
@@ -213,127 +195,6 @@ def receipt(epoch: str, up_to_seq: int, beyond: Sequence[Range] = (), rejected: 
     ).encode()
 
 
-def read_receipt(payload: bytes) -> Receipt:
-    """Raises MessageError."""
-    if len(payload) > MAX_RECEIPT_BYTES:
-        raise MessageError("too-large")
-    return _checked(Receipt, _parse_json(payload))
-
-
-class StateReport(_Wire):
-    """What a device says of itself as a whole; retained."""
-
-    state: Literal["birth", "ready", "degraded", "out-of-order", "offline"]
-    reason: Short = ""
-    """`stopped` after a clean stop, `lost` in the last will, otherwise a word for people."""
-    at: datetime | None = None
-    """When the device came to this state; null in the last will, which is written before the end that it tells of."""
-    connected_at: datetime | None = None
-    """When this connection was made."""
-    software: Short = ""
-    epoch: Epoch | None = None
-    newest_seq: Mark = 0
-    outbox: Mark = 0
-
-
-def state_report(report: StateReport) -> bytes:
-    """The message."""
-    return report.model_dump_json().encode()
-
-
-def read_state(payload: bytes) -> StateReport:
-    """Raises MessageError."""
-    if len(payload) > 4096:
-        raise MessageError("too-large")
-    return _checked(StateReport, _parse_json(payload))
-
-
-class Notice(_Wire):
-    """Something that a device did to its own records: what it deleted, thinned or set aside. Counts of what is gone are records."""
-
-    number: Seq
-    """1, 2, 3 ... within the epoch: so a reader knows what he has not heard of."""
-    kind: Word
-    """`purged-age`, `purged-rows`, `purged-bytes`, `thinned`, `moved-aside`."""
-    at: datetime
-    first_seq: Seq | None = None
-    last_seq: Seq | None = None
-    count: Mark
-    """Records; of the same notice it may still grow on the day that it was begun."""
-    detail: Short = ""
-
-
-class Health(_Wire):
-    """Facts about the device, every minute, not kept but for its notices."""
-
-    at: datetime
-    state: Word
-    clock: Word
-    epoch: Epoch
-    newest_seq: Mark
-    outbox: Mark
-    quarantined: Mark = 0
-    purged: Mark = 0
-    """Records deleted by retention and limits since this epoch began."""
-    boot: Short = ""
-    monotonic_s: float | None = Field(default=None, ge=0, le=1e12, allow_inf_nan=False)
-    """With `at` and `clock` this dates all that was recorded in this boot, also before the clock was set."""
-    facts: dict[Word, Short] = Field(default_factory=dict, max_length=64)
-    """Name of a fact to its grade."""
-    notices: tuple[Notice, ...] = Field(default=(), max_length=32)
-    """The newest, and in turn the older ones: each comes again, until the device's database ends."""
-
-
-def health(report: Health) -> bytes:
-    """The message."""
-    return report.model_dump_json().encode()
-
-
-def read_health(payload: bytes) -> Health:
-    """Raises MessageError."""
-    if len(payload) > 16 * 1024:
-        raise MessageError("too-large")
-    return _checked(Health, _parse_json(payload))
-
-
-class CentreState(_Wire):
-    """What the centre says of itself; retained."""
-
-    state: Literal["ready", "offline"]
-    at: datetime | None = None
-
-
-def centre_state(report: CentreState) -> bytes:
-    """The message."""
-    return report.model_dump_json().encode()
-
-
-def read_centre_state(payload: bytes) -> CentreState:
-    """Raises MessageError."""
-    if len(payload) > 4096:
-        raise MessageError("too-large")
-    return _checked(CentreState, _parse_json(payload))
-
-
-class Drain(_Wire):
-    """How fast a device may send its backlog; retained. Live passages do not wait for it."""
-
-    passages_per_s: Annotated[float, Field(ge=1, le=1e6, allow_inf_nan=False)] | None = None
-    """Null: as fast as it can. Never less than one, so that a forged or mistaken wish cannot stop delivery."""
-
-
-def drain(wish: Drain) -> bytes:
-    """The message."""
-    return wish.model_dump_json().encode()
-
-
-def read_drain(payload: bytes) -> Drain:
-    """Raises MessageError."""
-    if len(payload) > 4096:
-        raise MessageError("too-large")
-    return _checked(Drain, _parse_json(payload))
-
-
 def _compact(content: Any) -> str:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
@@ -341,27 +202,6 @@ def _compact(content: Any) -> str:
 def _literal(text: str) -> str:
     """JSON that stands for itself in a template."""
     return json.dumps(text).replace("%", "%%")
-
-
-def _parse_json(payload: bytes) -> Any:
-    try:
-        return json.loads(payload.decode("utf-8"))
-    except (ValueError, RecursionError) as trouble:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
-        raise MessageError("not-json") from trouble
-
-
-def _checked(kind: type[M], content: Any) -> M:
-    try:
-        return kind.model_validate(content)
-    except ValidationError as trouble:
-        raise MessageError(_why(trouble)) from None
-
-
-def _why(trouble: ValidationError) -> str:
-    """Which field was wrong, as a word of the wire; never its content."""
-    place = trouble.errors(include_url=False, include_input=False, include_context=False)[0]["loc"]
-    words = "-".join(str(step) for step in place if isinstance(step, str)).replace("_", "-").lower()
-    return f"bad-{words}"[:48] if words else "not-an-event"
 
 
 def _id_of(item: Any) -> str | None:

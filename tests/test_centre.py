@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from kiosk.model import Stored
-from mqtt import envelope, topics
+from mqtt import envelope, reports, topics
 from mqtt.centre import collector as collecting
 from mqtt.centre.arrivals import Arrival, StreamKey
 from mqtt.centre.collector import Collector
@@ -223,7 +223,7 @@ class Desk:
     def receipts(self) -> list[envelope.Receipt]:
         for message in self.broker.on("receipt"):
             wire_schema.check(message.topic, message.payload)
-        return [envelope.read_receipt(message.payload) for message in self.broker.on("receipt")]
+        return [envelope.Receipt.read(message.payload) for message in self.broker.on("receipt")]
 
 
 @pytest.fixture
@@ -333,8 +333,8 @@ def test_hostile_messages_are_thrown_away_counted_and_acknowledged(
 
 
 def test_a_devices_state_is_kept(desk: Desk, path: Path) -> None:
-    report = envelope.StateReport(state="out-of-order", reason="disk full", software="0.1.0")
-    desk.hand_in(GATE.topic(Leaf.STATE), envelope.state_report(report))
+    report = reports.StateReport(state="out-of-order", reason="disk full", software="0.1.0")
+    desk.hand_in(GATE.topic(Leaf.STATE), report.written())
     with closing(sqlite3.connect(path)) as raw:
         assert raw.execute("SELECT site, device, state, state_reason FROM device").fetchall() == [
             ("dong-ba", "gate-1", "out-of-order", "disk full")

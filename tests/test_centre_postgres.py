@@ -25,7 +25,7 @@ from kiosk.courier import Courier, Terms
 from kiosk.model import ClockQuality, Identifier, Stored, Subject
 from kiosk.seal import Seal
 from kiosk.store import Store
-from mqtt import envelope
+from mqtt import envelope, reports
 from mqtt.centre.arrivals import Arrival, StreamKey
 from mqtt.centre.collector import Collector
 from mqtt.centre.ledger import Ledger, LedgerTrouble, SqliteLedger
@@ -88,10 +88,10 @@ def test_both_ledgers_keep_each_once_and_know_every_gap(ledger: Ledger) -> None:
 
 
 def test_both_ledgers_take_everything_else_too(ledger: Ledger) -> None:
-    ledger.note_state(GATE, envelope.StateReport(state="ready"), NOW)
+    ledger.note_state(GATE, reports.StateReport(state="ready"), NOW)
     ledger.note_health(
         GATE,
-        envelope.Health(
+        reports.Health(
             at=NOW, state="ready", clock="synchronised", epoch=EPOCH, newest_seq=0, outbox=0, boot="b", monotonic_s=5.0
         ),
         NOW,

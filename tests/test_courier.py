@@ -14,7 +14,7 @@ import pytest
 from kiosk.courier import Courier, Terms
 from kiosk.model import State
 from kiosk.store import Store
-from mqtt import envelope, topics
+from mqtt import envelope, reports, topics
 from mqtt.envelope import Refused
 from mqtt.ranges import Range
 from mqtt.topics import Branch, Leaf
@@ -156,8 +156,8 @@ def test_a_centre_that_comes_back_is_sent_at_once_what_is_overdue(bench: Bench) 
     bench.commit(100)
     bench.run(300.0)
     before = len(bench.messages())
-    state = envelope.CentreState(state="ready", at=bench.clock.now().at)
-    bench.broker.deliver(topics.centre_state("entrance"), envelope.centre_state(state))
+    state = reports.CentreState(state="ready", at=bench.clock.now().at)
+    bench.broker.deliver(topics.centre_state("entrance"), state.written())
     bench.run(0.5)
     assert {seq for message in bench.messages()[before:] for seq in message} >= set(range(51, 101))
 

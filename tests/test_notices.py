@@ -14,10 +14,9 @@ from kiosk.courier.announcer import HEALTH_EVERY_S, Announcer
 from kiosk.model import ClockQuality, Moment
 from kiosk.store import Limits, Store
 from kiosk.store import limits as limits_module
-from mqtt import envelope
 from mqtt.centre.ledger import Ledger, SqliteLedger
 from mqtt.centre.postgres import PostgresLedger
-from mqtt.envelope import Health
+from mqtt.reports import Health
 from mqtt.topics import Branch
 from tests import postgres, wire_schema
 from tests.fake_link import FakeBroker, ManualClock
@@ -48,7 +47,7 @@ def health_of(store: Store, minutes: int = 1) -> list[Health]:
     messages = broker.on("health")
     for message in messages:
         wire_schema.check(message.topic, message.payload)
-    return [envelope.read_health(message.payload) for message in messages]
+    return [Health.read(message.payload) for message in messages]
 
 
 def test_retention_leaves_a_record_that_survives_a_restart_and_is_told_with_every_health_message(
@@ -73,7 +72,7 @@ def test_all_notices_reach_the_centre_although_a_message_holds_few_of_them(store
     messages = health_of(store, minutes=6)
     assert {one.number for message in messages for one in message.notices} == set(range(1, 46))
     assert all(46 - 10 in {one.number for one in message.notices} for message in messages), "the newest are in each"
-    assert max(len(envelope.health(message)) for message in messages) < 4096
+    assert max(len(message.written()) for message in messages) < 4096
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.model import Stored
-from mqtt import envelope, topics
-from mqtt.envelope import MessageError, Refused
+from mqtt import envelope, reports, topics, wire
+from mqtt.envelope import Refused
 from mqtt.topics import Branch, Leaf
+from mqtt.wire import MessageError
 from tests import wire_schema
 from tests.passages import a_passage, an_undo, event_text
 
@@ -139,11 +140,11 @@ def test_what_is_no_message_at_all_is_refused_with_a_word(payload: bytes, why: s
 def test_no_bytes_make_a_reader_raise_anything_but_its_own_error(payload: bytes) -> None:
     for reader in (
         lambda data: envelope.read_passages(data, BRANCH.source),
-        envelope.read_receipt,
-        envelope.read_state,
-        envelope.read_health,
-        envelope.read_centre_state,
-        envelope.read_drain,
+        envelope.Receipt.read,
+        reports.StateReport.read,
+        reports.Health.read,
+        reports.CentreState.read,
+        reports.Drain.read,
     ):
         try:
             reader(payload)
@@ -162,7 +163,7 @@ def test_any_spoiled_field_is_refused_or_harmless(field: str, value: Any) -> Non
 
 
 @given(
-    st.integers(0, envelope.MAX_SEQ),
+    st.integers(0, wire.MAX_SEQ),
     st.lists(st.tuples(st.integers(1, 10**6), st.integers(10**6, 10**7)), max_size=300),
     st.lists(st.uuids(), max_size=600),
 )
@@ -171,41 +172,41 @@ def test_a_receipt_is_read_as_it_was_meant_within_its_caps(
 ) -> None:
     payload = envelope.receipt(EPOCH, up_to, beyond, [Refused(str(one), "bad-data-seq", EPOCH) for one in ids])
     wire_schema.check(BRANCH.topic(Leaf.RECEIPT), payload)
-    found = envelope.read_receipt(payload)
+    found = envelope.Receipt.read(payload)
     assert (found.epoch, found.up_to_seq) == (EPOCH, up_to)
     assert list(found.beyond) == beyond[: envelope.MAX_RECEIPT_RANGES]
     assert [one.id for one in found.rejected] == ids[: envelope.MAX_RECEIPT_REJECTED]
 
 
 def test_a_receipt_without_the_selective_part_is_a_receipt() -> None:
-    assert envelope.read_receipt(b'{"epoch":"0123456789abcdef","up_to_seq":3,"rejected":[]}').up_to_seq == 3
+    assert envelope.Receipt.read(b'{"epoch":"0123456789abcdef","up_to_seq":3,"rejected":[]}').up_to_seq == 3
 
 
 def test_a_range_that_ends_before_it_starts_is_refused() -> None:
     with pytest.raises(MessageError, match="bad-beyond"):
-        envelope.read_receipt(b'{"epoch":"0123456789abcdef","up_to_seq":0,"beyond":[[9,3]],"rejected":[]}')
+        envelope.Receipt.read(b'{"epoch":"0123456789abcdef","up_to_seq":0,"beyond":[[9,3]],"rejected":[]}')
 
 
 def test_the_small_messages_fit_their_schemas_and_come_back() -> None:
     at = datetime(2026, 11, 23, tzinfo=UTC)
-    will = envelope.StateReport(state="offline", reason="lost")
-    wire_schema.check(BRANCH.topic(Leaf.STATE), envelope.state_report(will))
-    assert envelope.read_state(envelope.state_report(will)) == will
-    health = envelope.Health(
+    will = reports.StateReport(state="offline", reason="lost")
+    wire_schema.check(BRANCH.topic(Leaf.STATE), will.written())
+    assert reports.StateReport.read(will.written()) == will
+    health = reports.Health(
         at=at, state="ready", clock="unset", epoch=EPOCH, newest_seq=3, outbox=0, facts={"disk": "ok"}
     )
-    wire_schema.check(BRANCH.topic(Leaf.HEALTH), envelope.health(health))
-    assert envelope.read_health(envelope.health(health)) == health
-    state = envelope.CentreState(state="ready", at=at)
-    wire_schema.check(topics.centre_state("entrance"), envelope.centre_state(state))
-    drain = envelope.Drain(passages_per_s=250.0)
-    wire_schema.check(topics.centre_drain("entrance"), envelope.drain(drain))
-    assert envelope.read_drain(envelope.drain(drain)) == drain
+    wire_schema.check(BRANCH.topic(Leaf.HEALTH), health.written())
+    assert reports.Health.read(health.written()) == health
+    state = reports.CentreState(state="ready", at=at)
+    wire_schema.check(topics.centre_state("entrance"), state.written())
+    drain = reports.Drain(passages_per_s=250.0)
+    wire_schema.check(topics.centre_drain("entrance"), drain.written())
+    assert reports.Drain.read(drain.written()) == drain
 
 
 def test_a_wish_for_a_drain_rate_cannot_stop_delivery() -> None:
     with pytest.raises(MessageError):
-        envelope.read_drain(b'{"passages_per_s": 0}')
+        reports.Drain.read(b'{"passages_per_s": 0}')
 
 
 def test_a_topic_tells_whose_it_is() -> None:
@@ -247,7 +248,7 @@ def test_a_text_with_nul_is_refused_because_postgresql_could_not_keep_it() -> No
     event["data"]["boot"] = "boot\0a"
     good, bad = read(event)
     assert (good, [one.reason for one in bad]) == ([], ["bad-data-boot"])
-    with pytest.raises(envelope.MessageError, match="bad-software"):
-        envelope.read_state(json.dumps({"state": "ready", "software": "1\0"}).encode())
+    with pytest.raises(MessageError, match="bad-software"):
+        reports.StateReport.read(json.dumps({"state": "ready", "software": "1\0"}).encode())
     with pytest.raises(jsonschema.ValidationError):
         wire_schema.check(BRANCH.topic(Leaf.PASSAGE), json.dumps(event).encode())

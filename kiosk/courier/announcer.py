@@ -6,9 +6,8 @@ from datetime import datetime
 
 from kiosk.model import Moment, State
 from kiosk.ports import Outbox
-from mqtt import envelope
-from mqtt.envelope import StateReport
 from mqtt.link import Link, Message
+from mqtt.reports import Health, Notice, StateReport
 from mqtt.topics import Branch, Leaf
 
 HEALTH_EVERY_S = 60.0
@@ -75,9 +74,9 @@ class Announcer:
                 "outbox": self._outbox.depth(),
             }
         )
-        return Message(self._branch.topic(Leaf.STATE), envelope.state_report(report), retain=True)
+        return Message(self._branch.topic(Leaf.STATE), report.written(), retain=True)
 
-    def _notices(self) -> tuple[envelope.Notice, ...]:
+    def _notices(self) -> tuple[Notice, ...]:
         """Purge records go to the centre in turn, again and again: whatever is lost on the way comes once more."""
         told = list(self._outbox.notices(NEWEST_NOTICES))
         if len(told) == NEWEST_NOTICES:
@@ -85,7 +84,7 @@ class Announcer:
             self._older_than = older[-1].number if older else None
             told += older
         return tuple(
-            envelope.Notice(
+            Notice(
                 number=one.number,
                 kind=one.kind,
                 at=datetime.fromisoformat(one.at),
@@ -100,7 +99,7 @@ class Announcer:
     def _health(self, now: Moment) -> Message:
         notices = self._notices()
         with self._lock:
-            report = envelope.Health(
+            report = Health(
                 at=now.at,
                 state=str(self._state),
                 clock=str(now.quality),
@@ -114,7 +113,7 @@ class Announcer:
                 facts=self._facts,
                 notices=notices,
             )
-        return Message(self._branch.topic(Leaf.HEALTH), envelope.health(report), qos=0)
+        return Message(self._branch.topic(Leaf.HEALTH), report.written(), qos=0)
 
 
 Connect = Callable[[Message], Link]

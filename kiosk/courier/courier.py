@@ -12,10 +12,10 @@ from kiosk.courier.sender import Sender, Terms
 from kiosk.model import Moment, State
 from kiosk.ports import Clock, Outbox, StoreTrouble
 from kiosk.status import UplinkStatus
-from mqtt import envelope, topics
-from mqtt.envelope import MessageError
+from mqtt import envelope, reports, topics
 from mqtt.link import Acknowledged, Connected, Event, Incoming, Link, LinkClock, LinkError, Subscribed
 from mqtt.topics import Branch, Leaf
+from mqtt.wire import MessageError
 
 log = logging.getLogger(__name__)
 
@@ -249,16 +249,16 @@ class Courier:
         """A receipt, the centre's own state, or its wish for a drain rate; anything else should not have come."""
         try:
             if incoming.topic == self._branch.topic(Leaf.RECEIPT):
-                if self._receipts.take(envelope.read_receipt(incoming.payload)):
+                if self._receipts.take(envelope.Receipt.read(incoming.payload)):
                     self._attempt = 0
                     self._sender.heard(now_s)
                     at = now_at.isoformat(timespec="seconds")
                     self._status = replace(self._status, trouble="", last_receipt_at=at)
             elif incoming.topic == topics.centre_state(self._branch.root):
-                if envelope.read_centre_state(incoming.payload).state == "ready":
+                if reports.CentreState.read(incoming.payload).state == "ready":
                     self._sender.heard(now_s)
             elif incoming.topic == topics.centre_drain(self._branch.root):
-                self._sender.backlog_per_s = envelope.read_drain(incoming.payload).passages_per_s
+                self._sender.backlog_per_s = reports.Drain.read(incoming.payload).passages_per_s
         except MessageError as why:
             log.warning("a message from the centre's side was thrown away: %s", why)
         except ForeignReceipt as why:

@@ -11,13 +11,14 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
 
-from mqtt import envelope, topics
+from mqtt import envelope, reports, topics
 from mqtt.centre.arrivals import Arrival, StreamKey
 from mqtt.centre.ledger import Ledger
-from mqtt.envelope import MessageError, Refused
+from mqtt.envelope import Refused
 from mqtt.link import Connected, Incoming, Link, LinkError, LinkRefused, Message, Subscribed
 from mqtt.ranges import Range, RangeSet
 from mqtt.topics import Branch, Leaf
+from mqtt.wire import MessageError
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class Collector:
         self._root = root
         self._share = f"$share/{share}/" if share else ""
         self._ledger = ledger
-        self._drain = envelope.Drain(passages_per_s=drain_per_s)
+        self._drain = reports.Drain(passages_per_s=drain_per_s)
         self._connect = connect
         self._now_at = now_at
         self._dice = dice or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
@@ -171,7 +172,7 @@ class Collector:
         log.info("connected and subscribed")
         self._ready = self._welcome = True
         self._attempt = 0
-        link.publish(Message(topics.centre_drain(self._root), envelope.drain(self._drain), retain=True))
+        link.publish(Message(topics.centre_drain(self._root), self._drain.written(), retain=True))
         link.publish(self._state_message("ready"))  # devices that wait for overdue receipts send again at once
 
     def _read(self, incoming: Incoming, batch: "_Batch") -> None:
@@ -189,18 +190,20 @@ class Collector:
                     log.warning("%s: an event was refused: %s", branch.source, refused.reason)
                 batch.arrivals.append(Arrival(branch, good, bad, now))
             elif leaf is Leaf.STATE:
-                batch.notes.append(partial(self._ledger.note_state, branch, envelope.read_state(incoming.payload), now))
+                batch.notes.append(
+                    partial(self._ledger.note_state, branch, reports.StateReport.read(incoming.payload), now)
+                )
             elif leaf is Leaf.HEALTH:
                 batch.notes.append(
-                    partial(self._ledger.note_health, branch, envelope.read_health(incoming.payload), now)
+                    partial(self._ledger.note_health, branch, reports.Health.read(incoming.payload), now)
                 )
         except MessageError as trouble:
             log.warning("%s: a message to %s was thrown away: %s", branch.source, leaf, trouble)
             batch.notes.append(partial(self._ledger.count_unreadable, str(trouble)))
 
     def _state_message(self, state: Literal["ready", "offline"]) -> Message:
-        report = envelope.CentreState(state=state, at=self._now_at() if state == "ready" else None)
-        return Message(topics.centre_state(self._root), envelope.centre_state(report), retain=True)
+        report = reports.CentreState(state=state, at=self._now_at() if state == "ready" else None)
+        return Message(topics.centre_state(self._root), report.written(), retain=True)
 
     def close(self) -> None:
         """Say goodbye and end the connection; the broker keeps the session."""

@@ -1,0 +1,75 @@
+"""What a device and the centre tell each other of themselves: state, health, and how fast a backlog may come."""
+
+from datetime import datetime
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import Field
+
+from mqtt.wire import Epoch, Mark, Seq, Short, Wire, Word
+
+
+class StateReport(Wire):
+    """What a device says of itself as a whole; retained."""
+
+    state: Literal["birth", "ready", "degraded", "out-of-order", "offline"]
+    reason: Short = ""
+    """`stopped` after a clean stop, `lost` in the last will, otherwise a word for people."""
+    at: datetime | None = None
+    """When the device came to this state; null in the last will, which is written before the end that it tells of."""
+    connected_at: datetime | None = None
+    """When this connection was made."""
+    software: Short = ""
+    epoch: Epoch | None = None
+    newest_seq: Mark = 0
+    outbox: Mark = 0
+
+
+class Notice(Wire):
+    """Something that a device did to its own records: what it deleted, thinned or set aside. Counts of what is gone are records."""
+
+    number: Seq
+    """1, 2, 3 ... within the epoch: so a reader knows what he has not heard of."""
+    kind: Word
+    """`purged-age`, `purged-rows`, `purged-bytes`, `thinned`, `moved-aside`."""
+    at: datetime
+    first_seq: Seq | None = None
+    last_seq: Seq | None = None
+    count: Mark
+    """Records; of the same notice it may still grow on the day that it was begun."""
+    detail: Short = ""
+
+
+class Health(Wire):
+    """Facts about the device, every minute, not kept but for its notices."""
+
+    MOST_BYTES: ClassVar[int] = 16 * 1024
+    at: datetime
+    state: Word
+    clock: Word
+    epoch: Epoch
+    newest_seq: Mark
+    outbox: Mark
+    quarantined: Mark = 0
+    purged: Mark = 0
+    """Records deleted by retention and limits since this epoch began."""
+    boot: Short = ""
+    monotonic_s: float | None = Field(default=None, ge=0, le=1e12, allow_inf_nan=False)
+    """With `at` and `clock` this dates all that was recorded in this boot, also before the clock was set."""
+    facts: dict[Word, Short] = Field(default_factory=dict, max_length=64)
+    """Name of a fact to its grade."""
+    notices: tuple[Notice, ...] = Field(default=(), max_length=32)
+    """The newest, and in turn the older ones: each comes again, until the device's database ends."""
+
+
+class CentreState(Wire):
+    """What the centre says of itself; retained."""
+
+    state: Literal["ready", "offline"]
+    at: datetime | None = None
+
+
+class Drain(Wire):
+    """How fast a device may send its backlog; retained. Live passages do not wait for it."""
+
+    passages_per_s: Annotated[float, Field(ge=1, le=1e6, allow_inf_nan=False)] | None = None
+    """Null: as fast as it can. Never less than one, so that a forged or mistaken wish cannot stop delivery."""
