@@ -7,7 +7,7 @@ signalled. Each room is entered once, in this order, and none calls back. One th
 import os
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from kiosk import rules
 from kiosk.frame import Frame
@@ -90,26 +90,8 @@ class Gate:
         now = self._clock.now()
         undone = self._last.to_undo(now.s, seq)
         decision = rules.annulment(undone.passage.direction)
-        stored = self._store.commit(
-            Passage(
-                id=uuid7(now),
-                occurred_at=now.at,
-                occurred_s=now.s,
-                clock=now.quality,
-                outcome=decision.outcome,
-                reason=decision.reason,
-                direction=decision.direction,
-                kind=None,
-                assurance=None,
-                pseudonym=b"",
-                sealed=b"",
-                code_bytes=0,
-                annuls=undone.passage.id,
-                grounds=grounds,
-            )
-        )
-        self._last.note(stored)
-        self._signal.show(decision.outcome)
+        record = replace(_record(decision, now), annuls=undone.passage.id, grounds=grounds)
+        stored = self._commit_then_show(record)
         self._visits.annul()
         return Undone(stored, undone)
 
@@ -136,31 +118,47 @@ class Gate:
         *,
         grounds: Grounds | None = None,
     ) -> Stored:
-        """Law 1: the record is on disk before the light."""
-        passage_id = uuid7(now)
+        record = _record(decision, now)
         claim = answer if isinstance(answer, Claim) else None
-        stored = self._store.commit(
-            Passage(
-                id=passage_id,
-                occurred_at=now.at,
-                occurred_s=now.s,
-                clock=now.quality,
-                outcome=decision.outcome,
-                reason=decision.reason,
-                direction=decision.direction,
+        stored = self._commit_then_show(
+            replace(
+                record,
                 kind=answer.kind if answer else None,
                 assurance=claim.assurance if claim else None,
                 pseudonym=names[0] if names else self._pseudonyms.of_code(codes),
-                sealed=self._seal.close(claim.subject, passage_id) if claim else b"",
+                sealed=self._seal.close(claim.subject, record.id) if claim else b"",
                 code_bytes=sum(map(len, codes)),
                 aliases=tuple(names[1:]),
                 grounds=grounds,
             )
         )
-        self._last.note(stored)
-        self._signal.show(decision.outcome)
         self._visits.answered(codes, names, decision, now)
         return stored
+
+    def _commit_then_show(self, record: Passage) -> Stored:
+        """Law 1: the record is on disk before the light."""
+        stored = self._store.commit(record)
+        self._last.note(stored)
+        self._signal.show(record.outcome)
+        return stored
+
+
+def _record(decision: Decision, now: Moment) -> Passage:
+    """What every record says; nobody is named in it yet."""
+    return Passage(
+        id=uuid7(now),
+        occurred_at=now.at,
+        occurred_s=now.s,
+        clock=now.quality,
+        outcome=decision.outcome,
+        reason=decision.reason,
+        direction=decision.direction,
+        kind=None,
+        assurance=None,
+        pseudonym=b"",
+        sealed=b"",
+        code_bytes=0,
+    )
 
 
 def uuid7(now: Moment) -> uuid.UUID:
