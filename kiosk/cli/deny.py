@@ -6,8 +6,9 @@ from typing import TextIO
 
 import click
 
+from kiosk.cli import root_keys
 from kiosk.credentials import denylist
-from kiosk.issuing import keyfile, lists
+from kiosk.issuing import lists
 
 
 @click.group("deny")
@@ -23,12 +24,8 @@ def deny() -> None:
 @click.option("--uvci", multiple=True, help="Withdraw an HCERT by its certificate identifier.")
 @click.option("--anew", is_flag=True, help="Begin an empty list instead of adding to the one that is there.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The denylist to write.")
-@click.option(
-    "--root-key",
-    type=click.Path(path_type=Path),
-    help="Private root key; else root.key beside the list, made if missing.",
-)
-@click.option("--password-file", type=click.Path(path_type=Path), help="File with the root key's password.")
+@root_keys.private_option
+@root_keys.password_option
 def add(
     serials: tuple[str, ...],
     source: TextIO | None,
@@ -42,17 +39,14 @@ def add(
     """Add the SERIALs of passes (20 hex digits each, from the issuer's register) to a denylist, and sign it."""
     texts = [*serials, *_column(source)]
     entries = [_entry(text) for text in texts] + [denylist.foreign_entry(each) for each in uvci]
-    password = keyfile.read_password(password_file) if password_file else None
-    root = lists.root_key(root_key or out.with_name(lists.ROOT_KEY_FILE), password)
+    root = root_keys.opened(root_key, password_file, beside=out)
     made = lists.build_denylist(entries, out, root, datetime.now(UTC).replace(microsecond=0), anew=anew)
     click.echo(f"Denylist {made.number} with {len(made.entries)} passes: {out}")
 
 
 @deny.command("show")
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option(
-    "--root", "root_path", type=click.Path(path_type=Path), help="Root public key; else root.pem beside the list."
-)
+@root_keys.public_option
 def show(path: Path, root_path: Path | None) -> None:
     """Check a denylist and print its number, date and entries."""
     found = denylist.load(path, root_path)

@@ -76,7 +76,7 @@ def issue(
         return
     if key_path is None:
         raise click.UsageError("--key FILE is missing: the issuer's key, or the name for a new one.")
-    password = _password(password_file)
+    password = keyfile.read_password(password_file)
     key = _key(key_path, password, label, classes, now_at)
     wish = Wish(name, days, status_class, declaration_hours)
     wishes = read_wishes(csv_path, wish) if csv_path else [wish]
@@ -168,7 +168,3 @@ def _make_folder(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as trouble:
         raise BulkTrouble(f"{out} cannot be made: {trouble.strerror}. Give another --out.") from trouble
-
-
-def _password(path: Path | None) -> bytes | None:
-    return keyfile.read_password(path) if path else None

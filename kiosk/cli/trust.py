@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from kiosk.cli import root_keys
 from kiosk.credentials import trust as trust_lists
 from kiosk.issuing import keyfile, lists
 
@@ -22,7 +23,7 @@ def trust() -> None:
 @click.option("--password-file", type=click.Path(path_type=Path), help="File with a password to lock it.")
 def make_root(key_path: Path, password_file: Path | None) -> None:
     """Make a root key; keep it offline. Its public half, root.pem beside it, goes to every kiosk."""
-    password = keyfile.read_password(password_file) if password_file else None
+    password = keyfile.read_password(password_file)
     lists.root_key(key_path, password)
     click.echo(f"Root key: {key_path} (keep it offline). For the kiosks: {key_path.with_name(trust_lists.ROOT_FILE)}")
 
@@ -30,25 +31,18 @@ def make_root(key_path: Path, password_file: Path | None) -> None:
 @trust.command("build")
 @click.argument("sources", metavar="CERT...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The trust list to write.")
-@click.option(
-    "--root-key",
-    type=click.Path(path_type=Path),
-    help="Private root key; else root.key beside the list, made if missing.",
-)
-@click.option("--password-file", type=click.Path(path_type=Path), help="File with the root key's password.")
+@root_keys.private_option
+@root_keys.password_option
 def build(sources: tuple[Path, ...], out: Path, root_key: Path | None, password_file: Path | None) -> None:
     """Sign a trust list of certificates (DER or PEM) and issuers' public files. An issuer that is left out is withdrawn."""
-    password = keyfile.read_password(password_file) if password_file else None
-    root = lists.root_key(root_key or out.with_name(lists.ROOT_KEY_FILE), password)
+    root = root_keys.opened(root_key, password_file, beside=out)
     made = lists.build_trust(sources, out, root, datetime.now(UTC).replace(microsecond=0))
     click.echo(f"Trust list {made.number} with {len(list(made))} keys: {out}")
 
 
 @trust.command("show")
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option(
-    "--root", "root_path", type=click.Path(path_type=Path), help="Root public key; else root.pem beside the list."
-)
+@root_keys.public_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def show(path: Path, root_path: Path | None, *, as_json: bool) -> None:
     """Check a trust list and print what is in it."""

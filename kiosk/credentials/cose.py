@@ -117,16 +117,16 @@ def _parts(value: Any, read_header: Callable[[bytes], Mapping[Any, Any]]) -> Sig
 @lru_cache(maxsize=64)
 def _strict_header(raw: bytes) -> Mapping[Any, Any]:
     """A protected header in deterministic CBOR. All passes of one issuer have the same, so it is read once."""
-    header = canonical(raw) if raw else {}
-    if not isinstance(header, dict):
-        raise NotCose("the protected header is no map")
-    return MappingProxyType(header)
+    return _map(canonical(raw) if raw else {})
 
 
 @lru_cache(maxsize=64)
 def _lenient_header(raw: bytes) -> Mapping[Any, Any]:
     """A protected header as foreign encoders write it."""
-    header = lenient(raw) if raw else {}
+    return _map(lenient(raw) if raw else {})
+
+
+def _map(header: object) -> Mapping[Any, Any]:
     if not isinstance(header, dict):
         raise NotCose("the protected header is no map")
     return MappingProxyType(header)

@@ -65,8 +65,10 @@ def read_root(path: Path, password: bytes | None) -> Ed25519PrivateKey:
     return _private(_read(path), password, path)
 
 
-def read_password(path: Path) -> bytes:
-    """The first line of a password file. Raises KeyFileTrouble where it is empty."""
+def read_password(path: Path | None) -> bytes | None:
+    """The first line of a password file, None where there is no file. Raises KeyFileTrouble where the line is empty."""
+    if path is None:
+        return None
     password = _read(path).split(b"\n", 1)[0].rstrip(b"\r")
     if not password:
         raise KeyFileTrouble(f"{path} has no password in its first line.")

@@ -1,0 +1,26 @@
+"""The root key on the command line: how it is named and opened by the commands that sign lists."""
+
+from pathlib import Path
+
+import click
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from kiosk.issuing import keyfile, lists
+
+private_option = click.option(
+    "--root-key",
+    type=click.Path(path_type=Path),
+    help="Private root key; else root.key beside the list, made if missing.",
+)
+password_option = click.option(
+    "--password-file", type=click.Path(path_type=Path), help="File with the root key's password."
+)
+public_option = click.option(
+    "--root", "root_path", type=click.Path(path_type=Path), help="Root public key; else root.pem beside the list."
+)
+
+
+def opened(path: Path | None, password_file: Path | None, *, beside: Path) -> Ed25519PrivateKey:
+    """The key at `path`; where that is None, the one beside that list, made if missing. Raises KeyFileTrouble."""
+    password = keyfile.read_password(password_file)
+    return lists.root_key(path or beside.with_name(lists.ROOT_KEY_FILE), password)
