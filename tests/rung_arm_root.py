@@ -1,7 +1,7 @@
-"""The arm64 root of the upper rungs: Debian bookworm unpacked, the locked aarch64 wheels beside it; made once and kept.
+"""The arm64 root of the upper rungs: Debian bookworm unpacked, with or without the locked aarch64 wheels; made once and kept.
 
-No foreign code runs while it is made, except ldconfig and systemd-sysusers under user emulation: half a minute instead of
-twenty-three.
+Hardly any foreign code runs while it is made (ldconfig, systemd-sysusers, systemctl under user emulation): half a minute
+instead of twenty-three.
 """
 
 import functools
@@ -30,6 +30,12 @@ DEBIAN = (
     # what writes to the card by itself on every Debian
     "apt cron dpkg fake-hwclock logrotate man-db systemd-timesyncd"
 )
+ENABLED = (
+    "apt-daily.timer apt-daily-upgrade.timer cron.service dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service "
+    "fake-hwclock.service fstrim.timer getty@tty1.service logrotate.timer man-db.timer systemd-pstore.service "
+    "systemd-timesyncd.service"
+)
+"""What those packages' scripts would have enabled."""
 TOOLS = {"mmdebstrap": "mmdebstrap", "qemu-aarch64-static": "qemu-user-static"}
 _BINFMT = Path("/proc/sys/fs/binfmt_misc")
 _RECIPE = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")
@@ -59,10 +65,29 @@ def _binfmt_trouble() -> str:
 
 
 @functools.cache
+def system_root() -> Path:
+    """The root as a card has it before the kiosk is installed, from the cache where its recipe has not changed."""
+    return cached("system-arm64", [Path(__file__)], [], _make_system)
+
+
+@functools.cache
 def ready_root() -> Path:
     """The root with the runtime wheels in /opt/entrance-kiosk/site, from the cache where its recipe has not changed."""
     requirements = [*rung_root.locked().splitlines(), locked_version("lgpio")]
-    return cached("arm64", [Path(__file__)], requirements, lambda target: _make(target, requirements))
+
+    def make(target: Path) -> None:
+        copied(system_root(), target)
+        _fetch_wheels(target / "opt/entrance-kiosk/site", requirements)
+        compile_python(target, ["opt/entrance-kiosk/site"])
+
+    return cached("arm64", [Path(__file__)], requirements, make)
+
+
+def copied(root: Path, target: Path) -> Path:
+    """A copy of a root to furnish; what lay at `target` before goes."""
+    shutil.rmtree(target, ignore_errors=True)
+    subprocess.run(["cp", "-a", "--reflink=auto", str(root), str(target)], check=True)
+    return target
 
 
 def development_wheels(names: Iterable[str]) -> Path:
@@ -96,14 +121,13 @@ def locked_version(name: str) -> str:
     return f"{name}=={found}"
 
 
-def _make(target: Path, requirements: list[str]) -> None:
+def _make_system(target: Path) -> None:
     mirror = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
     include = f"--include={','.join(DEBIAN.split())}"
     unpack = ["mmdebstrap", "--quiet", "--variant=extract", "--arch=arm64", include, SUITE, str(target), mirror]
     subprocess.run(unpack, check=True)
     _configure(target)
-    _fetch_wheels(target / "opt/entrance-kiosk/site", requirements)
-    compile_python(target, ["usr/lib/python3", f"usr/lib/python{PYTHON}", "opt/entrance-kiosk/site"])
+    compile_python(target, ["usr/lib/python3", f"usr/lib/python{PYTHON}"])
 
 
 def _configure(root: Path) -> None:
@@ -121,6 +145,7 @@ def _configure(root: Path) -> None:
     (root / "etc/hosts").write_text("127.0.0.1 localhost cong-1\n", encoding="utf-8")
     run_inside(root, ["/sbin/ldconfig"]).check_returncode()
     run_inside(root, ["systemd-sysusers"]).check_returncode()
+    run_inside(root, ["systemctl", "enable", "-q", *ENABLED.split()]).check_returncode()
 
 
 def _fetch_wheels(target: Path, requirements: list[str]) -> None:

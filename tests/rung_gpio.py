@@ -4,7 +4,6 @@ The chip leaves an output as it was when its program dies, as a Raspberry Pi's d
 pull-ups, contact bounce, the Pi's own pin controller (that is `make test-pi`).
 """
 
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -18,7 +17,7 @@ PINS = {"green": 4, "red": 6, "amber": 7, "buzzer": 3, "relay": 2, "admit_button
 FOLDER = rung_root.CACHE / "gpio"
 RESULTS = rung_root.PROJECT / "build/rungs/gpio"
 BOARD = ["-cpu", "cortex-a53", "-smp", "1", "-m", "1024", "-nic", "none"]
-TOOLS = {**rung_image.TOOLS, "fdtput": "device-tree-compiler"}
+TOOLS = rung_image.TOOLS
 
 
 def main() -> int:
@@ -37,28 +36,15 @@ def main() -> int:
     return 1 if failed else 0
 
 
-def board_of_a_pi() -> Path:
-    """virt's device tree with a Pi's revision, which gpiozero asks for, and without the key that takes a line."""
-    tree = FOLDER / "virt.dtb"
-    dump = ["qemu-system-aarch64", "-M", f"virt,dumpdtb={tree}", *BOARD]
-    subprocess.run(dump, check=True, capture_output=True)
-    subprocess.run(["fdtput", "-p", "-t", "x", tree, "/system", "linux,revision", "a02082"], check=True)
-    subprocess.run(["fdtput", "-r", tree, "/gpio-keys"], check=True)
-    return tree
-
-
 def command() -> list[str]:
     """The machine: a root with this checkout installed, on a disk that forgets."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     linux = rung_image.kernel()
-    root = rung_image.copied_root(FOLDER / "root")
-    rung_card.populate(root, shell=rung_card.shell_on_line("/dev/hvc0"))
-    rung_premises.furnish(root, PINS, more=4)
-    rung_card.belongs_to_the_kiosk(root)
+    root = rung_card.populated(FOLDER, rung_card.Gate(PINS, shell=rung_card.shell_on_line("/dev/hvc0"), more=4))
     disk = rung_image.disk(root, FOLDER / "disk.img", 2048)
     initrd = rung_image.initrd(linux, (*rung_image.VIRT_MODULES, "virtio_console"), FOLDER)
     return [
-        *("qemu-system-aarch64", "-M", "virt", *BOARD, "-dtb", str(board_of_a_pi())),
+        *("qemu-system-aarch64", "-M", "virt", *BOARD, "-dtb", str(rung_image.board_of_a_pi(BOARD, FOLDER))),
         *("-kernel", str(linux.image), "-initrd", str(initrd)),
         *("-append", "console=ttyAMA0 loglevel=4 root=/dev/vda rootflags=rw,noatime systemd.getty_auto=no"),
         *("-drive", f"file={disk},if=virtio,format=raw,snapshot=on"),

@@ -12,7 +12,13 @@ from pathlib import Path
 from tests import rung_arm_root, rung_root
 
 SUITE = "trixie"  # pinctrl_bcm2835.persist_gpio_outputs came with Linux 6.10; bookworm has 6.1
-TOOLS = {"qemu-system-aarch64": "qemu-system-arm", "mke2fs": "e2fsprogs", "depmod": "kmod", "cpio": "cpio"}
+TOOLS = {
+    "qemu-system-aarch64": "qemu-system-arm",
+    "mke2fs": "e2fsprogs",
+    "depmod": "kmod",
+    "cpio": "cpio",
+    "fdtput": "device-tree-compiler",
+}
 VIRT_MODULES = ("virtio_pci", "virtio_blk", "virtio_net", "ext4")
 PI_MODULES = ("bcm2835_rng", "bcm2835", "sdhci_iproc", "mmc_block", "ext4", "dwc2", "usbnet", "cdc_ether", "rndis_host")
 INIT = """\
@@ -74,7 +80,7 @@ def initrd(linux: Kernel, modules: Sequence[str], folder: Path) -> Path:
     shutil.rmtree(tree, ignore_errors=True)
     for each in ("bin", "dev", "modules", "proc", "sys", "target"):
         (tree / each).mkdir(parents=True)
-    shutil.copy(rung_arm_root.ready_root() / "bin/busybox", tree / "bin/busybox")
+    shutil.copy(rung_arm_root.system_root() / "bin/busybox", tree / "bin/busybox")
     order = []
     for path in _with_dependencies(linux, modules):
         content = lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
@@ -104,11 +110,22 @@ def _with_dependencies(linux: Kernel, modules: Sequence[str]) -> list[Path]:
     return list(found)
 
 
-def copied_root(target: Path) -> Path:
-    """A copy of the arm64 root to furnish; what lay at `target` before goes."""
-    shutil.rmtree(target, ignore_errors=True)
-    subprocess.run(["cp", "-a", "--reflink=auto", str(rung_arm_root.ready_root()), str(target)], check=True)
-    return target
+def board_of_a_pi(board: Sequence[str], folder: Path) -> Path:
+    """virt's device tree with a Pi's revision, which gpiozero asks for, and without the key that takes a line of the chip.
+
+    `board`: the processor and memory that the machine is started with. The file lies in `folder`.
+    """
+    tree = folder / "virt.dtb"
+    dump = ["qemu-system-aarch64", "-M", f"virt,dumpdtb={tree}", *board]
+    subprocess.run(dump, check=True, capture_output=True)
+    revised(tree)
+    subprocess.run(["fdtput", "-r", str(tree), "/gpio-keys"], check=True)
+    return tree
+
+
+def revised(tree: Path) -> None:
+    """Write a Pi 3B's revision into a device tree, as the firmware does."""
+    subprocess.run(["fdtput", "-p", "-t", "x", str(tree), "/system", "linux,revision", "a02082"], check=True)
 
 
 def disk(folder: Path, image: Path, size_mb: int, label: str = "") -> Path:

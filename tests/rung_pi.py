@@ -5,7 +5,6 @@ edges on inputs and pull-ups (QEMU models neither), the board's watchdog, Wi-Fi.
 """
 
 import argparse
-import re
 import subprocess
 import sys
 import tempfile
@@ -18,22 +17,23 @@ from pathlib import Path
 from kiosk.devices.patterns import Lamp
 from kiosk.model import Outcome
 from mqtt.centre.ledger import read_counts
-from tests import rung_arm_root, rung_card, rung_gate, rung_image, rung_premises, rung_qemu, rung_root
+from tests import rung_arm_root, rung_card, rung_gate, rung_image, rung_qemu, rung_root, rung_wear
 from tests.broker import Broker, free_port
 from tests.rung_gate import Gate
+from tests.rung_writers import Card
 
 PINS = {"green": 17, "red": 27, "amber": 22, "buzzer": 18, "relay": 23}
 FOLDER = rung_root.CACHE / "pi"
 RESULTS = rung_root.PROJECT / "build/rungs/pi"
-TOOLS = {**rung_image.TOOLS, "fdtput": "device-tree-compiler"}
+TOOLS = {**rung_image.TOOLS, "dumpe2fs": "e2fsprogs"}
 HOST = "10.0.2.2"
 """This machine, as QEMU's user network names it."""
 CARD_MB = 2048
-WRITES = FOLDER / "writes.log"
-"""A line for every write that reached the card."""
+CARD = Card(image=FOLDER / "card.img", trace=FOLDER / "writes.log", device="mmcblk0")
 GPFSEL2, GPLEV0 = 0x3F200008, 0x3F200034
-NETWORK = "[Match]\nName=usb* eth* en*\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\n"
-PASSAGES = 5
+NETWORK = f"[Match]\nName=usb* eth* en*\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\nNTP={HOST}\n"
+OUTPUTS_PERSIST = "pinctrl_bcm2835.persist_gpio_outputs=y"
+"""Raspberry Pi's kernel does so by itself, where nobody has written our word."""
 SHELL_PORT = 2323
 READY_S = 400.0
 STATUS = "/run/entrance-kiosk/status.json"
@@ -51,55 +51,59 @@ def main(arguments: Sequence[str]) -> int:
         return rung_arm_root.CANNOT
     failed = 0
     with Broker(log_type="error") as broker, tempfile.TemporaryDirectory() as scratch:
-        page, shell, card = free_port(), free_port(), sd_card(broker.port)
+        page, shell, installed_words = free_port(), free_port(), sd_card(broker.port)
         database = Path(scratch, "centre.db")
         collect = [sys.executable, "-m", "kiosk", "centre", "--broker", broker.address, "--database", str(database)]
         with subprocess.Popen(collect, cwd=rung_root.PROJECT, stderr=subprocess.DEVNULL) as centre:
             try:
-                for persist in ("n", "y"):
-                    with rung_qemu.machine(command(card, page, shell, persist), shell) as machine:
+                for more in ("", OUTPUTS_PERSIST):
+                    with rung_qemu.machine(command(f"{installed_words} {more}", page, shell), shell) as machine:
                         machine.pins.watch(machine.path_of("bcm2835_gpio"))
                         machine.go()
                         asks = Promises(Gate(machine, PINS), page, database, 0.0 if asked.short else asked.idle_minutes)
-                        failed += rung_gate.judged(asks.all() if persist == "n" else asks.where_outputs_persist())
-                        rung_gate.kept(machine, RESULTS / f"persist-{persist}")
+                        failed += rung_gate.judged(asks.where_outputs_persist() if more else asks.all())
+                        rung_gate.kept(machine, RESULTS / ("persist-y" if more else "persist-n"))
             finally:
                 centre.terminate()
     return 1 if failed else 0
 
 
-def sd_card(broker_port: int) -> Path:
-    """A card with the system, this checkout installed, and the keys of a synthetic world."""
+def sd_card(broker_port: int) -> str:
+    """Make the card: install.sh has populated it; an address comes from whoever gives one. Returns install.sh's kernel words."""
     FOLDER.mkdir(parents=True, exist_ok=True)
-    root = rung_image.copied_root(FOLDER / "root")
-    rung_card.populate(root, shell=rung_card.shell_on_port(SHELL_PORT))
-    rung_premises.furnish(root, PINS, broker=f"{HOST}:{broker_port}", more=PASSAGES + 1)
+    gate = rung_card.Gate(
+        PINS,
+        shell=rung_card.shell_on_port(SHELL_PORT),
+        broker=f"{HOST}:{broker_port}",
+        more=rung_wear.PASSAGES + 1,
+        raspberry_pi=True,
+    )
+    root = rung_card.populated(FOLDER, gate)
     (root / "etc/systemd/network/10-usb.network").write_text(NETWORK, encoding="utf-8")
     (root / "etc/fstab").write_text("/dev/mmcblk0 / ext4 defaults,noatime 0 1\n", encoding="utf-8")
-    rung_card.belongs_to_the_kiosk(root)
-    rung_arm_root.run_inside(root, ["systemctl", "enable", "-q", "systemd-networkd", "systemd-timesyncd"])
-    return rung_image.disk(root, FOLDER / "card.img", CARD_MB)
+    rung_arm_root.run_inside(root, ["systemctl", "enable", "-q", "systemd-networkd"]).check_returncode()
+    rung_image.disk(root, CARD.image, CARD_MB)
+    return rung_card.added_words(root)
 
 
-def command(card: Path, page: int, shell: int, persist: str) -> list[str]:
-    """The machine. Its card forgets what was written when it ends; `persist`: y or n, the kernel's choice about dead pins."""
+def command(more: str, page: int, shell: int) -> list[str]:
+    """The machine. Its card forgets what was written when it ends; `more`: words for the kernel."""
     linux = rung_image.kernel()
     tree = FOLDER / "board.dtb"
     tree.write_bytes(linux.tree("bcm2837-rpi-3-b").read_bytes())
     subprocess.run(["fdtput", "-r", tree, "/soc/serial@7e201000/bluetooth"], check=True)  # as dtoverlay=disable-bt does
-    # As the firmware does.
-    subprocess.run(["fdtput", "-p", "-t", "x", tree, "/system", "linux,revision", "a02082"], check=True)
+    rung_image.revised(tree)
     words = (
         "earlycon=pl011,mmio32,0x3f201000 keep_bootcon console=ttyAMA0,115200 loglevel=6 systemd.getty_auto=no "
-        f"root=/dev/mmcblk0 rootflags=rw,noatime pinctrl_bcm2835.persist_gpio_outputs={persist}"
+        f"root=/dev/mmcblk0 rootflags=rw,noatime {more}"
     )
     ports = f"hostfwd=tcp:127.0.0.1:{page}-:8080,hostfwd=tcp:127.0.0.1:{shell}-:{SHELL_PORT}"
     return [
         *("qemu-system-aarch64", "-M", "raspi3b", "-accel", "tcg,thread=single"),
         *("-dtb", str(tree), "-kernel", str(linux.image)),
         *("-initrd", str(rung_image.initrd(linux, rung_image.PI_MODULES, FOLDER)), "-append", words),
-        *("-drive", f"file={card},if=sd,format=raw,snapshot=on"),
-        *("-trace", "blk_co_pwritev", "-D", str(WRITES)),  # the card's model counts no statistics of its own
+        *("-drive", f"file={CARD.image},if=sd,format=raw,snapshot=on"),
+        *("-trace", "blk_co_pwritev", "-D", str(CARD.trace)),  # the card's model counts no statistics of its own
         *("-netdev", f"user,id=usb,{ports}", "-device", "usb-net,netdev=usb"),
     ]
 
@@ -112,7 +116,8 @@ class Promises:
         self.machine = gate.machine
         self._page = page
         self._database = database
-        self._idle_minutes = idle_minutes
+        self._wear = rung_wear.Wear(gate, CARD, idle_minutes)
+        self._idle = bool(idle_minutes)
 
     def all(self) -> list[Callable[[], str]]:
         """As they are asked."""
@@ -121,10 +126,10 @@ class Promises:
             self.a_code_lights_green_and_closes_the_relay_though_no_clock_was_set,
             self.the_page_answers_over_the_network,
             self.the_passage_reaches_the_centre,
-            self.a_passage_costs_the_card_little,
+            self._wear.a_passage_costs_the_card_little,
         ]
-        if self._idle_minutes:
-            asked.append(self.while_nobody_comes_the_card_is_left_alone)
+        if self._idle:
+            asked.append(self._wear.while_nobody_comes_the_card_is_left_alone)
         return [*asked, self.a_daemon_killed_in_mid_pulse_leaves_the_relay_no_longer_than_five_seconds]
 
     def where_outputs_persist(self) -> list[Callable[[], str]]:
@@ -179,31 +184,8 @@ class Promises:
             self.gate.quiet(2.0)
         return str(read_counts(self._database))
 
-    def a_passage_costs_the_card_little(self) -> str:
-        self.gate.show(rung_premises.NOBODY)
-        before, began_s = self._settled()
-        for number in range(PASSAGES):
-            edges = self.gate.show(f"more-{number}")
-            self.gate.rises("green", edges)
-            self.gate.show(rung_premises.NOBODY)
-            self.gate.falls("green", edges)  # who passes while it is lit makes it rise no second time
-        after, _ = self._settled()
-        return f"{(after - before) / PASSAGES / 1024:.0f} KB a passage, over {PASSAGES} in {time.monotonic() - began_s:.0f} s"
-
-    def while_nobody_comes_the_card_is_left_alone(self) -> str:
-        before, began_s = self._settled()
-        self.machine.shell.run("touch /run/rung-idle")
-        self.gate.quiet(self._idle_minutes * 60)
-        written, took_s = self._written() - before, time.monotonic() - began_s
-        # What was installed is newer than a clock that nobody has set.
-        changed = "find / -xdev -type f -newer /run/rung-idle -not -newermt tomorrow"
-        who = " ".join(self.machine.shell.run(changed).split()) or "no file"
-        hourly_mb = written * 3600 / took_s / 1e6
-        assert hourly_mb <= 1.0, f"{hourly_mb:.2f} MB an hour; {who}"
-        return f"{written} bytes in {took_s / 60:.1f} minutes: {hourly_mb:.2f} MB an hour; changed: {who}"
-
     def a_daemon_killed_in_mid_pulse_leaves_the_relay_no_longer_than_five_seconds(self) -> str:
-        before = self.gate.show(f"more-{PASSAGES}")
+        before = self.gate.show(f"more-{rung_wear.PASSAGES}")
         self.gate.rises("relay", before)
         self.machine.shell.run(KILL)
         killed_s = time.monotonic()
@@ -224,20 +206,6 @@ class Promises:
 
     def _micros(self, command: str) -> float:
         return int(self.machine.shell.run(f"{command} --value").strip()) / 1e6
-
-    def _written(self) -> int:
-        """Bytes that the card was given to write since power-on; what the guest counts must all be among them."""
-        inside = int(self.machine.shell.run("/bin/busybox awk '$3 == \"mmcblk0\" {print $10}' /proc/diskstats")) * 512
-        lines = WRITES.read_text(encoding="ascii")
-        found = sum(int(size) for size in re.findall(r"^blk_co_pwritev .* bytes (\d+) ", lines, re.MULTILINE))
-        assert found >= 0.95 * inside, (found, inside)
-        return found
-
-    def _settled(self) -> tuple[int, float]:
-        """What was written, once everything pending is on the card."""
-        self.gate.quiet(8.0)
-        self.machine.shell.run("sync")
-        return self._written(), time.monotonic()
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from tests.rung_power_log import DISK_BYTES, MARKS_AT
 
 FOLDER = rung_root.CACHE / "power"
 BOARD = ("-cpu", "cortex-a53", "-smp", "2", "-m", "1024", "-nic", "none")
-TOOLS = {**rung_image.TOOLS, "fdtput": "device-tree-compiler", "losetup": "mount", "debugfs": "e2fsprogs"}
+TOOLS = {**rung_image.TOOLS, "losetup": "mount", "debugfs": "e2fsprogs"}
 CROWD = 36
 PINS = {"green": 4, "red": 6, "amber": 7, "buzzer": 3, "relay": 2}
 """The chip has lines 0 to 7, of which a Pi has 2 to 7."""
@@ -61,23 +61,13 @@ def furnished(broker_port: int) -> Parts:
     premises = rung_image.disk(_premises(broker_port), FOLDER / "premises.img", 64)
     initrd = rung_image.initrd(linux, (*rung_image.VIRT_MODULES, "gpio_pl061"), FOLDER)
     return (
-        *("qemu-system-aarch64", "-M", "virt", *BOARD, "-dtb", str(_board_of_a_pi())),
+        *("qemu-system-aarch64", "-M", "virt", *BOARD, "-dtb", str(rung_image.board_of_a_pi(BOARD, FOLDER))),
         *("-kernel", str(linux.image), "-initrd", str(initrd)),
         *("-netdev", "user,id=outside", "-device", "virtio-net-pci,netdev=outside,romfile="),
         *("-drive", f"file={root},if=none,id=root,format=raw,snapshot=on", "-device", "virtio-blk-pci,drive=root"),
         *("-drive", f"file={premises},if=none,id=premises,format=raw,snapshot=on"),
         *("-device", "virtio-blk-pci,drive=premises"),
     )
-
-
-def _board_of_a_pi() -> Path:
-    """virt's device tree with a Pi's revision, which gpiozero asks for, and without the key that takes a line of the chip."""
-    tree = FOLDER / "virt.dtb"
-    dump = ["qemu-system-aarch64", "-M", f"virt,dumpdtb={tree}", *BOARD]
-    subprocess.run(dump, check=True, stderr=subprocess.DEVNULL)
-    subprocess.run(["fdtput", "-p", "-t", "x", str(tree), "/system", "linux,revision", "a02082"], check=True)
-    subprocess.run(["fdtput", "-r", str(tree), "/gpio-keys"], check=True)
-    return tree
 
 
 def _premises(broker_port: int) -> Path:

@@ -21,7 +21,7 @@ def furnish(root: Path, pins: Mapping[str, int], *, broker: str = "127.0.0.1:1",
     """Write /etc/entrance-kiosk and the pictures into a root: the samples, and `more` valid passes named more-0, more-1 ..."""
     world = sample_world(datetime.now(UTC))
     etc = root / "etc/entrance-kiosk"
-    etc.mkdir(exist_ok=True)
+    etc.mkdir(parents=True, exist_ok=True)
     Premises(etc, world).furnish(camera=f"replay:{SCENE}", frames_per_s=5.0)
     text = (etc / "kiosk.toml").read_text(encoding="utf-8")
     host, _, port = broker.rpartition(":")
