@@ -27,14 +27,15 @@ def outputs_of(signal: dict[str, Any]) -> list[int]:
 
 
 def put_dark(signal: dict[str, Any], lgpio: Any, chips: int = 8) -> None:
-    """Every output to its off level, then let go. `lgpio` is the module. Raises lgpio.error where a pin cannot be had."""
+    """Every output to its off level and pulled to it, then let go. `lgpio` is the module. Raises lgpio.error: a pin is taken."""
     pins = outputs_of(signal)
     if pins:
         chip = _chip(lgpio, chips)
-        off = 0 if signal.get("active_high", True) else 1
+        passive = signal.get("buzzer", OUTPUTS["buzzer"]) if signal.get("buzzer_kind") == "passive" else None
         try:
             for pin in reversed(pins):  # the relay first
-                lgpio.gpio_claim_output(chip, pin, off)
+                off = 0 if signal.get("active_high", True) or pin == passive else 1  # a passive one sounds by pulses
+                lgpio.gpio_claim_output(chip, pin, off, lgpio.SET_PULL_UP if off else lgpio.SET_PULL_DOWN)
         finally:
             lgpio.gpiochip_close(chip)
 

@@ -12,6 +12,8 @@ from kiosk import config, dark
 class Chips:
     """lgpio as far as kiosk.dark uses it: chips by number, and what was done to them in its order."""
 
+    SET_PULL_UP, SET_PULL_DOWN = 32, 64
+
     class error(Exception):  # noqa: N801  its name in lgpio
         pass
 
@@ -20,6 +22,7 @@ class Chips:
         self._taken = taken
         self.open: list[int] = []
         self.done: list[tuple[int, int, int]] = []
+        self.pulls: dict[int, int] = {}
 
     def gpiochip_open(self, number: int) -> int:
         if number not in self._labels:
@@ -33,11 +36,12 @@ class Chips:
     def gpio_get_chip_info(self, handle: int) -> tuple[int, int, str, str]:
         return 0, 54, f"gpiochip{handle}", self._labels[handle]
 
-    def gpio_claim_output(self, handle: int, pin: int, level: int) -> None:
+    def gpio_claim_output(self, handle: int, pin: int, level: int, flags: int) -> None:
         assert handle in self.open
         if pin in self._taken:
             raise self.error("GPIO busy")
         self.done.append((handle, pin, level))
+        self.pulls[pin] = flags
 
 
 def test_it_knows_the_outputs_and_defaults_of_the_configuration() -> None:
@@ -60,6 +64,22 @@ def test_boards_that_light_on_a_low_pin_are_dark_on_a_high_one() -> None:
     dark.put_dark({"green": 4, "active_high": False}, chips)
     assert {level for _, _, level in chips.done} == {1}
     assert (0, 4, 1) in chips.done
+    assert set(chips.pulls.values()) == {chips.SET_PULL_UP}
+
+
+def test_a_passive_buzzer_is_silent_without_a_current_on_every_board() -> None:
+    """tests/test_pi_pins.py: its pulses are high on boards whose lamps light on a low pin, too."""
+    chips = Chips({0: "pinctrl-bcm2835"})
+    dark.put_dark({"active_high": False, "buzzer_kind": "passive", "relay": 23}, chips)
+    assert {pin: level for _, pin, level in chips.done} == {23: 1, 18: 0, 22: 1, 27: 1, 17: 1}
+    dark.put_dark({"active_high": False, "buzzer_kind": "active", "relay": 23}, chips)
+    assert chips.done[-4:][0] == (0, 18, 1)
+
+
+def test_every_output_is_pulled_to_its_off_level_for_when_it_becomes_an_input() -> None:
+    chips = Chips({0: "pinctrl-bcm2835"})
+    dark.put_dark({"relay": 23}, chips)
+    assert set(chips.pulls.values()) == {chips.SET_PULL_DOWN}
 
 
 def test_the_forty_pins_are_found_behind_other_chips() -> None:

@@ -21,6 +21,8 @@ from kiosk.devices.patterns import DARK, Lamp, Lit, Pattern, Player, patterns_of
 from kiosk.model import Outcome, State
 from kiosk.ports import SignalTrouble
 
+_BUSY = "; another program holds them: the kiosk itself (systemctl stop kiosk), or one that gpioinfo names"
+
 _log = logging.getLogger(__name__)
 
 
@@ -44,7 +46,7 @@ class Lamps:
     ) -> None:
         """Takes the pins and shows `starting`. Owns `factory`. The player calls `seen` with everything that it shows.
 
-        `patterns`: others than those of `settings`.         Raises SignalTrouble where a pin cannot be had.
+        `patterns`: others than those of `settings`. Raises SignalTrouble where a pin cannot be had.
         """
         self._factory = factory
         self._seen = seen
@@ -192,14 +194,13 @@ def open_factory(settings: config.Signal) -> Factory:
         return MockFactory(pin_class=_MockPin)
     with pin_errors_told():
         try:
-            # Importing lgpio makes a pipe named .lgd-nfy0 in the working folder, and fails where that is read-only.
-            from gpiozero.pins.lgpio import LGPIOFactory  # noqa: PLC0415  lgpio exists on a Pi only
+            from kiosk.devices.pi_pins import PiPins  # noqa: PLC0415  lgpio exists on a Pi only
         except ImportError as trouble:
             raise NoPins(
                 f"the pins need lgpio ({trouble}); on Raspberry Pi OS: sudo apt install python3-lgpio."
                 ' On a laptop: signal.pins = "mock"'
             ) from trouble
-        return LGPIOFactory()
+        return PiPins()
 
 
 class _MockPin(MockPWMPin):  # type: ignore[misc]  # gpiozero has no types
@@ -217,4 +218,6 @@ def pin_errors_told() -> Iterator[None]:
     except SignalTrouble:
         raise
     except Exception as trouble:  # lgpio.error derives from Exception alone, and exists on a Pi only
-        raise SignalTrouble(f"the pins cannot be had: {trouble}") from trouble
+        raise SignalTrouble(
+            f"the pins cannot be had: {trouble}{_BUSY if 'busy' in str(trouble).lower() else ''}"
+        ) from trouble

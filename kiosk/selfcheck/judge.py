@@ -72,7 +72,17 @@ def _loops(it: Measures, limits: Limits) -> Iterator[Fact]:
             )
         else:
             yield _fact(name, Grade.OK, f"{age_s:.1f} s", f"{vi} đang chạy.", f"{en} turns.")
-    if it.lamps_alive:
+    if it.pins_trouble:
+        yield _fact(
+            LAMPS,
+            Grade.BROKEN,
+            "",
+            f"Chưa lấy được chân đèn, còi hoặc nút bấm ({it.pins_trouble}); máy thử lại mỗi giây. Hãy dừng chương trình đang giữ "
+            "chân, hoặc sửa cấu hình; trong lúc chờ, ghi sổ giấy.",
+            f"The pins of lamps, buzzer or buttons cannot be had ({it.pins_trouble}); it tries again every second. Stop the "
+            "program that holds them, or correct the configuration; meanwhile use the paper list.",
+        )
+    elif it.lamps_alive:
         yield _fact(LAMPS, Grade.OK, "", "Đèn và còi hoạt động.", "Lamps and buzzer are driven.")
     else:
         yield _fact(

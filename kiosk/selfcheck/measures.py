@@ -18,6 +18,8 @@ class Measures:
     """Since the camera's thread last began a turn, be it a picture, a timeout or a failed attempt to open."""
     lamps_alive: bool = True
     """The thread that plays the patterns is at work."""
+    pins_trouble: str = ""
+    """Why the pins cannot be had, at the start; empty once they are."""
     frame_age_s: float = 0.0
     """Since the last picture was captured; before the first one, since the start."""
     camera_trouble: str = ""

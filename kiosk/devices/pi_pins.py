@@ -1,0 +1,64 @@
+"""The Pi's pins through lgpio: an output is at its off level from its first moment on, and pulled to it when its program dies.
+
+Three things of gpiozero 2.0.1 that its mock pins do not show (docs/decisions/0046). Its lgpio pin becomes a low output first and
+gets its level afterwards: boards that light on a low pin flash, and a relay clicks. It switches the pull off: the output of a
+program that died floats. And all its factories share their pins: whoever closes a button's factory takes the lamps' pins away.
+"""
+
+from collections import defaultdict
+from threading import Lock
+from typing import Any
+
+# lgpio exists on a Pi only. Importing it makes a pipe named .lgd-nfy0 in the working folder, and fails where that is read-only.
+import lgpio  # type: ignore[import-not-found]  # it has no types either
+from gpiozero.pins.lgpio import LGPIOFactory, LGPIOPin
+
+
+class PiPin(LGPIOPin):  # type: ignore[misc]  # gpiozero has no types
+    """One pin. Raises lgpio.error where another program has it."""
+
+    def __init__(self, factory: Any, info: Any) -> None:
+        self._pull_to_off: int | None = None
+        super().__init__(factory, info)
+
+    def output_with_state(self, state: float) -> None:
+        """Become an output at this level, its off level because that is how we begin, in one request to the kernel."""
+        self._pull_to_off = lgpio.SET_PULL_UP if state else lgpio.SET_PULL_DOWN
+        self._let_go()
+        lgpio.gpio_claim_output(self.factory.handle, self._number, int(bool(state)), self._pull_to_off)
+
+    def close(self) -> None:
+        """What was an output becomes an input that is pulled to its off level."""
+        if self._pull_to_off is None or self.factory.handle is None:
+            super().close()
+            return
+        self._let_go()
+        lgpio.gpio_claim_input(self.factory.handle, self._number, self._pull_to_off)
+
+    def _set_function(self, value: str) -> None:
+        if value == "output":
+            self.output_with_state(0)  # a passive buzzer: its off level is low on every board
+        else:
+            super()._set_function(value)
+
+    def _let_go(self) -> None:
+        """lgpio changes the pull of a pin only where it claims it anew."""
+        lgpio.gpio_free(self.factory.handle, self._number)
+
+
+class PiPins(LGPIOFactory):  # type: ignore[misc]
+    """The pins of the board that one owner holds; `close` touches no others."""
+
+    def __init__(self) -> None:
+        """Opens the chip. Raises lgpio.error, and gpiozero's errors on a machine that is no Pi."""
+        super().__init__()
+        self.pins: dict[Any, Any] = {}
+        self._reservations: dict[Any, list[Any]] = defaultdict(list)
+        self._res_lock = Lock()
+        self.pin_class = PiPin
+
+    @property
+    def handle(self) -> int | None:
+        """The chip, as lgpio knows it; None once closed."""
+        found: int | None = self._handle
+        return found
