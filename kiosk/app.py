@@ -10,12 +10,13 @@ import gc
 import logging
 import os
 import threading
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from importlib.metadata import version
 
 from kiosk import config, in_force, logbook, status
 from kiosk.clock import SystemClock
+from kiosk.devices.inputs import try_inputs
 from kiosk.devices.lamps import Lamps, NoPins, open_signal
 from kiosk.diary_keeper import DiaryKeeper
 from kiosk.doorbell import Doorbell
@@ -74,30 +75,44 @@ def run(settings: config.Settings, commanded: Collection[str] = (), clock: Clock
         log.info("the kiosk stops")
 
 
-def take_lamps(settings: config.Settings, bell: Doorbell, notifier: Notifier) -> Lamps | None:
-    """The lamps, as soon as their pins can be had; None where a stop was asked for before. Raises NoPins.
+def take_lamps(
+    settings: config.Settings,
+    bell: Doorbell,
+    notifier: Notifier,
+    inputs: Callable[[config.Signal], None] = try_inputs,
+) -> Lamps | None:
+    """The lamps, as soon as all pins can be had; None where a stop was asked for before. Raises NoPins.
 
     Pins in another program's hands are no reason to end: started again for ever, it would say so every second. Without lamps
     nobody is answered; dark lamps mean out of order, and page and journal name the reason.
     """
+    lamps: Lamps | None = None
     told = False
     while not bell.stop_asked:
         try:
-            return open_signal(settings.signal)
+            lamps = lamps or open_signal(settings.signal)
+            inputs(settings.signal)
         except NoPins:
             raise
         except SignalTrouble as trouble:
             if not told:
                 log.error("out-of-order: %s; trying again until they can be had", trouble)
-                notifier.ready(f"out-of-order: {trouble}")
             told = True
-            _publish_unlit(settings)
+            if lamps is not None:
+                lamps.rest(State.OUT_OF_ORDER)
+            _publish_without_pins(settings, str(trouble))
+            notifier.ready(f"out-of-order: {trouble}")
+        else:
+            lamps.rest(State.STARTING)
+            return lamps
         notifier.alive()
         bell.wait(TURN_S)
+    if lamps is not None:
+        lamps.close()
     return None
 
 
-def _publish_unlit(settings: config.Settings) -> None:
+def _publish_without_pins(settings: config.Settings, trouble: str) -> None:
     now_at = SYSTEM_CLOCK.now().at.isoformat(timespec="milliseconds")
     snapshot = status.Status(
         version=version("entrance-kiosk"),
@@ -109,7 +124,7 @@ def _publish_unlit(settings: config.Settings) -> None:
         state=State.OUT_OF_ORDER,
         epoch="",
         seq=0,
-        facts=tuple(fact for fact in judge(Measures(lamps_alive=False)) if fact.grade is status.Grade.BROKEN),
+        facts=tuple(fact for fact in judge(Measures(pins_trouble=trouble)) if fact.grade is status.Grade.BROKEN),
     )
     with contextlib.suppress(OSError):  # a full run directory silences the page, and is told once there are lamps
         status.publish(snapshot, settings.run_dir)
