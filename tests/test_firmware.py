@@ -3,7 +3,7 @@
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk import config
+from tests.make_docs_lamps import BRANCHES
 
 FOLDER = Path(__file__).parents[1] / "firmware_config"
 PINS = config.Signal()
@@ -26,6 +27,23 @@ KEYS = {
 DTPARAMS = {"watchdog": r"on|off", "audio": r"on|off", "strict_gpiod": r"|on|off"}
 OVERLAYS: dict[str, set[str]] = {"disable-bt": set(), "kiosk-relay": {"gpio", "active_low"}}
 SECTIONS = re.compile(r"all|none|pi[0-9]\w*|cm[0-9]\w*|board-type=0x[0-9a-f]+|gpio\d+=[01]")
+# Words of the kernel's command line, settings of NetworkManager by section, directives of chrony: what a value may be.
+WORDS = {
+    "panic": r"\d+",
+    "video": r"HDMI-A-[12]:d",
+    "pinctrl_bcm2835.persist_gpio_outputs": r"[yn]",
+}
+NETWORK_MANAGER = {
+    "main": {"autoconnect-retries-default": r"\d+"},
+    "connection": {"wifi.powersave": r"[0-3]"},
+    "connectivity": {"enabled": r"true|false"},
+}
+CHRONY = {
+    "makestep": r"\d+(\.\d+)? \d+",
+    "rtcsync": r"",
+    "driftfile": r"(/[\w.-]+)+",
+    "pool": r"[\w.-]+( iburst)?( maxsources \d+)?",
+}
 GPIO = re.compile(
     r"(?P<pins>\d+(-\d+)?(,\d+(-\d+)?)*)=(?P<words>(ip|op|a[0-5]|dh|dl|pu|pd|pn|np)(,(dh|dl|pu|pd|pn|np))?)"
 )
@@ -70,6 +88,44 @@ def mistake_in(line: str) -> Iterator[str]:
         yield f"no such setting, or not such a value: {line}"
 
 
+def mistakes_in_words(text: str) -> Iterator[str]:
+    """What is wrong with a cmdline.txt fragment."""
+    for line in reasoned(text):
+        word, sign, value = line.partition("=")
+        if not sign or word not in WORDS or not re.fullmatch(WORDS[word], value):
+            yield f"no such word, or not such a value: {line}"
+
+
+def mistakes_in_sections(text: str) -> Iterator[str]:
+    """What is wrong with a drop-in of NetworkManager's."""
+    known: dict[str, str] = {}
+    for line in reasoned(text):
+        name, sign, value = line.partition("=")
+        if line.startswith("["):
+            known = NETWORK_MANAGER.get(line.strip("[]"), {})
+            if not known:
+                yield f"no such section: {line}"
+        elif not sign or name not in known or not re.fullmatch(known[name], value):
+            yield f"no such setting here, or not such a value: {line}"
+
+
+def mistakes_in_directives(text: str) -> Iterator[str]:
+    """What is wrong with a drop-in of chrony's."""
+    for line in reasoned(text):
+        name, _, value = line.partition(" ")
+        if name not in CHRONY or not re.fullmatch(CHRONY[name], value):
+            yield f"no such directive, or not such a value: {line}"
+
+
+def reasoned(text: str) -> Iterator[str]:
+    """The lines that do something; `no reason: ...`, which is no setting, for one without a comment above it in its block."""
+    said = False
+    for line in text.splitlines():
+        said = line.startswith("#") or (said and bool(line.strip()))
+        if line.strip() and not line.startswith("#"):
+            yield line if said or line.startswith("[") else f"no reason: {line}"
+
+
 def settings() -> list[str]:
     lines = (FOLDER / "config.txt").read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and line[0] not in "#["]
@@ -98,7 +154,8 @@ def test_config_txt_has_known_keys_known_values_and_reasons() -> None:
     "line",
     [
         "camera_autodetect=1", "dtparam=watchdog", "dtoverlay=disable-bluetooth", "gpio=17=op,d1", "gpio=17,=op", "start_x=1",
-        "dtoverlay=disable-bt,now=1", "boot_delay=soon", "disable_splash",
+        "dtoverlay=disable-bt,now=1", "boot_delay=soon", "disable_splash", "camera_auto_detect=yes", "dtparam=audio=loud",
+        "dtparam=strict_gpio", "gpio=17=op,dl,xx",
     ],
 )  # fmt: skip
 def test_the_linter_finds_what_is_misspelt(line: str) -> None:
@@ -110,6 +167,48 @@ def test_the_linter_finds_what_is_misspelt(line: str) -> None:
 @given(st.text())
 def test_the_linter_never_raises(text: str) -> None:
     list(mistakes(text))
+
+
+def test_the_kernels_words_and_both_drop_ins_have_known_keys_known_values_and_reasons() -> None:
+    assert list(mistakes_in_words((FOLDER / "cmdline.txt").read_text(encoding="utf-8"))) == []
+    network = FOLDER / "network"
+    assert (
+        list(mistakes_in_sections((network / "NetworkManager-entrance-kiosk.conf").read_text(encoding="utf-8"))) == []
+    )
+    assert list(mistakes_in_directives((network / "chrony-entrance-kiosk.conf").read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize(
+    ("linter", "text"),
+    [
+        (mistakes_in_words, "# why\npinctrl_bcm2835.persist_gpio_output=n"),
+        (mistakes_in_words, "# why\npanic=soon"),
+        (mistakes_in_words, "panic=10"),
+        (mistakes_in_sections, "[connection]\n# why\nconnection.autoconnect-retries=0"),  # ignored there: it is a profile's own
+        (mistakes_in_sections, "[conection]\n# why\nwifi.powersave=2"),
+        (mistakes_in_sections, "[connection]\n# why\nwifi.powersave=off"),
+        (mistakes_in_sections, "[connectivity]\nenabled=false"),
+        (mistakes_in_directives, "# why\nmakesteps 1.0 3"),
+        (mistakes_in_directives, "# why\nmakestep 1.0 three"),
+        (mistakes_in_directives, "# why\nrtcsync yes"),
+        (mistakes_in_directives, "rtcsync"),
+    ],
+)  # fmt: skip
+def test_the_linters_find_what_is_misspelt_misplaced_or_without_a_reason(
+    linter: Callable[[str], Iterator[str]], text: str
+) -> None:
+    assert list(linter(text))
+
+
+def test_chrony_tells_the_kernel_when_the_time_is_right() -> None:
+    """kiosk/clock.py asks the kernel; chrony clears its flag STA_UNSYNC only with rtcsync (chrony's sys_timex.c)."""
+    assert "rtcsync" in (FOLDER / "network/chrony-entrance-kiosk.conf").read_text(encoding="utf-8").splitlines()
+
+
+def test_every_pin_of_the_schematic_has_its_state_before_linux_runs() -> None:
+    outputs = {"red", "amber", "green", "buzzer", "relay"}
+    wanted = {pin: "op,dl" if name in outputs else "ip,pu" for name, pin, _, _ in BRANCHES}
+    assert driven() == wanted
 
 
 def test_every_output_of_the_default_configuration_is_low_before_linux_runs() -> None:
@@ -132,11 +231,6 @@ def test_no_pin_is_set_twice() -> None:
 def test_a_dead_programs_outputs_fall_back_twice_over() -> None:
     assert "dtparam=strict_gpiod" in settings()
     assert "pinctrl_bcm2835.persist_gpio_outputs=n" in words()
-
-
-def test_the_kernels_words_are_words() -> None:
-    assert all(re.fullmatch(r"[\w.-]+=[\w:.-]+", word) for word in words())
-    assert len({word.partition("=")[0] for word in words() if not word.startswith("video=")}) == len(words()) - 2
 
 
 def test_udev_gives_pins_and_camera_to_the_units_groups_and_to_nobody_else() -> None:
