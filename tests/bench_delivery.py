@@ -142,14 +142,7 @@ def drain_ours(store: Store, broker: Broker, batch: int) -> float:
 
     terms = Terms(delivery="broker", batch=batch, window=1000 if batch == 1 else 5000)
     courier = Courier(store, BRANCH, connect, clock=SystemClock(), terms=terms)
-    idle = threading.Event()
-    waiting = store.depth()
-    started = time.perf_counter()
-    while store.depth():
-        idle.wait(courier.step())
-    seconds = time.perf_counter() - started
-    courier.close()
-    return waiting / seconds
+    return store.depth() / measure_centre.drained_s(store, courier)
 
 
 def drain_mosquitto_pub(broker: Broker, count: int, record: bytes) -> float:

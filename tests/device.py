@@ -24,10 +24,8 @@ from kiosk.ports import StoreTrouble
 from kiosk.store import Store
 from mqtt.client import PahoLink
 from mqtt.link import Endpoint, Link, Message
-from mqtt.topics import Branch
-from tests.passages import a_passage
+from tests.passages import GATE, a_passage
 
-BRANCH = Branch("entrance", "dong-ba", "gate-1")
 ROOMY_PAGES = 10_000_000
 
 
@@ -68,7 +66,7 @@ class Device:
             backoff_last_s=1.0,
             delivery=arguments.delivery,
         )
-        self.courier = Courier(self.store, BRANCH, connect, clock=self.clock, terms=terms)
+        self.courier = Courier(self.store, GATE, connect, clock=self.clock, terms=terms)
         self.courier.set_state(State.READY)
 
     def gate_step(self) -> float:

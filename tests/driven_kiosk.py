@@ -23,15 +23,15 @@ from pathlib import Path
 from kiosk import config
 from kiosk.app import Daemon
 from kiosk.cli.journal import log_to_stderr
-from kiosk.clock import SystemClock
 from kiosk.devices.lamps import Lamps, open_signal
 from kiosk.doorbell import Doorbell
 from kiosk.gate import uuid7
-from kiosk.model import Moment, Outcome, Passage, Reason
+from kiosk.model import Outcome, Passage, Reason
 from kiosk.ports import StoreTrouble
 from kiosk.rooms import Rooms, furnish, make_run_dir
 from kiosk.store import Store
 from kiosk.systemd_notify import Notifier
+from tests.device import JumpingClock
 from tests.passages import a_passage
 
 CUTTING = b"\xde\xad" * 8
@@ -39,18 +39,6 @@ CUTTING = b"\xde\xad" * 8
 REFUSED_BYTES = 2_000_000
 """More than the wire allows for `code_bytes`."""
 MAX_BURST = 240
-
-
-class JumpingClock:
-    """The machine's clock, but the wall's can be made to jump."""
-
-    def __init__(self) -> None:
-        self._clock = SystemClock()
-        self.jump = timedelta()
-
-    def now(self) -> Moment:
-        moment = self._clock.now()
-        return replace(moment, at=moment.at + self.jump)
 
 
 class Greens:

@@ -32,11 +32,10 @@ from mqtt.topics import Branch, Leaf
 from tests import postgres
 from tests.bench_table import Row, goal_row
 from tests.broker import Broker, Listener
-from tests.passages import a_passage, event_text
+from tests.passages import EPOCH, a_passage, event_text
 from tests.proxy import Mood, Proxy
 
 BRANCH = Branch("entrance", "bench", "gate-1")
-EPOCH = "0123456789abcdef"
 NOW = datetime.now(UTC)
 ROOT = Path(__file__).parents[1]
 LOUD = "allow_anonymous true\nmax_queued_messages 1000000\nmax_inflight_messages 1000\nset_tcp_nodelay true"
@@ -166,6 +165,17 @@ def centre_rows(*, quick: bool) -> list[Row]:
     ]  # fmt: skip
 
 
+def drained_s(store: Store, courier: Courier) -> float:
+    """Seconds until nothing waits; the courier is closed after it."""
+    idle = threading.Event()
+    started = time.perf_counter()
+    while store.depth():
+        idle.wait(courier.step())
+    seconds = time.perf_counter() - started
+    courier.close()
+    return seconds
+
+
 def whole_way(folder: Path, *, quick: bool) -> list[Row]:
     """From outbox to receipt: broker and centre (SQLite, fsync per commit) are processes of their own."""
     count = 5_000 if quick else 50_000
@@ -183,12 +193,7 @@ def whole_way(folder: Path, *, quick: bool) -> list[Row]:
             clock=SystemClock(),
             terms=Terms(window=5000),
         )
-        idle = threading.Event()
-        started = time.perf_counter()
-        while store.depth():
-            idle.wait(courier.step())
-        seconds = time.perf_counter() - started
-        courier.close()
+        seconds = drained_s(store, courier)
         centre.terminate()
         centre.communicate(timeout=20)
     return [Row(f"whole way, {count}: outbox to receipt, centre on SQLite", round(count / seconds), "passages/s")]

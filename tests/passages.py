@@ -8,7 +8,10 @@ from uuid import UUID
 from kiosk.model import Assurance, ClockQuality, Direction, Grounds, Kind, Outcome, Passage, Reason, Stored
 from kiosk.store import rows
 from kiosk.store.drain import Drain
+from mqtt.topics import Branch
 
+GATE = Branch("entrance", "dong-ba", "gate-1")
+EPOCH = "0123456789abcdef"
 START_AT = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 
 

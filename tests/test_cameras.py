@@ -16,7 +16,7 @@ from kiosk.devices import open_camera
 from kiosk.devices.picamera2_camera import Picamera2Camera, wanted_controls
 from kiosk.devices.replay_camera import ReplayCamera
 from kiosk.devices.webcam_camera import WebcamCamera
-from kiosk.ports import CameraTrouble
+from kiosk.ports import Camera, CameraTrouble
 
 FAST = config.Camera(source="replay:x", frames_per_s=120.0)
 
@@ -30,6 +30,23 @@ def folder(tmp_path: Path) -> Path:
     for name, value in (("b.png", 20), ("a.png", 10), ("c.png", 30)):
         picture(tmp_path / name, value)
     return tmp_path
+
+
+def what_a_capture_says_when_closed(camera: Camera) -> str:
+    """The trouble of a capture that waits in another thread while the camera is closed; empty where it waits on."""
+    troubles: list[str] = []
+
+    def waiting() -> None:
+        try:
+            camera.capture(60.0)
+        except CameraTrouble as trouble:
+            troubles.append(str(trouble))
+
+    thread = threading.Thread(target=waiting)
+    thread.start()
+    camera.close()
+    thread.join(10.0)
+    return "".join(troubles)
 
 
 class TestReplay:
@@ -88,20 +105,7 @@ class TestReplay:
         camera = ReplayCamera(config.Camera(source="replay:x", frames_per_s=0.01), folder)
         camera.open()
         camera.capture(1.0)
-        troubles: list[str] = []
-
-        def waiting() -> None:
-            try:
-                camera.capture(60.0)
-            except CameraTrouble as trouble:
-                troubles.append(str(trouble))
-
-        thread = threading.Thread(target=waiting)
-        thread.start()
-        camera.close()
-        thread.join(10.0)
-        assert troubles
-        assert "closed" in troubles[0]
+        assert "closed" in what_a_capture_says_when_closed(camera)
 
     def test_can_be_opened_again(self, folder: Path) -> None:
         camera = ReplayCamera(FAST, folder)
@@ -336,19 +340,7 @@ class TestPicamera2:
         camera.open()
         sensor = camera._sensor
         sensor.picture = None
-        troubles: list[str] = []
-
-        def waiting() -> None:
-            try:
-                camera.capture(60.0)
-            except CameraTrouble as trouble:
-                troubles.append(str(trouble))
-
-        thread = threading.Thread(target=waiting)
-        thread.start()
-        camera.close()
-        thread.join(10.0)
-        assert troubles
+        assert what_a_capture_says_when_closed(camera)
 
     def test_a_module_that_does_not_start_is_closed_again(self) -> None:
         opened: list[FakeSensor] = []

@@ -26,12 +26,11 @@ from mqtt.link import Event, Incoming, Link, Message
 from mqtt.ranges import RangeSet
 from mqtt.topics import Branch, Leaf
 from tests import wire_schema
+from tests.arrivals import arrival_of
 from tests.broker import Broker, free_port
 from tests.fake_link import FakeBroker, FakeLink, ManualClock
-from tests.passages import a_passage, event_text
+from tests.passages import EPOCH, GATE, a_passage, event_text
 
-GATE = Branch("entrance", "dong-ba", "gate-1")
-EPOCH = "0123456789abcdef"
 AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
 
@@ -43,8 +42,7 @@ def event(
 
 
 def arrival(seqs: Sequence[int], branch: Branch = GATE, epoch: str = EPOCH) -> Arrival:
-    payload = envelope.message_of([event(seq, branch=branch, epoch=epoch) for seq in seqs])
-    return Arrival(branch, *envelope.read_passages(payload, branch.source), received_at=AT)
+    return arrival_of([(seq, a_passage(seq)) for seq in seqs], AT, branch=branch, epoch=epoch)
 
 
 @pytest.fixture

@@ -14,16 +14,14 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from kiosk.cli.centre import centre
-from kiosk.model import ClockQuality, Identifier, Passage, Stored, Subject
+from kiosk.model import ClockQuality, Identifier, Passage, Subject
 from kiosk.seal import Seal
-from mqtt import envelope, reports
-from mqtt.centre.arrivals import Arrival
+from mqtt import reports
 from mqtt.centre.ledger import SqliteLedger
 from mqtt.topics import Branch
-from tests.passages import START_AT, a_passage, an_undo, event_text
+from tests.arrivals import arrival_of
+from tests.passages import EPOCH, GATE, START_AT, a_passage, an_undo
 
-GATE = Branch("entrance", "dong-ba", "gate-1")
-EPOCH = "0123456789abcdef"
 WINDOW = ["--since", "2026-11-23T00:00:00", "--until", "2026-11-24T00:00:00"]
 
 
@@ -45,10 +43,7 @@ def keep(
     branch: Branch = GATE,
     at: datetime = START_AT,
 ) -> None:
-    texts = [event_text(Stored(EPOCH, seq, boot, passage), branch.source) for seq, passage in passages]
-    good, bad = envelope.read_passages(envelope.message_of(texts), branch.source)
-    assert bad == []
-    ledger.record([Arrival(branch, good, bad, at)])
+    ledger.record([arrival_of(passages, at, branch=branch, boot=boot)])
 
 
 def ask(path: Path, *arguments: str) -> Result:

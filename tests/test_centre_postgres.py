@@ -3,7 +3,7 @@
 import json
 import threading
 from base64 import b64encode
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -37,11 +37,11 @@ from mqtt.link import Link, Message
 from mqtt.ranges import RangeSet
 from mqtt.topics import Branch
 from tests import postgres
+from tests.arrivals import arrival_of
 from tests.broker import Broker
-from tests.passages import a_passage, an_undo, event_text
+from tests.passages import EPOCH, GATE, a_passage, an_undo, event_text
+from tests.turns import until
 
-GATE = Branch("entrance", "dong-ba", "gate-1")
-EPOCH = "0123456789abcdef"
 KEY = StreamKey(GATE, EPOCH)
 NOW = datetime.now(UTC)
 
@@ -72,13 +72,8 @@ def an_id(number: int, at: datetime = NOW) -> UUID:
 
 
 def arrival(*seqs: int, at: datetime = NOW, branch: Branch = GATE) -> Arrival:
-    texts = []
-    for seq in seqs:
-        passage = replace(a_passage(seq), id=an_id(seq, at), occurred_at=at)
-        texts.append(event_text(Stored(EPOCH, seq, "boot-a", passage), branch.source))
-    good, bad = envelope.read_passages(envelope.message_of(texts), branch.source)
-    assert bad == []
-    return Arrival(branch, good, [], NOW)
+    passages = [(seq, replace(a_passage(seq), id=an_id(seq, at), occurred_at=at)) for seq in seqs]
+    return arrival_of(passages, NOW, branch=branch)
 
 
 def test_both_ledgers_keep_each_once_and_know_every_gap(ledger: Ledger) -> None:
@@ -287,15 +282,6 @@ def shared_centre(broker: Broker, ledger: Ledger, number: int) -> Collector:
         return PahoLink(broker.endpoint(), f"centre-{number}", will=will, keep_session=True)
 
     return Collector("entrance", ledger, connect, share="centres")
-
-
-def until(done: Callable[[], bool], *steps: Callable[[], float]) -> None:
-    for _ in range(2000):
-        if done():
-            return
-        for step in steps:
-            step()
-    raise AssertionError("it did not come to that")
 
 
 def test_both_ledgers_keep_an_annulment_and_count_neither_of_the_two(ledger: Ledger) -> None:

@@ -21,11 +21,8 @@ from mqtt.centre.collector import Collector
 from mqtt.centre.ledger import SqliteLedger
 from mqtt.client import PahoLink
 from mqtt.link import Endpoint, Link, Message
-from mqtt.topics import Branch
 from tests.broker import Broker
-from tests.passages import a_passage
-
-BRANCH = Branch("entrance", "dong-ba", "gate-1")
+from tests.passages import GATE, a_passage
 
 
 class TlsSite:
@@ -41,7 +38,7 @@ class TlsSite:
         self.broker.config.write_text(self._configuration(), encoding="utf-8")
         self.store = Store(folder / "p.db")
         self.courier = Courier(
-            self.store, BRANCH, self.connect, clock=SystemClock(), terms=Terms(backoff_last_s=0.3), software="test"
+            self.store, GATE, self.connect, clock=SystemClock(), terms=Terms(backoff_last_s=0.3), software="test"
         )
         self._pause = threading.Event()
 

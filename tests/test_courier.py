@@ -17,13 +17,12 @@ from kiosk.store import Store
 from mqtt import envelope, reports, topics
 from mqtt.envelope import Refused
 from mqtt.ranges import Range
-from mqtt.topics import Branch, Leaf
+from mqtt.topics import Leaf
 from tests import wire_schema
 from tests.fake_link import FakeBroker, ManualClock
-from tests.passages import a_passage
+from tests.passages import GATE, a_passage
 
-BRANCH = Branch("entrance", "dong-ba", "gate-1")
-RECEIPT = BRANCH.topic(Leaf.RECEIPT)
+RECEIPT = GATE.topic(Leaf.RECEIPT)
 
 
 class Bench:
@@ -37,9 +36,7 @@ class Bench:
         self.courier = self.new_courier()
 
     def new_courier(self) -> Courier:
-        return Courier(
-            self.store, BRANCH, self.broker.connect, clock=self.clock, terms=self.terms, dice=random.Random(7)
-        )
+        return Courier(self.store, GATE, self.broker.connect, clock=self.clock, terms=self.terms, dice=random.Random(7))
 
     def commit(self, count: int) -> None:
         first = self.store.newest_seq + 1

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -16,11 +16,9 @@ from mqtt.centre.collector import Collector
 from mqtt.centre.ledger import SqliteLedger, read_counts
 from mqtt.client import PahoLink
 from mqtt.link import Link, Message
-from mqtt.topics import Branch
 from tests.broker import Broker, Listener
-from tests.passages import a_passage
-
-BRANCH = Branch("entrance", "dong-ba", "gate-1")
+from tests.passages import GATE, a_passage
+from tests.turns import until
 
 
 @pytest.fixture(params=["5", "3.1.1"])
@@ -42,11 +40,11 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def courier_of(store: Store, broker: Broker, version: str = "5", terms: Terms | None = None) -> Courier:
     def connect(will: Message) -> Link:
-        return PahoLink(broker.endpoint(version, keepalive_s=5), f"{BRANCH.source}", will=will)
+        return PahoLink(broker.endpoint(version, keepalive_s=5), f"{GATE.source}", will=will)
 
     dice = random.Random(1)
     return Courier(
-        store, BRANCH, connect, clock=SystemClock(), broker=broker.address, terms=terms, software="test", dice=dice
+        store, GATE, connect, clock=SystemClock(), broker=broker.address, terms=terms, software="test", dice=dice
     )
 
 
@@ -59,25 +57,15 @@ def centre_of(path: Path, broker: Broker, version: str = "5") -> tuple[Collector
     return Collector("entrance", ledger, connect), ledger
 
 
-def work_until(done: Callable[[], bool], *steps: Callable[[], float], tries: int = 3000) -> None:
-    """Step everybody in turn until something is so."""
-    for _ in range(tries):
-        if done():
-            return
-        for step in steps:
-            step()
-    raise AssertionError("it did not come to that")
-
-
 def test_what_is_committed_arrives_once_and_then_leaves_the_outbox(
     tmp_path: Path, broker: Broker, store: Store, version: str
 ) -> None:
     courier = courier_of(store, broker, version)
     collector, ledger = centre_of(tmp_path / "centre.db", broker, version)
-    work_until(lambda: collector.ready, collector.step)
+    until(lambda: collector.ready, collector.step)
     for number in range(1, 121):
         store.commit(a_passage(number))
-    work_until(lambda: store.depth() == 0, courier.step, collector.step)
+    until(lambda: store.depth() == 0, courier.step, collector.step)
     counts = read_counts(tmp_path / "centre.db")
     assert (counts.distinct, counts.doubled, counts.missing) == (120, 0, 0)
     assert len(store.recent(999)) == 120, "delivered passages stay as history"
@@ -93,9 +81,9 @@ def test_live_passages_go_before_the_backlog(broker: Broker, store: Store) -> No
     for number in range(1, 301):
         store.commit(a_passage(number))
     courier = courier_of(store, broker, terms=Terms(window=60, batch=20))
-    work_until(lambda: len(listener.look()) >= 3, courier.step)
+    until(lambda: len(listener.look()) >= 3, courier.step)
     live = store.commit(a_passage(999))
-    work_until(lambda: len(listener.look()) >= 4, courier.step)
+    until(lambda: len(listener.look()) >= 4, courier.step)
     event = json.loads(listener.messages[3][1])
     assert event["id"] == str(live.passage.id), "the window was full of backlog; this one went all the same"
     courier.close()
@@ -112,16 +100,16 @@ def test_state_is_sent_on_every_connect_and_when_it_changes_and_a_clean_stop_say
     def states() -> list[str]:
         return [json.loads(payload)["state"] for _, payload in listener.look()]
 
-    work_until(lambda: states() == ["birth"], courier.step)
+    until(lambda: states() == ["birth"], courier.step)
     courier.set_state(State.READY)
-    work_until(lambda: states() == ["birth", "ready"], courier.step)
+    until(lambda: states() == ["birth", "ready"], courier.step)
     courier.set_state(State.OUT_OF_ORDER, "disk full")
-    work_until(lambda: states()[2:] == ["out-of-order"], courier.step)
+    until(lambda: states()[2:] == ["out-of-order"], courier.step)
     courier.close()
-    work_until(lambda: states()[3:] == ["offline"], lambda: 0.0)
+    until(lambda: states()[3:] == ["offline"], lambda: 0.0)
     assert json.loads(listener.messages[-1][1])["reason"] == "stopped"
     listener.close()
     late = Listener(broker.endpoint(), topic, name="late")
-    work_until(lambda: len(late.look(0.05)) == 1, lambda: 0.0)
+    until(lambda: len(late.look(0.05)) == 1, lambda: 0.0)
     assert json.loads(late.messages[0][1])["state"] == "offline", "the state is retained"
     late.close()

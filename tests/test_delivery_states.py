@@ -25,11 +25,10 @@ from mqtt.centre.arrivals import Arrival
 from mqtt.centre.collector import receipts
 from mqtt.centre.ledger import SqliteLedger
 from mqtt.link import Message
-from mqtt.topics import Branch, Leaf
+from mqtt.topics import Leaf
 from tests.fake_link import FakeBroker, ManualClock
-from tests.passages import START_AT, a_passage
+from tests.passages import GATE, START_AT, a_passage
 
-BRANCH = Branch("entrance", "dong-ba", "gate-1")
 TERMS = Terms(receipt_timeout_s=5.0, window=20, batch=4, backoff_last_s=2.0)
 
 
@@ -55,7 +54,7 @@ class Delivery(RuleBasedStateMachine):
         """What can never be at the centre: the centre refuses it, or the broker hangs up on it."""
 
     def new_courier(self) -> Courier:
-        return Courier(self.store, BRANCH, self.broker.connect, clock=self.clock, terms=TERMS, dice=random.Random(1))
+        return Courier(self.store, GATE, self.broker.connect, clock=self.clock, terms=TERMS, dice=random.Random(1))
 
     # what the device does
 
@@ -132,8 +131,8 @@ class Delivery(RuleBasedStateMachine):
         self.centre_keeps(message)
 
     def centre_keeps(self, message: Message) -> None:
-        good, bad = envelope.read_passages(message.payload, BRANCH.source)
-        arrival = Arrival(BRANCH, good, bad, START_AT)
+        good, bad = envelope.read_passages(message.payload, GATE.source)
+        arrival = Arrival(GATE, good, bad, START_AT)
         standing = self.ledger.record([arrival])
         self.at_centre |= {event.data.seq for event in good}
         self.answers += [answer.payload for answer in receipts([arrival], standing)]
@@ -144,7 +143,7 @@ class Delivery(RuleBasedStateMachine):
         place = data.draw(st.integers(0, len(self.answers) - 1))
         payload = self.answers[place] if twice else self.answers.pop(place)
         if self.broker.links:
-            self.broker.deliver(BRANCH.topic(Leaf.RECEIPT), payload)
+            self.broker.deliver(GATE.topic(Leaf.RECEIPT), payload)
 
     @precondition(lambda self: self.answers)
     @rule()
@@ -181,7 +180,7 @@ class Delivery(RuleBasedStateMachine):
             self.queue.clear()
             for payload in self.answers:
                 if self.broker.links:
-                    self.broker.deliver(BRANCH.topic(Leaf.RECEIPT), payload)
+                    self.broker.deliver(GATE.topic(Leaf.RECEIPT), payload)
             self.answers.clear()
             self.clock.advance(0.2)
         raise AssertionError(f"it does not come to rest: {self.store.depth()} wait")

@@ -15,11 +15,10 @@ from kiosk.store.drain import SECONDS_KEPT, Drain
 from mqtt import envelope
 from mqtt.topics import Leaf
 from tests import wire_schema
-from tests.passages import a_passage
+from tests.passages import EPOCH, a_passage
 
 SOURCE = "/entrance/dong-ba/gate-1"
 TOPIC = f"entrance/v1/dong-ba/gate-1/{Leaf.PASSAGE}"
-EPOCH = "0123456789abcdef"
 BOOT = 'boot "%s" \\ ₫'
 
 words = st.sampled_from

@@ -17,12 +17,9 @@ from kiosk.store import limits as limits_module
 from mqtt.centre.ledger import Ledger, SqliteLedger
 from mqtt.centre.postgres import PostgresLedger
 from mqtt.reports import Health
-from mqtt.topics import Branch
 from tests import postgres, wire_schema
 from tests.fake_link import FakeBroker, ManualClock
-from tests.passages import START_AT, a_passage
-
-BRANCH = Branch("entrance", "dong-ba", "gate-1")
+from tests.passages import GATE, START_AT, a_passage
 
 
 @pytest.fixture
@@ -39,7 +36,7 @@ def health_of(store: Store, minutes: int = 1) -> list[Health]:
     """What the device's health messages say, minute by minute, each as the centre reads it."""
     clock = ManualClock()
     broker = FakeBroker(clock)
-    announcer = Announcer(store, BRANCH, "test")
+    announcer = Announcer(store, GATE, "test")
     link = broker.connect(announcer.message("offline", "lost", None))
     for _ in range(minutes):
         announcer.speak(link, clock.now())
@@ -92,7 +89,7 @@ def test_the_centre_keeps_each_notice_once_lets_it_grow_and_shows_it(books: tupl
         store.settle(up_to)
         store.tend(moment(days))
         for told in health_of(store, minutes=2):
-            ledger.note_health(BRANCH, told, START_AT)
+            ledger.note_health(GATE, told, START_AT)
     answer = CliRunner().invoke(centre, ["--database", database, "status", "--json"])
     found = json.loads(answer.stdout)["notices"]
     assert [(one["kind"], one["records"]) for one in found] == [("purged-age", 40)]

@@ -20,12 +20,10 @@ from mqtt.centre.collector import Collector
 from mqtt.centre.ledger import SqliteLedger, read_counts
 from mqtt.client import PahoLink
 from mqtt.link import Endpoint, Link, Message
-from mqtt.topics import Branch
 from tests.broker import PLAIN, Broker
-from tests.passages import a_passage
+from tests.passages import GATE, a_passage
 from tests.proxy import Proxy
 
-BRANCH = Branch("entrance", "dong-ba", "gate-1")
 TERMS = Terms(receipt_timeout_s=0.3, backoff_last_s=0.1)
 
 
@@ -70,7 +68,7 @@ class Line:
             return PahoLink(device, "gate-1", will=will)
 
         self.courier = Courier(
-            self.store, BRANCH, connect, clock=SystemClock(), terms=TERMS, software="test", dice=random.Random(1)
+            self.store, GATE, connect, clock=SystemClock(), terms=TERMS, software="test", dice=random.Random(1)
         )
         self._pause = threading.Event()
         self.centre = Centre(folder / "centre.db", broker)

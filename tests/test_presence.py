@@ -1,7 +1,7 @@
 """Whether a device is there: told at birth, at every change, after every reconnect, by the broker when nobody else can."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -13,13 +13,14 @@ from kiosk.model import State
 from kiosk.store import Store
 from mqtt.client import PahoLink
 from mqtt.link import Endpoint, Link, Message
-from mqtt.topics import Branch, Leaf
+from mqtt.topics import Leaf
 from tests import wire_schema
 from tests.broker import Broker, Listener
+from tests.passages import GATE
 from tests.proxy import Mood, Proxy
+from tests.turns import until
 
-BRANCH = Branch("entrance", "dong-ba", "gate-1")
-STATE = BRANCH.topic(Leaf.STATE)
+STATE = GATE.topic(Leaf.STATE)
 
 
 @pytest.fixture(params=["5", "3.1.1"])
@@ -39,16 +40,7 @@ def a_courier(store: Store, port: int, version: str) -> Courier:
     def connect(will: Message) -> Link:
         return PahoLink(endpoint, "gate-1", will=will)
 
-    return Courier(store, BRANCH, connect, clock=SystemClock(), terms=Terms(backoff_last_s=0.3), software="test")
-
-
-def until(done: Callable[[], bool], *steps: Callable[[], object], tries: int = 2000) -> None:
-    for _ in range(tries):
-        if done():
-            return
-        for step in steps:
-            step()
-    raise AssertionError("it did not come to that")
+    return Courier(store, GATE, connect, clock=SystemClock(), terms=Terms(backoff_last_s=0.3), software="test")
 
 
 def last_state(listener: Listener, wait_s: float = 0.01) -> str:

@@ -44,13 +44,17 @@ def test_a_camera_that_goes_away_is_out_of_order_and_comes_back_by_itself(runnin
     await_status(running, lambda found: found["state"] == "ready")
 
 
-def test_a_broker_that_goes_away_stops_nobody_at_the_gate(running: Demonstration) -> None:
-    running.processes["broker"].kill()
+def people_are_answered_without(running: Demonstration, killed: str) -> None:
+    running.processes[killed].kill()
     before = len(running.answers)
     ends_s = time.monotonic() + WITHIN_S
     while len(running.answers) < before + 6:
-        assert time.monotonic() < ends_s, "people are not answered without a broker"
+        assert time.monotonic() < ends_s, f"people are not answered without the {killed}"
         running.look()
+
+
+def test_a_broker_that_goes_away_stops_nobody_at_the_gate(running: Demonstration) -> None:
+    people_are_answered_without(running, "broker")
     found = running.look()
     assert found is not None
     assert found["outbox"]["depth"] > 0
@@ -60,12 +64,7 @@ def test_a_broker_that_goes_away_stops_nobody_at_the_gate(running: Demonstration
 
 
 def test_a_page_that_is_killed_stops_nobody_at_the_gate(running: Demonstration) -> None:
-    running.processes["page"].kill()
-    before = len(running.answers)
-    ends_s = time.monotonic() + WITHIN_S
-    while len(running.answers) < before + 6:
-        assert time.monotonic() < ends_s, "people are not answered without a page"
-        running.look()
+    people_are_answered_without(running, "page")
     running.processes["page"].start()
     running.turn()
 

@@ -15,10 +15,7 @@ from mqtt.envelope import Refused
 from mqtt.topics import Branch, Leaf
 from mqtt.wire import MessageError
 from tests import wire_schema
-from tests.passages import a_passage, an_undo, event_text
-
-BRANCH = Branch("entrance", "dong-ba", "gate-1")
-EPOCH = "0123456789abcdef"
+from tests.passages import EPOCH, GATE, a_passage, an_undo, event_text
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -28,13 +25,13 @@ json_values = st.recursive(
 
 
 def an_event(number: int = 1) -> dict[str, Any]:
-    found = json.loads(event_text(Stored(EPOCH, number, "boot-a", a_passage(number)), BRANCH.source))
+    found = json.loads(event_text(Stored(EPOCH, number, "boot-a", a_passage(number)), GATE.source))
     assert isinstance(found, dict)
     return found
 
 
 def read(content: Any) -> tuple[list[envelope.PassageEvent], list[Refused]]:
-    return envelope.read_passages(json.dumps(content).encode(), BRANCH.source)
+    return envelope.read_passages(json.dumps(content).encode(), GATE.source)
 
 
 def test_a_passage_arrives_as_it_was_stored() -> None:
@@ -55,7 +52,7 @@ def test_the_schemas_are_schemas_and_there_is_one_per_message() -> None:
 
 def test_a_batch_and_a_single_event_fit_the_schema() -> None:
     texts = [json.dumps(an_event(number)) for number in (1, 2)]
-    topic = BRANCH.topic(Leaf.PASSAGE)
+    topic = GATE.topic(Leaf.PASSAGE)
     wire_schema.check(topic, envelope.message_of(texts[:1]))
     wire_schema.check(topic, envelope.message_of(texts))
 
@@ -66,13 +63,13 @@ def test_the_schema_refuses_what_the_reader_refuses() -> None:
         event["data"][spoil] = {"not": "this"}
         assert read(event)[1], spoil
         with pytest.raises(jsonschema.ValidationError):
-            wire_schema.check(BRANCH.topic(Leaf.PASSAGE), json.dumps(event).encode())
+            wire_schema.check(GATE.topic(Leaf.PASSAGE), json.dumps(event).encode())
 
 
 def test_an_annulment_names_the_passage_that_it_annuls_and_the_guards_grounds() -> None:
     undone = a_passage(6)
-    text = event_text(Stored(EPOCH, 7, "boot-a", an_undo(7, undone)), BRANCH.source)
-    wire_schema.check(BRANCH.topic(Leaf.PASSAGE), text.encode())
+    text = event_text(Stored(EPOCH, 7, "boot-a", an_undo(7, undone)), GATE.source)
+    wire_schema.check(GATE.topic(Leaf.PASSAGE), text.encode())
     good, bad = read(json.loads(text))
     assert bad == []
     data = good[0].data
@@ -91,7 +88,7 @@ def test_a_spoiled_annulment_is_refused_by_reader_and_schema_alike_or_read(field
     good, bad = read(event)
     assert len(good) + len(bad) == 1
     if value is not None and good:
-        wire_schema.check(BRANCH.topic(Leaf.PASSAGE), json.dumps(event).encode())
+        wire_schema.check(GATE.topic(Leaf.PASSAGE), json.dumps(event).encode())
 
 
 def test_one_bad_event_does_not_spoil_its_batch_and_its_device_can_be_told() -> None:
@@ -133,13 +130,13 @@ def test_nothing_of_a_refused_events_content_is_repeated() -> None:
 )
 def test_what_is_no_message_at_all_is_refused_with_a_word(payload: bytes, why: str) -> None:
     with pytest.raises(MessageError, match=why):
-        envelope.read_passages(payload, BRANCH.source)
+        envelope.read_passages(payload, GATE.source)
 
 
 @given(st.binary(max_size=300) | json_values.map(lambda value: json.dumps(value).encode()))
 def test_no_bytes_make_a_reader_raise_anything_but_its_own_error(payload: bytes) -> None:
     for reader in (
-        lambda data: envelope.read_passages(data, BRANCH.source),
+        lambda data: envelope.read_passages(data, GATE.source),
         envelope.Receipt.read,
         reports.StateReport.read,
         reports.Health.read,
@@ -171,7 +168,7 @@ def test_a_receipt_is_read_as_it_was_meant_within_its_caps(
     up_to: int, beyond: list[tuple[int, int]], ids: list[Any]
 ) -> None:
     payload = envelope.receipt(EPOCH, up_to, beyond, [Refused(str(one), "bad-data-seq", EPOCH) for one in ids])
-    wire_schema.check(BRANCH.topic(Leaf.RECEIPT), payload)
+    wire_schema.check(GATE.topic(Leaf.RECEIPT), payload)
     found = envelope.Receipt.read(payload)
     assert (found.epoch, found.up_to_seq) == (EPOCH, up_to)
     assert list(found.beyond) == beyond[: envelope.MAX_RECEIPT_RANGES]
@@ -190,12 +187,12 @@ def test_a_range_that_ends_before_it_starts_is_refused() -> None:
 def test_the_small_messages_fit_their_schemas_and_come_back() -> None:
     at = datetime(2026, 11, 23, tzinfo=UTC)
     will = reports.StateReport(state="offline", reason="lost")
-    wire_schema.check(BRANCH.topic(Leaf.STATE), will.written())
+    wire_schema.check(GATE.topic(Leaf.STATE), will.written())
     assert reports.StateReport.read(will.written()) == will
     health = reports.Health(
         at=at, state="ready", clock="unset", epoch=EPOCH, newest_seq=3, outbox=0, facts={"disk": "ok"}
     )
-    wire_schema.check(BRANCH.topic(Leaf.HEALTH), health.written())
+    wire_schema.check(GATE.topic(Leaf.HEALTH), health.written())
     assert reports.Health.read(health.written()) == health
     state = reports.CentreState(state="ready", at=at)
     wire_schema.check(topics.centre_state("entrance"), state.written())
@@ -211,7 +208,7 @@ def test_a_wish_for_a_drain_rate_cannot_stop_delivery() -> None:
 
 def test_a_topic_tells_whose_it_is() -> None:
     for leaf in Leaf:
-        assert topics.parse(BRANCH.topic(leaf)) == (BRANCH, leaf)
+        assert topics.parse(GATE.topic(leaf)) == (GATE, leaf)
 
 
 @given(st.text())
@@ -233,7 +230,7 @@ def test_the_asyncapi_file_names_every_topic_with_its_schema_and_quality() -> No
         reference = channel["messages"][name]["payload"]["$ref"]
         assert (wire_schema.FOLDER / reference).resolve() == (wire_schema.FOLDER / f"{name}.json").resolve()
         address = channel["address"].format(root="entrance", site="dong-ba", device="gate-1")
-        assert address in {*map(BRANCH.topic, Leaf), topics.centre_state("entrance"), topics.centre_drain("entrance")}
+        assert address in {*map(GATE.topic, Leaf), topics.centre_state("entrance"), topics.centre_drain("entrance")}
     bindings = {
         operation["channel"]["$ref"].rsplit("/", 1)[1]: operation["bindings"]["mqtt"]
         for operation in described["operations"].values()
@@ -251,4 +248,4 @@ def test_a_text_with_nul_is_refused_because_postgresql_could_not_keep_it() -> No
     with pytest.raises(MessageError, match="bad-software"):
         reports.StateReport.read(json.dumps({"state": "ready", "software": "1\0"}).encode())
     with pytest.raises(jsonschema.ValidationError):
-        wire_schema.check(BRANCH.topic(Leaf.PASSAGE), json.dumps(event).encode())
+        wire_schema.check(GATE.topic(Leaf.PASSAGE), json.dumps(event).encode())

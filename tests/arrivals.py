@@ -1,0 +1,25 @@
+"""Passages as they arrive at a centre: over the wire, from one gate, in one epoch of its database."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from kiosk.model import Passage, Stored
+from mqtt import envelope
+from mqtt.centre.arrivals import Arrival
+from mqtt.topics import Branch
+from tests.passages import EPOCH, GATE, event_text
+
+
+def arrival_of(
+    passages: Iterable[tuple[int, Passage]],
+    at: datetime,
+    *,
+    branch: Branch = GATE,
+    epoch: str = EPOCH,
+    boot: str = "boot-a",
+) -> Arrival:
+    """These passages under their numbers, in one message that came at `at`."""
+    texts = [event_text(Stored(epoch, seq, boot, passage), branch.source) for seq, passage in passages]
+    good, bad = envelope.read_passages(envelope.message_of(texts), branch.source)
+    assert bad == []
+    return Arrival(branch, good, bad, at)
