@@ -22,7 +22,7 @@ from kiosk.diary_keeper import DiaryKeeper
 from kiosk.doorbell import Doorbell
 from kiosk.model import Moment, State
 from kiosk.ports import Clock, KioskError, SignalTrouble
-from kiosk.rooms import Rooms, furnish, make_run_dir
+from kiosk.rooms import COURIER, Rooms, furnish, make_run_dir
 from kiosk.selfcheck import Measures, judge, state_of, watchdog_may_be_fed
 from kiosk.store.diary import Diary
 from kiosk.systemd_notify import Notifier
@@ -139,7 +139,9 @@ class Daemon:
         self._bell = bell
         self._notifier = notifier
         self._stop = threading.Event()
-        self._workers = [Worker(name, step, self._stop, self._worker_crashed) for name, step in rooms.steps().items()]
+        self._workers = {
+            name: Worker(name, step, self._stop, self._worker_crashed) for name, step in rooms.steps().items()
+        }
         self._crashed = ""
         self._state: State | None = None
         self._bad: tuple[str, ...] = ()
@@ -148,14 +150,15 @@ class Daemon:
         self._diary = DiaryKeeper(Diary(settings.records.path).add)
 
     def start_workers(self) -> None:
-        """Let the rooms turn."""
-        for worker in self._workers:
-            worker.start()
+        """Let the rooms turn; the courier only once it is known how the gate is: what it loads must not hold up the first lamp."""
+        for name, worker in self._workers.items():
+            if name != COURIER:
+                worker.start()
 
     def stop_workers(self) -> None:
         """Ask all to end, then wait for each."""
         self._rooms.stop(self._stop)
-        for worker in self._workers:
+        for worker in self._workers.values():
             if not worker.join(JOIN_S):
                 log.error("the %s thread does not end; leaving without it", worker.name)
 
@@ -185,6 +188,8 @@ class Daemon:
         state = state_of(facts, started=self._rooms.watch.begun)
         self._rooms.lamps.rest(state)
         self._rooms.courier.set_state(state)
+        if state is not State.STARTING:
+            self._workers[COURIER].start()
         self._rooms.courier.set_health(now.quality.value, {fact.name: fact.grade.value for fact in facts})
         self._publish(self._rooms.bulletin.status(now, facts, state))
         if watchdog_may_be_fed(facts):

@@ -28,6 +28,7 @@ from kiosk.ports import Clock, Decoder, KioskError, Verifier
 from kiosk.presence import Presence
 from kiosk.reading import Cascade
 from kiosk.reading.bounded import BoundedDecoder
+from kiosk.reading.rehearsal import rehearse
 from kiosk.reading.viewfinder import Viewfinder
 from kiosk.seal import Pseudonyms, Seal
 from kiosk.selfcheck import CameraWatch
@@ -36,6 +37,8 @@ from kiosk.undo import LastPassage
 from kiosk.uplink import make_courier
 from kiosk.visits import Visits
 
+COURIER = "courier"
+"""Its worker's name."""
 RESTORED = 20_000
 """How many of the newest passages tell who is inside after a restart."""
 
@@ -61,7 +64,7 @@ class Rooms:
         """One thread each."""
         return {
             "gate": self.gate_loop.step,
-            "courier": self.courier.step,
+            COURIER: self.courier.step,
             "control": self.control.step,
             "camera": self.camera_loop.step,
         }
@@ -145,8 +148,9 @@ def remembered(visit: config.Visit, store: Store, now: Moment) -> tuple[Visits, 
 
 
 def make_decoder(settings: config.Settings) -> BoundedDecoder:
-    """The cascade, within a hard limit per frame (docs/decisions/0011)."""
+    """The cascade, within a hard limit per frame (docs/decisions/0011), its engines loaded."""
     share = settings.reading.budget_share
+    rehearse(settings.camera.width, settings.camera.height)
     return BoundedDecoder(lambda: Cascade(known=credentials.known_grammar, budget_share=share))
 
 

@@ -6,7 +6,6 @@ from kiosk import config
 from kiosk.courier import Courier, Terms
 from kiosk.handed_keys import handed
 from kiosk.ports import Clock, Outbox
-from mqtt.client import PahoLink
 from mqtt.link import Endpoint, Link, Message
 from mqtt.topics import Branch
 
@@ -26,11 +25,13 @@ def endpoint_of(broker: config.Broker) -> Endpoint:
 
 
 def make_courier(settings: config.Settings, outbox: Outbox, clock: Clock) -> Courier:
-    """A courier that is not connected yet; its thread calls `step`."""
+    """A courier that is not connected yet; its thread calls `step`, and loads paho when it first connects."""
     broker, site = settings.broker, settings.site
     endpoint = endpoint_of(broker)
 
     def connect(will: Message) -> Link:
+        from mqtt.client import PahoLink  # noqa: PLC0415  with ssl and urllib a tenth of what a start loads: the gate opens first
+
         return PahoLink(endpoint, f"{site.root}-{site.site}-{site.device}", will=will)
 
     return Courier(

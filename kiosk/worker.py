@@ -21,8 +21,9 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Start the thread."""
-        self._thread.start()
+        """Start the thread, if it has not been started."""
+        if self._thread.ident is None:
+            self._thread.start()
 
     def join(self, timeout_s: float) -> bool:
         """Wait for the end; False when the thread still runs after `timeout_s`."""

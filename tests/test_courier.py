@@ -203,7 +203,9 @@ def test_the_last_will_says_offline_and_every_connect_says_the_state_anew(bench:
     bench.broker.cut()
     bench.run(10.0)
     states = [json.loads(message.payload) for message in bench.broker.on("state")]
-    assert [state["state"] for state in states] == ["ready", "ready"]
+    assert [state["state"] for state in states] == ["birth", "ready", "ready"], (
+        "and every process begins with its birth"
+    )
     assert all(message.retain for message in bench.broker.on("state"))
     will = bench.broker.links[-1].will
     wire_schema.check(will.topic, will.payload)

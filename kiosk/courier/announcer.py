@@ -26,6 +26,7 @@ class Announcer:
         self._state = State.STARTING
         self._reason = ""
         self._told = False
+        self._born = False
         self._facts: dict[str, str] = {}
         self._health_s = 0.0
         self._older_than: int | None = None
@@ -54,6 +55,11 @@ class Announcer:
         with self._lock:
             state, reason, told = self._state, self._reason, self._told
             self._told = True
+        if not self._born and state is not State.STARTING:
+            link.publish(
+                self.message("birth", "", now.at)
+            )  # the first word of a process, however late it finds the broker
+        self._born = True
         if not told:
             link.publish(self.message("birth" if state is State.STARTING else str(state), reason, now.at))
         if now.s >= self._health_s:

@@ -6,9 +6,8 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from kiosk.ports import StoreTrouble
+from kiosk.store.connection import Connection
 
 APPLICATION_ID = 0x48554531  # "HUE1": tells our file from any other SQLite database (PRAGMA application_id)
 BUSY_TIMEOUT_MS = 5_000
@@ -98,21 +97,21 @@ class NotADatabase(StoreTrouble):
     """The file is there, and it is not a passage database that this release can use."""
 
 
-def connect(path: Path, *, durable: bool) -> Database:
+def connect(path: Path, *, durable: bool) -> Connection:
     """One connection in WAL mode. `durable` commits wait for the disk; the others survive a crash, not a power cut.
 
     Raises sqlite3.Error. The connection may be handed between threads; its owner sees to it that one uses it at a time.
     """
-    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000, check_same_thread=False)
+    connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000, check_same_thread=False, isolation_level=None)
     try:
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-        return Database(connection, execute_plugins=False)
+        return Connection(connection)
     except BaseException:
         connection.close()
         raise
 
 
-def open_writer(path: Path, migrations: Sequence[str] = MIGRATIONS) -> Database:
+def open_writer(path: Path, migrations: Sequence[str] = MIGRATIONS) -> Connection:
     """Open or make the database and bring its schema up to date. Raises StoreTrouble with one sentence."""
     if not path.parent.is_dir():
         raise StoreTrouble(f"{path}: its folder does not exist; make it, or correct records.path")
@@ -134,7 +133,7 @@ def open_writer(path: Path, migrations: Sequence[str] = MIGRATIONS) -> Database:
     return database
 
 
-def _prepare(database: Database, path: Path, migrations: Sequence[str]) -> None:
+def _prepare(database: Connection, path: Path, migrations: Sequence[str]) -> None:
     said = int(database.execute("PRAGMA user_version").fetchone()[0])
     version = said & ((1 << _SCHEMA_BITS) - 1)
     oldest_writer = said >> _SCHEMA_BITS or version
@@ -149,13 +148,22 @@ def _prepare(database: Database, path: Path, migrations: Sequence[str]) -> None:
     if version == 0:
         database.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     database.execute("PRAGMA journal_mode = WAL")
+    if version < len(migrations):
+        _grow(database, version, migrations)
+
+
+def _grow(connection: Connection, version: int, migrations: Sequence[str]) -> None:
+    """Take the steps from `version` on, each whole or not at all."""
+    from sqlite_utils import Database  # noqa: PLC0415  what opens every day has nothing to grow (connection.py)
+
+    database = Database(connection.conn, execute_plugins=False)
     for step in range(version, len(migrations)):
         with database.atomic():
             for statement in _statements(migrations[step]):
                 database.execute(statement)
             if step == 0:
                 database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                database.execute("INSERT INTO delivery (only, epoch) VALUES (1, ?)", [secrets.token_hex(8)])
+                database.table("delivery").insert({"only": 1, "epoch": secrets.token_hex(8)})
             database.execute(f"PRAGMA user_version = {step + 1 | min(OLDEST_WRITER, step + 1) << _SCHEMA_BITS}")
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlite_utils import Database
+from kiosk.store.connection import Connection
 
 CHUNK = 500
 """Rows per transaction: the gate waits for none of them longer than that."""
@@ -60,7 +60,7 @@ class Purge:
 
 
 def due(
-    database: Database, path: Path, limits: Limits, *, newest_seq: int, delivered: int, at: datetime | None
+    database: Connection, path: Path, limits: Limits, *, newest_seq: int, delivered: int, at: datetime | None
 ) -> Purge | None:
     """Which history has to go now, if any; `delivered` is the mark below which the centre has everything.
 
@@ -81,7 +81,7 @@ def due(
     return None
 
 
-def _aged(database: Database, before: datetime) -> int:
+def _aged(database: Connection, before: datetime) -> int:
     """The newest record that is older than this, as far as one turn looks; 0 where there is none.
 
     Records lie in the order of time, so the first that is young enough ends it. What came before an aged one is older
@@ -102,7 +102,7 @@ def left_bytes(path: Path) -> int:
     return disk.f_bavail * disk.f_frsize
 
 
-def under_pressure(database: Database, path: Path, limits: Limits) -> bool:
+def under_pressure(database: Connection, path: Path, limits: Limits) -> bool:
     """The file is at its limit, or the disk's free space below the reserve while the file has no room of its own."""
     pages, free, size = (
         int(database.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "freelist_count", "page_size")
@@ -112,7 +112,7 @@ def under_pressure(database: Database, path: Path, limits: Limits) -> bool:
     return left_bytes(path) + free * size < limits.reserve_bytes
 
 
-def purge(database: Database, what: Purge, at: str) -> int:
+def purge(database: Connection, what: Purge, at: str) -> int:
     """Delete one chunk of history, and say so in a notice, in one transaction; how many rows went."""
     with database.atomic():
         first, last, count = database.execute(
@@ -125,7 +125,7 @@ def purge(database: Database, what: Purge, at: str) -> int:
     return int(count)
 
 
-def thin(database: Database, after_seq: int, up_to_seq: int, at: str) -> int:
+def thin(database: Connection, after_seq: int, up_to_seq: int, at: str) -> int:
     """Take the details out of a chunk of failed readings (result and reason stay); up to which number it came."""
     with database.atomic():
         last, first, count = database.execute(
@@ -143,7 +143,7 @@ def thin(database: Database, after_seq: int, up_to_seq: int, at: str) -> int:
     return int(last or up_to_seq)
 
 
-def note(database: Database, kind: str, *, at: str, span: Span = (None, None), count: int, detail: str = "") -> None:
+def note(database: Connection, kind: str, *, at: str, span: Span = (None, None), count: int, detail: str = "") -> None:
     """Add to the newest notice where it is of the same kind and day, else begin one."""
     first, last = span
     newest = database.execute("SELECT number, kind, at FROM notice ORDER BY number DESC LIMIT 1").fetchone()

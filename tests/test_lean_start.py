@@ -1,0 +1,51 @@
+"""What a start loads, and in which order: the gate opens before anything is loaded that only the way to the centre needs."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiosk.frame import Frame
+from kiosk.reading import Cascade
+from kiosk.reading.rehearsal import picture, rehearse
+from kiosk.reading.scene import Aspect, Scene
+from kiosk.reading.stages import heavy_stages
+from kiosk.store import Store
+
+LATER = ("sqlite_utils", "paho", "ssl", "urllib.request", "PIL")
+"""Packages that together were a third of what a start loaded."""
+
+
+def loaded_by(code: str) -> set[str]:
+    """Those of LATER that a process of its own has loaded after `code`."""
+    asked = f"{code}\nimport sys\nprint(*(name for name in {LATER!r} if name in sys.modules))"
+    told = subprocess.run([sys.executable, "-c", asked], check=True, capture_output=True, text=True)
+    return set(told.stdout.split())
+
+
+def test_the_daemon_s_imports_leave_out_what_only_a_new_schema_or_the_broker_needs() -> None:
+    assert loaded_by("import kiosk.app") == set()
+
+
+def test_a_store_whose_schema_is_in_force_opens_without_the_tool_that_makes_schemas(tmp_path: Path) -> None:
+    path = tmp_path / "passages.db"
+    open_and_close = f"from pathlib import Path\nfrom kiosk.store import Store\nStore(Path({str(path)!r})).close()"
+    assert loaded_by(open_and_close) == {"sqlite_utils"}
+    assert loaded_by(open_and_close) == set()
+    Store(path).close()
+
+
+def test_the_rehearsal_asks_every_stage_and_the_picture_lets_them_work() -> None:
+    cascade = Cascade(frame_budget_s=60.0, motion_gate=False)
+    cascade.read(Frame(picture(1280, 720), 0, 0.0))
+    assert set(cascade._costs_s) == {stage.name for stage in heavy_stages()}
+    seen = Scene(picture(1280, 720))
+    assert seen.promising(0)
+    assert seen.grids(Aspect())
+
+
+@given(width=st.integers(240, 2000), height=st.integers(240, 2000))
+def test_nothing_is_read_in_the_rehearsal_whatever_the_camera_s_size(width: int, height: int) -> None:
+    assert rehearse(width, height).readings == ()
