@@ -17,6 +17,11 @@ class Notifier:
         self._watchdog_s = int(usec) / 1_000_000 if usec.isdecimal() and mine else None
 
     @property
+    def listens(self) -> bool:
+        """Whether there is a systemd that wants to be told."""
+        return bool(self._address)
+
+    @property
     def watchdog_s(self) -> float | None:
         """systemd ends a process that has not fed its watchdog for so long; None: there is no watchdog."""
         return self._watchdog_s

@@ -228,6 +228,17 @@ def a_page_that_is_killed_leaves_the_gate_alone_and_comes_back() -> str:
     return f"{passages() - before} passages meanwhile, the daemon is the same process"
 
 
+def a_page_that_hangs_is_killed_by_its_watchdog_and_starts_anew() -> str:
+    daemon, hung, restarts = main_pid(), main_pid("kiosk-web"), int(show("kiosk-web", "NRestarts"))
+    began_s = time.monotonic()
+    os.kill(hung, signal.SIGSTOP)
+    until("systemd has restarted it", lambda: int(show("kiosk-web", "NRestarts")) > restarts, 60.0)
+    took_s = time.monotonic() - began_s
+    until("the page answers again", page, 20.0)
+    assert main_pid() == daemon
+    return f"restarted {took_s:.0f} s after it hung, the daemon is the same process"
+
+
 def a_killed_daemon_is_back_in_seconds_and_has_lost_nothing() -> str:
     before, recorded = main_pid(), passages()
     began_s = time.monotonic()
@@ -310,6 +321,7 @@ CHECKS = (
     has_its_keys_from_systemd_and_cannot_see_their_files,
     the_page_reads_records_writes_none_and_sees_no_keys,
     a_page_that_is_killed_leaves_the_gate_alone_and_comes_back,
+    a_page_that_hangs_is_killed_by_its_watchdog_and_starts_anew,
     a_killed_daemon_is_back_in_seconds_and_has_lost_nothing,
     the_lamps_were_put_dark_after_the_kill,
     a_daemon_that_hangs_is_killed_by_the_watchdog_and_starts_anew,

@@ -126,8 +126,9 @@ def test_retention_is_kept_where_the_daemon_does_not_run_and_only_there() -> Non
     assert timer["OnUnitInactiveSec"] == "1h"
 
 
-def test_the_daemon_is_watched() -> None:
-    keys = keys_of("kiosk.service")
+@pytest.mark.parametrize("name", SERVICES)
+def test_daemon_and_page_are_watched(name: str) -> None:
+    keys = keys_of(name)
     assert (keys["Type"], keys["NotifyAccess"]) == ("notify", "main")
     assert 5 <= int(keys["WatchdogSec"]) <= 30
 

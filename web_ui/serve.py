@@ -15,11 +15,13 @@ from wsgiref.types import WSGIApplication
 from waitress.server import create_server
 
 from kiosk.logbook import RecentLines
+from kiosk.systemd_notify import Notifier
 from web_ui import fences
 from web_ui.accounts import Accounts
 from web_ui.app import create_app
 from web_ui.channel import CountedChannel, ImpatientChannel, drop_dead_peers
 from web_ui.live import MAX_STREAMS
+from web_ui.pulse import Pulse
 from web_ui.settings import PageSettings, PageTrouble
 
 REQUEST_THREADS = 6
@@ -111,6 +113,8 @@ def serve(settings: PageSettings, announce: Callable[[str], None], recent: Recen
         for number in (signal.SIGTERM, signal.SIGINT):
             house.callback(signal.signal, number, signal.signal(number, stop))
         _in_thread(house, "live", live.run, live.close)
+        pulse = Pulse(listener.getsockname()[:2], Notifier(), secure=secure)
+        _in_thread(house, "pulse", pulse.run, pulse.close)
         address = address_of(listener, settings.host, secure=secure)
         for line in (f"page: {address}", *notices(settings, address)):
             announce(line)
