@@ -3,10 +3,11 @@
 import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 from kiosk.model import Assurance, ClockQuality, Direction, Grounds, Kind, Outcome, Passage, Reason, Stored
-from kiosk.store import rows
+from kiosk.store import Store, rows
 from kiosk.store.drain import Drain
 from mqtt.topics import Branch
 
@@ -52,6 +53,13 @@ def an_undo(number: int, undone: Passage) -> Passage:
         annuls=undone.id,
         grounds=Grounds.TURNED_BACK,
     )
+
+
+def a_store(path: Path, count: int) -> Store:
+    """A store that has recorded passages 0, 1, 2 ... as 1, 2, 3 ...; who asks for it closes it."""
+    store = Store(path)
+    store.commit_all([a_passage(number) for number in range(count)])
+    return store
 
 
 def event_text(stored: Stored, source: str) -> str:

@@ -13,11 +13,10 @@ from kiosk.control import ReleaseQuarantine, TakeStill
 from kiosk.frame import Frame
 from kiosk.orders import told
 from kiosk.reading.viewfinder import Viewfinder
-from kiosk.store import Store
 from tests import browser as browsers
 from tests.browser import Browser, Page, expect, faults
 from tests.daemons import Ordered
-from tests.passages import a_passage
+from tests.passages import a_store
 from tests.qr_pictures import code_picture, turned
 from tests.snapshots import a_status, publish
 from tests.staffed_office import PASSWORD, staff
@@ -43,9 +42,7 @@ class Office:
 def office(tmp_path: Path) -> Iterator[Office]:
     """A kiosk with passages, two of them in quarantine, a log with a hostile line, a changed file, an administrator."""
     publish(tmp_path, a_status())
-    store = Store(tmp_path / "p.db")
-    for number in range(4):
-        store.commit(a_passage(number))
+    store = a_store(tmp_path / "p.db", 4)
     store.settle(0, rejected=[(1, "too-large"), (2, HOSTILE[:200])])
     store.close()
     path = tmp_path / "kiosk.toml"

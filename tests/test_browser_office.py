@@ -13,11 +13,10 @@ import pytest
 from kiosk.control import Admit, ShowLamp, Undo
 from kiosk.model import Direction, Grounds, Outcome
 from kiosk.status import UndoStatus
-from kiosk.store import Store
 from tests import browser as browsers
 from tests.browser import Browser, expect, faults, log_in
 from tests.daemons import Ordered
-from tests.passages import a_passage
+from tests.passages import a_store
 from tests.snapshots import a_status, publish
 from tests.staffed_office import PASSWORD, PIN, staff
 from tests.web_process import served
@@ -29,10 +28,7 @@ pytestmark = pytest.mark.skipif(bool(browsers.missing()), reason=browsers.missin
 def url(tmp_path: Path) -> Iterator[str]:
     """A kiosk with a few passages, whose administrator and guard are set up."""
     publish(tmp_path, a_status())
-    store = Store(tmp_path / "p.db")
-    for number in range(3):
-        store.commit(a_passage(number))
-    store.close()
+    a_store(tmp_path / "p.db", 3).close()
     state_dir = staff(tmp_path / "state")
     with served("--run-dir", tmp_path, "--database", tmp_path / "p.db", "--state-dir", state_dir) as (found, _):
         yield found

@@ -19,7 +19,7 @@ from kiosk.control import Admit, Pause, ShowLamp
 from kiosk.model import Direction, Grounds, Outcome
 from kiosk.store import Store
 from tests.daemons import Ordered
-from tests.passages import a_passage
+from tests.passages import a_passage, a_store
 from tests.snapshots import browsing
 from tests.staffed_office import PASSWORD, PIN, audit, log_in, visiting
 from web_ui import accounts as accounts_module
@@ -275,17 +275,10 @@ def test_the_audit_log_is_bounded_and_newest_first(tmp_path: Path) -> None:
     assert len(log.last(10)[1].detail) == 200
 
 
-def keep(path: Path, count: int) -> None:
-    store = Store(path)
-    for number in range(count):
-        store.commit(a_passage(number))
-    store.close()
-
-
 def test_events_are_listed_newest_first_page_by_page_with_short_pseudonyms_only(
     tmp_path: Path, client: FlaskClient
 ) -> None:
-    keep(tmp_path / "p.db", 120)
+    a_store(tmp_path / "p.db", 120).close()
     log_in(client, Role.ADMIN)
     seen: list[int] = []
     path = "/admin/events"
@@ -312,7 +305,7 @@ def test_events_are_listed_newest_first_page_by_page_with_short_pseudonyms_only(
 def test_events_are_filtered_by_outcome_reason_and_local_day(
     tmp_path: Path, client: FlaskClient, query: str, count: int
 ) -> None:
-    keep(tmp_path / "p.db", 3)
+    a_store(tmp_path / "p.db", 3).close()
     log_in(client, Role.ADMIN)
     assert client.get(f"/admin/events?{query}").text.count("</td></tr>") == count
 
@@ -328,7 +321,7 @@ def test_a_filter_that_is_none_is_told_so(client: FlaskClient, query: str) -> No
 
 
 def test_the_support_bundle_helps_and_names_nobody(tmp_path: Path, client: FlaskClient) -> None:
-    keep(tmp_path / "p.db", 5)
+    a_store(tmp_path / "p.db", 5).close()
     csrf = log_in(client, Role.ADMIN)
     answer = client.post("/admin/bundle", data={"csrf": csrf})
     assert answer.mimetype == "application/zip"

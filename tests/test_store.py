@@ -9,7 +9,7 @@ import pytest
 
 from kiosk.ports import StoreTrouble
 from kiosk.store import NotADatabase, Store
-from tests.passages import a_passage, event_text
+from tests.passages import a_passage, a_store, event_text
 
 
 def test_a_passage_comes_back_as_it_was_committed(tmp_path: Path) -> None:
@@ -62,9 +62,7 @@ def test_two_databases_never_share_an_epoch(tmp_path: Path) -> None:
 
 
 def test_what_the_centre_confirmed_leaves_the_outbox_and_stays_as_history(tmp_path: Path) -> None:
-    store = Store(tmp_path / "p.db")
-    for number in range(10):
-        store.commit(a_passage(number))
+    store = a_store(tmp_path / "p.db", 10)
     store.settle(up_to_seq=4)
     assert [stored.seq for stored in store.waiting(0, 99)] == [5, 6, 7, 8, 9, 10]
     assert store.depth() == 6
@@ -73,9 +71,7 @@ def test_what_the_centre_confirmed_leaves_the_outbox_and_stays_as_history(tmp_pa
 
 
 def test_what_the_centre_has_beyond_a_gap_is_not_sent_again(tmp_path: Path) -> None:
-    store = Store(tmp_path / "p.db")
-    for number in range(10):
-        store.commit(a_passage(number))
+    store = a_store(tmp_path / "p.db", 10)
     store.settle(up_to_seq=2, beyond=[(5, 6), (9, 9)])
     assert [stored.seq for stored in store.waiting(0, 99)] == [3, 4, 7, 8, 10]
     assert store.depth() == 5
@@ -89,9 +85,7 @@ def test_what_the_centre_has_beyond_a_gap_is_not_sent_again(tmp_path: Path) -> N
 
 
 def test_an_older_receipt_takes_nothing_back(tmp_path: Path) -> None:
-    store = Store(tmp_path / "p.db")
-    for number in range(5):
-        store.commit(a_passage(number))
+    store = a_store(tmp_path / "p.db", 5)
     store.settle(up_to_seq=4)
     store.settle(up_to_seq=2)
     assert store.depth() == 1
@@ -107,9 +101,7 @@ def held(path: Path) -> list[tuple[int, str, int]]:
 
 
 def test_one_record_is_released_from_quarantine_and_each_refusal_of_it_counts(tmp_path: Path) -> None:
-    store = Store(tmp_path / "p.db")
-    for number in range(5):
-        store.commit(a_passage(number))
+    store = a_store(tmp_path / "p.db", 5)
     store.settle(up_to_seq=2, rejected=[(3, "bad-data"), (4, "bad-data")])
     assert store.release_quarantine(only_seq=4) == 1
     assert store.release_quarantine(only_seq=4) == 0
@@ -125,9 +117,7 @@ def test_one_record_is_released_from_quarantine_and_each_refusal_of_it_counts(tm
 
 
 def test_a_rejected_passage_steps_aside_with_its_reason_and_is_kept(tmp_path: Path) -> None:
-    store = Store(tmp_path / "p.db")
-    for number in range(5):
-        store.commit(a_passage(number))
+    store = a_store(tmp_path / "p.db", 5)
     store.settle(up_to_seq=2, rejected=[(3, "unknown-site")])
     assert [stored.seq for stored in store.waiting(0, 99)] == [4, 5]
     assert (store.depth(), store.outbox_status().quarantined) == (2, 1)
@@ -154,9 +144,7 @@ def test_a_receipt_for_numbers_never_given_out_is_refused_whole(tmp_path: Path) 
 
 
 def test_a_number_is_never_used_again_even_when_all_history_is_gone(tmp_path: Path) -> None:
-    store = Store(tmp_path / "p.db")
-    for number in range(3):
-        store.commit(a_passage(number))
+    store = a_store(tmp_path / "p.db", 3)
     store.settle(up_to_seq=3)
     store.close()
     raw = sqlite3.connect(tmp_path / "p.db")
