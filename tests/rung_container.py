@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-LOCK = Path(tempfile.gettempdir()) / "entrance-kiosk-container.lock"  # one container at a time on this machine
+from tests.rung_container_disk import Disk
+
 BOOT_S = 60.0
 _tick = threading.Event()
 
@@ -29,32 +30,28 @@ def until(what: str, ask: Callable[[], Any], timeout_s: float) -> Any:
 
 
 @contextmanager
-def disk(root: Path, folder: Path) -> Iterator[Path]:
-    """A disk of its own over a root that stays as it is. What was written lies in `folder` until it is deleted."""
-    upper, work, merged = folder / "written", folder / "work", folder / "disk"
-    for each in (upper, work, merged):
-        each.mkdir(parents=True, exist_ok=True)
-    options = f"lowerdir={root},upperdir={upper},workdir={work}"
-    subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, merged], check=True)
-    try:
-        yield merged
-    finally:
-        subprocess.run(["umount", "--lazy", merged], check=True)
+def alone() -> Iterator[None]:
+    """Wait until no other run of a rung has containers on this machine, and keep others waiting."""
+    with Path(tempfile.gettempdir(), "entrance-kiosk-container.lock").open("w", encoding="utf-8") as only_one:
+        fcntl.flock(only_one, fcntl.LOCK_EX)
+        yield
 
 
 class Container:
     """One machine; `boot` and `cut` (or `power_off`) again and again. There is no network in it but loopback."""
 
-    def __init__(self, disk: Path, binds: dict[Path, str]) -> None:
-        """`binds`: folder of this machine -> where it is seen, read-only, in there."""
-        self.disk = disk
+    def __init__(self, name: str, disk: Disk, binds: dict[Path, str]) -> None:
+        """`name`: no other running container's. `disk`: attached. `binds`: folder of this machine -> where in there, read-only."""
+        self._name = name
+        self.root = disk.mounted
+        """Its disk, as this machine sees it."""
+        self._disk = disk
+        self._console = disk.mounted.parent / "console"
         self._binds = [f"--bind-ro={path}:{seen}" for path, seen in binds.items()]
         self._nspawn: subprocess.Popen[bytes] | None = None
-        self._lock = LOCK.open("w")
 
     def boot(self) -> float:
         """Power on; seconds until systemd says that everything was started."""
-        fcntl.flock(self._lock, fcntl.LOCK_EX)
         began_s = time.monotonic()
         settings = ["--private-network", "--register=no", "--keep-unit", "--resolv-conf=off", "--timezone=off"]
         quiet = [
@@ -62,12 +59,11 @@ class Container:
             "--boot",
             "--link-journal=no",
             "--system-call-filter=@clock",
-            "--machine=entrance-kiosk-install",
+            f"--machine=entrance-kiosk-{self._name}",
         ]
-        console = (self.disk.parent / "console").open("ab")
-        with console:
+        with self._console.open("ab") as console:
             self._nspawn = subprocess.Popen(
-                ["systemd-nspawn", *quiet, *settings, f"--directory={self.disk}", *self._binds],
+                ["systemd-nspawn", *quiet, *settings, f"--directory={self.root}", *self._binds],
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,
@@ -77,7 +73,7 @@ class Container:
 
     def _has_booted(self) -> bool:
         if self._nspawn is None or self._nspawn.poll() is not None:
-            raise AssertionError(f"the container ended; see {self.disk.parent / 'console'}")
+            raise AssertionError(f"the container ended; see {self._console}")
         if not self._init():
             return False
         said = self.run("systemctl", "is-system-running", check=False).stdout.strip()
@@ -130,10 +126,13 @@ class Container:
         )
 
     def cut(self) -> None:
-        """kill -9 of everything in there at one moment: with a PID namespace's init all its processes end."""
+        """The power goes: nothing reaches the disk any more, and every process ends. Afterwards the disk is as a boot finds it."""
         assert self._nspawn is not None
-        os.kill(self._init(), signal.SIGKILL)
+        self._disk.lose_power()
+        os.kill(self._init(), signal.SIGKILL)  # with a PID namespace's init all its processes end
         self._ended()
+        self._disk.detach()
+        self._disk.attach()
 
     def power_off(self) -> None:
         """An orderly end; nothing where it does not run."""
@@ -151,7 +150,6 @@ class Container:
             self._nspawn.kill()
             self._nspawn.wait(60)
         self._nspawn = None
-        fcntl.flock(self._lock, fcntl.LOCK_UN)
 
 
 ENVIRONMENT: Sequence[str] = (

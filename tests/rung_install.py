@@ -3,12 +3,14 @@
     python -m tests.rung_install                 the short form: both suites, 2 power cuts each
     python -m tests.rung_install --cuts 20       the long form
 
-The machine is a container whose disk outlives it (tests/rung_container.py). Not covered: a cut loses no page that the kernel had
-not written yet (`make test-power` has such cuts); Raspberry Pi OS's own packages and its firmware partition.
+Both suites are asked at the same time: an upgrade is, for the most part, waiting. The machine is a container whose disk
+outlives it (tests/rung_container.py) and loses, when the power goes, what the kernel had not written. Not covered: Raspberry
+Pi OS's own packages and its firmware partition.
 """
 
 import argparse
 import json
+import os
 import platform
 import random
 import shutil
@@ -16,6 +18,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,11 +27,15 @@ from kiosk.demo.premises import Premises
 from kiosk.issuing.samples import sample_world
 from tests import rung_install_checks as checks
 from tests import rung_install_root, rung_root
-from tests.rung_container import Container, disk
+from tests.rung_container import Container, alone
+from tests.rung_container_disk import Disk
 from tests.rung_install_bundles import VARIANTS, make_bundles
+from tests.rung_install_cuts import power_cut
+from tests.rung_install_device import Device
 
 TOOLS = {**rung_root.TOOLS, "systemd-nspawn": "systemd-container"}
 RESULTS = rung_root.PROJECT / "build/rungs/install"
+OWN_MOUNTS = "RUNG_INSTALL_OWN_MOUNTS"
 PYTHONS = {"bookworm": "311", "trixie": "313"}
 
 
@@ -49,14 +56,30 @@ def main() -> int:
     if lack:
         print(f"test-install: {lack}", file=sys.stderr)
         return rung_root.CANNOT
+    if OWN_MOUNTS not in os.environ:
+        # Everything that is mounted ends with us, however we end; and no other rung's namespace keeps a copy of it.
+        apart = ["unshare", "--mount", "--propagation", "shared", sys.executable, "-m", "tests.rung_install"]
+        os.execvpe(apart[0], [*apart, *sys.argv[1:]], {**os.environ, OWN_MOUNTS: "1"})  # noqa: S606  no shell is meant
     seed = asked.seed if asked.seed is not None else random.SystemRandom().randrange(10**6)
     print(f"seed {seed}", flush=True)
-    shutil.rmtree(RESULTS, ignore_errors=True)
-    bundles = make_bundles(list(VARIANTS), [PYTHONS[suite] for suite in asked.suites], RESULTS / "bundles")
-    keys(RESULTS / "keys")
-    failed = sum(on(suite, bundles, asked, random.Random(f"{seed}-{suite}")) for suite in asked.suites)
+    with alone():
+        failed = on_all(asked, seed)
     print(f"test-install: {failed or 'nothing'} failed; the containers' consoles are in {RESULTS}")
     return 1 if failed else 0
+
+
+def on_all(asked: argparse.Namespace, seed: int) -> int:
+    """Make everything that is needed, then every check on every suite; how many failed."""
+    shutil.rmtree(RESULTS, ignore_errors=True)
+    keys(RESULTS / "keys")
+    with ThreadPoolExecutor(len(asked.suites)) as hands:
+        roots = {suite: hands.submit(rung_install_root.ready_root, suite) for suite in asked.suites}
+        bundles = make_bundles(list(VARIANTS), [PYTHONS[suite] for suite in asked.suites], RESULTS / "bundles")
+        outcomes = [
+            hands.submit(on, suite, root, bundles, asked, random.Random(f"{seed}-{suite}"))
+            for suite, root in roots.items()
+        ]
+        return sum(outcome.result() for outcome in outcomes)
 
 
 def keys(folder: Path) -> None:
@@ -78,36 +101,41 @@ def keys(folder: Path) -> None:
         (folder / own).unlink()
 
 
-def on(suite: str, bundles: dict[str, Path], asked: argparse.Namespace, chance: random.Random) -> int:
+def on(
+    suite: str, root: Future[Path], bundles: dict[str, Path], asked: argparse.Namespace, chance: random.Random
+) -> int:
     """Every check on one suite; how many failed."""
     failed = 0
-    with machine(suite) as container:
-        device = checks.Device(
+    with machine(suite, root.result()) as container:
+        device = Device(
             container, {name: f"/bundles/{path.name}" for name, path in bundles.items()}, asked.patience, chance
         )
         for check in checks.BEFORE_CUTS if asked.only_cuts else checks.CHECKS:
             failed += not told(suite, check.__name__, lambda check=check: check(device))  # type: ignore[misc]
         for number in range(1, asked.cuts + 1):
-            failed += not told(suite, f"power_cut_{number}", lambda: checks.power_cut(device))
+            failed += not told(suite, f"power_cut_{number}", lambda: power_cut(device))
+        print(
+            f"    {suite}, power cuts: {', '.join(f'{count} {where}' for where, count in device.cuts.items())}",
+            flush=True,
+        )
         for check in () if asked.only_cuts else checks.LAST:
             failed += not told(suite, check.__name__, lambda check=check: check(device))  # type: ignore[misc]
     return failed
 
 
 @contextmanager
-def machine(suite: str) -> Iterator[Container]:
+def machine(suite: str, root: Path) -> Iterator[Container]:
     """A booted machine of that suite, on a fresh disk."""
-    root = rung_install_root.ready_root(suite)
-    folder = RESULTS / suite
-    with disk(root, folder) as merged:
-        container = Container(merged, {RESULTS / "bundles": "/bundles", RESULTS / "keys": "/keys"})
-        try:
-            container.boot()
-            yield container
-        finally:
-            container.power_off()
-    shutil.rmtree(folder / "written")
-    shutil.rmtree(folder / "work")
+    disk = Disk(root, RESULTS / suite)
+    disk.attach()
+    container = Container(suite, disk, {RESULTS / "bundles": "/bundles", RESULTS / "keys": "/keys"})
+    try:
+        container.boot()
+        yield container
+    finally:
+        container.power_off()
+        disk.detach()
+    disk.delete()
 
 
 def told(suite: str, name: str, check: checks.Bound) -> bool:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from kiosk.installing.make_bundle import make
@@ -27,23 +28,32 @@ VARIANTS: dict[str, tuple[str, tuple[Change, ...]]] = {
     # Takes a step of the schema, answers people and records them, but never says READY=1.
     "mute": ("0.9.4", (RISEN, ("kiosk/systemd_notify.py", '"READY=1", ', ""))),
     # Says READY=1 and is out of order: the lamps of this one are driven by nobody.
-    "dark": ("0.9.5", (("kiosk/selfcheck/judge.py", "    if it.lamps_alive:", "    if not it.lamps_alive:"),)),
+    "dark": ("0.9.5", (("kiosk/selfcheck/judge.py", "if it.lamps_alive:", "if not it.lamps_alive:"),)),
     # Could not be taken back.
     "one-way": ("0.9.6", (RISEN, ("kiosk/store/database.py", OLDEST, OLDEST + "99  # not "))),
 }
 
 
 def make_bundles(names: Sequence[str], pythons: Sequence[str], out: Path) -> dict[str, Path]:
-    """Unpacked bundles for this machine's kind, by variant."""
+    """Unpacked bundles for this machine's kind, by variant; two at a time, once the first has fetched the wheels."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    return {
-        name: make(_changed(name, out / "checkout"), [("x86_64", python) for python in pythons], out, unpacked=True)
-        for name in names
-    }
+    targets = [("x86_64", python) for python in pythons]
+
+    def made(name: str) -> Path:
+        checkout = changed(name, out / f"checkout-{name}")
+        bundle = make(checkout, targets, out, unpacked=True)
+        shutil.rmtree(checkout)
+        return bundle
+
+    first, *others = names
+    bundles = {first: made(first)}
+    with ThreadPoolExecutor(2) as hands:
+        return bundles | dict(zip(others, hands.map(made, others), strict=True))
 
 
-def _changed(name: str, folder: Path) -> Path:
+def changed(name: str, folder: Path) -> Path:
+    """This checkout, as the variant has it, in `folder`."""
     shutil.rmtree(folder, ignore_errors=True)
     for part in PARTS:
         shutil.copytree(PROJECT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))

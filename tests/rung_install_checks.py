@@ -1,33 +1,16 @@
 """The promises of install.sh, one sentence each; tests/rung_install.py boots the machine and asks for them in this order."""
 
-import json
-import random
-import subprocess
 from collections.abc import Callable
-from typing import Any
 
-from tests.rung_container import Container, until
-from tests.rung_install_bundles import VARIANTS
+from tests.rung_container import until
+from tests.rung_install_device import PROGRAM, RECORDS, Device, version
 
 Bound = Callable[[], str]
-PROGRAM = "/opt/entrance-kiosk"
-BUILT_S = 600.0
-"""A release may take so long to be made on a machine with much else to do."""
-RECORDS = "/var/lib/entrance-kiosk/passages.db"
 # Everything that belongs to an installation: name, size, time of change, target of a link; of folders the name.
 LIST = (
     "find /opt/entrance-kiosk /etc /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/local "
     "-type d -printf '%p\\n' -o -not -name '*.cache' -printf '%p %s %T@ %l\\n' | sort"
 )
-LOOK = """
-import json, sqlite3, sys
-with sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True) as d:
-    count, first, last = d.execute("select count(*), min(seq), max(seq) from passage").fetchone()
-    epoch = d.execute("select epoch from delivery").fetchone()[0]
-    sound = d.execute("pragma integrity_check").fetchone()[0]
-    schema = d.execute("pragma user_version").fetchone()[0] & 0xFFFF
-print(json.dumps({"count": count, "first": first, "last": last, "epoch": epoch, "sound": sound, "schema": schema}))
-"""
 IMPORTS = """
 import numpy, simplejpeg, picamera2, zxingcpp, cv2
 print(numpy.__version__, numpy.__file__, simplejpeg.__file__, picamera2.__file__)
@@ -39,80 +22,6 @@ path, = glob.glob("/usr/lib/python3/dist-packages/simplejpeg/_jpeg*.so")
 spec = importlib.util.spec_from_file_location("simplejpeg._jpeg", path)
 spec.loader.exec_module(importlib.util.module_from_spec(spec))
 """
-
-
-class Device:
-    """A machine with what is known of its records, which may only grow."""
-
-    def __init__(self, container: Container, bundles: dict[str, str], patience_s: float, chance: random.Random) -> None:
-        self.container = container
-        self.bundles = bundles
-        self.patience_s = patience_s
-        self.chance = chance
-        self.epoch = ""
-        self.seen_seq = 0
-
-    def install(self, variant: str, *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
-        """Run a bundle's install.sh to its end."""
-        return self.container.run(*self.installing(variant, *options), check=check)
-
-    def installing(self, variant: str, *options: str) -> list[str]:
-        """The command line; root's umask is a careful one."""
-        careful = ["sh", "-c", 'umask 077; exec "$0" "$@"']
-        return [
-            *careful,
-            f"{self.bundles[variant]}/install.sh",
-            "--yes",
-            "--ready-within",
-            str(self.patience_s),
-            *options,
-        ]
-
-    def status(self) -> dict[str, Any]:
-        """What the daemon says of itself."""
-        told = self.container.run("cat", "/run/entrance-kiosk/status.json", check=False).stdout
-        found: dict[str, Any] = json.loads(told) if told else {}
-        return found
-
-    def serves(self, timeout_s: float = 180.0) -> str:
-        """Wait until people are answered; the version that does it."""
-
-        def answered() -> dict[str, Any] | None:
-            said = self.status()
-            ready = said.get("state") in ("ready", "degraded") and sum(said.get("counters", {}).values())
-            return said if ready and said["pid"] == self.pid() else None
-
-        return str(until("people are answered", answered, timeout_s)["version"])
-
-    def pid(self) -> int:
-        return int(self.container.run("systemctl", "show", "kiosk", "-p", "MainPID", "--value").stdout)
-
-    def release(self) -> str:
-        """Name of the release that `current` leads to."""
-        return self.container.run("readlink", f"{PROGRAM}/current").stdout.strip().rpartition("/")[2]
-
-    def note_what_was_acknowledged(self) -> int:
-        """The newest record whose light somebody has seen."""
-        self.seen_seq = max(self.seen_seq, int(self.status().get("seq", 0)))
-        return self.seen_seq
-
-    def nothing_is_lost(self) -> dict[str, Any]:
-        """Every record that was acknowledged is there, without a gap, in the same epoch, in a sound database."""
-        found: dict[str, Any] = json.loads(self.container.run("python3", "-c", LOOK, RECORDS).stdout)
-        assert found["sound"] == "ok", found
-        assert (found["first"], found["count"]) == (1, found["last"]), found
-        assert found["last"] >= self.seen_seq, f"{found} after record {self.seen_seq} was acknowledged"
-        assert found["epoch"] == (self.epoch or found["epoch"]), f"{found}, the epoch was {self.epoch}"
-        self.epoch, self.seen_seq = found["epoch"], found["last"]
-        return found
-
-    def journal_is_gone(self) -> None:
-        """No upgrade is under way."""
-        assert self.container.run("test", "-e", f"{PROGRAM}/upgrade.json", check=False).returncode == 1
-
-
-def version(variant: str) -> str:
-    return VARIANTS[variant][0]
 
 
 def without_keys_it_installs_and_says_what_is_missing(device: Device) -> str:
@@ -223,11 +132,7 @@ def a_damaged_bundle_is_refused(device: Device) -> str:
 def an_installer_that_is_killed_while_it_switches_leaves_a_gate_that_works(device: Device) -> str:
     runs = device.release()
     upgrade = device.container.begin(*device.installing("better"))
-    until(
-        "the switch is under way",
-        lambda: device.container.run("test", "-e", f"{PROGRAM}/upgrade.json", check=False).returncode == 0,
-        BUILT_S,
-    )
+    device.switch_begins()
     device.container.run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", "entrance-kiosk-upgrade")
     upgrade.communicate(timeout=120)
     assert upgrade.returncode == 1
@@ -240,11 +145,7 @@ def an_installer_that_is_killed_while_it_switches_leaves_a_gate_that_works(devic
 
 def a_terminal_that_is_closed_while_it_switches_changes_nothing(device: Device) -> str:
     upgrade = device.container.begin(*device.installing("better"))
-    until(
-        "the switch is under way",
-        lambda: device.container.run("test", "-e", f"{PROGRAM}/upgrade.json", check=False).returncode == 0,
-        BUILT_S,
-    )
+    device.switch_begins()
     device.container.run("pkill", "-KILL", "-f", "installing --yes")
     upgrade.communicate(timeout=60)
     until("the switch came to its end", lambda: device.release().startswith(version("better")), 60)
@@ -284,43 +185,6 @@ def a_better_version_takes_over(device: Device) -> str:
     size = device.container.run("du", "-sm", f"{PROGRAM}/current/").stdout.split()[0]
     said = done.stderr.strip().splitlines()[-2]
     return f"{said} The gate was closed for {(entered_us - left_us) / 1e6:.1f} s; a release is {size} MB"
-
-
-def power_cut(device: Device) -> str:
-    """Cut at a random moment of an upgrade: of all of it, or of its switch alone. Which version runs does not matter; one does."""
-    runs = device.status()["version"]
-    to = "first" if runs == version("better") else "better"
-    whole = device.chance.random() < 0.5
-    if whole:  # with the making of the release, which takes most of the time; else it lies there already
-        device.container.run("sh", "-c", f"rm -rf {PROGRAM}/previous {PROGRAM}/releases/{version(to)}-*")
-    upgrade = device.container.begin(*device.installing(to))
-    if not whole:
-        until(
-            "the switch begins",
-            lambda: device.container.run("test", "-e", f"{PROGRAM}/upgrade.json", check=False).returncode == 0,
-            BUILT_S,
-        )
-    moment_s = device.chance.uniform(0.0, 28.0 if whole else 13.0)
-    try:
-        upgrade.wait(moment_s)
-    except subprocess.TimeoutExpired:
-        device.note_what_was_acknowledged()
-    device.container.cut()
-    journal = (device.container.disk / PROGRAM.lstrip("/") / "upgrade.json").exists()
-    upgrade.communicate(timeout=30)
-    device.container.boot()
-    found = device.serves()
-    assert found in (runs, version(to)), found
-    if journal:
-        assert found == runs, f"{found} runs after a cut in the middle of the switch"
-    assert device.release().startswith(found)
-    records = device.nothing_is_lost()
-    device.journal_is_gone()
-    where = "the upgrade" if whole else "its switch"
-    under_way = "; it was under way" if journal else ""
-    return (
-        f"{moment_s:.1f} s into {where}{under_way} ({runs} to {version(to)}): {found} runs, {records['last']} records"
-    )
 
 
 def uninstalling_keeps_the_records(device: Device) -> str:

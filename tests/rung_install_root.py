@@ -20,7 +20,16 @@ def ready_root(suite: str) -> Path:
         for old in CACHE.glob(f"install-{suite}-*"):
             shutil.rmtree(old) if old.is_dir() else old.unlink()
         print(f"making {target}: two minutes, once", file=sys.stderr)
-        command = ["unshare", "--mount", "sh", "tests/rung_install_root.sh", suite, str(target)]
+        command = [
+            "unshare",
+            "--mount",
+            "--propagation",
+            "slave",
+            "sh",
+            "tests/rung_install_root.sh",
+            suite,
+            str(target),
+        ]
         subprocess.run(command, cwd=PROJECT, check=True)
         target.with_suffix(".ready").touch()
     return target
