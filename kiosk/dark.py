@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any
 
 OUTPUTS: dict[str, int | None] = {"green": 17, "red": 27, "amber": 22, "buzzer": 18, "relay": None}
-"""The outputs of `[signal]` and their defaults, as kiosk/config.py has them; a test holds the two together."""
+"""The outputs of `[signal]` and their defaults, as kiosk/settings.py has them; a test holds the two together."""
+NOT_WIRED = "none"
+"""As in kiosk/settings.py."""
 CHIPS = ("pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835")
 """The labels of the chips with a board's forty pins; where there is none of them, it is the first chip."""
 LEDS = Path("/sys/class/leds")
@@ -23,7 +25,8 @@ def outputs_of(signal: dict[str, Any]) -> list[int]:
     """The pins that the daemon drives; none where they are mock pins."""
     if signal.get("pins", "gpio") == "mock":
         return []
-    return [pin for name, default in OUTPUTS.items() if (pin := signal.get(name, default)) is not None]
+    pins = (signal.get(name, default) for name, default in OUTPUTS.items())
+    return [pin for pin in pins if pin not in (None, NOT_WIRED)]
 
 
 def put_dark(signal: dict[str, Any], lgpio: Any, chips: int = 8) -> None:

@@ -6,7 +6,7 @@ docs/kiosk.example.toml is generated from here. Secrets are never among them: se
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from kiosk import rhythm
 from kiosk.rules import Hours
@@ -15,6 +15,9 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Pin = Annotated[int, Field(ge=0, le=27)]
 Port = Annotated[int, Field(ge=0, le=65535)]
 Tone = Annotated[int, Field(ge=100, le=3500)]
+
+NOT_WIRED = "none"
+"""Said of an optional pin; TOML has no word of its own for it."""
 
 
 class Section(BaseModel):
@@ -121,7 +124,7 @@ class Signal(Section):
     amber: Pin = 22
     """Middle lamp."""
     buzzer: Pin | None = 18
-    """Leave out where there is none."""
+    """"none" where there is none."""
     buzzer_kind: Literal["active", "passive"] = "active"
     """`active` sounds by itself; `passive` needs a tone (PWM)."""
     relay: Pin | None = None
@@ -146,6 +149,17 @@ class Signal(Section):
     """Reading rests after so long without anybody, by the sensor and by the picture, seconds."""
     patterns: Patterns = Patterns()
     """Rhythms and tones."""
+
+    @field_validator("buzzer", "relay", "admit_button", "undo_button", "presence", mode="before")
+    @classmethod
+    def _wired_or_none(cls, value: object, info: ValidationInfo) -> object:
+        if value == NOT_WIRED:
+            return None
+        if isinstance(value, str) and not value.isdecimal():
+            raise ValueError(
+                f'signal.{info.field_name}: a pin number, or "{NOT_WIRED}" where there is none; found {value[:40]!r}'
+            )
+        return value
 
     @model_validator(mode="after")
     def _one_output_a_pin(self) -> Self:

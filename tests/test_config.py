@@ -79,6 +79,19 @@ def test_two_outputs_on_one_pin_are_a_mistake(tmp_path: Path) -> None:
     assert "signal.red and signal.green are both on pin 17" in mistakes(tmp_path, SMALLEST + "[signal]\nred = 17\n")
 
 
+@pytest.mark.parametrize("name", ["buzzer", "relay", "admit_button", "undo_button", "presence"])
+def test_what_is_not_wired_is_said_in_a_word(tmp_path: Path, name: str) -> None:
+    found = config.load(written(tmp_path, f'{SMALLEST}[signal]\n{name} = "none"\n'))
+    assert getattr(found.signal, name) is None
+    told = mistakes(tmp_path, f'{SMALLEST}[signal]\n{name} = "no"\n')
+    assert f"signal.{name}: a pin number, or \"none\" where there is none; found 'no'." in told
+
+
+@pytest.mark.parametrize("name", ["green", "red", "amber"])
+def test_no_lamp_can_be_left_out(tmp_path: Path, name: str) -> None:
+    assert f"signal.{name}: " in mistakes(tmp_path, f'{SMALLEST}[signal]\n{name} = "none"\n')
+
+
 def test_files_that_are_named_and_missing_are_all_told(tmp_path: Path) -> None:
     found = config.load(written(tmp_path, SMALLEST))
     told = "\n".join(config.missing_files(found))

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kiosk import config, dark
+from kiosk.settings import NOT_WIRED
 
 
 class Chips:
@@ -57,6 +58,14 @@ def test_every_output_goes_to_its_off_level_and_the_relay_first() -> None:
     dark.put_dark({"relay": 23}, chips)
     assert chips.done == [(0, 23, 0), (0, 18, 0), (0, 22, 0), (0, 27, 0), (0, 17, 0)]
     assert chips.open == []
+
+
+def test_what_is_not_wired_is_left_alone() -> None:
+    assert dark.NOT_WIRED == NOT_WIRED
+    for kind in ("active", "passive"):
+        chips = Chips({0: "pinctrl-bcm2835"})
+        dark.put_dark({"buzzer": "none", "relay": "none", "buzzer_kind": kind}, chips)
+        assert chips.done == [(0, 22, 0), (0, 27, 0), (0, 17, 0)]
 
 
 def test_boards_that_light_on_a_low_pin_are_dark_on_a_high_one() -> None:
