@@ -151,7 +151,7 @@ def bgr(value: int) -> NDArray[np.uint8]:
 
 
 def webcam(video: FakeVideo, **settings: Any) -> WebcamCamera:
-    return WebcamCamera(config.Camera(source="webcam:0", **settings), 0, video=lambda index: video)
+    return WebcamCamera(config.Camera(source="webcam:0", **settings), 0, video=lambda _: video, controls=lambda *_: [])
 
 
 class TestWebcam:
@@ -211,6 +211,20 @@ class TestWebcam:
     def test_a_camera_that_is_not_there_says_so(self) -> None:
         with pytest.raises(CameraTrouble, match="/dev/video93"):
             open_camera(config.Camera(source="webcam:93")).open()
+
+    def test_is_told_the_mains_before_the_first_picture(self) -> None:
+        told: list[tuple[Path, int]] = []
+
+        def controls(device: Path, settings: config.Camera) -> list[str]:
+            told.append((device, settings.flicker_hz))
+            return []
+
+        video = FakeVideo([bgr(1)])
+        camera = WebcamCamera(config.Camera(source="webcam:3"), 3, video=lambda _: video, controls=controls)
+        camera.open()
+        video.release_read.set()
+        camera.close()
+        assert told == [(Path("/dev/video3"), 50)]
 
     def test_never_the_same_picture_twice(self) -> None:
         video = FakeVideo([bgr(1)])
@@ -353,12 +367,3 @@ class TestPicamera2:
         with pytest.raises(CameraTrouble, match="busy"):
             camera.open()
         assert opened[0].closed
-
-    def test_without_the_library_the_sentence_says_what_to_install(self) -> None:
-        try:
-            import picamera2  # noqa: F401
-        except ImportError:
-            with pytest.raises(CameraTrouble, match="python3-picamera2"):
-                open_camera(config.Camera(source="picamera2"))
-        else:
-            pytest.skip("picamera2 is installed here: tests/rung_camera.py runs it")

@@ -54,9 +54,11 @@ class Picamera2Camera:
     """The first camera module that libcamera finds."""
 
     def __init__(self, settings: config.Camera, *, library: Callable[[], Any] | None = None) -> None:
-        """`library` gives the class Picamera2. Raises CameraTrouble where it is not installed."""
+        """`library` gives the class Picamera2."""
         self._settings = settings
-        self._picamera2 = (library or _library)()
+        self._library = library or _library
+        self._picamera2: Any = None
+        self._unusable = ""
         self._sensor: Any = None
         self._size = (settings.width, settings.height)
         self._number = 0
@@ -64,6 +66,7 @@ class Picamera2Camera:
     def open(self) -> None:
         """Find, configure and start the sensor. Raises CameraTrouble; nothing stays open then."""
         self.close()
+        self._load()
         # Asked first, because Picamera2() leaves a pipe open whenever it finds no camera, and we ask again for days.
         if not self._picamera2.global_camera_info():
             raise CameraTrouble(
@@ -77,6 +80,17 @@ class Picamera2Camera:
             raise CameraTrouble(
                 f"picamera2: the camera module does not start: {trouble.__cause__ or trouble}"
             ) from trouble
+
+    def _load(self) -> None:
+        """Once: a library that could not be imported is not to be had in this process any more."""
+        if self._unusable:
+            raise CameraTrouble(self._unusable)
+        if self._picamera2 is None:
+            try:
+                self._picamera2 = self._library()
+            except CameraTrouble as trouble:
+                self._unusable = str(trouble)
+                raise
 
     def _start(self, sensor: Any) -> None:
         size = (self._settings.width, self._settings.height)
@@ -157,11 +171,13 @@ def _cancel(sensor: Any) -> None:
 
 
 def _library() -> Any:
+    """Raises CameraTrouble where it is missing, or does not fit its neighbours: numpy's ABI is a ValueError."""
     try:
         from picamera2 import Picamera2  # noqa: PLC0415  exists on a Pi only
-    except ImportError as trouble:
+    except (ImportError, AttributeError, ValueError, OSError, RuntimeError) as trouble:
         raise CameraTrouble(
-            f"picamera2 is not usable here ({trouble}); on Raspberry Pi OS: sudo apt install python3-picamera2"
+            f"picamera2 is not usable here ({trouble}); on Raspberry Pi OS: sudo apt install python3-picamera2, "
+            "then sudo systemctl restart kiosk"
         ) from trouble
     return Picamera2
 

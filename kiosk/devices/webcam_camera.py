@@ -4,6 +4,7 @@ OpenCV's read() takes no timeout, so a thread of the camera's own reads, and cap
 read that hangs leaves that thread behind (it is a daemon thread); the device is then busy until the process ends.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -14,8 +15,11 @@ import cv2
 import numpy as np
 
 from kiosk import config
+from kiosk.devices import video_controls
 from kiosk.frame import Frame, Luma
 from kiosk.ports import CameraTrouble
+
+_log = logging.getLogger(__name__)
 
 
 class Video(Protocol):
@@ -37,8 +41,16 @@ class Video(Protocol):
 class WebcamCamera:
     """Camera number `index` of the machine (/dev/videoN on Linux)."""
 
-    def __init__(self, settings: config.Camera, index: int, *, video: Callable[[int], Video] | None = None) -> None:
+    def __init__(
+        self,
+        settings: config.Camera,
+        index: int,
+        *,
+        video: Callable[[int], Video] | None = None,
+        controls: Callable[[Path, config.Camera], list[str]] = video_controls.apply,
+    ) -> None:
         self._settings = settings
+        self._controls = controls
         self._index = index
         self._video = video or _open_video
         self._reader: _Reader | None = None
@@ -54,6 +66,8 @@ class WebcamCamera:
         video.set(cv2.CAP_PROP_FRAME_HEIGHT, self._settings.height)
         video.set(cv2.CAP_PROP_FPS, self._settings.frames_per_s)
         video.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # an old picture would be a person who has gone
+        device = Path(f"/dev/video{self._index}")
+        _log.info("camera: %s, set: %s", device, ", ".join(self._controls(device, self._settings)) or "nothing")
         self._reader = _Reader(video, f"webcam:{self._index}", upside_down=self._settings.rotation == 180)
 
     def capture(self, timeout_s: float) -> Frame:

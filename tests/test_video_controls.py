@@ -1,0 +1,55 @@
+"""What a USB camera is told for reading codes, and that it is told nothing that it does not have."""
+
+import errno
+import struct
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kiosk import config
+from kiosk.devices import video_controls
+
+
+def set_on(device: Path, has: set[int], **settings: Any) -> tuple[list[str], dict[int, int]]:
+    """What is said to be set, and what a camera that has these controls was given."""
+    given: dict[int, int] = {}
+
+    def set_control(_handle: int, request: int, argument: bytes) -> None:
+        assert request == 0xC008561C
+        control, value = struct.unpack("Ii", argument)
+        if control not in has:
+            raise OSError(errno.EINVAL, "no such control")
+        given[control] = value
+
+    return video_controls.apply(device, config.Camera(source="webcam:0", **settings), set_control), given
+
+
+@pytest.mark.parametrize(("hz", "value"), [(50, 1), (60, 2), (0, 0)])
+def test_the_mains_are_those_of_the_configuration(tmp_path: Path, hz: int, value: int) -> None:
+    (tmp_path / "video0").touch()
+    _, given = set_on(tmp_path / "video0", {0x00980918}, flicker_hz=hz)
+    assert given == {0x00980918: value}
+
+
+def test_only_what_the_camera_has_is_set(tmp_path: Path) -> None:
+    (tmp_path / "video0").touch()
+    names, given = set_on(tmp_path / "video0", {0x009A0903, 0x009A090C})
+    assert names == ["exposure auto priority", "continuous autofocus"]
+    assert given == {0x009A0903: 0, 0x009A090C: 1}
+    assert set_on(tmp_path / "video0", set()) == ([], {})
+
+
+def test_a_device_that_is_no_camera_or_not_there_has_none(tmp_path: Path) -> None:
+    settings = config.Camera(source="webcam:0")
+    (tmp_path / "video0").touch()
+    assert video_controls.apply(tmp_path / "video0", settings) == []
+    assert video_controls.apply(tmp_path / "video1", settings) == []
+
+
+def test_the_numbers_are_those_of_the_kernels_header() -> None:
+    """linux/v4l2-controls.h: V4L2_CID_BASE + 24, V4L2_CID_CAMERA_CLASS_BASE + 3 and + 12; _IOWR('V', 28, 8 bytes)."""
+    assert video_controls.POWER_LINE_FREQUENCY == 0x00980900 + 24
+    assert video_controls.EXPOSURE_AUTO_PRIORITY == 0x009A0900 + 3
+    assert video_controls.FOCUS_AUTO == 0x009A0900 + 12
+    assert 3 << 30 | 8 << 16 | ord("V") << 8 | 28 == video_controls.SET_CONTROL
