@@ -52,7 +52,7 @@ def test_nothing_about_a_person_is_in_the_code() -> None:
 
 
 class TestOneFormOnly:
-    """Fuzzing found these rules necessary (DOMAIN.md section 3)."""
+    """Fuzzing found these rules necessary."""
 
     @pytest.mark.parametrize(
         "code",

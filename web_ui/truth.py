@@ -1,6 +1,6 @@
 """What the pages may say of the kiosk at this moment: the daemon's snapshot while it is fresh, and otherwise that there is none.
 
-A page never shows a stale green (DESIGN.md, law 3): a snapshot that is missing, unreadable or too old is a state of its own.
+A page never shows a stale green (law 3): a snapshot that is missing, unreadable or too old is a state of its own.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""HCERT, the EU's certificate and Vietnam's vaccine passport: `HC1:` + base45(zlib(COSE_Sign1)) (DOMAIN.md 2.4).
+"""HCERT, the EU's certificate and Vietnam's vaccine passport: `HC1:` + base45(zlib(COSE_Sign1)) (hcert-spec 1.0.8).
 
 Real ones are dirty: the signature is judged strictly, the content leniently. Text and inflation are capped.
 """

@@ -1,4 +1,4 @@
-"""CCCD and Can cuoc, the chip ID card: seven fields or more, UTF-8, unsigned (DOMAIN.md section 2.2)."""
+"""CCCD and Can cuoc, the chip ID card: seven fields or more, UTF-8, unsigned."""
 
 import re
 import unicodedata

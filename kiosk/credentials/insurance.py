@@ -1,4 +1,4 @@
-"""BHYT, the health-insurance card: many fields, the last one a `$`, unsigned (DOMAIN.md section 2.3)."""
+"""BHYT, the health-insurance card: many fields, the last one a `$`, unsigned."""
 
 import unicodedata
 from datetime import timedelta

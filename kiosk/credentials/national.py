@@ -1,4 +1,4 @@
-"""The national personal QR of Decision 1405/QD-BTTTT (Hue-S card, PC-Covid): six fields, unsigned (DOMAIN.md section 2.1)."""
+"""The national personal QR of Decision 1405/QD-BTTTT (Hue-S card, PC-Covid): six fields, unsigned."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""The project's own pass, `HUE1:` + base45 of a small signed token: printed on a card, or rotating in an app (DOMAIN.md 3).
+"""The project's own pass, `HUE1:` + base45 of a small signed token: printed on a card, or rotating in an app (docs/credentials.md).
 
 A card is a COSE_Sign1. An app shows [token, proof]: its token names a holder key (`cnf`, RFC 8747), and the proof is the holder's
 COSE_Sign1 over {6: now} with the token as external data. The kiosk holds no secret.

@@ -42,7 +42,7 @@ LARGE = Format("large", 95.0, 66.0, 59.0, 2, 4)
 """5 x 5 cm of modules, for eyes and cameras that are not so good."""
 FORMATS = {each.name: each for each in (ID_1, LARGE)}
 POSTER_MODULES_MM = 150.0
-"""DOMAIN.md section 1; the quiet zone lies around it."""
+"""A venue's poster is at least 15 x 15 cm (laodong.vn, 23 September 2021); the quiet zone lies around it."""
 
 
 @dataclass(frozen=True, slots=True)

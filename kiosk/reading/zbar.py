@@ -1,6 +1,6 @@
 """zbar as an engine, through pyzbar's binding: QR only, bytes untouched.
 
-zbar guesses a character set and re-codes: UTF-8 Vietnamese comes back as Shift-JIS or Big5 (DOMAIN.md 2.5). Its
+zbar guesses a character set and re-codes: UTF-8 Vietnamese comes back as Shift-JIS or Big5. Its
 binary switch (ZBAR_CFG_BINARY, zbar 0.23.1 and newer) turns the guess off; pyzbar's `decode` cannot set it, so its wrapper
 is called directly.
 """
