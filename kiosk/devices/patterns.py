@@ -1,8 +1,9 @@
 """What lamps and buzzer do for every outcome and state: a table, and the pure player that walks through it.
 
 Three lamps side by side: red on the left, amber in the middle, green on the right. Every entry differs from every other
-one in position, in rhythm and, for outcomes, in sound, so that nobody has to tell red from green. Green is lit for a pass and for nothing else. Ready and degraded are short blinks that a dead program cannot
-keep up: what a stuck lamp shows, steady light or none, is never the sign of readiness (docs/decisions/0040-lamps.md).
+one in position, in rhythm and, for outcomes, in sound, so that nobody has to tell red from green. Green is lit for a pass
+and for nothing else. Ready and degraded are short blinks that a dead program cannot keep up: what a stuck lamp shows,
+steady light or none, is never the sign of readiness (docs/decisions/0040-lamps.md).
 """
 
 import itertools
