@@ -4,6 +4,7 @@ Hardly any foreign code runs while it is made (ldconfig, systemd-sysusers, syste
 instead of twenty-three.
 """
 
+import fcntl
 import functools
 import hashlib
 import os
@@ -28,14 +29,14 @@ DEBIAN = (
     "gzip hostname init-system-helpers iproute2 kmod libc-bin libzbar0 login mount passwd perl-base procps python3 "
     "python3-venv sed systemd systemd-sysv tar tzdata udev util-linux "
     # what writes to the card by itself on every Debian
-    "apt cron dpkg fake-hwclock logrotate man-db systemd-timesyncd"
+    "apt cron dpkg fake-hwclock logrotate man-db network-manager systemd-timesyncd"
 )
 ENABLED = (
     "apt-daily.timer apt-daily-upgrade.timer cron.service dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service "
     "fake-hwclock.service fstrim.timer getty@tty1.service logrotate.timer man-db.timer systemd-pstore.service "
     "systemd-timesyncd.service"
 )
-"""What those packages' scripts would have enabled."""
+"""What those packages' scripts would have enabled, but for the network, which not every rung has."""
 TOOLS = {"mmdebstrap": "mmdebstrap", "qemu-aarch64-static": "qemu-user-static"}
 _BINFMT = Path("/proc/sys/fs/binfmt_misc")
 _RECIPE = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")
@@ -104,13 +105,15 @@ def cached(name: str, recipe: Iterable[Path], more: Iterable[str], make: Callabl
     """`CACHE/name-KEY`, made by `make(target)` where it is not there yet; older ones of the name go."""
     content = b"".join(path.read_bytes() for path in recipe) + "\n".join(more).encode()
     target = rung_root.CACHE / f"{name}-{hashlib.sha256(content).hexdigest()[:12]}"
-    if not target.with_suffix(".ready").exists():
-        rung_root.CACHE.mkdir(parents=True, exist_ok=True)
-        for old in rung_root.CACHE.glob(f"{name}-*"):
-            shutil.rmtree(old) if old.is_dir() else old.unlink()
-        print(f"making {target}, once", file=sys.stderr)
-        make(target)
-        target.with_suffix(".ready").touch()
+    rung_root.CACHE.mkdir(parents=True, exist_ok=True)
+    with (rung_root.CACHE / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another rung may be making it
+        if not target.with_suffix(".ready").exists():
+            for old in rung_root.CACHE.glob(f"{name}-*"):
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+            print(f"making {target}, once", file=sys.stderr)
+            make(target)
+            target.with_suffix(".ready").touch()
     return target
 
 

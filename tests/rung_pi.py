@@ -31,7 +31,7 @@ HOST = "10.0.2.2"
 CARD_MB = 2048
 CARD = Card(image=FOLDER / "card.img", trace=FOLDER / "writes.log", device="mmcblk0")
 GPFSEL2, GPLEV0 = 0x3F200008, 0x3F200034
-NETWORK = f"[Match]\nName=usb* eth* en*\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\nNTP={HOST}\n"
+TIME_SERVER = f"[Time]\nNTP={HOST}\n"
 OUTPUTS_PERSIST = "pinctrl_bcm2835.persist_gpio_outputs=y"
 """Raspberry Pi's kernel does so by itself, where nobody has written our word."""
 SHELL_PORT = 2323
@@ -79,9 +79,10 @@ def sd_card(broker_port: int) -> str:
         raspberry_pi=True,
     )
     root = rung_card.populated(FOLDER, gate)
-    (root / "etc/systemd/network/10-usb.network").write_text(NETWORK, encoding="utf-8")
+    (root / "etc/systemd/timesyncd.conf.d").mkdir(exist_ok=True)
+    (root / "etc/systemd/timesyncd.conf.d/rung.conf").write_text(TIME_SERVER, encoding="utf-8")
     (root / "etc/fstab").write_text("/dev/mmcblk0 / ext4 defaults,noatime 0 1\n", encoding="utf-8")
-    rung_arm_root.run_inside(root, ["systemctl", "enable", "-q", "systemd-networkd"]).check_returncode()
+    rung_arm_root.run_inside(root, ["systemctl", "enable", "-q", "NetworkManager"]).check_returncode()
     rung_image.disk(root, CARD.image, CARD_MB)
     return rung_card.added_words(root)
 
