@@ -5,6 +5,7 @@ and in rung_camera_heap.c; the driver under test is kiosk/devices/picamera2_came
 """
 
 import ctypes
+import gc
 import itertools
 import json
 import os
@@ -137,6 +138,8 @@ def texts(camera: Picamera2Camera) -> list[str]:
 
 
 def open_file_count() -> int:
+    """Without what only waits to be collected: the daemon collects every 15 s (kiosk/app.py)."""
+    gc.collect()
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
@@ -266,6 +269,36 @@ class Contract:
         camera.close()
         assert read == ["HUE1:SECOND"], read
         return said
+
+    def an_unplugged_camera_is_said_at_every_attempt_and_reads_again_when_it_is_back(self) -> str:
+        """A ribbon cable has no hot-plugging: libcamera goes on listing the module, which gives no picture and does not start."""
+        camera = opened(self.library)
+        camera.capture(5.0)
+        camera._sensor.camera.stop()
+        start, said = self.library.start, []  # type: ignore[attr-defined]
+
+        def unplugged(*_: Any, **__: Any) -> None:
+            raise RuntimeError("Failed to start camera: Input/output error")
+
+        self.library.start = unplugged  # type: ignore[attr-defined]
+        files = 0
+        try:
+            for attempt in (lambda: [camera.capture(0.5) for _ in range(4)], *[camera.open] * 5):
+                try:
+                    attempt()
+                except CameraTrouble as trouble:
+                    said.append(str(trouble))
+                camera.close()
+                files = files or open_file_count()
+        finally:
+            self.library.start = start  # type: ignore[attr-defined]
+        assert [trouble.rpartition(": ")[2] for trouble in said[1:]] == ["Input/output error"] * 5, said
+        assert open_file_count() <= files, f"{files} open files became {open_file_count()}"
+        camera.open()
+        read = texts(camera)
+        camera.close()
+        assert read == ["HUE1:SECOND"], read
+        return f"{said[0]!r}, {len(said) - 1} times {said[1]!r}, then it reads again"
 
     def close_from_another_thread_ends_a_capture(self) -> str:
         camera = opened(self.library)
