@@ -1,5 +1,6 @@
 """The units and other system files of an installed version: placed, enabled once, taken away."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ def test_the_unit_that_goes_back_at_power_on_runs_before_every_other_one_of_ours
     started = {
         path.name for path in folder.glob("*.*") if path.is_file() and "[Install]" in path.read_text(encoding="utf-8")
     }
-    assert set(settings["Before"].split()) == started - {"entrance-kiosk-recover.service"}
+    assert set(settings["Before"].split()) == started - {"entrance-kiosk-recover.service"} | {"shutdown.target"}
     assert Path(settings["ConditionPathExists"]) == Layout().journal
     assert settings["ExecStart"].endswith("-m installing recover --booting")
     assert settings["Environment"] == f"PYTHONPATH={Layout().current}"
@@ -70,6 +71,18 @@ def test_what_was_placed_is_taken_away_again(tmp_path: Path) -> None:
     system_files.take_away(layout)
     left = [path for path in tmp_path.rglob("*") if path.is_file() and layout.program not in path.parents]
     assert left == [stranger]
+    assert [path for path in stranger.parent.iterdir() if path.is_dir() and not any(path.iterdir())] == []
+
+
+def test_a_version_from_before_a_file_was_thought_of_can_still_be_put_in_force(tmp_path: Path) -> None:
+    """An upgrade's own code puts the old version back, and knows of files that it never had."""
+    layout = installed(tmp_path)
+    placed = tmp_path / "etc/systemd/timesyncd.conf.d/entrance-kiosk.conf"
+    assert placed.is_file()
+    shutil.rmtree(layout.releases / "one/system/firmware_config/quiet")
+    upgrade.put_in_force("one", layout, FakeSystemd())
+    assert not placed.exists()
+    assert (tmp_path / "etc/systemd/system/kiosk.service").is_file()
 
 
 def test_configuration_of_software_that_is_not_there_is_not_placed(tmp_path: Path) -> None:

@@ -90,11 +90,26 @@ def test_the_exposure_of_a_unit_is_at_most_two(name: str) -> None:
 def test_nothing_at_the_gate_waits_for_network_or_time(name: str) -> None:
     keys = keys_of(name)
     assert not {"Wants", "Requires", "BindsTo", "Requisite"} & set(keys)
-    assert keys.get("After", "kiosk.service") == "kiosk.service", (
-        "the page lets the gate go first, and waits for nobody else"
-    )
+    assert not re.search("network|time|resolv", keys["After"])
     assert keys["Restart"] == "always"
     assert keys["StartLimitIntervalSec"] == "0"
+
+
+def test_at_power_on_the_gate_waits_for_file_systems_and_devices_only() -> None:
+    """basic.target, the default, waits for the time server's program, sockets, paths and timers (systemd.special(7))."""
+    for unit in ("kiosk.service", "entrance-kiosk-recover.service"):
+        keys = keys_of(unit)
+        assert keys["DefaultDependencies"] == "no"
+        assert {"local-fs.target", "systemd-tmpfiles-setup.service"} <= set(keys["After"].split()), unit
+        assert not {"basic.target", "sysinit.target", "sockets.target"} & set(keys["After"].split()), unit
+        assert keys["Conflicts"] == "shutdown.target", unit
+        assert "shutdown.target" in keys["Before"].split(), unit
+
+
+def test_the_page_lets_the_gate_go_first_and_waits_for_nobody_else() -> None:
+    assert keys_of("kiosk-web.service")["After"] == "kiosk.service"
+    weights = [int(keys_of(unit).get("CPUWeight", "100")) for unit in SERVICES]
+    assert weights[0] > 100 > weights[1]
 
 
 def test_the_lamps_go_dark_however_the_daemon_ended() -> None:

@@ -13,6 +13,12 @@ CONFIGURATION = {
     "systemd/system.conf.d/entrance-kiosk.conf": "/etc/systemd/system.conf.d/entrance-kiosk.conf",
     "systemd/entrance-kiosk.sysusers": "/usr/lib/sysusers.d/entrance-kiosk.conf",
     "systemd/entrance-kiosk.tmpfiles": "/usr/lib/tmpfiles.d/entrance-kiosk.conf",
+    # What would write to the card while nobody comes.
+    "firmware_config/quiet/timesyncd.conf": "/etc/systemd/timesyncd.conf.d/entrance-kiosk.conf",
+    **{
+        f"firmware_config/quiet/{unit}.conf": f"/etc/systemd/system/{unit}.d/entrance-kiosk.conf"
+        for unit in ("NetworkManager.service", "apt-daily.timer", "apt-daily-upgrade.timer", "man-db.timer")
+    },
 }
 WHERE_PRESENT = {
     "firmware_config/udev/70-entrance-kiosk.rules": "/etc/udev/rules.d/70-entrance-kiosk.rules",
@@ -24,15 +30,14 @@ UNIT_FOLDER = "/etc/systemd/system"
 
 
 def wanted(system: Path, layout: Layout) -> dict[str, bytes]:
-    """Path on the device -> content, for a release's folder `system`."""
+    """Path on the device -> content, for a release's folder `system`; one from before a file was thought of has none of it."""
     found: dict[str, bytes] = {}
     for pattern in UNITS:
         for unit in sorted((system / "systemd").glob(pattern)):
             found[f"{UNIT_FOLDER}/{unit.name}"] = unit.read_bytes()
-    for source, target in CONFIGURATION.items():
-        found[target] = (system / source).read_bytes()
-    for source, target in WHERE_PRESENT.items():
-        if layout.at(target).parents[1].is_dir():
+    present = {path: to for path, to in WHERE_PRESENT.items() if layout.at(to).parents[1].is_dir()}
+    for source, target in (CONFIGURATION | present).items():
+        if (system / source).is_file():
             found[target] = (system / source).read_bytes()
     if is_read_only_root(layout):
         found[f"{UNIT_FOLDER}/kiosk.service.d/read-only-root.conf"] = (system / READ_ONLY_ROOT).read_bytes()
@@ -140,9 +145,10 @@ def take_away(layout: Layout) -> None:
         durable.write(cmdline, firmware.without_words(cmdline.read_text(encoding="utf-8"), noted["cmdline"]).encode())
     for each in (config, cmdline):
         durable.remove(each.with_name(f"{each.name}.before-entrance-kiosk"))
-    folder = layout.at(f"{UNIT_FOLDER}/kiosk.service.d")
-    if folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+    drop_ins = {layout.at(path).parent for path in noted.get("files", []) if path.startswith(UNIT_FOLDER)}
+    for folder in drop_ins - {layout.at(UNIT_FOLDER)}:
+        if folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
 
 
 def _removed_first(paths: list[str]) -> Iterator[str]:

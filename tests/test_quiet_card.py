@@ -1,0 +1,76 @@
+"""What keeps the rest of the system from writing to the card while nobody comes: known units, known settings, a reason each."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from kiosk.installing import system_files
+
+PROJECT = Path(__file__).parents[1]
+FOLDER = PROJECT / "firmware_config/quiet"
+SETTINGS = {
+    "timesyncd.conf": {"SaveIntervalSec"},
+    "NetworkManager.service.conf": {"TemporaryFileSystem", "BindReadOnlyPaths"},
+    "man-db.timer.conf": {"ConditionPathExists"},
+    "apt-daily.timer.conf": {"ConditionPathExists"},
+    "apt-daily-upgrade.timer.conf": {"ConditionPathExists"},
+}
+
+
+def lines_of(name: str) -> list[str]:
+    return (FOLDER / name).read_text(encoding="utf-8").splitlines()
+
+
+def targets() -> dict[str, str]:
+    """Name of a file -> where install.sh puts it."""
+    return {Path(source).name: to for source, to in system_files.CONFIGURATION.items() if "/quiet/" in source}
+
+
+def test_every_file_is_placed_and_says_where() -> None:
+    assert set(targets()) == {path.name for path in FOLDER.iterdir()} == set(SETTINGS)
+    for name, target in targets().items():
+        assert lines_of(name)[0].startswith(f"# {target}. Source: "), name
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_every_setting_is_known_and_has_its_reason_above_it(name: str) -> None:
+    lines = lines_of(name)
+    found = {line.partition("=")[0]: lines[number - 1] for number, line in enumerate(lines) if line[0] not in "#["}
+    assert set(found) == SETTINGS[name]
+    assert all(before.startswith("# ") for before in found.values())
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
+@pytest.mark.parametrize("name", [name for name in SETTINGS if name != "timesyncd.conf"])
+def test_systemd_has_nothing_to_say_against_a_drop_in(tmp_path: Path, name: str) -> None:
+    unit = name.removesuffix(".conf")
+    folder = tmp_path / "etc/systemd/system"
+    (folder / f"{unit}.d").mkdir(parents=True)
+    body = {"service": "[Service]\nExecStart=/bin/program\n", "timer": "[Timer]\nOnCalendar=daily\n"}
+    (folder / unit).write_text(body[unit.rpartition(".")[2]])
+    (folder / unit).with_suffix(".service").write_text(body["service"])
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/program").write_text("#!/bin/sh\n")
+    (tmp_path / "bin/program").chmod(0o755)
+    shutil.copy(FOLDER / name, folder / f"{unit}.d/entrance-kiosk.conf")
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", f"--root={tmp_path}", f"/etc/systemd/system/{unit}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert [line for line in (done.stdout + done.stderr).splitlines() if "entrance-kiosk.conf" in line] == []
+
+
+def test_updates_that_an_owner_has_set_up_go_on() -> None:
+    for name in ("apt-daily.timer.conf", "apt-daily-upgrade.timer.conf"):
+        assert "ConditionPathExists=/etc/apt/apt.conf.d/20auto-upgrades" in lines_of(name)
+
+
+def test_what_makes_the_devices_addresses_its_own_outlives_a_restart() -> None:
+    (kept,) = [line for line in lines_of("NetworkManager.service.conf") if line.startswith("BindReadOnlyPaths=")]
+    assert re.fullmatch(r"BindReadOnlyPaths=-/var/lib/NetworkManager/secret_key", kept)
