@@ -43,7 +43,10 @@ class Device:
     def install(self, variant: str, *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run a bundle's install.sh to its end."""
         began_s = time.monotonic()
-        done = self.container.run(*self.installing(variant, *options), check=check)
+        done = self.container.run(*self.installing(variant, *options), check=False)
+        if check and done.returncode:
+            said = self.container.run("journalctl", "-b", "-n", "60", "--no-pager", check=False).stdout
+            raise AssertionError(f"{variant}: status {done.returncode}\n{done.stdout}{done.stderr}\n{said}")
         if not self.making_s:  # the first one makes a release and has nothing to switch from
             self.making_s = time.monotonic() - began_s
         return done

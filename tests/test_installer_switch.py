@@ -30,6 +30,18 @@ def test_a_version_that_does_not_become_ready_is_taken_back(tmp_path: Path) -> N
     assert (told["outcome"], told["why"]) == ("returned", "not ready: not running")
 
 
+def test_the_disk_says_whether_an_upgrade_came_to_its_end(tmp_path: Path) -> None:
+    """A unit's exit status may be that of what ran after it: a done upgrade was once reported as one that did not work."""
+    layout = installed(tmp_path)
+    with pytest.raises(PowerCut):
+        upgrade.switch("two", layout, FakeSystemd(at=3), ready)
+    assert not upgrade.came_to_its_end("two", layout)
+    upgrade.recover(layout, FakeSystemd(), why="interrupted")
+    assert not upgrade.came_to_its_end("two", layout)
+    upgrade.switch("two", layout, FakeSystemd(), ready)
+    assert upgrade.came_to_its_end("two", layout)
+
+
 def test_wherever_an_upgrade_is_cut_the_next_power_on_finds_one_whole_version(tmp_path: Path) -> None:
     ends = set()
     for at in itertools.count():

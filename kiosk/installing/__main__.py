@@ -190,10 +190,11 @@ def upgraded(
 
 
 def _switched(name: str, folder: Path, layout: Layout, within_s: float) -> bool:
+    before = durable.read_json(layout.outcome)
     status = device.detached(["--ready-within", str(within_s), "switch", name], folder)
-    told = durable.read_json(layout.outcome) or {}
-    why = told.get("why", f"exit status {status}")
-    if status == 0 and release.name_of(layout.current) == name:
+    told = durable.read_json(layout.outcome)
+    why = told["why"] if told and told != before else f"exit status {status}"
+    if upgrade.came_to_its_end(name, layout):
         say(f"Đã xong: {why}.", f"Done: {why}.")
         return True
     runs = release.name_of(layout.current)

@@ -41,6 +41,11 @@ def switch(new: str, layout: Layout, systemd: Systemd, wait: Waiting) -> bool:
     return True
 
 
+def came_to_its_end(name: str, layout: Layout) -> bool:
+    """Whether the switch to a release is over and it runs: what the disk says counts, not how the process that did it ended."""
+    return release.name_of(layout.current) == name and not layout.journal.exists()
+
+
 def recover(layout: Layout, systemd: Systemd, *, why: str, booting: bool = False) -> str | None:
     """Go back where an upgrade did not come to its end; the name of the release that runs then, None where nothing was to do.
 
