@@ -15,6 +15,7 @@ from tests import rung_root
 TOOLS = {**rung_root.TOOLS, "systemd-nspawn": "systemd-container"}
 SCRIPT = "rung_service_inside.py"
 UNITS = ("kiosk.service", "kiosk-web.service", "kiosk-purge.service", "kiosk-purge.timer")
+UDEV_RULES = "70-entrance-kiosk.rules"
 RESULTS = rung_root.PROJECT / "build/rungs/service"
 UNIT = f"""\
 [Unit]
@@ -58,6 +59,7 @@ def install_units(root: Path) -> None:
     (units / "rung.service").write_text(UNIT, encoding="utf-8")
     shutil.copy(systemd / "entrance-kiosk.sysusers", root / "usr/lib/sysusers.d/entrance-kiosk.conf")
     shutil.copy(systemd / "entrance-kiosk.tmpfiles", root / "usr/lib/tmpfiles.d/entrance-kiosk.conf")
+    shutil.copy(rung_root.PROJECT / "firmware_config/udev" / UDEV_RULES, root / "etc/udev/rules.d" / UDEV_RULES)
     drop_in = root / "etc/systemd/journald.conf.d/entrance-kiosk.conf"
     drop_in.parent.mkdir(exist_ok=True)
     shutil.copy(systemd / "journald.conf.d/entrance-kiosk.conf", drop_in)

@@ -303,6 +303,13 @@ def a_stop_is_clean_and_quick() -> str:
     return f"{took_s:.1f} s"
 
 
+def udev_has_nothing_to_say_against_our_rules() -> str:
+    command = ["udevadm", "verify", "--no-summary", "/etc/udev/rules.d/70-entrance-kiosk.rules"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout + done.stderr) == (0, ""), done.stdout + done.stderr
+    return "read by systemd-udev itself"
+
+
 def exposure_is_at_most_two() -> str:
     scores = []
     for unit in ("kiosk.service", "kiosk-web.service", "kiosk-purge.service"):
@@ -329,6 +336,7 @@ CHECKS = (
     wrote_nothing_to_the_disk_but_its_records,
     a_stop_is_clean_and_quick,
     retention_is_kept_while_the_daemon_does_not_run,
+    udev_has_nothing_to_say_against_our_rules,
     exposure_is_at_most_two,
 )
 
