@@ -3,7 +3,7 @@
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,10 +17,10 @@ from kiosk.store.damage import is_ours, set_aside_if_damaged, suspect
 from kiosk.store.database import APPLICATION_ID, connect, open_writer
 from kiosk.store.drain import Drain
 from kiosk.store.limits import Limits, Notice
-from mqtt.ranges import Range, RangeSet
+from kiosk.store.settled import Refusal, Settled
+from mqtt.ranges import Range
 
 BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
-REFUSED_AGAIN = "INSERT INTO refused VALUES (?, 1, ?) ON CONFLICT (seq) DO UPDATE SET times = times + 1"
 CHECKPOINT_PASSAGES = 400  # SQLite itself does it at 1000 pages of WAL, about 900 passages, in the gate's commit
 
 
@@ -48,7 +48,6 @@ class Store:
         self._reading = threading.Lock()
         self._damage = ""
         self._thinned_seq = 0
-        self._noted = True
         self._boot_id = boot_id or BOOT_ID_FILE.read_text(encoding="ascii").strip()
         self.moved_aside = set_aside_if_damaged(path, APPLICATION_ID)
         try:
@@ -81,7 +80,10 @@ class Store:
         self._boot = self._enter_boot()
         self._boots = {int(row[0]): str(row[1]) for row in self._courier.execute("SELECT number, boot_id FROM boot")}
         self._drains: dict[str, Drain] = {}
-        self._load_delivery()
+        self._settled = Settled(self._courier)
+        self._newest_seq = self._find_newest()
+        self._checkpointed_seq = self._newest_seq
+        self._place_sure = True
         if self.moved_aside is not None:
             limits_module.note(self._writer, "moved-aside", at=_now_text(), count=1, detail=self.moved_aside.name)
 
@@ -91,26 +93,15 @@ class Store:
             return int(found[0])
         return int(self._writer.execute("INSERT INTO boot (boot_id) VALUES (?)", [self._boot_id]).lastrowid or 0)
 
-    def _load_delivery(self) -> None:
-        self._epoch: str
-        self._epoch, mark = self._courier.execute("SELECT epoch, up_to_seq FROM delivery").fetchone()
-        self._settled = RangeSet(self._courier.execute("SELECT first_seq, last_seq FROM confirmed").fetchall())
-        if mark:
-            self._settled.add(1, mark)
-        self._quarantined = {int(row[0]) for row in self._courier.execute("SELECT seq FROM quarantine")}
-        self._newest_seq = self._find_newest()
-        self._checkpointed_seq = self._newest_seq
-        self._place_sure = True
-
     def _find_newest(self) -> int:
         """Of the rows and of what the centre confirmed: history may be purged, numbers are never used again."""
         found = self._writer.execute("SELECT max(seq) FROM passage").fetchone()[0] or 0
-        return max(int(found), self._settled.newest, max(self._quarantined, default=0))
+        return max(int(found), self._settled.newest)
 
     @property
     def epoch(self) -> str:
         """Which life of which database: a random name, made with the file."""
-        return self._epoch
+        return self._settled.epoch
 
     @property
     def boot_id(self) -> str:
@@ -152,7 +143,7 @@ class Store:
                 raise StoreTrouble(f"{self.path}: a record could not be committed: {trouble}") from trouble
             self._newest_seq = first + len(new) - 1
         return [
-            Stored(epoch=self._epoch, seq=first + place, boot_id=self._boot_id, passage=passage)
+            Stored(epoch=self.epoch, seq=first + place, boot_id=self._boot_id, passage=passage)
             for place, passage in enumerate(passages)
         ]
 
@@ -212,23 +203,23 @@ class Store:
 
     def waiting(self, after_seq: int, limit: int) -> Sequence[Stored]:
         """Undelivered passages with seq > after_seq, oldest first, at most `limit`. Raises StoreTrouble."""
-        return [rows.from_row(self._epoch, self._boots, row) for row in self._undelivered(after_seq, limit)]
+        return [rows.from_row(self.epoch, self._boots, row) for row in self._undelivered(after_seq, limit)]
 
     def events(self, source: str, after_seq: int, limit: int) -> Sequence[tuple[int, str]]:
         """The same as seq and CloudEvent (JSON text), `source` being the device's name in it. Raises StoreTrouble."""
         found = self._undelivered(after_seq, limit)
         if source not in self._drains:
-            self._drains[source] = Drain(source, self._epoch, self._boots)
+            self._drains[source] = Drain(source, self.epoch, self._boots)
         return self._drains[source].events(found)
 
     def recent(self, limit: int) -> Sequence[Stored]:
         """The newest passages, delivered or not, newest first. Raises StoreTrouble."""
         found = self._select("passage ORDER BY seq DESC LIMIT ?", [limit])
-        return [rows.from_row(self._epoch, self._boots, row) for row in found]
+        return [rows.from_row(self.epoch, self._boots, row) for row in found]
 
     def _undelivered(self, after_seq: int, limit: int) -> list[tuple[Any, ...]]:
         with self._reading:
-            holes = bool(self._settled.beyond() or self._quarantined)
+            holes = self._settled.has_holes
             mark = self._settled.up_to
         if holes:
             return self._select("outbox WHERE seq > ? ORDER BY seq LIMIT ?", [after_seq, limit])
@@ -236,30 +227,25 @@ class Store:
         return self._select("passage WHERE seq > ? ORDER BY seq LIMIT ?", [max(after_seq, mark), limit])
 
     def _select(self, source: str, parameters: Iterable[int]) -> list[tuple[Any, ...]]:
-        with self._reading:
-            try:
-                return self._courier.execute(rows.SELECT + source, list(parameters)).fetchall()
-            except sqlite3.Error as trouble:
-                self._remember_damage(trouble)
-                raise StoreTrouble(f"{self.path}: cannot be read: {trouble}") from trouble
+        with self._reading, self._told("cannot be read"):
+            return self._courier.execute(rows.SELECT + source, list(parameters)).fetchall()
 
     def depth(self) -> int:
         """How many passages the centre has not confirmed, quarantine left out. Any thread; no query: seq is gapless."""
         with self._reading:
-            waiting = self._newest_seq - self._settled.count()
-            return waiting - len(self._quarantined)
+            return self._newest_seq - self._settled.count()
 
     def quarantined(self) -> int:
         """How many passages the centre refused and has not taken since. Any thread."""
-        return len(self._quarantined)
+        return len(self._settled.quarantined)
 
     def outbox_status(self) -> OutboxStatus:
         """For page and wire. Any thread. Raises StoreTrouble."""
         oldest = self.waiting(0, 1)
         oldest_at = oldest[0].passage.occurred_at.isoformat() if oldest else None
-        return OutboxStatus(depth=self.depth(), oldest_at=oldest_at, quarantined=len(self._quarantined))
+        return OutboxStatus(depth=self.depth(), oldest_at=oldest_at, quarantined=self.quarantined())
 
-    def settle(self, up_to_seq: int, beyond: Sequence[Range] = (), rejected: Sequence[tuple[int, str]] = ()) -> None:
+    def settle(self, up_to_seq: int, beyond: Sequence[Range] = (), rejected: Sequence[Refusal] = ()) -> None:
         """Take in what the centre has: all of 1..up_to_seq and the ranges `beyond`, and (seq, reason) that it refuses.
 
         What it refuses goes into quarantine: kept, no longer sent, and no longer counted as waiting. Older news than
@@ -272,38 +258,12 @@ class Store:
         if any(last > newest for _, last in spans) or any(seq > newest for seq, _ in rejected):
             raise ValueError(f"the centre confirms more than was ever recorded here (newest is {newest})")
         with self._reading:
-            before = list(self._settled)
-            for first, last in spans:
-                self._settled.add(first, last)
-            fresh = [pair for pair in rejected if pair[0] not in self._quarantined and pair[0] not in self._settled]
-            if list(self._settled) == before and not fresh and self._noted:
+            fresh = self._settled.learn(spans, rejected)
+            if fresh is None:
                 return
-            self._noted = False
-            self._keep_settlement(fresh)
-            self._noted = True
+            with self._writing, self._told("could not note what the centre has"):
+                self._settled.note(fresh, _now_text())
             self._checkpoint()
-
-    def _keep_settlement(self, fresh: Sequence[tuple[int, str]]) -> None:
-        at = _now_text()
-        accepted = {seq for seq in self._quarantined if seq in self._settled}
-        with self._writing:
-            try:
-                with self._courier.atomic():
-                    self._courier.execute("UPDATE delivery SET up_to_seq = ?", [self._settled.up_to])
-                    self._courier.execute("DELETE FROM confirmed")
-                    for span in self._settled.beyond():
-                        self._courier.execute("INSERT INTO confirmed VALUES (?, ?)", span)
-                    for seq, reason in fresh:
-                        self._courier.execute("INSERT INTO quarantine VALUES (?, ?, ?)", [seq, reason, at])
-                        self._courier.execute(REFUSED_AGAIN, [seq, at])
-                    for seq in accepted:
-                        self._courier.execute("DELETE FROM quarantine WHERE seq = ?", [seq])
-                    self._courier.execute("DELETE FROM refused WHERE seq <= ?", [self._settled.up_to])
-            except sqlite3.Error as trouble:
-                self._remember_damage(trouble)
-                raise StoreTrouble(f"{self.path}: could not note what the centre has: {trouble}") from trouble
-        self._quarantined -= accepted
-        self._quarantined.update(seq for seq, _ in fresh)
 
     def tend(self, now: Moment) -> int:
         """Let go a bounded part of what the limits say; how many rows went (none: it is done). From any thread.
@@ -313,7 +273,7 @@ class Store:
         at = now.at if now.quality is not ClockQuality.UNSET else None
         text = now.at.isoformat(timespec="seconds")
         gone = 0
-        try:
+        with self._told("could not be tended"):
             for _ in range(limits_module.CHUNKS_A_TURN):
                 with self._reading:
                     what = limits_module.due(
@@ -333,54 +293,45 @@ class Store:
                     up_to = self._newest_seq - limits_module.KEPT_FOR_VISITS
                     with self._writing:
                         self._thinned_seq = limits_module.thin(self._courier, self._thinned_seq, up_to, text)
-        except (sqlite3.Error, OSError) as trouble:
-            self._remember_damage(trouble)
-            raise StoreTrouble(f"{self.path}: could not be tended: {trouble}") from trouble
         return gone
 
     def notices(self, limit: int = 100, before: int = 2**62) -> Sequence[Notice]:
         """What was deleted, thinned or set aside, newest first, numbers below `before`. Any thread. Raises StoreTrouble."""
-        with self._reading:
-            try:
-                found = self._courier.execute(
-                    "SELECT kind, at, first_seq, last_seq, count, detail, number FROM notice WHERE number < ? "
-                    "ORDER BY number DESC LIMIT ?",
-                    [before, limit],
-                ).fetchall()
-            except sqlite3.Error as trouble:
-                raise StoreTrouble(f"{self.path}: cannot be read: {trouble}") from trouble
+        with self._reading, self._told("cannot be read"):
+            found = self._courier.execute(
+                "SELECT kind, at, first_seq, last_seq, count, detail, number FROM notice WHERE number < ? "
+                "ORDER BY number DESC LIMIT ?",
+                [before, limit],
+            ).fetchall()
         return [Notice(*row) for row in found]
 
     def purged(self) -> int:
         """How many records were deleted in this epoch. Any thread."""
-        with self._reading:
-            try:
-                found = self._courier.execute("SELECT coalesce(sum(count), 0) FROM notice WHERE kind LIKE 'purged-%'")
-                return int(found.fetchone()[0])
-            except sqlite3.Error as trouble:
-                raise StoreTrouble(f"{self.path}: cannot be read: {trouble}") from trouble
+        with self._reading, self._told("cannot be read"):
+            found = self._courier.execute("SELECT coalesce(sum(count), 0) FROM notice WHERE kind LIKE 'purged-%'")
+            return int(found.fetchone()[0])
 
     def release_quarantine(self, only_seq: int | None = None) -> int:
         """Put what the centre refused, or one of it, back into the outbox; how many. Any thread. Raises StoreTrouble."""
-        with self._reading, self._writing:
-            released = self._quarantined if only_seq is None else self._quarantined & {only_seq}
-            try:
-                with self._courier.atomic():
-                    self._courier.conn.executemany("DELETE FROM quarantine WHERE seq = ?", [(seq,) for seq in released])
-            except sqlite3.Error as trouble:
-                raise StoreTrouble(f"{self.path}: quarantine could not be emptied: {trouble}") from trouble
-            self._quarantined = self._quarantined - released
-            return len(released)
+        with self._reading, self._writing, self._told("quarantine could not be emptied"):
+            return self._settled.release(only_seq)
 
     def _checkpoint(self) -> None:
         """Move the WAL into the file here, so that a person at the gate seldom waits for it. PASSIVE blocks nobody."""
         if self._newest_seq - self._checkpointed_seq < CHECKPOINT_PASSAGES:
             return
         self._checkpointed_seq = self._newest_seq
-        try:
+        with self._told("could not be tidied"):
             self._courier.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
-        except sqlite3.Error as trouble:
-            raise StoreTrouble(f"{self.path}: could not be tidied: {trouble}") from trouble
+
+    @contextlib.contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """Whatever SQLite raises becomes StoreTrouble; damage is remembered."""
+        try:
+            yield
+        except (sqlite3.Error, OSError) as trouble:
+            self._remember_damage(trouble)
+            raise StoreTrouble(f"{self.path}: {what}: {trouble}") from trouble
 
     def close(self) -> None:
         """Close both connections; the last one leaves a single file behind."""
