@@ -4,6 +4,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
@@ -103,6 +104,25 @@ def test_buttons_are_examined_where_there_are_any(premises: Premises) -> None:
     ]
     stuck = button_fact("undo_button", pressed=True)
     assert (stuck.grade, "it sticks" in stuck.en, "kẹt" in stuck.vi) == (Grade.WARN, True, True)
+
+
+def test_a_disk_that_is_full_is_bad_before_anybody_comes(premises: Premises) -> None:
+    settings = config.load(premises.config)
+    records = settings.records.model_copy(update={"floor_bytes": 10**15})
+    facts = {fact.name: fact for fact in examine(settings.model_copy(update={"records": records}))}
+    assert facts["records"].grade is Grade.BROKEN
+    assert "is full" in facts["records"].en
+
+
+def test_a_disk_that_takes_no_writes_is_bad_for_root_too(premises: Premises) -> None:
+    """/proc is read-only for everybody, as a memory card is that its kernel has closed."""
+    if not os.statvfs("/sys").f_flag & os.ST_RDONLY:
+        pytest.skip("this machine has no file system at hand that takes no writes")
+    settings = config.load(premises.config)
+    records = settings.records.model_copy(update={"path": Path("/sys/passages.db")})
+    (fact, *_) = [fact for fact in examine(settings.model_copy(update={"records": records})) if fact.name == "records"]
+    assert fact.grade is Grade.BROKEN
+    assert "read-only" in fact.en
 
 
 def test_a_missing_key_is_named_by_its_setting(premises: Premises) -> None:

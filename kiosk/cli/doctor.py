@@ -21,7 +21,7 @@ from kiosk.devices.lamps import put_dark
 from kiosk.devices.presence_sensor import open_presence
 from kiosk.ports import CameraTrouble, KioskError, SignalTrouble
 from kiosk.selfcheck import Measures, judge
-from kiosk.selfcheck.probes import probe_disk_free_bytes, probe_temperature_c, probe_under_voltage
+from kiosk.selfcheck.probes import probe_disk_free_bytes, probe_read_only, probe_temperature_c, probe_under_voltage
 from kiosk.status import Fact, Grade
 
 CONNECT_S = 5.0
@@ -204,11 +204,16 @@ def _disk(settings: config.Settings) -> Iterator[Fact]:
 def _machine(settings: config.Settings) -> Iterator[Fact]:
     measures = Measures(
         disk_free_bytes=probe_disk_free_bytes(settings.records.path),
+        disk_floor_bytes=settings.records.floor_bytes,
+        disk_read_only=probe_read_only(settings.records.path),
         temperature_c=probe_temperature_c(),
         under_voltage=probe_under_voltage(),
         clock=SystemClock().now().quality,
     )
-    yield from (fact for fact in judge(measures) if fact.name in ("disk", "temperature", "power", "clock"))
+    facts = {fact.name: fact for fact in judge(measures)}
+    if facts["records"].grade is Grade.BROKEN:  # whether a record can be committed is not tried here, only what forbids it
+        yield facts["records"]
+    yield from (fact for name, fact in facts.items() if name in ("disk", "temperature", "power", "clock"))
 
 
 def _lists(settings: config.Settings) -> Iterator[Fact]:
