@@ -3,14 +3,15 @@
 from contextlib import closing
 
 from kiosk import config
-from kiosk.devices.buttons import OpenFactory, buttons_down
-from kiosk.devices.lamps import open_factory
-from kiosk.devices.presence_sensor import PresenceSensor
+from kiosk.devices.buttons import OpenFactory
+from kiosk.devices.lamps import open_factory, pin_errors_told
 
 
 def try_inputs(settings: config.Signal, factory: OpenFactory = open_factory) -> None:
-    """Take each configured input and let it go. Raises SignalTrouble."""
-    buttons_down(settings, factory)
-    if settings.presence is not None:
-        with closing(PresenceSensor(settings.presence, factory(settings), lambda _: None, high=settings.presence_high)):
-            """It can be had."""
+    """Take each configured input and let it go; nobody listens for edges meanwhile. Raises SignalTrouble."""
+    numbers = [settings.admit_button, settings.undo_button, settings.presence]
+    wanted = [number for number in numbers if number is not None]
+    if wanted:
+        with pin_errors_told(), closing(factory(settings)) as pins:
+            for number in wanted:
+                pins.pin(number)
