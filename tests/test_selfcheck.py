@@ -118,6 +118,28 @@ def test_every_fact_has_a_sentence_in_both_languages_and_a_bad_one_says_what_to_
                 assert fact.en.count(".") + fact.en.count(";") >= 2, fact.en
 
 
+def test_the_manual_names_every_fact_with_the_threshold_that_is_in_force() -> None:
+    page = (Path(__file__).parents[1] / "docs/hardware.md").read_text(encoding="utf-8")
+    table = page.partition("| fact |")[2].partition("\n\n")[0].splitlines()[2:]
+    rows = {name.strip(): row for row in table for name in row.split("|")[1].split(",")}
+    told = [replace(WELL, **wrong) for wrong, _, _ in FAULTS.values()]
+    told += [replace(WELL, paused=True), replace(WELL, moved_aside="x"), replace(WELL, pins_trouble="busy")]
+    names = {fact.name for measures in told for fact in judge(measures)}
+    assert {"list-…" if name.startswith("list-") else name for name in names} == set(rows)
+    limits = Limits()
+    for name, threshold in {
+        "gate-loop": f"{limits.loop_stuck_s:g} s",
+        "camera": f"no picture for {limits.frame_old_s:g} s; the picture is frozen for {limits.frozen_s:g} s",
+        "view": f"{limits.view_bad_s:g} s",
+        "page": f"{limits.page_gone_s:g} s",
+        "disk": f"{limits.disk_low_bytes // 2**20} MB",
+        "temperature": f"{limits.hot_c:g} °C",
+        "uplink": f"{limits.uplink_down_s:g} s; oldest passage waits {limits.outbox_old_s / 60:g} min; {limits.outbox_full:.0%}",
+        "list-…": f"{limits.list_old_s / 86400:g} days",
+    }.items():
+        assert threshold.replace("%", " %") in rows[name], rows[name]
+
+
 def test_the_order_of_facts_never_changes() -> None:
     order = [fact.name for fact in judge(WELL)]
     for wrong, _, _ in FAULTS.values():
