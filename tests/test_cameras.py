@@ -1,22 +1,18 @@
-"""Cameras: every driver keeps the port's promises, and the trouble of its hardware becomes one clear sentence."""
+"""Cameras of files and of USB: each driver keeps the port's promises, and its trouble becomes one clear sentence."""
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
 from kiosk import config
 from kiosk.devices import open_camera
-from kiosk.devices.picamera2_camera import Picamera2Camera, wanted_controls
 from kiosk.devices.replay_camera import ReplayCamera
 from kiosk.devices.webcam_camera import WebcamCamera
-from kiosk.ports import Camera, CameraTrouble
+from kiosk.ports import CameraTrouble
+from tests.fake_cameras import FakeVideo, bgr, what_a_capture_says_when_closed
 
 FAST = config.Camera(source="replay:x", frames_per_s=120.0)
 
@@ -30,23 +26,6 @@ def folder(tmp_path: Path) -> Path:
     for name, value in (("b.png", 20), ("a.png", 10), ("c.png", 30)):
         picture(tmp_path / name, value)
     return tmp_path
-
-
-def what_a_capture_says_when_closed(camera: Camera) -> str:
-    """The trouble of a capture that waits in another thread while the camera is closed; empty where it waits on."""
-    troubles: list[str] = []
-
-    def waiting() -> None:
-        try:
-            camera.capture(60.0)
-        except CameraTrouble as trouble:
-            troubles.append(str(trouble))
-
-    thread = threading.Thread(target=waiting)
-    thread.start()
-    camera.close()
-    thread.join(10.0)
-    return "".join(troubles)
 
 
 class TestReplay:
@@ -114,40 +93,6 @@ class TestReplay:
             assert camera.capture(2.0).luma[0, 0] == 10
             camera.close()
             camera.close()
-
-
-class FakeVideo:
-    """cv2.VideoCapture as far as it is used; `read` follows a script and then hangs until `release_read` is set."""
-
-    def __init__(self, pictures: list[Any], *, opened: bool = True) -> None:
-        self._pictures = pictures
-        self._opened = opened
-        self.release_read = threading.Event()
-        self.released = threading.Event()
-        self.asked: dict[int, float] = {}
-
-    def isOpened(self) -> bool:  # noqa: N802  OpenCV's name
-        return self._opened
-
-    def set(self, prop_id: int, value: float, /) -> bool:
-        self.asked[prop_id] = value
-        return True
-
-    def read(self) -> tuple[bool, Any]:
-        if not self._pictures:
-            self.release_read.wait()
-            return False, None
-        found = self._pictures.pop(0)
-        return found is not None, found
-
-    def release(self) -> None:
-        self.released.set()
-
-
-def bgr(value: int) -> NDArray[np.uint8]:
-    made = np.zeros((48, 64, 3), np.uint8)
-    made[0, 0] = value
-    return made
 
 
 def webcam(video: FakeVideo, **settings: Any) -> WebcamCamera:
@@ -235,135 +180,3 @@ class TestWebcam:
             camera.capture(0.05)
         video.release_read.set()
         camera.close()
-
-
-class FakeSensor:
-    """picamera2.Picamera2 as far as it is used. The real one is under test in tests/rung_camera.py."""
-
-    cameras: list[dict[str, str]] = []  # noqa: RUF012  a test's own subclass sets it
-    controls: dict[str, Any] = {}  # noqa: RUF012
-
-    def __init__(self, number: int) -> None:
-        self.camera_controls = self.controls
-        self.camera_properties = {"Model": "fake"}
-        self.camera_config: dict[str, Any] = {}
-        self.closed = False
-        self.cancelled = threading.Event()
-        self.picture: NDArray[np.uint8] | None = None
-
-    @classmethod
-    def global_camera_info(cls) -> list[dict[str, str]]:
-        return cls.cameras
-
-    def create_video_configuration(self, **asked: Any) -> dict[str, Any]:
-        unknown = set(asked["controls"]) - set(self.controls)
-        if unknown:
-            raise RuntimeError(f"Control {unknown} is not advertised by libcamera")
-        return asked
-
-    def configure(self, asked: dict[str, Any]) -> None:
-        self.camera_config = asked
-        width, height = asked["lores"]["size"]
-        self.picture = np.full((height * 3 // 2, width + 64), 128, np.uint8)  # rows are padded on a Pi
-        self.picture[:height, :width] = 77
-
-    def start(self) -> None:
-        return
-
-    def capture_array(self, name: str, *, wait: bool) -> str:
-        assert (name, wait) == ("lores", False)
-        return "job"
-
-    def wait(self, job: str, *, timeout: float) -> NDArray[np.uint8]:
-        if self.picture is None:
-            if self.cancelled.wait(timeout):
-                raise CancelledError
-            raise TimeoutError
-        return self.picture
-
-    def cancel_all_and_flush(self) -> None:
-        self.cancelled.set()
-
-    def close(self) -> None:
-        self.closed = True
-
-
-def sensor_class(**attributes: Any) -> Callable[[], type[FakeSensor]]:
-    made = type("Sensor", (FakeSensor,), {"cameras": [{"Model": "fake"}], **attributes})
-    return lambda: made
-
-
-PI = config.Camera(width=640, height=480, frames_per_s=20.0, flicker_hz=50)
-EVERYTHING = dict.fromkeys(
-    [
-        "AeEnable", "AeMeteringMode", "AeExposureMode", "AeFlickerMode", "AeFlickerPeriod",
-        "AfMode", "AfRange", "AfSpeed", "FrameDurationLimits",
-    ]
-)  # fmt: skip
-
-
-class TestPicamera2:
-    def test_takes_only_the_y_plane_and_no_padding(self) -> None:
-        camera = Picamera2Camera(PI, library=sensor_class())
-        camera.open()
-        frame = camera.capture(1.0)
-        assert frame.luma.shape == (480, 640)
-        assert set(np.unique(frame.luma)) == {77}
-        assert frame.luma.flags["C_CONTIGUOUS"]
-        camera.close()
-
-    def test_sets_no_control_that_the_sensor_does_not_have(self) -> None:
-        camera = Picamera2Camera(PI, library=sensor_class(controls={"AeEnable": (False, True, True)}))
-        camera.open()  # the fake refuses controls that are not advertised, as picamera2 does
-        assert wanted_controls({"AeEnable": None}, PI) == {"AeEnable": True}
-        camera.close()
-
-    def test_a_module_with_autofocus_focuses_all_the_time(self) -> None:
-        assert wanted_controls(EVERYTHING, PI)["AfMode"] == 2
-
-    def test_exposure_keeps_to_the_mains(self) -> None:
-        wanted = wanted_controls(EVERYTHING, PI)
-        assert (wanted["AeFlickerMode"], wanted["AeFlickerPeriod"]) == (1, 10_000)
-        assert wanted_controls(EVERYTHING, PI.model_copy(update={"flicker_hz": 60}))["AeFlickerPeriod"] == 8333
-        without = wanted_controls(EVERYTHING, PI.model_copy(update={"flicker_hz": 0}))
-        assert without["AeFlickerMode"] == 0
-        assert "AeFlickerPeriod" not in without
-
-    def test_the_frame_rate_is_in_microseconds(self) -> None:
-        assert wanted_controls(EVERYTHING, PI)["FrameDurationLimits"] == (50_000, 50_000)
-
-    def test_no_module_is_said_without_opening_anything(self) -> None:
-        camera = Picamera2Camera(PI, library=sensor_class(cameras=[]))
-        with pytest.raises(CameraTrouble, match="ribbon cable"):
-            camera.open()
-
-    def test_a_hanging_sensor_is_trouble_in_time_and_can_be_closed(self) -> None:
-        made = sensor_class()
-        camera = Picamera2Camera(PI, library=made)
-        camera.open()
-        camera._sensor.picture = None
-        with pytest.raises(CameraTrouble, match=r"no picture for 0\.05 s"):
-            camera.capture(0.05)
-        sensor = camera._sensor
-        camera.close()
-        assert sensor.cancelled.is_set()
-        assert sensor.closed
-
-    def test_close_from_another_thread_wakes_a_capture(self) -> None:
-        camera = Picamera2Camera(PI, library=sensor_class())
-        camera.open()
-        sensor = camera._sensor
-        sensor.picture = None
-        assert what_a_capture_says_when_closed(camera)
-
-    def test_a_module_that_does_not_start_is_closed_again(self) -> None:
-        opened: list[FakeSensor] = []
-
-        def broken(self: FakeSensor) -> None:
-            opened.append(self)
-            raise RuntimeError("Failed to start camera: Device or resource busy")
-
-        camera = Picamera2Camera(PI, library=sensor_class(start=broken))
-        with pytest.raises(CameraTrouble, match="busy"):
-            camera.open()
-        assert opened[0].closed

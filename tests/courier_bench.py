@@ -1,0 +1,64 @@
+"""A courier on a real store, a broker in memory and a clock that the test turns."""
+
+import json
+import random
+from pathlib import Path
+from typing import Any
+
+from kiosk.courier import Courier, Terms
+from kiosk.store import Store
+from mqtt import envelope
+from mqtt.envelope import Refused
+from mqtt.ranges import Range
+from mqtt.topics import Leaf
+from tests import wire_schema
+from tests.fake_link import FakeBroker, ManualClock
+from tests.passages import GATE, a_passage
+
+RECEIPT = GATE.topic(Leaf.RECEIPT)
+
+
+class Bench:
+    """A courier on a real store, a broker in memory and a clock that the test turns."""
+
+    def __init__(self, path: Path, terms: Terms | None = None) -> None:
+        self.clock = ManualClock()
+        self.broker = FakeBroker(self.clock)
+        self.store = Store(path)
+        self.terms = terms or Terms(receipt_timeout_s=10.0)
+        self.courier = self.new_courier()
+
+    def new_courier(self) -> Courier:
+        return Courier(self.store, GATE, self.broker.connect, clock=self.clock, terms=self.terms, dice=random.Random(7))
+
+    def commit(self, count: int) -> None:
+        first = self.store.newest_seq + 1
+        self.store.commit_all([a_passage(number) for number in range(first, first + count)])
+
+    def run(self, seconds: float = 0.0) -> None:
+        """Step until the courier has nothing to do for so long."""
+        ends = self.clock.s + seconds
+        for _ in range(100_000):
+            delay = self.courier.step()
+            if delay == 0.0 and self.clock.s <= ends:
+                continue
+            if self.clock.s + delay > ends:
+                return
+            self.clock.advance(max(delay, 0.05))
+        raise AssertionError("it never rests")
+
+    def messages(self) -> list[list[int]]:
+        """The seqs of each passage message so far."""
+        found = []
+        for message in self.broker.on("passage"):
+            wire_schema.check(message.topic, message.payload)
+            content: Any = json.loads(message.payload)
+            events = content if isinstance(content, list) else [content]
+            found.append([event["data"]["seq"] for event in events])
+        return found
+
+    def seqs(self) -> list[int]:
+        return [seq for message in self.messages() for seq in message]
+
+    def receipt(self, up_to: int, beyond: list[Range] | None = None, rejected: list[Refused] | None = None) -> None:
+        self.broker.deliver(RECEIPT, envelope.receipt(self.store.epoch, up_to, beyond or [], rejected or []))

@@ -1,0 +1,163 @@
+"""Login and set-up: no default password, slow guessing, and a login that ends."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.snapshots import browsing
+from tests.staffed_office import PASSWORD, PIN, log_in, visiting
+from web_ui import accounts as accounts_module
+from web_ui.accounts import Accounts, Role
+from web_ui.sessions import ALL_FAILURES, FREE_FAILURES, LASTS_S, Sessions, Throttle
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> Iterator[FlaskClient]:
+    """A browser on a kiosk whose administrator and guard are set up."""
+    with visiting(tmp_path) as browser:
+        yield browser
+
+
+@pytest.mark.parametrize("path", ["/admin", "/admin/events", "/admin/settings", "/guard/admit"])
+def test_without_a_login_there_is_only_the_login(client: FlaskClient, path: str) -> None:
+    answer = client.get(path)
+    assert answer.status_code == 302
+    assert answer.headers["Location"].startswith("/login?role=")
+
+
+@pytest.mark.parametrize("path", ["/admin/order/pause", "/admin/pin", "/admin/settings", "/guard/admit", "/logout"])
+def test_without_a_login_no_form_is_taken(client: FlaskClient, path: str) -> None:
+    assert client.post(path, data={"csrf": "x", "direction": "in", "reason": "other"}).status_code == 403
+
+
+def test_where_no_folder_for_accounts_exists_there_is_no_login_at_all(tmp_path: Path) -> None:
+    with browsing(tmp_path, state_dir=tmp_path / "nowhere") as browser:
+        assert [browser.get(path).status_code for path in ("/login", "/setup", "/admin", "/guard/admit")] == [404] * 4
+
+
+def test_a_guards_pin_opens_the_admission_and_not_the_administration(client: FlaskClient) -> None:
+    csrf = log_in(client, Role.GUARD)
+    assert client.get("/admin").status_code == 302
+    assert client.post("/admin/pin", data={"csrf": csrf, "pin": "111111"}).status_code == 403
+
+
+def test_the_first_administrator_comes_in_with_the_one_time_code_only(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    accounts = Accounts(tmp_path / "state")
+    with browsing(tmp_path, state_dir=tmp_path / "state") as browser:
+        assert browser.get("/login").headers["Location"] == "/setup"
+        for wrong in ("", "AAAA-AAAA-AAAA", "admin"):
+            assert browser.post("/setup", data={"code": wrong, "password": PASSWORD}).status_code == 403
+        code = accounts.make_code()
+    with browsing(tmp_path, state_dir=tmp_path / "state") as browser:
+        assert browser.post("/setup", data={"code": code, "password": "short"}).status_code == 400
+        assert browser.post("/setup", data={"code": f" {code.lower()} ", "password": PASSWORD}).status_code == 302
+        assert browser.get("/admin").status_code == 200
+        assert browser.post("/setup", data={"code": code, "password": "another password"}).status_code == 403
+
+
+def test_a_set_up_code_is_void_after_an_hour(tmp_path: Path) -> None:
+    now = [1000.0]
+    accounts = Accounts(tmp_path, now=lambda: now[0])
+    code = accounts.make_code()
+    now[0] += accounts_module.CODE_S + 1
+    assert not accounts.set_up(code, PASSWORD)
+
+
+def test_accounts_are_hashes_that_only_the_owner_may_read(tmp_path: Path) -> None:
+    accounts = Accounts(tmp_path)
+    code = accounts.make_code()
+    accounts.set_up(code, PASSWORD)
+    accounts.set_pin(PIN)
+    path = tmp_path / accounts_module.ACCOUNTS_FILE
+    text = path.read_text(encoding="utf-8")
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert not any(secret in text for secret in (code, PASSWORD, PIN))
+    assert text.count("$argon2id$") == 2
+    assert accounts.check(Role.ADMIN, PASSWORD)
+    assert not accounts.check(Role.ADMIN, PIN)
+    assert not accounts.check(Role.GUARD, PASSWORD)
+
+
+@given(secret=st.text(max_size=400))
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_other_text_is_the_pin(tmp_path: Path, secret: str) -> None:
+    accounts = Accounts(tmp_path)
+    if not accounts.has_guard:
+        accounts.set_pin(PIN)
+    assert accounts.check(Role.GUARD, secret) is (secret == PIN)
+
+
+def test_guessing_is_slowed_more_and_more_and_a_right_secret_must_wait_too(client: FlaskClient) -> None:
+    codes = [client.post("/login", data={"role": "guard", "secret": "000000"}).status_code for _ in range(4)]
+    assert codes == [403] * FREE_FAILURES + [429]
+    answer = client.post("/login", data={"role": "guard", "secret": PIN})
+    assert answer.status_code == 429
+    assert int(answer.headers["Retry-After"]) >= 1
+
+
+def test_the_delay_doubles_to_a_limit_and_ends() -> None:
+    now = [0.0]
+    throttle = Throttle(monotonic=lambda: now[0])
+    waits = []
+    for _ in range(14):
+        throttle.failed("10.0.0.9")
+        waits.append(throttle.wait_s("10.0.0.9"))
+    assert waits[:6] == [0, 0, 1, 2, 4, 8]
+    assert max(waits) == 300
+    assert throttle.wait_s("10.0.0.8") == 0
+    now[0] += 300
+    assert throttle.wait_s("10.0.0.9") == 0
+
+
+def test_many_addresses_together_are_slowed_as_well() -> None:
+    throttle = Throttle(monotonic=lambda: 0.0)
+    for number in range(ALL_FAILURES):
+        throttle.failed(f"10.0.{number}.1")
+    assert throttle.wait_s("10.9.9.9") > 0
+
+
+def test_a_login_has_a_token_of_its_own_whatever_was_planted_before(client: FlaskClient) -> None:
+    client.set_cookie("session", "planted", domain="localhost")
+    log_in(client, Role.ADMIN)
+    cookie = client.get_cookie("session")
+    assert cookie
+    assert cookie.value != "planted"
+    assert cookie.http_only
+    assert cookie.same_site == "Strict"
+
+
+def test_after_logout_the_old_cookie_opens_nothing(client: FlaskClient) -> None:
+    csrf = log_in(client, Role.ADMIN)
+    cookie = client.get_cookie("session")
+    assert cookie
+    assert client.post("/logout", data={"csrf": csrf}).status_code == 302
+    client.set_cookie("session", cookie.value, domain="localhost")
+    assert client.get("/admin").status_code == 302
+
+
+def test_a_login_ends_by_itself() -> None:
+    now = [0.0]
+    sessions = Sessions(monotonic=lambda: now[0])
+    key = sessions.begin(Role.ADMIN)
+    now[0] += LASTS_S[Role.ADMIN] - 1
+    assert sessions.find(key)
+    now[0] += LASTS_S[Role.ADMIN] - 1
+    assert sessions.find(key)
+    now[0] += LASTS_S[Role.ADMIN] + 1
+    assert sessions.find(key) is None
+
+
+def test_a_new_pin_logs_every_guard_out(client: FlaskClient) -> None:
+    log_in(client, Role.GUARD)
+    guard = client.get_cookie("session")
+    assert guard
+    csrf = log_in(client, Role.ADMIN)
+    assert client.post("/admin/pin", data={"csrf": csrf, "pin": "12ab"}).status_code == 400
+    assert client.post("/admin/pin", data={"csrf": csrf, "pin": "999888"}).status_code == 200
+    client.set_cookie("session", guard.value, domain="localhost")
+    assert client.get("/guard/admit").status_code == 302
