@@ -11,7 +11,7 @@ from pathlib import Path
 from kiosk.installing import bundle as bundles
 from kiosk.installing import make_bundle, release
 from kiosk.installing.layout import Layout
-from tests import rung_arm_root, rung_premises, rung_root
+from tests import rung_arm_root, rung_premises, rung_root, rung_writers
 
 TARGET = ("aarch64", rung_arm_root.PYTHON.replace(".", ""))
 UNPACKED = "root/bundle"
@@ -24,6 +24,7 @@ SHELL_UNIT = """\
 Description=The rung's shell
 DefaultDependencies=no
 [Service]
+ExecStartPre=/bin/touch {mark}
 ExecStart={command}
 Restart=always
 [Install]
@@ -142,7 +143,9 @@ def added_words(root: Path) -> str:
 
 def _rungs_own(root: Path, shell: str) -> None:
     """A shell for the rung, and somewhere for people to be shown."""
-    (root / "etc/systemd/system/rung-shell.service").write_text(SHELL_UNIT.format(command=shell), encoding="utf-8")
+    (root / "etc/systemd/system/rung-shell.service").write_text(
+        SHELL_UNIT.format(command=shell, mark=rung_writers.MARK), encoding="utf-8"
+    )
     nobody = f"/{rung_premises.PICTURES}/{rung_premises.NOBODY}.pgm"
     scene = f"d {rung_premises.SCENE} 0755 - - -\nC {rung_premises.SCENE}/scene.pgm 0644 - - - {nobody}\n"
     (root / "etc/tmpfiles.d").mkdir(exist_ok=True)

@@ -29,7 +29,7 @@ TOOLS = {**rung_image.TOOLS, "dumpe2fs": "e2fsprogs"}
 HOST = "10.0.2.2"
 """This machine, as QEMU's user network names it."""
 CARD_MB = 2048
-CARD = Card(image=FOLDER / "card.img", trace=FOLDER / "writes.log", device="mmcblk0")
+CARD = Card(image=FOLDER / "card.img", trace=FOLDER / "writes.log", device="/dev/mmcblk0")
 GPFSEL2, GPLEV0 = 0x3F200008, 0x3F200034
 TIME_SERVER = f"[Time]\nNTP={HOST}\n"
 OUTPUTS_PERSIST = "pinctrl_bcm2835.persist_gpio_outputs=y"
@@ -62,7 +62,9 @@ def main(arguments: Sequence[str]) -> int:
                         machine.go()
                         asks = Promises(Gate(machine, PINS), page, database, 0.0 if asked.short else asked.idle_minutes)
                         failed += rung_gate.judged(asks.where_outputs_persist() if more else asks.all())
-                        rung_gate.kept(machine, RESULTS / ("persist-y" if more else "persist-n"))
+                        results = RESULTS / ("persist-y" if more else "persist-n")
+                        rung_gate.kept(machine, results)
+                        (results / "time-line").write_text(asks.time_line(), encoding="utf-8")
             finally:
                 centre.terminate()
     return 1 if failed else 0
@@ -127,6 +129,7 @@ class Promises:
             self.a_code_lights_green_and_closes_the_relay_though_no_clock_was_set,
             self.the_page_answers_over_the_network,
             self.the_passage_reaches_the_centre,
+            self._wear.a_power_on_costs_the_card_little,
             self._wear.a_passage_costs_the_card_little,
         ]
         if self._idle:
@@ -199,6 +202,11 @@ class Promises:
             assert not self._energised(), "energised again"
             pause.wait(0.05)
         return f"low {held_s:.1f} s after kill -9, and ever since"
+
+    def time_line(self) -> str:
+        """Which unit took how long at power-on, and what the daemon waited for."""
+        asked = ("systemd-analyze blame", "systemd-analyze critical-chain kiosk.service")
+        return self.machine.shell.run(" && ".join(f"{each} --no-pager" for each in asked))
 
     def _energised(self) -> bool:
         """An output, and high. From the chip's registers: QEMU tells no edge where a pin turns into an input."""

@@ -22,6 +22,10 @@ class Wear:
         self._shell = gate.machine.shell
         self._idle_minutes = idle_minutes
 
+    def a_power_on_costs_the_card_little(self) -> str:
+        written = self._card.writes(self._shell)
+        return f"{rung_writers.total_bytes(written) / 1e6:.2f} MB: {self._named(written)}"
+
     def a_passage_costs_the_card_little(self) -> str:
         self._gate.show(rung_premises.NOBODY)
         before, began_s = self._settled(), time.monotonic()

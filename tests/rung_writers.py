@@ -5,16 +5,24 @@ import subprocess
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-
-from tests.rung_qemu import Shell
+from typing import Protocol
 
 BLOCK_BYTES = 4096
 MARK = "/run/rung-began"
+"""A file in memory whose time is when the naming of writes began."""
 _WRITE = re.compile(r"^blk_co_pwritev .* offset (\d+) bytes (\d+) ", re.MULTILINE)
 _TABLE = re.compile(r"Inode table at (\d+)-(\d+)")
 _MAPS = re.compile(r"(?:Block|Inode) bitmap at (\d+)")
 _INODE_BYTES = 256
 JOURNAL_INODE = 8
+WORST = 12
+
+
+class Shell(Protocol):
+    """Runs commands where the card is."""
+
+    def run(self, command: str, timeout_s: float = 60.0) -> str:
+        """What it printed. Raises where it fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +35,10 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A card with one ext4 file system over the whole of it. `trace`: where QEMU writes `blk_co_pwritev` lines."""
+    """A card with one ext4 file system over the whole of it.
+
+    `trace`: where QEMU writes `blk_co_pwritev` lines; `device`: the card's name in the guest.
+    """
 
     image: Path
     trace: Path
@@ -35,10 +46,9 @@ class Card:
 
     def writes(self, shell: Shell) -> list[Write]:
         """Every write since power-on; what the guest counts must all be among them."""
-        inside = int(shell.run(f"/bin/busybox awk '$3 == \"{self.device}\" {{print $10}}' /proc/diskstats")) * 512
-        found = [
-            Write(int(offset), int(size)) for offset, size in _WRITE.findall(self.trace.read_text(encoding="ascii"))
-        ]
+        name = Path(self.device).name
+        inside = int(shell.run(f"/bin/busybox awk '$3 == \"{name}\" {{print $10}}' /proc/diskstats")) * 512
+        found = traced(self.trace.read_text(encoding="ascii"))
         total = total_bytes(found)
         assert total >= 0.95 * inside, (total, inside)
         return found
@@ -64,19 +74,26 @@ class Card:
 
     def _changed(self, shell: Shell) -> dict[int, str]:
         """Inode -> path of what was changed since the mark, and of the folders that it may have been renamed in."""
-        lines = shell.run(f"find / -xdev \\( -newer {MARK} -o -cnewer {MARK} \\) -printf '%i %p\\n'").splitlines()
+        # What was installed is newer than a clock that nobody has set.
+        since = f"\\( -newer {MARK} -o -cnewer {MARK} \\) -not -newermt tomorrow"
+        lines = shell.run(f"find / -xdev {since} -printf '%i %p\\n'").splitlines()
         return {int(inode): path for inode, path in (line.split(" ", 1) for line in lines)}
 
     def _owners(self, blocks: list[int], shell: Shell) -> dict[int, str]:
         """Block -> path of the file that it belongs to now."""
         ask = " ".join(map(str, blocks))
-        told = shell.run(f"debugfs -R 'icheck {ask}' /dev/{self.device}", 300.0)
+        told = shell.run(f"debugfs -R 'icheck {ask}' {self.device}", 300.0)
         inodes = {int(block): int(inode) for block, inode in re.findall(r"^(\d+)\t(\d+)$", told, re.MULTILINE)}
         wanted = " ".join(str(inode) for inode in sorted(set(inodes.values())) if inode > JOURNAL_INODE)
-        told = shell.run(f"debugfs -R 'ncheck {wanted}' /dev/{self.device}", 300.0) if wanted else ""
+        told = shell.run(f"debugfs -R 'ncheck {wanted}' {self.device}", 300.0) if wanted else ""
         paths = {int(inode): path for inode, path in re.findall(r"^(\d+)\t(/.*)$", told, re.MULTILINE)}
         paths[JOURNAL_INODE] = "the file system's journal"
         return {block: paths.get(inode, f"inode {inode}") for block, inode in inodes.items()}
+
+
+def traced(lines: str) -> list[Write]:
+    """The writes in a trace of QEMU's."""
+    return [Write(int(offset), int(size)) for offset, size in _WRITE.findall(lines)]
 
 
 def total_bytes(writes: list[Write]) -> int:
@@ -85,8 +102,11 @@ def total_bytes(writes: list[Write]) -> int:
 
 
 def told(found: Counter[str]) -> str:
-    """The largest first."""
-    return "; ".join(f"{name} {size}" for name, size in found.most_common()) or "nothing"
+    """The largest first, bytes each."""
+    first = found.most_common(WORST)
+    said = [f"{name} {size}" for name, size in first]
+    rest = found.total() - sum(size for _, size in first)
+    return "; ".join([*said, *([f"{len(found) - WORST} others {rest}"] if rest else [])]) or "nothing"
 
 
 def _of_the_file_system(block: int, layout: str, changed: dict[int, str]) -> str:
