@@ -192,6 +192,8 @@ def upgraded(
 def _switched(name: str, folder: Path, layout: Layout, within_s: float) -> bool:
     before = durable.read_json(layout.outcome)
     status = device.detached(["--ready-within", str(within_s), "switch", name], folder)
+    with layout.at(SWITCH_LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # systemd-run ends early where it loses sight of the unit
     told = durable.read_json(layout.outcome)
     why = told["why"] if told and told != before else f"exit status {status}"
     if upgrade.came_to_its_end(name, layout):
