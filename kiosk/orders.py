@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from kiosk.control import Admit, Handlers, OrderRefused, Pause, ReleaseQuarantine, ShowLamp, TakeStill, Undo
@@ -17,54 +17,57 @@ ADMIT_WITHIN_S = 2.0
 UNDO_WITHIN_S = 2.0
 
 
-def handlers(
-    gate_loop: GateLoop,
-    signal: Signal,
-    store: Store,
-    courier: Courier,
-    news: Callable[[], None],
-    *,
-    viewfinder: Viewfinder,
-) -> Handlers:
-    """One function an order; each may raise KioskError, whose text goes to whoever ordered."""
+@dataclass(frozen=True, slots=True)
+class Orders:
+    """One method an order; each may raise KioskError, whose text goes to whoever ordered."""
 
-    def admit(order: Admit) -> Mapping[str, Any]:
-        return {"seq": gate_loop.admit(order.direction, ADMIT_WITHIN_S, order.grounds).seq}
+    gate_loop: GateLoop
+    signal: Signal
+    store: Store
+    courier: Courier
+    viewfinder: Viewfinder
+    news: Callable[[], None]
+    """Called where the status has changed by an order."""
 
-    def undo(order: Undo) -> Mapping[str, Any]:
+    def handlers(self) -> Handlers:
+        """Which method each order is for."""
+        return {
+            Admit: self._admit,
+            Undo: self._undo,
+            ShowLamp: self._show_lamp,
+            Pause: self._pause,
+            ReleaseQuarantine: self._release_quarantine,
+            TakeStill: self._take_still,
+        }
+
+    def _admit(self, order: Admit) -> Mapping[str, Any]:
+        return {"seq": self.gate_loop.admit(order.direction, ADMIT_WITHIN_S, order.grounds).seq}
+
+    def _undo(self, order: Undo) -> Mapping[str, Any]:
         try:
-            shown = gate_loop.undo(order.grounds, UNDO_WITHIN_S, order.seq)
+            shown = self.gate_loop.undo(order.grounds, UNDO_WITHIN_S, order.seq)
         except NotUndone as refused:
             raise OrderRefused(str(refused), refused.why) from refused
         return {"seq": shown.seq, "annulled_seq": shown.annuls_seq, "direction": shown.direction}
 
-    def show_lamp(order: ShowLamp) -> Mapping[str, Any]:
-        signal.show(order.outcome)
+    def _show_lamp(self, order: ShowLamp) -> Mapping[str, Any]:
+        self.signal.show(order.outcome)
         return {}
 
-    def pause(order: Pause) -> Mapping[str, Any]:
-        gate_loop.paused = order.paused
-        news()
+    def _pause(self, order: Pause) -> Mapping[str, Any]:
+        self.gate_loop.paused = order.paused
+        self.news()
         return {"paused": order.paused}
 
-    def release_quarantine(order: ReleaseQuarantine) -> Mapping[str, Any]:
+    def _release_quarantine(self, order: ReleaseQuarantine) -> Mapping[str, Any]:
         if order.seq is not None:
-            return {"released": store.release_quarantine(order.seq)}
-        held = store.quarantined()
-        courier.retry_quarantine()
+            return {"released": self.store.release_quarantine(order.seq)}
+        held = self.store.quarantined()
+        self.courier.retry_quarantine()
         return {"released": held}
 
-    def take_still(_: TakeStill) -> Mapping[str, Any]:
-        return told(viewfinder.look())
-
-    return {
-        Admit: admit,
-        Undo: undo,
-        ShowLamp: show_lamp,
-        Pause: pause,
-        ReleaseQuarantine: release_quarantine,
-        TakeStill: take_still,
-    }
+    def _take_still(self, _: TakeStill) -> Mapping[str, Any]:
+        return told(self.viewfinder.look())
 
 
 def told(still: Still) -> Mapping[str, Any]:

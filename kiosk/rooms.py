@@ -194,7 +194,8 @@ def hear_people(
     """The control socket, and the guard's buttons where there are any. Raises KioskError."""
     viewfinder = Viewfinder(mailbox.copy_next)
     house.callback(viewfinder.close)
-    control = Control(settings.run_dir, orders.handlers(gate_loop, lamps, store, courier, news, viewfinder=viewfinder))
+    heard = orders.Orders(gate_loop, lamps, store, courier, viewfinder, news)
+    control = Control(settings.run_dir, heard.handlers())
     house.callback(control.close)
     watch_buttons(settings, house, gate_loop)
     return control
