@@ -1,10 +1,9 @@
-"""Makes docs/lamps.md and its picture from the table of patterns, and the wiring's schematic: what the code does, drawn."""
+"""Makes docs/lamps.md with its picture from the table of patterns: what the code does, drawn."""
 
 import itertools
 from pathlib import Path
 from xml.sax.saxutils import escape
 
-from kiosk import config
 from kiosk.devices.patterns import PATTERNS, Lamp, Pattern, Step
 from kiosk.model import Outcome, State
 
@@ -142,66 +141,11 @@ def _bar(at_s: float, step: Step, y: int, colour: str, height: int = BAR) -> str
     return f'<rect x="{LEFT + at_s * PX_PER_S:g}" y="{y}" width="{width:g}" height="{height}" fill="{colour}"/>'
 
 
-# ---- wiring
-
-GROUND = "M470 {y}v10M458 {y}m0 10h24M463 {y}m0 15h14M467 {y}m0 20h6"
-PIN_OF_BCM = {7: 26, 17: 11, 27: 13, 22: 15, 18: 12, 23: 16, 5: 29, 6: 31}
-BRANCHES: tuple[tuple[str, int, str, str], ...] = (
-    ("red", config.Signal().red, "330 Ω", "red LED, left"),
-    ("amber", config.Signal().amber, "330 Ω", "amber LED, middle"),
-    ("green", config.Signal().green, "330 Ω", "green LED, right"),
-    ("buzzer", config.Signal().buzzer or 18, "1 kΩ", "NPN transistor, active buzzer at 5 V"),
-    ("relay", 23, "1 kΩ", "opto-isolated relay board, input IN"),
-    ("admit", 5, "1 kΩ", "button to ground: admit by hand"),
-    ("undo", 6, "1 kΩ", "button to ground: undo the last passage"),
-    ("presence", 7, "1 kΩ", "presence sensor, output high at 3.3 V"),
-)
-
-
-def wiring() -> str:
-    """The schematic: each branch from its pin over its resistor to what it drives."""
-    height = len(BRANCHES) * 64 + 140
-    parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 820 {height}" font-family="sans-serif" role="img">',
-        "<title>Wiring of lamps, buzzer, relay and buttons to the Raspberry Pi's header</title>",
-        f'<rect width="820" height="{height}" fill="#ffffff"/>',
-        f'<rect x="20" y="20" width="200" height="{height - 90}" rx="8" fill="#e8f5e9" stroke="#2e7d32" stroke-width="2"/>',
-        '<text x="36" y="46" font-size="16" font-weight="bold" fill="#1b5e20">Raspberry Pi header</text>',
-    ]
-    for index, (name, pin, resistor, load) in enumerate(BRANCHES):
-        y = 90 + index * 64
-        parts += [
-            f'<text x="36" y="{y + 5}" font-size="14" fill="#212121">GPIO {pin} (pin {PIN_OF_BCM[pin]})</text>',
-            f'<circle cx="220" cy="{y}" r="5" fill="#212121"/>',
-            f'<path d="M220 {y}H300M370 {y}H450" stroke="#212121" stroke-width="2" fill="none"/>',
-            f'<rect x="300" y="{y - 10}" width="70" height="20" fill="#ffffff" stroke="#212121" stroke-width="2"/>',
-            f'<text x="335" y="{y - 16}" font-size="13" text-anchor="middle" fill="#212121">{resistor}</text>',
-            _load(name, y),
-            f'<text x="500" y="{y + 5}" font-size="14" fill="#212121">{escape(load)}</text>',
-            f'<path d="{GROUND.format(y=y + 14)}" stroke="#212121" stroke-width="2"/>',
-        ]
-    parts.append(
-        f'<text x="36" y="{height - 14}" font-size="13" fill="#616161">Every ground goes to a GND pin of the header '
-        "(6, 9, 14, 20, 25, 30, 34 or 39); 5 V is pin 2 or 4.</text>"
-    )
-    return "\n".join([*parts, "</svg>", ""])
-
-
-def _load(name: str, y: int) -> str:
-    colours = {"red": "#c62828", "amber": "#f9a825", "green": "#2e7d32"}
-    if name in colours:
-        return f'<circle cx="470" cy="{y}" r="14" fill="{colours[name]}" stroke="#212121" stroke-width="2"/>'
-    if name in {"admit", "undo"}:
-        return f'<path d="M450 {y}L466 {y - 12}M474 {y}V{y + 14}H470" stroke="#212121" stroke-width="2" fill="none"/>'
-    return f'<rect x="450" y="{y - 14}" width="40" height="28" fill="#eceff1" stroke="#212121" stroke-width="2"/>'
-
-
 def main() -> None:
-    """Write the page and both pictures."""
+    """Write the page and its picture."""
     (DOCS / "pictures").mkdir(parents=True, exist_ok=True)
     (DOCS / "lamps.md").write_text(PAGE.format(table=table()), encoding="utf-8")
     (DOCS / "pictures/lamps.svg").write_text(picture(), encoding="utf-8")
-    (DOCS / "pictures/wiring.svg").write_text(wiring(), encoding="utf-8")
 
 
 if __name__ == "__main__":

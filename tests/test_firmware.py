@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk import config
-from tests.make_docs_lamps import BRANCHES
+from tests.make_docs_wiring import BRANCHES
 
 FOLDER = Path(__file__).parents[1] / "firmware_config"
 PINS = config.Signal()
@@ -206,9 +206,7 @@ def test_chrony_tells_the_kernel_when_the_time_is_right() -> None:
 
 
 def test_every_pin_of_the_schematic_has_its_state_before_linux_runs() -> None:
-    outputs = {"red", "amber", "green", "buzzer", "relay"}
-    wanted = {pin: "op,dl" if name in outputs else "ip,pu" for name, pin, _, _ in BRANCHES}
-    assert driven() == wanted
+    assert driven() == {branch.pin: "op,dl" if branch.output else "ip,pu" for branch in BRANCHES}
 
 
 def test_every_output_of_the_default_configuration_is_low_before_linux_runs() -> None:
