@@ -171,45 +171,56 @@ def _p95(values: list[float]) -> float:
     return sorted(values)[int(len(values) * 0.95)]
 
 
+def _watched(run_dir: Path, *, quick: bool) -> list[Row]:
+    """What many browsers cost the page's process."""
+    alone, crowded, busy = fifty(run_dir, 10 if quick else 30)
+    return [
+        Row("page process alone, resident", round(alone, 1), "MB"),
+        goal_row(f"page process with {BROWSERS} browsers, resident", round(crowded, 1), "MB", "<= 80"),
+        Row(f"page process with {BROWSERS} browsers, CPU", round(busy, 1), "% of one core"),
+    ]
+
+
+def _scanned(*, quick: bool) -> list[Row]:
+    """What many browsers cost the people at the gate."""
+    quiet, followed = scanning_ms(1 if quick else 4, ANSWERS)
+    rows = [Row("picture to lamp, nobody looks, p95", round(_p95(quiet), 1), "ms")]
+    for name, of in (("p95", _p95), ("median", statistics.median)):
+        ours, peer = of(followed), of(quiet)
+        what = f"picture to lamp, {BROWSERS} browsers look, {name}"
+        rows.append(Row(what, round(ours, 1), "ms", round(peer, 1), round(ours / peer, 2)))
+    return rows
+
+
+def _first_looks(run_dir: Path, *, quick: bool) -> list[Row]:
+    """Weight and first state of each page in a real browser."""
+    rows = []
+    with browsers.chromium() as browser, served("--run-dir", run_dir) as (url, _):
+        for name, path in (("status page", ""), ("guard's screen", "guard")):
+            rows.append(goal_row(f"{name}, weight", weight(browser, url + path) / 1000, "kB", "<= 100"))
+            taken = first_state_ms(browser, url + path, 3 if quick else 9)
+            rows.append(goal_row(f"{name}, first state, CPU / {THROTTLE}", round(taken), "ms", "<= 1000"))
+    return rows
+
+
+def _to_pixels(run_dir: Path, *, quick: bool) -> list[Row]:
+    """From the decision to what a real browser shows."""
+    with browsers.chromium() as browser, served("--run-dir", run_dir) as (url, _):
+        publish(run_dir, a_status())
+        found = sorted(pixels_ms(browser, url, run_dir, 20 if quick else 100))
+    return [
+        Row("decision to pixels, median", round(statistics.median(found)), "ms"),
+        goal_row("decision to pixels, p95", round(_p95(found)), "ms", "<= 200"),
+    ]
+
+
 def run(quick: bool) -> list[Row]:  # the benchmarks' common signature
     """All rows; those that need a browser are left out where there is none, and that is said."""
     with TemporaryDirectory() as folder:
         run_dir = Path(folder)
         with publishing(run_dir):
-            alone, crowded, busy = fifty(run_dir, 10 if quick else 30)
-            rows = [
-                Row("page process alone, resident", round(alone, 1), "MB"),
-                goal_row(f"page process with {BROWSERS} browsers, resident", round(crowded, 1), "MB", "<= 80"),
-                Row(f"page process with {BROWSERS} browsers, CPU", round(busy, 1), "% of one core"),
-            ]
-            quiet, followed = scanning_ms(1 if quick else 4, ANSWERS)
-            rows += [
-                Row("picture to lamp, nobody looks, p95", round(_p95(quiet), 1), "ms"),
-                Row(
-                    f"picture to lamp, {BROWSERS} browsers look, p95",
-                    round(_p95(followed), 1),
-                    "ms",
-                    round(_p95(quiet), 1),
-                    round(_p95(followed) / _p95(quiet), 2),
-                ),
-                Row(
-                    f"picture to lamp, {BROWSERS} browsers look, median",
-                    round(statistics.median(followed), 1),
-                    "ms",
-                    round(statistics.median(quiet), 1),
-                    round(statistics.median(followed) / statistics.median(quiet), 2),
-                ),
-            ]
+            rows = _watched(run_dir, quick=quick) + _scanned(quick=quick)
             if browsers.missing():
                 return [*rows, Row("in a browser", "not measured", reference=browsers.missing())]
-            with browsers.chromium() as browser, served("--run-dir", run_dir) as (url, _):
-                for name, path in (("status page", ""), ("guard's screen", "guard")):
-                    rows.append(goal_row(f"{name}, weight", weight(browser, url + path) / 1000, "kB", "<= 100"))
-                    taken = first_state_ms(browser, url + path, 3 if quick else 9)
-                    rows.append(goal_row(f"{name}, first state, CPU / {THROTTLE}", round(taken), "ms", "<= 1000"))
-        with browsers.chromium() as browser, served("--run-dir", run_dir) as (url, _):
-            publish(run_dir, a_status())
-            found = sorted(pixels_ms(browser, url, run_dir, 20 if quick else 100))
-            rows.append(Row("decision to pixels, median", round(statistics.median(found)), "ms"))
-            rows.append(goal_row("decision to pixels, p95", round(_p95(found)), "ms", "<= 200"))
-    return rows
+            rows += _first_looks(run_dir, quick=quick)
+        return rows + _to_pixels(run_dir, quick=quick)

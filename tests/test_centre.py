@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -94,14 +94,8 @@ class Desk:
 
 
 @pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "centre.db"
-
-
-@pytest.fixture
-def desk(path: Path) -> Iterator[Desk]:
-    with closing(SqliteLedger(path)) as ledger:
-        yield Desk(ledger)
+def desk(ledger: SqliteLedger) -> Desk:
+    return Desk(ledger)
 
 
 def test_the_order_is_commit_then_acknowledge_then_receipt(desk: Desk) -> None:
@@ -129,7 +123,7 @@ class Breaking(FakeLink):
 
 
 def test_where_the_connection_breaks_while_a_batch_is_committed_it_is_kept_and_comes_again(
-    desk: Desk, path: Path
+    desk: Desk, centre_file: Path
 ) -> None:
     broker = FakeBroker(ManualClock())
 
@@ -145,9 +139,9 @@ def test_where_the_connection_breaks_while_a_batch_is_committed_it_is_kept_and_c
         broker.deliver(GATE.topic(Leaf.PASSAGE), event(1).encode())
         collector.step()
         assert not collector.ready
-        assert read_counts(path).distinct == 1, "what was under way is done when the step ends"
+        assert read_counts(centre_file).distinct == 1, "what was under way is done when the step ends"
     collector.close()
-    assert read_counts(path).doubled == 1
+    assert read_counts(centre_file).doubled == 1
     assert broker.on("receipt") == [], "nothing is promised on a connection that is gone"
 
 
@@ -191,24 +185,24 @@ def test_a_doubled_passage_is_answered_too_so_that_its_device_can_let_go(desk: D
     ],
 )
 def test_hostile_messages_are_thrown_away_counted_and_acknowledged(
-    desk: Desk, path: Path, topic: str, payload: bytes
+    desk: Desk, centre_file: Path, topic: str, payload: bytes
 ) -> None:
     desk.diary.clear()
     desk.hand_in(topic, payload)
     assert "puback" in desk.diary, "else the broker would bring it again for ever"
-    assert read_counts(path).distinct == 0
-    with closing(sqlite3.connect(path)) as raw:
+    assert read_counts(centre_file).distinct == 0
+    with closing(sqlite3.connect(centre_file)) as raw:
         unreadable = raw.execute("SELECT coalesce(sum(times), 0) FROM unreadable").fetchone()[0]
         rejected = raw.execute("SELECT count(*) FROM rejected").fetchone()[0]
     assert unreadable + rejected == 1
     desk.hand_in(GATE.topic(Leaf.PASSAGE), event(1).encode())
-    assert read_counts(path).distinct == 1, "and the next one is kept"
+    assert read_counts(centre_file).distinct == 1, "and the next one is kept"
 
 
-def test_a_devices_state_is_kept(desk: Desk, path: Path) -> None:
+def test_a_devices_state_is_kept(desk: Desk, centre_file: Path) -> None:
     report = reports.StateReport(state="out-of-order", reason="disk full", software="0.1.0")
     desk.hand_in(GATE.topic(Leaf.STATE), report.written())
-    with closing(sqlite3.connect(path)) as raw:
+    with closing(sqlite3.connect(centre_file)) as raw:
         assert raw.execute("SELECT site, device, state, state_reason FROM device").fetchall() == [
             ("dong-ba", "gate-1", "out-of-order", "disk full")
         ]
@@ -238,9 +232,9 @@ def start(*arguments: str) -> "subprocess.Popen[str]":
     )
 
 
-def test_the_process_ends_cleanly_on_sigterm(path: Path) -> None:
+def test_the_process_ends_cleanly_on_sigterm(centre_file: Path) -> None:
     with Broker() as broker:
-        process = start("--broker", broker.address, "--database", str(path))
+        process = start("--broker", broker.address, "--database", str(centre_file))
         assert process.stderr is not None
         assert "connected and subscribed" in process.stderr.readline()
         os.kill(process.pid, signal.SIGTERM)
@@ -248,8 +242,8 @@ def test_the_process_ends_cleanly_on_sigterm(path: Path) -> None:
         assert process.returncode == 0, rest
 
 
-def test_the_process_waits_for_a_broker_that_is_not_there_yet(path: Path) -> None:
-    process = start("--broker", f"127.0.0.1:{free_port()}", "--database", str(path))
+def test_the_process_waits_for_a_broker_that_is_not_there_yet(centre_file: Path) -> None:
+    process = start("--broker", f"127.0.0.1:{free_port()}", "--database", str(centre_file))
     assert process.stderr is not None
     assert "Connection refused" in process.stderr.readline()
     assert process.poll() is None

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -25,17 +24,6 @@ from tests.passages import EPOCH, GATE, START_AT, a_passage, an_undo
 WINDOW = ["--since", "2026-11-23T00:00:00", "--until", "2026-11-24T00:00:00"]
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "centre.db"
-
-
-@pytest.fixture
-def ledger(path: Path) -> Iterator[SqliteLedger]:
-    with closing(SqliteLedger(path)) as opened:
-        yield opened
-
-
 def keep(
     ledger: SqliteLedger,
     *passages: tuple[int, Passage],
@@ -46,16 +34,16 @@ def keep(
     ledger.record([arrival_of(passages, at, branch=branch, boot=boot)])
 
 
-def ask(path: Path, *arguments: str) -> Result:
-    return CliRunner().invoke(centre, ["--database", str(path), *arguments])
+def ask(centre_file: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(centre, ["--database", str(centre_file), *arguments])
 
 
-def test_status_lists_devices_their_gaps_and_the_silent_ones(ledger: SqliteLedger, path: Path) -> None:
+def test_status_lists_devices_their_gaps_and_the_silent_ones(ledger: SqliteLedger, centre_file: Path) -> None:
     now = datetime.now(UTC)
     keep(ledger, *((seq, a_passage(seq)) for seq in (*range(1, 42), 50, 51, 53)), at=now)
     keep(ledger, (1, a_passage(1)), branch=Branch("entrance", "dong-ba", "gate-2"), at=now - timedelta(hours=3))
     ledger.note_state(GATE, reports.StateReport(state="ready", software="0.1.0"), now)
-    done = ask(path, "status")
+    done = ask(centre_file, "status")
     assert done.exit_code == 1
     lines = done.output.splitlines()
     assert lines[0].startswith("dong-ba/gate-1: ready, last seen ")
@@ -64,17 +52,19 @@ def test_status_lists_devices_their_gaps_and_the_silent_ones(ledger: SqliteLedge
     assert lines[3].endswith("complete; 0 came twice")
 
 
-def test_status_is_content_where_nothing_is_missing(ledger: SqliteLedger, path: Path) -> None:
+def test_status_is_content_where_nothing_is_missing(ledger: SqliteLedger, centre_file: Path) -> None:
     keep(ledger, (1, a_passage(1)), at=datetime.now(UTC))
-    done = ask(path, "status", "--json")
+    done = ask(centre_file, "status", "--json")
     assert done.exit_code == 0
     assert json.loads(done.output)["streams"][0]["missing"] == []
 
 
-def test_a_configuration_file_names_the_database_and_its_mistakes_are_told(ledger: SqliteLedger, path: Path) -> None:
+def test_a_configuration_file_names_the_database_and_its_mistakes_are_told(
+    ledger: SqliteLedger, centre_file: Path
+) -> None:
     keep(ledger, (1, a_passage(1)), at=datetime.now(UTC))
-    config = path.with_name("centre.toml")
-    config.write_text(f'database = "{path}"\nretention_days = 21\n', encoding="utf-8")
+    config = centre_file.with_name("centre.toml")
+    config.write_text(f'database = "{centre_file}"\nretention_days = 21\n', encoding="utf-8")
     assert "1-1, complete" in CliRunner().invoke(centre, ["--config", str(config), "status"]).output
     config.write_text('databse = "x"\n', encoding="utf-8")
     done = CliRunner().invoke(centre, ["--config", str(config), "status"])
@@ -82,28 +72,28 @@ def test_a_configuration_file_names_the_database_and_its_mistakes_are_told(ledge
     assert "databse: no such setting; did you mean 'database'?" in done.output
 
 
-def test_status_of_no_database_is_one_sentence(path: Path) -> None:
-    done = ask(path, "status")
+def test_status_of_no_database_is_one_sentence(centre_file: Path) -> None:
+    done = ask(centre_file, "status")
     assert done.exit_code == 1
     assert "cannot be read as the centre's database" in done.output
 
 
 def test_what_was_recorded_before_the_clock_was_set_is_dated_by_what_came_after(
-    ledger: SqliteLedger, path: Path
+    ledger: SqliteLedger, centre_file: Path
 ) -> None:
     in_1970 = replace(
         a_passage(1), occurred_at=datetime(1970, 1, 1, 0, 1, tzinfo=UTC), occurred_s=60.0, clock=ClockQuality.UNSET
     )
     set_now = replace(a_passage(2), occurred_at=START_AT, occurred_s=660.0)
     keep(ledger, (1, in_1970))
-    assert corrected(path, 1) is None, "nobody knows yet"
+    assert corrected(centre_file, 1) is None, "nobody knows yet"
     keep(ledger, (2, set_now))
-    found = corrected(path, 1)
+    found = corrected(centre_file, 1)
     assert found is not None
     assert abs(datetime.fromisoformat(found) - (START_AT - timedelta(seconds=600))) < timedelta(milliseconds=10)
 
 
-def test_a_health_message_dates_them_too_and_another_boot_does_not(ledger: SqliteLedger, path: Path) -> None:
+def test_a_health_message_dates_them_too_and_another_boot_does_not(ledger: SqliteLedger, centre_file: Path) -> None:
     unset = replace(a_passage(1), occurred_s=60.0, clock=ClockQuality.UNSET)
     keep(ledger, (1, unset), boot="boot-a")
     keep(ledger, (2, replace(unset, id=a_passage(2).id)), boot="boot-b")
@@ -118,12 +108,12 @@ def test_a_health_message_dates_them_too_and_another_boot_does_not(ledger: Sqlit
         monotonic_s=100.0,
     )
     ledger.note_health(GATE, health, START_AT)
-    assert corrected(path, 1) is not None
-    assert corrected(path, 2) is None
+    assert corrected(centre_file, 1) is not None
+    assert corrected(centre_file, 2) is None
 
 
-def corrected(path: Path, seq: int) -> str | None:
-    with closing(sqlite3.connect(path)) as raw:
+def corrected(centre_file: Path, seq: int) -> str | None:
+    with closing(sqlite3.connect(centre_file)) as raw:
         found = raw.execute("SELECT corrected_at FROM corrected WHERE seq = ?", [seq]).fetchone()[0]
     return None if found is None else str(found)
 
@@ -143,8 +133,8 @@ def sealed_passage(number: int, key: X25519PrivateKey, name: str) -> Passage:
     return replace(passage, sealed=seal.close(subject, passage.id))
 
 
-def audit(path: Path) -> list[tuple[str, str, int]]:
-    with closing(sqlite3.connect(path)) as raw:
+def audit(centre_file: Path) -> list[tuple[str, str, int]]:
+    with closing(sqlite3.connect(centre_file)) as raw:
         try:
             return raw.execute("SELECT who, why, passages FROM opening").fetchall()
         except sqlite3.OperationalError:
@@ -152,20 +142,20 @@ def audit(path: Path) -> list[tuple[str, str, int]]:
 
 
 def test_opening_says_who_passed_and_writes_down_who_asked_and_why(
-    ledger: SqliteLedger, path: Path, tmp_path: Path, key: X25519PrivateKey
+    ledger: SqliteLedger, centre_file: Path, tmp_path: Path, key: X25519PrivateKey
 ) -> None:
     keep(ledger, (1, sealed_passage(1, key, "TÔN NỮ THỊ BƯỞI")), (2, sealed_passage(2, key, "LÊ VĂN ỔI")))
     reason = ["--who", "Trần Thị Đào", "--reason", "case 17/2026, contacts at the market"]
-    done = ask(path, "open", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW, *reason)
+    done = ask(centre_file, "open", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW, *reason)
     assert done.exit_code == 0, done.output
     names = [json.loads(line)["subject"]["name"] for line in done.output.splitlines()]
     assert names == ["TÔN NỮ THỊ BƯỞI", "LÊ VĂN ỔI"]
-    assert audit(path) == [("Trần Thị Đào", "case 17/2026, contacts at the market", 2)]
+    assert audit(centre_file) == [("Trần Thị Đào", "case 17/2026, contacts at the market", 2)]
 
 
 @pytest.mark.parametrize("undo_comes_first", [False, True])
 def test_whose_passage_was_annulled_is_nobodys_contact(
-    ledger: SqliteLedger, path: Path, tmp_path: Path, key: X25519PrivateKey, *, undo_comes_first: bool
+    ledger: SqliteLedger, centre_file: Path, tmp_path: Path, key: X25519PrivateKey, *, undo_comes_first: bool
 ) -> None:
     undone = sealed_passage(1, key, "TÔN NỮ THỊ BƯỞI")
     keep(ledger, (2, sealed_passage(2, key, "LÊ VĂN ỔI")))
@@ -174,20 +164,20 @@ def test_whose_passage_was_annulled_is_nobodys_contact(
         keep(ledger, one)
     keep(ledger, (1, an_undo(9, a_passage(2))), branch=Branch("entrance", "dong-ba", "gate-2"))
     reason = ["--who", "Trần Thị Đào", "--reason", "case 17/2026, contacts at the market"]
-    done = ask(path, "open", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW, *reason)
+    done = ask(centre_file, "open", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW, *reason)
     names = [json.loads(line)["subject"]["name"] for line in done.output.splitlines()]
     assert names == ["LÊ VĂN ỔI"], "and another gate's annulment takes nobody of this gate away"
-    assert audit(path)[0][2] == 1
-    assert "1-3, complete" in ask(path, "status").output, "it is still there, and delivered"
+    assert audit(centre_file)[0][2] == 1
+    assert "1-3, complete" in ask(centre_file, "status").output, "it is still there, and delivered"
 
 
 @pytest.mark.parametrize("reason", [[], ["--reason", ""], ["--reason", "   x    "]])
 def test_without_a_reason_it_refuses(
-    ledger: SqliteLedger, path: Path, tmp_path: Path, key: X25519PrivateKey, reason: list[str]
+    ledger: SqliteLedger, centre_file: Path, tmp_path: Path, key: X25519PrivateKey, reason: list[str]
 ) -> None:
     keep(ledger, (1, sealed_passage(1, key, "TÔN NỮ THỊ BƯỞI")))
     done = ask(
-        path,
+        centre_file,
         "open",
         "--key",
         str(tmp_path / "authority.pem"),
@@ -201,28 +191,28 @@ def test_without_a_reason_it_refuses(
     assert done.exit_code == 1
     assert "a reason is needed" in done.output
     assert "BƯỞI" not in done.output
-    assert audit(path) == []
+    assert audit(centre_file) == []
 
 
 def test_the_wrong_key_opens_nothing_and_is_audited_all_the_same(
-    ledger: SqliteLedger, path: Path, tmp_path: Path, key: X25519PrivateKey
+    ledger: SqliteLedger, centre_file: Path, tmp_path: Path, key: X25519PrivateKey
 ) -> None:
     keep(ledger, (1, sealed_passage(1, X25519PrivateKey.generate(), "TÔN NỮ THỊ BƯỞI")))
     done = ask(
-        path, "open", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW,
+        centre_file, "open", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW,
         "--who", "somebody", "--reason", "case 17/2026, contacts",
     )  # fmt: skip
     assert json.loads(done.output)["subject"] is None
     assert "sealed to key" in json.loads(done.output)["trouble"]
-    assert len(audit(path)) == 1
+    assert len(audit(centre_file)) == 1
 
 
 def test_other_places_and_times_stay_sealed(
-    ledger: SqliteLedger, path: Path, tmp_path: Path, key: X25519PrivateKey
+    ledger: SqliteLedger, centre_file: Path, tmp_path: Path, key: X25519PrivateKey
 ) -> None:
     keep(ledger, (1, sealed_passage(1, key, "TÔN NỮ THỊ BƯỞI")), branch=Branch("entrance", "an-cuu", "gate-1"))
     done = ask(
-        path, "open", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW,
+        centre_file, "open", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW,
         "--who", "somebody", "--reason", "case 17/2026, contacts",
     )  # fmt: skip
     assert (done.exit_code, done.output) == (0, "")

@@ -1,7 +1,7 @@
 """The centre's ledger on SQLite: each passage once, every gap known, and it grows without losing anything."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,37 +23,26 @@ def arrival(seqs: Sequence[int], branch: Branch = GATE, epoch: str = EPOCH) -> A
     return arrival_of([(seq, a_passage(seq)) for seq in seqs], AT, branch=branch, epoch=epoch)
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "centre.db"
-
-
-@pytest.fixture
-def ledger(path: Path) -> Iterator[SqliteLedger]:
-    with closing(SqliteLedger(path)) as opened:
-        yield opened
-
-
-def test_each_passage_is_kept_once_and_every_doubling_is_counted(ledger: SqliteLedger, path: Path) -> None:
+def test_each_passage_is_kept_once_and_every_doubling_is_counted(ledger: SqliteLedger, centre_file: Path) -> None:
     for _ in range(3):
         ledger.record([arrival([1, 2, 3])])
-    counts = read_counts(path)
+    counts = read_counts(centre_file)
     assert (counts.received, counts.distinct, counts.doubled, counts.missing) == (9, 3, 6, 0)
 
 
-def test_a_gap_is_known_until_it_is_closed(ledger: SqliteLedger, path: Path) -> None:
+def test_a_gap_is_known_until_it_is_closed(ledger: SqliteLedger, centre_file: Path) -> None:
     standing = ledger.record([arrival([1, 2, 7, 8, 12])])
     ranges = standing[StreamKey(GATE, EPOCH)]
     assert (ranges.up_to, ranges.beyond(), ranges.missing()) == (2, [(7, 8), (12, 12)], [(3, 6), (9, 11)])
-    assert read_counts(path).missing == 7
+    assert read_counts(centre_file).missing == 7
     assert ledger.record([arrival([3, 4, 5, 6])])[StreamKey(GATE, EPOCH)].up_to == 8
-    assert read_counts(path).missing == 3
+    assert read_counts(centre_file).missing == 3
 
 
-def test_what_is_known_survives_a_restart(path: Path) -> None:
-    with closing(SqliteLedger(path)) as first:
+def test_what_is_known_survives_a_restart(centre_file: Path) -> None:
+    with closing(SqliteLedger(centre_file)) as first:
         first.record([arrival([1, 2, 5])])
-    with closing(SqliteLedger(path)) as second:
+    with closing(SqliteLedger(centre_file)) as second:
         assert second.record([arrival([3])])[StreamKey(GATE, EPOCH)] == RangeSet([(1, 3), (5, 5)])
 
 
@@ -61,25 +50,25 @@ FIRST_RELEASE = Path(__file__).parent / "data" / "centre-v1.sql"
 
 
 @pytest.mark.parametrize("steps_more", [0, 1])
-def test_a_ledger_of_any_release_grows_and_keeps_what_it_has(path: Path, steps_more: int) -> None:
-    with closing(sqlite3.connect(path)) as old:
+def test_a_ledger_of_any_release_grows_and_keeps_what_it_has(centre_file: Path, steps_more: int) -> None:
+    with closing(sqlite3.connect(centre_file)) as old:
         old.executescript(FIRST_RELEASE.read_text(encoding="utf-8"))
         for step in MIGRATIONS[1 : 1 + steps_more]:  # the second release did not count its steps either
             old.executescript(step)
     for _ in range(2):
-        with closing(SqliteLedger(path)) as ledger:
+        with closing(SqliteLedger(centre_file)) as ledger:
             assert ledger.record([arrival([3])])[StreamKey(GATE, EPOCH)].up_to == 3
-    with closing(sqlite3.connect(path)) as raw:
+    with closing(sqlite3.connect(centre_file)) as raw:
         assert raw.execute("SELECT count(*), count(annuls) FROM counted").fetchone() == (3, 0)
         marks = [raw.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "application_id")]
         assert marks == [len(MIGRATIONS), APPLICATION_ID]
 
 
-def test_a_grown_ledger_has_the_tables_of_a_new_one(path: Path) -> None:
-    with closing(sqlite3.connect(path)) as old:
+def test_a_grown_ledger_has_the_tables_of_a_new_one(centre_file: Path) -> None:
+    with closing(sqlite3.connect(centre_file)) as old:
         old.executescript(FIRST_RELEASE.read_text(encoding="utf-8"))
     shapes = []
-    for each in (path, path.with_name("new.db")):
+    for each in (centre_file, centre_file.with_name("new.db")):
         SqliteLedger(each).close()
         with closing(sqlite3.connect(each)) as raw:
             names = [str(row[0]) for row in raw.execute("SELECT name FROM sqlite_schema ORDER BY name")]
@@ -87,13 +76,13 @@ def test_a_grown_ledger_has_the_tables_of_a_new_one(path: Path) -> None:
     assert shapes[0] == shapes[1]
 
 
-def test_a_ledger_of_a_newer_release_or_of_another_program_is_not_touched(path: Path) -> None:
-    SqliteLedger(path).close()
-    with closing(sqlite3.connect(path)) as raw:
+def test_a_ledger_of_a_newer_release_or_of_another_program_is_not_touched(centre_file: Path) -> None:
+    SqliteLedger(centre_file).close()
+    with closing(sqlite3.connect(centre_file)) as raw:
         raw.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
         with pytest.raises(LedgerTrouble, match="newer release"):
-            SqliteLedger(path)
-    foreign = path.with_name("foreign.db")
+            SqliteLedger(centre_file)
+    foreign = centre_file.with_name("foreign.db")
     with closing(sqlite3.connect(foreign)) as raw:
         raw.execute("CREATE TABLE recipes (name TEXT)")
         with pytest.raises(LedgerTrouble, match="another program"):
@@ -101,7 +90,7 @@ def test_a_ledger_of_a_newer_release_or_of_another_program_is_not_touched(path: 
         assert raw.execute("SELECT name FROM sqlite_schema").fetchall() == [("recipes",)]
 
 
-def test_devices_and_epochs_are_counted_apart(ledger: SqliteLedger, path: Path) -> None:
+def test_devices_and_epochs_are_counted_apart(ledger: SqliteLedger, centre_file: Path) -> None:
     other = Branch("entrance", "dong-ba", "gate-2")
     standing = ledger.record([arrival([1]), arrival([1], other), arrival([1, 2], GATE, "f" * 16)])
     assert {key: ranges.up_to for key, ranges in standing.items()} == {
@@ -111,32 +100,34 @@ def test_devices_and_epochs_are_counted_apart(ledger: SqliteLedger, path: Path) 
     }
 
 
-def test_a_device_cannot_take_anothers_passage_away_by_using_its_id_first(ledger: SqliteLedger, path: Path) -> None:
+def test_a_device_cannot_take_anothers_passage_away_by_using_its_id_first(
+    ledger: SqliteLedger, centre_file: Path
+) -> None:
     thief = Branch("entrance", "dong-ba", "gate-666")
     ledger.record([arrival([1], thief)])
     ledger.record([arrival([1])])
-    assert (read_counts(path).distinct, read_counts(path).doubled) == (2, 0)
+    assert (read_counts(centre_file).distinct, read_counts(centre_file).doubled) == (2, 0)
 
 
-def test_two_passages_under_one_number_are_both_kept_and_told(ledger: SqliteLedger, path: Path) -> None:
+def test_two_passages_under_one_number_are_both_kept_and_told(ledger: SqliteLedger, centre_file: Path) -> None:
     ledger.record([arrival([1])])
     ledger.record([arrival_of([(1, a_passage(99))], AT)])
-    assert read_counts(path).distinct == 2
-    with closing(sqlite3.connect(path)) as raw:
+    assert read_counts(centre_file).distinct == 2
+    with closing(sqlite3.connect(centre_file)) as raw:
         assert raw.execute("SELECT conflicting FROM stream").fetchone() == (1,)
 
 
 def test_retention_deletes_what_came_before_a_day_and_keeps_the_count_of_numbers(
-    ledger: SqliteLedger, path: Path
+    ledger: SqliteLedger, centre_file: Path
 ) -> None:
     ledger.record([arrival([1, 2, 3])])
     assert ledger.drop_before(AT.date()) == []
     assert ledger.drop_before((AT + timedelta(days=1)).date()) == ["3 passages"]
     assert ledger.record([arrival([4])])[StreamKey(GATE, EPOCH)].up_to == 4, "deleted is not missing"
-    assert read_counts(path).missing == 0
+    assert read_counts(centre_file).missing == 0
 
 
-def test_a_database_that_is_not_one_is_one_sentence(path: Path) -> None:
-    path.write_bytes(b"no database" * 100)
+def test_a_database_that_is_not_one_is_one_sentence(centre_file: Path) -> None:
+    centre_file.write_bytes(b"no database" * 100)
     with pytest.raises(LedgerTrouble, match="cannot be used as the centre's database"):
-        SqliteLedger(path)
+        SqliteLedger(centre_file)
