@@ -1,5 +1,6 @@
 """Signals: what lamps, buzzer and relay do, on gpiozero's real devices and mock pins."""
 
+import re
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -213,6 +214,21 @@ class TestPreview:
             (True, True), (False, False), (True, True), (False, False), (True, True), (False, False), (True, False),
         ]  # fmt: skip
         assert not any("GREEN" in line or "AMBER" in line for line in lines)
+
+    @pytest.mark.parametrize(
+        ("pattern", "beginning"),
+        [
+            ("pass", ["GREEN beep", "GREEN"]),
+            ("look-again", ["AMBER beep", "", "AMBER beep", "", "AMBER"]),
+            ("out-of-order", ["RED AMBER beep", "RED AMBER"]),
+            ("starting", ["RED", "AMBER", "RED", "AMBER"]),
+        ],
+    )
+    def test_every_answer_and_state_can_be_tried(self, pattern: str, beginning: list[str]) -> None:
+        result = self.run(pattern, "--mock")
+        assert result.exit_code == 0
+        shown = [" ".join(re.findall("RED|AMBER|GREEN|beep", line)) for line in result.output.splitlines()]
+        assert shown[: len(beginning)] == beginning
 
     def test_dark_plays_nothing(self) -> None:
         result = self.run("dark", "--mock")
