@@ -12,7 +12,8 @@ from click.testing import CliRunner
 
 from kiosk import config
 from kiosk.cli import acceptance, acceptance_report, acceptance_steps
-from kiosk.cli.acceptance_steps import STEPS, Finding, Verdict
+from kiosk.cli.acceptance_bench import Finding, Verdict
+from kiosk.cli.acceptance_steps import STEPS
 from kiosk.cli.doctor import doctor
 from kiosk.demo.premises import scratch_premises
 

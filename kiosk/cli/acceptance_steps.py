@@ -4,80 +4,24 @@ Each step is a function from a bench (the world: status file, files, commands, a
 finding tells who passed: counts, times, light and pixel measures, names of hardware.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, Protocol
-
-from kiosk import config
+from kiosk.cli.acceptance_bench import (
+    Bench,
+    Finding,
+    Step,
+    Verdict,
+    answers,
+    connected,
+    has_fact,
+    judged,
+    outbox,
+    state,
+)
 
 SEEN_WITHIN_S = 60.0
 DARK_WITHIN_S = 20.0
 BACK_WITHIN_S = 60.0
 QUIET_S = 60.0
 FALLS_WITHIN_S = 5.0
-
-
-class Verdict(StrEnum):
-    """How a step ended. OPEN: it was skipped, or it waits for the next run."""
-
-    MET = "met"
-    NOT_MET = "not-met"
-    OPEN = "open"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One line of the report; `value` holds what was measured, in words without a person's data."""
-
-    name: str
-    verdict: Verdict
-    value: str = ""
-
-
-class Bench(Protocol):
-    """The world as a step sees it."""
-
-    settings: config.Settings
-
-    def tell(self, vi: str, en: str) -> None:
-        """Say to the owner what to do now; what comes of it is watched."""
-
-    def ask(self, vi: str, en: str) -> bool | None:
-        """Yes, no, or None for skipped."""
-
-    def status(self) -> Mapping[str, Any] | None:
-        """What the running daemon says of itself."""
-
-    def until(self, met: Callable[[], bool], within_s: float) -> float | None:
-        """Seconds until it was so, None where it was not in time."""
-
-    def read(self, path: str) -> str:
-        """A small file of /proc, /sys or /boot; empty where there is none."""
-
-    def run(self, *command: str) -> str:
-        """What a command prints; empty where it fails."""
-
-
-Step = Callable[[Bench], Finding]
-
-
-def answers(bench: Bench) -> int:
-    """Decisions since the daemon started."""
-    status = bench.status()
-    return sum(status["counters"].values()) if status else 0
-
-
-def has_fact(bench: Bench, name: str) -> bool:
-    """Whether a fact of the self-check is not well just now."""
-    status = bench.status()
-    return any(fact["name"] == name and fact["grade"] != "ok" for fact in (status or {"facts": []})["facts"])
-
-
-def state(bench: Bench) -> str:
-    """As the lamp says."""
-    status = bench.status()
-    return str(status["state"]) if status else "not running"
 
 
 def board(bench: Bench) -> Finding:
@@ -88,9 +32,7 @@ def board(bench: Bench) -> Finding:
         (line[13:-1] for line in bench.read("/etc/os-release").splitlines() if line.startswith("PRETTY_NAME=")), "?"
     )
     real = model.startswith("Raspberry Pi")
-    return Finding(
-        "board", Verdict.MET if real else Verdict.NOT_MET, f"{model or 'no Raspberry Pi'}; {kernel}; {system}"
-    )
+    return judged("board", f"{model or 'no Raspberry Pi'}; {kernel}; {system}", met=real)
 
 
 def firmware(bench: Bench) -> Finding:
@@ -104,7 +46,7 @@ def firmware(bench: Bench) -> Finding:
     }
     missing = [name for name, there in wanted.items() if not there]
     said = f"missing: {', '.join(missing)}" if missing else "config.txt, command line, watchdog"
-    return Finding("firmware", Verdict.NOT_MET if missing else Verdict.MET, said)
+    return judged("firmware", said, met=not missing)
 
 
 def timings(bench: Bench) -> Finding:
@@ -120,7 +62,7 @@ def timings(bench: Bench) -> Finding:
     heat = bench.read("/sys/class/thermal/thermal_zone0/temp").strip()
     warm = f"; {int(heat) / 1000:.0f} °C" if heat.isdecimal() else ""
     said = f"service ready {active - began:.1f} s after its start; {boot[0] if boot else 'no boot time'}{warm}"
-    return Finding("timings", Verdict.MET if active > began > 0 else Verdict.NOT_MET, said)
+    return judged("timings", said, met=active > began > 0)
 
 
 def kiosk_is_ready(bench: Bench) -> Finding:
@@ -129,7 +71,7 @@ def kiosk_is_ready(bench: Bench) -> Finding:
     status = bench.status() or {"facts": []}
     bad = [f"{fact['name']}={fact['grade']}" for fact in status["facts"] if fact["grade"] != "ok"]
     said = f"{state(bench)}{'; ' + ', '.join(bad) if bad else ''}"
-    return Finding("ready", Verdict.NOT_MET if found is None else Verdict.MET, said)
+    return judged("ready", said, met=found is not None)
 
 
 def _reads(name: str, vi: str, en: str) -> Step:
@@ -171,16 +113,11 @@ dim = _reads(
 
 def lamps(bench: Bench) -> Finding:
     """Lamp, place and sound as in docs/lamps.md."""
-    said = bench.ask(
+    met = bench.ask(
         "Ở các lần vừa rồi: đúng đèn, đúng vị trí (xanh bên phải, đỏ bên trái), còi kêu rõ?",
         "In what you just saw: the right lamps, in their places (green right, red left), the buzzer loud enough?",
     )
-    return _asked("lamps", said=said)
-
-
-def _asked(name: str, value: str = "", *, said: bool | None) -> Finding:
-    verdict = Verdict.OPEN if said is None else Verdict.MET if said else Verdict.NOT_MET
-    return Finding(name, verdict, value)
+    return judged("lamps", met=met)
 
 
 def covered_lens(bench: Bench) -> Finding:
@@ -191,12 +128,8 @@ def covered_lens(bench: Bench) -> Finding:
         return Finding("covered-lens", Verdict.NOT_MET, f"not told within {DARK_WITHIN_S:.0f} s")
     bench.tell("Bỏ tay ra.", "Take the hand away.")
     healed_s = bench.until(lambda: not has_fact(bench, "view"), DARK_WITHIN_S)
-    verdict = Verdict.NOT_MET if healed_s is None else Verdict.MET
-    return Finding(
-        "covered-lens",
-        verdict,
-        f"told within {told_s:.0f} s, healed {'never' if healed_s is None else f'in {healed_s:.0f} s'}",
-    )
+    healed = "never" if healed_s is None else f"in {healed_s:.0f} s"
+    return judged("covered-lens", f"told within {told_s:.0f} s, healed {healed}", met=healed_s is not None)
 
 
 def noise(bench: Bench) -> Finding:
@@ -223,9 +156,7 @@ def button(bench: Bench) -> Finding:
     took_s = bench.until(lambda: answers(bench) > before, SEEN_WITHIN_S)
     status = bench.status()
     by_hand = took_s is not None and bool(status and status["shown"] and status["shown"][-1]["frame"] == 0)
-    return Finding(
-        "button", Verdict.MET if by_hand else Verdict.NOT_MET, "one admitted by hand" if by_hand else "nobody admitted"
-    )
+    return judged("button", "one admitted by hand" if by_hand else "nobody admitted", met=by_hand)
 
 
 def relay_after_a_kill(bench: Bench) -> Finding:
@@ -245,12 +176,9 @@ def relay_after_a_kill(bench: Bench) -> Finding:
         f"Đèn, còi và rơ-le có tắt trong vòng {FALLS_WITHIN_S:.0f} giây sau khi bị ngắt?",
         f"Were lamps, buzzer and relay off within {FALLS_WITHIN_S:.0f} s after the kill?",
     )
-    said = "never back" if back_s is None else f"back after {back_s:.1f} s"
-    return (
-        Finding("relay-after-a-kill", Verdict.NOT_MET, said)
-        if back_s is None
-        else _asked("relay-after-a-kill", said, said=fell)
-    )
+    if back_s is None:
+        return Finding("relay-after-a-kill", Verdict.NOT_MET, "never back")
+    return judged("relay-after-a-kill", f"back after {back_s:.1f} s", met=fell)
 
 
 def _another_ready(bench: Bench, pid: int) -> bool:
@@ -274,27 +202,13 @@ def network(bench: Bench) -> Finding:
         "Switch the access point off (or pull the cable) now. Done?",
     ):
         return Finding("network", Verdict.OPEN, radio)
-    lost_s = bench.until(lambda: not _connected(bench), 120.0)
+    lost_s = bench.until(lambda: not connected(bench), 120.0)
     if lost_s is None:
         return Finding("network", Verdict.NOT_MET, f"{radio}; the loss was not noticed in 120 s")
     bench.tell("Đưa một mã trước camera, rồi bật mạng lại.", "Hold a code up, then switch the network on again.")
-    back_s = bench.until(lambda: _connected(bench) and _outbox(bench) == 0, 300.0)
-    verdict = Verdict.NOT_MET if back_s is None else Verdict.MET
-    return Finding(
-        "network",
-        verdict,
-        f"{radio}; lost {lost_s:.0f} s, {'not back' if back_s is None else f'all delivered after {back_s:.0f} s'}",
-    )
-
-
-def _connected(bench: Bench) -> bool:
-    status = bench.status()
-    return bool(status and status["uplink"]["connected"])
-
-
-def _outbox(bench: Bench) -> int:
-    status = bench.status()
-    return int(status["outbox"]["depth"]) if status else -1
+    back_s = bench.until(lambda: connected(bench) and outbox(bench) == 0, 300.0)
+    back = "not back" if back_s is None else f"all delivered after {back_s:.0f} s"
+    return judged("network", f"{radio}; lost {lost_s:.0f} s, {back}", met=back_s is not None)
 
 
 STEPS: tuple[tuple[str, Step], ...] = (

@@ -1,0 +1,87 @@
+"""The bench on which a real Pi is accepted: the world as a step sees it, and what a step finds."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from kiosk import config
+
+
+class Verdict(StrEnum):
+    """How a step ended. OPEN: it was skipped, or it waits for the next run."""
+
+    MET = "met"
+    NOT_MET = "not-met"
+    OPEN = "open"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report; `value` holds what was measured, in words without a person's data."""
+
+    name: str
+    verdict: Verdict
+    value: str = ""
+
+
+def judged(name: str, value: str = "", *, met: bool | None) -> Finding:
+    """A step that is met or not; None where nobody could or would say."""
+    return Finding(name, Verdict.OPEN if met is None else Verdict.MET if met else Verdict.NOT_MET, value)
+
+
+class Bench(Protocol):
+    """The world as a step sees it."""
+
+    settings: config.Settings
+
+    def tell(self, vi: str, en: str) -> None:
+        """Say to the owner what to do now; what comes of it is watched."""
+
+    def ask(self, vi: str, en: str) -> bool | None:
+        """Yes, no, or None for skipped."""
+
+    def status(self) -> Mapping[str, Any] | None:
+        """What the running daemon says of itself."""
+
+    def until(self, met: Callable[[], bool], within_s: float) -> float | None:
+        """Seconds until it was so, None where it was not in time."""
+
+    def read(self, path: str) -> str:
+        """A small file of /proc, /sys or /boot; empty where there is none."""
+
+    def run(self, *command: str) -> str:
+        """What a command prints; empty where it fails."""
+
+
+Step = Callable[[Bench], Finding]
+
+
+def answers(bench: Bench) -> int:
+    """Decisions since the daemon started."""
+    status = bench.status()
+    return sum(status["counters"].values()) if status else 0
+
+
+def has_fact(bench: Bench, name: str) -> bool:
+    """Whether a fact of the self-check is not well just now."""
+    status = bench.status()
+    return any(fact["name"] == name and fact["grade"] != "ok" for fact in (status or {"facts": []})["facts"])
+
+
+def state(bench: Bench) -> str:
+    """As the lamp says."""
+    status = bench.status()
+    return str(status["state"]) if status else "not running"
+
+
+def connected(bench: Bench) -> bool:
+    """Whether the daemon has a way to the centre just now."""
+    status = bench.status()
+    return bool(status and status["uplink"]["connected"])
+
+
+def outbox(bench: Bench) -> int:
+    """How many passages wait for the centre; -1 where the daemon says nothing."""
+    status = bench.status()
+    return int(status["outbox"]["depth"]) if status else -1
