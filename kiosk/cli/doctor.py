@@ -21,6 +21,7 @@ from kiosk.devices.lamps import put_dark
 from kiosk.devices.presence_sensor import open_presence
 from kiosk.ports import CameraTrouble, KioskError, SignalTrouble
 from kiosk.selfcheck import Measures, judge
+from kiosk.selfcheck.boot_levels import boot_fact
 from kiosk.selfcheck.probes import probe_disk_free_bytes, probe_read_only, probe_temperature_c, probe_under_voltage
 from kiosk.status import Fact, Grade
 
@@ -84,9 +85,9 @@ def doctor(ctx: click.Context, path: Path, *, acceptance: bool, report: Path) ->
 def examine(settings: config.Settings) -> Iterator[Fact]:
     """All facts about this device, one part after the other; none is skipped because another one is bad."""
     running = running_facts(settings)
-    checks: list[Check] = [_files, _disk, _machine, _lists, _broker]
+    checks: list[Check] = [_files, _boot, _disk, _machine, _lists, _broker]
     if running is None:
-        checks = [_files, _pins, _buttons, _presence, _camera, _disk, _machine, _lists, _broker]
+        checks = [_files, _boot, _pins, _buttons, _presence, _camera, _disk, _machine, _lists, _broker]
     for check in checks:
         yield from check(settings)
     if running is not None:
@@ -119,6 +120,12 @@ def _files(settings: config.Settings) -> Iterator[Fact]:
         yield _fact("files", Grade.BROKEN, vi, f"{sentence} Put the file there, or correct the configuration.")
     if not missing:
         yield _fact("files", Grade.OK, "Các tệp trong cấu hình đều có.", "Every file of the configuration is there.")
+
+
+def _boot(settings: config.Settings) -> Iterator[Fact]:
+    fact = boot_fact(settings.signal) if settings.signal.pins == "gpio" else None
+    if fact is not None:
+        yield fact
 
 
 def _pins(settings: config.Settings) -> Iterator[Fact]:
@@ -211,7 +218,9 @@ def _machine(settings: config.Settings) -> Iterator[Fact]:
         clock=SystemClock().now().quality,
     )
     facts = {fact.name: fact for fact in judge(measures)}
-    if facts["records"].grade is Grade.BROKEN:  # whether a record can be committed is not tried here, only what forbids it
+    if (
+        facts["records"].grade is Grade.BROKEN
+    ):  # whether a record can be committed is not tried here, only what forbids it
         yield facts["records"]
     yield from (fact for name, fact in facts.items() if name in ("disk", "temperature", "power", "clock"))
 

@@ -1,0 +1,59 @@
+"""Whether the firmware holds every output at its off level before Linux runs, as the pins are configured now.
+
+Source of the syntax: https://www.raspberrypi.com/documentation/computers/config_txt.html, "gpio".
+"""
+
+import re
+from pathlib import Path
+
+from kiosk import config
+from kiosk.status import Fact, Grade
+
+OURS = Path("/boot/firmware/entrance-kiosk.txt")
+"""Where install.sh puts firmware_config/config.txt on a Pi."""
+OUTPUTS = ("green", "red", "amber", "buzzer", "relay")
+_PINS = re.compile(r"\d{1,2}(-\d{1,2})?(,\d{1,2}(-\d{1,2})?)*")
+
+
+def driven_levels(text: str) -> dict[int, bool]:
+    """Pin -> whether it is driven high, of the outputs that a config.txt sets; a later line counts. Raises nothing."""
+    found: dict[int, bool] = {}
+    for line in text.splitlines():
+        pins, _, words = line.strip().removeprefix("gpio=").partition("=")
+        if not line.strip().startswith("gpio=") or not _PINS.fullmatch(pins):
+            continue
+        asked = words.split(",")
+        for part in pins.split(","):
+            first, _, last = part.partition("-")
+            for pin in range(int(first), int(last or first) + 1):
+                found.pop(pin, None)
+                if "op" in asked and ("dl" in asked or "dh" in asked):
+                    found[pin] = "dh" in asked
+    return found
+
+
+def boot_fact(signal: config.Signal, path: Path = OURS) -> Fact | None:
+    """None where there is no such file: no Pi, or not installed. A passive buzzer is silent at a low level on every board."""
+    try:
+        levels = driven_levels(path.read_text(encoding="utf-8", errors="replace"))
+    except OSError:
+        return None
+    wrong = [
+        f"GPIO {pin} (signal.{name})"
+        for name in OUTPUTS
+        if (pin := getattr(signal, name)) is not None and levels.get(pin) is not _off_is_high(signal, name)
+    ]
+    if not wrong:
+        vi = "Trước khi Linux chạy, mọi ngõ ra đều ở mức tắt."
+        return Fact("boot", Grade.OK, "", vi, "Before Linux runs, every output is held at its off level.")
+    names = ", ".join(wrong)
+    vi = (
+        f"Trước khi Linux chạy, {names} không được giữ ở mức tắt: đèn có thể sáng sai, cửa có thể mở. "
+        f"Hãy sửa các dòng gpio= trong {path}."
+    )
+    en = f"Before Linux runs, {names} is not held at its off level: a lamp may lie, a door open. Correct the gpio= lines in {path}."
+    return Fact("boot", Grade.WARN, "", vi, en)
+
+
+def _off_is_high(signal: config.Signal, name: str) -> bool:
+    return not signal.active_high and not (name == "buzzer" and signal.buzzer_kind == "passive")

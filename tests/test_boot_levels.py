@@ -1,0 +1,67 @@
+"""The doctor compares the configured pins with what the firmware drives before Linux runs."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiosk import config
+from kiosk.selfcheck.boot_levels import boot_fact, driven_levels
+from kiosk.status import Fact, Grade
+
+SHIPPED = Path(__file__).parents[1] / "firmware_config/config.txt"
+
+
+def found(signal: config.Signal, text: str, folder: Path) -> Fact:
+    path = folder / "entrance-kiosk.txt"
+    path.write_text(text, encoding="utf-8")
+    fact = boot_fact(signal, path)
+    assert fact is not None
+    return fact
+
+
+def test_what_is_shipped_fits_the_default_pins_and_the_relay_of_the_manual(tmp_path: Path) -> None:
+    assert found(config.Signal(relay=23), SHIPPED.read_text(encoding="utf-8"), tmp_path).grade is Grade.OK
+
+
+def test_a_pin_that_was_moved_in_one_file_only_is_named(tmp_path: Path) -> None:
+    fact = found(config.Signal(green=16, relay=23), SHIPPED.read_text(encoding="utf-8"), tmp_path)
+    assert fact.grade is Grade.WARN
+    assert "GPIO 16 (signal.green)" in fact.vi
+    assert "GPIO 16 (signal.green)" in fact.en
+    assert "relay" not in fact.en
+
+
+def test_a_board_that_lights_on_a_low_pin_needs_high_levels(tmp_path: Path) -> None:
+    low, high = "gpio=17,22,27,18=op,dl\n", "gpio=17,22,27,18=op,dh\n"
+    signal = config.Signal(active_high=False)
+    assert found(signal, low, tmp_path).grade is Grade.WARN
+    assert found(signal, high, tmp_path).grade is Grade.OK
+    passive = config.Signal(active_high=False, buzzer_kind="passive")
+    assert "signal.buzzer" in found(passive, high, tmp_path).en
+    assert found(passive, high + "gpio=18=op,dl\n", tmp_path).grade is Grade.OK
+
+
+def test_where_there_is_no_such_file_there_is_no_fact(tmp_path: Path) -> None:
+    assert boot_fact(config.Signal(), tmp_path / "absent.txt") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [
+        ("gpio=4=op,dl", {4: False}),
+        ("gpio=4-6,9=op,dh", {4: True, 5: True, 6: True, 9: True}),
+        ("gpio=4=op,dl\ngpio=4=ip,pu", {}),
+        ("gpio=4=op", {}),
+        ("# gpio=4=op,dl", {}),
+        ("gpio=four=op,dl\ngpio=4", {}),
+    ],
+)
+def test_the_firmwares_lines_are_read_as_the_firmware_reads_them(text: str, levels: dict[int, bool]) -> None:
+    assert driven_levels(text) == levels
+
+
+@given(st.text() | st.from_regex(r"gpio=[0-9,=\-a-z]{0,20}", fullmatch=True))
+def test_any_text_is_read_without_an_error(text: str) -> None:
+    driven_levels(text)
