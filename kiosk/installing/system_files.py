@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from . import durable, firmware
+from . import boot_pins, durable, firmware
 from .layout import Layout
 
 UNITS = ("*.service", "*.timer", "*.path", "*.socket", "*.mount")
@@ -106,7 +106,11 @@ def units_placed(layout: Layout) -> list[str]:
 def place_firmware(system: Path, layout: Layout) -> bool:
     """Our part of config.txt and cmdline.txt; True where the board must be started anew to use it."""
     source, noted = system / "firmware_config", _noted(layout)
-    changed = [durable.write(layout.boot / "entrance-kiosk.txt", (source / "config.txt").read_bytes())]
+    ours = (source / "config.txt").read_text(encoding="utf-8")
+    if layout.config.is_file():
+        toml = layout.config.read_text(encoding="utf-8", errors="replace")
+        ours = boot_pins.with_pins(ours, boot_pins.signal_of(toml))
+    changed = [durable.write(layout.boot / "entrance-kiosk.txt", ours.encode())]
     overlay = source / "kiosk-relay.dtbo"
     if overlay.exists() and (layout.boot / "overlays").is_dir():
         changed.append(durable.write(layout.boot / "overlays/kiosk-relay.dtbo", overlay.read_bytes()))

@@ -11,6 +11,8 @@ from kiosk.status import Fact, Grade
 
 OURS = Path("/boot/firmware/entrance-kiosk.txt")
 """Where install.sh puts firmware_config/config.txt on a Pi."""
+AGAIN = "/opt/entrance-kiosk/current/install.sh"
+"""Writes the configured pins there (kiosk/installing/boot_pins.py)."""
 OUTPUTS = ("green", "red", "amber", "buzzer", "relay")
 _PINS = re.compile(r"\d{1,2}(-\d{1,2})?(,\d{1,2}(-\d{1,2})?)*")
 
@@ -49,9 +51,9 @@ def boot_fact(signal: config.Signal, path: Path = OURS) -> Fact | None:
     names = ", ".join(wrong)
     vi = (
         f"Trước khi Linux chạy, {names} không được giữ ở mức tắt: đèn có thể sáng sai, cửa có thể mở. "
-        f"Hãy sửa các dòng gpio= trong {path}."
+        f"Hãy gõ: sudo {AGAIN}  rồi khởi động lại máy."
     )
-    en = f"Before Linux runs, {names} is not held at its off level: a lamp may lie, a door open. Correct the gpio= lines in {path}."
+    en = f"Before Linux runs, {names} is not held at its off level: a lamp may lie, a door open. Type:  sudo {AGAIN}   then reboot."
     return Fact("boot", Grade.WARN, "", vi, en)
 
 

@@ -1,0 +1,101 @@
+"""The firmware holds the pins of this device's configuration, whatever was shipped, and an upgrade leaves it so."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kiosk import config
+from kiosk.installing import boot_pins, system_files
+from kiosk.installing.layout import Layout
+from kiosk.selfcheck.boot_levels import boot_fact
+from kiosk.status import Grade
+from tests.make_docs_wiring import BRANCHES
+from tests.test_firmware import mistakes
+
+PROJECT = Path(__file__).parents[1]
+SHIPPED = (PROJECT / "firmware_config/config.txt").read_text(encoding="utf-8")
+
+pins = st.integers(0, 27)
+tables = st.fixed_dictionaries(
+    {},
+    optional={
+        **dict.fromkeys([*boot_pins.LAMPS, *boot_pins.SOUND_AND_DOOR, *boot_pins.INPUTS], pins),
+        "active_high": st.booleans(),
+        "presence_high": st.booleans(),
+        "buzzer_kind": st.sampled_from(["active", "passive"]),
+    },
+)
+
+
+def gpio_lines(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line.startswith("gpio=")]
+
+
+def test_the_defaults_are_those_of_the_configuration_and_of_the_manual() -> None:
+    fields = config.Signal.model_fields
+    assert {name: fields[name].default for name in boot_pins.LAMPS} == boot_pins.LAMPS
+    assert fields["buzzer"].default == boot_pins.SOUND_AND_DOOR["buzzer"]
+    drawn = {branch.name: branch.pin for branch in BRANCHES}
+    assert boot_pins.SOUND_AND_DOOR["relay"] == drawn["relay"]
+    assert tuple(boot_pins.INPUTS.values()) == (drawn["admit"], drawn["undo"], drawn["presence"])
+
+
+def test_what_is_shipped_is_what_the_default_pins_need() -> None:
+    assert boot_pins.with_pins(SHIPPED, {}) == SHIPPED
+
+
+@pytest.mark.parametrize(
+    ("signal", "lines"),
+    [
+        ({"green": 16}, ["gpio=16,22,27=op,dl", "gpio=18,23=op,dl", "gpio=5,6,7=ip,pu"]),
+        ({"active_high": False}, ["gpio=17,22,27=op,dh", "gpio=18,23=op,dh", "gpio=5,6,7=ip,pu"]),
+        (
+            {"active_high": False, "buzzer_kind": "passive", "presence_high": False},
+            ["gpio=17,22,27=op,dh", "gpio=18=op,dl", "gpio=23=op,dh", "gpio=5,6=ip,pu", "gpio=7=ip,pd"],
+        ),
+        ({"relay": 5}, ["gpio=17,22,27=op,dl", "gpio=18,5=op,dl", "gpio=6,7=ip,pu"]),
+        ({"green": "all", "red": 99, "amber": True}, ["gpio=17,22,27=op,dl", "gpio=18,23=op,dl", "gpio=5,6,7=ip,pu"]),
+    ],
+)
+def test_the_lines_are_those_of_the_pins(signal: dict[str, Any], lines: list[str]) -> None:
+    assert sorted(gpio_lines(boot_pins.with_pins(SHIPPED, signal))) == sorted(lines)
+
+
+@given(tables)
+def test_whatever_is_configured_the_file_is_well_formed_and_the_doctor_finds_every_output_held(
+    tmp_path_factory: pytest.TempPathFactory, table: dict[str, Any]
+) -> None:
+    text = boot_pins.with_pins(SHIPPED, table)
+    assert list(mistakes(text)) == []
+    assert boot_pins.with_pins(text, table) == text
+    try:
+        signal = config.Signal(**table)
+    except ValueError:
+        return  # two on one pin: the daemon does not start with it
+    path = tmp_path_factory.mktemp("boot") / "entrance-kiosk.txt"
+    path.write_text(text, encoding="utf-8")
+    fact = boot_fact(signal, path)
+    assert fact is not None
+    assert fact.grade is Grade.OK, fact.en
+
+
+@given(st.text())
+def test_a_configuration_that_cannot_be_read_leaves_the_defaults(text: str) -> None:
+    assert isinstance(boot_pins.signal_of(text), dict)
+
+
+def test_an_upgrade_writes_the_pins_that_are_configured_here(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    for folder in (layout.boot, layout.program, layout.etc):
+        folder.mkdir(parents=True)
+    (layout.boot / "config.txt").write_text("", encoding="utf-8")
+    (layout.boot / "cmdline.txt").write_text("quiet\n", encoding="utf-8")
+    layout.config.write_text("[signal]\nrelay = 24\nactive_high = false\n", encoding="utf-8")
+    for _ in range(2):
+        system_files.place_firmware(PROJECT, layout)
+        text = (layout.boot / "entrance-kiosk.txt").read_text(encoding="utf-8")
+        assert "gpio=18,24=op,dh" in gpio_lines(text)
+    assert not system_files.place_firmware(PROJECT, layout)
