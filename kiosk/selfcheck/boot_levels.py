@@ -6,7 +6,7 @@ Source of the syntax: https://www.raspberrypi.com/documentation/computers/config
 import re
 from pathlib import Path
 
-from kiosk import config
+from kiosk.settings import Signal
 from kiosk.status import Fact, Grade
 
 OURS = Path("/boot/firmware/entrance-kiosk.txt")
@@ -34,7 +34,7 @@ def driven_levels(text: str) -> dict[int, bool]:
     return found
 
 
-def boot_fact(signal: config.Signal, path: Path = OURS) -> Fact | None:
+def boot_fact(signal: Signal, path: Path = OURS) -> Fact | None:
     """None where there is no such file: no Pi, or not installed. A passive buzzer is silent at a low level on every board."""
     try:
         levels = driven_levels(path.read_text(encoding="utf-8", errors="replace"))
@@ -57,5 +57,5 @@ def boot_fact(signal: config.Signal, path: Path = OURS) -> Fact | None:
     return Fact("boot", Grade.WARN, "", vi, en)
 
 
-def _off_is_high(signal: config.Signal, name: str) -> bool:
+def _off_is_high(signal: Signal, name: str) -> bool:
     return not signal.active_high and not (name == "buzzer" and signal.buzzer_kind == "passive")
