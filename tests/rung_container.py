@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.rung_container_disk import Disk
+from tests.rung_container_group import Groups
 
 BOOT_S = 60.0
 _tick = threading.Event()
@@ -40,12 +41,15 @@ def alone() -> Iterator[None]:
 class Container:
     """One machine; `boot` and `cut` (or `power_off`) again and again. There is no network in it but loopback."""
 
-    def __init__(self, name: str, disk: Disk, binds: dict[Path, str]) -> None:
-        """`name`: no other running container's. `disk`: attached. `binds`: folder of this machine -> where in there, read-only."""
+    def __init__(self, name: str, disk: Disk, groups: Groups | None, binds: dict[Path, str]) -> None:
+        """`name`: no other running container's. `disk`: attached. `groups`: where it is not the only one.
+        `binds`: folder of this machine -> where in there, read-only.
+        """
         self._name = name
         self.root = disk.mounted
         """Its disk, as this machine sees it."""
         self._disk = disk
+        self._groups = groups
         self._console = disk.mounted.parent / "console"
         self._binds = [f"--bind-ro={path}:{seen}" for path, seen in binds.items()]
         self._nspawn: subprocess.Popen[bytes] | None = None
@@ -62,8 +66,9 @@ class Container:
             f"--machine=entrance-kiosk-{self._name}",
         ]
         with self._console.open("ab") as console:
+            nspawn = ["systemd-nspawn", *quiet, *settings, f"--directory={self.root}", *self._binds]
             self._nspawn = subprocess.Popen(
-                ["systemd-nspawn", *quiet, *settings, f"--directory={self.root}", *self._binds],
+                self._groups.started_in(nspawn) if self._groups else nspawn,
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=subprocess.STDOUT,

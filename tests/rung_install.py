@@ -17,9 +17,10 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from tests import rung_install_checks as checks
 from tests import rung_install_root, rung_root
 from tests.rung_container import Container, alone
 from tests.rung_container_disk import Disk
+from tests.rung_container_group import Groups
 from tests.rung_install_bundles import VARIANTS, make_bundles
 from tests.rung_install_cuts import power_cut
 from tests.rung_install_device import Device
@@ -72,14 +74,24 @@ def on_all(asked: argparse.Namespace, seed: int) -> int:
     """Make everything that is needed, then every check on every suite; how many failed."""
     shutil.rmtree(RESULTS, ignore_errors=True)
     keys(RESULTS / "keys")
-    with ThreadPoolExecutor(len(asked.suites)) as hands:
-        roots = {suite: hands.submit(rung_install_root.ready_root, suite) for suite in asked.suites}
+    groups = own_groups(asked.suites)
+    with ThreadPoolExecutor(len(asked.suites)) as makers, ThreadPoolExecutor(len(groups) or 1) as askers:
+        roots = {suite: makers.submit(rung_install_root.ready_root, suite) for suite in asked.suites}
         bundles = make_bundles(list(VARIANTS), [PYTHONS[suite] for suite in asked.suites], RESULTS / "bundles")
-        outcomes = [
-            hands.submit(on, suite, root, bundles, asked, random.Random(f"{seed}-{suite}"))
-            for suite, root in roots.items()
-        ]
+        outcomes = []
+        for suite, root in roots.items():
+            place = Place(suite, root, groups.get(suite))
+            outcomes.append(askers.submit(on, place, bundles, asked, random.Random(f"{seed}-{suite}")))
         return sum(outcome.result() for outcome in outcomes)
+
+
+def own_groups(suites: Sequence[str]) -> dict[str, Groups]:
+    """Control groups for each suite; none where this machine does not let us, and then one suite is asked after the other."""
+    try:
+        return {suite: Groups(suite, RESULTS / "groups" / suite) for suite in suites}
+    except (OSError, subprocess.CalledProcessError) as trouble:
+        print(f"{trouble}: no control groups of our own, one suite after the other", file=sys.stderr)
+        return {}
 
 
 def keys(folder: Path) -> None:
@@ -101,12 +113,19 @@ def keys(folder: Path) -> None:
         (folder / own).unlink()
 
 
-def on(
-    suite: str, root: Future[Path], bundles: dict[str, Path], asked: argparse.Namespace, chance: random.Random
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where checks are asked."""
+
+    suite: str
+    root: Future[Path]
+    groups: Groups | None
+
+
+def on(place: Place, bundles: dict[str, Path], asked: argparse.Namespace, chance: random.Random) -> int:
     """Every check on one suite; how many failed."""
-    failed = 0
-    with machine(suite, root.result()) as container:
+    suite, failed = place.suite, 0
+    with machine(place) as container:
         device = Device(
             container, {name: f"/bundles/{path.name}" for name, path in bundles.items()}, asked.patience, chance
         )
@@ -124,17 +143,20 @@ def on(
 
 
 @contextmanager
-def machine(suite: str, root: Path) -> Iterator[Container]:
+def machine(place: Place) -> Iterator[Container]:
     """A booted machine of that suite, on a fresh disk."""
-    disk = Disk(root, RESULTS / suite)
+    disk = Disk(place.root.result(), RESULTS / place.suite)
     disk.attach()
-    container = Container(suite, disk, {RESULTS / "bundles": "/bundles", RESULTS / "keys": "/keys"})
+    binds = {RESULTS / "bundles": "/bundles", RESULTS / "keys": "/keys"}
+    container = Container(place.suite, disk, place.groups, binds)
     try:
         container.boot()
         yield container
     finally:
         container.power_off()
         disk.detach()
+        if place.groups:
+            place.groups.delete()
     disk.delete()
 
 

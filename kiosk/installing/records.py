@@ -82,7 +82,7 @@ def copy_before(path: Path, new: Bundle, old: Bundle) -> Path | None:
         if older != draft:
             older.unlink()
     draft.replace(copy)
-    durable.sync_everything()
+    durable.sync_file_system(copy.parent)
     say(
         f"Đã sao chép cơ sở dữ liệu của phiên bản {old.version}: {copy}",
         f"The database as {old.version} left it was copied to {copy}",

@@ -73,7 +73,7 @@ def build(bundle: Bundle, layout: Layout, machine: Machine) -> Path:
     except BaseException:
         durable.remove_tree(folder)
         raise
-    durable.sync_everything()
+    durable.sync_file_system(folder)
     durable.write(folder / COMPLETE, b"")
     durable.sync_folder(layout.releases)
     return folder
