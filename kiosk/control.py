@@ -37,7 +37,7 @@ _closed = with_config(ConfigDict(extra="forbid"))
 @_closed
 @dataclass(frozen=True, slots=True)
 class Admit:
-    """Let one person through by hand ("khai ho"), with a record."""
+    """Let one person through by hand ("khai hộ"), with a record."""
 
     direction: Direction
     grounds: Grounds | None = None

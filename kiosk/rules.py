@@ -265,7 +265,7 @@ def one_at_a_time() -> Decision:
 
 
 def manual(direction: Direction) -> Decision:
-    """A guard lets somebody pass who has nothing to show (`khai ho`); he counts as one person without a name."""
+    """A guard lets somebody pass who has nothing to show (`khai hộ`); he counts as one person without a name."""
     return Decision(Outcome.PASS, Reason.MANUAL, direction)
 
 

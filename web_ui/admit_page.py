@@ -1,4 +1,4 @@
-"""Manual admission ("khai ho") by the guard, behind his PIN: for people with nothing to show."""
+"""Manual admission ("khai hộ") by the guard, behind his PIN: for people with nothing to show."""
 
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse

@@ -1,4 +1,4 @@
-"""CCCD and Can cuoc, the chip ID card: seven fields or more, UTF-8, unsigned."""
+"""CCCD and Căn cước, the chip ID card: seven fields or more, UTF-8, unsigned."""
 
 import re
 import unicodedata
