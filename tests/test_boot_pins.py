@@ -56,6 +56,8 @@ def test_what_is_shipped_is_what_the_default_pins_need() -> None:
             {"active_high": False, "buzzer_kind": "passive", "presence_high": False},
             ["gpio=17,22,27=op,dh", "gpio=18=op,dl", "gpio=23=op,dh", "gpio=5,6=ip,pu", "gpio=7=ip,pd"],
         ),
+        ({"buzzer": "none"}, ["gpio=17,22,27=op,dl", "gpio=23=op,dl", "gpio=5,6,7=ip,pu"]),
+        ({"buzzer": "none", "relay": "none", "presence": "none"}, ["gpio=17,22,27=op,dl", "gpio=5,6=ip,pu"]),
         ({"relay": 5}, ["gpio=17,22,27=op,dl", "gpio=18,5=op,dl", "gpio=6,7=ip,pu"]),
         ({"green": "all", "red": 99, "amber": True}, ["gpio=17,22,27=op,dl", "gpio=18,23=op,dl", "gpio=5,6,7=ip,pu"]),
     ],

@@ -1,7 +1,7 @@
 """The gpio lines of our part of config.txt, for the pins of this device's kiosk.toml: an upgrade must not undo them. Pure text."""
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 LAMPS = {"green": 17, "amber": 22, "red": 27}
@@ -39,9 +39,11 @@ def _outputs(signal: Mapping[str, Any]) -> Iterator[str]:
     levels = dict.fromkeys(SOUND_AND_DOOR, off)
     if signal.get("buzzer_kind") == "passive":
         levels["buzzer"] = "dl"
+    pins = {name: _pin(signal, name, default) for name, default in SOUND_AND_DOOR.items()}
     for level in dict.fromkeys(levels.values()):
-        names = [name for name in SOUND_AND_DOOR if levels[name] == level]
-        yield f"gpio={_joined(_pin(signal, name, SOUND_AND_DOOR[name]) for name in names)}=op,{level}"
+        held = [pin for name, pin in pins.items() if levels[name] == level and pin is not None]
+        if held:
+            yield f"gpio={_joined(held)}=op,{level}"
 
 
 def _inputs(signal: Mapping[str, Any]) -> Iterator[str]:
@@ -51,15 +53,18 @@ def _inputs(signal: Mapping[str, Any]) -> Iterator[str]:
     if signal.get("presence_high") is False:
         pulls["presence"] = "pd"
     for pull in dict.fromkeys(pulls.values()):
-        held = [pin for name, pin in pins.items() if pulls[name] == pull and pin not in taken]
+        held = [pin for name, pin in pins.items() if pulls[name] == pull and pin not in taken and pin is not None]
         if held:
             yield f"gpio={_joined(held)}=ip,{pull}"
 
 
-def _pin(signal: Mapping[str, Any], name: str, default: int) -> int:
+def _pin(signal: Mapping[str, Any], name: str, default: int) -> int | None:
+    """None where it is said that nothing is wired."""
     found = signal.get(name, default)
+    if found == "none":
+        return None
     return found if type(found) is int and 0 <= found <= 27 else default
 
 
-def _joined(pins: Any) -> str:
+def _joined(pins: Iterable[int | None]) -> str:
     return ",".join(map(str, dict.fromkeys(pins)))
