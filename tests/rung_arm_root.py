@@ -137,6 +137,9 @@ def _configure(root: Path) -> None:
     """The few things that the packages' own scripts would have done and that are needed here."""
     for name in ("passwd", "group"):
         shutil.copy(root / f"usr/share/base-passwd/{name}.master", root / f"etc/{name}")
+    for name, place in (("run", "/run"), ("lock", "/run/lock")):
+        shutil.rmtree(root / "var" / name, ignore_errors=True)
+        (root / "var" / name).symlink_to(place)
     (root / "etc/shadow").write_text("root:*:20000:0:99999:7:::\n", encoding="utf-8")
     (root / "etc/shadow").chmod(0o640)
     (root / "etc/sysusers.d").mkdir(exist_ok=True)
