@@ -13,7 +13,6 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -22,6 +21,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
+from mqtt import tls
 from mqtt.express import ExpressSocket, publish_packet
 from mqtt.link import (
     Acknowledged,
@@ -29,7 +29,6 @@ from mqtt.link import (
     Endpoint,
     Event,
     Incoming,
-    LinkClock,
     LinkDown,
     LinkError,
     LinkRefused,
@@ -39,9 +38,8 @@ from mqtt.link import (
 
 CONNECT_TIMEOUT_S = 5.0
 CONNACK_TIMEOUT_S = 10.0
-BROKER_LOOKS_EVERY_S = (
-    5  # mosquitto 2.0 looks for clients past 1.5 keep-alives every 5 s only: so much less is asked for
-)
+BROKER_LOOKS_EVERY_S = 5
+"""mosquitto 2.0 looks for clients past 1.5 keep-alives every 5 s only: so much less is asked for."""
 MIN_KEEPALIVE_S = 2
 MAX_PACKET_BYTES = 512 * 1024  # of what the broker may send to us (MQTT 5 section 3.1.2.11.4)
 READS_PER_PUMP = 2_000
@@ -50,8 +48,7 @@ QUIET_S = 1.0
 MIDS = 1024, 65535
 """Message ids of ours (MQTT 5 section 2.2.1): first and last."""
 NO_MATCHING_SUBSCRIBERS, PAYLOAD_FORMAT_INVALID = 0x10, 0x99  # MQTT 5 section 3.4.2.1
-PACKET_TOO_LARGE, PAYLOAD_FORMAT_INVALID = 0x95, 0x99  # section 2.4
-NOT_YET_VALID, HAS_EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED (openssl verify(1))
+PACKET_TOO_LARGE = 0x95  # section 2.4
 SESSION_FOREVER_S = 0xFFFFFFFF  # MQTT 5 section 3.1.2.11.2: the session does not expire
 
 
@@ -80,7 +77,7 @@ class PahoLink:
         self._opened_s: float | None = None
         self._answered_s = -QUIET_S
         self._connected = False
-        self._tls: _TlsContext | None = None
+        self._tls: tls.Context | None = None
         self._ended: LinkError | None = None
         self._client = self._make_client(client_id, will)
 
@@ -117,15 +114,13 @@ class PahoLink:
         where = self._endpoint
         try:
             if where.tls:
-                self._tls = _tls_context(where)
+                self._tls = tls.context(where)
                 self._client.tls_set_context(self._tls)
             self._opened_s = self._clock()
             keepalive_s = max(MIN_KEEPALIVE_S, where.keepalive_s - BROKER_LOOKS_EVERY_S)
             self._client.connect(where.host, where.port, keepalive_s, **self._session())
-        except ssl.SSLCertVerificationError as trouble:
-            raise _certificate_refused(where, trouble) from trouble
         except ssl.SSLError as trouble:
-            raise LinkRefused(f"{where}: TLS failed: {_ssl_reason(trouble)}") from trouble
+            raise tls.refused(where, trouble) from trouble
         except (OSError, ValueError) as trouble:
             raise LinkDown(f"{where}: {getattr(trouble, 'strerror', None) or trouble}") from trouble
 
@@ -281,9 +276,7 @@ class PahoLink:
 def _answer(mid: int, code: int) -> Acknowledged:
     """MQTT 5 only. (paho's is_published() is True after "not authorized" as well.)"""
     about_content = code in (PACKET_TOO_LARGE, PAYLOAD_FORMAT_INVALID)
-    if (
-        code == PACKET_TOO_LARGE
-    ):  # mosquitto's message_size_limit; no word of the standard for this packet, paho has none
+    if code == PACKET_TOO_LARGE:  # mosquitto's message_size_limit; the standard has no word for it here, nor has paho
         return Acknowledged(mid, "Packet too large", about_content=about_content)
     try:
         reason = ReasonCode(PacketTypes.PUBACK, identifier=code)
@@ -298,41 +291,3 @@ class _ExpressClient(paho.Client):
 
     def _create_socket(self) -> Any:
         return ExpressSocket(super()._create_socket())  # type: ignore[arg-type] # no transport but TCP is asked for
-
-
-class _TlsContext(ssl.SSLContext):
-    """Remembers the socket that it wrapped: where the handshake fails, paho loses it, unclosed."""
-
-    wrapped: ssl.SSLSocket | None = None
-
-    def wrap_socket(self, *arguments: Any, **options: Any) -> ssl.SSLSocket:
-        """See ssl.SSLContext."""
-        self.wrapped = super().wrap_socket(*arguments, **options)
-        return self.wrapped
-
-
-def _tls_context(where: Endpoint) -> _TlsContext:
-    """TLS 1.2 or newer, the peer always verified. Raises OSError, ssl.SSLError."""
-    context = _TlsContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    if where.ca is not None:
-        context.load_verify_locations(where.ca)
-    else:
-        context.load_default_certs()
-    if where.certificate is not None:
-        context.load_cert_chain(where.certificate, where.key)
-    return context
-
-
-def _certificate_refused(where: Endpoint, trouble: ssl.SSLCertVerificationError) -> LinkRefused:
-    """Two failures are about the time: a device that booted in 1970 gets over them by itself when its clock is set."""
-    if trouble.verify_code in (NOT_YET_VALID, HAS_EXPIRED):
-        return LinkClock(
-            f"{where}: {trouble.verify_message} by this device's clock ({datetime.now(UTC):%Y-%m-%d %H:%M} UTC); "
-            "it is tried again until clock and certificate agree"
-        )
-    return LinkRefused(f"{where}: the broker's certificate is not to be trusted: {trouble.verify_message}")
-
-
-def _ssl_reason(trouble: ssl.SSLError) -> str:
-    return trouble.reason or str(trouble)

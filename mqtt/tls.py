@@ -1,0 +1,45 @@
+"""TLS with a broker: what a device shows and believes, and what its failures mean."""
+
+import ssl
+from datetime import UTC, datetime
+from typing import Any
+
+from mqtt.link import Endpoint, LinkClock, LinkRefused
+
+NOT_YET_VALID, HAS_EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED (openssl verify(1))
+
+
+class Context(ssl.SSLContext):
+    """Remembers the socket that it wrapped: where the handshake fails, paho loses it, unclosed."""
+
+    wrapped: ssl.SSLSocket | None = None
+
+    def wrap_socket(self, *arguments: Any, **options: Any) -> ssl.SSLSocket:
+        """See ssl.SSLContext."""
+        self.wrapped = super().wrap_socket(*arguments, **options)
+        return self.wrapped
+
+
+def context(where: Endpoint) -> Context:
+    """TLS 1.2 or newer, the peer always verified. Raises OSError, ssl.SSLError."""
+    made = Context(ssl.PROTOCOL_TLS_CLIENT)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    if where.ca is not None:
+        made.load_verify_locations(where.ca)
+    else:
+        made.load_default_certs()
+    if where.certificate is not None:
+        made.load_cert_chain(where.certificate, where.key)
+    return made
+
+
+def refused(where: Endpoint, trouble: ssl.SSLError) -> LinkRefused:
+    """Why TLS with the broker failed. Two of the reasons are about the time, and pass by themselves: LinkClock."""
+    if not isinstance(trouble, ssl.SSLCertVerificationError):
+        return LinkRefused(f"{where}: TLS failed: {trouble.reason or trouble}")
+    if trouble.verify_code in (NOT_YET_VALID, HAS_EXPIRED):  # a device that booted in 1970 waits for its clock
+        return LinkClock(
+            f"{where}: {trouble.verify_message} by this device's clock ({datetime.now(UTC):%Y-%m-%d %H:%M} UTC); "
+            "it is tried again until clock and certificate agree"
+        )
+    return LinkRefused(f"{where}: the broker's certificate is not to be trusted: {trouble.verify_message}")
