@@ -142,7 +142,7 @@ def added_words(root: Path) -> str:
 
 
 def _rungs_own(root: Path, shell: str) -> None:
-    """A shell for the rung, somewhere for people to be shown, and what every first start leaves (systemd-update-done(8))."""
+    """A shell for the rung, and somewhere for people to be shown."""
     (root / "etc/systemd/system/rung-shell.service").write_text(
         SHELL_UNIT.format(command=shell, mark=rung_writers.MARK), encoding="utf-8"
     )
@@ -151,4 +151,3 @@ def _rungs_own(root: Path, shell: str) -> None:
     (root / "etc/tmpfiles.d").mkdir(exist_ok=True)
     (root / "etc/tmpfiles.d/rung-scene.conf").write_text(scene, encoding="utf-8")
     rung_arm_root.run_inside(root, ["systemctl", "enable", "-q", "rung-shell.service"]).check_returncode()
-    rung_arm_root.run_inside(root, ["/lib/systemd/systemd-update-done"]).check_returncode()
