@@ -60,9 +60,8 @@ def main(path: Path) -> int:
         signal = tomllib.loads(path.read_text(encoding="utf-8")).get("signal", {})
         if signal.get("relay_led"):
             leds = Path(signal.get("relay_leds", LEDS))
-            (leds / signal["relay_led"] / "invert").write_text(
-                "0", encoding="ascii"
-            )  # as kiosk/devices/kernel_relay.py
+            # As kiosk/devices/kernel_relay.py does it.
+            (leds / signal["relay_led"] / "invert").write_text("0", encoding="ascii")
         if outputs_of(signal):
             put_dark(signal, importlib.import_module("lgpio"))  # a Pi has it; it makes a pipe in the working folder
     except Exception as trouble:  # noqa: BLE001  lgpio.error derives from Exception alone; whatever it is, it is told

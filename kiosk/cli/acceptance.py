@@ -117,9 +117,8 @@ def stop_the_kernel(bench: Bench, keep_it: Callable[[Finding], None], now_at: da
     )
     keep_it(waiting)
     bench.run("sync")
-    bench.run(
-        "sh", "-c", "echo 0 > /proc/sys/kernel/panic; echo c > /proc/sysrq-trigger"
-    )  # panic=0: only the watchdog helps
+    # With panic=0 only the watchdog helps.
+    bench.run("sh", "-c", "echo 0 > /proc/sys/kernel/panic; echo c > /proc/sysrq-trigger")
     return waiting
 
 

@@ -218,9 +218,8 @@ def _machine(settings: config.Settings) -> Iterator[Fact]:
         clock=SystemClock().now().quality,
     )
     facts = {fact.name: fact for fact in judge(measures)}
-    if (
-        facts["records"].grade is Grade.BROKEN
-    ):  # whether a record can be committed is not tried here, only what forbids it
+    # Whether a record can be committed is not tried here, only what forbids it.
+    if facts["records"].grade is Grade.BROKEN:
         yield facts["records"]
     yield from (fact for name, fact in facts.items() if name in ("disk", "temperature", "power", "clock"))
 

@@ -55,10 +55,9 @@ class Announcer:
         with self._lock:
             state, reason, told = self._state, self._reason, self._told
             self._told = True
+        # The first word of a process, however late it finds the broker.
         if not self._born and state is not State.STARTING:
-            link.publish(
-                self.message("birth", "", now.at)
-            )  # the first word of a process, however late it finds the broker
+            link.publish(self.message("birth", "", now.at))
         self._born = True
         if not told:
             link.publish(self.message("birth" if state is State.STARTING else str(state), reason, now.at))

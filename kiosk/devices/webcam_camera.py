@@ -147,8 +147,7 @@ class _Reader:
 
 def _open_video(index: int) -> Video:
     device = Path(f"/dev/video{index}")
-    if (
-        Path("/dev").is_dir() and Path("/sys/class").is_dir() and not device.exists()
-    ):  # Linux: spare OpenCV's own warnings
+    linux = Path("/dev").is_dir() and Path("/sys/class").is_dir()
+    if linux and not device.exists():  # asked first: OpenCV warns on stderr by itself
         raise CameraTrouble(f"webcam:{index}: there is no {device}; plug the camera in, or name another number")
     return cv2.VideoCapture(index)

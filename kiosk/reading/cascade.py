@@ -38,9 +38,8 @@ class Cascade:
     ) -> None:
         """`known`: whether bytes fit a code with a check of its own. `frame_budget_s`: heavy stages' mean time per frame; None:
         `budget_share` of the measured interval between frames, so that the rest is left for camera, store and pages."""
-        cv2.setNumThreads(
-            1
-        )  # the other cores belong to camera, store and courier; threads cost more than they bring here
+        # The other cores belong to camera, store and courier; threads cost more than they bring here.
+        cv2.setNumThreads(1)
         self._witnesses = Witnesses(known)
         self._fixed_budget_s = frame_budget_s
         self._budget_share = budget_share

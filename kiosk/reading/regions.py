@@ -16,13 +16,11 @@ CELL_PX = 8
 _DETAIL_PX = 5  # half-size pixels: modules of 2 to 8 frame pixels differ from the mean over this square
 _SOLID_CELLS = 7  # the smallest code of interest, 29 modules of 2 px, covers 7 cells
 _MARGIN_CELLS = 2
-_RELATIVE_FLOOR = (
-    2.0  # every code that could be read on a separate seed stood out more; a third of the empty area does not
-)
+_RELATIVE_FLOOR = 2.0
+"""Every code that could be read on a separate seed stood out more; a third of the empty area does not."""
 _SPREAD = 0.25
-_SMALL_PICTURE_PX = (
-    400  # no camera frame is so small; a cut-out may be filled with one code, and then nothing stands out
-)
+_SMALL_PICTURE_PX = 400
+"""No camera frame is so small; a cut-out may be filled with one code, and then nothing stands out."""
 
 
 @dataclass(frozen=True, slots=True)

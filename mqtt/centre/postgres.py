@@ -64,9 +64,8 @@ class PostgresLedger:
             try:
                 with self._connection.transaction():
                     return self._record(arrivals)
-            except (
-                psycopg.errors.UniqueViolation
-            ):  # new numbers, and ids that were there: two lives of a database, perhaps
+            except psycopg.errors.UniqueViolation:
+                # New numbers, and ids that were there: two lives of a database, perhaps.
                 with self._connection.transaction():
                     return self._record(arrivals, straight=False)
         except psycopg.Error as trouble:
@@ -97,9 +96,8 @@ class PostgresLedger:
         """Of device and stream; the streams stay locked until the end of the transaction, so that no other centre counts."""
         asked = []
         with self._connection.pipeline():
-            for key in sorted(
-                streams, key=lambda key: (key.branch, key.epoch)
-            ):  # one order for all centres: no deadlock
+            # One order for all centres: no deadlock.
+            for key in sorted(streams, key=lambda key: (key.branch, key.epoch)):
                 branch, seen_at = key.branch, streams[key][-1][1]
                 values = (branch.root, branch.site, branch.device, seen_at, key.epoch)
                 asked.append((key, self._connection.execute(NUMBERS, values)))
