@@ -1,94 +1,20 @@
 """The walk of one frame: each room once, in order, and the record before the light."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import timedelta
 
-import numpy as np
 import pytest
 
 from kiosk import rules
-from kiosk.frame import Frame
 from kiosk.gate import Gate, uuid7
 from kiosk.issuing import prove, sign_pass
-from kiosk.model import (
-    Assurance,
-    ClockQuality,
-    Direction,
-    Kind,
-    Moment,
-    Outcome,
-    Passage,
-    Reading,
-    Reason,
-    Sight,
-    State,
-    Stored,
-)
+from kiosk.model import Assurance, ClockQuality, Direction, Kind, Outcome, Reason, Stored
 from kiosk.ports import StoreTrouble
-from kiosk.seal import Pseudonyms, Seal
-from kiosk.undo import LastPassage
-from kiosk.visits import Visits
+from kiosk.seal import Pseudonyms
 from mqtt.sealing import open_sealed
+from tests.gate_scene import FRAME, PRIVATE, Scene
 from tests.made_passes import HOLDER, HOLDER_RAW, SERIAL
-from tests.people import NOW_AT, WORLD, centre_key, dispatcher, moment
-
-PRIVATE, PUBLIC = centre_key()
-FRAME = Frame(np.zeros((4, 4), np.uint8), 1, 0.0)
-
-
-@dataclass
-class Scene:
-    """What the camera sees, what time it is, whether the disk takes records, and what happened in which order."""
-
-    codes: tuple[bytes, ...] = ()
-    now: Moment = field(default_factory=moment)
-    disk_is_full: bool = False
-    happened: list[str] = field(default_factory=list)
-    records: list[Passage] = field(default_factory=list)
-    lights: list[Outcome] = field(default_factory=list)
-
-    def read(self, frame: Frame) -> Sight:
-        return Sight(tuple(Reading(code, "scene") for code in self.codes))
-
-    def commit(self, passage: Passage) -> Stored:
-        if self.disk_is_full:
-            raise StoreTrouble("the disk is full")
-        self.happened.append("record")
-        self.records.append(passage)
-        return Stored("epoch", len(self.records), "boot", passage)
-
-    def show(self, outcome: Outcome) -> None:
-        self.happened.append("light")
-        self.lights.append(outcome)
-
-    def rest(self, state: State) -> None:
-        self.happened.append(f"rest {state}")
-
-    def close(self) -> None:
-        self.happened.append("close")
-
-    def gate(self, policy: rules.Policy | None = None) -> Gate:
-        clock = SceneClock(self)
-        return Gate(
-            decoder=self,
-            verifier=dispatcher(),
-            visits=Visits(window_s=8),
-            policy=policy or rules.Policy(),
-            pseudonyms=Pseudonyms(b"k" * 32),
-            seal=Seal(PUBLIC),
-            store=self,
-            signal=self,
-            clock=clock,
-            last=LastPassage(30, boot_id="boot"),
-        )
-
-
-@dataclass
-class SceneClock:
-    scene: Scene
-
-    def now(self) -> Moment:
-        return self.scene.now
+from tests.people import NOW_AT, WORLD, moment
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from kiosk.model import Direction, Grounds, Passage, Reason
 from kiosk.ports import KioskError, SignalTrouble
 from kiosk.rooms import watch_buttons
 from kiosk.selfcheck import CameraWatch
-from tests.test_gate import Scene
+from tests.gate_scene import Scene
 
 
 @pytest.fixture

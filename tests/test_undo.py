@@ -9,19 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk import rules
 from kiosk.gate import Gate
 from kiosk.model import Direction, Grounds, Moment, Outcome, Reading, Reason, Sight, State, Stored
 from kiosk.ports import StoreTrouble
-from kiosk.seal import Pseudonyms, Seal
 from kiosk.store import Store
 from kiosk.undo import LastPassage, NotUndone, WhyNot
 from kiosk.visits import Visits
+from tests.gate_scene import FRAME, gate_before
 from tests.passages import a_passage, an_undo
-from tests.people import WORLD, centre_key, dispatcher, moment
-from tests.test_gate import FRAME
+from tests.people import WORLD, moment
 
-PUBLIC = centre_key()[1]
 BOOT = "boot-a"
 
 
@@ -49,18 +46,7 @@ class Life:
         self.now = now
         self.visits.restore(records, now, self.store.boot_id)
         self.last.restore(records)
-        return Gate(
-            decoder=self,
-            verifier=dispatcher(),
-            visits=self.visits,
-            policy=rules.Policy(),
-            pseudonyms=Pseudonyms(b"k" * 32),
-            seal=Seal(PUBLIC),
-            store=self.store,
-            signal=self,
-            clock=SetClock(self),
-            last=self.last,
-        )
+        return gate_before(self, self.store, self.visits, self.last)
 
     def read(self, frame: object) -> Sight:
         return Sight(tuple(Reading(code, "scene") for code in self.codes))
@@ -78,14 +64,6 @@ class Life:
 
     def inside(self) -> int:
         return self.visits.inside(self.now)
-
-
-@dataclass
-class SetClock:
-    life: Life
-
-    def now(self) -> Moment:
-        return self.life.now
 
 
 @pytest.fixture
