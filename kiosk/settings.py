@@ -23,7 +23,7 @@ NOT_WIRED = "none"
 class Section(BaseModel):
     """One table of the file: frozen, typed, and closed to keys that it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, strict=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
 
 class Site(Section):
@@ -201,7 +201,7 @@ class PolicyRules(Section):
     accept_national: Literal["recognised", "no"] = "recognised"
     """The national personal QR (Hue-S card, PC-Covid). Unsigned."""
     accept_id_card: Literal["recognised", "no"] = "recognised"
-    """CCCD / Can cuoc. Unsigned."""
+    """CCCD / Căn cước. Unsigned."""
     accept_insurance: Literal["recognised", "no"] = "recognised"
     """BHYT. Unsigned."""
     status_classes: tuple[int, ...] = ()

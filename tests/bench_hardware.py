@@ -16,11 +16,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from kiosk import config
@@ -29,10 +28,9 @@ from kiosk.devices.patterns import Lamp, Lit
 from kiosk.model import Outcome, State
 from kiosk.status import load
 from tests.bench_table import Row, goal_row
-from tests.replayed_gate import HEIGHT, WIDTH, Scenes, daemon, empty_scene, put, shows, state, until, with_code
+from tests.faults_shown_rows import run_beside
+from tests.replayed_gate import daemon, empty_scene, put, state, until, with_code
 from tests.resting_gate import RestingGate
-from tests.running import demonstration
-from tests.shown_faults import spoiled_machine
 
 PEER = """
 import resource, sys, time
@@ -55,14 +53,12 @@ _tick = threading.Event()
 
 def run(quick: bool) -> list[Row]:
     """All rows; `quick` measures the same for a shorter time."""
-    with memory_folder() as folder:
+    with memory_folder() as folder, tempfile.TemporaryDirectory(prefix="kiosk-bench-") as folder_on_disk:
         rows = start_rows(folder, 3 if quick else 10)
         rows += code_to_lamp_rows(folder, 8 if quick else 20)
         rows += idle_rows(folder, 6.0 if quick else 30.0)
-        rows += fault_rows(folder)
-    with tempfile.TemporaryDirectory(prefix="kiosk-bench-") as folder_on_disk:
-        rows += machine_fault_rows(Path(folder_on_disk))
-    return rows + frozen_rows() + rest_rows(5 if quick else 20) + exposure_rows()
+        rows += run_beside(folder, Path(folder_on_disk), partial(memory_rows, folder))
+    return rows + rest_rows(5 if quick else 20) + exposure_rows()
 
 
 @contextlib.contextmanager
@@ -203,14 +199,10 @@ def idle_rows(folder: Path, seconds: float) -> list[Row]:
         _tick.wait(seconds)
         used_s = cpu_s(process.popen.pid) - before
         per_minute = (written(process.popen.pid) - wrote) * 60 / seconds
-        _tick.wait(max(0.0, SETTLED_S - seconds))
-        memory_mb, own_mb = resident(process.popen.pid) / 1e6, proportional(process.popen.pid) / 1e6
     command = [sys.executable, "-c", PEER, str(pictures), str(frames_per_s), str(seconds)]
     peer_s = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     ratio = round(used_s / peer_s, 3)
     return [
-        goal_row("memory of the daemon (resident)", round(memory_mb, 1), "MB", "<= 100"),
-        Row("memory of the daemon (its share of what it shares with others, PSS)", round(own_mb, 1), "MB"),
         goal_row(
             "CPU on an empty scene, against a pyzbar-per-frame loop",
             round(used_s / seconds * 100, 2),
@@ -220,6 +212,18 @@ def idle_rows(folder: Path, seconds: float) -> list[Row]:
             ratio=ratio,
         ),
         goal_row("written to disk while nobody comes", round(per_minute), "bytes/min", "<= 0"),
+    ]
+
+
+def memory_rows(folder: Path) -> list[Row]:
+    """Once the search of whole scenes has been at work for a minute."""
+    with daemon(folder / "nobody", folder / "memory-run", 15.0, *unit_environment()) as (_, process):
+        _tick.wait(SETTLED_S)
+        assert process.popen is not None
+        memory_mb, own_mb = resident(process.popen.pid) / 1e6, proportional(process.popen.pid) / 1e6
+    return [
+        goal_row("memory of the daemon (resident)", round(memory_mb, 1), "MB", "<= 100"),
+        Row("memory of the daemon (its share of what it shares with others, PSS)", round(own_mb, 1), "MB"),
     ]
 
 
@@ -248,96 +252,6 @@ def proportional(pid: int) -> int:
 
 def resident(pid: int) -> int:
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
-
-
-# ---- faults
-
-
-def fault_rows(folder: Path) -> list[Row]:
-    """Each fault: how long until the state says so, and whether it heals when the cause goes."""
-    scenes = Scenes(folder / "faults")
-    black = np.full((HEIGHT, WIDTH), 4, np.uint8)
-    white = np.full((HEIGHT, WIDTH), 252, np.uint8)
-    smeared = np.asarray(cv2.GaussianBlur(empty_scene(), (0, 0), 12), np.uint8)
-    faults: dict[str, tuple[Callable[[], None], Callable[[], None], str]] = {
-        "camera unplugged": (scenes.unplug, scenes.plug_in, "out-of-order"),
-        "camera hangs": (scenes.hang, scenes.let_go, "out-of-order"),
-        "lens covered": (lambda: scenes.fill(lambda _: black), scenes.well, "degraded"),
-        "lens blinded": (lambda: scenes.fill(lambda _: white), scenes.well, "degraded"),
-        "lens smeared": (lambda: scenes.fill(lambda _: smeared), scenes.well, "degraded"),
-    }
-    run_dir = folder / "faults-run"
-    rows = []
-    with daemon(scenes.folder, run_dir, 15.0) as (premises, _):
-        until(lambda: state(run_dir) == "ready", 30.0)
-        for name, (cause, cure, expected) in faults.items():
-            cause()
-            shown_s = until(partial(shows, run_dir, expected), 20.0)
-            cure()
-            healed_s = until(partial(shows, run_dir, "ready"), 20.0)
-            rows.append(goal_row(f"fault: {name}, shown as {expected}", round(shown_s, 1), "s", "<= 5"))
-            rows.append(Row(f"fault: {name}, healed by itself", round(healed_s, 1), "s"))
-        log = premises.log("daemon").read_text(encoding="utf-8")
-    told = sum(1 for line in log.splitlines() if " ERROR " in line and "no picture" in line)
-    rows.append(goal_row("fault: camera unplugged, lines of error in the log", told, "lines", "<= 1"))
-    return rows
-
-
-def machine_fault_rows(folder: Path) -> list[Row]:
-    """The machine around the daemon fails: its board, page, disk, clock, relay; seconds until the lamp says so, lines of log."""
-    rows: list[Row] = []
-    with spoiled_machine(folder / "machine") as machine:
-        machine.hold_relay(held=True)
-        machine.start()
-        shown_s = until(partial(shows, machine.run_dir, "out-of-order"), 30.0)
-        machine.hold_relay(held=False)
-        healed_s = until(partial(shows, machine.run_dir, "ready"), 30.0)
-        log = machine.premises.log("daemon").read_text(encoding="utf-8")
-        told = log.count("its trigger is not oneshot")
-        rows += [
-            Row("fault: relay in another program's hands, told after the start of the process", round(shown_s, 1), "s"),
-            goal_row("fault: relay in another program's hands, lines of error in the log", told, "lines", "<= 1"),
-            Row("fault: relay in another program's hands, healed by itself", round(healed_s, 1), "s"),
-        ]
-        machine.start_page()
-        until(partial(machine.knows, "page"), 30.0)
-        faults = machine.faults() | {"clock set back by an hour": machine.clock_fault()}
-        for name, fault in faults.items():
-            fault.cause()
-            shown_s = until(lambda fault=fault: fault.fact in machine.bad(), 20.0)  # type: ignore[misc]  # bound
-            said = machine.sentence(fault.fact)
-            fault.cure()
-            healed_s = until(lambda fault=fault: fault.fact not in machine.bad(), 90.0)  # type: ignore[misc]  # bound
-            until(lambda fault=fault: machine.told(f"{fault.fact} is well again") > 0, 20.0)  # type: ignore[misc]  # bound
-            rows += _fault(name, fault.state, shown_s, healed_s, machine.told(said))
-        if machine.fail_medium():
-            shown_s = until(lambda: "records" in machine.bad(), 20.0)
-            until(lambda: machine.told("The memory card is read-only") > 0, 20.0)
-            told = machine.told("The memory card is read-only")
-            rows += _fault("disk closed by its kernel (read-only)", "out-of-order", shown_s, None, told)
-    return rows
-
-
-def _fault(name: str, shown_as: str, shown_s: float, healed_s: float | None, told: int) -> list[Row]:
-    rows = [
-        goal_row(f"fault: {name}, shown as {shown_as}", round(shown_s, 1), "s", "<= 5"),
-        goal_row(f"fault: {name}, lines of warning in the log", told, "lines", "<= 1"),
-    ]
-    if healed_s is not None:
-        rows.append(Row(f"fault: {name}, healed by itself", round(healed_s, 1), "s"))
-    return rows
-
-
-def frozen_rows() -> list[Row]:
-    """A sensor that sends one picture for ever: the stage of the demonstration stands still."""
-    with demonstration() as running:
-        run_dir = running.premises.run_dir
-        running.freeze(frozen=True)
-        shown_s = until(partial(shows, run_dir, "out-of-order"), 20.0)
-        running.freeze(frozen=False)
-        healed_s = until(partial(shows, run_dir, "ready"), 20.0)
-        log = running.premises.log("kiosk").read_text(encoding="utf-8")
-    return _fault("picture frozen", "out-of-order", shown_s, healed_s, log.count("picture is frozen"))
 
 
 # ---- rest

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from kiosk import config
 from kiosk.app import Daemon
-from kiosk.cli.journal import log_to_stderr
+from kiosk.journal import log_to_stderr
 from kiosk.devices.lamps import Lamps, open_signal
 from kiosk.doorbell import Doorbell
 from kiosk.gate import uuid7

@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from kiosk import app, config
-from kiosk.cli.journal import log_to_stderr
+from kiosk.journal import log_to_stderr
 from kiosk.clock import SystemClock
 from kiosk.model import Moment
 

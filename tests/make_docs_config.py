@@ -1,5 +1,9 @@
 """Writes docs/kiosk.example.toml from the settings themselves: every setting, its sentence and its default."""
 
+import ast
+import inspect
+import textwrap
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -45,9 +49,20 @@ def spelled(value: Any) -> str:
     return str(value) if isinstance(value, int | float) else f'"{value}"'
 
 
-def setting(name: str, place: str, field: Any) -> list[str]:
+def sentences(model: Any) -> dict[str, str]:
+    """By name, the sentence under each setting. Read from the source here, so that no start of the daemon has to."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(model)))
+    assert isinstance(tree.body[0], ast.ClassDef)
+    return {
+        field.target.id: " ".join(str(below.value.value).split())
+        for field, below in pairwise(tree.body[0].body)
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+        if isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+    }
+
+
+def setting(name: str, place: str, field: Any, sentence: str) -> list[str]:
     """A setting's sentence and its line."""
-    sentence = " ".join((field.description or "").split())
     if place in SET:
         return [f"# {sentence}", f"{name} = {SET[place]}"]
     return [f"# {sentence}", f"# {name} = {SHOWN.get(place) or spelled(field.default)}"]
@@ -56,12 +71,13 @@ def setting(name: str, place: str, field: Any) -> list[str]:
 def table(model: Any, place: str) -> list[str]:
     """The settings of a table, then the tables within it."""
     lines, within = [], []
+    told = sentences(model)
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, config.Section):
             inner: Any = field.annotation
             within += [f"# {inner.__doc__.strip()}", f"[{place}.{name}]", *table(inner, f"{place}.{name}")]
         else:
-            lines += setting(name, f"{place}.{name}", field)
+            lines += setting(name, f"{place}.{name}", field, told.get(name, ""))
     return [*lines, "", *within]
 
 
@@ -69,9 +85,10 @@ def example() -> str:
     """The whole file."""
     lines = [HEAD]
     sections = {name: field for name, field in config.Settings.model_fields.items() if field.annotation is not Path}
+    told = sentences(config.Settings)
     for name, field in config.Settings.model_fields.items():
         if name not in sections:
-            lines += [*setting(name, name, field), ""]
+            lines += [*setting(name, name, field, told.get(name, "")), ""]
     for section, field in sections.items():
         model: Any = field.annotation
         lines += [f"# {model.__doc__.strip()}", f"[{section}]"]

@@ -16,6 +16,7 @@ from kiosk.demo.premises import Premises, scratch_premises
 from kiosk.demo.processes import Process
 from kiosk.frame import Luma
 from kiosk.status import load
+from kiosk.store.database import open_writer
 
 WIDTH, HEIGHT = 1280, 720
 _tick = threading.Event()
@@ -52,10 +53,11 @@ def daemon(
     frames_per_s: float,
     *variables: str,
     changes: Mapping[str, str] | None = None,
-    command: Sequence[str] = ("kiosk", "run", "--config"),
+    command: Sequence[str] = ("kiosk.daemon", "--config"),
 ) -> Iterator[tuple[Premises, Process]]:
     """The real daemon on a folder of pictures, with its status in `run_dir`; `variables` (NAME=value) for it alone.
 
+    Its database is there and empty, as on any day but the first.
     `changes`: lines of its configuration by what to write instead. `command`: another module that runs it.
     """
     with scratch_premises(camera=f"replay:{pictures}", frames_per_s=frames_per_s) as premises:
@@ -64,6 +66,7 @@ def daemon(
             assert old in text, f"no line {old} in the configuration"
             text = text.replace(old, new)
         premises.config.write_text(text, encoding="utf-8")
+        open_writer(premises.records).close()
         whole = ["env", *variables, sys.executable, "-m", *command, str(premises.config)]
         process = Process("daemon", whole, premises.log("daemon"))
         process.start()

@@ -31,8 +31,9 @@ def installed(tmp_path: Path) -> Path:
     units.mkdir(parents=True)
     for name in ALL_UNITS:
         shutil.copy(UNITS / name, units)
-    for program in (tmp_path / "opt/entrance-kiosk/venv/bin/kiosk", tmp_path / "usr/bin/python3"):
-        program.parent.mkdir(parents=True)
+    venv = tmp_path / "opt/entrance-kiosk/venv/bin"
+    for program in (venv / "kiosk", venv / "python", tmp_path / "usr/bin/python3"):
+        program.parent.mkdir(parents=True, exist_ok=True)
         program.write_text("#!/bin/sh\n")
         program.chmod(0o755)
     for target in ("basic", "sysinit", "shutdown", "multi-user", "timers", "time-set", "time-sync"):

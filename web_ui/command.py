@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kiosk import config
-from kiosk.cli.journal import log_to_stderr
+from kiosk.journal import log_to_stderr
 from kiosk.logbook import RecentLines
 from web_ui.accounts import Accounts, AccountTrouble
 from web_ui.serve import serve

@@ -1,4 +1,4 @@
-"""`kiosk run`: the daemon."""
+"""`kiosk run`: the daemon, for people (systemd starts kiosk/daemon.py)."""
 
 import logging
 from contextlib import ExitStack
@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from kiosk import config
-from kiosk.cli.journal import log_to_stderr
+from kiosk import config, daemon
+from kiosk.journal import log_to_stderr
 
 
 @click.command()
@@ -21,20 +21,11 @@ def run(path: Path | None, source: str | None) -> None:
     Without a configuration it runs as a laboratory kiosk: keys of its own in a scratch folder, mock pins, no broker.
     """
     log_to_stderr()
-    from kiosk import app  # noqa: PLC0415  the engines take a while to load; a mistake in the options should not wait for them
-
     with ExitStack() as scratch:
-        if path is None and not config.DEFAULT_PATH.exists():
-            settings = _laboratory(scratch)
-        else:
-            settings = config.load(path or config.DEFAULT_PATH)
-        if source is not None:
-            camera = config.parsed_camera(source, settings.camera)
-            settings = settings.model_copy(update={"camera": camera})
-        app.run(settings, () if source is None else ("camera.source",))
+        daemon.start(path or (config.DEFAULT_PATH if config.DEFAULT_PATH.exists() else _laboratory(scratch)), source)
 
 
-def _laboratory(scratch: ExitStack) -> config.Settings:
+def _laboratory(scratch: ExitStack) -> Path:
     from kiosk.demo.premises import scratch_premises  # noqa: PLC0415  makes keys; only where there is no configuration
 
     premises = scratch.enter_context(scratch_premises())
@@ -43,4 +34,4 @@ def _laboratory(scratch: ExitStack) -> config.Settings:
         config.DEFAULT_PATH,
         premises.folder,
     )
-    return config.load(premises.config)
+    return premises.config

@@ -1,0 +1,41 @@
+"""The daemon's entry as systemd starts it: `python -m kiosk.daemon --config FILE`.
+
+`kiosk run` is the same for people. What that command line is made of (click, and the search for other packages' commands) would
+stay in the daemon's memory for as long as it runs: 3 MB (docs/decisions/0045).
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from kiosk import config
+from kiosk.journal import log_to_stderr
+from kiosk.ports import KioskError
+
+
+def start(path: Path, source: str | None = None) -> None:
+    """Run the kiosk of this configuration until SIGTERM; `source`: another camera than the configured one. Raises KioskError."""
+    settings = config.load(path)
+    from kiosk import app  # noqa: PLC0415  the engines take a while to load; a mistake in the file should not wait for them
+
+    if source is not None:
+        camera = config.parsed_camera(source, settings.camera)
+        settings = settings.model_copy(update={"camera": camera})
+    app.run(settings, () if source is None else ("camera.source",))
+
+
+def main() -> None:
+    """Our own errors end in their sentence and status 1, not in a traceback."""
+    parser = argparse.ArgumentParser(prog="python -m kiosk.daemon", description="Run the kiosk until SIGTERM.")
+    parser.add_argument("--config", type=Path, default=config.DEFAULT_PATH, metavar="FILE")
+    parser.add_argument("--camera", metavar="SOURCE", help="instead of the configured one")
+    asked = parser.parse_args()
+    log_to_stderr()
+    try:
+        start(asked.config, asked.camera)
+    except KioskError as trouble:
+        sys.exit(f"kiosk: {trouble}")
+
+
+if __name__ == "__main__":
+    main()
