@@ -1,6 +1,5 @@
 """What keeps the rest of the system from writing to the card while nobody comes: known units, known settings, a reason each."""
 
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -13,7 +12,6 @@ PROJECT = Path(__file__).parents[1]
 FOLDER = PROJECT / "firmware_config/quiet"
 SETTINGS = {
     "timesyncd.conf": {"SaveIntervalSec"},
-    "NetworkManager.service.conf": {"TemporaryFileSystem", "BindReadOnlyPaths"},
     "man-db.timer.conf": {"ConditionPathExists"},
     "apt-daily.timer.conf": {"ConditionPathExists"},
     "apt-daily-upgrade.timer.conf": {"ConditionPathExists"},
@@ -49,9 +47,8 @@ def test_systemd_has_nothing_to_say_against_a_drop_in(tmp_path: Path, name: str)
     unit = name.removesuffix(".conf")
     folder = tmp_path / "etc/systemd/system"
     (folder / f"{unit}.d").mkdir(parents=True)
-    body = {"service": "[Service]\nExecStart=/bin/program\n", "timer": "[Timer]\nOnCalendar=daily\n"}
-    (folder / unit).write_text(body[unit.rpartition(".")[2]])
-    (folder / unit).with_suffix(".service").write_text(body["service"])
+    (folder / unit).write_text("[Timer]\nOnCalendar=daily\n")
+    (folder / unit).with_suffix(".service").write_text("[Service]\nExecStart=/bin/program\n")
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin/program").write_text("#!/bin/sh\n")
     (tmp_path / "bin/program").chmod(0o755)
@@ -69,8 +66,3 @@ def test_systemd_has_nothing_to_say_against_a_drop_in(tmp_path: Path, name: str)
 def test_updates_that_an_owner_has_set_up_go_on() -> None:
     for name in ("apt-daily.timer.conf", "apt-daily-upgrade.timer.conf"):
         assert "ConditionPathExists=/etc/apt/apt.conf.d/20auto-upgrades" in lines_of(name)
-
-
-def test_what_makes_the_devices_addresses_its_own_outlives_a_restart() -> None:
-    (kept,) = [line for line in lines_of("NetworkManager.service.conf") if line.startswith("BindReadOnlyPaths=")]
-    assert re.fullmatch(r"BindReadOnlyPaths=-/var/lib/NetworkManager/secret_key", kept)

@@ -17,7 +17,7 @@ CONFIGURATION = {
     "firmware_config/quiet/timesyncd.conf": "/etc/systemd/timesyncd.conf.d/entrance-kiosk.conf",
     **{
         f"firmware_config/quiet/{unit}.conf": f"/etc/systemd/system/{unit}.d/entrance-kiosk.conf"
-        for unit in ("NetworkManager.service", "apt-daily.timer", "apt-daily-upgrade.timer", "man-db.timer")
+        for unit in ("apt-daily.timer", "apt-daily-upgrade.timer", "man-db.timer")
     },
 }
 WHERE_PRESENT = {
