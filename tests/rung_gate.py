@@ -121,20 +121,20 @@ class Gate:
                 return first
             after = next(n for n, edge in enumerate(self.machine.pins.edges.all()) if edge.at_s == ended)
 
-    def killed_in_mid_pulse(self, name: str) -> float:
+    def killed_in_mid_pulse(self, name: str, relay: str = "relay") -> float:
         """Show somebody who may pass, and kill -9 the daemon while the relay is energised.
 
         Returns after how many seconds the relay fell. Raises Trouble where it rises again within 5 s.
         """
         pid = self.machine.shell.run("systemctl show kiosk -p MainPID --value").strip()
         before = self.show(name)
-        rose = self.rises("relay", before)
+        rose = self.rises(relay, before)
         self.machine.shell.run(f"kill -9 {pid}")
         killed_s = time.monotonic()
         after = self.machine.pins.edges.all().index(rose) + 1
-        fell = self.falls("relay", after)
+        fell = self.falls(relay, after)
         self.quiet(5.0)
-        if self.rose("relay", after):
+        if self.rose(relay, after):
             raise Trouble("the relay was energised again")
         return fell.at_s - killed_s
 
