@@ -81,10 +81,11 @@ def take_lamps(
     notifier: Notifier,
     inputs: Callable[[config.Signal], None] = try_inputs,
 ) -> Lamps | None:
-    """The lamps, as soon as all pins can be had; None where a stop was asked for before. Raises NoPins.
+    """The lamps, as soon as all pins can be had; None where a stop was asked for before.
 
     Pins in another program's hands are no reason to end: started again for ever, it would say so every second. Without lamps
-    nobody is answered; dark lamps mean out of order, and page and journal name the reason.
+    nobody is answered; dark lamps mean out of order, and page and journal name the reason. Raises NoPins where nobody would
+    start it again: what is missing is then told in the terminal.
     """
     lamps: Lamps | None = None
     told = False
@@ -92,16 +93,16 @@ def take_lamps(
         try:
             lamps = lamps or open_signal(settings.signal)
             inputs(settings.signal)
-        except NoPins:
-            raise
         except SignalTrouble as trouble:
-            if not told:
-                log.error("out-of-order: %s; trying again until they can be had", trouble)
-            told = True
+            if isinstance(trouble, NoPins) and not notifier.listens:
+                raise
             if lamps is not None:
                 lamps.rest(State.OUT_OF_ORDER)
             _publish_without_pins(settings, str(trouble))
-            notifier.ready(f"out-of-order: {trouble}")
+            if not told:
+                log.error("out-of-order: %s; trying again until they can be had", trouble)
+                notifier.ready(f"out-of-order: {trouble}")
+            told = True
         else:
             lamps.rest(State.STARTING)
             return lamps

@@ -1,5 +1,10 @@
 """Pins in another program's hands at the start: told on the lamps that can be had, on the page, and once in the log."""
 
+import os
+import signal
+import socket
+import threading
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -16,8 +21,8 @@ from kiosk.systemd_notify import Notifier
 
 def settings(run_dir: Path) -> config.Settings:
     keys = config.Keys(centre=run_dir, pseudonym=run_dir, trust_list=run_dir, root=run_dir)
-    signal = config.Signal(pins="mock", admit_button=5, undo_button=6, presence=7)
-    return config.Settings(site=config.Site(site="cho", device="cong-1"), keys=keys, signal=signal, run_dir=run_dir)
+    wired = config.Signal(pins="mock", admit_button=5, undo_button=6, presence=7)
+    return config.Settings(site=config.Site(site="cho", device="cong-1"), keys=keys, signal=wired, run_dir=run_dir)
 
 
 class Held:
@@ -27,7 +32,7 @@ class Held:
         self._left = attempts
         self._bell = bell
 
-    def __call__(self, signal: config.Signal) -> None:
+    def __call__(self, _: config.Signal) -> None:
         self._bell.ring()
         if self._left:
             self._left -= 1
@@ -61,7 +66,34 @@ def test_inputs_that_can_be_had_hold_nobody_up(tmp_path: Path) -> None:
 
 
 def test_every_configured_input_is_tried(tmp_path: Path) -> None:
-    signal = settings(tmp_path).signal
+    wired = settings(tmp_path).signal
     for name in ("admit_button", "undo_button", "presence"):
         with pytest.raises(SignalTrouble, match="99"):
-            try_inputs(signal.model_copy(update={name: 99}))
+            try_inputs(wired.model_copy(update={name: 99}))
+
+
+def without_pins(run_dir: Path) -> config.Settings:
+    found = settings(run_dir)
+    return found.model_copy(update={"signal": config.Signal(pins="gpio")})
+
+
+@pytest.mark.skipif(find_spec("lgpio") is not None, reason="lgpio is installed here: its chip may come later")
+def test_a_machine_without_pins_is_said_in_the_terminal_and_the_daemon_ends(tmp_path: Path) -> None:
+    with Doorbell() as bell, pytest.raises(SignalTrouble, match="need lgpio"):
+        take_lamps(without_pins(tmp_path), bell, Notifier({}))
+
+
+def test_under_systemd_it_runs_and_tells_once_instead_of_being_started_for_ever(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Doorbell() as bell, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        name = f"kiosk-test-pins-{os.getpid()}"
+        systemd.bind("\0" + name)
+        systemd.settimeout(30.0)
+        threading.Timer(2.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+        assert take_lamps(without_pins(tmp_path), bell, Notifier({"NOTIFY_SOCKET": f"@{name}"})) is None
+        told = [systemd.recv(4096).decode() for _ in range(3)]
+    assert told[0].startswith("READY=1\nSTATUS=out-of-order: ")
+    assert set(told[1:]) == {"WATCHDOG=1"}
+    assert len([record for record in caplog.records if "out-of-order" in record.message]) == 1
+    assert (load(tmp_path) or {})["state"] == State.OUT_OF_ORDER
