@@ -14,8 +14,11 @@ _WRITE = re.compile(r"^blk_co_pwritev .* offset (\d+) bytes (\d+) ", re.MULTILIN
 _TABLE = re.compile(r"Inode table at (\d+)-(\d+)")
 _MAPS = re.compile(r"(?:Block|Inode) bitmap at (\d+)")
 _INODE_BYTES = 256
-JOURNAL_INODE = 8
+OWN_INODES = {7: "descriptors for growing", 8: "the file system's journal"}
+FIRST_FILE = 11
+"""Inodes below belong to the file system itself (kernel.org, ext4: special inodes)."""
 WORST = 12
+NEAR = 2
 
 
 class Shell(Protocol):
@@ -84,10 +87,9 @@ class Card:
         ask = " ".join(map(str, blocks))
         told = shell.run(f"debugfs -R 'icheck {ask}' {self.device}", 300.0)
         inodes = {int(block): int(inode) for block, inode in re.findall(r"^(\d+)\t(\d+)$", told, re.MULTILINE)}
-        wanted = " ".join(str(inode) for inode in sorted(set(inodes.values())) if inode > JOURNAL_INODE)
+        wanted = " ".join(str(inode) for inode in sorted(set(inodes.values())) if inode >= FIRST_FILE)
         told = shell.run(f"debugfs -R 'ncheck {wanted}' {self.device}", 300.0) if wanted else ""
-        paths = {int(inode): path for inode, path in re.findall(r"^(\d+)\t(/.*)$", told, re.MULTILINE)}
-        paths[JOURNAL_INODE] = "the file system's journal"
+        paths = OWN_INODES | {int(inode): path for inode, path in re.findall(r"^(\d+)\t(/.*)$", told, re.MULTILINE)}
         return {block: paths.get(inode, f"inode {inode}") for block, inode in inodes.items()}
 
 
@@ -115,7 +117,8 @@ def _of_the_file_system(block: int, layout: str, changed: dict[int, str]) -> str
         if int(first) <= block <= int(last):
             low = group * per_group + (block - int(first)) * (BLOCK_BYTES // _INODE_BYTES) + 1
             near = [path for inode, path in sorted(changed.items()) if low <= inode < low + BLOCK_BYTES // _INODE_BYTES]
-            return f"times and sizes of {', '.join(near) or f'inodes from {low}'}"
+            more = f" and {len(near) - NEAR} near" if len(near) > NEAR else ""
+            return f"times and sizes of {', '.join(near[:NEAR]) or f'inodes from {low}'}{more}"
     if str(block) in _MAPS.findall(layout):
         return "bitmaps of what is free"
     return "superblock and groups" if block < 1024 else f"blocks that are free again ({BLOCK_BYTES} each)"
