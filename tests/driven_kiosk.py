@@ -22,10 +22,10 @@ from pathlib import Path
 
 from kiosk import config
 from kiosk.app import Daemon
-from kiosk.journal import log_to_stderr
 from kiosk.devices.lamps import Lamps, open_signal
 from kiosk.doorbell import Doorbell
 from kiosk.gate import uuid7
+from kiosk.journal import log_to_stderr
 from kiosk.model import Outcome, Passage, Reason
 from kiosk.ports import StoreTrouble
 from kiosk.rooms import Rooms, furnish, make_run_dir

@@ -9,8 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 
 from kiosk import app, config
-from kiosk.journal import log_to_stderr
 from kiosk.clock import SystemClock
+from kiosk.journal import log_to_stderr
 from kiosk.model import Moment
 
 
