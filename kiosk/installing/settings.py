@@ -11,7 +11,7 @@ from . import durable
 from .layout import Layout
 from .trouble import InstallTrouble, say
 
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # kiosk/config.py
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # as in kiosk/settings.py
 SECRETS = ("*.key",)
 PSEUDONYM = "pseudonym.key"
 
