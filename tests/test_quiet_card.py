@@ -11,7 +11,7 @@ from kiosk.installing import system_files
 PROJECT = Path(__file__).parents[1]
 FOLDER = PROJECT / "firmware_config/quiet"
 SETTINGS = {
-    "timesyncd.conf": {"SaveIntervalSec"},
+    "timesyncd.conf": {"SaveIntervalSec", "PollIntervalMinSec"},
     "man-db.timer.conf": {"ConditionPathExists"},
     "apt-daily.timer.conf": {"ConditionPathExists"},
     "apt-daily-upgrade.timer.conf": {"ConditionPathExists"},
