@@ -121,7 +121,7 @@ print(platform.machine(), platform.python_version(), len(names))
             " and ".join(f"not {name}" for name in long),
             "-p",
             "no:cacheprovider",
-            "--timeout=600",
+            "--timeout=1800",
             "--numprocesses=2",
             "--dist=worksteal",
             *files,
