@@ -1,7 +1,6 @@
 """The systemd units: systemd itself finds nothing to say against them, and their sandbox is as tight as promised."""
 
 import re
-import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -111,23 +110,6 @@ def test_at_power_on_the_gate_waits_for_file_systems_and_devices_only() -> None:
 def test_the_page_lets_the_gate_go_first_and_waits_for_nobody_else() -> None:
     assert keys_of("kiosk-web.service")["After"] == "kiosk.service"
     assert int(keys_of("kiosk.service")["StartupCPUWeight"]) > 100 > int(keys_of("kiosk-web.service")["CPUWeight"])
-
-
-def test_before_the_daemon_starts_its_pins_have_their_group_and_a_board_without_pins_waits_for_nothing(
-    tmp_path: Path,
-) -> None:
-    """udev gives a chip to the group gpio a moment after the kernel made it; without the wait the lamps said out of order."""
-    script = (
-        shlex.split(keys_of("kiosk.service")["ExecStartPre"])[2].replace("$$", "$").replace("/dev/", f"{tmp_path}/")
-    )
-    udevadm = tmp_path / "udevadm"
-    udevadm.write_text('#!/bin/sh\necho "$@"\n')
-    udevadm.chmod(0o755)
-    run = ["env", f"PATH={tmp_path}:/usr/bin:/bin", "/bin/sh", "-c", script]
-    assert subprocess.run(run, capture_output=True, text=True, check=True).stdout == ""
-    (tmp_path / "gpiochip0").touch()
-    said = subprocess.run(run, capture_output=True, text=True, check=True).stdout
-    assert said == f"wait --timeout=10 {tmp_path}/gpiochip0\n"
 
 
 def test_the_lamps_go_dark_however_the_daemon_ended() -> None:
