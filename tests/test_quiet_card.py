@@ -11,7 +11,7 @@ from kiosk.installing import system_files
 PROJECT = Path(__file__).parents[1]
 FOLDER = PROJECT / "firmware_config/quiet"
 SETTINGS = {
-    "timesyncd.conf": {"SaveIntervalSec", "PollIntervalMinSec"},
+    "timesyncd.conf": {"SaveIntervalSec"},
     "man-db.timer.conf": {"ConditionPathExists"},
     "apt-daily.timer.conf": {"ConditionPathExists"},
     "apt-daily-upgrade.timer.conf": {"ConditionPathExists"},
@@ -61,6 +61,11 @@ def test_systemd_has_nothing_to_say_against_a_drop_in(tmp_path: Path, name: str)
         timeout=60,
     )
     assert [line for line in (done.stdout + done.stderr).splitlines() if "entrance-kiosk.conf" in line] == []
+
+
+def test_a_clock_that_found_no_server_at_power_on_asks_again_soon() -> None:
+    """timesyncd waits for the smallest interval between two questions once every server was silent: 512 s were tried."""
+    assert not any(line.startswith("PollInterval") for line in lines_of("timesyncd.conf"))
 
 
 def test_updates_that_an_owner_has_set_up_go_on() -> None:
