@@ -35,7 +35,7 @@ from tests.rung_install_bundles import VARIANTS, make_bundles
 from tests.rung_install_cuts import power_cut
 from tests.rung_install_device import Device
 
-TOOLS = {**rung_root.TOOLS, "systemd-nspawn": "systemd-container"}
+TOOLS = {**rung_root.TOOLS, "systemd-nspawn": "systemd-container", "mke2fs": "e2fsprogs", "losetup": "mount"}
 RESULTS = rung_root.PROJECT / "build/rungs/install"
 OWN_MOUNTS = "RUNG_INSTALL_OWN_MOUNTS"
 PYTHONS = {"bookworm": "311", "trixie": "313"}
