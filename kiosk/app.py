@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 TURN_S = 1.0
 """How often the main thread looks after the others, when nothing rings before."""
+TOLD_AFTER_TRIES = 3
+"""Pins that cannot be had are told in the log then: at power-on udev may hand them over a moment after our start."""
 JOIN_S = 5.0
 TRIM_EVERY_S = 15.0
 """How often freed memory is given back: the search of a whole scene leaves some MB in the heap."""
@@ -88,7 +90,7 @@ def take_lamps(
     start it again: what is missing is then told in the terminal.
     """
     lamps: Lamps | None = None
-    told = False
+    tries = 0
     while not bell.stop_asked:
         try:
             lamps = lamps or open_signal(settings.signal)
@@ -99,10 +101,10 @@ def take_lamps(
             if lamps is not None:
                 lamps.rest(State.OUT_OF_ORDER)
             _publish_without_pins(settings, str(trouble))
-            if not told:
+            tries += 1
+            if tries == (1 if isinstance(trouble, NoPins) else TOLD_AFTER_TRIES):
                 log.error("out-of-order: %s; trying again until they can be had", trouble)
                 notifier.ready(f"out-of-order: {trouble}")
-            told = True
         else:
             lamps.rest(State.STARTING)
             return lamps

@@ -130,9 +130,10 @@ def revised(tree: Path) -> None:
 
 def disk(folder: Path, image: Path, size_mb: int, label: str = "") -> Path:
     """An ext4 image of a folder's content. The SD controller wants a power of two."""
-    image.unlink(missing_ok=True)
+    with image.open("wb") as file:
+        file.truncate(size_mb << 20)  # a file that is there already mke2fs fills without a word
     make = ["mke2fs", "-q", "-t", "ext4", "-E", "lazy_itable_init=0,lazy_journal_init=0", "-d", str(folder)]
-    subprocess.run([*make, *(["-L", label] if label else []), str(image), f"{size_mb}M"], check=True)
+    subprocess.run([*make, *(["-L", label] if label else []), str(image)], check=True)
     return image
 
 

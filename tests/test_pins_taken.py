@@ -57,6 +57,14 @@ def test_a_taken_button_is_out_of_order_told_once_and_healed_when_it_is_let_go(
     assert len([record for record in caplog.records if "GPIO busy" in record.message]) == 1
 
 
+def test_pins_that_udev_hands_over_a_moment_late_are_no_news(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with Doorbell() as bell:
+        lamps = take_lamps(settings(tmp_path), bell, Notifier({}), Held(2, bell))
+        assert lamps is not None
+        lamps.close()
+    assert caplog.records == []
+
+
 def test_inputs_that_can_be_had_hold_nobody_up(tmp_path: Path) -> None:
     with Doorbell() as bell:
         lamps = take_lamps(settings(tmp_path), bell, Notifier({}))

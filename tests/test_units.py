@@ -90,7 +90,10 @@ def test_the_exposure_of_a_unit_is_at_most_two(name: str) -> None:
 @pytest.mark.parametrize("name", SERVICES)
 def test_nothing_at_the_gate_waits_for_network_or_time(name: str) -> None:
     keys = keys_of(name)
-    assert not {"Wants", "Requires", "BindsTo", "Requisite"} & set(keys)
+    assert not {"Requires", "BindsTo", "Requisite"} & set(keys)
+    assert keys.get("Wants", "network-pre.target") == "network-pre.target", (
+        "it is there so that the network waits for the gate"
+    )
     assert not re.search("network|time|resolv", keys["After"])
     assert keys["Restart"] == "always"
     assert keys["StartLimitIntervalSec"] == "0"
