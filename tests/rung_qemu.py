@@ -165,6 +165,7 @@ class Shell:
         self._open_line = open_line
         self._said: Record[str] = Record()
         self._socket: socket.socket | None = None
+        self._asked_times = 0
 
     def run(self, command: str, timeout_s: float = 60.0) -> str:
         """What a command printed, stderr included. Raises Trouble where it fails or does not end in time."""
@@ -174,12 +175,14 @@ class Shell:
 
     def _asked(self, line: socket.socket, command: str, timeout_s: float) -> str:
         before = len(self._said)
-        line.sendall(f"{{ {command}\n}} 2>&1; echo {_END} $?\n".encode())
-        last = self._said.first(lambda said: said.startswith(f"{_END} "), timeout_s, f"the end of: {command}", before)
+        self._asked_times += 1
+        end = f"{_END} {self._asked_times} "  # an answer that was given up may still come, on a line opened before
+        line.sendall(f"{{ {command}\n}} 2>&1; echo {end}$?\n".encode())
+        last = self._said.first(lambda said: said.startswith(end), timeout_s, f"the end of: {command}", before)
         lines = self._said.all()[before:]
         printed = "\n".join(said for said in lines if not said.startswith(_END))
-        if last.split()[1] != "0":
-            raise Trouble(f"{command}: status {last.split()[1]}: {printed}")
+        if last.split()[2] != "0":
+            raise Trouble(f"{command}: status {last.split()[2]}: {printed}")
         return printed
 
     def _opened(self) -> socket.socket:
