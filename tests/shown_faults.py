@@ -141,6 +141,10 @@ class SpoiledMachine:
         (said,) = (fact["en"] for fact in self.status()["facts"] if fact["name"] == name)
         return str(said).split(".")[0].split(",")[0].partition(" by ")[0]
 
+    def logged(self, words: str) -> int:
+        """How often the daemon's log has these words."""
+        return self.premises.log("daemon").read_text(encoding="utf-8").count(words)
+
     def told(self, sentence: str) -> int:
         """How many lines of the log say so."""
         lines = self.premises.log("daemon").read_text(encoding="utf-8").splitlines()
