@@ -1,7 +1,7 @@
 """The device as a whole, on this machine with mock pins: start, code to lamp, memory, idle CPU and writes, faults.
 
-Every row is of the real daemon (`kiosk run`, a process of its own) on the replay camera; its pictures and its run folder are
-in memory, its records on disk. Machines differ: the ratio rows hold a peer in the same run.
+Every row is of the real daemon (as systemd starts it, a process of its own) on the replay camera; its pictures and its run folder
+are in memory, its records on disk. Machines differ: the ratio rows hold a peer in the same run.
 """
 
 import contextlib
