@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kiosk import config
-from kiosk.devices import open_camera
+from kiosk.devices.cameras import open_camera
 from kiosk.devices.replay_camera import ReplayCamera
 from kiosk.devices.webcam_camera import WebcamCamera
 from kiosk.ports import CameraTrouble
