@@ -14,14 +14,15 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from importlib.metadata import version
 
-from kiosk import config, in_force, logbook, status
+from kiosk import config, in_force, logbook
 from kiosk.clock import SystemClock
+from kiosk.core import status
+from kiosk.core.model import Moment, State
+from kiosk.core.ports import Clock, KioskError, SignalTrouble
 from kiosk.devices.inputs import try_inputs
 from kiosk.devices.lamps import Lamps, NoPins, open_signal
 from kiosk.diary_keeper import DiaryKeeper
 from kiosk.doorbell import Doorbell
-from kiosk.model import Moment, State
-from kiosk.ports import Clock, KioskError, SignalTrouble
 from kiosk.rooms import COURIER, Rooms, furnish, make_run_dir
 from kiosk.selfcheck import Measures, judge, state_of, watchdog_may_be_fed
 from kiosk.store.diary import Diary

@@ -7,13 +7,15 @@ from importlib.metadata import version
 
 from kiosk import config
 from kiosk.camera_loop import CameraLoop
+from kiosk.core.model import Moment, State
+from kiosk.core.ports import StoreTrouble
+from kiosk.core.reversal import LastPassage
+from kiosk.core.status import CameraStatus, Fact, OutboxStatus, Status, UndoStatus
 from kiosk.courier import Courier
 from kiosk.credentials.denylist import Denylist
 from kiosk.credentials.keeper import ListKeeper
 from kiosk.credentials.trust import TrustList
 from kiosk.gate_loop import GateLoop
-from kiosk.model import Moment, State
-from kiosk.ports import StoreTrouble
 from kiosk.presence import Presence
 from kiosk.selfcheck import CameraWatch, ClockWatch, Measures, PageWatch
 from kiosk.selfcheck.probes import (
@@ -23,9 +25,7 @@ from kiosk.selfcheck.probes import (
     probe_temperature_c,
     probe_under_voltage,
 )
-from kiosk.status import CameraStatus, Fact, OutboxStatus, Status, UndoStatus
 from kiosk.store import Store
-from kiosk.undo import LastPassage
 
 
 class Bulletin:

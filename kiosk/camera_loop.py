@@ -3,9 +3,9 @@
 import logging
 import time
 
-from kiosk.frame import Frame, Luma
+from kiosk.core.frame import Frame, Luma
+from kiosk.core.ports import Camera, CameraTrouble
 from kiosk.mailbox import Mailbox
-from kiosk.ports import Camera, CameraTrouble
 from kiosk.presence import Presence
 from kiosk.reading.motion import has_changed
 from kiosk.reading.view import decimate

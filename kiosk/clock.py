@@ -4,7 +4,7 @@ import ctypes
 import time
 from datetime import UTC, datetime
 
-from kiosk.model import ClockQuality, Moment
+from kiosk.core.model import ClockQuality, Moment
 
 # No wall clock of ours can be earlier than the day this release was made; a Pi without network boots in 1970.
 RELEASED_AT = datetime(2026, 11, 1, tzinfo=UTC)

@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kiosk import rhythm
-from kiosk.ports import KioskError
+from kiosk.core import signal_patterns
+from kiosk.core.ports import KioskError
 from kiosk.settings import (
     ANSWERS,
     Broker,
@@ -105,7 +105,7 @@ def _sentences(trouble: ValidationError) -> Iterator[str]:
     """Every mistake that pydantic, or a table of ours, found."""
     for error in trouble.errors(include_url=False):
         ours = error.get("ctx", {}).get("error")
-        if isinstance(ours, rhythm.RhythmTrouble):
+        if isinstance(ours, signal_patterns.RhythmTrouble):
             yield from ours.mistakes
         else:
             yield _sentence(error)

@@ -17,8 +17,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
-from kiosk.model import Direction, Grounds, Outcome
-from kiosk.ports import KioskError
+from kiosk.core.model import Direction, Grounds, Outcome
+from kiosk.core.ports import KioskError
 
 log = logging.getLogger(__name__)
 

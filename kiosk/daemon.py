@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from kiosk import config
+from kiosk.core.ports import KioskError
 from kiosk.journal import log_to_stderr
-from kiosk.ports import KioskError
 
 
 def start(path: Path, source: str | None = None) -> None:

@@ -4,9 +4,9 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from kiosk.model import ClockQuality, Moment, State
-from kiosk.ports import StoreTrouble
-from kiosk.status import Fact, Grade
+from kiosk.core.model import ClockQuality, Moment, State
+from kiosk.core.ports import StoreTrouble
+from kiosk.core.status import Fact, Grade
 from kiosk.store.diary import Condition, Entry
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from kiosk.ports import KioskError
+from kiosk.core.ports import KioskError
 
 T = TypeVar("T")
 

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from kiosk.core.frame import Frame
+from kiosk.core.gate import Gate
+from kiosk.core.model import Direction, Grounds, Stored, View
+from kiosk.core.ports import StoreTrouble
+from kiosk.core.status import Shown
 from kiosk.errands import Errands
-from kiosk.frame import Frame
-from kiosk.gate import Gate
 from kiosk.mailbox import Mailbox
-from kiosk.model import Direction, Grounds, Stored, View
-from kiosk.ports import StoreTrouble
 from kiosk.selfcheck import CameraWatch
-from kiosk.status import Shown
 
 log = logging.getLogger(__name__)
 

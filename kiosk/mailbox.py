@@ -3,7 +3,7 @@
 import threading
 from dataclasses import replace
 
-from kiosk.frame import Frame
+from kiosk.core.frame import Frame
 
 
 class Mailbox:

@@ -5,7 +5,7 @@ import os
 from contextlib import ExitStack
 from pathlib import Path
 
-from kiosk.ports import KioskError
+from kiosk.core.ports import KioskError
 
 
 def only_one(database: Path, house: ExitStack) -> None:

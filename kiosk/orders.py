@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from kiosk.control import Admit, Handlers, OrderRefused, Pause, ReleaseQuarantine, ShowLamp, TakeStill, Undo
+from kiosk.core.ports import Signal
+from kiosk.core.reversal import NotUndone
 from kiosk.courier import Courier
 from kiosk.gate_loop import GateLoop
-from kiosk.ports import Signal
 from kiosk.reading.viewfinder import Still, Viewfinder
 from kiosk.store import Store
-from kiosk.undo import NotUndone
 
 ADMIT_WITHIN_S = 2.0
 UNDO_WITHIN_S = 2.0

@@ -1,8 +1,8 @@
 """From the configuration's words to the policy that the rules read."""
 
 from kiosk import config
-from kiosk.model import Assurance, Kind
-from kiosk.rules import Hours, Policy
+from kiosk.core.model import Assurance, Kind
+from kiosk.core.rules import Hours, Policy
 
 HOUR_S = 3600.0
 

@@ -6,10 +6,17 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk import config, credentials, orders, status
+from kiosk import config, credentials, orders
 from kiosk.bulletin import Bulletin
 from kiosk.camera_loop import CameraLoop
 from kiosk.control import Control
+from kiosk.core import status
+from kiosk.core.gate import Gate
+from kiosk.core.model import Direction, Grounds, Moment
+from kiosk.core.ports import Clock, Decoder, KioskError, Verifier
+from kiosk.core.reversal import LastPassage
+from kiosk.core.subject_sealing import Pseudonyms, Seal
+from kiosk.core.visits import Visits
 from kiosk.courier import Courier
 from kiosk.credentials.keeper import ListKeeper
 from kiosk.devices.buttons import OpenFactory, open_buttons
@@ -17,25 +24,19 @@ from kiosk.devices.cameras import open_camera
 from kiosk.devices.lamps import Lamps, open_factory
 from kiosk.devices.presence_sensor import open_presence
 from kiosk.errands import Errands
-from kiosk.gate import Gate
 from kiosk.gate_loop import GateLoop
 from kiosk.handed_keys import handed
 from kiosk.mailbox import Mailbox
-from kiosk.model import Direction, Grounds, Moment
 from kiosk.only_one import only_one
 from kiosk.policy import policy_of
-from kiosk.ports import Clock, Decoder, KioskError, Verifier
 from kiosk.presence import Presence
 from kiosk.reading import Cascade
 from kiosk.reading.bounded import BoundedDecoder
 from kiosk.reading.rehearsal import rehearse
 from kiosk.reading.viewfinder import Viewfinder
-from kiosk.seal import Pseudonyms, Seal
 from kiosk.selfcheck import CameraWatch
 from kiosk.store import Limits, Store
-from kiosk.undo import LastPassage
 from kiosk.uplink import make_courier
-from kiosk.visits import Visits
 
 COURIER = "courier"
 """Its worker's name."""

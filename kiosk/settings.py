@@ -8,8 +8,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from kiosk import rhythm
-from kiosk.rules import Hours
+from kiosk.core import signal_patterns
+from kiosk.core.rules import Hours
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Pin = Annotated[int, Field(ge=0, le=27)]
@@ -90,21 +90,21 @@ class Patterns(Section):
     @model_validator(mode="after")
     def _told_apart(self) -> Self:
         mistakes: list[str] = []
-        beats: dict[str, tuple[rhythm.Beat, ...]] = {}
+        beats: dict[str, tuple[signal_patterns.Beat, ...]] = {}
         for name in (*ANSWERS, "starting"):
             place = f"signal.patterns.{name}_rhythm"
             try:
-                beats[name] = rhythm.parse(getattr(self, f"{name}_rhythm"))
-            except rhythm.RhythmTrouble as trouble:
+                beats[name] = signal_patterns.parse(getattr(self, f"{name}_rhythm"))
+            except signal_patterns.RhythmTrouble as trouble:
                 mistakes += [f"{place}: {each}" for each in trouble.mistakes]
                 continue
-            wrong = rhythm.turns_mistakes if name == "starting" else rhythm.answer_mistakes
+            wrong = signal_patterns.turns_mistakes if name == "starting" else signal_patterns.answer_mistakes
             mistakes += [f"{place}: {each}" for each in wrong(beats[name])]
         tones_hz = {name: getattr(self, f"{name}_hz") for name in ANSWERS}
         answers = {name: beats[name] for name in ANSWERS if name in beats}
-        mistakes += [f"signal.patterns: {each}" for each in rhythm.alike(answers, tones_hz)]
+        mistakes += [f"signal.patterns: {each}" for each in signal_patterns.alike(answers, tones_hz)]
         if mistakes:
-            raise rhythm.RhythmTrouble(mistakes)
+            raise signal_patterns.RhythmTrouble(mistakes)
         return self
 
 

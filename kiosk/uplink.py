@@ -3,9 +3,9 @@
 from importlib.metadata import version
 
 from kiosk import config
+from kiosk.core.ports import Clock, Outbox
 from kiosk.courier import Courier, Terms
 from kiosk.handed_keys import handed
-from kiosk.ports import Clock, Outbox
 from mqtt.link import Endpoint, Link, Message
 from mqtt.topics import Branch
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from kiosk.model import Passage, Stored
+from kiosk.core.model import Passage, Stored
 from mqtt import envelope
 from mqtt.centre.arrivals import Arrival
 from mqtt.topics import Branch

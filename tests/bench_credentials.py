@@ -10,12 +10,12 @@ import cbor2
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from kiosk import rules
+from kiosk.core import rules
+from kiosk.core.model import Claim, History, Kind
+from kiosk.core.subject_sealing import Seal
 from kiosk.credentials import Dispatcher, base45, cose, denylist, fields, hcert, trust
 from kiosk.credentials.trust import TrustedKey
 from kiosk.issuing.passes import key_id
-from kiosk.model import Claim, History, Kind
-from kiosk.seal import Seal
 from tests.bench_table import Row, goal_row
 from tests.made_passes import CLAIMS
 from tests.people import NOW_AT, WORLD, centre_key, moment

@@ -23,10 +23,10 @@ from pathlib import Path
 import numpy as np
 
 from kiosk import config
+from kiosk.core.model import Outcome, State
+from kiosk.core.status import load
 from kiosk.devices.lamps import open_signal
 from kiosk.devices.patterns import Lamp, Lit
-from kiosk.model import Outcome, State
-from kiosk.status import load
 from tests.bench_table import Row, goal_row
 from tests.faults_shown_rows import run_beside
 from tests.replayed_gate import daemon, empty_scene, put, state, until, with_code

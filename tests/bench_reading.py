@@ -16,7 +16,7 @@ import numpy as np
 import zxingcpp
 from pyzbar import pyzbar
 
-from kiosk.frame import Frame, Luma
+from kiosk.core.frame import Frame, Luma
 from kiosk.reading import Cascade
 from kiosk.reading.pictures import folder_pictures, load_luma
 from kiosk.reading.still import read_picture

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from pyzbar import pyzbar
 
-from kiosk.frame import Frame, Luma
+from kiosk.core.frame import Frame, Luma
 from kiosk.reading import Cascade, zxing
 from kiosk.reading.still import read_picture
 from tests.bench_reading_frames import code_frames

@@ -8,7 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from kiosk.frame import Luma
+from kiosk.core.frame import Luma
 from kiosk.reading.pictures import folder_pictures, load_luma
 
 SHARED = Path(__file__).parents[2] / "shared"

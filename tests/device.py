@@ -17,10 +17,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from kiosk.clock import SystemClock
+from kiosk.core.gate import uuid7
+from kiosk.core.model import Moment, Passage, Reason, State
+from kiosk.core.ports import StoreTrouble
 from kiosk.courier import Courier, Terms
-from kiosk.gate import uuid7
-from kiosk.model import Moment, Passage, Reason, State
-from kiosk.ports import StoreTrouble
 from kiosk.store import Store
 from mqtt.client import PahoLink
 from mqtt.link import Endpoint, Link, Message

@@ -22,12 +22,12 @@ from pathlib import Path
 
 from kiosk import config
 from kiosk.app import Daemon
+from kiosk.core.gate import uuid7
+from kiosk.core.model import Outcome, Passage, Reason
+from kiosk.core.ports import StoreTrouble
 from kiosk.devices.lamps import Lamps, open_signal
 from kiosk.doorbell import Doorbell
-from kiosk.gate import uuid7
 from kiosk.journal import log_to_stderr
-from kiosk.model import Outcome, Passage, Reason
-from kiosk.ports import StoreTrouble
 from kiosk.rooms import Rooms, furnish, make_run_dir
 from kiosk.store import Store
 from kiosk.systemd_notify import Notifier

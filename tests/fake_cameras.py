@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.ports import Camera, CameraTrouble
+from kiosk.core.ports import Camera, CameraTrouble
 
 
 class FakeVideo:

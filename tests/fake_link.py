@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from kiosk.model import ClockQuality, Moment
+from kiosk.core.model import ClockQuality, Moment
 from mqtt.link import Acknowledged, Connected, Event, Incoming, LinkDown, Message, Subscribed
 from tests.passages import START_AT
 

@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 
 import cbor2
 
+from kiosk.core.model import Assurance, Claim, ClockQuality, Moment, Refusal
 from kiosk.credentials import Dispatcher, base45, cose, denylist, known_grammar, trust
 from kiosk.issuing.samples import SampleWorld, sample_world
-from kiosk.model import Assurance, Claim, ClockQuality, Moment, Refusal
 
 NOW = Moment(datetime(2026, 11, 23, 1, tzinfo=UTC), 1000.0, ClockQuality.SYNCHRONISED)
 WORLD: SampleWorld = sample_world(NOW.at, seed=7)

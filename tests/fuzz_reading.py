@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import segno
 
-from kiosk.frame import Frame, Luma
+from kiosk.core.frame import Frame, Luma
 
 MOST_PX = 420
 TEXT = b"HUE1:FUZZED PICTURE"

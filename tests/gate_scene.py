@@ -5,14 +5,14 @@ from typing import Protocol
 
 import numpy as np
 
-from kiosk import rules
-from kiosk.frame import Frame
-from kiosk.gate import Gate
-from kiosk.model import Moment, Outcome, Passage, Reading, Sight, State, Stored
-from kiosk.ports import Decoder, Signal, Store, StoreTrouble
-from kiosk.seal import Pseudonyms, Seal
-from kiosk.undo import LastPassage
-from kiosk.visits import Visits
+from kiosk.core import rules
+from kiosk.core.frame import Frame
+from kiosk.core.gate import Gate
+from kiosk.core.model import Moment, Outcome, Passage, Reading, Sight, State, Stored
+from kiosk.core.ports import Decoder, Signal, Store, StoreTrouble
+from kiosk.core.reversal import LastPassage
+from kiosk.core.subject_sealing import Pseudonyms, Seal
+from kiosk.core.visits import Visits
 from tests.people import centre_key, dispatcher, moment
 
 PRIVATE, PUBLIC = centre_key()

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from kiosk import app, config
 from kiosk.clock import SystemClock
+from kiosk.core.model import Moment
 from kiosk.journal import log_to_stderr
-from kiosk.model import Moment
 
 
 class JumpedClock:

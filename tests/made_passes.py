@@ -6,9 +6,9 @@ from typing import Any
 import cbor2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from kiosk.core.model import Kind, Moment, Reason, Refusal
 from kiosk.credentials import Dispatcher, base45, cose
 from kiosk.issuing import sign_pass
-from kiosk.model import Kind, Moment, Reason, Refusal
 from tests.people import NOW_AT, WORLD, dispatcher, moment
 
 VALID = WORLD["valid"].data

@@ -4,8 +4,8 @@ import itertools
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from kiosk.core.model import Outcome, State
 from kiosk.devices.patterns import PATTERNS, Lamp, Pattern, Step
-from kiosk.model import Outcome, State
 
 DOCS = Path(__file__).parents[1] / "docs"
 ROWS: dict[Outcome | State, tuple[str, str]] = {

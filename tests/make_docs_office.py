@@ -7,11 +7,11 @@ import tempfile
 from pathlib import Path
 
 from kiosk import config, in_force, logbook
-from kiosk.frame import Frame
-from kiosk.model import State
+from kiosk.core.frame import Frame
+from kiosk.core.model import State
+from kiosk.core.status import OutboxStatus
 from kiosk.orders import told
 from kiosk.reading.viewfinder import Viewfinder
-from kiosk.status import OutboxStatus
 from kiosk.store import Store
 from tests import browser as browsers
 from tests.browser import Browser, log_in

@@ -7,7 +7,7 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from kiosk.model import Outcome, Reason, State
+from kiosk.core.model import Outcome, Reason, State
 from kiosk.store import Store
 from tests import browser as browsers
 from tests.browser import Browser

@@ -7,12 +7,12 @@ from tempfile import TemporaryDirectory
 
 import pypdfium2  # type: ignore[import-untyped]  # it has no types; a page is rendered with it
 
-from kiosk import rules, words
+from kiosk.core import messages, rules
+from kiosk.core.model import Claim, Outcome, Reason
+from kiosk.core.visits import STEPS, CodeState, Seen, Step
 from kiosk.credentials import known_grammar
 from kiosk.issuing import codes, sheets
 from kiosk.issuing.samples import Sample
-from kiosk.model import Claim, Outcome, Reason
-from kiosk.visits import STEPS, CodeState, Seen, Step
 from tests.people import NOW_AT, PEOPLE, WORLD, dispatcher, moment
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -76,7 +76,7 @@ def decision_table() -> str:
 def sentences() -> str:
     """What the guard reads."""
     rows = ["| reason | Tiếng Việt | English |", "|---|---|---|"]
-    return "\n".join(rows + [f"| `{reason}` | {said.vi} | {said.en} |" for reason, said in words.REASONS.items()])
+    return "\n".join(rows + [f"| `{reason}` | {said.vi} | {said.en} |" for reason, said in messages.REASONS.items()])
 
 
 def table_of_steps() -> str:

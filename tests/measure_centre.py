@@ -18,8 +18,8 @@ from uuid import UUID, uuid4
 import psycopg
 
 from kiosk.clock import SystemClock
+from kiosk.core.model import Stored
 from kiosk.courier import Courier, Terms
-from kiosk.model import Stored
 from kiosk.store import Store
 from mqtt import envelope
 from mqtt.centre.arrivals import Arrival

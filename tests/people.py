@@ -12,9 +12,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from kiosk.core.model import ClockQuality, Moment
 from kiosk.credentials import Dispatcher, denylist, trust
 from kiosk.issuing.samples import Person, Sample, SampleWorld, sample_world
-from kiosk.model import ClockQuality, Moment
 
 NOW_AT = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
 """A Monday, 08:02:03 in Hue."""

@@ -142,8 +142,8 @@ def _pass(lamps: Any) -> None:
     """A person passes, and it is waited for until green is lit."""
     import threading
 
+    from kiosk.core.model import Outcome
     from kiosk.devices.patterns import Lamp
-    from kiosk.model import Outcome
 
     lit, seen = threading.Event(), lamps._seen
     assert seen is None

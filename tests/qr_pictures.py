@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import segno
 
-from kiosk.frame import Frame, Luma
+from kiosk.core.frame import Frame, Luma
 
 WIDTH, HEIGHT = 640, 480
 

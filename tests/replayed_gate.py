@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import segno
 
+from kiosk.core.frame import Luma
+from kiosk.core.status import load
 from kiosk.demo.premises import Premises, scratch_premises
 from kiosk.demo.processes import Process
-from kiosk.frame import Luma
-from kiosk.status import load
 from kiosk.store.database import open_writer
 
 WIDTH, HEIGHT = 1280, 720

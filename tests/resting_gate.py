@@ -6,7 +6,7 @@ import time
 import numpy as np
 
 from kiosk.camera_loop import CameraLoop
-from kiosk.frame import Frame, Luma
+from kiosk.core.frame import Frame, Luma
 from kiosk.mailbox import Mailbox
 from kiosk.presence import Presence
 

@@ -22,8 +22,8 @@ import segno
 import zxingcpp
 
 from kiosk import config
+from kiosk.core.ports import CameraTrouble
 from kiosk.devices.picamera2_camera import Picamera2Camera, wanted_controls
-from kiosk.ports import CameraTrouble
 
 SCENE = Path("/tmp/kiosk-scene.jpg")  # noqa: S108  inside the rung's own root
 WIDTH, HEIGHT = 640, 480

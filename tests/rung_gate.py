@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kiosk.core.model import Outcome
 from kiosk.devices.patterns import PATTERNS, Lamp
-from kiosk.model import Outcome
 from tests import rung_arm_root, rung_premises
 from tests.rung_qemu import Edge, Machine, Trouble
 

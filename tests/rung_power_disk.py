@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kiosk.ports import KioskError
+from kiosk.core.ports import KioskError
 from kiosk.store import Limits, NotADatabase, Store
 from kiosk.store.database import open_writer
 from tests.passages import a_passage

@@ -10,7 +10,7 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kiosk.model import ClockQuality, Moment
+from kiosk.core.model import ClockQuality, Moment
 from kiosk.store import Limits, Store
 from kiosk.store.database import MIGRATIONS, open_writer
 from tests.passages import a_passage

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 
 from kiosk import config
+from kiosk.core.ports import CameraTrouble
 from kiosk.devices import video_controls
 from kiosk.devices.webcam_camera import WebcamCamera
-from kiosk.ports import CameraTrouble
 
 DRIVER = Path("/sys/bus/platform/drivers/vivid")
 CAPTURE_S = 20.0

@@ -9,11 +9,11 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
-from kiosk import status
-from kiosk.model import Reason, State
+from kiosk.core import status
+from kiosk.core.model import Reason, State
+from kiosk.core.status import CameraStatus, Fact, Grade, OutboxStatus, Shown, Status, UplinkStatus
 from kiosk.selfcheck import Measures, judge
 from kiosk.selfcheck.measures import DAY_S
-from kiosk.status import CameraStatus, Fact, Grade, OutboxStatus, Shown, Status, UplinkStatus
 from web_ui.app import create_app
 from web_ui.settings import PageSettings
 

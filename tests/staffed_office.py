@@ -8,7 +8,7 @@ from pathlib import Path
 
 from flask.testing import FlaskClient
 
-from kiosk.status import Status
+from kiosk.core.status import Status
 from kiosk.store import Store
 from tests.snapshots import a_status, browsing, publish
 from web_ui.accounts import Accounts, Role

@@ -12,8 +12,8 @@ from jsonschema import Draft202012Validator
 from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.parser import text_string_to_metric_families
 
-from kiosk.model import State
-from kiosk.status import STATUS_FILE
+from kiosk.core.model import State
+from kiosk.core.status import STATUS_FILE
 from tests.snapshots import a_status, browsing, publish
 from web_ui.metrics import METRICS, PREFIX
 

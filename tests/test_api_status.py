@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.model import State
-from kiosk.status import load
+from kiosk.core.model import State
+from kiosk.core.status import load
 from tests.snapshots import a_status, browsing, publish
 
 

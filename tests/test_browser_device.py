@@ -10,7 +10,7 @@ import pytest
 
 from kiosk import config, in_force, logbook
 from kiosk.control import ReleaseQuarantine, TakeStill
-from kiosk.frame import Frame
+from kiosk.core.frame import Frame
 from kiosk.orders import told
 from kiosk.reading.viewfinder import Viewfinder
 from tests import browser as browsers

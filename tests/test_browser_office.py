@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from kiosk.control import Admit, ShowLamp, Undo
-from kiosk.model import Direction, Grounds, Outcome
-from kiosk.status import UndoStatus
+from kiosk.core.model import Direction, Grounds, Outcome
+from kiosk.core.status import UndoStatus
 from tests import browser as browsers
 from tests.browser import Browser, expect, faults, log_in
 from tests.daemons import Ordered

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.model import State
-from kiosk.words import OUTCOMES, STATES
+from kiosk.core.messages import OUTCOMES, STATES
+from kiosk.core.model import State
 from tests import browser as browsers
 from tests.browser import Browser, Page, expect, faults
 from tests.snapshots import a_status, answers, publish

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from kiosk import config
+from kiosk.core.ports import CameraTrouble
 from kiosk.devices.cameras import open_camera
 from kiosk.devices.replay_camera import ReplayCamera
 from kiosk.devices.webcam_camera import WebcamCamera
-from kiosk.ports import CameraTrouble
 from tests.fake_cameras import FakeVideo, bgr, what_a_capture_says_when_closed
 
 FAST = config.Camera(source="replay:x", frames_per_s=120.0)

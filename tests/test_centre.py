@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from kiosk.model import Stored
+from kiosk.core.model import Stored
 from mqtt import envelope, reports, topics
 from mqtt.centre import collector as collecting
 from mqtt.centre.arrivals import Arrival

@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from kiosk.cli.centre import centre
-from kiosk.model import ClockQuality, Identifier, Passage, Subject
-from kiosk.seal import Seal
+from kiosk.core.model import ClockQuality, Identifier, Passage, Subject
+from kiosk.core.subject_sealing import Seal
 from mqtt import reports
 from mqtt.centre.ledger import SqliteLedger
 from mqtt.topics import Branch

@@ -21,9 +21,9 @@ from psycopg.rows import dict_row
 
 from kiosk.cli.centre import centre
 from kiosk.clock import SystemClock
+from kiosk.core.model import ClockQuality, Identifier, Stored, Subject
+from kiosk.core.subject_sealing import Seal
 from kiosk.courier import Courier, Terms
-from kiosk.model import ClockQuality, Identifier, Stored, Subject
-from kiosk.seal import Seal
 from kiosk.store import Store
 from mqtt import envelope, reports
 from mqtt.centre.arrivals import Arrival, StreamKey

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from kiosk.clock import SystemClock
+from kiosk.core.model import ClockQuality
+from kiosk.core.status import Grade
 from kiosk.courier import Courier, Terms
-from kiosk.model import ClockQuality
 from kiosk.selfcheck import judge
 from kiosk.selfcheck.measures import Measures
-from kiosk.status import Grade
 from kiosk.store import Store
 from mqtt.broker.certificates import BACKDATED, Authority, Role
 from mqtt.centre.collector import Collector

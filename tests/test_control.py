@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from kiosk import control
 from kiosk.control import Admit, Answer, Control, OrderRefused, Pause, Peer, ReleaseQuarantine, ShowLamp, Undo
-from kiosk.model import Direction, Grounds, Outcome
-from kiosk.ports import KioskError
+from kiosk.core.model import Direction, Grounds, Outcome
+from kiosk.core.ports import KioskError
 
 
 class Daemon:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.model import State
+from kiosk.core.model import State
 from tests import wire_schema
 from tests.courier_bench import Bench
 

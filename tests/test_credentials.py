@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk import rules
+from kiosk.core import rules
+from kiosk.core.model import Assurance, Claim, History, Identifier, Kind, Reason, Refusal
 from kiosk.credentials import Dispatcher, base45, fields, known_grammar, trust
 from kiosk.issuing.samples import Sample, sample_world
-from kiosk.model import Assurance, Claim, History, Identifier, Kind, Reason, Refusal
 from tests.people import NOW_AT, WORLD, dispatcher, moment
 
 NATIONAL = "001093029317|NGUYEN VAN A|1987-01-18|0|162979388586171100|<1<00<0123232422"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from kiosk.clock import SystemClock
+from kiosk.core.model import State
 from kiosk.courier import Courier, Terms
-from kiosk.model import State
 from kiosk.store import Store
 from mqtt.centre.collector import Collector
 from mqtt.centre.ledger import SqliteLedger, read_counts

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from kiosk.core.model import Reason
 from kiosk.courier import Courier, Terms
-from kiosk.model import Reason
 from kiosk.store import Store
 from mqtt import envelope
 from mqtt.centre.arrivals import Arrival

@@ -20,8 +20,8 @@ from markupsafe import Markup
 
 from kiosk import logbook
 from kiosk.control import MAX_ANSWER_BYTES, ReleaseQuarantine, TakeStill
+from kiosk.core.model import Outcome
 from kiosk.logbook import LOG_FILE, Line, RecentLines
-from kiosk.model import Outcome
 from kiosk.store import Store
 from tests.daemons import Ordered
 from tests.passages import a_passage
@@ -134,7 +134,7 @@ def written(run_dir: Path, *found: Line) -> None:
 
 
 def a_line(text: str, level: str = "INFO") -> Line:
-    return Line(datetime.now(UTC).isoformat(), level, "kiosk.gate", text)
+    return Line(datetime.now(UTC).isoformat(), level, "kiosk.core.gate", text)
 
 
 def shown(html: str) -> list[str]:

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kiosk.core.model import ClockQuality, Moment, State
+from kiosk.core.ports import StoreTrouble
+from kiosk.core.status import Fact, Grade
 from kiosk.diary_keeper import LASTING_S, DiaryKeeper
-from kiosk.model import ClockQuality, Moment, State
-from kiosk.ports import StoreTrouble
-from kiosk.status import Fact, Grade
 from kiosk.store import Store
 from kiosk.store.diary import KEPT, Condition, Diary, Entry
 from tests.passages import START_AT

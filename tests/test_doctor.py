@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from kiosk import config, status
+from kiosk import config
 from kiosk.cli.doctor import button_fact, doctor, examine, presence_fact
+from kiosk.core import status
+from kiosk.core.model import State
+from kiosk.core.status import Fact, Grade
 from kiosk.demo.premises import Premises, scratch_premises
-from kiosk.model import State
-from kiosk.status import Fact, Grade
 from tests.spoiled_disk import Mounted
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.model import Assurance, ClockQuality, Direction, Grounds, Kind, Outcome, Passage, Reason
+from kiosk.core.model import Assurance, ClockQuality, Direction, Grounds, Kind, Outcome, Passage, Reason
 from kiosk.store import rows
 from kiosk.store.drain import SECONDS_KEPT, Drain
 from mqtt import envelope

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kiosk.status import load
+from kiosk.core.status import load
 from tests.replayed_gate import HEIGHT, WIDTH, Scenes, daemon, shows, until
 
 

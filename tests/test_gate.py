@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from kiosk import rules
-from kiosk.gate import Gate, uuid7
+from kiosk.core import rules
+from kiosk.core.gate import Gate, uuid7
+from kiosk.core.model import Assurance, ClockQuality, Direction, Kind, Outcome, Reason, Stored
+from kiosk.core.ports import StoreTrouble
+from kiosk.core.subject_sealing import Pseudonyms
 from kiosk.issuing import prove, sign_pass
-from kiosk.model import Assurance, ClockQuality, Direction, Kind, Outcome, Reason, Stored
-from kiosk.ports import StoreTrouble
-from kiosk.seal import Pseudonyms
 from mqtt.sealing import open_sealed
 from tests.gate_scene import FRAME, PRIVATE, Scene
 from tests.made_passes import HOLDER, HOLDER_RAW, SERIAL

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.model import State
-from kiosk.words import OUTCOMES, REASONS, STATES
+from kiosk.core.messages import OUTCOMES, REASONS, STATES
+from kiosk.core.model import State
 from tests.snapshots import NO_PICTURE, QUEUE, a_status, answers, browsing, publish
 from web_ui.language import LANGUAGES, Language
 

@@ -11,11 +11,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from kiosk import rules
+from kiosk.core import rules
+from kiosk.core.model import Claim, ClockQuality, History, Kind, Moment, Reason, Refusal
 from kiosk.credentials import Dispatcher, base45, cose, hcert, trust
 from kiosk.credentials.trust import TrustList
 from kiosk.issuing import lists
-from kiosk.model import Claim, ClockQuality, History, Kind, Moment, Reason, Refusal
 
 VECTORS = Path(__file__).parents[2] / "shared" / "vectors" / "hcert" / "dgc-testdata"
 FILES = sorted(VECTORS.rglob("*.json"))

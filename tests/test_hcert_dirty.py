@@ -8,9 +8,9 @@ import cbor2
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from kiosk.core.model import Claim, Identifier, Kind, Reason, Refusal
 from kiosk.credentials import Dispatcher, base45, cose, hcert, trust
 from kiosk.credentials.trust import TrustedKey
-from kiosk.model import Claim, Identifier, Kind, Reason, Refusal
 from tests.people import NOW_AT, dispatcher, moment
 
 KEY, OTHER = ec.derive_private_key(7, ec.SECP256R1()), ec.derive_private_key(8, ec.SECP256R1())

@@ -12,11 +12,11 @@ import pytest
 from click.testing import CliRunner
 
 from kiosk.cli.issue import issue
+from kiosk.core.model import Claim
 from kiosk.credentials import Dispatcher, trust
 from kiosk.issuing import codes, keyfile, make_key, sheets
 from kiosk.issuing.bulk import BulkTrouble, Wish, read_wishes
 from kiosk.issuing.codes import PrintTrouble
-from kiosk.model import Claim
 from kiosk.reading.still import read_picture
 from tests.issuing_desk import registered, run, trouble
 from tests.people import NOW_AT, WORLD, moment

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.frame import Frame
+from kiosk.core.frame import Frame
 from kiosk.reading import Cascade
 from kiosk.reading.rehearsal import picture, rehearse
 from kiosk.reading.scene import Aspect, Scene

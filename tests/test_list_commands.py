@@ -18,11 +18,11 @@ from cryptography.x509.oid import NameOID
 from kiosk.cli.deny import deny
 from kiosk.cli.issue import issue
 from kiosk.cli.trust import trust as trust_command
+from kiosk.core.model import Claim, Kind
 from kiosk.credentials import Dispatcher, denylist, trust
 from kiosk.credentials.files import ListTrouble
 from kiosk.issuing import lists
 from kiosk.issuing.keyfile import KeyFileTrouble
-from kiosk.model import Claim, Kind
 from tests.issuing_desk import registered, run, trouble
 from tests.people import NOW_AT, WORLD, moment
 

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 
-from kiosk.frame import Frame
+from kiosk.core.frame import Frame
 from kiosk.mailbox import Mailbox
 
 

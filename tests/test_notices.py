@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner
 
 from kiosk.cli.centre import centre
+from kiosk.core.model import ClockQuality, Moment
 from kiosk.courier.announcer import HEALTH_EVERY_S, Announcer
-from kiosk.model import ClockQuality, Moment
 from kiosk.store import Limits, Store
 from kiosk.store import limits as limits_module
 from mqtt.centre.ledger import Ledger, SqliteLedger

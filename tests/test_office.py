@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from kiosk import control
 from kiosk.control import Admit, Pause, ShowLamp
-from kiosk.model import Direction, Grounds, Outcome
+from kiosk.core.model import Direction, Grounds, Outcome
 from tests.daemons import Ordered
 from tests.passages import a_passage, a_store
 from tests.staffed_office import PASSWORD, audit, log_in, visiting

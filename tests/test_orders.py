@@ -8,9 +8,9 @@ import pytest
 
 from kiosk import control, logbook
 from kiosk.control import Admit, Pause, ReleaseQuarantine, ShowLamp, TakeStill, Undo
+from kiosk.core.model import Direction, Grounds, Outcome
 from kiosk.credentials import denylist
 from kiosk.demo.demonstration import Demonstration
-from kiosk.model import Direction, Grounds, Outcome
 from kiosk.reading.viewfinder import MAX_JPEG_BYTES
 from tests.running import await_status, demonstration, fact
 

@@ -9,12 +9,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from kiosk.core.model import Claim, Kind, Reason
 from kiosk.credentials import Dispatcher, cose, trust
 from kiosk.credentials.trust import TrustedKey
 from kiosk.issuing import make_key, sign_pass
 from kiosk.issuing.passes import key_id
 from kiosk.issuing.samples import forge
-from kiosk.model import Claim, Kind, Reason
 from tests.made_passes import CLAIMS, ISSUER, PARTS, SERIAL, VALID, reason, text, token
 from tests.people import NOW_AT, moment
 

@@ -7,9 +7,9 @@ import cbor2
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from kiosk.core.model import ClockQuality, Reason
 from kiosk.credentials import Dispatcher, base45, denylist, own_pass, trust
 from kiosk.issuing import prove, sign_pass
-from kiosk.model import ClockQuality, Reason
 from tests.made_passes import HOLDER, HOLDER_RAW, ISSUER, SERIAL, VALID, reason, rotating, text
 from tests.people import NOW_AT, dispatcher, moment
 

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kiosk.model import Reason, State
-from kiosk.status import STATUS_FILE, Fact, Grade
-from kiosk.words import REASONS
+from kiosk.core.messages import REASONS
+from kiosk.core.model import Reason, State
+from kiosk.core.status import STATUS_FILE, Fact, Grade
 from tests.snapshots import NO_PICTURE, a_status, answers, browsing, publish
 from web_ui import texts
 from web_ui.language import LANGUAGES, Language

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.model import ClockQuality, Direction, Outcome, Reason
+from kiosk.core.model import ClockQuality, Direction, Outcome, Reason
 from kiosk.store import Store
 from tests.passages import a_passage
 from tests.snapshots import a_status, browsing, publish

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.model import State
-from kiosk.status import UndoStatus
+from kiosk.core.model import State
+from kiosk.core.status import UndoStatus
 from tests.snapshots import a_status, browsing, publish
 from web_ui import guard_page, status_page, texts
 from web_ui import live as live_module

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import web_ui
-from kiosk.model import State
+from kiosk.core.model import State
 from web_ui import texts, texts_device, texts_office, texts_report
 from web_ui.language import LANGUAGES, Language, Writing
 from web_ui.truth import Presence

@@ -11,11 +11,11 @@ import pytest
 
 from kiosk import config
 from kiosk.app import take_lamps
+from kiosk.core.model import State
+from kiosk.core.ports import SignalTrouble
+from kiosk.core.status import load
 from kiosk.devices.inputs import try_inputs
 from kiosk.doorbell import Doorbell
-from kiosk.model import State
-from kiosk.ports import SignalTrouble
-from kiosk.status import load
 from kiosk.systemd_notify import Notifier
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from kiosk.clock import SystemClock
+from kiosk.core.model import State
 from kiosk.courier import Courier, Terms
-from kiosk.model import State
 from kiosk.store import Store
 from mqtt.client import PahoLink
 from mqtt.link import Endpoint, Link, Message

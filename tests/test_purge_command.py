@@ -8,10 +8,10 @@ from click.testing import CliRunner
 
 from kiosk.cli.purge import purge
 from kiosk.config import load
+from kiosk.core.model import ClockQuality
+from kiosk.core.ports import KioskError
 from kiosk.demo.premises import scratch_premises
-from kiosk.model import ClockQuality
 from kiosk.only_one import only_one
-from kiosk.ports import KioskError
 from kiosk.rooms import open_store
 from tests.passages import a_passage
 

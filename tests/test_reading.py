@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kiosk.frame import Frame, Luma
-from kiosk.model import Reading, Sight
+from kiosk.core.frame import Frame, Luma
+from kiosk.core.model import Reading, Sight
 from kiosk.reading import Cascade
 from kiosk.reading.bounded import BoundedDecoder, ReadingStuck
 from kiosk.reading.equaliser import module_values, read_modules

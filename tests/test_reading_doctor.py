@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kiosk.cli.doctor_camera import camera
+from kiosk.core.frame import Luma
 from kiosk.demo.premises import Premises, scratch_premises
-from kiosk.frame import Luma
 from kiosk.reading.pictures import load_luma
 from kiosk.reading.still import read_picture
 from tests.qr_pictures import code_picture, scene

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pytest
 
-from kiosk.frame import Frame, Luma
+from kiosk.core.frame import Frame, Luma
 from kiosk.reading import Cascade
 from kiosk.reading.motion import MotionGate
 from kiosk.reading.view import decimate

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.cli.read import read
-from kiosk.model import View
+from kiosk.core.model import View
 from kiosk.reading.aiming import advice, judge_view
 from kiosk.reading.pictures import PictureTrouble, load_luma, save_masked
 from kiosk.reading.still import read_picture

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.model import ClockQuality, Moment
-from kiosk.ports import StoreTrouble
+from kiosk.core.model import ClockQuality, Moment
+from kiosk.core.ports import StoreTrouble
 from kiosk.store import Limits, Store
 from tests.passages import START_AT, a_passage
 from tests.spoiled_disk import Mounted

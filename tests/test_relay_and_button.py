@@ -9,13 +9,13 @@ import pytest
 from gpiozero.pins.mock import MockFactory, MockPin
 
 from kiosk import config
+from kiosk.core.model import Direction, Grounds, Passage, Reason
+from kiosk.core.ports import KioskError, SignalTrouble
 from kiosk.devices.buttons import GuardButton, buttons_down, open_buttons
 from kiosk.devices.kernel_relay import KernelRelay
 from kiosk.errands import Errands
 from kiosk.gate_loop import GateLoop
 from kiosk.mailbox import Mailbox
-from kiosk.model import Direction, Grounds, Passage, Reason
-from kiosk.ports import KioskError, SignalTrouble
 from kiosk.rooms import watch_buttons
 from kiosk.selfcheck import CameraWatch
 from tests.gate_scene import Scene

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.model import ClockQuality, Moment, Outcome, Passage
-from kiosk.rules import Hours
+from kiosk.core.model import ClockQuality, Moment, Outcome, Passage
+from kiosk.core.rules import Hours
 from kiosk.store import Store
 from kiosk.store.diary import Condition, Diary, Entry
 from tests.passages import a_passage, an_undo

@@ -8,26 +8,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk import config, rhythm
+from kiosk import config
+from kiosk.core import signal_patterns
+from kiosk.core.model import Outcome, State
 from kiosk.devices.patterns import patterns_of
-from kiosk.model import Outcome, State
 
 GOOD = config.Patterns()
 
 
-def answers(**changed: str) -> dict[str, tuple[rhythm.Beat, ...]]:
+def answers(**changed: str) -> dict[str, tuple[signal_patterns.Beat, ...]]:
     lines = {name: getattr(GOOD, f"{name}_rhythm") for name in config.ANSWERS} | changed
-    return {name: rhythm.parse(line) for name, line in lines.items()}
+    return {name: signal_patterns.parse(line) for name, line in lines.items()}
 
 
 TONES = {name: getattr(GOOD, f"{name}_hz") for name in config.ANSWERS}
 
 
 def test_a_line_of_beats_is_read() -> None:
-    assert rhythm.parse("0.4! -0.1 1") == (
-        rhythm.Beat(0.4, lit=True, sounds=True),
-        rhythm.Beat(0.1, lit=False),
-        rhythm.Beat(1.0, lit=True),
+    assert signal_patterns.parse("0.4! -0.1 1") == (
+        signal_patterns.Beat(0.4, lit=True, sounds=True),
+        signal_patterns.Beat(0.1, lit=False),
+        signal_patterns.Beat(1.0, lit=True),
     )
 
 
@@ -47,29 +48,29 @@ def test_a_line_of_beats_is_read() -> None:
     ],
 )
 def test_a_bad_beat_is_told_with_what_is_good(line: str, told: str) -> None:
-    with pytest.raises(rhythm.RhythmTrouble, match=told):
-        rhythm.parse(line)
+    with pytest.raises(signal_patterns.RhythmTrouble, match=told):
+        signal_patterns.parse(line)
 
 
 def test_every_bad_beat_of_a_line_is_told() -> None:
-    with pytest.raises(rhythm.RhythmTrouble) as told:
-        rhythm.parse("0.01 what 9 1.5!")
+    with pytest.raises(signal_patterns.RhythmTrouble) as told:
+        signal_patterns.parse("0.01 what 9 1.5!")
     assert len(told.value.mistakes) == 4
 
 
 @given(st.text(max_size=60))
 def test_no_text_breaks_the_parser(text: str) -> None:
-    with contextlib.suppress(rhythm.RhythmTrouble):
-        assert rhythm.parse(text)[0].lit
+    with contextlib.suppress(signal_patterns.RhythmTrouble):
+        assert signal_patterns.parse(text)[0].lit
 
 
 @given(st.lists(st.tuples(st.sampled_from(["", "-"]), st.integers(15, 190)), min_size=1, max_size=16))
 def test_what_is_let_through_never_lights_up_four_times_within_a_second(parts: list[tuple[str, int]]) -> None:
     try:
-        beats = rhythm.parse(" ".join(f"{sign}{hundredths / 100}" for sign, hundredths in parts))
-    except rhythm.RhythmTrouble:
+        beats = signal_patterns.parse(" ".join(f"{sign}{hundredths / 100}" for sign, hundredths in parts))
+    except signal_patterns.RhythmTrouble:
         return
-    if any("flashes more than" in each for each in rhythm.answer_mistakes(beats)):
+    if any("flashes more than" in each for each in signal_patterns.answer_mistakes(beats)):
         return
     ups = [
         sum(beat.duration_s for beat in beats[:number])
@@ -80,35 +81,37 @@ def test_what_is_let_through_never_lights_up_four_times_within_a_second(parts: l
 
 
 def test_an_answer_that_flashes_too_fast_lasts_too_long_or_is_silent_is_refused() -> None:
-    fast = rhythm.parse("0.15! -0.1 0.15! -0.1 0.15! -0.1 0.5")
-    assert ["photosensitive" in each for each in rhythm.answer_mistakes(fast)] == [True]
-    assert ["2 s at most" in each for each in rhythm.answer_mistakes(rhythm.parse("1! 1.5"))] == [True]
-    assert ["never sounds" in each for each in rhythm.answer_mistakes(rhythm.parse("1"))] == [True]
+    fast = signal_patterns.parse("0.15! -0.1 0.15! -0.1 0.15! -0.1 0.5")
+    assert ["photosensitive" in each for each in signal_patterns.answer_mistakes(fast)] == [True]
+    assert ["2 s at most" in each for each in signal_patterns.answer_mistakes(signal_patterns.parse("1! 1.5"))] == [
+        True
+    ]
+    assert ["never sounds" in each for each in signal_patterns.answer_mistakes(signal_patterns.parse("1"))] == [True]
 
 
 @pytest.mark.parametrize(
     ("line", "told"), [("0.15 0.15", "photosensitive"), ("0.5 -0.5", "two lit"), ("0.5! 0.5", "no sound"), ("1", "two")]
 )
 def test_lamps_in_turn_are_two_lit_silent_beats_and_not_too_fast(line: str, told: str) -> None:
-    assert any(told in each for each in rhythm.turns_mistakes(rhythm.parse(line)))
+    assert any(told in each for each in signal_patterns.turns_mistakes(signal_patterns.parse(line)))
 
 
 def test_the_patterns_that_nobody_changed_can_be_told_apart() -> None:
-    assert not list(rhythm.alike(answers(), TONES))
+    assert not list(signal_patterns.alike(answers(), TONES))
 
 
 def test_answers_that_flash_equally_often_are_refused() -> None:
-    told = list(rhythm.alike(answers(look_again="0.3! -0.3 0.3! -0.3 0.3 -0.2 0.2"), TONES))
+    told = list(signal_patterns.alike(answers(look_again="0.3! -0.3 0.3! -0.3 0.3 -0.2 0.2"), TONES))
     assert [each.startswith("fail and look_again flash equally often (4)") for each in told] == [True]
 
 
 def test_answers_that_sound_alike_on_a_buzzer_of_one_tone_are_refused() -> None:
-    told = list(rhythm.alike(answers(look_again="0.45! 1"), TONES))
+    told = list(signal_patterns.alike(answers(look_again="0.45! 1"), TONES))
     assert any(each.startswith("pass and look_again sound the same") for each in told)
 
 
 def test_tones_that_are_too_close_are_refused() -> None:
-    told = list(rhythm.alike(answers(), TONES | {"fail": 800}))
+    told = list(signal_patterns.alike(answers(), TONES | {"fail": 800}))
     assert told == ["the tones of fail and look_again (784 and 800 Hz) are too close; 10 % is the least."]
 
 
@@ -122,7 +125,7 @@ def test_tones_that_are_too_close_are_refused() -> None:
 def test_two_answers_with_one_rhythm_never_get_through(lines: list[str]) -> None:
     chosen = dict(zip(config.ANSWERS, lines, strict=True))
     doubled = any(one == other for one, other in itertools.combinations(lines, 2))
-    assert bool(list(rhythm.alike(answers(**chosen), TONES))) >= doubled
+    assert bool(list(signal_patterns.alike(answers(**chosen), TONES))) >= doubled
 
 
 def test_a_configuration_tells_all_its_rhythms_mistakes_at_once(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk import rules
-from kiosk.model import (
+from kiosk.core import rules
+from kiosk.core.model import (
     Assurance,
     Claim,
     ClockQuality,
@@ -25,7 +25,7 @@ from kiosk.model import (
     Refusal,
     Subject,
 )
-from kiosk.rules import Hours, Policy
+from kiosk.core.rules import Hours, Policy
 from tests.people import NOW_AT, moment
 
 NOW = moment()

@@ -9,8 +9,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.model import Identifier, Subject
-from kiosk.seal import PSEUDONYM_BYTES, KeyTrouble, Pseudonyms, Seal
+from kiosk.core.model import Identifier, Subject
+from kiosk.core.subject_sealing import PSEUDONYM_BYTES, KeyTrouble, Pseudonyms, Seal
 from mqtt import sealing
 from mqtt.sealing import NotSealed, open_sealed
 from tests.people import WORLD, centre_key, forbidden, leaks

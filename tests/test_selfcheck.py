@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.frame import Frame
-from kiosk.model import ClockQuality, Moment, State, View
+from kiosk.core.frame import Frame
+from kiosk.core.model import ClockQuality, Moment, State, View
+from kiosk.core.status import Fact, Grade
 from kiosk.selfcheck import CameraWatch, ClockWatch, Limits, Measures, PageWatch, judge, state_of, watchdog_may_be_fed
 from kiosk.selfcheck.probes import (
     probe_disk_free_bytes,
@@ -22,7 +23,6 @@ from kiosk.selfcheck.probes import (
     probe_temperature_c,
     probe_under_voltage,
 )
-from kiosk.status import Fact, Grade
 
 WELL = Measures(
     dark_s=0.0,

@@ -12,10 +12,10 @@ from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
 
 from kiosk import config
 from kiosk.cli.signal import signal
+from kiosk.core.model import Outcome, State
+from kiosk.core.ports import SignalTrouble
 from kiosk.devices.lamps import Lamps, open_factory, open_signal, put_dark
 from kiosk.devices.patterns import PATTERNS, Lamp, Lit, Pattern, Step
-from kiosk.model import Outcome, State
-from kiosk.ports import SignalTrouble
 
 WIRED = config.Signal(pins="mock", relay=23)
 QUICK = {

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kiosk.core.model import Outcome, State
 from kiosk.devices.patterns import PATTERNS, Lamp, Pattern, Player
-from kiosk.model import Outcome, State
 
 
 def looks(pattern: Pattern) -> list[tuple[frozenset[Lamp], bool, float]]:

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from kiosk.model import ClockQuality, Moment, Outcome, Passage
-from kiosk.ports import StoreTrouble
+from kiosk.core.model import ClockQuality, Moment, Outcome, Passage
+from kiosk.core.ports import StoreTrouble
 from kiosk.store import Limits, Store, StoreDamaged
 from kiosk.store import database as schema
 from tests.passages import START_AT, a_passage, an_undo

@@ -12,13 +12,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from kiosk.core.model import Kind
 from kiosk.credentials import cose, denylist, envelope, files, trust
 from kiosk.credentials.envelope import Envelope
 from kiosk.credentials.files import ListTrouble
 from kiosk.credentials.keeper import ListKeeper
 from kiosk.credentials.trust import TrustedKey
 from kiosk.issuing import make_key
-from kiosk.model import Kind
 from tests.people import NOW_AT, WORLD, write_world
 
 ROOT = WORLD.root_key

@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.gate import Gate
-from kiosk.model import Direction, Grounds, Moment, Outcome, Reading, Reason, Sight, State, Stored
-from kiosk.ports import StoreTrouble
+from kiosk.core.gate import Gate
+from kiosk.core.model import Direction, Grounds, Moment, Outcome, Reading, Reason, Sight, State, Stored
+from kiosk.core.ports import StoreTrouble
+from kiosk.core.reversal import LastPassage, NotUndone, WhyNot
+from kiosk.core.visits import Visits
 from kiosk.store import Store
-from kiosk.undo import LastPassage, NotUndone, WhyNot
-from kiosk.visits import Visits
 from tests.gate_scene import FRAME, gate_before
 from tests.passages import a_passage, an_undo
 from tests.people import WORLD, moment

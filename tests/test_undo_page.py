@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kiosk.control import Admit, Undo
-from kiosk.model import Direction, Grounds, Reason
-from kiosk.status import UndoStatus
+from kiosk.core.model import Direction, Grounds, Reason
+from kiosk.core.reversal import WhyNot
+from kiosk.core.status import UndoStatus
 from kiosk.store import Store
-from kiosk.undo import WhyNot
 from tests.daemons import Ordered
 from tests.passages import a_passage, an_undo
 from tests.snapshots import a_status, answers, browsing, publish

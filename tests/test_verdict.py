@@ -2,9 +2,9 @@
 
 from collections import Counter
 
+from kiosk.core.model import Direction, Outcome, Reason
 from kiosk.demo.verdict import Answer, judge
 from kiosk.devices.stage import Turn, Visitor
-from kiosk.model import Direction, Outcome, Reason
 
 IN = Turn(Visitor("", "", (b"a",), (Outcome.PASS, Reason.OK), Direction.IN), 1, 9)
 NOBODY = Turn(Visitor("", "", (), None), 10, 19)

@@ -10,7 +10,7 @@ import zxingcpp
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kiosk.frame import Frame, Luma
+from kiosk.core.frame import Frame, Luma
 from kiosk.mailbox import Mailbox
 from kiosk.reading import viewfinder as module
 from kiosk.reading.still import read_picture

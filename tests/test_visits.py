@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk.model import Decision, Direction, History, Outcome, Reason
-from kiosk.visits import SETTLE_S, STEPS, CodeState, Seen, Step, Visits
+from kiosk.core.model import Decision, Direction, History, Outcome, Reason
+from kiosk.core.visits import SETTLE_S, STEPS, CodeState, Seen, Step, Visits
 from tests.people import moment
 from tests.visitors import ANH, BINH, CROWD, IN, NO, OUT, A, B, C
 

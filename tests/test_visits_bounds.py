@@ -2,10 +2,10 @@
 
 import pickle
 
-from kiosk import visits
-from kiosk.model import History
-from kiosk.visits import Visits
-from kiosk.visits.codes import Codes
+from kiosk.core import visits
+from kiosk.core.model import History
+from kiosk.core.visits import Visits
+from kiosk.core.visits.debounce import Codes
 from tests.people import moment
 from tests.visitors import ANH, BINH, IN, LET_IN, NO, OUT, A, B
 

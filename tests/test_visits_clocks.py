@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from kiosk import visits
-from kiosk.model import ClockQuality, Direction
-from kiosk.visits import Visits
+from kiosk.core import visits
+from kiosk.core.model import ClockQuality, Direction
+from kiosk.core.visits import Visits
 from tests.people import moment
 from tests.visitors import ANH, BINH, IN, TO_RESET_S, A, B
 

@@ -4,8 +4,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from kiosk.model import Direction, Moment
-from kiosk.visits import Visits
+from kiosk.core.model import Direction, Moment
+from kiosk.core.visits import Visits
 from tests.people import moment
 from tests.visitors import ANH, BINH, CROWD, HOUR_S, IN, LET_IN, LET_OUT, NO, OUT, TO_RESET_S, A, B, C, stored
 

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from kiosk import visits
-from kiosk.model import ClockQuality, Direction, History, Reason
-from kiosk.visits import Visits
+from kiosk.core import visits
+from kiosk.core.model import ClockQuality, Direction, History, Reason
+from kiosk.core.visits import Visits
 from tests.people import NOW_AT, moment
 from tests.visitors import ANH, BINH, IN, NO, OUT, stored
 

@@ -5,9 +5,9 @@ from uuid import UUID
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk import visits
-from kiosk.model import Decision, Direction, History, Outcome, Reason, Stored
-from kiosk.visits import SETTLE_S, Visits
+from kiosk.core import visits
+from kiosk.core.model import Decision, Direction, History, Outcome, Reason, Stored
+from kiosk.core.visits import SETTLE_S, Visits
 from tests.people import moment
 from tests.visitors import ANH, BINH, CROWD, IN, LET_IN, LET_OUT, NO, OUT, A, B, C, stored
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.model import State
+from kiosk.core.model import State
 from tests.snapshots import a_status, publish
 from tests.web_process import served
 

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 import pytest
 
+from kiosk.core.model import Reason
 from kiosk.demo.demonstration import Demonstration
-from kiosk.model import Reason
 from kiosk.reading.still import read_picture
 from kiosk.store import Store
 from tests.passages import a_passage

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.model import Stored
+from kiosk.core.model import Stored
 from mqtt import envelope, reports, topics, wire
 from mqtt.envelope import Refused
 from mqtt.topics import Branch, Leaf

@@ -6,21 +6,21 @@ from typing import Any
 
 import pytest
 
-from kiosk import words
-from kiosk.model import Direction, Kind, Outcome, Reason, State
+from kiosk.core import messages
+from kiosk.core.model import Direction, Kind, Outcome, Reason, State
 
 TABLES = [
-    (words.REASONS, Reason),
-    (words.OUTCOMES, Outcome),
-    (words.KINDS, Kind),
-    (words.DIRECTIONS, Direction),
-    (words.STATES, State),
+    (messages.REASONS, Reason),
+    (messages.OUTCOMES, Outcome),
+    (messages.KINDS, Kind),
+    (messages.DIRECTIONS, Direction),
+    (messages.STATES, State),
 ]
 DIACRITICS = set("ăâđêôơưàáảãạằắẳẵặầấẩẫậèéẻẽẹềếểễệìíỉĩịòóỏõọồốổỗộờớởỡợùúủũụừứửữựỳýỷỹỵ")
 
 
 @pytest.mark.parametrize(("table", "values"), TABLES)
-def test_nothing_is_left_without_words(table: Mapping[Any, words.Sentence], values: type[StrEnum]) -> None:
+def test_nothing_is_left_without_words(table: Mapping[Any, messages.Sentence], values: type[StrEnum]) -> None:
     assert set(table) == set(values)
     for value, sentence in table.items():
         assert sentence.vi.strip() == sentence.vi != ""
@@ -32,12 +32,12 @@ def test_nothing_is_left_without_words(table: Mapping[Any, words.Sentence], valu
 
 def test_no_two_reasons_read_alike() -> None:
     for language in ("vi", "en"):
-        sentences = [sentence.in_(language) for sentence in words.REASONS.values()]
+        sentences = [sentence.in_(language) for sentence in messages.REASONS.values()]
         assert len(set(sentences)) == len(sentences)
 
 
 def test_vietnamese_is_written_with_its_diacritics_and_ends_like_a_sentence() -> None:
-    for sentence in words.REASONS.values():
+    for sentence in messages.REASONS.values():
         assert DIACRITICS & set(sentence.vi.lower())
         assert sentence.vi.endswith(".")
         assert sentence.en.endswith(".")

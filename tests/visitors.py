@@ -3,7 +3,7 @@
 from dataclasses import replace
 from uuid import UUID
 
-from kiosk.model import Decision, Direction, Outcome, Passage, Reason, Stored
+from kiosk.core.model import Decision, Direction, Outcome, Passage, Reason, Stored
 from tests.people import moment
 
 A, B, C = b"code of A", b"code of B", b"code of C"

@@ -18,7 +18,7 @@ from pathlib import Path
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from kiosk.ports import KioskError
+from kiosk.core.ports import KioskError
 
 ACCOUNTS_FILE = "accounts.json"
 MIN_PASSWORD = 10

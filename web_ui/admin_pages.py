@@ -9,8 +9,8 @@ from flask import Blueprint, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk import control
-from kiosk.model import Outcome, Reason
-from kiosk.words import DIRECTIONS, KINDS, OUTCOMES, REASONS
+from kiosk.core.messages import DIRECTIONS, KINDS, OUTCOMES, REASONS
+from kiosk.core.model import Outcome, Reason
 from web_ui import events, office, reader
 from web_ui.accounts import Role, good_pin
 from web_ui.audit import Entry

@@ -4,7 +4,7 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk import control
-from kiosk.model import Direction, Grounds
+from kiosk.core.model import Direction, Grounds
 from web_ui import office
 from web_ui.accounts import Role
 from web_ui.login_pages import page

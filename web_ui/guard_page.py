@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kiosk.status import Grade
+from kiosk.core.status import Grade
 from web_ui import view
 from web_ui.language import Language, Writing
 from web_ui.status_page import translate

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import current_app
 
-from kiosk.status import STATUS_FILE
+from kiosk.core.status import STATUS_FILE
 from web_ui import guard_page, status_page, truth
 from web_ui.history import History
 from web_ui.language import Language, Writing

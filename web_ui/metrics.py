@@ -10,8 +10,8 @@ from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from kiosk.model import State
-from kiosk.status import Grade, Status
+from kiosk.core.model import State
+from kiosk.core.status import Grade, Status
 from web_ui.truth import Presence, Truth
 from web_ui.view import moment
 

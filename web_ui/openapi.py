@@ -5,8 +5,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from kiosk.model import State
-from kiosk.status import Status
+from kiosk.core.model import State
+from kiosk.core.status import Status
 from web_ui.truth import Presence
 
 _STATES = [*(state.value for state in State), *(one.value for one in Presence if one is not Presence.HEARD)]

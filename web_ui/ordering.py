@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kiosk import control
-from kiosk.ports import KioskError
+from kiosk.core.ports import KioskError
 from web_ui import office
 from web_ui.lookout import lookout
 

@@ -8,7 +8,7 @@ from flask import Blueprint, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk import control
-from kiosk.words import DIRECTIONS, OUTCOMES, REASONS
+from kiosk.core.messages import DIRECTIONS, OUTCOMES, REASONS
 from web_ui import office, quarantine, reader
 from web_ui.accounts import Role
 from web_ui.language import Language, Writing

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import pairwise
 
-from kiosk.rules import Hours
+from kiosk.core.rules import Hours
 
 DAYS = 7
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, make_response, render_template
 
-from kiosk.rules import Hours
+from kiosk.core.rules import Hours
 from web_ui import reader, report, report_records
 from web_ui.language import Language, Writing
 from web_ui.lookout import lookout

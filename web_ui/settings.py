@@ -6,7 +6,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from kiosk.config import Settings
-from kiosk.ports import KioskError
+from kiosk.core.ports import KioskError
 from web_ui.language import Language
 
 HUE = ZoneInfo("Asia/Ho_Chi_Minh")

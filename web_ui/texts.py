@@ -55,7 +55,7 @@ ABSENCE: Mapping[str, Text] = {
     "silent": Text("Không trả lời", "No answer"),
     "unreadable": Text("Không rõ", "Not known"),
 }
-"""The short word beside the lamp where the daemon is not heard; the others are in kiosk.words."""
+"""The short word beside the lamp where the daemon is not heard; the others are in kiosk.core.messages."""
 
 CLOCK: Mapping[str, Text] = {
     "synchronised": Text("Đã đồng bộ", "Synchronised"),

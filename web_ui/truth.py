@@ -13,8 +13,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from kiosk.model import State
-from kiosk.status import STATUS_FILE, Status, load
+from kiosk.core.model import State
+from kiosk.core.status import STATUS_FILE, Status, load
 
 FRESH_S = 3.0
 """The daemon publishes once a second; three missed in a row is silence."""

@@ -6,10 +6,10 @@ from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk import control
-from kiosk.model import Grounds
-from kiosk.status import UndoStatus
-from kiosk.undo import WhyNot
-from kiosk.words import DIRECTIONS, KINDS, REASONS
+from kiosk.core.messages import DIRECTIONS, KINDS, REASONS
+from kiosk.core.model import Grounds
+from kiosk.core.reversal import WhyNot
+from kiosk.core.status import UndoStatus
 from web_ui import office, reader
 from web_ui.accounts import Role
 from web_ui.login_pages import page

@@ -7,8 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
-from kiosk.status import Fact, Grade, Shown, Status
-from kiosk.words import DIRECTIONS, OUTCOMES, REASONS, STATES, Sentence
+from kiosk.core.messages import DIRECTIONS, OUTCOMES, REASONS, STATES, Sentence
+from kiosk.core.status import Fact, Grade, Shown, Status
 from web_ui.language import Language, Writing, plain_number
 from web_ui.texts import ABSENCE, CLOCK, DELIVERY, GRADE, PAGE, REMEDY, STATE, UNIT, Text
 from web_ui.truth import Truth

@@ -9,7 +9,7 @@ from importlib.metadata import entry_points, version
 
 import click
 
-from kiosk.ports import KioskError
+from kiosk.core.ports import KioskError
 
 COMMANDS = {
     "centre": ("kiosk.cli.centre:centre", "Receive passages from kiosks, and answer with receipts."),

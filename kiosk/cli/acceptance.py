@@ -14,11 +14,11 @@ from typing import Any
 import click
 
 from kiosk import config
-from kiosk import status as snapshot
 from kiosk.cli.acceptance_bench import Bench, Finding, Step, Verdict
 from kiosk.cli.acceptance_report import MARKS, NAMES, WATCHDOG, keep, load, paths
 from kiosk.cli.acceptance_steps import STEPS
-from kiosk.ports import KioskError
+from kiosk.core import status as snapshot
+from kiosk.core.ports import KioskError
 
 LOOK_S = 0.2
 RESET_WITHIN_S = 180.0

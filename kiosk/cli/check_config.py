@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from kiosk import config
-from kiosk.ports import KioskError
+from kiosk.core.ports import KioskError
 
 CONNECT_WITHIN_S = 10.0
 

@@ -12,18 +12,18 @@ from typing import Any
 import click
 
 from kiosk import config
-from kiosk import status as snapshot
 from kiosk.clock import SystemClock
+from kiosk.core import status as snapshot
+from kiosk.core.ports import CameraTrouble, KioskError, SignalTrouble
+from kiosk.core.status import Fact, Grade
 from kiosk.credentials import denylist, trust
 from kiosk.devices.buttons import buttons_down
 from kiosk.devices.cameras import open_camera
 from kiosk.devices.lamps import put_dark
 from kiosk.devices.presence_sensor import open_presence
-from kiosk.ports import CameraTrouble, KioskError, SignalTrouble
 from kiosk.selfcheck import Measures, judge
 from kiosk.selfcheck.boot_levels import boot_fact
 from kiosk.selfcheck.probes import probe_disk_free_bytes, probe_read_only, probe_temperature_c, probe_under_voltage
-from kiosk.status import Fact, Grade
 
 CONNECT_S = 5.0
 SUBCOMMANDS = {"camera": "kiosk.cli.doctor_camera:camera"}

@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 
 from kiosk import config
+from kiosk.core.frame import Frame
+from kiosk.core.model import Sight, View
+from kiosk.core.ports import Camera
 from kiosk.devices.cameras import open_camera
-from kiosk.frame import Frame
-from kiosk.model import Sight, View
-from kiosk.ports import Camera
 from kiosk.reading import Cascade
 from kiosk.reading.aiming import judge_view
 from kiosk.reading.pictures import save_masked

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
+from kiosk.core.model import Reading
 from kiosk.credentials import known_grammar
-from kiosk.model import Reading
 from kiosk.reading.pictures import PictureTrouble, folder_pictures, load_luma
 from kiosk.reading.still import read_picture
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from kiosk import config
+from kiosk.core.model import Outcome, State
 from kiosk.devices.lamps import open_signal, put_dark
 from kiosk.devices.patterns import PATTERNS, Lamp, Lit, Pattern, patterns_of
-from kiosk.model import Outcome, State
 
 DARK = "dark"
 _KEYS: dict[str, Outcome | State] = {pattern.name: key for key, pattern in PATTERNS.items()}

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kiosk import config
-from kiosk import status as snapshot
+from kiosk.core import status as snapshot
 
 
 @click.command()

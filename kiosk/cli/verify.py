@@ -10,9 +10,9 @@ from typing import BinaryIO
 
 import click
 
-from kiosk import rules, words
+from kiosk.core import messages, rules
+from kiosk.core.model import Claim, ClockQuality, Decision, History, Moment, Refusal
 from kiosk.credentials import Dispatcher, denylist, trust
-from kiosk.model import Claim, ClockQuality, Decision, History, Moment, Refusal
 
 MAX_LINE_BYTES = 64 * 1024
 """A longer line is judged by its beginning, which no kind of code accepts at that length."""
@@ -83,5 +83,5 @@ def _as_json(answer: Claim | Refusal, decision: Decision) -> str:
 
 
 def _as_sentence(answer: Claim | Refusal, decision: Decision, language: str) -> str:
-    outcome, kind = words.OUTCOMES[decision.outcome], words.KINDS[answer.kind]
-    return f"{outcome.in_(language)}: {kind.in_(language)}. {words.REASONS[decision.reason].in_(language)}"
+    outcome, kind = messages.OUTCOMES[decision.outcome], messages.KINDS[answer.kind]
+    return f"{outcome.in_(language)}: {kind.in_(language)}. {messages.REASONS[decision.reason].in_(language)}"

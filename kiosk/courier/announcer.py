@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from kiosk.model import Moment, State
-from kiosk.ports import Outbox
+from kiosk.core.model import Moment, State
+from kiosk.core.ports import Outbox
 from mqtt.link import Link, Message
 from mqtt.reports import Health, Notice, StateReport
 from mqtt.topics import Branch, Leaf

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from kiosk.core.model import Moment, State
+from kiosk.core.ports import Clock, Outbox, StoreTrouble
+from kiosk.core.status import UplinkStatus
 from kiosk.courier.announcer import Announcer, Connect
 from kiosk.courier.receipts import ForeignReceipt, Receipts
 from kiosk.courier.sender import Sender, Terms
-from kiosk.model import Moment, State
-from kiosk.ports import Clock, Outbox, StoreTrouble
-from kiosk.status import UplinkStatus
 from mqtt import envelope, reports, topics
 from mqtt.link import Acknowledged, Connected, Event, Incoming, Link, LinkClock, LinkError, Subscribed
 from mqtt.topics import Branch, Leaf

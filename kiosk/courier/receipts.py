@@ -2,7 +2,7 @@
 
 import logging
 
-from kiosk.ports import Outbox
+from kiosk.core.ports import Outbox
 from mqtt import envelope
 from mqtt.envelope import Receipt
 from mqtt.ranges import RangeSet

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from kiosk.core.ports import Outbox
 from kiosk.courier.trial import Trial
-from kiosk.ports import Outbox
 from mqtt import envelope
 from mqtt.link import Link, Message
 from mqtt.topics import Branch, Leaf

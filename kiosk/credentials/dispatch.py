@@ -2,11 +2,11 @@
 
 from collections.abc import Callable
 
+from kiosk.core.model import Claim, Kind, Moment, Reason, Refusal
 from kiosk.credentials import fields, hcert, id_card, insurance, national, own_pass, place, unsupported
 from kiosk.credentials.denylist import Denylist, foreign_entry
 from kiosk.credentials.own_pass import Replays
 from kiosk.credentials.trust import TrustList
-from kiosk.model import Claim, Kind, Moment, Reason, Refusal
 
 _UNSIGNED: tuple[tuple[Callable[[str], bool], Callable[[str], Claim | Refusal]], ...] = (
     (insurance.looks_like, insurance.read),

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from kiosk.ports import KioskError
+from kiosk.core.ports import KioskError
 
 MAX_BYTES = 8 * 1024 * 1024
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from kiosk.core.model import Assurance, Claim, Identifier, Kind, Reason, Refusal, Subject
 from kiosk.credentials import base45, cose
 from kiosk.credentials.cose import NotCose, Sign1
 from kiosk.credentials.trust import TrustedKey, TrustList
-from kiosk.model import Assurance, Claim, Identifier, Kind, Reason, Refusal, Subject
 
 PREFIX = b"HC1:"
 MAX_TEXT_BYTES = 4296

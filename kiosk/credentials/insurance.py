@@ -3,8 +3,8 @@
 import unicodedata
 from datetime import timedelta
 
+from kiosk.core.model import Assurance, Claim, Identifier, Kind, Reason, Refusal, Subject
 from kiosk.credentials import fields
-from kiosk.model import Assurance, Claim, Identifier, Kind, Reason, Refusal, Subject
 
 _MIN_FIELDS = 9
 _DATE = "%d/%m/%Y"

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 import cbor2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from kiosk.core.model import Assurance, Claim, ClockQuality, Identifier, Kind, Moment, Reason, Refusal, Subject
 from kiosk.credentials import base45, cose
 from kiosk.credentials.cose import Algorithm, NotCose, Sign1
 from kiosk.credentials.trust import TrustedKey, TrustList
-from kiosk.model import Assurance, Claim, ClockQuality, Identifier, Kind, Moment, Reason, Refusal, Subject
 
 PREFIX = b"HUE1:"
 MAX_TEXT_BYTES = 640

@@ -2,7 +2,7 @@
 
 import re
 
-from kiosk.model import Kind, Reason, Refusal
+from kiosk.core.model import Kind, Reason, Refusal
 
 _ADDRESS = re.compile(rb"\s*(?:https?://|www\.)", re.IGNORECASE)
 

@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
+from kiosk.core.model import Kind
 from kiosk.credentials import envelope, files
 from kiosk.credentials.cose import PublicKey
 from kiosk.credentials.envelope import Envelope
 from kiosk.credentials.files import ListTrouble
-from kiosk.model import Kind
 
 ROOT_FILE = "root.pem"
 """The root's public key, where nobody names another: beside the list."""

@@ -5,7 +5,7 @@ VNeID's own changing code has no published mark, so it ends as unknown; the ID c
 
 import re
 
-from kiosk.model import Kind, Reason, Refusal
+from kiosk.core.model import Kind, Reason, Refusal
 
 _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("smart-health-card", re.compile(rb"shc:/", re.IGNORECASE)),  # SMART Health Cards Framework 1.4

@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-from kiosk import status
+from kiosk.core import status
+from kiosk.core.ports import KioskError
 from kiosk.demo.premises import Premises
 from kiosk.demo.processes import Process, ProcessTrouble, free_port, mosquitto, python_module
 from kiosk.demo.stage_server import StageServer
@@ -17,7 +18,6 @@ from kiosk.demo.verdict import Answer, Verdict, ids_in, judge
 from kiosk.devices.painter import Painter
 from kiosk.devices.stage import Pace, Stage
 from kiosk.devices.visitors import queue_of
-from kiosk.ports import KioskError
 
 TURN_S = 0.05
 START_WITHIN_S = 30.0

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kiosk.ports import KioskError
+from kiosk.core.ports import KioskError
 
 END_WITHIN_S = 10.0
 

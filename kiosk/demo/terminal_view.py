@@ -9,8 +9,8 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from kiosk import words
-from kiosk.model import Outcome, Reason, State
+from kiosk.core import messages
+from kiosk.core.model import Outcome, Reason, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ def _gate(scene: Scene) -> RenderableType:
     person = Text.assemble(("Trước cổng · At the gate\n", "dim"), (f"{scene.person_vi}\n", "bold"), scene.person_en)
     why = Text("\n")
     if newest and scene.answering:
-        sentence = words.REASONS[Reason(newest.reason)]
+        sentence = messages.REASONS[Reason(newest.reason)]
         why = Text.assemble((sentence.vi, "bold"), f"\n{sentence.en}")
     return Panel(Group(person, Text(), lamp, Text(), why), title="Cổng · Gate", height=12)
 
@@ -104,7 +104,7 @@ def _answers(lines: Sequence[Line]) -> RenderableType:
         table.add_column(heading, ratio=ratio or None, justify="right" if heading == "ms" else "left")
     for line in reversed(lines[-6:]):  # the newest on top; older ones may fall off below
         shape, _, style = _LAMPS[line.outcome]
-        sentence = words.REASONS[Reason(line.reason)]
+        sentence = messages.REASONS[Reason(line.reason)]
         table.add_row(
             Text(f" {shape} ", style=style),
             f"{line.who_vi} · {line.who_en}",

@@ -8,8 +8,8 @@ from gpiozero import Button
 from gpiozero.pins import Factory
 
 from kiosk import config
+from kiosk.core.ports import KioskError
 from kiosk.devices.lamps import open_factory, pin_errors_told
-from kiosk.ports import KioskError
 
 HOLD_S = 0.5
 """A sleeve that brushes a button does nothing."""

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kiosk import config
-from kiosk.ports import Camera
+from kiosk.core.ports import Camera
 
 
 def open_camera(settings: config.Camera) -> Camera:

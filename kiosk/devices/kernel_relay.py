@@ -6,7 +6,7 @@ LED for `delay_on` milliseconds.
 
 from pathlib import Path
 
-from kiosk.ports import SignalTrouble
+from kiosk.core.ports import SignalTrouble
 
 LEDS = Path("/sys/class/leds")
 

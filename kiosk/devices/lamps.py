@@ -16,10 +16,10 @@ from gpiozero.pins.mock import MockFactory, MockPWMPin
 from gpiozero.tones import Tone
 
 from kiosk import config
+from kiosk.core.model import Outcome, State
+from kiosk.core.ports import SignalTrouble
 from kiosk.devices.kernel_relay import KernelRelay
 from kiosk.devices.patterns import DARK, Lamp, Lit, Pattern, Player, patterns_of
-from kiosk.model import Outcome, State
-from kiosk.ports import SignalTrouble
 
 _BUSY = "; another program holds them: the kiosk itself (systemctl stop kiosk), or one that gpioinfo names"
 

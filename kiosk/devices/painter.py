@@ -8,7 +8,7 @@ import numpy as np
 import segno
 from numpy.typing import NDArray
 
-from kiosk.frame import Luma
+from kiosk.core.frame import Luma
 
 _POSES = 6  # different frames of one scene; they repeat
 _QUIET_MODULES = 4

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kiosk import config, rhythm
-from kiosk.model import Outcome, State
+from kiosk import config
+from kiosk.core import signal_patterns
+from kiosk.core.model import Outcome, State
 
 
 class Lamp(StrEnum):
@@ -72,7 +73,7 @@ DEGRADED = Pattern("degraded", forever=(Step(0.1, _AMBER), Step(0.2), Step(0.1, 
 
 def patterns_of(asked: config.Patterns) -> Mapping[Outcome | State, Pattern]:
     """The table that a site asks for; its limits were held when the configuration was read."""
-    left, middle = rhythm.parse(asked.starting_rhythm)
+    left, middle = signal_patterns.parse(asked.starting_rhythm)
     announced = _steps(asked.out_of_order_rhythm, _TROUBLE, asked.out_of_order_hz)
     return {
         Outcome.PASS: Pattern("pass", once=_steps(asked.pass_rhythm, _GREEN, asked.pass_hz)),
@@ -88,7 +89,7 @@ def patterns_of(asked: config.Patterns) -> Mapping[Outcome | State, Pattern]:
 def _steps(line: str, lamps: frozenset[Lamp], tone_hz: int) -> tuple[Step, ...]:
     return tuple(
         Step(beat.duration_s, lamps if beat.lit else frozenset(), tone_hz if beat.sounds else 0)
-        for beat in rhythm.parse(line)
+        for beat in signal_patterns.parse(line)
     )
 
 

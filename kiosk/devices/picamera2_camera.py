@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 
 from kiosk import config
-from kiosk.frame import Frame, Luma
-from kiosk.ports import CameraTrouble
+from kiosk.core.frame import Frame, Luma
+from kiosk.core.ports import CameraTrouble
 
 # libcamera's enumerations (control_ids_core.yaml); as numbers, because picamera2 passes them on as they are.
 AE_METERING_CENTRE_WEIGHTED = 0

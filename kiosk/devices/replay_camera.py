@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kiosk import config
-from kiosk.frame import Frame, Luma
-from kiosk.ports import CameraTrouble
+from kiosk.core.frame import Frame, Luma
+from kiosk.core.ports import CameraTrouble
 from kiosk.reading.pictures import SUFFIXES, PictureTrouble, folder_pictures, load_luma
 
 _log = logging.getLogger(__name__)

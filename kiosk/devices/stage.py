@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from kiosk.model import Direction, Outcome, Reason
+from kiosk.core.model import Direction, Outcome, Reason
 
 
 @dataclass(frozen=True, slots=True)

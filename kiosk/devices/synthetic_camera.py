@@ -10,10 +10,10 @@ from typing import Protocol
 import numpy as np
 
 from kiosk import config
+from kiosk.core.frame import Frame
+from kiosk.core.ports import CameraTrouble
 from kiosk.devices.painter import Painter
 from kiosk.devices.stage import Stage
-from kiosk.frame import Frame
-from kiosk.ports import CameraTrouble
 
 HEADER = struct.Struct("!QHH")  # frame number, width, height; then width x height bytes of luma
 ASK = b"n"

@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
+from kiosk.core.model import Direction, Outcome, Reason
 from kiosk.devices.stage import Pace, Stage, Visitor
 from kiosk.issuing.samples import Sample, SampleWorld, sample_world
-from kiosk.model import Direction, Outcome, Reason
 
 ONE_AT_A_TIME = (Outcome.LOOK_AGAIN, Reason.ONE_AT_A_TIME)
 

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 
 from kiosk import config
+from kiosk.core.frame import Frame, Luma
+from kiosk.core.ports import CameraTrouble
 from kiosk.devices import video_controls
-from kiosk.frame import Frame, Luma
-from kiosk.ports import CameraTrouble
 
 _log = logging.getLogger(__name__)
 

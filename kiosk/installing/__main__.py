@@ -9,12 +9,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from . import bundle as bundles
-from . import device, durable, readiness, records, release, settings, system_files, system_packages, upgrade
-from .bundle import Bundle
-from .device import RealSystemd
-from .layout import Layout
-from .trouble import InstallTrouble, say
+from kiosk.installing import bundle as bundles
+from kiosk.installing import (
+    device,
+    durable,
+    readiness,
+    records,
+    release,
+    settings,
+    system_files,
+    system_packages,
+    upgrade,
+)
+from kiosk.installing.bundle import Bundle
+from kiosk.installing.device import RealSystemd
+from kiosk.installing.layout import Layout
+from kiosk.installing.trouble import InstallTrouble, say
 
 LOCK = "/run/entrance-kiosk-install.lock"
 SWITCH_LOCK = "/run/entrance-kiosk-switch.lock"

@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import durable
-from .trouble import InstallTrouble
+from kiosk.installing import durable
+from kiosk.installing.trouble import InstallTrouble
 
 MANIFEST = "manifest.json"
 

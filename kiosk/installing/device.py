@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from . import system_files, system_packages
-from .layout import Layout
-from .trouble import InstallTrouble
+from kiosk.installing import system_files, system_packages
+from kiosk.installing.layout import Layout
+from kiosk.installing.trouble import InstallTrouble
 
 
 class Systemd(Protocol):

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import durable
-from .device import Systemd
-from .layout import Layout
+from kiosk.installing import durable
+from kiosk.installing.device import Systemd
+from kiosk.installing.layout import Layout
 
 READY_WITHIN_S = 120.0
 STEADY_S = 10.0

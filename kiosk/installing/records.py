@@ -7,10 +7,10 @@ import tomllib
 from contextlib import closing
 from pathlib import Path
 
-from . import durable
-from .bundle import Bundle
-from .layout import Layout
-from .trouble import InstallTrouble, say
+from kiosk.installing import durable
+from kiosk.installing.bundle import Bundle
+from kiosk.installing.layout import Layout
+from kiosk.installing.trouble import InstallTrouble, say
 
 SCHEMA_MASK = 0xFFFF  # kiosk/store/database.py
 SPARE_BYTES = 100_000_000

@@ -5,11 +5,11 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from . import durable
-from .bundle import MANIFEST, Bundle
-from .device import Machine
-from .layout import Layout
-from .trouble import InstallTrouble, say
+from kiosk.installing import durable
+from kiosk.installing.bundle import MANIFEST, Bundle
+from kiosk.installing.device import Machine
+from kiosk.installing.layout import Layout
+from kiosk.installing.trouble import InstallTrouble, say
 
 COMPLETE = "complete"
 UNPACKED = 4

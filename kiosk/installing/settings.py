@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from . import durable
-from .layout import Layout
-from .trouble import InstallTrouble, say
+from kiosk.installing import durable
+from kiosk.installing.layout import Layout
+from kiosk.installing.trouble import InstallTrouble, say
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # as in kiosk/settings.py
 SECRETS = ("*.key",)

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from . import boot_pins, durable, firmware
-from .layout import Layout
+from kiosk.installing import boot_pins, durable, firmware
+from kiosk.installing.layout import Layout
 
 UNITS = ("*.service", "*.timer", "*.path", "*.socket", "*.mount")
 # Folder under system/ -> folder on the device; only where that software is there, its folder is.

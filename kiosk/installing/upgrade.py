@@ -11,11 +11,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from . import durable, readiness, release, system_files
-from .device import Systemd
-from .layout import Layout
-from .readiness import Readiness
-from .trouble import InstallTrouble, say
+from kiosk.installing import durable, readiness, release, system_files
+from kiosk.installing.device import Systemd
+from kiosk.installing.layout import Layout
+from kiosk.installing.readiness import Readiness
+from kiosk.installing.trouble import InstallTrouble, say
 
 Waiting = Callable[[frozenset[str]], Readiness]
 

@@ -4,8 +4,8 @@ import csv
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from kiosk.core.ports import KioskError
 from kiosk.credentials.fields import is_name
-from kiosk.ports import KioskError
 
 MAX_PEOPLE = 20_000
 _COLUMNS = {"name", "days", "status_class", "declaration_hours"}

@@ -7,9 +7,9 @@ import numpy as np
 import segno
 from numpy.typing import NDArray
 
+from kiosk.core.frame import Luma
+from kiosk.core.ports import KioskError
 from kiosk.credentials import known_grammar
-from kiosk.frame import Luma
-from kiosk.ports import KioskError
 from kiosk.reading.still import read_picture
 
 QUIET_MODULES = 4

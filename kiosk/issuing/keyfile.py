@@ -17,8 +17,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from kiosk.core.ports import KioskError
 from kiosk.issuing.passes import IssuerKey
-from kiosk.ports import KioskError
 
 MAX_BYTES = 64 * 1024
 

@@ -15,12 +15,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 
+from kiosk.core.model import Kind
 from kiosk.credentials import denylist, files, trust
 from kiosk.credentials.files import ListTrouble, write_whole
 from kiosk.credentials.trust import TrustedKey, TrustList
 from kiosk.issuing import keyfile
 from kiosk.issuing.passes import IssuerKey, key_id
-from kiosk.model import Kind
 
 ROOT_KEY_FILE = "root.key"
 """The private root key, where nobody names another: beside the list that it signs."""

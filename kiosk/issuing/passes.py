@@ -7,10 +7,10 @@ from datetime import datetime
 import cbor2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from kiosk.core.model import Kind
 from kiosk.credentials import base45, cose, own_pass
 from kiosk.credentials.cose import PublicKey
 from kiosk.credentials.trust import TrustedKey, public_der
-from kiosk.model import Kind
 
 CARD_CAPACITY = 178
 """Characters of a card's code: QR version 7 at level M."""

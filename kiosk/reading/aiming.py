@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from kiosk.model import Corners, View
+from kiosk.core.model import Corners, View
 
 Language = Literal["vi", "en"]
 

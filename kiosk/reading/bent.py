@@ -6,7 +6,7 @@ shift is taken that makes its samples most decided; nothing needs to be known of
 
 import numpy as np
 
-from kiosk.frame import Luma
+from kiosk.core.frame import Luma
 from kiosk.reading.arrays import Doubles, Floats, evened_out, samples_at, seen_through, smoothed
 from kiosk.reading.grid import Grid
 from kiosk.reading.symbol import modules_a_side

@@ -10,9 +10,9 @@ import queue
 import threading
 from collections.abc import Callable
 
-from kiosk.frame import Frame
-from kiosk.model import Sight
-from kiosk.ports import Decoder, KioskError
+from kiosk.core.frame import Frame
+from kiosk.core.model import Sight
+from kiosk.core.ports import Decoder, KioskError
 
 _log = logging.getLogger(__name__)
 

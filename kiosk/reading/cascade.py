@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import cv2
 
-from kiosk.frame import Frame, Luma
-from kiosk.model import Reading, Sight, View
+from kiosk.core.frame import Frame, Luma
+from kiosk.core.model import Reading, Sight, View
 from kiosk.reading.motion import MotionGate
 from kiosk.reading.scene import Scene
 from kiosk.reading.stages import Stage, heavy_stages, plain

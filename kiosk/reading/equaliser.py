@@ -8,8 +8,8 @@ This is the equaliser of a modem, trained on its preamble.
 import cv2
 import numpy as np
 
-from kiosk.frame import Luma
-from kiosk.model import Corners
+from kiosk.core.frame import Luma
+from kiosk.core.model import Corners
 from kiosk.reading import zxing
 from kiosk.reading.arrays import Floats, evened_out, product, seen_through
 from kiosk.reading.grid import Grid

@@ -11,7 +11,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from kiosk.frame import Luma
+from kiosk.core.frame import Luma
 from kiosk.reading.arrays import Floats, product, samples_at
 
 LARGEST_SIDE_FINE_PX = 400

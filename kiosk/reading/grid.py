@@ -6,7 +6,7 @@ from itertools import combinations, permutations
 import cv2
 import numpy as np
 
-from kiosk.frame import Luma
+from kiosk.core.frame import Luma
 from kiosk.reading.arrays import Doubles, Floats, evened_out
 from kiosk.reading.finders import Finder
 from kiosk.reading.symbol import LARGEST_READ, Known, known_modules, modules_a_side

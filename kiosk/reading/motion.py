@@ -8,7 +8,7 @@ that was there at the start, gets every stage; and it opens again by itself from
 
 import cv2
 
-from kiosk.frame import Luma
+from kiosk.core.frame import Luma
 
 _FAINTEST = 6.0  # grey levels of a cell of 64 pixels; sensor noise of 12 levels a pixel is 2 levels here
 _PLAINEST = 16.0

@@ -6,9 +6,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from kiosk.frame import Luma
-from kiosk.model import Corners
-from kiosk.ports import KioskError
+from kiosk.core.frame import Luma
+from kiosk.core.model import Corners
+from kiosk.core.ports import KioskError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".pgm", ".tif", ".tiff"})
 MAX_PICTURE_BYTES = 64 * 1024 * 1024

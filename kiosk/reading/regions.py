@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from kiosk.frame import Luma
+from kiosk.core.frame import Luma
 
 CELL_PX = 8
 _DETAIL_PX = 5  # half-size pixels: modules of 2 to 8 frame pixels differ from the mean over this square

@@ -7,8 +7,8 @@ and counted as one that hangs.
 import cv2
 import numpy as np
 
-from kiosk.frame import Frame, Luma
-from kiosk.model import Sight
+from kiosk.core.frame import Frame, Luma
+from kiosk.core.model import Sight
 from kiosk.reading.cascade import Cascade
 from kiosk.reading.symbol import known_modules
 

@@ -6,7 +6,7 @@ from functools import cached_property
 import cv2
 import numpy as np
 
-from kiosk.frame import Luma
+from kiosk.core.frame import Luma
 from kiosk.reading.finders import Finder, find_finders
 from kiosk.reading.grid import Grid, lay_grids
 from kiosk.reading.regions import Region, textured_regions

@@ -5,8 +5,8 @@ from dataclasses import replace
 
 import cv2
 
-from kiosk.frame import Luma
-from kiosk.model import Reading
+from kiosk.core.frame import Luma
+from kiosk.core.model import Reading
 from kiosk.reading.cascade import LARGEST_SIDE_PX, nothing_known
 from kiosk.reading.scene import Scene
 from kiosk.reading.stages import heavy_stages, plain

@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from kiosk.frame import Luma
-from kiosk.model import View
+from kiosk.core.frame import Luma
+from kiosk.core.model import View
 
 DECIMATION = 8
 """One cell of the decimated frame is this many pixels square."""

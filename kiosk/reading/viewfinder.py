@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 import cv2
 import numpy as np
 
-from kiosk.frame import Frame, Luma
-from kiosk.model import Corners, View
-from kiosk.ports import KioskError
+from kiosk.core.frame import Frame, Luma
+from kiosk.core.model import Corners, View
+from kiosk.core.ports import KioskError
 from kiosk.reading.aiming import Advice, is_aside, judge_view
 from kiosk.reading.bounded import BoundedDecoder
 from kiosk.reading.cascade import Cascade

@@ -7,7 +7,7 @@ read must fit a known code with its own check, or be read the same a second time
 import hashlib
 from collections.abc import Callable, Iterable
 
-from kiosk.model import Reading
+from kiosk.core.model import Reading
 
 REMEMBERED_S = 4.0
 _MOST_REMEMBERED = 64

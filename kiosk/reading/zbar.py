@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from pyzbar import wrapper
 
-from kiosk.frame import Luma
-from kiosk.model import Corners, Reading
+from kiosk.core.frame import Luma
+from kiosk.core.model import Corners, Reading
 from kiosk.reading.zxing import WHOLE, Placing
 
 _L800 = int.from_bytes(b"Y800", "little")  # zbar's name for one byte of luma per pixel

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 import zxingcpp
 
-from kiosk.frame import Luma
-from kiosk.model import Corners, Reading
+from kiosk.core.frame import Luma
+from kiosk.core.model import Corners, Reading
 
 _MODELS = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCodeModel1, zxingcpp.BarcodeFormat.QRCodeModel2])
 _MATRIX = frozenset(map(str, zxingcpp.barcode_formats_list(zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.AllMatrix))))

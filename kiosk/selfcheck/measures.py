@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from kiosk.model import ClockQuality
+from kiosk.core.model import ClockQuality
 
 DAY_S = 86400.0
 

@@ -6,8 +6,8 @@ One thread notes, any thread asks: what was noted is replaced as a whole, never 
 import zlib
 from dataclasses import dataclass, replace
 
-from kiosk.frame import Frame
-from kiosk.model import Moment, View
+from kiosk.core.frame import Frame
+from kiosk.core.model import Moment, View
 
 _STEP_PX = 8  # every 8th pixel of every 8th row: enough to meet a sensor's noise, 15 kB of a 1280 x 720 picture
 

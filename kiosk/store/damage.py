@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
-from kiosk.ports import StoreTrouble
+from kiosk.core.ports import StoreTrouble
 
 log = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from kiosk.ports import StoreTrouble
+from kiosk.core.ports import StoreTrouble
 from kiosk.store.connection import Connection
 
 APPLICATION_ID = 0x48554531  # "HUE1": tells our file from any other SQLite database (PRAGMA application_id)

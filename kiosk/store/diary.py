@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from kiosk.model import ClockQuality, Moment
-from kiosk.ports import StoreTrouble
+from kiosk.core.model import ClockQuality, Moment
+from kiosk.core.ports import StoreTrouble
 from kiosk.store.database import connect
 
 KEPT = 10_000

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from kiosk.model import Outcome
-from kiosk.seal import PSEUDONYM_BYTES
+from kiosk.core.model import Outcome
+from kiosk.core.subject_sealing import PSEUDONYM_BYTES
 from mqtt import envelope
 
 RESULT: dict[str, str] = {Outcome.PASS: "pass", Outcome.FAIL: "fail", Outcome.LOOK_AGAIN: "warn"}

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kiosk.model import ClockQuality, Moment, Passage, Stored
-from kiosk.ports import KioskError, StoreTrouble
-from kiosk.status import OutboxStatus
+from kiosk.core.model import ClockQuality, Moment, Passage, Stored
+from kiosk.core.ports import KioskError, StoreTrouble
+from kiosk.core.status import OutboxStatus
 from kiosk.store import limits as limits_module
 from kiosk.store import rows
 from kiosk.store.damage import is_ours, set_aside_if_damaged, suspect

@@ -9,8 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from kiosk.model import Assurance, ClockQuality, Direction, Grounds, Kind, Outcome, Passage, Reason, Stored
-from kiosk.seal import PSEUDONYM_BYTES
+from kiosk.core.model import Assurance, ClockQuality, Direction, Grounds, Kind, Outcome, Passage, Reason, Stored
+from kiosk.core.subject_sealing import PSEUDONYM_BYTES
 
 COLUMNS = (
     "seq, id, boot, occurred_us, occurred_s, clock, outcome, reason, direction, kind, assurance, "

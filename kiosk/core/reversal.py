@@ -8,8 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kiosk.model import Stored
-from kiosk.ports import KioskError
+from kiosk.core.model import Stored
+from kiosk.core.ports import KioskError
 
 UNDO_S = 30.0
 

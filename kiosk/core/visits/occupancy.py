@@ -4,7 +4,7 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kiosk.model import Direction
+from kiosk.core.model import Direction
 
 MAX_NAMES = 60_000
 DAY_S = 86_400.0

@@ -1,4 +1,4 @@
-"""One picture, on its way from camera to reading: apart from kiosk/model.py, so that only who holds pictures loads numpy."""
+"""One picture, on its way from camera to reading: apart from kiosk/core/model.py, so that only who holds pictures loads numpy."""
 
 from dataclasses import dataclass, field
 

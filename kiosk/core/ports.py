@@ -9,10 +9,10 @@ KioskError
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from kiosk.model import Claim, Moment, Outcome, Passage, Refusal, Sight, State, Stored
+from kiosk.core.model import Claim, Moment, Outcome, Passage, Refusal, Sight, State, Stored
 
 if TYPE_CHECKING:  # the page knows the ports' errors, and has no use for numpy
-    from kiosk.frame import Frame
+    from kiosk.core.frame import Frame
 
 
 class KioskError(Exception):

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 from datetime import time, timedelta
 from zoneinfo import ZoneInfo
 
-from kiosk.model import ClockQuality, Decision, History, Moment, Reason, Stored
-from kiosk.visits.codes import AWAY_S, Codes
-from kiosk.visits.people import DAY_S, MAX_NAMES, People, Person
+from kiosk.core.model import ClockQuality, Decision, History, Moment, Reason, Stored
+from kiosk.core.visits.debounce import AWAY_S, Codes
+from kiosk.core.visits.occupancy import DAY_S, MAX_NAMES, People, Person
 
 
 class Visits:

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
 
-from kiosk.model import (
+from kiosk.core.model import (
     Assurance,
     Claim,
     ClockQuality,

@@ -1,8 +1,8 @@
 """Thirty frames are one visit: which codes in view still need an answer, and who is inside."""
 
-from kiosk.visits.codes import AWAY_S, MAX_CODES, SETTLE_S, STEPS, CodeState, Seen, Step
-from kiosk.visits.memory import Visits
-from kiosk.visits.people import DAY_S, KEEP_S, MAX_NAMES
+from kiosk.core.visits.debounce import AWAY_S, MAX_CODES, SETTLE_S, STEPS, CodeState, Seen, Step
+from kiosk.core.visits.occupancy import DAY_S, KEEP_S, MAX_NAMES
+from kiosk.core.visits.tracker import Visits
 
 __all__ = [
     "AWAY_S",

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from kiosk.visits.people import Person
+from kiosk.core.visits.occupancy import Person
 
 SETTLE_S = 1.0
 """How long a light belongs to one person, and how long one of two codes must be alone before it counts as alone."""

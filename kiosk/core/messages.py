@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from kiosk.model import Direction, Kind, Outcome, Reason, State
+from kiosk.core.model import Direction, Kind, Outcome, Reason, State
 
 
 @dataclass(frozen=True, slots=True)

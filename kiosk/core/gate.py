@@ -9,13 +9,13 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from kiosk import rules
-from kiosk.frame import Frame
-from kiosk.model import Claim, Decision, Direction, Grounds, Moment, Passage, Refusal, Sight, Stored
-from kiosk.ports import Clock, Decoder, Signal, Store, Verifier
-from kiosk.seal import Pseudonyms, Seal
-from kiosk.undo import LastPassage
-from kiosk.visits import Visits
+from kiosk.core import rules
+from kiosk.core.frame import Frame
+from kiosk.core.model import Claim, Decision, Direction, Grounds, Moment, Passage, Refusal, Sight, Stored
+from kiosk.core.ports import Clock, Decoder, Signal, Store, Verifier
+from kiosk.core.reversal import LastPassage
+from kiosk.core.subject_sealing import Pseudonyms, Seal
+from kiosk.core.visits import Visits
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from uuid import UUID
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from kiosk.model import Subject
-from kiosk.ports import KioskError
+from kiosk.core.model import Subject
+from kiosk.core.ports import KioskError
 from mqtt import sealing
 
 PSEUDONYM_BYTES = 16

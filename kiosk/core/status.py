@@ -12,7 +12,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from kiosk.model import State
+from kiosk.core.model import State
 
 STATUS_FILE = "status.json"
 FORMAT = 1

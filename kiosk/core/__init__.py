@@ -1,0 +1,1 @@
+"""Values, ports, rules and decisions of the device. No input or output."""
