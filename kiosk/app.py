@@ -14,19 +14,20 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from importlib.metadata import version
 
-from kiosk import config, in_force, logbook
-from kiosk.clock import SystemClock
+from kiosk import config, in_force
 from kiosk.core import status
 from kiosk.core.model import Moment, State
 from kiosk.core.ports import Clock, KioskError, SignalTrouble
 from kiosk.devices.inputs import try_inputs
 from kiosk.devices.lamps import Lamps, NoPins, open_signal
 from kiosk.diary_keeper import DiaryKeeper
-from kiosk.doorbell import Doorbell
 from kiosk.rooms import COURIER, Rooms, furnish, make_run_dir
 from kiosk.selfcheck import Measures, judge, state_of, watchdog_may_be_fed
 from kiosk.store.diary import Diary
-from kiosk.systemd_notify import Notifier
+from kiosk.system import logs
+from kiosk.system.clock import SystemClock
+from kiosk.system.systemd import Notifier
+from kiosk.system.wakeup import Doorbell
 from kiosk.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -59,7 +60,7 @@ def run(settings: config.Settings, commanded: Collection[str] = (), clock: Clock
         gc.freeze()  # what was imported lives as long as the process: no later collection has to look through it
         notifier = Notifier()
         make_run_dir(settings.run_dir)
-        house.enter_context(logbook.kept_in(settings.run_dir))
+        house.enter_context(logs.kept_in(settings.run_dir))
         bell = house.enter_context(Doorbell())
         lamps = take_lamps(settings, bell, notifier)
         if lamps is None:

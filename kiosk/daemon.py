@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kiosk import config
 from kiosk.core.ports import KioskError
-from kiosk.journal import log_to_stderr
+from kiosk.system.journal import log_to_stderr
 
 
 def start(path: Path, source: str | None = None) -> None:

@@ -25,9 +25,7 @@ from kiosk.devices.lamps import Lamps, open_factory
 from kiosk.devices.presence_sensor import open_presence
 from kiosk.errands import Errands
 from kiosk.gate_loop import GateLoop
-from kiosk.handed_keys import handed
 from kiosk.mailbox import Mailbox
-from kiosk.only_one import only_one
 from kiosk.policy import policy_of
 from kiosk.presence import Presence
 from kiosk.reading import Cascade
@@ -36,6 +34,8 @@ from kiosk.reading.rehearsal import rehearse
 from kiosk.reading.viewfinder import Viewfinder
 from kiosk.selfcheck import CameraWatch
 from kiosk.store import Limits, Store
+from kiosk.system.handed_keys import handed
+from kiosk.system.instance_lock import only_one
 from kiosk.uplink import make_courier
 
 COURIER = "courier"

@@ -17,9 +17,9 @@ from pathlib import Path
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from kiosk.clock import SystemClock
 from kiosk.courier import Courier, Terms
 from kiosk.store import Store
+from kiosk.system.clock import SystemClock
 from mqtt.client import PahoLink
 from mqtt.link import Link, Message
 from mqtt.topics import Branch

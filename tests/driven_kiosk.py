@@ -26,11 +26,11 @@ from kiosk.core.gate import uuid7
 from kiosk.core.model import Outcome, Passage, Reason
 from kiosk.core.ports import StoreTrouble
 from kiosk.devices.lamps import Lamps, open_signal
-from kiosk.doorbell import Doorbell
-from kiosk.journal import log_to_stderr
 from kiosk.rooms import Rooms, furnish, make_run_dir
 from kiosk.store import Store
-from kiosk.systemd_notify import Notifier
+from kiosk.system.journal import log_to_stderr
+from kiosk.system.systemd import Notifier
+from kiosk.system.wakeup import Doorbell
 from tests.device import JumpingClock
 from tests.passages import a_passage
 

@@ -9,9 +9,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from kiosk import app, config
-from kiosk.clock import SystemClock
 from kiosk.core.model import Moment
-from kiosk.journal import log_to_stderr
+from kiosk.system.clock import SystemClock
+from kiosk.system.journal import log_to_stderr
 
 
 class JumpedClock:

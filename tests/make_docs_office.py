@@ -6,13 +6,14 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kiosk import config, in_force, logbook
+from kiosk import config, in_force
 from kiosk.core.frame import Frame
 from kiosk.core.model import State
 from kiosk.core.status import OutboxStatus
 from kiosk.orders import told
 from kiosk.reading.viewfinder import Viewfinder
 from kiosk.store import Store
+from kiosk.system import logs
 from tests import browser as browsers
 from tests.browser import Browser, log_in
 from tests.daemons import Ordered
@@ -73,7 +74,7 @@ def furnish(run_dir: Path) -> Path:
 def _log(run_dir: Path) -> None:
     logging.getLogger("kiosk").setLevel(logging.INFO)
     gate = logging.getLogger("kiosk.gate_loop")
-    with logbook.kept_in(run_dir):
+    with logs.kept_in(run_dir):
         logging.getLogger("kiosk.app").info("the kiosk cho-dong-ba/cong-1 has started")
         for number, said in enumerate(("pass: ok, in (pass)", "fail: expired (pass)", "pass: ok, out (hcert)") * 2):
             gate.info("%s, record %d, %d ms after the picture", said, 48200 + number, 36 + 5 * (number % 4))

@@ -17,10 +17,10 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from kiosk.clock import SystemClock
 from kiosk.core.model import Stored
 from kiosk.courier import Courier, Terms
 from kiosk.store import Store
+from kiosk.system.clock import SystemClock
 from mqtt import envelope
 from mqtt.centre.arrivals import Arrival
 from mqtt.centre.collector import Collector

@@ -26,7 +26,7 @@ VARIANTS: dict[str, tuple[str, tuple[Change, ...]]] = {
         (("kiosk/app.py", "        notifier = Notifier()\n", '        raise KioskError("broken on purpose")\n'),),
     ),
     # Takes a step of the schema, answers people and records them, but never says READY=1.
-    "mute": ("0.9.4", (RISEN, ("kiosk/systemd_notify.py", '"READY=1", ', ""))),
+    "mute": ("0.9.4", (RISEN, ("kiosk/system/systemd.py", '"READY=1", ', ""))),
     # Says READY=1 and is out of order: the lamps of this one are driven by nobody.
     "dark": ("0.9.5", (("kiosk/selfcheck/judge.py", "if it.lamps_alive:", "if not it.lamps_alive:"),)),
     # Could not be taken back.

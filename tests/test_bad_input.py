@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.demo.premises import Premises, scratch_premises
-from kiosk.only_one import only_one
+from kiosk.system.instance_lock import only_one
 from tests.broker import Broker
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from kiosk import config, in_force, logbook
+from kiosk import config, in_force
 from kiosk.control import ReleaseQuarantine, TakeStill
 from kiosk.core.frame import Frame
 from kiosk.orders import told
 from kiosk.reading.viewfinder import Viewfinder
+from kiosk.system import logs
 from tests import browser as browsers
 from tests.browser import Browser, Page, expect, faults
 from tests.daemons import Ordered
@@ -52,7 +53,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
     path.write_text(text.replace("640", "1920"), encoding="utf-8")
     log = logging.getLogger("test.browser")
     log.setLevel(logging.INFO)
-    with logbook.kept_in(tmp_path):
+    with logs.kept_in(tmp_path):
         log.info("the kiosk has started")
         log.warning("%s", HOSTILE)
     staff(tmp_path / "state")

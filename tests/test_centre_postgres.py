@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
 from kiosk.cli.centre import centre
-from kiosk.clock import SystemClock
 from kiosk.core.model import ClockQuality, Identifier, Stored, Subject
 from kiosk.core.subject_sealing import Seal
 from kiosk.courier import Courier, Terms
 from kiosk.store import Store
+from kiosk.system.clock import SystemClock
 from mqtt import envelope, reports
 from mqtt.centre.arrivals import Arrival, StreamKey
 from mqtt.centre.collector import Collector

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.clock import SystemClock
 from kiosk.core.model import ClockQuality
 from kiosk.core.status import Grade
 from kiosk.courier import Courier, Terms
 from kiosk.selfcheck import judge
 from kiosk.selfcheck.measures import Measures
 from kiosk.store import Store
+from kiosk.system.clock import SystemClock
 from mqtt.broker.certificates import BACKDATED, Authority, Role
 from mqtt.centre.collector import Collector
 from mqtt.centre.ledger import SqliteLedger

@@ -18,11 +18,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from kiosk import logbook
 from kiosk.control import MAX_ANSWER_BYTES, ReleaseQuarantine, TakeStill
 from kiosk.core.model import Outcome
-from kiosk.logbook import LOG_FILE, Line, RecentLines
 from kiosk.store import Store
+from kiosk.system import logs
+from kiosk.system.logs import LOG_FILE, Line, RecentLines
 from tests.daemons import Ordered
 from tests.passages import a_passage
 from tests.staffed_office import audit, log_in, staff, visiting
@@ -171,7 +171,7 @@ def test_a_long_log_is_shown_in_part_and_says_so(tmp_path: Path, client: FlaskCl
 def test_hostile_log_lines_show_as_text(tmp_path: Path, client: FlaskClient) -> None:
     log = logging.getLogger("test.hostile")
     log.setLevel(logging.INFO)
-    with logbook.kept_in(tmp_path):
+    with logs.kept_in(tmp_path):
         log.info("%s%s", HOSTILE, "A" * 65_536)
     log_in(client, Role.ADMIN)
     html = client.get("/admin/log").text

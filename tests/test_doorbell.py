@@ -4,7 +4,7 @@ import os
 import signal
 import threading
 
-from kiosk.doorbell import Doorbell
+from kiosk.system.wakeup import Doorbell
 
 
 def test_a_ring_from_another_thread_wakes_the_waiter() -> None:

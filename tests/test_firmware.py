@@ -201,7 +201,7 @@ def test_the_linters_find_what_is_misspelt_misplaced_or_without_a_reason(
 
 
 def test_chrony_tells_the_kernel_when_the_time_is_right() -> None:
-    """kiosk/clock.py asks the kernel; chrony clears its flag STA_UNSYNC only with rtcsync (chrony's sys_timex.c)."""
+    """kiosk/system/clock.py asks the kernel; chrony clears its flag STA_UNSYNC only with rtcsync (chrony's sys_timex.c)."""
     assert "rtcsync" in (FOLDER / "network/chrony-entrance-kiosk.conf").read_text(encoding="utf-8").splitlines()
 
 

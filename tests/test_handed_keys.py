@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kiosk.handed_keys import handed
+from kiosk.system.handed_keys import handed
 
 KEY = Path("/etc/entrance-kiosk/private/pseudonym.key")
 

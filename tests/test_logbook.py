@@ -8,35 +8,35 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kiosk import logbook
-from kiosk.logbook import LOG_FILE, MAX_FILE_BYTES, MAX_TEXT, RECENT_LINES, Line, LogFile, RecentLines
+from kiosk.system import logs
+from kiosk.system.logs import LOG_FILE, MAX_FILE_BYTES, MAX_TEXT, RECENT_LINES, Line, LogFile, RecentLines
 
 log = logging.getLogger("test.logbook")
 log.setLevel(logging.INFO)
 
 
 def texts(run_dir: Path) -> list[str]:
-    return [line.text for line in logbook.last(run_dir)]
+    return [line.text for line in logs.last(run_dir)]
 
 
 def test_lines_are_kept_in_order_with_time_level_and_place(tmp_path: Path) -> None:
-    with logbook.kept_in(tmp_path):
+    with logs.kept_in(tmp_path):
         log.warning("the camera gives %s", "nothing")
     log.warning("after the end")
-    (line,) = logbook.last(tmp_path)
+    (line,) = logs.last(tmp_path)
     assert (line.level, line.where, line.text) == ("WARNING", "test.logbook", "the camera gives nothing")
     assert line.at.endswith("+00:00")
 
 
 def test_a_daemon_that_starts_again_leaves_the_lines_of_its_life_before(tmp_path: Path) -> None:
     for text in ("ends by an error", "has started"):
-        with logbook.kept_in(tmp_path):
+        with logs.kept_in(tmp_path):
             log.error(text)
     assert texts(tmp_path) == ["ends by an error", "has started"]
 
 
 def test_however_much_is_logged_the_files_stay_small_and_the_newest_lines_are_there(tmp_path: Path) -> None:
-    with logbook.kept_in(tmp_path):
+    with logs.kept_in(tmp_path):
         for number in range(3000):
             log.info("line %d %s", number, "x" * 200)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 2 * MAX_FILE_BYTES
@@ -46,7 +46,7 @@ def test_however_much_is_logged_the_files_stay_small_and_the_newest_lines_are_th
 
 
 def test_a_line_of_64_kb_is_cut_and_says_so(tmp_path: Path) -> None:
-    with logbook.kept_in(tmp_path):
+    with logs.kept_in(tmp_path):
         log.info("x" * 65_536)
     assert texts(tmp_path) == ["x" * MAX_TEXT + " … (+63536)"]
 
@@ -62,7 +62,7 @@ def test_line_breaks_and_broken_characters_stay_within_their_line(tmp_path: Path
 
 
 def test_a_traceback_is_part_of_its_line(tmp_path: Path) -> None:
-    with logbook.kept_in(tmp_path):
+    with logs.kept_in(tmp_path):
         try:
             int("the lens fell off")
         except ValueError:
@@ -86,7 +86,7 @@ def test_a_folder_that_is_full_or_gone_is_counted_and_stops_nobody(tmp_path: Pat
 def test_the_file_is_not_for_everybody(tmp_path: Path) -> None:
     before = os.umask(0o027)  # as the unit sets it
     try:
-        with logbook.kept_in(tmp_path):
+        with logs.kept_in(tmp_path):
             log.info("x")
     finally:
         os.umask(before)
@@ -97,7 +97,7 @@ def test_the_file_is_not_for_everybody(tmp_path: Path) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_file_whatever_breaks_the_reading(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / LOG_FILE).write_bytes(raw)
-    assert all(isinstance(line, Line) for line in logbook.last(tmp_path))
+    assert all(isinstance(line, Line) for line in logs.last(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_no_file_whatever_breaks_the_reading(tmp_path: Path, raw: bytes) -> None
 )
 def test_what_is_not_a_line_is_left_out(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / LOG_FILE).write_bytes(raw + b"\n")
-    assert logbook.last(tmp_path) == ()
+    assert logs.last(tmp_path) == ()
 
 
 def test_the_page_keeps_its_own_newest_lines() -> None:

@@ -6,12 +6,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kiosk import control, logbook
+from kiosk import control
 from kiosk.control import Admit, Pause, ReleaseQuarantine, ShowLamp, TakeStill, Undo
 from kiosk.core.model import Direction, Grounds, Outcome
 from kiosk.credentials import denylist
 from kiosk.demo.demonstration import Demonstration
 from kiosk.reading.viewfinder import MAX_JPEG_BYTES
+from kiosk.system import logs
 from tests.running import await_status, demonstration, fact
 
 
@@ -91,7 +92,7 @@ def test_a_picture_for_aiming_comes_from_the_running_camera_and_nobody_is_kept_w
 
 def test_the_last_lines_of_the_log_lie_in_the_run_directory(running: Demonstration) -> None:
     ordered(running, Pause(paused=False))
-    lines = logbook.last(running.premises.run_dir)
+    lines = logs.last(running.premises.run_dir)
     assert any("has started" in line.text for line in lines)
     assert lines[-1].text.startswith("order pause of process")
 

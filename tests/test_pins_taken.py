@@ -15,8 +15,8 @@ from kiosk.core.model import State
 from kiosk.core.ports import SignalTrouble
 from kiosk.core.status import load
 from kiosk.devices.inputs import try_inputs
-from kiosk.doorbell import Doorbell
-from kiosk.systemd_notify import Notifier
+from kiosk.system.systemd import Notifier
+from kiosk.system.wakeup import Doorbell
 
 
 def settings(run_dir: Path) -> config.Settings:

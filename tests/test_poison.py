@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.clock import SystemClock
 from kiosk.courier import Courier, Terms
 from kiosk.courier.trial import CUTS, Trial
 from kiosk.store import Store
+from kiosk.system.clock import SystemClock
 from mqtt.centre.collector import Collector
 from mqtt.centre.ledger import SqliteLedger, read_counts
 from mqtt.client import PahoLink

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.clock import SystemClock
 from kiosk.core.model import State
 from kiosk.courier import Courier, Terms
 from kiosk.store import Store
+from kiosk.system.clock import SystemClock
 from mqtt.client import PahoLink
 from mqtt.link import Endpoint, Link, Message
 from mqtt.topics import Leaf

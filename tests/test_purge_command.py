@@ -11,8 +11,8 @@ from kiosk.config import load
 from kiosk.core.model import ClockQuality
 from kiosk.core.ports import KioskError
 from kiosk.demo.premises import scratch_premises
-from kiosk.only_one import only_one
 from kiosk.rooms import open_store
+from kiosk.system.instance_lock import only_one
 from tests.passages import a_passage
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.systemd_notify import Notifier
+from kiosk.system.systemd import Notifier
 
 
 @pytest.fixture(params=["path", "abstract"])

@@ -152,7 +152,7 @@ def test_daemon_and_page_are_watched(name: str) -> None:
 
 
 def test_the_clocks_quality_can_be_read_inside_the_sandbox() -> None:
-    """kiosk/clock.py asks adjtimex(2), which ProtectClock= and @system-service forbid."""
+    """kiosk/system/clock.py asks adjtimex(2), which ProtectClock= and @system-service forbid."""
     keys = keys_of("kiosk.service")
     assert {"adjtimex", "clock_adjtime", "clock_adjtime64"} <= set(keys["SystemCallFilter"].split())
     assert keys.get("ProtectClock", "no") == "no"

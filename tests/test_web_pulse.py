@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.systemd_notify import Notifier
+from kiosk.system.systemd import Notifier
 from tests.web_process import served
 from web_ui import tls
 from web_ui.pulse import Pulse

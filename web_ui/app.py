@@ -5,7 +5,7 @@ from pathlib import Path
 from flask import Flask
 from werkzeug.exceptions import HTTPException
 
-from kiosk.logbook import RecentLines
+from kiosk.system.logs import RecentLines
 from web_ui import fences, lookout, office, pages, plain, reader
 from web_ui.accounts import Accounts
 from web_ui.admin_pages import admin_pages

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from kiosk import config
-from kiosk.journal import log_to_stderr
-from kiosk.logbook import RecentLines
+from kiosk.system.journal import log_to_stderr
+from kiosk.system.logs import RecentLines
 from web_ui.accounts import Accounts, AccountTrouble
 from web_ui.serve import serve
 from web_ui.settings import PageSettings

@@ -7,8 +7,8 @@ from datetime import datetime
 from flask import Blueprint, current_app, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk import logbook
-from kiosk.logbook import Line, RecentLines
+from kiosk.system import logs
+from kiosk.system.logs import Line, RecentLines
 from web_ui import office, reader
 from web_ui.accounts import Role
 from web_ui.language import Writing
@@ -49,7 +49,7 @@ def log() -> AnyResponse:
 def lines(source: str) -> tuple[Line, ...]:
     """All lines that are kept of the daemon or of this page, oldest first."""
     if source == "daemon":
-        return logbook.last(lookout().settings.run_dir)
+        return logs.last(lookout().settings.run_dir)
     recent = current_app.extensions[RECENT]
     assert isinstance(recent, RecentLines)
     return recent.last()

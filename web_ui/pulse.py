@@ -7,7 +7,7 @@ import logging
 import socket
 import threading
 
-from kiosk.systemd_notify import Notifier
+from kiosk.system.systemd import Notifier
 
 ANSWER_S = 5.0
 """A page that takes longer for its shortest answer does not live."""

@@ -14,8 +14,8 @@ from wsgiref.types import WSGIApplication
 
 from waitress.server import create_server
 
-from kiosk.logbook import RecentLines
-from kiosk.systemd_notify import Notifier
+from kiosk.system.logs import RecentLines
+from kiosk.system.systemd import Notifier
 from web_ui import fences
 from web_ui.accounts import Accounts
 from web_ui.app import create_app

@@ -14,7 +14,7 @@ import click
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from kiosk.doorbell import Doorbell
+from kiosk.system.wakeup import Doorbell
 from mqtt.centre import opening, overview
 from mqtt.centre.books import open_ledger
 from mqtt.centre.collector import Collector

@@ -12,7 +12,6 @@ from typing import Any
 import click
 
 from kiosk import config
-from kiosk.clock import SystemClock
 from kiosk.core import status as snapshot
 from kiosk.core.ports import CameraTrouble, KioskError, SignalTrouble
 from kiosk.core.status import Fact, Grade
@@ -24,6 +23,7 @@ from kiosk.devices.presence_sensor import open_presence
 from kiosk.selfcheck import Measures, judge
 from kiosk.selfcheck.boot_levels import boot_fact
 from kiosk.selfcheck.probes import probe_disk_free_bytes, probe_read_only, probe_temperature_c, probe_under_voltage
+from kiosk.system.clock import SystemClock
 
 CONNECT_S = 5.0
 SUBCOMMANDS = {"camera": "kiosk.cli.doctor_camera:camera"}

@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from kiosk import config
-from kiosk.clock import SystemClock
-from kiosk.only_one import only_one
 from kiosk.rooms import open_store
 from kiosk.store import Store
+from kiosk.system.clock import SystemClock
+from kiosk.system.instance_lock import only_one
 
 WITHIN_S = 5.0
 """A kiosk that starts meanwhile has to wait for the database; the timer comes again."""

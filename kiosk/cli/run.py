@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kiosk import config, daemon
-from kiosk.journal import log_to_stderr
+from kiosk.system.journal import log_to_stderr
 
 
 @click.command()

@@ -1,0 +1,1 @@
+"""The operating system around the daemon: clock, systemd, logs, locks."""
