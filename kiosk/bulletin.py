@@ -12,9 +12,9 @@ from kiosk.core.ports import StoreTrouble
 from kiosk.core.reversal import LastPassage
 from kiosk.core.status import CameraStatus, Fact, OutboxStatus, Status, UndoStatus
 from kiosk.courier import Courier
-from kiosk.credentials.denylist import Denylist
-from kiosk.credentials.keeper import ListKeeper
-from kiosk.credentials.trust import TrustList
+from kiosk.credentials.trust.trust_list.denylist import Denylist
+from kiosk.credentials.trust.trust_list.list_loader import ListKeeper
+from kiosk.credentials.trust.trust_list.trust_list import TrustList
 from kiosk.gate_loop import GateLoop
 from kiosk.presence import Presence
 from kiosk.selfcheck import CameraWatch, ClockWatch, Measures, PageWatch

@@ -18,7 +18,7 @@ from kiosk.core.reversal import LastPassage
 from kiosk.core.subject_sealing import Pseudonyms, Seal
 from kiosk.core.visits import Visits
 from kiosk.courier import Courier
-from kiosk.credentials.keeper import ListKeeper
+from kiosk.credentials.trust.trust_list.list_loader import ListKeeper
 from kiosk.devices.buttons import OpenFactory, open_buttons
 from kiosk.devices.cameras import open_camera
 from kiosk.devices.lamps import Lamps, open_factory

@@ -9,13 +9,15 @@ from datetime import datetime, timedelta
 import cbor2
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from kiosk.credentials.trust.trust_list.trust_list import TrustedKey
 
 from kiosk.core import rules
 from kiosk.core.model import Claim, History, Kind
 from kiosk.core.subject_sealing import Seal
-from kiosk.credentials import Dispatcher, base45, cose, denylist, fields, hcert, trust
-from kiosk.credentials.trust import TrustedKey
-from kiosk.issuing.passes import key_id
+from kiosk.credentials import Dispatcher
+from kiosk.credentials.formats import base45, cose, fields, hcert
+from kiosk.credentials.issuing.passes import key_id
+from kiosk.credentials.trust.trust_list import denylist, trust_list
 from tests.bench_table import Row, goal_row
 from tests.made_passes import CLAIMS
 from tests.people import NOW_AT, WORLD, centre_key, moment
@@ -52,7 +54,7 @@ def _verifier() -> Dispatcher:
         TrustedKey(b"rsa 2048", Kind.HCERT, RSA_KEY.public_key(), *_validity()),
     ]
     denied = denylist.of((number.to_bytes(10, "big") for number in range(DENIED)), number=1, issued_at=NOW_AT)
-    return Dispatcher(trust.of(records, number=1, issued_at=NOW_AT), denied)
+    return Dispatcher(trust_list.of(records, number=1, issued_at=NOW_AT), denied)
 
 
 def _validity() -> tuple[datetime, datetime]:

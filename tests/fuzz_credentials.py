@@ -12,8 +12,10 @@ from datetime import UTC, datetime
 import cbor2
 
 from kiosk.core.model import Assurance, Claim, ClockQuality, Moment, Refusal
-from kiosk.credentials import Dispatcher, base45, cose, denylist, known_grammar, trust
-from kiosk.issuing.samples import SampleWorld, sample_world
+from kiosk.credentials import Dispatcher, known_grammar
+from kiosk.credentials.formats import base45, cose
+from kiosk.credentials.issuing.samples import SampleWorld, sample_world
+from kiosk.credentials.trust.trust_list import denylist, trust_list
 
 NOW = Moment(datetime(2026, 11, 23, 1, tzinfo=UTC), 1000.0, ClockQuality.SYNCHRONISED)
 WORLD: SampleWorld = sample_world(NOW.at, seed=7)
@@ -22,7 +24,7 @@ TRUE_CODES = frozenset(sample.data for sample in WORLD.samples)
 TRUE_PASSES = frozenset(base45.decode(sample.data[5:]) for sample in WORLD.samples if sample.data.startswith(b"HUE1:"))
 
 
-TRUST_LIST = trust.parse(WORLD.trust_list, WORLD.root_pem)
+TRUST_LIST = trust_list.parse(WORLD.trust_list, WORLD.root_pem)
 DENYLIST = denylist.parse(WORLD.denylist, WORLD.root_pem)
 
 

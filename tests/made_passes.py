@@ -7,8 +7,9 @@ import cbor2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk.core.model import Kind, Moment, Reason, Refusal
-from kiosk.credentials import Dispatcher, base45, cose
-from kiosk.issuing import sign_pass
+from kiosk.credentials import Dispatcher
+from kiosk.credentials.formats import base45, cose
+from kiosk.credentials.issuing import sign_pass
 from tests.people import NOW_AT, WORLD, dispatcher, moment
 
 VALID = WORLD["valid"].data

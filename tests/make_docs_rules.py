@@ -11,8 +11,8 @@ from kiosk.core import messages, rules
 from kiosk.core.model import Claim, Outcome, Reason
 from kiosk.core.visits import STEPS, CodeState, Seen, Step
 from kiosk.credentials import known_grammar
-from kiosk.issuing import codes, sheets
-from kiosk.issuing.samples import Sample
+from kiosk.credentials.issuing import print_sheets, qr_images
+from kiosk.credentials.issuing.samples import Sample
 from tests.people import NOW_AT, PEOPLE, WORLD, dispatcher, moment
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -127,8 +127,8 @@ def draw_prints(folder: Path) -> None:
     """A sheet of sample cards and a poster, as they come from the printer."""
     names = [person.name for person in PEOPLE]
     cards = [
-        sheets.Card(
-            codes.make(WORLD.another_pass(number).decode()),
+        print_sheets.Card(
+            qr_images.make(WORLD.another_pass(number).decode()),
             names[number % len(names)],
             NOW_AT + timedelta(30),
             "Phường Vỹ Dạ",
@@ -137,12 +137,14 @@ def draw_prints(folder: Path) -> None:
     ]
     with TemporaryDirectory() as made:
         sheet, poster = Path(made) / "cards.pdf", Path(made) / "poster.pdf"
-        sheets.write_cards(cards, sheets.ID_1, sheet)
+        print_sheets.write_cards(cards, print_sheets.ID_1, sheet)
         lines = [
             "Quét mã này khi máy đọc ở cổng không hoạt động.",
             "Scan this where the reader at the gate is out of order.",
         ]
-        sheets.write_poster(codes.make("https://example.org/diadiem?id=046-0001"), "Chợ Đông Ba", lines, poster)
+        print_sheets.write_poster(
+            qr_images.make("https://example.org/diadiem?id=046-0001"), "Chợ Đông Ba", lines, poster
+        )
         for source, target, part in ((sheet, "cards.png", 0.42), (poster, "poster.png", 1.0)):
             picture = pypdfium2.PdfDocument(source)[0].render(scale=1.4, grayscale=True).to_pil()
             picture.crop((0, 0, picture.width, int(picture.height * part))).save(folder / target, optimize=True)

@@ -1,6 +1,6 @@
 """The synthetic people of all tests, and every byte string of theirs that must be found nowhere.
 
-`WORLD` is the sample world that the product itself ships (kiosk/issuing/samples.py); what is added here is what tests ask of it.
+`WORLD` is the sample world that the product itself ships (kiosk/credentials/issuing/samples.py); what is added here is what tests ask of it.
 """
 
 import base64
@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from kiosk.core.model import ClockQuality, Moment
-from kiosk.credentials import Dispatcher, denylist, trust
-from kiosk.issuing.samples import Person, Sample, SampleWorld, sample_world
+from kiosk.credentials import Dispatcher
+from kiosk.credentials.issuing.samples import Person, Sample, SampleWorld, sample_world
+from kiosk.credentials.trust.trust_list import denylist, trust_list
 
 NOW_AT = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
 """A Monday, 08:02:03 in Hue."""
@@ -33,7 +34,9 @@ def moment(
 
 def dispatcher(world: SampleWorld = WORLD) -> Dispatcher:
     """A verifier that knows the world's lists and remembers nothing."""
-    return Dispatcher(trust.parse(world.trust_list, world.root_pem), denylist.parse(world.denylist, world.root_pem))
+    return Dispatcher(
+        trust_list.parse(world.trust_list, world.root_pem), denylist.parse(world.denylist, world.root_pem)
+    )
 
 
 def centre_key() -> tuple[X25519PrivateKey, bytes]:
@@ -89,7 +92,7 @@ def leaks(haystack: bytes, needles: dict[bytes, str] | None = None) -> list[str]
 
 def write_world(folder: Path, world: SampleWorld = WORLD) -> Path:
     """Put the world's lists and root key into a folder, as a device has them; returns the trust list's path."""
-    (folder / trust.ROOT_FILE).write_bytes(world.root_pem)
+    (folder / trust_list.ROOT_FILE).write_bytes(world.root_pem)
     (folder / "denylist.cose").write_bytes(world.denylist)
     path = folder / "trust-list.cose"
     path.write_bytes(world.trust_list)

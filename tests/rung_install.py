@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kiosk.credentials.issuing.samples import sample_world
 from kiosk.demo.premises import Premises
-from kiosk.issuing.samples import sample_world
 from tests import rung_install_checks as checks
 from tests import rung_install_root, rung_root
 from tests.rung_container import Container, alone

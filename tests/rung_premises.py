@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kiosk.credentials.issuing.samples import SampleWorld, sample_world
 from kiosk.demo.premises import Premises
 from kiosk.devices.painter import Painter
-from kiosk.issuing.samples import SampleWorld, sample_world
 
 WIDTH, HEIGHT = 640, 480
 PICTURES = "srv/people"

@@ -30,8 +30,8 @@ def furnish() -> None:
     """What an installer leaves in /etc: keys, lists, configuration; run in the root before it boots."""
     from datetime import UTC, datetime
 
+    from kiosk.credentials.issuing.samples import sample_world
     from kiosk.demo.premises import Premises
-    from kiosk.issuing.samples import sample_world
 
     ETC.mkdir(exist_ok=True)
     Premises(ETC, sample_world(datetime.now(UTC))).furnish()

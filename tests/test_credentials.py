@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 
 from kiosk.core import rules
 from kiosk.core.model import Assurance, Claim, History, Identifier, Kind, Reason, Refusal
-from kiosk.credentials import Dispatcher, base45, fields, known_grammar, trust
-from kiosk.issuing.samples import Sample, sample_world
+from kiosk.credentials import Dispatcher, known_grammar
+from kiosk.credentials.formats import base45, fields
+from kiosk.credentials.issuing.samples import Sample, sample_world
+from kiosk.credentials.trust.trust_list import trust_list
 from tests.people import NOW_AT, WORLD, dispatcher, moment
 
 NATIONAL = "001093029317|NGUYEN VAN A|1987-01-18|0|162979388586171100|<1<00<0123232422"
@@ -269,9 +271,9 @@ def test_asking_for_the_grammar_uses_up_no_living_proof() -> None:
 
 
 def test_newer_lists_hold_from_the_next_code_on() -> None:
-    verifier = Dispatcher(trust.of([], number=1, issued_at=NOW_AT))
+    verifier = Dispatcher(trust_list.of([], number=1, issued_at=NOW_AT))
     before = verifier.verify(WORLD["valid"].data, moment())
-    verifier.use(trust.parse(WORLD.trust_list, WORLD.root_pem), None)
+    verifier.use(trust_list.parse(WORLD.trust_list, WORLD.root_pem), None)
     after = verifier.verify(WORLD["valid"].data, moment())
     assert isinstance(before, Refusal)
     assert before.reason is Reason.UNKNOWN_KEY
@@ -280,9 +282,9 @@ def test_newer_lists_hold_from_the_next_code_on() -> None:
 
 
 def test_the_older_of_both_lists_dates_a_claim() -> None:
-    from kiosk.credentials import denylist
+    from kiosk.credentials.trust.trust_list import denylist
 
-    trusted = trust.parse(WORLD.trust_list, WORLD.root_pem)
+    trusted = trust_list.parse(WORLD.trust_list, WORLD.root_pem)
     old = denylist.of([], number=1, issued_at=datetime(2026, 1, 1, tzinfo=UTC))
     claim = Dispatcher(trusted, old).verify(WORLD["valid"].data, moment())
     assert isinstance(claim, Claim)

@@ -10,7 +10,7 @@ from kiosk.core.gate import Gate, uuid7
 from kiosk.core.model import Assurance, ClockQuality, Direction, Kind, Outcome, Reason, Stored
 from kiosk.core.ports import StoreTrouble
 from kiosk.core.subject_sealing import Pseudonyms
-from kiosk.issuing import prove, sign_pass
+from kiosk.credentials.issuing import prove, sign_pass
 from mqtt.sealing import open_sealed
 from tests.gate_scene import FRAME, PRIVATE, Scene
 from tests.made_passes import HOLDER, HOLDER_RAW, SERIAL

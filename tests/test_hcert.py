@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from kiosk.credentials.trust.trust_list.trust_list import TrustList
 
 from kiosk.core import rules
 from kiosk.core.model import Claim, ClockQuality, History, Kind, Moment, Reason, Refusal
-from kiosk.credentials import Dispatcher, base45, cose, hcert, trust
-from kiosk.credentials.trust import TrustList
-from kiosk.issuing import lists
+from kiosk.credentials import Dispatcher
+from kiosk.credentials.formats import base45, cose, hcert
+from kiosk.credentials.issuing import list_builder
+from kiosk.credentials.trust.trust_list import trust_list
 
 VECTORS = Path(__file__).parents[2] / "shared" / "vectors" / "hcert" / "dgc-testdata"
 FILES = sorted(VECTORS.rglob("*.json"))
@@ -47,8 +49,8 @@ def trusting(tree: dict[str, Any], folder: Path) -> TrustList:
         warnings.simplefilter(
             "ignore"
         )  # cryptography warns of serial numbers and versions that some states wrote wrongly
-        keys = lists.read_source(certificate)
-    return trust.of(keys, number=1, issued_at=datetime(2021, 5, 1, tzinfo=UTC))
+        keys = list_builder.read_source(certificate)
+    return trust_list.of(keys, number=1, issued_at=datetime(2021, 5, 1, tzinfo=UTC))
 
 
 def answer_to(tree: dict[str, Any], folder: Path) -> Claim | Refusal:
@@ -92,7 +94,9 @@ def test_the_prefix_is_found_exactly_where_it_is(path: Path, expected: bool) -> 
     if expected and "BASE45" in vector(path):
         assert text[len(hcert.PREFIX) :] == vector(path)["BASE45"].encode()
     if not expected:
-        answer = Dispatcher(trust.of([], number=1, issued_at=clock(vector(path)).at)).verify(text, clock(vector(path)))
+        answer = Dispatcher(trust_list.of([], number=1, issued_at=clock(vector(path)).at)).verify(
+            text, clock(vector(path))
+        )
         assert isinstance(answer, Refusal)
         assert answer.kind in {Kind.UNSUPPORTED, Kind.UNKNOWN}
 

@@ -7,10 +7,12 @@ from typing import Any
 import cbor2
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from kiosk.credentials.trust.trust_list.trust_list import TrustedKey
 
 from kiosk.core.model import Claim, Identifier, Kind, Reason, Refusal
-from kiosk.credentials import Dispatcher, base45, cose, hcert, trust
-from kiosk.credentials.trust import TrustedKey
+from kiosk.credentials import Dispatcher
+from kiosk.credentials.formats import base45, cose, hcert
+from kiosk.credentials.trust.trust_list import trust_list
 from tests.people import NOW_AT, dispatcher, moment
 
 KEY, OTHER = ec.derive_private_key(7, ec.SECP256R1()), ec.derive_private_key(8, ec.SECP256R1())
@@ -44,7 +46,7 @@ def certified(certificate: Any, **changed: Any) -> bytes:
 
 
 def read(code: bytes, *keys: TrustedKey) -> Claim | Refusal:
-    return Dispatcher(trust.of(keys or [trusted()], number=1, issued_at=NOW_AT)).verify(code, moment())
+    return Dispatcher(trust_list.of(keys or [trusted()], number=1, issued_at=NOW_AT)).verify(code, moment())
 
 
 def claimed(code: bytes, *keys: TrustedKey) -> Claim:

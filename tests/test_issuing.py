@@ -13,10 +13,11 @@ from click.testing import CliRunner
 
 from kiosk.cli.issue import issue
 from kiosk.core.model import Claim
-from kiosk.credentials import Dispatcher, trust
-from kiosk.issuing import codes, keyfile, make_key, sheets
-from kiosk.issuing.bulk import BulkTrouble, Wish, read_wishes
-from kiosk.issuing.codes import PrintTrouble
+from kiosk.credentials import Dispatcher
+from kiosk.credentials.issuing import key_files, make_key, print_sheets, qr_images
+from kiosk.credentials.issuing.csv_import import BulkTrouble, Wish, read_wishes
+from kiosk.credentials.issuing.qr_images import PrintTrouble
+from kiosk.credentials.trust.trust_list import trust_list
 from kiosk.reading.still import read_picture
 from tests.issuing_desk import registered, run, trouble
 from tests.people import NOW_AT, WORLD, moment
@@ -30,11 +31,11 @@ def printed(path: Path, dpi: int = 150) -> list[np.ndarray[Any, Any]]:
     return [document[page].render(scale=dpi / 72, grayscale=True).to_numpy().squeeze() for page in range(len(document))]
 
 
-def codes_on(page: np.ndarray[Any, Any], shape: sheets.Format = sheets.ID_1) -> list[bytes]:
+def codes_on(page: np.ndarray[Any, Any], shape: print_sheets.Format = print_sheets.ID_1) -> list[bytes]:
     """Every code on a sheet, card by card as the knife cuts it."""
-    px_per_mm = page.shape[1] / sheets.PAGE_WIDTH_MM
+    px_per_mm = page.shape[1] / print_sheets.PAGE_WIDTH_MM
     found = []
-    for left, top in sheets._places(shape):
+    for left, top in print_sheets._places(shape):
         rows = slice(round(top * px_per_mm), round((top + shape.height_mm) * px_per_mm))
         columns = slice(round(left * px_per_mm), round((left + shape.width_mm) * px_per_mm))
         found += [reading.data for reading in read_picture(np.ascontiguousarray(page[rows, columns]))]
@@ -51,7 +52,7 @@ class TestOnePass:
         picture = cv2.imread(str(next(out.glob("pass-*.png"))), cv2.IMREAD_GRAYSCALE)
         assert picture is not None
         (reading,) = read_picture(np.asarray(picture, np.uint8))
-        answer = Dispatcher(trust.load(out / "trust-list.cose")).verify(reading.data, moment())
+        answer = Dispatcher(trust_list.load(out / "trust-list.cose")).verify(reading.data, moment())
         assert isinstance(answer, Claim)
         assert answer.subject.identifiers[0].value == serial
         (on_paper,) = codes_on(printed(next(out.glob("pass-*.pdf")))[0])
@@ -69,17 +70,17 @@ class TestOnePass:
     def test_the_same_key_signs_again_and_the_trust_list_stays(self, tmp_path: Path) -> None:
         for _ in range(2):
             run(issue, "--key", tmp_path / "k", "--out", tmp_path)
-        assert trust.load(tmp_path / "trust-list.cose").number == 1
+        assert trust_list.load(tmp_path / "trust-list.cose").number == 1
         run(issue, "--key", tmp_path / "another", "--out", tmp_path)
-        found = trust.load(tmp_path / "trust-list.cose")
+        found = trust_list.load(tmp_path / "trust-list.cose")
         assert (found.number, len(list(found))) == (2, 2)
         assert len(registered(tmp_path)) == 3
 
     def test_a_pass_ends_with_its_key_at_the_latest(self, tmp_path: Path) -> None:
         key = make_key(NOW_AT - timedelta(days=300), NOW_AT + timedelta(days=20_000))
-        keyfile.write_issuer(key, tmp_path / "long", None)
+        key_files.write_issuer(key, tmp_path / "long", None)
         short = make_key(key.not_before_at, NOW_AT - timedelta(days=200))
-        keyfile.write_issuer(short, tmp_path / "short", None)
+        key_files.write_issuer(short, tmp_path / "short", None)
         assert "ends with it" not in run(issue, "--key", tmp_path / "long", "--out", tmp_path / "a").output
         result = run(issue, "--key", tmp_path / "short", "--out", tmp_path / "b")
         assert "ends with it" in result.output
@@ -91,7 +92,7 @@ class TestOnePass:
 
     def test_a_key_may_issue_only_its_classes(self, tmp_path: Path) -> None:
         run(issue, "--key", tmp_path / "k", "--out", tmp_path, "--classes", "2, 3", "--status-class", 2)
-        (key,) = trust.load(tmp_path / "trust-list.cose")
+        (key,) = trust_list.load(tmp_path / "trust-list.cose")
         assert key.uses == {"2", "3"}
         assert isinstance(trouble(issue, "--key", tmp_path / "n", "--out", tmp_path, "--classes", "a"), SystemExit)
 
@@ -118,7 +119,7 @@ class TestManyPasses:
         path = self.people(tmp_path, "name,days\n" + names)
         result = run(issue, "--key", tmp_path / "k", "--out", tmp_path, "--csv", path)
         assert "12 passes" in result.output
-        verifier = Dispatcher(trust.load(tmp_path / "trust-list.cose"))
+        verifier = Dispatcher(trust_list.load(tmp_path / "trust-list.cose"))
         pages = printed(tmp_path / "cards.pdf")
         found = [code for page in pages for code in codes_on(page)]
         claims = [verifier.verify(code, moment()) for code in found]
@@ -129,9 +130,9 @@ class TestManyPasses:
 
     def test_large_cards_have_five_centimetres_of_modules(self, tmp_path: Path) -> None:
         run(issue, "--key", tmp_path / "k", "--out", tmp_path, "--format", "large")
-        assert sheets.LARGE.code_mm * 45 / 53 >= 50
-        assert sheets.ID_1.code_mm >= 50
-        (code,) = codes_on(printed(next(tmp_path.glob("*.pdf")))[0], sheets.LARGE)
+        assert print_sheets.LARGE.code_mm * 45 / 53 >= 50
+        assert print_sheets.ID_1.code_mm >= 50
+        (code,) = codes_on(printed(next(tmp_path.glob("*.pdf")))[0], print_sheets.LARGE)
         assert code.startswith(b"HUE1:")
 
     def test_a_list_may_say_days_class_and_declaration(self, tmp_path: Path) -> None:
@@ -187,24 +188,24 @@ class TestPoster:
 
 
 def test_a_code_that_would_be_too_fine_is_not_printed(tmp_path: Path) -> None:
-    dense = codes.make("https://example.org/" + "x" * 2000)
-    card = sheets.Card(dense, "Ánh", NOW_AT, "Phường Vỹ Dạ")
+    dense = qr_images.make("https://example.org/" + "x" * 2000)
+    card = print_sheets.Card(dense, "Ánh", NOW_AT, "Phường Vỹ Dạ")
     with pytest.raises(PrintTrouble, match="too fine for 50 mm"):
-        sheets.write_cards([card], sheets.ID_1, tmp_path / "cards.pdf")
+        print_sheets.write_cards([card], print_sheets.ID_1, tmp_path / "cards.pdf")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_code_that_our_reader_does_not_read_is_not_printed() -> None:
-    good = codes.make("HUE1:" + "A" * 173)
+    good = qr_images.make("HUE1:" + "A" * 173)
     spoiled = good.modules.copy()
     spoiled[8:37, 8:37] = False
     with pytest.raises(PrintTrouble, match="cannot read a code of 45 modules"):
-        codes.prove(codes.Code(good.text, spoiled, good.designator), 50)
+        qr_images.prove(qr_images.Code(good.text, spoiled, good.designator), 50)
 
 
 def test_a_very_long_name_is_set_smaller_and_at_last_cut(tmp_path: Path) -> None:
-    card = sheets.Card(codes.make(WORLD["valid"].text), "Ngọc " * 60, NOW_AT, "")
-    sheets.write_cards([card], sheets.ID_1, tmp_path / "cards.pdf")
+    card = print_sheets.Card(qr_images.make(WORLD["valid"].text), "Ngọc " * 60, NOW_AT, "")
+    print_sheets.write_cards([card], print_sheets.ID_1, tmp_path / "cards.pdf")
     text = pypdfium2.PdfDocument(tmp_path / "cards.pdf")[0].get_textpage().get_text_bounded()
     assert "Ngọc Ngọc" in text
     assert text.count("Ngọc") < 60

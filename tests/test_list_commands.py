@@ -14,15 +14,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
+from kiosk.credentials.trust.trust_list.files import ListTrouble
 
 from kiosk.cli.deny import deny
 from kiosk.cli.issue import issue
 from kiosk.cli.trust import trust as trust_command
 from kiosk.core.model import Claim, Kind
-from kiosk.credentials import Dispatcher, denylist, trust
-from kiosk.credentials.files import ListTrouble
-from kiosk.issuing import lists
-from kiosk.issuing.keyfile import KeyFileTrouble
+from kiosk.credentials import Dispatcher
+from kiosk.credentials.issuing import list_builder
+from kiosk.credentials.issuing.key_files import KeyFileTrouble
+from kiosk.credentials.trust.trust_list import denylist, trust_list
 from tests.issuing_desk import registered, run, trouble
 from tests.people import NOW_AT, WORLD, moment
 
@@ -53,7 +54,7 @@ class TestTrustCommand:
         out = tmp_path / "list.cose"
         sources = (tmp_path / "one.der", tmp_path / "bundle.pem", tmp_path / "issuer" / "issuer.json")
         assert "Trust list 1 with 3 keys" in run(trust_command, "build", *sources, "-o", out).output
-        by_use = {key.uses: key for key in trust.load(out)}
+        by_use = {key.uses: key for key in trust_list.load(out)}
         assert by_use[frozenset("vt")].kind is Kind.HCERT
         assert by_use[frozenset("vt")].kid == one.fingerprint(SHA256())[:8]
         shown = run(trust_command, "show", out).output
@@ -65,7 +66,7 @@ class TestTrustCommand:
     def test_a_certificate_may_come_as_bare_base64(self, tmp_path: Path) -> None:
         made = certificate(self.EC_KEY)
         (tmp_path / "c").write_bytes(base64.encodebytes(made.public_bytes(Encoding.DER)))
-        (key,) = lists.read_source(tmp_path / "c")
+        (key,) = list_builder.read_source(tmp_path / "c")
         assert key.kid == made.fingerprint(SHA256())[:8]
 
     def test_the_number_rises_with_each_list(self, tmp_path: Path) -> None:
@@ -105,7 +106,7 @@ class TestTrustCommand:
         )
         (tmp_path / "c").write_bytes(signed.public_bytes(Encoding.DER))
         with pytest.raises(ListTrouble):
-            lists.read_source(tmp_path / "c")
+            list_builder.read_source(tmp_path / "c")
         rsa_pem = (
             rsa.generate_private_key(65537, 2048)
             .public_key()
@@ -113,7 +114,7 @@ class TestTrustCommand:
         )
         (tmp_path / "i").write_text(json.dumps({"public_key": rsa_pem.decode()}))
         with pytest.raises(ListTrouble):
-            lists.read_source(tmp_path / "i")
+            list_builder.read_source(tmp_path / "i")
 
 
 class TestDenyCommand:
@@ -144,7 +145,7 @@ class TestDenyCommand:
         subject = WORLD["hcert"].subject
         assert subject is not None
         run(deny, "add", "--uvci", subject.identifiers[0].value, "-o", tmp_path / "d")
-        verifier = Dispatcher(trust.parse(WORLD.trust_list, WORLD.root_pem), denylist.load(tmp_path / "d"))
+        verifier = Dispatcher(trust_list.parse(WORLD.trust_list, WORLD.root_pem), denylist.load(tmp_path / "d"))
         assert verifier.verify(WORLD["hcert"].data, moment()).kind is Kind.HCERT
         assert not isinstance(verifier.verify(WORLD["hcert"].data, moment()), Claim)
         assert isinstance(verifier.verify(WORLD["revoked"].data, moment()), Claim)

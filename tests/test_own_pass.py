@@ -10,8 +10,8 @@ import pytest
 import segno
 
 from kiosk.core.model import Assurance, Claim, Reason
-from kiosk.credentials import base45, cose
-from kiosk.issuing import CARD_CAPACITY, sign_pass
+from kiosk.credentials.formats import base45, cose
+from kiosk.credentials.issuing import CARD_CAPACITY, sign_pass
 from tests.made_passes import CLAIMS, ISSUER, PARTS, RAW, SERIAL, VALID, reason, signed, text, token
 from tests.people import NOW_AT, WORLD, dispatcher, moment
 

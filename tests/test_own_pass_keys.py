@@ -8,13 +8,15 @@ import cbor2
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from kiosk.credentials.trust.trust_list.trust_list import TrustedKey
 
 from kiosk.core.model import Claim, Kind, Reason
-from kiosk.credentials import Dispatcher, cose, trust
-from kiosk.credentials.trust import TrustedKey
-from kiosk.issuing import make_key, sign_pass
-from kiosk.issuing.passes import key_id
-from kiosk.issuing.samples import forge
+from kiosk.credentials import Dispatcher
+from kiosk.credentials.formats import cose
+from kiosk.credentials.issuing import make_key, sign_pass
+from kiosk.credentials.issuing.passes import key_id
+from kiosk.credentials.issuing.samples import forge
+from kiosk.credentials.trust.trust_list import trust_list
 from tests.made_passes import CLAIMS, ISSUER, PARTS, SERIAL, VALID, reason, text, token
 from tests.people import NOW_AT, moment
 
@@ -26,14 +28,14 @@ P256_RECORD = TrustedKey(
 
 def test_an_es256_pass_is_verified_with_a_p256_key() -> None:
     code = text(cose.sign(P256_KEY, P256_RECORD.kid, cbor2.dumps(CLAIMS, canonical=True)))
-    verifier = Dispatcher(trust.of([P256_RECORD], number=1, issued_at=NOW_AT))
+    verifier = Dispatcher(trust_list.of([P256_RECORD], number=1, issued_at=NOW_AT))
     assert len(code) == 178
     assert reason(code, verifier=verifier) is None
     assert reason(forge(code, ISSUER.kid)) is Reason.BAD_SIGNATURE
 
 
 def test_both_forms_of_an_es256_signature_are_one_pass() -> None:
-    verifier = Dispatcher(trust.of([P256_RECORD], number=1, issued_at=NOW_AT))
+    verifier = Dispatcher(trust_list.of([P256_RECORD], number=1, issued_at=NOW_AT))
     parts = cose.parse(cose.sign(P256_KEY, P256_RECORD.kid, cbor2.dumps(CLAIMS, canonical=True)))
     order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
     other_s = (order - int.from_bytes(parts.signature[32:], "big")).to_bytes(32, "big")
@@ -58,10 +60,10 @@ def test_the_token_cannot_choose_the_algorithm(algorithm: int) -> None:
 def test_several_keys_may_share_a_key_id() -> None:
     other = replace(ISSUER.trusted(), public_key=Ed25519PrivateKey.from_private_bytes(b"o" * 32).public_key())
     rsa_key = replace(ISSUER.trusted(), public_key=rsa.generate_private_key(65537, 2048).public_key())
-    verifier = Dispatcher(trust.of([other, rsa_key, ISSUER.trusted()], number=1, issued_at=NOW_AT))
+    verifier = Dispatcher(trust_list.of([other, rsa_key, ISSUER.trusted()], number=1, issued_at=NOW_AT))
     assert reason(VALID, verifier=verifier) is None
     assert (
-        reason(VALID, verifier=Dispatcher(trust.of([other, rsa_key], number=1, issued_at=NOW_AT)))
+        reason(VALID, verifier=Dispatcher(trust_list.of([other, rsa_key], number=1, issued_at=NOW_AT)))
         is Reason.BAD_SIGNATURE
     )
 
@@ -79,7 +81,7 @@ def test_the_edges_of_the_keys_validity_belong_to_it(edge: Any) -> None:
 
 def test_an_issuer_signs_only_the_classes_that_it_may() -> None:
     key = make_key(ISSUER.not_before_at, ISSUER.not_after_at, status_classes=frozenset({2, 3}))
-    verifier = Dispatcher(trust.of([key.trusted()], number=1, issued_at=NOW_AT))
+    verifier = Dispatcher(trust_list.of([key.trusted()], number=1, issued_at=NOW_AT))
 
     def of_class(number: int) -> bytes:
         return sign_pass(key, SERIAL, NOW_AT, NOW_AT + timedelta(days=1), status_class=number)
@@ -94,7 +96,7 @@ def test_an_issuer_signs_only_the_classes_that_it_may() -> None:
 def test_withdrawing_one_issuer_leaves_the_others_valid() -> None:
     other = make_key(ISSUER.not_before_at, ISSUER.not_after_at)
     others = sign_pass(other, SERIAL, NOW_AT, NOW_AT + timedelta(days=1))
-    both = Dispatcher(trust.of([ISSUER.trusted(), other.trusted()], number=1, issued_at=NOW_AT))
+    both = Dispatcher(trust_list.of([ISSUER.trusted(), other.trusted()], number=1, issued_at=NOW_AT))
     assert [reason(code, verifier=both) for code in (VALID, others)] == [None, None]
-    both.use(trust.of([other.trusted()], number=2, issued_at=NOW_AT), None)
+    both.use(trust_list.of([other.trusted()], number=2, issued_at=NOW_AT), None)
     assert [reason(code, verifier=both) for code in (VALID, others)] == [Reason.UNKNOWN_KEY, None]

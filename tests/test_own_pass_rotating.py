@@ -8,8 +8,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk.core.model import ClockQuality, Reason
-from kiosk.credentials import Dispatcher, base45, denylist, own_pass, trust
-from kiosk.issuing import prove, sign_pass
+from kiosk.credentials import Dispatcher
+from kiosk.credentials.formats import base45, entry_pass
+from kiosk.credentials.issuing import prove, sign_pass
+from kiosk.credentials.trust.trust_list import denylist, trust_list
 from tests.made_passes import HOLDER, HOLDER_RAW, ISSUER, SERIAL, VALID, reason, rotating, text
 from tests.people import NOW_AT, dispatcher, moment
 
@@ -80,21 +82,21 @@ def test_an_unprotected_header_in_the_proof_is_malformed() -> None:
 
 def test_a_withdrawn_app_is_refused_like_a_card() -> None:
     verifier = Dispatcher(
-        trust.of([ISSUER.trusted()], number=1, issued_at=NOW_AT), denylist.of([SERIAL], number=4, issued_at=NOW_AT)
+        trust_list.of([ISSUER.trusted()], number=1, issued_at=NOW_AT), denylist.of([SERIAL], number=4, issued_at=NOW_AT)
     )
     assert reason(prove(rotating(), HOLDER, NOW_AT), verifier=verifier) is Reason.REVOKED
 
 
 def test_proofs_are_forgotten_when_they_could_not_be_shown_again() -> None:
-    replays = own_pass.Replays()
+    replays = entry_pass.Replays()
     assert replays.is_new(SERIAL, 1, moment(0))
     assert not replays.is_new(SERIAL, 1, moment(120))
     assert replays.is_new(SERIAL, 1, moment(120.5))
 
 
 def test_the_memory_of_proofs_is_bounded() -> None:
-    replays = own_pass.Replays()
-    for number in range(own_pass.MAX_REMEMBERED_PROOFS + 5):
+    replays = entry_pass.Replays()
+    for number in range(entry_pass.MAX_REMEMBERED_PROOFS + 5):
         assert replays.is_new(SERIAL, number, moment())
     assert replays.is_new(SERIAL, 0, moment())
-    assert not replays.is_new(SERIAL, own_pass.MAX_REMEMBERED_PROOFS + 4, moment())
+    assert not replays.is_new(SERIAL, entry_pass.MAX_REMEMBERED_PROOFS + 4, moment())

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
-from kiosk.credentials import cose
+from kiosk.credentials.formats import cose
 
 FOLDER = Path(__file__).parents[2] / "shared" / "vectors" / "wycheproof"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the public vectors do not lie beside this checkout")

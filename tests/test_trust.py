@@ -11,14 +11,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from kiosk.credentials.trust.trust_list.files import ListTrouble
+from kiosk.credentials.trust.trust_list.list_loader import ListKeeper
+from kiosk.credentials.trust.trust_list.signed_list import Envelope
+from kiosk.credentials.trust.trust_list.trust_list import TrustedKey
 
 from kiosk.core.model import Kind
-from kiosk.credentials import cose, denylist, envelope, files, trust
-from kiosk.credentials.envelope import Envelope
-from kiosk.credentials.files import ListTrouble
-from kiosk.credentials.keeper import ListKeeper
-from kiosk.credentials.trust import TrustedKey
-from kiosk.issuing import make_key
+from kiosk.credentials.formats import cose
+from kiosk.credentials.issuing import make_key
+from kiosk.credentials.trust.trust_list import denylist, files, signed_list, trust_list
 from tests.people import NOW_AT, WORLD, write_world
 
 ROOT = WORLD.root_key
@@ -29,7 +30,7 @@ def trust_bytes(number: int, *, keys: int = 1, root: Ed25519PrivateKey = ROOT) -
     made = [
         make_key(NOW_AT, NOW_AT + timedelta(days=1), seed=bytes([each]) * 32).trusted() for each in range(1, keys + 1)
     ]
-    return trust.seal(root, trust.of(made, number=number, issued_at=NOW_AT))
+    return trust_list.seal(root, trust_list.of(made, number=number, issued_at=NOW_AT))
 
 
 def deny_bytes(number: int, *entries: bytes, root: Ed25519PrivateKey = ROOT) -> bytes:
@@ -49,14 +50,14 @@ def test_a_trust_list_comes_back_as_it_was_signed() -> None:
         ),
         TrustedKey(b"12345678", Kind.HCERT, rsa.generate_private_key(65537, 2048).public_key(), NOW_AT, NOW_AT),
     ]
-    found = trust.parse(trust.seal(ROOT, trust.of(keys, number=12, issued_at=NOW_AT)), WORLD.root_pem)
+    found = trust_list.parse(trust_list.seal(ROOT, trust_list.of(keys, number=12, issued_at=NOW_AT)), WORLD.root_pem)
     assert (found.number, found.issued_at) == (12, NOW_AT)
 
     def plain(key: TrustedKey) -> tuple[Any, ...]:
         return (
             key.kid,
             key.kind,
-            trust.public_der(key.public_key),
+            trust_list.public_der(key.public_key),
             key.not_before_at,
             key.not_after_at,
             key.uses,
@@ -81,7 +82,7 @@ def test_an_entry_of_another_length_is_the_makers_mistake() -> None:
 
 @pytest.mark.parametrize(
     ("parse", "good"),
-    [(trust.parse, trust_bytes(1)), (denylist.parse, deny_bytes(1, b"0123456789"))],
+    [(trust_list.parse, trust_bytes(1)), (denylist.parse, deny_bytes(1, b"0123456789"))],
     ids=["trust list", "denylist"],
 )
 class TestWhatIsNotBelieved:
@@ -107,7 +108,7 @@ class TestWhatIsNotBelieved:
             parse(good + bytes(files.MAX_BYTES), WORLD.root_pem)
 
     def test_the_other_list_in_its_place(self, parse: Callable[[bytes, bytes], Any], good: bytes) -> None:
-        other = deny_bytes(1) if parse is trust.parse else trust_bytes(1)
+        other = deny_bytes(1) if parse is trust_list.parse else trust_bytes(1)
         with pytest.raises(ListTrouble, match="Swap the files"):
             parse(other, WORLD.root_pem)
 
@@ -136,19 +137,19 @@ class TestWhatIsNotBelieved:
 @pytest.mark.parametrize("change", [-1, 1])
 def test_a_list_that_its_maker_cut_is_refused_by_its_count(change: int) -> None:
     entries = cbor2.loads(cose.parse(trust_bytes(1, keys=2)).payload)[5]
-    cut = envelope.seal(ROOT, Envelope("trust", 1, NOW_AT, len(entries) + change, entries))
+    cut = signed_list.seal(ROOT, Envelope("trust", 1, NOW_AT, len(entries) + change, entries))
     with pytest.raises(ListTrouble, match=f"says {2 + change} keys and holds 2"):
-        trust.parse(cut, WORLD.root_pem)
-    blob = envelope.seal(ROOT, Envelope("deny", 1, NOW_AT, 2 + change, b"0123456789abcdefghij"))
+        trust_list.parse(cut, WORLD.root_pem)
+    blob = signed_list.seal(ROOT, Envelope("deny", 1, NOW_AT, 2 + change, b"0123456789abcdefghij"))
     with pytest.raises(ListTrouble, match="does not agree with its count"):
         denylist.parse(blob, WORLD.root_pem)
 
 
 def test_a_denylist_of_another_form_is_refused() -> None:
     with pytest.raises(ListTrouble, match="does not agree"):
-        denylist.parse(envelope.seal(ROOT, Envelope("deny", 1, NOW_AT, 0, [])), WORLD.root_pem)
+        denylist.parse(signed_list.seal(ROOT, Envelope("deny", 1, NOW_AT, 0, [])), WORLD.root_pem)
     with pytest.raises(ListTrouble, match="twice"):
-        denylist.parse(envelope.seal(ROOT, Envelope("deny", 1, NOW_AT, 2, b"0123456789" * 2)), WORLD.root_pem)
+        denylist.parse(signed_list.seal(ROOT, Envelope("deny", 1, NOW_AT, 2, b"0123456789" * 2)), WORLD.root_pem)
 
 
 def _x25519_der() -> bytes:
@@ -161,26 +162,26 @@ def _x25519_der() -> bytes:
         [],
         1,
         [b"kid1", "pass", b"no key", 0, 1, [], ""],
-        [b"kid1", "ticket", trust.public_der(ROOT.public_key()), 0, 1, [], ""],
+        [b"kid1", "ticket", trust_list.public_der(ROOT.public_key()), 0, 1, [], ""],
         [b"kid1", "pass", _x25519_der(), 0, 1, [], ""],
-        [b"kid1", "pass", trust.public_der(ROOT.public_key()), 0, 2**70, [], ""],
-        [b"kid1", "pass", trust.public_der(ROOT.public_key()), "now", 1, [], ""],
+        [b"kid1", "pass", trust_list.public_der(ROOT.public_key()), 0, 2**70, [], ""],
+        [b"kid1", "pass", trust_list.public_der(ROOT.public_key()), "now", 1, [], ""],
     ],
 )
 def test_a_key_that_cannot_be_read_is_named_as_such(entry: Any) -> None:
-    sealed = envelope.seal(ROOT, Envelope("trust", 1, NOW_AT, 1, [entry]))
+    sealed = signed_list.seal(ROOT, Envelope("trust", 1, NOW_AT, 1, [entry]))
     with pytest.raises(ListTrouble, match="cannot read"):
-        trust.parse(sealed, WORLD.root_pem)
+        trust_list.parse(sealed, WORLD.root_pem)
 
 
 def test_lists_are_loaded_from_files_with_the_root_key_beside_them(tmp_path: Path) -> None:
     path = write_world(tmp_path)
-    assert trust.load(path).number == 1
+    assert trust_list.load(path).number == 1
     assert denylist.load(tmp_path / "denylist.cose").number == 1
     (tmp_path / "root.pem").rename(tmp_path / "other.pem")
     with pytest.raises(ListTrouble, match=r"root\.pem cannot be read: No such file"):
-        trust.load(path)
-    assert trust.load(path, tmp_path / "other.pem").number == 1
+        trust_list.load(path)
+    assert trust_list.load(path, tmp_path / "other.pem").number == 1
     assert denylist.load(tmp_path / "denylist.cose", tmp_path / "other.pem").number == 1
 
 
@@ -304,6 +305,6 @@ def test_a_hundred_thousand_denied_passes_take_at_most_1_2_megabytes() -> None:
 
 
 def test_the_date_of_a_list_is_its_own(tmp_path: Path) -> None:
-    early = trust.seal(ROOT, trust.of([], number=1, issued_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)))
-    assert trust.parse(early, WORLD.root_pem).issued_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    early = trust_list.seal(ROOT, trust_list.of([], number=1, issued_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)))
+    assert trust_list.parse(early, WORLD.root_pem).issued_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert isinstance(ROOT.public_key(), ed25519.Ed25519PublicKey)

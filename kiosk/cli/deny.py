@@ -7,8 +7,8 @@ from typing import TextIO
 import click
 
 from kiosk.cli import root_keys
-from kiosk.credentials import denylist
-from kiosk.issuing import lists
+from kiosk.credentials.issuing import list_builder
+from kiosk.credentials.trust.trust_list import denylist
 
 
 @click.group("deny")
@@ -40,7 +40,7 @@ def add(
     texts = [*serials, *_column(source)]
     entries = [_entry(text) for text in texts] + [denylist.foreign_entry(each) for each in uvci]
     root = root_keys.opened(root_key, password_file, beside=out)
-    made = lists.build_denylist(entries, out, root, datetime.now(UTC).replace(microsecond=0), anew=anew)
+    made = list_builder.build_denylist(entries, out, root, datetime.now(UTC).replace(microsecond=0), anew=anew)
     click.echo(f"Denylist {made.number} with {len(made.entries)} passes: {out}")
 
 

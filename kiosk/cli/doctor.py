@@ -15,7 +15,7 @@ from kiosk import config
 from kiosk.core import status as snapshot
 from kiosk.core.ports import CameraTrouble, KioskError, SignalTrouble
 from kiosk.core.status import Fact, Grade
-from kiosk.credentials import denylist, trust
+from kiosk.credentials.trust.trust_list import denylist, trust_list
 from kiosk.devices.buttons import buttons_down
 from kiosk.devices.cameras import open_camera
 from kiosk.devices.lamps import put_dark
@@ -229,7 +229,7 @@ def _lists(settings: config.Settings) -> Iterator[Fact]:
     now_at = SystemClock().now().at
     ages: dict[str, float] = {}
     try:
-        ages["trust"] = (now_at - trust.load(keys.trust_list, keys.root).issued_at).total_seconds()
+        ages["trust"] = (now_at - trust_list.load(keys.trust_list, keys.root).issued_at).total_seconds()
         if keys.denylist is not None:
             ages["denied"] = (now_at - denylist.load(keys.denylist, keys.root).issued_at).total_seconds()
     except (KioskError, OSError) as trouble:

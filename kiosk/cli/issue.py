@@ -10,8 +10,8 @@ from pathlib import Path
 
 import click
 
-from kiosk.issuing import IssuerKey, codes, keyfile, lists, make_key, sheets, sign_pass
-from kiosk.issuing.bulk import BulkTrouble, Wish, read_wishes
+from kiosk.credentials.issuing import IssuerKey, key_files, list_builder, make_key, print_sheets, qr_images, sign_pass
+from kiosk.credentials.issuing.csv_import import BulkTrouble, Wish, read_wishes
 
 KEY_YEARS = 1
 TRUST_FILE = "trust-list.cose"
@@ -22,7 +22,7 @@ REGISTER_FILE = "register.csv"
 class _Job:
     key: IssuerKey
     out: Path
-    shape: sheets.Format
+    shape: print_sheets.Format
     now_at: datetime
 
 
@@ -47,7 +47,12 @@ class _Job:
     "--csv", "csv_path", type=click.Path(path_type=Path), help="Many at once: a CSV file with a column `name`."
 )
 @click.option(
-    "--format", "shape", type=click.Choice(sorted(sheets.FORMATS)), default="id-1", show_default=True, help="Size."
+    "--format",
+    "shape",
+    type=click.Choice(sorted(print_sheets.FORMATS)),
+    default="id-1",
+    show_default=True,
+    help="Size.",
 )
 @click.option("--poster", metavar="ADDRESS", help="Print a poster (15 x 15 cm) with this address instead of a pass.")
 @click.option("--label", default="", help="Name of the issuer, in a new key and on cards; of the place, on a poster.")
@@ -76,21 +81,21 @@ def issue(
         return
     if key_path is None:
         raise click.UsageError("--key FILE is missing: the issuer's key, or the name for a new one.")
-    password = keyfile.read_password(password_file)
+    password = key_files.read_password(password_file)
     key = _key(key_path, password, label, classes, now_at)
     wish = Wish(name, days, status_class, declaration_hours)
     wishes = read_wishes(csv_path, wish) if csv_path else [wish]
-    _print_passes(_Job(key, out, sheets.FORMATS[shape], now_at), wishes, stem="cards" if csv_path else None)
-    lists.write_public(key, out / "issuer.json")
+    _print_passes(_Job(key, out, print_sheets.FORMATS[shape], now_at), wishes, stem="cards" if csv_path else None)
+    list_builder.write_public(key, out / "issuer.json")
     trust_path = out / TRUST_FILE
-    root = lists.root_key(out / lists.ROOT_KEY_FILE, password)
-    found = lists.add_issuer(key, trust_path, root, now_at)
+    root = list_builder.root_key(out / list_builder.ROOT_KEY_FILE, password)
+    found = list_builder.add_issuer(key, trust_path, root, now_at)
     click.echo(f"Trust list {found.number} for the kiosks, with this issuer: {trust_path} (root key beside it)")
 
 
 def _key(path: Path, password: bytes | None, label: str, classes: str, now_at: datetime) -> IssuerKey:
     if path.exists():
-        return keyfile.read_issuer(path, password)
+        return key_files.read_issuer(path, password)
     try:
         allowed = frozenset(int(each) for each in classes.split(",") if each.strip())
     except ValueError:
@@ -98,7 +103,7 @@ def _key(path: Path, password: bytes | None, label: str, classes: str, now_at: d
     key = make_key(
         now_at - timedelta(minutes=5), now_at + timedelta(days=366 * KEY_YEARS), status_classes=allowed, label=label
     )
-    keyfile.write_issuer(key, path, password)
+    key_files.write_issuer(key, path, password)
     guard = (
         "locked with the password"
         if password
@@ -115,15 +120,15 @@ def _print_passes(job: _Job, wishes: Iterable[Wish], stem: str | None) -> None:
     stem = stem or f"pass-{made[0][1].hex()[:8]}"
     target = job.out / f"{stem}.pdf"
     with click.progressbar(length=len(cards), label="Reading back", file=sys.stderr, hidden=len(cards) == 1) as bar:
-        sheets.write_cards(cards, job.shape, target, each_proved=lambda: bar.update(1))
+        print_sheets.write_cards(cards, job.shape, target, each_proved=lambda: bar.update(1))
     click.echo(f"{len(cards)} pass{'es' if len(cards) > 1 else ''}: {target}")
     if len(cards) == 1:
-        codes.write_png(cards[0].code, target.with_suffix(".png"))
+        qr_images.write_png(cards[0].code, target.with_suffix(".png"))
         click.echo(f"Picture to show on a phone: {target.with_suffix('.png')}")
     _register(job, made)
 
 
-def _signed(job: _Job, made: Iterable[tuple[Wish, bytes]]) -> Iterator[sheets.Card]:
+def _signed(job: _Job, made: Iterable[tuple[Wish, bytes]]) -> Iterator[print_sheets.Card]:
     for wish, serial in made:
         expires_at = job.now_at + timedelta(days=wish.days)
         if expires_at > job.key.not_after_at:
@@ -137,7 +142,7 @@ def _signed(job: _Job, made: Iterable[tuple[Wish, bytes]]) -> Iterator[sheets.Ca
             status_class=wish.status_class,
             declaration_h=wish.declaration_h,
         )
-        yield sheets.Card(codes.make(text.decode("ascii")), wish.name, expires_at, job.key.label)
+        yield print_sheets.Card(qr_images.make(text.decode("ascii")), wish.name, expires_at, job.key.label)
 
 
 def _register(job: _Job, made: Iterable[tuple[Wish, bytes]]) -> None:
@@ -159,7 +164,7 @@ def _print_poster(address: str, label: str, out: Path) -> None:
         "Scan this where the reader at the gate is out of order.",
     ]
     target = out / "poster.pdf"
-    sheets.write_poster(codes.make(address), label or "Điểm kiểm soát", lines, target)
+    print_sheets.write_poster(qr_images.make(address), label or "Điểm kiểm soát", lines, target)
     click.echo(f"Poster: {target}")
 
 

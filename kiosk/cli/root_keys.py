@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kiosk.issuing import keyfile, lists
+from kiosk.credentials.issuing import key_files, list_builder
 
 private_option = click.option(
     "--root-key",
@@ -22,5 +22,5 @@ public_option = click.option(
 
 def opened(path: Path | None, password_file: Path | None, *, beside: Path) -> Ed25519PrivateKey:
     """The key at `path`; where that is None, the one beside that list, made if missing. Raises KeyFileTrouble."""
-    password = keyfile.read_password(password_file)
-    return lists.root_key(path or beside.with_name(lists.ROOT_KEY_FILE), password)
+    password = key_files.read_password(password_file)
+    return list_builder.root_key(path or beside.with_name(list_builder.ROOT_KEY_FILE), password)

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from kiosk.cli import root_keys
-from kiosk.credentials import trust as trust_lists
-from kiosk.issuing import keyfile, lists
+from kiosk.credentials.issuing import key_files, list_builder
+from kiosk.credentials.trust.trust_list import trust_list as trust_lists
 
 
 @click.group("trust")
@@ -23,8 +23,8 @@ def trust() -> None:
 @click.option("--password-file", type=click.Path(path_type=Path), help="File with a password to lock it.")
 def make_root(key_path: Path, password_file: Path | None) -> None:
     """Make a root key; keep it offline. Its public half, root.pem beside it, goes to every kiosk."""
-    password = keyfile.read_password(password_file)
-    lists.root_key(key_path, password)
+    password = key_files.read_password(password_file)
+    list_builder.root_key(key_path, password)
     click.echo(f"Root key: {key_path} (keep it offline). For the kiosks: {key_path.with_name(trust_lists.ROOT_FILE)}")
 
 
@@ -36,7 +36,7 @@ def make_root(key_path: Path, password_file: Path | None) -> None:
 def build(sources: tuple[Path, ...], out: Path, root_key: Path | None, password_file: Path | None) -> None:
     """Sign a trust list of certificates (DER or PEM) and issuers' public files. An issuer that is left out is withdrawn."""
     root = root_keys.opened(root_key, password_file, beside=out)
-    made = lists.build_trust(sources, out, root, datetime.now(UTC).replace(microsecond=0))
+    made = list_builder.build_trust(sources, out, root, datetime.now(UTC).replace(microsecond=0))
     click.echo(f"Trust list {made.number} with {len(list(made))} keys: {out}")
 
 

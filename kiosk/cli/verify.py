@@ -12,7 +12,8 @@ import click
 
 from kiosk.core import messages, rules
 from kiosk.core.model import Claim, ClockQuality, Decision, History, Moment, Refusal
-from kiosk.credentials import Dispatcher, denylist, trust
+from kiosk.credentials import Dispatcher
+from kiosk.credentials.trust.trust_list import denylist, trust_list
 
 MAX_LINE_BYTES = 64 * 1024
 """A longer line is judged by its beginning, which no kind of code accepts at that length."""
@@ -52,7 +53,7 @@ def verify(
 ) -> None:
     """Read one code text per line from SOURCE (- is standard input) and answer each with one line, under the default policy."""
     dispatcher = Dispatcher(
-        trust.load(trust_path, root_path), denylist.load(deny_path, root_path) if deny_path else None
+        trust_list.load(trust_path, root_path), denylist.load(deny_path, root_path) if deny_path else None
     )
     now = Moment(at or datetime.now(UTC), time.monotonic(), ClockQuality.SYNCHRONISED)
     for line in _lines(source):

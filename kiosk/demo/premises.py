@@ -13,7 +13,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from kiosk.issuing.samples import SampleWorld, sample_world
+from kiosk.credentials.issuing.samples import SampleWorld, sample_world
 
 CONFIG = """\
 run_dir = "run"

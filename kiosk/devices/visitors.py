@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from kiosk.core.model import Direction, Outcome, Reason
+from kiosk.credentials.issuing.samples import Sample, SampleWorld, sample_world
 from kiosk.devices.stage import Pace, Stage, Visitor
-from kiosk.issuing.samples import Sample, SampleWorld, sample_world
 
 ONE_AT_A_TIME = (Outcome.LOOK_AGAIN, Reason.ONE_AT_A_TIME)
 

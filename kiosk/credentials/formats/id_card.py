@@ -4,7 +4,7 @@ import re
 import unicodedata
 
 from kiosk.core.model import Assurance, Claim, Identifier, Kind, Reason, Refusal, Subject
-from kiosk.credentials import fields
+from kiosk.credentials.formats import fields
 
 _NUMBER = re.compile(r"[0-9]{12}")
 _OLD_NUMBER = re.compile(r"[0-9]{9}|[0-9]{12}|")

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from kiosk.core.ports import KioskError
-from kiosk.issuing.passes import IssuerKey
+from kiosk.credentials.issuing.passes import IssuerKey
 
 MAX_BYTES = 64 * 1024
 

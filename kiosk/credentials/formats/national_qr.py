@@ -3,7 +3,7 @@
 import re
 
 from kiosk.core.model import Assurance, Claim, Identifier, Kind, Reason, Refusal, Subject
-from kiosk.credentials import fields
+from kiosk.credentials.formats import fields
 
 _DOCUMENT = re.compile(r"[0-9A-Z*]{6,15}")
 _BORN = re.compile(r"[\d*]{4}-[\d*]{2}-[\d*]{2}")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kiosk.credentials import envelope, files
-from kiosk.credentials.envelope import Envelope
-from kiosk.credentials.files import ListTrouble
-from kiosk.credentials.trust import ROOT_FILE
+from kiosk.credentials.trust.trust_list import files, signed_list
+from kiosk.credentials.trust.trust_list.files import ListTrouble
+from kiosk.credentials.trust.trust_list.signed_list import Envelope
+from kiosk.credentials.trust.trust_list.trust_list import ROOT_FILE
 
 ENTRY_BYTES = 10
 
@@ -44,12 +44,12 @@ def of(entries: Iterable[bytes], *, number: int, issued_at: datetime) -> Denylis
 def seal(root: Ed25519PrivateKey, denylist: Denylist) -> bytes:
     """Sign a denylist for the kiosks: the entries lie sorted in one byte string."""
     blob = b"".join(sorted(denylist.entries))
-    return envelope.seal(root, Envelope("deny", denylist.number, denylist.issued_at, len(denylist.entries), blob))
+    return signed_list.seal(root, Envelope("deny", denylist.number, denylist.issued_at, len(denylist.entries), blob))
 
 
 def parse(data: bytes, root_pem: bytes) -> Denylist:
     """Check and read a signed denylist. Raises ListTrouble."""
-    found = envelope.open_(data, envelope.load_root(root_pem), "deny")
+    found = signed_list.open_(data, signed_list.load_root(root_pem), "deny")
     blob = found.entries
     if not isinstance(blob, bytes) or len(blob) != found.count * ENTRY_BYTES:
         raise ListTrouble("The denylist's length does not agree with its count. Ask the centre for it again.")

@@ -1,5 +1,5 @@
 """Making passes: signing keys, signed passes, printed cards and posters."""
 
-from kiosk.issuing.passes import CARD_CAPACITY, IssuerKey, make_key, prove, sign_pass
+from kiosk.credentials.issuing.passes import CARD_CAPACITY, IssuerKey, make_key, prove, sign_pass
 
 __all__ = ["CARD_CAPACITY", "IssuerKey", "make_key", "prove", "sign_pass"]

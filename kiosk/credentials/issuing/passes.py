@@ -8,9 +8,9 @@ import cbor2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk.core.model import Kind
-from kiosk.credentials import base45, cose, own_pass
-from kiosk.credentials.cose import PublicKey
-from kiosk.credentials.trust import TrustedKey, public_der
+from kiosk.credentials.formats import base45, cose, entry_pass
+from kiosk.credentials.formats.cose import PublicKey
+from kiosk.credentials.trust.trust_list.trust_list import TrustedKey, public_der
 
 CARD_CAPACITY = 178
 """Characters of a card's code: QR version 7 at level M."""
@@ -47,7 +47,7 @@ class IssuerKey:
 
 def key_id(public_key: PublicKey) -> bytes:
     """First 4 bytes of SHA-256 of the public key (DER SubjectPublicKeyInfo)."""
-    return hashlib.sha256(public_der(public_key)).digest()[: own_pass.KID_BYTES]
+    return hashlib.sha256(public_der(public_key)).digest()[: entry_pass.KID_BYTES]
 
 
 def make_key(
@@ -74,13 +74,15 @@ def sign_pass(
     holder_key: bytes | None = None,
 ) -> bytes:
     """Sign a pass and return the text of its code. With a `holder_key` (raw Ed25519) it is a token for an app: see `prove`."""
-    claims = own_pass.payload(own_pass.Terms(serial, issued_at, expires_at, status_class, declaration_h, holder_key))
-    return own_pass.PREFIX + base45.encode(cose.sign(key.private_key, key.kid, claims)).encode("ascii")
+    claims = entry_pass.payload(
+        entry_pass.Terms(serial, issued_at, expires_at, status_class, declaration_h, holder_key)
+    )
+    return entry_pass.PREFIX + base45.encode(cose.sign(key.private_key, key.kid, claims)).encode("ascii")
 
 
 def prove(pass_text: bytes, holder: Ed25519PrivateKey, shown_at: datetime) -> bytes:
     """What an app shows: the token of a pass with the holder's living signature over the time."""
-    token = base45.decode(pass_text.removeprefix(own_pass.PREFIX))
-    proof = cose.sign(holder, b"", cbor2.dumps({own_pass.IAT: int(shown_at.timestamp())}), token)
+    token = base45.decode(pass_text.removeprefix(entry_pass.PREFIX))
+    proof = cose.sign(holder, b"", cbor2.dumps({entry_pass.IAT: int(shown_at.timestamp())}), token)
     both = cbor2.dumps([token, proof], canonical=True)
-    return own_pass.PREFIX + base45.encode(both).encode("ascii")
+    return entry_pass.PREFIX + base45.encode(both).encode("ascii")

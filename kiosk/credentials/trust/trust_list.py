@@ -14,10 +14,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from kiosk.core.model import Kind
-from kiosk.credentials import envelope, files
-from kiosk.credentials.cose import PublicKey
-from kiosk.credentials.envelope import Envelope
-from kiosk.credentials.files import ListTrouble
+from kiosk.credentials.formats.cose import PublicKey
+from kiosk.credentials.trust.trust_list import files, signed_list
+from kiosk.credentials.trust.trust_list.files import ListTrouble
+from kiosk.credentials.trust.trust_list.signed_list import Envelope
 
 ROOT_FILE = "root.pem"
 """The root's public key, where nobody names another: beside the list."""
@@ -78,12 +78,12 @@ def seal(root: Ed25519PrivateKey, trust_list: TrustList) -> bytes:
         ]
         for key in trust_list
     ]
-    return envelope.seal(root, Envelope("trust", trust_list.number, trust_list.issued_at, len(entries), entries))
+    return signed_list.seal(root, Envelope("trust", trust_list.number, trust_list.issued_at, len(entries), entries))
 
 
 def parse(data: bytes, root_pem: bytes) -> TrustList:
     """Check and read a signed trust list. Raises ListTrouble."""
-    found = envelope.open_(data, envelope.load_root(root_pem), "trust")
+    found = signed_list.open_(data, signed_list.load_root(root_pem), "trust")
     try:
         keys = [_key(entry) for entry in found.entries]
     except (TypeError, ValueError, IndexError, OverflowError, UnsupportedAlgorithm) as trouble:

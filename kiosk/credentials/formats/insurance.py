@@ -4,7 +4,7 @@ import unicodedata
 from datetime import timedelta
 
 from kiosk.core.model import Assurance, Claim, Identifier, Kind, Reason, Refusal, Subject
-from kiosk.credentials import fields
+from kiosk.credentials.formats import fields
 
 _MIN_FIELDS = 9
 _DATE = "%d/%m/%Y"

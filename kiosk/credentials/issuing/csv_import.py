@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kiosk.core.ports import KioskError
-from kiosk.credentials.fields import is_name
+from kiosk.credentials.formats.fields import is_name
 
 MAX_PEOPLE = 20_000
 _COLUMNS = {"name", "days", "status_class", "declaration_hours"}

@@ -12,10 +12,10 @@ from pathlib import Path
 import fontpkg_be_vietnam_pro  # type: ignore[import-untyped]  # it has no types; one path is read of it
 from fpdf import FPDF
 
-from kiosk.credentials.fields import VIETNAM
-from kiosk.credentials.files import write_whole
-from kiosk.issuing import codes
-from kiosk.issuing.codes import Code
+from kiosk.credentials.formats.fields import VIETNAM
+from kiosk.credentials.issuing import qr_images
+from kiosk.credentials.issuing.qr_images import Code
+from kiosk.credentials.trust.trust_list.files import write_whole
 
 PAGE_WIDTH_MM, PAGE_HEIGHT_MM = 210.0, 297.0
 CUT_MARK_MM = 4.0
@@ -60,7 +60,7 @@ def write_cards(
 ) -> None:
     """Read every code back as it will be printed, then write the sheets. Raises PrintTrouble, and then writes nothing."""
     for card in cards:
-        codes.prove(card.code, shape.code_mm)
+        qr_images.prove(card.code, shape.code_mm)
         each_proved()
     pdf = _document()
     per_page = shape.columns * shape.rows
@@ -75,7 +75,7 @@ def write_cards(
 def write_poster(code: Code, title: str, lines: Sequence[str], path: Path) -> None:
     """Write one A4 poster with a code of 15 x 15 cm. Raises PrintTrouble."""
     side_mm = POSTER_MODULES_MM * code.whole / code.size
-    codes.prove(code, side_mm)
+    qr_images.prove(code, side_mm)
     pdf = _document()
     pdf.add_page()
     _text(pdf, (15, 28), title, "B", 34, width=180, align="C")
@@ -146,7 +146,10 @@ def _draw_code(pdf: FPDF, code: Code, *, left: float, top: float, side_mm: float
         for dark, run in groupby(line):
             length = sum(1 for _ in run)
             if dark:
-                x, y = left + (column + codes.QUIET_MODULES) * module_mm, top + (row + codes.QUIET_MODULES) * module_mm
+                x, y = (
+                    left + (column + qr_images.QUIET_MODULES) * module_mm,
+                    top + (row + qr_images.QUIET_MODULES) * module_mm,
+                )
                 pdf.rect(x, y, length * module_mm, module_mm, style="F")
             column += length
 

@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 
 from kiosk.core.model import Kind
-from kiosk.credentials import denylist, files, trust
-from kiosk.credentials.files import ListTrouble, write_whole
-from kiosk.credentials.trust import TrustedKey, TrustList
-from kiosk.issuing import keyfile
-from kiosk.issuing.passes import IssuerKey, key_id
+from kiosk.credentials.issuing import key_files
+from kiosk.credentials.issuing.passes import IssuerKey, key_id
+from kiosk.credentials.trust.trust_list import denylist, files, trust_list
+from kiosk.credentials.trust.trust_list.files import ListTrouble, write_whole
+from kiosk.credentials.trust.trust_list.trust_list import TrustedKey, TrustList
 
 ROOT_KEY_FILE = "root.key"
 """The private root key, where nobody names another: beside the list that it signs."""
@@ -35,9 +35,9 @@ _PEM_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE---
 def root_key(path: Path, password: bytes | None) -> Ed25519PrivateKey:
     """Read the root key, or make it with its public half in `root.pem` beside it. Raises KeyFileTrouble."""
     if not path.exists():
-        keyfile.write_root(Ed25519PrivateKey.generate(), path, password)
-    key = keyfile.read_root(path, password)
-    write_whole(path.with_name(trust.ROOT_FILE), keyfile.public_pem(key))
+        key_files.write_root(Ed25519PrivateKey.generate(), path, password)
+    key = key_files.read_root(path, password)
+    write_whole(path.with_name(trust_list.ROOT_FILE), key_files.public_pem(key))
     return key
 
 
@@ -45,8 +45,8 @@ def build_trust(sources: Sequence[Path], path: Path, root: Ed25519PrivateKey, no
     """Sign a trust list of these sources and put it at `path`; its number is one more than that of the list there."""
     keys = {_place(key): key for source in sources for key in read_source(source)}
     number = _number_at(path, root, "trust") + 1
-    made = trust.of(keys.values(), number=number, issued_at=now_at)
-    write_whole(path, trust.seal(root, made))
+    made = trust_list.of(keys.values(), number=number, issued_at=now_at)
+    write_whole(path, trust_list.seal(root, made))
     return made
 
 
@@ -54,13 +54,13 @@ def add_issuer(issuer: IssuerKey, path: Path, root: Ed25519PrivateKey, now_at: d
     """Add one issuer to the trust list at `path`, which may not exist yet; nothing changes where he is on it."""
     known: Iterable[TrustedKey] = ()
     if path.exists():
-        found = trust.parse(files.read(path), keyfile.public_pem(root))
+        found = trust_list.parse(files.read(path), key_files.public_pem(root))
         if _place(issuer.trusted()) in {_place(key) for key in found}:
             return found
         known = found
     keys = {_place(key): key for key in (*known, issuer.trusted())}
-    made = trust.of(keys.values(), number=_number_at(path, root, "trust") + 1, issued_at=now_at)
-    write_whole(path, trust.seal(root, made))
+    made = trust_list.of(keys.values(), number=_number_at(path, root, "trust") + 1, issued_at=now_at)
+    write_whole(path, trust_list.seal(root, made))
     return made
 
 
@@ -70,7 +70,7 @@ def build_denylist(
     """Add serials to the denylist at `path` (or make it `anew` of these alone), and sign it."""
     known: Iterable[bytes] = ()
     if path.exists() and not anew:
-        known = denylist.parse(files.read(path), keyfile.public_pem(root)).entries
+        known = denylist.parse(files.read(path), key_files.public_pem(root)).entries
     made = denylist.of((*known, *serials), number=_number_at(path, root, "deny") + 1, issued_at=now_at)
     write_whole(path, denylist.seal(root, made))
     return made
@@ -103,7 +103,7 @@ def write_public(issuer: IssuerKey, path: Path) -> None:
         "not_before_at": issuer.not_before_at.isoformat(),
         "not_after_at": issuer.not_after_at.isoformat(),
         "status_classes": sorted(issuer.status_classes),
-        "public_key": keyfile.public_pem(issuer.private_key).decode("ascii"),
+        "public_key": key_files.public_pem(issuer.private_key).decode("ascii"),
     }
     write_whole(path, json.dumps(tree, ensure_ascii=False, indent=1).encode("utf-8"))
 
@@ -141,12 +141,12 @@ def _signer(certificate: x509.Certificate) -> TrustedKey:
 
 
 def _place(key: TrustedKey) -> tuple[Kind, bytes, bytes]:
-    return key.kind, key.kid, trust.public_der(key.public_key)
+    return key.kind, key.kid, trust_list.public_der(key.public_key)
 
 
 def _number_at(path: Path, root: Ed25519PrivateKey, what: str) -> int:
     """The number of the list that is there now, or 0. A list under another root is an error, not a zero."""
     if not path.exists():
         return 0
-    data, pem = files.read(path), keyfile.public_pem(root)
-    return trust.parse(data, pem).number if what == "trust" else denylist.parse(data, pem).number
+    data, pem = files.read(path), key_files.public_pem(root)
+    return trust_list.parse(data, pem).number if what == "trust" else denylist.parse(data, pem).number

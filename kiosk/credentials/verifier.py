@@ -3,14 +3,23 @@
 from collections.abc import Callable
 
 from kiosk.core.model import Claim, Kind, Moment, Reason, Refusal
-from kiosk.credentials import fields, hcert, id_card, insurance, national, own_pass, place, unsupported
-from kiosk.credentials.denylist import Denylist, foreign_entry
-from kiosk.credentials.own_pass import Replays
-from kiosk.credentials.trust import TrustList
+from kiosk.credentials.formats import (
+    entry_pass,
+    fields,
+    hcert,
+    id_card,
+    insurance,
+    national_qr,
+    unsupported,
+    venue_code,
+)
+from kiosk.credentials.formats.entry_pass import Replays
+from kiosk.credentials.trust.trust_list.denylist import Denylist, foreign_entry
+from kiosk.credentials.trust.trust_list.trust_list import TrustList
 
 _UNSIGNED: tuple[tuple[Callable[[str], bool], Callable[[str], Claim | Refusal]], ...] = (
     (insurance.looks_like, insurance.read),
-    (national.looks_like, national.read),
+    (national_qr.looks_like, national_qr.read),
     (id_card.looks_like, id_card.read),
 )
 
@@ -30,8 +39,8 @@ class Dispatcher:
     def verify(self, data: bytes, now: Moment) -> Claim | Refusal:
         """Judge a code's form, signature and standing on the lists; validity in time is for the rules."""
         trust_list, denylist, lists_at = self._lists
-        if data.startswith(own_pass.PREFIX):
-            answer = own_pass.verify(data, now, trust_list, lists_at, self._replays)
+        if data.startswith(entry_pass.PREFIX):
+            answer = entry_pass.verify(data, now, trust_list, lists_at, self._replays)
         elif data.startswith(hcert.PREFIX):
             answer = hcert.verify(data, trust_list, lists_at)
         else:
@@ -44,8 +53,8 @@ class Dispatcher:
 def known_grammar(data: bytes) -> bool:
     """Whether the bytes have a form that a misread could hardly have: base45 around CBOR, or strict fields."""
     try:
-        if data.startswith(own_pass.PREFIX):
-            own_pass.parse(data)
+        if data.startswith(entry_pass.PREFIX):
+            entry_pass.parse(data)
             return True
         if data.startswith(hcert.PREFIX):
             hcert.parse(data)
@@ -56,8 +65,8 @@ def known_grammar(data: bytes) -> bool:
 
 
 def _unsigned(data: bytes) -> Claim | Refusal:
-    if place.looks_like(data):
-        return place.read()
+    if venue_code.looks_like(data):
+        return venue_code.read()
     mark = unsupported.mark_of(data)
     if mark is not None:
         return unsupported.read(mark)

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from kiosk.credentials import denylist, files, trust
-from kiosk.credentials.denylist import Denylist
-from kiosk.credentials.files import ListTrouble
-from kiosk.credentials.trust import TrustList
+from kiosk.credentials.trust.trust_list import denylist, files
+from kiosk.credentials.trust.trust_list import trust_list as trust
+from kiosk.credentials.trust.trust_list.denylist import Denylist
+from kiosk.credentials.trust.trust_list.files import ListTrouble
+from kiosk.credentials.trust.trust_list.trust_list import TrustList
 
 
 class _Numbered(Protocol):
