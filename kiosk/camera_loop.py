@@ -5,10 +5,10 @@ import time
 
 from kiosk.core.frame import Frame, Luma
 from kiosk.core.ports import Camera, CameraTrouble
+from kiosk.decoding.frame_quality import decimate
+from kiosk.decoding.motion_gate import has_changed
 from kiosk.mailbox import Mailbox
 from kiosk.presence import Presence
-from kiosk.reading.motion import has_changed
-from kiosk.reading.view import decimate
 
 log = logging.getLogger(__name__)
 

@@ -9,8 +9,8 @@ from kiosk.control import Admit, Handlers, OrderRefused, Pause, ReleaseQuarantin
 from kiosk.core.ports import Signal
 from kiosk.core.reversal import NotUndone
 from kiosk.courier import Courier
+from kiosk.decoding.preview.preview import Still, Viewfinder
 from kiosk.gate_loop import GateLoop
-from kiosk.reading.viewfinder import Still, Viewfinder
 from kiosk.store import Store
 
 ADMIT_WITHIN_S = 2.0

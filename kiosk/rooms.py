@@ -19,6 +19,10 @@ from kiosk.core.subject_sealing import Pseudonyms, Seal
 from kiosk.core.visits import Visits
 from kiosk.courier import Courier
 from kiosk.credentials.trust.trust_list.list_loader import ListKeeper
+from kiosk.decoding import Cascade
+from kiosk.decoding.preview.preview import Viewfinder
+from kiosk.decoding.time_limit import BoundedDecoder
+from kiosk.decoding.warm_up import rehearse
 from kiosk.devices.buttons import OpenFactory, open_buttons
 from kiosk.devices.cameras import open_camera
 from kiosk.devices.lamps import Lamps, open_factory
@@ -28,10 +32,6 @@ from kiosk.gate_loop import GateLoop
 from kiosk.mailbox import Mailbox
 from kiosk.policy import policy_of
 from kiosk.presence import Presence
-from kiosk.reading import Cascade
-from kiosk.reading.bounded import BoundedDecoder
-from kiosk.reading.rehearsal import rehearse
-from kiosk.reading.viewfinder import Viewfinder
 from kiosk.selfcheck import CameraWatch
 from kiosk.store import Limits, Store
 from kiosk.system.handed_keys import handed

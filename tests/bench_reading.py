@@ -17,9 +17,9 @@ import zxingcpp
 from pyzbar import pyzbar
 
 from kiosk.core.frame import Frame, Luma
-from kiosk.reading import Cascade
-from kiosk.reading.pictures import folder_pictures, load_luma
-from kiosk.reading.still import read_picture
+from kiosk.decoding import Cascade
+from kiosk.decoding.preview.image_files import folder_pictures, load_luma
+from kiosk.decoding.still_image import read_picture
 from tests.bench_reading_frames import FRAMES_SEED, PEOPLE_SEED, SHARED, Shot, code_frames, photographs, presentations
 from tests.bench_table import Row, goal_row
 

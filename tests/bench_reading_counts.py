@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pyzbar import pyzbar
 
 from kiosk.core.frame import Frame, Luma
-from kiosk.reading import Cascade, zxing
-from kiosk.reading.still import read_picture
+from kiosk.decoding import Cascade
+from kiosk.decoding.engines import zxing
+from kiosk.decoding.still_image import read_picture
 from tests.bench_reading_frames import code_frames
 from tests.bench_table import Row, keep, show
 

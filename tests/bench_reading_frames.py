@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.core.frame import Luma
-from kiosk.reading.pictures import folder_pictures, load_luma
+from kiosk.decoding.preview.image_files import folder_pictures, load_luma
 
 SHARED = Path(__file__).parents[2] / "shared"
 CACHE = Path(__file__).parents[1] / "build" / "qr-frames"

@@ -42,8 +42,8 @@ def drawn(data: bytes) -> tuple[Luma, bool]:
 
 def judge(data: bytes) -> None:
     """One fuzzed picture through still reading and through the daemon's cascade, three frames of it."""
-    from kiosk.reading import Cascade
-    from kiosk.reading.still import read_picture
+    from kiosk.decoding import Cascade
+    from kiosk.decoding.still_image import read_picture
 
     picture, ours = drawn(data)
     cascade = Cascade()
@@ -61,7 +61,7 @@ def test_one_input(data: bytes) -> None:
 if __name__ == "__main__":
     import atheris  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
-    with atheris.instrument_imports(include=["kiosk.reading"]):
-        import kiosk.reading.still  # noqa: F401
+    with atheris.instrument_imports(include=["kiosk.decoding"]):
+        import kiosk.decoding.still_image  # noqa: F401
     atheris.Setup(sys.argv, test_one_input)
     atheris.Fuzz()

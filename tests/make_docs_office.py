@@ -10,8 +10,8 @@ from kiosk import config, in_force
 from kiosk.core.frame import Frame
 from kiosk.core.model import State
 from kiosk.core.status import OutboxStatus
+from kiosk.decoding.preview.preview import Viewfinder
 from kiosk.orders import told
-from kiosk.reading.viewfinder import Viewfinder
 from kiosk.store import Store
 from kiosk.system import logs
 from tests import browser as browsers

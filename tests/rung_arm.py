@@ -13,7 +13,7 @@ import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from kiosk.reading.pictures import folder_pictures
+from kiosk.decoding.preview.image_files import folder_pictures
 from tests import rung_arm_root, rung_gate, rung_image, rung_root
 
 SHARED = rung_root.PROJECT.parent / "shared"

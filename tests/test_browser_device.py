@@ -11,8 +11,8 @@ import pytest
 from kiosk import config, in_force
 from kiosk.control import ReleaseQuarantine, TakeStill
 from kiosk.core.frame import Frame
+from kiosk.decoding.preview.preview import Viewfinder
 from kiosk.orders import told
-from kiosk.reading.viewfinder import Viewfinder
 from kiosk.system import logs
 from tests import browser as browsers
 from tests.browser import Browser, Page, expect, faults

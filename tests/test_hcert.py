@@ -136,7 +136,7 @@ def test_the_content_is_decoded_exactly_where_it_can_be(path: Path, expected: bo
 @pytest.mark.parametrize(("path", "expected"), expecting("EXPECTEDPICTUREDECODE", "2DCODE"))
 def test_the_picture_is_read_exactly_where_it_can_be(path: Path, expected: bool) -> None:
     cv2 = pytest.importorskip("cv2")
-    from kiosk.reading.still import read_picture
+    from kiosk.decoding.still_image import read_picture
 
     data = np.frombuffer(base64.b64decode(vector(path)["2DCODE"]), np.uint8)
     luma = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.core.frame import Frame
-from kiosk.reading import Cascade
-from kiosk.reading.rehearsal import picture, rehearse
-from kiosk.reading.scene import Aspect, Scene
-from kiosk.reading.stages import heavy_stages
+from kiosk.decoding import Cascade
+from kiosk.decoding.scene import Aspect, Scene
+from kiosk.decoding.stages import heavy_stages
+from kiosk.decoding.warm_up import picture, rehearse
 from kiosk.store import Store
 
 LATER = ("sqlite_utils", "paho", "ssl", "urllib.request", "PIL")

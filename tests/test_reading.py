@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 
 from kiosk.core.frame import Frame, Luma
 from kiosk.core.model import Reading, Sight
-from kiosk.reading import Cascade
-from kiosk.reading.bounded import BoundedDecoder, ReadingStuck
-from kiosk.reading.equaliser import module_values, read_modules
-from kiosk.reading.pictures import folder_pictures, load_luma
-from kiosk.reading.scene import Aspect, Scene
-from kiosk.reading.stages import heavy_stages, plain
-from kiosk.reading.still import read_picture
-from kiosk.reading.witness import REMEMBERED_S, Witnesses
+from kiosk.decoding import Cascade
+from kiosk.decoding.confirmation import REMEMBERED_S, Witnesses
+from kiosk.decoding.engines.equaliser import module_values, read_modules
+from kiosk.decoding.preview.image_files import folder_pictures, load_luma
+from kiosk.decoding.scene import Aspect, Scene
+from kiosk.decoding.stages import heavy_stages, plain
+from kiosk.decoding.still_image import read_picture
+from kiosk.decoding.time_limit import BoundedDecoder, ReadingStuck
 from tests.qr_pictures import code_picture, frames, noisy, scene, smeared, turned
 
 SHARED = Path(__file__).parents[2] / "shared" / "qr-images"

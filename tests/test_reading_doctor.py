@@ -10,9 +10,9 @@ from click.testing import CliRunner, Result
 
 from kiosk.cli.doctor_camera import camera
 from kiosk.core.frame import Luma
+from kiosk.decoding.preview.image_files import load_luma
+from kiosk.decoding.still_image import read_picture
 from kiosk.demo.premises import Premises, scratch_premises
-from kiosk.reading.pictures import load_luma
-from kiosk.reading.still import read_picture
 from tests.qr_pictures import code_picture, scene
 
 

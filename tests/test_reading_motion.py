@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from kiosk.core.frame import Frame, Luma
-from kiosk.reading import Cascade
-from kiosk.reading.motion import MotionGate
-from kiosk.reading.view import decimate
+from kiosk.decoding import Cascade
+from kiosk.decoding.frame_quality import decimate
+from kiosk.decoding.motion_gate import MotionGate
 from tests.qr_pictures import code_picture, frames, noisy, scene
 
 HALL = np.kron(np.arange(12).reshape(3, 4) * 15.0 + 40, np.ones((160, 160)))

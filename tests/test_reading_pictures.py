@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from kiosk.cli.read import read
 from kiosk.core.model import View
-from kiosk.reading.aiming import advice, judge_view
-from kiosk.reading.pictures import PictureTrouble, load_luma, save_masked
-from kiosk.reading.still import read_picture
-from kiosk.reading.symbol import alignment_places, known_modules, modules_a_side
-from kiosk.reading.view import decimate, view_of
+from kiosk.decoding.frame_quality import decimate, view_of
+from kiosk.decoding.locate.symbol import alignment_places, known_modules, modules_a_side
+from kiosk.decoding.preview.aiming import advice, judge_view
+from kiosk.decoding.preview.image_files import PictureTrouble, load_luma, save_masked
+from kiosk.decoding.still_image import read_picture
 from tests.qr_pictures import code_picture, noisy, scene, turned
 
 GOOD_VIEW = View(mean_luma=120, contrast=45, sharpness=400)

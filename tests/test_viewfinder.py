@@ -11,10 +11,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kiosk.core.frame import Frame, Luma
+from kiosk.decoding.preview import preview as module
+from kiosk.decoding.preview.preview import MAX_JPEG_BYTES, NoStill, Still, Viewfinder
+from kiosk.decoding.still_image import read_picture
 from kiosk.mailbox import Mailbox
-from kiosk.reading import viewfinder as module
-from kiosk.reading.still import read_picture
-from kiosk.reading.viewfinder import MAX_JPEG_BYTES, NoStill, Still, Viewfinder
 from tests.qr_pictures import code_picture, scene, turned
 
 NAME = "HUE1:SOMEBODY"

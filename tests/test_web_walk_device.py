@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from kiosk.core.model import Reason
+from kiosk.decoding.still_image import read_picture
 from kiosk.demo.demonstration import Demonstration
-from kiosk.reading.still import read_picture
 from kiosk.store import Store
 from tests.passages import a_passage
 from tests.staffed_demonstration import Reader, staffed_demonstration, turns_until

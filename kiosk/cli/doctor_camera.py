@@ -9,10 +9,10 @@ from kiosk import config
 from kiosk.core.frame import Frame
 from kiosk.core.model import Sight, View
 from kiosk.core.ports import Camera
+from kiosk.decoding import Cascade
+from kiosk.decoding.preview.aiming import judge_view
+from kiosk.decoding.preview.image_files import save_masked
 from kiosk.devices.cameras import open_camera
-from kiosk.reading import Cascade
-from kiosk.reading.aiming import judge_view
-from kiosk.reading.pictures import save_masked
 
 
 @click.command()

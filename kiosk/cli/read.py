@@ -10,8 +10,8 @@ import click
 
 from kiosk.core.model import Reading
 from kiosk.credentials import known_grammar
-from kiosk.reading.pictures import PictureTrouble, folder_pictures, load_luma
-from kiosk.reading.still import read_picture
+from kiosk.decoding.preview.image_files import PictureTrouble, folder_pictures, load_luma
+from kiosk.decoding.still_image import read_picture
 
 
 @click.command()

@@ -9,7 +9,7 @@ from pathlib import Path
 from kiosk import config
 from kiosk.core.frame import Frame, Luma
 from kiosk.core.ports import CameraTrouble
-from kiosk.reading.pictures import SUFFIXES, PictureTrouble, folder_pictures, load_luma
+from kiosk.decoding.preview.image_files import SUFFIXES, PictureTrouble, folder_pictures, load_luma
 
 _log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from kiosk.core.frame import Luma
 from kiosk.core.ports import KioskError
 from kiosk.credentials import known_grammar
-from kiosk.reading.still import read_picture
+from kiosk.decoding.still_image import read_picture
 
 QUIET_MODULES = 4
 """ISO/IEC 18004 section 6.3.8."""

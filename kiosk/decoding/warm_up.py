@@ -9,8 +9,8 @@ import numpy as np
 
 from kiosk.core.frame import Frame, Luma
 from kiosk.core.model import Sight
-from kiosk.reading.cascade import Cascade
-from kiosk.reading.symbol import known_modules
+from kiosk.decoding.cascade import Cascade
+from kiosk.decoding.locate.symbol import known_modules
 
 VERSION = 5
 _MODULE_PX = 5

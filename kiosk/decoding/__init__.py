@@ -1,5 +1,5 @@
 """Reading: one luma frame in, the bytes of the codes in it out."""
 
-from kiosk.reading.cascade import Cascade
+from kiosk.decoding.cascade import Cascade
 
 __all__ = ["Cascade"]

@@ -7,13 +7,13 @@ from itertools import chain
 import cv2
 import numpy as np
 
-from kiosk.reading import zxing
-from kiosk.reading.bent import STIFF, SUPPLE, bent_values
-from kiosk.reading.equaliser import module_values, read_modules
-from kiosk.reading.finders import LARGEST_SIDE_FINE_PX
-from kiosk.reading.scene import Aspect, Scene
-from kiosk.reading.zbar import Zbar
-from kiosk.reading.zxing import Found, Placing
+from kiosk.decoding.engines import zxing
+from kiosk.decoding.engines.dewarp import STIFF, SUPPLE, bent_values
+from kiosk.decoding.engines.equaliser import module_values, read_modules
+from kiosk.decoding.engines.zbar import Zbar
+from kiosk.decoding.engines.zxing import Found, Placing
+from kiosk.decoding.locate.finder_patterns import LARGEST_SIDE_FINE_PX
+from kiosk.decoding.scene import Aspect, Scene
 
 _COMFORTABLE_PX = 4.5  # per module, for an engine
 _LARGEST_ENLARGED_PX = 640_000

@@ -7,11 +7,11 @@ import cv2
 
 from kiosk.core.frame import Luma
 from kiosk.core.model import Reading
-from kiosk.reading.cascade import LARGEST_SIDE_PX, nothing_known
-from kiosk.reading.scene import Scene
-from kiosk.reading.stages import heavy_stages, plain
-from kiosk.reading.witness import Witnesses
-from kiosk.reading.zxing import Found, Placing
+from kiosk.decoding.cascade import LARGEST_SIDE_PX, nothing_known
+from kiosk.decoding.confirmation import Witnesses
+from kiosk.decoding.engines.zxing import Found, Placing
+from kiosk.decoding.scene import Scene
+from kiosk.decoding.stages import heavy_stages, plain
 
 _ONE_PICTURE_S = 0.0
 _CAMERA_SIDE_PX, _LEAST_SIDE_PX = 1300, 400

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from kiosk.core.frame import Luma
-from kiosk.reading.arrays import Floats, product, samples_at
+from kiosk.decoding.locate.image_ops import Floats, product, samples_at
 
 LARGEST_SIDE_FINE_PX = 400
 # Decimation, module px in the decimated picture, and the largest region side in which modules that small are looked for: a code

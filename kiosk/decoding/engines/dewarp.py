@@ -7,9 +7,9 @@ shift is taken that makes its samples most decided; nothing needs to be known of
 import numpy as np
 
 from kiosk.core.frame import Luma
-from kiosk.reading.arrays import Doubles, Floats, evened_out, samples_at, seen_through, smoothed
-from kiosk.reading.grid import Grid
-from kiosk.reading.symbol import modules_a_side
+from kiosk.decoding.locate.grid import Grid
+from kiosk.decoding.locate.image_ops import Doubles, Floats, evened_out, samples_at, seen_through, smoothed
+from kiosk.decoding.locate.symbol import modules_a_side
 
 _FINE = 4  # samples along a module
 _REACH = 3  # in samples: three quarters of a module

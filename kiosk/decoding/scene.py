@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 
 from kiosk.core.frame import Luma
-from kiosk.reading.finders import Finder, find_finders
-from kiosk.reading.grid import Grid, lay_grids
-from kiosk.reading.regions import Region, textured_regions
+from kiosk.decoding.locate.finder_patterns import Finder, find_finders
+from kiosk.decoding.locate.grid import Grid, lay_grids
+from kiosk.decoding.locate.regions import Region, textured_regions
 
 REGIONS = 2
 _LEAST_EVIDENCE = 0.55  # on pictures without a code, the likeliest finder pattern stays below in 19 of 20

@@ -14,10 +14,10 @@ import numpy as np
 from kiosk.core.frame import Frame, Luma
 from kiosk.core.model import Corners, View
 from kiosk.core.ports import KioskError
-from kiosk.reading.aiming import Advice, is_aside, judge_view
-from kiosk.reading.bounded import BoundedDecoder
-from kiosk.reading.cascade import Cascade
-from kiosk.reading.zxing import whereabouts
+from kiosk.decoding.cascade import Cascade
+from kiosk.decoding.engines.zxing import whereabouts
+from kiosk.decoding.preview.aiming import Advice, is_aside, judge_view
+from kiosk.decoding.time_limit import BoundedDecoder
 
 SIZE_PX = (640, 480)
 """The most of the picture that leaves: focus and aim can be judged, and it fits into one answer of the control socket."""

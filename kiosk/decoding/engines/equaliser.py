@@ -10,10 +10,10 @@ import numpy as np
 
 from kiosk.core.frame import Luma
 from kiosk.core.model import Corners
-from kiosk.reading import zxing
-from kiosk.reading.arrays import Floats, evened_out, product, seen_through
-from kiosk.reading.grid import Grid
-from kiosk.reading.symbol import Modules, known_modules, modules_a_side
+from kiosk.decoding.engines import zxing
+from kiosk.decoding.locate.grid import Grid
+from kiosk.decoding.locate.image_ops import Floats, evened_out, product, seen_through
+from kiosk.decoding.locate.symbol import Modules, known_modules, modules_a_side
 
 _PER_MODULE = 2  # samples along a module
 _PAD = 2  # modules sampled beyond the symbol's edge

@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 
 from kiosk.core.frame import Luma
-from kiosk.reading.arrays import Doubles, Floats, evened_out
-from kiosk.reading.finders import Finder
-from kiosk.reading.symbol import LARGEST_READ, Known, known_modules, modules_a_side
+from kiosk.decoding.locate.finder_patterns import Finder
+from kiosk.decoding.locate.image_ops import Doubles, Floats, evened_out
+from kiosk.decoding.locate.symbol import LARGEST_READ, Known, known_modules, modules_a_side
 
 _FINDERS_TRIED = 7
 _TRIPLES_TRIED = 2

@@ -13,7 +13,7 @@ from pyzbar import wrapper
 
 from kiosk.core.frame import Luma
 from kiosk.core.model import Corners, Reading
-from kiosk.reading.zxing import WHOLE, Placing
+from kiosk.decoding.engines.zxing import WHOLE, Placing
 
 _L800 = int.from_bytes(b"Y800", "little")  # zbar's name for one byte of luma per pixel
 _BINARY = 4  # ZBAR_CFG_BINARY in zbar.h

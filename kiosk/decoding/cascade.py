@@ -7,11 +7,11 @@ import cv2
 
 from kiosk.core.frame import Frame, Luma
 from kiosk.core.model import Reading, Sight, View
-from kiosk.reading.motion import MotionGate
-from kiosk.reading.scene import Scene
-from kiosk.reading.stages import Stage, heavy_stages, plain
-from kiosk.reading.view import decimate, view_of
-from kiosk.reading.witness import Witnesses
+from kiosk.decoding.confirmation import Witnesses
+from kiosk.decoding.frame_quality import decimate, view_of
+from kiosk.decoding.motion_gate import MotionGate
+from kiosk.decoding.scene import Scene
+from kiosk.decoding.stages import Stage, heavy_stages, plain
 
 LARGEST_SIDE_PX = 16_384
 """OpenCV samples no picture with a side of 32767 px or more."""

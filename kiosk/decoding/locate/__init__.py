@@ -1,0 +1,1 @@
+"""Where a QR symbol lies in an image, and its module grid."""

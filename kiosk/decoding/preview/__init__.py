@@ -1,0 +1,1 @@
+"""Images for people: the aiming preview and image files."""
