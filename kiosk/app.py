@@ -23,7 +23,7 @@ from kiosk.devices.lamps import Lamps, NoPins, open_signal
 from kiosk.diary_keeper import DiaryKeeper
 from kiosk.rooms import COURIER, Rooms, furnish, make_run_dir
 from kiosk.selfcheck import Measures, judge, state_of, watchdog_may_be_fed
-from kiosk.store.diary import Diary
+from kiosk.storage.availability_log import Diary
 from kiosk.system import logs
 from kiosk.system.clock import SystemClock
 from kiosk.system.systemd import Notifier

@@ -25,7 +25,7 @@ from kiosk.selfcheck.probes import (
     probe_temperature_c,
     probe_under_voltage,
 )
-from kiosk.store import Store
+from kiosk.storage import Store
 
 
 class Bulletin:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from kiosk.core.model import ClockQuality, Moment, State
 from kiosk.core.ports import StoreTrouble
 from kiosk.core.status import Fact, Grade
-from kiosk.store.diary import Condition, Entry
+from kiosk.storage.availability_log import Condition, Entry
 
 log = logging.getLogger(__name__)
 

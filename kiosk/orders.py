@@ -11,7 +11,7 @@ from kiosk.core.reversal import NotUndone
 from kiosk.courier import Courier
 from kiosk.decoding.preview.preview import Still, Viewfinder
 from kiosk.gate_loop import GateLoop
-from kiosk.store import Store
+from kiosk.storage import Store
 
 ADMIT_WITHIN_S = 2.0
 UNDO_WITHIN_S = 2.0

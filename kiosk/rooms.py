@@ -33,7 +33,7 @@ from kiosk.mailbox import Mailbox
 from kiosk.policy import policy_of
 from kiosk.presence import Presence
 from kiosk.selfcheck import CameraWatch
-from kiosk.store import Limits, Store
+from kiosk.storage import Limits, Store
 from kiosk.system.handed_keys import handed
 from kiosk.system.instance_lock import only_one
 from kiosk.uplink import make_courier

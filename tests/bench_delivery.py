@@ -18,7 +18,7 @@ import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
 from kiosk.courier import Courier, Terms
-from kiosk.store import Store
+from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
 from mqtt.client import PahoLink
 from mqtt.link import Link, Message

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.courier import Courier, Terms
-from kiosk.store import Store
+from kiosk.storage import Store
 from mqtt import envelope
 from mqtt.envelope import Refused
 from mqtt.ranges import Range

@@ -20,7 +20,7 @@ from kiosk.core.gate import uuid7
 from kiosk.core.model import Moment, Passage, Reason, State
 from kiosk.core.ports import StoreTrouble
 from kiosk.courier import Courier, Terms
-from kiosk.store import Store
+from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
 from mqtt.client import PahoLink
 from mqtt.link import Endpoint, Link, Message

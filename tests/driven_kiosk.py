@@ -27,7 +27,7 @@ from kiosk.core.model import Outcome, Passage, Reason
 from kiosk.core.ports import StoreTrouble
 from kiosk.devices.lamps import Lamps, open_signal
 from kiosk.rooms import Rooms, furnish, make_run_dir
-from kiosk.store import Store
+from kiosk.storage import Store
 from kiosk.system.journal import log_to_stderr
 from kiosk.system.systemd import Notifier
 from kiosk.system.wakeup import Doorbell

@@ -12,7 +12,7 @@ from kiosk.core.model import State
 from kiosk.core.status import OutboxStatus
 from kiosk.decoding.preview.preview import Viewfinder
 from kiosk.orders import told
-from kiosk.store import Store
+from kiosk.storage import Store
 from kiosk.system import logs
 from tests import browser as browsers
 from tests.browser import Browser, log_in

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from kiosk.core.model import Outcome, Reason, State
-from kiosk.store import Store
+from kiosk.storage import Store
 from tests import browser as browsers
 from tests.browser import Browser
 from tests.passages import a_passage

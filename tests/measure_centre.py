@@ -19,7 +19,7 @@ import psycopg
 
 from kiosk.core.model import Stored
 from kiosk.courier import Courier, Terms
-from kiosk.store import Store
+from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
 from mqtt import envelope
 from mqtt.centre.arrivals import Arrival

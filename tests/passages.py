@@ -7,8 +7,8 @@ from pathlib import Path
 from uuid import UUID
 
 from kiosk.core.model import Assurance, ClockQuality, Direction, Grounds, Kind, Outcome, Passage, Reason, Stored
-from kiosk.store import Store, rows
-from kiosk.store.drain import Drain
+from kiosk.storage import Store, rows
+from kiosk.storage.event_encoder import Drain
 from mqtt.topics import Branch
 
 GATE = Branch("entrance", "dong-ba", "gate-1")

@@ -16,7 +16,7 @@ from kiosk.core.frame import Luma
 from kiosk.core.status import load
 from kiosk.demo.premises import Premises, scratch_premises
 from kiosk.demo.processes import Process
-from kiosk.store.database import open_writer
+from kiosk.storage.database import open_writer
 
 WIDTH, HEIGHT = 1280, 720
 _tick = threading.Event()

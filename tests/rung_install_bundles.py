@@ -16,7 +16,7 @@ STEP = (
 OLDEST = "\nOLDEST_WRITER = "
 # name -> (version, ((file, text, what it becomes), ...))
 Change = tuple[str, str, str]
-RISEN: Change = ("kiosk/store/database.py", OLDEST, STEP + OLDEST)
+RISEN: Change = ("kiosk/storage/database.py", OLDEST, STEP + OLDEST)
 VARIANTS: dict[str, tuple[str, tuple[Change, ...]]] = {
     "first": ("0.9.1", ()),
     # Takes a step of the schema, has another unit, and is good.
@@ -30,7 +30,7 @@ VARIANTS: dict[str, tuple[str, tuple[Change, ...]]] = {
     # Says READY=1 and is out of order: the lamps of this one are driven by nobody.
     "dark": ("0.9.5", (("kiosk/selfcheck/judge.py", "if it.lamps_alive:", "if not it.lamps_alive:"),)),
     # Could not be taken back.
-    "one-way": ("0.9.6", (RISEN, ("kiosk/store/database.py", OLDEST, OLDEST + "99  # not "))),
+    "one-way": ("0.9.6", (RISEN, ("kiosk/storage/database.py", OLDEST, OLDEST + "99  # not "))),
 }
 
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kiosk.core.ports import KioskError
-from kiosk.store import Limits, NotADatabase, Store
-from kiosk.store.database import open_writer
+from kiosk.storage import Limits, NotADatabase, Store
+from kiosk.storage.database import open_writer
 from tests.passages import a_passage
 from tests.rung_power_recorder import NEXT_RELEASE
 

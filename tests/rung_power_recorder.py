@@ -11,8 +11,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kiosk.core.model import ClockQuality, Moment
-from kiosk.store import Limits, Store
-from kiosk.store.database import MIGRATIONS, open_writer
+from kiosk.storage import Limits, Store
+from kiosk.storage.database import MIGRATIONS, open_writer
 from tests.passages import a_passage
 from tests.rung_power_log import DISK_BYTES, MARKS_AT, SECTOR_BYTES
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from flask.testing import FlaskClient
 
 from kiosk.core.status import Status
-from kiosk.store import Store
+from kiosk.storage import Store
 from tests.snapshots import a_status, browsing, publish
 from web_ui.accounts import Accounts, Role
 from web_ui.audit import AUDIT_FILE

@@ -23,7 +23,7 @@ from kiosk.cli.centre import centre
 from kiosk.core.model import ClockQuality, Identifier, Stored, Subject
 from kiosk.core.subject_sealing import Seal
 from kiosk.courier import Courier, Terms
-from kiosk.store import Store
+from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
 from mqtt import envelope, reports
 from mqtt.centre.arrivals import Arrival, StreamKey

@@ -14,7 +14,7 @@ from kiosk.core.status import Grade
 from kiosk.courier import Courier, Terms
 from kiosk.selfcheck import judge
 from kiosk.selfcheck.measures import Measures
-from kiosk.store import Store
+from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
 from mqtt.broker.certificates import BACKDATED, Authority, Role
 from mqtt.centre.collector import Collector

@@ -10,7 +10,7 @@ import pytest
 
 from kiosk.core.model import State
 from kiosk.courier import Courier, Terms
-from kiosk.store import Store
+from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
 from mqtt.centre.collector import Collector
 from mqtt.centre.ledger import SqliteLedger, read_counts

@@ -19,7 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from kiosk.core.model import Reason
 from kiosk.courier import Courier, Terms
-from kiosk.store import Store
+from kiosk.storage import Store
 from mqtt import envelope
 from mqtt.centre.arrivals import Arrival
 from mqtt.centre.collector import receipts

@@ -20,7 +20,7 @@ from markupsafe import Markup
 
 from kiosk.control import MAX_ANSWER_BYTES, ReleaseQuarantine, TakeStill
 from kiosk.core.model import Outcome
-from kiosk.store import Store
+from kiosk.storage import Store
 from kiosk.system import logs
 from kiosk.system.logs import LOG_FILE, Line, RecentLines
 from tests.daemons import Ordered

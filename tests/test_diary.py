@@ -15,8 +15,8 @@ from kiosk.core.model import ClockQuality, Moment, State
 from kiosk.core.ports import StoreTrouble
 from kiosk.core.status import Fact, Grade
 from kiosk.diary_keeper import LASTING_S, DiaryKeeper
-from kiosk.store import Store
-from kiosk.store.diary import KEPT, Condition, Diary, Entry
+from kiosk.storage import Store
+from kiosk.storage.availability_log import KEPT, Condition, Diary, Entry
 from tests.passages import START_AT
 
 OLD_LIST = (Fact("list-trust", Grade.WARN, "8 d", "", ""),)

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.core.model import Assurance, ClockQuality, Direction, Grounds, Kind, Outcome, Passage, Reason
-from kiosk.store import rows
-from kiosk.store.drain import SECONDS_KEPT, Drain
+from kiosk.storage import rows
+from kiosk.storage.event_encoder import SECONDS_KEPT, Drain
 from mqtt import envelope
 from mqtt.topics import Leaf
 from tests import wire_schema

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from kiosk.store import Store
+from kiosk.storage import Store
 from tests.passages import a_passage, a_store
 from tests.staffed_office import log_in, visiting
 from web_ui.accounts import Role

@@ -12,7 +12,7 @@ from kiosk.installing.device import Machine
 from kiosk.installing.layout import Layout
 from kiosk.installing.make_bundle import locked
 from kiosk.installing.trouble import InstallTrouble
-from kiosk.store import database
+from kiosk.storage import database
 from tests.installed_device import PROJECT, FakeSystemd, a_release, installed, ready, runs
 
 

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 from kiosk.cli.centre import centre
 from kiosk.core.model import ClockQuality, Moment
 from kiosk.courier.announcer import HEALTH_EVERY_S, Announcer
-from kiosk.store import Limits, Store
-from kiosk.store import limits as limits_module
+from kiosk.storage import Limits, Store
+from kiosk.storage import retention as limits_module
 from mqtt.centre.ledger import Ledger, SqliteLedger
 from mqtt.centre.postgres import PostgresLedger
 from mqtt.reports import Health

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.core.model import ClockQuality, Direction, Outcome, Reason
-from kiosk.store import Store
+from kiosk.storage import Store
 from tests.passages import a_passage
 from tests.snapshots import a_status, browsing, publish
 from web_ui import chart

@@ -9,7 +9,7 @@ import pytest
 
 from kiosk.core.model import State
 from kiosk.courier import Courier, Terms
-from kiosk.store import Store
+from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
 from mqtt.client import PahoLink
 from mqtt.link import Endpoint, Link, Message

@@ -9,7 +9,7 @@ import pytest
 
 from kiosk.core.model import ClockQuality, Moment
 from kiosk.core.ports import StoreTrouble
-from kiosk.store import Limits, Store
+from kiosk.storage import Limits, Store
 from tests.passages import START_AT, a_passage
 from tests.spoiled_disk import Mounted
 

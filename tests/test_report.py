@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from kiosk.core.model import ClockQuality, Moment, Outcome, Passage
 from kiosk.core.rules import Hours
-from kiosk.store import Store
-from kiosk.store.diary import Condition, Diary, Entry
+from kiosk.storage import Store
+from kiosk.storage.availability_log import Condition, Diary, Entry
 from tests.passages import a_passage, an_undo
 from tests.snapshots import a_status, browsing, publish
 from web_ui import report, report_records

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.core.ports import StoreTrouble
-from kiosk.store import NotADatabase, Store
+from kiosk.storage import NotADatabase, Store
 from tests.passages import a_passage, a_store, event_text
 
 

@@ -12,8 +12,8 @@ from sqlite_utils import Database
 
 from kiosk.core.model import ClockQuality, Moment, Outcome, Passage
 from kiosk.core.ports import StoreTrouble
-from kiosk.store import Limits, Store, StoreDamaged
-from kiosk.store import database as schema
+from kiosk.storage import Limits, Store, StoreDamaged
+from kiosk.storage import database as schema
 from tests.passages import START_AT, a_passage, an_undo
 
 LATER = Moment(START_AT + timedelta(days=30), 1.0, ClockQuality.SYNCHRONISED)

@@ -14,7 +14,7 @@ from kiosk.core.model import Direction, Grounds, Moment, Outcome, Reading, Reaso
 from kiosk.core.ports import StoreTrouble
 from kiosk.core.reversal import LastPassage, NotUndone, WhyNot
 from kiosk.core.visits import Visits
-from kiosk.store import Store
+from kiosk.storage import Store
 from tests.gate_scene import FRAME, gate_before
 from tests.passages import a_passage, an_undo
 from tests.people import WORLD, moment

@@ -16,7 +16,7 @@ from kiosk.control import Admit, Undo
 from kiosk.core.model import Direction, Grounds, Reason
 from kiosk.core.reversal import WhyNot
 from kiosk.core.status import UndoStatus
-from kiosk.store import Store
+from kiosk.storage import Store
 from tests.daemons import Ordered
 from tests.passages import a_passage, an_undo
 from tests.snapshots import a_status, answers, browsing, publish

@@ -13,7 +13,7 @@ DAYS = 7
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One entry of the kiosk's diary (kiosk/store/diary.py)."""
+    """One entry of the kiosk's diary (kiosk/storage/availability_log.py)."""
 
     at: datetime
     serving: bool

@@ -8,7 +8,7 @@ import click
 
 from kiosk import config
 from kiosk.rooms import open_store
-from kiosk.store import Store
+from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
 from kiosk.system.instance_lock import only_one
 

@@ -69,7 +69,7 @@ def _uv() -> str:
 
 def _schema(wheel: Path) -> tuple[int, int]:
     """What the wheel's own code says of the database: (schema, the oldest schema that may still write)."""
-    code = "from kiosk.store import database as d; print(len(d.MIGRATIONS), d.OLDEST_WRITER)"
+    code = "from kiosk.storage import database as d; print(len(d.MIGRATIONS), d.OLDEST_WRITER)"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": str(wheel)},

@@ -12,7 +12,7 @@ from kiosk.installing.bundle import Bundle
 from kiosk.installing.layout import Layout
 from kiosk.installing.trouble import InstallTrouble, say
 
-SCHEMA_MASK = 0xFFFF  # kiosk/store/database.py
+SCHEMA_MASK = 0xFFFF  # kiosk/storage/database.py
 SPARE_BYTES = 100_000_000
 
 

@@ -11,13 +11,13 @@ from typing import Any
 from kiosk.core.model import ClockQuality, Moment, Passage, Stored
 from kiosk.core.ports import KioskError, StoreTrouble
 from kiosk.core.status import OutboxStatus
-from kiosk.store import limits as limits_module
-from kiosk.store import rows
-from kiosk.store.damage import is_ours, set_aside_if_damaged, suspect
-from kiosk.store.database import APPLICATION_ID, connect, open_writer
-from kiosk.store.drain import Drain
-from kiosk.store.limits import Limits, Notice
-from kiosk.store.settled import Refusal, Settled
+from kiosk.storage import retention as limits_module
+from kiosk.storage import rows
+from kiosk.storage.corruption import is_ours, set_aside_if_damaged, suspect
+from kiosk.storage.database import APPLICATION_ID, connect, open_writer
+from kiosk.storage.delivery_state import Refusal, Settled
+from kiosk.storage.event_encoder import Drain
+from kiosk.storage.retention import Limits, Notice
 from mqtt.ranges import Range
 
 BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")

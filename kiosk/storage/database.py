@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kiosk.core.ports import StoreTrouble
-from kiosk.store.connection import Connection
+from kiosk.storage.connection import Connection
 
 APPLICATION_ID = 0x48554531  # "HUE1": tells our file from any other SQLite database (PRAGMA application_id)
 BUSY_TIMEOUT_MS = 5_000

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from kiosk.store.connection import Connection
+from kiosk.storage.connection import Connection
 
 CHUNK = 500
 """Rows per transaction: the gate waits for none of them longer than that."""

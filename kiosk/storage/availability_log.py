@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kiosk.core.model import ClockQuality, Moment
 from kiosk.core.ports import StoreTrouble
-from kiosk.store.database import connect
+from kiosk.storage.database import connect
 
 KEPT = 10_000
 """Entries; a quiet year has a few hundred."""
