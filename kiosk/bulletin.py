@@ -16,15 +16,15 @@ from kiosk.credentials.trust.trust_list.denylist import Denylist
 from kiosk.credentials.trust.trust_list.list_loader import ListKeeper
 from kiosk.credentials.trust.trust_list.trust_list import TrustList
 from kiosk.gate_loop import GateLoop
-from kiosk.presence import Presence
-from kiosk.selfcheck import CameraWatch, ClockWatch, Measures, PageWatch
-from kiosk.selfcheck.probes import (
+from kiosk.health import CameraWatch, ClockWatch, Measures, PageWatch
+from kiosk.health.probes import (
     probe_disk_free_bytes,
     probe_listens,
     probe_read_only,
     probe_temperature_c,
     probe_under_voltage,
 )
+from kiosk.presence import Presence
 from kiosk.storage import Store
 
 

@@ -13,8 +13,8 @@ from kiosk.core.model import Direction, Grounds, Stored, View
 from kiosk.core.ports import StoreTrouble
 from kiosk.core.status import Shown
 from kiosk.errands import Errands
+from kiosk.health import CameraWatch
 from kiosk.mailbox import Mailbox
-from kiosk.selfcheck import CameraWatch
 
 log = logging.getLogger(__name__)
 

@@ -29,10 +29,10 @@ from kiosk.devices.lamps import Lamps, open_factory
 from kiosk.devices.presence_sensor import open_presence
 from kiosk.errands import Errands
 from kiosk.gate_loop import GateLoop
+from kiosk.health import CameraWatch
 from kiosk.mailbox import Mailbox
 from kiosk.policy import policy_of
 from kiosk.presence import Presence
-from kiosk.selfcheck import CameraWatch
 from kiosk.storage import Limits, Store
 from kiosk.system.handed_keys import handed
 from kiosk.system.instance_lock import only_one

@@ -28,7 +28,7 @@ VARIANTS: dict[str, tuple[str, tuple[Change, ...]]] = {
     # Takes a step of the schema, answers people and records them, but never says READY=1.
     "mute": ("0.9.4", (RISEN, ("kiosk/system/systemd.py", '"READY=1", ', ""))),
     # Says READY=1 and is out of order: the lamps of this one are driven by nobody.
-    "dark": ("0.9.5", (("kiosk/selfcheck/judge.py", "if it.lamps_alive:", "if not it.lamps_alive:"),)),
+    "dark": ("0.9.5", (("kiosk/health/checks.py", "if it.lamps_alive:", "if not it.lamps_alive:"),)),
     # Could not be taken back.
     "one-way": ("0.9.6", (RISEN, ("kiosk/storage/database.py", OLDEST, OLDEST + "99  # not "))),
 }

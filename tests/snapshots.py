@@ -12,12 +12,12 @@ from flask.testing import FlaskClient
 from kiosk.core import status
 from kiosk.core.model import Reason, State
 from kiosk.core.status import CameraStatus, Fact, Grade, OutboxStatus, Shown, Status, UplinkStatus
-from kiosk.selfcheck import Measures, judge
-from kiosk.selfcheck.measures import DAY_S
+from kiosk.health import Measures, checks
+from kiosk.health.measurements import DAY_S
 from web_ui.app import create_app
 from web_ui.settings import PageSettings
 
-GOOD = judge(
+GOOD = checks(
     Measures(
         gate_loop_age_s=0.1,
         camera_loop_age_s=0.1,

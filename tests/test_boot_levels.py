@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kiosk import config
 from kiosk.core.status import Fact, Grade
-from kiosk.selfcheck.boot_levels import boot_fact, driven_levels
+from kiosk.health.firmware_pins import boot_fact, driven_levels
 
 SHIPPED = Path(__file__).parents[1] / "firmware_config/config.txt"
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from kiosk.core.model import ClockQuality, Moment, State
 from kiosk.core.ports import StoreTrouble
 from kiosk.core.status import Fact, Grade
-from kiosk.diary_keeper import LASTING_S, DiaryKeeper
+from kiosk.health.availability import LASTING_S, DiaryKeeper
 from kiosk.storage import Store
 from kiosk.storage.availability_log import KEPT, Condition, Diary, Entry
 from tests.passages import START_AT

@@ -15,9 +15,9 @@ from kiosk.devices.buttons import GuardButton, buttons_down, open_buttons
 from kiosk.devices.kernel_relay import KernelRelay
 from kiosk.errands import Errands
 from kiosk.gate_loop import GateLoop
+from kiosk.health import CameraWatch
 from kiosk.mailbox import Mailbox
 from kiosk.rooms import watch_buttons
-from kiosk.selfcheck import CameraWatch
 from tests.gate_scene import Scene
 
 

@@ -20,9 +20,10 @@ from kiosk.devices.buttons import buttons_down
 from kiosk.devices.cameras import open_camera
 from kiosk.devices.lamps import put_dark
 from kiosk.devices.presence_sensor import open_presence
-from kiosk.selfcheck import Measures, judge
-from kiosk.selfcheck.boot_levels import boot_fact
-from kiosk.selfcheck.probes import probe_disk_free_bytes, probe_read_only, probe_temperature_c, probe_under_voltage
+from kiosk.health import Measures
+from kiosk.health import checks as judge
+from kiosk.health.firmware_pins import boot_fact
+from kiosk.health.probes import probe_disk_free_bytes, probe_read_only, probe_temperature_c, probe_under_voltage
 from kiosk.system.clock import SystemClock
 
 CONNECT_S = 5.0

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from kiosk.core.model import ClockQuality, State
 from kiosk.core.status import Fact, Grade
-from kiosk.selfcheck.measures import DAY_S, Limits, Measures
+from kiosk.health.measurements import DAY_S, Limits, Measures
 
 GATE_LOOP, CAMERA_LOOP, LAMPS = "gate-loop", "camera-loop", "lamps"
 LIST_NAMES = {"trust": ("Danh sách khóa tin cậy", "trust list"), "denied": ("Danh sách thẻ bị thu hồi", "denylist")}
