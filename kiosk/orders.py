@@ -8,8 +8,8 @@ from typing import Any
 from kiosk.control import Admit, Handlers, OrderRefused, Pause, ReleaseQuarantine, ShowLamp, TakeStill, Undo
 from kiosk.core.ports import Signal
 from kiosk.core.reversal import NotUndone
-from kiosk.courier import Courier
 from kiosk.decoding.preview.preview import Still, Viewfinder
+from kiosk.delivery import Courier
 from kiosk.gate_loop import GateLoop
 from kiosk.storage import Store
 

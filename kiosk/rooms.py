@@ -17,12 +17,13 @@ from kiosk.core.ports import Clock, Decoder, KioskError, Verifier
 from kiosk.core.reversal import LastPassage
 from kiosk.core.subject_sealing import Pseudonyms, Seal
 from kiosk.core.visits import Visits
-from kiosk.courier import Courier
 from kiosk.credentials.trust.trust_list.list_loader import ListKeeper
 from kiosk.decoding import Cascade
 from kiosk.decoding.preview.preview import Viewfinder
 from kiosk.decoding.time_limit import BoundedDecoder
 from kiosk.decoding.warm_up import rehearse
+from kiosk.delivery import Courier
+from kiosk.delivery.factory import make_courier
 from kiosk.devices.buttons import OpenFactory, open_buttons
 from kiosk.devices.cameras import open_camera
 from kiosk.devices.lamps import Lamps, open_factory
@@ -36,7 +37,6 @@ from kiosk.presence import Presence
 from kiosk.storage import Limits, Store
 from kiosk.system.handed_keys import handed
 from kiosk.system.instance_lock import only_one
-from kiosk.uplink import make_courier
 
 COURIER = "courier"
 """Its worker's name."""

@@ -5,7 +5,7 @@ import random
 from pathlib import Path
 from typing import Any
 
-from kiosk.courier import Courier, Terms
+from kiosk.delivery import Courier, Terms
 from kiosk.storage import Store
 from mqtt import envelope
 from mqtt.envelope import Refused

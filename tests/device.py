@@ -19,7 +19,7 @@ from pathlib import Path
 from kiosk.core.gate import uuid7
 from kiosk.core.model import Moment, Passage, Reason, State
 from kiosk.core.ports import StoreTrouble
-from kiosk.courier import Courier, Terms
+from kiosk.delivery import Courier, Terms
 from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
 from mqtt.client import PahoLink

@@ -78,10 +78,10 @@ def _log(run_dir: Path) -> None:
         logging.getLogger("kiosk.app").info("the kiosk cho-dong-ba/cong-1 has started")
         for number, said in enumerate(("pass: ok, in (pass)", "fail: expired (pass)", "pass: ok, out (hcert)") * 2):
             gate.info("%s, record %d, %d ms after the picture", said, 48200 + number, 36 + 5 * (number % 4))
-        logging.getLogger("kiosk.courier.courier").warning(
+        logging.getLogger("kiosk.delivery.relay").warning(
             "no way to the centre: Connection refused. Passages are kept and sent later"
         )
-        logging.getLogger("kiosk.courier.receipts").error(
+        logging.getLogger("kiosk.delivery.receipts").error(
             "passage 48203 is refused: too-large. It is kept in quarantine"
         )
 

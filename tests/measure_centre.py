@@ -18,7 +18,7 @@ from uuid import UUID, uuid4
 import psycopg
 
 from kiosk.core.model import Stored
-from kiosk.courier import Courier, Terms
+from kiosk.delivery import Courier, Terms
 from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
 from mqtt import envelope

@@ -22,7 +22,7 @@ from psycopg.rows import dict_row
 from kiosk.cli.centre import centre
 from kiosk.core.model import ClockQuality, Identifier, Stored, Subject
 from kiosk.core.subject_sealing import Seal
-from kiosk.courier import Courier, Terms
+from kiosk.delivery import Courier, Terms
 from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
 from mqtt import envelope, reports

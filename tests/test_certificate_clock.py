@@ -11,7 +11,7 @@ import pytest
 
 from kiosk.core.model import ClockQuality
 from kiosk.core.status import Grade
-from kiosk.courier import Courier, Terms
+from kiosk.delivery import Courier, Terms
 from kiosk.health import checks
 from kiosk.health.measurements import Measures
 from kiosk.storage import Store

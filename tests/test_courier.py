@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.courier import Terms
+from kiosk.delivery import Terms
 from mqtt import reports, topics
 from tests.courier_bench import RECEIPT, Bench
 from tests.passages import a_passage

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.core.model import State
-from kiosk.courier import Courier, Terms
+from kiosk.delivery import Courier, Terms
 from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
 from mqtt.centre.collector import Collector

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 
 from kiosk.cli.centre import centre
 from kiosk.core.model import ClockQuality, Moment
-from kiosk.courier.announcer import HEALTH_EVERY_S, Announcer
+from kiosk.delivery.device_reporter import HEALTH_EVERY_S, Announcer
 from kiosk.storage import Limits, Store
 from kiosk.storage import retention as limits_module
 from mqtt.centre.ledger import Ledger, SqliteLedger

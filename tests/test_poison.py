@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.courier import Courier, Terms
-from kiosk.courier.trial import CUTS, Trial
+from kiosk.delivery import Courier, Terms
+from kiosk.delivery.poison_messages import CUTS, Trial
 from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
 from mqtt.centre.collector import Collector

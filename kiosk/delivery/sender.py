@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kiosk.core.ports import Outbox
-from kiosk.courier.trial import Trial
+from kiosk.delivery.poison_messages import Trial
 from mqtt import envelope
 from mqtt.link import Link, Message
 from mqtt.topics import Branch, Leaf

@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 from kiosk import config
 from kiosk.core.ports import Clock, Outbox
-from kiosk.courier import Courier, Terms
+from kiosk.delivery import Courier, Terms
 from kiosk.system.handed_keys import handed
 from mqtt.link import Endpoint, Link, Message
 from mqtt.topics import Branch

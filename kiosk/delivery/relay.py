@@ -9,9 +9,9 @@ from datetime import datetime
 from kiosk.core.model import Moment, State
 from kiosk.core.ports import Clock, Outbox, StoreTrouble
 from kiosk.core.status import UplinkStatus
-from kiosk.courier.announcer import Announcer, Connect
-from kiosk.courier.receipts import ForeignReceipt, Receipts
-from kiosk.courier.sender import Sender, Terms
+from kiosk.delivery.device_reporter import Announcer, Connect
+from kiosk.delivery.receipts import ForeignReceipt, Receipts
+from kiosk.delivery.sender import Sender, Terms
 from mqtt import envelope, reports, topics
 from mqtt.link import Acknowledged, Connected, Event, Incoming, Link, LinkClock, LinkError, Subscribed
 from mqtt.topics import Branch, Leaf
