@@ -18,8 +18,8 @@ from kiosk import config, in_force
 from kiosk.core import status
 from kiosk.core.model import Moment, State
 from kiosk.core.ports import Clock, KioskError, SignalTrouble
-from kiosk.devices.inputs import try_inputs
-from kiosk.devices.lamps import Lamps, NoPins, open_signal
+from kiosk.hardware.gpio.input_probe import try_inputs
+from kiosk.hardware.gpio.signal_output import Lamps, NoPins, open_signal
 from kiosk.health import Measures, checks, state_of, watchdog_may_be_fed
 from kiosk.health.availability import DiaryKeeper
 from kiosk.rooms import COURIER, Rooms, furnish, make_run_dir

@@ -24,12 +24,12 @@ from kiosk.decoding.time_limit import BoundedDecoder
 from kiosk.decoding.warm_up import rehearse
 from kiosk.delivery import Courier
 from kiosk.delivery.factory import make_courier
-from kiosk.devices.buttons import OpenFactory, open_buttons
-from kiosk.devices.cameras import open_camera
-from kiosk.devices.lamps import Lamps, open_factory
-from kiosk.devices.presence_sensor import open_presence
 from kiosk.errands import Errands
 from kiosk.gate_loop import GateLoop
+from kiosk.hardware.cameras.factory import open_camera
+from kiosk.hardware.gpio.buttons import OpenFactory, open_buttons
+from kiosk.hardware.gpio.presence_sensor import open_presence
+from kiosk.hardware.gpio.signal_output import Lamps, open_factory
 from kiosk.health import CameraWatch
 from kiosk.mailbox import Mailbox
 from kiosk.policy import policy_of

@@ -25,8 +25,8 @@ import numpy as np
 from kiosk import config
 from kiosk.core.model import Outcome, State
 from kiosk.core.status import load
-from kiosk.devices.lamps import open_signal
-from kiosk.devices.patterns import Lamp, Lit
+from kiosk.hardware.gpio.pattern_player import Lamp, Lit
+from kiosk.hardware.gpio.signal_output import open_signal
 from tests.bench_table import Row, goal_row
 from tests.faults_shown_rows import run_beside
 from tests.replayed_gate import daemon, empty_scene, put, state, until, with_code
@@ -37,7 +37,7 @@ import resource, sys, time
 from pathlib import Path
 from pyzbar import pyzbar
 from kiosk import config
-from kiosk.devices.replay_camera import ReplayCamera
+from kiosk.hardware.cameras.replay_camera import ReplayCamera
 camera = ReplayCamera(config.Camera(source="replay:x", frames_per_s=float(sys.argv[2])), Path(sys.argv[1]))
 camera.open()
 pyzbar.decode(camera.capture(2.0).luma)

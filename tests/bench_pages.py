@@ -11,10 +11,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
+from kiosk.hardware.visitors import hasty_pace
+
 from kiosk.core.model import State
 from kiosk.demo.demonstration import Demonstration
 from kiosk.demo.premises import scratch_premises
-from kiosk.devices.visitors import hasty_pace
 from tests import browser as browsers
 from tests.bench_table import Row, goal_row
 from tests.browser import Browser

@@ -25,7 +25,7 @@ from kiosk.app import Daemon
 from kiosk.core.gate import uuid7
 from kiosk.core.model import Outcome, Passage, Reason
 from kiosk.core.ports import StoreTrouble
-from kiosk.devices.lamps import Lamps, open_signal
+from kiosk.hardware.gpio.signal_output import Lamps, open_signal
 from kiosk.rooms import Rooms, furnish, make_run_dir
 from kiosk.storage import Store
 from kiosk.system.journal import log_to_stderr

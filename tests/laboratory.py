@@ -13,9 +13,10 @@ from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kiosk.hardware.painter import Painter
+
 from kiosk.credentials.issuing.samples import sample_world
 from kiosk.demo.premises import Premises
-from kiosk.devices.painter import Painter
 from mqtt import envelope
 from mqtt.link import LinkError, Message
 from tests.broker import Broker, Listener, publish

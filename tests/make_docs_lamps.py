@@ -5,7 +5,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from kiosk.core.model import Outcome, State
-from kiosk.devices.patterns import PATTERNS, Lamp, Pattern, Step
+from kiosk.hardware.gpio.pattern_player import PATTERNS, Lamp, Pattern, Step
 
 DOCS = Path(__file__).parents[1] / "docs"
 ROWS: dict[Outcome | State, tuple[str, str]] = {
@@ -24,7 +24,7 @@ PX_PER_S, LEFT, ROW, BAR = 120, 300, 92, 14
 PAGE = """\
 # Đèn và còi · Lamps and sounds
 
-*Made by `make docs` from `kiosk/devices/patterns.py`; do not edit.*
+*Made by `make docs` from `kiosk/hardware/gpio/pattern_player.py`; do not edit.*
 
 Ba đèn đặt cạnh nhau: **đỏ bên trái, vàng ở giữa, xanh bên phải**. Không cần phân biệt màu: vị trí, nhịp và tiếng còi đều khác nhau.
 Đèn xanh chỉ sáng khi lượt qua **đã được ghi**. Đèn đứng yên hoặc tắt hẳn quá ba giây: máy hỏng.

@@ -121,13 +121,13 @@ class callback:  # noqa: N801  its name in lgpio
 
 def _lamps(**settings: Any) -> Any:
     from kiosk import config
-    from kiosk.devices.lamps import Lamps
+    from kiosk.hardware.gpio.signal_output import Lamps
 
     return Lamps(config.Signal(relay=23, **settings), _board())
 
 
 def _board() -> Any:
-    from kiosk.devices.pi_pins import PiPins
+    from kiosk.hardware.gpio.lgpio_factory import PiPins
 
     class Pi3(PiPins):
         """A board whose revision need not be looked up in /proc."""
@@ -143,7 +143,7 @@ def _pass(lamps: Any) -> None:
     import threading
 
     from kiosk.core.model import Outcome
-    from kiosk.devices.patterns import Lamp
+    from kiosk.hardware.gpio.pattern_player import Lamp
 
     lit, seen = threading.Event(), lamps._seen
     assert seen is None
@@ -170,7 +170,7 @@ def killed_while_green_is_lit(**settings: Any) -> None:
 
 
 def buttons_factory_closed_first() -> None:
-    from kiosk.devices.buttons import GuardButton
+    from kiosk.hardware.gpio.buttons import GuardButton
 
     lamps = _lamps()
     GuardButton(5, _board(), lambda: None).close()

@@ -1,7 +1,7 @@
 """The camera contract on real picamera2 and real libcamera; tests/rung_camera.py runs it inside the trixie root.
 
 libcamera's "virtual" pipeline plays a JPEG as the scene. The glue that it needs, and that a Pi does not, is all in this file
-and in rung_camera_heap.c; the driver under test is kiosk/devices/picamera2_camera.py, as shipped.
+and in rung_camera_heap.c; the driver under test is kiosk/hardware/cameras/picamera2_camera.py, as shipped.
 """
 
 import ctypes
@@ -23,7 +23,7 @@ import zxingcpp
 
 from kiosk import config
 from kiosk.core.ports import CameraTrouble
-from kiosk.devices.picamera2_camera import Picamera2Camera, wanted_controls
+from kiosk.hardware.cameras.picamera2_camera import Picamera2Camera, wanted_controls
 
 SCENE = Path("/tmp/kiosk-scene.jpg")  # noqa: S108  inside the rung's own root
 WIDTH, HEIGHT = 640, 480

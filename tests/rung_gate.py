@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk.core.model import Outcome
-from kiosk.devices.patterns import PATTERNS, Lamp
+from kiosk.hardware.gpio.pattern_player import PATTERNS, Lamp
 from tests import rung_arm_root, rung_premises
 from tests.rung_qemu import Edge, Machine, Trouble
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kiosk.core.model import Outcome
-from kiosk.devices.patterns import Lamp
+from kiosk.hardware.gpio.pattern_player import Lamp
 from tests import rung_arm_root, rung_card, rung_gate, rung_image, rung_premises, rung_qemu, rung_root
 from tests.rung_gate import Gate
 

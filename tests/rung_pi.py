@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from kiosk.core.model import Outcome
-from kiosk.devices.patterns import Lamp
+from kiosk.hardware.gpio.pattern_player import Lamp
 from mqtt.centre.ledger import read_counts
 from tests import rung_arm_root, rung_card, rung_gate, rung_image, rung_qemu, rung_root, rung_wear
 from tests.broker import Broker, free_port

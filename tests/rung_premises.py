@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kiosk.hardware.painter import Painter
+
 from kiosk.credentials.issuing.samples import SampleWorld, sample_world
 from kiosk.demo.premises import Premises
-from kiosk.devices.painter import Painter
 
 WIDTH, HEIGHT = 640, 480
 PICTURES = "srv/people"

@@ -1,6 +1,6 @@
 """A USB camera's life on real V4L2 and real OpenCV (the kernel's virtual camera, vivid); tests/rung_gpio.py runs it in its machine.
 
-The driver is kiosk/devices/webcam_camera.py as shipped. Unplugging is the kernel's own: the driver is taken from the device.
+The driver is kiosk/hardware/cameras/webcam_camera.py as shipped. Unplugging is the kernel's own: the driver is taken from the device.
 """
 
 import json
@@ -13,8 +13,8 @@ import numpy as np
 
 from kiosk import config
 from kiosk.core.ports import CameraTrouble
-from kiosk.devices import video_controls
-from kiosk.devices.webcam_camera import WebcamCamera
+from kiosk.hardware.cameras import v4l2_controls
+from kiosk.hardware.cameras.webcam_camera import WebcamCamera
 
 DRIVER = Path("/sys/bus/platform/drivers/vivid")
 CAPTURE_S = 20.0
@@ -62,7 +62,7 @@ def main() -> None:
     again = camera.capture(CAPTURE_S)
     camera.close()
     assert again.luma.shape == (480, 640)
-    told = {"has": video_controls.apply(device, settings), "taken": taken, "unplugged": unplugged, "absent": absent}
+    told = {"has": v4l2_controls.apply(device, settings), "taken": taken, "unplugged": unplugged, "absent": absent}
     print(json.dumps(told))
 
 

@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from kiosk.hardware.visitors import hasty_pace
+
 from kiosk.demo.demonstration import Demonstration
 from kiosk.demo.premises import scratch_premises
-from kiosk.devices.visitors import hasty_pace
 
 WITHIN_S = 15.0
 

@@ -8,9 +8,10 @@ from contextlib import closing, contextmanager
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from kiosk.hardware.visitors import hasty_pace
+
 from kiosk.demo.demonstration import Demonstration
 from kiosk.demo.premises import scratch_premises
-from kiosk.devices.visitors import hasty_pace
 from tests.staffed_office import staff
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from kiosk import config
 from kiosk.core.ports import CameraTrouble
-from kiosk.devices.cameras import open_camera
-from kiosk.devices.picamera2_camera import Picamera2Camera
+from kiosk.hardware.cameras.factory import open_camera
+from kiosk.hardware.cameras.picamera2_camera import Picamera2Camera
 
 
 def test_without_the_library_the_daemon_runs_and_the_sentence_says_what_to_install() -> None:
@@ -46,7 +46,7 @@ def test_a_library_that_does_not_fit_numpy_is_one_sentence(tmp_path: Path) -> No
     """As on Raspberry Pi OS with a newer numpy in the venv: simplejpeg raises ValueError from within the import."""
     (tmp_path / "picamera2.py").write_text('raise ValueError("numpy.dtype size changed, may indicate incompatibility")')
     code = (
-        "from kiosk import config\nfrom kiosk.devices.cameras import open_camera\nfrom kiosk.core.ports import CameraTrouble\n"
+        "from kiosk import config\nfrom kiosk.hardware.cameras.factory import open_camera\nfrom kiosk.core.ports import CameraTrouble\n"
         "try: open_camera(config.Camera(source='picamera2')).open()\nexcept CameraTrouble as trouble: print(trouble)"
     )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}

@@ -9,9 +9,9 @@ import pytest
 
 from kiosk import config
 from kiosk.core.ports import CameraTrouble
-from kiosk.devices.cameras import open_camera
-from kiosk.devices.replay_camera import ReplayCamera
-from kiosk.devices.webcam_camera import WebcamCamera
+from kiosk.hardware.cameras.factory import open_camera
+from kiosk.hardware.cameras.replay_camera import ReplayCamera
+from kiosk.hardware.cameras.webcam_camera import WebcamCamera
 from tests.fake_cameras import FakeVideo, bgr, what_a_capture_says_when_closed
 
 FAST = config.Camera(source="replay:x", frames_per_s=120.0)

@@ -14,10 +14,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from kiosk.hardware.painter import Painter
 
 from kiosk.demo.premises import Premises, scratch_premises
 from kiosk.demo.processes import Process, python_module
-from kiosk.devices.painter import Painter
 from mqtt import topics
 from tests import wire_schema
 from tests.broker import Broker, Listener

@@ -14,7 +14,7 @@ from kiosk.app import take_lamps
 from kiosk.core.model import State
 from kiosk.core.ports import SignalTrouble
 from kiosk.core.status import load
-from kiosk.devices.inputs import try_inputs
+from kiosk.hardware.gpio.input_probe import try_inputs
 from kiosk.system.systemd import Notifier
 from kiosk.system.wakeup import Doorbell
 

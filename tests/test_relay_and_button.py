@@ -11,10 +11,10 @@ from gpiozero.pins.mock import MockFactory, MockPin
 from kiosk import config
 from kiosk.core.model import Direction, Grounds, Passage, Reason
 from kiosk.core.ports import KioskError, SignalTrouble
-from kiosk.devices.buttons import GuardButton, buttons_down, open_buttons
-from kiosk.devices.kernel_relay import KernelRelay
 from kiosk.errands import Errands
 from kiosk.gate_loop import GateLoop
+from kiosk.hardware.gpio.buttons import GuardButton, buttons_down, open_buttons
+from kiosk.hardware.gpio.kernel_relay import KernelRelay
 from kiosk.health import CameraWatch
 from kiosk.mailbox import Mailbox
 from kiosk.rooms import watch_buttons

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from kiosk import config
 from kiosk.core import signal_patterns
 from kiosk.core.model import Outcome, State
-from kiosk.devices.patterns import patterns_of
+from kiosk.hardware.gpio.pattern_player import patterns_of
 
 GOOD = config.Patterns()
 

@@ -14,8 +14,8 @@ from kiosk import config
 from kiosk.cli.signal import signal
 from kiosk.core.model import Outcome, State
 from kiosk.core.ports import SignalTrouble
-from kiosk.devices.lamps import Lamps, open_factory, open_signal, put_dark
-from kiosk.devices.patterns import PATTERNS, Lamp, Lit, Pattern, Step
+from kiosk.hardware.gpio.pattern_player import PATTERNS, Lamp, Lit, Pattern, Step
+from kiosk.hardware.gpio.signal_output import Lamps, open_factory, open_signal, put_dark
 
 WIRED = config.Signal(pins="mock", relay=23)
 QUICK = {

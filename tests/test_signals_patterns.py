@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.core.model import Outcome, State
-from kiosk.devices.patterns import PATTERNS, Lamp, Pattern, Player
+from kiosk.hardware.gpio.pattern_player import PATTERNS, Lamp, Pattern, Player
 
 
 def looks(pattern: Pattern) -> list[tuple[frozenset[Lamp], bool, float]]:

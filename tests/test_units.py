@@ -116,7 +116,7 @@ def test_the_page_lets_the_gate_go_first_and_waits_for_nobody_else() -> None:
 
 
 def test_the_lamps_go_dark_however_the_daemon_ended() -> None:
-    assert "-m kiosk.dark" in keys_of("kiosk.service")["ExecStopPost"]
+    assert "-m kiosk.hardware.gpio.all_off" in keys_of("kiosk.service")["ExecStopPost"]
 
 
 def test_the_private_keys_are_roots_and_the_daemon_gets_copies_in_memory() -> None:

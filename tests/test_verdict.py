@@ -2,9 +2,10 @@
 
 from collections import Counter
 
+from kiosk.hardware.stage import Turn, Visitor
+
 from kiosk.core.model import Direction, Outcome, Reason
 from kiosk.demo.verdict import Answer, judge
-from kiosk.devices.stage import Turn, Visitor
 
 IN = Turn(Visitor("", "", (b"a",), (Outcome.PASS, Reason.OK), Direction.IN), 1, 9)
 NOBODY = Turn(Visitor("", "", (), None), 10, 19)

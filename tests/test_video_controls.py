@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from kiosk import config
-from kiosk.devices import video_controls
+from kiosk.hardware.cameras import v4l2_controls
 
 
 def set_on(device: Path, has: set[int], **settings: Any) -> tuple[list[str], dict[int, int]]:
@@ -22,7 +22,7 @@ def set_on(device: Path, has: set[int], **settings: Any) -> tuple[list[str], dic
             raise OSError(errno.EINVAL, "no such control")
         given[control] = value
 
-    return video_controls.apply(device, config.Camera(source="webcam:0", **settings), set_control), given
+    return v4l2_controls.apply(device, config.Camera(source="webcam:0", **settings), set_control), given
 
 
 @pytest.mark.parametrize(("hz", "value"), [(50, 1), (60, 2), (0, 0)])
@@ -43,13 +43,13 @@ def test_only_what_the_camera_has_is_set(tmp_path: Path) -> None:
 def test_a_device_that_is_no_camera_or_not_there_has_none(tmp_path: Path) -> None:
     settings = config.Camera(source="webcam:0")
     (tmp_path / "video0").touch()
-    assert video_controls.apply(tmp_path / "video0", settings) == []
-    assert video_controls.apply(tmp_path / "video1", settings) == []
+    assert v4l2_controls.apply(tmp_path / "video0", settings) == []
+    assert v4l2_controls.apply(tmp_path / "video1", settings) == []
 
 
 def test_the_numbers_are_those_of_the_kernels_header() -> None:
     """linux/v4l2-controls.h: V4L2_CID_BASE + 24, V4L2_CID_CAMERA_CLASS_BASE + 3 and + 12; _IOWR('V', 28, 8 bytes)."""
-    assert video_controls.POWER_LINE_FREQUENCY == 0x00980900 + 24
-    assert video_controls.EXPOSURE_AUTO_PRIORITY == 0x009A0900 + 3
-    assert video_controls.FOCUS_AUTO == 0x009A0900 + 12
-    assert 3 << 30 | 8 << 16 | ord("V") << 8 | 28 == video_controls.SET_CONTROL
+    assert v4l2_controls.POWER_LINE_FREQUENCY == 0x00980900 + 24
+    assert v4l2_controls.EXPOSURE_AUTO_PRIORITY == 0x009A0900 + 3
+    assert v4l2_controls.FOCUS_AUTO == 0x009A0900 + 12
+    assert 3 << 30 | 8 << 16 | ord("V") << 8 | 28 == v4l2_controls.SET_CONTROL

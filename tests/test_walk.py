@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
+from kiosk.hardware.visitors import hasty_pace
 
 from kiosk.demo.demonstration import Demonstration
 from kiosk.demo.premises import Premises, scratch_premises
 from kiosk.demo.verdict import Verdict, met
-from kiosk.devices.visitors import hasty_pace
 
 FRAMES_PER_S = 60.0
 WINDOW_S = 1.0

@@ -11,7 +11,7 @@ from rich.console import Console
 from kiosk.demo.demonstration import Demonstration
 from kiosk.demo.premises import ended_by_signals, scratch_premises
 from kiosk.demo.show import save_picture, show
-from kiosk.devices.visitors import calm_pace, hasty_pace
+from kiosk.hardware.visitors import calm_pace, hasty_pace
 
 ONCE_FRAMES_PER_S = 60.0
 LIVE_FRAMES_PER_S = 15.0

@@ -16,10 +16,10 @@ from kiosk.core import status as snapshot
 from kiosk.core.ports import CameraTrouble, KioskError, SignalTrouble
 from kiosk.core.status import Fact, Grade
 from kiosk.credentials.trust.trust_list import denylist, trust_list
-from kiosk.devices.buttons import buttons_down
-from kiosk.devices.cameras import open_camera
-from kiosk.devices.lamps import put_dark
-from kiosk.devices.presence_sensor import open_presence
+from kiosk.hardware.cameras.factory import open_camera
+from kiosk.hardware.gpio.buttons import buttons_down
+from kiosk.hardware.gpio.presence_sensor import open_presence
+from kiosk.hardware.gpio.signal_output import put_dark
 from kiosk.health import Measures
 from kiosk.health import checks as judge
 from kiosk.health.firmware_pins import boot_fact

@@ -12,7 +12,7 @@ from kiosk.core.ports import Camera
 from kiosk.decoding import Cascade
 from kiosk.decoding.preview.aiming import judge_view
 from kiosk.decoding.preview.image_files import save_masked
-from kiosk.devices.cameras import open_camera
+from kiosk.hardware.cameras.factory import open_camera
 
 
 @click.command()

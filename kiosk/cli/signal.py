@@ -7,8 +7,8 @@ import click
 
 from kiosk import config
 from kiosk.core.model import Outcome, State
-from kiosk.devices.lamps import open_signal, put_dark
-from kiosk.devices.patterns import PATTERNS, Lamp, Lit, Pattern, patterns_of
+from kiosk.hardware.gpio.pattern_player import PATTERNS, Lamp, Lit, Pattern, patterns_of
+from kiosk.hardware.gpio.signal_output import open_signal, put_dark
 
 DARK = "dark"
 _KEYS: dict[str, Outcome | State] = {pattern.name: key for key, pattern in PATTERNS.items()}

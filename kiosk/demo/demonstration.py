@@ -15,9 +15,9 @@ from kiosk.demo.premises import Premises
 from kiosk.demo.processes import Process, ProcessTrouble, free_port, mosquitto, python_module
 from kiosk.demo.stage_server import StageServer
 from kiosk.demo.verdict import Answer, Verdict, ids_in, judge
-from kiosk.devices.painter import Painter
-from kiosk.devices.stage import Pace, Stage
-from kiosk.devices.visitors import queue_of
+from kiosk.hardware.painter import Painter
+from kiosk.hardware.stage import Pace, Stage
+from kiosk.hardware.visitors import queue_of
 
 TURN_S = 0.05
 START_WITHIN_S = 30.0

@@ -5,9 +5,9 @@ import socket
 import threading
 from pathlib import Path
 
-from kiosk.devices.painter import Painter
-from kiosk.devices.stage import Stage
-from kiosk.devices.synthetic_camera import ASK, HEADER
+from kiosk.hardware.painter import Painter
+from kiosk.hardware.stage import Stage
+from kiosk.hardware.synthetic_camera import ASK, HEADER
 
 
 class StageServer:

@@ -7,7 +7,7 @@ from gpiozero import DigitalInputDevice
 from gpiozero.pins import Factory
 
 from kiosk import config
-from kiosk.devices.lamps import open_factory, pin_errors_told
+from kiosk.hardware.gpio.signal_output import open_factory, pin_errors_told
 
 
 class PresenceSensor:

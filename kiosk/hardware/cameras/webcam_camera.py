@@ -17,7 +17,7 @@ import numpy as np
 from kiosk import config
 from kiosk.core.frame import Frame, Luma
 from kiosk.core.ports import CameraTrouble
-from kiosk.devices import video_controls
+from kiosk.hardware.cameras import v4l2_controls
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class WebcamCamera:
         index: int,
         *,
         video: Callable[[int], Video] | None = None,
-        controls: Callable[[Path, config.Camera], list[str]] = video_controls.apply,
+        controls: Callable[[Path, config.Camera], list[str]] = v4l2_controls.apply,
     ) -> None:
         self._settings = settings
         self._controls = controls

@@ -3,8 +3,8 @@
 from contextlib import closing
 
 from kiosk import config
-from kiosk.devices.buttons import OpenFactory
-from kiosk.devices.lamps import open_factory, pin_errors_told
+from kiosk.hardware.gpio.buttons import OpenFactory
+from kiosk.hardware.gpio.signal_output import open_factory, pin_errors_told
 
 
 def try_inputs(settings: config.Signal, factory: OpenFactory = open_factory) -> None:

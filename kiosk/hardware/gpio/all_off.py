@@ -1,4 +1,4 @@
-"""`python -m kiosk.dark CONFIG`: lamps, buzzer and relay off, at once; systemd calls it (ExecStopPost) however the daemon ended.
+"""`python -m kiosk.hardware.gpio.all_off CONFIG`: lamps, buzzer and relay off, at once; systemd calls it (ExecStopPost) however the daemon ended.
 
 `kiosk signal dark` does the same, but reads the configuration with all its checks, which takes a small board several seconds; so
 long a relay would hold a door open. Here only the pins' numbers are read, and nothing but the standard library and lgpio is loaded.
@@ -60,7 +60,7 @@ def main(path: Path) -> int:
         signal = tomllib.loads(path.read_text(encoding="utf-8")).get("signal", {})
         if signal.get("relay_led"):
             leds = Path(signal.get("relay_leds", LEDS))
-            # As kiosk/devices/kernel_relay.py does it.
+            # As kiosk/hardware/gpio/kernel_relay.py does it.
             (leds / signal["relay_led"] / "invert").write_text("0", encoding="ascii")
         if outputs_of(signal):
             put_dark(signal, importlib.import_module("lgpio"))  # a Pi has it; it makes a pipe in the working folder

@@ -9,7 +9,7 @@ from gpiozero.pins import Factory
 
 from kiosk import config
 from kiosk.core.ports import KioskError
-from kiosk.devices.lamps import open_factory, pin_errors_told
+from kiosk.hardware.gpio.signal_output import open_factory, pin_errors_told
 
 HOLD_S = 0.5
 """A sleeve that brushes a button does nothing."""

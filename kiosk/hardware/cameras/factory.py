@@ -13,17 +13,17 @@ def open_camera(settings: config.Camera) -> Camera:
     """
     kind, _, rest = settings.source.partition(":")
     if kind == "picamera2":
-        from kiosk.devices.picamera2_camera import Picamera2Camera  # noqa: PLC0415  libcamera exists on a Pi only
+        from kiosk.hardware.cameras.picamera2_camera import Picamera2Camera  # noqa: PLC0415  libcamera exists on a Pi only
 
         return Picamera2Camera(settings)
     if kind == "webcam":
-        from kiosk.devices.webcam_camera import WebcamCamera  # noqa: PLC0415  OpenCV's video part costs start-up time
+        from kiosk.hardware.cameras.webcam_camera import WebcamCamera  # noqa: PLC0415  OpenCV's video part costs start-up time
 
         return WebcamCamera(settings, int(rest))
     if kind == "replay":
-        from kiosk.devices.replay_camera import ReplayCamera  # noqa: PLC0415  needs OpenCV's picture formats
+        from kiosk.hardware.cameras.replay_camera import ReplayCamera  # noqa: PLC0415  needs OpenCV's picture formats
 
         return ReplayCamera(settings, Path(rest))
-    from kiosk.devices.synthetic_camera import SyntheticCamera  # noqa: PLC0415  renders people: laboratory code
+    from kiosk.hardware.synthetic_camera import SyntheticCamera  # noqa: PLC0415  renders people: laboratory code
 
     return SyntheticCamera(settings)

@@ -18,8 +18,8 @@ from gpiozero.tones import Tone
 from kiosk import config
 from kiosk.core.model import Outcome, State
 from kiosk.core.ports import SignalTrouble
-from kiosk.devices.kernel_relay import KernelRelay
-from kiosk.devices.patterns import DARK, Lamp, Lit, Pattern, Player, patterns_of
+from kiosk.hardware.gpio.kernel_relay import KernelRelay
+from kiosk.hardware.gpio.pattern_player import DARK, Lamp, Lit, Pattern, Player, patterns_of
 
 _BUSY = "; another program holds them: the kiosk itself (systemctl stop kiosk), or one that gpioinfo names"
 
@@ -194,7 +194,7 @@ def open_factory(settings: config.Signal) -> Factory:
         return MockFactory(pin_class=_MockPin)
     with pin_errors_told():
         try:
-            from kiosk.devices.pi_pins import PiPins  # noqa: PLC0415  lgpio exists on a Pi only
+            from kiosk.hardware.gpio.lgpio_factory import PiPins  # noqa: PLC0415  lgpio exists on a Pi only
         except ImportError as trouble:
             raise NoPins(
                 f"the pins need lgpio ({trouble}); on Raspberry Pi OS: sudo apt install python3-lgpio."

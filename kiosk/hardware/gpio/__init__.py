@@ -1,0 +1,1 @@
+"""GPIO drivers: signal outputs, buttons, presence sensor."""
