@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 from kiosk.hardware.visitors import hasty_pace
 
 from kiosk.core.model import State
-from kiosk.demo.demonstration import Demonstration
-from kiosk.demo.premises import scratch_premises
+from kiosk.simulation.demo import Demonstration
+from kiosk.simulation.sandbox import scratch_premises
 from tests import browser as browsers
 from tests.bench_table import Row, goal_row
 from tests.browser import Browser

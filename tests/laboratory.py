@@ -16,7 +16,7 @@ from pathlib import Path
 from kiosk.hardware.painter import Painter
 
 from kiosk.credentials.issuing.samples import sample_world
-from kiosk.demo.premises import Premises
+from kiosk.simulation.sandbox import Premises
 from mqtt import envelope
 from mqtt.link import LinkError, Message
 from tests.broker import Broker, Listener, publish

@@ -14,8 +14,8 @@ import segno
 
 from kiosk.core.frame import Luma
 from kiosk.core.status import load
-from kiosk.demo.premises import Premises, scratch_premises
-from kiosk.demo.processes import Process
+from kiosk.simulation.processes import Process
+from kiosk.simulation.sandbox import Premises, scratch_premises
 from kiosk.storage.database import open_writer
 
 WIDTH, HEIGHT = 1280, 720

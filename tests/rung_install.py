@@ -25,7 +25,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kiosk.credentials.issuing.samples import sample_world
-from kiosk.demo.premises import Premises
+from kiosk.simulation.sandbox import Premises
 from tests import rung_install_checks as checks
 from tests import rung_install_root, rung_root
 from tests.rung_container import Container, alone

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kiosk.demo.processes import Process, python_module
+from kiosk.simulation.processes import Process, python_module
 from mqtt.centre import overview
 from tests.broker import Broker
 from tests.rung_power_disk import Found

@@ -10,7 +10,7 @@ from pathlib import Path
 from kiosk.hardware.painter import Painter
 
 from kiosk.credentials.issuing.samples import SampleWorld, sample_world
-from kiosk.demo.premises import Premises
+from kiosk.simulation.sandbox import Premises
 
 WIDTH, HEIGHT = 640, 480
 PICTURES = "srv/people"

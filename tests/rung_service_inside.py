@@ -31,7 +31,7 @@ def furnish() -> None:
     from datetime import UTC, datetime
 
     from kiosk.credentials.issuing.samples import sample_world
-    from kiosk.demo.premises import Premises
+    from kiosk.simulation.sandbox import Premises
 
     ETC.mkdir(exist_ok=True)
     Premises(ETC, sample_world(datetime.now(UTC))).furnish()

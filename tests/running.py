@@ -7,8 +7,8 @@ from typing import Any
 
 from kiosk.hardware.visitors import hasty_pace
 
-from kiosk.demo.demonstration import Demonstration
-from kiosk.demo.premises import scratch_premises
+from kiosk.simulation.demo import Demonstration
+from kiosk.simulation.sandbox import scratch_premises
 
 WITHIN_S = 15.0
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.core.status import load
-from kiosk.demo.premises import Premises
-from kiosk.demo.processes import Process, free_port, python_module
+from kiosk.simulation.processes import Process, free_port, python_module
+from kiosk.simulation.sandbox import Premises
 from tests.replayed_gate import Scenes, daemon
 from tests.spoiled_disk import Mounted
 

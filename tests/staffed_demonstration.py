@@ -10,8 +10,8 @@ from urllib.parse import urlencode, urlsplit
 
 from kiosk.hardware.visitors import hasty_pace
 
-from kiosk.demo.demonstration import Demonstration
-from kiosk.demo.premises import scratch_premises
+from kiosk.simulation.demo import Demonstration
+from kiosk.simulation.sandbox import scratch_premises
 from tests.staffed_office import staff
 
 

@@ -15,7 +15,7 @@ from kiosk.cli import acceptance, acceptance_report, acceptance_steps
 from kiosk.cli.acceptance_bench import Finding, Verdict
 from kiosk.cli.acceptance_steps import STEPS
 from kiosk.cli.doctor import doctor
-from kiosk.demo.premises import scratch_premises
+from kiosk.simulation.sandbox import scratch_premises
 
 AT = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 PI = {

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.demo.premises import Premises, scratch_premises
+from kiosk.simulation.sandbox import Premises, scratch_premises
 from kiosk.system.instance_lock import only_one
 from tests.broker import Broker
 

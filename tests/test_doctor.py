@@ -14,7 +14,7 @@ from kiosk.cli.doctor import button_fact, doctor, examine, presence_fact
 from kiosk.core import status
 from kiosk.core.model import State
 from kiosk.core.status import Fact, Grade
-from kiosk.demo.premises import Premises, scratch_premises
+from kiosk.simulation.sandbox import Premises, scratch_premises
 from tests.spoiled_disk import Mounted
 
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from kiosk.hardware.painter import Painter
 
-from kiosk.demo.premises import Premises, scratch_premises
-from kiosk.demo.processes import Process, python_module
+from kiosk.simulation.processes import Process, python_module
+from kiosk.simulation.sandbox import Premises, scratch_premises
 from mqtt import topics
 from tests import wire_schema
 from tests.broker import Broker, Listener

@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from kiosk.hardware.visitors import hasty_pace
 from paho.mqtt.enums import CallbackAPIVersion
 
-from kiosk.demo.demonstration import Demonstration
-from kiosk.demo.premises import Premises, scratch_premises
+from kiosk.simulation.demo import Demonstration
+from kiosk.simulation.sandbox import Premises, scratch_premises
 from mqtt.sealing import open_sealed
 from tests.people import forbidden, leaks
 

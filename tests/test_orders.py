@@ -11,7 +11,7 @@ from kiosk.control import Admit, Pause, ReleaseQuarantine, ShowLamp, TakeStill, 
 from kiosk.core.model import Direction, Grounds, Outcome
 from kiosk.credentials.trust.trust_list import denylist
 from kiosk.decoding.preview.preview import MAX_JPEG_BYTES
-from kiosk.demo.demonstration import Demonstration
+from kiosk.simulation.demo import Demonstration
 from kiosk.system import logs
 from tests.running import await_status, demonstration, fact
 

@@ -12,7 +12,7 @@ from kiosk.cli.doctor_camera import camera
 from kiosk.core.frame import Luma
 from kiosk.decoding.preview.image_files import load_luma
 from kiosk.decoding.still_image import read_picture
-from kiosk.demo.premises import Premises, scratch_premises
+from kiosk.simulation.sandbox import Premises, scratch_premises
 from tests.qr_pictures import code_picture, scene
 
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from kiosk.demo.demonstration import Demonstration
-from kiosk.demo.verdict import ids_in
+from kiosk.simulation.assertions import ids_in
+from kiosk.simulation.demo import Demonstration
 from tests.running import WITHIN_S, await_status, demonstration, fact
 
 

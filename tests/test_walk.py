@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 import pytest
 from kiosk.hardware.visitors import hasty_pace
 
-from kiosk.demo.demonstration import Demonstration
-from kiosk.demo.premises import Premises, scratch_premises
-from kiosk.demo.verdict import Verdict, met
+from kiosk.simulation.assertions import Verdict, met
+from kiosk.simulation.demo import Demonstration
+from kiosk.simulation.sandbox import Premises, scratch_premises
 
 FRAMES_PER_S = 60.0
 WINDOW_S = 1.0

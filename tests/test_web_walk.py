@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 
 import pytest
 
-from kiosk.demo.demonstration import Demonstration
+from kiosk.simulation.demo import Demonstration
 from tests.staffed_demonstration import Reader, staffed_demonstration, turns_until
 from tests.staffed_office import PASSWORD, PIN
 

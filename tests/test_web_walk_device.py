@@ -13,7 +13,7 @@ import pytest
 
 from kiosk.core.model import Reason
 from kiosk.decoding.still_image import read_picture
-from kiosk.demo.demonstration import Demonstration
+from kiosk.simulation.demo import Demonstration
 from kiosk.storage import Store
 from tests.passages import a_passage
 from tests.staffed_demonstration import Reader, staffed_demonstration, turns_until

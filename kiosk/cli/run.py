@@ -26,7 +26,7 @@ def run(path: Path | None, source: str | None) -> None:
 
 
 def _laboratory(scratch: ExitStack) -> Path:
-    from kiosk.demo.premises import scratch_premises  # noqa: PLC0415  makes keys; only where there is no configuration
+    from kiosk.simulation.sandbox import scratch_premises  # noqa: PLC0415  makes keys; only where there is no configuration
 
     premises = scratch.enter_context(scratch_premises())
     logging.getLogger(__name__).warning(

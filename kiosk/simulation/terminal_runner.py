@@ -9,8 +9,8 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from kiosk.demo.demonstration import Demonstration
-from kiosk.demo.terminal_view import Line, Scene, drawn
+from kiosk.simulation.demo import Demonstration
+from kiosk.simulation.terminal_view import Line, Scene, drawn
 from mqtt.centre.ledger import Counts, read_counts
 
 ANSWER_SHOWN_S = 2.5

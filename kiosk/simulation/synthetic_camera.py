@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from kiosk.hardware.painter import Painter
-from kiosk.hardware.stage import Stage
 
 from kiosk import config
 from kiosk.core.frame import Frame
 from kiosk.core.ports import CameraTrouble
+from kiosk.hardware.painter import Painter
+from kiosk.hardware.stage import Stage
 
 HEADER = struct.Struct("!QHH")  # frame number, width, height; then width x height bytes of luma
 ASK = b"n"
