@@ -53,7 +53,7 @@ test-pi: .venv/.ready  ## an emulated Pi 3B from power-on to light, page and cen
 
 BUNDLE_ARGS ?=
 bundle: .venv/.ready  ## one file to install from without a network: dist/entrance-kiosk-VERSION.tar (BUNDLE_ARGS="--machines aarch64 x86_64")
-	@$(PY) -m kiosk.installing.make_bundle $(BUNDLE_ARGS)
+	@$(PY) -m kiosk.installer.bundle.build $(BUNDLE_ARGS)
 
 INSTALL_ARGS ?=
 test-install: .venv/.ready  ## install.sh, upgrade, return and power cuts, in containers with real systemd (root, apt; INSTALL_ARGS="--cuts 20")

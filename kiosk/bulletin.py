@@ -11,9 +11,9 @@ from kiosk.core.model import Moment, State
 from kiosk.core.ports import StoreTrouble
 from kiosk.core.reversal import LastPassage
 from kiosk.core.status import CameraStatus, Fact, OutboxStatus, Status, UndoStatus
-from kiosk.credentials.trust.trust_list.denylist import Denylist
-from kiosk.credentials.trust.trust_list.list_loader import ListKeeper
-from kiosk.credentials.trust.trust_list.trust_list import TrustList
+from kiosk.credentials.trust.denylist import Denylist
+from kiosk.credentials.trust.list_loader import ListKeeper
+from kiosk.credentials.trust.trust_list import TrustList
 from kiosk.delivery import Courier
 from kiosk.gate_loop import GateLoop
 from kiosk.health import CameraWatch, ClockWatch, Measures, PageWatch

@@ -17,7 +17,7 @@ from kiosk.core.ports import Clock, Decoder, KioskError, Verifier
 from kiosk.core.reversal import LastPassage
 from kiosk.core.subject_sealing import Pseudonyms, Seal
 from kiosk.core.visits import Visits
-from kiosk.credentials.trust.trust_list.list_loader import ListKeeper
+from kiosk.credentials.trust.list_loader import ListKeeper
 from kiosk.decoding import Cascade
 from kiosk.decoding.preview.preview import Viewfinder
 from kiosk.decoding.time_limit import BoundedDecoder

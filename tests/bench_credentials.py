@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 import cbor2
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from kiosk.credentials.trust.trust_list.trust_list import TrustedKey
 
 from kiosk.core import rules
 from kiosk.core.model import Claim, History, Kind
@@ -17,7 +16,8 @@ from kiosk.core.subject_sealing import Seal
 from kiosk.credentials import Dispatcher
 from kiosk.credentials.formats import base45, cose, fields, hcert
 from kiosk.credentials.issuing.passes import key_id
-from kiosk.credentials.trust.trust_list import denylist, trust_list
+from kiosk.credentials.trust import denylist, trust_list
+from kiosk.credentials.trust.trust_list import TrustedKey
 from tests.bench_table import Row, goal_row
 from tests.made_passes import CLAIMS
 from tests.people import NOW_AT, WORLD, centre_key, moment

@@ -15,7 +15,7 @@ from kiosk.core.model import Assurance, Claim, ClockQuality, Moment, Refusal
 from kiosk.credentials import Dispatcher, known_grammar
 from kiosk.credentials.formats import base45, cose
 from kiosk.credentials.issuing.samples import SampleWorld, sample_world
-from kiosk.credentials.trust.trust_list import denylist, trust_list
+from kiosk.credentials.trust import denylist, trust_list
 
 NOW = Moment(datetime(2026, 11, 23, 1, tzinfo=UTC), 1000.0, ClockQuality.SYNCHRONISED)
 WORLD: SampleWorld = sample_world(NOW.at, seed=7)

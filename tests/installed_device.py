@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from kiosk.installing import release, upgrade
-from kiosk.installing.layout import Layout
-from kiosk.installing.readiness import Readiness
+from kiosk.installer import release, upgrade
+from kiosk.installer.layout import Layout
+from kiosk.installer.readiness import Readiness
 
 PROJECT = Path(__file__).parents[1]
 KIOSK_UNIT = "etc/systemd/system/kiosk.service"

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from kiosk.core.model import ClockQuality, Moment
 from kiosk.credentials import Dispatcher
 from kiosk.credentials.issuing.samples import Person, Sample, SampleWorld, sample_world
-from kiosk.credentials.trust.trust_list import denylist, trust_list
+from kiosk.credentials.trust import denylist, trust_list
 
 NOW_AT = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
 """A Monday, 08:02:03 in Hue."""

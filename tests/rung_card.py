@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk.installing import bundle as bundles
-from kiosk.installing import make_bundle, release
-from kiosk.installing.layout import Layout
+from kiosk.installer import release
+from kiosk.installer.bundle import build
+from kiosk.installer.bundle import content as bundles
+from kiosk.installer.layout import Layout
 from tests import rung_arm_root, rung_premises, rung_root, rung_writers
 
 TARGET = ("aarch64", rung_arm_root.PYTHON.replace(".", ""))
@@ -80,7 +81,7 @@ def _bundle() -> Path:
     """This checkout as `make bundle` makes it, for the root's machine and Python alone."""
     out = rung_root.CACHE / "bundle"
     out.mkdir(parents=True, exist_ok=True)
-    return make_bundle.make(rung_root.PROJECT, [TARGET], out)
+    return build.make(rung_root.PROJECT, [TARGET], out)
 
 
 def _release(tar: Path) -> Path:

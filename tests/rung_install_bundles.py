@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from kiosk.installing.make_bundle import make
+from kiosk.installer.bundle.build import make
 from tests.rung_root import PROJECT
 
 PARTS = ("kiosk", "mqtt", "web_ui", "systemd", "firmware_config")

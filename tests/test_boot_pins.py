@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from kiosk import config
 from kiosk.core.status import Grade
 from kiosk.health.firmware_pins import boot_fact
-from kiosk.installing import boot_pins, system_files
-from kiosk.installing.layout import Layout
+from kiosk.installer.layout import Layout
+from kiosk.installer.machine import boot_pins, system_files
 from tests.make_docs_wiring import BRANCHES
 from tests.test_firmware import mistakes
 

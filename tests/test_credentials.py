@@ -12,7 +12,7 @@ from kiosk.core.model import Assurance, Claim, History, Identifier, Kind, Reason
 from kiosk.credentials import Dispatcher, known_grammar
 from kiosk.credentials.formats import base45, fields
 from kiosk.credentials.issuing.samples import Sample, sample_world
-from kiosk.credentials.trust.trust_list import trust_list
+from kiosk.credentials.trust import trust_list
 from tests.people import NOW_AT, WORLD, dispatcher, moment
 
 NATIONAL = "001093029317|NGUYEN VAN A|1987-01-18|0|162979388586171100|<1<00<0123232422"
@@ -282,7 +282,7 @@ def test_newer_lists_hold_from_the_next_code_on() -> None:
 
 
 def test_the_older_of_both_lists_dates_a_claim() -> None:
-    from kiosk.credentials.trust.trust_list import denylist
+    from kiosk.credentials.trust import denylist
 
     trusted = trust_list.parse(WORLD.trust_list, WORLD.root_pem)
     old = denylist.of([], number=1, issued_at=datetime(2026, 1, 1, tzinfo=UTC))

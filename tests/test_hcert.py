@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from kiosk.credentials.trust.trust_list.trust_list import TrustList
 
 from kiosk.core import rules
 from kiosk.core.model import Claim, ClockQuality, History, Kind, Moment, Reason, Refusal
 from kiosk.credentials import Dispatcher
 from kiosk.credentials.formats import base45, cose, hcert
 from kiosk.credentials.issuing import list_builder
-from kiosk.credentials.trust.trust_list import trust_list
+from kiosk.credentials.trust import trust_list
+from kiosk.credentials.trust.trust_list import TrustList
 
 VECTORS = Path(__file__).parents[2] / "shared" / "vectors" / "hcert" / "dgc-testdata"
 FILES = sorted(VECTORS.rglob("*.json"))

@@ -7,12 +7,12 @@ from typing import Any
 import cbor2
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from kiosk.credentials.trust.trust_list.trust_list import TrustedKey
 
 from kiosk.core.model import Claim, Identifier, Kind, Reason, Refusal
 from kiosk.credentials import Dispatcher
 from kiosk.credentials.formats import base45, cose, hcert
-from kiosk.credentials.trust.trust_list import trust_list
+from kiosk.credentials.trust import trust_list
+from kiosk.credentials.trust.trust_list import TrustedKey
 from tests.people import NOW_AT, dispatcher, moment
 
 KEY, OTHER = ec.derive_private_key(7, ec.SECP256R1()), ec.derive_private_key(8, ec.SECP256R1())

@@ -5,8 +5,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.installing import firmware, system_files
-from kiosk.installing.layout import Layout
+from kiosk.installer.layout import Layout
+from kiosk.installer.machine import firmware, system_files
 
 PROJECT = Path(__file__).parents[1]
 OWNERS = "# mine\ndtparam=audio=on\n[cm4]\notg_mode=1"

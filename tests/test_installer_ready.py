@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from kiosk.installing import durable, readiness
-from kiosk.installing.layout import Layout
-from kiosk.installing.readiness import Readiness
+from kiosk.installer import atomic_files, readiness
+from kiosk.installer.layout import Layout
+from kiosk.installer.readiness import Readiness
 from tests.installed_device import FakeSystemd
 
 
@@ -50,7 +50,7 @@ class Watched:
 
     def main_pid(self, unit: str) -> int:
         pid, state = self._script(self.now_s)
-        durable.write_json(self._path, snapshot(state, pid))
+        atomic_files.write_json(self._path, snapshot(state, pid))
         return pid
 
 

@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.installing import bundle as bundles
-from kiosk.installing import device, records, release, upgrade
-from kiosk.installing.bundle import Bundle
-from kiosk.installing.device import Machine
-from kiosk.installing.layout import Layout
-from kiosk.installing.make_bundle import locked
-from kiosk.installing.trouble import InstallTrouble
+from kiosk.installer import database as records
+from kiosk.installer import release, upgrade
+from kiosk.installer.bundle import content as bundles
+from kiosk.installer.bundle.build import locked
+from kiosk.installer.bundle.content import Bundle
+from kiosk.installer.errors import InstallTrouble
+from kiosk.installer.layout import Layout
+from kiosk.installer.machine import device
+from kiosk.installer.machine.device import Machine
 from kiosk.storage import database
 from tests.installed_device import PROJECT, FakeSystemd, a_release, installed, ready, runs
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.installing import durable, release, upgrade
+from kiosk.installer import atomic_files, release, upgrade
 from tests.installed_device import FakeSystemd, PowerCut, installed, never, ready, runs
 
 
@@ -25,7 +25,7 @@ def test_a_version_that_does_not_become_ready_is_taken_back(tmp_path: Path) -> N
     assert runs(layout) == "one"
     assert systemd.asked[-1].startswith("start")
     assert not layout.journal.exists()
-    told = durable.read_json(layout.outcome)
+    told = atomic_files.read_json(layout.outcome)
     assert told is not None
     assert (told["outcome"], told["why"]) == ("returned", "not ready: not running")
 
@@ -96,11 +96,11 @@ def test_a_journal_that_is_no_json_is_no_upgrade(tmp_path: Path) -> None:
 
 def test_a_file_is_the_old_one_until_the_new_one_is_whole(tmp_path: Path) -> None:
     path = tmp_path / "f"
-    durable.write(path, b"old")
+    atomic_files.write(path, b"old")
     draft = tmp_path / ".f.new"
     draft.write_bytes(b"ne")  # what a cut leaves
     assert path.read_bytes() == b"old"
-    assert durable.write(path, b"new")
+    assert atomic_files.write(path, b"new")
     assert path.read_bytes() == b"new"
     assert not draft.exists()
-    assert not durable.write(path, b"new"), "nothing is written where nothing changes"
+    assert not atomic_files.write(path, b"new"), "nothing is written where nothing changes"

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.installing import system_files, upgrade
-from kiosk.installing.layout import Layout
+from kiosk.installer import upgrade
+from kiosk.installer.layout import Layout
+from kiosk.installer.machine import system_files
 from tests.installed_device import PROJECT, FakeSystemd, PowerCut, a_release, installed, never, ready
 
 

@@ -17,7 +17,7 @@ from kiosk.credentials import Dispatcher
 from kiosk.credentials.issuing import key_files, make_key, print_sheets, qr_images
 from kiosk.credentials.issuing.csv_import import BulkTrouble, Wish, read_wishes
 from kiosk.credentials.issuing.qr_images import PrintTrouble
-from kiosk.credentials.trust.trust_list import trust_list
+from kiosk.credentials.trust import trust_list
 from kiosk.decoding.still_image import read_picture
 from tests.issuing_desk import registered, run, trouble
 from tests.people import NOW_AT, WORLD, moment

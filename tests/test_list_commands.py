@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
-from kiosk.credentials.trust.trust_list.files import ListTrouble
 
 from kiosk.cli.deny import deny
 from kiosk.cli.issue import issue
@@ -23,7 +22,8 @@ from kiosk.core.model import Claim, Kind
 from kiosk.credentials import Dispatcher
 from kiosk.credentials.issuing import list_builder
 from kiosk.credentials.issuing.key_files import KeyFileTrouble
-from kiosk.credentials.trust.trust_list import denylist, trust_list
+from kiosk.credentials.trust import denylist, trust_list
+from kiosk.credentials.trust.files import ListTrouble
 from tests.issuing_desk import registered, run, trouble
 from tests.people import NOW_AT, WORLD, moment
 

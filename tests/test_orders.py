@@ -9,7 +9,7 @@ import pytest
 from kiosk import control
 from kiosk.control import Admit, Pause, ReleaseQuarantine, ShowLamp, TakeStill, Undo
 from kiosk.core.model import Direction, Grounds, Outcome
-from kiosk.credentials.trust.trust_list import denylist
+from kiosk.credentials.trust import denylist
 from kiosk.decoding.preview.preview import MAX_JPEG_BYTES
 from kiosk.simulation.demo import Demonstration
 from kiosk.system import logs

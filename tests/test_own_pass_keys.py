@@ -8,7 +8,6 @@ import cbor2
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from kiosk.credentials.trust.trust_list.trust_list import TrustedKey
 
 from kiosk.core.model import Claim, Kind, Reason
 from kiosk.credentials import Dispatcher
@@ -16,7 +15,8 @@ from kiosk.credentials.formats import cose
 from kiosk.credentials.issuing import make_key, sign_pass
 from kiosk.credentials.issuing.passes import key_id
 from kiosk.credentials.issuing.samples import forge
-from kiosk.credentials.trust.trust_list import trust_list
+from kiosk.credentials.trust import trust_list
+from kiosk.credentials.trust.trust_list import TrustedKey
 from tests.made_passes import CLAIMS, ISSUER, PARTS, SERIAL, VALID, reason, text, token
 from tests.people import NOW_AT, moment
 

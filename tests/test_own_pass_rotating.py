@@ -11,7 +11,7 @@ from kiosk.core.model import ClockQuality, Reason
 from kiosk.credentials import Dispatcher
 from kiosk.credentials.formats import base45, entry_pass
 from kiosk.credentials.issuing import prove, sign_pass
-from kiosk.credentials.trust.trust_list import denylist, trust_list
+from kiosk.credentials.trust import denylist, trust_list
 from tests.made_passes import HOLDER, HOLDER_RAW, ISSUER, SERIAL, VALID, reason, rotating, text
 from tests.people import NOW_AT, dispatcher, moment
 

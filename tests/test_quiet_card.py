@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.installing import system_files
+from kiosk.installer.machine import system_files
 
 PROJECT = Path(__file__).parents[1]
 FOLDER = PROJECT / "firmware_config/quiet"

@@ -11,15 +11,15 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from kiosk.credentials.trust.trust_list.files import ListTrouble
-from kiosk.credentials.trust.trust_list.list_loader import ListKeeper
-from kiosk.credentials.trust.trust_list.signed_list import Envelope
-from kiosk.credentials.trust.trust_list.trust_list import TrustedKey
 
 from kiosk.core.model import Kind
 from kiosk.credentials.formats import cose
 from kiosk.credentials.issuing import make_key
-from kiosk.credentials.trust.trust_list import denylist, files, signed_list, trust_list
+from kiosk.credentials.trust import denylist, files, signed_list, trust_list
+from kiosk.credentials.trust.files import ListTrouble
+from kiosk.credentials.trust.list_loader import ListKeeper
+from kiosk.credentials.trust.signed_list import Envelope
+from kiosk.credentials.trust.trust_list import TrustedKey
 from tests.people import NOW_AT, WORLD, write_world
 
 ROOT = WORLD.root_key

@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from kiosk.credentials.trust.trust_list.files import ListTrouble
 
 from kiosk.cli.verify import MAX_LINE_BYTES, verify
+from kiosk.credentials.trust.files import ListTrouble
 from tests.people import NOW_AT, WORLD, write_world
 
 AT = NOW_AT.isoformat()

@@ -8,7 +8,7 @@ import click
 
 from kiosk.cli import root_keys
 from kiosk.credentials.issuing import list_builder
-from kiosk.credentials.trust.trust_list import denylist
+from kiosk.credentials.trust import denylist
 
 
 @click.group("deny")

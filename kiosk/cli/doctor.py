@@ -15,7 +15,7 @@ from kiosk import config
 from kiosk.core import status as snapshot
 from kiosk.core.ports import CameraTrouble, KioskError, SignalTrouble
 from kiosk.core.status import Fact, Grade
-from kiosk.credentials.trust.trust_list import denylist, trust_list
+from kiosk.credentials.trust import denylist, trust_list
 from kiosk.hardware.cameras.factory import open_camera
 from kiosk.hardware.gpio.buttons import buttons_down
 from kiosk.hardware.gpio.presence_sensor import open_presence

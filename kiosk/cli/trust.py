@@ -8,7 +8,7 @@ import click
 
 from kiosk.cli import root_keys
 from kiosk.credentials.issuing import key_files, list_builder
-from kiosk.credentials.trust.trust_list import trust_list as trust_lists
+from kiosk.credentials.trust import trust_list as trust_lists
 
 
 @click.group("trust")

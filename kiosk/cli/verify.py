@@ -13,7 +13,7 @@ import click
 from kiosk.core import messages, rules
 from kiosk.core.model import Claim, ClockQuality, Decision, History, Moment, Refusal
 from kiosk.credentials import Dispatcher
-from kiosk.credentials.trust.trust_list import denylist, trust_list
+from kiosk.credentials.trust import denylist, trust_list
 
 MAX_LINE_BYTES = 64 * 1024
 """A longer line is judged by its beginning, which no kind of code accepts at that length."""

@@ -14,8 +14,8 @@ from kiosk.credentials.formats import (
     venue_code,
 )
 from kiosk.credentials.formats.entry_pass import Replays
-from kiosk.credentials.trust.trust_list.denylist import Denylist, foreign_entry
-from kiosk.credentials.trust.trust_list.trust_list import TrustList
+from kiosk.credentials.trust.denylist import Denylist, foreign_entry
+from kiosk.credentials.trust.trust_list import TrustList
 
 _UNSIGNED: tuple[tuple[Callable[[str], bool], Callable[[str], Claim | Refusal]], ...] = (
     (insurance.looks_like, insurance.read),

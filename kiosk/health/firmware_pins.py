@@ -12,7 +12,7 @@ from kiosk.settings import Signal
 OURS = Path("/boot/firmware/entrance-kiosk.txt")
 """Where install.sh puts firmware_config/config.txt on a Pi."""
 AGAIN = "/opt/entrance-kiosk/current/install.sh"
-"""Writes the configured pins there (kiosk/installing/boot_pins.py)."""
+"""Writes the configured pins there (kiosk/installer/machine/boot_pins.py)."""
 OUTPUTS = ("green", "red", "amber", "buzzer", "relay")
 _PINS = re.compile(r"\d{1,2}(-\d{1,2})?(,\d{1,2}(-\d{1,2})?)*")
 

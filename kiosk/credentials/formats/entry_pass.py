@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from kiosk.core.model import Assurance, Claim, ClockQuality, Identifier, Kind, Moment, Reason, Refusal, Subject
 from kiosk.credentials.formats import base45, cose
 from kiosk.credentials.formats.cose import Algorithm, NotCose, Sign1
-from kiosk.credentials.trust.trust_list.trust_list import TrustedKey, TrustList
+from kiosk.credentials.trust.trust_list import TrustedKey, TrustList
 
 PREFIX = b"HUE1:"
 MAX_TEXT_BYTES = 640

@@ -11,7 +11,7 @@ from typing import Any
 from kiosk.core.model import Assurance, Claim, Identifier, Kind, Reason, Refusal, Subject
 from kiosk.credentials.formats import base45, cose
 from kiosk.credentials.formats.cose import NotCose, Sign1
-from kiosk.credentials.trust.trust_list.trust_list import TrustedKey, TrustList
+from kiosk.credentials.trust.trust_list import TrustedKey, TrustList
 
 PREFIX = b"HC1:"
 MAX_TEXT_BYTES = 4296

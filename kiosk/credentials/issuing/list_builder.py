@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_publ
 from kiosk.core.model import Kind
 from kiosk.credentials.issuing import key_files
 from kiosk.credentials.issuing.passes import IssuerKey, key_id
-from kiosk.credentials.trust.trust_list import denylist, files, trust_list
-from kiosk.credentials.trust.trust_list.files import ListTrouble, write_whole
-from kiosk.credentials.trust.trust_list.trust_list import TrustedKey, TrustList
+from kiosk.credentials.trust import denylist, files, trust_list
+from kiosk.credentials.trust.files import ListTrouble, write_whole
+from kiosk.credentials.trust.trust_list import TrustedKey, TrustList
 
 ROOT_KEY_FILE = "root.key"
 """The private root key, where nobody names another: beside the list that it signs."""

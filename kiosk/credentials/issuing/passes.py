@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kiosk.core.model import Kind
 from kiosk.credentials.formats import base45, cose, entry_pass
 from kiosk.credentials.formats.cose import PublicKey
-from kiosk.credentials.trust.trust_list.trust_list import TrustedKey, public_der
+from kiosk.credentials.trust.trust_list import TrustedKey, public_der
 
 CARD_CAPACITY = 178
 """Characters of a card's code: QR version 7 at level M."""

@@ -15,7 +15,7 @@ from fpdf import FPDF
 from kiosk.credentials.formats.fields import VIETNAM
 from kiosk.credentials.issuing import qr_images
 from kiosk.credentials.issuing.qr_images import Code
-from kiosk.credentials.trust.trust_list.files import write_whole
+from kiosk.credentials.trust.files import write_whole
 
 PAGE_WIDTH_MM, PAGE_HEIGHT_MM = 210.0, 297.0
 CUT_MARK_MM = 4.0

@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from kiosk.core.model import Identifier, Kind, Outcome, Reason, Subject
 from kiosk.credentials.formats import base45, cose, hcert
 from kiosk.credentials.issuing.passes import IssuerKey, make_key, prove, sign_pass
-from kiosk.credentials.trust.trust_list import denylist
-from kiosk.credentials.trust.trust_list import trust_list as trust
-from kiosk.credentials.trust.trust_list.trust_list import TrustedKey
+from kiosk.credentials.trust import denylist
+from kiosk.credentials.trust import trust_list as trust
+from kiosk.credentials.trust.trust_list import TrustedKey
 
 _FAMILIES = ("Nguyễn", "Trần", "Lê", "Phạm", "Huỳnh", "Phan", "Vũ", "Võ", "Đặng", "Bùi", "Đỗ", "Hồ", "Ngô", "Dương")
 _MIDDLES = ("Thị", "Văn", "Hữu", "Đức", "Ngọc", "Quỳnh", "Bảo", "Công Tằng Tôn Nữ")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kiosk.credentials.trust.trust_list import files, signed_list
-from kiosk.credentials.trust.trust_list.files import ListTrouble
-from kiosk.credentials.trust.trust_list.signed_list import Envelope
-from kiosk.credentials.trust.trust_list.trust_list import ROOT_FILE
+from kiosk.credentials.trust import files, signed_list
+from kiosk.credentials.trust.files import ListTrouble
+from kiosk.credentials.trust.signed_list import Envelope
+from kiosk.credentials.trust.trust_list import ROOT_FILE
 
 ENTRY_BYTES = 10
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
 
-from kiosk.credentials.trust.trust_list import denylist, files
-from kiosk.credentials.trust.trust_list import trust_list as trust
-from kiosk.credentials.trust.trust_list.denylist import Denylist
-from kiosk.credentials.trust.trust_list.files import ListTrouble
-from kiosk.credentials.trust.trust_list.trust_list import TrustList
+from kiosk.credentials.trust import denylist, files
+from kiosk.credentials.trust import trust_list as trust
+from kiosk.credentials.trust.denylist import Denylist
+from kiosk.credentials.trust.files import ListTrouble
+from kiosk.credentials.trust.trust_list import TrustList
 
 
 class _Numbered(Protocol):

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from kiosk.credentials.formats import cose
-from kiosk.credentials.trust.trust_list.files import MAX_BYTES, ListTrouble
+from kiosk.credentials.trust.files import MAX_BYTES, ListTrouble
 
 _AAD = b"entrance-kiosk list 1"
 

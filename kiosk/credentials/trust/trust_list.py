@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 
 from kiosk.core.model import Kind
 from kiosk.credentials.formats.cose import PublicKey
-from kiosk.credentials.trust.trust_list import files, signed_list
-from kiosk.credentials.trust.trust_list.files import ListTrouble
-from kiosk.credentials.trust.trust_list.signed_list import Envelope
+from kiosk.credentials.trust import files, signed_list
+from kiosk.credentials.trust.files import ListTrouble
+from kiosk.credentials.trust.signed_list import Envelope
 
 ROOT_FILE = "root.pem"
 """The root's public key, where nobody names another: beside the list."""

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from kiosk.installing import system_files, system_packages
-from kiosk.installing.layout import Layout
-from kiosk.installing.trouble import InstallTrouble
+from kiosk.installer.errors import InstallTrouble
+from kiosk.installer.layout import Layout
+from kiosk.installer.machine import system_files, system_packages
 
 
 class Systemd(Protocol):

@@ -5,11 +5,11 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from kiosk.installing import durable
-from kiosk.installing.bundle import MANIFEST, Bundle
-from kiosk.installing.device import Machine
-from kiosk.installing.layout import Layout
-from kiosk.installing.trouble import InstallTrouble, say
+from kiosk.installer import atomic_files
+from kiosk.installer.bundle.content import MANIFEST, Bundle
+from kiosk.installer.errors import InstallTrouble, say
+from kiosk.installer.layout import Layout
+from kiosk.installer.machine.device import Machine
 
 COMPLETE = "complete"
 UNPACKED = 4
@@ -44,7 +44,7 @@ def name_of(link: Path) -> str | None:
 
 def described(folder: Path) -> Bundle:
     """The manifest that a release keeps of the bundle it was made from."""
-    found = durable.read_json(folder / MANIFEST) or {}
+    found = atomic_files.read_json(folder / MANIFEST) or {}
     wanted = ("version", "digest", "schema", "oldest_writer")
     return Bundle(folder=folder, files={}, **{name: found[name] for name in wanted})
 
@@ -71,11 +71,11 @@ def build(bundle: Bundle, layout: Layout, machine: Machine) -> Path:
         _fill(folder, bundle, requirements)
         prove(folder)
     except BaseException:
-        durable.remove_tree(folder)
+        atomic_files.remove_tree(folder)
         raise
-    durable.sync_file_system(folder)
-    durable.write(folder / COMPLETE, b"")
-    durable.sync_folder(layout.releases)
+    atomic_files.sync_file_system(folder)
+    atomic_files.write(folder / COMPLETE, b"")
+    atomic_files.sync_folder(layout.releases)
     return folder
 
 
@@ -171,5 +171,5 @@ def prune(layout: Layout) -> None:
 def _remove(layout: Layout, unwanted: Callable[[Path], bool]) -> None:
     for folder in layout.releases.iterdir() if layout.releases.is_dir() else []:
         if unwanted(folder):
-            durable.remove(folder / COMPLETE)
-            durable.remove_tree(folder)
+            atomic_files.remove(folder / COMPLETE)
+            atomic_files.remove_tree(folder)

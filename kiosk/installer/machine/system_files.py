@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from kiosk.installing import boot_pins, durable, firmware
-from kiosk.installing.layout import Layout
+from kiosk.installer import atomic_files
+from kiosk.installer.layout import Layout
+from kiosk.installer.machine import boot_pins, firmware
 
 UNITS = ("*.service", "*.timer", "*.path", "*.socket", "*.mount")
 # Folder under system/ -> folder on the device; only where that software is there, its folder is.
@@ -63,12 +64,12 @@ def place(system: Path, layout: Layout) -> None:
     before = _noted(layout).get("files", [])
     _note(layout, files=[*before, *files])
     for path, content in files.items():
-        durable.write(layout.at(path), content)
+        atomic_files.write(layout.at(path), content)
     for path in before:
         if path not in files:
             for link in layout.at(UNIT_FOLDER).glob(f"*.wants/{Path(path).name}"):
-                durable.remove(link)
-            durable.remove(layout.at(path))
+                atomic_files.remove(link)
+            atomic_files.remove(layout.at(path))
     names = {Path(path).name for path in files}
     _note(layout, files=files, enabled=[name for name in _noted(layout).get("enabled", []) if name in names])
 
@@ -88,13 +89,13 @@ def note_enabled(names: Iterable[str], layout: Layout) -> None:
 
 
 def _note(layout: Layout, **changed: Iterable[str]) -> None:
-    durable.write_json(
+    atomic_files.write_json(
         layout.placed, {**_noted(layout), **{name: sorted(set(values)) for name, values in changed.items()}}
     )
 
 
 def _noted(layout: Layout) -> dict[str, list[str]]:
-    return durable.read_json(layout.placed) or {}
+    return atomic_files.read_json(layout.placed) or {}
 
 
 def units_placed(layout: Layout) -> list[str]:
@@ -110,21 +111,21 @@ def place_firmware(system: Path, layout: Layout) -> bool:
     if layout.config.is_file():
         toml = layout.config.read_text(encoding="utf-8", errors="replace")
         ours = boot_pins.with_pins(ours, boot_pins.signal_of(toml))
-    changed = [durable.write(layout.boot / "entrance-kiosk.txt", ours.encode())]
+    changed = [atomic_files.write(layout.boot / "entrance-kiosk.txt", ours.encode())]
     overlay = source / "kiosk-relay.dtbo"
     if overlay.exists() and (layout.boot / "overlays").is_dir():
-        changed.append(durable.write(layout.boot / "overlays/kiosk-relay.dtbo", overlay.read_bytes()))
+        changed.append(atomic_files.write(layout.boot / "overlays/kiosk-relay.dtbo", overlay.read_bytes()))
     config = layout.boot / "config.txt"
     text = config.read_text(encoding="utf-8")
     _keep_once(config, text)
-    changed.append(durable.write(config, firmware.with_block(text).encode()))
+    changed.append(atomic_files.write(config, firmware.with_block(text).encode()))
     cmdline = layout.boot / "cmdline.txt"
     line = cmdline.read_text(encoding="utf-8")
     added = firmware.added_words(line, firmware.words_of((source / "cmdline.txt").read_text(encoding="utf-8")))
     if added:
         _keep_once(cmdline, line)
         _note(layout, cmdline=[*noted.get("cmdline", []), *added])
-        changed.append(durable.write(cmdline, firmware.with_words(line, added).encode()))
+        changed.append(atomic_files.write(cmdline, firmware.with_words(line, added).encode()))
     return any(changed)
 
 
@@ -132,23 +133,25 @@ def _keep_once(path: Path, text: str) -> None:
     """FAT has no journal: what the board started with before us stays beside it."""
     copy = path.with_name(f"{path.name}.before-entrance-kiosk")
     if not copy.exists():
-        durable.write(copy, text.encode())
+        atomic_files.write(copy, text.encode())
 
 
 def take_away(layout: Layout) -> None:
     """Undo `place` and `place_firmware`."""
     noted = _noted(layout)
     for path in _removed_first(noted.get("files", [])):
-        durable.remove(layout.at(path))
+        atomic_files.remove(layout.at(path))
     for name in ("entrance-kiosk.txt", "overlays/kiosk-relay.dtbo"):
-        durable.remove(layout.boot / name)
+        atomic_files.remove(layout.boot / name)
     config, cmdline = layout.boot / "config.txt", layout.boot / "cmdline.txt"
     if config.is_file():
-        durable.write(config, firmware.without_block(config.read_text(encoding="utf-8")).encode())
+        atomic_files.write(config, firmware.without_block(config.read_text(encoding="utf-8")).encode())
     if cmdline.is_file() and noted.get("cmdline"):
-        durable.write(cmdline, firmware.without_words(cmdline.read_text(encoding="utf-8"), noted["cmdline"]).encode())
+        atomic_files.write(
+            cmdline, firmware.without_words(cmdline.read_text(encoding="utf-8"), noted["cmdline"]).encode()
+        )
     for each in (config, cmdline):
-        durable.remove(each.with_name(f"{each.name}.before-entrance-kiosk"))
+        atomic_files.remove(each.with_name(f"{each.name}.before-entrance-kiosk"))
     drop_ins = {layout.at(path).parent for path in noted.get("files", []) if path.startswith(UNIT_FOLDER)}
     for folder in drop_ins - {layout.at(UNIT_FOLDER)}:
         if folder.is_dir() and not any(folder.iterdir()):

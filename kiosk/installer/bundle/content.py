@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk.installing import durable
-from kiosk.installing.trouble import InstallTrouble
+from kiosk.installer import atomic_files
+from kiosk.installer.errors import InstallTrouble
 
 MANIFEST = "manifest.json"
 
@@ -33,7 +33,7 @@ class Bundle:
 
 def open_bundle(folder: Path) -> Bundle:
     """Read the manifest. Raises InstallTrouble where this is no bundle."""
-    found = durable.read_json(folder / MANIFEST)
+    found = atomic_files.read_json(folder / MANIFEST)
     if found is None:
         raise InstallTrouble(
             f"{folder} không phải là bộ cài đặt. Hãy tạo bộ cài bằng `make bundle`, rồi giải nén nó.",

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kiosk.installing import durable
-from kiosk.installing.device import Systemd
-from kiosk.installing.layout import Layout
+from kiosk.installer import atomic_files
+from kiosk.installer.layout import Layout
+from kiosk.installer.machine.device import Systemd
 
 READY_WITHIN_S = 120.0
 STEADY_S = 10.0
@@ -51,7 +51,7 @@ def is_ready(snapshot: dict[str, Any] | None, pid: int, pardoned: frozenset[str]
 
 def snapshot(layout: Layout) -> dict[str, Any] | None:
     """What the daemon says of itself, or None."""
-    return durable.read_json(layout.at(str(STATUS)))
+    return atomic_files.read_json(layout.at(str(STATUS)))
 
 
 def wait(

@@ -17,8 +17,8 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from kiosk.installing import system_packages
-from kiosk.installing.bundle import MANIFEST, digest_of, sha256
+from kiosk.installer.bundle.content import MANIFEST, digest_of, sha256
+from kiosk.installer.machine import system_packages
 
 PROJECT = Path(__file__).parents[2]
 CACHE = Path(os.environ.get("BUNDLE_CACHE", Path.home() / ".cache/entrance-kiosk/bundle"))

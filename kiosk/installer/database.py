@@ -7,10 +7,10 @@ import tomllib
 from contextlib import closing
 from pathlib import Path
 
-from kiosk.installing import durable
-from kiosk.installing.bundle import Bundle
-from kiosk.installing.layout import Layout
-from kiosk.installing.trouble import InstallTrouble, say
+from kiosk.installer import atomic_files
+from kiosk.installer.bundle.content import Bundle
+from kiosk.installer.errors import InstallTrouble, say
+from kiosk.installer.layout import Layout
 
 SCHEMA_MASK = 0xFFFF  # kiosk/storage/database.py
 SPARE_BYTES = 100_000_000
@@ -82,7 +82,7 @@ def copy_before(path: Path, new: Bundle, old: Bundle) -> Path | None:
         if older != draft:
             older.unlink()
     draft.replace(copy)
-    durable.sync_file_system(copy.parent)
+    atomic_files.sync_file_system(copy.parent)
     say(
         f"Đã sao chép cơ sở dữ liệu của phiên bản {old.version}: {copy}",
         f"The database as {old.version} left it was copied to {copy}",

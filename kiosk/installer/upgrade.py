@@ -11,11 +11,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kiosk.installing import durable, readiness, release, system_files
-from kiosk.installing.device import Systemd
-from kiosk.installing.layout import Layout
-from kiosk.installing.readiness import Readiness
-from kiosk.installing.trouble import InstallTrouble, say
+from kiosk.installer import atomic_files, readiness, release
+from kiosk.installer.errors import InstallTrouble, say
+from kiosk.installer.layout import Layout
+from kiosk.installer.machine import system_files
+from kiosk.installer.machine.device import Systemd
+from kiosk.installer.readiness import Readiness
 
 Waiting = Callable[[frozenset[str]], Readiness]
 
@@ -26,7 +27,7 @@ def switch(new: str, layout: Layout, systemd: Systemd, wait: Waiting) -> bool:
     if old is None:
         raise InstallTrouble("Chưa có phiên bản nào để nâng cấp.", "There is no version here to upgrade from.")
     pardoned = readiness.broken_facts(readiness.snapshot(layout))
-    durable.write_json(layout.journal, {"from": old, "to": new, "began_at": _now()})
+    atomic_files.write_json(layout.journal, {"from": old, "to": new, "began_at": _now()})
     systemd.stop(stopped_for_it(layout))
     put_in_force(new, layout, systemd)
     systemd.start(started_again(layout))
@@ -35,8 +36,8 @@ def switch(new: str, layout: Layout, systemd: Systemd, wait: Waiting) -> bool:
         say(f"Phiên bản mới chưa sẵn sàng ({found.state}).", f"The new version is not ready ({found.state}).")
         recover(layout, systemd, why=f"not ready: {found.state}")
         return False
-    durable.link(layout.previous, f"releases/{old}")
-    durable.remove(layout.journal)
+    atomic_files.link(layout.previous, f"releases/{old}")
+    atomic_files.remove(layout.journal)
     _tell(layout, old, new, "done", f"{found.state} after {found.seconds:.1f} s")
     return True
 
@@ -51,15 +52,15 @@ def recover(layout: Layout, systemd: Systemd, *, why: str, booting: bool = False
 
     `booting`: systemd has the units' start on its list already, after us; nothing is stopped or started.
     """
-    journal = durable.read_json(layout.journal)
+    journal = atomic_files.read_json(layout.journal)
     if journal is None:
-        durable.remove(layout.journal)
+        atomic_files.remove(layout.journal)
         return None
     old = str(journal["from"])
     if not booting:
         systemd.stop(stopped_for_it(layout))
     put_in_force(old, layout, systemd)
-    durable.remove(layout.journal)
+    atomic_files.remove(layout.journal)
     _tell(layout, old, str(journal["to"]), "returned", why)
     if not booting:
         systemd.start(started_again(layout))
@@ -72,9 +73,9 @@ def put_in_force(name: str, layout: Layout, systemd: Systemd) -> None:
     if not release.is_complete(folder):
         raise InstallTrouble(f"Thiếu phiên bản {name}. Hãy cài lại.", f"Release {name} is not there. Install again.")
     system_files.place(folder / "system", layout)
-    durable.link(layout.current, f"releases/{name}")
-    durable.link(layout.venv, "current/venv")
-    durable.link(layout.command, str(Path("/") / layout.venv.relative_to(layout.root) / "bin/kiosk"))
+    atomic_files.link(layout.current, f"releases/{name}")
+    atomic_files.link(layout.venv, "current/venv")
+    atomic_files.link(layout.command, str(Path("/") / layout.venv.relative_to(layout.root) / "bin/kiosk"))
     systemd.reload()
     fresh = system_files.units_to_enable(layout)
     if fresh:
@@ -96,7 +97,9 @@ def started_again(layout: Layout) -> list[str]:
 
 
 def _tell(layout: Layout, old: str, new: str, outcome: str, why: str) -> None:
-    durable.write_json(layout.outcome, {"from": old, "to": new, "outcome": outcome, "why": why, "ended_at": _now()})
+    atomic_files.write_json(
+        layout.outcome, {"from": old, "to": new, "outcome": outcome, "why": why, "ended_at": _now()}
+    )
 
 
 def _now() -> str:

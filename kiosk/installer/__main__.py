@@ -9,22 +9,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from kiosk.installing import bundle as bundles
-from kiosk.installing import (
-    device,
-    durable,
-    readiness,
-    records,
-    release,
-    settings,
-    system_files,
-    system_packages,
-    upgrade,
-)
-from kiosk.installing.bundle import Bundle
-from kiosk.installing.device import RealSystemd
-from kiosk.installing.layout import Layout
-from kiosk.installing.trouble import InstallTrouble, say
+from kiosk.installer import atomic_files, database, initial_config, readiness, release, upgrade
+from kiosk.installer.bundle import content as bundles
+from kiosk.installer.bundle.content import Bundle
+from kiosk.installer.errors import InstallTrouble, say
+from kiosk.installer.layout import Layout
+from kiosk.installer.machine import device, system_files, system_packages
+from kiosk.installer.machine.device import RealSystemd
 
 LOCK = "/run/entrance-kiosk-install.lock"
 SWITCH_LOCK = "/run/entrance-kiosk-switch.lock"
@@ -118,18 +109,18 @@ def install(asked: argparse.Namespace, layout: Layout) -> int:
         bundles.verify(bundle)
         _refuse_one_way(bundle, old, layout)
     system_packages.install(machine.suite, machine.architecture, bundle.folder / "debs")
-    settings.take_keys(layout, asked.keys)
-    settings.settle(
+    initial_config.take_keys(layout, asked.keys)
+    initial_config.settle(
         layout,
         bundle.folder / "kiosk.example.toml",
         {"site": asked.site, "gate": asked.gate},
-        _nobody_to_ask if asked.yes else settings.ask_at_the_terminal,
+        _nobody_to_ask if asked.yes else initial_config.ask_at_the_terminal,
     )
     folder = release.build(bundle, layout, machine)
     if old in (None, bundle.release):
         done = True
         upgrade.put_in_force(bundle.release, layout, systemd)
-        settings.give_to_group(layout)
+        initial_config.give_to_group(layout)
         usable = is_usable(folder, layout)
         idle = systemd.runs and not systemd.main_pid(readiness.DAEMON)
         if usable and idle and not asked.no_start:
@@ -150,7 +141,7 @@ def install(asked: argparse.Namespace, layout: Layout) -> int:
 
 def _refuse_one_way(bundle: Bundle, old: str | None, layout: Layout) -> None:
     if old is not None:
-        records.must_be_returnable(bundle, release.described(layout.releases / old))
+        database.must_be_returnable(bundle, release.described(layout.releases / old))
 
 
 def _nobody_to_ask(name: str) -> str:
@@ -194,17 +185,17 @@ def upgraded(
         )
     if not usable or not systemd.runs:  # nobody can see whether it would become ready; a cut is met all the same
         return upgrade.switch(bundle.release, layout, systemd, lambda _: readiness.UNWATCHED)
-    records.copy_before(records.path_of(layout), bundle, old)
+    database.copy_before(database.path_of(layout), bundle, old)
     say(f"Nâng cấp từ {old.version} lên {bundle.version} ...", f"From {old.version} to {bundle.version} ...")
     return _switched(bundle.release, folder, layout, asked.ready_within)
 
 
 def _switched(name: str, folder: Path, layout: Layout, within_s: float) -> bool:
-    before = durable.read_json(layout.outcome)
+    before = atomic_files.read_json(layout.outcome)
     status = device.detached(["--ready-within", str(within_s), "switch", name], folder)
     with layout.at(SWITCH_LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # systemd-run ends early where it loses sight of the unit
-    told = durable.read_json(layout.outcome)
+    told = atomic_files.read_json(layout.outcome)
     why = told["why"] if told and told != before else f"exit status {status}"
     if upgrade.came_to_its_end(name, layout):
         say(f"Đã xong: {why}.", f"Done: {why}.")
@@ -233,16 +224,16 @@ def uninstall(layout: Layout, systemd: RealSystemd, *, purge: bool) -> int:
     systemd.stop(units)
     systemd.disable(units)
     system_files.take_away(layout)
-    durable.remove(layout.command)
-    durable.remove_tree(layout.program)
+    atomic_files.remove(layout.command)
+    atomic_files.remove_tree(layout.program)
     if systemd.runs:
         subprocess.run(["systemctl", "daemon-reload"], check=False)
     if purge:
         for folder in ("/var/lib/entrance-kiosk-web", "/var/lib/private/entrance-kiosk-web"):
             path = layout.at(folder)
-            path.unlink() if path.is_symlink() else durable.remove_tree(path)
-        durable.remove_tree(layout.data)
-        durable.remove_tree(layout.etc)
+            path.unlink() if path.is_symlink() else atomic_files.remove_tree(path)
+        atomic_files.remove_tree(layout.data)
+        atomic_files.remove_tree(layout.etc)
         subprocess.run(["userdel", "entrance-kiosk"], check=False, capture_output=True)
     kept = "" if purge else f" ({layout.data}, {layout.etc})"
     say(f"Đã gỡ. {'Dữ liệu và cấu hình vẫn còn' + kept if kept else 'Không còn gì'}.",

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from kiosk.installing.trouble import InstallTrouble, say
+from kiosk.installer.errors import InstallTrouble, say
 
 # libzbar0 with everything below it that a small system may lack; libc and the like are on every one.
 _BELOW_ZBAR = ("libx11-6", "libx11-data", "libxcb1", "libxau6", "libxdmcp6", "libjpeg62-turbo", "libdbus-1-3")

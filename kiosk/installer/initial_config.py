@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from kiosk.installing import durable
-from kiosk.installing.layout import Layout
-from kiosk.installing.trouble import InstallTrouble, say
+from kiosk.installer import atomic_files
+from kiosk.installer.errors import InstallTrouble, say
+from kiosk.installer.layout import Layout
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # as in kiosk/settings.py
 SECRETS = ("*.key",)
@@ -29,7 +29,7 @@ def settle(layout: Layout, example: Path, answers: dict[str, str | None], ask: C
         text = re.sub(rf'(?m)^{key} = "[^"]*"', f'{key} = "{value}"', text, count=1)
     text = text.replace(f'pseudonym = "{PSEUDONYM}"', f'pseudonym = "private/{PSEUDONYM}"')
     layout.etc.mkdir(parents=True, exist_ok=True)
-    return durable.write(layout.config, text.encode(), 0o640)
+    return atomic_files.write(layout.config, text.encode(), 0o640)
 
 
 def _answer(name: str, answers: dict[str, str | None], ask: Callable[[str], str], vi: str, en: str) -> str:
@@ -67,10 +67,10 @@ def take_keys(layout: Layout, folder: Path | None) -> list[str]:
         secret = any(source.match(pattern) for pattern in SECRETS)
         target = (private if secret else layout.etc) / source.name
         if source.is_file() and not target.exists():
-            durable.write(target, source.read_bytes(), 0o400 if secret else 0o640)
+            atomic_files.write(target, source.read_bytes(), 0o400 if secret else 0o640)
             taken.append(source.name)
     if not (private / PSEUDONYM).exists() and not _pseudonym_elsewhere(layout):
-        durable.write(private / PSEUDONYM, secrets.token_bytes(32), 0o400)
+        atomic_files.write(private / PSEUDONYM, secrets.token_bytes(32), 0o400)
         taken.append(PSEUDONYM)
     return taken
 

@@ -1,0 +1,1 @@
+"""The installation bundle: what it contains and how it is built."""

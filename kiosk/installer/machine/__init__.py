@@ -1,0 +1,1 @@
+"""The machine that is installed on: firmware files, system files, packages."""
