@@ -81,7 +81,7 @@ def start_rows(folder: Path, times: int) -> list[Row]:
     put(pictures, "a", empty_scene(1))
     put(pictures, "b", empty_scene(2))
     bare = float(np.median([timed([sys.executable, "-c", ""]) for _ in range(times)]))
-    imports = float(np.median([timed([sys.executable, "-c", "import kiosk.app"]) for _ in range(times)]))
+    imports = float(np.median([timed([sys.executable, "-c", "import kiosk.app.daemon"]) for _ in range(times)]))
     told = [start_once(pictures, folder / "start-run") for _ in range(times)]
     starting, ready = (float(np.median([each[index] for each in told])) for index in (0, 1))
     return [

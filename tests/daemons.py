@@ -6,7 +6,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from kiosk.control import Admit, Control, Order, OrderRefused, Pause, ReleaseQuarantine, ShowLamp, TakeStill, Undo
+from kiosk.app.control_socket import (
+    Admit,
+    Control,
+    Order,
+    OrderRefused,
+    Pause,
+    ReleaseQuarantine,
+    ShowLamp,
+    TakeStill,
+    Undo,
+)
 
 
 class Ordered:

@@ -21,12 +21,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from kiosk import config
-from kiosk.app import Daemon
+from kiosk.app.components import Rooms, furnish, make_run_dir
+from kiosk.app.daemon import Daemon
 from kiosk.core.gate import uuid7
 from kiosk.core.model import Outcome, Passage, Reason
 from kiosk.core.ports import StoreTrouble
 from kiosk.hardware.gpio.signal_output import Lamps, open_signal
-from kiosk.rooms import Rooms, furnish, make_run_dir
 from kiosk.storage import Store
 from kiosk.system.journal import log_to_stderr
 from kiosk.system.systemd import Notifier
@@ -158,7 +158,7 @@ def main() -> None:
     parser.add_argument("--per-s", type=int, default=1200)
     wanted = parser.parse_args()
     log_to_stderr()
-    logging.getLogger("kiosk.gate_loop").setLevel(logging.WARNING)
+    logging.getLogger("kiosk.app.gate_worker").setLevel(logging.WARNING)
     run(config.load(wanted.config), Greens(wanted.greens), wanted.per_s)
 
 

@@ -8,7 +8,8 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from kiosk import app, config
+from kiosk import config
+from kiosk.app import daemon
 from kiosk.core.model import Moment
 from kiosk.system.clock import SystemClock
 from kiosk.system.journal import log_to_stderr
@@ -30,7 +31,7 @@ class JumpedClock:
 def main() -> None:
     """Run it."""
     log_to_stderr()
-    app.run(config.load(Path(sys.argv[2])), clock=JumpedClock(Path(sys.argv[1])))
+    daemon.run(config.load(Path(sys.argv[2])), clock=JumpedClock(Path(sys.argv[1])))
 
 
 if __name__ == "__main__":

@@ -7,11 +7,11 @@ import tempfile
 from pathlib import Path
 
 from kiosk import config, in_force
+from kiosk.app.command_handlers import told
 from kiosk.core.frame import Frame
 from kiosk.core.model import State
 from kiosk.core.status import OutboxStatus
 from kiosk.decoding.preview.preview import Viewfinder
-from kiosk.orders import told
 from kiosk.storage import Store
 from kiosk.system import logs
 from tests import browser as browsers
@@ -73,9 +73,9 @@ def furnish(run_dir: Path) -> Path:
 
 def _log(run_dir: Path) -> None:
     logging.getLogger("kiosk").setLevel(logging.INFO)
-    gate = logging.getLogger("kiosk.gate_loop")
+    gate = logging.getLogger("kiosk.app.gate_worker")
     with logs.kept_in(run_dir):
-        logging.getLogger("kiosk.app").info("the kiosk cho-dong-ba/cong-1 has started")
+        logging.getLogger("kiosk.app.daemon").info("the kiosk cho-dong-ba/cong-1 has started")
         for number, said in enumerate(("pass: ok, in (pass)", "fail: expired (pass)", "pass: ok, out (hcert)") * 2):
             gate.info("%s, record %d, %d ms after the picture", said, 48200 + number, 36 + 5 * (number % 4))
         logging.getLogger("kiosk.delivery.relay").warning(

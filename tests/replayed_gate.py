@@ -53,7 +53,7 @@ def daemon(
     frames_per_s: float,
     *variables: str,
     changes: Mapping[str, str] | None = None,
-    command: Sequence[str] = ("kiosk.daemon", "--config"),
+    command: Sequence[str] = ("kiosk.app.start", "--config"),
 ) -> Iterator[tuple[Premises, Process]]:
     """The real daemon on a folder of pictures, with its status in `run_dir`; `variables` (NAME=value) for it alone.
 

@@ -5,10 +5,10 @@ import time
 
 import numpy as np
 
-from kiosk.camera_loop import CameraLoop
+from kiosk.app.camera_worker import CameraLoop
+from kiosk.app.frame_slot import Mailbox
+from kiosk.app.idle_detector import Presence
 from kiosk.core.frame import Frame, Luma
-from kiosk.mailbox import Mailbox
-from kiosk.presence import Presence
 
 
 def scene(seed: int, *, walker: bool = False) -> Luma:

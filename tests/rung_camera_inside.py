@@ -138,7 +138,7 @@ def texts(camera: Picamera2Camera) -> list[str]:
 
 
 def open_file_count() -> int:
-    """Without what only waits to be collected: the daemon collects every 15 s (kiosk/app.py)."""
+    """Without what only waits to be collected: the daemon collects every 15 s (kiosk/app/daemon.py)."""
     gc.collect()
     return len(list(Path("/proc/self/fd").iterdir()))
 

@@ -23,7 +23,13 @@ VARIANTS: dict[str, tuple[str, tuple[Change, ...]]] = {
     "better": ("0.9.2", (RISEN, ("systemd/kiosk-web.service", "Description=", "Description=0.9.2 "))),
     "falls": (
         "0.9.3",
-        (("kiosk/app.py", "        notifier = Notifier()\n", '        raise KioskError("broken on purpose")\n'),),
+        (
+            (
+                "kiosk/app/daemon.py",
+                "        notifier = Notifier()\n",
+                '        raise KioskError("broken on purpose")\n',
+            ),
+        ),
     ),
     # Takes a step of the schema, answers people and records them, but never says READY=1.
     "mute": ("0.9.4", (RISEN, ("kiosk/system/systemd.py", '"READY=1", ', ""))),

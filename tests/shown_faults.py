@@ -148,7 +148,7 @@ class SpoiledMachine:
     def told(self, sentence: str) -> int:
         """How many lines of the log say so."""
         lines = self.premises.log("daemon").read_text(encoding="utf-8").splitlines()
-        return sum(1 for line in lines if " kiosk.app: " in line and sentence in line)
+        return sum(1 for line in lines if " kiosk.app.daemon: " in line and sentence in line)
 
 
 @contextmanager

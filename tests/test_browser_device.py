@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from kiosk import config, in_force
-from kiosk.control import ReleaseQuarantine, TakeStill
+from kiosk.app.command_handlers import told
+from kiosk.app.control_socket import ReleaseQuarantine, TakeStill
 from kiosk.core.frame import Frame
 from kiosk.decoding.preview.preview import Viewfinder
-from kiosk.orders import told
 from kiosk.system import logs
 from tests import browser as browsers
 from tests.browser import Browser, Page, expect, faults

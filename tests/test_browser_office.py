@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kiosk.control import Admit, ShowLamp, Undo
+from kiosk.app.control_socket import Admit, ShowLamp, Undo
 from kiosk.core.model import Direction, Grounds, Outcome
 from kiosk.core.status import UndoStatus
 from tests import browser as browsers

@@ -12,8 +12,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk import control
-from kiosk.control import Admit, Answer, Control, OrderRefused, Pause, Peer, ReleaseQuarantine, ShowLamp, Undo
+from kiosk.app import control_socket
+from kiosk.app.control_socket import (
+    Admit,
+    Answer,
+    Control,
+    OrderRefused,
+    Pause,
+    Peer,
+    ReleaseQuarantine,
+    ShowLamp,
+    Undo,
+)
 from kiosk.core.model import Direction, Grounds, Outcome
 from kiosk.core.ports import KioskError
 
@@ -22,7 +32,7 @@ class Daemon:
     """A control socket in a thread, whose handlers keep what they were ordered."""
 
     def __init__(self, run_dir: Path, *, refuses: bool = False, owner_uid: int | None = None) -> None:
-        self.orders: list[control.Order] = []
+        self.orders: list[control_socket.Order] = []
         self._refuses = refuses
         handlers = {Admit: self._keep, Undo: self._keep, ShowLamp: self._keep, Pause: self._keep}
         self.control = Control(run_dir, handlers, owner_uid=owner_uid)
@@ -30,7 +40,7 @@ class Daemon:
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
-    def _keep(self, order: control.Order) -> Mapping[str, Any]:
+    def _keep(self, order: control_socket.Order) -> Mapping[str, Any]:
         if self._refuses:
             raise OrderRefused("the disk takes no record")
         self.orders.append(order)
@@ -56,11 +66,11 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
 def say(run_dir: Path, raw: bytes, *, end: bool = False) -> dict[str, Any]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
         peer.settimeout(10)
-        peer.connect(str(run_dir / control.SOCKET_FILE))
+        peer.connect(str(run_dir / control_socket.SOCKET_FILE))
         peer.sendall(raw)
         if end:
             peer.shutdown(socket.SHUT_WR)
-        line = control.read_line(peer, control.MAX_ANSWER_BYTES)
+        line = control_socket.read_line(peer, control_socket.MAX_ANSWER_BYTES)
     answer: dict[str, Any] = json.loads(line or b"{}")
     return answer
 
@@ -69,19 +79,19 @@ def say(run_dir: Path, raw: bytes, *, end: bool = False) -> dict[str, Any]:
     "what", [Admit(Direction.IN), Admit(Direction.OUT, Grounds.HELPED), Undo(Grounds.OTHER, 7), ShowLamp(Outcome.FAIL)]
 )
 def test_an_order_reaches_its_handler_as_it_was_given_and_the_answer_comes_back(
-    tmp_path: Path, daemon: Daemon, what: control.Order
+    tmp_path: Path, daemon: Daemon, what: control_socket.Order
 ) -> None:
-    assert control.order(tmp_path, what) == Answer(ok=True, detail={"seq": 1})
+    assert control_socket.order(tmp_path, what) == Answer(ok=True, detail={"seq": 1})
     assert daemon.orders == [what]
 
 
 def test_an_order_that_this_kiosk_has_no_handler_for_is_refused(tmp_path: Path, daemon: Daemon) -> None:
-    assert control.order(tmp_path, ReleaseQuarantine()).error == "unknown-here"
+    assert control_socket.order(tmp_path, ReleaseQuarantine()).error == "unknown-here"
 
 
 def test_a_handlers_refusal_comes_back_in_its_words(tmp_path: Path) -> None:
     daemon = Daemon(tmp_path, refuses=True)
-    answer = control.order(tmp_path, Admit(Direction.OUT))
+    answer = control_socket.order(tmp_path, Admit(Direction.OUT))
     daemon.close()
     assert (answer.ok, answer.error, answer.said) == (False, "failed", "the disk takes no record")
 
@@ -101,7 +111,7 @@ def test_a_handlers_refusal_comes_back_in_its_words(tmp_path: Path) -> None:
         b'{"do": "pause", "paused": true}{"do": "pause", "paused": true}\n',
         b"\xff\xfe\n",
         b"[" * 4000 + b"\n",
-        b"x" * (control.MAX_ORDER_BYTES + 1) + b"\n",
+        b"x" * (control_socket.MAX_ORDER_BYTES + 1) + b"\n",
     ],
 )
 def test_what_is_not_exactly_an_order_is_not_done(tmp_path: Path, daemon: Daemon, raw: bytes) -> None:
@@ -119,7 +129,7 @@ def test_no_bytes_whatever_are_taken_for_an_order_by_accident(raw: bytes) -> Non
     left, right = socket.socketpair()
     with left, right:
         left.sendall(raw + b"\n")
-        line = control.read_line(right, control.MAX_ORDER_BYTES)
+        line = control_socket.read_line(right, control_socket.MAX_ORDER_BYTES)
     assert line == raw.partition(b"\n")[0]
 
 
@@ -136,30 +146,30 @@ def test_a_stranger_is_refused_before_he_is_heard(tmp_path: Path) -> None:
 def test_the_kernel_tells_who_the_peer_is() -> None:
     left, right = socket.socketpair()
     with left, right:
-        peer = control.peer_of(left)
+        peer = control_socket.peer_of(left)
     assert (peer.pid, peer.uid) == (os.getpid(), os.getuid())
     assert os.getgid() in peer.groups
 
 
 def test_a_silent_peer_holds_up_the_next_one_for_seconds_only(tmp_path: Path, daemon: Daemon) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as silent:
-        silent.connect(str(tmp_path / control.SOCKET_FILE))
-        assert control.order(tmp_path, Pause(paused=False)).ok
+        silent.connect(str(tmp_path / control_socket.SOCKET_FILE))
+        assert control_socket.order(tmp_path, Pause(paused=False)).ok
 
 
 def test_the_socket_is_for_its_owner_and_group_only(tmp_path: Path, daemon: Daemon) -> None:
-    assert (tmp_path / control.SOCKET_FILE).stat().st_mode & 0o777 == 0o660
+    assert (tmp_path / control_socket.SOCKET_FILE).stat().st_mode & 0o777 == 0o660
 
 
 def test_a_socket_left_by_a_killed_daemon_is_in_nobodys_way(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead:
-        dead.bind(str(tmp_path / control.SOCKET_FILE))
+        dead.bind(str(tmp_path / control_socket.SOCKET_FILE))
     with pytest.raises(KioskError, match="does not take orders"):
-        control.order(tmp_path, Pause(paused=True))
+        control_socket.order(tmp_path, Pause(paused=True))
     daemon = Daemon(tmp_path)
-    assert control.order(tmp_path, Pause(paused=True)).ok
+    assert control_socket.order(tmp_path, Pause(paused=True)).ok
     daemon.close()
-    assert not (tmp_path / control.SOCKET_FILE).exists()
+    assert not (tmp_path / control_socket.SOCKET_FILE).exists()
 
 
 def test_a_folder_that_is_not_there_ends_in_one_sentence(tmp_path: Path) -> None:

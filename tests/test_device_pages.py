@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from kiosk.control import MAX_ANSWER_BYTES, ReleaseQuarantine, TakeStill
+from kiosk.app.control_socket import MAX_ANSWER_BYTES, ReleaseQuarantine, TakeStill
 from kiosk.core.model import Outcome
 from kiosk.storage import Store
 from kiosk.system import logs
@@ -267,12 +267,12 @@ def test_an_empty_quarantine_is_good_news_and_a_missing_database_is_told(tmp_pat
 
 
 def test_every_word_of_the_audit_log_is_known_in_both_languages() -> None:
-    from kiosk import control
+    from kiosk.app import control_socket
     from web_ui import texts_office
 
     sources = "".join(path.read_text("utf-8") for path in Path(texts_office.__file__).parent.glob("*.py"))
     noted = set(re.findall(r'\bnote\("([^"]+)"', sources)) | set(re.findall(r'audit\.write\([^"]*"([^"]+)"', sources))
-    orders = {kind.__dataclass_fields__["do"].default for kind in control.Order.__args__}
+    orders = {kind.__dataclass_fields__["do"].default for kind in control_socket.Order.__args__}
     assert (noted | orders) - {"-"} <= set(texts_office.AUDIT)
 
 

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from kiosk.errands import MAX_WAITING, Errands, NotNow
+from kiosk.app.call_queue import MAX_WAITING, Errands, NotNow
 
 
 def test_an_errand_runs_in_the_thread_that_runs_them_and_its_result_comes_back() -> None:

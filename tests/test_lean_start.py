@@ -26,7 +26,7 @@ def loaded_by(code: str, *names: str) -> set[str]:
 
 
 def test_the_daemon_s_imports_leave_out_what_only_a_new_schema_or_the_broker_needs() -> None:
-    assert loaded_by("import kiosk.app", *LATER) == set()
+    assert loaded_by("import kiosk.app.daemon", *LATER) == set()
 
 
 def test_a_store_whose_schema_is_in_force_opens_without_the_tool_that_makes_schemas(tmp_path: Path) -> None:
@@ -52,13 +52,13 @@ def test_nothing_is_read_in_the_rehearsal_whatever_the_camera_s_size(width: int,
 
 
 def test_the_daemon_s_own_entry_loads_no_command_line_for_people() -> None:
-    assert loaded_by("import kiosk.daemon, kiosk.app", "click", *LATER) == set()
+    assert loaded_by("import kiosk.app.start, kiosk.app.daemon", "click", *LATER) == set()
 
 
 def test_a_mistake_in_the_configuration_is_one_answer_without_a_traceback(tmp_path: Path) -> None:
     bad = tmp_path / "kiosk.toml"
     bad.write_text('[camera]\nsorce = "replay:x"\n', encoding="utf-8")
-    command = [sys.executable, "-m", "kiosk.daemon", "--config", str(bad)]
+    command = [sys.executable, "-m", "kiosk.app.start", "--config", str(bad)]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert done.returncode == 1
     assert "sorce" in done.stderr

@@ -4,8 +4,8 @@ import threading
 
 import numpy as np
 
+from kiosk.app.frame_slot import Mailbox
 from kiosk.core.frame import Frame
-from kiosk.mailbox import Mailbox
 
 
 def frame(number: int) -> Frame:

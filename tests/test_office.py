@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from kiosk import control
-from kiosk.control import Admit, Pause, ShowLamp
+from kiosk.app import control_socket
+from kiosk.app.control_socket import Admit, Pause, ShowLamp
 from kiosk.core.model import Direction, Grounds, Outcome
 from tests.daemons import Ordered
 from tests.passages import a_passage, a_store
@@ -95,7 +95,7 @@ def test_an_order_that_the_kiosk_refuses_or_does_not_hear_is_told_in_words(
     ],
 )
 def test_every_button_of_the_administrator_gives_its_order(
-    client: FlaskClient, daemon: Ordered, name: str, order: control.Order
+    client: FlaskClient, daemon: Ordered, name: str, order: control_socket.Order
 ) -> None:
     csrf = log_in(client, Role.ADMIN)
     assert f'action="/admin/order/{name}"' in client.get("/admin").text

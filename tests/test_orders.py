@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from kiosk import control
-from kiosk.control import Admit, Pause, ReleaseQuarantine, ShowLamp, TakeStill, Undo
+from kiosk.app import control_socket
+from kiosk.app.control_socket import Admit, Pause, ReleaseQuarantine, ShowLamp, TakeStill, Undo
 from kiosk.core.model import Direction, Grounds, Outcome
 from kiosk.credentials.trust import denylist
 from kiosk.decoding.preview.preview import MAX_JPEG_BYTES
@@ -22,8 +22,8 @@ def running() -> Iterator[Demonstration]:
         yield started
 
 
-def ordered(running: Demonstration, what: control.Order) -> control.Answer:
-    answer = control.order(running.premises.run_dir, what)
+def ordered(running: Demonstration, what: control_socket.Order) -> control_socket.Answer:
+    answer = control_socket.order(running.premises.run_dir, what)
     assert answer.ok, answer.said
     return answer
 
@@ -46,7 +46,7 @@ def test_whom_a_guard_let_through_is_undone_told_and_delivered_and_only_once(run
     assert (found["undo"]["direction"], found["undo"]["reason"], found["undo"]["kind"]) == ("in", "manual", None)
     assert 0 < found["undo"]["left_s"] <= 30
     inside = found["inside"]
-    wrong = control.order(running.premises.run_dir, Undo(Grounds.BY_MISTAKE, seq - 1))
+    wrong = control_socket.order(running.premises.run_dir, Undo(Grounds.BY_MISTAKE, seq - 1))
     assert (wrong.ok, wrong.error) == (False, "another-since")
     answer = ordered(running, Undo(Grounds.BY_MISTAKE, seq))
     assert answer.detail == {"seq": seq + 1, "annulled_seq": seq, "direction": "in"}
@@ -55,7 +55,7 @@ def test_whom_a_guard_let_through_is_undone_told_and_delivered_and_only_once(run
     assert (undone["seq"], undone["outcome"], undone["annulled"]) == (seq, "pass", True)
     assert (undo["outcome"], undo["reason"], undo["annuls_seq"]) == ("look-again", "annulled", seq)
     assert found["counters"]["annulled"] == 1
-    again = control.order(running.premises.run_dir, Undo(Grounds.BY_MISTAKE))
+    again = control_socket.order(running.premises.run_dir, Undo(Grounds.BY_MISTAKE))
     assert (again.ok, again.error) == (False, "already-undone")
     await_status(running, lambda found: found["outbox"]["depth"] == 0)
     ordered(running, Pause(paused=False))

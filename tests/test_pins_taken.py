@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kiosk import config
-from kiosk.app import take_lamps
+from kiosk.app.daemon import take_lamps
 from kiosk.core.model import State
 from kiosk.core.ports import SignalTrouble
 from kiosk.core.status import load

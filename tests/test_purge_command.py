@@ -6,11 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 from click.testing import CliRunner
 
+from kiosk.app.components import open_store
 from kiosk.cli.purge import purge
 from kiosk.config import load
 from kiosk.core.model import ClockQuality
 from kiosk.core.ports import KioskError
-from kiosk.rooms import open_store
 from kiosk.simulation.sandbox import scratch_premises
 from kiosk.system.instance_lock import only_one
 from tests.passages import a_passage

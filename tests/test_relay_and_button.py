@@ -9,15 +9,15 @@ import pytest
 from gpiozero.pins.mock import MockFactory, MockPin
 
 from kiosk import config
+from kiosk.app.call_queue import Errands
+from kiosk.app.components import watch_buttons
+from kiosk.app.frame_slot import Mailbox
+from kiosk.app.gate_worker import GateLoop
 from kiosk.core.model import Direction, Grounds, Passage, Reason
 from kiosk.core.ports import KioskError, SignalTrouble
-from kiosk.errands import Errands
-from kiosk.gate_loop import GateLoop
 from kiosk.hardware.gpio.buttons import GuardButton, buttons_down, open_buttons
 from kiosk.hardware.gpio.kernel_relay import KernelRelay
 from kiosk.health import CameraWatch
-from kiosk.mailbox import Mailbox
-from kiosk.rooms import watch_buttons
 from tests.gate_scene import Scene
 
 

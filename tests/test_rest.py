@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk import config
+from kiosk.app.idle_detector import LATELY_S, MISSED, STUCK_ON_S, Presence
 from kiosk.hardware.gpio.presence_sensor import PresenceSensor, open_presence
-from kiosk.presence import LATELY_S, MISSED, STUCK_ON_S, Presence
 from tests.resting_gate import RestingGate
 
 

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kiosk.control import Admit, Undo
+from kiosk.app.control_socket import Admit, Undo
 from kiosk.core.model import Direction, Grounds, Reason
 from kiosk.core.reversal import WhyNot
 from kiosk.core.status import UndoStatus

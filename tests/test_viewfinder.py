@@ -10,11 +10,11 @@ import zxingcpp
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from kiosk.app.frame_slot import Mailbox
 from kiosk.core.frame import Frame, Luma
 from kiosk.decoding.preview import preview as module
 from kiosk.decoding.preview.preview import MAX_JPEG_BYTES, NoStill, Still, Viewfinder
 from kiosk.decoding.still_image import read_picture
-from kiosk.mailbox import Mailbox
 from tests.qr_pictures import code_picture, scene, turned
 
 NAME = "HUE1:SOMEBODY"
@@ -152,6 +152,6 @@ def test_nobody_waits_for_a_copy_after_the_end() -> None:
 
 
 def test_the_bound_is_small_beside_what_an_answer_may_be() -> None:
-    from kiosk.control import MAX_ANSWER_BYTES
+    from kiosk.app.control_socket import MAX_ANSWER_BYTES
 
     assert module.MAX_JPEG_BYTES * 4 / 3 < MAX_ANSWER_BYTES / 2

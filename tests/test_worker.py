@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from kiosk.worker import Worker, described
+from kiosk.app.worker import Worker, described
 
 
 def test_a_worker_steps_until_it_is_stopped() -> None:

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from flask import Blueprint, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk import control
+from kiosk.app import control_socket
 from kiosk.core.messages import DIRECTIONS, KINDS, OUTCOMES, REASONS
 from kiosk.core.model import Outcome, Reason
 from web_ui import events, office, reader
@@ -26,13 +26,13 @@ admin_pages = Blueprint("admin", __name__, url_prefix="/admin")
 AUDIT_SHOWN = 100
 
 
-def orders() -> dict[str, control.Order]:
+def orders() -> dict[str, control_socket.Order]:
     """The buttons of the administrator's page."""
-    lamps = {f"lamp-{outcome}": control.ShowLamp(outcome) for outcome in Outcome}
+    lamps = {f"lamp-{outcome}": control_socket.ShowLamp(outcome) for outcome in Outcome}
     return {
         **lamps,
-        "pause": control.Pause(paused=True),
-        "resume": control.Pause(paused=False),
+        "pause": control_socket.Pause(paused=True),
+        "resume": control_socket.Pause(paused=False),
     }
 
 

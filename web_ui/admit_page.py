@@ -3,7 +3,7 @@
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk import control
+from kiosk.app import control_socket
 from kiosk.core.model import Direction, Grounds
 from web_ui import office
 from web_ui.accounts import Role
@@ -25,7 +25,7 @@ def admit() -> AnyResponse:
     way, why = request.form.get("direction", ""), request.form.get("reason", "")
     if way not in set(Direction) or why not in REASONS:
         return page("admit.html", reasons=REASONS, error="admit.choose", code=400)
-    given = give(control.Admit(Direction(way), Grounds(why)), f"{way}, {why}")
+    given = give(control_socket.Admit(Direction(way), Grounds(why)), f"{way}, {why}")
     if given.error:
         return page("admit.html", reasons=REASONS, error=given.error, said=given.said, code=502)
     return redirect(url_for("pages.guard"))

@@ -11,7 +11,7 @@ from flask import Blueprint, request
 from pydantic import TypeAdapter, ValidationError
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk import control
+from kiosk.app import control_socket
 from web_ui import fences, office, reader
 from web_ui.accounts import Role
 from web_ui.login_pages import page
@@ -39,7 +39,7 @@ class Hint:
 
 @dataclass(frozen=True, slots=True)
 class Still:
-    """The daemon's answer to TakeStill (kiosk/orders.py, `told`)."""
+    """The daemon's answer to TakeStill (kiosk/app/command_handlers.py, `told`)."""
 
     jpeg: str
     size_px: tuple[int, int]
@@ -61,7 +61,7 @@ def aiming() -> AnyResponse:
     """Ask for a picture with POST; GET shows none."""
     if request.method == "GET":
         return page("aiming.html", still=None)
-    given = give(control.TakeStill())
+    given = give(control_socket.TakeStill())
     if given.error:
         return page("aiming.html", still=None, error=given.error, said=given.said, code=502)
     try:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kiosk import control
+from kiosk.app import control_socket
 from kiosk.core.ports import KioskError
 from web_ui import office
 from web_ui.lookout import lookout
@@ -21,11 +21,11 @@ class Given:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-def give(order: control.Order, detail: str = "") -> Given:
+def give(order: control_socket.Order, detail: str = "") -> Given:
     """Note an order, give it to the daemon of these pages, and note what came of it. Raises OSError: then it was not given."""
     office.note(order.do, "asked", detail)
     try:
-        answer = control.order(lookout().settings.run_dir, order)
+        answer = control_socket.order(lookout().settings.run_dir, order)
     except KioskError as trouble:
         office.note(order.do, "not heard", str(trouble))
         return Given("order.not-heard", str(trouble))

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk import control
+from kiosk.app import control_socket
 from kiosk.core.messages import DIRECTIONS, OUTCOMES, REASONS
 from web_ui import office, quarantine, reader
 from web_ui.accounts import Role
@@ -40,7 +40,7 @@ def release() -> AnyResponse:
     if wanted != "all" and not NUMBER.fullmatch(wanted):
         return _page("quarantine.which", code=400)
     seq = None if wanted == "all" else int(wanted)
-    given = give(control.ReleaseQuarantine(seq), "all" if seq is None else f"record {seq}")
+    given = give(control_socket.ReleaseQuarantine(seq), "all" if seq is None else f"record {seq}")
     if given.error:
         return _page(given.error, given.said, code=502)
     if not given.detail.get("released"):

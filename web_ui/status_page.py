@@ -23,7 +23,7 @@ PARTS = (*SECTIONS, "when")
 """What changes by itself: each is a template of its own, and is sent anew when it changed."""
 
 LIST = re.compile(r"([0-9]{1,12}) \(([0-9]{4}-[0-9]{2}-[0-9]{2})\)")
-"""A list's number and date, as the daemon tells them (kiosk/bulletin.py)."""
+"""A list's number and date, as the daemon tells them (kiosk/app/status_collector.py)."""
 PAGE_VERSION = version("entrance-kiosk")
 WORDS = {**PAGE, **OFFICE, **DEVICE, **REPORT}
 

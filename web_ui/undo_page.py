@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk import control
+from kiosk.app import control_socket
 from kiosk.core.messages import DIRECTIONS, KINDS, REASONS
 from kiosk.core.model import Grounds
 from kiosk.core.reversal import WhyNot
@@ -33,7 +33,7 @@ def undo() -> AnyResponse:
     why, seq = request.form.get("reason", ""), request.form.get("seq", "")
     if why not in GROUNDS or not (seq.isascii() and seq.isdecimal() and len(seq) <= MAX_SEQ_DIGITS):
         return _shown("undo.choose", code=400)
-    given = give(control.Undo(Grounds(why), int(seq)), f"{seq}, {why}")
+    given = give(control_socket.Undo(Grounds(why), int(seq)), f"{seq}, {why}")
     if not given.error:
         return redirect(url_for("pages.guard"))
     if given.error.removeprefix("order.") in set(WhyNot):

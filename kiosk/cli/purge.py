@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kiosk import config
-from kiosk.rooms import open_store
+from kiosk.app.components import open_store
 from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
 from kiosk.system.instance_lock import only_one

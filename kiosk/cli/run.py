@@ -1,4 +1,4 @@
-"""`kiosk run`: the daemon, for people (systemd starts kiosk/daemon.py)."""
+"""`kiosk run`: the daemon, for people (systemd starts kiosk/app/start.py)."""
 
 import logging
 from contextlib import ExitStack
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from kiosk import config, daemon
+from kiosk import config
+from kiosk.app import start
 from kiosk.system.journal import log_to_stderr
 
 
@@ -22,7 +23,7 @@ def run(path: Path | None, source: str | None) -> None:
     """
     log_to_stderr()
     with ExitStack() as scratch:
-        daemon.start(path or (config.DEFAULT_PATH if config.DEFAULT_PATH.exists() else _laboratory(scratch)), source)
+        start.start(path or (config.DEFAULT_PATH if config.DEFAULT_PATH.exists() else _laboratory(scratch)), source)
 
 
 def _laboratory(scratch: ExitStack) -> Path:

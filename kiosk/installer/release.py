@@ -17,9 +17,7 @@ UNPACKED = 4
 SPARE_BYTES = 200_000_000
 """The records share this disk: they must never wait for an installation."""
 # What picamera2 loads and numpy 2 must not break, then what reads, decides, records and delivers.
-IMPORTS = (
-    "numpy, simplejpeg, cv2, zxingcpp, pyzbar.pyzbar, cryptography, pydantic, gpiozero, sqlite_utils, flask, kiosk.app"
-)
+IMPORTS = "numpy, simplejpeg, cv2, zxingcpp, pyzbar.pyzbar, cryptography, pydantic, gpiozero, sqlite_utils, flask, kiosk.app.daemon"
 PROOF = f"""\
 import importlib.util as found
 import {IMPORTS}

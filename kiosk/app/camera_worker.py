@@ -3,12 +3,12 @@
 import logging
 import time
 
+from kiosk.app.frame_slot import Mailbox
+from kiosk.app.idle_detector import Presence
 from kiosk.core.frame import Frame, Luma
 from kiosk.core.ports import Camera, CameraTrouble
 from kiosk.decoding.frame_quality import decimate
 from kiosk.decoding.motion_gate import has_changed
-from kiosk.mailbox import Mailbox
-from kiosk.presence import Presence
 
 log = logging.getLogger(__name__)
 

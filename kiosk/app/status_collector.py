@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 
 from kiosk import config
-from kiosk.camera_loop import CameraLoop
+from kiosk.app.camera_worker import CameraLoop
+from kiosk.app.gate_worker import GateLoop
+from kiosk.app.idle_detector import Presence
 from kiosk.core.model import Moment, State
 from kiosk.core.ports import StoreTrouble
 from kiosk.core.reversal import LastPassage
@@ -15,7 +17,6 @@ from kiosk.credentials.trust.denylist import Denylist
 from kiosk.credentials.trust.list_loader import ListKeeper
 from kiosk.credentials.trust.trust_list import TrustList
 from kiosk.delivery import Courier
-from kiosk.gate_loop import GateLoop
 from kiosk.health import CameraWatch, ClockWatch, Measures, PageWatch
 from kiosk.health.probes import (
     probe_disk_free_bytes,
@@ -24,7 +25,6 @@ from kiosk.health.probes import (
     probe_temperature_c,
     probe_under_voltage,
 )
-from kiosk.presence import Presence
 from kiosk.storage import Store
 
 

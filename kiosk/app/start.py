@@ -1,4 +1,4 @@
-"""The daemon's entry as systemd starts it: `python -m kiosk.daemon --config FILE`.
+"""The daemon's entry as systemd starts it: `python -m kiosk.app.start --config FILE`.
 
 `kiosk run` is the same for people. What that command line is made of (click, and the search for other packages' commands) would
 stay in the daemon's memory for as long as it runs: 3 MB (docs/decisions/0045).
@@ -16,17 +16,17 @@ from kiosk.system.journal import log_to_stderr
 def start(path: Path, source: str | None = None) -> None:
     """Run the kiosk of this configuration until SIGTERM; `source`: another camera than the configured one. Raises KioskError."""
     settings = config.load(path)
-    from kiosk import app  # noqa: PLC0415  the engines take a while to load; a mistake in the file should not wait for them
+    from kiosk.app import daemon  # noqa: PLC0415  the engines take a while to load; a mistake in the file should not wait for them
 
     if source is not None:
         camera = config.parsed_camera(source, settings.camera)
         settings = settings.model_copy(update={"camera": camera})
-    app.run(settings, () if source is None else ("camera.source",))
+    daemon.run(settings, () if source is None else ("camera.source",))
 
 
 def main() -> None:
     """Our own errors end in their sentence and status 1, not in a traceback."""
-    parser = argparse.ArgumentParser(prog="python -m kiosk.daemon", description="Run the kiosk until SIGTERM.")
+    parser = argparse.ArgumentParser(prog="python -m kiosk.app.start", description="Run the kiosk until SIGTERM.")
     parser.add_argument("--config", type=Path, default=config.DEFAULT_PATH, metavar="FILE")
     parser.add_argument("--camera", metavar="SOURCE", help="instead of the configured one")
     asked = parser.parse_args()

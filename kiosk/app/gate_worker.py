@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from kiosk.app.call_queue import Errands
+from kiosk.app.frame_slot import Mailbox
 from kiosk.core.frame import Frame
 from kiosk.core.gate import Gate
 from kiosk.core.model import Direction, Grounds, Stored, View
 from kiosk.core.ports import StoreTrouble
 from kiosk.core.status import Shown
-from kiosk.errands import Errands
 from kiosk.health import CameraWatch
-from kiosk.mailbox import Mailbox
 
 log = logging.getLogger(__name__)
 

@@ -15,6 +15,8 @@ from contextlib import ExitStack
 from importlib.metadata import version
 
 from kiosk import config, in_force
+from kiosk.app.components import COURIER, Rooms, furnish, make_run_dir
+from kiosk.app.worker import Worker
 from kiosk.core import status
 from kiosk.core.model import Moment, State
 from kiosk.core.ports import Clock, KioskError, SignalTrouble
@@ -22,13 +24,11 @@ from kiosk.hardware.gpio.input_probe import try_inputs
 from kiosk.hardware.gpio.signal_output import Lamps, NoPins, open_signal
 from kiosk.health import Measures, checks, state_of, watchdog_may_be_fed
 from kiosk.health.availability import DiaryKeeper
-from kiosk.rooms import COURIER, Rooms, furnish, make_run_dir
 from kiosk.storage.availability_log import Diary
 from kiosk.system import logs
 from kiosk.system.clock import SystemClock
 from kiosk.system.systemd import Notifier
 from kiosk.system.wakeup import Doorbell
-from kiosk.worker import Worker
 
 log = logging.getLogger(__name__)
 

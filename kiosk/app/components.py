@@ -6,10 +6,15 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk import config, credentials, orders
-from kiosk.bulletin import Bulletin
-from kiosk.camera_loop import CameraLoop
-from kiosk.control import Control
+from kiosk import config, credentials
+from kiosk.app import command_handlers
+from kiosk.app.call_queue import Errands
+from kiosk.app.camera_worker import CameraLoop
+from kiosk.app.control_socket import Control
+from kiosk.app.frame_slot import Mailbox
+from kiosk.app.gate_worker import GateLoop
+from kiosk.app.idle_detector import Presence
+from kiosk.app.status_collector import Bulletin
 from kiosk.core import status
 from kiosk.core.gate import Gate
 from kiosk.core.model import Direction, Grounds, Moment
@@ -24,16 +29,12 @@ from kiosk.decoding.time_limit import BoundedDecoder
 from kiosk.decoding.warm_up import rehearse
 from kiosk.delivery import Courier
 from kiosk.delivery.factory import make_courier
-from kiosk.errands import Errands
-from kiosk.gate_loop import GateLoop
 from kiosk.hardware.cameras.factory import open_camera
 from kiosk.hardware.gpio.buttons import OpenFactory, open_buttons
 from kiosk.hardware.gpio.presence_sensor import open_presence
 from kiosk.hardware.gpio.signal_output import Lamps, open_factory
 from kiosk.health import CameraWatch
-from kiosk.mailbox import Mailbox
 from kiosk.policy import policy_of
-from kiosk.presence import Presence
 from kiosk.storage import Limits, Store
 from kiosk.system.handed_keys import handed
 from kiosk.system.instance_lock import only_one
@@ -195,7 +196,7 @@ def hear_people(
     """The control socket, and the guard's buttons where there are any. Raises KioskError."""
     viewfinder = Viewfinder(mailbox.copy_next)
     house.callback(viewfinder.close)
-    heard = orders.Orders(gate_loop, lamps, store, courier, viewfinder, news)
+    heard = command_handlers.Orders(gate_loop, lamps, store, courier, viewfinder, news)
     control = Control(settings.run_dir, heard.handlers())
     house.callback(control.close)
     watch_buttons(settings, house, gate_loop)
@@ -223,8 +224,8 @@ def watch_buttons(
     towards = admits_towards(settings)
     for button in open_buttons(
         settings.signal,
-        admit=lambda: gate_loop.admit(towards, orders.ADMIT_WITHIN_S, Grounds.BUTTON),
-        undo=lambda: gate_loop.undo(Grounds.BUTTON, orders.UNDO_WITHIN_S),
+        admit=lambda: gate_loop.admit(towards, command_handlers.ADMIT_WITHIN_S, Grounds.BUTTON),
+        undo=lambda: gate_loop.undo(Grounds.BUTTON, command_handlers.UNDO_WITHIN_S),
         factory=factory,
     ):
         house.callback(button.close)

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from kiosk.control import Admit, Handlers, OrderRefused, Pause, ReleaseQuarantine, ShowLamp, TakeStill, Undo
+from kiosk.app.control_socket import Admit, Handlers, OrderRefused, Pause, ReleaseQuarantine, ShowLamp, TakeStill, Undo
+from kiosk.app.gate_worker import GateLoop
 from kiosk.core.ports import Signal
 from kiosk.core.reversal import NotUndone
 from kiosk.decoding.preview.preview import Still, Viewfinder
 from kiosk.delivery import Courier
-from kiosk.gate_loop import GateLoop
 from kiosk.storage import Store
 
 ADMIT_WITHIN_S = 2.0

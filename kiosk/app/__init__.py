@@ -1,0 +1,1 @@
+"""The running daemon: its threads, their composition and its control socket."""
