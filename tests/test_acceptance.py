@@ -11,10 +11,11 @@ import pytest
 from click.testing import CliRunner
 
 from kiosk import config
-from kiosk.cli import acceptance, acceptance_report, acceptance_steps
-from kiosk.cli.acceptance_bench import Finding, Verdict
-from kiosk.cli.acceptance_steps import STEPS
-from kiosk.cli.doctor import doctor
+from kiosk.cli.acceptance import command as acceptance
+from kiosk.cli.acceptance import report, steps
+from kiosk.cli.acceptance.context import Finding, Verdict
+from kiosk.cli.acceptance.steps import STEPS
+from kiosk.cli.doctor.command import doctor
 from kiosk.simulation.sandbox import scratch_premises
 
 AT = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
@@ -157,12 +158,12 @@ def test_what_does_not_work_is_found_and_named(
 def test_firmware_lines_that_did_not_arrive_are_named(settings: config.Settings, missing: str) -> None:
     bench = FakeBench(settings)
     del bench.files[missing]
-    found = acceptance_steps.firmware(bench)
+    found = steps.firmware(bench)
     assert (found.verdict, found.value.startswith("missing: ")) == (Verdict.NOT_MET, True)
 
 
 def test_a_relay_that_stays_energised_is_the_owners_no(settings: config.Settings) -> None:
-    found = acceptance_steps.relay_after_a_kill(FakeBench(settings, says=lambda _: False))
+    found = steps.relay_after_a_kill(FakeBench(settings, says=lambda _: False))
     assert found.verdict is Verdict.NOT_MET
 
 
@@ -215,7 +216,7 @@ def test_the_report_is_kept_before_the_kernel_is_hung(settings: config.Settings,
     class Hangs(FakeBench):
         def run(self, *command: str) -> str:
             if any("sysrq" in word for word in command):
-                kept.append(acceptance_report.paths(tmp_path, settings)[0].read_text(encoding="utf-8"))
+                kept.append(report.paths(tmp_path, settings)[0].read_text(encoding="utf-8"))
             return super().run(*command)
 
     acceptance.walk(Hangs(settings), tmp_path, now=lambda: AT)
@@ -226,7 +227,7 @@ def test_the_report_is_kept_before_the_kernel_is_hung(settings: config.Settings,
 
 def test_the_report_is_for_people_in_both_languages_and_for_programs(settings: config.Settings, tmp_path: Path) -> None:
     acceptance.walk(FakeBench(settings), tmp_path, now=lambda: AT)
-    as_json, as_text = acceptance_report.paths(tmp_path, settings)
+    as_json, as_text = report.paths(tmp_path, settings)
     text = as_text.read_text(encoding="utf-8")
     assert "rơ-le sau khi bị ngắt / relay after a kill" in text
     assert "answered 41 ms after the picture; module 4.2 px" in text
@@ -238,12 +239,12 @@ def test_the_report_is_for_people_in_both_languages_and_for_programs(settings: c
     ["", "{", "[]", '{"findings": [{"name": "x"}]}', '{"findings": [{"name": "x", "verdict": "met", "value": ""}]}'],
 )
 def test_a_report_that_cannot_be_read_is_begun_anew(settings: config.Settings, tmp_path: Path, content: str) -> None:
-    acceptance_report.paths(tmp_path, settings)[0].write_text(content, encoding="utf-8")
-    assert acceptance_report.load(tmp_path, settings) == {}
+    report.paths(tmp_path, settings)[0].write_text(content, encoding="utf-8")
+    assert report.load(tmp_path, settings) == {}
 
 
 def test_every_step_has_a_name_in_both_languages() -> None:
-    assert [*(name for name, _ in STEPS), acceptance_report.WATCHDOG] == list(acceptance_report.NAMES)
+    assert [*(name for name, _ in STEPS), report.WATCHDOG] == list(report.NAMES)
 
 
 def test_where_no_kiosk_runs_there_is_nothing_to_accept(tmp_path: Path) -> None:

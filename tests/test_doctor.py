@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kiosk import config
-from kiosk.cli.doctor import button_fact, doctor, examine, presence_fact
+from kiosk.cli.doctor.command import button_fact, doctor, examine, presence_fact
 from kiosk.core import status
 from kiosk.core.model import State
 from kiosk.core.status import Fact, Grade

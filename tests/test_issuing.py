@@ -11,7 +11,7 @@ import pypdfium2  # type: ignore[import-untyped]  # it has no types; pages and t
 import pytest
 from click.testing import CliRunner
 
-from kiosk.cli.issue import issue
+from kiosk.cli.issuing.issue import issue
 from kiosk.core.model import Claim
 from kiosk.credentials import Dispatcher
 from kiosk.credentials.issuing import key_files, make_key, print_sheets, qr_images

@@ -7,7 +7,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from kiosk.cli.issue import issue
+from kiosk.cli.issuing.issue import issue
 from kiosk.credentials.issuing import key_files, make_key
 from kiosk.credentials.issuing.key_files import KeyFileTrouble
 from tests.issuing_desk import run

@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import NameOID
 
-from kiosk.cli.deny import deny
-from kiosk.cli.issue import issue
-from kiosk.cli.trust import trust as trust_command
+from kiosk.cli.issuing.deny import deny
+from kiosk.cli.issuing.issue import issue
+from kiosk.cli.issuing.trust import trust as trust_command
 from kiosk.core.model import Claim, Kind
 from kiosk.credentials import Dispatcher
 from kiosk.credentials.issuing import list_builder

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
-from kiosk.cli.doctor_camera import camera
+from kiosk.cli.doctor.camera import camera
 from kiosk.core.frame import Luma
 from kiosk.decoding.preview.image_files import load_luma
 from kiosk.decoding.still_image import read_picture

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kiosk.cli.verify import MAX_LINE_BYTES, verify
+from kiosk.cli.issuing.verify import MAX_LINE_BYTES, verify
 from kiosk.credentials.trust.files import ListTrouble
 from tests.people import NOW_AT, WORLD, write_world
 

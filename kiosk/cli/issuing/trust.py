@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.cli import root_keys
+from kiosk.cli.issuing import root_keys
 from kiosk.credentials.issuing import key_files, list_builder
 from kiosk.credentials.trust import trust_list as trust_lists
 

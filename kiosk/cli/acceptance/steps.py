@@ -4,7 +4,7 @@ Each step is a function from a bench (the world: status file, files, commands, a
 finding tells who passed: counts, times, light and pixel measures, names of hardware.
 """
 
-from kiosk.cli.acceptance_bench import (
+from kiosk.cli.acceptance.context import (
     Bench,
     Finding,
     Step,

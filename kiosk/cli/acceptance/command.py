@@ -14,9 +14,9 @@ from typing import Any
 import click
 
 from kiosk import config
-from kiosk.cli.acceptance_bench import Bench, Finding, Step, Verdict
-from kiosk.cli.acceptance_report import MARKS, NAMES, WATCHDOG, keep, load, paths
-from kiosk.cli.acceptance_steps import STEPS
+from kiosk.cli.acceptance.context import Bench, Finding, Step, Verdict
+from kiosk.cli.acceptance.report import MARKS, NAMES, WATCHDOG, keep, load, paths
+from kiosk.cli.acceptance.steps import STEPS
 from kiosk.core import status as snapshot
 from kiosk.core.ports import KioskError
 

@@ -6,7 +6,7 @@ from typing import TextIO
 
 import click
 
-from kiosk.cli import root_keys
+from kiosk.cli.issuing import root_keys
 from kiosk.credentials.issuing import list_builder
 from kiosk.credentials.trust import denylist
 

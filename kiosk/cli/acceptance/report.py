@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from kiosk import config
-from kiosk.cli.acceptance_bench import Finding, Verdict
+from kiosk.cli.acceptance.context import Finding, Verdict
 
 WATCHDOG = "watchdog"
 MARKS = {

@@ -27,7 +27,7 @@ from kiosk.health.probes import probe_disk_free_bytes, probe_read_only, probe_te
 from kiosk.system.clock import SystemClock
 
 CONNECT_S = 5.0
-SUBCOMMANDS = {"camera": "kiosk.cli.doctor_camera:camera"}
+SUBCOMMANDS = {"camera": "kiosk.cli.doctor.camera:camera"}
 MARKS = {Grade.OK: ("ok", "green"), Grade.WARN: ("look", "yellow"), Grade.BROKEN: ("BAD", "red")}
 
 Check = Callable[[config.Settings], Iterator[Fact]]
@@ -71,7 +71,7 @@ def doctor(ctx: click.Context, path: Path, *, acceptance: bool, report: Path) ->
         return
     settings = config.load(path)
     if acceptance:
-        from kiosk.cli.acceptance import accept  # noqa: PLC0415  only where it is asked for
+        from kiosk.cli.acceptance.command import accept  # noqa: PLC0415  only where it is asked for
 
         sys.exit(accept(settings, report))
     worst = Grade.OK

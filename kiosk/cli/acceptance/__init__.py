@@ -1,0 +1,1 @@
+"""`kiosk doctor --acceptance`: the guided check of a real board."""

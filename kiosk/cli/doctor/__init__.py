@@ -1,0 +1,1 @@
+"""`kiosk doctor`: checks of this device and its camera."""

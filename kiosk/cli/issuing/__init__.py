@@ -1,0 +1,1 @@
+"""Commands of the issuer: keys, passes, trust lists and denylists."""
