@@ -11,11 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
-from kiosk.hardware.visitors import hasty_pace
-
 from kiosk.core.model import State
 from kiosk.simulation.demo import Demonstration
 from kiosk.simulation.sandbox import scratch_premises
+from kiosk.simulation.visitors import hasty_pace
 from tests import browser as browsers
 from tests.bench_table import Row, goal_row
 from tests.browser import Browser

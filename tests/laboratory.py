@@ -13,9 +13,8 @@ from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kiosk.hardware.painter import Painter
-
 from kiosk.credentials.issuing.samples import sample_world
+from kiosk.simulation.renderer import Painter
 from kiosk.simulation.sandbox import Premises
 from mqtt import envelope
 from mqtt.link import LinkError, Message

@@ -7,9 +7,8 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kiosk.hardware.painter import Painter
-
 from kiosk.credentials.issuing.samples import SampleWorld, sample_world
+from kiosk.simulation.renderer import Painter
 from kiosk.simulation.sandbox import Premises
 
 WIDTH, HEIGHT = 640, 480

@@ -5,10 +5,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from kiosk.hardware.visitors import hasty_pace
-
 from kiosk.simulation.demo import Demonstration
 from kiosk.simulation.sandbox import scratch_premises
+from kiosk.simulation.visitors import hasty_pace
 
 WITHIN_S = 15.0
 

@@ -8,10 +8,9 @@ from contextlib import closing, contextmanager
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from kiosk.hardware.visitors import hasty_pace
-
 from kiosk.simulation.demo import Demonstration
 from kiosk.simulation.sandbox import scratch_premises
+from kiosk.simulation.visitors import hasty_pace
 from tests.staffed_office import staff
 
 

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from kiosk.hardware.painter import Painter
 
 from kiosk.simulation.processes import Process, python_module
+from kiosk.simulation.renderer import Painter
 from kiosk.simulation.sandbox import Premises, scratch_premises
 from mqtt import topics
 from tests import wire_schema

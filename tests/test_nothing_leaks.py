@@ -11,11 +11,11 @@ from uuid import UUID
 import paho.mqtt.client
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from kiosk.hardware.visitors import hasty_pace
 from paho.mqtt.enums import CallbackAPIVersion
 
 from kiosk.simulation.demo import Demonstration
 from kiosk.simulation.sandbox import Premises, scratch_premises
+from kiosk.simulation.visitors import hasty_pace
 from mqtt.sealing import open_sealed
 from tests.people import forbidden, leaks
 

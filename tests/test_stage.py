@@ -1,8 +1,7 @@
 """The stage of synthetic people: who is in which frame."""
 
-from kiosk.hardware.stage import Pace, Stage, Visitor
-
 from kiosk.core.model import Outcome, Reason
+from kiosk.simulation.scenario import Pace, Stage, Visitor
 
 PACE = Pace(frames_per_s=10, hold_frames=3, patience_frames=6, gap_frames=2)
 ANNA = Visitor("An", "An", (b"an",), (Outcome.PASS, Reason.OK))

@@ -2,10 +2,9 @@
 
 from collections import Counter
 
-from kiosk.hardware.stage import Turn, Visitor
-
 from kiosk.core.model import Direction, Outcome, Reason
 from kiosk.simulation.assertions import Answer, judge
+from kiosk.simulation.scenario import Turn, Visitor
 
 IN = Turn(Visitor("", "", (b"a",), (Outcome.PASS, Reason.OK), Direction.IN), 1, 9)
 NOBODY = Turn(Visitor("", "", (), None), 10, 19)

@@ -6,11 +6,11 @@ import sys
 from collections.abc import Callable, Iterator
 
 import pytest
-from kiosk.hardware.visitors import hasty_pace
 
 from kiosk.simulation.assertions import Verdict, met
 from kiosk.simulation.demo import Demonstration
 from kiosk.simulation.sandbox import Premises, scratch_premises
+from kiosk.simulation.visitors import hasty_pace
 
 FRAMES_PER_S = 60.0
 WINDOW_S = 1.0

@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from kiosk.hardware.visitors import calm_pace, hasty_pace
 from kiosk.simulation.demo import Demonstration
 from kiosk.simulation.sandbox import ended_by_signals, scratch_premises
 from kiosk.simulation.terminal_runner import save_picture, show
+from kiosk.simulation.visitors import calm_pace, hasty_pace
 
 ONCE_FRAMES_PER_S = 60.0
 LIVE_FRAMES_PER_S = 15.0

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kiosk.hardware.stage import Turn
+from kiosk.simulation.scenario import Turn
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ from typing import Any, Self
 
 from kiosk.core import status
 from kiosk.core.ports import KioskError
-from kiosk.hardware.painter import Painter
-from kiosk.hardware.stage import Pace, Stage
-from kiosk.hardware.visitors import queue_of
 from kiosk.simulation.assertions import Answer, Verdict, ids_in, judge
 from kiosk.simulation.frame_server import StageServer
 from kiosk.simulation.processes import Process, ProcessTrouble, free_port, mosquitto, python_module
+from kiosk.simulation.renderer import Painter
 from kiosk.simulation.sandbox import Premises
+from kiosk.simulation.scenario import Pace, Stage
+from kiosk.simulation.visitors import queue_of
 
 TURN_S = 0.05
 START_WITHIN_S = 30.0

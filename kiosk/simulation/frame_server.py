@@ -5,9 +5,9 @@ import socket
 import threading
 from pathlib import Path
 
-from kiosk.hardware.painter import Painter
-from kiosk.hardware.stage import Stage
-from kiosk.hardware.synthetic_camera import ASK, HEADER
+from kiosk.simulation.renderer import Painter
+from kiosk.simulation.scenario import Stage
+from kiosk.simulation.synthetic_camera import ASK, HEADER
 
 
 class StageServer:

@@ -12,8 +12,8 @@ import numpy as np
 from kiosk import config
 from kiosk.core.frame import Frame
 from kiosk.core.ports import CameraTrouble
-from kiosk.hardware.painter import Painter
-from kiosk.hardware.stage import Stage
+from kiosk.simulation.renderer import Painter
+from kiosk.simulation.scenario import Stage
 
 HEADER = struct.Struct("!QHH")  # frame number, width, height; then width x height bytes of luma
 ASK = b"n"
@@ -114,7 +114,7 @@ class SyntheticCamera:
 
     def _own_stage(self) -> FrameSource:
         # The queue needs keys and sample codes: loaded only where this camera is really used.
-        from kiosk.hardware.visitors import standing_queue  # noqa: PLC0415
+        from kiosk.simulation.visitors import standing_queue  # noqa: PLC0415
 
         painter = Painter(self._settings.width, self._settings.height)
         return StageInProcess(standing_queue(self._settings.frames_per_s), painter)

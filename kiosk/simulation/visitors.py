@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from kiosk.core.model import Direction, Outcome, Reason
 from kiosk.credentials.issuing.samples import Sample, SampleWorld, sample_world
-from kiosk.hardware.stage import Pace, Stage, Visitor
+from kiosk.simulation.scenario import Pace, Stage, Visitor
 
 ONE_AT_A_TIME = (Outcome.LOOK_AGAIN, Reason.ONE_AT_A_TIME)
 

@@ -24,6 +24,6 @@ def open_camera(settings: config.Camera) -> Camera:
         from kiosk.hardware.cameras.replay_camera import ReplayCamera  # noqa: PLC0415  needs OpenCV's picture formats
 
         return ReplayCamera(settings, Path(rest))
-    from kiosk.hardware.synthetic_camera import SyntheticCamera  # noqa: PLC0415  renders people: laboratory code
+    from kiosk.simulation.synthetic_camera import SyntheticCamera  # noqa: PLC0415  renders people: laboratory code
 
     return SyntheticCamera(settings)
