@@ -12,7 +12,7 @@ from kiosk import config
 TARGET = Path(__file__).parents[1] / "docs" / "kiosk.example.toml"
 HEAD = """\
 # entrance-kiosk: every setting. A line `# name = value` shows a default: take the `# ` away to change it.
-# Check with: kiosk check-config FILE. Relative paths start at this file's folder. Made by `make docs` from kiosk/settings.py.
+# Check with: kiosk check-config FILE. Relative paths start at this file's folder. Made by `make docs` from kiosk/config/schema.py.
 """
 SET = {
     "site.site": '"cho-dong-ba"',

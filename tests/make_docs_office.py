@@ -6,8 +6,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from kiosk import config, in_force
+from kiosk import config
 from kiosk.app.command_handlers import told
+from kiosk.config import effective
 from kiosk.core.frame import Frame
 from kiosk.core.model import State
 from kiosk.core.status import OutboxStatus
@@ -64,7 +65,7 @@ def furnish(run_dir: Path) -> Path:
     path = run_dir / "kiosk.toml"
     text = CONFIG.replace("RUN_DIR", str(run_dir))
     path.write_text(text.replace("300", "250"), encoding="utf-8")
-    in_force.publish(config.load(path), run_dir)
+    effective.publish(config.load(path), run_dir)
     path.write_text(text, encoding="utf-8")
     staff(run_dir / "office")
     _log(run_dir)

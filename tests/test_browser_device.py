@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from kiosk import config, in_force
+from kiosk import config
 from kiosk.app.command_handlers import told
 from kiosk.app.control_socket import ReleaseQuarantine, TakeStill
+from kiosk.config import effective
 from kiosk.core.frame import Frame
 from kiosk.decoding.preview.preview import Viewfinder
 from kiosk.system import logs
@@ -49,7 +50,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
     path = tmp_path / "kiosk.toml"
     text = f'run_dir = "{tmp_path}"\n{CONFIG}[page]\nstate_dir = "state"\nport = 0\n[records]\npath = "p.db"\n'
     path.write_text(text, encoding="utf-8")
-    in_force.publish(config.load(path), tmp_path)
+    effective.publish(config.load(path), tmp_path)
     path.write_text(text.replace("640", "1920"), encoding="utf-8")
     log = logging.getLogger("test.browser")
     log.setLevel(logging.INFO)

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kiosk import config
+from kiosk.config.schema import NOT_WIRED
 from kiosk.hardware.gpio import all_off
-from kiosk.settings import NOT_WIRED
 
 
 class Chips:

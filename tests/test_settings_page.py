@@ -12,8 +12,9 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kiosk import config, in_force
-from kiosk.in_force import SETTINGS_FILE, Setting
+from kiosk import config
+from kiosk.config import effective
+from kiosk.config.effective import SETTINGS_FILE, Setting
 from tests.snapshots import a_status, browsing, publish
 from tests.staffed_office import log_in, staff
 from web_ui.accounts import Role
@@ -44,7 +45,7 @@ def path(tmp_path: Path) -> Path:
 def client(tmp_path: Path, path: Path) -> Iterator[FlaskClient]:
     """An administrator's browser on a running kiosk that was started with that file."""
     publish(tmp_path, a_status())
-    in_force.publish(config.load(path), tmp_path)
+    effective.publish(config.load(path), tmp_path)
     with browsing(tmp_path, state_dir=staff(tmp_path / "state"), config_path=path) as browser:
         browser.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
         yield browser
@@ -73,7 +74,7 @@ def test_every_value_in_force_is_shown_with_its_source(client: FlaskClient, path
     assert found["keys.root"] == ("/etc/root.pem", "file")
     assert found["records.path"] == ("/var/lib/entrance-kiosk/passages.db", "default")
     assert found["policy.capacity"] == ("–", "default")
-    assert set(found) == {setting.name for setting in in_force.told(config.load(path))}
+    assert set(found) == {setting.name for setting in effective.told(config.load(path))}
     assert "runs with what the file says" in client.get("/admin/settings").text
 
 
@@ -96,7 +97,7 @@ def test_a_file_that_was_broken_since_is_told_and_what_is_in_force_still_shown(c
 def test_what_the_command_line_said_is_told_as_such(tmp_path: Path, client: FlaskClient, path: Path) -> None:
     found = config.load(path)
     found = found.model_copy(update={"camera": config.parsed_camera("webcam:1", found.camera)})
-    in_force.publish(found, tmp_path, ("camera.source",))
+    effective.publish(found, tmp_path, ("camera.source",))
     log_in(client, Role.ADMIN)
     assert shown(client)["camera.source"] == ("webcam:1", "command line")
     assert shown(client)["camera.width"] == ("640", "file")
@@ -148,19 +149,19 @@ def test_hostile_files_and_values_show_as_text(tmp_path: Path, client: FlaskClie
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_file_whatever_is_taken_for_settings_by_accident(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / SETTINGS_FILE).write_bytes(raw)
-    found = in_force.read(tmp_path)
+    found = effective.read(tmp_path)
     assert found is None or all(isinstance(setting, Setting) for setting in found)
 
 
 @pytest.mark.parametrize("raw", [b"{}", b"[1]", b'[["a", "b"]]', b'[["a", "b", 3]]', b"[" * 100_000, b"\xff", b""])
 def test_what_is_not_a_list_of_settings_is_none(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / SETTINGS_FILE).write_bytes(raw)
-    assert not in_force.read(tmp_path)
+    assert not effective.read(tmp_path)
 
 
 def test_settings_are_withdrawn_at_a_clean_stop(tmp_path: Path, path: Path) -> None:
-    in_force.publish(config.load(path), tmp_path)
-    assert in_force.read(tmp_path)
-    in_force.withdraw(tmp_path)
-    in_force.withdraw(tmp_path)
-    assert in_force.read(tmp_path) is None
+    effective.publish(config.load(path), tmp_path)
+    assert effective.read(tmp_path)
+    effective.withdraw(tmp_path)
+    effective.withdraw(tmp_path)
+    assert effective.read(tmp_path) is None

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from importlib.metadata import distributions
 from pathlib import Path
 
-from kiosk import in_force
-from kiosk.in_force import Setting
+from kiosk.config import effective
+from kiosk.config.effective import Setting
 from kiosk.system import logs
 from web_ui import metrics
 from web_ui.lookout import Lookout
@@ -32,7 +32,7 @@ def make(eyes: Lookout, office: Office, streams: int) -> bytes:
         "status.json": _json(asdict(truth.status) if truth.status else None),
         "metrics.txt": metrics.exposition(truth, streams, now),
         "hours.json": _json(hours),
-        "settings.txt": _settings(eyes.settings.config_path, in_force.read(run_dir)),
+        "settings.txt": _settings(eyes.settings.config_path, effective.read(run_dir)),
         "audit.json": _json([asdict(entry) for entry in office.audit.last(AUDIT_LINES)]),
         "log.txt": "".join(f"{line.at} {line.level} {line.where}: {line.text}\n" for line in logs.last(run_dir)),
         "packages.txt": "\n".join(sorted(f"{each.name} {each.version}" for each in distributions())),

@@ -9,8 +9,9 @@ from pathlib import Path
 from flask import Blueprint, request
 from werkzeug.wrappers import Response as AnyResponse
 
-from kiosk import config, in_force
-from kiosk.in_force import Setting
+from kiosk import config
+from kiosk.config import effective
+from kiosk.config.effective import Setting
 from web_ui import office
 from web_ui.accounts import Role
 from web_ui.login_pages import page
@@ -53,7 +54,7 @@ def settings() -> AnyResponse:
         written = from_file(lookout().settings.config_path)
     except (config.ConfigTrouble, OSError) as trouble:
         written, error = (), str(trouble)
-    ruling = in_force.read(lookout().settings.run_dir) if lookout().truth().live else None
+    ruling = effective.read(lookout().settings.run_dir) if lookout().truth().live else None
     if request.method == "POST":
         office.note("check a configuration", "done")
         checked = check(text, ruling or written)
@@ -72,7 +73,7 @@ def settings() -> AnyResponse:
 
 def from_file(path: Path | None) -> tuple[Setting, ...]:
     """Every setting as the file says it now, relative paths made whole. Raises ConfigTrouble and OSError."""
-    return tuple(in_force.told(config.load(path))) if path else ()
+    return tuple(effective.told(config.load(path))) if path else ()
 
 
 def compared(ruling: Iterable[Setting], written: Iterable[Setting]) -> Iterator[Row]:
@@ -80,7 +81,7 @@ def compared(ruling: Iterable[Setting], written: Iterable[Setting]) -> Iterator[
     coming = {setting.name: setting.value for setting in written}
     for setting in ruling:
         later = coming.get(setting.name, setting.value)
-        changed = later != setting.value and setting.source != in_force.COMMAND
+        changed = later != setting.value and setting.source != effective.COMMAND
         yield Row(*cut_down(setting), cut(later) if changed else None)
 
 
@@ -95,8 +96,8 @@ def check(text: str, ruling: Iterable[Setting]) -> Checked:
     anchored = config.anchored(found, (lookout().settings.config_path or NEW_FILE).absolute().parent)
     now: Mapping[str, Setting] = {setting.name: setting for setting in ruling}
     changes = (
-        Row(*cut_down(now.get(new.name, Setting(new.name, "", in_force.DEFAULT))), cut(new.value))
-        for new in in_force.told(anchored)
+        Row(*cut_down(now.get(new.name, Setting(new.name, "", effective.DEFAULT))), cut(new.value))
+        for new in effective.told(anchored)
         if new.name not in now or now[new.name].value != new.value
     )
     return Checked(changes=tuple(changes) if now else ())

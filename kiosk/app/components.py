@@ -15,6 +15,7 @@ from kiosk.app.frame_slot import Mailbox
 from kiosk.app.gate_worker import GateLoop
 from kiosk.app.idle_detector import Presence
 from kiosk.app.status_collector import Bulletin
+from kiosk.config.policy import policy_of
 from kiosk.core import status
 from kiosk.core.gate import Gate
 from kiosk.core.model import Direction, Grounds, Moment
@@ -34,7 +35,6 @@ from kiosk.hardware.gpio.buttons import OpenFactory, open_buttons
 from kiosk.hardware.gpio.presence_sensor import open_presence
 from kiosk.hardware.gpio.signal_output import Lamps, open_factory
 from kiosk.health import CameraWatch
-from kiosk.policy import policy_of
 from kiosk.storage import Limits, Store
 from kiosk.system.handed_keys import handed
 from kiosk.system.instance_lock import only_one

@@ -14,9 +14,10 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from importlib.metadata import version
 
-from kiosk import config, in_force
+from kiosk import config
 from kiosk.app.components import COURIER, Rooms, furnish, make_run_dir
 from kiosk.app.worker import Worker
+from kiosk.config import effective
 from kiosk.core import status
 from kiosk.core.model import Moment, State
 from kiosk.core.ports import Clock, KioskError, SignalTrouble
@@ -67,8 +68,8 @@ def run(settings: config.Settings, commanded: Collection[str] = (), clock: Clock
             return
         house.callback(lamps.close)
         rooms = furnish(settings, lamps, clock, bell.ring, house)
-        house.callback(in_force.withdraw, settings.run_dir)
-        in_force.publish(settings, settings.run_dir, commanded)
+        house.callback(effective.withdraw, settings.run_dir)
+        effective.publish(settings, settings.run_dir, commanded)
         daemon = Daemon(settings, rooms, bell, notifier)
         house.callback(daemon.stop_workers)
         daemon.start_workers()

@@ -6,8 +6,8 @@ Source of the syntax: https://www.raspberrypi.com/documentation/computers/config
 import re
 from pathlib import Path
 
+from kiosk.config.schema import Signal
 from kiosk.core.status import Fact, Grade
-from kiosk.settings import Signal
 
 OURS = Path("/boot/firmware/entrance-kiosk.txt")
 """Where install.sh puts firmware_config/config.txt on a Pi."""

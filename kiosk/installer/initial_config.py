@@ -11,7 +11,7 @@ from kiosk.installer import atomic_files
 from kiosk.installer.errors import InstallTrouble, say
 from kiosk.installer.layout import Layout
 
-NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # as in kiosk/settings.py
+NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # as in kiosk/config/schema.py
 SECRETS = ("*.key",)
 PSEUDONYM = "pseudonym.key"
 

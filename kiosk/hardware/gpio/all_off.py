@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 OUTPUTS: dict[str, int | None] = {"green": 17, "red": 27, "amber": 22, "buzzer": 18, "relay": None}
-"""The outputs of `[signal]` and their defaults, as kiosk/settings.py has them; a test holds the two together."""
+"""The outputs of `[signal]` and their defaults, as kiosk/config/schema.py has them; a test holds the two together."""
 NOT_WIRED = "none"
-"""As in kiosk/settings.py."""
+"""As in kiosk/config/schema.py."""
 CHIPS = ("pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835")
 """The labels of the chips with a board's forty pins; where there is none of them, it is the first chip."""
 LEDS = Path("/sys/class/leds")

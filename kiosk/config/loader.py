@@ -1,6 +1,6 @@
 """The configuration file: TOML into settings, every mistake reported at once.
 
-The settings themselves are in kiosk/settings.py. Relative paths start at the configuration file's own folder.
+The settings themselves are in kiosk/config/schema.py. Relative paths start at the configuration file's own folder.
 """
 
 import difflib
@@ -11,9 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kiosk.core import signal_patterns
-from kiosk.core.ports import KioskError
-from kiosk.settings import (
+from kiosk.config.schema import (
     ANSWERS,
     Broker,
     Camera,
@@ -29,6 +27,8 @@ from kiosk.settings import (
     Site,
     Visit,
 )
+from kiosk.core import signal_patterns
+from kiosk.core.ports import KioskError
 
 __all__ = [
     "ANSWERS",
