@@ -4,7 +4,7 @@ import ssl
 from datetime import UTC, datetime
 from typing import Any
 
-from mqtt.link import Endpoint, LinkClock, LinkRefused
+from mqtt.connection import Endpoint, LinkClock, LinkRefused
 
 NOT_YET_VALID, HAS_EXPIRED = 9, 10  # X509_V_ERR_CERT_NOT_YET_VALID, X509_V_ERR_CERT_HAS_EXPIRED (openssl verify(1))
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from kiosk.core.model import Passage, Stored
-from mqtt import envelope
+from mqtt import events
 from mqtt.centre.arrivals import Arrival
 from mqtt.topics import Branch
 from tests.passages import EPOCH, GATE, event_text
@@ -20,6 +20,6 @@ def arrival_of(
 ) -> Arrival:
     """These passages under their numbers, in one message that came at `at`."""
     texts = [event_text(Stored(epoch, seq, boot, passage), branch.source) for seq, passage in passages]
-    good, bad = envelope.read_passages(envelope.message_of(texts), branch.source)
+    good, bad = events.read_passages(events.message_of(texts), branch.source)
     assert bad == []
     return Arrival(branch, good, bad, at)

@@ -20,8 +20,8 @@ from paho.mqtt.enums import CallbackAPIVersion
 from kiosk.delivery import Courier, Terms
 from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
-from mqtt.client import PahoLink
-from mqtt.link import Link, Message
+from mqtt.connection import Link, Message
+from mqtt.paho.connection import PahoLink
 from mqtt.topics import Branch
 from tests import measure_centre
 from tests.bench_table import Row, goal_row

@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mqtt.client import PahoLink
-from mqtt.link import Acknowledged, Connected, Endpoint, Incoming, LinkError, Message, Subscribed
+from mqtt.connection import Acknowledged, Connected, Endpoint, Incoming, LinkError, Message, Subscribed
+from mqtt.paho.connection import PahoLink
 
 PLAIN = "allow_anonymous true"
 """The broker at its defaults, apart from letting everybody in."""

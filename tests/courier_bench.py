@@ -7,9 +7,9 @@ from typing import Any
 
 from kiosk.delivery import Courier, Terms
 from kiosk.storage import Store
-from mqtt import envelope
-from mqtt.envelope import Refused
-from mqtt.ranges import Range
+from mqtt import events as envelope
+from mqtt.events import Refused
+from mqtt.sequence_ranges import Range
 from mqtt.topics import Leaf
 from tests import wire_schema
 from tests.fake_link import FakeBroker, ManualClock

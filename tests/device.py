@@ -22,8 +22,8 @@ from kiosk.core.ports import StoreTrouble
 from kiosk.delivery import Courier, Terms
 from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
-from mqtt.client import PahoLink
-from mqtt.link import Endpoint, Link, Message
+from mqtt.connection import Endpoint, Link, Message
+from mqtt.paho.connection import PahoLink
 from tests.passages import GATE, a_passage
 
 ROOMY_PAGES = 10_000_000

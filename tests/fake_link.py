@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from kiosk.core.model import ClockQuality, Moment
-from mqtt.link import Acknowledged, Connected, Event, Incoming, LinkDown, Message, Subscribed
+from mqtt.connection import Acknowledged, Connected, Event, Incoming, LinkDown, Message, Subscribed
 from tests.passages import START_AT
 
 
@@ -64,7 +64,7 @@ class FakeBroker:
 
 
 class FakeLink:
-    """See mqtt.link.Link."""
+    """See mqtt.connection.Link."""
 
     def __init__(self, broker: FakeBroker, will: Message) -> None:
         self.broker = broker

@@ -16,8 +16,8 @@ from pathlib import Path
 from kiosk.credentials.issuing.samples import sample_world
 from kiosk.simulation.renderer import Painter
 from kiosk.simulation.sandbox import Premises
-from mqtt import envelope
-from mqtt.link import LinkError, Message
+from mqtt import events
+from mqtt.connection import LinkError, Message
 from tests.broker import Broker, Listener, publish
 from tests.driven_kiosk import CUTTING
 from tests.proxy import Mood, Proxy
@@ -176,7 +176,7 @@ class Laboratory:
         except (LinkError, AssertionError):
             self.faults["mischief unheard"] += 1
         messages = self.dice.choices(self._receipts, k=10) if self._receipts else []
-        messages += [envelope.receipt("ffffffffffffffff", 10**6), b"\x00nonsense", b'{"epoch":"' + b"a" * 500]
+        messages += [events.receipt("ffffffffffffffff", 10**6), b"\x00nonsense", b'{"epoch":"' + b"a" * 500]
         for payload in self.dice.sample(messages, k=len(messages)):
             try:
                 publish(self.broker.endpoint(), Message(RECEIPT_TOPIC, payload), name="mischief")

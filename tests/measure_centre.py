@@ -21,13 +21,13 @@ from kiosk.core.model import Stored
 from kiosk.delivery import Courier, Terms
 from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
-from mqtt import envelope
+from mqtt import events as envelope
 from mqtt.centre.arrivals import Arrival
 from mqtt.centre.collector import Collector
 from mqtt.centre.postgres import PostgresLedger
 from mqtt.centre.postgres_rows import COLUMNS, day_of
-from mqtt.client import PahoLink
-from mqtt.link import Connected, Endpoint, Event, Incoming, Message, Subscribed
+from mqtt.connection import Connected, Endpoint, Event, Incoming, Message, Subscribed
+from mqtt.paho.connection import PahoLink
 from mqtt.topics import Branch, Leaf
 from tests import postgres
 from tests.bench_table import Row, goal_row
@@ -57,7 +57,7 @@ def messages(count: int) -> list[bytes]:
 
 
 class Haul:
-    """A link that hands over messages as fast as they are taken, as a broker with a full queue does (see mqtt.link.Link)."""
+    """A link that hands over messages as fast as they are taken, as a broker with a full queue does (see mqtt.connection.Link)."""
 
     def __init__(self, payloads: Sequence[bytes]) -> None:
         topic = BRANCH.topic(Leaf.PASSAGE)

@@ -15,8 +15,7 @@ import mqtt.broker
 from kiosk.cli.pki import pki
 from mqtt import topics
 from mqtt.broker.certificates import Authority, PkiTrouble, Role
-from mqtt.client import PahoLink
-from mqtt.link import (
+from mqtt.connection import (
     Acknowledged,
     Connected,
     Endpoint,
@@ -27,6 +26,7 @@ from mqtt.link import (
     Message,
     Subscribed,
 )
+from mqtt.paho.connection import PahoLink
 from mqtt.topics import Branch, Leaf
 from tests.broker import Broker
 

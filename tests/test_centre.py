@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from kiosk.core.model import Stored
-from mqtt import envelope, reports, topics
+from mqtt import device_messages, events, topics
 from mqtt.centre import collector as collecting
 from mqtt.centre.arrivals import Arrival
 from mqtt.centre.collector import Collector
 from mqtt.centre.ledger import LedgerTrouble, SqliteLedger, read_counts
-from mqtt.link import Event, Incoming, Link, Message
-from mqtt.ranges import RangeSet
+from mqtt.connection import Event, Incoming, Link, Message
+from mqtt.sequence_ranges import RangeSet
 from mqtt.topics import Branch, Leaf
 from tests import wire_schema
 from tests.broker import Broker, free_port
@@ -87,10 +87,10 @@ class Desk:
         self.broker.deliver(topic, payload)
         self.settle()
 
-    def receipts(self) -> list[envelope.Receipt]:
+    def receipts(self) -> list[events.Receipt]:
         for message in self.broker.on("receipt"):
             wire_schema.check(message.topic, message.payload)
-        return [envelope.Receipt.read(message.payload) for message in self.broker.on("receipt")]
+        return [events.Receipt.read(message.payload) for message in self.broker.on("receipt")]
 
 
 @pytest.fixture
@@ -149,7 +149,7 @@ def test_much_at_once_is_committed_in_several_transactions_each_before_its_ackno
     desk.diary.clear()
     for first in range(1, 7 * 40, 40):
         texts = [event(seq, sealed_bytes=4000) for seq in range(first, first + 40)]
-        desk.broker.deliver(GATE.topic(Leaf.PASSAGE), envelope.message_of(texts))
+        desk.broker.deliver(GATE.topic(Leaf.PASSAGE), events.message_of(texts))
     desk.settle()
     assert desk.diary == 2 * ["commit", *3 * ["puback"], "receipt"] + ["commit", "puback", "receipt"]
     assert [receipt.up_to_seq for receipt in desk.receipts()] == [120, 240, 280]
@@ -158,7 +158,7 @@ def test_much_at_once_is_committed_in_several_transactions_each_before_its_ackno
 def test_a_receipt_says_what_is_there_and_what_is_refused(desk: Desk) -> None:
     bad = json.loads(event(3))
     bad["data"]["result"] = "perhaps"
-    payload = envelope.message_of([event(1), event(2), json.dumps(bad), event(5)])
+    payload = events.message_of([event(1), event(2), json.dumps(bad), event(5)])
     desk.hand_in(GATE.topic(Leaf.PASSAGE), payload)
     receipt = desk.receipts()[0]
     assert (receipt.epoch, receipt.up_to_seq, receipt.beyond) == (EPOCH, 2, ((5, 5),))
@@ -200,7 +200,7 @@ def test_hostile_messages_are_thrown_away_counted_and_acknowledged(
 
 
 def test_a_devices_state_is_kept(desk: Desk, centre_file: Path) -> None:
-    report = reports.StateReport(state="out-of-order", reason="disk full", software="0.1.0")
+    report = device_messages.StateReport(state="out-of-order", reason="disk full", software="0.1.0")
     desk.hand_in(GATE.topic(Leaf.STATE), report.written())
     with closing(sqlite3.connect(centre_file)) as raw:
         assert raw.execute("SELECT site, device, state, state_reason FROM device").fetchall() == [

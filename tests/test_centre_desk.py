@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from kiosk.cli.centre import centre
 from kiosk.core.model import ClockQuality, Identifier, Passage, Subject
 from kiosk.core.subject_sealing import Seal
-from mqtt import reports
+from mqtt import device_messages
 from mqtt.centre.ledger import SqliteLedger
 from mqtt.topics import Branch
 from tests.arrivals import arrival_of
@@ -42,7 +42,7 @@ def test_status_lists_devices_their_gaps_and_the_silent_ones(ledger: SqliteLedge
     now = datetime.now(UTC)
     keep(ledger, *((seq, a_passage(seq)) for seq in (*range(1, 42), 50, 51, 53)), at=now)
     keep(ledger, (1, a_passage(1)), branch=Branch("entrance", "dong-ba", "gate-2"), at=now - timedelta(hours=3))
-    ledger.note_state(GATE, reports.StateReport(state="ready", software="0.1.0"), now)
+    ledger.note_state(GATE, device_messages.StateReport(state="ready", software="0.1.0"), now)
     done = ask(centre_file, "status")
     assert done.exit_code == 1
     lines = done.output.splitlines()
@@ -97,7 +97,7 @@ def test_a_health_message_dates_them_too_and_another_boot_does_not(ledger: Sqlit
     unset = replace(a_passage(1), occurred_s=60.0, clock=ClockQuality.UNSET)
     keep(ledger, (1, unset), boot="boot-a")
     keep(ledger, (2, replace(unset, id=a_passage(2).id)), boot="boot-b")
-    health = reports.Health(
+    health = device_messages.Health(
         at=START_AT,
         state="ready",
         clock="synchronised",

@@ -25,16 +25,17 @@ from kiosk.core.subject_sealing import Seal
 from kiosk.delivery import Courier, Terms
 from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
-from mqtt import envelope, reports
+from mqtt import device_messages
+from mqtt import events as envelope
 from mqtt.centre.arrivals import Arrival, StreamKey
 from mqtt.centre.collector import Collector
 from mqtt.centre.ledger import Ledger, LedgerTrouble, SqliteLedger
 from mqtt.centre.postgres import PostgresLedger
 from mqtt.centre.postgres_rows import COLUMNS, HEADER, TRAILER, day_of, packed
-from mqtt.client import PahoLink
-from mqtt.envelope import Refused
-from mqtt.link import Link, Message
-from mqtt.ranges import RangeSet
+from mqtt.connection import Link, Message
+from mqtt.events import Refused
+from mqtt.paho.connection import PahoLink
+from mqtt.sequence_ranges import RangeSet
 from mqtt.topics import Branch
 from tests import postgres
 from tests.arrivals import arrival_of
@@ -83,10 +84,10 @@ def test_both_ledgers_keep_each_once_and_know_every_gap(ledger: Ledger) -> None:
 
 
 def test_both_ledgers_take_everything_else_too(ledger: Ledger) -> None:
-    ledger.note_state(GATE, reports.StateReport(state="ready"), NOW)
+    ledger.note_state(GATE, device_messages.StateReport(state="ready"), NOW)
     ledger.note_health(
         GATE,
-        reports.Health(
+        device_messages.Health(
             at=NOW, state="ready", clock="synchronised", epoch=EPOCH, newest_seq=0, outbox=0, boot="b", monotonic_s=5.0
         ),
         NOW,

@@ -19,8 +19,8 @@ from kiosk.system.clock import SystemClock
 from mqtt.broker.certificates import BACKDATED, Authority, Role
 from mqtt.centre.collector import Collector
 from mqtt.centre.ledger import SqliteLedger
-from mqtt.client import PahoLink
-from mqtt.link import Endpoint, Link, Message
+from mqtt.connection import Endpoint, Link, Message
+from mqtt.paho.connection import PahoLink
 from tests.broker import Broker
 from tests.passages import GATE, a_passage
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.delivery import Terms
-from mqtt import reports, topics
+from mqtt import device_messages, topics
 from tests.courier_bench import RECEIPT, Bench
 from tests.passages import a_passage
 
@@ -94,7 +94,7 @@ def test_a_centre_that_comes_back_is_sent_at_once_what_is_overdue(bench: Bench) 
     bench.commit(100)
     bench.run(300.0)
     before = len(bench.messages())
-    state = reports.CentreState(state="ready", at=bench.clock.now().at)
+    state = device_messages.CentreState(state="ready", at=bench.clock.now().at)
     bench.broker.deliver(topics.centre_state("entrance"), state.written())
     bench.run(0.5)
     assert {seq for message in bench.messages()[before:] for seq in message} >= set(range(51, 101))

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mqtt import envelope
-from mqtt.envelope import Refused
+from mqtt import events
+from mqtt.events import Refused
 from tests.courier_bench import RECEIPT, Bench
 from tests.passages import a_passage
 
@@ -66,7 +66,7 @@ def test_a_refusal_that_names_nothing_under_way_changes_nothing(bench: Bench) ->
 def test_a_receipt_for_another_epoch_changes_nothing(bench: Bench) -> None:
     bench.commit(2)
     bench.run(1.0)
-    bench.broker.deliver(RECEIPT, envelope.receipt("ffffffffffffffff", 2))
+    bench.broker.deliver(RECEIPT, events.receipt("ffffffffffffffff", 2))
     bench.run(1.0)
     assert bench.store.depth() == 2
 
@@ -85,7 +85,7 @@ def test_garbage_on_the_receipt_topic_changes_nothing(bench: Bench) -> None:
     bench.run(1.0)
     for garbage in (b"", b"\xff", b"{}", b'{"epoch":1}', b"[" * 70_000):
         bench.broker.deliver(RECEIPT, garbage)
-    bench.broker.deliver("entrance/v1/dong-ba/gate-2/receipt", envelope.receipt(bench.store.epoch, 2))
+    bench.broker.deliver("entrance/v1/dong-ba/gate-2/receipt", events.receipt(bench.store.epoch, 2))
     bench.run(1.0)
     assert bench.store.depth() == 2
 

@@ -14,8 +14,8 @@ from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
 from mqtt.centre.collector import Collector
 from mqtt.centre.ledger import SqliteLedger, read_counts
-from mqtt.client import PahoLink
-from mqtt.link import Link, Message
+from mqtt.connection import Link, Message
+from mqtt.paho.connection import PahoLink
 from tests.broker import Broker, Listener
 from tests.passages import GATE, a_passage
 from tests.turns import until

@@ -20,11 +20,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from kiosk.core.model import Reason
 from kiosk.delivery import Courier, Terms
 from kiosk.storage import Store
-from mqtt import envelope
+from mqtt import events
 from mqtt.centre.arrivals import Arrival
 from mqtt.centre.collector import receipts
 from mqtt.centre.ledger import SqliteLedger
-from mqtt.link import Message
+from mqtt.connection import Message
 from mqtt.topics import Leaf
 from tests.fake_link import FakeBroker, ManualClock
 from tests.passages import GATE, START_AT, a_passage
@@ -131,7 +131,7 @@ class Delivery(RuleBasedStateMachine):
         self.centre_keeps(message)
 
     def centre_keeps(self, message: Message) -> None:
-        good, bad = envelope.read_passages(message.payload, GATE.source)
+        good, bad = events.read_passages(message.payload, GATE.source)
         arrival = Arrival(GATE, good, bad, START_AT)
         standing = self.ledger.record([arrival])
         self.at_centre |= {event.data.seq for event in good}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kiosk.core.model import Assurance, ClockQuality, Direction, Grounds, Kind, Outcome, Passage, Reason
 from kiosk.storage import rows
 from kiosk.storage.event_encoder import SECONDS_KEPT, Drain
-from mqtt import envelope
+from mqtt import events
 from mqtt.topics import Leaf
 from tests import wire_schema
 from tests.passages import EPOCH, a_passage
@@ -90,9 +90,9 @@ def test_every_passage_is_written_as_the_contract_says(seq: int, passage: Passag
 def test_a_batch_is_what_the_centre_reads_back(many: list[Passage]) -> None:
     drain = Drain(SOURCE, EPOCH, {1: "boot"})
     texts = [text for _, text in drain.events([rows.to_row(seq, 1, one) for seq, one in enumerate(many, 1)])]
-    payload = envelope.message_of(texts)
+    payload = events.message_of(texts)
     wire_schema.check(TOPIC, payload)
-    good, bad = envelope.read_passages(payload, SOURCE)
+    good, bad = events.read_passages(payload, SOURCE)
     assert bad == []
     assert [(event.id, event.data.seq, event.data.sealed) for event in good] == [
         (one.id, seq, one.sealed) for seq, one in enumerate(many, 1)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt.client import MIDS, PahoLink
-from mqtt.express import FLUSH_BYTES, FULL_BYTES, ExpressSocket, publish_packet
-from mqtt.link import Acknowledged, Connected, Event, Incoming, LinkDown, Message, Subscribed
+from mqtt.connection import Acknowledged, Connected, Event, Incoming, LinkDown, Message, Subscribed
+from mqtt.paho.connection import MIDS, PahoLink
+from mqtt.paho.fast_path import FLUSH_BYTES, FULL_BYTES, ExpressSocket, publish_packet
 from tests.broker import Broker
 
 TOPIC = "entrance/v1/dong-ba/gate-1/passage"

@@ -11,7 +11,7 @@ import pytest
 from mqtt.centre.arrivals import Arrival, StreamKey
 from mqtt.centre.ledger import LedgerTrouble, SqliteLedger, read_counts
 from mqtt.centre.ledger_schema import APPLICATION_ID, MIGRATIONS
-from mqtt.ranges import RangeSet
+from mqtt.sequence_ranges import RangeSet
 from mqtt.topics import Branch
 from tests.arrivals import arrival_of
 from tests.passages import EPOCH, GATE, a_passage

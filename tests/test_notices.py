@@ -16,7 +16,7 @@ from kiosk.storage import Limits, Store
 from kiosk.storage import retention as limits_module
 from mqtt.centre.ledger import Ledger, SqliteLedger
 from mqtt.centre.postgres import PostgresLedger
-from mqtt.reports import Health
+from mqtt.device_messages import Health
 from tests import postgres, wire_schema
 from tests.fake_link import FakeBroker, ManualClock
 from tests.passages import GATE, START_AT, a_passage

@@ -12,9 +12,9 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from mqtt import client
-from mqtt.client import PahoLink
-from mqtt.link import Acknowledged, Connected, Endpoint, LinkDown, LinkRefused, Message
+from mqtt.connection import Acknowledged, Connected, Endpoint, LinkDown, LinkRefused, Message
+from mqtt.paho import connection
+from mqtt.paho.connection import PahoLink
 from tests.broker import Broker, free_port
 from tests.proxy import Mood, Proxy
 
@@ -204,7 +204,7 @@ def test_a_peer_that_accepts_and_never_answers_connect_is_given_up(broker: Broke
         link = PahoLink(Endpoint("127.0.0.1", proxy.port), "us", clock=lambda: now[0])
         link.open()
         assert link.pump(0.05) == ()
-        now[0] = client.CONNACK_TIMEOUT_S + 1
+        now[0] = connection.CONNACK_TIMEOUT_S + 1
         with pytest.raises(LinkDown, match="does not answer CONNECT"):
             link.pump(0.05)
         link.close()

@@ -18,8 +18,8 @@ from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
 from mqtt.centre.collector import Collector
 from mqtt.centre.ledger import SqliteLedger, read_counts
-from mqtt.client import PahoLink
-from mqtt.link import Endpoint, Link, Message
+from mqtt.connection import Endpoint, Link, Message
+from mqtt.paho.connection import PahoLink
 from tests.broker import PLAIN, Broker
 from tests.passages import GATE, a_passage
 from tests.proxy import Proxy

@@ -11,8 +11,8 @@ from kiosk.core.model import State
 from kiosk.delivery import Courier, Terms
 from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
-from mqtt.client import PahoLink
-from mqtt.link import Endpoint, Link, Message
+from mqtt.connection import Endpoint, Link, Message
+from mqtt.paho.connection import PahoLink
 from mqtt.topics import Leaf
 from tests import wire_schema
 from tests.broker import Broker, Listener

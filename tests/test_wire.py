@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.core.model import Stored
-from mqtt import envelope, reports, topics, wire
-from mqtt.envelope import Refused
+from mqtt import device_messages, events, message_model, topics
+from mqtt.events import Refused
+from mqtt.message_model import MessageError
 from mqtt.topics import Branch, Leaf
-from mqtt.wire import MessageError
 from tests import wire_schema
 from tests.passages import EPOCH, GATE, a_passage, an_undo, event_text
 
@@ -30,8 +30,8 @@ def an_event(number: int = 1) -> dict[str, Any]:
     return found
 
 
-def read(content: Any) -> tuple[list[envelope.PassageEvent], list[Refused]]:
-    return envelope.read_passages(json.dumps(content).encode(), GATE.source)
+def read(content: Any) -> tuple[list[events.PassageEvent], list[Refused]]:
+    return events.read_passages(json.dumps(content).encode(), GATE.source)
 
 
 def test_a_passage_arrives_as_it_was_stored() -> None:
@@ -53,8 +53,8 @@ def test_the_schemas_are_schemas_and_there_is_one_per_message() -> None:
 def test_a_batch_and_a_single_event_fit_the_schema() -> None:
     texts = [json.dumps(an_event(number)) for number in (1, 2)]
     topic = GATE.topic(Leaf.PASSAGE)
-    wire_schema.check(topic, envelope.message_of(texts[:1]))
-    wire_schema.check(topic, envelope.message_of(texts))
+    wire_schema.check(topic, events.message_of(texts[:1]))
+    wire_schema.check(topic, events.message_of(texts))
 
 
 def test_the_schema_refuses_what_the_reader_refuses() -> None:
@@ -125,23 +125,23 @@ def test_nothing_of_a_refused_events_content_is_repeated() -> None:
         (b"[" * 100_000, "not-json"),
         (b"[]", "batch-size"),
         (b"[" + b"1," * 200 + b"1]", "batch-size"),
-        (b" " * (envelope.MAX_PAYLOAD_BYTES + 1), "too-large"),
+        (b" " * (events.MAX_PAYLOAD_BYTES + 1), "too-large"),
     ],
 )
 def test_what_is_no_message_at_all_is_refused_with_a_word(payload: bytes, why: str) -> None:
     with pytest.raises(MessageError, match=why):
-        envelope.read_passages(payload, GATE.source)
+        events.read_passages(payload, GATE.source)
 
 
 @given(st.binary(max_size=300) | json_values.map(lambda value: json.dumps(value).encode()))
 def test_no_bytes_make_a_reader_raise_anything_but_its_own_error(payload: bytes) -> None:
     for reader in (
-        lambda data: envelope.read_passages(data, GATE.source),
-        envelope.Receipt.read,
-        reports.StateReport.read,
-        reports.Health.read,
-        reports.CentreState.read,
-        reports.Drain.read,
+        lambda data: events.read_passages(data, GATE.source),
+        events.Receipt.read,
+        device_messages.StateReport.read,
+        device_messages.Health.read,
+        device_messages.CentreState.read,
+        device_messages.Drain.read,
     ):
         try:
             reader(payload)
@@ -160,50 +160,50 @@ def test_any_spoiled_field_is_refused_or_harmless(field: str, value: Any) -> Non
 
 
 @given(
-    st.integers(0, wire.MAX_SEQ),
+    st.integers(0, message_model.MAX_SEQ),
     st.lists(st.tuples(st.integers(1, 10**6), st.integers(10**6, 10**7)), max_size=300),
     st.lists(st.uuids(), max_size=600),
 )
 def test_a_receipt_is_read_as_it_was_meant_within_its_caps(
     up_to: int, beyond: list[tuple[int, int]], ids: list[Any]
 ) -> None:
-    payload = envelope.receipt(EPOCH, up_to, beyond, [Refused(str(one), "bad-data-seq", EPOCH) for one in ids])
+    payload = events.receipt(EPOCH, up_to, beyond, [Refused(str(one), "bad-data-seq", EPOCH) for one in ids])
     wire_schema.check(GATE.topic(Leaf.RECEIPT), payload)
-    found = envelope.Receipt.read(payload)
+    found = events.Receipt.read(payload)
     assert (found.epoch, found.up_to_seq) == (EPOCH, up_to)
-    assert list(found.beyond) == beyond[: envelope.MAX_RECEIPT_RANGES]
-    assert [one.id for one in found.rejected] == ids[: envelope.MAX_RECEIPT_REJECTED]
+    assert list(found.beyond) == beyond[: events.MAX_RECEIPT_RANGES]
+    assert [one.id for one in found.rejected] == ids[: events.MAX_RECEIPT_REJECTED]
 
 
 def test_a_receipt_without_the_selective_part_is_a_receipt() -> None:
-    assert envelope.Receipt.read(b'{"epoch":"0123456789abcdef","up_to_seq":3,"rejected":[]}').up_to_seq == 3
+    assert events.Receipt.read(b'{"epoch":"0123456789abcdef","up_to_seq":3,"rejected":[]}').up_to_seq == 3
 
 
 def test_a_range_that_ends_before_it_starts_is_refused() -> None:
     with pytest.raises(MessageError, match="bad-beyond"):
-        envelope.Receipt.read(b'{"epoch":"0123456789abcdef","up_to_seq":0,"beyond":[[9,3]],"rejected":[]}')
+        events.Receipt.read(b'{"epoch":"0123456789abcdef","up_to_seq":0,"beyond":[[9,3]],"rejected":[]}')
 
 
 def test_the_small_messages_fit_their_schemas_and_come_back() -> None:
     at = datetime(2026, 11, 23, tzinfo=UTC)
-    will = reports.StateReport(state="offline", reason="lost")
+    will = device_messages.StateReport(state="offline", reason="lost")
     wire_schema.check(GATE.topic(Leaf.STATE), will.written())
-    assert reports.StateReport.read(will.written()) == will
-    health = reports.Health(
+    assert device_messages.StateReport.read(will.written()) == will
+    health = device_messages.Health(
         at=at, state="ready", clock="unset", epoch=EPOCH, newest_seq=3, outbox=0, facts={"disk": "ok"}
     )
     wire_schema.check(GATE.topic(Leaf.HEALTH), health.written())
-    assert reports.Health.read(health.written()) == health
-    state = reports.CentreState(state="ready", at=at)
+    assert device_messages.Health.read(health.written()) == health
+    state = device_messages.CentreState(state="ready", at=at)
     wire_schema.check(topics.centre_state("entrance"), state.written())
-    drain = reports.Drain(passages_per_s=250.0)
+    drain = device_messages.Drain(passages_per_s=250.0)
     wire_schema.check(topics.centre_drain("entrance"), drain.written())
-    assert reports.Drain.read(drain.written()) == drain
+    assert device_messages.Drain.read(drain.written()) == drain
 
 
 def test_a_wish_for_a_drain_rate_cannot_stop_delivery() -> None:
     with pytest.raises(MessageError):
-        reports.Drain.read(b'{"passages_per_s": 0}')
+        device_messages.Drain.read(b'{"passages_per_s": 0}')
 
 
 def test_a_topic_tells_whose_it_is() -> None:
@@ -246,6 +246,6 @@ def test_a_text_with_nul_is_refused_because_postgresql_could_not_keep_it() -> No
     good, bad = read(event)
     assert (good, [one.reason for one in bad]) == ([], ["bad-data-boot"])
     with pytest.raises(MessageError, match="bad-software"):
-        reports.StateReport.read(json.dumps({"state": "ready", "software": "1\0"}).encode())
+        device_messages.StateReport.read(json.dumps({"state": "ready", "software": "1\0"}).encode())
     with pytest.raises(jsonschema.ValidationError):
         wire_schema.check(GATE.topic(Leaf.PASSAGE), json.dumps(event).encode())

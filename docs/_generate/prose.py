@@ -31,8 +31,8 @@ class Block:
 
 
 def documents() -> list[Path]:
-    """All Markdown files that readers of the project see. Decision records and the changelog are among them."""
-    files = [path for path in PROJECT.glob("*.md") if path.name != "LICENSE.md"]
+    """All Markdown files of the project, without the changelog."""
+    files = [path for path in PROJECT.glob("*.md") if path.name != "CHANGELOG.md"]
     return sorted(files + list((PROJECT / "docs").rglob("*.md")))
 
 

@@ -19,8 +19,8 @@ from mqtt.centre import opening, overview
 from mqtt.centre.books import open_ledger
 from mqtt.centre.collector import Collector
 from mqtt.centre.ledger import LedgerTrouble
-from mqtt.client import PahoLink
-from mqtt.link import Endpoint, Link, LinkRefused, Message
+from mqtt.connection import Endpoint, Link, LinkRefused, Message
+from mqtt.paho.connection import PahoLink
 
 
 def endpoint_of(text: str) -> tuple[str, int]:

@@ -32,8 +32,8 @@ def check_config(path: Path, *, show: bool, connect: bool) -> None:
 def _try_broker(settings: config.Settings) -> None:
     """Connect once, under a name of its own, so that a running kiosk is not thrown off. Raises KioskError."""
     from kiosk.delivery.factory import endpoint_of  # noqa: PLC0415  paho is needed for this alone
-    from mqtt.client import PahoLink  # noqa: PLC0415
-    from mqtt.link import Connected, LinkError  # noqa: PLC0415
+    from mqtt.connection import Connected, LinkError  # noqa: PLC0415
+    from mqtt.paho.connection import PahoLink  # noqa: PLC0415
 
     endpoint = endpoint_of(settings.broker)
     link = PahoLink(endpoint, f"{settings.site.root}-{settings.site.site}-{settings.site.device}-check")

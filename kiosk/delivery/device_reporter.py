@@ -6,8 +6,8 @@ from datetime import datetime
 
 from kiosk.core.model import Moment, State
 from kiosk.core.ports import Outbox
-from mqtt.link import Link, Message
-from mqtt.reports import Health, Notice, StateReport
+from mqtt.connection import Link, Message
+from mqtt.device_messages import Health, Notice, StateReport
 from mqtt.topics import Branch, Leaf
 
 HEALTH_EVERY_S = 60.0

@@ -6,7 +6,7 @@ from kiosk import config
 from kiosk.core.ports import Clock, Outbox
 from kiosk.delivery import Courier, Terms
 from kiosk.system.handed_keys import handed
-from mqtt.link import Endpoint, Link, Message
+from mqtt.connection import Endpoint, Link, Message
 from mqtt.topics import Branch
 
 
@@ -30,7 +30,7 @@ def make_courier(settings: config.Settings, outbox: Outbox, clock: Clock) -> Cou
     endpoint = endpoint_of(broker)
 
     def connect(will: Message) -> Link:
-        from mqtt.client import PahoLink  # noqa: PLC0415  with ssl and urllib a tenth of what a start loads: the gate opens first
+        from mqtt.paho.connection import PahoLink  # noqa: PLC0415  with ssl and urllib a tenth of what a start loads: the gate opens first
 
         return PahoLink(endpoint, f"{site.root}-{site.site}-{site.device}", will=will)
 

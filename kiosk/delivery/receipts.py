@@ -3,10 +3,10 @@
 import logging
 
 from kiosk.core.ports import Outbox
-from mqtt import envelope
-from mqtt.envelope import Receipt
-from mqtt.ranges import RangeSet
-from mqtt.window import Flight, Window
+from mqtt import events
+from mqtt.events import Receipt
+from mqtt.inflight_window import Flight, Window
+from mqtt.sequence_ranges import RangeSet
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +40,7 @@ class Receipts:
             )
         if receipt.rejected:
             reasons = {one.id: one.reason for one in receipt.rejected}
-            ids = ((seq, envelope.id_of(event)) for seq, event in self._window.rows())
+            ids = ((seq, events.id_of(event)) for seq, event in self._window.rows())
             self.set_aside({seq: reasons[id_] for seq, id_ in ids if id_ in reasons})
         if receipt.up_to_seq:
             self._delivered.add(1, receipt.up_to_seq)

@@ -12,10 +12,11 @@ from kiosk.core.status import UplinkStatus
 from kiosk.delivery.device_reporter import Announcer, Connect
 from kiosk.delivery.receipts import ForeignReceipt, Receipts
 from kiosk.delivery.sender import Sender, Terms
-from mqtt import envelope, reports, topics
-from mqtt.link import Acknowledged, Connected, Event, Incoming, Link, LinkClock, LinkError, Subscribed
+from mqtt import device_messages, topics
+from mqtt import events as envelope
+from mqtt.connection import Acknowledged, Connected, Event, Incoming, Link, LinkClock, LinkError, Subscribed
+from mqtt.message_model import MessageError
 from mqtt.topics import Branch, Leaf
-from mqtt.wire import MessageError
 
 log = logging.getLogger(__name__)
 
@@ -255,10 +256,10 @@ class Courier:
                     at = now_at.isoformat(timespec="seconds")
                     self._status = replace(self._status, trouble="", last_receipt_at=at)
             elif incoming.topic == topics.centre_state(self._branch.root):
-                if reports.CentreState.read(incoming.payload).state == "ready":
+                if device_messages.CentreState.read(incoming.payload).state == "ready":
                     self._sender.heard(now_s)
             elif incoming.topic == topics.centre_drain(self._branch.root):
-                self._sender.backlog_per_s = reports.Drain.read(incoming.payload).passages_per_s
+                self._sender.backlog_per_s = device_messages.Drain.read(incoming.payload).passages_per_s
         except MessageError as why:
             log.warning("a message from the centre's side was thrown away: %s", why)
         except ForeignReceipt as why:

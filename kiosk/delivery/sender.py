@@ -7,10 +7,10 @@ from typing import Literal
 
 from kiosk.core.ports import Outbox
 from kiosk.delivery.poison_messages import Trial
-from mqtt import envelope
-from mqtt.link import Link, Message
+from mqtt import events
+from mqtt.connection import Link, Message
+from mqtt.inflight_window import Window
 from mqtt.topics import Branch, Leaf
-from mqtt.window import Window
 
 log = logging.getLogger(__name__)
 
@@ -74,13 +74,13 @@ class Sender:
         self._allowance = 0.0
         self._allowed_s = 0.0
         self._receive_maximum = 65535
-        self._maximum_bytes = envelope.MAX_PAYLOAD_BYTES
+        self._maximum_bytes = events.MAX_PAYLOAD_BYTES
 
     def begin(self, link: Link, receive_maximum: int, maximum_packet_bytes: int | None, now_s: float) -> None:
         """A connection stands: all that waits now is backlog, what is committed from now on is live."""
         self._link = link
         self._receive_maximum = receive_maximum
-        self._maximum_bytes = envelope.MAX_PAYLOAD_BYTES
+        self._maximum_bytes = events.MAX_PAYLOAD_BYTES
         if maximum_packet_bytes is not None:
             self._maximum_bytes = min(self._maximum_bytes, maximum_packet_bytes - HEADER_BYTES)
         self._live_seq = self._backlog_end = self._outbox.newest_seq
@@ -266,8 +266,8 @@ class Sender:
     def _send(self, rows: Mapping[int, str], now_s: float, tries: int = 1) -> tuple[int, int]:
         """One message; its token and the size of its payload."""
         assert self._link is not None
-        payload = envelope.message_of(list(rows.values()))
-        media = envelope.EVENT_MEDIA if len(rows) == 1 else envelope.BATCH_MEDIA
+        payload = events.message_of(list(rows.values()))
+        media = events.EVENT_MEDIA if len(rows) == 1 else events.BATCH_MEDIA
         token = self._link.publish(Message(self._topic, payload, media=media))
         self.window.sent(rows, token, now_s, tries)
         return token, len(payload)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
 from kiosk.storage.connection import Connection
-from mqtt.ranges import Range, RangeSet
+from mqtt.sequence_ranges import Range, RangeSet
 
 REFUSED_AGAIN = "INSERT INTO refused VALUES (?, 1, ?) ON CONFLICT (seq) DO UPDATE SET times = times + 1"
 

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from kiosk.core.model import Outcome
 from kiosk.core.subject_sealing import PSEUDONYM_BYTES
-from mqtt import envelope
+from mqtt import events as envelope
 
 RESULT: dict[str, str] = {Outcome.PASS: "pass", Outcome.FAIL: "fail", Outcome.LOOK_AGAIN: "warn"}
 SECONDS_KEPT = 10_000

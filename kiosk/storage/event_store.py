@@ -18,7 +18,7 @@ from kiosk.storage.database import APPLICATION_ID, connect, open_writer
 from kiosk.storage.delivery_state import Refusal, Settled
 from kiosk.storage.event_encoder import Drain
 from kiosk.storage.retention import Limits, Notice
-from mqtt.ranges import Range
+from mqtt.sequence_ranges import Range
 
 BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 CHECKPOINT_PASSAGES = 400  # SQLite itself does it at 1000 pages of WAL, about 900 passages, in the gate's commit

@@ -6,8 +6,8 @@ from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
-from mqtt.envelope import PassageEvent, Refused
-from mqtt.ranges import Range, RangeSet
+from mqtt.events import PassageEvent, Refused
+from mqtt.sequence_ranges import Range, RangeSet
 from mqtt.topics import Branch
 
 

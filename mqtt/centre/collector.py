@@ -11,14 +11,15 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
 
-from mqtt import envelope, reports, topics
+from mqtt import device_messages, topics
+from mqtt import events as envelope
 from mqtt.centre.arrivals import Arrival, StreamKey
 from mqtt.centre.ledger import Ledger
-from mqtt.envelope import Refused
-from mqtt.link import Connected, Incoming, Link, LinkError, LinkRefused, Message, Subscribed
-from mqtt.ranges import Range, RangeSet
+from mqtt.connection import Connected, Incoming, Link, LinkError, LinkRefused, Message, Subscribed
+from mqtt.events import Refused
+from mqtt.message_model import MessageError
+from mqtt.sequence_ranges import Range, RangeSet
 from mqtt.topics import Branch, Leaf
-from mqtt.wire import MessageError
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class Collector:
         self._root = root
         self._share = f"$share/{share}/" if share else ""
         self._ledger = ledger
-        self._drain = reports.Drain(passages_per_s=drain_per_s)
+        self._drain = device_messages.Drain(passages_per_s=drain_per_s)
         self._connect = connect
         self._now_at = now_at
         self._dice = dice or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
@@ -191,18 +192,18 @@ class Collector:
                 batch.arrivals.append(Arrival(branch, good, bad, now))
             elif leaf is Leaf.STATE:
                 batch.notes.append(
-                    partial(self._ledger.note_state, branch, reports.StateReport.read(incoming.payload), now)
+                    partial(self._ledger.note_state, branch, device_messages.StateReport.read(incoming.payload), now)
                 )
             elif leaf is Leaf.HEALTH:
                 batch.notes.append(
-                    partial(self._ledger.note_health, branch, reports.Health.read(incoming.payload), now)
+                    partial(self._ledger.note_health, branch, device_messages.Health.read(incoming.payload), now)
                 )
         except MessageError as trouble:
             log.warning("%s: a message to %s was thrown away: %s", branch.source, leaf, trouble)
             batch.notes.append(partial(self._ledger.count_unreadable, str(trouble)))
 
     def _state_message(self, state: Literal["ready", "offline"]) -> Message:
-        report = reports.CentreState(state=state, at=self._now_at() if state == "ready" else None)
+        report = device_messages.CentreState(state=state, at=self._now_at() if state == "ready" else None)
         return Message(topics.centre_state(self._root), report.written(), retain=True)
 
     def close(self) -> None:

@@ -11,9 +11,9 @@ from sqlite_utils import Database
 
 from mqtt.centre.arrivals import Arrival, Arrived, StreamKey, by_stream, clock_offsets, tally
 from mqtt.centre.ledger_schema import grow
-from mqtt.envelope import PassageEvent
-from mqtt.ranges import RangeSet
-from mqtt.reports import Health, Notice, StateReport
+from mqtt.device_messages import Health, Notice, StateReport
+from mqtt.events import PassageEvent
+from mqtt.sequence_ranges import RangeSet
 from mqtt.topics import Branch
 
 BUSY_TIMEOUT_S = 10.0

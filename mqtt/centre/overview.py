@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mqtt.centre.books import Ask, asking
-from mqtt.ranges import Range, RangeSet
+from mqtt.sequence_ranges import Range, RangeSet
 
 SILENT_AFTER = timedelta(minutes=5)
 """Health comes every minute; five of them missing is no hiccup."""

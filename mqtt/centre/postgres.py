@@ -14,8 +14,8 @@ from mqtt.centre.arrivals import Arrival, Arrived, StreamKey, Tally, by_stream, 
 from mqtt.centre.ledger import LedgerTrouble
 from mqtt.centre.postgres_rows import COLUMNS, HEADER, TRAILER, date_of, day_number, packed
 from mqtt.centre.postgres_schema import GROW, SCHEMA
-from mqtt.ranges import Range, RangeSet
-from mqtt.reports import Health, StateReport
+from mqtt.device_messages import Health, StateReport
+from mqtt.sequence_ranges import Range, RangeSet
 from mqtt.topics import Branch
 
 SCHEMA_LOCK = 0x48554531

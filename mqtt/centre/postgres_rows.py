@@ -11,7 +11,7 @@ from functools import lru_cache
 from uuid import UUID
 
 from mqtt.centre.arrivals import Arrived
-from mqtt.envelope import PassageData
+from mqtt.events import PassageData
 
 MILLISECONDS_A_DAY = 86_400_000
 MICROSECONDS_A_SECOND = 1_000_000

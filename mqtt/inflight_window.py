@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from mqtt.ranges import Range, RangeSet
+from mqtt.sequence_ranges import Range, RangeSet
 
 Row = TypeVar("Row")
 

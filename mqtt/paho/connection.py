@@ -22,8 +22,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from mqtt import tls
-from mqtt.express import ExpressSocket, publish_packet
-from mqtt.link import (
+from mqtt.connection import (
     Acknowledged,
     Connected,
     Endpoint,
@@ -35,6 +34,7 @@ from mqtt.link import (
     Message,
     Subscribed,
 )
+from mqtt.paho.fast_path import ExpressSocket, publish_packet
 
 CONNECT_TIMEOUT_S = 5.0
 CONNACK_TIMEOUT_S = 10.0
@@ -53,7 +53,7 @@ SESSION_FOREVER_S = 0xFFFFFFFF  # MQTT 5 section 3.1.2.11.2: the session does no
 
 
 class PahoLink:
-    """One connection. See mqtt.link.Link."""
+    """One connection. See mqtt.connection.Link."""
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """One connection to a broker as a port: what can be asked of it, what it reports, and how it fails.
 
 A link lives from one connect to one disconnect and is then thrown away; a new connection is a new link. It has no
-thread: its owner pumps it. `mqtt.client` implements it with paho; tests have their own.
+thread: its owner pumps it. `mqtt.paho.connection` implements it with paho; tests have their own.
 
     LinkError
     +-- LinkRefused   the broker answered, and said no (password, certificate, version)

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from mqtt.wire import Epoch, Mark, Seq, Short, Wire, Word
+from mqtt.message_model import Epoch, Mark, Seq, Short, Wire, Word
 
 
 class StateReport(Wire):

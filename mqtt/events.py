@@ -13,8 +13,8 @@ from uuid import UUID
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from mqtt.ranges import Range
-from mqtt.wire import READING, Epoch, Mark, MessageError, Seq, Short, Wire, Word, parse_json, why
+from mqtt.message_model import READING, Epoch, Mark, MessageError, Seq, Short, Wire, Word, parse_json, why
+from mqtt.sequence_ranges import Range
 
 PASSAGE_TYPE = "entrance.passage.v1"
 EVENT_MEDIA = "application/cloudevents+json"

@@ -1,0 +1,1 @@
+"""The MQTT client on paho-mqtt. The only importer of paho."""
