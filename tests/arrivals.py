@@ -5,7 +5,7 @@ from datetime import datetime
 
 from kiosk.core.model import Passage, Stored
 from mqtt import events
-from mqtt.centre.arrivals import Arrival
+from mqtt.centre.ingest.batch import Arrival
 from mqtt.topics import Branch
 from tests.passages import EPOCH, GATE, event_text
 

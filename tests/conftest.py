@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from mqtt.centre.ledger import SqliteLedger
+from mqtt.centre.ingest.ledger import SqliteLedger
 from tests import browser as browsers
 from tests.browser import Browser
 from tests.daemons import Ordered

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from signal import SIGKILL, SIGTERM
 
-from mqtt.centre.ledger import read_counts
+from mqtt.centre.ingest.ledger import read_counts
 from tests.driven_kiosk import CUTTING, REFUSED_BYTES
 from tests.laboratory import Laboratory
 from tests.proxy import Mood

@@ -22,10 +22,10 @@ from kiosk.delivery import Courier, Terms
 from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
 from mqtt import events as envelope
-from mqtt.centre.arrivals import Arrival
-from mqtt.centre.collector import Collector
-from mqtt.centre.postgres import PostgresLedger
-from mqtt.centre.postgres_rows import COLUMNS, day_of
+from mqtt.centre.ingest.batch import Arrival
+from mqtt.centre.ingest.collector import Collector
+from mqtt.centre.ingest.postgres import PostgresLedger
+from mqtt.centre.ingest.postgres_rows import COLUMNS, day_of
 from mqtt.connection import Connected, Endpoint, Event, Incoming, Message, Subscribed
 from mqtt.paho.connection import PahoLink
 from mqtt.topics import Branch, Leaf

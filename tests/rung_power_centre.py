@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kiosk.simulation.processes import Process, python_module
-from mqtt.centre import overview
+from mqtt.centre import fleet_status
 from tests.broker import Broker
 from tests.rung_power_disk import Found
 from tests.rung_qemu import Trouble
@@ -58,8 +58,8 @@ class Centre:
             )
         return ""
 
-    def _devices(self) -> list[overview.Device]:
-        return overview.devices(str(self.database), datetime.now(UTC))
+    def _devices(self) -> list[fleet_status.Device]:
+        return fleet_status.devices(str(self.database), datetime.now(UTC))
 
 
 @contextlib.contextmanager

@@ -16,10 +16,10 @@ import pytest
 
 from kiosk.core.model import Stored
 from mqtt import device_messages, events, topics
-from mqtt.centre import collector as collecting
-from mqtt.centre.arrivals import Arrival
-from mqtt.centre.collector import Collector
-from mqtt.centre.ledger import LedgerTrouble, SqliteLedger, read_counts
+from mqtt.centre.ingest import collector as collecting
+from mqtt.centre.ingest.batch import Arrival
+from mqtt.centre.ingest.collector import Collector
+from mqtt.centre.ingest.ledger import LedgerTrouble, SqliteLedger, read_counts
 from mqtt.connection import Event, Incoming, Link, Message
 from mqtt.sequence_ranges import RangeSet
 from mqtt.topics import Branch, Leaf

@@ -16,7 +16,7 @@ from kiosk.cli.centre import centre
 from kiosk.core.model import ClockQuality, Identifier, Passage, Subject
 from kiosk.core.subject_sealing import Seal
 from mqtt import device_messages
-from mqtt.centre.ledger import SqliteLedger
+from mqtt.centre.ingest.ledger import SqliteLedger
 from mqtt.topics import Branch
 from tests.arrivals import arrival_of
 from tests.passages import EPOCH, GATE, START_AT, a_passage, an_undo

@@ -27,11 +27,11 @@ from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
 from mqtt import device_messages
 from mqtt import events as envelope
-from mqtt.centre.arrivals import Arrival, StreamKey
-from mqtt.centre.collector import Collector
-from mqtt.centre.ledger import Ledger, LedgerTrouble, SqliteLedger
-from mqtt.centre.postgres import PostgresLedger
-from mqtt.centre.postgres_rows import COLUMNS, HEADER, TRAILER, day_of, packed
+from mqtt.centre.ingest.batch import Arrival, StreamKey
+from mqtt.centre.ingest.collector import Collector
+from mqtt.centre.ingest.ledger import Ledger, LedgerTrouble, SqliteLedger
+from mqtt.centre.ingest.postgres import PostgresLedger
+from mqtt.centre.ingest.postgres_rows import COLUMNS, HEADER, TRAILER, day_of, packed
 from mqtt.connection import Link, Message
 from mqtt.events import Refused
 from mqtt.paho.connection import PahoLink

@@ -17,8 +17,8 @@ from kiosk.health.measurements import Measures
 from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
 from mqtt.broker.certificates import BACKDATED, Authority, Role
-from mqtt.centre.collector import Collector
-from mqtt.centre.ledger import SqliteLedger
+from mqtt.centre.ingest.collector import Collector
+from mqtt.centre.ingest.ledger import SqliteLedger
 from mqtt.connection import Endpoint, Link, Message
 from mqtt.paho.connection import PahoLink
 from tests.broker import Broker

@@ -12,8 +12,8 @@ from kiosk.core.model import State
 from kiosk.delivery import Courier, Terms
 from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
-from mqtt.centre.collector import Collector
-from mqtt.centre.ledger import SqliteLedger, read_counts
+from mqtt.centre.ingest.collector import Collector
+from mqtt.centre.ingest.ledger import SqliteLedger, read_counts
 from mqtt.connection import Link, Message
 from mqtt.paho.connection import PahoLink
 from tests.broker import Broker, Listener

@@ -21,9 +21,9 @@ from kiosk.core.model import Reason
 from kiosk.delivery import Courier, Terms
 from kiosk.storage import Store
 from mqtt import events
-from mqtt.centre.arrivals import Arrival
-from mqtt.centre.collector import receipts
-from mqtt.centre.ledger import SqliteLedger
+from mqtt.centre.ingest.batch import Arrival
+from mqtt.centre.ingest.collector import receipts
+from mqtt.centre.ingest.ledger import SqliteLedger
 from mqtt.connection import Message
 from mqtt.topics import Leaf
 from tests.fake_link import FakeBroker, ManualClock

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from mqtt.centre.arrivals import Arrival, StreamKey
-from mqtt.centre.ledger import LedgerTrouble, SqliteLedger, read_counts
-from mqtt.centre.ledger_schema import APPLICATION_ID, MIGRATIONS
+from mqtt.centre.ingest.batch import Arrival, StreamKey
+from mqtt.centre.ingest.ledger import LedgerTrouble, SqliteLedger, read_counts
+from mqtt.centre.ingest.ledger_schema import APPLICATION_ID, MIGRATIONS
 from mqtt.sequence_ranges import RangeSet
 from mqtt.topics import Branch
 from tests.arrivals import arrival_of

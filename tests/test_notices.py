@@ -14,8 +14,8 @@ from kiosk.core.model import ClockQuality, Moment
 from kiosk.delivery.device_reporter import HEALTH_EVERY_S, Announcer
 from kiosk.storage import Limits, Store
 from kiosk.storage import retention as limits_module
-from mqtt.centre.ledger import Ledger, SqliteLedger
-from mqtt.centre.postgres import PostgresLedger
+from mqtt.centre.ingest.ledger import Ledger, SqliteLedger
+from mqtt.centre.ingest.postgres import PostgresLedger
 from mqtt.device_messages import Health
 from tests import postgres, wire_schema
 from tests.fake_link import FakeBroker, ManualClock

@@ -16,8 +16,8 @@ from kiosk.delivery import Courier, Terms
 from kiosk.delivery.poison_messages import CUTS, Trial
 from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
-from mqtt.centre.collector import Collector
-from mqtt.centre.ledger import SqliteLedger, read_counts
+from mqtt.centre.ingest.collector import Collector
+from mqtt.centre.ingest.ledger import SqliteLedger, read_counts
 from mqtt.connection import Endpoint, Link, Message
 from mqtt.paho.connection import PahoLink
 from tests.broker import PLAIN, Broker

@@ -15,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from kiosk.system.wakeup import Doorbell
-from mqtt.centre import opening, overview
-from mqtt.centre.books import open_ledger
-from mqtt.centre.collector import Collector
-from mqtt.centre.ledger import LedgerTrouble
+from mqtt.centre import fleet_status, unsealing
+from mqtt.centre.ingest.collector import Collector
+from mqtt.centre.ingest.database import open_ledger
+from mqtt.centre.ingest.ledger import LedgerTrouble
 from mqtt.connection import Endpoint, Link, LinkRefused, Message
 from mqtt.paho.connection import PahoLink
 
@@ -117,7 +117,7 @@ def centre(  # noqa: PLR0917  click passes by name
 def status(database: str, *, as_json: bool) -> None:
     """List devices: last seen, what is missing, who is silent. Exit status 1 where anything is missing or silent."""
     try:
-        found = overview.devices(database, datetime.now(UTC))
+        found = fleet_status.devices(database, datetime.now(UTC))
     except LedgerTrouble as trouble:
         raise click.ClickException(str(trouble)) from trouble
     for one in found:
@@ -128,12 +128,12 @@ def status(database: str, *, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _lines(one: overview.Device) -> Iterator[str]:
+def _lines(one: fleet_status.Device) -> Iterator[str]:
     state = f"{one.state or 'never told its state'}{f' ({one.state_reason})' if one.state_reason else ''}"
     silent = ", SILENT" if one.silent else ""
     yield f"{one.site}/{one.device}: {state}{silent}, last seen {one.last_seen_at:%Y-%m-%d %H:%M:%S} UTC"
     for stream in one.streams:
-        gaps = f"missing {overview.spans(stream.missing)}" if stream.missing else "complete"
+        gaps = f"missing {fleet_status.spans(stream.missing)}" if stream.missing else "complete"
         yield f"  epoch {stream.epoch}: 1-{stream.newest_seq}, {gaps}; {stream.doubled} came twice"
         if stream.conflicting:
             yield f"  {stream.conflicting} passages share a number with another: was a database copied, or a name used twice?"
@@ -166,8 +166,8 @@ def open_(
     """Unseal who passed at a place and time, one JSON line each. Every use is written to the audit table first."""
     try:
         since, until = since.replace(tzinfo=UTC), until.replace(tzinfo=UTC)
-        question = opening.Question(site, since, until, who, reason, device)
-        for one in opening.open_passages(database, _sealing_key(key_path), question, datetime.now(UTC)):
+        question = unsealing.Question(site, since, until, who, reason, device)
+        for one in unsealing.open_passages(database, _sealing_key(key_path), question, datetime.now(UTC)):
             click.echo(json.dumps({**asdict(one), "id": str(one.id)}, ensure_ascii=False))
     except (OSError, ValueError, LedgerTrouble) as trouble:
         raise click.ClickException(f"nothing was opened: {trouble}") from trouble

@@ -11,7 +11,7 @@ from rich.live import Live
 
 from kiosk.simulation.demo import Demonstration
 from kiosk.simulation.terminal_view import Line, Scene, drawn
-from mqtt.centre.ledger import Counts, read_counts
+from mqtt.centre.ingest.ledger import Counts, read_counts
 
 ANSWER_SHOWN_S = 2.5
 DRAW_EVERY_S = 0.1

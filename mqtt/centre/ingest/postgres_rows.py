@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
 
-from mqtt.centre.arrivals import Arrived
+from mqtt.centre.ingest.batch import Arrived
 from mqtt.events import PassageData
 
 MILLISECONDS_A_DAY = 86_400_000

@@ -10,10 +10,10 @@ from datetime import UTC, date, datetime, timedelta
 import psycopg
 from psycopg import sql
 
-from mqtt.centre.arrivals import Arrival, Arrived, StreamKey, Tally, by_stream, clock_offsets, tally
-from mqtt.centre.ledger import LedgerTrouble
-from mqtt.centre.postgres_rows import COLUMNS, HEADER, TRAILER, date_of, day_number, packed
-from mqtt.centre.postgres_schema import GROW, SCHEMA
+from mqtt.centre.ingest.batch import Arrival, Arrived, StreamKey, Tally, by_stream, clock_offsets, tally
+from mqtt.centre.ingest.ledger import LedgerTrouble
+from mqtt.centre.ingest.postgres_rows import COLUMNS, HEADER, TRAILER, date_of, day_number, packed
+from mqtt.centre.ingest.postgres_schema import GROW, SCHEMA
 from mqtt.device_messages import Health, StateReport
 from mqtt.sequence_ranges import Range, RangeSet
 from mqtt.topics import Branch

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from mqtt.centre.books import Ask, asking
+from mqtt.centre.ingest.database import Ask, asking
 from mqtt.sequence_ranges import Range, RangeSet
 
 SILENT_AFTER = timedelta(minutes=5)

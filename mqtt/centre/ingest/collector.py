@@ -13,8 +13,8 @@ from typing import Literal
 
 from mqtt import device_messages, topics
 from mqtt import events as envelope
-from mqtt.centre.arrivals import Arrival, StreamKey
-from mqtt.centre.ledger import Ledger
+from mqtt.centre.ingest.batch import Arrival, StreamKey
+from mqtt.centre.ingest.ledger import Ledger
 from mqtt.connection import Connected, Incoming, Link, LinkError, LinkRefused, Message, Subscribed
 from mqtt.events import Refused
 from mqtt.message_model import MessageError

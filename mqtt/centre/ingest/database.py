@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from mqtt.centre.ledger import BUSY_TIMEOUT_S, Ledger, LedgerTrouble, SqliteLedger
+from mqtt.centre.ingest.ledger import BUSY_TIMEOUT_S, Ledger, LedgerTrouble, SqliteLedger
 
 Ask = Callable[..., list[dict[str, Any]]]
 """A query with `?` for its values; rows by column. Statements that write are committed at the end."""
@@ -19,7 +19,7 @@ def open_ledger(database: str) -> Ledger:
     if not database.startswith(POSTGRES):
         return SqliteLedger(Path(database))
     try:
-        from mqtt.centre.postgres import PostgresLedger  # noqa: PLC0415 - an extra: most centres are one file
+        from mqtt.centre.ingest.postgres import PostgresLedger  # noqa: PLC0415 - an extra: most centres are one file
     except ImportError as trouble:
         raise LedgerTrouble("psycopg is missing: pip install 'entrance-kiosk[postgres]'") from trouble
     return PostgresLedger(database)

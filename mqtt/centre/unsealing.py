@@ -9,7 +9,7 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from mqtt.centre.books import asking
+from mqtt.centre.ingest.database import asking
 from mqtt.sealing import NotSealed, open_sealed
 
 MIN_WHY = 10

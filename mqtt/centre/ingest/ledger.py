@@ -9,8 +9,8 @@ from typing import Protocol
 
 from sqlite_utils import Database
 
-from mqtt.centre.arrivals import Arrival, Arrived, StreamKey, by_stream, clock_offsets, tally
-from mqtt.centre.ledger_schema import grow
+from mqtt.centre.ingest.batch import Arrival, Arrived, StreamKey, by_stream, clock_offsets, tally
+from mqtt.centre.ingest.ledger_schema import grow
 from mqtt.device_messages import Health, Notice, StateReport
 from mqtt.events import PassageEvent
 from mqtt.sequence_ranges import RangeSet

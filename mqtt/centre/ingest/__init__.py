@@ -1,0 +1,1 @@
+"""From received messages to committed events in the ledger."""
