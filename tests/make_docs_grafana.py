@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from web_ui.metrics import PREFIX
+from web_ui.kiosk.api.metrics import PREFIX
 
 TARGET = Path(__file__).parents[1] / "docs" / "grafana.json"
 WIDTH, HEIGHT = 12, 8

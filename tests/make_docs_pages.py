@@ -14,7 +14,7 @@ from tests.browser import Browser
 from tests.passages import a_passage
 from tests.snapshots import a_status, answers, publish
 from tests.web_process import served
-from web_ui.history import HOURS
+from web_ui.kiosk.data.hourly_counts import HOURS
 
 PICTURES = Path("docs/pictures")
 # Passages in each hour of a market's day, from local midnight on.

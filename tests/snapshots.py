@@ -14,7 +14,7 @@ from kiosk.core.model import Reason, State
 from kiosk.core.status import CameraStatus, Fact, Grade, OutboxStatus, Shown, Status, UplinkStatus
 from kiosk.health import Measures, checks
 from kiosk.health.measurements import DAY_S
-from web_ui.app import create_app
+from web_ui.kiosk.app import create_app
 from web_ui.settings import PageSettings
 
 GOOD = checks(

@@ -11,8 +11,8 @@ from flask.testing import FlaskClient
 from kiosk.core.status import Status
 from kiosk.storage import Store
 from tests.snapshots import a_status, browsing, publish
-from web_ui.accounts import Accounts, Role
-from web_ui.audit import AUDIT_FILE
+from web_ui.auth.accounts import Accounts, Role
+from web_ui.auth.audit_log import AUDIT_FILE
 
 PASSWORD = "nước sông Hương chảy chậm"
 PIN = "482913"

@@ -15,7 +15,7 @@ from tests import browser as browsers
 from tests.browser import Browser, Page, expect, faults
 from tests.snapshots import a_status, answers, publish
 from tests.web_process import served
-from web_ui import texts
+from web_ui.i18n import texts
 
 pytestmark = pytest.mark.skipif(bool(browsers.missing()), reason=browsers.missing() or "there is a browser")
 

@@ -26,10 +26,10 @@ from kiosk.system.logs import LOG_FILE, Line, RecentLines
 from tests.daemons import Ordered
 from tests.passages import a_passage
 from tests.staffed_office import audit, log_in, staff, visiting
-from web_ui import plain, texts_device
-from web_ui.accounts import Role
-from web_ui.app import create_app
-from web_ui.log_page import RECENT, SHOWN
+from web_ui.auth.accounts import Role
+from web_ui.i18n import text_sanitizer, texts_device
+from web_ui.kiosk.app import create_app
+from web_ui.kiosk.pages.admin.log import RECENT, SHOWN
 from web_ui.settings import PageSettings
 
 JPEG = b"\xff\xd8\xff\xe0" + b"a picture" * 100
@@ -268,36 +268,36 @@ def test_an_empty_quarantine_is_good_news_and_a_missing_database_is_told(tmp_pat
 
 def test_every_word_of_the_audit_log_is_known_in_both_languages() -> None:
     from kiosk.app import control_socket
-    from web_ui import texts_office
+    from web_ui.i18n import texts_admin
 
-    sources = "".join(path.read_text("utf-8") for path in Path(texts_office.__file__).parent.glob("*.py"))
+    sources = "".join(path.read_text("utf-8") for path in Path(texts_admin.__file__).parent.glob("*.py"))
     noted = set(re.findall(r'\bnote\("([^"]+)"', sources)) | set(re.findall(r'audit\.write\([^"]*"([^"]+)"', sources))
     orders = {kind.__dataclass_fields__["do"].default for kind in control_socket.Order.__args__}
-    assert (noted | orders) - {"-"} <= set(texts_office.AUDIT)
+    assert (noted | orders) - {"-"} <= set(texts_admin.AUDIT)
 
 
 @given(text=st.text())
 def test_nothing_that_a_browser_obeys_or_hides_is_left_in_a_text(text: str) -> None:
-    made = plain.visible(text)
+    made = text_sanitizer.visible(text)
     assert isinstance(made, str)
     made.encode("utf-8")
     assert not re.search(
         "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]", made
     )
-    assert plain.visible(made) == made
+    assert text_sanitizer.visible(made) == made
 
 
 def test_vietnamese_and_our_own_markup_stay_as_they_are() -> None:
     text = "Mời qua: chợ Đông Ba, nước sông Hương\n\tệ̃"
-    assert plain.visible(text) is text
+    assert text_sanitizer.visible(text) is text
     markup = Markup("<b>\u200b</b>")
-    assert plain.visible(markup) is markup
-    assert plain.visible(7) == 7
+    assert text_sanitizer.visible(markup) is markup
+    assert text_sanitizer.visible(7) == 7
 
 
 def test_a_long_text_is_cut_and_says_by_how_much() -> None:
-    assert plain.cut("x" * 5000) == "x" * plain.MOST_SHOWN + " … (+1000)"
-    assert plain.cut("short") == "short"
+    assert text_sanitizer.cut("x" * 5000) == "x" * text_sanitizer.MOST_SHOWN + " … (+1000)"
+    assert text_sanitizer.cut("short") == "short"
 
 
 def test_the_centres_common_words_have_sentences() -> None:

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 from kiosk.storage import Store
 from tests.passages import a_passage, a_store
 from tests.staffed_office import log_in, visiting
-from web_ui.accounts import Role
+from web_ui.auth.accounts import Role
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import json
 import re
 
 from tests import make_docs_grafana
-from web_ui.metrics import METRICS, PREFIX
+from web_ui.kiosk.api.metrics import METRICS, PREFIX
 
 
 def test_the_dashboard_in_docs_is_what_the_code_makes() -> None:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from tests.snapshots import browsing
 from tests.staffed_office import PASSWORD, PIN, log_in, visiting
-from web_ui import accounts as accounts_module
-from web_ui.accounts import Accounts, Role
-from web_ui.sessions import ALL_FAILURES, FREE_FAILURES, LASTS_S, Sessions, Throttle
+from web_ui.auth import accounts as accounts_module
+from web_ui.auth.accounts import Accounts, Role
+from web_ui.auth.sessions import ALL_FAILURES, FREE_FAILURES, LASTS_S, Sessions, Throttle
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from kiosk.core.model import Direction, Grounds, Outcome
 from tests.daemons import Ordered
 from tests.passages import a_passage, a_store
 from tests.staffed_office import PASSWORD, audit, log_in, visiting
-from web_ui.accounts import Role
-from web_ui.audit import AUDIT_FILE, Audit
+from web_ui.auth.accounts import Role
+from web_ui.auth.audit_log import AUDIT_FILE, Audit
 
 
 @pytest.fixture

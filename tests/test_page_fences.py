@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.snapshots import a_status, browsing, publish
-from web_ui import fences
+from web_ui.server import security_headers
 
 
 @pytest.mark.parametrize(
@@ -74,9 +74,9 @@ def test_a_body_over_the_cap_is_not_read(tmp_path: Path) -> None:
     publish(tmp_path, a_status())
     with browsing(tmp_path) as client:
         app = client.application
-        assert app.config["MAX_CONTENT_LENGTH"] == fences.MAX_BODY_BYTES
+        assert app.config["MAX_CONTENT_LENGTH"] == security_headers.MAX_BODY_BYTES
 
 
 @pytest.mark.parametrize("host", ["evil.example", "a" * 300, "::::", "%00", "127.0.0.1%eth0.evil.example"])
 def test_only_names_of_our_own_and_literal_addresses_are_own(host: str) -> None:
-    assert not fences.is_own(host, fences.own_names())
+    assert not security_headers.is_own(host, security_headers.own_names())

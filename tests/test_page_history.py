@@ -14,9 +14,9 @@ from kiosk.core.model import ClockQuality, Direction, Outcome, Reason
 from kiosk.storage import Store
 from tests.passages import a_passage
 from tests.snapshots import a_status, browsing, publish
-from web_ui import chart
-from web_ui.history import Day, History, Hour, connect, first_seq_since
-from web_ui.language import Writing
+from web_ui.i18n.formatting import Writing
+from web_ui.kiosk.data.hourly_counts import Day, History, Hour, connect, first_seq_since
+from web_ui.kiosk.pages import chart
 
 HUE = ZoneInfo("Asia/Ho_Chi_Minh")
 NOON = datetime(2026, 11, 23, 5, 30, tzinfo=UTC)  # 12:30 in Hue

@@ -12,12 +12,13 @@ import pytest
 from kiosk.core.model import State
 from kiosk.core.status import UndoStatus
 from tests.snapshots import a_status, browsing, publish
-from web_ui import guard_page, status_page, texts
-from web_ui import live as live_module
-from web_ui.app import create_app
-from web_ui.live import MAX_STREAMS, MAX_STREAMS_OF_ONE, Channel, Live, Stream, TooManyStreams
+from web_ui.i18n import texts
+from web_ui.kiosk.app import create_app
+from web_ui.kiosk.data.daemon_status import look
+from web_ui.kiosk.pages import guard, status
+from web_ui.server import server_sent_events as live_module
+from web_ui.server.server_sent_events import MAX_STREAMS, MAX_STREAMS_OF_ONE, Channel, Live, Stream, TooManyStreams
 from web_ui.settings import PageSettings
-from web_ui.truth import look
 
 
 @pytest.fixture
@@ -46,7 +47,7 @@ def test_a_browser_first_gets_every_part_and_then_only_what_changed(tmp_path: Pa
     assert told
     stream = followed.follow(Channel("status", "en"), "127.0.0.1")
     first = until(stream, "hero", texts.STATE["ready"].en)[-1]
-    assert set(first) == set(status_page.PARTS)
+    assert set(first) == set(status.PARTS)
     publish(tmp_path, dataclasses.replace(told, state=State.OUT_OF_ORDER, facts=()))
     changed = until(stream, "hero", texts.STATE["out-of-order"].en)[-1]
     assert "checks" in changed
@@ -67,7 +68,7 @@ def test_every_page_is_streamed_though_its_threads_belong_to_no_request(
     first = json.loads(next(stream).removeprefix("data: "))
     publish(tmp_path, a_status(State.OUT_OF_ORDER))
     later = until(stream, "hero" if page == "status" else "screen", 'data-state="out-of-order"')
-    assert set(first) == set(status_page.PARTS if page == "status" else guard_page.PARTS)
+    assert set(first) == set(status.PARTS if page == "status" else guard.PARTS)
     assert later
     assert ("/guard/undo" in first.get("undo", "")) is (office and page == "guard")
     stream.close()

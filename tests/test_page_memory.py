@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-IMPORTED = "import sys, web_ui.serve, web_ui.app; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
+IMPORTED = "import sys, web_ui.server.serve, web_ui.kiosk.app; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
 
 
 def test_the_page_loads_no_library_of_pictures_and_none_of_pins() -> None:

@@ -13,18 +13,18 @@ from hypothesis import strategies as st
 
 import web_ui
 from kiosk.core.model import State
-from web_ui import texts, texts_device, texts_office, texts_report
-from web_ui.language import LANGUAGES, Language, Writing
-from web_ui.truth import Presence
-from web_ui.view import measured
+from web_ui.i18n import texts, texts_admin, texts_device, texts_report
+from web_ui.i18n.formatting import LANGUAGES, Language, Writing
+from web_ui.kiosk.data.daemon_status import Presence
+from web_ui.kiosk.pages.view_model import measured
 
 TABLES: dict[str, Mapping[str, texts.Text]] = {
     name: value
-    for module in (texts, texts_device, texts_office, texts_report)
+    for module in (texts, texts_device, texts_admin, texts_report)
     for name, value in vars(module).items()
     if name.isupper() and isinstance(value, dict)
 }
-PAGES = {**texts.PAGE, **texts_office.OFFICE, **texts_device.DEVICE, **texts_report.REPORT}
+PAGES = {**texts.PAGE, **texts_admin.OFFICE, **texts_device.DEVICE, **texts_report.REPORT}
 HUE = ZoneInfo("Asia/Ho_Chi_Minh")
 HOME = Path(web_ui.__file__).parent
 
@@ -56,7 +56,7 @@ def test_every_text_that_a_page_asks_for_exists_and_every_text_is_asked_for() ->
 
 
 def test_no_text_stands_in_two_tables() -> None:
-    assert len(PAGES) == sum(map(len, (texts.PAGE, texts_office.OFFICE, texts_device.DEVICE, texts_report.REPORT)))
+    assert len(PAGES) == sum(map(len, (texts.PAGE, texts_admin.OFFICE, texts_device.DEVICE, texts_report.REPORT)))
 
 
 def test_every_state_has_its_sentence_and_its_remedy() -> None:

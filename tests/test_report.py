@@ -17,8 +17,8 @@ from kiosk.storage import Store
 from kiosk.storage.availability_log import Condition, Diary, Entry
 from tests.passages import a_passage, an_undo
 from tests.snapshots import a_status, browsing, publish
-from web_ui import report, report_records
-from web_ui.report import Line, Records
+from web_ui.kiosk.data import availability_report, report_query
+from web_ui.kiosk.data.availability_report import Line, Records
 
 HUE = ZoneInfo("Asia/Ho_Chi_Minh")
 NOW = datetime(2026, 11, 23, 5, 30, tzinfo=UTC)  # Monday 12:30 in Hue
@@ -47,22 +47,25 @@ def started(at: datetime) -> Line:
 
 def made(
     *lines: Line, live: bool = True, signs: dict[datetime, datetime] | None = None, newest: datetime | None = None
-) -> dict[int, report.Day]:
+) -> dict[int, availability_report.Day]:
     records = Records(lines, Counter(), signs or {}, newest)
-    return {day.date.day: day for day in report.days(records, NOW, live=live, zone=HUE, opens=OFFICE)}
+    return {day.date.day: day for day in availability_report.days(records, NOW, live=live, zone=HUE, opens=OFFICE)}
 
 
 def test_an_outage_counts_on_its_day_and_what_of_it_fell_into_the_open_hours() -> None:
     days = made(serving(hue(17, 6), first=True), broken(hue(20, 16)), serving(hue(20, 18)))
-    assert report.total_s(days[20].down) == 2 * 3600
-    assert report.total_s(days[20].down_while_open) == 3600
+    assert availability_report.total_s(days[20].down) == 2 * 3600
+    assert availability_report.total_s(days[20].down_while_open) == 3600
     assert [day for day, told in days.items() if told.down] == [20]
     assert days[20].down[0].certain
 
 
 def test_a_night_in_which_it_was_stopped_is_cut_at_midnight_and_was_not_open() -> None:
     days = made(serving(hue(16, 6), first=True), stopped(hue(18, 20)), serving(hue(19, 6), first=True))
-    assert (report.total_s(days[18].down), report.total_s(days[19].down)) == (4 * 3600, 6 * 3600)
+    assert (availability_report.total_s(days[18].down), availability_report.total_s(days[19].down)) == (
+        4 * 3600,
+        6 * 3600,
+    )
     assert not days[18].down_while_open
     assert not days[19].down_while_open
 
@@ -76,13 +79,13 @@ def test_a_power_cut_counts_from_the_last_passage_and_says_that_it_is_an_upper_b
 
 def test_a_kiosk_that_does_not_answer_now_is_down_since_its_last_passage() -> None:
     days = made(serving(hue(16, 6), first=True), live=False, newest=hue(23, 12))
-    assert report.total_s(days[23].down) == 30 * 60
+    assert availability_report.total_s(days[23].down) == 30 * 60
     assert not made(serving(hue(16, 6), first=True), newest=hue(23, 12))[23].down
 
 
 def test_stale_lists_are_told_and_are_no_downtime() -> None:
     days = made(serving(hue(16, 6), first=True), serving(hue(21, 12), stale=True), serving(hue(21, 13)))
-    assert report.total_s(days[21].stale) == 3600
+    assert availability_report.total_s(days[21].stale) == 3600
     assert not days[21].down
 
 
@@ -95,7 +98,7 @@ def test_open_hours_stand_on_their_days() -> None:
     days = made()
     assert days[22].opens == ()  # a Sunday
     assert [(span.from_at, span.until_at) for span in days[21].opens or ()] == [(hue(21, 8), hue(21, 12))]
-    always = report.days(Records((), Counter(), {}), NOW, live=True, zone=HUE, opens=())
+    always = availability_report.days(Records((), Counter(), {}), NOW, live=True, zone=HUE, opens=())
     assert always[0].opens is None
 
 
@@ -113,11 +116,11 @@ def test_no_moment_is_counted_twice_and_none_in_the_future(
         at += timedelta(minutes=minutes)
         if at < NOW:
             lines.append(make(at))
-    for day in report.days(Records(tuple(lines), Counter(), {}), NOW, live=live, zone=HUE, opens=OFFICE):
+    for day in availability_report.days(Records(tuple(lines), Counter(), {}), NOW, live=live, zone=HUE, opens=OFFICE):
         spans = sorted((*day.down, *day.stale), key=lambda span: span.from_at)
         assert all(one.until_at <= other.from_at for one, other in pairwise(spans))
         assert all(span.until_at <= NOW for span in spans)
-        assert report.total_s(day.down_while_open) <= report.total_s(day.down) <= 24 * 3600
+        assert availability_report.total_s(day.down_while_open) <= availability_report.total_s(day.down) <= 24 * 3600
 
 
 def keep(store: Store, number: int, at: datetime, outcome: Outcome = Outcome.PASS) -> Passage:
@@ -139,11 +142,13 @@ def test_what_the_database_tells_is_counted_by_local_hour_without_what_a_guard_u
     store.commit(dataclasses.replace(an_undo(8, undone), occurred_at=hue(22, 8)))
     store.close()
 
-    records = report_records.read(tmp_path / "p.db", hue(17, 0).astimezone(UTC))
+    records = report_query.read(tmp_path / "p.db", hue(17, 0).astimezone(UTC))
 
     assert [line.at for line in records.lines] == [hue(10, 6), hue(22, 6)]
     assert records.signs == {hue(22, 6): hue(21, 9, 30)}
-    (day,) = [day for day in report.days(records, NOW, live=True, zone=HUE, opens=()) if day.date.day == 21]
+    (day,) = [
+        day for day in availability_report.days(records, NOW, live=True, zone=HUE, opens=()) if day.date.day == 21
+    ]
     assert [hour for hour, count in enumerate(day.hours) if count] == [9]
     assert day.hours[9] == 5
     assert sum(records.passes.values()) == 5, "what was undone does not count"

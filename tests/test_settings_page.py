@@ -17,8 +17,8 @@ from kiosk.config import effective
 from kiosk.config.effective import SETTINGS_FILE, Setting
 from tests.snapshots import a_status, browsing, publish
 from tests.staffed_office import log_in, staff
-from web_ui.accounts import Role
-from web_ui.plain import MOST_SHOWN
+from web_ui.auth.accounts import Role
+from web_ui.i18n.text_sanitizer import MOST_SHOWN
 
 CONFIG = """\
 [site]

@@ -21,9 +21,9 @@ from tests.daemons import Ordered
 from tests.passages import a_passage, an_undo
 from tests.snapshots import a_status, answers, browsing, publish
 from tests.staffed_office import PASSWORD, PIN, audit, staff, token, visiting
-from web_ui.accounts import Role
-from web_ui.history import History
-from web_ui.texts_office import OFFICE
+from web_ui.auth.accounts import Role
+from web_ui.i18n.texts_admin import OFFICE
+from web_ui.kiosk.data.hourly_counts import History
 
 HUE = ZoneInfo("Asia/Ho_Chi_Minh")
 

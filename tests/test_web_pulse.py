@@ -12,8 +12,8 @@ import pytest
 
 from kiosk.system.systemd import Notifier
 from tests.web_process import served
-from web_ui import tls
-from web_ui.pulse import Pulse
+from web_ui.server import tls
+from web_ui.server.watchdog import Pulse
 
 
 @contextmanager

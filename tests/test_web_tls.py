@@ -16,9 +16,9 @@ import pytest
 
 from tests.snapshots import a_status, publish
 from tests.staffed_office import PASSWORD, staff
-from web_ui import tls
-from web_ui.audit import AUDIT_FILE
-from web_ui.channel import MAX_OF_ONE
+from web_ui.auth.audit_log import AUDIT_FILE
+from web_ui.server import tls
+from web_ui.server.connection_limits import MAX_OF_ONE
 from web_ui.settings import PageTrouble
 
 CONFIG = """\

@@ -9,8 +9,8 @@ import click
 from kiosk import config
 from kiosk.system.journal import log_to_stderr
 from kiosk.system.logs import RecentLines
-from web_ui.accounts import Accounts, AccountTrouble
-from web_ui.serve import serve
+from web_ui.auth.accounts import Accounts, AccountTrouble
+from web_ui.server.serve import serve
 from web_ui.settings import PageSettings
 
 
@@ -57,7 +57,7 @@ def setup(settings: PageSettings) -> None:
 @click.pass_obj
 def certificate(settings: PageSettings, names: tuple[str, ...], out: Path | None) -> None:
     """Make a certificate of one's own for the page, so that passwords cannot be read on the LAN."""
-    from web_ui import tls  # noqa: PLC0415  # memory that the page itself does without
+    from web_ui.server import tls  # noqa: PLC0415  # memory that the page itself does without
 
     path = out or (settings.state_dir / "page.pem" if settings.state_dir else Path("page.pem"))
     fingerprint = tls.make_certificate(path, (*settings.names, *names))

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from kiosk.config import Settings
 from kiosk.core.ports import KioskError
-from web_ui.language import Language
+from web_ui.i18n.formatting import Language
 
 HUE = ZoneInfo("Asia/Ho_Chi_Minh")
 

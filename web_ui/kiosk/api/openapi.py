@@ -1,0 +1,66 @@
+"""The description of the addresses for machines (OpenAPI 3.1), made from the types that they answer with."""
+
+from importlib.metadata import version
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from kiosk.core.model import State
+from kiosk.core.status import Status
+from web_ui.kiosk.data.daemon_status import Presence
+
+_STATES = [*(state.value for state in State), *(one.value for one in Presence if one is not Presence.HEARD)]
+
+
+def _brief() -> dict[str, Any]:
+    return {
+        "page": {"const": "ok"},
+        "state": {"enum": _STATES, "description": "The daemon's own state, or why there is none."},
+        "ready": {"type": "boolean", "description": "People can pass: ready or degraded."},
+        "age_s": {"type": ["number", "null"], "description": "Age of the daemon's snapshot in seconds."},
+    }
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
+
+
+def schemas() -> dict[str, Any]:
+    """The JSON Schemas of the answers, by name."""
+    made = TypeAdapter(Status).json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+    return {
+        **made.pop("$defs", {}),
+        "Status": made,
+        "Health": _object(_brief()),
+        "KioskStatus": _object(
+            _brief() | {"status": {"anyOf": [{"$ref": "#/components/schemas/Status"}, {"type": "null"}]}}
+        ),
+    }
+
+
+def _get(summary: str, answers: dict[str, tuple[str, str, dict[str, Any]]]) -> dict[str, Any]:
+    responses = {
+        code: {"description": said, "content": {mimetype: {"schema": schema}}}
+        for code, (said, mimetype, schema) in answers.items()
+    }
+    return {"get": {"summary": summary, "responses": responses}}
+
+
+def description() -> dict[str, Any]:
+    """The whole document."""
+    json, health = "application/json", {"$ref": "#/components/schemas/Health"}
+    status = {"$ref": "#/components/schemas/KioskStatus"}
+    paths = {
+        "/healthz": _get("Does the page live?", {"200": ("It does; the daemon's state stands in it.", json, health)}),
+        "/readyz": _get(
+            "Can people pass?",
+            {"200": ("They can.", json, health), "503": ("They cannot, or nobody knows.", json, health)},
+        ),
+        "/api/v1/status": _get(
+            "The daemon's snapshot.", {"200": ("Whether it may be believed, and it.", json, status)}
+        ),
+        "/api/v1/openapi.json": _get("This description.", {"200": ("It.", json, {"type": "object"})}),
+        "/metrics": _get("For Prometheus.", {"200": ("Text format 0.0.4.", "text/plain", {"type": "string"})}),
+    }
+    info = {"title": "entrance-kiosk", "version": version("entrance-kiosk"), "license": {"name": "Apache-2.0"}}
+    return {"openapi": "3.1.0", "info": info, "paths": paths, "components": {"schemas": schemas()}}

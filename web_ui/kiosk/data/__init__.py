@@ -1,0 +1,1 @@
+"""What the pages show: read from status.json and the database."""

@@ -1,0 +1,1 @@
+"""The pages of one device, one file per page."""

@@ -1,0 +1,76 @@
+"""The last day as bars: from counts to rectangles in an SVG's own units; pure."""
+
+from dataclasses import dataclass
+
+from web_ui.i18n.formatting import Writing
+from web_ui.kiosk.data.hourly_counts import Day
+
+WIDTH = 720
+HEIGHT = 120
+GAP = 4
+STACK = ("pass", "look-again", "fail")
+"""From the ground up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """One outcome of one hour."""
+
+    outcome: str
+    x: float
+    y: float
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One hour."""
+
+    begins: str
+    """Local time, `17:00`."""
+    counts: dict[str, str]
+    total: int
+    blocks: tuple[Block, ...]
+    x: float
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Bars of one height scale."""
+
+    bars: tuple[Bar, ...]
+    top: str
+    """What the full height stands for."""
+    busiest: Bar | None
+    """The hour with the most people, where there was anybody."""
+
+
+def draw(day: Day, writing: Writing) -> Chart:
+    """Bars for the hours of a day."""
+    most = max((hour.outcomes.total() for hour in day.hours), default=0)
+    top = _round_up(most)
+    step = WIDTH / max(1, len(day.hours))
+    bars = []
+    for index, hour in enumerate(day.hours):
+        x, ground, blocks = index * step, float(HEIGHT), []
+        for outcome in STACK:
+            height = HEIGHT * hour.outcomes[outcome] / top
+            if height:
+                ground -= height
+                blocks.append(
+                    Block(outcome, round(x + GAP / 2, 2), round(ground, 2), round(step - GAP, 2), round(height, 2))
+                )
+        counts = {outcome: writing.number(hour.outcomes[outcome]) for outcome in STACK}
+        bars.append(Bar(hour.begins_at.strftime("%H:%M"), counts, hour.outcomes.total(), tuple(blocks), round(x, 2)))
+    busiest = max(bars, key=lambda bar: bar.total) if most else None
+    return Chart(tuple(bars), writing.number(top), busiest)
+
+
+def _round_up(most: int) -> int:
+    """The next number that is easy to read and to halve, at least 10."""
+    for digits in range(9):
+        for lead in (10, 12, 16, 20, 24, 30, 40, 50, 60, 80):
+            if most <= lead * 10**digits:
+                return int(lead * 10**digits)
+    return most

@@ -1,0 +1,60 @@
+"""What the pages look at: the daemon's snapshot and the database, read afresh for every answer."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from flask import current_app
+
+from kiosk.core.status import STATUS_FILE
+from web_ui.i18n.formatting import Language, Writing
+from web_ui.kiosk.data import daemon_status
+from web_ui.kiosk.data.hourly_counts import History
+from web_ui.kiosk.pages import guard, status
+from web_ui.settings import PageSettings
+
+_EXTENSION = "kiosk-lookout"
+
+
+class Lookout:
+    """One kiosk, as the pages see it; any thread."""
+
+    def __init__(self, settings: PageSettings) -> None:
+        self.settings = settings
+        self.history = History(settings.database, settings.zone)
+
+    def truth(self) -> daemon_status.Truth:
+        """What may be said of the daemon now."""
+        return daemon_status.look(self.settings.run_dir)
+
+    def changed(self) -> object:
+        """A value that differs whenever there is a new snapshot."""
+        try:
+            found = (self.settings.run_dir / STATUS_FILE).stat()
+        except OSError:
+            return None
+        return found.st_mtime_ns, found.st_ino
+
+    def writing(self, language: Language) -> Writing:
+        """How that language is written at this place."""
+        return Writing(language, self.settings.zone)
+
+    def status_page(self, language: Language) -> dict[str, Any]:
+        """What the status page shows now."""
+        now = datetime.now(UTC)
+        return status.context(self.truth(), self.history.day(now), language, self.writing(language), now)
+
+    def guard_page(self, language: Language) -> dict[str, Any]:
+        """What the guard's screen shows now."""
+        return guard.context(self.truth(), language, self.writing(language), datetime.now(UTC))
+
+
+def install(lookout: Lookout) -> dict[str, Any]:
+    """What `Flask.extensions` keeps, for `lookout()` to find."""
+    return {_EXTENSION: lookout}
+
+
+def lookout() -> Lookout:
+    """That of the application that answers the present request."""
+    found = current_app.extensions[_EXTENSION]
+    assert isinstance(found, Lookout)
+    return found

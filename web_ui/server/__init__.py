@@ -1,0 +1,1 @@
+"""HTTP server, TLS, limits and live updates."""

@@ -1,0 +1,143 @@
+"""Serving the application with waitress, from the first open port to a clean end."""
+
+import errno
+import ipaddress
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from types import FrameType
+from typing import Any
+from wsgiref.types import WSGIApplication
+
+from waitress.server import create_server
+
+from kiosk.system.logs import RecentLines
+from kiosk.system.systemd import Notifier
+from web_ui.auth.accounts import Accounts
+from web_ui.kiosk.app import create_app
+from web_ui.server import security_headers
+from web_ui.server.connection_limits import CountedChannel, ImpatientChannel, drop_dead_peers
+from web_ui.server.server_sent_events import MAX_STREAMS
+from web_ui.server.watchdog import Pulse
+from web_ui.settings import PageSettings, PageTrouble
+
+REQUEST_THREADS = 6
+"""For everything that is not a stream; a stream holds a thread of its own."""
+MAX_CONNECTIONS = MAX_STREAMS * 2
+MAX_UNSENT_BYTES = 256 * 1024
+"""What a slow browser may leave unsent before its stream waits."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open the port. Raises PageTrouble with a sentence that says what to do."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
+        return socket.create_server((host, port), family=family, backlog=128)
+    except OSError as trouble:
+        if trouble.errno == errno.EADDRINUSE:
+            hint = f"port {port} is in use by another program; choose another with page.port or --port, or 0 for a free one"
+        elif trouble.errno == errno.EACCES:
+            hint = (
+                f"port {port} needs rights that this user does not have; choose one above 1023 with page.port or --port"
+            )
+        else:
+            hint = (
+                f"cannot listen there: {trouble.strerror or trouble}; choose another address with page.host or --host"
+            )
+        raise PageTrouble(f"The page on {host}: {hint}.") from trouble
+
+
+def address_of(listener: socket.socket, host: str, *, secure: bool) -> str:
+    """The page's address as a person types it."""
+    loopback = {"": "127.0.0.1", str(ipaddress.IPv4Address(0)): "127.0.0.1", "::": "[::1]"}
+    shown = loopback.get(host, f"[{host}]" if ":" in host else host)
+    return f"http{'s' if secure else ''}://{shown}:{listener.getsockname()[1]}/"
+
+
+def notices(settings: PageSettings, address: str) -> Iterator[str]:
+    """What somebody who starts the page must know. Raises AccountTrouble."""
+    folder = settings.state_dir
+    if folder and folder.is_dir() and not Accounts(folder).has_admin:
+        code = Accounts(folder).make_code()
+        yield f"There is no administrator yet. Open {address}setup with the code {code}, or run: kiosk web setup"
+    if not settings.certificate and not _on_loopback(settings.host):
+        yield "The page is open to the LAN without TLS: passwords can be read on the way. Run: kiosk web certificate"
+
+
+def _on_loopback(host: str) -> bool:
+    return host == "localhost" or host.startswith("127.") or host == "::1"
+
+
+def make_server(app: WSGIApplication, listener: socket.socket, *, secure: bool) -> Any:
+    """Waitress on that port, with bounds on everything. `secure`: TLS ends in front of it, which counts connections itself."""
+    logging.getLogger("waitress.queue").setLevel(logging.ERROR)
+    server = create_server(
+        app,
+        sockets=[listener],
+        threads=MAX_STREAMS + REQUEST_THREADS,
+        connection_limit=MAX_CONNECTIONS,
+        max_request_body_size=security_headers.MAX_BODY_BYTES,
+        max_request_header_size=security_headers.MAX_HEADER_BYTES,
+        outbuf_high_watermark=MAX_UNSENT_BYTES,
+        outbuf_overflow=MAX_UNSENT_BYTES * 2,
+        channel_timeout=30,
+        url_scheme="https" if secure else "http",
+        ident=None,
+    )
+    server.channel_class = ImpatientChannel if secure else CountedChannel
+    return server
+
+
+def serve(settings: PageSettings, announce: Callable[[str], None], recent: RecentLines | None = None) -> None:
+    """Serve until SIGTERM or Ctrl-C; main thread only. Raises PageTrouble, and AccountTrouble.
+
+    `announce` gets the line `page: ADDRESS` once the port is open, and what else somebody must know; `recent` keeps this
+    process' log lines.
+    """
+    secure = settings.certificate is not None
+    listener = listen(settings.host, settings.port)
+    drop_dead_peers(listener)
+    app, live = create_app(settings, recent)
+    with ExitStack() as house:
+        around, inner = _behind_tls(settings, listener, app, house) if secure else (app, listener)
+        server = make_server(around, inner, secure=secure)
+        house.callback(server.close)
+
+        def stop(_number: int, _frame: FrameType | None) -> None:
+            live.close()  # first, or waitress waits for the streams; this thread never holds its lock
+            raise SystemExit(0)  # waitress ends its loop on it
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            house.callback(signal.signal, number, signal.signal(number, stop))
+        _in_thread(house, "live", live.run, live.close)
+        pulse = Pulse(listener.getsockname()[:2], Notifier(), secure=secure)
+        _in_thread(house, "pulse", pulse.run, pulse.close)
+        address = address_of(listener, settings.host, secure=secure)
+        for line in (f"page: {address}", *notices(settings, address)):
+            announce(line)
+        server.run()
+
+
+def _behind_tls(
+    settings: PageSettings, listener: socket.socket, app: WSGIApplication, house: ExitStack
+) -> tuple[WSGIApplication, socket.socket]:
+    """TLS on `listener`; the application and the port behind it. Raises PageTrouble."""
+    from web_ui.server import tls  # noqa: PLC0415  # asyncio and cryptography: 10 MB that a page on loopback does without
+
+    assert settings.certificate
+    context = tls.context(settings.certificate, settings.key)
+    inner = listen("127.0.0.1", 0)
+    front = tls.Front(listener, context, inner.getsockname()[1])
+    _in_thread(house, "tls", front.run, front.close)
+    return front.around(app), inner
+
+
+def _in_thread(house: ExitStack, name: str, run: Callable[[], None], close: Callable[[], None]) -> None:
+    """Run until `house` ends: then close, and wait for the thread."""
+    thread = threading.Thread(target=run, name=name)
+    thread.start()
+    house.callback(thread.join)
+    house.callback(close)
