@@ -19,8 +19,8 @@ from kiosk.credentials.issuing.passes import key_id
 from kiosk.credentials.trust import denylist, trust_list
 from kiosk.credentials.trust.trust_list import TrustedKey
 from tests.bench_table import Row, goal_row
-from tests.made_passes import CLAIMS
-from tests.people import NOW_AT, WORLD, centre_key, moment
+from tests.fakes.data.entry_passes import CLAIMS
+from tests.fakes.data.people import NOW_AT, WORLD, centre_key, moment
 
 POLICY, NOBODY, NOW = rules.Policy(), History(), moment()
 DENIED = 100_000

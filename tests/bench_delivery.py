@@ -25,8 +25,8 @@ from mqtt.paho.connection import PahoLink
 from mqtt.topics import Branch
 from tests import measure_centre
 from tests.bench_table import Row, goal_row
-from tests.broker import Broker, free_port
-from tests.passages import a_passage
+from tests.fakes.data.access_events import a_passage
+from tests.fakes.processes.broker import Broker, free_port
 
 BRANCH = Branch("entrance", "bench", "gate-1")
 RECORD_BYTES = 310

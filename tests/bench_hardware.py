@@ -28,9 +28,9 @@ from kiosk.core.status import load
 from kiosk.hardware.gpio.pattern_player import Lamp, Lit
 from kiosk.hardware.gpio.signal_output import open_signal
 from tests.bench_table import Row, goal_row
+from tests.fakes.parts.idle_camera import RestingGate
+from tests.fakes.processes.replay_daemon import daemon, empty_scene, put, state, until, with_code
 from tests.faults_shown_rows import run_beside
-from tests.replayed_gate import daemon, empty_scene, put, state, until, with_code
-from tests.resting_gate import RestingGate
 
 PEER = """
 import resource, sys, time

@@ -15,11 +15,11 @@ from kiosk.core.model import State
 from kiosk.simulation.demo import Demonstration
 from kiosk.simulation.sandbox import scratch_premises
 from kiosk.simulation.visitors import hasty_pace
-from tests import browser as browsers
 from tests.bench_table import Row, goal_row
-from tests.browser import Browser
-from tests.snapshots import a_status, answers, publish
-from tests.web_process import served
+from tests.fakes.data.status_snapshots import a_status, answers, publish
+from tests.fakes.processes import browser as browsers
+from tests.fakes.processes.browser import Browser
+from tests.fakes.processes.web_process import served
 
 BROWSERS = 50
 THROTTLE = 6

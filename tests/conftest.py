@@ -8,9 +8,9 @@ import pytest
 from hypothesis import settings
 
 from mqtt.centre.ingest.ledger import SqliteLedger
-from tests import browser as browsers
-from tests.browser import Browser
-from tests.daemons import Ordered
+from tests.fakes.parts.control_server import Ordered
+from tests.fakes.processes import browser as browsers
+from tests.fakes.processes.browser import Browser
 
 settings.register_profile("house", deadline=None)
 settings.load_profile("house")

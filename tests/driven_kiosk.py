@@ -31,8 +31,8 @@ from kiosk.storage import Store
 from kiosk.system.journal import log_to_stderr
 from kiosk.system.systemd import Notifier
 from kiosk.system.wakeup import Doorbell
-from tests.device import JumpingClock
-from tests.passages import a_passage
+from tests.fakes.data.access_events import a_passage
+from tests.fakes.processes.delivering_device import JumpingClock
 
 CUTTING = b"\xde\xad" * 8
 """The pseudonym of a record that the laboratory's network cannot stand."""

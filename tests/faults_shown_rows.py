@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 
 from tests.bench_table import Row, goal_row
-from tests.replayed_gate import HEIGHT, WIDTH, Scenes, daemon, empty_scene, shows, state, until
-from tests.running import demonstration
+from tests.fakes.processes.replay_daemon import HEIGHT, WIDTH, Scenes, daemon, empty_scene, shows, state, until
+from tests.fakes.processes.running_demo import demonstration
 from tests.shown_faults import Fault, SpoiledMachine, spoiled_machine
 
 HEALS_S = 90.0

@@ -18,10 +18,10 @@ from kiosk.simulation.renderer import Painter
 from kiosk.simulation.sandbox import Premises
 from mqtt import events
 from mqtt.connection import LinkError, Message
-from tests.broker import Broker, Listener, publish
 from tests.driven_kiosk import CUTTING
+from tests.fakes.processes.broker import Broker, Listener, publish
+from tests.fakes.processes.replay_daemon import put
 from tests.proxy import Mood, Proxy
-from tests.replayed_gate import put
 from tests.spoiled_disk import Disk, Limited, Mounted
 
 ROOT = Path(__file__).parents[1]

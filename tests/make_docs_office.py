@@ -15,14 +15,14 @@ from kiosk.core.status import OutboxStatus
 from kiosk.decoding.preview.preview import Viewfinder
 from kiosk.storage import Store
 from kiosk.system import logs
-from tests import browser as browsers
-from tests.browser import Browser, log_in
-from tests.daemons import Ordered
+from tests.fakes.data.status_snapshots import a_status, publish
+from tests.fakes.parts.control_server import Ordered
+from tests.fakes.parts.web_accounts import PASSWORD, staff
+from tests.fakes.processes import browser as browsers
+from tests.fakes.processes.browser import Browser, log_in
+from tests.fakes.processes.replay_daemon import with_code
+from tests.fakes.processes.web_process import served
 from tests.make_docs_pages import PICTURES, Picture, a_day
-from tests.replayed_gate import with_code
-from tests.snapshots import a_status, publish
-from tests.staffed_office import PASSWORD, staff
-from tests.web_process import served
 
 CONFIG = """\
 run_dir = "RUN_DIR"

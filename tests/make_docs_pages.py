@@ -9,11 +9,11 @@ from pathlib import Path
 
 from kiosk.core.model import Outcome, Reason, State
 from kiosk.storage import Store
-from tests import browser as browsers
-from tests.browser import Browser
-from tests.passages import a_passage
-from tests.snapshots import a_status, answers, publish
-from tests.web_process import served
+from tests.fakes.data.access_events import a_passage
+from tests.fakes.data.status_snapshots import a_status, answers, publish
+from tests.fakes.processes import browser as browsers
+from tests.fakes.processes.browser import Browser
+from tests.fakes.processes.web_process import served
 from web_ui.kiosk.data.hourly_counts import HOURS
 
 PICTURES = Path("docs/pictures")

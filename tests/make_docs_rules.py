@@ -13,7 +13,7 @@ from kiosk.core.visits import STEPS, CodeState, Seen, Step
 from kiosk.credentials import known_grammar
 from kiosk.credentials.issuing import print_sheets, qr_images
 from kiosk.credentials.issuing.samples import Sample
-from tests.people import NOW_AT, PEOPLE, WORLD, dispatcher, moment
+from tests.fakes.data.people import NOW_AT, PEOPLE, WORLD, dispatcher, moment
 
 DOCS = Path(__file__).parents[1] / "docs"
 BEGIN, END = "<!-- made by `make docs`: {name} -->", "<!-- end of {name} -->"

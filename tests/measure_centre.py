@@ -29,10 +29,10 @@ from mqtt.centre.ingest.postgres_rows import COLUMNS, day_of
 from mqtt.connection import Connected, Endpoint, Event, Incoming, Message, Subscribed
 from mqtt.paho.connection import PahoLink
 from mqtt.topics import Branch, Leaf
-from tests import postgres
 from tests.bench_table import Row, goal_row
-from tests.broker import Broker, Listener
-from tests.passages import EPOCH, a_passage, event_text
+from tests.fakes.data.access_events import EPOCH, a_passage, event_text
+from tests.fakes.processes import postgres
+from tests.fakes.processes.broker import Broker, Listener
 from tests.proxy import Mood, Proxy
 
 BRANCH = Branch("entrance", "bench", "gate-1")
@@ -209,7 +209,14 @@ def memory(folder: Path, *, quick: bool) -> list[Row]:
     seen: list[float] = []
     ready = threading.Event()
     with Broker("allow_anonymous true\nmax_queued_messages 100", log_type="error") as broker:
-        command = ["-m", "tests.device", "--database", str(folder / "memory.db"), "--port", str(broker.port)]
+        command = [
+            "-m",
+            "tests.fakes.processes.delivering_device",
+            "--database",
+            str(folder / "memory.db"),
+            "--port",
+            str(broker.port),
+        ]
         command += ["--greens", os.devnull, "--per-s", "1", "--delivery", "broker"]
         device = subprocess.Popen([sys.executable, *command], stdin=subprocess.PIPE, cwd=ROOT)
         with closing(Store(folder / "memory.db")) as look:

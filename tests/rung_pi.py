@@ -18,7 +18,7 @@ from kiosk.core.model import Outcome
 from kiosk.hardware.gpio.pattern_player import Lamp
 from mqtt.centre.ingest.ledger import read_counts
 from tests import rung_arm_root, rung_card, rung_gate, rung_image, rung_qemu, rung_root, rung_wear
-from tests.broker import Broker, free_port
+from tests.fakes.processes.broker import Broker, free_port
 from tests.rung_gate import Gate
 from tests.rung_writers import Card
 

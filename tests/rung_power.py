@@ -14,7 +14,7 @@ import time
 from collections.abc import Sequence
 
 from tests import rung_arm_root, rung_power_cuts, rung_power_disk, rung_power_machine, rung_power_points, rung_qemu
-from tests.broker import Broker
+from tests.fakes.processes.broker import Broker
 from tests.rung_power_centre import centre
 from tests.rung_power_cuts import Cut, Series
 from tests.rung_power_machine import FOLDER, Parts

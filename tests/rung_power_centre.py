@@ -12,7 +12,7 @@ from pathlib import Path
 
 from kiosk.simulation.processes import Process, python_module
 from mqtt.centre import fleet_status
-from tests.broker import Broker
+from tests.fakes.processes.broker import Broker
 from tests.rung_power_disk import Found
 from tests.rung_qemu import Trouble
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from kiosk.core.ports import KioskError
 from kiosk.storage import Limits, NotADatabase, Store
 from kiosk.storage.database import open_writer
-from tests.passages import a_passage
+from tests.fakes.data.access_events import a_passage
 from tests.rung_power_recorder import NEXT_RELEASE
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests import rung_power_disk, rung_power_log, rung_power_machine
-from tests.passages import a_passage
+from tests.fakes.data.access_events import a_passage
 from tests.rung_power_log import Fate, Request
 from tests.rung_power_machine import FOLDER, Parts
 from tests.rung_power_recorder import LIVES, NEXT_RELEASE

@@ -13,7 +13,7 @@ from pathlib import Path
 from kiosk.core.model import ClockQuality, Moment
 from kiosk.storage import Limits, Store
 from kiosk.storage.database import MIGRATIONS, open_writer
-from tests.passages import a_passage
+from tests.fakes.data.access_events import a_passage
 from tests.rung_power_log import DISK_BYTES, MARKS_AT, SECTOR_BYTES
 
 DATABASE = Path("/var/lib/entrance-kiosk/passages.db")

@@ -12,7 +12,7 @@ from typing import Any
 from kiosk.core.status import load
 from kiosk.simulation.processes import Process, free_port, python_module
 from kiosk.simulation.sandbox import Premises
-from tests.replayed_gate import Scenes, daemon
+from tests.fakes.processes.replay_daemon import Scenes, daemon
 from tests.spoiled_disk import Mounted
 
 ROOMY_BYTES = 600_000_000
@@ -67,7 +67,7 @@ class SpoiledMachine:
             "port = 0": f"port = {self._port}",
             'run_dir = "run"': f'run_dir = "{self.run_dir}"\nsysfs = "{folder}/sys"',
         }
-        command = ("tests.jumped_clock", str(self._clock))
+        command = ("tests.fakes.processes.clock_jump_daemon", str(self._clock))
         started = daemon(self.scenes.folder, self.run_dir, 15.0, changes=changes, command=command)
         self.premises, self.process = self._house.enter_context(started)
 

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from kiosk.core.model import State
 from kiosk.core.status import STATUS_FILE
-from tests.snapshots import a_status, browsing, publish
+from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from web_ui.kiosk.api.metrics import METRICS, PREFIX
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "pages.md"

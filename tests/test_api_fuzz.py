@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
-from tests.snapshots import a_status, publish
-from tests.web_process import served
+from tests.fakes.data.status_snapshots import a_status, publish
+from tests.fakes.processes.web_process import served
 
 OPERATIONS = ("/healthz", "/readyz", "/api/v1/status", "/api/v1/openapi.json", "/metrics")
 # A 503 is what /readyz is for; a status that is not described is found by another check.

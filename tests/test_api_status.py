@@ -7,7 +7,7 @@ import pytest
 
 from kiosk.core.model import State
 from kiosk.core.status import load
-from tests.snapshots import a_status, browsing, publish
+from tests.fakes.data.status_snapshots import a_status, browsing, publish
 
 
 @pytest.mark.parametrize(

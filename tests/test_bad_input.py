@@ -11,7 +11,7 @@ import pytest
 
 from kiosk.simulation.sandbox import Premises, scratch_premises
 from kiosk.system.instance_lock import only_one
-from tests.broker import Broker
+from tests.fakes.processes.broker import Broker
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ from mqtt.connection import (
 )
 from mqtt.paho.connection import PahoLink
 from mqtt.topics import Branch, Leaf
-from tests.broker import Broker
+from tests.fakes.processes.broker import Broker
 
 SHIPPED = Path(mqtt.broker.__file__).parent
 NOW = datetime.now(UTC)

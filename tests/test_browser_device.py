@@ -15,15 +15,15 @@ from kiosk.config import effective
 from kiosk.core.frame import Frame
 from kiosk.decoding.preview.preview import Viewfinder
 from kiosk.system import logs
-from tests import browser as browsers
-from tests.browser import Browser, Page, expect, faults
-from tests.daemons import Ordered
-from tests.passages import a_store
-from tests.qr_pictures import code_picture, turned
-from tests.snapshots import a_status, publish
-from tests.staffed_office import PASSWORD, staff
+from tests.fakes.data.access_events import a_store
+from tests.fakes.data.qr_images import code_picture, turned
+from tests.fakes.data.status_snapshots import a_status, publish
+from tests.fakes.parts.control_server import Ordered
+from tests.fakes.parts.web_accounts import PASSWORD, staff
+from tests.fakes.processes import browser as browsers
+from tests.fakes.processes.browser import Browser, Page, expect, faults
+from tests.fakes.processes.web_process import served
 from tests.test_settings_page import CONFIG
-from tests.web_process import served
 
 pytestmark = pytest.mark.skipif(bool(browsers.missing()), reason=browsers.missing() or "there is a browser")
 

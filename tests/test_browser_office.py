@@ -13,13 +13,13 @@ import pytest
 from kiosk.app.control_socket import Admit, ShowLamp, Undo
 from kiosk.core.model import Direction, Grounds, Outcome
 from kiosk.core.status import UndoStatus
-from tests import browser as browsers
-from tests.browser import Browser, expect, faults, log_in
-from tests.daemons import Ordered
-from tests.passages import a_store
-from tests.snapshots import a_status, publish
-from tests.staffed_office import PASSWORD, PIN, staff
-from tests.web_process import served
+from tests.fakes.data.access_events import a_store
+from tests.fakes.data.status_snapshots import a_status, publish
+from tests.fakes.parts.control_server import Ordered
+from tests.fakes.parts.web_accounts import PASSWORD, PIN, staff
+from tests.fakes.processes import browser as browsers
+from tests.fakes.processes.browser import Browser, expect, faults, log_in
+from tests.fakes.processes.web_process import served
 
 pytestmark = pytest.mark.skipif(bool(browsers.missing()), reason=browsers.missing() or "there is a browser")
 

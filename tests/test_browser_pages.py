@@ -11,10 +11,10 @@ import pytest
 
 from kiosk.core.messages import OUTCOMES, STATES
 from kiosk.core.model import State
-from tests import browser as browsers
-from tests.browser import Browser, Page, expect, faults
-from tests.snapshots import a_status, answers, publish
-from tests.web_process import served
+from tests.fakes.data.status_snapshots import a_status, answers, publish
+from tests.fakes.processes import browser as browsers
+from tests.fakes.processes.browser import Browser, Page, expect, faults
+from tests.fakes.processes.web_process import served
 from web_ui.i18n import texts
 
 pytestmark = pytest.mark.skipif(bool(browsers.missing()), reason=browsers.missing() or "there is a browser")

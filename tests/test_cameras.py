@@ -12,7 +12,7 @@ from kiosk.core.ports import CameraTrouble
 from kiosk.hardware.cameras.factory import open_camera
 from kiosk.hardware.cameras.replay_camera import ReplayCamera
 from kiosk.hardware.cameras.webcam_camera import WebcamCamera
-from tests.fake_cameras import FakeVideo, bgr, what_a_capture_says_when_closed
+from tests.fakes.parts.camera_libraries import FakeVideo, bgr, what_a_capture_says_when_closed
 
 FAST = config.Camera(source="replay:x", frames_per_s=120.0)
 

@@ -23,10 +23,10 @@ from mqtt.centre.ingest.ledger import LedgerTrouble, SqliteLedger, read_counts
 from mqtt.connection import Event, Incoming, Link, Message
 from mqtt.sequence_ranges import RangeSet
 from mqtt.topics import Branch, Leaf
-from tests import wire_schema
-from tests.broker import Broker, free_port
-from tests.fake_link import FakeBroker, FakeLink, ManualClock
-from tests.passages import EPOCH, GATE, a_passage, event_text
+from tests.fakes.data import wire_schema
+from tests.fakes.data.access_events import EPOCH, GATE, a_passage, event_text
+from tests.fakes.parts.connection import FakeBroker, FakeLink, ManualClock
+from tests.fakes.processes.broker import Broker, free_port
 
 
 def event(seq: int, *, branch: Branch = GATE, sealed_bytes: int = 110) -> str:

@@ -18,8 +18,8 @@ from kiosk.core.subject_sealing import Seal
 from mqtt import device_messages
 from mqtt.centre.ingest.ledger import SqliteLedger
 from mqtt.topics import Branch
-from tests.arrivals import arrival_of
-from tests.passages import EPOCH, GATE, START_AT, a_passage, an_undo
+from tests.fakes.data.access_events import EPOCH, GATE, START_AT, a_passage, an_undo
+from tests.fakes.data.arrivals import arrival_of
 
 WINDOW = ["--since", "2026-11-23T00:00:00", "--until", "2026-11-24T00:00:00"]
 

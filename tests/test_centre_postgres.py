@@ -37,11 +37,11 @@ from mqtt.events import Refused
 from mqtt.paho.connection import PahoLink
 from mqtt.sequence_ranges import RangeSet
 from mqtt.topics import Branch
-from tests import postgres
-from tests.arrivals import arrival_of
-from tests.broker import Broker
-from tests.passages import EPOCH, GATE, a_passage, an_undo, event_text
-from tests.turns import until
+from tests.fakes.data.access_events import EPOCH, GATE, a_passage, an_undo, event_text
+from tests.fakes.data.arrivals import arrival_of
+from tests.fakes.parts.stepping import until
+from tests.fakes.processes import postgres
+from tests.fakes.processes.broker import Broker
 
 KEY = StreamKey(GATE, EPOCH)
 NOW = datetime.now(UTC)

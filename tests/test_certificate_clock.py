@@ -21,8 +21,8 @@ from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.ledger import SqliteLedger
 from mqtt.connection import Endpoint, Link, Message
 from mqtt.paho.connection import PahoLink
-from tests.broker import Broker
-from tests.passages import GATE, a_passage
+from tests.fakes.data.access_events import GATE, a_passage
+from tests.fakes.processes.broker import Broker
 
 
 class TlsSite:

@@ -8,8 +8,8 @@ import pytest
 
 from kiosk.delivery import Terms
 from mqtt import device_messages, topics
-from tests.courier_bench import RECEIPT, Bench
-from tests.passages import a_passage
+from tests.fakes.data.access_events import a_passage
+from tests.fakes.parts.relay import RECEIPT, Bench
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from kiosk.core.model import State
-from tests import wire_schema
-from tests.courier_bench import Bench
+from tests.fakes.data import wire_schema
+from tests.fakes.parts.relay import Bench
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from kiosk.credentials import Dispatcher, known_grammar
 from kiosk.credentials.formats import base45, fields
 from kiosk.credentials.issuing.samples import Sample, sample_world
 from kiosk.credentials.trust import trust_list
-from tests.people import NOW_AT, WORLD, dispatcher, moment
+from tests.fakes.data.people import NOW_AT, WORLD, dispatcher, moment
 
 NATIONAL = "001093029317|NGUYEN VAN A|1987-01-18|0|162979388586171100|<1<00<0123232422"
 ID_CARD = "046087001234|191234567|Nguyễn Văn Ả|18011987|Nam|1 Lê Lợi, Huế|02052021"

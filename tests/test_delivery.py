@@ -16,9 +16,9 @@ from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.ledger import SqliteLedger, read_counts
 from mqtt.connection import Link, Message
 from mqtt.paho.connection import PahoLink
-from tests.broker import Broker, Listener
-from tests.passages import GATE, a_passage
-from tests.turns import until
+from tests.fakes.data.access_events import GATE, a_passage
+from tests.fakes.parts.stepping import until
+from tests.fakes.processes.broker import Broker, Listener
 
 
 @pytest.fixture(params=["5", "3.1.1"])

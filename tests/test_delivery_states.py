@@ -26,8 +26,8 @@ from mqtt.centre.ingest.collector import receipts
 from mqtt.centre.ingest.ledger import SqliteLedger
 from mqtt.connection import Message
 from mqtt.topics import Leaf
-from tests.fake_link import FakeBroker, ManualClock
-from tests.passages import GATE, START_AT, a_passage
+from tests.fakes.data.access_events import GATE, START_AT, a_passage
+from tests.fakes.parts.connection import FakeBroker, ManualClock
 
 TERMS = Terms(receipt_timeout_s=5.0, window=20, batch=4, backoff_last_s=2.0)
 

@@ -23,9 +23,9 @@ from kiosk.core.model import Outcome
 from kiosk.storage import Store
 from kiosk.system import logs
 from kiosk.system.logs import LOG_FILE, Line, RecentLines
-from tests.daemons import Ordered
-from tests.passages import a_passage
-from tests.staffed_office import audit, log_in, staff, visiting
+from tests.fakes.data.access_events import a_passage
+from tests.fakes.parts.control_server import Ordered
+from tests.fakes.parts.web_accounts import audit, log_in, staff, visiting
 from web_ui.auth.accounts import Role
 from web_ui.i18n import text_sanitizer, texts_device
 from web_ui.kiosk.app import create_app

@@ -17,7 +17,7 @@ from kiosk.core.status import Fact, Grade
 from kiosk.health.availability import LASTING_S, DiaryKeeper
 from kiosk.storage import Store
 from kiosk.storage.availability_log import KEPT, Condition, Diary, Entry
-from tests.passages import START_AT
+from tests.fakes.data.access_events import START_AT
 
 OLD_LIST = (Fact("list-trust", Grade.WARN, "8 d", "", ""),)
 

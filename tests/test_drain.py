@@ -14,8 +14,8 @@ from kiosk.storage import rows
 from kiosk.storage.event_encoder import SECONDS_KEPT, Drain
 from mqtt import events
 from mqtt.topics import Leaf
-from tests import wire_schema
-from tests.passages import EPOCH, a_passage
+from tests.fakes.data import wire_schema
+from tests.fakes.data.access_events import EPOCH, a_passage
 
 SOURCE = "/entrance/dong-ba/gate-1"
 TOPIC = f"entrance/v1/dong-ba/gate-1/{Leaf.PASSAGE}"

@@ -10,8 +10,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from kiosk.storage import Store
-from tests.passages import a_passage, a_store
-from tests.staffed_office import log_in, visiting
+from tests.fakes.data.access_events import a_passage, a_store
+from tests.fakes.parts.web_accounts import log_in, visiting
 from web_ui.auth.accounts import Role
 
 

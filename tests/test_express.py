@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mqtt.connection import Acknowledged, Connected, Event, Incoming, LinkDown, Message, Subscribed
 from mqtt.paho.connection import MIDS, PahoLink
 from mqtt.paho.fast_path import FLUSH_BYTES, FULL_BYTES, ExpressSocket, publish_packet
-from tests.broker import Broker
+from tests.fakes.processes.broker import Broker
 
 TOPIC = "entrance/v1/dong-ba/gate-1/passage"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from kiosk.core.status import load
-from tests.replayed_gate import HEIGHT, WIDTH, Scenes, daemon, shows, until
+from tests.fakes.processes.replay_daemon import HEIGHT, WIDTH, Scenes, daemon, shows, until
 
 
 def test_a_fault_of_the_camera_is_shown_told_once_and_heals_by_itself(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.replayed_gate import shows, until
+from tests.fakes.processes.replay_daemon import shows, until
 from tests.shown_faults import SpoiledMachine, spoiled_machine
 
 

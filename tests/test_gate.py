@@ -12,9 +12,9 @@ from kiosk.core.ports import StoreTrouble
 from kiosk.core.subject_sealing import Pseudonyms
 from kiosk.credentials.issuing import prove, sign_pass
 from mqtt.sealing import open_sealed
-from tests.gate_scene import FRAME, PRIVATE, Scene
-from tests.made_passes import HOLDER, HOLDER_RAW, SERIAL
-from tests.people import NOW_AT, WORLD, moment
+from tests.fakes.data.entry_passes import HOLDER, HOLDER_RAW, SERIAL
+from tests.fakes.data.people import NOW_AT, WORLD, moment
+from tests.fakes.parts.gate import FRAME, PRIVATE, Scene
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import pytest
 
 from kiosk.core.messages import OUTCOMES, REASONS, STATES
 from kiosk.core.model import State
-from tests.snapshots import NO_PICTURE, QUEUE, a_status, answers, browsing, publish
+from tests.fakes.data.status_snapshots import NO_PICTURE, QUEUE, a_status, answers, browsing, publish
 from web_ui.i18n.formatting import LANGUAGES, Language
 
 

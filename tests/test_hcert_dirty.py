@@ -13,7 +13,7 @@ from kiosk.credentials import Dispatcher
 from kiosk.credentials.formats import base45, cose, hcert
 from kiosk.credentials.trust import trust_list
 from kiosk.credentials.trust.trust_list import TrustedKey
-from tests.people import NOW_AT, dispatcher, moment
+from tests.fakes.data.people import NOW_AT, dispatcher, moment
 
 KEY, OTHER = ec.derive_private_key(7, ec.SECP256R1()), ec.derive_private_key(8, ec.SECP256R1())
 KID = b"8 bytes!"

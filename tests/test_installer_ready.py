@@ -9,7 +9,7 @@ import pytest
 from kiosk.installer import atomic_files, readiness
 from kiosk.installer.layout import Layout
 from kiosk.installer.readiness import Readiness
-from tests.installed_device import FakeSystemd
+from tests.fakes.parts.installed_device import FakeSystemd
 
 
 def snapshot(state: str, pid: int = 7, broken: Sequence[str] = ()) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from kiosk.installer.layout import Layout
 from kiosk.installer.machine import device
 from kiosk.installer.machine.device import Machine
 from kiosk.storage import database
-from tests.installed_device import PROJECT, FakeSystemd, a_release, installed, ready, runs
+from tests.fakes.parts.installed_device import PROJECT, FakeSystemd, a_release, installed, ready, runs
 
 
 def a_bundle(folder: Path, *, schema: int = 1, oldest_writer: int = 1) -> Bundle:

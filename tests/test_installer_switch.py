@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.installer import atomic_files, release, upgrade
-from tests.installed_device import FakeSystemd, PowerCut, installed, never, ready, runs
+from tests.fakes.parts.installed_device import FakeSystemd, PowerCut, installed, never, ready, runs
 
 
 def test_a_version_that_becomes_ready_runs_with_its_own_units(tmp_path: Path) -> None:

@@ -19,8 +19,8 @@ from kiosk.credentials.issuing.csv_import import BulkTrouble, Wish, read_wishes
 from kiosk.credentials.issuing.qr_images import PrintTrouble
 from kiosk.credentials.trust import trust_list
 from kiosk.decoding.still_image import read_picture
-from tests.issuing_desk import registered, run, trouble
-from tests.people import NOW_AT, WORLD, moment
+from tests.fakes.data.people import NOW_AT, WORLD, moment
+from tests.fakes.parts.issuing_cli import registered, run, trouble
 
 DEFAULT = Wish("", 30, 1, 48)
 

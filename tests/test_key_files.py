@@ -10,8 +10,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from kiosk.cli.issuing.issue import issue
 from kiosk.credentials.issuing import key_files, make_key
 from kiosk.credentials.issuing.key_files import KeyFileTrouble
-from tests.issuing_desk import run
-from tests.people import NOW_AT, WORLD
+from tests.fakes.data.people import NOW_AT, WORLD
+from tests.fakes.parts.issuing_cli import run
 
 KEY = make_key(
     NOW_AT, NOW_AT + timedelta(days=9), status_classes=frozenset({1, 2}), label="Phường Vỹ Dạ", seed=b"i" * 32

@@ -13,8 +13,8 @@ from mqtt.centre.ingest.ledger import LedgerTrouble, SqliteLedger, read_counts
 from mqtt.centre.ingest.ledger_schema import APPLICATION_ID, MIGRATIONS
 from mqtt.sequence_ranges import RangeSet
 from mqtt.topics import Branch
-from tests.arrivals import arrival_of
-from tests.passages import EPOCH, GATE, a_passage
+from tests.fakes.data.access_events import EPOCH, GATE, a_passage
+from tests.fakes.data.arrivals import arrival_of
 
 AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 

@@ -24,8 +24,8 @@ from kiosk.credentials.issuing import list_builder
 from kiosk.credentials.issuing.key_files import KeyFileTrouble
 from kiosk.credentials.trust import denylist, trust_list
 from kiosk.credentials.trust.files import ListTrouble
-from tests.issuing_desk import registered, run, trouble
-from tests.people import NOW_AT, WORLD, moment
+from tests.fakes.data.people import NOW_AT, WORLD, moment
+from tests.fakes.parts.issuing_cli import registered, run, trouble
 
 
 def certificate(key: Any, *usages: str) -> x509.Certificate:

@@ -19,9 +19,9 @@ from kiosk.simulation.processes import Process, python_module
 from kiosk.simulation.renderer import Painter
 from kiosk.simulation.sandbox import Premises, scratch_premises
 from mqtt import topics
-from tests import wire_schema
-from tests.broker import Broker, Listener
-from tests.replayed_gate import put
+from tests.fakes.data import wire_schema
+from tests.fakes.processes.broker import Broker, Listener
+from tests.fakes.processes.replay_daemon import put
 
 ROOT = Path(__file__).parents[1]
 DEVICE = "entrance/v1/cho-mau/cong-1"

@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.snapshots import browsing
-from tests.staffed_office import PASSWORD, PIN, log_in, visiting
+from tests.fakes.data.status_snapshots import browsing
+from tests.fakes.parts.web_accounts import PASSWORD, PIN, log_in, visiting
 from web_ui.auth import accounts as accounts_module
 from web_ui.auth.accounts import Accounts, Role
 from web_ui.auth.sessions import ALL_FAILURES, FREE_FAILURES, LASTS_S, Sessions, Throttle

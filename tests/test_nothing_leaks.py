@@ -17,7 +17,7 @@ from kiosk.simulation.demo import Demonstration
 from kiosk.simulation.sandbox import Premises, scratch_premises
 from kiosk.simulation.visitors import hasty_pace
 from mqtt.sealing import open_sealed
-from tests.people import forbidden, leaks
+from tests.fakes.data.people import forbidden, leaks
 
 PAGES = (
     "/",

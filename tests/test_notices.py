@@ -17,9 +17,10 @@ from kiosk.storage import retention as limits_module
 from mqtt.centre.ingest.ledger import Ledger, SqliteLedger
 from mqtt.centre.ingest.postgres import PostgresLedger
 from mqtt.device_messages import Health
-from tests import postgres, wire_schema
-from tests.fake_link import FakeBroker, ManualClock
-from tests.passages import GATE, START_AT, a_passage
+from tests.fakes.data import wire_schema
+from tests.fakes.data.access_events import GATE, START_AT, a_passage
+from tests.fakes.parts.connection import FakeBroker, ManualClock
+from tests.fakes.processes import postgres
 
 
 @pytest.fixture

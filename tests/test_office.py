@@ -12,9 +12,9 @@ from flask.testing import FlaskClient
 from kiosk.app import control_socket
 from kiosk.app.control_socket import Admit, Pause, ShowLamp
 from kiosk.core.model import Direction, Grounds, Outcome
-from tests.daemons import Ordered
-from tests.passages import a_passage, a_store
-from tests.staffed_office import PASSWORD, audit, log_in, visiting
+from tests.fakes.data.access_events import a_passage, a_store
+from tests.fakes.parts.control_server import Ordered
+from tests.fakes.parts.web_accounts import PASSWORD, audit, log_in, visiting
 from web_ui.auth.accounts import Role
 from web_ui.auth.audit_log import AUDIT_FILE, Audit
 

@@ -13,7 +13,7 @@ from kiosk.credentials.trust import denylist
 from kiosk.decoding.preview.preview import MAX_JPEG_BYTES
 from kiosk.simulation.demo import Demonstration
 from kiosk.system import logs
-from tests.running import await_status, demonstration, fact
+from tests.fakes.processes.running_demo import await_status, demonstration, fact
 
 
 @pytest.fixture(scope="module")

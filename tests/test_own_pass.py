@@ -12,8 +12,8 @@ import segno
 from kiosk.core.model import Assurance, Claim, Reason
 from kiosk.credentials.formats import base45, cose
 from kiosk.credentials.issuing import CARD_CAPACITY, sign_pass
-from tests.made_passes import CLAIMS, ISSUER, PARTS, RAW, SERIAL, VALID, reason, signed, text, token
-from tests.people import NOW_AT, WORLD, dispatcher, moment
+from tests.fakes.data.entry_passes import CLAIMS, ISSUER, PARTS, RAW, SERIAL, VALID, reason, signed, text, token
+from tests.fakes.data.people import NOW_AT, WORLD, dispatcher, moment
 
 MUTATIONS = 100_000
 

@@ -17,8 +17,8 @@ from kiosk.credentials.issuing.passes import key_id
 from kiosk.credentials.issuing.samples import forge
 from kiosk.credentials.trust import trust_list
 from kiosk.credentials.trust.trust_list import TrustedKey
-from tests.made_passes import CLAIMS, ISSUER, PARTS, SERIAL, VALID, reason, text, token
-from tests.people import NOW_AT, moment
+from tests.fakes.data.entry_passes import CLAIMS, ISSUER, PARTS, SERIAL, VALID, reason, text, token
+from tests.fakes.data.people import NOW_AT, moment
 
 P256_KEY = ec.derive_private_key(12345, ec.SECP256R1())
 P256_RECORD = TrustedKey(

@@ -12,8 +12,8 @@ from kiosk.credentials import Dispatcher
 from kiosk.credentials.formats import base45, entry_pass
 from kiosk.credentials.issuing import prove, sign_pass
 from kiosk.credentials.trust import denylist, trust_list
-from tests.made_passes import HOLDER, HOLDER_RAW, ISSUER, SERIAL, VALID, reason, rotating, text
-from tests.people import NOW_AT, dispatcher, moment
+from tests.fakes.data.entry_passes import HOLDER, HOLDER_RAW, ISSUER, SERIAL, VALID, reason, rotating, text
+from tests.fakes.data.people import NOW_AT, dispatcher, moment
 
 
 def test_a_living_proof_is_accepted_once() -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from kiosk.core.messages import REASONS
 from kiosk.core.model import Reason, State
 from kiosk.core.status import STATUS_FILE, Fact, Grade
-from tests.snapshots import NO_PICTURE, a_status, answers, browsing, publish
+from tests.fakes.data.status_snapshots import NO_PICTURE, a_status, answers, browsing, publish
 from web_ui.i18n import texts
 from web_ui.i18n.formatting import LANGUAGES, Language
 from web_ui.kiosk.data.daemon_status import Presence, look

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.snapshots import a_status, browsing, publish
+from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from web_ui.server import security_headers
 
 

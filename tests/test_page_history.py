@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from kiosk.core.model import ClockQuality, Direction, Outcome, Reason
 from kiosk.storage import Store
-from tests.passages import a_passage
-from tests.snapshots import a_status, browsing, publish
+from tests.fakes.data.access_events import a_passage
+from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from web_ui.i18n.formatting import Writing
 from web_ui.kiosk.data.hourly_counts import Day, History, Hour, connect, first_seq_since
 from web_ui.kiosk.pages import chart

@@ -11,7 +11,7 @@ import pytest
 
 from kiosk.core.model import State
 from kiosk.core.status import UndoStatus
-from tests.snapshots import a_status, browsing, publish
+from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from web_ui.i18n import texts
 from web_ui.kiosk.app import create_app
 from web_ui.kiosk.data.daemon_status import look

@@ -15,7 +15,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from mqtt.connection import Acknowledged, Connected, Endpoint, LinkDown, LinkRefused, Message
 from mqtt.paho import connection
 from mqtt.paho.connection import PahoLink
-from tests.broker import Broker, free_port
+from tests.fakes.processes.broker import Broker, free_port
 from tests.proxy import Mood, Proxy
 
 TOPIC = "entrance/v1/dong-ba/gate-1/passage"

@@ -6,7 +6,7 @@ import pytest
 from kiosk import config
 from kiosk.core.ports import CameraTrouble
 from kiosk.hardware.cameras.picamera2_camera import Picamera2Camera, wanted_controls
-from tests.fake_cameras import FakeSensor, sensor_class, what_a_capture_says_when_closed
+from tests.fakes.parts.camera_libraries import FakeSensor, sensor_class, what_a_capture_says_when_closed
 
 PI = config.Camera(width=640, height=480, frames_per_s=20.0, flicker_hz=50)
 EVERYTHING = dict.fromkeys(

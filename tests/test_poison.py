@@ -20,8 +20,8 @@ from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.ledger import SqliteLedger, read_counts
 from mqtt.connection import Endpoint, Link, Message
 from mqtt.paho.connection import PahoLink
-from tests.broker import PLAIN, Broker
-from tests.passages import GATE, a_passage
+from tests.fakes.data.access_events import GATE, a_passage
+from tests.fakes.processes.broker import PLAIN, Broker
 from tests.proxy import Proxy
 
 TERMS = Terms(receipt_timeout_s=0.3, backoff_last_s=0.1)

@@ -14,11 +14,11 @@ from kiosk.system.clock import SystemClock
 from mqtt.connection import Endpoint, Link, Message
 from mqtt.paho.connection import PahoLink
 from mqtt.topics import Leaf
-from tests import wire_schema
-from tests.broker import Broker, Listener
-from tests.passages import GATE
+from tests.fakes.data import wire_schema
+from tests.fakes.data.access_events import GATE
+from tests.fakes.parts.stepping import until
+from tests.fakes.processes.broker import Broker, Listener
 from tests.proxy import Mood, Proxy
-from tests.turns import until
 
 STATE = GATE.topic(Leaf.STATE)
 

@@ -13,7 +13,7 @@ from kiosk.core.model import ClockQuality
 from kiosk.core.ports import KioskError
 from kiosk.simulation.sandbox import scratch_premises
 from kiosk.system.instance_lock import only_one
-from tests.passages import a_passage
+from tests.fakes.data.access_events import a_passage
 
 
 def test_old_delivered_passages_go_and_a_notice_stays() -> None:

@@ -19,7 +19,7 @@ from kiosk.decoding.scene import Aspect, Scene
 from kiosk.decoding.stages import heavy_stages, plain
 from kiosk.decoding.still_image import read_picture
 from kiosk.decoding.time_limit import BoundedDecoder, ReadingStuck
-from tests.qr_pictures import code_picture, frames, noisy, scene, smeared, turned
+from tests.fakes.data.qr_images import code_picture, frames, noisy, scene, smeared, turned
 
 SHARED = Path(__file__).parents[2] / "shared" / "qr-images"
 CARD = "046090001234|191234567|Nguyễn Thị Ánh Tuyết|02011990|Nữ|Phường Vỹ Dạ, Thành phố Huế|15062021"

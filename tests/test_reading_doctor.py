@@ -13,7 +13,7 @@ from kiosk.core.frame import Luma
 from kiosk.decoding.preview.image_files import load_luma
 from kiosk.decoding.still_image import read_picture
 from kiosk.simulation.sandbox import Premises, scratch_premises
-from tests.qr_pictures import code_picture, scene
+from tests.fakes.data.qr_images import code_picture, scene
 
 
 @pytest.fixture

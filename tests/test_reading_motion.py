@@ -9,7 +9,7 @@ from kiosk.core.frame import Frame, Luma
 from kiosk.decoding import Cascade
 from kiosk.decoding.frame_quality import decimate
 from kiosk.decoding.motion_gate import MotionGate
-from tests.qr_pictures import code_picture, frames, noisy, scene
+from tests.fakes.data.qr_images import code_picture, frames, noisy, scene
 
 HALL = np.kron(np.arange(12).reshape(3, 4) * 15.0 + 40, np.ones((160, 160)))
 

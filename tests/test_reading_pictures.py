@@ -17,7 +17,7 @@ from kiosk.decoding.locate.symbol import alignment_places, known_modules, module
 from kiosk.decoding.preview.aiming import advice, judge_view
 from kiosk.decoding.preview.image_files import PictureTrouble, load_luma, save_masked
 from kiosk.decoding.still_image import read_picture
-from tests.qr_pictures import code_picture, noisy, scene, turned
+from tests.fakes.data.qr_images import code_picture, noisy, scene, turned
 
 GOOD_VIEW = View(mean_luma=120, contrast=45, sharpness=400)
 

@@ -10,7 +10,7 @@ import pytest
 from kiosk.core.model import ClockQuality, Moment
 from kiosk.core.ports import StoreTrouble
 from kiosk.storage import Limits, Store
-from tests.passages import START_AT, a_passage
+from tests.fakes.data.access_events import START_AT, a_passage
 from tests.spoiled_disk import Mounted
 
 NO_FLOOR = Limits(floor_bytes=0)

@@ -18,7 +18,7 @@ from kiosk.core.ports import KioskError, SignalTrouble
 from kiosk.hardware.gpio.buttons import GuardButton, buttons_down, open_buttons
 from kiosk.hardware.gpio.kernel_relay import KernelRelay
 from kiosk.health import CameraWatch
-from tests.gate_scene import Scene
+from tests.fakes.parts.gate import Scene
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from kiosk.core.model import ClockQuality, Moment, Outcome, Passage
 from kiosk.core.rules import Hours
 from kiosk.storage import Store
 from kiosk.storage.availability_log import Condition, Diary, Entry
-from tests.passages import a_passage, an_undo
-from tests.snapshots import a_status, browsing, publish
+from tests.fakes.data.access_events import a_passage, an_undo
+from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from web_ui.kiosk.data import availability_report, report_query
 from web_ui.kiosk.data.availability_report import Line, Records
 

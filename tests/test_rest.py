@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kiosk import config
 from kiosk.app.idle_detector import LATELY_S, MISSED, STUCK_ON_S, Presence
 from kiosk.hardware.gpio.presence_sensor import PresenceSensor, open_presence
-from tests.resting_gate import RestingGate
+from tests.fakes.parts.idle_camera import RestingGate
 
 
 class Watched:

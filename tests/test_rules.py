@@ -26,7 +26,7 @@ from kiosk.core.model import (
     Subject,
 )
 from kiosk.core.rules import Hours, Policy
-from tests.people import NOW_AT, moment
+from tests.fakes.data.people import NOW_AT, moment
 
 NOW = moment()
 IN, OUT = Direction.IN, Direction.OUT

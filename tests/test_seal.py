@@ -13,7 +13,7 @@ from kiosk.core.model import Identifier, Subject
 from kiosk.core.subject_sealing import PSEUDONYM_BYTES, KeyTrouble, Pseudonyms, Seal
 from mqtt import sealing
 from mqtt.sealing import NotSealed, open_sealed
-from tests.people import WORLD, centre_key, forbidden, leaks
+from tests.fakes.data.people import WORLD, centre_key, forbidden, leaks
 
 HERE, ELSEWHERE = UUID(int=1), UUID(int=2)
 PRIVATE, PUBLIC = centre_key()

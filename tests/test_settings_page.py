@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from kiosk import config
 from kiosk.config import effective
 from kiosk.config.effective import SETTINGS_FILE, Setting
-from tests.snapshots import a_status, browsing, publish
-from tests.staffed_office import log_in, staff
+from tests.fakes.data.status_snapshots import a_status, browsing, publish
+from tests.fakes.parts.web_accounts import log_in, staff
 from web_ui.auth.accounts import Role
 from web_ui.i18n.text_sanitizer import MOST_SHOWN
 

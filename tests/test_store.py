@@ -9,7 +9,7 @@ import pytest
 
 from kiosk.core.ports import StoreTrouble
 from kiosk.storage import NotADatabase, Store
-from tests.passages import a_passage, a_store, event_text
+from tests.fakes.data.access_events import a_passage, a_store, event_text
 
 
 def test_a_passage_comes_back_as_it_was_committed(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from kiosk.core.model import ClockQuality, Moment, Outcome, Passage
 from kiosk.core.ports import StoreTrouble
 from kiosk.storage import Limits, Store, StoreDamaged
 from kiosk.storage import database as schema
-from tests.passages import START_AT, a_passage, an_undo
+from tests.fakes.data.access_events import START_AT, a_passage, an_undo
 
 LATER = Moment(START_AT + timedelta(days=30), 1.0, ClockQuality.SYNCHRONISED)
 

@@ -20,7 +20,7 @@ from kiosk.credentials.trust.files import ListTrouble
 from kiosk.credentials.trust.list_loader import ListKeeper
 from kiosk.credentials.trust.signed_list import Envelope
 from kiosk.credentials.trust.trust_list import TrustedKey
-from tests.people import NOW_AT, WORLD, write_world
+from tests.fakes.data.people import NOW_AT, WORLD, write_world
 
 ROOT = WORLD.root_key
 STRANGER = Ed25519PrivateKey.from_private_bytes(b"s" * 32)

@@ -10,7 +10,7 @@ import pytest
 
 from kiosk.simulation.assertions import ids_in
 from kiosk.simulation.demo import Demonstration
-from tests.running import WITHIN_S, await_status, demonstration, fact
+from tests.fakes.processes.running_demo import WITHIN_S, await_status, demonstration, fact
 
 
 @pytest.fixture

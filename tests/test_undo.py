@@ -15,9 +15,9 @@ from kiosk.core.ports import StoreTrouble
 from kiosk.core.reversal import LastPassage, NotUndone, WhyNot
 from kiosk.core.visits import Visits
 from kiosk.storage import Store
-from tests.gate_scene import FRAME, gate_before
-from tests.passages import a_passage, an_undo
-from tests.people import WORLD, moment
+from tests.fakes.data.access_events import a_passage, an_undo
+from tests.fakes.data.people import WORLD, moment
+from tests.fakes.parts.gate import FRAME, gate_before
 
 BOOT = "boot-a"
 

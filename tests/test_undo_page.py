@@ -17,10 +17,10 @@ from kiosk.core.model import Direction, Grounds, Reason
 from kiosk.core.reversal import WhyNot
 from kiosk.core.status import UndoStatus
 from kiosk.storage import Store
-from tests.daemons import Ordered
-from tests.passages import a_passage, an_undo
-from tests.snapshots import a_status, answers, browsing, publish
-from tests.staffed_office import PASSWORD, PIN, audit, staff, token, visiting
+from tests.fakes.data.access_events import a_passage, an_undo
+from tests.fakes.data.status_snapshots import a_status, answers, browsing, publish
+from tests.fakes.parts.control_server import Ordered
+from tests.fakes.parts.web_accounts import PASSWORD, PIN, audit, staff, token, visiting
 from web_ui.auth.accounts import Role
 from web_ui.i18n.texts_admin import OFFICE
 from web_ui.kiosk.data.hourly_counts import History

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kiosk.cli.issuing.verify import MAX_LINE_BYTES, verify
 from kiosk.credentials.trust.files import ListTrouble
-from tests.people import NOW_AT, WORLD, write_world
+from tests.fakes.data.people import NOW_AT, WORLD, write_world
 
 AT = NOW_AT.isoformat()
 

@@ -15,7 +15,7 @@ from kiosk.core.frame import Frame, Luma
 from kiosk.decoding.preview import preview as module
 from kiosk.decoding.preview.preview import MAX_JPEG_BYTES, NoStill, Still, Viewfinder
 from kiosk.decoding.still_image import read_picture
-from tests.qr_pictures import code_picture, scene, turned
+from tests.fakes.data.qr_images import code_picture, scene, turned
 
 NAME = "HUE1:SOMEBODY"
 

@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from kiosk.core.model import Decision, Direction, History, Outcome, Reason
 from kiosk.core.visits import SETTLE_S, STEPS, CodeState, Seen, Step, Visits
-from tests.people import moment
-from tests.visitors import ANH, BINH, CROWD, IN, NO, OUT, A, B, C
+from tests.fakes.data.people import moment
+from tests.fakes.data.visitors import ANH, BINH, CROWD, IN, NO, OUT, A, B, C
 
 
 class TestOneVisit:

@@ -6,8 +6,8 @@ from kiosk.core import visits
 from kiosk.core.model import History
 from kiosk.core.visits import Visits
 from kiosk.core.visits.debounce import Codes
-from tests.people import moment
-from tests.visitors import ANH, BINH, IN, LET_IN, NO, OUT, A, B
+from tests.fakes.data.people import moment
+from tests.fakes.data.visitors import ANH, BINH, IN, LET_IN, NO, OUT, A, B
 
 
 def test_codes_are_forgotten_oldest_first() -> None:

@@ -7,8 +7,8 @@ import pytest
 from kiosk.core import visits
 from kiosk.core.model import ClockQuality, Direction
 from kiosk.core.visits import Visits
-from tests.people import moment
-from tests.visitors import ANH, BINH, IN, TO_RESET_S, A, B
+from tests.fakes.data.people import moment
+from tests.fakes.data.visitors import ANH, BINH, IN, TO_RESET_S, A, B
 
 
 @pytest.mark.parametrize(

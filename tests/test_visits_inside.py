@@ -6,8 +6,23 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from kiosk.core.model import Direction, Moment
 from kiosk.core.visits import Visits
-from tests.people import moment
-from tests.visitors import ANH, BINH, CROWD, HOUR_S, IN, LET_IN, LET_OUT, NO, OUT, TO_RESET_S, A, B, C, stored
+from tests.fakes.data.people import moment
+from tests.fakes.data.visitors import (
+    ANH,
+    BINH,
+    CROWD,
+    HOUR_S,
+    IN,
+    LET_IN,
+    LET_OUT,
+    NO,
+    OUT,
+    TO_RESET_S,
+    A,
+    B,
+    C,
+    stored,
+)
 
 
 def test_people_come_and_go() -> None:

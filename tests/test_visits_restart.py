@@ -8,8 +8,8 @@ import pytest
 from kiosk.core import visits
 from kiosk.core.model import ClockQuality, Direction, History, Reason
 from kiosk.core.visits import Visits
-from tests.people import NOW_AT, moment
-from tests.visitors import ANH, BINH, IN, NO, OUT, stored
+from tests.fakes.data.people import NOW_AT, moment
+from tests.fakes.data.visitors import ANH, BINH, IN, NO, OUT, stored
 
 
 def test_who_was_inside_still_is() -> None:

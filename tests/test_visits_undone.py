@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from kiosk.core import visits
 from kiosk.core.model import Decision, Direction, History, Outcome, Reason, Stored
 from kiosk.core.visits import SETTLE_S, Visits
-from tests.people import moment
-from tests.visitors import ANH, BINH, CROWD, IN, LET_IN, LET_OUT, NO, OUT, A, B, C, stored
+from tests.fakes.data.people import moment
+from tests.fakes.data.visitors import ANH, BINH, CROWD, IN, LET_IN, LET_OUT, NO, OUT, A, B, C, stored
 
 
 def test_who_was_let_in_by_mistake_is_as_before() -> None:

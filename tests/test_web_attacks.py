@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.snapshots import a_status, publish
-from tests.web_process import served
+from tests.fakes.data.status_snapshots import a_status, publish
+from tests.fakes.processes.web_process import served
 from web_ui.server.connection_limits import MAX_OF_ONE
 from web_ui.server.security_headers import MAX_BODY_BYTES, MAX_HEADER_BYTES
 from web_ui.server.server_sent_events import MAX_STREAMS_OF_ONE

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from kiosk.core.model import State
-from tests.snapshots import a_status, publish
-from tests.web_process import served
+from tests.fakes.data.status_snapshots import a_status, publish
+from tests.fakes.processes.web_process import served
 
 
 def fetch(url: str) -> str:

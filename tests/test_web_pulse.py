@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.system.systemd import Notifier
-from tests.web_process import served
+from tests.fakes.processes.web_process import served
 from web_ui.server import tls
 from web_ui.server.watchdog import Pulse
 

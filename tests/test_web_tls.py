@@ -14,8 +14,8 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.snapshots import a_status, publish
-from tests.staffed_office import PASSWORD, staff
+from tests.fakes.data.status_snapshots import a_status, publish
+from tests.fakes.parts.web_accounts import PASSWORD, staff
 from web_ui.auth.audit_log import AUDIT_FILE
 from web_ui.server import tls
 from web_ui.server.connection_limits import MAX_OF_ONE

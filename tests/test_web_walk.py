@@ -11,8 +11,8 @@ from contextlib import closing, suppress
 import pytest
 
 from kiosk.simulation.demo import Demonstration
-from tests.staffed_demonstration import Reader, staffed_demonstration, turns_until
-from tests.staffed_office import PASSWORD, PIN
+from tests.fakes.parts.web_accounts import PASSWORD, PIN
+from tests.fakes.processes.demo_web_client import Reader, staffed_demonstration, turns_until
 
 FLOODERS = 3
 

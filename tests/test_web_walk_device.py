@@ -15,9 +15,9 @@ from kiosk.core.model import Reason
 from kiosk.decoding.still_image import read_picture
 from kiosk.simulation.demo import Demonstration
 from kiosk.storage import Store
-from tests.passages import a_passage
-from tests.staffed_demonstration import Reader, staffed_demonstration, turns_until
-from tests.staffed_office import PASSWORD
+from tests.fakes.data.access_events import a_passage
+from tests.fakes.parts.web_accounts import PASSWORD
+from tests.fakes.processes.demo_web_client import Reader, staffed_demonstration, turns_until
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from mqtt import device_messages, events, message_model, topics
 from mqtt.events import Refused
 from mqtt.message_model import MessageError
 from mqtt.topics import Branch, Leaf
-from tests import wire_schema
-from tests.passages import EPOCH, GATE, a_passage, an_undo, event_text
+from tests.fakes.data import wire_schema
+from tests.fakes.data.access_events import EPOCH, GATE, a_passage, an_undo, event_text
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

@@ -88,6 +88,11 @@ def words(text: str) -> int:
     return len(_WORD.findall(text))
 
 
+def count_banned(text: str) -> int:
+    """How many banned words a text has."""
+    return len(_BANNED.findall(text))
+
+
 def document_problems(path: Path) -> list[str]:
     """What is wrong with the prose of one document, one message each."""
     name = path.relative_to(PROJECT).as_posix()
@@ -128,7 +133,7 @@ def banned_in_python() -> tuple[int, int]:
     for path in python_files():
         text = python_prose(path.read_text(encoding="utf-8"))
         total += words(text)
-        banned += len(_BANNED.findall(text))
+        banned += count_banned(text)
     return total, banned
 
 

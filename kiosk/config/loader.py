@@ -11,29 +11,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kiosk.config.schema import (
-    ANSWERS,
-    Broker,
-    Camera,
-    Keys,
-    Page,
-    Patterns,
-    PolicyRules,
-    Reading,
-    Records,
-    Section,
-    Settings,
-    Signal,
-    Site,
-    Visit,
-)
-from kiosk.core import signal_patterns
-from kiosk.core.ports import KioskError
+from kiosk.config.schema import Broker, Camera, Keys, Page, Patterns, PolicyRules, Reading, Records, Section, Settings, Signal, Site, Visit
 
-__all__ = [
-    "ANSWERS",
-    "DEFAULT_PATH",
-    "MAX_CONFIG_BYTES",
+MAX_CONFIG_BYTES",
     "Broker",
     "Camera",
     "ConfigTrouble",

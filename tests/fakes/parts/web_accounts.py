@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from kiosk.core.status import Status
 from kiosk.storage import Store
-from tests.snapshots import a_status, browsing, publish
+from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from web_ui.auth.accounts import Accounts, Role
 from web_ui.auth.audit_log import AUDIT_FILE
 

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from kiosk.core.model import ClockQuality, Moment
 from mqtt.connection import Acknowledged, Connected, Event, Incoming, LinkDown, Message, Subscribed
-from tests.passages import START_AT
+from tests.fakes.data.access_events import START_AT
 
 
 class ManualClock:

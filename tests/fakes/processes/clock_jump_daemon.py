@@ -1,4 +1,4 @@
-"""The real daemon with a wall clock that a file makes jump: `python -m tests.jumped_clock FILE CONFIG`.
+"""The real daemon with a wall clock that a file makes jump: `python -m tests.fakes.processes.clock_jump_daemon FILE CONFIG`.
 
 The file holds seconds; whoever replaces it sets the clock, as a technician or a time server would.
 """

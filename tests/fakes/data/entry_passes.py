@@ -10,7 +10,7 @@ from kiosk.core.model import Kind, Moment, Reason, Refusal
 from kiosk.credentials import Dispatcher
 from kiosk.credentials.formats import base45, cose
 from kiosk.credentials.issuing import sign_pass
-from tests.people import NOW_AT, WORLD, dispatcher, moment
+from tests.fakes.data.people import NOW_AT, WORLD, dispatcher, moment
 
 VALID = WORLD["valid"].data
 RAW = base45.decode(VALID[5:])

@@ -1,6 +1,6 @@
 """A device without camera and lamps, as a process: commits passages at a pace and lets a courier deliver them.
 
-`python -m tests.device --database FILE --port PORT --greens FILE --per-s 300`. After each commit (and not before) a line with
+`python -m tests.fakes.processes.delivering_device --database FILE --port PORT --greens FILE --per-s 300`. After each commit (and not before) a line with
 seq and id goes into the file of greens: what a person was promised. Lines on stdin: `disk full`, `disk ok`, `poison`
 (the next record has a reason that the centre does not know), `clock SECONDS` (the wall clock jumps), `pause`, `go`.
 SIGTERM ends it cleanly.
@@ -24,7 +24,7 @@ from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
 from mqtt.connection import Endpoint, Link, Message
 from mqtt.paho.connection import PahoLink
-from tests.passages import GATE, a_passage
+from tests.fakes.data.access_events import GATE, a_passage
 
 ROOMY_PAGES = 10_000_000
 

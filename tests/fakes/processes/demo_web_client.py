@@ -11,7 +11,7 @@ from urllib.parse import urlencode, urlsplit
 from kiosk.simulation.demo import Demonstration
 from kiosk.simulation.sandbox import scratch_premises
 from kiosk.simulation.visitors import hasty_pace
-from tests.staffed_office import staff
+from tests.fakes.parts.web_accounts import staff
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from kiosk.core.model import Passage, Stored
 from mqtt import events
 from mqtt.centre.ingest.batch import Arrival
 from mqtt.topics import Branch
-from tests.passages import EPOCH, GATE, event_text
+from tests.fakes.data.access_events import EPOCH, GATE, event_text
 
 
 def arrival_of(

@@ -13,7 +13,7 @@ from kiosk.core.ports import Decoder, Signal, Store, StoreTrouble
 from kiosk.core.reversal import LastPassage
 from kiosk.core.subject_sealing import Pseudonyms, Seal
 from kiosk.core.visits import Visits
-from tests.people import centre_key, dispatcher, moment
+from tests.fakes.data.people import centre_key, dispatcher, moment
 
 PRIVATE, PUBLIC = centre_key()
 FRAME = Frame(np.zeros((4, 4), np.uint8), 1, 0.0)

@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.broker import free_port
+from tests.fakes.processes.broker import free_port
 
 
 def programs() -> Path | None:

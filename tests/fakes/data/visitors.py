@@ -4,7 +4,7 @@ from dataclasses import replace
 from uuid import UUID
 
 from kiosk.core.model import Decision, Direction, Outcome, Passage, Reason, Stored
-from tests.people import moment
+from tests.fakes.data.people import moment
 
 A, B, C = b"code of A", b"code of B", b"code of C"
 ANH, BINH = (b"anh" + bytes(13),), (b"binh" + bytes(12),)

@@ -11,9 +11,9 @@ from mqtt import events as envelope
 from mqtt.events import Refused
 from mqtt.sequence_ranges import Range
 from mqtt.topics import Leaf
-from tests import wire_schema
-from tests.fake_link import FakeBroker, ManualClock
-from tests.passages import GATE, a_passage
+from tests.fakes.data import wire_schema
+from tests.fakes.data.access_events import GATE, a_passage
+from tests.fakes.parts.connection import FakeBroker, ManualClock
 
 RECEIPT = GATE.topic(Leaf.RECEIPT)
 

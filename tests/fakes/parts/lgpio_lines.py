@@ -1,6 +1,6 @@
 """lgpio on lines that can be seen: what a lamp or relay wired to them meets, and what is left when their program dies.
 
-`python -m tests.pi_lines SCENARIO` prints, as JSON, each line's levels in their order: low, high, or floats. A process of its own,
+`python -m tests.fakes.parts.lgpio_lines SCENARIO` prints, as JSON, each line's levels in their order: low, high, or floats. A process of its own,
 because gpiozero finds lgpio by its name.
 """
 
