@@ -69,7 +69,7 @@ test-power: .venv/.ready  ## power cuts on an emulated machine: greens seen outs
 
 SEEDS ?= 5
 faults: .venv/.ready  ## the fault laboratory of delivery: everything is killed, cut and filled; SEEDS=N seeds
-	@$(PY) -m tests.faults --seeds $(SEEDS)
+	@$(PY) -m tests.faults.run --seeds $(SEEDS)
 
 lint: .venv/.ready  ## ruff, and the import directions of the house
 	@.venv/bin/ruff check .

@@ -14,7 +14,7 @@ import numpy as np
 from tests.bench_table import Row, goal_row
 from tests.fakes.processes.replay_daemon import HEIGHT, WIDTH, Scenes, daemon, empty_scene, shows, state, until
 from tests.fakes.processes.running_demo import demonstration
-from tests.shown_faults import Fault, SpoiledMachine, spoiled_machine
+from tests.faults.displayed_faults import Fault, SpoiledMachine, spoiled_machine
 
 HEALS_S = 90.0
 """The longest that anything takes to be well again: a clock that was set back is forgotten after a minute."""

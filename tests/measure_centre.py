@@ -33,7 +33,7 @@ from tests.bench_table import Row, goal_row
 from tests.fakes.data.access_events import EPOCH, a_passage, event_text
 from tests.fakes.processes import postgres
 from tests.fakes.processes.broker import Broker, Listener
-from tests.proxy import Mood, Proxy
+from tests.faults.network_proxy import Mood, Proxy
 
 BRANCH = Branch("entrance", "bench", "gate-1")
 NOW = datetime.now(UTC)

@@ -15,7 +15,7 @@ from kiosk.core import status
 from kiosk.core.model import State
 from kiosk.core.status import Fact, Grade
 from kiosk.simulation.sandbox import Premises, scratch_premises
-from tests.spoiled_disk import Mounted
+from tests.faults.faulty_disk import Mounted
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from mqtt.connection import Acknowledged, Connected, Endpoint, LinkDown, LinkRef
 from mqtt.paho import connection
 from mqtt.paho.connection import PahoLink
 from tests.fakes.processes.broker import Broker, free_port
-from tests.proxy import Mood, Proxy
+from tests.faults.network_proxy import Mood, Proxy
 
 TOPIC = "entrance/v1/dong-ba/gate-1/passage"
 

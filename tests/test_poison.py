@@ -22,7 +22,7 @@ from mqtt.connection import Endpoint, Link, Message
 from mqtt.paho.connection import PahoLink
 from tests.fakes.data.access_events import GATE, a_passage
 from tests.fakes.processes.broker import PLAIN, Broker
-from tests.proxy import Proxy
+from tests.faults.network_proxy import Proxy
 
 TERMS = Terms(receipt_timeout_s=0.3, backoff_last_s=0.1)
 

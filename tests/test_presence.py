@@ -18,7 +18,7 @@ from tests.fakes.data import wire_schema
 from tests.fakes.data.access_events import GATE
 from tests.fakes.parts.stepping import until
 from tests.fakes.processes.broker import Broker, Listener
-from tests.proxy import Mood, Proxy
+from tests.faults.network_proxy import Mood, Proxy
 
 STATE = GATE.topic(Leaf.STATE)
 

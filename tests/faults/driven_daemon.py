@@ -1,6 +1,6 @@
 """The real daemon as a process, with a second source of passages beside its camera: a driver that commits at a pace.
 
-`python -m tests.driven_kiosk --config FILE --greens FILE --per-s 1200`. The whole daemon: camera, decoder, rules, lamps on
+`python -m tests.faults.driven_daemon --config FILE --greens FILE --per-s 1200`. The whole daemon: camera, decoder, rules, lamps on
 mock pins, store, courier, control socket, page status. The driver commits in the gate's thread, between two frames. After each
 commit (and not before) `seq id` goes into the file of greens, and `seq outcome` with each light of the lamps. Lines on stdin:
 `clock SECONDS` (the wall clock jumps), `refused` (the next record is one that the centre refuses), `cutting` (one that

@@ -1,6 +1,6 @@
 """The fault laboratory: the whole daemon, broker and centre as processes, hit in random order; afterwards everything must be there.
 
-`python -m tests.faults --seeds 5 [--first 1] [--passages 6000] [--per-s 1200]`. Prints a JSON line per seed; any seed replays.
+`python -m tests.faults.run --seeds 5 [--first 1] [--passages 6000] [--per-s 1200]`. Prints a JSON line per seed; any seed replays.
 The broker runs at its defaults. Exit status 1 where anything was lost, doubled or left a gap.
 """
 
@@ -16,9 +16,9 @@ from dataclasses import asdict, dataclass, field
 from signal import SIGKILL, SIGTERM
 
 from mqtt.centre.ingest.ledger import read_counts
-from tests.driven_kiosk import CUTTING, REFUSED_BYTES
-from tests.laboratory import Laboratory
-from tests.proxy import Mood
+from tests.faults.driven_daemon import CUTTING, REFUSED_BYTES
+from tests.faults.environment import Laboratory
+from tests.faults.network_proxy import Mood
 
 PATIENCE_S = 600.0
 """A busy machine starts a process in a minute."""

@@ -13,7 +13,7 @@ from kiosk.core.status import load
 from kiosk.simulation.processes import Process, free_port, python_module
 from kiosk.simulation.sandbox import Premises
 from tests.fakes.processes.replay_daemon import Scenes, daemon
-from tests.spoiled_disk import Mounted
+from tests.faults.faulty_disk import Mounted
 
 ROOMY_BYTES = 600_000_000
 """Of a file that has holes where nothing was written: no less than what the self-check calls room enough."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.processes.replay_daemon import shows, until
-from tests.shown_faults import SpoiledMachine, spoiled_machine
+from tests.faults.displayed_faults import SpoiledMachine, spoiled_machine
 
 
 @pytest.fixture

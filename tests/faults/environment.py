@@ -18,11 +18,11 @@ from kiosk.simulation.renderer import Painter
 from kiosk.simulation.sandbox import Premises
 from mqtt import events
 from mqtt.connection import LinkError, Message
-from tests.driven_kiosk import CUTTING
 from tests.fakes.processes.broker import Broker, Listener, publish
 from tests.fakes.processes.replay_daemon import put
-from tests.proxy import Mood, Proxy
-from tests.spoiled_disk import Disk, Limited, Mounted
+from tests.faults.driven_daemon import CUTTING
+from tests.faults.faulty_disk import Disk, Limited, Mounted
+from tests.faults.network_proxy import Mood, Proxy
 
 ROOT = Path(__file__).parents[1]
 RECEIPT_TOPIC = "entrance/v1/cho-mau/cong-1/receipt"
@@ -83,7 +83,14 @@ class Laboratory:
         return self._start("centre", command)
 
     def start_device(self) -> subprocess.Popen[bytes]:
-        command = ["-m", "tests.driven_kiosk", "--config", str(self.folder / "kiosk.toml"), "--per-s", str(self.per_s)]
+        command = [
+            "-m",
+            "tests.faults.driven_daemon",
+            "--config",
+            str(self.folder / "kiosk.toml"),
+            "--per-s",
+            str(self.per_s),
+        ]
         return self._start("device", [*command, "--greens", str(self.folder / "greens")])
 
     def _start(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:

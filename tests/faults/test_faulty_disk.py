@@ -11,7 +11,7 @@ from kiosk.core.model import ClockQuality, Moment
 from kiosk.core.ports import StoreTrouble
 from kiosk.storage import Limits, Store
 from tests.fakes.data.access_events import START_AT, a_passage
-from tests.spoiled_disk import Mounted
+from tests.faults.faulty_disk import Mounted
 
 NO_FLOOR = Limits(floor_bytes=0)
 

@@ -1,6 +1,6 @@
-"""Writes the table of the fault laboratory's long run into docs/delivery.md, from what `python -m tests.faults` printed.
+"""Writes the table of the fault laboratory's long run into docs/delivery.md, from what `python -m tests.faults.run` printed.
 
-`python -m tests.faults_table LOG COMMIT`. A seed that came to no end counts as one, and is named.
+`python -m tests.faults.result_table LOG COMMIT`. A seed that came to no end counts as one, and is named.
 """
 
 import json
