@@ -84,7 +84,7 @@ format: .venv/.ready  ## let ruff format the code and mend what it can
 	@.venv/bin/ruff format .
 
 bench: .venv/.ready  ## measure, print tables, write build/bench/NAME.json (QUICK=1: about two minutes a part)
-	@QUICK=$(QUICK) $(PY) -m tests.bench $(BENCH_ARGS)
+	@QUICK=$(QUICK) $(PY) -m tests.benchmarks.run $(BENCH_ARGS)
 
 docs: .venv/.ready  ## make the generated pages and pictures of docs/ anew
 	@sh setup.sh chromium

@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from tests.bench_table import Row, goal_row
+from tests.benchmarks.table import Row, goal_row
 from tests.fakes.processes.replay_daemon import HEIGHT, WIDTH, Scenes, daemon, empty_scene, shows, state, until
 from tests.fakes.processes.running_demo import demonstration
 from tests.faults.displayed_faults import Fault, SpoiledMachine, spoiled_machine

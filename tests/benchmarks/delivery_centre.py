@@ -29,7 +29,7 @@ from mqtt.centre.ingest.postgres_rows import COLUMNS, day_of
 from mqtt.connection import Connected, Endpoint, Event, Incoming, Message, Subscribed
 from mqtt.paho.connection import PahoLink
 from mqtt.topics import Branch, Leaf
-from tests.bench_table import Row, goal_row
+from tests.benchmarks.table import Row, goal_row
 from tests.fakes.data.access_events import EPOCH, a_passage, event_text
 from tests.fakes.processes import postgres
 from tests.fakes.processes.broker import Broker, Listener

@@ -27,10 +27,10 @@ from kiosk.core.model import Outcome, State
 from kiosk.core.status import load
 from kiosk.hardware.gpio.pattern_player import Lamp, Lit
 from kiosk.hardware.gpio.signal_output import open_signal
-from tests.bench_table import Row, goal_row
+from tests.benchmarks.hardware_faults import run_beside
+from tests.benchmarks.table import Row, goal_row
 from tests.fakes.parts.idle_camera import RestingGate
 from tests.fakes.processes.replay_daemon import daemon, empty_scene, put, state, until, with_code
-from tests.faults_shown_rows import run_beside
 
 PEER = """
 import resource, sys, time

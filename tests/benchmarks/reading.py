@@ -20,8 +20,16 @@ from kiosk.core.frame import Frame, Luma
 from kiosk.decoding import Cascade
 from kiosk.decoding.preview.image_files import folder_pictures, load_luma
 from kiosk.decoding.still_image import read_picture
-from tests.bench_reading_frames import FRAMES_SEED, PEOPLE_SEED, SHARED, Shot, code_frames, photographs, presentations
-from tests.bench_table import Row, goal_row
+from tests.benchmarks.reading_frames import (
+    FRAMES_SEED,
+    PEOPLE_SEED,
+    SHARED,
+    Shot,
+    code_frames,
+    photographs,
+    presentations,
+)
+from tests.benchmarks.table import Row, goal_row
 
 SLOWER = (1, 5, 10)
 FRAME_S = 0.1  # the generator's presentations run at 10 frames a second

@@ -23,8 +23,8 @@ from kiosk.system.clock import SystemClock
 from mqtt.connection import Link, Message
 from mqtt.paho.connection import PahoLink
 from mqtt.topics import Branch
-from tests import measure_centre
-from tests.bench_table import Row, goal_row
+from tests.benchmarks import delivery_centre
+from tests.benchmarks.table import Row, goal_row
 from tests.fakes.data.access_events import a_passage
 from tests.fakes.processes.broker import Broker, free_port
 
@@ -88,7 +88,7 @@ def fdatasyncs(way: str, count: int, folder: Path) -> float | None:
         return None
     report = folder / f"strace-{way}"
     command = ["strace", "-f", "-c", "-e", "trace=fdatasync,fsync", "-o", str(report)]
-    command += [sys.executable, "-m", "tests.bench_delivery", way, str(count), str(folder / f"counted-{way}.db")]
+    command += [sys.executable, "-m", "tests.benchmarks.delivery", way, str(count), str(folder / f"counted-{way}.db")]
     subprocess.run(command, check=True, cwd=Path(__file__).parents[1], capture_output=True)
     calls = re.findall(r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+\d*\s*f(?:data)?sync$", report.read_text(), re.MULTILINE)
     return sum(map(int, calls)) / count
@@ -142,7 +142,7 @@ def drain_ours(store: Store, broker: Broker, batch: int) -> float:
 
     terms = Terms(delivery="broker", batch=batch, window=1000 if batch == 1 else 5000)
     courier = Courier(store, BRANCH, connect, clock=SystemClock(), terms=terms)
-    return store.depth() / measure_centre.drained_s(store, courier)
+    return store.depth() / delivery_centre.drained_s(store, courier)
 
 
 def drain_mosquitto_pub(broker: Broker, count: int, record: bytes) -> float:
@@ -253,8 +253,8 @@ def run(quick: bool) -> list[Row]:
     folder = Path(tempfile.mkdtemp(prefix="bench-delivery-"))
     try:
         rows = recording(folder, quick=quick) + draining(folder, quick=quick)
-        rows += measure_centre.whole_way(folder, quick=quick) + measure_centre.centre_rows(quick=quick)
-        return rows + measure_centre.memory(folder, quick=quick) + measure_centre.presence(folder, quick=quick)
+        rows += delivery_centre.whole_way(folder, quick=quick) + delivery_centre.centre_rows(quick=quick)
+        return rows + delivery_centre.memory(folder, quick=quick) + delivery_centre.presence(folder, quick=quick)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -18,7 +18,7 @@ from kiosk.credentials.formats import base45, cose, fields, hcert
 from kiosk.credentials.issuing.passes import key_id
 from kiosk.credentials.trust import denylist, trust_list
 from kiosk.credentials.trust.trust_list import TrustedKey
-from tests.bench_table import Row, goal_row
+from tests.benchmarks.table import Row, goal_row
 from tests.fakes.data.entry_passes import CLAIMS
 from tests.fakes.data.people import NOW_AT, WORLD, centre_key, moment
 

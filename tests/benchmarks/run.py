@@ -1,4 +1,4 @@
-"""`python -m tests.bench [NAME...]`: run tests/bench_NAME.py, print its table, keep it in build/bench/NAME.json.
+"""`python -m tests.benchmarks.run [NAME...]`: run tests/bench_NAME.py, print its table, keep it in build/bench/NAME.json.
 
 Each of them has `run(quick: bool) -> list[Row]`. QUICK=1 in the environment makes them quick. Exit status 1 for an unknown
 name.
@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests import bench_table
+from tests.benchmarks import table
 
 
 def names() -> list[str]:
@@ -31,8 +31,8 @@ def main(wanted: list[str]) -> int:
     quick = os.environ.get("QUICK", "") not in ("", "0")
     for name in wanted or names():
         rows = importlib.import_module(f"tests.bench_{name}").run(quick)
-        bench_table.show(name, rows)
-        print(f"kept in {bench_table.keep(name, rows)}", flush=True)
+        table.show(name, rows)
+        print(f"kept in {table.keep(name, rows)}", flush=True)
     return 0
 
 

@@ -15,7 +15,7 @@ from kiosk.core.model import State
 from kiosk.simulation.demo import Demonstration
 from kiosk.simulation.sandbox import scratch_premises
 from kiosk.simulation.visitors import hasty_pace
-from tests.bench_table import Row, goal_row
+from tests.benchmarks.table import Row, goal_row
 from tests.fakes.data.status_snapshots import a_status, answers, publish
 from tests.fakes.processes import browser as browsers
 from tests.fakes.processes.browser import Browser

@@ -1,4 +1,4 @@
-"""Instructions per empty frame, counted by callgrind: `python -m tests.bench_reading_counts`. Needs valgrind, and ten minutes.
+"""Instructions per empty frame, counted by callgrind: `python -m tests.benchmarks.reading_instructions`. Needs valgrind, and ten minutes.
 
 The count of a short run is taken from that of a longer one, so that start-up falls away. Kept in build/bench/reading_counts.json.
 """
@@ -14,8 +14,8 @@ from kiosk.core.frame import Frame, Luma
 from kiosk.decoding import Cascade
 from kiosk.decoding.engines import zxing
 from kiosk.decoding.still_image import read_picture
-from tests.bench_reading_frames import code_frames
-from tests.bench_table import Row, keep, show
+from tests.benchmarks.reading_frames import code_frames
+from tests.benchmarks.table import Row, keep, show
 
 WAYS = (
     "pyzbar default",
