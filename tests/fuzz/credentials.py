@@ -1,7 +1,7 @@
-"""A coverage-guided fuzzer on the dispatcher: `python -m tests.fuzz_credentials CORPUS_DIR -max_total_time=3600`.
+"""A coverage-guided fuzzer on the dispatcher: `python -m tests.fuzz.credentials CORPUS_DIR -max_total_time=3600`.
 
 What it promises is checked by `judge`: whatever the bytes, the answer is a Claim or a Refusal, and nothing is verified but what was
-signed. Needs atheris (a development tool, not in the lock file); the corpus that it found is replayed by tests/test_fuzz_corpus.py.
+signed. Needs atheris (a development tool, not in the lock file); the corpus that it found is replayed by tests/fuzz/test_credentials_corpus.py.
 """
 
 import contextlib

@@ -1,4 +1,4 @@
-"""What the coverage-guided fuzzer found worth keeping is read again: nothing raised, nothing misread (tests/fuzz_reading.py)."""
+"""What the coverage-guided fuzzer found worth keeping is read again: nothing raised, nothing misread (tests/fuzz/decoding.py)."""
 
 import base64
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.fuzz_reading import judge
+from tests.fuzz.decoding import judge
 
 CORPUS = Path(__file__).parent / "data" / "fuzz-reading.txt"
 

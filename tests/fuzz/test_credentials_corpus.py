@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz_credentials import WORLD, dressed, judge
+from tests.fuzz.credentials import WORLD, dressed, judge
 
 CORPUS = Path(__file__).parent / "data" / "fuzz_credentials.zip"
 

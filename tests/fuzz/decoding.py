@@ -1,4 +1,4 @@
-"""A coverage-guided fuzzer on the cascade: `python -m tests.fuzz_reading CORPUS_DIR -max_total_time=3600 -timeout=20`.
+"""A coverage-guided fuzzer on the cascade: `python -m tests.fuzz.decoding CORPUS_DIR -max_total_time=3600 -timeout=20`.
 
 What it promises is checked by `judge`: whatever the picture, nothing is raised, and what is reported was in the picture. Needs
 atheris (a development tool, not in the lock file). libFuzzer itself reports a frame that takes longer than -timeout.
