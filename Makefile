@@ -31,25 +31,25 @@ test-browser: .venv/.ready  ## the pages in a real browser (installs chromium wi
 
 test-camera: .venv/.ready  ## real picamera2 on real libcamera, in a trixie root (root, apt; the first run takes minutes)
 	@sh setup.sh rungs
-	@$(PY) -m tests.rung_camera
+	@$(PY) -m tests.system.camera.run
 
 test-service: .venv/.ready  ## our units under a real systemd, in a container (root, apt; the first run takes minutes)
 	@sh setup.sh rungs
-	@$(PY) -m tests.rung_service
+	@$(PY) -m tests.system.service.run
 
 ARM_ARGS ?=
 test-arm: .venv/.ready  ## the locked aarch64 wheels under user emulation: read, verify, our own suite (root, apt; ARM_ARGS=--short)
 	@sh setup.sh rungs
-	@$(PY) -m tests.rung_arm $(ARM_ARGS)
+	@$(PY) -m tests.system.arm.run $(ARM_ARGS)
 
 test-gpio: .venv/.ready  ## the daemon on a real gpiochip in an emulated machine, its pins seen from outside (root, apt)
 	@sh setup.sh rungs
-	@$(PY) -m tests.rung_gpio
+	@$(PY) -m tests.system.gpio.run
 
 PI_ARGS ?=
 test-pi: .venv/.ready  ## an emulated Pi 3B from power-on to light, page and centre; bytes to its card (root, apt; PI_ARGS=--short)
 	@sh setup.sh rungs
-	@$(PY) -m tests.rung_pi $(PI_ARGS)
+	@$(PY) -m tests.system.pi.run $(PI_ARGS)
 
 BUNDLE_ARGS ?=
 bundle: .venv/.ready  ## one file to install from without a network: dist/entrance-kiosk-VERSION.tar (BUNDLE_ARGS="--machines aarch64 x86_64")
@@ -58,14 +58,14 @@ bundle: .venv/.ready  ## one file to install from without a network: dist/entran
 INSTALL_ARGS ?=
 test-install: .venv/.ready  ## install.sh, upgrade, return and power cuts, in containers with real systemd (root, apt; INSTALL_ARGS="--cuts 20")
 	@sh setup.sh rungs
-	@$(PY) -m tests.rung_install $(INSTALL_ARGS)
+	@$(PY) -m tests.system.install.run $(INSTALL_ARGS)
 
 POWER_CUTS ?= 5
 CRASH_POINTS ?= 100
 POWER_SEED ?=
 test-power: .venv/.ready  ## power cuts on an emulated machine: greens seen outside against records on disk, and at the centre (root, apt)
 	@sh setup.sh rungs
-	@$(PY) -m tests.rung_power --cuts $(POWER_CUTS) --points $(CRASH_POINTS) $(if $(POWER_SEED),--seed $(POWER_SEED))
+	@$(PY) -m tests.system.power.run --cuts $(POWER_CUTS) --points $(CRASH_POINTS) $(if $(POWER_SEED),--seed $(POWER_SEED))
 
 SEEDS ?= 5
 faults: .venv/.ready  ## the fault laboratory of delivery: everything is killed, cut and filled; SEEDS=N seeds

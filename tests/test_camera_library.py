@@ -25,7 +25,7 @@ def test_without_the_library_the_daemon_runs_and_the_sentence_says_what_to_insta
                 camera.open()
             camera.close()
     else:
-        pytest.skip("picamera2 is installed here: tests/rung_camera.py runs it")
+        pytest.skip("picamera2 is installed here: tests/system/camera/run.py runs it")
 
 
 def test_a_library_that_cannot_be_loaded_is_not_loaded_again_every_second() -> None:

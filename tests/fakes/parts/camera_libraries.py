@@ -46,7 +46,7 @@ def bgr(value: int) -> NDArray[np.uint8]:
 
 
 class FakeSensor:
-    """picamera2.Picamera2 as far as it is used. The real one is under test in tests/rung_camera.py."""
+    """picamera2.Picamera2 as far as it is used. The real one is under test in tests/system/camera/run.py."""
 
     cameras: list[dict[str, str]] = []  # noqa: RUF012  a test's own subclass sets it
     controls: dict[str, Any] = {}  # noqa: RUF012

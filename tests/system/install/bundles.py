@@ -1,0 +1,83 @@
+"""Bundles of this checkout for `make test-install`: as it is, a better one, and ones that are broken in known ways."""
+
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from kiosk.installer.bundle.build import make
+from tests.system.container.root import PROJECT
+
+PARTS = ("kiosk", "mqtt", "web_ui", "systemd", "firmware_config")
+FILES = ("pyproject.toml", "uv.lock", "README.md", "install.sh", "docs/kiosk.example.toml")
+STEP = (
+    '\nMIGRATIONS = (*MIGRATIONS, "ALTER TABLE passage ADD COLUMN weather TEXT; CREATE TABLE mood (x INTEGER) STRICT;")'
+)
+OLDEST = "\nOLDEST_WRITER = "
+# name -> (version, ((file, text, what it becomes), ...))
+Change = tuple[str, str, str]
+RISEN: Change = ("kiosk/storage/database.py", OLDEST, STEP + OLDEST)
+VARIANTS: dict[str, tuple[str, tuple[Change, ...]]] = {
+    "first": ("0.9.1", ()),
+    # Takes a step of the schema, has another unit, and is good.
+    "better": ("0.9.2", (RISEN, ("systemd/kiosk-web.service", "Description=", "Description=0.9.2 "))),
+    "falls": (
+        "0.9.3",
+        (
+            (
+                "kiosk/app/daemon.py",
+                "        notifier = Notifier()\n",
+                '        raise KioskError("broken on purpose")\n',
+            ),
+        ),
+    ),
+    # Takes a step of the schema, answers people and records them, but never says READY=1.
+    "mute": ("0.9.4", (RISEN, ("kiosk/system/systemd.py", '"READY=1", ', ""))),
+    # Says READY=1 and is out of order: the lamps of this one are driven by nobody.
+    "dark": ("0.9.5", (("kiosk/health/checks.py", "if it.lamps_alive:", "if not it.lamps_alive:"),)),
+    # Could not be taken back.
+    "one-way": ("0.9.6", (RISEN, ("kiosk/storage/database.py", OLDEST, OLDEST + "99  # not "))),
+}
+
+
+def make_bundles(names: Sequence[str], pythons: Sequence[str], out: Path) -> dict[str, Path]:
+    """Unpacked bundles for this machine's kind, by variant; two at a time, once the first has fetched the wheels."""
+    shutil.rmtree(out, ignore_errors=True)
+    out.mkdir(parents=True)
+    targets = [("x86_64", python) for python in pythons]
+
+    def made(name: str) -> Path:
+        checkout = changed(name, out / f"checkout-{name}")
+        bundle = make(checkout, targets, out, unpacked=True)
+        shutil.rmtree(checkout)
+        return bundle
+
+    first, *others = names
+    bundles = {first: made(first)}
+    with ThreadPoolExecutor(2) as hands:
+        return bundles | dict(zip(others, hands.map(made, others), strict=True))
+
+
+def changed(name: str, folder: Path) -> Path:
+    """This checkout, as the variant has it, in `folder`."""
+    shutil.rmtree(folder, ignore_errors=True)
+    for part in PARTS:
+        shutil.copytree(PROJECT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    for file in FILES:
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PROJECT / file, folder / file)
+    version, changes = VARIANTS[name]
+    ours = 'name = "entrance-kiosk"\nversion = "'
+    for file in ("pyproject.toml", "uv.lock"):
+        text = (folder / file).read_text(encoding="utf-8")
+        present = text.split(ours)[1].split('"')[0]
+        _replace(folder / file, f"{ours}{present}", f"{ours}{version}")
+    for file, old, new in changes:
+        _replace(folder / file, old, new)
+    return folder
+
+
+def _replace(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) >= 1, f"{path} no longer holds {old!r}: mend tests/system/install/bundles.py"
+    path.write_text(text.replace(old, new, 1), encoding="utf-8")

@@ -1,0 +1,244 @@
+"""The promises of install.sh, one sentence each; tests/system/install/run.py boots the machine and asks for them in this order."""
+
+from collections.abc import Callable
+
+from tests.system.container.container import until
+from tests.system.install.device import PROGRAM, RECORDS, Device, version
+
+Bound = Callable[[], str]
+# Everything that belongs to an installation: name, size, time of change, target of a link; of folders the name.
+LIST = (
+    "find /opt/entrance-kiosk /etc /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/local "
+    "-type d -printf '%p\\n' -o -not -name '*.cache' -printf '%p %s %T@ %l\\n' | sort"
+)
+IMPORTS = """
+import numpy, simplejpeg, picamera2, zxingcpp, cv2
+print(numpy.__version__, numpy.__file__, simplejpeg.__file__, picamera2.__file__)
+"""
+# apt's simplejpeg, as Raspberry Pi OS has it, under the venv's numpy.
+TRAP = """
+import importlib.util, glob, numpy
+path, = glob.glob("/usr/lib/python3/dist-packages/simplejpeg/_jpeg*.so")
+spec = importlib.util.spec_from_file_location("simplejpeg._jpeg", path)
+spec.loader.exec_module(importlib.util.module_from_spec(spec))
+"""
+
+
+def without_keys_it_installs_and_says_what_is_missing(device: Device) -> str:
+    done = device.install("first", "--site", "cho-mau", "--gate", "cong-1")
+    assert "Something is missing" in done.stderr, done.stderr
+    assert device.container.run("systemctl", "is-active", "kiosk", check=False).stdout.strip() == "inactive"
+    text = device.container.run("cat", "/etc/entrance-kiosk/kiosk.toml").stdout
+    assert {'site = "cho-mau"', 'device = "cong-1"'} <= set(text.splitlines())
+    device.container.run(
+        "rm", "/etc/entrance-kiosk/kiosk.toml"
+    )  # what follows has the configuration of a gate without pins
+    return done.stderr.strip().splitlines()[-1]
+
+
+def installs_without_a_network_and_is_ready(device: Device) -> str:
+    assert device.container.run("ls", "/sys/class/net").stdout.split() == ["lo"]
+    done = device.install("first", "--keys", "/keys")
+    assert "Ready (ready)" in done.stderr, done.stderr
+    assert device.serves() == version("first")
+    device.nothing_is_lost()
+    for unit in ("kiosk.service", "kiosk-web.service", "kiosk-purge.timer", "entrance-kiosk-recover.service"):
+        device.container.run("systemctl", "is-enabled", unit)
+    device.container.run("kiosk", "check-config")
+    return next(line for line in done.stderr.splitlines() if line.startswith("Ready"))
+
+
+def a_second_run_changes_nothing(device: Device) -> str:
+    before, pid = device.container.run("sh", "-c", LIST).stdout, device.pid()
+    device.install("first", "--keys", "/keys")
+    after = device.container.run("sh", "-c", LIST).stdout
+    assert after == before, set(after.splitlines()) ^ set(before.splitlines())
+    assert device.pid() == pid, "the daemon was restarted"
+    return f"{len(before.splitlines())} files as they were, the daemon is the same process"
+
+
+def picamera2_is_imported_over_apts_packages_with_numpy_2(device: Device) -> str:
+    python = f"{PROGRAM}/venv/bin/python"
+    numpy, *paths = device.container.run(python, "-c", IMPORTS).stdout.split()
+    assert numpy.startswith("2.")
+    assert [path.startswith("/opt") for path in paths] == [True, True, False], paths
+    trapped = device.container.run(python, "-c", TRAP, check=False)
+    apt = device.container.run("/usr/bin/python3", "-c", "import numpy; print(numpy.__version__)").stdout.strip()
+    if apt.startswith("1."):
+        assert trapped.returncode, "apt's simplejpeg works under numpy 2: the reason for ours is gone"
+        apt = f"{apt}, whose simplejpeg says under ours: {trapped.stderr.splitlines()[-1]}"
+    return f"numpy {numpy} and simplejpeg from the venv, picamera2 from apt's place; apt has numpy {apt}"
+
+
+def a_power_cut_of_a_gate_at_work_loses_nothing(device: Device) -> str:
+    acknowledged = device.note_what_was_acknowledged()
+    device.container.cut()
+    booted_s = device.container.boot()
+    assert device.serves() == version("first")
+    device.nothing_is_lost()
+    return f"{acknowledged} records before, up again {booted_s:.1f} s after power-on"
+
+
+def _goes_back(device: Device, variant: str) -> str:
+    """An upgrade to a broken version, which must end where it began."""
+    runs = device.status()["version"]
+    device.note_what_was_acknowledged()
+    done = device.install(variant, check=False)
+    assert (done.returncode, "It did not work" in done.stderr) == (1, True), done.stderr
+    assert device.serves() == runs
+    device.nothing_is_lost()
+    device.journal_is_gone()
+    return done.stderr.strip().splitlines()[-1].split(". See")[0]
+
+
+def a_version_that_falls_at_once_is_taken_back(device: Device) -> str:
+    return _goes_back(device, "falls")
+
+
+def a_version_that_is_out_of_order_is_taken_back(device: Device) -> str:
+    return _goes_back(device, "dark")
+
+
+def a_version_that_changed_the_schema_and_never_says_ready_is_taken_back_with_its_records(device: Device) -> str:
+    before = device.nothing_is_lost()
+    said = _goes_back(device, "mute")
+    after = device.nothing_is_lost()
+    assert after["schema"] == before["schema"] + 1, (before, after)
+    device.container.run("test", "-e", f"{RECORDS}.before-{version('mute')}")
+    return (
+        f"schema {before['schema']} became {after['schema']}, {before['last']} records became {after['last']}; {said}"
+    )
+
+
+def a_version_from_which_there_is_no_way_back_is_refused(device: Device) -> str:
+    pid = device.pid()
+    done = device.install("one-way", check=False)
+    assert (done.returncode, "no way back" in done.stderr) == (1, True), done.stderr
+    assert device.pid() == pid
+    return done.stderr.strip()
+
+
+def a_damaged_bundle_is_refused(device: Device) -> str:
+    pid, copy = device.pid(), "/var/tmp/damaged"  # noqa: S108  inside the container
+    spoil = f"cp -r {device.bundles['better']} {copy} && echo x >> {copy}/system/systemd/kiosk.service"
+    device.container.run("sh", "-c", spoil)
+    done = device.container.run(f"{copy}/install.sh", "--yes", check=False)
+    device.container.run("rm", "-r", copy)
+    assert (done.returncode, "kiosk.service" in done.stderr) == (1, True), done.stderr
+    assert device.pid() == pid
+    return done.stderr.strip()
+
+
+def an_installer_that_is_killed_while_it_switches_leaves_a_gate_that_works(device: Device) -> str:
+    runs = device.release()
+    upgrade = device.container.begin(*device.installing("better"))
+    device.switch_begins()
+    device.container.run("systemctl", "kill", "--signal=KILL", "--kill-whom=main", "entrance-kiosk-upgrade")
+    upgrade.communicate(timeout=120)
+    assert upgrade.returncode == 1
+    device.serves()
+    assert device.release() == runs
+    device.nothing_is_lost()
+    device.journal_is_gone()
+    return f"{runs} runs, without a reboot"
+
+
+def a_terminal_that_is_closed_while_it_switches_changes_nothing(device: Device) -> str:
+    upgrade = device.container.begin(*device.installing("better"))
+    device.switch_begins()
+    device.container.run("pkill", "-KILL", "-f", "installing --yes")
+    upgrade.communicate(timeout=60)
+    until("the switch came to its end", lambda: device.release().startswith(version("better")), 60)
+    until(
+        "no upgrade is under way",
+        lambda: device.container.run("systemctl", "is-active", "entrance-kiosk-upgrade", check=False).returncode != 0,
+        60,
+    )
+    device.journal_is_gone()
+    assert device.serves() == version("better")
+    device.nothing_is_lost()
+    return f"{device.release()} runs"
+
+
+def the_owner_goes_back_by_himself(device: Device) -> str:
+    device.container.run(f"{PROGRAM}/current/install.sh", "--return")
+    assert device.serves() == version("first")
+    unit = device.container.run("systemctl", "show", "kiosk-web", "-p", "Description", "--value").stdout
+    assert "0.9.2" not in unit, unit
+    device.nothing_is_lost()
+    return f"{device.release()} runs, with its own units"
+
+
+def a_better_version_takes_over(device: Device) -> str:
+    device.note_what_was_acknowledged()
+    done = device.install("better")
+    assert device.serves() == version("better")
+    assert "0.9.2" in device.container.run("systemctl", "show", "kiosk-web", "-p", "Description", "--value").stdout
+    device.nothing_is_lost()
+    kept = device.container.run("ls", f"{PROGRAM}/releases").stdout.split()
+    assert len(kept) == 2, kept
+    stamps = ("-p", "ActiveExitTimestampMonotonic", "-p", "ActiveEnterTimestampMonotonic")
+    shown = device.container.run("systemctl", "show", "kiosk", *stamps).stdout.split()
+    left_us, entered_us = (
+        int(next(line for line in shown if line.startswith(name)).partition("=")[2]) for name in stamps[1::2]
+    )
+    size = device.container.run("du", "-sm", f"{PROGRAM}/current/").stdout.split()[0]
+    said = done.stderr.strip().splitlines()[-2]
+    return f"{said} The gate was closed for {(entered_us - left_us) / 1e6:.1f} s; a release is {size} MB"
+
+
+def uninstalling_keeps_the_records(device: Device) -> str:
+    device.note_what_was_acknowledged()
+    device.container.run(f"{PROGRAM}/current/install.sh", "--uninstall")
+    device.nothing_is_lost()
+    left = device.container.run(
+        "sh",
+        "-c",
+        "find / -xdev -iname '*kiosk*' -not -path '/proc/*' -not -path '/var/lib/*' -not -path '/etc/entrance-kiosk*'",
+    ).stdout
+    assert not [line for line in left.splitlines() if not line.startswith(("/bundles", "/run", "/var/log", "/sys"))], (
+        left
+    )
+    assert device.container.run("systemctl", "is-active", "kiosk", check=False).stdout.strip() == "inactive"
+    return f"{device.seen_seq} records are still there"
+
+
+def installing_again_goes_on_where_it_was(device: Device) -> str:
+    device.install("better")
+    assert device.serves() == version("better")
+    return f"{device.nothing_is_lost()['last']} records, same epoch"
+
+
+def purging_leaves_nothing(device: Device) -> str:
+    device.container.run(f"{PROGRAM}/current/install.sh", "--uninstall", "--purge")
+    for path in ("/etc/entrance-kiosk", "/var/lib/entrance-kiosk", "/var/lib/private/entrance-kiosk-web", PROGRAM):
+        assert device.container.run("test", "-e", path, check=False).returncode == 1, path
+    assert device.container.run("id", "entrance-kiosk", check=False).returncode == 1
+    return "records, configuration, keys, program and user are gone"
+
+
+CHECKS: tuple[Callable[[Device], str], ...] = (
+    without_keys_it_installs_and_says_what_is_missing,
+    installs_without_a_network_and_is_ready,
+    a_second_run_changes_nothing,
+    picamera2_is_imported_over_apts_packages_with_numpy_2,
+    a_power_cut_of_a_gate_at_work_loses_nothing,
+    a_version_that_falls_at_once_is_taken_back,
+    a_version_that_is_out_of_order_is_taken_back,
+    a_version_that_changed_the_schema_and_never_says_ready_is_taken_back_with_its_records,
+    a_version_from_which_there_is_no_way_back_is_refused,
+    a_damaged_bundle_is_refused,
+    an_installer_that_is_killed_while_it_switches_leaves_a_gate_that_works,
+    a_terminal_that_is_closed_while_it_switches_changes_nothing,
+    the_owner_goes_back_by_himself,
+    a_better_version_takes_over,
+)
+BEFORE_CUTS: tuple[Callable[[Device], str], ...] = (
+    installs_without_a_network_and_is_ready,
+    a_better_version_takes_over,
+)
+LAST: tuple[Callable[[Device], str], ...] = (
+    uninstalling_keeps_the_records,
+    installing_again_goes_on_where_it_was,
+    purging_leaves_nothing,
+)

@@ -1,0 +1,35 @@
+"""The roots that `make test-install` installs into: Debian bookworm and trixie as they are before; made once and kept."""
+
+import hashlib
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.system.container.root import CACHE, PROJECT
+
+RECIPE = ("rung_install_root.sh", "rung_install_stub.py")
+
+
+def ready_root(suite: str) -> Path:
+    """The root of a suite, from the cache where its recipe has not changed."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    recipe = b"".join((PROJECT / "tests" / name).read_bytes() for name in RECIPE)
+    target = CACHE / f"install-{suite}-{hashlib.sha256(recipe).hexdigest()[:12]}"
+    if not target.with_suffix(".ready").exists():
+        for old in CACHE.glob(f"install-{suite}-*"):
+            shutil.rmtree(old) if old.is_dir() else old.unlink()
+        print(f"making {target}: two minutes, once", file=sys.stderr)
+        command = [
+            "unshare",
+            "--mount",
+            "--propagation",
+            "slave",
+            "sh",
+            "tests/rung_install_root.sh",
+            suite,
+            str(target),
+        ]
+        subprocess.run(command, cwd=PROJECT, check=True)
+        target.with_suffix(".ready").touch()
+    return target

@@ -1,0 +1,78 @@
+"""The centre of `make test-power`, on this host: a real broker and `kiosk centre`, and what its ledger holds in the end."""
+
+import contextlib
+import sqlite3
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kiosk.simulation.processes import Process, python_module
+from mqtt.centre import fleet_status
+from tests.fakes.processes.broker import Broker
+from tests.system.emulator.qemu import Trouble
+from tests.system.power.disk import Found
+
+
+@dataclass(frozen=True, slots=True)
+class Centre:
+    """A running centre's ledger."""
+
+    database: Path
+
+    def ids(self) -> list[bytes]:
+        """Of all passages, as often as they stand there."""
+        if not self.database.exists():
+            return []
+        with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as ledger:
+            return [bytes(row[0]) for row in ledger.execute("SELECT id FROM passage")]
+
+    def await_passages(self, count: int, timeout_s: float) -> None:
+        """Wait until it has that many. Raises Trouble."""
+        ends_s = time.monotonic() + timeout_s
+        pause = threading.Event()
+        while len(self.ids()) < count:
+            if time.monotonic() > ends_s:
+                raise Trouble(f"the centre has {len(self.ids())} passages after {timeout_s:g} s, not {count}")
+            pause.wait(0.5)
+
+    def sent_again(self) -> int:
+        """Passages that came a second time, and were known."""
+        return sum(stream.doubled for device in self._devices() for stream in device.streams)
+
+    def trouble(self, device: Found) -> str:
+        """How the ledger differs from the device's disk; empty where each has what the other has, once."""
+        ids = self.ids()
+        missing, foreign = set(device.ids.values()) - set(ids), set(ids) - set(device.ids.values())
+        streams = [stream for each in self._devices() for stream in each.streams]
+        conflicting = sum(stream.conflicting for stream in streams)
+        gaps = [gap for stream in streams for gap in stream.missing]
+        if missing or foreign or len(ids) != len(set(ids)) or conflicting or gaps:
+            doubled = len(ids) - len(set(ids))
+            return (
+                f"{len(missing)} missing, {doubled} doubled, {len(foreign)} that the device never kept, "
+                f"{conflicting} under another's number, gaps {gaps}"
+            )
+        return ""
+
+    def _devices(self) -> list[fleet_status.Device]:
+        return fleet_status.devices(str(self.database), datetime.now(UTC))
+
+
+@contextlib.contextmanager
+def centre(broker: Broker, folder: Path) -> Iterator[Centre]:
+    """A centre with an empty ledger in `folder`, ended at the end."""
+    database = folder / "centre.db"
+    for old in folder.glob("centre.db*"):
+        old.unlink()
+    command = python_module("kiosk", "centre", "--broker", broker.address, "--database", str(database))
+    process = Process("the centre", command, folder / "centre.log")
+    process.start()
+    try:
+        yield Centre(database)
+        process.must_run()
+    finally:
+        process.end()

@@ -1,0 +1,86 @@
+"""Runs in the machine of `make test-power`: records, settles, purges and migrates, and marks on the disk what it was told is safe.
+
+A mark is written past the file system and past every cache of the machine, without a flush: it stands in the log of writes
+behind all that made its record durable, and makes nothing durable itself.
+"""
+
+import mmap
+import os
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kiosk.core.model import ClockQuality, Moment
+from kiosk.storage import Limits, Store
+from kiosk.storage.database import MIGRATIONS, open_writer
+from tests.fakes.data.access_events import a_passage
+from tests.system.power.log import DISK_BYTES, MARKS_AT, SECTOR_BYTES
+
+DATABASE = Path("/var/lib/entrance-kiosk/passages.db")
+DISK = Path("/dev/vdc")
+PASSAGES = (700, 250)
+"""Of each life of the daemon."""
+LIVES = len(PASSAGES)
+LIMITS = Limits(max_rows=300, reserve_bytes=0)
+REBUILD = """
+    CREATE TABLE passage_before AS SELECT * FROM passage;
+    DELETE FROM passage;
+    INSERT INTO passage SELECT * FROM passage_before;
+    DROP TABLE passage_before;
+    ALTER TABLE passage ADD COLUMN rebuilt INTEGER NOT NULL DEFAULT 1;
+"""
+"""A migration of the worst kind: all rows are written anew."""
+NEXT_RELEASE = (*MIGRATIONS, REBUILD)
+
+
+class Marks:
+    """Sectors behind the file system, written one after the other."""
+
+    def __init__(self) -> None:
+        self._file = os.open(DISK, os.O_WRONLY | os.O_DIRECT)
+        self._sector = mmap.mmap(-1, mmap.PAGESIZE)  # O_DIRECT wants aligned memory
+        self._places = (DISK_BYTES - MARKS_AT) // SECTOR_BYTES
+        self._next = 0
+
+    def set(self, words: str) -> None:
+        """Say it on the disk."""
+        self._sector[:SECTOR_BYTES] = f"{words}\n".encode("ascii").ljust(SECTOR_BYTES, b"\0")
+        os.pwrite(self._file, memoryview(self._sector)[:SECTOR_BYTES], MARKS_AT + self._next * SECTOR_BYTES)
+        self._next = (self._next + 1) % self._places
+
+
+def main() -> None:
+    """The lives of a daemon's database, then the next release's start."""
+    marks = Marks()
+    for passages in PASSAGES:
+        a_life(marks, passages)
+    open_writer(DATABASE, NEXT_RELEASE).close()
+    marks.set("migrated")
+    print("RECORDED", flush=True)
+    threading.Event().wait()
+
+
+def a_life(marks: Marks, passages: int) -> None:
+    """Open, record, close; meanwhile the centre confirms and history gives way."""
+    store = Store(DATABASE, limits=LIMITS)
+    stop = threading.Event()
+    courier = threading.Thread(target=deliver, args=(store, stop))
+    courier.start()
+    for _ in range(passages):
+        stored = store.commit(a_passage(store.newest_seq + 1))
+        marks.set(f"record {stored.seq}")
+    stop.set()
+    courier.join()
+    store.close()
+    marks.set("closed")
+
+
+def deliver(store: Store, stop: threading.Event) -> None:
+    """As the courier's thread: note what the centre has, and let history go."""
+    while not stop.wait(0.01):
+        store.settle(store.newest_seq)
+        store.tend(Moment(datetime.now(UTC), 0.0, ClockQuality.SYNCHRONISED))
+
+
+if __name__ == "__main__":
+    main()

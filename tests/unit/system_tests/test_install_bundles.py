@@ -1,0 +1,22 @@
+"""The versions that `make test-install` upgrades to: each differs from this checkout where it says that it does."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.system.container.root import PROJECT
+from tests.system.install.bundles import VARIANTS, changed
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_every_version_of_the_install_rung_can_be_made_of_this_checkout(tmp_path: Path, name: str) -> None:
+    folder = changed(name, tmp_path / "checkout")
+    version, changes = VARIANTS[name]
+    assert tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"] == version
+    for file, _, new in changes:
+        text = (folder / file).read_text(encoding="utf-8")
+        assert new in text
+        if file.endswith(".py"):
+            compile(text, file, "exec")
+        assert text != (PROJECT / file).read_text(encoding="utf-8")
