@@ -88,7 +88,7 @@ bench: .venv/.ready  ## measure, print tables, write build/bench/NAME.json (QUIC
 
 docs: .venv/.ready  ## make the generated pages and pictures of docs/ anew
 	@sh setup.sh chromium
-	@$(PY) -m tests.make_docs
+	@$(PY) -m docs._generate.run
 
 clean:  ## delete what can be made again
 	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from docs._generate.wiring import BRANCHES
 from kiosk import config
 from kiosk.core.status import Grade
 from kiosk.health.firmware_pins import boot_fact
 from kiosk.installer.layout import Layout
 from kiosk.installer.machine import boot_pins, system_files
-from tests.make_docs_wiring import BRANCHES
 from tests.test_firmware import mistakes
 
 PROJECT = Path(__file__).parents[1]

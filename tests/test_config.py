@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from docs._generate import configuration
 from kiosk import config
-from tests import make_docs_config
 
 SMALLEST = """
 [site]
@@ -105,7 +105,7 @@ def test_the_commented_example_is_good() -> None:
 
 
 def test_the_example_is_made_from_the_settings_and_not_stale() -> None:
-    assert make_docs_config.TARGET.read_text(encoding="utf-8") == make_docs_config.example(), "run: make docs"
+    assert configuration.TARGET.read_text(encoding="utf-8") == configuration.example(), "run: make docs"
 
 
 def test_opening_hours_are_checked_when_they_are_read(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The pages about codes, rules and visits say what the code does now."""
 
+from docs._generate.rules import SOURCES, pages
 from tests.fakes.data.people import WORLD
-from tests.make_docs_rules import SOURCES, pages
 
 
 def test_no_generated_part_of_a_page_is_stale() -> None:

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from docs._generate.wiring import BRANCHES
 from kiosk import config
-from tests.make_docs_wiring import BRANCHES
 
 FOLDER = Path(__file__).parents[1] / "firmware_config"
 PINS = config.Signal()

@@ -3,17 +3,17 @@
 import json
 import re
 
-from tests import make_docs_grafana
+from docs._generate import grafana
 from web_ui.kiosk.api.metrics import METRICS, PREFIX
 
 
 def test_the_dashboard_in_docs_is_what_the_code_makes() -> None:
-    assert make_docs_grafana.TARGET.read_text(encoding="utf-8") == make_docs_grafana.text(), "run: make docs"
+    assert grafana.TARGET.read_text(encoding="utf-8") == grafana.text(), "run: make docs"
 
 
 def test_every_panel_asks_for_metrics_that_exist_and_with_labels_that_they_carry() -> None:
     known = {PREFIX + metric.name for metric in METRICS}
-    panels = json.loads(make_docs_grafana.text())["panels"]
+    panels = json.loads(grafana.text())["panels"]
     asked = [set(re.findall(PREFIX + r"[a-z_]+", panel["targets"][0]["expr"])) for panel in panels]
     assert all(names and names <= known for names in asked)
     labels = {name for panel in panels for name in re.findall(r'(\w+)[=!]~?"', panel["targets"][0]["expr"])}
@@ -21,12 +21,12 @@ def test_every_panel_asks_for_metrics_that_exist_and_with_labels_that_they_carry
 
 
 def test_no_two_panels_lie_on_each_other() -> None:
-    panels = json.loads(make_docs_grafana.text())["panels"]
+    panels = json.loads(grafana.text())["panels"]
     assert len({panel["id"] for panel in panels}) == len(panels)
     assert len({(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels}) == len(panels)
 
 
 def test_what_is_worth_an_alarm_is_on_it() -> None:
-    text = make_docs_grafana.text()
+    text = grafana.text()
     for name in ("state", "fact_grade", "outbox_oldest_age_seconds", "last_receipt_age_seconds", "frame_age_seconds"):
         assert PREFIX + name in text

@@ -6,6 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from docs._generate.screenshots import PICTURES, Picture, a_day
 from kiosk import config
 from kiosk.app.command_handlers import told
 from kiosk.config import effective
@@ -22,7 +23,6 @@ from tests.fakes.processes import browser as browsers
 from tests.fakes.processes.browser import Browser, log_in
 from tests.fakes.processes.replay_daemon import with_code
 from tests.fakes.processes.web_process import served
-from tests.make_docs_pages import PICTURES, Picture, a_day
 
 CONFIG = """\
 run_dir = "RUN_DIR"

@@ -34,7 +34,7 @@ def table(rows: Rows) -> str:
     lines = [
         "# Reading: the numbers",
         "",
-        "Made by tests/make_docs_reading.py from the bench's own output; do not edit. Ratios are of CPU time to pyzbar's default",
+        "Made by docs/_generate/reading.py from the bench's own output; do not edit. Ratios are of CPU time to pyzbar's default",
         "call on the same frames in the same run. CPU 5 and 10 times slower stand for a Pi 4 and a Pi Zero 2 W: guesses, not",
         "measurements on them.",
         "",
