@@ -13,7 +13,7 @@ from kiosk.core.status import Grade
 from kiosk.health.firmware_pins import boot_fact
 from kiosk.installer.layout import Layout
 from kiosk.installer.machine import boot_pins, system_files
-from tests.test_firmware import mistakes
+from tests.unit.firmware_config.test_firmware import mistakes
 
 PROJECT = Path(__file__).parents[1]
 SHIPPED = (PROJECT / "firmware_config/config.txt").read_text(encoding="utf-8")
