@@ -78,7 +78,7 @@ def test_boards_that_light_on_a_low_pin_are_dark_on_a_high_one() -> None:
 
 
 def test_a_passive_buzzer_is_silent_without_a_current_on_every_board() -> None:
-    """tests/test_pi_pins.py: its pulses are high on boards whose lamps light on a low pin, too."""
+    """tests/unit/kiosk/hardware/gpio/test_lgpio_factory.py: its pulses are high on boards whose lamps light on a low pin, too."""
     chips = Chips({0: "pinctrl-bcm2835"})
     all_off.put_dark({"active_high": False, "buzzer_kind": "passive", "relay": 23}, chips)
     assert {pin: level for _, pin, level in chips.done} == {23: 1, 18: 0, 22: 1, 27: 1, 17: 1}
