@@ -5,7 +5,7 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 QUICK ?=
 
-.PHONY: help setup demo test test-browser test-camera test-service test-install test-arm test-gpio test-pi test-power bundle faults lint types format bench docs clean
+.PHONY: help setup demo test test-browser test-camera test-service test-install test-arm test-gpio test-pi test-power bundle faults lint types format bench docs docs-site clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -89,6 +89,11 @@ bench: .venv/.ready  ## measure, print tables, write build/bench/NAME.json (QUIC
 docs: .venv/.ready  ## make the generated pages and pictures of docs/ anew
 	@sh setup.sh chromium
 	@$(PY) -m docs._generate.run
+
+docs-site: .venv/.ready  ## build the documentation as a site in build/site (a broken link is an error; no network to read it)
+	@sh setup.sh docs
+	@.venv/bin/sphinx-build --quiet --fail-on-warning --keep-going -c docs/_generate -d build/doctrees docs build/site
+	@echo "open build/site/index.html"
 
 clean:  ## delete what can be made again
 	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -2,6 +2,7 @@
 # Set up .venv/ from the lock file, and the system packages that tests and demo need. Run by make; safe to run again.
 #   setup.sh                         what every verb needs
 #   setup.sh chromium                also a browser, for the pages' tests and pictures
+#   setup.sh docs                    also what builds the documentation site
 #   setup.sh postgresql dtc jq       also what some tests are skipped without
 #   setup.sh rungs                   also what the rungs above the host run in: roots, containers, emulated machines
 set -eu
@@ -40,7 +41,8 @@ wants mosquitto mosquitto
 groups=""
 for wish in "$@"; do
     case "$wish" in
-        chromium) groups="--group browser"; wants chromium "chromium fonts-dejavu-core" ;;
+        chromium) groups="$groups --group browser"; wants chromium "chromium fonts-dejavu-core" ;;
+        docs) groups="$groups --group docs" ;;
         postgresql) ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql" ;;
         dtc) wants dtc device-tree-compiler ;;
         jq) wants jq jq; wants mosquitto_sub mosquitto-clients ;;
@@ -49,7 +51,7 @@ for wish in "$@"; do
             wants qemu-system-aarch64 "qemu-system-arm qemu-utils ipxe-qemu"; wants qemu-system-x86_64 "qemu-system-x86 seabios"
             wants qemu-aarch64-static qemu-user-static; wants update-binfmts binfmt-support; wants arch-test arch-test
             wants cpio cpio; wants depmod kmod; wants mke2fs e2fsprogs; wants ip iproute2 ;;
-        *) say "setup.sh knows chromium, postgresql, dtc, jq and rungs, not: $wish"; exit 1 ;;
+        *) say "setup.sh knows chromium, docs, postgresql, dtc, jq and rungs, not: $wish"; exit 1 ;;
     esac
 done
 # shellcheck disable=SC2086  # a list of package names

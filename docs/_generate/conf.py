@@ -12,6 +12,7 @@ SECTIONS = {
     "Explanation": ["explanation"],
     "Testing": ["testing"],
     "Decisions": ["decisions"],
+    "Tiếng Việt": ["vi"],
 }
 
 project = "entrance-kiosk"
@@ -19,14 +20,13 @@ version = release = installed("entrance-kiosk")
 extensions = ["myst_parser"]
 source_suffix = {".md": "markdown"}
 root_doc = "index"
-exclude_patterns = ["_generate", "how-to/vi/_*"]
+exclude_patterns = ["_generate"]
 html_theme = "furo"
 html_title = "entrance-kiosk"
 html_copy_source = False
 html_show_sourcelink = False
 html_permalinks_icon = "#"
 myst_heading_anchors = 4
-nitpicky = True
 
 
 def add_contents(_: Any, name: str, source: list[str]) -> None:
@@ -45,8 +45,13 @@ def add_contents(_: Any, name: str, source: list[str]) -> None:
 def _pages(place: Path) -> list[str]:
     """The documents at or below a place, an index before the others."""
     files = [place] if place.suffix else place.rglob("*.md")
-    inside = [path.relative_to(DOCS).with_suffix("") for path in files if path.exists() and "_generate" not in path.parts]
-    return [path.as_posix() for path in sorted(inside, key=lambda path: (path.parent, path.name not in ("index", "README"), path))]
+    inside = [
+        path.relative_to(DOCS).with_suffix("") for path in files if path.exists() and "_generate" not in path.parts
+    ]
+    return [
+        path.as_posix()
+        for path in sorted(inside, key=lambda path: (path.parent, path.name not in ("index", "README"), path))
+    ]
 
 
 def _contents(title: str, pages: list[str]) -> str:
