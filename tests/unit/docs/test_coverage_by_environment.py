@@ -5,7 +5,7 @@ from pathlib import Path
 
 PROJECT = Path(__file__).parents[1]
 PAGE = (PROJECT / "docs/proved-where.md").read_text(encoding="utf-8")
-FILES = {"host": "tests/conftest.py", "browser": "tests/test_browser_pages.py"}
+FILES = {"host": "tests/conftest.py", "browser": "tests/e2e/browser/test_public_pages.py"}
 """Rungs that are tests of pytest's."""
 
 
