@@ -1,5 +1,6 @@
 """Settings of Sphinx for `make docs-site`: Markdown in, a site out that loads nothing from other servers."""
 
+import re
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,16 @@ html_copy_source = False
 html_show_sourcelink = False
 html_permalinks_icon = "#"
 myst_heading_anchors = 4
+
+
+def drop_outside_links(_: Any, name: str, source: list[str]) -> None:
+    """Keep only the text of links to files outside of docs/, such as CONTRIBUTING.md: the site does not have them."""
+    folder = (DOCS / name).parent
+
+    def kept(link: re.Match[str]) -> str:
+        return link[0] if (folder / link[2]).resolve().is_relative_to(DOCS) else link[1]
+
+    source[0] = re.sub(r"\[([^\]]+)\]\((\.\./[^)#]+)\)", kept, source[0])
 
 
 def add_contents(_: Any, name: str, source: list[str]) -> None:
@@ -61,4 +72,5 @@ def _contents(title: str, pages: list[str]) -> str:
 
 def setup(app: Any) -> None:
     """Called by Sphinx."""
+    app.connect("source-read", drop_outside_links)
     app.connect("source-read", add_contents)

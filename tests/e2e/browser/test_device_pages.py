@@ -23,7 +23,7 @@ from tests.fakes.parts.web_accounts import PASSWORD, staff
 from tests.fakes.processes import browser as browsers
 from tests.fakes.processes.browser import Browser, Page, expect, faults
 from tests.fakes.processes.web_process import served
-from tests.test_settings_page import CONFIG
+from tests.unit.web_ui.pages.admin.test_configuration import CONFIG
 
 pytestmark = pytest.mark.skipif(bool(browsers.missing()), reason=browsers.missing() or "there is a browser")
 
