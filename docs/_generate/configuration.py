@@ -9,7 +9,7 @@ from typing import Any
 
 from kiosk import config
 
-TARGET = Path(__file__).parents[1] / "docs" / "kiosk.example.toml"
+TARGET = Path(__file__).parents[2] / "docs" / "kiosk.example.toml"
 HEAD = """\
 # entrance-kiosk: every setting. A line `# name = value` shows a default: take the `# ` away to change it.
 # Check with: kiosk check-config FILE. Relative paths start at this file's folder. Made by `make docs` from kiosk/config/schema.py.

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-TARGET = Path(__file__).parents[1] / "docs" / "pictures" / "demo.svg"
+TARGET = Path(__file__).parents[2] / "docs" / "pictures" / "demo.svg"
 
 
 def main() -> None:

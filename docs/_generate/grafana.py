@@ -7,7 +7,7 @@ from typing import Any
 
 from web_ui.kiosk.api.metrics import PREFIX
 
-TARGET = Path(__file__).parents[1] / "docs" / "grafana.json"
+TARGET = Path(__file__).parents[2] / "docs" / "grafana.json"
 WIDTH, HEIGHT = 12, 8
 SITES = '{site=~"$site"}'
 NAMES = f"* on (instance) group_left (site, device) {PREFIX}info{SITES}"

@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 from kiosk.core.model import Outcome, State
 from kiosk.hardware.gpio.pattern_player import PATTERNS, Lamp, Pattern, Step
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 ROWS: dict[Outcome | State, tuple[str, str]] = {
     Outcome.PASS: ("Mời qua. Đã ghi vào sổ.", "Go through. It is on record."),
     Outcome.FAIL: ("Không qua được. Xem lý do trên trang.", "Not accepted. The page says why."),

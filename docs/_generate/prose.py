@@ -18,7 +18,7 @@ _BANNED = re.compile(rf"\b({'|'.join(BANNED)})\b", re.IGNORECASE)
 _METAPHORS = re.compile(rf"\b({'|'.join(METAPHORS)})\b", re.IGNORECASE)
 _WORD = re.compile(r"\w[\w'’.,/-]*")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"')*_]*\s+(?=[\"'(*_\[]*[A-ZÀ-Ỹ0-9Đ])")
-_LIST_ITEM = re.compile(r"\s*(?:[-*+]|\d+\.)\s+")
+_LIST_ITEM = re.compile(r"^\s*(?:[-*+]|\d+\.)\s+")
 _VIETNAMESE = re.compile(r"(\.vi\.md$|(^|/)vi/)")
 
 
@@ -31,8 +31,8 @@ class Block:
 
 
 def documents() -> list[Path]:
-    """All Markdown files of the project, without the changelog."""
-    files = [path for path in PROJECT.glob("*.md") if path.name != "CHANGELOG.md"]
+    """All Markdown files of the project."""
+    files = list(PROJECT.glob("*.md"))
     return sorted(files + list((PROJECT / "docs").rglob("*.md")))
 
 

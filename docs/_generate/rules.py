@@ -15,7 +15,7 @@ from kiosk.credentials.issuing import print_sheets, qr_images
 from kiosk.credentials.issuing.samples import Sample
 from tests.fakes.data.people import NOW_AT, PEOPLE, WORLD, dispatcher, moment
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = Path(__file__).parents[2] / "docs"
 BEGIN, END = "<!-- made by `make docs`: {name} -->", "<!-- end of {name} -->"
 SOURCES: Mapping[str, tuple[str, str]] = {
     "valid": ("serial, issued, expires, status class, declaration", "signature: EdDSA or ES256 (RFC 9052, RFC 8392)"),

@@ -8,7 +8,7 @@ from xml.sax.saxutils import escape
 
 from kiosk import config
 
-TARGET = Path(__file__).parents[1] / "docs/pictures/wiring.svg"
+TARGET = Path(__file__).parents[2] / "docs/pictures/wiring.svg"
 PIN_OF_BCM = {7: 26, 17: 11, 27: 13, 22: 15, 18: 12, 23: 16, 5: 29, 6: 31}
 COLOURS = {"red": "#c62828", "amber": "#f9a825", "green": "#2e7d32"}
 HEADER, ROW, LOAD_X, TEXT_X, WIDTH = 210, 84, 480, 580, 980
