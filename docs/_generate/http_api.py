@@ -9,7 +9,13 @@ from web_ui.kiosk.api import openapi
 def addresses() -> str:
     """One row for each address and status code."""
     rows = [
-        (f"`{path}`", code, operation["summary"], answer["description"], ", ".join(f"`{kind}`" for kind in answer["content"]))
+        (
+            f"`{path}`",
+            code,
+            operation["summary"],
+            answer["description"],
+            ", ".join(f"`{kind}`" for kind in answer["content"]),
+        )
         for path, methods in openapi.description()["paths"].items()
         for operation in methods.values()
         for code, answer in operation["responses"].items()
@@ -22,7 +28,8 @@ def schemas() -> str:
     parts = []
     for name, schema in sorted(openapi.description()["components"]["schemas"].items()):
         rows = [
-            (f"`{field}`", type_of(inner), inner.get("description", "")) for field, inner in schema.get("properties", {}).items()
+            (f"`{field}`", type_of(inner), inner.get("description", ""))
+            for field, inner in schema.get("properties", {}).items()
         ]
         values = ", ".join(f"`{value}`" for value in schema.get("enum", ()))
         parts.append(f"### {name}\n\n" + (table(("field", "type", "meaning"), rows) if rows else f"One of {values}."))

@@ -48,7 +48,9 @@ def fields() -> str:
         if path.name != "asyncapi.json":
             schema = _read(path.name)
             rows = list(_fields(schema.get("$defs", {}).get("event", schema), ""))
-            parts.append(f"### {path.name}\n\n{schema['title']}.\n\n" + table(("field", "type", "required", "meaning"), rows))
+            parts.append(
+                f"### {path.name}\n\n{schema['title']}.\n\n" + table(("field", "type", "required", "meaning"), rows)
+            )
     return "\n\n".join(parts)
 
 

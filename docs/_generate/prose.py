@@ -74,7 +74,7 @@ def _without_code(markdown: str) -> Iterator[str]:
             yield ""
             continue  # an indented block goes on until a line without indentation
         else:
-            yield re.sub(r"<[^>]+>", "", re.sub(r"`[^`]*`", "code", line))
+            yield re.sub(r"<[^>]+>", "", re.sub(r"`[^`]*`", "Code", line))
         blank_before = not line.strip()
 
 

@@ -1,4 +1,4 @@
-"""Makes the generated pages and pictures of docs/ anew: every tests/make_docs_*.py, or those named. `make docs`."""
+"""Makes the generated pages and pictures of docs/ anew: all generators, or those named. `make docs`."""
 
 import importlib
 import sys
@@ -6,12 +6,14 @@ from pathlib import Path
 
 
 def main() -> None:
-    """Run each part, and say which."""
-    here = Path(__file__).parent
-    parts = sorted(path.stem for path in here.glob("make_docs_*.py"))
+    """Run each generator, and say which."""
+    paths = sorted(Path(__file__).parent.glob("*.py"))
+    parts = [
+        path.stem for path in paths if "\ndef main() -> None" in path.read_text(encoding="utf-8") and path.stem != "run"
+    ]
     for part in sys.argv[1:] or parts:
         print(f"docs: {part}", flush=True)
-        importlib.import_module(f"tests.{part}").main()
+        importlib.import_module(f"docs._generate.{part}").main()
 
 
 if __name__ == "__main__":
