@@ -27,7 +27,7 @@ test: .venv/.ready  ## run the tests
 # chromium is 100 MB: only these tests and pictures need it.
 test-browser: .venv/.ready  ## the pages in a real browser (installs chromium with apt)
 	@sh setup.sh chromium
-	@$(PY) -m pytest -o addopts="-ra --strict-markers" tests/test_browser*.py $(TEST_ARGS)
+	@$(PY) -m pytest -o addopts="-ra --strict-markers" tests/e2e/browser $(TEST_ARGS)
 
 test-camera: .venv/.ready  ## real picamera2 on real libcamera, in a trixie root (root, apt; the first run takes minutes)
 	@sh setup.sh rungs

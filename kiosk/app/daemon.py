@@ -23,7 +23,7 @@ from kiosk.core.model import Moment, State
 from kiosk.core.ports import Clock, KioskError, SignalTrouble
 from kiosk.hardware.gpio.input_probe import try_inputs
 from kiosk.hardware.gpio.signal_output import Lamps, NoPins, open_signal
-from kiosk.health import Measures, checks, state_of, watchdog_may_be_fed
+from kiosk.health import Measures, judge, state_of, watchdog_may_be_fed
 from kiosk.health.availability import DiaryKeeper
 from kiosk.storage.availability_log import Diary
 from kiosk.system import logs
@@ -130,7 +130,7 @@ def _publish_without_pins(settings: config.Settings, trouble: str) -> None:
         state=State.OUT_OF_ORDER,
         epoch="",
         seq=0,
-        facts=tuple(fact for fact in checks(Measures(pins_trouble=trouble)) if fact.grade is status.Grade.BROKEN),
+        facts=tuple(fact for fact in judge(Measures(pins_trouble=trouble)) if fact.grade is status.Grade.BROKEN),
     )
     with contextlib.suppress(OSError):  # a full run directory silences the page, and is told once there are lamps
         status.publish(snapshot, settings.run_dir)
@@ -190,7 +190,7 @@ class Daemon:
 
     def _tell_the_truth(self, now: Moment) -> None:
         """The same facts to lamp, centre, page and watchdog (law 3)."""
-        facts = checks(self._rooms.bulletin.measures(now))
+        facts = judge(self._rooms.bulletin.measures(now))
         state = state_of(facts, started=self._rooms.watch.begun)
         self._rooms.lamps.rest(state)
         self._rooms.courier.set_state(state)

@@ -11,30 +11,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kiosk.config.schema import Broker, Camera, Keys, Page, Patterns, PolicyRules, Reading, Records, Section, Settings, Signal, Site, Visit
-
-MAX_CONFIG_BYTES",
-    "Broker",
-    "Camera",
-    "ConfigTrouble",
-    "Keys",
-    "Page",
-    "Patterns",
-    "PolicyRules",
-    "Reading",
-    "Records",
-    "Section",
-    "Settings",
-    "Signal",
-    "Site",
-    "Visit",
-    "anchored",
-    "flattened",
-    "load",
-    "missing_files",
-    "parse",
-    "parsed_camera",
-]
+from kiosk.config.schema import Camera, Keys, Section, Settings
+from kiosk.core import signal_patterns
+from kiosk.core.ports import KioskError
 
 MAX_CONFIG_BYTES = 256 * 1024
 DEFAULT_PATH = Path("/etc/entrance-kiosk/kiosk.toml")

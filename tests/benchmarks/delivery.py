@@ -27,6 +27,7 @@ from tests.benchmarks import delivery_centre
 from tests.benchmarks.table import Row, goal_row
 from tests.fakes.data.access_events import a_passage
 from tests.fakes.processes.broker import Broker, free_port
+from tests.paths import PROJECT
 
 BRANCH = Branch("entrance", "bench", "gate-1")
 RECORD_BYTES = 310
@@ -89,7 +90,7 @@ def fdatasyncs(way: str, count: int, folder: Path) -> float | None:
     report = folder / f"strace-{way}"
     command = ["strace", "-f", "-c", "-e", "trace=fdatasync,fsync", "-o", str(report)]
     command += [sys.executable, "-m", "tests.benchmarks.delivery", way, str(count), str(folder / f"counted-{way}.db")]
-    subprocess.run(command, check=True, cwd=Path(__file__).parents[1], capture_output=True)
+    subprocess.run(command, check=True, cwd=PROJECT, capture_output=True)
     calls = re.findall(r"^\s*[\d.]+\s+[\d.]+\s+\d+\s+(\d+)\s+\d*\s*f(?:data)?sync$", report.read_text(), re.MULTILINE)
     return sum(map(int, calls)) / count
 

@@ -34,10 +34,10 @@ from tests.fakes.data.access_events import EPOCH, a_passage, event_text
 from tests.fakes.processes import postgres
 from tests.fakes.processes.broker import Broker, Listener
 from tests.faults.network_proxy import Mood, Proxy
+from tests.paths import PROJECT
 
 BRANCH = Branch("entrance", "bench", "gate-1")
 NOW = datetime.now(UTC)
-ROOT = Path(__file__).parents[1]
 LOUD = "allow_anonymous true\nmax_queued_messages 1000000\nmax_inflight_messages 1000\nset_tcp_nodelay true"
 
 
@@ -181,7 +181,7 @@ def whole_way(folder: Path, *, quick: bool) -> list[Row]:
     count = 5_000 if quick else 50_000
     with Broker(LOUD, log_type="error") as broker, closing(Store(folder / "whole.db")) as store:
         command = ["-m", "kiosk", "centre", "--broker", broker.address, "--database", str(folder / "whole-centre.db")]
-        centre = subprocess.Popen([sys.executable, *command], cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        centre = subprocess.Popen([sys.executable, *command], cwd=PROJECT, stderr=subprocess.PIPE, text=True)
         assert centre.stderr is not None
         centre.stderr.readline()  # "connected and subscribed"
         for _ in range(0, count, 1000):
@@ -218,7 +218,7 @@ def memory(folder: Path, *, quick: bool) -> list[Row]:
             str(broker.port),
         ]
         command += ["--greens", os.devnull, "--per-s", "1", "--delivery", "broker"]
-        device = subprocess.Popen([sys.executable, *command], stdin=subprocess.PIPE, cwd=ROOT)
+        device = subprocess.Popen([sys.executable, *command], stdin=subprocess.PIPE, cwd=PROJECT)
         with closing(Store(folder / "memory.db")) as look:
             gone = 0
             while gone < count - 100:

@@ -31,6 +31,7 @@ from tests.benchmarks.hardware_faults import run_beside
 from tests.benchmarks.table import Row, goal_row
 from tests.fakes.parts.idle_camera import RestingGate
 from tests.fakes.processes.replay_daemon import daemon, empty_scene, put, state, until, with_code
+from tests.paths import PROJECT
 
 PEER = """
 import resource, sys, time
@@ -240,7 +241,7 @@ def written(pid: int) -> int:
 
 def unit_environment() -> tuple[str, ...]:
     """The variables that kiosk.service sets for the daemon, as NAME=value."""
-    text = (Path(__file__).parents[1] / "systemd/kiosk.service").read_text(encoding="utf-8")
+    text = (PROJECT / "systemd/kiosk.service").read_text(encoding="utf-8")
     return tuple(pair for line in re.findall(r"^Environment=(.+)$", text, re.MULTILINE) for pair in line.split())
 
 
@@ -290,7 +291,7 @@ def exposure_rows() -> list[Row]:
     """The score of `systemd-analyze security` for both units."""
     rows = []
     for unit in ("kiosk.service", "kiosk-web.service") if shutil.which("systemd-analyze") else ():
-        path = Path(__file__).parents[1] / "systemd" / unit
+        path = PROJECT / "systemd" / unit
         command = ["systemd-analyze", "security", "--no-pager", "--offline=yes", str(path)]
         told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
         found = re.search(r"Overall exposure level for \S+: (\d+\.\d+)", told)

@@ -23,13 +23,13 @@ from kiosk.decoding.still_image import read_picture
 from tests.benchmarks.reading_frames import (
     FRAMES_SEED,
     PEOPLE_SEED,
-    SHARED,
     Shot,
     code_frames,
     photographs,
     presentations,
 )
 from tests.benchmarks.table import Row, goal_row
+from tests.paths import SHARED
 
 SLOWER = (1, 5, 10)
 FRAME_S = 0.1  # the generator's presentations run at 10 frames a second

@@ -10,9 +10,9 @@ from typing import Any
 
 from kiosk.core.frame import Luma
 from kiosk.decoding.preview.image_files import folder_pictures, load_luma
+from tests.paths import PROJECT, SHARED
 
-SHARED = Path(__file__).parents[2] / "shared"
-CACHE = Path(__file__).parents[1] / "build" / "qr-frames"
+CACHE = PROJECT / "build" / "qr-frames"
 FRAMES_SEED = 20261122
 PEOPLE_SEED = 777
 _CHARSETS = ("utf-8", "shift_jis", "gb2312", "latin-1")

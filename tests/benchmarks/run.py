@@ -1,4 +1,4 @@
-"""`python -m tests.benchmarks.run [NAME...]`: run tests/bench_NAME.py, print its table, keep it in build/bench/NAME.json.
+"""`python -m tests.benchmarks.run [NAME...]`: run tests/benchmarks/NAME.py, print its table, keep it in build/bench/NAME.json.
 
 Each of them has `run(quick: bool) -> list[Row]`. QUICK=1 in the environment makes them quick. Exit status 1 for an unknown
 name.
@@ -14,12 +14,8 @@ from tests.benchmarks import table
 
 def names() -> list[str]:
     """All benchmarks that are there."""
-    paths = sorted(Path(__file__).parent.glob("bench_*.py"))
-    return [
-        path.stem.removeprefix("bench_")
-        for path in paths
-        if "\ndef run(quick: bool)" in path.read_text(encoding="utf-8")
-    ]
+    paths = sorted(Path(__file__).parent.glob("*.py"))
+    return [path.stem for path in paths if "\ndef run(quick: bool)" in path.read_text(encoding="utf-8")]
 
 
 def main(wanted: list[str]) -> int:
@@ -30,7 +26,7 @@ def main(wanted: list[str]) -> int:
         return 1
     quick = os.environ.get("QUICK", "") not in ("", "0")
     for name in wanted or names():
-        rows = importlib.import_module(f"tests.bench_{name}").run(quick)
+        rows = importlib.import_module(f"tests.benchmarks.{name}").run(quick)
         table.show(name, rows)
         print(f"kept in {table.keep(name, rows)}", flush=True)
     return 0

@@ -23,8 +23,8 @@ from tests.fakes.processes.replay_daemon import put
 from tests.faults.driven_daemon import CUTTING
 from tests.faults.faulty_disk import Disk, Limited, Mounted
 from tests.faults.network_proxy import Mood, Proxy
+from tests.paths import PROJECT
 
-ROOT = Path(__file__).parents[1]
 RECEIPT_TOPIC = "entrance/v1/cho-mau/cong-1/receipt"
 SHOWN = ("valid", "national", "expired", "forged", "id-card", "unknown")
 """Who comes to the camera, with an empty picture after each."""
@@ -95,7 +95,9 @@ class Laboratory:
 
     def _start(self, name: str, command: list[str]) -> subprocess.Popen[bytes]:
         with (self.folder / f"{name}.log").open("ab") as log:
-            return subprocess.Popen([sys.executable, *command], cwd=ROOT, stdin=subprocess.PIPE, stderr=log, stdout=log)
+            return subprocess.Popen(
+                [sys.executable, *command], cwd=PROJECT, stdin=subprocess.PIPE, stderr=log, stdout=log
+            )
 
     def tell_device(self, *lines: str) -> None:
         """Commands; a device that was killed a moment ago does not hear them."""

@@ -9,7 +9,9 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-TARGET = Path(__file__).parents[1] / "docs" / "delivery.md"
+from tests.paths import PROJECT
+
+TARGET = PROJECT / "docs" / "delivery.md"
 BEGIN, END = "<!-- long run: begin -->", "<!-- long run: end -->"
 NOT_INJECTED = ("command unheard", "mischief unheard", "device ended by itself")
 """Counted by the laboratory, injected by nobody."""

@@ -1,13 +1,13 @@
 """What the coverage-guided fuzzer found worth keeping, replayed: every entry gets an answer, and none a false one."""
 
 import zipfile
-from pathlib import Path
 
 import pytest
 
 from tests.fuzz.credentials import WORLD, dressed, judge
+from tests.paths import DATA
 
-CORPUS = Path(__file__).parent / "data" / "fuzz_credentials.zip"
+CORPUS = DATA / "fuzz_credentials.zip"
 
 
 def entries() -> list[bytes]:

@@ -1,14 +1,14 @@
 """What the coverage-guided fuzzer found worth keeping is read again: nothing raised, nothing misread (tests/fuzz/decoding.py)."""
 
 import base64
-from pathlib import Path
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.fuzz.decoding import judge
+from tests.paths import DATA
 
-CORPUS = Path(__file__).parent / "data" / "fuzz-reading.txt"
+CORPUS = DATA / "fuzz-reading.txt"
 
 
 def test_every_picture_that_the_fuzzer_kept_is_read_without_an_error_or_a_misread() -> None:

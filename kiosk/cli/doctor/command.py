@@ -20,8 +20,7 @@ from kiosk.hardware.cameras.factory import open_camera
 from kiosk.hardware.gpio.buttons import buttons_down
 from kiosk.hardware.gpio.presence_sensor import open_presence
 from kiosk.hardware.gpio.signal_output import put_dark
-from kiosk.health import Measures
-from kiosk.health import checks as judge
+from kiosk.health import Measures, judge
 from kiosk.health.firmware_pins import boot_fact
 from kiosk.health.probes import probe_disk_free_bytes, probe_read_only, probe_temperature_c, probe_under_voltage
 from kiosk.system.clock import SystemClock

@@ -20,7 +20,7 @@ from packaging.requirements import Requirement
 from kiosk.installer.bundle.content import MANIFEST, digest_of, sha256
 from kiosk.installer.machine import system_packages
 
-PROJECT = Path(__file__).parents[2]
+PROJECT = Path(__file__).parents[3]
 CACHE = Path(os.environ.get("BUNDLE_CACHE", Path.home() / ".cache/entrance-kiosk/bundle"))
 PYTHONS = ("311", "313")
 # Beside numpy 2 in the venv, because apt's is built against Bookworm's numpy 1.24: docs/decisions/0060.

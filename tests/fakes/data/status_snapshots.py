@@ -12,12 +12,12 @@ from flask.testing import FlaskClient
 from kiosk.core import status
 from kiosk.core.model import Reason, State
 from kiosk.core.status import CameraStatus, Fact, Grade, OutboxStatus, Shown, Status, UplinkStatus
-from kiosk.health import Measures, checks
+from kiosk.health import Measures, judge
 from kiosk.health.measurements import DAY_S
 from web_ui.kiosk.app import create_app
 from web_ui.settings import PageSettings
 
-GOOD = checks(
+GOOD = judge(
     Measures(
         gate_loop_age_s=0.1,
         camera_loop_age_s=0.1,

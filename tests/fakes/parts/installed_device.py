@@ -6,8 +6,8 @@ from pathlib import Path
 from kiosk.installer import release, upgrade
 from kiosk.installer.layout import Layout
 from kiosk.installer.readiness import Readiness
+from tests.paths import PROJECT
 
-PROJECT = Path(__file__).parents[1]
 KIOSK_UNIT = "etc/systemd/system/kiosk.service"
 
 

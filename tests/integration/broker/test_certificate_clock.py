@@ -12,7 +12,7 @@ import pytest
 from kiosk.core.model import ClockQuality
 from kiosk.core.status import Grade
 from kiosk.delivery import Courier, Terms
-from kiosk.health import checks
+from kiosk.health import judge
 from kiosk.health.measurements import Measures
 from kiosk.storage import Store
 from kiosk.system.clock import SystemClock
@@ -124,7 +124,7 @@ def test_a_foreign_certificate_is_no_matter_of_the_clock(site: TlsSite) -> None:
 
 def test_the_page_says_that_it_is_the_clock_or_the_certificate_and_that_it_heals_by_itself() -> None:
     measures = Measures(frame_age_s=0.1, clock=ClockQuality.SYNCHRONISED, uplink_down_s=3.0, uplink_clock=True)
-    (fact,) = [fact for fact in checks(measures) if fact.name == "uplink"]
+    (fact,) = [fact for fact in judge(measures) if fact.name == "uplink"]
     assert fact.grade is Grade.WARN
     assert "certificate is not valid by this device's clock" in fact.en
     assert "connects by itself" in fact.en

@@ -11,7 +11,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -22,8 +21,8 @@ from mqtt import topics
 from tests.fakes.data import wire_schema
 from tests.fakes.processes.broker import Broker, Listener
 from tests.fakes.processes.replay_daemon import put
+from tests.paths import PROJECT
 
-ROOT = Path(__file__).parents[1]
 DEVICE = "entrance/v1/cho-mau/cong-1"
 DESCRIBED = json.loads((wire_schema.FOLDER / "asyncapi.json").read_text(encoding="utf-8"))["channels"]
 """The channels of the AsyncAPI file."""
@@ -104,7 +103,7 @@ def test_the_reader_without_python_that_the_documentation_shows_works() -> None:
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed: sudo apt-get install jq mosquitto-clients")
     shown = re.search(
-        r"## Another reader.*?```sh\n(.*?)```", (ROOT / "docs/wire.md").read_text(encoding="utf-8"), re.DOTALL
+        r"## Another reader.*?```sh\n(.*?)```", (PROJECT / "docs/wire.md").read_text(encoding="utf-8"), re.DOTALL
     )
     assert shown is not None
     with Broker() as broker:

@@ -16,6 +16,7 @@ import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from tests.paths import PROJECT
 from tests.system.container import root as rung_root
 
 SUITE = "bookworm"
@@ -119,7 +120,7 @@ def cached(name: str, recipe: Iterable[Path], more: Iterable[str], make: Callabl
 
 def locked_version(name: str) -> str:
     """`name==version`, as uv.lock has it."""
-    lock = tomllib.loads((rung_root.PROJECT / "uv.lock").read_text(encoding="utf-8"))
+    lock = tomllib.loads((PROJECT / "uv.lock").read_text(encoding="utf-8"))
     (found,) = {package["version"] for package in lock["package"] if package["name"] == name}
     return f"{name}=={found}"
 

@@ -14,11 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kiosk.decoding.preview.image_files import folder_pictures
+from tests.paths import PROJECT
 from tests.system.arm import root as rung_arm_root
 from tests.system.container import root as rung_root
 from tests.system.emulator import gate, image
 
-SHARED = rung_root.PROJECT.parent / "shared"
+SHARED = PROJECT.parent / "shared"
 SITE = "/opt/entrance-kiosk/site"
 WHEELS = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "jsonschema", "pypdfium2")
 COMPILED = (
@@ -51,7 +52,7 @@ class Promises:
         shutil.rmtree(product, ignore_errors=True)
         zipfile.ZipFile(image.project_wheel(rung_root.CACHE / "arm-wheel")).extractall(product)
         _compile(product)
-        self._binds = {"product": product, "project": rung_root.PROJECT, "shared": SHARED, "wheels": wheels}
+        self._binds = {"product": product, "project": PROJECT, "shared": SHARED, "wheels": wheels}
         self._short = short
 
     def all(self) -> list[Callable[[], str]]:
@@ -108,14 +109,14 @@ print(platform.machine(), platform.python_version(), len(names))
 
     def _native(self, arguments: list[str]) -> str:
         command = [sys.executable, *arguments]
-        return subprocess.run(command, cwd=rung_root.PROJECT, capture_output=True, text=True, check=True).stdout
+        return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=True).stdout
 
     def _inside(self, arguments: list[str]) -> str:
         return self._run(["python3", *arguments], 1200)
 
     def _pytest(self, subjects: tuple[str, ...]) -> str:
         files = [f"tests/{path.name}" for subject in subjects for path in files_about(subject)]
-        texts = "".join((rung_root.PROJECT / file).read_text(encoding="utf-8") for file in files)
+        texts = "".join((PROJECT / file).read_text(encoding="utf-8") for file in files)
         long = [name for name in LONG if self._short and f"def {name}(" in texts]
         options = [
             "-q",
@@ -147,7 +148,7 @@ print(platform.machine(), platform.python_version(), len(names))
 
 def files_about(subject: str) -> list[Path]:
     """Our own tests of a subject. Raises AssertionError where there are none."""
-    tests = rung_root.PROJECT / "tests"
+    tests = PROJECT / "tests"
     found = [*tests.glob(f"test_{subject}.py"), *sorted(tests.glob(f"test_{subject}_*.py"))]
     assert found, f"there is no tests/test_{subject}.py any more: mend tests/system/arm/run.py"
     return found

@@ -8,6 +8,7 @@ import json
 import shutil
 import sys
 
+from tests.paths import PROJECT
 from tests.system.container import root as rung_root
 
 ENVIRONMENT = {"LD_PRELOAD": "/opt/entrance-kiosk/heap.so", "LIBCAMERA_LOG_LEVELS": "*:FATAL"}
@@ -22,7 +23,7 @@ def main() -> int:
         return rung_root.CANNOT
     root = rung_root.ready_root()
     rung_root.install(root)
-    shutil.copy(rung_root.PROJECT / "tests" / SCRIPT, root / "opt/entrance-kiosk" / SCRIPT)
+    shutil.copy(PROJECT / "tests" / SCRIPT, root / "opt/entrance-kiosk" / SCRIPT)
     failed = 0
     for arguments in ([], ["absent"]):
         command = [f"{rung_root.VENV}/bin/python", f"/opt/entrance-kiosk/{SCRIPT}", *arguments]

@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROJECT = Path(__file__).parents[1]
+from tests.paths import PROJECT
+
 CACHE = Path(os.environ.get("RUNGS_CACHE", Path.home() / ".cache/entrance-kiosk/rungs"))
 VENV = "/opt/entrance-kiosk/venv"
 PICAMERA2 = "picamera2==0.3.38"

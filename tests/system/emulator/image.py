@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.system.arm import root
-from tests.system.container import root
+from tests.paths import PROJECT
+from tests.system.arm import root as arm_root
 
 SUITE = "trixie"  # pinctrl_bcm2835.persist_gpio_outputs came with Linux 6.10; bookworm has 6.1
 TOOLS = {
@@ -72,7 +72,7 @@ def kernel() -> Kernel:
         (release,) = (path.name for path in (target / "usr/lib/modules").iterdir())
         subprocess.run(["depmod", "-b", str(target), release], check=True)
 
-    return Kernel(root.cached("kernel", [Path(__file__)], [SUITE], make))
+    return Kernel(arm_root.cached("kernel", [Path(__file__)], [SUITE], make))
 
 
 def initrd(linux: Kernel, modules: Sequence[str], folder: Path) -> Path:
@@ -81,7 +81,7 @@ def initrd(linux: Kernel, modules: Sequence[str], folder: Path) -> Path:
     shutil.rmtree(tree, ignore_errors=True)
     for each in ("bin", "dev", "modules", "proc", "sys", "target"):
         (tree / each).mkdir(parents=True)
-    shutil.copy(root.system_root() / "bin/busybox", tree / "bin/busybox")
+    shutil.copy(arm_root.system_root() / "bin/busybox", tree / "bin/busybox")
     order = []
     for path in _with_dependencies(linux, modules):
         content = lzma.decompress(path.read_bytes()) if path.suffix == ".xz" else path.read_bytes()
@@ -145,6 +145,6 @@ def project_wheel(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     uv = Path(sys.executable).parent / "uv"
     build = [str(uv), "build", "-q", "--wheel", "--out-dir", str(folder)]
-    subprocess.run(build, cwd=root.PROJECT, check=True)
+    subprocess.run(build, cwd=PROJECT, check=True)
     (wheel,) = folder.glob("*.whl")
     return wheel

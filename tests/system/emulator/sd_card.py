@@ -12,6 +12,7 @@ from kiosk.installer import release
 from kiosk.installer.bundle import build
 from kiosk.installer.bundle import content as bundles
 from kiosk.installer.layout import Layout
+from tests.paths import PROJECT
 from tests.system.arm import root as rung_arm_root
 from tests.system.container import root as rung_root
 from tests.system.emulator import site
@@ -84,7 +85,7 @@ def _bundle() -> Path:
     """This checkout as `make bundle` makes it, for the root's machine and Python alone."""
     out = rung_root.CACHE / "bundle"
     out.mkdir(parents=True, exist_ok=True)
-    return build.make(rung_root.PROJECT, [TARGET], out)
+    return build.make(PROJECT, [TARGET], out)
 
 
 def _release(tar: Path) -> Path:

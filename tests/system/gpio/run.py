@@ -16,6 +16,7 @@ from pathlib import Path
 
 from kiosk.core.model import Outcome
 from kiosk.hardware.gpio.pattern_player import Lamp
+from tests.paths import PROJECT
 from tests.system.arm import root as rung_arm_root
 from tests.system.container import root as rung_root
 from tests.system.emulator import gate as rung_gate
@@ -31,7 +32,7 @@ MODULES = (*image.VIRT_MODULES, "virtio_console", "ledtrig_oneshot", "leds_gpio"
 """The relay's, which a Pi's kernel has built in, and the virtual camera."""
 CAMERA = "rung_usb_camera_inside.py"
 FOLDER = rung_root.CACHE / "gpio"
-RESULTS = rung_root.PROJECT / "build/rungs/gpio"
+RESULTS = PROJECT / "build/rungs/gpio"
 BOARD = ["-cpu", "cortex-a53", "-smp", "1", "-m", "1024", "-nic", "none"]
 TOOLS = image.TOOLS
 STATUS = "/run/entrance-kiosk/status.json"
@@ -78,7 +79,7 @@ def with_relay_led(tree: Path) -> Path:
 def compiled_overlay() -> Path:
     """As it goes to /boot/firmware/overlays."""
     made = FOLDER / "kiosk-relay.dtbo"
-    source = rung_root.PROJECT / "firmware_config/kiosk-relay.dts"
+    source = PROJECT / "firmware_config/kiosk-relay.dts"
     subprocess.run(["dtc", "-@", "-q", "-I", "dts", "-O", "dtb", "-o", made, source], check=True)
     return made
 
@@ -88,7 +89,7 @@ def command() -> list[str]:
     FOLDER.mkdir(parents=True, exist_ok=True)
     linux = image.kernel()
     root = sd_card.populated(FOLDER, sd_card.Gate(PINS, shell=sd_card.shell_on_line("/dev/hvc0"), more=4))
-    shutil.copy(rung_root.PROJECT / "tests" / CAMERA, root / "opt/entrance-kiosk" / CAMERA)
+    shutil.copy(PROJECT / "tests" / CAMERA, root / "opt/entrance-kiosk" / CAMERA)
     disk = image.disk(root, FOLDER / "disk.img", 2048)
     initrd = image.initrd(linux, MODULES, FOLDER)
     return [

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from kiosk.installer.bundle.build import make
-from tests.system.container.root import PROJECT
+from tests.paths import PROJECT
 
 PARTS = ("kiosk", "mqtt", "web_ui", "systemd", "firmware_config")
 FILES = ("pyproject.toml", "uv.lock", "README.md", "install.sh", "docs/kiosk.example.toml")

@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.system.container.root import CACHE, PROJECT
+from tests.paths import PROJECT
+from tests.system.container.root import CACHE
 
 RECIPE = ("rung_install_root.sh", "rung_install_stub.py")
 

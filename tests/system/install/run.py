@@ -26,6 +26,7 @@ from pathlib import Path
 
 from kiosk.credentials.issuing.samples import sample_world
 from kiosk.simulation.sandbox import Premises
+from tests.paths import PROJECT
 from tests.system.container import root as rung_root
 from tests.system.container.container import Container, alone
 from tests.system.container.control_groups import Groups
@@ -37,7 +38,7 @@ from tests.system.install.cuts import power_cut
 from tests.system.install.device import Device
 
 TOOLS = {**rung_root.TOOLS, "systemd-nspawn": "systemd-container", "mke2fs": "e2fsprogs", "losetup": "mount"}
-RESULTS = rung_root.PROJECT / "build/rungs/install"
+RESULTS = PROJECT / "build/rungs/install"
 OWN_MOUNTS = "RUNG_INSTALL_OWN_MOUNTS"
 PYTHONS = {"bookworm": "311", "trixie": "313"}
 

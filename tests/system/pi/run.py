@@ -18,6 +18,7 @@ from kiosk.core.model import Outcome
 from kiosk.hardware.gpio.pattern_player import Lamp
 from mqtt.centre.ingest.ledger import read_counts
 from tests.fakes.processes.broker import Broker, free_port
+from tests.paths import PROJECT
 from tests.system.arm import root as rung_arm_root
 from tests.system.container import root as rung_root
 from tests.system.emulator import gate as rung_gate
@@ -29,7 +30,7 @@ from tests.system.pi.writers import Card
 
 PINS = {"green": 17, "red": 27, "amber": 22, "buzzer": 18, "relay": 23}
 FOLDER = rung_root.CACHE / "pi"
-RESULTS = rung_root.PROJECT / "build/rungs/pi"
+RESULTS = PROJECT / "build/rungs/pi"
 TOOLS = {**image.TOOLS, "dumpe2fs": "e2fsprogs"}
 HOST = "10.0.2.2"
 """This machine, as QEMU's user network names it."""
@@ -59,7 +60,7 @@ def main(arguments: Sequence[str]) -> int:
         page, shell, installed_words = free_port(), free_port(), sd_card(broker.port)
         database = Path(scratch, "centre.db")
         collect = [sys.executable, "-m", "kiosk", "centre", "--broker", broker.address, "--database", str(database)]
-        with subprocess.Popen(collect, cwd=rung_root.PROJECT, stderr=subprocess.DEVNULL) as centre:
+        with subprocess.Popen(collect, cwd=PROJECT, stderr=subprocess.DEVNULL) as centre:
             try:
                 for more in ("", OUTPUTS_PERSIST):
                     with qemu.machine(command(f"{installed_words} {more}", page, shell), shell) as machine:

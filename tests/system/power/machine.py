@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from tests.paths import PROJECT
 from tests.system.arm import root as rung_arm_root
 from tests.system.container import root as rung_root
 from tests.system.emulator import image, qemu
@@ -82,7 +83,7 @@ def _premises(broker_port: int) -> Path:
         wheel.extractall(site)
     (site / "tests").mkdir()
     for name in ("__init__.py", "passages.py", "rung_power_log.py", "rung_power_recorder.py"):
-        shutil.copy(rung_root.PROJECT / "tests" / name, site / "tests" / name)
+        shutil.copy(PROJECT / "tests" / name, site / "tests" / name)
     shutil.copy(_without_fsync(), folder / "without-fsync.so")
     (folder / "etc").mkdir()
     world = rung_premises.furnish(folder, PINS, broker=f"{HOST}:{broker_port}")

@@ -10,13 +10,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.paths import PROJECT
 from tests.system.container import root as rung_root
 
 TOOLS = {**rung_root.TOOLS, "systemd-nspawn": "systemd-container"}
 SCRIPT = "rung_service_inside.py"
 UNITS = ("kiosk.service", "kiosk-web.service", "kiosk-purge.service", "kiosk-purge.timer")
 UDEV_RULES = "70-entrance-kiosk.rules"
-RESULTS = rung_root.PROJECT / "build/rungs/service"
+RESULTS = PROJECT / "build/rungs/service"
 UNIT = f"""\
 [Unit]
 Description=The checks of tests/{SCRIPT}
@@ -52,18 +53,18 @@ def main() -> int:
 
 def install_units(root: Path) -> None:
     """What install does with systemd/, and the unit that runs the checks."""
-    systemd = rung_root.PROJECT / "systemd"
+    systemd = PROJECT / "systemd"
     units = root / "etc/systemd/system"
     for name in UNITS:
         shutil.copy(systemd / name, units / name)
     (units / "rung.service").write_text(UNIT, encoding="utf-8")
     shutil.copy(systemd / "entrance-kiosk.sysusers", root / "usr/lib/sysusers.d/entrance-kiosk.conf")
     shutil.copy(systemd / "entrance-kiosk.tmpfiles", root / "usr/lib/tmpfiles.d/entrance-kiosk.conf")
-    shutil.copy(rung_root.PROJECT / "firmware_config/udev" / UDEV_RULES, root / "etc/udev/rules.d" / UDEV_RULES)
+    shutil.copy(PROJECT / "firmware_config/udev" / UDEV_RULES, root / "etc/udev/rules.d" / UDEV_RULES)
     drop_in = root / "etc/systemd/journald.conf.d/entrance-kiosk.conf"
     drop_in.parent.mkdir(exist_ok=True)
     shutil.copy(systemd / "journald.conf.d/entrance-kiosk.conf", drop_in)
-    shutil.copy(rung_root.PROJECT / "tests" / SCRIPT, root / "opt/entrance-kiosk" / SCRIPT)
+    shutil.copy(PROJECT / "tests" / SCRIPT, root / "opt/entrance-kiosk" / SCRIPT)
     rung_root.run_inside(root, ["systemd-sysusers"]).check_returncode()
     python = f"{rung_root.VENV}/bin/python"
     rung_root.run_inside(root, [python, f"/opt/entrance-kiosk/{SCRIPT}", "furnish"]).check_returncode()

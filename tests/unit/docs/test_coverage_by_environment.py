@@ -1,9 +1,9 @@
 """The page "what is proved where" names rungs that exist, and leaves none out."""
 
 import re
-from pathlib import Path
 
-PROJECT = Path(__file__).parents[1]
+from tests.paths import PROJECT
+
 PAGE = (PROJECT / "docs/proved-where.md").read_text(encoding="utf-8")
 FILES = {"host": "tests/conftest.py", "browser": "tests/e2e/browser/test_public_pages.py"}
 """Rungs that are tests of pytest's."""

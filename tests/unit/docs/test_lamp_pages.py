@@ -1,11 +1,10 @@
 """The pages about lamps and wiring are never older than the table of patterns and the default pins."""
 
-from pathlib import Path
-
 from docs._generate import lamps, wiring
 from kiosk import config
+from tests.paths import PROJECT
 
-DOCS = Path(__file__).parents[1] / "docs"
+DOCS = PROJECT / "docs"
 
 
 def test_page_and_pictures_are_those_that_make_docs_makes() -> None:

@@ -17,7 +17,7 @@ def test_docstrings_and_comments_do_not_use_banned_words() -> None:
 
 def test_code_tables_and_link_targets_are_not_taken_for_prose() -> None:
     text = "A [link](a;b.md) and `x; y`.\n\n    indented; code\n\n```\nfenced; code\n```\n\n| one cell | another |\n|---|---|\n"
-    assert [block.text for block in prose.blocks(text)] == ["A [link] and code.", "one cell", "another"]
+    assert [block.text for block in prose.blocks(text)] == ["A [link] and Code.", "one cell", "another"]
 
 
 def test_a_list_item_and_a_table_cell_end_a_sentence() -> None:

@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from docs._generate.wiring import BRANCHES
 from kiosk import config
+from tests.paths import PROJECT
 
-FOLDER = Path(__file__).parents[1] / "firmware_config"
+FOLDER = PROJECT / "firmware_config"
 PINS = config.Signal()
 
 # [config] keys with a single value, and what the value may be.

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from kiosk.installer.machine import system_files
+from tests.paths import PROJECT
 
-PROJECT = Path(__file__).parents[1]
 FOLDER = PROJECT / "firmware_config/quiet"
 SETTINGS = {
     "timesyncd.conf": {"SaveIntervalSec"},

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.system.container.root import PROJECT
+from tests.paths import PROJECT
 from tests.system.install.bundles import VARIANTS, changed
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-SETUP = Path(__file__).parents[1] / "setup.sh"
+from tests.paths import PROJECT
+
+SETUP = PROJECT / "setup.sh"
 REAL = ("sh", "dirname", "cat", "grep", "env", "touch", "python3")
 
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-UNITS = Path(__file__).parents[1] / "systemd"
+from tests.paths import PROJECT
+
+UNITS = PROJECT / "systemd"
 SERVICES = ("kiosk.service", "kiosk-web.service")
 UNITS_THAT_RUN = (*SERVICES, "kiosk-purge.service")
 ALL_UNITS = (*UNITS_THAT_RUN, "kiosk-purge.timer", "entrance-kiosk-recover.service")

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from docs._generate import configuration
 from kiosk import config
+from tests.paths import PROJECT
 
 SMALLEST = """
 [site]
@@ -100,7 +101,7 @@ def test_files_that_are_named_and_missing_are_all_told(tmp_path: Path) -> None:
 
 
 def test_the_commented_example_is_good() -> None:
-    example = Path(__file__).parents[1] / "docs" / "kiosk.example.toml"
+    example = PROJECT / "docs" / "kiosk.example.toml"
     assert config.load(example).site.site == "cho-dong-ba"
 
 

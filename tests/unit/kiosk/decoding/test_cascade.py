@@ -1,7 +1,6 @@
 """What reading promises: every code in view, byte for byte, no misread, and nothing where there is nothing."""
 
 import threading
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -20,8 +19,9 @@ from kiosk.decoding.stages import heavy_stages, plain
 from kiosk.decoding.still_image import read_picture
 from kiosk.decoding.time_limit import BoundedDecoder, ReadingStuck
 from tests.fakes.data.qr_images import code_picture, frames, noisy, scene, smeared, turned
+from tests.paths import SHARED
 
-SHARED = Path(__file__).parents[2] / "shared" / "qr-images"
+IMAGES = SHARED / "qr-images"
 CARD = "046090001234|191234567|Nguyễn Thị Ánh Tuyết|02011990|Nữ|Phường Vỹ Dạ, Thành phố Huế|15062021"
 
 
@@ -103,13 +103,13 @@ def test_a_frame_that_is_a_view_into_a_larger_buffer_is_read() -> None:
 
 
 def test_nothing_is_reported_on_pictures_without_a_code() -> None:
-    pictures = folder_pictures(SHARED / "negatives")
+    pictures = folder_pictures(IMAGES / "negatives")
     assert len(pictures) >= 40
     assert [path.name for path in pictures if read_picture(load_luma(path))] == []
 
 
 def test_most_photographs_are_read_and_none_is_misread() -> None:
-    expected = {path: path.with_suffix(".txt") for path in folder_pictures(SHARED / "zxing-cpp")}
+    expected = {path: path.with_suffix(".txt") for path in folder_pictures(IMAGES / "zxing-cpp")}
     expected = {path: text for path, text in expected.items() if text.exists()}
     right, wrong = 0, []
     for path, text in expected.items():

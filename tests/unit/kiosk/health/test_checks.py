@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from kiosk.core.frame import Frame
 from kiosk.core.model import ClockQuality, Moment, State, View
 from kiosk.core.status import Fact, Grade
-from kiosk.health import CameraWatch, ClockWatch, Limits, Measures, PageWatch, checks, state_of, watchdog_may_be_fed
+from kiosk.health import CameraWatch, ClockWatch, Limits, Measures, PageWatch, judge, state_of, watchdog_may_be_fed
 from kiosk.health.probes import (
     probe_disk_free_bytes,
     probe_listens,
@@ -23,6 +23,7 @@ from kiosk.health.probes import (
     probe_temperature_c,
     probe_under_voltage,
 )
+from tests.paths import PROJECT
 
 WELL = Measures(
     dark_s=0.0,
@@ -73,43 +74,43 @@ def named(facts: tuple[Fact, ...], name: str) -> Fact:
 @pytest.mark.parametrize("fault", FAULTS)
 def test_every_fault_is_one_bad_fact_and_shows_in_the_state(fault: str) -> None:
     wrong, name, state = FAULTS[fault]
-    facts = checks(replace(WELL, **wrong))
+    facts = judge(replace(WELL, **wrong))
     assert [fact.name for fact in facts if fact.grade is not Grade.OK] == [name]
     assert state_of(facts) is state
 
 
 def test_a_healthy_device_is_ready_and_says_so_in_every_fact() -> None:
-    facts = checks(WELL)
+    facts = judge(WELL)
     assert {fact.grade for fact in facts} == {Grade.OK}
     assert state_of(facts) is State.READY
     assert watchdog_may_be_fed(facts)
 
 
 def test_a_disk_below_its_floor_is_out_of_order_before_anybody_comes() -> None:
-    facts = checks(replace(WELL, disk_free_bytes=10**6, disk_floor_bytes=8 * 10**6))
+    facts = judge(replace(WELL, disk_free_bytes=10**6, disk_floor_bytes=8 * 10**6))
     assert [fact.name for fact in facts if fact.grade is Grade.BROKEN] == ["records"]
     assert state_of(facts) is State.OUT_OF_ORDER
 
 
 def test_what_heals_is_ready_again() -> None:
     for wrong, _, _ in FAULTS.values():
-        assert state_of(checks(replace(WELL, **wrong))) is not State.READY
-        assert state_of(checks(WELL)) is State.READY
+        assert state_of(judge(replace(WELL, **wrong))) is not State.READY
+        assert state_of(judge(WELL)) is State.READY
 
 
 def test_a_black_picture_is_covered_and_not_frozen() -> None:
-    facts = checks(replace(WELL, frozen_s=60.0, dark_s=60.0))
+    facts = judge(replace(WELL, frozen_s=60.0, dark_s=60.0))
     assert [fact.name for fact in facts if fact.grade is not Grade.OK] == ["view"]
 
 
 def test_what_this_machine_cannot_measure_is_no_fact() -> None:
-    names = {fact.name for fact in checks(Measures())}
+    names = {fact.name for fact in judge(Measures())}
     assert names == {"gate-loop", "camera-loop", "lamps", "camera", "records", "clock", "outbox"}
 
 
 def test_every_fact_has_a_sentence_in_both_languages_and_a_bad_one_says_what_to_do() -> None:
     for wrong, name, _ in FAULTS.values():
-        for fact in checks(replace(WELL, **wrong)):
+        for fact in judge(replace(WELL, **wrong)):
             assert fact.vi.endswith(".")
             assert fact.en.endswith(".")
             assert fact.vi != fact.en
@@ -119,12 +120,12 @@ def test_every_fact_has_a_sentence_in_both_languages_and_a_bad_one_says_what_to_
 
 
 def test_the_manual_names_every_fact_with_the_threshold_that_is_in_force() -> None:
-    page = (Path(__file__).parents[1] / "docs/hardware.md").read_text(encoding="utf-8")
+    page = (PROJECT / "docs/hardware.md").read_text(encoding="utf-8")
     table = page.partition("| fact |")[2].partition("\n\n")[0].splitlines()[2:]
     rows = {name.strip(): row for row in table for name in row.split("|")[1].split(",")}
     told = [replace(WELL, **wrong) for wrong, _, _ in FAULTS.values()]
     told += [replace(WELL, paused=True), replace(WELL, moved_aside="x"), replace(WELL, pins_trouble="busy")]
-    names = {fact.name for measures in told for fact in checks(measures)}
+    names = {fact.name for measures in told for fact in judge(measures)}
     assert {"list-…" if name.startswith("list-") else name for name in names} == set(rows)
     limits = Limits()
     for name, threshold in {
@@ -141,32 +142,32 @@ def test_the_manual_names_every_fact_with_the_threshold_that_is_in_force() -> No
 
 
 def test_the_order_of_facts_never_changes() -> None:
-    order = [fact.name for fact in checks(WELL)]
+    order = [fact.name for fact in judge(WELL)]
     for wrong, _, _ in FAULTS.values():
-        assert [fact.name for fact in checks(replace(WELL, **wrong))] == order
+        assert [fact.name for fact in judge(replace(WELL, **wrong))] == order
 
 
 def test_only_a_loop_that_does_not_turn_starves_the_watchdog() -> None:
     starving = {
-        fault for fault, (wrong, _, _) in FAULTS.items() if not watchdog_may_be_fed(checks(replace(WELL, **wrong)))
+        fault for fault, (wrong, _, _) in FAULTS.items() if not watchdog_may_be_fed(judge(replace(WELL, **wrong)))
     }
     assert starving == {"the gate's thread hangs", "the camera's thread hangs", "the lamps do not obey"}
 
 
 def test_while_starting_nothing_is_ready_but_trouble_is_told() -> None:
-    assert state_of(checks(WELL), started=False) is State.STARTING
-    assert state_of(checks(replace(WELL, temperature_c=90.0)), started=False) is State.STARTING
-    assert state_of(checks(replace(WELL, frame_age_s=9.0)), started=False) is State.OUT_OF_ORDER
+    assert state_of(judge(WELL), started=False) is State.STARTING
+    assert state_of(judge(replace(WELL, temperature_c=90.0)), started=False) is State.STARTING
+    assert state_of(judge(replace(WELL, frame_age_s=9.0)), started=False) is State.OUT_OF_ORDER
 
 
 def test_the_trouble_of_the_camera_is_in_the_sentence() -> None:
-    fact = named(checks(replace(WELL, frame_age_s=9.0, camera_trouble="webcam:0: unplugged")), "camera")
+    fact = named(judge(replace(WELL, frame_age_s=9.0, camera_trouble="webcam:0: unplugged")), "camera")
     assert "webcam:0: unplugged" in fact.vi
     assert "webcam:0: unplugged" in fact.en
 
 
 def test_a_clock_that_nothing_disciplines_is_no_fault() -> None:
-    facts = checks(replace(WELL, clock=ClockQuality.FREE_RUNNING))
+    facts = judge(replace(WELL, clock=ClockQuality.FREE_RUNNING))
     assert state_of(facts) is State.READY
     assert named(facts, "clock").value == "free-running"
 
@@ -190,7 +191,7 @@ def test_no_measure_is_without_a_judgement(
     limit: int | None,
     age_s: float,
 ) -> None:
-    facts = checks(
+    facts = judge(
         replace(
             WELL,
             frame_age_s=frame_age_s,

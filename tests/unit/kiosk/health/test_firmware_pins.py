@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from kiosk import config
 from kiosk.core.status import Fact, Grade
 from kiosk.health.firmware_pins import boot_fact, driven_levels
+from tests.paths import PROJECT
 
-SHIPPED = Path(__file__).parents[1] / "firmware_config/config.txt"
+SHIPPED = PROJECT / "firmware_config/config.txt"
 
 
 def found(signal: config.Signal, text: str, folder: Path) -> Fact:

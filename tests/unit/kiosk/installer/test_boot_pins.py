@@ -13,9 +13,9 @@ from kiosk.core.status import Grade
 from kiosk.health.firmware_pins import boot_fact
 from kiosk.installer.layout import Layout
 from kiosk.installer.machine import boot_pins, system_files
+from tests.paths import PROJECT
 from tests.unit.firmware_config.test_firmware import mistakes
 
-PROJECT = Path(__file__).parents[1]
 SHIPPED = (PROJECT / "firmware_config/config.txt").read_text(encoding="utf-8")
 
 pins = st.integers(0, 27)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from kiosk.installer.layout import Layout
 from kiosk.installer.machine import firmware, system_files
+from tests.paths import PROJECT
 
-PROJECT = Path(__file__).parents[1]
 OWNERS = "# mine\ndtparam=audio=on\n[cm4]\notg_mode=1"
 CMDLINE = "console=serial0,115200 console=tty1 root=PARTUUID=1234-02 rootfstype=ext4 fsck.repair=yes rootwait quiet\n"
 

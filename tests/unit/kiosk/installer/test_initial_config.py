@@ -8,7 +8,7 @@ from kiosk import config
 from kiosk.installer import initial_config
 from kiosk.installer.errors import InstallTrouble
 from kiosk.installer.layout import Layout
-from tests.fakes.parts.installed_device import PROJECT
+from tests.paths import PROJECT
 
 
 def nobody(name: str) -> str:

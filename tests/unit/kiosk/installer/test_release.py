@@ -15,7 +15,8 @@ from kiosk.installer.layout import Layout
 from kiosk.installer.machine import device
 from kiosk.installer.machine.device import Machine
 from kiosk.storage import database
-from tests.fakes.parts.installed_device import PROJECT, FakeSystemd, a_release, installed, ready, runs
+from tests.fakes.parts.installed_device import FakeSystemd, a_release, installed, ready, runs
+from tests.paths import PROJECT
 
 
 def a_bundle(folder: Path, *, schema: int = 1, oldest_writer: int = 1) -> Bundle:

@@ -8,7 +8,8 @@ import pytest
 from kiosk.installer import upgrade
 from kiosk.installer.layout import Layout
 from kiosk.installer.machine import system_files
-from tests.fakes.parts.installed_device import PROJECT, FakeSystemd, PowerCut, a_release, installed, never, ready
+from tests.fakes.parts.installed_device import FakeSystemd, PowerCut, a_release, installed, never, ready
+from tests.paths import PROJECT
 
 
 def test_the_unit_that_goes_back_at_power_on_runs_before_every_other_one_of_ours_and_only_then() -> None:

@@ -15,6 +15,7 @@ from kiosk.core.ports import StoreTrouble
 from kiosk.storage import Limits, Store, StoreDamaged
 from kiosk.storage import database as schema
 from tests.fakes.data.access_events import START_AT, a_passage, an_undo
+from tests.paths import DATA
 
 LATER = Moment(START_AT + timedelta(days=30), 1.0, ClockQuality.SYNCHRONISED)
 
@@ -258,7 +259,7 @@ def test_the_released_schema_of_version_1_still_opens(tmp_path: Path) -> None:
     """tests/data/passages-v1.sql is what the first release wrote; it is never edited."""
     path = tmp_path / "p.db"
     with sqlite3.connect(path) as raw:
-        raw.executescript((Path(__file__).parent / "data" / "passages-v1.sql").read_text(encoding="utf-8"))
+        raw.executescript((DATA / "passages-v1.sql").read_text(encoding="utf-8"))
     raw.close()
     store = Store(path)
     assert (store.epoch, store.newest_seq, store.depth()) == ("00112233445566aa", 3, 2)

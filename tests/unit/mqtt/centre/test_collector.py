@@ -27,6 +27,7 @@ from tests.fakes.data import wire_schema
 from tests.fakes.data.access_events import EPOCH, GATE, a_passage, event_text
 from tests.fakes.parts.connection import FakeBroker, FakeLink, ManualClock
 from tests.fakes.processes.broker import Broker, free_port
+from tests.paths import PROJECT
 
 
 def event(seq: int, *, branch: Branch = GATE, sealed_bytes: int = 110) -> str:
@@ -228,7 +229,7 @@ def start(*arguments: str) -> "subprocess.Popen[str]":
         [sys.executable, "-m", "kiosk", "centre", *arguments],
         stderr=subprocess.PIPE,
         text=True,
-        cwd=Path(__file__).parents[1],
+        cwd=PROJECT,
     )
 
 

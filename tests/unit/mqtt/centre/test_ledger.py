@@ -15,6 +15,7 @@ from mqtt.sequence_ranges import RangeSet
 from mqtt.topics import Branch
 from tests.fakes.data.access_events import EPOCH, GATE, a_passage
 from tests.fakes.data.arrivals import arrival_of
+from tests.paths import DATA
 
 AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
@@ -46,7 +47,7 @@ def test_what_is_known_survives_a_restart(centre_file: Path) -> None:
         assert second.record([arrival([3])])[StreamKey(GATE, EPOCH)] == RangeSet([(1, 3), (5, 5)])
 
 
-FIRST_RELEASE = Path(__file__).parent / "data" / "centre-v1.sql"
+FIRST_RELEASE = DATA / "centre-v1.sql"
 
 
 @pytest.mark.parametrize("steps_more", [0, 1])

@@ -15,9 +15,10 @@ from prometheus_client.parser import text_string_to_metric_families
 from kiosk.core.model import State
 from kiosk.core.status import STATUS_FILE
 from tests.fakes.data.status_snapshots import a_status, browsing, publish
+from tests.paths import PROJECT
 from web_ui.kiosk.api.metrics import METRICS, PREFIX
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "pages.md"
+DOCUMENT = PROJECT / "docs" / "pages.md"
 SITUATIONS = [*State, "absent", "silent", "unreadable"]
 
 

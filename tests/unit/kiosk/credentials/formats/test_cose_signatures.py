@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,8 +9,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 
 from kiosk.credentials.formats import cose
+from tests.paths import SHARED
 
-FOLDER = Path(__file__).parents[2] / "shared" / "vectors" / "wycheproof"
+FOLDER = SHARED / "vectors" / "wycheproof"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the public vectors do not lie beside this checkout")
 
 

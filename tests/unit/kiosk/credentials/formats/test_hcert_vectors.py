@@ -18,8 +18,9 @@ from kiosk.credentials.formats import base45, cose, hcert
 from kiosk.credentials.issuing import list_builder
 from kiosk.credentials.trust import trust_list
 from kiosk.credentials.trust.trust_list import TrustList
+from tests.paths import SHARED
 
-VECTORS = Path(__file__).parents[2] / "shared" / "vectors" / "hcert" / "dgc-testdata"
+VECTORS = SHARED / "vectors" / "hcert" / "dgc-testdata"
 FILES = sorted(VECTORS.rglob("*.json"))
 pytestmark = pytest.mark.skipif(not FILES, reason="the public vectors do not lie beside this checkout")
 

@@ -19,6 +19,7 @@ from kiosk.hardware.gpio.buttons import GuardButton, buttons_down, open_buttons
 from kiosk.hardware.gpio.kernel_relay import KernelRelay
 from kiosk.health import CameraWatch
 from tests.fakes.parts.gate import Scene
+from tests.paths import PROJECT
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ class TestKernelRelay:
         relay.fire()
         relay.drop()
         written = {path.name for path in (leds / "kiosk-relay").iterdir() if path.read_text()} - {"trigger"}
-        rule = (Path(__file__).parents[1] / "firmware_config/udev/70-entrance-kiosk.rules").read_text(encoding="utf-8")
+        rule = (PROJECT / "firmware_config/udev/70-entrance-kiosk.rules").read_text(encoding="utf-8")
         assert written == {"delay_on", "delay_off", "shot", "invert"}
         assert all(rule.count(f"%S%p/{name}") == 2 for name in written)  # chgrp and chmod
 
