@@ -1,6 +1,6 @@
 #!/bin/sh
 # Install the entrance kiosk on this board, bring it up to date, or take it away. Run it as root, again and again as you like.
-#   tar xf entrance-kiosk-VERSION.tar && sudo ./entrance-kiosk-VERSION/install.sh     (--help for more; docs/install.md)
+#   tar xf entrance-kiosk-VERSION.tar && sudo ./entrance-kiosk-VERSION/install.sh     (--help for more; docs/how-to/install.md)
 #   sudo ./install.sh BUNDLE.tar                                                      from the project's folder
 set -eu
 here=$(cd "$(dirname "$0")" && pwd -P)

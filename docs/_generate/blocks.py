@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 DOCS = Path(__file__).parents[1]
+IMAGES = DOCS / "images"
 BEGIN, END = "<!-- made by `make docs`: {name} -->", "<!-- end of {name} -->"
 
 Blocks = Mapping[str, Mapping[str, Callable[[], str]]]
@@ -53,21 +54,16 @@ def _row(cells: Iterable[str]) -> str:
 
 def type_of(schema: dict[str, Any]) -> str:
     """A JSON Schema's type in a few words."""
-    if "$ref" in schema:
-        return schema["$ref"].rsplit("/", 1)[-1].removesuffix(".json")
-    if "const" in schema:
-        return f"`{schema['const']}`"
-    if "enum" in schema:
-        return ", ".join(f"`{'null' if value is None else value}`" for value in schema["enum"])
-    for key in ("anyOf", "oneOf"):
-        if key in schema:
-            return " or ".join(type_of(inner) for inner in schema[key])
+    if reference := str(schema.get("$ref", "")):
+        return reference.rsplit("/", 1)[-1].removesuffix(".json")
+    if "const" in schema or "enum" in schema:
+        values = schema.get("enum", [schema.get("const")])
+        return ", ".join(f"`{'null' if value is None else value}`" for value in values)
+    if choices := schema.get("anyOf", schema.get("oneOf")):
+        return " or ".join(type_of(inner) for inner in choices)
     kind = schema.get("type", "any")
-    if isinstance(kind, list):
-        return " or ".join(kind)
-    if kind == "array":
-        return f"array of {type_of(schema.get('items', {}))}" if schema.get("items") else "array"
-    inner = schema.get("additionalProperties")
-    if kind == "object" and isinstance(inner, dict):
-        return f"object of {type_of(inner)}"
-    return f"{kind} ({schema['format']})" if "format" in schema else str(kind)
+    kind = " or ".join(kind) if isinstance(kind, list) else str(kind)
+    inner = schema.get("items" if kind == "array" else "additionalProperties")
+    if isinstance(inner, dict):
+        return f"{kind} of {type_of(inner)}"
+    return f"{kind} ({schema['format']})" if "format" in schema else kind

@@ -1,6 +1,6 @@
 """Every setting, as frozen tables: each field is documented where it stands, with its unit.
 
-docs/kiosk.example.toml is generated from here. Secrets are never among them: settings name the files that hold them.
+docs/reference/kiosk.example.toml is generated from here. Secrets are never among them: settings name the files that hold them.
 """
 
 from pathlib import Path
@@ -223,10 +223,10 @@ class PolicyRules(Section):
 
     @field_validator("opens")
     @classmethod
-    def _hours(cls, opens: tuple[str, ...]) -> tuple[str, ...]:
-        for text in opens:
+    def _hours(cls, opening_hours: tuple[str, ...]) -> tuple[str, ...]:
+        for text in opening_hours:
             Hours.parse(text)
-        return opens
+        return opening_hours
 
 
 class Records(Section):

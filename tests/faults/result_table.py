@@ -1,4 +1,4 @@
-"""Writes the table of the fault laboratory's long run into docs/delivery.md, from what `python -m tests.faults.run` printed.
+"""Writes the table of the fault laboratory's long run into docs/testing/fault-injection.md, from what `python -m tests.faults.run` printed.
 
 `python -m tests.faults.result_table LOG COMMIT`. A seed that came to no end counts as one, and is named.
 """
@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.paths import PROJECT
 
-TARGET = PROJECT / "docs" / "delivery.md"
+TARGET = PROJECT / "docs" / "testing" / "fault-injection.md"
 BEGIN, END = "<!-- long run: begin -->", "<!-- long run: end -->"
 NOT_INJECTED = ("command unheard", "mischief unheard", "device ended by itself")
 """Counted by the laboratory, injected by nobody."""

@@ -24,54 +24,54 @@ QUIET_S = 60.0
 FALLS_WITHIN_S = 5.0
 
 
-def board(bench: Bench) -> Finding:
+def board(context: Bench) -> Finding:
     """Vendor kernel and model."""
-    model = bench.read("/proc/device-tree/model").strip("\0\n")
-    kernel = bench.run("uname", "-rm").strip()
+    model = context.read("/proc/device-tree/model").strip("\0\n")
+    kernel = context.run("uname", "-rm").strip()
     system = next(
-        (line[13:-1] for line in bench.read("/etc/os-release").splitlines() if line.startswith("PRETTY_NAME=")), "?"
+        (line[13:-1] for line in context.read("/etc/os-release").splitlines() if line.startswith("PRETTY_NAME=")), "?"
     )
     real = model.startswith("Raspberry Pi")
-    return judged("board", f"{model or 'no Raspberry Pi'}; {kernel}; {system}", met=real)
+    return judged("board", f"{model or 'no Raspberry Pi'}; {kernel}; {system}", passed=real)
 
 
-def firmware(bench: Bench) -> Finding:
+def firmware(context: Bench) -> Finding:
     """Our lines reached the vendor's firmware and kernel."""
-    config_txt = bench.read("/boot/firmware/config.txt")
+    config_txt = context.read("/boot/firmware/config.txt")
     wanted = {
         "include entrance-kiosk.txt": "include entrance-kiosk.txt" in config_txt.splitlines(),
-        "persist_gpio_outputs=n": "pinctrl_bcm2835.persist_gpio_outputs=n" in bench.read("/proc/cmdline").split(),
-        "dtparam=strict_gpiod": "dtparam=strict_gpiod" in bench.read("/boot/firmware/entrance-kiosk.txt").splitlines(),
-        "watchdog": bool(bench.read("/sys/class/watchdog/watchdog0/identity")),
+        "persist_gpio_outputs=n": "pinctrl_bcm2835.persist_gpio_outputs=n" in context.read("/proc/cmdline").split(),
+        "dtparam=strict_gpiod": "dtparam=strict_gpiod" in context.read("/boot/firmware/entrance-kiosk.txt").splitlines(),
+        "watchdog": bool(context.read("/sys/class/watchdog/watchdog0/identity")),
     }
     missing = [name for name, there in wanted.items() if not there]
     said = f"missing: {', '.join(missing)}" if missing else "config.txt, command line, watchdog"
-    return judged("firmware", said, met=not missing)
+    return judged("firmware", said, passed=not missing)
 
 
-def timings(bench: Bench) -> Finding:
+def timings(context: Bench) -> Finding:
     """Real timings: power-on, start of the service, load, temperature."""
-    show = bench.run(
+    show = context.run(
         "systemctl", "show", "kiosk", "-p", "ExecMainStartTimestampMonotonic", "-p", "ActiveEnterTimestampMonotonic"
     )
     stamps = dict(line.split("=", 1) for line in show.splitlines() if "=" in line)
     began, active = (
         int(stamps.get(f"{name}TimestampMonotonic", "0") or 0) / 1e6 for name in ("ExecMainStart", "ActiveEnter")
     )
-    boot = bench.run("systemd-analyze", "time").splitlines()[:1]
-    heat = bench.read("/sys/class/thermal/thermal_zone0/temp").strip()
+    boot = context.run("systemd-analyze", "time").splitlines()[:1]
+    heat = context.read("/sys/class/thermal/thermal_zone0/temp").strip()
     warm = f"; {int(heat) / 1000:.0f} °C" if heat.isdecimal() else ""
     said = f"service ready {active - began:.1f} s after its start; {boot[0] if boot else 'no boot time'}{warm}"
-    return judged("timings", said, met=active > began > 0)
+    return judged("timings", said, passed=active > began > 0)
 
 
-def kiosk_is_ready(bench: Bench) -> Finding:
+def kiosk_is_ready(context: Bench) -> Finding:
     """The self-check is content."""
-    found = bench.until(lambda: state(bench) in ("ready", "degraded"), BACK_WITHIN_S)
-    status = bench.status() or {"facts": []}
+    found = context.until(lambda: state(context) in ("ready", "degraded"), BACK_WITHIN_S)
+    status = context.status() or {"facts": []}
     bad = [f"{fact['name']}={fact['grade']}" for fact in status["facts"] if fact["grade"] != "ok"]
-    said = f"{state(bench)}{'; ' + ', '.join(bad) if bad else ''}"
-    return judged("ready", said, met=found is not None)
+    said = f"{state(context)}{'; ' + ', '.join(bad) if bad else ''}"
+    return judged("ready", said, passed=found is not None)
 
 
 def _reads(name: str, vi: str, en: str) -> Step:
@@ -111,104 +111,104 @@ dim = _reads(
 )
 
 
-def lamps(bench: Bench) -> Finding:
-    """Lamp, place and sound as in docs/lamps.md."""
-    met = bench.ask(
+def lamps(context: Bench) -> Finding:
+    """Lamp, place and sound as in docs/reference/lamps.md."""
+    met = context.ask(
         "Ở các lần vừa rồi: đúng đèn, đúng vị trí (xanh bên phải, đỏ bên trái), còi kêu rõ?",
         "In what you just saw: the right lamps, in their places (green right, red left), the buzzer loud enough?",
     )
-    return judged("lamps", met=met)
+    return judged("lamps", passed=met)
 
 
-def covered_lens(bench: Bench) -> Finding:
+def covered_lens(context: Bench) -> Finding:
     """The view is judged on the real sensor."""
-    bench.tell("Lấy tay che kín ống kính và giữ nguyên.", "Cover the lens with your hand and keep it there.")
-    told_s = bench.until(lambda: has_fact(bench, "view"), DARK_WITHIN_S)
+    context.tell("Lấy tay che kín ống kính và giữ nguyên.", "Cover the lens with your hand and keep it there.")
+    told_s = context.until(lambda: has_fact(context, "view"), DARK_WITHIN_S)
     if told_s is None:
         return Finding("covered-lens", Verdict.NOT_MET, f"not told within {DARK_WITHIN_S:.0f} s")
-    bench.tell("Bỏ tay ra.", "Take the hand away.")
-    healed_s = bench.until(lambda: not has_fact(bench, "view"), DARK_WITHIN_S)
+    context.tell("Bỏ tay ra.", "Take the hand away.")
+    healed_s = context.until(lambda: not has_fact(context, "view"), DARK_WITHIN_S)
     healed = "never" if healed_s is None else f"in {healed_s:.0f} s"
-    return judged("covered-lens", f"told within {told_s:.0f} s, healed {healed}", met=healed_s is not None)
+    return judged("covered-lens", f"told within {told_s:.0f} s, healed {healed}", passed=healed_s is not None)
 
 
-def noise(bench: Bench) -> Finding:
+def noise(context: Bench) -> Finding:
     """Pull-ups hold against noise: nobody touches the button, and nobody is admitted."""
-    if bench.settings.signal.admit_button is None:
+    if context.settings.signal.admit_button is None:
         return Finding("noise", Verdict.OPEN, "no button is configured")
-    before = answers(bench)
-    bench.tell(
+    before = answers(context)
+    context.tell(
         "Không chạm nút; bật tắt đèn và quạt gần đó trong một phút. Không ai đứng trước camera.",
         "Leave the button alone; switch lamps and fans nearby on and off for a minute. Nobody stands before the camera.",
     )
-    ghost_s = bench.until(lambda: answers(bench) > before, QUIET_S)
+    ghost_s = context.until(lambda: answers(context) > before, QUIET_S)
     if ghost_s is not None:
         return Finding("noise", Verdict.NOT_MET, f"an answer to nobody after {ghost_s:.0f} s")
     return Finding("noise", Verdict.MET, f"{QUIET_S:.0f} s without an answer to nobody")
 
 
-def button(bench: Bench) -> Finding:
+def button(context: Bench) -> Finding:
     """A press of a second admits one person."""
-    if bench.settings.signal.admit_button is None:
+    if context.settings.signal.admit_button is None:
         return Finding("button", Verdict.OPEN, "no button is configured")
-    before = answers(bench)
-    bench.tell("Nhấn giữ nút trong một giây.", "Hold the button for a second.")
-    took_s = bench.until(lambda: answers(bench) > before, SEEN_WITHIN_S)
-    status = bench.status()
+    before = answers(context)
+    context.tell("Nhấn giữ nút trong một giây.", "Hold the button for a second.")
+    took_s = context.until(lambda: answers(context) > before, SEEN_WITHIN_S)
+    status = context.status()
     by_hand = took_s is not None and bool(status and status["shown"] and status["shown"][-1]["frame"] == 0)
-    return judged("button", "one admitted by hand" if by_hand else "nobody admitted", met=by_hand)
+    return judged("button", "one admitted by hand" if by_hand else "nobody admitted", passed=by_hand)
 
 
-def relay_after_a_kill(bench: Bench) -> Finding:
+def relay_after_a_kill(context: Bench) -> Finding:
     """kill -9 of the daemon: everything is off within 5 s, and it comes back."""
-    before = answers(bench)
-    bench.tell(
+    before = answers(context)
+    context.tell(
         "Đưa một mã hợp lệ; ngay khi đèn sáng, chương trình sẽ bị ngắt. Hãy nhìn đèn và rơ-le.",
         "Hold up a valid code; as the lamp lights the program is killed. Watch lamps and relay.",
     )
-    if bench.until(lambda: answers(bench) > before, SEEN_WITHIN_S) is None:
+    if context.until(lambda: answers(context) > before, SEEN_WITHIN_S) is None:
         return Finding("relay-after-a-kill", Verdict.OPEN, "nothing was shown to the camera")
-    status = bench.status()
+    status = context.status()
     pid = status["pid"] if status else 0
-    bench.run("systemctl", "kill", "--signal=KILL", "--kill-who=main", "kiosk")
-    back_s = bench.until(lambda: _another_ready(bench, pid), BACK_WITHIN_S)
-    fell = bench.ask(
+    context.run("systemctl", "kill", "--signal=KILL", "--kill-who=main", "kiosk")
+    back_s = context.until(lambda: _another_ready(context, pid), BACK_WITHIN_S)
+    fell = context.ask(
         f"Đèn, còi và rơ-le có tắt trong vòng {FALLS_WITHIN_S:.0f} giây sau khi bị ngắt?",
         f"Were lamps, buzzer and relay off within {FALLS_WITHIN_S:.0f} s after the kill?",
     )
     if back_s is None:
         return Finding("relay-after-a-kill", Verdict.NOT_MET, "never back")
-    return judged("relay-after-a-kill", f"back after {back_s:.1f} s", met=fell)
+    return judged("relay-after-a-kill", f"back after {back_s:.1f} s", passed=fell)
 
 
-def _another_ready(bench: Bench, pid: int) -> bool:
-    status = bench.status()
+def _another_ready(context: Bench, pid: int) -> bool:
+    status = context.status()
     return bool(status and status["pid"] != pid and status["state"] in ("ready", "degraded"))
 
 
-def network(bench: Bench) -> Finding:
+def network(context: Bench) -> Finding:
     """Wi-Fi: away and back by itself, nothing missing after it."""
     strength = [
         line.split()[3].rstrip(".")
-        for line in bench.read("/proc/net/wireless").splitlines()[2:]
+        for line in context.read("/proc/net/wireless").splitlines()[2:]
         if len(line.split()) > 3
     ]
     radio = f"Wi-Fi {strength[0]} dBm" if strength else "no Wi-Fi"
-    status = bench.status()
+    status = context.status()
     if not status or not status["uplink"]["connected"]:
         return Finding("network", Verdict.NOT_MET, f"{radio}; no way to the centre now")
-    if not bench.ask(
+    if not context.ask(
         "Tắt bộ phát Wi-Fi (hoặc rút dây mạng) ngay bây giờ. Đã tắt chưa?",
         "Switch the access point off (or pull the cable) now. Done?",
     ):
         return Finding("network", Verdict.OPEN, radio)
-    lost_s = bench.until(lambda: not connected(bench), 120.0)
+    lost_s = context.until(lambda: not connected(context), 120.0)
     if lost_s is None:
         return Finding("network", Verdict.NOT_MET, f"{radio}; the loss was not noticed in 120 s")
-    bench.tell("Đưa một mã trước camera, rồi bật mạng lại.", "Hold a code up, then switch the network on again.")
-    back_s = bench.until(lambda: connected(bench) and outbox(bench) == 0, 300.0)
+    context.tell("Đưa một mã trước camera, rồi bật mạng lại.", "Hold a code up, then switch the network on again.")
+    back_s = context.until(lambda: connected(context) and outbox(context) == 0, 300.0)
     back = "not back" if back_s is None else f"all delivered after {back_s:.0f} s"
-    return judged("network", f"{radio}; lost {lost_s:.0f} s, {back}", met=back_s is not None)
+    return judged("network", f"{radio}; lost {lost_s:.0f} s, {back}", passed=back_s is not None)
 
 
 STEPS: tuple[tuple[str, Step], ...] = (

@@ -1,4 +1,4 @@
-"""The project's own pass, `HUE1:` + base45 of a small signed token: printed on a card, or rotating in an app (docs/credentials.md).
+"""The project's own pass, `HUE1:` + base45 of a small signed token: printed on a card, or rotating in an app (docs/explanation/credentials.md).
 
 A card is a COSE_Sign1. An app shows [token, proof]: its token names a holder key (`cnf`, RFC 8747), and the proof is the holder's
 COSE_Sign1 over {6: now} with the token as external data. The kiosk holds no secret.
@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import cbor2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from kiosk.core.model import Assurance, Claim, ClockQuality, Identifier, Kind, Moment, Reason, Refusal, Subject
+from kiosk.core.model import Assurance, Claim, ClockQuality, Identifier, CodeKind, Moment, Reason, Refusal, Subject
 from kiosk.credentials.formats import base45, cose
 from kiosk.credentials.formats.cose import Algorithm, NotCose, Sign1
 from kiosk.credentials.trust.trust_list import TrustedKey, TrustList
@@ -132,23 +132,23 @@ def _proof_s(proof: Sign1) -> int:
     raise NotCose("not a holder's proof")
 
 
-def verify(data: bytes, now: Moment, trust_list: TrustList, lists_at: datetime, replays: Replays) -> Claim | Refusal:
+def verify(data: bytes, now: Moment, trust_list: TrustList, lists_at: datetime, replay_cache: Replays) -> Claim | Refusal:
     """Judge an own pass but for its validity in time, which is for the rules."""
     try:
         token = parse(data)
     except ValueError as trouble:  # NotCose is one; the message names the rule, never the content
-        return Refusal(Kind.PASS, Reason.MALFORMED, str(trouble))
-    keys = trust_list.find(Kind.PASS, token.kid)
+        return Refusal(CodeKind.ENTRY_PASS, Reason.MALFORMED, str(trouble))
+    keys = trust_list.find(CodeKind.ENTRY_PASS, token.kid)
     if not keys:
-        return Refusal(Kind.PASS, Reason.UNKNOWN_KEY, f"kid {token.kid.hex()}")
+        return Refusal(CodeKind.ENTRY_PASS, Reason.UNKNOWN_KEY, f"kid {token.kid.hex()}")
     key = _signer(token, keys)
     if key is None:
-        return Refusal(Kind.PASS, Reason.BAD_SIGNATURE, f"kid {token.kid.hex()}")
+        return Refusal(CodeKind.ENTRY_PASS, Reason.BAD_SIGNATURE, f"kid {token.kid.hex()}")
     if not key.not_before_at <= token.issued_at <= key.not_after_at:
-        return Refusal(Kind.PASS, Reason.KEY_NOT_ALLOWED, f"kid {token.kid.hex()}, issued outside the key's validity")
+        return Refusal(CodeKind.ENTRY_PASS, Reason.KEY_NOT_ALLOWED, f"kid {token.kid.hex()}, issued outside the key's validity")
     if key.uses and str(token.status_class) not in key.uses:
-        return Refusal(Kind.PASS, Reason.KEY_NOT_ALLOWED, f"kid {token.kid.hex()}, status class {token.status_class}")
-    refused = _judge_proof(token, now, replays)
+        return Refusal(CodeKind.ENTRY_PASS, Reason.KEY_NOT_ALLOWED, f"kid {token.kid.hex()}, status class {token.status_class}")
+    refused = _judge_proof(token, now, replay_cache)
     return refused or _claim(token, lists_at)
 
 
@@ -163,27 +163,27 @@ def _signer(token: Token, keys: tuple[TrustedKey, ...]) -> TrustedKey | None:
     return None
 
 
-def _judge_proof(token: Token, now: Moment, replays: Replays) -> Refusal | None:
+def _judge_proof(token: Token, now: Moment, replay_cache: Replays) -> Refusal | None:
     if token.holder_key is None:
-        return Refusal(Kind.PASS, Reason.MALFORMED, "a proof without a holder key") if token.proof else None
+        return Refusal(CodeKind.ENTRY_PASS, Reason.MALFORMED, "a proof without a holder key") if token.proof else None
     if token.proof is None or token.proof_s is None:
-        return Refusal(Kind.PASS, Reason.NO_PROOF)
+        return Refusal(CodeKind.ENTRY_PASS, Reason.NO_PROOF)
     holder = Ed25519PublicKey.from_public_bytes(token.holder_key)
     if not cose.verifies(holder, token.proof.signature, token.proof.signed_bytes(token.raw)):
-        return Refusal(Kind.PASS, Reason.BAD_SIGNATURE, "holder's proof")
+        return Refusal(CodeKind.ENTRY_PASS, Reason.BAD_SIGNATURE, "holder's proof")
     apart_s = now.at.timestamp() - token.proof_s
     # A clock that is wrong for certain cannot judge freshness; the rules then ask the policy.
     if abs(apart_s) > PROOF_SLACK_S and now.quality is not ClockQuality.UNSET:
-        return Refusal(Kind.PASS, Reason.STALE_PROOF, f"{apart_s:+.0f} s")
-    if not replays.is_new(token.serial, token.proof_s, now):
-        return Refusal(Kind.PASS, Reason.REPLAYED)
+        return Refusal(CodeKind.ENTRY_PASS, Reason.STALE_PROOF, f"{apart_s:+.0f} s")
+    if not replay_cache.is_new(token.serial, token.proof_s, now):
+        return Refusal(CodeKind.ENTRY_PASS, Reason.REPLAYED)
     return None
 
 
 def _claim(token: Token, lists_at: datetime) -> Claim:
     declared = token.declaration_h > 0
     return Claim(
-        kind=Kind.PASS,
+        kind=CodeKind.ENTRY_PASS,
         assurance=Assurance.VERIFIED,
         subject=Subject((Identifier("pass", token.serial.hex()),)),
         not_before_at=token.issued_at,
@@ -211,14 +211,14 @@ class Terms:
     """Raw Ed25519 key of the app that may show it; None for a card."""
 
 
-def payload(terms: Terms) -> bytes:
+def payload(claims_of_pass: Terms) -> bytes:
     """The claims of a pass, to be signed."""
     claims: dict[int, Any] = {
-        EXP: int(terms.expires_at.timestamp()),
-        IAT: int(terms.issued_at.timestamp()),
-        CTI: terms.serial,
-        STATUS: [terms.status_class, terms.declaration_h],
+        EXP: int(claims_of_pass.expires_at.timestamp()),
+        IAT: int(claims_of_pass.issued_at.timestamp()),
+        CTI: claims_of_pass.serial,
+        STATUS: [claims_of_pass.status_class, claims_of_pass.declaration_h],
     }
-    if terms.holder_key is not None:
-        claims[CNF] = {1: {1: 1, -1: 6, -2: terms.holder_key}}
+    if claims_of_pass.holder_key is not None:
+        claims[CNF] = {1: {1: 1, -1: 6, -2: claims_of_pass.holder_key}}
     return cbor2.dumps(claims, canonical=True)

@@ -100,7 +100,7 @@ def _fill(folder: Path, project: Path, own: Path, targets: Sequence[tuple[str, s
     _overlay(folder / "system/firmware_config")
     ours = shutil.ignore_patterns("__pycache__", "make_bundle.py")
     shutil.copytree(project / "kiosk/installing", folder / "installing", ignore=ours)
-    shutil.copy(project / "docs/kiosk.example.toml", folder)
+    shutil.copy(project / "docs/reference/kiosk.example.toml", folder)
     shutil.copy(project / "install.sh", folder)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 LAMPS = {"green": 17, "amber": 22, "red": 27}
 SOUND_AND_DOOR = {"buzzer": 18, "relay": 23}
 INPUTS = {"admit_button": 5, "undo_button": 6, "presence": 7}
-"""The pins of docs/wiring.md; tests hold them to kiosk/config/schema.py. Options are held too where they are not configured."""
+"""The pins of docs/reference/wiring.md; tests hold them to kiosk/config/schema.py. Options are held too where they are not configured."""
 
 
 def signal_of(toml: str) -> dict[str, Any]:

@@ -103,7 +103,7 @@ def test_the_reader_without_python_that_the_documentation_shows_works() -> None:
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed: sudo apt-get install jq mosquitto-clients")
     shown = re.search(
-        r"## Another reader.*?```sh\n(.*?)```", (PROJECT / "docs/wire.md").read_text(encoding="utf-8"), re.DOTALL
+        r"## Another reader.*?```sh\n(.*?)```", (PROJECT / "docs/reference/mqtt.md").read_text(encoding="utf-8"), re.DOTALL
     )
     assert shown is not None
     with Broker() as broker:

@@ -18,7 +18,7 @@ MARKS_AT = 128 << 20
 """Behind the file system: what the recorder writes here says what was acknowledged before."""
 SECTOR_BYTES = 512
 SUPERBLOCK_AT = 1024
-"""Of ext4, which puts one checksum over its 1024 bytes, and counts on the disk to write them whole: docs/power-cuts.md."""
+"""Of ext4, which puts one checksum over its 1024 bytes, and counts on the disk to write them whole: docs/testing/power-cut-runs.md."""
 _MAGIC = 0x6A736677736872
 _SUPERBLOCK = struct.Struct("<QQQI")
 _ENTRY = struct.Struct("<QQQQ")

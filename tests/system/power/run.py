@@ -1,7 +1,7 @@
 """`make test-power`: power cuts on an emulated machine, and the crash points of a recorded run.
 
 Each line is a promise; exit status 0 where all are kept. Two controls show that the rig can fail: the same machine with fsync
-turned into nothing must lose greens. Not covered: the card's own controller, which may lie about a flush (docs/power-cuts.md).
+turned into nothing must lose greens. Not covered: the card's own controller, which may lie about a flush (docs/testing/power-cuts.md).
 """
 
 import argparse

@@ -101,7 +101,7 @@ def test_files_that_are_named_and_missing_are_all_told(tmp_path: Path) -> None:
 
 
 def test_the_commented_example_is_good() -> None:
-    example = PROJECT / "docs" / "kiosk.example.toml"
+    example = PROJECT / "docs/reference/kiosk.example.toml"
     assert config.load(example).site.site == "cho-dong-ba"
 
 

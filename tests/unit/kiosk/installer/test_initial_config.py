@@ -16,7 +16,7 @@ def nobody(name: str) -> str:
 
 
 def test_the_configuration_is_made_once_from_the_example_and_can_be_read(tmp_path: Path) -> None:
-    layout, example = Layout(tmp_path), PROJECT / "docs/kiosk.example.toml"
+    layout, example = Layout(tmp_path), PROJECT / "docs/reference/kiosk.example.toml"
     answers = {"site": "cho-an-cuu", "gate": "cong-2"}
     assert initial_config.settle(layout, example, dict(answers), nobody)
     found = config.load(layout.config)
@@ -29,7 +29,7 @@ def test_the_configuration_is_made_once_from_the_example_and_can_be_read(tmp_pat
 
 @pytest.mark.parametrize("name", ["Chợ", "a b", "", "../x", 'a"b', "a" * 64])
 def test_a_name_that_the_configuration_would_refuse_is_refused_at_once(tmp_path: Path, name: str) -> None:
-    example = PROJECT / "docs/kiosk.example.toml"
+    example = PROJECT / "docs/reference/kiosk.example.toml"
     with pytest.raises(InstallTrouble, match="--gate"):
         initial_config.settle(Layout(tmp_path), example, {"site": "x", "gate": name}, nobody)
     assert not Layout(tmp_path).config.exists()

@@ -28,7 +28,7 @@ def test_a_board_that_lights_on_a_low_pin_never_flashes_and_its_relay_never_clic
     lines = seen("closed-low")
     for number in (GREEN, BUZZER, RELAY):
         assert lines[number] == ["low", "floats", "high"], (
-            "low is on; it was low before us, which docs/wiring.md speaks of"
+            "low is on; it was low before us, which docs/explanation/relay-safety.md speaks of"
         )
 
 

@@ -1,13 +1,12 @@
-"""Makes docs/grafana.json: a Grafana dashboard of the kiosks of a city, from the metrics that the pages publish."""
+"""Makes docs/reference/grafana.json: a Grafana dashboard of the kiosks of a city, from the metrics that the pages publish."""
 
 import json
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from docs._generate.blocks import Files
 from web_ui.kiosk.api.metrics import PREFIX
 
-TARGET = Path(__file__).parents[2] / "docs" / "grafana.json"
 WIDTH, HEIGHT = 12, 8
 SITES = '{site=~"$site"}'
 NAMES = f"* on (instance) group_left (site, device) {PREFIX}info{SITES}"
@@ -45,11 +44,6 @@ PANELS = (
 )
 
 
-def main() -> None:
-    """Write the file."""
-    TARGET.write_text(text(), encoding="utf-8")
-
-
 def text() -> str:
     """The whole file."""
     return json.dumps(dashboard(), indent=1, ensure_ascii=False) + "\n"
@@ -85,5 +79,4 @@ def _drawn(number: int, source: dict[str, str], panel: Panel) -> dict[str, Any]:
     }  # fmt: skip
 
 
-if __name__ == "__main__":
-    main()
+FILES: Files = {"reference/grafana.json": text}

@@ -1,4 +1,4 @@
-"""Pictures of the pages for docs/pictures/: states, sizes, languages, light and dark. Needs chromium."""
+"""Pictures of the pages for docs/images/: states, sizes, languages, light and dark. Needs chromium."""
 
 import dataclasses
 import random
@@ -16,7 +16,7 @@ from tests.fakes.processes.browser import Browser
 from tests.fakes.processes.web_process import served
 from web_ui.kiosk.data.hourly_counts import HOURS
 
-PICTURES = Path("docs/pictures")
+PICTURES = Path("docs/images")
 # Passages in each hour of a market's day, from local midnight on.
 CROWD = (0, 0, 0, 1, 6, 22, 41, 48, 36, 30, 24, 27, 18, 12, 20, 26, 33, 44, 30, 12, 5, 2, 1, 0)
 

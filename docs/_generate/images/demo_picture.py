@@ -2,9 +2,10 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
-TARGET = Path(__file__).parents[2] / "docs" / "pictures" / "demo.svg"
+from docs._generate.blocks import IMAGES
+
+TARGET = IMAGES / "demo.svg"
 
 
 def main() -> None:

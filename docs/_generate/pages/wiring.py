@@ -1,14 +1,13 @@
-"""Makes the schematic of docs/wiring.md: each branch from its pin over its resistor to what it drives, by the default pins."""
+"""Makes the schematic and the table of the wiring: each branch from its pin over its resistor to what it drives."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 from xml.sax.saxutils import escape
 
+from docs._generate.blocks import Blocks, Files, table
 from kiosk import config
 
-TARGET = Path(__file__).parents[2] / "docs/pictures/wiring.svg"
 PIN_OF_BCM = {7: 26, 17: 11, 27: 13, 22: 15, 18: 12, 23: 16, 5: 29, 6: 31}
 COLOURS = {"red": "#c62828", "amber": "#f9a825", "green": "#2e7d32"}
 HEADER, ROW, LOAD_X, TEXT_X, WIDTH = 210, 84, 480, 580, 980
@@ -130,11 +129,14 @@ def _text(x: int, y: int, text: str, size: int, colour: str = "#212121") -> str:
     return f'<text x="{x}" y="{y}" font-size="{size}" fill="{colour}">{escape(text)}</text>'
 
 
-def main() -> None:
-    """Write the picture."""
-    TARGET.parent.mkdir(parents=True, exist_ok=True)
-    TARGET.write_text(wiring(), encoding="utf-8")
+def pins() -> str:
+    """One row for each branch."""
+    rows = (
+        (branch.en, "output" if branch.output else "input", f"{branch.pin} ({PIN_OF_BCM[branch.pin]})", branch.resistor)
+        for branch in BRANCHES
+    )
+    return table(("part", "direction", "GPIO (header pin)", "resistor"), rows)
 
 
-if __name__ == "__main__":
-    main()
+BLOCKS: Blocks = {"reference/wiring.md": {"pins": pins}}
+FILES: Files = {"images/wiring.svg": wiring}

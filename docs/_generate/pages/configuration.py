@@ -1,15 +1,15 @@
-"""Writes docs/kiosk.example.toml from the settings themselves: every setting, its sentence and its default."""
+"""Makes the reference of the configuration and the commented example file from the schema of the settings."""
 
 import ast
 import inspect
 import textwrap
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
+from docs._generate.blocks import Blocks, Files, table
 from kiosk import config
 
-TARGET = Path(__file__).parents[2] / "docs" / "kiosk.example.toml"
 HEAD = """\
 # entrance-kiosk: every setting. A line `# name = value` shows a default: take the `# ` away to change it.
 # Check with: kiosk check-config FILE. Relative paths start at this file's folder. Made by `make docs` from kiosk/config/schema.py.
@@ -36,6 +36,8 @@ SHOWN = {
     "policy.declaration_max_age_h": "72",
     "policy.capacity": "400",
     "policy.lists_max_age_h": "168",
+    "page.certificate": '"web.pem"',
+    "page.key": '"web.key"',
 }
 """What is absent by default, with an example."""
 
@@ -68,14 +70,14 @@ def setting(name: str, place: str, field: Any, sentence: str) -> list[str]:
     return [f"# {sentence}", f"# {name} = {SHOWN.get(place) or spelled(field.default)}"]
 
 
-def table(model: Any, place: str) -> list[str]:
+def section_lines(model: Any, place: str) -> list[str]:
     """The settings of a table, then the tables within it."""
     lines, within = [], []
     told = sentences(model)
     for name, field in model.model_fields.items():
         if isinstance(field.annotation, type) and issubclass(field.annotation, config.Section):
             inner: Any = field.annotation
-            within += [f"# {inner.__doc__.strip()}", f"[{place}.{name}]", *table(inner, f"{place}.{name}")]
+            within += [f"# {inner.__doc__.strip()}", f"[{place}.{name}]", *section_lines(inner, f"{place}.{name}")]
         else:
             lines += setting(name, f"{place}.{name}", field, told.get(name, ""))
     return [*lines, "", *within]
@@ -92,10 +94,39 @@ def example() -> str:
     for section, field in sections.items():
         model: Any = field.annotation
         lines += [f"# {model.__doc__.strip()}", f"[{section}]"]
-        lines += table(model, section)
+        lines += section_lines(model, section)
     return "\n".join(lines)
 
 
-def main() -> None:
-    """Write it."""
-    TARGET.write_text(example(), encoding="utf-8")
+def reference() -> str:
+    """One table for each section: name, default, allowed values, meaning."""
+    models: dict[str, Any] = {"": config.Settings}
+    parts = []
+    while models:
+        section, model = next(iter(models.items()))
+        del models[section]
+        meanings, rows = sentences(model), []
+        for name, field in model.model_fields.items():
+            place = f"{section}.{name}".strip(".")
+            if isinstance(field.annotation, type) and issubclass(field.annotation, config.Section):
+                models[place] = field.annotation
+            else:
+                rows.append((f"`{name}`", _default(place, field), _values(field.annotation), meanings.get(name, "")))
+        head = f"## [{section}]\n\n{model.__doc__.strip()}" if section else "## Above all sections"
+        parts.append(f"{head}\n\n" + table(("setting", "default", "values", "meaning"), rows))
+    return "\n\n".join(parts)
+
+
+def _default(place: str, field: Any) -> str:
+    if place in SET:
+        return "required"
+    return "none" if place in SHOWN and field.default is None else f"`{spelled(field.default)}`"
+
+
+def _values(annotation: Any) -> str:
+    choices = [value for value in get_args(annotation) if isinstance(value, str | int)]
+    return ", ".join(f"`{value}`" for value in choices)
+
+
+BLOCKS: Blocks = {"reference/configuration.md": {"settings": reference}}
+FILES: Files = {"reference/kiosk.example.toml": example}

@@ -1,5 +1,6 @@
 """Makes the reference of the command line from the commands themselves (click)."""
 
+import re
 from collections.abc import Iterator
 
 import click
@@ -41,7 +42,10 @@ def _usage(command: click.Command, name: str, context: click.Context) -> str:
 def _option(parameter: click.Parameter, context: click.Context) -> Iterator[tuple[str, str]]:
     record = parameter.get_help_record(context)
     if record and isinstance(parameter, click.Option):
-        yield f"`{record[0]}`", " ".join(record[1].split())
+        yield (
+            f"`{record[0]}`",
+            re.sub(r"\[.*\]$", lambda found: found[0].replace(";", ","), " ".join(record[1].split())),
+        )
 
 
 BLOCKS: Blocks = {"reference/cli.md": {"commands": reference}}

@@ -2,12 +2,11 @@
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
-from docs._generate.blocks import Blocks, table, type_of
+from docs._generate.blocks import DOCS, Blocks, table, type_of
 
-SCHEMAS = Path(__file__).parents[2] / "mqtt" / "schema"
+SCHEMAS = DOCS.parent / "mqtt" / "schema"
 
 
 def topics() -> str:

@@ -1,14 +1,16 @@
-"""docs/reading-numbers.md and its pictures, from the last run of the bench (`make bench BENCH_ARGS=reading`, then `make docs`)."""
+"""Makes docs/testing/reading-numbers.md and its pictures from the last run of `make bench BENCH_ARGS=reading`."""
 
 import json
 import math
 from pathlib import Path
 from typing import Any
 
+from docs._generate.blocks import DOCS, IMAGES
+
 SOURCE = Path("build/bench/reading.json")
-TABLE = Path("docs/reading-numbers.md")
-SCATTER = Path("docs/pictures/reading-cost.svg")
-BARS = Path("docs/pictures/reading-presentations.svg")
+TABLE = DOCS / "testing" / "reading-numbers.md"
+SCATTER = IMAGES / "reading-cost.svg"
+BARS = IMAGES / "reading-presentations.svg"
 WIDTH, HEIGHT, LEFT, BOTTOM = 760, 400, 70, 60
 ENGINES = ("our cascade", "zxing-cpp QR only", "pyzbar QR only")
 _BELOW = ("zxing-cpp all formats", "pyzbar default", "OpenCV QRCodeDetectorAruco")  # labels that would lie on another
@@ -34,9 +36,9 @@ def table(rows: Rows) -> str:
     lines = [
         "# Reading: the numbers",
         "",
-        "Made by docs/_generate/reading.py from the bench's own output; do not edit. Ratios are of CPU time to pyzbar's default",
-        "call on the same frames in the same run. CPU 5 and 10 times slower stand for a Pi 4 and a Pi Zero 2 W: guesses, not",
-        "measurements on them.",
+        "Made by `make docs` from the output of the benchmark. Do not edit. Ratios are of CPU time to the default call of pyzbar",
+        "on the same frames in the same run. A CPU 5 and 10 times slower stands for a Pi 4 and a Pi Zero 2 W. These are guesses,",
+        "not measurements on them.",
         "",
         "| measure | value | unit | reference | ratio | goal | met |",
         "|---|--:|---|--:|--:|---|---|",

@@ -1,4 +1,4 @@
-"""Pictures of the pages behind the login for docs/pictures/: aiming, quarantine, log, configuration. Needs chromium."""
+"""Pictures of the pages behind the login for docs/images/: aiming, quarantine, log, configuration. Needs chromium."""
 
 import dataclasses
 import logging
@@ -6,7 +6,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from docs._generate.screenshots import PICTURES, Picture, a_day
+from docs._generate.images.screenshots import PICTURES, Picture, a_day
 from kiosk import config
 from kiosk.app.command_handlers import told
 from kiosk.config import effective
