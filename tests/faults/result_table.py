@@ -1,6 +1,6 @@
-"""Writes the table of the fault laboratory's long run into docs/testing/fault-injection.md, from what `python -m tests.faults.run` printed.
+"""Writes the table of the long run into docs/testing/fault-injection.md, from what `python -m tests.faults.run` printed.
 
-`python -m tests.faults.result_table LOG COMMIT`. A seed that came to no end counts as one, and is named.
+`python -m tests.faults.result_table LOG COMMIT`. A seed that reached no verdict counts as one, and is named.
 """
 
 import json
@@ -22,7 +22,7 @@ def table(runs: list[dict[str, Any]], commit: str) -> str:
     ended = [run for run in runs if "faults" in run]
     good = {run["seed"] for run in ended}
     stuck = [
-        f"{run['seed']}{' (did when run again)' if run['seed'] in good else ''}" for run in runs if "faults" not in run
+        f"{run['seed']}{' (reached one when run again)' if run['seed'] in good else ''}" for run in runs if "faults" not in run
     ]
     kinds: Counter[str] = Counter()
     for run in ended:
@@ -37,19 +37,19 @@ def table(runs: list[dict[str, Any]], commit: str) -> str:
 
     rows = [
         ("seeds", f"{len(ended)} ({min(run['seed'] for run in ended)} to {max(run['seed'] for run in ended)})"),
-        ("came to no end", ", ".join(stuck) or "none"),
+        ("reached no verdict", ", ".join(stuck) or "none"),
         ("commit", commit),
         ("on MQTT 5 / 3.1.1", " / ".join(str(sum(run["version"] == one for run in ended)) for one in ("5", "3.1.1"))),
-        ("passages recorded on the devices", total("recorded")),
+        ("records on the devices", total("recorded")),
         ("of these answered to a person at the camera", total("lights")),
         ("at the centre", total("at_centre")),
-        ("set aside (the poisoned ones that were injected)", total("quarantined")),
-        ("set aside although nothing is wrong with them", total("innocent")),
+        ("quarantined (the poisoned ones that were injected)", total("quarantined")),
+        ("quarantined without a defect", total("innocent")),
         ("**lost**", total("lost")),
-        ("**doubled at the centre**", total("doubled")),
+        ("**duplicated at the centre**", total("doubled")),
         ("**light or answer without its record**", total("unrecorded")),
         ("**gaps in seq on the device**", total("seq_gaps")),
-        ("doubled on the wire, per injected fault", f"{on_wire / injected:.0f} (worst seed {most:.0f}; allowed 1150)"),
+        ("duplicates on the wire, for each injected fault", f"{on_wire / injected:.0f} (worst seed {most:.0f}, allowed 1150)"),
         ("faults injected", injected),
         ("a seed took", f"{total('seconds') / len(ended):.0f} s"),
     ]

@@ -59,7 +59,7 @@ def furnish(run_dir: Path) -> Path:
     store = Store(run_dir / "passages.db")
     newest = store.newest_seq
     store.settle(
-        newest - 3, beyond=[(newest - 1, newest - 1)], rejected=[(newest - 2, "too-large"), (newest, "bad-data-reason")]
+        newest - 3, ranges=[(newest - 1, newest - 1)], rejected=[(newest - 2, "too-large"), (newest, "bad-data-reason")]
     )
     store.close()
     path = run_dir / "kiosk.toml"

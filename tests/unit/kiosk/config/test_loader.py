@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from docs._generate import configuration
 from kiosk import config
 from tests.paths import PROJECT
 
@@ -103,10 +102,6 @@ def test_files_that_are_named_and_missing_are_all_told(tmp_path: Path) -> None:
 def test_the_commented_example_is_good() -> None:
     example = PROJECT / "docs/reference/kiosk.example.toml"
     assert config.load(example).site.site == "cho-dong-ba"
-
-
-def test_the_example_is_made_from_the_settings_and_not_stale() -> None:
-    assert configuration.TARGET.read_text(encoding="utf-8") == configuration.example(), "run: make docs"
 
 
 def test_opening_hours_are_checked_when_they_are_read(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from tests.paths import PROJECT
 from web_ui.kiosk.api.metrics import METRICS, PREFIX
 
-DOCUMENT = PROJECT / "docs" / "pages.md"
+DOCUMENT = PROJECT / "docs/reference/metrics.md"
 SITUATIONS = [*State, "absent", "silent", "unreadable"]
 
 

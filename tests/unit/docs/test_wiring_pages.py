@@ -1,21 +1,18 @@
-"""The pages about lamps and wiring are never older than the table of patterns and the default pins."""
+"""The pages about wiring show the default pins, with a resistor and a reason for each branch."""
 
-from docs._generate import lamps, wiring
+from docs._generate.pages import wiring
 from kiosk import config
 from tests.paths import PROJECT
 
 DOCS = PROJECT / "docs"
 
 
-def test_page_and_pictures_are_those_that_make_docs_makes() -> None:
-    page = lamps.PAGE.format(table=lamps.table())
-    assert (DOCS / "lamps.md").read_text(encoding="utf-8") == page, "make docs"
-    assert (DOCS / "pictures/lamps.svg").read_text(encoding="utf-8") == lamps.picture(), "make docs"
-    assert (DOCS / "pictures/wiring.svg").read_text(encoding="utf-8") == wiring.wiring(), "make docs"
-
-
 def test_the_page_of_the_wiring_has_pin_and_resistor_of_every_branch_that_is_drawn() -> None:
-    rows = [line for line in (DOCS / "wiring.md").read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
+    rows = [
+        line
+        for line in (DOCS / "how-to/wire-the-gate.md").read_text(encoding="utf-8").splitlines()
+        if line.startswith("| ")
+    ]
     for branch in wiring.BRANCHES:
         (row,) = [line for line in rows if f"| {branch.pin} ({wiring.PIN_OF_BCM[branch.pin]}) |" in line]
         assert f"| {branch.resistor}" in row
