@@ -22,11 +22,11 @@ class Errands:
     def __init__(self) -> None:
         self._waiting: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue(MAX_WAITING)
 
-    def ask(self, what: Callable[[], T], timeout_s: float) -> T:
+    def ask(self, function: Callable[[], T], timeout_s: float) -> T:
         """Have `what` called in the gate's thread, and wait for its result. Raises NotNow, and what `what` raises."""
         done: Future[T] = Future()
         try:
-            self._waiting.put_nowait((what, done))
+            self._waiting.put_nowait((function, done))
         except queue.Full:
             raise NotNow("The kiosk has too much to do; try again.") from None
         try:
@@ -47,8 +47,8 @@ class Errands:
                 _do(what, done)
 
 
-def _do(what: Callable[[], Any], done: "Future[Any]") -> None:
+def _do(function: Callable[[], Any], future: "Future[Any]") -> None:
     try:
-        done.set_result(what())
+        future.set_result(function())
     except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to the thread that asked
-        done.set_exception(error)
+        future.set_exception(error)

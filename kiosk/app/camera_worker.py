@@ -20,15 +20,15 @@ class CameraLoop:
     """`step` belongs to one thread; the plain attributes may be read from any."""
 
     def __init__(
-        self, camera: Camera, mailbox: Mailbox, timeout_s: float, presence: Presence | None = None, rest_s: float = 0.5
+        self, camera: Camera, frame_slot: Mailbox, timeout_s: float, idle_detector: Presence | None = None, idle_interval_s: float = 0.5
     ) -> None:
         """While `presence` rests, a frame is taken every `rest_s` only; whoever comes ends the pause."""
-        self._presence = presence
-        self._rest_s = rest_s
+        self._presence = idle_detector
+        self._rest_s = idle_interval_s
         self._reference: Luma | None = None
         self._compared_s = 0.0
         self._camera = camera
-        self._mailbox = mailbox
+        self._mailbox = frame_slot
         self._timeout_s = timeout_s
         self._open = False
         self._closing = False
@@ -59,15 +59,15 @@ class CameraLoop:
             self._rest(frame, self._presence)
         return 0.0
 
-    def _rest(self, frame: Frame, presence: Presence) -> None:
+    def _rest(self, frame: Frame, idle_detector: Presence) -> None:
         """The gate already has the frame. A slow walk is a change against a picture of half a second ago."""
         small = decimate(frame.luma)
         if has_changed(small, self._reference):
-            presence.moved()
+            idle_detector.moved()
         if self._reference is None or frame.captured_s - self._compared_s >= REST_REFERENCE_S:
             self._reference, self._compared_s = small, frame.captured_s
-        if presence.resting and not self._closing:
-            presence.pause(self._rest_s)
+        if idle_detector.resting and not self._closing:
+            idle_detector.pause(self._rest_s)
 
     def close(self) -> None:
         """Stop the sensor, so that a capture under way ends; the main thread's, after the stop event was set."""
@@ -76,9 +76,9 @@ class CameraLoop:
             self._presence.wake()
         self._camera.close()
 
-    def _went_down(self, trouble: str) -> None:
+    def _went_down(self, error: str) -> None:
         if not self.trouble and not self._closing:
-            log.error("no picture: %s; trying again until there is one", trouble)
-        self.trouble = trouble
+            log.error("no picture: %s; trying again until there is one", error)
+        self.trouble = error
         self._open = False
         self._camera.close()

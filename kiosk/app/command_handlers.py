@@ -40,28 +40,28 @@ class Orders:
             TakeStill: self._take_still,
         }
 
-    def _admit(self, order: Admit) -> Mapping[str, Any]:
-        return {"seq": self.gate_loop.admit(order.direction, ADMIT_WITHIN_S, order.grounds).seq}
+    def _admit(self, command: Admit) -> Mapping[str, Any]:
+        return {"seq": self.gate_loop.admit(command.direction, ADMIT_WITHIN_S, command.grounds).seq}
 
-    def _undo(self, order: Undo) -> Mapping[str, Any]:
+    def _undo(self, command: Undo) -> Mapping[str, Any]:
         try:
-            shown = self.gate_loop.undo(order.grounds, UNDO_WITHIN_S, order.seq)
+            shown = self.gate_loop.undo(command.grounds, UNDO_WITHIN_S, command.seq)
         except NotUndone as refused:
             raise OrderRefused(str(refused), refused.why) from refused
         return {"seq": shown.seq, "annulled_seq": shown.annuls_seq, "direction": shown.direction}
 
-    def _show_lamp(self, order: ShowLamp) -> Mapping[str, Any]:
-        self.signal.show(order.outcome)
+    def _show_lamp(self, command: ShowLamp) -> Mapping[str, Any]:
+        self.signal.show(command.outcome)
         return {}
 
-    def _pause(self, order: Pause) -> Mapping[str, Any]:
-        self.gate_loop.paused = order.paused
+    def _pause(self, command: Pause) -> Mapping[str, Any]:
+        self.gate_loop.paused = command.paused
         self.news()
-        return {"paused": order.paused}
+        return {"paused": command.paused}
 
-    def _release_quarantine(self, order: ReleaseQuarantine) -> Mapping[str, Any]:
-        if order.seq is not None:
-            return {"released": self.store.release_quarantine(order.seq)}
+    def _release_quarantine(self, command: ReleaseQuarantine) -> Mapping[str, Any]:
+        if command.seq is not None:
+            return {"released": self.store.release_quarantine(command.seq)}
         held = self.store.quarantined()
         self.courier.retry_quarantine()
         return {"released": held}
@@ -70,17 +70,17 @@ class Orders:
         return told(self.viewfinder.look())
 
 
-def told(still: Still) -> Mapping[str, Any]:
+def told(preview: Still) -> Mapping[str, Any]:
     """A still picture as plain JSON values."""
-    view = still.view
+    view = preview.view
     return {
-        "jpeg": base64.b64encode(still.jpeg).decode("ascii"),
-        "size_px": still.size_px,
-        "camera_px": still.camera_px,
+        "jpeg": base64.b64encode(preview.jpeg).decode("ascii"),
+        "size_px": preview.size_px,
+        "camera_px": preview.camera_px,
         "mean_luma": round(view.mean_luma, 1),
         "contrast": round(view.contrast, 1),
         "sharpness": round(view.sharpness, 1),
-        "module_px": None if still.module_px is None else round(still.module_px, 1),
-        "codes": [[(round(x, 1), round(y, 1)) for x, y in corners] for corners in still.codes],
-        "advice": [asdict(each) for each in still.advice],
+        "module_px": None if preview.module_px is None else round(preview.module_px, 1),
+        "codes": [[(round(x, 1), round(y, 1)) for x, y in corners] for corners in preview.codes],
+        "advice": [asdict(each) for each in preview.advice],
     }

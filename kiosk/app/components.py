@@ -78,54 +78,54 @@ class Rooms:
         self.camera_loop.close()
 
 
-def furnish(settings: config.Settings, lamps: Lamps, clock: Clock, news: Callable[[], None], house: ExitStack) -> Rooms:
+def furnish(settings: config.Settings, signal: Lamps, clock: Clock, on_change: Callable[[], None], exit_stack: ExitStack) -> Rooms:
     """Make all rooms; `house` will close them in reverse order. Raises KioskError with what is wrong."""
     started = clock.now()
-    house.callback(status.withdraw, settings.run_dir)
+    exit_stack.callback(status.withdraw, settings.run_dir)
     lists = keep_lists(settings)
     camera = open_camera(settings.camera)
-    only_one(settings.records.path, house)
+    only_one(settings.records.path, exit_stack)
     store = open_store(settings.records)
-    house.callback(store.close)
+    exit_stack.callback(store.close)
     courier = make_courier(settings, store, clock)
-    house.callback(courier.close)
+    exit_stack.callback(courier.close)
     verifier = credentials.Dispatcher(lists.trust_list, lists.denylist)
     visits, last = remembered(settings.visit, store, started)
     watch, mailbox = CameraWatch(started.s), Mailbox()
     decoder = make_decoder(settings)
-    house.callback(decoder.close)
+    exit_stack.callback(decoder.close)
     gate_loop = GateLoop(
         make_gate(
-            settings, decoder, verifier=verifier, visits=visits, store=store, lamps=lamps, clock=clock, last=last
+            settings, decoder, verifier=verifier, visits=visits, event_store=store, signal=signal, clock=clock, last_event=last
         ),
         mailbox,
-        watch=watch,
-        errands=Errands(),
-        probe=store.probe,
-        inside=lambda: visits.inside(clock.now()),
-        news=news,
+        camera_monitor=watch,
+        call_queue=Errands(),
+        probe_store=store.probe,
+        count_occupancy=lambda: visits.inside(clock.now()),
+        on_change=on_change,
     )
-    presence = feel_presence(settings.signal, house)
+    presence = feel_presence(settings.signal, exit_stack)
     camera_loop = CameraLoop(camera, mailbox, settings.camera.timeout_s, presence)
     bulletin = Bulletin(
         settings,
-        camera_loop=camera_loop,
-        gate_loop=gate_loop,
-        watch=watch,
-        lamps_alive=lambda: lamps.alive,
-        overruns=lambda: decoder.overruns,
-        store=store,
-        courier=courier,
-        lists=lists,
-        last=last,
+        camera_worker=camera_loop,
+        gate_worker=gate_loop,
+        camera_monitor=watch,
+        signal_thread_alive=lambda: signal.alive,
+        timed_out_frames=lambda: decoder.overruns,
+        event_store=store,
+        relay=courier,
+        list_loader=lists,
+        last_event=last,
         started=started,
-        presence=presence,
+        idle_detector=presence,
     )
     control = hear_people(
-        settings, house, gate_loop=gate_loop, lamps=lamps, store=store, courier=courier, news=news, mailbox=mailbox
+        settings, exit_stack, gate_worker=gate_loop, signal=signal, event_store=store, relay=courier, on_change=on_change, frame_slot=mailbox
     )
     return Rooms(
-        clock, lamps, store, courier, lists, verifier, watch, mailbox, gate_loop, camera_loop, control, bulletin
+        clock, signal, store, courier, lists, verifier, watch, mailbox, gate_loop, camera_loop, control, bulletin
     )
 
 
@@ -134,26 +134,26 @@ def keep_lists(settings: config.Settings) -> ListKeeper:
     return ListKeeper(
         trust_path=settings.keys.trust_list,
         root_path=settings.keys.root,
-        deny_path=settings.keys.denylist,
-        kept_dir=settings.records.path.parent,
+        denylist_path=settings.keys.denylist,
+        copies_dir=settings.records.path.parent,
     )
 
 
-def remembered(visit: config.Visit, store: Store, now: Moment) -> tuple[Visits, LastPassage]:
+def remembered(visit: config.Visit, event_store: Store, now: Moment) -> tuple[Visits, LastPassage]:
     """Who is inside, and what can be undone, by the newest records. Raises StoreTrouble."""
     visits = Visits(window_s=visit.window_s, reset_at=visit.reset_at, timezone=visit.timezone)
-    last = LastPassage(visit.undo_s, boot_id=store.boot_id)
-    records = store.recent(RESTORED)
-    visits.restore(reversed(records), now, store.boot_id)
+    last = LastPassage(visit.undo_s, boot_id=event_store.boot_id)
+    records = event_store.recent(RESTORED)
+    visits.restore(reversed(records), now, event_store.boot_id)
     last.restore(reversed(records))
     return visits, last
 
 
 def make_decoder(settings: config.Settings) -> BoundedDecoder:
-    """The cascade, within a hard limit per frame (docs/decisions/0011), its engines loaded."""
+    """The cascade, within a hard limit per frame (docs/decisions/0007), its engines loaded."""
     share = settings.reading.budget_share
     rehearse(settings.camera.width, settings.camera.height)
-    return BoundedDecoder(lambda: Cascade(known=credentials.known_grammar, budget_share=share))
+    return BoundedDecoder(lambda: Cascade(is_known_format=credentials.known_grammar, budget_share=share))
 
 
 def make_gate(
@@ -162,10 +162,10 @@ def make_gate(
     *,
     verifier: Verifier,
     visits: Visits,
-    store: Store,
-    lamps: Lamps,
+    event_store: Store,
+    signal: Lamps,
     clock: Clock,
-    last: LastPassage,
+    last_event: LastPassage,
 ) -> Gate:
     """The gate, with its keys and policy. Raises KioskError."""
     return Gate(
@@ -173,62 +173,62 @@ def make_gate(
         verifier=verifier,
         visits=visits,
         policy=policy_of(settings),
-        pseudonyms=Pseudonyms(read_key(handed(settings.keys.pseudonym))),
+        pseudonymizer=Pseudonyms(read_key(handed(settings.keys.pseudonym))),
         seal=Seal(read_key(settings.keys.centre)),
-        store=store,
-        signal=lamps,
+        event_store=event_store,
+        signal=signal,
         clock=clock,
-        last=last,
+        last_event=last_event,
     )
 
 
 def hear_people(
     settings: config.Settings,
-    house: ExitStack,
+    exit_stack: ExitStack,
     *,
-    gate_loop: GateLoop,
-    lamps: Lamps,
-    store: Store,
-    courier: Courier,
-    news: Callable[[], None],
-    mailbox: Mailbox,
+    gate_worker: GateLoop,
+    signal: Lamps,
+    event_store: Store,
+    relay: Courier,
+    on_change: Callable[[], None],
+    frame_slot: Mailbox,
 ) -> Control:
     """The control socket, and the guard's buttons where there are any. Raises KioskError."""
-    viewfinder = Viewfinder(mailbox.copy_next)
-    house.callback(viewfinder.close)
-    heard = command_handlers.Orders(gate_loop, lamps, store, courier, viewfinder, news)
+    viewfinder = Viewfinder(frame_slot.copy_next)
+    exit_stack.callback(viewfinder.close)
+    heard = command_handlers.Orders(gate_worker, signal, event_store, relay, viewfinder, on_change)
     control = Control(settings.run_dir, heard.handlers())
-    house.callback(control.close)
-    watch_buttons(settings, house, gate_loop)
+    exit_stack.callback(control.close)
+    watch_buttons(settings, exit_stack, gate_worker)
     return control
 
 
-def feel_presence(signal: config.Signal, house: ExitStack) -> Presence | None:
+def feel_presence(gpio: config.Signal, exit_stack: ExitStack) -> Presence | None:
     """What the presence sensor says, where there is one. Raises SignalTrouble."""
-    if signal.presence is None:
+    if gpio.presence is None:
         return None
-    presence = Presence(signal.presence_rest_s)
-    sensor = open_presence(signal, presence.sensed)
+    presence = Presence(gpio.presence_rest_s)
+    sensor = open_presence(gpio, presence.sensed)
     if sensor is not None:
-        house.callback(sensor.close)
+        exit_stack.callback(sensor.close)
     return presence
 
 
 def watch_buttons(
     settings: config.Settings,
-    house: ExitStack,
-    gate_loop: GateLoop,
+    exit_stack: ExitStack,
+    gate_worker: GateLoop,
     factory: OpenFactory = open_factory,
 ) -> None:
     """The guard's buttons act on the gate, in threads of their own. Raises SignalTrouble."""
     towards = admits_towards(settings)
     for button in open_buttons(
         settings.signal,
-        admit=lambda: gate_loop.admit(towards, command_handlers.ADMIT_WITHIN_S, Grounds.BUTTON),
-        undo=lambda: gate_loop.undo(Grounds.BUTTON, command_handlers.UNDO_WITHIN_S),
-        factory=factory,
+        on_admit=lambda: gate_worker.admit(towards, command_handlers.ADMIT_WITHIN_S, Grounds.BUTTON),
+        on_undo=lambda: gate_worker.undo(Grounds.BUTTON, command_handlers.UNDO_WITHIN_S),
+        make_factory=factory,
     ):
-        house.callback(button.close)
+        exit_stack.callback(button.close)
 
 
 def admits_towards(settings: config.Settings) -> Direction:
@@ -236,16 +236,16 @@ def admits_towards(settings: config.Settings) -> Direction:
     return Direction.OUT if settings.visit.direction == "out" else Direction.IN
 
 
-def open_store(records: config.Records) -> Store:
+def open_store(storage: config.Records) -> Store:
     """The database, with its declared limits. Raises StoreTrouble."""
     limits = Limits(
-        retention_days=records.retention_days,
-        max_rows=records.max_rows,
-        max_bytes=records.max_bytes,
-        reserve_bytes=records.reserve_bytes,
-        floor_bytes=records.floor_bytes,
+        retention_days=storage.retention_days,
+        max_rows=storage.max_rows,
+        max_bytes=storage.max_bytes,
+        reserve_bytes=storage.reserve_bytes,
+        floor_bytes=storage.floor_bytes,
     )
-    return Store(records.path, limits=limits)
+    return Store(storage.path, limits=limits)
 
 
 def make_run_dir(run_dir: Path) -> None:

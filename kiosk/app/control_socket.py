@@ -121,9 +121,9 @@ class Peer:
 class OrderRefused(KioskError):
     """A handler will not do it; the text goes to whoever ordered, with `error` as the answer's word."""
 
-    def __init__(self, said: str, error: str = "failed") -> None:
-        self.error = error
-        super().__init__(said)
+    def __init__(self, message: str, error_code: str = "failed") -> None:
+        self.error = error_code
+        super().__init__(message)
 
 
 class Control:
@@ -190,15 +190,15 @@ class Control:
     def _may_order(self, peer: Peer) -> bool:
         return peer.uid in {0, self._owner_uid} or self._group in peer.groups
 
-    def _do(self, order: Order, peer: Peer) -> Answer:
-        handler = self._handlers.get(type(order))
+    def _do(self, command: Order, peer: Peer) -> Answer:
+        handler = self._handlers.get(type(command))
         if handler is None:
             return Answer(ok=False, error="unknown-here", said="This kiosk does not take that order.")
-        log.info("order %s of process %d, user %d", order.do, peer.pid, peer.uid)
+        log.info("order %s of process %d, user %d", command.do, peer.pid, peer.uid)
         try:
-            return Answer(ok=True, detail=handler(order))
+            return Answer(ok=True, detail=handler(command))
         except KioskError as trouble:
-            log.warning("order %s failed: %s", order.do, trouble)
+            log.warning("order %s failed: %s", command.do, trouble)
             error = trouble.error if isinstance(trouble, OrderRefused) else "failed"
             return Answer(ok=False, error=error, said=str(trouble))
 
@@ -222,13 +222,13 @@ def read_line(connection: socket.socket, limit: int) -> bytes | None:
     return line if end and len(line) <= limit else None
 
 
-def order(run_dir: Path, what: Order) -> Answer:
+def order(run_dir: Path, command: Order) -> Answer:
     """Give an order to the daemon of `run_dir`, and wait for the answer. Raises KioskError where it is not to be had."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         connection.settimeout(2 * PEER_S)
         try:
             connection.connect(str(run_dir / SOCKET_FILE))
-            connection.sendall(json.dumps(asdict(what)).encode() + b"\n")
+            connection.sendall(json.dumps(asdict(command)).encode() + b"\n")
             line = read_line(connection, MAX_ANSWER_BYTES)
         except OSError as trouble:
             raise KioskError(f"The kiosk does not take orders: {trouble.strerror or trouble}.") from trouble

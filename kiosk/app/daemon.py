@@ -51,7 +51,7 @@ class Crashed(KioskError):
     """A thread ended by an error; the daemon stops, and systemd starts it again."""
 
 
-def run(settings: config.Settings, commanded: Collection[str] = (), clock: Clock = SYSTEM_CLOCK) -> None:
+def run(settings: config.Settings, overridden: Collection[str] = (), clock: Clock = SYSTEM_CLOCK) -> None:
     """Run until SIGTERM or Ctrl-C. Raises KioskError where it cannot start, and Crashed where a thread ended by an error.
 
     `commanded` names the settings that came from the command line instead of the file.
@@ -69,7 +69,7 @@ def run(settings: config.Settings, commanded: Collection[str] = (), clock: Clock
         house.callback(lamps.close)
         rooms = furnish(settings, lamps, clock, bell.ring, house)
         house.callback(effective.withdraw, settings.run_dir)
-        effective.publish(settings, settings.run_dir, commanded)
+        effective.publish(settings, settings.run_dir, overridden)
         daemon = Daemon(settings, rooms, bell, notifier)
         house.callback(daemon.stop_workers)
         daemon.start_workers()
@@ -82,9 +82,9 @@ def run(settings: config.Settings, commanded: Collection[str] = (), clock: Clock
 
 def take_lamps(
     settings: config.Settings,
-    bell: Doorbell,
+    wakeup: Doorbell,
     notifier: Notifier,
-    inputs: Callable[[config.Signal], None] = try_inputs,
+    probe_inputs: Callable[[config.Signal], None] = try_inputs,
 ) -> Lamps | None:
     """The lamps, as soon as all pins can be had; None where a stop was asked for before.
 
@@ -94,10 +94,10 @@ def take_lamps(
     """
     lamps: Lamps | None = None
     tries = 0
-    while not bell.stop_asked:
+    while not wakeup.stop_asked:
         try:
             lamps = lamps or open_signal(settings.signal)
-            inputs(settings.signal)
+            probe_inputs(settings.signal)
         except SignalTrouble as trouble:
             if isinstance(trouble, NoPins) and not notifier.listens:
                 raise
@@ -112,13 +112,13 @@ def take_lamps(
             lamps.rest(State.STARTING)
             return lamps
         notifier.alive()
-        bell.wait(TURN_S)
+        wakeup.wait(TURN_S)
     if lamps is not None:
         lamps.close()
     return None
 
 
-def _publish_without_pins(settings: config.Settings, trouble: str) -> None:
+def _publish_without_pins(settings: config.Settings, error: str) -> None:
     now_at = SYSTEM_CLOCK.now().at.isoformat(timespec="milliseconds")
     snapshot = status.Status(
         version=version("entrance-kiosk"),
@@ -130,7 +130,7 @@ def _publish_without_pins(settings: config.Settings, trouble: str) -> None:
         state=State.OUT_OF_ORDER,
         epoch="",
         seq=0,
-        facts=tuple(fact for fact in judge(Measures(pins_trouble=trouble)) if fact.grade is status.Grade.BROKEN),
+        facts=tuple(fact for fact in judge(Measures(pins_trouble=error)) if fact.grade is status.Grade.BROKEN),
     )
     with contextlib.suppress(OSError):  # a full run directory silences the page, and is told once there are lamps
         status.publish(snapshot, settings.run_dir)
@@ -139,14 +139,14 @@ def _publish_without_pins(settings: config.Settings, trouble: str) -> None:
 class Daemon:
     """The main thread's part."""
 
-    def __init__(self, settings: config.Settings, rooms: Rooms, bell: Doorbell, notifier: Notifier) -> None:
+    def __init__(self, settings: config.Settings, components: Rooms, wakeup: Doorbell, notifier: Notifier) -> None:
         self._settings = settings
-        self._rooms = rooms
-        self._bell = bell
+        self._rooms = components
+        self._bell = wakeup
         self._notifier = notifier
         self._stop = threading.Event()
         self._workers = {
-            name: Worker(name, step, self._stop, self._worker_crashed) for name, step in rooms.steps().items()
+            name: Worker(name, step, self._stop, self._worker_crashed) for name, step in components.steps().items()
         }
         self._crashed = ""
         self._state: State | None = None
@@ -216,16 +216,16 @@ class Daemon:
             return
         self._publish_trouble = False
 
-    def _changed(self, state: State, bad: Mapping[str, str]) -> None:
+    def _changed(self, state: State, failing: Mapping[str, str]) -> None:
         """Every trouble is told once, and once when it is over; `bad` has the sentences of the bad facts by name."""
-        new = [said for name, said in bad.items() if name not in self._bad]
-        over = [f"{name} is well again" for name in self._bad if name not in bad]
-        said = "; ".join([*new, *over] or ["all is well" if not bad else "still " + ", ".join(bad)])
+        new = [said for name, said in failing.items() if name not in self._bad]
+        over = [f"{name} is well again" for name in self._bad if name not in failing]
+        said = "; ".join([*new, *over] or ["all is well" if not failing else "still " + ", ".join(failing)])
         log.log(logging.WARNING if new else logging.INFO, "%s: %s", state.value, said)
         if self._state is None:
             self._notifier.ready(state.value)
-        self._state, self._bad = state, tuple(bad)
-        self._notifier.status(f"{state.value}: {'; '.join(bad.values()) or 'all is well'}")
+        self._state, self._bad = state, tuple(failing)
+        self._notifier.status(f"{state.value}: {'; '.join(failing.values()) or 'all is well'}")
 
     def _refresh_lists(self) -> None:
         """Take in newer lists that somebody put down; the good ones stay in force while a file is bad."""
@@ -244,7 +244,7 @@ class Daemon:
 
 
 def give_memory_back() -> None:
-    """Freed pages of the heap go back to the system: what importing needed, what a search left (docs/decisions/0045)."""
+    """Freed pages of the heap go back to the system: what importing needed, what a search left (docs/decisions/0029)."""
     gc.collect()
     if _TRIM is not None:
         _TRIM(0)

@@ -11,7 +11,7 @@ from kiosk.app.call_queue import Errands
 from kiosk.app.frame_slot import Mailbox
 from kiosk.core.frame import Frame
 from kiosk.core.gate import Gate
-from kiosk.core.model import Direction, Grounds, Stored, View
+from kiosk.core.model import Direction, Grounds, Stored, FrameQuality
 from kiosk.core.ports import StoreTrouble
 from kiosk.core.status import Shown
 from kiosk.health import CameraWatch
@@ -32,23 +32,23 @@ class GateLoop:
     def __init__(
         self,
         gate: Gate,
-        mailbox: Mailbox,
+        frame_slot: Mailbox,
         *,
-        watch: CameraWatch,
-        errands: Errands,
-        probe: Callable[[], None],
-        inside: Callable[[], int],
-        news: Callable[[], None],
+        camera_monitor: CameraWatch,
+        call_queue: Errands,
+        probe_store: Callable[[], None],
+        count_occupancy: Callable[[], int],
+        on_change: Callable[[], None],
     ) -> None:
         """`probe` tries the disk (StoreTrouble), `inside` counts people, `news` hears of answers: all in this thread."""
-        self._count_inside = inside
+        self._count_inside = count_occupancy
         self._counted_s = 0.0
         self._gate = gate
-        self._watch = watch
-        self._errands = errands
-        self._mailbox = mailbox
-        self._probe = probe
-        self._news = news
+        self._watch = camera_monitor
+        self._errands = call_queue
+        self._mailbox = frame_slot
+        self._probe = probe_store
+        self._news = on_change
         self._shown: deque[Shown] = deque(maxlen=REMEMBERED)
         self._counters: Counter[str] = Counter()
         self._probe_at_s = 0.0
@@ -56,7 +56,7 @@ class GateLoop:
         """Why the disk takes no record, in words; empty while it does."""
         self.turned_s = time.monotonic()
         """Monotonic time of the last turn of this loop."""
-        self.view: View | None = None
+        self.view: FrameQuality | None = None
         """Of the newest frame looked at."""
         self.module_px: float | None = None
         """Of the last code read."""
@@ -92,22 +92,22 @@ class GateLoop:
             self._look(frame)
         return 0.0
 
-    def admit(self, direction: Direction, within_s: float, grounds: Grounds | None = None) -> Shown:
+    def admit(self, direction: Direction, timeout_s: float, manual_reason: Grounds | None = None) -> Shown:
         """A guard lets somebody pass who has nothing to show; any thread. Raises NotNow and StoreTrouble: then nothing was done."""
         asked_s = time.monotonic()
-        return self._errands.ask(lambda: self._remember(self._gate.admit(direction, grounds), 0, asked_s), within_s)
+        return self._errands.ask(lambda: self._remember(self._gate.admit(direction, manual_reason), 0, asked_s), timeout_s)
 
-    def undo(self, grounds: Grounds, within_s: float, seq: int | None = None) -> Shown:
+    def undo(self, manual_reason: Grounds, timeout_s: float, seq: int | None = None) -> Shown:
         """A guard takes the last passage back; any thread. Raises NotUndone, NotNow and StoreTrouble: then nothing was done."""
         asked_s = time.monotonic()
-        return self._errands.ask(lambda: self._undo(grounds, seq, asked_s), within_s)
+        return self._errands.ask(lambda: self._undo(manual_reason, seq, asked_s), timeout_s)
 
-    def _undo(self, grounds: Grounds, seq: int | None, asked_s: float) -> Shown:
-        undone = self._gate.undo(grounds, seq)
+    def _undo(self, manual_reason: Grounds, seq: int | None, requested_s: float) -> Shown:
+        undone = self._gate.undo(manual_reason, seq)
         for place, shown in enumerate(self._shown):
             if shown.seq == undone.passage.seq:
                 self._shown[place] = replace(shown, annulled=True)
-        return self._remember(undone.stored, 0, asked_s, annuls_seq=undone.passage.seq)
+        return self._remember(undone.stored, 0, requested_s, annuls_seq=undone.passage.seq)
 
     def _count(self) -> None:
         self._counted_s = time.monotonic()
@@ -121,13 +121,13 @@ class GateLoop:
             self._disk_refused(str(trouble))
             return
         first = not self._watch.begun
-        self._watch.note(frame, look.sight.view)
+        self._watch.note(frame, look.sight.frame_quality)
         if first:
             self._news()  # from starting to ready at once, not at the main thread's next turn
         self.looked_at = frame.number
-        self.view = look.sight.view or self.view
+        self.view = look.sight.frame_quality or self.view
         self.module_px = next(
-            (reading.module_px for reading in look.sight.readings if reading.module_px), self.module_px
+            (reading.module_px for reading in look.sight.codes if reading.module_px), self.module_px
         )
         if look.stored:
             self._remember(look.stored, frame.number, frame.captured_s)
@@ -158,10 +158,10 @@ class GateLoop:
         self._news()
         return shown
 
-    def _disk_refused(self, trouble: str) -> None:
+    def _disk_refused(self, error: str) -> None:
         if not self.store_trouble:
-            log.error("no record can be written: %s; nobody gets green until one can", trouble)
-        self.store_trouble = trouble
+            log.error("no record can be written: %s; nobody gets green until one can", error)
+        self.store_trouble = error
         self._probe_at_s = time.monotonic() + PROBE_EVERY_S
         self._news()
 

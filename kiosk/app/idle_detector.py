@@ -19,9 +19,9 @@ LATELY_S = 30.0
 class Presence:
     """Any thread."""
 
-    def __init__(self, rest_after_s: float, *, now_s: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, idle_after_s: float, *, now_s: Callable[[], float] = time.monotonic) -> None:
         """Reading may rest after so many seconds without anybody. Until the sensor spoke, somebody is there."""
-        self._rest_after_s = rest_after_s
+        self._rest_after_s = idle_after_s
         self._now_s = now_s
         self._lock = threading.Lock()
         self._woken = threading.Event()
@@ -45,10 +45,10 @@ class Presence:
         with self._lock:
             self._moved_s = self._now_s()
 
-    def answered(self, answers: int) -> None:
+    def answered(self, decisions: int) -> None:
         """How many people were answered since the start."""
         with self._lock:
-            new, self._answers = answers - self._answers, answers
+            new, self._answers = decisions - self._answers, decisions
             unseen = not self._present and self._now_s() - self._sensed_s > LATELY_S
             self._missed = self._missed + new if unseen else 0 if new else self._missed
 

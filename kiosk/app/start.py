@@ -1,7 +1,7 @@
 """The daemon's entry as systemd starts it: `python -m kiosk.app.start --config FILE`.
 
 `kiosk run` is the same for people. What that command line is made of (click, and the search for other packages' commands) would
-stay in the daemon's memory for as long as it runs: 3 MB (docs/decisions/0045).
+stay in the daemon's memory for as long as it runs: 3 MB (docs/decisions/0029).
 """
 
 import argparse

@@ -35,31 +35,31 @@ class Bulletin:
         self,
         settings: config.Settings,
         *,
-        camera_loop: CameraLoop,
-        gate_loop: GateLoop,
-        watch: CameraWatch,
-        lamps_alive: Callable[[], bool],
-        overruns: Callable[[], int],
-        store: Store,
-        courier: Courier,
-        lists: ListKeeper,
-        last: LastPassage,
+        camera_worker: CameraLoop,
+        gate_worker: GateLoop,
+        camera_monitor: CameraWatch,
+        signal_thread_alive: Callable[[], bool],
+        timed_out_frames: Callable[[], int],
+        event_store: Store,
+        relay: Courier,
+        list_loader: ListKeeper,
+        last_event: LastPassage,
         started: Moment,
-        presence: Presence | None = None,
+        idle_detector: Presence | None = None,
     ) -> None:
-        self._presence = presence
+        self._presence = idle_detector
         self._settings = settings
-        self._camera_loop = camera_loop
-        self._gate_loop = gate_loop
-        self._watch = watch
+        self._camera_loop = camera_worker
+        self._gate_loop = gate_worker
+        self._watch = camera_monitor
         self._clock_watch = ClockWatch()
         self._page_watch = PageWatch()
-        self._lamps_alive = lamps_alive
-        self._overruns = overruns
-        self._store = store
-        self._courier = courier
-        self._lists = lists
-        self._last = last
+        self._lamps_alive = signal_thread_alive
+        self._overruns = timed_out_frames
+        self._store = event_store
+        self._courier = relay
+        self._lists = list_loader
+        self._last = last_event
         self._started = started
         self._version = version("entrance-kiosk")  # asked once: it parses the package's metadata
         self._uplink_down_since_s: float | None = started.s
@@ -103,7 +103,7 @@ class Bulletin:
             paused=self._gate_loop.paused,
         )
 
-    def status(self, now: Moment, facts: tuple[Fact, ...], state: State) -> Status:
+    def status(self, now: Moment, checks: tuple[Fact, ...], state: State) -> Status:
         """The snapshot for page, terminal and wire."""
         gate_loop = self._gate_loop
         return Status(
@@ -116,7 +116,7 @@ class Bulletin:
             state=state,
             epoch=self._store.epoch,
             seq=self._store.newest_seq,
-            facts=facts,
+            facts=checks,
             shown=gate_loop.shown,
             counters=gate_loop.counters,
             inside=gate_loop.inside,
@@ -179,7 +179,7 @@ class Bulletin:
 
     def _page_gone_s(self, now: Moment) -> float | None:
         port = self._settings.page.port
-        return self._page_watch.note(now.s, listens=probe_listens(port)) if port else None
+        return self._page_watch.note(now.s, listening=probe_listens(port)) if port else None
 
     def _uplink_down_s(self, now: Moment) -> float:
         if self._courier.status().connected:

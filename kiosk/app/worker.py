@@ -12,12 +12,12 @@ class Worker:
     """Runs `step` until `stop` is set. An exception ends it for good and is told to `crashed`: crash only, systemd restarts."""
 
     def __init__(
-        self, name: str, step: Callable[[], float], stop: threading.Event, crashed: Callable[[str], None]
+        self, name: str, step: Callable[[], float], stop: threading.Event, on_crash: Callable[[str], None]
     ) -> None:
         self.name = name
         self._step = step
         self._stop = stop
-        self._crashed = crashed
+        self._crashed = on_crash
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:

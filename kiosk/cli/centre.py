@@ -83,8 +83,8 @@ def centre(  # noqa: PLR0917  click passes by name
     database: str,
     retention_days: int | None,
     share: str | None,
-    drain_per_s: float | None,
-    site_root: str,
+    backlog_rate_per_s: float | None,
+    topic_prefix: str,
     name: str,
     ca: Path | None,
     certificate: Path | None,
@@ -106,7 +106,7 @@ def centre(  # noqa: PLR0917  click passes by name
     )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s centre %(levelname)s %(message)s", stream=sys.stderr)
     try:
-        run(where, database, site_root, name, share=share, retention_days=retention_days, drain_per_s=drain_per_s)
+        run(where, database, topic_prefix, name, share=share, retention_days=retention_days, backlog_rate_per_s=backlog_rate_per_s)
     except (LedgerTrouble, LinkRefused) as trouble:
         raise click.ClickException(str(trouble)) from trouble
 
@@ -128,19 +128,19 @@ def status(database: str, *, as_json: bool) -> None:
         raise SystemExit(1)
 
 
-def _lines(one: fleet_status.Device) -> Iterator[str]:
-    state = f"{one.state or 'never told its state'}{f' ({one.state_reason})' if one.state_reason else ''}"
-    silent = ", SILENT" if one.silent else ""
-    yield f"{one.site}/{one.device}: {state}{silent}, last seen {one.last_seen_at:%Y-%m-%d %H:%M:%S} UTC"
-    for stream in one.streams:
+def _lines(device: fleet_status.Device) -> Iterator[str]:
+    state = f"{device.state or 'never told its state'}{f' ({device.state_reason})' if device.state_reason else ''}"
+    silent = ", SILENT" if device.silent else ""
+    yield f"{device.site}/{device.device}: {state}{silent}, last seen {device.last_seen_at:%Y-%m-%d %H:%M:%S} UTC"
+    for stream in device.streams:
         gaps = f"missing {fleet_status.spans(stream.missing)}" if stream.missing else "complete"
         yield f"  epoch {stream.epoch}: 1-{stream.newest_seq}, {gaps}; {stream.doubled} came twice"
         if stream.conflicting:
             yield f"  {stream.conflicting} passages share a number with another: was a database copied, or a name used twice?"
-    for notice in one.notices:
+    for notice in device.notices:
         yield f"  the device says: {notice.records} records {notice.kind}, last on {notice.last_at}"
-    if one.rejected:
-        yield f"  {one.rejected} passages were refused; the device keeps them in quarantine"
+    if device.rejected:
+        yield f"  {device.rejected} passages were refused; the device keeps them in quarantine"
 
 
 @centre.command(name="open")
@@ -160,13 +160,13 @@ def open_(
     device: str | None,
     since: datetime,
     until: datetime,
-    who: str,
+    requested_by: str,
     reason: str,
 ) -> None:
     """Unseal who passed at a place and time, one JSON line each. Every use is written to the audit table first."""
     try:
         since, until = since.replace(tzinfo=UTC), until.replace(tzinfo=UTC)
-        question = unsealing.Question(site, since, until, who, reason, device)
+        question = unsealing.Question(site, since, until, requested_by, reason, device)
         for one in unsealing.open_passages(database, _sealing_key(key_path), question, datetime.now(UTC)):
             click.echo(json.dumps({**asdict(one), "id": str(one.id)}, ensure_ascii=False))
     except (OSError, ValueError, LedgerTrouble) as trouble:
@@ -181,22 +181,22 @@ def _sealing_key(path: Path) -> X25519PrivateKey:
 
 
 def run(
-    where: Endpoint,
+    endpoint: Endpoint,
     database: str,
-    root: str,
+    topic_prefix: str,
     name: str,
     *,
     share: str | None = None,
     retention_days: int | None = None,
-    drain_per_s: float | None = None,
+    backlog_rate_per_s: float | None = None,
 ) -> None:
     """Collect until SIGTERM or Ctrl-C. Raises LedgerTrouble."""
     ledger = open_ledger(database)
 
     def connect(will: Message) -> Link:
-        return PahoLink(where, name, will=will, keep_session=True)
+        return PahoLink(endpoint, name, will=will, keep_session=True)
 
-    collector = Collector(root, ledger, connect, share=share, drain_per_s=drain_per_s)
+    collector = Collector(topic_prefix, ledger, connect, share_group=share, backlog_events_per_s=backlog_rate_per_s)
     swept: date | None = None
     try:
         with Doorbell() as bell:

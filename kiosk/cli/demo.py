@@ -58,7 +58,7 @@ def demo(
             camera=camera,
             window_s=1.0 if once else 3.0,
             trust=_absolute(trust),
-            told=lambda name: console.print(f"[dim]đang khởi động · starting: {name}[/dim]"),
+            on_start=lambda name: console.print(f"[dim]đang khởi động · starting: {name}[/dim]"),
         )
         try:
             with played:

@@ -35,12 +35,12 @@ def purge(path: Path) -> None:
     click.echo(f"{gone} passages deleted{'' if all_gone else '; there are more: run it again'}")
 
 
-def let_go(store: Store) -> tuple[int, bool]:
+def let_go(event_store: Store) -> tuple[int, bool]:
     """Delete what the limits say for five seconds; how many went, and whether that was all. Raises StoreTrouble."""
     clock, gone = SystemClock(), 0
     ends_s = time.monotonic() + WITHIN_S
     while time.monotonic() < ends_s:
-        some = store.tend(clock.now())
+        some = event_store.tend(clock.now())
         if not some:
             return gone, True
         gone += some

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from kiosk.core.model import Reading
+from kiosk.core.model import DecodedCode
 from kiosk.credentials import known_grammar
 from kiosk.decoding.preview.image_files import PictureTrouble, folder_pictures, load_luma
 from kiosk.decoding.still_image import read_picture
@@ -31,7 +31,7 @@ def read(paths: tuple[Path, ...], *, as_json: bool) -> None:
             _report_trouble(path, trouble, as_json=as_json)
             continue
         started_s = time.process_time()
-        readings = read_picture(luma, known=known_grammar)
+        readings = read_picture(luma, is_known_format=known_grammar)
         _report(path, readings, (time.process_time() - started_s) * 1000, as_json=as_json)
     sys.exit(1 if troubles else 0)
 
@@ -44,8 +44,8 @@ def _pictures(paths: tuple[Path, ...]) -> Iterator[Path]:
             yield path
 
 
-def _report(path: Path, readings: tuple[Reading, ...], ms: float, *, as_json: bool) -> None:
-    codes = [{"text": shown(reading.data), "stage": reading.stage} for reading in readings]
+def _report(path: Path, codes_found: tuple[DecodedCode, ...], ms: float, *, as_json: bool) -> None:
+    codes = [{"text": shown(reading.data), "stage": reading.stage} for reading in codes_found]
     if as_json:
         click.echo(json.dumps({"file": str(path), "codes": codes, "ms": round(ms, 3)}, ensure_ascii=False))
         return
@@ -54,12 +54,12 @@ def _report(path: Path, readings: tuple[Reading, ...], ms: float, *, as_json: bo
         click.echo(f"    {code['stage']}: {code['text']}")
 
 
-def _report_trouble(path: Path, trouble: PictureTrouble, *, as_json: bool) -> None:
+def _report_trouble(path: Path, error: PictureTrouble, *, as_json: bool) -> None:
     if as_json:
-        line = {"file": str(path), "codes": [], "ms": 0.0, "error": str(trouble)}
+        line = {"file": str(path), "codes": [], "ms": 0.0, "error": str(error)}
         click.echo(json.dumps(line, ensure_ascii=False))
     else:
-        click.echo(f"{trouble}", err=True)
+        click.echo(f"{error}", err=True)
 
 
 def shown(data: bytes) -> str:

@@ -15,11 +15,11 @@ _KEYS: dict[str, Outcome | State] = {pattern.name: key for key, pattern in PATTE
 _PLACES = ((Lamp.RED, "RED"), (Lamp.AMBER, "AMBER"), (Lamp.GREEN, "GREEN"))  # left to right
 
 
-def drawn(lit: Lit) -> str:
+def drawn(output: Lit) -> str:
     """One line for a terminal: the lamps in their places, and the sound."""
-    lamps = " ".join(f"[{name:^5}]" if lamp in lit.lamps else f" {'.':^5} " for lamp, name in _PLACES)
-    sound = f"  beep {lit.tone_hz} Hz" if lit.tone_hz else ""
-    return f"  {lamps}{sound}{'  relay' if lit.relay else ''}"
+    lamps = " ".join(f"[{name:^5}]" if lamp in output.lamps else f" {'.':^5} " for lamp, name in _PLACES)
+    sound = f"  beep {output.tone_hz} Hz" if output.tone_hz else ""
+    return f"  {lamps}{sound}{'  relay' if output.relay else ''}"
 
 
 def longest_s(pattern: Pattern) -> float:
@@ -60,7 +60,7 @@ def _play(key: Outcome | State, settings: config.Signal) -> None:
         elif begun.is_set():
             over.set()
 
-    lamps = open_signal(settings, seen=tell)
+    lamps = open_signal(settings, on_change=tell)
     try:
         if isinstance(key, Outcome):
             lamps.show(key)

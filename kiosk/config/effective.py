@@ -28,14 +28,14 @@ class Setting(NamedTuple):
     """`file`, `default`, or `command` (of the line with which the daemon was started)."""
 
 
-def told(section: Section, commanded: Collection[str] = (), prefix: str = "") -> Iterator[Setting]:
+def told(section: Section, overridden: Collection[str] = (), prefix: str = "") -> Iterator[Setting]:
     """Every setting with its source; `commanded` names those that came from the command line."""
     for name in type(section).model_fields:
         value, full = getattr(section, name), f"{prefix}{name}"
         if isinstance(value, Section):
-            yield from told(value, commanded, f"{full}.")
+            yield from told(value, overridden, f"{full}.")
             continue
-        source = COMMAND if full in commanded else FILE if name in section.model_fields_set else DEFAULT
+        source = COMMAND if full in overridden else FILE if name in section.model_fields_set else DEFAULT
         yield Setting(full, "" if value is None else _spelled(value), source)
 
 
@@ -46,11 +46,11 @@ def _spelled(value: object) -> str:
     return str(value)
 
 
-def publish(settings: Settings, run_dir: Path, commanded: Collection[str] = ()) -> None:
+def publish(settings: Settings, run_dir: Path, overridden: Collection[str] = ()) -> None:
     """Write them for the page; no fsync, it lives in memory. Raises OSError."""
     target = run_dir / SETTINGS_FILE
     draft = run_dir / f".{SETTINGS_FILE}.{os.getpid()}"
-    draft.write_text(json.dumps(list(told(settings, commanded)), ensure_ascii=False), encoding="utf-8")
+    draft.write_text(json.dumps(list(told(settings, overridden)), ensure_ascii=False), encoding="utf-8")
     draft.replace(target)
 
 

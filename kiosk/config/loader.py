@@ -22,10 +22,10 @@ DEFAULT_PATH = Path("/etc/entrance-kiosk/kiosk.toml")
 class ConfigTrouble(KioskError):
     """The configuration cannot be used; `mistakes` are sentences, all of them."""
 
-    def __init__(self, path: Path, mistakes: list[str]) -> None:
+    def __init__(self, path: Path, errors: list[str]) -> None:
         self.path = path
-        self.mistakes = mistakes
-        super().__init__("\n".join([f"{path}: {len(mistakes)} mistake{'s' if len(mistakes) > 1 else ''}", *mistakes]))
+        self.mistakes = errors
+        super().__init__("\n".join([f"{path}: {len(errors)} mistake{'s' if len(errors) > 1 else ''}", *errors]))
 
 
 def load(path: Path) -> Settings:
@@ -60,9 +60,9 @@ def parsed_camera(source: str, base: Camera) -> Camera:
         raise ConfigTrouble(Path("--camera"), list(_sentences(trouble))) from None
 
 
-def _sentences(trouble: ValidationError) -> Iterator[str]:
+def _sentences(validation_error: ValidationError) -> Iterator[str]:
     """Every mistake that pydantic, or a table of ours, found."""
-    for error in trouble.errors(include_url=False):
+    for error in validation_error.errors(include_url=False):
         ours = error.get("ctx", {}).get("error")
         if isinstance(ours, signal_patterns.RhythmTrouble):
             yield from ours.mistakes
@@ -92,9 +92,9 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _known_keys(place: tuple[int | str, ...]) -> Iterator[str]:
+def _known_keys(location: tuple[int | str, ...]) -> Iterator[str]:
     model: Any = Settings
-    for step in place:
+    for step in location:
         model = model.model_fields[str(step)].annotation
     yield from model.model_fields
 

@@ -1,7 +1,7 @@
 """From the configuration's words to the policy that the rules read."""
 
 from kiosk import config
-from kiosk.core.model import Assurance, Kind
+from kiosk.core.model import Assurance, CodeKind
 from kiosk.core.rules import Hours, Policy
 
 HOUR_S = 3600.0
@@ -11,11 +11,11 @@ def policy_of(settings: config.Settings) -> Policy:
     """The policy in force."""
     rules = settings.policy
     words = {
-        Kind.PASS: rules.accept_pass,
-        Kind.HCERT: rules.accept_hcert,
-        Kind.NATIONAL: rules.accept_national,
-        Kind.ID_CARD: rules.accept_id_card,
-        Kind.INSURANCE: rules.accept_insurance,
+        CodeKind.ENTRY_PASS: rules.accept_pass,
+        CodeKind.HCERT: rules.accept_hcert,
+        CodeKind.NATIONAL: rules.accept_national,
+        CodeKind.ID_CARD: rules.accept_id_card,
+        CodeKind.INSURANCE: rules.accept_insurance,
     }
     return Policy(
         accept={kind: Assurance(word) for kind, word in words.items() if word != "no"},

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from kiosk.core import rules
 from kiosk.core.frame import Frame
-from kiosk.core.model import Claim, Decision, Direction, Grounds, Moment, Passage, Refusal, Sight, Stored
+from kiosk.core.model import Claim, Decision, Direction, Grounds, Moment, Passage, Refusal, DecodeResult, Stored
 from kiosk.core.ports import Clock, Decoder, Signal, Store, Verifier
 from kiosk.core.reversal import LastPassage
 from kiosk.core.subject_sealing import Pseudonyms, Seal
@@ -22,7 +22,7 @@ from kiosk.core.visits import Visits
 class Look:
     """What looking at one frame came to."""
 
-    sight: Sight
+    sight: DecodeResult
     stored: Stored | None = None
     """The record of the answer, where one was given."""
 
@@ -47,42 +47,42 @@ class Gate:
         verifier: Verifier,
         visits: Visits,
         policy: rules.Policy,
-        pseudonyms: Pseudonyms,
+        pseudonymizer: Pseudonyms,
         seal: Seal,
-        store: Store,
+        event_store: Store,
         signal: Signal,
         clock: Clock,
-        last: LastPassage,
+        last_event: LastPassage,
     ) -> None:
         """`last` is told of every record; who else asks it for what can be undone may do so from any thread."""
         self._decoder = decoder
         self._verifier = verifier
         self._visits = visits
         self._policy = policy
-        self._pseudonyms = pseudonyms
+        self._pseudonyms = pseudonymizer
         self._seal = seal
-        self._store = store
+        self._store = event_store
         self._signal = signal
         self._clock = clock
-        self._last = last
+        self._last = last_event
 
     def look(self, frame: Frame) -> Look:
         """Read a frame and answer the person in it, once."""
         sight = self._decoder.read(frame)
-        if not sight.readings:
+        if not sight.codes:
             return Look(sight)
         now = self._clock.now()
-        codes = self._visits.waiting([reading.data for reading in sight.readings], now)
+        codes = self._visits.waiting([reading.data for reading in sight.codes], now)
         if not codes:
             return Look(sight)
         stored = self._answer_one(codes[0], now) if len(codes) == 1 else self._answer_many(codes, now)
         return Look(sight, stored)
 
-    def admit(self, direction: Direction, grounds: Grounds | None = None) -> Stored:
+    def admit(self, direction: Direction, manual_reason: Grounds | None = None) -> Stored:
         """A guard lets somebody pass who has nothing to show; he is counted, and nobody is named."""
-        return self._keep(rules.manual(direction), None, (), (), self._clock.now(), grounds=grounds)
+        return self._keep(rules.manual(direction), None, (), (), self._clock.now(), manual_reason=manual_reason)
 
-    def undo(self, grounds: Grounds, seq: int | None = None) -> Undone:
+    def undo(self, manual_reason: Grounds, seq: int | None = None) -> Undone:
         """A guard takes the last passage back: a record that annuls it, then the light, then everybody is as before.
 
         `seq`: the record that he means. Raises NotUndone and StoreTrouble; then nothing was done.
@@ -90,7 +90,7 @@ class Gate:
         now = self._clock.now()
         undone = self._last.to_undo(now.s, seq)
         decision = rules.annulment(undone.passage.direction)
-        record = replace(_record(decision, now), annuls=undone.passage.id, grounds=grounds)
+        record = replace(_record(decision, now), annuls=undone.passage.id, grounds=manual_reason)
         stored = self._commit_then_show(record)
         self._visits.annul()
         return Undone(stored, undone)
@@ -112,11 +112,11 @@ class Gate:
         self,
         decision: Decision,
         answer: Claim | Refusal | None,
-        names: Sequence[bytes],
+        pseudonyms: Sequence[bytes],
         codes: Sequence[bytes],
         now: Moment,
         *,
-        grounds: Grounds | None = None,
+        manual_reason: Grounds | None = None,
     ) -> Stored:
         record = _record(decision, now)
         claim = answer if isinstance(answer, Claim) else None
@@ -125,21 +125,21 @@ class Gate:
                 record,
                 kind=answer.kind if answer else None,
                 assurance=claim.assurance if claim else None,
-                pseudonym=names[0] if names else self._pseudonyms.of_code(codes),
+                pseudonym=pseudonyms[0] if pseudonyms else self._pseudonyms.of_code(codes),
                 sealed=self._seal.close(claim.subject, record.id) if claim else b"",
                 code_bytes=sum(map(len, codes)),
-                aliases=tuple(names[1:]),
-                grounds=grounds,
+                aliases=tuple(pseudonyms[1:]),
+                grounds=manual_reason,
             )
         )
-        self._visits.answered(codes, names, decision, now)
+        self._visits.answered(codes, pseudonyms, decision, now)
         return stored
 
-    def _commit_then_show(self, record: Passage) -> Stored:
+    def _commit_then_show(self, event: Passage) -> Stored:
         """Law 1: the record is on disk before the light."""
-        stored = self._store.commit(record)
+        stored = self._store.commit(event)
         self._last.note(stored)
-        self._signal.show(record.outcome)
+        self._signal.show(event.outcome)
         return stored
 
 

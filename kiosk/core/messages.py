@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from kiosk.core.model import Direction, Kind, Outcome, Reason, State
+from kiosk.core.model import Direction, CodeKind, Outcome, Reason, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ REASONS: Mapping[Reason, Sentence] = MappingProxyType(
             "Người này đã ra và chưa vào lại. Hỏi lại người đó.",
             "This person left before and did not come in. Ask them.",
         ),
-        Reason.ONE_AT_A_TIME: Sentence(
+        Reason.MULTIPLE_CODES: Sentence(
             "Có nhiều mã cùng lúc. Mời từng người một.", "Several codes at once. One person at a time, please."
         ),
         Reason.EXPIRED: Sentence(
@@ -117,16 +117,16 @@ DIRECTIONS: Mapping[Direction, Sentence] = MappingProxyType(
     {Direction.IN: Sentence("vào", "in"), Direction.OUT: Sentence("ra", "out")}
 )
 
-KINDS: Mapping[Kind, Sentence] = MappingProxyType(
+KINDS: Mapping[CodeKind, Sentence] = MappingProxyType(
     {
-        Kind.PASS: Sentence("thẻ ra vào", "entrance pass"),
-        Kind.HCERT: Sentence("hộ chiếu vắc-xin", "vaccine passport"),
-        Kind.NATIONAL: Sentence("mã QR cá nhân quốc gia", "national personal QR"),
-        Kind.ID_CARD: Sentence("căn cước", "ID card"),
-        Kind.INSURANCE: Sentence("thẻ bảo hiểm y tế", "health-insurance card"),
-        Kind.PLACE: Sentence("mã địa điểm", "place's code"),
-        Kind.UNSUPPORTED: Sentence("loại mã chưa hỗ trợ", "unsupported code"),
-        Kind.UNKNOWN: Sentence("mã lạ", "unknown code"),
+        CodeKind.ENTRY_PASS: Sentence("thẻ ra vào", "entrance pass"),
+        CodeKind.HCERT: Sentence("hộ chiếu vắc-xin", "vaccine passport"),
+        CodeKind.NATIONAL: Sentence("mã QR cá nhân quốc gia", "national personal QR"),
+        CodeKind.ID_CARD: Sentence("căn cước", "ID card"),
+        CodeKind.INSURANCE: Sentence("thẻ bảo hiểm y tế", "health-insurance card"),
+        CodeKind.VENUE: Sentence("mã địa điểm", "place's code"),
+        CodeKind.UNSUPPORTED: Sentence("loại mã chưa hỗ trợ", "unsupported code"),
+        CodeKind.UNKNOWN: Sentence("mã lạ", "unknown code"),
     }
 )
 

@@ -13,7 +13,7 @@ Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float], t
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class DecodedCode:
     """One code that an engine read in a frame."""
 
     data: bytes = field(repr=False)
@@ -27,7 +27,7 @@ class Reading:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class FrameQuality:
     """What a frame says about the camera's view: facts for aiming and for the self-check."""
 
     mean_luma: float
@@ -35,27 +35,27 @@ class View:
     """Standard deviation of the luma."""
     sharpness: float
     """Variance of the Laplacian of a decimated frame."""
-    still: bool = False
+    is_static: bool = False
     """The motion gate found nothing new in it."""
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class DecodeResult:
     """All that reading one frame yields."""
 
-    readings: tuple[Reading, ...] = ()
-    view: View | None = None
+    codes: tuple[DecodedCode, ...] = ()
+    frame_quality: FrameQuality | None = None
 
 
-class Kind(StrEnum):
+class CodeKind(StrEnum):
     """Which kind of code was shown (a wire value: never rename one)."""
 
-    PASS = "pass"
+    ENTRY_PASS = "pass"
     HCERT = "hcert"
     NATIONAL = "national"
     ID_CARD = "id-card"
     INSURANCE = "insurance"
-    PLACE = "place"
+    VENUE = "place"
     UNSUPPORTED = "unsupported"
     UNKNOWN = "unknown"
 
@@ -95,7 +95,7 @@ class Reason(StrEnum):
     MANUAL = "manual"
     ALREADY_IN = "already-in"
     ALREADY_OUT = "already-out"
-    ONE_AT_A_TIME = "one-at-a-time"
+    MULTIPLE_CODES = "one-at-a-time"
     EXPIRED = "expired"
     NOT_YET_VALID = "not-yet-valid"
     BAD_SIGNATURE = "bad-signature"
@@ -149,7 +149,7 @@ class Grounds(StrEnum):
 class Claim:
     """What a well-formed, and where possible verified, code says."""
 
-    kind: Kind
+    kind: CodeKind
     assurance: Assurance
     subject: Subject = field(repr=False)
     not_before_at: datetime | None = None
@@ -169,7 +169,7 @@ class Claim:
 class Refusal:
     """Why a code yields no claim. A value, not an exception; `evidence` never holds personal data."""
 
-    kind: Kind
+    kind: CodeKind
     reason: Reason
     evidence: str = ""
 
@@ -230,7 +230,7 @@ class Passage:
     outcome: Outcome
     reason: Reason
     direction: Direction | None
-    kind: Kind | None
+    kind: CodeKind | None
     """None where several codes were in view, and where a guard acted by hand."""
     assurance: Assurance | None
     pseudonym: bytes

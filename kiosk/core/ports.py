@@ -9,7 +9,7 @@ KioskError
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from kiosk.core.model import Claim, Moment, Outcome, Passage, Refusal, Sight, State, Stored
+from kiosk.core.model import Claim, Moment, Outcome, Passage, Refusal, DecodeResult, State, Stored
 
 if TYPE_CHECKING:  # the page knows the ports' errors, and has no use for numpy
     from kiosk.core.frame import Frame
@@ -47,7 +47,7 @@ class Camera(Protocol):
 class Decoder(Protocol):
     """Luma in, code bytes out. Never raises on any picture."""
 
-    def read(self, frame: "Frame") -> Sight:
+    def read(self, frame: "Frame") -> DecodeResult:
         """All distinct codes in the frame, within the decoder's time budget."""
 
 
@@ -74,7 +74,7 @@ class Signal(Protocol):
 class Store(Protocol):
     """The passages on disk. `commit` is called by the gate's thread alone."""
 
-    def commit(self, passage: Passage) -> Stored:
+    def commit(self, event: Passage) -> Stored:
         """Write and fsync; when this returns the record survives a power cut. Raises StoreTrouble."""
 
 
@@ -135,14 +135,14 @@ class Outbox(Protocol):
         """How many passages the centre has not confirmed."""
 
     def settle(
-        self, up_to_seq: int, beyond: Sequence[tuple[int, int]] = (), rejected: Sequence[tuple[int, str]] = ()
+        self, up_to_seq: int, ranges: Sequence[tuple[int, int]] = (), rejected: Sequence[tuple[int, str]] = ()
     ) -> None:
         """The centre has 1..up_to_seq and the ranges `beyond`, it refuses (seq, reason). Raises StoreTrouble."""
 
     def purged(self) -> int:
         """How many records retention and limits deleted. Raises StoreTrouble."""
 
-    def notices(self, limit: int, before: int = ...) -> Sequence["NoticeLike"]:
+    def notices(self, limit: int, before_number: int = ...) -> Sequence["NoticeLike"]:
         """What was deleted, thinned or set aside, newest first, numbers below `before`. Raises StoreTrouble."""
 
     def tend(self, now: Moment) -> int:

@@ -34,9 +34,9 @@ _SAID = {
 class NotUndone(KioskError):
     """Nothing was undone, and nothing recorded; `why` tells."""
 
-    def __init__(self, why: WhyNot) -> None:
-        self.why = why
-        super().__init__(_SAID[why])
+    def __init__(self, refusal: WhyNot) -> None:
+        self.why = refusal
+        super().__init__(_SAID[refusal])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +51,9 @@ class Undoable:
 class LastPassage:
     """Follows the records of this gate. `note` belongs to the gate's thread; what is undoable may be asked from any."""
 
-    def __init__(self, within_s: float = UNDO_S, *, boot_id: str = "") -> None:
+    def __init__(self, window_s: float = UNDO_S, *, boot_id: str = "") -> None:
         """`within_s` 0: nothing is ever undone. Records of another boot than `boot_id` have an age that nobody knows."""
-        self._within_s = within_s
+        self._within_s = window_s
         self._boot_id = boot_id
         self._last: tuple[Stored, bool] | None = None
 

@@ -18,7 +18,7 @@ from kiosk.core.model import (
     Decision,
     Direction,
     History,
-    Kind,
+    CodeKind,
     Moment,
     Outcome,
     Reason,
@@ -26,13 +26,13 @@ from kiosk.core.model import (
 )
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_ANY_KIND: Mapping[Kind, Assurance] = MappingProxyType(
+_ANY_KIND: Mapping[CodeKind, Assurance] = MappingProxyType(
     {
-        Kind.PASS: Assurance.VERIFIED,
-        Kind.HCERT: Assurance.VERIFIED,
-        Kind.NATIONAL: Assurance.RECOGNISED,
-        Kind.ID_CARD: Assurance.RECOGNISED,
-        Kind.INSURANCE: Assurance.RECOGNISED,
+        CodeKind.ENTRY_PASS: Assurance.VERIFIED,
+        CodeKind.HCERT: Assurance.VERIFIED,
+        CodeKind.NATIONAL: Assurance.RECOGNISED,
+        CodeKind.ID_CARD: Assurance.RECOGNISED,
+        CodeKind.INSURANCE: Assurance.RECOGNISED,
     }
 )
 
@@ -83,7 +83,7 @@ def _minute(text: str) -> int:
 class Policy:
     """What this gate asks for."""
 
-    accept: Mapping[Kind, Assurance] = field(default_factory=lambda: _ANY_KIND)
+    accept: Mapping[CodeKind, Assurance] = field(default_factory=lambda: _ANY_KIND)
     """The least assurance per kind; a kind that is missing is not accepted."""
     direction: Literal["in", "out", "alternating"] = "alternating"
     anti_passback: Literal["off", "soft", "hard"] = "off"
@@ -142,7 +142,7 @@ def _status_is_not_taken(case: Case) -> bool:
     allowed = case.policy.status_classes
     return (
         allowed is not None
-        and case.claim.kind is Kind.PASS
+        and case.claim.kind is CodeKind.ENTRY_PASS
         and case.entering
         and case.claim.status_class not in allowed
     )
@@ -178,7 +178,7 @@ def _lists_are_stale(case: Case) -> bool:
 
 def _must_declare(case: Case) -> bool:
     asked = case.policy.declaration
-    return case.entering and (asked == "all" or (asked == "verified" and case.claim.kind is Kind.PASS))
+    return case.entering and (asked == "all" or (asked == "verified" and case.claim.kind is CodeKind.ENTRY_PASS))
 
 
 def _has_not_declared(case: Case) -> bool:
@@ -247,12 +247,12 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def decide(answer: Claim | Refusal, history: History, policy: Policy, inside: int, now: Moment) -> Decision:
+def decide(verification: Claim | Refusal, history: History, policy: Policy, occupancy: int, now: Moment) -> Decision:
     """Answer one visit. `inside`: how many people are in; pure, never raises."""
-    if isinstance(answer, Refusal):
-        return Decision(Outcome.FAIL, answer.reason)
+    if isinstance(verification, Refusal):
+        return Decision(Outcome.FAIL, verification.reason)
     direction = _direction(history, policy)
-    case = Case(answer, history, policy, inside, now, direction, entering=direction is Direction.IN)
+    case = Case(verification, history, policy, occupancy, now, direction, entering=direction is Direction.IN)
     for rule in RULES:
         if rule.speaks(case):
             return Decision(rule.outcome, rule.reason)
@@ -261,7 +261,7 @@ def decide(answer: Claim | Refusal, history: History, policy: Policy, inside: in
 
 def one_at_a_time() -> Decision:
     """Several codes in view, and none of them answered: nobody can tell whose light it would be."""
-    return Decision(Outcome.LOOK_AGAIN, Reason.ONE_AT_A_TIME)
+    return Decision(Outcome.LOOK_AGAIN, Reason.MULTIPLE_CODES)
 
 
 def manual(direction: Direction) -> Decision:

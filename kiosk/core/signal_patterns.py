@@ -38,9 +38,9 @@ class Beat:
 class RhythmTrouble(ValueError):
     """`mistakes` are sentences, all of them."""
 
-    def __init__(self, mistakes: list[str]) -> None:
-        self.mistakes = mistakes
-        super().__init__(" ".join(mistakes))
+    def __init__(self, errors: list[str]) -> None:
+        self.mistakes = errors
+        super().__init__(" ".join(errors))
 
 
 def parse(text: str) -> tuple[Beat, ...]:
@@ -63,50 +63,50 @@ def parse(text: str) -> tuple[Beat, ...]:
     return tuple(beats)
 
 
-def answer_mistakes(beats: tuple[Beat, ...]) -> Iterator[str]:
+def answer_mistakes(pulses: tuple[Beat, ...]) -> Iterator[str]:
     """What is wrong with the rhythm of an answer, by itself."""
-    whole_s = sum(beat.duration_s for beat in beats)
+    whole_s = sum(beat.duration_s for beat in pulses)
     if whole_s > LONGEST_ANSWER_S + 1e-9:
         yield f"takes {whole_s:g} s; the next person waits for its end, {LONGEST_ANSWER_S:g} s at most."
-    if not any(beat.sounds for beat in beats):
+    if not any(beat.sounds for beat in pulses):
         yield "never sounds; a beat with ! tells it to who does not look."
-    if flashes_a_second(beats) > FLASHES_A_SECOND:
+    if flashes_a_second(pulses) > FLASHES_A_SECOND:
         yield _TOO_FAST
 
 
-def turns_mistakes(beats: tuple[Beat, ...]) -> Iterator[str]:
+def turns_mistakes(pulses: tuple[Beat, ...]) -> Iterator[str]:
     """What is wrong with the beats of two lamps that light in turn, for as long as it takes."""
-    if len(beats) != 2 or not all(beat.lit for beat in beats):
+    if len(pulses) != 2 or not all(beat.lit for beat in pulses):
         yield "is two lit beats: the left lamp, then the middle one, and so on."
-    elif sum(beat.duration_s for beat in beats) * FLASHES_A_SECOND < 1.0:
+    elif sum(beat.duration_s for beat in pulses) * FLASHES_A_SECOND < 1.0:
         yield _TOO_FAST
-    if any(beat.sounds for beat in beats):
+    if any(beat.sounds for beat in pulses):
         yield "makes no sound: it may last for minutes."
 
 
-def flashes_a_second(beats: tuple[Beat, ...]) -> int:
+def flashes_a_second(pulses: tuple[Beat, ...]) -> int:
     """How often the lamp lights up within any one second, at most."""
-    at_s = itertools.accumulate((beat.duration_s for beat in beats), initial=0.0)
-    ups = [start_s for start_s, beat, before in zip(at_s, beats, (None, *beats), strict=False) if _lights(beat, before)]
+    at_s = itertools.accumulate((beat.duration_s for beat in pulses), initial=0.0)
+    ups = [start_s for start_s, beat, before in zip(at_s, pulses, (None, *pulses), strict=False) if _lights(beat, before)]
     return max((sum(1 for up_s in ups if 0.0 <= up_s - began_s < 1.0 - 1e-9) for began_s in ups), default=0)
 
 
-def alike(answers: Mapping[str, tuple[Beat, ...]], tones_hz: Mapping[str, int]) -> Iterator[str]:
+def alike(patterns: Mapping[str, tuple[Beat, ...]], tones_hz: Mapping[str, int]) -> Iterator[str]:
     """What could be mistaken for what: by the number of flashes, by the beeps, by the tone. Names as the configuration says."""
-    for one, other in itertools.combinations(answers, 2):
-        if "out_of_order" not in (one, other) and flashes(answers[one]) == flashes(answers[other]):
-            count = flashes(answers[one])
+    for one, other in itertools.combinations(patterns, 2):
+        if "out_of_order" not in (one, other) and flashes(patterns[one]) == flashes(patterns[other]):
+            count = flashes(patterns[one])
             yield f"{one} and {other} flash equally often ({count}); let them differ for who cannot see colours."
-        if sounds_alike(answers[one], answers[other]):
+        if sounds_alike(patterns[one], patterns[other]):
             yield f"{one} and {other} sound the same on a buzzer of one tone; let number or length of the beeps differ."
         low, high = sorted((tones_hz[one], tones_hz[other]))
         if high < low * TONE_APART:
             yield f"the tones of {one} and {other} ({low} and {high} Hz) are too close; 10 % is the least."
 
 
-def flashes(beats: tuple[Beat, ...]) -> int:
+def flashes(pulses: tuple[Beat, ...]) -> int:
     """How often the lamp lights up in all."""
-    return sum(1 for beat, before in zip(beats, (None, *beats), strict=False) if _lights(beat, before))
+    return sum(1 for beat, before in zip(pulses, (None, *pulses), strict=False) if _lights(beat, before))
 
 
 def sounds_alike(one: tuple[Beat, ...], other: tuple[Beat, ...]) -> bool:
@@ -118,17 +118,17 @@ def sounds_alike(one: tuple[Beat, ...], other: tuple[Beat, ...]) -> bool:
     return long < short * ALIKE or not long
 
 
-def _lights(beat: Beat, before: Beat | None) -> bool:
-    return beat.lit and (before is None or not before.lit)
+def _lights(pulse: Beat, before: Beat | None) -> bool:
+    return pulse.lit and (before is None or not before.lit)
 
 
-def _beat_mistakes(beat: Beat) -> Iterator[str]:
-    least_s = LEAST_LIT_S if beat.lit else LEAST_DARK_S
-    if not least_s <= beat.duration_s <= LONGEST_BEAT_S:
-        kind = "lit" if beat.lit else "dark"
-        yield f"a {kind} beat lasts {least_s:g} to {LONGEST_BEAT_S:g} s; found {beat.duration_s:g}."
-    if beat.sounds and beat.duration_s > LONGEST_BEEP_S:
-        yield f"the buzzer sounds {LONGEST_BEEP_S:g} s at a time at most; found {beat.duration_s:g}."
+def _beat_mistakes(pulse: Beat) -> Iterator[str]:
+    least_s = LEAST_LIT_S if pulse.lit else LEAST_DARK_S
+    if not least_s <= pulse.duration_s <= LONGEST_BEAT_S:
+        kind = "lit" if pulse.lit else "dark"
+        yield f"a {kind} beat lasts {least_s:g} to {LONGEST_BEAT_S:g} s; found {pulse.duration_s:g}."
+    if pulse.sounds and pulse.duration_s > LONGEST_BEEP_S:
+        yield f"the buzzer sounds {LONGEST_BEEP_S:g} s at a time at most; found {pulse.duration_s:g}."
 
 
 _TOO_FAST = (

@@ -40,7 +40,7 @@ class Seal:
         self._key = key
         self._key_id = sealing.key_id(key)
 
-    def close(self, subject: Subject, passage_id: UUID) -> bytes:
+    def close(self, subject: Subject, event_id: UUID) -> bytes:
         """Seal a subject for one passage; only this passage's id opens it again."""
         fields = {
             "ids": [[identifier.scheme, identifier.value] for identifier in subject.identifiers],
@@ -49,7 +49,7 @@ class Seal:
         }
         plain = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         plain += b" " * (-len(plain) % _STEP_BYTES)
-        return self._key_id + sealing.SUITE.encrypt(plain, self._key, info=sealing.info(self._key_id, passage_id))
+        return self._key_id + sealing.SUITE.encrypt(plain, self._key, info=sealing.info(self._key_id, event_id))
 
 
 class Pseudonyms:
@@ -79,8 +79,8 @@ class Pseudonyms:
         return _keyed(self._keys[0], "code", *sorted(codes)) if codes else b""
 
 
-def _keyed(key: bytes, what: str, *parts: bytes) -> bytes:
-    mac = hmac.new(key, what.encode(), hashlib.sha256)
+def _keyed(key: bytes, domain: str, *parts: bytes) -> bytes:
+    mac = hmac.new(key, domain.encode(), hashlib.sha256)
     for part in _framed(parts):
         mac.update(part)
     return mac.digest()[:PSEUDONYM_BYTES]

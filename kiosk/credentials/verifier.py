@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from kiosk.core.model import Claim, Kind, Moment, Reason, Refusal
+from kiosk.core.model import Claim, CodeKind, Moment, Reason, Refusal
 from kiosk.credentials.formats import (
     entry_pass,
     fields,
@@ -72,13 +72,13 @@ def _unsigned(data: bytes) -> Claim | Refusal:
         return unsupported.read(mark)
     text = fields.text(data)
     if text is None:
-        return Refusal(Kind.UNKNOWN, Reason.UNKNOWN_CODE, "no text")
+        return Refusal(CodeKind.UNKNOWN, Reason.UNKNOWN_CODE, "no text")
     for looks_like, read in _UNSIGNED:
         if looks_like(text):
             return read(text)
-    return Refusal(Kind.UNKNOWN, Reason.UNKNOWN_CODE)
+    return Refusal(CodeKind.UNKNOWN, Reason.UNKNOWN_CODE)
 
 
 def _denied(claim: Claim, denylist: Denylist) -> bool:
     name = claim.subject.identifiers[0].value
-    return (bytes.fromhex(name) if claim.kind is Kind.PASS else foreign_entry(name)) in denylist.entries
+    return (bytes.fromhex(name) if claim.kind is CodeKind.ENTRY_PASS else foreign_entry(name)) in denylist.entries

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import cv2
 
 from kiosk.core.frame import Frame, Luma
-from kiosk.core.model import Reading, Sight, View
+from kiosk.core.model import DecodedCode, DecodeResult, FrameQuality
 from kiosk.decoding.confirmation import Witnesses
 from kiosk.decoding.frame_quality import decimate, view_of
 from kiosk.decoding.motion_gate import MotionGate
@@ -30,7 +30,7 @@ class Cascade:
     def __init__(
         self,
         *,
-        known: Callable[[bytes], bool] = nothing_known,
+        is_known_format: Callable[[bytes], bool] = nothing_known,
         frame_budget_s: float | None = None,
         budget_share: float = 0.6,
         motion_gate: bool = True,
@@ -40,7 +40,7 @@ class Cascade:
         `budget_share` of the measured interval between frames, so that the rest is left for camera, store and pages."""
         # The other cores belong to camera, store and courier; threads cost more than they bring here.
         cv2.setNumThreads(1)
-        self._witnesses = Witnesses(known)
+        self._witnesses = Witnesses(is_known_format)
         self._fixed_budget_s = frame_budget_s
         self._budget_share = budget_share
         self._interval_s = _FIRST_INTERVAL_S
@@ -51,28 +51,28 @@ class Cascade:
         self._turn = 0
         self._saved_s = self._budget_s()
         self._costs_s: dict[str, float] = {}
-        self._view: View | None = None
+        self._view: FrameQuality | None = None
 
-    def read(self, frame: Frame) -> Sight:
+    def read(self, frame: Frame) -> DecodeResult:
         """All distinct codes in the frame that are beyond doubt, and what the frame says about the view."""
         luma = frame.luma
         if luma.ndim != 2 or not luma.size or max(luma.shape) > LARGEST_SIDE_PX:
-            return Sight()
+            return DecodeResult()
         self._note_interval(frame.captured_s)
         small = decimate(luma)
         if self._motion is not None and not self._motion.wants(small, frame.captured_s):
-            return Sight(view=self._still_view(luma, small))
+            return DecodeResult(frame_quality=self._still_view(luma, small))
         self._view = view_of(luma, small)
         readings = self._search(luma, frame.captured_s)
         if readings and self._motion is not None:
             self._motion.keep_open()
-        return Sight(readings, self._view)
+        return DecodeResult(readings, self._view)
 
-    def _still_view(self, luma: Luma, small: Luma) -> View:
+    def _still_view(self, luma: Luma, small: Luma) -> FrameQuality:
         seen = self._view or view_of(luma, small)
-        return View(seen.mean_luma, seen.contrast, seen.sharpness, still=True)
+        return FrameQuality(seen.mean_luma, seen.contrast, seen.sharpness, is_static=True)
 
-    def _search(self, luma: Luma, captured_s: float) -> tuple[Reading, ...]:
+    def _search(self, luma: Luma, captured_s: float) -> tuple[DecodedCode, ...]:
         scene = Scene(luma)
         readings = plain(scene).readings
         if readings:
@@ -108,10 +108,10 @@ class Cascade:
         """How much budget may be saved up: enough for the dearest stage, so that it gets its turn on a slow machine as well."""
         return max(self._costs_s.values(), default=0.0)
 
-    def _run_heavy(self, stage: Stage, scene: Scene, captured_s: float) -> tuple[Reading, ...]:
+    def _run_heavy(self, stage: Stage, scene: Scene, captured_s: float) -> tuple[DecodedCode, ...]:
         """Stop at the first look that leaves no doubt."""
         started_s = self._clock_s()
-        believed: tuple[Reading, ...] = ()
+        believed: tuple[DecodedCode, ...] = ()
         for found in stage.run(scene):
             believed = self._witnesses.of_heavy(found.readings, captured_s)
             if believed:

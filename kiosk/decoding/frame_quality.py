@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 
 from kiosk.core.frame import Luma
-from kiosk.core.model import View
+from kiosk.core.model import FrameQuality
 
 DECIMATION = 8
 """One cell of the decimated frame is this many pixels square."""
@@ -21,7 +21,7 @@ def decimate(luma: Luma) -> Luma:
     return small
 
 
-def view_of(luma: Luma, small: Luma, *, still: bool = False) -> View:
+def view_of(luma: Luma, small: Luma, *, is_static: bool = False) -> FrameQuality:
     """Mean and contrast of the decimated frame; sharpness of the frame's middle, at half its size."""
     mean, deviation = cv2.meanStdDev(small)
     height, width = luma.shape
@@ -29,4 +29,4 @@ def view_of(luma: Luma, small: Luma, *, still: bool = False) -> View:
     halved = cv2.resize(middle, (middle.shape[1] // 2 + 1, middle.shape[0] // 2 + 1), interpolation=cv2.INTER_AREA)
     edges = cv2.Laplacian(halved, cv2.CV_16S)
     sharpness = float(cv2.meanStdDev(edges)[1][0, 0]) ** 2
-    return View(float(mean[0, 0]), float(deviation[0, 0]), sharpness, still)
+    return FrameQuality(float(mean[0, 0]), float(deviation[0, 0]), sharpness, is_static)

@@ -19,12 +19,12 @@ _CELLS = 3  # a code of 21 modules of 2 px covers 25 cells
 class MotionGate:
     """Remembers one decimated frame. One thread."""
 
-    def __init__(self, *, searches: int = 6, reopen_s: float = 8.0) -> None:
+    def __init__(self, *, max_searches: int = 6, reopen_s: float = 8.0) -> None:
         """`searches`: of an unchanged scene before the gate closes. `reopen_s`: after how long it is searched once more."""
-        self._searches = searches
+        self._searches = max_searches
         self._reopen_s = reopen_s
         self._reference: Luma | None = None
-        self._left = searches
+        self._left = max_searches
         self._searched_s = float("-inf")
 
     def wants(self, small: Luma, captured_s: float) -> bool:

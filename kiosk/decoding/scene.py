@@ -47,27 +47,27 @@ class Scene:
         """Where a code may be, likeliest first."""
         return textured_regions(self.half, REGIONS)
 
-    def region(self, number: int) -> Region | None:
+    def region(self, rank: int) -> Region | None:
         """The region of that rank, where there is one."""
-        return self.regions[number] if number < len(self.regions) else None
+        return self.regions[rank] if rank < len(self.regions) else None
 
-    def cut(self, aspect: Aspect) -> Luma:
+    def cut(self, view: Aspect) -> Luma:
         """The region's pixels, light for dark where asked."""
-        cut = self.regions[aspect.region].cut(self.luma)
-        return np.asarray(cv2.bitwise_not(cut), np.uint8) if aspect.inverted else cut
+        cut = self.regions[view.region].cut(self.luma)
+        return np.asarray(cv2.bitwise_not(cut), np.uint8) if view.inverted else cut
 
-    def finders(self, aspect: Aspect) -> list[Finder]:
+    def finders(self, view: Aspect) -> list[Finder]:
         """Finder patterns of a region, likeliest first."""
-        if aspect not in self._finders:
-            self._finders[aspect] = find_finders(self.cut(aspect), fine=aspect.fine)
-        return self._finders[aspect]
+        if view not in self._finders:
+            self._finders[view] = find_finders(self.cut(view), fine=view.fine)
+        return self._finders[view]
 
-    def grids(self, aspect: Aspect) -> list[Grid]:
+    def grids(self, view: Aspect) -> list[Grid]:
         """Grids laid over a region, best first."""
-        if aspect not in self._grids:
-            self._grids[aspect] = lay_grids(self.cut(aspect), self.finders(aspect))
-        return self._grids[aspect]
+        if view not in self._grids:
+            self._grids[view] = lay_grids(self.cut(view), self.finders(view))
+        return self._grids[view]
 
-    def promising(self, number: int) -> bool:
+    def promising(self, rank: int) -> bool:
         """Whether something like a finder pattern is in the region: worth more than a cheap look."""
-        return any(finder.likeness >= _LEAST_EVIDENCE for finder in self.finders(Aspect(number)))
+        return any(finder.likeness >= _LEAST_EVIDENCE for finder in self.finders(Aspect(rank)))

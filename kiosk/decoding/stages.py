@@ -51,24 +51,24 @@ def heavy_stages() -> tuple[Stage, ...]:
     )
 
 
-def _placing(scene: Scene, number: int, scale: float = 1.0) -> Placing:
-    region = scene.regions[number]
+def _placing(scene: Scene, rank: int, scale: float = 1.0) -> Placing:
+    region = scene.regions[rank]
     return Placing(scale, float(region.left), float(region.top))
 
 
-def _worthwhile(scene: Scene, aspect: Aspect) -> bool:
+def _worthwhile(scene: Scene, view: Aspect) -> bool:
     """Whether there is such a region, and for second thoughts, whether it stands out."""
-    region = scene.region(aspect.region)
-    second_thought = aspect != Aspect()
+    region = scene.region(view.region)
+    second_thought = view != Aspect()
     return region is not None and (region.strength >= _STRONG or not second_thought)
 
 
-def _grid(scene: Scene, aspect: Aspect) -> Iterator[Found]:
+def _grid(scene: Scene, view: Aspect) -> Iterator[Found]:
     """Our own grid and equaliser; two equalisers of different reach are two looks."""
-    if not _worthwhile(scene, aspect):
+    if not _worthwhile(scene, view):
         return
-    cut, placing = scene.cut(aspect), _placing(scene, aspect.region)
-    for grid in scene.grids(aspect):
+    cut, placing = scene.cut(view), _placing(scene, view.region)
+    for grid in scene.grids(view):
         for reach, stage in ((3, "grid"), (2, "grid-near")):
             found = read_modules(module_values(cut, grid, reach) > 0, grid, stage, placing)
             if found.readings:
@@ -104,19 +104,19 @@ def _bent(scene: Scene) -> Iterator[Found]:
                 yield found
 
 
-def _enlarged(scene: Scene, number: int) -> Iterator[Found]:
+def _enlarged(scene: Scene, rank: int) -> Iterator[Found]:
     """zxing-cpp on a region at a comfortable size, as it is and sharpened."""
-    if not _worthwhile(scene, Aspect(number)) or not scene.promising(number):
+    if not _worthwhile(scene, Aspect(rank)) or not scene.promising(rank):
         return
-    cut = scene.cut(Aspect(number))
-    module_px = scene.finders(Aspect(number))[0].module_px
+    cut = scene.cut(Aspect(rank))
+    module_px = scene.finders(Aspect(rank))[0].module_px
     scale = min(max(_COMFORTABLE_PX / module_px, 1.0), (_LARGEST_ENLARGED_PX / cut.size) ** 0.5, 2.5)
     big = cv2.resize(cut, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    placing = _placing(scene, number, 1 / scale)
-    yield zxing.scan(np.asarray(big, np.uint8), "enlarged", placing=placing, try_downscale=False)
+    placing = _placing(scene, rank, 1 / scale)
+    yield zxing.scan(np.asarray(big, np.uint8), "enlarged", placement=placing, try_downscale=False)
     soft = cv2.GaussianBlur(big, (0, 0), 1.2 * scale)
     sharp = cv2.addWeighted(big, 3.0, soft, -2.0, 0)
-    yield zxing.scan(np.asarray(sharp, np.uint8), "sharpened", placing=placing, try_downscale=False)
+    yield zxing.scan(np.asarray(sharp, np.uint8), "sharpened", placement=placing, try_downscale=False)
 
 
 def _zbar(scene: Scene, zbar: Zbar) -> Iterator[Found]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import cv2
 
 from kiosk.core.frame import Luma
-from kiosk.core.model import Reading
+from kiosk.core.model import DecodedCode
 from kiosk.decoding.cascade import LARGEST_SIDE_PX, nothing_known
 from kiosk.decoding.confirmation import Witnesses
 from kiosk.decoding.engines.zxing import Found, Placing
@@ -18,7 +18,7 @@ _CAMERA_SIDE_PX, _LEAST_SIDE_PX = 1300, 400
 """Stages are made for camera frames; a larger photograph is looked at once more at half its size, and again, down to the second."""
 
 
-def read_picture(luma: Luma, *, known: Callable[[bytes], bool] = nothing_known) -> tuple[Reading, ...]:
+def read_picture(luma: Luma, *, is_known_format: Callable[[bytes], bool] = nothing_known) -> tuple[DecodedCode, ...]:
     """All distinct codes in a picture (uint8, height x width). Never raises on any picture."""
     if luma.ndim != 2 or not luma.size:
         return ()
@@ -26,7 +26,7 @@ def read_picture(luma: Luma, *, known: Callable[[bytes], bool] = nothing_known) 
     scene, scale = Scene(luma), 1.0
     while max(scene.luma.shape) > LARGEST_SIDE_PX:
         scene, scale = Scene(scene.half), scale * 2
-    witnesses = Witnesses(known)
+    witnesses = Witnesses(is_known_format)
     readings = tuple(_enlarged(reading, scale) for reading in plain(scene).readings)
     if readings:
         return witnesses.of_light(readings, _ONE_PICTURE_S)
@@ -48,7 +48,7 @@ def _heavy_looks(scene: Scene, scale: float) -> Iterator[Found]:
         yield from _heavy_looks(smaller, 2 * scale)
 
 
-def _enlarged(reading: Reading, scale: float) -> Reading:
+def _enlarged(reading: DecodedCode, scale: float) -> DecodedCode:
     if scale == 1.0 or reading.corners is None:
         return reading
     module_px = reading.module_px and reading.module_px * scale

@@ -2,7 +2,7 @@
 
 A call into C cannot be interrupted from Python. So the decoder works in a thread of its own; when a frame takes too long the
 thread is left behind, counted, and a new decoder takes over. Each thread left behind holds a core, so after a few of them the
-world counts as broken: the daemon stops and systemd starts it anew (docs/decisions/0011).
+world counts as broken: the daemon stops and systemd starts it anew (docs/decisions/0007).
 """
 
 import logging
@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 
 from kiosk.core.frame import Frame
-from kiosk.core.model import Sight
+from kiosk.core.model import DecodeResult
 from kiosk.core.ports import Decoder, KioskError
 
 _log = logging.getLogger(__name__)
@@ -24,25 +24,25 @@ class ReadingStuck(KioskError):
 class BoundedDecoder:
     """Decoder (ports.py) around others. `read` is called by one thread."""
 
-    def __init__(self, make: Callable[[], Decoder], *, limit_s: float = 2.0, most_stuck: int = 3) -> None:
+    def __init__(self, make_decoder: Callable[[], Decoder], *, limit_s: float = 2.0, max_hung: int = 3) -> None:
         """`make` builds a decoder, in the thread that will use it."""
-        self._make = make
+        self._make = make_decoder
         self._limit_s = limit_s
-        self._most_stuck = most_stuck
-        self._worker = _Worker(make)
+        self._most_stuck = max_hung
+        self._worker = _Worker(make_decoder)
         self._left: list[_Worker] = []
         self.overruns = 0
         """Frames given up because reading them took too long."""
 
-    def read(self, frame: Frame) -> Sight:
+    def read(self, frame: Frame) -> DecodeResult:
         """What the decoder says, or nothing when it does not come back in time. Raises ReadingStuck when too many did not."""
         answer = self._worker.ask(frame)
         try:
             found = answer.get(timeout=self._limit_s)
         except queue.Empty:
             self._give_up(frame)
-            return Sight()
-        if isinstance(found, Sight):
+            return DecodeResult()
+        if isinstance(found, DecodeResult):
             return found
         raise found
 
@@ -63,15 +63,15 @@ class BoundedDecoder:
         self._worker = _Worker(self._make)
 
 
-Answer = queue.SimpleQueue[Sight | BaseException]
+Answer = queue.SimpleQueue[DecodeResult | BaseException]
 
 
 class _Worker:
     """One thread with one decoder; a daemon thread, so that a hanging engine cannot hold up the end of the process."""
 
-    def __init__(self, make: Callable[[], Decoder]) -> None:
+    def __init__(self, make_decoder: Callable[[], Decoder]) -> None:
         self._questions: queue.SimpleQueue[tuple[Frame, Answer] | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._work, args=(make,), name="reading", daemon=True)
+        self._thread = threading.Thread(target=self._work, args=(make_decoder,), name="reading", daemon=True)
         self._thread.start()
 
     @property
@@ -87,8 +87,8 @@ class _Worker:
     def dismiss(self) -> None:
         self._questions.put(None)
 
-    def _work(self, make: Callable[[], Decoder]) -> None:
-        decoder = make()
+    def _work(self, make_decoder: Callable[[], Decoder]) -> None:
+        decoder = make_decoder()
         while (question := self._questions.get()) is not None:
             frame, answer = question
             try:

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from kiosk.core.frame import Frame, Luma
-from kiosk.core.model import Sight
+from kiosk.core.model import DecodeResult
 from kiosk.decoding.cascade import Cascade
 from kiosk.decoding.locate.symbol import known_modules
 
@@ -17,7 +17,7 @@ _MODULE_PX = 5
 _QUIET_MODULES = 4
 
 
-def rehearse(width: int, height: int) -> Sight:
+def rehearse(width: int, height: int) -> DecodeResult:
     """Read such a picture with all stages, however long it takes; what comes of it is nothing. Any thread."""
     return Cascade(frame_budget_s=60.0, motion_gate=False).read(Frame(picture(width, height), 0, 0.0))
 

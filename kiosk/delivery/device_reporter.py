@@ -18,10 +18,10 @@ NEWEST_NOTICES = OLDER_NOTICES = 10
 class Announcer:
     """`state` and `health` may be set from any thread; the rest belongs to the courier's."""
 
-    def __init__(self, outbox: Outbox, branch: Branch, software: str) -> None:
+    def __init__(self, outbox: Outbox, device_topics: Branch, software_version: str) -> None:
         self._outbox = outbox
-        self._branch = branch
-        self._software = software[:64]
+        self._branch = device_topics
+        self._software = software_version[:64]
         self._lock = threading.Lock()
         self._state = State.STARTING
         self._reason = ""
@@ -38,10 +38,10 @@ class Announcer:
             if (state, reason) != (self._state, self._reason):
                 self._state, self._reason, self._told = state, reason, False
 
-    def set_health(self, facts: Mapping[str, str]) -> None:
+    def set_health(self, checks: Mapping[str, str]) -> None:
         """What the next health message says: each fact's grade."""
         with self._lock:
-            self._facts = dict(facts)
+            self._facts = dict(checks)
 
     def connected(self, now_at: datetime) -> None:
         """A connection begins: everything is said anew. (A broker that was restarted may have forgotten it.)"""
@@ -50,26 +50,26 @@ class Announcer:
         with self._lock:
             self._told = False
 
-    def speak(self, link: Link, now: Moment) -> None:
+    def speak(self, connection: Link, now: Moment) -> None:
         """Say what is due. Raises LinkError."""
         with self._lock:
             state, reason, told = self._state, self._reason, self._told
             self._told = True
         # The first word of a process, however late it finds the broker.
         if not self._born and state is not State.STARTING:
-            link.publish(self.message("birth", "", now.at))
+            connection.publish(self.message("birth", "", now.at))
         self._born = True
         if not told:
-            link.publish(self.message("birth" if state is State.STARTING else str(state), reason, now.at))
+            connection.publish(self.message("birth" if state is State.STARTING else str(state), reason, now.at))
         if now.s >= self._health_s:
             self._health_s = now.s + HEALTH_EVERY_S
-            link.publish(self._health(now))
+            connection.publish(self._health(now))
 
-    def message(self, word: str, reason: str, at: datetime | None) -> Message:
+    def message(self, state: str, reason: str, at: datetime | None) -> Message:
         """A state message; the last will is one of them, without a time: nobody knows when it will be needed."""
         report = StateReport.model_validate(
             {
-                "state": word,
+                "state": state,
                 "reason": reason[:64],
                 "at": at,
                 "connected_at": self._connected_at if at else None,

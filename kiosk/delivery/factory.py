@@ -10,17 +10,17 @@ from mqtt.connection import Endpoint, Link, Message
 from mqtt.topics import Branch
 
 
-def endpoint_of(broker: config.Broker) -> Endpoint:
+def endpoint_of(mqtt: config.Broker) -> Endpoint:
     """Where the broker is and how to speak with it."""
     return Endpoint(
-        host=broker.host,
-        port=broker.port,
-        version=broker.version,
-        keepalive_s=broker.keepalive_s,
-        tls=broker.tls,
-        ca=broker.ca,
-        certificate=broker.certificate,
-        key=handed(broker.key) if broker.key else None,
+        host=mqtt.host,
+        port=mqtt.port,
+        version=mqtt.version,
+        keepalive_s=mqtt.keepalive_s,
+        tls=mqtt.tls,
+        ca=mqtt.ca,
+        certificate=mqtt.certificate,
+        key=handed(mqtt.key) if mqtt.key else None,
     )
 
 
@@ -39,11 +39,11 @@ def make_courier(settings: config.Settings, outbox: Outbox, clock: Clock) -> Cou
         Branch(site.root, site.site, site.device),
         connect,
         clock=clock,
-        broker=str(endpoint),
-        terms=Terms(
+        broker_name=str(endpoint),
+        options=Terms(
             receipt_timeout_s=broker.receipt_timeout_s,
             delivery=broker.delivery,
             backoff_last_s=broker.reconnect_within_s,
         ),
-        software=version("entrance-kiosk"),
+        software_version=version("entrance-kiosk"),
     )

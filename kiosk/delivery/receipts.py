@@ -49,15 +49,15 @@ class Receipts:
         self._window.landed_ranges(receipt.up_to_seq, receipt.beyond)
         return True
 
-    def take_word_of_broker(self, flight: Flight[str]) -> None:
+    def take_word_of_broker(self, message: Flight[str]) -> None:
         """delivery = broker: PUBACK counts as a receipt."""
-        first, last = next(iter(flight.rows)), next(reversed(flight.rows))
-        if last - first + 1 == len(flight.rows):
+        first, last = next(iter(message.rows)), next(reversed(message.rows))
+        if last - first + 1 == len(message.rows):
             self._delivered.add(first, last)
         else:
-            for seq in flight.rows:
+            for seq in message.rows:
                 self._delivered.add(seq)
-        self._window.landed_whole(flight)
+        self._window.landed_whole(message)
 
     def set_aside(self, reasons: dict[int, str]) -> None:
         """These passages go into quarantine, each with its reason: they are kept, and do not stand in others' way."""
@@ -71,7 +71,7 @@ class Receipts:
         """There is news that is not on disk yet."""
         return bool(self._delivered.newest or self._rejected)
 
-    def settle(self, now_s: float, *, at_once: bool = False) -> None:
+    def settle(self, now_s: float, *, immediately: bool = False) -> None:
         """Note on disk what was gathered: after SETTLE_EVERY_S, or when a backlog has come to its end.
 
         Raises StoreTrouble; then it stays gathered.
@@ -79,7 +79,7 @@ class Receipts:
         if not self.gathered:
             return
         at_end = len(self._window) == 0 and self._delivered.newest and self._delivered.count() >= BACKLOG
-        if now_s < self._due_s and not at_once and not at_end:
+        if now_s < self._due_s and not immediately and not at_end:
             return
         self._outbox.settle(self._delivered.up_to, self._delivered.beyond(), list(self._rejected.items()))
         self._delivered, self._rejected = RangeSet(), {}

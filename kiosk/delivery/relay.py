@@ -37,24 +37,24 @@ class Courier:
     def __init__(
         self,
         outbox: Outbox,
-        branch: Branch,
+        device_topics: Branch,
         connect: Connect,
         *,
         clock: Clock,
-        broker: str = "",
-        terms: Terms | None = None,
-        software: str = "",
-        dice: random.Random | None = None,
+        broker_name: str = "",
+        options: Terms | None = None,
+        software_version: str = "",
+        jitter: random.Random | None = None,
     ) -> None:
         """`connect` makes a new, unopened link with a last will; `broker` is its name for people."""
-        self._terms = terms or Terms()
+        self._terms = options or Terms()
         self._outbox = outbox
-        self._branch = branch
+        self._branch = device_topics
         self._connect = connect
         self._clock = clock
-        self._dice = dice or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
-        self._announcer = Announcer(outbox, branch, software)
-        self._sender = Sender(outbox, branch, self._terms)
+        self._dice = jitter or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
+        self._announcer = Announcer(outbox, device_topics, software_version)
+        self._sender = Sender(outbox, device_topics, self._terms)
         self._receipts = Receipts(outbox, self._sender.window)
         self._link: Link | None = None
         self._greeting = Connected(session_present=False, receive_maximum=65535, maximum_packet_bytes=None)
@@ -64,7 +64,7 @@ class Courier:
         self._retry_s = 0.0
         self._tend_s = 0.0
         self._down_since_s: float | None = None
-        self._status = UplinkStatus(broker=broker, delivery=self._terms.delivery)
+        self._status = UplinkStatus(broker=broker_name, delivery=self._terms.delivery)
         if self._terms.delivery == "broker":
             log.warning("delivery = broker: passages leave the outbox on PUBACK; what the broker then loses is lost")
 
@@ -72,9 +72,9 @@ class Courier:
         """What the device says of itself from now on; sent when it changes and on every connect."""
         self._announcer.set_state(state, reason)
 
-    def set_health(self, _clock: str, facts: Mapping[str, str]) -> None:
+    def set_health(self, _clock: str, checks: Mapping[str, str]) -> None:
         """For the health message of every minute: name of a fact to its grade. (The clock's quality is read when it goes.)"""
-        self._announcer.set_health(facts)
+        self._announcer.set_health(checks)
 
     def retry_quarantine(self) -> None:
         """Offer the centre once more what it refused."""
@@ -114,7 +114,7 @@ class Courier:
     def close(self) -> None:
         """Note what the centre has, say goodbye, end the connection. Takes at most GOODBYE_S."""
         try:
-            self._receipts.settle(self._clock.now().s, at_once=True)
+            self._receipts.settle(self._clock.now().s, immediately=True)
         except StoreTrouble as trouble:
             log.warning("%s; these passages will be sent again", trouble)
         link, self._link = self._link, None
@@ -130,11 +130,11 @@ class Courier:
             self._ready = False
             self._status = replace(self._status, connected=False)
 
-    def _say_goodbye(self, link: Link) -> None:
-        token = link.publish(self._announcer.message("offline", "stopped", self._clock.now().at))
+    def _say_goodbye(self, connection: Link) -> None:
+        token = connection.publish(self._announcer.message("offline", "stopped", self._clock.now().at))
         ends_s = self._clock.now().s + GOODBYE_S
         while self._clock.now().s < ends_s:
-            events = link.pump(0.1)
+            events = connection.pump(0.1)
             if any(isinstance(event, Acknowledged) and event.token == token for event in events):
                 return
 
@@ -144,21 +144,21 @@ class Courier:
         self._link = self._connect(self._announcer.message("offline", "lost", None))
         self._link.open()
 
-    def _lost(self, why: LinkError, now_s: float) -> None:
+    def _lost(self, error: LinkError, now_s: float) -> None:
         link, self._link = self._link, None
         if link is not None:
             link.close(clean=False)
         if self._ready:
             self._down_since_s = now_s
         if self._ready or self._attempt == 0:
-            log.warning("no way to the centre: %s. Passages are kept and sent later", why)
+            log.warning("no way to the centre: %s. Passages are kept and sent later", error)
         self._ready = False
         self._sender.end(now_s)
         self._set_aside()
         self._attempt += 1
         ceiling_s = min(self._terms.backoff_last_s, BACKOFF_FIRST_S * 2 ** min(self._attempt - 1, 10))
         self._retry_s = now_s + self._dice.uniform(0.0, ceiling_s)  # full jitter: a city's kiosks come back spread out
-        self._status = replace(self._status, connected=False, trouble=str(why), clock=isinstance(why, LinkClock))
+        self._status = replace(self._status, connected=False, trouble=str(error), clock=isinstance(error, LinkClock))
 
     def _turn(self, now: Moment) -> bool:
         assert self._link is not None
@@ -173,7 +173,7 @@ class Courier:
             return bool(events)
         if self._retry_wanted:
             self._retry_wanted = False
-            self._receipts.settle(now_s, at_once=True)
+            self._receipts.settle(now_s, immediately=True)
             log.info("%d passages leave quarantine and are offered again", self._outbox.release_quarantine())
         if not self._receipts.gathered and self._sender.idle() and self._outbox.depth():
             self._sender.start_over()  # something older waits anew: it came out of quarantine
@@ -211,7 +211,7 @@ class Courier:
     def _start(self, event: Subscribed, now_s: float, now_at: datetime) -> None:
         assert self._link is not None
         try:
-            self._receipts.settle(now_s, at_once=True)
+            self._receipts.settle(now_s, immediately=True)
         except StoreTrouble as trouble:  # a full disk must not keep passages from leaving; these are sent again
             self._complain(str(trouble))
         self._announcer.connected(now_at)
@@ -265,13 +265,13 @@ class Courier:
         except ForeignReceipt as why:
             self._complain(str(why))
 
-    def _complain(self, trouble: str) -> None:
+    def _complain(self, error: str) -> None:
         """Show it for as long as it lasts, log it once."""
-        if trouble != self._status.trouble:
-            log.error("%s", trouble)
-            self._status = replace(self._status, trouble=trouble)
+        if error != self._status.trouble:
+            log.error("%s", error)
+            self._status = replace(self._status, trouble=error)
 
 
-def _reason_word(refusal: str) -> str:
+def _reason_word(failure: str) -> str:
     """MQTT's name of a reason code as a word of ours: `packet-too-large`."""
-    return refusal.lower().replace(" ", "-")
+    return failure.lower().replace(" ", "-")

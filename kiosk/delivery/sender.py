@@ -50,8 +50,8 @@ class Sender:
     does not flood the broker of a centre that is away; once the centre is heard, all that is overdue goes again.
     """
 
-    def __init__(self, outbox: Outbox, branch: Branch, terms: Terms) -> None:
-        self.window: Window[str] = Window(terms.window)
+    def __init__(self, outbox: Outbox, device_topics: Branch, options: Terms) -> None:
+        self.window: Window[str] = Window(options.window)
         self.too_large: list[int] = []
         """Passages that fit into no packet of this broker; whoever looks takes them out."""
         self.unanswered: list[int] = []
@@ -60,9 +60,9 @@ class Sender:
         self.backlog_per_s: float | None = None
         """The centre's wish, passages per second; None: as fast as the window moves."""
         self._outbox = outbox
-        self._branch = branch
-        self._topic = branch.topic(Leaf.PASSAGE)
-        self._terms = terms
+        self._branch = device_topics
+        self._topic = device_topics.topic(Leaf.PASSAGE)
+        self._terms = options
         self._link: Link | None = None
         self._live_seq = self._backlog_seq = self._backlog_end = 0
         self._sent = 0
@@ -76,9 +76,9 @@ class Sender:
         self._receive_maximum = 65535
         self._maximum_bytes = events.MAX_PAYLOAD_BYTES
 
-    def begin(self, link: Link, receive_maximum: int, maximum_packet_bytes: int | None, now_s: float) -> None:
+    def begin(self, connection: Link, receive_maximum: int, maximum_packet_bytes: int | None, now_s: float) -> None:
         """A connection stands: all that waits now is backlog, what is committed from now on is live."""
-        self._link = link
+        self._link = connection
         self._receive_maximum = receive_maximum
         self._maximum_bytes = events.MAX_PAYLOAD_BYTES
         if maximum_packet_bytes is not None:
@@ -129,15 +129,15 @@ class Sender:
             self._sent = self._work(self._link, now_s)
         return self._sent
 
-    def _work(self, link: Link, now_s: float) -> int:
+    def _work(self, connection: Link, now_s: float) -> int:
         if self.trial.pending and not self.trial.others_next:
-            return self._try_suspects(link, now_s)
+            return self._try_suspects(connection, now_s)
         self.trial.others_next = False
         return self._again(now_s) + self._live(now_s) + self._backlog(now_s)
 
-    def _try_suspects(self, link: Link, now_s: float) -> int:
+    def _try_suspects(self, connection: Link, now_s: float) -> int:
         """One group, alone, where all else is acknowledged: if the connection breaks now, it is the group's doing."""
-        if self.trial.under_way or link.pending():
+        if self.trial.under_way or connection.pending():
             return 0
         group = self.trial.next_group()
         source = self._branch.source
@@ -273,7 +273,7 @@ class Sender:
         return token, len(payload)
 
 
-def _parted(rows: Mapping[int, str], first: int) -> tuple[dict[int, str], dict[int, str]]:
+def _parted(rows: Mapping[int, str], first_count: int) -> tuple[dict[int, str], dict[int, str]]:
     """So many of the rows, and the rest."""
     each = list(rows.items())
-    return dict(each[:first]), dict(each[first:])
+    return dict(each[:first_count]), dict(each[first_count:])

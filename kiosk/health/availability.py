@@ -28,11 +28,11 @@ class DiaryKeeper:
         self._waiting: deque[Entry] = deque(maxlen=MAX_WAITING)
         self._refused = False
 
-    def observe(self, state: State, facts: Sequence[Fact], now: Moment) -> None:
+    def observe(self, state: State, checks: Sequence[Fact], now: Moment) -> None:
         """Take note of what is so now. A change is written once it has lasted, with the time at which it began."""
         if state is State.STARTING:
             return
-        stale = any(fact.name.startswith("list-") and fact.grade is not Grade.OK for fact in facts)
+        stale = any(fact.name.startswith("list-") and fact.grade is not Grade.OK for fact in checks)
         condition = Condition.OUT_OF_ORDER if state is State.OUT_OF_ORDER else Condition.SERVING
         entry = Entry(now, condition, stale, first=self._kept is None)
         if _key(entry) == self._kept:

@@ -2,7 +2,7 @@
 
 Two questions are kept apart. Can people be served? A BROKEN fact says no: out of order. Would a new process serve them
 better? Only where a loop of this process no longer turns: those facts alone starve the watchdog. A camera that is not
-there or a full disk is said on the lamp; starting again for ever would only hide it (docs/decisions/0042).
+there or a full disk is said on the lamp; starting again for ever would only hide it (docs/decisions/0026).
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ LIST_NAMES = {"trust": ("Danh sách khóa tin cậy", "trust list"), "denied": (
 LOOPS = frozenset({GATE_LOOP, CAMERA_LOOP, LAMPS})
 
 
-def judge(measures: Measures, limits: Limits = Limits()) -> tuple[Fact, ...]:  # noqa: B008  frozen
+def judge(measurements: Measures, thresholds: Limits = Limits()) -> tuple[Fact, ...]:  # noqa: B008  frozen
     """All facts, good ones as well, in an order that never changes."""
     return tuple(
         fact
@@ -34,13 +34,13 @@ def judge(measures: Measures, limits: Limits = Limits()) -> tuple[Fact, ...]:  #
             _centre,
             _lists,
         )
-        for fact in part(measures, limits)
+        for fact in part(measurements, thresholds)
     )
 
 
-def state_of(facts: Iterable[Fact], *, started: bool = True) -> State:
+def state_of(checks: Iterable[Fact], *, started: bool = True) -> State:
     """BROKEN: out of order, even while starting. `started` False: starting. WARN: degraded. Else ready."""
-    grades = {fact.grade for fact in facts}
+    grades = {fact.grade for fact in checks}
     if Grade.BROKEN in grades:
         return State.OUT_OF_ORDER
     if not started:
@@ -48,13 +48,13 @@ def state_of(facts: Iterable[Fact], *, started: bool = True) -> State:
     return State.DEGRADED if Grade.WARN in grades else State.READY
 
 
-def watchdog_may_be_fed(facts: Iterable[Fact]) -> bool:
+def watchdog_may_be_fed(checks: Iterable[Fact]) -> bool:
     """False when a loop of this process has stopped turning: then systemd is to kill and restart it."""
-    return not any(fact.grade is Grade.BROKEN for fact in facts if fact.name in LOOPS)
+    return not any(fact.grade is Grade.BROKEN for fact in checks if fact.name in LOOPS)
 
 
-def _fact(name: str, grade: Grade, value: str, vi: str, en: str) -> Fact:
-    return Fact(name=name, grade=grade, value=value, vi=vi, en=en)
+def _fact(name: str, status: Grade, value: str, vi: str, en: str) -> Fact:
+    return Fact(name=name, grade=status, value=value, vi=vi, en=en)
 
 
 def _loops(it: Measures, limits: Limits) -> Iterator[Fact]:

@@ -7,7 +7,7 @@ import zlib
 from dataclasses import dataclass, replace
 
 from kiosk.core.frame import Frame
-from kiosk.core.model import Moment, View
+from kiosk.core.model import Moment, FrameQuality
 
 _STEP_PX = 8  # every 8th pixel of every 8th row: enough to meet a sensor's noise, 15 kB of a 1280 x 720 picture
 
@@ -43,7 +43,7 @@ class CameraWatch:
         self._started_s = started_s
         self._noted: _Noted | None = None
 
-    def note(self, frame: Frame, view: View | None) -> None:
+    def note(self, frame: Frame, quality: FrameQuality | None) -> None:
         """A picture was taken and looked at. `view` None: nobody measured it; the last judgement of the view stays."""
         now_s = frame.captured_s
         sample = frame.luma[::_STEP_PX, ::_STEP_PX].tobytes()
@@ -52,12 +52,12 @@ class CameraWatch:
         noted = replace(before, captured_s=now_s, print=found)
         if found != before.print:
             noted = replace(noted, same_since_s=now_s)
-        if view is not None:
+        if quality is not None:
             limits = self._limits
-            flat = view.contrast < limits.flat_contrast
-            dark = flat and view.mean_luma < limits.dark_mean
-            bright = flat and view.mean_luma > limits.bright_mean
-            blurred = not dark and not bright and view.sharpness < limits.blurred_sharpness
+            flat = quality.contrast < limits.flat_contrast
+            dark = flat and quality.mean_luma < limits.dark_mean
+            bright = flat and quality.mean_luma > limits.bright_mean
+            blurred = not dark and not bright and quality.sharpness < limits.blurred_sharpness
             noted = replace(
                 noted,
                 dark_since_s=_since(now_s, before.dark_since_s, bad=dark),
@@ -98,10 +98,10 @@ class CameraWatch:
 class ClockWatch:
     """By how much somebody set the wall clock, against the monotonic one."""
 
-    def __init__(self, *, remember_s: float = 60.0, least_s: float = 2.0) -> None:
+    def __init__(self, *, report_for_s: float = 60.0, min_jump_s: float = 2.0) -> None:
         """Smaller differences than `least_s` are a time daemon's slewing; a jump is told for `remember_s`."""
-        self._remember_s = remember_s
-        self._least_s = least_s
+        self._remember_s = report_for_s
+        self._least_s = min_jump_s
         self._offset_s: float | None = None
         self._jump_s = 0.0
         self._jumped_s = 0.0
@@ -121,9 +121,9 @@ class PageWatch:
     def __init__(self) -> None:
         self._seen_s: float | None = None
 
-    def note(self, now_s: float, *, listens: bool | None) -> float | None:
+    def note(self, now_s: float, *, listening: bool | None) -> float | None:
         """Seconds since it was last seen; None where it never was: a site without a page misses none."""
-        if listens:
+        if listening:
             self._seen_s = now_s
         return None if self._seen_s is None else now_s - self._seen_s
 

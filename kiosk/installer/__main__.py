@@ -84,7 +84,7 @@ def _switch(name: str, layout: Layout, within_s: float) -> int:
     systemd = RealSystemd()
 
     def wait(known: frozenset[str]) -> readiness.Readiness:
-        return readiness.wait(layout, systemd, known, within_s=within_s)
+        return readiness.wait(layout, systemd, known, timeout_s=within_s)
 
     with layout.at(SWITCH_LOCK).open("w") as lock:
         _only_one(lock)
@@ -158,7 +158,7 @@ def _start(layout: Layout, systemd: RealSystemd, within_s: float) -> None:
     """The first start. A device whose camera is not plugged in yet is installed all the same."""
     say("Khởi động ...", "Starting ...")
     systemd.start(upgrade.started_again(layout))
-    found = readiness.wait(layout, systemd, within_s=within_s)
+    found = readiness.wait(layout, systemd, timeout_s=within_s)
     if found.ready:
         say(
             f"Sẵn sàng ({found.state}) sau {found.seconds:.1f} giây.",

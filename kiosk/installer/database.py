@@ -38,7 +38,7 @@ def schema_of(path: Path) -> int:
 
 
 def must_be_returnable(new: Bundle, old: Bundle) -> None:
-    """Raises InstallTrouble where one version could not go on recording after the other (docs/decisions/0062)."""
+    """Raises InstallTrouble where one version could not go on recording after the other (docs/decisions/0039)."""
     if new.oldest_writer > old.schema:
         raise InstallTrouble(
             f"Từ phiên bản {new.version} không thể quay lại phiên bản {old.version} đang chạy (cơ sở dữ liệu khác hẳn). "

@@ -16,14 +16,14 @@ SECRETS = ("*.key",)
 PSEUDONYM = "pseudonym.key"
 
 
-def settle(layout: Layout, example: Path, answers: dict[str, str | None], ask: Callable[[str], str]) -> bool:
+def settle(layout: Layout, example: Path, answers: dict[str, str | None], prompt: Callable[[str], str]) -> bool:
     """Write the configuration where there is none; True where it was written. Raises InstallTrouble without an answer."""
     if layout.config.exists():
         return False
     site = _answer(
-        "site", answers, ask, "Tên nơi đặt máy, ví dụ cho-dong-ba: ", "Name of the site, such as cho-dong-ba: "
+        "site", answers, prompt, "Tên nơi đặt máy, ví dụ cho-dong-ba: ", "Name of the site, such as cho-dong-ba: "
     )
-    gate = _answer("gate", answers, ask, "Tên cổng, ví dụ cong-1: ", "Name of the gate, such as gate-1: ")
+    gate = _answer("gate", answers, prompt, "Tên cổng, ví dụ cong-1: ", "Name of the gate, such as gate-1: ")
     text = example.read_text(encoding="utf-8")
     for key, value in (("site", site), ("device", gate)):
         text = re.sub(rf'(?m)^{key} = "[^"]*"', f'{key} = "{value}"', text, count=1)
@@ -32,11 +32,11 @@ def settle(layout: Layout, example: Path, answers: dict[str, str | None], ask: C
     return atomic_files.write(layout.config, text.encode(), 0o640)
 
 
-def _answer(name: str, answers: dict[str, str | None], ask: Callable[[str], str], vi: str, en: str) -> str:
+def _answer(name: str, answers: dict[str, str | None], prompt: Callable[[str], str], vi: str, en: str) -> str:
     given = answers.get(name)
     if given is None:
         say(vi, en)
-        given = ask(name)
+        given = prompt(name)
     if not NAME.fullmatch(given):
         raise InstallTrouble(
             f"{name}: chỉ dùng chữ thường không dấu, chữ số và dấu gạch nối, nhiều nhất 63 ký tự. Hãy thêm --{name} TÊN.",

@@ -35,18 +35,18 @@ UNWATCHED = Readiness(ready=True, state="not watched", seconds=0.0)
 """Where there is nothing to see: no systemd runs here, or the configuration is not complete."""
 
 
-def broken_facts(snapshot: dict[str, Any] | None) -> frozenset[str]:
+def broken_facts(status: dict[str, Any] | None) -> frozenset[str]:
     """Names of the facts that put a device out of order."""
-    facts = (snapshot or {}).get("facts", [])
+    facts = (status or {}).get("facts", [])
     return frozenset(str(fact["name"]) for fact in facts if fact["grade"] == "broken")
 
 
-def is_ready(snapshot: dict[str, Any] | None, pid: int, pardoned: frozenset[str] = frozenset()) -> bool:
+def is_ready(status: dict[str, Any] | None, pid: int, preexisting_failures: frozenset[str] = frozenset()) -> bool:
     """Whether that process serves people; troubles of the device that it had before (`pardoned`) are not the new version's."""
-    if not pid or snapshot is None or snapshot.get("pid") != pid:
+    if not pid or status is None or status.get("pid") != pid:
         return False
-    broken = broken_facts(snapshot)
-    return snapshot.get("state") in SERVING or (bool(broken) and broken <= pardoned)
+    broken = broken_facts(status)
+    return status.get("state") in SERVING or (bool(broken) and broken <= preexisting_failures)
 
 
 def snapshot(layout: Layout) -> dict[str, Any] | None:
@@ -57,20 +57,20 @@ def snapshot(layout: Layout) -> dict[str, Any] | None:
 def wait(
     layout: Layout,
     systemd: Systemd,
-    pardoned: frozenset[str] = frozenset(),
+    preexisting_failures: frozenset[str] = frozenset(),
     *,
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], object] = _tick.wait,
-    within_s: float = READY_WITHIN_S,
+    timeout_s: float = READY_WITHIN_S,
 ) -> Readiness:
     """Watch the daemon until it was steadily ready, or the time is over."""
     began_s = clock()
     since_s, steady_pid = began_s, 0
     while True:
         pid, said, now_s = systemd.main_pid(DAEMON), snapshot(layout), clock()
-        if not is_ready(said, pid, pardoned):
+        if not is_ready(said, pid, preexisting_failures):
             steady_pid = 0
-            if now_s - began_s > within_s:
+            if now_s - began_s > timeout_s:
                 state = str(said["state"]) if said and said.get("pid") == pid and pid else "not running"
                 return Readiness(ready=False, state=state, seconds=now_s - began_s)
         elif pid != steady_pid:

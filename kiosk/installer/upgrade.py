@@ -4,7 +4,7 @@
                                                                \\ not ready -> as after a cut: the journal's `from` again
 
 Whoever finds the journal goes back: systemd after this process died (ExecStopPost), entrance-kiosk-recover.service at power-on.
-Deleting it is the moment from which the new version is the one that runs. docs/decisions/0061.
+Deleting it is the moment from which the new version is the one that runs. docs/decisions/0038.
 """
 
 from collections.abc import Callable

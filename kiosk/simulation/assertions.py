@@ -47,9 +47,9 @@ class Verdict:
         return asdict(self)
 
 
-def met(turn: Turn, answers: Sequence[Answer]) -> bool:
+def met(turn: Turn, decisions: Sequence[Answer]) -> bool:
     """Whether this visitor got exactly the answer expected: one, or none where none was due."""
-    mine = [answer for answer in answers if turn.holds(answer.frame)]
+    mine = [answer for answer in decisions if turn.holds(answer.frame)]
     if turn.visitor.expected is None:
         return not mine
     outcome, reason = turn.visitor.expected
@@ -61,12 +61,12 @@ def met(turn: Turn, answers: Sequence[Answer]) -> bool:
 
 
 def judge(
-    turns: Sequence[Turn], answers: Sequence[Answer], on_device: Mapping[bytes, int], at_centre: Mapping[bytes, int]
+    turns: Sequence[Turn], decisions: Sequence[Answer], on_device: Mapping[bytes, int], at_centre: Mapping[bytes, int]
 ) -> Verdict:
     """Compare; both mappings count records by their id."""
     return Verdict(
         shown=len(turns),
-        expected_outcomes_met=sum(met(turn, answers) for turn in turns),
+        expected_outcomes_met=sum(met(turn, decisions) for turn in turns),
         passages=on_device.total() if isinstance(on_device, Counter) else sum(on_device.values()),
         received=len(at_centre),
         lost=len(on_device.keys() - at_centre.keys()),

@@ -38,33 +38,33 @@ class Demonstration:
 
     def __init__(
         self,
-        premises: Premises,
-        pace: Pace,
+        sandbox: Premises,
+        timing: Pace,
         *,
         loop: bool,
         camera: str | None = None,
         window_s: float,
         trust: tuple[Path, Path] | None = None,
-        told: Callable[[str], None] = lambda _: None,
+        on_start: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`camera`: another camera than the stage; `trust`: another trust list; `told` hears what is being started."""
-        self.premises = premises
-        self.stage = Stage([] if camera else queue_of(premises.world, window_s), pace, loop=loop and not camera)
+        self.premises = sandbox
+        self.stage = Stage([] if camera else queue_of(sandbox.world, window_s), timing, loop=loop and not camera)
         self.staged = camera is None
         self.answers: list[Answer] = []
         self.page = ""
-        self._told = told
+        self._told = on_start
         self._pause = threading.Event()  # never set: its wait is the only clock here
         self._seen: set[tuple[str, int]] = set()
         self._house = ExitStack()
         self._painter = Painter(WIDTH, HEIGHT)
         self._camera: StageServer | None = None
         self._port = free_port()
-        premises.run_dir.mkdir()
-        premises.furnish(
+        sandbox.run_dir.mkdir()
+        sandbox.furnish(
             port=self._port,
-            camera=camera or f"synthetic:{premises.stage_socket}",
-            frames_per_s=pace.frames_per_s,
+            camera=camera or f"synthetic:{sandbox.stage_socket}",
+            frames_per_s=timing.frames_per_s,
             window_s=window_s,
             trust=trust,
         )
@@ -120,10 +120,10 @@ class Demonstration:
                 self.stage.answered(shown["frame"])
         return found
 
-    def play_once(self, each_turn: Callable[[dict[str, Any] | None], None] = lambda _: None) -> None:
+    def play_once(self, on_poll: Callable[[dict[str, Any] | None], None] = lambda _: None) -> None:
         """Until the queue was played and everything was delivered. Raises ProcessTrouble, KioskError when it is not."""
         while not self.stage.over:
-            each_turn(self.turn())
+            on_poll(self.turn())
         ends_s = time.monotonic() + DRAIN_WITHIN_S
         while (found := self.turn()) is None or found["outbox"]["depth"] > 0:
             if time.monotonic() > ends_s:

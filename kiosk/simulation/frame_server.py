@@ -13,9 +13,9 @@ from kiosk.simulation.synthetic_camera import ASK, HEADER
 class StageServer:
     """One camera at a time; a camera whose process was killed makes place for the next."""
 
-    def __init__(self, stage: Stage, painter: Painter, path: Path) -> None:
-        self._stage = stage
-        self._painter = painter
+    def __init__(self, scenario: Stage, renderer: Painter, path: Path) -> None:
+        self._stage = scenario
+        self._painter = renderer
         self._stop = threading.Event()
         self.frozen = False
         """Any thread: while it is set, one picture is sent again and again, as by a sensor that hangs."""

@@ -130,12 +130,12 @@ class Premises:
 
 
 @contextlib.contextmanager
-def scratch_premises(**furnishing: object) -> Iterator[Premises]:
+def scratch_premises(**options: object) -> Iterator[Premises]:
     """Furnished premises in a folder of their own, removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="entrance-kiosk-"))
     try:
         premises = Premises(folder, sample_world(datetime.now(UTC)))
-        premises.furnish(**furnishing)  # type: ignore[arg-type]  # passed through as they are
+        premises.furnish(**options)  # type: ignore[arg-type]  # passed through as they are
         yield premises
     finally:
         shutil.rmtree(folder, ignore_errors=True)

@@ -56,14 +56,14 @@ class Pace:
 class Stage:
     """Plays a queue of visitors, once or for ever. Safe from several threads."""
 
-    def __init__(self, queue: Sequence[Visitor], pace: Pace, *, loop: bool) -> None:
-        self._queue = list(queue)
-        self.pace = pace
+    def __init__(self, visitors: Sequence[Visitor], timing: Pace, *, loop: bool) -> None:
+        self._queue = list(visitors)
+        self.pace = timing
         self._loop = loop
         self._lock = threading.Lock()
         self._frame = 0
         self._next = 0
-        self._gap_left = pace.gap_frames
+        self._gap_left = timing.gap_frames
         self._turns: list[Turn] = []
 
     @property

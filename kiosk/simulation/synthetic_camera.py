@@ -32,9 +32,9 @@ class FrameSource(Protocol):
 class StageInProcess:
     """Plays a stage of our own, at the pace of its frames."""
 
-    def __init__(self, stage: Stage, painter: Painter) -> None:
-        self._stage = stage
-        self._painter = painter
+    def __init__(self, scenario: Stage, renderer: Painter) -> None:
+        self._stage = scenario
+        self._painter = renderer
         self._closed = threading.Event()
 
     def fetch(self, timeout_s: float) -> Frame:

@@ -19,11 +19,11 @@ NOBODY = ("Chưa có ai", "nobody")
 VISITOR = ("Người trước camera", "whoever stands before the camera")
 
 
-def show(played: Demonstration, console: Console, *, once: bool) -> RenderableType | None:
+def show(demo: Demonstration, console: Console, *, once: bool) -> RenderableType | None:
     """Play it: once to its end, or until Ctrl-C (KeyboardInterrupt). Returns the last view in which somebody was answered."""
-    screen = _Screen(played)
+    screen = _Screen(demo)
     if once and console.quiet:
-        played.play_once()
+        demo.play_once()
         return None
     with Live(screen.draw(None), console=console, auto_refresh=False) as live:
 
@@ -32,18 +32,18 @@ def show(played: Demonstration, console: Console, *, once: bool) -> RenderableTy
                 live.update(screen.draw(found), refresh=True)
 
         if once:
-            played.play_once(each_turn=refresh)
-            live.update(screen.draw(played.look()), refresh=True)
+            demo.play_once(on_poll=refresh)
+            live.update(screen.draw(demo.look()), refresh=True)
         else:
-            _for_ever(played, refresh)
+            _for_ever(demo, refresh)
     if not console.is_terminal:  # rich ends the line of a live view in a terminal only
         console.print()
     return screen.telling
 
 
-def _for_ever(played: Demonstration, refresh: Callable[[dict[str, Any] | None], None]) -> None:
+def _for_ever(demo: Demonstration, refresh: Callable[[dict[str, Any] | None], None]) -> None:
     while True:
-        refresh(played.turn())
+        refresh(demo.turn())
 
 
 def save_picture(view: RenderableType, target: Path) -> None:
@@ -57,8 +57,8 @@ def save_picture(view: RenderableType, target: Path) -> None:
 class _Screen:
     """Puts the status, the stage and the centre's counts together."""
 
-    def __init__(self, played: Demonstration) -> None:
-        self._played = played
+    def __init__(self, demo: Demonstration) -> None:
+        self._played = demo
         self._drawn_s = 0.0
         self._counts = Counts(0, 0, 0, 0)
         self._newest = 0

@@ -59,50 +59,50 @@ _LAMPS: dict[str, tuple[str, str, str]] = {  # shape, word, colour: never colour
 _ARROWS = {"in": "→ vào · in", "out": "← ra · out"}
 
 
-def drawn(scene: Scene) -> RenderableType:
+def drawn(state: Scene) -> RenderableType:
     """The whole view."""
     top = Table.grid(expand=True)
     top.add_column(ratio=1)
     top.add_column(ratio=1)
-    top.add_row(_gate(scene), _records(scene))
+    top.add_row(_gate(state), _records(state))
     foot = Text.assemble(
         (" Trang · page: ", "dim"),
-        (scene.page, f"link {scene.page}"),
-        (f"    Ctrl-C: dừng · stop    log: {scene.log_folder}", "dim"),
+        (state.page, f"link {state.page}"),
+        (f"    Ctrl-C: dừng · stop    log: {state.log_folder}", "dim"),
     )
-    return Group(top, _answers(scene.lines), foot)
+    return Group(top, _answers(state.lines), foot)
 
 
-def _gate(scene: Scene) -> RenderableType:
-    newest = scene.lines[-1] if scene.lines else None
-    shown = newest.outcome if newest and scene.answering else scene.state
+def _gate(state: Scene) -> RenderableType:
+    newest = state.lines[-1] if state.lines else None
+    shown = newest.outcome if newest and state.answering else state.state
     shape, word, style = _LAMPS[shown]
     lamp = Align.center(Text(f"  {shape}  {word}  ", style=f"bold {style}"))
-    person = Text.assemble(("Trước cổng · At the gate\n", "dim"), (f"{scene.person_vi}\n", "bold"), scene.person_en)
+    person = Text.assemble(("Trước cổng · At the gate\n", "dim"), (f"{state.person_vi}\n", "bold"), state.person_en)
     why = Text("\n")
-    if newest and scene.answering:
+    if newest and state.answering:
         sentence = messages.REASONS[Reason(newest.reason)]
         why = Text.assemble((sentence.vi, "bold"), f"\n{sentence.en}")
     return Panel(Group(person, Text(), lamp, Text(), why), title="Cổng · Gate", height=12)
 
 
-def _records(scene: Scene) -> RenderableType:
+def _records(state: Scene) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim")
     table.add_column(justify="right", style="bold")
-    table.add_row("Lượt đã ghi · passages on disk", str(scene.recorded))
-    table.add_row("Chờ gửi · waiting in the outbox", str(scene.waiting))
-    table.add_row("Trung tâm đã nhận · at the centre", str(scene.received))
-    table.add_row("Gửi lại, đã bỏ · repeats dropped", str(scene.doubled))
-    table.add_row("Kết nối · broker", "có · connected" if scene.connected else "mất · away")
+    table.add_row("Lượt đã ghi · passages on disk", str(state.recorded))
+    table.add_row("Chờ gửi · waiting in the outbox", str(state.waiting))
+    table.add_row("Trung tâm đã nhận · at the centre", str(state.received))
+    table.add_row("Gửi lại, đã bỏ · repeats dropped", str(state.doubled))
+    table.add_row("Kết nối · broker", "có · connected" if state.connected else "mất · away")
     return Panel(table, title="Sổ ghi · Records", height=12)
 
 
-def _answers(lines: Sequence[Line]) -> RenderableType:
+def _answers(rows: Sequence[Line]) -> RenderableType:
     table = Table(expand=True, box=None, header_style="dim")
     for heading, ratio in (("", 0), ("Ai · who", 3), ("Vì sao · why", 4), ("Hướng · way", 1), ("ms", 0)):
         table.add_column(heading, ratio=ratio or None, justify="right" if heading == "ms" else "left")
-    for line in reversed(lines[-6:]):  # the newest on top; older ones may fall off below
+    for line in reversed(rows[-6:]):  # the newest on top; older ones may fall off below
         shape, _, style = _LAMPS[line.outcome]
         sentence = messages.REASONS[Reason(line.reason)]
         table.add_row(

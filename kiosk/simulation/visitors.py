@@ -6,17 +6,17 @@ from kiosk.core.model import Direction, Outcome, Reason
 from kiosk.credentials.issuing.samples import Sample, SampleWorld, sample_world
 from kiosk.simulation.scenario import Pace, Stage, Visitor
 
-ONE_AT_A_TIME = (Outcome.LOOK_AGAIN, Reason.ONE_AT_A_TIME)
+ONE_AT_A_TIME = (Outcome.LOOK_AGAIN, Reason.MULTIPLE_CODES)
 
 
-def queue_of(world: SampleWorld, window_s: float) -> tuple[Visitor, ...]:
+def queue_of(samples: SampleWorld, window_s: float) -> tuple[Visitor, ...]:
     """Everybody who comes to the demonstration, in order. `window_s`: after so long out of view a visit is over."""
 
     def shows(label: str, vi: str, en: str, direction: Direction | None = None, *, away_s: float = 0.0) -> Visitor:
-        sample: Sample = world[label]
+        sample: Sample = samples[label]
         return Visitor(vi, en, (sample.data,), (sample.outcome, sample.reason), direction, away_s)
 
-    valid = world["valid"].data
+    valid = samples["valid"].data
     return (
         Visitor("Chưa có ai", "nobody yet", away_s=1.5 * window_s),  # who went out just now comes in as a new visit
         shows("valid", "Cô Ánh có thẻ hợp lệ, đi vào", "Anh, with a valid pass, goes in", Direction.IN),
@@ -34,7 +34,7 @@ def queue_of(world: SampleWorld, window_s: float) -> tuple[Visitor, ...]:
         Visitor(
             "Hai người giơ mã cùng lúc",
             "two people at once",
-            (world.another_pass(1), world.another_pass(2)),
+            (samples.another_pass(1), samples.another_pass(2)),
             ONE_AT_A_TIME,
         ),
         shows("valid", "Cô Ánh đi ra", "Anh goes out", Direction.OUT, away_s=1.5 * window_s),

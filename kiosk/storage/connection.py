@@ -1,7 +1,7 @@
 """A connection to the device's database: autocommit, and transactions that say where they begin and end.
 
 sqlite_utils makes and migrates the schema (database.py). A daemon that finds its schema in force does not load it: with click,
-dateutil and pluggy it was a sixth of all that a start loads on a small board (docs/decisions/0045).
+dateutil and pluggy it was a sixth of all that a start loads on a small board (docs/decisions/0029).
 """
 
 import sqlite3

@@ -11,11 +11,11 @@ from kiosk.storage.connection import Connection
 
 APPLICATION_ID = 0x48554531  # "HUE1": tells our file from any other SQLite database (PRAGMA application_id)
 BUSY_TIMEOUT_MS = 5_000
-PAGE_BYTES = 1024  # a third less is written per passage than with SQLite's 4096 (docs/decisions/0030)
+PAGE_BYTES = 1024  # a third less is written per passage than with SQLite's 4096 (docs/decisions/0016)
 
 # A released step is never edited: a new one is added at the end, and PRAGMA user_version counts the steps taken in its lower
 # 16 bits. Its upper bits say OLDEST_WRITER (0: only a release of the same schema).
-# One table and no second index on it: every further page that a commit dirties costs a page of WAL (docs/decisions/0030).
+# One table and no second index on it: every further page that a commit dirties costs a page of WAL (docs/decisions/0016).
 # (Step 2's is partial: a commit touches it only where it annuls.)
 MIGRATIONS: tuple[str, ...] = (
     """
@@ -87,7 +87,7 @@ MIGRATIONS: tuple[str, ...] = (
 )
 
 # The oldest schema whose release may go on recording into a database of this one, after an upgrade that was taken back
-# (docs/decisions/0062). It stays where a step only adds tables, views and columns that may be NULL, and where no word is written
+# (docs/decisions/0039). It stays where a step only adds tables, views and columns that may be NULL, and where no word is written
 # that the older release cannot read. Step 2 brought words: annulments.
 OLDEST_WRITER = 2
 _SCHEMA_BITS = 16

@@ -51,10 +51,10 @@ class Settled:
         """How many passages wait no longer."""
         return self._ranges.count() + len(self._quarantined)
 
-    def learn(self, spans: Sequence[Range], rejected: Sequence[Refusal]) -> Sequence[Refusal] | None:
+    def learn(self, ranges: Sequence[Range], rejected: Sequence[Refusal]) -> Sequence[Refusal] | None:
         """Take in what the centre has. What of its refusals is new, for `note`; None where all is known, and on disk."""
         before = list(self._ranges)
-        for first, last in spans:
+        for first, last in ranges:
             self._ranges.add(first, last)
         fresh = [pair for pair in rejected if pair[0] not in self._quarantined and pair[0] not in self._ranges]
         if list(self._ranges) == before and not fresh and self._noted:
@@ -62,7 +62,7 @@ class Settled:
         self._noted = False
         return fresh
 
-    def note(self, fresh: Sequence[Refusal], at: str) -> None:
+    def note(self, new_rejections: Sequence[Refusal], now_text: str) -> None:
         """Write down what was learnt; until that succeeds, `learn` never says that all is known."""
         accepted = {seq for seq in self._quarantined if seq in self._ranges}
         connection = self._connection
@@ -71,13 +71,13 @@ class Settled:
             connection.execute("DELETE FROM confirmed")
             for span in self._ranges.beyond():
                 connection.execute("INSERT INTO confirmed VALUES (?, ?)", span)
-            for seq, reason in fresh:
-                connection.execute("INSERT INTO quarantine VALUES (?, ?, ?)", [seq, reason, at])
-                connection.execute(REFUSED_AGAIN, [seq, at])
+            for seq, reason in new_rejections:
+                connection.execute("INSERT INTO quarantine VALUES (?, ?, ?)", [seq, reason, now_text])
+                connection.execute(REFUSED_AGAIN, [seq, now_text])
             for seq in accepted:
                 connection.execute("DELETE FROM quarantine WHERE seq = ?", [seq])
             connection.execute("DELETE FROM refused WHERE seq <= ?", [self._ranges.up_to])
-        self._quarantined = self._quarantined - accepted | {seq for seq, _ in fresh}
+        self._quarantined = self._quarantined - accepted | {seq for seq, _ in new_rejections}
         self._noted = True
 
     def release(self, only_seq: int | None) -> int:

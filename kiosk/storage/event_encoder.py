@@ -79,9 +79,9 @@ class Drain:
 class _Words(dict[tuple[Any, ...], str]):
     """The words of a passage as members of its event; there are only so many that occur together."""
 
-    def __missing__(self, said: tuple[Any, ...]) -> str:
-        clock, outcome, reason, direction, kind, assurance = said
-        self[said] = text = envelope.passage_words(clock, RESULT[outcome], reason, direction, kind, assurance)
+    def __missing__(self, codes: tuple[Any, ...]) -> str:
+        clock, outcome, reason, direction, kind, assurance = codes
+        self[codes] = text = envelope.passage_words(clock, RESULT[outcome], reason, direction, kind, assurance)
         return text
 
 
@@ -95,5 +95,5 @@ class _Seconds(dict[int, str]):
         return text
 
 
-def _rare(annuls: bytes | None, grounds: str | None) -> str:
-    return envelope.passage_rare(UUID(bytes=annuls) if annuls is not None else None, grounds)
+def _rare(annuls: bytes | None, manual_reason: str | None) -> str:
+    return envelope.passage_rare(UUID(bytes=annuls) if annuls is not None else None, manual_reason)

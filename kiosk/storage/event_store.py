@@ -113,14 +113,14 @@ class Store:
         """Of the last committed passage; 0 where there is none. Any thread."""
         return self._newest_seq
 
-    def commit(self, passage: Passage) -> Stored:
+    def commit(self, event: Passage) -> Stored:
         """Write and fsync; when this returns, the record survives a power cut. The gate's thread alone.
 
         Raises StoreTrouble; then nothing was recorded, no number was used up, and it may be called again.
         """
-        return self.commit_all([passage])[0]
+        return self.commit_all([event])[0]
 
-    def commit_all(self, passages: Sequence[Passage]) -> Sequence[Stored]:
+    def commit_all(self, events: Sequence[Passage]) -> Sequence[Stored]:
         """The same for several that wait at once, in one transaction: all of them are recorded, or none."""
         with self._writing:
             try:
@@ -128,10 +128,10 @@ class Store:
                     self._newest_seq = self._find_newest()
                     self._place_sure = True
                 self._refuse_damaged()
-                self._refuse_beyond_limits(len(passages))
+                self._refuse_beyond_limits(len(events))
                 self._refuse_below_floor()
                 first = self._newest_seq + 1
-                new = [rows.to_row(first + place, self._boot, passage) for place, passage in enumerate(passages)]
+                new = [rows.to_row(first + place, self._boot, passage) for place, passage in enumerate(events)]
                 if len(new) == 1:
                     self._writer.execute(rows.INSERT, new[0])
                 else:
@@ -144,7 +144,7 @@ class Store:
             self._newest_seq = first + len(new) - 1
         return [
             Stored(epoch=self.epoch, seq=first + place, boot_id=self._boot_id, passage=passage)
-            for place, passage in enumerate(passages)
+            for place, passage in enumerate(events)
         ]
 
     def _refuse_damaged(self) -> None:
@@ -152,9 +152,9 @@ class Store:
         if self._damage:
             raise StoreTrouble(f"{self.path}: is damaged ({self._damage}); the next start sets it aside")
 
-    def _refuse_beyond_limits(self, coming: int) -> None:
+    def _refuse_beyond_limits(self, new_count: int) -> None:
         """Undelivered passages do not give way to new ones; the gate must be out of order, and say so."""
-        if self._newest_seq + coming - self._settled.up_to > self.limits.max_rows:
+        if self._newest_seq + new_count - self._settled.up_to > self.limits.max_rows:
             raise StoreTrouble(
                 f"{self.path}: {self.limits.max_rows} passages wait for the centre, and no more may be kept; "
                 "see to the way to the centre, or raise records.max_rows"
@@ -171,10 +171,10 @@ class Store:
                 f"{self.limits.floor_bytes // 1_000_000} MB are kept free for receipts; make room"
             )
 
-    def _remember_damage(self, trouble: Exception) -> None:
+    def _remember_damage(self, error: Exception) -> None:
         """SQLITE_CORRUPT and SQLITE_NOTADB do not go away: the next start checks the file, and sets it aside."""
-        if _is_damage(trouble):
-            self._damage = str(trouble)
+        if _is_damage(error):
+            self._damage = str(error)
             with contextlib.suppress(OSError):  # the disk may be gone altogether; then there is nothing to check either
                 suspect(self.path).touch()
 
@@ -245,7 +245,7 @@ class Store:
         oldest_at = oldest[0].passage.occurred_at.isoformat() if oldest else None
         return OutboxStatus(depth=self.depth(), oldest_at=oldest_at, quarantined=self.quarantined())
 
-    def settle(self, up_to_seq: int, beyond: Sequence[Range] = (), rejected: Sequence[Refusal] = ()) -> None:
+    def settle(self, up_to_seq: int, ranges: Sequence[Range] = (), rejected: Sequence[Refusal] = ()) -> None:
         """Take in what the centre has: all of 1..up_to_seq and the ranges `beyond`, and (seq, reason) that it refuses.
 
         What it refuses goes into quarantine: kept, no longer sent, and no longer counted as waiting. Older news than
@@ -253,7 +253,7 @@ class Store:
         such news is about another life of this database.
         """
         spans = [(1, up_to_seq)] if up_to_seq else []
-        spans += [(first, last) for first, last in beyond]
+        spans += [(first, last) for first, last in ranges]
         newest = self._newest_seq
         if any(last > newest for _, last in spans) or any(seq > newest for seq, _ in rejected):
             raise ValueError(f"the centre confirms more than was ever recorded here (newest is {newest})")
@@ -281,7 +281,7 @@ class Store:
                         self.path,
                         self.limits,
                         newest_seq=self._newest_seq,
-                        delivered=self._settled.up_to,
+                        delivered_up_to_seq=self._settled.up_to,
                         at=at,
                     )
                     if what is None:
@@ -295,13 +295,13 @@ class Store:
                         self._thinned_seq = limits_module.thin(self._courier, self._thinned_seq, up_to, text)
         return gone
 
-    def notices(self, limit: int = 100, before: int = 2**62) -> Sequence[Notice]:
+    def notices(self, limit: int = 100, before_number: int = 2**62) -> Sequence[Notice]:
         """What was deleted, thinned or set aside, newest first, numbers below `before`. Any thread. Raises StoreTrouble."""
         with self._reading, self._told("cannot be read"):
             found = self._courier.execute(
                 "SELECT kind, at, first_seq, last_seq, count, detail, number FROM notice WHERE number < ? "
                 "ORDER BY number DESC LIMIT ?",
-                [before, limit],
+                [before_number, limit],
             ).fetchall()
         return [Notice(*row) for row in found]
 
@@ -340,9 +340,9 @@ class Store:
             self._writer.close()
 
 
-def _is_damage(trouble: BaseException | None) -> bool:
+def _is_damage(error: BaseException | None) -> bool:
     """SQLITE_CORRUPT and SQLITE_NOTADB come as plain DatabaseError; full, locked and read-only as OperationalError."""
-    return type(trouble) is sqlite3.DatabaseError
+    return type(error) is sqlite3.DatabaseError
 
 
 def _now_text() -> str:

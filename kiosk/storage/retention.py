@@ -60,22 +60,22 @@ class Purge:
 
 
 def due(
-    database: Connection, path: Path, limits: Limits, *, newest_seq: int, delivered: int, at: datetime | None
+    database: Connection, path: Path, limits: Limits, *, newest_seq: int, delivered_up_to_seq: int, at: datetime | None
 ) -> Purge | None:
     """Which history has to go now, if any; `delivered` is the mark below which the centre has everything.
 
     `at` is None where the clock is not to be believed: then nothing goes by age.
     """
     oldest = int(database.execute("SELECT coalesce(min(seq), 0) FROM passage").fetchone()[0])
-    if not oldest or oldest > delivered:
+    if not oldest or oldest > delivered_up_to_seq:
         return None
     if newest_seq - oldest + 1 > limits.max_rows:
-        return Purge("purged-rows", min(delivered, newest_seq - limits.max_rows))
+        return Purge("purged-rows", min(delivered_up_to_seq, newest_seq - limits.max_rows))
     if at is not None:
         aged = _aged(database, at - timedelta(days=limits.retention_days))
         if aged >= oldest:
-            return Purge("purged-age", min(delivered, aged))
-    pressing = min(delivered, newest_seq - KEPT_FOR_VISITS)
+            return Purge("purged-age", min(delivered_up_to_seq, aged))
+    pressing = min(delivered_up_to_seq, newest_seq - KEPT_FOR_VISITS)
     if pressing >= oldest and under_pressure(database, path, limits):
         return Purge("purged-bytes", min(pressing, oldest + CHUNK - 1))
     return None
@@ -112,16 +112,16 @@ def under_pressure(database: Connection, path: Path, limits: Limits) -> bool:
     return left_bytes(path) + free * size < limits.reserve_bytes
 
 
-def purge(database: Connection, what: Purge, at: str) -> int:
+def purge(database: Connection, order: Purge, at: str) -> int:
     """Delete one chunk of history, and say so in a notice, in one transaction; how many rows went."""
     with database.atomic():
         first, last, count = database.execute(
             "SELECT min(seq), max(seq), count(*) FROM (SELECT seq FROM passage WHERE seq <= ? ORDER BY seq LIMIT ?)",
-            [what.up_to_seq, CHUNK],
+            [order.up_to_seq, CHUNK],
         ).fetchone()
         if count:
             database.execute("DELETE FROM passage WHERE seq <= ?", [last])
-            note(database, what.kind, at=at, span=(first, last), count=count)
+            note(database, order.kind, at=at, seq_range=(first, last), count=count)
     return int(count)
 
 
@@ -139,13 +139,13 @@ def thin(database: Connection, after_seq: int, up_to_seq: int, at: str) -> int:
                 "UPDATE passage SET sealed = x'', pseudonym = x'' WHERE outcome <> 'pass' AND seq BETWEEN ? AND ?",
                 [first, last],
             )
-            note(database, "thinned", at=at, span=(first, last), count=count)
+            note(database, "thinned", at=at, seq_range=(first, last), count=count)
     return int(last or up_to_seq)
 
 
-def note(database: Connection, kind: str, *, at: str, span: Span = (None, None), count: int, detail: str = "") -> None:
+def note(database: Connection, kind: str, *, at: str, seq_range: Span = (None, None), count: int, detail: str = "") -> None:
     """Add to the newest notice where it is of the same kind and day, else begin one."""
-    first, last = span
+    first, last = seq_range
     newest = database.execute("SELECT number, kind, at FROM notice ORDER BY number DESC LIMIT 1").fetchone()
     if newest is not None and newest[1] == kind and newest[2][:10] == at[:10]:
         database.execute(

@@ -1,7 +1,7 @@
 """How a passage lies in its row, in both directions.
 
 The column `pseudonym` holds all names of the person one after the other, the one that the centre gets first: a table or an index
-of their own would be a second dirty page in every commit (docs/decisions/0030).
+of their own would be a second dirty page in every commit (docs/decisions/0016).
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from kiosk.core.model import Assurance, ClockQuality, Direction, Grounds, Kind, Outcome, Passage, Reason, Stored
+from kiosk.core.model import Assurance, ClockQuality, Direction, Grounds, CodeKind, Outcome, Passage, Reason, Stored
 from kiosk.core.subject_sealing import PSEUDONYM_BYTES
 
 COLUMNS = (
@@ -23,7 +23,7 @@ _CLOCK: dict[str, ClockQuality] = {word.value: word for word in ClockQuality}
 _OUTCOME: dict[str, Outcome] = {word.value: word for word in Outcome}
 _REASON: dict[str, Reason] = {word.value: word for word in Reason}
 _DIRECTION: dict[str | None, Direction | None] = {None: None, **{word.value: word for word in Direction}}
-_KIND: dict[str | None, Kind | None] = {None: None, **{word.value: word for word in Kind}}
+_KIND: dict[str | None, CodeKind | None] = {None: None, **{word.value: word for word in CodeKind}}
 _ASSURANCE: dict[str | None, Assurance | None] = {None: None, **{word.value: word for word in Assurance}}
 _GROUNDS: dict[str | None, Grounds | None] = {None: None, **{word.value: word for word in Grounds}}
 
@@ -31,25 +31,25 @@ _EPOCH_AT = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def to_row(seq: int, boot: int, passage: Passage) -> tuple[Any, ...]:
+def to_row(seq: int, boot_number: int, event: Passage) -> tuple[Any, ...]:
     """The values of COLUMNS."""
     return (
         seq,
-        passage.id.bytes,
-        boot,
-        (passage.occurred_at - _EPOCH_AT) // _MICROSECOND,
-        passage.occurred_s,
-        passage.clock,
-        passage.outcome,
-        passage.reason,
-        passage.direction,
-        passage.kind,
-        passage.assurance,
-        passage.pseudonym + b"".join(passage.aliases),
-        passage.sealed,
-        passage.code_bytes,
-        passage.annuls.bytes if passage.annuls else None,
-        passage.grounds,
+        event.id.bytes,
+        boot_number,
+        (event.occurred_at - _EPOCH_AT) // _MICROSECOND,
+        event.occurred_s,
+        event.clock,
+        event.outcome,
+        event.reason,
+        event.direction,
+        event.kind,
+        event.assurance,
+        event.pseudonym + b"".join(event.aliases),
+        event.sealed,
+        event.code_bytes,
+        event.annuls.bytes if event.annuls else None,
+        event.grounds,
     )
 
 
@@ -81,8 +81,8 @@ def from_row(epoch: str, boots: Mapping[int, str], row: tuple[Any, ...]) -> Stor
     )
 
 
-def _aliases(names: bytes) -> tuple[bytes, ...]:
+def _aliases(pseudonyms: bytes) -> tuple[bytes, ...]:
     """All names but the first."""
     return tuple(
-        names[start : start + PSEUDONYM_BYTES] for start in range(PSEUDONYM_BYTES, len(names), PSEUDONYM_BYTES)
+        pseudonyms[start : start + PSEUDONYM_BYTES] for start in range(PSEUDONYM_BYTES, len(pseudonyms), PSEUDONYM_BYTES)
     )

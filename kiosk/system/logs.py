@@ -1,6 +1,6 @@
 """The last lines of a process's log for the page: the daemon's in a small file in memory, the page's own in its memory.
 
-Bounded on every side, and never on the memory card (docs/decisions/0054). What may be in a line is what may be in the journal:
+Bounded on every side, and never on the memory card (docs/decisions/0036). What may be in a line is what may be in the journal:
 nobody's data (law 2).
 """
 

@@ -49,11 +49,11 @@ class RealBench:
         """The daemon's snapshot."""
         return snapshot.load(self.settings.run_dir)
 
-    def until(self, met: Callable[[], bool], within_s: float) -> float | None:
+    def until(self, condition: Callable[[], bool], timeout_s: float) -> float | None:
         """Look five times a second."""
         began_s, tick = time.monotonic(), threading.Event()
-        while not met():
-            if time.monotonic() - began_s > within_s:
+        while not condition():
+            if time.monotonic() - began_s > timeout_s:
                 return None
             tick.wait(LOOK_S)
         return time.monotonic() - began_s
@@ -74,62 +74,62 @@ class RealBench:
 
 
 def walk(
-    bench: Bench, folder: Path, *, steps: Iterable[tuple[str, Step]] = STEPS, now: Callable[[], datetime] | None = None
+    context: Bench, folder: Path, *, steps: Iterable[tuple[str, Step]] = STEPS, now: Callable[[], datetime] | None = None
 ) -> list[Finding]:
     """Go through the steps that are not met yet, keep the report after each, and return all findings.
 
     A step that was met in an earlier report of this folder is not asked again: an interrupted walk goes on.
     """
     clock = now or (lambda: datetime.now(UTC))
-    earlier = load(folder, bench.settings)
+    earlier = load(folder, context.settings)
     found = {name: finding for name, finding in earlier.items() if finding.verdict is Verdict.MET}
     if WATCHDOG in earlier and WATCHDOG not in found:
-        found[WATCHDOG] = _after_a_reset(bench, earlier[WATCHDOG], clock())
+        found[WATCHDOG] = _after_a_reset(context, earlier[WATCHDOG], clock())
     for name, step in steps:
         if name not in found:
-            found[name] = step(bench)
-            _say(found[name], vietnamese=bench.settings.site.language == "vi")
-            keep(found.values(), folder, bench.settings, clock())
+            found[name] = step(context)
+            _say(found[name], vietnamese=context.settings.site.language == "vi")
+            keep(found.values(), folder, context.settings, clock())
     if found.get(WATCHDOG, Finding(WATCHDOG, Verdict.OPEN)).verdict is not Verdict.MET:
         found[WATCHDOG] = stop_the_kernel(
-            bench, lambda finding: keep([*_without(found), finding], folder, bench.settings, clock()), clock()
+            context, lambda finding: keep([*_without(found), finding], folder, context.settings, clock()), clock()
         )
-    keep(found.values(), folder, bench.settings, clock())
+    keep(found.values(), folder, context.settings, clock())
     return list(found.values())
 
 
-def _without(found: Mapping[str, Finding]) -> list[Finding]:
-    return [finding for name, finding in found.items() if name != WATCHDOG]
+def _without(results: Mapping[str, Finding]) -> list[Finding]:
+    return [finding for name, finding in results.items() if name != WATCHDOG]
 
 
-def stop_the_kernel(bench: Bench, keep_it: Callable[[Finding], None], now_at: datetime) -> Finding:
+def stop_the_kernel(context: Bench, save_result: Callable[[Finding], None], now_at: datetime) -> Finding:
     """A kernel that hangs is what the board's watchdog is for. Only where there is one, and only with the owner's yes."""
-    if not bench.read("/sys/class/watchdog/watchdog0/identity"):
+    if not context.read("/sys/class/watchdog/watchdog0/identity"):
         return Finding(WATCHDOG, Verdict.NOT_MET, "the board has no watchdog (dtparam=watchdog=on)")
-    agreed = bench.ask(
+    agreed = context.ask(
         "Bước cuối làm treo nhân hệ điều hành; trong nửa phút bo mạch phải tự khởi động lại, rồi hãy chạy lại lệnh này. Làm chứ?",
         "The last step hangs the kernel; within half a minute the board must reset itself. Then run this command again. Do it?",
     )
     if not agreed:
         return Finding(WATCHDOG, Verdict.OPEN)
     waiting = Finding(
-        WATCHDOG, Verdict.OPEN, f"hung in boot {bench.read(BOOT_ID).strip()} at {now_at.isoformat(timespec='seconds')}"
+        WATCHDOG, Verdict.OPEN, f"hung in boot {context.read(BOOT_ID).strip()} at {now_at.isoformat(timespec='seconds')}"
     )
-    keep_it(waiting)
-    bench.run("sync")
+    save_result(waiting)
+    context.run("sync")
     # With panic=0 only the watchdog helps.
-    bench.run("sh", "-c", "echo 0 > /proc/sys/kernel/panic; echo c > /proc/sysrq-trigger")
+    context.run("sh", "-c", "echo 0 > /proc/sys/kernel/panic; echo c > /proc/sysrq-trigger")
     return waiting
 
 
-def _after_a_reset(bench: Bench, waiting: Finding, now_at: datetime) -> Finding:
+def _after_a_reset(context: Bench, pending: Finding, now_at: datetime) -> Finding:
     """What the next run makes of a kernel that was hung: another boot means that the board has reset itself."""
-    words = waiting.value.split()
-    if not waiting.value.startswith("hung in boot ") or bench.read(BOOT_ID).strip() == words[3]:
+    words = pending.value.split()
+    if not pending.value.startswith("hung in boot ") or context.read(BOOT_ID).strip() == words[3]:
         return Finding(WATCHDOG, Verdict.OPEN)
-    uptime_s = float((bench.read("/proc/uptime").split() or ["0"])[0])
+    uptime_s = float((context.read("/proc/uptime").split() or ["0"])[0])
     away_s = (now_at - datetime.fromisoformat(words[5])).total_seconds() - uptime_s
-    by_itself = bench.ask(
+    by_itself = context.ask(
         "Sau khi bị treo, bo mạch có tự khởi động lại mà không ai rút điện?",
         "After it hung, did the board reset itself, with nobody pulling the plug?",
     )
@@ -141,12 +141,12 @@ def _after_a_reset(bench: Bench, waiting: Finding, now_at: datetime) -> Finding:
     )
 
 
-def _say(finding: Finding, *, vietnamese: bool) -> None:
-    en, vi, colour = MARKS[finding.verdict]
-    names = NAMES[finding.name]
+def _say(result: Finding, *, vietnamese: bool) -> None:
+    en, vi, colour = MARKS[result.verdict]
+    names = NAMES[result.name]
     click.echo(
         click.style(f"{vi if vietnamese else en:<10}", fg=colour)
-        + f"{names[0] if vietnamese else names[1]}: {finding.value}"
+        + f"{names[0] if vietnamese else names[1]}: {result.value}"
     )
 
 

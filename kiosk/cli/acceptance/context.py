@@ -25,9 +25,9 @@ class Finding:
     value: str = ""
 
 
-def judged(name: str, value: str = "", *, met: bool | None) -> Finding:
+def judged(name: str, detail: str = "", *, passed: bool | None) -> Finding:
     """A step that is met or not; None where nobody could or would say."""
-    return Finding(name, Verdict.OPEN if met is None else Verdict.MET if met else Verdict.NOT_MET, value)
+    return Finding(name, Verdict.OPEN if passed is None else Verdict.MET if passed else Verdict.NOT_MET, detail)
 
 
 class Bench(Protocol):
@@ -44,7 +44,7 @@ class Bench(Protocol):
     def status(self) -> Mapping[str, Any] | None:
         """What the running daemon says of itself."""
 
-    def until(self, met: Callable[[], bool], within_s: float) -> float | None:
+    def until(self, condition: Callable[[], bool], timeout_s: float) -> float | None:
         """Seconds until it was so, None where it was not in time."""
 
     def read(self, path: str) -> str:
@@ -57,31 +57,31 @@ class Bench(Protocol):
 Step = Callable[[Bench], Finding]
 
 
-def answers(bench: Bench) -> int:
+def answers(context: Bench) -> int:
     """Decisions since the daemon started."""
-    status = bench.status()
+    status = context.status()
     return sum(status["counters"].values()) if status else 0
 
 
-def has_fact(bench: Bench, name: str) -> bool:
+def has_fact(context: Bench, name: str) -> bool:
     """Whether a fact of the self-check is not well just now."""
-    status = bench.status()
+    status = context.status()
     return any(fact["name"] == name and fact["grade"] != "ok" for fact in (status or {"facts": []})["facts"])
 
 
-def state(bench: Bench) -> str:
+def state(context: Bench) -> str:
     """As the lamp says."""
-    status = bench.status()
+    status = context.status()
     return str(status["state"]) if status else "not running"
 
 
-def connected(bench: Bench) -> bool:
+def connected(context: Bench) -> bool:
     """Whether the daemon has a way to the centre just now."""
-    status = bench.status()
+    status = context.status()
     return bool(status and status["uplink"]["connected"])
 
 
-def outbox(bench: Bench) -> int:
+def outbox(context: Bench) -> int:
     """How many passages wait for the centre; -1 where the daemon says nothing."""
-    status = bench.status()
+    status = context.status()
     return int(status["outbox"]["depth"]) if status else -1

@@ -51,9 +51,9 @@ def load(folder: Path, settings: config.Settings) -> dict[str, Finding]:
     return {row.name: row for row in rows if row.name in NAMES}
 
 
-def keep(findings: Iterable[Finding], folder: Path, settings: config.Settings, now_at: datetime) -> None:
+def keep(results: Iterable[Finding], folder: Path, settings: config.Settings, now_at: datetime) -> None:
     """Write both reports; raises OSError where the folder cannot be written."""
-    rows = sorted(findings, key=lambda finding: list(NAMES).index(finding.name))
+    rows = sorted(results, key=lambda finding: list(NAMES).index(finding.name))
     as_json, as_text = paths(folder, settings)
     head = {
         "site": settings.site.site,

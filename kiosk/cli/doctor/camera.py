@@ -7,7 +7,7 @@ import click
 
 from kiosk import config
 from kiosk.core.frame import Frame
-from kiosk.core.model import Sight, View
+from kiosk.core.model import DecodeResult, FrameQuality
 from kiosk.core.ports import Camera
 from kiosk.decoding import Cascade
 from kiosk.decoding.preview.aiming import judge_view
@@ -34,7 +34,7 @@ def camera(path: Path, source: str | None, frames: int, picture: Path | None) ->
     settings = config.load(path)
     wanted = settings.camera if source is None else settings.camera.model_copy(update={"source": source})
     frame, sight = _look(open_camera(wanted), frames, wanted.timeout_s)
-    view, module_px = sight.view, _module_px(sight)
+    view, module_px = sight.frame_quality, _module_px(sight)
     assert view is not None, "a camera gives frames that have pixels"
     height, width = frame.luma.shape
     click.echo(_facts(view, module_px, (width, height), settings.site.language))
@@ -43,33 +43,33 @@ def camera(path: Path, source: str | None, frames: int, picture: Path | None) ->
         mark = click.style("ok   ", fg="green") if each.good else click.style("look ", fg="yellow")
         click.echo(mark + (each.vi if settings.site.language == "vi" else each.en))
     if picture is not None:
-        save_masked(frame.luma, [reading.corners for reading in sight.readings if reading.corners], picture)
+        save_masked(frame.luma, [reading.corners for reading in sight.codes if reading.corners], picture)
         click.echo(f"{picture}")
     sys.exit(0 if all(each.good for each in sentences) else 1)
 
 
-def _look(driver: Camera, frames: int, timeout_s: float) -> tuple[Frame, Sight]:
+def _look(driver: Camera, frames: int, timeout_s: float) -> tuple[Frame, DecodeResult]:
     """The first frame with a code in it, or the last one."""
-    cascade = Cascade(motion_gate=False, known=lambda _: True)
+    cascade = Cascade(motion_gate=False, is_known_format=lambda _: True)
     driver.open()
     try:
         for _ in range(frames):
             frame = driver.capture(timeout_s)
             sight = cascade.read(frame)
-            if sight.readings:
+            if sight.codes:
                 break
         return Frame(frame.luma.copy(), frame.number, frame.captured_s), sight
     finally:
         driver.close()
 
 
-def _module_px(sight: Sight) -> float | None:
-    return next((reading.module_px for reading in sight.readings if reading.module_px is not None), None)
+def _module_px(result: DecodeResult) -> float | None:
+    return next((reading.module_px for reading in result.codes if reading.module_px is not None), None)
 
 
-def _facts(view: View, module_px: float | None, size: tuple[int, int], language: str) -> str:
+def _facts(quality: FrameQuality, module_px: float | None, size: tuple[int, int], language: str) -> str:
     module = "-" if module_px is None else f"{module_px:.1f} px"
-    numbers = (f"{size[0]}x{size[1]}", f"{view.mean_luma:.0f}", f"{view.contrast:.0f}", f"{view.sharpness:.0f}", module)
+    numbers = (f"{size[0]}x{size[1]}", f"{quality.mean_luma:.0f}", f"{quality.contrast:.0f}", f"{quality.sharpness:.0f}", module)
     if language == "vi":
         return "Hình {}; độ sáng {} / 255; tương phản {}; độ nét {}; một ô của mã: {}.".format(*numbers)
     return "Picture {}; light {} of 255; contrast {}; sharpness {}; one module of the code: {}.".format(*numbers)

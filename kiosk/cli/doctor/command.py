@@ -105,12 +105,12 @@ def running_facts(settings: config.Settings) -> list[Fact] | None:
     return [Fact(**{**fact, "grade": Grade(fact["grade"])}) for fact in found["facts"]]
 
 
-def _fact(name: str, grade: Grade, vi: str, en: str, value: str = "") -> Fact:
-    return Fact(name=name, grade=grade, value=value, vi=vi, en=en)
+def _fact(name: str, status: Grade, vi: str, en: str, value: str = "") -> Fact:
+    return Fact(name=name, grade=status, value=value, vi=vi, en=en)
 
 
-def _valued(fact: Fact) -> str:
-    return f" [{fact.value}]" if fact.value else ""
+def _valued(check: Fact) -> str:
+    return f" [{check.value}]" if check.value else ""
 
 
 def _files(settings: config.Settings) -> Iterator[Fact]:

@@ -40,7 +40,7 @@ def add(
     texts = [*serials, *_column(source)]
     entries = [_entry(text) for text in texts] + [denylist.foreign_entry(each) for each in uvci]
     root = root_keys.opened(root_key, password_file, beside=out)
-    made = list_builder.build_denylist(entries, out, root, datetime.now(UTC).replace(microsecond=0), anew=anew)
+    made = list_builder.build_denylist(entries, out, root, datetime.now(UTC).replace(microsecond=0), replace=anew)
     click.echo(f"Denylist {made.number} with {len(made.entries)} passes: {out}")
 
 

@@ -113,14 +113,14 @@ def _key(path: Path, password: bytes | None, label: str, classes: str, now_at: d
     return key
 
 
-def _print_passes(job: _Job, wishes: Iterable[Wish], stem: str | None) -> None:
+def _print_passes(job: _Job, requests: Iterable[Wish], stem: str | None) -> None:
     """Sign, read back, print, and note in the register who got which serial: a pass is withdrawn by its serial."""
-    made = [(wish, os.urandom(10)) for wish in wishes]
+    made = [(wish, os.urandom(10)) for wish in requests]
     cards = list(_signed(job, made))
     stem = stem or f"pass-{made[0][1].hex()[:8]}"
     target = job.out / f"{stem}.pdf"
     with click.progressbar(length=len(cards), label="Reading back", file=sys.stderr, hidden=len(cards) == 1) as bar:
-        print_sheets.write_cards(cards, job.shape, target, each_proved=lambda: bar.update(1))
+        print_sheets.write_cards(cards, job.shape, target, on_card_checked=lambda: bar.update(1))
     click.echo(f"{len(cards)} pass{'es' if len(cards) > 1 else ''}: {target}")
     if len(cards) == 1:
         qr_images.write_png(cards[0].code, target.with_suffix(".png"))
@@ -128,8 +128,8 @@ def _print_passes(job: _Job, wishes: Iterable[Wish], stem: str | None) -> None:
     _register(job, made)
 
 
-def _signed(job: _Job, made: Iterable[tuple[Wish, bytes]]) -> Iterator[print_sheets.Card]:
-    for wish, serial in made:
+def _signed(job: _Job, issued: Iterable[tuple[Wish, bytes]]) -> Iterator[print_sheets.Card]:
+    for wish, serial in issued:
         expires_at = job.now_at + timedelta(days=wish.days)
         if expires_at > job.key.not_after_at:
             click.echo(f"The issuer key ends on {job.key.not_after_at:%Y-%m-%d}; the pass ends with it.", err=True)
@@ -145,7 +145,7 @@ def _signed(job: _Job, made: Iterable[tuple[Wish, bytes]]) -> Iterator[print_she
         yield print_sheets.Card(qr_images.make(text.decode("ascii")), wish.name, expires_at, job.key.label)
 
 
-def _register(job: _Job, made: Iterable[tuple[Wish, bytes]]) -> None:
+def _register(job: _Job, issued: Iterable[tuple[Wish, bytes]]) -> None:
     """The issuer's own book, for his eyes only; it never goes near a kiosk."""
     path = job.out / REGISTER_FILE
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -153,7 +153,7 @@ def _register(job: _Job, made: Iterable[tuple[Wish, bytes]]) -> None:
         writer = csv.writer(file)
         if file.tell() == 0:
             writer.writerow(["serial", "name", "issued_at", "days", "key"])
-        for wish, serial in made:
+        for wish, serial in issued:
             writer.writerow([serial.hex(), wish.name, job.now_at.isoformat(), wish.days, job.key.kid.hex()])
     click.echo(f"Register of serials, to withdraw by (kiosk deny): {path}")
 

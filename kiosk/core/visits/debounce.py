@@ -95,9 +95,9 @@ class Codes:
             return tuple(unanswered)
         return ()
 
-    def answered(self, data: bytes, person: Person | None, now_s: float, *, crowd: bool) -> None:
+    def answered(self, data: bytes, person: Person | None, now_s: float, *, one_at_a_time: bool) -> None:
         """Its light is shown: the person's whose pass it was, or (`crowd`) the one that asks for one at a time."""
-        state = CodeState.CROWDED if crowd else CodeState.ANSWERED
+        state = CodeState.CROWDED if one_at_a_time else CodeState.ANSWERED
         self._remember(data, _Code(state, now_s, answered_s=now_s, crowded_s=now_s, person=person))
 
     def joined(self, data: bytes, person: Person, now_s: float, window_s: float = math.inf) -> None:

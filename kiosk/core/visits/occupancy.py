@@ -42,33 +42,33 @@ class _LastPass:
 class People:
     """Bounded: the names of the oldest passes are forgotten first. Times are monotonic."""
 
-    def __init__(self, max_names: int) -> None:
-        self._max_names = max_names
+    def __init__(self, max_pseudonyms: int) -> None:
+        self._max_names = max_pseudonyms
         self._by_name: OrderedDict[bytes, Person] = OrderedDict()
         self._inside: OrderedDict[int, float] = OrderedDict()
-        self._nameless: deque[float] = deque(maxlen=max_names)
+        self._nameless: deque[float] = deque(maxlen=max_pseudonyms)
         self._last: _LastPass | None = None
         self._numbers = 0
         self.forgotten = 0
         """Names dropped because there were too many."""
 
-    def known(self, names: Sequence[bytes]) -> list[Person]:
+    def known(self, pseudonyms: Sequence[bytes]) -> list[Person]:
         """Who passed under any of these names."""
-        return [self._by_name[name] for name in names if name in self._by_name]
+        return [self._by_name[name] for name in pseudonyms if name in self._by_name]
 
     def inside(self, since_s: float) -> int:
         """How many went in since then, and not out."""
         named = sum(1 for passed_s in self._inside.values() if passed_s >= since_s)
         return named + sum(1 for passed_s in self._nameless if passed_s >= since_s)
 
-    def passes(self, names: Sequence[bytes], direction: Direction, passed_s: float) -> Person | None:
+    def passes(self, pseudonyms: Sequence[bytes], direction: Direction, passed_s: float) -> Person | None:
         """Somebody passed, `passed_s` on the monotonic clock; None where he has no name."""
         self._forget_before(passed_s - KEEP_S)
-        if not names:
+        if not pseudonyms:
             self._pass_nameless(direction, passed_s)
             return None
         counted_out: dict[int, float] = {}
-        for name in names:
+        for name in pseudonyms:
             known = self._by_name.get(name)
             if known is not None and known.number in self._inside:
                 counted_out[known.number] = self._inside.pop(known.number)
@@ -77,7 +77,7 @@ class People:
         self._last = _LastPass(person, {}, counted_out)
         if direction is Direction.IN:
             self._inside[person.number] = passed_s
-        self.name(names, person)
+        self.name(pseudonyms, person)
         return person
 
     def _pass_nameless(self, direction: Direction, passed_s: float) -> None:
@@ -112,9 +112,9 @@ class People:
         elif last.nameless is Direction.IN and self._nameless:
             self._nameless.pop()
 
-    def name(self, names: Sequence[bytes], person: Person) -> None:
+    def name(self, pseudonyms: Sequence[bytes], person: Person) -> None:
         """These names mean this person from now on."""
-        for name in names:
+        for name in pseudonyms:
             if self._last is not None and self._last.person is person:
                 self._last.before.setdefault(name, self._by_name.get(name))
             self._by_name[name] = person

@@ -23,13 +23,13 @@ class Visits:
         window_s: float = 8.0,
         reset_at: str = "03:00",
         timezone: str = "Asia/Ho_Chi_Minh",
-        max_names: int = MAX_NAMES,
+        max_pseudonyms: int = MAX_NAMES,
     ) -> None:
         self._window_s = window_s
         self._reset_at = time.fromisoformat(reset_at)
         self._timezone = ZoneInfo(timezone)
         self._codes = Codes(window_s)
-        self._people = People(max_names)
+        self._people = People(max_pseudonyms)
         self._undone: tuple[frozenset[bytes], Person] | None = None
 
     @property
@@ -48,11 +48,11 @@ class Visits:
         """Whether no code in view needs an answer now."""
         return not self.waiting(codes, now)
 
-    def history(self, names: Sequence[bytes], now: Moment) -> History:
+    def history(self, pseudonyms: Sequence[bytes], now: Moment) -> History:
         """What is remembered of a person, by any of his names."""
-        if self._still_shows_undone(names, now):
+        if self._still_shows_undone(pseudonyms, now):
             return History(same_visit=True)
-        known = self._people.known(names)
+        known = self._people.known(pseudonyms)
         if not known:
             return History()
         latest = max(known, key=lambda person: person.passed_s)
@@ -62,19 +62,19 @@ class Visits:
             last_pass_age_s=now.s - latest.passed_s,
         )
 
-    def answered(self, codes: Sequence[bytes], names: Sequence[bytes], decision: Decision, now: Moment) -> None:
+    def answered(self, codes: Sequence[bytes], pseudonyms: Sequence[bytes], decision: Decision, now: Moment) -> None:
         """Remember an answer. Only a pass changes who is inside, and joins a person's codes into one visit."""
-        person = self._people.passes(names, decision.direction, now.s) if decision.direction is not None else None
+        person = self._people.passes(pseudonyms, decision.direction, now.s) if decision.direction is not None else None
         for data in codes:
-            self._codes.answered(data, person, now.s, crowd=decision.reason is Reason.ONE_AT_A_TIME)
+            self._codes.answered(data, person, now.s, one_at_a_time=decision.reason is Reason.MULTIPLE_CODES)
 
-    def answered_again(self, codes: Sequence[bytes], names: Sequence[bytes], now: Moment) -> None:
+    def answered_again(self, codes: Sequence[bytes], pseudonyms: Sequence[bytes], now: Moment) -> None:
         """The same person with another of his codes: it belongs to the visit that was answered."""
-        if self._undone and self._still_shows_undone(names, now):
+        if self._undone and self._still_shows_undone(pseudonyms, now):
             person, window_s = self._undone[1], AWAY_S
         else:
-            person, window_s = max(self._people.known(names), key=lambda known: known.passed_s), math.inf
-            self._people.name(names, person)
+            person, window_s = max(self._people.known(pseudonyms), key=lambda known: known.passed_s), math.inf
+            self._people.name(pseudonyms, person)
         person.seen_s = now.s
         for data in codes:
             self._codes.joined(data, person, now.s, window_s)
@@ -94,12 +94,12 @@ class Visits:
         """How many people are in, by what passed here since the reset hour."""
         return self._people.inside(self._reset_s(now))
 
-    def restore(self, passages: Iterable[Stored], now: Moment, boot_id: str = "") -> None:
+    def restore(self, events: Iterable[Stored], now: Moment, boot_id: str = "") -> None:
         """Remember the passes of an earlier life of this process, oldest first; `boot_id` is the machine's present one.
 
         A pass that was annulled never was.
         """
-        known = list(passages)
+        known = list(events)
         annulled = {stored.passage.annuls for stored in known}
         for stored in known:
             passage = stored.passage
@@ -110,12 +110,12 @@ class Visits:
             if person is not None and not _same_boot(stored, boot_id):
                 person.seen_s = -math.inf
 
-    def _still_shows_undone(self, names: Sequence[bytes], now: Moment) -> bool:
+    def _still_shows_undone(self, pseudonyms: Sequence[bytes], now: Moment) -> bool:
         """Whether the person whose pass was taken back still holds his phone up, with the code that it shows by now."""
         if self._undone is None:
             return False
         undone, person = self._undone
-        return now.s - person.seen_s <= AWAY_S and not undone.isdisjoint(names)
+        return now.s - person.seen_s <= AWAY_S and not undone.isdisjoint(pseudonyms)
 
     def _reset_s(self, now: Moment) -> float:
         """The last reset hour as monotonic time; a day ago while nobody knows the hour."""

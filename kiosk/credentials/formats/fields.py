@@ -31,11 +31,11 @@ def is_name(value: str) -> bool:
     return 1 <= len(value.strip()) <= 100 and not _NOT_IN_NAMES.search(value)
 
 
-def day(value: str, form: str) -> datetime | None:
+def day(value: str, date_format: str) -> datetime | None:
     """A date as the first moment of that day in Vietnam, in UTC; None where it is no date."""
     if not value.isascii():
         return None
     try:
-        return datetime.strptime(value, form).replace(tzinfo=VIETNAM).astimezone(UTC)
+        return datetime.strptime(value, date_format).replace(tzinfo=VIETNAM).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from kiosk.core.model import Assurance, Claim, Identifier, Kind, Reason, Refusal, Subject
+from kiosk.core.model import Assurance, Claim, Identifier, CodeKind, Reason, Refusal, Subject
 from kiosk.credentials.formats import base45, cose
 from kiosk.credentials.formats.cose import NotCose, Sign1
 from kiosk.credentials.trust.trust_list import TrustedKey, TrustList
@@ -47,15 +47,15 @@ def verify(data: bytes, trust_list: TrustList, lists_at: datetime) -> Claim | Re
     try:
         sign1 = parse(data)
     except ValueError as trouble:
-        return Refusal(Kind.HCERT, Reason.MALFORMED, str(trouble))
+        return Refusal(CodeKind.HCERT, Reason.MALFORMED, str(trouble))
     kid = sign1.protected.get(cose.HEADER_KID) or sign1.unprotected.get(cose.HEADER_KID)
     if not isinstance(kid, bytes):
-        return Refusal(Kind.HCERT, Reason.MALFORMED, "no kid")
-    keys = trust_list.find(Kind.HCERT, kid)
+        return Refusal(CodeKind.HCERT, Reason.MALFORMED, "no kid")
+    keys = trust_list.find(CodeKind.HCERT, kid)
     message = sign1.signed_bytes()
     signers = [key for key in keys if cose.verifies(key.public_key, sign1.signature, message)]
     if not signers:
-        return Refusal(Kind.HCERT, Reason.BAD_SIGNATURE if keys else Reason.UNKNOWN_KEY, f"kid {kid.hex()[:32]}")
+        return Refusal(CodeKind.HCERT, Reason.BAD_SIGNATURE if keys else Reason.UNKNOWN_KEY, f"kid {kid.hex()[:32]}")
     return _judge_content(sign1, kid, signers, lists_at)
 
 
@@ -63,15 +63,15 @@ def _judge_content(sign1: Sign1, kid: bytes, signers: Sequence[TrustedKey], list
     """The signature holds; what was signed, and was its key allowed to?"""
     claims, certificate = _content(sign1.payload)
     if certificate is None:
-        return Refusal(Kind.HCERT, Reason.MALFORMED, "signed, but no certificate inside")
+        return Refusal(CodeKind.HCERT, Reason.MALFORMED, "signed, but no certificate inside")
     uses = {use for use in USES if certificate.get(use)}
     if not any(not key.uses or uses <= key.uses for key in signers):
-        return Refusal(Kind.HCERT, Reason.KEY_NOT_ALLOWED, f"kid {kid.hex()[:32]}, use {'/'.join(sorted(uses))}")
+        return Refusal(CodeKind.HCERT, Reason.KEY_NOT_ALLOWED, f"kid {kid.hex()[:32]}, use {'/'.join(sorted(uses))}")
     # Valid at the very second of its exp: so the EU test data has it (DK 1 to 12). Without exp it ends with its key;
     # one with exp may outlive its signer's certificate: states let those run out early, and withdraw by the trust list.
     ends_at = _time(claims.get(EXP)) or max(key.not_after_at for key in signers)
     return Claim(
-        kind=Kind.HCERT,
+        kind=CodeKind.HCERT,
         assurance=Assurance.VERIFIED,
         subject=_subject(certificate, sign1),
         not_before_at=_time(claims.get(IAT)),

@@ -3,7 +3,7 @@
 import re
 import unicodedata
 
-from kiosk.core.model import Assurance, Claim, Identifier, Kind, Reason, Refusal, Subject
+from kiosk.core.model import Assurance, Claim, Identifier, CodeKind, Reason, Refusal, Subject
 from kiosk.credentials.formats import fields
 
 _NUMBER = re.compile(r"[0-9]{12}")
@@ -29,10 +29,10 @@ def read(text: str) -> Claim | Refusal:
         and fields.day(issued, "%d%m%Y")
         and len(issued) == 8
     ):
-        return Refusal(Kind.ID_CARD, Reason.MALFORMED, "seven fields or more, but not those of an ID card")
+        return Refusal(CodeKind.ID_CARD, Reason.MALFORMED, "seven fields or more, but not those of an ID card")
     identifiers = [Identifier("document", number)]
     if old_number:
         identifiers.append(Identifier("document", old_number))
     canonical_name = unicodedata.normalize("NFC", name).strip()
     canonical_born = f"{born[4:]}-{born[2:4]}-{born[:2]}"
-    return Claim(Kind.ID_CARD, Assurance.RECOGNISED, Subject(tuple(identifiers), canonical_name, canonical_born))
+    return Claim(CodeKind.ID_CARD, Assurance.RECOGNISED, Subject(tuple(identifiers), canonical_name, canonical_born))

@@ -3,7 +3,7 @@
 import unicodedata
 from datetime import timedelta
 
-from kiosk.core.model import Assurance, Claim, Identifier, Kind, Reason, Refusal, Subject
+from kiosk.core.model import Assurance, Claim, Identifier, CodeKind, Reason, Refusal, Subject
 from kiosk.credentials.formats import fields
 
 _MIN_FIELDS = 9
@@ -24,9 +24,9 @@ def read(text: str) -> Claim | Refusal:
     valid_from, valid_to = fields.day(parts[6], _DATE), fields.day(parts[7], _DATE)
     dates_are_whole = (valid_from or parts[6] in ("-", "")) and (valid_to or parts[7] in ("-", ""))
     if not (number and name and fields.is_name(name) and born and parts[3] in ("1", "2") and dates_are_whole):
-        return Refusal(Kind.INSURANCE, Reason.MALFORMED, "ends in $, but has not the fields of an insurance card")
+        return Refusal(CodeKind.INSURANCE, Reason.MALFORMED, "ends in $, but has not the fields of an insurance card")
     return Claim(
-        kind=Kind.INSURANCE,
+        kind=CodeKind.INSURANCE,
         assurance=Assurance.RECOGNISED,
         subject=Subject(
             identifiers=(Identifier("insurance", number.group(1)),),

@@ -2,7 +2,7 @@
 
 import re
 
-from kiosk.core.model import Assurance, Claim, Identifier, Kind, Reason, Refusal, Subject
+from kiosk.core.model import Assurance, Claim, Identifier, CodeKind, Reason, Refusal, Subject
 from kiosk.credentials.formats import fields
 
 _DOCUMENT = re.compile(r"[0-9A-Z*]{6,15}")
@@ -26,7 +26,7 @@ def read(text: str) -> Claim | Refusal:
         and (not qid or _QID.fullmatch(qid))
         and (not document or _DOCUMENT.fullmatch(document))
     ):
-        return Refusal(Kind.NATIONAL, Reason.MALFORMED, "six fields, but not those of Decision 1405")
+        return Refusal(CodeKind.NATIONAL, Reason.MALFORMED, "six fields, but not those of Decision 1405")
     identifiers = []
     if qid:
         identifiers.append(Identifier("qid", qid))
@@ -36,8 +36,8 @@ def read(text: str) -> Claim | Refusal:
     if insurance:
         identifiers.append(Identifier("insurance", insurance))
     if not identifiers:
-        return Refusal(Kind.NATIONAL, Reason.MALFORMED, "nobody is named: no QID, and a masked document")
-    return Claim(Kind.NATIONAL, Assurance.RECOGNISED, Subject(tuple(identifiers), name=name.strip(), born=born))
+        return Refusal(CodeKind.NATIONAL, Reason.MALFORMED, "nobody is named: no QID, and a masked document")
+    return Claim(CodeKind.NATIONAL, Assurance.RECOGNISED, Subject(tuple(identifiers), name=name.strip(), born=born))
 
 
 def _insurance(extension: str) -> str | None:

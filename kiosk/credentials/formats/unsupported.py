@@ -5,7 +5,7 @@ VNeID's own changing code has no published mark, so it ends as unknown; the ID c
 
 import re
 
-from kiosk.core.model import Kind, Reason, Refusal
+from kiosk.core.model import CodeKind, Reason, Refusal
 
 _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("smart-health-card", re.compile(rb"shc:/", re.IGNORECASE)),  # SMART Health Cards Framework 1.4
@@ -24,6 +24,6 @@ def mark_of(data: bytes) -> str | None:
     return next((name for name, pattern in _MARKS if pattern.match(data)), None)
 
 
-def read(mark: str) -> Refusal:
+def read(format_name: str) -> Refusal:
     """The answer: recognised, and not read here."""
-    return Refusal(Kind.UNSUPPORTED, Reason.UNSUPPORTED, mark)
+    return Refusal(CodeKind.UNSUPPORTED, Reason.UNSUPPORTED, format_name)

@@ -2,7 +2,7 @@
 
 import re
 
-from kiosk.core.model import Kind, Reason, Refusal
+from kiosk.core.model import CodeKind, Reason, Refusal
 
 _ADDRESS = re.compile(rb"\s*(?:https?://|www\.)", re.IGNORECASE)
 
@@ -14,4 +14,4 @@ def looks_like(data: bytes) -> bool:
 
 def read() -> Refusal:
     """The answer: this is a place's code, show your own."""
-    return Refusal(Kind.PLACE, Reason.PLACE_CODE)
+    return Refusal(CodeKind.VENUE, Reason.PLACE_CODE)

@@ -66,10 +66,10 @@ def _wish(row: dict[str, str | None], default: Wish) -> Wish:
     )
 
 
-def _number(row: dict[str, str | None], column: str, default: int, least: int, most: int) -> int:
+def _number(row: dict[str, str | None], column: str, default: int, minimum: int, maximum: int) -> int:
     text = (row.get(column) or "").strip()
     if not text:
         return default
-    if not text.isdecimal() or not least <= int(text) <= most:
-        raise ValueError(f"{column} is not a whole number from {least} to {most}")
+    if not text.isdecimal() or not minimum <= int(text) <= maximum:
+        raise ValueError(f"{column} is not a whole number from {minimum} to {maximum}")
     return int(text)

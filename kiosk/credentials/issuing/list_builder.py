@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 
-from kiosk.core.model import Kind
+from kiosk.core.model import CodeKind
 from kiosk.credentials.issuing import key_files
 from kiosk.credentials.issuing.passes import IssuerKey, key_id
 from kiosk.credentials.trust import denylist, files, trust_list
@@ -65,11 +65,11 @@ def add_issuer(issuer: IssuerKey, path: Path, root: Ed25519PrivateKey, now_at: d
 
 
 def build_denylist(
-    serials: Iterable[bytes], path: Path, root: Ed25519PrivateKey, now_at: datetime, *, anew: bool = False
+    serials: Iterable[bytes], path: Path, root: Ed25519PrivateKey, now_at: datetime, *, replace: bool = False
 ) -> denylist.Denylist:
     """Add serials to the denylist at `path` (or make it `anew` of these alone), and sign it."""
     known: Iterable[bytes] = ()
-    if path.exists() and not anew:
+    if path.exists() and not replace:
         known = denylist.parse(files.read(path), key_files.public_pem(root)).entries
     made = denylist.of((*known, *serials), number=_number_at(path, root, "deny") + 1, issued_at=now_at)
     write_whole(path, denylist.seal(root, made))
@@ -114,7 +114,7 @@ def _issuer(tree: Any) -> TrustedKey:
         raise TypeError("not a key that signs passes")
     return TrustedKey(
         kid=key_id(public_key),
-        kind=Kind.PASS,
+        kind=CodeKind.ENTRY_PASS,
         public_key=public_key,
         not_before_at=datetime.fromisoformat(tree["not_before_at"]),
         not_after_at=datetime.fromisoformat(tree["not_after_at"]),
@@ -131,7 +131,7 @@ def _signer(certificate: x509.Certificate) -> TrustedKey:
     der = certificate.public_bytes(Encoding.DER)
     return TrustedKey(
         kid=hashlib.sha256(der).digest()[:8],
-        kind=Kind.HCERT,
+        kind=CodeKind.HCERT,
         public_key=public_key,
         not_before_at=certificate.not_valid_before_utc,
         not_after_at=certificate.not_valid_after_utc,
@@ -140,13 +140,13 @@ def _signer(certificate: x509.Certificate) -> TrustedKey:
     )
 
 
-def _place(key: TrustedKey) -> tuple[Kind, bytes, bytes]:
+def _place(key: TrustedKey) -> tuple[CodeKind, bytes, bytes]:
     return key.kind, key.kid, trust_list.public_der(key.public_key)
 
 
-def _number_at(path: Path, root: Ed25519PrivateKey, what: str) -> int:
+def _number_at(path: Path, root: Ed25519PrivateKey, list_kind: str) -> int:
     """The number of the list that is there now, or 0. A list under another root is an error, not a zero."""
     if not path.exists():
         return 0
     data, pem = files.read(path), key_files.public_pem(root)
-    return trust_list.parse(data, pem).number if what == "trust" else denylist.parse(data, pem).number
+    return trust_list.parse(data, pem).number if list_kind == "trust" else denylist.parse(data, pem).number

@@ -7,7 +7,7 @@ from datetime import datetime
 import cbor2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kiosk.core.model import Kind
+from kiosk.core.model import CodeKind
 from kiosk.credentials.formats import base45, cose, entry_pass
 from kiosk.credentials.formats.cose import PublicKey
 from kiosk.credentials.trust.trust_list import TrustedKey, public_der
@@ -36,7 +36,7 @@ class IssuerKey:
         """The public half, as a trust list carries it."""
         return TrustedKey(
             kid=self.kid,
-            kind=Kind.PASS,
+            kind=CodeKind.ENTRY_PASS,
             public_key=self.private_key.public_key(),
             not_before_at=self.not_before_at,
             not_after_at=self.not_after_at,

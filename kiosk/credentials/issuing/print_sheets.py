@@ -56,19 +56,19 @@ class Card:
 
 
 def write_cards(
-    cards: Sequence[Card], shape: Format, path: Path, each_proved: Callable[[], object] = lambda: None
+    cards: Sequence[Card], card_format: Format, path: Path, on_card_checked: Callable[[], object] = lambda: None
 ) -> None:
     """Read every code back as it will be printed, then write the sheets. Raises PrintTrouble, and then writes nothing."""
     for card in cards:
-        qr_images.prove(card.code, shape.code_mm)
-        each_proved()
+        qr_images.prove(card.code, card_format.code_mm)
+        on_card_checked()
     pdf = _document()
-    per_page = shape.columns * shape.rows
+    per_page = card_format.columns * card_format.rows
     for start in range(0, len(cards), per_page):
         pdf.add_page()
-        _cut_marks(pdf, shape)
-        for card, (left, top) in zip(cards[start : start + per_page], _places(shape), strict=False):
-            _draw_card(pdf, card, shape, left, top)
+        _cut_marks(pdf, card_format)
+        for card, (left, top) in zip(cards[start : start + per_page], _places(card_format), strict=False):
+            _draw_card(pdf, card, card_format, left, top)
     write_whole(path, bytes(pdf.output()))
 
 
@@ -99,42 +99,42 @@ def _font_file(weight: str) -> str:
     return str(folder / f"BeVietnamPro-{weight}.ttf")
 
 
-def _places(shape: Format) -> Iterator[tuple[float, float]]:
+def _places(card_format: Format) -> Iterator[tuple[float, float]]:
     """Left and top of each card, row by row, centred on the page."""
-    left = (PAGE_WIDTH_MM - shape.columns * shape.width_mm) / 2
-    top = (PAGE_HEIGHT_MM - shape.rows * shape.height_mm) / 2
-    for row in range(shape.rows):
-        for column in range(shape.columns):
-            yield left + column * shape.width_mm, top + row * shape.height_mm
+    left = (PAGE_WIDTH_MM - card_format.columns * card_format.width_mm) / 2
+    top = (PAGE_HEIGHT_MM - card_format.rows * card_format.height_mm) / 2
+    for row in range(card_format.rows):
+        for column in range(card_format.columns):
+            yield left + column * card_format.width_mm, top + row * card_format.height_mm
 
 
-def _cut_marks(pdf: FPDF, shape: Format) -> None:
+def _cut_marks(pdf: FPDF, card_format: Format) -> None:
     """Short lines outside the block of cards, where the knife goes."""
-    left, top = next(_places(shape))
+    left, top = next(_places(card_format))
     right, bottom = PAGE_WIDTH_MM - left, PAGE_HEIGHT_MM - top
     pdf.set_draw_color(120)
     pdf.set_line_width(0.1)
-    for column in range(shape.columns + 1):
-        x = left + column * shape.width_mm
+    for column in range(card_format.columns + 1):
+        x = left + column * card_format.width_mm
         pdf.line(x, top - CUT_MARK_MM - 1, x, top - 1)
         pdf.line(x, bottom + 1, x, bottom + 1 + CUT_MARK_MM)
-    for row in range(shape.rows + 1):
-        y = top + row * shape.height_mm
+    for row in range(card_format.rows + 1):
+        y = top + row * card_format.height_mm
         pdf.line(left - CUT_MARK_MM - 1, y, left - 1, y)
         pdf.line(right + 1, y, right + 1 + CUT_MARK_MM, y)
 
 
-def _draw_card(pdf: FPDF, card: Card, shape: Format, left: float, top: float) -> None:
-    inset = (shape.height_mm - shape.code_mm) / 2
-    _draw_code(pdf, card.code, left=left + inset, top=top + inset, side_mm=shape.code_mm)
-    x = left + inset + shape.code_mm
-    width = shape.width_mm - shape.code_mm - 2 * inset - 1
+def _draw_card(pdf: FPDF, card: Card, card_format: Format, left: float, top: float) -> None:
+    inset = (card_format.height_mm - card_format.code_mm) / 2
+    _draw_code(pdf, card.code, left=left + inset, top=top + inset, side_mm=card_format.code_mm)
+    x = left + inset + card_format.code_mm
+    width = card_format.width_mm - card_format.code_mm - 2 * inset - 1
     _text(pdf, (x, top + 8), "THẺ RA VÀO", "B", 11, width=width)
     _text(pdf, (x, top + 12.5), "Entrance pass", "", 8, width=width)
-    _text(pdf, (x, top + 22), card.name, "B", 11, width=width, most_lines=3)
+    _text(pdf, (x, top + 22), card.name, "B", 11, width=width, max_lines=3)
     until = card.expires_at.astimezone(VIETNAM)
-    _text(pdf, (x, top + shape.height_mm - 14), f"Đến / Until\n{until:%d/%m/%Y}", "", 8, width=width, most_lines=2)
-    _text(pdf, (x, top + shape.height_mm - 6), card.issuer, "", 6, width=width, most_lines=2)
+    _text(pdf, (x, top + card_format.height_mm - 14), f"Đến / Until\n{until:%d/%m/%Y}", "", 8, width=width, max_lines=2)
+    _text(pdf, (x, top + card_format.height_mm - 6), card.issuer, "", 6, width=width, max_lines=2)
 
 
 def _draw_code(pdf: FPDF, code: Code, *, left: float, top: float, side_mm: float) -> None:
@@ -162,7 +162,7 @@ def _text(
     points: float,
     *,
     width: float,
-    most_lines: int = 1,
+    max_lines: int = 1,
     align: str = "L",
 ) -> None:
     """Text from its top left corner on, set smaller until it fits into its lines."""
@@ -171,8 +171,8 @@ def _text(
         height = points * _POINT_MM * 1.25
         lines = pdf.multi_cell(width, height, text, align=align, dry_run=True, output="LINES")
         assert isinstance(lines, list), "fpdf2 gives what `output` asks for"
-        if len(lines) <= most_lines or points <= 4:
+        if len(lines) <= max_lines or points <= 4:
             break
         points -= 0.5
     pdf.set_xy(*corner)
-    pdf.multi_cell(width, height, "\n".join(lines[:most_lines]), align=align)
+    pdf.multi_cell(width, height, "\n".join(lines[:max_lines]), align=align)

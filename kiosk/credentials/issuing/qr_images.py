@@ -66,7 +66,7 @@ def prove(code: Code, width_mm: float) -> None:
     if module_mm < LEAST_MODULE_MM:
         raise PrintTrouble(f"A code of {code.size} modules is too fine for {width_mm:.0f} mm. Print it larger.")
     module_px = int(module_mm / 25.4 * PROOF_DPI)
-    found = [reading.data for reading in read_picture(code.picture(module_px), known=known_grammar)]
+    found = [reading.data for reading in read_picture(code.picture(module_px), is_known_format=known_grammar)]
     if code.text.encode("utf-8") not in found:
         raise PrintTrouble(
             f"Our own reader cannot read a code of {code.size} modules at {width_mm:.0f} mm. Nothing was written."

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from kiosk.core.model import Identifier, Kind, Outcome, Reason, Subject
+from kiosk.core.model import Identifier, CodeKind, Outcome, Reason, Subject
 from kiosk.credentials.formats import base45, cose, hcert
 from kiosk.credentials.issuing.passes import IssuerKey, make_key, prove, sign_pass
 from kiosk.credentials.trust import denylist
@@ -69,7 +69,7 @@ class Sample:
 
     label: str
     data: bytes = field(repr=False)
-    kind: Kind
+    kind: CodeKind
     outcome: Outcome
     reason: Reason
     person: Person | None = None
@@ -116,13 +116,13 @@ def sample_world(now_at: datetime, seed: int = 1) -> SampleWorld:
     foreign = ec.derive_private_key(chance.getrandbits(250) + 1, ec.SECP256R1())
     foreign_key = TrustedKey(
         kid=chance.randbytes(8),
-        kind=Kind.HCERT,
+        kind=CodeKind.HCERT,
         public_key=foreign.public_key(),
         not_before_at=issuer.not_before_at,
         not_after_at=issuer.not_after_at,
         label="Bộ Y tế (mẫu)",
     )
-    maker = _Maker(now_at, chance, issuer=issuer, stranger=stranger, foreign=foreign, foreign_kid=foreign_key.kid)
+    maker = _Maker(now_at, chance, issuer=issuer, unknown_issuer=stranger, hcert_key=foreign, hcert_kid=foreign_key.kid)
     samples = tuple(maker.samples())
     keys = trust.of([issuer.trusted(), foreign_key], number=1, issued_at=now_at - timedelta(hours=6))
     denied = denylist.of([maker.revoked_serial], number=1, issued_at=now_at - timedelta(hours=6))
@@ -139,21 +139,21 @@ def sample_world(now_at: datetime, seed: int = 1) -> SampleWorld:
     )
 
 
-def person(chance: random.Random) -> Person:
+def person(rng: random.Random) -> Person:
     """Make somebody up."""
-    year, month, day = chance.randint(1945, 2005), chance.randint(1, 12), chance.randint(1, 28)
-    woman = chance.random() < 0.5
+    year, month, day = rng.randint(1945, 2005), rng.randint(1, 12), rng.randint(1, 28)
+    woman = rng.random() < 0.5
     century_and_sex = (2 if year >= 2000 else 0) + woman
     return Person(
-        name=f"{chance.choice(_FAMILIES)} {chance.choice(_MIDDLES)} {chance.choice(_GIVEN)}",
+        name=f"{rng.choice(_FAMILIES)} {rng.choice(_MIDDLES)} {rng.choice(_GIVEN)}",
         born=f"{year}-{month:02}-{day:02}",
         sex="Nữ" if woman else "Nam",
-        document=f"046{century_and_sex}{year % 100:02}{chance.randrange(10**6):06}",
-        old_document=f"19{chance.randrange(10**7):07}",
-        qid=str(chance.randrange(10**17, 10**18)),
-        insurance=f"46{chance.randrange(10**8):08}",
-        phone=f"09{chance.randrange(10**8):08}",
-        address=f"{chance.choice(_STREETS)}, Phường {chance.choice(_WARDS)}, Thành phố Huế",
+        document=f"046{century_and_sex}{year % 100:02}{rng.randrange(10**6):06}",
+        old_document=f"19{rng.randrange(10**7):07}",
+        qid=str(rng.randrange(10**17, 10**18)),
+        insurance=f"46{rng.randrange(10**8):08}",
+        phone=f"09{rng.randrange(10**8):08}",
+        address=f"{rng.choice(_STREETS)}, Phường {rng.choice(_WARDS)}, Thành phố Huế",
     )
 
 
@@ -163,20 +163,20 @@ class _Maker:
     def __init__(
         self,
         now_at: datetime,
-        chance: random.Random,
+        rng: random.Random,
         *,
         issuer: IssuerKey,
-        stranger: IssuerKey,
-        foreign: ec.EllipticCurvePrivateKey,
-        foreign_kid: bytes,
+        unknown_issuer: IssuerKey,
+        hcert_key: ec.EllipticCurvePrivateKey,
+        hcert_kid: bytes,
     ) -> None:
         self._now_at = now_at
-        self._chance = chance
+        self._chance = rng
         self._issuer = issuer
-        self._stranger = stranger
-        self._foreign = foreign
-        self._foreign_kid = foreign_kid
-        self.revoked_serial = chance.randbytes(10)
+        self._stranger = unknown_issuer
+        self._foreign = hcert_key
+        self._foreign_kid = hcert_kid
+        self.revoked_serial = rng.randbytes(10)
 
     def samples(self) -> Iterator[Sample]:
         """Every kind of code, and every way in which an own pass can be wrong."""
@@ -187,31 +187,31 @@ class _Maker:
         yield self._id_card()
         yield self._insurance()
         poster = b"https://example.org/diadiem?id=046-0000"
-        yield Sample("place", poster, Kind.PLACE, Outcome.FAIL, Reason.PLACE_CODE)
-        yield Sample("unsupported", b"shc:/5676290952432060", Kind.UNSUPPORTED, Outcome.FAIL, Reason.UNSUPPORTED)
+        yield Sample("place", poster, CodeKind.VENUE, Outcome.FAIL, Reason.PLACE_CODE)
+        yield Sample("unsupported", b"shc:/5676290952432060", CodeKind.UNSUPPORTED, Outcome.FAIL, Reason.UNSUPPORTED)
         unknown = "Chè Huế 12 vị: sen, đậu ngự, bột lọc".encode()
-        yield Sample("unknown", unknown, Kind.UNKNOWN, Outcome.FAIL, Reason.UNKNOWN_CODE)
+        yield Sample("unknown", unknown, CodeKind.UNKNOWN, Outcome.FAIL, Reason.UNKNOWN_CODE)
 
     def _passes(self) -> Iterator[Sample]:
         yesterday, ahead = self._now_at - timedelta(days=1), self._now_at + timedelta(days=30)
         serial = self._chance.randbytes(10)
         valid = sign_pass(self._issuer, serial, yesterday, ahead)
         subject = Subject((Identifier("pass", serial.hex()),))
-        yield Sample("valid", valid, Kind.PASS, Outcome.PASS, Reason.OK, subject=subject)
+        yield Sample("valid", valid, CodeKind.ENTRY_PASS, Outcome.PASS, Reason.OK, subject=subject)
         long_ago = self._now_at - timedelta(days=60)
         expired = sign_pass(self._issuer, self._chance.randbytes(10), long_ago, long_ago + timedelta(days=30))
-        yield Sample("expired", expired, Kind.PASS, Outcome.FAIL, Reason.EXPIRED)
+        yield Sample("expired", expired, CodeKind.ENTRY_PASS, Outcome.FAIL, Reason.EXPIRED)
         early = sign_pass(self._issuer, self._chance.randbytes(10), self._now_at + timedelta(days=2), ahead)
-        yield Sample("not-yet", early, Kind.PASS, Outcome.FAIL, Reason.NOT_YET_VALID)
+        yield Sample("not-yet", early, CodeKind.ENTRY_PASS, Outcome.FAIL, Reason.NOT_YET_VALID)
         forger = IssuerKey(
             Ed25519PrivateKey.from_private_bytes(self._chance.randbytes(32)), yesterday, ahead, label="forger"
         )
         forged = forge(sign_pass(forger, self._chance.randbytes(10), yesterday, ahead), self._issuer.kid)
-        yield Sample("forged", forged, Kind.PASS, Outcome.FAIL, Reason.BAD_SIGNATURE)
+        yield Sample("forged", forged, CodeKind.ENTRY_PASS, Outcome.FAIL, Reason.BAD_SIGNATURE)
         unknown_key = sign_pass(self._stranger, self._chance.randbytes(10), yesterday, ahead)
-        yield Sample("unknown-key", unknown_key, Kind.PASS, Outcome.FAIL, Reason.UNKNOWN_KEY)
+        yield Sample("unknown-key", unknown_key, CodeKind.ENTRY_PASS, Outcome.FAIL, Reason.UNKNOWN_KEY)
         revoked = sign_pass(self._issuer, self.revoked_serial, yesterday, ahead)
-        yield Sample("revoked", revoked, Kind.PASS, Outcome.FAIL, Reason.REVOKED)
+        yield Sample("revoked", revoked, CodeKind.ENTRY_PASS, Outcome.FAIL, Reason.REVOKED)
 
     def _rotating(self) -> Sample:
         """Right for a minute around `now_at`."""
@@ -226,7 +226,7 @@ class _Maker:
         )
         subject = Subject((Identifier("pass", serial.hex()),))
         data = prove(token, holder, self._now_at)
-        return Sample("rotating", data, Kind.PASS, Outcome.PASS, Reason.OK, subject=subject)
+        return Sample("rotating", data, CodeKind.ENTRY_PASS, Outcome.PASS, Reason.OK, subject=subject)
 
     def _hcert(self) -> Sample:
         who = person(self._chance)
@@ -249,7 +249,7 @@ class _Maker:
         token = cose.sign(self._foreign, self._foreign_kid, cbor2.dumps(claims))
         data = hcert.PREFIX + base45.encode(zlib.compress(token, 9)).encode("ascii")
         subject = Subject((Identifier("hcert", uvci),), f"{family}<<{given}", who.born)
-        return Sample("hcert", data, Kind.HCERT, Outcome.PASS, Reason.OK, who, subject)
+        return Sample("hcert", data, CodeKind.HCERT, Outcome.PASS, Reason.OK, who, subject)
 
     def _national(self) -> Sample:
         who = person(self._chance)
@@ -258,7 +258,7 @@ class _Maker:
         subject = Subject(
             (Identifier("qid", who.qid), Identifier("insurance", who.insurance)), who.plain_name, who.born
         )
-        return Sample("national", text.encode(), Kind.NATIONAL, Outcome.PASS, Reason.OK, who, subject)
+        return Sample("national", text.encode(), CodeKind.NATIONAL, Outcome.PASS, Reason.OK, who, subject)
 
     def _id_card(self) -> Sample:
         who = person(self._chance)
@@ -266,7 +266,7 @@ class _Maker:
         text = f"{who.document}|{who.old_document}|{who.name}|{born}|{who.sex}|{who.address}|02052021"
         numbers = (Identifier("document", who.document), Identifier("document", who.old_document))
         subject = Subject(numbers, who.name, who.born)
-        return Sample("id-card", text.encode(), Kind.ID_CARD, Outcome.PASS, Reason.OK, who, subject)
+        return Sample("id-card", text.encode(), CodeKind.ID_CARD, Outcome.PASS, Reason.OK, who, subject)
 
     def _insurance(self) -> Sample:
         who = person(self._chance)
@@ -278,7 +278,7 @@ class _Maker:
             f"-|-|4|01/01/2026|15fb94b2a1e7-7102|-|{'Bảo hiểm xã hội'.encode().hex()}|$"
         )
         subject = Subject((Identifier("insurance", who.insurance),), who.name, who.born)
-        return Sample("insurance", text.encode(), Kind.INSURANCE, Outcome.PASS, Reason.OK, who, subject)
+        return Sample("insurance", text.encode(), CodeKind.INSURANCE, Outcome.PASS, Reason.OK, who, subject)
 
 
 def forge(pass_text: bytes, kid: bytes) -> bytes:

@@ -28,9 +28,9 @@ class Denylist:
 EMPTY = Denylist(0, datetime.fromtimestamp(0, UTC), frozenset())
 
 
-def foreign_entry(identifier: str) -> bytes:
+def foreign_entry(uvci: str) -> bytes:
     """The denylist name of an HCERT: the first 10 bytes of SHA-256 of its UVCI, so that the list tells no UVCI."""
-    return hashlib.sha256(identifier.encode("utf-8")).digest()[:ENTRY_BYTES]
+    return hashlib.sha256(uvci.encode("utf-8")).digest()[:ENTRY_BYTES]
 
 
 def of(entries: Iterable[bytes], *, number: int, issued_at: datetime) -> Denylist:

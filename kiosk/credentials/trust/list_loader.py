@@ -89,11 +89,11 @@ class _Kept(Generic[_List]):
 class ListKeeper:
     """Trust list and denylist in force. One thread owns it. Raises ListTrouble where there is no good trust list at all."""
 
-    def __init__(self, *, trust_path: Path, root_path: Path | None, deny_path: Path | None, kept_dir: Path) -> None:
+    def __init__(self, *, trust_path: Path, root_path: Path | None, denylist_path: Path | None, copies_dir: Path) -> None:
         root_pem = files.read(root_path or trust_path.with_name(trust.ROOT_FILE))
-        self._trust = _Kept[TrustList](trust_path, kept_dir / "trust-list.kept", trust.parse, root_pem)
+        self._trust = _Kept[TrustList](trust_path, copies_dir / "trust-list.kept", trust.parse, root_pem)
         self._deny = (
-            _Kept[Denylist](deny_path, kept_dir / "denylist.kept", denylist.parse, root_pem) if deny_path else None
+            _Kept[Denylist](denylist_path, copies_dir / "denylist.kept", denylist.parse, root_pem) if denylist_path else None
         )
         self.refresh()
         _ = self.trust_list, self.denylist

@@ -30,39 +30,39 @@ class Envelope:
     entries: Any
 
 
-def seal(root: Ed25519PrivateKey, envelope: Envelope) -> bytes:
+def seal(root: Ed25519PrivateKey, contents: Envelope) -> bytes:
     """Sign a list with the root key."""
     payload = cbor2.dumps(
         {
-            1: envelope.what,
-            2: envelope.number,
-            3: int(envelope.issued_at.timestamp()),
-            4: envelope.count,
-            5: envelope.entries,
+            1: contents.what,
+            2: contents.number,
+            3: int(contents.issued_at.timestamp()),
+            4: contents.count,
+            5: contents.entries,
         },
         canonical=True,
     )
     return cose.sign(root, b"", payload, _AAD)
 
 
-def open_(data: bytes, root: Ed25519PublicKey, what: str) -> Envelope:
+def open_(data: bytes, root: Ed25519PublicKey, list_kind: str) -> Envelope:
     """Check a list against the root key. Raises ListTrouble."""
     if len(data) > MAX_BYTES:
-        raise ListTrouble(f"The {what} list is larger than {MAX_BYTES} bytes. Ask the centre for a new copy.")
+        raise ListTrouble(f"The {list_kind} list is larger than {MAX_BYTES} bytes. Ask the centre for a new copy.")
     try:
         parts = cose.parse(data)
     except cose.NotCose as trouble:
-        raise ListTrouble(f"The {what} list is damaged ({trouble}). Copy it to this device again.") from trouble
+        raise ListTrouble(f"The {list_kind} list is damaged ({trouble}). Copy it to this device again.") from trouble
     if not cose.verifies(root, parts.signature, parts.signed_bytes(_AAD)):
-        raise ListTrouble(f"The {what} list is not signed by this device's root key. Do not use it; tell the centre.")
+        raise ListTrouble(f"The {list_kind} list is not signed by this device's root key. Do not use it; tell the centre.")
     # From here on it is the root key's own word; a wrong shape is a maker's mistake, not an attack.
     try:
         body = cose.canonical(parts.payload)
         envelope = Envelope(body[1], body[2], datetime.fromtimestamp(body[3], UTC), body[4], body[5])
     except (cose.NotCose, KeyError, TypeError, ValueError, OverflowError) as trouble:
-        raise ListTrouble(f"The {what} list was signed in a form that this version does not know.") from trouble
-    if envelope.what != what:
-        raise ListTrouble(f"This is a {envelope.what!r} list where a {what!r} list belongs. Swap the files.")
+        raise ListTrouble(f"The {list_kind} list was signed in a form that this version does not know.") from trouble
+    if envelope.what != list_kind:
+        raise ListTrouble(f"This is a {envelope.what!r} list where a {list_kind!r} list belongs. Swap the files.")
     return envelope
 
 

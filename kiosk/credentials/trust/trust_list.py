@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
-from kiosk.core.model import Kind
+from kiosk.core.model import CodeKind
 from kiosk.credentials.formats.cose import PublicKey
 from kiosk.credentials.trust import files, signed_list
 from kiosk.credentials.trust.files import ListTrouble
@@ -29,7 +29,7 @@ class TrustedKey:
 
     kid: bytes
     """4 bytes for own passes, 8 for HCERT; several keys may share one."""
-    kind: Kind
+    kind: CodeKind
     """Kind.PASS or Kind.HCERT."""
     public_key: PublicKey = field(repr=False)
     not_before_at: datetime
@@ -45,9 +45,9 @@ class TrustList:
 
     number: int
     issued_at: datetime
-    keys: Mapping[tuple[Kind, bytes], tuple[TrustedKey, ...]] = field(repr=False)
+    keys: Mapping[tuple[CodeKind, bytes], tuple[TrustedKey, ...]] = field(repr=False)
 
-    def find(self, kind: Kind, kid: bytes) -> tuple[TrustedKey, ...]:
+    def find(self, kind: CodeKind, kid: bytes) -> tuple[TrustedKey, ...]:
         """Every key that a token with this kid may be signed by; try all of them."""
         return self.keys.get((kind, kid), ())
 
@@ -58,7 +58,7 @@ class TrustList:
 
 def of(keys: Iterable[TrustedKey], *, number: int, issued_at: datetime) -> TrustList:
     """Make a trust list of keys."""
-    groups: dict[tuple[Kind, bytes], list[TrustedKey]] = defaultdict(list)
+    groups: dict[tuple[CodeKind, bytes], list[TrustedKey]] = defaultdict(list)
     for key in keys:
         groups[key.kind, key.kid].append(key)
     return TrustList(number, issued_at, MappingProxyType({place: tuple(group) for place, group in groups.items()}))
@@ -110,7 +110,7 @@ def _key(entry: Any) -> TrustedKey:
         raise TypeError("a kind of key that no code here is signed with")
     return TrustedKey(
         kid=bytes(kid),
-        kind=Kind(kind),
+        kind=CodeKind(kind),
         public_key=public_key,
         not_before_at=datetime.fromtimestamp(not_before, UTC),
         not_after_at=datetime.fromtimestamp(not_after, UTC),

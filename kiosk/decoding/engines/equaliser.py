@@ -21,14 +21,14 @@ _QUIET = 4
 _DRAWN_PX = 3
 
 
-def module_values(picture: Luma, grid: Grid, reach: int) -> Floats:
+def module_values(picture: Luma, grid: Grid, filter_radius: int) -> Floats:
     """How light each module is (side, side), 0 is the border; `reach` is the filter's, in half modules."""
     samples = _samples(picture, grid)
     side, known = modules_a_side(grid.version), known_modules(grid.version)
     first = _PAD * _PER_MODULE
     columns = []
-    for dy in range(-reach, reach + 1):
-        for dx in range(-reach, reach + 1):
+    for dy in range(-filter_radius, filter_radius + 1):
+        for dx in range(-filter_radius, filter_radius + 1):
             rows = slice(first + dy, first + dy + side * _PER_MODULE, _PER_MODULE)
             across = slice(first + dx, first + dx + side * _PER_MODULE, _PER_MODULE)
             columns.append(samples[rows, across].ravel())
@@ -42,15 +42,15 @@ def module_values(picture: Luma, grid: Grid, reach: int) -> Floats:
     return product(np.asarray(weights, np.float32), features, transpose_a=True).reshape(side, side)
 
 
-def read_modules(light: Modules, grid: Grid, stage: str, placing: zxing.Placing = zxing.WHOLE) -> zxing.Found:
+def read_modules(modules: Modules, grid: Grid, stage: str, placement: zxing.Placing = zxing.WHOLE) -> zxing.Found:
     """Draw the modules cleanly, all that is known put right, and let the engine undo mask and Reed-Solomon code."""
     known = known_modules(grid.version)
-    drawn = np.where(known.fixed, known.light, light)
+    drawn = np.where(known.fixed, known.light, modules)
     drawn = np.pad(drawn, _QUIET, constant_values=True).astype(np.uint8) * 255
     drawn = cv2.resize(drawn, None, fx=_DRAWN_PX, fy=_DRAWN_PX, interpolation=cv2.INTER_NEAREST)
     found = zxing.scan(np.asarray(drawn, np.uint8), stage, try_invert=False, try_downscale=False, fixed_threshold=True)
     side = modules_a_side(grid.version)
-    corners = placing.in_frame(_corners(grid, side))
+    corners = placement.in_frame(_corners(grid, side))
     return zxing.Found(tuple(zxing.placed(reading, corners, side) for reading in found.readings))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from pyzbar import wrapper
 
 from kiosk.core.frame import Luma
-from kiosk.core.model import Corners, Reading
+from kiosk.core.model import Corners, DecodedCode
 from kiosk.decoding.engines.zxing import WHOLE, Placing
 
 _L800 = int.from_bytes(b"Y800", "little")  # zbar's name for one byte of luma per pixel
@@ -40,7 +40,7 @@ class Zbar:
     def __del__(self) -> None:
         wrapper.zbar_image_scanner_destroy(self._scanner)
 
-    def scan(self, picture: Luma, stage: str, placing: Placing = WHOLE) -> tuple[Reading, ...]:
+    def scan(self, picture: Luma, stage: str, placement: Placing = WHOLE) -> tuple[DecodedCode, ...]:
         """Read every QR code in a picture (uint8, height x width)."""
         height, width = picture.shape
         if min(height, width) < _LEAST_SIDE_PX:
@@ -53,19 +53,19 @@ class Zbar:
             address = cast(c_char_p(pixels), c_void_p)
             wrapper.zbar_image_set_data(image, address, len(pixels), None)
             wrapper.zbar_scan_image(self._scanner, image)
-            return tuple(_readings(image, stage, placing))
+            return tuple(_readings(image, stage, placement))
         finally:
             wrapper.zbar_image_destroy(image)
 
 
-def _readings(image: Any, stage: str, placing: Placing) -> list[Reading]:
+def _readings(image: Any, stage: str, placement: Placing) -> list[DecodedCode]:
     readings = []
     symbol = wrapper.zbar_image_first_symbol(image)
     while symbol:
         data = string_at(wrapper.zbar_symbol_get_data(symbol), wrapper.zbar_symbol_get_data_length(symbol))
         if data:
             corners = _corners(symbol)
-            readings.append(Reading(data, stage, corners and placing.in_frame(corners)))
+            readings.append(DecodedCode(data, stage, corners and placement.in_frame(corners)))
         symbol = wrapper.zbar_symbol_next(symbol)
     return readings
 

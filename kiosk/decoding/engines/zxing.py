@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import zxingcpp
 
 from kiosk.core.frame import Luma
-from kiosk.core.model import Corners, Reading
+from kiosk.core.model import Corners, DecodedCode
 
 _MODELS = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCodeModel1, zxingcpp.BarcodeFormat.QRCodeModel2])
 _MATRIX = frozenset(map(str, zxingcpp.barcode_formats_list(zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.AllMatrix))))
@@ -38,14 +38,14 @@ WHOLE = Placing()
 class Found:
     """What one look found."""
 
-    readings: tuple[Reading, ...] = ()
+    readings: tuple[DecodedCode, ...] = ()
 
 
 def scan(
     picture: Luma,
     stage: str,
     *,
-    placing: Placing = WHOLE,
+    placement: Placing = WHOLE,
     try_invert: bool = True,
     try_downscale: bool = True,
     fixed_threshold: bool = False,
@@ -64,15 +64,15 @@ def scan(
     readings = []
     for code in codes:
         if code.bytes:
-            corners = placing.in_frame(_corners(code.position))
-            readings.append(Reading(code.bytes, stage, corners, _module_px(corners, code.extra)))
+            corners = placement.in_frame(_corners(code.position))
+            readings.append(DecodedCode(code.bytes, stage, corners, _module_px(corners, code.extra)))
     return Found(tuple(readings))
 
 
-def placed(reading: Reading, corners: Corners, side: int) -> Reading:
+def placed(reading: DecodedCode, corners: Corners, side: int) -> DecodedCode:
     """The reading of a picture drawn by ourselves, put where the code of so many modules a side lies in the frame."""
     perimeter = sum(math.dist(corners[i], corners[i - 1]) for i in range(4))
-    return Reading(reading.data, reading.stage, corners, perimeter / 4 / side)
+    return DecodedCode(reading.data, reading.stage, corners, perimeter / 4 / side)
 
 
 def _corners(position: zxingcpp.Position) -> Corners:

@@ -44,7 +44,7 @@ class Finder:
     """Correlation with the ideal pattern, 1 at best."""
 
 
-def find_finders(picture: Luma, most: int = 14, *, fine: bool = False) -> list[Finder]:
+def find_finders(picture: Luma, max_count: int = 14, *, fine: bool = False) -> list[Finder]:
     """The likeliest finder patterns (dark on light) of a picture, best first; `fine`: only small ones, however large it is."""
     side = max(picture.shape)
     sizes = [
@@ -55,7 +55,7 @@ def find_finders(picture: Luma, most: int = 14, *, fine: bool = False) -> list[F
     candidates = [found for found in (_candidates(picture, *size) for size in sizes) if len(found)]
     if not candidates:
         return []
-    return _likeliest(picture, np.concatenate(candidates), most)
+    return _likeliest(picture, np.concatenate(candidates), max_count)
 
 
 def _candidates(picture: Luma, decimation: int, module: float) -> Floats:
@@ -134,7 +134,7 @@ def _ideal() -> tuple[Floats, Floats, Floats]:
     return np.array(patches, np.float32), np.array(turns, np.float32), np.array(stretches, np.float32)
 
 
-def _likeliest(picture: Luma, candidates: Floats, most: int) -> list[Finder]:
+def _likeliest(picture: Luma, candidates: Floats, max_count: int) -> list[Finder]:
     patches, turns, stretches = _ideal()
     grid = ((np.arange(_PATCH) - _PATCH // 2) * 9.0 / _PATCH).astype(np.float32)
     dx, dy = (axis.ravel() for axis in np.meshgrid(grid, grid))
@@ -148,7 +148,7 @@ def _likeliest(picture: Luma, candidates: Floats, most: int) -> list[Finder]:
     best = likeness[np.arange(len(variant)), variant]
     found: list[Finder] = []
     for i in np.argsort(-best):
-        if best[i] < _LEAST_LIKENESS or len(found) == most:
+        if best[i] < _LEAST_LIKENESS or len(found) == max_count:
             break
         x, y, module = (float(value) for value in candidates[i])
         if any((x - f.x) ** 2 + (y - f.y) ** 2 < (2.5 * f.module_px) ** 2 for f in found):

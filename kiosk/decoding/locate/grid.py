@@ -190,9 +190,9 @@ def _guess(flat: Floats, corners: Doubles, modules: tuple[float, ...]) -> list[t
     return [(version, points) for _, version, points in guesses[:_GUESSES_REFINED]]
 
 
-def _thinned(known: Known, most: int = 320) -> tuple[Floats, Floats, Floats]:
+def _thinned(known: Known, max_count: int = 320) -> tuple[Floats, Floats, Floats]:
     """Known modules for fitting: all of the scarce ones, every so manieth of the many."""
-    step = max(1, len(known.xs) // most)
+    step = max(1, len(known.xs) // max_count)
     signs = known.signs[::step]
     signs = signs - signs.mean()
     return known.xs[::step], known.ys[::step], np.asarray(signs / np.linalg.norm(signs), np.float32)

@@ -25,10 +25,10 @@ def evened_out(picture: Floats, window: int) -> Floats:
     return np.asarray((picture - mean) / np.sqrt(np.maximum(variance, 4.0)), np.float32)
 
 
-def seen_through(picture: NDArray[np.uint8], to_picture: Doubles, count: int) -> Floats:
+def seen_through(picture: NDArray[np.uint8], homography: Doubles, side: int) -> Floats:
     """(count, count) samples of a picture; `to_picture` is the homography from sample to pixel coordinates."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    warped = cv2.warpPerspective(picture, to_picture, (count, count), flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    warped = cv2.warpPerspective(picture, homography, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(warped, np.float32)
 
 

@@ -39,7 +39,7 @@ class Region:
         return luma[self.top : self.bottom, self.left : self.right]
 
 
-def textured_regions(half: Luma, most: int) -> list[Region]:
+def textured_regions(half: Luma, max_count: int) -> list[Region]:
     """At most so many regions, in pixels of the whole frame; `half` is the frame at half its size."""
     height, width = half.shape
     if max(height, width) <= _SMALL_PICTURE_PX // 2:
@@ -55,7 +55,7 @@ def textured_regions(half: Luma, most: int) -> list[Region]:
     median = float(np.median(solid[::3, ::3]))
     regions: list[Region] = []
     left_over = solid.copy()
-    while len(regions) < most:
+    while len(regions) < max_count:
         _, peak, _, (x, y) = cv2.minMaxLoc(left_over)
         if peak < max(median * _RELATIVE_FLOOR, 2):
             break

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from kiosk.core.model import Corners, View
+from kiosk.core.model import Corners, FrameQuality
 
 Language = Literal["vi", "en"]
 
@@ -79,10 +79,10 @@ _GOOD = Advice(
 )
 
 
-def judge_view(view: View, module_px: float | None, *, aside: bool = False) -> tuple[Advice, ...]:
+def judge_view(quality: FrameQuality, module_px: float | None, *, near_edge: bool = False) -> tuple[Advice, ...]:
     """What to change, most urgent first; one good sentence where nothing has to be. `module_px`: of the last code read, if any;
     `aside`: it was held near the picture's edge."""
-    found = [*_of_light(view), *_of_distance(module_px), *([_ASIDE] if aside else [])]
+    found = [*_of_light(quality), *_of_distance(module_px), *([_ASIDE] if near_edge else [])]
     return tuple(found) or (_GOOD,)
 
 
@@ -92,19 +92,19 @@ def is_aside(corners: Corners, size_px: tuple[int, int]) -> bool:
     return not (EDGE <= x <= 1 - EDGE and EDGE <= y <= 1 - EDGE)
 
 
-def advice(view: View, module_px: float | None, language: Language) -> tuple[str, ...]:
+def advice(quality: FrameQuality, module_px: float | None, language: Language) -> tuple[str, ...]:
     """The sentences of `judge_view` in one language."""
-    return tuple(each.vi if language == "vi" else each.en for each in judge_view(view, module_px))
+    return tuple(each.vi if language == "vi" else each.en for each in judge_view(quality, module_px))
 
 
-def _of_light(view: View) -> list[Advice]:
-    if view.mean_luma < DARK_LUMA:
+def _of_light(quality: FrameQuality) -> list[Advice]:
+    if quality.mean_luma < DARK_LUMA:
         return [_DARK]
-    if view.mean_luma > BRIGHT_LUMA:
+    if quality.mean_luma > BRIGHT_LUMA:
         return [_BRIGHT]
-    if view.contrast < FLAT_CONTRAST:
+    if quality.contrast < FLAT_CONTRAST:
         return [_FLAT]
-    return [_SOFT] if view.sharpness < SOFT_SHARPNESS else []
+    return [_SOFT] if quality.sharpness < SOFT_SHARPNESS else []
 
 
 def _of_distance(module_px: float | None) -> list[Advice]:

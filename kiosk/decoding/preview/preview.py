@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from kiosk.core.frame import Frame, Luma
-from kiosk.core.model import Corners, View
+from kiosk.core.model import Corners, FrameQuality
 from kiosk.core.ports import KioskError
 from kiosk.decoding.cascade import Cascade
 from kiosk.decoding.engines.zxing import whereabouts
@@ -48,7 +48,7 @@ class Still:
     """Width and height of the JPEG."""
     camera_px: tuple[int, int]
     """Width and height of the picture that the kiosk reads."""
-    view: View
+    view: FrameQuality
     module_px: float | None
     """Of the first code in it, in the camera's pixels; None where there is none."""
     codes: tuple[Corners, ...]
@@ -71,22 +71,22 @@ class Viewfinder:
         if frame is None:
             raise NoStill("The camera gives no picture; the self-check says why.")
         sight = self._reader().read(frame)
-        if sight.view is None:
+        if sight.frame_quality is None:
             raise NoStill("The picture could not be searched for codes in time, so it is not shown; try again.")
-        module_px = next((reading.module_px for reading in sight.readings if reading.module_px), None)
+        module_px = next((reading.module_px for reading in sight.codes if reading.module_px), None)
         height, width = frame.luma.shape
         small, scale = _shrunk(frame.luma)
-        codes = tuple(_scaled(reading.corners, scale) for reading in sight.readings if reading.corners)
+        codes = tuple(_scaled(reading.corners, scale) for reading in sight.codes if reading.corners)
         size_px = (small.shape[1], small.shape[0])
         small = _without_codes(small, codes)
         return Still(
             jpeg=_packed(small),
             size_px=size_px,
             camera_px=(width, height),
-            view=sight.view,
+            view=sight.frame_quality,
             module_px=module_px,
             codes=codes,
-            advice=judge_view(sight.view, module_px, aside=bool(codes) and is_aside(codes[0], size_px)),
+            advice=judge_view(sight.frame_quality, module_px, near_edge=bool(codes) and is_aside(codes[0], size_px)),
         )
 
     def close(self) -> None:
@@ -100,7 +100,7 @@ class Viewfinder:
         with self._making:
             if self._decoder is None:
                 self._decoder = BoundedDecoder(
-                    lambda: Cascade(motion_gate=False, frame_budget_s=_SEARCH_S, known=lambda _: True),
+                    lambda: Cascade(motion_gate=False, frame_budget_s=_SEARCH_S, is_known_format=lambda _: True),
                     limit_s=READ_WITHIN_S,
                 )
             return self._decoder

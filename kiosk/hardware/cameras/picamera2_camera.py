@@ -2,7 +2,7 @@
 
 Two streams of one size in YUV420: `main` for aiming and snapshots, `lores` for reading. Only the Y plane of `lores` is
 taken. The camera is configured once per open; a control is set only where the sensor advertises it, because picamera2
-raises RuntimeError for the others (a fixed-focus module has no AfMode). Why these: docs/decisions/0041.
+raises RuntimeError for the others (a fixed-focus module has no AfMode). Why these: docs/decisions/0025.
 """
 
 import atexit

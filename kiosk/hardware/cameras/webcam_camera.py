@@ -46,13 +46,13 @@ class WebcamCamera:
         settings: config.Camera,
         index: int,
         *,
-        video: Callable[[int], Video] | None = None,
-        controls: Callable[[Path, config.Camera], list[str]] = v4l2_controls.apply,
+        open_device: Callable[[int], Video] | None = None,
+        apply_controls: Callable[[Path, config.Camera], list[str]] = v4l2_controls.apply,
     ) -> None:
         self._settings = settings
-        self._controls = controls
+        self._controls = apply_controls
         self._index = index
-        self._video = video or _open_video
+        self._video = open_device or _open_video
         self._reader: _Reader | None = None
 
     def open(self) -> None:
@@ -139,9 +139,9 @@ class _Reader:
         luma: Luma = np.asarray(picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
         return np.ascontiguousarray(luma[::-1, ::-1]) if self._upside_down else luma
 
-    def _end(self, why: str) -> None:
+    def _end(self, reason: str) -> None:
         with self._changed:
-            self._over = self._over or why
+            self._over = self._over or reason
             self._changed.notify_all()
 
 

@@ -21,30 +21,30 @@ LEDS = Path("/sys/class/leds")
 SAID = "lamps, buzzer and relay are off"
 
 
-def outputs_of(signal: dict[str, Any]) -> list[int]:
+def outputs_of(gpio: dict[str, Any]) -> list[int]:
     """The pins that the daemon drives; none where they are mock pins."""
-    if signal.get("pins", "gpio") == "mock":
+    if gpio.get("pins", "gpio") == "mock":
         return []
-    pins = (signal.get(name, default) for name, default in OUTPUTS.items())
+    pins = (gpio.get(name, default) for name, default in OUTPUTS.items())
     return [pin for pin in pins if pin not in (None, NOT_WIRED)]
 
 
-def put_dark(signal: dict[str, Any], lgpio: Any, chips: int = 8) -> None:
+def put_dark(gpio: dict[str, Any], lgpio: Any, max_chips: int = 8) -> None:
     """Every output to its off level and pulled to it, then let go. `lgpio` is the module. Raises lgpio.error: a pin is taken."""
-    pins = outputs_of(signal)
+    pins = outputs_of(gpio)
     if pins:
-        chip = _chip(lgpio, chips)
-        passive = signal.get("buzzer", OUTPUTS["buzzer"]) if signal.get("buzzer_kind") == "passive" else None
+        chip = _chip(lgpio, max_chips)
+        passive = gpio.get("buzzer", OUTPUTS["buzzer"]) if gpio.get("buzzer_kind") == "passive" else None
         try:
             for pin in reversed(pins):  # the relay first
-                off = 0 if signal.get("active_high", True) or pin == passive else 1  # a passive one sounds by pulses
+                off = 0 if gpio.get("active_high", True) or pin == passive else 1  # a passive one sounds by pulses
                 lgpio.gpio_claim_output(chip, pin, off, lgpio.SET_PULL_UP if off else lgpio.SET_PULL_DOWN)
         finally:
             lgpio.gpiochip_close(chip)
 
 
-def _chip(lgpio: Any, chips: int) -> int:
-    for number in range(chips):
+def _chip(lgpio: Any, max_chips: int) -> int:
+    for number in range(max_chips):
         with contextlib.suppress(lgpio.error):
             chip: int = lgpio.gpiochip_open(number)
             if lgpio.gpio_get_chip_info(chip)[3] in CHIPS:

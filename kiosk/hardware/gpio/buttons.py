@@ -24,9 +24,9 @@ _log = logging.getLogger(__name__)
 class GuardButton:
     """Calls `act` once for every time that the button is held for half a second; in a thread of gpiozero's own."""
 
-    def __init__(self, pin: int, factory: Factory, act: Callable[[], object], *, hold_s: float = HOLD_S) -> None:
+    def __init__(self, pin: int, factory: Factory, on_hold: Callable[[], object], *, hold_s: float = HOLD_S) -> None:
         """Takes the pin, pulled up. Owns `factory`. A KioskError of `act` is logged. Raises SignalTrouble."""
-        self._act = act
+        self._act = on_hold
         self._held = ExitStack()
         with pin_errors_told(), ExitStack() as held:
             held.callback(factory.close)
@@ -55,28 +55,28 @@ class GuardButton:
 def open_buttons(
     settings: config.Signal,
     *,
-    admit: Callable[[], object],
-    undo: Callable[[], object],
-    factory: OpenFactory = open_factory,
+    on_admit: Callable[[], object],
+    on_undo: Callable[[], object],
+    make_factory: OpenFactory = open_factory,
 ) -> tuple[GuardButton, ...]:
     """The configured buttons, perhaps none; the caller closes them. Raises SignalTrouble, and then holds no pin."""
-    wanted = ((settings.admit_button, admit), (settings.undo_button, undo))
+    wanted = ((settings.admit_button, on_admit), (settings.undo_button, on_undo))
     with ExitStack() as held:
         opened = []
         for pin, act in wanted:
             if pin is not None:
-                opened.append(GuardButton(pin, factory(settings), act))
+                opened.append(GuardButton(pin, make_factory(settings), act))
                 held.callback(opened[-1].close)
         held.pop_all()
     return tuple(opened)
 
 
-def buttons_down(settings: config.Signal, factory: OpenFactory = open_factory) -> dict[str, bool]:
+def buttons_down(settings: config.Signal, make_factory: OpenFactory = open_factory) -> dict[str, bool]:
     """Each configured button by the name of its setting, and whether it is down. For the doctor. Raises SignalTrouble."""
     down = {}
     for name in ("admit_button", "undo_button"):
         pin = getattr(settings, name)
         if pin is not None:
-            with closing(GuardButton(pin, factory(settings), lambda: None)) as button:
+            with closing(GuardButton(pin, make_factory(settings), lambda: None)) as button:
                 down[name] = button.pressed
     return down

@@ -7,11 +7,11 @@ from kiosk.hardware.gpio.buttons import OpenFactory
 from kiosk.hardware.gpio.signal_output import open_factory, pin_errors_told
 
 
-def try_inputs(settings: config.Signal, factory: OpenFactory = open_factory) -> None:
+def try_inputs(settings: config.Signal, make_factory: OpenFactory = open_factory) -> None:
     """Take each configured input and let it go; nobody listens for edges meanwhile. Raises SignalTrouble."""
     numbers = [settings.admit_button, settings.undo_button, settings.presence]
     wanted = [number for number in numbers if number is not None]
     if wanted:
-        with pin_errors_told(), closing(factory(settings)) as pins:
+        with pin_errors_told(), closing(make_factory(settings)) as pins:
             for number in wanted:
                 pins.pin(number)

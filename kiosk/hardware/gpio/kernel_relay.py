@@ -14,9 +14,9 @@ LEDS = Path("/sys/class/leds")
 class KernelRelay:
     """One relay; the thread that owns it fires it. Nothing has to be called to end a pulse."""
 
-    def __init__(self, name: str, pulse_s: float, leds: Path = LEDS) -> None:
+    def __init__(self, name: str, pulse_s: float, leds_dir: Path = LEDS) -> None:
         """Sets the length of the pulse. Raises SignalTrouble where there is no such LED, or it has another trigger."""
-        self._folder = leds / name
+        self._folder = leds_dir / name
         try:
             chosen = (self._folder / "trigger").read_text(encoding="ascii")
             if "[oneshot]" not in chosen:

@@ -1,6 +1,6 @@
 """The Pi's pins through lgpio: an output is at its off level from its first moment on, and pulled to it when its program dies.
 
-Three things of gpiozero 2.0.1 that its mock pins do not show (docs/decisions/0047). Its lgpio pin becomes a low output first and
+Three things of gpiozero 2.0.1 that its mock pins do not show (docs/decisions/0031). Its lgpio pin becomes a low output first and
 gets its level afterwards: boards that light on a low pin flash, and a relay clicks. It switches the pull off: the output of a
 program that died floats. And all its factories share their pins: whoever closes a button's factory takes the lamps' pins away.
 """

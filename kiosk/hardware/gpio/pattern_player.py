@@ -3,7 +3,7 @@
 Three lamps side by side: red on the left, amber in the middle, green on the right. Every entry differs from every other
 one in position, in rhythm and, for outcomes, in sound, so that nobody has to tell red from green. Green is lit for a pass
 and for nothing else. Ready and degraded are short blinks that a dead program cannot keep up: what a stuck lamp shows,
-steady light or none, is never the sign of readiness (docs/decisions/0040-lamps.md).
+steady light or none, is never the sign of readiness (docs/decisions/0024).
 """
 
 import itertools
@@ -71,14 +71,14 @@ DEGRADED = Pattern("degraded", forever=(Step(0.1, _AMBER), Step(0.2), Step(0.1, 
 """These two are not a site's to choose: what a dead program's lamps show must never look like them."""
 
 
-def patterns_of(asked: config.Patterns) -> Mapping[Outcome | State, Pattern]:
+def patterns_of(settings: config.Patterns) -> Mapping[Outcome | State, Pattern]:
     """The table that a site asks for; its limits were held when the configuration was read."""
-    left, middle = signal_patterns.parse(asked.starting_rhythm)
-    announced = _steps(asked.out_of_order_rhythm, _TROUBLE, asked.out_of_order_hz)
+    left, middle = signal_patterns.parse(settings.starting_rhythm)
+    announced = _steps(settings.out_of_order_rhythm, _TROUBLE, settings.out_of_order_hz)
     return {
-        Outcome.PASS: Pattern("pass", once=_steps(asked.pass_rhythm, _GREEN, asked.pass_hz)),
-        Outcome.FAIL: Pattern("fail", once=_steps(asked.fail_rhythm, _RED, asked.fail_hz)),
-        Outcome.LOOK_AGAIN: Pattern("look-again", once=_steps(asked.look_again_rhythm, _AMBER, asked.look_again_hz)),
+        Outcome.PASS: Pattern("pass", once=_steps(settings.pass_rhythm, _GREEN, settings.pass_hz)),
+        Outcome.FAIL: Pattern("fail", once=_steps(settings.fail_rhythm, _RED, settings.fail_hz)),
+        Outcome.LOOK_AGAIN: Pattern("look-again", once=_steps(settings.look_again_rhythm, _AMBER, settings.look_again_hz)),
         State.STARTING: Pattern("starting", forever=(Step(left.duration_s, _RED), Step(middle.duration_s, _AMBER))),
         State.READY: READY,
         State.DEGRADED: DEGRADED,

@@ -13,17 +13,17 @@ from kiosk.hardware.gpio.signal_output import open_factory, pin_errors_told
 class PresenceSensor:
     """Calls `sensed` from a thread of gpiozero's own, and once at the start from the caller's."""
 
-    def __init__(self, pin: int, factory: Factory, sensed: Callable[[bool], object], *, high: bool = True) -> None:
+    def __init__(self, pin: int, factory: Factory, on_change: Callable[[bool], object], *, active_high: bool = True) -> None:
         """`high`: the sensor's output is high while somebody is there. Owns `factory`. Raises SignalTrouble."""
         self._held = ExitStack()
         with pin_errors_told(), ExitStack() as held:
             held.callback(factory.close)
             # Pulled to the level that says "somebody": a cut wire lets nothing rest. gpiozero calls the other level active.
-            nobody = DigitalInputDevice(pin, pull_up=high, pin_factory=factory)
+            nobody = DigitalInputDevice(pin, pull_up=active_high, pin_factory=factory)
             held.callback(nobody.close)
-            sensed(not nobody.is_active)
-            nobody.when_activated = lambda: sensed(False)
-            nobody.when_deactivated = lambda: sensed(True)
+            on_change(not nobody.is_active)
+            nobody.when_activated = lambda: on_change(False)
+            nobody.when_deactivated = lambda: on_change(True)
             self._held = held.pop_all()
 
     def close(self) -> None:
@@ -31,8 +31,8 @@ class PresenceSensor:
         self._held.close()
 
 
-def open_presence(settings: config.Signal, sensed: Callable[[bool], object]) -> PresenceSensor | None:
+def open_presence(settings: config.Signal, on_change: Callable[[bool], object]) -> PresenceSensor | None:
     """The configured sensor, or None where there is none. Raises SignalTrouble."""
     if settings.presence is None:
         return None
-    return PresenceSensor(settings.presence, open_factory(settings), sensed, high=settings.presence_high)
+    return PresenceSensor(settings.presence, open_factory(settings), on_change, active_high=settings.presence_high)

@@ -42,14 +42,14 @@ class Lamps:
         factory: Factory,
         *,
         patterns: Mapping[Outcome | State, Pattern] | None = None,
-        seen: Callable[[Lit], None] | None = None,
+        on_change: Callable[[Lit], None] | None = None,
     ) -> None:
         """Takes the pins and shows `starting`. Owns `factory`. The player calls `seen` with everything that it shows.
 
         `patterns`: others than those of `settings`. Raises SignalTrouble where a pin cannot be had.
         """
         self._factory = factory
-        self._seen = seen
+        self._seen = on_change
         has_relay = settings.relay is not None or settings.relay_led is not None
         self._player = Player(
             patterns or patterns_of(settings.patterns), relay_s=settings.relay_s if has_relay else 0.0
@@ -114,24 +114,24 @@ class Lamps:
             self._trouble = trouble
             _log.critical("lamps: driving a pin failed: %s", trouble)
 
-    def _set(self, lit: Lit) -> None:
-        if lit != self._lit:
-            self._pins.set(lit)
-            self._lit = lit
+    def _set(self, output_state: Lit) -> None:
+        if output_state != self._lit:
+            self._pins.set(output_state)
+            self._lit = output_state
             if self._seen is not None:
-                self._seen(lit)
+                self._seen(output_state)
 
 
 class _Pins:
     """The output devices. `held` closes them in reverse order: relay first, lamps last."""
 
-    def __init__(self, settings: config.Signal, factory: Factory, held: ExitStack) -> None:
+    def __init__(self, settings: config.Signal, factory: Factory, resources: ExitStack) -> None:
         def output(pin: int) -> DigitalOutputDevice:
             device = DigitalOutputDevice(
                 pin, active_high=settings.active_high, initial_value=False, pin_factory=factory
             )
-            held.callback(device.close)
-            held.callback(device.off)  # a closed pin is an input, and floats: leave it at its off level
+            resources.callback(device.close)
+            resources.callback(device.off)  # a closed pin is an input, and floats: leave it at its off level
             return device
 
         self._lamps = {
@@ -145,27 +145,27 @@ class _Pins:
             self._buzzer = output(settings.buzzer)
         elif settings.buzzer is not None:
             self._tones = TonalBuzzer(settings.buzzer, octaves=3, pin_factory=factory)
-            held.callback(self._tones.close)
+            resources.callback(self._tones.close)
         self._relay = output(settings.relay) if settings.relay is not None else None
         self._kernel_relay = (
             KernelRelay(settings.relay_led, settings.relay_s, settings.relay_leds) if settings.relay_led else None
         )
         self._relay_on = False
         if self._kernel_relay is not None:
-            held.callback(self._kernel_relay.drop)
+            resources.callback(self._kernel_relay.drop)
 
-    def set(self, lit: Lit) -> None:
+    def set(self, output_state: Lit) -> None:
         """Off before on, so that two answers are never lit together."""
-        self._set_relay(on=lit.relay)
+        self._set_relay(on=output_state.relay)
         for lamp, device in self._lamps.items():
-            if lamp not in lit.lamps:
+            if lamp not in output_state.lamps:
                 device.off()
-        for lamp in lit.lamps:
+        for lamp in output_state.lamps:
             self._lamps[lamp].on()
         if self._buzzer is not None:
-            self._buzzer.value = lit.tone_hz > 0
+            self._buzzer.value = output_state.tone_hz > 0
         if self._tones is not None:
-            self._tones.play(Tone.from_frequency(lit.tone_hz) if lit.tone_hz else None)
+            self._tones.play(Tone.from_frequency(output_state.tone_hz) if output_state.tone_hz else None)
 
     def _set_relay(self, *, on: bool) -> None:
         if self._relay is not None:
@@ -175,9 +175,9 @@ class _Pins:
         self._relay_on = on
 
 
-def open_signal(settings: config.Signal, *, seen: Callable[[Lit], None] | None = None) -> Lamps:
+def open_signal(settings: config.Signal, *, on_change: Callable[[Lit], None] | None = None) -> Lamps:
     """Take the configured pins and show `starting`. Raises SignalTrouble with a sentence that says what to do."""
-    return Lamps(settings, open_factory(settings), seen=seen)
+    return Lamps(settings, open_factory(settings), on_change=on_change)
 
 
 def put_dark(settings: config.Signal, factory: Factory | None = None) -> None:

@@ -23,7 +23,7 @@ from kiosk.installer.machine import system_packages
 PROJECT = Path(__file__).parents[3]
 CACHE = Path(os.environ.get("BUNDLE_CACHE", Path.home() / ".cache/entrance-kiosk/bundle"))
 PYTHONS = ("311", "313")
-# Beside numpy 2 in the venv, because apt's is built against Bookworm's numpy 1.24: docs/decisions/0060.
+# Beside numpy 2 in the venv, because apt's is built against Bookworm's numpy 1.24: docs/decisions/0037.
 BESIDE_NUMPY = ("simplejpeg",)
 # On Python 3.13 the distribution's python3-lgpio: there is no wheel.
 PINS = ("lgpio",)

@@ -34,9 +34,9 @@ def words_of(fragment: str) -> list[str]:
     return [word for line in fragment.splitlines() if not line.startswith("#") for word in line.split()]
 
 
-def added_words(line: str, wanted: Iterable[str]) -> list[str]:
+def added_words(cmdline: str, wanted: Iterable[str]) -> list[str]:
     """Those of the wanted words that a kernel command line lacks; an owner's own value for the same key stays in force."""
-    there = line.split()
+    there = cmdline.split()
     keys = {_key(word) for word in there}
     return [word for word in wanted if word not in there and _key(word) not in keys]
 
