@@ -1,17 +1,36 @@
 """Makes the reference of the command line from the commands themselves (click)."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import click
 
 from docs._generate.blocks import Blocks, table
 from kiosk.cli import group
 
+SERVERS_AND_ISSUERS = ("centre", "deny", "issue", "pki", "trust", "verify")
+"""Commands that people use at the centre or where passes are issued. All others run on a device."""
 
-def reference() -> str:
-    """Every command with its help, arguments and options."""
-    return "\n\n".join(_command(group, "kiosk", click.Context(group, info_name="kiosk")))
+
+def on_a_device() -> str:
+    """Every command of a device with its help, arguments and options."""
+    context = click.Context(group, info_name="kiosk")
+    return _commands(name for name in group.list_commands(context) if name not in SERVERS_AND_ISSUERS)
+
+
+def at_the_centre() -> str:
+    """The same for the commands of centre and issuer."""
+    return _commands(SERVERS_AND_ISSUERS)
+
+
+def _commands(names: Iterable[str]) -> str:
+    context = click.Context(group, info_name="kiosk")
+    parts = []
+    for name in names:
+        command = group.get_command(context, name)
+        assert command is not None
+        parts += _command(command, f"kiosk {name}", click.Context(command, info_name=name, parent=context))
+    return "\n\n".join(parts)
 
 
 def _command(command: click.Command, name: str, context: click.Context, level: int = 2) -> Iterator[str]:
@@ -26,7 +45,7 @@ def _command(command: click.Command, name: str, context: click.Context, level: i
             found = command.get_command(context, child)
             assert found is not None
             below = click.Context(found, info_name=child, parent=context)
-            yield from _command(found, f"{name} {child}", below, min(level + 1, 3) if name != "kiosk" else 2)
+            yield from _command(found, f"{name} {child}", below, level + 1)
 
 
 def _help(command: click.Command) -> Iterator[str]:
@@ -48,4 +67,7 @@ def _option(parameter: click.Parameter, context: click.Context) -> Iterator[tupl
         )
 
 
-BLOCKS: Blocks = {"reference/cli.md": {"commands": reference}}
+BLOCKS: Blocks = {
+    "reference/cli.md": {"commands": on_a_device},
+    "reference/cli-centre.md": {"commands": at_the_centre},
+}

@@ -20,7 +20,7 @@ SET = {
     "keys.centre": '"centre-public.pem"',
     "keys.pseudonym": '"pseudonym.key"',
     "keys.trust_list": '"trust.cbor"',
-    "keys.root": '"root-public.pem"',
+    "keys.root_public_key": '"root-public.pem"',
 }
 """What has no default."""
 SHOWN = {

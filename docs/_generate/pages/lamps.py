@@ -10,7 +10,7 @@ from kiosk.hardware.gpio.pattern_player import PATTERNS, Lamp, Pattern, Step
 ROWS: dict[Outcome | State, tuple[str, str]] = {
     Outcome.PASS: ("Mời qua. Đã ghi vào sổ.", "Go through. It is on record."),
     Outcome.FAIL: ("Không qua được. Xem lý do trên trang.", "Not accepted. The page says why."),
-    Outcome.LOOK_AGAIN: ("Giơ lại, từng người một.", "Once more, one person at a time."),
+    Outcome.CHECK_AGAIN: ("Giơ lại, từng người một.", "Once more, one person at a time."),
     State.READY: ("Sẵn sàng: chớp ngắn hai giây một lần.", "Ready: one short blink every two seconds."),
     State.DEGRADED: ("Vẫn dùng được, cần xem trang.", "Works, but look at the page."),
     State.STARTING: ("Đang khởi động, chờ một lát.", "Starting, wait a moment."),

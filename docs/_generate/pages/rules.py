@@ -32,7 +32,7 @@ def decision_table() -> str:
     asked = [
         ("several codes in view without an answer", crowd.outcome, f"`{crowd.reason}`"),
         ("the code itself was refused", Outcome.FAIL, "its own"),
-        *((rule.asks, rule.outcome, f"`{rule.reason}`") for rule in rules.RULES),
+        *((rule.description, rule.outcome, f"`{rule.reason}`") for rule in rules.RULES),
         ("none of these", Outcome.PASS, f"`{Reason.OK}`"),
     ]
     rows = [
