@@ -13,7 +13,7 @@ class StateReport(Wire):
 
     state: Literal["birth", "ready", "degraded", "out-of-order", "offline"]
     reason: Short = ""
-    """`stopped` after a clean stop, `lost` in the last will, otherwise a word for people."""
+    """`stopped` after a clean stop, `connection-lost` in the last will, otherwise a word for people."""
     at: datetime | None = None
     """When the device came to this state; null in the last will, which is written before the end that it tells of."""
     connected_at: datetime | None = None
@@ -30,7 +30,7 @@ class Notice(Wire):
     number: Seq
     """1, 2, 3 ... within the epoch: so a reader knows what he has not heard of."""
     kind: Word
-    """`purged-age`, `purged-rows`, `purged-bytes`, `thinned`, `moved-aside`."""
+    """`purged-age`, `purged-rows`, `purged-bytes`, `redacted`, `corrupt-file-moved`."""
     at: datetime
     first_seq: Seq | None = None
     last_seq: Seq | None = None

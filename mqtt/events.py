@@ -16,7 +16,7 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 from mqtt.message_model import READING, Epoch, Mark, MessageError, Seq, Short, Wire, Word, parse_json, why
 from mqtt.sequence_ranges import Range
 
-PASSAGE_TYPE = "entrance.passage.v1"
+PASSAGE_TYPE = "entrance.access.v1"
 EVENT_MEDIA = "application/cloudevents+json"
 BATCH_MEDIA = "application/cloudevents-batch+json"
 
@@ -38,7 +38,7 @@ class PassageData:
     boot: Short
     monotonic_s: Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
     clock: Word
-    result: Literal["pass", "fail", "warn"]
+    result: Literal["pass", "fail", "check-again"]
     reason: Word
     direction: Literal["in", "out"] | None
     kind: Word | None
@@ -59,7 +59,7 @@ class PassageEvent:
     specversion: Literal["1.0"]
     id: UUID
     source: Annotated[str, Field(max_length=256)]
-    type: Literal["entrance.passage.v1"]
+    type: Literal["entrance.access.v1"]
     time: datetime
     data: PassageData
 
@@ -88,25 +88,25 @@ def passage_template(source: str, epoch: str) -> str:
     """
     return (
         f'{_BEFORE_ID}%s-%s-%s-%s-%s","source":{_literal(source)},"type":"{PASSAGE_TYPE}",'
-        f'"time":"%s.%03dZ","datacontenttype":"application/json","data":{{"epoch":{_literal(epoch)},"seq":%d,"boot":%s,'
+        f'"time":"%s.%03dZ","datacontenttype":"application/json","data":{{"epoch":{_literal(epoch)},"seq":%d,"boot_id":%s,'
         '"monotonic_s":%.6f,%s,"pseudonym":"%s","sealed":"%s","code_bytes":%d%s}}'
     )
 
 
 def passage_words(  # noqa: PLR0917 - in the order of the wire
-    clock: str, result: str, reason: str, direction: str | None, kind: str | None, assurance: str | None
+    clock_quality: str, outcome: str, reason: str, direction: str | None, kind: str | None, assurance: str | None
 ) -> str:
     """For `passage_template`."""
     return (
-        f'"clock":{json.dumps(clock)},"result":{json.dumps(result)},"reason":{json.dumps(reason)},'
+        f'"clock_quality":{json.dumps(clock_quality)},"outcome":{json.dumps(outcome)},"reason":{json.dumps(reason)},'
         f'"direction":{json.dumps(direction)},"kind":{json.dumps(kind)},"assurance":{json.dumps(assurance)}'
     )
 
 
-def passage_rare(annuls: UUID | None, grounds: str | None) -> str:
+def passage_rare(annuls: UUID | None, manual_reason: str | None) -> str:
     """For `passage_template`: what only passages say that a guard made by hand."""
     text = f',"annuls":"{annuls}"' if annuls is not None else ""
-    return text + (f',"grounds":{json.dumps(grounds)}' if grounds is not None else "")
+    return text + (f',"manual_reason":{json.dumps(manual_reason)}' if manual_reason is not None else "")
 
 
 def id_of(event: str) -> UUID:
@@ -127,7 +127,7 @@ def read_passages(payload: bytes, source: str) -> tuple[list[PassageEvent], list
     bad: list[Refused] = []
     for event in _events(payload, bad):
         if event.source != source:
-            bad.append(Refused(str(event.id), "foreign-source", event.data.epoch))
+            bad.append(Refused(str(event.id), "wrong-source", event.data.epoch))
         elif event.time.tzinfo is None:
             bad.append(Refused(str(event.id), "time-without-zone", event.data.epoch))
         else:
@@ -135,7 +135,7 @@ def read_passages(payload: bytes, source: str) -> tuple[list[PassageEvent], list
     return good, bad
 
 
-def _events(payload: bytes, bad: list[Refused]) -> list[PassageEvent]:
+def _events(payload: bytes, invalid: list[Refused]) -> list[PassageEvent]:
     """All at once, as nearly always; one by one where something is wrong, so that the others are not spoiled by it."""
     try:
         if not payload.startswith(b"["):
@@ -151,7 +151,7 @@ def _events(payload: bytes, bad: list[Refused]) -> list[PassageEvent]:
         try:
             events.append(_event.validate_json(json.dumps(item)))
         except ValidationError as trouble:
-            bad.append(Refused(_id_of(item), why(trouble), _epoch_of(item)))
+            invalid.append(Refused(_id_of(item), why(trouble), _epoch_of(item)))
     return events
 
 
@@ -173,21 +173,21 @@ class Receipt(Wire):
     """The same for these ranges past the first gap (like TCP's selective acknowledgement, RFC 2018)."""
     rejected: tuple[Rejected, ...] = Field(default=(), max_length=MAX_RECEIPT_REJECTED)
 
-    @field_validator("beyond")
+    @field_validator("ranges")
     @classmethod
-    def _ranges_go_up(cls, beyond: tuple[Range, ...]) -> tuple[Range, ...]:
-        if any(first > last for first, last in beyond):
+    def _ranges_go_up(cls, ranges: tuple[Range, ...]) -> tuple[Range, ...]:
+        if any(first > last for first, last in ranges):
             raise ValueError("a range ends before it starts")
-        return beyond
+        return ranges
 
 
-def receipt(epoch: str, up_to_seq: int, beyond: Sequence[Range] = (), rejected: Sequence[Refused] = ()) -> bytes:
+def receipt(epoch: str, up_to_seq: int, ranges: Sequence[Range] = (), rejected: Sequence[Refused] = ()) -> bytes:
     """The message for a device; of too many ranges or rejections the first ones: the rest comes later."""
     return _compact(
         {
             "epoch": epoch,
             "up_to_seq": up_to_seq,
-            "beyond": [list(span) for span in beyond[:MAX_RECEIPT_RANGES]],
+            "ranges": [list(span) for span in ranges[:MAX_RECEIPT_RANGES]],
             "rejected": [
                 {"id": one.id, "reason": one.reason} for one in rejected[:MAX_RECEIPT_REJECTED] if one.id is not None
             ],

@@ -80,11 +80,11 @@ class Window(Generic[Row]):
                 self._end(number)
         return count
 
-    def landed_ranges(self, up_to: int, beyond: Iterable[Range]) -> int:
+    def landed_ranges(self, up_to_seq: int, ranges: Iterable[Range]) -> int:
         """The same, for what a receipt says."""
-        covered = RangeSet(beyond)
-        if up_to:
-            covered.add(1, up_to)
+        covered = RangeSet(ranges)
+        if up_to_seq:
+            covered.add(1, up_to_seq)
         before = len(self._of_seq)
         for flight in tuple(self._flights.values()):
             first, last = next(iter(flight.rows)), next(reversed(flight.rows))
@@ -94,11 +94,11 @@ class Window(Generic[Row]):
                 self.landed([seq for seq in flight.rows if seq in covered])
         return before - len(self._of_seq)
 
-    def landed_whole(self, flight: Flight[Row]) -> None:
+    def landed_whole(self, message: Flight[Row]) -> None:
         """All that is left of a flight is covered."""
-        for seq in flight.rows:
+        for seq in message.rows:
             del self._of_seq[seq]
-        self._end(flight.number)
+        self._end(message.number)
 
     def overdue(self, sent_before_s: float, limit: int) -> list[Flight[Row]]:
         """Take out the flights last sent at or before this moment, oldest first: they are to be sent again."""

@@ -55,8 +55,8 @@ def parse_json(payload: bytes) -> Any:
         raise MessageError("not-json") from trouble
 
 
-def why(trouble: ValidationError) -> str:
+def why(error: ValidationError) -> str:
     """Which field was wrong, as a word of the wire; never its content."""
-    place = trouble.errors(include_url=False, include_input=False, include_context=False)[0]["loc"]
+    place = error.errors(include_url=False, include_input=False, include_context=False)[0]["loc"]
     words = "-".join(str(step) for step in place if isinstance(step, str)).replace("_", "-").lower()
     return f"bad-{words}"[:48] if words else "not-an-event"

@@ -26,18 +26,18 @@ def key_id(key: X25519PublicKey) -> bytes:
     return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).digest()[:KEY_ID_BYTES]
 
 
-def info(sealed_to: bytes, passage_id: UUID) -> bytes:
+def info(recipient_key_id: bytes, event_id: UUID) -> bytes:
     """HPKE's info: nobody can move a sealed subject to another passage."""
-    return b"entrance-kiosk/subject/1" + sealed_to + passage_id.bytes
+    return b"entrance-kiosk/subject/1" + recipient_key_id + event_id.bytes
 
 
-def open_sealed(private_key: X25519PrivateKey, sealed: bytes, passage_id: UUID) -> dict[str, Any]:
+def open_sealed(private_key: X25519PrivateKey, sealed: bytes, event_id: UUID) -> dict[str, Any]:
     """Open a subject: {"ids": [[scheme, value], ...], "name", "born"}. Raises NotSealed."""
     expected = key_id(private_key.public_key())
     if sealed[:KEY_ID_BYTES] != expected:
         raise NotSealed(f"sealed to key {sealed[:KEY_ID_BYTES].hex()}, this is key {expected.hex()}")
     try:
-        plain = SUITE.decrypt(sealed[KEY_ID_BYTES:], private_key, info=info(expected, passage_id))
+        plain = SUITE.decrypt(sealed[KEY_ID_BYTES:], private_key, info=info(expected, event_id))
         subject = json.loads(plain)
     except (InvalidTag, ValueError) as trouble:
         raise NotSealed("damaged, or of another passage") from trouble

@@ -20,26 +20,26 @@ class Context(ssl.SSLContext):
         return self.wrapped
 
 
-def context(where: Endpoint) -> Context:
+def context(endpoint: Endpoint) -> Context:
     """TLS 1.2 or newer, the peer always verified. Raises OSError, ssl.SSLError."""
     made = Context(ssl.PROTOCOL_TLS_CLIENT)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
-    if where.ca is not None:
-        made.load_verify_locations(where.ca)
+    if endpoint.ca is not None:
+        made.load_verify_locations(endpoint.ca)
     else:
         made.load_default_certs()
-    if where.certificate is not None:
-        made.load_cert_chain(where.certificate, where.key)
+    if endpoint.certificate is not None:
+        made.load_cert_chain(endpoint.certificate, endpoint.key)
     return made
 
 
-def refused(where: Endpoint, trouble: ssl.SSLError) -> LinkRefused:
+def refused(endpoint: Endpoint, error: ssl.SSLError) -> LinkRefused:
     """Why TLS with the broker failed. Two of the reasons are about the time, and pass by themselves: LinkClock."""
-    if not isinstance(trouble, ssl.SSLCertVerificationError):
-        return LinkRefused(f"{where}: TLS failed: {trouble.reason or trouble}")
-    if trouble.verify_code in (NOT_YET_VALID, HAS_EXPIRED):  # a device that booted in 1970 waits for its clock
+    if not isinstance(error, ssl.SSLCertVerificationError):
+        return LinkRefused(f"{endpoint}: TLS failed: {error.reason or error}")
+    if error.verify_code in (NOT_YET_VALID, HAS_EXPIRED):  # a device that booted in 1970 waits for its clock
         return LinkClock(
-            f"{where}: {trouble.verify_message} by this device's clock ({datetime.now(UTC):%Y-%m-%d %H:%M} UTC); "
+            f"{endpoint}: {error.verify_message} by this device's clock ({datetime.now(UTC):%Y-%m-%d %H:%M} UTC); "
             "it is tried again until clock and certificate agree"
         )
-    return LinkRefused(f"{where}: the broker's certificate is not to be trusted: {trouble.verify_message}")
+    return LinkRefused(f"{endpoint}: the broker's certificate is not to be trusted: {error.verify_message}")

@@ -15,7 +15,7 @@ class Leaf(StrEnum):
     """The last word of a device's topics (wire values)."""
 
     STATE = "state"
-    PASSAGE = "passage"
+    PASSAGE = "event"
     HEALTH = "health"
     RECEIPT = "receipt"
 
@@ -35,9 +35,9 @@ class Branch:
         if self.site == CENTRE:
             raise ValueError(f"no site may be called {CENTRE!r}: the centre's own topics are there")
 
-    def topic(self, leaf: Leaf) -> str:
+    def topic(self, kind: Leaf) -> str:
         """The full topic."""
-        return f"{self.root}/{VERSION}/{self.site}/{self.device}/{leaf}"
+        return f"{self.root}/{VERSION}/{self.site}/{self.device}/{kind}"
 
     @property
     def source(self) -> str:
@@ -45,24 +45,24 @@ class Branch:
         return f"/{self.root}/{self.site}/{self.device}"
 
 
-def every(root: str, leaf: Leaf) -> str:
+def every(prefix: str, kind: Leaf) -> str:
     """The filter that matches this leaf of all devices."""
-    return f"{root}/{VERSION}/+/+/{leaf}"
+    return f"{prefix}/{VERSION}/+/+/{kind}"
 
 
-def centre_state(root: str) -> str:
+def centre_state(prefix: str) -> str:
     """Where the centre says that it is there; retained, with a last will."""
-    return f"{root}/{VERSION}/{CENTRE}/state"
+    return f"{prefix}/{VERSION}/{CENTRE}/state"
 
 
-def centre_drain(root: str) -> str:
+def centre_drain(prefix: str) -> str:
     """Where the centre says how fast devices may send their backlog; retained."""
-    return f"{root}/{VERSION}/{CENTRE}/drain"
+    return f"{prefix}/{VERSION}/{CENTRE}/backlog-rate"
 
 
-def of_centre(root: str) -> list[str]:
+def of_centre(prefix: str) -> list[str]:
     """All that a device listens to of the centre, beside its receipts."""
-    return [centre_state(root), centre_drain(root)]
+    return [centre_state(prefix), centre_drain(prefix)]
 
 
 def parse(topic: str) -> tuple[Branch, Leaf] | None:

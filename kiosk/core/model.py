@@ -1,7 +1,7 @@
-"""The values that flow from frame to record: frozen, typed, and without behaviour.
+"""Value types on the path from frame to stored event. Immutable and without behaviour.
 
-They flow one way: Frame -> Sight(Reading) -> Claim | Refusal -> Decision -> Passage. Two kinds of time never mix: monotonic
-floats end in `_s`, UTC datetimes end in `_at`. Whatever could identify a person is left out of `repr`.
+Flow: Frame -> DecodeResult(DecodedCode) -> Claim | Refusal -> Decision -> AccessEvent. Monotonic times are floats and end in `_s`. UTC
+times are datetimes and end in `_at`. Fields that could identify a person are left out of `repr`.
 """
 
 from dataclasses import dataclass, field
@@ -14,64 +14,62 @@ Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float], t
 
 @dataclass(frozen=True, slots=True)
 class DecodedCode:
-    """One code that an engine read in a frame."""
 
     data: bytes = field(repr=False)
-    """The code's bytes as they were encoded, before any guess at a character set."""
+    """The bytes as encoded in the symbol, before any guess at a character set."""
     stage: str
-    """Which stage of the cascade read it."""
+    """The decoder stage that read it."""
     corners: Corners | None = field(default=None, repr=False)
-    """In frame pixels (x, y), in the code's own order: top left, top right, bottom right, bottom left."""
+    """In frame pixels (x, y), in the symbol's own order: top left, top right, bottom right, bottom left."""
     module_px: float | None = None
-    """Width of one module in frame pixels, where the engine tells."""
+    """Width of one module in frame pixels. None if the engine does not report it."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameQuality:
-    """What a frame says about the camera's view: facts for aiming and for the self-check."""
+    """Measurements of a frame, for aiming the camera and for the health checks."""
 
     mean_luma: float
     contrast: float
     """Standard deviation of the luma."""
     sharpness: float
-    """Variance of the Laplacian of a decimated frame."""
+    """Variance of the Laplacian of the decimated frame."""
     is_static: bool = False
-    """The motion gate found nothing new in it."""
+    """True if the motion gate found no change in it."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeResult:
-    """All that reading one frame yields."""
 
     codes: tuple[DecodedCode, ...] = ()
     frame_quality: FrameQuality | None = None
 
 
 class CodeKind(StrEnum):
-    """Which kind of code was shown (a wire value: never rename one)."""
+    """Kind of the code shown (wire value: never rename one)."""
 
-    ENTRY_PASS = "pass"
+    ENTRY_PASS = "entry-pass"
     HCERT = "hcert"
-    NATIONAL = "national"
+    NATIONAL_QR = "national-qr"
     ID_CARD = "id-card"
     INSURANCE = "insurance"
-    VENUE = "place"
+    VENUE_CODE = "venue-code"
     UNSUPPORTED = "unsupported"
     UNKNOWN = "unknown"
 
 
 class Assurance(StrEnum):
-    """How much a well-formed code proves (a wire value)."""
+    """How much a well-formed code proves (wire value)."""
 
     VERIFIED = "verified"
     """Signed by a key on the trust list."""
     RECOGNISED = "recognised"
-    """Well formed, unsigned: it identifies, it proves nothing."""
+    """Well formed but unsigned. It identifies a person and proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Identifier:
-    """One stable name of a person, in a namespace that different codes of one person share."""
+    """One stable identifier of a person. Different codes of one person share the namespace."""
 
     scheme: str
     """`pass`, `hcert`, `qid`, `document` or `insurance`."""
@@ -80,94 +78,94 @@ class Identifier:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom a code names, canonically. It lives between verifier and seal, and nowhere else."""
+    """The person named by a code, in canonical form. It exists only between the verifier and the seal."""
 
     identifiers: tuple[Identifier, ...]
-    """At least one; the first is the one that the record's pseudonym is made of."""
+    """At least one. The pseudonym of the event is made of the first."""
     name: str | None = field(default=None, repr=False)
     born: str | None = field(default=None, repr=False)
 
 
 class Reason(StrEnum):
-    """Why a decision fell as it did. These are wire values: never rename one, and never use one anew."""
+    """Why a decision was made (wire value: never rename or reuse one)."""
 
     OK = "ok"
     MANUAL = "manual"
     ALREADY_IN = "already-in"
     ALREADY_OUT = "already-out"
-    MULTIPLE_CODES = "one-at-a-time"
+    MULTIPLE_CODES = "multiple-codes"
     EXPIRED = "expired"
     NOT_YET_VALID = "not-yet-valid"
     BAD_SIGNATURE = "bad-signature"
     UNKNOWN_KEY = "unknown-key"
     REVOKED = "revoked"
     MALFORMED = "malformed"
-    PLACE_CODE = "place-code"
+    VENUE_CODE = "venue-code"
     UNSUPPORTED = "unsupported"
     UNKNOWN_CODE = "unknown-code"
-    NOT_ENOUGH = "not-enough"
-    """A recognised code where the policy asks for a verified one."""
+    INSUFFICIENT_ASSURANCE = "insufficient-assurance"
+    """The code is unsigned and the policy requires a verified one."""
     NOT_ACCEPTED = "not-accepted"
-    """A kind of code, or a status class, that this gate does not take."""
+    """This gate does not accept this kind of code or this status class."""
     KEY_NOT_ALLOWED = "key-not-allowed"
-    """Signed by a key of the trust list that was not allowed to sign this: outside its validity, or another use."""
+    """Signed by a trusted key outside its validity or for a use that is not allowed to it."""
     NO_PROOF = "no-proof"
-    """A rotating code without its holder's living signature: a copy."""
+    """A rotating code without a signature of its holder: a copy."""
     STALE_PROOF = "stale-proof"
-    """A rotating code whose holder's signature is too old, or of the future."""
+    """The holder's signature on a rotating code is too old or in the future."""
     REPLAYED = "replayed"
-    """A rotating code that was shown before."""
+    """This rotating code was shown before."""
     NO_DECLARATION = "no-declaration"
-    DECLARATION_OLD = "declaration-old"
+    DECLARATION_TOO_OLD = "declaration-too-old"
     CLOSED = "closed"
-    FULL = "full"
+    CAPACITY_REACHED = "capacity-reached"
     LISTS_STALE = "lists-stale"
-    """The trust list or denylist is too old for what this policy asks."""
+    """The trust list or denylist is older than the policy allows."""
     CLOCK_UNSET = "clock-unset"
-    """The device's clock is wrong for certain, and the policy does not judge validity without one."""
+    """The device's clock is certainly wrong and the policy does not check validity without a clock."""
     ANNULLED = "annulled"
-    """A guard undid the passage that this record names."""
+    """A guard undid the event that this event names."""
 
 
 class Grounds(StrEnum):
-    """What a guard gives as his reason when he acts by hand (a wire value): a word, so that it names nobody."""
+    """Reason that a guard gives for a manual action (wire value). A fixed word, so that it names no person."""
 
     NOTHING_TO_SHOW = "nothing-to-show"
     UNREADABLE = "unreadable"
-    HELPED = "helped"
+    ASSISTED = "assisted"
     TURNED_BACK = "turned-back"
-    """He was let through, and did not go."""
+    """The person was let through and did not go in."""
     WRONG_PERSON = "wrong-person"
-    """Somebody else went than the one who was answered."""
-    BY_MISTAKE = "by-mistake"
+    """Another person went in than the one who was answered."""
+    MISTAKE = "mistake"
     OTHER = "other"
     BUTTON = "button"
-    """Done with a button at the gate, which asks for no reason."""
+    """Done with a button at the gate. A button asks for no reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a well-formed, and where possible verified, code says."""
+    """Content of a well-formed code, verified if its kind is signed."""
 
     kind: CodeKind
     assurance: Assurance
     subject: Subject = field(repr=False)
     not_before_at: datetime | None = None
     not_after_at: datetime | None = None
-    """The last moment at which it is valid."""
+    """Last moment of validity."""
     issuer: str | None = None
-    """Key id in hex, of the key that verified it."""
+    """Key id of the verifying key, in hex."""
     status_class: int | None = None
     declared_at: datetime | None = None
     declared_until_at: datetime | None = None
-    """Until when its issuer says that the declaration counts."""
+    """The issuer says that the declaration counts until this time."""
     lists_at: datetime | None = None
-    """Date of the older of the lists that it was checked against; None where no list was needed."""
+    """Date of the older of the two lists used. None if no list was needed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a code yields no claim. A value, not an exception; `evidence` never holds personal data."""
+    """Why a code gives no claim. A value, not an exception. `evidence` never holds personal data."""
 
     kind: CodeKind
     reason: Reason
@@ -175,15 +173,15 @@ class Refusal:
 
 
 class Outcome(StrEnum):
-    """What the lamp says. `wire` is the event's `result`."""
+    """The result that the lamp shows. The wire field is `result` of the event."""
 
     PASS = "pass"
     FAIL = "fail"
-    LOOK_AGAIN = "look-again"
+    CHECK_AGAIN = "check-again"
 
 
 class Direction(StrEnum):
-    """Which way a person went (a wire value)."""
+    """Way that a person went (wire value)."""
 
     IN = "in"
     OUT = "out"
@@ -199,77 +197,76 @@ class Decision:
 
 
 class ClockQuality(StrEnum):
-    """How far a wall-clock time can be believed (a wire value)."""
+    """How reliable a wall-clock time is (wire value)."""
 
     SYNCHRONISED = "synchronised"
     """The kernel says that a time source disciplines the clock."""
     FREE_RUNNING = "free-running"
-    """Later than this software was made, but nothing disciplines it."""
+    """Later than the build date of this software, but not disciplined."""
     UNSET = "unset"
-    """Earlier than this software was made: wrong for certain."""
+    """Earlier than the build date of this software, so certainly wrong."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """Both kinds of time, taken together."""
+    """Wall-clock and monotonic time, read together."""
 
-    at: datetime
-    s: float
+    utc_at: datetime
+    monotonic_s: float
     quality: ClockQuality
 
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """The record of one decision, before the store gives it its place (epoch, seq)."""
+    """One decision, before the store assigns its epoch and seq."""
 
     id: UUID
-    """UUIDv7."""
     occurred_at: datetime
     occurred_s: float
-    clock: ClockQuality
+    clock_quality: ClockQuality
     outcome: Outcome
     reason: Reason
     direction: Direction | None
     kind: CodeKind | None
-    """None where several codes were in view, and where a guard acted by hand."""
+    """None if several codes were in view and for manual actions."""
     assurance: Assurance | None
     pseudonym: bytes
-    """16 bytes, keyed on this device; empty where nobody was named."""
+    """16 bytes, keyed on this device. Empty if no person was named."""
     sealed: bytes
-    """The subject, sealed to the centre's key (HPKE); empty where nobody was named."""
+    """The subject, sealed to the centre's key (HPKE). Empty if no person was named."""
     code_bytes: int
-    """Length of the code's content, the only thing kept of an unknown code besides a keyed hash."""
+    """Length of the code's content. Of an unknown code only this and a keyed hash are kept."""
     aliases: tuple[bytes, ...] = ()
-    """The person's other pseudonyms, 16 bytes each: who comes back with another of his codes is still known. Never sent."""
+    """The person's other pseudonyms, 16 bytes each, to recognise them by another code. Never sent."""
     annuls: UUID | None = None
-    """The id of an earlier passage of this gate that did not happen after all; `direction` is that passage's."""
-    grounds: Grounds | None = None
-    """What the guard gave as his reason, where he acted by hand."""
+    """Id of the earlier event of this gate that is annulled. `direction` is then that event's."""
+    manual_reason: Grounds | None = None
+    """Reason given by the guard for a manual action."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A passage in its place: `seq` is gapless within `epoch`, one life of one database."""
+    """An access event with its position. `seq` has no gaps within `epoch`, the life of one database."""
 
     epoch: str
     seq: int
     boot_id: str
-    passage: Passage
+    event: Passage
 
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """What the device remembers of the person in front of it; the rules read it."""
+    """What the device remembers of the person at the gate. Input of the rules."""
 
     same_visit: bool = False
-    """This person was answered within the visit window: no second answer."""
+    """This person was answered within the repeat window. They get no second answer."""
     last_direction: Direction | None = None
     """Of the last pass since the reset hour."""
     last_pass_age_s: float | None = None
 
 
 class State(StrEnum):
-    """What the device as a whole says of itself: lamp, page and wire show the same."""
+    """Overall state of the device, the same on lamp, page and wire."""
 
     STARTING = "starting"
     READY = "ready"

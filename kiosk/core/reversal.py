@@ -1,7 +1,7 @@
-"""Which passage a guard may still undo: the last one of this gate, once, and not for long.
+"""Decides which access event a guard may undo: the last one of this gate, once, within a time limit.
 
-Only the last, because the next person's direction and the count of people inside may already rest on an earlier one; once, so that
-a button pressed twice does not take the person before away as well. Time is monotonic, within one boot of the machine.
+Only the last one: the next person's direction and the occupancy may already depend on an earlier one. Only once: a button pressed twice
+must not undo the event before it too. Times are monotonic, within one boot.
 """
 
 from collections.abc import Iterable
@@ -15,79 +15,79 @@ UNDO_S = 30.0
 
 
 class WhyNot(StrEnum):
-    """Why nothing can be undone (a word of the control socket's answers: never rename one)."""
+    """Why nothing can be undone (value of the control socket's responses: never rename one)."""
 
-    NOTHING = "nothing-to-undo"
-    ALREADY = "already-undone"
+    NOTHING_TO_UNDO = "nothing-to-undo"
+    ALREADY_UNDONE = "already-undone"
     TOO_LATE = "too-late"
-    ANOTHER = "another-since"
+    NEWER_EVENT = "newer-event"
 
 
 _SAID = {
-    WhyNot.NOTHING: "Nobody has passed since the machine was started; there is nothing to undo.",
-    WhyNot.ALREADY: "The last passage is undone already; an earlier one cannot be undone.",
+    WhyNot.NOTHING_TO_UNDO: "Nobody has passed since the machine was started; there is nothing to undo.",
+    WhyNot.ALREADY_UNDONE: "The last passage is undone already; an earlier one cannot be undone.",
     WhyNot.TOO_LATE: "The last passage is too long ago to be undone.",
-    WhyNot.ANOTHER: "Somebody else has passed since; look again which passage is to be undone.",
+    WhyNot.NEWER_EVENT: "Somebody else has passed since; look again which passage is to be undone.",
 }
 
 
 class NotUndone(KioskError):
-    """Nothing was undone, and nothing recorded; `why` tells."""
+    """Nothing was undone and nothing was recorded. `refusal` says why."""
 
     def __init__(self, refusal: WhyNot) -> None:
-        self.why = refusal
+        self.refusal = refusal
         super().__init__(_SAID[refusal])
 
 
 @dataclass(frozen=True, slots=True)
 class Undoable:
-    """A passage that can be undone now."""
+    """An access event that can be undone now."""
 
     stored: Stored
-    left_s: float
-    """For so much longer."""
+    remaining_s: float
+    """Remaining time to undo it."""
 
 
 class LastPassage:
-    """Follows the records of this gate. `note` belongs to the gate's thread; what is undoable may be asked from any."""
+    """Follows the events of this gate. The gate's thread owns `observe`. Any thread may ask what can be undone."""
 
     def __init__(self, window_s: float = UNDO_S, *, boot_id: str = "") -> None:
-        """`within_s` 0: nothing is ever undone. Records of another boot than `boot_id` have an age that nobody knows."""
-        self._within_s = window_s
+        """`window_s` 0 switches undo off. Events of another boot than `boot_id` are ignored: their age is unknown."""
+        self._window_s = window_s
         self._boot_id = boot_id
         self._last: tuple[Stored, bool] | None = None
 
-    def note(self, stored: Stored) -> None:
-        """A record was committed: a passage is the last one now, an annulment closes it."""
-        if stored.passage.annuls is not None:
-            if self._last is not None and self._last[0].passage.id == stored.passage.annuls:
+    def observe(self, stored: Stored) -> None:
+        """Report a committed event. A pass becomes the last event. An annulment closes it."""
+        if stored.event.annuls is not None:
+            if self._last is not None and self._last[0].event.id == stored.event.annuls:
                 self._last = (self._last[0], True)
-        elif stored.passage.direction is not None:  # only a pass has one
+        elif stored.event.direction is not None:  # only a pass has a direction
             self._last = (stored, False)
 
     def restore(self, records: Iterable[Stored]) -> None:
-        """The records of an earlier life of this process, oldest first."""
+        """Read the events of earlier runs, oldest first."""
         for stored in records:
             if stored.boot_id == self._boot_id:
-                self.note(stored)
+                self.observe(stored)
 
-    def to_undo(self, now_s: float, seq: int | None = None) -> Stored:
-        """The passage to undo; `seq` is the one that the guard means. Raises NotUndone."""
+    def require_undoable(self, now_s: float, seq: int | None = None) -> Stored:
+        """The event to undo. `seq` is the one that the guard means. Raises UndoError."""
         if self._last is None:
-            raise NotUndone(WhyNot.NOTHING)
+            raise NotUndone(WhyNot.NOTHING_TO_UNDO)
         stored, undone = self._last
         if seq is not None and stored.seq != seq:
-            raise NotUndone(WhyNot.ANOTHER)
+            raise NotUndone(WhyNot.NEWER_EVENT)
         if undone:
-            raise NotUndone(WhyNot.ALREADY)
-        if now_s - stored.passage.occurred_s > self._within_s or not self._within_s:
+            raise NotUndone(WhyNot.ALREADY_UNDONE)
+        if now_s - stored.event.occurred_s > self._window_s or not self._window_s:
             raise NotUndone(WhyNot.TOO_LATE)
         return stored
 
-    def undoable(self, now_s: float) -> Undoable | None:
-        """What could be undone at this moment. Any thread."""
+    def find_undoable(self, now_s: float) -> Undoable | None:
+        """What can be undone now, or None. Any thread."""
         try:
-            stored = self.to_undo(now_s)
+            stored = self.require_undoable(now_s)
         except NotUndone:
             return None
-        return Undoable(stored, self._within_s - (now_s - stored.passage.occurred_s))
+        return Undoable(stored, self._window_s - (now_s - stored.event.occurred_s))

@@ -1,7 +1,7 @@
-"""The decision, pure: claim x history x policy x moment -> outcome and reason.
+"""The access rules: claim, history, policy and time give outcome and reason. No input or output.
 
-The rules are a table, asked from the top; the first that speaks decides. What limits time or room holds nobody inside: a person
-who goes out is stopped by a false code, never by an hour, a cap, or a pass that ran out meanwhile.
+The rules are a table. The first rule that applies decides. Time and capacity limits apply to entry only. Exit is refused only for an
+invalid code.
 """
 
 from collections.abc import Callable, Mapping
@@ -30,7 +30,7 @@ _ANY_KIND: Mapping[CodeKind, Assurance] = MappingProxyType(
     {
         CodeKind.ENTRY_PASS: Assurance.VERIFIED,
         CodeKind.HCERT: Assurance.VERIFIED,
-        CodeKind.NATIONAL: Assurance.RECOGNISED,
+        CodeKind.NATIONAL_QR: Assurance.RECOGNISED,
         CodeKind.ID_CARD: Assurance.RECOGNISED,
         CodeKind.INSURANCE: Assurance.RECOGNISED,
     }
@@ -39,13 +39,13 @@ _ANY_KIND: Mapping[CodeKind, Assurance] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Hours:
-    """Opening hours of some days of the week, in local time."""
+    """Opening hours on some days of the week, in local time."""
 
     days: frozenset[int]
     """0 is Monday."""
     from_minute: int
     until_minute: int
-    """Minutes since midnight; smaller than `from_minute` where they end on the next day."""
+    """Minutes since midnight. Smaller than `from_minute` if the hours end on the next day."""
 
     @classmethod
     def parse(cls, text: str) -> "Hours":
@@ -61,8 +61,8 @@ class Hours:
         except ValueError:
             raise ValueError(f"{text!r} is not like 'mon-fri 07:30-17:00'") from None
 
-    def include(self, local: datetime) -> bool:
-        """Whether the place is open at this local time."""
+    def contains(self, local: datetime) -> bool:
+        """Whether the site is open at this local time."""
         minute = local.hour * 60 + local.minute
         if self.from_minute < self.until_minute:
             return local.weekday() in self.days and self.from_minute <= minute < self.until_minute
@@ -81,60 +81,60 @@ def _minute(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What this gate asks for."""
+    """Requirements of this gate."""
 
-    accept: Mapping[CodeKind, Assurance] = field(default_factory=lambda: _ANY_KIND)
-    """The least assurance per kind; a kind that is missing is not accepted."""
+    min_assurance: Mapping[CodeKind, Assurance] = field(default_factory=lambda: _ANY_KIND)
+    """Minimum assurance per kind of code. A kind that is missing is not accepted."""
     direction: Literal["in", "out", "alternating"] = "alternating"
     anti_passback: Literal["off", "soft", "hard"] = "off"
     status_classes: frozenset[int] | None = None
-    """Status classes of an own pass that may enter; None: all."""
+    """Status classes of an entry pass that may enter. None: all."""
     declaration: Literal["off", "verified", "all"] = "off"
-    """Who must have declared: nobody, those whose pass can say it, or everybody."""
+    """Who must have declared: no person, holders of an entry pass, or all."""
     declaration_max_age_s: float | None = None
-    opens: tuple[Hours, ...] = ()
+    opening_hours: tuple[Hours, ...] = ()
     """Empty: always open."""
     capacity: int | None = None
-    """The most people inside; None: no limit."""
+    """Maximum number of people inside. None: no limit."""
     lists_max_age_s: float | None = None
-    """Older lists count as stale; None: never."""
-    stale_lists: Literal["pass", "fail"] = "pass"
-    """What a verified code gets while the lists are stale: its own answer (fail-open), or red (fail-closed)."""
-    unset_clock: Literal["pass", "fail"] = "pass"
-    """What a code with a validity gets while the clock is wrong for certain."""
+    """Lists older than this are stale. None: never."""
+    on_stale_lists: Literal["pass", "fail"] = "pass"
+    """Answer to a verified code while the lists are stale: its normal answer (fail-open) or red (fail-closed)."""
+    on_unset_clock: Literal["pass", "fail"] = "pass"
+    """Answer to a code with a validity period while the clock is certainly wrong."""
     timezone: str = "Asia/Ho_Chi_Minh"
 
 
 class Case(NamedTuple):
-    """All that the rules look at."""
+    """Input of all rules."""
 
     claim: Claim
     history: History
     policy: Policy
-    inside: int
+    occupancy: int
     now: Moment
     direction: Direction
     entering: bool
-    """Limits of time and room are for people who come in."""
+    """Time and capacity limits apply only to people who come in."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row of the table."""
+    """One row of the rule table."""
 
     reason: Reason
-    speaks: Callable[[Case], bool]
-    asks: str
-    """When it speaks, in words; the documentation is made of it."""
+    applies: Callable[[Case], bool]
+    description: str
+    """When the rule applies, in words. The documentation is generated from it."""
     outcome: Outcome = Outcome.FAIL
 
 
 def _kind_is_not_taken(case: Case) -> bool:
-    return case.claim.kind not in case.policy.accept
+    return case.claim.kind not in case.policy.min_assurance
 
 
 def _assurance_is_low(case: Case) -> bool:
-    least = case.policy.accept[case.claim.kind]
+    least = case.policy.min_assurance[case.claim.kind]
     return least is Assurance.VERIFIED and case.claim.assurance is not Assurance.VERIFIED
 
 
@@ -151,7 +151,7 @@ def _status_is_not_taken(case: Case) -> bool:
 def _clock_cannot_judge(case: Case) -> bool:
     has_validity = case.claim.not_before_at is not None or case.claim.not_after_at is not None
     unset = case.now.quality is ClockQuality.UNSET
-    return case.entering and has_validity and unset and case.policy.unset_clock == "fail"
+    return case.entering and has_validity and unset and case.policy.on_unset_clock == "fail"
 
 
 def _clock_is_set(case: Case) -> bool:
@@ -160,20 +160,20 @@ def _clock_is_set(case: Case) -> bool:
 
 def _not_yet_valid(case: Case) -> bool:
     starts_at = case.claim.not_before_at
-    return case.entering and _clock_is_set(case) and starts_at is not None and case.now.at < starts_at
+    return case.entering and _clock_is_set(case) and starts_at is not None and case.now.utc_at < starts_at
 
 
 def _expired(case: Case) -> bool:
-    """Expiry is judged with a wrong clock too: an unset clock runs behind, so what it calls expired is."""
+    """Also checked with an unset clock: an unset clock is behind, so a code that it calls expired has expired."""
     ends_at = case.claim.not_after_at
-    return case.entering and ends_at is not None and case.now.at > ends_at
+    return case.entering and ends_at is not None and case.now.utc_at > ends_at
 
 
 def _lists_are_stale(case: Case) -> bool:
     limit_s = case.policy.lists_max_age_s
-    if not case.entering or limit_s is None or case.policy.stale_lists == "pass" or case.claim.lists_at is None:
+    if not case.entering or limit_s is None or case.policy.on_stale_lists == "pass" or case.claim.lists_at is None:
         return False
-    return (case.now.at - case.claim.lists_at).total_seconds() > limit_s
+    return (case.now.utc_at - case.claim.lists_at).total_seconds() > limit_s
 
 
 def _must_declare(case: Case) -> bool:
@@ -190,19 +190,19 @@ def _declared_too_long_ago(case: Case) -> bool:
     if not _must_declare(case) or declared_at is None or not _clock_is_set(case):
         return False
     limit_s = case.policy.declaration_max_age_s
-    too_old = limit_s is not None and (case.now.at - declared_at).total_seconds() > limit_s
-    return too_old or (until_at is not None and case.now.at >= until_at)
+    too_old = limit_s is not None and (case.now.utc_at - declared_at).total_seconds() > limit_s
+    return too_old or (until_at is not None and case.now.utc_at >= until_at)
 
 
 def _is_closed(case: Case) -> bool:
-    if not case.entering or not case.policy.opens or not _clock_is_set(case):
+    if not case.entering or not case.policy.opening_hours or not _clock_is_set(case):
         return False
-    local = case.now.at.astimezone(ZoneInfo(case.policy.timezone))
-    return not any(hours.include(local) for hours in case.policy.opens)
+    local = case.now.utc_at.astimezone(ZoneInfo(case.policy.timezone))
+    return not any(hours.contains(local) for hours in case.policy.opening_hours)
 
 
 def _passed_this_way(case: Case) -> bool:
-    """Only at a gate of one direction: an alternating gate turns the direction instead."""
+    """Applies to gates of one direction only. An alternating gate changes the direction instead."""
     return case.history.last_direction is case.direction
 
 
@@ -225,53 +225,53 @@ def _soft_passback_out(case: Case) -> bool:
 def _is_full(case: Case) -> bool:
     already_inside = case.history.last_direction is Direction.IN
     capacity = case.policy.capacity
-    return case.entering and capacity is not None and case.inside >= capacity and not already_inside
+    return case.entering and capacity is not None and case.occupancy >= capacity and not already_inside
 
 
 RULES: tuple[Rule, ...] = (
     Rule(Reason.NOT_ACCEPTED, _kind_is_not_taken, "this kind of code is not accepted here"),
-    Rule(Reason.NOT_ENOUGH, _assurance_is_low, "a signature is asked of this kind, and there is none"),
+    Rule(Reason.INSUFFICIENT_ASSURANCE, _assurance_is_low, "a signature is asked of this kind, and there is none"),
     Rule(Reason.NOT_ACCEPTED, _status_is_not_taken, "an own pass of a status class that may not enter here"),
     Rule(Reason.CLOCK_UNSET, _clock_cannot_judge, "the code has a validity, the clock is unset, unset_clock = fail"),
     Rule(Reason.EXPIRED, _expired, "now is after the last moment of its validity"),
     Rule(Reason.NOT_YET_VALID, _not_yet_valid, "now is before the start of its validity, and the clock is set"),
     Rule(Reason.LISTS_STALE, _lists_are_stale, "the lists are older than lists_max_age, stale_lists = fail"),
     Rule(Reason.NO_DECLARATION, _has_not_declared, "a declaration is asked for, and the code has none"),
-    Rule(Reason.DECLARATION_OLD, _declared_too_long_ago, "the declaration is older than asked, or has run out"),
+    Rule(Reason.DECLARATION_TOO_OLD, _declared_too_long_ago, "the declaration is older than asked, or has run out"),
     Rule(Reason.CLOSED, _is_closed, "outside the opening hours"),
     Rule(Reason.ALREADY_IN, _hard_passback_in, "went in before and not out, anti_passback = hard"),
     Rule(Reason.ALREADY_OUT, _hard_passback_out, "went out before and not in, anti_passback = hard"),
-    Rule(Reason.ALREADY_IN, _soft_passback_in, "went in before, anti_passback = soft", Outcome.LOOK_AGAIN),
-    Rule(Reason.ALREADY_OUT, _soft_passback_out, "went out before, anti_passback = soft", Outcome.LOOK_AGAIN),
-    Rule(Reason.FULL, _is_full, "as many people inside as may be"),
+    Rule(Reason.ALREADY_IN, _soft_passback_in, "went in before, anti_passback = soft", Outcome.CHECK_AGAIN),
+    Rule(Reason.ALREADY_OUT, _soft_passback_out, "went out before, anti_passback = soft", Outcome.CHECK_AGAIN),
+    Rule(Reason.CAPACITY_REACHED, _is_full, "as many people inside as may be"),
 )
 
 
 def decide(verification: Claim | Refusal, history: History, policy: Policy, occupancy: int, now: Moment) -> Decision:
-    """Answer one visit. `inside`: how many people are in; pure, never raises."""
+    """Decide one visit. `occupancy`: number of people inside. Never raises."""
     if isinstance(verification, Refusal):
         return Decision(Outcome.FAIL, verification.reason)
     direction = _direction(history, policy)
     case = Case(verification, history, policy, occupancy, now, direction, entering=direction is Direction.IN)
     for rule in RULES:
-        if rule.speaks(case):
+        if rule.applies(case):
             return Decision(rule.outcome, rule.reason)
     return Decision(Outcome.PASS, Reason.OK, direction)
 
 
 def one_at_a_time() -> Decision:
-    """Several codes in view, and none of them answered: nobody can tell whose light it would be."""
-    return Decision(Outcome.LOOK_AGAIN, Reason.MULTIPLE_CODES)
+    """Several codes in view without an answer: it would not be clear whose signal it is."""
+    return Decision(Outcome.CHECK_AGAIN, Reason.MULTIPLE_CODES)
 
 
 def manual(direction: Direction) -> Decision:
-    """A guard lets somebody pass who has nothing to show (`khai hộ`); he counts as one person without a name."""
+    """A guard admits a person without a code (`khai hộ`). They count as one anonymous person."""
     return Decision(Outcome.PASS, Reason.MANUAL, direction)
 
 
 def annulment(direction: Direction | None) -> Decision:
-    """A guard takes back a passage that went this way: look again, for whoever stands there was let through wrongly."""
-    return Decision(Outcome.LOOK_AGAIN, Reason.ANNULLED, direction)
+    """A guard undoes an event in this direction. Outcome check-again: the person at the gate was let through wrongly."""
+    return Decision(Outcome.CHECK_AGAIN, Reason.ANNULLED, direction)
 
 
 def _direction(history: History, policy: Policy) -> Direction:

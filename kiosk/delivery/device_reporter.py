@@ -20,52 +20,52 @@ class Announcer:
 
     def __init__(self, outbox: Outbox, device_topics: Branch, software_version: str) -> None:
         self._outbox = outbox
-        self._branch = device_topics
-        self._software = software_version[:64]
+        self._topics = device_topics
+        self._software_version = software_version[:64]
         self._lock = threading.Lock()
         self._state = State.STARTING
         self._reason = ""
-        self._told = False
-        self._born = False
-        self._facts: dict[str, str] = {}
-        self._health_s = 0.0
-        self._older_than: int | None = None
+        self._state_published = False
+        self._birth_published = False
+        self._checks: dict[str, str] = {}
+        self._health_due_s = 0.0
+        self._older_than_number: int | None = None
         self._connected_at: datetime | None = None
 
     def set_state(self, state: State, reason: str) -> None:
         """What the device is from now on."""
         with self._lock:
             if (state, reason) != (self._state, self._reason):
-                self._state, self._reason, self._told = state, reason, False
+                self._state, self._reason, self._state_published = state, reason, False
 
     def set_health(self, checks: Mapping[str, str]) -> None:
         """What the next health message says: each fact's grade."""
         with self._lock:
-            self._facts = dict(checks)
+            self._checks = dict(checks)
 
-    def connected(self, now_at: datetime) -> None:
+    def on_connected(self, now_at: datetime) -> None:
         """A connection begins: everything is said anew. (A broker that was restarted may have forgotten it.)"""
         self._connected_at = now_at
-        self._health_s = 0.0
+        self._health_due_s = 0.0
         with self._lock:
-            self._told = False
+            self._state_published = False
 
-    def speak(self, connection: Link, now: Moment) -> None:
+    def publish_due(self, connection: Link, now: Moment) -> None:
         """Say what is due. Raises LinkError."""
         with self._lock:
-            state, reason, told = self._state, self._reason, self._told
-            self._told = True
+            state, reason, told = self._state, self._reason, self._state_published
+            self._state_published = True
         # The first word of a process, however late it finds the broker.
-        if not self._born and state is not State.STARTING:
-            connection.publish(self.message("birth", "", now.at))
-        self._born = True
+        if not self._birth_published and state is not State.STARTING:
+            connection.publish(self.state_message("birth", "", now.utc_at))
+        self._birth_published = True
         if not told:
-            connection.publish(self.message("birth" if state is State.STARTING else str(state), reason, now.at))
-        if now.s >= self._health_s:
-            self._health_s = now.s + HEALTH_EVERY_S
-            connection.publish(self._health(now))
+            connection.publish(self.state_message("birth" if state is State.STARTING else str(state), reason, now.utc_at))
+        if now.monotonic_s >= self._health_due_s:
+            self._health_due_s = now.monotonic_s + HEALTH_EVERY_S
+            connection.publish(self._health_message(now))
 
-    def message(self, state: str, reason: str, at: datetime | None) -> Message:
+    def state_message(self, state: str, reason: str, at: datetime | None) -> Message:
         """A state message; the last will is one of them, without a time: nobody knows when it will be needed."""
         report = StateReport.model_validate(
             {
@@ -73,20 +73,20 @@ class Announcer:
                 "reason": reason[:64],
                 "at": at,
                 "connected_at": self._connected_at if at else None,
-                "software": self._software,
+                "software_version": self._software_version,
                 "epoch": self._outbox.epoch,
                 "newest_seq": self._outbox.newest_seq,
-                "outbox": self._outbox.depth(),
+                "backlog": self._outbox.backlog_size(),
             }
         )
-        return Message(self._branch.topic(Leaf.STATE), report.written(), retain=True)
+        return Message(self._topics.topic(Leaf.STATE), report.written(), retain=True)
 
-    def _notices(self) -> tuple[Notice, ...]:
+    def _next_notices(self) -> tuple[Notice, ...]:
         """Purge records go to the centre in turn, again and again: whatever is lost on the way comes once more."""
         told = list(self._outbox.notices(NEWEST_NOTICES))
         if len(told) == NEWEST_NOTICES:
-            older = self._outbox.notices(OLDER_NOTICES, self._older_than or told[-1].number)
-            self._older_than = older[-1].number if older else None
+            older = self._outbox.notices(OLDER_NOTICES, self._older_than_number or told[-1].number)
+            self._older_than_number = older[-1].number if older else None
             told += older
         return tuple(
             Notice(
@@ -101,24 +101,24 @@ class Announcer:
             for one in told
         )
 
-    def _health(self, now: Moment) -> Message:
-        notices = self._notices()
+    def _health_message(self, now: Moment) -> Message:
+        notices = self._next_notices()
         with self._lock:
             report = Health(
-                at=now.at,
+                at=now.utc_at,
                 state=str(self._state),
                 clock=str(now.quality),
                 boot=self._outbox.boot_id,
-                monotonic_s=now.s,
+                monotonic_s=now.monotonic_s,
                 epoch=self._outbox.epoch,
                 newest_seq=self._outbox.newest_seq,
-                outbox=self._outbox.depth(),
-                quarantined=self._outbox.quarantined(),
-                purged=self._outbox.purged(),
-                facts=self._facts,
+                outbox=self._outbox.backlog_size(),
+                quarantined=self._outbox.quarantined_count(),
+                purged=self._outbox.purged_count(),
+                facts=self._checks,
                 notices=notices,
             )
-        return Message(self._branch.topic(Leaf.HEALTH), report.written(), qos=0)
+        return Message(self._topics.topic(Leaf.HEALTH), report.written(), qos=0)
 
 
 Connect = Callable[[Message], Link]

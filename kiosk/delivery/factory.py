@@ -26,24 +26,24 @@ def endpoint_of(mqtt: config.Broker) -> Endpoint:
 
 def make_courier(settings: config.Settings, outbox: Outbox, clock: Clock) -> Courier:
     """A courier that is not connected yet; its thread calls `step`, and loads paho when it first connects."""
-    broker, site = settings.broker, settings.site
+    broker, site = settings.mqtt, settings.site
     endpoint = endpoint_of(broker)
 
     def connect(will: Message) -> Link:
         from mqtt.paho.connection import PahoLink  # noqa: PLC0415  with ssl and urllib a tenth of what a start loads: the gate opens first
 
-        return PahoLink(endpoint, f"{site.root}-{site.site}-{site.device}", will=will)
+        return PahoLink(endpoint, f"{broker.topic_prefix}-{site.site}-{site.device}", will=will)
 
     return Courier(
         outbox,
-        Branch(site.root, site.site, site.device),
+        Branch(broker.topic_prefix, site.site, site.device),
         connect,
         clock=clock,
         broker_name=str(endpoint),
         options=Terms(
             receipt_timeout_s=broker.receipt_timeout_s,
-            delivery=broker.delivery,
-            backoff_last_s=broker.reconnect_within_s,
+            acknowledge_by=broker.acknowledge_by,
+            reconnect_max_delay_s=broker.reconnect_max_delay_s,
         ),
         software_version=version("entrance-kiosk"),
     )

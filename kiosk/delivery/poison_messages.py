@@ -14,7 +14,7 @@ CUTS = 3
 """A network breaks connections too, but seldom so often with the same single passage alone on its way."""
 CEILING_FOR_S = 3600.0
 UNLIMITED_BYTES = 1 << 30
-GUILTY_OF_CUTTING = "breaks-the-connection"
+GUILTY_OF_CUTTING = "closes-connection"
 
 Group = tuple[int, ...]
 

@@ -24,11 +24,11 @@ class Receipts:
     def __init__(self, outbox: Outbox, window: Window[str]) -> None:
         self._outbox = outbox
         self._window = window
-        self._delivered = RangeSet()
+        self._acknowledged = RangeSet()
         self._rejected: dict[int, str] = {}
-        self._due_s = 0.0
+        self._flush_due_s = 0.0
 
-    def take(self, receipt: Receipt) -> bool:
+    def apply(self, receipt: Receipt) -> bool:
         """Let land what it covers; False where it is about another epoch. Raises ForeignReceipt."""
         if receipt.epoch != self._outbox.epoch:
             return False
@@ -41,25 +41,25 @@ class Receipts:
         if receipt.rejected:
             reasons = {one.id: one.reason for one in receipt.rejected}
             ids = ((seq, events.id_of(event)) for seq, event in self._window.rows())
-            self.set_aside({seq: reasons[id_] for seq, id_ in ids if id_ in reasons})
+            self.quarantine({seq: reasons[id_] for seq, id_ in ids if id_ in reasons})
         if receipt.up_to_seq:
-            self._delivered.add(1, receipt.up_to_seq)
+            self._acknowledged.add(1, receipt.up_to_seq)
         for first, last in receipt.beyond:
-            self._delivered.add(first, last)
+            self._acknowledged.add(first, last)
         self._window.landed_ranges(receipt.up_to_seq, receipt.beyond)
         return True
 
-    def take_word_of_broker(self, message: Flight[str]) -> None:
+    def apply_puback(self, message: Flight[str]) -> None:
         """delivery = broker: PUBACK counts as a receipt."""
         first, last = next(iter(message.rows)), next(reversed(message.rows))
         if last - first + 1 == len(message.rows):
-            self._delivered.add(first, last)
+            self._acknowledged.add(first, last)
         else:
             for seq in message.rows:
-                self._delivered.add(seq)
+                self._acknowledged.add(seq)
         self._window.landed_whole(message)
 
-    def set_aside(self, reasons: dict[int, str]) -> None:
+    def quarantine(self, reasons: dict[int, str]) -> None:
         """These passages go into quarantine, each with its reason: they are kept, and do not stand in others' way."""
         for seq, reason in reasons.items():
             log.error("passage %d is refused: %s. It is kept in quarantine", seq, reason)
@@ -67,20 +67,20 @@ class Receipts:
         self._window.landed(reasons)
 
     @property
-    def gathered(self) -> bool:
+    def has_pending(self) -> bool:
         """There is news that is not on disk yet."""
-        return bool(self._delivered.newest or self._rejected)
+        return bool(self._acknowledged.newest or self._rejected)
 
-    def settle(self, now_s: float, *, immediately: bool = False) -> None:
+    def flush(self, now_s: float, *, immediately: bool = False) -> None:
         """Note on disk what was gathered: after SETTLE_EVERY_S, or when a backlog has come to its end.
 
         Raises StoreTrouble; then it stays gathered.
         """
-        if not self.gathered:
+        if not self.has_pending:
             return
-        at_end = len(self._window) == 0 and self._delivered.newest and self._delivered.count() >= BACKLOG
-        if now_s < self._due_s and not immediately and not at_end:
+        at_end = len(self._window) == 0 and self._acknowledged.newest and self._acknowledged.count() >= BACKLOG
+        if now_s < self._flush_due_s and not immediately and not at_end:
             return
-        self._outbox.settle(self._delivered.up_to, self._delivered.beyond(), list(self._rejected.items()))
-        self._delivered, self._rejected = RangeSet(), {}
-        self._due_s = now_s + SETTLE_EVERY_S
+        self._outbox.acknowledge(self._acknowledged.up_to, self._acknowledged.beyond(), list(self._rejected.items()))
+        self._acknowledged, self._rejected = RangeSet(), {}
+        self._flush_due_s = now_s + SETTLE_EVERY_S

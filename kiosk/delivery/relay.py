@@ -47,38 +47,38 @@ class Courier:
         jitter: random.Random | None = None,
     ) -> None:
         """`connect` makes a new, unopened link with a last will; `broker` is its name for people."""
-        self._terms = options or Terms()
+        self._options = options or Terms()
         self._outbox = outbox
-        self._branch = device_topics
+        self._topics = device_topics
         self._connect = connect
         self._clock = clock
-        self._dice = jitter or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
-        self._announcer = Announcer(outbox, device_topics, software_version)
-        self._sender = Sender(outbox, device_topics, self._terms)
+        self._jitter = jitter or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
+        self._reporter = Announcer(outbox, device_topics, software_version)
+        self._sender = Sender(outbox, device_topics, self._options)
         self._receipts = Receipts(outbox, self._sender.window)
-        self._link: Link | None = None
-        self._greeting = Connected(session_present=False, receive_maximum=65535, maximum_packet_bytes=None)
+        self._connection: Link | None = None
+        self._connack = Connected(session_present=False, receive_maximum=65535, maximum_packet_bytes=None)
         self._ready = False
-        self._retry_wanted = False
+        self._quarantine_retry_requested = False
         self._attempt = 0
         self._retry_s = 0.0
-        self._tend_s = 0.0
+        self._maintenance_due_s = 0.0
         self._down_since_s: float | None = None
-        self._status = UplinkStatus(broker=broker_name, delivery=self._terms.delivery)
-        if self._terms.delivery == "broker":
+        self._status = UplinkStatus(broker=broker_name, acknowledge_by=self._options.acknowledge_by)
+        if self._options.acknowledge_by == "broker":
             log.warning("delivery = broker: passages leave the outbox on PUBACK; what the broker then loses is lost")
 
     def set_state(self, state: State, reason: str = "") -> None:
         """What the device says of itself from now on; sent when it changes and on every connect."""
-        self._announcer.set_state(state, reason)
+        self._reporter.set_state(state, reason)
 
     def set_health(self, _clock: str, checks: Mapping[str, str]) -> None:
         """For the health message of every minute: name of a fact to its grade. (The clock's quality is read when it goes.)"""
-        self._announcer.set_health(checks)
+        self._reporter.set_health(checks)
 
     def retry_quarantine(self) -> None:
         """Offer the centre once more what it refused."""
-        self._retry_wanted = True
+        self._quarantine_retry_requested = True
 
     def status(self) -> UplinkStatus:
         """The way to the centre as it is now."""
@@ -88,41 +88,41 @@ class Courier:
         """Do what can be done now (waiting for the network at most FULL_S); returns when to come again, in seconds."""
         now = self._clock.now()
         try:
-            self._tend(now)
-            if self._link is None:
-                if now.s < self._retry_s:
-                    return min(self._retry_s - now.s, 1.0)
-                self._open(now.s)
-            busy = self._turn(now)
+            self._run_maintenance(now)
+            if self._connection is None:
+                if now.monotonic_s < self._retry_s:
+                    return min(self._retry_s - now.monotonic_s, 1.0)
+                self._open(now.monotonic_s)
+            busy = self._process(now)
         except LinkError as trouble:
-            self._lost(trouble, now.s)
+            self._on_connection_lost(trouble, now.monotonic_s)
             return IDLE_S
         except StoreTrouble as trouble:
-            self._complain(str(trouble))
+            self._report_error(str(trouble))
             return BROKEN_S
-        if busy or self._sender.blocked(now.s) or not self._ready:
+        if busy or self._sender.window_full(now.monotonic_s) or not self._ready:
             return 0.0
         return UNDER_WAY_S if len(self._sender.window) else IDLE_S
 
-    def _tend(self, now: Moment) -> None:
+    def _run_maintenance(self, now: Moment) -> None:
         """A disk that is too full even to delete must not keep passages from leaving: the next try is a minute away."""
-        if now.s >= self._tend_s:
-            self._tend_s = now.s + TEND_EVERY_S
-            if self._outbox.tend(now):
-                self._tend_s = now.s + IDLE_S
+        if now.monotonic_s >= self._maintenance_due_s:
+            self._maintenance_due_s = now.monotonic_s + TEND_EVERY_S
+            if self._outbox.run_maintenance(now):
+                self._maintenance_due_s = now.monotonic_s + IDLE_S
 
     def close(self) -> None:
         """Note what the centre has, say goodbye, end the connection. Takes at most GOODBYE_S."""
         try:
-            self._receipts.settle(self._clock.now().s, immediately=True)
+            self._receipts.flush(self._clock.now().monotonic_s, immediately=True)
         except StoreTrouble as trouble:
             log.warning("%s; these passages will be sent again", trouble)
-        link, self._link = self._link, None
+        link, self._connection = self._connection, None
         if link is None:
             return
         try:
             if self._ready:
-                self._say_goodbye(link)
+                self._publish_offline(link)
         except LinkError as trouble:
             log.info("could not say goodbye: %s", trouble)
         finally:
@@ -130,10 +130,10 @@ class Courier:
             self._ready = False
             self._status = replace(self._status, connected=False)
 
-    def _say_goodbye(self, connection: Link) -> None:
-        token = connection.publish(self._announcer.message("offline", "stopped", self._clock.now().at))
-        ends_s = self._clock.now().s + GOODBYE_S
-        while self._clock.now().s < ends_s:
+    def _publish_offline(self, connection: Link) -> None:
+        token = connection.publish(self._reporter.state_message("offline", "stopped", self._clock.now().utc_at))
+        ends_s = self._clock.now().monotonic_s + GOODBYE_S
+        while self._clock.now().monotonic_s < ends_s:
             events = connection.pump(0.1)
             if any(isinstance(event, Acknowledged) and event.token == token for event in events):
                 return
@@ -141,11 +141,11 @@ class Courier:
     def _open(self, now_s: float) -> None:
         if self._down_since_s is None:
             self._down_since_s = now_s
-        self._link = self._connect(self._announcer.message("offline", "lost", None))
-        self._link.open()
+        self._connection = self._connect(self._reporter.state_message("offline", "connection-lost", None))
+        self._connection.open()
 
-    def _lost(self, error: LinkError, now_s: float) -> None:
-        link, self._link = self._link, None
+    def _on_connection_lost(self, error: LinkError, now_s: float) -> None:
+        link, self._connection = self._connection, None
         if link is not None:
             link.close(clean=False)
         if self._ready:
@@ -153,82 +153,82 @@ class Courier:
         if self._ready or self._attempt == 0:
             log.warning("no way to the centre: %s. Passages are kept and sent later", error)
         self._ready = False
-        self._sender.end(now_s)
-        self._set_aside()
+        self._sender.on_disconnected(now_s)
+        self._quarantine_undeliverable()
         self._attempt += 1
-        ceiling_s = min(self._terms.backoff_last_s, BACKOFF_FIRST_S * 2 ** min(self._attempt - 1, 10))
-        self._retry_s = now_s + self._dice.uniform(0.0, ceiling_s)  # full jitter: a city's kiosks come back spread out
+        ceiling_s = min(self._options.reconnect_max_delay_s, BACKOFF_FIRST_S * 2 ** min(self._attempt - 1, 10))
+        self._retry_s = now_s + self._jitter.uniform(0.0, ceiling_s)  # full jitter: a city's kiosks come back spread out
         self._status = replace(self._status, connected=False, trouble=str(error), clock=isinstance(error, LinkClock))
 
-    def _turn(self, now: Moment) -> bool:
-        assert self._link is not None
-        now_s, now_at = now.s, now.at
+    def _process(self, now: Moment) -> bool:
+        assert self._connection is not None
+        now_s, now_at = now.monotonic_s, now.utc_at
         greeting = 0.0 if self._ready else UNDER_WAY_S
-        events = self._link.pump(FULL_S if self._sender.blocked(now_s) else greeting)
+        events = self._connection.pump(FULL_S if self._sender.window_full(now_s) else greeting)
         if events:
-            self._sender.moved(now_s)
+            self._sender.on_activity(now_s)
         for event in events:
-            self._take(event, now_s, now_at)
+            self._on_event(event, now_s, now_at)
         if not self._ready:
             return bool(events)
-        if self._retry_wanted:
-            self._retry_wanted = False
-            self._receipts.settle(now_s, immediately=True)
+        if self._quarantine_retry_requested:
+            self._quarantine_retry_requested = False
+            self._receipts.flush(now_s, immediately=True)
             log.info("%d passages leave quarantine and are offered again", self._outbox.release_quarantine())
-        if not self._receipts.gathered and self._sender.idle() and self._outbox.depth():
-            self._sender.start_over()  # something older waits anew: it came out of quarantine
-        self._receipts.settle(now_s)
-        self._announcer.speak(self._link, now)
-        sent = self._sender.work(now_s)
-        self._set_aside()
-        if self._sender.silent(now_s) and self._terms.delivery == "centre":
-            self._complain("the broker takes passages, the centre does not answer")
+        if not self._receipts.has_pending and self._sender.is_idle() and self._outbox.backlog_size():
+            self._sender.rescan_outbox()  # something older waits anew: it came out of quarantine
+        self._receipts.flush(now_s)
+        self._reporter.publish_due(self._connection, now)
+        sent = self._sender.send_due(now_s)
+        self._quarantine_undeliverable()
+        if self._sender.centre_unresponsive(now_s) and self._options.acknowledge_by == "centre":
+            self._report_error("the broker takes passages, the centre does not answer")
         return bool(events) or sent > 0
 
-    def _set_aside(self) -> None:
+    def _quarantine_undeliverable(self) -> None:
         """Into quarantine with what can never be delivered, so that all others can."""
         sender = self._sender
-        for seqs, reason in ((sender.too_large, "too-large"), (sender.unanswered, "never-answered")):
-            self._receipts.set_aside(dict.fromkeys(seqs, reason))
+        for seqs, reason in ((sender.too_large, "too-large"), (sender.without_receipt, "no-receipt")):
+            self._receipts.quarantine(dict.fromkeys(seqs, reason))
             seqs.clear()
-        self._receipts.set_aside(sender.trial.guilty)
-        sender.trial.guilty.clear()
+        self._receipts.quarantine(sender.poison_detector.guilty)
+        sender.poison_detector.guilty.clear()
 
-    def _take(self, event: Event, now_s: float, now_at: datetime) -> None:
-        assert self._link is not None
+    def _on_event(self, event: Event, now_s: float, now_at: datetime) -> None:
+        assert self._connection is not None
         if isinstance(event, Connected):
-            self._greeting = event
-            self._link.subscribe([self._branch.topic(Leaf.RECEIPT), *topics.of_centre(self._branch.root)])
+            self._connack = event
+            self._connection.subscribe([self._topics.topic(Leaf.RECEIPT), *topics.of_centre(self._topics.root)])
         elif isinstance(event, Subscribed):
-            self._start(event, now_s, now_at)
+            self._on_subscribed(event, now_s, now_at)
         elif isinstance(event, Acknowledged):
-            self._acknowledged(event, now_s)
+            self._on_acknowledged(event, now_s)
         else:
             if event.qos:
-                self._link.confirm(event)
-            self._hear(event, now_s, now_at)
+                self._connection.confirm(event)
+            self._on_message(event, now_s, now_at)
 
-    def _start(self, event: Subscribed, now_s: float, now_at: datetime) -> None:
-        assert self._link is not None
+    def _on_subscribed(self, event: Subscribed, now_s: float, now_at: datetime) -> None:
+        assert self._connection is not None
         try:
-            self._receipts.settle(now_s, immediately=True)
+            self._receipts.flush(now_s, immediately=True)
         except StoreTrouble as trouble:  # a full disk must not keep passages from leaving; these are sent again
-            self._complain(str(trouble))
-        self._announcer.connected(now_at)
-        self._sender.begin(self._link, self._greeting.receive_maximum, self._greeting.maximum_packet_bytes, now_s)
+            self._report_error(str(trouble))
+        self._reporter.on_connected(now_at)
+        self._sender.on_connected(self._connection, self._connack.receive_maximum, self._connack.maximum_packet_bytes, now_s)
         self._ready = True
         self._status = replace(self._status, connected=True, trouble="", clock=False)
         away_s = now_s - (self._down_since_s if self._down_since_s is not None else now_s)
         self._down_since_s = None
-        log.info("connected to the broker after %.1f s; %d passages wait", away_s, self._outbox.depth())
-        if self._branch.topic(Leaf.RECEIPT) in event.refused:
-            self._complain("the broker does not let this device have its receipts; check its ACL")
+        log.info("connected to the broker after %.1f s; %d passages wait", away_s, self._outbox.backlog_size())
+        if self._topics.topic(Leaf.RECEIPT) in event.refused:
+            self._report_error("the broker does not let this device have its receipts; check its ACL")
 
-    def _acknowledged(self, event: Acknowledged, now_s: float) -> None:
-        trial = self._sender.trial
+    def _on_acknowledged(self, event: Acknowledged, now_s: float) -> None:
+        trial = self._sender.poison_detector
         flight = self._sender.window.acknowledged(event.token)
         if event.refusal is not None:
-            self._complain(f"the broker refuses what this device sends: {event.refusal}; check its ACL and limits")
+            self._report_error(f"the broker refuses what this device sends: {event.refusal}; check its ACL and limits")
             if event.about_content and flight is not None:
                 size = sum(len(event) + 1 for event in flight.rows.values())
                 trial.refused(tuple(flight.rows), size, _reason_word(event.refusal), now_s)
@@ -240,34 +240,34 @@ class Courier:
         if flight is None:
             return
         trial.cleared(flight.rows, now_s)
-        if event.unheard and self._terms.delivery == "centre":
-            self._complain("the broker has nobody who listens: no centre is subscribed")
-        elif self._terms.delivery == "broker":
+        if event.unheard and self._options.acknowledge_by == "centre":
+            self._report_error("the broker has nobody who listens: no centre is subscribed")
+        elif self._options.acknowledge_by == "broker":
             self._attempt = 0
-            self._receipts.take_word_of_broker(flight)
+            self._receipts.apply_puback(flight)
 
-    def _hear(self, incoming: Incoming, now_s: float, now_at: datetime) -> None:
+    def _on_message(self, incoming: Incoming, now_s: float, now_at: datetime) -> None:
         """A receipt, the centre's own state, or its wish for a drain rate; anything else should not have come."""
         try:
-            if incoming.topic == self._branch.topic(Leaf.RECEIPT):
-                if self._receipts.take(envelope.Receipt.read(incoming.payload)):
+            if incoming.topic == self._topics.topic(Leaf.RECEIPT):
+                if self._receipts.apply(envelope.Receipt.read(incoming.payload)):
                     self._attempt = 0
-                    self._sender.heard(now_s)
+                    self._sender.on_receipt(now_s)
                     at = now_at.isoformat(timespec="seconds")
                     self._status = replace(self._status, trouble="", last_receipt_at=at)
-            elif incoming.topic == topics.centre_state(self._branch.root):
+            elif incoming.topic == topics.centre_state(self._topics.root):
                 if device_messages.CentreState.read(incoming.payload).state == "ready":
-                    self._sender.heard(now_s)
-            elif incoming.topic == topics.centre_drain(self._branch.root):
+                    self._sender.on_receipt(now_s)
+            elif incoming.topic == topics.centre_drain(self._topics.root):
                 self._sender.backlog_per_s = device_messages.Drain.read(incoming.payload).passages_per_s
         except MessageError as why:
             log.warning("a message from the centre's side was thrown away: %s", why)
         except ForeignReceipt as why:
-            self._complain(str(why))
+            self._report_error(str(why))
 
-    def _complain(self, error: str) -> None:
+    def _report_error(self, error: str) -> None:
         """Show it for as long as it lasts, log it once."""
-        if error != self._status.trouble:
+        if error != self._status.error:
             log.error("%s", error)
             self._status = replace(self._status, trouble=error)
 

@@ -33,13 +33,13 @@ class Terms:
     """How a courier works; sizes in passages."""
 
     receipt_timeout_s: float = 10.0
-    delivery: Literal["centre", "broker"] = "centre"
+    acknowledge_by: Literal["centre", "broker"] = "centre"
     """`broker`: a passage leaves the outbox on the broker's PUBACK. The broker may still lose it."""
-    window: int = 1000
+    max_inflight: int = 1000
     """At most so many passages without a receipt (live ones may exceed it by LIVE_RESERVE)."""
-    batch: int = 50
+    max_batch: int = 50
     """At most so many passages in one message."""
-    backoff_last_s: float = 60.0
+    reconnect_max_delay_s: float = 60.0
     """Reconnects are tried at least this often on the long run: full jitter between 0 and at most this, seconds."""
 
 
@@ -51,124 +51,124 @@ class Sender:
     """
 
     def __init__(self, outbox: Outbox, device_topics: Branch, options: Terms) -> None:
-        self.window: Window[str] = Window(options.window)
+        self.window: Window[str] = Window(options.max_inflight)
         self.too_large: list[int] = []
         """Passages that fit into no packet of this broker; whoever looks takes them out."""
-        self.unanswered: list[int] = []
+        self.without_receipt: list[int] = []
         """Passages that the centre never answers for, though it answers for others; whoever looks takes them out."""
-        self.trial = Trial()
+        self.poison_detector = Trial()
         self.backlog_per_s: float | None = None
         """The centre's wish, passages per second; None: as fast as the window moves."""
         self._outbox = outbox
-        self._branch = device_topics
+        self._topics = device_topics
         self._topic = device_topics.topic(Leaf.PASSAGE)
-        self._terms = options
-        self._link: Link | None = None
+        self._options = options
+        self._connection: Link | None = None
         self._live_seq = self._backlog_seq = self._backlog_end = 0
         self._sent = 0
-        self._heard_s = 0.0
-        self._moved_s = 0.0
+        self._last_receipt_s = 0.0
+        self._last_activity_s = 0.0
         self._probes = 0
-        self._probe_s = 0.0
-        self._one_was_enough = False
-        self._allowance = 0.0
-        self._allowed_s = 0.0
+        self._probe_due_s = 0.0
+        self._single_probe_answered = False
+        self._rate_tokens = 0.0
+        self._rate_updated_s = 0.0
         self._receive_maximum = 65535
         self._maximum_bytes = events.MAX_PAYLOAD_BYTES
 
-    def begin(self, connection: Link, receive_maximum: int, maximum_packet_bytes: int | None, now_s: float) -> None:
+    def on_connected(self, connection: Link, receive_maximum: int, maximum_packet_bytes: int | None, now_s: float) -> None:
         """A connection stands: all that waits now is backlog, what is committed from now on is live."""
-        self._link = connection
+        self._connection = connection
         self._receive_maximum = receive_maximum
         self._maximum_bytes = events.MAX_PAYLOAD_BYTES
         if maximum_packet_bytes is not None:
             self._maximum_bytes = min(self._maximum_bytes, maximum_packet_bytes - HEADER_BYTES)
         self._live_seq = self._backlog_end = self._outbox.newest_seq
         self._backlog_seq = 0
-        self._allowance, self._allowed_s = 0.0, now_s
-        self.heard(now_s)
+        self._rate_tokens, self._rate_updated_s = 0.0, now_s
+        self.on_receipt(now_s)
 
-    def end(self, now_s: float) -> None:
+    def on_disconnected(self, now_s: float) -> None:
         """The connection broke, and with it the meaning of all message ids: what was under way waits again."""
-        self._link = None
-        self.trial.broke(self.window.unacknowledged(), now_s)
+        self._connection = None
+        self.poison_detector.broke(self.window.unacknowledged(), now_s)
         self.window.recall_all()
 
-    def start_over(self) -> None:
+    def rescan_outbox(self) -> None:
         """Look through the whole outbox again: something older than the backlog's place waits anew."""
         self._backlog_seq, self._backlog_end = 0, self._live_seq
 
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         """Nothing is under way, and all that was waiting has been looked through."""
         done = self._backlog_seq >= self._backlog_end and self._live_seq >= self._outbox.newest_seq
-        return self._link is not None and done and len(self.window) == 0 and not self.trial.pending
+        return self._connection is not None and done and len(self.window) == 0 and not self.poison_detector.pending
 
-    def heard(self, now_s: float) -> None:
+    def on_receipt(self, now_s: float) -> None:
         """The centre gave a sign of life."""
-        self._heard_s = now_s
-        self._one_was_enough = self._probes > PROBES_WITH_ALL
+        self._last_receipt_s = now_s
+        self._single_probe_answered = self._probes > PROBES_WITH_ALL
         self._probes = 0
-        self._probe_s = 0.0
+        self._probe_due_s = 0.0
 
-    def silent(self, now_s: float) -> bool:
+    def centre_unresponsive(self, now_s: float) -> bool:
         """Passages are under way, and nothing was heard of the centre for a receipt's timeout."""
-        return len(self.window) > 0 and self._heard_s <= now_s - self._terms.receipt_timeout_s
+        return len(self.window) > 0 and self._last_receipt_s <= now_s - self._options.receipt_timeout_s
 
-    def moved(self, now_s: float) -> None:
+    def on_activity(self, now_s: float) -> None:
         """Something came back from the other side: it is worth waiting for more."""
-        self._moved_s = now_s
+        self._last_activity_s = now_s
 
-    def blocked(self, now_s: float) -> bool:
+    def window_full(self, now_s: float) -> bool:
         """Nothing more may be sent, and answers have been coming: the next is worth waiting for at the socket."""
-        return not self._sent and len(self.window) > 0 and now_s - self._moved_s < MOVING_S
+        return not self._sent and len(self.window) > 0 and now_s - self._last_activity_s < MOVING_S
 
-    def work(self, now_s: float) -> int:
+    def send_due(self, now_s: float) -> int:
         """Send what may be sent; how many messages. Raises LinkError, StoreTrouble."""
         self._sent = 0
-        if self._link is not None:
-            self._sent = self._work(self._link, now_s)
+        if self._connection is not None:
+            self._sent = self._send_due(self._connection, now_s)
         return self._sent
 
-    def _work(self, connection: Link, now_s: float) -> int:
-        if self.trial.pending and not self.trial.others_next:
-            return self._try_suspects(connection, now_s)
-        self.trial.others_next = False
+    def _send_due(self, connection: Link, now_s: float) -> int:
+        if self.poison_detector.pending and not self.poison_detector.others_next:
+            return self._send_candidates(connection, now_s)
+        self.poison_detector.others_next = False
         return self._again(now_s) + self._live(now_s) + self._backlog(now_s)
 
-    def _try_suspects(self, connection: Link, now_s: float) -> int:
+    def _send_candidates(self, connection: Link, now_s: float) -> int:
         """One group, alone, where all else is acknowledged: if the connection breaks now, it is the group's doing."""
-        if self.trial.under_way or connection.pending():
+        if self.poison_detector.under_way or connection.pending():
             return 0
-        group = self.trial.next_group()
-        source = self._branch.source
-        found = dict(row for seq in group for row in self._outbox.events(source, seq - 1, 1) if row[0] == seq)
+        group = self.poison_detector.next_group()
+        source = self._topics.source
+        found = dict(row for seq in group for row in self._outbox.encoded_events(source, seq - 1, 1) if row[0] == seq)
         if len(found) < len(group):
-            self.trial.cleared(set(group) - found.keys(), now_s)
+            self.poison_detector.cleared(set(group) - found.keys(), now_s)
             return 0
         token, size = self._send(found, now_s)
-        self.trial.sent(group, token, size)
+        self.poison_detector.sent(group, token, size)
         return 1
 
     def _again(self, now_s: float) -> int:
-        silent = self.silent(now_s)
-        if silent and now_s < self._probe_s:
+        silent = self.centre_unresponsive(now_s)
+        if silent and now_s < self._probe_due_s:
             return 0
-        late = self.window.overdue(now_s - self._terms.receipt_timeout_s, limit=1 if silent else 100)
+        late = self.window.overdue(now_s - self._options.receipt_timeout_s, limit=1 if silent else 100)
         for flight in late:
             if silent:
                 self._probe(flight.rows, now_s, flight.tries)
             else:
                 self._once_more(flight.rows, now_s, flight.tries + 1)
         if late and silent:
-            self._probe_s = now_s + min(self._terms.receipt_timeout_s * 2 ** min(self._probes, 10), PROBE_LAST_S)
+            self._probe_due_s = now_s + min(self._options.receipt_timeout_s * 2 ** min(self._probes, 10), PROBE_LAST_S)
             self._probes += 1
         return len(late)
 
     def _probe(self, rows: Mapping[int, str], now_s: float, tries: int) -> None:
         """Is the centre there? Later probes ask with a single passage: perhaps it is batches that never come to the centre."""
-        if not self._probes and self._one_was_enough:
-            self._one_was_enough = False
-            self.trial.lower_ceiling(now_s)
+        if not self._probes and self._single_probe_answered:
+            self._single_probe_answered = False
+            self.poison_detector.lower_ceiling(now_s)
         alone = len(rows) if self._probes < PROBES_WITH_ALL and self._may_share(rows, now_s) else 1
         asks, waits = _parted(rows, alone)
         self._send(asks, now_s, tries)
@@ -186,27 +186,27 @@ class Sender:
             for half in _parted(rows, len(rows) // 2):
                 self._send(half, now_s, tries)
         if tries >= UNANSWERED_TRIES and len(rows) == 1:
-            self.unanswered += rows
+            self.without_receipt += rows
 
     def _may_share(self, rows: Mapping[int, str], now_s: float) -> bool:
-        return sum(map(len, rows.values())) + len(rows) < self.trial.ceiling_bytes(now_s)
+        return sum(map(len, rows.values())) + len(rows) < self.poison_detector.ceiling_bytes(now_s)
 
     def _live(self, now_s: float) -> int:
         room = self.window.room() + LIVE_RESERVE
-        if self._outbox.newest_seq <= self._live_seq or len(self.window) >= self._terms.window + LIVE_RESERVE:
+        if self._outbox.newest_seq <= self._live_seq or len(self.window) >= self._options.max_inflight + LIVE_RESERVE:
             return 0
-        rows = self._outbox.events(self._branch.source, self._live_seq, min(room, READ_AHEAD))
+        rows = self._outbox.encoded_events(self._topics.source, self._live_seq, min(room, READ_AHEAD))
         taken, messages = self._send_rows(rows, now_s)
         if taken:
             self._live_seq = rows[taken - 1][0]
         return messages
 
     def _backlog(self, now_s: float) -> int:
-        free, size = self.window.room(), self._terms.window
+        free, size = self.window.room(), self._options.max_inflight
         room = min(free, READ_AHEAD, self._allowed(now_s))
-        if self._backlog_seq >= self._backlog_end or free < size // REFILL or room < min(self._terms.batch, size):
+        if self._backlog_seq >= self._backlog_end or free < size // REFILL or room < min(self._options.max_batch, size):
             return 0
-        found = self._outbox.events(self._branch.source, self._backlog_seq, room)
+        found = self._outbox.encoded_events(self._topics.source, self._backlog_seq, room)
         whole = found and found[-1][0] <= self._backlog_end
         rows = found if whole else [row for row in found if row[0] <= self._backlog_end]
         if not rows:
@@ -215,24 +215,24 @@ class Sender:
         taken, messages = self._send_rows(rows, now_s)
         if taken:
             self._backlog_seq = rows[taken - 1][0]
-            self._allowance -= taken
+            self._rate_tokens -= taken
         return messages
 
     def _allowed(self, now_s: float) -> int:
         """How much of the backlog the centre's drain rate lets go now: a bucket that holds at most one second's worth."""
         if self.backlog_per_s is None:
             return READ_AHEAD
-        full = max(self.backlog_per_s, float(self._terms.batch))
-        self._allowance = min(full, self._allowance + (now_s - self._allowed_s) * self.backlog_per_s)
-        self._allowed_s = now_s
-        return int(self._allowance)
+        full = max(self.backlog_per_s, float(self._options.max_batch))
+        self._rate_tokens = min(full, self._rate_tokens + (now_s - self._rate_updated_s) * self.backlog_per_s)
+        self._rate_updated_s = now_s
+        return int(self._rate_tokens)
 
     def _send_rows(self, rows: Sequence[tuple[int, str]], now_s: float) -> tuple[int, int]:
         """Send from the front as many as the broker takes now: how many rows, in how many messages."""
-        assert self._link is not None
+        assert self._connection is not None
         taken = messages = 0
-        while taken < len(rows) and self._link.pending() < self._receive_maximum:
-            batch, looked_at = self._fill(rows[taken : taken + self._terms.batch], now_s)
+        while taken < len(rows) and self._connection.pending() < self._receive_maximum:
+            batch, looked_at = self._fill(rows[taken : taken + self._options.max_batch], now_s)
             taken += looked_at
             if batch:
                 self._send(batch, now_s)
@@ -241,9 +241,9 @@ class Sender:
 
     def _fill(self, rows: Sequence[tuple[int, str]], now_s: float) -> tuple[dict[int, str], int]:
         """Events for one message, within the broker's size, and how many rows they take care of."""
-        ceiling_bytes = min(self._maximum_bytes, self.trial.ceiling_bytes(now_s))
+        ceiling_bytes = min(self._maximum_bytes, self.poison_detector.ceiling_bytes(now_s))
         batch = dict(rows)
-        free = not self.window.holds_any(batch) and not self.trial.holds_any(batch)
+        free = not self.window.holds_any(batch) and not self.poison_detector.holds_any(batch)
         if free and 2 + sum(map(len, batch.values())) + len(batch) <= ceiling_bytes:
             return batch, len(rows)
         return self._fill_one_by_one(rows, ceiling_bytes)
@@ -252,7 +252,7 @@ class Sender:
         batch: dict[int, str] = {}
         size = 2
         for looked_at, (seq, event) in enumerate(rows):
-            if seq in self.window or seq in self.trial:
+            if seq in self.window or seq in self.poison_detector:
                 continue
             size += len(event) + 1
             if size > ceiling_bytes and batch:
@@ -265,10 +265,10 @@ class Sender:
 
     def _send(self, rows: Mapping[int, str], now_s: float, tries: int = 1) -> tuple[int, int]:
         """One message; its token and the size of its payload."""
-        assert self._link is not None
+        assert self._connection is not None
         payload = events.message_of(list(rows.values()))
         media = events.EVENT_MEDIA if len(rows) == 1 else events.BATCH_MEDIA
-        token = self._link.publish(Message(self._topic, payload, media=media))
+        token = self._connection.publish(Message(self._topic, payload, media=media))
         self.window.sent(rows, token, now_s, tries)
         return token, len(payload)
 

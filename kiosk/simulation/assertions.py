@@ -24,23 +24,23 @@ class Answer:
 class Verdict:
     """The last line of `kiosk demo --once --json`."""
 
-    shown: int
+    visitors: int
     """Visitors who stood in front of the camera."""
-    expected_outcomes_met: int
+    as_expected: int
     """Of them, who got the answer that they should, and no other."""
-    passages: int
+    recorded: int
     """Records on the device."""
     received: int
     """Records at the centre."""
     lost: int
     """On the device and not at the centre."""
-    doubled: int
+    duplicated: int
     """At the centre more than once."""
 
     @property
-    def good(self) -> bool:
+    def is_ok(self) -> bool:
         """Every outcome as expected, nothing lost, nothing doubled."""
-        return self.shown > 0 and self.expected_outcomes_met == self.shown and not self.lost and not self.doubled
+        return self.visitors > 0 and self.as_expected == self.visitors and not self.lost and not self.duplicated
 
     def as_json(self) -> dict[str, Any]:
         """For printing."""
@@ -49,7 +49,7 @@ class Verdict:
 
 def met(turn: Turn, decisions: Sequence[Answer]) -> bool:
     """Whether this visitor got exactly the answer expected: one, or none where none was due."""
-    mine = [answer for answer in decisions if turn.holds(answer.frame)]
+    mine = [answer for answer in decisions if turn.contains(answer.frame)]
     if turn.visitor.expected is None:
         return not mine
     outcome, reason = turn.visitor.expected
@@ -65,12 +65,12 @@ def judge(
 ) -> Verdict:
     """Compare; both mappings count records by their id."""
     return Verdict(
-        shown=len(turns),
-        expected_outcomes_met=sum(met(turn, decisions) for turn in turns),
-        passages=on_device.total() if isinstance(on_device, Counter) else sum(on_device.values()),
+        visitors=len(turns),
+        as_expected=sum(met(turn, decisions) for turn in turns),
+        recorded=on_device.total() if isinstance(on_device, Counter) else sum(on_device.values()),
         received=len(at_centre),
         lost=len(on_device.keys() - at_centre.keys()),
-        doubled=sum(count - 1 for count in at_centre.values()),
+        duplicated=sum(count - 1 for count in at_centre.values()),
     )
 
 
@@ -79,7 +79,7 @@ def ids_in(database: Path) -> Counter[bytes]:
     connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
     try:
         return Counter(
-            {bytes(row[0]): row[1] for row in connection.execute("SELECT id, count(*) FROM passage GROUP BY id")}
+            {bytes(row[0]): row[1] for row in connection.execute("SELECT id, count(*) FROM event GROUP BY id")}
         )
     finally:
         connection.close()

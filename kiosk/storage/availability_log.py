@@ -29,10 +29,10 @@ class Entry:
     """From this moment on; until the next entry, or until the power went."""
 
     at: Moment
-    condition: Condition
-    stale: bool
+    state: Condition
+    lists_stale: bool
     """A signed list is older than it may be."""
-    first: bool
+    process_start: bool
     """The first of a process: if the entry before it is not STOPPED, nobody knows for certain when that one ended."""
 
 
@@ -43,16 +43,16 @@ class Diary:
         """`path` is a database whose schema is up to date."""
         self._path = path
 
-    def add(self, entry: Entry) -> None:
+    def append(self, entry: Entry) -> None:
         """Write an entry, and let the oldest go beyond the newest 10,000. Raises StoreTrouble; then nothing is written."""
-        micros = round(entry.at.at.timestamp() * 1_000_000)
+        micros = round(entry.at.utc_at.timestamp() * 1_000_000)
         unset = entry.at.quality is ClockQuality.UNSET
-        values = [micros, int(unset), entry.condition.value, int(entry.stale), int(entry.first)]
+        values = [micros, int(unset), entry.state.value, int(entry.lists_stale), int(entry.process_start)]
         try:
-            with closing(connect(self._path, durable=True)) as database, database.atomic():
+            with closing(connect(self._path, durable=True)) as database, database.transaction():
                 added = database.execute(
-                    "INSERT INTO diary (at_us, unset, condition, stale, first) VALUES (?, ?, ?, ?, ?)", values
+                    "INSERT INTO availability_log (at_us, clock_unset, state, lists_stale, process_start) VALUES (?, ?, ?, ?, ?)", values
                 ).lastrowid
-                database.execute("DELETE FROM diary WHERE number <= ?", [(added or 0) - KEPT])
+                database.execute("DELETE FROM availability_log WHERE number <= ?", [(added or 0) - KEPT])
         except sqlite3.Error as trouble:
             raise StoreTrouble(f"{self._path}: the diary cannot be kept: {trouble}") from trouble

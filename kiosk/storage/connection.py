@@ -22,7 +22,7 @@ class Connection:
         return self.conn.execute(sql, parameters)
 
     @contextmanager
-    def atomic(self) -> Iterator[None]:
+    def transaction(self) -> Iterator[None]:
         """All statements within, or none. Not to be nested. Raises sqlite3.Error, and then everything is rolled back."""
         self.conn.execute("BEGIN")
         try:

@@ -21,7 +21,7 @@ CHECK_S = 10.0
 
 def suspect(path: Path) -> Path:
     """The file whose presence says that the database was found damaged while running."""
-    return path.with_name(path.name + ".suspect")
+    return path.with_name(path.name + ".corruption-suspected")
 
 
 def set_aside_if_damaged(path: Path, application_id: int) -> Path | None:
@@ -39,7 +39,7 @@ def set_aside_if_damaged(path: Path, application_id: int) -> Path | None:
     if not trouble:
         return None
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    kept = path.with_name(f"{path.name}.damaged-{stamp}-{secrets.token_hex(2)}")  # a clock in 1970 repeats itself
+    kept = path.with_name(f"{path.name}.corrupt-{stamp}-{secrets.token_hex(2)}")  # a clock in 1970 repeats itself
     try:
         for suffix in ("-wal", "-shm", ""):
             part = path.with_name(path.name + suffix)

@@ -13,20 +13,20 @@ APPLICATION_ID = 0x48554531  # "HUE1": tells our file from any other SQLite data
 BUSY_TIMEOUT_MS = 5_000
 PAGE_BYTES = 1024  # a third less is written per passage than with SQLite's 4096 (docs/decisions/0016)
 
-# A released step is never edited: a new one is added at the end, and PRAGMA user_version counts the steps taken in its lower
-# 16 bits. Its upper bits say OLDEST_WRITER (0: only a release of the same schema).
-# One table and no second index on it: every further page that a commit dirties costs a page of WAL (docs/decisions/0016).
-# (Step 2's is partial: a commit touches it only where it annuls.)
+# A released step is never edited. A new step is added at the end. The lower 16 bits of PRAGMA user_version count the steps taken.
+# Its upper bits hold the oldest schema whose release may write here (0: only a release of the same schema).
+# There is one event table and no second full index: each further page that a commit changes costs a page of WAL
+# (docs/decisions/0016). The index `event_annuls` is partial: a commit touches it only for a reversal.
 MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE boot (number INTEGER PRIMARY KEY, boot_id TEXT NOT NULL) STRICT;
-    CREATE TABLE passage (
+    CREATE TABLE event (
         seq INTEGER PRIMARY KEY,
         id BLOB NOT NULL,
-        boot INTEGER NOT NULL REFERENCES boot (number),
+        boot_number INTEGER NOT NULL REFERENCES boot (number),
         occurred_us INTEGER NOT NULL,
-        occurred_s REAL NOT NULL,
-        clock TEXT NOT NULL,
+        monotonic_s REAL NOT NULL,
+        clock_quality TEXT NOT NULL,
         outcome TEXT NOT NULL,
         reason TEXT NOT NULL,
         direction TEXT,
@@ -34,19 +34,19 @@ MIGRATIONS: tuple[str, ...] = (
         assurance TEXT,
         pseudonym BLOB NOT NULL,
         sealed BLOB NOT NULL,
-        code_bytes INTEGER NOT NULL
+        code_bytes INTEGER NOT NULL,
+        annuls BLOB,
+        manual_reason TEXT
     ) STRICT;
+    CREATE UNIQUE INDEX event_annuls ON event (annuls) WHERE annuls IS NOT NULL;
     CREATE TABLE delivery (
-        only INTEGER PRIMARY KEY CHECK (only = 1),
+        singleton INTEGER PRIMARY KEY CHECK (singleton = 1),
         epoch TEXT NOT NULL,
         up_to_seq INTEGER NOT NULL DEFAULT 0
     ) STRICT;
-    CREATE TABLE confirmed (first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL) STRICT;
-    CREATE TABLE quarantine (
-        seq INTEGER PRIMARY KEY,
-        reason TEXT NOT NULL,
-        at TEXT NOT NULL
-    ) STRICT;
+    CREATE TABLE acknowledged_range (first_seq INTEGER PRIMARY KEY, last_seq INTEGER NOT NULL) STRICT;
+    CREATE TABLE quarantine (seq INTEGER PRIMARY KEY, reason TEXT NOT NULL, at TEXT NOT NULL) STRICT;
+    CREATE TABLE rejection_count (seq INTEGER PRIMARY KEY, times INTEGER NOT NULL, first_at TEXT NOT NULL) STRICT;
     CREATE TABLE notice (
         number INTEGER PRIMARY KEY,
         kind TEXT NOT NULL,
@@ -56,40 +56,29 @@ MIGRATIONS: tuple[str, ...] = (
         count INTEGER NOT NULL,
         detail TEXT NOT NULL
     ) STRICT;
-    CREATE VIEW outbox AS
-        SELECT * FROM passage
-        WHERE seq > (SELECT up_to_seq FROM delivery)
-        AND NOT EXISTS (SELECT 1 FROM confirmed WHERE first_seq <= passage.seq AND last_seq >= passage.seq)
-        AND NOT EXISTS (SELECT 1 FROM quarantine WHERE quarantine.seq = passage.seq);
-    """,
-    """
-    ALTER TABLE passage ADD COLUMN annuls BLOB;
-    ALTER TABLE passage ADD COLUMN grounds TEXT;
-    CREATE UNIQUE INDEX annulling ON passage (annuls) WHERE annuls IS NOT NULL;
-    CREATE VIEW counted AS
-        SELECT * FROM passage
-        WHERE annuls IS NULL AND NOT EXISTS (SELECT 1 FROM passage AS undo WHERE undo.annuls = passage.id);
-    """,
-    """
-    CREATE TABLE refused (seq INTEGER PRIMARY KEY, times INTEGER NOT NULL, first_at TEXT NOT NULL) STRICT;
-    INSERT INTO refused SELECT seq, 1, at FROM quarantine;
-    """,
-    """
-    CREATE TABLE diary (
+    CREATE TABLE availability_log (
         number INTEGER PRIMARY KEY,
         at_us INTEGER NOT NULL,
-        unset INTEGER NOT NULL,
-        condition TEXT NOT NULL,
-        stale INTEGER NOT NULL,
-        first INTEGER NOT NULL
+        clock_unset INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        lists_stale INTEGER NOT NULL,
+        process_start INTEGER NOT NULL
     ) STRICT;
+    CREATE VIEW outbox AS
+        SELECT * FROM event
+        WHERE seq > (SELECT up_to_seq FROM delivery)
+        AND NOT EXISTS (SELECT 1 FROM acknowledged_range WHERE first_seq <= event.seq AND last_seq >= event.seq)
+        AND NOT EXISTS (SELECT 1 FROM quarantine WHERE quarantine.seq = event.seq);
+    CREATE VIEW effective_event AS
+        SELECT * FROM event
+        WHERE annuls IS NULL AND NOT EXISTS (SELECT 1 FROM event AS reversal WHERE reversal.annuls = event.id);
     """,
 )
 
-# The oldest schema whose release may go on recording into a database of this one, after an upgrade that was taken back
-# (docs/decisions/0039). It stays where a step only adds tables, views and columns that may be NULL, and where no word is written
-# that the older release cannot read. Step 2 brought words: annulments.
-OLDEST_WRITER = 2
+# The oldest schema whose release may still record into a database of this schema, after an upgrade was rolled back
+# (docs/decisions/0039). It stays the same where a step only adds tables, views and columns that may be NULL, and where nothing
+# is written that the older release cannot read.
+OLDEST_WRITER = 1
 _SCHEMA_BITS = 16
 
 
@@ -114,7 +103,7 @@ def connect(path: Path, *, durable: bool) -> Connection:
 def open_writer(path: Path, migrations: Sequence[str] = MIGRATIONS) -> Connection:
     """Open or make the database and bring its schema up to date. Raises StoreTrouble with one sentence."""
     if not path.parent.is_dir():
-        raise StoreTrouble(f"{path}: its folder does not exist; make it, or correct records.path")
+        raise StoreTrouble(f"{path}: its folder does not exist; make it, or correct storage.path")
     fresh = not path.exists()
     try:
         database = connect(path, durable=True)
@@ -126,7 +115,7 @@ def open_writer(path: Path, migrations: Sequence[str] = MIGRATIONS) -> Connectio
     except sqlite3.OperationalError as trouble:
         raise StoreTrouble(f"{path}: cannot be used: {trouble}; check its owner, its mode and its disk") from trouble
     except sqlite3.DatabaseError as trouble:
-        sentence = f"{path}: is not a passage database ({trouble}); move it away, or correct records.path"
+        sentence = f"{path}: is not a passage database ({trouble}); move it away, or correct storage.path"
         raise NotADatabase(sentence) from trouble
     if fresh:
         _sync_folder(path.parent)
@@ -140,7 +129,7 @@ def _prepare(database: Connection, path: Path, migrations: Sequence[str]) -> Non
     owner = int(database.execute("PRAGMA application_id").fetchone()[0])
     tables = int(database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
     if owner != APPLICATION_ID and tables:
-        raise NotADatabase(f"{path}: is a database of another program; nothing in it was touched. Correct records.path")
+        raise NotADatabase(f"{path}: is a database of another program; nothing in it was touched. Correct storage.path")
     if oldest_writer > len(migrations):
         raise NotADatabase(
             f"{path}: was written by a newer release (schema {version}, not {len(migrations)}); update the kiosk"
@@ -163,7 +152,7 @@ def _grow(connection: Connection, version: int, migrations: Sequence[str]) -> No
                 database.execute(statement)
             if step == 0:
                 database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-                database.table("delivery").insert({"only": 1, "epoch": secrets.token_hex(8)})
+                database.table("delivery").insert({"singleton": 1, "epoch": secrets.token_hex(8)})
             database.execute(f"PRAGMA user_version = {step + 1 | min(OLDEST_WRITER, step + 1) << _SCHEMA_BITS}")
 
 

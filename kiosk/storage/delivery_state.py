@@ -6,7 +6,7 @@ from collections.abc import Set as AbstractSet
 from kiosk.storage.connection import Connection
 from mqtt.sequence_ranges import Range, RangeSet
 
-REFUSED_AGAIN = "INSERT INTO refused VALUES (?, 1, ?) ON CONFLICT (seq) DO UPDATE SET times = times + 1"
+REFUSED_AGAIN = "INSERT INTO rejection_count VALUES (?, 1, ?) ON CONFLICT (seq) DO UPDATE SET times = times + 1"
 
 Refusal = tuple[int, str]
 """A passage's seq, and why the centre does not take it."""
@@ -21,24 +21,24 @@ class Settled:
         epoch, mark = connection.execute("SELECT epoch, up_to_seq FROM delivery").fetchone()
         self.epoch: str = epoch
         """Which life of which database."""
-        self._ranges = RangeSet(connection.execute("SELECT first_seq, last_seq FROM confirmed").fetchall())
+        self._ranges = RangeSet(connection.execute("SELECT first_seq, last_seq FROM acknowledged_range").fetchall())
         if mark:
             self._ranges.add(1, mark)
         self._quarantined = frozenset(int(row[0]) for row in connection.execute("SELECT seq FROM quarantine"))
-        self._noted = True
+        self._persisted = True
 
     @property
-    def up_to(self) -> int:
+    def up_to_seq(self) -> int:
         """Everything up to this seq is settled."""
         return self._ranges.up_to
 
     @property
-    def newest(self) -> int:
+    def newest_seq(self) -> int:
         """The largest seq that the centre said anything about; 0 where it said nothing."""
         return max(self._ranges.newest, max(self._quarantined, default=0))
 
     @property
-    def has_holes(self) -> bool:
+    def has_gaps(self) -> bool:
         """Whether something above `up_to` waits no longer."""
         return bool(self._ranges.beyond() or self._quarantined)
 
@@ -51,39 +51,39 @@ class Settled:
         """How many passages wait no longer."""
         return self._ranges.count() + len(self._quarantined)
 
-    def learn(self, ranges: Sequence[Range], rejected: Sequence[Refusal]) -> Sequence[Refusal] | None:
+    def merge(self, ranges: Sequence[Range], rejected: Sequence[Refusal]) -> Sequence[Refusal] | None:
         """Take in what the centre has. What of its refusals is new, for `note`; None where all is known, and on disk."""
         before = list(self._ranges)
         for first, last in ranges:
             self._ranges.add(first, last)
         fresh = [pair for pair in rejected if pair[0] not in self._quarantined and pair[0] not in self._ranges]
-        if list(self._ranges) == before and not fresh and self._noted:
+        if list(self._ranges) == before and not fresh and self._persisted:
             return None
-        self._noted = False
+        self._persisted = False
         return fresh
 
-    def note(self, new_rejections: Sequence[Refusal], now_text: str) -> None:
+    def persist(self, new_rejections: Sequence[Refusal], now_text: str) -> None:
         """Write down what was learnt; until that succeeds, `learn` never says that all is known."""
         accepted = {seq for seq in self._quarantined if seq in self._ranges}
         connection = self._connection
-        with connection.atomic():
+        with connection.transaction():
             connection.execute("UPDATE delivery SET up_to_seq = ?", [self._ranges.up_to])
-            connection.execute("DELETE FROM confirmed")
+            connection.execute("DELETE FROM acknowledged_range")
             for span in self._ranges.beyond():
-                connection.execute("INSERT INTO confirmed VALUES (?, ?)", span)
+                connection.execute("INSERT INTO acknowledged_range VALUES (?, ?)", span)
             for seq, reason in new_rejections:
                 connection.execute("INSERT INTO quarantine VALUES (?, ?, ?)", [seq, reason, now_text])
                 connection.execute(REFUSED_AGAIN, [seq, now_text])
             for seq in accepted:
                 connection.execute("DELETE FROM quarantine WHERE seq = ?", [seq])
-            connection.execute("DELETE FROM refused WHERE seq <= ?", [self._ranges.up_to])
+            connection.execute("DELETE FROM rejection_count WHERE seq <= ?", [self._ranges.up_to])
         self._quarantined = self._quarantined - accepted | {seq for seq, _ in new_rejections}
-        self._noted = True
+        self._persisted = True
 
-    def release(self, only_seq: int | None) -> int:
+    def release_quarantine(self, only_seq: int | None) -> int:
         """Let what it refused, or one of it, wait again; how many."""
         released = self._quarantined if only_seq is None else self._quarantined & {only_seq}
-        with self._connection.atomic():
+        with self._connection.transaction():
             for seq in released:
                 self._connection.execute("DELETE FROM quarantine WHERE seq = ?", [seq])
         self._quarantined = self._quarantined - released

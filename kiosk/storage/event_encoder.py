@@ -7,11 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from kiosk.core.model import Outcome
 from kiosk.core.subject_sealing import PSEUDONYM_BYTES
 from mqtt import events as envelope
 
-RESULT: dict[str, str] = {Outcome.PASS: "pass", Outcome.FAIL: "fail", Outcome.LOOK_AGAIN: "warn"}
 SECONDS_KEPT = 10_000
 MICROSECONDS_A_SECOND = 1_000_000
 
@@ -27,12 +25,12 @@ class Drain:
         """`source` is the device's name in its events; `boots` are the boot ids by their numbers."""
         self._template = envelope.passage_template(source, epoch)
         self._boots = {number: json.dumps(boot_id) for number, boot_id in boots.items()}
-        self._words = _Words()
+        self._code_fields = _Words()
         self._seconds = _Seconds()
 
-    def events(self, rows: Iterable[tuple[Any, ...]]) -> list[tuple[int, str]]:
+    def encode(self, rows: Iterable[tuple[Any, ...]]) -> list[tuple[int, str]]:
         """Each row (of rows.COLUMNS) as its seq and the JSON text of its CloudEvent, ASCII."""
-        template, boots, words, seconds = self._template, self._boots, self._words, self._seconds
+        template, boots, words, seconds = self._template, self._boots, self._code_fields, self._seconds
         found = []
         for row in rows:
             (
@@ -81,7 +79,7 @@ class _Words(dict[tuple[Any, ...], str]):
 
     def __missing__(self, codes: tuple[Any, ...]) -> str:
         clock, outcome, reason, direction, kind, assurance = codes
-        self[codes] = text = envelope.passage_words(clock, RESULT[outcome], reason, direction, kind, assurance)
+        self[codes] = text = envelope.passage_words(clock, outcome, reason, direction, kind, assurance)
         return text
 
 

@@ -44,64 +44,64 @@ class Store:
         """
         self.path = path
         self.limits = limits or Limits()
-        self._writing = threading.Lock()
-        self._reading = threading.Lock()
-        self._damage = ""
-        self._thinned_seq = 0
+        self._write_lock = threading.Lock()
+        self._relay_lock = threading.Lock()
+        self._corruption = ""
+        self._redacted_up_to_seq = 0
         self._boot_id = boot_id or BOOT_ID_FILE.read_text(encoding="ascii").strip()
-        self.moved_aside = set_aside_if_damaged(path, APPLICATION_ID)
+        self.corrupt_file = set_aside_if_damaged(path, APPLICATION_ID)
         try:
             self._open()
         except StoreTrouble as trouble:
             if not (_is_damage(trouble.__cause__) and is_ours(path, APPLICATION_ID)):
                 raise
             suspect(path).touch()
-            self.moved_aside = set_aside_if_damaged(path, APPLICATION_ID)
-            if self.moved_aside is None:
+            self.corrupt_file = set_aside_if_damaged(path, APPLICATION_ID)
+            if self.corrupt_file is None:
                 raise
             self._open()
 
     def _open(self) -> None:
-        self._writer = open_writer(self.path)
+        self._gate_connection = open_writer(self.path)
         try:
-            self._courier = connect(self.path, durable=False)
+            self._relay_connection = connect(self.path, durable=False)
         except sqlite3.Error as trouble:
-            self._writer.close()
+            self._gate_connection.close()
             raise StoreTrouble(f"{self.path}: cannot be read: {trouble}") from trouble
         try:
-            self._load()
+            self._load_state()
         except sqlite3.Error as trouble:
-            self._courier.close()
-            self._writer.close()
+            self._relay_connection.close()
+            self._gate_connection.close()
             raise StoreTrouble(f"{self.path}: cannot be read: {trouble}") from trouble
 
-    def _load(self) -> None:
-        self._courier.execute("PRAGMA wal_autocheckpoint = 0")  # it checkpoints by itself, outside the write lock
-        self._boot = self._enter_boot()
-        self._boots = {int(row[0]): str(row[1]) for row in self._courier.execute("SELECT number, boot_id FROM boot")}
-        self._drains: dict[str, Drain] = {}
-        self._settled = Settled(self._courier)
-        self._newest_seq = self._find_newest()
+    def _load_state(self) -> None:
+        self._relay_connection.execute("PRAGMA wal_autocheckpoint = 0")  # it checkpoints by itself, outside the write lock
+        self._boot_number = self._boot_number_of()
+        self._boot_ids = {int(row[0]): str(row[1]) for row in self._relay_connection.execute("SELECT number, boot_id FROM boot")}
+        self._encoders: dict[str, Drain] = {}
+        self._delivery = Settled(self._relay_connection)
+        self._newest_seq = self._find_newest_seq()
         self._checkpointed_seq = self._newest_seq
-        self._place_sure = True
-        if self.moved_aside is not None:
-            limits_module.note(self._writer, "moved-aside", at=_now_text(), count=1, detail=self.moved_aside.name)
+        self._newest_seq_known = True
+        if self.corrupt_file is not None:
+            limits_module.note(self._gate_connection, "corrupt-file-moved", at=_now_text(), count=1, detail=self.corrupt_file.name)
 
-    def _enter_boot(self) -> int:
-        found = self._writer.execute("SELECT number FROM boot WHERE boot_id = ?", [self._boot_id]).fetchone()
+    def _boot_number_of(self) -> int:
+        found = self._gate_connection.execute("SELECT number FROM boot WHERE boot_id = ?", [self._boot_id]).fetchone()
         if found:
             return int(found[0])
-        return int(self._writer.execute("INSERT INTO boot (boot_id) VALUES (?)", [self._boot_id]).lastrowid or 0)
+        return int(self._gate_connection.execute("INSERT INTO boot (boot_id) VALUES (?)", [self._boot_id]).lastrowid or 0)
 
-    def _find_newest(self) -> int:
+    def _find_newest_seq(self) -> int:
         """Of the rows and of what the centre confirmed: history may be purged, numbers are never used again."""
-        found = self._writer.execute("SELECT max(seq) FROM passage").fetchone()[0] or 0
-        return max(int(found), self._settled.newest)
+        found = self._gate_connection.execute("SELECT max(seq) FROM event").fetchone()[0] or 0
+        return max(int(found), self._delivery.newest_seq)
 
     @property
     def epoch(self) -> str:
         """Which life of which database: a random name, made with the file."""
-        return self._settled.epoch
+        return self._delivery.epoch
 
     @property
     def boot_id(self) -> str:
@@ -122,130 +122,130 @@ class Store:
 
     def commit_all(self, events: Sequence[Passage]) -> Sequence[Stored]:
         """The same for several that wait at once, in one transaction: all of them are recorded, or none."""
-        with self._writing:
+        with self._write_lock:
             try:
-                if not self._place_sure:
-                    self._newest_seq = self._find_newest()
-                    self._place_sure = True
-                self._refuse_damaged()
-                self._refuse_beyond_limits(len(events))
-                self._refuse_below_floor()
+                if not self._newest_seq_known:
+                    self._newest_seq = self._find_newest_seq()
+                    self._newest_seq_known = True
+                self._raise_if_corrupt()
+                self._raise_if_full(len(events))
+                self._raise_if_low_on_space()
                 first = self._newest_seq + 1
-                new = [rows.to_row(first + place, self._boot, passage) for place, passage in enumerate(events)]
+                new = [rows.to_row(first + place, self._boot_number, passage) for place, passage in enumerate(events)]
                 if len(new) == 1:
-                    self._writer.execute(rows.INSERT, new[0])
+                    self._gate_connection.execute(rows.INSERT, new[0])
                 else:
-                    with self._writer.atomic():
-                        self._writer.conn.executemany(rows.INSERT, new)
+                    with self._gate_connection.transaction():
+                        self._gate_connection.conn.executemany(rows.INSERT, new)
             except sqlite3.Error as trouble:
                 self._roll_back()
-                self._remember_damage(trouble)
+                self._mark_corrupt(trouble)
                 raise StoreTrouble(f"{self.path}: a record could not be committed: {trouble}") from trouble
             self._newest_seq = first + len(new) - 1
         return [
-            Stored(epoch=self.epoch, seq=first + place, boot_id=self._boot_id, passage=passage)
+            Stored(epoch=self.epoch, seq=first + place, boot_id=self._boot_id, event=passage)
             for place, passage in enumerate(events)
         ]
 
-    def _refuse_damaged(self) -> None:
+    def _raise_if_corrupt(self) -> None:
         """What was found by whoever reads is told to the gate, which then asks `probe`, and so ends the daemon."""
-        if self._damage:
-            raise StoreTrouble(f"{self.path}: is damaged ({self._damage}); the next start sets it aside")
+        if self._corruption:
+            raise StoreTrouble(f"{self.path}: is damaged ({self._corruption}); the next start sets it aside")
 
-    def _refuse_beyond_limits(self, new_count: int) -> None:
+    def _raise_if_full(self, new_count: int) -> None:
         """Undelivered passages do not give way to new ones; the gate must be out of order, and say so."""
-        if self._newest_seq + new_count - self._settled.up_to > self.limits.max_rows:
+        if self._newest_seq + new_count - self._delivery.up_to_seq > self.limits.max_rows:
             raise StoreTrouble(
                 f"{self.path}: {self.limits.max_rows} passages wait for the centre, and no more may be kept; "
-                "see to the way to the centre, or raise records.max_rows"
+                "see to the way to the centre, or raise storage.max_rows"
             )
 
-    def _refuse_below_floor(self) -> None:
+    def _raise_if_low_on_space(self) -> None:
         try:
             left = limits_module.left_bytes(self.path)
         except OSError as trouble:
             raise StoreTrouble(f"{self.path}: its disk does not answer: {trouble.strerror}") from trouble
-        if left < self.limits.floor_bytes:
+        if left < self.limits.min_free_bytes:
             raise StoreTrouble(
                 f"{self.path}: could not be committed: {left // 1_000_000} MB are left on its disk, and "
-                f"{self.limits.floor_bytes // 1_000_000} MB are kept free for receipts; make room"
+                f"{self.limits.min_free_bytes // 1_000_000} MB are kept free for receipts; make room"
             )
 
-    def _remember_damage(self, error: Exception) -> None:
+    def _mark_corrupt(self, error: Exception) -> None:
         """SQLITE_CORRUPT and SQLITE_NOTADB do not go away: the next start checks the file, and sets it aside."""
         if _is_damage(error):
-            self._damage = str(error)
+            self._corruption = str(error)
             with contextlib.suppress(OSError):  # the disk may be gone altogether; then there is nothing to check either
                 suspect(self.path).touch()
 
-    def probe(self) -> None:
+    def check_writable(self) -> None:
         """Can the disk commit? Writes and fsyncs one page without adding a record. The gate's thread, while broken.
 
         Raises StoreTrouble where it still cannot, and StoreDamaged where it never will: a new start mends that.
         """
-        if self._damage:
-            raise StoreDamaged(f"{self.path}: is damaged ({self._damage}); the next start sets it aside")
-        self._refuse_below_floor()
-        with self._writing:
+        if self._corruption:
+            raise StoreDamaged(f"{self.path}: is damaged ({self._corruption}); the next start sets it aside")
+        self._raise_if_low_on_space()
+        with self._write_lock:
             try:
-                with self._writer.atomic():  # SQLite writes nothing for an UPDATE that changes nothing
-                    self._writer.execute("INSERT INTO confirmed VALUES (0, 0)")
-                    self._writer.execute("DELETE FROM confirmed WHERE first_seq = 0")
+                with self._gate_connection.transaction():  # SQLite writes nothing for an UPDATE that changes nothing
+                    self._gate_connection.execute("INSERT INTO acknowledged_range VALUES (0, 0)")
+                    self._gate_connection.execute("DELETE FROM acknowledged_range WHERE first_seq = 0")
             except sqlite3.Error as trouble:
                 self._roll_back()
                 raise StoreTrouble(f"{self.path}: still takes no record: {trouble}") from trouble
 
     def _roll_back(self) -> None:
         """A COMMIT that failed leaves its transaction open; ours must not linger. What is on disk is read anew."""
-        self._place_sure = False
-        if self._writer.conn.in_transaction:
-            self._writer.conn.rollback()
+        self._newest_seq_known = False
+        if self._gate_connection.conn.in_transaction:
+            self._gate_connection.conn.rollback()
 
-    def waiting(self, after_seq: int, limit: int) -> Sequence[Stored]:
+    def pending(self, after_seq: int, limit: int) -> Sequence[Stored]:
         """Undelivered passages with seq > after_seq, oldest first, at most `limit`. Raises StoreTrouble."""
-        return [rows.from_row(self.epoch, self._boots, row) for row in self._undelivered(after_seq, limit)]
+        return [rows.from_row(self.epoch, self._boot_ids, row) for row in self._pending_rows(after_seq, limit)]
 
     def events(self, source: str, after_seq: int, limit: int) -> Sequence[tuple[int, str]]:
         """The same as seq and CloudEvent (JSON text), `source` being the device's name in it. Raises StoreTrouble."""
-        found = self._undelivered(after_seq, limit)
-        if source not in self._drains:
-            self._drains[source] = Drain(source, self.epoch, self._boots)
-        return self._drains[source].events(found)
+        found = self._pending_rows(after_seq, limit)
+        if source not in self._encoders:
+            self._encoders[source] = Drain(source, self.epoch, self._boot_ids)
+        return self._encoders[source].encode(found)
 
     def recent(self, limit: int) -> Sequence[Stored]:
         """The newest passages, delivered or not, newest first. Raises StoreTrouble."""
-        found = self._select("passage ORDER BY seq DESC LIMIT ?", [limit])
-        return [rows.from_row(self.epoch, self._boots, row) for row in found]
+        found = self._select("event ORDER BY seq DESC LIMIT ?", [limit])
+        return [rows.from_row(self.epoch, self._boot_ids, row) for row in found]
 
-    def _undelivered(self, after_seq: int, limit: int) -> list[tuple[Any, ...]]:
-        with self._reading:
-            holes = self._settled.has_holes
-            mark = self._settled.up_to
+    def _pending_rows(self, after_seq: int, limit: int) -> list[tuple[Any, ...]]:
+        with self._relay_lock:
+            holes = self._delivery.has_gaps
+            mark = self._delivery.up_to_seq
         if holes:
             return self._select("outbox WHERE seq > ? ORDER BY seq LIMIT ?", [after_seq, limit])
         # the same, without a look at two empty tables for each row
-        return self._select("passage WHERE seq > ? ORDER BY seq LIMIT ?", [max(after_seq, mark), limit])
+        return self._select("event WHERE seq > ? ORDER BY seq LIMIT ?", [max(after_seq, mark), limit])
 
     def _select(self, source: str, parameters: Iterable[int]) -> list[tuple[Any, ...]]:
-        with self._reading, self._told("cannot be read"):
-            return self._courier.execute(rows.SELECT + source, list(parameters)).fetchall()
+        with self._relay_lock, self._store_errors("cannot be read"):
+            return self._relay_connection.execute(rows.SELECT + source, list(parameters)).fetchall()
 
-    def depth(self) -> int:
+    def backlog_size(self) -> int:
         """How many passages the centre has not confirmed, quarantine left out. Any thread; no query: seq is gapless."""
-        with self._reading:
-            return self._newest_seq - self._settled.count()
+        with self._relay_lock:
+            return self._newest_seq - self._delivery.count()
 
     def quarantined(self) -> int:
         """How many passages the centre refused and has not taken since. Any thread."""
-        return len(self._settled.quarantined)
+        return len(self._delivery.quarantined)
 
     def outbox_status(self) -> OutboxStatus:
         """For page and wire. Any thread. Raises StoreTrouble."""
-        oldest = self.waiting(0, 1)
-        oldest_at = oldest[0].passage.occurred_at.isoformat() if oldest else None
-        return OutboxStatus(depth=self.depth(), oldest_at=oldest_at, quarantined=self.quarantined())
+        oldest = self.pending(0, 1)
+        oldest_at = oldest[0].event.occurred_at.isoformat() if oldest else None
+        return OutboxStatus(backlog_size=self.backlog_size(), oldest_at=oldest_at, quarantined=self.quarantined())
 
-    def settle(self, up_to_seq: int, ranges: Sequence[Range] = (), rejected: Sequence[Refusal] = ()) -> None:
+    def acknowledge(self, up_to_seq: int, ranges: Sequence[Range] = (), rejected: Sequence[Refusal] = ()) -> None:
         """Take in what the centre has: all of 1..up_to_seq and the ranges `beyond`, and (seq, reason) that it refuses.
 
         What it refuses goes into quarantine: kept, no longer sent, and no longer counted as waiting. Older news than
@@ -257,48 +257,48 @@ class Store:
         newest = self._newest_seq
         if any(last > newest for _, last in spans) or any(seq > newest for seq, _ in rejected):
             raise ValueError(f"the centre confirms more than was ever recorded here (newest is {newest})")
-        with self._reading:
-            fresh = self._settled.learn(spans, rejected)
+        with self._relay_lock:
+            fresh = self._delivery.merge(spans, rejected)
             if fresh is None:
                 return
-            with self._writing, self._told("could not note what the centre has"):
-                self._settled.note(fresh, _now_text())
+            with self._write_lock, self._store_errors("could not note what the centre has"):
+                self._delivery.persist(fresh, _now_text())
             self._checkpoint()
 
-    def tend(self, now: Moment) -> int:
+    def run_maintenance(self, now: Moment) -> int:
         """Let go a bounded part of what the limits say; how many rows went (none: it is done). From any thread.
 
         Nothing goes by age while the clock is not to be believed. Raises StoreTrouble.
         """
-        at = now.at if now.quality is not ClockQuality.UNSET else None
-        text = now.at.isoformat(timespec="seconds")
+        at = now.utc_at if now.quality is not ClockQuality.UNSET else None
+        text = now.utc_at.isoformat(timespec="seconds")
         gone = 0
-        with self._told("could not be tended"):
+        with self._store_errors("could not be tended"):
             for _ in range(limits_module.CHUNKS_A_TURN):
-                with self._reading:
+                with self._relay_lock:
                     what = limits_module.due(
-                        self._courier,
+                        self._relay_connection,
                         self.path,
                         self.limits,
                         newest_seq=self._newest_seq,
-                        delivered_up_to_seq=self._settled.up_to,
+                        delivered_up_to_seq=self._delivery.up_to_seq,
                         at=at,
                     )
                     if what is None:
                         break
-                    with self._writing:
-                        gone += limits_module.purge(self._courier, what, text)
-            with self._reading:
-                if not gone and limits_module.under_pressure(self._courier, self.path, self.limits):
+                    with self._write_lock:
+                        gone += limits_module.purge(self._relay_connection, what, text)
+            with self._relay_lock:
+                if not gone and limits_module.under_pressure(self._relay_connection, self.path, self.limits):
                     up_to = self._newest_seq - limits_module.KEPT_FOR_VISITS
-                    with self._writing:
-                        self._thinned_seq = limits_module.thin(self._courier, self._thinned_seq, up_to, text)
+                    with self._write_lock:
+                        self._redacted_up_to_seq = limits_module.thin(self._relay_connection, self._redacted_up_to_seq, up_to, text)
         return gone
 
     def notices(self, limit: int = 100, before_number: int = 2**62) -> Sequence[Notice]:
         """What was deleted, thinned or set aside, newest first, numbers below `before`. Any thread. Raises StoreTrouble."""
-        with self._reading, self._told("cannot be read"):
-            found = self._courier.execute(
+        with self._relay_lock, self._store_errors("cannot be read"):
+            found = self._relay_connection.execute(
                 "SELECT kind, at, first_seq, last_seq, count, detail, number FROM notice WHERE number < ? "
                 "ORDER BY number DESC LIMIT ?",
                 [before_number, limit],
@@ -307,37 +307,37 @@ class Store:
 
     def purged(self) -> int:
         """How many records were deleted in this epoch. Any thread."""
-        with self._reading, self._told("cannot be read"):
-            found = self._courier.execute("SELECT coalesce(sum(count), 0) FROM notice WHERE kind LIKE 'purged-%'")
+        with self._relay_lock, self._store_errors("cannot be read"):
+            found = self._relay_connection.execute("SELECT coalesce(sum(count), 0) FROM notice WHERE kind LIKE 'purged-%'")
             return int(found.fetchone()[0])
 
     def release_quarantine(self, only_seq: int | None = None) -> int:
         """Put what the centre refused, or one of it, back into the outbox; how many. Any thread. Raises StoreTrouble."""
-        with self._reading, self._writing, self._told("quarantine could not be emptied"):
-            return self._settled.release(only_seq)
+        with self._relay_lock, self._write_lock, self._store_errors("quarantine could not be emptied"):
+            return self._delivery.release_quarantine(only_seq)
 
     def _checkpoint(self) -> None:
         """Move the WAL into the file here, so that a person at the gate seldom waits for it. PASSIVE blocks nobody."""
         if self._newest_seq - self._checkpointed_seq < CHECKPOINT_PASSAGES:
             return
         self._checkpointed_seq = self._newest_seq
-        with self._told("could not be tidied"):
-            self._courier.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        with self._store_errors("could not be tidied"):
+            self._relay_connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     @contextlib.contextmanager
-    def _told(self, what: str) -> Iterator[None]:
+    def _store_errors(self, what: str) -> Iterator[None]:
         """Whatever SQLite raises becomes StoreTrouble; damage is remembered."""
         try:
             yield
         except (sqlite3.Error, OSError) as trouble:
-            self._remember_damage(trouble)
+            self._mark_corrupt(trouble)
             raise StoreTrouble(f"{self.path}: {what}: {trouble}") from trouble
 
     def close(self) -> None:
         """Close both connections; the last one leaves a single file behind."""
-        with self._reading, self._writing:
-            self._courier.close()
-            self._writer.close()
+        with self._relay_lock, self._write_lock:
+            self._relay_connection.close()
+            self._gate_connection.close()
 
 
 def _is_damage(error: BaseException | None) -> bool:

@@ -27,11 +27,11 @@ class Limits:
 
     retention_days: int = 21
     max_rows: int = 2_000_000
-    max_bytes: int = 2_000_000_000
+    max_file_bytes: int = 2_000_000_000
     """Of the database file."""
-    reserve_bytes: int = 64_000_000
+    low_space_bytes: int = 64_000_000
     """Free space on the disk below which history gives way early."""
-    floor_bytes: int = 8_000_000
+    min_free_bytes: int = 8_000_000
     """Free space on the disk below which nothing more is recorded: without it not even a receipt could be noted, and
     so nothing could ever be let go again."""
 
@@ -41,7 +41,7 @@ class Notice:
     """Something that the store did to its records."""
 
     kind: str
-    """`purged-age`, `purged-rows`, `purged-bytes`, `thinned` or `moved-aside`."""
+    """`purged-age`, `purged-rows`, `purged-bytes`, `redacted` or `corrupt-file-moved`."""
     at: str
     first_seq: int | None
     last_seq: int | None
@@ -66,7 +66,7 @@ def due(
 
     `at` is None where the clock is not to be believed: then nothing goes by age.
     """
-    oldest = int(database.execute("SELECT coalesce(min(seq), 0) FROM passage").fetchone()[0])
+    oldest = int(database.execute("SELECT coalesce(min(seq), 0) FROM event").fetchone()[0])
     if not oldest or oldest > delivered_up_to_seq:
         return None
     if newest_seq - oldest + 1 > limits.max_rows:
@@ -89,7 +89,7 @@ def _aged(database: Connection, before: datetime) -> int:
     """
     micros = (before - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     found = database.execute(
-        "SELECT coalesce(max(seq), 0) FROM (SELECT seq, occurred_us FROM passage WHERE clock <> 'unset' "
+        "SELECT coalesce(max(seq), 0) FROM (SELECT seq, occurred_us FROM event WHERE clock_quality <> 'unset' "
         "ORDER BY seq LIMIT ?) WHERE occurred_us < ?",
         [CHUNK * CHUNKS_A_TURN, micros],
     ).fetchone()
@@ -107,39 +107,39 @@ def under_pressure(database: Connection, path: Path, limits: Limits) -> bool:
     pages, free, size = (
         int(database.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "freelist_count", "page_size")
     )
-    if (pages - free) * size > limits.max_bytes:
+    if (pages - free) * size > limits.max_file_bytes:
         return True
-    return left_bytes(path) + free * size < limits.reserve_bytes
+    return left_bytes(path) + free * size < limits.low_space_bytes
 
 
 def purge(database: Connection, order: Purge, at: str) -> int:
     """Delete one chunk of history, and say so in a notice, in one transaction; how many rows went."""
-    with database.atomic():
+    with database.transaction():
         first, last, count = database.execute(
-            "SELECT min(seq), max(seq), count(*) FROM (SELECT seq FROM passage WHERE seq <= ? ORDER BY seq LIMIT ?)",
+            "SELECT min(seq), max(seq), count(*) FROM (SELECT seq FROM event WHERE seq <= ? ORDER BY seq LIMIT ?)",
             [order.up_to_seq, CHUNK],
         ).fetchone()
         if count:
-            database.execute("DELETE FROM passage WHERE seq <= ?", [last])
+            database.execute("DELETE FROM event WHERE seq <= ?", [last])
             note(database, order.kind, at=at, seq_range=(first, last), count=count)
     return int(count)
 
 
 def thin(database: Connection, after_seq: int, up_to_seq: int, at: str) -> int:
     """Take the details out of a chunk of failed readings (result and reason stay); up to which number it came."""
-    with database.atomic():
+    with database.transaction():
         last, first, count = database.execute(
             "SELECT max(seq), min(seq) FILTER (WHERE rich), count(*) FILTER (WHERE rich) FROM (SELECT seq, "
-            "outcome <> 'pass' AND (length(sealed) OR length(pseudonym)) AS rich FROM passage "
+            "outcome <> 'pass' AND (length(sealed) OR length(pseudonym)) AS rich FROM event "
             "WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?)",
             [after_seq, up_to_seq, CHUNK],
         ).fetchone()
         if count:
             database.execute(
-                "UPDATE passage SET sealed = x'', pseudonym = x'' WHERE outcome <> 'pass' AND seq BETWEEN ? AND ?",
+                "UPDATE event SET sealed = x'', pseudonym = x'' WHERE outcome <> 'pass' AND seq BETWEEN ? AND ?",
                 [first, last],
             )
-            note(database, "thinned", at=at, seq_range=(first, last), count=count)
+            note(database, "redacted", at=at, seq_range=(first, last), count=count)
     return int(last or up_to_seq)
 
 

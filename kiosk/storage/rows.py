@@ -13,10 +13,10 @@ from kiosk.core.model import Assurance, ClockQuality, Direction, Grounds, CodeKi
 from kiosk.core.subject_sealing import PSEUDONYM_BYTES
 
 COLUMNS = (
-    "seq, id, boot, occurred_us, occurred_s, clock, outcome, reason, direction, kind, assurance, "
-    "pseudonym, sealed, code_bytes, annuls, grounds"
+    "seq, id, boot_number, occurred_us, monotonic_s, clock_quality, outcome, reason, direction, kind, assurance, "
+    "pseudonym, sealed, code_bytes, annuls, manual_reason"
 )
-INSERT = f"INSERT INTO passage ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
+INSERT = f"INSERT INTO event ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
 SELECT = f"SELECT {COLUMNS} FROM "  # noqa: S608 - constants
 
 _CLOCK: dict[str, ClockQuality] = {word.value: word for word in ClockQuality}
@@ -39,7 +39,7 @@ def to_row(seq: int, boot_number: int, event: Passage) -> tuple[Any, ...]:
         boot_number,
         (event.occurred_at - _EPOCH_AT) // _MICROSECOND,
         event.occurred_s,
-        event.clock,
+        event.clock_quality,
         event.outcome,
         event.reason,
         event.direction,
@@ -49,7 +49,7 @@ def to_row(seq: int, boot_number: int, event: Passage) -> tuple[Any, ...]:
         event.sealed,
         event.code_bytes,
         event.annuls.bytes if event.annuls else None,
-        event.grounds,
+        event.manual_reason,
     )
 
 
@@ -61,11 +61,11 @@ def from_row(epoch: str, boots: Mapping[int, str], row: tuple[Any, ...]) -> Stor
         epoch=epoch,
         seq=seq,
         boot_id=boots[boot],
-        passage=Passage(
+        event=Passage(
             id=UUID(bytes=id_),
             occurred_at=_EPOCH_AT + timedelta(microseconds=us),
             occurred_s=s,
-            clock=_CLOCK[clock],
+            clock_quality=_CLOCK[clock],
             outcome=_OUTCOME[outcome],
             reason=_REASON[reason],
             direction=_DIRECTION[direction],
@@ -76,7 +76,7 @@ def from_row(epoch: str, boots: Mapping[int, str], row: tuple[Any, ...]) -> Stor
             code_bytes=code_bytes,
             aliases=_aliases(pseudonym),
             annuls=UUID(bytes=annuls) if annuls else None,
-            grounds=_GROUNDS[grounds],
+            manual_reason=_GROUNDS[grounds],
         ),
     )
 

@@ -86,7 +86,7 @@ class Authority:
         (folder / "crl.pem").write_bytes(crl.public_bytes(serialization.Encoding.PEM))
         return cls(folder)
 
-    def issue(self, name: str, role: Role, now: datetime, days: int, hosts: Sequence[str] = ()) -> Issued:
+    def issue(self, name: str, use: Role, now: datetime, days: int, hosts: Sequence[str] = ()) -> Issued:
         """A new key and certificate for `name`; renewing is issuing again (the old one stays good until it expires).
 
         `hosts` are the DNS names and addresses of a server. Returns where the files are: NAME.pem, NAME.key.
@@ -96,7 +96,7 @@ class Authority:
             _builder(_name(name), self.certificate.subject, key, now, days)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(signs_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([role.value]), critical=False)
+            .add_extension(x509.ExtendedKeyUsage([use.value]), critical=False)
         )
         if hosts:
             builder = builder.add_extension(

@@ -57,7 +57,7 @@ def devices(database: str, now: datetime) -> list[Device]:
         return [_device(ask, row, now) for row in ask("SELECT * FROM device ORDER BY site, device")]
 
 
-def _device(ask: Ask, row: dict[str, Any], now: datetime) -> Device:
+def _device(query: Ask, row: dict[str, Any], now: datetime) -> Device:
     seen_at = _moment(row["last_seen_at"])
     number = [row["number"]]
     return Device(
@@ -65,17 +65,17 @@ def _device(ask: Ask, row: dict[str, Any], now: datetime) -> Device:
         device=row["device"],
         state=row["state"],
         state_reason=row["state_reason"],
-        software=row["software"],
+        software=row["software_version"],
         last_seen_at=seen_at,
         silent=now - seen_at > SILENT_AFTER or row["state"] == "offline",
-        rejected=int(ask("SELECT count(*) AS n FROM rejected WHERE device = ?", number)[0]["n"]),
+        rejected=int(query("SELECT count(*) AS n FROM rejected WHERE device = ?", number)[0]["n"]),
         streams=tuple(
-            _stream(ask, one) for one in ask("SELECT * FROM stream WHERE device = ? ORDER BY number", number)
+            _stream(query, one) for one in query("SELECT * FROM stream WHERE device = ? ORDER BY number", number)
         ),
         notices=tuple(
-            Notice(one["kind"], int(one["records"]), f"{_moment(one['last_at']):%Y-%m-%d}")
-            for one in ask(
-                "SELECT kind, sum(count) AS records, max(at) AS last_at FROM notice WHERE device = ? "
+            Notice(one["kind"], int(one["event_count"]), f"{_moment(one['last_at']):%Y-%m-%d}")
+            for one in query(
+                "SELECT kind, sum(count) AS event_count, max(at) AS last_at FROM notice WHERE device = ? "
                 "GROUP BY kind ORDER BY kind",
                 number,
             )
@@ -87,16 +87,16 @@ def _moment(at: datetime | str) -> datetime:
     return at if isinstance(at, datetime) else datetime.fromisoformat(at)
 
 
-def _stream(ask: Ask, row: dict[str, Any]) -> Stream:
-    spans = ask("SELECT first_seq, last_seq FROM stretch WHERE stream = ?", [row["number"]])
+def _stream(query: Ask, row: dict[str, Any]) -> Stream:
+    spans = query("SELECT first_seq, last_seq FROM seq_range WHERE stream = ?", [row["number"]])
     ranges = RangeSet((span["first_seq"], span["last_seq"]) for span in spans)
     return Stream(
         epoch=row["epoch"],
         up_to_seq=ranges.up_to,
         newest_seq=ranges.newest,
         missing=tuple(ranges.missing()),
-        doubled=row["doubled"],
-        conflicting=row["conflicting"],
+        doubled=row["duplicates"],
+        conflicting=row["conflicts"],
     )
 
 

@@ -48,7 +48,7 @@ class Opened:
     trouble: str = ""
 
 
-def open_passages(database: str, key: X25519PrivateKey, question: Question, now: datetime) -> Iterator[Opened]:
+def open_passages(database: str, key: X25519PrivateKey, unseal_request: Question, now: datetime) -> Iterator[Opened]:
     """The subjects of that place and time, oldest first; of annulled passages nobody's. The audit row is on disk before the
     first is opened.
 
@@ -57,20 +57,20 @@ def open_passages(database: str, key: X25519PrivateKey, question: Question, now:
     with asking(database) as ask:
         found = ask(
             "SELECT id, device.device AS gate, coalesce(corrected_at, occurred_at) AS passed_at, direction, sealed "
-            "FROM counted JOIN device ON device.number = counted.device "
+            "FROM effective_event JOIN device ON device.number = effective_event.device "
             "WHERE device.site = ? AND (CAST(? AS text) IS NULL OR device.device = ?) "
             "AND coalesce(corrected_at, received_at) BETWEEN ? AND ? AND length(sealed) > 0 ORDER BY passed_at",
-            [question.site, question.device, question.device, _text(question.since_at), _text(question.until_at)],
+            [unseal_request.site, unseal_request.device, unseal_request.device, _text(unseal_request.since_at), _text(unseal_request.until_at)],
         )
         what = {
-            "site": question.site,
-            "device": question.device,
-            "since": _text(question.since_at),
-            "until": _text(question.until_at),
+            "site": unseal_request.site,
+            "device": unseal_request.device,
+            "since": _text(unseal_request.since_at),
+            "until": _text(unseal_request.until_at),
         }
         ask(
-            "INSERT INTO opening (at, who, why, what, passages) VALUES (?, ?, ?, ?, ?)",
-            [_text(now), question.who, question.why, json.dumps(what), len(found)],
+            "INSERT INTO unsealing (at, requested_by, reason, query, events) VALUES (?, ?, ?, ?, ?)",
+            [_text(now), unseal_request.who, unseal_request.why, json.dumps(what), len(found)],
         )
     return (_open(key, row) for row in found)
 

@@ -150,13 +150,13 @@ class PahoLink:
         self._events.clear()
         return events
 
-    def _read(self, opened: ExpressSocket | None) -> None:
+    def _read(self, connected_socket: ExpressSocket | None) -> None:
         """All that the network has, at most READS_PER_PUMP packets for paho."""
         for _ in range(READS_PER_PUMP):
             self._check(self._client.loop_read())
-            if opened is None or opened.dry:
+            if connected_socket is None or connected_socket.dry:
                 break
-        answers = opened.acknowledged() if opened is not None else []
+        answers = connected_socket.acknowledged() if connected_socket is not None else []
         if answers:
             self._answered_s = self._clock()
         for mid, code in answers:
@@ -204,16 +204,16 @@ class PahoLink:
             if self._mid not in self._unacknowledged:
                 return self._mid
 
-    def _properties(self, media: str | None) -> bytes:
+    def _properties(self, content_type: str | None) -> bytes:
         """As they stand in the packet."""
         if not self._five:
             return b""
-        if media not in self._media:
+        if content_type not in self._media:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # as above
-            if media is not None:
-                properties.ContentType = media
-            self._media[media] = bytes(properties.pack())  # type: ignore[no-untyped-call] # as above
-        return self._media[media]
+            if content_type is not None:
+                properties.ContentType = content_type
+            self._media[content_type] = bytes(properties.pack())  # type: ignore[no-untyped-call] # as above
+        return self._media[content_type]
 
     def subscribe(self, filters: Sequence[str]) -> None:
         """See Link."""

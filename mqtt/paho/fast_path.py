@@ -63,43 +63,43 @@ class ExpressSocket:
         del self._read[:size]
         return found
 
-    def _sort(self, came: bytes) -> None:
+    def _sort(self, received: bytes) -> None:
         """PUBACKs to one side, everything else to paho, packet by packet."""
-        if self._passing >= len(came):
-            self._passing -= len(came)
-            self._read += came
+        if self._passing >= len(received):
+            self._passing -= len(received)
+            self._read += received
             return
-        came = self._arrived + came
+        received = self._arrived + received
         place = self._passing
-        self._read += came[:place]
+        self._read += received[:place]
         self._passing = 0
-        while place < len(came):
-            if came[place] == PUBACK:
-                place = self._take_plain(came, place)
-            head = _head(came, place)
+        while place < len(received):
+            if received[place] == PUBACK:
+                place = self._take_plain(received, place)
+            head = _head(received, place)
             if head is None:
                 break
             after, length = head
-            if came[place] != PUBACK:
-                self._read += came[place : after + length]
-                self._passing = max(0, after + length - len(came))
-                place = min(len(came), after + length)
+            if received[place] != PUBACK:
+                self._read += received[place : after + length]
+                self._passing = max(0, after + length - len(received))
+                place = min(len(received), after + length)
                 continue
-            if after + length > len(came):
+            if after + length > len(received):
                 break
-            self._acknowledged.append(_puback(came[after : after + length]))
+            self._acknowledged.append(_puback(received[after : after + length]))
             place = after + length
-        self._arrived = came[place:]
+        self._arrived = received[place:]
 
-    def _take_plain(self, came: bytes, place: int) -> int:
+    def _take_plain(self, received: bytes, offset: int) -> int:
         """As many PUBACKs without a reason code as stand here one after the other; where they end."""
-        whole = (len(came) - place) // 4 * 4
-        for head, mid in struct.iter_unpack("!HH", came[place : place + whole]):
+        whole = (len(received) - offset) // 4 * 4
+        for head, mid in struct.iter_unpack("!HH", received[offset : offset + whole]):
             if head != PUBACK << 8 | 2:
                 break
             self._acknowledged.append((mid, 0))
-            place += 4
-        return place
+            offset += 4
+        return offset
 
     def pending(self) -> int:
         """How many bytes paho can read without a look at the network; paho asks before it waits."""
@@ -158,16 +158,16 @@ def _length_bytes(length: int) -> Iterator[int]:
     yield length
 
 
-def _head(came: bytes, place: int) -> tuple[int, int] | None:
+def _head(received: bytes, offset: int) -> tuple[int, int] | None:
     """Where the packet's content begins, and its length; None where that much has not come. Raises OSError."""
     length = 0
     for step in range(LENGTH_MOST):
-        if place + 1 + step >= len(came):
+        if offset + 1 + step >= len(received):
             return None
-        byte = came[place + 1 + step]
+        byte = received[offset + 1 + step]
         length |= (byte & 0x7F) << 7 * step
         if byte < 0x80:
-            return place + 2 + step, length
+            return offset + 2 + step, length
     raise ConnectionError("the broker sends no MQTT")
 
 

@@ -27,35 +27,35 @@ def test_a_disk_that_takes_no_record_gives_nobody_green_and_heals_by_itself(runn
     assert fact(found, "records")["grade"] == "broken"
     greens = found["counters"].get("pass", 0)
     for _ in range(40):  # two seconds of people who hold something up
-        found = running.turn() or found
+        found = running.poll() or found
     assert found["counters"].get("pass", 0) == greens
-    assert found["seq"] == sum(ids_in(running.premises.records).values())
+    assert found["seq"] == sum(ids_in(running.sandbox.database).values())
     resource.prlimit(popen.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     found = await_status(running, lambda found: found["state"] == "ready" and found["counters"].get("pass", 0) > greens)
-    assert found["seq"] == sum(ids_in(running.premises.records).values()), "no number was used up by what failed"
+    assert found["seq"] == sum(ids_in(running.sandbox.database).values()), "no number was used up by what failed"
 
 
 def test_a_camera_that_goes_away_is_out_of_order_and_comes_back_by_itself(running: Demonstration) -> None:
-    running.unplug()
+    running.disconnect_camera()
     found = await_status(running, lambda found: found["state"] == "out-of-order")
     assert fact(found, "camera")["grade"] == "broken"
     assert "camera" in fact(found, "camera")["vi"]
-    running.plug()
+    running.connect_camera()
     await_status(running, lambda found: found["state"] == "ready")
 
 
 def people_are_answered_without(running: Demonstration, killed: str) -> None:
     running.processes[killed].kill()
-    before = len(running.answers)
+    before = len(running.decisions)
     ends_s = time.monotonic() + WITHIN_S
-    while len(running.answers) < before + 6:
+    while len(running.decisions) < before + 6:
         assert time.monotonic() < ends_s, f"people are not answered without the {killed}"
-        running.look()
+        running.read_status()
 
 
 def test_a_broker_that_goes_away_stops_nobody_at_the_gate(running: Demonstration) -> None:
     people_are_answered_without(running, "broker")
-    found = running.look()
+    found = running.read_status()
     assert found is not None
     assert found["outbox"]["depth"] > 0
     assert not found["uplink"]["connected"]
@@ -66,12 +66,12 @@ def test_a_broker_that_goes_away_stops_nobody_at_the_gate(running: Demonstration
 def test_a_page_that_is_killed_stops_nobody_at_the_gate(running: Demonstration) -> None:
     people_are_answered_without(running, "page")
     running.processes["page"].start()
-    running.turn()
+    running.poll()
 
 
 def test_a_stopped_kiosk_withdraws_its_status_so_that_nobody_believes_an_old_one(running: Demonstration) -> None:
-    assert running.processes["kiosk"].end() == 0
-    assert running.look() is None
+    assert running.processes["kiosk"].terminate() == 0
+    assert running.read_status() is None
     running.processes["kiosk"].start()
 
 
@@ -79,7 +79,7 @@ def test_a_frozen_daemon_is_seen_by_the_age_of_its_status(running: Demonstration
     popen = running.processes["kiosk"].popen
     assert popen is not None
     os.kill(popen.pid, signal.SIGSTOP)  # SIGSTOP: alive, and not turning
-    first, second = running.look(), running.turn()
+    first, second = running.read_status(), running.poll()
     assert first is not None
     assert second is not None
     assert first["now_at"] == second["now_at"]
@@ -88,8 +88,8 @@ def test_a_frozen_daemon_is_seen_by_the_age_of_its_status(running: Demonstration
 
 
 def test_a_sensor_that_sends_one_picture_for_ever_is_out_of_order_and_heals_by_itself(running: Demonstration) -> None:
-    running.freeze(frozen=True)
+    running.set_camera_frozen(frozen=True)
     found = await_status(running, lambda found: found["state"] == "out-of-order")
     assert "frozen" in fact(found, "camera")["en"]
-    running.freeze(frozen=False)
+    running.set_camera_frozen(frozen=False)
     await_status(running, lambda found: found["state"] == "ready")

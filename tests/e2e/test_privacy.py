@@ -78,19 +78,19 @@ def opened_by_the_centre(premises: Premises) -> str:
     """What the records say to whoever holds the centre's private key."""
     key = load_pem_private_key((premises.folder / "centre-private.pem").read_bytes(), None)
     assert isinstance(key, X25519PrivateKey)
-    with closing(sqlite3.connect(premises.records)) as database:
-        rows = database.execute("SELECT id, sealed FROM passage WHERE length(sealed) > 0").fetchall()
+    with closing(sqlite3.connect(premises.database)) as database:
+        rows = database.execute("SELECT id, sealed FROM event WHERE length(sealed) > 0").fetchall()
     return repr([open_sealed(key, sealed, UUID(bytes=passage_id)) for passage_id, sealed in rows])
 
 
 def test_nobody_is_found_in_database_wal_log_wire_status_or_page() -> None:
     with scratch_premises() as premises:
-        needles = forbidden(premises.world.samples)
+        needles = forbidden(premises.samples.samples)
         demonstration = Demonstration(premises, hasty_pace(60.0), loop=False, window_s=1.0)
         seen: dict[str, bytes] = {}
         with demonstration, listening(demonstration._port) as heard:
-            demonstration.play_once()
-            seen |= {f"page {path}": fetched(demonstration.page.rstrip("/") + path) for path in PAGES}
+            demonstration.run_once()
+            seen |= {f"page {path}": fetched(demonstration.page_url.rstrip("/") + path) for path in PAGES}
             seen |= {f"running: {name}": data for name, data in left_behind(premises.folder).items()}
         seen |= {f"ended: {name}": data for name, data in left_behind(premises.folder).items()}
         seen["wire"] = b"\n".join(heard)
@@ -99,7 +99,7 @@ def test_nobody_is_found_in_database_wal_log_wire_status_or_page() -> None:
         assert len(heard) > 10
         assert b"passage" in seen["wire"]
         told = opened_by_the_centre(premises)
-        who = premises.world["id-card"].person
+        who = premises.samples["id-card"].person
         assert who is not None
         assert who.name in told, "and the centre, with its key, finds whom it has to"
-        assert who.document in told
+        assert who.document_number in told

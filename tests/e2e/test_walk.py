@@ -25,8 +25,8 @@ def premises() -> Iterator[Premises]:
 def played(premises: Premises, each_turn: Callable[[Demonstration], None]) -> tuple[Demonstration, Verdict]:
     demonstration = Demonstration(premises, hasty_pace(FRAMES_PER_S), loop=False, window_s=WINDOW_S)
     with demonstration:
-        demonstration.play_once(lambda _: each_turn(demonstration))
-    return demonstration, demonstration.verdict()
+        demonstration.run_once(lambda _: each_turn(demonstration))
+    return demonstration, demonstration.check_result()
 
 
 class KilledInTheMiddle:
@@ -38,7 +38,7 @@ class KilledInTheMiddle:
 
     def __call__(self, demonstration: Demonstration) -> None:
         for answers, name in sorted(self.plan.items()):
-            if len(demonstration.answers) >= answers and name not in self.done:
+            if len(demonstration.decisions) >= answers and name not in self.done:
                 self.done.append(name)
                 demonstration.processes[name].kill()
                 demonstration.processes[name].start()
@@ -58,17 +58,17 @@ def test_everybody_is_answered_and_nothing_lost_though_daemon_broker_and_centre_
     killer = KilledInTheMiddle({2: "kiosk", 5: "broker", 8: "centre"})
     demonstration, verdict = played(premises, killer)
     assert killer.done == ["kiosk", "broker", "centre"]
-    assert verdict.lost == verdict.doubled == 0
-    assert verdict.passages == verdict.received >= 13
-    unanswered = [turn.visitor.en for turn in demonstration.stage.turns if turn.visitor.expected and not turn.answered]
+    assert verdict.lost == verdict.duplicated == 0
+    assert verdict.recorded == verdict.received >= 13
+    unanswered = [turn.visitor.en for turn in demonstration.scenario.turns if turn.visitor.expected and not turn.answered]
     assert not unanswered
-    wrong = [turn.visitor.en for turn in demonstration.stage.turns if not met(turn, demonstration.answers)]
+    wrong = [turn.visitor.en for turn in demonstration.scenario.turns if not met(turn, demonstration.decisions)]
     assert len(wrong) <= 1, "only whoever stood there while the daemon was killed may have been answered twice"
 
 
 def test_nothing_that_was_killed_or_ended_leaves_a_process_behind(premises: Premises) -> None:
     demonstration, _ = played(premises, lambda _: None)
-    assert all(not process.running for process in demonstration.processes.values())
+    assert all(not process.is_running for process in demonstration.processes.values())
     codes = {name: process.popen.returncode for name, process in demonstration.processes.items() if process.popen}
     assert codes == {"broker": 0, "centre": 0, "kiosk": 0, "page": 0}
 
@@ -76,15 +76,15 @@ def test_nothing_that_was_killed_or_ended_leaves_a_process_behind(premises: Prem
 def test_no_piece_of_any_persons_data_is_in_any_file_that_the_walk_leaves(premises: Premises) -> None:
     demonstration = Demonstration(premises, hasty_pace(FRAMES_PER_S), loop=False, window_s=WINDOW_S)
     with demonstration:
-        demonstration.play_once()
-        names = (premises.records.name, f"{premises.records.name}-wal", premises.centre_database.name)
+        demonstration.run_once()
+        names = (premises.database.name, f"{premises.database.name}-wal", premises.centre_database.name)
         left = b"".join((premises.folder / name).read_bytes() for name in names if (premises.folder / name).exists())
         left += b"".join(path.read_bytes() for path in premises.folder.glob("*.log"))
         left += (premises.run_dir / "status.json").read_bytes()
         left += b"".join(path.read_bytes() for path in premises.folder.glob("mosquitto.db*"))
     assert len(left) > 10_000
-    for sample in premises.world.samples:
+    for sample in premises.samples.samples:
         assert sample.data not in left, f"the raw code of {sample.label!r} was left behind"
-        for secret in sample.person.secrets() if sample.person else ():
+        for secret in sample.person.personal_values() if sample.person else ():
             assert secret.encode() not in left, f"a piece of the person with {sample.label!r} was left behind"
             assert secret.encode().hex().encode() not in left

@@ -26,9 +26,9 @@ def demonstration() -> Iterator[Demonstration]:
 def test_orders_of_guard_and_administrator_are_carried_out_by_the_daemon(demonstration: Demonstration) -> None:
     with demonstration:
         turns_until(demonstration, lambda found: found["state"] == "ready")
-        guard, admin = Reader(demonstration.page), Reader(demonstration.page)
+        guard, admin = Reader(demonstration.page_url), Reader(demonstration.page_url)
         guard.log_in("guard", PIN)
-        before = demonstration.look()
+        before = demonstration.read_status()
         assert before
         assert guard.send("/guard/admit", "/guard/admit", direction="in", reason="nothing-to-show") == 302
         found = turns_until(demonstration, lambda found: any(one["reason"] == "manual" for one in found["shown"]))
@@ -46,27 +46,27 @@ def test_orders_of_guard_and_administrator_are_carried_out_by_the_daemon(demonst
 def test_what_a_guard_undoes_on_his_page_is_undone_at_the_gate_and_at_the_centre(demonstration: Demonstration) -> None:
     with demonstration:
         turns_until(demonstration, lambda found: found["state"] == "ready")
-        guard, admin = Reader(demonstration.page), Reader(demonstration.page)
+        guard, admin = Reader(demonstration.page_url), Reader(demonstration.page_url)
         guard.log_in("guard", PIN)
         admin.log_in("admin", PASSWORD)
         admin.send("/admin", "/admin/order/pause")  # so that the queue does not go on meanwhile
         turns_until(demonstration, lambda found: found["state"] == "out-of-order")
-        guard.send("/guard/admit", "/guard/admit", direction="in", reason="helped")
+        guard.send("/guard/admit", "/guard/admit", direction="in", reason="assisted")
         before = turns_until(demonstration, lambda found: bool(found["undo"]) and found["undo"]["reason"] == "manual")
         shown = re.search(r'name="seq" value="(\d+)"', guard.ask("GET", "/guard/undo")[1])
         assert shown
-        assert guard.send("/guard/undo", "/guard/undo", seq=shown[1], reason="by-mistake") == 302
+        assert guard.send("/guard/undo", "/guard/undo", seq=shown[1], reason="mistake") == 302
         after = turns_until(demonstration, lambda found: found["undo"] is None)
         assert after["inside"] == before["inside"] - 1
         turns_until(demonstration, lambda found: found["outbox"]["depth"] == 0)
         annulled = f"(A child, an old person, somebody who needs help · undone by record {int(shown[1]) + 1})"
         assert annulled in admin.ask("GET", "/admin/events")[1]
-        with closing(sqlite3.connect(demonstration.premises.centre_database)) as centre:
+        with closing(sqlite3.connect(demonstration.sandbox.centre_database)) as centre:
             kept = centre.execute(
-                "SELECT result, grounds, annuls IS NULL FROM passage ORDER BY seq DESC LIMIT 2"
+                "SELECT outcome, manual_reason, annuls IS NULL FROM event ORDER BY seq DESC LIMIT 2"
             ).fetchall()
-            assert kept == [("warn", "by-mistake", 0), ("pass", "helped", 1)]
-            assert centre.execute("SELECT count(*) FROM counted WHERE reason IN ('manual', 'annulled')").fetchone() == (
+            assert kept == [("check-again", "mistake", 0), ("pass", "assisted", 1)]
+            assert centre.execute("SELECT count(*) FROM effective_event WHERE reason IN ('manual', 'annulled')").fetchone() == (
                 0,
             )
 
@@ -78,13 +78,13 @@ def test_a_flooded_and_killed_page_never_touches_scanning(demonstration: Demonst
     def flood() -> None:
         while not stop.is_set():
             with suppress(OSError, http.client.HTTPException):
-                answered.append(Reader(demonstration.page).ask("GET", "/")[0])
+                answered.append(Reader(demonstration.page_url).ask("GET", "/")[0])
 
     killed: list[int] = []
 
     def kill_once(_: object) -> None:
-        if len(demonstration.answers) >= 4 and not killed:
-            killed.append(len(demonstration.answers))
+        if len(demonstration.decisions) >= 4 and not killed:
+            killed.append(len(demonstration.decisions))
             demonstration.processes["page"].kill()
             demonstration.processes["page"].start()
 
@@ -93,13 +93,13 @@ def test_a_flooded_and_killed_page_never_touches_scanning(demonstration: Demonst
         for thread in threads:
             thread.start()
         try:
-            demonstration.play_once(kill_once)
+            demonstration.run_once(kill_once)
         finally:
             stop.set()
             for thread in threads:
                 thread.join()
-    verdict = demonstration.verdict()
+    verdict = demonstration.check_result()
     assert killed
     assert answered.count(200) > FLOODERS
-    assert verdict.lost == verdict.doubled == 0
-    assert verdict.expected_outcomes_met == verdict.shown
+    assert verdict.lost == verdict.duplicated == 0
+    assert verdict.as_expected == verdict.visitors

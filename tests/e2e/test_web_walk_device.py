@@ -27,7 +27,7 @@ def demonstration() -> Iterator[Demonstration]:
 
 
 def administrator(demonstration: Demonstration) -> Reader:
-    found = Reader(demonstration.page)
+    found = Reader(demonstration.page_url)
     found.log_in("admin", PASSWORD)
     return found
 
@@ -45,14 +45,14 @@ def test_an_administrator_aims_and_reads_log_and_configuration_while_people_pass
         assert read_picture(np.asarray(luma, np.uint8)) == ()
         assert "order take-still of process" in admin.ask("GET", "/admin/log")[1]
         assert "runs with what the file says" in admin.ask("GET", "/admin/settings")[1]
-        answered = len(demonstration.answers)
-        turns_until(demonstration, lambda _: len(demonstration.answers) > answered)
+        answered = len(demonstration.decisions)
+        turns_until(demonstration, lambda _: len(demonstration.decisions) > answered)
 
 
 def refusals(demonstration: Demonstration) -> list[tuple[str, int]]:
     """Why, and how often, by the kiosk's own database."""
-    with closing(sqlite3.connect(demonstration.premises.records)) as reader:
-        return reader.execute("SELECT reason, times FROM quarantine JOIN refused USING (seq)").fetchall()
+    with closing(sqlite3.connect(demonstration.sandbox.database)) as reader:
+        return reader.execute("SELECT reason, times FROM quarantine JOIN rejection_count USING (seq)").fetchall()
 
 
 def test_what_the_centre_refuses_is_seen_on_the_page_sent_again_and_refused_again(demonstration: Demonstration) -> None:
@@ -60,14 +60,14 @@ def test_what_the_centre_refuses_is_seen_on_the_page_sent_again_and_refused_agai
         turns_until(demonstration, lambda found: found["state"] == "ready")
         kiosk = demonstration.processes["kiosk"]
         kiosk.kill()
-        store = Store(demonstration.premises.records)
+        store = Store(demonstration.sandbox.database)
         poison = store.commit(replace(a_passage(1), code_bytes=2_000_000, reason=Reason.UNKNOWN_CODE))
         store.close()
         kiosk.start()
         turns_until(demonstration, lambda found: found["outbox"]["quarantined"] == 1)
         admin = administrator(demonstration)
         html = admin.ask("GET", "/admin/quarantine")[1]
-        assert str(poison.passage.id) in html
+        assert str(poison.event.id) in html
         ((why, times),) = refusals(demonstration)
         assert why in html
         assert times == 1

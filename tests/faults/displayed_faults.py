@@ -60,10 +60,10 @@ class SpoiledMachine:
     def start(self) -> None:
         """Start the daemon, and the page beside it."""
         folder = self._zone.parents[4]
-        records = f"{self.disk.folder}/passages.db" if self.disk else "passages.db"
+        records = f"{self.disk.folder}/events.db" if self.disk else "events.db"
         changes = {
-            'pins = "mock"': f'pins = "mock"\nrelay_led = "kiosk-relay"\nrelay_leds = "{folder}/leds"',
-            'path = "passages.db"': f'path = "{records}"\nfloor_bytes = 2000000\nreserve_bytes = 4000000',
+            'pin_factory = "mock"': f'pin_factory = "mock"\nrelay_led = "kiosk-relay"\nleds_dir = "{folder}/leds"',
+            'path = "events.db"': f'path = "{records}"\nmin_free_bytes = 2000000\nlow_space_bytes = 4000000',
             "port = 0": f"port = {self._port}",
             'run_dir = "run"': f'run_dir = "{self.run_dir}"\nsysfs = "{folder}/sys"',
         }
@@ -103,10 +103,10 @@ class SpoiledMachine:
 
     def start_page(self) -> None:
         """As systemd does it."""
-        config = str(self.premises.config)
-        self._page = Process("page", python_module("kiosk", "web", "--config", config), self.premises.log("page"))
+        config = str(self.premises.config_file)
+        self._page = Process("page", python_module("kiosk", "web", "--config", config), self.premises.log_file("page"))
         self._page.start()
-        self._house.callback(self._page.end)
+        self._house.callback(self._page.terminate)
 
     def kill_page(self) -> None:
         """kill -9."""
@@ -119,7 +119,7 @@ class SpoiledMachine:
 
     def start_anew(self) -> None:
         """The machine is switched off and on: the start checks the disk, and mounts it for writing."""
-        self.process.end()
+        self.process.terminate()
         if self.disk is not None:
             self.disk.repair()
         self.process.start()
@@ -143,11 +143,11 @@ class SpoiledMachine:
 
     def logged(self, words: str) -> int:
         """How often the daemon's log has these words."""
-        return self.premises.log("daemon").read_text(encoding="utf-8").count(words)
+        return self.premises.log_file("daemon").read_text(encoding="utf-8").count(words)
 
     def told(self, sentence: str) -> int:
         """How many lines of the log say so."""
-        lines = self.premises.log("daemon").read_text(encoding="utf-8").splitlines()
+        lines = self.premises.log_file("daemon").read_text(encoding="utf-8").splitlines()
         return sum(1 for line in lines if " kiosk.app.daemon: " in line and sentence in line)
 
 

@@ -92,7 +92,7 @@ class Driver:
 
     def _passage(self) -> Passage:
         now = self._clock.now()
-        passage = replace(a_passage(1), id=uuid7(now), occurred_at=now.at, occurred_s=now.s)
+        passage = replace(a_passage(1), id=uuid7(now), occurred_at=now.utc_at, occurred_s=now.monotonic_s)
         kind = self._next.popleft() if self._next else ""
         if kind == "refused":
             return replace(passage, code_bytes=REFUSED_BYTES, reason=Reason.UNKNOWN_CODE)
@@ -106,11 +106,11 @@ class DrivenRooms(Rooms):
     driver: Driver
 
     def steps(self) -> dict[str, Callable[[], float]]:
-        return Rooms.steps(self) | {"gate": self._driven_step}
+        return Rooms.worker_steps(self) | {"gate": self._driven_step}
 
     def _driven_step(self) -> float:
         self.driver.commit_due()
-        return self.gate_loop.step()
+        return self.gate_worker.step()
 
 
 class WitnessedLamps:
@@ -135,20 +135,20 @@ def run(settings: config.Settings, greens: Greens, per_s: int) -> None:
     with ExitStack() as house:
         make_run_dir(settings.run_dir)
         bell = house.enter_context(Doorbell())
-        lamps = open_signal(settings.signal)
+        lamps = open_signal(settings.gpio)
         house.callback(lamps.close)
         witness = WitnessedLamps(lamps, greens)
         clock = JumpingClock()
-        rooms = furnish(settings, witness, clock, bell.ring, house)  # type: ignore[arg-type] # a Lamps in all but name
-        witness.store = rooms.store
-        driver = Driver(rooms.store, clock, greens, per_s)
+        rooms = furnish(settings, witness, clock, bell.wake, house)  # type: ignore[arg-type] # a Lamps in all but name
+        witness.store = rooms.event_store
+        driver = Driver(rooms.event_store, clock, greens, per_s)
         threading.Thread(target=driver.listen, daemon=True).start()
         driven = DrivenRooms(**{room.name: getattr(rooms, room.name) for room in fields(rooms)}, driver=driver)
         daemon = Daemon(settings, driven, bell, Notifier())
         house.callback(daemon.stop_workers)
         daemon.start_workers()
-        daemon.watch()
-        daemon.close_diary()
+        daemon.run_loop()
+        daemon.record_stop()
 
 
 def main() -> None:

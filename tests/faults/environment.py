@@ -40,7 +40,7 @@ class Laboratory:
         self.dice = random.Random(seed)
         self.version = self.dice.choice(["5", "3.1.1"])
         self.disk: Disk = self._make_disk(stack, seed)
-        self.records = self.disk.folder / "passages.db"
+        self.records = self.disk.folder / "events.db"
         self.centre_database = self.folder / "centre.db"
         self.broker = stack.enter_context(Broker(log_type="error"))
         self.proxy = stack.enter_context(Proxy(self.broker.port))
@@ -68,15 +68,15 @@ class Laboratory:
         world = sample_world(datetime.now(UTC))
         painter = Painter(960, 540)
         for place, label in enumerate(SHOWN):
-            put(self.pictures, f"{place}-a", painter.paint([world[label].data], 2 * place))
-            put(self.pictures, f"{place}-b", painter.paint([], 2 * place + 1))
+            put(self.pictures, f"{place}-a", painter.render([world[label].data], 2 * place))
+            put(self.pictures, f"{place}-b", painter.render([], 2 * place + 1))
         premises = Premises(self.folder, world)
         camera = f"replay:{self.pictures}"
-        premises.furnish(port=self.proxy.port, camera=camera, frames_per_s=6.0, window_s=1.0)
-        more = f'version = "{self.version}"\nkeepalive_s = 2\nreconnect_within_s = 1.0\nreceipt_timeout_s = 1'
-        text = premises.config.read_text(encoding="utf-8").replace("receipt_timeout_s = 3", more)
-        records = f'path = "{self.records}"\nreserve_bytes = 0\nfloor_bytes = {floor_bytes}'
-        premises.config.write_text(text.replace('path = "passages.db"', records), encoding="utf-8")
+        premises.write_files(port=self.proxy.port, camera=camera, frames_per_s=6.0, window_s=1.0)
+        more = f'version = "{self.version}"\nkeepalive_s = 2\nreconnect_max_delay_s = 1.0\nreceipt_timeout_s = 1'
+        text = premises.config_file.read_text(encoding="utf-8").replace("receipt_timeout_s = 3", more)
+        records = f'path = "{self.records}"\nlow_space_bytes = 0\nmin_free_bytes = {floor_bytes}'
+        premises.config_file.write_text(text.replace('path = "events.db"', records), encoding="utf-8")
 
     def start_centre(self) -> subprocess.Popen[bytes]:
         command = ["-m", "kiosk", "centre", "--broker", self.broker.address, "--database", str(self.centre_database)]

@@ -26,8 +26,8 @@ def test_each_fault_of_the_machine_is_shown_told_once_and_heals_by_itself(machin
         fault.cure()
         until(lambda fault=fault: fault.fact not in machine.bad(), 20.0)  # type: ignore[misc]  # bound
         until(lambda fault=fault: machine.told(f"{fault.fact} is well again") == 1, 20.0)  # type: ignore[misc]  # bound
-        assert machine.told(said) == 1, f"{name}: {machine.premises.log('daemon').read_text()}"
-    assert machine.process.running, "a fault ended the daemon"
+        assert machine.told(said) == 1, f"{name}: {machine.premises.log_file('daemon').read_text()}"
+    assert machine.process.is_running, "a fault ended the daemon"
 
 
 def test_a_medium_that_fails_is_shown_before_anybody_comes(machine: SpoiledMachine) -> None:

@@ -13,7 +13,7 @@ from kiosk.storage import Limits, Store
 from tests.fakes.data.access_events import START_AT, a_passage
 from tests.faults.faulty_disk import Mounted
 
-NO_FLOOR = Limits(floor_bytes=0)
+NO_FLOOR = Limits(min_free_bytes=0)
 
 
 @pytest.fixture
@@ -52,12 +52,12 @@ def test_a_full_disk_refuses_and_recovers_without_a_gap_or_a_lie(small_disk: Pat
     with pytest.raises(StoreTrouble):
         store.commit(a_passage(kept + 1))
     ballast.unlink()
-    store.probe()
+    store.check_writable()
     assert store.commit(a_passage(kept + 1)).seq == kept + 1
     store.close()
     store = Store(small_disk / "p.db")
-    assert [stored.seq for stored in store.waiting(0, 99_999)] == list(range(1, kept + 2))
-    assert store.moved_aside is None
+    assert [stored.seq for stored in store.pending(0, 99_999)] == list(range(1, kept + 2))
+    assert store.corrupt_file is None
     store.close()
 
 
@@ -70,22 +70,22 @@ def test_a_full_disk_that_is_restarted_on_has_all_that_was_promised(small_disk: 
         (small_disk.parent / path.name).write_bytes(content)  # as after a power cut: nobody closed it
     after = Store(small_disk.parent / "p.db")
     assert after.newest_seq == kept
-    assert after.depth() == kept
+    assert after.backlog_size() == kept
     after.close()
 
 
 def test_room_is_kept_for_receipts_so_that_a_full_disk_empties_by_itself(small_disk: Path) -> None:
-    store = Store(small_disk / "p.db", limits=Limits(floor_bytes=400_000, reserve_bytes=600_000))
+    store = Store(small_disk / "p.db", limits=Limits(min_free_bytes=400_000, low_space_bytes=600_000))
     kept = fill(store)
     with pytest.raises(StoreTrouble, match="kept free for receipts"):
-        store.probe()
-    store.settle(kept)
-    assert store.depth() == 0
+        store.check_writable()
+    store.acknowledge(kept)
+    assert store.backlog_size() == 0
     later = Moment(START_AT, 1.0, ClockQuality.SYNCHRONISED)
-    while store.tend(later):
+    while store.run_maintenance(later):
         """History gives way."""
     store.close()  # and the write-ahead log with it
-    store = Store(small_disk / "p.db", limits=Limits(floor_bytes=400_000))
+    store = Store(small_disk / "p.db", limits=Limits(min_free_bytes=400_000))
     assert store.commit(a_passage(kept + 1)).seq == kept + 1
     store.close()
 
@@ -110,16 +110,16 @@ def test_a_disk_that_turns_read_only_under_an_open_database_keeps_all_that_was_p
     try:
         store = Store(disk.folder / "p.db", limits=NO_FLOOR)
         store.commit_all([a_passage(number) for number in range(1, 51)])
-        store.settle(10)
+        store.acknowledge(10)
         if not disk.fail(None):
             pytest.skip("this kernel lets nobody make its file system fail")
         with pytest.raises(StoreTrouble, match="could not be committed"):
             store.commit(a_passage(51))
         with pytest.raises(StoreTrouble):
-            store.probe()
+            store.check_writable()
         with pytest.raises(StoreTrouble, match="could not note"):
-            store.settle(20)
-        assert len(store.waiting(0, 99)) == 30, (
+            store.acknowledge(20)
+        assert len(store.pending(0, 99)) == 30, (
             "what the centre has goes on being known, and the others can be read and sent"
         )
         store.close()

@@ -20,9 +20,9 @@ def known(name: str | None) -> Language | None:
     return next((language for language in LANGUAGES if language == name), None)
 
 
-def chosen(wish: str | None, remembered: str | None, accepts: LanguageAccept, otherwise: Language) -> Language:
+def chosen(requested: str | None, cookie: str | None, accept_language: LanguageAccept, default: Language) -> Language:
     """The switch on the page wins, then the switch's cookie, then the browser's wishes, then the site's language."""
-    return known(wish) or known(remembered) or known(accepts.best_match(LANGUAGES)) or otherwise
+    return known(requested) or known(cookie) or known(accept_language.best_match(LANGUAGES)) or default
 
 
 def plain_number(value: float, language: Language, digits: int = 0) -> str:

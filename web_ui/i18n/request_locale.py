@@ -29,6 +29,6 @@ def remember(response: Response) -> Response:
     return response
 
 
-def switch(wanted: Language) -> str:
+def switch(target: Language) -> str:
     """The address of the present page in another language, its other arguments kept."""
-    return "?" + urlencode({**request.args.to_dict(), "lang": wanted})
+    return "?" + urlencode({**request.args.to_dict(), "lang": target})

@@ -25,9 +25,9 @@ def visible(value: object) -> object:
     return _STRANGE.sub(_picture, value) if _STRANGE.search(value) else value
 
 
-def cut(text: str, most: int = MOST_SHOWN) -> str:
+def cut(text: str, max_length: int = MOST_SHOWN) -> str:
     """A text that is too long, to be shown in part."""
-    return text if len(text) <= most else f"{text[:most]} … (+{len(text) - most})"
+    return text if len(text) <= max_length else f"{text[:max_length]} … (+{len(text) - max_length})"
 
 
 def _picture(found: re.Match[str]) -> str:

@@ -100,7 +100,7 @@ PAGE: Mapping[str, Text] = {
     "inside.full": Text("Đã đủ người", "Full"),
     "inside.nearly-full": Text("Sắp đủ người", "Nearly full"),
     "count.pass": Text("Cho qua", "Let through"),
-    "count.look-again": Text("Xem lại", "Looked at again"),
+    "count.check-again": Text("Xem lại", "Looked at again"),
     "count.fail": Text("Không cho qua", "Refused"),
     "since": Text("Từ khi khởi động, {time}", "Since it started, {time}"),
     "today": Text("Hôm nay, từ 0 giờ; {ins} vào, {outs} ra", "Today, since midnight; {ins} in, {outs} out"),

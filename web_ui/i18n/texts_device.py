@@ -78,6 +78,6 @@ REFUSED: Mapping[str, Text] = {
     "too-large": Text("Bản ghi lớn quá mức cho phép.", "The record is larger than allowed."),
     "not-json": Text("Không đọc được bản ghi.", "The record cannot be read."),
     "not-an-event": Text("Không phải một bản ghi lượt qua.", "It is not the record of a passage."),
-    "never-answered": Text("Gửi nhiều lần, trung tâm không trả lời.", "Sent many times; the centre never answered."),
+    "no-receipt": Text("Gửi nhiều lần, trung tâm không trả lời.", "Sent many times; the centre never answered."),
 }
 """Sentences for the centre's most common words; any other word of it stands for itself."""

@@ -1,8 +1,8 @@
 // The guard's screen beside what it shows: sound and vibration for a new answer, and a screen that stays awake.
 (function () {
   "use strict";
-  var VIBRATE = { "pass": [200], "fail": [120, 80, 120, 80, 400], "look-again": [200, 150, 200] };
-  var NOTES = { "pass": [[1760, 0, 0.4]], "fail": [[392, 0, 0.15], [392, 0.25, 0.15], [392, 0.5, 0.15]], "look-again": [[784, 0, 0.3], [784, 0.6, 0.3]] };
+  var VIBRATE = { "pass": [200], "fail": [120, 80, 120, 80, 400], "check-again": [200, 150, 200] };
+  var NOTES = { "pass": [[1760, 0, 0.4]], "fail": [[392, 0, 0.15], [392, 0.25, 0.15], [392, 0.5, 0.15]], "check-again": [[784, 0, 0.3], [784, 0.6, 0.3]] };
   var screenPart = document.getElementById("screen"), button = document.getElementById("sound"), audio = null, lock = null;
 
   function shown() { return screenPart.querySelector("[data-number]").dataset; }

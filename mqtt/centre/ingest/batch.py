@@ -35,22 +35,22 @@ Arrived = tuple[PassageEvent, datetime]
 _epoch = attrgetter("data.epoch")
 
 
-def by_stream(arrivals: Sequence[Arrival]) -> dict[StreamKey, list[Arrived]]:
+def by_stream(messages: Sequence[Arrival]) -> dict[StreamKey, list[Arrived]]:
     """Every event by the stream that it belongs to, in the order of arrival."""
     streams: dict[StreamKey, list[Arrived]] = {}
-    for arrival in arrivals:
+    for arrival in messages:
         at = arrival.received_at
         for epoch, events in groupby(arrival.events, _epoch):
             streams.setdefault(StreamKey(arrival.branch, epoch), []).extend((event, at) for event in events)
     return streams
 
 
-def clock_offsets(arrived: Iterable[Arrived]) -> dict[str, float]:
+def clock_offsets(received: Iterable[Arrived]) -> dict[str, float]:
     """Wall clock minus monotonic clock in seconds, by boot, as the newest event with a set clock has it.
 
     What was recorded in that boot before the clock was set is thereby dated.
     """
-    newest = {event.data.boot: event for event, _ in arrived if event.data.clock == "synchronised"}
+    newest = {event.data.boot: event for event, _ in received if event.data.clock == "synchronised"}
     return {boot: event.time.timestamp() - event.data.monotonic_s for boot, event in newest.items()}
 
 
@@ -65,19 +65,19 @@ class Tally:
     added: int
     """How many numbers are new."""
 
-    def doubled(self, new: int) -> int:
+    def doubled(self, new_ids: int) -> int:
         """How many passages were there already, where `new` ids were not."""
-        return self.arrived - new
+        return self.arrived - new_ids
 
-    def conflicting(self, new: int) -> int:
+    def conflicting(self, new_ids: int) -> int:
         """How many of the `new` have a number that another passage had."""
-        return max(0, new - self.added)
+        return max(0, new_ids - self.added)
 
 
-def tally(known: Iterable[Range], arrived: Sequence[Arrived]) -> Tally:
+def tally(known_ranges: Iterable[Range], received: Sequence[Arrived]) -> Tally:
     """`known` are the stream's ranges before."""
-    ranges = RangeSet(known)
+    ranges = RangeSet(known_ranges)
     before = ranges.count()
-    for event, _ in arrived:
+    for event, _ in received:
         ranges.add(event.data.seq)
-    return Tally(ranges, len(arrived), ranges.count() - before)
+    return Tally(ranges, len(received), ranges.count() - before)

@@ -54,27 +54,27 @@ class Collector:
 
     def __init__(
         self,
-        root: str,
+        topic_prefix: str,
         ledger: Ledger,
         connect: Callable[[Message], Link],
         *,
-        share: str | None = None,
-        drain_per_s: float | None = None,
+        share_group: str | None = None,
+        backlog_events_per_s: float | None = None,
         now_at: Callable[[], datetime] = lambda: datetime.now(UTC),
-        dice: random.Random | None = None,
+        jitter: random.Random | None = None,
     ) -> None:
         """`connect` makes a new, unopened link with this last will and a persistent session: the broker keeps what comes.
 
         `share`: centres that name the same group get each passage once between them; they need one PostgreSQL behind them.
         `drain_per_s`: how fast each device may send its backlog, passages per second; None: as fast as it can.
         """
-        self._root = root
-        self._share = f"$share/{share}/" if share else ""
+        self._root = topic_prefix
+        self._share = f"$share/{share_group}/" if share_group else ""
         self._ledger = ledger
-        self._drain = device_messages.Drain(passages_per_s=drain_per_s)
+        self._drain = device_messages.Drain(passages_per_s=backlog_events_per_s)
         self._connect = connect
         self._now_at = now_at
-        self._dice = dice or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
+        self._dice = jitter or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
         self._link: Link | None = None
         self._inbox: deque[Incoming] = deque()
         self._read_ahead: _Batch | None = None
@@ -106,21 +106,21 @@ class Collector:
             return self._lost(str(trouble))
         return 0.0
 
-    def _lost(self, why: str) -> float:
+    def _lost(self, reason: str) -> float:
         if self._link is not None:
             self._link.close(clean=False)
         if self._ready or self._attempt == 0:
-            log.warning("no broker: %s", why)
+            log.warning("no broker: %s", reason)
         self._link, self._ready = None, False
         self._inbox.clear()  # not acknowledged: the broker sends it again
         self._read_ahead = None
         self._attempt += 1
         return self._dice.uniform(0.0, min(BACKOFF_LAST_S, BACKOFF_FIRST_S * 2 ** min(self._attempt, 10)))
 
-    def _turn(self, link: Link) -> None:
+    def _turn(self, connection: Link) -> None:
         """While one batch is being committed, the next is read: the database works on another core than this thread."""
         if not self._inbox:
-            self._listen(link, WAIT_S)
+            self._listen(connection, WAIT_S)
         batch = self._read_ahead or self._take_batch()
         self._read_ahead = None
         if batch is None:
@@ -128,20 +128,20 @@ class Collector:
         committing = self._desk.submit(batch.keep, self._ledger)
         try:
             if not self._inbox:
-                self._listen(link, 0.0)
+                self._listen(connection, 0.0)
             self._read_ahead = self._take_batch()
         finally:  # whatever became of the connection: nothing is under way any more when this returns
             standing = committing.result()
-        self._answer(link, batch, standing)
+        self._answer(connection, batch, standing)
 
-    def _listen(self, link: Link, timeout_s: float) -> None:
-        for event in link.pump(timeout_s):
+    def _listen(self, connection: Link, timeout_s: float) -> None:
+        for event in connection.pump(timeout_s):
             if isinstance(event, Connected):
                 passages = self._share + topics.every(self._root, Leaf.PASSAGE)
                 # not shared: a shared subscription gets nothing of what is retained (MQTT 5 section 4.8.2)
-                link.subscribe([passages, *(topics.every(self._root, leaf) for leaf in (Leaf.STATE, Leaf.HEALTH))])
+                connection.subscribe([passages, *(topics.every(self._root, leaf) for leaf in (Leaf.STATE, Leaf.HEALTH))])
             elif isinstance(event, Subscribed):
-                self._subscribed(link, event)
+                self._subscribed(connection, event)
             elif isinstance(event, Incoming):
                 self._inbox.append(event)
 
@@ -158,30 +158,30 @@ class Collector:
             self._read(incoming, batch)
         return batch
 
-    def _answer(self, link: Link, batch: "_Batch", standing: Mapping[StreamKey, RangeSet]) -> None:
+    def _answer(self, connection: Link, batch: "_Batch", ranges_by_stream: Mapping[StreamKey, RangeSet]) -> None:
         """The order is the promise: COMMIT, then PUBACK to the broker, then the receipt to the device."""
         for one in batch.incoming:
             if one.qos:
-                link.confirm(one)
-        for message in receipts(batch.arrivals, standing):
-            link.publish(message)
+                connection.confirm(one)
+        for message in receipts(batch.arrivals, ranges_by_stream):
+            connection.publish(message)
 
-    def _subscribed(self, link: Link, event: Subscribed) -> None:
+    def _subscribed(self, connection: Link, event: Subscribed) -> None:
         if event.refused:
             log.error("the broker refuses %s: check its ACL", ", ".join(event.refused))
             return
         log.info("connected and subscribed")
         self._ready = self._welcome = True
         self._attempt = 0
-        link.publish(Message(topics.centre_drain(self._root), self._drain.written(), retain=True))
-        link.publish(self._state_message("ready"))  # devices that wait for overdue receipts send again at once
+        connection.publish(Message(topics.centre_drain(self._root), self._drain.written(), retain=True))
+        connection.publish(self._state_message("ready"))  # devices that wait for overdue receipts send again at once
 
     def _read(self, incoming: Incoming, batch: "_Batch") -> None:
         """Sort a message into the batch: passages, or something to note."""
         now = self._now_at()
         whose = topics.parse(incoming.topic)
         if whose is None:
-            batch.notes.append(partial(self._ledger.count_unreadable, "foreign-topic"))
+            batch.notes.append(partial(self._ledger.count_unreadable, "unknown-topic"))
             return
         branch, leaf = whose
         try:
@@ -219,19 +219,19 @@ class Collector:
         self._desk.shutdown()
 
 
-def receipts(arrivals: Sequence[Arrival], standing: Mapping[StreamKey, RangeSet]) -> list[Message]:
+def receipts(ingested: Sequence[Arrival], ranges_by_stream: Mapping[StreamKey, RangeSet]) -> list[Message]:
     """One receipt per stream that was touched, and for epochs that only had refusals."""
     refused: dict[StreamKey, list[Refused]] = {}
-    for arrival in arrivals:
+    for arrival in ingested:
         for one in arrival.refused:
             if one.id is not None and one.epoch is not None:
                 refused.setdefault(StreamKey(arrival.branch, one.epoch), []).append(one)
     messages = []
-    for key in {**standing, **refused}:
-        ranges = standing.get(key, RangeSet())
+    for key in {**ranges_by_stream, **refused}:
+        ranges = ranges_by_stream.get(key, RangeSet())
         beyond = ranges.beyond()
         if len(beyond) > envelope.MAX_RECEIPT_RANGES:
-            beyond = nearest(beyond, _seqs(key, arrivals))
+            beyond = nearest(beyond, _seqs(key, ingested))
         payload = envelope.receipt(key.epoch, ranges.up_to, beyond, refused.get(key, ()))
         messages.append(Message(_receipt_topic(key.branch), payload))
     return messages
@@ -242,12 +242,12 @@ def _seqs(key: StreamKey, arrivals: Sequence[Arrival]) -> set[int]:
     return {event.data.seq for events in own for event in events if event.data.epoch == key.epoch}
 
 
-def nearest(beyond: Sequence[Range], seqs: Iterable[int]) -> list[Range]:
+def nearest(ranges: Sequence[Range], seqs: Iterable[int]) -> list[Range]:
     """Those that hold these numbers first: they are too many for one receipt."""
     asked = sorted(seqs)
-    held = [span for span in beyond if (at := bisect_left(asked, span[0])) < len(asked) and asked[at] <= span[1]]
+    held = [span for span in ranges if (at := bisect_left(asked, span[0])) < len(asked) and asked[at] <= span[1]]
     first = set(held)
-    return held + [span for span in beyond if span not in first]
+    return held + [span for span in ranges if span not in first]
 
 
 def _receipt_topic(branch: Branch) -> str:

@@ -53,7 +53,7 @@ def _asking_postgres(address: str) -> Iterator[Ask]:
     from psycopg.rows import dict_row  # noqa: PLC0415
 
     try:
-        with psycopg.connect(address, row_factory=dict_row, application_name="entrance centre desk") as connection:
+        with psycopg.connect(address, row_factory=dict_row, application_name="entrance centre query") as connection:
 
             def ask(query: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
                 cursor = connection.execute(query.replace("?", "%s"), list(values))

@@ -39,13 +39,13 @@ class Counts:
 class Ledger(Protocol):
     """Where a collector keeps what came. Everything raises LedgerTrouble."""
 
-    def record(self, arrivals: Sequence[Arrival]) -> Mapping[StreamKey, RangeSet]:
+    def record(self, messages: Sequence[Arrival]) -> Mapping[StreamKey, RangeSet]:
         """Commit them, each id once; returns after COMMIT what is there of every stream that was touched."""
 
-    def note_state(self, branch: Branch, report: StateReport, at: datetime) -> None:
+    def note_state(self, device: Branch, report: StateReport, at: datetime) -> None:
         """A device told its state."""
 
-    def note_health(self, branch: Branch, report: Health, at: datetime) -> None:
+    def note_health(self, device: Branch, report: Health, at: datetime) -> None:
         """A device gave a sign of life."""
 
     def count_unreadable(self, reason: str) -> None:
@@ -78,51 +78,51 @@ class SqliteLedger:
         self._database.execute("PRAGMA synchronous = FULL")
         grow(self._database.conn)
 
-    def record(self, arrivals: Sequence[Arrival]) -> Mapping[StreamKey, RangeSet]:
+    def record(self, messages: Sequence[Arrival]) -> Mapping[StreamKey, RangeSet]:
         """See Ledger."""
         standing: dict[StreamKey, RangeSet] = {}
         try:
             with self._database.atomic():
-                for key, events in by_stream(arrivals).items():
+                for key, events in by_stream(messages).items():
                     standing[key] = self._keep(key, events)
-                for arrival in arrivals:
+                for arrival in messages:
                     self._keep_refused(arrival)
         except sqlite3.Error as trouble:
             raise LedgerTrouble(f"{self._path}: passages could not be kept: {trouble}") from trouble
         return standing
 
-    def _keep(self, key: StreamKey, arrived: Sequence[Arrived]) -> RangeSet:
-        device = self._device(key.branch, arrived[-1][1])
+    def _keep(self, key: StreamKey, received: Sequence[Arrived]) -> RangeSet:
+        device = self._device(key.branch, received[-1][1])
         stream = self._stream(device, key.epoch)
         database = self._database
         before = database.conn.total_changes
         database.conn.executemany(
-            "INSERT OR IGNORE INTO passage VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            [_row(device, stream, event, at) for event, at in arrived],
+            "INSERT OR IGNORE INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [_row(device, stream, event, at) for event, at in received],
         )
         fresh = database.conn.total_changes - before
-        for boot, offset_s in clock_offsets(arrived).items():
+        for boot, offset_s in clock_offsets(received).items():
             self._learn_clock(device, boot, offset_s)
-        known = database.execute("SELECT first_seq, last_seq FROM stretch WHERE stream = ?", [stream]).fetchall()
-        found = tally(known, arrived)
+        known = database.execute("SELECT first_seq, last_seq FROM seq_range WHERE stream = ?", [stream]).fetchall()
+        found = tally(known, received)
         database.execute(
-            "UPDATE stream SET doubled = doubled + ?, conflicting = conflicting + ?, newest_seq = ? WHERE number = ?",
+            "UPDATE stream SET duplicates = duplicates + ?, conflicts = conflicts + ?, newest_seq = ? WHERE number = ?",
             [found.doubled(fresh), found.conflicting(fresh), found.ranges.newest, stream],
         )
         if found.added:
-            database.execute("DELETE FROM stretch WHERE stream = ?", [stream])
+            database.execute("DELETE FROM seq_range WHERE stream = ?", [stream])
             spans = [(stream, *span) for span in found.ranges]
-            database.conn.executemany("INSERT INTO stretch VALUES (?, ?, ?)", spans)
+            database.conn.executemany("INSERT INTO seq_range VALUES (?, ?, ?)", spans)
         return found.ranges
 
     def _learn_clock(self, device: int, boot: str, offset_s: float) -> None:
         self._database.execute(
-            "INSERT INTO boot VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET offset_s = excluded.offset_s",
+            "INSERT INTO boot_clock VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET offset_s = excluded.offset_s",
             [device, boot, offset_s],
         )
 
-    def _keep_refused(self, arrival: Arrival) -> None:
-        for refused in arrival.refused:
+    def _keep_refused(self, message: Arrival) -> None:
+        for refused in message.refused:
             if refused.id is None:
                 self._count(refused.reason)
                 continue
@@ -130,18 +130,18 @@ class SqliteLedger:
                 "INSERT INTO rejected (device, id, reason, at) VALUES (?, ?, ?, ?) "
                 "ON CONFLICT DO UPDATE SET times = times + 1",
                 [
-                    self._device(arrival.branch, arrival.received_at),
+                    self._device(message.branch, message.received_at),
                     refused.id,
                     refused.reason,
-                    _text(arrival.received_at),
+                    _text(message.received_at),
                 ],
             )
 
-    def _device(self, branch: Branch, seen_at: datetime) -> int:
+    def _device(self, device: Branch, seen_at: datetime) -> int:
         found = self._database.execute(
-            "INSERT INTO device (root, site, device, last_seen_at) VALUES (?, ?, ?, ?) "
+            "INSERT INTO device (topic_prefix, site, device, last_seen_at) VALUES (?, ?, ?, ?) "
             "ON CONFLICT DO UPDATE SET last_seen_at = excluded.last_seen_at RETURNING number",
-            [branch.root, branch.site, branch.device, _text(seen_at)],
+            [device.root, device.site, device.device, _text(seen_at)],
         ).fetchone()
         return int(found[0])
 
@@ -156,7 +156,7 @@ class SqliteLedger:
             with self._database.atomic():
                 device = self._device(branch, at)
                 self._database.execute(
-                    "UPDATE device SET state = ?, state_reason = ?, state_at = ?, software = ? WHERE number = ?",
+                    "UPDATE device SET state = ?, state_reason = ?, state_at = ?, software_version = ? WHERE number = ?",
                     [report.state, report.reason, _text(at), report.software, device],
                 )
         except sqlite3.Error as trouble:
@@ -202,14 +202,14 @@ class SqliteLedger:
     def drop_before(self, day: date) -> list[str]:
         """See Ledger."""
         try:
-            gone = self._database.execute("DELETE FROM passage WHERE received_at < ?", [day.isoformat()]).rowcount
+            gone = self._database.execute("DELETE FROM event WHERE received_at < ?", [day.isoformat()]).rowcount
         except sqlite3.Error as trouble:
             raise LedgerTrouble(f"{self._path}: retention could not be kept: {trouble}") from trouble
-        return [f"{gone} passages"] if gone else []
+        return [f"{gone} events"] if gone else []
 
     def _count(self, reason: str) -> None:
         self._database.execute(
-            "INSERT INTO unreadable VALUES (?, 1) ON CONFLICT DO UPDATE SET times = times + 1", [reason]
+            "INSERT INTO invalid_message VALUES (?, 1) ON CONFLICT DO UPDATE SET times = times + 1", [reason]
         )
 
     def close(self) -> None:
@@ -224,10 +224,10 @@ def read_counts(path: Path) -> Counts:
     except sqlite3.OperationalError:
         return Counts(0, 0, 0, 0)
     try:
-        distinct = int(connection.execute("SELECT count(*) FROM passage").fetchone()[0])
-        doubled = int(connection.execute("SELECT coalesce(sum(doubled), 0) FROM stream").fetchone()[0])
+        distinct = int(connection.execute("SELECT count(*) FROM event").fetchone()[0])
+        doubled = int(connection.execute("SELECT coalesce(sum(duplicates), 0) FROM stream").fetchone()[0])
         missing = connection.execute(
-            "SELECT coalesce(sum(newest_seq), 0) - (SELECT coalesce(sum(last_seq - first_seq + 1), 0) FROM stretch) "
+            "SELECT coalesce(sum(newest_seq), 0) - (SELECT coalesce(sum(last_seq - first_seq + 1), 0) FROM seq_range) "
             "FROM stream"
         ).fetchone()[0]
     except sqlite3.OperationalError:  # made a moment ago, its tables not yet

@@ -13,23 +13,22 @@ from psycopg import sql
 from mqtt.centre.ingest.batch import Arrival, Arrived, StreamKey, Tally, by_stream, clock_offsets, tally
 from mqtt.centre.ingest.ledger import LedgerTrouble
 from mqtt.centre.ingest.postgres_rows import COLUMNS, HEADER, TRAILER, date_of, day_number, packed
-from mqtt.centre.ingest.postgres_schema import GROW, SCHEMA
+from mqtt.centre.ingest.postgres_schema import SCHEMA_LOCK, migrate
 from mqtt.device_messages import Health, StateReport
 from mqtt.sequence_ranges import Range, RangeSet
 from mqtt.topics import Branch
 
-SCHEMA_LOCK = 0x48554531
 PAST, FUTURE = timedelta(days=60), timedelta(days=2)
 """Days around today that get a partition of their own; ids of other days (clocks that were never set) share one."""
 
 
-ARRIVING = "arriving"
+ARRIVING = "incoming_event"
 """A table of the connection's own, empty between transactions: what comes goes through it where some of it was there already."""
-INSERT = f"INSERT INTO passage ({COLUMNS}) SELECT {COLUMNS} FROM {ARRIVING} ON CONFLICT DO NOTHING"  # noqa: S608 - constants
+INSERT = f"INSERT INTO event ({COLUMNS}) SELECT {COLUMNS} FROM {ARRIVING} ON CONFLICT DO NOTHING"  # noqa: S608 - constants
 INSERT_AND_COUNT = f"WITH new AS ({INSERT} RETURNING stream) SELECT stream, count(*) FROM new GROUP BY stream"  # noqa: S608
 NUMBERS = """
 WITH seen AS (
-    INSERT INTO device (root, site, device, last_seen_at) VALUES (%s, %s, %s, %s) ON CONFLICT (root, site, device)
+    INSERT INTO device (topic_prefix, site, device, last_seen_at) VALUES (%s, %s, %s, %s) ON CONFLICT (topic_prefix, site, device)
     DO UPDATE SET last_seen_at = greatest(device.last_seen_at, excluded.last_seen_at) RETURNING number
 )
 INSERT INTO stream (device, epoch) SELECT number, %s FROM seen
@@ -50,34 +49,31 @@ class PostgresLedger:
         self._days: set[int] = set()
 
     def _prepare(self) -> None:
+        migrate(self._connection)
         with self._connection.transaction():
-            self._connection.execute("SELECT pg_advisory_xact_lock(%s)", [SCHEMA_LOCK])  # two centres may start at once
-            self._connection.execute(GROW)
-            self._connection.execute(SCHEMA)
-        with self._connection.transaction():
-            self._connection.execute(f"CREATE TEMPORARY TABLE {ARRIVING} (LIKE passage) ON COMMIT DELETE ROWS")
+            self._connection.execute(f"CREATE TEMPORARY TABLE {ARRIVING} (LIKE event) ON COMMIT DELETE ROWS")
 
-    def record(self, arrivals: Sequence[Arrival]) -> Mapping[StreamKey, RangeSet]:
+    def record(self, messages: Sequence[Arrival]) -> Mapping[StreamKey, RangeSet]:
         """See Ledger."""
         try:
-            self._make_partitions(arrivals)
+            self._make_partitions(messages)
             try:
                 with self._connection.transaction():
-                    return self._record(arrivals)
+                    return self._record(messages)
             except psycopg.errors.UniqueViolation:
                 # New numbers, and ids that were there: two lives of a database, perhaps.
                 with self._connection.transaction():
-                    return self._record(arrivals, straight=False)
+                    return self._record(messages, all_new=False)
         except psycopg.Error as trouble:
             raise LedgerTrouble(f"passages could not be kept: {str(trouble).strip()}") from trouble
 
-    def _record(self, arrivals: Sequence[Arrival], *, straight: bool = True) -> Mapping[StreamKey, RangeSet]:
+    def _record(self, arrivals: Sequence[Arrival], *, all_new: bool = True) -> Mapping[StreamKey, RangeSet]:
         """`straight`: where all numbers are new, so are the ids, nearly always: then nothing need be compared."""
         streams = by_stream(arrivals)
         numbers = self._numbers(streams)
         known = self._known([stream for _, stream in numbers.values()])
         tallies = {key: tally(known.get(numbers[key][1], ()), arrived) for key, arrived in streams.items()}
-        if straight and all(one.added == one.arrived for one in tallies.values()):
+        if all_new and all(one.added == one.arrived for one in tallies.values()):
             self._copy("passage", numbers, streams)
             fresh = {numbers[key][1]: one.arrived for key, one in tallies.items()}
         else:
@@ -106,7 +102,7 @@ class PostgresLedger:
     def _known(self, streams: Sequence[int]) -> Mapping[int, Sequence[Range]]:
         """The ranges that are there, by stream; a statement after the lock sees what whoever had it before has left."""
         found = self._connection.execute(
-            "SELECT stream, first_seq, last_seq FROM stretch WHERE stream = ANY (%s)", [streams]
+            "SELECT stream, first_seq, last_seq FROM seq_range WHERE stream = ANY (%s)", [streams]
         )
         known: dict[int, list[Range]] = {}
         for stream, first, last in found:
@@ -128,13 +124,13 @@ class PostgresLedger:
         """What is there now of each stream: its device and number, the tally, and how many of its ids were new."""
         cursor = self._connection.cursor()
         cursor.executemany(
-            "UPDATE stream SET doubled = doubled + %s, conflicting = conflicting + %s, newest_seq = %s WHERE number = %s",
+            "UPDATE stream SET duplicates = duplicates + %s, conflicts = conflicts + %s, newest_seq = %s WHERE number = %s",
             [(one.doubled(new), one.conflicting(new), one.ranges.newest, stream) for _, stream, one, new in counted],
         )
         grown = [(stream, one.ranges) for _, stream, one, _ in counted if one.added]
-        self._connection.execute("DELETE FROM stretch WHERE stream = ANY (%s)", [[stream for stream, _ in grown]])
+        self._connection.execute("DELETE FROM seq_range WHERE stream = ANY (%s)", [[stream for stream, _ in grown]])
         spans = [(stream, first, last) for stream, ranges in grown for first, last in ranges]
-        cursor.executemany("INSERT INTO stretch VALUES (%s, %s, %s)", spans)
+        cursor.executemany("INSERT INTO seq_range VALUES (%s, %s, %s)", spans)
 
     def _make_partitions(self, arrivals: Sequence[Arrival]) -> None:
         """Before the transaction that needs them: making one locks the table for a moment."""
@@ -146,8 +142,8 @@ class PostgresLedger:
                     self._connection.execute("SELECT pg_advisory_xact_lock(%s)", [SCHEMA_LOCK])
                     self._connection.execute(
                         sql.SQL(
-                            "CREATE TABLE IF NOT EXISTS {} PARTITION OF passage FOR VALUES FROM ({}) TO ({})"
-                        ).format(sql.Identifier(f"passage_{day:%Y%m%d}"), day.isoformat(), _next(day))
+                            "CREATE TABLE IF NOT EXISTS {} PARTITION OF event FOR VALUES FROM ({}) TO ({})"
+                        ).format(sql.Identifier(f"event_{day:%Y%m%d}"), day.isoformat(), _next(day))
                     )
             except psycopg.errors.CheckViolation:
                 """Some passages of that day came early and lie among the other days: there they stay, all of them."""
@@ -161,23 +157,23 @@ class PostgresLedger:
                 self._connection.execute("SELECT pg_advisory_xact_lock(%s)", [SCHEMA_LOCK])
                 found = self._connection.execute(
                     "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
-                    "WHERE inhparent = 'passage'::regclass AND relname ~ '^passage_[0-9]{8}$' ORDER BY relname"
+                    "WHERE inhparent = 'event'::regclass AND relname ~ '^event_[0-9]{8}$' ORDER BY relname"
                 )
                 for (name,) in found.fetchall():
-                    if str(name) < f"passage_{day:%Y%m%d}":
+                    if str(name) < f"event_{day:%Y%m%d}":
                         self._connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(str(name))))
                         dropped.append(str(name))
-                self._connection.execute("DELETE FROM passage_other_days WHERE received_at < %s", [day])
+                self._connection.execute("DELETE FROM event_other_days WHERE received_at < %s", [day])
         except psycopg.Error as trouble:
             raise LedgerTrouble(f"retention could not be kept: {str(trouble).strip()}") from trouble
         self._days.clear()
         return dropped
 
-    def _device(self, branch: Branch, seen_at: datetime) -> int:
+    def _device(self, device: Branch, seen_at: datetime) -> int:
         return self._one(
-            "INSERT INTO device (root, site, device, last_seen_at) VALUES (%s, %s, %s, %s) ON CONFLICT (root, site, device) "
+            "INSERT INTO device (topic_prefix, site, device, last_seen_at) VALUES (%s, %s, %s, %s) ON CONFLICT (topic_prefix, site, device) "
             "DO UPDATE SET last_seen_at = greatest(device.last_seen_at, excluded.last_seen_at) RETURNING number",
-            branch.root, branch.site, branch.device, seen_at,
+            device.root, device.site, device.device, seen_at,
         )  # fmt: skip
 
     def _one(self, query: str, *values: object) -> int:
@@ -187,19 +183,19 @@ class PostgresLedger:
 
     def _learn_clock(self, device: int, boot: str, offset_s: float) -> None:
         self._connection.execute(
-            "INSERT INTO boot VALUES (%s, %s, %s) ON CONFLICT (device, boot) DO UPDATE SET offset_s = excluded.offset_s",
+            "INSERT INTO boot_clock VALUES (%s, %s, %s) ON CONFLICT (device, boot_id) DO UPDATE SET offset_s = excluded.offset_s",
             [device, boot, offset_s],
         )
 
-    def _keep_refused(self, arrival: Arrival) -> None:
-        for refused in arrival.refused:
+    def _keep_refused(self, message: Arrival) -> None:
+        for refused in message.refused:
             if refused.id is None:
                 self._count_unreadable(refused.reason)
                 continue
             self._connection.execute(
                 "INSERT INTO rejected (device, id, reason, at) VALUES (%s, %s, %s, %s) "
                 "ON CONFLICT (device, id) DO UPDATE SET times = rejected.times + 1",
-                [self._device(arrival.branch, arrival.received_at), refused.id, refused.reason, arrival.received_at],
+                [self._device(message.branch, message.received_at), refused.id, refused.reason, message.received_at],
             )
 
     def note_state(self, branch: Branch, report: StateReport, at: datetime) -> None:
@@ -207,7 +203,7 @@ class PostgresLedger:
         try:
             with self._connection.transaction():
                 self._connection.execute(
-                    "UPDATE device SET state = %s, state_reason = %s, state_at = %s, software = %s WHERE number = %s",
+                    "UPDATE device SET state = %s, state_reason = %s, state_at = %s, software_version = %s WHERE number = %s",
                     [report.state, report.reason, at, report.software, self._device(branch, at)],
                 )
         except psycopg.Error as trouble:
@@ -245,7 +241,7 @@ class PostgresLedger:
 
     def _count_unreadable(self, reason: str) -> None:
         self._connection.execute(
-            "INSERT INTO unreadable VALUES (%s, 1) ON CONFLICT (reason) DO UPDATE SET times = unreadable.times + 1",
+            "INSERT INTO invalid_message VALUES (%s, 1) ON CONFLICT (reason) DO UPDATE SET times = invalid_message.times + 1",
             [reason],
         )
 

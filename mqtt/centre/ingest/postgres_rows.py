@@ -23,7 +23,7 @@ YEAR_2000 = datetime(2000, 1, 1, tzinfo=UTC)
 
 COLUMNS = (
     "device, id, day, stream, seq, occurred_at, monotonic_s, code_bytes, received_at, "
-    "boot, clock, result, reason, direction, kind, assurance, pseudonym, sealed, annuls, grounds"
+    "boot_id, clock_quality, outcome, reason, direction, kind, assurance, pseudonym, sealed, annuls, manual_reason"
 )
 HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
@@ -33,12 +33,12 @@ COUNT = 20
 ROW = struct.Struct("!h ii i16s ii ii iq iq id ii iq".replace(" ", ""))
 
 
-def packed(device: int, stream: int, arrived: Sequence[Arrived]) -> Iterator[bytes]:
+def packed(device: int, stream: int, received_events: Sequence[Arrived]) -> Iterator[bytes]:
     """The rows of one stream's passages."""
     pack = ROW.pack
-    before = arrived[0][1]
+    before = received_events[0][1]
     received = _microseconds(before)
-    for event, at in arrived:
+    for event, at in received_events:
         data = event.data
         if at is not before:
             before, received = at, _microseconds(at)
@@ -60,9 +60,9 @@ def packed(device: int, stream: int, arrived: Sequence[Arrived]) -> Iterator[byt
         yield NULL + NULL if data.annuls is None and data.grounds is None else _rare(data)
 
 
-def day_of(passage_id: UUID) -> date:
+def day_of(event_id: UUID) -> date:
     """The day (UTC) that a UUIDv7 names in its first 48 bits (RFC 9562 section 5.7); other ids name some day as well."""
-    return date_of(day_number(passage_id))
+    return date_of(day_number(event_id))
 
 
 def date_of(number: int) -> date:
@@ -70,9 +70,9 @@ def date_of(number: int) -> date:
     return UNIX_EPOCH + timedelta(days=number)
 
 
-def day_number(passage_id: UUID) -> int:
+def day_number(event_id: UUID) -> int:
     """The same in days since 1970."""
-    return min((passage_id.int >> 80) // MILLISECONDS_A_DAY, LAST_DAY)
+    return min((event_id.int >> 80) // MILLISECONDS_A_DAY, LAST_DAY)
 
 
 def _microseconds(at: datetime) -> int:
@@ -86,10 +86,10 @@ def _words(*words: str | None) -> bytes:
     return b"".join(map(_text, words))
 
 
-def _text(word: str | None) -> bytes:
-    if word is None:
+def _text(value: str | None) -> bytes:
+    if value is None:
         return NULL
-    text = word.encode()
+    text = value.encode()
     return len(text).to_bytes(4) + text
 
 

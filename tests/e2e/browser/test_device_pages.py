@@ -45,10 +45,10 @@ def office(tmp_path: Path) -> Iterator[Office]:
     """A kiosk with passages, two of them in quarantine, a log with a hostile line, a changed file, an administrator."""
     publish(tmp_path, a_status())
     store = a_store(tmp_path / "p.db", 4)
-    store.settle(0, rejected=[(1, "too-large"), (2, HOSTILE[:200])])
+    store.acknowledge(0, rejected=[(1, "too-large"), (2, HOSTILE[:200])])
     store.close()
     path = tmp_path / "kiosk.toml"
-    text = f'run_dir = "{tmp_path}"\n{CONFIG}[page]\nstate_dir = "state"\nport = 0\n[records]\npath = "p.db"\n'
+    text = f'run_dir = "{tmp_path}"\n{CONFIG}[web]\nstate_dir = "state"\nport = 0\n[storage]\npath = "p.db"\n'
     path.write_text(text, encoding="utf-8")
     effective.publish(config.load(path), tmp_path)
     path.write_text(text.replace("640", "1920"), encoding="utf-8")
@@ -60,7 +60,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
     staff(tmp_path / "state")
     finder = Viewfinder(lambda _: Frame(turned(code_picture("HUE1:AIM", 8), 9), 1, 1.0))
     with Ordered(tmp_path) as daemon, served("--config", path) as (url, _):
-        daemon.detail = {**told(finder.look()), "released": 1}
+        daemon.detail = {**told(finder.capture()), "released": 1}
         finder.close()
         yield Office(url, daemon)
 

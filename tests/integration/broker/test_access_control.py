@@ -140,7 +140,7 @@ def test_a_device_cannot_read_anothers_passages_by_any_filter(site: Site) -> Non
         two,
         "#",
         "entrance/#",
-        "entrance/v1/+/+/passage",
+        "entrance/v1/+/+/event",
         ONE.topic(Leaf.PASSAGE),
         f"$share/x/{ONE.topic(Leaf.PASSAGE)}",
     )
@@ -161,7 +161,7 @@ def test_a_device_cannot_read_anothers_passages_by_any_filter(site: Site) -> Non
         topics.centre_drain("entrance"),
         "entrance/v1/dong-ba/gate-2/command/open",
         "entrance/v1/dong-ba/gate-1/command/open",
-        "entrance/v2/dong-ba/gate-1/passage",
+        "entrance/v2/dong-ba/gate-1/event",
         "elsewhere",
     ],
 )

@@ -38,7 +38,7 @@ class TlsSite:
         self.broker.config.write_text(self._configuration(), encoding="utf-8")
         self.store = Store(folder / "p.db")
         self.courier = Courier(
-            self.store, GATE, self.connect, clock=SystemClock(), terms=Terms(backoff_last_s=0.3), software="test"
+            self.store, GATE, self.connect, clock=SystemClock(), options=Terms(reconnect_max_delay_s=0.3), software_version="test"
         )
         self._pause = threading.Event()
 
@@ -84,9 +84,9 @@ def test_a_certificate_of_the_future_is_waited_for_and_then_everything_is_delive
     site.certify_broker(valid_from, 30)
     site.store.commit_all([a_passage(number) for number in range(1, 31)])
     with site.broker:
-        site.until(lambda: site.courier.status().clock)
-        assert "not yet valid by this device's clock" in site.courier.status().trouble
-        assert "tried again until clock and certificate agree" in site.courier.status().trouble
+        site.until(lambda: site.courier.status().certificate_time_error)
+        assert "not yet valid by this device's clock" in site.courier.status().error
+        assert "tried again until clock and certificate agree" in site.courier.status().error
         assert datetime.now(UTC) < valid_from
 
         def connect(will: Message) -> Link:
@@ -95,37 +95,37 @@ def test_a_certificate_of_the_future_is_waited_for_and_then_everything_is_delive
         with closing(SqliteLedger(site.folder / "centre.db")) as ledger:
             site.until(lambda: datetime.now(UTC) > valid_from)
             collector = Collector("entrance", ledger, connect)
-            site.until(lambda: site.store.depth() == 0, collector.step)
+            site.until(lambda: site.store.backlog_size() == 0, collector.step)
             collector.close()
     assert site.courier.status().connected
-    assert not site.courier.status().clock
+    assert not site.courier.status().certificate_time_error
     assert datetime.now(UTC) > valid_from - timedelta(seconds=1)
 
 
 def test_an_expired_certificate_is_a_matter_of_the_clock_until_the_broker_gets_a_new_one(site: TlsSite) -> None:
     site.certify_broker(site.now - timedelta(days=40), 30)
     with site.broker:
-        site.until(lambda: site.courier.status().clock)
-        assert "expired by this device's clock" in site.courier.status().trouble
+        site.until(lambda: site.courier.status().certificate_time_error)
+        assert "expired by this device's clock" in site.courier.status().error
         site.broker.stop()
         site.certify_broker(site.now - timedelta(days=1), 30)
         site.broker.start()
         site.until(lambda: site.courier.status().connected)
-        assert not site.courier.status().clock
+        assert not site.courier.status().certificate_time_error
 
 
 def test_a_foreign_certificate_is_no_matter_of_the_clock(site: TlsSite) -> None:
     foreign = Authority.create(site.folder / "foreign", "another authority", site.now)
     site.certify_broker(site.now - timedelta(days=1), 30, foreign)
     with site.broker:
-        site.until(lambda: "not to be trusted" in site.courier.status().trouble)
-        assert not site.courier.status().clock
+        site.until(lambda: "not to be trusted" in site.courier.status().error)
+        assert not site.courier.status().certificate_time_error
 
 
 def test_the_page_says_that_it_is_the_clock_or_the_certificate_and_that_it_heals_by_itself() -> None:
     measures = Measures(frame_age_s=0.1, clock=ClockQuality.SYNCHRONISED, uplink_down_s=3.0, uplink_clock=True)
     (fact,) = [fact for fact in judge(measures) if fact.name == "uplink"]
-    assert fact.grade is Grade.WARN
+    assert fact.status is Grade.WARN
     assert "certificate is not valid by this device's clock" in fact.en
     assert "connects by itself" in fact.en
     assert "Chứng chỉ" in fact.vi

@@ -30,7 +30,7 @@ def version(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with closing(Store(tmp_path / "passages.db")) as opened:
+    with closing(Store(tmp_path / "events.db")) as opened:
         yield opened
 
 
@@ -40,7 +40,7 @@ def a_courier(store: Store, port: int, version: str) -> Courier:
     def connect(will: Message) -> Link:
         return PahoLink(endpoint, "gate-1", will=will)
 
-    return Courier(store, GATE, connect, clock=SystemClock(), terms=Terms(backoff_last_s=0.3), software="test")
+    return Courier(store, GATE, connect, clock=SystemClock(), options=Terms(reconnect_max_delay_s=0.3), software_version="test")
 
 
 def last_state(listener: Listener, wait_s: float = 0.01) -> str:

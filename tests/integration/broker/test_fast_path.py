@@ -13,7 +13,7 @@ from mqtt.paho.connection import MIDS, PahoLink
 from mqtt.paho.fast_path import FLUSH_BYTES, FULL_BYTES, ExpressSocket, publish_packet
 from tests.fakes.processes.broker import Broker
 
-TOPIC = "entrance/v1/dong-ba/gate-1/passage"
+TOPIC = "entrance/v1/dong-ba/gate-1/event"
 
 
 class Pieces:

@@ -18,7 +18,7 @@ from mqtt.paho.connection import PahoLink
 from tests.fakes.processes.broker import Broker, free_port
 from tests.faults.network_proxy import Mood, Proxy
 
-TOPIC = "entrance/v1/dong-ba/gate-1/passage"
+TOPIC = "entrance/v1/dong-ba/gate-1/event"
 
 
 @pytest.fixture

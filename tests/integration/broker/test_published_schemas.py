@@ -27,7 +27,7 @@ DEVICE = "entrance/v1/cho-mau/cong-1"
 DESCRIBED = json.loads((wire_schema.FOLDER / "asyncapi.json").read_text(encoding="utf-8"))["channels"]
 """The channels of the AsyncAPI file."""
 CHANNELS = {
-    channel["address"].format(root="entrance", site="cho-mau", device="cong-1"): [
+    channel["address"].format(prefix="entrance", site="cho-mau", device="cong-1"): [
         message["payload"]["$ref"] for message in channel["messages"].values()
     ]
     for channel in DESCRIBED.values()
@@ -44,22 +44,22 @@ def a_site(broker: Broker) -> Iterator[tuple[Premises, Process]]:
         pictures.mkdir()
         painter = Painter(960, 540)
         for place, label in enumerate(("valid", "national", "expired", "forged", "unknown")):
-            put(pictures, f"{place}-a", painter.paint([premises.world[label].data], 2 * place))
-            put(pictures, f"{place}-b", painter.paint([], 2 * place + 1))
-        text = premises.config.read_text(encoding="utf-8")
-        premises.config.write_text(text.replace('"synthetic"', f'"replay:{pictures}"'), encoding="utf-8")
+            put(pictures, f"{place}-a", painter.render([premises.samples[label].data], 2 * place))
+            put(pictures, f"{place}-b", painter.render([], 2 * place + 1))
+        text = premises.config_file.read_text(encoding="utf-8")
+        premises.config_file.write_text(text.replace('"synthetic"', f'"replay:{pictures}"'), encoding="utf-8")
         command = python_module("kiosk", "centre", "--broker", broker.address, "--drain-per-s", "500")
-        centre = Process("centre", [*command, "--database", str(premises.centre_database)], premises.log("centre"))
+        centre = Process("centre", [*command, "--database", str(premises.centre_database)], premises.log_file("centre"))
         daemon = Process(
-            "daemon", python_module("kiosk", "run", "--config", str(premises.config)), premises.log("daemon")
+            "daemon", python_module("kiosk", "run", "--config", str(premises.config_file)), premises.log_file("daemon")
         )
         try:
             centre.start()
             daemon.start()
             yield premises, daemon
         finally:
-            daemon.end()
-            centre.end()
+            daemon.terminate()
+            centre.terminate()
 
 
 def until(done: Callable[[], bool], within_s: float = 40.0) -> None:
@@ -82,8 +82,8 @@ def test_every_channel_of_a_running_kiosk_and_centre_keeps_the_contract() -> Non
             def seen() -> Counter[str]:
                 return Counter(topic for topic, _ in listener.look(0.05))
 
-            until(lambda: set(seen()) >= CHANNELS.keys() and seen()[f"{DEVICE}/passage"] >= 4)
-            daemon.end()
+            until(lambda: set(seen()) >= CHANNELS.keys() and seen()[f"{DEVICE}/event"] >= 4)
+            daemon.terminate()
             until(lambda: says_goodbye(f"{DEVICE}/state"))
         until(lambda: says_goodbye(topics.centre_state("entrance")))
         listener.close()
@@ -95,7 +95,7 @@ def test_every_channel_of_a_running_kiosk_and_centre_keeps_the_contract() -> Non
     assert states[0] == "birth"
     assert states[-1] == "offline"
     assert "ready" in states or "degraded" in states
-    assert json.loads(listener.payloads(topics.centre_drain("entrance"))[-1]) == {"passages_per_s": 500.0}
+    assert json.loads(listener.payloads(topics.centre_drain("entrance"))[-1]) == {"events_per_s": 500.0}
 
 
 def test_the_reader_without_python_that_the_documentation_shows_works() -> None:

@@ -38,9 +38,9 @@ def health_of(store: Store, minutes: int = 1) -> list[Health]:
     clock = ManualClock()
     broker = FakeBroker(clock)
     announcer = Announcer(store, GATE, "test")
-    link = broker.connect(announcer.message("offline", "lost", None))
+    link = broker.connect(announcer.state_message("offline", "lost", None))
     for _ in range(minutes):
-        announcer.speak(link, clock.now())
+        announcer.publish_due(link, clock.now())
         clock.advance(HEALTH_EVERY_S)
     messages = broker.on("health")
     for message in messages:
@@ -54,19 +54,19 @@ def test_retention_leaves_a_record_that_survives_a_restart_and_is_told_with_ever
     path = tmp_path / "p.db"
     with closing(Store(path, limits=Limits(retention_days=7))) as store:
         store.commit_all([a_passage(number) for number in range(1, 41)])
-        store.settle(40)
-        assert store.tend(moment(8)) == 40
+        store.acknowledge(40)
+        assert store.run_maintenance(moment(8)) == 40
     with closing(Store(path)) as store:
         for told in health_of(store, minutes=2):
             (notice,) = told.notices
             assert (notice.kind, notice.first_seq, notice.last_seq, notice.count) == ("purged-age", 1, 40, 40)
-            assert notice.at == moment(8).at
+            assert notice.at == moment(8).utc_at
 
 
 def test_all_notices_reach_the_centre_although_a_message_holds_few_of_them(store: Store) -> None:
     for number in range(1, 46):
         at = f"2026-11-{number % 28 + 1:02d}T00:00:00+00:00"
-        limits_module.note(store._courier, "thinned" if number % 2 else "purged-rows", at=at, count=number)
+        limits_module.note(store._relay_connection, "redacted" if number % 2 else "purged-rows", at=at, count=number)
     messages = health_of(store, minutes=6)
     assert {one.number for message in messages for one in message.notices} == set(range(1, 46))
     assert all(46 - 10 in {one.number for one in message.notices} for message in messages), "the newest are in each"
@@ -87,12 +87,12 @@ def test_the_centre_keeps_each_notice_once_lets_it_grow_and_shows_it(books: tupl
     database, ledger = books
     store.commit_all([a_passage(number) for number in range(1, 41)])
     for up_to, days in ((10, 7.0002), (40, 8)):
-        store.settle(up_to)
-        store.tend(moment(days))
+        store.acknowledge(up_to)
+        store.run_maintenance(moment(days))
         for told in health_of(store, minutes=2):
             ledger.note_health(GATE, told, START_AT)
     answer = CliRunner().invoke(centre, ["--database", database, "status", "--json"])
     found = json.loads(answer.stdout)["notices"]
-    assert [(one["kind"], one["records"]) for one in found] == [("purged-age", 40)]
+    assert [(one["kind"], one["event_count"]) for one in found] == [("purged-age", 40)]
     words = CliRunner().invoke(centre, ["--database", database, "status"]).stdout
     assert "the device says: 40 records purged-age" in words

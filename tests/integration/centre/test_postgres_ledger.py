@@ -104,8 +104,8 @@ def test_doubles_and_conflicts_are_counted(address: str) -> None:
         ledger.record([arrival(1, 2, 2)])
         ledger.record([arrival(1, at=NOW - timedelta(hours=1))])  # another id under the same number
     with psycopg.connect(address) as look:
-        assert look.execute("SELECT doubled, conflicting, newest_seq FROM stream").fetchone() == (3, 1, 2)
-        assert look.execute("SELECT count(*) FROM passage").fetchone() == (3,)
+        assert look.execute("SELECT duplicates, conflicts, newest_seq FROM stream").fetchone() == (3, 1, 2)
+        assert look.execute("SELECT count(*) FROM event").fetchone() == (3,)
 
 
 def test_doubles_of_several_devices_at_once_are_counted_each_for_itself(address: str) -> None:
@@ -116,9 +116,9 @@ def test_doubles_of_several_devices_at_once_are_counted_each_for_itself(address:
     assert [ranges.up_to for ranges in first.values()] == [2, 1]
     assert [ranges.up_to for ranges in again.values()] == [3, 3]
     with psycopg.connect(address) as look:
-        counted = look.execute("SELECT doubled, conflicting FROM stream ORDER BY device")
+        counted = look.execute("SELECT duplicates, conflicts FROM stream ORDER BY device")
         assert counted.fetchall() == [(1, 0), (1, 0)]
-        assert look.execute("SELECT count(*) FROM passage").fetchone() == (6,)
+        assert look.execute("SELECT count(*) FROM event").fetchone() == (6,)
 
 
 def test_days_have_partitions_and_retention_drops_whole_ones(address: str) -> None:
@@ -129,7 +129,7 @@ def test_days_have_partitions_and_retention_drops_whole_ones(address: str) -> No
         dropped = ledger.drop_before((NOW - timedelta(days=1)).date())
         assert dropped == [f"passage_{NOW - timedelta(days=age):%Y%m%d}" for age in (3, 2)]
         with psycopg.connect(address) as look:
-            assert look.execute("SELECT array_agg(seq ORDER BY seq) FROM passage").fetchone() == ([1, 2, 5],)
+            assert look.execute("SELECT array_agg(seq ORDER BY seq) FROM event").fetchone() == ([1, 2, 5],)
         assert ledger.record([arrival(3, at=NOW - timedelta(days=2))])[KEY].up_to == 5, "a late one makes it anew"
 
 
@@ -148,7 +148,7 @@ def events() -> st.SearchStrategy[envelope.PassageEvent]:
         boot=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=64),
         monotonic_s=st.floats(0, 1e12, allow_nan=False),
         clock=word,
-        result=st.sampled_from(["pass", "fail", "warn"]),
+        result=st.sampled_from(["pass", "fail", "check-again"]),
         reason=word,
         direction=st.none() | st.sampled_from(["in", "out"]),
         kind=st.none() | word,
@@ -182,7 +182,7 @@ def test_every_event_lies_in_its_row_as_it_came(address: str) -> None:
             )
         )
         def kept(arrived: list[tuple[envelope.PassageEvent, datetime]]) -> None:
-            connection.execute("CREATE TEMPORARY TABLE here (LIKE passage)")
+            connection.execute("CREATE TEMPORARY TABLE here (LIKE event)")
             with connection.cursor().copy(f"COPY here ({COLUMNS}) FROM STDIN (FORMAT BINARY)") as copy:
                 copy.write(HEADER + b"".join(packed(3, 5, arrived)) + TRAILER)
             found = connection.execute("SELECT * FROM here").fetchall()
@@ -208,8 +208,8 @@ def test_an_id_that_comes_again_under_a_new_number_is_kept_once(address: str) ->
         standing = ledger.record([Arrival(GATE, [event], [], NOW), arrival(2)])
     assert standing[KEY] == RangeSet([(1, 2), (9, 9)])
     with psycopg.connect(address) as look:
-        assert look.execute("SELECT doubled, conflicting, newest_seq FROM stream").fetchone() == (1, 0, 9)
-        assert look.execute("SELECT array_agg(seq ORDER BY seq) FROM passage").fetchone() == ([1, 2],)
+        assert look.execute("SELECT duplicates, conflicts, newest_seq FROM stream").fetchone() == (1, 0, 9)
+        assert look.execute("SELECT array_agg(seq ORDER BY seq) FROM event").fetchone() == ([1, 2],)
 
 
 def test_several_centres_on_one_database_double_and_lose_nothing(address: str) -> None:
@@ -231,9 +231,9 @@ def test_several_centres_on_one_database_double_and_lose_nothing(address: str) -
         thread.join(60)
     assert problems == []
     with psycopg.connect(address) as look:
-        assert look.execute("SELECT count(*), count(DISTINCT seq) FROM passage").fetchone() == (260, 260)
-        assert look.execute("SELECT sum(last_seq - first_seq + 1) FROM stretch").fetchone() == (260,)
-        assert look.execute("SELECT doubled FROM stream").fetchone() == (400,)
+        assert look.execute("SELECT count(*), count(DISTINCT seq) FROM event").fetchone() == (260, 260)
+        assert look.execute("SELECT sum(last_seq - first_seq + 1) FROM seq_range").fetchone() == (260,)
+        assert look.execute("SELECT duplicates FROM stream").fetchone() == (400,)
 
 
 def test_what_was_recorded_before_the_clock_was_set_is_dated(address: str) -> None:
@@ -244,7 +244,7 @@ def test_what_was_recorded_before_the_clock_was_set_is_dated(address: str) -> No
     with closing(PostgresLedger(address)) as ledger:
         ledger.record([Arrival(GATE, good, [], NOW)])
     with psycopg.connect(address) as look:
-        found = look.execute("SELECT corrected_at FROM corrected WHERE seq = 1").fetchone()
+        found = look.execute("SELECT corrected_at FROM event_with_corrected_time WHERE seq = 1").fetchone()
     assert found is not None
     assert abs(found[0] - (NOW - timedelta(seconds=600))) < timedelta(seconds=1)
 
@@ -264,10 +264,10 @@ def test_two_centres_share_the_passages_and_the_device_gets_whole_receipts(addre
             GATE,
             lambda will: PahoLink(broker.endpoint(), "gate", will=will),
             clock=SystemClock(),
-            terms=Terms(batch=5),
+            options=Terms(max_batch=5),
         )
         store.commit_all([replace(a_passage(number), id=an_id(number)) for number in range(1, 301)])
-        until(lambda: store.depth() == 0, courier.step, *(one.step for one in centres))
+        until(lambda: store.backlog_size() == 0, courier.step, *(one.step for one in centres))
         courier.close()
         for one, ledger in zip(centres, ledgers, strict=True):
             one.close()
@@ -275,14 +275,14 @@ def test_two_centres_share_the_passages_and_the_device_gets_whole_receipts(addre
     done = CliRunner().invoke(centre, ["--database", address, "status"])
     assert "1-300, complete; 0 came twice" in done.output
     with psycopg.connect(address) as look:
-        assert look.execute("SELECT count(*) FROM passage").fetchone() == (300,)
+        assert look.execute("SELECT count(*) FROM event").fetchone() == (300,)
 
 
 def shared_centre(broker: Broker, ledger: Ledger, number: int) -> Collector:
     def connect(will: Message) -> Link:
         return PahoLink(broker.endpoint(), f"centre-{number}", will=will, keep_session=True)
 
-    return Collector("entrance", ledger, connect, share="centres")
+    return Collector("entrance", ledger, connect, share_group="centres")
 
 
 def test_both_ledgers_keep_an_annulment_and_count_neither_of_the_two(ledger: Ledger) -> None:
@@ -291,9 +291,9 @@ def test_both_ledgers_keep_an_annulment_and_count_neither_of_the_two(ledger: Led
     texts = [event_text(Stored(EPOCH, seq, "boot-a", one), GATE.source) for seq, one in ((1, undone), (2, undo))]
     good, _ = envelope.read_passages(envelope.message_of(texts), GATE.source)
     ledger.record([Arrival(GATE, good, [], NOW), arrival(3)])
-    assert ask(ledger, "SELECT seq FROM counted") == [(3,)]
-    assert ask(ledger, "SELECT seq, grounds FROM corrected WHERE annuls IS NOT NULL") == [(2, "turned-back")]
-    assert len(ask(ledger, "SELECT 1 FROM passage")) == 3
+    assert ask(ledger, "SELECT seq FROM effective_event") == [(3,)]
+    assert ask(ledger, "SELECT seq, manual_reason FROM event_with_corrected_time WHERE annuls IS NOT NULL") == [(2, "turned-back")]
+    assert len(ask(ledger, "SELECT 1 FROM event")) == 3
 
 
 def ask(ledger: Ledger, query: str) -> list[tuple[object, ...]]:
@@ -307,14 +307,14 @@ def test_a_postgres_ledger_of_the_first_release_grows_and_keeps_what_it_has(addr
     with closing(PostgresLedger(address)) as ledger:
         ledger.record([arrival(1, 2)])
     with psycopg.connect(address) as old:
-        old.execute("DROP VIEW counted")
-        old.execute("DROP VIEW corrected")
-        old.execute("ALTER TABLE passage DROP COLUMN annuls, DROP COLUMN grounds")
-        old.execute("CREATE VIEW corrected AS SELECT passage.*, occurred_at AS corrected_at FROM passage")
+        old.execute("DROP VIEW effective_event")
+        old.execute("DROP VIEW event_with_corrected_time")
+        old.execute("ALTER TABLE event DROP COLUMN annuls, DROP COLUMN manual_reason")
+        old.execute("CREATE VIEW event_with_corrected_time AS SELECT event.*, occurred_at AS corrected_at FROM event")
     for _ in range(2):
         with closing(PostgresLedger(address)) as ledger:
             assert ledger.record([arrival(3)])[KEY].up_to == 3
-            assert ask(ledger, "SELECT count(*), count(annuls) FROM counted") == [(3, 0)]
+            assert ask(ledger, "SELECT count(*), count(annuls) FROM effective_event") == [(3, 0)]
 
 
 def test_opening_works_on_postgres_too_and_is_audited(address: str, tmp_path: Path) -> None:
@@ -322,7 +322,7 @@ def test_opening_works_on_postgres_too_and_is_audited(address: str, tmp_path: Pa
     (tmp_path / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     seal = Seal(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     subject = Subject((Identifier("document", "046190000001"),), name="TÔN NỮ THỊ BƯỞI")
-    passage = replace(a_passage(1), id=an_id(1), occurred_at=NOW, sealed=seal.close(subject, an_id(1)))
+    passage = replace(a_passage(1), id=an_id(1), occurred_at=NOW, sealed=seal.seal(subject, an_id(1)))
     good, _ = envelope.read_passages(event_text(Stored(EPOCH, 1, "boot", passage), GATE.source).encode(), GATE.source)
     with closing(PostgresLedger(address)) as ledger:
         ledger.record([Arrival(GATE, good, [], NOW)])
@@ -336,4 +336,4 @@ def test_opening_works_on_postgres_too_and_is_audited(address: str, tmp_path: Pa
     done = CliRunner().invoke(centre, [*asked, "--who", "Trần Thị Đào", "--reason", "case 17/2026, contacts"])
     assert json.loads(done.output)["subject"]["name"] == "TÔN NỮ THỊ BƯỞI"
     with psycopg.connect(address) as look:
-        assert look.execute("SELECT who, passages FROM opening").fetchall() == [("Trần Thị Đào", 1)]
+        assert look.execute("SELECT requested_by, events FROM unsealing").fetchall() == [("Trần Thị Đào", 1)]

@@ -34,7 +34,7 @@ def broker() -> Iterator[Broker]:
 
 @pytest.fixture
 def store(tmp_path: Path) -> Iterator[Store]:
-    with closing(Store(tmp_path / "passages.db")) as opened:
+    with closing(Store(tmp_path / "events.db")) as opened:
         yield opened
 
 
@@ -44,7 +44,7 @@ def courier_of(store: Store, broker: Broker, version: str = "5", terms: Terms | 
 
     dice = random.Random(1)
     return Courier(
-        store, GATE, connect, clock=SystemClock(), broker=broker.address, terms=terms, software="test", dice=dice
+        store, GATE, connect, clock=SystemClock(), broker_name=broker.address, options=terms, software_version="test", jitter=dice
     )
 
 
@@ -65,7 +65,7 @@ def test_what_is_committed_arrives_once_and_then_leaves_the_outbox(
     until(lambda: collector.ready, collector.step)
     for number in range(1, 121):
         store.commit(a_passage(number))
-    until(lambda: store.depth() == 0, courier.step, collector.step)
+    until(lambda: store.backlog_size() == 0, courier.step, collector.step)
     counts = read_counts(tmp_path / "centre.db")
     assert (counts.distinct, counts.doubled, counts.missing) == (120, 0, 0)
     assert len(store.recent(999)) == 120, "delivered passages stay as history"
@@ -77,15 +77,15 @@ def test_what_is_committed_arrives_once_and_then_leaves_the_outbox(
 
 
 def test_live_passages_go_before_the_backlog(broker: Broker, store: Store) -> None:
-    listener = Listener(broker.endpoint(), "entrance/v1/+/+/passage")
+    listener = Listener(broker.endpoint(), "entrance/v1/+/+/event")
     for number in range(1, 301):
         store.commit(a_passage(number))
-    courier = courier_of(store, broker, terms=Terms(window=60, batch=20))
+    courier = courier_of(store, broker, terms=Terms(max_inflight=60, max_batch=20))
     until(lambda: len(listener.look()) >= 3, courier.step)
     live = store.commit(a_passage(999))
     until(lambda: len(listener.look()) >= 4, courier.step)
     event = json.loads(listener.messages[3][1])
-    assert event["id"] == str(live.passage.id), "the window was full of backlog; this one went all the same"
+    assert event["id"] == str(live.event.id), "the window was full of backlog; this one went all the same"
     courier.close()
     listener.close()
 

@@ -29,7 +29,7 @@ from mqtt.topics import Leaf
 from tests.fakes.data.access_events import GATE, START_AT, a_passage
 from tests.fakes.parts.connection import FakeBroker, ManualClock
 
-TERMS = Terms(receipt_timeout_s=5.0, window=20, batch=4, backoff_last_s=2.0)
+TERMS = Terms(receipt_timeout_s=5.0, max_inflight=20, max_batch=4, reconnect_max_delay_s=2.0)
 
 
 class Delivery(RuleBasedStateMachine):
@@ -54,7 +54,7 @@ class Delivery(RuleBasedStateMachine):
         """What can never be at the centre: the centre refuses it, or the broker hangs up on it."""
 
     def new_courier(self) -> Courier:
-        return Courier(self.store, GATE, self.broker.connect, clock=self.clock, terms=TERMS, dice=random.Random(1))
+        return Courier(self.store, GATE, self.broker.connect, clock=self.clock, options=TERMS, jitter=random.Random(1))
 
     # what the device does
 
@@ -62,7 +62,7 @@ class Delivery(RuleBasedStateMachine):
     def commit(self, count: int) -> None:
         first = len(self.committed) + 1
         for stored in self.store.commit_all([a_passage(number) for number in range(first, first + count)]):
-            self.committed[stored.seq] = stored.passage.id.bytes
+            self.committed[stored.seq] = stored.event.id.bytes
 
     @precondition(lambda self: len(self.poison) < 3)
     @rule()
@@ -85,7 +85,7 @@ class Delivery(RuleBasedStateMachine):
     def step(self, turns: int) -> None:
         for _ in range(turns):
             self.courier.step()
-        new = [message for message in self.broker.received[self.seen :] if message.topic.endswith("/passage")]
+        new = [message for message in self.broker.received[self.seen :] if message.topic.endswith("/event")]
         self.seen = len(self.broker.received)
         self.queue += new
 
@@ -156,7 +156,7 @@ class Delivery(RuleBasedStateMachine):
     def nothing_counts_as_delivered_that_the_centre_has_not(self) -> None:
         if not hasattr(self, "store"):
             return
-        waiting = {stored.seq for stored in self.store.waiting(0, 10_000)}
+        waiting = {stored.seq for stored in self.store.pending(0, 10_000)}
         gone = set(self.committed) - waiting
         assert gone - self.at_centre == self.aside(), "but for what is in quarantine"
 
@@ -167,12 +167,12 @@ class Delivery(RuleBasedStateMachine):
     @invariant()
     def the_depth_that_is_shown_is_what_waits(self) -> None:
         if hasattr(self, "store"):
-            assert self.store.depth() == len(self.store.waiting(0, 10_000))
+            assert self.store.backlog_size() == len(self.store.pending(0, 10_000))
 
     def come_to_rest(self) -> None:
         """The world behaves from now on."""
         for _ in range(3000):
-            if self.store.depth() == 0:
+            if self.store.backlog_size() == 0:
                 return
             self.step(1)
             for message in self.queue:
@@ -183,7 +183,7 @@ class Delivery(RuleBasedStateMachine):
                     self.broker.deliver(GATE.topic(Leaf.RECEIPT), payload)
             self.answers.clear()
             self.clock.advance(0.2)
-        raise AssertionError(f"it does not come to rest: {self.store.depth()} wait")
+        raise AssertionError(f"it does not come to rest: {self.store.backlog_size()} wait")
 
     def teardown(self) -> None:
         if not hasattr(self, "store"):

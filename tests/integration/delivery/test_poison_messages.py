@@ -24,7 +24,7 @@ from tests.fakes.data.access_events import GATE, a_passage
 from tests.fakes.processes.broker import PLAIN, Broker
 from tests.faults.network_proxy import Proxy
 
-TERMS = Terms(receipt_timeout_s=0.3, backoff_last_s=0.1)
+TERMS = Terms(receipt_timeout_s=0.3, reconnect_max_delay_s=0.1)
 
 
 @pytest.fixture(params=["5", "3.1.1"])
@@ -68,7 +68,7 @@ class Line:
             return PahoLink(device, "gate-1", will=will)
 
         self.courier = Courier(
-            self.store, GATE, connect, clock=SystemClock(), terms=TERMS, software="test", dice=random.Random(1)
+            self.store, GATE, connect, clock=SystemClock(), options=TERMS, software_version="test", jitter=random.Random(1)
         )
         self._pause = threading.Event()
         self.centre = Centre(folder / "centre.db", broker)
@@ -77,7 +77,7 @@ class Line:
     def until(self, done: Callable[[], bool], within_s: float = 60.0) -> None:
         ends_s = time.monotonic() + within_s
         while not done():
-            assert time.monotonic() < ends_s, f"{self.store.depth()} wait, {self.quarantine()}, {self.courier.status()}"
+            assert time.monotonic() < ends_s, f"{self.store.backlog_size()} wait, {self.quarantine()}, {self.courier.status()}"
             self._pause.wait(self.courier.step())
 
     def quarantine(self) -> dict[int, str]:
@@ -88,7 +88,7 @@ class Line:
         return read_counts(self.centre.path).distinct
 
     def delivered(self, seq: int) -> bool:
-        return all(row.seq != seq for row in self.store.waiting(seq - 1, 1))
+        return all(row.seq != seq for row in self.store.pending(seq - 1, 1))
 
     def close(self) -> None:
         self.courier.close()
@@ -107,16 +107,16 @@ def test_records_that_cut_the_connection_are_found_and_all_others_arrive(tmp_pat
         poison = (77, 78, 131)
         proxy.hates = tuple(str(a_passage(number).id).encode() for number in poison)
         line.store.commit_all([a_passage(number) for number in range(1, 161)])
-        line.until(lambda: line.store.quarantined() == 3 and line.store.depth() == 0)
-        assert line.quarantine() == dict.fromkeys(poison, "breaks-the-connection")
+        line.until(lambda: line.store.quarantined() == 3 and line.store.backlog_size() == 0)
+        assert line.quarantine() == dict.fromkeys(poison, "closes-connection")
         assert line.at_centre() == 157
         line.store.commit(a_passage(161))
-        line.until(lambda: line.store.depth() == 0)
+        line.until(lambda: line.store.backlog_size() == 0)
         assert line.at_centre() == 158, "what came later goes its way"
         proxy.hates = ()
         line.courier.retry_quarantine()
         line.until(lambda: line.at_centre() == 161)
-        line.until(lambda: line.store.depth() == 0)
+        line.until(lambda: line.store.backlog_size() == 0)
 
 
 def test_live_passages_get_through_while_a_poisoned_one_is_looked_for(tmp_path: Path, version: str) -> None:
@@ -131,7 +131,7 @@ def test_live_passages_get_through_while_a_poisoned_one_is_looked_for(tmp_path: 
             before = proxy.cuts
             line.until(functools.partial(line.delivered, live.seq))
             assert proxy.cuts - before < 12, "it did not wait for the end of the search"
-        line.until(lambda: line.store.depth() == 0)
+        line.until(lambda: line.store.backlog_size() == 0)
         assert line.at_centre() == number - 1
 
 
@@ -148,7 +148,7 @@ def test_a_broker_that_takes_only_small_messages_gets_small_ones_and_what_is_too
             number += 1
             line.store.commit(a_passage(number))
             line.until(functools.partial(line.delivered, number))
-        line.until(lambda: line.store.depth() == 0)
+        line.until(lambda: line.store.backlog_size() == 0)
         assert list(line.quarantine()) == [40]
 
 

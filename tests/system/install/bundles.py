@@ -11,7 +11,7 @@ from tests.paths import PROJECT
 PARTS = ("kiosk", "mqtt", "web_ui", "systemd", "firmware_config")
 FILES = ("pyproject.toml", "uv.lock", "README.md", "install.sh", "docs/reference/kiosk.example.toml")
 STEP = (
-    '\nMIGRATIONS = (*MIGRATIONS, "ALTER TABLE passage ADD COLUMN weather TEXT; CREATE TABLE mood (x INTEGER) STRICT;")'
+    '\nMIGRATIONS = (*MIGRATIONS, "ALTER TABLE event ADD COLUMN weather TEXT; CREATE TABLE mood (x INTEGER) STRICT;")'
 )
 OLDEST = "\nOLDEST_WRITER = "
 # name -> (version, ((file, text, what it becomes), ...))

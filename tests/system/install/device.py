@@ -13,7 +13,7 @@ from tests.system.install.bundles import VARIANTS
 PROGRAM = "/opt/entrance-kiosk"
 BUILT_S = 600.0
 """A release may take so long to be made on a machine with much else to do."""
-RECORDS = "/var/lib/entrance-kiosk/passages.db"
+RECORDS = "/var/lib/entrance-kiosk/events.db"
 LOOK = """
 import json, sqlite3, sys
 with sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True) as d:

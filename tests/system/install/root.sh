@@ -1,6 +1,6 @@
 #!/bin/sh
 # Make a small Debian root as a card has it before the kiosk is installed, with what Raspberry Pi OS would bring from its own
-# archive (picamera2) laid into it. Usage: rung_install_root.sh SUITE TARGET. Called by tests/system/install/root.py. Needs root,
+# archive (picamera2) laid into it. Usage: install_root.sh SUITE TARGET. Called by tests/system/install/root.py. Needs root,
 # mmdebstrap, a Debian mirror and PyPI; about two minutes.
 set -eu
 suite=$1 target=$2

@@ -13,7 +13,7 @@ from pathlib import Path
 from kiosk.simulation.processes import Process, python_module
 from mqtt.centre import fleet_status
 from tests.fakes.processes.broker import Broker
-from tests.system.emulator.qemu import Trouble
+from tests.system.emulator.qemu import EmulatorError
 from tests.system.power.disk import Found
 
 
@@ -28,22 +28,22 @@ class Centre:
         if not self.database.exists():
             return []
         with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as ledger:
-            return [bytes(row[0]) for row in ledger.execute("SELECT id FROM passage")]
+            return [bytes(row[0]) for row in ledger.execute("SELECT id FROM event")]
 
     def await_passages(self, count: int, timeout_s: float) -> None:
-        """Wait until it has that many. Raises Trouble."""
+        """Wait until it has that many. Raises EmulatorError."""
         ends_s = time.monotonic() + timeout_s
         pause = threading.Event()
         while len(self.ids()) < count:
             if time.monotonic() > ends_s:
-                raise Trouble(f"the centre has {len(self.ids())} passages after {timeout_s:g} s, not {count}")
+                raise EmulatorError(f"the centre has {len(self.ids())} passages after {timeout_s:g} s, not {count}")
             pause.wait(0.5)
 
     def sent_again(self) -> int:
         """Passages that came a second time, and were known."""
         return sum(stream.doubled for device in self._devices() for stream in device.streams)
 
-    def trouble(self, device: Found) -> str:
+    def problem(self, device: Found) -> str:
         """How the ledger differs from the device's disk; empty where each has what the other has, once."""
         ids = self.ids()
         missing, foreign = set(device.ids.values()) - set(ids), set(ids) - set(device.ids.values())
@@ -73,6 +73,6 @@ def centre(broker: Broker, folder: Path) -> Iterator[Centre]:
     process.start()
     try:
         yield Centre(database)
-        process.must_run()
+        process.check_running()
     finally:
-        process.end()
+        process.terminate()

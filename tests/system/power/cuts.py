@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.system.power import disk as rung_power_disk
-from tests.system.power import log as rung_power_log
+from tests.system.power import disk as power_disk
+from tests.system.power import log as power_log
 from tests.system.power import machine
 from tests.system.power.centre import Centre
 from tests.system.power.disk import Found
@@ -42,7 +42,7 @@ class Cut:
     """The newest record that the log spoke of, on the serial line; 0 where none."""
     found: Found
     boot_id: str
-    troubles: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
 
     @property
     def greens_lost(self) -> int:
@@ -65,7 +65,7 @@ class Series:
     cuts: list[Cut] = field(default_factory=list)
     points: int = 0
     """Other moments at which the power might have gone, and that were looked at as well."""
-    troubles: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
     """What was wrong at these."""
     _safe_seq: int = 0
 
@@ -77,7 +77,7 @@ class Series:
         number = len(self.cuts) + 1
         starting = honest and number % 4 == 0
         fate = self.chance.choice(tuple(Fate))
-        before = rung_power_disk.copied(self.disk, FOLDER / "before-cut.img")
+        before = power_disk.copied(self.disk, FOLDER / "before-cut.img")
         log = FOLDER / "cut.log"
         with machine.running(self.parts, self.disk, log, start="crowd", honest=honest) as guest:
             mounted = guest.console.wait("MOUNTED", STARTED_WITHIN_S)
@@ -86,11 +86,11 @@ class Series:
             machine.let_run(guest, self.chance.uniform(*(START_S if starting else WORK_S)))
             guest.kill()
             lines, edges = guest.console.all(), guest.pins.edges.all()
-        requests = rung_power_log.read(log)
+        requests = power_log.read(log)
         log.unlink()
         self._look_around(before, requests)
         self._lose(before, requests, fate)
-        found, trouble = seen_after(self.disk)
+        found, problem = seen_after(self.disk)
         self._safe_seq = found.last_seq
         done = Cut(
             number=number,
@@ -101,7 +101,7 @@ class Series:
             told=max((int(told[1]) for line in lines if (told := RECORD.search(line.text))), default=0),
             found=found,
             boot_id=mounted.text.split()[1],
-            troubles=(*machine.troubles(lines), *([trouble] if trouble else [])),
+            problems=(*machine.problems(lines), *([problem] if problem else [])),
         )
         self.cuts.append(done)
         return done
@@ -109,25 +109,25 @@ class Series:
     def _look_around(self, before: Path, requests: Sequence[Request]) -> None:
         """What other cuts of this life of the machine would have left: nothing of its earlier lives is gone."""
         for point in self.chance.sample(range(len(requests) + 1), min(POINTS_AROUND, len(requests))):
-            crashed = rung_power_disk.copied(before, FOLDER / "crash.img")
+            crashed = power_disk.copied(before, FOLDER / "crash.img")
             fate = self.chance.choice(tuple(Fate))
-            rung_power_log.put(crashed, rung_power_log.flushed(requests, 0, point))
-            rung_power_log.put(crashed, rung_power_log.survivors(requests, point, fate, self.chance))
-            found, trouble = seen_after(crashed)
+            power_log.put(crashed, power_log.flushed(requests, 0, point))
+            power_log.put(crashed, power_log.survivors(requests, point, fate, self.chance))
+            found, problem = seen_after(crashed)
             if found.last_seq < self._safe_seq:
-                trouble = f"{trouble} {self._safe_seq - found.last_seq} records of its earlier lives are gone"
-            if trouble:
-                self.troubles.append(f"life {len(self.cuts) + 1}, write {point}, {fate}: {trouble}")
+                problem = f"{problem} {self._safe_seq - found.last_seq} records of its earlier lives are gone"
+            if problem:
+                self.problems.append(f"life {len(self.cuts) + 1}, write {point}, {fate}: {problem}")
             self.points += 1
 
     def _lose(self, before: Path, requests: Sequence[Request], fate: Fate) -> None:
         """The disk after the cut: what was flushed, and what fate left of the rest."""
-        rung_power_log.put(before, rung_power_log.flushed(requests, 0, len(requests)))
-        rung_power_log.put(before, rung_power_log.survivors(requests, len(requests), fate, self.chance))
+        power_log.put(before, power_log.flushed(requests, 0, len(requests)))
+        power_log.put(before, power_log.survivors(requests, len(requests), fate, self.chance))
         before.replace(self.disk)
 
     def deliver_the_rest(self, centre: Centre) -> Found:
-        """Start a last time, with nobody at the gate, until the centre has what the disk has. Raises rung_qemu.Trouble."""
+        """Start a last time, with nobody at the gate, until the centre has what the disk has. Raises rung_qemu.EmulatorError."""
         due = seen_after(self.disk)[0].count
         with machine.running(self.parts, self.disk, FOLDER / "cut.log", start="nobody") as guest:
             guest.console.wait("MOUNTED", STARTED_WITHIN_S)
@@ -143,8 +143,8 @@ def lives(cuts: Sequence[Cut]) -> int:
 def seen_after(disk: Path) -> tuple[Found, str]:
     """What a person would find on the disk, or why he would be needed."""
     try:
-        copy = rung_power_disk.copied(disk, FOLDER / "look.img")
-        found = rung_power_disk.look(copy, lists=machine.lists())
-    except rung_power_disk.NEEDS_A_PERSON as trouble:
-        return Found(), str(trouble)
-    return found, found.trouble()
+        copy = power_disk.copied(disk, FOLDER / "look.img")
+        found = power_disk.look(copy, lists=machine.lists())
+    except power_disk.NEEDS_A_PERSON as error:
+        return Found(), str(error)
+    return found, found.problem()

@@ -23,7 +23,7 @@ class NotMounted(Exception):
 NEEDS_A_PERSON = (KioskError, sqlite3.Error, NotMounted)
 """What `look` raises: a database that does not open, a file system that does not mount."""
 AFTER_THE_CUT = "after the cut"
-LIMITS = Limits(max_rows=10**9, reserve_bytes=0, floor_bytes=0)
+LIMITS = Limits(max_rows=10**9, low_space_bytes=0, min_free_bytes=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,7 @@ class Found:
     next_seq: int = 0
     """The number that the next record got; 0 where none was tried."""
 
-    def trouble(self) -> str:
+    def problem(self) -> str:
         """Why a person would be needed, or a record is missing or doubled; empty where all is well."""
         span = self.last_seq - self.first_seq + 1 if self.count else 0
         signs = {
@@ -76,7 +76,7 @@ def look(disk: Path, *, migrate: bool = False, lists: Collection[bytes] = ()) ->
     `migrate`: the next release opens it as well, and is asked what it finds. `lists`: what kept lists may contain.
     """
     with _mounted(disk) as folder:
-        path = folder / "passages.db"
+        path = folder / "events.db"
         torn = tuple(each.name for each in folder.glob("*.kept") if each.read_bytes() not in lists)
         if not path.exists():
             return Found(torn=torn)
@@ -107,11 +107,11 @@ def _schema(path: Path) -> int:
 
 def _facts(path: Path, next_seq: int, schema: int) -> Found:
     with contextlib.closing(sqlite3.connect(path)) as database:
-        database.execute("DELETE FROM passage WHERE seq = ?", [next_seq])
-        ids = {int(seq): bytes(id_) for seq, id_ in database.execute("SELECT seq, id FROM passage")}
+        database.execute("DELETE FROM event WHERE seq = ?", [next_seq])
+        ids = {int(seq): bytes(id_) for seq, id_ in database.execute("SELECT seq, id FROM event")}
         epoch, settled = database.execute("SELECT epoch, up_to_seq FROM delivery").fetchone()
         boots = database.execute(
-            "SELECT boot_id, count(*) FROM passage JOIN boot ON boot = number WHERE outcome = 'pass' GROUP BY boot_id"
+            "SELECT boot_id, count(*) FROM event JOIN boot ON boot_number = number WHERE outcome = 'pass' GROUP BY boot_id"
         )
         gone = database.execute("SELECT coalesce(sum(count), 0) FROM notice WHERE kind LIKE 'purged-%'").fetchone()[0]
         return Found(
@@ -125,7 +125,7 @@ def _facts(path: Path, next_seq: int, schema: int) -> Found:
             gone=int(gone),
             integrity=str(database.execute("PRAGMA integrity_check").fetchone()[0]),
             aside=tuple(
-                each.name for kind in ("damaged-*", "suspect") for each in path.parent.glob(f"passages.db.{kind}")
+                each.name for kind in ("damaged-*", "suspect") for each in path.parent.glob(f"events.db.{kind}")
             ),
             passes=Counter(dict(boots.fetchall())),
             ids=ids,
@@ -163,5 +163,5 @@ def cannot() -> str:
         try:
             with _mounted(image):
                 return ""
-        except NotMounted as trouble:
-            return f"this machine cannot mount disk images ({trouble}); it needs loop devices and a real root."
+        except NotMounted as error:
+            return f"this machine cannot mount disk images ({error}); it needs loop devices and a real root."

@@ -10,13 +10,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.paths import PROJECT
-from tests.system.arm import root as rung_arm_root
-from tests.system.container import root as rung_root
+from tests.system.arm import root as arm_root
+from tests.system.container import root as container_root
 from tests.system.emulator import image, qemu
 from tests.system.emulator import site as rung_premises
 from tests.system.power.log import DISK_BYTES, MARKS_AT
 
-FOLDER = rung_root.CACHE / "power"
+FOLDER = container_root.CACHE / "power"
 BOARD = ("-cpu", "cortex-a53", "-smp", "2", "-m", "1024", "-nic", "none")
 TOOLS = {**image.TOOLS, "losetup": "mount", "debugfs": "e2fsprogs"}
 CROWD = 36
@@ -34,9 +34,9 @@ mount -t tmpfs tmpfs /run
 mount -t tmpfs tmpfs /tmp
 mount -t ext4 -o ro /dev/vdb /media
 ip link set lo up
-ip link set eth0 up && ip address add 10.0.2.15/24 dev eth0 || echo "TROUBLE: no network"
+ip link set eth0 up && ip address add 10.0.2.15/24 dev eth0 || echo "PROBLEM: no network"
 # As a Raspberry Pi mounts its card: noatime, and the journal is played back by the mount.
-mount -t ext4 -o noatime /dev/vdc /var/lib/entrance-kiosk || echo "TROUBLE: the data disk does not mount"
+mount -t ext4 -o noatime /dev/vdc /var/lib/entrance-kiosk || echo "PROBLEM: the data disk does not mount"
 echo "MOUNTED $(cat /proc/sys/kernel/random/boot_id)"
 export PYTHONPATH=/opt/entrance-kiosk/site:/media/site PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 cd /run
@@ -55,7 +55,7 @@ def furnished(broker_port: int) -> Parts:
     """The machine with this checkout, a crowd of synthetic people with passes, and a broker's port on this host."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     linux = image.kernel()
-    root = image.disk(rung_arm_root.ready_root(), FOLDER / "root.img", 1024)
+    root = image.disk(arm_root.ready_root(), FOLDER / "root.img", 1024)
     (FOLDER / "init").write_text(INIT, encoding="utf-8")
     for command in (
         "mkdir media", "mkdir var/lib/entrance-kiosk",
@@ -82,13 +82,13 @@ def _premises(broker_port: int) -> Path:
     with zipfile.ZipFile(image.project_wheel(FOLDER / "wheel")) as wheel:
         wheel.extractall(site)
     (site / "tests").mkdir()
-    for name in ("__init__.py", "passages.py", "rung_power_log.py", "rung_power_recorder.py"):
+    for name in ("__init__.py", "passages.py", "power_log.py", "rung_power_recorder.py"):
         shutil.copy(PROJECT / "tests" / name, site / "tests" / name)
     shutil.copy(_without_fsync(), folder / "without-fsync.so")
     (folder / "etc").mkdir()
     world = rung_premises.furnish(folder, PINS, broker=f"{HOST}:{broker_port}")
     _configure(folder / "etc/entrance-kiosk/kiosk.toml")
-    people = {f"{number:03}": (world.another_pass(number),) for number in range(CROWD)}
+    people = {f"{number:03}": (world.make_valid_pass(number),) for number in range(CROWD)}
     people |= {f"{number:03}-x": (world["forged"].data,) for number in range(0, CROWD, 12)}
     rung_premises.paint(folder / "crowd", people)
     rung_premises.paint(folder / "nobody", {"nobody": ()})
@@ -104,10 +104,10 @@ def _configure(file: Path) -> None:
     """Short visits and pulses, so that many people pass between two cuts."""
     text = file.read_text(encoding="utf-8")
     for old, new in (
-        ("window_s = 8.0", "window_s = 1.0"),
+        ("repeat_window_s = 8.0", "repeat_window_s = 1.0"),
         ("frames_per_s = 5.0", "frames_per_s = 10.0"),
-        ("[signal]\n", f"[signal]\nrelay_s = {PULSE_S}\n"),
-        ("[records]\n", "[records]\nreserve_bytes = 0\n"),
+        ("[gpio]\n", f"[gpio]\nrelay_pulse_s = {PULSE_S}\n"),
+        ("[storage]\n", "[storage]\nlow_space_bytes = 0\n"),
     ):
         assert old in text, old
         text = text.replace(old, new)
@@ -120,9 +120,9 @@ def _without_fsync() -> Path:
     def make(target: Path) -> None:
         mirror = os.environ.get("DEBIAN_MIRROR", "http://deb.debian.org/debian")
         options = ["--quiet", "--variant=extract", "--arch=arm64", "--include=libeatmydata1"]
-        subprocess.run(["mmdebstrap", *options, rung_arm_root.SUITE, str(target), mirror], check=True)
+        subprocess.run(["mmdebstrap", *options, arm_root.SUITE, str(target), mirror], check=True)
 
-    folder = rung_arm_root.cached("eatmydata", [], [rung_arm_root.SUITE], make)
+    folder = arm_root.cached("eatmydata", [], [arm_root.SUITE], make)
     (found,) = folder.glob("usr/lib/*/libeatmydata.so.1*.*")
     return found
 
@@ -160,12 +160,12 @@ def running(parts: Parts, disk: Path, log: Path, *, start: str, honest: bool = T
 def let_run(guest: qemu.Machine, seconds: float) -> None:
     """Let the machine work for a while."""
     ends_s = time.monotonic() + seconds
-    with contextlib.suppress(qemu.Trouble):
+    with contextlib.suppress(qemu.EmulatorError):
         guest.console.first(
             lambda line: line.text.startswith("ENDED"), ends_s - time.monotonic(), "", len(guest.console)
         )
 
 
-def troubles(lines: Sequence[qemu.Said]) -> list[str]:
+def problems(lines: Sequence[qemu.ConsoleLine]) -> list[str]:
     """What a person would have had to look after."""
-    return [line.text for line in lines if line.text.startswith(("TROUBLE", "ENDED"))]
+    return [line.text for line in lines if line.text.startswith(("PROBLEM", "ENDED"))]

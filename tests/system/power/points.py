@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.fakes.data.access_events import a_passage
-from tests.system.power import disk as rung_power_disk
-from tests.system.power import log as rung_power_log
+from tests.system.power import disk as power_disk
+from tests.system.power import log as power_log
 from tests.system.power import machine
 from tests.system.power.log import Fate, Request
 from tests.system.power.machine import FOLDER, Parts
@@ -32,7 +32,7 @@ class Tally:
     acknowledged: int = 0
     missing: int = 0
     """Acknowledged records that were not there, over all points."""
-    troubles: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
     """Points at which a person would have been needed, in words."""
     stages: Counter[str] = field(default_factory=Counter)
     """How many points fell where."""
@@ -43,13 +43,13 @@ def recorded(parts: Parts, *, honest: bool = True) -> tuple[Path, list[Request]]
     """The disk as it was before, and all that the recorder's machine wrote to it."""
     disk, before, log = FOLDER / "recorded.img", FOLDER / "before.img", FOLDER / "recorded.log"
     machine.blank_disk(disk)
-    rung_power_disk.copied(disk, before)
+    power_disk.copied(disk, before)
     with machine.running(parts, disk, log, start="recorder", honest=honest) as guest:
         guest.console.wait("RECORDED", RECORDED_WITHIN_S)
-        troubles = machine.troubles(guest.console.all())
-        assert not troubles, troubles
+        problems = machine.problems(guest.console.all())
+        assert not problems, problems
     disk.unlink()
-    requests = rung_power_log.read(log)
+    requests = power_log.read(log)
     log.unlink()
     return before, requests
 
@@ -57,13 +57,13 @@ def recorded(parts: Parts, *, honest: bool = True) -> tuple[Path, list[Request]]
 def replayed(before: Path, requests: Sequence[Request], points: int, chance: random.Random) -> Tally:
     """Check that many crash points, all of them where there are no more; `before` is used up."""
     tally = Tally(requests=len(requests), flushes=sum(request.flush for request in requests))
-    marks = rung_power_log.marks(requests)
+    marks = power_log.marks(requests)
     tally.acknowledged = sum(words.startswith("record") for _, words in marks)
     scratch = FOLDER / "crash.img"
     for number, (point, state) in enumerate(_states(before, requests, _chosen(len(requests), marks, points, chance))):
         fate = tuple(Fate)[number % len(Fate)]
-        rung_power_disk.copied(state, scratch)
-        rung_power_log.put(scratch, rung_power_log.survivors(requests, point, fate, chance))
+        power_disk.copied(state, scratch)
+        power_log.put(scratch, power_log.survivors(requests, point, fate, chance))
         acknowledged = [words for place, words in marks if place < point]
         where = f"point {point} of {len(requests)}, {fate}"
         tally.points += 1
@@ -90,8 +90,8 @@ def _states(before: Path, requests: Sequence[Request], points: Sequence[int]) ->
     """The disk with all that was flushed before each point; points in rising order."""
     done = 0
     for point in points:
-        rung_power_log.put(before, rung_power_log.flushed(requests, done, point))
-        done = max(done, rung_power_log.last_flush(requests, point))
+        power_log.put(before, power_log.flushed(requests, done, point))
+        done = max(done, power_log.last_flush(requests, point))
         yield point, before
 
 
@@ -111,16 +111,16 @@ def _judge(tally: Tally, disk: Path, acknowledged: Sequence[str], where: str) ->
     newest = max((int(words.split()[1]) for words in acknowledged if words.startswith("record")), default=0)
     migrating = acknowledged.count("closed") == LIVES
     try:
-        found = rung_power_disk.look(disk, migrate=migrating)
-    except rung_power_disk.NEEDS_A_PERSON as needs:
-        tally.troubles.append(f"{where}: {needs}")
+        found = power_disk.look(disk, migrate=migrating)
+    except power_disk.NEEDS_A_PERSON as needs:
+        tally.problems.append(f"{where}: {needs}")
         tally.missing += newest
         return
-    trouble = found.trouble()
-    if not trouble and "migrated" in acknowledged and found.schema != len(NEXT_RELEASE):
-        trouble = "the migration that was done is undone"
-    if not trouble and any(id_ != a_passage(seq).id.bytes for seq, id_ in found.ids.items()):
-        trouble = "a record stands under another's number"
-    if trouble:
-        tally.troubles.append(f"{where}: {trouble}")
+    problem = found.problem()
+    if not problem and "migrated" in acknowledged and found.schema != len(NEXT_RELEASE):
+        problem = "the migration that was done is undone"
+    if not problem and any(id_ != a_passage(seq).id.bytes for seq, id_ in found.ids.items()):
+        problem = "a record stands under another's number"
+    if problem:
+        tally.problems.append(f"{where}: {problem}")
     tally.missing += max(0, newest - found.last_seq)

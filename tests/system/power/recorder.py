@@ -16,18 +16,18 @@ from kiosk.storage.database import MIGRATIONS, open_writer
 from tests.fakes.data.access_events import a_passage
 from tests.system.power.log import DISK_BYTES, MARKS_AT, SECTOR_BYTES
 
-DATABASE = Path("/var/lib/entrance-kiosk/passages.db")
+DATABASE = Path("/var/lib/entrance-kiosk/events.db")
 DISK = Path("/dev/vdc")
 PASSAGES = (700, 250)
 """Of each life of the daemon."""
 LIVES = len(PASSAGES)
-LIMITS = Limits(max_rows=300, reserve_bytes=0)
+LIMITS = Limits(max_rows=300, low_space_bytes=0)
 REBUILD = """
-    CREATE TABLE passage_before AS SELECT * FROM passage;
-    DELETE FROM passage;
-    INSERT INTO passage SELECT * FROM passage_before;
-    DROP TABLE passage_before;
-    ALTER TABLE passage ADD COLUMN rebuilt INTEGER NOT NULL DEFAULT 1;
+    CREATE TABLE event_before AS SELECT * FROM event;
+    DELETE FROM event;
+    INSERT INTO event SELECT * FROM event_before;
+    DROP TABLE event_before;
+    ALTER TABLE event ADD COLUMN rebuilt INTEGER NOT NULL DEFAULT 1;
 """
 """A migration of the worst kind: all rows are written anew."""
 NEXT_RELEASE = (*MIGRATIONS, REBUILD)
@@ -78,8 +78,8 @@ def a_life(marks: Marks, passages: int) -> None:
 def deliver(store: Store, stop: threading.Event) -> None:
     """As the courier's thread: note what the centre has, and let history go."""
     while not stop.wait(0.01):
-        store.settle(store.newest_seq)
-        store.tend(Moment(datetime.now(UTC), 0.0, ClockQuality.SYNCHRONISED))
+        store.acknowledge(store.newest_seq)
+        store.run_maintenance(Moment(datetime.now(UTC), 0.0, ClockQuality.SYNCHRONISED))
 
 
 if __name__ == "__main__":

@@ -81,19 +81,19 @@ def total_s(spans: Sequence[Span]) -> float:
 
 
 def days(
-    records: Records, now: datetime, *, live: bool, zone: tzinfo, opens: Sequence[Hours], count: int = DAYS
+    availability: Records, now: datetime, *, online: bool, zone: tzinfo, opening_hours: Sequence[Hours], count: int = DAYS
 ) -> tuple[Day, ...]:
     """The last days, oldest first, today included; `live`: the daemon is heard at this moment."""
-    down, stale = _outages(records, now, live=live)
-    known_from = records.lines[0].at if records.lines else now
+    down, stale = _outages(availability, now, online=online)
+    known_from = availability.lines[0].at if availability.lines else now
     today = now.astimezone(zone).date()
     return tuple(
         _day(
             midnight(today - timedelta(days=back), zone),
-            records.passes,
+            availability.passes,
             down=down,
             stale=stale,
-            opens=opens,
+            opening_hours=opening_hours,
             known_from=known_from,
             now=now,
         )
@@ -106,14 +106,14 @@ def midnight(day: date, zone: tzinfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone)
 
 
-def _outages(records: Records, now: datetime, *, live: bool) -> tuple[list[Span], list[Span]]:
+def _outages(availability: Records, now: datetime, *, online: bool) -> tuple[list[Span], list[Span]]:
     """When it did not serve, and when it served with stale lists."""
     down, stale = [], []
-    for line, following in pairwise([*records.lines, None]):
+    for line, following in pairwise([*availability.lines, None]):
         assert line is not None
         until_at = following.at if following else now
-        if not line.stopped and (following.first if following else not live):
-            sign = records.signs.get(following.at) if following else records.newest
+        if not line.stopped and (following.first if following else not online):
+            sign = availability.signs.get(following.at) if following else availability.newest
             alive_until = max(line.at, min(sign or line.at, until_at))
             down.append(Span(alive_until, until_at, certain=False))
             until_at = alive_until
@@ -130,14 +130,14 @@ def _day(
     *,
     down: Sequence[Span],
     stale: Sequence[Span],
-    opens: Sequence[Hours],
+    opening_hours: Sequence[Hours],
     known_from: datetime,
     now: datetime,
 ) -> Day:
     whole = Span(begins_at, min(begins_at + timedelta(days=1), now))
     return Day(
         begins_at.date(),
-        _opening(begins_at, opens),
+        _opening(begins_at, opening_hours),
         tuple(passes[begins_at.astimezone(UTC) + timedelta(hours=hour)] for hour in range(24)),
         tuple(common for span in down for common in _cut(span, whole)),
         tuple(common for span in stale for common in _cut(span, whole)),
@@ -145,12 +145,12 @@ def _day(
     )
 
 
-def _opening(begins_at: datetime, opens: Sequence[Hours]) -> tuple[Span, ...] | None:
+def _opening(begins_at: datetime, opening_hours: Sequence[Hours]) -> tuple[Span, ...] | None:
     """The opening hours that begin on a day, in their order."""
-    if not opens:
+    if not opening_hours:
         return None
     found = []
-    for hours in opens:
+    for hours in opening_hours:
         if begins_at.weekday() in hours.days:
             until_minute = hours.until_minute + (0 if hours.from_minute < hours.until_minute else 24 * 60)
             found.append(

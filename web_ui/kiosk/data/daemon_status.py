@@ -94,5 +94,5 @@ def _parsed(found: dict[str, Any] | None) -> Status | None:
 def _times(status: Status) -> Iterator[str]:
     """Every time that a page writes; once checked here, none can fail there."""
     yield from (status.now_at, status.started_at)
-    yield from (shown.at for shown in status.shown)
+    yield from (shown.at for shown in status.recent_decisions)
     yield from filter(None, (status.outbox.oldest_at, status.uplink.last_receipt_at))

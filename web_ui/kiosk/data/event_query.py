@@ -15,12 +15,12 @@ MAX_SCANNED = 50_000
 
 # Ids have no index: the record that was undone lies just before, and the walk down the numbers ends there.
 ROWS = """
-    SELECT seq, occurred_us, outcome, reason, direction, kind, assurance, hex(substr(pseudonym, 1, 4)), grounds,
-        (SELECT undo.seq FROM passage AS undo WHERE undo.annuls = passage.id),
+    SELECT seq, occurred_us, outcome, reason, direction, kind, assurance, hex(substr(pseudonym, 1, 4)), manual_reason,
+        (SELECT undo.seq FROM event AS undo WHERE undo.annuls = event.id),
         CASE WHEN annuls IS NOT NULL THEN (
-            SELECT old.seq FROM passage AS old
-            WHERE old.seq < passage.seq AND old.id = passage.annuls ORDER BY old.seq DESC LIMIT 1) END
-    FROM passage"""
+            SELECT old.seq FROM event AS old
+            WHERE old.seq < event.seq AND old.id = event.annuls ORDER BY old.seq DESC LIMIT 1) END
+    FROM event"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +65,11 @@ class Page:
     """`before_seq` of the next page; None at the end."""
 
 
-def find(database: Path, wanted: Filter) -> Page:
+def find(database: Path, event_filter: Filter) -> Page:
     """The newest passages that fit. Raises sqlite3.Error."""
     with closing(connect(database)) as connection:
-        newest = wanted.before_seq or 1 + _newest(connection)
-        first = first_seq_since(connection, _us(wanted.since_at)) if wanted.since_at else 0
+        newest = event_filter.before_seq or 1 + _newest(connection)
+        first = first_seq_since(connection, _us(event_filter.since_at)) if event_filter.since_at else 0
         first = max(first, newest - MAX_SCANNED)
         rows = connection.execute(
             f"{ROWS} WHERE seq < ?1 AND seq >= ?2 AND (?3 = '' OR outcome = ?3) AND (?4 = '' OR reason = ?4)"
@@ -77,10 +77,10 @@ def find(database: Path, wanted: Filter) -> Page:
             [
                 newest,
                 first,
-                wanted.outcome,
-                wanted.reason,
-                _us(wanted.since_at) if wanted.since_at else -(2**63),
-                _us(wanted.until_at) if wanted.until_at else 2**63 - 1,
+                event_filter.outcome,
+                event_filter.reason,
+                _us(event_filter.since_at) if event_filter.since_at else -(2**63),
+                _us(event_filter.until_at) if event_filter.until_at else 2**63 - 1,
                 PAGE_ROWS + 1,
             ],
         ).fetchall()
@@ -97,7 +97,7 @@ def _event(row: tuple[Any, ...]) -> Event:
 
 
 def _newest(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT ifnull(max(seq), 0) FROM passage").fetchone()[0])
+    return int(connection.execute("SELECT ifnull(max(seq), 0) FROM event").fetchone()[0])
 
 
 def _us(at: datetime) -> int:

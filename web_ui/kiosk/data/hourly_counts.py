@@ -22,7 +22,7 @@ BUSY_S = 0.5
 
 _MICROSECONDS = 1_000_000
 # A passage from before the clock was set (1970) would send the halving astray.
-NEXT_TIME = "SELECT occurred_us FROM passage WHERE seq >= ? AND clock <> 'unset' ORDER BY seq LIMIT 1"
+NEXT_TIME = "SELECT occurred_us FROM event WHERE seq >= ? AND clock_quality <> 'unset' ORDER BY seq LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def first_seq_since(database: sqlite3.Connection, since_us: int) -> int:
     """The number of the first passage at or after that time (Unix microseconds); one past the newest where there is none."""
-    low, high = database.execute("SELECT ifnull(min(seq), 1), ifnull(max(seq), 0) + 1 FROM passage").fetchone()
+    low, high = database.execute("SELECT ifnull(min(seq), 1), ifnull(max(seq), 0) + 1 FROM event").fetchone()
     while low < high:
         middle = (low + high) // 2
         row = database.execute(NEXT_TIME, [middle]).fetchone()
@@ -113,7 +113,7 @@ def first_seq_since(database: sqlite3.Connection, since_us: int) -> int:
 def _by_hour(database: sqlite3.Connection, since: int) -> list[tuple[int, str, str | None, int]]:
     since_us = since * _MICROSECONDS
     return database.execute(
-        "SELECT (occurred_us - ?1) / 3600000000, outcome, direction, count(*) FROM counted"
+        "SELECT (occurred_us - ?1) / 3600000000, outcome, direction, count(*) FROM effective_event"
         " WHERE seq >= ?2 AND occurred_us >= ?1 GROUP BY 1, 2, 3",
         [since_us, first_seq_since(database, since_us)],
     ).fetchall()
@@ -121,7 +121,7 @@ def _by_hour(database: sqlite3.Connection, since: int) -> list[tuple[int, str, s
 
 def _annulled(database: sqlite3.Connection, since: datetime) -> int:
     found = database.execute(
-        "SELECT count(*) FROM passage WHERE annuls IS NOT NULL AND occurred_us >= ?",
+        "SELECT count(*) FROM event WHERE annuls IS NOT NULL AND occurred_us >= ?",
         [round(since.timestamp() * _MICROSECONDS)],
     )
     return int(found.fetchone()[0])

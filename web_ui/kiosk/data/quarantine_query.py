@@ -12,9 +12,9 @@ from web_ui.kiosk.data.hourly_counts import connect
 MOST_SHOWN = 100
 
 _HELD = (
-    "SELECT quarantine.seq, id, occurred_us, outcome, passage.reason, direction, hex(substr(pseudonym, 1, 4)),"
+    "SELECT quarantine.seq, id, occurred_us, outcome, event.reason, direction, hex(substr(pseudonym, 1, 4)),"
     " quarantine.reason, quarantine.at, ifnull(times, 1)"
-    " FROM quarantine JOIN passage USING (seq) LEFT JOIN refused USING (seq) ORDER BY quarantine.seq LIMIT ?"
+    " FROM quarantine JOIN event USING (seq) LEFT JOIN rejection_count USING (seq) ORDER BY quarantine.seq LIMIT ?"
 )
 
 

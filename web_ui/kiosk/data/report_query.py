@@ -18,8 +18,8 @@ def read(database: Path, since: datetime) -> Records:
     since_us = round(since.timestamp()) * _MICROSECONDS
     with closing(connect(database)) as connection:
         told = connection.execute(
-            "SELECT at_us, condition, stale, first FROM diary WHERE NOT unset AND number >= "
-            "(SELECT ifnull(max(number), 0) FROM diary WHERE NOT unset AND at_us < ?) ORDER BY number",
+            "SELECT at_us, state, lists_stale, process_start FROM availability_log WHERE NOT clock_unset AND number >= "
+            "(SELECT ifnull(max(number), 0) FROM availability_log WHERE NOT clock_unset AND at_us < ?) ORDER BY number",
             [since_us],
         ).fetchall()
         lines = tuple(
@@ -27,7 +27,7 @@ def read(database: Path, since: datetime) -> Records:
             for at_us, condition, stale, first in told
         )
         passes = connection.execute(
-            "SELECT (occurred_us - ?1) / 3600000000, count(*) FROM counted"
+            "SELECT (occurred_us - ?1) / 3600000000, count(*) FROM effective_event"
             " WHERE seq >= ?2 AND occurred_us >= ?1 AND outcome = 'pass' GROUP BY 1",
             [since_us, first_seq_since(connection, since_us)],
         ).fetchall()
@@ -45,6 +45,6 @@ def _last_sign(connection: sqlite3.Connection, before: datetime) -> datetime | N
     """When the last passage before that moment was recorded."""
     seq = first_seq_since(connection, round(before.timestamp() * _MICROSECONDS))
     found = connection.execute(
-        "SELECT occurred_us FROM passage WHERE seq < ? AND clock <> 'unset' ORDER BY seq DESC LIMIT 1", [seq]
+        "SELECT occurred_us FROM event WHERE seq < ? AND clock_quality <> 'unset' ORDER BY seq DESC LIMIT 1", [seq]
     ).fetchone()
     return _at(found[0]) if found else None

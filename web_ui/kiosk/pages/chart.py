@@ -8,7 +8,7 @@ from web_ui.kiosk.data.hourly_counts import Day
 WIDTH = 720
 HEIGHT = 120
 GAP = 4
-STACK = ("pass", "look-again", "fail")
+STACK = ("pass", "check-again", "fail")
 """From the ground up."""
 
 
@@ -46,7 +46,7 @@ class Chart:
     """The hour with the most people, where there was anybody."""
 
 
-def draw(day: Day, writing: Writing) -> Chart:
+def draw(day: Day, formatter: Writing) -> Chart:
     """Bars for the hours of a day."""
     most = max((hour.outcomes.total() for hour in day.hours), default=0)
     top = _round_up(most)
@@ -61,16 +61,16 @@ def draw(day: Day, writing: Writing) -> Chart:
                 blocks.append(
                     Block(outcome, round(x + GAP / 2, 2), round(ground, 2), round(step - GAP, 2), round(height, 2))
                 )
-        counts = {outcome: writing.number(hour.outcomes[outcome]) for outcome in STACK}
+        counts = {outcome: formatter.number(hour.outcomes[outcome]) for outcome in STACK}
         bars.append(Bar(hour.begins_at.strftime("%H:%M"), counts, hour.outcomes.total(), tuple(blocks), round(x, 2)))
     busiest = max(bars, key=lambda bar: bar.total) if most else None
-    return Chart(tuple(bars), writing.number(top), busiest)
+    return Chart(tuple(bars), formatter.number(top), busiest)
 
 
-def _round_up(most: int) -> int:
+def _round_up(value: int) -> int:
     """The next number that is easy to read and to halve, at least 10."""
     for digits in range(9):
         for lead in (10, 12, 16, 20, 24, 30, 40, 50, 60, 80):
-            if most <= lead * 10**digits:
+            if value <= lead * 10**digits:
                 return int(lead * 10**digits)
-    return most
+    return value

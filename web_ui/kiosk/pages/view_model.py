@@ -20,9 +20,9 @@ LAMP_S = 3.0
 NEARLY_FULL = 90.0
 """From which share of the people who may be inside, in percent, it is said."""
 MEASURED = re.compile(r"([+-]?\d{1,12}(?:\.\d{1,3})?) ?([^\d\s]{0,6})")
-RESTING = {"out-of-order": ("fail", "look-again")}
+RESTING = {"out-of-order": ("fail", "check-again")}
 """Bulbs that a state lights steadily: red and amber together."""
-BAD_FIRST = {Grade.BROKEN: 0, Grade.WARN: 1, Grade.OK: 2}
+BAD_FIRST = {Grade.FAIL: 0, Grade.WARN: 1, Grade.PASS: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,15 +67,15 @@ class Hero:
     """Which bulbs are lit, named by the outcome that each stands for."""
 
 
-def hero(truth: Truth, now: datetime, language: Language, writing: Writing) -> Hero:
+def hero(daemon: Truth, now: datetime, language: Language, formatter: Writing) -> Hero:
     """State, reason and remedy, and the lamp as it is now."""
-    state, status = truth.state, truth.status
-    troubles = tuple(check for check in checks(status, language) if check.grade != Grade.OK) if truth.live else ()
-    shown = answering(truth, now)
+    state, status = daemon.state, daemon.status
+    troubles = tuple(check for check in checks(status, language) if check.grade != Grade.PASS) if daemon.live else ()
+    shown = answering(daemon, now)
     answer = shown.outcome if shown else ""
     return Hero(
         state=state,
-        sentence=STATE[state].of(language, span=writing.span(truth.age_s or 0.0)),
+        sentence=STATE[state].of(language, span=formatter.span(daemon.age_s or 0.0)),
         remedy=REMEDY[state].of(language),
         troubles=troubles,
         word=said(OUTCOMES, answer, language) if answer else state_word(state, language),
@@ -84,11 +84,11 @@ def hero(truth: Truth, now: datetime, language: Language, writing: Writing) -> H
     )
 
 
-def answering(truth: Truth, now: datetime) -> Shown | None:
+def answering(daemon: Truth, now: datetime) -> Shown | None:
     """The decision that the lamp shows at this moment, if it shows one."""
-    if not (truth.working and truth.status and truth.status.shown):
+    if not (daemon.working and daemon.status and daemon.status.recent_decisions):
         return None
-    last = truth.status.shown[-1]
+    last = daemon.status.recent_decisions[-1]
     recent = 0 <= (now - moment(last.at)).total_seconds() <= LAMP_S
     return last if recent and last.outcome in set(OUTCOMES) else None
 
@@ -108,34 +108,34 @@ def room(status: Status | None) -> Room | None:
     """People inside against the limit; None where there is none."""
     if status is None or not status.capacity or status.capacity < 0:
         return None
-    share = 100.0 * status.inside / status.capacity
-    grade = Grade.BROKEN if share >= 100 else Grade.WARN if share >= NEARLY_FULL else Grade.OK
+    share = 100.0 * status.occupancy / status.capacity
+    grade = Grade.FAIL if share >= 100 else Grade.WARN if share >= NEARLY_FULL else Grade.PASS
     return Room(status.capacity, min(100.0, round(share, 1)), grade.value)
 
 
-def answers(status: Status | None, language: Language, writing: Writing) -> tuple[Answer, ...]:
+def answers(status: Status | None, language: Language, formatter: Writing) -> tuple[Answer, ...]:
     """The last decisions, newest first."""
-    return tuple(answer(shown, language, writing) for shown in reversed(status.shown)) if status else ()
+    return tuple(answer(shown, language, formatter) for shown in reversed(status.recent_decisions)) if status else ()
 
 
-def answer(shown: Shown, language: Language, writing: Writing) -> Answer:
+def answer(decision: Shown, language: Language, formatter: Writing) -> Answer:
     """One decision in words."""
     return Answer(
-        time=writing.clock(moment(shown.at)),
-        outcome=shown.outcome,
-        word=said(OUTCOMES, shown.outcome, language),
-        direction=shown.direction,
-        way=said(DIRECTIONS, shown.direction, language).capitalize() if shown.direction else "",
-        reason=said(REASONS, shown.reason, language),
-        took=f"{writing.number(shown.took_ms)} ms",
-        took_long=PAGE["took"].of(language, ms=writing.number(shown.took_ms)),
-        annulled=shown.annulled,
+        time=formatter.clock(moment(decision.at)),
+        outcome=decision.outcome,
+        word=said(OUTCOMES, decision.outcome, language),
+        direction=decision.direction,
+        way=said(DIRECTIONS, decision.direction, language).capitalize() if decision.direction else "",
+        reason=said(REASONS, decision.reason, language),
+        took=f"{formatter.number(decision.latency_ms)} ms",
+        took_long=PAGE["took"].of(language, ms=formatter.number(decision.latency_ms)),
+        annulled=decision.annulled,
     )
 
 
 def said(table: Mapping[T, Sentence], value: str, language: Language) -> str:
     """The kiosk's own word for a value; one that this version does not know stands for itself."""
-    return next((sentence.in_(language) for known, sentence in table.items() if known == value), value)
+    return next((sentence.in_language(language) for known, sentence in table.items() if known == value), value)
 
 
 def state_word(state: str, language: Language) -> str:
@@ -145,14 +145,14 @@ def state_word(state: str, language: Language) -> str:
 
 def checks(status: Status | None, language: Language) -> tuple[Check, ...]:
     """All facts, the worst first."""
-    facts = sorted(status.facts, key=lambda fact: BAD_FIRST[fact.grade]) if status else ()
+    facts = sorted(status.checks, key=lambda fact: BAD_FIRST[fact.status]) if status else ()
     return tuple(_check(fact, language) for fact in facts)
 
 
-def _check(fact: Fact, language: Language) -> Check:
-    sentence = fact.vi if language == "vi" else fact.en
+def _check(check: Fact, language: Language) -> Check:
+    sentence = check.vi if language == "vi" else check.en
     return Check(
-        fact.name, fact.grade.value, GRADE[fact.grade.value].of(language), measured(fact.value, language), sentence
+        check.name, check.status.value, GRADE[check.status.value].of(language), measured(check.value, language), sentence
     )
 
 
@@ -173,12 +173,12 @@ def word(table: Mapping[str, Text], value: str, language: Language) -> str:
 
 def clock_word(status: Status, language: Language) -> str:
     """How far the device's clock can be believed."""
-    return word(CLOCK, status.clock, language)
+    return word(CLOCK, status.clock_quality, language)
 
 
 def delivery_word(status: Status, language: Language) -> str:
     """When a passage leaves the outbox."""
-    return word(DELIVERY, status.uplink.delivery, language)
+    return word(DELIVERY, status.uplink.acknowledge_by, language)
 
 
 def moment(text: str) -> datetime:

@@ -7,7 +7,7 @@ import pytest
 
 from kiosk.core import rules
 from kiosk.core.gate import Gate, uuid7
-from kiosk.core.model import Assurance, ClockQuality, Direction, Kind, Outcome, Reason, Stored
+from kiosk.core.model import Assurance, ClockQuality, Direction, CodeKind, Outcome, Reason, Stored
 from kiosk.core.ports import StoreTrouble
 from kiosk.core.subject_sealing import Pseudonyms
 from kiosk.credentials.issuing import prove, sign_pass
@@ -26,7 +26,7 @@ def shown(scene: Scene, gate: Gate, label: str, after_s: float = 0.0) -> Stored 
     """Somebody holds one sample code into the view."""
     scene.codes = (WORLD[label].data,) if label else ()
     scene.now = moment(after_s)
-    return gate.look(FRAME).stored
+    return gate.process_frame(FRAME).stored
 
 
 @pytest.mark.parametrize("label", [sample.label for sample in WORLD.samples])
@@ -34,7 +34,7 @@ def test_every_sample_gets_its_light_and_its_record(scene: Scene, label: str) ->
     sample = WORLD[label]
     stored = shown(scene, scene.gate(), label)
     assert stored is not None
-    passage = stored.passage
+    passage = stored.event
     assert (passage.kind, passage.outcome, passage.reason) == (sample.kind, sample.outcome, sample.reason)
     assert passage.code_bytes == len(sample.data)
     assert len(passage.pseudonym) == 16
@@ -62,7 +62,7 @@ def test_nobody_gets_a_light_from_a_disk_that_does_not_commit(scene: Scene) -> N
 
 
 def test_an_empty_view_is_left_alone(scene: Scene) -> None:
-    look = scene.gate().look(FRAME)
+    look = scene.gate().process_frame(FRAME)
     assert look.stored is None
     assert scene.happened == []
 
@@ -77,7 +77,7 @@ def test_a_code_that_is_still_held_up_is_answered_once(scene: Scene) -> None:
 def test_in_then_out_then_in(scene: Scene) -> None:
     gate = scene.gate()
     ways = [shown(scene, gate, "valid", after_s) for after_s in (0, 60, 120)]
-    assert [stored and stored.passage.direction for stored in ways] == [Direction.IN, Direction.OUT, Direction.IN]
+    assert [stored and stored.event.direction for stored in ways] == [Direction.IN, Direction.OUT, Direction.IN]
 
 
 def test_another_code_of_the_same_person_is_the_same_visit(scene: Scene) -> None:
@@ -85,14 +85,14 @@ def test_another_code_of_the_same_person_is_the_same_visit(scene: Scene) -> None
     who = WORLD["national"].person
     assert who is not None
     assert shown(scene, gate, "national") is not None
-    card = WORLD["insurance"].text.replace(WORLD["insurance"].person.insurance, who.insurance)  # type: ignore[union-attr]
+    card = WORLD["insurance"].text.replace(WORLD["insurance"].person.insurance_number, who.insurance_number)  # type: ignore[union-attr]
     scene.codes, scene.now = (card.encode(),), moment(3)
-    assert gate.look(FRAME).stored is None
+    assert gate.process_frame(FRAME).stored is None
     assert scene.lights == [Outcome.PASS]
     scene.now = moment(60)
-    stored = gate.look(FRAME).stored
+    stored = gate.process_frame(FRAME).stored
     assert stored is not None
-    assert stored.passage.direction is Direction.OUT, "and leaving with the other code he is known"
+    assert stored.event.direction is Direction.OUT, "and leaving with the other code he is known"
 
 
 def test_a_rotated_code_of_the_same_app_is_the_same_visit(scene: Scene) -> None:
@@ -101,16 +101,16 @@ def test_a_rotated_code_of_the_same_app_is_the_same_visit(scene: Scene) -> None:
     answers = []
     for second in (0, 5, 10):
         scene.codes, scene.now = (prove(token, HOLDER, NOW_AT + timedelta(seconds=second)),), moment(second)
-        answers.append(gate.look(FRAME).stored)
+        answers.append(gate.process_frame(FRAME).stored)
     assert [answer is not None for answer in answers] == [True, False, False]
 
 
 def test_two_codes_at_once_are_asked_to_come_one_at_a_time(scene: Scene) -> None:
     scene.codes = (WORLD["valid"].data, WORLD["expired"].data)
-    stored = scene.gate().look(FRAME).stored
+    stored = scene.gate().process_frame(FRAME).stored
     assert stored is not None
-    passage = stored.passage
-    assert (passage.outcome, passage.reason) == (Outcome.LOOK_AGAIN, Reason.ONE_AT_A_TIME)
+    passage = stored.event
+    assert (passage.outcome, passage.reason) == (Outcome.CHECK_AGAIN, Reason.MULTIPLE_CODES)
     assert (passage.kind, passage.assurance, passage.direction, passage.sealed) == (None, None, None, b"")
     assert passage.code_bytes == 2 * 178
 
@@ -118,17 +118,17 @@ def test_two_codes_at_once_are_asked_to_come_one_at_a_time(scene: Scene) -> None
 def test_of_an_unknown_code_only_a_keyed_name_and_its_length_are_kept(scene: Scene) -> None:
     stored = shown(scene, scene.gate(), "unknown")
     assert stored is not None
-    passage = stored.passage
+    passage = stored.event
     assert passage.sealed == b""
     assert passage.assurance is None
-    assert passage.pseudonym == Pseudonyms(b"k" * 32).of_code([WORLD["unknown"].data])
+    assert passage.pseudonym == Pseudonyms(b"k" * 32).for_codes([WORLD["unknown"].data])
 
 
 def test_a_person_who_is_refused_is_named_in_the_record_for_the_centre_alone(scene: Scene) -> None:
-    stored = shown(scene, scene.gate(rules.Policy(accept={Kind.PASS: Assurance.VERIFIED})), "id-card")
+    stored = shown(scene, scene.gate(rules.Policy(min_assurance={CodeKind.ENTRY_PASS: Assurance.VERIFIED})), "id-card")
     assert stored is not None
-    assert stored.passage.reason is Reason.NOT_ACCEPTED
-    assert open_sealed(PRIVATE, stored.passage.sealed, stored.passage.id)["name"] == WORLD["id-card"].person.name  # type: ignore[union-attr]
+    assert stored.event.reason is Reason.NOT_ACCEPTED
+    assert open_sealed(PRIVATE, stored.event.sealed, stored.event.id)["name"] == WORLD["id-card"].person.name  # type: ignore[union-attr]
 
 
 def test_a_full_place_is_full_for_the_next_and_open_when_one_leaves(scene: Scene) -> None:
@@ -137,32 +137,32 @@ def test_a_full_place_is_full_for_the_next_and_open_when_one_leaves(scene: Scene
     for label, after_s in (("valid", 0), ("national", 20), ("valid", 40), ("national", 60)):
         stored = shown(scene, gate, label, after_s)
         assert stored is not None
-        reasons.append(stored.passage.reason)
-    assert reasons == [Reason.OK, Reason.FULL, Reason.OK, Reason.OK]
+        reasons.append(stored.event.reason)
+    assert reasons == [Reason.OK, Reason.CAPACITY_REACHED, Reason.OK, Reason.OK]
 
 
 def test_a_guard_lets_in_who_has_nothing_to_show_and_he_counts(scene: Scene) -> None:
     gate = scene.gate(rules.Policy(capacity=1))
-    passage = gate.admit(Direction.IN).passage
+    passage = gate.admit(Direction.IN).event
     assert (passage.outcome, passage.reason, passage.direction) == (Outcome.PASS, Reason.MANUAL, Direction.IN)
     assert (passage.kind, passage.pseudonym, passage.sealed, passage.code_bytes) == (None, b"", b"", 0)
     assert scene.happened == ["record", "light"]
     full = shown(scene, gate, "valid", 5)
     assert full is not None
-    assert full.passage.reason is Reason.FULL
+    assert full.event.reason is Reason.CAPACITY_REACHED
     gate.admit(Direction.OUT)
     free = shown(scene, gate, "valid", 30)
     assert free is not None
-    assert free.passage.reason is Reason.OK
+    assert free.event.reason is Reason.OK
 
 
 def test_the_record_has_both_clocks_and_says_how_far_to_believe_them(scene: Scene) -> None:
     scene.now = moment(quality=ClockQuality.FREE_RUNNING)
     scene.codes = (WORLD["valid"].data,)
-    stored = scene.gate().look(FRAME).stored
+    stored = scene.gate().process_frame(FRAME).stored
     assert stored is not None
-    passage = stored.passage
-    assert (passage.occurred_at, passage.occurred_s, passage.clock) == (scene.now.at, scene.now.s, scene.now.quality)
+    passage = stored.event
+    assert (passage.occurred_at, passage.occurred_s, passage.clock_quality) == (scene.now.utc_at, scene.now.monotonic_s, scene.now.quality)
 
 
 def test_ids_are_version_7_and_rise_with_time() -> None:

@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 
 from kiosk.core import messages
-from kiosk.core.model import Direction, Kind, Outcome, Reason, State
+from kiosk.core.model import Direction, CodeKind, Outcome, Reason, State
 
 TABLES = [
     (messages.REASONS, Reason),
     (messages.OUTCOMES, Outcome),
-    (messages.KINDS, Kind),
+    (messages.KINDS, CodeKind),
     (messages.DIRECTIONS, Direction),
     (messages.STATES, State),
 ]
@@ -26,13 +26,13 @@ def test_nothing_is_left_without_words(table: Mapping[Any, messages.Sentence], v
         assert sentence.vi.strip() == sentence.vi != ""
         assert sentence.en.strip() == sentence.en != ""
         assert sentence.en.isascii(), value
-        assert sentence.in_("vi") is sentence.vi
-        assert sentence.in_("en") is sentence.en
+        assert sentence.in_language("vi") is sentence.vi
+        assert sentence.in_language("en") is sentence.en
 
 
 def test_no_two_reasons_read_alike() -> None:
     for language in ("vi", "en"):
-        sentences = [sentence.in_(language) for sentence in messages.REASONS.values()]
+        sentences = [sentence.in_language(language) for sentence in messages.REASONS.values()]
         assert len(set(sentences)) == len(sentences)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.core.gate import Gate
-from kiosk.core.model import Direction, Grounds, Moment, Outcome, Reading, Reason, Sight, State, Stored
+from kiosk.core.model import Direction, Grounds, Moment, Outcome, DecodedCode, Reason, DecodeResult, State, Stored
 from kiosk.core.ports import StoreTrouble
 from kiosk.core.reversal import LastPassage, NotUndone, WhyNot
 from kiosk.core.visits import Visits
@@ -48,22 +48,22 @@ class Life:
         self.last.restore(records)
         return gate_before(self, self.store, self.visits, self.last)
 
-    def read(self, frame: object) -> Sight:
-        return Sight(tuple(Reading(code, "scene") for code in self.codes))
+    def decode(self, frame: object) -> DecodeResult:
+        return DecodeResult(tuple(DecodedCode(code, "scene") for code in self.codes))
 
     def show(self, outcome: Outcome) -> None:
         if self.dies_before_the_light:
             raise Killed
         self.lights.append(outcome)
 
-    def rest(self, state: State) -> None:
+    def set_idle_state(self, state: State) -> None:
         raise AssertionError(state)
 
     def close(self) -> None:
         raise AssertionError
 
     def inside(self) -> int:
-        return self.visits.inside(self.now)
+        return self.visits.occupancy(self.now)
 
 
 @pytest.fixture
@@ -74,13 +74,13 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 def shows(life: Life, gate: Gate, label: str, at_s: float) -> Stored | None:
     life.codes, life.now = ((WORLD[label].data,) if label else ()), moment(at_s)
-    return gate.look(FRAME).stored
+    return gate.process_frame(FRAME).stored
 
 
 def refusal(gate: Gate, seq: int | None = None) -> WhyNot:
     with pytest.raises(NotUndone) as refused:
         gate.undo(Grounds.TURNED_BACK, seq)
-    return refused.value.why
+    return refused.value.refusal
 
 
 def test_an_undo_is_a_new_record_that_names_the_old_one_and_changes_nothing_of_it(store: Store) -> None:
@@ -90,13 +90,13 @@ def test_an_undo_is_a_new_record_that_names_the_old_one_and_changes_nothing_of_i
     assert passed is not None
     life.now = moment(10)
     done = gate.undo(Grounds.TURNED_BACK)
-    undo = done.stored.passage
-    assert (done.stored.seq, done.passage) == (2, passed)
-    assert (undo.annuls, undo.grounds) == (passed.passage.id, Grounds.TURNED_BACK)
-    assert (undo.outcome, undo.reason, undo.direction) == (Outcome.LOOK_AGAIN, Reason.ANNULLED, Direction.IN)
+    undo = done.annulment.event
+    assert (done.annulment.seq, done.annulled) == (2, passed)
+    assert (undo.annuls, undo.manual_reason) == (passed.event.id, Grounds.TURNED_BACK)
+    assert (undo.outcome, undo.reason, undo.direction) == (Outcome.CHECK_AGAIN, Reason.ANNULLED, Direction.IN)
     assert (undo.pseudonym, undo.sealed, undo.kind, undo.code_bytes) == (b"", b"", None, 0), "it names nobody"
-    assert [one.passage for one in store.recent(9)] == [undo, passed.passage]
-    assert life.lights == [Outcome.PASS, Outcome.LOOK_AGAIN]
+    assert [one.event for one in store.recent(9)] == [undo, passed.event]
+    assert life.lights == [Outcome.PASS, Outcome.CHECK_AGAIN]
     assert life.inside() == 0
 
 
@@ -110,21 +110,21 @@ def test_who_was_undone_takes_his_phone_away_shows_it_again_and_goes_in(store: S
     shows(life, gate, "", 2)
     again = shows(life, gate, "valid", 4)
     assert again is not None
-    assert (again.passage.outcome, again.passage.direction) == (Outcome.PASS, Direction.IN)
+    assert (again.event.outcome, again.event.direction) == (Outcome.PASS, Direction.IN)
     assert life.inside() == 1
 
 
 def test_only_the_last_passage_can_be_undone_and_only_once(store: Store) -> None:
     life = Life(store)
     gate = life.wake(moment())
-    assert refusal(gate) is WhyNot.NOTHING
+    assert refusal(gate) is WhyNot.NOTHING_TO_UNDO
     shows(life, gate, "valid", 0)
-    gate.admit(Direction.IN, Grounds.HELPED)
-    assert gate.undo(Grounds.BY_MISTAKE).passage.seq == 2
-    assert refusal(gate) is WhyNot.ALREADY
+    gate.admit(Direction.IN, Grounds.ASSISTED)
+    assert gate.undo(Grounds.MISTAKE).annulled.seq == 2
+    assert refusal(gate) is WhyNot.ALREADY_UNDONE
     assert life.inside() == 1
     assert store.newest_seq == 3, "what was refused left no record"
-    assert life.lights == [Outcome.PASS, Outcome.PASS, Outcome.LOOK_AGAIN], "and no light"
+    assert life.lights == [Outcome.PASS, Outcome.PASS, Outcome.CHECK_AGAIN], "and no light"
 
 
 def test_refusals_in_between_do_not_hide_the_last_passage(store: Store) -> None:
@@ -133,7 +133,7 @@ def test_refusals_in_between_do_not_hide_the_last_passage(store: Store) -> None:
     passed = shows(life, gate, "valid", 0)
     assert shows(life, gate, "expired", 5) is not None
     assert passed is not None
-    assert gate.undo(Grounds.TURNED_BACK).passage.seq == passed.seq
+    assert gate.undo(Grounds.TURNED_BACK).annulled.seq == passed.seq
 
 
 def test_the_guard_names_the_passage_that_he_means_and_another_one_is_left_alone(store: Store) -> None:
@@ -141,8 +141,8 @@ def test_the_guard_names_the_passage_that_he_means_and_another_one_is_left_alone
     gate = life.wake(moment())
     for _ in range(2):
         gate.admit(Direction.IN)
-    assert refusal(gate, 1) is WhyNot.ANOTHER
-    assert gate.undo(Grounds.OTHER, 2).passage.seq == 2
+    assert refusal(gate, 1) is WhyNot.NEWER_EVENT
+    assert gate.undo(Grounds.OTHER, 2).annulled.seq == 2
 
 
 @pytest.mark.parametrize(("age_s", "why"), [(30.0, None), (30.1, WhyNot.TOO_LATE)])
@@ -151,17 +151,17 @@ def test_after_the_window_it_is_too_late(store: Store, age_s: float, why: WhyNot
     gate = life.wake(moment())
     gate.admit(Direction.IN)
     life.now = moment(age_s)
-    assert (life.last.undoable(life.now.s) is None) is (why is not None)
+    assert (life.last.find_undoable(life.now.monotonic_s) is None) is (why is not None)
     assert (refusal(gate) if why else None) is why
-    life.now = replace(moment(age_s), at=moment(-4000).at)
-    assert (refusal(gate) if why else gate.undo(Grounds.OTHER).stored.seq) == (why or 2), "whatever the wall clock says"
+    life.now = replace(moment(age_s), at=moment(-4000).utc_at)
+    assert (refusal(gate) if why else gate.undo(Grounds.OTHER).annulment.seq) == (why or 2), "whatever the wall clock says"
 
 
 def test_a_window_of_zero_is_never(store: Store) -> None:
     last = LastPassage(0, boot_id=BOOT)
-    last.note(store.commit(a_passage(1)))
+    last.observe(store.commit(a_passage(1)))
     with pytest.raises(NotUndone, match="too long ago"):
-        last.to_undo(1001.0)
+        last.require_undoable(1001.0)
 
 
 def test_nobody_gets_a_light_for_an_undo_that_could_not_be_recorded(tmp_path: Path) -> None:
@@ -169,10 +169,10 @@ def test_nobody_gets_a_light_for_an_undo_that_could_not_be_recorded(tmp_path: Pa
         life = Life(store)
         gate = life.wake(moment())
         gate.admit(Direction.IN)
-        store._writer.execute("PRAGMA query_only = 1")
+        store._gate_connection.execute("PRAGMA query_only = 1")
         with pytest.raises(StoreTrouble):
             gate.undo(Grounds.OTHER)
-        store._writer.execute("PRAGMA query_only = 0")
+        store._gate_connection.execute("PRAGMA query_only = 0")
         assert life.inside() == 1
         assert life.lights == [Outcome.PASS]
         gate.undo(Grounds.OTHER)
@@ -191,10 +191,10 @@ def test_a_process_that_dies_between_record_and_light_has_undone_it_all_the_same
         life = Life(store)
         gate = life.wake(moment(5))
         assert life.inside() == 0
-        assert refusal(gate) is WhyNot.ALREADY
+        assert refusal(gate) is WhyNot.ALREADY_UNDONE
         again = shows(life, gate, "valid", 6)
         assert again is not None
-        assert again.passage.direction is Direction.IN, "and he may show his code at once"
+        assert again.event.direction is Direction.IN, "and he may show his code at once"
 
 
 def test_a_passage_from_before_a_restart_can_be_undone_but_none_from_before_a_reboot(tmp_path: Path) -> None:
@@ -205,14 +205,14 @@ def test_a_passage_from_before_a_restart_can_be_undone_but_none_from_before_a_re
         life = Life(store)
         gate = life.wake(moment(10))
         assert life.inside() == 1
-        assert gate.undo(Grounds.TURNED_BACK).passage.seq == 1
+        assert gate.undo(Grounds.TURNED_BACK).annulled.seq == 1
         assert life.inside() == 0
         shows(life, gate, "valid", 20)
     with closing(Store(tmp_path / "p.db", boot_id="boot-b")) as store:
         life = Life(store)
         gate = life.wake(moment(25))
         assert life.inside() == 1
-        assert refusal(gate) is WhyNot.NOTHING
+        assert refusal(gate) is WhyNot.NOTHING_TO_UNDO
 
 
 @given(st.lists(st.sampled_from(["pass", "refuse", "undo"]), max_size=20))
@@ -223,16 +223,16 @@ def test_no_order_of_events_annuls_a_passage_twice_or_anything_but_the_last(step
     for seq, step in enumerate(steps, start=1):
         record = Stored("epoch", seq, BOOT, a_passage(seq))
         if step == "undo":
-            found = last.undoable(1e6)
+            found = last.find_undoable(1e6)
             if found is None:
                 assert not passed or passed[-1].seq in annulled
                 continue
             assert found.stored == passed[-1]
             annulled.append(found.stored.seq)
-            record = replace(record, passage=an_undo(seq, found.stored.passage))
+            record = replace(record, passage=an_undo(seq, found.stored.event))
         elif step == "refuse":
-            record = replace(record, passage=replace(record.passage, outcome=Outcome.FAIL, direction=None))
+            record = replace(record, passage=replace(record.event, outcome=Outcome.FAIL, direction=None))
         else:
             passed.append(record)
-        last.note(record)
+        last.observe(record)
     assert len(set(annulled)) == len(annulled)

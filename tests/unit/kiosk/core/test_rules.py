@@ -18,7 +18,7 @@ from kiosk.core.model import (
     Grounds,
     History,
     Identifier,
-    Kind,
+    CodeKind,
     Moment,
     Outcome,
     Reason,
@@ -31,7 +31,7 @@ from tests.fakes.data.people import NOW_AT, moment
 NOW = moment()
 IN, OUT = Direction.IN, Direction.OUT
 PASS = Claim(
-    kind=Kind.PASS,
+    kind=CodeKind.ENTRY_PASS,
     assurance=Assurance.VERIFIED,
     subject=Subject((Identifier("pass", "00"),)),
     not_before_at=NOW_AT - timedelta(hours=10),
@@ -42,11 +42,11 @@ PASS = Claim(
     declared_until_at=NOW_AT + timedelta(hours=38),
     lists_at=NOW_AT - timedelta(hours=6),
 )
-CARD = Claim(Kind.ID_CARD, Assurance.RECOGNISED, Subject((Identifier("document", "0"),)))
+CARD = Claim(CodeKind.ID_CARD, Assurance.RECOGNISED, Subject((Identifier("document", "0"),)))
 UNSET = moment(quality=ClockQuality.UNSET)
 ANY, WENT_IN, WENT_OUT = History(), History(last_direction=IN), History(last_direction=OUT)
 OFFICE = (Hours.parse("mon-fri 07:30-17:00"), Hours.parse("sat 08:00-12:00"))
-ONLY_SIGNED = Policy(accept={Kind.PASS: Assurance.VERIFIED, Kind.ID_CARD: Assurance.VERIFIED})
+ONLY_SIGNED = Policy(min_assurance={CodeKind.ENTRY_PASS: Assurance.VERIFIED, CodeKind.ID_CARD: Assurance.VERIFIED})
 HOUR_S = 3600.0
 TICK = timedelta.resolution
 
@@ -64,7 +64,7 @@ def no(reason: Reason) -> Decision:
 
 
 def ask(reason: Reason) -> Decision:
-    return Decision(Outcome.LOOK_AGAIN, reason)
+    return Decision(Outcome.CHECK_AGAIN, reason)
 
 
 # claim, what is changed in the default policy, history, people inside, moment, decision
@@ -77,11 +77,11 @@ ROWS: list[tuple[str, Claim, Policy, History, int, Moment, Decision]] = [
     ("at an entrance everybody goes in", PASS, Policy(direction="in"), WENT_IN, 1, NOW, OK_IN),
     ("at an exit everybody goes out", PASS, Policy(direction="out"), ANY, 1, NOW, OK_OUT),
     # what is accepted
-    ("a kind that is not accepted", CARD, Policy(accept={Kind.PASS: Assurance.VERIFIED}), ANY, 0, NOW, no(Reason.NOT_ACCEPTED)),
-    ("nor on the way out", CARD, Policy(accept={}), WENT_IN, 1, NOW, no(Reason.NOT_ACCEPTED)),
-    ("a signature is asked for", CARD, ONLY_SIGNED, ANY, 0, NOW, no(Reason.NOT_ENOUGH)),
+    ("a kind that is not accepted", CARD, Policy(min_assurance={CodeKind.ENTRY_PASS: Assurance.VERIFIED}), ANY, 0, NOW, no(Reason.NOT_ACCEPTED)),
+    ("nor on the way out", CARD, Policy(min_assurance={}), WENT_IN, 1, NOW, no(Reason.NOT_ACCEPTED)),
+    ("a signature is asked for", CARD, ONLY_SIGNED, ANY, 0, NOW, no(Reason.INSUFFICIENT_ASSURANCE)),
     ("and is there", PASS, ONLY_SIGNED, ANY, 0, NOW, OK_IN),
-    ("more than is asked for", PASS, Policy(accept={Kind.PASS: Assurance.RECOGNISED}), ANY, 0, NOW, OK_IN),
+    ("more than is asked for", PASS, Policy(min_assurance={CodeKind.ENTRY_PASS: Assurance.RECOGNISED}), ANY, 0, NOW, OK_IN),
     ("a status class that may not enter", PASS, Policy(status_classes=frozenset({1})), ANY, 0, NOW, no(Reason.NOT_ACCEPTED)),
     ("one that may", PASS, Policy(status_classes=frozenset({1, 2})), ANY, 0, NOW, OK_IN),
     ("it may always leave", PASS, Policy(status_classes=frozenset({1})), WENT_IN, 1, NOW, OK_OUT),
@@ -97,19 +97,19 @@ ROWS: list[tuple[str, Claim, Policy, History, int, Moment, Decision]] = [
     # clock quality
     ("a clock that lags does not call it early", replace(PASS, not_before_at=NOW_AT + TICK), Policy(), ANY, 0, UNSET, OK_IN),
     ("but late is late", replace(PASS, not_after_at=NOW_AT - TICK), Policy(), ANY, 0, UNSET, no(Reason.EXPIRED)),
-    ("a strict gate wants a clock", PASS, Policy(unset_clock="fail"), ANY, 0, UNSET, no(Reason.CLOCK_UNSET)),
-    ("for an end alone too", replace(PASS, not_before_at=None), Policy(unset_clock="fail"), ANY, 0, UNSET, no(Reason.CLOCK_UNSET)),
-    ("and a beginning alone", replace(PASS, not_after_at=None), Policy(unset_clock="fail"), ANY, 0, UNSET, no(Reason.CLOCK_UNSET)),
-    ("not for what has no validity", CARD, Policy(unset_clock="fail"), ANY, 0, UNSET, OK_IN),
-    ("not on the way out", PASS, Policy(unset_clock="fail"), WENT_IN, 1, UNSET, OK_OUT),
-    ("a free-running clock counts", PASS, Policy(unset_clock="fail"), ANY, 0, moment(quality=ClockQuality.FREE_RUNNING), OK_IN),
+    ("a strict gate wants a clock", PASS, Policy(on_unset_clock="deny"), ANY, 0, UNSET, no(Reason.CLOCK_UNSET)),
+    ("for an end alone too", replace(PASS, not_before_at=None), Policy(on_unset_clock="deny"), ANY, 0, UNSET, no(Reason.CLOCK_UNSET)),
+    ("and a beginning alone", replace(PASS, not_after_at=None), Policy(on_unset_clock="deny"), ANY, 0, UNSET, no(Reason.CLOCK_UNSET)),
+    ("not for what has no validity", CARD, Policy(on_unset_clock="deny"), ANY, 0, UNSET, OK_IN),
+    ("not on the way out", PASS, Policy(on_unset_clock="deny"), WENT_IN, 1, UNSET, OK_OUT),
+    ("a free-running clock counts", PASS, Policy(on_unset_clock="deny"), ANY, 0, moment(quality=ClockQuality.FREE_RUNNING), OK_IN),
     # lists
     ("stale lists, fail-open", PASS, Policy(lists_max_age_s=HOUR_S), ANY, 0, NOW, OK_IN),
-    ("stale lists, fail-closed", PASS, Policy(lists_max_age_s=HOUR_S, stale_lists="fail"), ANY, 0, NOW, no(Reason.LISTS_STALE)),
-    ("at the limit", PASS, Policy(lists_max_age_s=6 * HOUR_S, stale_lists="fail"), ANY, 0, NOW, OK_IN),
-    ("no limit", PASS, Policy(stale_lists="fail"), ANY, 0, NOW, OK_IN),
-    ("no list was needed", CARD, Policy(lists_max_age_s=HOUR_S, stale_lists="fail"), ANY, 0, NOW, OK_IN),
-    ("leaving with stale lists", PASS, Policy(lists_max_age_s=HOUR_S, stale_lists="fail"), WENT_IN, 1, NOW, OK_OUT),
+    ("stale lists, fail-closed", PASS, Policy(lists_max_age_s=HOUR_S, on_stale_lists="deny"), ANY, 0, NOW, no(Reason.LISTS_STALE)),
+    ("at the limit", PASS, Policy(lists_max_age_s=6 * HOUR_S, on_stale_lists="deny"), ANY, 0, NOW, OK_IN),
+    ("no limit", PASS, Policy(on_stale_lists="deny"), ANY, 0, NOW, OK_IN),
+    ("no list was needed", CARD, Policy(lists_max_age_s=HOUR_S, on_stale_lists="deny"), ANY, 0, NOW, OK_IN),
+    ("leaving with stale lists", PASS, Policy(lists_max_age_s=HOUR_S, on_stale_lists="deny"), WENT_IN, 1, NOW, OK_OUT),
     # declaration
     ("declared", PASS, Policy(declaration="verified"), ANY, 0, NOW, OK_IN),
     ("not declared", replace(PASS, declared_at=None), Policy(declaration="verified"), ANY, 0, NOW, no(Reason.NO_DECLARATION)),
@@ -118,23 +118,23 @@ ROWS: list[tuple[str, Claim, Policy, History, int, Moment, Decision]] = [
     ("nobody asks", replace(PASS, declared_at=None), Policy(), ANY, 0, NOW, OK_IN),
     ("leaving undeclared", replace(PASS, declared_at=None), Policy(declaration="all"), WENT_IN, 1, NOW, OK_OUT),
     ("as old as allowed", PASS, Policy(declaration="all", declaration_max_age_s=10 * HOUR_S), ANY, 0, NOW, OK_IN),
-    ("older", PASS, Policy(declaration="all", declaration_max_age_s=10 * HOUR_S - 1), ANY, 0, NOW, no(Reason.DECLARATION_OLD)),
+    ("older", PASS, Policy(declaration="all", declaration_max_age_s=10 * HOUR_S - 1), ANY, 0, NOW, no(Reason.DECLARATION_TOO_OLD)),
     ("old, but nobody asks", PASS, Policy(declaration_max_age_s=1), ANY, 0, NOW, OK_IN),
-    ("run out", replace(PASS, declared_until_at=NOW_AT), Policy(declaration="all"), ANY, 0, NOW, no(Reason.DECLARATION_OLD)),
+    ("run out", replace(PASS, declared_until_at=NOW_AT), Policy(declaration="all"), ANY, 0, NOW, no(Reason.DECLARATION_TOO_OLD)),
     ("a tick before that", replace(PASS, declared_until_at=NOW_AT + TICK), Policy(declaration="all"), ANY, 0, NOW, OK_IN),
     ("without such a word", replace(PASS, declared_until_at=None), Policy(declaration="all"), ANY, 0, NOW, OK_IN),
     ("its age needs a clock", PASS, Policy(declaration="all", declaration_max_age_s=1), ANY, 0, UNSET, OK_IN),
     # opening hours
-    ("open", CARD, Policy(opens=OFFICE), ANY, 0, at(23, 7, 30), OK_IN),
-    ("a minute early", CARD, Policy(opens=OFFICE), ANY, 0, at(23, 7, 29, 59), no(Reason.CLOSED)),
-    ("the last minute", CARD, Policy(opens=OFFICE), ANY, 0, at(23, 16, 59, 59), OK_IN),
-    ("closing time", CARD, Policy(opens=OFFICE), ANY, 0, at(23, 17, 0), no(Reason.CLOSED)),
-    ("closed, and let out", CARD, Policy(opens=OFFICE), WENT_IN, 1, at(23, 17, 0), OK_OUT),
-    ("on Saturday", CARD, Policy(opens=OFFICE), ANY, 0, at(28, 11), OK_IN),
-    ("on Saturday afternoon", CARD, Policy(opens=OFFICE), ANY, 0, at(28, 13), no(Reason.CLOSED)),
-    ("on Sunday", CARD, Policy(opens=OFFICE), ANY, 0, at(29, 11), no(Reason.CLOSED)),
-    ("nobody knows the hour", CARD, Policy(opens=OFFICE), ANY, 0, replace(at(29, 11), quality=ClockQuality.UNSET), OK_IN),
-    ("in another country", CARD, Policy(opens=OFFICE, timezone="UTC"), ANY, 0, at(23, 8), no(Reason.CLOSED)),
+    ("open", CARD, Policy(opening_hours=OFFICE), ANY, 0, at(23, 7, 30), OK_IN),
+    ("a minute early", CARD, Policy(opening_hours=OFFICE), ANY, 0, at(23, 7, 29, 59), no(Reason.CLOSED)),
+    ("the last minute", CARD, Policy(opening_hours=OFFICE), ANY, 0, at(23, 16, 59, 59), OK_IN),
+    ("closing time", CARD, Policy(opening_hours=OFFICE), ANY, 0, at(23, 17, 0), no(Reason.CLOSED)),
+    ("closed, and let out", CARD, Policy(opening_hours=OFFICE), WENT_IN, 1, at(23, 17, 0), OK_OUT),
+    ("on Saturday", CARD, Policy(opening_hours=OFFICE), ANY, 0, at(28, 11), OK_IN),
+    ("on Saturday afternoon", CARD, Policy(opening_hours=OFFICE), ANY, 0, at(28, 13), no(Reason.CLOSED)),
+    ("on Sunday", CARD, Policy(opening_hours=OFFICE), ANY, 0, at(29, 11), no(Reason.CLOSED)),
+    ("nobody knows the hour", CARD, Policy(opening_hours=OFFICE), ANY, 0, replace(at(29, 11), quality=ClockQuality.UNSET), OK_IN),
+    ("in another country", CARD, Policy(opening_hours=OFFICE, timezone="UTC"), ANY, 0, at(23, 8), no(Reason.CLOSED)),
     # anti-passback
     ("twice in, soft", PASS, Policy(direction="in", anti_passback="soft"), WENT_IN, 1, NOW, ask(Reason.ALREADY_IN)),
     ("twice in, hard", PASS, Policy(direction="in", anti_passback="hard"), WENT_IN, 1, NOW, no(Reason.ALREADY_IN)),
@@ -149,12 +149,12 @@ ROWS: list[tuple[str, Claim, Policy, History, int, Moment, Decision]] = [
     ("alternating turns, hard", PASS, Policy(anti_passback="hard"), WENT_IN, 1, NOW, OK_OUT),
     # occupancy
     ("one place left", PASS, Policy(capacity=5), ANY, 4, NOW, OK_IN),
-    ("full", PASS, Policy(capacity=5), ANY, 5, NOW, no(Reason.FULL)),
-    ("over-full", PASS, Policy(capacity=5), WENT_OUT, 6, NOW, no(Reason.FULL)),
+    ("full", PASS, Policy(capacity=5), ANY, 5, NOW, no(Reason.CAPACITY_REACHED)),
+    ("over-full", PASS, Policy(capacity=5), WENT_OUT, 6, NOW, no(Reason.CAPACITY_REACHED)),
     ("full, and one leaves", PASS, Policy(capacity=5), WENT_IN, 5, NOW, OK_OUT),
     ("full, but he counts already", PASS, Policy(capacity=5, direction="in"), WENT_IN, 5, NOW, OK_IN),
     # which rule speaks first
-    ("what he shows, before when", replace(CARD, not_after_at=NOW_AT - TICK), ONLY_SIGNED, ANY, 0, NOW, no(Reason.NOT_ENOUGH)),
+    ("what he shows, before when", replace(CARD, not_after_at=NOW_AT - TICK), ONLY_SIGNED, ANY, 0, NOW, no(Reason.INSUFFICIENT_ASSURANCE)),
     ("validity, before room", replace(PASS, not_after_at=NOW_AT - TICK), Policy(capacity=0), ANY, 0, NOW, no(Reason.EXPIRED)),
     (
         "passback, before room",
@@ -183,12 +183,12 @@ def test_every_rule_of_the_table_has_a_row_that_it_decides() -> None:
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_a_refusal_keeps_its_reason_whatever_the_policy(reason: Reason) -> None:
-    policy = Policy(accept={}, direction="out", capacity=0)
-    assert rules.decide(Refusal(Kind.PASS, reason), WENT_IN, policy, 9, NOW) == no(reason)
+    policy = Policy(min_assurance={}, direction="out", capacity=0)
+    assert rules.decide(Refusal(CodeKind.ENTRY_PASS, reason), WENT_IN, policy, 9, NOW) == no(reason)
 
 
 def test_several_codes_at_once_are_nobodys_light() -> None:
-    assert rules.one_at_a_time() == ask(Reason.ONE_AT_A_TIME)
+    assert rules.one_at_a_time() == ask(Reason.MULTIPLE_CODES)
 
 
 @pytest.mark.parametrize("direction", list(Direction))
@@ -222,11 +222,11 @@ def test_who_is_inside_with_a_true_code_is_let_out_at_any_hour(claim: Claim, hou
     policy = Policy(
         declaration="all",
         declaration_max_age_s=1,
-        opens=OFFICE,
+        opening_hours=OFFICE,
         capacity=0,
         lists_max_age_s=1,
-        stale_lists="fail",
-        unset_clock="fail",
+        on_stale_lists="deny",
+        on_unset_clock="deny",
         status_classes=frozenset(),
     )
     for quality in ClockQuality:
@@ -280,41 +280,41 @@ class TestHours:
     )
     def test_may_end_on_the_next_day(self, day: int, hour: int, minute: int, open_: bool) -> None:
         night = Hours.parse("fri 22:00-04:00")
-        assert night.include(datetime(2026, 11, day, hour, minute)) is open_  # noqa: DTZ001  local by contract
+        assert night.contains(datetime(2026, 11, day, hour, minute)) is open_  # noqa: DTZ001  local by contract
 
     def test_from_and_until_the_same_minute_is_the_whole_day(self) -> None:
         always = Hours.parse("mon-sun 00:00-00:00")
-        assert all(always.include(datetime(2026, 11, 23 + day, hour)) for day in range(7) for hour in range(24))  # noqa: DTZ001
+        assert all(always.contains(datetime(2026, 11, 23 + day, hour)) for day in range(7) for hour in range(24))  # noqa: DTZ001
 
 
 def test_the_wire_names_are_frozen() -> None:
     """These values are on disk and on the wire: add to the list, never change it."""
     assert {reason.value for reason in Reason} == {
-        "ok", "manual", "already-in", "already-out", "one-at-a-time", "expired", "not-yet-valid", "bad-signature",
-        "unknown-key", "revoked", "malformed", "place-code", "unsupported", "unknown-code", "not-enough", "not-accepted",
-        "key-not-allowed", "no-proof", "stale-proof", "replayed", "no-declaration", "declaration-old", "closed", "full",
+        "ok", "manual", "already-in", "already-out", "multiple-codes", "expired", "not-yet-valid", "bad-signature",
+        "unknown-key", "revoked", "malformed", "venue-code", "unsupported", "unknown-code", "insufficient-assurance", "not-accepted",
+        "key-not-allowed", "no-proof", "stale-proof", "replayed", "no-declaration", "declaration-too-old", "closed", "capacity-reached",
         "lists-stale", "clock-unset", "annulled",
     }  # fmt: skip
-    assert {kind.value for kind in Kind} == {
-        "pass", "hcert", "national", "id-card", "insurance", "place", "unsupported", "unknown",
+    assert {kind.value for kind in CodeKind} == {
+        "entry-pass", "hcert", "national-qr", "id-card", "insurance", "venue-code", "unsupported", "unknown",
     }  # fmt: skip
-    assert {outcome.value for outcome in Outcome} == {"pass", "fail", "look-again"}
+    assert {outcome.value for outcome in Outcome} == {"pass", "fail", "check-again"}
     assert {direction.value for direction in Direction} == {"in", "out"}
     assert {assurance.value for assurance in Assurance} == {"verified", "recognised"}
     assert {quality.value for quality in ClockQuality} == {"synchronised", "free-running", "unset"}
     assert {grounds.value for grounds in Grounds} == {
-        "nothing-to-show", "unreadable", "helped", "turned-back", "wrong-person", "by-mistake", "other", "button",
+        "nothing-to-show", "unreadable", "assisted", "turned-back", "wrong-person", "mistake", "other", "button",
     }  # fmt: skip
 
 
 def test_a_policy_takes_nothing_for_granted() -> None:
     default: Any = Policy()
     assert default.direction == "alternating"
-    assert (default.anti_passback, default.declaration, default.stale_lists, default.unset_clock) == (
+    assert (default.anti_passback, default.declaration, default.on_stale_lists, default.on_unset_clock) == (
         "off",
         "off",
-        "pass",
-        "pass",
+        "allow",
+        "allow",
     )
-    assert default.accept[Kind.PASS] is default.accept[Kind.HCERT] is Assurance.VERIFIED
-    assert set(default.accept) == {Kind.PASS, Kind.HCERT, Kind.NATIONAL, Kind.ID_CARD, Kind.INSURANCE}
+    assert default.accept[CodeKind.ENTRY_PASS] is default.accept[CodeKind.HCERT] is Assurance.VERIFIED
+    assert set(default.accept) == {CodeKind.ENTRY_PASS, CodeKind.HCERT, CodeKind.NATIONAL_QR, CodeKind.ID_CARD, CodeKind.INSURANCE}

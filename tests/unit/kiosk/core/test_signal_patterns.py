@@ -17,7 +17,7 @@ GOOD = config.Patterns()
 
 
 def answers(**changed: str) -> dict[str, tuple[signal_patterns.Beat, ...]]:
-    lines = {name: getattr(GOOD, f"{name}_rhythm") for name in config.ANSWERS} | changed
+    lines = {name: getattr(GOOD, f"{name}_pattern") for name in config.ANSWERS} | changed
     return {name: signal_patterns.parse(line) for name, line in lines.items()}
 
 
@@ -55,7 +55,7 @@ def test_a_bad_beat_is_told_with_what_is_good(line: str, told: str) -> None:
 def test_every_bad_beat_of_a_line_is_told() -> None:
     with pytest.raises(signal_patterns.RhythmTrouble) as told:
         signal_patterns.parse("0.01 what 9 1.5!")
-    assert len(told.value.mistakes) == 4
+    assert len(told.value.errors) == 4
 
 
 @given(st.text(max_size=60))
@@ -130,27 +130,27 @@ def test_two_answers_with_one_rhythm_never_get_through(lines: list[str]) -> None
 
 def test_a_configuration_tells_all_its_rhythms_mistakes_at_once(tmp_path: Path) -> None:
     file = tmp_path / "kiosk.toml"
-    keys = '[keys]\ncentre = "c"\npseudonym = "p"\ntrust_list = "t"\nroot = "r"\n'
+    keys = '[keys]\nsealing_public_key = "c"\npseudonym_key = "p"\ntrust_list = "t"\nroot_public_key = "r"\n'
     file.write_text(
-        '[site]\nsite = "market"\ndevice = "gate-1"\n' + keys + "[signal.patterns]\n"
-        'pass_rhythm = "9! x"\nstarting_rhythm = "1"\nfail_hz = 800\n[camera]\nwidth = 1\n'
+        '[site]\nsite = "market"\ndevice = "gate-1"\n' + keys + "[gpio.patterns]\n"
+        'pass_pattern = "9! x"\nstarting_pattern = "1"\nfail_hz = 800\n[camera]\nwidth = 1\n'
     )
     with pytest.raises(config.ConfigTrouble) as told:
         config.load(file)
-    places = [each.split(":")[0] for each in told.value.mistakes]
+    places = [each.split(":")[0] for each in told.value.errors]
     assert sorted(places) == sorted(
-        ["camera.width", *["signal.patterns.pass_rhythm"] * 3, "signal.patterns.starting_rhythm", "signal.patterns"]
+        ["camera.width", *["gpio.patterns.pass_pattern"] * 3, "gpio.patterns.starting_pattern", "gpio.patterns"]
     )
 
 
 def test_what_a_site_chooses_is_what_the_lamps_play_on_the_lamps_that_are_not_to_choose() -> None:
-    asked = config.Patterns(pass_rhythm="0.2! 0.8", pass_hz=2000, starting_rhythm="0.5 0.5", out_of_order_rhythm="0.7!")
+    asked = config.Patterns(pass_pattern="0.2! 0.8", pass_hz=2000, starting_pattern="0.5 0.5", out_of_order_pattern="0.7!")
     patterns = patterns_of(asked)
     assert [(step.duration_s, sorted(step.lamps), step.tone_hz) for step in patterns[Outcome.PASS].once] == [
         (0.2, ["green"], 2000),
         (0.8, ["green"], 0),
     ]
-    assert [step.duration_s for step in patterns[State.STARTING].forever] == [0.5, 0.5]
+    assert [step.duration_s for step in patterns[State.STARTING].repeated] == [0.5, 0.5]
     assert patterns[State.OUT_OF_ORDER].once[0].duration_s == 0.7
-    assert patterns[State.OUT_OF_ORDER].forever[0].duration_s > 60
+    assert patterns[State.OUT_OF_ORDER].repeated[0].duration_s > 60
     assert patterns[State.READY] == patterns_of(GOOD)[State.READY]

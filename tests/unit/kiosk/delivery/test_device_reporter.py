@@ -41,11 +41,11 @@ def test_down_is_logged_once_and_back_once(bench: Bench, caplog: pytest.LogCaptu
     bench.broker.up = False
     bench.run(120.0)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert bench.courier.status().trouble == "fake:1883: Connection refused"
+    assert bench.courier.status().error == "fake:1883: Connection refused"
     bench.broker.up = True
     bench.run(61.0)
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
-    assert bench.courier.status().trouble == ""
+    assert bench.courier.status().error == ""
 
 
 def test_the_last_will_says_offline_and_every_connect_says_the_state_anew(bench: Bench) -> None:
@@ -74,7 +74,7 @@ def test_health_goes_out_every_minute_and_names_no_person(bench: Bench) -> None:
     messages = bench.broker.on("health")
     assert len(messages) == 3
     wire_schema.check(messages[0].topic, messages[0].payload)
-    assert json.loads(messages[-1].payload)["facts"] == {"disk": "ok", "camera": "warn"}
+    assert json.loads(messages[-1].payload)["checks"] == {"disk": "ok", "camera": "warn"}
 
 
 def test_a_clean_stop_says_so_and_ends_without_the_will(bench: Bench) -> None:

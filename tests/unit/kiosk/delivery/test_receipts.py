@@ -26,7 +26,7 @@ def test_a_rejected_passage_steps_aside_and_the_others_go_on(bench: Bench, caplo
     bench.receipt(2, beyond=[(4, 5)], rejected=[Refused(str(poison.id), "bad-data-reason")])
     bench.run(30.0)
     status = bench.store.outbox_status()
-    assert (status.depth, status.quarantined) == (0, 1)
+    assert (status.backlog_size, status.quarantined) == (0, 1)
     assert len(bench.messages()) == 1, "it is not sent again"
     assert "passage 3 is refused: bad-data-reason" in caplog.text
     assert str(poison.id) not in caplog.text
@@ -42,7 +42,7 @@ def test_quarantine_is_offered_again_on_command(bench: Bench) -> None:
     assert bench.messages()[1:] == [[3]]
     bench.receipt(5)
     bench.run(1.0)
-    assert (bench.store.outbox_status().depth, bench.store.outbox_status().quarantined) == (0, 0)
+    assert (bench.store.outbox_status().backlog_size, bench.store.outbox_status().quarantined) == (0, 0)
 
 
 def test_what_somebody_else_takes_out_of_quarantine_is_offered_again_too(bench: Bench) -> None:
@@ -60,7 +60,7 @@ def test_a_refusal_that_names_nothing_under_way_changes_nothing(bench: Bench) ->
     bench.run(1.0)
     bench.receipt(0, rejected=[Refused("00000000-0000-7000-8000-000000000000", "bad-data")])
     bench.run(1.0)
-    assert (bench.store.depth(), bench.store.outbox_status().quarantined) == (2, 0)
+    assert (bench.store.backlog_size(), bench.store.outbox_status().quarantined) == (2, 0)
 
 
 def test_a_receipt_for_another_epoch_changes_nothing(bench: Bench) -> None:
@@ -68,7 +68,7 @@ def test_a_receipt_for_another_epoch_changes_nothing(bench: Bench) -> None:
     bench.run(1.0)
     bench.broker.deliver(RECEIPT, events.receipt("ffffffffffffffff", 2))
     bench.run(1.0)
-    assert bench.store.depth() == 2
+    assert bench.store.backlog_size() == 2
 
 
 def test_a_receipt_for_more_than_was_ever_recorded_is_refused_and_told(bench: Bench) -> None:
@@ -76,8 +76,8 @@ def test_a_receipt_for_more_than_was_ever_recorded_is_refused_and_told(bench: Be
     bench.run(1.0)
     bench.receipt(99)
     bench.run(1.0)
-    assert bench.store.depth() == 2
-    assert "does another device use this name" in bench.courier.status().trouble
+    assert bench.store.backlog_size() == 2
+    assert "does another device use this name" in bench.courier.status().error
 
 
 def test_garbage_on_the_receipt_topic_changes_nothing(bench: Bench) -> None:
@@ -87,7 +87,7 @@ def test_garbage_on_the_receipt_topic_changes_nothing(bench: Bench) -> None:
         bench.broker.deliver(RECEIPT, garbage)
     bench.broker.deliver("entrance/v1/dong-ba/gate-2/receipt", events.receipt(bench.store.epoch, 2))
     bench.run(1.0)
-    assert bench.store.depth() == 2
+    assert bench.store.backlog_size() == 2
 
 
 def test_doubled_and_reordered_receipts_take_nothing_back(bench: Bench) -> None:
@@ -96,4 +96,4 @@ def test_doubled_and_reordered_receipts_take_nothing_back(bench: Bench) -> None:
     for up_to in (3, 7, 7, 5, 1, 7):
         bench.receipt(up_to)
         bench.run(0.2)
-    assert bench.store.depth() == 2
+    assert bench.store.backlog_size() == 2

@@ -23,7 +23,7 @@ def test_puback_alone_takes_nothing_out_of_the_outbox(bench: Bench) -> None:
     bench.commit(3)
     bench.run(1.0)
     assert bench.seqs() == [1, 2, 3]
-    assert bench.store.depth() == 3
+    assert bench.store.backlog_size() == 3
 
 
 def test_the_centres_receipt_does(bench: Bench) -> None:
@@ -31,7 +31,7 @@ def test_the_centres_receipt_does(bench: Bench) -> None:
     bench.run(1.0)
     bench.receipt(2)
     bench.run(1.0)
-    assert bench.store.depth() == 1
+    assert bench.store.backlog_size() == 1
     assert bench.courier.status().last_receipt_at is not None
 
 
@@ -44,7 +44,7 @@ def test_several_that_wait_share_a_message_and_one_goes_alone(bench: Bench) -> N
 
 
 def test_the_window_bounds_what_is_under_way_and_receipts_move_it(tmp_path: Path) -> None:
-    bench = Bench(tmp_path / "p.db", Terms(window=100, batch=50))
+    bench = Bench(tmp_path / "p.db", Terms(max_inflight=100, max_batch=50))
     bench.commit(300)
     bench.run(1.0)
     assert max(bench.seqs()) == 100
@@ -55,7 +55,7 @@ def test_the_window_bounds_what_is_under_way_and_receipts_move_it(tmp_path: Path
 
 
 def test_a_live_passage_goes_although_the_backlog_fills_the_window(tmp_path: Path) -> None:
-    bench = Bench(tmp_path / "p.db", Terms(window=100, batch=50))
+    bench = Bench(tmp_path / "p.db", Terms(max_inflight=100, max_batch=50))
     bench.commit(300)
     bench.run(1.0)
     bench.commit(1)
@@ -76,14 +76,14 @@ def test_an_overdue_passage_is_sent_again_and_only_what_the_centre_lacks_of_it(b
 
 
 def test_a_silent_centre_is_probed_with_one_message_less_and_less_often(tmp_path: Path) -> None:
-    bench = Bench(tmp_path / "p.db", Terms(receipt_timeout_s=10.0, batch=10, window=200))
+    bench = Bench(tmp_path / "p.db", Terms(receipt_timeout_s=10.0, max_batch=10, max_inflight=200))
     bench.commit(100)
     bench.run(600.0)
     again = bench.messages()[10:]
     assert 8 <= len(again) <= 14, "after 10, 10, 20, 40, 60, 60 ... seconds"
     assert [len(message) for message in again[:3]] == [10, 10, 1], "perhaps it is batches that do not come through"
     assert all(len(message) == 1 for message in again[2:])
-    assert "centre does not answer" in bench.courier.status().trouble
+    assert "centre does not answer" in bench.courier.status().error
     bench.receipt(10)
     bench.run(11.0)
     assert {seq for message in bench.messages()[10 + len(again) :] for seq in message} >= set(range(11, 101))
@@ -94,7 +94,7 @@ def test_a_centre_that_comes_back_is_sent_at_once_what_is_overdue(bench: Bench) 
     bench.commit(100)
     bench.run(300.0)
     before = len(bench.messages())
-    state = device_messages.CentreState(state="ready", at=bench.clock.now().at)
+    state = device_messages.CentreState(state="ready", at=bench.clock.now().utc_at)
     bench.broker.deliver(topics.centre_state("entrance"), state.written())
     bench.run(0.5)
     assert {seq for message in bench.messages()[before:] for seq in message} >= set(range(51, 101))
@@ -115,26 +115,26 @@ def test_a_refusal_by_the_broker_is_shown_and_the_passage_stays(bench: Bench) ->
     bench.broker.refusal = "Not authorized"
     bench.commit(1)
     bench.run(1.0)
-    assert "Not authorized" in bench.courier.status().trouble
-    assert bench.store.depth() == 1
+    assert "Not authorized" in bench.courier.status().error
+    assert bench.store.backlog_size() == 1
     bench.broker.refusal = None
     bench.run(15.0)
     bench.receipt(1)
     bench.run(1.0)
-    assert (bench.store.depth(), bench.courier.status().trouble) == (0, "")
+    assert (bench.store.backlog_size(), bench.courier.status().error) == (0, "")
 
 
 def test_a_broker_behind_which_nobody_listens_is_shown(bench: Bench) -> None:
     bench.broker.unheard = True
     bench.commit(1)
     bench.run(1.0)
-    assert "no centre is subscribed" in bench.courier.status().trouble
+    assert "no centre is subscribed" in bench.courier.status().error
 
 
 def test_a_device_that_may_not_have_its_receipts_says_so(bench: Bench) -> None:
     bench.broker.refuses = (RECEIPT,)
     bench.run(1.0)
-    assert "check its ACL" in bench.courier.status().trouble
+    assert "check its ACL" in bench.courier.status().error
 
 
 def test_the_brokers_receive_maximum_is_kept(bench: Bench) -> None:
@@ -161,7 +161,7 @@ def test_messages_keep_to_the_brokers_packet_size_and_what_fits_in_none_steps_as
 
 def test_the_centre_sets_the_pace_of_the_backlog_and_not_of_live_passages(bench: Bench) -> None:
     bench.courier.step()
-    bench.broker.deliver(topics.centre_drain("entrance"), b'{"passages_per_s": 100}')
+    bench.broker.deliver(topics.centre_drain("entrance"), b'{"events_per_s": 100}')
     bench.commit(900)
     bench.run(5.0)
     assert 400 <= len(bench.seqs()) <= 560
@@ -173,19 +173,19 @@ def test_the_centre_sets_the_pace_of_the_backlog_and_not_of_live_passages(bench:
 def test_delivery_to_the_broker_alone_deletes_on_puback_and_says_what_that_can_lose(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bench = Bench(tmp_path / "p.db", Terms(delivery="broker"))
+    bench = Bench(tmp_path / "p.db", Terms(acknowledge_by="broker"))
     bench.commit(70)
     bench.run(1.0)
-    assert bench.store.depth() == 0
+    assert bench.store.backlog_size() == 0
     assert "what the broker then loses is lost" in caplog.text
-    assert bench.courier.status().delivery == "broker"
+    assert bench.courier.status().acknowledge_by == "broker"
     bench.store.close()
 
 
 def test_a_disk_that_cannot_be_read_is_shown_and_stops_nothing(bench: Bench) -> None:
     bench.commit(1)
-    bench.store._courier.close()
+    bench.store._relay_connection.close()
     bench.courier.step()
     bench.courier.step()
     assert bench.courier.step() == 1.0
-    assert "cannot be read" in bench.courier.status().trouble
+    assert "cannot be read" in bench.courier.status().error

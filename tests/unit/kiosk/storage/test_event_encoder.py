@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.core.model import Assurance, ClockQuality, Direction, Grounds, Kind, Outcome, Passage, Reason
+from kiosk.core.model import Assurance, ClockQuality, Direction, Grounds, CodeKind, Outcome, Passage, Reason
 from kiosk.storage import rows
 from kiosk.storage.event_encoder import SECONDS_KEPT, Drain
 from mqtt import events
@@ -35,7 +35,7 @@ def passages() -> st.SearchStrategy[Passage]:
         outcome=words(Outcome),
         reason=words(Reason),
         direction=st.none() | words(Direction),
-        kind=st.none() | words(Kind),
+        kind=st.none() | words(CodeKind),
         assurance=st.none() | words(Assurance),
         pseudonym=st.just(b"") | st.binary(min_size=16, max_size=16),
         sealed=st.binary(max_size=600),
@@ -50,10 +50,10 @@ def expected(seq: int, passage: Passage) -> dict[str, Any]:
     data: dict[str, Any] = {
         "epoch": EPOCH,
         "seq": seq,
-        "boot": BOOT,
+        "boot_id": BOOT,
         "monotonic_s": float(f"{passage.occurred_s:.6f}"),
-        "clock": passage.clock.value,
-        "result": {"pass": "pass", "fail": "fail", "look-again": "warn"}[passage.outcome.value],
+        "clock_quality": passage.clock_quality.value,
+        "outcome": passage.outcome.value,
         "reason": passage.reason.value,
         "direction": passage.direction,
         "kind": passage.kind,
@@ -63,13 +63,13 @@ def expected(seq: int, passage: Passage) -> dict[str, Any]:
         "code_bytes": passage.code_bytes,
     }
     data |= {"annuls": str(passage.annuls)} if passage.annuls is not None else {}
-    data |= {"grounds": passage.grounds.value} if passage.grounds is not None else {}
+    data |= {"manual_reason": passage.manual_reason.value} if passage.manual_reason is not None else {}
     whole = passage.occurred_at.replace(tzinfo=None, microsecond=passage.occurred_at.microsecond // 1000 * 1000)
     return {
         "specversion": "1.0",
         "id": str(passage.id),
         "source": SOURCE,
-        "type": "entrance.passage.v1",
+        "type": "entrance.access.v1",
         "time": whole.isoformat(timespec="milliseconds") + "Z",
         "datacontenttype": "application/json",
         "data": data,
@@ -79,7 +79,7 @@ def expected(seq: int, passage: Passage) -> dict[str, Any]:
 @given(st.integers(1, 2**53 - 1), passages())
 def test_every_passage_is_written_as_the_contract_says(seq: int, passage: Passage) -> None:
     drain = Drain(SOURCE, EPOCH, {7: BOOT})
-    [(number, text)] = drain.events([rows.to_row(seq, 7, passage)])
+    [(number, text)] = drain.encode([rows.to_row(seq, 7, passage)])
     assert number == seq
     assert text.isascii()
     assert list(json.loads(text).items()) == list(expected(seq, passage).items()), "also the order of the members"
@@ -89,7 +89,7 @@ def test_every_passage_is_written_as_the_contract_says(seq: int, passage: Passag
 @given(st.lists(passages(), min_size=2, max_size=4))
 def test_a_batch_is_what_the_centre_reads_back(many: list[Passage]) -> None:
     drain = Drain(SOURCE, EPOCH, {1: "boot"})
-    texts = [text for _, text in drain.events([rows.to_row(seq, 1, one) for seq, one in enumerate(many, 1)])]
+    texts = [text for _, text in drain.encode([rows.to_row(seq, 1, one) for seq, one in enumerate(many, 1)])]
     payload = events.message_of(texts)
     wire_schema.check(TOPIC, payload)
     good, bad = events.read_passages(payload, SOURCE)
@@ -100,14 +100,14 @@ def test_a_batch_is_what_the_centre_reads_back(many: list[Passage]) -> None:
 
 
 def test_a_source_with_a_percent_sign_is_no_template() -> None:
-    [(_, text)] = Drain("/100%s/%d", EPOCH, {1: "b"}).events([rows.to_row(1, 1, a_passage())])
+    [(_, text)] = Drain("/100%s/%d", EPOCH, {1: "b"}).encode([rows.to_row(1, 1, a_passage())])
     assert json.loads(text)["source"] == "/100%s/%d"
 
 
 def test_seconds_that_were_written_are_not_kept_for_ever() -> None:
     drain = Drain(SOURCE, EPOCH, {1: "b"})
     for number in range(SECONDS_KEPT + 10):
-        drain.events(
+        drain.encode(
             [rows.to_row(1, 1, replace(a_passage(1), occurred_at=a_passage(1).occurred_at + timedelta(seconds=number)))]
         )
     assert len(drain._seconds) <= SECONDS_KEPT

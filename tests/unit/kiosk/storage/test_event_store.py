@@ -15,9 +15,9 @@ from tests.fakes.data.access_events import a_passage, a_store, event_text
 def test_a_passage_comes_back_as_it_was_committed(tmp_path: Path) -> None:
     store = Store(tmp_path / "p.db", boot_id="boot-a")
     stored = store.commit(a_passage())
-    assert store.waiting(0, 10) == [stored]
+    assert store.pending(0, 10) == [stored]
     assert (stored.seq, stored.epoch, stored.boot_id) == (1, store.epoch, "boot-a")
-    assert stored.passage == a_passage()
+    assert stored.event == a_passage()
     store.close()
 
 
@@ -27,8 +27,8 @@ def test_all_names_of_a_person_come_back_and_only_the_first_is_for_the_centre(tm
     store.commit(passage)
     found = store.recent(1)[0]
     store.close()
-    assert found.passage == passage
-    assert len(found.passage.pseudonym) == 16
+    assert found.event == passage
+    assert len(found.event.pseudonym) == 16
     assert (b"x" * 16).hex() not in event_text(found, "/entrance/cho/gate")
 
 
@@ -50,7 +50,7 @@ def test_each_record_names_the_boot_that_its_monotonic_time_belongs_to(tmp_path:
         store.commit(a_passage())
         store.close()
     store = Store(tmp_path / "p.db", boot_id="boot-c")
-    assert [stored.boot_id for stored in store.waiting(0, 9)] == ["boot-a", "boot-b", "boot-a"]
+    assert [stored.boot_id for stored in store.pending(0, 9)] == ["boot-a", "boot-b", "boot-a"]
     store.close()
 
 
@@ -63,32 +63,32 @@ def test_two_databases_never_share_an_epoch(tmp_path: Path) -> None:
 
 def test_what_the_centre_confirmed_leaves_the_outbox_and_stays_as_history(tmp_path: Path) -> None:
     store = a_store(tmp_path / "p.db", 10)
-    store.settle(up_to_seq=4)
-    assert [stored.seq for stored in store.waiting(0, 99)] == [5, 6, 7, 8, 9, 10]
-    assert store.depth() == 6
+    store.acknowledge(up_to_seq=4)
+    assert [stored.seq for stored in store.pending(0, 99)] == [5, 6, 7, 8, 9, 10]
+    assert store.backlog_size() == 6
     assert [stored.seq for stored in store.recent(3)] == [10, 9, 8]
     store.close()
 
 
 def test_what_the_centre_has_beyond_a_gap_is_not_sent_again(tmp_path: Path) -> None:
     store = a_store(tmp_path / "p.db", 10)
-    store.settle(up_to_seq=2, beyond=[(5, 6), (9, 9)])
-    assert [stored.seq for stored in store.waiting(0, 99)] == [3, 4, 7, 8, 10]
-    assert store.depth() == 5
+    store.acknowledge(up_to_seq=2, ranges=[(5, 6), (9, 9)])
+    assert [stored.seq for stored in store.pending(0, 99)] == [3, 4, 7, 8, 10]
+    assert store.backlog_size() == 5
     store.close()
     store = Store(tmp_path / "p.db")
-    assert [stored.seq for stored in store.waiting(3, 2)] == [4, 7]
-    assert store.depth() == 5
-    store.settle(up_to_seq=8)
-    assert [stored.seq for stored in store.waiting(0, 99)] == [10]
+    assert [stored.seq for stored in store.pending(3, 2)] == [4, 7]
+    assert store.backlog_size() == 5
+    store.acknowledge(up_to_seq=8)
+    assert [stored.seq for stored in store.pending(0, 99)] == [10]
     store.close()
 
 
 def test_an_older_receipt_takes_nothing_back(tmp_path: Path) -> None:
     store = a_store(tmp_path / "p.db", 5)
-    store.settle(up_to_seq=4)
-    store.settle(up_to_seq=2)
-    assert store.depth() == 1
+    store.acknowledge(up_to_seq=4)
+    store.acknowledge(up_to_seq=2)
+    assert store.backlog_size() == 1
     store.close()
 
 
@@ -96,39 +96,39 @@ def held(path: Path) -> list[tuple[int, str, int]]:
     """Quarantine as the page reads it: number, reason, how often it was refused."""
     with closing(sqlite3.connect(path)) as reader:
         return reader.execute(
-            "SELECT seq, reason, times FROM quarantine JOIN refused USING (seq) ORDER BY seq"
+            "SELECT seq, reason, times FROM quarantine JOIN rejection_count USING (seq) ORDER BY seq"
         ).fetchall()
 
 
 def test_one_record_is_released_from_quarantine_and_each_refusal_of_it_counts(tmp_path: Path) -> None:
     store = a_store(tmp_path / "p.db", 5)
-    store.settle(up_to_seq=2, rejected=[(3, "bad-data"), (4, "bad-data")])
+    store.acknowledge(up_to_seq=2, rejected=[(3, "bad-data"), (4, "bad-data")])
     assert store.release_quarantine(only_seq=4) == 1
     assert store.release_quarantine(only_seq=4) == 0
-    assert [stored.seq for stored in store.waiting(0, 99)] == [4, 5]
-    store.settle(up_to_seq=2, rejected=[(4, "bad-reason")])
+    assert [stored.seq for stored in store.pending(0, 99)] == [4, 5]
+    store.acknowledge(up_to_seq=2, rejected=[(4, "bad-reason")])
     assert held(tmp_path / "p.db") == [(3, "bad-data", 1), (4, "bad-reason", 2)]
     assert store.release_quarantine() == 2
-    assert [stored.seq for stored in store.waiting(0, 99)] == [3, 4, 5]
-    store.settle(up_to_seq=5)
+    assert [stored.seq for stored in store.pending(0, 99)] == [3, 4, 5]
+    store.acknowledge(up_to_seq=5)
     store.close()
     with closing(sqlite3.connect(tmp_path / "p.db")) as reader:
-        assert reader.execute("SELECT count(*) FROM refused").fetchone() == (0,), "what the centre took is forgotten"
+        assert reader.execute("SELECT count(*) FROM rejection_count").fetchone() == (0,), "what the centre took is forgotten"
 
 
 def test_a_rejected_passage_steps_aside_with_its_reason_and_is_kept(tmp_path: Path) -> None:
     store = a_store(tmp_path / "p.db", 5)
-    store.settle(up_to_seq=2, rejected=[(3, "unknown-site")])
-    assert [stored.seq for stored in store.waiting(0, 99)] == [4, 5]
-    assert (store.depth(), store.outbox_status().quarantined) == (2, 1)
-    store.settle(up_to_seq=2, beyond=[(4, 5)])
-    assert (store.depth(), store.outbox_status().quarantined) == (0, 1)
+    store.acknowledge(up_to_seq=2, rejected=[(3, "unknown-site")])
+    assert [stored.seq for stored in store.pending(0, 99)] == [4, 5]
+    assert (store.backlog_size(), store.outbox_status().quarantined) == (2, 1)
+    store.acknowledge(up_to_seq=2, ranges=[(4, 5)])
+    assert (store.backlog_size(), store.outbox_status().quarantined) == (0, 1)
     assert len(store.recent(9)) == 5
     store.close()
     store = Store(tmp_path / "p.db")
-    assert (store.depth(), store.outbox_status().quarantined) == (0, 1)
-    store.settle(up_to_seq=5)
-    assert (store.depth(), store.outbox_status().quarantined) == (0, 0), "accepted after all"
+    assert (store.backlog_size(), store.outbox_status().quarantined) == (0, 1)
+    store.acknowledge(up_to_seq=5)
+    assert (store.backlog_size(), store.outbox_status().quarantined) == (0, 0), "accepted after all"
     store.close()
 
 
@@ -136,19 +136,19 @@ def test_a_receipt_for_numbers_never_given_out_is_refused_whole(tmp_path: Path) 
     store = Store(tmp_path / "p.db")
     store.commit(a_passage())
     with pytest.raises(ValueError, match="newest is 1"):
-        store.settle(up_to_seq=7)
+        store.acknowledge(up_to_seq=7)
     with pytest.raises(ValueError, match="newest is 1"):
-        store.settle(up_to_seq=0, beyond=[(3, 4)])
-    assert store.depth() == 1
+        store.acknowledge(up_to_seq=0, ranges=[(3, 4)])
+    assert store.backlog_size() == 1
     store.close()
 
 
 def test_a_number_is_never_used_again_even_when_all_history_is_gone(tmp_path: Path) -> None:
     store = a_store(tmp_path / "p.db", 3)
-    store.settle(up_to_seq=3)
+    store.acknowledge(up_to_seq=3)
     store.close()
     raw = sqlite3.connect(tmp_path / "p.db")
-    raw.execute("DELETE FROM passage")
+    raw.execute("DELETE FROM event")
     raw.commit()
     raw.close()
     store = Store(tmp_path / "p.db")
@@ -159,14 +159,14 @@ def test_a_number_is_never_used_again_even_when_all_history_is_gone(tmp_path: Pa
 def test_a_commit_that_fails_says_so_uses_no_number_and_can_be_tried_again(tmp_path: Path) -> None:
     store = Store(tmp_path / "p.db")
     store.commit(a_passage(1))
-    store._writer.execute("PRAGMA max_page_count = 1")  # SQLite's own "disk full"; it clamps to the present size
+    store._gate_connection.execute("PRAGMA max_page_count = 1")  # SQLite's own "disk full"; it clamps to the present size
     with pytest.raises(StoreTrouble, match="full"):
         _fill(store)
     filled = store.newest_seq
-    store._writer.execute("PRAGMA max_page_count = 1000000")
-    store.probe()
+    store._gate_connection.execute("PRAGMA max_page_count = 1000000")
+    store.check_writable()
     assert store.commit(a_passage(filled + 1)).seq == filled + 1
-    assert [stored.seq for stored in store.waiting(0, 999)] == list(range(1, filled + 2))
+    assert [stored.seq for stored in store.pending(0, 999)] == list(range(1, filled + 2))
     store.close()
 
 
@@ -178,11 +178,11 @@ def _fill(store: Store) -> None:
 def test_several_that_wait_are_recorded_together_or_not_at_all(tmp_path: Path) -> None:
     store = Store(tmp_path / "p.db")
     assert [stored.seq for stored in store.commit_all([a_passage(number) for number in range(3)])] == [1, 2, 3]
-    store._writer.execute("PRAGMA max_page_count = 1")
+    store._gate_connection.execute("PRAGMA max_page_count = 1")
     with pytest.raises(StoreTrouble, match="full"):
         store.commit_all([a_passage(number) for number in range(3, 300)])
     assert store.newest_seq == 3
-    store._writer.execute("PRAGMA max_page_count = 1000000")
+    store._gate_connection.execute("PRAGMA max_page_count = 1000000")
     assert [stored.seq for stored in store.commit_all([a_passage(number) for number in range(3, 300)])][-1] == 300
     assert len(store.recent(999)) == 300
     store.close()
@@ -191,13 +191,13 @@ def test_several_that_wait_are_recorded_together_or_not_at_all(tmp_path: Path) -
 def test_a_read_only_database_is_told_in_a_sentence_and_loses_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path / "p.db")
     store.commit(a_passage(1))
-    store._writer.execute("PRAGMA query_only = 1")
+    store._gate_connection.execute("PRAGMA query_only = 1")
     with pytest.raises(StoreTrouble, match="could not be committed"):
         store.commit(a_passage(2))
     with pytest.raises(StoreTrouble, match="still takes no record"):
-        store.probe()
-    store._writer.execute("PRAGMA query_only = 0")
-    store.probe()
+        store.check_writable()
+    store._gate_connection.execute("PRAGMA query_only = 0")
+    store.check_writable()
     assert store.commit(a_passage(2)).seq == 2
     store.close()
 
@@ -239,9 +239,9 @@ def test_a_newer_releases_database_is_not_touched(tmp_path: Path) -> None:
 
 def test_the_writer_waits_for_the_disk_and_the_couriers_notes_do_not(tmp_path: Path) -> None:
     store = Store(tmp_path / "p.db")
-    assert store._writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    assert store._writer.execute("PRAGMA synchronous").fetchone() == (2,)
-    assert store._courier.execute("PRAGMA synchronous").fetchone() == (1,)
+    assert store._gate_connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert store._gate_connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    assert store._relay_connection.execute("PRAGMA synchronous").fetchone() == (1,)
     store.close()
 
 
@@ -250,9 +250,9 @@ def test_a_probe_of_the_disk_really_writes_and_leaves_nothing(tmp_path: Path) ->
     with closing(Store(path)) as store:
         store.commit(a_passage(1))
         before = path.with_name("p.db-wal").read_bytes()
-        store.probe()
+        store.check_writable()
         assert path.with_name("p.db-wal").read_bytes() != before
-        assert store.depth() == 1
-        store.probe()
+        assert store.backlog_size() == 1
+        store.check_writable()
     with closing(Store(path)) as store:
-        assert (store.newest_seq, store.depth()) == (1, 1)
+        assert (store.newest_seq, store.backlog_size()) == (1, 1)

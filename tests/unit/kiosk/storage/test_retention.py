@@ -23,13 +23,13 @@ LATER = Moment(START_AT + timedelta(days=30), 1.0, ClockQuality.SYNCHRONISED)
 def filled(path: Path, count: int, limits: Limits, delivered: int = 0) -> Store:
     store = Store(path, limits=limits)
     store.commit_all([a_passage(number) for number in range(1, count + 1)])
-    store.settle(delivered)
+    store.acknowledge(delivered)
     return store
 
 
 def tend(store: Store, now: Moment = LATER) -> int:
     gone = 0
-    while (some := store.tend(now)) > 0:
+    while (some := store.run_maintenance(now)) > 0:
         gone += some
     return gone
 
@@ -41,7 +41,7 @@ def test_delivered_passages_go_after_their_days_and_a_notice_says_how_many(tmp_p
     notice = store.notices()[0]
     assert (notice.kind, notice.first_seq, notice.last_seq, notice.count) == ("purged-age", 1, 700, 700)
     assert store.purged() == 700
-    assert store.depth() == 200, "undelivered passages never go by age"
+    assert store.backlog_size() == 200, "undelivered passages never go by age"
     store.close()
 
 
@@ -62,7 +62,7 @@ def test_a_record_from_1970_goes_with_its_neighbours_and_not_before(tmp_path: Pa
     store = Store(tmp_path / "p.db")
     boot = replace(a_passage(1), occurred_at=START_AT - timedelta(days=20_000), clock=ClockQuality.UNSET)
     store.commit_all([boot, *(a_passage(number) for number in range(2, 10))])
-    store.settle(9)
+    store.acknowledge(9)
     assert tend(store, replace(LATER, at=START_AT + timedelta(days=2))) == 0, (
         "its neighbours are two days old, so is it"
     )
@@ -84,8 +84,8 @@ def test_when_only_undelivered_passages_are_left_nothing_more_is_taken_and_nothi
     with pytest.raises(StoreTrouble, match="100 passages wait for the centre"):
         store.commit(a_passage(101))
     assert tend(store) == 0
-    assert (store.depth(), store.newest_seq) == (100, 100)
-    store.settle(1)
+    assert (store.backlog_size(), store.newest_seq) == (100, 100)
+    store.acknowledge(1)
     assert store.commit(a_passage(101)).seq == 101
     store.close()
 
@@ -95,29 +95,29 @@ def failed(number: int) -> Passage:
 
 
 def test_under_pressure_history_goes_then_the_details_of_failed_readings_and_never_a_passage(tmp_path: Path) -> None:
-    store = Store(tmp_path / "p.db", limits=Limits(max_bytes=1))
+    store = Store(tmp_path / "p.db", limits=Limits(max_file_bytes=1))
     store.commit_all([failed(number) if number % 2 else a_passage(number) for number in range(1, 3001)])
-    store.settle(500)
+    store.acknowledge(500)
     now = Moment(START_AT, 1.0, ClockQuality.SYNCHRONISED)
     assert tend(store, now) == 500
     for _ in range(10):
-        store.tend(now)
+        store.run_maintenance(now)
     rows = sorted(store.recent(9999), key=lambda stored: stored.seq)
     assert [stored.seq for stored in rows] == list(range(501, 3001))
-    old = [stored.passage for stored in rows if stored.seq <= 2000]
+    old = [stored.event for stored in rows if stored.seq <= 2000]
     assert all(not passage.sealed for passage in old if passage.outcome is Outcome.FAIL)
     assert all(passage.sealed for passage in old if passage.outcome is Outcome.PASS)
-    assert {notice.kind: notice.count for notice in store.notices()} == {"thinned": 750, "purged-bytes": 500}
+    assert {notice.kind: notice.count for notice in store.notices()} == {"redacted": 750, "purged-bytes": 500}
     store.close()
 
 
 def test_notices_of_one_day_are_one(tmp_path: Path) -> None:
     store = filled(tmp_path / "p.db", 10, Limits(max_rows=10), delivered=10)
     store.commit_all([a_passage(number) for number in range(11, 21)])
-    store.settle(20)
+    store.acknowledge(20)
     tend(store, Moment(START_AT, 1.0, ClockQuality.SYNCHRONISED))
     store.commit(a_passage(21))
-    store.settle(21)
+    store.acknowledge(21)
     tend(store, Moment(START_AT, 2.0, ClockQuality.SYNCHRONISED))
     notices = store.notices()
     assert [(notice.kind, notice.first_seq, notice.last_seq, notice.count) for notice in notices] == [
@@ -141,11 +141,11 @@ def test_a_damaged_database_is_set_aside_and_the_gate_opens(tmp_path: Path, capl
     for page in range(5, 40):
         spoil(path, page * schema.PAGE_BYTES, b"\xaa" * 200)
     store = Store(path)
-    assert store.moved_aside is not None
-    assert store.moved_aside.exists(), "it is kept"
+    assert store.corrupt_file is not None
+    assert store.corrupt_file.exists(), "it is kept"
     assert store.epoch != epoch
     assert store.commit(a_passage(1)).seq == 1
-    assert store.notices()[0].detail == store.moved_aside.name
+    assert store.notices()[0].detail == store.corrupt_file.name
     assert "recording goes on in a new one" in caplog.text
     store.close()
 
@@ -156,7 +156,7 @@ def test_a_first_page_of_zeros_is_what_a_power_cut_leaves(tmp_path: Path) -> Non
     spoil(path, 0, bytes(schema.PAGE_BYTES))
     path.with_name("p.db-wal").touch()
     store = Store(path)
-    assert store.moved_aside is not None
+    assert store.corrupt_file is not None
     store.close()
 
 
@@ -166,7 +166,7 @@ def test_damage_that_shows_while_opening_is_mended_at_once(tmp_path: Path) -> No
     for page in range(1, 400):
         spoil(path, page * schema.PAGE_BYTES, b"\xaa" * schema.PAGE_BYTES)
     store = Store(path)
-    assert store.moved_aside is not None
+    assert store.corrupt_file is not None
     store.close()
 
 
@@ -179,7 +179,7 @@ def test_a_sound_database_that_did_not_end_cleanly_goes_on(tmp_path: Path) -> No
     epoch = running.epoch
     running.close()
     store = Store(copy)
-    assert (store.moved_aside, store.epoch, store.newest_seq) == (None, epoch, 50)
+    assert (store.corrupt_file, store.epoch, store.newest_seq) == (None, epoch, 50)
     store.close()
 
 
@@ -189,15 +189,15 @@ def test_damage_that_shows_while_running_ends_the_daemon_and_is_mended_at_the_ne
     store = Store(path)
     for page in range(1, 400):
         spoil(path, page * schema.PAGE_BYTES, b"\xaa" * schema.PAGE_BYTES)
-    store._writer.execute("PRAGMA shrink_memory")
+    store._gate_connection.execute("PRAGMA shrink_memory")
     with pytest.raises(StoreTrouble):
         store.commit(a_passage(1))
     with pytest.raises(StoreDamaged, match="next start sets it aside"):
-        store.probe()
-    store._courier.close()
-    store._writer.close()
+        store.check_writable()
+    store._relay_connection.close()
+    store._gate_connection.close()
     store = Store(path)
-    assert store.moved_aside is not None
+    assert store.corrupt_file is not None
     store.close()
 
 
@@ -208,7 +208,7 @@ def test_migrations_go_forward_from_every_released_schema(tmp_path: Path) -> Non
     schema.open_writer(path, later).close()
     with sqlite3.connect(path) as raw:
         assert raw.execute("PRAGMA user_version").fetchone()[0] & 0xFFFF == len(later)
-        assert raw.execute("SELECT count(*) FROM passage").fetchone() == (5,)
+        assert raw.execute("SELECT count(*) FROM event").fetchone() == (5,)
         assert "told" in [row[1] for row in raw.execute("PRAGMA table_info(notice)")]
     raw.close()
 
@@ -219,11 +219,11 @@ def test_a_database_of_a_newer_release_is_recorded_into_where_that_release_allow
     before = filled(path, 5, Limits())
     epoch = before.epoch
     before.close()
-    newer = (*schema.MIGRATIONS, "ALTER TABLE passage ADD COLUMN weather TEXT; CREATE TABLE mood (x INTEGER) STRICT")
+    newer = (*schema.MIGRATIONS, "ALTER TABLE event ADD COLUMN weather TEXT; CREATE TABLE mood (x INTEGER) STRICT")
     schema.open_writer(path, newer).close()
     older = Store(path)
     assert older.commit(a_passage(6)).seq == 6
-    assert (older.epoch, older.depth(), older.waiting(5, 1)[0].passage) == (epoch, 6, a_passage(6))
+    assert (older.epoch, older.backlog_size(), older.pending(5, 1)[0].event) == (epoch, 6, a_passage(6))
     older.close()
     schema.open_writer(path, newer).close()
     again = Store(path)
@@ -256,18 +256,18 @@ def test_a_migration_that_fails_halfway_leaves_the_old_schema_whole(tmp_path: Pa
 
 
 def test_the_released_schema_of_version_1_still_opens(tmp_path: Path) -> None:
-    """tests/data/passages-v1.sql is what the first release wrote; it is never edited."""
+    """tests/data/events-v1.sql is what the first release wrote; it is never edited."""
     path = tmp_path / "p.db"
     with sqlite3.connect(path) as raw:
-        raw.executescript((DATA / "passages-v1.sql").read_text(encoding="utf-8"))
+        raw.executescript((DATA / "events-v1.sql").read_text(encoding="utf-8"))
     raw.close()
     store = Store(path)
-    assert (store.epoch, store.newest_seq, store.depth()) == ("00112233445566aa", 3, 2)
-    assert [stored.passage.id for stored in store.waiting(0, 9)] == [a_passage(2).id, a_passage(3).id]
+    assert (store.epoch, store.newest_seq, store.backlog_size()) == ("00112233445566aa", 3, 2)
+    assert [stored.event.id for stored in store.pending(0, 9)] == [a_passage(2).id, a_passage(3).id]
     undo = an_undo(4, a_passage(3))
     assert store.commit(undo).seq == 4
-    assert store.waiting(0, 9)[-1].passage == undo
-    assert store.recent(9)[1].passage == a_passage(3), "nothing of what it annuls is changed"
+    assert store.pending(0, 9)[-1].event == undo
+    assert store.recent(9)[1].event == a_passage(3), "nothing of what it annuls is changed"
     with pytest.raises(StoreTrouble, match="UNIQUE"):
         store.commit(replace(undo, id=a_passage(5).id))
     store.close()
@@ -290,14 +290,14 @@ def test_damage_among_old_records_is_found_by_whoever_reads_them_and_mended_at_t
     spoiled[middle : middle + 4096] = b"\xff" * 4096
     path.write_bytes(spoiled)
     with closing(Store(path)) as store:  # it ended cleanly, so nobody looked through it
-        assert store.moved_aside is None
+        assert store.corrupt_file is None
         with pytest.raises(StoreTrouble, match="malformed"):
-            store.waiting(0, 3000)
+            store.pending(0, 3000)
         with pytest.raises(StoreTrouble, match="is damaged"):
             store.commit(a_passage(2001))
         with pytest.raises(StoreDamaged):
-            store.probe()
+            store.check_writable()
     with closing(Store(path)) as store:
-        assert store.moved_aside is not None
+        assert store.corrupt_file is not None
         assert store.commit(a_passage(2001)).seq == 1
-        assert store.notices()[0].kind == "moved-aside"
+        assert store.notices()[0].kind == "corrupt-file-moved"

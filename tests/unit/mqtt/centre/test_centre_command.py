@@ -114,7 +114,7 @@ def test_a_health_message_dates_them_too_and_another_boot_does_not(ledger: Sqlit
 
 def corrected(centre_file: Path, seq: int) -> str | None:
     with closing(sqlite3.connect(centre_file)) as raw:
-        found = raw.execute("SELECT corrected_at FROM corrected WHERE seq = ?", [seq]).fetchone()[0]
+        found = raw.execute("SELECT corrected_at FROM event_with_corrected_time WHERE seq = ?", [seq]).fetchone()[0]
     return None if found is None else str(found)
 
 
@@ -130,13 +130,13 @@ def sealed_passage(number: int, key: X25519PrivateKey, name: str) -> Passage:
     seal = Seal(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     passage = a_passage(number)
     subject = Subject((Identifier("document", f"04619000000{number}"),), name=name, born="1990-01-01")
-    return replace(passage, sealed=seal.close(subject, passage.id))
+    return replace(passage, sealed=seal.seal(subject, passage.id))
 
 
 def audit(centre_file: Path) -> list[tuple[str, str, int]]:
     with closing(sqlite3.connect(centre_file)) as raw:
         try:
-            return raw.execute("SELECT who, why, passages FROM opening").fetchall()
+            return raw.execute("SELECT requested_by, reason, events FROM unsealing").fetchall()
         except sqlite3.OperationalError:
             return []
 

@@ -62,7 +62,7 @@ class Desk:
         self.ledger = Diary(ledger, self.diary)
         self.clock = ManualClock()
         self.broker = FakeBroker(self.clock)
-        self.collector = Collector("entrance", self.ledger, self.connect, dice=random.Random(3))
+        self.collector = Collector("entrance", self.ledger, self.connect, jitter=random.Random(3))
         self.settle()
 
     def connect(self, will: Message) -> Link:
@@ -158,7 +158,7 @@ def test_much_at_once_is_committed_in_several_transactions_each_before_its_ackno
 
 def test_a_receipt_says_what_is_there_and_what_is_refused(desk: Desk) -> None:
     bad = json.loads(event(3))
-    bad["data"]["result"] = "perhaps"
+    bad["data"]["outcome"] = "perhaps"
     payload = events.message_of([event(1), event(2), json.dumps(bad), event(5)])
     desk.hand_in(GATE.topic(Leaf.PASSAGE), payload)
     receipt = desk.receipts()[0]
@@ -180,8 +180,8 @@ def test_a_doubled_passage_is_answered_too_so_that_its_device_can_let_go(desk: D
         (GATE.topic(Leaf.PASSAGE), b"x" * 300_000),
         (GATE.topic(Leaf.STATE), b"{}"),
         (GATE.topic(Leaf.HEALTH), b"[]"),
-        ("entrance/v1/dong-ba/GATE/passage", b"{}"),
-        ("entrance/v1/" + "a" * 2000 + "/gate-1/passage", b"{}"),
+        ("entrance/v1/dong-ba/GATE/event", b"{}"),
+        ("entrance/v1/" + "a" * 2000 + "/gate-1/event", b"{}"),
         (GATE.topic(Leaf.PASSAGE), event(1, branch=Branch("entrance", "dong-ba", "gate-2")).encode()),
     ],
 )
@@ -193,7 +193,7 @@ def test_hostile_messages_are_thrown_away_counted_and_acknowledged(
     assert "puback" in desk.diary, "else the broker would bring it again for ever"
     assert read_counts(centre_file).distinct == 0
     with closing(sqlite3.connect(centre_file)) as raw:
-        unreadable = raw.execute("SELECT coalesce(sum(times), 0) FROM unreadable").fetchone()[0]
+        unreadable = raw.execute("SELECT coalesce(sum(times), 0) FROM invalid_message").fetchone()[0]
         rejected = raw.execute("SELECT count(*) FROM rejected").fetchone()[0]
     assert unreadable + rejected == 1
     desk.hand_in(GATE.topic(Leaf.PASSAGE), event(1).encode())

@@ -60,7 +60,7 @@ def test_a_ledger_of_any_release_grows_and_keeps_what_it_has(centre_file: Path, 
         with closing(SqliteLedger(centre_file)) as ledger:
             assert ledger.record([arrival([3])])[StreamKey(GATE, EPOCH)].up_to == 3
     with closing(sqlite3.connect(centre_file)) as raw:
-        assert raw.execute("SELECT count(*), count(annuls) FROM counted").fetchone() == (3, 0)
+        assert raw.execute("SELECT count(*), count(annuls) FROM effective_event").fetchone() == (3, 0)
         marks = [raw.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "application_id")]
         assert marks == [len(MIGRATIONS), APPLICATION_ID]
 
@@ -115,7 +115,7 @@ def test_two_passages_under_one_number_are_both_kept_and_told(ledger: SqliteLedg
     ledger.record([arrival_of([(1, a_passage(99))], AT)])
     assert read_counts(centre_file).distinct == 2
     with closing(sqlite3.connect(centre_file)) as raw:
-        assert raw.execute("SELECT conflicting FROM stream").fetchone() == (1,)
+        assert raw.execute("SELECT conflicts FROM stream").fetchone() == (1,)
 
 
 def test_retention_deletes_what_came_before_a_day_and_keeps_the_count_of_numbers(

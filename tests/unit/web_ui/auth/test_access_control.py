@@ -89,7 +89,7 @@ def test_an_order_that_the_kiosk_refuses_or_does_not_hear_is_told_in_words(
     ("name", "order"),
     [
         ("lamp-pass", ShowLamp(Outcome.PASS)),
-        ("lamp-look-again", ShowLamp(Outcome.LOOK_AGAIN)),
+        ("lamp-check-again", ShowLamp(Outcome.CHECK_AGAIN)),
         ("pause", Pause(paused=True)),
         ("resume", Pause(paused=False)),
     ],

@@ -34,8 +34,8 @@ def test_an_answer_fills_the_screen_with_its_word_and_its_reason(
     outcome, reason, _ = QUEUE[index]
     now = datetime.now(UTC)
     publish(tmp_path, a_status(now=now, shown=_ending_with(index, now)))
-    word = next(sentence.in_(language) for known, sentence in OUTCOMES.items() if known == outcome)
-    assert screen(tmp_path, language) == (outcome, word, REASONS[reason].in_(language))
+    word = next(sentence.in_language(language) for known, sentence in OUTCOMES.items() if known == outcome)
+    assert screen(tmp_path, language) == (outcome, word, REASONS[reason].in_language(language))
 
 
 def _ending_with(index: int, now: datetime) -> tuple[object, ...]:

@@ -93,7 +93,7 @@ def test_the_guard_sees_which_passage_it_is_and_his_word_goes_with_the_order(
     for told in ("<b>In</b>", "Health-insurance card", "record 48,213", 'name="seq" value="48213"'):
         assert told in html
     reasons = re.findall(r'name="reason" value="([^"]+)"', html)
-    assert reasons == ["turned-back", "wrong-person", "by-mistake", "other"]
+    assert reasons == ["turned-back", "wrong-person", "mistake", "other"]
     answer = client.post("/guard/undo", data={"csrf": csrf, "seq": "48213", "reason": "wrong-person"})
     assert answer.headers["Location"] == "/guard"
     assert daemon.orders == [Undo(Grounds.WRONG_PERSON, 48213)]
@@ -134,13 +134,13 @@ def test_no_form_whatever_orders_more_than_a_number_and_a_word(
     code = client.post("/guard/undo", data={"csrf": csrf, "seq": seq, "reason": reason}).status_code
     ordered = daemon.orders[before:]
     assert code in ({302} if ordered else {400})
-    assert all(isinstance(one, Undo) and one.grounds is not Grounds.BUTTON for one in ordered)
+    assert all(isinstance(one, Undo) and one.manual_reason is not Grounds.BUTTON for one in ordered)
 
 
 def test_why_somebody_was_let_through_by_hand_goes_with_the_order_too(client: FlaskClient, daemon: Ordered) -> None:
     csrf = log_in(client)
-    client.post("/guard/admit", data={"csrf": csrf, "direction": "out", "reason": "helped"})
-    assert daemon.orders == [Admit(Direction.OUT, Grounds.HELPED)]
+    client.post("/guard/admit", data={"csrf": csrf, "direction": "out", "reason": "assisted"})
+    assert daemon.orders == [Admit(Direction.OUT, Grounds.ASSISTED)]
 
 
 def test_when_there_is_nothing_left_to_undo_the_page_says_so(tmp_path: Path, client: FlaskClient) -> None:
@@ -156,11 +156,11 @@ def test_the_screen_says_for_some_seconds_that_it_was_undone(tmp_path: Path, cli
     shown = answers(now, last_s_ago=0.5)
     passed = dataclasses.replace(shown[-1], annulled=True)
     undo = dataclasses.replace(
-        passed, number=1300, outcome="look-again", reason="annulled", kind=None, seq=48300, annulled=False
+        passed, number=1300, outcome="check-again", reason="annulled", kind=None, seq=48300, annulled=False
     )
     publish(tmp_path, a_status(now=now, shown=(*shown[:-1], passed, dataclasses.replace(undo, annuls_seq=passed.seq))))
     screen = client.get("/live/guard/parts").json["screen"]  # type: ignore[index]
-    assert 'class="show tone-look-again"' in screen
+    assert 'class="show tone-check-again"' in screen
     assert "The last passage was undone." in screen
     latest = client.get("/live/status/parts").json["latest"]  # type: ignore[index]
     assert "<s>Please pass</s>" in latest

@@ -62,7 +62,7 @@ def test_a_page_cannot_write_to_the_database(tmp_path: Path) -> None:
     Store(tmp_path / "p.db").close()
     database = connect(tmp_path / "p.db")
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        database.execute("DELETE FROM passage")
+        database.execute("DELETE FROM event")
     database.close()
 
 
@@ -110,10 +110,10 @@ def test_counts_are_kept_for_seconds_and_then_counted_again(tmp_path: Path) -> N
 def test_the_first_number_of_a_span_is_found_by_halving(times: list[int], since: int) -> None:
     database = sqlite3.connect(":memory:")
     database.execute(
-        "CREATE TABLE passage (seq INTEGER PRIMARY KEY, occurred_us INTEGER, clock TEXT DEFAULT 'synchronised')"
+        "CREATE TABLE event (seq INTEGER PRIMARY KEY, occurred_us INTEGER, clock_quality TEXT DEFAULT 'synchronised')"
     )
     times.sort()
-    database.executemany("INSERT INTO passage (seq, occurred_us) VALUES (?, ?)", list(enumerate(times, start=7)))
+    database.executemany("INSERT INTO event (seq, occurred_us) VALUES (?, ?)", list(enumerate(times, start=7)))
     expected = next((seq for seq, at in enumerate(times, start=7) if at >= since), 7 + len(times) if times else 1)
     assert first_seq_since(database, since) == expected
     database.close()

@@ -49,7 +49,7 @@ def made(
     *lines: Line, live: bool = True, signs: dict[datetime, datetime] | None = None, newest: datetime | None = None
 ) -> dict[int, availability_report.Day]:
     records = Records(lines, Counter(), signs or {}, newest)
-    return {day.date.day: day for day in availability_report.days(records, NOW, live=live, zone=HUE, opens=OFFICE)}
+    return {day.date.day: day for day in availability_report.days(records, NOW, online=live, zone=HUE, opening_hours=OFFICE)}
 
 
 def test_an_outage_counts_on_its_day_and_what_of_it_fell_into_the_open_hours() -> None:
@@ -98,7 +98,7 @@ def test_open_hours_stand_on_their_days() -> None:
     days = made()
     assert days[22].opens == ()  # a Sunday
     assert [(span.from_at, span.until_at) for span in days[21].opens or ()] == [(hue(21, 8), hue(21, 12))]
-    always = availability_report.days(Records((), Counter(), {}), NOW, live=True, zone=HUE, opens=())
+    always = availability_report.days(Records((), Counter(), {}), NOW, online=True, zone=HUE, opening_hours=())
     assert always[0].opens is None
 
 
@@ -116,7 +116,7 @@ def test_no_moment_is_counted_twice_and_none_in_the_future(
         at += timedelta(minutes=minutes)
         if at < NOW:
             lines.append(make(at))
-    for day in availability_report.days(Records(tuple(lines), Counter(), {}), NOW, live=live, zone=HUE, opens=OFFICE):
+    for day in availability_report.days(Records(tuple(lines), Counter(), {}), NOW, online=live, zone=HUE, opening_hours=OFFICE):
         spans = sorted((*day.down, *day.stale), key=lambda span: span.from_at)
         assert all(one.until_at <= other.from_at for one, other in pairwise(spans))
         assert all(span.until_at <= NOW for span in spans)
@@ -132,9 +132,9 @@ def keep(store: Store, number: int, at: datetime, outcome: Outcome = Outcome.PAS
 def test_what_the_database_tells_is_counted_by_local_hour_without_what_a_guard_undid(tmp_path: Path) -> None:
     store = Store(tmp_path / "p.db")
     diary = Diary(tmp_path / "p.db")
-    diary.add(Entry(Moment(hue(1, 6), 1.0, ClockQuality.UNSET), Condition.SERVING, stale=False, first=True))
-    diary.add(Entry(Moment(hue(10, 6), 1.0, ClockQuality.SYNCHRONISED), Condition.SERVING, stale=False, first=True))
-    diary.add(Entry(Moment(hue(22, 6), 1.0, ClockQuality.SYNCHRONISED), Condition.SERVING, stale=True, first=True))
+    diary.append(Entry(Moment(hue(1, 6), 1.0, ClockQuality.UNSET), Condition.SERVING, lists_stale=False, process_start=True))
+    diary.append(Entry(Moment(hue(10, 6), 1.0, ClockQuality.SYNCHRONISED), Condition.SERVING, lists_stale=False, process_start=True))
+    diary.append(Entry(Moment(hue(22, 6), 1.0, ClockQuality.SYNCHRONISED), Condition.SERVING, lists_stale=True, process_start=True))
     for number in range(1, 6):
         keep(store, number, hue(21, 9, number))
     keep(store, 6, hue(21, 9, 30), Outcome.FAIL)
@@ -147,7 +147,7 @@ def test_what_the_database_tells_is_counted_by_local_hour_without_what_a_guard_u
     assert [line.at for line in records.lines] == [hue(10, 6), hue(22, 6)]
     assert records.signs == {hue(22, 6): hue(21, 9, 30)}
     (day,) = [
-        day for day in availability_report.days(records, NOW, live=True, zone=HUE, opens=()) if day.date.day == 21
+        day for day in availability_report.days(records, NOW, online=True, zone=HUE, opening_hours=()) if day.date.day == 21
     ]
     assert [hour for hour, count in enumerate(day.hours) if count] == [9]
     assert day.hours[9] == 5
@@ -157,9 +157,9 @@ def test_what_the_database_tells_is_counted_by_local_hour_without_what_a_guard_u
 def test_the_report_is_a_page_in_both_languages_and_stands_in_the_printed_status_page(tmp_path: Path) -> None:
     store = Store(tmp_path / "p.db")
     now = datetime.now(UTC)
-    Diary(tmp_path / "p.db").add(
+    Diary(tmp_path / "p.db").append(
         Entry(
-            Moment(now - timedelta(days=3), 1.0, ClockQuality.SYNCHRONISED), Condition.SERVING, stale=False, first=True
+            Moment(now - timedelta(days=3), 1.0, ClockQuality.SYNCHRONISED), Condition.SERVING, lists_stale=False, process_start=True
         )
     )
     keep(store, 1, now)

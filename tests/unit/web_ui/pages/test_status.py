@@ -98,7 +98,7 @@ def test_the_latest_answers_are_told_newest_first_with_their_reason_as_a_sentenc
     told = a_status()
     publish(tmp_path, told)
     sentences = re.findall(r'<span class="reason">(.*?)</span>', page(tmp_path, language))
-    expected = [REASONS[Reason(shown.reason)].in_(language) for shown in reversed(told.shown)]
+    expected = [REASONS[Reason(shown.reason)].in_language(language) for shown in reversed(told.recent_decisions)]
     assert [sentence.replace("&#39;", "'") for sentence in sentences] == expected[: len(sentences)]
     assert len(sentences) >= 8
 
@@ -127,7 +127,7 @@ def test_waiting_passages_are_told_with_their_number_age_and_comfort(tmp_path: P
 
 def test_a_reason_that_this_version_does_not_know_stands_for_itself(tmp_path: Path) -> None:
     told = a_status()
-    publish(tmp_path, a_status(shown=(*told.shown[:-1], _with_reason(told.shown[-1], "from-the-future"))))
+    publish(tmp_path, a_status(shown=(*told.recent_decisions[:-1], _with_reason(told.recent_decisions[-1], "from-the-future"))))
     assert "from-the-future" in page(tmp_path)
 
 

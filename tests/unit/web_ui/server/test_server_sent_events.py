@@ -60,7 +60,7 @@ def test_a_browser_first_gets_every_part_and_then_only_what_changed(tmp_path: Pa
 def test_every_page_is_streamed_though_its_threads_belong_to_no_request(
     tmp_path: Path, page: str, *, office: bool
 ) -> None:
-    publish(tmp_path, a_status(undo=UndoStatus(48213, "2026-11-23T08:00:00+00:00", "in", "ok", "pass", 20.0)))
+    publish(tmp_path, a_status(undo=UndoStatus(48213, "2026-11-23T08:00:00+00:00", "in", "ok", "entry-pass", 20.0)))
     _, live = create_app(PageSettings(tmp_path, state_dir=tmp_path if office else None))
     thread = threading.Thread(target=live.run)
     thread.start()

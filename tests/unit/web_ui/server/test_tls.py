@@ -27,11 +27,11 @@ run_dir = "."
 site = "cho-dong-ba"
 device = "cong-1"
 [keys]
-centre = "x"
-pseudonym = "x"
+sealing_public_key = "x"
+pseudonym_key = "x"
 trust_list = "x"
-root = "x"
-[page]
+root_public_key = "x"
+[web]
 port = 0
 state_dir = "."
 certificate = "page.pem"

@@ -67,7 +67,7 @@ def test_the_page_is_ready_once_it_answers_and_feeds_its_watchdog(
 
 def test_a_page_that_does_not_answer_is_never_ready_and_feeds_nothing() -> None:
     with answering(None) as address, systemd(watchdog_s=30.0) as (listener, variables):
-        pulse = Pulse(address, Notifier(variables), secure=False, answer_s=0.05)
+        pulse = Pulse(address, Notifier(variables), secure=False, timeout_s=0.05)
         thread = threading.Thread(target=pulse.run)
         thread.start()
         listener.settimeout(0.3)
@@ -84,7 +84,7 @@ def test_a_page_that_does_not_answer_is_never_ready_and_feeds_nothing() -> None:
 )
 def test_only_a_good_answer_is_a_sign_of_life(answer: bytes, lives: bool) -> None:
     with answering(answer) as address:
-        assert Pulse(address, Notifier({}), secure=False, answer_s=0.5).answers() is lives
+        assert Pulse(address, Notifier({}), secure=False, timeout_s=0.5).answers() is lives
 
 
 def test_a_page_behind_tls_is_asked_through_it(tmp_path: Path) -> None:

@@ -16,32 +16,32 @@ from tests.fakes.data.visitors import ANH, BINH, IN, TO_RESET_S, A, B
 )
 def test_a_jump_neither_repeats_nor_blocks(jump: timedelta) -> None:
     here = Visits(window_s=8)
-    here.answered([A], ANH, IN, moment())
-    assert here.waiting([A], moment(5, jumped=jump)) == ()
+    here.record_answer([A], ANH, IN, moment())
+    assert here.codes_to_answer([A], moment(5, jumped=jump)) == ()
     assert here.history(ANH, moment(5, jumped=jump)).same_visit
-    assert here.waiting([A], moment(14, jumped=jump)) == (A,)
+    assert here.codes_to_answer([A], moment(14, jumped=jump)) == (A,)
     assert not here.history(ANH, moment(14, jumped=jump)).same_visit
 
 
 def test_a_jump_over_the_reset_hour_and_back_forgets_nobody() -> None:
     here = Visits()
-    here.answered([A], ANH, IN, moment())
+    here.record_answer([A], ANH, IN, moment())
     ahead = moment(60, jumped=timedelta(seconds=TO_RESET_S - 30))
-    assert here.inside(ahead) == 0
-    here.answered([B], BINH, IN, ahead)
-    assert here.inside(moment(120)) == 2
+    assert here.occupancy(ahead) == 0
+    here.record_answer([B], BINH, IN, ahead)
+    assert here.occupancy(moment(120)) == 2
 
 
 def test_while_nobody_knows_the_hour_people_stay_a_day() -> None:
     here = Visits()
-    here.answered([A], ANH, IN, moment(quality=ClockQuality.UNSET))
-    assert here.inside(moment(visits.DAY_S, quality=ClockQuality.UNSET)) == 1
-    assert here.inside(moment(visits.DAY_S + 1, quality=ClockQuality.UNSET)) == 0
+    here.record_answer([A], ANH, IN, moment(quality=ClockQuality.UNSET))
+    assert here.occupancy(moment(visits.DAY_S, quality=ClockQuality.UNSET)) == 1
+    assert here.occupancy(moment(visits.DAY_S + 1, quality=ClockQuality.UNSET)) == 0
 
 
 def test_setting_the_clock_at_boot_keeps_who_came_before() -> None:
     here = Visits()
     boot = moment(quality=ClockQuality.UNSET, jumped=timedelta(days=-20_000))
-    here.answered([A], ANH, IN, boot)
-    assert here.inside(moment(60)) == 1
+    here.record_answer([A], ANH, IN, boot)
+    assert here.occupancy(moment(60)) == 1
     assert here.history(ANH, moment(60)).last_direction is Direction.IN

@@ -14,67 +14,67 @@ class TestOneVisit:
         here = Visits(window_s=8)
         answers = 0
         for frame in range(30):
-            for code in here.waiting([A], moment(frame / 15)):
-                here.answered([code], ANH, IN, moment(frame / 15))
+            for code in here.codes_to_answer([A], moment(frame / 15)):
+                here.record_answer([code], ANH, IN, moment(frame / 15))
                 answers += 1
         assert answers == 1
 
     def test_the_window_slides_while_the_code_stays_in_view(self) -> None:
         here = Visits(window_s=8)
-        here.answered([A], ANH, IN, moment())
+        here.record_answer([A], ANH, IN, moment())
         for second in range(0, 60, 5):
-            assert here.still_showing([A], moment(second))
+            assert here.all_answered([A], moment(second))
             assert here.history(ANH, moment(second)).same_visit
-        assert here.still_showing([A], moment(55 + 8))
-        assert here.waiting([A], moment(55 + 8 + 8.001)) == (A,)
+        assert here.all_answered([A], moment(55 + 8))
+        assert here.codes_to_answer([A], moment(55 + 8 + 8.001)) == (A,)
         assert not here.history(ANH, moment(55 + 8 + 8.001)).same_visit
 
     def test_a_refused_code_is_answered_once_as_well(self) -> None:
         here = Visits(window_s=8)
-        here.answered([A], (), NO, moment())
-        assert here.waiting([A], moment(7)) == ()
-        assert here.waiting([A], moment(15.1)) == (A,)
+        here.record_answer([A], (), NO, moment())
+        assert here.codes_to_answer([A], moment(7)) == ()
+        assert here.codes_to_answer([A], moment(15.1)) == (A,)
 
     def test_another_of_the_same_persons_codes_belongs_to_the_visit(self) -> None:
         here = Visits(window_s=8)
-        here.answered([A], (*ANH, b"insurance"), IN, moment())
-        assert here.waiting([B], moment(5)) == (B,)
+        here.record_answer([A], (*ANH, b"insurance"), IN, moment())
+        assert here.codes_to_answer([B], moment(5)) == (B,)
         assert here.history((b"qid", b"insurance"), moment(5)).same_visit
-        here.answered_again([B], (b"qid", b"insurance"), moment(5))
-        assert here.waiting([B], moment(6)) == ()
+        here.record_same_person([B], (b"qid", b"insurance"), moment(5))
+        assert here.codes_to_answer([B], moment(6)) == ()
         assert here.history((b"qid",), moment(13)).same_visit, "and its other names are his from now on"
         assert here.history(ANH, moment(13)).same_visit, "whichever code he shows, the window slides"
-        assert here.inside(moment(6)) == 1
+        assert here.occupancy(moment(6)) == 1
 
     def test_the_other_code_keeps_the_visit_alive_as_well(self) -> None:
         here = Visits(window_s=8)
-        here.answered([A], ANH, IN, moment())
-        here.answered_again([B], ANH, moment(5))
-        assert here.waiting([B], moment(12)) == ()
+        here.record_answer([A], ANH, IN, moment())
+        here.record_same_person([B], ANH, moment(5))
+        assert here.codes_to_answer([B], moment(12)) == ()
         assert here.history(ANH, moment(20)).same_visit
 
     def test_the_window_ends_when_it_is_over_and_not_before(self) -> None:
         here = Visits(window_s=8)
-        here.answered([A], ANH, IN, moment())
+        here.record_answer([A], ANH, IN, moment())
         assert here.history(ANH, moment(8)).same_visit
-        assert here.waiting([A], moment(8)) == ()
+        assert here.codes_to_answer([A], moment(8)) == ()
 
     def test_two_people_of_one_code_become_the_one_who_passed_last(self) -> None:
         here = Visits(window_s=100)
-        here.answered([A], ANH, IN, moment())
-        here.answered([B], BINH, OUT, moment(60))
-        here.answered_again([C], (*ANH, *BINH), moment(70))
+        here.record_answer([A], ANH, IN, moment())
+        here.record_answer([B], BINH, OUT, moment(60))
+        here.record_same_person([C], (*ANH, *BINH), moment(70))
         assert here.history(ANH, moment(71)).last_direction is Direction.OUT
         assert here.history(ANH, moment(71)).last_pass_age_s == 11
 
     def test_who_was_refused_may_show_another_code_at_once(self) -> None:
         here = Visits(window_s=8)
-        here.answered([A], ANH, NO, moment())
+        here.record_answer([A], ANH, NO, moment())
         assert here.history(ANH, moment(1)) == History()
 
     def test_after_the_window_it_is_another_visit_the_other_way(self) -> None:
         here = Visits(window_s=8)
-        here.answered([A], ANH, IN, moment())
+        here.record_answer([A], ANH, IN, moment())
         assert here.history(ANH, moment(9)) == History(False, Direction.IN, 9.0)
 
     def test_a_stranger_has_no_history(self) -> None:
@@ -84,52 +84,52 @@ class TestOneVisit:
 
 class TestOneAtATime:
     def test_two_new_codes_at_once_are_both_named(self) -> None:
-        assert Visits().waiting([A, B, A], moment()) == (A, B)
+        assert Visits().codes_to_answer([A, B, A], moment()) == (A, B)
 
     def test_two_codes_are_asked_once_while_both_stay(self) -> None:
         here = Visits()
-        here.answered(here.waiting([A, B], moment()), (), CROWD, moment())
+        here.record_answer(here.codes_to_answer([A, B], moment()), (), CROWD, moment())
         for tenth in range(50):
-            assert here.waiting([A, B], moment(tenth / 10)) == ()
-            assert here.waiting([B], moment(tenth / 10)) == (), "the engine misses one of them in some frames"
+            assert here.codes_to_answer([A, B], moment(tenth / 10)) == ()
+            assert here.codes_to_answer([B], moment(tenth / 10)) == (), "the engine misses one of them in some frames"
 
     def test_who_stays_alone_is_answered_after_a_moment(self) -> None:
         here = Visits()
-        here.answered([A, B], (), CROWD, moment())
-        assert here.waiting([A], moment(SETTLE_S - 0.01)) == ()
-        assert here.waiting([A], moment(SETTLE_S)) == (A,)
+        here.record_answer([A, B], (), CROWD, moment())
+        assert here.codes_to_answer([A], moment(SETTLE_S - 0.01)) == ()
+        assert here.codes_to_answer([A], moment(SETTLE_S)) == (A,)
 
     def test_a_third_code_makes_it_a_new_question(self) -> None:
         here = Visits()
-        here.answered([A, B], (), CROWD, moment())
-        assert here.waiting([A, B, C], moment(2)) == (A, B, C)
+        here.record_answer([A, B], (), CROWD, moment())
+        assert here.codes_to_answer([A, B, C], moment(2)) == (A, B, C)
 
     def test_a_poster_on_the_wall_stops_nobody(self) -> None:
         here = Visits()
-        here.answered([A], (), Decision(Outcome.FAIL, Reason.PLACE_CODE), moment())
+        here.record_answer([A], (), Decision(Outcome.FAIL, Reason.VENUE_CODE), moment())
         for second in range(1, 40):
-            assert here.waiting([A], moment(second)) == ()
-        assert here.waiting([A, B], moment(40)) == (B,)
-        assert here.waiting([B, A], moment(40)) == (B,)
+            assert here.codes_to_answer([A], moment(second)) == ()
+        assert here.codes_to_answer([A, B], moment(40)) == (B,)
+        assert here.codes_to_answer([B, A], moment(40)) == (B,)
 
     def test_a_light_belongs_to_one_person_for_a_moment(self) -> None:
         here = Visits()
-        here.answered([A], ANH, IN, moment())
-        assert here.waiting([A, B], moment(SETTLE_S - 0.01)) == ()
-        assert here.waiting([A, B], moment(SETTLE_S)) == (B,)
+        here.record_answer([A], ANH, IN, moment())
+        assert here.codes_to_answer([A, B], moment(SETTLE_S - 0.01)) == ()
+        assert here.codes_to_answer([A, B], moment(SETTLE_S)) == (B,)
 
     def test_the_next_person_need_not_wait_when_the_first_is_gone(self) -> None:
         here = Visits()
-        here.answered([A], ANH, IN, moment())
-        assert here.waiting([B], moment(0.1)) == (B,)
+        here.record_answer([A], ANH, IN, moment())
+        assert here.codes_to_answer([B], moment(0.1)) == (B,)
 
     def test_no_code_waits_where_there_is_none(self) -> None:
-        assert Visits().waiting([], moment()) == ()
+        assert Visits().codes_to_answer([], moment()) == ()
 
 
 def test_the_table_of_steps_is_whole() -> None:
     assert set(STEPS) == {(state, seen) for state in CodeState for seen in Seen}
-    assert {step for (state, _), step in STEPS.items() if state is CodeState.ANSWERED} == {Step.NOTHING}
+    assert {step for (state, _), step in STEPS.items() if state is CodeState.ANSWERED} == {Step.IGNORE}
     assert STEPS[CodeState.NEW, Seen.ALONE] is Step.ANSWER
 
 
@@ -139,14 +139,14 @@ def test_an_answered_code_is_never_asked_for_within_its_window(frames: list[tupl
     here, now_s, answered_s = Visits(window_s=8), 0.0, dict[bytes, float]()
     for codes, quarters in frames:
         now_s += quarters / 4  # exact in binary, so that the window's edge is sharp
-        waiting = here.waiting(sorted(codes), moment(now_s))
+        waiting = here.codes_to_answer(sorted(codes), moment(now_s))
         assert set(waiting) <= codes
         for code in waiting:
             assert now_s - answered_s.get(code, -1e9) > 8 or len(waiting) > 1
         if len(waiting) == 1:
-            here.answered(waiting, (), NO, moment(now_s))
+            here.record_answer(waiting, (), NO, moment(now_s))
         elif waiting:
-            here.answered(waiting, (), CROWD, moment(now_s))
+            here.record_answer(waiting, (), CROWD, moment(now_s))
             answered_s = {code: at_s for code, at_s in answered_s.items() if code not in waiting}
         answered_s |= {code: now_s for code in codes if now_s - answered_s.get(code, -1e9) <= 8}
         if len(waiting) == 1:

@@ -27,112 +27,112 @@ from tests.fakes.data.visitors import (
 
 def test_people_come_and_go() -> None:
     here = Visits()
-    here.answered([A], ANH, IN, moment())
-    here.answered([B], BINH, IN, moment(1))
-    assert here.inside(moment(2)) == 2
-    here.answered([A], ANH, OUT, moment(60))
-    assert here.inside(moment(61)) == 1
+    here.record_answer([A], ANH, IN, moment())
+    here.record_answer([B], BINH, IN, moment(1))
+    assert here.occupancy(moment(2)) == 2
+    here.record_answer([A], ANH, OUT, moment(60))
+    assert here.occupancy(moment(61)) == 1
     assert here.history(ANH, moment(100)).last_direction is Direction.OUT
 
 
 def test_in_and_out_and_in_again() -> None:
     here = Visits()
     for second, decision in ((0, IN), (60, OUT), (120, IN)):
-        here.answered([A], ANH, decision, moment(second))
-    assert here.inside(moment(121)) == 1
+        here.record_answer([A], ANH, decision, moment(second))
+    assert here.occupancy(moment(121)) == 1
 
 
 def test_a_refusal_changes_nobodys_place() -> None:
     here = Visits()
-    here.answered([A], ANH, IN, moment())
-    here.answered([A], ANH, NO, moment(60))
-    here.answered([A, B], (), CROWD, moment(61))
-    assert here.inside(moment(62)) == 1
+    here.record_answer([A], ANH, IN, moment())
+    here.record_answer([A], ANH, NO, moment(60))
+    here.record_answer([A, B], (), CROWD, moment(61))
+    assert here.occupancy(moment(62)) == 1
     assert here.history(ANH, moment(62)).last_direction is Direction.IN
 
 
 def test_going_in_twice_is_one_person() -> None:
     here = Visits()
-    here.answered([A], ANH, IN, moment())
-    here.answered([A], ANH, IN, moment(60))
-    assert here.inside(moment(61)) == 1
+    here.record_answer([A], ANH, IN, moment())
+    here.record_answer([A], ANH, IN, moment(60))
+    assert here.occupancy(moment(61)) == 1
 
 
 def test_two_names_that_turn_out_to_be_one_person_are_one_person() -> None:
     here = Visits()
-    here.answered([A], ANH, IN, moment())
-    here.answered([B], BINH, IN, moment(60))
-    here.answered([C], (*ANH, *BINH), IN, moment(120))
-    assert here.inside(moment(121)) == 1
-    here.answered([A], BINH, OUT, moment(200))
-    assert here.inside(moment(201)) == 0
+    here.record_answer([A], ANH, IN, moment())
+    here.record_answer([B], BINH, IN, moment(60))
+    here.record_answer([C], (*ANH, *BINH), IN, moment(120))
+    assert here.occupancy(moment(121)) == 1
+    here.record_answer([A], BINH, OUT, moment(200))
+    assert here.occupancy(moment(201)) == 0
 
 
 def test_by_any_of_his_names_the_last_pass_counts() -> None:
     here = Visits()
-    here.answered([A], ANH, IN, moment())
-    here.answered([B], BINH, OUT, moment(60))
+    here.record_answer([A], ANH, IN, moment())
+    here.record_answer([B], BINH, OUT, moment(60))
     assert here.history((*ANH, *BINH), moment(100)).last_direction is Direction.OUT
     assert here.history((*BINH, *ANH), moment(100)).last_pass_age_s == 40
 
 
 def test_whom_the_guard_lets_in_counts_and_leaves_nameless() -> None:
     here = Visits()
-    here.answered((), (), LET_IN, moment())
-    here.answered((), (), LET_IN, moment(1))
-    assert here.inside(moment(2)) == 2
+    here.record_answer((), (), LET_IN, moment())
+    here.record_answer((), (), LET_IN, moment(1))
+    assert here.occupancy(moment(2)) == 2
     for second in (3, 4, 5):
-        here.answered((), (), LET_OUT, moment(second))
-    assert here.inside(moment(6)) == 0
+        here.record_answer((), (), LET_OUT, moment(second))
+    assert here.occupancy(moment(6)) == 0
 
 
 def test_at_the_reset_hour_everybody_counts_as_gone() -> None:
     here = Visits(reset_at="03:00")
-    here.answered([A], ANH, IN, moment())
-    here.answered((), (), LET_IN, moment())
-    assert here.inside(moment(TO_RESET_S - 1)) == 2
-    assert here.inside(moment(TO_RESET_S + 1)) == 0
+    here.record_answer([A], ANH, IN, moment())
+    here.record_answer((), (), LET_IN, moment())
+    assert here.occupancy(moment(TO_RESET_S - 1)) == 2
+    assert here.occupancy(moment(TO_RESET_S + 1)) == 0
     assert here.history(ANH, moment(TO_RESET_S + 1)).last_direction is None
-    here.answered([B], BINH, IN, moment(TO_RESET_S + 2))
-    assert here.inside(moment(TO_RESET_S + 3)) == 1
+    here.record_answer([B], BINH, IN, moment(TO_RESET_S + 2))
+    assert here.occupancy(moment(TO_RESET_S + 3)) == 1
 
 
 def test_a_pass_in_the_very_second_of_the_reset_is_of_the_new_day() -> None:
     here = Visits(reset_at="03:00")
-    here.answered([A], ANH, IN, moment(TO_RESET_S))
-    assert here.inside(moment(TO_RESET_S)) == 1
+    here.record_answer([A], ANH, IN, moment(TO_RESET_S))
+    assert here.occupancy(moment(TO_RESET_S)) == 1
     assert here.history(ANH, moment(TO_RESET_S)).last_direction is Direction.IN
 
 
 def test_who_passed_just_before_the_reset_is_gone_at_it_and_who_passed_just_after_is_not() -> None:
     here = Visits(reset_at="03:00")
-    here.answered([A], ANH, IN, moment(TO_RESET_S - 0.5))
-    here.answered((), (), LET_IN, moment(TO_RESET_S))
-    assert here.inside(moment(TO_RESET_S - 0.1)) == 2
-    assert here.inside(moment(TO_RESET_S)) == 1
-    here.answered([B], BINH, IN, moment(TO_RESET_S + 0.2))
-    assert here.inside(moment(TO_RESET_S + 0.5)) == 2
+    here.record_answer([A], ANH, IN, moment(TO_RESET_S - 0.5))
+    here.record_answer((), (), LET_IN, moment(TO_RESET_S))
+    assert here.occupancy(moment(TO_RESET_S - 0.1)) == 2
+    assert here.occupancy(moment(TO_RESET_S)) == 1
+    here.record_answer([B], BINH, IN, moment(TO_RESET_S + 0.2))
+    assert here.occupancy(moment(TO_RESET_S + 0.5)) == 2
 
 
 def test_the_reset_hour_may_have_minutes() -> None:
     here = Visits(reset_at="03:45")
-    here.answered([A], ANH, IN, moment())
-    assert here.inside(moment(TO_RESET_S + 45 * 60 - 1)) == 1
-    assert here.inside(moment(TO_RESET_S + 45 * 60)) == 0
+    here.record_answer([A], ANH, IN, moment())
+    assert here.occupancy(moment(TO_RESET_S + 45 * 60 - 1)) == 1
+    assert here.occupancy(moment(TO_RESET_S + 45 * 60)) == 0
 
 
 def test_before_the_reset_hour_it_is_yesterdays_that_counts() -> None:
     here = Visits(reset_at="09:00")  # in an hour
     here.restore([stored(1, IN, 22 * HOUR_S), stored(2, IN, 24 * HOUR_S, BINH[0])], moment(), "this boot")
-    assert here.inside(moment()) == 1
+    assert here.occupancy(moment()) == 1
     assert here.history(BINH, moment()).last_direction is None
 
 
 def test_the_reset_hour_is_local() -> None:
     here = Visits(reset_at="08:00", timezone="UTC")
-    here.answered([A], ANH, IN, moment())  # 01:02 UTC
-    assert here.inside(moment(6.9 * HOUR_S)) == 1
-    assert here.inside(moment(7 * HOUR_S)) == 0
+    here.record_answer([A], ANH, IN, moment())  # 01:02 UTC
+    assert here.occupancy(moment(6.9 * HOUR_S)) == 1
+    assert here.occupancy(moment(7 * HOUR_S)) == 0
 
 
 class AGateAllDay(RuleBasedStateMachine):
@@ -158,7 +158,7 @@ class AGateAllDay(RuleBasedStateMachine):
         seen = self.here.history(names, self.at())
         decision = OUT if seen.last_direction is Direction.IN else IN
         assert (person in self.inside) is (decision is OUT)
-        self.here.answered([b"code %d" % person], names, decision, self.at())
+        self.here.record_answer([b"code %d" % person], names, decision, self.at())
         self.before = set(self.inside)
         self.inside ^= {person}
 
@@ -172,7 +172,7 @@ class AGateAllDay(RuleBasedStateMachine):
     @rule(person=st.integers(0, 5))
     def is_refused(self, person: int) -> None:
         self.now_s += 10
-        self.here.answered([b"bad %d" % person], self.names(person, 0), NO, self.at())
+        self.here.record_answer([b"bad %d" % person], self.names(person, 0), NO, self.at())
 
     @precondition(lambda self: self.now_s < 60_000)
     @rule(hours=st.floats(0.1, 2))
@@ -184,7 +184,7 @@ class AGateAllDay(RuleBasedStateMachine):
 
     @invariant()
     def agrees(self) -> None:
-        assert self.here.inside(self.at()) == len(self.inside)
+        assert self.here.occupancy(self.at()) == len(self.inside)
 
     def at(self) -> Moment:
         return moment(self.now_s)

@@ -26,7 +26,7 @@ def test_who_was_inside_still_is() -> None:
         moment(),
         "this boot",
     )
-    assert here.inside(moment()) == 3
+    assert here.occupancy(moment()) == 3
     assert here.history(ANH, moment()) == History(False, Direction.OUT, 100.0)
     assert here.history(BINH, moment()) == History(False, Direction.IN, 200.0)
 
@@ -40,10 +40,10 @@ def test_a_restart_in_the_middle_of_a_visit_answers_nobody_twice() -> None:
 def test_after_a_restart_a_person_is_known_by_another_of_his_codes() -> None:
     here = Visits()
     before = stored(1, IN, 90)
-    with_aliases = replace(before, passage=replace(before.passage, aliases=(b"a" * 16, b"b" * 16)))
+    with_aliases = replace(before, passage=replace(before.event, aliases=(b"a" * 16, b"b" * 16)))
     here.restore([with_aliases], moment(), "this boot")
     assert here.history((b"b" * 16,), moment()).last_direction is Direction.IN
-    assert here.inside(moment()) == 1
+    assert here.occupancy(moment()) == 1
 
 
 def test_after_a_reboot_the_wall_clock_tells_the_age() -> None:
@@ -67,7 +67,7 @@ def test_where_no_clock_can_tell_people_stay_until_the_reset(now_unset: bool) ->
     before = stored(1, IN, 300, clock=ClockQuality.SYNCHRONISED if now_unset else ClockQuality.UNSET)
     here = Visits()
     here.restore([before], moment(quality=quality), "another boot")
-    assert here.inside(moment(1, quality=quality)) == 1
+    assert here.occupancy(moment(1, quality=quality)) == 1
     assert not here.history(ANH, moment(0, quality=quality)).same_visit
     assert here.history(ANH, moment(0, quality=quality)).last_pass_age_s == 0
 
@@ -83,5 +83,5 @@ def test_a_record_from_the_future_is_of_now() -> None:
 def test_yesterdays_people_are_gone() -> None:
     here = Visits()
     here.restore([stored(1, IN, visits.DAY_S)], moment(), "this boot")
-    assert here.inside(moment()) == 0
+    assert here.occupancy(moment()) == 0
     assert here.history(ANH, moment()).last_direction is None

@@ -14,117 +14,117 @@ from tests.fakes.data.visitors import ANH, BINH, CROWD, IN, LET_IN, LET_OUT, NO,
 
 def test_who_was_let_in_by_mistake_is_as_before() -> None:
     here = Visits(window_s=8)
-    here.answered([A], ANH, IN, moment())
+    here.record_answer([A], ANH, IN, moment())
     here.annul()
-    assert here.inside(moment(5)) == 0
+    assert here.occupancy(moment(5)) == 0
     assert here.history(ANH, moment(5)) == History()
-    assert here.waiting([A], moment(5)) == (A,), "and may show his code again"
+    assert here.codes_to_answer([A], moment(5)) == (A,), "and may show his code again"
 
 
 def test_who_was_let_out_by_mistake_is_inside_as_before() -> None:
     here = Visits(window_s=8)
-    here.answered([A], ANH, IN, moment())
-    here.answered([A], ANH, OUT, moment(60))
+    here.record_answer([A], ANH, IN, moment())
+    here.record_answer([A], ANH, OUT, moment(60))
     here.annul()
-    assert here.inside(moment(65)) == 1
+    assert here.occupancy(moment(65)) == 1
     assert here.history(ANH, moment(65)) == History(False, Direction.IN, 65.0)
 
 
 def test_a_code_that_is_still_held_up_lets_nobody_through_again() -> None:
     here = Visits(window_s=8)
-    here.answered([A], ANH, IN, moment())
+    here.record_answer([A], ANH, IN, moment())
     here.annul()
     for tenth in range(100):
-        assert here.waiting([A], moment(tenth / 10)) == ()
-    assert here.waiting([A], moment(9.9 + visits.AWAY_S)) == ()
-    assert here.waiting([A], moment(9.9 + 2 * visits.AWAY_S + 0.01)) == (A,)
+        assert here.codes_to_answer([A], moment(tenth / 10)) == ()
+    assert here.codes_to_answer([A], moment(9.9 + visits.AWAY_S)) == ()
+    assert here.codes_to_answer([A], moment(9.9 + 2 * visits.AWAY_S + 0.01)) == (A,)
 
 
 def test_a_rotated_code_that_is_still_held_up_lets_nobody_through_again_either() -> None:
     here = Visits(window_s=8)
-    here.answered([A], ANH, IN, moment())
+    here.record_answer([A], ANH, IN, moment())
     here.annul()
-    assert here.waiting([A], moment(1)) == ()
-    assert here.waiting([B], moment(1.1)) == (B,)
+    assert here.codes_to_answer([A], moment(1)) == ()
+    assert here.codes_to_answer([B], moment(1.1)) == (B,)
     assert here.history(ANH, moment(1.1)).same_visit
-    here.answered_again([B], ANH, moment(1.1))
-    assert here.waiting([B], moment(2)) == ()
-    assert here.inside(moment(2)) == 0
+    here.record_same_person([B], ANH, moment(1.1))
+    assert here.codes_to_answer([B], moment(2)) == ()
+    assert here.occupancy(moment(2)) == 0
     gone_s = 2 + visits.AWAY_S + 0.01
-    assert here.waiting([B], moment(gone_s)) == (B,)
+    assert here.codes_to_answer([B], moment(gone_s)) == (B,)
     assert here.history(ANH, moment(gone_s)) == History()
 
 
 def test_another_persons_code_is_answered_at_once() -> None:
     here = Visits(window_s=8)
-    here.answered([A], ANH, IN, moment())
+    here.record_answer([A], ANH, IN, moment())
     here.annul()
-    assert here.waiting([A, B], moment(SETTLE_S)) == (B,)
+    assert here.codes_to_answer([A, B], moment(SETTLE_S)) == (B,)
     assert here.history(BINH, moment(SETTLE_S)) == History()
 
 
 def test_names_that_were_joined_since_are_as_before_too() -> None:
     here = Visits(window_s=8)
-    here.answered([A], BINH, IN, moment())
-    here.answered([B], ANH, IN, moment(60))
-    here.answered_again([C], (*ANH, *BINH, b"insurance"), moment(61))
+    here.record_answer([A], BINH, IN, moment())
+    here.record_answer([B], ANH, IN, moment(60))
+    here.record_same_person([C], (*ANH, *BINH, b"insurance"), moment(61))
     here.annul()
     assert here.history(BINH, moment(70)).last_direction is Direction.IN
     assert here.history((b"insurance",), moment(70)) == here.history(ANH, moment(70)) == History()
-    assert here.inside(moment(70)) == 1
+    assert here.occupancy(moment(70)) == 1
 
 
 def test_whom_the_guard_let_through_by_hand_is_taken_back_as_well() -> None:
     here = Visits()
     counts = []
     for decision in (LET_IN, LET_OUT):
-        here.answered((), (), decision, moment())
+        here.record_answer((), (), decision, moment())
         here.annul()
-        counts.append(here.inside(moment()))
-        here.answered((), (), LET_IN, moment())
+        counts.append(here.occupancy(moment()))
+        here.record_answer((), (), LET_IN, moment())
     assert counts == [0, 1]
 
 
 def test_whom_the_guard_let_out_of_an_empty_place_leaves_it_empty() -> None:
     here = Visits()
-    here.answered((), (), LET_OUT, moment())
+    here.record_answer((), (), LET_OUT, moment())
     here.annul()
-    assert here.inside(moment()) == 0
+    assert here.occupancy(moment()) == 0
 
 
 def test_refusals_since_then_change_nothing() -> None:
     here = Visits()
-    here.answered([A], ANH, IN, moment())
-    here.answered([B], (), NO, moment(2))
-    here.answered([B, C], (), CROWD, moment(3))
+    here.record_answer([A], ANH, IN, moment())
+    here.record_answer([B], (), NO, moment(2))
+    here.record_answer([B, C], (), CROWD, moment(3))
     here.annul()
-    assert here.inside(moment(4)) == 0
+    assert here.occupancy(moment(4)) == 0
 
 
 def test_taking_back_twice_takes_nobody_else_back() -> None:
     here = Visits()
     here.annul()
-    here.answered([A], ANH, IN, moment())
-    here.answered([B], BINH, IN, moment(10))
+    here.record_answer([A], ANH, IN, moment())
+    here.record_answer([B], BINH, IN, moment(10))
     here.annul()
     here.annul()
-    assert here.inside(moment(20)) == 1
+    assert here.occupancy(moment(20)) == 1
     assert here.history(ANH, moment(20)).last_direction is Direction.IN
     for second in (30, 40):
-        here.answered((), (), LET_IN, moment(second))
+        here.record_answer((), (), LET_IN, moment(second))
     here.annul()
     here.annul()
-    assert here.inside(moment(50)) == 2
+    assert here.occupancy(moment(50)) == 2
 
 
 def test_after_a_restart_an_annulled_passage_never_was() -> None:
     here = Visits(window_s=8)
     undone = stored(2, OUT, 20)
     annulment = stored(
-        3, Decision(Outcome.LOOK_AGAIN, Reason.ANNULLED, Direction.OUT), 10, b"", annuls=undone.passage.id
+        3, Decision(Outcome.CHECK_AGAIN, Reason.ANNULLED, Direction.OUT), 10, b"", annuls=undone.event.id
     )
     here.restore([stored(1, IN, 300), undone, annulment], moment(), "this boot")
-    assert here.inside(moment()) == 1
+    assert here.occupancy(moment()) == 1
     assert here.history(ANH, moment()) == History(False, Direction.IN, 300.0)
 
 
@@ -132,7 +132,7 @@ def test_a_passage_from_before_a_restart_can_be_taken_back_after_it() -> None:
     here = Visits(window_s=8)
     here.restore([stored(1, IN, 300), stored(2, OUT, 10)], moment(), "this boot")
     here.annul()
-    assert here.inside(moment()) == 1
+    assert here.occupancy(moment()) == 1
     assert here.history(ANH, moment()).last_direction is Direction.IN
 
 
@@ -148,12 +148,12 @@ class AGateWithUndo:
     def passes(self, names: tuple[bytes, ...]) -> None:
         last = self.here.history(names, moment(self.now_s)).last_direction
         decision = OUT if last is Direction.IN else IN
-        self.here.answered([b"code" + b"".join(names)] if names else [], names, decision, moment(self.now_s))
+        self.here.record_answer([b"code" + b"".join(names)] if names else [], names, decision, moment(self.now_s))
         self._record(decision, names)
         self.undoable = True
 
     def leaves_by_hand(self) -> None:
-        self.here.answered((), (), OUT, moment(self.now_s))
+        self.here.record_answer((), (), OUT, moment(self.now_s))
         self._record(OUT, ())
         self.undoable = True
 
@@ -161,8 +161,8 @@ class AGateWithUndo:
         if not self.undoable:
             return
         self.here.annul()
-        undone = next(one for one in reversed(self.records) if one.passage.direction and not one.passage.annuls)
-        self._record(Decision(Outcome.LOOK_AGAIN, Reason.ANNULLED, undone.passage.direction), (), undone.passage.id)
+        undone = next(one for one in reversed(self.records) if one.event.direction and not one.event.annuls)
+        self._record(Decision(Outcome.CHECK_AGAIN, Reason.ANNULLED, undone.event.direction), (), undone.event.id)
         self.undoable = False
 
     def restored(self) -> Visits:
@@ -195,7 +195,7 @@ def test_who_is_inside_after_any_undoing_is_what_a_restart_would_make_of_the_rec
         else:
             gate.passes(tuple(what))  # type: ignore[arg-type]  # the words are dealt with above
         restored, now = gate.restored(), moment(gate.now_s)
-        assert gate.here.inside(now) == restored.inside(now)
+        assert gate.here.occupancy(now) == restored.occupancy(now)
         for names in PEOPLE:
             mine, theirs = gate.here.history(names, now), restored.history(names, now)
             assert (mine.last_direction, mine.last_pass_age_s) == (theirs.last_direction, theirs.last_pass_age_s)

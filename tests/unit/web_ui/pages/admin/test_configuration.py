@@ -25,10 +25,10 @@ CONFIG = """\
 site = "cho-dong-ba"
 device = "cong-1"
 [keys]
-centre = "centre.pem"
-pseudonym = "pseudonym.key"
+sealing_public_key = "centre.pem"
+pseudonym_key = "pseudonym.key"
 trust_list = "trust.list"
-root = "/etc/root.pem"
+root_public_key = "/etc/root.pem"
 [camera]
 width = 640
 """
@@ -71,8 +71,8 @@ def test_every_value_in_force_is_shown_with_its_source(client: FlaskClient, path
     assert found["camera.width"] == ("640", "file")
     assert found["page.port"] == ("8080", "default")
     assert found["keys.centre"] == (str(path.parent / "centre.pem"), "file")
-    assert found["keys.root"] == ("/etc/root.pem", "file")
-    assert found["records.path"] == ("/var/lib/entrance-kiosk/passages.db", "default")
+    assert found["keys.root_public_key"] == ("/etc/root.pem", "file")
+    assert found["records.path"] == ("/var/lib/entrance-kiosk/events.db", "default")
     assert found["policy.capacity"] == ("–", "default")
     assert set(found) == {setting.name for setting in effective.told(config.load(path))}
     assert "runs with what the file says" in client.get("/admin/settings").text
@@ -118,7 +118,7 @@ def check(client: FlaskClient, text: str) -> str:
 
 
 def test_a_new_file_is_checked_and_what_it_would_change_is_told(client: FlaskClient) -> None:
-    html = check(client, CONFIG.replace("640", "1920") + "[policy]\ncapacity = 300\n")
+    html = check(client, CONFIG.replace("640", "1920") + "[access]\ncapacity = 300\n")
     assert "This file is right." in html
     changes = re.findall(r'<code>(\S+)</code>: <span class="was">(.*?)</span> → <b>(.*?)</b>', html)
     assert changes == [("camera.width", "640", "1920"), ("policy.capacity", "–", "300")]
@@ -126,7 +126,7 @@ def test_a_new_file_is_checked_and_what_it_would_change_is_told(client: FlaskCli
 
 
 def test_every_mistake_of_a_new_file_is_told_with_what_was_perhaps_meant(client: FlaskClient) -> None:
-    html = check(client, CONFIG.replace("width", "widht") + "[page]\nport = 99999\n")
+    html = check(client, CONFIG.replace("width", "widht") + "[web]\nport = 99999\n")
     assert "did you mean &#39;width&#39;?" in html
     assert "page.port" in html
     assert "This file is right." not in html

@@ -200,14 +200,14 @@ def refused(database: Path, *why: str) -> None:
     store = Store(database)
     for number in range(3):
         store.commit(dataclasses.replace(a_passage(number), outcome=Outcome.FAIL))
-    store.settle(up_to_seq=0, rejected=[(seq, reason) for seq, reason in enumerate(why, 1)])
+    store.acknowledge(up_to_seq=0, rejected=[(seq, reason) for seq, reason in enumerate(why, 1)])
     store.close()
 
 
 def test_quarantine_shows_which_passage_when_why_and_how_often(tmp_path: Path, client: FlaskClient) -> None:
     refused(tmp_path / "p.db", "too-large", HOSTILE)
     with closing(sqlite3.connect(tmp_path / "p.db")) as writer, writer:
-        writer.execute("UPDATE refused SET times = 3 WHERE seq = 1")
+        writer.execute("UPDATE rejection_count SET times = 3 WHERE seq = 1")
     log_in(client, Role.ADMIN)
     html = client.get("/admin/quarantine").text
     first = re.search(r"<tr><td.*?</tr>", html, re.DOTALL)

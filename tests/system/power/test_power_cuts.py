@@ -16,9 +16,9 @@ from collections.abc import Sequence
 from tests.fakes.processes.broker import Broker
 from tests.system.arm import root
 from tests.system.emulator import qemu
-from tests.system.power import cuts as rung_power_cuts
+from tests.system.power import cuts as power_cuts
 from tests.system.power import disk, machine
-from tests.system.power import points as rung_power_points
+from tests.system.power import points as power_points
 from tests.system.power.centre import centre
 from tests.system.power.cuts import Cut, Series
 from tests.system.power.machine import FOLDER, Parts
@@ -73,22 +73,22 @@ def judge_cuts(promises: Promises, parts: Parts, broker: Broker, cuts: int, chan
             for _ in range(cuts):
                 print(f"    {_told(series.cut())}", flush=True)
             found = series.deliver_the_rest(ledger)
-        except qemu.Trouble as trouble:
-            promises.judge("after a cut the machine comes back by itself", str(trouble), kept=False)
+        except qemu.EmulatorError as error:
+            promises.judge("after a cut the machine comes back by itself", str(error), kept=False)
             return
         done = series.cuts
         said = f"{_lost(done)}, in {len(done)} cuts"
         kept = not any(cut.greens_lost or cut.records_lost for cut in done) and any(cut.greens for cut in done)
         promises.judge("no green is without its record", said, kept=kept)
-        troubles = [f"cut {cut.number}: {trouble}" for cut in done for trouble in cut.troubles]
-        lives = rung_power_cuts.lives(done)
-        needed = "; ".join(troubles) or f"0 of {len(done)} starts; {lives} epoch"
+        problems = [f"cut {cut.number}: {problem}" for cut in done for problem in cut.problems]
+        lives = power_cuts.lives(done)
+        needed = "; ".join(problems) or f"0 of {len(done)} starts; {lives} epoch"
         promises.judge(
-            "no database needs a person, and its numbers have no gap", needed, kept=not troubles and lives == 1
+            "no database needs a person, and its numbers have no gap", needed, kept=not problems and lives == 1
         )
-        said = "; ".join(series.troubles[:5]) or f"0 of {series.points} looked at"
-        promises.judge("nor would it after a cut at another moment of these lives", said, kept=not series.troubles)
-        differs = ledger.trouble(found)
+        said = "; ".join(series.problems[:5]) or f"0 of {series.points} looked at"
+        promises.judge("nor would it after a cut at another moment of these lives", said, kept=not series.problems)
+        differs = ledger.problem(found)
         said = (
             differs or f"{found.count} passages, 0 missing, 0 doubled; {ledger.sent_again()} came twice and were known"
         )
@@ -115,16 +115,16 @@ def _lost(cuts: Sequence[Cut]) -> str:
 
 def judge_points(promises: Promises, parts: Parts, points: int, chance: random.Random) -> None:
     """That many crash points of one recording, then a few of one without fsync."""
-    tally = rung_power_points.replayed(*rung_power_points.recorded(parts), points, chance)
+    tally = power_points.replayed(*power_points.recorded(parts), points, chance)
     print(f"    {_stages(tally)}", flush=True)
     said = (
         f"{tally.missing} missing at {tally.points} crash points of {tally.requests} writes ({tally.flushes} flushes)"
     )
     kept = not tally.missing and tally.acknowledged > 0
     promises.judge("every acknowledged record is there at every crash point", said, kept=kept)
-    said = "; ".join(tally.troubles[:5]) or f"0 of {tally.points}"
-    promises.judge("no crash point needs a person", said, kept=not tally.troubles)
-    control = rung_power_points.replayed(*rung_power_points.recorded(parts, honest=False), CONTROL_POINTS, chance)
+    said = "; ".join(tally.problems[:5]) or f"0 of {tally.points}"
+    promises.judge("no crash point needs a person", said, kept=not tally.problems)
+    control = power_points.replayed(*power_points.recorded(parts, honest=False), CONTROL_POINTS, chance)
     said = f"{control.missing} acknowledged records missing at {control.points} crash points"
     promises.judge("control: without fsync, crash points are noticed", said, kept=control.missing > 0)
 

@@ -27,18 +27,18 @@ from pathlib import Path
 from kiosk.credentials.issuing.samples import sample_world
 from kiosk.simulation.sandbox import Premises
 from tests.paths import PROJECT
-from tests.system.container import root as rung_root
+from tests.system.container import root as container_root
 from tests.system.container.container import Container, alone
 from tests.system.container.control_groups import Groups
 from tests.system.container.disk import Disk
 from tests.system.install import checks
-from tests.system.install import root as rung_install_root
+from tests.system.install import root as install_root
 from tests.system.install.bundles import VARIANTS, make_bundles
 from tests.system.install.cuts import power_cut
 from tests.system.install.device import Device
 
-TOOLS = {**rung_root.TOOLS, "systemd-nspawn": "systemd-container", "mke2fs": "e2fsprogs", "losetup": "mount"}
-RESULTS = PROJECT / "build/rungs/install"
+TOOLS = {**container_root.TOOLS, "systemd-nspawn": "systemd-container", "mke2fs": "e2fsprogs", "losetup": "mount"}
+RESULTS = PROJECT / "build/system-tests/install"
 OWN_MOUNTS = "RUNG_INSTALL_OWN_MOUNTS"
 PYTHONS = {"bookworm": "311", "trixie": "313"}
 
@@ -54,12 +54,12 @@ def main() -> int:
         "--patience", type=float, default=20.0, help="how long an upgrade waits; the product's own is 120 s"
     )
     asked = parser.parse_args()
-    lack = rung_root.wanting(TOOLS) or ("" if platform.machine() == "x86_64" else "this rung is for x86_64 machines")
+    lack = container_root.wanting(TOOLS) or ("" if platform.machine() == "x86_64" else "this rung is for x86_64 machines")
     if not lack and subprocess.run(["unshare", "--mount", "true"], check=False, capture_output=True).returncode:
         lack = "this machine lets nobody mount anything."
     if lack:
         print(f"test-install: {lack}", file=sys.stderr)
-        return rung_root.CANNOT
+        return container_root.CANNOT
     if OWN_MOUNTS not in os.environ:
         # Everything that is mounted ends with us, however we end; and no other rung's namespace keeps a copy of it.
         apart = ["unshare", "--mount", "--propagation", "shared", sys.executable, "-m", "tests.system.install.run"]
@@ -78,7 +78,7 @@ def on_all(asked: argparse.Namespace, seed: int) -> int:
     keys(RESULTS / "keys")
     groups = own_groups(asked.suites)
     with ThreadPoolExecutor(len(asked.suites)) as makers, ThreadPoolExecutor(len(groups) or 1) as askers:
-        roots = {suite: makers.submit(rung_install_root.ready_root, suite) for suite in asked.suites}
+        roots = {suite: makers.submit(install_root.ready_root, suite) for suite in asked.suites}
         bundles = make_bundles(list(VARIANTS), [PYTHONS[suite] for suite in asked.suites], RESULTS / "bundles")
         outcomes = []
         for suite, root in roots.items():
@@ -91,8 +91,8 @@ def own_groups(suites: Sequence[str]) -> dict[str, Groups]:
     """Control groups for each suite; none where this machine does not let us, and then one suite is asked after the other."""
     try:
         return {suite: Groups(suite, RESULTS / "groups" / suite) for suite in suites}
-    except (OSError, subprocess.CalledProcessError) as trouble:
-        print(f"{trouble}: no control groups of our own, one suite after the other", file=sys.stderr)
+    except (OSError, subprocess.CalledProcessError) as error:
+        print(f"{error}: no control groups of our own, one suite after the other", file=sys.stderr)
         return {}
 
 
@@ -100,14 +100,14 @@ def keys(folder: Path) -> None:
     """What a centre gives for a gate; the camera is the synthetic one, the pins are mock pins."""
     folder.mkdir(parents=True)
     premises = Premises(folder, sample_world(datetime.now(UTC)))
-    premises.furnish()
+    premises.write_files()
     text = (
-        premises.config.read_text(encoding="utf-8")
+        premises.config_file.read_text(encoding="utf-8")
         .replace('run_dir = "run"\n', "")
-        .replace('path = "passages.db"\n', "")
+        .replace('path = "events.db"\n', "")
     )
-    text = text.replace('pseudonym = "', 'pseudonym = "private/').replace("port = 0", "port = 8080")
-    premises.config.write_text(text, encoding="utf-8")
+    text = text.replace('pseudonym_key = "', 'pseudonym_key = "private/').replace("port = 0", "port = 8080")
+    premises.config_file.write_text(text, encoding="utf-8")
     for own in (
         "pseudonym.key",
         "centre-private.pem",
@@ -167,8 +167,8 @@ def told(suite: str, name: str, check: checks.Bound) -> bool:
     began_s = time.monotonic()
     try:
         said, met = check(), True
-    except Exception as trouble:  # noqa: BLE001  the next check still runs
-        said, met = f"{type(trouble).__name__}: {trouble}", False
+    except Exception as error:  # noqa: BLE001  the next check still runs
+        said, met = f"{type(error).__name__}: {error}", False
     result = {
         "suite": suite,
         "check": name.replace("_", " "),
