@@ -1,4 +1,4 @@
-"""One picture, on its way from camera to reading: apart from kiosk/core/model.py, so that only who holds pictures loads numpy."""
+"""A camera frame. Separate from model.py so that only code that handles images imports numpy."""
 
 from dataclasses import dataclass, field
 
@@ -10,11 +10,11 @@ Luma = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One picture. The receiver may read `luma` until it asks for the next frame, and never writes to it."""
+    """One camera image. The receiver may read `luma` until it asks for the next frame. It must not write to it."""
 
     luma: Luma = field(repr=False)
     """uint8 (height, width): the Y plane."""
     number: int
-    """Counts up within one life of one camera."""
+    """Counts up from the moment the camera is opened."""
     captured_s: float
-    """Monotonic time at which the driver had the picture."""
+    """Monotonic time at which the driver received the image."""

@@ -1,7 +1,7 @@
-"""From frame to light: the product on one screen.
+"""The main path of a scan: decode, verify, decide, record, signal.
 
-A frame is read; codes that are still being held up are left alone; a new code is verified, decided, recorded, and only then
-signalled. Each room is entered once, in this order, and none calls back. One thread owns a Gate.
+Each step runs once, in this order, and none calls back. Codes that already have an answer and are still in view are skipped.
+The event is on disk before the signal is shown. One thread owns a Gate.
 """
 
 import os
@@ -20,25 +20,25 @@ from kiosk.core.visits import Visits
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What looking at one frame came to."""
+    """Result of one frame."""
 
-    sight: DecodeResult
+    decode_result: DecodeResult
     stored: Stored | None = None
-    """The record of the answer, where one was given."""
+    """The recorded event, if a decision was made."""
 
 
 @dataclass(frozen=True, slots=True)
 class Undone:
-    """A passage that was taken back."""
+    """Result of an undo."""
 
-    stored: Stored
-    """The record that annuls it."""
-    passage: Stored
-    """What is annulled; it stays as it is."""
+    annulment: Stored
+    """The new event. It annuls the other one."""
+    annulled: Stored
+    """The annulled event. It stays unchanged in the store."""
 
 
 class Gate:
-    """The walk of one frame. `look` raises StoreTrouble where a record could not be committed: then nobody got a light."""
+    """Processes frames and guard actions. Raises StoreError if an event could not be committed: no signal is shown then."""
 
     def __init__(
         self,
@@ -54,61 +54,61 @@ class Gate:
         clock: Clock,
         last_event: LastPassage,
     ) -> None:
-        """`last` is told of every record; who else asks it for what can be undone may do so from any thread."""
+        """The gate reports each event to `last_event`. Other threads may ask it what can be undone."""
         self._decoder = decoder
         self._verifier = verifier
         self._visits = visits
         self._policy = policy
-        self._pseudonyms = pseudonymizer
+        self._pseudonymizer = pseudonymizer
         self._seal = seal
-        self._store = event_store
+        self._event_store = event_store
         self._signal = signal
         self._clock = clock
-        self._last = last_event
+        self._last_event = last_event
 
-    def look(self, frame: Frame) -> Look:
-        """Read a frame and answer the person in it, once."""
-        sight = self._decoder.read(frame)
+    def process_frame(self, frame: Frame) -> Look:
+        """Decode a frame and answer each new code in it once."""
+        sight = self._decoder.decode(frame)
         if not sight.codes:
             return Look(sight)
         now = self._clock.now()
-        codes = self._visits.waiting([reading.data for reading in sight.codes], now)
+        codes = self._visits.codes_to_answer([reading.data for reading in sight.codes], now)
         if not codes:
             return Look(sight)
-        stored = self._answer_one(codes[0], now) if len(codes) == 1 else self._answer_many(codes, now)
+        stored = self._decide_single(codes[0], now) if len(codes) == 1 else self._reject_multiple(codes, now)
         return Look(sight, stored)
 
     def admit(self, direction: Direction, manual_reason: Grounds | None = None) -> Stored:
-        """A guard lets somebody pass who has nothing to show; he is counted, and nobody is named."""
-        return self._keep(rules.manual(direction), None, (), (), self._clock.now(), manual_reason=manual_reason)
+        """Admit a person without a code, on behalf of a guard. Counts one person and records no identity."""
+        return self._record_decision(rules.manual_decision(direction), None, (), (), self._clock.now(), manual_reason=manual_reason)
 
     def undo(self, manual_reason: Grounds, seq: int | None = None) -> Undone:
-        """A guard takes the last passage back: a record that annuls it, then the light, then everybody is as before.
+        """Undo the last access event for a guard: commit an annulment, show the signal, restore the visits and the occupancy.
 
-        `seq`: the record that he means. Raises NotUndone and StoreTrouble; then nothing was done.
+        `seq`: the event that the guard means. Raises UndoError and StoreError. Nothing has changed then.
         """
         now = self._clock.now()
-        undone = self._last.to_undo(now.s, seq)
-        decision = rules.annulment(undone.passage.direction)
-        record = replace(_record(decision, now), annuls=undone.passage.id, grounds=manual_reason)
+        undone = self._last_event.require_undoable(now.monotonic_s, seq)
+        decision = rules.annulment_decision(undone.event.direction)
+        record = replace(_new_event(decision, now), annuls=undone.event.id, grounds=manual_reason)
         stored = self._commit_then_show(record)
         self._visits.annul()
         return Undone(stored, undone)
 
-    def _answer_one(self, code: bytes, now: Moment) -> Stored | None:
+    def _decide_single(self, code: bytes, now: Moment) -> Stored | None:
         answer = self._verifier.verify(code, now)
-        names = self._pseudonyms.of_subject(answer.subject) if isinstance(answer, Claim) else ()
+        names = self._pseudonymizer.for_subject(answer.subject) if isinstance(answer, Claim) else ()
         history = self._visits.history(names, now)
-        if history.same_visit:  # the same person with another of his codes, or a rotated one
-            self._visits.answered_again((code,), names, now)
+        if history.same_visit:  # same person with another of their codes, or with a rotated code
+            self._visits.record_same_person((code,), names, now)
             return None
-        decision = rules.decide(answer, history, self._policy, self._visits.inside(now), now)
-        return self._keep(decision, answer, names, (code,), now)
+        decision = rules.decide_access(answer, history, self._policy, self._visits.occupancy(now), now)
+        return self._record_decision(decision, answer, names, (code,), now)
 
-    def _answer_many(self, codes: Sequence[bytes], now: Moment) -> Stored:
-        return self._keep(rules.one_at_a_time(), None, (), codes, now)
+    def _reject_multiple(self, codes: Sequence[bytes], now: Moment) -> Stored:
+        return self._record_decision(rules.multiple_codes_decision(), None, (), codes, now)
 
-    def _keep(
+    def _record_decision(
         self,
         decision: Decision,
         answer: Claim | Refusal | None,
@@ -118,38 +118,38 @@ class Gate:
         *,
         manual_reason: Grounds | None = None,
     ) -> Stored:
-        record = _record(decision, now)
+        record = _new_event(decision, now)
         claim = answer if isinstance(answer, Claim) else None
         stored = self._commit_then_show(
             replace(
                 record,
                 kind=answer.kind if answer else None,
                 assurance=claim.assurance if claim else None,
-                pseudonym=pseudonyms[0] if pseudonyms else self._pseudonyms.of_code(codes),
-                sealed=self._seal.close(claim.subject, record.id) if claim else b"",
+                pseudonym=pseudonyms[0] if pseudonyms else self._pseudonymizer.for_codes(codes),
+                sealed=self._seal.seal(claim.subject, record.id) if claim else b"",
                 code_bytes=sum(map(len, codes)),
                 aliases=tuple(pseudonyms[1:]),
                 grounds=manual_reason,
             )
         )
-        self._visits.answered(codes, pseudonyms, decision, now)
+        self._visits.record_answer(codes, pseudonyms, decision, now)
         return stored
 
     def _commit_then_show(self, event: Passage) -> Stored:
-        """Law 1: the record is on disk before the light."""
-        stored = self._store.commit(event)
-        self._last.note(stored)
+        """Commit before the signal is shown (docs/explanation, guarantees)."""
+        stored = self._event_store.commit(event)
+        self._last_event.observe(stored)
         self._signal.show(event.outcome)
         return stored
 
 
-def _record(decision: Decision, now: Moment) -> Passage:
-    """What every record says; nobody is named in it yet."""
+def _new_event(decision: Decision, now: Moment) -> Passage:
+    """The fields that each event has. No person is named in it yet."""
     return Passage(
         id=uuid7(now),
-        occurred_at=now.at,
-        occurred_s=now.s,
-        clock=now.quality,
+        occurred_at=now.utc_at,
+        occurred_s=now.monotonic_s,
+        clock_quality=now.quality,
         outcome=decision.outcome,
         reason=decision.reason,
         direction=decision.direction,
@@ -162,8 +162,8 @@ def _record(decision: Decision, now: Moment) -> Passage:
 
 
 def uuid7(now: Moment) -> uuid.UUID:
-    """A UUIDv7 (RFC 9562 section 5.7): 48 bits of Unix milliseconds, then random bits. (Python has one from 3.14 on.)"""
-    milliseconds = max(0, int(now.at.timestamp() * 1000)) & (1 << 48) - 1
+    """A UUIDv7 (RFC 9562 section 5.7): 48 bits of Unix milliseconds, then random bits. Python has its own from 3.14 on."""
+    milliseconds = max(0, int(now.utc_at.timestamp() * 1000)) & (1 << 48) - 1
     value = milliseconds << 80 | int.from_bytes(os.urandom(10), "big")
     value = value & ~(0xF << 76) | 0x7 << 76
     value = value & ~(0x3 << 62) | 0x2 << 62

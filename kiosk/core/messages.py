@@ -1,4 +1,4 @@
-"""What the guard and the person at the gate read, in Vietnamese and in English: one sentence per reason, outcome and kind."""
+"""Texts for guard and visitor in Vietnamese and English: one per reason, outcome, direction, kind and state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from kiosk.core.model import Direction, CodeKind, Outcome, Reason, State
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """The same thing said twice."""
+    """One text in Vietnamese and English."""
 
     vi: str
     en: str
 
-    def in_(self, language: str) -> str:
-        """The sentence in `vi` or `en`."""
+    def in_language(self, language: str) -> str:
+        """The text in `vi` or `en`."""
         return self.en if language == "en" else self.vi
 
 
-REASONS: Mapping[Reason, Sentence] = MappingProxyType(
+REASON_TEXTS: Mapping[Reason, Sentence] = MappingProxyType(
     {
         Reason.OK: Sentence("Mã hợp lệ.", "The code is valid."),
         Reason.MANUAL: Sentence(
@@ -52,7 +52,7 @@ REASONS: Mapping[Reason, Sentence] = MappingProxyType(
             "Mã bị hỏng hoặc sai định dạng. Đưa lại, hoặc dùng mã khác.",
             "The code is damaged. Show it again, or another one.",
         ),
-        Reason.PLACE_CODE: Sentence(
+        Reason.VENUE_CODE: Sentence(
             "Đây là mã của địa điểm. Hãy đưa mã cá nhân của mình.",
             "This is a place's code. Show your own personal code.",
         ),
@@ -63,7 +63,7 @@ REASONS: Mapping[Reason, Sentence] = MappingProxyType(
         Reason.UNKNOWN_CODE: Sentence(
             "Không nhận ra mã này. Hãy đưa mã cá nhân của mình.", "This code is not known. Show your personal code."
         ),
-        Reason.NOT_ENOUGH: Sentence(
+        Reason.INSUFFICIENT_ASSURANCE: Sentence(
             "Ở đây cần mã có chữ ký điện tử.", "A signed code is needed here; this one only says who you are."
         ),
         Reason.NOT_ACCEPTED: Sentence("Cổng này không nhận loại mã này.", "This gate does not take this kind of code."),
@@ -85,11 +85,11 @@ REASONS: Mapping[Reason, Sentence] = MappingProxyType(
         Reason.NO_DECLARATION: Sentence(
             "Chưa khai báo y tế. Hãy khai báo trước.", "No health declaration yet. Declare first."
         ),
-        Reason.DECLARATION_OLD: Sentence(
+        Reason.DECLARATION_TOO_OLD: Sentence(
             "Khai báo y tế đã cũ. Hãy khai báo lại.", "The health declaration is too old. Declare again."
         ),
         Reason.CLOSED: Sentence("Ngoài giờ mở cửa.", "Outside the opening hours."),
-        Reason.FULL: Sentence(
+        Reason.CAPACITY_REACHED: Sentence(
             "Bên trong đã đủ người. Xin chờ có người ra.", "It is full inside. Wait until somebody leaves."
         ),
         Reason.LISTS_STALE: Sentence(
@@ -105,32 +105,32 @@ REASONS: Mapping[Reason, Sentence] = MappingProxyType(
     }
 )
 
-OUTCOMES: Mapping[Outcome, Sentence] = MappingProxyType(
+OUTCOME_TEXTS: Mapping[Outcome, Sentence] = MappingProxyType(
     {
         Outcome.PASS: Sentence("Mời qua", "Please pass"),
         Outcome.FAIL: Sentence("Không được qua", "Not allowed to pass"),
-        Outcome.LOOK_AGAIN: Sentence("Xem lại", "Look again"),
+        Outcome.CHECK_AGAIN: Sentence("Xem lại", "Look again"),
     }
 )
 
-DIRECTIONS: Mapping[Direction, Sentence] = MappingProxyType(
+DIRECTION_TEXTS: Mapping[Direction, Sentence] = MappingProxyType(
     {Direction.IN: Sentence("vào", "in"), Direction.OUT: Sentence("ra", "out")}
 )
 
-KINDS: Mapping[CodeKind, Sentence] = MappingProxyType(
+KIND_TEXTS: Mapping[CodeKind, Sentence] = MappingProxyType(
     {
         CodeKind.ENTRY_PASS: Sentence("thẻ ra vào", "entrance pass"),
         CodeKind.HCERT: Sentence("hộ chiếu vắc-xin", "vaccine passport"),
-        CodeKind.NATIONAL: Sentence("mã QR cá nhân quốc gia", "national personal QR"),
+        CodeKind.NATIONAL_QR: Sentence("mã QR cá nhân quốc gia", "national personal QR"),
         CodeKind.ID_CARD: Sentence("căn cước", "ID card"),
         CodeKind.INSURANCE: Sentence("thẻ bảo hiểm y tế", "health-insurance card"),
-        CodeKind.VENUE: Sentence("mã địa điểm", "place's code"),
+        CodeKind.VENUE_CODE: Sentence("mã địa điểm", "place's code"),
         CodeKind.UNSUPPORTED: Sentence("loại mã chưa hỗ trợ", "unsupported code"),
         CodeKind.UNKNOWN: Sentence("mã lạ", "unknown code"),
     }
 )
 
-STATES: Mapping[State, Sentence] = MappingProxyType(
+STATE_TEXTS: Mapping[State, Sentence] = MappingProxyType(
     {
         State.STARTING: Sentence("Đang khởi động", "Starting"),
         State.READY: Sentence("Sẵn sàng", "Ready"),

@@ -1,7 +1,7 @@
 """Value types on the path from frame to stored event. Immutable and without behaviour.
 
-Flow: Frame -> DecodeResult(DecodedCode) -> Claim | Refusal -> Decision -> AccessEvent. Monotonic times are floats and end in `_s`. UTC
-times are datetimes and end in `_at`. Fields that could identify a person are left out of `repr`.
+Flow: Frame -> DecodeResult(DecodedCode) -> Claim | Refusal -> Decision -> AccessEvent. Monotonic times are floats and end in
+`_s`. UTC times are datetimes and end in `_at`. Fields that could identify a person are left out of `repr`.
 """
 
 from dataclasses import dataclass, field
@@ -14,6 +14,7 @@ Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float], t
 
 @dataclass(frozen=True, slots=True)
 class DecodedCode:
+    """One code found in a frame."""
 
     data: bytes = field(repr=False)
     """The bytes as encoded in the symbol, before any guess at a character set."""
@@ -40,6 +41,7 @@ class FrameQuality:
 
 @dataclass(frozen=True, slots=True)
 class DecodeResult:
+    """Everything found in one frame."""
 
     codes: tuple[DecodedCode, ...] = ()
     frame_quality: FrameQuality | None = None

@@ -1,9 +1,9 @@
-"""Where the world plugs in: one protocol per port, and the errors that its drivers raise.
+"""The interfaces of the device (one protocol per port) and the errors that their drivers raise.
 
 KioskError
-+-- CameraTrouble   the camera gave no picture; the driver may be opened again
-+-- SignalTrouble   the pins of lamps, buzzer or relay cannot be had, or no longer obey
-+-- StoreTrouble    the disk did not take a record; nobody gets green
++-- CameraError   no frame from the camera; the driver may be opened again
++-- SignalError   the pins of lamps, buzzer or relay are not available, or driving them failed
++-- StoreError    an event could not be committed; no green light is shown
 """
 
 from collections.abc import Sequence
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Protocol
 
 from kiosk.core.model import Claim, Moment, Outcome, Passage, Refusal, DecodeResult, State, Stored
 
-if TYPE_CHECKING:  # the page knows the ports' errors, and has no use for numpy
+if TYPE_CHECKING:  # the web UI needs these errors and must not import numpy
     from kiosk.core.frame import Frame
 
 
 class KioskError(Exception):
-    """Root of the errors that this product raises on purpose."""
+    """Base class of the errors that this product raises on purpose."""
 
 
 class CameraTrouble(KioskError):
@@ -24,62 +24,62 @@ class CameraTrouble(KioskError):
 
 
 class SignalTrouble(KioskError):
-    """The pins cannot be had (no pins here, taken by another program), or driving them failed."""
+    """The pins are not available (no GPIO here, or used by another process), or driving them failed."""
 
 
 class StoreTrouble(KioskError):
-    """A record could not be committed: disk full, read-only, damaged."""
+    """An event could not be committed: disk full, read-only or damaged."""
 
 
 class Camera(Protocol):
-    """A source of frames. One thread owns it; only `close` may come from another."""
+    """A source of frames. One thread owns it. `close` may be called from any thread."""
 
     def open(self) -> None:
-        """Start the sensor. Raises CameraTrouble. May be called again after `close`."""
+        """Start the sensor. Raises CameraError. May be called again after `close`."""
 
     def capture(self, timeout_s: float) -> "Frame":
-        """Wait for the next frame. Raises CameraTrouble when none comes in time."""
+        """Wait for the next frame. Raises CameraError if none arrives in time."""
 
     def close(self) -> None:
-        """Stop the sensor; harmless when it is closed already."""
+        """Stop the sensor. Does nothing if it is closed already."""
 
 
 class Decoder(Protocol):
-    """Luma in, code bytes out. Never raises on any picture."""
+    """Reads codes from frames. Never raises, whatever the image."""
 
-    def read(self, frame: "Frame") -> DecodeResult:
-        """All distinct codes in the frame, within the decoder's time budget."""
+    def decode(self, frame: "Frame") -> DecodeResult:
+        """All distinct codes in the frame, found within the decoder's time budget."""
 
 
 class Verifier(Protocol):
-    """Code bytes in, claim or refusal out. Never raises on any bytes; keeps no copy of them."""
+    """Checks codes. Never raises, whatever the bytes, and keeps no copy of them."""
 
     def verify(self, data: bytes, now: Moment) -> Claim | Refusal:
-        """Judge the code itself (form, signature); validity in time is for the rules."""
+        """Check the form and the signature of a code. The rules check its validity in time."""
 
 
 class Signal(Protocol):
-    """Lamps and buzzer. Calls return at once; a pattern player of the driver's own does the timing."""
+    """Lamps, buzzer and relay. Calls return at once: the driver's own thread plays the patterns."""
 
     def show(self, outcome: Outcome) -> None:
-        """Play an outcome's pattern, then fall back to the resting state; a newer call cuts in."""
+        """Play the pattern of an outcome, then return to the idle state. A newer call replaces it."""
 
-    def rest(self, state: State) -> None:
-        """What to show between people."""
+    def set_idle_state(self, state: State) -> None:
+        """Set what is shown between visitors."""
 
     def close(self) -> None:
-        """All lamps off, pins released."""
+        """Switch all outputs off and release the pins."""
 
 
 class Store(Protocol):
-    """The passages on disk. `commit` is called by the gate's thread alone."""
+    """Durable storage of access events. Only the gate's thread calls `commit`."""
 
     def commit(self, event: Passage) -> Stored:
-        """Write and fsync; when this returns the record survives a power cut. Raises StoreTrouble."""
+        """Write and fsync. The event survives a power cut once this returns. Raises StoreError."""
 
 
 class NoticeLike(Protocol):
-    """Something that the store did to its records."""
+    """A notice: something that the store did to its records."""
 
     @property
     def number(self) -> int:
@@ -87,7 +87,7 @@ class NoticeLike(Protocol):
 
     @property
     def kind(self) -> str:
-        """A word of the wire."""
+        """Wire value."""
 
     @property
     def at(self) -> str:
@@ -95,68 +95,68 @@ class NoticeLike(Protocol):
 
     @property
     def first_seq(self) -> int | None:
-        """Of the records that it is about."""
+        """First record concerned."""
 
     @property
     def last_seq(self) -> int | None:
-        """Of the same."""
+        """Last record concerned."""
 
     @property
     def count(self) -> int:
-        """How many records."""
+        """Number of records."""
 
     @property
     def detail(self) -> str:
-        """More, in words."""
+        """Details as text."""
 
 
 class Outbox(Protocol):
-    """What the courier needs of the store; safe from the courier's thread."""
+    """What delivery needs of the store. Safe to call from the delivery thread."""
 
     @property
     def epoch(self) -> str:
-        """Which life of the database this is."""
+        """Identifies one life of the database."""
 
     @property
     def boot_id(self) -> str:
-        """The kernel's name for this boot."""
+        """The kernel's id of this boot."""
 
     @property
     def newest_seq(self) -> int:
-        """Of the last committed passage; 0 where there is none."""
+        """Of the last committed event; 0 if there is none."""
 
-    def waiting(self, after_seq: int, limit: int) -> Sequence[Stored]:
-        """Undelivered passages with seq > after_seq, oldest first, at most `limit`."""
+    def pending(self, after_seq: int, limit: int) -> Sequence[Stored]:
+        """Undelivered events with seq > after_seq, oldest first, at most `limit`."""
 
-    def events(self, source: str, after_seq: int, limit: int) -> Sequence[tuple[int, str]]:
-        """The same as seq and CloudEvent (JSON text) of the device that `source` names."""
+    def encoded_events(self, source: str, after_seq: int, limit: int) -> Sequence[tuple[int, str]]:
+        """The same events as (seq, CloudEvent as JSON text). `source` names the device."""
 
-    def depth(self) -> int:
-        """How many passages the centre has not confirmed."""
+    def backlog_size(self) -> int:
+        """Number of events that are not acknowledged."""
 
-    def settle(
+    def acknowledge(
         self, up_to_seq: int, ranges: Sequence[tuple[int, int]] = (), rejected: Sequence[tuple[int, str]] = ()
     ) -> None:
-        """The centre has 1..up_to_seq and the ranges `beyond`, it refuses (seq, reason). Raises StoreTrouble."""
+        """The centre has 1..up_to_seq and `ranges`. It rejects (seq, reason). Raises StoreError."""
 
-    def purged(self) -> int:
-        """How many records retention and limits deleted. Raises StoreTrouble."""
+    def purged_count(self) -> int:
+        """Number of records deleted by retention and limits. Raises StoreError."""
 
     def notices(self, limit: int, before_number: int = ...) -> Sequence["NoticeLike"]:
-        """What was deleted, thinned or set aside, newest first, numbers below `before`. Raises StoreTrouble."""
+        """Deletions, redactions and quarantined files, newest first, numbers below `before_number`. Raises StoreError."""
 
-    def tend(self, now: Moment) -> int:
-        """Let go what the limits say; how many records. Raises StoreTrouble."""
+    def run_maintenance(self, now: Moment) -> int:
+        """Apply the retention limits. Returns the number of deleted records. Raises StoreError."""
 
     def release_quarantine(self) -> int:
-        """Put what the centre refused back among the waiting; how many. Raises StoreTrouble."""
+        """Make rejected events pending again. Returns their number. Raises StoreError."""
 
-    def quarantined(self) -> int:
-        """How many passages the centre refused and has not taken since."""
+    def quarantined_count(self) -> int:
+        """Number of events that the centre rejected and has not accepted since."""
 
 
 class Clock(Protocol):
-    """Time, injectable."""
+    """Source of time, replaceable in tests."""
 
     def now(self) -> Moment:
         """Both clocks, read together."""

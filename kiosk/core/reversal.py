@@ -1,7 +1,7 @@
 """Decides which access event a guard may undo: the last one of this gate, once, within a time limit.
 
-Only the last one: the next person's direction and the occupancy may already depend on an earlier one. Only once: a button pressed twice
-must not undo the event before it too. Times are monotonic, within one boot.
+Only the last one: the next person's direction and the occupancy may already depend on an earlier one. Only once: a button
+pressed twice must not undo the event before it too. Times are monotonic, within one boot.
 """
 
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from enum import StrEnum
 from kiosk.core.model import Stored
 from kiosk.core.ports import KioskError
 
-UNDO_S = 30.0
+DEFAULT_UNDO_WINDOW_S = 30.0
 
 
 class WhyNot(StrEnum):
@@ -23,11 +23,11 @@ class WhyNot(StrEnum):
     NEWER_EVENT = "newer-event"
 
 
-_SAID = {
-    WhyNot.NOTHING_TO_UNDO: "Nobody has passed since the machine was started; there is nothing to undo.",
-    WhyNot.ALREADY_UNDONE: "The last passage is undone already; an earlier one cannot be undone.",
-    WhyNot.TOO_LATE: "The last passage is too long ago to be undone.",
-    WhyNot.NEWER_EVENT: "Somebody else has passed since; look again which passage is to be undone.",
+_MESSAGES = {
+    WhyNot.NOTHING_TO_UNDO: "Nothing to undo: no person has passed since the device started.",
+    WhyNot.ALREADY_UNDONE: "The last event is already undone. An earlier one cannot be undone.",
+    WhyNot.TOO_LATE: "The last event is too long ago to be undone.",
+    WhyNot.NEWER_EVENT: "Another person has passed since then. Check which event to undo.",
 }
 
 
@@ -36,7 +36,7 @@ class NotUndone(KioskError):
 
     def __init__(self, refusal: WhyNot) -> None:
         self.refusal = refusal
-        super().__init__(_SAID[refusal])
+        super().__init__(_MESSAGES[refusal])
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class Undoable:
 class LastPassage:
     """Follows the events of this gate. The gate's thread owns `observe`. Any thread may ask what can be undone."""
 
-    def __init__(self, window_s: float = UNDO_S, *, boot_id: str = "") -> None:
+    def __init__(self, window_s: float = DEFAULT_UNDO_WINDOW_S, *, boot_id: str = "") -> None:
         """`window_s` 0 switches undo off. Events of another boot than `boot_id` are ignored: their age is unknown."""
         self._window_s = window_s
         self._boot_id = boot_id

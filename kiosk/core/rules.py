@@ -1,7 +1,7 @@
 """The access rules: claim, history, policy and time give outcome and reason. No input or output.
 
-The rules are a table. The first rule that applies decides. Time and capacity limits apply to entry only. Exit is refused only for an
-invalid code.
+The rules are a table. The first rule that applies decides. Time and capacity limits apply to entry only. Exit is refused only
+for an invalid code.
 """
 
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ from kiosk.core.model import (
 )
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_ANY_KIND: Mapping[CodeKind, Assurance] = MappingProxyType(
+_DEFAULT_MIN_ASSURANCE: Mapping[CodeKind, Assurance] = MappingProxyType(
     {
         CodeKind.ENTRY_PASS: Assurance.VERIFIED,
         CodeKind.HCERT: Assurance.VERIFIED,
@@ -83,7 +83,7 @@ def _minute(text: str) -> int:
 class Policy:
     """Requirements of this gate."""
 
-    min_assurance: Mapping[CodeKind, Assurance] = field(default_factory=lambda: _ANY_KIND)
+    min_assurance: Mapping[CodeKind, Assurance] = field(default_factory=lambda: _DEFAULT_MIN_ASSURANCE)
     """Minimum assurance per kind of code. A kind that is missing is not accepted."""
     direction: Literal["in", "out", "alternating"] = "alternating"
     anti_passback: Literal["off", "soft", "hard"] = "off"
@@ -98,9 +98,9 @@ class Policy:
     """Maximum number of people inside. None: no limit."""
     lists_max_age_s: float | None = None
     """Lists older than this are stale. None: never."""
-    on_stale_lists: Literal["pass", "fail"] = "pass"
+    on_stale_lists: Literal["allow", "deny"] = "allow"
     """Answer to a verified code while the lists are stale: its normal answer (fail-open) or red (fail-closed)."""
-    on_unset_clock: Literal["pass", "fail"] = "pass"
+    on_unset_clock: Literal["allow", "deny"] = "allow"
     """Answer to a code with a validity period while the clock is certainly wrong."""
     timezone: str = "Asia/Ho_Chi_Minh"
 
@@ -129,16 +129,16 @@ class Rule:
     outcome: Outcome = Outcome.FAIL
 
 
-def _kind_is_not_taken(case: Case) -> bool:
+def _kind_not_accepted(case: Case) -> bool:
     return case.claim.kind not in case.policy.min_assurance
 
 
-def _assurance_is_low(case: Case) -> bool:
+def _assurance_too_low(case: Case) -> bool:
     least = case.policy.min_assurance[case.claim.kind]
     return least is Assurance.VERIFIED and case.claim.assurance is not Assurance.VERIFIED
 
 
-def _status_is_not_taken(case: Case) -> bool:
+def _status_class_not_accepted(case: Case) -> bool:
     allowed = case.policy.status_classes
     return (
         allowed is not None
@@ -148,10 +148,10 @@ def _status_is_not_taken(case: Case) -> bool:
     )
 
 
-def _clock_cannot_judge(case: Case) -> bool:
+def _clock_unset_denied(case: Case) -> bool:
     has_validity = case.claim.not_before_at is not None or case.claim.not_after_at is not None
     unset = case.now.quality is ClockQuality.UNSET
-    return case.entering and has_validity and unset and case.policy.on_unset_clock == "fail"
+    return case.entering and has_validity and unset and case.policy.on_unset_clock == "deny"
 
 
 def _clock_is_set(case: Case) -> bool:
@@ -171,23 +171,23 @@ def _expired(case: Case) -> bool:
 
 def _lists_are_stale(case: Case) -> bool:
     limit_s = case.policy.lists_max_age_s
-    if not case.entering or limit_s is None or case.policy.on_stale_lists == "pass" or case.claim.lists_at is None:
+    if not case.entering or limit_s is None or case.policy.on_stale_lists == "allow" or case.claim.lists_at is None:
         return False
     return (case.now.utc_at - case.claim.lists_at).total_seconds() > limit_s
 
 
-def _must_declare(case: Case) -> bool:
+def _declaration_required(case: Case) -> bool:
     asked = case.policy.declaration
     return case.entering and (asked == "all" or (asked == "verified" and case.claim.kind is CodeKind.ENTRY_PASS))
 
 
-def _has_not_declared(case: Case) -> bool:
-    return _must_declare(case) and case.claim.declared_at is None
+def _declaration_missing(case: Case) -> bool:
+    return _declaration_required(case) and case.claim.declared_at is None
 
 
-def _declared_too_long_ago(case: Case) -> bool:
+def _declaration_too_old(case: Case) -> bool:
     declared_at, until_at = case.claim.declared_at, case.claim.declared_until_at
-    if not _must_declare(case) or declared_at is None or not _clock_is_set(case):
+    if not _declaration_required(case) or declared_at is None or not _clock_is_set(case):
         return False
     limit_s = case.policy.declaration_max_age_s
     too_old = limit_s is not None and (case.now.utc_at - declared_at).total_seconds() > limit_s
@@ -201,25 +201,25 @@ def _is_closed(case: Case) -> bool:
     return not any(hours.contains(local) for hours in case.policy.opening_hours)
 
 
-def _passed_this_way(case: Case) -> bool:
+def _same_direction_as_last(case: Case) -> bool:
     """Applies to gates of one direction only. An alternating gate changes the direction instead."""
     return case.history.last_direction is case.direction
 
 
 def _hard_passback_in(case: Case) -> bool:
-    return case.policy.anti_passback == "hard" and case.entering and _passed_this_way(case)
+    return case.policy.anti_passback == "hard" and case.entering and _same_direction_as_last(case)
 
 
 def _hard_passback_out(case: Case) -> bool:
-    return case.policy.anti_passback == "hard" and not case.entering and _passed_this_way(case)
+    return case.policy.anti_passback == "hard" and not case.entering and _same_direction_as_last(case)
 
 
 def _soft_passback_in(case: Case) -> bool:
-    return case.policy.anti_passback == "soft" and case.entering and _passed_this_way(case)
+    return case.policy.anti_passback == "soft" and case.entering and _same_direction_as_last(case)
 
 
 def _soft_passback_out(case: Case) -> bool:
-    return case.policy.anti_passback == "soft" and not case.entering and _passed_this_way(case)
+    return case.policy.anti_passback == "soft" and not case.entering and _same_direction_as_last(case)
 
 
 def _is_full(case: Case) -> bool:
@@ -229,15 +229,15 @@ def _is_full(case: Case) -> bool:
 
 
 RULES: tuple[Rule, ...] = (
-    Rule(Reason.NOT_ACCEPTED, _kind_is_not_taken, "this kind of code is not accepted here"),
-    Rule(Reason.INSUFFICIENT_ASSURANCE, _assurance_is_low, "a signature is asked of this kind, and there is none"),
-    Rule(Reason.NOT_ACCEPTED, _status_is_not_taken, "an own pass of a status class that may not enter here"),
-    Rule(Reason.CLOCK_UNSET, _clock_cannot_judge, "the code has a validity, the clock is unset, unset_clock = fail"),
+    Rule(Reason.NOT_ACCEPTED, _kind_not_accepted, "this kind of code is not accepted here"),
+    Rule(Reason.INSUFFICIENT_ASSURANCE, _assurance_too_low, "a signature is asked of this kind, and there is none"),
+    Rule(Reason.NOT_ACCEPTED, _status_class_not_accepted, "an own pass of a status class that may not enter here"),
+    Rule(Reason.CLOCK_UNSET, _clock_unset_denied, "the code has a validity, the clock is unset, on_unset_clock = deny"),
     Rule(Reason.EXPIRED, _expired, "now is after the last moment of its validity"),
     Rule(Reason.NOT_YET_VALID, _not_yet_valid, "now is before the start of its validity, and the clock is set"),
-    Rule(Reason.LISTS_STALE, _lists_are_stale, "the lists are older than lists_max_age, stale_lists = fail"),
-    Rule(Reason.NO_DECLARATION, _has_not_declared, "a declaration is asked for, and the code has none"),
-    Rule(Reason.DECLARATION_TOO_OLD, _declared_too_long_ago, "the declaration is older than asked, or has run out"),
+    Rule(Reason.LISTS_STALE, _lists_are_stale, "the lists are older than lists_max_age_h, on_stale_lists = deny"),
+    Rule(Reason.NO_DECLARATION, _declaration_missing, "a declaration is asked for, and the code has none"),
+    Rule(Reason.DECLARATION_TOO_OLD, _declaration_too_old, "the declaration is older than asked, or has run out"),
     Rule(Reason.CLOSED, _is_closed, "outside the opening hours"),
     Rule(Reason.ALREADY_IN, _hard_passback_in, "went in before and not out, anti_passback = hard"),
     Rule(Reason.ALREADY_OUT, _hard_passback_out, "went out before and not in, anti_passback = hard"),
@@ -247,7 +247,7 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def decide(verification: Claim | Refusal, history: History, policy: Policy, occupancy: int, now: Moment) -> Decision:
+def decide_access(verification: Claim | Refusal, history: History, policy: Policy, occupancy: int, now: Moment) -> Decision:
     """Decide one visit. `occupancy`: number of people inside. Never raises."""
     if isinstance(verification, Refusal):
         return Decision(Outcome.FAIL, verification.reason)
@@ -259,17 +259,17 @@ def decide(verification: Claim | Refusal, history: History, policy: Policy, occu
     return Decision(Outcome.PASS, Reason.OK, direction)
 
 
-def one_at_a_time() -> Decision:
+def multiple_codes_decision() -> Decision:
     """Several codes in view without an answer: it would not be clear whose signal it is."""
     return Decision(Outcome.CHECK_AGAIN, Reason.MULTIPLE_CODES)
 
 
-def manual(direction: Direction) -> Decision:
+def manual_decision(direction: Direction) -> Decision:
     """A guard admits a person without a code (`khai hộ`). They count as one anonymous person."""
     return Decision(Outcome.PASS, Reason.MANUAL, direction)
 
 
-def annulment(direction: Direction | None) -> Decision:
+def annulment_decision(direction: Direction | None) -> Decision:
     """A guard undoes an event in this direction. Outcome check-again: the person at the gate was let through wrongly."""
     return Decision(Outcome.CHECK_AGAIN, Reason.ANNULLED, direction)
 

@@ -1,6 +1,6 @@
-"""Rhythms of lamps and buzzer as a site writes them, and the limits within which people can tell them apart and bear them.
+"""Signal patterns of lamps and buzzer: parsing, and limits for safety and for telling them apart.
 
-A rhythm is a line of beats: `0.4!` is 0.4 s lit with the buzzer, `1.1` lit in silence, `-0.1` dark. Pure.
+A pattern is a line of pulses: `0.4!` is 0.4 s lit with the buzzer, `1.1` is lit without sound, `-0.1` is off.
 """
 
 import itertools
@@ -8,27 +8,27 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-LEAST_LIT_S = 0.15
-"""Shorter blinks are the sign of readiness."""
-LEAST_DARK_S = 0.1
-LONGEST_BEAT_S = 1.9
-"""Longer than that would look like the steady light of a device that is out of order."""
-LONGEST_ANSWER_S = 2.0
-"""The next person waits for the end of an answer."""
-FLASHES_A_SECOND = 3
-"""No more in any one second: more may set off a fit in people with photosensitive epilepsy (WCAG 2.3.1)."""
-LONGEST_BEEP_S = 1.0
-ALIKE = 1.5
-"""Two beeps whose lengths differ by less than this factor sound the same."""
-TONE_APART = 1.1
-"""Two tones closer than this factor (less than two semitones) sound the same."""
-_BEAT = re.compile(r"(-?)(\d+(?:\.\d+)?)(!?)")
-_MAX_BEATS = 16
+MIN_LIT_S = 0.15
+"""Shorter flashes mean that the device is ready."""
+MIN_DARK_S = 0.1
+MAX_PULSE_S = 1.9
+"""A longer pulse would look like the steady light of a device that is out of order."""
+MAX_PATTERN_S = 2.0
+"""The next person waits until the pattern ends."""
+MAX_FLASHES_PER_S = 3
+"""Maximum in any one second. More can trigger seizures in people with photosensitive epilepsy (WCAG 2.3.1)."""
+MAX_BEEP_S = 1.0
+MIN_BEEP_RATIO = 1.5
+"""Beeps whose lengths differ by less than this factor sound the same."""
+MIN_TONE_RATIO = 1.1
+"""Tones closer than this factor (less than two semitones) sound the same."""
+_PULSE = re.compile(r"(-?)(\d+(?:\.\d+)?)(!?)")
+_MAX_PULSES = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Beat:
-    """A while of light or dark."""
+    """A period with the lamp lit or off."""
 
     duration_s: float
     lit: bool
@@ -36,101 +36,101 @@ class Beat:
 
 
 class RhythmTrouble(ValueError):
-    """`mistakes` are sentences, all of them."""
+    """`errors` holds a message for each error."""
 
     def __init__(self, errors: list[str]) -> None:
-        self.mistakes = errors
+        self.errors = errors
         super().__init__(" ".join(errors))
 
 
-def parse(text: str) -> tuple[Beat, ...]:
-    """The beats of a line. Raises RhythmTrouble."""
+def parse_pattern(text: str) -> tuple[Beat, ...]:
+    """The pulses of a line. Raises SignalPatternError."""
     words = text.split()
-    if not 1 <= len(words) <= _MAX_BEATS:
-        raise RhythmTrouble([f"a rhythm has 1 to {_MAX_BEATS} beats, such as 0.4! -0.1 1.1; found {len(words)}."])
+    if not 1 <= len(words) <= _MAX_PULSES:
+        raise RhythmTrouble([f"a pattern has 1 to {_MAX_PULSES} pulses, such as 0.4! -0.1 1.1. Found {len(words)}."])
     beats, mistakes = [], []
     for word in words:
-        found = _BEAT.fullmatch(word)
+        found = _PULSE.fullmatch(word)
         if found is None or (found[1] and found[3]):
-            mistakes.append(f"{word[:20]!r} is no beat; 0.4! is lit with sound, 0.4 lit in silence, -0.4 dark.")
+            mistakes.append(f"{word[:20]!r} is not a pulse. 0.4! is lit with sound, 0.4 lit without sound, -0.4 dark.")
             continue
         beats.append(Beat(float(found[2]), lit=not found[1], sounds=bool(found[3])))
-    mistakes += [sentence for beat in beats for sentence in _beat_mistakes(beat)]
+    mistakes += [sentence for beat in beats for sentence in _pulse_errors(beat)]
     if not mistakes and not beats[0].lit:
-        mistakes.append("the first beat is lit: an answer comes at once.")
+        mistakes.append("the first pulse must be lit, so that the signal starts at once.")
     if mistakes:
         raise RhythmTrouble(mistakes)
     return tuple(beats)
 
 
-def answer_mistakes(pulses: tuple[Beat, ...]) -> Iterator[str]:
-    """What is wrong with the rhythm of an answer, by itself."""
+def outcome_pattern_errors(pulses: tuple[Beat, ...]) -> Iterator[str]:
+    """Errors of one outcome pattern, without comparing it with others."""
     whole_s = sum(beat.duration_s for beat in pulses)
-    if whole_s > LONGEST_ANSWER_S + 1e-9:
-        yield f"takes {whole_s:g} s; the next person waits for its end, {LONGEST_ANSWER_S:g} s at most."
+    if whole_s > MAX_PATTERN_S + 1e-9:
+        yield f"takes {whole_s:g} s. The next person waits until it ends: at most {MAX_PATTERN_S:g} s."
     if not any(beat.sounds for beat in pulses):
-        yield "never sounds; a beat with ! tells it to who does not look."
-    if flashes_a_second(pulses) > FLASHES_A_SECOND:
-        yield _TOO_FAST
+        yield "makes no sound. Add a pulse with ! for people who do not see the lamp."
+    if max_flashes_per_second(pulses) > MAX_FLASHES_PER_S:
+        yield _TOO_MANY_FLASHES
 
 
-def turns_mistakes(pulses: tuple[Beat, ...]) -> Iterator[str]:
-    """What is wrong with the beats of two lamps that light in turn, for as long as it takes."""
+def alternating_pattern_errors(pulses: tuple[Beat, ...]) -> Iterator[str]:
+    """Errors of the pattern in which two lamps light alternately until the state changes."""
     if len(pulses) != 2 or not all(beat.lit for beat in pulses):
-        yield "is two lit beats: the left lamp, then the middle one, and so on."
-    elif sum(beat.duration_s for beat in pulses) * FLASHES_A_SECOND < 1.0:
-        yield _TOO_FAST
+        yield "must be two lit pulses: the left lamp, then the middle one, and so on."
+    elif sum(beat.duration_s for beat in pulses) * MAX_FLASHES_PER_S < 1.0:
+        yield _TOO_MANY_FLASHES
     if any(beat.sounds for beat in pulses):
-        yield "makes no sound: it may last for minutes."
+        yield "must have no sound: it may last for minutes."
 
 
-def flashes_a_second(pulses: tuple[Beat, ...]) -> int:
-    """How often the lamp lights up within any one second, at most."""
+def max_flashes_per_second(pulses: tuple[Beat, ...]) -> int:
+    """Maximum number of flashes within any one second."""
     at_s = itertools.accumulate((beat.duration_s for beat in pulses), initial=0.0)
-    ups = [start_s for start_s, beat, before in zip(at_s, pulses, (None, *pulses), strict=False) if _lights(beat, before)]
+    ups = [start_s for start_s, beat, before in zip(at_s, pulses, (None, *pulses), strict=False) if _starts_flash(beat, before)]
     return max((sum(1 for up_s in ups if 0.0 <= up_s - began_s < 1.0 - 1e-9) for began_s in ups), default=0)
 
 
-def alike(patterns: Mapping[str, tuple[Beat, ...]], tones_hz: Mapping[str, int]) -> Iterator[str]:
-    """What could be mistaken for what: by the number of flashes, by the beeps, by the tone. Names as the configuration says."""
+def ambiguous_patterns(patterns: Mapping[str, tuple[Beat, ...]], tones_hz: Mapping[str, int]) -> Iterator[str]:
+    """Pairs of patterns that could be confused, by number of flashes, by beeps or by tone. Keys are names of the configuration."""
     for one, other in itertools.combinations(patterns, 2):
-        if "out_of_order" not in (one, other) and flashes(patterns[one]) == flashes(patterns[other]):
-            count = flashes(patterns[one])
-            yield f"{one} and {other} flash equally often ({count}); let them differ for who cannot see colours."
-        if sounds_alike(patterns[one], patterns[other]):
-            yield f"{one} and {other} sound the same on a buzzer of one tone; let number or length of the beeps differ."
+        if "out_of_order" not in (one, other) and count_flashes(patterns[one]) == count_flashes(patterns[other]):
+            count = count_flashes(patterns[one])
+            yield f"{one} and {other} have the same number of flashes ({count}). They must differ for colour-blind people."
+        if sounds_ambiguous(patterns[one], patterns[other]):
+            yield f"{one} and {other} sound the same on a buzzer of one tone. Change the number or length of the beeps."
         low, high = sorted((tones_hz[one], tones_hz[other]))
-        if high < low * TONE_APART:
-            yield f"the tones of {one} and {other} ({low} and {high} Hz) are too close; 10 % is the least."
+        if high < low * MIN_TONE_RATIO:
+            yield f"the tones of {one} and {other} ({low} and {high} Hz) are too close: they must differ by 10 % or more."
 
 
-def flashes(pulses: tuple[Beat, ...]) -> int:
-    """How often the lamp lights up in all."""
-    return sum(1 for beat, before in zip(pulses, (None, *pulses), strict=False) if _lights(beat, before))
+def count_flashes(pulses: tuple[Beat, ...]) -> int:
+    """Number of flashes in the whole pattern."""
+    return sum(1 for beat, before in zip(pulses, (None, *pulses), strict=False) if _starts_flash(beat, before))
 
 
-def sounds_alike(one: tuple[Beat, ...], other: tuple[Beat, ...]) -> bool:
-    """As many beeps, and the longest of each nearly as long."""
+def sounds_ambiguous(one: tuple[Beat, ...], other: tuple[Beat, ...]) -> bool:
+    """True if both have the same number of beeps and their longest beeps are of similar length."""
     first, second = ([beat.duration_s for beat in beats if beat.sounds] for beats in (one, other))
     if len(first) != len(second):
         return False
     short, long = sorted((max(first, default=0.0), max(second, default=0.0)))
-    return long < short * ALIKE or not long
+    return long < short * MIN_BEEP_RATIO or not long
 
 
-def _lights(pulse: Beat, before: Beat | None) -> bool:
+def _starts_flash(pulse: Beat, before: Beat | None) -> bool:
     return pulse.lit and (before is None or not before.lit)
 
 
-def _beat_mistakes(pulse: Beat) -> Iterator[str]:
-    least_s = LEAST_LIT_S if pulse.lit else LEAST_DARK_S
-    if not least_s <= pulse.duration_s <= LONGEST_BEAT_S:
+def _pulse_errors(pulse: Beat) -> Iterator[str]:
+    least_s = MIN_LIT_S if pulse.lit else MIN_DARK_S
+    if not least_s <= pulse.duration_s <= MAX_PULSE_S:
         kind = "lit" if pulse.lit else "dark"
-        yield f"a {kind} beat lasts {least_s:g} to {LONGEST_BEAT_S:g} s; found {pulse.duration_s:g}."
-    if pulse.sounds and pulse.duration_s > LONGEST_BEEP_S:
-        yield f"the buzzer sounds {LONGEST_BEEP_S:g} s at a time at most; found {pulse.duration_s:g}."
+        yield f"a {kind} pulse lasts {least_s:g} to {MAX_PULSE_S:g} s. Found {pulse.duration_s:g}."
+    if pulse.sounds and pulse.duration_s > MAX_BEEP_S:
+        yield f"the buzzer sounds {MAX_BEEP_S:g} s at a time at most. Found {pulse.duration_s:g}."
 
 
-_TOO_FAST = (
-    f"flashes more than {FLASHES_A_SECOND} times within a second; it may set off a photosensitive person's epilepsy."
+_TOO_MANY_FLASHES = (
+    f"flashes more than {MAX_FLASHES_PER_S} times within a second. This can cause photosensitive seizures."
 )

@@ -1,4 +1,4 @@
-"""Thirty frames are one visit: which codes in view still need an answer, and who is inside."""
+"""Visit tracking: which codes in view need an answer, and who is inside."""
 
 from kiosk.core.visits.debounce import AWAY_S, MAX_CODES, SETTLE_S, STEPS, CodeState, Seen, Step
 from kiosk.core.visits.occupancy import DAY_S, KEEP_S, MAX_NAMES

@@ -1,6 +1,6 @@
-"""Codes in view: which of them need an answer now.
+"""Finds the codes in view that need an answer.
 
-A code is known by a hash under a key that lives in memory only, and new again once it was out of view for the visit window.
+A code is known by a hash under a key that exists in memory only. It is new again after it was out of view for the repeat window.
 """
 
 import hashlib
@@ -15,9 +15,9 @@ from types import MappingProxyType
 from kiosk.core.visits.occupancy import Person
 
 SETTLE_S = 1.0
-"""How long a light belongs to one person, and how long one of two codes must be alone before it counts as alone."""
+"""How long a signal belongs to one person, and how long one of two codes must be alone in view before it counts as alone."""
 AWAY_S = 1.5
-"""After an undo a code is new once it was out of view this long: who still holds it up is not let through by it again."""
+"""After an undo a code is new once it was out of view this long. A person who still holds it up is not admitted again."""
 MAX_CODES = 1024
 
 
@@ -25,8 +25,8 @@ class CodeState(StrEnum):
     """What is known of a code in view."""
 
     NEW = "new"
-    CROWDED = "crowded"
-    """Asked to come one at a time."""
+    MULTIPLE = "crowded"
+    """Answered with "one person at a time"."""
     ANSWERED = "answered"
 
 
@@ -34,34 +34,34 @@ class Seen(StrEnum):
     """How a code without an answer is seen in a frame."""
 
     ALONE = "alone"
-    TOO_SOON = "too soon"
-    """Beside a code that was answered just now, or after another one that was in view just now."""
-    TOGETHER = "together"
+    SETTLING = "too soon"
+    """Beside a code that was answered just now, or after another code that was in view just now."""
+    MULTIPLE = "together"
 
 
 class Step(StrEnum):
-    """What is done about it."""
+    """What to do about a code."""
 
     ANSWER = "answer"
     WAIT = "wait"
     ASK_ONE_AT_A_TIME = "ask one at a time"
-    NOTHING = "nothing"
+    IGNORE = "nothing"
 
 
 STEPS: Mapping[tuple[CodeState, Seen], Step] = MappingProxyType(
     {
         (CodeState.NEW, Seen.ALONE): Step.ANSWER,
-        (CodeState.NEW, Seen.TOO_SOON): Step.WAIT,
-        (CodeState.NEW, Seen.TOGETHER): Step.ASK_ONE_AT_A_TIME,
-        (CodeState.CROWDED, Seen.ALONE): Step.ANSWER,
-        (CodeState.CROWDED, Seen.TOO_SOON): Step.WAIT,
-        (CodeState.CROWDED, Seen.TOGETHER): Step.WAIT,
-        (CodeState.ANSWERED, Seen.ALONE): Step.NOTHING,
-        (CodeState.ANSWERED, Seen.TOO_SOON): Step.NOTHING,
-        (CodeState.ANSWERED, Seen.TOGETHER): Step.NOTHING,
+        (CodeState.NEW, Seen.SETTLING): Step.WAIT,
+        (CodeState.NEW, Seen.MULTIPLE): Step.ASK_ONE_AT_A_TIME,
+        (CodeState.MULTIPLE, Seen.ALONE): Step.ANSWER,
+        (CodeState.MULTIPLE, Seen.SETTLING): Step.WAIT,
+        (CodeState.MULTIPLE, Seen.MULTIPLE): Step.WAIT,
+        (CodeState.ANSWERED, Seen.ALONE): Step.IGNORE,
+        (CodeState.ANSWERED, Seen.SETTLING): Step.IGNORE,
+        (CodeState.ANSWERED, Seen.MULTIPLE): Step.IGNORE,
     }
 )
-"""Every state returns to NEW when the code was out of view for the visit window."""
+"""Each state returns to NEW when the code was out of view for the repeat window."""
 
 
 @dataclass(slots=True)
@@ -69,49 +69,49 @@ class _Code:
     state: CodeState
     seen_s: float
     answered_s: float = -math.inf
-    """When its light was shown."""
-    crowded_s: float = -math.inf
-    """When it was last in view together with another one that has no answer."""
+    """When its signal was shown."""
+    multiple_s: float = -math.inf
+    """When it was last in view together with another code without an answer."""
     person: Person | None = None
     window_s: float = math.inf
-    """How long it stays known out of view, where that is less than for all others."""
+    """How long it stays known while out of view, if shorter than for other codes."""
 
 
 class Codes:
-    """The codes of the last visits, the oldest forgotten first."""
+    """The codes of recent visits. Bounded: the oldest are dropped first."""
 
     def __init__(self, window_s: float) -> None:
         self._window_s = window_s
         self._key = secrets.token_bytes(32)
         self._codes: OrderedDict[bytes, _Code] = OrderedDict()
 
-    def waiting(self, codes: Sequence[bytes], now_s: float) -> tuple[bytes, ...]:
-        """Those that need an answer now: none, one, or several who are to come one at a time."""
+    def codes_to_answer(self, codes: Sequence[bytes], now_s: float) -> tuple[bytes, ...]:
+        """Codes that need an answer now: none, one, or several that must come one at a time."""
         known = {data: self._look_up(data, now_s) for data in dict.fromkeys(codes)}
         unanswered = [data for data, code in known.items() if code.state is not CodeState.ANSWERED]
-        seen = self._how_seen(known, unanswered, now_s)
+        seen = self._visibility(known, unanswered, now_s)
         steps = {STEPS[known[data].state, seen] for data in unanswered}
         if Step.ASK_ONE_AT_A_TIME in steps or steps == {Step.ANSWER}:
             return tuple(unanswered)
         return ()
 
-    def answered(self, data: bytes, person: Person | None, now_s: float, *, one_at_a_time: bool) -> None:
-        """Its light is shown: the person's whose pass it was, or (`crowd`) the one that asks for one at a time."""
-        state = CodeState.CROWDED if one_at_a_time else CodeState.ANSWERED
-        self._remember(data, _Code(state, now_s, answered_s=now_s, crowded_s=now_s, person=person))
+    def record_answer(self, data: bytes, person: Person | None, now_s: float, *, one_at_a_time: bool) -> None:
+        """Its signal was shown: that of `person`, or the one that asks for one person at a time."""
+        state = CodeState.MULTIPLE if one_at_a_time else CodeState.ANSWERED
+        self._store(data, _Code(state, now_s, answered_s=now_s, multiple_s=now_s, person=person))
 
-    def joined(self, data: bytes, person: Person, now_s: float, window_s: float = math.inf) -> None:
-        """It needs no light: it is another code of somebody who was answered."""
-        self._remember(data, _Code(CodeState.ANSWERED, now_s, person=person, window_s=window_s))
+    def record_same_person(self, data: bytes, person: Person, now_s: float, window_s: float = math.inf) -> None:
+        """It needs no signal: it is another code of a person who was answered."""
+        self._store(data, _Code(CodeState.ANSWERED, now_s, person=person, window_s=window_s))
 
-    def undone(self, person: Person) -> None:
-        """The codes of this person's pass are new once they were away for AWAY_S."""
+    def record_undo(self, person: Person) -> None:
+        """The codes of this person are new again after they were out of view for AWAY_S."""
         for code in self._codes.values():
             if code.person is person:
                 code.window_s = AWAY_S
 
     def _look_up(self, data: bytes, now_s: float) -> _Code:
-        """What is known of a code that is in view now; a code out of view for the window is new again."""
+        """State of a code that is in view now. A code that was out of view for the window is new again."""
         place = self._hash(data)
         code = self._codes.get(place)
         if code is None or now_s - code.seen_s > min(self._window_s, code.window_s):
@@ -122,24 +122,24 @@ class Codes:
             code.person.seen_s = now_s
         return code
 
-    def _remember(self, data: bytes, code: _Code) -> None:
+    def _store(self, data: bytes, code: _Code) -> None:
         place = self._hash(data)
         self._codes[place] = code
         self._codes.move_to_end(place)
         while len(self._codes) > MAX_CODES:
             self._codes.popitem(last=False)
 
-    def _how_seen(self, known: Mapping[bytes, _Code], unanswered: Sequence[bytes], now_s: float) -> Seen:
+    def _visibility(self, known: Mapping[bytes, _Code], unanswered: Sequence[bytes], now_s: float) -> Seen:
         if len(unanswered) > 1:
             for data in unanswered:
-                known[data].crowded_s = now_s
-            return Seen.TOGETHER
+                known[data].multiple_s = now_s
+            return Seen.MULTIPLE
         just_now = now_s - SETTLE_S
         beside_an_answer = any(
             code.state is CodeState.ANSWERED and code.answered_s > just_now for code in known.values()
         )
-        after_a_crowd = any(known[data].crowded_s > just_now for data in unanswered)
-        return Seen.TOO_SOON if beside_an_answer or after_a_crowd else Seen.ALONE
+        after_a_crowd = any(known[data].multiple_s > just_now for data in unanswered)
+        return Seen.SETTLING if beside_an_answer or after_a_crowd else Seen.ALONE
 
     def _hash(self, data: bytes) -> bytes:
         return hashlib.blake2b(data, key=self._key, digest_size=16).digest()

@@ -1,4 +1,4 @@
-"""People who passed, by their keyed pseudonyms: who is inside, and what the last pass changed."""
+"""Counts the people inside by their keyed pseudonyms, and can undo the last pass."""
 
 from collections import OrderedDict, deque
 from collections.abc import Sequence
@@ -9,127 +9,127 @@ from kiosk.core.model import Direction
 MAX_NAMES = 60_000
 DAY_S = 86_400.0
 KEEP_S = 2 * DAY_S
-"""Passes are remembered beyond the reset hour, so that a wall clock that jumped and came back forgets nobody."""
+"""Longer than the reset period, so that a wall clock that jumps and comes back loses no person."""
 
 
 @dataclass(slots=True)
 class Person:
-    """Somebody who passed."""
+    """A person who passed."""
 
     number: int
-    """His place among those inside."""
+    """Identifies them among those inside."""
     seen_s: float
-    """When one of his codes was last in view."""
+    """When one of their codes was last in view."""
     passed_s: float
     direction: Direction
 
 
 @dataclass(slots=True)
 class _LastPass:
-    """What the last pass changed, so that it can be taken back."""
+    """Changes made by the last pass, needed to undo it."""
 
     person: Person | None
-    """None where a nameless one passed."""
-    before: dict[bytes, Person | None]
-    """Whom his names meant before."""
-    counted_out: dict[int, float]
-    """Who was inside under these names."""
-    nameless: Direction | None = None
-    left_s: float | None = None
-    """When the nameless one who was counted out had passed; None where nobody was."""
+    """None for an anonymous person."""
+    previous_owners: dict[bytes, Person | None]
+    """The persons that the pseudonyms meant before."""
+    removed_inside: dict[int, float]
+    """Persons who were inside under these pseudonyms."""
+    anonymous_direction: Direction | None = None
+    anonymous_removed_s: float | None = None
+    """When the anonymous person who was counted out had come in. None if none was."""
 
 
 class People:
-    """Bounded: the names of the oldest passes are forgotten first. Times are monotonic."""
+    """Bounded: pseudonyms of the oldest passes are dropped first. Times are monotonic."""
 
     def __init__(self, max_pseudonyms: int) -> None:
-        self._max_names = max_pseudonyms
-        self._by_name: OrderedDict[bytes, Person] = OrderedDict()
+        self._max_pseudonyms = max_pseudonyms
+        self._by_pseudonym: OrderedDict[bytes, Person] = OrderedDict()
         self._inside: OrderedDict[int, float] = OrderedDict()
-        self._nameless: deque[float] = deque(maxlen=max_pseudonyms)
-        self._last: _LastPass | None = None
-        self._numbers = 0
-        self.forgotten = 0
-        """Names dropped because there were too many."""
+        self._anonymous: deque[float] = deque(maxlen=max_pseudonyms)
+        self._undo_state: _LastPass | None = None
+        self._last_number = 0
+        self.dropped_pseudonyms = 0
+        """Dropped because there were too many."""
 
-    def known(self, pseudonyms: Sequence[bytes]) -> list[Person]:
-        """Who passed under any of these names."""
-        return [self._by_name[name] for name in pseudonyms if name in self._by_name]
+    def find(self, pseudonyms: Sequence[bytes]) -> list[Person]:
+        """Persons who passed under any of these pseudonyms."""
+        return [self._by_pseudonym[name] for name in pseudonyms if name in self._by_pseudonym]
 
-    def inside(self, since_s: float) -> int:
-        """How many went in since then, and not out."""
+    def count_inside(self, since_s: float) -> int:
+        """Number of people who came in since then and did not leave."""
         named = sum(1 for passed_s in self._inside.values() if passed_s >= since_s)
-        return named + sum(1 for passed_s in self._nameless if passed_s >= since_s)
+        return named + sum(1 for passed_s in self._anonymous if passed_s >= since_s)
 
-    def passes(self, pseudonyms: Sequence[bytes], direction: Direction, passed_s: float) -> Person | None:
-        """Somebody passed, `passed_s` on the monotonic clock; None where he has no name."""
-        self._forget_before(passed_s - KEEP_S)
+    def record_pass(self, pseudonyms: Sequence[bytes], direction: Direction, passed_s: float) -> Person | None:
+        """Record a pass at `passed_s` (monotonic). Returns None for an anonymous person."""
+        self._drop_before(passed_s - KEEP_S)
         if not pseudonyms:
-            self._pass_nameless(direction, passed_s)
+            self._record_anonymous_pass(direction, passed_s)
             return None
         counted_out: dict[int, float] = {}
         for name in pseudonyms:
-            known = self._by_name.get(name)
+            known = self._by_pseudonym.get(name)
             if known is not None and known.number in self._inside:
                 counted_out[known.number] = self._inside.pop(known.number)
-        self._numbers += 1
-        person = Person(self._numbers, passed_s, passed_s, direction)
-        self._last = _LastPass(person, {}, counted_out)
+        self._last_number += 1
+        person = Person(self._last_number, passed_s, passed_s, direction)
+        self._undo_state = _LastPass(person, {}, counted_out)
         if direction is Direction.IN:
             self._inside[person.number] = passed_s
-        self.name(pseudonyms, person)
+        self.assign_pseudonyms(pseudonyms, person)
         return person
 
-    def _pass_nameless(self, direction: Direction, passed_s: float) -> None:
-        """Whom the guard let in by hand: one more, and when one leaves by hand, the first of them."""
+    def _record_anonymous_pass(self, direction: Direction, passed_s: float) -> None:
+        """An admission by the guard adds one. A manual exit removes the one who came in first."""
         left_s = None
         if direction is Direction.IN:
-            self._nameless.append(passed_s)
-        elif self._nameless:
-            left_s = self._nameless.popleft()
-        self._last = _LastPass(None, {}, {}, direction, left_s)
+            self._anonymous.append(passed_s)
+        elif self._anonymous:
+            left_s = self._anonymous.popleft()
+        self._undo_state = _LastPass(None, {}, {}, direction, left_s)
 
     def annul(self) -> tuple[frozenset[bytes], Person] | None:
-        """Take the last pass back, once; whose it was, and his names. None where nobody's was, or a nameless one's."""
-        last, self._last = self._last, None
+        """Undo the last pass once. Returns its pseudonyms and person, or None if there was none or it was anonymous."""
+        last, self._undo_state = self._undo_state, None
         if last is None:
             return None
         if last.person is None:
-            self._annul_nameless(last)
+            self._annul_anonymous(last)
             return None
         self._inside.pop(last.person.number, None)
-        for name, known in last.before.items():
+        for name, known in last.previous_owners.items():
             if known is not None:
-                self._by_name[name] = known
+                self._by_pseudonym[name] = known
             else:
-                self._by_name.pop(name, None)
-        self._inside.update(last.counted_out)
-        return frozenset(last.before), last.person
+                self._by_pseudonym.pop(name, None)
+        self._inside.update(last.removed_inside)
+        return frozenset(last.previous_owners), last.person
 
-    def _annul_nameless(self, last: _LastPass) -> None:
-        if last.left_s is not None:
-            self._nameless.appendleft(last.left_s)
-        elif last.nameless is Direction.IN and self._nameless:
-            self._nameless.pop()
+    def _annul_anonymous(self, last: _LastPass) -> None:
+        if last.anonymous_removed_s is not None:
+            self._anonymous.appendleft(last.anonymous_removed_s)
+        elif last.anonymous_direction is Direction.IN and self._anonymous:
+            self._anonymous.pop()
 
-    def name(self, pseudonyms: Sequence[bytes], person: Person) -> None:
-        """These names mean this person from now on."""
+    def assign_pseudonyms(self, pseudonyms: Sequence[bytes], person: Person) -> None:
+        """These pseudonyms mean this person from now on."""
         for name in pseudonyms:
-            if self._last is not None and self._last.person is person:
-                self._last.before.setdefault(name, self._by_name.get(name))
-            self._by_name[name] = person
-            self._by_name.move_to_end(name)
-        while len(self._by_name) > self._max_names:
-            _, dropped = self._by_name.popitem(last=False)
+            if self._undo_state is not None and self._undo_state.person is person:
+                self._undo_state.previous_owners.setdefault(name, self._by_pseudonym.get(name))
+            self._by_pseudonym[name] = person
+            self._by_pseudonym.move_to_end(name)
+        while len(self._by_pseudonym) > self._max_pseudonyms:
+            _, dropped = self._by_pseudonym.popitem(last=False)
             self._inside.pop(dropped.number, None)
-            self.forgotten += 1
+            self.dropped_pseudonyms += 1
 
-    def _forget_before(self, oldest_s: float) -> None:
-        while self._by_name:
-            name, person = next(iter(self._by_name.items()))
+    def _drop_before(self, oldest_s: float) -> None:
+        while self._by_pseudonym:
+            name, person = next(iter(self._by_pseudonym.items()))
             if person.passed_s >= oldest_s:
                 break
-            del self._by_name[name]
+            del self._by_pseudonym[name]
             self._inside.pop(person.number, None)
-        while self._nameless and self._nameless[0] < oldest_s:
-            self._nameless.popleft()
+        while self._anonymous and self._anonymous[0] < oldest_s:
+            self._anonymous.popleft()

@@ -1,7 +1,7 @@
-"""The memory of one gate: visits, in which codes in view and people who passed come together.
+"""Remembers the visits of one gate: codes in view, and the people who passed.
 
-Everything here runs on the monotonic clock, so that a jump of the wall clock neither repeats an answer nor blocks anybody.
-One thread owns a Visits.
+All times are monotonic, so that a jump of the wall clock neither repeats an answer nor blocks a person. One thread owns a
+VisitTracker.
 """
 
 import math
@@ -15,7 +15,7 @@ from kiosk.core.visits.occupancy import DAY_S, MAX_NAMES, People, Person
 
 
 class Visits:
-    """What this gate remembers of codes and people, bounded, in memory."""
+    """Codes and people of this gate, in memory and bounded."""
 
     def __init__(
         self,
@@ -28,114 +28,111 @@ class Visits:
         self._window_s = window_s
         self._reset_at = time.fromisoformat(reset_at)
         self._timezone = ZoneInfo(timezone)
-        self._codes = Codes(window_s)
-        self._people = People(max_pseudonyms)
+        self._debouncer = Codes(window_s)
+        self._occupancy = People(max_pseudonyms)
         self._undone: tuple[frozenset[bytes], Person] | None = None
 
     @property
-    def forgotten(self) -> int:
-        """Names dropped because there were too many."""
-        return self._people.forgotten
+    def dropped_pseudonyms(self) -> int:
+        """Dropped because there were too many."""
+        return self._occupancy.dropped_pseudonyms
 
-    def waiting(self, codes: Sequence[bytes], now: Moment) -> tuple[bytes, ...]:
-        """The codes in view that need an answer now: none, one, or several who are to come one at a time.
+    def codes_to_answer(self, codes: Sequence[bytes], now: Moment) -> tuple[bytes, ...]:
+        """Codes in view that need an answer now: none, one, or several that must come one at a time.
 
-        Codes that were answered stay answered while they stay in view, so that a poster on the wall stops nobody.
+        Answered codes stay answered while they are in view, so that a poster on the wall does not block the gate.
         """
-        return self._codes.waiting(codes, now.s)
+        return self._debouncer.codes_to_answer(codes, now.monotonic_s)
 
-    def still_showing(self, codes: Sequence[bytes], now: Moment) -> bool:
+    def all_answered(self, codes: Sequence[bytes], now: Moment) -> bool:
         """Whether no code in view needs an answer now."""
-        return not self.waiting(codes, now)
+        return not self.codes_to_answer(codes, now)
 
     def history(self, pseudonyms: Sequence[bytes], now: Moment) -> History:
-        """What is remembered of a person, by any of his names."""
-        if self._still_shows_undone(pseudonyms, now):
+        """History of a person, found by any of their pseudonyms."""
+        if self._is_undone_still_in_view(pseudonyms, now):
             return History(same_visit=True)
-        known = self._people.known(pseudonyms)
+        known = self._occupancy.find(pseudonyms)
         if not known:
             return History()
         latest = max(known, key=lambda person: person.passed_s)
         return History(
-            same_visit=any(now.s - person.seen_s <= self._window_s for person in known),
+            same_visit=any(now.monotonic_s - person.seen_s <= self._window_s for person in known),
             last_direction=latest.direction if latest.passed_s >= self._reset_s(now) else None,
-            last_pass_age_s=now.s - latest.passed_s,
+            last_pass_age_s=now.monotonic_s - latest.passed_s,
         )
 
-    def answered(self, codes: Sequence[bytes], pseudonyms: Sequence[bytes], decision: Decision, now: Moment) -> None:
-        """Remember an answer. Only a pass changes who is inside, and joins a person's codes into one visit."""
-        person = self._people.passes(pseudonyms, decision.direction, now.s) if decision.direction is not None else None
+    def record_answer(self, codes: Sequence[bytes], pseudonyms: Sequence[bytes], decision: Decision, now: Moment) -> None:
+        """Record an answer. Only a pass changes the occupancy and joins a person's codes into one visit."""
+        person = self._occupancy.record_pass(pseudonyms, decision.direction, now.monotonic_s) if decision.direction is not None else None
         for data in codes:
-            self._codes.answered(data, person, now.s, one_at_a_time=decision.reason is Reason.MULTIPLE_CODES)
+            self._debouncer.record_answer(data, person, now.monotonic_s, one_at_a_time=decision.reason is Reason.MULTIPLE_CODES)
 
-    def answered_again(self, codes: Sequence[bytes], pseudonyms: Sequence[bytes], now: Moment) -> None:
-        """The same person with another of his codes: it belongs to the visit that was answered."""
-        if self._undone and self._still_shows_undone(pseudonyms, now):
+    def record_same_person(self, codes: Sequence[bytes], pseudonyms: Sequence[bytes], now: Moment) -> None:
+        """The same person shows another of their codes. It belongs to the visit that was answered."""
+        if self._undone and self._is_undone_still_in_view(pseudonyms, now):
             person, window_s = self._undone[1], AWAY_S
         else:
-            person, window_s = max(self._people.known(pseudonyms), key=lambda known: known.passed_s), math.inf
-            self._people.name(pseudonyms, person)
-        person.seen_s = now.s
+            person, window_s = max(self._occupancy.find(pseudonyms), key=lambda known: known.passed_s), math.inf
+            self._occupancy.assign_pseudonyms(pseudonyms, person)
+        person.seen_s = now.monotonic_s
         for data in codes:
-            self._codes.joined(data, person, now.s, window_s)
+            self._debouncer.record_same_person(data, person, now.monotonic_s, window_s)
 
     def annul(self) -> None:
-        """Take the last pass back: who was inside is inside again, and the person may show his code as if for the first time.
+        """Undo the last pass: restore the occupancy, and let the person show their code again.
 
-        It must be away for AWAY_S first: a code (or a rotated one) that is still held up lets nobody through again. Harmless
-        where there is nothing to take back.
+        The code must first be out of view for AWAY_S: a code (or its rotated successor) that is still held up admits no person
+        again. Does nothing if there is nothing to undo.
         """
-        undone = self._people.annul()
+        undone = self._occupancy.annul()
         if undone is not None:
             self._undone = undone
-            self._codes.undone(undone[1])
+            self._debouncer.record_undo(undone[1])
 
-    def inside(self, now: Moment) -> int:
-        """How many people are in, by what passed here since the reset hour."""
-        return self._people.inside(self._reset_s(now))
+    def occupancy(self, now: Moment) -> int:
+        """Number of people inside, by the passes since the reset hour."""
+        return self._occupancy.count_inside(self._reset_s(now))
 
     def restore(self, events: Iterable[Stored], now: Moment, boot_id: str = "") -> None:
-        """Remember the passes of an earlier life of this process, oldest first; `boot_id` is the machine's present one.
-
-        A pass that was annulled never was.
-        """
+        """Restore the passes of earlier runs, oldest first. `boot_id` is the present boot's. Annulled passes are skipped."""
         known = list(events)
-        annulled = {stored.passage.annuls for stored in known}
+        annulled = {stored.event.annuls for stored in known}
         for stored in known:
-            passage = stored.passage
-            if passage.direction is None or passage.annuls is not None or passage.id in annulled:  # only a pass has one
+            passage = stored.event
+            if passage.direction is None or passage.annuls is not None or passage.id in annulled:  # only a pass has a direction
                 continue
             names = (passage.pseudonym, *passage.aliases) if passage.pseudonym else ()
-            person = self._people.passes(names, passage.direction, now.s - _age_s(stored, now, boot_id))
+            person = self._occupancy.record_pass(names, passage.direction, now.monotonic_s - _age_s(stored, now, boot_id))
             if person is not None and not _same_boot(stored, boot_id):
                 person.seen_s = -math.inf
 
-    def _still_shows_undone(self, pseudonyms: Sequence[bytes], now: Moment) -> bool:
-        """Whether the person whose pass was taken back still holds his phone up, with the code that it shows by now."""
+    def _is_undone_still_in_view(self, pseudonyms: Sequence[bytes], now: Moment) -> bool:
+        """True while an undone visitor's code is still in view, even if it has rotated."""
         if self._undone is None:
             return False
         undone, person = self._undone
-        return now.s - person.seen_s <= AWAY_S and not undone.isdisjoint(pseudonyms)
+        return now.monotonic_s - person.seen_s <= AWAY_S and not undone.isdisjoint(pseudonyms)
 
     def _reset_s(self, now: Moment) -> float:
-        """The last reset hour as monotonic time; a day ago while nobody knows the hour."""
+        """The last reset hour as monotonic time. 24 hours ago while the clock is unset."""
         if now.quality is ClockQuality.UNSET:
-            return now.s - DAY_S
-        local = now.at.astimezone(self._timezone)
+            return now.monotonic_s - DAY_S
+        local = now.utc_at.astimezone(self._timezone)
         reset = local.replace(hour=self._reset_at.hour, minute=self._reset_at.minute, second=0, microsecond=0, fold=0)
         if reset > local:
             reset -= timedelta(days=1)
-        return now.s - (now.at - reset).total_seconds()
+        return now.monotonic_s - (now.utc_at - reset).total_seconds()
 
 
 def _age_s(stored: Stored, now: Moment, boot_id: str) -> float:
-    """How long ago a stored passage was: by the monotonic clock within one boot, else by a wall clock that can be believed."""
-    passage = stored.passage
+    """Age of a stored event: by the monotonic clock within one boot, otherwise by the wall clock if it is reliable."""
+    passage = stored.event
     if _same_boot(stored, boot_id):
-        return max(0.0, now.s - passage.occurred_s)
-    if ClockQuality.UNSET in (passage.clock, now.quality):
-        return 0.0  # nobody can tell; remembered until the reset hour rather than counted twice
-    return max(0.0, (now.at - passage.occurred_at).total_seconds())
+        return max(0.0, now.monotonic_s - passage.occurred_s)
+    if ClockQuality.UNSET in (passage.clock_quality, now.quality):
+        return 0.0  # unknown age: remembered until the reset hour rather than counted twice
+    return max(0.0, (now.utc_at - passage.occurred_at).total_seconds())
 
 
 def _same_boot(stored: Stored, boot_id: str) -> bool:

@@ -1,4 +1,4 @@
-"""The walk of one frame: each room once, in order, and the record before the light."""
+"""The path of one frame: each step runs once, in order, and the event is on disk before the signal."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -7,7 +7,7 @@ import pytest
 
 from kiosk.core import rules
 from kiosk.core.gate import Gate, uuid7
-from kiosk.core.model import Assurance, ClockQuality, Direction, CodeKind, Outcome, Reason, Stored
+from kiosk.core.model import Assurance, ClockQuality, CodeKind, Direction, Outcome, Reason, Stored
 from kiosk.core.ports import StoreTrouble
 from kiosk.core.subject_sealing import Pseudonyms
 from kiosk.credentials.issuing import prove, sign_pass
@@ -23,14 +23,14 @@ def scene() -> Scene:
 
 
 def shown(scene: Scene, gate: Gate, label: str, after_s: float = 0.0) -> Stored | None:
-    """Somebody holds one sample code into the view."""
+    """Show one sample code to the camera."""
     scene.codes = (WORLD[label].data,) if label else ()
     scene.now = moment(after_s)
     return gate.process_frame(FRAME).stored
 
 
 @pytest.mark.parametrize("label", [sample.label for sample in WORLD.samples])
-def test_every_sample_gets_its_light_and_its_record(scene: Scene, label: str) -> None:
+def test_every_sample_gets_its_signal_and_its_event(scene: Scene, label: str) -> None:
     sample = WORLD[label]
     stored = shown(scene, scene.gate(), label)
     assert stored is not None
@@ -46,12 +46,12 @@ def test_every_sample_gets_its_light_and_its_record(scene: Scene, label: str) ->
         assert passage.direction is Direction.IN
 
 
-def test_a_light_is_never_shown_before_the_record_is_on_disk(scene: Scene) -> None:
+def test_no_signal_is_shown_before_the_event_is_on_disk(scene: Scene) -> None:
     shown(scene, scene.gate(), "valid")
     assert scene.happened == ["record", "light"]
 
 
-def test_nobody_gets_a_light_from_a_disk_that_does_not_commit(scene: Scene) -> None:
+def test_no_signal_is_shown_if_the_commit_fails(scene: Scene) -> None:
     scene.disk_is_full = True
     gate = scene.gate()
     with pytest.raises(StoreTrouble):
@@ -61,13 +61,13 @@ def test_nobody_gets_a_light_from_a_disk_that_does_not_commit(scene: Scene) -> N
     assert shown(scene, gate, "valid", 1.0) is not None, "and he is answered when the disk is well again"
 
 
-def test_an_empty_view_is_left_alone(scene: Scene) -> None:
+def test_an_empty_frame_gives_no_decision(scene: Scene) -> None:
     look = scene.gate().process_frame(FRAME)
     assert look.stored is None
     assert scene.happened == []
 
 
-def test_a_code_that_is_still_held_up_is_answered_once(scene: Scene) -> None:
+def test_a_code_that_stays_in_view_is_answered_once(scene: Scene) -> None:
     gate = scene.gate()
     for frame in range(30):
         shown(scene, gate, "valid", frame / 15)
@@ -105,7 +105,7 @@ def test_a_rotated_code_of_the_same_app_is_the_same_visit(scene: Scene) -> None:
     assert [answer is not None for answer in answers] == [True, False, False]
 
 
-def test_two_codes_at_once_are_asked_to_come_one_at_a_time(scene: Scene) -> None:
+def test_two_codes_at_once_are_rejected(scene: Scene) -> None:
     scene.codes = (WORLD["valid"].data, WORLD["expired"].data)
     stored = scene.gate().process_frame(FRAME).stored
     assert stored is not None
@@ -115,7 +115,7 @@ def test_two_codes_at_once_are_asked_to_come_one_at_a_time(scene: Scene) -> None
     assert passage.code_bytes == 2 * 178
 
 
-def test_of_an_unknown_code_only_a_keyed_name_and_its_length_are_kept(scene: Scene) -> None:
+def test_an_unknown_code_is_kept_only_as_keyed_hash_and_length(scene: Scene) -> None:
     stored = shown(scene, scene.gate(), "unknown")
     assert stored is not None
     passage = stored.event
@@ -124,14 +124,14 @@ def test_of_an_unknown_code_only_a_keyed_name_and_its_length_are_kept(scene: Sce
     assert passage.pseudonym == Pseudonyms(b"k" * 32).for_codes([WORLD["unknown"].data])
 
 
-def test_a_person_who_is_refused_is_named_in_the_record_for_the_centre_alone(scene: Scene) -> None:
+def test_the_subject_of_a_refused_person_is_sealed_for_the_centre(scene: Scene) -> None:
     stored = shown(scene, scene.gate(rules.Policy(min_assurance={CodeKind.ENTRY_PASS: Assurance.VERIFIED})), "id-card")
     assert stored is not None
     assert stored.event.reason is Reason.NOT_ACCEPTED
     assert open_sealed(PRIVATE, stored.event.sealed, stored.event.id)["name"] == WORLD["id-card"].person.name  # type: ignore[union-attr]
 
 
-def test_a_full_place_is_full_for_the_next_and_open_when_one_leaves(scene: Scene) -> None:
+def test_a_full_site_refuses_the_next_person_until_one_leaves(scene: Scene) -> None:
     gate = scene.gate(rules.Policy(capacity=1))
     reasons = []
     for label, after_s in (("valid", 0), ("national", 20), ("valid", 40), ("national", 60)):
@@ -141,7 +141,7 @@ def test_a_full_place_is_full_for_the_next_and_open_when_one_leaves(scene: Scene
     assert reasons == [Reason.OK, Reason.CAPACITY_REACHED, Reason.OK, Reason.OK]
 
 
-def test_a_guard_lets_in_who_has_nothing_to_show_and_he_counts(scene: Scene) -> None:
+def test_a_manual_admission_counts_one_person(scene: Scene) -> None:
     gate = scene.gate(rules.Policy(capacity=1))
     passage = gate.admit(Direction.IN).event
     assert (passage.outcome, passage.reason, passage.direction) == (Outcome.PASS, Reason.MANUAL, Direction.IN)
@@ -156,7 +156,7 @@ def test_a_guard_lets_in_who_has_nothing_to_show_and_he_counts(scene: Scene) -> 
     assert free.event.reason is Reason.OK
 
 
-def test_the_record_has_both_clocks_and_says_how_far_to_believe_them(scene: Scene) -> None:
+def test_an_event_has_both_clocks_and_the_clock_quality(scene: Scene) -> None:
     scene.now = moment(quality=ClockQuality.FREE_RUNNING)
     scene.codes = (WORLD["valid"].data,)
     stored = scene.gate().process_frame(FRAME).stored
@@ -173,5 +173,5 @@ def test_ids_are_version_7_and_rise_with_time() -> None:
     assert uuid7(moment()) != uuid7(moment())
 
 
-def test_a_clock_before_1970_still_gives_an_id() -> None:
+def test_a_clock_before_1970_gives_a_valid_id() -> None:
     assert uuid7(replace(moment(), at=NOW_AT - timedelta(days=30_000))).int >> 80 == 0

@@ -1,4 +1,4 @@
-"""A sentence in both languages for everything that a person can be told."""
+"""Each reason, outcome, direction, kind and state has a text in both languages."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 
 from kiosk.core import messages
-from kiosk.core.model import Direction, CodeKind, Outcome, Reason, State
+from kiosk.core.model import CodeKind, Direction, Outcome, Reason, State
 
 TABLES = [
-    (messages.REASONS, Reason),
-    (messages.OUTCOMES, Outcome),
-    (messages.KINDS, CodeKind),
-    (messages.DIRECTIONS, Direction),
-    (messages.STATES, State),
+    (messages.REASON_TEXTS, Reason),
+    (messages.OUTCOME_TEXTS, Outcome),
+    (messages.KIND_TEXTS, CodeKind),
+    (messages.DIRECTION_TEXTS, Direction),
+    (messages.STATE_TEXTS, State),
 ]
 DIACRITICS = set("ăâđêôơưàáảãạằắẳẵặầấẩẫậèéẻẽẹềếểễệìíỉĩịòóỏõọồốổỗộờớởỡợùúủũụừứửữựỳýỷỹỵ")
 
 
 @pytest.mark.parametrize(("table", "values"), TABLES)
-def test_nothing_is_left_without_words(table: Mapping[Any, messages.Sentence], values: type[StrEnum]) -> None:
+def test_every_value_has_a_text(table: Mapping[Any, messages.Sentence], values: type[StrEnum]) -> None:
     assert set(table) == set(values)
     for value, sentence in table.items():
         assert sentence.vi.strip() == sentence.vi != ""
@@ -30,14 +30,14 @@ def test_nothing_is_left_without_words(table: Mapping[Any, messages.Sentence], v
         assert sentence.in_language("en") is sentence.en
 
 
-def test_no_two_reasons_read_alike() -> None:
+def test_no_two_reasons_have_the_same_text() -> None:
     for language in ("vi", "en"):
-        sentences = [sentence.in_language(language) for sentence in messages.REASONS.values()]
+        sentences = [sentence.in_language(language) for sentence in messages.REASON_TEXTS.values()]
         assert len(set(sentences)) == len(sentences)
 
 
-def test_vietnamese_is_written_with_its_diacritics_and_ends_like_a_sentence() -> None:
-    for sentence in messages.REASONS.values():
+def test_vietnamese_texts_have_diacritics_and_end_as_sentences() -> None:
+    for sentence in messages.REASON_TEXTS.values():
         assert DIACRITICS & set(sentence.vi.lower())
         assert sentence.vi.endswith(".")
         assert sentence.en.endswith(".")

@@ -1,4 +1,4 @@
-"""Undoing the last passage: a record of its own before the light, once, not for long, and everybody is as before."""
+"""Undo of the last access event: a new event, before the signal, once and within a time limit."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.core.gate import Gate
-from kiosk.core.model import Direction, Grounds, Moment, Outcome, DecodedCode, Reason, DecodeResult, State, Stored
+from kiosk.core.model import DecodedCode, DecodeResult, Direction, Grounds, Moment, Outcome, Reason, State, Stored
 from kiosk.core.ports import StoreTrouble
 from kiosk.core.reversal import LastPassage, NotUndone, WhyNot
 from kiosk.core.visits import Visits
@@ -23,12 +23,12 @@ BOOT = "boot-a"
 
 
 class Killed(Exception):
-    """What the end of a process looks like from inside it."""
+    """Stands for the end of the process."""
 
 
 @dataclass
 class Life:
-    """One life of a kiosk at a gate, on a database that outlives it."""
+    """One run of a gate on a database that outlives it."""
 
     store: Store
     now: Moment = field(default_factory=moment)
@@ -41,7 +41,7 @@ class Life:
         self.last = LastPassage(30, boot_id=self.store.boot_id)
 
     def wake(self, now: Moment) -> Gate:
-        """What a start of the process does."""
+        """Restore everything as at process start."""
         records = tuple(reversed(self.store.recent(100)))
         self.now = now
         self.visits.restore(records, now, self.store.boot_id)
@@ -83,7 +83,7 @@ def refusal(gate: Gate, seq: int | None = None) -> WhyNot:
     return refused.value.refusal
 
 
-def test_an_undo_is_a_new_record_that_names_the_old_one_and_changes_nothing_of_it(store: Store) -> None:
+def test_an_undo_is_a_new_event_that_leaves_the_old_one_unchanged(store: Store) -> None:
     life = Life(store)
     gate = life.wake(moment())
     passed = shows(life, gate, "valid", 0)
@@ -94,13 +94,13 @@ def test_an_undo_is_a_new_record_that_names_the_old_one_and_changes_nothing_of_i
     assert (done.annulment.seq, done.annulled) == (2, passed)
     assert (undo.annuls, undo.manual_reason) == (passed.event.id, Grounds.TURNED_BACK)
     assert (undo.outcome, undo.reason, undo.direction) == (Outcome.CHECK_AGAIN, Reason.ANNULLED, Direction.IN)
-    assert (undo.pseudonym, undo.sealed, undo.kind, undo.code_bytes) == (b"", b"", None, 0), "it names nobody"
+    assert (undo.pseudonym, undo.sealed, undo.kind, undo.code_bytes) == (b"", b"", None, 0), "it names no person"
     assert [one.event for one in store.recent(9)] == [undo, passed.event]
     assert life.lights == [Outcome.PASS, Outcome.CHECK_AGAIN]
     assert life.inside() == 0
 
 
-def test_who_was_undone_takes_his_phone_away_shows_it_again_and_goes_in(store: Store) -> None:
+def test_an_undone_visitor_can_show_their_code_again_after_taking_it_away(store: Store) -> None:
     life = Life(store)
     gate = life.wake(moment())
     shows(life, gate, "valid", 0)
@@ -114,7 +114,7 @@ def test_who_was_undone_takes_his_phone_away_shows_it_again_and_goes_in(store: S
     assert life.inside() == 1
 
 
-def test_only_the_last_passage_can_be_undone_and_only_once(store: Store) -> None:
+def test_only_the_last_event_can_be_undone_and_only_once(store: Store) -> None:
     life = Life(store)
     gate = life.wake(moment())
     assert refusal(gate) is WhyNot.NOTHING_TO_UNDO
@@ -127,7 +127,7 @@ def test_only_the_last_passage_can_be_undone_and_only_once(store: Store) -> None
     assert life.lights == [Outcome.PASS, Outcome.PASS, Outcome.CHECK_AGAIN], "and no light"
 
 
-def test_refusals_in_between_do_not_hide_the_last_passage(store: Store) -> None:
+def test_later_refusals_do_not_prevent_an_undo(store: Store) -> None:
     life = Life(store)
     gate = life.wake(moment())
     passed = shows(life, gate, "valid", 0)
@@ -136,7 +136,7 @@ def test_refusals_in_between_do_not_hide_the_last_passage(store: Store) -> None:
     assert gate.undo(Grounds.TURNED_BACK).annulled.seq == passed.seq
 
 
-def test_the_guard_names_the_passage_that_he_means_and_another_one_is_left_alone(store: Store) -> None:
+def test_an_undo_with_another_seq_than_the_last_is_refused(store: Store) -> None:
     life = Life(store)
     gate = life.wake(moment())
     for _ in range(2):
@@ -146,7 +146,7 @@ def test_the_guard_names_the_passage_that_he_means_and_another_one_is_left_alone
 
 
 @pytest.mark.parametrize(("age_s", "why"), [(30.0, None), (30.1, WhyNot.TOO_LATE)])
-def test_after_the_window_it_is_too_late(store: Store, age_s: float, why: WhyNot | None) -> None:
+def test_undo_is_refused_after_the_window(store: Store, age_s: float, why: WhyNot | None) -> None:
     life = Life(store)
     gate = life.wake(moment())
     gate.admit(Direction.IN)
@@ -157,14 +157,14 @@ def test_after_the_window_it_is_too_late(store: Store, age_s: float, why: WhyNot
     assert (refusal(gate) if why else gate.undo(Grounds.OTHER).annulment.seq) == (why or 2), "whatever the wall clock says"
 
 
-def test_a_window_of_zero_is_never(store: Store) -> None:
+def test_a_window_of_zero_switches_undo_off(store: Store) -> None:
     last = LastPassage(0, boot_id=BOOT)
     last.observe(store.commit(a_passage(1)))
     with pytest.raises(NotUndone, match="too long ago"):
         last.require_undoable(1001.0)
 
 
-def test_nobody_gets_a_light_for_an_undo_that_could_not_be_recorded(tmp_path: Path) -> None:
+def test_no_signal_is_shown_for_an_undo_that_could_not_be_committed(tmp_path: Path) -> None:
     with closing(Store(tmp_path / "p.db", boot_id=BOOT)) as store:
         life = Life(store)
         gate = life.wake(moment())
@@ -179,7 +179,7 @@ def test_nobody_gets_a_light_for_an_undo_that_could_not_be_recorded(tmp_path: Pa
         assert life.inside() == 0
 
 
-def test_a_process_that_dies_between_record_and_light_has_undone_it_all_the_same(tmp_path: Path) -> None:
+def test_an_undo_holds_if_the_process_dies_between_commit_and_signal(tmp_path: Path) -> None:
     with closing(Store(tmp_path / "p.db", boot_id=BOOT)) as store:
         life = Life(store)
         gate = life.wake(moment())
@@ -197,7 +197,7 @@ def test_a_process_that_dies_between_record_and_light_has_undone_it_all_the_same
         assert again.event.direction is Direction.IN, "and he may show his code at once"
 
 
-def test_a_passage_from_before_a_restart_can_be_undone_but_none_from_before_a_reboot(tmp_path: Path) -> None:
+def test_an_event_can_be_undone_after_a_restart_but_not_after_a_reboot(tmp_path: Path) -> None:
     with closing(Store(tmp_path / "p.db", boot_id=BOOT)) as store:
         life = Life(store)
         shows(life, life.wake(moment()), "valid", 0)
@@ -216,7 +216,7 @@ def test_a_passage_from_before_a_restart_can_be_undone_but_none_from_before_a_re
 
 
 @given(st.lists(st.sampled_from(["pass", "refuse", "undo"]), max_size=20))
-def test_no_order_of_events_annuls_a_passage_twice_or_anything_but_the_last(steps: list[str]) -> None:
+def test_no_sequence_annuls_an_event_twice_or_an_event_other_than_the_last(steps: list[str]) -> None:
     last = LastPassage(1e9, boot_id=BOOT)
     passed: list[Stored] = []
     annulled: list[int] = []

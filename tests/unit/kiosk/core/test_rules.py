@@ -1,4 +1,4 @@
-"""Every rule is a row: a person, a policy, a history, and the light that should follow."""
+"""The access rules: each row is a person, a policy, a history and the expected decision."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,12 +13,12 @@ from kiosk.core.model import (
     Assurance,
     Claim,
     ClockQuality,
+    CodeKind,
     Decision,
     Direction,
     Grounds,
     History,
     Identifier,
-    CodeKind,
     Moment,
     Outcome,
     Reason,
@@ -52,7 +52,7 @@ TICK = timedelta.resolution
 
 
 def at(day: int, hour: int, minute: int = 0, second: int = 0) -> Moment:
-    """A local time in Hue; 23 November 2026 is a Monday."""
+    """A local time in Hue. 23 November 2026 is a Monday."""
     return replace(NOW, at=datetime(2026, 11, day, hour, minute, second, tzinfo=UTC) - timedelta(hours=7))
 
 
@@ -74,8 +74,8 @@ ROWS: list[tuple[str, Claim, Policy, History, int, Moment, Decision]] = [
     # direction
     ("who is in goes out", PASS, Policy(), WENT_IN, 1, NOW, OK_OUT),
     ("who is out goes in", PASS, Policy(), WENT_OUT, 0, NOW, OK_IN),
-    ("at an entrance everybody goes in", PASS, Policy(direction="in"), WENT_IN, 1, NOW, OK_IN),
-    ("at an exit everybody goes out", PASS, Policy(direction="out"), ANY, 1, NOW, OK_OUT),
+    ("at an entrance all people go in", PASS, Policy(direction="in"), WENT_IN, 1, NOW, OK_IN),
+    ("at an exit all people go out", PASS, Policy(direction="out"), ANY, 1, NOW, OK_OUT),
     # what is accepted
     ("a kind that is not accepted", CARD, Policy(min_assurance={CodeKind.ENTRY_PASS: Assurance.VERIFIED}), ANY, 0, NOW, no(Reason.NOT_ACCEPTED)),
     ("nor on the way out", CARD, Policy(min_assurance={}), WENT_IN, 1, NOW, no(Reason.NOT_ACCEPTED)),
@@ -89,7 +89,7 @@ ROWS: list[tuple[str, Claim, Policy, History, int, Moment, Decision]] = [
     # validity
     ("at its last moment", replace(PASS, not_after_at=NOW_AT), Policy(), ANY, 0, NOW, OK_IN),
     ("a tick later", replace(PASS, not_after_at=NOW_AT - TICK), Policy(), ANY, 0, NOW, no(Reason.EXPIRED)),
-    ("nobody is held inside", replace(PASS, not_after_at=NOW_AT - TICK), Policy(), WENT_IN, 1, NOW, OK_OUT),
+    ("no person is held inside", replace(PASS, not_after_at=NOW_AT - TICK), Policy(), WENT_IN, 1, NOW, OK_OUT),
     ("at its first moment", replace(PASS, not_before_at=NOW_AT), Policy(), ANY, 0, NOW, OK_IN),
     ("a tick earlier", replace(PASS, not_before_at=NOW_AT + TICK), Policy(), ANY, 0, NOW, no(Reason.NOT_YET_VALID)),
     ("early, and leaving", replace(PASS, not_before_at=NOW_AT + TICK), Policy(), WENT_IN, 1, NOW, OK_OUT),
@@ -115,11 +115,11 @@ ROWS: list[tuple[str, Claim, Policy, History, int, Moment, Decision]] = [
     ("not declared", replace(PASS, declared_at=None), Policy(declaration="verified"), ANY, 0, NOW, no(Reason.NO_DECLARATION)),
     ("an ID card cannot say it", CARD, Policy(declaration="verified"), ANY, 0, NOW, OK_IN),
     ("and must where all must", CARD, Policy(declaration="all"), ANY, 0, NOW, no(Reason.NO_DECLARATION)),
-    ("nobody asks", replace(PASS, declared_at=None), Policy(), ANY, 0, NOW, OK_IN),
+    ("not required", replace(PASS, declared_at=None), Policy(), ANY, 0, NOW, OK_IN),
     ("leaving undeclared", replace(PASS, declared_at=None), Policy(declaration="all"), WENT_IN, 1, NOW, OK_OUT),
     ("as old as allowed", PASS, Policy(declaration="all", declaration_max_age_s=10 * HOUR_S), ANY, 0, NOW, OK_IN),
     ("older", PASS, Policy(declaration="all", declaration_max_age_s=10 * HOUR_S - 1), ANY, 0, NOW, no(Reason.DECLARATION_TOO_OLD)),
-    ("old, but nobody asks", PASS, Policy(declaration_max_age_s=1), ANY, 0, NOW, OK_IN),
+    ("old, but not required", PASS, Policy(declaration_max_age_s=1), ANY, 0, NOW, OK_IN),
     ("run out", replace(PASS, declared_until_at=NOW_AT), Policy(declaration="all"), ANY, 0, NOW, no(Reason.DECLARATION_TOO_OLD)),
     ("a tick before that", replace(PASS, declared_until_at=NOW_AT + TICK), Policy(declaration="all"), ANY, 0, NOW, OK_IN),
     ("without such a word", replace(PASS, declared_until_at=None), Policy(declaration="all"), ANY, 0, NOW, OK_IN),
@@ -133,7 +133,7 @@ ROWS: list[tuple[str, Claim, Policy, History, int, Moment, Decision]] = [
     ("on Saturday", CARD, Policy(opening_hours=OFFICE), ANY, 0, at(28, 11), OK_IN),
     ("on Saturday afternoon", CARD, Policy(opening_hours=OFFICE), ANY, 0, at(28, 13), no(Reason.CLOSED)),
     ("on Sunday", CARD, Policy(opening_hours=OFFICE), ANY, 0, at(29, 11), no(Reason.CLOSED)),
-    ("nobody knows the hour", CARD, Policy(opening_hours=OFFICE), ANY, 0, replace(at(29, 11), quality=ClockQuality.UNSET), OK_IN),
+    ("the hour is unknown", CARD, Policy(opening_hours=OFFICE), ANY, 0, replace(at(29, 11), quality=ClockQuality.UNSET), OK_IN),
     ("in another country", CARD, Policy(opening_hours=OFFICE, timezone="UTC"), ANY, 0, at(23, 8), no(Reason.CLOSED)),
     # anti-passback
     ("twice in, soft", PASS, Policy(direction="in", anti_passback="soft"), WENT_IN, 1, NOW, ask(Reason.ALREADY_IN)),
@@ -153,7 +153,7 @@ ROWS: list[tuple[str, Claim, Policy, History, int, Moment, Decision]] = [
     ("over-full", PASS, Policy(capacity=5), WENT_OUT, 6, NOW, no(Reason.CAPACITY_REACHED)),
     ("full, and one leaves", PASS, Policy(capacity=5), WENT_IN, 5, NOW, OK_OUT),
     ("full, but he counts already", PASS, Policy(capacity=5, direction="in"), WENT_IN, 5, NOW, OK_IN),
-    # which rule speaks first
+    # which rule applies first
     ("what he shows, before when", replace(CARD, not_after_at=NOW_AT - TICK), ONLY_SIGNED, ANY, 0, NOW, no(Reason.INSUFFICIENT_ASSURANCE)),
     ("validity, before room", replace(PASS, not_after_at=NOW_AT - TICK), Policy(capacity=0), ANY, 0, NOW, no(Reason.EXPIRED)),
     (
@@ -173,10 +173,10 @@ ROWS: list[tuple[str, Claim, Policy, History, int, Moment, Decision]] = [
 def test_a_row_of_the_table(  # noqa: PLR0917  the columns of the table
     claim: Claim, policy: Policy, history: History, inside: int, now: Moment, decision: Decision
 ) -> None:
-    assert rules.decide(claim, history, policy, inside, now) == decision
+    assert rules.decide_access(claim, history, policy, inside, now) == decision
 
 
-def test_every_rule_of_the_table_has_a_row_that_it_decides() -> None:
+def test_every_rule_decides_at_least_one_row() -> None:
     decided = {(row[6].outcome, row[6].reason) for row in ROWS}
     assert {(rule.outcome, rule.reason) for rule in rules.RULES} <= decided
 
@@ -184,16 +184,16 @@ def test_every_rule_of_the_table_has_a_row_that_it_decides() -> None:
 @pytest.mark.parametrize("reason", list(Reason))
 def test_a_refusal_keeps_its_reason_whatever_the_policy(reason: Reason) -> None:
     policy = Policy(min_assurance={}, direction="out", capacity=0)
-    assert rules.decide(Refusal(CodeKind.ENTRY_PASS, reason), WENT_IN, policy, 9, NOW) == no(reason)
+    assert rules.decide_access(Refusal(CodeKind.ENTRY_PASS, reason), WENT_IN, policy, 9, NOW) == no(reason)
 
 
-def test_several_codes_at_once_are_nobodys_light() -> None:
-    assert rules.one_at_a_time() == ask(Reason.MULTIPLE_CODES)
+def test_several_codes_at_once_are_rejected() -> None:
+    assert rules.multiple_codes_decision() == ask(Reason.MULTIPLE_CODES)
 
 
 @pytest.mark.parametrize("direction", list(Direction))
-def test_a_guard_lets_pass_who_has_nothing_to_show(direction: Direction) -> None:
-    assert rules.manual(direction) == Decision(Outcome.PASS, Reason.MANUAL, direction)
+def test_a_manual_admission_is_a_pass(direction: Direction) -> None:
+    assert rules.manual_decision(direction) == Decision(Outcome.PASS, Reason.MANUAL, direction)
 
 
 @given(
@@ -209,16 +209,16 @@ def test_a_guard_lets_pass_who_has_nothing_to_show(direction: Direction) -> None
         opens=st.sampled_from([(), OFFICE]),
     ),
 )
-def test_a_direction_goes_with_a_pass_and_with_nothing_else(
+def test_only_a_pass_has_a_direction(
     claim: Claim, history: History, inside: int, policy: Policy
 ) -> None:
-    decision = rules.decide(claim, history, policy, inside, NOW)
+    decision = rules.decide_access(claim, history, policy, inside, NOW)
     assert (decision.direction is None) is (decision.outcome is not Outcome.PASS)
     assert (decision.reason is Reason.OK) is (decision.outcome is Outcome.PASS)
 
 
 @given(st.sampled_from([PASS, CARD]), st.integers(0, 15 * 366 * 24))
-def test_who_is_inside_with_a_true_code_is_let_out_at_any_hour(claim: Claim, hour: int) -> None:
+def test_a_person_inside_with_a_valid_code_may_leave_at_any_hour(claim: Claim, hour: int) -> None:
     policy = Policy(
         declaration="all",
         declaration_max_age_s=1,
@@ -231,7 +231,7 @@ def test_who_is_inside_with_a_true_code_is_let_out_at_any_hour(claim: Claim, hou
     )
     for quality in ClockQuality:
         now = Moment(datetime(2020, 1, 1, tzinfo=UTC) + timedelta(hours=hour), 0.0, quality)
-        assert rules.decide(claim, WENT_IN, policy, 1, now) == OK_OUT
+        assert rules.decide_access(claim, WENT_IN, policy, 1, now) == OK_OUT
 
 
 class TestHours:
@@ -244,7 +244,7 @@ class TestHours:
             (" mon-sun 22:00-04:00 ", set(range(7)), (1320, 240)),
         ],
     )
-    def test_are_read_as_people_write_them(self, text: str, days: set[int], minutes: tuple[int, int]) -> None:
+    def test_opening_hours_are_parsed(self, text: str, days: set[int], minutes: tuple[int, int]) -> None:
         hours = Hours.parse(text)
         assert (set(hours.days), hours.from_minute, hours.until_minute) == (days, *minutes)
 
@@ -263,7 +263,7 @@ class TestHours:
             *("mon 08:00-24:01", "mon 08:0-9:00", "mon -1:00-09:00", "mon 08:00-09:00-10:00"),
         ],
     )
-    def test_of_another_form_are_refused_with_an_example(self, text: str) -> None:
+    def test_invalid_hours_are_refused_with_an_example(self, text: str) -> None:
         with pytest.raises(ValueError, match="is not like 'mon-fri 07:30-17:00'"):
             Hours.parse(text)
 
@@ -278,16 +278,16 @@ class TestHours:
             (27, 3, 0, False),
         ],
     )
-    def test_may_end_on_the_next_day(self, day: int, hour: int, minute: int, open_: bool) -> None:
+    def test_hours_may_end_on_the_next_day(self, day: int, hour: int, minute: int, open_: bool) -> None:
         night = Hours.parse("fri 22:00-04:00")
         assert night.contains(datetime(2026, 11, day, hour, minute)) is open_  # noqa: DTZ001  local by contract
 
-    def test_from_and_until_the_same_minute_is_the_whole_day(self) -> None:
+    def test_the_same_start_and_end_mean_the_whole_day(self) -> None:
         always = Hours.parse("mon-sun 00:00-00:00")
         assert all(always.contains(datetime(2026, 11, 23 + day, hour)) for day in range(7) for hour in range(24))  # noqa: DTZ001
 
 
-def test_the_wire_names_are_frozen() -> None:
+def test_the_wire_values_are_frozen() -> None:
     """These values are on disk and on the wire: add to the list, never change it."""
     assert {reason.value for reason in Reason} == {
         "ok", "manual", "already-in", "already-out", "multiple-codes", "expired", "not-yet-valid", "bad-signature",
@@ -307,7 +307,7 @@ def test_the_wire_names_are_frozen() -> None:
     }  # fmt: skip
 
 
-def test_a_policy_takes_nothing_for_granted() -> None:
+def test_the_default_policy() -> None:
     default: Any = Policy()
     assert default.direction == "alternating"
     assert (default.anti_passback, default.declaration, default.on_stale_lists, default.on_unset_clock) == (

@@ -1,4 +1,4 @@
-"""The memory of visits is bounded: the oldest go first, and no raw code is ever in it."""
+"""Visit memory is bounded: the oldest entries go first, and it holds no raw code."""
 
 import pickle
 
@@ -10,7 +10,7 @@ from tests.fakes.data.people import moment
 from tests.fakes.data.visitors import ANH, BINH, IN, LET_IN, NO, OUT, A, B
 
 
-def test_codes_are_forgotten_oldest_first() -> None:
+def test_the_oldest_codes_are_dropped_first() -> None:
     here = Visits(window_s=1e9)
     for number in range(visits.MAX_CODES + 1):
         here.record_answer([b"%d" % number], (), NO, moment(number / 1000))
@@ -28,7 +28,7 @@ def test_a_code_in_view_outlives_newer_ones() -> None:
     assert here.codes_to_answer([A], moment(12)) == ()
 
 
-def test_people_are_forgotten_oldest_first_and_counted() -> None:
+def test_the_oldest_pseudonyms_are_dropped_first_and_counted() -> None:
     here = Visits(max_pseudonyms=2)
     for number in range(3):
         here.record_answer([b"%d" % number], (b"name %d" % number,), IN, moment(number))
@@ -37,7 +37,7 @@ def test_people_are_forgotten_oldest_first_and_counted() -> None:
     assert here.history((b"name 0",), moment(4)) == History()
 
 
-def test_the_nameless_are_bounded_too() -> None:
+def test_anonymous_people_are_bounded_too() -> None:
     here = Visits(max_pseudonyms=3)
     for second in range(5):
         here.record_answer((), (), LET_IN, moment(second))
@@ -55,7 +55,7 @@ def test_passes_of_two_days_ago_are_dropped() -> None:
     assert here.dropped_pseudonyms == len(here._occupancy._anonymous) == 0
 
 
-def test_a_person_of_many_names_is_forgotten_once() -> None:
+def test_a_person_with_many_pseudonyms_is_dropped_once() -> None:
     here = Visits(max_pseudonyms=3)
     here.record_answer([A], (b"one", b"two", b"three"), IN, moment())
     here.record_answer([B], (b"four", b"five", b"six"), IN, moment(1))
@@ -63,14 +63,14 @@ def test_a_person_of_many_names_is_forgotten_once() -> None:
     assert here.dropped_pseudonyms == 3
 
 
-def test_what_is_too_old_leaves_no_trace() -> None:
+def test_dropped_entries_leave_no_trace() -> None:
     here = Visits()
     here.record_answer([A], (b"one", b"two"), IN, moment())
     here.record_answer([B], BINH, IN, moment(visits.KEEP_S + 1))
     assert (len(here._occupancy._by_pseudonym), len(here._occupancy._inside)) == (1, 1)
 
 
-def test_codes_have_other_names_in_each_life_of_the_process() -> None:
+def test_code_hashes_differ_in_each_run_of_the_process() -> None:
     assert Codes(8)._hash(A) != Codes(8)._hash(A)
     assert len(Codes(8)._hash(A)) == 16
 
@@ -79,6 +79,6 @@ def test_no_raw_code_is_kept() -> None:
     here = Visits()
     here.record_answer([A], ANH, IN, moment())
     here.codes_to_answer([A, B], moment(1))
-    held = pickle.dumps(here)  # everything that it holds, however deep
+    held = pickle.dumps(here)  # everything that it holds, at any depth
     assert ANH[0] in held
     assert A not in held

@@ -1,4 +1,4 @@
-"""What a clock that jumps cannot do: nobody is answered twice, blocked, or forgotten."""
+"""Clock jumps repeat no answer, block no person and lose no person."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ def test_a_jump_neither_repeats_nor_blocks(jump: timedelta) -> None:
     assert not here.history(ANH, moment(14, jumped=jump)).same_visit
 
 
-def test_a_jump_over_the_reset_hour_and_back_forgets_nobody() -> None:
+def test_a_jump_over_the_reset_hour_and_back_loses_no_person() -> None:
     here = Visits()
     here.record_answer([A], ANH, IN, moment())
     ahead = moment(60, jumped=timedelta(seconds=TO_RESET_S - 30))
@@ -32,14 +32,14 @@ def test_a_jump_over_the_reset_hour_and_back_forgets_nobody() -> None:
     assert here.occupancy(moment(120)) == 2
 
 
-def test_while_nobody_knows_the_hour_people_stay_a_day() -> None:
+def test_with_an_unset_clock_people_stay_a_day() -> None:
     here = Visits()
     here.record_answer([A], ANH, IN, moment(quality=ClockQuality.UNSET))
     assert here.occupancy(moment(visits.DAY_S, quality=ClockQuality.UNSET)) == 1
     assert here.occupancy(moment(visits.DAY_S + 1, quality=ClockQuality.UNSET)) == 0
 
 
-def test_setting_the_clock_at_boot_keeps_who_came_before() -> None:
+def test_setting_the_clock_at_boot_keeps_earlier_people() -> None:
     here = Visits()
     boot = moment(quality=ClockQuality.UNSET, jumped=timedelta(days=-20_000))
     here.record_answer([A], ANH, IN, boot)

@@ -1,4 +1,4 @@
-"""Thirty frames are one visit: who needs an answer, and who has had one."""
+"""Debounce: which codes in view need an answer."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,7 +35,7 @@ class TestOneVisit:
         assert here.codes_to_answer([A], moment(7)) == ()
         assert here.codes_to_answer([A], moment(15.1)) == (A,)
 
-    def test_another_of_the_same_persons_codes_belongs_to_the_visit(self) -> None:
+    def test_another_code_of_the_same_person_belongs_to_the_visit(self) -> None:
         here = Visits(window_s=8)
         here.record_answer([A], (*ANH, b"insurance"), IN, moment())
         assert here.codes_to_answer([B], moment(5)) == (B,)
@@ -46,20 +46,20 @@ class TestOneVisit:
         assert here.history(ANH, moment(13)).same_visit, "whichever code he shows, the window slides"
         assert here.occupancy(moment(6)) == 1
 
-    def test_the_other_code_keeps_the_visit_alive_as_well(self) -> None:
+    def test_the_other_code_extends_the_visit_too(self) -> None:
         here = Visits(window_s=8)
         here.record_answer([A], ANH, IN, moment())
         here.record_same_person([B], ANH, moment(5))
         assert here.codes_to_answer([B], moment(12)) == ()
         assert here.history(ANH, moment(20)).same_visit
 
-    def test_the_window_ends_when_it_is_over_and_not_before(self) -> None:
+    def test_the_window_ends_exactly_on_time(self) -> None:
         here = Visits(window_s=8)
         here.record_answer([A], ANH, IN, moment())
         assert here.history(ANH, moment(8)).same_visit
         assert here.codes_to_answer([A], moment(8)) == ()
 
-    def test_two_people_of_one_code_become_the_one_who_passed_last(self) -> None:
+    def test_two_people_with_one_code_become_the_one_who_passed_last(self) -> None:
         here = Visits(window_s=100)
         here.record_answer([A], ANH, IN, moment())
         here.record_answer([B], BINH, OUT, moment(60))
@@ -67,44 +67,44 @@ class TestOneVisit:
         assert here.history(ANH, moment(71)).last_direction is Direction.OUT
         assert here.history(ANH, moment(71)).last_pass_age_s == 11
 
-    def test_who_was_refused_may_show_another_code_at_once(self) -> None:
+    def test_a_refused_person_may_show_another_code_at_once(self) -> None:
         here = Visits(window_s=8)
         here.record_answer([A], ANH, NO, moment())
         assert here.history(ANH, moment(1)) == History()
 
-    def test_after_the_window_it_is_another_visit_the_other_way(self) -> None:
+    def test_after_the_window_it_is_a_new_visit_in_the_other_direction(self) -> None:
         here = Visits(window_s=8)
         here.record_answer([A], ANH, IN, moment())
         assert here.history(ANH, moment(9)) == History(False, Direction.IN, 9.0)
 
-    def test_a_stranger_has_no_history(self) -> None:
+    def test_an_unknown_person_has_no_history(self) -> None:
         assert Visits().history(ANH, moment()) == History()
         assert Visits().history((), moment()) == History()
 
 
 class TestOneAtATime:
-    def test_two_new_codes_at_once_are_both_named(self) -> None:
+    def test_two_new_codes_at_once_are_both_returned(self) -> None:
         assert Visits().codes_to_answer([A, B, A], moment()) == (A, B)
 
-    def test_two_codes_are_asked_once_while_both_stay(self) -> None:
+    def test_two_codes_are_answered_once_while_both_stay(self) -> None:
         here = Visits()
         here.record_answer(here.codes_to_answer([A, B], moment()), (), CROWD, moment())
         for tenth in range(50):
             assert here.codes_to_answer([A, B], moment(tenth / 10)) == ()
             assert here.codes_to_answer([B], moment(tenth / 10)) == (), "the engine misses one of them in some frames"
 
-    def test_who_stays_alone_is_answered_after_a_moment(self) -> None:
+    def test_a_code_that_stays_alone_is_answered_after_a_moment(self) -> None:
         here = Visits()
         here.record_answer([A, B], (), CROWD, moment())
         assert here.codes_to_answer([A], moment(SETTLE_S - 0.01)) == ()
         assert here.codes_to_answer([A], moment(SETTLE_S)) == (A,)
 
-    def test_a_third_code_makes_it_a_new_question(self) -> None:
+    def test_a_third_code_needs_a_new_answer(self) -> None:
         here = Visits()
         here.record_answer([A, B], (), CROWD, moment())
         assert here.codes_to_answer([A, B, C], moment(2)) == (A, B, C)
 
-    def test_a_poster_on_the_wall_stops_nobody(self) -> None:
+    def test_a_poster_on_the_wall_does_not_block_the_gate(self) -> None:
         here = Visits()
         here.record_answer([A], (), Decision(Outcome.FAIL, Reason.VENUE_CODE), moment())
         for second in range(1, 40):
@@ -112,22 +112,22 @@ class TestOneAtATime:
         assert here.codes_to_answer([A, B], moment(40)) == (B,)
         assert here.codes_to_answer([B, A], moment(40)) == (B,)
 
-    def test_a_light_belongs_to_one_person_for_a_moment(self) -> None:
+    def test_a_signal_belongs_to_one_person_for_a_moment(self) -> None:
         here = Visits()
         here.record_answer([A], ANH, IN, moment())
         assert here.codes_to_answer([A, B], moment(SETTLE_S - 0.01)) == ()
         assert here.codes_to_answer([A, B], moment(SETTLE_S)) == (B,)
 
-    def test_the_next_person_need_not_wait_when_the_first_is_gone(self) -> None:
+    def test_the_next_person_does_not_wait_once_the_first_has_left(self) -> None:
         here = Visits()
         here.record_answer([A], ANH, IN, moment())
         assert here.codes_to_answer([B], moment(0.1)) == (B,)
 
-    def test_no_code_waits_where_there_is_none(self) -> None:
+    def test_without_codes_none_is_pending(self) -> None:
         assert Visits().codes_to_answer([], moment()) == ()
 
 
-def test_the_table_of_steps_is_whole() -> None:
+def test_the_action_table_is_complete() -> None:
     assert set(STEPS) == {(state, seen) for state in CodeState for seen in Seen}
     assert {step for (state, _), step in STEPS.items() if state is CodeState.ANSWERED} == {Step.IGNORE}
     assert STEPS[CodeState.NEW, Seen.ALONE] is Step.ANSWER
@@ -135,7 +135,7 @@ def test_the_table_of_steps_is_whole() -> None:
 
 @given(st.lists(st.tuples(st.sets(st.sampled_from([A, B, C]), max_size=3), st.integers(0, 80)), max_size=40))
 @settings(max_examples=200)
-def test_an_answered_code_is_never_asked_for_within_its_window(frames: list[tuple[set[bytes], int]]) -> None:
+def test_an_answered_code_never_needs_another_answer_within_its_window(frames: list[tuple[set[bytes], int]]) -> None:
     here, now_s, answered_s = Visits(window_s=8), 0.0, dict[bytes, float]()
     for codes, quarters in frames:
         now_s += quarters / 4  # exact in binary, so that the window's edge is sharp

@@ -1,4 +1,4 @@
-"""Who is inside: people come and go, and at the reset hour everybody counts as gone."""
+"""Occupancy: people come and go, and the reset hour counts all as gone."""
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -42,7 +42,7 @@ def test_in_and_out_and_in_again() -> None:
     assert here.occupancy(moment(121)) == 1
 
 
-def test_a_refusal_changes_nobodys_place() -> None:
+def test_a_refusal_does_not_change_the_occupancy() -> None:
     here = Visits()
     here.record_answer([A], ANH, IN, moment())
     here.record_answer([A], ANH, NO, moment(60))
@@ -58,7 +58,7 @@ def test_going_in_twice_is_one_person() -> None:
     assert here.occupancy(moment(61)) == 1
 
 
-def test_two_names_that_turn_out_to_be_one_person_are_one_person() -> None:
+def test_two_pseudonyms_of_one_person_count_once() -> None:
     here = Visits()
     here.record_answer([A], ANH, IN, moment())
     here.record_answer([B], BINH, IN, moment(60))
@@ -68,7 +68,7 @@ def test_two_names_that_turn_out_to_be_one_person_are_one_person() -> None:
     assert here.occupancy(moment(201)) == 0
 
 
-def test_by_any_of_his_names_the_last_pass_counts() -> None:
+def test_the_last_pass_counts_under_any_pseudonym() -> None:
     here = Visits()
     here.record_answer([A], ANH, IN, moment())
     here.record_answer([B], BINH, OUT, moment(60))
@@ -76,7 +76,7 @@ def test_by_any_of_his_names_the_last_pass_counts() -> None:
     assert here.history((*BINH, *ANH), moment(100)).last_pass_age_s == 40
 
 
-def test_whom_the_guard_lets_in_counts_and_leaves_nameless() -> None:
+def test_manually_admitted_people_are_counted_anonymously() -> None:
     here = Visits()
     here.record_answer((), (), LET_IN, moment())
     here.record_answer((), (), LET_IN, moment(1))
@@ -86,7 +86,7 @@ def test_whom_the_guard_lets_in_counts_and_leaves_nameless() -> None:
     assert here.occupancy(moment(6)) == 0
 
 
-def test_at_the_reset_hour_everybody_counts_as_gone() -> None:
+def test_the_reset_hour_counts_all_people_as_gone() -> None:
     here = Visits(reset_at="03:00")
     here.record_answer([A], ANH, IN, moment())
     here.record_answer((), (), LET_IN, moment())
@@ -97,14 +97,14 @@ def test_at_the_reset_hour_everybody_counts_as_gone() -> None:
     assert here.occupancy(moment(TO_RESET_S + 3)) == 1
 
 
-def test_a_pass_in_the_very_second_of_the_reset_is_of_the_new_day() -> None:
+def test_a_pass_in_the_second_of_the_reset_belongs_to_the_new_day() -> None:
     here = Visits(reset_at="03:00")
     here.record_answer([A], ANH, IN, moment(TO_RESET_S))
     assert here.occupancy(moment(TO_RESET_S)) == 1
     assert here.history(ANH, moment(TO_RESET_S)).last_direction is Direction.IN
 
 
-def test_who_passed_just_before_the_reset_is_gone_at_it_and_who_passed_just_after_is_not() -> None:
+def test_the_reset_removes_passes_before_it_and_keeps_passes_after_it() -> None:
     here = Visits(reset_at="03:00")
     here.record_answer([A], ANH, IN, moment(TO_RESET_S - 0.5))
     here.record_answer((), (), LET_IN, moment(TO_RESET_S))
@@ -121,8 +121,8 @@ def test_the_reset_hour_may_have_minutes() -> None:
     assert here.occupancy(moment(TO_RESET_S + 45 * 60)) == 0
 
 
-def test_before_the_reset_hour_it_is_yesterdays_that_counts() -> None:
-    here = Visits(reset_at="09:00")  # in an hour
+def test_before_the_reset_hour_yesterdays_reset_counts() -> None:
+    here = Visits(reset_at="09:00")  # one hour from now
     here.restore([stored(1, IN, 22 * HOUR_S), stored(2, IN, 24 * HOUR_S, BINH[0])], moment(), "this boot")
     assert here.occupancy(moment()) == 1
     assert here.history(BINH, moment()).last_direction is None
@@ -136,7 +136,7 @@ def test_the_reset_hour_is_local() -> None:
 
 
 class AGateAllDay(RuleBasedStateMachine):
-    """People with two names each go in and out; the gate must agree with a list of who is in."""
+    """People with two pseudonyms each go in and out. The gate must agree with a simple list."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""After a restart everybody is as before: visits from the records of this boot and of others."""
+"""A restart restores the visits from the events of this boot and of earlier boots."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -12,7 +12,7 @@ from tests.fakes.data.people import NOW_AT, moment
 from tests.fakes.data.visitors import ANH, BINH, IN, NO, OUT, stored
 
 
-def test_who_was_inside_still_is() -> None:
+def test_people_inside_are_still_inside_after_a_restart() -> None:
     here = Visits()
     here.restore(
         [
@@ -31,13 +31,13 @@ def test_who_was_inside_still_is() -> None:
     assert here.history(BINH, moment()) == History(False, Direction.IN, 200.0)
 
 
-def test_a_restart_in_the_middle_of_a_visit_answers_nobody_twice() -> None:
+def test_a_restart_during_a_visit_repeats_no_answer() -> None:
     here = Visits(window_s=8)
     here.restore([stored(1, IN, 3)], moment(), "this boot")
     assert here.history(ANH, moment()).same_visit
 
 
-def test_after_a_restart_a_person_is_known_by_another_of_his_codes() -> None:
+def test_after_a_restart_a_person_is_known_by_another_of_their_codes() -> None:
     here = Visits()
     before = stored(1, IN, 90)
     with_aliases = replace(before, passage=replace(before.event, aliases=(b"a" * 16, b"b" * 16)))
@@ -46,7 +46,7 @@ def test_after_a_restart_a_person_is_known_by_another_of_his_codes() -> None:
     assert here.occupancy(moment()) == 1
 
 
-def test_after_a_reboot_the_wall_clock_tells_the_age() -> None:
+def test_after_a_reboot_the_wall_clock_gives_the_age() -> None:
     here = Visits()
     here.restore([stored(1, IN, 300, occurred_s=99_999.0)], moment(), "another boot")
     assert here.history(ANH, moment()).last_pass_age_s == 300
@@ -55,14 +55,14 @@ def test_after_a_reboot_the_wall_clock_tells_the_age() -> None:
     assert unknown.history(ANH, moment()).last_pass_age_s == 300
 
 
-def test_within_one_boot_the_monotonic_clock_tells_the_age() -> None:
+def test_within_one_boot_the_monotonic_clock_gives_the_age() -> None:
     here = Visits()
     here.restore([stored(1, IN, 300, occurred_at=NOW_AT + timedelta(days=3))], moment(), "this boot")
     assert here.history(ANH, moment()).last_pass_age_s == 300
 
 
 @pytest.mark.parametrize("now_unset", [False, True])
-def test_where_no_clock_can_tell_people_stay_until_the_reset(now_unset: bool) -> None:
+def test_without_a_reliable_clock_people_stay_until_the_reset(now_unset: bool) -> None:
     quality = ClockQuality.UNSET if now_unset else ClockQuality.SYNCHRONISED
     before = stored(1, IN, 300, clock=ClockQuality.SYNCHRONISED if now_unset else ClockQuality.UNSET)
     here = Visits()
@@ -72,7 +72,7 @@ def test_where_no_clock_can_tell_people_stay_until_the_reset(now_unset: bool) ->
     assert here.history(ANH, moment(0, quality=quality)).last_pass_age_s == 0
 
 
-def test_a_record_from_the_future_is_of_now() -> None:
+def test_an_event_from_the_future_has_age_zero() -> None:
     here = Visits()
     here.restore([stored(1, IN, -500)], moment(), "another boot")
     assert here.history(ANH, moment()).last_pass_age_s == 0

@@ -1,4 +1,4 @@
-"""Whoever was let through by mistake is as before: the memory of visits after an undo, while it runs and after a restart."""
+"""Visit memory after an undo, in the running process and after a restart."""
 
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from tests.fakes.data.people import moment
 from tests.fakes.data.visitors import ANH, BINH, CROWD, IN, LET_IN, LET_OUT, NO, OUT, A, B, C, stored
 
 
-def test_who_was_let_in_by_mistake_is_as_before() -> None:
+def test_undo_of_an_entry_restores_the_state_before() -> None:
     here = Visits(window_s=8)
     here.record_answer([A], ANH, IN, moment())
     here.annul()
@@ -21,7 +21,7 @@ def test_who_was_let_in_by_mistake_is_as_before() -> None:
     assert here.codes_to_answer([A], moment(5)) == (A,), "and may show his code again"
 
 
-def test_who_was_let_out_by_mistake_is_inside_as_before() -> None:
+def test_undo_of_an_exit_restores_the_state_before() -> None:
     here = Visits(window_s=8)
     here.record_answer([A], ANH, IN, moment())
     here.record_answer([A], ANH, OUT, moment(60))
@@ -30,7 +30,7 @@ def test_who_was_let_out_by_mistake_is_inside_as_before() -> None:
     assert here.history(ANH, moment(65)) == History(False, Direction.IN, 65.0)
 
 
-def test_a_code_that_is_still_held_up_lets_nobody_through_again() -> None:
+def test_an_undone_code_still_in_view_admits_no_person_again() -> None:
     here = Visits(window_s=8)
     here.record_answer([A], ANH, IN, moment())
     here.annul()
@@ -40,7 +40,7 @@ def test_a_code_that_is_still_held_up_lets_nobody_through_again() -> None:
     assert here.codes_to_answer([A], moment(9.9 + 2 * visits.AWAY_S + 0.01)) == (A,)
 
 
-def test_a_rotated_code_that_is_still_held_up_lets_nobody_through_again_either() -> None:
+def test_a_rotated_undone_code_still_in_view_admits_no_person_again() -> None:
     here = Visits(window_s=8)
     here.record_answer([A], ANH, IN, moment())
     here.annul()
@@ -63,7 +63,7 @@ def test_another_persons_code_is_answered_at_once() -> None:
     assert here.history(BINH, moment(SETTLE_S)) == History()
 
 
-def test_names_that_were_joined_since_are_as_before_too() -> None:
+def test_undo_restores_pseudonyms_that_were_joined_since() -> None:
     here = Visits(window_s=8)
     here.record_answer([A], BINH, IN, moment())
     here.record_answer([B], ANH, IN, moment(60))
@@ -74,7 +74,7 @@ def test_names_that_were_joined_since_are_as_before_too() -> None:
     assert here.occupancy(moment(70)) == 1
 
 
-def test_whom_the_guard_let_through_by_hand_is_taken_back_as_well() -> None:
+def test_a_manual_admission_can_be_undone() -> None:
     here = Visits()
     counts = []
     for decision in (LET_IN, LET_OUT):
@@ -85,7 +85,7 @@ def test_whom_the_guard_let_through_by_hand_is_taken_back_as_well() -> None:
     assert counts == [0, 1]
 
 
-def test_whom_the_guard_let_out_of_an_empty_place_leaves_it_empty() -> None:
+def test_a_manual_exit_from_an_empty_site_leaves_it_empty() -> None:
     here = Visits()
     here.record_answer((), (), LET_OUT, moment())
     here.annul()
@@ -101,7 +101,7 @@ def test_refusals_since_then_change_nothing() -> None:
     assert here.occupancy(moment(4)) == 0
 
 
-def test_taking_back_twice_takes_nobody_else_back() -> None:
+def test_a_second_undo_changes_nothing() -> None:
     here = Visits()
     here.annul()
     here.record_answer([A], ANH, IN, moment())
@@ -117,7 +117,7 @@ def test_taking_back_twice_takes_nobody_else_back() -> None:
     assert here.occupancy(moment(50)) == 2
 
 
-def test_after_a_restart_an_annulled_passage_never_was() -> None:
+def test_after_a_restart_an_annulled_event_does_not_count() -> None:
     here = Visits(window_s=8)
     undone = stored(2, OUT, 20)
     annulment = stored(
@@ -128,7 +128,7 @@ def test_after_a_restart_an_annulled_passage_never_was() -> None:
     assert here.history(ANH, moment()) == History(False, Direction.IN, 300.0)
 
 
-def test_a_passage_from_before_a_restart_can_be_taken_back_after_it() -> None:
+def test_an_event_from_before_a_restart_can_be_undone_after_it() -> None:
     here = Visits(window_s=8)
     here.restore([stored(1, IN, 300), stored(2, OUT, 10)], moment(), "this boot")
     here.annul()
@@ -137,7 +137,7 @@ def test_a_passage_from_before_a_restart_can_be_taken_back_after_it() -> None:
 
 
 class AGateWithUndo:
-    """A gate and its records, so that the live memory can be held against one that is restored from the records."""
+    """A gate and its events, to compare live memory with memory restored from the events."""
 
     def __init__(self) -> None:
         self.here = Visits(window_s=8)
@@ -182,7 +182,7 @@ PEOPLE = [(), ANH, BINH, (b"qid of C" + bytes(8),), (b"qid of C" + bytes(8), b"c
 
 @given(st.lists(st.tuples(st.sampled_from([*PEOPLE, "undo", "by hand"]), st.integers(9, 600)), max_size=30))
 @settings(max_examples=300)
-def test_who_is_inside_after_any_undoing_is_what_a_restart_would_make_of_the_records(
+def test_memory_after_undos_equals_memory_restored_from_the_events(
     steps: list[tuple[tuple[bytes, ...] | str, int]],
 ) -> None:
     gate = AGateWithUndo()
@@ -193,7 +193,7 @@ def test_who_is_inside_after_any_undoing_is_what_a_restart_would_make_of_the_rec
         elif what == "by hand":
             gate.leaves_by_hand()
         else:
-            gate.passes(tuple(what))  # type: ignore[arg-type]  # the words are dealt with above
+            gate.passes(tuple(what))  # all other words are handled above
         restored, now = gate.restored(), moment(gate.now_s)
         assert gate.here.occupancy(now) == restored.occupancy(now)
         for names in PEOPLE:
