@@ -26,4 +26,4 @@ if [ ! -f "$here/manifest.json" ] && [ "${1:-}" != "--help" ]; then
     say "Đây chưa phải bộ cài / this folder is no bundle. Type:  make bundle   then:  sudo ./install.sh dist/entrance-kiosk-*.tar"
     exit 1
 fi
-BUNDLE="$here" PYTHONPATH="$here" exec python3 -B -m installing "$@"
+BUNDLE="$here" PYTHONPATH="$here/installer" exec python3 -B -m kiosk.installer "$@"

@@ -9,15 +9,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-from kiosk.installer import atomic_files, database, initial_config, readiness, release, upgrade
+from kiosk.installer import database, initial_config, readiness, release, upgrade
 from kiosk.installer.bundle import content as bundles
 from kiosk.installer.bundle.content import Bundle
-from kiosk.installer.errors import InstallTrouble, say
+from kiosk.installer.errors import InstallTrouble, print_message
 from kiosk.installer.layout import Layout
 from kiosk.installer.machine import device, system_files, system_packages
 from kiosk.installer.machine.device import RealSystemd
+from kiosk.system import atomic_files
 
-LOCK = "/run/entrance-kiosk-install.lock"
+INSTALL_LOCK = "/run/entrance-kiosk-install.lock"
 SWITCH_LOCK = "/run/entrance-kiosk-switch.lock"
 
 
@@ -27,25 +28,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.umask(0o022)  # the daemon's user must be able to read what root installs
     layout = Layout()
     try:
-        device.must_be_root()
-        device.must_be_on_disk(layout, Path("/proc/mounts").read_text(encoding="utf-8"))
+        device.require_root()
+        device.require_persistent_root(layout, Path("/proc/mounts").read_text(encoding="utf-8"))
         if asked.verb == "recover":  # must not wait for the lock of the install.sh that waits for us
-            upgrade.recover(layout, RealSystemd(), why="interrupted", booting=asked.booting)
+            upgrade.recover_from_interruption(layout, RealSystemd(), why="interrupted", booting=asked.booting)
             return 0
         if asked.verb == "switch":
-            return _switch(asked.release, layout, asked.ready_within)
-        with layout.at(LOCK).open("w") as lock:
-            _only_one(lock)
+            return _run_switch(asked.release, layout, asked.ready_within)
+        with layout.at(INSTALL_LOCK).open("w") as lock:
+            _acquire_lock(lock)
             with layout.at(SWITCH_LOCK).open("w") as other:
-                _only_one(other)  # whose terminal was closed goes on
-            upgrade.recover(layout, RealSystemd(), why="interrupted")
+                _acquire_lock(other)  # whose terminal was closed goes on
+            upgrade.recover_from_interruption(layout, RealSystemd(), why="interrupted")
             if asked.uninstall:
-                return uninstall(layout, RealSystemd(), purge=asked.purge)
+                return run_uninstall(layout, RealSystemd(), purge=asked.purge)
             if asked.back:
-                return go_back(layout, asked.ready_within)
-            return install(asked, layout)
+                return roll_back(layout, asked.ready_within)
+            return run_install(asked, layout)
     except InstallTrouble as trouble:
-        say(f"install.sh: {trouble.vi}", f"install.sh: {trouble.en}")
+        print_message(f"install.sh: {trouble.vi}", f"install.sh: {trouble.en}")
         return 1
 
 
@@ -70,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--purge", action="store_true", help="with --uninstall: records, configuration and keys as well"
     )
-    parser.add_argument("--ready-within", type=float, metavar="S", default=readiness.READY_WITHIN_S,
+    parser.add_argument("--ready-within", type=float, metavar="S", default=readiness.READY_TIMEOUT_S,
                         help="how long an upgrade waits for the new version before it goes back [%(default)g]")  # fmt: skip
     verbs = parser.add_subparsers(dest="verb", metavar="")
     switch = verbs.add_parser("switch")
@@ -80,128 +81,128 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _switch(name: str, layout: Layout, within_s: float) -> int:
+def _run_switch(name: str, layout: Layout, within_s: float) -> int:
     systemd = RealSystemd()
 
     def wait(known: frozenset[str]) -> readiness.Readiness:
-        return readiness.wait(layout, systemd, known, timeout_s=within_s)
+        return readiness.wait_until_ready(layout, systemd, known, timeout_s=within_s)
 
     with layout.at(SWITCH_LOCK).open("w") as lock:
-        _only_one(lock)
-        done = upgrade.switch(name, layout, systemd, wait)
+        _acquire_lock(lock)
+        done = upgrade.switch_release(name, layout, systemd, wait)
     return 0 if done else 1
 
 
-def _only_one(lock: TextIO) -> None:
+def _acquire_lock(lock: TextIO) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise InstallTrouble("Một lần cài đặt khác đang chạy.", "Another install.sh is at work here.") from None
 
 
-def install(asked: argparse.Namespace, layout: Layout) -> int:
+def run_install(asked: argparse.Namespace, layout: Layout) -> int:
     """Install, or upgrade, or find that everything is as it should be."""
-    machine = device.this_machine(layout, asked.board)
+    machine = device.detect_machine(layout, asked.board)
     systemd = RealSystemd()
-    bundle = bundles.open_bundle(Path(os.environ["BUNDLE"]))
-    old = release.name_of(layout.current)
-    if old != bundle.release:
-        bundles.verify(bundle)
-        _refuse_one_way(bundle, old, layout)
-    system_packages.install(machine.suite, machine.architecture, bundle.folder / "debs")
-    initial_config.take_keys(layout, asked.keys)
-    initial_config.settle(
+    bundle = bundles.read_bundle(Path(os.environ["BUNDLE"]))
+    old = release.linked_release_name(layout.current_link)
+    if old != bundle.release_name:
+        bundles.verify_bundle(bundle)
+        _require_way_back(bundle, old, layout)
+    system_packages.install_packages(machine.suite, machine.debian_architecture, bundle.folder / "debs")
+    initial_config.install_keys(layout, asked.keys)
+    initial_config.write_config(
         layout,
         bundle.folder / "kiosk.example.toml",
         {"site": asked.site, "gate": asked.gate},
-        _nobody_to_ask if asked.yes else initial_config.ask_at_the_terminal,
+        _refuse_prompt if asked.yes else initial_config.prompt_on_terminal,
     )
-    folder = release.build(bundle, layout, machine)
-    if old in (None, bundle.release):
+    folder = release.build_release(bundle, layout, machine)
+    if old in (None, bundle.release_name):
         done = True
-        upgrade.put_in_force(bundle.release, layout, systemd)
-        initial_config.give_to_group(layout)
-        usable = is_usable(folder, layout)
-        idle = systemd.runs and not systemd.main_pid(readiness.DAEMON)
+        upgrade.activate_release(bundle.release_name, layout, systemd)
+        initial_config.set_group_access(layout)
+        usable = is_config_valid(folder, layout)
+        idle = systemd.is_running and not systemd.main_pid(readiness.DAEMON_UNIT)
         if usable and idle and not asked.no_start:
-            _start(layout, systemd, asked.ready_within)
+            _first_start(layout, systemd, asked.ready_within)
     else:
-        usable = is_usable(folder, layout)
-        done = upgraded(asked, bundle, release.described(layout.releases / old), folder, layout, usable=usable)
-    if machine.raspberry_pi and done and system_files.place_firmware(folder / "system", layout):
-        say(
+        usable = is_config_valid(folder, layout)
+        done = run_upgrade(asked, bundle, release.read_manifest(layout.releases_dir / old), folder, layout, usable=usable)
+    if machine.raspberry_pi and done and system_files.install_firmware_config(folder / "system", layout):
+        print_message(
             "Hãy khởi động lại máy để cấu hình phần cứng có hiệu lực: sudo reboot",
             "The firmware's settings changed: sudo reboot",
         )
     if done:
-        release.prune(layout)
-        _say_version(bundle.version, usable=usable)
+        release.prune_releases(layout)
+        _print_version(bundle.version, usable=usable)
     return 0 if done else 1
 
 
-def _refuse_one_way(bundle: Bundle, old: str | None, layout: Layout) -> None:
+def _require_way_back(bundle: Bundle, old: str | None, layout: Layout) -> None:
     if old is not None:
-        database.must_be_returnable(bundle, release.described(layout.releases / old))
+        database.require_rollback_possible(bundle, release.read_manifest(layout.releases_dir / old))
 
 
-def _nobody_to_ask(name: str) -> str:
+def _refuse_prompt(name: str) -> str:
     raise InstallTrouble(f"Chưa biết {name}. Hãy thêm --{name} TÊN.", f"The {name} is not known: add --{name} NAME.")
 
 
-def is_usable(folder: Path, layout: Layout) -> bool:
+def is_config_valid(folder: Path, layout: Layout) -> bool:
     """Whether a release can work with this device's configuration."""
-    command: list[str | Path] = [folder / "venv/bin/kiosk", "check-config", layout.config]
+    command: list[str | Path] = [folder / "venv/bin/kiosk", "check-config", layout.config_file]
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
-def _start(layout: Layout, systemd: RealSystemd, within_s: float) -> None:
+def _first_start(layout: Layout, systemd: RealSystemd, within_s: float) -> None:
     """The first start. A device whose camera is not plugged in yet is installed all the same."""
-    say("Khởi động ...", "Starting ...")
-    systemd.start(upgrade.started_again(layout))
-    found = readiness.wait(layout, systemd, timeout_s=within_s)
-    if found.ready:
-        say(
+    print_message("Khởi động ...", "Starting ...")
+    systemd.start(upgrade.units_to_start(layout))
+    found = readiness.wait_until_ready(layout, systemd, timeout_s=within_s)
+    if found.is_ready:
+        print_message(
             f"Sẵn sàng ({found.state}) sau {found.seconds:.1f} giây.",
             f"Ready ({found.state}) after {found.seconds:.1f} s.",
         )
     else:
-        say(
+        print_message(
             f"Đã cài, nhưng chưa sẵn sàng ({found.state}). Hãy gõ: sudo kiosk doctor",
             f"Installed, but not ready ({found.state}). Type:  sudo kiosk doctor",
         )
 
 
-def upgraded(
+def run_upgrade(
     asked: argparse.Namespace, bundle: Bundle, old: Bundle, folder: Path, layout: Layout, *, usable: bool
 ) -> bool:
     """Let the new version run; False where the old one runs again."""
     systemd = RealSystemd()
-    if not usable and is_usable(layout.releases / old.release, layout):
+    if not usable and is_config_valid(layout.releases_dir / old.release_name, layout):
         raise InstallTrouble(
             f"Phiên bản {bundle.version} không dùng được cấu hình này. Chưa có gì bị thay đổi. "
             f"Xem: {folder}/venv/bin/kiosk check-config",
             f"Version {bundle.version} cannot use this configuration. Nothing was changed. "
             f"See:  {folder}/venv/bin/kiosk check-config",
         )
-    if not usable or not systemd.runs:  # nobody can see whether it would become ready; a cut is met all the same
-        return upgrade.switch(bundle.release, layout, systemd, lambda _: readiness.UNWATCHED)
-    database.copy_before(database.path_of(layout), bundle, old)
-    say(f"Nâng cấp từ {old.version} lên {bundle.version} ...", f"From {old.version} to {bundle.version} ...")
-    return _switched(bundle.release, folder, layout, asked.ready_within)
+    if not usable or not systemd.is_running:  # nobody can see whether it would become ready; a cut is met all the same
+        return upgrade.switch_release(bundle.release_name, layout, systemd, lambda _: readiness.NOT_MONITORED)
+    database.back_up_database(database.database_path(layout), bundle, old)
+    print_message(f"Nâng cấp từ {old.version} lên {bundle.version} ...", f"From {old.version} to {bundle.version} ...")
+    return _switch_in_own_unit(bundle.release_name, folder, layout, asked.ready_within)
 
 
-def _switched(name: str, folder: Path, layout: Layout, within_s: float) -> bool:
-    before = atomic_files.read_json(layout.outcome)
-    status = device.detached(["--ready-within", str(within_s), "switch", name], folder)
+def _switch_in_own_unit(name: str, folder: Path, layout: Layout, within_s: float) -> bool:
+    before = atomic_files.read_json(layout.last_upgrade_file)
+    status = device.run_in_own_unit(["--ready-within", str(within_s), "switch", name], folder)
     with layout.at(SWITCH_LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # systemd-run ends early where it loses sight of the unit
-    told = atomic_files.read_json(layout.outcome)
+    told = atomic_files.read_json(layout.last_upgrade_file)
     why = told["why"] if told and told != before else f"exit status {status}"
-    if upgrade.came_to_its_end(name, layout):
-        say(f"Đã xong: {why}.", f"Done: {why}.")
+    if upgrade.is_committed(name, layout):
+        print_message(f"Đã xong: {why}.", f"Done: {why}.")
         return True
-    runs = release.name_of(layout.current)
-    say(
+    runs = release.linked_release_name(layout.current_link)
+    print_message(
         f"Không thành công ({why}). Phiên bản {runs} đang chạy như trước; không mất lượt qua nào. "
         "Xem: journalctl -u entrance-kiosk-upgrade",
         f"It did not work ({why}). Release {runs} runs as before, and no passage was lost. "
@@ -210,41 +211,41 @@ def _switched(name: str, folder: Path, layout: Layout, within_s: float) -> bool:
     return False
 
 
-def go_back(layout: Layout, within_s: float) -> int:
+def roll_back(layout: Layout, within_s: float) -> int:
     """To the version before this one, by the same careful way."""
-    previous = release.name_of(layout.previous)
+    previous = release.linked_release_name(layout.previous_link)
     if previous is None:
         raise InstallTrouble("Không có phiên bản trước.", "There is no version before this one.")
-    return 0 if _switched(previous, layout.releases / previous, layout, within_s) else 1
+    return 0 if _switch_in_own_unit(previous, layout.releases_dir / previous, layout, within_s) else 1
 
 
-def uninstall(layout: Layout, systemd: RealSystemd, *, purge: bool) -> int:
+def run_uninstall(layout: Layout, systemd: RealSystemd, *, purge: bool) -> int:
     """Take everything away that install put here; records, configuration and keys only with `purge`."""
-    units = system_files.units_placed(layout)
+    units = system_files.installed_units(layout)
     systemd.stop(units)
     systemd.disable(units)
-    system_files.take_away(layout)
-    atomic_files.remove(layout.command)
-    atomic_files.remove_tree(layout.program)
-    if systemd.runs:
+    system_files.remove_files(layout)
+    atomic_files.remove_file(layout.command_link)
+    atomic_files.remove_tree(layout.program_dir)
+    if systemd.is_running:
         subprocess.run(["systemctl", "daemon-reload"], check=False)
     if purge:
         for folder in ("/var/lib/entrance-kiosk-web", "/var/lib/private/entrance-kiosk-web"):
             path = layout.at(folder)
             path.unlink() if path.is_symlink() else atomic_files.remove_tree(path)
-        atomic_files.remove_tree(layout.data)
-        atomic_files.remove_tree(layout.etc)
+        atomic_files.remove_tree(layout.data_dir)
+        atomic_files.remove_tree(layout.config_dir)
         subprocess.run(["userdel", "entrance-kiosk"], check=False, capture_output=True)
-    kept = "" if purge else f" ({layout.data}, {layout.etc})"
-    say(f"Đã gỡ. {'Dữ liệu và cấu hình vẫn còn' + kept if kept else 'Không còn gì'}.",
+    kept = "" if purge else f" ({layout.data_dir}, {layout.config_dir})"
+    print_message(f"Đã gỡ. {'Dữ liệu và cấu hình vẫn còn' + kept if kept else 'Không còn gì'}.",
         f"Taken away. {'Records and configuration are still here' + kept if kept else 'Nothing is left'}.")  # fmt: skip
     return 0
 
 
-def _say_version(version: str, *, usable: bool) -> None:
-    say(f"Đã cài phiên bản {version}.", f"Version {version} is installed.")
+def _print_version(version: str, *, usable: bool) -> None:
+    print_message(f"Đã cài phiên bản {version}.", f"Version {version} is installed.")
     if not usable:
-        say(
+        print_message(
             "Còn thiếu trước khi chạy được; hãy gõ: sudo kiosk check-config  rồi: sudo systemctl start kiosk kiosk-web",
             "Something is missing before it can run. Type:  sudo kiosk check-config   then:  sudo systemctl start kiosk kiosk-web",
         )

@@ -7,29 +7,29 @@ import tomllib
 from contextlib import closing
 from pathlib import Path
 
-from kiosk.installer import atomic_files
 from kiosk.installer.bundle.content import Bundle
-from kiosk.installer.errors import InstallTrouble, say
+from kiosk.installer.errors import InstallTrouble, print_message
 from kiosk.installer.layout import Layout
+from kiosk.system import atomic_files
 
 SCHEMA_MASK = 0xFFFF  # kiosk/storage/database.py
-SPARE_BYTES = 100_000_000
+MIN_FREE_BYTES = 100_000_000
 
 
-def path_of(layout: Layout) -> Path:
+def database_path(layout: Layout) -> Path:
     """Where the configuration puts the database."""
-    default = layout.data / "passages.db"
-    if not layout.config.is_file():
+    default = layout.data_dir / "events.db"
+    if not layout.config_file.is_file():
         return default
     try:
-        tree = tomllib.loads(layout.config.read_text(encoding="utf-8"))
+        tree = tomllib.loads(layout.config_file.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError:
         return default
-    named = tree.get("records", {}).get("path")
-    return layout.config.parent / named if isinstance(named, str) else default
+    named = tree.get("storage", {}).get("path")
+    return layout.config_file.parent / named if isinstance(named, str) else default
 
 
-def schema_of(path: Path) -> int:
+def read_schema_version(path: Path) -> int:
     """How many steps the schema of a database has taken; 0 where there is none. Raises sqlite3.Error."""
     if not path.exists():
         return 0
@@ -37,7 +37,7 @@ def schema_of(path: Path) -> int:
         return int(database.execute("PRAGMA user_version").fetchone()[0]) & SCHEMA_MASK
 
 
-def must_be_returnable(new: Bundle, old: Bundle) -> None:
+def require_rollback_possible(new: Bundle, old: Bundle) -> None:
     """Raises InstallTrouble where one version could not go on recording after the other (docs/decisions/0039)."""
     if new.oldest_writer > old.schema:
         raise InstallTrouble(
@@ -53,16 +53,16 @@ def must_be_returnable(new: Bundle, old: Bundle) -> None:
         )
 
 
-def copy_before(path: Path, new: Bundle, old: Bundle) -> Path | None:
+def back_up_database(path: Path, new: Bundle, old: Bundle) -> Path | None:
     """Copy the database where the new version will change its schema; the daemon may go on. None where nothing had to be done.
 
     Raises InstallTrouble where the disk has no room for it.
     """
-    present = schema_of(path)
+    present = read_schema_version(path)
     if not path.exists() or present >= new.schema:
         return None
     size_bytes = path.stat().st_size
-    if shutil.disk_usage(path.parent).free < size_bytes + SPARE_BYTES:
+    if shutil.disk_usage(path.parent).free < size_bytes + MIN_FREE_BYTES:
         raise InstallTrouble(
             "Không đủ chỗ trên thẻ nhớ để sao chép cơ sở dữ liệu trước khi nâng cấp. Chưa có gì bị thay đổi.",
             f"There is no room for a copy of the database ({size_bytes} bytes) before the upgrade. Nothing was changed.",
@@ -81,9 +81,8 @@ def copy_before(path: Path, new: Bundle, old: Bundle) -> Path | None:
     for older in path.parent.glob(f"{path.name}.before-*"):
         if older != draft:
             older.unlink()
-    draft.replace(copy)
-    atomic_files.sync_file_system(copy.parent)
-    say(
+    atomic_files.replace_file(draft, copy)
+    print_message(
         f"Đã sao chép cơ sở dữ liệu của phiên bản {old.version}: {copy}",
         f"The database as {old.version} left it was copied to {copy}",
     )

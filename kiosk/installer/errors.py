@@ -13,12 +13,12 @@ class InstallTrouble(Exception):
         self.en = en
 
 
-def speaks_vietnamese() -> bool:
+def uses_vietnamese_locale() -> bool:
     """Whether whoever types here has chosen Vietnamese (locale(7))."""
     chosen = (os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
     return next((value for value in chosen if value), "").startswith("vi")
 
 
-def say(vi: str, en: str) -> None:
+def print_message(vi: str, en: str) -> None:
     """One line for whoever installs, on standard error."""
-    print(vi if speaks_vietnamese() else en, file=sys.stderr, flush=True)  # noqa: T201  a command's own output
+    print(vi if uses_vietnamese_locale() else en, file=sys.stderr, flush=True)  # noqa: T201  a command's own output

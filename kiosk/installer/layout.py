@@ -15,66 +15,66 @@ class Layout:
         return self.root / path.lstrip("/")
 
     @property
-    def program(self) -> Path:
+    def program_dir(self) -> Path:
         """Everything that is installed, versions side by side."""
         return self.at("/opt/entrance-kiosk")
 
     @property
-    def releases(self) -> Path:
+    def releases_dir(self) -> Path:
         """One folder per version, at its final path (a venv cannot be moved)."""
-        return self.program / "releases"
+        return self.program_dir / "releases"
 
     @property
-    def current(self) -> Path:
+    def current_link(self) -> Path:
         """Link to the version that runs; switched by one rename."""
-        return self.program / "current"
+        return self.program_dir / "current"
 
     @property
-    def previous(self) -> Path:
+    def previous_link(self) -> Path:
         """Link to the version that ran before; `install.sh --return` goes back to it."""
-        return self.program / "previous"
+        return self.program_dir / "previous"
 
     @property
-    def venv(self) -> Path:
+    def venv_link(self) -> Path:
         """Constant link to current/venv: the path that the units name."""
-        return self.program / "venv"
+        return self.program_dir / "venv"
 
     @property
-    def journal(self) -> Path:
+    def upgrade_journal(self) -> Path:
         """There while an upgrade is under way; who finds it after a power cut goes back."""
-        return self.program / "upgrade.json"
+        return self.program_dir / "upgrade.json"
 
     @property
-    def outcome(self) -> Path:
+    def last_upgrade_file(self) -> Path:
         """What became of the last upgrade."""
-        return self.program / "last-upgrade.json"
+        return self.program_dir / "last-upgrade.json"
 
     @property
-    def placed(self) -> Path:
+    def installed_files_list(self) -> Path:
         """What was put outside of /opt, so that it can be taken away again."""
-        return self.program / "placed.json"
+        return self.program_dir / "placed.json"
 
     @property
-    def etc(self) -> Path:
+    def config_dir(self) -> Path:
         """Configuration, keys and lists."""
         return self.at("/etc/entrance-kiosk")
 
     @property
-    def config(self) -> Path:
+    def config_file(self) -> Path:
         """The configuration file."""
-        return self.etc / "kiosk.toml"
+        return self.config_dir / "kiosk.toml"
 
     @property
-    def data(self) -> Path:
+    def data_dir(self) -> Path:
         """The records; no installer deletes them unless it is told to."""
         return self.at("/var/lib/entrance-kiosk")
 
     @property
-    def command(self) -> Path:
+    def command_link(self) -> Path:
         """The command `kiosk` for whoever logs in."""
         return self.at("/usr/local/bin/kiosk")
 
     @property
-    def boot(self) -> Path:
+    def boot_dir(self) -> Path:
         """The firmware's partition on a Raspberry Pi."""
         return self.at("/boot/firmware")

@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kiosk.installer import atomic_files
 from kiosk.installer.layout import Layout
 from kiosk.installer.machine.device import Systemd
+from kiosk.system import atomic_files
 
-READY_WITHIN_S = 120.0
-STEADY_S = 10.0
+READY_TIMEOUT_S = 120.0
+STABLE_S = 10.0
 """So long one and the same process must stay ready: one that falls over and over is ready in between."""
-LOOK_S = 0.5
-DAEMON = "kiosk.service"
-STATUS = Path("/run/entrance-kiosk/status.json")
-SERVING = ("ready", "degraded")
+POLL_INTERVAL_S = 0.5
+DAEMON_UNIT = "kiosk.service"
+STATUS_FILE = Path("/run/entrance-kiosk/status.json")
+SERVING_STATES = ("ready", "degraded")
 _tick = threading.Event()
 
 
@@ -25,17 +25,17 @@ _tick = threading.Event()
 class Readiness:
     """What was found, and why where it was not ready."""
 
-    ready: bool
+    is_ready: bool
     state: str
     seconds: float
     """From the start until it was ready; without the time that it was watched afterwards."""
 
 
-UNWATCHED = Readiness(ready=True, state="not watched", seconds=0.0)
+NOT_MONITORED = Readiness(is_ready=True, state="not watched", seconds=0.0)
 """Where there is nothing to see: no systemd runs here, or the configuration is not complete."""
 
 
-def broken_facts(status: dict[str, Any] | None) -> frozenset[str]:
+def failed_checks(status: dict[str, Any] | None) -> frozenset[str]:
     """Names of the facts that put a device out of order."""
     facts = (status or {}).get("facts", [])
     return frozenset(str(fact["name"]) for fact in facts if fact["grade"] == "broken")
@@ -45,36 +45,36 @@ def is_ready(status: dict[str, Any] | None, pid: int, preexisting_failures: froz
     """Whether that process serves people; troubles of the device that it had before (`pardoned`) are not the new version's."""
     if not pid or status is None or status.get("pid") != pid:
         return False
-    broken = broken_facts(status)
-    return status.get("state") in SERVING or (bool(broken) and broken <= preexisting_failures)
+    broken = failed_checks(status)
+    return status.get("state") in SERVING_STATES or (bool(broken) and broken <= preexisting_failures)
 
 
-def snapshot(layout: Layout) -> dict[str, Any] | None:
+def read_status(layout: Layout) -> dict[str, Any] | None:
     """What the daemon says of itself, or None."""
-    return atomic_files.read_json(layout.at(str(STATUS)))
+    return atomic_files.read_json(layout.at(str(STATUS_FILE)))
 
 
-def wait(
+def wait_until_ready(
     layout: Layout,
     systemd: Systemd,
     preexisting_failures: frozenset[str] = frozenset(),
     *,
     clock: Callable[[], float] = time.monotonic,
     pause: Callable[[float], object] = _tick.wait,
-    timeout_s: float = READY_WITHIN_S,
+    timeout_s: float = READY_TIMEOUT_S,
 ) -> Readiness:
     """Watch the daemon until it was steadily ready, or the time is over."""
     began_s = clock()
     since_s, steady_pid = began_s, 0
     while True:
-        pid, said, now_s = systemd.main_pid(DAEMON), snapshot(layout), clock()
+        pid, said, now_s = systemd.main_pid(DAEMON_UNIT), read_status(layout), clock()
         if not is_ready(said, pid, preexisting_failures):
             steady_pid = 0
             if now_s - began_s > timeout_s:
                 state = str(said["state"]) if said and said.get("pid") == pid and pid else "not running"
-                return Readiness(ready=False, state=state, seconds=now_s - began_s)
+                return Readiness(is_ready=False, state=state, seconds=now_s - began_s)
         elif pid != steady_pid:
             steady_pid, since_s = pid, now_s
-        elif now_s - since_s >= STEADY_S:
-            return Readiness(ready=True, state=str((said or {})["state"]), seconds=since_s - began_s)
-        pause(LOOK_S)
+        elif now_s - since_s >= STABLE_S:
+            return Readiness(is_ready=True, state=str((said or {})["state"]), seconds=since_s - began_s)
+        pause(POLL_INTERVAL_S)

@@ -5,22 +5,22 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from kiosk.installer import atomic_files
 from kiosk.installer.bundle.content import MANIFEST, Bundle
-from kiosk.installer.errors import InstallTrouble, say
+from kiosk.installer.errors import InstallTrouble, print_message
 from kiosk.installer.layout import Layout
 from kiosk.installer.machine.device import Machine
+from kiosk.system import atomic_files
 
-COMPLETE = "complete"
-UNPACKED = 4
+COMPLETE_MARKER = "complete"
+UNPACKED_SIZE_FACTOR = 4
 """A release is so many times as large as its wheels, precompiled files included (measured: 3.8)."""
-SPARE_BYTES = 200_000_000
+MIN_FREE_BYTES = 200_000_000
 """The records share this disk: they must never wait for an installation."""
 # What picamera2 loads and numpy 2 must not break, then what reads, decides, records and delivers.
-IMPORTS = "numpy, simplejpeg, cv2, zxingcpp, pyzbar.pyzbar, cryptography, pydantic, gpiozero, sqlite_utils, flask, kiosk.app.daemon"
-PROOF = f"""\
+REQUIRED_IMPORTS = "numpy, simplejpeg, cv2, zxingcpp, pyzbar.pyzbar, cryptography, pydantic, gpiozero, sqlite_utils, flask, kiosk.app.daemon"
+IMPORT_CHECK = f"""\
 import importlib.util as found
-import {IMPORTS}
+import {REQUIRED_IMPORTS}
 if found.find_spec("libcamera") and found.find_spec("picamera2"):
     import picamera2
 if found.find_spec("lgpio") is None:
@@ -30,60 +30,60 @@ if found.find_spec("lgpio") is None:
 
 def is_complete(folder: Path) -> bool:
     """Whether a release was made to its end."""
-    return (folder / COMPLETE).is_file()
+    return (folder / COMPLETE_MARKER).is_file()
 
 
-def name_of(link: Path) -> str | None:
+def linked_release_name(link: Path) -> str | None:
     """Name of the complete release that a link (`current`, `previous`) leads to."""
     if not link.is_symlink() or not is_complete(link):
         return None
     return link.resolve().name
 
 
-def described(folder: Path) -> Bundle:
+def read_manifest(folder: Path) -> Bundle:
     """The manifest that a release keeps of the bundle it was made from."""
     found = atomic_files.read_json(folder / MANIFEST) or {}
     wanted = ("version", "digest", "schema", "oldest_writer")
     return Bundle(folder=folder, files={}, **{name: found[name] for name in wanted})
 
 
-def build(bundle: Bundle, layout: Layout, machine: Machine) -> Path:
+def build_release(bundle: Bundle, layout: Layout, machine: Machine) -> Path:
     """Make the release's folder, where it is not there already. The version that runs is not touched.
 
     Raises InstallTrouble where the bundle is not for this machine, or where what was installed cannot be imported.
     """
-    folder = layout.releases / bundle.release
+    folder = layout.releases_dir / bundle.release_name
     if is_complete(folder):
         return folder
-    requirements = bundle.folder / f"requirements-{machine.machine}-cp{machine.python}.txt"
+    requirements = bundle.folder / f"requirements-{machine.uname_machine}-cp{machine.python}.txt"
     if not requirements.is_file():
         raise InstallTrouble(
-            f"Bộ cài này không có phần cho {machine.machine} với Python {machine.python}.",
-            f"This bundle has nothing for {machine.machine} with Python {machine.python}. "
-            f"Make one:  make bundle BUNDLE_ARGS='--machines {machine.machine}'",
+            f"Bộ cài này không có phần cho {machine.uname_machine} với Python {machine.python}.",
+            f"This bundle has nothing for {machine.uname_machine} with Python {machine.python}. "
+            f"Make one:  make bundle BUNDLE_ARGS='--machines {machine.uname_machine}'",
         )
-    remove_incomplete(layout)
-    must_have_room(bundle, requirements, layout)
-    say(f"Chuẩn bị phiên bản {bundle.version} ...", f"Making version {bundle.version} ready ...")
+    remove_incomplete_releases(layout)
+    require_free_space(bundle, requirements, layout)
+    print_message(f"Chuẩn bị phiên bản {bundle.version} ...", f"Making version {bundle.version} ready ...")
     try:
-        _fill(folder, bundle, requirements)
-        prove(folder)
+        _copy_contents(folder, bundle, requirements)
+        verify_imports(folder)
     except BaseException:
         atomic_files.remove_tree(folder)
         raise
     atomic_files.sync_file_system(folder)
-    atomic_files.write(folder / COMPLETE, b"")
-    atomic_files.sync_folder(layout.releases)
+    atomic_files.update_file(folder / COMPLETE_MARKER, b"")
+    atomic_files.sync_folder(layout.releases_dir)
     return folder
 
 
-def must_have_room(bundle: Bundle, requirements: Path, layout: Layout) -> None:
+def require_free_space(bundle: Bundle, requirements: Path, layout: Layout) -> None:
     """Raises InstallTrouble where the release would not fit, with room to spare for the records."""
     chosen = requirements.read_text(encoding="ascii")
     wheels = (bundle.folder / name for name, digest in bundle.files.items() if digest in chosen)
     size_bytes = sum(path.stat().st_size for path in wheels)
-    layout.releases.mkdir(parents=True, exist_ok=True)
-    lack_bytes = size_bytes * UNPACKED + SPARE_BYTES - shutil.disk_usage(layout.releases).free
+    layout.releases_dir.mkdir(parents=True, exist_ok=True)
+    lack_bytes = size_bytes * UNPACKED_SIZE_FACTOR + MIN_FREE_BYTES - shutil.disk_usage(layout.releases_dir).free
     if lack_bytes > 0:
         raise InstallTrouble(
             f"Thẻ nhớ thiếu {lack_bytes // 1_000_000 + 1} MB. Hãy dọn bớt; chưa có gì bị thay đổi.",
@@ -91,16 +91,16 @@ def must_have_room(bundle: Bundle, requirements: Path, layout: Layout) -> None:
         )
 
 
-def _fill(folder: Path, bundle: Bundle, requirements: Path) -> None:
+def _copy_contents(folder: Path, bundle: Bundle, requirements: Path) -> None:
     folder.mkdir(parents=True)
-    for name in ("installing", "system"):
+    for name in ("installer", "system"):
         shutil.copytree(bundle.folder / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in (MANIFEST, "install.sh", "kiosk.example.toml"):
         shutil.copy(bundle.folder / name, folder / name)
-    _fill_venv(folder / "venv", bundle.folder / "wheels", requirements)
+    _build_venv(folder / "venv", bundle.folder / "wheels", requirements)
 
 
-def _fill_venv(venv: Path, wheels: Path, requirements: Path) -> None:
+def _build_venv(venv: Path, wheels: Path, requirements: Path) -> None:
     """Over apt's packages, because libcamera's binding is one of them; everything that PyPI has comes into the venv itself.
 
     --ignore-installed: what apt has is not counted on, an apt upgrade would change it under our feet. The .pyc are unchecked:
@@ -129,9 +129,9 @@ def _fill_venv(venv: Path, wheels: Path, requirements: Path) -> None:
     _run(python, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", str(venv / "lib"))
 
 
-def prove(folder: Path) -> None:
+def verify_imports(folder: Path) -> None:
     """Everything can be imported beside apt's packages. Raises InstallTrouble with what Python says."""
-    done = subprocess.run([folder / "venv/bin/python", "-c", PROOF], check=False, capture_output=True, text=True)
+    done = subprocess.run([folder / "venv/bin/python", "-c", IMPORT_CHECK], check=False, capture_output=True, text=True)
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or ["?"]
         raise InstallTrouble(
@@ -139,7 +139,7 @@ def prove(folder: Path) -> None:
             f"The new version cannot be loaded here: {last[0]}. What runs was not touched.",
         )
     if done.stdout:
-        say(
+        print_message(
             "Không có lgpio: chưa điều khiển được chân GPIO. Hãy cài python3-lgpio.",
             "There is no lgpio: pins cannot be driven. Type:  apt-get install python3-lgpio",
         )
@@ -155,19 +155,19 @@ def _run(*command: str) -> None:
         )
 
 
-def remove_incomplete(layout: Layout) -> None:
+def remove_incomplete_releases(layout: Layout) -> None:
     """What a power cut left of a release that was being made."""
-    _remove(layout, lambda folder: not is_complete(folder))
+    _remove_releases(layout, lambda folder: not is_complete(folder))
 
 
-def prune(layout: Layout) -> None:
+def prune_releases(layout: Layout) -> None:
     """Keep the version that runs and the one before it."""
-    kept = {name_of(layout.current), name_of(layout.previous)}
-    _remove(layout, lambda folder: folder.name not in kept)
+    kept = {linked_release_name(layout.current_link), linked_release_name(layout.previous_link)}
+    _remove_releases(layout, lambda folder: folder.name not in kept)
 
 
-def _remove(layout: Layout, unwanted: Callable[[Path], bool]) -> None:
-    for folder in layout.releases.iterdir() if layout.releases.is_dir() else []:
+def _remove_releases(layout: Layout, unwanted: Callable[[Path], bool]) -> None:
+    for folder in layout.releases_dir.iterdir() if layout.releases_dir.is_dir() else []:
         if unwanted(folder):
-            atomic_files.remove(folder / COMPLETE)
+            atomic_files.remove_file(folder / COMPLETE_MARKER)
             atomic_files.remove_tree(folder)

@@ -11,94 +11,95 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kiosk.installer import atomic_files, readiness, release
-from kiosk.installer.errors import InstallTrouble, say
+from kiosk.installer import readiness, release
+from kiosk.installer.errors import InstallTrouble, print_message
 from kiosk.installer.layout import Layout
 from kiosk.installer.machine import system_files
 from kiosk.installer.machine.device import Systemd
 from kiosk.installer.readiness import Readiness
+from kiosk.system import atomic_files
 
 Waiting = Callable[[frozenset[str]], Readiness]
 
 
-def switch(new: str, layout: Layout, systemd: Systemd, wait: Waiting) -> bool:
+def switch_release(new: str, layout: Layout, systemd: Systemd, wait: Waiting) -> bool:
     """Let release `new` run instead of the one that does. False where it did not become ready and the old one runs again."""
-    old = release.name_of(layout.current)
+    old = release.linked_release_name(layout.current_link)
     if old is None:
         raise InstallTrouble("Chưa có phiên bản nào để nâng cấp.", "There is no version here to upgrade from.")
-    pardoned = readiness.broken_facts(readiness.snapshot(layout))
-    atomic_files.write_json(layout.journal, {"from": old, "to": new, "began_at": _now()})
-    systemd.stop(stopped_for_it(layout))
-    put_in_force(new, layout, systemd)
-    systemd.start(started_again(layout))
+    pardoned = readiness.failed_checks(readiness.read_status(layout))
+    atomic_files.write_json(layout.upgrade_journal, {"from": old, "to": new, "began_at": _now()})
+    systemd.stop(units_to_stop(layout))
+    activate_release(new, layout, systemd)
+    systemd.start(units_to_start(layout))
     found = wait(pardoned)
-    if not found.ready:
-        say(f"Phiên bản mới chưa sẵn sàng ({found.state}).", f"The new version is not ready ({found.state}).")
-        recover(layout, systemd, why=f"not ready: {found.state}")
+    if not found.is_ready:
+        print_message(f"Phiên bản mới chưa sẵn sàng ({found.state}).", f"The new version is not ready ({found.state}).")
+        recover_from_interruption(layout, systemd, why=f"not ready: {found.state}")
         return False
-    atomic_files.link(layout.previous, f"releases/{old}")
-    atomic_files.remove(layout.journal)
-    _tell(layout, old, new, "done", f"{found.state} after {found.seconds:.1f} s")
+    atomic_files.write_link(layout.previous_link, f"releases/{old}")
+    atomic_files.remove_file(layout.upgrade_journal)
+    _write_outcome(layout, old, new, "done", f"{found.state} after {found.seconds:.1f} s")
     return True
 
 
-def came_to_its_end(name: str, layout: Layout) -> bool:
+def is_committed(name: str, layout: Layout) -> bool:
     """Whether the switch to a release is over and it runs: what the disk says counts, not how the process that did it ended."""
-    return release.name_of(layout.current) == name and not layout.journal.exists()
+    return release.linked_release_name(layout.current_link) == name and not layout.upgrade_journal.exists()
 
 
-def recover(layout: Layout, systemd: Systemd, *, why: str, booting: bool = False) -> str | None:
+def recover_from_interruption(layout: Layout, systemd: Systemd, *, why: str, booting: bool = False) -> str | None:
     """Go back where an upgrade did not come to its end; the name of the release that runs then, None where nothing was to do.
 
     `booting`: systemd has the units' start on its list already, after us; nothing is stopped or started.
     """
-    journal = atomic_files.read_json(layout.journal)
+    journal = atomic_files.read_json(layout.upgrade_journal)
     if journal is None:
-        atomic_files.remove(layout.journal)
+        atomic_files.remove_file(layout.upgrade_journal)
         return None
     old = str(journal["from"])
     if not booting:
-        systemd.stop(stopped_for_it(layout))
-    put_in_force(old, layout, systemd)
-    atomic_files.remove(layout.journal)
-    _tell(layout, old, str(journal["to"]), "returned", why)
+        systemd.stop(units_to_stop(layout))
+    activate_release(old, layout, systemd)
+    atomic_files.remove_file(layout.upgrade_journal)
+    _write_outcome(layout, old, str(journal["to"]), "returned", why)
     if not booting:
-        systemd.start(started_again(layout))
+        systemd.start(units_to_start(layout))
     return old
 
 
-def put_in_force(name: str, layout: Layout, systemd: Systemd) -> None:
+def activate_release(name: str, layout: Layout, systemd: Systemd) -> None:
     """The release's files outside of /opt, then the link. Again and again does no harm; nothing is started."""
-    folder = layout.releases / name
+    folder = layout.releases_dir / name
     if not release.is_complete(folder):
         raise InstallTrouble(f"Thiếu phiên bản {name}. Hãy cài lại.", f"Release {name} is not there. Install again.")
-    system_files.place(folder / "system", layout)
-    atomic_files.link(layout.current, f"releases/{name}")
-    atomic_files.link(layout.venv, "current/venv")
-    atomic_files.link(layout.command, str(Path("/") / layout.venv.relative_to(layout.root) / "bin/kiosk"))
+    system_files.install_files(folder / "system", layout)
+    atomic_files.write_link(layout.current_link, f"releases/{name}")
+    atomic_files.write_link(layout.venv_link, "current/venv")
+    atomic_files.write_link(layout.command_link, str(Path("/") / layout.venv_link.relative_to(layout.root) / "bin/kiosk"))
     systemd.reload()
     fresh = system_files.units_to_enable(layout)
     if fresh:
         systemd.enable(fresh)
-        system_files.note_enabled(fresh, layout)
+        system_files.record_enabled(fresh, layout)
 
 
-def stopped_for_it(layout: Layout) -> list[str]:
+def units_to_stop(layout: Layout) -> list[str]:
     """Our units, but for the one that may be running us."""
-    return [name for name in system_files.units_placed(layout) if name != "entrance-kiosk-recover.service"]
+    return [name for name in system_files.installed_units(layout) if name != "entrance-kiosk-recover.service"]
 
 
-def started_again(layout: Layout) -> list[str]:
+def units_to_start(layout: Layout) -> list[str]:
     """Those of our units that power-on starts as well."""
     folder = layout.at(system_files.UNIT_FOLDER)
     links = (path.name for wants in folder.glob("*.wants") for path in wants.iterdir())
-    ours = set(stopped_for_it(layout))
+    ours = set(units_to_stop(layout))
     return sorted(ours.intersection(links))
 
 
-def _tell(layout: Layout, old: str, new: str, outcome: str, why: str) -> None:
+def _write_outcome(layout: Layout, old: str, new: str, outcome: str, why: str) -> None:
     atomic_files.write_json(
-        layout.outcome, {"from": old, "to": new, "outcome": outcome, "why": why, "ended_at": _now()}
+        layout.last_upgrade_file, {"from": old, "to": new, "outcome": outcome, "why": why, "ended_at": _now()}
     )
 
 

@@ -1,6 +1,5 @@
 """The passage database as a file: its schema, how it is opened, and what is said when that fails."""
 
-import os
 import secrets
 import sqlite3
 from collections.abc import Sequence
@@ -8,6 +7,7 @@ from pathlib import Path
 
 from kiosk.core.ports import StoreTrouble
 from kiosk.storage.connection import Connection
+from kiosk.system.atomic_files import sync_folder
 
 APPLICATION_ID = 0x48554531  # "HUE1": tells our file from any other SQLite database (PRAGMA application_id)
 BUSY_TIMEOUT_MS = 5_000
@@ -78,7 +78,7 @@ MIGRATIONS: tuple[str, ...] = (
 # The oldest schema whose release may still record into a database of this schema, after an upgrade was rolled back
 # (docs/decisions/0039). It stays the same where a step only adds tables, views and columns that may be NULL, and where nothing
 # is written that the older release cannot read.
-OLDEST_WRITER = 1
+OLDEST_WRITER_SCHEMA = 1
 _SCHEMA_BITS = 16
 
 
@@ -108,7 +108,7 @@ def open_writer(path: Path, migrations: Sequence[str] = MIGRATIONS) -> Connectio
     try:
         database = connect(path, durable=True)
         try:
-            _prepare(database, path, migrations)
+            _check_and_migrate(database, path, migrations)
         except BaseException:
             database.close()
             raise
@@ -118,11 +118,11 @@ def open_writer(path: Path, migrations: Sequence[str] = MIGRATIONS) -> Connectio
         sentence = f"{path}: is not a passage database ({trouble}); move it away, or correct storage.path"
         raise NotADatabase(sentence) from trouble
     if fresh:
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     return database
 
 
-def _prepare(database: Connection, path: Path, migrations: Sequence[str]) -> None:
+def _check_and_migrate(database: Connection, path: Path, migrations: Sequence[str]) -> None:
     said = int(database.execute("PRAGMA user_version").fetchone()[0])
     version = said & ((1 << _SCHEMA_BITS) - 1)
     oldest_writer = said >> _SCHEMA_BITS or version
@@ -138,33 +138,24 @@ def _prepare(database: Connection, path: Path, migrations: Sequence[str]) -> Non
         database.execute(f"PRAGMA page_size = {PAGE_BYTES}")
     database.execute("PRAGMA journal_mode = WAL")
     if version < len(migrations):
-        _grow(database, version, migrations)
+        _migrate(database, version, migrations)
 
 
-def _grow(connection: Connection, version: int, migrations: Sequence[str]) -> None:
+def _migrate(connection: Connection, version: int, migrations: Sequence[str]) -> None:
     """Take the steps from `version` on, each whole or not at all."""
     from sqlite_utils import Database  # noqa: PLC0415  what opens every day has nothing to grow (connection.py)
 
     database = Database(connection.conn, execute_plugins=False)
     for step in range(version, len(migrations)):
         with database.atomic():
-            for statement in _statements(migrations[step]):
+            for statement in _split_statements(migrations[step]):
                 database.execute(statement)
             if step == 0:
                 database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 database.table("delivery").insert({"singleton": 1, "epoch": secrets.token_hex(8)})
-            database.execute(f"PRAGMA user_version = {step + 1 | min(OLDEST_WRITER, step + 1) << _SCHEMA_BITS}")
+            database.execute(f"PRAGMA user_version = {step + 1 | min(OLDEST_WRITER_SCHEMA, step + 1) << _SCHEMA_BITS}")
 
 
-def _statements(script: str) -> list[str]:
+def _split_statements(script: str) -> list[str]:
     """The statements of a script, one by one: executescript() would commit the transaction that it stands in."""
     return [statement for statement in script.split(";") if statement.strip()]
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make the new file's name survive a power cut: fsync of a file says nothing about its folder (fsync(2))."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -5,7 +5,6 @@ knows who reads the journal or runs `kiosk web setup` on the machine.
 """
 
 import json
-import os
 import re
 import secrets
 import threading
@@ -19,12 +18,13 @@ from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from kiosk.core.ports import KioskError
+from kiosk.system import atomic_files
 
 ACCOUNTS_FILE = "accounts.json"
-MIN_PASSWORD = 10
-PIN = re.compile(r"[0-9]{6,12}")
-MAX_SECRET = 256
-CODE_S = 3600.0
+MIN_PASSWORD_LENGTH = 10
+PIN_PATTERN = re.compile(r"[0-9]{6,12}")
+MAX_SECRET_LENGTH = 256
+SETUP_CODE_VALID_S = 3600.0
 """How long a set-up code is good for."""
 
 _CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # nothing that is mistaken for something else
@@ -44,11 +44,11 @@ class AccountTrouble(KioskError):
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
-    admin: str = ""
-    guard: str = ""
-    code: str = ""
-    code_until: float = 0.0
+class _StoredAccounts:
+    admin_hash: str = ""
+    guard_hash: str = ""
+    setup_code_hash: str = ""
+    setup_code_expires_at: float = 0.0
     """Unix time."""
 
 
@@ -58,89 +58,81 @@ class Accounts:
     def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
         self._path = folder / ACCOUNTS_FILE
         self._now = now
-        self._busy = threading.Lock()  # one hash at a time: each takes 7 MiB
+        self._hash_lock = threading.Lock()  # one hash at a time: each takes 7 MiB
 
     @property
     def has_admin(self) -> bool:
         """Somebody set the administrator's password."""
-        return bool(self._load().admin)
+        return bool(self._load().admin_hash)
 
     @property
     def has_guard(self) -> bool:
         """Somebody set the guard's PIN."""
-        return bool(self._load().guard)
+        return bool(self._load().guard_hash)
 
-    def check(self, role: Role, secret: str) -> bool:
+    def verify_secret(self, role: Role, secret: str) -> bool:
         """Is this the role's password or PIN?"""
         kept = self._load()
-        return self._matches(kept.admin if role is Role.ADMIN else kept.guard, secret)
+        return self._matches(kept.admin_hash if role is Role.ADMIN else kept.guard_hash, secret)
 
-    def make_code(self) -> str:
+    def make_setup_code(self) -> str:
         """A new set-up code, for one use within the hour; the one before it is void. Raises AccountTrouble."""
         code = "-".join("".join(secrets.choice(_CODE_LETTERS) for _ in range(4)) for _ in range(3))
-        with self._busy:
+        with self._hash_lock:
             hashed = _HASHER.hash(code)
-        self._keep(replace(self._load(), code=hashed, code_until=self._now() + CODE_S))
+        self._save(replace(self._load(), setup_code_hash=hashed, setup_code_expires_at=self._now() + SETUP_CODE_VALID_S))
         return code
 
-    def set_up(self, code: str, password: str) -> bool:
+    def set_admin_password(self, setup_code: str, password: str) -> bool:
         """Set the administrator's password with a set-up code, which is used up. Raises AccountTrouble."""
         kept = self._load()
-        if self._now() > kept.code_until or not self._matches(kept.code, code.strip().upper()):
+        if self._now() > kept.setup_code_expires_at or not self._matches(kept.setup_code_hash, setup_code.strip().upper()):
             return False
-        with self._busy:
+        with self._hash_lock:
             hashed = _HASHER.hash(password)
-        self._keep(replace(kept, admin=hashed, code="", code_until=0.0))
+        self._save(replace(kept, admin_hash=hashed, setup_code_hash="", setup_code_expires_at=0.0))
         return True
 
-    def set_pin(self, pin: str) -> None:
+    def set_guard_pin(self, pin: str) -> None:
         """Set the guard's PIN. Raises AccountTrouble."""
-        with self._busy:
+        with self._hash_lock:
             hashed = _HASHER.hash(pin)
-        self._keep(replace(self._load(), guard=hashed))
+        self._save(replace(self._load(), guard_hash=hashed))
 
     def _matches(self, hashed: str, secret: str) -> bool:
-        if not hashed or len(secret) > MAX_SECRET:
+        if not hashed or len(secret) > MAX_SECRET_LENGTH:
             return False
-        with self._busy:
+        with self._hash_lock:
             try:
                 return _HASHER.verify(hashed, secret)
             except (VerificationError, InvalidHashError):
                 return False
 
-    def _load(self) -> _Kept:
+    def _load(self) -> _StoredAccounts:
         try:
-            return _Kept(**json.loads(self._path.read_text(encoding="utf-8")))
+            return _StoredAccounts(**json.loads(self._path.read_text(encoding="utf-8")))
         except FileNotFoundError:
-            return _Kept()
+            return _StoredAccounts()
         except (OSError, ValueError, TypeError) as trouble:
             raise AccountTrouble(
                 f"{self._path} cannot be read ({trouble}); delete it and run: kiosk web setup"
             ) from trouble
 
-    def _keep(self, kept: _Kept) -> None:
-        draft = self._path.with_suffix(".new")
-        try:
-            draft.unlink(missing_ok=True)
-            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-                if os.geteuid() == 0:  # `sudo kiosk web setup` writes for the page's own user
-                    folder = self._path.parent.stat()
-                    os.fchown(file.fileno(), folder.st_uid, folder.st_gid)
-                json.dump(asdict(kept), file)
-                file.flush()
-                os.fsync(file.fileno())
-            draft.replace(self._path)
+    def _save(self, accounts: _StoredAccounts) -> None:
+        content = json.dumps(asdict(accounts)).encode()
+        try:  # `sudo kiosk web setup` writes for the user of the web UI
+            atomic_files.write_file(self._path, content, mode=0o600, owner_of_folder=True)
         except OSError as trouble:
             raise AccountTrouble(
                 f"{self._path} cannot be written: {trouble.strerror}; check page.state_dir"
             ) from trouble
 
 
-def good_password(password: str) -> bool:
+def is_valid_password(password: str) -> bool:
     """Long enough, and not absurdly long."""
-    return MIN_PASSWORD <= len(password) <= MAX_SECRET
+    return MIN_PASSWORD_LENGTH <= len(password) <= MAX_SECRET_LENGTH
 
 
-def good_pin(pin: str) -> bool:
+def is_valid_pin(pin: str) -> bool:
     """Six to twelve digits."""
-    return bool(PIN.fullmatch(pin))
+    return bool(PIN_PATTERN.fullmatch(pin))

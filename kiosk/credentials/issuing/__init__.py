@@ -1,5 +1,5 @@
 """Making passes: signing keys, signed passes, printed cards and posters."""
 
-from kiosk.credentials.issuing.passes import CARD_CAPACITY, IssuerKey, make_key, prove, sign_pass
+from kiosk.credentials.issuing.passes import MAX_CARD_CHARACTERS, IssuerKey, make_issuer_key, make_rotating_pass, sign_pass
 
-__all__ = ["CARD_CAPACITY", "IssuerKey", "make_key", "prove", "sign_pass"]
+__all__ = ["MAX_CARD_CHARACTERS", "IssuerKey", "make_issuer_key", "make_rotating_pass", "sign_pass"]

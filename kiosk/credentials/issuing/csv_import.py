@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kiosk.core.ports import KioskError
-from kiosk.credentials.formats.fields import is_name
+from kiosk.credentials.formats.fields import is_person_name
 
 MAX_PEOPLE = 20_000
 _COLUMNS = {"name", "days", "status_class", "declaration_hours"}
@@ -25,7 +25,7 @@ class Wish:
     declaration_h: int
 
 
-def read_wishes(path: Path, default: Wish) -> list[Wish]:
+def read_pass_requests(path: Path, default: Wish) -> list[Wish]:
     """Read a CSV file (UTF-8, with a header; `name`, and where wanted `days`, `status_class`, `declaration_hours`).
 
     Raises BulkTrouble with every mistake and its line.
@@ -45,7 +45,7 @@ def read_wishes(path: Path, default: Wish) -> list[Wish]:
     wishes, mistakes = [], []
     for line, row in enumerate(rows, start=2):
         try:
-            wishes.append(_wish(row, default))
+            wishes.append(_parse_row(row, default))
         except (ValueError, TypeError) as trouble:
             mistakes.append(f"line {line}: {trouble}")
     if mistakes:
@@ -53,9 +53,9 @@ def read_wishes(path: Path, default: Wish) -> list[Wish]:
     return wishes
 
 
-def _wish(row: dict[str, str | None], default: Wish) -> Wish:
+def _parse_row(row: dict[str, str | None], default: Wish) -> Wish:
     name = (row["name"] or "").strip()
-    if not is_name(name):
+    if not is_person_name(name):
         raise ValueError("the name is empty, or has digits or marks that names do not have")
     return replace(
         default,

@@ -20,14 +20,14 @@ from cryptography.hazmat.primitives.serialization import (
 from kiosk.core.ports import KioskError
 from kiosk.credentials.issuing.passes import IssuerKey
 
-MAX_BYTES = 64 * 1024
+MAX_KEY_FILE_BYTES = 64 * 1024
 
 
 class KeyFileTrouble(KioskError):
     """A key file cannot be used; the message says what to do."""
 
 
-def write_issuer(key: IssuerKey, path: Path, password: bytes | None) -> None:
+def write_issuer_key(key: IssuerKey, path: Path, password: bytes | None) -> None:
     """Write an issuer's key with its limits. Raises KeyFileTrouble where the file exists."""
     tree = {
         "what": "entrance-kiosk issuer key",
@@ -35,17 +35,17 @@ def write_issuer(key: IssuerKey, path: Path, password: bytes | None) -> None:
         "not_before_at": key.not_before_at.isoformat(),
         "not_after_at": key.not_after_at.isoformat(),
         "status_classes": sorted(key.status_classes),
-        "private_key": _pem(key.private_key, password).decode("ascii"),
+        "private_key": _private_key_pem(key.private_key, password).decode("ascii"),
     }
     _write_new(path, json.dumps(tree, ensure_ascii=False, indent=1).encode("utf-8"))
 
 
-def read_issuer(path: Path, password: bytes | None) -> IssuerKey:
+def read_issuer_key(path: Path, password: bytes | None) -> IssuerKey:
     """Read an issuer's key. Raises KeyFileTrouble."""
     try:
-        tree: Any = json.loads(_read(path))
+        tree: Any = json.loads(_read_file(path))
         return IssuerKey(
-            private_key=_private(tree["private_key"].encode("ascii"), password, path),
+            private_key=_load_private_key(tree["private_key"].encode("ascii"), password, path),
             not_before_at=datetime.fromisoformat(tree["not_before_at"]),
             not_after_at=datetime.fromisoformat(tree["not_after_at"]),
             status_classes=frozenset(int(each) for each in tree["status_classes"]),
@@ -55,37 +55,37 @@ def read_issuer(path: Path, password: bytes | None) -> IssuerKey:
         raise KeyFileTrouble(f"{path} is not an issuer key that `kiosk issue` made.") from trouble
 
 
-def write_root(key: Ed25519PrivateKey, path: Path, password: bytes | None) -> None:
+def write_root_key(key: Ed25519PrivateKey, path: Path, password: bytes | None) -> None:
     """Write the root key as PEM. Raises KeyFileTrouble where the file exists."""
-    _write_new(path, _pem(key, password))
+    _write_new(path, _private_key_pem(key, password))
 
 
-def read_root(path: Path, password: bytes | None) -> Ed25519PrivateKey:
+def read_root_key(path: Path, password: bytes | None) -> Ed25519PrivateKey:
     """Read the root key. Raises KeyFileTrouble."""
-    return _private(_read(path), password, path)
+    return _load_private_key(_read_file(path), password, path)
 
 
 def read_password(path: Path | None) -> bytes | None:
     """The first line of a password file, None where there is no file. Raises KeyFileTrouble where the line is empty."""
     if path is None:
         return None
-    password = _read(path).split(b"\n", 1)[0].rstrip(b"\r")
+    password = _read_file(path).split(b"\n", 1)[0].rstrip(b"\r")
     if not password:
         raise KeyFileTrouble(f"{path} has no password in its first line.")
     return password
 
 
-def public_pem(key: Ed25519PrivateKey) -> bytes:
+def public_key_pem(key: Ed25519PrivateKey) -> bytes:
     """The public half, as devices keep it."""
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
-def _pem(key: Ed25519PrivateKey, password: bytes | None) -> bytes:
+def _private_key_pem(key: Ed25519PrivateKey, password: bytes | None) -> bytes:
     lock: KeySerializationEncryption = BestAvailableEncryption(password) if password else NoEncryption()
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock)
 
 
-def _private(pem: bytes, password: bytes | None, path: Path) -> Ed25519PrivateKey:
+def _load_private_key(pem: bytes, password: bytes | None, path: Path) -> Ed25519PrivateKey:
     try:
         key = load_pem_private_key(pem, password)
     except TypeError as trouble:
@@ -111,9 +111,9 @@ def _write_new(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def _read(path: Path) -> bytes:
+def _read_file(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            return file.read(MAX_BYTES)
+            return file.read(MAX_KEY_FILE_BYTES)
     except OSError as trouble:
         raise KeyFileTrouble(f"{path} cannot be read: {trouble.strerror}.") from trouble

@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kiosk.core.model import CodeKind
 from kiosk.credentials.formats import base45, cose, entry_pass
 from kiosk.credentials.formats.cose import PublicKey
-from kiosk.credentials.trust.trust_list import TrustedKey, public_der
+from kiosk.credentials.trust.trust_list import TrustedKey, public_key_der
 
-CARD_CAPACITY = 178
+MAX_CARD_CHARACTERS = 178
 """Characters of a card's code: QR version 7 at level M."""
 
 
@@ -32,7 +32,7 @@ class IssuerKey:
         """Key id, as its passes carry it."""
         return key_id(self.private_key.public_key())
 
-    def trusted(self) -> TrustedKey:
+    def trusted_key(self) -> TrustedKey:
         """The public half, as a trust list carries it."""
         return TrustedKey(
             kid=self.kid,
@@ -47,10 +47,10 @@ class IssuerKey:
 
 def key_id(public_key: PublicKey) -> bytes:
     """First 4 bytes of SHA-256 of the public key (DER SubjectPublicKeyInfo)."""
-    return hashlib.sha256(public_der(public_key)).digest()[: entry_pass.KID_BYTES]
+    return hashlib.sha256(public_key_der(public_key)).digest()[: entry_pass.KID_BYTES]
 
 
-def make_key(
+def make_issuer_key(
     not_before_at: datetime,
     not_after_at: datetime,
     *,
@@ -74,15 +74,15 @@ def sign_pass(
     holder_key: bytes | None = None,
 ) -> bytes:
     """Sign a pass and return the text of its code. With a `holder_key` (raw Ed25519) it is a token for an app: see `prove`."""
-    claims = entry_pass.payload(
+    claims = entry_pass.encode_claims(
         entry_pass.Terms(serial, issued_at, expires_at, status_class, declaration_h, holder_key)
     )
-    return entry_pass.PREFIX + base45.encode(cose.sign(key.private_key, key.kid, claims)).encode("ascii")
+    return entry_pass.PREFIX + base45.encode_base45(cose.make_sign1(key.private_key, key.kid, claims)).encode("ascii")
 
 
-def prove(pass_text: bytes, holder: Ed25519PrivateKey, shown_at: datetime) -> bytes:
+def make_rotating_pass(pass_text: bytes, holder: Ed25519PrivateKey, shown_at: datetime) -> bytes:
     """What an app shows: the token of a pass with the holder's living signature over the time."""
-    token = base45.decode(pass_text.removeprefix(entry_pass.PREFIX))
-    proof = cose.sign(holder, b"", cbor2.dumps({entry_pass.IAT: int(shown_at.timestamp())}), token)
+    token = base45.decode_base45(pass_text.removeprefix(entry_pass.PREFIX))
+    proof = cose.make_sign1(holder, b"", cbor2.dumps({entry_pass.IAT: int(shown_at.timestamp())}), token)
     both = cbor2.dumps([token, proof], canonical=True)
-    return entry_pass.PREFIX + base45.encode(both).encode("ascii")
+    return entry_pass.PREFIX + base45.encode_base45(both).encode("ascii")

@@ -12,15 +12,15 @@ from pathlib import Path
 import fontpkg_be_vietnam_pro  # type: ignore[import-untyped]  # it has no types; one path is read of it
 from fpdf import FPDF
 
-from kiosk.credentials.formats.fields import VIETNAM
+from kiosk.credentials.formats.fields import VIETNAM_TIMEZONE
 from kiosk.credentials.issuing import qr_images
 from kiosk.credentials.issuing.qr_images import Code
-from kiosk.credentials.trust.files import write_whole
+from kiosk.system.atomic_files import write_file
 
 PAGE_WIDTH_MM, PAGE_HEIGHT_MM = 210.0, 297.0
 CUT_MARK_MM = 4.0
 _FONT = "Be Vietnam Pro"
-_POINT_MM = 25.4 / 72
+_MM_PER_POINT = 25.4 / 72
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class Format:
     rows: int
 
 
-ID_1 = Format("id-1", 85.60, 53.98, 50.0, 2, 5)
+ID_1_FORMAT = Format("id-1", 85.60, 53.98, 50.0, 2, 5)
 """ISO/IEC 7810 ID-1, as bank cards are; the printed code is 5 x 5 cm with its quiet zone."""
-LARGE = Format("large", 95.0, 66.0, 59.0, 2, 4)
+LARGE_FORMAT = Format("large", 95.0, 66.0, 59.0, 2, 4)
 """5 x 5 cm of modules, for eyes and cameras that are not so good."""
-FORMATS = {each.name: each for each in (ID_1, LARGE)}
+CARD_FORMATS = {each.name: each for each in (ID_1_FORMAT, LARGE_FORMAT)}
 POSTER_MODULES_MM = 150.0
 """A venue's poster is at least 15 x 15 cm (laodong.vn, 23 September 2021); the quiet zone lies around it."""
 
@@ -60,32 +60,32 @@ def write_cards(
 ) -> None:
     """Read every code back as it will be printed, then write the sheets. Raises PrintTrouble, and then writes nothing."""
     for card in cards:
-        qr_images.prove(card.code, card_format.code_mm)
+        qr_images.check_readable(card.code, card_format.code_mm)
         on_card_checked()
-    pdf = _document()
+    pdf = _new_pdf()
     per_page = card_format.columns * card_format.rows
     for start in range(0, len(cards), per_page):
         pdf.add_page()
         _cut_marks(pdf, card_format)
-        for card, (left, top) in zip(cards[start : start + per_page], _places(card_format), strict=False):
+        for card, (left, top) in zip(cards[start : start + per_page], _card_positions(card_format), strict=False):
             _draw_card(pdf, card, card_format, left, top)
-    write_whole(path, bytes(pdf.output()))
+    write_file(path, bytes(pdf.output()))
 
 
 def write_poster(code: Code, title: str, lines: Sequence[str], path: Path) -> None:
     """Write one A4 poster with a code of 15 x 15 cm. Raises PrintTrouble."""
-    side_mm = POSTER_MODULES_MM * code.whole / code.size
-    qr_images.prove(code, side_mm)
-    pdf = _document()
+    side_mm = POSTER_MODULES_MM * code.size_with_quiet_zone / code.size
+    qr_images.check_readable(code, side_mm)
+    pdf = _new_pdf()
     pdf.add_page()
-    _text(pdf, (15, 28), title, "B", 34, width=180, align="C")
+    _draw_text(pdf, (15, 28), title, "B", 34, width=180, align="C")
     _draw_code(pdf, code, left=(PAGE_WIDTH_MM - side_mm) / 2, top=135 - side_mm / 2, side_mm=side_mm)
     for number, line in enumerate(lines):
-        _text(pdf, (15, 240 + 12 * number), line, "", 18, width=180, align="C")
-    write_whole(path, bytes(pdf.output()))
+        _draw_text(pdf, (15, 240 + 12 * number), line, "", 18, width=180, align="C")
+    write_file(path, bytes(pdf.output()))
 
 
-def _document() -> FPDF:
+def _new_pdf() -> FPDF:
     pdf = FPDF(unit="mm", format="A4")
     pdf.set_auto_page_break(False)
     for style, weight in (("", "Regular"), ("B", "Bold")):
@@ -99,7 +99,7 @@ def _font_file(weight: str) -> str:
     return str(folder / f"BeVietnamPro-{weight}.ttf")
 
 
-def _places(card_format: Format) -> Iterator[tuple[float, float]]:
+def _card_positions(card_format: Format) -> Iterator[tuple[float, float]]:
     """Left and top of each card, row by row, centred on the page."""
     left = (PAGE_WIDTH_MM - card_format.columns * card_format.width_mm) / 2
     top = (PAGE_HEIGHT_MM - card_format.rows * card_format.height_mm) / 2
@@ -110,7 +110,7 @@ def _places(card_format: Format) -> Iterator[tuple[float, float]]:
 
 def _cut_marks(pdf: FPDF, card_format: Format) -> None:
     """Short lines outside the block of cards, where the knife goes."""
-    left, top = next(_places(card_format))
+    left, top = next(_card_positions(card_format))
     right, bottom = PAGE_WIDTH_MM - left, PAGE_HEIGHT_MM - top
     pdf.set_draw_color(120)
     pdf.set_line_width(0.1)
@@ -129,17 +129,17 @@ def _draw_card(pdf: FPDF, card: Card, card_format: Format, left: float, top: flo
     _draw_code(pdf, card.code, left=left + inset, top=top + inset, side_mm=card_format.code_mm)
     x = left + inset + card_format.code_mm
     width = card_format.width_mm - card_format.code_mm - 2 * inset - 1
-    _text(pdf, (x, top + 8), "THẺ RA VÀO", "B", 11, width=width)
-    _text(pdf, (x, top + 12.5), "Entrance pass", "", 8, width=width)
-    _text(pdf, (x, top + 22), card.name, "B", 11, width=width, max_lines=3)
-    until = card.expires_at.astimezone(VIETNAM)
-    _text(pdf, (x, top + card_format.height_mm - 14), f"Đến / Until\n{until:%d/%m/%Y}", "", 8, width=width, max_lines=2)
-    _text(pdf, (x, top + card_format.height_mm - 6), card.issuer, "", 6, width=width, max_lines=2)
+    _draw_text(pdf, (x, top + 8), "THẺ RA VÀO", "B", 11, width=width)
+    _draw_text(pdf, (x, top + 12.5), "Entrance pass", "", 8, width=width)
+    _draw_text(pdf, (x, top + 22), card.name, "B", 11, width=width, max_lines=3)
+    until = card.expires_at.astimezone(VIETNAM_TIMEZONE)
+    _draw_text(pdf, (x, top + card_format.height_mm - 14), f"Đến / Until\n{until:%d/%m/%Y}", "", 8, width=width, max_lines=2)
+    _draw_text(pdf, (x, top + card_format.height_mm - 6), card.issuer, "", 6, width=width, max_lines=2)
 
 
 def _draw_code(pdf: FPDF, code: Code, *, left: float, top: float, side_mm: float) -> None:
     """Dark modules as rectangles, each run of a row in one piece: sharp at any resolution."""
-    module_mm = side_mm / code.whole
+    module_mm = side_mm / code.size_with_quiet_zone
     pdf.set_fill_color(0)
     for row, line in enumerate(code.modules):
         column = 0
@@ -154,7 +154,7 @@ def _draw_code(pdf: FPDF, code: Code, *, left: float, top: float, side_mm: float
             column += length
 
 
-def _text(
+def _draw_text(
     pdf: FPDF,
     corner: tuple[float, float],
     text: str,
@@ -168,7 +168,7 @@ def _text(
     """Text from its top left corner on, set smaller until it fits into its lines."""
     while True:
         pdf.set_font(_FONT, style, points)
-        height = points * _POINT_MM * 1.25
+        height = points * _MM_PER_POINT * 1.25
         lines = pdf.multi_cell(width, height, text, align=align, dry_run=True, output="LINES")
         assert isinstance(lines, list), "fpdf2 gives what `output` asks for"
         if len(lines) <= max_lines or points <= 4:

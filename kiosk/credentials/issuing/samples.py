@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from kiosk.core.model import Identifier, CodeKind, Outcome, Reason, Subject
+from kiosk.core.model import CodeKind, Identifier, Outcome, Reason, Subject
 from kiosk.credentials.formats import base45, cose, hcert
-from kiosk.credentials.issuing.passes import IssuerKey, make_key, prove, sign_pass
+from kiosk.credentials.issuing.passes import IssuerKey, make_issuer_key, make_rotating_pass, sign_pass
 from kiosk.credentials.trust import denylist
 from kiosk.credentials.trust import trust_list as trust
 from kiosk.credentials.trust.trust_list import TrustedKey
@@ -39,27 +39,27 @@ class Person:
     """YYYY-MM-DD."""
     sex: str
     """`Nam` or `Nữ`."""
-    document: str
+    document_number: str
     """12 digits."""
-    old_document: str
+    old_document_number: str
     """9 digits."""
     qid: str
-    insurance: str
+    insurance_number: str
     """10 digits."""
     phone: str
     address: str
 
     @property
-    def plain_name(self) -> str:
+    def uppercase_name(self) -> str:
         """Upper case without diacritics, as the national code writes it."""
-        return plain(self.name)
+        return uppercase_without_diacritics(self.name)
 
-    def secrets(self) -> tuple[str, ...]:
+    def personal_values(self) -> tuple[str, ...]:
         """Every piece of this person's data that must never be found outside a sealed subject."""
         day = self.born.split("-")
         return (
-            *(self.name, self.plain_name, self.born, "".join(reversed(day)), "/".join(reversed(day))),
-            *(self.document, self.old_document, self.qid, self.insurance, self.phone, self.address),
+            *(self.name, self.uppercase_name, self.born, "".join(reversed(day)), "/".join(reversed(day))),
+            *(self.document_number, self.old_document_number, self.qid, self.insurance_number, self.phone, self.address),
         )
 
 
@@ -89,9 +89,9 @@ class SampleWorld:
     root_key: Ed25519PrivateKey = field(repr=False)
     root_pem: bytes = field(repr=False)
     issuer: IssuerKey = field(repr=False)
-    foreign_key: ec.EllipticCurvePrivateKey = field(repr=False)
+    hcert_key: ec.EllipticCurvePrivateKey = field(repr=False)
     """Signs the HCERT."""
-    foreign_kid: bytes
+    hcert_kid: bytes
     trust_list: bytes = field(repr=False)
     denylist: bytes = field(repr=False)
     samples: tuple[Sample, ...]
@@ -99,7 +99,7 @@ class SampleWorld:
     def __getitem__(self, label: str) -> Sample:
         return next(sample for sample in self.samples if sample.label == label)
 
-    def another_pass(self, number: int) -> bytes:
+    def make_valid_pass(self, number: int) -> bytes:
         """One more valid pass, of nobody in particular."""
         serial = hashlib.sha256(b"another pass %d" % number).digest()[:10]
         return sign_pass(self.issuer, serial, self.now_at - timedelta(hours=2), self.now_at + timedelta(days=30))
@@ -110,7 +110,7 @@ def sample_world(now_at: datetime, seed: int = 1) -> SampleWorld:
     chance = random.Random(seed)  # noqa: S311  # throw-away keys that must repeat themselves
     root = Ed25519PrivateKey.from_private_bytes(chance.randbytes(32))
     issuer, stranger = (
-        make_key(now_at - timedelta(days=400), now_at + timedelta(days=400), label=label, seed=chance.randbytes(32))
+        make_issuer_key(now_at - timedelta(days=400), now_at + timedelta(days=400), label=label, seed=chance.randbytes(32))
         for label in ("Phường Vĩnh Ninh (mẫu)", "nobody knows him")
     )
     foreign = ec.derive_private_key(chance.getrandbits(250) + 1, ec.SECP256R1())
@@ -122,24 +122,24 @@ def sample_world(now_at: datetime, seed: int = 1) -> SampleWorld:
         not_after_at=issuer.not_after_at,
         label="Bộ Y tế (mẫu)",
     )
-    maker = _Maker(now_at, chance, issuer=issuer, unknown_issuer=stranger, hcert_key=foreign, hcert_kid=foreign_key.kid)
+    maker = _SampleGenerator(now_at, chance, issuer=issuer, unknown_issuer=stranger, hcert_key=foreign, hcert_kid=foreign_key.kid)
     samples = tuple(maker.samples())
-    keys = trust.of([issuer.trusted(), foreign_key], number=1, issued_at=now_at - timedelta(hours=6))
-    denied = denylist.of([maker.revoked_serial], number=1, issued_at=now_at - timedelta(hours=6))
+    keys = trust.make_trust_list([issuer.trusted_key(), foreign_key], number=1, issued_at=now_at - timedelta(hours=6))
+    denied = denylist.make_denylist([maker.revoked_serial], number=1, issued_at=now_at - timedelta(hours=6))
     return SampleWorld(
         now_at=now_at,
         root_key=root,
         root_pem=root.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
         issuer=issuer,
-        foreign_key=foreign,
-        foreign_kid=foreign_key.kid,
-        trust_list=trust.seal(root, keys),
-        denylist=denylist.seal(root, denied),
+        hcert_key=foreign,
+        hcert_kid=foreign_key.kid,
+        trust_list=trust.sign_trust_list(root, keys),
+        denylist=denylist.sign_denylist(root, denied),
         samples=samples,
     )
 
 
-def person(rng: random.Random) -> Person:
+def make_sample_person(rng: random.Random) -> Person:
     """Make somebody up."""
     year, month, day = rng.randint(1945, 2005), rng.randint(1, 12), rng.randint(1, 28)
     woman = rng.random() < 0.5
@@ -148,16 +148,16 @@ def person(rng: random.Random) -> Person:
         name=f"{rng.choice(_FAMILIES)} {rng.choice(_MIDDLES)} {rng.choice(_GIVEN)}",
         born=f"{year}-{month:02}-{day:02}",
         sex="Nữ" if woman else "Nam",
-        document=f"046{century_and_sex}{year % 100:02}{rng.randrange(10**6):06}",
-        old_document=f"19{rng.randrange(10**7):07}",
+        document_number=f"046{century_and_sex}{year % 100:02}{rng.randrange(10**6):06}",
+        old_document_number=f"19{rng.randrange(10**7):07}",
         qid=str(rng.randrange(10**17, 10**18)),
-        insurance=f"46{rng.randrange(10**8):08}",
+        insurance_number=f"46{rng.randrange(10**8):08}",
         phone=f"09{rng.randrange(10**8):08}",
         address=f"{rng.choice(_STREETS)}, Phường {rng.choice(_WARDS)}, Thành phố Huế",
     )
 
 
-class _Maker:
+class _SampleGenerator:
     """Makes the samples, in the order in which the demo plays them."""
 
     def __init__(
@@ -171,11 +171,11 @@ class _Maker:
         hcert_kid: bytes,
     ) -> None:
         self._now_at = now_at
-        self._chance = rng
+        self._rng = rng
         self._issuer = issuer
-        self._stranger = unknown_issuer
-        self._foreign = hcert_key
-        self._foreign_kid = hcert_kid
+        self._unknown_issuer = unknown_issuer
+        self._hcert_key = hcert_key
+        self._hcert_kid = hcert_kid
         self.revoked_serial = rng.randbytes(10)
 
     def samples(self) -> Iterator[Sample]:
@@ -187,36 +187,36 @@ class _Maker:
         yield self._id_card()
         yield self._insurance()
         poster = b"https://example.org/diadiem?id=046-0000"
-        yield Sample("place", poster, CodeKind.VENUE, Outcome.FAIL, Reason.PLACE_CODE)
+        yield Sample("place", poster, CodeKind.VENUE_CODE, Outcome.FAIL, Reason.VENUE_CODE)
         yield Sample("unsupported", b"shc:/5676290952432060", CodeKind.UNSUPPORTED, Outcome.FAIL, Reason.UNSUPPORTED)
         unknown = "Chè Huế 12 vị: sen, đậu ngự, bột lọc".encode()
         yield Sample("unknown", unknown, CodeKind.UNKNOWN, Outcome.FAIL, Reason.UNKNOWN_CODE)
 
     def _passes(self) -> Iterator[Sample]:
         yesterday, ahead = self._now_at - timedelta(days=1), self._now_at + timedelta(days=30)
-        serial = self._chance.randbytes(10)
+        serial = self._rng.randbytes(10)
         valid = sign_pass(self._issuer, serial, yesterday, ahead)
         subject = Subject((Identifier("pass", serial.hex()),))
         yield Sample("valid", valid, CodeKind.ENTRY_PASS, Outcome.PASS, Reason.OK, subject=subject)
         long_ago = self._now_at - timedelta(days=60)
-        expired = sign_pass(self._issuer, self._chance.randbytes(10), long_ago, long_ago + timedelta(days=30))
+        expired = sign_pass(self._issuer, self._rng.randbytes(10), long_ago, long_ago + timedelta(days=30))
         yield Sample("expired", expired, CodeKind.ENTRY_PASS, Outcome.FAIL, Reason.EXPIRED)
-        early = sign_pass(self._issuer, self._chance.randbytes(10), self._now_at + timedelta(days=2), ahead)
+        early = sign_pass(self._issuer, self._rng.randbytes(10), self._now_at + timedelta(days=2), ahead)
         yield Sample("not-yet", early, CodeKind.ENTRY_PASS, Outcome.FAIL, Reason.NOT_YET_VALID)
         forger = IssuerKey(
-            Ed25519PrivateKey.from_private_bytes(self._chance.randbytes(32)), yesterday, ahead, label="forger"
+            Ed25519PrivateKey.from_private_bytes(self._rng.randbytes(32)), yesterday, ahead, label="forger"
         )
-        forged = forge(sign_pass(forger, self._chance.randbytes(10), yesterday, ahead), self._issuer.kid)
+        forged = forge_key_id(sign_pass(forger, self._rng.randbytes(10), yesterday, ahead), self._issuer.kid)
         yield Sample("forged", forged, CodeKind.ENTRY_PASS, Outcome.FAIL, Reason.BAD_SIGNATURE)
-        unknown_key = sign_pass(self._stranger, self._chance.randbytes(10), yesterday, ahead)
+        unknown_key = sign_pass(self._unknown_issuer, self._rng.randbytes(10), yesterday, ahead)
         yield Sample("unknown-key", unknown_key, CodeKind.ENTRY_PASS, Outcome.FAIL, Reason.UNKNOWN_KEY)
         revoked = sign_pass(self._issuer, self.revoked_serial, yesterday, ahead)
         yield Sample("revoked", revoked, CodeKind.ENTRY_PASS, Outcome.FAIL, Reason.REVOKED)
 
     def _rotating(self) -> Sample:
         """Right for a minute around `now_at`."""
-        holder = Ed25519PrivateKey.from_private_bytes(self._chance.randbytes(32))
-        serial = self._chance.randbytes(10)
+        holder = Ed25519PrivateKey.from_private_bytes(self._rng.randbytes(32))
+        serial = self._rng.randbytes(10)
         token = sign_pass(
             self._issuer,
             serial,
@@ -225,13 +225,13 @@ class _Maker:
             holder_key=holder.public_key().public_bytes_raw(),
         )
         subject = Subject((Identifier("pass", serial.hex()),))
-        data = prove(token, holder, self._now_at)
+        data = make_rotating_pass(token, holder, self._now_at)
         return Sample("rotating", data, CodeKind.ENTRY_PASS, Outcome.PASS, Reason.OK, subject=subject)
 
     def _hcert(self) -> Sample:
-        who = person(self._chance)
-        uvci = f"URN:UVCI:01:VN:{self._chance.randbytes(12).hex().upper()}"
-        family, _, given = who.plain_name.partition(" ")
+        who = make_sample_person(self._rng)
+        uvci = f"URN:UVCI:01:VN:{self._rng.randbytes(12).hex().upper()}"
+        family, _, given = who.uppercase_name.partition(" ")
         certificate = {
             "ver": "1.3.0",
             "nam": {"fn": who.name.split()[0], "fnt": family, "gn": who.name.partition(" ")[2], "gnt": given},
@@ -244,52 +244,52 @@ class _Maker:
             1: "VN",
             hcert.IAT: int((self._now_at - timedelta(days=20)).timestamp()),
             hcert.EXP: int((self._now_at + timedelta(days=300)).timestamp()),
-            hcert.HCERT: {1: certificate},
+            hcert.HCERT_CLAIM: {1: certificate},
         }
-        token = cose.sign(self._foreign, self._foreign_kid, cbor2.dumps(claims))
-        data = hcert.PREFIX + base45.encode(zlib.compress(token, 9)).encode("ascii")
+        token = cose.make_sign1(self._hcert_key, self._hcert_kid, cbor2.dumps(claims))
+        data = hcert.PREFIX + base45.encode_base45(zlib.compress(token, 9)).encode("ascii")
         subject = Subject((Identifier("hcert", uvci),), f"{family}<<{given}", who.born)
         return Sample("hcert", data, CodeKind.HCERT, Outcome.PASS, Reason.OK, who, subject)
 
     def _national(self) -> Sample:
-        who = person(self._chance)
+        who = make_sample_person(self._rng)
         sex = "2" if who.sex == "Nữ" else "1"
-        text = f"******{who.document[6:]}|{who.plain_name}|{who.born}|0|{who.qid}|<{sex}<{who.insurance}<{who.phone}"
+        text = f"******{who.document_number[6:]}|{who.uppercase_name}|{who.born}|0|{who.qid}|<{sex}<{who.insurance_number}<{who.phone}"
         subject = Subject(
-            (Identifier("qid", who.qid), Identifier("insurance", who.insurance)), who.plain_name, who.born
+            (Identifier("qid", who.qid), Identifier("insurance", who.insurance_number)), who.uppercase_name, who.born
         )
-        return Sample("national", text.encode(), CodeKind.NATIONAL, Outcome.PASS, Reason.OK, who, subject)
+        return Sample("national", text.encode(), CodeKind.NATIONAL_QR, Outcome.PASS, Reason.OK, who, subject)
 
     def _id_card(self) -> Sample:
-        who = person(self._chance)
+        who = make_sample_person(self._rng)
         born = "".join(reversed(who.born.split("-")))
-        text = f"{who.document}|{who.old_document}|{who.name}|{born}|{who.sex}|{who.address}|02052021"
-        numbers = (Identifier("document", who.document), Identifier("document", who.old_document))
+        text = f"{who.document_number}|{who.old_document_number}|{who.name}|{born}|{who.sex}|{who.address}|02052021"
+        numbers = (Identifier("document", who.document_number), Identifier("document", who.old_document_number))
         subject = Subject(numbers, who.name, who.born)
         return Sample("id-card", text.encode(), CodeKind.ID_CARD, Outcome.PASS, Reason.OK, who, subject)
 
     def _insurance(self) -> Sample:
-        who = person(self._chance)
+        who = make_sample_person(self._rng)
         born = "/".join(reversed(who.born.split("-")))
         sex = "2" if who.sex == "Nữ" else "1"
         name, address = who.name.encode().hex(), who.address.encode().hex()
         text = (
-            f"GD446{who.insurance}|{name}|{born}|{sex}|{address}|46 - 001|01/01/2021|-|22/12/2020|"
+            f"GD446{who.insurance_number}|{name}|{born}|{sex}|{address}|46 - 001|01/01/2021|-|22/12/2020|"
             f"-|-|4|01/01/2026|15fb94b2a1e7-7102|-|{'Bảo hiểm xã hội'.encode().hex()}|$"
         )
-        subject = Subject((Identifier("insurance", who.insurance),), who.name, who.born)
+        subject = Subject((Identifier("insurance", who.insurance_number),), who.name, who.born)
         return Sample("insurance", text.encode(), CodeKind.INSURANCE, Outcome.PASS, Reason.OK, who, subject)
 
 
-def forge(pass_text: bytes, kid: bytes) -> bytes:
+def forge_key_id(pass_text: bytes, kid: bytes) -> bytes:
     """The same pass under another issuer's key id: its signature cannot hold."""
-    parts = cose.parse(base45.decode(pass_text.removeprefix(b"HUE1:")))
+    parts = cose.parse_sign1(base45.decode_base45(pass_text.removeprefix(b"HUE1:")))
     header = cbor2.dumps({**parts.protected, cose.HEADER_KID: kid}, canonical=True)
-    token = cbor2.CBORTag(cose.TAG, [header, {}, parts.payload, parts.signature])
-    return b"HUE1:" + base45.encode(cbor2.dumps(token, canonical=True)).encode("ascii")
+    token = cbor2.CBORTag(cose.COSE_SIGN1_TAG, [header, {}, parts.payload, parts.signature])
+    return b"HUE1:" + base45.encode_base45(cbor2.dumps(token, canonical=True)).encode("ascii")
 
 
-def plain(name: str) -> str:
+def uppercase_without_diacritics(name: str) -> str:
     """Upper case without diacritics: `Đặng Thị Thủy` is `DANG THI THUY`."""
     decomposed = unicodedata.normalize("NFD", name.replace("Đ", "D").replace("đ", "d"))
     return "".join(character for character in decomposed if not unicodedata.combining(character)).upper()

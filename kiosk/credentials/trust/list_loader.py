@@ -13,57 +13,58 @@ from kiosk.credentials.trust import trust_list as trust
 from kiosk.credentials.trust.denylist import Denylist
 from kiosk.credentials.trust.files import ListTrouble
 from kiosk.credentials.trust.trust_list import TrustList
+from kiosk.system import atomic_files
 
 
-class _Numbered(Protocol):
+class _NumberedList(Protocol):
     @property
     def number(self) -> int: ...
 
 
-_List = TypeVar("_List", bound=_Numbered)
+_List = TypeVar("_List", bound=_NumberedList)
 
 
 @dataclass(slots=True)
-class _Kept(Generic[_List]):
+class _ListSource(Generic[_List]):
     """One list: its file, our copy of the last good one, and what is in force."""
 
     path: Path
-    copy: Path
+    copy_path: Path
     parse: Callable[[bytes, bytes], _List]
     root_pem: bytes = field(repr=False)
-    trouble: str = ""
+    error: str = ""
     """Why the file is not what is in force; empty where it is."""
-    _stamp: tuple[int, int, int] | None = None
+    _file_version: tuple[int, int, int] | None = None
     _current: _List | None = None
 
     @property
     def current(self) -> _List:
         if self._current is None:
-            raise ListTrouble(self.trouble)
+            raise ListTrouble(self.error)
         return self._current
 
     def refresh(self) -> bool:
         """Look at the file again where it changed. True where a newer list came into force."""
-        stamp = _stamp_of(self.path)
-        if self._current is not None and stamp == self._stamp:
+        stamp = _file_version_of(self.path)
+        if self._current is not None and stamp == self._file_version:
             return False
-        self._stamp = stamp
+        self._file_version = stamp
         if self._current is None:
-            self._current = self._from_copy()
+            self._current = self._load_copy()
         try:
-            data, found = self._from_file()
+            data, found = self._load_file()
         except ListTrouble as trouble:
-            self.trouble = str(trouble)
+            self.error = str(trouble)
             return False
-        self.trouble = ""
+        self.error = ""
         is_newer = self._current is None or found.number > self._current.number
         self._current = found
         if is_newer:
-            self._keep(data)
+            self._save_copy(data)
         return is_newer
 
-    def _from_file(self) -> tuple[bytes, _List]:
-        data = files.read(self.path)
+    def _load_file(self) -> tuple[bytes, _List]:
+        data = files.read_list_file(self.path)
         found = self.parse(data, self.root_pem)
         if self._current is not None and found.number < self._current.number:
             raise ListTrouble(
@@ -72,28 +73,28 @@ class _Kept(Generic[_List]):
             )
         return data, found
 
-    def _from_copy(self) -> _List | None:
+    def _load_copy(self) -> _List | None:
         try:
-            return self.parse(files.read(self.copy), self.root_pem)
+            return self.parse(files.read_list_file(self.copy_path), self.root_pem)
         except ListTrouble:
             return None  # no copy yet, or it is damaged: the file itself decides, and is reported where it is bad too
 
-    def _keep(self, data: bytes) -> None:
+    def _save_copy(self, data: bytes) -> None:
         """Keep a copy; a disk that does not take it costs the protection, not the start, and is reported."""
         try:
-            files.write_whole(self.copy, data)
+            atomic_files.write_file(self.copy_path, data)
         except OSError as trouble:
-            self.trouble = f"No copy of the list could be kept at {self.copy}: {trouble.strerror}."
+            self.error = f"No copy of the list could be kept at {self.copy_path}: {trouble.strerror}."
 
 
 class ListKeeper:
     """Trust list and denylist in force. One thread owns it. Raises ListTrouble where there is no good trust list at all."""
 
     def __init__(self, *, trust_path: Path, root_path: Path | None, denylist_path: Path | None, copies_dir: Path) -> None:
-        root_pem = files.read(root_path or trust_path.with_name(trust.ROOT_FILE))
-        self._trust = _Kept[TrustList](trust_path, copies_dir / "trust-list.kept", trust.parse, root_pem)
-        self._deny = (
-            _Kept[Denylist](denylist_path, copies_dir / "denylist.kept", denylist.parse, root_pem) if denylist_path else None
+        root_pem = files.read_list_file(root_path or trust_path.with_name(trust.ROOT_PUBLIC_KEY_FILE))
+        self._trust_list = _ListSource[TrustList](trust_path, copies_dir / "trust-list.kept", trust.parse_trust_list, root_pem)
+        self._denylist = (
+            _ListSource[Denylist](denylist_path, copies_dir / "denylist.kept", denylist.parse_denylist, root_pem) if denylist_path else None
         )
         self.refresh()
         _ = self.trust_list, self.denylist
@@ -101,25 +102,25 @@ class ListKeeper:
     @property
     def trust_list(self) -> TrustList:
         """The trust list in force."""
-        return self._trust.current
+        return self._trust_list.current
 
     @property
     def denylist(self) -> Denylist | None:
         """The denylist in force; None where none is configured."""
-        return self._deny.current if self._deny else None
+        return self._denylist.current if self._denylist else None
 
     @property
-    def troubles(self) -> tuple[str, ...]:
+    def errors(self) -> tuple[str, ...]:
         """What is wrong with the files now, as sentences; empty where all is well."""
-        return tuple(each.trouble for each in (self._trust, self._deny) if each and each.trouble)
+        return tuple(each.error for each in (self._trust_list, self._denylist) if each and each.error)
 
     def refresh(self) -> bool:
         """Read the files again where they changed; cheap where they did not. True where something newer came into force."""
-        changed = self._trust.refresh()
-        return (self._deny.refresh() if self._deny else False) or changed
+        changed = self._trust_list.refresh()
+        return (self._denylist.refresh() if self._denylist else False) or changed
 
 
-def _stamp_of(path: Path) -> tuple[int, int, int] | None:
+def _file_version_of(path: Path) -> tuple[int, int, int] | None:
     try:
         found = path.stat()
     except OSError:

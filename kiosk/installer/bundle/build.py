@@ -17,16 +17,18 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from kiosk.installer.bundle.content import MANIFEST, digest_of, sha256
+from kiosk.installer.bundle.content import MANIFEST, bundle_digest, file_sha256
 from kiosk.installer.machine import system_packages
 
 PROJECT = Path(__file__).parents[3]
 CACHE = Path(os.environ.get("BUNDLE_CACHE", Path.home() / ".cache/entrance-kiosk/bundle"))
 PYTHONS = ("311", "313")
 # Beside numpy 2 in the venv, because apt's is built against Bookworm's numpy 1.24: docs/decisions/0037.
-BESIDE_NUMPY = ("simplejpeg",)
+BUILT_FOR_NUMPY_2 = ("simplejpeg",)
 # On Python 3.13 the distribution's python3-lgpio: there is no wheel.
-PINS = ("lgpio",)
+GPIO_PACKAGES = ("lgpio",)
+INSTALLER_PARTS = ("__init__.py", "installer", "core/__init__.py", "core/pins.py", "system/__init__.py", "system/atomic_files.py")
+"""Files and folders of kiosk/ that run before anything is installed."""
 GLIBC_MINORS = range(17, 37)  # Debian 12 has glibc 2.36
 
 
@@ -41,23 +43,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     targets = [(machine, python) for machine in asked.machines for python in asked.pythons]
     asked.out.mkdir(parents=True, exist_ok=True)
-    made = make(asked.project, targets, asked.out, unpacked=asked.folder)
+    made = build_bundle(asked.project, targets, asked.out, unpacked=asked.folder)
     print(made)  # noqa: T201  a command's own output
     return 0
 
 
-def make(project: Path, targets: Sequence[tuple[str, str]], out: Path, *, unpacked: bool = False) -> Path:
+def build_bundle(project: Path, targets: Sequence[tuple[str, str]], out: Path, *, unpacked: bool = False) -> Path:
     """The bundle of a checkout for (machine, Python) targets: a .tar in `out`, or a folder there."""
     with tempfile.TemporaryDirectory(dir=out) as scratch:
-        wheel = _own_wheel(project, Path(scratch))
+        wheel = _build_wheel(project, Path(scratch))
         version = wheel.name.split("-")[1]
         folder = Path(scratch) / f"entrance-kiosk-{version}"
-        _fill(folder, project, wheel, targets)
-        _describe(folder, version, _schema(wheel))
-        return _moved(folder, out) if unpacked else _packed(folder, out)
+        _copy_contents(folder, project, wheel, targets)
+        _write_manifest(folder, version, _read_schema(wheel))
+        return _move_folder(folder, out) if unpacked else _write_tar(folder, out)
 
 
-def _own_wheel(project: Path, scratch: Path) -> Path:
+def _build_wheel(project: Path, scratch: Path) -> Path:
     subprocess.run([_uv(), "build", "-q", "--wheel", "--out-dir", scratch / "own"], cwd=project, check=True)
     (wheel,) = (scratch / "own").glob("*.whl")
     return wheel
@@ -67,7 +69,7 @@ def _uv() -> str:
     return str(Path(sys.executable).parent / "uv")
 
 
-def _schema(wheel: Path) -> tuple[int, int]:
+def _read_schema(wheel: Path) -> tuple[int, int]:
     """What the wheel's own code says of the database: (schema, the oldest schema that may still write)."""
     code = "from kiosk.storage import database as d; print(len(d.MIGRATIONS), d.OLDEST_WRITER)"
     done = subprocess.run(
@@ -82,39 +84,49 @@ def _schema(wheel: Path) -> tuple[int, int]:
     return int(schema), int(oldest)
 
 
-def _fill(folder: Path, project: Path, own: Path, targets: Sequence[tuple[str, str]]) -> None:
+def _copy_contents(folder: Path, project: Path, own: Path, targets: Sequence[tuple[str, str]]) -> None:
     wheels = folder / "wheels"
     wheels.mkdir(parents=True)
     shutil.copy(own, wheels)
     for machine, python in targets:
-        chosen = fetched_wheels(project, machine, python)
+        chosen = fetch_wheels(project, machine, python)
         for path in chosen:
             shutil.copy(path, wheels / path.name)
-        lines = "".join(f"{_pinned(path)} --hash=sha256:{sha256(path)}\n" for path in [*chosen, own])
+        lines = "".join(f"{_requirement_of(path)} --hash=sha256:{file_sha256(path)}\n" for path in [*chosen, own])
         (folder / f"requirements-{machine}-cp{python}.txt").write_text(lines, encoding="ascii")
     for machine in sorted({machine for machine, _ in targets}):
-        for suite in system_packages.SUITES:
-            system_packages.fetch(suite, machine, CACHE, folder / "debs")
+        for suite in system_packages.SUITE_PACKAGES:
+            system_packages.fetch_packages(suite, machine, CACHE, folder / "debs")
     for name in ("systemd", "firmware_config"):
         shutil.copytree(project / name, folder / "system" / name)
-    _overlay(folder / "system/firmware_config")
-    ours = shutil.ignore_patterns("__pycache__", "make_bundle.py")
-    shutil.copytree(project / "kiosk/installing", folder / "installing", ignore=ours)
+    _compile_overlay(folder / "system/firmware_config")
+    copy_installer(project, folder / "installer")
     shutil.copy(project / "docs/reference/kiosk.example.toml", folder)
     shutil.copy(project / "install.sh", folder)
 
 
-def _pinned(wheel: Path) -> str:
+def copy_installer(project: Path, target: Path) -> None:
+    """Copy what `python3 -m kiosk.installer` imports, so that it runs with PYTHONPATH=`target` and the standard library."""
+    for name in INSTALLER_PARTS:
+        source, copy = project / "kiosk" / name, target / "kiosk" / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__", Path(__file__).name))
+        else:
+            shutil.copy(source, copy)
+
+
+def _requirement_of(wheel: Path) -> str:
     name, version = wheel.name.split("-")[:2]
     return f"{name.replace('_', '-')}=={version}"
 
 
-def fetched_wheels(project: Path, machine: str, python: str) -> list[Path]:
+def fetch_wheels(project: Path, machine: str, python: str) -> list[Path]:
     """The wheels that uv.lock names for a target, from the cache or from PyPI; their hashes are the lock's."""
     folder = CACHE / f"{machine}-cp{python}"
     folder.mkdir(parents=True, exist_ok=True)
     requirements = folder / "locked.txt"
-    text = "\n".join(locked(project, python)) + "\n"
+    text = "\n".join(locked_requirements(project, python)) + "\n"
     if not requirements.exists() or requirements.read_text(encoding="utf-8") != text:
         for old in folder.glob("*.whl"):
             old.unlink()
@@ -130,21 +142,21 @@ def fetched_wheels(project: Path, machine: str, python: str) -> list[Path]:
     return sorted(folder.glob("*.whl"))
 
 
-def locked(project: Path, python: str) -> Iterator[str]:
+def locked_requirements(project: Path, python: str) -> Iterator[str]:
     """Requirement lines with hashes, markers resolved for that Python on Linux.
 
     pip evaluates markers with the Python that runs it, whatever --python-version says: so they are resolved here.
     """
     export = [_uv(), "export", "-q", "--locked", "--no-emit-project", "--no-dev", "--no-annotate", "--no-header"]
-    plain = _exported(export, project, python)
-    extra = _exported([*export, "--extra", "pi"], project, python)
+    plain = _export_requirements(export, project, python)
+    extra = _export_requirements([*export, "--extra", "pi"], project, python)
     yield from plain.values()
-    for name in (*BESIDE_NUMPY, *(PINS if int(python) < 313 else ())):
+    for name in (*BUILT_FOR_NUMPY_2, *(GPIO_PACKAGES if int(python) < 313 else ())):
         if name not in plain:
             yield extra[name]
 
 
-def _exported(command: list[str], project: Path, python: str) -> dict[str, str]:
+def _export_requirements(command: list[str], project: Path, python: str) -> dict[str, str]:
     text = subprocess.run(command, cwd=project, check=True, capture_output=True, text=True).stdout
     found: dict[str, str] = {}
     full = f"{python[0]}.{python[1:]}"
@@ -158,7 +170,7 @@ def _exported(command: list[str], project: Path, python: str) -> dict[str, str]:
     return found
 
 
-def _overlay(firmware_config: Path) -> None:
+def _compile_overlay(firmware_config: Path) -> None:
     """The relay's overlay, compiled where there is a compiler; a Pi without one has no `dtc` to do it."""
     dtc = shutil.which("dtc")
     if dtc is None:
@@ -168,12 +180,12 @@ def _overlay(firmware_config: Path) -> None:
     subprocess.run([dtc, "-@", "-q", "-I", "dts", "-O", "dtb", "-o", source.with_suffix(".dtbo"), source], check=True)
 
 
-def _describe(folder: Path, version: str, schema: tuple[int, int]) -> None:
+def _write_manifest(folder: Path, version: str, schema: tuple[int, int]) -> None:
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
-    files = {str(path.relative_to(folder)): sha256(path) for path in paths}
+    files = {str(path.relative_to(folder)): file_sha256(path) for path in paths}
     manifest = {
         "version": version,
-        "digest": digest_of(files),
+        "digest": bundle_digest(files),
         "schema": schema[0],
         "oldest_writer": schema[1],
         "files": files,
@@ -181,13 +193,13 @@ def _describe(folder: Path, version: str, schema: tuple[int, int]) -> None:
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="ascii")
 
 
-def _moved(folder: Path, out: Path) -> Path:
+def _move_folder(folder: Path, out: Path) -> Path:
     target = out / folder.name
     shutil.rmtree(target, ignore_errors=True)
     return folder.rename(target)
 
 
-def _packed(folder: Path, out: Path) -> Path:
+def _write_tar(folder: Path, out: Path) -> Path:
     """Not compressed: wheels and debs are already (xz takes a minute for 1 %)."""
     target = out / f"{folder.name}.tar"
     draft = target.with_suffix(".tar.new")

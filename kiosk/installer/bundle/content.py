@@ -4,8 +4,8 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk.installer import atomic_files
 from kiosk.installer.errors import InstallTrouble
+from kiosk.system import atomic_files
 
 MANIFEST = "manifest.json"
 
@@ -26,12 +26,12 @@ class Bundle:
     """Path in the bundle -> SHA-256, hexadecimal."""
 
     @property
-    def release(self) -> str:
+    def release_name(self) -> str:
         """Name of the folder under releases/: two builds of one version number never share one."""
         return f"{self.version}-{self.digest[:8]}"
 
 
-def open_bundle(folder: Path) -> Bundle:
+def read_bundle(folder: Path) -> Bundle:
     """Read the manifest. Raises InstallTrouble where this is no bundle."""
     found = atomic_files.read_json(folder / MANIFEST)
     if found is None:
@@ -49,30 +49,30 @@ def open_bundle(folder: Path) -> Bundle:
     )
 
 
-def verify(bundle: Bundle) -> None:
+def verify_bundle(bundle: Bundle) -> None:
     """Every file is there and unharmed. Raises InstallTrouble that names the first one that is not."""
-    if digest_of(bundle.files) != bundle.digest:
-        raise _damaged(MANIFEST)
+    if bundle_digest(bundle.files) != bundle.digest:
+        raise _damaged_error(MANIFEST)
     for name, expected in bundle.files.items():
         path = bundle.folder / name
-        if not path.is_file() or sha256(path) != expected:
-            raise _damaged(name)
+        if not path.is_file() or file_sha256(path) != expected:
+            raise _damaged_error(name)
 
 
-def _damaged(name: str) -> InstallTrouble:
+def _damaged_error(name: str) -> InstallTrouble:
     return InstallTrouble(
         f"Bộ cài bị hỏng: {name}. Hãy chép lại bộ cài; chưa có gì bị thay đổi.",
         f"The bundle is damaged: {name}. Copy it here again; nothing was changed.",
     )
 
 
-def sha256(path: Path) -> str:
+def file_sha256(path: Path) -> str:
     """SHA-256 of a file, hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def digest_of(files: dict[str, str]) -> str:
+def bundle_digest(files: dict[str, str]) -> str:
     """One digest over names and contents, whatever their order."""
     lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items()))
     return hashlib.sha256(lines.encode()).hexdigest()

@@ -40,23 +40,23 @@ class RealSystemd:
     """By systemctl; where systemd does not run (a card that is being filled in a chroot) only what needs no systemd."""
 
     def __init__(self) -> None:
-        self.runs = Path("/run/systemd/system").is_dir()
+        self.is_running = Path("/run/systemd/system").is_dir()
 
     def stop(self, units: Sequence[str]) -> None:
         """Stop and wait."""
-        if self.runs:
+        if self.is_running:
             self._run("systemctl", "stop", *units)
 
     def start(self, units: Sequence[str]) -> None:
         """Begin to start; does not wait."""
-        if self.runs:
+        if self.is_running:
             self._run("systemctl", "start", "--no-block", *units)
 
     def reload(self) -> None:
         """Read the units anew, make users and folders."""
         self._run("systemd-sysusers", "entrance-kiosk.conf")
         self._run("systemd-tmpfiles", "--create", "entrance-kiosk.conf")
-        if self.runs:
+        if self.is_running:
             self._run("systemctl", "daemon-reload")
 
     def enable(self, units: Sequence[str]) -> None:
@@ -88,25 +88,25 @@ class Machine:
 
     suite: str
     """Debian's code name, which Raspberry Pi OS shares."""
-    machine: str
+    uname_machine: str
     """As `uname -m`."""
     python: str
     """Such as `311`."""
     raspberry_pi: bool
 
     @property
-    def architecture(self) -> str:
+    def debian_architecture(self) -> str:
         """Debian's name of it."""
-        return system_packages.DEBIAN_MACHINES[self.machine]
+        return system_packages.DEBIAN_ARCHITECTURES[self.uname_machine]
 
 
-def this_machine(layout: Layout, board: str) -> Machine:
+def detect_machine(layout: Layout, board: str) -> Machine:
     """Look around. `board`: `pi`, `other`, or `auto` to find out. Raises InstallTrouble where it is not supported."""
     release = layout.at("/etc/os-release").read_text(encoding="utf-8")
     fields = dict(line.split("=", 1) for line in release.splitlines() if "=" in line)
     suite = fields.get("VERSION_CODENAME", "").strip('"')
     machine = platform.machine()
-    if suite not in system_packages.SUITES or machine not in system_packages.DEBIAN_MACHINES:
+    if suite not in system_packages.SUITE_PACKAGES or machine not in system_packages.DEBIAN_ARCHITECTURES:
         name = fields.get("PRETTY_NAME", "?").strip('"')
         raise InstallTrouble(
             f"Chưa hỗ trợ {name} trên {machine}. Hãy dùng Raspberry Pi OS (64 bit) hoặc Debian, bản Bookworm hay Trixie.",
@@ -114,9 +114,9 @@ def this_machine(layout: Layout, board: str) -> Machine:
         )
     return Machine(
         suite=suite,
-        machine=machine,
+        uname_machine=machine,
         python=f"{sys.version_info.major}{sys.version_info.minor}",
-        raspberry_pi=(_is_pi() if board == "auto" else board == "pi") and (layout.boot / "config.txt").is_file(),
+        raspberry_pi=(_is_pi() if board == "auto" else board == "pi") and (layout.boot_dir / "config.txt").is_file(),
     )
 
 
@@ -125,13 +125,13 @@ def _is_pi() -> bool:
     return model.exists() and model.read_bytes().startswith(b"Raspberry Pi")
 
 
-def must_be_root() -> None:
+def require_root() -> None:
     """Raises InstallTrouble where we are not."""
     if os.geteuid() != 0:
         raise InstallTrouble("Cần quyền root. Hãy gõ: sudo ./install.sh", "Root is needed. Type:  sudo ./install.sh")
 
 
-def must_be_on_disk(layout: Layout, mounts: str) -> None:
+def require_persistent_root(layout: Layout, mounts: str) -> None:
     """Raises InstallTrouble where what is written now lies in memory. `mounts`: as /proc/mounts has it."""
     root_types = [fields[2] for fields in map(str.split, mounts.splitlines()) if len(fields) > 2 and fields[1] == "/"]
     if system_files.is_read_only_root(layout) and root_types[-1:] == ["overlay"]:
@@ -142,14 +142,14 @@ def must_be_on_disk(layout: Layout, mounts: str) -> None:
         )
 
 
-def detached(arguments: Sequence[str], release: Path) -> int:
-    """Run `installing ARGUMENTS` as a unit of its own: a closed terminal or a killed shell does not stop it half-way.
+def run_in_own_unit(arguments: Sequence[str], release: Path) -> int:
+    """Run `kiosk.installer ARGUMENTS` as a unit of its own: a closed terminal or a killed shell does not stop it half-way.
 
-    If it dies nevertheless, systemd runs `installing recover` after it (ExecStopPost). Returns its exit status.
+    If it dies nevertheless, systemd runs `kiosk.installer recover` after it (ExecStopPost). Returns its exit status.
     """
-    python = ["/usr/bin/python3", "-B", "-m", "installing"]
+    python = ["/usr/bin/python3", "-B", "-m", "kiosk.installer"]
     after = " ".join([*python, "recover"])
     unit = ["--unit=entrance-kiosk-upgrade", "--collect", "--wait", "--quiet", "-p", f"ExecStopPost={after}"]
-    settings = [f"--setenv=PYTHONPATH={release}", f"--setenv=LANG={os.environ.get('LANG', 'C.UTF-8')}"]
+    settings = [f"--setenv=PYTHONPATH={release / 'installer'}", f"--setenv=LANG={os.environ.get('LANG', 'C.UTF-8')}"]
     limits = ["-p", "TimeoutStopSec=300", "-p", "OOMScoreAdjust=-900"]
     return subprocess.run(["systemd-run", *unit, *settings, *limits, *python, *arguments], check=False).returncode

@@ -29,16 +29,16 @@ def without_block(text: str) -> str:
     return "".join(kept)
 
 
-def words_of(fragment: str) -> list[str]:
+def cmdline_words(fragment: str) -> list[str]:
     """The words of firmware_config/cmdline.txt, without its lines of reasons."""
     return [word for line in fragment.splitlines() if not line.startswith("#") for word in line.split()]
 
 
-def added_words(cmdline: str, wanted: Iterable[str]) -> list[str]:
+def missing_words(cmdline: str, wanted: Iterable[str]) -> list[str]:
     """Those of the wanted words that a kernel command line lacks; an owner's own value for the same key stays in force."""
     there = cmdline.split()
-    keys = {_key(word) for word in there}
-    return [word for word in wanted if word not in there and _key(word) not in keys]
+    keys = {_parameter_key(word) for word in there}
+    return [word for word in wanted if word not in there and _parameter_key(word) not in keys]
 
 
 def with_words(line: str, added: Iterable[str]) -> str:
@@ -52,7 +52,7 @@ def without_words(line: str, taken: Iterable[str]) -> str:
     return " ".join(word for word in line.split() if word not in gone) + "\n"
 
 
-def _key(word: str) -> str:
+def _parameter_key(word: str) -> str:
     """`panic=10` and `panic=5` say the same thing; so do two modes of one video connector, which stands before a colon."""
     key, sign, value = word.partition("=")
     return f"{key}={value.partition(':')[0]}" if sign and key == "video" else key

@@ -3,13 +3,13 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from kiosk.installer import atomic_files
 from kiosk.installer.layout import Layout
 from kiosk.installer.machine import boot_pins, firmware
+from kiosk.system import atomic_files
 
-UNITS = ("*.service", "*.timer", "*.path", "*.socket", "*.mount")
+UNIT_PATTERNS = ("*.service", "*.timer", "*.path", "*.socket", "*.mount")
 # Folder under system/ -> folder on the device; only where that software is there, its folder is.
-CONFIGURATION = {
+CONFIG_FILES = {
     "systemd/journald.conf.d/entrance-kiosk.conf": "/etc/systemd/journald.conf.d/entrance-kiosk.conf",
     "systemd/system.conf.d/entrance-kiosk.conf": "/etc/systemd/system.conf.d/entrance-kiosk.conf",
     "systemd/entrance-kiosk.sysusers": "/usr/lib/sysusers.d/entrance-kiosk.conf",
@@ -21,7 +21,7 @@ CONFIGURATION = {
         for unit in ("apt-daily.timer", "apt-daily-upgrade.timer", "man-db.timer")
     },
 }
-WHERE_PRESENT = {
+OPTIONAL_CONFIG_FILES = {
     "firmware_config/udev/70-entrance-kiosk.rules": "/etc/udev/rules.d/70-entrance-kiosk.rules",
     "firmware_config/network/NetworkManager-entrance-kiosk.conf": "/etc/NetworkManager/conf.d/entrance-kiosk.conf",
     "firmware_config/network/chrony-entrance-kiosk.conf": "/etc/chrony/conf.d/entrance-kiosk.conf",
@@ -30,14 +30,14 @@ READ_ONLY_ROOT = "systemd/kiosk.service.d/read-only-root.conf"
 UNIT_FOLDER = "/etc/systemd/system"
 
 
-def wanted(system: Path, layout: Layout) -> dict[str, bytes]:
+def files_of_release(system: Path, layout: Layout) -> dict[str, bytes]:
     """Path on the device -> content, for a release's folder `system`; one from before a file was thought of has none of it."""
     found: dict[str, bytes] = {}
-    for pattern in UNITS:
+    for pattern in UNIT_PATTERNS:
         for unit in sorted((system / "systemd").glob(pattern)):
             found[f"{UNIT_FOLDER}/{unit.name}"] = unit.read_bytes()
-    present = {path: to for path, to in WHERE_PRESENT.items() if layout.at(to).parents[1].is_dir()}
-    for source, target in (CONFIGURATION | present).items():
+    present = {path: to for path, to in OPTIONAL_CONFIG_FILES.items() if layout.at(to).parents[1].is_dir()}
+    for source, target in (CONFIG_FILES | present).items():
         if (system / source).is_file():
             found[target] = (system / source).read_bytes()
     if is_read_only_root(layout):
@@ -55,109 +55,109 @@ def is_read_only_root(layout: Layout) -> bool:
     return bool(values and values[-1] not in ("", "disabled"))
 
 
-def place(system: Path, layout: Layout) -> None:
+def install_files(system: Path, layout: Layout) -> None:
     """Put everything of a release there and take away what only another release had. Again and again does no harm.
 
     The note of what is ours is written before the first file and shortened after the last, so that none is forgotten.
     """
-    files = wanted(system, layout)
-    before = _noted(layout).get("files", [])
-    _note(layout, files=[*before, *files])
+    files = files_of_release(system, layout)
+    before = _read_installed_list(layout).get("files", [])
+    _update_installed_list(layout, files=[*before, *files])
     for path, content in files.items():
-        atomic_files.write(layout.at(path), content)
+        atomic_files.update_file(layout.at(path), content)
     for path in before:
         if path not in files:
             for link in layout.at(UNIT_FOLDER).glob(f"*.wants/{Path(path).name}"):
-                atomic_files.remove(link)
-            atomic_files.remove(layout.at(path))
+                atomic_files.remove_file(link)
+            atomic_files.remove_file(layout.at(path))
     names = {Path(path).name for path in files}
-    _note(layout, files=files, enabled=[name for name in _noted(layout).get("enabled", []) if name in names])
+    _update_installed_list(layout, files=files, enabled=[name for name in _read_installed_list(layout).get("enabled", []) if name in names])
 
 
 def units_to_enable(layout: Layout) -> list[str]:
     """Our units that power-on should start and that were never enabled; one that its owner has disabled stays so."""
-    once = _noted(layout).get("enabled", [])
+    once = _read_installed_list(layout).get("enabled", [])
     folder = layout.at(UNIT_FOLDER)
     return [
-        name for name in units_placed(layout) if name not in once and b"\n[Install]" in (folder / name).read_bytes()
+        name for name in installed_units(layout) if name not in once and b"\n[Install]" in (folder / name).read_bytes()
     ]
 
 
-def note_enabled(names: Iterable[str], layout: Layout) -> None:
+def record_enabled(names: Iterable[str], layout: Layout) -> None:
     """They were enabled: not again."""
-    _note(layout, enabled=[*_noted(layout).get("enabled", []), *names])
+    _update_installed_list(layout, enabled=[*_read_installed_list(layout).get("enabled", []), *names])
 
 
-def _note(layout: Layout, **changed: Iterable[str]) -> None:
+def _update_installed_list(layout: Layout, **changed: Iterable[str]) -> None:
     atomic_files.write_json(
-        layout.placed, {**_noted(layout), **{name: sorted(set(values)) for name, values in changed.items()}}
+        layout.installed_files_list, {**_read_installed_list(layout), **{name: sorted(set(values)) for name, values in changed.items()}}
     )
 
 
-def _noted(layout: Layout) -> dict[str, list[str]]:
-    return atomic_files.read_json(layout.placed) or {}
+def _read_installed_list(layout: Layout) -> dict[str, list[str]]:
+    return atomic_files.read_json(layout.installed_files_list) or {}
 
 
-def units_placed(layout: Layout) -> list[str]:
+def installed_units(layout: Layout) -> list[str]:
     """Names of our units on this device."""
-    paths = [Path(path) for path in _noted(layout).get("files", [])]
+    paths = [Path(path) for path in _read_installed_list(layout).get("files", [])]
     return [path.name for path in paths if str(path.parent) == UNIT_FOLDER]
 
 
-def place_firmware(system: Path, layout: Layout) -> bool:
+def install_firmware_config(system: Path, layout: Layout) -> bool:
     """Our part of config.txt and cmdline.txt; True where the board must be started anew to use it."""
-    source, noted = system / "firmware_config", _noted(layout)
+    source, noted = system / "firmware_config", _read_installed_list(layout)
     ours = (source / "config.txt").read_text(encoding="utf-8")
-    if layout.config.is_file():
-        toml = layout.config.read_text(encoding="utf-8", errors="replace")
-        ours = boot_pins.with_pins(ours, boot_pins.signal_of(toml))
-    changed = [atomic_files.write(layout.boot / "entrance-kiosk.txt", ours.encode())]
+    if layout.config_file.is_file():
+        toml = layout.config_file.read_text(encoding="utf-8", errors="replace")
+        ours = boot_pins.replace_gpio_lines(ours, boot_pins.gpio_settings(toml))
+    changed = [atomic_files.update_file(layout.boot_dir / "entrance-kiosk.txt", ours.encode())]
     overlay = source / "kiosk-relay.dtbo"
-    if overlay.exists() and (layout.boot / "overlays").is_dir():
-        changed.append(atomic_files.write(layout.boot / "overlays/kiosk-relay.dtbo", overlay.read_bytes()))
-    config = layout.boot / "config.txt"
+    if overlay.exists() and (layout.boot_dir / "overlays").is_dir():
+        changed.append(atomic_files.update_file(layout.boot_dir / "overlays/kiosk-relay.dtbo", overlay.read_bytes()))
+    config = layout.boot_dir / "config.txt"
     text = config.read_text(encoding="utf-8")
-    _keep_once(config, text)
-    changed.append(atomic_files.write(config, firmware.with_block(text).encode()))
-    cmdline = layout.boot / "cmdline.txt"
+    _back_up_once(config, text)
+    changed.append(atomic_files.update_file(config, firmware.with_block(text).encode()))
+    cmdline = layout.boot_dir / "cmdline.txt"
     line = cmdline.read_text(encoding="utf-8")
-    added = firmware.added_words(line, firmware.words_of((source / "cmdline.txt").read_text(encoding="utf-8")))
+    added = firmware.missing_words(line, firmware.cmdline_words((source / "cmdline.txt").read_text(encoding="utf-8")))
     if added:
-        _keep_once(cmdline, line)
-        _note(layout, cmdline=[*noted.get("cmdline", []), *added])
-        changed.append(atomic_files.write(cmdline, firmware.with_words(line, added).encode()))
+        _back_up_once(cmdline, line)
+        _update_installed_list(layout, cmdline=[*noted.get("cmdline", []), *added])
+        changed.append(atomic_files.update_file(cmdline, firmware.with_words(line, added).encode()))
     return any(changed)
 
 
-def _keep_once(path: Path, text: str) -> None:
+def _back_up_once(path: Path, text: str) -> None:
     """FAT has no journal: what the board started with before us stays beside it."""
     copy = path.with_name(f"{path.name}.before-entrance-kiosk")
     if not copy.exists():
-        atomic_files.write(copy, text.encode())
+        atomic_files.update_file(copy, text.encode())
 
 
-def take_away(layout: Layout) -> None:
+def remove_files(layout: Layout) -> None:
     """Undo `place` and `place_firmware`."""
-    noted = _noted(layout)
-    for path in _removed_first(noted.get("files", [])):
-        atomic_files.remove(layout.at(path))
+    noted = _read_installed_list(layout)
+    for path in _in_removal_order(noted.get("files", [])):
+        atomic_files.remove_file(layout.at(path))
     for name in ("entrance-kiosk.txt", "overlays/kiosk-relay.dtbo"):
-        atomic_files.remove(layout.boot / name)
-    config, cmdline = layout.boot / "config.txt", layout.boot / "cmdline.txt"
+        atomic_files.remove_file(layout.boot_dir / name)
+    config, cmdline = layout.boot_dir / "config.txt", layout.boot_dir / "cmdline.txt"
     if config.is_file():
-        atomic_files.write(config, firmware.without_block(config.read_text(encoding="utf-8")).encode())
+        atomic_files.update_file(config, firmware.without_block(config.read_text(encoding="utf-8")).encode())
     if cmdline.is_file() and noted.get("cmdline"):
-        atomic_files.write(
+        atomic_files.update_file(
             cmdline, firmware.without_words(cmdline.read_text(encoding="utf-8"), noted["cmdline"]).encode()
         )
     for each in (config, cmdline):
-        atomic_files.remove(each.with_name(f"{each.name}.before-entrance-kiosk"))
+        atomic_files.remove_file(each.with_name(f"{each.name}.before-entrance-kiosk"))
     drop_ins = {layout.at(path).parent for path in noted.get("files", []) if path.startswith(UNIT_FOLDER)}
     for folder in drop_ins - {layout.at(UNIT_FOLDER)}:
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
 
-def _removed_first(paths: list[str]) -> Iterator[str]:
+def _in_removal_order(paths: list[str]) -> Iterator[str]:
     """Units before the rest: nothing is started any more while its user goes."""
     yield from sorted(paths, key=lambda path: not path.startswith(UNIT_FOLDER))

@@ -4,26 +4,26 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from kiosk.installer.errors import InstallTrouble, say
+from kiosk.installer.errors import InstallTrouble, print_message
 
 # libzbar0 with everything below it that a small system may lack; libc and the like are on every one.
 _BELOW_ZBAR = ("libx11-6", "libx11-data", "libxcb1", "libxau6", "libxdmcp6", "libjpeg62-turbo", "libdbus-1-3")
-SUITES: dict[str, tuple[str, ...]] = {
+SUITE_PACKAGES: dict[str, tuple[str, ...]] = {
     "bookworm": ("libzbar0", "libv4l-0", "libv4lconvert0", "libbsd0", "libmd0", *_BELOW_ZBAR),
     "trixie": ("libzbar0t64", "libv4l-0t64", "libv4lconvert0t64", *_BELOW_ZBAR),
 }
-DEBIAN_MACHINES = {"aarch64": "arm64", "x86_64": "amd64"}
+DEBIAN_ARCHITECTURES = {"aarch64": "arm64", "x86_64": "amd64"}
 MIRROR = "http://deb.debian.org/debian"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
-def fetch(suite: str, machine: str, cache: Path, out: Path) -> None:
+def fetch_packages(suite: str, machine: str, cache: Path, out: Path) -> None:
     """Put the packages of a suite into OUT/SUITE-ARCH. Where this machine has no apt or no keyring, say so and go on."""
-    architecture = DEBIAN_MACHINES[machine]
+    architecture = DEBIAN_ARCHITECTURES[machine]
     kept = cache / f"debs-{suite}-{architecture}"
     if not list(kept.glob("*.deb")):
         if shutil.which("apt-get") is None or not Path(KEYRING).exists():
-            say(
+            print_message(
                 "Ở đây không có apt: bộ cài sẽ không kèm gói hệ thống; máy cài cần mạng để lấy libzbar0.",
                 "No apt here: the bundle is without system packages; the board will need a network for libzbar0.",
             )
@@ -51,13 +51,13 @@ def _download(suite: str, architecture: str, kept: Path) -> None:
     }  # fmt: skip
     options = [part for name, value in settings.items() for part in ("-o", f"{name}={value}")]
     subprocess.run(["apt-get", "-qq", *options, "update"], check=True)
-    subprocess.run(["apt-get", "-qq", *options, "download", *SUITES[suite]], check=True, cwd=kept)
+    subprocess.run(["apt-get", "-qq", *options, "download", *SUITE_PACKAGES[suite]], check=True, cwd=kept)
     shutil.rmtree(home)
 
 
-def missing(suite: str) -> list[str]:
+def missing_packages(suite: str) -> list[str]:
     """Which of a suite's packages this device lacks; none where zbar can be loaded, whoever brought it."""
-    wanted = SUITES[suite]
+    wanted = SUITE_PACKAGES[suite]
     cache = subprocess.run(["/sbin/ldconfig", "-p"], check=False, capture_output=True, text=True).stdout
     if "libzbar.so.0 " in cache:
         return []
@@ -67,12 +67,12 @@ def missing(suite: str) -> list[str]:
     return [name for name in wanted if name not in there]
 
 
-def install(suite: str, architecture: str, debs: Path) -> list[str]:
+def install_packages(suite: str, architecture: str, debs: Path) -> list[str]:
     """Install what is missing, from the bundle, else with apt. Returns their names. Raises InstallTrouble."""
-    names = missing(suite)
+    names = missing_packages(suite)
     if not names:
         return []
-    say(f"Cài các gói hệ thống: {' '.join(names)}", f"System packages: {' '.join(names)}")
+    print_message(f"Cài các gói hệ thống: {' '.join(names)}", f"System packages: {' '.join(names)}")
     brought = [path for name in names for path in (debs / f"{suite}-{architecture}").glob(f"{name}_*.deb")]
     if len(brought) == len(names):
         command = ["dpkg", "--install", *map(str, brought)]

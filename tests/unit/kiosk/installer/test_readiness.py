@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from kiosk.installer import atomic_files, readiness
+from kiosk.installer import readiness
 from kiosk.installer.layout import Layout
 from kiosk.installer.readiness import Readiness
+from kiosk.system import atomic_files
 from tests.fakes.parts.installed_device import FakeSystemd
 
 
@@ -66,21 +67,21 @@ class WatchedSystemd(FakeSystemd):
 def watch(tmp_path: Path, script: Callable[[float], tuple[int, str]]) -> Readiness:
     layout = Layout(tmp_path)
     watched = Watched(layout, script)
-    return readiness.wait(layout, WatchedSystemd(watched), clock=lambda: watched.now_s, pause=watched.pause)
+    return readiness.wait_until_ready(layout, WatchedSystemd(watched), clock=lambda: watched.now_s, pause=watched.pause)
 
 
 def test_a_daemon_that_stays_ready_is_ready(tmp_path: Path) -> None:
     found = watch(tmp_path, lambda now_s: (7, "ready" if now_s >= 3 else "starting"))
-    assert found == Readiness(ready=True, state="ready", seconds=3.0)
+    assert found == Readiness(is_ready=True, state="ready", seconds=3.0)
 
 
 def test_a_daemon_that_falls_again_and_again_is_not_ready_although_it_is_in_between(tmp_path: Path) -> None:
     found = watch(tmp_path, lambda now_s: (int(now_s // 9) + 1, "ready" if now_s % 9 > 2 else "starting"))
-    assert not found.ready
+    assert not found.is_ready
     assert 120 < found.seconds < 130
 
 
 def test_a_daemon_that_does_not_run_is_given_two_minutes(tmp_path: Path) -> None:
     found = watch(tmp_path, lambda now_s: (0, "ready"))
-    assert (found.ready, found.state) == (False, "not running")
+    assert (found.is_ready, found.state) == (False, "not running")
     assert 120 <= found.seconds < 122

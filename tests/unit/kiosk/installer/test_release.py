@@ -8,7 +8,7 @@ import pytest
 from kiosk.installer import database as records
 from kiosk.installer import release, upgrade
 from kiosk.installer.bundle import content as bundles
-from kiosk.installer.bundle.build import locked
+from kiosk.installer.bundle.build import locked_requirements
 from kiosk.installer.bundle.content import Bundle
 from kiosk.installer.errors import InstallTrouble
 from kiosk.installer.layout import Layout
@@ -25,14 +25,14 @@ def a_bundle(folder: Path, *, schema: int = 1, oldest_writer: int = 1) -> Bundle
 
 def test_an_upgrade_that_could_not_be_taken_back_is_refused(tmp_path: Path) -> None:
     old = a_bundle(tmp_path, schema=2)
-    records.must_be_returnable(a_bundle(tmp_path, schema=3, oldest_writer=2), old)
+    records.require_rollback_possible(a_bundle(tmp_path, schema=3, oldest_writer=2), old)
     with pytest.raises(InstallTrouble, match="no way back"):
-        records.must_be_returnable(a_bundle(tmp_path, schema=3, oldest_writer=3), old)
+        records.require_rollback_possible(a_bundle(tmp_path, schema=3, oldest_writer=3), old)
 
 
 def test_a_version_that_is_too_old_for_the_database_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InstallTrouble, match="too old"):
-        records.must_be_returnable(a_bundle(tmp_path, schema=1), a_bundle(tmp_path, schema=3, oldest_writer=2))
+        records.require_rollback_possible(a_bundle(tmp_path, schema=1), a_bundle(tmp_path, schema=3, oldest_writer=2))
 
 
 @pytest.mark.parametrize(
@@ -48,38 +48,38 @@ def test_nothing_is_installed_into_memory(tmp_path: Path, conf: str, mounts: str
     (tmp_path / "etc/overlayroot.conf").write_text(conf, encoding="ascii")
     if refused:
         with pytest.raises(InstallTrouble, match="overlayroot-chroot"):
-            device.must_be_on_disk(Layout(tmp_path), mounts)
+            device.require_persistent_root(Layout(tmp_path), mounts)
     else:
-        device.must_be_on_disk(Layout(tmp_path), mounts)
+        device.require_persistent_root(Layout(tmp_path), mounts)
 
 
 def test_the_database_is_copied_only_before_its_schema_rises(tmp_path: Path) -> None:
-    path = tmp_path / "passages.db"
+    path = tmp_path / "events.db"
     new, old = a_bundle(tmp_path, schema=len(database.MIGRATIONS) + 1), a_bundle(tmp_path)
-    assert records.copy_before(path, new, old) is None, "there is none"
+    assert records.back_up_database(path, new, old) is None, "there is none"
     database.open_writer(path).close()
-    assert records.copy_before(path, a_bundle(tmp_path, schema=len(database.MIGRATIONS)), old) is None
-    copy = records.copy_before(path, new, old)
+    assert records.back_up_database(path, a_bundle(tmp_path, schema=len(database.MIGRATIONS)), old) is None
+    copy = records.back_up_database(path, new, old)
     assert copy is not None
-    assert records.schema_of(copy) == len(database.MIGRATIONS)
+    assert records.read_schema_version(copy) == len(database.MIGRATIONS)
     assert copy.stat().st_mode & 0o777 == 0o600
-    assert records.path_of(Layout(tmp_path)) == tmp_path / "var/lib/entrance-kiosk/passages.db"
+    assert records.database_path(Layout(tmp_path)) == tmp_path / "var/lib/entrance-kiosk/events.db"
 
 
 def test_a_bundle_tells_of_a_harmed_a_missing_and_a_swapped_file(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"a")
-    files = {"a": bundles.sha256(tmp_path / "a")}
-    whole = Bundle(tmp_path, "1", bundles.digest_of(files), 1, 1, files)
-    bundles.verify(whole)
+    files = {"a": bundles.file_sha256(tmp_path / "a")}
+    whole = Bundle(tmp_path, "1", bundles.bundle_digest(files), 1, 1, files)
+    bundles.verify_bundle(whole)
     (tmp_path / "a").write_bytes(b"b")
     with pytest.raises(InstallTrouble, match="damaged: a"):
-        bundles.verify(whole)
-    swapped = {"a": bundles.sha256(tmp_path / "a")}
+        bundles.verify_bundle(whole)
+    swapped = {"a": bundles.file_sha256(tmp_path / "a")}
     with pytest.raises(InstallTrouble, match="damaged: manifest"):
-        bundles.verify(Bundle(tmp_path, "1", whole.digest, 1, 1, swapped))
+        bundles.verify_bundle(Bundle(tmp_path, "1", whole.digest, 1, 1, swapped))
     (tmp_path / "a").unlink()
     with pytest.raises(InstallTrouble, match="damaged: a"):
-        bundles.verify(whole)
+        bundles.verify_bundle(whole)
 
 
 def test_a_release_for_which_the_disk_has_no_room_is_not_begun(tmp_path: Path) -> None:
@@ -94,37 +94,37 @@ def test_a_release_for_which_the_disk_has_no_room_is_not_begun(tmp_path: Path) -
     requirements.write_text("a==1 --hash=sha256:aa\n", encoding="ascii")
     large = Bundle(tmp_path, "1", "", 1, 1, {"wheels/a-1-py3-none-any.whl": "aa"})
     with pytest.raises(InstallTrouble, match="nothing was changed"):
-        release.must_have_room(large, requirements, layout)
-    release.must_have_room(Bundle(tmp_path, "1", "", 1, 1, {"wheels/a-1-py3-none-any.whl": "bb"}), requirements, layout)
+        release.require_free_space(large, requirements, layout)
+    release.require_free_space(Bundle(tmp_path, "1", "", 1, 1, {"wheels/a-1-py3-none-any.whl": "bb"}), requirements, layout)
 
 
 def test_a_release_that_cannot_be_made_leaves_nothing_behind(tmp_path: Path) -> None:
     """Neither half a release on a full disk nor a changed version: pip ends with an error, because the bundle has no wheels."""
     layout, folder = installed(tmp_path / "device"), tmp_path / "bundle"
-    for name in ("installing", "system", "wheels"):
+    for name in ("installer", "system", "wheels"):
         (folder / name).mkdir(parents=True)
     for name in ("manifest.json", "install.sh", "kiosk.example.toml"):
         (folder / name).touch()
     (folder / "requirements-x86_64-cp311.txt").touch()
     machine = Machine("bookworm", "x86_64", "311", raspberry_pi=False)
     with pytest.raises((InstallTrouble, ValueError)):
-        release.build(Bundle(folder, "9", "c" * 64, 1, 1, {}), layout, machine)
-    assert sorted(path.name for path in layout.releases.iterdir()) == ["one", "two"]
+        release.build_release(Bundle(folder, "9", "c" * 64, 1, 1, {}), layout, machine)
+    assert sorted(path.name for path in layout.releases_dir.iterdir()) == ["one", "two"]
     assert runs(layout) == "one"
     with pytest.raises(InstallTrouble, match="make bundle"):
-        release.build(
+        release.build_release(
             Bundle(folder, "9", "c" * 64, 1, 1, {}), layout, Machine("trixie", "aarch64", "313", raspberry_pi=False)
         )
 
 
 def test_a_folder_that_is_no_bundle_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(InstallTrouble, match="make bundle"):
-        bundles.open_bundle(tmp_path)
+        bundles.read_bundle(tmp_path)
 
 
 @pytest.mark.parametrize(("python", "pins"), [("311", True), ("313", False)])
 def test_a_bundle_brings_simplejpeg_beside_numpy_2_and_lgpio_where_there_is_a_wheel(python: str, *, pins: bool) -> None:
-    lines = list(locked(PROJECT, python))
+    lines = list(locked_requirements(PROJECT, python))
     names = [line.split("==")[0] for line in lines]
     assert len(names) == len(set(names)), "one version of each"
     assert {"simplejpeg", "numpy", "pip", "zxing-cpp"} <= set(names)
@@ -136,10 +136,10 @@ def test_a_bundle_brings_simplejpeg_beside_numpy_2_and_lgpio_where_there_is_a_wh
 
 def test_the_releases_that_are_not_needed_go_and_half_made_ones_first(tmp_path: Path) -> None:
     layout = installed(tmp_path)
-    upgrade.switch("two", layout, FakeSystemd(), ready)
+    upgrade.switch_release("two", layout, FakeSystemd(), ready)
     a_release(layout, "zero")
-    (layout.releases / "half").mkdir()
-    release.remove_incomplete(layout)
-    assert sorted(path.name for path in layout.releases.iterdir()) == ["one", "two", "zero"]
-    release.prune(layout)
-    assert sorted(path.name for path in layout.releases.iterdir()) == ["one", "two"]
+    (layout.releases_dir / "half").mkdir()
+    release.remove_incomplete_releases(layout)
+    assert sorted(path.name for path in layout.releases_dir.iterdir()) == ["one", "two", "zero"]
+    release.prune_releases(layout)
+    assert sorted(path.name for path in layout.releases_dir.iterdir()) == ["one", "two"]

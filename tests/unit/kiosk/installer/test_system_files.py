@@ -20,9 +20,9 @@ def test_the_unit_that_goes_back_at_power_on_runs_before_every_other_one_of_ours
         path.name for path in folder.glob("*.*") if path.is_file() and "[Install]" in path.read_text(encoding="utf-8")
     }
     assert set(settings["Before"].split()) == started - {"entrance-kiosk-recover.service"} | {"shutdown.target"}
-    assert Path(settings["ConditionPathExists"]) == Layout().journal
-    assert settings["ExecStart"].endswith("-m installing recover --booting")
-    assert settings["Environment"] == f"PYTHONPATH={Layout().current}"
+    assert Path(settings["ConditionPathExists"]) == Layout().upgrade_journal
+    assert settings["ExecStart"].endswith("-m kiosk.installer recover --booting")
+    assert settings["Environment"] == f"PYTHONPATH={Layout().current_link}/installer"
 
 
 def test_the_units_name_the_link_that_leads_to_the_version_in_force() -> None:
@@ -33,14 +33,14 @@ def test_the_units_name_the_link_that_leads_to_the_version_in_force() -> None:
             if line.startswith("Exec")
         ]
         assert programs
-        assert all(Path(program).parent == Layout().venv / "bin" for program in programs), unit
+        assert all(Path(program).parent == Layout().venv_link / "bin" for program in programs), unit
 
 
 def test_a_unit_that_its_owner_has_disabled_is_not_enabled_again(tmp_path: Path) -> None:
     layout = installed(tmp_path)
-    upgrade.switch("two", layout, FakeSystemd(), ready)
+    upgrade.switch_release("two", layout, FakeSystemd(), ready)
     systemd = FakeSystemd()
-    upgrade.put_in_force("two", layout, systemd)
+    upgrade.activate_release("two", layout, systemd)
     assert systemd.asked == ["reload"]
 
 
@@ -50,9 +50,9 @@ def test_a_unit_that_only_the_version_taken_back_had_leaves_no_link_and_is_enabl
     layout, systemd = installed(tmp_path), FakeSystemd()
     wants = tmp_path / "etc/systemd/system/multi-user.target.wants"
     systemd.enables_in = [wants]
-    upgrade.switch("two", layout, systemd, never)
+    upgrade.switch_release("two", layout, systemd, never)
     assert not (wants / "kiosk-news.service").is_symlink()
-    upgrade.switch("two", layout, systemd, ready)
+    upgrade.switch_release("two", layout, systemd, ready)
     assert (wants / "kiosk-news.service").is_symlink()
 
 
@@ -60,9 +60,9 @@ def test_an_installation_that_was_cut_before_its_units_were_enabled_enables_them
     layout = Layout(tmp_path)
     a_release(layout, "one", unit="one")
     with pytest.raises(PowerCut):
-        upgrade.put_in_force("one", layout, FakeSystemd(at=1))
+        upgrade.activate_release("one", layout, FakeSystemd(at=1))
     systemd = FakeSystemd()
-    upgrade.put_in_force("one", layout, systemd)
+    upgrade.activate_release("one", layout, systemd)
     assert "kiosk.service" in systemd.asked[-1]
 
 
@@ -70,8 +70,8 @@ def test_what_was_placed_is_taken_away_again(tmp_path: Path) -> None:
     layout = installed(tmp_path)
     stranger = tmp_path / "etc/systemd/system/ssh.service"
     stranger.write_text("[Unit]\n", encoding="ascii")
-    system_files.take_away(layout)
-    left = [path for path in tmp_path.rglob("*") if path.is_file() and layout.program not in path.parents]
+    system_files.remove_files(layout)
+    left = [path for path in tmp_path.rglob("*") if path.is_file() and layout.program_dir not in path.parents]
     assert left == [stranger]
     assert [path for path in stranger.parent.iterdir() if path.is_dir() and not any(path.iterdir())] == []
 
@@ -81,8 +81,8 @@ def test_a_version_from_before_a_file_was_thought_of_can_still_be_put_in_force(t
     layout = installed(tmp_path)
     placed = tmp_path / "etc/systemd/timesyncd.conf.d/entrance-kiosk.conf"
     assert placed.is_file()
-    shutil.rmtree(layout.releases / "one/system/firmware_config/quiet")
-    upgrade.put_in_force("one", layout, FakeSystemd())
+    shutil.rmtree(layout.releases_dir / "one/system/firmware_config/quiet")
+    upgrade.activate_release("one", layout, FakeSystemd())
     assert not placed.exists()
     assert (tmp_path / "etc/systemd/system/kiosk.service").is_file()
 
@@ -91,7 +91,7 @@ def test_configuration_of_software_that_is_not_there_is_not_placed(tmp_path: Pat
     layout = installed(tmp_path)
     assert not (tmp_path / "etc/chrony").exists()
     (tmp_path / "etc/chrony/conf.d").mkdir(parents=True)
-    upgrade.put_in_force("one", layout, FakeSystemd())
+    upgrade.activate_release("one", layout, FakeSystemd())
     assert (tmp_path / "etc/chrony/conf.d/entrance-kiosk.conf").is_file()
 
 
@@ -104,5 +104,5 @@ def test_the_guard_of_a_read_only_root_is_placed_where_the_root_is_one(
     layout = installed(tmp_path)
     if said is not None:
         (tmp_path / "etc/overlayroot.conf").write_text(f'# overlayroot="x"\noverlayroot="{said}"\n', encoding="ascii")
-    upgrade.put_in_force("one", layout, FakeSystemd())
+    upgrade.activate_release("one", layout, FakeSystemd())
     assert (tmp_path / "etc/systemd/system/kiosk.service.d/read-only-root.conf").exists() == expected

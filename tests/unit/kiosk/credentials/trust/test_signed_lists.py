@@ -1,6 +1,5 @@
 """Trust list and denylist: believed only when the root key signed them, whole, and never an older one again."""
 
-import stat
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,14 +11,15 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa, x25519
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from kiosk.core.model import Kind
+from kiosk.core.model import CodeKind
 from kiosk.credentials.formats import cose
-from kiosk.credentials.issuing import make_key
+from kiosk.credentials.issuing import make_issuer_key
 from kiosk.credentials.trust import denylist, files, signed_list, trust_list
 from kiosk.credentials.trust.files import ListTrouble
 from kiosk.credentials.trust.list_loader import ListKeeper
 from kiosk.credentials.trust.signed_list import Envelope
 from kiosk.credentials.trust.trust_list import TrustedKey
+from kiosk.system import atomic_files
 from tests.fakes.data.people import NOW_AT, WORLD, write_world
 
 ROOT = WORLD.root_key
@@ -28,36 +28,36 @@ STRANGER = Ed25519PrivateKey.from_private_bytes(b"s" * 32)
 
 def trust_bytes(number: int, *, keys: int = 1, root: Ed25519PrivateKey = ROOT) -> bytes:
     made = [
-        make_key(NOW_AT, NOW_AT + timedelta(days=1), seed=bytes([each]) * 32).trusted() for each in range(1, keys + 1)
+        make_issuer_key(NOW_AT, NOW_AT + timedelta(days=1), seed=bytes([each]) * 32).trusted_key() for each in range(1, keys + 1)
     ]
-    return trust_list.seal(root, trust_list.of(made, number=number, issued_at=NOW_AT))
+    return trust_list.sign_trust_list(root, trust_list.make_trust_list(made, number=number, issued_at=NOW_AT))
 
 
 def deny_bytes(number: int, *entries: bytes, root: Ed25519PrivateKey = ROOT) -> bytes:
-    return denylist.seal(root, denylist.of(entries, number=number, issued_at=NOW_AT))
+    return denylist.sign_denylist(root, denylist.make_denylist(entries, number=number, issued_at=NOW_AT))
 
 
 def test_a_trust_list_comes_back_as_it_was_signed() -> None:
     keys = [
-        make_key(NOW_AT, NOW_AT + timedelta(days=9), status_classes=frozenset({1, 4}), label="Phường Vỹ Dạ").trusted(),
+        make_issuer_key(NOW_AT, NOW_AT + timedelta(days=9), status_classes=frozenset({1, 4}), label="Phường Vỹ Dạ").trusted_key(),
         TrustedKey(
             b"12345678",
-            Kind.HCERT,
+            CodeKind.HCERT,
             ec.derive_private_key(5, ec.SECP256R1()).public_key(),
             NOW_AT,
             NOW_AT + timedelta(days=5),
             frozenset({"v", "t"}),
         ),
-        TrustedKey(b"12345678", Kind.HCERT, rsa.generate_private_key(65537, 2048).public_key(), NOW_AT, NOW_AT),
+        TrustedKey(b"12345678", CodeKind.HCERT, rsa.generate_private_key(65537, 2048).public_key(), NOW_AT, NOW_AT),
     ]
-    found = trust_list.parse(trust_list.seal(ROOT, trust_list.of(keys, number=12, issued_at=NOW_AT)), WORLD.root_pem)
+    found = trust_list.parse_trust_list(trust_list.sign_trust_list(ROOT, trust_list.make_trust_list(keys, number=12, issued_at=NOW_AT)), WORLD.root_pem)
     assert (found.number, found.issued_at) == (12, NOW_AT)
 
     def plain(key: TrustedKey) -> tuple[Any, ...]:
         return (
             key.kid,
             key.kind,
-            trust_list.public_der(key.public_key),
+            trust_list.public_key_der(key.public_key),
             key.not_before_at,
             key.not_after_at,
             key.uses,
@@ -65,24 +65,24 @@ def test_a_trust_list_comes_back_as_it_was_signed() -> None:
         )
 
     assert [plain(key) for key in found] == [plain(key) for key in keys]
-    assert [plain(key) for key in found.find(Kind.HCERT, b"12345678")] == [plain(key) for key in keys[1:]]
-    assert found.find(Kind.PASS, b"12345678") == ()
+    assert [plain(key) for key in found.find_keys(CodeKind.HCERT, b"12345678")] == [plain(key) for key in keys[1:]]
+    assert found.find_keys(CodeKind.ENTRY_PASS, b"12345678") == ()
 
 
 def test_a_denylist_comes_back_as_it_was_signed() -> None:
-    entries = {bytes([each]) * 10 for each in range(50)} | {denylist.foreign_entry("URN:UVCI:01:VN:1")}
-    found = denylist.parse(deny_bytes(3, *entries), WORLD.root_pem)
+    entries = {bytes([each]) * 10 for each in range(50)} | {denylist.hcert_denylist_entry("URN:UVCI:01:VN:1")}
+    found = denylist.parse_denylist(deny_bytes(3, *entries), WORLD.root_pem)
     assert (found.number, found.issued_at, found.entries) == (3, NOW_AT, frozenset(entries))
 
 
 def test_an_entry_of_another_length_is_the_makers_mistake() -> None:
     with pytest.raises(ValueError, match="10 bytes"):
-        denylist.of([b"short"], number=1, issued_at=NOW_AT)
+        denylist.make_denylist([b"short"], number=1, issued_at=NOW_AT)
 
 
 @pytest.mark.parametrize(
     ("parse", "good"),
-    [(trust_list.parse, trust_bytes(1)), (denylist.parse, deny_bytes(1, b"0123456789"))],
+    [(trust_list.parse_trust_list, trust_bytes(1)), (denylist.parse_denylist, deny_bytes(1, b"0123456789"))],
     ids=["trust list", "denylist"],
 )
 class TestWhatIsNotBelieved:
@@ -105,10 +105,10 @@ class TestWhatIsNotBelieved:
 
     def test_more_bytes_than_a_list_may_have(self, parse: Callable[[bytes, bytes], Any], good: bytes) -> None:
         with pytest.raises(ListTrouble, match="larger than"):
-            parse(good + bytes(files.MAX_BYTES), WORLD.root_pem)
+            parse(good + bytes(files.MAX_LIST_BYTES), WORLD.root_pem)
 
     def test_the_other_list_in_its_place(self, parse: Callable[[bytes, bytes], Any], good: bytes) -> None:
-        other = deny_bytes(1) if parse is trust_list.parse else trust_bytes(1)
+        other = deny_bytes(1) if parse is trust_list.parse_trust_list else trust_bytes(1)
         with pytest.raises(ListTrouble, match="Swap the files"):
             parse(other, WORLD.root_pem)
 
@@ -120,7 +120,7 @@ class TestWhatIsNotBelieved:
             cbor2.dumps({1: "trust", 2: 1, 3: 2**63, 4: 0, 5: []}),
         ):
             with pytest.raises(ListTrouble, match="does not know"):
-                parse(cose.sign(ROOT, b"", payload, b"entrance-kiosk list 1"), WORLD.root_pem)
+                parse(cose.make_sign1(ROOT, b"", payload, b"entrance-kiosk list 1"), WORLD.root_pem)
 
     def test_a_key_that_cannot_be_a_root(self, parse: Callable[[bytes, bytes], Any], good: bytes) -> None:
         with pytest.raises(ListTrouble, match="no PEM public key"):
@@ -136,20 +136,20 @@ class TestWhatIsNotBelieved:
 
 @pytest.mark.parametrize("change", [-1, 1])
 def test_a_list_that_its_maker_cut_is_refused_by_its_count(change: int) -> None:
-    entries = cbor2.loads(cose.parse(trust_bytes(1, keys=2)).payload)[5]
-    cut = signed_list.seal(ROOT, Envelope("trust", 1, NOW_AT, len(entries) + change, entries))
+    entries = cbor2.loads(cose.parse_sign1(trust_bytes(1, keys=2)).payload)[5]
+    cut = signed_list.sign_list(ROOT, Envelope("trust", 1, NOW_AT, len(entries) + change, entries))
     with pytest.raises(ListTrouble, match=f"says {2 + change} keys and holds 2"):
-        trust_list.parse(cut, WORLD.root_pem)
-    blob = signed_list.seal(ROOT, Envelope("deny", 1, NOW_AT, 2 + change, b"0123456789abcdefghij"))
+        trust_list.parse_trust_list(cut, WORLD.root_pem)
+    blob = signed_list.sign_list(ROOT, Envelope("deny", 1, NOW_AT, 2 + change, b"0123456789abcdefghij"))
     with pytest.raises(ListTrouble, match="does not agree with its count"):
-        denylist.parse(blob, WORLD.root_pem)
+        denylist.parse_denylist(blob, WORLD.root_pem)
 
 
 def test_a_denylist_of_another_form_is_refused() -> None:
     with pytest.raises(ListTrouble, match="does not agree"):
-        denylist.parse(signed_list.seal(ROOT, Envelope("deny", 1, NOW_AT, 0, [])), WORLD.root_pem)
+        denylist.parse_denylist(signed_list.sign_list(ROOT, Envelope("deny", 1, NOW_AT, 0, [])), WORLD.root_pem)
     with pytest.raises(ListTrouble, match="twice"):
-        denylist.parse(signed_list.seal(ROOT, Envelope("deny", 1, NOW_AT, 2, b"0123456789" * 2)), WORLD.root_pem)
+        denylist.parse_denylist(signed_list.sign_list(ROOT, Envelope("deny", 1, NOW_AT, 2, b"0123456789" * 2)), WORLD.root_pem)
 
 
 def _x25519_der() -> bytes:
@@ -162,27 +162,27 @@ def _x25519_der() -> bytes:
         [],
         1,
         [b"kid1", "pass", b"no key", 0, 1, [], ""],
-        [b"kid1", "ticket", trust_list.public_der(ROOT.public_key()), 0, 1, [], ""],
+        [b"kid1", "ticket", trust_list.public_key_der(ROOT.public_key()), 0, 1, [], ""],
         [b"kid1", "pass", _x25519_der(), 0, 1, [], ""],
-        [b"kid1", "pass", trust_list.public_der(ROOT.public_key()), 0, 2**70, [], ""],
-        [b"kid1", "pass", trust_list.public_der(ROOT.public_key()), "now", 1, [], ""],
+        [b"kid1", "pass", trust_list.public_key_der(ROOT.public_key()), 0, 2**70, [], ""],
+        [b"kid1", "pass", trust_list.public_key_der(ROOT.public_key()), "now", 1, [], ""],
     ],
 )
 def test_a_key_that_cannot_be_read_is_named_as_such(entry: Any) -> None:
-    sealed = signed_list.seal(ROOT, Envelope("trust", 1, NOW_AT, 1, [entry]))
+    sealed = signed_list.sign_list(ROOT, Envelope("trust", 1, NOW_AT, 1, [entry]))
     with pytest.raises(ListTrouble, match="cannot read"):
-        trust_list.parse(sealed, WORLD.root_pem)
+        trust_list.parse_trust_list(sealed, WORLD.root_pem)
 
 
 def test_lists_are_loaded_from_files_with_the_root_key_beside_them(tmp_path: Path) -> None:
     path = write_world(tmp_path)
-    assert trust_list.load(path).number == 1
-    assert denylist.load(tmp_path / "denylist.cose").number == 1
+    assert trust_list.load_trust_list(path).number == 1
+    assert denylist.load_denylist(tmp_path / "denylist.cose").number == 1
     (tmp_path / "root.pem").rename(tmp_path / "other.pem")
     with pytest.raises(ListTrouble, match=r"root\.pem cannot be read: No such file"):
-        trust_list.load(path)
-    assert trust_list.load(path, tmp_path / "other.pem").number == 1
-    assert denylist.load(tmp_path / "denylist.cose", tmp_path / "other.pem").number == 1
+        trust_list.load_trust_list(path)
+    assert trust_list.load_trust_list(path, tmp_path / "other.pem").number == 1
+    assert denylist.load_denylist(tmp_path / "denylist.cose", tmp_path / "other.pem").number == 1
 
 
 class TestKeeper:
@@ -197,14 +197,14 @@ class TestKeeper:
     def put(self, folder: Path, trusted: bytes | None = None, denied: bytes | None = None) -> None:
         for name, data in (("trust.cose", trusted), ("deny.cose", denied)):
             if data is not None:
-                files.write_whole(folder / name, data)
+                atomic_files.write_file(folder / name, data)
 
     def keeper(self, folder: Path, *, denies: bool = True) -> ListKeeper:
         return ListKeeper(
             trust_path=folder / "trust.cose",
             root_path=None,
-            deny_path=folder / "deny.cose" if denies else None,
-            kept_dir=folder / "kept",
+            denylist_path=folder / "deny.cose" if denies else None,
+            copies_dir=folder / "kept",
         )
 
     def test_newer_lists_come_into_force_while_it_runs(self, folder: Path) -> None:
@@ -217,7 +217,7 @@ class TestKeeper:
         self.put(folder, None, deny_bytes(5))
         assert keeper.refresh()
         assert (keeper.trust_list.number, keeper.denylist and keeper.denylist.number) == (2, 5)
-        assert keeper.troubles == ()
+        assert keeper.errors == ()
 
     def test_without_a_denylist_there_is_none(self, folder: Path) -> None:
         self.put(folder, trust_bytes(1))
@@ -241,14 +241,14 @@ class TestKeeper:
         self.put(folder, bad)
         assert not keeper.refresh()
         assert keeper.trust_list.number == 3
-        assert len(keeper.troubles) == 1
-        assert sentence in keeper.troubles[0]
+        assert len(keeper.errors) == 1
+        assert sentence in keeper.errors[0]
         again = self.keeper(folder, denies=False)  # and after a restart, from the kept copy
         assert again.trust_list.number == 3
-        assert sentence in again.troubles[0]
+        assert sentence in again.errors[0]
         self.put(folder, trust_bytes(4))
         assert again.refresh()
-        assert again.troubles == ()
+        assert again.errors == ()
 
     def test_a_list_that_vanished_leaves_the_good_one_in_force(self, folder: Path) -> None:
         self.put(folder, trust_bytes(3))
@@ -256,7 +256,7 @@ class TestKeeper:
         (folder / "trust.cose").unlink()
         assert not keeper.refresh()
         assert keeper.trust_list.number == 3
-        assert "cannot be read" in keeper.troubles[0]
+        assert "cannot be read" in keeper.errors[0]
 
     def test_a_damaged_copy_harms_nobody_while_the_file_is_good(self, folder: Path) -> None:
         self.put(folder, trust_bytes(3))
@@ -276,35 +276,26 @@ class TestKeeper:
         self.put(folder, trust_bytes(2))
         keeper = self.keeper(folder, denies=False)
         assert keeper.trust_list.number == 2
-        assert "No copy of the list could be kept" in keeper.troubles[0]
+        assert "No copy of the list could be kept" in keeper.errors[0]
 
     def test_the_same_number_again_is_no_news(self, folder: Path) -> None:
         self.put(folder, trust_bytes(2))
         keeper = self.keeper(folder, denies=False)
         self.put(folder, trust_bytes(2))
         assert not keeper.refresh()
-        assert keeper.troubles == ()
-
-
-def test_a_file_is_replaced_whole_and_leaves_no_draft(tmp_path: Path) -> None:
-    target = tmp_path / "list"
-    files.write_whole(target, b"one")
-    files.write_whole(target, b"two")
-    assert target.read_bytes() == b"two"
-    assert [path.name for path in tmp_path.iterdir()] == ["list"]
-    assert stat.S_ISREG(target.stat().st_mode)
+        assert keeper.errors == ()
 
 
 def test_a_hundred_thousand_denied_passes_take_at_most_1_2_megabytes() -> None:
     entries = [number.to_bytes(10, "big") for number in range(100_000)]
     sealed = deny_bytes(1, *entries)
     assert len(sealed) <= 1_200_000
-    found = denylist.parse(sealed, WORLD.root_pem)
+    found = denylist.parse_denylist(sealed, WORLD.root_pem)
     assert len(found.entries) == 100_000
     assert entries[5] in found.entries
 
 
 def test_the_date_of_a_list_is_its_own(tmp_path: Path) -> None:
-    early = trust_list.seal(ROOT, trust_list.of([], number=1, issued_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)))
-    assert trust_list.parse(early, WORLD.root_pem).issued_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+    early = trust_list.sign_trust_list(ROOT, trust_list.make_trust_list([], number=1, issued_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)))
+    assert trust_list.parse_trust_list(early, WORLD.root_pem).issued_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert isinstance(ROOT.public_key(), ed25519.Ed25519PublicKey)

@@ -1,0 +1,32 @@
+"""The bundle's copy of the installer runs where nothing of the project is installed."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+from kiosk.installer.bundle.build import copy_installer
+from tests.paths import PROJECT
+
+
+def test_the_installer_of_a_bundle_runs_with_the_standard_library_alone(tmp_path: Path) -> None:
+    copy_installer(PROJECT, tmp_path / "installer")
+    python = Path(sys.base_prefix) / "bin/python3"
+    done = subprocess.run(
+        [python, "-S", "-B", "-m", "kiosk.installer", "--help"],
+        env={"PYTHONPATH": str(tmp_path / "installer")},
+        cwd=tmp_path,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "uninstall" in done.stdout
+
+
+def test_install_sh_hands_its_options_to_the_installer_beside_it(tmp_path: Path) -> None:
+    copy_installer(PROJECT, tmp_path / "installer")
+    shutil.copy(PROJECT / "install.sh", tmp_path)
+    done = subprocess.run(["sh", tmp_path / "install.sh", "--help"], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "--uninstall" in done.stdout
