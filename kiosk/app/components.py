@@ -15,8 +15,7 @@ from kiosk.app.frame_slot import Mailbox
 from kiosk.app.gate_worker import GateLoop
 from kiosk.app.idle_detector import Presence
 from kiosk.app.status_collector import Bulletin
-from kiosk.config.policy import policy_of
-from kiosk.core import status
+from kiosk.config.policy import build_policy
 from kiosk.core.gate import Gate
 from kiosk.core.model import Direction, Grounds, Moment
 from kiosk.core.ports import Clock, Decoder, KioskError, Verifier
@@ -27,21 +26,22 @@ from kiosk.credentials.trust.list_loader import ListKeeper
 from kiosk.decoding import Cascade
 from kiosk.decoding.preview.preview import Viewfinder
 from kiosk.decoding.time_limit import BoundedDecoder
-from kiosk.decoding.warm_up import rehearse
+from kiosk.decoding.warm_up import warm_up_decoder
 from kiosk.delivery import Courier
-from kiosk.delivery.factory import make_courier
+from kiosk.delivery.factory import build_relay
 from kiosk.hardware.cameras.factory import open_camera
 from kiosk.hardware.gpio.buttons import OpenFactory, open_buttons
-from kiosk.hardware.gpio.presence_sensor import open_presence
-from kiosk.hardware.gpio.signal_output import Lamps, open_factory
+from kiosk.hardware.gpio.presence_sensor import open_presence_sensor
+from kiosk.hardware.gpio.signal_output import Lamps, open_pin_factory
 from kiosk.health import CameraWatch
 from kiosk.storage import Limits, Store
-from kiosk.system.handed_keys import handed
-from kiosk.system.instance_lock import only_one
+from kiosk.system import status_file
+from kiosk.system.handed_keys import credential_path
+from kiosk.system.instance_lock import acquire_instance_lock
 
-COURIER = "courier"
+RELAY = "courier"
 """Its worker's name."""
-RESTORED = 20_000
+MAX_RESTORED_EVENTS = 20_000
 """How many of the newest passages tell who is inside after a restart."""
 
 
@@ -50,70 +50,70 @@ class Rooms:
     """What the daemon's main thread watches over, and what its workers step."""
 
     clock: Clock
-    lamps: Lamps
-    store: Store
-    courier: Courier
-    lists: ListKeeper
+    signal: Lamps
+    event_store: Store
+    relay: Courier
+    list_loader: ListKeeper
     verifier: credentials.Dispatcher
-    watch: CameraWatch
-    mailbox: Mailbox
-    gate_loop: GateLoop
-    camera_loop: CameraLoop
-    control: Control
-    bulletin: Bulletin
+    camera_monitor: CameraWatch
+    frame_slot: Mailbox
+    gate_worker: GateLoop
+    camera_worker: CameraLoop
+    control_server: Control
+    status_collector: Bulletin
 
-    def steps(self) -> dict[str, Callable[[], float]]:
+    def worker_steps(self) -> dict[str, Callable[[], float]]:
         """One thread each."""
         return {
-            "gate": self.gate_loop.step,
-            COURIER: self.courier.step,
-            "control": self.control.step,
-            "camera": self.camera_loop.step,
+            "gate": self.gate_worker.step,
+            RELAY: self.relay.step,
+            "control": self.control_server.step,
+            "camera": self.camera_worker.step,
         }
 
     def stop(self, stop: threading.Event) -> None:
         """Wake every worker that waits, so that it sees the stop."""
         stop.set()
-        self.mailbox.close()
-        self.camera_loop.close()
+        self.frame_slot.close()
+        self.camera_worker.close()
 
 
-def furnish(settings: config.Settings, signal: Lamps, clock: Clock, on_change: Callable[[], None], exit_stack: ExitStack) -> Rooms:
+def build_components(settings: config.Settings, signal: Lamps, clock: Clock, on_change: Callable[[], None], exit_stack: ExitStack) -> Rooms:
     """Make all rooms; `house` will close them in reverse order. Raises KioskError with what is wrong."""
     started = clock.now()
-    exit_stack.callback(status.withdraw, settings.run_dir)
-    lists = keep_lists(settings)
+    exit_stack.callback(status_file.remove_status, settings.run_dir)
+    lists = load_lists(settings)
     camera = open_camera(settings.camera)
-    only_one(settings.records.path, exit_stack)
-    store = open_store(settings.records)
+    acquire_instance_lock(settings.storage.path, exit_stack)
+    store = open_event_store(settings.storage)
     exit_stack.callback(store.close)
-    courier = make_courier(settings, store, clock)
+    courier = build_relay(settings, store, clock)
     exit_stack.callback(courier.close)
     verifier = credentials.Dispatcher(lists.trust_list, lists.denylist)
-    visits, last = remembered(settings.visit, store, started)
-    watch, mailbox = CameraWatch(started.s), Mailbox()
-    decoder = make_decoder(settings)
+    visits, last = restore_visits(settings, store, started)
+    watch, mailbox = CameraWatch(started.monotonic_s), Mailbox()
+    decoder = build_decoder(settings)
     exit_stack.callback(decoder.close)
     gate_loop = GateLoop(
-        make_gate(
+        build_gate(
             settings, decoder, verifier=verifier, visits=visits, event_store=store, signal=signal, clock=clock, last_event=last
         ),
         mailbox,
         camera_monitor=watch,
         call_queue=Errands(),
-        probe_store=store.probe,
-        count_occupancy=lambda: visits.inside(clock.now()),
+        probe_store=store.check_writable,
+        count_occupancy=lambda: visits.occupancy(clock.now()),
         on_change=on_change,
     )
-    presence = feel_presence(settings.signal, exit_stack)
+    presence = open_presence_sensor(settings.gpio, exit_stack)
     camera_loop = CameraLoop(camera, mailbox, settings.camera.timeout_s, presence)
     bulletin = Bulletin(
         settings,
         camera_worker=camera_loop,
         gate_worker=gate_loop,
         camera_monitor=watch,
-        signal_thread_alive=lambda: signal.alive,
-        timed_out_frames=lambda: decoder.overruns,
+        signal_thread_alive=lambda: signal.is_alive,
+        timed_out_frames=lambda: decoder.timed_out_frames,
         event_store=store,
         relay=courier,
         list_loader=lists,
@@ -121,7 +121,7 @@ def furnish(settings: config.Settings, signal: Lamps, clock: Clock, on_change: C
         started=started,
         idle_detector=presence,
     )
-    control = hear_people(
+    control = open_control_socket(
         settings, exit_stack, gate_worker=gate_loop, signal=signal, event_store=store, relay=courier, on_change=on_change, frame_slot=mailbox
     )
     return Rooms(
@@ -129,34 +129,36 @@ def furnish(settings: config.Settings, signal: Lamps, clock: Clock, on_change: C
     )
 
 
-def keep_lists(settings: config.Settings) -> ListKeeper:
+def load_lists(settings: config.Settings) -> ListKeeper:
     """The signed lists; our copies of the last good ones lie beside the database. Raises ListTrouble."""
     return ListKeeper(
         trust_path=settings.keys.trust_list,
-        root_path=settings.keys.root,
+        root_path=settings.keys.root_public_key,
         denylist_path=settings.keys.denylist,
-        copies_dir=settings.records.path.parent,
+        copies_dir=settings.storage.path.parent,
     )
 
 
-def remembered(visit: config.Visit, event_store: Store, now: Moment) -> tuple[Visits, LastPassage]:
+def restore_visits(settings: config.Settings, event_store: Store, now: Moment) -> tuple[Visits, LastPassage]:
     """Who is inside, and what can be undone, by the newest records. Raises StoreTrouble."""
-    visits = Visits(window_s=visit.window_s, reset_at=visit.reset_at, timezone=visit.timezone)
-    last = LastPassage(visit.undo_s, boot_id=event_store.boot_id)
-    records = event_store.recent(RESTORED)
+    visits = Visits(
+        window_s=settings.visit.repeat_window_s, reset_at=settings.access.daily_reset_at, timezone=settings.site.timezone
+    )
+    last = LastPassage(settings.visit.undo_window_s, boot_id=event_store.boot_id)
+    records = event_store.recent(MAX_RESTORED_EVENTS)
     visits.restore(reversed(records), now, event_store.boot_id)
     last.restore(reversed(records))
     return visits, last
 
 
-def make_decoder(settings: config.Settings) -> BoundedDecoder:
+def build_decoder(settings: config.Settings) -> BoundedDecoder:
     """The cascade, within a hard limit per frame (docs/decisions/0007), its engines loaded."""
-    share = settings.reading.budget_share
-    rehearse(settings.camera.width, settings.camera.height)
-    return BoundedDecoder(lambda: Cascade(is_known_format=credentials.known_grammar, budget_share=share))
+    share = settings.decoding.budget_share
+    warm_up_decoder(settings.camera.width, settings.camera.height)
+    return BoundedDecoder(lambda: Cascade(is_known_format=credentials.is_known_format, budget_share=share))
 
 
-def make_gate(
+def build_gate(
     settings: config.Settings,
     decoder: Decoder,
     *,
@@ -172,9 +174,9 @@ def make_gate(
         decoder=decoder,
         verifier=verifier,
         visits=visits,
-        policy=policy_of(settings),
-        pseudonymizer=Pseudonyms(read_key(handed(settings.keys.pseudonym))),
-        seal=Seal(read_key(settings.keys.centre)),
+        policy=build_policy(settings),
+        pseudonymizer=Pseudonyms(read_key_file(credential_path(settings.keys.pseudonym_key))),
+        seal=Seal(read_key_file(settings.keys.sealing_public_key)),
         event_store=event_store,
         signal=signal,
         clock=clock,
@@ -182,7 +184,7 @@ def make_gate(
     )
 
 
-def hear_people(
+def open_control_socket(
     settings: config.Settings,
     exit_stack: ExitStack,
     *,
@@ -194,61 +196,61 @@ def hear_people(
     frame_slot: Mailbox,
 ) -> Control:
     """The control socket, and the guard's buttons where there are any. Raises KioskError."""
-    viewfinder = Viewfinder(frame_slot.copy_next)
+    viewfinder = Viewfinder(frame_slot.snapshot)
     exit_stack.callback(viewfinder.close)
     heard = command_handlers.Orders(gate_worker, signal, event_store, relay, viewfinder, on_change)
     control = Control(settings.run_dir, heard.handlers())
     exit_stack.callback(control.close)
-    watch_buttons(settings, exit_stack, gate_worker)
+    connect_buttons(settings, exit_stack, gate_worker)
     return control
 
 
-def feel_presence(gpio: config.Signal, exit_stack: ExitStack) -> Presence | None:
+def open_presence_sensor(gpio: config.Signal, exit_stack: ExitStack) -> Presence | None:
     """What the presence sensor says, where there is one. Raises SignalTrouble."""
-    if gpio.presence is None:
+    if gpio.presence_sensor is None:
         return None
-    presence = Presence(gpio.presence_rest_s)
-    sensor = open_presence(gpio, presence.sensed)
+    presence = Presence(gpio.idle_after_s)
+    sensor = open_presence_sensor(gpio, presence.on_sensor_change)
     if sensor is not None:
         exit_stack.callback(sensor.close)
     return presence
 
 
-def watch_buttons(
+def connect_buttons(
     settings: config.Settings,
     exit_stack: ExitStack,
     gate_worker: GateLoop,
-    factory: OpenFactory = open_factory,
+    factory: OpenFactory = open_pin_factory,
 ) -> None:
     """The guard's buttons act on the gate, in threads of their own. Raises SignalTrouble."""
-    towards = admits_towards(settings)
+    towards = admit_button_direction(settings)
     for button in open_buttons(
-        settings.signal,
-        on_admit=lambda: gate_worker.admit(towards, command_handlers.ADMIT_WITHIN_S, Grounds.BUTTON),
-        on_undo=lambda: gate_worker.undo(Grounds.BUTTON, command_handlers.UNDO_WITHIN_S),
+        settings.gpio,
+        on_admit=lambda: gate_worker.admit(towards, command_handlers.ADMIT_TIMEOUT_S, Grounds.BUTTON),
+        on_undo=lambda: gate_worker.undo(Grounds.BUTTON, command_handlers.UNDO_TIMEOUT_S),
         make_factory=factory,
     ):
         exit_stack.callback(button.close)
 
 
-def admits_towards(settings: config.Settings) -> Direction:
+def admit_button_direction(settings: config.Settings) -> Direction:
     """Which way the button lets people: out at a gate that is a way out, in at all others."""
-    return Direction.OUT if settings.visit.direction == "out" else Direction.IN
+    return Direction.OUT if settings.access.direction == "out" else Direction.IN
 
 
-def open_store(storage: config.Records) -> Store:
+def open_event_store(storage: config.Records) -> Store:
     """The database, with its declared limits. Raises StoreTrouble."""
     limits = Limits(
         retention_days=storage.retention_days,
         max_rows=storage.max_rows,
-        max_bytes=storage.max_bytes,
-        reserve_bytes=storage.reserve_bytes,
-        floor_bytes=storage.floor_bytes,
+        max_file_bytes=storage.max_bytes,
+        low_space_bytes=storage.low_space_bytes,
+        min_free_bytes=storage.min_free_bytes,
     )
     return Store(storage.path, limits=limits)
 
 
-def make_run_dir(run_dir: Path) -> None:
+def create_run_dir(run_dir: Path) -> None:
     """Make the folder in memory where systemd did not. Raises KioskError."""
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
@@ -256,7 +258,7 @@ def make_run_dir(run_dir: Path) -> None:
         raise KioskError(f"run_dir {run_dir} cannot be made: {trouble.strerror}.") from trouble
 
 
-def read_key(path: Path) -> bytes:
+def read_key_file(path: Path) -> bytes:
     """A key file, whole. Raises KioskError with its name."""
     try:
         return path.read_bytes()

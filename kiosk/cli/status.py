@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kiosk import config
-from kiosk.core import status as snapshot
+from kiosk.system.status_file import read_status
 
 
 @click.command()
@@ -17,8 +17,8 @@ from kiosk.core import status as snapshot
 @click.option("--json", "as_json", is_flag=True, help="The whole snapshot as JSON.")
 def status(path: Path, *, as_json: bool) -> None:
     """Show state, facts and outbox of the running kiosk. Exit status 1 when it does not run or is out of order."""
-    settings = config.load(path)
-    found = snapshot.load(settings.run_dir)
+    settings = config.load_settings(path)
+    found = read_status(settings.run_dir)
     if found is None:
         click.echo("The kiosk does not run here. Start it:  systemctl start kiosk", err=True)
         sys.exit(1)

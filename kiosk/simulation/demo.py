@@ -9,19 +9,19 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Self
 
-from kiosk.core import status
 from kiosk.core.ports import KioskError
-from kiosk.simulation.assertions import Answer, Verdict, ids_in, judge
+from kiosk.simulation.assertions import Answer, Verdict, count_event_ids, check_demo
 from kiosk.simulation.frame_server import StageServer
-from kiosk.simulation.processes import Process, ProcessTrouble, free_port, mosquitto, python_module
+from kiosk.simulation.processes import Process, ProcessTrouble, free_port, find_mosquitto, python_module_command
 from kiosk.simulation.renderer import Painter
 from kiosk.simulation.sandbox import Premises
 from kiosk.simulation.scenario import Pace, Stage
-from kiosk.simulation.visitors import queue_of
+from kiosk.simulation.visitors import build_visitors
+from kiosk.system.status_file import read_status
 
-TURN_S = 0.05
-START_WITHIN_S = 30.0
-DRAIN_WITHIN_S = 60.0
+POLL_INTERVAL_S = 0.05
+START_TIMEOUT_S = 30.0
+BACKLOG_TIMEOUT_S = 60.0
 WIDTH, HEIGHT = 960, 540
 BROKER_CONFIG = """\
 listener {port} 127.0.0.1
@@ -48,22 +48,22 @@ class Demonstration:
         on_start: Callable[[str], None] = lambda _: None,
     ) -> None:
         """`camera`: another camera than the stage; `trust`: another trust list; `told` hears what is being started."""
-        self.premises = sandbox
-        self.stage = Stage([] if camera else queue_of(sandbox.world, window_s), timing, loop=loop and not camera)
-        self.staged = camera is None
-        self.answers: list[Answer] = []
-        self.page = ""
-        self._told = on_start
+        self.sandbox = sandbox
+        self.scenario = Stage([] if camera else build_visitors(sandbox.samples, window_s), timing, loop=loop and not camera)
+        self.is_simulated = camera is None
+        self.decisions: list[Answer] = []
+        self.page_url = ""
+        self._on_start = on_start
         self._pause = threading.Event()  # never set: its wait is the only clock here
         self._seen: set[tuple[str, int]] = set()
-        self._house = ExitStack()
-        self._painter = Painter(WIDTH, HEIGHT)
-        self._camera: StageServer | None = None
+        self._exit_stack = ExitStack()
+        self._renderer = Painter(WIDTH, HEIGHT)
+        self._frame_server: StageServer | None = None
         self._port = free_port()
         sandbox.run_dir.mkdir()
-        sandbox.furnish(
+        sandbox.write_files(
             port=self._port,
-            camera=camera or f"synthetic:{sandbox.stage_socket}",
+            camera=camera or f"synthetic:{sandbox.frame_socket}",
             frames_per_s=timing.frames_per_s,
             window_s=window_s,
             trust=trust,
@@ -72,102 +72,102 @@ class Demonstration:
 
     def __enter__(self) -> Self:
         with ExitStack() as house:
-            if self.staged:
-                self.plug()
-                house.callback(self.unplug)
+            if self.is_simulated:
+                self.connect_camera()
+                house.callback(self.disconnect_camera)
             for process in self.processes.values():
-                self._told(process.name)
-                house.callback(process.end)
+                self._on_start(process.name)
+                house.callback(process.terminate)
                 process.start()
                 self._await_start(process)
-            self._house = house.pop_all()
+            self._exit_stack = house.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._house.close()
+        self._exit_stack.close()
 
-    def plug(self) -> None:
+    def connect_camera(self) -> None:
         """Give the daemon's synthetic camera something to connect to."""
-        self._camera = StageServer(self.stage, self._painter, self.premises.stage_socket)
-        self._camera.start()
+        self._frame_server = StageServer(self.scenario, self._renderer, self.sandbox.frame_socket)
+        self._frame_server.start()
 
-    def unplug(self) -> None:
+    def disconnect_camera(self) -> None:
         """As if somebody pulled the camera's cable; harmless when it is out already."""
-        if self._camera:
-            self._camera.close()
-        self._camera = None
+        if self._frame_server:
+            self._frame_server.close()
+        self._frame_server = None
 
-    def freeze(self, *, frozen: bool) -> None:
+    def set_camera_frozen(self, *, frozen: bool) -> None:
         """As if the sensor sent its last picture for ever, or no longer did."""
-        if self._camera:
-            self._camera.frozen = frozen
+        if self._frame_server:
+            self._frame_server.frozen = frozen
 
-    def turn(self) -> dict[str, Any] | None:
+    def poll(self) -> dict[str, Any] | None:
         """Wait a moment, look at the daemon's status, tell the stage who was answered. Raises ProcessTrouble."""
-        self._pause.wait(TURN_S)
+        self._pause.wait(POLL_INTERVAL_S)
         for process in self.processes.values():
-            process.must_run()
-        return self.look()
+            process.check_running()
+        return self.read_status()
 
-    def look(self) -> dict[str, Any] | None:
+    def read_status(self) -> dict[str, Any] | None:
         """The daemon's status now; new answers are noted."""
-        found = status.load(self.premises.run_dir)
+        found = read_status(self.sandbox.run_dir)
         for shown in found["shown"] if found else ():
             name = (found["started_at"] + str(found["pid"]), shown["number"]) if found else ("", 0)
             if name not in self._seen:
                 self._seen.add(name)
-                self.answers.append(Answer(shown["frame"], shown["outcome"], shown["reason"], shown["direction"]))
-                self.stage.answered(shown["frame"])
+                self.decisions.append(Answer(shown["frame"], shown["outcome"], shown["reason"], shown["direction"]))
+                self.scenario.record_answer(shown["frame"])
         return found
 
-    def play_once(self, on_poll: Callable[[dict[str, Any] | None], None] = lambda _: None) -> None:
+    def run_once(self, on_poll: Callable[[dict[str, Any] | None], None] = lambda _: None) -> None:
         """Until the queue was played and everything was delivered. Raises ProcessTrouble, KioskError when it is not."""
-        while not self.stage.over:
-            on_poll(self.turn())
-        ends_s = time.monotonic() + DRAIN_WITHIN_S
-        while (found := self.turn()) is None or found["outbox"]["depth"] > 0:
+        while not self.scenario.is_finished:
+            on_poll(self.poll())
+        ends_s = time.monotonic() + BACKLOG_TIMEOUT_S
+        while (found := self.poll()) is None or found["outbox"]["depth"] > 0:
             if time.monotonic() > ends_s:
                 raise KioskError(f"the outbox does not empty: {found['outbox'] if found else 'the kiosk is silent'}")
 
-    def verdict(self) -> Verdict:
+    def check_result(self) -> Verdict:
         """Compare the stage, the answers and the two databases."""
-        on_device = ids_in(self.premises.records)
-        return judge(self.stage.turns, self.answers, on_device, ids_in(self.premises.centre_database))
+        on_device = count_event_ids(self.sandbox.database)
+        return check_demo(self.scenario.turns, self.decisions, on_device, count_event_ids(self.sandbox.centre_database))
 
     def _make_processes(self) -> list[Process]:
-        premises = self.premises
+        premises = self.sandbox
         broker_config = premises.folder / "mosquitto.conf"
         text = BROKER_CONFIG.format(port=self._port, folder=premises.folder)
         if os.geteuid() == 0:
             text += "user root\n"  # else it gives up its rights and cannot write into our folder
         broker_config.write_text(text, encoding="utf-8")
-        centre = python_module(
+        centre = python_module_command(
             *("kiosk", "centre", "--broker", f"127.0.0.1:{self._port}"),
             *("--database", str(premises.centre_database)),
         )
         return [
-            Process("broker", [mosquitto(), "-c", str(broker_config)], premises.log("broker")),
-            Process("centre", centre, premises.log("centre")),
-            Process("kiosk", python_module("kiosk", "run", "--config", str(premises.config)), premises.log("kiosk")),
-            Process("page", python_module("kiosk", "web", "--config", str(premises.config)), premises.log("page")),
+            Process("broker", [find_mosquitto(), "-c", str(broker_config)], premises.log_file("broker")),
+            Process("centre", centre, premises.log_file("centre")),
+            Process("kiosk", python_module_command("kiosk", "run", "--config", str(premises.config_file)), premises.log_file("kiosk")),
+            Process("page", python_module_command("kiosk", "web", "--config", str(premises.config_file)), premises.log_file("page")),
         ]
 
     def _await_start(self, process: Process) -> None:
         """Wait for the sign of life that each of them gives."""
         signs: dict[str, Callable[[], object]] = {
-            "broker": lambda: "running" in process.log.read_text(encoding="utf-8", errors="replace"),
-            "centre": self.premises.centre_database.exists,
-            "kiosk": self.look,
+            "broker": lambda: "running" in process.log_file.read_text(encoding="utf-8", errors="replace"),
+            "centre": self.sandbox.centre_database.exists,
+            "kiosk": self.read_status,
             "page": self._find_page,
         }
-        ends_s = time.monotonic() + START_WITHIN_S
+        ends_s = time.monotonic() + START_TIMEOUT_S
         while not signs[process.name]():
-            process.must_run()
+            process.check_running()
             if time.monotonic() > ends_s:
-                raise ProcessTrouble(f"{process.name} gives no sign of life. Its last words:\n{process.last_words()}")
-            self._pause.wait(TURN_S)
+                raise ProcessTrouble(f"{process.name} gives no sign of life. Its last words:\n{process.log_tail()}")
+            self._pause.wait(POLL_INTERVAL_S)
 
     def _find_page(self) -> bool:
-        found = _PAGE_LINE.search(self.processes["page"].log.read_text(encoding="utf-8", errors="replace"))
-        self.page = found.group(1) if found else ""
+        found = _PAGE_LINE.search(self.processes["page"].log_file.read_text(encoding="utf-8", errors="replace"))
+        self.page_url = found.group(1) if found else ""
         return bool(found)

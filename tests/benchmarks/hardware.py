@@ -24,9 +24,9 @@ import numpy as np
 
 from kiosk import config
 from kiosk.core.model import Outcome, State
-from kiosk.core.status import load
 from kiosk.hardware.gpio.pattern_player import Lamp, Lit
 from kiosk.hardware.gpio.signal_output import open_signal
+from kiosk.system.status_file import read_status
 from tests.benchmarks.hardware_faults import run_beside
 from tests.benchmarks.table import Row, goal_row
 from tests.fakes.parts.idle_camera import RestingGate
@@ -132,8 +132,8 @@ def code_to_lamp_rows(folder: Path, people: int) -> list[Row]:
             put(pictures, name, with_code(text, frame) if frame >= gap_frames else empty_scene(frame))
     run_dir = folder / "people-run"
     with daemon(pictures, run_dir, frames_per_s):
-        until(lambda: sum((load(run_dir) or {}).get("counters", {}).values()) >= people, 60.0)
-        shown = (load(run_dir) or {})["shown"]
+        until(lambda: sum((read_status(run_dir) or {}).get("counters", {}).values()) >= people, 60.0)
+        shown = (read_status(run_dir) or {})["shown"]
     per_person = gap_frames + shown_frames
     waited = [((each["frame"] - 1) % per_person - gap_frames) / frames_per_s * 1000 for each in shown]
     took = [each["took_ms"] for each in shown]
@@ -166,8 +166,8 @@ def lamp_ms(times: int) -> list[float]:
             at[0] = time.monotonic()
             lit.set()
 
-    lamps = open_signal(config.Signal(pins="mock"), seen=seen)
-    lamps.rest(State.READY)
+    lamps = open_signal(config.Signal(pin_factory="mock"), on_change=seen)
+    lamps.set_idle_state(State.READY)
     found = []
     for _ in range(times):
         began_s = time.monotonic()
@@ -175,7 +175,7 @@ def lamp_ms(times: int) -> list[float]:
         lit.wait(5.0)
         found.append((at[0] - began_s) * 1000)
         lamps.show(Outcome.FAIL)
-        until(lambda: Lamp.RED in lamps.lit.lamps, 5.0, 0.001)
+        until(lambda: Lamp.RED in lamps.output_state.lamps, 5.0, 0.001)
         lit.clear()
     lamps.close()
     return found
@@ -265,7 +265,7 @@ def rest_rows(times: int) -> list[Row]:
         gate = RestingGate(rest_s=0.5)
         gate.rest()
         began_s = time.monotonic()
-        gate.presence.sensed(True)
+        gate.presence.on_sensor_change(True)
         gate.mailbox.take(10.0)
         sensed.append((time.monotonic() - began_s) * 1000)
         gate.rest()

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kiosk.core.status import load
-from kiosk.simulation.processes import Process, free_port, python_module
+from kiosk.simulation.processes import Process, free_port, python_module_command
 from kiosk.simulation.sandbox import Premises
+from kiosk.system.status_file import read_status
 from tests.fakes.processes.replay_daemon import Scenes, daemon
 from tests.faults.faulty_disk import Mounted
 
@@ -104,7 +104,7 @@ class SpoiledMachine:
     def start_page(self) -> None:
         """As systemd does it."""
         config = str(self.premises.config_file)
-        self._page = Process("page", python_module("kiosk", "web", "--config", config), self.premises.log_file("page"))
+        self._page = Process("page", python_module_command("kiosk", "web", "--config", config), self.premises.log_file("page"))
         self._page.start()
         self._house.callback(self._page.terminate)
 
@@ -126,7 +126,7 @@ class SpoiledMachine:
 
     def status(self) -> dict[str, Any]:
         """The daemon's, as everybody sees it; empty where there is none."""
-        return load(self.run_dir) or {}
+        return read_status(self.run_dir) or {}
 
     def bad(self) -> set[str]:
         """Names of the facts that are not well."""

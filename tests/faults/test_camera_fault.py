@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kiosk.core.status import load
+from kiosk.system.status_file import read_status
 from tests.fakes.processes.replay_daemon import HEIGHT, WIDTH, Scenes, daemon, shows, until
 
 
@@ -16,7 +16,7 @@ def test_a_fault_of_the_camera_is_shown_told_once_and_heals_by_itself(tmp_path: 
         for cause, cure in ((scenes.unplug, scenes.plug_in), (scenes.hang, scenes.let_go)):
             cause()
             until(lambda: shows(run_dir, "out-of-order"), 20.0)
-            (fact,) = [fact for fact in (load(run_dir) or {})["facts"] if fact["name"] == "camera"]
+            (fact,) = [fact for fact in (read_status(run_dir) or {})["facts"] if fact["name"] == "camera"]
             assert fact["grade"] == "broken"
             cure()
             until(lambda: shows(run_dir, "ready"), 20.0)

@@ -11,9 +11,9 @@ from kiosk import config
 class Verdict(StrEnum):
     """How a step ended. OPEN: it was skipped, or it waits for the next run."""
 
-    MET = "met"
-    NOT_MET = "not-met"
-    OPEN = "open"
+    PASSED = "met"
+    FAILED = "not-met"
+    PENDING = "open"
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +21,13 @@ class Finding:
     """One line of the report; `value` holds what was measured, in words without a person's data."""
 
     name: str
-    verdict: Verdict
-    value: str = ""
+    status: Verdict
+    detail: str = ""
 
 
-def judged(name: str, detail: str = "", *, passed: bool | None) -> Finding:
+def step_result(name: str, detail: str = "", *, passed: bool | None) -> Finding:
     """A step that is met or not; None where nobody could or would say."""
-    return Finding(name, Verdict.OPEN if passed is None else Verdict.MET if passed else Verdict.NOT_MET, detail)
+    return Finding(name, Verdict.PENDING if passed is None else Verdict.PASSED if passed else Verdict.FAILED, detail)
 
 
 class Bench(Protocol):
@@ -35,53 +35,53 @@ class Bench(Protocol):
 
     settings: config.Settings
 
-    def tell(self, vi: str, en: str) -> None:
+    def instruct(self, vi: str, en: str) -> None:
         """Say to the owner what to do now; what comes of it is watched."""
 
     def ask(self, vi: str, en: str) -> bool | None:
         """Yes, no, or None for skipped."""
 
-    def status(self) -> Mapping[str, Any] | None:
+    def read_status(self) -> Mapping[str, Any] | None:
         """What the running daemon says of itself."""
 
-    def until(self, condition: Callable[[], bool], timeout_s: float) -> float | None:
+    def wait_until(self, condition: Callable[[], bool], timeout_s: float) -> float | None:
         """Seconds until it was so, None where it was not in time."""
 
-    def read(self, path: str) -> str:
+    def read_file(self, path: str) -> str:
         """A small file of /proc, /sys or /boot; empty where there is none."""
 
-    def run(self, *command: str) -> str:
+    def run_command(self, *command: str) -> str:
         """What a command prints; empty where it fails."""
 
 
 Step = Callable[[Bench], Finding]
 
 
-def answers(context: Bench) -> int:
+def decision_count(context: Bench) -> int:
     """Decisions since the daemon started."""
-    status = context.status()
+    status = context.read_status()
     return sum(status["counters"].values()) if status else 0
 
 
-def has_fact(context: Bench, name: str) -> bool:
+def check_is_failing(context: Bench, name: str) -> bool:
     """Whether a fact of the self-check is not well just now."""
-    status = context.status()
+    status = context.read_status()
     return any(fact["name"] == name and fact["grade"] != "ok" for fact in (status or {"facts": []})["facts"])
 
 
-def state(context: Bench) -> str:
+def device_state(context: Bench) -> str:
     """As the lamp says."""
-    status = context.status()
+    status = context.read_status()
     return str(status["state"]) if status else "not running"
 
 
-def connected(context: Bench) -> bool:
+def is_connected(context: Bench) -> bool:
     """Whether the daemon has a way to the centre just now."""
-    status = context.status()
+    status = context.read_status()
     return bool(status and status["uplink"]["connected"])
 
 
-def outbox(context: Bench) -> int:
+def backlog_size(context: Bench) -> int:
     """How many passages wait for the centre; -1 where the daemon says nothing."""
-    status = context.status()
+    status = context.read_status()
     return int(status["outbox"]["depth"]) if status else -1

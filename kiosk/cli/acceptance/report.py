@@ -11,12 +11,12 @@ from kiosk import config
 from kiosk.cli.acceptance.context import Finding, Verdict
 
 WATCHDOG = "watchdog"
-MARKS = {
-    Verdict.MET: ("ok", "đạt", "green"),
-    Verdict.NOT_MET: ("BAD", "KHÔNG ĐẠT", "red"),
-    Verdict.OPEN: ("open", "chưa làm", "yellow"),
+STATUS_LABELS = {
+    Verdict.PASSED: ("ok", "đạt", "green"),
+    Verdict.FAILED: ("BAD", "KHÔNG ĐẠT", "red"),
+    Verdict.PENDING: ("open", "chưa làm", "yellow"),
 }
-NAMES = {
+STEP_LABELS = {
     "board": ("bo mạch và nhân hệ điều hành", "board and vendor kernel"),
     "firmware": ("cấu hình phần cứng", "firmware settings and overlays"),
     "ready": ("tự kiểm tra", "self-check"),
@@ -35,26 +35,26 @@ NAMES = {
 }
 
 
-def paths(folder: Path, settings: config.Settings) -> tuple[Path, Path]:
+def report_paths(folder: Path, settings: config.Settings) -> tuple[Path, Path]:
     """The report as JSON and as text."""
     name = f"acceptance-{settings.site.site}-{settings.site.device}"
     return folder / f"{name}.json", folder / f"{name}.txt"
 
 
-def load(folder: Path, settings: config.Settings) -> dict[str, Finding]:
+def read_report(folder: Path, settings: config.Settings) -> dict[str, Finding]:
     """The findings of an earlier report; none where there is none or it cannot be read."""
     try:
-        found = json.loads(paths(folder, settings)[0].read_text(encoding="utf-8"))
+        found = json.loads(report_paths(folder, settings)[0].read_text(encoding="utf-8"))
         rows = [Finding(str(row["name"]), Verdict(row["verdict"]), str(row["value"])) for row in found["findings"]]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-    return {row.name: row for row in rows if row.name in NAMES}
+    return {row.name: row for row in rows if row.name in STEP_LABELS}
 
 
-def keep(results: Iterable[Finding], folder: Path, settings: config.Settings, now_at: datetime) -> None:
+def write_report(results: Iterable[Finding], folder: Path, settings: config.Settings, now_at: datetime) -> None:
     """Write both reports; raises OSError where the folder cannot be written."""
-    rows = sorted(results, key=lambda finding: list(NAMES).index(finding.name))
-    as_json, as_text = paths(folder, settings)
+    rows = sorted(results, key=lambda finding: list(STEP_LABELS).index(finding.name))
+    as_json, as_text = report_paths(folder, settings)
     head = {
         "site": settings.site.site,
         "device": settings.site.device,
@@ -67,7 +67,7 @@ def keep(results: Iterable[Finding], folder: Path, settings: config.Settings, no
     )
     lines = [f"entrance-kiosk {head['version']}, {head['site']}/{head['device']}, {head['at']}", ""]
     lines += [
-        f"{MARKS[row.verdict][1]:<10} {MARKS[row.verdict][0]:<5} {NAMES[row.name][0]} / {NAMES[row.name][1]}: {row.value}"
+        f"{STATUS_LABELS[row.status][1]:<10} {STATUS_LABELS[row.status][0]:<5} {STEP_LABELS[row.name][0]} / {STEP_LABELS[row.name][1]}: {row.detail}"
         for row in rows
     ]
     as_text.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -12,22 +12,22 @@ from typing import Any
 import click
 
 from kiosk import config
-from kiosk.core import status as snapshot
 from kiosk.core.ports import CameraTrouble, KioskError, SignalTrouble
 from kiosk.core.status import Fact, Grade
 from kiosk.credentials.trust import denylist, trust_list
 from kiosk.hardware.cameras.factory import open_camera
-from kiosk.hardware.gpio.buttons import buttons_down
-from kiosk.hardware.gpio.presence_sensor import open_presence
-from kiosk.hardware.gpio.signal_output import put_dark
-from kiosk.health import Measures, judge
-from kiosk.health.firmware_pins import boot_fact
+from kiosk.hardware.gpio.buttons import read_button_states
+from kiosk.hardware.gpio.presence_sensor import open_presence_sensor
+from kiosk.hardware.gpio.signal_output import all_outputs_off
+from kiosk.health import Measures, evaluate
+from kiosk.health.firmware_pins import check_firmware_pins
 from kiosk.health.probes import probe_disk_free_bytes, probe_read_only, probe_temperature_c, probe_under_voltage
 from kiosk.system.clock import SystemClock
+from kiosk.system.status_file import read_status
 
-CONNECT_S = 5.0
+CONNECT_TIMEOUT_S = 5.0
 SUBCOMMANDS = {"camera": "kiosk.cli.doctor.camera:camera"}
-MARKS = {Grade.OK: ("ok", "green"), Grade.WARN: ("look", "yellow"), Grade.BROKEN: ("BAD", "red")}
+STATUS_LABELS = {Grade.PASS: ("ok", "green"), Grade.WARN: ("look", "yellow"), Grade.FAIL: ("BAD", "red")}
 
 Check = Callable[[config.Settings], Iterator[Fact]]
 
@@ -68,119 +68,119 @@ def doctor(ctx: click.Context, path: Path, *, acceptance: bool, report: Path) ->
     """
     if ctx.invoked_subcommand is not None:
         return
-    settings = config.load(path)
+    settings = config.load_settings(path)
     if acceptance:
-        from kiosk.cli.acceptance.command import accept  # noqa: PLC0415  only where it is asked for
+        from kiosk.cli.acceptance.command import run_acceptance  # noqa: PLC0415  only where it is asked for
 
-        sys.exit(accept(settings, report))
-    worst = Grade.OK
-    for fact in examine(settings):
-        word, colour = MARKS[fact.grade]
+        sys.exit(run_acceptance(settings, report))
+    worst = Grade.PASS
+    for fact in run_checks(settings):
+        word, colour = STATUS_LABELS[fact.status]
         sentence = fact.vi if settings.site.language == "vi" else fact.en
-        click.echo(click.style(f"{word:<5}", fg=colour) + f"{fact.name:<14}{sentence}" + _valued(fact))
-        worst = Grade.BROKEN if Grade.BROKEN in (worst, fact.grade) else fact.grade if worst is Grade.OK else worst
-    sys.exit(1 if worst is Grade.BROKEN else 0)
+        click.echo(click.style(f"{word:<5}", fg=colour) + f"{fact.name:<14}{sentence}" + _format_value(fact))
+        worst = Grade.FAIL if Grade.FAIL in (worst, fact.status) else fact.status if worst is Grade.PASS else worst
+    sys.exit(1 if worst is Grade.FAIL else 0)
 
 
-def examine(settings: config.Settings) -> Iterator[Fact]:
+def run_checks(settings: config.Settings) -> Iterator[Fact]:
     """All facts about this device, one part after the other; none is skipped because another one is bad."""
-    running = running_facts(settings)
-    checks: list[Check] = [_files, _boot, _disk, _machine, _lists, _broker]
+    running = daemon_checks(settings)
+    checks: list[Check] = [_files, _firmware_pins, _disk, _system, _lists, _broker]
     if running is None:
-        checks = [_files, _boot, _pins, _buttons, _presence, _camera, _disk, _machine, _lists, _broker]
+        checks = [_files, _firmware_pins, _pins, _buttons, _presence, _camera, _disk, _system, _lists, _broker]
     for check in checks:
         yield from check(settings)
     if running is not None:
-        yield _fact(
-            "kiosk", Grade.OK, "Kiosk đang chạy; sau đây là tự kiểm tra của nó.", "It runs; its own self-check:"
+        yield _health_check(
+            "kiosk", Grade.PASS, "Kiosk đang chạy; sau đây là tự kiểm tra của nó.", "It runs; its own self-check:"
         )
         yield from running
 
 
-def running_facts(settings: config.Settings) -> list[Fact] | None:
+def daemon_checks(settings: config.Settings) -> list[Fact] | None:
     """What the running daemon says of itself; None where none runs."""
-    found: Mapping[str, Any] | None = snapshot.load(settings.run_dir)
+    found: Mapping[str, Any] | None = read_status(settings.run_dir)
     if found is None or not Path(f"/proc/{found['pid']}").exists():
         return None
     return [Fact(**{**fact, "grade": Grade(fact["grade"])}) for fact in found["facts"]]
 
 
-def _fact(name: str, status: Grade, vi: str, en: str, value: str = "") -> Fact:
-    return Fact(name=name, grade=status, value=value, vi=vi, en=en)
+def _health_check(name: str, status: Grade, vi: str, en: str, value: str = "") -> Fact:
+    return Fact(name=name, status=status, value=value, vi=vi, en=en)
 
 
-def _valued(check: Fact) -> str:
+def _format_value(check: Fact) -> str:
     return f" [{check.value}]" if check.value else ""
 
 
 def _files(settings: config.Settings) -> Iterator[Fact]:
-    missing = list(config.missing_files(settings))
+    missing = list(config.missing_file_errors(settings))
     for sentence in missing:
         vi = f"Tệp trong cấu hình không dùng được: {sentence} Hãy chép tệp vào đúng chỗ hoặc sửa cấu hình."
-        yield _fact("files", Grade.BROKEN, vi, f"{sentence} Put the file there, or correct the configuration.")
+        yield _health_check("files", Grade.FAIL, vi, f"{sentence} Put the file there, or correct the configuration.")
     if not missing:
-        yield _fact("files", Grade.OK, "Các tệp trong cấu hình đều có.", "Every file of the configuration is there.")
+        yield _health_check("files", Grade.PASS, "Các tệp trong cấu hình đều có.", "Every file of the configuration is there.")
 
 
-def _boot(settings: config.Settings) -> Iterator[Fact]:
-    fact = boot_fact(settings.signal) if settings.signal.pins == "gpio" else None
+def _firmware_pins(settings: config.Settings) -> Iterator[Fact]:
+    fact = check_firmware_pins(settings.gpio) if settings.gpio.pin_factory == "lgpio" else None
     if fact is not None:
         yield fact
 
 
 def _pins(settings: config.Settings) -> Iterator[Fact]:
     try:
-        put_dark(settings.signal)
+        all_outputs_off(settings.gpio)
     except SignalTrouble as trouble:
         vi = f"Không dùng được chân GPIO: {trouble}. Hãy kiểm tra quyền (nhóm gpio) và dây nối."
-        yield _fact("pins", Grade.BROKEN, vi, f"{trouble}. Check the group gpio and the wiring.")
+        yield _health_check("pins", Grade.FAIL, vi, f"{trouble}. Check the group gpio and the wiring.")
     else:
         vi = "Chân đèn và còi sẵn sàng; thử đèn: kiosk signal pass."
-        yield _fact("pins", Grade.OK, vi, "The pins are free; try the lamps: kiosk signal pass.")
+        yield _health_check("pins", Grade.PASS, vi, "The pins are free; try the lamps: kiosk signal pass.")
 
 
 def _buttons(settings: config.Settings) -> Iterator[Fact]:
     try:
-        down = buttons_down(settings.signal)
+        down = read_button_states(settings.gpio)
     except SignalTrouble as trouble:
         vi = f"Không dùng được chân của nút bấm: {trouble}. Hãy kiểm tra cấu hình và dây nối."
-        yield _fact("buttons", Grade.BROKEN, vi, f"{trouble}. Check the configuration and the wiring.")
+        yield _health_check("buttons", Grade.FAIL, vi, f"{trouble}. Check the configuration and the wiring.")
         return
     for name, pressed in down.items():
-        yield button_fact(name, pressed=pressed)
+        yield button_check(name, pressed=pressed)
 
 
-def button_fact(name: str, *, pressed: bool) -> Fact:
+def button_check(name: str, *, pressed: bool) -> Fact:
     """What a button's pin says while nobody should be pressing it."""
     if pressed:
-        vi = f"signal.{name} đang bị đè. Nếu không ai bấm: nút kẹt, hoặc dây chạm đất."
-        return _fact(
-            "buttons", Grade.WARN, vi, f"signal.{name} is down. If nobody presses: it sticks, or its wire is short."
+        vi = f"gpio.{name} đang bị đè. Nếu không ai bấm: nút kẹt, hoặc dây chạm đất."
+        return _health_check(
+            "buttons", Grade.WARN, vi, f"gpio.{name} is down. If nobody presses: it sticks, or its wire is short."
         )
-    return _fact("buttons", Grade.OK, f"signal.{name} sẵn sàng.", f"signal.{name} is ready.")
+    return _health_check("buttons", Grade.PASS, f"gpio.{name} sẵn sàng.", f"gpio.{name} is ready.")
 
 
 def _presence(settings: config.Settings) -> Iterator[Fact]:
     said: list[bool] = []
     try:
-        sensor = open_presence(settings.signal, said.append)
+        sensor = open_presence_sensor(settings.gpio, said.append)
     except SignalTrouble as trouble:
         vi = f"Không dùng được chân của cảm biến có người: {trouble}. Hãy kiểm tra cấu hình và dây nối."
-        yield _fact("presence", Grade.BROKEN, vi, f"{trouble}. Check the configuration and the wiring.")
+        yield _health_check("presence", Grade.FAIL, vi, f"{trouble}. Check the configuration and the wiring.")
         return
     if sensor is not None:
         sensor.close()
-        yield presence_fact(present=said[0])
+        yield presence_check(present=said[0])
 
 
-def presence_fact(*, present: bool) -> Fact:
+def presence_check(*, present: bool) -> Fact:
     """What the sensor says to the technician who stands before it."""
     if present:
         vi = "Cảm biến thấy có người. Hãy bước ra và thử lại: nếu vẫn báo có người thì dây đứt hoặc cảm biến kẹt."
         en = "It sees somebody. Step away and try again: if it still does, its wire is cut or it is stuck."
-        return _fact("presence", Grade.OK, vi, en)
+        return _health_check("presence", Grade.PASS, vi, en)
     vi = "Cảm biến không thấy ai. Nếu bạn đang đứng trước cổng: hãy chỉnh hướng hoặc kiểm tra cảm biến."
-    return _fact("presence", Grade.OK, vi, "It sees nobody. If you stand before the gate, turn it or check it.")
+    return _health_check("presence", Grade.PASS, vi, "It sees nobody. If you stand before the gate, turn it or check it.")
 
 
 def _camera(settings: config.Settings) -> Iterator[Fact]:
@@ -193,67 +193,67 @@ def _camera(settings: config.Settings) -> Iterator[Fact]:
             camera.close()
     except CameraTrouble as trouble:
         vi = f"Camera không cho hình: {trouble}. Hãy kiểm tra cáp và cấu hình camera.source."
-        yield _fact("camera", Grade.BROKEN, vi, f"{trouble}. Check the cable and camera.source.")
+        yield _health_check("camera", Grade.FAIL, vi, f"{trouble}. Check the cable and camera.source.")
     else:
         height, width = frame.luma.shape
         vi = "Camera cho hình; xem kỹ hơn: kiosk doctor camera."
-        yield _fact("camera", Grade.OK, vi, "It gives pictures; look closer: kiosk doctor camera.", f"{width}x{height}")
+        yield _health_check("camera", Grade.PASS, vi, "It gives pictures; look closer: kiosk doctor camera.", f"{width}x{height}")
 
 
 def _disk(settings: config.Settings) -> Iterator[Fact]:
-    folder = settings.records.path.parent
+    folder = settings.storage.path.parent
     if folder.is_dir() and not os.access(folder, os.W_OK):
         vi = f"Không ghi được vào {folder}. Hãy chạy lệnh này bằng người dùng của kiosk, hoặc kiểm tra thẻ nhớ."
         en = f"{folder} cannot be written. Run this as the kiosk's user, or check whether the card is read-only."
-        yield _fact("records", Grade.BROKEN, vi, en)
+        yield _health_check("records", Grade.FAIL, vi, en)
 
 
-def _machine(settings: config.Settings) -> Iterator[Fact]:
+def _system(settings: config.Settings) -> Iterator[Fact]:
     measures = Measures(
-        disk_free_bytes=probe_disk_free_bytes(settings.records.path),
-        disk_floor_bytes=settings.records.floor_bytes,
-        disk_read_only=probe_read_only(settings.records.path),
+        disk_free_bytes=probe_disk_free_bytes(settings.storage.path),
+        disk_min_free_bytes=settings.storage.min_free_bytes,
+        disk_read_only=probe_read_only(settings.storage.path),
         temperature_c=probe_temperature_c(),
         under_voltage=probe_under_voltage(),
-        clock=SystemClock().now().quality,
+        clock_quality=SystemClock().now().quality,
     )
-    facts = {fact.name: fact for fact in judge(measures)}
+    facts = {fact.name: fact for fact in evaluate(measures)}
     # Whether a record can be committed is not tried here, only what forbids it.
-    if facts["records"].grade is Grade.BROKEN:
+    if facts["records"].status is Grade.FAIL:
         yield facts["records"]
     yield from (fact for name, fact in facts.items() if name in ("disk", "temperature", "power", "clock"))
 
 
 def _lists(settings: config.Settings) -> Iterator[Fact]:
     keys = settings.keys
-    now_at = SystemClock().now().at
+    now_at = SystemClock().now().utc_at
     ages: dict[str, float] = {}
     try:
-        ages["trust"] = (now_at - trust_list.load(keys.trust_list, keys.root).issued_at).total_seconds()
+        ages["trust"] = (now_at - trust_list.load_trust_list(keys.trust_list, keys.root_public_key).issued_at).total_seconds()
         if keys.denylist is not None:
-            ages["denied"] = (now_at - denylist.load(keys.denylist, keys.root).issued_at).total_seconds()
+            ages["denied"] = (now_at - denylist.load_denylist(keys.denylist, keys.root_public_key).issued_at).total_seconds()
     except (KioskError, OSError) as trouble:
         vi = f"Danh sách tin cậy không dùng được: {trouble}. Hãy lấy lại danh sách từ trung tâm."
-        yield _fact("lists", Grade.BROKEN, vi, f"{trouble}. Fetch the lists from the centre again.")
-    yield from (fact for fact in judge(Measures(lists_age_s=ages)) if fact.name.startswith("list-"))
+        yield _health_check("lists", Grade.FAIL, vi, f"{trouble}. Fetch the lists from the centre again.")
+    yield from (fact for fact in evaluate(Measures(lists_age_s=ages)) if fact.name.startswith("list-"))
 
 
 def _broker(settings: config.Settings) -> Iterator[Fact]:
-    broker = settings.broker
+    broker = settings.mqtt
     where = f"{broker.host}:{broker.port}"
     try:
-        with socket.create_connection((broker.host, broker.port), timeout=CONNECT_S) as plain:
+        with socket.create_connection((broker.host, broker.port), timeout=CONNECT_TIMEOUT_S) as plain:
             if broker.tls:
-                _shake_hands(plain, broker)
+                _tls_handshake(plain, broker)
     except (OSError, ssl.SSLError) as trouble:
         vi = f"Không nối được với trung tâm {where}: {trouble}. Kiosk vẫn chạy và giữ lượt qua; hãy kiểm tra mạng."
         en = f"{where}: {trouble}. The kiosk works and keeps the passages; check network, address and certificates."
-        yield _fact("broker", Grade.WARN, vi, en)
+        yield _health_check("broker", Grade.WARN, vi, en)
     else:
-        yield _fact("broker", Grade.OK, "Nối được với trung tâm.", "The broker answers.", where)
+        yield _health_check("broker", Grade.PASS, "Nối được với trung tâm.", "The broker answers.", where)
 
 
-def _shake_hands(plain: socket.socket, broker: config.Broker) -> None:
+def _tls_handshake(plain: socket.socket, broker: config.Broker) -> None:
     context = ssl.create_default_context(cafile=str(broker.ca) if broker.ca else None)
     if broker.certificate is not None:
         context.load_cert_chain(str(broker.certificate), str(broker.key) if broker.key else None)

@@ -9,15 +9,15 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
-from kiosk.core import status
 from kiosk.core.model import Reason, State
 from kiosk.core.status import CameraStatus, Fact, Grade, OutboxStatus, Shown, Status, UplinkStatus
-from kiosk.health import Measures, judge
-from kiosk.health.measurements import DAY_S
+from kiosk.health import Measures, evaluate
+from kiosk.health.measurements import SECONDS_PER_DAY
+from kiosk.system import status_file
 from web_ui.kiosk.app import create_app
 from web_ui.settings import PageSettings
 
-GOOD = judge(
+GOOD = evaluate(
     Measures(
         gate_loop_age_s=0.1,
         camera_loop_age_s=0.1,
@@ -29,8 +29,8 @@ GOOD = judge(
         disk_free_bytes=11_200_000_000,
         temperature_c=52.0,
         under_voltage=False,
-        uplink_down_s=0.0,
-        lists_age_s={"denied": 0.6 * DAY_S, "trust": 3.1 * DAY_S},
+        broker_down_s=0.0,
+        lists_age_s={"denied": 0.6 * SECONDS_PER_DAY, "trust": 3.1 * SECONDS_PER_DAY},
     )
 )
 """The facts of a device that is well, as its own self-check tells them."""
@@ -43,7 +43,7 @@ NO_BROKER = Fact(
 )
 NO_PICTURE = Fact(
     "camera",
-    Grade.BROKEN,
+    Grade.FAIL,
     "14 s",
     "Camera không cho hình. Kiểm tra dây camera.",
     "The camera gives no picture. Check its cable.",
@@ -54,11 +54,11 @@ QUEUE = (
     ("pass", Reason.OK, "in"),
     ("fail", Reason.EXPIRED, None),
     ("pass", Reason.OK, "out"),
-    ("look-again", Reason.ONE_AT_A_TIME, None),
+    ("check-again", Reason.MULTIPLE_CODES, None),
     ("fail", Reason.BAD_SIGNATURE, None),
     ("pass", Reason.OK, "in"),
-    ("fail", Reason.PLACE_CODE, None),
-    ("look-again", Reason.ALREADY_IN, "in"),
+    ("fail", Reason.VENUE_CODE, None),
+    ("check-again", Reason.ALREADY_IN, "in"),
     ("fail", Reason.REVOKED, None),
     ("pass", Reason.OK, "in"),
 )
@@ -74,10 +74,10 @@ def answers(now: datetime, last_s_ago: float) -> tuple[Shown, ...]:
             outcome=outcome,
             reason=reason.value,
             direction=direction,
-            kind="pass",
+            kind="entry-pass",
             seq=48200 + index,
-            frame=81000 + 70 * index,
-            took_ms=36.0 + 5 * (index % 4),
+            frame_number=81000 + 70 * index,
+            latency_ms=36.0 + 5 * (index % 4),
         )
         for index, (outcome, reason, direction) in enumerate(QUEUE)
     )
@@ -97,15 +97,15 @@ def a_status(state: State = State.READY, now: datetime | None = None, **changes:
         state=state,
         epoch="018f3c2ab4d07c31",
         seq=48213,
-        facts=bad + tuple(fact for fact in GOOD if fact.name not in {other.name for other in bad}),
-        shown=answers(at, last_s_ago=60.0),
-        counters={"pass": 1182, "fail": 37, "look-again": 12},
-        inside=213,
+        checks=bad + tuple(fact for fact in GOOD if fact.name not in {other.name for other in bad}),
+        recent_decisions=answers(at, last_s_ago=60.0),
+        counters={"pass": 1182, "fail": 37, "check-again": 12},
+        occupancy=213,
         capacity=300,
         outbox=OutboxStatus() if up else OutboxStatus(1274, (at - timedelta(minutes=47)).isoformat(), 2),
         uplink=UplinkStatus("centre.example:8883", up, (at - timedelta(seconds=3 if up else 2900)).isoformat()),
         camera=CameraStatus("picamera2", 81234, 0.04, 118.0, 47.0, 312.0, 4.6),
-        clock="synchronised",
+        clock_quality="synchronised",
         lists={
             "trust": f"12 ({at - timedelta(days=3, hours=2):%Y-%m-%d})",
             "denied": f"87 ({at - timedelta(hours=14):%Y-%m-%d})",
@@ -117,7 +117,7 @@ def a_status(state: State = State.READY, now: datetime | None = None, **changes:
 def publish(run_dir: Path, told: Status) -> None:
     """As the daemon does it."""
     run_dir.mkdir(parents=True, exist_ok=True)
-    status.publish(told, run_dir)
+    status_file.publish_status(told, run_dir)
 
 
 @contextmanager

@@ -13,10 +13,10 @@ import numpy as np
 import segno
 
 from kiosk.core.frame import Luma
-from kiosk.core.status import load
 from kiosk.simulation.processes import Process
-from kiosk.simulation.sandbox import Premises, scratch_premises
+from kiosk.simulation.sandbox import Premises, temporary_sandbox
 from kiosk.storage.database import open_writer
+from kiosk.system.status_file import read_status
 
 WIDTH, HEIGHT = 1280, 720
 _tick = threading.Event()
@@ -60,20 +60,20 @@ def daemon(
     Its database is there and empty, as on any day but the first.
     `changes`: lines of its configuration by what to write instead. `command`: another module that runs it.
     """
-    with scratch_premises(camera=f"replay:{pictures}", frames_per_s=frames_per_s) as premises:
-        text = premises.config.read_text(encoding="utf-8")
+    with temporary_sandbox(camera=f"replay:{pictures}", frames_per_s=frames_per_s) as premises:
+        text = premises.config_file.read_text(encoding="utf-8")
         for old, new in {'run_dir = "run"': f'run_dir = "{run_dir}"', **(changes or {})}.items():
             assert old in text, f"no line {old} in the configuration"
             text = text.replace(old, new)
-        premises.config.write_text(text, encoding="utf-8")
-        open_writer(premises.records).close()
-        whole = ["env", *variables, sys.executable, "-m", *command, str(premises.config)]
-        process = Process("daemon", whole, premises.log("daemon"))
+        premises.config_file.write_text(text, encoding="utf-8")
+        open_writer(premises.database).close()
+        whole = ["env", *variables, sys.executable, "-m", *command, str(premises.config_file)]
+        process = Process("daemon", whole, premises.log_file("daemon"))
         process.start()
         try:
             yield premises, process
         finally:
-            process.end()
+            process.terminate()
 
 
 def until(ask: Callable[[], bool], timeout_s: float, step_s: float = 0.02) -> float:
@@ -88,7 +88,7 @@ def until(ask: Callable[[], bool], timeout_s: float, step_s: float = 0.02) -> fl
 
 def state(run_dir: Path) -> str:
     """The state that the daemon publishes, which is the one on its lamp."""
-    return str((load(run_dir) or {}).get("state", ""))
+    return str((read_status(run_dir) or {}).get("state", ""))
 
 
 def shows(run_dir: Path, expected: str) -> bool:

@@ -14,7 +14,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from kiosk.core.model import State
-from kiosk.core.status import STATUS_FILE, Status, load
+from kiosk.core.status import Status
+from kiosk.system.status_file import STATUS_FILE, read_status
 
 FRESH_S = 3.0
 """The daemon publishes once a second; three missed in a row is silence."""
@@ -27,10 +28,10 @@ _STATUS = TypeAdapter(Status)
 class Presence(StrEnum):
     """Whether the daemon is heard (a value of /healthz and /api/v1/status: never rename one)."""
 
-    HEARD = "heard"
-    ABSENT = "not-running"
+    ONLINE = "heard"
+    NOT_RUNNING = "not-running"
     """No snapshot: the daemon was stopped, or never started."""
-    SILENT = "silent"
+    STALE = "silent"
     """A snapshot, but an old one: the daemon was killed or hangs."""
     UNREADABLE = "unreadable"
     """Something is there that this page cannot read: rights, or another version."""
@@ -40,7 +41,7 @@ class Presence(StrEnum):
 class Truth:
     """What is known of the daemon at one moment."""
 
-    presence: Presence
+    liveness: Presence
     status: Status | None = None
     """The last snapshot; when the daemon is SILENT it describes the past."""
     age_s: float | None = None
@@ -49,17 +50,17 @@ class Truth:
     @property
     def state(self) -> str:
         """The daemon's own state while it is heard, else the presence."""
-        return self.status.state.value if self.live and self.status else self.presence.value
+        return self.status.state.value if self.online and self.status else self.liveness.value
 
     @property
-    def live(self) -> bool:
+    def online(self) -> bool:
         """The snapshot describes the present."""
-        return self.presence is Presence.HEARD
+        return self.liveness is Presence.ONLINE
 
     @property
-    def working(self) -> bool:
+    def serving(self) -> bool:
         """People can pass: the daemon is ready, or degraded."""
-        return bool(self.live and self.status and self.status.state in {State.READY, State.DEGRADED})
+        return bool(self.online and self.status and self.status.state in {State.READY, State.DEGRADED})
 
 
 def look(run_dir: Path, now: float | None = None) -> Truth:
@@ -67,9 +68,9 @@ def look(run_dir: Path, now: float | None = None) -> Truth:
     at = time.time() if now is None else now
     try:
         written_at = (run_dir / STATUS_FILE).stat().st_mtime
-        found = load(run_dir)
+        found = read_status(run_dir)
     except (FileNotFoundError, NotADirectoryError):
-        return Truth(Presence.ABSENT)
+        return Truth(Presence.NOT_RUNNING)
     except OSError:
         return Truth(Presence.UNREADABLE)
     status = _parsed(found)
@@ -77,7 +78,7 @@ def look(run_dir: Path, now: float | None = None) -> Truth:
         return Truth(Presence.UNREADABLE, age_s=at - written_at)
     ages = (at - written_at, at - datetime.fromisoformat(status.now_at).timestamp())
     fresh = max(ages) <= FRESH_S and min(ages) >= -AHEAD_S
-    return Truth(Presence.HEARD if fresh else Presence.SILENT, status, max(*ages, 0.0))
+    return Truth(Presence.ONLINE if fresh else Presence.STALE, status, max(*ages, 0.0))
 
 
 def _parsed(found: dict[str, Any] | None) -> Status | None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import current_app
 
-from kiosk.core.status import STATUS_FILE
+from kiosk.system.status_file import STATUS_FILE
 from web_ui.i18n.formatting import Language, Writing
 from web_ui.kiosk.data import daemon_status
 from web_ui.kiosk.data.hourly_counts import History
@@ -20,13 +20,13 @@ class Lookout:
 
     def __init__(self, settings: PageSettings) -> None:
         self.settings = settings
-        self.history = History(settings.database, settings.zone)
+        self.hourly_counts = History(settings.database, settings.zone)
 
-    def truth(self) -> daemon_status.Truth:
+    def daemon_status(self) -> daemon_status.Truth:
         """What may be said of the daemon now."""
         return daemon_status.look(self.settings.run_dir)
 
-    def changed(self) -> object:
+    def snapshot_version(self) -> object:
         """A value that differs whenever there is a new snapshot."""
         try:
             found = (self.settings.run_dir / STATUS_FILE).stat()
@@ -34,26 +34,26 @@ class Lookout:
             return None
         return found.st_mtime_ns, found.st_ino
 
-    def writing(self, language: Language) -> Writing:
+    def formatter(self, language: Language) -> Writing:
         """How that language is written at this place."""
         return Writing(language, self.settings.zone)
 
-    def status_page(self, language: Language) -> dict[str, Any]:
+    def status_values(self, language: Language) -> dict[str, Any]:
         """What the status page shows now."""
         now = datetime.now(UTC)
-        return status.context(self.truth(), self.history.day(now), language, self.writing(language), now)
+        return status.context(self.daemon_status(), self.hourly_counts.last_day(now), language, self.formatter(language), now)
 
-    def guard_page(self, language: Language) -> dict[str, Any]:
+    def guard_values(self, language: Language) -> dict[str, Any]:
         """What the guard's screen shows now."""
-        return guard.context(self.truth(), language, self.writing(language), datetime.now(UTC))
+        return guard.guard_context(self.daemon_status(), language, self.formatter(language), datetime.now(UTC))
 
 
-def install(lookout: Lookout) -> dict[str, Any]:
+def kiosk_view_extension(view: Lookout) -> dict[str, Any]:
     """What `Flask.extensions` keeps, for `lookout()` to find."""
-    return {_EXTENSION: lookout}
+    return {_EXTENSION: view}
 
 
-def lookout() -> Lookout:
+def kiosk_view() -> Lookout:
     """That of the application that answers the present request."""
     found = current_app.extensions[_EXTENSION]
     assert isinstance(found, Lookout)

@@ -10,19 +10,19 @@ from pathlib import Path
 import pytest
 
 from kiosk import config
-from kiosk.app.daemon import take_lamps
+from kiosk.app.daemon import open_signal_with_retry
 from kiosk.core.model import State
 from kiosk.core.ports import SignalTrouble
-from kiosk.core.status import load
-from kiosk.hardware.gpio.input_probe import try_inputs
+from kiosk.hardware.gpio.input_probe import probe_inputs
+from kiosk.system.status_file import read_status
 from kiosk.system.systemd import Notifier
 from kiosk.system.wakeup import Doorbell
 
 
 def settings(run_dir: Path) -> config.Settings:
-    keys = config.Keys(centre=run_dir, pseudonym=run_dir, trust_list=run_dir, root=run_dir)
-    wired = config.Signal(pins="mock", admit_button=5, undo_button=6, presence=7)
-    return config.Settings(site=config.Site(site="cho", device="cong-1"), keys=keys, signal=wired, run_dir=run_dir)
+    keys = config.Keys(sealing_public_key=run_dir, pseudonym_key=run_dir, trust_list=run_dir, root_public_key=run_dir)
+    wired = config.Signal(pin_factory="mock", admit_button=5, undo_button=6, presence_sensor=7)
+    return config.Settings(site=config.Site(site="cho", device="cong-1"), keys=keys, gpio=wired, run_dir=run_dir)
 
 
 class Held:
@@ -33,7 +33,7 @@ class Held:
         self._bell = bell
 
     def __call__(self, _: config.Signal) -> None:
-        self._bell.ring()
+        self._bell.wake()
         if self._left:
             self._left -= 1
             raise SignalTrouble("the pins cannot be had: GPIO busy")
@@ -43,10 +43,10 @@ def test_a_taken_button_is_out_of_order_told_once_and_healed_when_it_is_let_go(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     with Doorbell() as bell:
-        lamps = take_lamps(settings(tmp_path), bell, Notifier({}), Held(3, bell))
+        lamps = open_signal_with_retry(settings(tmp_path), bell, Notifier({}), Held(3, bell))
         assert lamps is not None
         lamps.close()
-    found = load(tmp_path)
+    found = read_status(tmp_path)
     assert found is not None
     assert found["state"] == State.OUT_OF_ORDER
     (fact,) = found["facts"]
@@ -59,7 +59,7 @@ def test_a_taken_button_is_out_of_order_told_once_and_healed_when_it_is_let_go(
 
 def test_pins_that_udev_hands_over_a_moment_late_are_no_news(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with Doorbell() as bell:
-        lamps = take_lamps(settings(tmp_path), bell, Notifier({}), Held(2, bell))
+        lamps = open_signal_with_retry(settings(tmp_path), bell, Notifier({}), Held(2, bell))
         assert lamps is not None
         lamps.close()
     assert caplog.records == []
@@ -67,28 +67,28 @@ def test_pins_that_udev_hands_over_a_moment_late_are_no_news(tmp_path: Path, cap
 
 def test_inputs_that_can_be_had_hold_nobody_up(tmp_path: Path) -> None:
     with Doorbell() as bell:
-        lamps = take_lamps(settings(tmp_path), bell, Notifier({}))
+        lamps = open_signal_with_retry(settings(tmp_path), bell, Notifier({}))
         assert lamps is not None
         lamps.close()
-    assert load(tmp_path) is None
+    assert read_status(tmp_path) is None
 
 
 def test_every_configured_input_is_tried(tmp_path: Path) -> None:
-    wired = settings(tmp_path).signal
-    for name in ("admit_button", "undo_button", "presence"):
+    wired = settings(tmp_path).gpio
+    for name in ("admit_button", "undo_button", "presence_sensor"):
         with pytest.raises(SignalTrouble, match="99"):
-            try_inputs(wired.model_copy(update={name: 99}))
+            probe_inputs(wired.model_copy(update={name: 99}))
 
 
 def without_pins(run_dir: Path) -> config.Settings:
     found = settings(run_dir)
-    return found.model_copy(update={"signal": config.Signal(pins="gpio")})
+    return found.model_copy(update={"gpio": config.Signal(pin_factory="lgpio")})
 
 
 @pytest.mark.skipif(find_spec("lgpio") is not None, reason="lgpio is installed here: its chip may come later")
 def test_a_machine_without_pins_is_said_in_the_terminal_and_the_daemon_ends(tmp_path: Path) -> None:
     with Doorbell() as bell, pytest.raises(SignalTrouble, match="need lgpio"):
-        take_lamps(without_pins(tmp_path), bell, Notifier({}))
+        open_signal_with_retry(without_pins(tmp_path), bell, Notifier({}))
 
 
 def test_under_systemd_it_runs_and_tells_once_instead_of_being_started_for_ever(
@@ -99,9 +99,9 @@ def test_under_systemd_it_runs_and_tells_once_instead_of_being_started_for_ever(
         systemd.bind("\0" + name)
         systemd.settimeout(30.0)
         threading.Timer(2.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
-        assert take_lamps(without_pins(tmp_path), bell, Notifier({"NOTIFY_SOCKET": f"@{name}"})) is None
+        assert open_signal_with_retry(without_pins(tmp_path), bell, Notifier({"NOTIFY_SOCKET": f"@{name}"})) is None
         told = [systemd.recv(4096).decode() for _ in range(3)]
     assert told[0].startswith("READY=1\nSTATUS=out-of-order: ")
     assert set(told[1:]) == {"WATCHDOG=1"}
     assert len([record for record in caplog.records if "out-of-order" in record.message]) == 1
-    assert (load(tmp_path) or {})["state"] == State.OUT_OF_ORDER
+    assert (read_status(tmp_path) or {})["state"] == State.OUT_OF_ORDER

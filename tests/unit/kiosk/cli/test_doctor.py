@@ -10,11 +10,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kiosk import config
-from kiosk.cli.doctor.command import button_fact, doctor, examine, presence_fact
-from kiosk.core import status
+from kiosk.cli.doctor.command import button_check, doctor, run_checks, presence_check
 from kiosk.core.model import State
-from kiosk.core.status import Fact, Grade
-from kiosk.simulation.sandbox import Premises, scratch_premises
+from kiosk.core.status import Fact, Grade, Status
+from kiosk.simulation.sandbox import Premises, temporary_sandbox
+from kiosk.system import status_file
 from tests.faults.faulty_disk import Mounted
 
 
@@ -26,27 +26,27 @@ def listening() -> Iterator[int]:
 
 @pytest.fixture
 def premises(listening: int) -> Iterator[Premises]:
-    with scratch_premises(port=listening) as made:
+    with temporary_sandbox(port=listening) as made:
         yield made
 
 
 def found(premises: Premises) -> dict[str, Fact]:
-    return {fact.name: fact for fact in examine(config.load(premises.config))}
+    return {fact.name: fact for fact in run_checks(config.load_settings(premises.config_file))}
 
 
 def run(premises: Premises, *arguments: str) -> Result:
-    return CliRunner().invoke(doctor, ["--config", str(premises.config), *arguments])
+    return CliRunner().invoke(doctor, ["--config", str(premises.config_file), *arguments])
 
 
 def change(premises: Premises, old: str, new: str) -> None:
-    text = premises.config.read_text()
+    text = premises.config_file.read_text()
     assert old in text
-    premises.config.write_text(text.replace(old, new))
+    premises.config_file.write_text(text.replace(old, new))
 
 
 def test_on_good_premises_nothing_is_bad(premises: Premises) -> None:
     facts = found(premises)
-    assert {fact.grade for fact in facts.values()} == {Grade.OK}
+    assert {fact.status for fact in facts.values()} == {Grade.PASS}
     assert {"files", "pins", "camera", "disk", "clock", "list-trust", "list-denied", "broker"} <= set(facts)
     assert run(premises).exit_code == 0
 
@@ -59,7 +59,7 @@ def test_speaks_the_language_of_the_site(premises: Premises) -> None:
 
 def test_a_broker_that_is_away_is_no_reason_to_close_the_gate(premises: Premises, listening: int) -> None:
     change(premises, f"port = {listening}", "port = 1")
-    assert found(premises)["broker"].grade is Grade.WARN
+    assert found(premises)["broker"].status is Grade.WARN
     assert run(premises).exit_code == 0
 
 
@@ -73,20 +73,20 @@ def test_a_broker_that_does_not_speak_tls_is_found(premises: Premises) -> None:
             connection.sendall(b"\x20\x02\x00\x05 this is no handshake")
 
     with socket.create_server(("127.0.0.1", 0)) as server:
-        settings = config.load(premises.config)
-        broker = settings.broker.model_copy(update={"port": server.getsockname()[1]})
+        settings = config.load_settings(premises.config_file)
+        broker = settings.mqtt.model_copy(update={"port": server.getsockname()[1]})
         thread = threading.Thread(target=answer, args=(server,))
         thread.start()
-        facts = {fact.name: fact for fact in examine(settings.model_copy(update={"broker": broker}))}
+        facts = {fact.name: fact for fact in run_checks(settings.model_copy(update={"mqtt": broker}))}
         thread.join(10.0)
-    assert facts["broker"].grade is Grade.WARN
+    assert facts["broker"].status is Grade.WARN
     assert "SSL" in facts["broker"].en
 
 
 def test_a_camera_that_is_not_there_is_bad_and_the_rest_is_still_examined(premises: Premises) -> None:
     change(premises, 'source = "synthetic"', 'source = "webcam:93"')
     facts = found(premises)
-    assert facts["camera"].grade is Grade.BROKEN
+    assert facts["camera"].status is Grade.FAIL
     assert "/dev/video93" in facts["camera"].en
     assert "broker" in facts
     assert run(premises).exit_code == 1
@@ -94,25 +94,25 @@ def test_a_camera_that_is_not_there_is_bad_and_the_rest_is_still_examined(premis
 
 def test_pins_that_are_not_there_are_bad(premises: Premises) -> None:
     change(premises, 'pins = "mock"', 'pins = "gpio"')
-    assert found(premises)["pins"].grade is Grade.BROKEN
+    assert found(premises)["pins"].status is Grade.FAIL
 
 
 def test_buttons_are_examined_where_there_are_any(premises: Premises) -> None:
     assert "buttons" not in found(premises)
     change(premises, 'pins = "mock"', 'pins = "mock"\nadmit_button = 5\nundo_button = 6')
-    assert [fact.en for fact in examine(config.load(premises.config)) if fact.name == "buttons"] == [
-        "signal.admit_button is ready.",
-        "signal.undo_button is ready.",
+    assert [fact.en for fact in run_checks(config.load_settings(premises.config_file)) if fact.name == "buttons"] == [
+        "gpio.admit_button is ready.",
+        "gpio.undo_button is ready.",
     ]
-    stuck = button_fact("undo_button", pressed=True)
-    assert (stuck.grade, "it sticks" in stuck.en, "kẹt" in stuck.vi) == (Grade.WARN, True, True)
+    stuck = button_check("undo_button", pressed=True)
+    assert (stuck.status, "it sticks" in stuck.en, "kẹt" in stuck.vi) == (Grade.WARN, True, True)
 
 
 def test_a_disk_that_is_full_is_bad_before_anybody_comes(premises: Premises) -> None:
-    settings = config.load(premises.config)
-    records = settings.records.model_copy(update={"floor_bytes": 10**15})
-    facts = {fact.name: fact for fact in examine(settings.model_copy(update={"records": records}))}
-    assert facts["records"].grade is Grade.BROKEN
+    settings = config.load_settings(premises.config_file)
+    records = settings.storage.model_copy(update={"min_free_bytes": 10**15})
+    facts = {fact.name: fact for fact in run_checks(settings.model_copy(update={"storage": records}))}
+    assert facts["records"].status is Grade.FAIL
     assert "is full" in facts["records"].en
 
 
@@ -123,35 +123,35 @@ def test_a_disk_that_its_kernel_has_closed_is_bad_for_root_too(premises: Premise
     try:
         if not disk.fail(None):
             pytest.skip("this kernel injects no error into a file system")
-        settings = config.load(premises.config)
-        records = settings.records.model_copy(update={"path": disk.folder / "passages.db"})
-        facts = [fact for fact in examine(settings.model_copy(update={"records": records})) if fact.name == "records"]
+        settings = config.load_settings(premises.config_file)
+        records = settings.storage.model_copy(update={"path": disk.folder / "events.db"})
+        facts = [fact for fact in run_checks(settings.model_copy(update={"storage": records})) if fact.name == "records"]
     finally:
         disk.remove()
-    assert {fact.grade for fact in facts} == {Grade.BROKEN}
+    assert {fact.status for fact in facts} == {Grade.FAIL}
     assert any("read-only" in fact.en and "technician" in fact.en for fact in facts)
 
 
 def test_a_missing_key_is_named_by_its_setting(premises: Premises) -> None:
     (premises.folder / "pseudonym.key").unlink()
     facts = found(premises)
-    assert facts["files"].grade is Grade.BROKEN
-    assert "keys.pseudonym" in facts["files"].en
+    assert facts["files"].status is Grade.FAIL
+    assert "keys.pseudonym_key" in facts["files"].en
 
 
 def test_a_broken_list_is_named(premises: Premises) -> None:
     (premises.folder / "trust.cbor").write_bytes(b"not a list")
-    assert found(premises)["lists"].grade is Grade.BROKEN
+    assert found(premises)["lists"].status is Grade.FAIL
 
 
 def test_of_a_running_kiosk_its_own_facts_are_shown_and_its_camera_is_left_alone(premises: Premises) -> None:
     change(premises, 'source = "synthetic"', 'source = "webcam:93"')
     premises.run_dir.mkdir()
-    own = Fact("camera", Grade.OK, "0.1 s", "Camera đang gửi hình.", "Pictures come.")
-    status.publish(
-        status.Status(
+    own = Fact("camera", Grade.PASS, "0.1 s", "Camera đang gửi hình.", "Pictures come.")
+    status_file.publish_status(
+        Status(
             version="0", site="s", device="d", pid=os.getpid(), started_at="", now_at="", state=State.READY,
-            epoch="e", seq=1, facts=(own,),
+            epoch="e", seq=1, checks=(own,),
         ),
         premises.run_dir,
     )  # fmt: skip
@@ -161,8 +161,8 @@ def test_of_a_running_kiosk_its_own_facts_are_shown_and_its_camera_is_left_alone
 
 def test_a_killed_kiosk_counts_as_not_running(premises: Premises) -> None:
     premises.run_dir.mkdir()
-    status.publish(
-        status.Status(
+    status_file.publish_status(
+        Status(
             version="0", site="s", device="d", pid=2**22 + 1, started_at="", now_at="", state=State.READY,
             epoch="e", seq=1,
         ),
@@ -172,11 +172,11 @@ def test_a_killed_kiosk_counts_as_not_running(premises: Premises) -> None:
 
 
 def test_a_presence_sensor_is_asked_and_its_answer_says_what_to_try() -> None:
-    with scratch_premises() as premises:
-        settings = config.load(premises.config)
-        signal = settings.signal.model_copy(update={"presence": 7})
-        facts = list(examine(settings.model_copy(update={"signal": signal})))
+    with temporary_sandbox() as premises:
+        settings = config.load_settings(premises.config_file)
+        signal = settings.gpio.model_copy(update={"presence_sensor": 7})
+        facts = list(run_checks(settings.model_copy(update={"gpio": signal})))
     (found,) = [fact for fact in facts if fact.name == "presence"]
-    assert found == presence_fact(present=True), "a mock pin without a sensor is a cut wire: it says somebody"
+    assert found == presence_check(present=True), "a mock pin without a sensor is a cut wire: it says somebody"
     assert "Step away" in found.en
-    assert "turn it" in presence_fact(present=False).en
+    assert "turn it" in presence_check(present=False).en

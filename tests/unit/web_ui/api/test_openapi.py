@@ -13,7 +13,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.parser import text_string_to_metric_families
 
 from kiosk.core.model import State
-from kiosk.core.status import STATUS_FILE
+from kiosk.system.status_file import STATUS_FILE
 from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from tests.paths import PROJECT
 from web_ui.kiosk.api.metrics import METRICS, PREFIX
@@ -95,16 +95,16 @@ def test_metrics_parse_in_every_situation_and_name_exactly_one_state(tmp_path: P
 def test_metrics_tell_the_snapshot(tmp_path: Path) -> None:
     publish(tmp_path, a_status(State.DEGRADED))
     found = samples(tmp_path)
-    assert found["outbox_passages", ""] == 1274
+    assert found["backlog_events", ""] == 1274
     assert found["decisions_total", "fail"] == 37
-    assert found["fact_grade", "uplink"] == 1
-    assert 46 * 60 < found["outbox_oldest_age_seconds", ""] < 48 * 60
+    assert found["check_status", "uplink"] == 1
+    assert 46 * 60 < found["backlog_oldest_age_seconds", ""] < 48 * 60
     assert {name for name, _ in found} <= {metric.name for metric in METRICS}
 
 
 def test_old_figures_are_not_told_as_metrics(tmp_path: Path) -> None:
     arrange(tmp_path, "silent")
-    assert {name for name, _ in samples(tmp_path)} == {"up", "state", "page_streams"}
+    assert {name for name, _ in samples(tmp_path)} == {"up", "state", "web_streams"}
 
 
 def test_hostile_names_stay_inside_their_label(tmp_path: Path) -> None:

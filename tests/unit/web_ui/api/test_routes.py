@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.core.model import State
-from kiosk.core.status import load
+from kiosk.system.status_file import read_status
 from tests.fakes.data.status_snapshots import a_status, browsing, publish
 
 
@@ -49,4 +49,4 @@ def test_the_status_of_the_api_is_the_daemons_snapshot(tmp_path: Path) -> None:
     with browsing(tmp_path) as client:
         answer = client.get("/api/v1/status").json
     assert answer is not None
-    assert answer["status"] == load(tmp_path)
+    assert answer["status"] == read_status(tmp_path)

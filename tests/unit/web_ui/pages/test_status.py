@@ -12,9 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kiosk.core.messages import REASONS
+from kiosk.core.messages import REASON_TEXTS
 from kiosk.core.model import Reason, State
-from kiosk.core.status import STATUS_FILE, Fact, Grade
+from kiosk.core.status import Fact, Grade
+from kiosk.system.status_file import STATUS_FILE
 from tests.fakes.data.status_snapshots import NO_PICTURE, a_status, answers, browsing, publish
 from web_ui.i18n import texts
 from web_ui.i18n.formatting import LANGUAGES, Language
@@ -61,7 +62,7 @@ def test_an_old_snapshot_is_never_shown_as_the_present(tmp_path: Path, old: str)
 
 def test_a_snapshot_from_the_future_is_not_believed(tmp_path: Path) -> None:
     publish(tmp_path, a_status(now=datetime.now(UTC) + timedelta(hours=7)))
-    assert look(tmp_path).presence is Presence.SILENT
+    assert look(tmp_path).liveness is Presence.STALE
 
 
 @pytest.mark.parametrize(
@@ -75,14 +76,14 @@ def test_a_snapshot_that_is_not_one_is_said_to_be_unreadable(tmp_path: Path, con
 
 def test_a_time_without_a_zone_makes_a_snapshot_unreadable(tmp_path: Path) -> None:
     publish(tmp_path, a_status(started_at="2026-11-23T08:00:00"))
-    assert look(tmp_path).presence is Presence.UNREADABLE
+    assert look(tmp_path).liveness is Presence.UNREADABLE
 
 
 @given(content=st.binary(max_size=300))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_file_whatever_breaks_the_reading_of_the_snapshot(tmp_path: Path, content: bytes) -> None:
     (tmp_path / STATUS_FILE).write_bytes(content)
-    assert look(tmp_path).presence is Presence.UNREADABLE
+    assert look(tmp_path).liveness is Presence.UNREADABLE
 
 
 def test_what_is_wrong_stands_under_the_state_with_what_to_do(tmp_path: Path) -> None:
@@ -98,7 +99,7 @@ def test_the_latest_answers_are_told_newest_first_with_their_reason_as_a_sentenc
     told = a_status()
     publish(tmp_path, told)
     sentences = re.findall(r'<span class="reason">(.*?)</span>', page(tmp_path, language))
-    expected = [REASONS[Reason(shown.reason)].in_language(language) for shown in reversed(told.recent_decisions)]
+    expected = [REASON_TEXTS[Reason(shown.reason)].in_language(language) for shown in reversed(told.recent_decisions)]
     assert [sentence.replace("&#39;", "'") for sentence in sentences] == expected[: len(sentences)]
     assert len(sentences) >= 8
 
