@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from kiosk import config
+from kiosk.config.effective import toml_lines
 from kiosk.core.ports import KioskError
 
 CONNECT_WITHIN_S = 10.0
@@ -17,34 +18,34 @@ CONNECT_WITHIN_S = 10.0
 @click.option("--connect", is_flag=True, help="Also try whether the broker lets this device in.")
 def check_config(path: Path, *, show: bool, connect: bool) -> None:
     """Check the configuration file PATH. Exit status 1, and a sentence for each mistake, when it cannot be used."""
-    settings = config.load(path)
-    missing = list(config.missing_files(settings))
+    settings = config.load_settings(path)
+    missing = list(config.missing_file_errors(settings))
     if missing:
         raise config.ConfigTrouble(path, missing)
     if connect:
         _try_broker(settings)
     if show:
-        for name, value in config.flattened(settings):
-            click.echo(f"{name} = {value}")
+        for line in toml_lines(settings):
+            click.echo(line)
     click.echo(f"{path}: good")
 
 
 def _try_broker(settings: config.Settings) -> None:
     """Connect once, under a name of its own, so that a running kiosk is not thrown off. Raises KioskError."""
-    from kiosk.delivery.factory import endpoint_of  # noqa: PLC0415  paho is needed for this alone
+    from kiosk.delivery.factory import broker_endpoint  # noqa: PLC0415  paho is needed for this alone
     from mqtt.connection import Connected, LinkError  # noqa: PLC0415
     from mqtt.paho.connection import PahoLink  # noqa: PLC0415
 
-    endpoint = endpoint_of(settings.broker)
-    link = PahoLink(endpoint, f"{settings.site.root}-{settings.site.site}-{settings.site.device}-check")
+    endpoint = broker_endpoint(settings.mqtt)
+    link = PahoLink(endpoint, f"{settings.mqtt.topic_prefix}-{settings.site.site}-{settings.site.device}-check")
     try:
         link.open()
         ends_s = time.monotonic() + CONNECT_WITHIN_S
         while time.monotonic() < ends_s:
-            if any(isinstance(event, Connected) for event in link.pump(0.1)):
+            if any(isinstance(event, Connected) for event in link.process(0.1)):
                 return
         raise KioskError(f"{endpoint}: the broker does not answer.")
     except LinkError as trouble:
-        raise KioskError(f"The broker: {trouble}. See [broker] in the configuration.") from trouble
+        raise KioskError(f"The broker: {trouble}. See [mqtt] in the configuration.") from trouble
     finally:
         link.close()

@@ -4,15 +4,14 @@ from kiosk.config.loader import (
     DEFAULT_PATH,
     MAX_CONFIG_BYTES,
     ConfigTrouble,
-    anchored,
-    flattened,
-    load,
-    missing_files,
-    parse,
-    parsed_camera,
+    resolve_paths,
+    load_settings,
+    missing_file_errors,
+    parse_settings,
+    camera_with_source,
 )
 from kiosk.config.schema import (
-    ANSWERS,
+    PATTERN_NAMES,
     Broker,
     Camera,
     Keys,
@@ -29,7 +28,7 @@ from kiosk.config.schema import (
 )
 
 __all__ = [
-    "ANSWERS",
+    "PATTERN_NAMES",
     "DEFAULT_PATH",
     "MAX_CONFIG_BYTES",
     "Broker",
@@ -46,10 +45,9 @@ __all__ = [
     "Signal",
     "Site",
     "Visit",
-    "anchored",
-    "flattened",
-    "load",
-    "missing_files",
-    "parse",
-    "parsed_camera",
+    "resolve_paths",
+    "load_settings",
+    "missing_file_errors",
+    "parse_settings",
+    "camera_with_source",
 ]

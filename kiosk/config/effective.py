@@ -1,70 +1,79 @@
-"""The settings that the daemon runs with, told to the page: a file in its run directory, with the source of every value.
+"""The effective settings of the running daemon, with the source of each value, as a file in its run directory.
 
-The configuration file may have been changed since the daemon read it; this says what is in force. No secrets: settings name
-the files that hold them.
+The configuration file may have changed since the daemon read it. No secrets: settings name the files that hold them.
 """
 
 import json
-import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from kiosk.config import Section, Settings
+from kiosk.config.schema import Section, Settings
+from kiosk.system import atomic_files
 
 SETTINGS_FILE = "settings.json"
 MAX_FILE_BYTES = 512 * 1024
 FILE, DEFAULT, COMMAND = "file", "default", "command"
 
 
-class Setting(NamedTuple):
-    """One value in force."""
+class EffectiveSetting(NamedTuple):
+    """One value that the daemon uses."""
 
     name: str
     """Dotted, as in `camera.width`."""
     value: str
-    """Empty where it is left out."""
+    """Empty where it is not set."""
     source: str
-    """`file`, `default`, or `command` (of the line with which the daemon was started)."""
+    """`file`, `default`, or `command` (an option of `kiosk run`)."""
 
 
-def told(section: Section, overridden: Collection[str] = (), prefix: str = "") -> Iterator[Setting]:
-    """Every setting with its source; `commanded` names those that came from the command line."""
+def effective_settings(settings: Settings, overridden: Collection[str] = ()) -> Iterator[EffectiveSetting]:
+    """Every setting with its source. `overridden` names those that came from the command line."""
+    for name, value, is_set in _walk(settings):
+        source = COMMAND if name in overridden else FILE if is_set else DEFAULT
+        yield EffectiveSetting(name, "" if value is None else _format_value(value), source)
+
+
+def toml_lines(settings: Settings) -> Iterator[str]:
+    """Every setting that has a value as a line of TOML, with its dotted name."""
+    for name, value, _ in _walk(settings):
+        if value is not None:
+            text = _format_value(value)
+            yield f"{name} = {json.dumps(text, ensure_ascii=False) if isinstance(value, str | Path) else text}"
+
+
+def _walk(section: Section, prefix: str = "") -> Iterator[tuple[str, object, bool]]:
+    """Every setting below a section: its dotted name, its value, and whether the file names it."""
     for name in type(section).model_fields:
-        value, full = getattr(section, name), f"{prefix}{name}"
+        value = getattr(section, name)
         if isinstance(value, Section):
-            yield from told(value, overridden, f"{full}.")
-            continue
-        source = COMMAND if full in overridden else FILE if name in section.model_fields_set else DEFAULT
-        yield Setting(full, "" if value is None else _spelled(value), source)
+            yield from _walk(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name}", value, name in section.model_fields_set
 
 
-def _spelled(value: object) -> str:
-    """As TOML spells it, without the quotes of a plain text."""
-    if isinstance(value, bool | tuple):
-        return json.dumps(value, ensure_ascii=False)
-    return str(value)
+def _format_value(value: object) -> str:
+    """As in TOML, but a text has no quotes."""
+    return json.dumps(value, ensure_ascii=False) if isinstance(value, bool | tuple) else str(value)
 
 
-def publish(settings: Settings, run_dir: Path, overridden: Collection[str] = ()) -> None:
-    """Write them for the page; no fsync, it lives in memory. Raises OSError."""
-    target = run_dir / SETTINGS_FILE
-    draft = run_dir / f".{SETTINGS_FILE}.{os.getpid()}"
-    draft.write_text(json.dumps(list(told(settings, overridden)), ensure_ascii=False), encoding="utf-8")
-    draft.replace(target)
+def publish_effective_settings(settings: Settings, run_dir: Path, overridden: Collection[str] = ()) -> None:
+    """Write them for the web UI. No fsync, because the file is in memory. Raises OSError."""
+    content = json.dumps(list(effective_settings(settings, overridden)), ensure_ascii=False).encode()
+    atomic_files.write_file(run_dir / SETTINGS_FILE, content, durable=False)
 
 
-def withdraw(run_dir: Path) -> None:
-    """Take them away at a clean stop."""
+def remove_effective_settings(run_dir: Path) -> None:
+    """Delete the file at a clean stop."""
     (run_dir / SETTINGS_FILE).unlink(missing_ok=True)
 
 
-def read(run_dir: Path) -> tuple[Setting, ...] | None:
-    """What a daemon published there; None where there is nothing, or not that. Never raises."""
+def read_effective_settings(run_dir: Path) -> tuple[EffectiveSetting, ...] | None:
+    """What the daemon published, or None where there is no valid file. Never raises."""
     try:
         with (run_dir / SETTINGS_FILE).open("rb") as file:
             found = json.loads(file.read(MAX_FILE_BYTES))
-        settings = tuple(Setting(*each) for each in found)
+        settings = tuple(EffectiveSetting(*each) for each in found)
     except (OSError, ValueError, TypeError, RecursionError):
         return None
     return settings if all(isinstance(text, str) for each in settings for text in each) else None

@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from kiosk.config import renamed_keys
 from kiosk.config.schema import Camera, Keys, Section, Settings
 from kiosk.core import signal_patterns
 from kiosk.core.ports import KioskError
@@ -24,11 +25,11 @@ class ConfigTrouble(KioskError):
 
     def __init__(self, path: Path, errors: list[str]) -> None:
         self.path = path
-        self.mistakes = errors
+        self.errors = errors
         super().__init__("\n".join([f"{path}: {len(errors)} mistake{'s' if len(errors) > 1 else ''}", *errors]))
 
 
-def load(path: Path) -> Settings:
+def load_settings(path: Path) -> Settings:
     """Read and check a configuration file. Raises ConfigTrouble with every mistake in it."""
     try:
         with path.open("rb") as file:
@@ -41,36 +42,40 @@ def load(path: Path) -> Settings:
         tree = tomllib.loads(raw.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as trouble:
         raise ConfigTrouble(path, [f"is not TOML: {trouble}"]) from trouble
-    return anchored(parse(tree, path), path.absolute().parent)
+    return resolve_paths(parse_settings(tree, path), path.absolute().parent)
 
 
-def parse(tree: Mapping[str, Any], path: Path) -> Settings:
+def parse_settings(tree: Mapping[str, Any], path: Path) -> Settings:
     """Check a parsed file; `path` only names it in the mistakes. Raises ConfigTrouble."""
+    current, messages = renamed_keys.translate(tree)
     try:
-        return Settings.model_validate(tree)
-    except ValidationError as trouble:
-        raise ConfigTrouble(path, list(_sentences(trouble))) from None
+        settings = Settings.model_validate(current)
+    except ValidationError as error:
+        raise ConfigTrouble(path, [*messages, *_error_messages(error)]) from None
+    if messages:
+        raise ConfigTrouble(path, messages)
+    return settings
 
 
-def parsed_camera(source: str, base: Camera) -> Camera:
+def camera_with_source(source: str, base: Camera) -> Camera:
     """The camera settings with another source, as a command line may ask. Raises ConfigTrouble."""
     try:
         return Camera.model_validate(base.model_dump(exclude_unset=True) | {"source": source})
     except ValidationError as trouble:
-        raise ConfigTrouble(Path("--camera"), list(_sentences(trouble))) from None
+        raise ConfigTrouble(Path("--camera"), list(_error_messages(trouble))) from None
 
 
-def _sentences(validation_error: ValidationError) -> Iterator[str]:
+def _error_messages(validation_error: ValidationError) -> Iterator[str]:
     """Every mistake that pydantic, or a table of ours, found."""
     for error in validation_error.errors(include_url=False):
         ours = error.get("ctx", {}).get("error")
         if isinstance(ours, signal_patterns.RhythmTrouble):
-            yield from ours.mistakes
+            yield from ours.errors
         else:
-            yield _sentence(error)
+            yield _error_message(error)
 
 
-def _sentence(error: Any) -> str:
+def _error_message(error: Any) -> str:
     """One pydantic error as a sentence that says where, what, and what was perhaps meant."""
     place = ".".join(str(step) for step in error["loc"])
     if error["type"] == "extra_forbidden":
@@ -83,11 +88,11 @@ def _sentence(error: Any) -> str:
     if error["type"] == "value_error":
         return f"{error['ctx']['error']}."
     if error["type"] == "string_pattern_mismatch" and "a-z0-9-" in error["msg"]:
-        return f"{place}: small letters, digits and hyphens only, at most 63; found {_short(error['input'])}."
-    return f"{place}: {error['msg']}; found {_short(error['input'])}."
+        return f"{place}: small letters, digits and hyphens only, at most 63; found {_truncated(error['input'])}."
+    return f"{place}: {error['msg']}; found {_truncated(error['input'])}."
 
 
-def _short(value: Any) -> str:
+def _truncated(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -99,7 +104,7 @@ def _known_keys(location: tuple[int | str, ...]) -> Iterator[str]:
     yield from model.model_fields
 
 
-def anchored(settings: Settings, folder: Path) -> Settings:
+def resolve_paths(settings: Settings, folder: Path) -> Settings:
     """Make every relative path start at the configuration file's folder."""
 
     def anchor(section: Section) -> Section:
@@ -117,23 +122,13 @@ def anchored(settings: Settings, folder: Path) -> Settings:
     return found
 
 
-def flattened(section: Section, prefix: str = "") -> Iterator[tuple[str, str]]:
-    """Every setting in force as (dotted name, value in TOML spelling). No secrets: those are in files of their own."""
-    for name in type(section).model_fields:
-        value = getattr(section, name)
-        if isinstance(value, Section):
-            yield from flattened(value, f"{prefix}{name}.")
-        elif value is not None:
-            yield f"{prefix}{name}", str(value).lower() if isinstance(value, bool | int | float) else f'"{value}"'
-
-
-def missing_files(settings: Settings) -> Iterator[str]:
+def missing_file_errors(settings: Settings) -> Iterator[str]:
     """A sentence for every file that the settings name and that is not there or cannot be read."""
     named: dict[str, Path | None] = {
         **{f"keys.{name}": getattr(settings.keys, name) for name in Keys.model_fields},
         **(
-            {f"broker.{name}": getattr(settings.broker, name) for name in ("ca", "certificate", "key")}
-            if settings.broker.tls
+            {f"mqtt.{name}": getattr(settings.mqtt, name) for name in ("ca", "certificate", "key")}
+            if settings.mqtt.tls
             else {}
         ),
     }
@@ -144,5 +139,5 @@ def missing_files(settings: Settings) -> Iterator[str]:
             path.open("rb").close()
         except OSError as trouble:
             yield f"{name}: {path}: {trouble.strerror}."
-    if not settings.records.path.parent.is_dir():
-        yield f"records.path: the folder {settings.records.path.parent} is not there."
+    if not settings.storage.path.parent.is_dir():
+        yield f"storage.path: the folder {settings.storage.path.parent} does not exist."

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from docs._generate.images.screenshots import PICTURES, Picture, a_day
 from kiosk import config
-from kiosk.app.command_handlers import told
+from kiosk.app.command_handlers import preview_as_json
 from kiosk.config import effective
 from kiosk.core.frame import Frame
 from kiosk.core.model import State
@@ -29,17 +29,17 @@ run_dir = "RUN_DIR"
 [site]
 site = "cho-dong-ba"
 device = "cong-1"
-[policy]
-opens = ["mon-sun 05:30-19:00"]
+[access]
+opening_hours = ["mon-sun 05:30-19:00"]
 capacity = 300
-[records]
-path = "passages.db"
+[storage]
+path = "events.db"
 [keys]
-centre = "centre.pem"
-pseudonym = "pseudonym.key"
+sealing_public_key = "centre.pem"
+pseudonym_key = "pseudonym.key"
 trust_list = "trust-list.cose"
-root = "root.pem"
-[page]
+root_public_key = "root.pem"
+[web]
 state_dir = "office"
 port = 0
 """
@@ -55,17 +55,17 @@ ALL = (
 
 def furnish(run_dir: Path) -> Path:
     """Everything that a kiosk leaves for its page; returns the configuration."""
-    a_day(run_dir / "passages.db")
-    store = Store(run_dir / "passages.db")
+    a_day(run_dir / "events.db")
+    store = Store(run_dir / "events.db")
     newest = store.newest_seq
-    store.settle(
+    store.acknowledge(
         newest - 3, ranges=[(newest - 1, newest - 1)], rejected=[(newest - 2, "too-large"), (newest, "bad-data-reason")]
     )
     store.close()
     path = run_dir / "kiosk.toml"
     text = CONFIG.replace("RUN_DIR", str(run_dir))
     path.write_text(text.replace("300", "250"), encoding="utf-8")
-    effective.publish(config.load(path), run_dir)
+    effective.publish_effective_settings(config.load_settings(path), run_dir)
     path.write_text(text, encoding="utf-8")
     staff(run_dir / "office")
     _log(run_dir)
@@ -75,7 +75,7 @@ def furnish(run_dir: Path) -> Path:
 def _log(run_dir: Path) -> None:
     logging.getLogger("kiosk").setLevel(logging.INFO)
     gate = logging.getLogger("kiosk.app.gate_worker")
-    with logs.kept_in(run_dir):
+    with logs.log_file_handler(run_dir):
         logging.getLogger("kiosk.app.daemon").info("the kiosk cho-dong-ba/cong-1 has started")
         for number, said in enumerate(("pass: ok, in (pass)", "fail: expired (pass)", "pass: ok, out (hcert)") * 2):
             gate.info("%s, record %d, %d ms after the picture", said, 48200 + number, 36 + 5 * (number % 4))
@@ -114,7 +114,7 @@ def main() -> None:
         path = furnish(run_dir)
         publish(run_dir, a_status())
         with Ordered(run_dir) as daemon, served("--config", path) as (url, _):
-            daemon.detail = told(finder.look())
+            daemon.detail = preview_as_json(finder.capture())
             finder.close()
             for picture in ALL:
                 shoot(browser, url, run_dir, picture)

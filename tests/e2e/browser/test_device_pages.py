@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kiosk import config
-from kiosk.app.command_handlers import told
+from kiosk.app.command_handlers import preview_as_json
 from kiosk.app.control_socket import ReleaseQuarantine, TakeStill
 from kiosk.config import effective
 from kiosk.core.frame import Frame
@@ -50,17 +50,17 @@ def office(tmp_path: Path) -> Iterator[Office]:
     path = tmp_path / "kiosk.toml"
     text = f'run_dir = "{tmp_path}"\n{CONFIG}[web]\nstate_dir = "state"\nport = 0\n[storage]\npath = "p.db"\n'
     path.write_text(text, encoding="utf-8")
-    effective.publish(config.load(path), tmp_path)
+    effective.publish_effective_settings(config.load_settings(path), tmp_path)
     path.write_text(text.replace("640", "1920"), encoding="utf-8")
     log = logging.getLogger("test.browser")
     log.setLevel(logging.INFO)
-    with logs.kept_in(tmp_path):
+    with logs.log_file_handler(tmp_path):
         log.info("the kiosk has started")
         log.warning("%s", HOSTILE)
     staff(tmp_path / "state")
     finder = Viewfinder(lambda _: Frame(turned(code_picture("HUE1:AIM", 8), 9), 1, 1.0))
     with Ordered(tmp_path) as daemon, served("--config", path) as (url, _):
-        daemon.detail = {**told(finder.capture()), "released": 1}
+        daemon.detail = {**preview_as_json(finder.capture()), "released": 1}
         finder.close()
         yield Office(url, daemon)
 

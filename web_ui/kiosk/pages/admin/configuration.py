@@ -10,13 +10,12 @@ from flask import Blueprint, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk import config
-from kiosk.config import effective
-from kiosk.config.effective import Setting
+from kiosk.config.effective import COMMAND, DEFAULT, EffectiveSetting, effective_settings, read_effective_settings
 from web_ui.auth import access_control
 from web_ui.auth.accounts import Role
-from web_ui.auth.login_pages import page
-from web_ui.i18n.text_sanitizer import cut
-from web_ui.kiosk.pages.kiosk_view import lookout
+from web_ui.auth.login_pages import render_page
+from web_ui.i18n.text_sanitizer import truncate
+from web_ui.kiosk.pages.kiosk_view import kiosk_view
 
 settings_page = Blueprint("settings", __name__)
 
@@ -31,7 +30,7 @@ class Row:
     value: str
     source: str
     """`file`, `default` or `command`."""
-    coming: str | None = None
+    next_value: str | None = None
     """What it will be after a restart, where that is something else."""
 
 
@@ -45,64 +44,64 @@ class Checked:
 
 
 @settings_page.route("/admin/settings", methods=["GET", "POST"])
-@access_control.needs(Role.ADMIN)
+@access_control.require_role(Role.ADMIN)
 def settings() -> AnyResponse:
     """The settings in force; with POST, a new file is checked before somebody puts it in place."""
     text, checked = request.form.get("text", ""), None
     error = ""
     try:
-        written = from_file(lookout().settings.config_path)
+        written = from_file(kiosk_view().settings.config_path)
     except (config.ConfigTrouble, OSError) as trouble:
         written, error = (), str(trouble)
-    ruling = effective.read(lookout().settings.run_dir) if lookout().truth().live else None
+    ruling = read_effective_settings(kiosk_view().settings.run_dir) if kiosk_view().daemon_status().online else None
     if request.method == "POST":
-        access_control.note("check a configuration", "done")
+        access_control.write_audit("check a configuration", "done")
         checked = check(text, ruling or written)
     rows = list(compared(ruling, written) if ruling else (Row(*cut_down(each)) for each in written))
-    return page(
+    return render_page(
         "settings.html",
-        path=lookout().settings.config_path,
+        path=kiosk_view().settings.config_path,
         sections=[(name, list(some)) for name, some in groupby(rows, lambda row: row.name.rpartition(".")[0])],
         ruling=bool(ruling),
-        waiting=sum(row.coming is not None for row in rows),
+        waiting=sum(row.next_value is not None for row in rows),
         text=text,
         checked=checked,
         trouble=error,
     )
 
 
-def from_file(path: Path | None) -> tuple[Setting, ...]:
+def from_file(path: Path | None) -> tuple[EffectiveSetting, ...]:
     """Every setting as the file says it now, relative paths made whole. Raises ConfigTrouble and OSError."""
-    return tuple(effective.told(config.load(path))) if path else ()
+    return tuple(effective_settings(config.load_settings(path))) if path else ()
 
 
-def compared(ruling: Iterable[Setting], written: Iterable[Setting]) -> Iterator[Row]:
+def compared(effective: Iterable[EffectiveSetting], configured: Iterable[EffectiveSetting]) -> Iterator[Row]:
     """The settings in force, with what the file will make of them at the next start. A command's stay as they are."""
-    coming = {setting.name: setting.value for setting in written}
-    for setting in ruling:
+    coming = {setting.name: setting.value for setting in configured}
+    for setting in effective:
         later = coming.get(setting.name, setting.value)
-        changed = later != setting.value and setting.source != effective.COMMAND
-        yield Row(*cut_down(setting), cut(later) if changed else None)
+        changed = later != setting.value and setting.source != COMMAND
+        yield Row(*cut_down(setting), truncate(later) if changed else None)
 
 
-def check(text: str, ruling: Iterable[Setting]) -> Checked:
+def check(text: str, effective: Iterable[EffectiveSetting]) -> Checked:
     """Every mistake in the text of a configuration file, as sentences; or what it would change."""
     try:
-        found = config.parse(tomllib.loads(text), NEW_FILE)
+        found = config.parse_settings(tomllib.loads(text), NEW_FILE)
     except tomllib.TOMLDecodeError as trouble:
         return Checked((f"is not TOML: {trouble}",))
     except config.ConfigTrouble as trouble:
-        return Checked(tuple(trouble.mistakes))
-    anchored = config.anchored(found, (lookout().settings.config_path or NEW_FILE).absolute().parent)
-    now: Mapping[str, Setting] = {setting.name: setting for setting in ruling}
+        return Checked(tuple(trouble.errors))
+    anchored = config.resolve_paths(found, (kiosk_view().settings.config_path or NEW_FILE).absolute().parent)
+    now: Mapping[str, EffectiveSetting] = {setting.name: setting for setting in effective}
     changes = (
-        Row(*cut_down(now.get(new.name, Setting(new.name, "", effective.DEFAULT))), cut(new.value))
-        for new in effective.told(anchored)
+        Row(*cut_down(now.get(new.name, EffectiveSetting(new.name, "", DEFAULT))), truncate(new.value))
+        for new in effective_settings(anchored)
         if new.name not in now or now[new.name].value != new.value
     )
     return Checked(changes=tuple(changes) if now else ())
 
 
-def cut_down(setting: Setting) -> Setting:
+def cut_down(setting: EffectiveSetting) -> EffectiveSetting:
     """A setting fit to be shown."""
-    return setting._replace(value=cut(setting.value))
+    return setting._replace(value=truncate(setting.value))

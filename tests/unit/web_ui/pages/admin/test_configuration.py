@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from kiosk import config
 from kiosk.config import effective
-from kiosk.config.effective import SETTINGS_FILE, Setting
+from kiosk.config.effective import SETTINGS_FILE, EffectiveSetting
 from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from tests.fakes.parts.web_accounts import log_in, staff
 from web_ui.auth.accounts import Role
-from web_ui.i18n.text_sanitizer import MOST_SHOWN
+from web_ui.i18n.text_sanitizer import MAX_TEXT_LENGTH
 
 CONFIG = """\
 [site]
@@ -45,7 +45,7 @@ def path(tmp_path: Path) -> Path:
 def client(tmp_path: Path, path: Path) -> Iterator[FlaskClient]:
     """An administrator's browser on a running kiosk that was started with that file."""
     publish(tmp_path, a_status())
-    effective.publish(config.load(path), tmp_path)
+    effective.publish_effective_settings(config.load_settings(path), tmp_path)
     with browsing(tmp_path, state_dir=staff(tmp_path / "state"), config_path=path) as browser:
         browser.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
         yield browser
@@ -74,7 +74,7 @@ def test_every_value_in_force_is_shown_with_its_source(client: FlaskClient, path
     assert found["keys.root_public_key"] == ("/etc/root.pem", "file")
     assert found["records.path"] == ("/var/lib/entrance-kiosk/events.db", "default")
     assert found["policy.capacity"] == ("–", "default")
-    assert set(found) == {setting.name for setting in effective.told(config.load(path))}
+    assert set(found) == {setting.name for setting in effective.effective_settings(config.load_settings(path))}
     assert "runs with what the file says" in client.get("/admin/settings").text
 
 
@@ -95,9 +95,9 @@ def test_a_file_that_was_broken_since_is_told_and_what_is_in_force_still_shown(c
 
 
 def test_what_the_command_line_said_is_told_as_such(tmp_path: Path, client: FlaskClient, path: Path) -> None:
-    found = config.load(path)
-    found = found.model_copy(update={"camera": config.parsed_camera("webcam:1", found.camera)})
-    effective.publish(found, tmp_path, ("camera.source",))
+    found = config.load_settings(path)
+    found = found.model_copy(update={"camera": config.camera_with_source("webcam:1", found.camera)})
+    effective.publish_effective_settings(found, tmp_path, ("camera.source",))
     log_in(client, Role.ADMIN)
     assert shown(client)["camera.source"] == ("webcam:1", "command line")
     assert shown(client)["camera.width"] == ("640", "file")
@@ -134,14 +134,14 @@ def test_every_mistake_of_a_new_file_is_told_with_what_was_perhaps_meant(client:
 
 def test_hostile_files_and_values_show_as_text(tmp_path: Path, client: FlaskClient) -> None:
     hostile = "<script>alert(1)</script>\u202e\x07" + "A" * 65_536
-    in_force_now = [Setting("site.site", hostile, "file"), Setting("<b>", "x", "default")]
+    in_force_now = [EffectiveSetting("site.site", hostile, "file"), EffectiveSetting("<b>", "x", "default")]
     (tmp_path / SETTINGS_FILE).write_text(json.dumps(in_force_now), encoding="utf-8")
     html = check(client, "<script>\u202e = ")
     assert "<script>" not in html
     assert "\u202e" not in html
     assert "\x07" not in html
     assert "is not TOML" in html
-    assert f"(+{len(hostile) - MOST_SHOWN})" in html
+    assert f"(+{len(hostile) - MAX_TEXT_LENGTH})" in html
     assert len(html) < 40_000
 
 
@@ -149,19 +149,19 @@ def test_hostile_files_and_values_show_as_text(tmp_path: Path, client: FlaskClie
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_file_whatever_is_taken_for_settings_by_accident(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / SETTINGS_FILE).write_bytes(raw)
-    found = effective.read(tmp_path)
-    assert found is None or all(isinstance(setting, Setting) for setting in found)
+    found = effective.read_effective_settings(tmp_path)
+    assert found is None or all(isinstance(setting, EffectiveSetting) for setting in found)
 
 
 @pytest.mark.parametrize("raw", [b"{}", b"[1]", b'[["a", "b"]]', b'[["a", "b", 3]]', b"[" * 100_000, b"\xff", b""])
 def test_what_is_not_a_list_of_settings_is_none(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / SETTINGS_FILE).write_bytes(raw)
-    assert not effective.read(tmp_path)
+    assert not effective.read_effective_settings(tmp_path)
 
 
 def test_settings_are_withdrawn_at_a_clean_stop(tmp_path: Path, path: Path) -> None:
-    effective.publish(config.load(path), tmp_path)
-    assert effective.read(tmp_path)
-    effective.withdraw(tmp_path)
-    effective.withdraw(tmp_path)
-    assert effective.read(tmp_path) is None
+    effective.publish_effective_settings(config.load_settings(path), tmp_path)
+    assert effective.read_effective_settings(tmp_path)
+    effective.remove_effective_settings(tmp_path)
+    effective.remove_effective_settings(tmp_path)
+    assert effective.read_effective_settings(tmp_path) is None
