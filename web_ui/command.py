@@ -7,10 +7,10 @@ from pathlib import Path
 import click
 
 from kiosk import config
-from kiosk.system.journal import log_to_stderr
+from kiosk.system.journal import configure_logging
 from kiosk.system.logs import RecentLines
 from web_ui.auth.accounts import Accounts, AccountTrouble
-from web_ui.server.serve import serve
+from web_ui.server.serve import run_server
 from web_ui.settings import PageSettings
 
 
@@ -32,13 +32,13 @@ def web(context: click.Context, /, path: Path | None, **instead: Path | str | in
         found = PageSettings(run_dir)  # a page without a configuration, beside any daemon
     else:
         path = path or config.DEFAULT_PATH
-        found = PageSettings.of(config.load(path), path)
+        found = PageSettings.from_config(config.load_settings(path), path)
     context.obj = replace(found, **wishes)  # type: ignore[arg-type]  # the options have the fields' names and types
     if context.invoked_subcommand is None:
-        log_to_stderr()
+        configure_logging()
         recent = RecentLines()
         logging.getLogger().addHandler(recent)
-        serve(context.obj, click.echo, recent)
+        run_server(context.obj, click.echo, recent)
 
 
 @web.command()
@@ -48,7 +48,7 @@ def setup(settings: PageSettings) -> None:
     folder = settings.state_dir
     if folder is None or not folder.is_dir():
         raise AccountTrouble(f"There is no folder {folder} for accounts; make it, or correct page.state_dir.")
-    click.echo(f"set-up code: {Accounts(folder).make_code()}  (one use, within the hour, on the page /setup)")
+    click.echo(f"set-up code: {Accounts(folder).make_setup_code()}  (one use, within the hour, on the page /setup)")
 
 
 @web.command()
@@ -60,6 +60,6 @@ def certificate(settings: PageSettings, names: tuple[str, ...], out: Path | None
     from web_ui.server import tls  # noqa: PLC0415  # memory that the page itself does without
 
     path = out or (settings.state_dir / "page.pem" if settings.state_dir else Path("page.pem"))
-    fingerprint = tls.make_certificate(path, (*settings.names, *names))
-    click.echo(f'{path} is written. Put into the configuration:  [page] certificate = "{path}"')
+    fingerprint = tls.make_self_signed_certificate(path, (*settings.allowed_hosts, *names))
+    click.echo(f'{path} is written. Put into the configuration:  [web] certificate = "{path}"')
     click.echo(f"Browsers ask once whether to trust it; its SHA-256 fingerprint is {fingerprint}")

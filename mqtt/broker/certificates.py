@@ -1,4 +1,4 @@
-"""The certificates of one site: an authority of one's own, and what it signs for broker, centre and devices.
+"""X.509 certificates of one site: its certificate authority, what it signs for broker, centre and devices, and self-signed ones.
 
 Keys are EC P-256: a Raspberry Pi verifies them in a millisecond, and every TLS library knows them.
 """
@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-AUTHORITY_DAYS = 3650
-CRL_DAYS = 3650
-BACKDATED = timedelta(days=1)
+CA_VALID_DAYS = 3650
+CRL_VALID_DAYS = 3650
+CLOCK_SKEW = timedelta(days=1)
 """A peer whose clock is a little behind must not take a new certificate for one of tomorrow."""
 
 PrivateKey = ec.EllipticCurvePrivateKey
@@ -40,7 +40,7 @@ class Issued:
     """One certificate in the folder."""
 
     name: str
-    certificate: Path
+    path: Path
     serial: int
     not_after_at: datetime
     revoked: bool
@@ -67,15 +67,15 @@ class Authority:
         self._key = key
 
     @classmethod
-    def create(cls, folder: Path, name: str, now: datetime, days: int = AUTHORITY_DAYS) -> "Authority":
+    def create(cls, folder: Path, name: str, now: datetime, days: int = CA_VALID_DAYS) -> "Authority":
         """Make one. Raises PkiTrouble where there is one already: devices trust that, and it would be lost."""
         if (folder / "ca.key").exists():
             raise PkiTrouble(f"{folder}: there is an authority already; it is not replaced")
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = _name(name)
+        subject = _x509_name(name)
         certificate = (
-            _builder(subject, subject, key, now, days)
+            _certificate_builder(subject, subject, key, now, days)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_key_usage(signs_certificates=True), critical=True)
             .sign(key, hashes.SHA256())
@@ -93,20 +93,20 @@ class Authority:
         """
         key = ec.generate_private_key(ec.SECP256R1())
         builder = (
-            _builder(_name(name), self.certificate.subject, key, now, days)
+            _certificate_builder(_x509_name(name), self.certificate.subject, key, now, days)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([use.value]), critical=False)
         )
         if hosts:
             builder = builder.add_extension(
-                x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False
+                x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False
             )
         certificate = builder.sign(self._key, hashes.SHA256())
         path = self.folder / f"{name.replace('/', '.')}.pem"
         _write_key(path.with_suffix(path.suffix.replace("pem", "key")), key)
         path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-        return self._entry(path, certificate)
+        return self._issued_certificate(path, certificate)
 
     def revoke(self, serial: int, now: datetime) -> None:
         """Put a certificate on the list that the broker reads (at its next SIGHUP or start)."""
@@ -120,26 +120,40 @@ class Authority:
     def issued(self) -> list[Issued]:
         """All certificates in the folder, by name."""
         paths = [path for path in sorted(self.folder.glob("*.pem")) if path.name not in ("ca.pem", "crl.pem")]
-        return [self._entry(path, x509.load_pem_x509_certificate(path.read_bytes())) for path in paths]
+        return [self._issued_certificate(path, x509.load_pem_x509_certificate(path.read_bytes())) for path in paths]
 
-    def _entry(self, path: Path, certificate: x509.Certificate) -> Issued:
+    def _issued_certificate(self, path: Path, certificate: x509.Certificate) -> Issued:
         name = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
         revoked = self._crl.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None
         return Issued(str(name), path, certificate.serial_number, certificate.not_valid_after_utc, revoked)
 
 
-def _name(common_name: str) -> x509.Name:
+def make_self_signed(name: str, hosts: Sequence[str], now: datetime, days: int) -> tuple[bytes, str]:
+    """A new key and a certificate for a server, which no authority signs: both in one PEM, and the SHA-256 fingerprint."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = _x509_name(name)
+    certificate = (
+        _certificate_builder(subject, subject, key, now, days)
+        .add_extension(x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem = _key_pem(key) + certificate.public_bytes(serialization.Encoding.PEM)
+    return pem, certificate.fingerprint(hashes.SHA256()).hex(":")
+
+
+def _x509_name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
 
 
-def _host(text: str) -> x509.GeneralName:
+def _general_name(text: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(text))
     except ValueError:
         return x509.DNSName(text)
 
 
-def _builder(
+def _certificate_builder(
     subject: x509.Name, issuer: x509.Name, key: PrivateKey, now: datetime, days: int
 ) -> x509.CertificateBuilder:
     return (
@@ -148,7 +162,7 @@ def _builder(
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now.astimezone(UTC) - BACKDATED)
+        .not_valid_before(now.astimezone(UTC) - CLOCK_SKEW)
         .not_valid_after(now.astimezone(UTC) + timedelta(days=days))
     )
 
@@ -157,8 +171,8 @@ def _crl_builder(authority: x509.Certificate, now: datetime) -> x509.Certificate
     return (
         x509.CertificateRevocationListBuilder()
         .issuer_name(authority.subject)
-        .last_update(now.astimezone(UTC) - BACKDATED)
-        .next_update(now.astimezone(UTC) + timedelta(days=CRL_DAYS))
+        .last_update(now.astimezone(UTC) - CLOCK_SKEW)
+        .next_update(now.astimezone(UTC) + timedelta(days=CRL_VALID_DAYS))
     )
 
 
@@ -176,11 +190,14 @@ def _key_usage(*, signs_certificates: bool) -> x509.KeyUsage:
     )
 
 
-def _write_key(path: Path, key: PrivateKey) -> None:
-    """Readable by its owner alone, from the first byte on."""
-    text = key.private_bytes(
+def _key_pem(key: PrivateKey) -> bytes:
+    return key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
+
+
+def _write_key(path: Path, key: PrivateKey) -> None:
+    """Readable by its owner alone, from the first byte on."""
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(text)
+        file.write(_key_pem(key))

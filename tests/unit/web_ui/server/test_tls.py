@@ -18,7 +18,7 @@ from tests.fakes.data.status_snapshots import a_status, publish
 from tests.fakes.parts.web_accounts import PASSWORD, staff
 from web_ui.auth.audit_log import AUDIT_FILE
 from web_ui.server import tls
-from web_ui.server.connection_limits import MAX_OF_ONE
+from web_ui.server.connection_limits import MAX_CONNECTIONS_PER_ADDRESS
 from web_ui.settings import PageTrouble
 
 CONFIG = """\
@@ -42,7 +42,7 @@ certificate = "page.pem"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("tls")
     publish(found, a_status())
-    tls.make_certificate(found / "page.pem", ["kiosk.lan", "192.168.1.20"])
+    tls.make_self_signed_certificate(found / "page.pem", ["kiosk.lan", "192.168.1.20"])
     staff(found)
     (found / "kiosk.toml").write_text(CONFIG, encoding="utf-8")
     return found
@@ -113,7 +113,7 @@ def test_the_login_cookie_stays_on_tls_and_the_audit_log_knows_the_browser_itsel
 
 def test_one_address_cannot_hold_every_connection(port: int, trusting: ssl.SSLContext) -> None:
     with ExitStack() as stack:
-        for _ in range(MAX_OF_ONE):
+        for _ in range(MAX_CONNECTIONS_PER_ADDRESS):
             raw = stack.enter_context(socket.create_connection(("127.0.0.1", port), 15, ("127.0.0.66", 0)))
             stack.enter_context(trusting.wrap_socket(raw, server_hostname="localhost"))
         with pytest.raises((http.client.RemoteDisconnected, ConnectionError, ssl.SSLError)):

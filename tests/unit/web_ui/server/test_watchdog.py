@@ -84,13 +84,13 @@ def test_a_page_that_does_not_answer_is_never_ready_and_feeds_nothing() -> None:
 )
 def test_only_a_good_answer_is_a_sign_of_life(answer: bytes, lives: bool) -> None:
     with answering(answer) as address:
-        assert Pulse(address, Notifier({}), secure=False, timeout_s=0.5).answers() is lives
+        assert Pulse(address, Notifier({}), secure=False, timeout_s=0.5).is_responding() is lives
 
 
 def test_a_page_behind_tls_is_asked_through_it(tmp_path: Path) -> None:
-    tls.make_certificate(tmp_path / "page.pem", ())
+    tls.make_self_signed_certificate(tmp_path / "page.pem", ())
     with answering(b"HTTP/1.1 200 OK\r\n\r\n", tls.context(tmp_path / "page.pem", None)) as address:
-        assert Pulse(address, Notifier({}), secure=True).answers()
+        assert Pulse(address, Notifier({}), secure=True).is_responding()
 
 
 def test_where_no_systemd_listens_nobody_is_asked() -> None:
