@@ -5,7 +5,7 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 QUICK ?=
 
-.PHONY: help setup demo test test-browser test-camera test-service test-install test-arm test-gpio test-pi test-power bundle faults lint types format bench docs docs-site clean
+.PHONY: help setup demo test test-browser test-camera test-service test-install test-arm test-gpio test-pi test-power bundle faults lint types format bench locale docs docs-site clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ format: .venv/.ready  ## let ruff format the code and mend what it can
 
 bench: .venv/.ready  ## measure, print tables, write build/bench/NAME.json (QUICK=1: about two minutes a part)
 	@QUICK=$(QUICK) $(PY) -m tests.benchmarks.run $(BENCH_ARGS)
+
+locale: .venv/.ready  ## compile the translations of kiosk/locale/ after a change of a .po file
+	@.venv/bin/pybabel --quiet compile --domain entrance-kiosk --directory kiosk/locale
 
 docs: .venv/.ready  ## make the generated pages and pictures of docs/ anew
 	@sh setup.sh chromium
