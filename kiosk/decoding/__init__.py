@@ -1,4 +1,4 @@
-"""Reading: one luma frame in, the bytes of the codes in it out."""
+"""Decoding: a luma frame in, the bytes of its codes out."""
 
 from kiosk.decoding.cascade import Cascade
 

@@ -1,4 +1,4 @@
-"""The cascade: cheap stages on every frame, heavy ones in turn within a budget, no reading without its witness."""
+"""The decoder cascade: fast stages on each frame, slow stages in turn within a time budget, and confirmation of slow results."""
 
 import time
 from collections.abc import Callable
@@ -8,83 +8,86 @@ import cv2
 from kiosk.core.frame import Frame, Luma
 from kiosk.core.model import DecodedCode, DecodeResult, FrameQuality
 from kiosk.decoding.confirmation import Witnesses
-from kiosk.decoding.frame_quality import decimate, view_of
+from kiosk.decoding.frame_quality import decimate_frame, measure_quality
 from kiosk.decoding.motion_gate import MotionGate
 from kiosk.decoding.scene import Scene
-from kiosk.decoding.stages import Stage, heavy_stages, plain
+from kiosk.decoding.stages import Stage, make_slow_stages, run_fast_stage
 
 LARGEST_SIDE_PX = 16_384
-"""OpenCV samples no picture with a side of 32767 px or more."""
-_LEAST_BUDGET_S = 0.030  # replayed pictures come faster than any camera's
-_FIRST_INTERVAL_S, _LONGEST_INTERVAL_S = 1 / 15, 0.25
+"""OpenCV does not sample images with a side of 32767 px or more."""
+_MIN_BUDGET_S = 0.030  # replayed images come faster than those of any camera
+_FIRST_INTERVAL_S, _MAX_INTERVAL_S = 1 / 15, 0.25
 
 
-def nothing_known(data: bytes) -> bool:  # noqa: ARG001  (the signature is the port)
-    """The `known` of a cascade without grammars: every heavy reading needs a second witness."""
+def no_known_format(data: bytes) -> bool:  # noqa: ARG001  (the signature is the port)
+    """Used if no known formats are given. Each code from a slow stage then needs a second confirmation."""
     return False
 
 
 class Cascade:
-    """Decoder (ports.py) on zxing-cpp and zbar. Owned by one thread; never raises on any picture."""
+    """Decoder (ports.py) on zxing-cpp and zbar. Owned by one thread. Never raises, whatever the image."""
 
     def __init__(
         self,
         *,
-        is_known_format: Callable[[bytes], bool] = nothing_known,
+        is_known_format: Callable[[bytes], bool] = no_known_format,
         frame_budget_s: float | None = None,
         budget_share: float = 0.6,
         motion_gate: bool = True,
         clock_s: Callable[[], float] = time.perf_counter,
     ) -> None:
-        """`known`: whether bytes fit a code with a check of its own. `frame_budget_s`: heavy stages' mean time per frame; None:
-        `budget_share` of the measured interval between frames, so that the rest is left for camera, store and pages."""
-        # The other cores belong to camera, store and courier; threads cost more than they bring here.
+        """`is_known_format`: whether bytes fit a format that has a check of its own.
+
+        `frame_budget_s`: mean time per frame for slow stages. None: `budget_share` of the measured frame interval. The rest is
+        left for camera, store and web UI.
+        """
+        # The other cores belong to camera, store and delivery. More OpenCV threads cost more than they gain here.
         cv2.setNumThreads(1)
-        self._witnesses = Witnesses(is_known_format)
+        self._confirmation = Witnesses(is_known_format)
         self._fixed_budget_s = frame_budget_s
         self._budget_share = budget_share
         self._interval_s = _FIRST_INTERVAL_S
-        self._captured_s: float | None = None
-        self._motion = MotionGate() if motion_gate else None
+        self._last_captured_s: float | None = None
+        self._motion_gate = MotionGate() if motion_gate else None
         self._clock_s = clock_s
-        self._heavy = heavy_stages()
-        self._turn = 0
-        self._saved_s = self._budget_s()
+        self._slow_stages = make_slow_stages()
+        self._next_stage = 0
+        self._budget_left_s = self._budget_s()
         self._costs_s: dict[str, float] = {}
-        self._view: FrameQuality | None = None
+        self._last_quality: FrameQuality | None = None
 
-    def read(self, frame: Frame) -> DecodeResult:
-        """All distinct codes in the frame that are beyond doubt, and what the frame says about the view."""
+    def decode(self, frame: Frame) -> DecodeResult:
+        """All distinct confirmed codes in the frame, and its quality."""
         luma = frame.luma
         if luma.ndim != 2 or not luma.size or max(luma.shape) > LARGEST_SIDE_PX:
             return DecodeResult()
-        self._note_interval(frame.captured_s)
-        small = decimate(luma)
-        if self._motion is not None and not self._motion.wants(small, frame.captured_s):
-            return DecodeResult(frame_quality=self._still_view(luma, small))
-        self._view = view_of(luma, small)
-        readings = self._search(luma, frame.captured_s)
-        if readings and self._motion is not None:
-            self._motion.keep_open()
-        return DecodeResult(readings, self._view)
+        self._update_interval(frame.captured_s)
+        small = decimate_frame(luma)
+        if self._motion_gate is not None and not self._motion_gate.should_search(small, frame.captured_s):
+            return DecodeResult(frame_quality=self._static_quality(luma, small))
+        self._last_quality = measure_quality(luma, small)
+        readings = self._run_stages(luma, frame.captured_s)
+        if readings and self._motion_gate is not None:
+            self._motion_gate.reset()
+        return DecodeResult(readings, self._last_quality)
 
-    def _still_view(self, luma: Luma, small: Luma) -> FrameQuality:
-        seen = self._view or view_of(luma, small)
+    def _static_quality(self, luma: Luma, small: Luma) -> FrameQuality:
+        seen = self._last_quality or measure_quality(luma, small)
         return FrameQuality(seen.mean_luma, seen.contrast, seen.sharpness, is_static=True)
 
-    def _search(self, luma: Luma, captured_s: float) -> tuple[DecodedCode, ...]:
+    def _run_stages(self, luma: Luma, captured_s: float) -> tuple[DecodedCode, ...]:
         scene = Scene(luma)
-        readings = plain(scene).readings
+        readings = run_fast_stage(scene).codes
         if readings:
-            return self._witnesses.of_light(readings, captured_s)
-        self._saved_s = min(self._saved_s, self._dearest_s()) + self._budget_s()
-        first, *others = self._heavy
-        turns = [first, *(others[(self._turn + i) % len(others)] for i in range(len(others)))]
+            return self._confirmation.accept_fast(readings, captured_s)
+        self._budget_left_s = min(self._budget_left_s, self._most_expensive_s()) + self._budget_s()
+        first, *others = self._slow_stages
+        turns = [first, *(others[(self._next_stage + i) % len(others)] for i in range(len(others)))]
         for stage in turns:
-            if self._costs_s.get(stage.name, 0.0) > self._saved_s:
+            if self._costs_s.get(stage.name, 0.0) > self._budget_left_s:
                 break
-            self._turn += stage is not first
-            believed = self._run_heavy(stage, scene, captured_s)
+            self._next_stage += stage is not first
+            believed = self._run_slow_stage(stage, scene, captured_s)
             if believed:
                 return believed
         return ()
@@ -93,30 +96,30 @@ class Cascade:
         return (
             self._fixed_budget_s
             if self._fixed_budget_s is not None
-            else max(_LEAST_BUDGET_S, self._budget_share * self._interval_s)
+            else max(_MIN_BUDGET_S, self._budget_share * self._interval_s)
         )
 
-    def _note_interval(self, captured_s: float) -> None:
-        """Frames skipped because reading took long must not make the budget longer: it grows slowly and shrinks fast."""
-        if self._captured_s is not None and captured_s > self._captured_s:
-            interval_s = min(captured_s - self._captured_s, _LONGEST_INTERVAL_S)
+    def _update_interval(self, captured_s: float) -> None:
+        """The budget grows slowly and shrinks fast: frames skipped because decoding was slow must not lengthen it."""
+        if self._last_captured_s is not None and captured_s > self._last_captured_s:
+            interval_s = min(captured_s - self._last_captured_s, _MAX_INTERVAL_S)
             weight = 0.3 if interval_s < self._interval_s else 0.02
             self._interval_s += weight * (interval_s - self._interval_s)
-        self._captured_s = captured_s
+        self._last_captured_s = captured_s
 
-    def _dearest_s(self) -> float:
-        """How much budget may be saved up: enough for the dearest stage, so that it gets its turn on a slow machine as well."""
+    def _most_expensive_s(self) -> float:
+        """Limit for the saved budget: enough for the most expensive stage, so that it also runs on a slow machine."""
         return max(self._costs_s.values(), default=0.0)
 
-    def _run_heavy(self, stage: Stage, scene: Scene, captured_s: float) -> tuple[DecodedCode, ...]:
-        """Stop at the first look that leaves no doubt."""
+    def _run_slow_stage(self, stage: Stage, scene: Scene, captured_s: float) -> tuple[DecodedCode, ...]:
+        """Run one stage. Stop at the first result with a confirmed code."""
         started_s = self._clock_s()
         believed: tuple[DecodedCode, ...] = ()
         for found in stage.run(scene):
-            believed = self._witnesses.of_heavy(found.readings, captured_s)
+            believed = self._confirmation.confirm_slow(found.codes, captured_s)
             if believed:
                 break
         took_s = self._clock_s() - started_s
-        self._saved_s -= took_s
+        self._budget_left_s -= took_s
         self._costs_s[stage.name] = 0.8 * self._costs_s.get(stage.name, took_s) + 0.2 * took_s
         return believed

@@ -1,4 +1,4 @@
-"""Facts about a frame for aiming and for the self-check, taken from a decimated copy of it: nearly free."""
+"""Quality measurements of a frame, taken from a decimated copy at little cost."""
 
 import cv2
 import numpy as np
@@ -7,12 +7,12 @@ from kiosk.core.frame import Luma
 from kiosk.core.model import FrameQuality
 
 DECIMATION = 8
-"""One cell of the decimated frame is this many pixels square."""
+"""One cell of the decimated frame covers a square with this many pixels per side."""
 
 
-def decimate(luma: Luma) -> Luma:
-    """The frame at an eighth of its size, every cell the mean of its pixels."""
-    small = luma  # in three steps, each of which OpenCV has a fast path for: together a sixth of the time of one
+def decimate_frame(luma: Luma) -> Luma:
+    """The frame at an eighth of its size. Each cell is the mean of its pixels."""
+    small = luma  # three halvings, because OpenCV has a fast path for each: together a sixth of the time of one step
     for _ in range(3):
         height, width = small.shape
         small = np.asarray(
@@ -21,8 +21,8 @@ def decimate(luma: Luma) -> Luma:
     return small
 
 
-def view_of(luma: Luma, small: Luma, *, is_static: bool = False) -> FrameQuality:
-    """Mean and contrast of the decimated frame; sharpness of the frame's middle, at half its size."""
+def measure_quality(luma: Luma, small: Luma, *, is_static: bool = False) -> FrameQuality:
+    """Mean and contrast are of the decimated frame, sharpness is of the frame's middle at half size."""
     mean, deviation = cv2.meanStdDev(small)
     height, width = luma.shape
     middle = luma[height // 4 : height * 3 // 4 + 1, width // 4 : width * 3 // 4 + 1]

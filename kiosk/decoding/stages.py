@@ -1,4 +1,4 @@
-"""The stages of the cascade: each prepares a picture in its own way and hands it to an engine."""
+"""The stages of the cascade: each prepares an image in its own way and passes it to an engine."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -8,117 +8,117 @@ import cv2
 import numpy as np
 
 from kiosk.decoding.engines import zxing
-from kiosk.decoding.engines.dewarp import STIFF, SUPPLE, bent_values
-from kiosk.decoding.engines.equaliser import module_values, read_modules
+from kiosk.decoding.engines.dewarp import RIGID_WINDOWS, FLEXIBLE_WINDOWS, dewarped_modules
+from kiosk.decoding.engines.equaliser import equalised_modules, decode_modules
 from kiosk.decoding.engines.zbar import Zbar
 from kiosk.decoding.engines.zxing import Found, Placing
-from kiosk.decoding.locate.finder_patterns import LARGEST_SIDE_FINE_PX
+from kiosk.decoding.locate.finder_patterns import MAX_FINE_SIDE_PX
 from kiosk.decoding.scene import Aspect, Scene
 
-_COMFORTABLE_PX = 4.5  # per module, for an engine
-_LARGEST_ENLARGED_PX = 640_000
-_LARGEST_FINE_PX = 350_000
-_LARGEST_ZBAR_PX = 160_000
-_FLAT_FIT = 0.93  # a grid that fits so well is not blurred: what cannot be read is bent, or torn
-_LARGEST_BENT_VERSION = 12
-_STRONG = 7.0  # times the frame's median detail: half of the regions without a code have less than 4, with a code more than 13
+_TARGET_MODULE_PX = 4.5  # per module, for an engine
+_MAX_ENLARGED_PX = 640_000
+_MAX_FINE_PX = 350_000
+_MAX_ZBAR_PX = 160_000
+_MIN_DEWARP_FIT = 0.93  # a grid that fits this well is not blurred: a code that cannot be read is bent or torn
+_MAX_DEWARP_VERSION = 12
+_HIGH_STRENGTH = 7.0  # times the frame's median detail: half of the regions without a code are below 4, with a code above 13
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One way to look at a frame. `run` may yield several looks, each named in its readings."""
+    """One way to decode a frame. `run` may yield several results. Each code carries its own stage name."""
 
     name: str
     run: Callable[[Scene], Iterator[Found]]
 
 
-def plain(scene: Scene) -> Found:
-    """The light stage: zxing-cpp on the frame as it is. Reads four frames of five, and sees every code in view."""
-    return zxing.scan(scene.luma, "zxing")
+def run_fast_stage(scene: Scene) -> Found:
+    """zxing-cpp on the unchanged frame. Reads four frames of five and finds all codes in view."""
+    return zxing.scan_qr_codes(scene.luma, "zxing")
 
 
-def heavy_stages() -> tuple[Stage, ...]:
-    """In the order of what they read that others do not, per CPU time. None costs much where nothing looks like a code."""
+def make_slow_stages() -> tuple[Stage, ...]:
+    """The slow stages, ordered by the codes that only they read per CPU time. All are cheap if nothing looks like a code."""
     zbar = Zbar()
     return (
-        Stage("grid", lambda scene: _grid(scene, Aspect())),
-        Stage("fine", _fine),
-        Stage("enlarged", lambda scene: _enlarged(scene, 0)),
-        Stage("bent", _bent),
-        Stage("zbar", lambda scene: _zbar(scene, zbar)),
-        Stage("second", lambda scene: chain(_grid(scene, Aspect(1)), _enlarged(scene, 1))),
-        Stage("inverted", _inverted),
+        Stage("grid", lambda scene: _decode_grid(scene, Aspect())),
+        Stage("fine", _decode_fine),
+        Stage("enlarged", lambda scene: _decode_enlarged(scene, 0)),
+        Stage("bent", _decode_dewarped),
+        Stage("zbar", lambda scene: _decode_zbar(scene, zbar)),
+        Stage("second", lambda scene: chain(_decode_grid(scene, Aspect(1)), _decode_enlarged(scene, 1))),
+        Stage("inverted", _decode_inverted),
     )
 
 
-def _placing(scene: Scene, rank: int, scale: float = 1.0) -> Placing:
+def _placement_of(scene: Scene, rank: int, scale: float = 1.0) -> Placing:
     region = scene.regions[rank]
     return Placing(scale, float(region.left), float(region.top))
 
 
-def _worthwhile(scene: Scene, view: Aspect) -> bool:
-    """Whether there is such a region, and for second thoughts, whether it stands out."""
-    region = scene.region(view.region)
+def _is_worth_decoding(scene: Scene, view: Aspect) -> bool:
+    """Whether the region exists and, for other views than the first, stands out clearly."""
+    region = scene.region(view.rank)
     second_thought = view != Aspect()
-    return region is not None and (region.strength >= _STRONG or not second_thought)
+    return region is not None and (region.strength >= _HIGH_STRENGTH or not second_thought)
 
 
-def _grid(scene: Scene, view: Aspect) -> Iterator[Found]:
-    """Our own grid and equaliser; two equalisers of different reach are two looks."""
-    if not _worthwhile(scene, view):
+def _decode_grid(scene: Scene, view: Aspect) -> Iterator[Found]:
+    """Our own grid with two equalisers of different radius. Each gives a result."""
+    if not _is_worth_decoding(scene, view):
         return
-    cut, placing = scene.cut(view), _placing(scene, view.region)
+    cut, placing = scene.crop(view), _placement_of(scene, view.rank)
     for grid in scene.grids(view):
         for reach, stage in ((3, "grid"), (2, "grid-near")):
-            found = read_modules(module_values(cut, grid, reach) > 0, grid, stage, placing)
-            if found.readings:
+            found = decode_modules(equalised_modules(cut, grid, reach) > 0, grid, stage, placing)
+            if found.codes:
                 yield found
 
 
-def _fine(scene: Scene) -> Iterator[Found]:
+def _decode_fine(scene: Scene) -> Iterator[Found]:
     """Small modules in a large region, for which the first search of the region was too coarse."""
     if not scene.regions:
         return
-    cut = scene.cut(Aspect())
-    if max(cut.shape) > LARGEST_SIDE_FINE_PX and cut.size <= _LARGEST_FINE_PX:
-        yield from _grid(scene, Aspect(fine=True))
+    cut = scene.crop(Aspect())
+    if max(cut.shape) > MAX_FINE_SIDE_PX and cut.size <= _MAX_FINE_PX:
+        yield from _decode_grid(scene, Aspect(fine=True))
 
 
-def _inverted(scene: Scene) -> Iterator[Found]:
-    """Dark mode, where nothing in the region looks like a finder pattern as it is."""
-    if scene.regions and not scene.promising(0):
-        yield from _grid(scene, Aspect(inverted=True))
+def _decode_inverted(scene: Scene) -> Iterator[Found]:
+    """Dark mode: tried if nothing in the region looks like a finder pattern."""
+    if scene.regions and not scene.has_finder(0):
+        yield from _decode_grid(scene, Aspect(inverted=True))
 
 
-def _bent(scene: Scene) -> Iterator[Found]:
-    """Cloth and bent paper: the grid fits what is known of the symbol, and yet the modules could not be read."""
+def _decode_dewarped(scene: Scene) -> Iterator[Found]:
+    """Cloth and bent paper: the grid fits the known modules, but the code could not be read."""
     if not scene.regions:
         return
     for grid in scene.grids(Aspect()):
-        if grid.fit >= _FLAT_FIT and grid.version <= _LARGEST_BENT_VERSION:
-            for windows, stage in ((STIFF, "bent-stiff"), (SUPPLE, "bent")):
-                values = bent_values(scene.cut(Aspect()), grid, windows)
-                found = read_modules(values > 0, grid, stage, _placing(scene, 0))
-                if not found.readings:
-                    break  # the second is a witness
+        if grid.fit >= _MIN_DEWARP_FIT and grid.version <= _MAX_DEWARP_VERSION:
+            for windows, stage in ((RIGID_WINDOWS, "bent-stiff"), (FLEXIBLE_WINDOWS, "bent")):
+                values = dewarped_modules(scene.crop(Aspect()), grid, windows)
+                found = decode_modules(values > 0, grid, stage, _placement_of(scene, 0))
+                if not found.codes:
+                    break  # the second result confirms the first
                 yield found
 
 
-def _enlarged(scene: Scene, rank: int) -> Iterator[Found]:
-    """zxing-cpp on a region at a comfortable size, as it is and sharpened."""
-    if not _worthwhile(scene, Aspect(rank)) or not scene.promising(rank):
+def _decode_enlarged(scene: Scene, rank: int) -> Iterator[Found]:
+    """zxing-cpp on a region enlarged to a good module size, plain and sharpened."""
+    if not _is_worth_decoding(scene, Aspect(rank)) or not scene.has_finder(rank):
         return
-    cut = scene.cut(Aspect(rank))
+    cut = scene.crop(Aspect(rank))
     module_px = scene.finders(Aspect(rank))[0].module_px
-    scale = min(max(_COMFORTABLE_PX / module_px, 1.0), (_LARGEST_ENLARGED_PX / cut.size) ** 0.5, 2.5)
+    scale = min(max(_TARGET_MODULE_PX / module_px, 1.0), (_MAX_ENLARGED_PX / cut.size) ** 0.5, 2.5)
     big = cv2.resize(cut, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
-    placing = _placing(scene, rank, 1 / scale)
-    yield zxing.scan(np.asarray(big, np.uint8), "enlarged", placement=placing, try_downscale=False)
+    placing = _placement_of(scene, rank, 1 / scale)
+    yield zxing.scan_qr_codes(np.asarray(big, np.uint8), "enlarged", placement=placing, try_downscale=False)
     soft = cv2.GaussianBlur(big, (0, 0), 1.2 * scale)
     sharp = cv2.addWeighted(big, 3.0, soft, -2.0, 0)
-    yield zxing.scan(np.asarray(sharp, np.uint8), "sharpened", placement=placing, try_downscale=False)
+    yield zxing.scan_qr_codes(np.asarray(sharp, np.uint8), "sharpened", placement=placing, try_downscale=False)
 
 
-def _zbar(scene: Scene, zbar: Zbar) -> Iterator[Found]:
-    if scene.regions and scene.cut(Aspect()).size <= _LARGEST_ZBAR_PX and scene.promising(0):
-        yield Found(zbar.scan(scene.cut(Aspect()), "zbar", _placing(scene, 0)))
+def _decode_zbar(scene: Scene, zbar: Zbar) -> Iterator[Found]:
+    if scene.regions and scene.crop(Aspect()).size <= _MAX_ZBAR_PX and scene.has_finder(0):
+        yield Found(zbar.scan(scene.crop(Aspect()), "zbar", _placement_of(scene, 0)))

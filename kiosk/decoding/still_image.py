@@ -1,4 +1,4 @@
-"""Reading one still picture: no budget, every stage; what heavy stages read needs two of them, or a known grammar."""
+"""Decodes one still image: no time budget, all stages. Slow results need two stages or a known format."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -7,19 +7,19 @@ import cv2
 
 from kiosk.core.frame import Luma
 from kiosk.core.model import DecodedCode
-from kiosk.decoding.cascade import LARGEST_SIDE_PX, nothing_known
+from kiosk.decoding.cascade import LARGEST_SIDE_PX, no_known_format
 from kiosk.decoding.confirmation import Witnesses
 from kiosk.decoding.engines.zxing import Found, Placing
 from kiosk.decoding.scene import Scene
-from kiosk.decoding.stages import heavy_stages, plain
+from kiosk.decoding.stages import make_slow_stages, run_fast_stage
 
-_ONE_PICTURE_S = 0.0
-_CAMERA_SIDE_PX, _LEAST_SIDE_PX = 1300, 400
-"""Stages are made for camera frames; a larger photograph is looked at once more at half its size, and again, down to the second."""
+_CAPTURED_S = 0.0
+_CAMERA_SIDE_PX, _MIN_SIDE_PX = 1300, 400
+"""The stages are made for camera frames. A larger photo is also decoded at half size, again and again down to the second value."""
 
 
-def read_picture(luma: Luma, *, is_known_format: Callable[[bytes], bool] = nothing_known) -> tuple[DecodedCode, ...]:
-    """All distinct codes in a picture (uint8, height x width). Never raises on any picture."""
+def decode_image(luma: Luma, *, is_known_format: Callable[[bytes], bool] = no_known_format) -> tuple[DecodedCode, ...]:
+    """All distinct codes in an image (uint8, height x width). Never raises, whatever the image."""
     if luma.ndim != 2 or not luma.size:
         return ()
     cv2.setNumThreads(1)
@@ -27,29 +27,29 @@ def read_picture(luma: Luma, *, is_known_format: Callable[[bytes], bool] = nothi
     while max(scene.luma.shape) > LARGEST_SIDE_PX:
         scene, scale = Scene(scene.half), scale * 2
     witnesses = Witnesses(is_known_format)
-    readings = tuple(_enlarged(reading, scale) for reading in plain(scene).readings)
+    readings = tuple(_scale_to_full_size(reading, scale) for reading in run_fast_stage(scene).codes)
     if readings:
-        return witnesses.of_light(readings, _ONE_PICTURE_S)
-    for found in _heavy_looks(scene, scale):
-        believed = witnesses.of_heavy(found.readings, _ONE_PICTURE_S)
+        return witnesses.accept_fast(readings, _CAPTURED_S)
+    for found in _run_slow_stages(scene, scale):
+        believed = witnesses.confirm_slow(found.codes, _CAPTURED_S)
         if believed:
             return believed
     return ()
 
 
-def _heavy_looks(scene: Scene, scale: float) -> Iterator[Found]:
-    for stage in heavy_stages():
+def _run_slow_stages(scene: Scene, scale: float) -> Iterator[Found]:
+    for stage in make_slow_stages():
         for found in stage.run(scene):
-            yield Found(tuple(_enlarged(reading, scale) for reading in found.readings))
+            yield Found(tuple(_scale_to_full_size(reading, scale) for reading in found.codes))
     side = max(scene.luma.shape)
-    if side * scale > _CAMERA_SIDE_PX and side > 2 * _LEAST_SIDE_PX:
+    if side * scale > _CAMERA_SIDE_PX and side > 2 * _MIN_SIDE_PX:
         smaller = Scene(scene.half)
-        yield Found(tuple(_enlarged(replace(reading, stage="half"), 2 * scale) for reading in plain(smaller).readings))
-        yield from _heavy_looks(smaller, 2 * scale)
+        yield Found(tuple(_scale_to_full_size(replace(reading, stage="half"), 2 * scale) for reading in run_fast_stage(smaller).codes))
+        yield from _run_slow_stages(smaller, 2 * scale)
 
 
-def _enlarged(reading: DecodedCode, scale: float) -> DecodedCode:
+def _scale_to_full_size(reading: DecodedCode, scale: float) -> DecodedCode:
     if scale == 1.0 or reading.corners is None:
         return reading
     module_px = reading.module_px and reading.module_px * scale
-    return replace(reading, corners=Placing(scale).in_frame(reading.corners), module_px=module_px)
+    return replace(reading, corners=Placing(scale).to_frame(reading.corners), module_px=module_px)

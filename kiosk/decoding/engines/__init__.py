@@ -1,1 +1,1 @@
-"""The engines that turn an image into the bytes of a code."""
+"""Engines that turn an image into the bytes of a code."""

@@ -1,53 +1,53 @@
-"""Codes on cloth and bent paper: every module is looked for a little beside its place on the flat grid.
+"""Dewarping for codes on cloth and bent paper: each module is sampled near its place on the flat grid.
 
-Samples in the middle of modules are far from grey, samples on the edge between two are near to it. So for each neighbourhood the
-shift is taken that makes its samples most decided; nothing needs to be known of the symbol for that.
+A sample at the middle of a module is far from grey. A sample on the edge between two modules is near grey. So each neighbourhood
+takes the shift that makes its samples least grey. This needs no knowledge of the symbol.
 """
 
 import numpy as np
 
 from kiosk.core.frame import Luma
 from kiosk.decoding.locate.grid import Grid
-from kiosk.decoding.locate.image_ops import Doubles, Floats, evened_out, samples_at, seen_through, smoothed
-from kiosk.decoding.locate.symbol import modules_a_side
+from kiosk.decoding.locate.image_ops import Doubles, Floats, normalize_contrast, sample_at, warp, box_blur
+from kiosk.decoding.locate.symbol import modules_per_side
 
-_FINE = 4  # samples along a module
-_REACH = 3  # in samples: three quarters of a module
-_PAD = 2  # modules
-_STIFFNESS = 0.03  # what a shift of one sample must bring, in units of local contrast
-SUPPLE, STIFF = (9, 5), (11, 7)
-"""Modules that move together: first many, then few."""
+_SAMPLES_PER_MODULE = 4  # samples along a module
+_MAX_SHIFT = 3  # in samples: three quarters of a module
+_PADDING_MODULES = 2  # modules
+_SHIFT_PENALTY = 0.03  # minimum gain for a shift of one sample, in units of local contrast
+FLEXIBLE_WINDOWS, RIGID_WINDOWS = (9, 5), (11, 7)
+"""Size of the neighbourhoods that move together, in modules: first large, then small."""
 
 
-def bent_values(picture: Luma, grid: Grid, windows: tuple[int, ...] = SUPPLE) -> Floats:
-    """How light each module is (side, side), 0 is the border, each taken where its neighbourhood lies."""
-    side = modules_a_side(grid.version)
+def dewarped_modules(picture: Luma, grid: Grid, windows: tuple[int, ...] = FLEXIBLE_WINDOWS) -> Floats:
+    """Brightness of each module (side, side); 0 is the threshold. Each module is sampled at its shifted place."""
+    side = modules_per_side(grid.version)
     samples = _samples(picture, grid, side)
-    rows, columns = np.indices((side, side)).astype(np.float64) * _FINE + _PAD * _FINE + _FINE // 2
+    rows, columns = np.indices((side, side)).astype(np.float64) * _SAMPLES_PER_MODULE + _PADDING_MODULES * _SAMPLES_PER_MODULE + _SAMPLES_PER_MODULE // 2
     down, across = np.zeros((side, side)), np.zeros((side, side))
     for window in windows:
         step_down, step_across = _best_shifts(samples, rows + np.rint(down), columns + np.rint(across), window)
-        down = smoothed(down + step_down, window)
-        across = smoothed(across + step_across, window)
-    return samples_at(samples, (columns + across).astype(np.float32), (rows + down).astype(np.float32))
+        down = box_blur(down + step_down, window)
+        across = box_blur(across + step_across, window)
+    return sample_at(samples, (columns + across).astype(np.float32), (rows + down).astype(np.float32))
 
 
 def _best_shifts(samples: Floats, rows: Doubles, columns: Doubles, window: int) -> tuple[Doubles, Doubles]:
-    """For every module the shift, in samples, by which its window of modules is most decided."""
-    shifts = [(dy, dx) for dy in range(-_REACH, _REACH + 1) for dx in range(-_REACH, _REACH + 1)]
+    """For each module the shift, in samples, that makes the modules around it least grey."""
+    shifts = [(dy, dx) for dy in range(-_MAX_SHIFT, _MAX_SHIFT + 1) for dx in range(-_MAX_SHIFT, _MAX_SHIFT + 1)]
     last = samples.shape[0] - 1
     decided = []
     for dy, dx in shifts:
         ys, xs = np.clip(rows + dy, 0, last).astype(int), np.clip(columns + dx, 0, last).astype(int)
-        strength = smoothed(np.minimum(np.abs(samples[ys, xs]), 1.0).astype(np.float64), window)
-        decided.append(strength - _STIFFNESS * (dy * dy + dx * dx) ** 0.5)
+        strength = box_blur(np.minimum(np.abs(samples[ys, xs]), 1.0).astype(np.float64), window)
+        decided.append(strength - _SHIFT_PENALTY * (dy * dy + dx * dx) ** 0.5)
     best = np.argmax(decided, 0)
     table = np.array(shifts, np.float64)
     return table[best, 0], table[best, 1]
 
 
 def _samples(picture: Luma, grid: Grid, side: int) -> Floats:
-    count = (side + 2 * _PAD) * _FINE
-    to_modules = np.array([[1 / _FINE, 0, -_PAD], [0, 1 / _FINE, -_PAD], [0, 0, 1.0]])
-    warped = seen_through(picture, grid.to_picture @ to_modules, count)
-    return evened_out(smoothed(warped.astype(np.float64), 3).astype(np.float32), 9 * _FINE)
+    count = (side + 2 * _PADDING_MODULES) * _SAMPLES_PER_MODULE
+    to_modules = np.array([[1 / _SAMPLES_PER_MODULE, 0, -_PADDING_MODULES], [0, 1 / _SAMPLES_PER_MODULE, -_PADDING_MODULES], [0, 0, 1.0]])
+    warped = warp(picture, grid.homography @ to_modules, count)
+    return normalize_contrast(box_blur(warped.astype(np.float64), 3).astype(np.float32), 9 * _SAMPLES_PER_MODULE)

@@ -1,8 +1,7 @@
-"""zbar as an engine, through pyzbar's binding: QR only, bytes untouched.
+"""zbar as an engine through pyzbar's binding: QR only, bytes unchanged.
 
-zbar guesses a character set and re-codes: UTF-8 Vietnamese comes back as Shift-JIS or Big5. Its
-binary switch (ZBAR_CFG_BINARY, zbar 0.23.1 and newer) turns the guess off; pyzbar's `decode` cannot set it, so its wrapper
-is called directly.
+zbar guesses a character set and converts the text: Vietnamese in UTF-8 comes back as Shift-JIS or Big5. Its binary switch
+(ZBAR_CFG_BINARY, zbar 0.23.1 and newer) turns this off. pyzbar's `decode` cannot set it, so its wrapper is called directly.
 """
 
 from ctypes import c_char_p, c_void_p, cast, string_at
@@ -13,42 +12,42 @@ from pyzbar import wrapper
 
 from kiosk.core.frame import Luma
 from kiosk.core.model import Corners, DecodedCode
-from kiosk.decoding.engines.zxing import WHOLE, Placing
+from kiosk.decoding.engines.zxing import WHOLE_FRAME, Placing
 
-_L800 = int.from_bytes(b"Y800", "little")  # zbar's name for one byte of luma per pixel
-_BINARY = 4  # ZBAR_CFG_BINARY in zbar.h
-_LEAST_SIDE_PX = 21
+_Y800_FORMAT = int.from_bytes(b"Y800", "little")  # zbar's name for one byte of luma per pixel
+_CFG_BINARY = 4  # ZBAR_CFG_BINARY in zbar.h
+_MIN_SIDE_PX = 21
 
 
 class Zbar:
-    """One scanner, made once; not for use from two threads at a time."""
+    """One scanner. Not for use by two threads at a time."""
 
     def __init__(self, *, line_step: int = 1) -> None:
-        """`line_step`: only every so many lines are looked at for finder patterns."""
+        """`line_step`: search finder patterns on every n-th line only."""
         self._scanner: Any = wrapper.zbar_image_scanner_create()
         for symbol in wrapper.ZBarSymbol:
-            self._set(symbol, wrapper.ZBarConfig.CFG_ENABLE, 0)
+            self._configure(symbol, wrapper.ZBarConfig.CFG_ENABLE, 0)
         qr = wrapper.ZBarSymbol.QRCODE
-        self._set(qr, wrapper.ZBarConfig.CFG_ENABLE, 1)
-        self._set(qr, _BINARY, 1)
-        self._set(0, wrapper.ZBarConfig.CFG_X_DENSITY, line_step)
-        self._set(0, wrapper.ZBarConfig.CFG_Y_DENSITY, line_step)
+        self._configure(qr, wrapper.ZBarConfig.CFG_ENABLE, 1)
+        self._configure(qr, _CFG_BINARY, 1)
+        self._configure(0, wrapper.ZBarConfig.CFG_X_DENSITY, line_step)
+        self._configure(0, wrapper.ZBarConfig.CFG_Y_DENSITY, line_step)
 
-    def _set(self, symbol: int, config: int, value: int) -> None:
+    def _configure(self, symbol: int, config: int, value: int) -> None:
         wrapper.zbar_image_scanner_set_config(self._scanner, int(symbol), int(config), value)
 
     def __del__(self) -> None:
         wrapper.zbar_image_scanner_destroy(self._scanner)
 
-    def scan(self, picture: Luma, stage: str, placement: Placing = WHOLE) -> tuple[DecodedCode, ...]:
-        """Read every QR code in a picture (uint8, height x width)."""
+    def scan(self, picture: Luma, stage: str, placement: Placing = WHOLE_FRAME) -> tuple[DecodedCode, ...]:
+        """Decode all QR codes in an image (uint8, height x width)."""
         height, width = picture.shape
-        if min(height, width) < _LEAST_SIDE_PX:
+        if min(height, width) < _MIN_SIDE_PX:
             return ()
         pixels = np.ascontiguousarray(picture).tobytes()
         image: Any = wrapper.zbar_image_create()
         try:
-            wrapper.zbar_image_set_format(image, _L800)
+            wrapper.zbar_image_set_format(image, _Y800_FORMAT)
             wrapper.zbar_image_set_size(image, width, height)
             address = cast(c_char_p(pixels), c_void_p)
             wrapper.zbar_image_set_data(image, address, len(pixels), None)
@@ -65,7 +64,7 @@ def _readings(image: Any, stage: str, placement: Placing) -> list[DecodedCode]:
         data = string_at(wrapper.zbar_symbol_get_data(symbol), wrapper.zbar_symbol_get_data_length(symbol))
         if data:
             corners = _corners(symbol)
-            readings.append(DecodedCode(data, stage, corners and placement.in_frame(corners)))
+            readings.append(DecodedCode(data, stage, corners and placement.to_frame(corners)))
         symbol = wrapper.zbar_symbol_next(symbol)
     return readings
 
@@ -78,5 +77,5 @@ def _corners(symbol: Any) -> Corners | None:
         (float(wrapper.zbar_symbol_get_loc_x(symbol, i)), float(wrapper.zbar_symbol_get_loc_y(symbol, i)))
         for i in range(4)
     ]
-    # zbar goes top left, bottom left, bottom right, top right
+    # zbar's order: top left, bottom left, bottom right, top right
     return points[0], points[3], points[2], points[1]

@@ -1,1 +1,1 @@
-"""Where a QR symbol lies in an image, and its module grid."""
+"""Locates a QR symbol in an image and fits its module grid."""

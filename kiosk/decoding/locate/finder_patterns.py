@@ -1,8 +1,8 @@
-"""Finder patterns in a region, blurred or not: the three squares that tell where a code lies and how it is turned.
+"""Finds finder patterns, also blurred ones: the three squares that give position and rotation of a code.
 
-Engines look for runs of 1:1:3:1:1 in a black and white picture, and a blurred picture has none. Here each pixel is asked, in four
-directions and in grey, whether it is darker than a ring at two modules' distance which is lighter than one at three to four; what
-answers is compared with pictures of a finder pattern in all rotations.
+Engines look for runs of 1:1:3:1:1 in a black and white image, and a blurred image has none. Here each pixel is tested in four
+directions on grey levels: it must be darker than a ring two modules away, which must be lighter than a ring at three to four
+modules. Candidates are compared with templates of a finder pattern in all rotations.
 """
 
 from dataclasses import dataclass
@@ -12,54 +12,54 @@ import cv2
 import numpy as np
 
 from kiosk.core.frame import Luma
-from kiosk.decoding.locate.image_ops import Floats, product, samples_at
+from kiosk.decoding.locate.image_ops import Floats, matmul, sample_at
 
-LARGEST_SIDE_FINE_PX = 400
-# Decimation, module px in the decimated picture, and the largest region side in which modules that small are looked for: a code
-# of version 20 is 97 modules wide, and codes on cards and phones are smaller. Small modules in a larger region are for `fine`.
-_SIZES = ((1, 2.0, LARGEST_SIDE_FINE_PX), (2, 1.4, 600), (2, 1.9, 1000), (2, 2.5, 1300), (4, 1.7, 9999), (4, 2.4, 9999))
+MAX_FINE_SIDE_PX = 400
+# Decimation, module px in the decimated image, and the largest region side in which modules that small are searched. A code of
+# version 20 is 97 modules wide, and codes on cards and phones are smaller. Small modules in a larger region are left to `fine`.
+_SIZES = ((1, 2.0, MAX_FINE_SIDE_PX), (2, 1.4, 600), (2, 1.9, 1000), (2, 2.5, 1300), (4, 1.7, 9999), (4, 2.4, 9999))
 _FINE_SIZES = ((1, 2.0, 1000), (1, 2.55, 1000), (2, 1.6, 1000))
-_SMALLEST_CODE = 23  # modules: version 1 with a module of quiet zone
+_MIN_CODE_MODULES = 23  # modules: version 1 with one module of quiet zone
 _LIGHT_RADII = (2.0, 2.5)
 _DARK_RADII = (3.1, 3.9)
 _MARGIN_PX = 16
-_FAINTEST = 3
-_MOST_PER_SIZE = 250
-_PATCH = 11  # samples a side, over 9 modules: the pattern and the light ring around it
-_TURNS = 8
-_STRETCHES = (0.84, 1.0, 1.19)
-_LEAST_LIKENESS = 0.42
+_MIN_RESPONSE = 3
+_MAX_PER_SIZE = 250
+_PATCH_SIDE = 11  # samples per side over 9 modules: the pattern and the light ring around it
+_ROTATIONS = 8
+_SCALES = (0.84, 1.0, 1.19)
+_MIN_SCORE = 0.42
 
 
 @dataclass(frozen=True, slots=True)
 class Finder:
-    """One finder pattern, in pixels of the region."""
+    """A finder pattern, in pixels of the region."""
 
     x: float
     y: float
     module_px: float
-    turn: float
+    rotation: float
     """Radians, from 0 to a quarter turn."""
-    likeness: float
-    """Correlation with the ideal pattern, 1 at best."""
+    score: float
+    """Correlation with the ideal pattern, at most 1."""
 
 
-def find_finders(picture: Luma, max_count: int = 14, *, fine: bool = False) -> list[Finder]:
-    """The likeliest finder patterns (dark on light) of a picture, best first; `fine`: only small ones, however large it is."""
+def find_finder_patterns(picture: Luma, max_count: int = 14, *, fine: bool = False) -> list[Finder]:
+    """The best finder patterns (dark on light) of an image, best first. `fine`: small ones only, whatever the size of the image."""
     side = max(picture.shape)
     sizes = [
         (decimation, module)
         for decimation, module, largest in (_FINE_SIZES if fine else _SIZES)
-        if _SMALLEST_CODE * decimation * module <= side <= largest
+        if _MIN_CODE_MODULES * decimation * module <= side <= largest
     ]
     candidates = [found for found in (_candidates(picture, *size) for size in sizes) if len(found)]
     if not candidates:
         return []
-    return _likeliest(picture, np.concatenate(candidates), max_count)
+    return _best_matches(picture, np.concatenate(candidates), max_count)
 
 
 def _candidates(picture: Luma, decimation: int, module: float) -> Floats:
-    """(x, y, module px) in picture pixels, of local maxima of the ring response at one size."""
+    """(x, y, module px) in image pixels: local maxima of the ring response at one size."""
     height, width = picture.shape[0] // decimation, picture.shape[1] // decimation
     if min(height, width) < 8 * module:
         return np.empty((0, 3), np.float32)
@@ -68,22 +68,22 @@ def _candidates(picture: Luma, decimation: int, module: float) -> Floats:
     response = _ring_response(picture, module)
     window = np.ones((5, 5) if module < 2 else (7, 7), np.uint8)
     peaks = cv2.compare(response, cv2.dilate(response, window), cv2.CMP_EQ)
-    floor = max(_FAINTEST, 0.1 * float(cv2.minMaxLoc(response)[1]))
+    floor = max(_MIN_RESPONSE, 0.1 * float(cv2.minMaxLoc(response)[1]))
     high = cv2.bitwise_and(peaks, cv2.threshold(response, floor, 255, cv2.THRESH_BINARY)[1])
     if not cv2.countNonZero(high):
         return np.empty((0, 3), np.float32)
     xs, ys = np.asarray(cv2.findNonZero(high)).reshape(-1, 2).T  # (n, 2) in OpenCV 5, (n, 1, 2) in OpenCV 4
-    if len(xs) > _MOST_PER_SIZE:
-        best = np.argpartition(response[ys, xs], -_MOST_PER_SIZE)[-_MOST_PER_SIZE:]
+    if len(xs) > _MAX_PER_SIZE:
+        best = np.argpartition(response[ys, xs], -_MAX_PER_SIZE)[-_MAX_PER_SIZE:]
         ys, xs = ys[best], xs[best]
     size = np.full(len(xs), module * decimation)
     return np.stack([(xs + 0.5) * decimation - 0.5, (ys + 0.5) * decimation - 0.5, size], 1).astype(np.float32)
 
 
 def _ring_response(picture: Luma, module: float) -> Luma:
-    """How far each pixel is the middle of a dark spot in a light ring in a dark ring, in grey levels, direction by direction."""
+    """How clearly each pixel is the middle of a dark spot in a light ring in a dark ring, in grey levels."""
     height, width = picture.shape
-    halved = cv2.convertScaleAbs(picture, alpha=0.5)  # so that a sum of two opposite pixels is a mean and fits a byte
+    halved = cv2.convertScaleAbs(picture, alpha=0.5)  # so that a sum of two opposite pixels is their mean and fits into a byte
     soft = halved if module < 2 or module == 2.0 else cv2.blur(halved, (3, 3))
     core_px = 3 if module < 2.6 else 5
     core = cv2.blur(halved, (core_px, core_px))
@@ -103,7 +103,7 @@ def _ring_response(picture: Luma, module: float) -> Luma:
         dark = cv2.min(pair(_DARK_RADII[0], direction), pair(_DARK_RADII[1], direction))
         rings.append(cv2.subtract(light, dark))
         spots.append(cv2.subtract(light, core))
-    # Motion may have wiped the ring out in one direction of the four, so the second least is asked for.
+    # Motion can erase the ring in one of the four directions, so the second lowest response counts.
     a, b = cv2.min(rings[0], rings[1]), cv2.max(rings[0], rings[1])
     c, d = cv2.min(rings[2], rings[3]), cv2.max(rings[2], rings[3])
     ring = cv2.min(cv2.max(a, c), cv2.min(b, d))
@@ -112,14 +112,14 @@ def _ring_response(picture: Luma, module: float) -> Luma:
 
 
 @cache
-def _ideal() -> tuple[Floats, Floats, Floats]:
-    """Patches (variants, samples) of unit length and zero mean, with the turn and the stretch of each."""
-    grid = (np.arange(_PATCH) - _PATCH // 2) * 9.0 / _PATCH
+def _templates() -> tuple[Floats, Floats, Floats]:
+    """Templates (variants, samples) with unit length and zero mean, and rotation and scale of each."""
+    grid = (np.arange(_PATCH_SIDE) - _PATCH_SIDE // 2) * 9.0 / _PATCH_SIDE
     xs, ys = np.meshgrid(grid, grid)
     patches, turns, stretches = [], [], []
-    fine = (np.arange(5) - 2) / 5 * (9.0 / _PATCH)
-    for turn in np.arange(_TURNS) * np.pi / 2 / _TURNS:
-        for stretch in _STRETCHES:
+    fine = (np.arange(5) - 2) / 5 * (9.0 / _PATCH_SIDE)
+    for turn in np.arange(_ROTATIONS) * np.pi / 2 / _ROTATIONS:
+        for stretch in _SCALES:
             patch = np.zeros_like(xs)
             for dx in fine:
                 for dy in fine:
@@ -134,21 +134,21 @@ def _ideal() -> tuple[Floats, Floats, Floats]:
     return np.array(patches, np.float32), np.array(turns, np.float32), np.array(stretches, np.float32)
 
 
-def _likeliest(picture: Luma, candidates: Floats, max_count: int) -> list[Finder]:
-    patches, turns, stretches = _ideal()
-    grid = ((np.arange(_PATCH) - _PATCH // 2) * 9.0 / _PATCH).astype(np.float32)
+def _best_matches(picture: Luma, candidates: Floats, max_count: int) -> list[Finder]:
+    patches, turns, stretches = _templates()
+    grid = ((np.arange(_PATCH_SIDE) - _PATCH_SIDE // 2) * 9.0 / _PATCH_SIDE).astype(np.float32)
     dx, dy = (axis.ravel() for axis in np.meshgrid(grid, grid))
     xs = candidates[:, :1] + candidates[:, 2:] * dx
     ys = candidates[:, 1:2] + candidates[:, 2:] * dy
-    samples = samples_at(picture, xs, ys)
+    samples = sample_at(picture, xs, ys)
     samples -= samples.mean(1, keepdims=True)
     samples /= np.maximum(np.linalg.norm(samples, axis=1, keepdims=True), 1e-3)
-    likeness = product(samples, patches, transpose_b=True)
+    likeness = matmul(samples, patches, transpose_b=True)
     variant = likeness.argmax(1)
     best = likeness[np.arange(len(variant)), variant]
     found: list[Finder] = []
     for i in np.argsort(-best):
-        if best[i] < _LEAST_LIKENESS or len(found) == max_count:
+        if best[i] < _MIN_SCORE or len(found) == max_count:
             break
         x, y, module = (float(value) for value in candidates[i])
         if any((x - f.x) ** 2 + (y - f.y) ** 2 < (2.5 * f.module_px) ** 2 for f in found):

@@ -1,4 +1,4 @@
-"""Laying a grid of modules over a code: from three finder patterns to a homography that fits all that is known of the symbol."""
+"""Fits a module grid to a code: from three finder patterns to a homography that matches all known modules."""
 
 from dataclasses import dataclass
 from itertools import combinations, permutations
@@ -8,44 +8,44 @@ import numpy as np
 
 from kiosk.core.frame import Luma
 from kiosk.decoding.locate.finder_patterns import Finder
-from kiosk.decoding.locate.image_ops import Doubles, Floats, evened_out
-from kiosk.decoding.locate.symbol import LARGEST_READ, Known, known_modules, modules_a_side
+from kiosk.decoding.locate.image_ops import Doubles, Floats, normalize_contrast
+from kiosk.decoding.locate.symbol import MAX_DECODED_VERSION, Known, known_modules, modules_per_side
 
-_FINDERS_TRIED = 7
-_TRIPLES_TRIED = 2
-_GUESSES_REFINED = 2
-_MOST_SLANT = 0.32  # how much nearer one side of the code may be than the other: 45 degrees at arm's length
-_LEAST_FIT = 0.42
-_SETTLED_FIT = 0.75
-_LARGEST_MODULE_PX = 2.4  # a module may be twice that before the picture is shrunk
-_LEAST_LIKENESS = 1.75  # three finders together; on pictures without a code the best is seldom above 0.54
-_ROUNDS = 9
-_SETTLED_GAIN = 0.002
+_MAX_FINDERS = 7
+_MAX_TRIPLES = 2
+_MAX_CANDIDATES = 2
+_MAX_SLANT = 0.32  # how much nearer one side of the code may be than the other: 45 degrees at arm's length
+_MIN_FIT = 0.42
+_GOOD_FIT = 0.75
+_MAX_MODULE_PX = 2.4  # a module may be twice as large before the image is reduced
+_MIN_TOTAL_SCORE = 1.75  # of three finder patterns together; without a code the best one is seldom above 0.54
+_MAX_ITERATIONS = 9
+_MIN_GAIN = 0.002
 _FINDER_MIDDLE = 3.5  # modules from the corner
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Grid:
-    """Where every module of a code lies in the picture."""
+    """Position of each module of a code in the image."""
 
     version: int
-    to_picture: Doubles
-    """Homography from module coordinates (0 at the outer edge of the symbol) to pixel middles."""
+    homography: Doubles
+    """Homography from module coordinates (0 at the outer edge of the symbol) to pixel centres."""
     fit: float
-    """Correlation of the picture with the known modules."""
+    """Correlation of the image with the known modules."""
 
 
-def lay_grids(picture: Luma, finders: list[Finder]) -> list[Grid]:
-    """Grids that fit, best first: of the best arrangement of three finders that yields one."""
-    for three in _triples(finders[:_FINDERS_TRIED])[:_TRIPLES_TRIED]:
-        grids = _lay(picture, three)
+def fit_grids(picture: Luma, finders: list[Finder]) -> list[Grid]:
+    """Grids that fit, best first, of the first arrangement of three finder patterns that gives one."""
+    for three in _triples(finders[:_MAX_FINDERS])[:_MAX_TRIPLES]:
+        grids = _fit_around(picture, three)
         if grids:
             return grids
     return []
 
 
-def _lay(picture: Luma, three: tuple[Finder, Finder, Finder]) -> list[Grid]:
-    """Work on the code's own surroundings, at a size where a module is not much more than four pixels."""
+def _fit_around(picture: Luma, three: tuple[Finder, Finder, Finder]) -> list[Grid]:
+    """Fit within the code's surroundings, reduced until a module is not much larger than four pixels."""
     modules = tuple(finder.module_px for finder in three)
     module_px = sum(modules) / 3
     corners = np.array([[finder.x, finder.y] for finder in three])
@@ -54,54 +54,54 @@ def _lay(picture: Luma, three: tuple[Finder, Finder, Finder]) -> list[Grid]:
     margin = 10 * module_px + 0.15 * float(np.linalg.norm(corners[1] - corners[2]))
     left, top = np.maximum(0, np.floor(around.min(0) - margin)).astype(int)
     right, bottom = np.ceil(around.max(0) + margin).astype(int)
-    shrink = max(1, int(module_px / _LARGEST_MODULE_PX))
+    shrink = max(1, int(module_px / _MAX_MODULE_PX))
     cut = picture[top:bottom, left:right]
     if shrink > 1:
         size = (max(1, cut.shape[1] // shrink), max(1, cut.shape[0] // shrink))
         cut = np.asarray(cv2.resize(cut, size, interpolation=cv2.INTER_AREA), np.uint8)
-    flat = evened_out(cut.astype(np.float32), max(3, int(module_px / shrink * 9) | 1))
+    flat = normalize_contrast(cut.astype(np.float32), max(3, int(module_px / shrink * 9) | 1))
     inside = (corners - (left, top) + 0.5) / shrink - 0.5
     grids = []
-    for version, points in _guess(flat, inside, tuple(module / shrink for module in modules)):
+    for version, points in _estimate_versions(flat, inside, tuple(module / shrink for module in modules)):
         grids.append(_refine(flat, version, points))
-        if grids[-1].fit >= _SETTLED_FIT:
+        if grids[-1].fit >= _GOOD_FIT:
             break
     back = np.array([[shrink, 0, left + (shrink - 1) / 2], [0, shrink, top + (shrink - 1) / 2], [0, 0, 1.0]])
-    good = [Grid(grid.version, back @ grid.to_picture, grid.fit) for grid in grids if grid.fit >= _LEAST_FIT]
+    good = [Grid(grid.version, back @ grid.to_picture, grid.fit) for grid in grids if grid.fit >= _MIN_FIT]
     return sorted(good, key=lambda grid: -grid.fit)
 
 
 def _triples(finders: list[Finder]) -> list[tuple[Finder, Finder, Finder]]:
-    """(top left, top right, bottom left) in the code's own sense, likeliest first."""
+    """(top left, top right, bottom left) of the symbol, best first."""
     rated = []
     for three in combinations(finders, 3):
         sizes = [finder.module_px for finder in three]
-        if max(sizes) > 1.5 * min(sizes) or sum(finder.likeness for finder in three) < _LEAST_LIKENESS:
+        if max(sizes) > 1.5 * min(sizes) or sum(finder.score for finder in three) < _MIN_TOTAL_SCORE:
             continue
         for one, two, other in permutations(three):
-            rating = _rate(one, two, other)
+            rating = _score_triple(one, two, other)
             if rating is not None:
                 rated.append((rating, (one, two, other)))
     rated.sort(key=lambda pair: -pair[0])
     return [triple for _, triple in rated]
 
 
-def _rate(one: Finder, two: Finder, three: Finder) -> float | None:
+def _score_triple(one: Finder, two: Finder, three: Finder) -> float | None:
     ax, ay, bx, by = two.x - one.x, two.y - one.y, three.x - one.x, three.y - one.y
     a, b = float(np.hypot(ax, ay)), float(np.hypot(bx, by))
     if ax * by - ay * bx <= 0 or min(a, b) < 11 * one.module_px or not 0.55 < a / max(b, 1e-6) < 1.8:
         return None
     cosine = abs(ax * bx + ay * by) / (a * b)
-    if cosine > 0.5 or max(a, b) > 1.25 * modules_a_side(LARGEST_READ) * one.module_px:
+    if cosine > 0.5 or max(a, b) > 1.25 * modules_per_side(MAX_DECODED_VERSION) * one.module_px:
         return None
-    turned = np.arctan2(ay, ax) - one.turn
+    turned = np.arctan2(ay, ax) - one.rotation
     askew = abs((turned + np.pi / 4) % (np.pi / 2) - np.pi / 4)
     if askew > 0.5:
         return None
     return (
-        one.likeness
-        + two.likeness
-        + three.likeness
+        one.score
+        + two.score
+        + three.score
         - 0.6 * cosine
         - 0.4 * abs(float(np.log(a / b)))
         - 0.3 * float(askew)
@@ -109,7 +109,7 @@ def _rate(one: Finder, two: Finder, three: Finder) -> float | None:
 
 
 def _homographies(side: int, points: Doubles) -> Doubles:
-    """(n, 3, 3) from finder middles and the fourth corner of their square to points (n, 4, 2), closed form (Heckbert 1989)."""
+    """Closed form (Heckbert 1989), (n, 3, 3), from finder centres and the fourth corner of their square to points (n, 4, 2)."""
     p0, p1, p3, p2 = points[:, 0], points[:, 1], points[:, 2], points[:, 3]  # p2 is opposite to p0
     total = p0 - p1 + p2 - p3
     d1, d2 = p1 - p2, p3 - p2
@@ -137,8 +137,8 @@ def _project(homographies: Doubles, xs: Floats, ys: Floats) -> tuple[Floats, Flo
     return px, py
 
 
-def _fits(flat: Floats, homographies: Doubles, known: tuple[Floats, Floats, Floats]) -> Floats:
-    """Correlation of the picture with known modules (xs, ys, signs of unit length), for each homography."""
+def _correlations(flat: Floats, homographies: Doubles, known: tuple[Floats, Floats, Floats]) -> Floats:
+    """Correlation of the image with known modules (xs, ys, signs of unit length), for each homography."""
     px, py = _project(homographies, known[0], known[1])
     samples = cv2.remap(flat, px, py, cv2.INTER_LINEAR, borderMode=cv2.BORDER_CONSTANT, borderValue=0)
     samples = samples.reshape(px.shape)
@@ -146,8 +146,8 @@ def _fits(flat: Floats, homographies: Doubles, known: tuple[Floats, Floats, Floa
     return np.asarray(samples @ known[2] / np.maximum(np.linalg.norm(samples, axis=1), 1e-3), np.float32)
 
 
-def _slanted(corners: Doubles, g: Doubles, h: Doubles) -> Doubles:
-    """Points (n, 4, 2): the three corners and the fourth, where the sides recede by g and h."""
+def _perspective_points(corners: Doubles, g: Doubles, h: Doubles) -> Doubles:
+    """Points (n, 4, 2): the three corners, and the fourth for sides that recede by g and h."""
     one, two, three = corners
     w1, w2, w3 = 1.0 + g, 1.0 + h, 1.0 + g + h
     fourth = (two * w1[:, None] + three * w2[:, None] - one) / w3[:, None]
@@ -155,43 +155,43 @@ def _slanted(corners: Doubles, g: Doubles, h: Doubles) -> Doubles:
     return np.concatenate([fixed, fourth[:, None]], 1)
 
 
-def _timing(side: int, *, down: bool) -> tuple[Floats, Floats, Floats]:
-    """The row (or column) 6 from finder to finder."""
+def _timing_pattern(side: int, *, down: bool) -> tuple[Floats, Floats, Floats]:
+    """Row (or column) 6 between the finder patterns."""
     along = np.arange(side, dtype=np.float32) + np.float32(0.5)
     across = np.full(side, 6.5, np.float32)
-    signs = known_modules((side - 17) // 4).light[6]
+    signs = known_modules((side - 17) // 4).is_light[6]
     unit = np.where(signs, 1.0, -1.0).astype(np.float32)
     unit -= unit.mean()
     unit /= np.linalg.norm(unit)
     return (across, along, unit) if down else (along, across, unit)
 
 
-def _guess(flat: Floats, corners: Doubles, modules: tuple[float, ...]) -> list[tuple[int, Doubles]]:
-    """(version, four points), the likeliest few: the timing patterns tell version and slant."""
+def _estimate_versions(flat: Floats, corners: Doubles, modules: tuple[float, ...]) -> list[tuple[int, Doubles]]:
+    """The best candidates (version, four points). The timing patterns give version and perspective."""
     reach = np.linalg.norm(corners[1] - corners[0]) / (modules[0] + modules[1]) * 2
     reach_down = np.linalg.norm(corners[2] - corners[0]) / (modules[0] + modules[2]) * 2
     side = float((reach * reach_down) ** 0.5) + 2 * _FINDER_MIDDLE
     least, most = (side * 0.88 - 18) / 4, (side * 1.12 - 16) / 4
     guesses = []
-    for version in range(max(1, round(least)), min(LARGEST_READ, round(most)) + 1):
-        modules_now = modules_a_side(version)
-        steps = int(np.ceil(_MOST_SLANT * modules_now / 1.6))
-        slants = np.linspace(-_MOST_SLANT, _MOST_SLANT, 2 * steps + 1)
+    for version in range(max(1, round(least)), min(MAX_DECODED_VERSION, round(most)) + 1):
+        modules_now = modules_per_side(version)
+        steps = int(np.ceil(_MAX_SLANT * modules_now / 1.6))
+        slants = np.linspace(-_MAX_SLANT, _MAX_SLANT, 2 * steps + 1)
         none = np.zeros_like(slants)
-        across = _fits(
-            flat, _homographies(modules_now, _slanted(corners, slants, none)), _timing(modules_now, down=False)
+        across = _correlations(
+            flat, _homographies(modules_now, _perspective_points(corners, slants, none)), _timing_pattern(modules_now, down=False)
         )
-        down = _fits(flat, _homographies(modules_now, _slanted(corners, none, slants)), _timing(modules_now, down=True))
+        down = _correlations(flat, _homographies(modules_now, _perspective_points(corners, none, slants)), _timing_pattern(modules_now, down=True))
         penalty = 0.25 * np.abs(slants)
         i, j = int((across - penalty).argmax()), int((down - penalty).argmax())
-        points = _slanted(corners, slants[i : i + 1], slants[j : j + 1])[0]
+        points = _perspective_points(corners, slants[i : i + 1], slants[j : j + 1])[0]
         guesses.append((float(across[i] + down[j]), version, points))
     guesses.sort(key=lambda guess: -guess[0])
-    return [(version, points) for _, version, points in guesses[:_GUESSES_REFINED]]
+    return [(version, points) for _, version, points in guesses[:_MAX_CANDIDATES]]
 
 
-def _thinned(known: Known, max_count: int = 320) -> tuple[Floats, Floats, Floats]:
-    """Known modules for fitting: all of the scarce ones, every so manieth of the many."""
+def _subsample(known: Known, max_count: int = 320) -> tuple[Floats, Floats, Floats]:
+    """A subset of the known modules for fitting: every n-th, so that there are about `max_count`."""
     step = max(1, len(known.xs) // max_count)
     signs = known.signs[::step]
     signs = signs - signs.mean()
@@ -199,14 +199,14 @@ def _thinned(known: Known, max_count: int = 320) -> tuple[Floats, Floats, Floats
 
 
 def _refine(flat: Floats, version: int, points: Doubles) -> Grid:
-    """Climb: in each round all eight coordinates move towards the top of a parabola through three fits."""
-    side, known = modules_a_side(version), _thinned(known_modules(version))
+    """Hill climbing: each round moves all eight coordinates to the top of a parabola through three correlations."""
+    side, known = modules_per_side(version), _subsample(known_modules(version))
     module = float(np.linalg.norm(points[1] - points[0])) / (side - 7)
     best_points = points = _fourth_corner(flat, side, known, points, module)
     step, best = 0.5 * module, -1.0
     moves = np.concatenate([np.zeros((1, 8)), np.eye(8), -np.eye(8)]).reshape(17, 4, 2)
-    for _ in range(_ROUNDS):
-        fits = _fits(flat, _homographies(side, points + step * moves), known)
+    for _ in range(_MAX_ITERATIONS):
+        fits = _correlations(flat, _homographies(side, points + step * moves), known)
         gain = float(fits[0]) - best
         if gain > 0:
             best_points, best = points, float(fits[0])
@@ -214,7 +214,7 @@ def _refine(flat: Floats, version: int, points: Doubles) -> Grid:
             move = np.clip(0.5 * (fits[1:9] - fits[9:]) / curve, -1, 1) * (0.7 * step)
         else:
             move = move * -0.5  # halfway back
-        if abs(gain) < _SETTLED_GAIN:
+        if abs(gain) < _MIN_GAIN:
             break
         points = points + move.reshape(4, 2)
         step *= 0.7
@@ -224,11 +224,11 @@ def _refine(flat: Floats, version: int, points: Doubles) -> Grid:
 def _fourth_corner(
     flat: Floats, side: int, known: tuple[Floats, Floats, Floats], points: Doubles, module: float
 ) -> Doubles:
-    """The fourth point on the best place within two modules and a half."""
+    """Move the fourth point to its best place within two and a half modules."""
     shifts = np.arange(-5, 6) * 0.5 * module
     dx, dy = (axis.ravel() for axis in np.meshgrid(shifts, shifts))
     trials = np.repeat(points[None], len(dx), 0)
     trials[:, 3, 0] += dx
     trials[:, 3, 1] += dy
-    fits = _fits(flat, _homographies(side, trials), known)
+    fits = _correlations(flat, _homographies(side, trials), known)
     return np.asarray(trials[int(fits.argmax())])

@@ -1,4 +1,4 @@
-"""What is known of a QR symbol before it is read: which modules are the same in every code of a version (ISO/IEC 18004 6.3)."""
+"""The modules of a QR symbol that are the same in all codes of a version (ISO/IEC 18004 6.3)."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -8,44 +8,44 @@ from numpy.typing import NDArray
 
 Modules = NDArray[np.bool_]
 
-LARGEST_VERSION = 40
-LARGEST_READ = 25
-"""Codes beyond 117 modules are on no card or phone at a gate."""
+MAX_VERSION = 40
+MAX_DECODED_VERSION = 25
+"""Codes with more than 117 modules per side do not occur on cards or phones."""
 
 
-def modules_a_side(version: int) -> int:
+def modules_per_side(version: int) -> int:
     """Number of modules on a side."""
     return 17 + 4 * version
 
 
-def alignment_places(version: int) -> tuple[int, ...]:
-    """Rows (and columns) of alignment pattern centres (ISO/IEC 18004 annex E, computed)."""
+def alignment_positions(version: int) -> tuple[int, ...]:
+    """Rows (and columns) of alignment pattern centres, computed (ISO/IEC 18004 annex E)."""
     if version == 1:
         return ()
     count = version // 7 + 2
-    last = modules_a_side(version) - 7
+    last = modules_per_side(version) - 7
     step = 26 if version == 32 else (version * 4 + count * 2 + 1) // (count * 2 - 2) * 2
     return (6, *(last - step * i for i in range(count - 2, -1, -1)))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Known:
-    """Arrays (side, side); True is light."""
+    """Arrays (side, side). True is light."""
 
-    light: Modules
-    fixed: Modules
-    """Where `light` holds in every code of this version."""
+    is_light: Modules
+    is_fixed: Modules
+    """Where `is_light` is the same in all codes of this version."""
     xs: NDArray[np.float32]
-    """Columns of the middles of the fixed modules."""
+    """Columns of the centres of the fixed modules."""
     ys: NDArray[np.float32]
     signs: NDArray[np.float32]
-    """+1 for light and -1 for dark, of the same modules, with a mean of 0 and a length of 1."""
+    """+1 for light and -1 for dark fixed modules, shifted to mean 0 and scaled to length 1."""
 
 
 @cache
 def known_modules(version: int) -> Known:
     """Finder, separator, timing, alignment and version modules of a version."""
-    side = modules_a_side(version)
+    side = modules_per_side(version)
     light, fixed = np.zeros((side, side), np.bool_), np.zeros((side, side), np.bool_)
     light[6, :] = light[:, 6] = np.arange(side) % 2 == 1
     fixed[6, :] = fixed[:, 6] = True
@@ -71,8 +71,8 @@ def _draw_finders(light: Modules, fixed: Modules) -> None:
 
 
 def _draw_alignments(light: Modules, fixed: Modules, version: int) -> None:
-    places = alignment_places(version)
-    last = modules_a_side(version) - 7
+    places = alignment_positions(version)
+    last = modules_per_side(version) - 7
     for y in places:
         for x in places:
             if (y, x) in ((6, 6), (6, last), (last, 6)):
@@ -90,7 +90,7 @@ def _draw_version(light: Modules, fixed: Modules, version: int) -> None:
         if rest >> shift & 1:
             rest ^= 0x1F25 << (shift - 12)
     bits = version << 12 | rest
-    side = modules_a_side(version)
+    side = modules_per_side(version)
     for i in range(18):
         row, column = i // 3, side - 11 + i % 3
         light[row, column] = light[column, row] = not bits >> i & 1

@@ -1,4 +1,4 @@
-"""Advice for whoever mounts the camera: from facts about its view to sentences about distance, light and focus."""
+"""Advice for mounting the camera: measurements of its view become sentences about distance, light and focus."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -7,111 +7,113 @@ from kiosk.core.model import Corners, FrameQuality
 
 Language = Literal["vi", "en"]
 
-DARK_LUMA, BRIGHT_LUMA = 45.0, 215.0
-FLAT_CONTRAST = 8.0
-SOFT_SHARPNESS = 30.0
-"""Of the frame's middle at half size: what sensor noise alone gives stays below, a code or a face in focus is far above."""
-SMALL_MODULE_PX, COMFORTABLE_MODULE_PX, LARGE_MODULE_PX = 2.5, 4.0, 14.0
-"""2 px a module is the physical edge; from 4 px on, every engine reads."""
+MIN_LUMA, MAX_LUMA = 45.0, 215.0
+MIN_CONTRAST = 8.0
+MIN_SHARPNESS = 30.0
+"""Of the frame's middle at half size. Sensor noise alone stays below this. A code or a face in focus is far above."""
+MIN_MODULE_PX, COMFORTABLE_MODULE_PX, MAX_MODULE_PX = 2.5, 4.0, 14.0
+"""2 px per module is the physical limit. From 4 px on, all engines read."""
 
-EDGE = 0.25
-"""Share of the picture's width and height, on each side, in which a code counts as held aside."""
+EDGE_SHARE = 0.25
+"""Share of width and height, on each side, in which a code counts as near the edge."""
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """One sentence in both languages; `good` when nothing has to be changed."""
+    """One sentence in both languages. `is_ok`: nothing has to be changed."""
 
-    good: bool
+    is_ok: bool
     vi: str
     en: str
 
 
-_DARK = Advice(
-    good=False,
+_TOO_DARK = Advice(
+    is_ok=False,
     vi="Hình quá tối: thêm đèn chiếu vào chỗ đưa mã, hoặc tránh để camera hướng ra chỗ ngược sáng.",
     en="The picture is too dark: put light on the place where codes are held, or turn the camera away from a bright background.",
 )
-_BRIGHT = Advice(
-    good=False,
+_TOO_BRIGHT = Advice(
+    is_ok=False,
     vi="Hình quá sáng: che bớt đèn hoặc nắng chiếu thẳng vào camera.",
     en="The picture is too bright: shade the lamp or the sun that shines into the camera.",
 )
-_FLAT = Advice(
-    good=False,
+_LOW_CONTRAST = Advice(
+    is_ok=False,
     vi="Hình gần như không có tương phản: kiểm tra nắp che, bụi hay hơi nước trên ống kính.",
     en="There is hardly any contrast: look for a cap, dust or moisture on the lens.",
 )
-_SOFT = Advice(
-    good=False,
+_OUT_OF_FOCUS = Advice(
+    is_ok=False,
     vi="Hình không nét: chỉnh tiêu cự cho rõ ở khoảng cách đưa mã (thường 15 đến 30 cm), rồi xem lại.",
     en="The picture is not sharp: focus at the distance where codes are held (mostly 15 to 30 cm), then look again.",
 )
-_NONE = Advice(
-    good=False,
+_NO_CODE = Advice(
+    is_ok=False,
     vi="Chưa đọc được mã nào: đưa một thẻ có mã ra trước camera, cách khoảng 20 cm, và giữ yên.",
     en="No code was read yet: hold a card with a code about 20 cm in front of the camera, and keep it still.",
 )
-_FAR = Advice(
-    good=False,
+_TOO_FAR = Advice(
+    is_ok=False,
     vi="Mã quá nhỏ trong hình: đặt camera gần hơn, hoặc vẽ vạch để người dân đưa mã lại gần.",
     en="The code is too small in the picture: mount the camera nearer, or mark a line so that people hold the code closer.",
 )
-_RATHER_FAR = Advice(
-    good=True,
+_SLIGHTLY_FAR = Advice(
+    is_ok=True,
     vi="Đọc được, nhưng gần thêm một chút sẽ đọc nhanh hơn.",
     en="It reads; a little nearer would read faster.",
 )
-_NEAR = Advice(
-    good=False,
+_TOO_NEAR = Advice(
+    is_ok=False,
     vi="Mã chiếm gần hết hình: đưa camera ra xa hơn, kẻo mã lớn bị cắt mất góc.",
     en="The code nearly fills the picture: move the camera back, or larger codes will lose a corner.",
 )
-_ASIDE = Advice(
-    good=False,
+_NEAR_EDGE = Advice(
+    is_ok=False,
     vi="Mã nằm gần mép hình: xoay camera về phía chỗ người dân đưa mã.",
     en="The code is near the picture's edge: turn the camera towards the place where people hold their codes.",
 )
 _GOOD = Advice(
-    good=True,
+    is_ok=True,
     vi="Khoảng cách, ánh sáng và độ nét đều tốt.",
     en="Distance, light and focus are good.",
 )
 
 
-def judge_view(quality: FrameQuality, module_px: float | None, *, near_edge: bool = False) -> tuple[Advice, ...]:
-    """What to change, most urgent first; one good sentence where nothing has to be. `module_px`: of the last code read, if any;
-    `aside`: it was held near the picture's edge."""
-    found = [*_of_light(quality), *_of_distance(module_px), *([_ASIDE] if near_edge else [])]
+def aiming_advice(quality: FrameQuality, module_px: float | None, *, near_edge: bool = False) -> tuple[Advice, ...]:
+    """What to change, most urgent first, or one positive sentence.
+
+    `module_px`: of the last code read, if any. `near_edge`: the code was near the edge of the image.
+    """
+    found = [*_light_advice(quality), *_distance_advice(module_px), *([_NEAR_EDGE] if near_edge else [])]
     return tuple(found) or (_GOOD,)
 
 
-def is_aside(corners: Corners, size_px: tuple[int, int]) -> bool:
-    """Whether the middle of a code lies in the outer quarter of a picture (width, height) on any side."""
+def is_near_edge(corners: Corners, size_px: tuple[int, int]) -> bool:
+    """Whether the middle of a code is in the outer quarter of an image (width, height) on any side."""
     x, y = (sum(corner[axis] for corner in corners) / 4 / size_px[axis] for axis in (0, 1))
-    return not (EDGE <= x <= 1 - EDGE and EDGE <= y <= 1 - EDGE)
+    return not (EDGE_SHARE <= x <= 1 - EDGE_SHARE and EDGE_SHARE <= y <= 1 - EDGE_SHARE)
 
 
-def advice(quality: FrameQuality, module_px: float | None, language: Language) -> tuple[str, ...]:
-    """The sentences of `judge_view` in one language."""
-    return tuple(each.vi if language == "vi" else each.en for each in judge_view(quality, module_px))
+def aiming_texts(quality: FrameQuality, module_px: float | None, language: Language) -> tuple[str, ...]:
+    """The sentences of `aiming_advice` in one language."""
+    return tuple(each.vi if language == "vi" else each.en for each in aiming_advice(quality, module_px))
 
 
-def _of_light(quality: FrameQuality) -> list[Advice]:
-    if quality.mean_luma < DARK_LUMA:
-        return [_DARK]
-    if quality.mean_luma > BRIGHT_LUMA:
-        return [_BRIGHT]
-    if quality.contrast < FLAT_CONTRAST:
-        return [_FLAT]
-    return [_SOFT] if quality.sharpness < SOFT_SHARPNESS else []
+def _light_advice(quality: FrameQuality) -> list[Advice]:
+    if quality.mean_luma < MIN_LUMA:
+        return [_TOO_DARK]
+    if quality.mean_luma > MAX_LUMA:
+        return [_TOO_BRIGHT]
+    if quality.contrast < MIN_CONTRAST:
+        return [_LOW_CONTRAST]
+    return [_OUT_OF_FOCUS] if quality.sharpness < MIN_SHARPNESS else []
 
 
-def _of_distance(module_px: float | None) -> list[Advice]:
+def _distance_advice(module_px: float | None) -> list[Advice]:
     if module_px is None:
-        return [_NONE]
-    if module_px < SMALL_MODULE_PX:
-        return [_FAR]
+        return [_NO_CODE]
+    if module_px < MIN_MODULE_PX:
+        return [_TOO_FAR]
     if module_px < COMFORTABLE_MODULE_PX:
-        return [_RATHER_FAR]
-    return [_NEAR] if module_px > LARGE_MODULE_PX else []
+        return [_SLIGHTLY_FAR]
+    return [_TOO_NEAR] if module_px > MAX_MODULE_PX else []

@@ -1,4 +1,4 @@
-"""Picture files in and out: whatever OpenCV opens (png, jpg, webp, ...) as luma, and views that may be kept."""
+"""Reads image files as luma (all formats of OpenCV: png, jpg, webp, ...) and writes masked images."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,44 +10,44 @@ from kiosk.core.frame import Luma
 from kiosk.core.model import Corners
 from kiosk.core.ports import KioskError
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".pgm", ".tif", ".tiff"})
-MAX_PICTURE_BYTES = 64 * 1024 * 1024
-_COARSE_PX = 16  # modules up to that size become one grey
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".pgm", ".tif", ".tiff"})
+MAX_IMAGE_BYTES = 64 * 1024 * 1024
+_MASK_CELL_PX = 16  # modules up to that size become one grey
 
 
 class PictureTrouble(KioskError):
-    """A file that cannot be opened as a picture; the sentence says why."""
+    """A file that cannot be opened as an image. The message says why."""
 
 
 def load_luma(path: Path) -> Luma:
-    """Open a picture: uint8 (height, width), owned by the caller; what is transparent is white. Raises PictureTrouble."""
+    """Open an image as uint8 (height, width), owned by the caller. Transparent pixels become white. Raises ImageFileError."""
     try:
         size = path.stat().st_size
-        if size > MAX_PICTURE_BYTES:
-            raise PictureTrouble(f"{path}: {size} bytes are more than a picture may have ({MAX_PICTURE_BYTES})")
+        if size > MAX_IMAGE_BYTES:
+            raise PictureTrouble(f"{path}: {size} bytes are more than an image file may have ({MAX_IMAGE_BYTES})")
         raw = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as trouble:
-        raise PictureTrouble(f"{path}: cannot be read: {trouble.strerror}") from trouble
+    except OSError as error:
+        raise PictureTrouble(f"{path}: cannot be read: {error.strerror}") from error
     if not raw.size:
         raise PictureTrouble(f"{path}: the file is empty")
     try:
         picture = cv2.imdecode(raw, cv2.IMREAD_UNCHANGED)
-    except cv2.error as trouble:
-        raise PictureTrouble(f"{path}: not a picture that can be opened ({trouble.err})") from trouble
+    except cv2.error as error:
+        raise PictureTrouble(f"{path}: not an image that can be opened ({error.err})") from error
     if picture is None:
-        raise PictureTrouble(f"{path}: not a picture, or a broken one")
-    return _luma(np.asarray(picture))
+        raise PictureTrouble(f"{path}: not an image, or a damaged one")
+    return _to_luma(np.asarray(picture))
 
 
 def folder_pictures(folder: Path) -> list[Path]:
-    """All picture files below a folder, in the order of their paths."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    """All image files below a folder, in the order of their paths."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
 
 
-def save_masked(luma: Luma, codes: Iterable[Corners], path: Path) -> None:
-    """Write a view as PNG in which no code can be read: coarse cells, and codes painted over. Raises PictureTrouble."""
+def save_masked_image(luma: Luma, codes: Iterable[Corners], path: Path) -> None:
+    """Write a PNG in which no code can be read: coarse cells, and codes painted over. Raises ImageFileError."""
     height, width = luma.shape
-    cells = (max(1, width // _COARSE_PX), max(1, height // _COARSE_PX))
+    cells = (max(1, width // _MASK_CELL_PX), max(1, height // _MASK_CELL_PX))
     coarse = cv2.resize(luma, cells, interpolation=cv2.INTER_AREA)
     shown = cv2.cvtColor(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST), cv2.COLOR_GRAY2BGR)
     for corners in codes:
@@ -56,11 +56,11 @@ def save_masked(luma: Luma, codes: Iterable[Corners], path: Path) -> None:
         cv2.polylines(shown, [outline], True, (0, 120, 0), 3)
     try:
         path.write_bytes(cv2.imencode(".png", shown)[1].tobytes())
-    except OSError as trouble:
-        raise PictureTrouble(f"{path}: cannot be written: {trouble.strerror}") from trouble
+    except OSError as error:
+        raise PictureTrouble(f"{path}: cannot be written: {error.strerror}") from error
 
 
-def _luma(picture: np.ndarray) -> Luma:
+def _to_luma(picture: np.ndarray) -> Luma:
     if picture.dtype == np.uint16:
         picture = (picture >> 8).astype(np.uint8)
     elif picture.dtype != np.uint8:

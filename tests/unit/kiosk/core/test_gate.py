@@ -7,11 +7,11 @@ import pytest
 
 from kiosk.core import rules
 from kiosk.core.gate import Gate, uuid7
-from kiosk.core.model import Assurance, ClockQuality, CodeKind, Direction, Outcome, Reason, Stored
-from kiosk.core.ports import StoreTrouble
-from kiosk.core.subject_sealing import Pseudonyms
-from kiosk.credentials.issuing import prove, sign_pass
-from mqtt.sealing import open_sealed
+from kiosk.core.model import Assurance, ClockQuality, CodeKind, Direction, Outcome, Reason, StoredEvent
+from kiosk.core.ports import StoreError
+from kiosk.core.subject_sealing import Pseudonymizer
+from kiosk.credentials.issuing import make_rotating_pass, sign_pass
+from mqtt.sealing import unseal_subject
 from tests.fakes.data.entry_passes import HOLDER, HOLDER_RAW, SERIAL
 from tests.fakes.data.people import NOW_AT, WORLD, moment
 from tests.fakes.parts.gate import FRAME, PRIVATE, Scene
@@ -22,7 +22,7 @@ def scene() -> Scene:
     return Scene()
 
 
-def shown(scene: Scene, gate: Gate, label: str, after_s: float = 0.0) -> Stored | None:
+def shown(scene: Scene, gate: Gate, label: str, after_s: float = 0.0) -> StoredEvent | None:
     """Show one sample code to the camera."""
     scene.codes = (WORLD[label].data,) if label else ()
     scene.now = moment(after_s)
@@ -40,7 +40,7 @@ def test_every_sample_gets_its_signal_and_its_event(scene: Scene, label: str) ->
     assert len(passage.pseudonym) == 16
     assert scene.lights == [sample.outcome]
     if sample.subject is not None:
-        opened = open_sealed(PRIVATE, passage.sealed, passage.id)
+        opened = unseal_subject(PRIVATE, passage.sealed, passage.id)
         assert opened["name"] == sample.subject.name
         assert opened["ids"] == [[each.scheme, each.value] for each in sample.subject.identifiers]
         assert passage.direction is Direction.IN
@@ -54,7 +54,7 @@ def test_no_signal_is_shown_before_the_event_is_on_disk(scene: Scene) -> None:
 def test_no_signal_is_shown_if_the_commit_fails(scene: Scene) -> None:
     scene.disk_is_full = True
     gate = scene.gate()
-    with pytest.raises(StoreTrouble):
+    with pytest.raises(StoreError):
         shown(scene, gate, "valid")
     assert scene.lights == []
     scene.disk_is_full = False
@@ -100,7 +100,7 @@ def test_a_rotated_code_of_the_same_app_is_the_same_visit(scene: Scene) -> None:
     token = sign_pass(WORLD.issuer, SERIAL, NOW_AT, NOW_AT + timedelta(days=1), holder_key=HOLDER_RAW)
     answers = []
     for second in (0, 5, 10):
-        scene.codes, scene.now = (prove(token, HOLDER, NOW_AT + timedelta(seconds=second)),), moment(second)
+        scene.codes, scene.now = (make_rotating_pass(token, HOLDER, NOW_AT + timedelta(seconds=second)),), moment(second)
         answers.append(gate.process_frame(FRAME).stored)
     assert [answer is not None for answer in answers] == [True, False, False]
 
@@ -121,18 +121,18 @@ def test_an_unknown_code_is_kept_only_as_keyed_hash_and_length(scene: Scene) -> 
     passage = stored.event
     assert passage.sealed == b""
     assert passage.assurance is None
-    assert passage.pseudonym == Pseudonyms(b"k" * 32).for_codes([WORLD["unknown"].data])
+    assert passage.pseudonym == Pseudonymizer(b"k" * 32).for_codes([WORLD["unknown"].data])
 
 
 def test_the_subject_of_a_refused_person_is_sealed_for_the_centre(scene: Scene) -> None:
-    stored = shown(scene, scene.gate(rules.Policy(min_assurance={CodeKind.ENTRY_PASS: Assurance.VERIFIED})), "id-card")
+    stored = shown(scene, scene.gate(rules.AccessPolicy(min_assurance={CodeKind.ENTRY_PASS: Assurance.VERIFIED})), "id-card")
     assert stored is not None
     assert stored.event.reason is Reason.NOT_ACCEPTED
-    assert open_sealed(PRIVATE, stored.event.sealed, stored.event.id)["name"] == WORLD["id-card"].person.name  # type: ignore[union-attr]
+    assert unseal_subject(PRIVATE, stored.event.sealed, stored.event.id)["name"] == WORLD["id-card"].person.name  # type: ignore[union-attr]
 
 
 def test_a_full_site_refuses_the_next_person_until_one_leaves(scene: Scene) -> None:
-    gate = scene.gate(rules.Policy(capacity=1))
+    gate = scene.gate(rules.AccessPolicy(capacity=1))
     reasons = []
     for label, after_s in (("valid", 0), ("national", 20), ("valid", 40), ("national", 60)):
         stored = shown(scene, gate, label, after_s)
@@ -142,7 +142,7 @@ def test_a_full_site_refuses_the_next_person_until_one_leaves(scene: Scene) -> N
 
 
 def test_a_manual_admission_counts_one_person(scene: Scene) -> None:
-    gate = scene.gate(rules.Policy(capacity=1))
+    gate = scene.gate(rules.AccessPolicy(capacity=1))
     passage = gate.admit(Direction.IN).event
     assert (passage.outcome, passage.reason, passage.direction) == (Outcome.PASS, Reason.MANUAL, Direction.IN)
     assert (passage.kind, passage.pseudonym, passage.sealed, passage.code_bytes) == (None, b"", b"", 0)

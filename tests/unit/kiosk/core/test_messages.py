@@ -7,20 +7,20 @@ from typing import Any
 import pytest
 
 from kiosk.core import messages
-from kiosk.core.model import CodeKind, Direction, Outcome, Reason, State
+from kiosk.core.model import CodeKind, Direction, Outcome, Reason, DeviceState
 
 TABLES = [
     (messages.REASON_TEXTS, Reason),
     (messages.OUTCOME_TEXTS, Outcome),
     (messages.KIND_TEXTS, CodeKind),
     (messages.DIRECTION_TEXTS, Direction),
-    (messages.STATE_TEXTS, State),
+    (messages.STATE_TEXTS, DeviceState),
 ]
 DIACRITICS = set("ăâđêôơưàáảãạằắẳẵặầấẩẫậèéẻẽẹềếểễệìíỉĩịòóỏõọồốổỗộờớởỡợùúủũụừứửữựỳýỷỹỵ")
 
 
 @pytest.mark.parametrize(("table", "values"), TABLES)
-def test_every_value_has_a_text(table: Mapping[Any, messages.Sentence], values: type[StrEnum]) -> None:
+def test_every_value_has_a_text(table: Mapping[Any, messages.LocalizedText], values: type[StrEnum]) -> None:
     assert set(table) == set(values)
     for value, sentence in table.items():
         assert sentence.vi.strip() == sentence.vi != ""

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.core.gate import Gate
-from kiosk.core.model import DecodedCode, DecodeResult, Direction, Grounds, Moment, Outcome, Reason, State, Stored
-from kiosk.core.ports import StoreTrouble
-from kiosk.core.reversal import LastPassage, NotUndone, WhyNot
+from kiosk.core.model import DecodedCode, DecodeResult, Direction, ManualReason, ClockReading, Outcome, Reason, DeviceState, StoredEvent
+from kiosk.core.ports import StoreError
+from kiosk.core.reversal import LastAccessEvent, UndoError, UndoRefusal
 from kiosk.core.visits import Visits
 from kiosk.storage import Store
 from tests.fakes.data.access_events import a_passage, an_undo
@@ -31,16 +31,16 @@ class Life:
     """One run of a gate on a database that outlives it."""
 
     store: Store
-    now: Moment = field(default_factory=moment)
+    now: ClockReading = field(default_factory=moment)
     codes: tuple[bytes, ...] = ()
     lights: list[Outcome] = field(default_factory=list)
     dies_before_the_light: bool = False
 
     def __post_init__(self) -> None:
         self.visits = Visits(window_s=8)
-        self.last = LastPassage(30, boot_id=self.store.boot_id)
+        self.last = LastAccessEvent(30, boot_id=self.store.boot_id)
 
-    def wake(self, now: Moment) -> Gate:
+    def wake(self, now: ClockReading) -> Gate:
         """Restore everything as at process start."""
         records = tuple(reversed(self.store.recent(100)))
         self.now = now
@@ -56,7 +56,7 @@ class Life:
             raise Killed
         self.lights.append(outcome)
 
-    def set_idle_state(self, state: State) -> None:
+    def set_idle_state(self, state: DeviceState) -> None:
         raise AssertionError(state)
 
     def close(self) -> None:
@@ -72,14 +72,14 @@ def store(tmp_path: Path) -> Iterator[Store]:
         yield opened
 
 
-def shows(life: Life, gate: Gate, label: str, at_s: float) -> Stored | None:
+def shows(life: Life, gate: Gate, label: str, at_s: float) -> StoredEvent | None:
     life.codes, life.now = ((WORLD[label].data,) if label else ()), moment(at_s)
     return gate.process_frame(FRAME).stored
 
 
-def refusal(gate: Gate, seq: int | None = None) -> WhyNot:
-    with pytest.raises(NotUndone) as refused:
-        gate.undo(Grounds.TURNED_BACK, seq)
+def refusal(gate: Gate, seq: int | None = None) -> UndoRefusal:
+    with pytest.raises(UndoError) as refused:
+        gate.undo(ManualReason.TURNED_BACK, seq)
     return refused.value.refusal
 
 
@@ -89,10 +89,10 @@ def test_an_undo_is_a_new_event_that_leaves_the_old_one_unchanged(store: Store) 
     passed = shows(life, gate, "valid", 0)
     assert passed is not None
     life.now = moment(10)
-    done = gate.undo(Grounds.TURNED_BACK)
+    done = gate.undo(ManualReason.TURNED_BACK)
     undo = done.annulment.event
     assert (done.annulment.seq, done.annulled) == (2, passed)
-    assert (undo.annuls, undo.manual_reason) == (passed.event.id, Grounds.TURNED_BACK)
+    assert (undo.annuls, undo.manual_reason) == (passed.event.id, ManualReason.TURNED_BACK)
     assert (undo.outcome, undo.reason, undo.direction) == (Outcome.CHECK_AGAIN, Reason.ANNULLED, Direction.IN)
     assert (undo.pseudonym, undo.sealed, undo.kind, undo.code_bytes) == (b"", b"", None, 0), "it names no person"
     assert [one.event for one in store.recent(9)] == [undo, passed.event]
@@ -105,7 +105,7 @@ def test_an_undone_visitor_can_show_their_code_again_after_taking_it_away(store:
     gate = life.wake(moment())
     shows(life, gate, "valid", 0)
     life.now = moment(1)
-    gate.undo(Grounds.WRONG_PERSON)
+    gate.undo(ManualReason.WRONG_PERSON)
     assert shows(life, gate, "valid", 1.5) is None, "still held up"
     shows(life, gate, "", 2)
     again = shows(life, gate, "valid", 4)
@@ -117,11 +117,11 @@ def test_an_undone_visitor_can_show_their_code_again_after_taking_it_away(store:
 def test_only_the_last_event_can_be_undone_and_only_once(store: Store) -> None:
     life = Life(store)
     gate = life.wake(moment())
-    assert refusal(gate) is WhyNot.NOTHING_TO_UNDO
+    assert refusal(gate) is UndoRefusal.NOTHING_TO_UNDO
     shows(life, gate, "valid", 0)
-    gate.admit(Direction.IN, Grounds.ASSISTED)
-    assert gate.undo(Grounds.MISTAKE).annulled.seq == 2
-    assert refusal(gate) is WhyNot.ALREADY_UNDONE
+    gate.admit(Direction.IN, ManualReason.ASSISTED)
+    assert gate.undo(ManualReason.MISTAKE).annulled.seq == 2
+    assert refusal(gate) is UndoRefusal.ALREADY_UNDONE
     assert life.inside() == 1
     assert store.newest_seq == 3, "what was refused left no record"
     assert life.lights == [Outcome.PASS, Outcome.PASS, Outcome.CHECK_AGAIN], "and no light"
@@ -133,7 +133,7 @@ def test_later_refusals_do_not_prevent_an_undo(store: Store) -> None:
     passed = shows(life, gate, "valid", 0)
     assert shows(life, gate, "expired", 5) is not None
     assert passed is not None
-    assert gate.undo(Grounds.TURNED_BACK).annulled.seq == passed.seq
+    assert gate.undo(ManualReason.TURNED_BACK).annulled.seq == passed.seq
 
 
 def test_an_undo_with_another_seq_than_the_last_is_refused(store: Store) -> None:
@@ -141,12 +141,12 @@ def test_an_undo_with_another_seq_than_the_last_is_refused(store: Store) -> None
     gate = life.wake(moment())
     for _ in range(2):
         gate.admit(Direction.IN)
-    assert refusal(gate, 1) is WhyNot.NEWER_EVENT
-    assert gate.undo(Grounds.OTHER, 2).annulled.seq == 2
+    assert refusal(gate, 1) is UndoRefusal.NEWER_EVENT
+    assert gate.undo(ManualReason.OTHER, 2).annulled.seq == 2
 
 
-@pytest.mark.parametrize(("age_s", "why"), [(30.0, None), (30.1, WhyNot.TOO_LATE)])
-def test_undo_is_refused_after_the_window(store: Store, age_s: float, why: WhyNot | None) -> None:
+@pytest.mark.parametrize(("age_s", "why"), [(30.0, None), (30.1, UndoRefusal.TOO_LATE)])
+def test_undo_is_refused_after_the_window(store: Store, age_s: float, why: UndoRefusal | None) -> None:
     life = Life(store)
     gate = life.wake(moment())
     gate.admit(Direction.IN)
@@ -154,13 +154,13 @@ def test_undo_is_refused_after_the_window(store: Store, age_s: float, why: WhyNo
     assert (life.last.find_undoable(life.now.monotonic_s) is None) is (why is not None)
     assert (refusal(gate) if why else None) is why
     life.now = replace(moment(age_s), at=moment(-4000).utc_at)
-    assert (refusal(gate) if why else gate.undo(Grounds.OTHER).annulment.seq) == (why or 2), "whatever the wall clock says"
+    assert (refusal(gate) if why else gate.undo(ManualReason.OTHER).annulment.seq) == (why or 2), "whatever the wall clock says"
 
 
 def test_a_window_of_zero_switches_undo_off(store: Store) -> None:
-    last = LastPassage(0, boot_id=BOOT)
+    last = LastAccessEvent(0, boot_id=BOOT)
     last.observe(store.commit(a_passage(1)))
-    with pytest.raises(NotUndone, match="too long ago"):
+    with pytest.raises(UndoError, match="too long ago"):
         last.require_undoable(1001.0)
 
 
@@ -170,12 +170,12 @@ def test_no_signal_is_shown_for_an_undo_that_could_not_be_committed(tmp_path: Pa
         gate = life.wake(moment())
         gate.admit(Direction.IN)
         store._gate_connection.execute("PRAGMA query_only = 1")
-        with pytest.raises(StoreTrouble):
-            gate.undo(Grounds.OTHER)
+        with pytest.raises(StoreError):
+            gate.undo(ManualReason.OTHER)
         store._gate_connection.execute("PRAGMA query_only = 0")
         assert life.inside() == 1
         assert life.lights == [Outcome.PASS]
-        gate.undo(Grounds.OTHER)
+        gate.undo(ManualReason.OTHER)
         assert life.inside() == 0
 
 
@@ -186,12 +186,12 @@ def test_an_undo_holds_if_the_process_dies_between_commit_and_signal(tmp_path: P
         shows(life, gate, "valid", 0)
         life.now, life.dies_before_the_light = moment(3), True
         with pytest.raises(Killed):
-            gate.undo(Grounds.TURNED_BACK)
+            gate.undo(ManualReason.TURNED_BACK)
     with closing(Store(tmp_path / "p.db", boot_id=BOOT)) as store:
         life = Life(store)
         gate = life.wake(moment(5))
         assert life.inside() == 0
-        assert refusal(gate) is WhyNot.ALREADY_UNDONE
+        assert refusal(gate) is UndoRefusal.ALREADY_UNDONE
         again = shows(life, gate, "valid", 6)
         assert again is not None
         assert again.event.direction is Direction.IN, "and he may show his code at once"
@@ -205,23 +205,23 @@ def test_an_event_can_be_undone_after_a_restart_but_not_after_a_reboot(tmp_path:
         life = Life(store)
         gate = life.wake(moment(10))
         assert life.inside() == 1
-        assert gate.undo(Grounds.TURNED_BACK).annulled.seq == 1
+        assert gate.undo(ManualReason.TURNED_BACK).annulled.seq == 1
         assert life.inside() == 0
         shows(life, gate, "valid", 20)
     with closing(Store(tmp_path / "p.db", boot_id="boot-b")) as store:
         life = Life(store)
         gate = life.wake(moment(25))
         assert life.inside() == 1
-        assert refusal(gate) is WhyNot.NOTHING_TO_UNDO
+        assert refusal(gate) is UndoRefusal.NOTHING_TO_UNDO
 
 
 @given(st.lists(st.sampled_from(["pass", "refuse", "undo"]), max_size=20))
 def test_no_sequence_annuls_an_event_twice_or_an_event_other_than_the_last(steps: list[str]) -> None:
-    last = LastPassage(1e9, boot_id=BOOT)
-    passed: list[Stored] = []
+    last = LastAccessEvent(1e9, boot_id=BOOT)
+    passed: list[StoredEvent] = []
     annulled: list[int] = []
     for seq, step in enumerate(steps, start=1):
-        record = Stored("epoch", seq, BOOT, a_passage(seq))
+        record = StoredEvent("epoch", seq, BOOT, a_passage(seq))
         if step == "undo":
             found = last.find_undoable(1e6)
             if found is None:

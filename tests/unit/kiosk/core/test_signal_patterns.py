@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from kiosk import config
 from kiosk.core import signal_patterns
-from kiosk.core.model import Outcome, State
-from kiosk.hardware.gpio.pattern_player import patterns_of
+from kiosk.core.model import Outcome, DeviceState
+from kiosk.hardware.gpio.pattern_player import build_patterns
 
-GOOD = config.Patterns()
+GOOD = config.PatternSettings()
 
 
-def answers(**changed: str) -> dict[str, tuple[signal_patterns.Beat, ...]]:
+def answers(**changed: str) -> dict[str, tuple[signal_patterns.Pulse, ...]]:
     lines = {name: getattr(GOOD, f"{name}_pattern") for name in config.PATTERN_NAMES} | changed
     return {name: signal_patterns.parse_pattern(line) for name, line in lines.items()}
 
@@ -26,9 +26,9 @@ TONES = {name: getattr(GOOD, f"{name}_hz") for name in config.PATTERN_NAMES}
 
 def test_a_line_of_pulses_is_parsed() -> None:
     assert signal_patterns.parse_pattern("0.4! -0.1 1") == (
-        signal_patterns.Beat(0.4, lit=True, sounds=True),
-        signal_patterns.Beat(0.1, lit=False),
-        signal_patterns.Beat(1.0, lit=True),
+        signal_patterns.Pulse(0.4, lit=True, sounds=True),
+        signal_patterns.Pulse(0.1, lit=False),
+        signal_patterns.Pulse(1.0, lit=True),
     )
 
 
@@ -48,19 +48,19 @@ def test_a_line_of_pulses_is_parsed() -> None:
     ],
 )
 def test_an_invalid_pulse_is_reported_with_the_valid_form(line: str, message: str) -> None:
-    with pytest.raises(signal_patterns.RhythmTrouble, match=message):
+    with pytest.raises(signal_patterns.SignalPatternError, match=message):
         signal_patterns.parse_pattern(line)
 
 
 def test_all_invalid_pulses_of_a_line_are_reported() -> None:
-    with pytest.raises(signal_patterns.RhythmTrouble) as found:
+    with pytest.raises(signal_patterns.SignalPatternError) as found:
         signal_patterns.parse_pattern("0.01 what 9 1.5!")
     assert len(found.value.errors) == 4
 
 
 @given(st.text(max_size=60))
 def test_no_text_crashes_the_parser(text: str) -> None:
-    with contextlib.suppress(signal_patterns.RhythmTrouble):
+    with contextlib.suppress(signal_patterns.SignalPatternError):
         assert signal_patterns.parse_pattern(text)[0].lit
 
 
@@ -68,7 +68,7 @@ def test_no_text_crashes_the_parser(text: str) -> None:
 def test_no_accepted_pattern_flashes_four_times_within_a_second(parts: list[tuple[str, int]]) -> None:
     try:
         beats = signal_patterns.parse_pattern(" ".join(f"{sign}{hundredths / 100}" for sign, hundredths in parts))
-    except signal_patterns.RhythmTrouble:
+    except signal_patterns.SignalPatternError:
         return
     if any("flashes more than" in each for each in signal_patterns.outcome_pattern_errors(beats)):
         return
@@ -101,18 +101,18 @@ def test_the_default_patterns_are_distinguishable() -> None:
 
 
 def test_patterns_with_the_same_number_of_flashes_are_refused() -> None:
-    found = list(signal_patterns.ambiguous_patterns(answers(look_again="0.3! -0.3 0.3! -0.3 0.3 -0.2 0.2"), TONES))
-    assert [each.startswith("fail and look_again have the same number of flashes (4)") for each in found] == [True]
+    found = list(signal_patterns.ambiguous_patterns(answers(check_again="0.3! -0.3 0.3! -0.3 0.3 -0.2 0.2"), TONES))
+    assert [each.startswith("fail and check_again have the same number of flashes (4)") for each in found] == [True]
 
 
 def test_patterns_that_sound_the_same_on_a_buzzer_of_one_tone_are_refused() -> None:
-    found = list(signal_patterns.ambiguous_patterns(answers(look_again="0.45! 1"), TONES))
-    assert any(each.startswith("pass and look_again sound the same") for each in found)
+    found = list(signal_patterns.ambiguous_patterns(answers(check_again="0.45! 1"), TONES))
+    assert any(each.startswith("pass and check_again sound the same") for each in found)
 
 
 def test_tones_that_are_too_close_are_refused() -> None:
     found = list(signal_patterns.ambiguous_patterns(answers(), TONES | {"fail": 800}))
-    assert found == ["the tones of fail and look_again (784 and 800 Hz) are too close: they must differ by 10 % or more."]
+    assert found == ["the tones of fail and check_again (784 and 800 Hz) are too close: they must differ by 10 % or more."]
 
 
 @given(
@@ -144,13 +144,13 @@ def test_a_configuration_reports_all_pattern_errors_at_once(tmp_path: Path) -> N
 
 
 def test_configured_patterns_are_played_on_fixed_lamps() -> None:
-    asked = config.Patterns(pass_pattern="0.2! 0.8", pass_hz=2000, starting_pattern="0.5 0.5", out_of_order_pattern="0.7!")
-    patterns = patterns_of(asked)
+    asked = config.PatternSettings(pass_pattern="0.2! 0.8", pass_hz=2000, starting_pattern="0.5 0.5", out_of_order_pattern="0.7!")
+    patterns = build_patterns(asked)
     assert [(step.duration_s, sorted(step.lamps), step.tone_hz) for step in patterns[Outcome.PASS].once] == [
         (0.2, ["green"], 2000),
         (0.8, ["green"], 0),
     ]
-    assert [step.duration_s for step in patterns[State.STARTING].repeated] == [0.5, 0.5]
-    assert patterns[State.OUT_OF_ORDER].once[0].duration_s == 0.7
-    assert patterns[State.OUT_OF_ORDER].repeated[0].duration_s > 60
-    assert patterns[State.READY] == patterns_of(GOOD)[State.READY]
+    assert [step.duration_s for step in patterns[DeviceState.STARTING].repeated] == [0.5, 0.5]
+    assert patterns[DeviceState.OUT_OF_ORDER].once[0].duration_s == 0.7
+    assert patterns[DeviceState.OUT_OF_ORDER].repeated[0].duration_s > 60
+    assert patterns[DeviceState.READY] == build_patterns(GOOD)[DeviceState.READY]

@@ -1,4 +1,4 @@
-"""The motion gate: an unchanging empty scene costs next to nothing, and no code is ever missed for it."""
+"""The motion gate: an unchanging empty scene costs almost nothing, and no code is missed because of it."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ import pytest
 
 from kiosk.core.frame import Frame, Luma
 from kiosk.decoding import Cascade
-from kiosk.decoding.frame_quality import decimate
+from kiosk.decoding.frame_quality import decimate_frame
 from kiosk.decoding.motion_gate import MotionGate
 from tests.fakes.data.qr_images import code_picture, frames, noisy, scene
 
@@ -32,78 +32,78 @@ class Turn:
 
     def wants(self, picture: Luma, after_s: float = 0.1) -> bool:
         self.now_s += after_s
-        return self.gate.wants(decimate(picture), self.now_s)
+        return self.gate.should_search(decimate_frame(picture), self.now_s)
 
 
-def test_an_unchanging_scene_is_left_alone_after_several_searches() -> None:
-    turn = Turn(MotionGate(searches=4, reopen_s=60))
+def test_an_unchanging_scene_is_skipped_after_several_searches() -> None:
+    turn = Turn(MotionGate(max_searches=4, reopen_s=60))
     assert [turn.wants(hall(seed)) for seed in range(10)] == [True] * 4 + [False] * 6
 
 
 def test_noise_alone_does_not_open_the_gate() -> None:
-    turn = Turn(MotionGate(searches=1, reopen_s=1e9))
+    turn = Turn(MotionGate(max_searches=1, reopen_s=1e9))
     turn.wants(hall(0, sigma=12.0))
     assert not any(turn.wants(hall(seed, sigma=12.0)) for seed in range(1, 200))
 
 
 @pytest.mark.parametrize("contrast", [(20, 235), (100, 130)], ids=["black on white", "faint"])
 def test_the_smallest_code_that_appears_opens_the_gate(contrast: tuple[int, int]) -> None:
-    turn = Turn(MotionGate(searches=1, reopen_s=1e9))
+    turn = Turn(MotionGate(max_searches=1, reopen_s=1e9))
     turn.wants(hall(0))
     assert turn.wants(with_code(1, contrast=contrast))
 
 
-def test_a_change_that_creeps_in_opens_the_gate() -> None:
-    turn = Turn(MotionGate(searches=1, reopen_s=1e9))
+def test_a_gradual_change_opens_the_gate() -> None:
+    turn = Turn(MotionGate(max_searches=1, reopen_s=1e9))
     turn.wants(HALL.astype(np.uint8))
     assert any(turn.wants((HALL + level).astype(np.uint8)) for level in range(1, 40))
 
 
 def test_a_closed_gate_opens_by_itself_from_time_to_time() -> None:
-    turn = Turn(MotionGate(searches=1, reopen_s=3.0))
+    turn = Turn(MotionGate(max_searches=1, reopen_s=3.0))
     turn.wants(hall(0), after_s=1.0)
     assert [turn.wants(hall(seed), after_s=1.0) for seed in range(1, 7)] == [False, False, True, False, False, True]
 
 
 def test_a_code_that_was_there_when_the_daemon_started_is_read() -> None:
     cascade = Cascade()
-    sights = [cascade.read(frame) for frame in frames(*(with_code(seed, module_px=4) for seed in range(3)))]
-    assert [reading.data for reading in sights[0].readings] == [b"HUE1:HELD STILL"]
+    sights = [cascade.decode(frame) for frame in frames(*(with_code(seed, module_px=4) for seed in range(3)))]
+    assert [reading.data for reading in sights[0].codes] == [b"HUE1:HELD STILL"]
 
 
 def test_a_code_held_still_is_reported_in_every_frame() -> None:
     cascade = Cascade()
-    sights = [cascade.read(frame) for frame in frames(*(with_code(seed, module_px=4) for seed in range(40)))]
-    assert all(sight.readings for sight in sights)
+    sights = [cascade.decode(frame) for frame in frames(*(with_code(seed, module_px=4) for seed in range(40)))]
+    assert all(sight.codes for sight in sights)
 
 
 def test_a_code_that_replaces_another_in_the_same_place_is_read_at_once() -> None:
     cascade = Cascade()
     first, second = (scene(code_picture(f"HUE1:{name}")) for name in ("FIRST", "OTHER"))
-    sights = [cascade.read(frame) for frame in frames(*[first] * 20, *[second] * 2)]
-    assert [reading.data for reading in sights[20].readings] == [b"HUE1:OTHER"]
+    sights = [cascade.decode(frame) for frame in frames(*[first] * 20, *[second] * 2)]
+    assert [reading.data for reading in sights[20].codes] == [b"HUE1:OTHER"]
 
 
-def test_a_still_scene_keeps_the_last_facts_about_its_view() -> None:
+def test_a_static_scene_keeps_the_last_frame_quality() -> None:
     cascade = Cascade()
-    views = [cascade.read(frame).view for frame in frames(*(hall(seed) for seed in range(30)))]
+    views = [cascade.decode(frame).frame_quality for frame in frames(*(hall(seed) for seed in range(30)))]
     last = views[-1]
     assert last is not None
-    assert last.still
+    assert last.is_static
     assert last.mean_luma == pytest.approx(HALL.mean(), abs=2)
 
 
 def test_a_frame_of_another_size_opens_the_gate() -> None:
-    turn = Turn(MotionGate(searches=1, reopen_s=1e9))
+    turn = Turn(MotionGate(max_searches=1, reopen_s=1e9))
     turn.wants(hall(0))
     assert turn.wants(hall(0)[:400])
 
 
-def test_a_gate_without_memory_of_time_is_not_fooled_by_numbers() -> None:
+def test_a_reopened_camera_with_restarted_numbers_is_searched() -> None:
     cascade = Cascade()
     for frame in frames(*(hall(seed) for seed in range(30))):
-        cascade.read(frame)
-    sight = cascade.read(
+        cascade.decode(frame)
+    sight = cascade.decode(
         Frame(with_code(99, module_px=4), 3, 1.0)
-    )  # the camera was opened anew: number and time start again
-    assert sight.readings
+    )  # the camera was reopened: number and time start again
+    assert sight.codes

@@ -1,4 +1,4 @@
-"""The picture for aiming: small, nobody's code in it, and true words about light, focus and distance."""
+"""The aiming preview: small, without readable codes, with correct advice about light, focus and distance."""
 
 import threading
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from kiosk.app.frame_slot import Mailbox
 from kiosk.core.frame import Frame, Luma
 from kiosk.decoding.preview import preview as module
 from kiosk.decoding.preview.preview import MAX_JPEG_BYTES, NoStill, Still, Viewfinder
-from kiosk.decoding.still_image import read_picture
+from kiosk.decoding.still_image import decode_image
 from tests.fakes.data.qr_images import code_picture, scene, turned
 
 NAME = "HUE1:SOMEBODY"
@@ -23,7 +23,7 @@ NAME = "HUE1:SOMEBODY"
 def look(luma: Luma) -> Still:
     finder = Viewfinder(lambda _: Frame(luma, 1, 1.0))
     try:
-        return finder.look()
+        return finder.capture()
     finally:
         finder.close()
 
@@ -36,23 +36,23 @@ def opened(still: Still) -> Luma:
 
 @pytest.mark.parametrize("module_px", [2, 4, 9])
 @pytest.mark.parametrize("degrees", [0, 17])
-def test_no_code_can_be_read_in_the_picture_that_leaves_and_its_place_is_told(module_px: int, degrees: int) -> None:
+def test_the_preview_has_no_readable_code_and_gives_its_outline(module_px: int, degrees: int) -> None:
     luma = turned(scene(code_picture(NAME, module_px)), degrees, 1280, 960)
     still = look(luma)
-    assert read_picture(luma), "the test's picture has a code that can be read"
-    assert read_picture(opened(still)) == ()
+    assert decode_image(luma), "the test's picture has a code that can be read"
+    assert decode_image(opened(still)) == ()
     assert len(still.codes) == 1
     width, height = still.size_px
     assert all(0 <= x <= width and 0 <= y <= height for x, y in still.codes[0])
 
 
-def test_two_cards_with_the_same_code_are_both_painted_over() -> None:
+def test_two_cards_with_the_same_code_are_both_redacted() -> None:
     card = code_picture(NAME, 4)
-    assert read_picture(opened(look(scene(card, card, width=800)))) == ()
+    assert decode_image(opened(look(scene(card, card, width=800)))) == ()
 
 
 @pytest.mark.parametrize("kind", ["MicroQRCode", "Aztec", "DataMatrix", "PDF417", "Code128", "EAN13"])
-def test_codes_of_other_kinds_are_painted_over_as_well(kind: str) -> None:
+def test_codes_of_other_kinds_are_redacted_too(kind: str) -> None:
     text = "590123412345" if kind == "EAN13" else "DL4711"
     made = zxingcpp.create_barcode(text, zxingcpp.barcode_format_from_str(kind))
     drawn = np.asarray(zxingcpp.write_barcode_to_image(made, scale=4), np.uint8)
@@ -64,9 +64,9 @@ def test_codes_of_other_kinds_are_painted_over_as_well(kind: str) -> None:
     assert picture.std() > 1, "the rest of the picture is still there"
 
 
-def test_the_module_is_told_in_the_cameras_own_pixels() -> None:
+def test_the_module_size_is_in_frame_pixels() -> None:
     still = look(scene(code_picture(NAME, 6), width=1280, height=720))
-    assert still.camera_px == (1280, 720)
+    assert still.frame_size_px == (1280, 720)
     assert still.size_px == (640, 360)
     assert still.module_px == pytest.approx(6, rel=0.1)
 
@@ -80,18 +80,18 @@ def test_the_module_is_told_in_the_cameras_own_pixels() -> None:
         (lambda luma: luma[:, :60], "No code was read"),
     ],
 )
-def test_what_to_change_is_said_in_words(change: Callable[[Luma], Luma], word: str) -> None:
+def test_the_advice_says_what_to_change(change: Callable[[Luma], Luma], word: str) -> None:
     still = look(np.ascontiguousarray(change(scene(code_picture(NAME, 6))), np.uint8))
     assert any(word in each.en for each in still.advice)
-    assert not all(each.good for each in still.advice)
+    assert not all(each.is_ok for each in still.advice)
 
 
-def test_a_good_view_is_called_good() -> None:
-    assert [each.good for each in look(turned(code_picture(NAME, 8), 0)).advice] == [True]
+def test_a_good_view_gets_a_positive_advice() -> None:
+    assert [each.is_ok for each in look(turned(code_picture(NAME, 8), 0)).advice] == [True]
 
 
 @pytest.mark.parametrize(("background", "aside"), [(0, False), (500, True)])
-def test_a_code_at_the_edge_is_told(background: int, aside: bool) -> None:
+def test_a_code_near_the_edge_is_reported(background: int, aside: bool) -> None:
     code = turned(code_picture(NAME, 6), 0, 400, 400)
     still = look(np.hstack([np.full((400, background), 120, np.uint8), code]))
     assert any("near the picture's edge" in each.en for each in still.advice) is aside
@@ -100,26 +100,26 @@ def test_a_code_at_the_edge_is_told(background: int, aside: bool) -> None:
 @given(seed=st.integers(0, 2**32 - 1), width=st.integers(1, 1400), height=st.integers(1, 1200))
 @example(seed=1, width=640, height=480)
 @settings(max_examples=20, deadline=None)
-def test_any_picture_fits_into_the_bound(seed: int, width: int, height: int) -> None:
+def test_any_image_fits_into_the_size_limit(seed: int, width: int, height: int) -> None:
     noise = np.random.default_rng(seed).integers(0, 256, (height, width), np.uint8)
     still = look(noise)
     assert len(still.jpeg) <= MAX_JPEG_BYTES
     assert opened(still).shape == still.size_px[::-1]
 
 
-def test_a_camera_without_a_picture_is_told_so() -> None:
-    with pytest.raises(NoStill, match="gives no picture"):
-        Viewfinder(lambda _: None).look()
+def test_a_camera_without_frames_is_an_error() -> None:
+    with pytest.raises(NoStill, match="delivers no image"):
+        Viewfinder(lambda _: None).capture()
 
 
-def test_a_picture_that_was_not_searched_is_not_shown() -> None:
+def test_an_image_that_was_not_searched_is_not_shown() -> None:
     flat = Viewfinder(lambda _: Frame(np.zeros((0, 0), np.uint8), 1, 1.0))
     with pytest.raises(NoStill, match="is not shown"):
-        flat.look()
+        flat.capture()
     flat.close()
 
 
-def test_the_copy_is_of_a_frame_that_comes_later_and_the_gate_gets_that_frame_as_well() -> None:
+def test_the_preview_copies_a_later_frame_that_the_gate_also_gets() -> None:
     mailbox, asked = Mailbox(), threading.Event()
     luma = np.zeros((4, 4), np.uint8)
     mailbox.put(Frame(luma, 1, 1.0))
@@ -127,7 +127,7 @@ def test_the_copy_is_of_a_frame_that_comes_later_and_the_gate_gets_that_frame_as
 
     def ask() -> None:
         asked.set()
-        found.append(mailbox.copy_next(10.0))
+        found.append(mailbox.snapshot(10.0))
 
     thread = threading.Thread(target=ask)
     thread.start()
@@ -145,13 +145,13 @@ def test_the_copy_is_of_a_frame_that_comes_later_and_the_gate_gets_that_frame_as
     assert taken.number == number - 1
 
 
-def test_nobody_waits_for_a_copy_after_the_end() -> None:
+def test_waiting_for_a_copy_ends_with_the_camera() -> None:
     mailbox = Mailbox()
     mailbox.close()
-    assert mailbox.copy_next(60.0) is None
+    assert mailbox.snapshot(60.0) is None
 
 
-def test_the_bound_is_small_beside_what_an_answer_may_be() -> None:
-    from kiosk.app.control_socket import MAX_ANSWER_BYTES
+def test_the_size_limit_is_far_below_the_limit_of_a_response() -> None:
+    from kiosk.app.control_socket import MAX_RESPONSE_BYTES
 
-    assert module.MAX_JPEG_BYTES * 4 / 3 < MAX_ANSWER_BYTES / 2
+    assert module.MAX_JPEG_BYTES * 4 / 3 < MAX_RESPONSE_BYTES / 2

@@ -3,7 +3,7 @@
 import pickle
 
 from kiosk.core import visits
-from kiosk.core.model import History
+from kiosk.core.model import VisitHistory
 from kiosk.core.visits import Visits
 from kiosk.core.visits.debounce import Codes
 from tests.fakes.data.people import moment
@@ -34,7 +34,7 @@ def test_the_oldest_pseudonyms_are_dropped_first_and_counted() -> None:
         here.record_answer([b"%d" % number], (b"name %d" % number,), IN, moment(number))
     assert here.dropped_pseudonyms == 1
     assert here.occupancy(moment(4)) == 2
-    assert here.history((b"name 0",), moment(4)) == History()
+    assert here.history((b"name 0",), moment(4)) == VisitHistory()
 
 
 def test_anonymous_people_are_bounded_too() -> None:
@@ -48,10 +48,10 @@ def test_passes_of_two_days_ago_are_dropped() -> None:
     here = Visits()
     here.record_answer([A], ANH, IN, moment())
     here.record_answer((), (), LET_IN, moment())
-    here.record_answer([B], BINH, IN, moment(visits.KEEP_S))
-    assert here.history(ANH, moment(visits.KEEP_S)).last_pass_age_s == visits.KEEP_S
-    here.record_answer([B], BINH, OUT, moment(visits.KEEP_S + 1))
-    assert here.history(ANH, moment(visits.KEEP_S + 1)) == History()
+    here.record_answer([B], BINH, IN, moment(visits.MEMORY_S))
+    assert here.history(ANH, moment(visits.MEMORY_S)).last_pass_age_s == visits.MEMORY_S
+    here.record_answer([B], BINH, OUT, moment(visits.MEMORY_S + 1))
+    assert here.history(ANH, moment(visits.MEMORY_S + 1)) == VisitHistory()
     assert here.dropped_pseudonyms == len(here._occupancy._anonymous) == 0
 
 
@@ -66,7 +66,7 @@ def test_a_person_with_many_pseudonyms_is_dropped_once() -> None:
 def test_dropped_entries_leave_no_trace() -> None:
     here = Visits()
     here.record_answer([A], (b"one", b"two"), IN, moment())
-    here.record_answer([B], BINH, IN, moment(visits.KEEP_S + 1))
+    here.record_answer([B], BINH, IN, moment(visits.MEMORY_S + 1))
     assert (len(here._occupancy._by_pseudonym), len(here._occupancy._inside)) == (1, 1)
 
 

@@ -3,8 +3,8 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk.core.model import Decision, Direction, History, Outcome, Reason
-from kiosk.core.visits import SETTLE_S, STEPS, CodeState, Seen, Step, Visits
+from kiosk.core.model import Decision, Direction, VisitHistory, Outcome, Reason
+from kiosk.core.visits import SETTLE_S, CODE_ACTIONS, CodeState, Seen, Step, Visits
 from tests.fakes.data.people import moment
 from tests.fakes.data.visitors import ANH, BINH, CROWD, IN, NO, OUT, A, B, C
 
@@ -70,16 +70,16 @@ class TestOneVisit:
     def test_a_refused_person_may_show_another_code_at_once(self) -> None:
         here = Visits(window_s=8)
         here.record_answer([A], ANH, NO, moment())
-        assert here.history(ANH, moment(1)) == History()
+        assert here.history(ANH, moment(1)) == VisitHistory()
 
     def test_after_the_window_it_is_a_new_visit_in_the_other_direction(self) -> None:
         here = Visits(window_s=8)
         here.record_answer([A], ANH, IN, moment())
-        assert here.history(ANH, moment(9)) == History(False, Direction.IN, 9.0)
+        assert here.history(ANH, moment(9)) == VisitHistory(False, Direction.IN, 9.0)
 
     def test_an_unknown_person_has_no_history(self) -> None:
-        assert Visits().history(ANH, moment()) == History()
-        assert Visits().history((), moment()) == History()
+        assert Visits().history(ANH, moment()) == VisitHistory()
+        assert Visits().history((), moment()) == VisitHistory()
 
 
 class TestOneAtATime:
@@ -128,9 +128,9 @@ class TestOneAtATime:
 
 
 def test_the_action_table_is_complete() -> None:
-    assert set(STEPS) == {(state, seen) for state in CodeState for seen in Seen}
-    assert {step for (state, _), step in STEPS.items() if state is CodeState.ANSWERED} == {Step.IGNORE}
-    assert STEPS[CodeState.NEW, Seen.ALONE] is Step.ANSWER
+    assert set(CODE_ACTIONS) == {(state, seen) for state in CodeState for seen in Seen}
+    assert {step for (state, _), step in CODE_ACTIONS.items() if state is CodeState.ANSWERED} == {Step.IGNORE}
+    assert CODE_ACTIONS[CodeState.NEW, Seen.ALONE] is Step.ANSWER
 
 
 @given(st.lists(st.tuples(st.sets(st.sampled_from([A, B, C]), max_size=3), st.integers(0, 80)), max_size=40))

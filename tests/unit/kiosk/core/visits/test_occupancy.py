@@ -4,7 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from kiosk.core.model import Direction, Moment
+from kiosk.core.model import Direction, ClockReading
 from kiosk.core.visits import Visits
 from tests.fakes.data.people import moment
 from tests.fakes.data.visitors import (
@@ -186,7 +186,7 @@ class AGateAllDay(RuleBasedStateMachine):
     def agrees(self) -> None:
         assert self.here.occupancy(self.at()) == len(self.inside)
 
-    def at(self) -> Moment:
+    def at(self) -> ClockReading:
         return moment(self.now_s)
 
 

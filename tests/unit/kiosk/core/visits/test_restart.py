@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from kiosk.core import visits
-from kiosk.core.model import ClockQuality, Direction, History, Reason
+from kiosk.core.model import ClockQuality, Direction, VisitHistory, Reason
 from kiosk.core.visits import Visits
 from tests.fakes.data.people import NOW_AT, moment
 from tests.fakes.data.visitors import ANH, BINH, IN, NO, OUT, stored
@@ -27,8 +27,8 @@ def test_people_inside_are_still_inside_after_a_restart() -> None:
         "this boot",
     )
     assert here.occupancy(moment()) == 3
-    assert here.history(ANH, moment()) == History(False, Direction.OUT, 100.0)
-    assert here.history(BINH, moment()) == History(False, Direction.IN, 200.0)
+    assert here.history(ANH, moment()) == VisitHistory(False, Direction.OUT, 100.0)
+    assert here.history(BINH, moment()) == VisitHistory(False, Direction.IN, 200.0)
 
 
 def test_a_restart_during_a_visit_repeats_no_answer() -> None:

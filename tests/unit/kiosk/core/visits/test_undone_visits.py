@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.core import visits
-from kiosk.core.model import Decision, Direction, History, Outcome, Reason, Stored
+from kiosk.core.model import Decision, Direction, VisitHistory, Outcome, Reason, StoredEvent
 from kiosk.core.visits import SETTLE_S, Visits
 from tests.fakes.data.people import moment
 from tests.fakes.data.visitors import ANH, BINH, CROWD, IN, LET_IN, LET_OUT, NO, OUT, A, B, C, stored
@@ -17,7 +17,7 @@ def test_undo_of_an_entry_restores_the_state_before() -> None:
     here.record_answer([A], ANH, IN, moment())
     here.annul()
     assert here.occupancy(moment(5)) == 0
-    assert here.history(ANH, moment(5)) == History()
+    assert here.history(ANH, moment(5)) == VisitHistory()
     assert here.codes_to_answer([A], moment(5)) == (A,), "and may show his code again"
 
 
@@ -27,7 +27,7 @@ def test_undo_of_an_exit_restores_the_state_before() -> None:
     here.record_answer([A], ANH, OUT, moment(60))
     here.annul()
     assert here.occupancy(moment(65)) == 1
-    assert here.history(ANH, moment(65)) == History(False, Direction.IN, 65.0)
+    assert here.history(ANH, moment(65)) == VisitHistory(False, Direction.IN, 65.0)
 
 
 def test_an_undone_code_still_in_view_admits_no_person_again() -> None:
@@ -36,8 +36,8 @@ def test_an_undone_code_still_in_view_admits_no_person_again() -> None:
     here.annul()
     for tenth in range(100):
         assert here.codes_to_answer([A], moment(tenth / 10)) == ()
-    assert here.codes_to_answer([A], moment(9.9 + visits.AWAY_S)) == ()
-    assert here.codes_to_answer([A], moment(9.9 + 2 * visits.AWAY_S + 0.01)) == (A,)
+    assert here.codes_to_answer([A], moment(9.9 + visits.UNDO_ABSENCE_S)) == ()
+    assert here.codes_to_answer([A], moment(9.9 + 2 * visits.UNDO_ABSENCE_S + 0.01)) == (A,)
 
 
 def test_a_rotated_undone_code_still_in_view_admits_no_person_again() -> None:
@@ -50,9 +50,9 @@ def test_a_rotated_undone_code_still_in_view_admits_no_person_again() -> None:
     here.record_same_person([B], ANH, moment(1.1))
     assert here.codes_to_answer([B], moment(2)) == ()
     assert here.occupancy(moment(2)) == 0
-    gone_s = 2 + visits.AWAY_S + 0.01
+    gone_s = 2 + visits.UNDO_ABSENCE_S + 0.01
     assert here.codes_to_answer([B], moment(gone_s)) == (B,)
-    assert here.history(ANH, moment(gone_s)) == History()
+    assert here.history(ANH, moment(gone_s)) == VisitHistory()
 
 
 def test_another_persons_code_is_answered_at_once() -> None:
@@ -60,7 +60,7 @@ def test_another_persons_code_is_answered_at_once() -> None:
     here.record_answer([A], ANH, IN, moment())
     here.annul()
     assert here.codes_to_answer([A, B], moment(SETTLE_S)) == (B,)
-    assert here.history(BINH, moment(SETTLE_S)) == History()
+    assert here.history(BINH, moment(SETTLE_S)) == VisitHistory()
 
 
 def test_undo_restores_pseudonyms_that_were_joined_since() -> None:
@@ -70,7 +70,7 @@ def test_undo_restores_pseudonyms_that_were_joined_since() -> None:
     here.record_same_person([C], (*ANH, *BINH, b"insurance"), moment(61))
     here.annul()
     assert here.history(BINH, moment(70)).last_direction is Direction.IN
-    assert here.history((b"insurance",), moment(70)) == here.history(ANH, moment(70)) == History()
+    assert here.history((b"insurance",), moment(70)) == here.history(ANH, moment(70)) == VisitHistory()
     assert here.occupancy(moment(70)) == 1
 
 
@@ -125,7 +125,7 @@ def test_after_a_restart_an_annulled_event_does_not_count() -> None:
     )
     here.restore([stored(1, IN, 300), undone, annulment], moment(), "this boot")
     assert here.occupancy(moment()) == 1
-    assert here.history(ANH, moment()) == History(False, Direction.IN, 300.0)
+    assert here.history(ANH, moment()) == VisitHistory(False, Direction.IN, 300.0)
 
 
 def test_an_event_from_before_a_restart_can_be_undone_after_it() -> None:
@@ -142,7 +142,7 @@ class AGateWithUndo:
     def __init__(self) -> None:
         self.here = Visits(window_s=8)
         self.now_s = 0.0
-        self.records: list[Stored] = []
+        self.records: list[StoredEvent] = []
         self.undoable = False
 
     def passes(self, names: tuple[bytes, ...]) -> None:
@@ -193,7 +193,7 @@ def test_memory_after_undos_equals_memory_restored_from_the_events(
         elif what == "by hand":
             gate.leaves_by_hand()
         else:
-            gate.passes(tuple(what))  # all other words are handled above
+            gate.passes(tuple(what))  # type: ignore[arg-type]  # all other words are handled above
         restored, now = gate.restored(), moment(gate.now_s)
         assert gate.here.occupancy(now) == restored.occupancy(now)
         for names in PEOPLE:
