@@ -2,34 +2,34 @@
 
 from kiosk import config
 from kiosk.core.model import Assurance, CodeKind
-from kiosk.core.rules import Hours, Policy
+from kiosk.core.rules import AccessPolicy, OpeningHours
 
 HOUR_S = 3600.0
 
 
-def policy_of(settings: config.Settings) -> Policy:
+def build_policy(settings: config.Settings) -> AccessPolicy:
     """The policy in force."""
-    rules = settings.policy
+    rules = settings.access
     words = {
-        CodeKind.ENTRY_PASS: rules.accept_pass,
+        CodeKind.ENTRY_PASS: rules.accept_entry_pass,
         CodeKind.HCERT: rules.accept_hcert,
-        CodeKind.NATIONAL: rules.accept_national,
+        CodeKind.NATIONAL_QR: rules.accept_national,
         CodeKind.ID_CARD: rules.accept_id_card,
         CodeKind.INSURANCE: rules.accept_insurance,
     }
-    return Policy(
-        accept={kind: Assurance(word) for kind, word in words.items() if word != "no"},
-        direction=settings.visit.direction,
-        anti_passback=settings.visit.anti_passback,
+    return AccessPolicy(
+        min_assurance={kind: Assurance(word) for kind, word in words.items() if word != "no"},
+        direction=settings.access.direction,
+        anti_passback=settings.access.anti_passback,
         status_classes=frozenset(rules.status_classes) or None,
         declaration=rules.declaration,
         declaration_max_age_s=_seconds(rules.declaration_max_age_h),
-        opens=tuple(Hours.parse(text) for text in rules.opens),
+        opening_hours=tuple(OpeningHours.parse(text) for text in rules.opening_hours),
         capacity=rules.capacity,
         lists_max_age_s=_seconds(rules.lists_max_age_h),
-        stale_lists=rules.stale_lists,
-        unset_clock=rules.unset_clock,
-        timezone=settings.visit.timezone,
+        on_stale_lists=rules.on_stale_lists,
+        on_unset_clock=rules.on_unset_clock,
+        timezone=settings.site.timezone,
     )
 
 

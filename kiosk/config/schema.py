@@ -8,16 +8,13 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from kiosk.core import signal_patterns
-from kiosk.core.rules import Hours
+from kiosk.core import pins, signal_patterns
+from kiosk.core.rules import OpeningHours
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+TopicName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Pin = Annotated[int, Field(ge=0, le=27)]
 Port = Annotated[int, Field(ge=0, le=65535)]
-Tone = Annotated[int, Field(ge=100, le=3500)]
-
-NOT_WIRED = "none"
-"""Said of an optional pin; TOML has no word of its own for it."""
+ToneHz = Annotated[int, Field(ge=100, le=3500)]
 
 
 class Section(BaseModel):
@@ -26,20 +23,20 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
 
-class Site(Section):
+class SiteSettings(Section):
     """Where this device stands."""
 
-    root: Name = "entrance"
-    """First word of every MQTT topic."""
-    site: Name
+    site: TopicName
     """The place: a market, an office. Part of the MQTT topic."""
-    device: Name
+    device: TopicName
     """This gate. Part of the MQTT topic; the device's certificate names SITE/DEVICE."""
     language: Literal["vi", "en"] = "vi"
-    """Language of logs for people and of the page's first look."""
+    """Language of messages for people, and of the pages until the reader chooses another."""
+    timezone: str = "Asia/Ho_Chi_Minh"
+    """IANA name of the time zone: for opening hours, the daily reset and the web pages."""
 
 
-class Camera(Section):
+class CameraSettings(Section):
     """Where pictures come from."""
 
     source: str = Field(default="picamera2", pattern=r"^(picamera2|webcam:\d+|replay:.+|synthetic(:.+)?)$")
@@ -58,143 +55,141 @@ class Camera(Section):
     """180 where the camera is mounted upside down."""
 
 
-class Reading(Section):
+class DecodingSettings(Section):
     """How hard a picture is searched."""
 
     budget_share: float = Field(default=0.6, gt=0, le=1)
     """Share of the measured interval between frames that the heavy stages may take, on average."""
 
 
-class Patterns(Section):
+class PatternSettings(Section):
     """Each answer as beats in seconds: `0.4!` lit with sound, `0.4` lit, `-0.4` dark. Which lamps is not to choose."""
 
-    pass_rhythm: str = "0.4! 1.1"
+    pass_pattern: str = "0.4! 1.1"
     """Of the right lamp. Answers differ in the number of flashes and in their beeps; never more than three flashes a second."""
-    fail_rhythm: str = "0.2! -0.15 0.2! -0.15 0.2! -0.15 0.9"
+    fail_pattern: str = "0.2! -0.15 0.2! -0.15 0.2! -0.15 0.9"
     """Of the left lamp."""
-    look_again_rhythm: str = "0.3! -0.3 0.3! -0.3 0.5"
+    check_again_pattern: str = "0.3! -0.3 0.3! -0.3 0.5"
     """Of the middle lamp."""
-    out_of_order_rhythm: str = "1.0!"
+    out_of_order_pattern: str = "1.0!"
     """Of left and middle lamp together, once; then they stay lit."""
-    starting_rhythm: str = "0.25 0.25"
+    starting_pattern: str = "0.25 0.25"
     """Two beats: left lamp, middle lamp, and so on until it is ready."""
-    pass_hz: Tone = 1760
+    pass_hz: ToneHz = 1760
     """Tone on a passive buzzer; tones differ by a tenth at least."""
-    fail_hz: Tone = 392
+    fail_hz: ToneHz = 392
     """Tone on a passive buzzer."""
-    look_again_hz: Tone = 784
+    check_again_hz: ToneHz = 784
     """Tone on a passive buzzer."""
-    out_of_order_hz: Tone = 262
+    out_of_order_hz: ToneHz = 262
     """Tone on a passive buzzer."""
 
     @model_validator(mode="after")
-    def _told_apart(self) -> Self:
+    def _check_distinguishable(self) -> Self:
         mistakes: list[str] = []
-        beats: dict[str, tuple[signal_patterns.Beat, ...]] = {}
-        for name in (*ANSWERS, "starting"):
-            place = f"signal.patterns.{name}_rhythm"
+        beats: dict[str, tuple[signal_patterns.Pulse, ...]] = {}
+        for name in (*PATTERN_NAMES, "starting"):
+            place = f"gpio.patterns.{name}_pattern"
             try:
-                beats[name] = signal_patterns.parse(getattr(self, f"{name}_rhythm"))
-            except signal_patterns.RhythmTrouble as trouble:
-                mistakes += [f"{place}: {each}" for each in trouble.mistakes]
+                beats[name] = signal_patterns.parse_pattern(getattr(self, f"{name}_pattern"))
+            except signal_patterns.SignalPatternError as trouble:
+                mistakes += [f"{place}: {each}" for each in trouble.errors]
                 continue
-            wrong = signal_patterns.turns_mistakes if name == "starting" else signal_patterns.answer_mistakes
+            wrong = signal_patterns.alternating_pattern_errors if name == "starting" else signal_patterns.outcome_pattern_errors
             mistakes += [f"{place}: {each}" for each in wrong(beats[name])]
-        tones_hz = {name: getattr(self, f"{name}_hz") for name in ANSWERS}
-        answers = {name: beats[name] for name in ANSWERS if name in beats}
-        mistakes += [f"signal.patterns: {each}" for each in signal_patterns.alike(answers, tones_hz)]
+        tones_hz = {name: getattr(self, f"{name}_hz") for name in PATTERN_NAMES}
+        answers = {name: beats[name] for name in PATTERN_NAMES if name in beats}
+        mistakes += [f"gpio.patterns: {each}" for each in signal_patterns.ambiguous_patterns(answers, tones_hz)]
         if mistakes:
-            raise signal_patterns.RhythmTrouble(mistakes)
+            raise signal_patterns.SignalPatternError(mistakes)
         return self
 
 
-ANSWERS = ("pass", "fail", "look_again", "out_of_order")
-"""What sounds, as `signal.patterns` names it."""
+PATTERN_NAMES = ("pass", "fail", "check_again", "out_of_order")
+"""What sounds, as `gpio.patterns` names it."""
 
 
 class Signal(Section):
     """Lamps, buzzer and relay, as BCM pin numbers."""
 
-    pins: Literal["gpio", "mock"] = "gpio"
-    """`mock` runs the same driver without pins, on a laptop."""
-    green: Pin = 17
+    pin_factory: Literal["lgpio", "mock"] = "lgpio"
+    """`lgpio` drives the pins of the board. `mock` runs the same driver without pins, on a laptop."""
+    green: Pin = pins.OUTPUT_PINS["green"]
     """Right lamp."""
-    red: Pin = 27
+    red: Pin = pins.OUTPUT_PINS["red"]
     """Left lamp."""
-    amber: Pin = 22
+    amber: Pin = pins.OUTPUT_PINS["amber"]
     """Middle lamp."""
-    buzzer: Pin | None = 18
+    buzzer: Pin | None = pins.default_pin("buzzer")
     """"none" where there is none."""
     buzzer_kind: Literal["active", "passive"] = "active"
     """`active` sounds by itself; `passive` needs a tone (PWM)."""
-    relay: Pin | None = None
+    relay: Pin | None = pins.default_pin("relay")
     """A door or turnstile opener; closed (energised) on a pass."""
-    relay_s: float = Field(default=1.0, gt=0, le=10)
+    relay_pulse_s: float = Field(default=1.0, gt=0, le=10)
     """How long the relay stays energised, seconds."""
     relay_led: str | None = Field(default=None, pattern=r"^[A-Za-z0-9:_-]{1,63}$")
     """Instead of `relay`: a kernel LED with the one-shot trigger, such as `kiosk-relay`; the kernel itself ends the pulse."""
-    relay_leds: Path = Path("/sys/class/leds")
-    """Where the kernel's LEDs are; another folder only in the laboratory."""
+    leds_dir: Path = pins.DEFAULT_LEDS_DIR
+    """Folder of the kernel's LEDs. Tests use another one."""
     active_high: bool = True
     """False for lamp boards that light on a low pin."""
-    admit_button: Pin | None = None
+    admit_button: Pin | None = pins.default_pin("admit_button")
     """A button to ground that, held for half a second, admits one person by hand, with a record."""
-    undo_button: Pin | None = None
-    """A button to ground that, held for half a second, takes the last passage back within `visit.undo_s`, with a record."""
-    presence: Pin | None = None
-    """A presence sensor (PIR, radar, light barrier): while it says that nobody is there, reading rests."""
-    presence_high: bool = True
-    """False for a sensor whose output is low while somebody is there."""
-    presence_rest_s: float = Field(default=60.0, ge=10, le=3600)
-    """Reading rests after so long without anybody, by the sensor and by the picture, seconds."""
-    patterns: Patterns = Patterns()
-    """Rhythms and tones."""
+    undo_button: Pin | None = pins.default_pin("undo_button")
+    """A button to ground that, held for half a second, undoes the last event within `visit.undo_window_s`, with a record."""
+    presence_sensor: Pin | None = pins.default_pin("presence_sensor")
+    """A presence sensor (PIR, radar, light barrier). While it reports that no one is there, decoding is idle."""
+    presence_active_high: bool = True
+    """False for a sensor whose output is low while a person is there."""
+    idle_after_s: float = Field(default=60.0, ge=10, le=3600)
+    """Decoding becomes idle after this time without a person, by the sensor and by the picture, seconds."""
+    patterns: PatternSettings = PatternSettings()
+    """Light patterns and tones."""
 
-    @field_validator("buzzer", "relay", "admit_button", "undo_button", "presence", mode="before")
+    @field_validator("buzzer", "relay", "admit_button", "undo_button", "presence_sensor", mode="before")
     @classmethod
-    def _wired_or_none(cls, value: object, info: ValidationInfo) -> object:
-        if value == NOT_WIRED:
+    def _parse_optional_pin(cls, value: object, info: ValidationInfo) -> object:
+        if value == pins.NOT_WIRED:
             return None
         if isinstance(value, str) and not value.isdecimal():
             raise ValueError(
-                f'signal.{info.field_name}: a pin number, or "{NOT_WIRED}" where there is none; found {value[:40]!r}'
+                f'gpio.{info.field_name}: a pin number, or "{pins.NOT_WIRED}" where there is none; found {value[:40]!r}'
             )
         return value
 
     @model_validator(mode="after")
-    def _one_output_a_pin(self) -> Self:
+    def _check_pins_unique(self) -> Self:
         taken: dict[int, str] = {}
-        for name in ("green", "red", "amber", "buzzer", "relay", "admit_button", "undo_button", "presence"):
+        for name in ("green", "red", "amber", "buzzer", "relay", "admit_button", "undo_button", "presence_sensor"):
             pin = getattr(self, name)
             if pin is not None and pin in taken:
-                raise ValueError(f"signal.{name} and signal.{taken[pin]} are both on pin {pin}")
+                raise ValueError(f"gpio.{name} and gpio.{taken[pin]} are both on pin {pin}")
             taken[pin] = name
         if self.relay is not None and self.relay_led is not None:
-            raise ValueError("signal.relay and signal.relay_led: one relay, one way to drive it; leave one out")
+            raise ValueError("gpio.relay and gpio.relay_led: there is one relay and one way to drive it. Leave one of them out")
         return self
 
 
-class Visit(Section):
+class VisitSettings(Section):
     """What counts as one visit."""
 
-    window_s: float = Field(default=8.0, gt=0, le=3600)
+    repeat_window_s: float = Field(default=8.0, gt=0, le=3600)
     """A person seen again within this time, seconds since last in view, is still the same visit."""
-    direction: Literal["in", "out", "alternating"] = "alternating"
-    """Which way people pass here; `alternating`: in, then out, then in."""
-    undo_s: float = Field(default=30.0, ge=0, le=300)
+    undo_window_s: float = Field(default=30.0, ge=0, le=300)
     """For so long a guard can take the last passage back, seconds; 0: never."""
-    anti_passback: Literal["off", "soft", "hard"] = "off"
-    """At a gate of one direction, who passes twice the same way: ignored, asked again, or refused."""
-    reset_at: str = Field(default="03:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
-    """Local time at which everybody counts as gone."""
-    timezone: str = "Asia/Ho_Chi_Minh"
-    """IANA name, for the reset hour and opening hours."""
 
 
-class PolicyRules(Section):
+class AccessSettings(Section):
     """Who may pass here. Of a kind of code, `verified` asks for a signature, `recognised` for good form, `no` for another code."""
 
-    accept_pass: Literal["verified", "no"] = "verified"
+    direction: Literal["in", "out", "alternating"] = "alternating"
+    """Which way people pass here; `alternating`: in, then out, then in."""
+    anti_passback: Literal["off", "soft", "hard"] = "off"
+    """At a gate of one direction, who passes twice the same way: ignored, asked again, or refused."""
+    daily_reset_at: str = Field(default="03:00", pattern=r"^([01]\d|2[0-3]):[0-5]\d$")
+    """Local time at which everybody counts as gone."""
+    accept_entry_pass: Literal["verified", "no"] = "verified"
     """The project's own signed pass."""
     accept_hcert: Literal["verified", "no"] = "verified"
     """EU DCC and Vietnam's vaccine passport."""
@@ -210,29 +205,29 @@ class PolicyRules(Section):
     """Who must have made a health declaration: nobody, those whose pass can say it, or everybody."""
     declaration_max_age_h: float | None = Field(default=None, gt=0)
     """An older declaration is not enough, hours; without it the pass's own word counts."""
-    opens: tuple[str, ...] = ()
+    opening_hours: tuple[str, ...] = ()
     """Opening hours, such as "mon-fri 07:30-17:00"; empty: always open."""
     capacity: int | None = Field(default=None, ge=1)
     """The most people inside; without it there is no limit."""
     lists_max_age_h: float | None = Field(default=None, gt=0)
     """Trust list and denylist count as stale when older, hours; without it never."""
-    stale_lists: Literal["pass", "fail"] = "pass"
+    on_stale_lists: Literal["allow", "deny"] = "allow"
     """What a verified code gets while the lists are stale: its own answer, or red."""
-    unset_clock: Literal["pass", "fail"] = "pass"
+    on_unset_clock: Literal["allow", "deny"] = "allow"
     """What a code with a validity gets while the clock is wrong for certain: the benefit of the doubt, or red."""
 
-    @field_validator("opens")
+    @field_validator("opening_hours")
     @classmethod
-    def _hours(cls, opening_hours: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_opening_hours(cls, opening_hours: tuple[str, ...]) -> tuple[str, ...]:
         for text in opening_hours:
-            Hours.parse(text)
+            OpeningHours.parse(text)
         return opening_hours
 
 
-class Records(Section):
+class StorageSettings(Section):
     """The database of passages."""
 
-    path: Path = Path("/var/lib/entrance-kiosk/passages.db")
+    path: Path = Path("/var/lib/entrance-kiosk/events.db")
     """The file; its folder must exist and be writable."""
     retention_days: int = Field(default=21, ge=1, le=365)
     """Delivered passages older than this are deleted, and a record says how many."""
@@ -240,15 +235,17 @@ class Records(Section):
     """The most passages kept; delivered ones give way first, undelivered ones never."""
     max_bytes: int = Field(default=2_000_000_000, ge=1_000_000)
     """The largest that the database may grow, bytes."""
-    reserve_bytes: int = Field(default=64_000_000, ge=0)
+    low_space_bytes: int = Field(default=64_000_000, ge=0)
     """Free space on the disk below which delivered passages give way early, bytes."""
-    floor_bytes: int = Field(default=8_000_000, ge=0)
+    min_free_bytes: int = Field(default=8_000_000, ge=0)
     """Free space on the disk below which nothing more is recorded, bytes: so much is needed to note what the centre has."""
 
 
-class Broker(Section):
+class MqttSettings(Section):
     """The way to the centre."""
 
+    topic_prefix: TopicName = "entrance"
+    """First level of every MQTT topic."""
     host: str = "localhost"
     """Name or address of the MQTT broker."""
     port: Port = 8883
@@ -267,35 +264,35 @@ class Broker(Section):
     """Private key of that certificate, PEM."""
     receipt_timeout_s: float = Field(default=10.0, gt=0, le=600)
     """Without the centre's receipt after this long, a passage is sent again, seconds."""
-    reconnect_within_s: float = Field(default=60.0, ge=0.1, le=600)
+    reconnect_max_delay_s: float = Field(default=60.0, ge=0.1, le=600)
     """After a lost connection: at most this long between two attempts, at random, so that not all kiosks come at once, seconds."""
-    delivery: Literal["centre", "broker"] = "centre"
+    acknowledge_by: Literal["centre", "broker"] = "centre"
     """A passage leaves the outbox on the centre's receipt (`centre`) or the broker's PUBACK (`broker`: that may still lose it)."""
 
 
-class Keys(Section):
+class KeySettings(Section):
     """Files with keys and lists. Private ones belong to root or the service user, mode 0600."""
 
-    centre: Path
+    sealing_public_key: Path
     """The centre's public sealing key, PEM (X25519)."""
-    pseudonym: Path
+    pseudonym_key: Path
     """32 random bytes: the key of this device's pseudonyms."""
     trust_list: Path
     """Keys that passes are verified with."""
     denylist: Path | None = None
     """Withdrawn passes."""
-    root: Path
+    root_public_key: Path
     """Public key that signs the lists, PEM (Ed25519)."""
 
 
-class Page(Section):
+class WebServerSettings(Section):
     """The status page."""
 
     host: str = "127.0.0.1"
     """Address to listen on; 0.0.0.0 shows the page to the whole LAN."""
     port: Port = 8080
     """TCP port; 0 takes a free one."""
-    names: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
     """Names under which the page may be asked besides this machine's own; requests for other names are refused."""
     state_dir: Path = Path("/var/lib/entrance-kiosk-web")
     """Folder of the page's own accounts and audit log; where it does not exist the page has no login."""
@@ -308,16 +305,16 @@ class Page(Section):
 class Settings(Section):
     """The whole file."""
 
-    site: Site
-    camera: Camera = Camera()
-    reading: Reading = Reading()
-    signal: Signal = Signal()
-    visit: Visit = Visit()
-    policy: PolicyRules = PolicyRules()
-    records: Records = Records()
-    broker: Broker = Broker()
-    keys: Keys
-    page: Page = Page()
+    site: SiteSettings
+    camera: CameraSettings = CameraSettings()
+    decoding: DecodingSettings = DecodingSettings()
+    gpio: Signal = Signal()
+    visit: VisitSettings = VisitSettings()
+    access: AccessSettings = AccessSettings()
+    storage: StorageSettings = StorageSettings()
+    mqtt: MqttSettings = MqttSettings()
+    keys: KeySettings
+    web: WebServerSettings = WebServerSettings()
     run_dir: Path = Path("/run/entrance-kiosk")
     """Folder in memory for the status file and the control socket."""
     sysfs: Path = Path("/sys")

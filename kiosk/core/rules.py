@@ -17,9 +17,9 @@ from kiosk.core.model import (
     ClockQuality,
     Decision,
     Direction,
-    History,
+    VisitHistory,
     CodeKind,
-    Moment,
+    ClockReading,
     Outcome,
     Reason,
     Refusal,
@@ -38,7 +38,7 @@ _DEFAULT_MIN_ASSURANCE: Mapping[CodeKind, Assurance] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True)
-class Hours:
+class OpeningHours:
     """Opening hours on some days of the week, in local time."""
 
     days: frozenset[int]
@@ -48,7 +48,7 @@ class Hours:
     """Minutes since midnight. Smaller than `from_minute` if the hours end on the next day."""
 
     @classmethod
-    def parse(cls, text: str) -> "Hours":
+    def parse(cls, text: str) -> "OpeningHours":
         """Read `mon-fri 07:30-17:00`, `sat 08:00-12:00` or `mon-sun 22:00-04:00`. Raises ValueError."""
         try:
             days, times = text.strip().lower().split()
@@ -80,7 +80,7 @@ def _minute(text: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Policy:
+class AccessPolicy:
     """Requirements of this gate."""
 
     min_assurance: Mapping[CodeKind, Assurance] = field(default_factory=lambda: _DEFAULT_MIN_ASSURANCE)
@@ -92,7 +92,7 @@ class Policy:
     declaration: Literal["off", "verified", "all"] = "off"
     """Who must have declared: no person, holders of an entry pass, or all."""
     declaration_max_age_s: float | None = None
-    opening_hours: tuple[Hours, ...] = ()
+    opening_hours: tuple[OpeningHours, ...] = ()
     """Empty: always open."""
     capacity: int | None = None
     """Maximum number of people inside. None: no limit."""
@@ -105,14 +105,14 @@ class Policy:
     timezone: str = "Asia/Ho_Chi_Minh"
 
 
-class Case(NamedTuple):
+class DecisionInput(NamedTuple):
     """Input of all rules."""
 
     claim: Claim
-    history: History
-    policy: Policy
+    history: VisitHistory
+    policy: AccessPolicy
     occupancy: int
-    now: Moment
+    now: ClockReading
     direction: Direction
     entering: bool
     """Time and capacity limits apply only to people who come in."""
@@ -123,22 +123,22 @@ class Rule:
     """One row of the rule table."""
 
     reason: Reason
-    applies: Callable[[Case], bool]
+    applies: Callable[[DecisionInput], bool]
     description: str
     """When the rule applies, in words. The documentation is generated from it."""
     outcome: Outcome = Outcome.FAIL
 
 
-def _kind_not_accepted(case: Case) -> bool:
+def _kind_not_accepted(case: DecisionInput) -> bool:
     return case.claim.kind not in case.policy.min_assurance
 
 
-def _assurance_too_low(case: Case) -> bool:
+def _assurance_too_low(case: DecisionInput) -> bool:
     least = case.policy.min_assurance[case.claim.kind]
     return least is Assurance.VERIFIED and case.claim.assurance is not Assurance.VERIFIED
 
 
-def _status_class_not_accepted(case: Case) -> bool:
+def _status_class_not_accepted(case: DecisionInput) -> bool:
     allowed = case.policy.status_classes
     return (
         allowed is not None
@@ -148,44 +148,44 @@ def _status_class_not_accepted(case: Case) -> bool:
     )
 
 
-def _clock_unset_denied(case: Case) -> bool:
+def _clock_unset_denied(case: DecisionInput) -> bool:
     has_validity = case.claim.not_before_at is not None or case.claim.not_after_at is not None
     unset = case.now.quality is ClockQuality.UNSET
     return case.entering and has_validity and unset and case.policy.on_unset_clock == "deny"
 
 
-def _clock_is_set(case: Case) -> bool:
+def _clock_is_set(case: DecisionInput) -> bool:
     return case.now.quality is not ClockQuality.UNSET
 
 
-def _not_yet_valid(case: Case) -> bool:
+def _not_yet_valid(case: DecisionInput) -> bool:
     starts_at = case.claim.not_before_at
     return case.entering and _clock_is_set(case) and starts_at is not None and case.now.utc_at < starts_at
 
 
-def _expired(case: Case) -> bool:
+def _expired(case: DecisionInput) -> bool:
     """Also checked with an unset clock: an unset clock is behind, so a code that it calls expired has expired."""
     ends_at = case.claim.not_after_at
     return case.entering and ends_at is not None and case.now.utc_at > ends_at
 
 
-def _lists_are_stale(case: Case) -> bool:
+def _lists_are_stale(case: DecisionInput) -> bool:
     limit_s = case.policy.lists_max_age_s
     if not case.entering or limit_s is None or case.policy.on_stale_lists == "allow" or case.claim.lists_at is None:
         return False
     return (case.now.utc_at - case.claim.lists_at).total_seconds() > limit_s
 
 
-def _declaration_required(case: Case) -> bool:
+def _declaration_required(case: DecisionInput) -> bool:
     asked = case.policy.declaration
     return case.entering and (asked == "all" or (asked == "verified" and case.claim.kind is CodeKind.ENTRY_PASS))
 
 
-def _declaration_missing(case: Case) -> bool:
+def _declaration_missing(case: DecisionInput) -> bool:
     return _declaration_required(case) and case.claim.declared_at is None
 
 
-def _declaration_too_old(case: Case) -> bool:
+def _declaration_too_old(case: DecisionInput) -> bool:
     declared_at, until_at = case.claim.declared_at, case.claim.declared_until_at
     if not _declaration_required(case) or declared_at is None or not _clock_is_set(case):
         return False
@@ -194,35 +194,35 @@ def _declaration_too_old(case: Case) -> bool:
     return too_old or (until_at is not None and case.now.utc_at >= until_at)
 
 
-def _is_closed(case: Case) -> bool:
+def _is_closed(case: DecisionInput) -> bool:
     if not case.entering or not case.policy.opening_hours or not _clock_is_set(case):
         return False
     local = case.now.utc_at.astimezone(ZoneInfo(case.policy.timezone))
     return not any(hours.contains(local) for hours in case.policy.opening_hours)
 
 
-def _same_direction_as_last(case: Case) -> bool:
+def _same_direction_as_last(case: DecisionInput) -> bool:
     """Applies to gates of one direction only. An alternating gate changes the direction instead."""
     return case.history.last_direction is case.direction
 
 
-def _hard_passback_in(case: Case) -> bool:
+def _hard_passback_in(case: DecisionInput) -> bool:
     return case.policy.anti_passback == "hard" and case.entering and _same_direction_as_last(case)
 
 
-def _hard_passback_out(case: Case) -> bool:
+def _hard_passback_out(case: DecisionInput) -> bool:
     return case.policy.anti_passback == "hard" and not case.entering and _same_direction_as_last(case)
 
 
-def _soft_passback_in(case: Case) -> bool:
+def _soft_passback_in(case: DecisionInput) -> bool:
     return case.policy.anti_passback == "soft" and case.entering and _same_direction_as_last(case)
 
 
-def _soft_passback_out(case: Case) -> bool:
+def _soft_passback_out(case: DecisionInput) -> bool:
     return case.policy.anti_passback == "soft" and not case.entering and _same_direction_as_last(case)
 
 
-def _is_full(case: Case) -> bool:
+def _is_full(case: DecisionInput) -> bool:
     already_inside = case.history.last_direction is Direction.IN
     capacity = case.policy.capacity
     return case.entering and capacity is not None and case.occupancy >= capacity and not already_inside
@@ -247,12 +247,12 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def decide_access(verification: Claim | Refusal, history: History, policy: Policy, occupancy: int, now: Moment) -> Decision:
+def decide_access(verification: Claim | Refusal, history: VisitHistory, policy: AccessPolicy, occupancy: int, now: ClockReading) -> Decision:
     """Decide one visit. `occupancy`: number of people inside. Never raises."""
     if isinstance(verification, Refusal):
         return Decision(Outcome.FAIL, verification.reason)
     direction = _direction(history, policy)
-    case = Case(verification, history, policy, occupancy, now, direction, entering=direction is Direction.IN)
+    case = DecisionInput(verification, history, policy, occupancy, now, direction, entering=direction is Direction.IN)
     for rule in RULES:
         if rule.applies(case):
             return Decision(rule.outcome, rule.reason)
@@ -274,7 +274,7 @@ def annulment_decision(direction: Direction | None) -> Decision:
     return Decision(Outcome.CHECK_AGAIN, Reason.ANNULLED, direction)
 
 
-def _direction(history: History, policy: Policy) -> Direction:
+def _direction(history: VisitHistory, policy: AccessPolicy) -> Direction:
     if policy.direction == "alternating":
         return Direction.OUT if history.last_direction is Direction.IN else Direction.IN
     return Direction(policy.direction)

@@ -7,13 +7,13 @@ import re
 from pathlib import Path
 
 from kiosk.config.schema import Signal
-from kiosk.core.status import Fact, Grade
+from kiosk.core.pins import OUTPUT_PINS, off_is_high
+from kiosk.core.status import HealthCheck, CheckStatus
 
-OURS = Path("/boot/firmware/entrance-kiosk.txt")
-"""Where install.sh puts firmware_config/config.txt on a Pi."""
-AGAIN = "/opt/entrance-kiosk/current/install.sh"
+FIRMWARE_CONFIG_FILE = Path("/boot/firmware/entrance-kiosk.txt")
+"""Where install.sh puts firmware_config/boot/config.txt on a Pi."""
+INSTALL_COMMAND = "/opt/entrance-kiosk/current/install.sh"
 """Writes the configured pins there (kiosk/installer/machine/boot_pins.py)."""
-OUTPUTS = ("green", "red", "amber", "buzzer", "relay")
 _PINS = re.compile(r"\d{1,2}(-\d{1,2})?(,\d{1,2}(-\d{1,2})?)*")
 
 
@@ -34,28 +34,28 @@ def driven_levels(text: str) -> dict[int, bool]:
     return found
 
 
-def boot_fact(signal: Signal, path: Path = OURS) -> Fact | None:
+def check_firmware_pins(signal: Signal, path: Path = FIRMWARE_CONFIG_FILE) -> HealthCheck | None:
     """None where there is no such file: no Pi, or not installed. A passive buzzer is silent at a low level on every board."""
     try:
         levels = driven_levels(path.read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return None
     wrong = [
-        f"GPIO {pin} (signal.{name})"
-        for name in OUTPUTS
+        f"GPIO {pin} (gpio.{name})"
+        for name in OUTPUT_PINS
         if (pin := getattr(signal, name)) is not None and levels.get(pin) is not _off_is_high(signal, name)
     ]
     if not wrong:
         vi = "Trước khi Linux chạy, mọi ngõ ra đều ở mức tắt."
-        return Fact("boot", Grade.OK, "", vi, "Before Linux runs, every output is held at its off level.")
+        return HealthCheck("boot", CheckStatus.PASS, "", vi, "Before Linux runs, every output is held at its off level.")
     names = ", ".join(wrong)
     vi = (
         f"Trước khi Linux chạy, {names} không được giữ ở mức tắt: đèn có thể sáng sai, cửa có thể mở. "
-        f"Hãy gõ: sudo {AGAIN}  rồi khởi động lại máy."
+        f"Hãy gõ: sudo {INSTALL_COMMAND}  rồi khởi động lại máy."
     )
-    en = f"Before Linux runs, {names} is not held at its off level: a lamp may lie, a door open. Type:  sudo {AGAIN}   then reboot."
-    return Fact("boot", Grade.WARN, "", vi, en)
+    en = f"Before Linux runs, {names} is not held at its off level: a lamp may lie, a door open. Type:  sudo {INSTALL_COMMAND}   then reboot."
+    return HealthCheck("boot", CheckStatus.WARN, "", vi, en)
 
 
 def _off_is_high(signal: Signal, name: str) -> bool:
-    return not signal.active_high and not (name == "buzzer" and signal.buzzer_kind == "passive")
+    return off_is_high(name, active_high=signal.active_high, passive_buzzer=signal.buzzer_kind == "passive")

@@ -13,9 +13,9 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from kiosk.credentials.issuing.samples import SampleWorld, sample_world
+from kiosk.credentials.issuing.samples import SampleData, sample_world
 
-CONFIG = """\
+CONFIG_TEMPLATE = """\
 run_dir = "run"
 
 [site]
@@ -28,29 +28,29 @@ width = 960
 height = 540
 frames_per_s = {frames_per_s}
 
-[signal]
-pins = "mock"
+[gpio]
+pin_factory = "mock"
 
 [visit]
-window_s = {window_s}
+repeat_window_s = {window_s}
 
-[records]
-path = "passages.db"
+[storage]
+path = "events.db"
 
-[broker]
+[mqtt]
 host = "127.0.0.1"
 port = {port}
 tls = false
 receipt_timeout_s = 3
 
 [keys]
-centre = "centre-public.pem"
-pseudonym = "pseudonym.key"
+sealing_public_key = "centre-public.pem"
+pseudonym_key = "pseudonym.key"
 trust_list = "{trust_list}"
 denylist = "denylist.cbor"
-root = "{root}"
+root_public_key = "{root}"
 
-[page]
+[web]
 port = 0
 """
 
@@ -60,10 +60,10 @@ class Premises:
     """Where everything lies."""
 
     folder: Path
-    world: SampleWorld
+    samples: SampleData
 
     @property
-    def config(self) -> Path:
+    def config_file(self) -> Path:
         """The daemon's and the page's configuration file."""
         return self.folder / "kiosk.toml"
 
@@ -73,12 +73,12 @@ class Premises:
         return self.folder / "run"
 
     @property
-    def records(self) -> Path:
+    def database(self) -> Path:
         """The daemon's database."""
-        return self.folder / "passages.db"
+        return self.folder / "events.db"
 
     @property
-    def stage_socket(self) -> Path:
+    def frame_socket(self) -> Path:
         """Where the stage serves frames."""
         return self.folder / "stage.sock"
 
@@ -87,11 +87,11 @@ class Premises:
         """The centre's database."""
         return self.folder / "centre.db"
 
-    def log(self, name: str) -> Path:
+    def log_file(self, name: str) -> Path:
         """The log file of a process."""
         return self.folder / f"{name}.log"
 
-    def furnish(
+    def write_files(
         self,
         *,
         port: int = 1,
@@ -103,15 +103,15 @@ class Premises:
         """Write keys, lists and configuration. `trust`: somebody's own trust list and root key instead of the world's."""
         centre_key = X25519PrivateKey.generate()
         pem = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-        self._secret("centre-private.pem", centre_key.private_bytes(*pem))
+        self._write_private("centre-private.pem", centre_key.private_bytes(*pem))
         public = centre_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         (self.folder / "centre-public.pem").write_bytes(public)
-        self._secret("pseudonym.key", os.urandom(32))
-        (self.folder / "trust.cbor").write_bytes(self.world.trust_list)
-        (self.folder / "denylist.cbor").write_bytes(self.world.denylist)
-        (self.folder / "root-public.pem").write_bytes(self.world.root_pem)
+        self._write_private("pseudonym.key", os.urandom(32))
+        (self.folder / "trust.cbor").write_bytes(self.samples.trust_list)
+        (self.folder / "denylist.cbor").write_bytes(self.samples.denylist)
+        (self.folder / "root-public.pem").write_bytes(self.samples.root_pem)
         trust_list, root = trust or (Path("trust.cbor"), Path("root-public.pem"))
-        text = CONFIG.format(
+        text = CONFIG_TEMPLATE.format(
             port=port,
             camera=camera,
             frames_per_s=frames_per_s,
@@ -121,28 +121,28 @@ class Premises:
         )
         if trust:
             text = text.replace('denylist = "denylist.cbor"\n', "")
-        self.config.write_text(text, encoding="utf-8")
+        self.config_file.write_text(text, encoding="utf-8")
 
-    def _secret(self, name: str, content: bytes) -> None:
+    def _write_private(self, name: str, content: bytes) -> None:
         path = self.folder / name
         path.touch(mode=0o600)
         path.write_bytes(content)
 
 
 @contextlib.contextmanager
-def scratch_premises(**options: object) -> Iterator[Premises]:
+def temporary_sandbox(**options: object) -> Iterator[Premises]:
     """Furnished premises in a folder of their own, removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="entrance-kiosk-"))
     try:
         premises = Premises(folder, sample_world(datetime.now(UTC)))
-        premises.furnish(**options)  # type: ignore[arg-type]  # passed through as they are
+        premises.write_files(**options)  # type: ignore[arg-type]  # passed through as they are
         yield premises
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
-def ended_by_signals() -> Iterator[None]:
+def signals_as_interrupts() -> Iterator[None]:
     """SIGTERM and SIGHUP unwind like Ctrl-C, so that nothing is left behind when a terminal is closed."""
 
     def unwind(_number: int, _frame: object) -> None:

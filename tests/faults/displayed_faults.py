@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kiosk.simulation.processes import Process, free_port, python_module_command
+from kiosk.simulation.processes import ChildProcess, free_port, python_module_command
 from kiosk.simulation.sandbox import Premises
 from kiosk.system.status_file import read_status
 from tests.fakes.processes.replay_daemon import Scenes, daemon
@@ -53,9 +53,9 @@ class SpoiledMachine:
         if self.disk is not None:
             house.callback(self.disk.remove)
         self._port = free_port()
-        self._page: Process | None = None
+        self._page: ChildProcess | None = None
         self.premises: Premises
-        self.process: Process
+        self.process: ChildProcess
 
     def start(self) -> None:
         """Start the daemon, and the page beside it."""
@@ -104,7 +104,7 @@ class SpoiledMachine:
     def start_page(self) -> None:
         """As systemd does it."""
         config = str(self.premises.config_file)
-        self._page = Process("page", python_module_command("kiosk", "web", "--config", config), self.premises.log_file("page"))
+        self._page = ChildProcess("page", python_module_command("kiosk", "web", "--config", config), self.premises.log_file("page"))
         self._page.start()
         self._house.callback(self._page.terminate)
 

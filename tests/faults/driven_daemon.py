@@ -21,16 +21,16 @@ from datetime import timedelta
 from pathlib import Path
 
 from kiosk import config
-from kiosk.app.components import Rooms, furnish, make_run_dir
+from kiosk.app.components import Components, build_components, create_run_dir
 from kiosk.app.daemon import Daemon
 from kiosk.core.gate import uuid7
-from kiosk.core.model import Outcome, Passage, Reason
-from kiosk.core.ports import StoreTrouble
-from kiosk.hardware.gpio.signal_output import Lamps, open_signal
-from kiosk.storage import Store
-from kiosk.system.journal import log_to_stderr
-from kiosk.system.systemd import Notifier
-from kiosk.system.wakeup import Doorbell
+from kiosk.core.model import Outcome, AccessEvent, Reason
+from kiosk.core.ports import StoreError
+from kiosk.hardware.gpio.signal_output import SignalOutput, open_signal
+from kiosk.storage import SqliteEventStore
+from kiosk.system.journal import configure_logging
+from kiosk.system.systemd import SystemdNotifier
+from kiosk.system.wakeup import WakeupPipe
 from tests.fakes.data.access_events import a_passage
 from tests.fakes.processes.delivering_device import JumpingClock
 
@@ -54,7 +54,7 @@ class Greens:
 class Driver:
     """Commits passages at a pace."""
 
-    def __init__(self, store: Store, clock: JumpingClock, greens: Greens, per_s: int) -> None:
+    def __init__(self, store: SqliteEventStore, clock: JumpingClock, greens: Greens, per_s: int) -> None:
         self._store = store
         self._clock = clock
         self._greens = greens
@@ -86,11 +86,11 @@ class Driver:
             passage = self._passage()
             try:
                 stored = self._store.commit(passage)
-            except StoreTrouble:
+            except StoreError:
                 return
             self._greens.note(stored.seq, str(passage.id))
 
-    def _passage(self) -> Passage:
+    def _passage(self) -> AccessEvent:
         now = self._clock.now()
         passage = replace(a_passage(1), id=uuid7(now), occurred_at=now.utc_at, occurred_s=now.monotonic_s)
         kind = self._next.popleft() if self._next else ""
@@ -100,13 +100,13 @@ class Driver:
 
 
 @dataclass(frozen=True, slots=True)
-class DrivenRooms(Rooms):
+class DrivenRooms(Components):
     """The daemon's rooms; before each turn of the gate's thread the driver has one."""
 
     driver: Driver
 
     def steps(self) -> dict[str, Callable[[], float]]:
-        return Rooms.worker_steps(self) | {"gate": self._driven_step}
+        return Components.worker_steps(self) | {"gate": self._driven_step}
 
     def _driven_step(self) -> float:
         self.driver.commit_due()
@@ -116,10 +116,10 @@ class DrivenRooms(Rooms):
 class WitnessedLamps:
     """Notes each light with the number of the record that was the newest then."""
 
-    def __init__(self, lamps: Lamps, greens: Greens) -> None:
+    def __init__(self, lamps: SignalOutput, greens: Greens) -> None:
         self._lamps = lamps
         self._greens = greens
-        self.store: Store | None = None
+        self.store: SqliteEventStore | None = None
 
     def show(self, outcome: Outcome) -> None:
         assert self.store is not None
@@ -133,18 +133,18 @@ class WitnessedLamps:
 def run(settings: config.Settings, greens: Greens, per_s: int) -> None:
     """As kiosk.app.run, with a clock that jumps, a driver, and a witness of the lights."""
     with ExitStack() as house:
-        make_run_dir(settings.run_dir)
-        bell = house.enter_context(Doorbell())
+        create_run_dir(settings.run_dir)
+        bell = house.enter_context(WakeupPipe())
         lamps = open_signal(settings.gpio)
         house.callback(lamps.close)
         witness = WitnessedLamps(lamps, greens)
         clock = JumpingClock()
-        rooms = furnish(settings, witness, clock, bell.wake, house)  # type: ignore[arg-type] # a Lamps in all but name
+        rooms = build_components(settings, witness, clock, bell.wake, house)  # type: ignore[arg-type] # a Lamps in all but name
         witness.store = rooms.event_store
         driver = Driver(rooms.event_store, clock, greens, per_s)
         threading.Thread(target=driver.listen, daemon=True).start()
         driven = DrivenRooms(**{room.name: getattr(rooms, room.name) for room in fields(rooms)}, driver=driver)
-        daemon = Daemon(settings, driven, bell, Notifier())
+        daemon = Daemon(settings, driven, bell, SystemdNotifier())
         house.callback(daemon.stop_workers)
         daemon.start_workers()
         daemon.run_loop()
@@ -157,9 +157,9 @@ def main() -> None:
     parser.add_argument("--greens", type=Path, required=True)
     parser.add_argument("--per-s", type=int, default=1200)
     wanted = parser.parse_args()
-    log_to_stderr()
+    configure_logging()
     logging.getLogger("kiosk.app.gate_worker").setLevel(logging.WARNING)
-    run(config.load(wanted.config), Greens(wanted.greens), wanted.per_s)
+    run(config.load_settings(wanted.config), Greens(wanted.greens), wanted.per_s)
 
 
 if __name__ == "__main__":

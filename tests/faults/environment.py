@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kiosk.credentials.issuing.samples import sample_world
-from kiosk.simulation.renderer import Painter
+from kiosk.simulation.renderer import FrameRenderer
 from kiosk.simulation.sandbox import Premises
 from mqtt import events
-from mqtt.connection import LinkError, Message
+from mqtt.connection import BrokerConnectionError, OutgoingMessage
 from tests.fakes.processes.broker import Broker, Listener, publish
 from tests.fakes.processes.replay_daemon import put
 from tests.faults.driven_daemon import CUTTING
@@ -66,7 +66,7 @@ class Laboratory:
         self.pictures = self.folder / "pictures"
         self.pictures.mkdir()
         world = sample_world(datetime.now(UTC))
-        painter = Painter(960, 540)
+        painter = FrameRenderer(960, 540)
         for place, label in enumerate(SHOWN):
             put(self.pictures, f"{place}-a", painter.render([world[label].data], 2 * place))
             put(self.pictures, f"{place}-b", painter.render([], 2 * place + 1))
@@ -182,14 +182,14 @@ class Laboratory:
             self.pause.wait(0.3)
             self._receipts += [payload for _, payload in listener.look(0.1)][-50:]
             listener.close()
-        except (LinkError, AssertionError):
+        except (BrokerConnectionError, AssertionError):
             self.faults["mischief unheard"] += 1
         messages = self.dice.choices(self._receipts, k=10) if self._receipts else []
-        messages += [events.receipt("ffffffffffffffff", 10**6), b"\x00nonsense", b'{"epoch":"' + b"a" * 500]
+        messages += [events.receipt_payload("ffffffffffffffff", 10**6), b"\x00nonsense", b'{"epoch":"' + b"a" * 500]
         for payload in self.dice.sample(messages, k=len(messages)):
             try:
-                publish(self.broker.endpoint(), Message(RECEIPT_TOPIC, payload), name="mischief")
-            except LinkError:
+                publish(self.broker.endpoint(), OutgoingMessage(RECEIPT_TOPIC, payload), name="mischief")
+            except BrokerConnectionError:
                 self.faults["mischief unheard"] += 1
 
     def unplug_camera(self) -> None:

@@ -144,7 +144,7 @@ def _count(lab: Laboratory, seed: int) -> Verdict:
         at_centre=len(there),
         lost=len(set(rows) - set(there) - set(aside)) + len(broken),
         doubled=sum(there.values()) - len(there),
-        doubled_on_the_wire=counts.doubled,
+        doubled_on_the_wire=counts.duplicates,
         missing=counts.missing,
         unrecorded=sum(outcomes.get(seq) != outcome for seq, outcome in lights),
         seq_gaps=max(outcomes, default=0) - len(outcomes),

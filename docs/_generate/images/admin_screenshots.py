@@ -11,10 +11,10 @@ from kiosk import config
 from kiosk.app.command_handlers import preview_as_json
 from kiosk.config import effective
 from kiosk.core.frame import Frame
-from kiosk.core.model import State
+from kiosk.core.model import DeviceState
 from kiosk.core.status import OutboxStatus
-from kiosk.decoding.preview.preview import Viewfinder
-from kiosk.storage import Store
+from kiosk.decoding.preview.preview import CameraPreview
+from kiosk.storage import SqliteEventStore
 from kiosk.system import logs
 from tests.fakes.data.status_snapshots import a_status, publish
 from tests.fakes.parts.control_server import Ordered
@@ -44,19 +44,19 @@ state_dir = "office"
 port = 0
 """
 ALL = (
-    Picture("admin-vi", "admin", State.READY, 40.0, 1280, 800, "light", "vi-VN"),
-    Picture("admin-aiming-en", "admin/aiming", State.READY, 40.0, 1280, 700, "light", "en-GB"),
-    Picture("admin-aiming-phone-vi", "admin/aiming", State.READY, 40.0, 390, 844, "dark", "vi-VN"),
-    Picture("admin-quarantine-en", "admin/quarantine", State.READY, 40.0, 1280, 600, "light", "en-GB"),
-    Picture("admin-log-vi-dark", "admin/log", State.READY, 40.0, 1280, 700, "dark", "vi-VN"),
-    Picture("admin-settings-vi", "admin/settings", State.READY, 40.0, 1280, 700, "light", "vi-VN"),
+    Picture("admin-vi", "admin", DeviceState.READY, 40.0, 1280, 800, "light", "vi-VN"),
+    Picture("admin-aiming-en", "admin/aiming", DeviceState.READY, 40.0, 1280, 700, "light", "en-GB"),
+    Picture("admin-aiming-phone-vi", "admin/aiming", DeviceState.READY, 40.0, 390, 844, "dark", "vi-VN"),
+    Picture("admin-quarantine-en", "admin/quarantine", DeviceState.READY, 40.0, 1280, 600, "light", "en-GB"),
+    Picture("admin-log-vi-dark", "admin/log", DeviceState.READY, 40.0, 1280, 700, "dark", "vi-VN"),
+    Picture("admin-settings-vi", "admin/settings", DeviceState.READY, 40.0, 1280, 700, "light", "vi-VN"),
 )
 
 
 def furnish(run_dir: Path) -> Path:
     """Everything that a kiosk leaves for its page; returns the configuration."""
     a_day(run_dir / "events.db")
-    store = Store(run_dir / "events.db")
+    store = SqliteEventStore(run_dir / "events.db")
     newest = store.newest_seq
     store.acknowledge(
         newest - 3, ranges=[(newest - 1, newest - 1)], rejected=[(newest - 2, "too-large"), (newest, "bad-data-reason")]
@@ -108,7 +108,7 @@ def main() -> None:
     """Take them all."""
     if browsers.missing():
         sys.exit(browsers.missing())
-    finder = Viewfinder(lambda _: Frame(with_code("HUE1:A CARD THAT NOBODY HAS", 3), 1, 1.0))
+    finder = CameraPreview(lambda _: Frame(with_code("HUE1:A CARD THAT NOBODY HAS", 3), 1, 1.0))
     with tempfile.TemporaryDirectory() as folder, browsers.chromium() as browser:
         run_dir = Path(folder)
         path = furnish(run_dir)

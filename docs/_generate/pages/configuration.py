@@ -17,27 +17,27 @@ HEAD = """\
 SET = {
     "site.site": '"cho-dong-ba"',
     "site.device": '"gate-1"',
-    "keys.centre": '"centre-public.pem"',
-    "keys.pseudonym": '"pseudonym.key"',
+    "keys.sealing_public_key": '"centre-public.pem"',
+    "keys.pseudonym_key": '"pseudonym.key"',
     "keys.trust_list": '"trust.cbor"',
     "keys.root_public_key": '"root-public.pem"',
 }
 """What has no default."""
 SHOWN = {
-    "signal.relay": "23",
-    "signal.relay_led": '"kiosk-relay"',
-    "signal.admit_button": "5",
-    "signal.undo_button": "6",
-    "signal.presence": "7",
-    "broker.ca": '"ca.pem"',
-    "broker.certificate": '"gate-1.pem"',
-    "broker.key": '"gate-1.key"',
+    "gpio.relay": "23",
+    "gpio.relay_led": '"kiosk-relay"',
+    "gpio.admit_button": "5",
+    "gpio.undo_button": "6",
+    "gpio.presence_sensor": "7",
+    "mqtt.ca": '"ca.pem"',
+    "mqtt.certificate": '"gate-1.pem"',
+    "mqtt.key": '"gate-1.key"',
     "keys.denylist": '"denylist.cbor"',
-    "policy.declaration_max_age_h": "72",
-    "policy.capacity": "400",
-    "policy.lists_max_age_h": "168",
-    "page.certificate": '"web.pem"',
-    "page.key": '"web.key"',
+    "access.declaration_max_age_h": "72",
+    "access.capacity": "400",
+    "access.lists_max_age_h": "168",
+    "web.certificate": '"web.pem"',
+    "web.key": '"web.key"',
 }
 """What is absent by default, with an example."""
 

@@ -6,7 +6,7 @@ from kiosk import config
 from kiosk.core.ports import Camera
 
 
-def open_camera(settings: config.Camera) -> Camera:
+def open_camera(settings: config.CameraSettings) -> Camera:
     """Make the driver that `settings.source` names; its sensor starts with `open()`.
 
     Raises CameraTrouble where no attempt can ever succeed: a replay folder without pictures, a missing library.

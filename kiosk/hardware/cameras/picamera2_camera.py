@@ -16,7 +16,7 @@ import numpy as np
 
 from kiosk import config
 from kiosk.core.frame import Frame, Luma
-from kiosk.core.ports import CameraTrouble
+from kiosk.core.ports import CameraError
 
 # libcamera's enumerations (control_ids_core.yaml); as numbers, because picamera2 passes them on as they are.
 AE_METERING_CENTRE_WEIGHTED = 0
@@ -30,7 +30,7 @@ AF_SPEED_FAST = 1
 _log = logging.getLogger(__name__)
 
 
-def wanted_controls(advertised: Mapping[str, Any], settings: config.Camera) -> dict[str, Any]:
+def select_controls(advertised: Mapping[str, Any], settings: config.CameraSettings) -> dict[str, Any]:
     """The controls to set, in picamera2's names: those wanted for reading codes that the sensor advertises."""
     frame_us = int(1_000_000 / settings.frames_per_s)
     wanted: dict[str, Any] = {
@@ -53,12 +53,12 @@ def wanted_controls(advertised: Mapping[str, Any], settings: config.Camera) -> d
 class Picamera2Camera:
     """The first camera module that libcamera finds."""
 
-    def __init__(self, settings: config.Camera, *, library: Callable[[], Any] | None = None) -> None:
+    def __init__(self, settings: config.CameraSettings, *, library: Callable[[], Any] | None = None) -> None:
         """`library` gives the class Picamera2."""
         self._settings = settings
-        self._library = library or _library
+        self._library = library or _import_picamera2
         self._picamera2: Any = None
-        self._unusable = ""
+        self._import_error = ""
         self._sensor: Any = None
         self._size = (settings.width, settings.height)
         self._number = 0
@@ -69,27 +69,27 @@ class Picamera2Camera:
         self._load()
         # Asked first, because Picamera2() leaves a pipe open whenever it finds no camera, and we ask again for days.
         if not self._picamera2.global_camera_info():
-            raise CameraTrouble(
+            raise CameraError(
                 "picamera2: no camera module is found; switch off and seat the ribbon cable at both ends"
             )
         try:
-            self._sensor = _made(self._picamera2)
+            self._sensor = _create_camera(self._picamera2)
             self._start(self._sensor)
         except (RuntimeError, OSError, ValueError, IndexError) as trouble:
             self.close()
-            raise CameraTrouble(
+            raise CameraError(
                 f"picamera2: the camera module does not start: {trouble.__cause__ or trouble}"
             ) from trouble
 
     def _load(self) -> None:
         """Once: a library that could not be imported is not to be had in this process any more."""
-        if self._unusable:
-            raise CameraTrouble(self._unusable)
+        if self._import_error:
+            raise CameraError(self._import_error)
         if self._picamera2 is None:
             try:
                 self._picamera2 = self._library()
-            except CameraTrouble as trouble:
-                self._unusable = str(trouble)
+            except CameraError as trouble:
+                self._import_error = str(trouble)
                 raise
 
     def _start(self, sensor: Any) -> None:
@@ -100,10 +100,10 @@ class Picamera2Camera:
             "raw": None,
             "buffer_count": 4,
             "queue": False,  # a queued picture is of somebody who may have gone
-            "controls": wanted_controls(sensor.camera_controls, self._settings),
+            "controls": select_controls(sensor.camera_controls, self._settings),
         }
         if self._settings.rotation == 180:
-            asked["transform"] = _upside_down()
+            asked["transform"] = _rotate_180()
         sensor.configure(sensor.create_video_configuration(**asked))
         self._size = sensor.camera_config["lores"]["size"]
         sensor.start()
@@ -115,15 +115,15 @@ class Picamera2Camera:
         """The next picture. Raises CameraTrouble when none comes in time; then close the camera and open it again."""
         sensor = self._sensor
         if sensor is None:
-            raise CameraTrouble("picamera2: the camera is not open")
+            raise CameraError("picamera2: the camera is not open")
         try:
             picture = sensor.wait(sensor.capture_array("lores", wait=False), timeout=timeout_s)
         except TimeoutError:  # the job is left in its queue: taking it out needs a lock that what hangs may hold
-            raise CameraTrouble(f"picamera2: no picture for {timeout_s:g} s") from None
+            raise CameraError(f"picamera2: no picture for {timeout_s:g} s") from None
         except CancelledError:
-            raise CameraTrouble("picamera2: closed") from None
+            raise CameraError("picamera2: closed") from None
         except (RuntimeError, OSError) as trouble:
-            raise CameraTrouble(f"picamera2: {trouble}") from trouble
+            raise CameraError(f"picamera2: {trouble}") from trouble
         captured_s = time.monotonic()
         self._number += 1
         return Frame(_y_plane(picture, self._size), self._number, captured_s)
@@ -133,7 +133,7 @@ class Picamera2Camera:
         sensor, self._sensor = self._sensor, None
         if sensor is None:
             return
-        _cancel(sensor)
+        _cancel_capture(sensor)
         try:
             sensor.close()
         except (RuntimeError, OSError) as trouble:
@@ -141,7 +141,7 @@ class Picamera2Camera:
             _log.warning("camera: it did not close cleanly: %s", trouble)
 
 
-def _made(library: Any) -> Any:
+def _create_camera(library: Any) -> Any:
     """Picamera2(0). A constructor that fails after it took the camera would keep it taken as long as this process lives
     ("Camera in Acquired state trying acquire()"): so the half-made object is kept in hand, and what it took is given back.
     """
@@ -162,7 +162,7 @@ def _y_plane(picture: Any, size: tuple[int, int]) -> Luma:
     return np.ascontiguousarray(picture[:height, :width], dtype=np.uint8)
 
 
-def _cancel(sensor: Any) -> None:
+def _cancel_capture(sensor: Any) -> None:
     """Wake whoever waits for a picture. A job that finished at this very moment needs no waking."""
     try:
         sensor.cancel_all_and_flush()
@@ -170,19 +170,19 @@ def _cancel(sensor: Any) -> None:
         _log.debug("camera: a picture came while it was being cancelled")
 
 
-def _library() -> Any:
+def _import_picamera2() -> Any:
     """Raises CameraTrouble where it is missing, or does not fit its neighbours: numpy's ABI is a ValueError."""
     try:
         from picamera2 import Picamera2  # noqa: PLC0415  exists on a Pi only
     except (ImportError, AttributeError, ValueError, OSError, RuntimeError) as trouble:
-        raise CameraTrouble(
+        raise CameraError(
             f"picamera2 is not usable here ({trouble}); on Raspberry Pi OS: sudo apt install python3-picamera2, "
             "then sudo systemctl restart kiosk"
         ) from trouble
     return Picamera2
 
 
-def _upside_down() -> Any:
+def _rotate_180() -> Any:
     from libcamera import Transform  # noqa: PLC0415  exists on a Pi only
 
     return Transform(hflip=1, vflip=1)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from kiosk import config
 from kiosk.core.frame import Frame, Luma
-from kiosk.core.ports import CameraTrouble
-from kiosk.decoding.preview.image_files import SUFFIXES, PictureTrouble, folder_pictures, load_luma
+from kiosk.core.ports import CameraError
+from kiosk.decoding.preview.image_files import IMAGE_SUFFIXES, ImageFileError, folder_pictures, load_luma
 
 _log = logging.getLogger(__name__)
 
@@ -19,7 +19,7 @@ class ReplayCamera:
 
     def __init__(
         self,
-        settings: config.Camera,
+        settings: config.CameraSettings,
         folder: Path,
         *,
         load: Callable[[Path], Luma] = load_luma,
@@ -36,15 +36,15 @@ class ReplayCamera:
         self._now = now
         self._closed = threading.Event()
         self._wait = wait or self._closed.wait
-        self._paths = _pictures_in(folder)
+        self._paths = _image_paths(folder)
         self._next = 0
         self._number = 0
         self._due_s = 0.0
-        self._told: set[Path] = set()
+        self._reported: set[Path] = set()
 
     def open(self) -> None:
         """Begin again with the first picture. Raises CameraTrouble when the folder has no picture (any more)."""
-        self._paths = _pictures_in(self._folder)
+        self._paths = _image_paths(self._folder)
         self._closed.clear()
         self._next = 0
         self._due_s = self._now()
@@ -54,9 +54,9 @@ class ReplayCamera:
         luma = self._next_luma()
         pause_s = self._due_s - self._now()
         if pause_s > 0 and self._wait(min(pause_s, timeout_s)):
-            raise CameraTrouble(f"replay:{self._folder}: closed")
+            raise CameraError(f"replay:{self._folder}: closed")
         if pause_s > timeout_s:
-            raise CameraTrouble(
+            raise CameraError(
                 f"replay:{self._folder}: no picture is due within {timeout_s:g} s; raise camera.frames_per_s"
             )
         captured_s = self._now()
@@ -75,17 +75,17 @@ class ReplayCamera:
             self._next = (self._next + 1) % len(self._paths)
             try:
                 return self._load(path)
-            except PictureTrouble as trouble:
-                if path not in self._told:
-                    self._told.add(path)
+            except ImageFileError as trouble:
+                if path not in self._reported:
+                    self._reported.add(path)
                     _log.warning("replay: skipped: %s", trouble)
-        raise CameraTrouble(f"replay:{self._folder}: none of the {len(self._paths)} pictures can be opened")
+        raise CameraError(f"replay:{self._folder}: none of the {len(self._paths)} pictures can be opened")
 
 
-def _pictures_in(folder: Path) -> list[Path]:
+def _image_paths(folder: Path) -> list[Path]:
     if not folder.is_dir():
-        raise CameraTrouble(f"replay:{folder}: this is not a folder; name one that holds pictures")
+        raise CameraError(f"replay:{folder}: this is not a folder; name one that holds pictures")
     paths = folder_pictures(folder)
     if not paths:
-        raise CameraTrouble(f"replay:{folder}: no picture is in this folder ({', '.join(sorted(SUFFIXES))})")
+        raise CameraError(f"replay:{folder}: no picture is in this folder ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return paths

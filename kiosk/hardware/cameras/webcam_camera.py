@@ -16,13 +16,13 @@ import numpy as np
 
 from kiosk import config
 from kiosk.core.frame import Frame, Luma
-from kiosk.core.ports import CameraTrouble
+from kiosk.core.ports import CameraError
 from kiosk.hardware.cameras import v4l2_controls
 
 _log = logging.getLogger(__name__)
 
 
-class Video(Protocol):
+class VideoCapture(Protocol):
     """The part of cv2.VideoCapture that is used."""
 
     def isOpened(self) -> bool:  # noqa: N802  OpenCV's name
@@ -43,90 +43,90 @@ class WebcamCamera:
 
     def __init__(
         self,
-        settings: config.Camera,
+        settings: config.CameraSettings,
         index: int,
         *,
-        open_device: Callable[[int], Video] | None = None,
-        apply_controls: Callable[[Path, config.Camera], list[str]] = v4l2_controls.apply,
+        open_device: Callable[[int], VideoCapture] | None = None,
+        apply_controls: Callable[[Path, config.CameraSettings], list[str]] = v4l2_controls.apply_controls,
     ) -> None:
         self._settings = settings
-        self._controls = apply_controls
+        self._apply_controls = apply_controls
         self._index = index
-        self._video = open_device or _open_video
-        self._reader: _Reader | None = None
+        self._open_device = open_device or _open_video
+        self._capture_thread: _CaptureThread | None = None
 
     def open(self) -> None:
         """Take the device and start reading. Raises CameraTrouble."""
         self.close()
-        video = self._video(self._index)
+        video = self._open_device(self._index)
         if not video.isOpened():
             video.release()
-            raise CameraTrouble(f"webcam:{self._index}: it cannot be opened; is another program using it?")
+            raise CameraError(f"webcam:{self._index}: it cannot be opened; is another program using it?")
         video.set(cv2.CAP_PROP_FRAME_WIDTH, self._settings.width)
         video.set(cv2.CAP_PROP_FRAME_HEIGHT, self._settings.height)
         video.set(cv2.CAP_PROP_FPS, self._settings.frames_per_s)
         video.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # an old picture would be a person who has gone
         device = Path(f"/dev/video{self._index}")
-        _log.info("camera: %s, set: %s", device, ", ".join(self._controls(device, self._settings)) or "nothing")
-        self._reader = _Reader(video, f"webcam:{self._index}", upside_down=self._settings.rotation == 180)
+        _log.info("camera: %s, set: %s", device, ", ".join(self._apply_controls(device, self._settings)) or "nothing")
+        self._capture_thread = _CaptureThread(video, f"webcam:{self._index}", upside_down=self._settings.rotation == 180)
 
     def capture(self, timeout_s: float) -> Frame:
         """The newest picture that was not handed out yet. Raises CameraTrouble."""
-        reader = self._reader
+        reader = self._capture_thread
         if reader is None:
-            raise CameraTrouble(f"webcam:{self._index}: it is not open")
+            raise CameraError(f"webcam:{self._index}: it is not open")
         return reader.take(timeout_s)
 
     def close(self) -> None:
         """Stop reading; the device is released by the reading thread when its read returns."""
-        reader, self._reader = self._reader, None
+        reader, self._capture_thread = self._capture_thread, None
         if reader is not None:
             reader.stop()
 
 
-class _Reader:
+class _CaptureThread:
     """Owns one opened device in a thread of its own; keeps the newest picture."""
 
-    def __init__(self, video: Video, name: str, *, upside_down: bool) -> None:
+    def __init__(self, video: VideoCapture, name: str, *, upside_down: bool) -> None:
         self._video = video
         self._name = name
         self._upside_down = upside_down
         self._changed = threading.Condition()
         self._frame: Frame | None = None
-        self._taken = 0
-        self._over = ""  # why no further picture comes
+        self._last_number = 0
+        self._end_reason = ""  # why no further picture comes
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
     def take(self, timeout_s: float) -> Frame:
         with self._changed:
-            came = self._changed.wait_for(lambda: bool(self._over) or self._fresh() is not None, timeout_s)
-            frame = self._fresh()
+            came = self._changed.wait_for(lambda: bool(self._end_reason) or self._new_frame() is not None, timeout_s)
+            frame = self._new_frame()
             if frame is not None:
-                self._taken = frame.number
+                self._last_number = frame.number
                 return frame
             if not came:
-                raise CameraTrouble(f"{self._name}: no picture for {timeout_s:g} s")
-            raise CameraTrouble(f"{self._name}: {self._over}")
+                raise CameraError(f"{self._name}: no picture for {timeout_s:g} s")
+            raise CameraError(f"{self._name}: {self._end_reason}")
 
     def stop(self) -> None:
         self._end("closed")
         self._thread.join(timeout=1.0)  # a hanging read is left to its daemon thread
 
-    def _fresh(self) -> Frame | None:
-        return self._frame if self._frame is not None and self._frame.number > self._taken else None
+    def _new_frame(self) -> Frame | None:
+        return self._frame if self._frame is not None and self._frame.number > self._last_number else None
 
     def _run(self) -> None:
         number = 0
         try:
-            while not self._over:
+            while not self._end_reason:
                 good, picture = self._video.read()
                 captured_s = time.monotonic()
                 if not good:
                     self._end("no picture; was it unplugged?")
                     return
                 number += 1
-                frame = Frame(self._luma(picture), number, captured_s)
+                frame = Frame(self._to_luma(picture), number, captured_s)
                 with self._changed:
                     self._frame = frame
                     self._changed.notify_all()
@@ -135,19 +135,19 @@ class _Reader:
         finally:
             self._video.release()
 
-    def _luma(self, picture: Any) -> Luma:
+    def _to_luma(self, picture: Any) -> Luma:
         luma: Luma = np.asarray(picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
         return np.ascontiguousarray(luma[::-1, ::-1]) if self._upside_down else luma
 
     def _end(self, reason: str) -> None:
         with self._changed:
-            self._over = self._over or reason
+            self._end_reason = self._end_reason or reason
             self._changed.notify_all()
 
 
-def _open_video(index: int) -> Video:
+def _open_video(index: int) -> VideoCapture:
     device = Path(f"/dev/video{index}")
     linux = Path("/dev").is_dir() and Path("/sys/class").is_dir()
     if linux and not device.exists():  # asked first: OpenCV warns on stderr by itself
-        raise CameraTrouble(f"webcam:{index}: there is no {device}; plug the camera in, or name another number")
+        raise CameraError(f"webcam:{index}: there is no {device}; plug the camera in, or name another number")
     return cv2.VideoCapture(index)

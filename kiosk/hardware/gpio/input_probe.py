@@ -3,15 +3,15 @@
 from contextlib import closing
 
 from kiosk import config
-from kiosk.hardware.gpio.buttons import OpenFactory
-from kiosk.hardware.gpio.signal_output import open_factory, pin_errors_told
+from kiosk.hardware.gpio.buttons import OpenPinFactory
+from kiosk.hardware.gpio.signal_output import open_pin_factory, translate_pin_errors
 
 
-def try_inputs(settings: config.Signal, make_factory: OpenFactory = open_factory) -> None:
+def probe_inputs(settings: config.Signal, make_factory: OpenPinFactory = open_pin_factory) -> None:
     """Take each configured input and let it go; nobody listens for edges meanwhile. Raises SignalTrouble."""
-    numbers = [settings.admit_button, settings.undo_button, settings.presence]
+    numbers = [settings.admit_button, settings.undo_button, settings.presence_sensor]
     wanted = [number for number in numbers if number is not None]
     if wanted:
-        with pin_errors_told(), closing(make_factory(settings)) as pins:
+        with translate_pin_errors(), closing(make_factory(settings)) as pins:
             for number in wanted:
                 pins.pin(number)

@@ -18,22 +18,22 @@ class PiPin(LGPIOPin):  # type: ignore[misc]  # gpiozero has no types
     """One pin. Raises lgpio.error where another program has it."""
 
     def __init__(self, factory: Any, info: Any) -> None:
-        self._pull_to_off: int | None = None
+        self._off_pull: int | None = None
         super().__init__(factory, info)
 
     def output_with_state(self, state: float) -> None:
         """Become an output at this level, its off level because that is how we begin, in one request to the kernel."""
-        self._pull_to_off = lgpio.SET_PULL_UP if state else lgpio.SET_PULL_DOWN
-        self._let_go()
-        lgpio.gpio_claim_output(self.factory.handle, self._number, int(bool(state)), self._pull_to_off)
+        self._off_pull = lgpio.SET_PULL_UP if state else lgpio.SET_PULL_DOWN
+        self._free_line()
+        lgpio.gpio_claim_output(self.factory.handle, self._number, int(bool(state)), self._off_pull)
 
     def close(self) -> None:
         """What was an output becomes an input that is pulled to its off level."""
-        if self._pull_to_off is None or self.factory.handle is None:
+        if self._off_pull is None or self.factory.handle is None:
             super().close()
             return
-        self._let_go()
-        lgpio.gpio_claim_input(self.factory.handle, self._number, self._pull_to_off)
+        self._free_line()
+        lgpio.gpio_claim_input(self.factory.handle, self._number, self._off_pull)
 
     def _set_function(self, value: str) -> None:
         if value == "output":
@@ -41,12 +41,12 @@ class PiPin(LGPIOPin):  # type: ignore[misc]  # gpiozero has no types
         else:
             super()._set_function(value)
 
-    def _let_go(self) -> None:
+    def _free_line(self) -> None:
         """lgpio changes the pull of a pin only where it claims it anew."""
         lgpio.gpio_free(self.factory.handle, self._number)
 
 
-class PiPins(LGPIOFactory):  # type: ignore[misc]
+class PiPinFactory(LGPIOFactory):  # type: ignore[misc]
     """The pins of the board that one owner holds; `close` touches no others."""
 
     def __init__(self) -> None:

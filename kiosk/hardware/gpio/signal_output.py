@@ -16,21 +16,21 @@ from gpiozero.pins.mock import MockFactory, MockPWMPin
 from gpiozero.tones import Tone
 
 from kiosk import config
-from kiosk.core.model import Outcome, State
-from kiosk.core.ports import SignalTrouble
+from kiosk.core.model import Outcome, DeviceState
+from kiosk.core.ports import SignalError
 from kiosk.hardware.gpio.kernel_relay import KernelRelay
-from kiosk.hardware.gpio.pattern_player import DARK, Lamp, Lit, Pattern, Player, patterns_of
+from kiosk.hardware.gpio.pattern_player import ALL_OFF, Lamp, OutputState, SignalPattern, PatternPlayer, build_patterns
 
-_BUSY = "; another program holds them: the kiosk itself (systemctl stop kiosk), or one that gpioinfo names"
+_BUSY_HINT = "; another program holds them: the kiosk itself (systemctl stop kiosk), or one that gpioinfo names"
 
 _log = logging.getLogger(__name__)
 
 
-class NoPins(SignalTrouble):
+class PinsUnavailableError(SignalError):
     """Nothing here can drive pins: no later attempt can succeed."""
 
 
-class Lamps:
+class SignalOutput:
     """The lit truth; a ports.Signal. `show` and `rest` may come from any thread and return at once.
 
     Both raise SignalTrouble once driving a pin has failed: a lamp that no longer obeys must stop the daemon.
@@ -41,50 +41,50 @@ class Lamps:
         settings: config.Signal,
         factory: Factory,
         *,
-        patterns: Mapping[Outcome | State, Pattern] | None = None,
-        on_change: Callable[[Lit], None] | None = None,
+        patterns: Mapping[Outcome | DeviceState, SignalPattern] | None = None,
+        on_change: Callable[[OutputState], None] | None = None,
     ) -> None:
         """Takes the pins and shows `starting`. Owns `factory`. The player calls `seen` with everything that it shows.
 
         `patterns`: others than those of `settings`. Raises SignalTrouble where a pin cannot be had.
         """
         self._factory = factory
-        self._seen = on_change
+        self._on_change = on_change
         has_relay = settings.relay is not None or settings.relay_led is not None
-        self._player = Player(
-            patterns or patterns_of(settings.patterns), relay_s=settings.relay_s if has_relay else 0.0
+        self._player = PatternPlayer(
+            patterns or build_patterns(settings.patterns), relay_s=settings.relay_pulse_s if has_relay else 0.0
         )
         self._changed = threading.Condition()
         self._closing = False
-        self._trouble: Exception | None = None
-        self._lit = DARK
-        self._held = ExitStack()
-        with pin_errors_told(), ExitStack() as held:
+        self._error: Exception | None = None
+        self._output_state = ALL_OFF
+        self._resources = ExitStack()
+        with translate_pin_errors(), ExitStack() as held:
             held.callback(factory.close)
-            self._pins = _Pins(settings, factory, held)
-            self._held = held.pop_all()
+            self._pins = _OutputPins(settings, factory, held)
+            self._resources = held.pop_all()
         self._thread = threading.Thread(target=self._run, name="lamps", daemon=True)
         self._thread.start()
 
     @property
-    def lit(self) -> Lit:
+    def output_state(self) -> OutputState:
         """What can be seen and heard now; DARK when closed."""
-        return self._lit
+        return self._output_state
 
     @property
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         """Whether the player is at work; one of the facts of the self-check."""
         return self._thread.is_alive()
 
     def show(self, outcome: Outcome) -> None:
         """Play an outcome's pattern now."""
-        with self._obeying():
+        with self._raising_driver_errors():
             self._player.show(outcome, time.monotonic())
 
-    def rest(self, state: State) -> None:
+    def set_idle_state(self, state: DeviceState) -> None:
         """What to show between people."""
-        with self._obeying():
-            self._player.rest(state)
+        with self._raising_driver_errors():
+            self._player.set_idle_state(state)
 
     def close(self) -> None:
         """All off, pins released; harmless when closed already."""
@@ -92,13 +92,13 @@ class Lamps:
             self._closing = True
             self._changed.notify_all()
         self._thread.join()
-        self._held.close()
+        self._resources.close()
 
     @contextmanager
-    def _obeying(self) -> Iterator[None]:
+    def _raising_driver_errors(self) -> Iterator[None]:
         with self._changed:
-            if self._trouble is not None:
-                raise SignalTrouble(f"the lamps do not obey: {self._trouble}") from self._trouble
+            if self._error is not None:
+                raise SignalError(f"the lamps do not obey: {self._error}") from self._error
             yield
             self._changed.notify_all()
 
@@ -107,22 +107,22 @@ class Lamps:
             with self._changed:
                 while not self._closing:
                     lit, delay_s = self._player.advance(time.monotonic())
-                    self._set(lit)
+                    self._apply(lit)
                     self._changed.wait(delay_s)
-            self._set(DARK)
+            self._apply(ALL_OFF)
         except Exception as trouble:  # noqa: BLE001  the next show() or rest() raises it, in the daemon's own thread
-            self._trouble = trouble
+            self._error = trouble
             _log.critical("lamps: driving a pin failed: %s", trouble)
 
-    def _set(self, output_state: Lit) -> None:
-        if output_state != self._lit:
-            self._pins.set(output_state)
-            self._lit = output_state
-            if self._seen is not None:
-                self._seen(output_state)
+    def _apply(self, output_state: OutputState) -> None:
+        if output_state != self._output_state:
+            self._pins.apply(output_state)
+            self._output_state = output_state
+            if self._on_change is not None:
+                self._on_change(output_state)
 
 
-class _Pins:
+class _OutputPins:
     """The output devices. `held` closes them in reverse order: relay first, lamps last."""
 
     def __init__(self, settings: config.Signal, factory: Factory, resources: ExitStack) -> None:
@@ -148,13 +148,13 @@ class _Pins:
             resources.callback(self._tones.close)
         self._relay = output(settings.relay) if settings.relay is not None else None
         self._kernel_relay = (
-            KernelRelay(settings.relay_led, settings.relay_s, settings.relay_leds) if settings.relay_led else None
+            KernelRelay(settings.relay_led, settings.relay_pulse_s, settings.leds_dir) if settings.relay_led else None
         )
         self._relay_on = False
         if self._kernel_relay is not None:
-            resources.callback(self._kernel_relay.drop)
+            resources.callback(self._kernel_relay.end_pulse)
 
-    def set(self, output_state: Lit) -> None:
+    def apply(self, output_state: OutputState) -> None:
         """Off before on, so that two answers are never lit together."""
         self._set_relay(on=output_state.relay)
         for lamp, device in self._lamps.items():
@@ -171,36 +171,36 @@ class _Pins:
         if self._relay is not None:
             self._relay.value = on
         if self._kernel_relay is not None and on and not self._relay_on:
-            self._kernel_relay.fire()  # the kernel ends it
+            self._kernel_relay.start_pulse()  # the kernel ends it
         self._relay_on = on
 
 
-def open_signal(settings: config.Signal, *, on_change: Callable[[Lit], None] | None = None) -> Lamps:
+def open_signal(settings: config.Signal, *, on_change: Callable[[OutputState], None] | None = None) -> SignalOutput:
     """Take the configured pins and show `starting`. Raises SignalTrouble with a sentence that says what to do."""
-    return Lamps(settings, open_factory(settings), on_change=on_change)
+    return SignalOutput(settings, open_pin_factory(settings), on_change=on_change)
 
 
-def put_dark(settings: config.Signal, factory: Factory | None = None) -> None:
+def all_outputs_off(settings: config.Signal, factory: Factory | None = None) -> None:
     """Take the pins at their off level and let them go: for whoever comes after a daemon that died. Raises SignalTrouble."""
-    made = factory or open_factory(settings)
-    with pin_errors_told(), ExitStack() as held:
+    made = factory or open_pin_factory(settings)
+    with translate_pin_errors(), ExitStack() as held:
         held.callback(made.close)
-        _Pins(settings, made, held)
+        _OutputPins(settings, made, held)
 
 
-def open_factory(settings: config.Signal) -> Factory:
+def open_pin_factory(settings: config.Signal) -> Factory:
     """A pin factory of our own, never gpiozero's global one. Raises SignalTrouble where there are no usable pins."""
-    if settings.pins == "mock":
+    if settings.pin_factory == "mock":
         return MockFactory(pin_class=_MockPin)
-    with pin_errors_told():
+    with translate_pin_errors():
         try:
-            from kiosk.hardware.gpio.lgpio_factory import PiPins  # noqa: PLC0415  lgpio exists on a Pi only
+            from kiosk.hardware.gpio.lgpio_factory import PiPinFactory  # noqa: PLC0415  lgpio exists on a Pi only
         except ImportError as trouble:
-            raise NoPins(
+            raise PinsUnavailableError(
                 f"the pins need lgpio ({trouble}); on Raspberry Pi OS: sudo apt install python3-lgpio."
-                ' On a laptop: signal.pins = "mock"'
+                ' On a laptop: gpio.pin_factory = "mock"'
             ) from trouble
-        return PiPins()
+        return PiPinFactory()
 
 
 class _MockPin(MockPWMPin):  # type: ignore[misc]  # gpiozero has no types
@@ -211,13 +211,13 @@ class _MockPin(MockPWMPin):  # type: ignore[misc]  # gpiozero has no types
 
 
 @contextmanager
-def pin_errors_told() -> Iterator[None]:
+def translate_pin_errors() -> Iterator[None]:
     """Whatever gpiozero or lgpio raises becomes SignalTrouble."""
     try:
         yield
-    except SignalTrouble:
+    except SignalError:
         raise
     except Exception as trouble:  # lgpio.error derives from Exception alone, and exists on a Pi only
-        raise SignalTrouble(
-            f"the pins cannot be had: {trouble}{_BUSY if 'busy' in str(trouble).lower() else ''}"
+        raise SignalError(
+            f"the pins cannot be had: {trouble}{_BUSY_HINT if 'busy' in str(trouble).lower() else ''}"
         ) from trouble

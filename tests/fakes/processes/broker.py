@@ -11,8 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mqtt.connection import Acknowledged, Connected, Endpoint, Incoming, LinkError, Message, Subscribed
-from mqtt.paho.connection import PahoLink
+from mqtt.connection import Acknowledged, Connected, BrokerEndpoint, IncomingMessage, BrokerConnectionError, OutgoingMessage, Subscribed
+from mqtt.paho.connection import PahoConnection
 
 PLAIN = "allow_anonymous true"
 """The broker at its defaults, apart from letting everybody in."""
@@ -60,9 +60,9 @@ class Broker:
         """`host:port`."""
         return f"127.0.0.1:{self.port}"
 
-    def endpoint(self, version: str = "5", keepalive_s: int = 20) -> Endpoint:
+    def endpoint(self, version: str = "5", keepalive_s: int = 20) -> BrokerEndpoint:
         """For links without TLS."""
-        return Endpoint("127.0.0.1", self.port, "5" if version == "5" else "3.1.1", keepalive_s=keepalive_s)
+        return BrokerEndpoint("127.0.0.1", self.port, "5" if version == "5" else "3.1.1", keepalive_s=keepalive_s)
 
     def start(self) -> None:
         """Start it and wait until a client can connect (TCP alone where it speaks TLS)."""
@@ -113,8 +113,8 @@ class Broker:
 class Listener:
     """A plain subscriber for looking at what is on the wire: `messages` holds (topic, payload), in order."""
 
-    def __init__(self, endpoint: Endpoint, *filters: str, name: str = "listener") -> None:
-        self.link = PahoLink(endpoint, name)
+    def __init__(self, endpoint: BrokerEndpoint, *filters: str, name: str = "listener") -> None:
+        self.link = PahoConnection(endpoint, name)
         self.messages: list[tuple[str, bytes]] = []
         self._filters = filters
         self.link.open()
@@ -127,15 +127,15 @@ class Listener:
 
     def look(self, wait_s: float = 0.0) -> list[tuple[str, bytes]]:
         """Take in what came; all messages so far."""
-        for event in self.link.pump(wait_s):
+        for event in self.link.process(wait_s):
             if isinstance(event, Connected):
                 self.link.subscribe(self._filters)
             elif isinstance(event, Subscribed):
                 self._subscribed = True
-            elif isinstance(event, Incoming):
+            elif isinstance(event, IncomingMessage):
                 self.messages.append((event.topic, event.payload))
                 if event.qos:
-                    self.link.confirm(event)
+                    self.link.acknowledge(event)
         return self.messages
 
     def payloads(self, topic: str) -> list[bytes]:
@@ -146,18 +146,18 @@ class Listener:
         self.link.close()
 
 
-def publish(endpoint: Endpoint, message: Message, name: str = "publisher") -> None:
+def publish(endpoint: BrokerEndpoint, message: OutgoingMessage, name: str = "publisher") -> None:
     """Connect, publish one message, wait for its acknowledgement, go. Raises LinkError."""
-    link = PahoLink(endpoint, name)
+    link = PahoConnection(endpoint, name)
     link.open()
     try:
         token: int | None = None
         for _ in range(100):
-            for event in link.pump(0.1):
+            for event in link.process(0.1):
                 if isinstance(event, Connected):
                     token = link.publish(message)
                 elif isinstance(event, Acknowledged) and event.token == token:
                     return
-        raise LinkError("no acknowledgement")
+        raise BrokerConnectionError("no acknowledgement")
     finally:
         link.close()

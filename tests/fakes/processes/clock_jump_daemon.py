@@ -10,9 +10,9 @@ from pathlib import Path
 
 from kiosk import config
 from kiosk.app import daemon
-from kiosk.core.model import Moment
+from kiosk.core.model import ClockReading
 from kiosk.system.clock import SystemClock
-from kiosk.system.journal import log_to_stderr
+from kiosk.system.journal import configure_logging
 
 
 class JumpedClock:
@@ -22,16 +22,16 @@ class JumpedClock:
         self._clock = SystemClock()
         self._file = file
 
-    def now(self) -> Moment:
+    def now(self) -> ClockReading:
         """Any thread."""
         moment = self._clock.now()
-        return replace(moment, at=moment.at + timedelta(seconds=float(self._file.read_text(encoding="ascii"))))
+        return replace(moment, at=moment.utc_at + timedelta(seconds=float(self._file.read_text(encoding="ascii"))))
 
 
 def main() -> None:
     """Run it."""
-    log_to_stderr()
-    daemon.run(config.load(Path(sys.argv[2])), clock=JumpedClock(Path(sys.argv[1])))
+    configure_logging()
+    daemon.run_daemon(config.load_settings(Path(sys.argv[2])), clock=JumpedClock(Path(sys.argv[1])))
 
 
 if __name__ == "__main__":

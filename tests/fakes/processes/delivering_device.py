@@ -17,13 +17,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from kiosk.core.gate import uuid7
-from kiosk.core.model import Moment, Passage, Reason, State
-from kiosk.core.ports import StoreTrouble
-from kiosk.delivery import Courier, Terms
-from kiosk.storage import Store
+from kiosk.core.model import ClockReading, AccessEvent, Reason, DeviceState
+from kiosk.core.ports import StoreError
+from kiosk.delivery import OutboxRelay, DeliveryOptions
+from kiosk.storage import SqliteEventStore
 from kiosk.system.clock import SystemClock
-from mqtt.connection import Endpoint, Link, Message
-from mqtt.paho.connection import PahoLink
+from mqtt.connection import BrokerEndpoint, Connection, OutgoingMessage
+from mqtt.paho.connection import PahoConnection
 from tests.fakes.data.access_events import GATE, a_passage
 
 ROOMY_PAGES = 10_000_000
@@ -36,9 +36,9 @@ class JumpingClock:
         self._clock = SystemClock()
         self.jump = timedelta()
 
-    def now(self) -> Moment:
+    def now(self) -> ClockReading:
         moment = self._clock.now()
-        return replace(moment, at=moment.at + self.jump)
+        return replace(moment, at=moment.utc_at + self.jump)
 
 
 class Device:
@@ -46,7 +46,7 @@ class Device:
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.clock = JumpingClock()
-        self.store = Store(arguments.database)
+        self.store = SqliteEventStore(arguments.database)
         self.greens = os.open(arguments.greens, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self.burst = max(1, int(arguments.per_s) // 100)
         self.interval_s = self.burst / int(arguments.per_s)
@@ -54,20 +54,20 @@ class Device:
         self.going = True
         self.poison = 0
         self.commands: deque[str] = deque()
-        endpoint = Endpoint("127.0.0.1", arguments.port, arguments.mqtt, keepalive_s=2)
+        endpoint = BrokerEndpoint("127.0.0.1", arguments.port, arguments.mqtt, keepalive_s=2)
 
-        def connect(will: Message) -> Link:
-            return PahoLink(endpoint, "entrance-dong-ba-gate-1", will=will)
+        def connect(will: OutgoingMessage) -> Connection:
+            return PahoConnection(endpoint, "entrance-dong-ba-gate-1", will=will)
 
-        terms = Terms(
+        terms = DeliveryOptions(
             receipt_timeout_s=1.0,
-            window=arguments.window,
-            batch=arguments.batch,
-            backoff_last_s=1.0,
-            delivery=arguments.delivery,
+            max_inflight=arguments.window,
+            max_batch=arguments.batch,
+            reconnect_max_delay_s=1.0,
+            acknowledge_by=arguments.delivery,
         )
-        self.courier = Courier(self.store, GATE, connect, clock=self.clock, terms=terms)
-        self.courier.set_state(State.READY)
+        self.courier = OutboxRelay(self.store, GATE, connect, clock=self.clock, options=terms)
+        self.courier.set_state(DeviceState.READY)
 
     def gate_step(self) -> float:
         """Commit a few; a commit that fails gives nobody green and is tried again."""
@@ -79,14 +79,14 @@ class Device:
             passage = self.next_passage()
             try:
                 stored = self.store.commit(passage)
-            except StoreTrouble:
+            except StoreError:
                 return 0.05
             os.write(self.greens, f"{stored.seq} {passage.id}\n".encode())
         return self.interval_s
 
-    def next_passage(self) -> Passage:
+    def next_passage(self) -> AccessEvent:
         now = self.clock.now()
-        passage = replace(a_passage(1), id=uuid7(now), occurred_at=now.at, occurred_s=now.s)
+        passage = replace(a_passage(1), id=uuid7(now), occurred_at=now.utc_at, occurred_s=now.monotonic_s)
         if self.poison:
             self.poison -= 1
             passage = replace(passage, code_bytes=2_000_000, reason=Reason.UNKNOWN_CODE)  # more than the wire allows
@@ -95,9 +95,9 @@ class Device:
     def obey(self, command: str) -> None:
         word, _, rest = command.partition(" ")
         if command == "disk full":
-            self.store._writer.execute("PRAGMA max_page_count = 1")  # clamped to the present size: SQLITE_FULL follows
+            self.store._gate_connection.execute("PRAGMA max_page_count = 1")  # clamped to the present size: SQLITE_FULL follows
         elif command == "disk ok":
-            self.store._writer.execute(f"PRAGMA max_page_count = {ROOMY_PAGES}")
+            self.store._gate_connection.execute(f"PRAGMA max_page_count = {ROOMY_PAGES}")
         elif word == "clock":
             self.clock.jump = timedelta(seconds=float(rest))
         elif word == "poison":

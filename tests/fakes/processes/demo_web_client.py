@@ -8,20 +8,20 @@ from contextlib import closing, contextmanager
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
-from kiosk.simulation.demo import Demonstration
-from kiosk.simulation.sandbox import scratch_premises
-from kiosk.simulation.visitors import hasty_pace
+from kiosk.simulation.demo import Demo
+from kiosk.simulation.sandbox import temporary_sandbox
+from kiosk.simulation.visitors import fast_timing
 from tests.fakes.parts.web_accounts import staff
 
 
 @contextmanager
-def staffed_demonstration(*, loop: bool) -> Iterator[Demonstration]:
+def staffed_demonstration(*, loop: bool) -> Iterator[Demo]:
     """Everything, ready to be entered; with `loop`, people come again and again."""
-    with scratch_premises() as premises:
-        found = Demonstration(premises, hasty_pace(30.0), loop=loop, window_s=1.0)
+    with temporary_sandbox() as premises:
+        found = Demo(premises, fast_timing(30.0), loop=loop, window_s=1.0)
         staff(premises.folder / "office")
-        text = premises.config.read_text(encoding="utf-8").replace("[page]\n", '[page]\nstate_dir = "office"\n')
-        premises.config.write_text(text, encoding="utf-8")
+        text = premises.config_file.read_text(encoding="utf-8").replace("[web]\n", '[web]\nstate_dir = "office"\n')
+        premises.config_file.write_text(text, encoding="utf-8")
         yield found
 
 
@@ -59,10 +59,10 @@ class Reader:
         return self.ask("POST", path, csrf=self.token(form_page), **form)[0]
 
 
-def turns_until(demonstration: Demonstration, true: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+def turns_until(demonstration: Demo, true: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """The first snapshot that fits, of the next two hundred turns."""
     for _ in range(200):
-        found = demonstration.turn()
+        found = demonstration.poll()
         if found and true(found):
             return found
     raise AssertionError("the kiosk never said so")

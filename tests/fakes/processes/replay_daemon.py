@@ -13,7 +13,7 @@ import numpy as np
 import segno
 
 from kiosk.core.frame import Luma
-from kiosk.simulation.processes import Process
+from kiosk.simulation.processes import ChildProcess
 from kiosk.simulation.sandbox import Premises, temporary_sandbox
 from kiosk.storage.database import open_writer
 from kiosk.system.status_file import read_status
@@ -54,7 +54,7 @@ def daemon(
     *variables: str,
     changes: Mapping[str, str] | None = None,
     command: Sequence[str] = ("kiosk.app.start", "--config"),
-) -> Iterator[tuple[Premises, Process]]:
+) -> Iterator[tuple[Premises, ChildProcess]]:
     """The real daemon on a folder of pictures, with its status in `run_dir`; `variables` (NAME=value) for it alone.
 
     Its database is there and empty, as on any day but the first.
@@ -68,7 +68,7 @@ def daemon(
         premises.config_file.write_text(text, encoding="utf-8")
         open_writer(premises.database).close()
         whole = ["env", *variables, sys.executable, "-m", *command, str(premises.config_file)]
-        process = Process("daemon", whole, premises.log_file("daemon"))
+        process = ChildProcess("daemon", whole, premises.log_file("daemon"))
         process.start()
         try:
             yield premises, process

@@ -5,27 +5,27 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from kiosk.simulation.demo import Demonstration
-from kiosk.simulation.sandbox import scratch_premises
-from kiosk.simulation.visitors import hasty_pace
+from kiosk.simulation.demo import Demo
+from kiosk.simulation.sandbox import temporary_sandbox
+from kiosk.simulation.visitors import fast_timing
 
 WITHIN_S = 15.0
 
 
 @contextmanager
-def demonstration() -> Iterator[Demonstration]:
+def demonstration() -> Iterator[Demo]:
     """Running and ready, with the first answers given."""
-    with scratch_premises() as premises, Demonstration(premises, hasty_pace(60.0), loop=True, window_s=1.0) as started:
-        await_status(started, lambda found: found["state"] == "ready" and len(started.answers) >= 2)
+    with temporary_sandbox() as premises, Demo(premises, fast_timing(60.0), loop=True, window_s=1.0) as started:
+        await_status(started, lambda found: found["state"] == "ready" and len(started.decisions) >= 2)
         yield started
 
 
-def await_status(started: Demonstration, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+def await_status(started: Demo, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
     """Turn until the daemon's status is as wanted."""
     ends_s = time.monotonic() + WITHIN_S
     found: dict[str, Any] | None = None
     while time.monotonic() < ends_s:
-        found = started.turn()
+        found = started.poll()
         if found is not None and wanted(found):
             return found
     raise AssertionError(f"within {WITHIN_S} s it did not come to that; the last status was {found}")

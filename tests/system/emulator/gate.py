@@ -1,21 +1,19 @@
-"""A kiosk in an emulated machine, as somebody in front of it sees it: people are shown to it, lamps watched, records counted."""
+"""A kiosk in an emulated machine, seen from outside: codes are shown to its camera, lamps watched, records counted."""
 
 import itertools
 import json
-import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk.core.model import Outcome
-from kiosk.hardware.gpio.pattern_player import PATTERNS, Lamp
-from tests.system.arm import root
+from kiosk.hardware.gpio.pattern_player import DEFAULT_PATTERNS, Lamp
 from tests.system.emulator import site
-from tests.system.emulator.qemu import Edge, Machine, Trouble
+from tests.system.emulator.qemu import Edge, EmulatorError, Machine
 
 PYTHON = "/opt/entrance-kiosk/venv/bin/python"
-RECORDS = "/var/lib/entrance-kiosk/passages.db"
+RECORDS = "/var/lib/entrance-kiosk/events.db"
 ASK = """import json, sqlite3, sys
 database = sqlite3.connect("file:" + sys.argv[1] + "?mode=ro", uri=True)
 print(json.dumps(database.execute("select seq, outcome, reason, direction, clock from passage order by seq").fetchall()))"""
@@ -35,24 +33,24 @@ class Record:
 
 
 class Gate:
-    """One running kiosk. Pins by name, as in `[signal]`."""
+    """One running kiosk. Pins by name, as in `[gpio]`."""
 
     def __init__(self, machine: Machine, pins: Mapping[str, int]) -> None:
         self.machine = machine
         self.pins = pins
 
     def show(self, name: str) -> int:
-        """Put somebody before the camera; returns how many edges there were before."""
+        """Put a scene before the camera. Returns how many edges there were before."""
         before = len(self.machine.pins.edges)
         self.machine.shell.run(site.show(name))
         return before
 
     def rises(self, pin: str, after: int, timeout_s: float = 60.0) -> Edge:
-        """The first rise of a pin from edge number `after` on. Raises Trouble."""
+        """The first rise of a pin from edge number `after` on. Raises EmulatorError."""
         return self._edge(pin, after, timeout_s, high=True)
 
     def falls(self, pin: str, after: int, timeout_s: float = 60.0) -> Edge:
-        """The first fall of a pin from edge number `after` on. Raises Trouble."""
+        """The first fall of a pin from edge number `after` on. Raises EmulatorError."""
         return self._edge(pin, after, timeout_s, high=False)
 
     def _edge(self, pin: str, after: int, timeout_s: float, *, high: bool) -> Edge:
@@ -79,7 +77,7 @@ class Gate:
 
     def plays(self, outcome: Outcome, lamp: Lamp, after: int) -> str:
         """Wait for an outcome's pattern on its lamp and hold it against the table. Returns the measured steps, seconds."""
-        steps = [(step.duration_s, lamp in step.lamps) for step in PATTERNS[outcome].once]
+        steps = [(step.duration_s, lamp in step.lamps) for step in DEFAULT_PATTERNS[outcome].once]
         wanted: list[float] = []  # lit, dark, lit ...
         for number, (duration_s, lit) in enumerate(steps):
             if number and lit == steps[number - 1][1]:
@@ -90,10 +88,10 @@ class Gate:
         ends = [at_s for pulse in pulses for at_s in pulse]
         found = [later - sooner for sooner, later in itertools.pairwise(ends)]
         off_s = max(abs(one - other) for one, other in zip(found, wanted, strict=True))
-        told = f"{' '.join(f'{step:.3f}' for step in found)} s (table: {' '.join(f'{step:g}' for step in wanted)})"
+        text = f"{' '.join(f'{step:.3f}' for step in found)} s (table: {' '.join(f'{step:g}' for step in wanted)})"
         if off_s > TOLERANCE_S:
-            raise Trouble(f"{lamp.value}: {told}")
-        return told
+            raise EmulatorError(f"{lamp.value}: {text}")
+        return text
 
     def records(self) -> list[Record]:
         """All passages, oldest first."""
@@ -109,7 +107,7 @@ class Gate:
                 assert [record.seq for record in found] == list(range(1, len(found) + 1)), found
                 assert found[-1].reason == reason, found
                 return found[-1]
-        raise Trouble(f"not within {timeout_s:g} s: a record of {reason}")
+        raise EmulatorError(f"not within {timeout_s:g} s: a record of {reason}")
 
     def ready(self, timeout_s: float, after: int = 0) -> float:
         """When the amber lamp began to blink *ready* or *degraded*: two short blinks without red. Monotonic, seconds."""
@@ -123,9 +121,9 @@ class Gate:
             after = next(n for n, edge in enumerate(self.machine.pins.edges.all()) if edge.at_s == ended)
 
     def killed_in_mid_pulse(self, name: str, relay: str = "relay") -> float:
-        """Show somebody who may pass, and kill -9 the daemon while the relay is energised.
+        """Show a valid code, and kill -9 the daemon while the relay is energised.
 
-        Returns after how many seconds the relay fell. Raises Trouble where it rises again within 5 s.
+        Returns after how many seconds the relay fell. Raises EmulatorError where it rises again within 5 s.
         """
         pid = self.machine.shell.run("systemctl show kiosk -p MainPID --value").strip()
         before = self.show(name)
@@ -136,7 +134,7 @@ class Gate:
         fell = self.falls(relay, after)
         self.quiet(5.0)
         if self.rose(relay, after):
-            raise Trouble("the relay was energised again")
+            raise EmulatorError("the relay was energised again")
         return fell.at_s - killed_s
 
     def quiet(self, seconds: float) -> None:
@@ -144,31 +142,8 @@ class Gate:
         self.machine.shell.run(f"sleep {seconds:g}", seconds * 3 + 10)
 
 
-def judged(checks: Sequence[Callable[[], str]]) -> int:
-    """Run checks in their order, a line each; the next one still runs where one is not met. Returns how many were not."""
-    failed = 0
-    for check in checks:
-        began_s = time.monotonic()
-        try:
-            said, met = check(), "ok "
-        except Exception as trouble:  # noqa: BLE001  the next check still runs
-            said, met = f"{type(trouble).__name__}: {trouble}", "BAD"
-            failed += 1
-        took_s = time.monotonic() - began_s
-        print(f"{met} {check.__name__.replace('_', ' ')}: {said} [{took_s:.0f} s]", flush=True)
-    return failed
-
-
-def cannot(rung: str, tools: Mapping[str, str]) -> bool:
-    """Say why this machine cannot run a rung; False where it can."""
-    lack = root.wanting(dict(tools))
-    if lack:
-        print(f"{rung}: {lack}", file=sys.stderr)
-    return bool(lack)
-
-
-def kept(machine: Machine, folder: Path) -> None:
-    """Keep what the machine printed, and its edges, for whoever looks into a failure."""
+def save_traces(machine: Machine, folder: Path) -> None:
+    """Write what the machine printed, and its edges, for the search after a failure."""
     folder.mkdir(parents=True, exist_ok=True)
     since_s = machine.on_at_s
     console = "\n".join(f"{said.at_s - since_s:8.3f} {said.text}" for said in machine.console.all())

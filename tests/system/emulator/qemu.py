@@ -1,6 +1,6 @@
 """An emulated machine seen from outside: its console, a shell on a serial line, its pins (qtest), its monitor (QMP), its end.
 
-with rung_qemu.machine(["qemu-system-aarch64", "-M", "virt", ...]) as guest:
+with qemu.machine(["qemu-system-aarch64", "-M", "virt", ...]) as guest:
     guest.pins.watch(guest.path_of("pl061"))
     guest.go()
     guest.console.wait("login", 60)
@@ -24,10 +24,10 @@ from typing import Any, Generic, TypeVar
 
 _T = TypeVar("_T")
 _ANSWER_S = 30.0
-_END = "kiosk-rung-answered"
+_END = "kiosk-shell-answered"
 
 
-class Trouble(Exception):
+class EmulatorError(Exception):
     """The machine did not do in time what it should have; the sentence says what."""
 
 
@@ -41,15 +41,15 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class ConsoleLine:
     """A line of the console, at this machine's monotonic clock."""
 
     at_s: float
     text: str
 
 
-class Record(Generic[_T]):
-    """What came so far, in its order; whoever wants more waits for it. From any thread."""
+class History(Generic[_T]):
+    """What came so far, in its order. A caller can wait for more. From any thread."""
 
     def __init__(self) -> None:
         self._things: list[_T] = []
@@ -67,7 +67,7 @@ class Record(Generic[_T]):
             return list(self._things)
 
     def first(self, wanted: Callable[[_T], bool], timeout_s: float, what: str, after: int = 0) -> _T:
-        """The first thing that is wanted, from position `after` on. Raises Trouble, with `what`, after `timeout_s`."""
+        """The first thing that is wanted, from position `after` on. Raises EmulatorError, with `what`, after `timeout_s`."""
         ends_s = time.monotonic() + timeout_s
         position = after
         with self._grown:
@@ -77,7 +77,7 @@ class Record(Generic[_T]):
                         return thing
                 position = len(self._things)
                 if not self._grown.wait(ends_s - time.monotonic()):
-                    raise Trouble(f"not within {timeout_s:g} s: {what}")
+                    raise EmulatorError(f"not within {timeout_s:g} s: {what}")
 
     def __len__(self) -> int:
         with self._grown:
@@ -88,11 +88,17 @@ class Pins:
     """QEMU's qtest line: hears a chip's outputs, sets its inputs, reads and writes the machine's memory."""
 
     def __init__(self, path: Path) -> None:
-        self.edges: Record[Edge] = Record()
+        self.edges: History[Edge] = History()
         self._answers: queue.Queue[str] = queue.Queue()
         self._socket = _connected(path)
         self._chip = ""
-        threading.Thread(target=self._hear, name="qtest", daemon=True).start()
+        self._listener = threading.Thread(target=self._hear, name="qtest", daemon=True)
+        self._listener.start()
+
+    def close(self) -> None:
+        """Once the machine has ended."""
+        self._listener.join()
+        self._socket.close()
 
     def watch(self, chip: str) -> None:
         """From now on `edges` grows with every change of an output of the chip at this QOM path. Once a machine."""
@@ -119,7 +125,7 @@ class Pins:
         self._socket.sendall(f"{command}\n".encode())
         answer = self._answers.get(timeout=_ANSWER_S)
         if not answer.startswith("OK"):
-            raise Trouble(f"qtest: {command}: {answer}")
+            raise EmulatorError(f"qtest: {command}: {answer}")
         return answer
 
     def _hear(self) -> None:
@@ -141,12 +147,17 @@ class Monitor:
         self._answer()
         self.ask("qmp_capabilities")
 
+    def close(self) -> None:
+        """Once the machine has ended."""
+        self._lines.close()
+        self._socket.close()
+
     def ask(self, command: str, **arguments: object) -> Any:
-        """The command's return value. Raises Trouble."""
+        """The command's return value. Raises EmulatorError."""
         self._socket.sendall(json.dumps({"execute": command, "arguments": arguments}).encode() + b"\n")
         answer = self._answer()
         if "error" in answer:
-            raise Trouble(f"QMP: {command}: {answer['error']}")
+            raise EmulatorError(f"QMP: {command}: {answer['error']}")
         return answer["return"]
 
     def _answer(self) -> dict[str, Any]:
@@ -154,21 +165,29 @@ class Monitor:
             found: dict[str, Any] = json.loads(line)
             if "event" not in found:
                 return found
-        raise Trouble("QMP: the machine has ended")
+        raise EmulatorError("QMP: the machine has ended")
 
 
 class Shell:
     """A shell in the machine that reads commands from a line of its own, a serial one or TCP, and does not echo."""
 
     def __init__(self, open_line: Callable[[], socket.socket]) -> None:
-        """The line is opened by the first command, and again while nobody answers there."""
+        """The line is opened by the first command, and again while nothing answers there."""
         self._open_line = open_line
-        self._said: Record[str] = Record()
+        self._said: History[str] = History()
         self._socket: socket.socket | None = None
+        self._listeners: list[threading.Thread] = []
         self._asked_times = 0
 
+    def close(self) -> None:
+        """Once the machine has ended."""
+        for listener in self._listeners:
+            listener.join(_ANSWER_S)
+        if self._socket:
+            self._socket.close()
+
     def run(self, command: str, timeout_s: float = 60.0) -> str:
-        """What a command printed, stderr included. Raises Trouble where it fails or does not end in time."""
+        """What a command printed, stderr included. Raises EmulatorError where it fails or does not end in time."""
         if self._socket is None:
             self._socket = self._opened()
         return self._asked(self._socket, command, timeout_s)
@@ -182,21 +201,22 @@ class Shell:
         lines = self._said.all()[before:]
         printed = "\n".join(said for said in lines if not said.startswith(_END))
         if last.split()[2] != "0":
-            raise Trouble(f"{command}: status {last.split()[2]}: {printed}")
+            raise EmulatorError(f"{command}: status {last.split()[2]}: {printed}")
         return printed
 
     def _opened(self) -> socket.socket:
         """QEMU takes a TCP connection before the guest listens, and drops it then."""
         for _ in range(20):
             line = self._open_line()
-            threading.Thread(target=self._hear, args=[line], name="shell", daemon=True).start()
+            self._listeners.append(threading.Thread(target=self._hear, args=[line], name="shell", daemon=True))
+            self._listeners[-1].start()
             try:
                 self._asked(line, "true", 10.0)
-            except (Trouble, OSError):
+            except (EmulatorError, OSError):
                 line.close()
             else:
                 return line
-        raise Trouble("the guest's shell does not answer")
+        raise EmulatorError("the guest's shell does not answer")
 
     def _hear(self, line: socket.socket) -> None:
         with contextlib.suppress(OSError), line.makefile(errors="replace", newline="\n") as lines:
@@ -224,14 +244,15 @@ class Machine:
             text=True,
             errors="replace",
         )
-        threading.Thread(target=self._hear, name="console", daemon=True).start()
+        self._listener = threading.Thread(target=self._hear, name="console", daemon=True)
+        self._listener.start()
         try:
             self.monitor = Monitor(folder / "qmp")
             self.pins = Pins(folder / "qtest")
             self.shell = Shell(lambda: _connected(folder / "shell") if shell_port is None else _dialled(shell_port))
         except OSError:
             self.kill()
-            raise Trouble(f"QEMU did not start: {self.console.tail()}") from None
+            raise EmulatorError(f"QEMU did not start: {self.console.tail()}") from None
         self.on_at_s = 0.0
         """When it was switched on."""
 
@@ -241,23 +262,30 @@ class Machine:
         self.monitor.ask("cont")
 
     def path_of(self, kind: str) -> str:
-        """The QOM path of the only device of a kind, such as `pl061`. Raises Trouble."""
+        """The QOM path of the only device of a kind, such as `pl061`. Raises EmulatorError."""
         found = list(self._paths("/machine", kind))
         if len(found) != 1:
-            raise Trouble(f"{len(found)} devices are of the kind {kind}: {found}")
+            raise EmulatorError(f"{len(found)} devices are of the kind {kind}: {found}")
         return found[0]
 
     def kill(self) -> None:
-        """The power is cut: kill -9; what its disks have not been told to flush may be lost."""
+        """The power is cut: kill -9; what its disks were not asked to flush may be lost."""
         self._qemu.kill()
         self._qemu.wait()
 
+    def close(self) -> None:
+        """Kill it where it still runs, and let go of its lines."""
+        self.kill()
+        self._listener.join()
+        for line in (self.monitor, self.pins, self.shell):
+            line.close()
+
     def ended(self, timeout_s: float) -> None:
-        """Wait until it has switched itself off. Raises Trouble."""
+        """Wait until it has switched itself off. Raises EmulatorError."""
         try:
             self._qemu.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            raise Trouble(f"not within {timeout_s:g} s: switched off. {self.console.tail()}") from None
+            raise EmulatorError(f"not within {timeout_s:g} s: switched off. {self.console.tail()}") from None
 
     def _paths(self, path: str, kind: str) -> Iterator[str]:
         for each in self.monitor.ask("qom-list", path=path):
@@ -269,19 +297,20 @@ class Machine:
 
     def _hear(self) -> None:
         assert self._qemu.stdout
-        for line in self._qemu.stdout:
-            self.console.add(Said(time.monotonic(), line.rstrip("\r\n")))
+        with self._qemu.stdout as lines:
+            for line in lines:
+                self.console.add(ConsoleLine(time.monotonic(), line.rstrip("\r\n")))
 
 
-class Console(Record[Said]):
+class Console(History[ConsoleLine]):
     """What the machine printed on its first serial line, and QEMU's own complaints."""
 
-    def wait(self, pattern: str, timeout_s: float) -> Said:
-        """The first line in which the regular expression is found. Raises Trouble with the console's end."""
+    def wait(self, pattern: str, timeout_s: float) -> ConsoleLine:
+        """The first line in which the regular expression is found. Raises EmulatorError with the console's end."""
         try:
             return self.first(lambda line: re.search(pattern, line.text) is not None, timeout_s, pattern)
-        except Trouble as trouble:
-            raise Trouble(f"{trouble}; the console ends with:\n{self.tail()}") from None
+        except EmulatorError as error:
+            raise EmulatorError(f"{error}; the console ends with:\n{self.tail()}") from None
 
     def tail(self, lines: int = 30) -> str:
         """Its last lines."""
@@ -302,7 +331,7 @@ def machine(command: Sequence[str], shell_port: int | None = None) -> Iterator[M
             try:
                 yield made
             finally:
-                made.kill()
+                made.close()
 
 
 def _connected(path: Path) -> socket.socket:

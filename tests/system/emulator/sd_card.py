@@ -1,4 +1,4 @@
-"""A card for an emulated board: Debian, and what our own install.sh made of it. By hand only the rung's shell and scene."""
+"""An SD card for an emulated board: Debian, and what our install.sh made of it. By hand only the tests' shell and scene."""
 
 import json
 import shutil
@@ -11,14 +11,14 @@ from pathlib import Path
 from kiosk.installer import release
 from kiosk.installer.bundle import build
 from kiosk.installer.bundle import content as bundles
-from kiosk.installer.layout import Layout
+from kiosk.installer.layout import InstallLayout
 from tests.paths import PROJECT
-from tests.system.arm import root as rung_arm_root
-from tests.system.container import root as rung_root
+from tests.system.arm import root as arm_root
+from tests.system.container import root as container_root
 from tests.system.emulator import site
 from tests.system.pi import writers
 
-TARGET = ("aarch64", rung_arm_root.PYTHON.replace(".", ""))
+TARGET = ("aarch64", arm_root.PYTHON.replace(".", ""))
 UNPACKED = "root/bundle"
 KEYS = "root/keys"
 CONFIG_TXT = "dtparam=audio=on\ncamera_auto_detect=1\n[all]\n"
@@ -26,7 +26,7 @@ CMDLINE_TXT = "console=serial0,115200 console=tty1 root=PARTUUID=00000000-02 roo
 INSTALL_S = 900.0
 SHELL_UNIT = """\
 [Unit]
-Description=The rung's shell
+Description=A shell for the tests
 DefaultDependencies=no
 [Service]
 ExecStartPre=/bin/touch {mark}
@@ -43,13 +43,13 @@ def shell_on_line(device: str) -> str:
 
 
 def shell_on_port(port: int) -> str:
-    """A shell for whoever connects over TCP."""
+    """A shell for each TCP connection."""
     return f"/bin/busybox nc -ll -p {port} -e /bin/sh"
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
-    """What a card is for. `pins`: names as in `[signal]`; `shell`: how the rung's shell is started."""
+class CardOptions:
+    """What a card is for. `pins`: names as in `[gpio]`; `shell`: how the tests' shell is started."""
 
     pins: Mapping[str, int]
     shell: str
@@ -60,32 +60,32 @@ class Gate:
     """Whether /boot/firmware is there, and ours to change."""
 
 
-def populated(folder: Path, gate: Gate) -> Path:
+def populated(folder: Path, gate: CardOptions) -> Path:
     """`folder/root`: a fresh system in which install.sh has installed this checkout for this gate. Half a minute, once two."""
     tar = _bundle()
     made = _release(tar)
-    root = rung_arm_root.copied(rung_arm_root.system_root(), folder / "root")
+    root = arm_root.copied(arm_root.system_root(), folder / "root")
     # A release is made once and the same for every gate: install.sh finds it there and does all the rest.
-    releases = Layout(root).releases
+    releases = InstallLayout(root).releases_dir
     releases.mkdir(parents=True)
     subprocess.run(["cp", "-a", "--reflink=auto", *made.iterdir(), str(releases)], check=True)
     _unpack(tar, root)
-    _furnish(root, folder / "premises", gate)
+    _configure(root, folder / "site", gate)
     if gate.raspberry_pi:
         _firmware(root)
     board = "pi" if gate.raspberry_pi else "other"
     _install(root, "--keys", f"/{KEYS}", "--board", board)
     for spent in (UNPACKED, KEYS):
         shutil.rmtree(root / spent)
-    _rungs_own(root, gate.shell)
+    _add_shell_and_scene(root, gate.shell)
     return root
 
 
 def _bundle() -> Path:
     """This checkout as `make bundle` makes it, for the root's machine and Python alone."""
-    out = rung_root.CACHE / "bundle"
+    out = container_root.CACHE / "bundle"
     out.mkdir(parents=True, exist_ok=True)
-    return build.make(PROJECT, [TARGET], out)
+    return build.build_bundle(PROJECT, [TARGET], out)
 
 
 def _release(tar: Path) -> Path:
@@ -94,18 +94,18 @@ def _release(tar: Path) -> Path:
         manifest = content.extractfile(f"{tar.stem}/{bundles.MANIFEST}")
         assert manifest
         digest = json.load(manifest)["digest"]
-    system = rung_arm_root.system_root()
+    system = arm_root.system_root()
 
     def make(target: Path) -> None:
-        root = rung_arm_root.copied(system, target.with_name(f"{target.name}.root"))
+        root = arm_root.copied(system, target.with_name(f"{target.name}.root"))
         _unpack(tar, root)
         _install(root, "--site", "cho-mau", "--gate", "cong-1", "--board", "other")
-        layout = Layout(root)
-        assert release.name_of(layout.current), "install.sh left no release"
-        layout.releases.rename(target)
+        layout = InstallLayout(root)
+        assert release.linked_release_name(layout.current_link), "install.sh left no release"
+        layout.releases_dir.rename(target)
         shutil.rmtree(root)
 
-    return rung_arm_root.cached("release", [], [digest, system.name], make)
+    return arm_root.cached("release", [], [digest, system.name], make)
 
 
 def _unpack(tar: Path, root: Path) -> None:
@@ -115,24 +115,24 @@ def _unpack(tar: Path, root: Path) -> None:
 
 def _install(root: Path, *options: str) -> None:
     command = [f"/{UNPACKED}/install.sh", "--yes", "--no-start", *options]
-    done = rung_arm_root.run_inside(root, command, timeout_s=INSTALL_S)
+    done = arm_root.run_inside(root, command, timeout_s=INSTALL_S)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def _furnish(root: Path, premises: Path, gate: Gate) -> None:
-    """What the centre gives for this gate into the folder that install.sh is told of, and the people who will come."""
-    shutil.rmtree(premises, ignore_errors=True)
-    site.furnish(premises, gate.pins, broker=gate.broker, more=gate.more)
-    keys = premises / "etc/entrance-kiosk"
+def _configure(root: Path, given: Path, gate: CardOptions) -> None:
+    """What the centre gives for this gate into the folder of `install.sh --keys`, and the pictures of the people who will come."""
+    shutil.rmtree(given, ignore_errors=True)
+    site.configure(given, gate.pins, broker=gate.broker, more=gate.more)
+    keys = given / "etc/entrance-kiosk"
     shutil.rmtree(keys / "private")  # install.sh makes the pseudonym key
     (keys / "centre-private.pem").unlink()  # the centre's alone
     shutil.copytree(keys, root / KEYS)
-    shutil.copytree(premises / site.PICTURES, root / site.PICTURES)
+    shutil.copytree(given / site.PICTURES, root / site.PICTURES)
 
 
 def _firmware(root: Path) -> None:
     """The firmware's two files as Raspberry Pi OS has them."""
-    boot = Layout(root).boot
+    boot = InstallLayout(root).boot_dir
     boot.mkdir(parents=True)
     (boot / "config.txt").write_text(CONFIG_TXT, encoding="utf-8")
     (boot / "cmdline.txt").write_text(CMDLINE_TXT, encoding="utf-8")
@@ -140,19 +140,19 @@ def _firmware(root: Path) -> None:
 
 def added_words(root: Path) -> str:
     """What install.sh added to the kernel's command line, and the firmware would hand to it."""
-    line = (Layout(root).boot / "cmdline.txt").read_text(encoding="utf-8").strip()
+    line = (InstallLayout(root).boot_dir / "cmdline.txt").read_text(encoding="utf-8").strip()
     before = CMDLINE_TXT.strip()
     assert line.startswith(f"{before} "), line
     return line.removeprefix(before).strip()
 
 
-def _rungs_own(root: Path, shell: str) -> None:
-    """A shell for the rung, and somewhere for people to be shown."""
-    (root / "etc/systemd/system/rung-shell.service").write_text(
+def _add_shell_and_scene(root: Path, shell: str) -> None:
+    """A shell for the tests, and a place for pictures to be shown."""
+    (root / "etc/systemd/system/test-shell.service").write_text(
         SHELL_UNIT.format(command=shell, mark=writers.MARK), encoding="utf-8"
     )
-    nobody = f"/{site.PICTURES}/{site.NOBODY}.pgm"
-    scene = f"d {site.SCENE} 0755 - - -\nC {site.SCENE}/scene.pgm 0644 - - - {nobody}\n"
+    empty = f"/{site.PICTURES}/{site.EMPTY}.pgm"
+    scene = f"d {site.SCENE} 0755 - - -\nC {site.SCENE}/scene.pgm 0644 - - - {empty}\n"
     (root / "etc/tmpfiles.d").mkdir(exist_ok=True)
-    (root / "etc/tmpfiles.d/rung-scene.conf").write_text(scene, encoding="utf-8")
-    rung_arm_root.run_inside(root, ["systemctl", "enable", "-q", "rung-shell.service"]).check_returncode()
+    (root / "etc/tmpfiles.d/test-scene.conf").write_text(scene, encoding="utf-8")
+    arm_root.run_inside(root, ["systemctl", "enable", "-q", "test-shell.service"]).check_returncode()

@@ -14,7 +14,7 @@ _SERVER_MODE, _STRATUM = 0x24, 2
 
 @contextlib.contextmanager
 def served() -> Iterator[None]:
-    """While it lasts, whoever asks is answered. Raises OSError where somebody else has the port."""
+    """While it lasts, each request is answered. Raises OSError where another program has the port."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as line:
         line.bind(("127.0.0.1", PORT))
         thread = threading.Thread(target=_answer, args=[line], name="sntp", daemon=True)

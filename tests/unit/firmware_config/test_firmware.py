@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from docs._generate.pages.wiring import BRANCHES
 from hypothesis import given
 from hypothesis import strategies as st
 
-from docs._generate.wiring import BRANCHES
 from kiosk import config
 from tests.paths import PROJECT
 
@@ -271,7 +271,7 @@ def test_the_records_partition_is_where_the_daemon_keeps_them_and_fails_closed()
     fields = [line.split() for line in lines if line and not line.startswith("#")]
     assert all(len(field) == 6 for field in fields)
     (records,) = [field for field in fields if field[0] == "LABEL=kiosk-data"]
-    assert config.Records().path.is_relative_to(records[1])
+    assert config.StorageSettings().path.is_relative_to(records[1])
     assert {"noatime", "errors=remount-ro", "nofail"} <= set(records[3].split(","))
 
 

@@ -24,7 +24,7 @@ def lines_of(name: str) -> list[str]:
 
 def targets() -> dict[str, str]:
     """Name of a file -> where install.sh puts it."""
-    return {Path(source).name: to for source, to in system_files.CONFIGURATION.items() if "/quiet/" in source}
+    return {Path(source).name: to for source, to in system_files.CONFIG_FILES.items() if "/quiet/" in source}
 
 
 def test_every_file_is_placed_and_says_where() -> None:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk import config
-from kiosk.app.idle_detector import LATELY_S, MISSED, STUCK_ON_S, Presence
-from kiosk.hardware.gpio.presence_sensor import PresenceSensor, open_presence
+from kiosk.app.idle_detector import SENSOR_HOLD_S, STUCK_OFF_AFTER_DECISIONS, STUCK_ON_AFTER_S, IdleDetector
+from kiosk.hardware.gpio.presence_sensor import PresenceSensor, open_presence_sensor
 from tests.fakes.parts.idle_camera import RestingGate
 
 
@@ -18,58 +18,58 @@ class Watched:
 
     def __init__(self, rest_after_s: float = 60.0) -> None:
         self.s = 0.0
-        self.presence = Presence(rest_after_s, now_s=lambda: self.s)
+        self.presence = IdleDetector(rest_after_s, now_s=lambda: self.s)
 
-    def after(self, seconds: float) -> Presence:
+    def after(self, seconds: float) -> IdleDetector:
         self.s += seconds
         return self.presence
 
 
 def test_reading_rests_only_after_a_while_without_anybody_by_sensor_and_by_picture() -> None:
     watched = Watched()
-    watched.presence.sensed(False)
-    assert not watched.after(59.0).resting
-    assert watched.after(2.0).resting
-    watched.presence.moved()
-    assert not watched.presence.resting
-    assert watched.after(61.0).resting
-    watched.presence.sensed(True)
-    assert not watched.presence.resting
-    assert not watched.after(1000.0).resting
+    watched.presence.on_sensor_change(False)
+    assert not watched.after(59.0).is_idle
+    assert watched.after(2.0).is_idle
+    watched.presence.on_motion()
+    assert not watched.presence.is_idle
+    assert watched.after(61.0).is_idle
+    watched.presence.on_sensor_change(True)
+    assert not watched.presence.is_idle
+    assert not watched.after(1000.0).is_idle
 
 
 def test_until_the_sensor_spoke_somebody_is_there() -> None:
-    assert not Watched().after(1000.0).resting
+    assert not Watched().after(1000.0).is_idle
 
 
 def test_a_sensor_that_sees_nobody_who_passes_is_stuck_off_and_nothing_rests_until_it_sees_somebody() -> None:
     watched = Watched()
-    watched.presence.sensed(False)
-    watched.after(LATELY_S + 1.0).answered(MISSED - 1)
-    assert watched.presence.stuck == ""
-    watched.presence.answered(MISSED)
-    assert watched.presence.stuck == "off"
-    assert not watched.after(1000.0).resting
-    watched.presence.sensed(True)
-    assert watched.presence.stuck == ""
+    watched.presence.on_sensor_change(False)
+    watched.after(SENSOR_HOLD_S + 1.0).on_decisions(STUCK_OFF_AFTER_DECISIONS - 1)
+    assert watched.presence.stuck_state == ""
+    watched.presence.on_decisions(STUCK_OFF_AFTER_DECISIONS)
+    assert watched.presence.stuck_state == "off"
+    assert not watched.after(1000.0).is_idle
+    watched.presence.on_sensor_change(True)
+    assert watched.presence.stuck_state == ""
 
 
 def test_who_is_answered_just_after_the_sensor_saw_him_was_not_missed() -> None:
     watched = Watched()
     for people in range(1, 20):
-        watched.presence.sensed(True)
-        watched.presence.sensed(False)
-        watched.after(5.0).answered(people)
-    assert watched.presence.stuck == ""
+        watched.presence.on_sensor_change(True)
+        watched.presence.on_sensor_change(False)
+        watched.after(5.0).on_decisions(people)
+    assert watched.presence.stuck_state == ""
 
 
 def test_a_sensor_that_always_sees_somebody_before_a_picture_that_never_moves_is_stuck_on() -> None:
     watched = Watched()
-    watched.presence.sensed(True)
-    assert watched.after(STUCK_ON_S - 1.0).stuck == ""
-    assert watched.after(2.0).stuck == "on"
-    watched.presence.moved()
-    assert watched.presence.stuck == ""
+    watched.presence.on_sensor_change(True)
+    assert watched.after(STUCK_ON_AFTER_S - 1.0).stuck_state == ""
+    assert watched.after(2.0).stuck_state == "on"
+    watched.presence.on_motion()
+    assert watched.presence.stuck_state == ""
 
 
 @given(st.lists(st.tuples(st.floats(0.0, 100.0), st.sampled_from(["here", "gone", "moved", "answered"])), max_size=40))
@@ -79,15 +79,15 @@ def test_whatever_happened_nothing_rests_within_a_minute_of_a_sign_of_life(event
         watched.s += gap_s
         if event in ("here", "gone"):
             here = event == "here"
-            watched.presence.sensed(here)
+            watched.presence.on_sensor_change(here)
             last_s = watched.s
         elif event == "moved":
-            watched.presence.moved()
+            watched.presence.on_motion()
             last_s = watched.s
         else:
             answers += 1
-            watched.presence.answered(answers)
-        assert watched.presence.resting <= (not here and watched.s - last_s >= 60.0)
+            watched.presence.on_decisions(answers)
+        assert watched.presence.is_idle <= (not here and watched.s - last_s >= 60.0)
 
 
 @pytest.fixture
@@ -99,7 +99,7 @@ def slow() -> Iterator[RestingGate]:
 
 def test_whoever_the_sensor_sees_ends_the_rest_at_once(slow: RestingGate) -> None:
     slow.rest()
-    slow.presence.sensed(True)
+    slow.presence.on_sensor_change(True)
     assert slow.mailbox.take(10.0) is not None  # the pause itself would have been an hour
 
 
@@ -109,7 +109,7 @@ def test_a_sensor_that_died_makes_nobody_wait_longer_than_one_picture_at_the_res
     gate.hall.walker = True
     frames = [gate.mailbox.take(10.0) for _ in range(2)]
     assert all(frames)
-    assert not gate.presence.resting, "what moves in the picture ends the rest"
+    assert not gate.presence.is_idle, "what moves in the picture ends the rest"
     gate.close()
 
 
@@ -132,7 +132,7 @@ class TestSensor:
     def test_a_cut_wire_says_somebody(self, high: bool, pull: str) -> None:
         factory = MockFactory()
         said: list[bool] = []
-        sensor = PresenceSensor(7, factory, said.append, high=high)
+        sensor = PresenceSensor(7, factory, said.append, active_high=high)
         assert factory.pin(7).pull == pull
         assert said == [True]
         sensor.close()
@@ -140,12 +140,12 @@ class TestSensor:
 
     def test_the_configured_sensor_is_opened_and_without_one_there_is_none(self) -> None:
         said: list[bool] = []
-        assert open_presence(config.Signal(pins="mock"), said.append) is None
-        sensor = open_presence(config.Signal(pins="mock", presence=7), said.append)
+        assert open_presence_sensor(config.Signal(pin_factory="mock"), said.append) is None
+        sensor = open_presence_sensor(config.Signal(pin_factory="mock", presence_sensor=7), said.append)
         assert sensor is not None
         assert said == [True]
         sensor.close()
 
     def test_a_sensor_on_a_lamps_pin_is_a_mistake(self) -> None:
         with pytest.raises(ValueError, match="both on pin 17"):
-            config.Signal(presence=17)
+            config.Signal(presence_sensor=17)

@@ -11,24 +11,24 @@ import pytest
 
 from kiosk import config
 from kiosk.app.daemon import open_signal_with_retry
-from kiosk.core.model import State
-from kiosk.core.ports import SignalTrouble
+from kiosk.core.model import DeviceState
+from kiosk.core.ports import SignalError
 from kiosk.hardware.gpio.input_probe import probe_inputs
 from kiosk.system.status_file import read_status
-from kiosk.system.systemd import Notifier
-from kiosk.system.wakeup import Doorbell
+from kiosk.system.systemd import SystemdNotifier
+from kiosk.system.wakeup import WakeupPipe
 
 
 def settings(run_dir: Path) -> config.Settings:
-    keys = config.Keys(sealing_public_key=run_dir, pseudonym_key=run_dir, trust_list=run_dir, root_public_key=run_dir)
+    keys = config.KeySettings(sealing_public_key=run_dir, pseudonym_key=run_dir, trust_list=run_dir, root_public_key=run_dir)
     wired = config.Signal(pin_factory="mock", admit_button=5, undo_button=6, presence_sensor=7)
-    return config.Settings(site=config.Site(site="cho", device="cong-1"), keys=keys, gpio=wired, run_dir=run_dir)
+    return config.Settings(site=config.SiteSettings(site="cho", device="cong-1"), keys=keys, gpio=wired, run_dir=run_dir)
 
 
 class Held:
     """Inputs that another program lets go of after some attempts."""
 
-    def __init__(self, attempts: int, bell: Doorbell) -> None:
+    def __init__(self, attempts: int, bell: WakeupPipe) -> None:
         self._left = attempts
         self._bell = bell
 
@@ -36,19 +36,19 @@ class Held:
         self._bell.wake()
         if self._left:
             self._left -= 1
-            raise SignalTrouble("the pins cannot be had: GPIO busy")
+            raise SignalError("the pins cannot be had: GPIO busy")
 
 
 def test_a_taken_button_is_out_of_order_told_once_and_healed_when_it_is_let_go(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with Doorbell() as bell:
-        lamps = open_signal_with_retry(settings(tmp_path), bell, Notifier({}), Held(3, bell))
+    with WakeupPipe() as bell:
+        lamps = open_signal_with_retry(settings(tmp_path), bell, SystemdNotifier({}), Held(3, bell))
         assert lamps is not None
         lamps.close()
     found = read_status(tmp_path)
     assert found is not None
-    assert found["state"] == State.OUT_OF_ORDER
+    assert found["state"] == DeviceState.OUT_OF_ORDER
     (fact,) = found["facts"]
     assert fact["name"] == "lamps"
     assert "GPIO busy" in fact["vi"]
@@ -58,16 +58,16 @@ def test_a_taken_button_is_out_of_order_told_once_and_healed_when_it_is_let_go(
 
 
 def test_pins_that_udev_hands_over_a_moment_late_are_no_news(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with Doorbell() as bell:
-        lamps = open_signal_with_retry(settings(tmp_path), bell, Notifier({}), Held(2, bell))
+    with WakeupPipe() as bell:
+        lamps = open_signal_with_retry(settings(tmp_path), bell, SystemdNotifier({}), Held(2, bell))
         assert lamps is not None
         lamps.close()
     assert caplog.records == []
 
 
 def test_inputs_that_can_be_had_hold_nobody_up(tmp_path: Path) -> None:
-    with Doorbell() as bell:
-        lamps = open_signal_with_retry(settings(tmp_path), bell, Notifier({}))
+    with WakeupPipe() as bell:
+        lamps = open_signal_with_retry(settings(tmp_path), bell, SystemdNotifier({}))
         assert lamps is not None
         lamps.close()
     assert read_status(tmp_path) is None
@@ -76,7 +76,7 @@ def test_inputs_that_can_be_had_hold_nobody_up(tmp_path: Path) -> None:
 def test_every_configured_input_is_tried(tmp_path: Path) -> None:
     wired = settings(tmp_path).gpio
     for name in ("admit_button", "undo_button", "presence_sensor"):
-        with pytest.raises(SignalTrouble, match="99"):
+        with pytest.raises(SignalError, match="99"):
             probe_inputs(wired.model_copy(update={name: 99}))
 
 
@@ -87,21 +87,21 @@ def without_pins(run_dir: Path) -> config.Settings:
 
 @pytest.mark.skipif(find_spec("lgpio") is not None, reason="lgpio is installed here: its chip may come later")
 def test_a_machine_without_pins_is_said_in_the_terminal_and_the_daemon_ends(tmp_path: Path) -> None:
-    with Doorbell() as bell, pytest.raises(SignalTrouble, match="need lgpio"):
-        open_signal_with_retry(without_pins(tmp_path), bell, Notifier({}))
+    with WakeupPipe() as bell, pytest.raises(SignalError, match="need lgpio"):
+        open_signal_with_retry(without_pins(tmp_path), bell, SystemdNotifier({}))
 
 
 def test_under_systemd_it_runs_and_tells_once_instead_of_being_started_for_ever(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with Doorbell() as bell, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+    with WakeupPipe() as bell, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         name = f"kiosk-test-pins-{os.getpid()}"
         systemd.bind("\0" + name)
         systemd.settimeout(30.0)
         threading.Timer(2.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
-        assert open_signal_with_retry(without_pins(tmp_path), bell, Notifier({"NOTIFY_SOCKET": f"@{name}"})) is None
+        assert open_signal_with_retry(without_pins(tmp_path), bell, SystemdNotifier({"NOTIFY_SOCKET": f"@{name}"})) is None
         told = [systemd.recv(4096).decode() for _ in range(3)]
     assert told[0].startswith("READY=1\nSTATUS=out-of-order: ")
     assert set(told[1:]) == {"WATCHDOG=1"}
     assert len([record for record in caplog.records if "out-of-order" in record.message]) == 1
-    assert (read_status(tmp_path) or {})["state"] == State.OUT_OF_ORDER
+    assert (read_status(tmp_path) or {})["state"] == DeviceState.OUT_OF_ORDER

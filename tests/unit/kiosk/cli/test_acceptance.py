@@ -13,10 +13,10 @@ from click.testing import CliRunner
 from kiosk import config
 from kiosk.cli.acceptance import command as acceptance
 from kiosk.cli.acceptance import report, steps
-from kiosk.cli.acceptance.context import Finding, Verdict
+from kiosk.cli.acceptance.context import StepResult, StepStatus
 from kiosk.cli.acceptance.steps import STEPS
 from kiosk.cli.doctor.command import doctor
-from kiosk.simulation.sandbox import scratch_premises
+from kiosk.simulation.sandbox import temporary_sandbox
 
 AT = datetime(2026, 11, 23, 8, 0, tzinfo=UTC)
 PI = {
@@ -53,7 +53,7 @@ class FakeBench:
         self._facts: dict[str, str] = {"view": "ok"}
         self._online = True
 
-    def tell(self, vi: str, en: str) -> None:
+    def instruct(self, vi: str, en: str) -> None:
         self.told.append(en)
         works = not (self._broken and self._broken in en)
         if (
@@ -78,7 +78,7 @@ class FakeBench:
             self._online = False
         return self._says(en)
 
-    def status(self) -> Mapping[str, Any] | None:
+    def read_status(self) -> Mapping[str, Any] | None:
         return {
             "state": "ready",
             "pid": self._pid,
@@ -90,14 +90,14 @@ class FakeBench:
             "outbox": {"depth": 0 if self._online else 2},
         }
 
-    def until(self, met: Callable[[], bool], within_s: float) -> float | None:
+    def wait_until(self, met: Callable[[], bool], within_s: float) -> float | None:
         """What is not so at once never is."""
         return 1.0 if met() else None
 
-    def read(self, path: str) -> str:
+    def read_file(self, path: str) -> str:
         return self.files.get(path, "")
 
-    def run(self, *command: str) -> str:
+    def run_command(self, *command: str) -> str:
         self.ran.append(command)
         if "kill" in command and self._broken != "restart":
             self._pid += 1
@@ -110,24 +110,24 @@ class FakeBench:
 
 @pytest.fixture
 def settings() -> config.Settings:
-    with scratch_premises() as premises:
-        found = config.load(premises.config)
-    signal = found.signal.model_copy(update={"admit_button": 5})
-    return found.model_copy(update={"signal": signal})
+    with temporary_sandbox() as premises:
+        found = config.load_settings(premises.config_file)
+    gpio = found.gpio.model_copy(update={"admit_button": 5})
+    return found.model_copy(update={"gpio": gpio})
 
 
-def verdicts(findings: list[Finding]) -> dict[str, Verdict]:
-    return {finding.name: finding.verdict for finding in findings}
+def verdicts(findings: list[StepResult]) -> dict[str, StepStatus]:
+    return {finding.name: finding.status for finding in findings}
 
 
 def test_on_a_good_device_every_step_is_met_but_the_reset_that_is_still_to_come(
     settings: config.Settings, tmp_path: Path
 ) -> None:
     bench = FakeBench(settings)
-    found = verdicts(acceptance.walk(bench, tmp_path, now=lambda: AT))
-    assert found.pop("watchdog") is Verdict.OPEN
+    found = verdicts(acceptance.run_steps(bench, tmp_path, now=lambda: AT))
+    assert found.pop("watchdog") is StepStatus.PENDING
     assert set(found) == {name for name, _ in STEPS}
-    assert set(found.values()) == {Verdict.MET}, found
+    assert set(found.values()) == {StepStatus.PASSED}, found
     assert any("sysrq-trigger" in word for command in bench.ran for word in command)
 
 
@@ -148,8 +148,8 @@ def test_on_a_good_device_every_step_is_met_but_the_reset_that_is_still_to_come(
 def test_what_does_not_work_is_found_and_named(
     settings: config.Settings, tmp_path: Path, broken: str, name: str
 ) -> None:
-    found = verdicts(acceptance.walk(FakeBench(settings, broken=broken), tmp_path, now=lambda: AT))
-    assert [step for step, verdict in found.items() if verdict is Verdict.NOT_MET] == [name]
+    found = verdicts(acceptance.run_steps(FakeBench(settings, broken=broken), tmp_path, now=lambda: AT))
+    assert [step for step, verdict in found.items() if verdict is StepStatus.FAILED] == [name]
 
 
 @pytest.mark.parametrize(
@@ -158,55 +158,55 @@ def test_what_does_not_work_is_found_and_named(
 def test_firmware_lines_that_did_not_arrive_are_named(settings: config.Settings, missing: str) -> None:
     bench = FakeBench(settings)
     del bench.files[missing]
-    found = steps.firmware(bench)
-    assert (found.verdict, found.value.startswith("missing: ")) == (Verdict.NOT_MET, True)
+    found = steps.check_firmware(bench)
+    assert (found.status, found.detail.startswith("missing: ")) == (StepStatus.FAILED, True)
 
 
 def test_a_relay_that_stays_energised_is_the_owners_no(settings: config.Settings) -> None:
-    found = steps.relay_after_a_kill(FakeBench(settings, says=lambda _: False))
-    assert found.verdict is Verdict.NOT_MET
+    found = steps.check_relay_after_kill(FakeBench(settings, says=lambda _: False))
+    assert found.status is StepStatus.FAILED
 
 
 def test_what_is_skipped_stays_open_and_is_asked_again_while_what_was_met_is_not(
     settings: config.Settings, tmp_path: Path
 ) -> None:
     first = FakeBench(settings, says=lambda _: None)
-    found = verdicts(acceptance.walk(first, tmp_path, now=lambda: AT))
-    assert {name for name, verdict in found.items() if verdict is Verdict.OPEN} == {
+    found = verdicts(acceptance.run_steps(first, tmp_path, now=lambda: AT))
+    assert {name for name, verdict in found.items() if verdict is StepStatus.PENDING} == {
         "lamps",
         "relay-after-a-kill",
         "network",
         "watchdog",
     }
     second = FakeBench(settings)
-    found = verdicts(acceptance.walk(second, tmp_path, now=lambda: AT))
+    found = verdicts(acceptance.run_steps(second, tmp_path, now=lambda: AT))
     assert not any("10 cm" in sentence for sentence in second.told), "asked twice"
-    assert found["lamps"] is Verdict.MET
+    assert found["lamps"] is StepStatus.PASSED
 
 
 def test_the_run_after_the_reset_tells_how_long_it_took(settings: config.Settings, tmp_path: Path) -> None:
-    acceptance.walk(FakeBench(settings), tmp_path, now=lambda: AT)
+    acceptance.run_steps(FakeBench(settings), tmp_path, now=lambda: AT)
     later = FakeBench(settings)
     later.files[acceptance.BOOT_ID] = "boot-two\n"
-    found = {each.name: each for each in acceptance.walk(later, tmp_path, now=lambda: AT + timedelta(seconds=60))}
-    assert (found["watchdog"].verdict, found["watchdog"].value) == (Verdict.MET, "reset 18 s after it hung")
+    found = {each.name: each for each in acceptance.run_steps(later, tmp_path, now=lambda: AT + timedelta(seconds=60))}
+    assert (found["watchdog"].status, found["watchdog"].detail) == (StepStatus.PASSED, "reset 18 s after it hung")
     assert later.ran == []
 
 
 def test_a_board_that_did_not_reset_is_asked_to_do_it_again(settings: config.Settings, tmp_path: Path) -> None:
-    acceptance.walk(FakeBench(settings), tmp_path, now=lambda: AT)
+    acceptance.run_steps(FakeBench(settings), tmp_path, now=lambda: AT)
     same_boot = FakeBench(settings, says=lambda en: "hangs the kernel" not in en)
-    assert verdicts(acceptance.walk(same_boot, tmp_path, now=lambda: AT))["watchdog"] is Verdict.OPEN
+    assert verdicts(acceptance.run_steps(same_boot, tmp_path, now=lambda: AT))["watchdog"] is StepStatus.PENDING
 
 
 def test_nothing_is_hung_without_the_owners_yes_or_without_a_watchdog(
     settings: config.Settings, tmp_path: Path
 ) -> None:
     bench = FakeBench(settings, says=lambda en: False)
-    acceptance.walk(bench, tmp_path, now=lambda: AT)
+    acceptance.run_steps(bench, tmp_path, now=lambda: AT)
     without = FakeBench(settings)
     del without.files["/sys/class/watchdog/watchdog0/identity"]
-    acceptance.walk(without, tmp_path / "..", now=lambda: AT)
+    acceptance.run_steps(without, tmp_path / "..", now=lambda: AT)
     assert not any("sysrq-trigger" in word for each in (bench, without) for command in each.ran for word in command)
 
 
@@ -216,18 +216,18 @@ def test_the_report_is_kept_before_the_kernel_is_hung(settings: config.Settings,
     class Hangs(FakeBench):
         def run(self, *command: str) -> str:
             if any("sysrq" in word for word in command):
-                kept.append(report.paths(tmp_path, settings)[0].read_text(encoding="utf-8"))
-            return super().run(*command)
+                kept.append(report.report_paths(tmp_path, settings)[0].read_text(encoding="utf-8"))
+            return super().run_command(*command)
 
-    acceptance.walk(Hangs(settings), tmp_path, now=lambda: AT)
+    acceptance.run_steps(Hangs(settings), tmp_path, now=lambda: AT)
     rows = {row["name"]: row for row in json.loads(kept[0])["findings"]}
     assert rows["watchdog"]["value"].startswith("hung in boot boot-one")
     assert rows["network"]["verdict"] == "met"
 
 
 def test_the_report_is_for_people_in_both_languages_and_for_programs(settings: config.Settings, tmp_path: Path) -> None:
-    acceptance.walk(FakeBench(settings), tmp_path, now=lambda: AT)
-    as_json, as_text = report.paths(tmp_path, settings)
+    acceptance.run_steps(FakeBench(settings), tmp_path, now=lambda: AT)
+    as_json, as_text = report.report_paths(tmp_path, settings)
     text = as_text.read_text(encoding="utf-8")
     assert "rơ-le sau khi bị ngắt / relay after a kill" in text
     assert "answered 41 ms after the picture; module 4.2 px" in text
@@ -239,17 +239,17 @@ def test_the_report_is_for_people_in_both_languages_and_for_programs(settings: c
     ["", "{", "[]", '{"findings": [{"name": "x"}]}', '{"findings": [{"name": "x", "verdict": "met", "value": ""}]}'],
 )
 def test_a_report_that_cannot_be_read_is_begun_anew(settings: config.Settings, tmp_path: Path, content: str) -> None:
-    report.paths(tmp_path, settings)[0].write_text(content, encoding="utf-8")
-    assert report.load(tmp_path, settings) == {}
+    report.report_paths(tmp_path, settings)[0].write_text(content, encoding="utf-8")
+    assert report.read_report(tmp_path, settings) == {}
 
 
 def test_every_step_has_a_name_in_both_languages() -> None:
-    assert [*(name for name, _ in STEPS), report.WATCHDOG] == list(report.NAMES)
+    assert [*(name for name, _ in STEPS), report.WATCHDOG] == list(report.STEP_LABELS)
 
 
 def test_where_no_kiosk_runs_there_is_nothing_to_accept(tmp_path: Path) -> None:
-    with scratch_premises() as premises:
-        done = CliRunner().invoke(doctor, ["--config", str(premises.config), "--acceptance", "--report", str(tmp_path)])
+    with temporary_sandbox() as premises:
+        done = CliRunner().invoke(doctor, ["--config", str(premises.config_file), "--acceptance", "--report", str(tmp_path)])
     assert done.exit_code == 1
     assert "systemctl start kiosk" in str(done.exception)
     assert list(tmp_path.iterdir()) == []
@@ -263,8 +263,8 @@ def test_an_answer_may_be_given_in_either_language(
 ) -> None:
     @click.command()
     def asking() -> None:
-        bench = acceptance.RealBench(settings)
-        bench.tell("Đưa mã.", "Hold it.")
+        bench = acceptance.DeviceContext(settings)
+        bench.instruct("Đưa mã.", "Hold it.")
         click.echo(f"answer {bench.ask('Sáng chưa?', 'Is it lit?')}")
 
     done = CliRunner().invoke(asking, input=typed)
@@ -273,11 +273,11 @@ def test_an_answer_may_be_given_in_either_language(
 
 
 def test_the_real_bench_reads_runs_and_waits_and_never_falls_over(settings: config.Settings) -> None:
-    bench = acceptance.RealBench(settings)
-    assert float(bench.read("/proc/uptime").split()[0]) > 0
-    assert bench.read("/proc/no-such-file") == ""
-    assert bench.run("no-such-command") == ""
-    assert bench.run("uname", "-s") == "Linux\n"
-    assert bench.until(lambda: True, 1.0) is not None
-    assert bench.until(lambda: False, 0.0) is None
-    assert bench.status() is None
+    bench = acceptance.DeviceContext(settings)
+    assert float(bench.read_file("/proc/uptime").split()[0]) > 0
+    assert bench.read_file("/proc/no-such-file") == ""
+    assert bench.run_command("no-such-command") == ""
+    assert bench.run_command("uname", "-s") == "Linux\n"
+    assert bench.wait_until(lambda: True, 1.0) is not None
+    assert bench.wait_until(lambda: False, 0.0) is None
+    assert bench.read_status() is None

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.simulation.sandbox import Premises, scratch_premises
-from kiosk.system.instance_lock import only_one
+from kiosk.simulation.sandbox import Premises, temporary_sandbox
+from kiosk.system.instance_lock import acquire_instance_lock
 from tests.fakes.processes.broker import Broker
 
 
 @pytest.fixture
 def premises() -> Iterator[Premises]:
-    with scratch_premises() as found:
+    with temporary_sandbox() as found:
         yield found
 
 
@@ -33,17 +33,17 @@ def told(ended: subprocess.CompletedProcess[str]) -> str:
 
 
 def rewritten(premises: Premises, old: str, new: str) -> Path:
-    text = premises.config.read_text(encoding="utf-8")
+    text = premises.config_file.read_text(encoding="utf-8")
     assert old in text
-    premises.config.write_text(text.replace(old, new), encoding="utf-8")
-    return premises.config
+    premises.config_file.write_text(text.replace(old, new), encoding="utf-8")
+    return premises.config_file
 
 
 def test_an_unknown_configuration_key_is_told_with_what_was_meant(premises: Premises) -> None:
-    path = rewritten(premises, "window_s = 8.0", "windov_s = 8.0")
+    path = rewritten(premises, "repeat_window_s = 8.0", "repeat_windov_s = 8.0")
     for command in ("run", "web"):
-        assert "visit.windov_s: no such setting; did you mean 'window_s'?" in told(kiosk(command, "--config", path))
-    assert "did you mean 'window_s'?" in told(kiosk("check-config", path))
+        assert "visit.repeat_windov_s: no such setting; did you mean 'repeat_window_s'?" in told(kiosk(command, "--config", path))
+    assert "did you mean 'repeat_window_s'?" in told(kiosk("check-config", path))
 
 
 def test_a_configuration_that_is_not_there_is_told(tmp_path: Path) -> None:
@@ -52,8 +52,8 @@ def test_a_configuration_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 def test_a_key_file_that_is_missing_is_named_with_the_setting_that_asks_for_it(premises: Premises) -> None:
     (premises.folder / "pseudonym.key").unlink()
-    assert "keys.pseudonym" in told(kiosk("check-config", premises.config))
-    assert "pseudonym.key" in told(kiosk("run", "--config", premises.config))
+    assert "keys.pseudonym_key" in told(kiosk("check-config", premises.config_file))
+    assert "pseudonym.key" in told(kiosk("run", "--config", premises.config_file))
 
 
 def test_a_trust_list_that_somebody_changed_is_refused(premises: Premises) -> None:
@@ -61,41 +61,41 @@ def test_a_trust_list_that_somebody_changed_is_refused(premises: Premises) -> No
     forged = bytearray(path.read_bytes())
     forged[len(forged) // 2] ^= 1
     path.write_bytes(forged)
-    assert "trust" in told(kiosk("run", "--config", premises.config)).lower()
+    assert "trust" in told(kiosk("run", "--config", premises.config_file)).lower()
 
 
 def test_an_empty_camera_folder_is_told_before_anything_runs(premises: Premises, tmp_path: Path) -> None:
-    assert str(tmp_path) in told(kiosk("run", "--config", premises.config, "--camera", f"replay:{tmp_path}"))
+    assert str(tmp_path) in told(kiosk("run", "--config", premises.config_file, "--camera", f"replay:{tmp_path}"))
 
 
 def test_a_camera_that_nobody_knows_is_told(premises: Premises) -> None:
-    assert "source" in told(kiosk("run", "--config", premises.config, "--camera", "telescope"))
+    assert "source" in told(kiosk("run", "--config", premises.config_file, "--camera", "telescope"))
 
 
 def test_a_port_in_use_is_told_with_what_to_do(premises: Premises) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
-        sentence = told(kiosk("web", "--config", premises.config, "--port", port))
+        sentence = told(kiosk("web", "--config", premises.config_file, "--port", port))
     assert port in sentence
     assert "in use" in sentence
 
 
 def test_a_database_that_is_none_is_told_and_left_as_it_was(premises: Premises) -> None:
-    premises.records.write_bytes(b"this is somebody's letter, not a database" * 100)
-    before = premises.records.read_bytes()
-    assert "passages.db" in told(kiosk("run", "--config", premises.config))
-    assert premises.records.read_bytes() == before
+    premises.database.write_bytes(b"this is somebody's letter, not a database" * 100)
+    before = premises.database.read_bytes()
+    assert "events.db" in told(kiosk("run", "--config", premises.config_file))
+    assert premises.database.read_bytes() == before
 
 
 def test_a_database_folder_that_is_not_there_is_told(premises: Premises) -> None:
-    path = rewritten(premises, 'path = "passages.db"', 'path = "nowhere/passages.db"')
+    path = rewritten(premises, 'path = "events.db"', 'path = "nowhere/events.db"')
     assert "nowhere" in told(kiosk("run", "--config", path))
 
 
 def test_a_second_kiosk_on_the_same_database_is_refused_and_told(premises: Premises) -> None:
     with ExitStack() as first:
-        only_one(premises.records, first)
-        assert "Another kiosk works with" in told(kiosk("run", "--config", premises.config))
+        acquire_instance_lock(premises.database, first)
+        assert "Another kiosk works with" in told(kiosk("run", "--config", premises.config_file))
 
 
 def test_a_broker_that_refuses_is_told_by_the_check_with_its_reason(premises: Premises) -> None:
@@ -107,7 +107,7 @@ def test_a_broker_that_refuses_is_told_by_the_check_with_its_reason(premises: Pr
 
 
 def test_a_broker_that_is_not_there_is_told_by_the_check(premises: Premises) -> None:
-    assert "127.0.0.1:1" in told(kiosk("check-config", "--connect", premises.config))
+    assert "127.0.0.1:1" in told(kiosk("check-config", "--connect", premises.config_file))
 
 
 def test_a_broker_that_refuses_ends_the_centre_with_its_reason(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_options_that_contradict_each_other_are_told() -> None:
 
 
 def test_a_good_configuration_is_called_good_and_can_be_printed(premises: Premises) -> None:
-    ended = kiosk("check-config", "--print", premises.config)
+    ended = kiosk("check-config", "--print", premises.config_file)
     assert ended.returncode == 0, ended.stderr
     assert 'site.site = "cho-mau"' in ended.stdout
     assert ended.stdout.strip().endswith("good")

@@ -11,8 +11,8 @@ from click.testing import CliRunner, Result
 
 from kiosk import config
 from kiosk.cli.doctor.command import button_check, doctor, run_checks, presence_check
-from kiosk.core.model import State
-from kiosk.core.status import Fact, Grade, Status
+from kiosk.core.model import DeviceState
+from kiosk.core.status import HealthCheck, CheckStatus, StatusSnapshot
 from kiosk.simulation.sandbox import Premises, temporary_sandbox
 from kiosk.system import status_file
 from tests.faults.faulty_disk import Mounted
@@ -30,7 +30,7 @@ def premises(listening: int) -> Iterator[Premises]:
         yield made
 
 
-def found(premises: Premises) -> dict[str, Fact]:
+def found(premises: Premises) -> dict[str, HealthCheck]:
     return {fact.name: fact for fact in run_checks(config.load_settings(premises.config_file))}
 
 
@@ -46,7 +46,7 @@ def change(premises: Premises, old: str, new: str) -> None:
 
 def test_on_good_premises_nothing_is_bad(premises: Premises) -> None:
     facts = found(premises)
-    assert {fact.status for fact in facts.values()} == {Grade.PASS}
+    assert {fact.status for fact in facts.values()} == {CheckStatus.PASS}
     assert {"files", "pins", "camera", "disk", "clock", "list-trust", "list-denied", "broker"} <= set(facts)
     assert run(premises).exit_code == 0
 
@@ -59,7 +59,7 @@ def test_speaks_the_language_of_the_site(premises: Premises) -> None:
 
 def test_a_broker_that_is_away_is_no_reason_to_close_the_gate(premises: Premises, listening: int) -> None:
     change(premises, f"port = {listening}", "port = 1")
-    assert found(premises)["broker"].status is Grade.WARN
+    assert found(premises)["broker"].status is CheckStatus.WARN
     assert run(premises).exit_code == 0
 
 
@@ -79,14 +79,14 @@ def test_a_broker_that_does_not_speak_tls_is_found(premises: Premises) -> None:
         thread.start()
         facts = {fact.name: fact for fact in run_checks(settings.model_copy(update={"mqtt": broker}))}
         thread.join(10.0)
-    assert facts["broker"].status is Grade.WARN
+    assert facts["broker"].status is CheckStatus.WARN
     assert "SSL" in facts["broker"].en
 
 
 def test_a_camera_that_is_not_there_is_bad_and_the_rest_is_still_examined(premises: Premises) -> None:
     change(premises, 'source = "synthetic"', 'source = "webcam:93"')
     facts = found(premises)
-    assert facts["camera"].status is Grade.FAIL
+    assert facts["camera"].status is CheckStatus.FAIL
     assert "/dev/video93" in facts["camera"].en
     assert "broker" in facts
     assert run(premises).exit_code == 1
@@ -94,7 +94,7 @@ def test_a_camera_that_is_not_there_is_bad_and_the_rest_is_still_examined(premis
 
 def test_pins_that_are_not_there_are_bad(premises: Premises) -> None:
     change(premises, 'pins = "mock"', 'pins = "gpio"')
-    assert found(premises)["pins"].status is Grade.FAIL
+    assert found(premises)["pins"].status is CheckStatus.FAIL
 
 
 def test_buttons_are_examined_where_there_are_any(premises: Premises) -> None:
@@ -105,14 +105,14 @@ def test_buttons_are_examined_where_there_are_any(premises: Premises) -> None:
         "gpio.undo_button is ready.",
     ]
     stuck = button_check("undo_button", pressed=True)
-    assert (stuck.status, "it sticks" in stuck.en, "kẹt" in stuck.vi) == (Grade.WARN, True, True)
+    assert (stuck.status, "it sticks" in stuck.en, "kẹt" in stuck.vi) == (CheckStatus.WARN, True, True)
 
 
 def test_a_disk_that_is_full_is_bad_before_anybody_comes(premises: Premises) -> None:
     settings = config.load_settings(premises.config_file)
     records = settings.storage.model_copy(update={"min_free_bytes": 10**15})
     facts = {fact.name: fact for fact in run_checks(settings.model_copy(update={"storage": records}))}
-    assert facts["records"].status is Grade.FAIL
+    assert facts["records"].status is CheckStatus.FAIL
     assert "is full" in facts["records"].en
 
 
@@ -128,29 +128,29 @@ def test_a_disk_that_its_kernel_has_closed_is_bad_for_root_too(premises: Premise
         facts = [fact for fact in run_checks(settings.model_copy(update={"storage": records})) if fact.name == "records"]
     finally:
         disk.remove()
-    assert {fact.status for fact in facts} == {Grade.FAIL}
+    assert {fact.status for fact in facts} == {CheckStatus.FAIL}
     assert any("read-only" in fact.en and "technician" in fact.en for fact in facts)
 
 
 def test_a_missing_key_is_named_by_its_setting(premises: Premises) -> None:
     (premises.folder / "pseudonym.key").unlink()
     facts = found(premises)
-    assert facts["files"].status is Grade.FAIL
+    assert facts["files"].status is CheckStatus.FAIL
     assert "keys.pseudonym_key" in facts["files"].en
 
 
 def test_a_broken_list_is_named(premises: Premises) -> None:
     (premises.folder / "trust.cbor").write_bytes(b"not a list")
-    assert found(premises)["lists"].status is Grade.FAIL
+    assert found(premises)["lists"].status is CheckStatus.FAIL
 
 
 def test_of_a_running_kiosk_its_own_facts_are_shown_and_its_camera_is_left_alone(premises: Premises) -> None:
     change(premises, 'source = "synthetic"', 'source = "webcam:93"')
     premises.run_dir.mkdir()
-    own = Fact("camera", Grade.PASS, "0.1 s", "Camera đang gửi hình.", "Pictures come.")
+    own = HealthCheck("camera", CheckStatus.PASS, "0.1 s", "Camera đang gửi hình.", "Pictures come.")
     status_file.publish_status(
-        Status(
-            version="0", site="s", device="d", pid=os.getpid(), started_at="", now_at="", state=State.READY,
+        StatusSnapshot(
+            version="0", site="s", device="d", pid=os.getpid(), started_at="", now_at="", state=DeviceState.READY,
             epoch="e", seq=1, checks=(own,),
         ),
         premises.run_dir,
@@ -162,8 +162,8 @@ def test_of_a_running_kiosk_its_own_facts_are_shown_and_its_camera_is_left_alone
 def test_a_killed_kiosk_counts_as_not_running(premises: Premises) -> None:
     premises.run_dir.mkdir()
     status_file.publish_status(
-        Status(
-            version="0", site="s", device="d", pid=2**22 + 1, started_at="", now_at="", state=State.READY,
+        StatusSnapshot(
+            version="0", site="s", device="d", pid=2**22 + 1, started_at="", now_at="", state=DeviceState.READY,
             epoch="e", seq=1,
         ),
         premises.run_dir,

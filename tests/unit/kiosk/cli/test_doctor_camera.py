@@ -11,20 +11,20 @@ from click.testing import CliRunner, Result
 from kiosk.cli.doctor.camera import camera
 from kiosk.core.frame import Luma
 from kiosk.decoding.preview.image_files import load_luma
-from kiosk.decoding.still_image import read_picture
-from kiosk.simulation.sandbox import Premises, scratch_premises
+from kiosk.decoding.still_image import decode_image
+from kiosk.simulation.sandbox import Premises, temporary_sandbox
 from tests.fakes.data.qr_images import code_picture, scene
 
 
 @pytest.fixture
 def premises() -> Iterator[Premises]:
-    with scratch_premises(port=1883) as made:
+    with temporary_sandbox(port=1883) as made:
         yield made
 
 
 def run(premises: Premises, tmp_path: Path, shown: Luma, *arguments: str) -> Result:
     cv2.imwrite(str(tmp_path / "view.png"), shown)
-    fixed = ["--config", str(premises.config), "--camera", f"replay:{tmp_path}", "--frames", "3"]
+    fixed = ["--config", str(premises.config_file), "--camera", f"replay:{tmp_path}", "--frames", "3"]
     return CliRunner().invoke(camera, [*fixed, *arguments])
 
 
@@ -42,8 +42,8 @@ def test_without_a_code_it_asks_for_one(premises: Premises, tmp_path: Path) -> N
 
 
 def test_a_dark_view_is_named_in_the_language_of_the_site(premises: Premises, tmp_path: Path) -> None:
-    text = premises.config.read_text()
-    premises.config.write_text(text.replace('device = "cong-1"', 'device = "cong-1"\nlanguage = "en"'))
+    text = premises.config_file.read_text()
+    premises.config_file.write_text(text.replace('device = "cong-1"', 'device = "cong-1"\nlanguage = "en"'))
     result = run(premises, tmp_path, np.asarray(scene(code_picture("HUE1:DARK")) // 6, np.uint8))
     assert "put light on the place" in result.output
 
@@ -54,5 +54,5 @@ def test_the_picture_that_it_writes_holds_no_readable_code_and_the_output_no_tex
     kept = tmp_path / "kept" / "seen.png"
     kept.parent.mkdir()
     result = run(premises, tmp_path, scene(code_picture("HUE1:SECRET", module_px=8)), "--picture", str(kept))
-    assert read_picture(load_luma(kept)) == ()
+    assert decode_image(load_luma(kept)) == ()
     assert "SECRET" not in result.output

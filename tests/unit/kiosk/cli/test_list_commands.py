@@ -18,12 +18,12 @@ from cryptography.x509.oid import NameOID
 from kiosk.cli.issuing.deny import deny
 from kiosk.cli.issuing.issue import issue
 from kiosk.cli.issuing.trust import trust as trust_command
-from kiosk.core.model import Claim, Kind
-from kiosk.credentials import Dispatcher
+from kiosk.core.model import Claim, CodeKind
+from kiosk.credentials import CredentialVerifier
 from kiosk.credentials.issuing import list_builder
-from kiosk.credentials.issuing.key_files import KeyFileTrouble
+from kiosk.credentials.issuing.key_files import KeyFileError
 from kiosk.credentials.trust import denylist, trust_list
-from kiosk.credentials.trust.files import ListTrouble
+from kiosk.credentials.trust.files import ListError
 from tests.fakes.data.people import NOW_AT, WORLD, moment
 from tests.fakes.parts.issuing_cli import registered, run, trouble
 
@@ -54,8 +54,8 @@ class TestTrustCommand:
         out = tmp_path / "list.cose"
         sources = (tmp_path / "one.der", tmp_path / "bundle.pem", tmp_path / "issuer" / "issuer.json")
         assert "Trust list 1 with 3 keys" in run(trust_command, "build", *sources, "-o", out).output
-        by_use = {key.uses: key for key in trust_list.load(out)}
-        assert by_use[frozenset("vt")].kind is Kind.HCERT
+        by_use = {key.uses: key for key in trust_list.load_trust_list(out)}
+        assert by_use[frozenset("vt")].kind is CodeKind.HCERT
         assert by_use[frozenset("vt")].kid == one.fingerprint(SHA256())[:8]
         shown = run(trust_command, "show", out).output
         assert "signature good" in shown
@@ -66,7 +66,7 @@ class TestTrustCommand:
     def test_a_certificate_may_come_as_bare_base64(self, tmp_path: Path) -> None:
         made = certificate(self.EC_KEY)
         (tmp_path / "c").write_bytes(base64.encodebytes(made.public_bytes(Encoding.DER)))
-        (key,) = list_builder.read_source(tmp_path / "c")
+        (key,) = list_builder.read_trusted_keys(tmp_path / "c")
         assert key.kid == made.fingerprint(SHA256())[:8]
 
     def test_the_number_rises_with_each_list(self, tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ class TestTrustCommand:
         found = trouble(
             trust_command, "build", tmp_path / "c", "-o", tmp_path / "l", "--root-key", tmp_path / "elsewhere.key"
         )
-        assert isinstance(found, ListTrouble)
+        assert isinstance(found, ListError)
 
     def test_a_locked_root_key(self, tmp_path: Path) -> None:
         (tmp_path / "p").write_text("secret")
@@ -89,13 +89,13 @@ class TestTrustCommand:
         options = ("--password-file", tmp_path / "p")
         run(trust_command, "root", "--key", tmp_path / "root.key", *options)
         run(trust_command, "build", tmp_path / "c", "-o", tmp_path / "l", *options)
-        assert isinstance(trouble(trust_command, "build", tmp_path / "c", "-o", tmp_path / "l"), KeyFileTrouble)
+        assert isinstance(trouble(trust_command, "build", tmp_path / "c", "-o", tmp_path / "l"), KeyFileError)
 
     @pytest.mark.parametrize("content", [b"", b"hello", b"{}", b"{", b'{"public_key": 1}'])
     def test_a_source_of_another_form_is_named(self, tmp_path: Path, content: bytes) -> None:
         (tmp_path / "c").write_bytes(content)
         found = trouble(trust_command, "build", tmp_path / "c", "-o", tmp_path / "l")
-        assert isinstance(found, ListTrouble)
+        assert isinstance(found, ListError)
         assert "neither a certificate (DER or PEM) nor an issuer's public file" in str(found)
 
     def test_keys_that_sign_no_code_here_are_refused(self, tmp_path: Path) -> None:
@@ -105,16 +105,16 @@ class TestTrustCommand:
             key, None
         )
         (tmp_path / "c").write_bytes(signed.public_bytes(Encoding.DER))
-        with pytest.raises(ListTrouble):
-            list_builder.read_source(tmp_path / "c")
+        with pytest.raises(ListError):
+            list_builder.read_trusted_keys(tmp_path / "c")
         rsa_pem = (
             rsa.generate_private_key(65537, 2048)
             .public_key()
             .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         )
         (tmp_path / "i").write_text(json.dumps({"public_key": rsa_pem.decode()}))
-        with pytest.raises(ListTrouble):
-            list_builder.read_source(tmp_path / "i")
+        with pytest.raises(ListError):
+            list_builder.read_trusted_keys(tmp_path / "i")
 
 
 class TestDenyCommand:
@@ -124,15 +124,15 @@ class TestDenyCommand:
         assert "Denylist 1 with 1 passes" in run(deny, "add", "--from", tmp_path / "register.csv", "-o", out).output
         (row,) = registered(tmp_path)
         assert row["serial"] in run(deny, "show", out).output
-        assert denylist.load(out).entries == {bytes.fromhex(row["serial"])}
+        assert denylist.load_denylist(out).entries == {bytes.fromhex(row["serial"])}
 
     def test_withdrawals_add_up_until_a_list_is_begun_anew(self, tmp_path: Path) -> None:
         out = tmp_path / "deny.cose"
         run(deny, "add", "00" * 10, "11" * 10, "-o", out)
         run(deny, "add", "22" * 10, "--uvci", "URN:UVCI:01:VN:1", "-o", out)
-        assert len(denylist.load(out).entries) == 4
+        assert len(denylist.load_denylist(out).entries) == 4
         run(deny, "add", "33" * 10, "--anew", "-o", out)
-        found = denylist.load(out)
+        found = denylist.load_denylist(out)
         assert (found.number, found.entries) == (3, frozenset({b"\x33" * 10}))
 
     @pytest.mark.parametrize("serial", ["xyz", "00", "00" * 11])
@@ -145,7 +145,7 @@ class TestDenyCommand:
         subject = WORLD["hcert"].subject
         assert subject is not None
         run(deny, "add", "--uvci", subject.identifiers[0].value, "-o", tmp_path / "d")
-        verifier = Dispatcher(trust_list.parse(WORLD.trust_list, WORLD.root_pem), denylist.load(tmp_path / "d"))
-        assert verifier.verify(WORLD["hcert"].data, moment()).kind is Kind.HCERT
+        verifier = CredentialVerifier(trust_list.parse_trust_list(WORLD.trust_list, WORLD.root_pem), denylist.load_denylist(tmp_path / "d"))
+        assert verifier.verify(WORLD["hcert"].data, moment()).kind is CodeKind.HCERT
         assert not isinstance(verifier.verify(WORLD["hcert"].data, moment()), Claim)
         assert isinstance(verifier.verify(WORLD["revoked"].data, moment()), Claim)

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kiosk.cli.issuing.verify import MAX_LINE_BYTES, verify
-from kiosk.credentials.trust.files import ListTrouble
+from kiosk.credentials.trust.files import ListError
 from tests.fakes.data.people import NOW_AT, WORLD, write_world
 
 AT = NOW_AT.isoformat()
@@ -37,7 +37,7 @@ def test_every_sample_is_answered_in_its_line(tmp_path: Path) -> None:
 
 def test_an_expired_claim_is_verified_all_the_same(tmp_path: Path) -> None:
     (found,) = answers(tmp_path, WORLD["expired"].data + b"\n")
-    assert found == {"kind": "pass", "assurance": "verified", "outcome": "fail", "reason": "expired"}
+    assert found == {"kind": "entry-pass", "assurance": "verified", "outcome": "fail", "reason": "expired"}
 
 
 def test_the_time_decides(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_list_that_is_none_ends_it_with_a_sentence(tmp_path: Path) -> None:
     write_world(tmp_path)
     (tmp_path / "trust-list.cose").write_bytes(b"no list")
     result = CliRunner().invoke(verify, ["--trust", str(tmp_path / "trust-list.cose"), "-"], input=b"")
-    assert isinstance(result.exception, ListTrouble)
+    assert isinstance(result.exception, ListError)
 
 
 def test_no_answer_repeats_a_piece_of_a_code(tmp_path: Path) -> None:
@@ -119,5 +119,5 @@ def test_no_answer_repeats_a_piece_of_a_code(tmp_path: Path) -> None:
     for options in (["--json"], []):
         output = CliRunner().invoke(verify, ["--trust", str(trust_path), "--at", AT, *options, "-"], input=lines).output
         for sample in WORLD.samples:
-            for secret in (sample.text, *(sample.person.secrets() if sample.person else ())):
+            for secret in (sample.text, *(sample.person.personal_values() if sample.person else ())):
                 assert secret not in output

@@ -135,7 +135,7 @@ def test_a_configuration_reports_all_pattern_errors_at_once(tmp_path: Path) -> N
         '[site]\nsite = "market"\ndevice = "gate-1"\n' + keys + "[gpio.patterns]\n"
         'pass_pattern = "9! x"\nstarting_pattern = "1"\nfail_hz = 800\n[camera]\nwidth = 1\n'
     )
-    with pytest.raises(config.ConfigTrouble) as found:
+    with pytest.raises(config.ConfigError) as found:
         config.load_settings(file)
     places = [each.split(":")[0] for each in found.value.errors]
     assert sorted(places) == sorted(

@@ -135,6 +135,6 @@ def test_a_self_made_certificate_names_this_machine_and_its_key_is_its_owners(fo
 def test_a_certificate_that_cannot_be_used_ends_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "page.pem").write_text("not a certificate")
     with pytest.raises(PageTrouble, match="cannot be used"):
-        tls.context(tmp_path / "page.pem", None)
+        tls.make_server_context(tmp_path / "page.pem", None)
     with pytest.raises(PageTrouble, match="cannot be used"):
-        tls.context(tmp_path / "nowhere.pem", None)
+        tls.make_server_context(tmp_path / "nowhere.pem", None)

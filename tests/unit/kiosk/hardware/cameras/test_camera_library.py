@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from kiosk import config
-from kiosk.core.ports import CameraTrouble
+from kiosk.core.ports import CameraError
 from kiosk.hardware.cameras.factory import open_camera
 from kiosk.hardware.cameras.picamera2_camera import Picamera2Camera
 
@@ -19,9 +19,9 @@ def test_without_the_library_the_daemon_runs_and_the_sentence_says_what_to_insta
     try:
         import picamera2  # noqa: F401
     except ImportError:
-        camera = open_camera(config.Camera(source="picamera2"))
+        camera = open_camera(config.CameraSettings(source="picamera2"))
         for _ in range(2):
-            with pytest.raises(CameraTrouble, match="python3-picamera2"):
+            with pytest.raises(CameraError, match="python3-picamera2"):
                 camera.open()
             camera.close()
     else:
@@ -33,11 +33,11 @@ def test_a_library_that_cannot_be_loaded_is_not_loaded_again_every_second() -> N
 
     def unfit() -> Any:
         loads.append(1)
-        raise CameraTrouble("picamera2 is not usable here (numpy.dtype size changed)")
+        raise CameraError("picamera2 is not usable here (numpy.dtype size changed)")
 
-    camera = Picamera2Camera(config.Camera(), library=unfit)
+    camera = Picamera2Camera(config.CameraSettings(), library=unfit)
     for _ in range(3):
-        with pytest.raises(CameraTrouble, match="numpy"):
+        with pytest.raises(CameraError, match="numpy"):
             camera.open()
     assert loads == [1]
 

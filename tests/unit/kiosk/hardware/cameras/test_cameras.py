@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from kiosk import config
-from kiosk.core.ports import CameraTrouble
+from kiosk.core.ports import CameraError
 from kiosk.hardware.cameras.factory import open_camera
 from kiosk.hardware.cameras.replay_camera import ReplayCamera
 from kiosk.hardware.cameras.webcam_camera import WebcamCamera
 from tests.fakes.parts.camera_libraries import FakeVideo, bgr, what_a_capture_says_when_closed
 
-FAST = config.Camera(source="replay:x", frames_per_s=120.0)
+FAST = config.CameraSettings(source="replay:x", frames_per_s=120.0)
 
 
 def picture(path: Path, value: int) -> None:
@@ -46,7 +46,7 @@ class TestReplay:
             now[0] += seconds
             return False
 
-        settings = config.Camera(source="replay:x", frames_per_s=4.0)
+        settings = config.CameraSettings(source="replay:x", frames_per_s=4.0)
         camera = ReplayCamera(settings, folder, now=lambda: now[0], wait=wait)
         camera.open()
         times = [camera.capture(2.0).captured_s for _ in range(3)]
@@ -58,12 +58,12 @@ class TestReplay:
         assert pauses == [0.25, 0.25, 0.25]
 
     def test_an_empty_folder_is_said_before_the_start(self, tmp_path: Path) -> None:
-        with pytest.raises(CameraTrouble, match=r"no picture is in this folder"):
-            open_camera(config.Camera(source=f"replay:{tmp_path}"))
+        with pytest.raises(CameraError, match=r"no picture is in this folder"):
+            open_camera(config.CameraSettings(source=f"replay:{tmp_path}"))
 
     def test_a_folder_that_is_none_is_said_before_the_start(self, tmp_path: Path) -> None:
-        with pytest.raises(CameraTrouble, match="not a folder"):
-            open_camera(config.Camera(source=f"replay:{tmp_path}/nowhere"))
+        with pytest.raises(CameraError, match="not a folder"):
+            open_camera(config.CameraSettings(source=f"replay:{tmp_path}/nowhere"))
 
     def test_a_broken_picture_is_told_once_and_skipped(self, folder: Path, caplog: pytest.LogCaptureFixture) -> None:
         (folder / "b.png").write_bytes(b"not a picture")
@@ -77,11 +77,11 @@ class TestReplay:
         (tmp_path / "a.png").write_bytes(b"not a picture")
         camera = ReplayCamera(FAST, tmp_path)
         camera.open()
-        with pytest.raises(CameraTrouble, match="none of the 1 pictures"):
+        with pytest.raises(CameraError, match="none of the 1 pictures"):
             camera.capture(2.0)
 
     def test_close_wakes_a_waiting_capture(self, folder: Path) -> None:
-        camera = ReplayCamera(config.Camera(source="replay:x", frames_per_s=0.01), folder)
+        camera = ReplayCamera(config.CameraSettings(source="replay:x", frames_per_s=0.01), folder)
         camera.open()
         camera.capture(1.0)
         assert "closed" in what_a_capture_says_when_closed(camera)
@@ -96,7 +96,7 @@ class TestReplay:
 
 
 def webcam(video: FakeVideo, **settings: Any) -> WebcamCamera:
-    return WebcamCamera(config.Camera(source="webcam:0", **settings), 0, video=lambda _: video, controls=lambda *_: [])
+    return WebcamCamera(config.CameraSettings(source="webcam:0", **settings), 0, open_device=lambda _: video, apply_controls=lambda *_: [])
 
 
 class TestWebcam:
@@ -134,7 +134,7 @@ class TestWebcam:
         video = FakeVideo([])
         camera = webcam(video)
         camera.open()
-        with pytest.raises(CameraTrouble, match=r"no picture for 0\.05 s"):
+        with pytest.raises(CameraError, match=r"no picture for 0\.05 s"):
             camera.capture(0.05)
         video.release_read.set()
         camera.close()
@@ -143,29 +143,29 @@ class TestWebcam:
     def test_unplugged_is_trouble_at_once(self) -> None:
         camera = webcam(FakeVideo([None]))
         camera.open()
-        with pytest.raises(CameraTrouble, match="unplugged"):
+        with pytest.raises(CameraError, match="unplugged"):
             camera.capture(30.0)
         camera.close()
 
     def test_a_device_that_cannot_be_opened_is_given_back(self) -> None:
         video = FakeVideo([], opened=False)
-        with pytest.raises(CameraTrouble, match="cannot be opened"):
+        with pytest.raises(CameraError, match="cannot be opened"):
             webcam(video).open()
         assert video.released.is_set()
 
     def test_a_camera_that_is_not_there_says_so(self) -> None:
-        with pytest.raises(CameraTrouble, match="/dev/video93"):
-            open_camera(config.Camera(source="webcam:93")).open()
+        with pytest.raises(CameraError, match="/dev/video93"):
+            open_camera(config.CameraSettings(source="webcam:93")).open()
 
     def test_is_told_the_mains_before_the_first_picture(self) -> None:
         told: list[tuple[Path, int]] = []
 
-        def controls(device: Path, settings: config.Camera) -> list[str]:
+        def controls(device: Path, settings: config.CameraSettings) -> list[str]:
             told.append((device, settings.flicker_hz))
             return []
 
         video = FakeVideo([bgr(1)])
-        camera = WebcamCamera(config.Camera(source="webcam:3"), 3, video=lambda _: video, controls=controls)
+        camera = WebcamCamera(config.CameraSettings(source="webcam:3"), 3, open_device=lambda _: video, apply_controls=controls)
         camera.open()
         video.release_read.set()
         camera.close()
@@ -176,7 +176,7 @@ class TestWebcam:
         camera = webcam(video)
         camera.open()
         camera.capture(5.0)
-        with pytest.raises(CameraTrouble):
+        with pytest.raises(CameraError):
             camera.capture(0.05)
         video.release_read.set()
         camera.close()

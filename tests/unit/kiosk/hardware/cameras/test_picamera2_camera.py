@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from kiosk import config
-from kiosk.core.ports import CameraTrouble
-from kiosk.hardware.cameras.picamera2_camera import Picamera2Camera, wanted_controls
+from kiosk.core.ports import CameraError
+from kiosk.hardware.cameras.picamera2_camera import Picamera2Camera, select_controls
 from tests.fakes.parts.camera_libraries import FakeSensor, sensor_class, what_a_capture_says_when_closed
 
-PI = config.Camera(width=640, height=480, frames_per_s=20.0, flicker_hz=50)
+PI = config.CameraSettings(width=640, height=480, frames_per_s=20.0, flicker_hz=50)
 EVERYTHING = dict.fromkeys(
     [
         "AeEnable", "AeMeteringMode", "AeExposureMode", "AeFlickerMode", "AeFlickerPeriod",
@@ -30,30 +30,30 @@ def test_takes_only_the_y_plane_and_no_padding() -> None:
 def test_sets_no_control_that_the_sensor_does_not_have() -> None:
     camera = Picamera2Camera(PI, library=sensor_class(controls={"AeEnable": (False, True, True)}))
     camera.open()  # the fake refuses controls that are not advertised, as picamera2 does
-    assert wanted_controls({"AeEnable": None}, PI) == {"AeEnable": True}
+    assert select_controls({"AeEnable": None}, PI) == {"AeEnable": True}
     camera.close()
 
 
 def test_a_module_with_autofocus_focuses_all_the_time() -> None:
-    assert wanted_controls(EVERYTHING, PI)["AfMode"] == 2
+    assert select_controls(EVERYTHING, PI)["AfMode"] == 2
 
 
 def test_exposure_keeps_to_the_mains() -> None:
-    wanted = wanted_controls(EVERYTHING, PI)
+    wanted = select_controls(EVERYTHING, PI)
     assert (wanted["AeFlickerMode"], wanted["AeFlickerPeriod"]) == (1, 10_000)
-    assert wanted_controls(EVERYTHING, PI.model_copy(update={"flicker_hz": 60}))["AeFlickerPeriod"] == 8333
-    without = wanted_controls(EVERYTHING, PI.model_copy(update={"flicker_hz": 0}))
+    assert select_controls(EVERYTHING, PI.model_copy(update={"flicker_hz": 60}))["AeFlickerPeriod"] == 8333
+    without = select_controls(EVERYTHING, PI.model_copy(update={"flicker_hz": 0}))
     assert without["AeFlickerMode"] == 0
     assert "AeFlickerPeriod" not in without
 
 
 def test_the_frame_rate_is_in_microseconds() -> None:
-    assert wanted_controls(EVERYTHING, PI)["FrameDurationLimits"] == (50_000, 50_000)
+    assert select_controls(EVERYTHING, PI)["FrameDurationLimits"] == (50_000, 50_000)
 
 
 def test_no_module_is_said_without_opening_anything() -> None:
     camera = Picamera2Camera(PI, library=sensor_class(cameras=[]))
-    with pytest.raises(CameraTrouble, match="ribbon cable"):
+    with pytest.raises(CameraError, match="ribbon cable"):
         camera.open()
 
 
@@ -62,7 +62,7 @@ def test_a_hanging_sensor_is_trouble_in_time_and_can_be_closed() -> None:
     camera = Picamera2Camera(PI, library=made)
     camera.open()
     camera._sensor.picture = None
-    with pytest.raises(CameraTrouble, match=r"no picture for 0\.05 s"):
+    with pytest.raises(CameraError, match=r"no picture for 0\.05 s"):
         camera.capture(0.05)
     sensor = camera._sensor
     camera.close()
@@ -86,6 +86,6 @@ def test_a_module_that_does_not_start_is_closed_again() -> None:
         raise RuntimeError("Failed to start camera: Device or resource busy")
 
     camera = Picamera2Camera(PI, library=sensor_class(start=broken))
-    with pytest.raises(CameraTrouble, match="busy"):
+    with pytest.raises(CameraError, match="busy"):
         camera.open()
     assert opened[0].closed

@@ -22,7 +22,7 @@ def set_on(device: Path, has: set[int], **settings: Any) -> tuple[list[str], dic
             raise OSError(errno.EINVAL, "no such control")
         given[control] = value
 
-    return v4l2_controls.apply(device, config.Camera(source="webcam:0", **settings), set_control), given
+    return v4l2_controls.apply_controls(device, config.CameraSettings(source="webcam:0", **settings), set_control), given
 
 
 @pytest.mark.parametrize(("hz", "value"), [(50, 1), (60, 2), (0, 0)])
@@ -41,10 +41,10 @@ def test_only_what_the_camera_has_is_set(tmp_path: Path) -> None:
 
 
 def test_a_device_that_is_no_camera_or_not_there_has_none(tmp_path: Path) -> None:
-    settings = config.Camera(source="webcam:0")
+    settings = config.CameraSettings(source="webcam:0")
     (tmp_path / "video0").touch()
-    assert v4l2_controls.apply(tmp_path / "video0", settings) == []
-    assert v4l2_controls.apply(tmp_path / "video1", settings) == []
+    assert v4l2_controls.apply_controls(tmp_path / "video0", settings) == []
+    assert v4l2_controls.apply_controls(tmp_path / "video1", settings) == []
 
 
 def test_the_numbers_are_those_of_the_kernels_header() -> None:
@@ -52,4 +52,4 @@ def test_the_numbers_are_those_of_the_kernels_header() -> None:
     assert v4l2_controls.POWER_LINE_FREQUENCY == 0x00980900 + 24
     assert v4l2_controls.EXPOSURE_AUTO_PRIORITY == 0x009A0900 + 3
     assert v4l2_controls.FOCUS_AUTO == 0x009A0900 + 12
-    assert 3 << 30 | 8 << 16 | ord("V") << 8 | 28 == v4l2_controls.SET_CONTROL
+    assert 3 << 30 | 8 << 16 | ord("V") << 8 | 28 == v4l2_controls.VIDIOC_S_CTRL

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from kiosk import config
-from kiosk.config.schema import NOT_WIRED
+from kiosk.core.pins import INPUT_PINS, OUTPUT_PINS, default_pin
 from kiosk.hardware.gpio import all_off
 
 
@@ -48,30 +48,28 @@ class Chips:
 
 def test_it_knows_the_outputs_and_defaults_of_the_configuration() -> None:
     fields = config.Signal.model_fields
-    assert {name: fields[name].default for name in all_off.OUTPUTS} == all_off.OUTPUTS
+    assert {name: fields[name].default for name in OUTPUT_PINS} == {name: default_pin(name) for name in OUTPUT_PINS}
     pins = {name for name, field in fields.items() if "int" in str(field.annotation)}
-    inputs = {"admit_button", "undo_button", "presence"}
-    assert pins == set(all_off.OUTPUTS) | inputs, "a new output must be put dark too"
+    assert pins == set(OUTPUT_PINS) | set(INPUT_PINS), "a new output must be switched off too"
 
 
 def test_every_output_goes_to_its_off_level_and_the_relay_first() -> None:
     chips = Chips({0: "pinctrl-bcm2835", 1: "raspberrypi-exp-gpio"})
-    all_off.put_dark({"relay": 23}, chips)
-    assert chips.done == [(0, 23, 0), (0, 18, 0), (0, 22, 0), (0, 27, 0), (0, 17, 0)]
+    all_off.all_outputs_off({"relay": 23}, chips)
+    assert chips.done == [(0, 23, 0), (0, 18, 0), (0, 27, 0), (0, 22, 0), (0, 17, 0)]
     assert chips.open == []
 
 
 def test_what_is_not_wired_is_left_alone() -> None:
-    assert all_off.NOT_WIRED == NOT_WIRED
     for kind in ("active", "passive"):
         chips = Chips({0: "pinctrl-bcm2835"})
-        all_off.put_dark({"buzzer": "none", "relay": "none", "buzzer_kind": kind}, chips)
-        assert chips.done == [(0, 22, 0), (0, 27, 0), (0, 17, 0)]
+        all_off.all_outputs_off({"buzzer": "none", "relay": "none", "buzzer_kind": kind}, chips)
+        assert chips.done == [(0, 27, 0), (0, 22, 0), (0, 17, 0)]
 
 
 def test_boards_that_light_on_a_low_pin_are_dark_on_a_high_one() -> None:
     chips = Chips({0: "pinctrl-bcm2835"})
-    all_off.put_dark({"green": 4, "active_high": False}, chips)
+    all_off.all_outputs_off({"green": 4, "active_high": False}, chips)
     assert {level for _, _, level in chips.done} == {1}
     assert (0, 4, 1) in chips.done
     assert set(chips.pulls.values()) == {chips.SET_PULL_UP}
@@ -80,47 +78,47 @@ def test_boards_that_light_on_a_low_pin_are_dark_on_a_high_one() -> None:
 def test_a_passive_buzzer_is_silent_without_a_current_on_every_board() -> None:
     """tests/unit/kiosk/hardware/gpio/test_lgpio_factory.py: its pulses are high on boards whose lamps light on a low pin, too."""
     chips = Chips({0: "pinctrl-bcm2835"})
-    all_off.put_dark({"active_high": False, "buzzer_kind": "passive", "relay": 23}, chips)
+    all_off.all_outputs_off({"active_high": False, "buzzer_kind": "passive", "relay": 23}, chips)
     assert {pin: level for _, pin, level in chips.done} == {23: 1, 18: 0, 22: 1, 27: 1, 17: 1}
-    all_off.put_dark({"active_high": False, "buzzer_kind": "active", "relay": 23}, chips)
+    all_off.all_outputs_off({"active_high": False, "buzzer_kind": "active", "relay": 23}, chips)
     assert chips.done[-4:][0] == (0, 18, 1)
 
 
 def test_every_output_is_pulled_to_its_off_level_for_when_it_becomes_an_input() -> None:
     chips = Chips({0: "pinctrl-bcm2835"})
-    all_off.put_dark({"relay": 23}, chips)
+    all_off.all_outputs_off({"relay": 23}, chips)
     assert set(chips.pulls.values()) == {chips.SET_PULL_DOWN}
 
 
 def test_the_forty_pins_are_found_behind_other_chips() -> None:
     chips = Chips({0: "gpio-brcmstb@107d508500", 4: "pinctrl-rp1"})
-    all_off.put_dark({}, chips)
+    all_off.all_outputs_off({}, chips)
     assert {chip for chip, _, _ in chips.done} == {4}
 
 
 def test_without_a_known_chip_it_is_the_first() -> None:
     chips = Chips({0: "9030000.pl061"})
-    all_off.put_dark({}, chips)
+    all_off.all_outputs_off({}, chips)
     assert {chip for chip, _, _ in chips.done} == {0}
 
 
 def test_a_pin_that_cannot_be_had_is_told_and_the_chip_let_go() -> None:
     chips = Chips({0: "pinctrl-bcm2835"}, taken=frozenset({17}))
     with pytest.raises(Chips.error, match="busy"):
-        all_off.put_dark({"relay": 23}, chips)
+        all_off.all_outputs_off({"relay": 23}, chips)
     assert (0, 23, 0) in chips.done
     assert chips.open == []
 
 
 def test_mock_pins_need_no_chip(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (tmp_path / "kiosk.toml").write_text('[signal]\npins = "mock"\n', encoding="utf-8")
+    (tmp_path / "kiosk.toml").write_text('[gpio]\npin_factory = "mock"\n', encoding="utf-8")
     assert all_off.main(tmp_path / "kiosk.toml") == 0
-    assert capsys.readouterr().err.strip() == all_off.SAID
+    assert capsys.readouterr().err.strip() == all_off.DONE_MESSAGE
 
 
 def test_a_configuration_that_cannot_be_read_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert all_off.main(tmp_path / "absent.toml") == 1
-    assert "could not be put off" in capsys.readouterr().err
+    assert "could not be switched off" in capsys.readouterr().err
 
 
 def test_it_loads_nothing_that_takes_a_small_board_seconds() -> None:

@@ -6,23 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.core.model import Outcome, State
-from kiosk.hardware.gpio.pattern_player import PATTERNS, Lamp, Pattern, Player
+from kiosk.core.model import Outcome, DeviceState
+from kiosk.hardware.gpio.pattern_player import DEFAULT_PATTERNS, Lamp, SignalPattern, PatternPlayer
 
 
-def looks(pattern: Pattern) -> list[tuple[frozenset[Lamp], bool, float]]:
-    steps = itertools.islice(pattern.steps(), max(len(pattern.once) + len(pattern.forever), 1))
+def looks(pattern: SignalPattern) -> list[tuple[frozenset[Lamp], bool, float]]:
+    steps = itertools.islice(pattern.steps(), max(len(pattern.once) + len(pattern.repeated), 1))
     return [(step.lamps, step.tone_hz > 0, step.duration_s) for step in steps]
 
 
 class TestPatterns:
     def test_every_outcome_and_state_has_a_pattern_of_its_name(self) -> None:
-        assert {key.value for key in PATTERNS} == {*Outcome, *State}
-        assert all(key.value == pattern.name for key, pattern in PATTERNS.items())
+        assert {key.value for key in DEFAULT_PATTERNS} == {*Outcome, *DeviceState}
+        assert all(key.value == pattern.name for key, pattern in DEFAULT_PATTERNS.items())
 
     @pytest.mark.parametrize(("one", "other"), list(itertools.combinations(Outcome, 2)))
     def test_outcomes_differ_in_position_in_rhythm_and_in_sound(self, one: Outcome, other: Outcome) -> None:
-        first, second = PATTERNS[one].once, PATTERNS[other].once
+        first, second = DEFAULT_PATTERNS[one].once, DEFAULT_PATTERNS[other].once
         assert {step.lamps for step in first if step.lamps}.isdisjoint({step.lamps for step in second if step.lamps})
         assert [(bool(step.lamps), step.duration_s) for step in first] != [
             (bool(step.lamps), step.duration_s) for step in second
@@ -32,42 +32,42 @@ class TestPatterns:
         ]
         assert {step.tone_hz for step in first if step.tone_hz} != {step.tone_hz for step in second if step.tone_hz}
 
-    @pytest.mark.parametrize(("one", "other"), list(itertools.combinations(State, 2)))
-    def test_states_differ_without_colour_or_sound(self, one: State, other: State) -> None:
-        first, second = looks(PATTERNS[one]), looks(PATTERNS[other])
+    @pytest.mark.parametrize(("one", "other"), list(itertools.combinations(DeviceState, 2)))
+    def test_states_differ_without_colour_or_sound(self, one: DeviceState, other: DeviceState) -> None:
+        first, second = looks(DEFAULT_PATTERNS[one]), looks(DEFAULT_PATTERNS[other])
         assert [(len(lamps), duration) for lamps, _, duration in first] != [
             (len(lamps), duration) for lamps, _, duration in second
         ]
 
     def test_only_a_pass_is_green(self) -> None:
-        for key, pattern in PATTERNS.items():
-            green = any(Lamp.GREEN in step.lamps for step in (*pattern.once, *pattern.forever))
+        for key, pattern in DEFAULT_PATTERNS.items():
+            green = any(Lamp.GREEN in step.lamps for step in (*pattern.once, *pattern.repeated))
             assert green == (key is Outcome.PASS)
 
     def test_a_light_that_is_stuck_never_looks_ready(self) -> None:
-        for state in (State.READY, State.DEGRADED, State.STARTING):
-            longest = max(PATTERNS[state].forever, key=lambda step: step.duration_s)
+        for state in (DeviceState.READY, DeviceState.DEGRADED, DeviceState.STARTING):
+            longest = max(DEFAULT_PATTERNS[state].repeated, key=lambda step: step.duration_s)
             assert longest.duration_s < 2.0
-            assert len({step.lamps for step in PATTERNS[state].forever}) > 1
+            assert len({step.lamps for step in DEFAULT_PATTERNS[state].repeated}) > 1
 
     def test_outcomes_end_and_states_do_not(self) -> None:
-        assert all(not PATTERNS[outcome].forever for outcome in Outcome)
-        assert all(PATTERNS[state].forever for state in State)
+        assert all(not DEFAULT_PATTERNS[outcome].repeated for outcome in Outcome)
+        assert all(DEFAULT_PATTERNS[state].repeated for state in DeviceState)
 
     def test_nobody_waits_long_for_an_answer_to_end(self) -> None:
         for outcome in Outcome:
-            assert sum(step.duration_s for step in PATTERNS[outcome].once) <= 2.0
+            assert sum(step.duration_s for step in DEFAULT_PATTERNS[outcome].once) <= 2.0
 
 
 class TestPlayer:
     def test_begins_with_starting(self) -> None:
-        lit, delay_s = Player().advance(0.0)
+        lit, delay_s = PatternPlayer().advance(0.0)
         assert lit.pattern == "starting"
         assert delay_s == 0.25
 
     def test_an_outcome_cuts_in_and_falls_back_to_the_resting_state(self) -> None:
-        player = Player()
-        player.rest(State.READY)
+        player = PatternPlayer()
+        player.set_idle_state(DeviceState.READY)
         player.advance(0.0)
         player.show(Outcome.PASS, 1.0)
         assert player.advance(1.0)[0].lamps == {Lamp.GREEN}
@@ -76,38 +76,38 @@ class TestPlayer:
         assert player.advance(2.5)[0].pattern == "ready"
 
     def test_a_state_that_comes_during_an_answer_waits_for_its_end(self) -> None:
-        player = Player()
+        player = PatternPlayer()
         player.show(Outcome.PASS, 0.0)
         player.advance(0.0)
-        player.rest(State.OUT_OF_ORDER)
+        player.set_idle_state(DeviceState.OUT_OF_ORDER)
         assert player.advance(0.1)[0].pattern == "pass"
         player.advance(0.5)
         assert player.advance(1.6)[0].pattern == "out-of-order"
 
     def test_a_newer_outcome_cuts_in(self) -> None:
-        player = Player()
+        player = PatternPlayer()
         player.show(Outcome.PASS, 0.0)
         player.advance(0.0)
         player.show(Outcome.FAIL, 0.1)
         assert player.advance(0.1)[0].lamps == {Lamp.RED}
 
     def test_the_same_state_again_does_not_begin_anew(self) -> None:
-        player = Player()
-        player.rest(State.READY)
+        player = PatternPlayer()
+        player.set_idle_state(DeviceState.READY)
         player.advance(0.0)
-        player.rest(State.READY)
+        player.set_idle_state(DeviceState.READY)
         assert player.advance(0.15)[0].lamps == frozenset()
 
     @given(
         st.lists(
-            st.tuples(st.floats(0.0, 3.0), st.sampled_from([*Outcome, *State, None])),
+            st.tuples(st.floats(0.0, 3.0), st.sampled_from([*Outcome, *DeviceState, None])),
             max_size=30,
         )
     )
     def test_whatever_happens_the_relay_never_outlasts_its_time_after_the_last_pass(
-        self, events: list[tuple[float, Outcome | State | None]]
+        self, events: list[tuple[float, Outcome | DeviceState | None]]
     ) -> None:
-        player = Player(relay_s=1.0)
+        player = PatternPlayer(relay_s=1.0)
         now_s, passed_s = 0.0, -10.0
         for gap_s, event in events:
             now_s += gap_s
@@ -115,7 +115,7 @@ class TestPlayer:
                 player.show(event, now_s)
                 passed_s = now_s if event is Outcome.PASS else passed_s
             elif event is not None:
-                player.rest(event)
+                player.set_idle_state(event)
             lit, delay_s = player.advance(now_s)
             assert lit.relay == (now_s < passed_s + 1.0)
             assert delay_s > 0.0

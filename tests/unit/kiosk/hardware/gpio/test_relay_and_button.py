@@ -9,15 +9,15 @@ import pytest
 from gpiozero.pins.mock import MockFactory, MockPin
 
 from kiosk import config
-from kiosk.app.call_queue import Errands
-from kiosk.app.components import watch_buttons
-from kiosk.app.frame_slot import Mailbox
-from kiosk.app.gate_worker import GateLoop
-from kiosk.core.model import Direction, Grounds, Passage, Reason
-from kiosk.core.ports import KioskError, SignalTrouble
-from kiosk.hardware.gpio.buttons import GuardButton, buttons_down, open_buttons
+from kiosk.app.call_queue import CallQueue
+from kiosk.app.components import connect_buttons
+from kiosk.app.frame_slot import LatestFrameSlot
+from kiosk.app.gate_worker import GateWorker
+from kiosk.core.model import Direction, ManualReason, AccessEvent, Reason
+from kiosk.core.ports import KioskError, SignalError
+from kiosk.hardware.gpio.buttons import GuardButton, read_button_states, open_buttons
 from kiosk.hardware.gpio.kernel_relay import KernelRelay
-from kiosk.health import CameraWatch
+from kiosk.health import CameraMonitor
 from tests.fakes.parts.gate import Scene
 from tests.paths import PROJECT
 
@@ -40,33 +40,33 @@ class TestKernelRelay:
 
     def test_one_shot_is_one_write_and_needs_no_second_to_end(self, leds: Path) -> None:
         relay = KernelRelay("kiosk-relay", 1.0, leds)
-        relay.fire()
+        relay.start_pulse()
         assert (leds / "kiosk-relay/shot").read_text() == "1"
         assert (leds / "kiosk-relay/invert").read_text() == ""
 
     def test_a_pulse_can_be_cut_short(self, leds: Path) -> None:
         relay = KernelRelay("kiosk-relay", 1.0, leds)
-        relay.fire()
-        relay.drop()
+        relay.start_pulse()
+        relay.end_pulse()
         assert (leds / "kiosk-relay/invert").read_text() == "0"
         assert (leds / "kiosk-relay/brightness").read_text() == "", "0 there would take the trigger away"
 
     def test_whoever_may_drive_pins_may_write_every_file_of_the_led_that_is_written(self, leds: Path) -> None:
         relay = KernelRelay("kiosk-relay", 1.0, leds)
-        relay.fire()
-        relay.drop()
+        relay.start_pulse()
+        relay.end_pulse()
         written = {path.name for path in (leds / "kiosk-relay").iterdir() if path.read_text()} - {"trigger"}
         rule = (PROJECT / "firmware_config/udev/70-entrance-kiosk.rules").read_text(encoding="utf-8")
         assert written == {"delay_on", "delay_off", "shot", "invert"}
         assert all(rule.count(f"%S%p/{name}") == 2 for name in written)  # chgrp and chmod
 
     def test_a_led_that_is_not_there_says_what_to_load(self, tmp_path: Path) -> None:
-        with pytest.raises(SignalTrouble, match="overlay kiosk-relay"):
+        with pytest.raises(SignalError, match="overlay kiosk-relay"):
             KernelRelay("kiosk-relay", 1.0, tmp_path)
 
     def test_another_trigger_is_refused_because_nothing_would_end_the_pulse(self, leds: Path) -> None:
         (leds / "kiosk-relay/trigger").write_text("[none] timer oneshot\n")
-        with pytest.raises(SignalTrouble, match="not oneshot"):
+        with pytest.raises(SignalError, match="not oneshot"):
             KernelRelay("kiosk-relay", 1.0, leds)
 
     def test_one_relay_is_driven_in_one_way(self) -> None:
@@ -81,7 +81,7 @@ class ShortToGround(MockPin):  # type: ignore[misc]  # gpiozero has no types
         return False
 
 
-def pressed(pins: MockFactory, number: int, answers: "queue.SimpleQueue[Passage]") -> Passage:
+def pressed(pins: MockFactory, number: int, answers: "queue.SimpleQueue[AccessEvent]") -> AccessEvent:
     pins.pin(number).drive_low()
     answer = answers.get(timeout=10.0)
     pins.pin(number).drive_high()
@@ -136,16 +136,16 @@ class TestButtons:
         assert "the kiosk is busy" in caplog.text
 
     def test_without_buttons_there_are_none(self) -> None:
-        assert open_buttons(config.Signal(pins="mock"), admit=lambda: None, undo=lambda: None) == ()
+        assert open_buttons(config.Signal(pin_factory="mock"), on_admit=lambda: None, on_undo=lambda: None) == ()
 
     def test_each_configured_button_does_its_own_thing(self) -> None:
         done: queue.SimpleQueue[str] = queue.SimpleQueue()
         pins = MockFactory()
         buttons = open_buttons(
-            config.Signal(pins="mock", admit_button=5, undo_button=6),
-            admit=lambda: done.put("admit"),
-            undo=lambda: done.put("undo"),
-            factory=lambda _: pins,
+            config.Signal(pin_factory="mock", admit_button=5, undo_button=6),
+            on_admit=lambda: done.put("admit"),
+            on_undo=lambda: done.put("undo"),
+            make_factory=lambda _: pins,
         )
         for number, what in ((6, "undo"), (5, "admit"), (6, "undo")):
             pins.pin(number).drive_low()
@@ -157,15 +157,15 @@ class TestButtons:
 
     def test_at_the_gate_one_admits_and_the_other_takes_it_back(self, tmp_path: Path) -> None:
         scene, pins, stop = Scene(), MockFactory(), threading.Event()
-        answers: queue.SimpleQueue[Passage] = queue.SimpleQueue()
-        loop = GateLoop(
+        answers: queue.SimpleQueue[AccessEvent] = queue.SimpleQueue()
+        loop = GateWorker(
             scene.gate(),
-            Mailbox(),
-            watch=CameraWatch(0.0),
-            errands=Errands(),
-            probe=lambda: None,
-            inside=lambda: 0,
-            news=lambda: answers.put(scene.records[-1]),
+            LatestFrameSlot(),
+            camera_monitor=CameraMonitor(0.0),
+            call_queue=CallQueue(),
+            probe_store=lambda: None,
+            count_occupancy=lambda: 0,
+            on_change=lambda: answers.put(scene.records[-1]),
         )
 
         def turn() -> None:
@@ -174,36 +174,36 @@ class TestButtons:
 
         gate = threading.Thread(target=turn)
         settings = config.Settings(
-            site=config.Site(site="cho", device="cong-1"),
-            keys=config.Keys(centre=tmp_path, pseudonym=tmp_path, trust_list=tmp_path, root=tmp_path),
-            signal=config.Signal(pins="mock", admit_button=5, undo_button=6),
-            visit=config.Visit(direction="out"),
+            site=config.SiteSettings(site="cho", device="cong-1"),
+            keys=config.KeySettings(sealing_public_key=tmp_path, pseudonym_key=tmp_path, trust_list=tmp_path, root_public_key=tmp_path),
+            gpio=config.Signal(pin_factory="mock", admit_button=5, undo_button=6),
+            access=config.AccessSettings(direction="out"),
         )
         with ExitStack() as house:
             house.callback(gate.join)
             house.callback(stop.set)
-            watch_buttons(settings, house, loop, lambda _: pins)
+            connect_buttons(settings, house, loop, lambda _: pins)
             gate.start()
             passed, undo = (pressed(pins, number, answers) for number in (5, 6))
-        assert (passed.reason, passed.direction, passed.grounds) == (Reason.MANUAL, Direction.OUT, Grounds.BUTTON)
-        assert (undo.annuls, undo.grounds) == (passed.id, Grounds.BUTTON)
+        assert (passed.reason, passed.direction, passed.manual_reason) == (Reason.MANUAL, Direction.OUT, ManualReason.BUTTON)
+        assert (undo.annuls, undo.manual_reason) == (passed.id, ManualReason.BUTTON)
 
     def test_two_buttons_on_one_pin_are_a_mistake(self) -> None:
-        with pytest.raises(ValueError, match=r"signal.undo_button and signal.admit_button are both on pin 5"):
+        with pytest.raises(ValueError, match=r"gpio.undo_button and gpio.admit_button are both on pin 5"):
             config.Signal(admit_button=5, undo_button=5)
 
     def test_where_the_second_button_cannot_be_had_the_first_lets_its_pin_go(self) -> None:
         pins = MockFactory()
-        broken = config.Signal(pins="mock").model_copy(update={"admit_button": 5, "undo_button": 99})
-        with pytest.raises(SignalTrouble, match="99"):
-            open_buttons(broken, admit=lambda: None, undo=lambda: None, factory=lambda _: pins)
+        broken = config.Signal(pin_factory="mock").model_copy(update={"admit_button": 5, "undo_button": 99})
+        with pytest.raises(SignalError, match="99"):
+            open_buttons(broken, on_admit=lambda: None, on_undo=lambda: None, make_factory=lambda _: pins)
         assert not pins.pins
 
     def test_the_doctor_sees_a_button_that_sticks(self) -> None:
-        both = config.Signal(pins="mock", admit_button=5, undo_button=6)
+        both = config.Signal(pin_factory="mock", admit_button=5, undo_button=6)
         factories = [MockFactory(), MockFactory(pin_class=ShortToGround)]
-        assert buttons_down(both, lambda _: factories.pop(0)) == {"admit_button": False, "undo_button": True}
-        assert buttons_down(config.Signal(pins="mock")) == {}
+        assert read_button_states(both, lambda _: factories.pop(0)) == {"admit_button": False, "undo_button": True}
+        assert read_button_states(config.Signal(pin_factory="mock")) == {}
 
     def test_a_button_on_a_lamps_pin_is_a_mistake(self) -> None:
         with pytest.raises(ValueError, match="both on pin 17"):

@@ -12,19 +12,19 @@ from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
 
 from kiosk import config
 from kiosk.cli.signal import signal
-from kiosk.core.model import Outcome, State
-from kiosk.core.ports import SignalTrouble
-from kiosk.hardware.gpio.pattern_player import PATTERNS, Lamp, Lit, Pattern, Step
-from kiosk.hardware.gpio.signal_output import Lamps, open_factory, open_signal, put_dark
+from kiosk.core.model import Outcome, DeviceState
+from kiosk.core.ports import SignalError
+from kiosk.hardware.gpio.pattern_player import DEFAULT_PATTERNS, Lamp, OutputState, SignalPattern, PatternStep
+from kiosk.hardware.gpio.signal_output import SignalOutput, open_pin_factory, open_signal, all_outputs_off
 
-WIRED = config.Signal(pins="mock", relay=23)
+WIRED = config.Signal(pin_factory="mock", relay=23)
 QUICK = {
-    key: Pattern(
+    key: SignalPattern(
         pattern.name,
-        tuple(Step(0.002, step.lamps, step.tone_hz) for step in pattern.once),
-        tuple(Step(3600.0 if len(pattern.forever) == 1 else 0.002, step.lamps) for step in pattern.forever),
+        tuple(PatternStep(0.002, step.lamps, step.tone_hz) for step in pattern.once),
+        tuple(PatternStep(3600.0 if len(pattern.repeated) == 1 else 0.002, step.lamps) for step in pattern.repeated),
     )
-    for key, pattern in PATTERNS.items()
+    for key, pattern in DEFAULT_PATTERNS.items()
 }
 
 
@@ -36,11 +36,11 @@ class Bench:
         # Taken first: a factory that was closed forgets its pins, and would hand out new ones without a history.
         self.pins = {number: self.factory.pin(number) for number in (17, 27, 22, 18, 23)}
         self.settings = settings
-        self.seen: list[Lit] = []
+        self.seen: list[OutputState] = []
         self._changed = threading.Condition()
-        self.lamps = Lamps(settings, self.factory, patterns=QUICK, seen=self._note)
+        self.lamps = SignalOutput(settings, self.factory, patterns=QUICK, on_change=self._note)
 
-    def _note(self, lit: Lit) -> None:
+    def _note(self, lit: OutputState) -> None:
         with self._changed:
             self.seen.append(lit)
             self._changed.notify_all()
@@ -88,21 +88,21 @@ class TestPins:
         assert bench.levels(18)[:2] == [False, True]
         assert bench.levels(23) == [False, True]
 
-    @pytest.mark.parametrize("outcome", [Outcome.FAIL, Outcome.LOOK_AGAIN])
+    @pytest.mark.parametrize("outcome", [Outcome.FAIL, Outcome.CHECK_AGAIN])
     def test_nothing_but_a_pass_lights_green_or_opens(self, bench: Bench, outcome: Outcome) -> None:
         bench.lamps.show(outcome)
         bench.wait_for(outcome.value)
-        for state in State:
-            bench.lamps.rest(state)
+        for state in DeviceState:
+            bench.lamps.set_idle_state(state)
             bench.wait_for(state.value)
         assert bench.levels(WIRED.green) == [False]
         assert bench.levels(23) == [False]
 
     def test_the_relay_falls_after_its_time(self) -> None:
-        bench = Bench(WIRED.model_copy(update={"relay_s": 0.01}))
+        bench = Bench(WIRED.model_copy(update={"relay_pulse_s": 0.01}))
         bench.lamps.show(Outcome.PASS)
         bench.wait_until_relay_fell()
-        assert bench.lamps.lit.relay is False
+        assert bench.lamps.output_state.relay is False
         assert bench.levels(23) == [False, True, False]
         bench.lamps.close()
 
@@ -114,8 +114,8 @@ class TestPins:
         for number in (WIRED.green, WIRED.red, WIRED.amber, 18, 23):
             assert bench.levels(number)[-1] is False
             assert bench.pins[number].function == "input"
-        assert bench.lamps.lit.pattern == "dark"
-        assert not bench.lamps.alive
+        assert bench.lamps.output_state.pattern == "dark"
+        assert not bench.lamps.is_alive
 
     def test_the_pins_can_be_taken_again_after_a_close(self) -> None:
         factory = MockFactory()
@@ -125,10 +125,10 @@ class TestPins:
             bench.lamps.close()
 
     def test_what_is_lit_is_known(self, bench: Bench) -> None:
-        bench.lamps.rest(State.OUT_OF_ORDER)
+        bench.lamps.set_idle_state(DeviceState.OUT_OF_ORDER)
         bench.wait_for("out-of-order", 2)
-        assert bench.lamps.lit.lamps == {Lamp.RED, Lamp.AMBER}
-        assert bench.lamps.lit.pattern == "out-of-order"
+        assert bench.lamps.output_state.lamps == {Lamp.RED, Lamp.AMBER}
+        assert bench.lamps.output_state.pattern == "out-of-order"
 
     def test_a_passive_buzzer_plays_the_tone_of_the_step(self) -> None:
         factory = MockFactory(pin_class=MockPWMPin)
@@ -142,21 +142,21 @@ class TestPins:
         assert float(bench.pins[18].state) == 0.0
 
     def test_without_buzzer_and_relay_the_lamps_work(self) -> None:
-        bench = Bench(config.Signal(pins="mock", buzzer=None))
+        bench = Bench(config.Signal(pin_factory="mock", buzzer=None))
         bench.lamps.show(Outcome.FAIL)
         bench.wait_for("fail")
         bench.lamps.close()
 
     def test_one_pin_for_two_lamps_is_said_and_nothing_stays_taken(self) -> None:
         factory = MockFactory()
-        with pytest.raises(SignalTrouble, match="GPIO17"):
-            Lamps(WIRED.model_copy(update={"red": 17}), factory)
-        again = Lamps(WIRED, MockFactory())
+        with pytest.raises(SignalError, match="GPIO17"):
+            SignalOutput(WIRED.model_copy(update={"red": 17}), factory)
+        again = SignalOutput(WIRED, MockFactory())
         again.close()
 
     def test_on_a_machine_without_pins_the_sentence_says_what_to_do(self) -> None:
-        with pytest.raises(SignalTrouble, match=r'signal.pins = "mock"|cannot be had'):
-            open_factory(config.Signal())
+        with pytest.raises(SignalError, match=r'gpio.pin_factory = "mock"|cannot be had'):
+            open_pin_factory(config.Signal())
 
     def test_a_pin_that_stops_obeying_is_raised_where_the_daemon_sees_it(self) -> None:
         failing = threading.Event()
@@ -171,10 +171,10 @@ class TestPins:
         bench.wait_for("starting")
         failing.set()
         bench.lamps._thread.join(10.0)
-        assert not bench.lamps.alive
-        with pytest.raises(SignalTrouble, match="the pin is gone"):
-            bench.lamps.rest(State.READY)
-        with pytest.raises(SignalTrouble):
+        assert not bench.lamps.is_alive
+        with pytest.raises(SignalError, match="the pin is gone"):
+            bench.lamps.set_idle_state(DeviceState.READY)
+        with pytest.raises(SignalError):
             bench.lamps.show(Outcome.PASS)
         failing.clear()
         bench.lamps.close()
@@ -186,7 +186,7 @@ class TestPins:
             pin.function = "output"  # what a killed daemon leaves where the kernel keeps outputs
             pin.state = number in (17, 23)
             pin.clear_states()
-        put_dark(WIRED, factory)
+        all_outputs_off(WIRED, factory)
         assert {number: [bool(it.state) for it in pin.states] for number, pin in pins.items()} == {
             17: [True, False],
             23: [True, False],
@@ -198,7 +198,7 @@ class TestPins:
 
     def test_the_configuration_picks_the_mock_pins(self) -> None:
         lamps = open_signal(WIRED)
-        assert lamps.alive
+        assert lamps.is_alive
         lamps.close()
 
 
@@ -219,7 +219,7 @@ class TestPreview:
         ("pattern", "beginning"),
         [
             ("pass", ["GREEN beep", "GREEN"]),
-            ("look-again", ["AMBER beep", "", "AMBER beep", "", "AMBER"]),
+            ("check-again", ["AMBER beep", "", "AMBER beep", "", "AMBER"]),
             ("out-of-order", ["RED AMBER beep", "RED AMBER"]),
             ("starting", ["RED", "AMBER", "RED", "AMBER"]),
         ],
@@ -235,21 +235,21 @@ class TestPreview:
         assert (result.exit_code, result.output) == (0, "lamps, buzzer and relay are off\n")
 
     def test_the_relay_stays_still_unless_it_is_asked_for(self, tmp_path: Path) -> None:
-        keys = '[keys]\ncentre = "c"\npseudonym = "p"\ntrust_list = "t"\nroot = "r"\n'
+        keys = '[keys]\nsealing_public_key = "c"\npseudonym_key = "p"\ntrust_list = "t"\nroot_public_key = "r"\n'
         site = '[site]\nsite = "market"\ndevice = "gate-1"\n'
         file = tmp_path / "kiosk.toml"
-        file.write_text(f'{site}[signal]\npins = "mock"\nrelay = 23\n{keys}')
+        file.write_text(f'{site}[gpio]\npin_factory = "mock"\nrelay = 23\n{keys}')
         without, asked = self.run("pass", "--config", str(file)), self.run("pass", "--config", str(file), "--relay")
         assert "GREEN" in without.output
         assert "relay" not in without.output
         assert "relay" in asked.output
 
     def test_what_the_configuration_asks_for_is_what_is_previewed(self, tmp_path: Path) -> None:
-        keys = '[keys]\ncentre = "c"\npseudonym = "p"\ntrust_list = "t"\nroot = "r"\n'
+        keys = '[keys]\nsealing_public_key = "c"\npseudonym_key = "p"\ntrust_list = "t"\nroot_public_key = "r"\n'
         file = tmp_path / "kiosk.toml"
         file.write_text(
-            '[site]\nsite = "market"\ndevice = "gate-1"\n[signal]\npins = "mock"\n[signal.patterns]\n'
-            'fail_rhythm = "0.5! -0.2 0.5!"\nfail_hz = 500\n' + keys
+            '[site]\nsite = "market"\ndevice = "gate-1"\n[gpio]\npin_factory = "mock"\n[gpio.patterns]\n'
+            'fail_pattern = "0.5! -0.2 0.5!"\nfail_hz = 500\n' + keys
         )
         lines = self.run("fail", "--config", str(file)).output.splitlines()
         assert [("RED" in line, "beep 500 Hz" in line) for line in lines] == [
