@@ -3,7 +3,6 @@
 The settings themselves are in kiosk/config/schema.py. Relative paths start at the configuration file's own folder.
 """
 
-import difflib
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from kiosk.config import renamed_keys
-from kiosk.config.schema import Camera, Keys, Section, Settings
+from kiosk.config.schema import CameraSettings, KeySettings, Section, Settings
+from kiosk.config.unknown_keys import unknown_key_message
 from kiosk.core import signal_patterns
 from kiosk.core.ports import KioskError
 
@@ -20,7 +20,7 @@ MAX_CONFIG_BYTES = 256 * 1024
 DEFAULT_PATH = Path("/etc/entrance-kiosk/kiosk.toml")
 
 
-class ConfigTrouble(KioskError):
+class ConfigError(KioskError):
     """The configuration cannot be used; `mistakes` are sentences, all of them."""
 
     def __init__(self, path: Path, errors: list[str]) -> None:
@@ -35,13 +35,13 @@ def load_settings(path: Path) -> Settings:
         with path.open("rb") as file:
             raw = file.read(MAX_CONFIG_BYTES + 1)
     except OSError as trouble:
-        raise ConfigTrouble(path, [f"cannot be read: {trouble.strerror}"]) from trouble
+        raise ConfigError(path, [f"cannot be read: {trouble.strerror}"]) from trouble
     if len(raw) > MAX_CONFIG_BYTES:
-        raise ConfigTrouble(path, [f"is larger than {MAX_CONFIG_BYTES} bytes; this cannot be a configuration"])
+        raise ConfigError(path, [f"is larger than {MAX_CONFIG_BYTES} bytes; this cannot be a configuration"])
     try:
         tree = tomllib.loads(raw.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as trouble:
-        raise ConfigTrouble(path, [f"is not TOML: {trouble}"]) from trouble
+        raise ConfigError(path, [f"is not TOML: {trouble}"]) from trouble
     return resolve_paths(parse_settings(tree, path), path.absolute().parent)
 
 
@@ -51,25 +51,25 @@ def parse_settings(tree: Mapping[str, Any], path: Path) -> Settings:
     try:
         settings = Settings.model_validate(current)
     except ValidationError as error:
-        raise ConfigTrouble(path, [*messages, *_error_messages(error)]) from None
+        raise ConfigError(path, [*messages, *_error_messages(error)]) from None
     if messages:
-        raise ConfigTrouble(path, messages)
+        raise ConfigError(path, messages)
     return settings
 
 
-def camera_with_source(source: str, base: Camera) -> Camera:
+def camera_with_source(source: str, base: CameraSettings) -> CameraSettings:
     """The camera settings with another source, as a command line may ask. Raises ConfigTrouble."""
     try:
-        return Camera.model_validate(base.model_dump(exclude_unset=True) | {"source": source})
+        return CameraSettings.model_validate(base.model_dump(exclude_unset=True) | {"source": source})
     except ValidationError as trouble:
-        raise ConfigTrouble(Path("--camera"), list(_error_messages(trouble))) from None
+        raise ConfigError(Path("--camera"), list(_error_messages(trouble))) from None
 
 
 def _error_messages(validation_error: ValidationError) -> Iterator[str]:
     """Every mistake that pydantic, or a table of ours, found."""
     for error in validation_error.errors(include_url=False):
         ours = error.get("ctx", {}).get("error")
-        if isinstance(ours, signal_patterns.RhythmTrouble):
+        if isinstance(ours, signal_patterns.SignalPatternError):
             yield from ours.errors
         else:
             yield _error_message(error)
@@ -80,9 +80,7 @@ def _error_message(error: Any) -> str:
     place = ".".join(str(step) for step in error["loc"])
     if error["type"] == "extra_forbidden":
         known = list(_known_keys(error["loc"][:-1]))
-        close = difflib.get_close_matches(str(error["loc"][-1]), known, n=1, cutoff=0.5)
-        hint = f"did you mean {close[0]!r}?" if close else f"known here: {', '.join(sorted(known))}."
-        return f"{place}: no such setting; {hint}"
+        return f"{place}: {unknown_key_message(str(error['loc'][-1]), known)}"
     if error["type"] == "missing":
         return f"{place}: missing; it has no default."
     if error["type"] == "value_error":
@@ -125,7 +123,7 @@ def resolve_paths(settings: Settings, folder: Path) -> Settings:
 def missing_file_errors(settings: Settings) -> Iterator[str]:
     """A sentence for every file that the settings name and that is not there or cannot be read."""
     named: dict[str, Path | None] = {
-        **{f"keys.{name}": getattr(settings.keys, name) for name in Keys.model_fields},
+        **{f"keys.{name}": getattr(settings.keys, name) for name in KeySettings.model_fields},
         **(
             {f"mqtt.{name}": getattr(settings.mqtt, name) for name in ("ca", "certificate", "key")}
             if settings.mqtt.tls

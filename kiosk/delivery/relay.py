@@ -6,57 +6,67 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
-from kiosk.core.model import Moment, State
-from kiosk.core.ports import Clock, Outbox, StoreTrouble
+from kiosk.core.model import ClockReading, DeviceState
+from kiosk.core.ports import Clock, Outbox, StoreError
 from kiosk.core.status import UplinkStatus
-from kiosk.delivery.device_reporter import Announcer, Connect
-from kiosk.delivery.receipts import ForeignReceipt, Receipts
-from kiosk.delivery.sender import Sender, Terms
+from kiosk.delivery.device_reporter import DeviceReporter, ConnectionFactory
+from kiosk.delivery.receipts import ForeignReceiptError, ReceiptBuffer
+from kiosk.delivery.sender import Sender, DeliveryOptions
 from mqtt import device_messages, topics
 from mqtt import events as envelope
-from mqtt.connection import Acknowledged, Connected, Event, Incoming, Link, LinkClock, LinkError, Subscribed
-from mqtt.message_model import MessageError
-from mqtt.topics import Branch, Leaf
+from mqtt.connection import (
+    Acknowledged,
+    Connected,
+    ConnectionEvent,
+    IncomingMessage,
+    Connection,
+    CertificateTimeError,
+    BrokerConnectionError,
+    Subscribed,
+    reconnect_delay_s,
+)
+from mqtt.message_model import InvalidMessageError
+from mqtt.topics import DeviceTopics, TopicKind
 
 log = logging.getLogger(__name__)
 
-FULL_S = 0.005
+WINDOW_FULL_WAIT_S = 0.005
 """How long a step may wait for the network where a full window leaves nothing else to do."""
-UNDER_WAY_S = 0.01
-IDLE_S = 0.1
-BROKEN_S = 1.0
+INFLIGHT_WAIT_S = 0.01
+IDLE_WAIT_S = 0.1
+STORE_ERROR_WAIT_S = 1.0
 BACKOFF_FIRST_S = 2.0
-GOODBYE_S = 2.0
-TEND_EVERY_S = 60.0
+DISCONNECT_TIMEOUT_S = 2.0
+MAINTENANCE_INTERVAL_S = 60.0
 """How often the store lets go what its limits say; here, because this thread has the time and the connection for it."""
 
 
-class Courier:
+class OutboxRelay:
     """One thread calls `step`, and `close` at the end; `set_state`, `set_health`, `retry_quarantine`, `status`: any."""
 
     def __init__(
         self,
         outbox: Outbox,
-        device_topics: Branch,
-        connect: Connect,
+        device_topics: DeviceTopics,
+        connect: ConnectionFactory,
         *,
         clock: Clock,
         broker_name: str = "",
-        options: Terms | None = None,
+        options: DeliveryOptions | None = None,
         software_version: str = "",
         jitter: random.Random | None = None,
     ) -> None:
         """`connect` makes a new, unopened link with a last will; `broker` is its name for people."""
-        self._options = options or Terms()
+        self._options = options or DeliveryOptions()
         self._outbox = outbox
         self._topics = device_topics
         self._connect = connect
         self._clock = clock
         self._jitter = jitter or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
-        self._reporter = Announcer(outbox, device_topics, software_version)
+        self._reporter = DeviceReporter(outbox, device_topics, software_version)
         self._sender = Sender(outbox, device_topics, self._options)
-        self._receipts = Receipts(outbox, self._sender.window)
-        self._connection: Link | None = None
+        self._receipts = ReceiptBuffer(outbox, self._sender.window)
+        self._connection: Connection | None = None
         self._connack = Connected(session_present=False, receive_maximum=65535, maximum_packet_bytes=None)
         self._ready = False
         self._quarantine_retry_requested = False
@@ -68,7 +78,7 @@ class Courier:
         if self._options.acknowledge_by == "broker":
             log.warning("delivery = broker: passages leave the outbox on PUBACK; what the broker then loses is lost")
 
-    def set_state(self, state: State, reason: str = "") -> None:
+    def set_state(self, state: DeviceState, reason: str = "") -> None:
         """What the device says of itself from now on; sent when it changes and on every connect."""
         self._reporter.set_state(state, reason)
 
@@ -94,28 +104,28 @@ class Courier:
                     return min(self._retry_s - now.monotonic_s, 1.0)
                 self._open(now.monotonic_s)
             busy = self._process(now)
-        except LinkError as trouble:
+        except BrokerConnectionError as trouble:
             self._on_connection_lost(trouble, now.monotonic_s)
-            return IDLE_S
-        except StoreTrouble as trouble:
+            return IDLE_WAIT_S
+        except StoreError as trouble:
             self._report_error(str(trouble))
-            return BROKEN_S
+            return STORE_ERROR_WAIT_S
         if busy or self._sender.window_full(now.monotonic_s) or not self._ready:
             return 0.0
-        return UNDER_WAY_S if len(self._sender.window) else IDLE_S
+        return INFLIGHT_WAIT_S if len(self._sender.window) else IDLE_WAIT_S
 
-    def _run_maintenance(self, now: Moment) -> None:
+    def _run_maintenance(self, now: ClockReading) -> None:
         """A disk that is too full even to delete must not keep passages from leaving: the next try is a minute away."""
         if now.monotonic_s >= self._maintenance_due_s:
-            self._maintenance_due_s = now.monotonic_s + TEND_EVERY_S
+            self._maintenance_due_s = now.monotonic_s + MAINTENANCE_INTERVAL_S
             if self._outbox.run_maintenance(now):
-                self._maintenance_due_s = now.monotonic_s + IDLE_S
+                self._maintenance_due_s = now.monotonic_s + IDLE_WAIT_S
 
     def close(self) -> None:
         """Note what the centre has, say goodbye, end the connection. Takes at most GOODBYE_S."""
         try:
             self._receipts.flush(self._clock.now().monotonic_s, immediately=True)
-        except StoreTrouble as trouble:
+        except StoreError as trouble:
             log.warning("%s; these passages will be sent again", trouble)
         link, self._connection = self._connection, None
         if link is None:
@@ -123,18 +133,18 @@ class Courier:
         try:
             if self._ready:
                 self._publish_offline(link)
-        except LinkError as trouble:
+        except BrokerConnectionError as trouble:
             log.info("could not say goodbye: %s", trouble)
         finally:
             link.close(clean=self._ready)
             self._ready = False
             self._status = replace(self._status, connected=False)
 
-    def _publish_offline(self, connection: Link) -> None:
+    def _publish_offline(self, connection: Connection) -> None:
         token = connection.publish(self._reporter.state_message("offline", "stopped", self._clock.now().utc_at))
-        ends_s = self._clock.now().monotonic_s + GOODBYE_S
+        ends_s = self._clock.now().monotonic_s + DISCONNECT_TIMEOUT_S
         while self._clock.now().monotonic_s < ends_s:
-            events = connection.pump(0.1)
+            events = connection.process(0.1)
             if any(isinstance(event, Acknowledged) and event.token == token for event in events):
                 return
 
@@ -144,7 +154,7 @@ class Courier:
         self._connection = self._connect(self._reporter.state_message("offline", "connection-lost", None))
         self._connection.open()
 
-    def _on_connection_lost(self, error: LinkError, now_s: float) -> None:
+    def _on_connection_lost(self, error: BrokerConnectionError, now_s: float) -> None:
         link, self._connection = self._connection, None
         if link is not None:
             link.close(clean=False)
@@ -156,15 +166,16 @@ class Courier:
         self._sender.on_disconnected(now_s)
         self._quarantine_undeliverable()
         self._attempt += 1
-        ceiling_s = min(self._options.reconnect_max_delay_s, BACKOFF_FIRST_S * 2 ** min(self._attempt - 1, 10))
-        self._retry_s = now_s + self._jitter.uniform(0.0, ceiling_s)  # full jitter: a city's kiosks come back spread out
-        self._status = replace(self._status, connected=False, trouble=str(error), clock=isinstance(error, LinkClock))
+        max_s = self._options.reconnect_max_delay_s
+        self._retry_s = now_s + reconnect_delay_s(self._attempt, BACKOFF_FIRST_S, max_s, self._jitter)
+        by_clock = isinstance(error, CertificateTimeError)
+        self._status = replace(self._status, connected=False, error=str(error), certificate_time_error=by_clock)
 
-    def _process(self, now: Moment) -> bool:
+    def _process(self, now: ClockReading) -> bool:
         assert self._connection is not None
         now_s, now_at = now.monotonic_s, now.utc_at
-        greeting = 0.0 if self._ready else UNDER_WAY_S
-        events = self._connection.pump(FULL_S if self._sender.window_full(now_s) else greeting)
+        greeting = 0.0 if self._ready else INFLIGHT_WAIT_S
+        events = self._connection.process(WINDOW_FULL_WAIT_S if self._sender.window_full(now_s) else greeting)
         if events:
             self._sender.on_activity(now_s)
         for event in events:
@@ -191,87 +202,87 @@ class Courier:
         for seqs, reason in ((sender.too_large, "too-large"), (sender.without_receipt, "no-receipt")):
             self._receipts.quarantine(dict.fromkeys(seqs, reason))
             seqs.clear()
-        self._receipts.quarantine(sender.poison_detector.guilty)
-        sender.poison_detector.guilty.clear()
+        self._receipts.quarantine(sender.poison_detector.rejected)
+        sender.poison_detector.rejected.clear()
 
-    def _on_event(self, event: Event, now_s: float, now_at: datetime) -> None:
+    def _on_event(self, event: ConnectionEvent, now_s: float, now_at: datetime) -> None:
         assert self._connection is not None
         if isinstance(event, Connected):
             self._connack = event
-            self._connection.subscribe([self._topics.topic(Leaf.RECEIPT), *topics.of_centre(self._topics.root)])
+            self._connection.subscribe([self._topics.topic(TopicKind.RECEIPT), *topics.centre_topics(self._topics.prefix)])
         elif isinstance(event, Subscribed):
             self._on_subscribed(event, now_s, now_at)
         elif isinstance(event, Acknowledged):
             self._on_acknowledged(event, now_s)
         else:
             if event.qos:
-                self._connection.confirm(event)
+                self._connection.acknowledge(event)
             self._on_message(event, now_s, now_at)
 
     def _on_subscribed(self, event: Subscribed, now_s: float, now_at: datetime) -> None:
         assert self._connection is not None
         try:
             self._receipts.flush(now_s, immediately=True)
-        except StoreTrouble as trouble:  # a full disk must not keep passages from leaving; these are sent again
+        except StoreError as trouble:  # a full disk must not keep passages from leaving; these are sent again
             self._report_error(str(trouble))
         self._reporter.on_connected(now_at)
         self._sender.on_connected(self._connection, self._connack.receive_maximum, self._connack.maximum_packet_bytes, now_s)
         self._ready = True
-        self._status = replace(self._status, connected=True, trouble="", clock=False)
+        self._status = replace(self._status, connected=True, error="", certificate_time_error=False)
         away_s = now_s - (self._down_since_s if self._down_since_s is not None else now_s)
         self._down_since_s = None
         log.info("connected to the broker after %.1f s; %d passages wait", away_s, self._outbox.backlog_size())
-        if self._topics.topic(Leaf.RECEIPT) in event.refused:
+        if self._topics.topic(TopicKind.RECEIPT) in event.rejected_filters:
             self._report_error("the broker does not let this device have its receipts; check its ACL")
 
     def _on_acknowledged(self, event: Acknowledged, now_s: float) -> None:
         trial = self._sender.poison_detector
-        flight = self._sender.window.acknowledged(event.token)
-        if event.refusal is not None:
-            self._report_error(f"the broker refuses what this device sends: {event.refusal}; check its ACL and limits")
-            if event.about_content and flight is not None:
+        flight = self._sender.window.on_puback(event.token)
+        if event.failure is not None:
+            self._report_error(f"the broker refuses what this device sends: {event.failure}; check its ACL and limits")
+            if event.permanent and flight is not None:
                 size = sum(len(event) + 1 for event in flight.rows.values())
-                trial.refused(tuple(flight.rows), size, _reason_word(event.refusal), now_s)
-                self._sender.window.landed(list(flight.rows))
+                trial.on_rejected(tuple(flight.rows), size, _reason_code(event.failure), now_s)
+                self._sender.window.acknowledge(list(flight.rows))
             else:
-                trial.postponed(event.token)
+                trial.on_postponed(event.token)
             return
-        trial.acknowledged(event.token, now_s)
+        trial.on_acknowledged(event.token, now_s)
         if flight is None:
             return
-        trial.cleared(flight.rows, now_s)
-        if event.unheard and self._options.acknowledge_by == "centre":
+        trial.release(flight.rows, now_s)
+        if event.no_subscribers and self._options.acknowledge_by == "centre":
             self._report_error("the broker has nobody who listens: no centre is subscribed")
         elif self._options.acknowledge_by == "broker":
             self._attempt = 0
             self._receipts.apply_puback(flight)
 
-    def _on_message(self, incoming: Incoming, now_s: float, now_at: datetime) -> None:
+    def _on_message(self, incoming: IncomingMessage, now_s: float, now_at: datetime) -> None:
         """A receipt, the centre's own state, or its wish for a drain rate; anything else should not have come."""
         try:
-            if incoming.topic == self._topics.topic(Leaf.RECEIPT):
-                if self._receipts.apply(envelope.Receipt.read(incoming.payload)):
+            if incoming.topic == self._topics.topic(TopicKind.RECEIPT):
+                if self._receipts.apply(envelope.Receipt.from_payload(incoming.payload)):
                     self._attempt = 0
                     self._sender.on_receipt(now_s)
                     at = now_at.isoformat(timespec="seconds")
-                    self._status = replace(self._status, trouble="", last_receipt_at=at)
-            elif incoming.topic == topics.centre_state(self._topics.root):
-                if device_messages.CentreState.read(incoming.payload).state == "ready":
+                    self._status = replace(self._status, error="", last_receipt_at=at)
+            elif incoming.topic == topics.centre_state_topic(self._topics.prefix):
+                if device_messages.CentreStateMessage.from_payload(incoming.payload).state == "ready":
                     self._sender.on_receipt(now_s)
-            elif incoming.topic == topics.centre_drain(self._topics.root):
-                self._sender.backlog_per_s = device_messages.Drain.read(incoming.payload).passages_per_s
-        except MessageError as why:
+            elif incoming.topic == topics.backlog_rate_topic(self._topics.prefix):
+                self._sender.backlog_per_s = device_messages.BacklogRateMessage.from_payload(incoming.payload).events_per_s
+        except InvalidMessageError as why:
             log.warning("a message from the centre's side was thrown away: %s", why)
-        except ForeignReceipt as why:
+        except ForeignReceiptError as why:
             self._report_error(str(why))
 
     def _report_error(self, error: str) -> None:
         """Show it for as long as it lasts, log it once."""
         if error != self._status.error:
             log.error("%s", error)
-            self._status = replace(self._status, trouble=error)
+            self._status = replace(self._status, error=error)
 
 
-def _reason_word(failure: str) -> str:
+def _reason_code(failure: str) -> str:
     """MQTT's name of a reason code as a word of ours: `packet-too-large`."""
     return failure.lower().replace(" ", "-")

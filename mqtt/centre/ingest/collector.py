@@ -13,17 +13,17 @@ from typing import Literal
 
 from mqtt import device_messages, topics
 from mqtt import events as envelope
-from mqtt.centre.ingest.batch import Arrival, StreamKey
+from mqtt.centre.ingest.batch import IngestedMessage, StreamKey
 from mqtt.centre.ingest.ledger import Ledger
-from mqtt.connection import Connected, Incoming, Link, LinkError, LinkRefused, Message, Subscribed
-from mqtt.events import Refused
-from mqtt.message_model import MessageError
+from mqtt.connection import Connected, IncomingMessage, Connection, BrokerConnectionError, BrokerRefusedError, OutgoingMessage, Subscribed, reconnect_delay_s
+from mqtt.events import InvalidEvent
+from mqtt.message_model import InvalidMessageError
 from mqtt.sequence_ranges import Range, RangeSet
-from mqtt.topics import Branch, Leaf
+from mqtt.topics import DeviceTopics, TopicKind
 
 log = logging.getLogger(__name__)
 
-WAIT_S = 0.2
+READ_TIMEOUT_S = 0.2
 BACKOFF_FIRST_S = 1.0
 BACKOFF_LAST_S = 5.0
 BATCH_BYTES = 600_000
@@ -34,16 +34,16 @@ BATCH_BYTES = 600_000
 class _Batch:
     """Messages for one transaction."""
 
-    incoming: list[Incoming] = field(default_factory=list)
-    arrivals: list[Arrival] = field(default_factory=list)
-    notes: list[Callable[[], None]] = field(default_factory=list)
+    incoming: list[IncomingMessage] = field(default_factory=list)
+    messages: list[IngestedMessage] = field(default_factory=list)
+    writes: list[Callable[[], None]] = field(default_factory=list)
     """What else is to be written."""
 
-    def keep(self, ledger: Ledger) -> Mapping[StreamKey, RangeSet]:
+    def commit(self, ledger: Ledger) -> Mapping[StreamKey, RangeSet]:
         """Commit. Raises LedgerTrouble."""
-        for note in self.notes:
+        for note in self.writes:
             note()
-        return ledger.record(self.arrivals) if self.arrivals else {}
+        return ledger.record(self.messages) if self.messages else {}
 
 
 class Collector:
@@ -56,7 +56,7 @@ class Collector:
         self,
         topic_prefix: str,
         ledger: Ledger,
-        connect: Callable[[Message], Link],
+        connect: Callable[[OutgoingMessage], Connection],
         *,
         share_group: str | None = None,
         backlog_events_per_s: float | None = None,
@@ -65,23 +65,23 @@ class Collector:
     ) -> None:
         """`connect` makes a new, unopened link with this last will and a persistent session: the broker keeps what comes.
 
-        `share`: centres that name the same group get each passage once between them; they need one PostgreSQL behind them.
-        `drain_per_s`: how fast each device may send its backlog, passages per second; None: as fast as it can.
+        `share_group`: the centres of one group share one PostgreSQL; each event goes to one of them.
+        `backlog_events_per_s`: how fast each device may send its backlog; None: as fast as it can.
         """
-        self._root = topic_prefix
-        self._share = f"$share/{share_group}/" if share_group else ""
+        self._topic_prefix = topic_prefix
+        self._share_prefix = f"$share/{share_group}/" if share_group else ""
         self._ledger = ledger
-        self._drain = device_messages.Drain(passages_per_s=backlog_events_per_s)
+        self._backlog_rate = device_messages.BacklogRateMessage(events_per_s=backlog_events_per_s)
         self._connect = connect
         self._now_at = now_at
-        self._dice = jitter or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
-        self._link: Link | None = None
-        self._inbox: deque[Incoming] = deque()
-        self._read_ahead: _Batch | None = None
-        self._desk = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        self._jitter = jitter or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
+        self._connection: Connection | None = None
+        self._inbox: deque[IncomingMessage] = deque()
+        self._next_batch: _Batch | None = None
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
         self._attempt = 0
         self._ready = False
-        self._welcome = False
+        self._ever_connected = False
 
     @property
     def ready(self) -> bool:
@@ -94,55 +94,55 @@ class Collector:
         Raises LinkRefused where the broker refuses a centre that it never let in: waiting does not mend a wrong password.
         """
         try:
-            if self._link is None:
-                self._link = self._connect(self._state_message("offline"))
-                self._link.open()
-            self._turn(self._link)
-        except LinkRefused:
-            if not self._welcome:
+            if self._connection is None:
+                self._connection = self._connect(self._state_message("offline"))
+                self._connection.open()
+            self._process(self._connection)
+        except BrokerRefusedError:
+            if not self._ever_connected:
                 raise
-            return self._lost("the broker refuses this centre, which it let in before")
-        except LinkError as trouble:
-            return self._lost(str(trouble))
+            return self._on_connection_lost("the broker refuses this centre, which it let in before")
+        except BrokerConnectionError as trouble:
+            return self._on_connection_lost(str(trouble))
         return 0.0
 
-    def _lost(self, reason: str) -> float:
-        if self._link is not None:
-            self._link.close(clean=False)
+    def _on_connection_lost(self, reason: str) -> float:
+        if self._connection is not None:
+            self._connection.close(clean=False)
         if self._ready or self._attempt == 0:
             log.warning("no broker: %s", reason)
-        self._link, self._ready = None, False
+        self._connection, self._ready = None, False
         self._inbox.clear()  # not acknowledged: the broker sends it again
-        self._read_ahead = None
+        self._next_batch = None
         self._attempt += 1
-        return self._dice.uniform(0.0, min(BACKOFF_LAST_S, BACKOFF_FIRST_S * 2 ** min(self._attempt, 10)))
+        return reconnect_delay_s(self._attempt, BACKOFF_FIRST_S, BACKOFF_LAST_S, self._jitter)
 
-    def _turn(self, connection: Link) -> None:
+    def _process(self, connection: Connection) -> None:
         """While one batch is being committed, the next is read: the database works on another core than this thread."""
         if not self._inbox:
-            self._listen(connection, WAIT_S)
-        batch = self._read_ahead or self._take_batch()
-        self._read_ahead = None
+            self._receive(connection, READ_TIMEOUT_S)
+        batch = self._next_batch or self._take_batch()
+        self._next_batch = None
         if batch is None:
             return
-        committing = self._desk.submit(batch.keep, self._ledger)
+        committing = self._executor.submit(batch.commit, self._ledger)
         try:
             if not self._inbox:
-                self._listen(connection, 0.0)
-            self._read_ahead = self._take_batch()
+                self._receive(connection, 0.0)
+            self._next_batch = self._take_batch()
         finally:  # whatever became of the connection: nothing is under way any more when this returns
             standing = committing.result()
-        self._answer(connection, batch, standing)
+        self._acknowledge_batch(connection, batch, standing)
 
-    def _listen(self, connection: Link, timeout_s: float) -> None:
-        for event in connection.pump(timeout_s):
+    def _receive(self, connection: Connection, timeout_s: float) -> None:
+        for event in connection.process(timeout_s):
             if isinstance(event, Connected):
-                passages = self._share + topics.every(self._root, Leaf.PASSAGE)
+                passages = self._share_prefix + topics.topic_filter(self._topic_prefix, TopicKind.EVENT)
                 # not shared: a shared subscription gets nothing of what is retained (MQTT 5 section 4.8.2)
-                connection.subscribe([passages, *(topics.every(self._root, leaf) for leaf in (Leaf.STATE, Leaf.HEALTH))])
+                connection.subscribe([passages, *(topics.topic_filter(self._topic_prefix, leaf) for leaf in (TopicKind.STATE, TopicKind.HEALTH))])
             elif isinstance(event, Subscribed):
-                self._subscribed(connection, event)
-            elif isinstance(event, Incoming):
+                self._on_subscribed(connection, event)
+            elif isinstance(event, IncomingMessage):
                 self._inbox.append(event)
 
     def _take_batch(self) -> "_Batch | None":
@@ -155,94 +155,94 @@ class Collector:
             incoming = self._inbox.popleft()
             size += len(incoming.payload)
             batch.incoming.append(incoming)
-            self._read(incoming, batch)
+            self._parse_into_batch(incoming, batch)
         return batch
 
-    def _answer(self, connection: Link, batch: "_Batch", ranges_by_stream: Mapping[StreamKey, RangeSet]) -> None:
+    def _acknowledge_batch(self, connection: Connection, batch: "_Batch", ranges_by_stream: Mapping[StreamKey, RangeSet]) -> None:
         """The order is the promise: COMMIT, then PUBACK to the broker, then the receipt to the device."""
         for one in batch.incoming:
             if one.qos:
-                connection.confirm(one)
-        for message in receipts(batch.arrivals, ranges_by_stream):
+                connection.acknowledge(one)
+        for message in receipt_messages(batch.messages, ranges_by_stream):
             connection.publish(message)
 
-    def _subscribed(self, connection: Link, event: Subscribed) -> None:
-        if event.refused:
-            log.error("the broker refuses %s: check its ACL", ", ".join(event.refused))
+    def _on_subscribed(self, connection: Connection, event: Subscribed) -> None:
+        if event.rejected_filters:
+            log.error("the broker refuses %s: check its ACL", ", ".join(event.rejected_filters))
             return
         log.info("connected and subscribed")
-        self._ready = self._welcome = True
+        self._ready = self._ever_connected = True
         self._attempt = 0
-        connection.publish(Message(topics.centre_drain(self._root), self._drain.written(), retain=True))
+        connection.publish(OutgoingMessage(topics.backlog_rate_topic(self._topic_prefix), self._backlog_rate.to_payload(), retain=True))
         connection.publish(self._state_message("ready"))  # devices that wait for overdue receipts send again at once
 
-    def _read(self, incoming: Incoming, batch: "_Batch") -> None:
+    def _parse_into_batch(self, incoming: IncomingMessage, batch: "_Batch") -> None:
         """Sort a message into the batch: passages, or something to note."""
         now = self._now_at()
-        whose = topics.parse(incoming.topic)
+        whose = topics.parse_topic(incoming.topic)
         if whose is None:
-            batch.notes.append(partial(self._ledger.count_unreadable, "unknown-topic"))
+            batch.writes.append(partial(self._ledger.count_invalid_message, "unknown-topic"))
             return
         branch, leaf = whose
         try:
-            if leaf is Leaf.PASSAGE:
-                good, bad = envelope.read_passages(incoming.payload, branch.source)
+            if leaf is TopicKind.EVENT:
+                good, bad = envelope.parse_events(incoming.payload, branch.source)
                 for refused in bad:
                     log.warning("%s: an event was refused: %s", branch.source, refused.reason)
-                batch.arrivals.append(Arrival(branch, good, bad, now))
-            elif leaf is Leaf.STATE:
-                batch.notes.append(
-                    partial(self._ledger.note_state, branch, device_messages.StateReport.read(incoming.payload), now)
+                batch.messages.append(IngestedMessage(branch, good, bad, now))
+            elif leaf is TopicKind.STATE:
+                batch.writes.append(
+                    partial(self._ledger.save_state, branch, device_messages.StateMessage.from_payload(incoming.payload), now)
                 )
-            elif leaf is Leaf.HEALTH:
-                batch.notes.append(
-                    partial(self._ledger.note_health, branch, device_messages.Health.read(incoming.payload), now)
+            elif leaf is TopicKind.HEALTH:
+                batch.writes.append(
+                    partial(self._ledger.save_health, branch, device_messages.HealthMessage.from_payload(incoming.payload), now)
                 )
-        except MessageError as trouble:
+        except InvalidMessageError as trouble:
             log.warning("%s: a message to %s was thrown away: %s", branch.source, leaf, trouble)
-            batch.notes.append(partial(self._ledger.count_unreadable, str(trouble)))
+            batch.writes.append(partial(self._ledger.count_invalid_message, str(trouble)))
 
-    def _state_message(self, state: Literal["ready", "offline"]) -> Message:
-        report = device_messages.CentreState(state=state, at=self._now_at() if state == "ready" else None)
-        return Message(topics.centre_state(self._root), report.written(), retain=True)
+    def _state_message(self, state: Literal["ready", "offline"]) -> OutgoingMessage:
+        report = device_messages.CentreStateMessage(state=state, at=self._now_at() if state == "ready" else None)
+        return OutgoingMessage(topics.centre_state_topic(self._topic_prefix), report.to_payload(), retain=True)
 
     def close(self) -> None:
         """Say goodbye and end the connection; the broker keeps the session."""
-        if self._link is not None:
+        if self._connection is not None:
             try:
                 if self._ready:
-                    self._link.publish(self._state_message("offline"))
-            except LinkError as trouble:
+                    self._connection.publish(self._state_message("offline"))
+            except BrokerConnectionError as trouble:
                 log.info("could not say goodbye: %s", trouble)
-            self._link.close()
-        self._link, self._ready = None, False
-        self._desk.shutdown()
+            self._connection.close()
+        self._connection, self._ready = None, False
+        self._executor.shutdown()
 
 
-def receipts(ingested: Sequence[Arrival], ranges_by_stream: Mapping[StreamKey, RangeSet]) -> list[Message]:
+def receipt_messages(ingested: Sequence[IngestedMessage], ranges_by_stream: Mapping[StreamKey, RangeSet]) -> list[OutgoingMessage]:
     """One receipt per stream that was touched, and for epochs that only had refusals."""
-    refused: dict[StreamKey, list[Refused]] = {}
+    refused: dict[StreamKey, list[InvalidEvent]] = {}
     for arrival in ingested:
-        for one in arrival.refused:
+        for one in arrival.invalid:
             if one.id is not None and one.epoch is not None:
-                refused.setdefault(StreamKey(arrival.branch, one.epoch), []).append(one)
+                refused.setdefault(StreamKey(arrival.device, one.epoch), []).append(one)
     messages = []
     for key in {**ranges_by_stream, **refused}:
         ranges = ranges_by_stream.get(key, RangeSet())
-        beyond = ranges.beyond()
+        beyond = ranges.after_first_gap()
         if len(beyond) > envelope.MAX_RECEIPT_RANGES:
-            beyond = nearest(beyond, _seqs(key, ingested))
-        payload = envelope.receipt(key.epoch, ranges.up_to, beyond, refused.get(key, ()))
-        messages.append(Message(_receipt_topic(key.branch), payload))
+            beyond = order_ranges_by_relevance(beyond, _received_seqs(key, ingested))
+        payload = envelope.receipt_payload(key.epoch, ranges.up_to, beyond, refused.get(key, ()))
+        messages.append(OutgoingMessage(_receipt_topic(key.device), payload))
     return messages
 
 
-def _seqs(key: StreamKey, arrivals: Sequence[Arrival]) -> set[int]:
-    own = (arrival.events for arrival in arrivals if arrival.branch == key.branch)
+def _received_seqs(key: StreamKey, arrivals: Sequence[IngestedMessage]) -> set[int]:
+    own = (arrival.events for arrival in arrivals if arrival.device == key.device)
     return {event.data.seq for events in own for event in events if event.data.epoch == key.epoch}
 
 
-def nearest(ranges: Sequence[Range], seqs: Iterable[int]) -> list[Range]:
+def order_ranges_by_relevance(ranges: Sequence[Range], seqs: Iterable[int]) -> list[Range]:
     """Those that hold these numbers first: they are too many for one receipt."""
     asked = sorted(seqs)
     held = [span for span in ranges if (at := bisect_left(asked, span[0])) < len(asked) and asked[at] <= span[1]]
@@ -250,5 +250,5 @@ def nearest(ranges: Sequence[Range], seqs: Iterable[int]) -> list[Range]:
     return held + [span for span in ranges if span not in first]
 
 
-def _receipt_topic(branch: Branch) -> str:
-    return branch.topic(Leaf.RECEIPT)
+def _receipt_topic(branch: DeviceTopics) -> str:
+    return branch.topic(TopicKind.RECEIPT)
