@@ -5,7 +5,7 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 QUICK ?=
 
-.PHONY: help setup demo test test-browser test-camera test-service test-install test-arm test-gpio test-pi test-power bundle faults lint types format bench locale docs docs-site clean
+.PHONY: help setup demo test test-browser test-clocks test-trixie test-system test-camera test-service test-install test-arm test-gpio test-pi test-power bundle faults lint types format bench locale docs docs-site clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,49 +29,57 @@ test-browser: .venv/.ready  ## the pages in a real browser (installs chromium wi
 	@sh setup.sh chromium
 	@$(PY) -m pytest -o addopts="-ra --strict-markers" tests/e2e/browser $(TEST_ARGS)
 
+CLOCK_ARGS ?=
+test-clocks: .venv/.ready  ## the clock-sensitive tests at faked moments, in other time zones (installs faketime with apt)
+	@sh setup.sh faketime
+	@$(PY) -m tests.environments.clocks $(CLOCK_ARGS)
+
+test-trixie: .venv/.ready  ## the everyday tests in a fresh Debian trixie root: Python 3.13, SQLite 3.46 (root, apt; the first run takes minutes)
+	@sh setup.sh mmdebstrap
+	@$(PY) -m tests.environments.trixie $(TEST_ARGS)
+
+# A system test boots a container or an emulated machine. They need root. What this machine cannot run is skipped, with its reason.
+SYSTEM_TEST = sh setup.sh system-tests && $(PY) -m pytest -v tests/system $(TEST_ARGS) -m
+
+test-system: .venv/.ready  ## all system tests, one environment after the other (root, apt; TEST_ARGS=--short)
+	@$(SYSTEM_TEST) system
+
 test-camera: .venv/.ready  ## real picamera2 on real libcamera, in a trixie root (root, apt; the first run takes minutes)
-	@sh setup.sh rungs
-	@$(PY) -m tests.system.camera.run
+	@$(SYSTEM_TEST) camera
 
 test-service: .venv/.ready  ## our units under a real systemd, in a container (root, apt; the first run takes minutes)
-	@sh setup.sh rungs
-	@$(PY) -m tests.system.service.run
+	@$(SYSTEM_TEST) service
+
+INSTALL_ARGS ?=
+test-install: .venv/.ready  ## install.sh, upgrade, rollback and power cuts, in containers with real systemd (root, apt; INSTALL_ARGS="--cuts 20")
+	@$(SYSTEM_TEST) install $(INSTALL_ARGS)
 
 ARM_ARGS ?=
 test-arm: .venv/.ready  ## the locked aarch64 wheels under user emulation: read, verify, our own suite (root, apt; ARM_ARGS=--short)
-	@sh setup.sh rungs
-	@$(PY) -m tests.system.arm.run $(ARM_ARGS)
+	@$(SYSTEM_TEST) arm $(ARM_ARGS)
 
 test-gpio: .venv/.ready  ## the daemon on a real gpiochip in an emulated machine, its pins seen from outside (root, apt)
-	@sh setup.sh rungs
-	@$(PY) -m tests.system.gpio.run
+	@$(SYSTEM_TEST) gpio
 
 PI_ARGS ?=
 test-pi: .venv/.ready  ## an emulated Pi 3B from power-on to light, page and centre; bytes to its card (root, apt; PI_ARGS=--short)
-	@sh setup.sh rungs
-	@$(PY) -m tests.system.pi.run $(PI_ARGS)
-
-BUNDLE_ARGS ?=
-bundle: .venv/.ready  ## one file to install from without a network: dist/entrance-kiosk-VERSION.tar (BUNDLE_ARGS="--machines aarch64 x86_64")
-	@$(PY) -m kiosk.installer.bundle.build $(BUNDLE_ARGS)
-
-INSTALL_ARGS ?=
-test-install: .venv/.ready  ## install.sh, upgrade, return and power cuts, in containers with real systemd (root, apt; INSTALL_ARGS="--cuts 20")
-	@sh setup.sh rungs
-	@$(PY) -m tests.system.install.run $(INSTALL_ARGS)
+	@$(SYSTEM_TEST) pi $(PI_ARGS)
 
 POWER_CUTS ?= 5
 CRASH_POINTS ?= 100
 POWER_SEED ?=
 test-power: .venv/.ready  ## power cuts on an emulated machine: greens seen outside against records on disk, and at the centre (root, apt)
-	@sh setup.sh rungs
-	@$(PY) -m tests.system.power.run --cuts $(POWER_CUTS) --points $(CRASH_POINTS) $(if $(POWER_SEED),--seed $(POWER_SEED))
+	@$(SYSTEM_TEST) power --cuts $(POWER_CUTS) --points $(CRASH_POINTS) $(if $(POWER_SEED),--seed $(POWER_SEED))
+
+BUNDLE_ARGS ?=
+bundle: .venv/.ready  ## one file to install from without a network: dist/entrance-kiosk-VERSION.tar (BUNDLE_ARGS="--machines aarch64 x86_64")
+	@$(PY) -m kiosk.installer.bundle.build $(BUNDLE_ARGS)
 
 SEEDS ?= 5
-faults: .venv/.ready  ## the fault laboratory of delivery: everything is killed, cut and filled; SEEDS=N seeds
+faults: .venv/.ready  ## fault injection into delivery: everything is killed, cut and filled; SEEDS=N seeds
 	@$(PY) -m tests.faults.run --seeds $(SEEDS)
 
-lint: .venv/.ready  ## ruff, and the import directions of the house
+lint: .venv/.ready  ## ruff, and the import directions
 	@.venv/bin/ruff check .
 	@.venv/bin/ruff format --check .
 	@.venv/bin/lint-imports --no-cache

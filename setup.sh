@@ -4,7 +4,9 @@
 #   setup.sh chromium                also a browser, for the pages' tests and pictures
 #   setup.sh docs                    also what builds the documentation site
 #   setup.sh postgresql dtc jq       also what some tests are skipped without
-#   setup.sh rungs                   also what the rungs above the host run in: roots, containers, emulated machines
+#   setup.sh faketime                also what `make test-clocks` fakes the time of day with
+#   setup.sh mmdebstrap              also what `make test-trixie` makes its Debian root with
+#   setup.sh system-tests            also what the system tests run in: Debian roots, containers, emulated machines
 set -eu
 cd "$(dirname "$0")"
 UV_VERSION=0.13.9
@@ -46,12 +48,14 @@ for wish in "$@"; do
         postgresql) ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 || missing="$missing postgresql" ;;
         dtc) wants dtc device-tree-compiler ;;
         jq) wants jq jq; wants mosquitto_sub mosquitto-clients ;;
-        rungs)
+        faketime) wants faketime faketime ;;
+        mmdebstrap) wants mmdebstrap mmdebstrap ;;
+        system-tests)
             wants mmdebstrap mmdebstrap; wants systemd-nspawn systemd-container; wants dtc device-tree-compiler
             wants qemu-system-aarch64 "qemu-system-arm qemu-utils ipxe-qemu"; wants qemu-system-x86_64 "qemu-system-x86 seabios"
             wants qemu-aarch64-static qemu-user-static; wants update-binfmts binfmt-support; wants arch-test arch-test
             wants cpio cpio; wants depmod kmod; wants mke2fs e2fsprogs; wants ip iproute2 ;;
-        *) say "setup.sh knows chromium, docs, postgresql, dtc, jq and rungs, not: $wish"; exit 1 ;;
+        *) say "setup.sh knows chromium, docs, postgresql, dtc, jq, faketime, mmdebstrap and system-tests, not: $wish"; exit 1 ;;
     esac
 done
 # shellcheck disable=SC2086  # a list of package names

@@ -1,4 +1,4 @@
-"""The arm64 root of the upper rungs: Debian bookworm unpacked, with or without the locked aarch64 wheels; made once and kept.
+"""The arm64 root of emulated machines: Debian bookworm unpacked, with or without the locked aarch64 wheels; made once and kept.
 
 Hardly any foreign code runs while it is made (ldconfig, systemd-sysusers, systemctl under user emulation): half a minute
 instead of twenty-three.
@@ -13,17 +13,16 @@ import shutil
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from tests.paths import PROJECT
-from tests.system.container import root as rung_root
+from tests.system.container import requirements
+from tests.system.container import root as container_root
 
 SUITE = "bookworm"
 PYTHON = "3.11"
 PLATFORM = "aarch64-manylinux_2_36"  # bookworm's glibc
-CANNOT = 77
-"""Exit status of a rung that this machine cannot run."""
 DEBIAN = (
     # what boots and what runs us
     "base-files base-passwd bash busybox-static ca-certificates coreutils dash dbus debianutils e2fsprogs findutils gawk grep "
@@ -37,18 +36,18 @@ ENABLED = (
     "fake-hwclock.service fstrim.timer getty@tty1.service logrotate.timer man-db.timer systemd-pstore.service "
     "systemd-timesyncd.service"
 )
-"""What those packages' scripts would have enabled, but for the network, which not every rung has."""
+"""What those packages' scripts would have enabled, but for the network, which not every test has."""
 TOOLS = {"mmdebstrap": "mmdebstrap", "qemu-aarch64-static": "qemu-user-static"}
 _BINFMT = Path("/proc/sys/fs/binfmt_misc")
 _RECIPE = Path("/usr/lib/binfmt.d/qemu-aarch64.conf")
 
 
-def wanting(tools: dict[str, str]) -> str:
+def missing(tools: Mapping[str, str]) -> str:
     """What this machine lacks, as a sentence; empty where aarch64 programs run here (or can be made to)."""
-    return rung_root.wanting({**TOOLS, **tools}) or _binfmt_trouble()
+    return requirements.missing({**TOOLS, **tools}) or _binfmt_problem()
 
 
-def _binfmt_trouble() -> str:
+def _binfmt_problem() -> str:
     """Teach the kernel aarch64 programs. Their emulator is opened now ("F"), so that it need not exist in the root."""
     if (_BINFMT / "qemu-aarch64").exists():
         return ""
@@ -61,8 +60,8 @@ def _binfmt_trouble() -> str:
     try:
         if not (_BINFMT / "qemu-aarch64").exists():
             (_BINFMT / "register").write_text(_RECIPE.read_text(encoding="utf-8").strip(), encoding="utf-8")
-    except OSError as trouble:
-        return f"this machine may not be taught to run aarch64 programs ({trouble}); it needs a real root."
+    except OSError as error:
+        return f"this machine may not be taught to run aarch64 programs ({error}); it needs a real root."
     return ""
 
 
@@ -75,14 +74,14 @@ def system_root() -> Path:
 @functools.cache
 def ready_root() -> Path:
     """The root with the runtime wheels in /opt/entrance-kiosk/site, from the cache where its recipe has not changed."""
-    requirements = [*rung_root.locked().splitlines(), locked_version("lgpio")]
+    wheels = [*container_root.locked().splitlines(), locked_version("lgpio")]
 
     def make(target: Path) -> None:
         copied(system_root(), target)
-        _fetch_wheels(target / "opt/entrance-kiosk/site", requirements)
+        _fetch_wheels(target / "opt/entrance-kiosk/site", wheels)
         compile_python(target, ["opt/entrance-kiosk/site"])
 
-    return cached("arm64", [Path(__file__)], requirements, make)
+    return cached("arm64", [Path(__file__)], wheels, make)
 
 
 def copied(root: Path, target: Path) -> Path:
@@ -105,12 +104,12 @@ def development_wheels(names: Iterable[str]) -> Path:
 def cached(name: str, recipe: Iterable[Path], more: Iterable[str], make: Callable[[Path], None]) -> Path:
     """`CACHE/name-KEY`, made by `make(target)` where it is not there yet; older ones of the name go."""
     content = b"".join(path.read_bytes() for path in recipe) + "\n".join(more).encode()
-    target = rung_root.CACHE / f"{name}-{hashlib.sha256(content).hexdigest()[:12]}"
-    rung_root.CACHE.mkdir(parents=True, exist_ok=True)
-    with (rung_root.CACHE / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # another rung may be making it
+    target = container_root.CACHE / f"{name}-{hashlib.sha256(content).hexdigest()[:12]}"
+    container_root.CACHE.mkdir(parents=True, exist_ok=True)
+    with (container_root.CACHE / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another run may be making it
         if not target.with_suffix(".ready").exists():
-            for old in rung_root.CACHE.glob(f"{name}-*"):
+            for old in container_root.CACHE.glob(f"{name}-*"):
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
             print(f"making {target}, once", file=sys.stderr)
             make(target)
@@ -155,12 +154,12 @@ def _configure(root: Path) -> None:
     run_inside(root, ["systemctl", "enable", "-q", *ENABLED.split()]).check_returncode()
 
 
-def _fetch_wheels(target: Path, requirements: list[str]) -> None:
+def _fetch_wheels(target: Path, pinned: list[str]) -> None:
     """aarch64 wheels, unpacked by this machine's uv."""
     uv = Path(sys.executable).parent / "uv"
     where = ["--target", str(target), "--python-platform", PLATFORM, "--python-version", PYTHON]
     fetch = [str(uv), "pip", "install", "-q", *where, "--only-binary", ":all:", "-r", "-"]
-    subprocess.run(fetch, input="\n".join(requirements), text=True, check=True)
+    subprocess.run(fetch, input="\n".join(pinned), text=True, check=True)
 
 
 def compile_python(root: Path, folders: list[str]) -> None:
@@ -183,7 +182,7 @@ def run_inside(
 ) -> subprocess.CompletedProcess[str]:
     """Run an aarch64 command in the root under user emulation. `binds`: folders of this machine, read-only, at /srv/NAME."""
     if not binds:
-        return rung_root.run_inside(root, command, environment, timeout_s)
+        return container_root.run_inside(root, command, environment, timeout_s)
     mounts = ["mount -t tmpfs tmpfs tmp"]
     for name, folder in binds.items():
         (root / "srv" / name).mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
-"""The camera contract on real picamera2 and real libcamera; tests/system/camera/run.py runs it inside the trixie root.
+"""The camera contract on real picamera2 and real libcamera; tests/system/camera/test_camera.py runs it inside the trixie root.
 
 libcamera's "virtual" pipeline plays a JPEG as the scene. The glue that it needs, and that a Pi does not, is all in this file
-and in rung_camera_heap.c; the driver under test is kiosk/hardware/cameras/picamera2_camera.py, as shipped.
+and in dma_heap.c. The driver under test is kiosk/hardware/cameras/picamera2_camera.py, as shipped.
 """
 
 import ctypes
@@ -22,17 +22,18 @@ import segno
 import zxingcpp
 
 from kiosk import config
-from kiosk.core.ports import CameraTrouble
-from kiosk.hardware.cameras.picamera2_camera import Picamera2Camera, wanted_controls
+from kiosk.core.ports import CameraError
+from kiosk.hardware.cameras.picamera2_camera import Picamera2Camera, select_controls
 
-SCENE = Path("/tmp/kiosk-scene.jpg")  # noqa: S108  inside the rung's own root
+SCENE = Path("/tmp/kiosk-scene.jpg")  # noqa: S108  inside a root of its own
 WIDTH, HEIGHT = 640, 480
 PICTURES = {
     "Virtual0": "supported_formats:\n  - {width: 640, height: 480, frame_rates: [30]}\n  frames:\n    path: "
     f'"{SCENE}"\n  location: "CameraLocationFront"\n  model: "imx708"\n'
 }
 YAML = Path("/usr/share/libcamera/pipeline/virtual/virtual.yaml")
-SETTINGS = config.Camera(source="picamera2", width=WIDTH, height=HEIGHT, frames_per_s=30.0)
+ABSENT = "a_missing_camera_is_reported_in_one_sentence"
+SETTINGS = config.CameraSettings(source="picamera2", width=WIDTH, height=HEIGHT, frames_per_s=30.0)
 
 _held = threading.Event()
 _held.set()
@@ -175,7 +176,7 @@ class Contract:
         sensor = self.library(0)
         advertised = dict(sensor.camera_controls)
         sensor.close()
-        wanted = wanted_controls(advertised, SETTINGS)
+        wanted = select_controls(advertised, SETTINGS)
         assert set(wanted) <= set(advertised)
         assert "AfMode" not in wanted  # the virtual camera has no lens to move
         return f"{sorted(wanted)} of {len(advertised)} advertised"
@@ -209,7 +210,7 @@ class Contract:
         assert read == ["HUE1:SECOND"], read
         return read[0]
 
-    def a_hanging_pipeline_is_trouble_in_time_and_heals(self) -> str:
+    def a_hanging_pipeline_is_an_error_in_time_and_heals(self) -> str:
         camera = opened(self.library)
         camera.capture(5.0)
         _held.clear()
@@ -217,8 +218,8 @@ class Contract:
         try:
             for _ in range(4):  # a frame or two may be on their way already
                 camera.capture(0.5)
-        except CameraTrouble as trouble:
-            said = str(trouble)
+        except CameraError as error:
+            said = str(error)
         else:
             raise AssertionError("a camera that hangs gave pictures")
         finally:
@@ -231,15 +232,15 @@ class Contract:
         assert read == ["HUE1:SECOND"], read
         return f"{said!r} after {took_s:.1f} s"
 
-    def a_sensor_that_stops_giving_pictures_is_trouble_and_heals(self) -> str:
+    def a_sensor_that_stops_giving_pictures_is_an_error_and_heals(self) -> str:
         camera = opened(self.library)
         camera.capture(5.0)
         camera._sensor.camera.stop()  # behind picamera2's back: requests no longer complete, as with a loose cable
         try:
             for _ in range(4):
                 camera.capture(0.5)
-        except CameraTrouble as trouble:
-            said = str(trouble)
+        except CameraError as error:
+            said = str(error)
         else:
             raise AssertionError("a stopped sensor gave pictures")
         camera.close()
@@ -258,8 +259,8 @@ class Contract:
         self.library._get_raw_modes = broken  # type: ignore[attr-defined]
         try:
             opened(self.library)
-        except CameraTrouble as trouble:
-            said = str(trouble)
+        except CameraError as error:
+            said = str(error)
         else:
             raise AssertionError("a broken sensor was opened")
         finally:
@@ -286,13 +287,13 @@ class Contract:
             for attempt in (lambda: [camera.capture(0.5) for _ in range(4)], *[camera.open] * 5):
                 try:
                     attempt()
-                except CameraTrouble as trouble:
-                    said.append(str(trouble))
+                except CameraError as error:
+                    said.append(str(error))
                 camera.close()
                 files = files or open_file_count()
         finally:
             self.library.start = start  # type: ignore[attr-defined]
-        assert [trouble.rpartition(": ")[2] for trouble in said[1:]] == ["Input/output error"] * 5, said
+        assert [problem.rpartition(": ")[2] for problem in said[1:]] == ["Input/output error"] * 5, said
         assert open_file_count() <= files, f"{files} open files became {open_file_count()}"
         camera.open()
         read = texts(camera)
@@ -310,8 +311,8 @@ class Contract:
             try:
                 while True:
                     camera.capture(20.0)
-            except CameraTrouble as trouble:
-                said.append(str(trouble))
+            except CameraError as error:
+                said.append(str(error))
 
         thread = threading.Thread(target=capture)
         thread.start()
@@ -322,6 +323,9 @@ class Contract:
         _held.set()
         assert said, "the capture still waits"
         return said[0]
+
+
+CHECKS = [*(name for name in vars(Contract) if not name.startswith("_")), ABSENT]
 
 
 def as_the_unit_has_it() -> None:
@@ -337,8 +341,8 @@ def main() -> int:
         YAML.unlink(missing_ok=True)
         try:
             opened(glue())
-        except CameraTrouble as trouble:
-            print(json.dumps({"check": "no camera is said in one sentence", "met": True, "said": str(trouble)}))
+        except CameraError as error:
+            print(json.dumps({"check": ABSENT, "met": True, "said": str(error)}))
             return 0
         return 1
     YAML.write_text("%YAML 1.1\n---\n" + "".join(f'"{name}":\n  {rest}' for name, rest in PICTURES.items()) + "...\n")
@@ -348,10 +352,10 @@ def main() -> int:
     for name, check in [(name, getattr(contract, name)) for name in vars(Contract) if not name.startswith("_")]:
         try:
             said, met = check(), True
-        except Exception as trouble:  # noqa: BLE001  the next check still runs
-            said, met = f"{type(trouble).__name__}: {trouble}", False
+        except Exception as error:  # noqa: BLE001  the next check still runs
+            said, met = f"{type(error).__name__}: {error}", False
             failed += 1
-        print(json.dumps({"check": name.replace("_", " "), "met": met, "said": said}), flush=True)
+        print(json.dumps({"check": name, "met": met, "said": said}), flush=True)
     return 1 if failed else 0
 
 

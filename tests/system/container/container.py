@@ -32,7 +32,7 @@ def until(what: str, ask: Callable[[], Any], timeout_s: float) -> Any:
 
 @contextmanager
 def alone() -> Iterator[None]:
-    """Wait until no other run of a rung has containers on this machine, and keep others waiting."""
+    """Wait until no other test run has containers on this machine, and keep others waiting."""
     with Path(tempfile.gettempdir(), "entrance-kiosk-container.lock").open("w", encoding="utf-8") as only_one:
         fcntl.flock(only_one, fcntl.LOCK_EX)
         yield

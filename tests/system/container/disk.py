@@ -58,7 +58,7 @@ class Disk:
         subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, self.mounted], check=True)
 
     def detach(self) -> None:
-        """Unmount it, once nobody uses it any more."""
+        """Unmount it, once it is no longer in use."""
         _let_go(["umount", self.mounted])
         if self.loses_pages:
             _let_go(["umount", self._card])

@@ -1,4 +1,4 @@
-"""The root that the rungs run in: Debian trixie with libcamera, picamera2 and this project installed; made once and kept."""
+"""The root that camera and service tests run in: Debian trixie with libcamera, picamera2 and this project; made once and kept."""
 
 import hashlib
 import os
@@ -9,20 +9,11 @@ from pathlib import Path
 
 from tests.paths import PROJECT
 
-CACHE = Path(os.environ.get("RUNGS_CACHE", Path.home() / ".cache/entrance-kiosk/rungs"))
+CACHE = Path(os.environ.get("SYSTEM_TESTS_CACHE", Path.home() / ".cache/entrance-kiosk/system-tests"))
 VENV = "/opt/entrance-kiosk/venv"
 PICAMERA2 = "picamera2==0.3.38"
-CANNOT = 77
-"""Exit status of a rung on a machine that cannot run it (the convention of automake's test driver)."""
-TOOLS = {"mmdebstrap": "mmdebstrap", "unshare": "util-linux"}
-
-
-def wanting(tools: dict[str, str]) -> str:
-    """What this machine lacks for a rung, as a sentence; empty where nothing is missing."""
-    if os.geteuid() != 0:
-        return "this rung makes a root of its own and needs to be root: run it with sudo."
-    missing = [package for tool, package in tools.items() if shutil.which(tool) is None]
-    return f"type:  apt-get install --no-install-recommends {' '.join(missing)}" if missing else ""
+SCRIPT = "tests/system/container/root.sh"
+HEAP = "tests/system/camera/dma_heap.c"
 
 
 def ready_root() -> Path:
@@ -30,13 +21,13 @@ def ready_root() -> Path:
     CACHE.mkdir(parents=True, exist_ok=True)
     requirements = CACHE / "requirements.txt"
     requirements.write_text(locked() + PICAMERA2 + "\n", encoding="utf-8")
-    recipe = b"".join((PROJECT / "tests" / name).read_bytes() for name in ("rung_root.sh", "rung_camera_heap.c"))
+    recipe = b"".join((PROJECT / name).read_bytes() for name in (SCRIPT, HEAP))
     target = CACHE / f"trixie-{hashlib.sha256(recipe + requirements.read_bytes()).hexdigest()[:12]}"
     if not (target / ".ready").exists():
         for old in CACHE.glob("trixie-*"):
             shutil.rmtree(old)
         print(f"making {target}: two minutes, once", file=sys.stderr)
-        command = ["unshare", "--mount", "sh", "tests/rung_root.sh", str(target), str(requirements)]
+        command = ["unshare", "--mount", "sh", SCRIPT, str(target), str(requirements)]
         subprocess.run(command, cwd=PROJECT, check=True)
         (target / ".ready").touch()
     return target

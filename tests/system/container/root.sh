@@ -1,6 +1,6 @@
 #!/bin/sh
-# Make the trixie root that the rungs run in. Usage: rung_root.sh TARGET REQUIREMENTS. Called by tests/system/container/root.py, which
-# keeps the result. Needs root, mmdebstrap and a Debian mirror; two minutes.
+# Make the trixie root for camera and service tests. Usage: root.sh TARGET REQUIREMENTS. Called by tests/system/container/root.py,
+# which keeps the result. Needs root, mmdebstrap and a Debian mirror; two minutes.
 set -eu
 target=$1 requirements=$2
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
@@ -23,4 +23,4 @@ inside apt-get clean
 inside python3 -m venv --system-site-packages /opt/entrance-kiosk/venv
 cp "$requirements" "$target/tmp/requirements.txt"
 inside /opt/entrance-kiosk/venv/bin/pip install -q --disable-pip-version-check -r /tmp/requirements.txt
-inside gcc -O2 -Wall -shared -fPIC -x c -o /opt/entrance-kiosk/heap.so - -ldl < tests/rung_camera_heap.c
+inside gcc -O2 -Wall -shared -fPIC -x c -o /opt/entrance-kiosk/heap.so - -ldl < tests/system/camera/dma_heap.c

@@ -1,6 +1,7 @@
-"""A USB camera's life on real V4L2 and real OpenCV (the kernel's virtual camera, vivid); tests/system/gpio/run.py runs it in its machine.
+"""A USB camera on real V4L2 and real OpenCV (the kernel's virtual camera, vivid). Runs in the machine of test_gpio.py.
 
-The driver is kiosk/hardware/cameras/webcam_camera.py as shipped. Unplugging is the kernel's own: the driver is taken from the device.
+The driver is kiosk/hardware/cameras/webcam_camera.py as shipped.
+Unplugging is the kernel's own: the driver is taken from the device.
 """
 
 import json
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from kiosk import config
-from kiosk.core.ports import CameraTrouble
+from kiosk.core.ports import CameraError
 from kiosk.hardware.cameras import v4l2_controls
 from kiosk.hardware.cameras.webcam_camera import WebcamCamera
 
@@ -29,20 +30,20 @@ def camera_number() -> int:
     raise AssertionError("there is no virtual camera")
 
 
-def trouble_of(act: Callable[[], object]) -> str:
+def error_of(act: Callable[[], object]) -> str:
     """What the driver says, sooner or later."""
     ends_s = time.monotonic() + 60.0
     while time.monotonic() < ends_s:
         try:
             act()
-        except CameraTrouble as trouble:
-            return str(trouble)
-    raise AssertionError("no trouble")
+        except CameraError as error:
+            return str(error)
+    raise AssertionError("no error was raised")
 
 
 def main() -> None:
     number = camera_number()
-    settings = config.Camera(source=f"webcam:{number}", width=640, height=480, frames_per_s=5.0)
+    settings = config.CameraSettings(source=f"webcam:{number}", width=640, height=480, frames_per_s=5.0)
     device = Path(f"/dev/video{number}")
     camera = WebcamCamera(settings, number)
     camera.open()
@@ -50,11 +51,11 @@ def main() -> None:
     assert [frame.luma.shape for frame in frames] == [(480, 640)] * 3, frames[0].luma.shape
     assert all(float(np.std(frame.luma)) > 20.0 for frame in frames), "the test picture has bars"
     assert not np.array_equal(frames[0].luma, frames[2].luma), "the same picture twice"
-    taken = trouble_of(WebcamCamera(settings, number).open)
+    taken = error_of(WebcamCamera(settings, number).open)
     (DRIVER / "unbind").write_text("vivid.0")
-    unplugged = trouble_of(lambda: camera.capture(CAPTURE_S))
+    unplugged = error_of(lambda: camera.capture(CAPTURE_S))
     camera.close()
-    absent = trouble_of(camera.open)
+    absent = error_of(camera.open)
     (DRIVER / "bind").write_text("vivid.0")
     while not device.exists():
         _tick.wait(0.1)
@@ -62,8 +63,13 @@ def main() -> None:
     again = camera.capture(CAPTURE_S)
     camera.close()
     assert again.luma.shape == (480, 640)
-    told = {"has": v4l2_controls.apply(device, settings), "taken": taken, "unplugged": unplugged, "absent": absent}
-    print(json.dumps(told))
+    texts = {
+        "has": v4l2_controls.apply_controls(device, settings),
+        "taken": taken,
+        "unplugged": unplugged,
+        "absent": absent,
+    }
+    print(json.dumps(texts))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from kiosk.installer.bundle.build import make
+from kiosk.installer.bundle.build import build_bundle
 from tests.paths import PROJECT
 
 PARTS = ("kiosk", "mqtt", "web_ui", "systemd", "firmware_config")
@@ -33,7 +33,7 @@ VARIANTS: dict[str, tuple[str, tuple[Change, ...]]] = {
     ),
     # Takes a step of the schema, answers people and records them, but never says READY=1.
     "mute": ("0.9.4", (RISEN, ("kiosk/system/systemd.py", '"READY=1", ', ""))),
-    # Says READY=1 and is out of order: the lamps of this one are driven by nobody.
+    # Says READY=1 and is out of order: nothing drives the lamps of this one.
     "dark": ("0.9.5", (("kiosk/health/checks.py", "if it.lamps_alive:", "if not it.lamps_alive:"),)),
     # Could not be taken back.
     "one-way": ("0.9.6", (RISEN, ("kiosk/storage/database.py", OLDEST, OLDEST + "99  # not "))),
@@ -48,7 +48,7 @@ def make_bundles(names: Sequence[str], pythons: Sequence[str], out: Path) -> dic
 
     def made(name: str) -> Path:
         checkout = changed(name, out / f"checkout-{name}")
-        bundle = make(checkout, targets, out, unpacked=True)
+        bundle = build_bundle(checkout, targets, out, unpacked=True)
         shutil.rmtree(checkout)
         return bundle
 

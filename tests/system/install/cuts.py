@@ -12,7 +12,7 @@ SWITCH_S = 13.0
 """From the journal to the end: two seconds for stop and start, then the new version must stay ready for ten."""
 
 
-class Cut(enum.StrEnum):
+class CutMoment(enum.StrEnum):
     """Where in an upgrade the power went."""
 
     MAKING = "while the release was made"
@@ -37,7 +37,7 @@ def power_cut(device: Device) -> str:
     where = _where_it_was_cut(device, cut.to)
     device.cuts[where] += 1
     device.container.boot()
-    expected = cut.to if where is Cut.AFTER else cut.runs
+    expected = cut.to if where is CutMoment.AFTER else cut.runs
     assert device.serves() == expected, f"cut {where}, {expected} must run"
     assert device.release().startswith(expected)
     records = device.nothing_is_lost()
@@ -71,10 +71,10 @@ def _begun_and_cut(device: Device) -> Begun | None:
     return None
 
 
-def _where_it_was_cut(device: Device, to: str) -> Cut:
+def _where_it_was_cut(device: Device, to: str) -> CutMoment:
     """What the disk says before anything runs on it again."""
     program = device.container.root / PROGRAM.lstrip("/")
     if (program / "upgrade.json").exists():
-        return Cut.SWITCHING
+        return CutMoment.SWITCHING
     new = os.readlink(program / "current").startswith(f"releases/{to}-")  # noqa: PTH115  as text, as it stands there
-    return Cut.AFTER if new else Cut.MAKING
+    return CutMoment.AFTER if new else CutMoment.MAKING

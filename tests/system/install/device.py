@@ -5,6 +5,7 @@ import random
 import subprocess
 import time
 from collections import Counter
+from dataclasses import dataclass
 from typing import Any
 
 from tests.system.container.container import Container, until
@@ -25,13 +26,24 @@ print(json.dumps({"count": count, "first": first, "last": last, "epoch": epoch, 
 """
 
 
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Of `make test-install`."""
+
+    suites: tuple[str, ...]
+    cuts: int
+    """Power cuts in the middle of an upgrade, on each suite."""
+    patience_s: float
+    """How long an upgrade waits to be ready. The product's own is 120 s."""
+
+
 class Device:
     """A machine with what is known of its records, which may only grow."""
 
-    def __init__(self, container: Container, bundles: dict[str, str], patience_s: float, chance: random.Random) -> None:
+    def __init__(self, container: Container, bundles: dict[str, str], options: Options, chance: random.Random) -> None:
         self.container = container
         self.bundles = bundles
-        self.patience_s = patience_s
+        self.options = options
         self.chance = chance
         self.epoch = ""
         self.seen_seq = 0
@@ -59,14 +71,14 @@ class Device:
             f"{self.bundles[variant]}/install.sh",
             "--yes",
             "--ready-within",
-            str(self.patience_s),
+            str(self.options.patience_s),
             *options,
         ]
 
     def status(self) -> dict[str, Any]:
-        """What the daemon says of itself."""
-        told = self.container.run("cat", "/run/entrance-kiosk/status.json", check=False).stdout
-        found: dict[str, Any] = json.loads(told) if told else {}
+        """status.json."""
+        printed = self.container.run("cat", "/run/entrance-kiosk/status.json", check=False).stdout
+        found: dict[str, Any] = json.loads(printed) if printed else {}
         return found
 
     def serves(self, timeout_s: float = 180.0) -> str:
@@ -87,7 +99,7 @@ class Device:
         return self.container.run("readlink", f"{PROGRAM}/current").stdout.strip().rpartition("/")[2]
 
     def note_what_was_acknowledged(self) -> int:
-        """The newest record whose light somebody has seen."""
+        """The newest record whose light was shown."""
         self.seen_seq = max(self.seen_seq, int(self.status().get("seq", 0)))
         return self.seen_seq
 

@@ -1,11 +1,18 @@
-"""The promises of install.sh, one sentence each; tests/system/install/run.py boots the machine and asks for them in this order."""
+"""install.sh on Debian bookworm and trixie with a real systemd and no network: install, upgrade, rollback, power cuts, uninstall.
 
-from collections.abc import Callable
+The tests run in this order on one machine for each suite. Both suites are asked at the same time: an upgrade is, for the most part,
+waiting. The machine is a container whose disk outlives it (tests/system/container) and loses, when the power goes, what the kernel
+had not written. Not covered: Raspberry Pi OS's own packages and its firmware partition.
+"""
+
+import pytest
 
 from tests.system.container.container import until
+from tests.system.install.cuts import power_cut
 from tests.system.install.device import PROGRAM, RECORDS, Device, version
+from tests.system.install.machines import on_each_suite
 
-Bound = Callable[[], str]
+pytestmark = [pytest.mark.system, pytest.mark.install, pytest.mark.timeout(3600)]
 # Everything that belongs to an installation: name, size, time of change, target of a link; of folders the name.
 LIST = (
     "find /opt/entrance-kiosk /etc /usr/lib/sysusers.d /usr/lib/tmpfiles.d /usr/local "
@@ -24,7 +31,8 @@ spec.loader.exec_module(importlib.util.module_from_spec(spec))
 """
 
 
-def without_keys_it_installs_and_says_what_is_missing(device: Device) -> str:
+@on_each_suite
+def test_without_keys_it_installs_and_says_what_is_missing(device: Device) -> str:
     done = device.install("first", "--site", "cho-mau", "--gate", "cong-1")
     assert "Something is missing" in done.stderr, done.stderr
     assert device.container.run("systemctl", "is-active", "kiosk", check=False).stdout.strip() == "inactive"
@@ -36,7 +44,8 @@ def without_keys_it_installs_and_says_what_is_missing(device: Device) -> str:
     return done.stderr.strip().splitlines()[-1]
 
 
-def installs_without_a_network_and_is_ready(device: Device) -> str:
+@on_each_suite
+def test_installs_without_a_network_and_is_ready(device: Device) -> str:
     assert device.container.run("ls", "/sys/class/net").stdout.split() == ["lo"]
     done = device.install("first", "--keys", "/keys")
     assert "Ready (ready)" in done.stderr, done.stderr
@@ -48,7 +57,8 @@ def installs_without_a_network_and_is_ready(device: Device) -> str:
     return next(line for line in done.stderr.splitlines() if line.startswith("Ready"))
 
 
-def a_second_run_changes_nothing(device: Device) -> str:
+@on_each_suite
+def test_a_second_run_changes_nothing(device: Device) -> str:
     before, pid = device.container.run("sh", "-c", LIST).stdout, device.pid()
     device.install("first", "--keys", "/keys")
     after = device.container.run("sh", "-c", LIST).stdout
@@ -57,7 +67,8 @@ def a_second_run_changes_nothing(device: Device) -> str:
     return f"{len(before.splitlines())} files as they were, the daemon is the same process"
 
 
-def picamera2_is_imported_over_apts_packages_with_numpy_2(device: Device) -> str:
+@on_each_suite
+def test_picamera2_is_imported_over_apts_packages_with_numpy_2(device: Device) -> str:
     python = f"{PROGRAM}/venv/bin/python"
     numpy, *paths = device.container.run(python, "-c", IMPORTS).stdout.split()
     assert numpy.startswith("2.")
@@ -70,7 +81,8 @@ def picamera2_is_imported_over_apts_packages_with_numpy_2(device: Device) -> str
     return f"numpy {numpy} and simplejpeg from the venv, picamera2 from apt's place; apt has numpy {apt}"
 
 
-def a_power_cut_of_a_gate_at_work_loses_nothing(device: Device) -> str:
+@on_each_suite
+def test_a_power_cut_of_a_gate_at_work_loses_nothing(device: Device) -> str:
     acknowledged = device.note_what_was_acknowledged()
     device.container.cut()
     booted_s = device.container.boot()
@@ -91,15 +103,18 @@ def _goes_back(device: Device, variant: str) -> str:
     return done.stderr.strip().splitlines()[-1].split(". See")[0]
 
 
-def a_version_that_falls_at_once_is_taken_back(device: Device) -> str:
+@on_each_suite
+def test_a_version_that_falls_at_once_is_taken_back(device: Device) -> str:
     return _goes_back(device, "falls")
 
 
-def a_version_that_is_out_of_order_is_taken_back(device: Device) -> str:
+@on_each_suite
+def test_a_version_that_is_out_of_order_is_taken_back(device: Device) -> str:
     return _goes_back(device, "dark")
 
 
-def a_version_that_changed_the_schema_and_never_says_ready_is_taken_back_with_its_records(device: Device) -> str:
+@on_each_suite
+def test_a_version_that_changed_the_schema_and_never_says_ready_is_taken_back_with_its_records(device: Device) -> str:
     before = device.nothing_is_lost()
     said = _goes_back(device, "mute")
     after = device.nothing_is_lost()
@@ -110,7 +125,8 @@ def a_version_that_changed_the_schema_and_never_says_ready_is_taken_back_with_it
     )
 
 
-def a_version_from_which_there_is_no_way_back_is_refused(device: Device) -> str:
+@on_each_suite
+def test_a_version_from_which_there_is_no_way_back_is_refused(device: Device) -> str:
     pid = device.pid()
     done = device.install("one-way", check=False)
     assert (done.returncode, "no way back" in done.stderr) == (1, True), done.stderr
@@ -118,7 +134,8 @@ def a_version_from_which_there_is_no_way_back_is_refused(device: Device) -> str:
     return done.stderr.strip()
 
 
-def a_damaged_bundle_is_refused(device: Device) -> str:
+@on_each_suite
+def test_a_damaged_bundle_is_refused(device: Device) -> str:
     pid, copy = device.pid(), "/var/tmp/damaged"  # noqa: S108  inside the container
     spoil = f"cp -r {device.bundles['better']} {copy} && echo x >> {copy}/system/systemd/kiosk.service"
     device.container.run("sh", "-c", spoil)
@@ -129,7 +146,8 @@ def a_damaged_bundle_is_refused(device: Device) -> str:
     return done.stderr.strip()
 
 
-def an_installer_that_is_killed_while_it_switches_leaves_a_gate_that_works(device: Device) -> str:
+@on_each_suite
+def test_an_installer_that_is_killed_while_it_switches_leaves_a_gate_that_works(device: Device) -> str:
     runs = device.release()
     upgrade = device.container.begin(*device.installing("better"))
     device.switch_begins()
@@ -143,7 +161,8 @@ def an_installer_that_is_killed_while_it_switches_leaves_a_gate_that_works(devic
     return f"{runs} runs, without a reboot"
 
 
-def a_terminal_that_is_closed_while_it_switches_changes_nothing(device: Device) -> str:
+@on_each_suite
+def test_a_terminal_that_is_closed_while_it_switches_changes_nothing(device: Device) -> str:
     upgrade = device.container.begin(*device.installing("better"))
     device.switch_begins()
     device.container.run("pkill", "-KILL", "-f", "installing --yes")
@@ -160,7 +179,8 @@ def a_terminal_that_is_closed_while_it_switches_changes_nothing(device: Device) 
     return f"{device.release()} runs"
 
 
-def the_owner_goes_back_by_himself(device: Device) -> str:
+@on_each_suite
+def test_the_owner_goes_back_by_one_command(device: Device) -> str:
     device.container.run(f"{PROGRAM}/current/install.sh", "--return")
     assert device.serves() == version("first")
     unit = device.container.run("systemctl", "show", "kiosk-web", "-p", "Description", "--value").stdout
@@ -169,7 +189,8 @@ def the_owner_goes_back_by_himself(device: Device) -> str:
     return f"{device.release()} runs, with its own units"
 
 
-def a_better_version_takes_over(device: Device) -> str:
+@on_each_suite
+def test_a_better_version_takes_over(device: Device) -> str:
     device.note_what_was_acknowledged()
     done = device.install("better")
     assert device.serves() == version("better")
@@ -187,7 +208,15 @@ def a_better_version_takes_over(device: Device) -> str:
     return f"{said} The gate was closed for {(entered_us - left_us) / 1e6:.1f} s; a release is {size} MB"
 
 
-def uninstalling_keeps_the_records(device: Device) -> str:
+@on_each_suite
+def test_power_cuts_of_an_upgrade_leave_a_version_that_works_and_every_record(device: Device) -> str:
+    said = [power_cut(device) for _ in range(device.options.cuts)]
+    where = ", ".join(f"{count} {moment}" for moment, count in device.cuts.items())
+    return f"{where or 'none'}: {' | '.join(said)}"
+
+
+@on_each_suite
+def test_uninstalling_keeps_the_records(device: Device) -> str:
     device.note_what_was_acknowledged()
     device.container.run(f"{PROGRAM}/current/install.sh", "--uninstall")
     device.nothing_is_lost()
@@ -203,42 +232,17 @@ def uninstalling_keeps_the_records(device: Device) -> str:
     return f"{device.seen_seq} records are still there"
 
 
-def installing_again_goes_on_where_it_was(device: Device) -> str:
+@on_each_suite
+def test_installing_again_goes_on_where_it_was(device: Device) -> str:
     device.install("better")
     assert device.serves() == version("better")
     return f"{device.nothing_is_lost()['last']} records, same epoch"
 
 
-def purging_leaves_nothing(device: Device) -> str:
+@on_each_suite
+def test_purging_leaves_nothing(device: Device) -> str:
     device.container.run(f"{PROGRAM}/current/install.sh", "--uninstall", "--purge")
     for path in ("/etc/entrance-kiosk", "/var/lib/entrance-kiosk", "/var/lib/private/entrance-kiosk-web", PROGRAM):
         assert device.container.run("test", "-e", path, check=False).returncode == 1, path
     assert device.container.run("id", "entrance-kiosk", check=False).returncode == 1
     return "records, configuration, keys, program and user are gone"
-
-
-CHECKS: tuple[Callable[[Device], str], ...] = (
-    without_keys_it_installs_and_says_what_is_missing,
-    installs_without_a_network_and_is_ready,
-    a_second_run_changes_nothing,
-    picamera2_is_imported_over_apts_packages_with_numpy_2,
-    a_power_cut_of_a_gate_at_work_loses_nothing,
-    a_version_that_falls_at_once_is_taken_back,
-    a_version_that_is_out_of_order_is_taken_back,
-    a_version_that_changed_the_schema_and_never_says_ready_is_taken_back_with_its_records,
-    a_version_from_which_there_is_no_way_back_is_refused,
-    a_damaged_bundle_is_refused,
-    an_installer_that_is_killed_while_it_switches_leaves_a_gate_that_works,
-    a_terminal_that_is_closed_while_it_switches_changes_nothing,
-    the_owner_goes_back_by_himself,
-    a_better_version_takes_over,
-)
-BEFORE_CUTS: tuple[Callable[[Device], str], ...] = (
-    installs_without_a_network_and_is_ready,
-    a_better_version_takes_over,
-)
-LAST: tuple[Callable[[Device], str], ...] = (
-    uninstalling_keeps_the_records,
-    installing_again_goes_on_where_it_was,
-    purging_leaves_nothing,
-)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 BLOCK_BYTES = 4096
-MARK = "/run/rung-began"
+MARK = "/run/writes-began"
 """A file in memory whose time is when the naming of writes began."""
 _WRITE = re.compile(r"^blk_co_pwritev .* offset (\d+) bytes (\d+) ", re.MULTILINE)
 _TABLE = re.compile(r"Inode table at (\d+)-(\d+)")
@@ -77,7 +77,7 @@ class Card:
 
     def _changed(self, shell: Shell) -> dict[int, str]:
         """Inode -> path of what was changed since the mark, and of the folders that it may have been renamed in."""
-        # What was installed is newer than a clock that nobody has set.
+        # What was installed is newer than a clock that was not set yet.
         since = f"\\( -newer {MARK} -o -cnewer {MARK} \\) -not -newermt tomorrow"
         lines = shell.run(f"find / -xdev {since} -printf '%i %p\\n'").splitlines()
         return {int(inode): path for inode, path in (line.split(" ", 1) for line in lines)}
@@ -85,11 +85,11 @@ class Card:
     def _owners(self, blocks: list[int], shell: Shell) -> dict[int, str]:
         """Block -> path of the file that it belongs to now."""
         ask = " ".join(map(str, blocks))
-        told = shell.run(f"debugfs -R 'icheck {ask}' {self.device}", 300.0)
-        inodes = {int(block): int(inode) for block, inode in re.findall(r"^(\d+)\t(\d+)$", told, re.MULTILINE)}
+        printed = shell.run(f"debugfs -R 'icheck {ask}' {self.device}", 300.0)
+        inodes = {int(block): int(inode) for block, inode in re.findall(r"^(\d+)\t(\d+)$", printed, re.MULTILINE)}
         wanted = " ".join(str(inode) for inode in sorted(set(inodes.values())) if inode >= FIRST_FILE)
-        told = shell.run(f"debugfs -R 'ncheck {wanted}' {self.device}", 300.0) if wanted else ""
-        paths = OWN_INODES | {int(inode): path for inode, path in re.findall(r"^(\d+)\t(/.*)$", told, re.MULTILINE)}
+        printed = shell.run(f"debugfs -R 'ncheck {wanted}' {self.device}", 300.0) if wanted else ""
+        paths = OWN_INODES | {int(inode): path for inode, path in re.findall(r"^(\d+)\t(/.*)$", printed, re.MULTILINE)}
         return {block: paths.get(inode, f"inode {inode}") for block, inode in inodes.items()}
 
 
@@ -103,7 +103,7 @@ def total_bytes(writes: list[Write]) -> int:
     return sum(write.size_bytes for write in writes)
 
 
-def told(found: Counter[str]) -> str:
+def listed(found: Counter[str]) -> str:
     """The largest first, bytes each."""
     first = found.most_common(WORST)
     said = [f"{name} {size}" for name, size in first]

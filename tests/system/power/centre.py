@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kiosk.simulation.processes import Process, python_module
+from kiosk.simulation.processes import ChildProcess, python_module_command
 from mqtt.centre import fleet_status
 from tests.fakes.processes.broker import Broker
 from tests.system.emulator.qemu import EmulatorError
@@ -41,14 +41,14 @@ class Centre:
 
     def sent_again(self) -> int:
         """Passages that came a second time, and were known."""
-        return sum(stream.doubled for device in self._devices() for stream in device.streams)
+        return sum(stream.duplicates for device in self._devices() for stream in device.streams)
 
     def problem(self, device: Found) -> str:
         """How the ledger differs from the device's disk; empty where each has what the other has, once."""
         ids = self.ids()
         missing, foreign = set(device.ids.values()) - set(ids), set(ids) - set(device.ids.values())
         streams = [stream for each in self._devices() for stream in each.streams]
-        conflicting = sum(stream.conflicting for stream in streams)
+        conflicting = sum(stream.conflicts for stream in streams)
         gaps = [gap for stream in streams for gap in stream.missing]
         if missing or foreign or len(ids) != len(set(ids)) or conflicting or gaps:
             doubled = len(ids) - len(set(ids))
@@ -58,8 +58,8 @@ class Centre:
             )
         return ""
 
-    def _devices(self) -> list[fleet_status.Device]:
-        return fleet_status.devices(str(self.database), datetime.now(UTC))
+    def _devices(self) -> list[fleet_status.DeviceStatus]:
+        return fleet_status.read_fleet_status(str(self.database), datetime.now(UTC))
 
 
 @contextlib.contextmanager
@@ -68,8 +68,8 @@ def centre(broker: Broker, folder: Path) -> Iterator[Centre]:
     database = folder / "centre.db"
     for old in folder.glob("centre.db*"):
         old.unlink()
-    command = python_module("kiosk", "centre", "--broker", broker.address, "--database", str(database))
-    process = Process("the centre", command, folder / "centre.log")
+    command = python_module_command("kiosk", "centre", "--broker", broker.address, "--database", str(database))
+    process = ChildProcess("the centre", command, folder / "centre.log")
     process.start()
     try:
         yield Centre(database)

@@ -1,4 +1,4 @@
-"""Power cuts: the whole machine is killed while codes are shown, its disk loses what it was not told to keep, and it starts again.
+"""Power cuts: the machine is killed while codes are shown, its disk loses what it was not asked to flush, and it starts again.
 
 What is seen from outside: the pulses of the door's relay, energised together with the green lamp, on the machine's pins.
 """
@@ -38,7 +38,7 @@ class Cut:
     """How long the machine was on."""
     greens: int
     """Pulses of the relay that were seen from outside."""
-    told: int
+    logged: int
     """The newest record that the log spoke of, on the serial line; 0 where none."""
     found: Found
     boot_id: str
@@ -52,7 +52,7 @@ class Cut:
     @property
     def records_lost(self) -> int:
         """Records that the log spoke of and that are not there."""
-        return max(0, self.told - self.found.last_seq)
+        return max(0, self.logged - self.found.last_seq)
 
 
 @dataclass(slots=True)
@@ -98,7 +98,7 @@ class Series:
             fate=fate,
             on_s=lines[-1].at_s - guest.on_at_s,
             greens=sum(edge.line == PINS["relay"] and edge.high for edge in edges),
-            told=max((int(told[1]) for line in lines if (told := RECORD.search(line.text))), default=0),
+            logged=max((int(match[1]) for line in lines if (match := RECORD.search(line.text))), default=0),
             found=found,
             boot_id=mounted.text.split()[1],
             problems=(*machine.problems(lines), *([problem] if problem else [])),
@@ -127,21 +127,21 @@ class Series:
         before.replace(self.disk)
 
     def deliver_the_rest(self, centre: Centre) -> Found:
-        """Start a last time, with nobody at the gate, until the centre has what the disk has. Raises rung_qemu.EmulatorError."""
+        """Start a last time, without people, until the centre has what the disk has. Raises qemu.EmulatorError."""
         due = seen_after(self.disk)[0].count
-        with machine.running(self.parts, self.disk, FOLDER / "cut.log", start="nobody") as guest:
+        with machine.running(self.parts, self.disk, FOLDER / "cut.log", start="empty") as guest:
             guest.console.wait("MOUNTED", STARTED_WITHIN_S)
             centre.await_passages(due, DELIVERED_WITHIN_S)
         return seen_after(self.disk)[0]
 
 
 def lives(cuts: Sequence[Cut]) -> int:
-    """How many databases there were; with more than one, somebody would have to ask where the records of the first are."""
+    """How many databases there were; with more than one, a person would have to search for the records of the first."""
     return len({cut.found.epoch for cut in cuts if cut.found.there})
 
 
 def seen_after(disk: Path) -> tuple[Found, str]:
-    """What a person would find on the disk, or why he would be needed."""
+    """What a person would find on the disk, or why they would be needed."""
     try:
         copy = power_disk.copied(disk, FOLDER / "look.img")
         found = power_disk.look(copy, lists=machine.lists())

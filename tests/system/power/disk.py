@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kiosk.core.ports import KioskError
-from kiosk.storage import Limits, NotADatabase, Store
+from kiosk.storage import RetentionLimits, IncompatibleDatabaseError, SqliteEventStore
 from kiosk.storage.database import open_writer
 from tests.fakes.data.access_events import a_passage
 from tests.system.power.recorder import NEXT_RELEASE
@@ -23,7 +23,7 @@ class NotMounted(Exception):
 NEEDS_A_PERSON = (KioskError, sqlite3.Error, NotMounted)
 """What `look` raises: a database that does not open, a file system that does not mount."""
 AFTER_THE_CUT = "after the cut"
-LIMITS = Limits(max_rows=10**9, low_space_bytes=0, min_free_bytes=0)
+LIMITS = RetentionLimits(max_rows=10**9, low_space_bytes=0, min_free_bytes=0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +90,8 @@ def look(disk: Path, *, migrate: bool = False, lists: Collection[bytes] = ()) ->
 def _open_as_the_device_does(path: Path) -> int:
     """Open, record one more passage, close; its number, or 0 where this release leaves a newer one's database alone."""
     try:
-        store = Store(path, boot_id=AFTER_THE_CUT, limits=LIMITS)
-    except NotADatabase:
+        store = SqliteEventStore(path, boot_id=AFTER_THE_CUT, limits=LIMITS)
+    except IncompatibleDatabaseError:
         return 0
     try:
         return store.commit(a_passage(10**6)).seq
@@ -153,7 +153,7 @@ def copied(disk: Path, to: Path) -> Path:
     return to
 
 
-def cannot() -> str:
+def cannot_mount() -> str:
     """Why disk images cannot be mounted here, as a sentence; empty where they can."""
     with tempfile.TemporaryDirectory(prefix="kiosk-disk-") as folder:
         image = Path(folder) / "image"

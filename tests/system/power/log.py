@@ -1,4 +1,4 @@
-"""What a disk was told, in order (QEMU's blklogwrites), and every state in which a power cut could have left it.
+"""What a disk was asked to write, in order (QEMU's blklogwrites), and every state in which a power cut could have left it.
 
 The log's format is that of Linux's dm-log-writes (Documentation/admin-guide/device-mapper/log-writes.rst): a superblock, then for
 each request one sector (sector, number of sectors, flags, length) and its data.
@@ -18,7 +18,7 @@ MARKS_AT = 128 << 20
 """Behind the file system: what the recorder writes here says what was acknowledged before."""
 SECTOR_BYTES = 512
 SUPERBLOCK_AT = 1024
-"""Of ext4, which puts one checksum over its 1024 bytes, and counts on the disk to write them whole: docs/testing/power-cut-runs.md."""
+"""Of ext4. One checksum covers its 1024 bytes, and ext4 relies on the disk to write them whole."""
 _MAGIC = 0x6A736677736872
 _SUPERBLOCK = struct.Struct("<QQQI")
 _ENTRY = struct.Struct("<QQQQ")
@@ -26,7 +26,7 @@ _FLUSH, _FUA, _DISCARD = 1, 2, 4
 
 
 class Fate(StrEnum):
-    """What became of the writes that the disk had not been told to keep yet."""
+    """What became of the writes that the disk had not been asked to flush yet."""
 
     LOST = "all lost"
     KEPT = "all kept"
@@ -102,7 +102,7 @@ def put(disk: Path, writes: Iterable[tuple[int, bytes]]) -> None:
 
 
 def marks(requests: Sequence[Request]) -> list[tuple[int, str]]:
-    """What the recorder was told is safe: (place in the log, words), in order."""
+    """What the store had reported to the recorder as safe: (place in the log, words), in order."""
     return [
         (place, request.data.split(b"\n", 1)[0].decode("ascii"))
         for place, request in enumerate(requests)

@@ -12,8 +12,7 @@ from pathlib import Path
 from tests.paths import PROJECT
 from tests.system.arm import root as arm_root
 from tests.system.container import root as container_root
-from tests.system.emulator import image, qemu
-from tests.system.emulator import site as rung_premises
+from tests.system.emulator import image, qemu, site
 from tests.system.power.log import DISK_BYTES, MARKS_AT
 
 FOLDER = container_root.CACHE / "power"
@@ -25,6 +24,17 @@ PINS = {"green": 4, "red": 6, "amber": 7, "buzzer": 3, "relay": 2}
 HOST = "10.0.2.2"
 """This machine, as QEMU's user network names it for the guest."""
 PULSE_S = 0.05
+RECORDER = (
+    "tests/__init__.py",
+    "tests/fakes/__init__.py",
+    "tests/fakes/data/__init__.py",
+    "tests/fakes/data/access_events.py",
+    "tests/system/__init__.py",
+    "tests/system/power/__init__.py",
+    "tests/system/power/log.py",
+    "tests/system/power/recorder.py",
+)
+"""What the recorder needs beside the product."""
 Parts = tuple[str, ...]
 """The command line of a machine, without its data disk; nothing of it is written to."""
 INIT = """\
@@ -42,7 +52,7 @@ export PYTHONPATH=/opt/entrance-kiosk/site:/media/site PYTHONDONTWRITEBYTECODE=1
 cd /run
 while :; do
     case $start in
-        crowd | nobody) set -- -m kiosk run --config /media/etc/entrance-kiosk/kiosk.toml --camera "replay:/media/$start" ;;
+        crowd | empty) set -- -m kiosk run --config /media/etc/entrance-kiosk/kiosk.toml --camera "replay:/media/$start" ;;
         recorder) set -- -m tests.system.power.recorder ;;
     esac
     env ${preload:+LD_PRELOAD=$preload} python3 "$@"
@@ -51,7 +61,7 @@ done
 """
 
 
-def furnished(broker_port: int) -> Parts:
+def prepared(broker_port: int) -> Parts:
     """The machine with this checkout, a crowd of synthetic people with passes, and a broker's port on this host."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     linux = image.kernel()
@@ -62,42 +72,42 @@ def furnished(broker_port: int) -> Parts:
         f"write {FOLDER}/init sbin/power-init", "set_inode_field sbin/power-init mode 0100755",
     ):  # fmt: skip
         subprocess.run(["debugfs", "-w", "-R", command, str(root)], check=True, capture_output=True)
-    premises = image.disk(_premises(broker_port), FOLDER / "premises.img", 64)
+    media = image.disk(_media(broker_port), FOLDER / "media.img", 64)
     initrd = image.initrd(linux, (*image.VIRT_MODULES, "gpio_pl061"), FOLDER)
     return (
         *("qemu-system-aarch64", "-M", "virt", *BOARD, "-dtb", str(image.board_of_a_pi(BOARD, FOLDER))),
         *("-kernel", str(linux.image), "-initrd", str(initrd)),
         *("-netdev", "user,id=outside", "-device", "virtio-net-pci,netdev=outside,romfile="),
         *("-drive", f"file={root},if=none,id=root,format=raw,snapshot=on", "-device", "virtio-blk-pci,drive=root"),
-        *("-drive", f"file={premises},if=none,id=premises,format=raw,snapshot=on"),
-        *("-device", "virtio-blk-pci,drive=premises"),
+        *("-drive", f"file={media},if=none,id=media,format=raw,snapshot=on"),
+        *("-device", "virtio-blk-pci,drive=media"),
     )
 
 
-def _premises(broker_port: int) -> Path:
+def _media(broker_port: int) -> Path:
     """A folder with this checkout's code, the configuration with keys and lists, and the pictures."""
-    folder = FOLDER / "premises"
+    folder = FOLDER / "media"
     shutil.rmtree(folder, ignore_errors=True)
-    site = folder / "site"
+    code = folder / "site"
     with zipfile.ZipFile(image.project_wheel(FOLDER / "wheel")) as wheel:
-        wheel.extractall(site)
-    (site / "tests").mkdir()
-    for name in ("__init__.py", "passages.py", "power_log.py", "rung_power_recorder.py"):
-        shutil.copy(PROJECT / "tests" / name, site / "tests" / name)
+        wheel.extractall(code)
+    for name in RECORDER:
+        (code / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(PROJECT / name, code / name)
     shutil.copy(_without_fsync(), folder / "without-fsync.so")
     (folder / "etc").mkdir()
-    world = rung_premises.furnish(folder, PINS, broker=f"{HOST}:{broker_port}")
+    world = site.configure(folder, PINS, broker=f"{HOST}:{broker_port}")
     _configure(folder / "etc/entrance-kiosk/kiosk.toml")
     people = {f"{number:03}": (world.make_valid_pass(number),) for number in range(CROWD)}
     people |= {f"{number:03}-x": (world["forged"].data,) for number in range(0, CROWD, 12)}
-    rung_premises.paint(folder / "crowd", people)
-    rung_premises.paint(folder / "nobody", {"nobody": ()})
+    site.write_pictures(folder / "crowd", people)
+    site.write_pictures(folder / "empty", {"empty": ()})
     return folder
 
 
 def lists() -> set[bytes]:
-    """The signed lists of the premises, whole."""
-    return {path.read_bytes() for path in (FOLDER / "premises/etc/entrance-kiosk").glob("*.cbor")}
+    """The signed lists that the machine was given, whole."""
+    return {path.read_bytes() for path in (FOLDER / "media/etc/entrance-kiosk").glob("*.cbor")}
 
 
 def _configure(file: Path) -> None:
@@ -167,5 +177,5 @@ def let_run(guest: qemu.Machine, seconds: float) -> None:
 
 
 def problems(lines: Sequence[qemu.ConsoleLine]) -> list[str]:
-    """What a person would have had to look after."""
+    """What a person would have had to repair."""
     return [line.text for line in lines if line.text.startswith(("PROBLEM", "ENDED"))]

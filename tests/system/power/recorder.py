@@ -1,4 +1,4 @@
-"""Runs in the machine of `make test-power`: records, settles, purges and migrates, and marks on the disk what it was told is safe.
+"""Runs in the machine of `make test-power`: records, acknowledges, purges and migrates, and marks on the disk what is safe.
 
 A mark is written past the file system and past every cache of the machine, without a flush: it stands in the log of writes
 behind all that made its record durable, and makes nothing durable itself.
@@ -10,8 +10,8 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kiosk.core.model import ClockQuality, Moment
-from kiosk.storage import Limits, Store
+from kiosk.core.model import ClockQuality, ClockReading
+from kiosk.storage import RetentionLimits, SqliteEventStore
 from kiosk.storage.database import MIGRATIONS, open_writer
 from tests.fakes.data.access_events import a_passage
 from tests.system.power.log import DISK_BYTES, MARKS_AT, SECTOR_BYTES
@@ -21,7 +21,7 @@ DISK = Path("/dev/vdc")
 PASSAGES = (700, 250)
 """Of each life of the daemon."""
 LIVES = len(PASSAGES)
-LIMITS = Limits(max_rows=300, low_space_bytes=0)
+LIMITS = RetentionLimits(max_rows=300, low_space_bytes=0)
 REBUILD = """
     CREATE TABLE event_before AS SELECT * FROM event;
     DELETE FROM event;
@@ -62,7 +62,7 @@ def main() -> None:
 
 def a_life(marks: Marks, passages: int) -> None:
     """Open, record, close; meanwhile the centre confirms and history gives way."""
-    store = Store(DATABASE, limits=LIMITS)
+    store = SqliteEventStore(DATABASE, limits=LIMITS)
     stop = threading.Event()
     courier = threading.Thread(target=deliver, args=(store, stop))
     courier.start()
@@ -75,11 +75,11 @@ def a_life(marks: Marks, passages: int) -> None:
     marks.set("closed")
 
 
-def deliver(store: Store, stop: threading.Event) -> None:
+def deliver(store: SqliteEventStore, stop: threading.Event) -> None:
     """As the courier's thread: note what the centre has, and let history go."""
     while not stop.wait(0.01):
         store.acknowledge(store.newest_seq)
-        store.run_maintenance(Moment(datetime.now(UTC), 0.0, ClockQuality.SYNCHRONISED))
+        store.run_maintenance(ClockReading(datetime.now(UTC), 0.0, ClockQuality.SYNCHRONISED))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The promises of our systemd units, tried on real systemd; tests/system/service/run.py boots the root and runs this in it.
+"""The promises of our systemd units, checked on real systemd. test_service.py boots the root and runs this in it.
 
 The daemon is the shipped one with its synthetic camera and mock pins; there is no network but loopback and no broker.
 """
@@ -21,12 +21,12 @@ from typing import Any
 
 ETC = Path("/etc/entrance-kiosk")
 STATUS = Path("/run/entrance-kiosk/status.json")
-RECORDS = Path("/var/lib/entrance-kiosk/passages.db")
+RECORDS = Path("/var/lib/entrance-kiosk/events.db")
 DARK = "lamps, buzzer and relay are off"
 _tick = threading.Event()
 
 
-def furnish() -> None:
+def configure() -> None:
     """What an installer leaves in /etc: keys, lists, configuration; run in the root before it boots."""
     from datetime import UTC, datetime
 
@@ -34,11 +34,11 @@ def furnish() -> None:
     from kiosk.simulation.sandbox import Premises
 
     ETC.mkdir(exist_ok=True)
-    Premises(ETC, sample_world(datetime.now(UTC))).furnish()
+    Premises(ETC, sample_world(datetime.now(UTC))).write_files()
     text = (ETC / "kiosk.toml").read_text(encoding="utf-8")
     text = text.replace('run_dir = "run"', 'run_dir = "/run/entrance-kiosk"')
-    text = text.replace('path = "passages.db"', f'path = "{RECORDS}"').replace("port = 0", "port = 8080")
-    text = text.replace('pseudonym = "', 'pseudonym = "private/')
+    text = text.replace('path = "events.db"', f'path = "{RECORDS}"').replace("port = 0", "port = 8080")
+    text = text.replace('pseudonym_key = "', 'pseudonym_key = "private/')
     (ETC / "kiosk.toml").write_text(text, encoding="utf-8")
     (ETC / "private").mkdir(exist_ok=True)
     (ETC / "pseudonym.key").rename(ETC / "private/pseudonym.key")
@@ -213,8 +213,10 @@ def retention_is_kept_while_the_daemon_does_not_run() -> str:
     subprocess.run(["systemctl", "stop", "kiosk"], check=True)
     subprocess.run(["systemctl", "start", "kiosk-purge"], check=True)
     assert (show("kiosk-purge", "ConditionResult"), show("kiosk-purge", "Result")) == ("yes", "success")
-    told = subprocess.run(["journalctl", "-u", "kiosk-purge", "-o", "cat"], capture_output=True, text=True, check=True)
-    assert "passages deleted" in told.stdout
+    journal = subprocess.run(
+        ["journalctl", "-u", "kiosk-purge", "-o", "cat"], capture_output=True, text=True, check=True
+    )
+    assert "passages deleted" in journal.stdout
     assert show("kiosk-purge.timer", "ActiveState") == "active"
     return "skipped while the daemon runs, done while it does not"
 
@@ -252,8 +254,8 @@ def a_killed_daemon_is_back_in_seconds_and_has_lost_nothing() -> str:
 
 def the_lamps_were_put_dark_after_the_kill() -> str:
     journal = subprocess.run(["journalctl", "-u", "kiosk", "-o", "cat"], capture_output=True, text=True, check=True)
-    told = journal.stdout.splitlines()
-    assert told.count(DARK) >= int(show("kiosk", "NRestarts")) >= 1, journal.stdout[-1000:]
+    lines = journal.stdout.splitlines()
+    assert lines.count(DARK) >= int(show("kiosk", "NRestarts")) >= 1, journal.stdout[-1000:]
     return DARK
 
 
@@ -270,7 +272,7 @@ def a_daemon_that_hangs_is_killed_by_the_watchdog_and_starts_anew() -> str:
 
 
 def a_camera_that_hangs_in_its_driver_starves_the_watchdog() -> str:
-    """A picture turns into a pipe that nobody writes to: the camera's thread hangs in read(), the others turn."""
+    """A picture turns into a pipe without a writer: the camera's thread hangs in read(), the others turn."""
     pictures = Path("/srv/pictures")
     pictures.mkdir()
     for name in ("a.pgm", "b.pgm"):
@@ -347,12 +349,10 @@ def main() -> int:
         for check in CHECKS:
             try:
                 said, met = check(), True
-            except Exception as trouble:  # noqa: BLE001  the next check still runs
-                said, met = f"{type(trouble).__name__}: {trouble}", False
+            except Exception as error:  # noqa: BLE001  the next check still runs
+                said, met = f"{type(error).__name__}: {error}", False
                 failed += 1
-            print(
-                json.dumps({"check": check.__name__.replace("_", " "), "met": met, "said": said}), file=out, flush=True
-            )
+            print(json.dumps({"check": check.__name__, "met": met, "said": said}), file=out, flush=True)
     journal = subprocess.run(["journalctl", "--no-pager", "-b"], capture_output=True, text=True, check=False).stdout
     Path("/results/journal").write_text(journal, encoding="utf-8")
     subprocess.run(["systemctl", "exit", "1" if failed else "0"], check=True)
@@ -360,7 +360,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:] == ["furnish"]:
-        furnish()
+    if sys.argv[1:] == ["configure"]:
+        configure()
     else:
         sys.exit(main())

@@ -10,7 +10,7 @@ from tests.system.install.bundles import VARIANTS, changed
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_every_version_of_the_install_rung_can_be_made_of_this_checkout(tmp_path: Path, name: str) -> None:
+def test_every_version_of_the_install_tests_can_be_made_of_this_checkout(tmp_path: Path, name: str) -> None:
     folder = changed(name, tmp_path / "checkout")
     version, changes = VARIANTS[name]
     assert tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"] == version

@@ -1,4 +1,4 @@
-"""The states that a power cut can leave, out of a log of writes: what the rung of power cuts rests on."""
+"""The states that a power cut can leave, out of a log of writes: what the tests of power cuts rest on."""
 
 import random
 import struct
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.system.power import log as rung_power_log
+from tests.system.power import log as power_log
 from tests.system.power.log import SECTOR_BYTES, Fate, Request
 
 A, B, C = (bytes([letter]) * 2 * SECTOR_BYTES for letter in b"abc")
@@ -45,8 +45,8 @@ def log_of(content: list[Request]) -> bytes:
 def after(content: list[Request], fate: Fate) -> dict[int, bytes]:
     """Bytes by their place after a cut behind all of it."""
     point = len(content)
-    sure = dict(rung_power_log.flushed(content, 0, point))
-    return sure | dict(rung_power_log.survivors(content, point, fate, random.Random(1)))
+    sure = dict(power_log.flushed(content, 0, point))
+    return sure | dict(power_log.survivors(content, point, fate, random.Random(1)))
 
 
 def test_what_was_flushed_is_there_whatever_becomes_of_the_rest() -> None:
@@ -62,15 +62,15 @@ def test_what_was_not_flushed_is_lost_or_kept() -> None:
 
 def test_a_torn_write_leaves_whole_sectors_of_the_old_and_of_the_new() -> None:
     content = [written(4096, A * 50), FLUSH, written(4096, C * 50)]
-    torn = dict(rung_power_log.survivors(content, len(content), Fate.TORN, random.Random(1)))
+    torn = dict(power_log.survivors(content, len(content), Fate.TORN, random.Random(1)))
     assert 0 < len(torn) < 100
     assert all(data == C[:SECTOR_BYTES] and place % SECTOR_BYTES == 0 for place, data in torn.items())
 
 
 def test_a_superblock_is_written_whole_or_not_at_all() -> None:
     for seed in range(10):
-        content = [FLUSH, written(rung_power_log.SUPERBLOCK_AT, A)]
-        assert list(rung_power_log.survivors(content, 2, Fate.TORN, random.Random(seed))) in ([], [(1024, A)])
+        content = [FLUSH, written(power_log.SUPERBLOCK_AT, A)]
+        assert list(power_log.survivors(content, 2, Fate.TORN, random.Random(seed))) in ([], [(1024, A)])
 
 
 def test_a_forced_write_needs_no_flush() -> None:
@@ -83,8 +83,8 @@ def test_without_any_flush_all_may_be_lost() -> None:
 
 def test_a_mark_stands_behind_what_it_speaks_of() -> None:
     mark = b"record 7\n".ljust(SECTOR_BYTES, b"\0")
-    content = [written(0, A), FLUSH, written(rung_power_log.MARKS_AT, mark)]
-    assert rung_power_log.marks(content) == [(2, "record 7")]
+    content = [written(0, A), FLUSH, written(power_log.MARKS_AT, mark)]
+    assert power_log.marks(content) == [(2, "record 7")]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -92,19 +92,19 @@ def test_a_mark_stands_behind_what_it_speaks_of() -> None:
 def test_a_log_is_read_as_it_was_written(tmp_path: Path, content: list[Request]) -> None:
     log = tmp_path / "log"
     log.write_bytes(log_of(content))
-    assert rung_power_log.read(log) == content
+    assert power_log.read(log) == content
 
 
 def test_what_is_no_log_is_refused(tmp_path: Path) -> None:
     log = tmp_path / "log"
     log.write_bytes(bytes(4096))
     with pytest.raises(ValueError, match="is not a log of writes"):
-        rung_power_log.read(log)
+        power_log.read(log)
 
 
 def test_a_written_disk_has_the_bytes_at_their_place(tmp_path: Path) -> None:
     disk = tmp_path / "disk"
     disk.write_bytes(bytes(8192))
-    rung_power_log.put(disk, [(0, A), (4096, B)])
+    power_log.put(disk, [(0, A), (4096, B)])
     assert disk.read_bytes()[:1024] == A
     assert disk.read_bytes()[4096:5120] == B

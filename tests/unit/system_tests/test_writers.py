@@ -60,9 +60,9 @@ def test_a_write_is_named_after_its_file_the_journal_or_the_file_whose_entry_it_
         "times and sizes of /var/clock": 512,
         "superblock and groups": 2048,
     }
-    assert writers.told(found).startswith("the file system's journal 4096; superblock and groups 2048; ")
+    assert writers.listed(found).startswith("the file system's journal 4096; superblock and groups 2048; ")
     assert writers.total_bytes(writes) == found.total()
 
 
-def test_nothing_written_is_told_as_nothing() -> None:
-    assert writers.told(Counter()) == "nothing"
+def test_no_writes_are_listed_as_nothing() -> None:
+    assert writers.listed(Counter()) == "nothing"
