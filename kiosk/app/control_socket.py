@@ -17,100 +17,102 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 
-from kiosk.core.model import Direction, Grounds, Outcome
+from kiosk.core.model import Direction, ManualReason, Outcome
 from kiosk.core.ports import KioskError
 
 log = logging.getLogger(__name__)
 
 SOCKET_FILE = "control.sock"
-MAX_ORDER_BYTES = 4096
-MAX_ANSWER_BYTES = 1024 * 1024
-PEER_S = 2.0
+MAX_COMMAND_BYTES = 4096
+MAX_RESPONSE_BYTES = 1024 * 1024
+PEER_TIMEOUT_S = 2.0
 """How long a peer may take to say its order, or to take its answer."""
-ACCEPT_S = 0.25
+ACCEPT_TIMEOUT_S = 0.25
 SO_PEERGROUPS = 59  # <asm-generic/socket.h>; Python 3.11 does not name it
 _UCRED = struct.Struct("3i")  # pid, uid, gid
 
-_closed = with_config(ConfigDict(extra="forbid"))
+_forbid_extra = with_config(ConfigDict(extra="forbid"))
 
 
-@_closed
+@_forbid_extra
 @dataclass(frozen=True, slots=True)
-class Admit:
+class AdmitCommand:
     """Let one person through by hand ("khai hộ"), with a record."""
 
     direction: Direction
-    grounds: Grounds | None = None
+    manual_reason: ManualReason | None = None
     """What the guard gives as his reason."""
-    do: Literal["admit"] = "admit"
+    command: Literal["admit"] = "admit"
 
 
-@_closed
+@_forbid_extra
 @dataclass(frozen=True, slots=True)
-class Undo:
+class UndoCommand:
     """Take the last passage back, with a record that annuls it."""
 
-    grounds: Grounds
+    manual_reason: ManualReason
     seq: int | None = None
     """The record that the guard means: another one is left alone. None: whichever is the last."""
-    do: Literal["undo"] = "undo"
+    command: Literal["undo"] = "undo"
 
 
-@_closed
+@_forbid_extra
 @dataclass(frozen=True, slots=True)
-class ShowLamp:
+class ShowSignalCommand:
     """Play an outcome's pattern on the lamps, without a record."""
 
     outcome: Outcome
-    do: Literal["show-lamp"] = "show-lamp"
+    command: Literal["show-lamp"] = "show-lamp"
 
 
-@_closed
+@_forbid_extra
 @dataclass(frozen=True, slots=True)
-class Pause:
+class PauseCommand:
     """Stop answering people, or go on."""
 
     paused: bool
-    do: Literal["pause"] = "pause"
+    command: Literal["pause"] = "pause"
 
 
-@_closed
+@_forbid_extra
 @dataclass(frozen=True, slots=True)
-class ReleaseQuarantine:
+class ReleaseQuarantineCommand:
     """Send again what the centre refused: all of it, or one record."""
 
     seq: Annotated[int, Field(ge=1, le=2**62)] | None = None
     """Number of the record; None: all."""
-    do: Literal["release-quarantine"] = "release-quarantine"
+    command: Literal["release-quarantine"] = "release-quarantine"
 
 
-@_closed
+@_forbid_extra
 @dataclass(frozen=True, slots=True)
-class TakeStill:
+class CapturePreviewCommand:
     """Look through the camera: a small picture for aiming, without codes, that nobody keeps."""
 
-    do: Literal["take-still"] = "take-still"
+    command: Literal["take-still"] = "take-still"
 
 
-Order = Admit | Undo | ShowLamp | Pause | ReleaseQuarantine | TakeStill
-Handlers = Mapping[type[Order], Callable[[Any], Mapping[str, Any]]]
+Command = (
+    AdmitCommand | UndoCommand | ShowSignalCommand | PauseCommand | ReleaseQuarantineCommand | CapturePreviewCommand
+)
+HandlerMap = Mapping[type[Command], Callable[[Any], Mapping[str, Any]]]
 
-_ORDERS: TypeAdapter[Order] = TypeAdapter(Annotated[Order, Field(discriminator="do")])
+_COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """What became of an order."""
 
     ok: bool
-    error: str = ""
+    error_code: str = ""
     """`not-allowed`, `not-understood`, `unknown-here`, `failed` or a handler's own word; empty where it was done."""
-    said: str = ""
+    message: str = ""
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Peer:
+class PeerCredentials:
     """Who is at the other end, by the kernel's word."""
 
     pid: int
@@ -118,18 +120,18 @@ class Peer:
     groups: frozenset[int]
 
 
-class OrderRefused(KioskError):
+class CommandRejectedError(KioskError):
     """A handler will not do it; the text goes to whoever ordered, with `error` as the answer's word."""
 
     def __init__(self, message: str, error_code: str = "failed") -> None:
-        self.error = error_code
+        self.error_code = error_code
         super().__init__(message)
 
 
-class Control:
+class ControlServer:
     """The listening end. `step` belongs to one thread; `close` may come from another."""
 
-    def __init__(self, run_dir: Path, handlers: Handlers, *, owner_uid: int | None = None) -> None:
+    def __init__(self, run_dir: Path, handlers: HandlerMap, *, owner_uid: int | None = None) -> None:
         """Open the socket in `run_dir`. Handlers are called in the thread of `step`. Raises KioskError."""
         self.path = run_dir / SOCKET_FILE
         self._handlers = handlers
@@ -143,7 +145,7 @@ class Control:
         except OSError as trouble:
             self._listener.close()
             raise KioskError(f"{self.path}: orders cannot be heard there: {trouble.strerror or trouble}") from trouble
-        self._listener.settimeout(ACCEPT_S)
+        self._listener.settimeout(ACCEPT_TIMEOUT_S)
         self._group = self.path.stat().st_gid
 
     def step(self) -> float:
@@ -153,11 +155,11 @@ class Control:
         except TimeoutError:
             return 0.0
         except OSError:  # closed
-            return ACCEPT_S
+            return ACCEPT_TIMEOUT_S
         with connection:
-            connection.settimeout(PEER_S)
+            connection.settimeout(PEER_TIMEOUT_S)
             try:
-                answer = self._hear(connection)
+                answer = self._respond(connection)
                 connection.sendall(json.dumps(asdict(answer), ensure_ascii=False).encode() + b"\n")
             except OSError as trouble:
                 log.info("a peer of the control socket went away: %s", trouble)
@@ -168,46 +170,48 @@ class Control:
         self._listener.close()
         self.path.unlink(missing_ok=True)
 
-    def _hear(self, connection: socket.socket) -> Answer:
-        peer = peer_of(connection)
-        if not self._may_order(peer):
+    def _respond(self, connection: socket.socket) -> Response:
+        peer = peer_credentials(connection)
+        if not self._is_authorized(peer):
             log.warning("refused an order of process %d, user %d", peer.pid, peer.uid)
-            return Answer(ok=False, error="not-allowed", said="This user may not give orders to the kiosk.")
-        line = read_line(connection, MAX_ORDER_BYTES)
+            return Response(ok=False, error_code="not-allowed", message="This user may not give orders to the kiosk.")
+        line = read_line(connection, MAX_COMMAND_BYTES)
         if line is None:
-            return Answer(
-                ok=False, error="not-understood", said=f"An order is one line of at most {MAX_ORDER_BYTES} bytes."
+            return Response(
+                ok=False,
+                error_code="not-understood",
+                message=f"An order is one line of at most {MAX_COMMAND_BYTES} bytes.",
             )
         try:
-            order = _ORDERS.validate_json(line)
+            order = _COMMANDS.validate_json(line)
         except ValidationError as trouble:
             where = ", ".join(
                 ".".join(map(str, error["loc"])) or "order" for error in trouble.errors(include_url=False)
             )
-            return Answer(ok=False, error="not-understood", said=f"Not an order; wrong: {where}.")
-        return self._do(order, peer)
+            return Response(ok=False, error_code="not-understood", message=f"Not an order; wrong: {where}.")
+        return self._execute(order, peer)
 
-    def _may_order(self, peer: Peer) -> bool:
+    def _is_authorized(self, peer: PeerCredentials) -> bool:
         return peer.uid in {0, self._owner_uid} or self._group in peer.groups
 
-    def _do(self, command: Order, peer: Peer) -> Answer:
+    def _execute(self, command: Command, peer: PeerCredentials) -> Response:
         handler = self._handlers.get(type(command))
         if handler is None:
-            return Answer(ok=False, error="unknown-here", said="This kiosk does not take that order.")
-        log.info("order %s of process %d, user %d", command.do, peer.pid, peer.uid)
+            return Response(ok=False, error_code="unknown-here", message="This kiosk does not take that order.")
+        log.info("order %s of process %d, user %d", command.command, peer.pid, peer.uid)
         try:
-            return Answer(ok=True, detail=handler(command))
+            return Response(ok=True, detail=handler(command))
         except KioskError as trouble:
-            log.warning("order %s failed: %s", command.do, trouble)
-            error = trouble.error if isinstance(trouble, OrderRefused) else "failed"
-            return Answer(ok=False, error=error, said=str(trouble))
+            log.warning("order %s failed: %s", command.command, trouble)
+            error = trouble.error_code if isinstance(trouble, CommandRejectedError) else "failed"
+            return Response(ok=False, error_code=error, message=str(trouble))
 
 
-def peer_of(connection: socket.socket) -> Peer:
+def peer_credentials(connection: socket.socket) -> PeerCredentials:
     """The kernel's word on the other end of a Unix connection."""
     pid, uid, gid = _UCRED.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size))
     raw = connection.getsockopt(socket.SOL_SOCKET, SO_PEERGROUPS, 1024)  # Python's limit: 256 groups
-    return Peer(pid, uid, frozenset({gid, *struct.unpack(f"{len(raw) // 4}I", raw)}))
+    return PeerCredentials(pid, uid, frozenset({gid, *struct.unpack(f"{len(raw) // 4}I", raw)}))
 
 
 def read_line(connection: socket.socket, limit: int) -> bytes | None:
@@ -222,17 +226,17 @@ def read_line(connection: socket.socket, limit: int) -> bytes | None:
     return line if end and len(line) <= limit else None
 
 
-def order(run_dir: Path, command: Order) -> Answer:
+def send_command(run_dir: Path, command: Command) -> Response:
     """Give an order to the daemon of `run_dir`, and wait for the answer. Raises KioskError where it is not to be had."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-        connection.settimeout(2 * PEER_S)
+        connection.settimeout(2 * PEER_TIMEOUT_S)
         try:
             connection.connect(str(run_dir / SOCKET_FILE))
             connection.sendall(json.dumps(asdict(command)).encode() + b"\n")
-            line = read_line(connection, MAX_ANSWER_BYTES)
+            line = read_line(connection, MAX_RESPONSE_BYTES)
         except OSError as trouble:
             raise KioskError(f"The kiosk does not take orders: {trouble.strerror or trouble}.") from trouble
     try:
-        return Answer(**json.loads(line or b""))
+        return Response(**json.loads(line or b""))
     except (ValueError, TypeError) as trouble:
         raise KioskError("The kiosk's answer could not be understood; page and kiosk differ in version.") from trouble

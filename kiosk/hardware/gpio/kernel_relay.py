@@ -1,6 +1,6 @@
 """The relay as a kernel LED with the one-shot trigger: the kernel's own timer ends the pulse, whatever becomes of us.
 
-firmware_config/kiosk-relay.dts makes the LED. Source: Documentation/leds/ledtrig-oneshot.rst: writing to `shot` lights the
+firmware_config/overlays/kiosk-relay.dts makes the LED. Source: Documentation/leds/ledtrig-oneshot.rst: writing to `shot` lights the
 LED for `delay_on` milliseconds.
 """
 

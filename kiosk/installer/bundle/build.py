@@ -27,7 +27,14 @@ PYTHONS = ("311", "313")
 BUILT_FOR_NUMPY_2 = ("simplejpeg",)
 # On Python 3.13 the distribution's python3-lgpio: there is no wheel.
 GPIO_PACKAGES = ("lgpio",)
-INSTALLER_PARTS = ("__init__.py", "installer", "core/__init__.py", "core/pins.py", "system/__init__.py", "system/atomic_files.py")
+INSTALLER_PARTS = (
+    "__init__.py",
+    "installer",
+    "core/__init__.py",
+    "core/pins.py",
+    "system/__init__.py",
+    "system/atomic_files.py",
+)
 """Files and folders of kiosk/ that run before anything is installed."""
 GLIBC_MINORS = range(17, 37)  # Debian 12 has glibc 2.36
 
@@ -176,7 +183,7 @@ def _compile_overlay(firmware_config: Path) -> None:
     if dtc is None:
         print("no dtc here (device-tree-compiler): the bundle is without kiosk-relay.dtbo", file=sys.stderr)  # noqa: T201
         return
-    source = firmware_config / "kiosk-relay.dts"
+    source = firmware_config / "overlays/kiosk-relay.dts"
     subprocess.run([dtc, "-@", "-q", "-I", "dts", "-O", "dtb", "-o", source.with_suffix(".dtbo"), source], check=True)
 
 

@@ -30,7 +30,7 @@ def without_block(text: str) -> str:
 
 
 def cmdline_words(fragment: str) -> list[str]:
-    """The words of firmware_config/cmdline.txt, without its lines of reasons."""
+    """The words of firmware_config/boot/cmdline.txt, without its lines of reasons."""
     return [word for line in fragment.splitlines() if not line.startswith("#") for word in line.split()]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from kiosk.installer.layout import Layout
+from kiosk.installer.layout import InstallLayout
 from kiosk.installer.machine import boot_pins, firmware
 from kiosk.system import atomic_files
 
@@ -15,9 +15,9 @@ CONFIG_FILES = {
     "systemd/entrance-kiosk.sysusers": "/usr/lib/sysusers.d/entrance-kiosk.conf",
     "systemd/entrance-kiosk.tmpfiles": "/usr/lib/tmpfiles.d/entrance-kiosk.conf",
     # What would write to the card while nobody comes.
-    "firmware_config/quiet/timesyncd.conf": "/etc/systemd/timesyncd.conf.d/entrance-kiosk.conf",
+    "firmware_config/idle-writes/timesyncd.conf": "/etc/systemd/timesyncd.conf.d/entrance-kiosk.conf",
     **{
-        f"firmware_config/quiet/{unit}.conf": f"/etc/systemd/system/{unit}.d/entrance-kiosk.conf"
+        f"firmware_config/idle-writes/{unit}.conf": f"/etc/systemd/system/{unit}.d/entrance-kiosk.conf"
         for unit in ("apt-daily.timer", "apt-daily-upgrade.timer", "man-db.timer")
     },
 }
@@ -30,7 +30,7 @@ READ_ONLY_ROOT = "systemd/kiosk.service.d/read-only-root.conf"
 UNIT_FOLDER = "/etc/systemd/system"
 
 
-def files_of_release(system: Path, layout: Layout) -> dict[str, bytes]:
+def files_of_release(system: Path, layout: InstallLayout) -> dict[str, bytes]:
     """Path on the device -> content, for a release's folder `system`; one from before a file was thought of has none of it."""
     found: dict[str, bytes] = {}
     for pattern in UNIT_PATTERNS:
@@ -45,8 +45,8 @@ def files_of_release(system: Path, layout: Layout) -> dict[str, bytes]:
     return found
 
 
-def is_read_only_root(layout: Layout) -> bool:
-    """Whether the root is set up to be an overlay in memory (firmware_config/root)."""
+def is_read_only_root(layout: InstallLayout) -> bool:
+    """Whether the root is set up to be an overlay in memory (firmware_config/read-only-root)."""
     conf = layout.at("/etc/overlayroot.conf")
     text = conf.read_text(encoding="utf-8") if conf.is_file() else ""
     values = [
@@ -55,7 +55,7 @@ def is_read_only_root(layout: Layout) -> bool:
     return bool(values and values[-1] not in ("", "disabled"))
 
 
-def install_files(system: Path, layout: Layout) -> None:
+def install_files(system: Path, layout: InstallLayout) -> None:
     """Put everything of a release there and take away what only another release had. Again and again does no harm.
 
     The note of what is ours is written before the first file and shortened after the last, so that none is forgotten.
@@ -71,10 +71,12 @@ def install_files(system: Path, layout: Layout) -> None:
                 atomic_files.remove_file(link)
             atomic_files.remove_file(layout.at(path))
     names = {Path(path).name for path in files}
-    _update_installed_list(layout, files=files, enabled=[name for name in _read_installed_list(layout).get("enabled", []) if name in names])
+    _update_installed_list(
+        layout, files=files, enabled=[name for name in _read_installed_list(layout).get("enabled", []) if name in names]
+    )
 
 
-def units_to_enable(layout: Layout) -> list[str]:
+def units_to_enable(layout: InstallLayout) -> list[str]:
     """Our units that power-on should start and that were never enabled; one that its owner has disabled stays so."""
     once = _read_installed_list(layout).get("enabled", [])
     folder = layout.at(UNIT_FOLDER)
@@ -83,36 +85,37 @@ def units_to_enable(layout: Layout) -> list[str]:
     ]
 
 
-def record_enabled(names: Iterable[str], layout: Layout) -> None:
+def record_enabled(names: Iterable[str], layout: InstallLayout) -> None:
     """They were enabled: not again."""
     _update_installed_list(layout, enabled=[*_read_installed_list(layout).get("enabled", []), *names])
 
 
-def _update_installed_list(layout: Layout, **changed: Iterable[str]) -> None:
+def _update_installed_list(layout: InstallLayout, **changed: Iterable[str]) -> None:
     atomic_files.write_json(
-        layout.installed_files_list, {**_read_installed_list(layout), **{name: sorted(set(values)) for name, values in changed.items()}}
+        layout.installed_files_list,
+        {**_read_installed_list(layout), **{name: sorted(set(values)) for name, values in changed.items()}},
     )
 
 
-def _read_installed_list(layout: Layout) -> dict[str, list[str]]:
+def _read_installed_list(layout: InstallLayout) -> dict[str, list[str]]:
     return atomic_files.read_json(layout.installed_files_list) or {}
 
 
-def installed_units(layout: Layout) -> list[str]:
+def installed_units(layout: InstallLayout) -> list[str]:
     """Names of our units on this device."""
     paths = [Path(path) for path in _read_installed_list(layout).get("files", [])]
     return [path.name for path in paths if str(path.parent) == UNIT_FOLDER]
 
 
-def install_firmware_config(system: Path, layout: Layout) -> bool:
+def install_firmware_config(system: Path, layout: InstallLayout) -> bool:
     """Our part of config.txt and cmdline.txt; True where the board must be started anew to use it."""
     source, noted = system / "firmware_config", _read_installed_list(layout)
-    ours = (source / "config.txt").read_text(encoding="utf-8")
+    ours = (source / "boot/config.txt").read_text(encoding="utf-8")
     if layout.config_file.is_file():
         toml = layout.config_file.read_text(encoding="utf-8", errors="replace")
         ours = boot_pins.replace_gpio_lines(ours, boot_pins.gpio_settings(toml))
     changed = [atomic_files.update_file(layout.boot_dir / "entrance-kiosk.txt", ours.encode())]
-    overlay = source / "kiosk-relay.dtbo"
+    overlay = source / "overlays/kiosk-relay.dtbo"
     if overlay.exists() and (layout.boot_dir / "overlays").is_dir():
         changed.append(atomic_files.update_file(layout.boot_dir / "overlays/kiosk-relay.dtbo", overlay.read_bytes()))
     config = layout.boot_dir / "config.txt"
@@ -121,7 +124,9 @@ def install_firmware_config(system: Path, layout: Layout) -> bool:
     changed.append(atomic_files.update_file(config, firmware.with_block(text).encode()))
     cmdline = layout.boot_dir / "cmdline.txt"
     line = cmdline.read_text(encoding="utf-8")
-    added = firmware.missing_words(line, firmware.cmdline_words((source / "cmdline.txt").read_text(encoding="utf-8")))
+    added = firmware.missing_words(
+        line, firmware.cmdline_words((source / "boot/cmdline.txt").read_text(encoding="utf-8"))
+    )
     if added:
         _back_up_once(cmdline, line)
         _update_installed_list(layout, cmdline=[*noted.get("cmdline", []), *added])
@@ -136,7 +141,7 @@ def _back_up_once(path: Path, text: str) -> None:
         atomic_files.update_file(copy, text.encode())
 
 
-def remove_files(layout: Layout) -> None:
+def remove_files(layout: InstallLayout) -> None:
     """Undo `place` and `place_firmware`."""
     noted = _read_installed_list(layout)
     for path in _in_removal_order(noted.get("files", [])):

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from docs._generate.pages.wiring import BRANCHES
 from hypothesis import given
 from hypothesis import strategies as st
 
+from docs._generate.pages.wiring import BRANCHES
 from kiosk import config
 from tests.paths import PROJECT
 
@@ -128,7 +128,7 @@ def reasoned(text: str) -> Iterator[str]:
 
 
 def settings() -> list[str]:
-    lines = (FOLDER / "config.txt").read_text(encoding="utf-8").splitlines()
+    lines = (FOLDER / "boot/config.txt").read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and line[0] not in "#["]
 
 
@@ -143,12 +143,12 @@ def driven() -> dict[int, str]:
 
 
 def words() -> list[str]:
-    lines = (FOLDER / "cmdline.txt").read_text(encoding="utf-8").splitlines()
+    lines = (FOLDER / "boot/cmdline.txt").read_text(encoding="utf-8").splitlines()
     return [line for line in lines if line and not line.startswith("#")]
 
 
 def test_config_txt_has_known_keys_known_values_and_reasons() -> None:
-    assert list(mistakes((FOLDER / "config.txt").read_text(encoding="utf-8"))) == []
+    assert list(mistakes((FOLDER / "boot/config.txt").read_text(encoding="utf-8"))) == []
 
 
 @pytest.mark.parametrize(
@@ -171,7 +171,7 @@ def test_the_linter_never_raises(text: str) -> None:
 
 
 def test_the_kernels_words_and_both_drop_ins_have_known_keys_known_values_and_reasons() -> None:
-    assert list(mistakes_in_words((FOLDER / "cmdline.txt").read_text(encoding="utf-8"))) == []
+    assert list(mistakes_in_words((FOLDER / "boot/cmdline.txt").read_text(encoding="utf-8"))) == []
     network = FOLDER / "network"
     assert (
         list(mistakes_in_sections((network / "NetworkManager-entrance-kiosk.conf").read_text(encoding="utf-8"))) == []
@@ -248,7 +248,18 @@ def test_udev_gives_pins_and_camera_to_the_units_groups_and_to_nobody_else() -> 
 def test_the_relays_overlay_compiles_without_a_warning_and_applies(tmp_path: Path) -> None:
     overlay, board, merged = (tmp_path / name for name in ("kiosk-relay.dtbo", "board.dtb", "merged.dtb"))
     made = subprocess.run(
-        ["dtc", "-@", "-Wno-gpios_property", "-I", "dts", "-O", "dtb", "-o", overlay, FOLDER / "kiosk-relay.dts"],
+        [
+            "dtc",
+            "-@",
+            "-Wno-gpios_property",
+            "-I",
+            "dts",
+            "-O",
+            "dtb",
+            "-o",
+            overlay,
+            FOLDER / "overlays/kiosk-relay.dts",
+        ],
         capture_output=True,
         text=True,
         check=True,
@@ -267,7 +278,7 @@ def test_the_relays_overlay_compiles_without_a_warning_and_applies(tmp_path: Pat
 
 
 def test_the_records_partition_is_where_the_daemon_keeps_them_and_fails_closed() -> None:
-    lines = (FOLDER / "root/fstab").read_text(encoding="utf-8").splitlines()
+    lines = (FOLDER / "read-only-root/fstab").read_text(encoding="utf-8").splitlines()
     fields = [line.split() for line in lines if line and not line.startswith("#")]
     assert all(len(field) == 6 for field in fields)
     (records,) = [field for field in fields if field[0] == "LABEL=kiosk-data"]
@@ -276,7 +287,7 @@ def test_the_records_partition_is_where_the_daemon_keeps_them_and_fails_closed()
 
 
 def test_the_read_only_root_leaves_the_records_partition_writable() -> None:
-    text = (FOLDER / "root/overlayroot.conf").read_text(encoding="utf-8")
+    text = (FOLDER / "read-only-root/overlayroot.conf").read_text(encoding="utf-8")
     (setting,) = [line for line in text.splitlines() if line and not line.startswith("#")]
     assert setting == 'overlayroot="tmpfs:recurse=0"'
 

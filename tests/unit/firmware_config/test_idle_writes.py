@@ -9,7 +9,7 @@ import pytest
 from kiosk.installer.machine import system_files
 from tests.paths import PROJECT
 
-FOLDER = PROJECT / "firmware_config/quiet"
+FOLDER = PROJECT / "firmware_config/idle-writes"
 SETTINGS = {
     "timesyncd.conf": {"SaveIntervalSec"},
     "man-db.timer.conf": {"ConditionPathExists"},
@@ -24,7 +24,7 @@ def lines_of(name: str) -> list[str]:
 
 def targets() -> dict[str, str]:
     """Name of a file -> where install.sh puts it."""
-    return {Path(source).name: to for source, to in system_files.CONFIG_FILES.items() if "/quiet/" in source}
+    return {Path(source).name: to for source, to in system_files.CONFIG_FILES.items() if "/idle-writes/" in source}
 
 
 def test_every_file_is_placed_and_says_where() -> None:

@@ -7,45 +7,45 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk import config
-from kiosk.core.status import Fact, Grade
-from kiosk.health.firmware_pins import boot_fact, driven_levels
+from kiosk.core.status import CheckStatus, HealthCheck
+from kiosk.health.firmware_pins import check_firmware_pins, driven_levels
 from tests.paths import PROJECT
 
-SHIPPED = PROJECT / "firmware_config/config.txt"
+SHIPPED = PROJECT / "firmware_config/boot/config.txt"
 
 
-def found(signal: config.Signal, text: str, folder: Path) -> Fact:
+def found(signal: config.Signal, text: str, folder: Path) -> HealthCheck:
     path = folder / "entrance-kiosk.txt"
     path.write_text(text, encoding="utf-8")
-    fact = boot_fact(signal, path)
+    fact = check_firmware_pins(signal, path)
     assert fact is not None
     return fact
 
 
 def test_what_is_shipped_fits_the_default_pins_and_the_relay_of_the_manual(tmp_path: Path) -> None:
-    assert found(config.Signal(relay=23), SHIPPED.read_text(encoding="utf-8"), tmp_path).grade is Grade.OK
+    assert found(config.Signal(relay=23), SHIPPED.read_text(encoding="utf-8"), tmp_path).status is CheckStatus.PASS
 
 
 def test_a_pin_that_was_moved_in_one_file_only_is_named(tmp_path: Path) -> None:
     fact = found(config.Signal(green=16, relay=23), SHIPPED.read_text(encoding="utf-8"), tmp_path)
-    assert fact.grade is Grade.WARN
-    assert "GPIO 16 (signal.green)" in fact.vi
-    assert "GPIO 16 (signal.green)" in fact.en
+    assert fact.status is CheckStatus.WARN
+    assert "GPIO 16 (gpio.green)" in fact.vi
+    assert "GPIO 16 (gpio.green)" in fact.en
     assert "relay" not in fact.en
 
 
 def test_a_board_that_lights_on_a_low_pin_needs_high_levels(tmp_path: Path) -> None:
     low, high = "gpio=17,22,27,18=op,dl\n", "gpio=17,22,27,18=op,dh\n"
     signal = config.Signal(active_high=False)
-    assert found(signal, low, tmp_path).grade is Grade.WARN
-    assert found(signal, high, tmp_path).grade is Grade.OK
+    assert found(signal, low, tmp_path).status is CheckStatus.WARN
+    assert found(signal, high, tmp_path).status is CheckStatus.PASS
     passive = config.Signal(active_high=False, buzzer_kind="passive")
-    assert "signal.buzzer" in found(passive, high, tmp_path).en
-    assert found(passive, high + "gpio=18=op,dl\n", tmp_path).grade is Grade.OK
+    assert "gpio.buzzer" in found(passive, high, tmp_path).en
+    assert found(passive, high + "gpio=18=op,dl\n", tmp_path).status is CheckStatus.PASS
 
 
 def test_where_there_is_no_such_file_there_is_no_fact(tmp_path: Path) -> None:
-    assert boot_fact(config.Signal(), tmp_path / "absent.txt") is None
+    assert check_firmware_pins(config.Signal(), tmp_path / "absent.txt") is None
 
 
 @pytest.mark.parametrize(

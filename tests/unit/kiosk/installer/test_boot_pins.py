@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from docs._generate.pages.wiring import BRANCHES
 from hypothesis import given
 from hypothesis import strategies as st
 
+from docs._generate.pages.wiring import BRANCHES
 from kiosk import config
 from kiosk.core.pins import INPUT_PINS, OUTPUT_PINS
 from kiosk.core.status import CheckStatus
@@ -17,7 +17,7 @@ from kiosk.installer.machine import boot_pins, system_files
 from tests.paths import PROJECT
 from tests.unit.firmware_config.test_firmware import mistakes
 
-SHIPPED = (PROJECT / "firmware_config/config.txt").read_text(encoding="utf-8")
+SHIPPED = (PROJECT / "firmware_config/boot/config.txt").read_text(encoding="utf-8")
 
 PINS = {**OUTPUT_PINS, **INPUT_PINS}
 pins = st.integers(0, 27)

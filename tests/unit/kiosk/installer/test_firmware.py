@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.installer.layout import Layout
+from kiosk.installer.layout import InstallLayout
 from kiosk.installer.machine import firmware, system_files
 from tests.paths import PROJECT
 
@@ -35,22 +35,22 @@ def test_taken_away_it_leaves_the_owners_lines(text: str) -> None:
 @given(words, words)
 def test_words_of_the_command_line_go_in_once_and_come_out_again(line: list[str], wanted: list[str]) -> None:
     text = " ".join(line)
-    added = firmware.added_words(text, wanted)
+    added = firmware.missing_words(text, wanted)
     longer = firmware.with_words(text, added)
     assert longer.count("\n") == 1
-    assert firmware.added_words(longer, wanted) == []
+    assert firmware.missing_words(longer, wanted) == []
     assert firmware.without_words(longer, added).split() == line
 
 
 def test_an_owners_own_value_stays_in_force() -> None:
-    assert firmware.added_words(
+    assert firmware.missing_words(
         "panic=0 video=HDMI-A-1:1080p", ["panic=10", "video=HDMI-A-1:d", "video=HDMI-A-2:d"]
     ) == ["video=HDMI-A-2:d"]
 
 
 def test_the_shipped_words_are_words() -> None:
-    text = (PROJECT / "firmware_config/cmdline.txt").read_text(encoding="utf-8")
-    assert firmware.words_of(text) == [
+    text = (PROJECT / "firmware_config/boot/cmdline.txt").read_text(encoding="utf-8")
+    assert firmware.cmdline_words(text) == [
         "panic=10",
         "video=HDMI-A-1:d",
         "video=HDMI-A-2:d",
@@ -58,32 +58,34 @@ def test_the_shipped_words_are_words() -> None:
     ]
 
 
-def a_pi(root: Path) -> Layout:
-    layout = Layout(root)
-    layout.boot.mkdir(parents=True)
-    (layout.boot / "config.txt").write_text(OWNERS, encoding="utf-8")
-    (layout.boot / "cmdline.txt").write_text(CMDLINE, encoding="utf-8")
-    layout.program.mkdir(parents=True)
+def a_pi(root: Path) -> InstallLayout:
+    layout = InstallLayout(root)
+    layout.boot_dir.mkdir(parents=True)
+    (layout.boot_dir / "config.txt").write_text(OWNERS, encoding="utf-8")
+    (layout.boot_dir / "cmdline.txt").write_text(CMDLINE, encoding="utf-8")
+    layout.program_dir.mkdir(parents=True)
     return layout
 
 
 def test_the_firmware_is_told_once_and_a_second_run_changes_nothing(tmp_path: Path) -> None:
     layout = a_pi(tmp_path)
-    assert system_files.place_firmware(PROJECT, layout)
-    config, cmdline = (layout.boot / name for name in ("config.txt", "cmdline.txt"))
+    assert system_files.install_firmware_config(PROJECT, layout)
+    config, cmdline = (layout.boot_dir / name for name in ("config.txt", "cmdline.txt"))
     assert config.read_text(encoding="utf-8").startswith(OWNERS)
-    assert (layout.boot / "entrance-kiosk.txt").read_bytes() == (PROJECT / "firmware_config/config.txt").read_bytes()
+    assert (layout.boot_dir / "entrance-kiosk.txt").read_bytes() == (
+        PROJECT / "firmware_config/boot/config.txt"
+    ).read_bytes()
     assert cmdline.read_text(encoding="utf-8").startswith(CMDLINE.rstrip())
-    before = {path: path.stat().st_mtime_ns for path in layout.boot.iterdir()}
-    assert not system_files.place_firmware(PROJECT, layout)
-    assert {path: path.stat().st_mtime_ns for path in layout.boot.iterdir()} == before
-    assert (layout.boot / "config.txt.before-entrance-kiosk").read_text(encoding="utf-8") == OWNERS
+    before = {path: path.stat().st_mtime_ns for path in layout.boot_dir.iterdir()}
+    assert not system_files.install_firmware_config(PROJECT, layout)
+    assert {path: path.stat().st_mtime_ns for path in layout.boot_dir.iterdir()} == before
+    assert (layout.boot_dir / "config.txt.before-entrance-kiosk").read_text(encoding="utf-8") == OWNERS
 
 
 def test_uninstalling_leaves_the_firmware_as_the_owner_had_it(tmp_path: Path) -> None:
     layout = a_pi(tmp_path)
-    system_files.place_firmware(PROJECT, layout)
-    system_files.take_away(layout)
-    assert sorted(path.name for path in layout.boot.iterdir()) == ["cmdline.txt", "config.txt"]
-    assert (layout.boot / "config.txt").read_text(encoding="utf-8").rstrip("\n") == OWNERS
-    assert (layout.boot / "cmdline.txt").read_text(encoding="utf-8") == CMDLINE
+    system_files.install_firmware_config(PROJECT, layout)
+    system_files.remove_files(layout)
+    assert sorted(path.name for path in layout.boot_dir.iterdir()) == ["cmdline.txt", "config.txt"]
+    assert (layout.boot_dir / "config.txt").read_text(encoding="utf-8").rstrip("\n") == OWNERS
+    assert (layout.boot_dir / "cmdline.txt").read_text(encoding="utf-8") == CMDLINE

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.installer import upgrade
-from kiosk.installer.layout import Layout
+from kiosk.installer.layout import InstallLayout
 from kiosk.installer.machine import system_files
 from tests.fakes.parts.installed_device import FakeSystemd, PowerCut, a_release, installed, never, ready
 from tests.paths import PROJECT
@@ -20,9 +20,9 @@ def test_the_unit_that_goes_back_at_power_on_runs_before_every_other_one_of_ours
         path.name for path in folder.glob("*.*") if path.is_file() and "[Install]" in path.read_text(encoding="utf-8")
     }
     assert set(settings["Before"].split()) == started - {"entrance-kiosk-recover.service"} | {"shutdown.target"}
-    assert Path(settings["ConditionPathExists"]) == Layout().upgrade_journal
+    assert Path(settings["ConditionPathExists"]) == InstallLayout().upgrade_journal
     assert settings["ExecStart"].endswith("-m kiosk.installer recover --booting")
-    assert settings["Environment"] == f"PYTHONPATH={Layout().current_link}/installer"
+    assert settings["Environment"] == f"PYTHONPATH={InstallLayout().current_link}/installer"
 
 
 def test_the_units_name_the_link_that_leads_to_the_version_in_force() -> None:
@@ -33,7 +33,7 @@ def test_the_units_name_the_link_that_leads_to_the_version_in_force() -> None:
             if line.startswith("Exec")
         ]
         assert programs
-        assert all(Path(program).parent == Layout().venv_link / "bin" for program in programs), unit
+        assert all(Path(program).parent == InstallLayout().venv_link / "bin" for program in programs), unit
 
 
 def test_a_unit_that_its_owner_has_disabled_is_not_enabled_again(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_a_unit_that_only_the_version_taken_back_had_leaves_no_link_and_is_enabl
 
 
 def test_an_installation_that_was_cut_before_its_units_were_enabled_enables_them_the_next_time(tmp_path: Path) -> None:
-    layout = Layout(tmp_path)
+    layout = InstallLayout(tmp_path)
     a_release(layout, "one", unit="one")
     with pytest.raises(PowerCut):
         upgrade.activate_release("one", layout, FakeSystemd(at=1))
@@ -81,7 +81,7 @@ def test_a_version_from_before_a_file_was_thought_of_can_still_be_put_in_force(t
     layout = installed(tmp_path)
     placed = tmp_path / "etc/systemd/timesyncd.conf.d/entrance-kiosk.conf"
     assert placed.is_file()
-    shutil.rmtree(layout.releases_dir / "one/system/firmware_config/quiet")
+    shutil.rmtree(layout.releases_dir / "one/system/firmware_config/idle-writes")
     upgrade.activate_release("one", layout, FakeSystemd())
     assert not placed.exists()
     assert (tmp_path / "etc/systemd/system/kiosk.service").is_file()
