@@ -19,7 +19,7 @@ EDGE_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class Advice:
+class AimingAdvice:
     """One sentence in both languages. `is_ok`: nothing has to be changed."""
 
     is_ok: bool
@@ -27,59 +27,61 @@ class Advice:
     en: str
 
 
-_TOO_DARK = Advice(
+_TOO_DARK = AimingAdvice(
     is_ok=False,
     vi="Hình quá tối: thêm đèn chiếu vào chỗ đưa mã, hoặc tránh để camera hướng ra chỗ ngược sáng.",
     en="The picture is too dark: put light on the place where codes are held, or turn the camera away from a bright background.",
 )
-_TOO_BRIGHT = Advice(
+_TOO_BRIGHT = AimingAdvice(
     is_ok=False,
     vi="Hình quá sáng: che bớt đèn hoặc nắng chiếu thẳng vào camera.",
     en="The picture is too bright: shade the lamp or the sun that shines into the camera.",
 )
-_LOW_CONTRAST = Advice(
+_LOW_CONTRAST = AimingAdvice(
     is_ok=False,
     vi="Hình gần như không có tương phản: kiểm tra nắp che, bụi hay hơi nước trên ống kính.",
     en="There is hardly any contrast: look for a cap, dust or moisture on the lens.",
 )
-_OUT_OF_FOCUS = Advice(
+_OUT_OF_FOCUS = AimingAdvice(
     is_ok=False,
     vi="Hình không nét: chỉnh tiêu cự cho rõ ở khoảng cách đưa mã (thường 15 đến 30 cm), rồi xem lại.",
     en="The picture is not sharp: focus at the distance where codes are held (mostly 15 to 30 cm), then look again.",
 )
-_NO_CODE = Advice(
+_NO_CODE = AimingAdvice(
     is_ok=False,
     vi="Chưa đọc được mã nào: đưa một thẻ có mã ra trước camera, cách khoảng 20 cm, và giữ yên.",
     en="No code was read yet: hold a card with a code about 20 cm in front of the camera, and keep it still.",
 )
-_TOO_FAR = Advice(
+_TOO_FAR = AimingAdvice(
     is_ok=False,
     vi="Mã quá nhỏ trong hình: đặt camera gần hơn, hoặc vẽ vạch để người dân đưa mã lại gần.",
     en="The code is too small in the picture: mount the camera nearer, or mark a line so that people hold the code closer.",
 )
-_SLIGHTLY_FAR = Advice(
+_SLIGHTLY_FAR = AimingAdvice(
     is_ok=True,
     vi="Đọc được, nhưng gần thêm một chút sẽ đọc nhanh hơn.",
     en="It reads; a little nearer would read faster.",
 )
-_TOO_NEAR = Advice(
+_TOO_NEAR = AimingAdvice(
     is_ok=False,
     vi="Mã chiếm gần hết hình: đưa camera ra xa hơn, kẻo mã lớn bị cắt mất góc.",
     en="The code nearly fills the picture: move the camera back, or larger codes will lose a corner.",
 )
-_NEAR_EDGE = Advice(
+_NEAR_EDGE = AimingAdvice(
     is_ok=False,
     vi="Mã nằm gần mép hình: xoay camera về phía chỗ người dân đưa mã.",
     en="The code is near the picture's edge: turn the camera towards the place where people hold their codes.",
 )
-_GOOD = Advice(
+_GOOD = AimingAdvice(
     is_ok=True,
     vi="Khoảng cách, ánh sáng và độ nét đều tốt.",
     en="Distance, light and focus are good.",
 )
 
 
-def aiming_advice(quality: FrameQuality, module_px: float | None, *, near_edge: bool = False) -> tuple[Advice, ...]:
+def aiming_advice(
+    quality: FrameQuality, module_px: float | None, *, near_edge: bool = False
+) -> tuple[AimingAdvice, ...]:
     """What to change, most urgent first, or one positive sentence.
 
     `module_px`: of the last code read, if any. `near_edge`: the code was near the edge of the image.
@@ -99,7 +101,7 @@ def aiming_texts(quality: FrameQuality, module_px: float | None, language: Langu
     return tuple(each.vi if language == "vi" else each.en for each in aiming_advice(quality, module_px))
 
 
-def _light_advice(quality: FrameQuality) -> list[Advice]:
+def _light_advice(quality: FrameQuality) -> list[AimingAdvice]:
     if quality.mean_luma < MIN_LUMA:
         return [_TOO_DARK]
     if quality.mean_luma > MAX_LUMA:
@@ -109,7 +111,7 @@ def _light_advice(quality: FrameQuality) -> list[Advice]:
     return [_OUT_OF_FOCUS] if quality.sharpness < MIN_SHARPNESS else []
 
 
-def _distance_advice(module_px: float | None) -> list[Advice]:
+def _distance_advice(module_px: float | None) -> list[AimingAdvice]:
     if module_px is None:
         return [_NO_CODE]
     if module_px < MIN_MODULE_PX:

@@ -9,13 +9,13 @@ import numpy as np
 from kiosk.core.frame import Luma
 from kiosk.core.model import Corners
 from kiosk.core.ports import KioskError
+from kiosk.decoding.preview.redaction import coarsen
 
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".bmp", ".pgm", ".tif", ".tiff"})
 MAX_IMAGE_BYTES = 64 * 1024 * 1024
-_MASK_CELL_PX = 16  # modules up to that size become one grey
 
 
-class PictureTrouble(KioskError):
+class ImageFileError(KioskError):
     """A file that cannot be opened as an image. The message says why."""
 
 
@@ -24,18 +24,18 @@ def load_luma(path: Path) -> Luma:
     try:
         size = path.stat().st_size
         if size > MAX_IMAGE_BYTES:
-            raise PictureTrouble(f"{path}: {size} bytes are more than an image file may have ({MAX_IMAGE_BYTES})")
+            raise ImageFileError(f"{path}: {size} bytes are more than an image file may have ({MAX_IMAGE_BYTES})")
         raw = np.frombuffer(path.read_bytes(), np.uint8)
     except OSError as error:
-        raise PictureTrouble(f"{path}: cannot be read: {error.strerror}") from error
+        raise ImageFileError(f"{path}: cannot be read: {error.strerror}") from error
     if not raw.size:
-        raise PictureTrouble(f"{path}: the file is empty")
+        raise ImageFileError(f"{path}: the file is empty")
     try:
         picture = cv2.imdecode(raw, cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
-        raise PictureTrouble(f"{path}: not an image that can be opened ({error.err})") from error
+        raise ImageFileError(f"{path}: not an image that can be opened ({error.err})") from error
     if picture is None:
-        raise PictureTrouble(f"{path}: not an image, or a damaged one")
+        raise ImageFileError(f"{path}: not an image, or a damaged one")
     return _to_luma(np.asarray(picture))
 
 
@@ -46,10 +46,7 @@ def folder_pictures(folder: Path) -> list[Path]:
 
 def save_masked_image(luma: Luma, codes: Iterable[Corners], path: Path) -> None:
     """Write a PNG in which no code can be read: coarse cells, and codes painted over. Raises ImageFileError."""
-    height, width = luma.shape
-    cells = (max(1, width // _MASK_CELL_PX), max(1, height // _MASK_CELL_PX))
-    coarse = cv2.resize(luma, cells, interpolation=cv2.INTER_AREA)
-    shown = cv2.cvtColor(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST), cv2.COLOR_GRAY2BGR)
+    shown = cv2.cvtColor(coarsen(luma), cv2.COLOR_GRAY2BGR)
     for corners in codes:
         outline = np.array(corners).astype(np.int32).reshape(-1, 1, 2)
         cv2.fillPoly(shown, [outline], (120, 200, 120))
@@ -57,7 +54,7 @@ def save_masked_image(luma: Luma, codes: Iterable[Corners], path: Path) -> None:
     try:
         path.write_bytes(cv2.imencode(".png", shown)[1].tobytes())
     except OSError as error:
-        raise PictureTrouble(f"{path}: cannot be written: {error.strerror}") from error
+        raise ImageFileError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _to_luma(picture: np.ndarray) -> Luma:

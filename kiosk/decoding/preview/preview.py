@@ -5,7 +5,7 @@ it leaves, and each code found is painted over. Aiming needs only the outline of
 """
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import cv2
@@ -15,9 +15,9 @@ from kiosk.core.frame import Frame, Luma
 from kiosk.core.model import Corners, FrameQuality
 from kiosk.core.ports import KioskError
 from kiosk.decoding.cascade import Cascade
-from kiosk.decoding.engines.zxing import locate_codes
-from kiosk.decoding.preview.aiming import Advice, is_near_edge, aiming_advice
-from kiosk.decoding.time_limit import BoundedDecoder
+from kiosk.decoding.preview.aiming import AimingAdvice, aiming_advice, is_near_edge
+from kiosk.decoding.preview.redaction import redact_codes
+from kiosk.decoding.time_limit import TimeLimitedDecoder
 
 MAX_SIZE_PX = (640, 480)
 """Enough to judge focus and aim. Fits into one response of the control socket."""
@@ -26,20 +26,15 @@ MAX_JPEG_BYTES = 48_000
 FRAME_TIMEOUT_S = 1.5
 DECODE_TIMEOUT_S = 1.5
 _DECODE_BUDGET_S = 0.8  # time for all slow stages on one frame
-_REDACTION_SCALE = 1.3  # the quiet zone of a code and inaccurate corners are painted over too
-_MIN_REDACTION_MARGIN_PX = 6.0  # the corners of a barcode may lie on one line
 _JPEG_QUALITIES = (85, 70, 55, 40, 25, 10, 3)
-_REDACTION_LUMA = 128
-_MASK_CELL_PX = 16
-_MAX_REDACTION_PASSES = 4
 
 
-class NoStill(KioskError):
+class PreviewError(KioskError):
     """No preview is available. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Still:
+class PreviewImage:
     """One preview with its measurements."""
 
     jpeg: bytes = field(repr=False)
@@ -53,40 +48,42 @@ class Still:
     """Of the first code in it, in frame pixels. None if there is no code."""
     codes: tuple[Corners, ...]
     """Outlines of the codes that were read and painted over, in JPEG pixels."""
-    advice: tuple[Advice, ...]
+    advice: tuple[AimingAdvice, ...]
 
 
-class Viewfinder:
+class CameraPreview:
     """Takes previews without the gate's thread. One thread calls it. `close` may come from another."""
 
     def __init__(self, next_frame: Callable[[float], Frame | None]) -> None:
         """`next_frame(timeout_s)` returns a copy of the camera's next frame, or None if none came."""
         self._next_frame = next_frame
         self._lock = threading.Lock()
-        self._decoder: BoundedDecoder | None = None
+        self._decoder: TimeLimitedDecoder | None = None
 
-    def capture(self) -> Still:
+    def capture(self) -> PreviewImage:
         """A preview of the next frame. Raises PreviewError, and DecoderHungError if too many decoders hang."""
         frame = self._next_frame(FRAME_TIMEOUT_S)
         if frame is None:
-            raise NoStill("The camera delivers no image. The health checks say why.")
+            raise PreviewError("The camera delivers no image. The health checks say why.")
         sight = self._get_decoder().decode(frame)
         if sight.frame_quality is None:
-            raise NoStill("The image could not be searched for codes in time, so it is not shown. Try again.")
+            raise PreviewError("The image could not be searched for codes in time, so it is not shown. Try again.")
         module_px = next((reading.module_px for reading in sight.codes if reading.module_px), None)
         height, width = frame.luma.shape
         small, scale = _downscale(frame.luma)
         codes = tuple(_scale_corners(reading.corners, scale) for reading in sight.codes if reading.corners)
         size_px = (small.shape[1], small.shape[0])
-        small = _redact_all_codes(small, codes)
-        return Still(
+        small = redact_codes(small, codes)
+        return PreviewImage(
             jpeg=_encode_jpeg(small),
             size_px=size_px,
             frame_size_px=(width, height),
             quality=sight.frame_quality,
             module_px=module_px,
             codes=codes,
-            advice=aiming_advice(sight.frame_quality, module_px, near_edge=bool(codes) and is_near_edge(codes[0], size_px)),
+            advice=aiming_advice(
+                sight.frame_quality, module_px, near_edge=bool(codes) and is_near_edge(codes[0], size_px)
+            ),
         )
 
     def close(self) -> None:
@@ -95,11 +92,11 @@ class Viewfinder:
             if self._decoder is not None:
                 self._decoder.close()
 
-    def _get_decoder(self) -> BoundedDecoder:
+    def _get_decoder(self) -> TimeLimitedDecoder:
         """Created at the first preview: most kiosks are never aimed again."""
         with self._lock:
             if self._decoder is None:
-                self._decoder = BoundedDecoder(
+                self._decoder = TimeLimitedDecoder(
                     lambda: Cascade(motion_gate=False, frame_budget_s=_DECODE_BUDGET_S, is_known_format=lambda _: True),
                     limit_s=DECODE_TIMEOUT_S,
                 )
@@ -118,35 +115,10 @@ def _scale_corners(corners: Corners, scale: float) -> Corners:
     return one, two, three, four
 
 
-def _redact_all_codes(picture: Luma, codes: Iterable[Corners]) -> Luma:
-    """The image without any code that can still be found. A coarse image if painting over does not suffice."""
-    painted = picture.copy()
-    _fill_codes(painted, codes)
-    for _ in range(_MAX_REDACTION_PASSES):
-        found = locate_codes(painted)
-        if not found:
-            return painted
-        _fill_codes(painted, found)
-    height, width = painted.shape
-    cells = (max(1, width // _MASK_CELL_PX), max(1, height // _MASK_CELL_PX))
-    coarse = cv2.resize(painted, cells, interpolation=cv2.INTER_AREA)
-    return np.asarray(cv2.resize(coarse, (width, height), interpolation=cv2.INTER_NEAREST), np.uint8)
-
-
-def _fill_codes(picture: Luma, codes: Iterable[Corners]) -> None:
-    for corners in codes:
-        outline = np.array(corners, np.float64)
-        middle = outline.mean(axis=0)
-        outwards = outline - middle
-        far = np.linalg.norm(outwards, axis=1, keepdims=True)
-        grown = (middle + outwards * (_REDACTION_SCALE + _MIN_REDACTION_MARGIN_PX / np.maximum(far, 1.0))).round().astype(np.int32)
-        cv2.fillPoly(picture, [grown.reshape(-1, 1, 2)], (_REDACTION_LUMA,))
-
-
 def _encode_jpeg(picture: Luma) -> bytes:
     """The best quality that fits. At the lowest quality even pure noise fits."""
     for quality in _JPEG_QUALITIES:
         jpeg = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
         if len(jpeg) <= MAX_JPEG_BYTES:
             return jpeg
-    raise NoStill("The image is too large to be shown.")
+    raise PreviewError("The image is too large to be shown.")
