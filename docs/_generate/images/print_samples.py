@@ -15,8 +15,8 @@ def main() -> None:
     """Write cards.png and poster.png."""
     names = [person.name for person in PEOPLE]
     cards = [
-        print_sheets.Card(
-            qr_images.make(WORLD.another_pass(number).decode()),
+        print_sheets.PrintedCard(
+            qr_images.make_qr_code(WORLD.make_valid_pass(number).decode()),
             names[number % len(names)],
             NOW_AT + timedelta(30),
             "Phường Vỹ Dạ",
@@ -25,13 +25,13 @@ def main() -> None:
     ]
     with TemporaryDirectory() as made:
         sheet, poster = Path(made) / "cards.pdf", Path(made) / "poster.pdf"
-        print_sheets.write_cards(cards, print_sheets.ID_1, sheet)
+        print_sheets.write_cards(cards, print_sheets.ID_1_FORMAT, sheet)
         lines = [
             "Quét mã này khi máy đọc ở cổng không hoạt động.",
             "Scan this where the reader at the gate is out of order.",
         ]
         print_sheets.write_poster(
-            qr_images.make("https://example.org/diadiem?id=046-0001"), "Chợ Đông Ba", lines, poster
+            qr_images.make_qr_code("https://example.org/diadiem?id=046-0001"), "Chợ Đông Ba", lines, poster
         )
         for source, target, part in ((sheet, "cards.png", 0.42), (poster, "poster.png", 1.0)):
             picture = pypdfium2.PdfDocument(source)[0].render(scale=1.4, grayscale=True).to_pil()

@@ -7,8 +7,8 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from kiosk.core.model import Outcome, Reason, State
-from kiosk.storage import Store
+from kiosk.core.model import DeviceState, Outcome, Reason
+from kiosk.storage import SqliteEventStore
 from tests.fakes.data.access_events import a_passage
 from tests.fakes.data.status_snapshots import a_status, answers, publish
 from tests.fakes.processes import browser as browsers
@@ -27,7 +27,7 @@ class Picture:
 
     name: str
     path: str
-    state: State
+    state: DeviceState
     answered_s_ago: float
     width: int
     height: int
@@ -38,19 +38,19 @@ class Picture:
 
 
 ALL = (
-    Picture("status-ready-vi", "", State.READY, 40.0, 1440, 900, "light", "vi-VN", whole=True),
-    Picture("status-degraded-en-dark", "", State.DEGRADED, 1.0, 1440, 900, "dark", "en-GB", whole=True),
-    Picture("status-out-of-order-phone-vi", "", State.OUT_OF_ORDER, 40.0, 390, 844, "light", "vi-VN"),
-    Picture("guard-pass-vi", "guard", State.READY, 0.2, 390, 844, "dark", "vi-VN"),
-    Picture("guard-fail-en", "guard", State.READY, -6.8, 390, 844, "dark", "en-GB"),
-    Picture("guard-ready-vi", "guard", State.READY, 40.0, 390, 844, "dark", "vi-VN"),
+    Picture("status-ready-vi", "", DeviceState.READY, 40.0, 1440, 900, "light", "vi-VN", whole=True),
+    Picture("status-degraded-en-dark", "", DeviceState.DEGRADED, 1.0, 1440, 900, "dark", "en-GB", whole=True),
+    Picture("status-out-of-order-phone-vi", "", DeviceState.OUT_OF_ORDER, 40.0, 390, 844, "light", "vi-VN"),
+    Picture("guard-pass-vi", "guard", DeviceState.READY, 0.2, 390, 844, "dark", "vi-VN"),
+    Picture("guard-fail-en", "guard", DeviceState.READY, -6.8, 390, 844, "dark", "en-GB"),
+    Picture("guard-ready-vi", "guard", DeviceState.READY, 40.0, 390, 844, "dark", "vi-VN"),
 )
 
 
 def a_day(path: Path) -> None:
     """A database with a day of synthetic people."""
     dice, now = random.Random(7), datetime.now(UTC)
-    store = Store(path)
+    store = SqliteEventStore(path)
     number = 0
     for hour in range(HOURS):
         at = now - timedelta(hours=HOURS - 1 - hour)
@@ -84,9 +84,9 @@ def main() -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, browsers.chromium() as browser:
         run_dir = Path(folder)
-        a_day(run_dir / "passages.db")
+        a_day(run_dir / "events.db")
         publish(run_dir, a_status())
-        with served("--run-dir", run_dir, "--database", run_dir / "passages.db") as (url, _):
+        with served("--run-dir", run_dir, "--database", run_dir / "events.db") as (url, _):
             for picture in ALL:
                 shoot(browser, url, run_dir, picture)
 

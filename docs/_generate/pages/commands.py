@@ -25,7 +25,7 @@ def at_the_centre() -> str:
 
 def _commands(names: Iterable[str]) -> str:
     context = click.Context(group, info_name="kiosk")
-    parts = []
+    parts: list[str] = []
     for name in names:
         command = group.get_command(context, name)
         assert command is not None

@@ -29,18 +29,24 @@ class Panel:
 
 
 PANELS = (
-    Panel("Kiosks that answer people / Máy đang phục vụ", "stat", f'sum({PREFIX}state{{state=~"ready|degraded"}})'),
-    Panel("Kiosks that do not / Máy không phục vụ", "stat", f'sum({PREFIX}state{{state!~"ready|degraded"}})'),
+    Panel("Kiosks in service / Máy đang phục vụ", "stat", f'sum({PREFIX}state{{state=~"ready|degraded"}})'),
+    Panel("Kiosks out of service / Máy không phục vụ", "stat", f'sum({PREFIX}state{{state!~"ready|degraded"}})'),
     Panel("State / Trạng thái", "state-timeline", f"{PREFIX}state == 1", "{{instance}} {{state}}"),
-    Panel("Facts that need a look / Mục cần xem", "table", f"{PREFIX}fact_grade{NAMES} > 0"),
+    Panel("Health checks that warn or fail / Mục cần xem", "table", f"{PREFIX}check_status{NAMES} > 0"),
     Panel("People an hour / Lượt mỗi giờ", "timeseries", f"sum by (site, device) ({PEOPLE} {NAMES}) * 3600", GATE),
-    Panel("Turned away / Không qua", "timeseries", f"sum by (outcome) ({TURNED_AWAY}) * 3600", "{{outcome}}"),
-    Panel("People inside / Số người bên trong", "timeseries", f"{PREFIX}inside_people{NAMES}", GATE),
-    Panel("Waiting for the centre / Chờ gửi", "timeseries", f"{PREFIX}outbox_passages{NAMES}", GATE),
-    Panel("Oldest of them / Lượt chờ lâu nhất", "timeseries", f"{PREFIX}outbox_oldest_age_seconds{NAMES}", GATE, "s"),
+    Panel("Not passed / Không qua", "timeseries", f"sum by (outcome) ({TURNED_AWAY}) * 3600", "{{outcome}}"),
+    Panel("People inside / Số người bên trong", "timeseries", f"{PREFIX}occupancy_people{NAMES}", GATE),
+    Panel("Waiting for the centre / Chờ gửi", "timeseries", f"{PREFIX}backlog_events{NAMES}", GATE),
+    Panel(
+        "Age of the oldest waiting event / Lượt chờ lâu nhất",
+        "timeseries",
+        f"{PREFIX}backlog_oldest_age_seconds{NAMES}",
+        GATE,
+        "s",
+    ),
     Panel("Last receipt / Biên nhận cuối", "timeseries", f"{PREFIX}last_receipt_age_seconds{NAMES}", GATE, "s"),
-    Panel("Refused by the centre / Bị từ chối", "timeseries", f"{PREFIX}quarantined_passages{NAMES}", GATE),
-    Panel("Age of the picture / Tuổi của hình", "timeseries", f"{PREFIX}frame_age_seconds{NAMES}", GATE, "s"),
+    Panel("Quarantine / Bị từ chối", "timeseries", f"{PREFIX}quarantined_events{NAMES}", GATE),
+    Panel("Age of the newest frame / Tuổi của hình", "timeseries", f"{PREFIX}frame_age_seconds{NAMES}", GATE, "s"),
 )
 
 

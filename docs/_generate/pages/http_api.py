@@ -16,7 +16,7 @@ def addresses() -> str:
             answer["description"],
             ", ".join(f"`{kind}`" for kind in answer["content"]),
         )
-        for path, methods in openapi.description()["paths"].items()
+        for path, methods in openapi.openapi_description()["paths"].items()
         for operation in methods.values()
         for code, answer in operation["responses"].items()
     ]
@@ -26,7 +26,7 @@ def addresses() -> str:
 def schemas() -> str:
     """One table of fields for each schema of an answer."""
     parts = []
-    for name, schema in sorted(openapi.description()["components"]["schemas"].items()):
+    for name, schema in sorted(openapi.openapi_description()["components"]["schemas"].items()):
         rows = [
             (f"`{field}`", type_of(inner), inner.get("description", ""))
             for field, inner in schema.get("properties", {}).items()
@@ -38,7 +38,7 @@ def schemas() -> str:
 
 def document() -> str:
     """The OpenAPI description as a file."""
-    return json.dumps(openapi.description(), indent=1, ensure_ascii=False) + "\n"
+    return json.dumps(openapi.openapi_description(), indent=1, ensure_ascii=False) + "\n"
 
 
 BLOCKS: Blocks = {"reference/http.md": {"addresses": addresses, "schemas": schemas}}

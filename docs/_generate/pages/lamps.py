@@ -4,24 +4,24 @@ import itertools
 from xml.sax.saxutils import escape
 
 from docs._generate.blocks import Blocks, Files, table
-from kiosk.core.model import Outcome, State
-from kiosk.hardware.gpio.pattern_player import PATTERNS, Lamp, Pattern, Step
+from kiosk.core.model import DeviceState, Outcome
+from kiosk.hardware.gpio.pattern_player import DEFAULT_PATTERNS, Lamp, PatternStep, SignalPattern
 
-ROWS: dict[Outcome | State, tuple[str, str]] = {
+ROWS: dict[Outcome | DeviceState, tuple[str, str]] = {
     Outcome.PASS: ("Mời qua. Đã ghi vào sổ.", "Go through. It is on record."),
     Outcome.FAIL: ("Không qua được. Xem lý do trên trang.", "Not accepted. The page says why."),
     Outcome.CHECK_AGAIN: ("Giơ lại, từng người một.", "Once more, one person at a time."),
-    State.READY: ("Sẵn sàng: chớp ngắn hai giây một lần.", "Ready: one short blink every two seconds."),
-    State.DEGRADED: ("Vẫn dùng được, cần xem trang.", "Works, but look at the page."),
-    State.STARTING: ("Đang khởi động, chờ một lát.", "Starting, wait a moment."),
-    State.OUT_OF_ORDER: ("Hỏng. Ghi sổ giấy, gọi kỹ thuật.", "Out of order. Paper list, call for help."),
+    DeviceState.READY: ("Sẵn sàng: chớp ngắn hai giây một lần.", "Ready: one short blink every two seconds."),
+    DeviceState.DEGRADED: ("Vẫn dùng được, cần xem trang.", "Works, but look at the page."),
+    DeviceState.STARTING: ("Đang khởi động, chờ một lát.", "Starting, wait a moment."),
+    DeviceState.OUT_OF_ORDER: ("Hỏng. Ghi sổ giấy, gọi kỹ thuật.", "Out of order. Paper list, call for help."),
 }
 COLOURS = {Lamp.RED: "#c62828", Lamp.AMBER: "#f9a825", Lamp.GREEN: "#2e7d32"}
 SHOWN_S = 4.0
 PX_PER_S, LEFT, ROW, BAR = 120, 300, 92, 14
 
 
-def steps_shown(pattern: Pattern) -> list[tuple[float, Step]]:
+def steps_shown(pattern: SignalPattern) -> list[tuple[float, PatternStep]]:
     """The steps of the first seconds, each with its start."""
     found, at_s = [], 0.0
     for step in pattern.steps():
@@ -38,20 +38,20 @@ def patterns() -> str:
     return table(head, (_row(key, *words) for key, words in ROWS.items()))
 
 
-def _row(key: Outcome | State, vi: str, en: str) -> tuple[str, ...]:
-    pattern = PATTERNS[key]
-    steps = (*pattern.once, *pattern.forever)
+def _row(key: Outcome | DeviceState, vi: str, en: str) -> tuple[str, ...]:
+    pattern = DEFAULT_PATTERNS[key]
+    steps = (*pattern.once, *pattern.repeated)
     used = [lamp for lamp in Lamp if any(lamp in step.lamps for step in steps)]
     places = " + ".join(
         {"red": "trái · left", "amber": "giữa · middle", "green": "phải · right"}[lamp] for lamp in used
     )
-    rhythm = " ".join(_beat(step) for step in steps) + (" …" if pattern.forever else "")
+    rhythm = " ".join(_beat(step) for step in steps) + (" …" if pattern.repeated else "")
     sounds = [f"{step.duration_s:g} s, {step.tone_hz} Hz" for step in steps if step.tone_hz]
     sound = f"{len(sounds)} × {sounds[0]}" if sounds else "—"
     return f"`{pattern.name}`", places, rhythm, sound, vi, en
 
 
-def _beat(step: Step) -> str:
+def _beat(step: PatternStep) -> str:
     lasting = "luôn · steady" if step.duration_s > 60 else f"{step.duration_s:g}"
     return f"**{lasting}**" if step.lamps else lasting
 
@@ -65,7 +65,7 @@ def picture() -> str:
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
     ]
     for index, (key, (vi, en)) in enumerate(ROWS.items()):
-        parts += _band(PATTERNS[key], vi, en, index * ROW + 8)
+        parts += _band(DEFAULT_PATTERNS[key], vi, en, index * ROW + 8)
     for second in range(int(SHOWN_S) + 1):
         x = LEFT + second * PX_PER_S
         parts.append(f'<path d="M{x} 4V{height - 22}" stroke="#9e9e9e" stroke-dasharray="2 4"/>')
@@ -75,7 +75,7 @@ def picture() -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
-def _band(pattern: Pattern, vi: str, en: str, top: int) -> list[str]:
+def _band(pattern: SignalPattern, vi: str, en: str, top: int) -> list[str]:
     parts = [
         f'<text x="10" y="{top + 18}" font-size="16" font-weight="bold" fill="#212121">{pattern.name}</text>',
         f'<text x="10" y="{top + 38}" font-size="13" fill="#212121">{escape(vi)}</text>',
@@ -94,7 +94,7 @@ def _band(pattern: Pattern, vi: str, en: str, top: int) -> list[str]:
     return parts
 
 
-def _bar(at_s: float, step: Step, y: int, colour: str, height: int = BAR) -> str:
+def _bar(at_s: float, step: PatternStep, y: int, colour: str, height: int = BAR) -> str:
     width = min(step.duration_s, SHOWN_S - at_s) * PX_PER_S
     return f'<rect x="{LEFT + at_s * PX_PER_S:g}" y="{y}" width="{width:g}" height="{height}" fill="{colour}"/>'
 

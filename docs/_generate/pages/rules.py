@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from docs._generate.blocks import Blocks, table
 from kiosk.core import messages, rules
 from kiosk.core.model import Claim, Outcome, Reason
-from kiosk.core.visits import STEPS, CodeState, Seen, Step
-from kiosk.credentials import known_grammar
-from kiosk.credentials.issuing.samples import Sample
+from kiosk.core.visits import CODE_ACTIONS, CodeAction, CodeState, CodeVisibility
+from kiosk.credentials import is_known_format
+from kiosk.credentials.issuing.samples import SampleCode
 from tests.fakes.data.people import WORLD, dispatcher, moment
 
 SOURCES: Mapping[str, tuple[str, str]] = {
@@ -28,7 +28,7 @@ SOURCES: Mapping[str, tuple[str, str]] = {
 
 def decision_table() -> str:
     """The rules in the order in which they are asked."""
-    crowd = rules.one_at_a_time()
+    crowd = rules.multiple_codes_decision()
     asked = [
         ("several codes in view without an answer", crowd.outcome, f"`{crowd.reason}`"),
         ("the code itself was refused", Outcome.FAIL, "its own"),
@@ -44,26 +44,36 @@ def decision_table() -> str:
 def sentences() -> str:
     """What the guard reads."""
     rows = ["| reason | Tiếng Việt | English |", "|---|---|---|"]
-    return "\n".join(rows + [f"| `{reason}` | {said.vi} | {said.en} |" for reason, said in messages.REASONS.items()])
+    return "\n".join(
+        rows + [f"| `{reason}` | {said.vi} | {said.en} |" for reason, said in messages.REASON_TEXTS.items()]
+    )
 
 
 def table_of_steps() -> str:
     """State of a code x how it is seen -> what is done."""
-    rows = ["| a code that is | " + " | ".join(f"seen {seen}" for seen in Seen) + " |", "|---|" + "---|" * len(Seen)]
+    rows = [
+        "| a code that is | " + " | ".join(f"seen {seen}" for seen in CodeVisibility) + " |",
+        "|---|" + "---|" * len(CodeVisibility),
+    ]
     return "\n".join(
-        rows + [f"| {state} | " + " | ".join(STEPS[state, seen] for seen in Seen) + " |" for state in CodeState]
+        rows
+        + [
+            f"| {state} | " + " | ".join(CODE_ACTIONS[state, seen] for seen in CodeVisibility) + " |"
+            for state in CodeState
+        ]
     )
 
 
 def transitions() -> str:
     """How the state of a code changes."""
-    after = {Step.ANSWER: CodeState.ANSWERED, Step.ASK_ONE_AT_A_TIME: CodeState.CROWDED}
+    after = {CodeAction.ANSWER: CodeState.ANSWERED, CodeAction.ASK_ONE_AT_A_TIME: CodeState.MULTIPLE}
     rows = [
-        (f"{state}", f"seen {seen}", f"{step}", f"{after.get(step, state)}") for (state, seen), step in STEPS.items()
+        (f"{state}", f"seen {seen}", f"{step}", f"{after.get(step, state)}")
+        for (state, seen), step in CODE_ACTIONS.items()
     ]
     rows += [
         (f"{state}", "out of view for `repeat_window_s`", "nothing", f"{CodeState.NEW}")
-        for state in (CodeState.CROWDED, CodeState.ANSWERED)
+        for state in (CodeState.MULTIPLE, CodeState.ANSWERED)
     ]
     return table(("state", "event", "action", "next state"), rows)
 
@@ -78,12 +88,12 @@ def table_of_kinds() -> str:
         sample = WORLD[label]
         answer = dispatcher().verify(sample.data, moment())
         believed = str(answer.assurance) if isinstance(answer, Claim) else f"refused: `{answer.reason}`"
-        checked = "yes" if known_grammar(sample.data) else "no"
+        checked = "yes" if is_known_format(sample.data) else "no"
         rows.append(f"| `{sample.kind}` | `{_shown(sample)}` | {read} | {believed} | {checked} | {source} |")
     return "\n".join(rows)
 
 
-def _shown(sample: Sample) -> str:
+def _shown(sample: SampleCode) -> str:
     text = sample.text if len(sample.text) <= 34 else sample.text[:31] + "..."
     return text.replace("|", "\\|")
 

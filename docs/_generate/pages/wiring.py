@@ -19,7 +19,7 @@ class Branch:
     """One wire that leaves the header."""
 
     name: str
-    """The setting in `[signal]`, or the lamp's."""
+    """The setting in `[gpio]`, or the lamp's."""
     pin: int
     resistor: str
     symbol: Literal["lamp", "transistor", "box", "button"]
