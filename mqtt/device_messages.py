@@ -5,71 +5,71 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from mqtt.message_model import Epoch, Mark, Seq, Short, Wire, Word
+from mqtt.message_model import Epoch, MessageModel, Seq, SeqOrZero, ShortText, Slug
 
 
-class StateReport(Wire):
+class StateMessage(MessageModel):
     """What a device says of itself as a whole; retained."""
 
     state: Literal["birth", "ready", "degraded", "out-of-order", "offline"]
-    reason: Short = ""
+    reason: ShortText = ""
     """`stopped` after a clean stop, `connection-lost` in the last will, otherwise a word for people."""
     at: datetime | None = None
     """When the device came to this state; null in the last will, which is written before the end that it tells of."""
     connected_at: datetime | None = None
     """When this connection was made."""
-    software: Short = ""
+    software_version: ShortText = ""
     epoch: Epoch | None = None
-    newest_seq: Mark = 0
-    outbox: Mark = 0
+    newest_seq: SeqOrZero = 0
+    backlog: SeqOrZero = 0
 
 
-class Notice(Wire):
+class HealthNotice(MessageModel):
     """Something that a device did to its own records: what it deleted, thinned or set aside. Counts of what is gone are records."""
 
     number: Seq
     """1, 2, 3 ... within the epoch: so a reader knows what he has not heard of."""
-    kind: Word
+    kind: Slug
     """`purged-age`, `purged-rows`, `purged-bytes`, `redacted`, `corrupt-file-moved`."""
     at: datetime
     first_seq: Seq | None = None
     last_seq: Seq | None = None
-    count: Mark
+    count: SeqOrZero
     """Records; of the same notice it may still grow on the day that it was begun."""
-    detail: Short = ""
+    detail: ShortText = ""
 
 
-class Health(Wire):
+class HealthMessage(MessageModel):
     """Facts about the device, every minute, not kept but for its notices."""
 
-    MOST_BYTES: ClassVar[int] = 16 * 1024
+    MAX_BYTES: ClassVar[int] = 16 * 1024
     at: datetime
-    state: Word
-    clock: Word
+    state: Slug
+    clock_quality: Slug
     epoch: Epoch
-    newest_seq: Mark
-    outbox: Mark
-    quarantined: Mark = 0
-    purged: Mark = 0
+    newest_seq: SeqOrZero
+    backlog: SeqOrZero
+    quarantined: SeqOrZero = 0
+    purged: SeqOrZero = 0
     """Records deleted by retention and limits since this epoch began."""
-    boot: Short = ""
+    boot_id: ShortText = ""
     monotonic_s: float | None = Field(default=None, ge=0, le=1e12, allow_inf_nan=False)
     """With `at` and `clock` this dates all that was recorded in this boot, also before the clock was set."""
-    facts: dict[Word, Short] = Field(default_factory=dict, max_length=64)
+    checks: dict[Slug, ShortText] = Field(default_factory=dict, max_length=64)
     """Name of a fact to its grade."""
-    notices: tuple[Notice, ...] = Field(default=(), max_length=32)
+    notices: tuple[HealthNotice, ...] = Field(default=(), max_length=32)
     """The newest, and in turn the older ones: each comes again, until the device's database ends."""
 
 
-class CentreState(Wire):
+class CentreStateMessage(MessageModel):
     """What the centre says of itself; retained."""
 
     state: Literal["ready", "offline"]
     at: datetime | None = None
 
 
-class Drain(Wire):
+class BacklogRateMessage(MessageModel):
     """How fast a device may send its backlog; retained. Live passages do not wait for it."""
 
-    passages_per_s: Annotated[float, Field(ge=1, le=1e6, allow_inf_nan=False)] | None = None
+    events_per_s: Annotated[float, Field(ge=1, le=1e6, allow_inf_nan=False)] | None = None
     """Null: as fast as it can. Never less than one, so that a forged or mistaken wish cannot stop delivery."""

@@ -13,12 +13,23 @@ from uuid import UUID
 from pydantic import Field, TypeAdapter, ValidationError, field_validator
 from pydantic.dataclasses import dataclass as pydantic_dataclass
 
-from mqtt.message_model import READING, Epoch, Mark, MessageError, Seq, Short, Wire, Word, parse_json, why
+from mqtt.message_model import (
+    MODEL_CONFIG,
+    Epoch,
+    InvalidMessageError,
+    MessageModel,
+    Seq,
+    SeqOrZero,
+    ShortText,
+    Slug,
+    parse_json,
+    validation_code,
+)
 from mqtt.sequence_ranges import Range
 
-PASSAGE_TYPE = "entrance.access.v1"
-EVENT_MEDIA = "application/cloudevents+json"
-BATCH_MEDIA = "application/cloudevents-batch+json"
+EVENT_TYPE = "entrance.access.v1"
+EVENT_CONTENT_TYPE = "application/cloudevents+json"
+BATCH_CONTENT_TYPE = "application/cloudevents-batch+json"
 
 MAX_PAYLOAD_BYTES = 256 * 1024
 MAX_BATCH = 200
@@ -29,31 +40,31 @@ MAX_SEALED_BYTES = 4096
 
 
 # The two that come by the thousand are dataclasses: pydantic makes those in two thirds of a model's time.
-@pydantic_dataclass(frozen=True, slots=True, config=READING)
-class PassageData:
+@pydantic_dataclass(frozen=True, slots=True, config=MODEL_CONFIG)
+class AccessEventData:
     """What a passage event says."""
 
     epoch: Epoch
     seq: Seq
-    boot: Short
+    boot_id: ShortText
     monotonic_s: Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
-    clock: Word
-    result: Literal["pass", "fail", "check-again"]
-    reason: Word
+    clock_quality: Slug
+    outcome: Literal["pass", "fail", "check-again"]
+    reason: Slug
     direction: Literal["in", "out"] | None
-    kind: Word | None
-    assurance: Word | None
+    kind: Slug | None
+    assurance: Slug | None
     pseudonym: Annotated[str, Field(pattern=r"^([0-9a-f]{2}){0,32}$")]
     sealed: Annotated[bytes, Field(max_length=MAX_SEALED_BYTES)]
     code_bytes: Annotated[int, Field(ge=0, le=1_000_000)]
     annuls: UUID | None = None
     """The id of an earlier passage of this device that did not happen after all: neither of the two counts."""
-    grounds: Word | None = None
+    manual_reason: Slug | None = None
     """What the guard gave as his reason, where he did it by hand."""
 
 
-@pydantic_dataclass(frozen=True, slots=True, config=READING)
-class PassageEvent:
+@pydantic_dataclass(frozen=True, slots=True, config=MODEL_CONFIG)
+class AccessCloudEvent:
     """One CloudEvent."""
 
     specversion: Literal["1.0"]
@@ -61,11 +72,11 @@ class PassageEvent:
     source: Annotated[str, Field(max_length=256)]
     type: Literal["entrance.access.v1"]
     time: datetime
-    data: PassageData
+    data: AccessEventData
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class InvalidEvent:
     """An event that is not one: why, and its id and epoch where that much could be read."""
 
     id: str | None
@@ -73,27 +84,27 @@ class Refused:
     epoch: str | None = None
 
 
-_BEFORE_ID = '{"specversion":"1.0","id":"'
-_event = TypeAdapter(PassageEvent)
-_batch: TypeAdapter[list[PassageEvent]] = TypeAdapter(
-    Annotated[list[PassageEvent], Field(min_length=1, max_length=MAX_BATCH)]
+_ID_PREFIX = '{"specversion":"1.0","id":"'
+_event_adapter = TypeAdapter(AccessCloudEvent)
+_batch_adapter: TypeAdapter[list[AccessCloudEvent]] = TypeAdapter(
+    Annotated[list[AccessCloudEvent], Field(min_length=1, max_length=MAX_BATCH)]
 )
-_epoch: TypeAdapter[str] = TypeAdapter(Epoch)
+_epoch_adapter: TypeAdapter[str] = TypeAdapter(Epoch)
 
 
-def passage_template(source: str, epoch: str) -> str:
+def event_template(source: str, epoch: str) -> str:
     """The JSON text of one passage's CloudEvent, to be filled with `%` by: the five parts of its id in hexadecimal digits; its
     time (UTC) up to the second, and milliseconds; seq; the boot's id as JSON; monotonic seconds; `passage_words`; pseudonym in
     hexadecimal, sealed in base64; bytes of the code; `passage_rare`. (json.dumps of a dictionary takes four times as long.)
     """
     return (
-        f'{_BEFORE_ID}%s-%s-%s-%s-%s","source":{_literal(source)},"type":"{PASSAGE_TYPE}",'
-        f'"time":"%s.%03dZ","datacontenttype":"application/json","data":{{"epoch":{_literal(epoch)},"seq":%d,"boot_id":%s,'
+        f'{_ID_PREFIX}%s-%s-%s-%s-%s","source":{_template_json(source)},"type":"{EVENT_TYPE}",'
+        f'"time":"%s.%03dZ","datacontenttype":"application/json","data":{{"epoch":{_template_json(epoch)},"seq":%d,"boot_id":%s,'
         '"monotonic_s":%.6f,%s,"pseudonym":"%s","sealed":"%s","code_bytes":%d%s}}'
     )
 
 
-def passage_words(  # noqa: PLR0917 - in the order of the wire
+def event_code_fields(  # noqa: PLR0917 - in the order of the wire
     clock_quality: str, outcome: str, reason: str, direction: str | None, kind: str | None, assurance: str | None
 ) -> str:
     """For `passage_template`."""
@@ -103,87 +114,89 @@ def passage_words(  # noqa: PLR0917 - in the order of the wire
     )
 
 
-def passage_rare(annuls: UUID | None, manual_reason: str | None) -> str:
+def event_optional_fields(annuls: UUID | None, manual_reason: str | None) -> str:
     """For `passage_template`: what only passages say that a guard made by hand."""
     text = f',"annuls":"{annuls}"' if annuls is not None else ""
     return text + (f',"manual_reason":{json.dumps(manual_reason)}' if manual_reason is not None else "")
 
 
-def id_of(event: str) -> UUID:
+def event_id(event: str) -> UUID:
     """Of a text that `passage_template` made."""
-    return UUID(event[len(_BEFORE_ID) : len(_BEFORE_ID) + 36])
+    return UUID(event[len(_ID_PREFIX) : len(_ID_PREFIX) + 36])
 
 
-def message_of(events: Sequence[str]) -> bytes:
+def make_payload(events: Sequence[str]) -> bytes:
     """One event as it is, several as a batch."""
     return (events[0] if len(events) == 1 else f"[{','.join(events)}]").encode()
 
 
-def read_passages(payload: bytes, source: str) -> tuple[list[PassageEvent], list[Refused]]:
+def parse_events(payload: bytes, source: str) -> tuple[list[AccessCloudEvent], list[InvalidEvent]]:
     """The events of one message that came on the topic of `source`. Raises MessageError where it holds none at all."""
     if len(payload) > MAX_PAYLOAD_BYTES:
-        raise MessageError("too-large")
-    good: list[PassageEvent] = []
-    bad: list[Refused] = []
-    for event in _events(payload, bad):
+        raise InvalidMessageError("too-large")
+    good: list[AccessCloudEvent] = []
+    bad: list[InvalidEvent] = []
+    for event in _validate_events(payload, bad):
         if event.source != source:
-            bad.append(Refused(str(event.id), "wrong-source", event.data.epoch))
+            bad.append(InvalidEvent(str(event.id), "wrong-source", event.data.epoch))
         elif event.time.tzinfo is None:
-            bad.append(Refused(str(event.id), "time-without-zone", event.data.epoch))
+            bad.append(InvalidEvent(str(event.id), "time-without-zone", event.data.epoch))
         else:
             good.append(event)
     return good, bad
 
 
-def _events(payload: bytes, invalid: list[Refused]) -> list[PassageEvent]:
+def _validate_events(payload: bytes, invalid: list[InvalidEvent]) -> list[AccessCloudEvent]:
     """All at once, as nearly always; one by one where something is wrong, so that the others are not spoiled by it."""
     try:
         if not payload.startswith(b"["):
-            return [_event.validate_json(payload)]
-        return _batch.validate_json(payload)
+            return [_event_adapter.validate_json(payload)]
+        return _batch_adapter.validate_json(payload)
     except ValidationError:
         content = parse_json(payload)
     found = content if isinstance(content, list) else [content]
     if not 1 <= len(found) <= MAX_BATCH:
-        raise MessageError("batch-size")
+        raise InvalidMessageError("batch-size")
     events = []
     for item in found:
         try:
-            events.append(_event.validate_json(json.dumps(item)))
+            events.append(_event_adapter.validate_json(json.dumps(item)))
         except ValidationError as trouble:
-            invalid.append(Refused(_id_of(item), why(trouble), _epoch_of(item)))
+            invalid.append(InvalidEvent(_id_of(item), validation_code(trouble), _epoch_of(item)))
     return events
 
 
-class Rejected(Wire):
+class Rejection(MessageModel):
     """A passage that the centre refuses, and why: it goes into quarantine."""
 
     id: UUID
-    reason: Word
+    reason: Slug
 
 
-class Receipt(Wire):
+class Receipt(MessageModel):
     """What the centre has of one epoch of one device. A newer receipt never says less than an older one."""
 
-    MOST_BYTES: ClassVar[int] = MAX_RECEIPT_BYTES
+    MAX_BYTES: ClassVar[int] = MAX_RECEIPT_BYTES
     epoch: Epoch
-    up_to_seq: Mark
+    up_to_seq: SeqOrZero
     """Every seq from 1 up to this one is committed at the centre, or was rejected by it."""
-    beyond: tuple[tuple[Seq, Seq], ...] = Field(default=(), max_length=MAX_RECEIPT_RANGES)
+    ranges: tuple[tuple[Seq, Seq], ...] = Field(default=(), max_length=MAX_RECEIPT_RANGES)
     """The same for these ranges past the first gap (like TCP's selective acknowledgement, RFC 2018)."""
-    rejected: tuple[Rejected, ...] = Field(default=(), max_length=MAX_RECEIPT_REJECTED)
+    rejected: tuple[Rejection, ...] = Field(default=(), max_length=MAX_RECEIPT_REJECTED)
 
     @field_validator("ranges")
     @classmethod
-    def _ranges_go_up(cls, ranges: tuple[Range, ...]) -> tuple[Range, ...]:
+    def _check_ranges(cls, ranges: tuple[Range, ...]) -> tuple[Range, ...]:
         if any(first > last for first, last in ranges):
             raise ValueError("a range ends before it starts")
         return ranges
 
 
-def receipt(epoch: str, up_to_seq: int, ranges: Sequence[Range] = (), rejected: Sequence[Refused] = ()) -> bytes:
+def receipt_payload(
+    epoch: str, up_to_seq: int, ranges: Sequence[Range] = (), rejected: Sequence[InvalidEvent] = ()
+) -> bytes:
     """The message for a device; of too many ranges or rejections the first ones: the rest comes later."""
-    return _compact(
+    return _compact_json(
         {
             "epoch": epoch,
             "up_to_seq": up_to_seq,
@@ -195,11 +208,11 @@ def receipt(epoch: str, up_to_seq: int, ranges: Sequence[Range] = (), rejected: 
     ).encode()
 
 
-def _compact(content: Any) -> str:
+def _compact_json(content: Any) -> str:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
 
 
-def _literal(text: str) -> str:
+def _template_json(text: str) -> str:
     """JSON that stands for itself in a template."""
     return json.dumps(text).replace("%", "%%")
 
@@ -215,6 +228,6 @@ def _id_of(item: Any) -> str | None:
 def _epoch_of(item: Any) -> str | None:
     """The epoch of an event that is wrong otherwise."""
     try:
-        return _epoch.validate_python(item["data"]["epoch"])
+        return _epoch_adapter.validate_python(item["data"]["epoch"])
     except (TypeError, KeyError, ValidationError):
         return None

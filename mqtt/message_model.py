@@ -11,38 +11,38 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 MAX_SEQ = 2**53 - 1  # what JSON readers of other languages keep exact (RFC 8259 section 6)
 
 Epoch = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
-Word = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,47}$")]
 Seq = Annotated[int, Field(ge=1, le=MAX_SEQ)]
-Mark = Annotated[int, Field(ge=0, le=MAX_SEQ)]
-Short = Annotated[str, Field(max_length=64, pattern=r"^[^\x00]*$")]  # PostgreSQL keeps no NUL in a text
+SeqOrZero = Annotated[int, Field(ge=0, le=MAX_SEQ)]
+ShortText = Annotated[str, Field(max_length=64, pattern=r"^[^\x00]*$")]  # PostgreSQL keeps no NUL in a text
 
 
-class MessageError(ValueError):
+class InvalidMessageError(ValueError):
     """What arrived is not what the topic is for; the text says why, and repeats nothing of the content."""
 
 
-READING = ConfigDict(extra="ignore", strict=False, val_json_bytes="base64")
+MODEL_CONFIG = ConfigDict(extra="ignore", strict=False, val_json_bytes="base64")
 
 
-class Wire(BaseModel):
+class MessageModel(BaseModel):
     """A message, or a part of one; frozen."""
 
-    model_config = ConfigDict(**READING, frozen=True)
-    MOST_BYTES: ClassVar[int] = 4096
+    model_config = ConfigDict(**MODEL_CONFIG, frozen=True)
+    MAX_BYTES: ClassVar[int] = 4096
     """What is longer is not even parsed."""
 
     @classmethod
-    def read(cls, payload: bytes) -> Self:
+    def from_payload(cls, payload: bytes) -> Self:
         """A message that came. Raises MessageError."""
-        if len(payload) > cls.MOST_BYTES:
-            raise MessageError("too-large")
+        if len(payload) > cls.MAX_BYTES:
+            raise InvalidMessageError("too-large")
         content = parse_json(payload)
         try:
             return cls.model_validate(content)
         except ValidationError as trouble:
-            raise MessageError(why(trouble)) from None
+            raise InvalidMessageError(validation_code(trouble)) from None
 
-    def written(self) -> bytes:
+    def to_payload(self) -> bytes:
         """The message to send."""
         return self.model_dump_json().encode()
 
@@ -52,10 +52,10 @@ def parse_json(payload: bytes) -> Any:
     try:
         return json.loads(payload.decode("utf-8"))
     except (ValueError, RecursionError) as trouble:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
-        raise MessageError("not-json") from trouble
+        raise InvalidMessageError("not-json") from trouble
 
 
-def why(error: ValidationError) -> str:
+def validation_code(error: ValidationError) -> str:
     """Which field was wrong, as a word of the wire; never its content."""
     place = error.errors(include_url=False, include_input=False, include_context=False)[0]["loc"]
     words = "-".join(str(step) for step in place if isinstance(step, str)).replace("_", "-").lower()

@@ -17,7 +17,7 @@ KEY_ID_BYTES = 4
 SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 
 
-class NotSealed(ValueError):
+class UnsealError(ValueError):
     """The bytes do not open with this key and this passage."""
 
 
@@ -26,21 +26,21 @@ def key_id(key: X25519PublicKey) -> bytes:
     return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).digest()[:KEY_ID_BYTES]
 
 
-def info(recipient_key_id: bytes, event_id: UUID) -> bytes:
+def hpke_info(recipient_key_id: bytes, event_id: UUID) -> bytes:
     """HPKE's info: nobody can move a sealed subject to another passage."""
     return b"entrance-kiosk/subject/1" + recipient_key_id + event_id.bytes
 
 
-def open_sealed(private_key: X25519PrivateKey, sealed: bytes, event_id: UUID) -> dict[str, Any]:
+def unseal_subject(private_key: X25519PrivateKey, sealed: bytes, event_id: UUID) -> dict[str, Any]:
     """Open a subject: {"ids": [[scheme, value], ...], "name", "born"}. Raises NotSealed."""
     expected = key_id(private_key.public_key())
     if sealed[:KEY_ID_BYTES] != expected:
-        raise NotSealed(f"sealed to key {sealed[:KEY_ID_BYTES].hex()}, this is key {expected.hex()}")
+        raise UnsealError(f"sealed to key {sealed[:KEY_ID_BYTES].hex()}, this is key {expected.hex()}")
     try:
-        plain = SUITE.decrypt(sealed[KEY_ID_BYTES:], private_key, info=info(expected, event_id))
+        plain = SUITE.decrypt(sealed[KEY_ID_BYTES:], private_key, info=hpke_info(expected, event_id))
         subject = json.loads(plain)
     except (InvalidTag, ValueError) as trouble:
-        raise NotSealed("damaged, or of another passage") from trouble
+        raise UnsealError("damaged, or of another passage") from trouble
     if not isinstance(subject, dict):
-        raise NotSealed("no subject inside")
+        raise UnsealError("no subject inside")
     return subject

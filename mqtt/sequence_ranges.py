@@ -66,7 +66,7 @@ class RangeSet:
         return self._lasts[0] if self._firsts and self._firsts[0] == 1 else 0
 
     @property
-    def newest(self) -> int:
+    def maximum(self) -> int:
         """The largest number that is in, or 0."""
         return self._lasts[-1] if self._lasts else 0
 
@@ -74,11 +74,11 @@ class RangeSet:
         """How many numbers are in."""
         return sum(last - first + 1 for first, last in self)
 
-    def beyond(self) -> list[Range]:
+    def after_first_gap(self) -> list[Range]:
         """The ranges past the first gap, ascending."""
         return [span for span in self if span[0] > self.up_to + 1]
 
-    def missing(self) -> list[Range]:
+    def gaps(self) -> list[Range]:
         """The gaps below the newest number, ascending."""
         gaps = []
         expected = 1

@@ -8,10 +8,10 @@ import click
 
 from kiosk import config
 from kiosk.system.journal import configure_logging
-from kiosk.system.logs import RecentLines
-from web_ui.auth.accounts import Accounts, AccountTrouble
+from kiosk.system.logs import LogBuffer
+from web_ui.auth.accounts import AccountError, Accounts
 from web_ui.server.serve import run_server
-from web_ui.settings import PageSettings
+from web_ui.settings import WebSettings
 
 
 @click.group(invoke_without_command=True)
@@ -29,25 +29,25 @@ def web(context: click.Context, /, path: Path | None, **instead: Path | str | in
     wishes = {name: value for name, value in instead.items() if value is not None}
     run_dir = wishes.get("run_dir")
     if path is None and isinstance(run_dir, Path):
-        found = PageSettings(run_dir)  # a page without a configuration, beside any daemon
+        found = WebSettings(run_dir)  # a page without a configuration, beside any daemon
     else:
         path = path or config.DEFAULT_PATH
-        found = PageSettings.from_config(config.load_settings(path), path)
+        found = WebSettings.from_config(config.load_settings(path), path)
     context.obj = replace(found, **wishes)  # type: ignore[arg-type]  # the options have the fields' names and types
     if context.invoked_subcommand is None:
         configure_logging()
-        recent = RecentLines()
+        recent = LogBuffer()
         logging.getLogger().addHandler(recent)
         run_server(context.obj, click.echo, recent)
 
 
 @web.command()
 @click.pass_obj
-def setup(settings: PageSettings) -> None:
+def setup(settings: WebSettings) -> None:
     """Make a one-time set-up code: who has it sets the administrator's password on the page."""
     folder = settings.state_dir
     if folder is None or not folder.is_dir():
-        raise AccountTrouble(f"There is no folder {folder} for accounts; make it, or correct page.state_dir.")
+        raise AccountError(f"There is no folder {folder} for accounts; make it, or correct page.state_dir.")
     click.echo(f"set-up code: {Accounts(folder).make_setup_code()}  (one use, within the hour, on the page /setup)")
 
 
@@ -55,7 +55,7 @@ def setup(settings: PageSettings) -> None:
 @click.option("--name", "names", multiple=True, help="A further name or address of this machine; may be repeated.")
 @click.option("--out", type=click.Path(path_type=Path), help="File to write; by default page.pem beside the accounts.")
 @click.pass_obj
-def certificate(settings: PageSettings, names: tuple[str, ...], out: Path | None) -> None:
+def certificate(settings: WebSettings, names: tuple[str, ...], out: Path | None) -> None:
     """Make a certificate of one's own for the page, so that passwords cannot be read on the LAN."""
     from web_ui.server import tls  # noqa: PLC0415  # memory that the page itself does without
 

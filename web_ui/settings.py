@@ -9,15 +9,15 @@ from kiosk.config import Settings
 from kiosk.core.ports import KioskError
 from web_ui.i18n.formatting import Language
 
-HUE = ZoneInfo("Asia/Ho_Chi_Minh")
+DEFAULT_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
-class PageTrouble(KioskError):
+class WebServerError(KioskError):
     """The page cannot be served."""
 
 
 @dataclass(frozen=True, slots=True)
-class PageSettings:
+class WebSettings:
     """Where to look, and where to listen."""
 
     run_dir: Path
@@ -26,35 +26,35 @@ class PageSettings:
     """The daemon's passages; None: the page does without."""
     language: Language = "vi"
     """For a browser that asks for neither."""
-    zone: tzinfo = HUE
+    zone: tzinfo = DEFAULT_ZONE
     host: str = "127.0.0.1"
     port: int = 8080
     """0 takes a free one."""
     state_dir: Path | None = None
     """Accounts and audit log; None, or a folder that does not exist: no login, no actions."""
-    certificate: Path | None = None
+    certificate_path: Path | None = None
     """With it, the page is served over TLS."""
-    key: Path | None = None
+    key_path: Path | None = None
     config_path: Path | None = None
-    opens: tuple[str, ...] = ()
+    opening_hours: tuple[str, ...] = ()
     """Opening hours, as in the configuration."""
-    names: tuple[str, ...] = ()
+    allowed_hosts: tuple[str, ...] = ()
     """Host names of this machine, beside its own and loopback."""
 
     @classmethod
-    def of(cls, settings: Settings, path: Path) -> "PageSettings":
+    def from_config(cls, settings: Settings, path: Path) -> "WebSettings":
         """The page's share of the whole configuration, which was read from `path`."""
         return cls(
             run_dir=settings.run_dir,
-            database=settings.records.path,
+            database=settings.storage.path,
             language=settings.site.language,
-            zone=ZoneInfo(settings.visit.timezone),
-            opens=settings.policy.opens,
-            host=settings.page.host,
-            port=settings.page.port,
-            names=settings.page.names,
-            state_dir=settings.page.state_dir,
-            certificate=settings.page.certificate,
-            key=settings.page.key,
+            zone=ZoneInfo(settings.site.timezone),
+            opening_hours=settings.access.opening_hours,
+            host=settings.web.host,
+            port=settings.web.port,
+            allowed_hosts=settings.web.allowed_hosts,
+            state_dir=settings.web.state_dir,
+            certificate_path=settings.web.certificate,
+            key_path=settings.web.key,
             config_path=path,
         )

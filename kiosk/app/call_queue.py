@@ -9,45 +9,45 @@ from kiosk.core.ports import KioskError
 
 T = TypeVar("T")
 
-MAX_WAITING = 8
+MAX_PENDING = 8
 
 
-class NotNow(KioskError):
+class QueueBusyError(KioskError):
     """The gate's thread did not come to it in time, or has too much to do; nothing was done."""
 
 
-class Errands:
+class CallQueue:
     """`ask` is for any thread, `run_all` for the gate's."""
 
     def __init__(self) -> None:
-        self._waiting: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue(MAX_WAITING)
+        self._pending: queue.Queue[tuple[Callable[[], Any], Future[Any]]] = queue.Queue(MAX_PENDING)
 
-    def ask(self, function: Callable[[], T], timeout_s: float) -> T:
+    def call(self, function: Callable[[], T], timeout_s: float) -> T:
         """Have `what` called in the gate's thread, and wait for its result. Raises NotNow, and what `what` raises."""
         done: Future[T] = Future()
         try:
-            self._waiting.put_nowait((function, done))
+            self._pending.put_nowait((function, done))
         except queue.Full:
-            raise NotNow("The kiosk has too much to do; try again.") from None
+            raise QueueBusyError("The kiosk has too much to do; try again.") from None
         try:
             return done.result(timeout_s)
         except TimeoutError:
             if done.cancel():
-                raise NotNow("The kiosk is busy; nothing was done. Try again.") from None
+                raise QueueBusyError("The kiosk is busy; nothing was done. Try again.") from None
             return done.result()  # it began at the last moment: its result is the truth
 
-    def run_all(self) -> None:
+    def run_pending(self) -> None:
         """Do what waits. An error goes to whoever asked, not to the gate."""
         while True:
             try:
-                what, done = self._waiting.get_nowait()
+                what, done = self._pending.get_nowait()
             except queue.Empty:
                 return
             if done.set_running_or_notify_cancel():
-                _do(what, done)
+                _run_call(what, done)
 
 
-def _do(function: Callable[[], Any], future: "Future[Any]") -> None:
+def _run_call(function: Callable[[], Any], future: "Future[Any]") -> None:
     try:
         future.set_result(function())
     except Exception as error:  # noqa: BLE001  # whatever it is, it belongs to the thread that asked

@@ -3,82 +3,87 @@
 import logging
 import time
 
-from kiosk.app.frame_slot import Mailbox
-from kiosk.app.idle_detector import Presence
+from kiosk.app.frame_slot import LatestFrameSlot
+from kiosk.app.idle_detector import IdleDetector
 from kiosk.core.frame import Frame, Luma
-from kiosk.core.ports import Camera, CameraTrouble
-from kiosk.decoding.frame_quality import decimate
+from kiosk.core.ports import Camera, CameraError
+from kiosk.decoding.frame_quality import decimate_frame
 from kiosk.decoding.motion_gate import has_changed
 
 log = logging.getLogger(__name__)
 
-REOPEN_AFTER_S = 1.0
-REST_REFERENCE_S = 0.4
+REOPEN_DELAY_S = 1.0
+MOTION_REFERENCE_INTERVAL_S = 0.4
 
 
-class CameraLoop:
+class CameraWorker:
     """`step` belongs to one thread; the plain attributes may be read from any."""
 
     def __init__(
-        self, camera: Camera, frame_slot: Mailbox, timeout_s: float, idle_detector: Presence | None = None, idle_interval_s: float = 0.5
+        self,
+        camera: Camera,
+        frame_slot: LatestFrameSlot,
+        timeout_s: float,
+        idle_detector: IdleDetector | None = None,
+        idle_interval_s: float = 0.5,
     ) -> None:
         """While `presence` rests, a frame is taken every `rest_s` only; whoever comes ends the pause."""
-        self._presence = idle_detector
-        self._rest_s = idle_interval_s
+        self._idle_detector = idle_detector
+        self._idle_interval_s = idle_interval_s
         self._reference: Luma | None = None
         self._compared_s = 0.0
         self._camera = camera
-        self._mailbox = frame_slot
+        self._frame_slot = frame_slot
         self._timeout_s = timeout_s
         self._open = False
         self._closing = False
-        self.trouble = ""
+        self.error = ""
         """Why there is no picture, in the driver's words; empty while there is."""
-        self.last_frame = 0
+        self.last_frame_number = 0
         """Number of the newest frame."""
-        self.turned_s = time.monotonic()
+        self.last_loop_s = time.monotonic()
         """Monotonic time of the last turn of this loop, be it a picture, a timeout or a failed attempt to open."""
 
     def step(self) -> float:
         """Capture one frame; the sensor itself sets the pace. Returns the delay until the next step."""
-        self.turned_s = time.monotonic()
+        self.last_loop_s = time.monotonic()
         try:
             if not self._open:
                 self._camera.open()
                 self._open = True
             frame = self._camera.capture(self._timeout_s)
-        except CameraTrouble as trouble:
-            self._went_down(str(trouble))
-            return REOPEN_AFTER_S
-        self._mailbox.put(frame)
-        self.last_frame = frame.number
-        if self.trouble:
+        except CameraError as trouble:
+            self._mark_failed(str(trouble))
+            return REOPEN_DELAY_S
+        self._frame_slot.put(frame)
+        self.last_frame_number = frame.number
+        if self.error:
             log.info("the camera is back")
-            self.trouble = ""
-        if self._presence is not None:
-            self._rest(frame, self._presence)
+            self.error = ""
+        if self._idle_detector is not None:
+            self._wait_if_idle(frame, self._idle_detector)
         return 0.0
 
-    def _rest(self, frame: Frame, idle_detector: Presence) -> None:
+    def _wait_if_idle(self, frame: Frame, idle_detector: IdleDetector) -> None:
         """The gate already has the frame. A slow walk is a change against a picture of half a second ago."""
-        small = decimate(frame.luma)
+        small = decimate_frame(frame.luma)
         if has_changed(small, self._reference):
-            idle_detector.moved()
-        if self._reference is None or frame.captured_s - self._compared_s >= REST_REFERENCE_S:
+            idle_detector.on_motion()
+        if self._reference is None or frame.captured_s - self._compared_s >= MOTION_REFERENCE_INTERVAL_S:
             self._reference, self._compared_s = small, frame.captured_s
-        if idle_detector.resting and not self._closing:
-            idle_detector.pause(self._rest_s)
+        if idle_detector.is_idle and not self._closing:
+            idle_detector.wait_idle(self._idle_interval_s)
 
     def close(self) -> None:
         """Stop the sensor, so that a capture under way ends; the main thread's, after the stop event was set."""
         self._closing = True
-        if self._presence is not None:
-            self._presence.wake()
+        if self._idle_detector is not None:
+            self._idle_detector.wake()
         self._camera.close()
 
-    def _went_down(self, error: str) -> None:
-        if not self.trouble and not self._closing:
+    def _mark_failed(self, error: str) -> None:
+        if not self.error and not self._closing:
             log.error("no picture: %s; trying again until there is one", error)
-        self.trouble = error
+        self.error = error
         self._open = False
         self._camera.close()

@@ -5,78 +5,87 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from kiosk.app.control_socket import Admit, Handlers, OrderRefused, Pause, ReleaseQuarantine, ShowLamp, TakeStill, Undo
-from kiosk.app.gate_worker import GateLoop
+from kiosk.app.control_socket import (
+    AdmitCommand,
+    CapturePreviewCommand,
+    CommandRejectedError,
+    HandlerMap,
+    PauseCommand,
+    ReleaseQuarantineCommand,
+    ShowSignalCommand,
+    UndoCommand,
+)
+from kiosk.app.gate_worker import GateWorker
 from kiosk.core.ports import Signal
-from kiosk.core.reversal import NotUndone
-from kiosk.decoding.preview.preview import Still, Viewfinder
-from kiosk.delivery import Courier
-from kiosk.storage import Store
+from kiosk.core.reversal import UndoError
+from kiosk.decoding.preview.preview import CameraPreview, PreviewImage
+from kiosk.delivery import OutboxRelay
+from kiosk.storage import SqliteEventStore
 
-ADMIT_WITHIN_S = 2.0
-UNDO_WITHIN_S = 2.0
+ADMIT_TIMEOUT_S = 2.0
+UNDO_TIMEOUT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Orders:
+class CommandHandlers:
     """One method an order; each may raise KioskError, whose text goes to whoever ordered."""
 
-    gate_loop: GateLoop
+    gate_worker: GateWorker
     signal: Signal
-    store: Store
-    courier: Courier
-    viewfinder: Viewfinder
-    news: Callable[[], None]
+    event_store: SqliteEventStore
+    relay: OutboxRelay
+    preview: CameraPreview
+    on_change: Callable[[], None]
     """Called where the status has changed by an order."""
 
-    def handlers(self) -> Handlers:
+    def handlers(self) -> HandlerMap:
         """Which method each order is for."""
         return {
-            Admit: self._admit,
-            Undo: self._undo,
-            ShowLamp: self._show_lamp,
-            Pause: self._pause,
-            ReleaseQuarantine: self._release_quarantine,
-            TakeStill: self._take_still,
+            AdmitCommand: self._admit,
+            UndoCommand: self._undo,
+            ShowSignalCommand: self._show_signal,
+            PauseCommand: self._pause,
+            ReleaseQuarantineCommand: self._release_quarantine,
+            CapturePreviewCommand: self._capture_preview,
         }
 
-    def _admit(self, command: Admit) -> Mapping[str, Any]:
-        return {"seq": self.gate_loop.admit(command.direction, ADMIT_WITHIN_S, command.grounds).seq}
+    def _admit(self, command: AdmitCommand) -> Mapping[str, Any]:
+        return {"seq": self.gate_worker.admit(command.direction, ADMIT_TIMEOUT_S, command.manual_reason).seq}
 
-    def _undo(self, command: Undo) -> Mapping[str, Any]:
+    def _undo(self, command: UndoCommand) -> Mapping[str, Any]:
         try:
-            shown = self.gate_loop.undo(command.grounds, UNDO_WITHIN_S, command.seq)
-        except NotUndone as refused:
-            raise OrderRefused(str(refused), refused.why) from refused
+            shown = self.gate_worker.undo(command.manual_reason, UNDO_TIMEOUT_S, command.seq)
+        except UndoError as refused:
+            raise CommandRejectedError(str(refused), refused.refusal) from refused
         return {"seq": shown.seq, "annulled_seq": shown.annuls_seq, "direction": shown.direction}
 
-    def _show_lamp(self, command: ShowLamp) -> Mapping[str, Any]:
+    def _show_signal(self, command: ShowSignalCommand) -> Mapping[str, Any]:
         self.signal.show(command.outcome)
         return {}
 
-    def _pause(self, command: Pause) -> Mapping[str, Any]:
-        self.gate_loop.paused = command.paused
-        self.news()
+    def _pause(self, command: PauseCommand) -> Mapping[str, Any]:
+        self.gate_worker.paused = command.paused
+        self.on_change()
         return {"paused": command.paused}
 
-    def _release_quarantine(self, command: ReleaseQuarantine) -> Mapping[str, Any]:
+    def _release_quarantine(self, command: ReleaseQuarantineCommand) -> Mapping[str, Any]:
         if command.seq is not None:
-            return {"released": self.store.release_quarantine(command.seq)}
-        held = self.store.quarantined()
-        self.courier.retry_quarantine()
+            return {"released": self.event_store.release_quarantine(command.seq)}
+        held = self.event_store.quarantined_count()
+        self.relay.retry_quarantine()
         return {"released": held}
 
-    def _take_still(self, _: TakeStill) -> Mapping[str, Any]:
-        return told(self.viewfinder.look())
+    def _capture_preview(self, _: CapturePreviewCommand) -> Mapping[str, Any]:
+        return preview_as_json(self.preview.capture())
 
 
-def told(preview: Still) -> Mapping[str, Any]:
+def preview_as_json(preview: PreviewImage) -> Mapping[str, Any]:
     """A still picture as plain JSON values."""
-    view = preview.view
+    view = preview.quality
     return {
         "jpeg": base64.b64encode(preview.jpeg).decode("ascii"),
         "size_px": preview.size_px,
-        "camera_px": preview.camera_px,
+        "camera_px": preview.frame_size_px,
         "mean_luma": round(view.mean_luma, 1),
         "contrast": round(view.contrast, 1),
         "sharpness": round(view.sharpness, 1),

@@ -17,7 +17,7 @@ from kiosk.app.idle_detector import IdleDetector
 from kiosk.app.status_collector import StatusCollector
 from kiosk.config.policy import build_policy
 from kiosk.core.gate import Gate
-from kiosk.core.model import Direction, ManualReason, ClockReading
+from kiosk.core.model import ClockReading, Direction, ManualReason
 from kiosk.core.ports import Clock, Decoder, KioskError, Verifier
 from kiosk.core.reversal import LastAccessEvent
 from kiosk.core.subject_sealing import Pseudonymizer, Seal
@@ -78,7 +78,9 @@ class Components:
         self.camera_worker.close()
 
 
-def build_components(settings: config.Settings, signal: SignalOutput, clock: Clock, on_change: Callable[[], None], exit_stack: ExitStack) -> Components:
+def build_components(
+    settings: config.Settings, signal: SignalOutput, clock: Clock, on_change: Callable[[], None], exit_stack: ExitStack
+) -> Components:
     """Make all rooms; `house` will close them in reverse order. Raises KioskError with what is wrong."""
     started = clock.now()
     exit_stack.callback(status_file.remove_status, settings.run_dir)
@@ -96,7 +98,14 @@ def build_components(settings: config.Settings, signal: SignalOutput, clock: Clo
     exit_stack.callback(decoder.close)
     gate_loop = GateWorker(
         build_gate(
-            settings, decoder, verifier=verifier, visits=visits, event_store=store, signal=signal, clock=clock, last_event=last
+            settings,
+            decoder,
+            verifier=verifier,
+            visits=visits,
+            event_store=store,
+            signal=signal,
+            clock=clock,
+            last_event=last,
         ),
         mailbox,
         camera_monitor=watch,
@@ -105,7 +114,7 @@ def build_components(settings: config.Settings, signal: SignalOutput, clock: Clo
         count_occupancy=lambda: visits.occupancy(clock.now()),
         on_change=on_change,
     )
-    presence = open_presence_sensor(settings.gpio, exit_stack)
+    presence = build_idle_detector(settings.gpio, exit_stack)
     camera_loop = CameraWorker(camera, mailbox, settings.camera.timeout_s, presence)
     bulletin = StatusCollector(
         settings,
@@ -122,7 +131,14 @@ def build_components(settings: config.Settings, signal: SignalOutput, clock: Clo
         idle_detector=presence,
     )
     control = open_control_socket(
-        settings, exit_stack, gate_worker=gate_loop, signal=signal, event_store=store, relay=courier, on_change=on_change, frame_slot=mailbox
+        settings,
+        exit_stack,
+        gate_worker=gate_loop,
+        signal=signal,
+        event_store=store,
+        relay=courier,
+        on_change=on_change,
+        frame_slot=mailbox,
     )
     return Components(
         clock, signal, store, courier, lists, verifier, watch, mailbox, gate_loop, camera_loop, control, bulletin
@@ -139,10 +155,14 @@ def load_lists(settings: config.Settings) -> ListLoader:
     )
 
 
-def restore_visits(settings: config.Settings, event_store: SqliteEventStore, now: ClockReading) -> tuple[VisitTracker, LastAccessEvent]:
+def restore_visits(
+    settings: config.Settings, event_store: SqliteEventStore, now: ClockReading
+) -> tuple[VisitTracker, LastAccessEvent]:
     """Who is inside, and what can be undone, by the newest records. Raises StoreTrouble."""
     visits = VisitTracker(
-        window_s=settings.visit.repeat_window_s, reset_at=settings.access.daily_reset_at, timezone=settings.site.timezone
+        window_s=settings.visit.repeat_window_s,
+        reset_at=settings.access.daily_reset_at,
+        timezone=settings.site.timezone,
     )
     last = LastAccessEvent(settings.visit.undo_window_s, boot_id=event_store.boot_id)
     records = event_store.recent(MAX_RESTORED_EVENTS)
@@ -205,7 +225,7 @@ def open_control_socket(
     return control
 
 
-def open_presence_sensor(gpio: config.Signal, exit_stack: ExitStack) -> IdleDetector | None:
+def build_idle_detector(gpio: config.Signal, exit_stack: ExitStack) -> IdleDetector | None:
     """What the presence sensor says, where there is one. Raises SignalTrouble."""
     if gpio.presence_sensor is None:
         return None

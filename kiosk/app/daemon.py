@@ -15,21 +15,21 @@ from contextlib import ExitStack
 from importlib.metadata import version
 
 from kiosk import config
-from kiosk.app.components import RELAY, Rooms, build_components, create_run_dir
+from kiosk.app.components import RELAY, Components, build_components, create_run_dir
 from kiosk.app.worker import Worker
 from kiosk.config import effective
-from kiosk.core.model import Moment, State
-from kiosk.core.ports import Clock, KioskError, SignalTrouble
-from kiosk.core.status import Grade, Status
+from kiosk.core.model import ClockReading, DeviceState
+from kiosk.core.ports import Clock, KioskError, SignalError
+from kiosk.core.status import CheckStatus, StatusSnapshot
 from kiosk.hardware.gpio.input_probe import probe_inputs
-from kiosk.hardware.gpio.signal_output import Lamps, NoPins, open_signal
-from kiosk.health import Measures, evaluate, device_state, should_feed_watchdog
-from kiosk.health.availability import DiaryKeeper
-from kiosk.storage.availability_log import Diary
+from kiosk.hardware.gpio.signal_output import PinsUnavailableError, SignalOutput, open_signal
+from kiosk.health import Measurements, device_state, evaluate, should_feed_watchdog
+from kiosk.health.availability import AvailabilityRecorder
+from kiosk.storage.availability_log import AvailabilityLog
 from kiosk.system import logs, status_file
 from kiosk.system.clock import SystemClock
-from kiosk.system.systemd import Notifier
-from kiosk.system.wakeup import Doorbell
+from kiosk.system.systemd import SystemdNotifier
+from kiosk.system.wakeup import WakeupPipe
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ _MALLOC_TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None)
 SYSTEM_CLOCK = SystemClock()
 
 
-class Crashed(KioskError):
+class WorkerCrashedError(KioskError):
     """A thread ended by an error; the daemon stops, and systemd starts it again."""
 
 
@@ -59,10 +59,10 @@ def run_daemon(settings: config.Settings, overridden: Collection[str] = (), cloc
     with ExitStack() as house:
         trim_heap()
         gc.freeze()  # what was imported lives as long as the process: no later collection has to look through it
-        notifier = Notifier()
+        notifier = SystemdNotifier()
         create_run_dir(settings.run_dir)
         house.enter_context(logs.log_file_handler(settings.run_dir))
-        bell = house.enter_context(Doorbell())
+        bell = house.enter_context(WakeupPipe())
         lamps = open_signal_with_retry(settings, bell, notifier)
         if lamps is None:
             return
@@ -82,34 +82,34 @@ def run_daemon(settings: config.Settings, overridden: Collection[str] = (), cloc
 
 def open_signal_with_retry(
     settings: config.Settings,
-    wakeup: Doorbell,
-    notifier: Notifier,
+    wakeup: WakeupPipe,
+    notifier: SystemdNotifier,
     probe_inputs: Callable[[config.Signal], None] = probe_inputs,
-) -> Lamps | None:
+) -> SignalOutput | None:
     """The lamps, as soon as all pins can be had; None where a stop was asked for before.
 
     Pins in another program's hands are no reason to end: started again for ever, it would say so every second. Without lamps
     nobody is answered; dark lamps mean out of order, and page and journal name the reason. Raises NoPins where nobody would
     start it again: what is missing is then told in the terminal.
     """
-    lamps: Lamps | None = None
+    lamps: SignalOutput | None = None
     tries = 0
     while not wakeup.stop_requested:
         try:
             lamps = lamps or open_signal(settings.gpio)
             probe_inputs(settings.gpio)
-        except SignalTrouble as trouble:
-            if isinstance(trouble, NoPins) and not notifier.is_enabled:
+        except SignalError as trouble:
+            if isinstance(trouble, PinsUnavailableError) and not notifier.is_enabled:
                 raise
             if lamps is not None:
-                lamps.set_idle_state(State.OUT_OF_ORDER)
+                lamps.set_idle_state(DeviceState.OUT_OF_ORDER)
             _publish_gpio_error(settings, str(trouble))
             tries += 1
-            if tries == (1 if isinstance(trouble, NoPins) else LOG_AFTER_ATTEMPTS):
+            if tries == (1 if isinstance(trouble, PinsUnavailableError) else LOG_AFTER_ATTEMPTS):
                 log.error("out-of-order: %s; trying again until they can be had", trouble)
                 notifier.notify_ready(f"out-of-order: {trouble}")
         else:
-            lamps.set_idle_state(State.STARTING)
+            lamps.set_idle_state(DeviceState.STARTING)
             return lamps
         notifier.ping_watchdog()
         wakeup.wait(LOOP_INTERVAL_S)
@@ -120,17 +120,17 @@ def open_signal_with_retry(
 
 def _publish_gpio_error(settings: config.Settings, error: str) -> None:
     now_at = SYSTEM_CLOCK.now().utc_at.isoformat(timespec="milliseconds")
-    snapshot = Status(
+    snapshot = StatusSnapshot(
         version=version("entrance-kiosk"),
         site=settings.site.site,
         device=settings.site.device,
         pid=os.getpid(),
         started_at=now_at,
         now_at=now_at,
-        state=State.OUT_OF_ORDER,
+        state=DeviceState.OUT_OF_ORDER,
         epoch="",
         seq=0,
-        checks=tuple(fact for fact in evaluate(Measures(gpio_error=error)) if fact.status is Grade.FAIL),
+        checks=tuple(fact for fact in evaluate(Measurements(gpio_error=error)) if fact.status is CheckStatus.FAIL),
     )
     with contextlib.suppress(OSError):  # a full run directory silences the page, and is told once there are lamps
         status_file.publish_status(snapshot, settings.run_dir)
@@ -139,21 +139,24 @@ def _publish_gpio_error(settings: config.Settings, error: str) -> None:
 class Daemon:
     """The main thread's part."""
 
-    def __init__(self, settings: config.Settings, components: Rooms, wakeup: Doorbell, notifier: Notifier) -> None:
+    def __init__(
+        self, settings: config.Settings, components: Components, wakeup: WakeupPipe, notifier: SystemdNotifier
+    ) -> None:
         self._settings = settings
         self._components = components
         self._wakeup = wakeup
         self._notifier = notifier
         self._stop = threading.Event()
         self._workers = {
-            name: Worker(name, step, self._stop, self._on_worker_crash) for name, step in components.worker_steps().items()
+            name: Worker(name, step, self._stop, self._on_worker_crash)
+            for name, step in components.worker_steps().items()
         }
         self._crashed_worker = ""
-        self._state: State | None = None
+        self._state: DeviceState | None = None
         self._failing_checks: tuple[str, ...] = ()
         self._publish_failed = False
         self._list_errors: tuple[str, ...] = ()
-        self._availability = DiaryKeeper(Diary(settings.storage.path).append)
+        self._availability = AvailabilityRecorder(AvailabilityLog(settings.storage.path).append)
 
     def start_workers(self) -> None:
         """Let the rooms turn; the courier only once it is known how the gate is: what it loads must not hold up the first lamp."""
@@ -180,7 +183,7 @@ class Daemon:
             self.publish_state(now)
             self._wakeup.wait(LOOP_INTERVAL_S)
         if self._crashed_worker:
-            raise Crashed(
+            raise WorkerCrashedError(
                 f"the {self._crashed_worker} thread ended by an error; see the log. The kiosk stops so that it is started anew."
             )
 
@@ -188,24 +191,24 @@ class Daemon:
         """Note that the kiosk was stopped in good order."""
         self._availability.record_stop(self._components.clock.now())
 
-    def publish_state(self, now: Moment) -> None:
+    def publish_state(self, now: ClockReading) -> None:
         """The same facts to lamp, centre, page and watchdog (law 3)."""
         facts = evaluate(self._components.status_collector.collect_measurements(now))
         state = device_state(facts, started=self._components.camera_monitor.has_frame)
         self._components.signal.set_idle_state(state)
         self._components.relay.set_state(state)
-        if state is not State.STARTING:
+        if state is not DeviceState.STARTING:
             self._workers[RELAY].start()
         self._components.relay.set_health(now.quality.value, {fact.name: fact.status.value for fact in facts})
         self._publish_status(self._components.status_collector.build_status(now, facts, state))
         if should_feed_watchdog(facts):
             self._notifier.ping_watchdog()
         self._availability.observe(state, facts, now)
-        bad = {fact.name: fact.en for fact in facts if fact.status is not Grade.PASS}
+        bad = {fact.name: fact.en for fact in facts if fact.status is not CheckStatus.PASS}
         if state is not self._state or tuple(bad) != self._failing_checks:
             self._log_changes(state, bad)
 
-    def _publish_status(self, snapshot: Status) -> None:
+    def _publish_status(self, snapshot: StatusSnapshot) -> None:
         """A full run directory silences the page, which then says so; it must not stop the gate."""
         try:
             status_file.publish_status(snapshot, self._settings.run_dir)
@@ -216,7 +219,7 @@ class Daemon:
             return
         self._publish_failed = False
 
-    def _log_changes(self, state: State, failing: Mapping[str, str]) -> None:
+    def _log_changes(self, state: DeviceState, failing: Mapping[str, str]) -> None:
         """Every trouble is told once, and once when it is over; `bad` has the sentences of the bad facts by name."""
         new = [said for name, said in failing.items() if name not in self._failing_checks]
         over = [f"{name} is well again" for name in self._failing_checks if name not in failing]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from kiosk.core.frame import Frame
 
 
-class Mailbox:
+class LatestFrameSlot:
     """Between the camera's thread, which puts, and the gate's, which takes."""
 
     def __init__(self) -> None:
@@ -15,14 +15,14 @@ class Mailbox:
         self._closed = False
         self._copy: Frame | None = None
         self._copy_wanted = False
-        self.overwritten = 0
+        self.dropped_frames = 0
         """Frames that nobody took before the next one came."""
 
     def put(self, frame: Frame) -> None:
         """Lay a frame in, over one that nobody took."""
         with self._arrived:
             if self._frame is not None:
-                self.overwritten += 1
+                self.dropped_frames += 1
             self._frame = frame
             if self._copy_wanted:
                 self._copy, self._copy_wanted = replace(frame, luma=frame.luma.copy()), False
@@ -35,7 +35,7 @@ class Mailbox:
             frame, self._frame = self._frame, None
             return frame
 
-    def copy_next(self, timeout_s: float) -> Frame | None:
+    def snapshot(self, timeout_s: float) -> Frame | None:
         """A copy of the next frame laid in, which the gate gets all the same; None when none came. One thread at a time asks."""
         with self._arrived:
             self._copy, self._copy_wanted = None, True

@@ -10,18 +10,18 @@ from pathlib import Path
 
 from kiosk import config
 from kiosk.core.ports import KioskError
-from kiosk.system.journal import log_to_stderr
+from kiosk.system.journal import configure_logging
 
 
-def start(path: Path, source: str | None = None) -> None:
+def run_from_config(path: Path, source: str | None = None) -> None:
     """Run the kiosk of this configuration until SIGTERM; `source`: another camera than the configured one. Raises KioskError."""
-    settings = config.load(path)
+    settings = config.load_settings(path)
     from kiosk.app import daemon  # noqa: PLC0415  the engines take a while to load; a mistake in the file should not wait for them
 
     if source is not None:
-        camera = config.parsed_camera(source, settings.camera)
+        camera = config.camera_with_source(source, settings.camera)
         settings = settings.model_copy(update={"camera": camera})
-    daemon.run(settings, () if source is None else ("camera.source",))
+    daemon.run_daemon(settings, () if source is None else ("camera.source",))
 
 
 def main() -> None:
@@ -30,9 +30,9 @@ def main() -> None:
     parser.add_argument("--config", type=Path, default=config.DEFAULT_PATH, metavar="FILE")
     parser.add_argument("--camera", metavar="SOURCE", help="instead of the configured one")
     asked = parser.parse_args()
-    log_to_stderr()
+    configure_logging()
     try:
-        start(asked.config, asked.camera)
+        run_from_config(asked.config, asked.camera)
     except KioskError as trouble:
         sys.exit(f"kiosk: {trouble}")
 

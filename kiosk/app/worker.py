@@ -17,7 +17,7 @@ class Worker:
         self.name = name
         self._step = step
         self._stop = stop
-        self._crashed = on_crash
+        self._on_crash = on_crash
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
@@ -37,11 +37,11 @@ class Worker:
             while not self._stop.wait(self._step()):
                 """Each turn is one step."""
         except Exception as error:  # noqa: BLE001  # the thread's last line of defence: say it, then end the daemon
-            log.critical("%s stopped: %s", self.name, described(error))
-            self._crashed(self.name)
+            log.critical("%s stopped: %s", self.name, error_summary(error))
+            self._on_crash(self.name)
 
 
-def described(error: BaseException) -> str:
+def error_summary(error: BaseException) -> str:
     """Type and place of an error, without its message: a message may quote what a person showed (law 2)."""
     places = traceback.extract_tb(error.__traceback__)
     trail = " < ".join(f"{place.filename.rsplit('/', 1)[-1]}:{place.lineno} {place.name}" for place in reversed(places))

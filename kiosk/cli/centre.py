@@ -19,7 +19,7 @@ from mqtt.centre import fleet_status, unsealing
 from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.database import open_ledger
 from mqtt.centre.ingest.ledger import LedgerError
-from mqtt.connection import BrokerEndpoint, Connection, BrokerRefusedError, OutgoingMessage
+from mqtt.connection import BrokerEndpoint, BrokerRefusedError, Connection, OutgoingMessage
 from mqtt.paho.connection import PahoConnection
 
 
@@ -60,9 +60,14 @@ def load_option_defaults(context: click.Context, _parameter: click.Parameter, pa
 @click.option("--mqtt-version", type=click.Choice(["5", "3.1.1"]), default="5", show_default=True)
 @click.option("--database", default="centre.db", show_default=True, help="A file, or postgresql://user@host/name.")
 @click.option(
-    "--retention-days", type=click.IntRange(1, 3650), help="Delete events that arrived earlier. Without it, events are kept for ever."
+    "--retention-days",
+    type=click.IntRange(1, 3650),
+    help="Delete events that arrived earlier. Without it, events are kept for ever.",
 )
-@click.option("--share-group", help="Several centres on one PostgreSQL share the work: each event goes to one centre of the group.")
+@click.option(
+    "--share-group",
+    help="Several centres on one PostgreSQL share the work: each event goes to one centre of the group.",
+)
 @click.option(
     "--backlog-events-per-s",
     type=click.FloatRange(1, 1e6),
@@ -104,7 +109,15 @@ def centre(  # noqa: PLR0917  click passes by name
     )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s centre %(levelname)s %(message)s", stream=sys.stderr)
     try:
-        run_centre(where, database, topic_prefix, name, share_group=share_group, retention_days=retention_days, backlog_events_per_s=backlog_events_per_s)
+        run_centre(
+            where,
+            database,
+            topic_prefix,
+            name,
+            share_group=share_group,
+            retention_days=retention_days,
+            backlog_events_per_s=backlog_events_per_s,
+        )
     except (LedgerError, BrokerRefusedError) as trouble:
         raise click.ClickException(str(trouble)) from trouble
 
@@ -194,7 +207,9 @@ def run_centre(
     def connect(will: OutgoingMessage) -> Connection:
         return PahoConnection(endpoint, name, will=will, keep_session=True)
 
-    collector = Collector(topic_prefix, ledger, connect, share_group=share_group, backlog_events_per_s=backlog_events_per_s)
+    collector = Collector(
+        topic_prefix, ledger, connect, share_group=share_group, backlog_events_per_s=backlog_events_per_s
+    )
     swept: date | None = None
     try:
         with WakeupPipe() as bell:

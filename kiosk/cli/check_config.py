@@ -21,7 +21,7 @@ def check_config(path: Path, *, show: bool, connect: bool) -> None:
     settings = config.load_settings(path)
     missing = list(config.missing_file_errors(settings))
     if missing:
-        raise config.ConfigTrouble(path, missing)
+        raise config.ConfigError(path, missing)
     if connect:
         _try_broker(settings)
     if show:
@@ -33,11 +33,11 @@ def check_config(path: Path, *, show: bool, connect: bool) -> None:
 def _try_broker(settings: config.Settings) -> None:
     """Connect once, under a name of its own, so that a running kiosk is not thrown off. Raises KioskError."""
     from kiosk.delivery.factory import broker_endpoint  # noqa: PLC0415  paho is needed for this alone
-    from mqtt.connection import Connected, LinkError  # noqa: PLC0415
-    from mqtt.paho.connection import PahoLink  # noqa: PLC0415
+    from mqtt.connection import BrokerConnectionError, Connected  # noqa: PLC0415
+    from mqtt.paho.connection import PahoConnection  # noqa: PLC0415
 
     endpoint = broker_endpoint(settings.mqtt)
-    link = PahoLink(endpoint, f"{settings.mqtt.topic_prefix}-{settings.site.site}-{settings.site.device}-check")
+    link = PahoConnection(endpoint, f"{settings.mqtt.topic_prefix}-{settings.site.site}-{settings.site.device}-check")
     try:
         link.open()
         ends_s = time.monotonic() + CONNECT_WITHIN_S
@@ -45,7 +45,7 @@ def _try_broker(settings: config.Settings) -> None:
             if any(isinstance(event, Connected) for event in link.process(0.1)):
                 return
         raise KioskError(f"{endpoint}: the broker does not answer.")
-    except LinkError as trouble:
+    except BrokerConnectionError as trouble:
         raise KioskError(f"The broker: {trouble}. See [mqtt] in the configuration.") from trouble
     finally:
         link.close()

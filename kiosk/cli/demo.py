@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from kiosk.simulation.demo import Demonstration
-from kiosk.simulation.sandbox import ended_by_signals, scratch_premises
-from kiosk.simulation.terminal_runner import save_picture, show
-from kiosk.simulation.visitors import calm_pace, hasty_pace
+from kiosk.simulation.demo import Demo
+from kiosk.simulation.sandbox import signals_as_interrupts, temporary_sandbox
+from kiosk.simulation.terminal_runner import run_in_terminal, save_svg
+from kiosk.simulation.visitors import fast_timing, slow_timing
 
 ONCE_FRAMES_PER_S = 60.0
 LIVE_FRAMES_PER_S = 15.0
@@ -46,12 +46,12 @@ def demo(
         raise click.UsageError("--once plays synthetic people; it has no use for --camera")
     if as_json and not once:
         raise click.UsageError("--json goes with --once")
-    pace = hasty_pace(ONCE_FRAMES_PER_S) if once else calm_pace(LIVE_FRAMES_PER_S)
+    pace = fast_timing(ONCE_FRAMES_PER_S) if once else slow_timing(LIVE_FRAMES_PER_S)
     console = Console(quiet=as_json)
     with ExitStack() as house:
-        house.enter_context(ended_by_signals())
-        premises = house.enter_context(scratch_premises())
-        played = Demonstration(
+        house.enter_context(signals_as_interrupts())
+        premises = house.enter_context(temporary_sandbox())
+        played = Demo(
             premises,
             pace,
             loop=not once,
@@ -62,15 +62,15 @@ def demo(
         )
         try:
             with played:
-                view = show(played, console, once=once)
+                view = run_in_terminal(played, console, once=once)
         except KeyboardInterrupt:
             console.print("Kết thúc. · Ended; nothing is left behind.")
             return
         if picture and view:
-            save_picture(view, picture)
-        verdict = played.verdict()
+            save_svg(view, picture)
+        verdict = played.check_result()
         click.echo(json.dumps(verdict.as_json()))
-        sys.exit(0 if verdict.good else 1)
+        sys.exit(0 if verdict.is_ok else 1)
 
 
 def _absolute(trust: tuple[Path, Path] | None) -> tuple[Path, Path] | None:

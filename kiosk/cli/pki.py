@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from mqtt.broker.certificates import Authority, Issued, PkiTrouble, Role
-from mqtt.topics import Branch
+from mqtt.broker.certificates import CertificateAuthority, CertificateUse, IssuedCertificate, PkiError
+from mqtt.topics import DeviceTopics
 
 DEVICE_DAYS = 730
 CENTRE_NAME = "centre"
@@ -23,16 +23,16 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _open(folder: Path) -> Authority:
+def _open_authority(folder: Path) -> CertificateAuthority:
     try:
-        return Authority(folder)
-    except PkiTrouble as trouble:
+        return CertificateAuthority(folder)
+    except PkiError as trouble:
         raise click.ClickException(str(trouble)) from trouble
 
 
-def _tell(issued: Issued) -> None:
-    key = issued.certificate.with_suffix(".key")
-    click.echo(f"{issued.name}: {issued.certificate}, {key}; good until {issued.not_after_at:%Y-%m-%d}")
+def _print_issued(issued: IssuedCertificate) -> None:
+    key = issued.path.with_suffix(".key")
+    click.echo(f"{issued.name}: {issued.path}, {key}; good until {issued.not_after_at:%Y-%m-%d}")
 
 
 @click.group()
@@ -46,8 +46,8 @@ def pki() -> None:
 def init(folder: Path, name: str) -> None:
     """Make an authority. Keep ca.key off every machine that is on a network."""
     try:
-        Authority.create(folder, name, _now())
-    except PkiTrouble as trouble:
+        CertificateAuthority.create(folder, name, _now())
+    except PkiError as trouble:
         raise click.ClickException(str(trouble)) from trouble
     click.echo(f"{folder / 'ca.pem'} goes to broker, centre and devices; {folder / 'crl.pem'} to the broker.")
     click.echo(f"{folder / 'ca.key'} signs certificates: keep it where nobody else comes.")
@@ -59,7 +59,7 @@ def init(folder: Path, name: str) -> None:
 @days_option
 def broker(hosts: tuple[str, ...], folder: Path, days: int) -> None:
     """For the broker, reachable at HOSTS (names or addresses)."""
-    _tell(_open(folder).issue("broker", Role.SERVER, _now(), days, hosts))
+    _print_issued(_open_authority(folder).issue("broker", CertificateUse.SERVER, _now(), days, hosts))
 
 
 @pki.command()
@@ -67,7 +67,7 @@ def broker(hosts: tuple[str, ...], folder: Path, days: int) -> None:
 @days_option
 def centre(folder: Path, days: int) -> None:
     """For the centre."""
-    _tell(_open(folder).issue(CENTRE_NAME, Role.CLIENT, _now(), days))
+    _print_issued(_open_authority(folder).issue(CENTRE_NAME, CertificateUse.CLIENT, _now(), days))
 
 
 @pki.command()
@@ -78,10 +78,10 @@ def centre(folder: Path, days: int) -> None:
 def device(site: str, device: str, folder: Path, days: int) -> None:
     """For the kiosk DEVICE at SITE, as in its configuration."""
     try:
-        branch = Branch("entrance", site, device)
+        branch = DeviceTopics("entrance", site, device)
     except ValueError as trouble:
         raise click.ClickException(str(trouble)) from trouble
-    _tell(_open(folder).issue(f"{branch.site}/{branch.device}", Role.CLIENT, _now(), days))
+    _print_issued(_open_authority(folder).issue(f"{branch.site}/{branch.device}", CertificateUse.CLIENT, _now(), days))
 
 
 @pki.command(name="list")
@@ -89,7 +89,7 @@ def device(site: str, device: str, folder: Path, days: int) -> None:
 @click.option("--within-days", type=int, help="Only those that expire this soon; exit status 1 where there are any.")
 def list_(folder: Path, within_days: int | None) -> None:
     """What was issued, and until when it is good."""
-    found = _open(folder).issued()
+    found = _open_authority(folder).issued()
     if within_days is not None:
         found = [one for one in found if (one.not_after_at - _now()).days < within_days and not one.revoked]
     for one in found:
@@ -105,8 +105,8 @@ def list_(folder: Path, within_days: int | None) -> None:
 @folder_option
 def revoke(certificate: Path, folder: Path) -> None:
     """Shut out the holder of CERTIFICATE: copy crl.pem to the broker afterwards and restart it."""
-    authority = _open(folder)
-    known = {one.certificate.resolve(): one for one in authority.issued()}
+    authority = _open_authority(folder)
+    known = {one.path.resolve(): one for one in authority.issued()}
     one = known.get(certificate.resolve())
     if one is None:
         raise click.ClickException(f"{certificate}: was not issued here; it has to lie in {folder}")

@@ -7,12 +7,12 @@ from pathlib import Path
 import click
 
 from kiosk import config
-from kiosk.app.components import open_store
-from kiosk.storage import Store
+from kiosk.app.components import open_event_store
+from kiosk.storage import SqliteEventStore
 from kiosk.system.clock import SystemClock
-from kiosk.system.instance_lock import only_one
+from kiosk.system.instance_lock import acquire_instance_lock
 
-WITHIN_S = 5.0
+MAX_DURATION_S = 5.0
 """A kiosk that starts meanwhile has to wait for the database; the timer comes again."""
 
 
@@ -21,26 +21,26 @@ WITHIN_S = 5.0
     "--config", "path", type=click.Path(path_type=Path), default=config.DEFAULT_PATH, help="Configuration file."
 )
 def purge(path: Path) -> None:
-    """Delete delivered passages that are older than [records] retention_days. A running kiosk does so by itself.
+    """Delete delivered passages that are older than `storage.retention_days`. A running kiosk does so by itself.
 
     Works for five seconds at most; what is left goes the next time. Nothing goes by age while the clock is not set, and
     an undelivered passage never goes.
     """
-    settings = config.load(path)
+    settings = config.load_settings(path)
     with ExitStack() as house:
-        only_one(settings.records.path, house)
-        store = open_store(settings.records)
+        acquire_instance_lock(settings.storage.path, house)
+        store = open_event_store(settings.storage)
         house.callback(store.close)
-        gone, all_gone = let_go(store)
+        gone, all_gone = purge_expired(store)
     click.echo(f"{gone} passages deleted{'' if all_gone else '; there are more: run it again'}")
 
 
-def let_go(event_store: Store) -> tuple[int, bool]:
+def purge_expired(event_store: SqliteEventStore) -> tuple[int, bool]:
     """Delete what the limits say for five seconds; how many went, and whether that was all. Raises StoreTrouble."""
     clock, gone = SystemClock(), 0
-    ends_s = time.monotonic() + WITHIN_S
+    ends_s = time.monotonic() + MAX_DURATION_S
     while time.monotonic() < ends_s:
-        some = event_store.tend(clock.now())
+        some = event_store.run_maintenance(clock.now())
         if not some:
             return gone, True
         gone += some

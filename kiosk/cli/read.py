@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 
 from kiosk.core.model import DecodedCode
-from kiosk.credentials import known_grammar
-from kiosk.decoding.preview.image_files import PictureTrouble, folder_pictures, load_luma
-from kiosk.decoding.still_image import read_picture
+from kiosk.credentials import is_known_format
+from kiosk.decoding.preview.image_files import ImageFileError, folder_pictures, load_luma
+from kiosk.decoding.still_image import decode_image
 
 
 @click.command()
@@ -23,20 +23,20 @@ def read(paths: tuple[Path, ...], *, as_json: bool) -> None:
     ms is the CPU time of reading, without opening the file. Exit status 1 when a picture could not be opened.
     """
     troubles = 0
-    for path in _pictures(paths):
+    for path in _image_paths(paths):
         try:
             luma = load_luma(path)
-        except PictureTrouble as trouble:
+        except ImageFileError as trouble:
             troubles += 1
-            _report_trouble(path, trouble, as_json=as_json)
+            _print_error(path, trouble, as_json=as_json)
             continue
         started_s = time.process_time()
-        readings = read_picture(luma, is_known_format=known_grammar)
-        _report(path, readings, (time.process_time() - started_s) * 1000, as_json=as_json)
+        readings = decode_image(luma, is_known_format=is_known_format)
+        _print_result(path, readings, (time.process_time() - started_s) * 1000, as_json=as_json)
     sys.exit(1 if troubles else 0)
 
 
-def _pictures(paths: tuple[Path, ...]) -> Iterator[Path]:
+def _image_paths(paths: tuple[Path, ...]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
             yield from folder_pictures(path)
@@ -44,8 +44,8 @@ def _pictures(paths: tuple[Path, ...]) -> Iterator[Path]:
             yield path
 
 
-def _report(path: Path, codes_found: tuple[DecodedCode, ...], ms: float, *, as_json: bool) -> None:
-    codes = [{"text": shown(reading.data), "stage": reading.stage} for reading in codes_found]
+def _print_result(path: Path, codes_found: tuple[DecodedCode, ...], ms: float, *, as_json: bool) -> None:
+    codes = [{"text": text_of_code(reading.data), "stage": reading.stage} for reading in codes_found]
     if as_json:
         click.echo(json.dumps({"file": str(path), "codes": codes, "ms": round(ms, 3)}, ensure_ascii=False))
         return
@@ -54,7 +54,7 @@ def _report(path: Path, codes_found: tuple[DecodedCode, ...], ms: float, *, as_j
         click.echo(f"    {code['stage']}: {code['text']}")
 
 
-def _report_trouble(path: Path, error: PictureTrouble, *, as_json: bool) -> None:
+def _print_error(path: Path, error: ImageFileError, *, as_json: bool) -> None:
     if as_json:
         line = {"file": str(path), "codes": [], "ms": 0.0, "error": str(error)}
         click.echo(json.dumps(line, ensure_ascii=False))
@@ -62,7 +62,7 @@ def _report_trouble(path: Path, error: PictureTrouble, *, as_json: bool) -> None
         click.echo(f"{error}", err=True)
 
 
-def shown(data: bytes) -> str:
+def text_of_code(data: bytes) -> str:
     """A code's bytes as text for a person: UTF-8, else Shift-JIS (Kanji mode), else Latin-1."""
     for charset in ("utf-8", "shift_jis"):
         try:

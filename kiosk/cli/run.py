@@ -8,7 +8,7 @@ import click
 
 from kiosk import config
 from kiosk.app import start
-from kiosk.system.journal import log_to_stderr
+from kiosk.system.journal import configure_logging
 
 
 @click.command()
@@ -21,18 +21,20 @@ def run(path: Path | None, source: str | None) -> None:
 
     Without a configuration it runs as a laboratory kiosk: keys of its own in a scratch folder, mock pins, no broker.
     """
-    log_to_stderr()
+    configure_logging()
     with ExitStack() as scratch:
-        start.start(path or (config.DEFAULT_PATH if config.DEFAULT_PATH.exists() else _laboratory(scratch)), source)
+        start.run_from_config(
+            path or (config.DEFAULT_PATH if config.DEFAULT_PATH.exists() else _development_config(scratch)), source
+        )
 
 
-def _laboratory(scratch: ExitStack) -> Path:
-    from kiosk.simulation.sandbox import scratch_premises  # noqa: PLC0415  makes keys; only where there is no configuration
+def _development_config(scratch: ExitStack) -> Path:
+    from kiosk.simulation.sandbox import temporary_sandbox  # noqa: PLC0415  makes keys; only where there is no configuration
 
-    premises = scratch.enter_context(scratch_premises())
+    premises = scratch.enter_context(temporary_sandbox())
     logging.getLogger(__name__).warning(
         "no configuration at %s: this is a laboratory kiosk, its keys and records in %s are gone when it stops",
         config.DEFAULT_PATH,
         premises.folder,
     )
-    return premises.config
+    return premises.config_file

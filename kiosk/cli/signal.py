@@ -6,29 +6,29 @@ from pathlib import Path
 import click
 
 from kiosk import config
-from kiosk.core.model import Outcome, State
-from kiosk.hardware.gpio.pattern_player import PATTERNS, Lamp, Lit, Pattern, patterns_of
-from kiosk.hardware.gpio.signal_output import open_signal, put_dark
+from kiosk.core.model import DeviceState, Outcome
+from kiosk.hardware.gpio.pattern_player import DEFAULT_PATTERNS, Lamp, OutputState, SignalPattern, build_patterns
+from kiosk.hardware.gpio.signal_output import all_outputs_off, open_signal
 
-DARK = "dark"
-_KEYS: dict[str, Outcome | State] = {pattern.name: key for key, pattern in PATTERNS.items()}
+OFF = "dark"
+_KEYS: dict[str, Outcome | DeviceState] = {pattern.name: key for key, pattern in DEFAULT_PATTERNS.items()}
 _PLACES = ((Lamp.RED, "RED"), (Lamp.AMBER, "AMBER"), (Lamp.GREEN, "GREEN"))  # left to right
 
 
-def drawn(output: Lit) -> str:
+def render_output(output: OutputState) -> str:
     """One line for a terminal: the lamps in their places, and the sound."""
     lamps = " ".join(f"[{name:^5}]" if lamp in output.lamps else f" {'.':^5} " for lamp, name in _PLACES)
     sound = f"  beep {output.tone_hz} Hz" if output.tone_hz else ""
     return f"  {lamps}{sound}{'  relay' if output.relay else ''}"
 
 
-def longest_s(pattern: Pattern) -> float:
+def max_preview_s(pattern: SignalPattern) -> float:
     """When a preview ends at the latest: after an outcome's own end, or four seconds into a state's rhythm."""
     return sum(step.duration_s for step in pattern.once) + 4.0
 
 
 @click.command()
-@click.argument("pattern", type=click.Choice([*_KEYS, DARK]))
+@click.argument("pattern", type=click.Choice([*_KEYS, OFF]))
 @click.option(
     "--config", "path", type=click.Path(path_type=Path), default=config.DEFAULT_PATH, help="Configuration file."
 )
@@ -40,23 +40,23 @@ def signal(pattern: str, path: Path, *, mock: bool, relay: bool) -> None:
     `dark` plays nothing: it takes the pins, puts lamps, buzzer and relay off and lets go. systemd calls it whenever the
     kiosk has ended, however it ended.
     """
-    settings = config.Signal(pins="mock") if mock else config.load(path).signal
-    if pattern != DARK and not relay:
+    settings = config.Signal(pin_factory="mock") if mock else config.load_settings(path).gpio
+    if pattern != OFF and not relay:
         settings = settings.model_copy(update={"relay": None, "relay_led": None})
-    if pattern == DARK:
-        put_dark(settings)
+    if pattern == OFF:
+        all_outputs_off(settings)
         click.echo("lamps, buzzer and relay are off", err=True)
     else:
         _play(_KEYS[pattern], settings)
 
 
-def _play(key: Outcome | State, settings: config.Signal) -> None:
+def _play(key: Outcome | DeviceState, settings: config.Signal) -> None:
     begun, over = threading.Event(), threading.Event()
 
-    def tell(lit: Lit) -> None:
+    def tell(lit: OutputState) -> None:
         if lit.pattern == key.value:
             begun.set()
-            click.echo(drawn(lit))
+            click.echo(render_output(lit))
         elif begun.is_set():
             over.set()
 
@@ -65,7 +65,7 @@ def _play(key: Outcome | State, settings: config.Signal) -> None:
         if isinstance(key, Outcome):
             lamps.show(key)
         else:
-            lamps.rest(key)
-        over.wait(longest_s(patterns_of(settings.patterns)[key]))
+            lamps.set_idle_state(key)
+        over.wait(max_preview_s(build_patterns(settings.patterns)[key]))
     finally:
         lamps.close()

@@ -11,29 +11,39 @@ from dataclasses import dataclass, replace
 
 from kiosk.core import rules
 from kiosk.core.frame import Frame
-from kiosk.core.model import Claim, Decision, Direction, Grounds, Moment, Passage, Refusal, DecodeResult, Stored
-from kiosk.core.ports import Clock, Decoder, Signal, Store, Verifier
-from kiosk.core.reversal import LastPassage
-from kiosk.core.subject_sealing import Pseudonyms, Seal
-from kiosk.core.visits import Visits
+from kiosk.core.model import (
+    AccessEvent,
+    Claim,
+    ClockReading,
+    Decision,
+    DecodeResult,
+    Direction,
+    ManualReason,
+    Refusal,
+    StoredEvent,
+)
+from kiosk.core.ports import Clock, Decoder, EventStore, Signal, Verifier
+from kiosk.core.reversal import LastAccessEvent
+from kiosk.core.subject_sealing import Pseudonymizer, Seal
+from kiosk.core.visits import VisitTracker
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class FrameOutcome:
     """Result of one frame."""
 
     decode_result: DecodeResult
-    stored: Stored | None = None
+    stored: StoredEvent | None = None
     """The recorded event, if a decision was made."""
 
 
 @dataclass(frozen=True, slots=True)
-class Undone:
+class UndoResult:
     """Result of an undo."""
 
-    annulment: Stored
+    annulment: StoredEvent
     """The new event. It annuls the other one."""
-    annulled: Stored
+    annulled: StoredEvent
     """The annulled event. It stays unchanged in the store."""
 
 
@@ -45,14 +55,14 @@ class Gate:
         *,
         decoder: Decoder,
         verifier: Verifier,
-        visits: Visits,
-        policy: rules.Policy,
-        pseudonymizer: Pseudonyms,
+        visits: VisitTracker,
+        policy: rules.AccessPolicy,
+        pseudonymizer: Pseudonymizer,
         seal: Seal,
-        event_store: Store,
+        event_store: EventStore,
         signal: Signal,
         clock: Clock,
-        last_event: LastPassage,
+        last_event: LastAccessEvent,
     ) -> None:
         """The gate reports each event to `last_event`. Other threads may ask it what can be undone."""
         self._decoder = decoder
@@ -66,23 +76,25 @@ class Gate:
         self._clock = clock
         self._last_event = last_event
 
-    def process_frame(self, frame: Frame) -> Look:
+    def process_frame(self, frame: Frame) -> FrameOutcome:
         """Decode a frame and answer each new code in it once."""
         sight = self._decoder.decode(frame)
         if not sight.codes:
-            return Look(sight)
+            return FrameOutcome(sight)
         now = self._clock.now()
         codes = self._visits.codes_to_answer([reading.data for reading in sight.codes], now)
         if not codes:
-            return Look(sight)
+            return FrameOutcome(sight)
         stored = self._decide_single(codes[0], now) if len(codes) == 1 else self._reject_multiple(codes, now)
-        return Look(sight, stored)
+        return FrameOutcome(sight, stored)
 
-    def admit(self, direction: Direction, manual_reason: Grounds | None = None) -> Stored:
+    def admit(self, direction: Direction, manual_reason: ManualReason | None = None) -> StoredEvent:
         """Admit a person without a code, on behalf of a guard. Counts one person and records no identity."""
-        return self._record_decision(rules.manual_decision(direction), None, (), (), self._clock.now(), manual_reason=manual_reason)
+        return self._record_decision(
+            rules.manual_decision(direction), None, (), (), self._clock.now(), manual_reason=manual_reason
+        )
 
-    def undo(self, manual_reason: Grounds, seq: int | None = None) -> Undone:
+    def undo(self, manual_reason: ManualReason, seq: int | None = None) -> UndoResult:
         """Undo the last access event for a guard: commit an annulment, show the signal, restore the visits and the occupancy.
 
         `seq`: the event that the guard means. Raises UndoError and StoreError. Nothing has changed then.
@@ -90,12 +102,12 @@ class Gate:
         now = self._clock.now()
         undone = self._last_event.require_undoable(now.monotonic_s, seq)
         decision = rules.annulment_decision(undone.event.direction)
-        record = replace(_new_event(decision, now), annuls=undone.event.id, grounds=manual_reason)
+        record = replace(_new_event(decision, now), annuls=undone.event.id, manual_reason=manual_reason)
         stored = self._commit_then_show(record)
         self._visits.annul()
-        return Undone(stored, undone)
+        return UndoResult(stored, undone)
 
-    def _decide_single(self, code: bytes, now: Moment) -> Stored | None:
+    def _decide_single(self, code: bytes, now: ClockReading) -> StoredEvent | None:
         answer = self._verifier.verify(code, now)
         names = self._pseudonymizer.for_subject(answer.subject) if isinstance(answer, Claim) else ()
         history = self._visits.history(names, now)
@@ -105,7 +117,7 @@ class Gate:
         decision = rules.decide_access(answer, history, self._policy, self._visits.occupancy(now), now)
         return self._record_decision(decision, answer, names, (code,), now)
 
-    def _reject_multiple(self, codes: Sequence[bytes], now: Moment) -> Stored:
+    def _reject_multiple(self, codes: Sequence[bytes], now: ClockReading) -> StoredEvent:
         return self._record_decision(rules.multiple_codes_decision(), None, (), codes, now)
 
     def _record_decision(
@@ -114,10 +126,10 @@ class Gate:
         answer: Claim | Refusal | None,
         pseudonyms: Sequence[bytes],
         codes: Sequence[bytes],
-        now: Moment,
+        now: ClockReading,
         *,
-        manual_reason: Grounds | None = None,
-    ) -> Stored:
+        manual_reason: ManualReason | None = None,
+    ) -> StoredEvent:
         record = _new_event(decision, now)
         claim = answer if isinstance(answer, Claim) else None
         stored = self._commit_then_show(
@@ -129,13 +141,13 @@ class Gate:
                 sealed=self._seal.seal(claim.subject, record.id) if claim else b"",
                 code_bytes=sum(map(len, codes)),
                 aliases=tuple(pseudonyms[1:]),
-                grounds=manual_reason,
+                manual_reason=manual_reason,
             )
         )
         self._visits.record_answer(codes, pseudonyms, decision, now)
         return stored
 
-    def _commit_then_show(self, event: Passage) -> Stored:
+    def _commit_then_show(self, event: AccessEvent) -> StoredEvent:
         """Commit before the signal is shown (docs/explanation, guarantees)."""
         stored = self._event_store.commit(event)
         self._last_event.observe(stored)
@@ -143,9 +155,9 @@ class Gate:
         return stored
 
 
-def _new_event(decision: Decision, now: Moment) -> Passage:
+def _new_event(decision: Decision, now: ClockReading) -> AccessEvent:
     """The fields that each event has. No person is named in it yet."""
-    return Passage(
+    return AccessEvent(
         id=uuid7(now),
         occurred_at=now.utc_at,
         occurred_s=now.monotonic_s,
@@ -161,7 +173,7 @@ def _new_event(decision: Decision, now: Moment) -> Passage:
     )
 
 
-def uuid7(now: Moment) -> uuid.UUID:
+def uuid7(now: ClockReading) -> uuid.UUID:
     """A UUIDv7 (RFC 9562 section 5.7): 48 bits of Unix milliseconds, then random bits. Python has its own from 3.14 on."""
     milliseconds = max(0, int(now.utc_at.timestamp() * 1000)) & (1 << 48) - 1
     value = milliseconds << 80 | int.from_bytes(os.urandom(10), "big")

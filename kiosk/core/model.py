@@ -129,7 +129,7 @@ class Reason(StrEnum):
     """A guard undid the event that this event names."""
 
 
-class Grounds(StrEnum):
+class ManualReason(StrEnum):
     """Reason that a guard gives for a manual action (wire value). A fixed word, so that it names no person."""
 
     NOTHING_TO_SHOW = "nothing-to-show"
@@ -210,7 +210,7 @@ class ClockQuality(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class ClockReading:
     """Wall-clock and monotonic time, read together."""
 
     utc_at: datetime
@@ -219,7 +219,7 @@ class Moment:
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class AccessEvent:
     """One decision, before the store assigns its epoch and seq."""
 
     id: UUID
@@ -242,22 +242,22 @@ class Passage:
     """The person's other pseudonyms, 16 bytes each, to recognise them by another code. Never sent."""
     annuls: UUID | None = None
     """Id of the earlier event of this gate that is annulled. `direction` is then that event's."""
-    manual_reason: Grounds | None = None
+    manual_reason: ManualReason | None = None
     """Reason given by the guard for a manual action."""
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredEvent:
     """An access event with its position. `seq` has no gaps within `epoch`, the life of one database."""
 
     epoch: str
     seq: int
     boot_id: str
-    event: Passage
+    event: AccessEvent
 
 
 @dataclass(frozen=True, slots=True)
-class History:
+class VisitHistory:
     """What the device remembers of the person at the gate. Input of the rules."""
 
     same_visit: bool = False
@@ -267,7 +267,7 @@ class History:
     last_pass_age_s: float | None = None
 
 
-class State(StrEnum):
+class DeviceState(StrEnum):
     """Overall state of the device, the same on lamp, page and wire."""
 
     STARTING = "starting"

@@ -9,7 +9,7 @@ KioskError
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from kiosk.core.model import Claim, Moment, Outcome, Passage, Refusal, DecodeResult, State, Stored
+from kiosk.core.model import AccessEvent, Claim, ClockReading, DecodeResult, DeviceState, Outcome, Refusal, StoredEvent
 
 if TYPE_CHECKING:  # the web UI needs these errors and must not import numpy
     from kiosk.core.frame import Frame
@@ -19,15 +19,15 @@ class KioskError(Exception):
     """Base class of the errors that this product raises on purpose."""
 
 
-class CameraTrouble(KioskError):
+class CameraError(KioskError):
     """The camera is absent, hangs or was unplugged."""
 
 
-class SignalTrouble(KioskError):
+class SignalError(KioskError):
     """The pins are not available (no GPIO here, or used by another process), or driving them failed."""
 
 
-class StoreTrouble(KioskError):
+class StoreError(KioskError):
     """An event could not be committed: disk full, read-only or damaged."""
 
 
@@ -54,7 +54,7 @@ class Decoder(Protocol):
 class Verifier(Protocol):
     """Checks codes. Never raises, whatever the bytes, and keeps no copy of them."""
 
-    def verify(self, data: bytes, now: Moment) -> Claim | Refusal:
+    def verify(self, data: bytes, now: ClockReading) -> Claim | Refusal:
         """Check the form and the signature of a code. The rules check its validity in time."""
 
 
@@ -64,17 +64,17 @@ class Signal(Protocol):
     def show(self, outcome: Outcome) -> None:
         """Play the pattern of an outcome, then return to the idle state. A newer call replaces it."""
 
-    def set_idle_state(self, state: State) -> None:
+    def set_idle_state(self, state: DeviceState) -> None:
         """Set what is shown between visitors."""
 
     def close(self) -> None:
         """Switch all outputs off and release the pins."""
 
 
-class Store(Protocol):
+class EventStore(Protocol):
     """Durable storage of access events. Only the gate's thread calls `commit`."""
 
-    def commit(self, event: Passage) -> Stored:
+    def commit(self, event: AccessEvent) -> StoredEvent:
         """Write and fsync. The event survives a power cut once this returns. Raises StoreError."""
 
 
@@ -125,7 +125,7 @@ class Outbox(Protocol):
     def newest_seq(self) -> int:
         """Of the last committed event; 0 if there is none."""
 
-    def pending(self, after_seq: int, limit: int) -> Sequence[Stored]:
+    def pending(self, after_seq: int, limit: int) -> Sequence[StoredEvent]:
         """Undelivered events with seq > after_seq, oldest first, at most `limit`."""
 
     def encoded_events(self, source: str, after_seq: int, limit: int) -> Sequence[tuple[int, str]]:
@@ -145,7 +145,7 @@ class Outbox(Protocol):
     def notices(self, limit: int, before_number: int = ...) -> Sequence["NoticeLike"]:
         """Deletions, redactions and quarantined files, newest first, numbers below `before_number`. Raises StoreError."""
 
-    def run_maintenance(self, now: Moment) -> int:
+    def run_maintenance(self, now: ClockReading) -> int:
         """Apply the retention limits. Returns the number of deleted records. Raises StoreError."""
 
     def release_quarantine(self) -> int:
@@ -158,5 +158,5 @@ class Outbox(Protocol):
 class Clock(Protocol):
     """Source of time, replaceable in tests."""
 
-    def now(self) -> Moment:
+    def now(self) -> ClockReading:
         """Both clocks, read together."""

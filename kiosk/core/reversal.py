@@ -8,13 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kiosk.core.model import Stored
+from kiosk.core.model import StoredEvent
 from kiosk.core.ports import KioskError
 
 DEFAULT_UNDO_WINDOW_S = 30.0
 
 
-class WhyNot(StrEnum):
+class UndoRefusal(StrEnum):
     """Why nothing can be undone (value of the control socket's responses: never rename one)."""
 
     NOTHING_TO_UNDO = "nothing-to-undo"
@@ -24,40 +24,40 @@ class WhyNot(StrEnum):
 
 
 _MESSAGES = {
-    WhyNot.NOTHING_TO_UNDO: "Nothing to undo: no person has passed since the device started.",
-    WhyNot.ALREADY_UNDONE: "The last event is already undone. An earlier one cannot be undone.",
-    WhyNot.TOO_LATE: "The last event is too long ago to be undone.",
-    WhyNot.NEWER_EVENT: "Another person has passed since then. Check which event to undo.",
+    UndoRefusal.NOTHING_TO_UNDO: "Nothing to undo: no person has passed since the device started.",
+    UndoRefusal.ALREADY_UNDONE: "The last event is already undone. An earlier one cannot be undone.",
+    UndoRefusal.TOO_LATE: "The last event is too long ago to be undone.",
+    UndoRefusal.NEWER_EVENT: "Another person has passed since then. Check which event to undo.",
 }
 
 
-class NotUndone(KioskError):
+class UndoError(KioskError):
     """Nothing was undone and nothing was recorded. `refusal` says why."""
 
-    def __init__(self, refusal: WhyNot) -> None:
+    def __init__(self, refusal: UndoRefusal) -> None:
         self.refusal = refusal
         super().__init__(_MESSAGES[refusal])
 
 
 @dataclass(frozen=True, slots=True)
-class Undoable:
+class UndoableEvent:
     """An access event that can be undone now."""
 
-    stored: Stored
+    stored: StoredEvent
     remaining_s: float
     """Remaining time to undo it."""
 
 
-class LastPassage:
+class LastAccessEvent:
     """Follows the events of this gate. The gate's thread owns `observe`. Any thread may ask what can be undone."""
 
     def __init__(self, window_s: float = DEFAULT_UNDO_WINDOW_S, *, boot_id: str = "") -> None:
         """`window_s` 0 switches undo off. Events of another boot than `boot_id` are ignored: their age is unknown."""
         self._window_s = window_s
         self._boot_id = boot_id
-        self._last: tuple[Stored, bool] | None = None
+        self._last: tuple[StoredEvent, bool] | None = None
 
-    def observe(self, stored: Stored) -> None:
+    def observe(self, stored: StoredEvent) -> None:
         """Report a committed event. A pass becomes the last event. An annulment closes it."""
         if stored.event.annuls is not None:
             if self._last is not None and self._last[0].event.id == stored.event.annuls:
@@ -65,29 +65,29 @@ class LastPassage:
         elif stored.event.direction is not None:  # only a pass has a direction
             self._last = (stored, False)
 
-    def restore(self, records: Iterable[Stored]) -> None:
+    def restore(self, records: Iterable[StoredEvent]) -> None:
         """Read the events of earlier runs, oldest first."""
         for stored in records:
             if stored.boot_id == self._boot_id:
                 self.observe(stored)
 
-    def require_undoable(self, now_s: float, seq: int | None = None) -> Stored:
+    def require_undoable(self, now_s: float, seq: int | None = None) -> StoredEvent:
         """The event to undo. `seq` is the one that the guard means. Raises UndoError."""
         if self._last is None:
-            raise NotUndone(WhyNot.NOTHING_TO_UNDO)
+            raise UndoError(UndoRefusal.NOTHING_TO_UNDO)
         stored, undone = self._last
         if seq is not None and stored.seq != seq:
-            raise NotUndone(WhyNot.NEWER_EVENT)
+            raise UndoError(UndoRefusal.NEWER_EVENT)
         if undone:
-            raise NotUndone(WhyNot.ALREADY_UNDONE)
+            raise UndoError(UndoRefusal.ALREADY_UNDONE)
         if now_s - stored.event.occurred_s > self._window_s or not self._window_s:
-            raise NotUndone(WhyNot.TOO_LATE)
+            raise UndoError(UndoRefusal.TOO_LATE)
         return stored
 
-    def find_undoable(self, now_s: float) -> Undoable | None:
+    def find_undoable(self, now_s: float) -> UndoableEvent | None:
         """What can be undone now, or None. Any thread."""
         try:
             stored = self.require_undoable(now_s)
-        except NotUndone:
+        except UndoError:
             return None
-        return Undoable(stored, self._window_s - (now_s - stored.event.occurred_s))
+        return UndoableEvent(stored, self._window_s - (now_s - stored.event.occurred_s))

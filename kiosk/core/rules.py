@@ -15,14 +15,14 @@ from kiosk.core.model import (
     Assurance,
     Claim,
     ClockQuality,
+    ClockReading,
+    CodeKind,
     Decision,
     Direction,
-    VisitHistory,
-    CodeKind,
-    ClockReading,
     Outcome,
     Reason,
     Refusal,
+    VisitHistory,
 )
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -247,7 +247,9 @@ RULES: tuple[Rule, ...] = (
 )
 
 
-def decide_access(verification: Claim | Refusal, history: VisitHistory, policy: AccessPolicy, occupancy: int, now: ClockReading) -> Decision:
+def decide_access(
+    verification: Claim | Refusal, history: VisitHistory, policy: AccessPolicy, occupancy: int, now: ClockReading
+) -> Decision:
     """Decide one visit. `occupancy`: number of people inside. Never raises."""
     if isinstance(verification, Refusal):
         return Decision(Outcome.FAIL, verification.reason)

@@ -27,7 +27,7 @@ _MAX_PULSES = 16
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class Pulse:
     """A period with the lamp lit or off."""
 
     duration_s: float
@@ -35,7 +35,7 @@ class Beat:
     sounds: bool = False
 
 
-class RhythmTrouble(ValueError):
+class SignalPatternError(ValueError):
     """`errors` holds a message for each error."""
 
     def __init__(self, errors: list[str]) -> None:
@@ -43,27 +43,29 @@ class RhythmTrouble(ValueError):
         super().__init__(" ".join(errors))
 
 
-def parse_pattern(text: str) -> tuple[Beat, ...]:
+def parse_pattern(text: str) -> tuple[Pulse, ...]:
     """The pulses of a line. Raises SignalPatternError."""
     words = text.split()
     if not 1 <= len(words) <= _MAX_PULSES:
-        raise RhythmTrouble([f"a pattern has 1 to {_MAX_PULSES} pulses, such as 0.4! -0.1 1.1. Found {len(words)}."])
+        raise SignalPatternError(
+            [f"a pattern has 1 to {_MAX_PULSES} pulses, such as 0.4! -0.1 1.1. Found {len(words)}."]
+        )
     beats, mistakes = [], []
     for word in words:
         found = _PULSE.fullmatch(word)
         if found is None or (found[1] and found[3]):
             mistakes.append(f"{word[:20]!r} is not a pulse. 0.4! is lit with sound, 0.4 lit without sound, -0.4 dark.")
             continue
-        beats.append(Beat(float(found[2]), lit=not found[1], sounds=bool(found[3])))
+        beats.append(Pulse(float(found[2]), lit=not found[1], sounds=bool(found[3])))
     mistakes += [sentence for beat in beats for sentence in _pulse_errors(beat)]
     if not mistakes and not beats[0].lit:
         mistakes.append("the first pulse must be lit, so that the signal starts at once.")
     if mistakes:
-        raise RhythmTrouble(mistakes)
+        raise SignalPatternError(mistakes)
     return tuple(beats)
 
 
-def outcome_pattern_errors(pulses: tuple[Beat, ...]) -> Iterator[str]:
+def outcome_pattern_errors(pulses: tuple[Pulse, ...]) -> Iterator[str]:
     """Errors of one outcome pattern, without comparing it with others."""
     whole_s = sum(beat.duration_s for beat in pulses)
     if whole_s > MAX_PATTERN_S + 1e-9:
@@ -74,7 +76,7 @@ def outcome_pattern_errors(pulses: tuple[Beat, ...]) -> Iterator[str]:
         yield _TOO_MANY_FLASHES
 
 
-def alternating_pattern_errors(pulses: tuple[Beat, ...]) -> Iterator[str]:
+def alternating_pattern_errors(pulses: tuple[Pulse, ...]) -> Iterator[str]:
     """Errors of the pattern in which two lamps light alternately until the state changes."""
     if len(pulses) != 2 or not all(beat.lit for beat in pulses):
         yield "must be two lit pulses: the left lamp, then the middle one, and so on."
@@ -84,14 +86,18 @@ def alternating_pattern_errors(pulses: tuple[Beat, ...]) -> Iterator[str]:
         yield "must have no sound: it may last for minutes."
 
 
-def max_flashes_per_second(pulses: tuple[Beat, ...]) -> int:
+def max_flashes_per_second(pulses: tuple[Pulse, ...]) -> int:
     """Maximum number of flashes within any one second."""
     at_s = itertools.accumulate((beat.duration_s for beat in pulses), initial=0.0)
-    ups = [start_s for start_s, beat, before in zip(at_s, pulses, (None, *pulses), strict=False) if _starts_flash(beat, before)]
+    ups = [
+        start_s
+        for start_s, beat, before in zip(at_s, pulses, (None, *pulses), strict=False)
+        if _starts_flash(beat, before)
+    ]
     return max((sum(1 for up_s in ups if 0.0 <= up_s - began_s < 1.0 - 1e-9) for began_s in ups), default=0)
 
 
-def ambiguous_patterns(patterns: Mapping[str, tuple[Beat, ...]], tones_hz: Mapping[str, int]) -> Iterator[str]:
+def ambiguous_patterns(patterns: Mapping[str, tuple[Pulse, ...]], tones_hz: Mapping[str, int]) -> Iterator[str]:
     """Pairs of patterns that could be confused, by number of flashes, by beeps or by tone. Keys are names of the configuration."""
     for one, other in itertools.combinations(patterns, 2):
         if "out_of_order" not in (one, other) and count_flashes(patterns[one]) == count_flashes(patterns[other]):
@@ -104,12 +110,12 @@ def ambiguous_patterns(patterns: Mapping[str, tuple[Beat, ...]], tones_hz: Mappi
             yield f"the tones of {one} and {other} ({low} and {high} Hz) are too close: they must differ by 10 % or more."
 
 
-def count_flashes(pulses: tuple[Beat, ...]) -> int:
+def count_flashes(pulses: tuple[Pulse, ...]) -> int:
     """Number of flashes in the whole pattern."""
     return sum(1 for beat, before in zip(pulses, (None, *pulses), strict=False) if _starts_flash(beat, before))
 
 
-def sounds_ambiguous(one: tuple[Beat, ...], other: tuple[Beat, ...]) -> bool:
+def sounds_ambiguous(one: tuple[Pulse, ...], other: tuple[Pulse, ...]) -> bool:
     """True if both have the same number of beeps and their longest beeps are of similar length."""
     first, second = ([beat.duration_s for beat in beats if beat.sounds] for beats in (one, other))
     if len(first) != len(second):
@@ -118,11 +124,11 @@ def sounds_ambiguous(one: tuple[Beat, ...], other: tuple[Beat, ...]) -> bool:
     return long < short * MIN_BEEP_RATIO or not long
 
 
-def _starts_flash(pulse: Beat, before: Beat | None) -> bool:
+def _starts_flash(pulse: Pulse, before: Pulse | None) -> bool:
     return pulse.lit and (before is None or not before.lit)
 
 
-def _pulse_errors(pulse: Beat) -> Iterator[str]:
+def _pulse_errors(pulse: Pulse) -> Iterator[str]:
     least_s = MIN_LIT_S if pulse.lit else MIN_DARK_S
     if not least_s <= pulse.duration_s <= MAX_PULSE_S:
         kind = "lit" if pulse.lit else "dark"

@@ -7,12 +7,12 @@ holds outcomes and reasons, never a name, a pseudonym or a code.
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from kiosk.core.model import State
+from kiosk.core.model import DeviceState
 
 STATUS_FORMAT = 1
 
 
-class Grade(StrEnum):
+class CheckStatus(StrEnum):
     """Result of a health check. WARN makes the device degraded, FAIL puts it out of order."""
 
     PASS = "ok"
@@ -21,11 +21,11 @@ class Grade(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Fact:
+class HealthCheck:
     """Result of one health check, with its text."""
 
     name: str
-    status: Grade
+    status: CheckStatus
     value: str
     """Measured value with its unit, or an empty string."""
     vi: str
@@ -34,7 +34,7 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class RecentDecision:
     """One decision as shown at the gate."""
 
     number: int
@@ -109,7 +109,7 @@ class CameraStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class Status:
+class StatusSnapshot:
     """The state of the whole device at one moment."""
 
     version: str
@@ -118,12 +118,12 @@ class Status:
     pid: int
     started_at: str
     now_at: str
-    state: State
+    state: DeviceState
     epoch: str
     seq: int
     """Of the newest event."""
-    checks: tuple[Fact, ...] = ()
-    recent_decisions: tuple[Shown, ...] = ()
+    checks: tuple[HealthCheck, ...] = ()
+    recent_decisions: tuple[RecentDecision, ...] = ()
     """Newest last, at most 20."""
     counters: dict[str, int] = field(default_factory=dict)
     """Decisions since the daemon started, by outcome. `annulled` counts undone ones, which are counted under their outcome too."""

@@ -23,7 +23,7 @@ _PADDING_BYTES = 64
 """Plain text is padded to a multiple of this, so that its length reveals neither name nor kind."""
 
 
-class KeyTrouble(KioskError):
+class InvalidKeyError(KioskError):
     """A key file cannot be used. The message says what to do."""
 
 
@@ -34,9 +34,11 @@ class Seal:
         try:
             key = load_pem_public_key(public_key_pem)
         except ValueError as error:
-            raise KeyTrouble("The centre's key is not a PEM public key. Ask the centre for its sealing key.") from error
+            raise InvalidKeyError(
+                "The centre's key is not a PEM public key. Ask the centre for its sealing key."
+            ) from error
         if not isinstance(key, X25519PublicKey):
-            raise KeyTrouble("The centre's key is not an X25519 key. Ask the centre for its sealing key.")
+            raise InvalidKeyError("The centre's key is not an X25519 key. Ask the centre for its sealing key.")
         self._key = key
         self._key_id = sealing.key_id(key)
 
@@ -49,10 +51,10 @@ class Seal:
         }
         plain = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         plain += b" " * (-len(plain) % _PADDING_BYTES)
-        return self._key_id + sealing.SUITE.encrypt(plain, self._key, info=sealing.info(self._key_id, event_id))
+        return self._key_id + sealing.SUITE.encrypt(plain, self._key, info=sealing.hpke_info(self._key_id, event_id))
 
 
-class Pseudonyms:
+class Pseudonymizer:
     """Keyed pseudonyms (HMAC-SHA256, 16 bytes) that only this device can compute. Any thread.
 
     `keys`: one or more keys of 32 bytes each, the newest first. To rotate, put a new key in front of the file and restart.
@@ -61,7 +63,7 @@ class Pseudonyms:
 
     def __init__(self, keys: bytes) -> None:
         if not keys or len(keys) % PSEUDONYM_KEY_BYTES:
-            raise KeyTrouble(f"A pseudonym key has {PSEUDONYM_KEY_BYTES} bytes: `head -c 32 /dev/urandom > FILE`.")
+            raise InvalidKeyError(f"A pseudonym key has {PSEUDONYM_KEY_BYTES} bytes: `head -c 32 /dev/urandom > FILE`.")
         self._keys = tuple(
             keys[start : start + PSEUDONYM_KEY_BYTES] for start in range(0, len(keys), PSEUDONYM_KEY_BYTES)
         )

@@ -1,5 +1,5 @@
-"""Every code that people in Hue carry: bytes in, a claim or a refusal out; nothing else, whatever the bytes."""
+"""Verification of codes: bytes in, a claim or a refusal out. Never raises, whatever the bytes."""
 
-from kiosk.credentials.verifier import Dispatcher, known_grammar
+from kiosk.credentials.verifier import CredentialVerifier, is_known_format
 
-__all__ = ["Dispatcher", "known_grammar"]
+__all__ = ["CredentialVerifier", "is_known_format"]

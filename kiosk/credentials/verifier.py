@@ -1,8 +1,8 @@
-"""Any bytes to a claim or a refusal: which kind of code is this, and what does that kind say of it?"""
+"""The verifier: finds the kind of a code and checks it, giving a claim or a refusal."""
 
 from collections.abc import Callable
 
-from kiosk.core.model import Claim, CodeKind, Moment, Reason, Refusal
+from kiosk.core.model import Claim, ClockReading, CodeKind, Reason, Refusal
 from kiosk.credentials.formats import (
     entry_pass,
     fields,
@@ -13,72 +13,74 @@ from kiosk.credentials.formats import (
     unsupported,
     venue_code,
 )
-from kiosk.credentials.formats.entry_pass import Replays
-from kiosk.credentials.trust.denylist import Denylist, foreign_entry
+from kiosk.credentials.formats.entry_pass import ReplayCache
+from kiosk.credentials.trust.denylist import Denylist, hcert_denylist_entry
 from kiosk.credentials.trust.trust_list import TrustList
 
-_UNSIGNED: tuple[tuple[Callable[[str], bool], Callable[[str], Claim | Refusal]], ...] = (
-    (insurance.looks_like, insurance.read),
-    (national_qr.looks_like, national_qr.read),
-    (id_card.looks_like, id_card.read),
+_UNSIGNED_FORMATS: tuple[tuple[Callable[[str], bool], Callable[[str], Claim | Refusal]], ...] = (
+    (insurance.is_insurance_card, insurance.parse_insurance_card),
+    (national_qr.is_national_qr, national_qr.parse_national_qr),
+    (id_card.is_id_card, id_card.parse_id_card),
 )
 
 
-class Dispatcher:
-    """The verifier of the house (ports.Verifier). One thread calls `verify`; `use` may come from another."""
+class CredentialVerifier:
+    """Implements ports.Verifier. One thread calls `verify`. Any thread may call `set_lists`."""
 
     def __init__(self, trust_list: TrustList, denylist: Denylist | None = None) -> None:
-        self._replays = Replays()
-        self.use(trust_list, denylist)
+        self._replay_cache = ReplayCache()
+        self.set_lists(trust_list, denylist)
 
-    def use(self, trust_list: TrustList, denylist: Denylist | None) -> None:
-        """Go on with newer lists; both change between two codes, never within one."""
+    def set_lists(self, trust_list: TrustList, denylist: Denylist | None) -> None:
+        """Use newer lists. Both change between two codes, never during one."""
         older = trust_list.issued_at if denylist is None else min(trust_list.issued_at, denylist.issued_at)
         self._lists = trust_list, denylist, older
 
-    def verify(self, data: bytes, now: Moment) -> Claim | Refusal:
-        """Judge a code's form, signature and standing on the lists; validity in time is for the rules."""
+    def verify(self, data: bytes, now: ClockReading) -> Claim | Refusal:
+        """Check the form and the signature of a code and the lists. The rules check its validity in time."""
         trust_list, denylist, lists_at = self._lists
         if data.startswith(entry_pass.PREFIX):
-            answer = entry_pass.verify(data, now, trust_list, lists_at, self._replays)
+            answer = entry_pass.verify_entry_pass(data, now, trust_list, lists_at, self._replay_cache)
         elif data.startswith(hcert.PREFIX):
-            answer = hcert.verify(data, trust_list, lists_at)
+            answer = hcert.verify_hcert(data, trust_list, lists_at)
         else:
-            return _unsigned(data)
-        if denylist is not None and isinstance(answer, Claim) and _denied(answer, denylist):
+            return _verify_unsigned(data)
+        if denylist is not None and isinstance(answer, Claim) and _is_denied(answer, denylist):
             return Refusal(answer.kind, Reason.REVOKED, f"denylist {denylist.number}")
         return answer
 
 
-def known_grammar(data: bytes) -> bool:
-    """Whether the bytes have a form that a misread could hardly have: base45 around CBOR, or strict fields."""
+def is_known_format(data: bytes) -> bool:
+    """Whether the bytes have a form that a misread can hardly have: base45 of CBOR, or strict fields."""
     try:
         if data.startswith(entry_pass.PREFIX):
-            entry_pass.parse(data)
+            entry_pass.parse_entry_pass(data)
             return True
         if data.startswith(hcert.PREFIX):
-            hcert.parse(data)
+            hcert.parse_hcert(data)
             return True
     except ValueError:
         return False
-    return isinstance(_unsigned(data), Claim)
+    return isinstance(_verify_unsigned(data), Claim)
 
 
-def _unsigned(data: bytes) -> Claim | Refusal:
-    if venue_code.looks_like(data):
-        return venue_code.read()
-    mark = unsupported.mark_of(data)
+def _verify_unsigned(data: bytes) -> Claim | Refusal:
+    if venue_code.is_venue_code(data):
+        return venue_code.refuse_venue_code()
+    mark = unsupported.find_unsupported_format(data)
     if mark is not None:
-        return unsupported.read(mark)
-    text = fields.text(data)
+        return unsupported.refuse_unsupported(mark)
+    text = fields.decode_text(data)
     if text is None:
         return Refusal(CodeKind.UNKNOWN, Reason.UNKNOWN_CODE, "no text")
-    for looks_like, read in _UNSIGNED:
+    for looks_like, read in _UNSIGNED_FORMATS:
         if looks_like(text):
             return read(text)
     return Refusal(CodeKind.UNKNOWN, Reason.UNKNOWN_CODE)
 
 
-def _denied(claim: Claim, denylist: Denylist) -> bool:
+def _is_denied(claim: Claim, denylist: Denylist) -> bool:
     name = claim.subject.identifiers[0].value
-    return (bytes.fromhex(name) if claim.kind is CodeKind.ENTRY_PASS else foreign_entry(name)) in denylist.entries
+    return (
+        bytes.fromhex(name) if claim.kind is CodeKind.ENTRY_PASS else hcert_denylist_entry(name)
+    ) in denylist.entries

@@ -7,7 +7,7 @@ import cv2
 
 from kiosk.core.frame import Frame, Luma
 from kiosk.core.model import DecodedCode, DecodeResult, FrameQuality
-from kiosk.decoding.confirmation import Witnesses
+from kiosk.decoding.confirmation import CodeConfirmation
 from kiosk.decoding.frame_quality import decimate_frame, measure_quality
 from kiosk.decoding.motion_gate import MotionGate
 from kiosk.decoding.scene import Scene
@@ -43,7 +43,7 @@ class Cascade:
         """
         # The other cores belong to camera, store and delivery. More OpenCV threads cost more than they gain here.
         cv2.setNumThreads(1)
-        self._confirmation = Witnesses(is_known_format)
+        self._confirmation = CodeConfirmation(is_known_format)
         self._fixed_budget_s = frame_budget_s
         self._budget_share = budget_share
         self._interval_s = _FIRST_INTERVAL_S

@@ -21,7 +21,7 @@ def unique_codes(readings: Iterable[DecodedCode]) -> tuple[DecodedCode, ...]:
     return tuple(first.values())
 
 
-class Witnesses:
+class CodeConfirmation:
     """Remembers codes of the last seconds, as hashes. One thread."""
 
     def __init__(self, is_known_format: Callable[[bytes], bool]) -> None:
@@ -47,7 +47,9 @@ class Witnesses:
         if earlier is None:
             return False
         earlier_s, stage = earlier
-        return (earlier_s, stage) != (captured_s, reading.stage) and abs(captured_s - earlier_s) <= CONFIRMATION_WINDOW_S
+        return (earlier_s, stage) != (captured_s, reading.stage) and abs(
+            captured_s - earlier_s
+        ) <= CONFIRMATION_WINDOW_S
 
     def _remember(self, reading: DecodedCode, captured_s: float) -> None:
         name = _digest(reading)

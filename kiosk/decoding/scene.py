@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from kiosk.core.frame import Luma
-from kiosk.decoding.locate.finder_patterns import Finder, find_finder_patterns
+from kiosk.decoding.locate.finder_patterns import FinderPattern, find_finder_patterns
 from kiosk.decoding.locate.grid import Grid, fit_grids
 from kiosk.decoding.locate.regions import Region, textured_regions
 
@@ -16,7 +16,7 @@ _MIN_FINDER_SCORE = 0.55  # in 19 of 20 images without a code the best finder pa
 
 
 @dataclass(frozen=True, slots=True)
-class Aspect:
+class RegionView:
     """One way to look at one region."""
 
     rank: int = 0
@@ -32,8 +32,8 @@ class Scene:
 
     def __init__(self, luma: Luma) -> None:
         self.luma = luma
-        self._finders: dict[Aspect, list[Finder]] = {}
-        self._grids: dict[Aspect, list[Grid]] = {}
+        self._finders: dict[RegionView, list[FinderPattern]] = {}
+        self._grids: dict[RegionView, list[Grid]] = {}
 
     @cached_property
     def half(self) -> Luma:
@@ -51,18 +51,18 @@ class Scene:
         """The region with this rank, or None."""
         return self.regions[rank] if rank < len(self.regions) else None
 
-    def crop(self, view: Aspect) -> Luma:
+    def crop(self, view: RegionView) -> Luma:
         """The region's pixels, inverted if the view says so."""
         cut = self.regions[view.rank].crop(self.luma)
         return np.asarray(cv2.bitwise_not(cut), np.uint8) if view.inverted else cut
 
-    def finders(self, view: Aspect) -> list[Finder]:
+    def finders(self, view: RegionView) -> list[FinderPattern]:
         """Finder patterns of a region, best first."""
         if view not in self._finders:
             self._finders[view] = find_finder_patterns(self.crop(view), fine=view.fine)
         return self._finders[view]
 
-    def grids(self, view: Aspect) -> list[Grid]:
+    def grids(self, view: RegionView) -> list[Grid]:
         """Grids fitted to a region, best first."""
         if view not in self._grids:
             self._grids[view] = fit_grids(self.crop(view), self.finders(view))
@@ -70,4 +70,4 @@ class Scene:
 
     def has_finder(self, rank: int) -> bool:
         """Whether the region contains something like a finder pattern, so that expensive stages are worthwhile."""
-        return any(finder.score >= _MIN_FINDER_SCORE for finder in self.finders(Aspect(rank)))
+        return any(finder.score >= _MIN_FINDER_SCORE for finder in self.finders(RegionView(rank)))

@@ -8,8 +8,8 @@ import cv2
 from kiosk.core.frame import Luma
 from kiosk.core.model import DecodedCode
 from kiosk.decoding.cascade import LARGEST_SIDE_PX, no_known_format
-from kiosk.decoding.confirmation import Witnesses
-from kiosk.decoding.engines.zxing import Found, Placing
+from kiosk.decoding.confirmation import CodeConfirmation
+from kiosk.decoding.engines.zxing import ImagePlacement, ScanResult
 from kiosk.decoding.scene import Scene
 from kiosk.decoding.stages import make_slow_stages, run_fast_stage
 
@@ -26,7 +26,7 @@ def decode_image(luma: Luma, *, is_known_format: Callable[[bytes], bool] = no_kn
     scene, scale = Scene(luma), 1.0
     while max(scene.luma.shape) > LARGEST_SIDE_PX:
         scene, scale = Scene(scene.half), scale * 2
-    witnesses = Witnesses(is_known_format)
+    witnesses = CodeConfirmation(is_known_format)
     readings = tuple(_scale_to_full_size(reading, scale) for reading in run_fast_stage(scene).codes)
     if readings:
         return witnesses.accept_fast(readings, _CAPTURED_S)
@@ -37,14 +37,19 @@ def decode_image(luma: Luma, *, is_known_format: Callable[[bytes], bool] = no_kn
     return ()
 
 
-def _run_slow_stages(scene: Scene, scale: float) -> Iterator[Found]:
+def _run_slow_stages(scene: Scene, scale: float) -> Iterator[ScanResult]:
     for stage in make_slow_stages():
         for found in stage.run(scene):
-            yield Found(tuple(_scale_to_full_size(reading, scale) for reading in found.codes))
+            yield ScanResult(tuple(_scale_to_full_size(reading, scale) for reading in found.codes))
     side = max(scene.luma.shape)
     if side * scale > _CAMERA_SIDE_PX and side > 2 * _MIN_SIDE_PX:
         smaller = Scene(scene.half)
-        yield Found(tuple(_scale_to_full_size(replace(reading, stage="half"), 2 * scale) for reading in run_fast_stage(smaller).codes))
+        yield ScanResult(
+            tuple(
+                _scale_to_full_size(replace(reading, stage="half"), 2 * scale)
+                for reading in run_fast_stage(smaller).codes
+            )
+        )
         yield from _run_slow_stages(smaller, 2 * scale)
 
 
@@ -52,4 +57,4 @@ def _scale_to_full_size(reading: DecodedCode, scale: float) -> DecodedCode:
     if scale == 1.0 or reading.corners is None:
         return reading
     module_px = reading.module_px and reading.module_px * scale
-    return replace(reading, corners=Placing(scale).to_frame(reading.corners), module_px=module_px)
+    return replace(reading, corners=ImagePlacement(scale).to_frame(reading.corners), module_px=module_px)

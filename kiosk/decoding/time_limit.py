@@ -17,11 +17,11 @@ from kiosk.core.ports import Decoder, KioskError
 _log = logging.getLogger(__name__)
 
 
-class ReadingStuck(KioskError):
+class DecoderHungError(KioskError):
     """Several decoders hang. Only a restart of the process helps."""
 
 
-class BoundedDecoder:
+class TimeLimitedDecoder:
     """A Decoder (ports.py) that runs other decoders. One thread calls it."""
 
     def __init__(self, make_decoder: Callable[[], Decoder], *, limit_s: float = 2.0, max_hung: int = 3) -> None:
@@ -57,20 +57,20 @@ class BoundedDecoder:
         # A thread that was only slow ends by itself. A month of slow frames is no reason to stop the daemon.
         self._hung_threads = [worker for worker in (*self._hung_threads, self._decoder_thread) if worker.is_alive]
         if len(self._hung_threads) >= self._max_hung:
-            raise ReadingStuck(
+            raise DecoderHungError(
                 f"{len(self._hung_threads)} decoders hang, each for more than {self._limit_s} s. The daemon must restart."
             )
         self._decoder_thread = _DecoderThread(self._make_decoder)
 
 
-Answer = queue.SimpleQueue[DecodeResult | BaseException]
+ResultQueue = queue.SimpleQueue[DecodeResult | BaseException]
 
 
 class _DecoderThread:
     """One thread with one decoder. A daemon thread, so that a hanging engine cannot delay the end of the process."""
 
     def __init__(self, make_decoder: Callable[[], Decoder]) -> None:
-        self._requests: queue.SimpleQueue[tuple[Frame, Answer] | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[tuple[Frame, ResultQueue] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, args=(make_decoder,), name="reading", daemon=True)
         self._thread.start()
 
@@ -79,8 +79,8 @@ class _DecoderThread:
         """True if the thread still works after `stop`."""
         return self._thread.is_alive()
 
-    def submit(self, frame: Frame) -> Answer:
-        answer: Answer = queue.SimpleQueue()
+    def submit(self, frame: Frame) -> ResultQueue:
+        answer: ResultQueue = queue.SimpleQueue()
         self._requests.put((frame, answer))
         return answer
 

@@ -1,6 +1,6 @@
 """From outbox to centre: each passage is sent until the centre's own receipt says that it is there."""
 
-from kiosk.delivery.relay import Courier
-from kiosk.delivery.sender import Terms
+from kiosk.delivery.relay import OutboxRelay
+from kiosk.delivery.sender import DeliveryOptions
 
-__all__ = ["Courier", "Terms"]
+__all__ = ["OutboxRelay", "DeliveryOptions"]

@@ -4,26 +4,26 @@ import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from kiosk.core.model import Moment, State
+from kiosk.core.model import ClockReading, DeviceState
 from kiosk.core.ports import Outbox
-from mqtt.connection import Link, Message
-from mqtt.device_messages import Health, Notice, StateReport
-from mqtt.topics import Branch, Leaf
+from mqtt.connection import Connection, OutgoingMessage
+from mqtt.device_messages import HealthMessage, HealthNotice, StateMessage
+from mqtt.topics import DeviceTopics, TopicKind
 
-HEALTH_EVERY_S = 60.0
-NEWEST_NOTICES = OLDER_NOTICES = 10
+HEALTH_INTERVAL_S = 60.0
+MAX_NEWEST_NOTICES = MAX_OLDER_NOTICES = 10
 """In each health message: the newest, and as many of the older ones, in turn."""
 
 
-class Announcer:
+class DeviceReporter:
     """`state` and `health` may be set from any thread; the rest belongs to the courier's."""
 
-    def __init__(self, outbox: Outbox, device_topics: Branch, software_version: str) -> None:
+    def __init__(self, outbox: Outbox, device_topics: DeviceTopics, software_version: str) -> None:
         self._outbox = outbox
         self._topics = device_topics
         self._software_version = software_version[:64]
         self._lock = threading.Lock()
-        self._state = State.STARTING
+        self._state = DeviceState.STARTING
         self._reason = ""
         self._state_published = False
         self._birth_published = False
@@ -32,7 +32,7 @@ class Announcer:
         self._older_than_number: int | None = None
         self._connected_at: datetime | None = None
 
-    def set_state(self, state: State, reason: str) -> None:
+    def set_state(self, state: DeviceState, reason: str) -> None:
         """What the device is from now on."""
         with self._lock:
             if (state, reason) != (self._state, self._reason):
@@ -50,24 +50,26 @@ class Announcer:
         with self._lock:
             self._state_published = False
 
-    def publish_due(self, connection: Link, now: Moment) -> None:
+    def publish_due(self, connection: Connection, now: ClockReading) -> None:
         """Say what is due. Raises LinkError."""
         with self._lock:
             state, reason, told = self._state, self._reason, self._state_published
             self._state_published = True
         # The first word of a process, however late it finds the broker.
-        if not self._birth_published and state is not State.STARTING:
+        if not self._birth_published and state is not DeviceState.STARTING:
             connection.publish(self.state_message("birth", "", now.utc_at))
         self._birth_published = True
         if not told:
-            connection.publish(self.state_message("birth" if state is State.STARTING else str(state), reason, now.utc_at))
+            connection.publish(
+                self.state_message("birth" if state is DeviceState.STARTING else str(state), reason, now.utc_at)
+            )
         if now.monotonic_s >= self._health_due_s:
-            self._health_due_s = now.monotonic_s + HEALTH_EVERY_S
+            self._health_due_s = now.monotonic_s + HEALTH_INTERVAL_S
             connection.publish(self._health_message(now))
 
-    def state_message(self, state: str, reason: str, at: datetime | None) -> Message:
+    def state_message(self, state: str, reason: str, at: datetime | None) -> OutgoingMessage:
         """A state message; the last will is one of them, without a time: nobody knows when it will be needed."""
-        report = StateReport.model_validate(
+        report = StateMessage.model_validate(
             {
                 "state": state,
                 "reason": reason[:64],
@@ -79,17 +81,17 @@ class Announcer:
                 "backlog": self._outbox.backlog_size(),
             }
         )
-        return Message(self._topics.topic(Leaf.STATE), report.written(), retain=True)
+        return OutgoingMessage(self._topics.topic(TopicKind.STATE), report.to_payload(), retain=True)
 
-    def _next_notices(self) -> tuple[Notice, ...]:
+    def _next_notices(self) -> tuple[HealthNotice, ...]:
         """Purge records go to the centre in turn, again and again: whatever is lost on the way comes once more."""
-        told = list(self._outbox.notices(NEWEST_NOTICES))
-        if len(told) == NEWEST_NOTICES:
-            older = self._outbox.notices(OLDER_NOTICES, self._older_than_number or told[-1].number)
+        told = list(self._outbox.notices(MAX_NEWEST_NOTICES))
+        if len(told) == MAX_NEWEST_NOTICES:
+            older = self._outbox.notices(MAX_OLDER_NOTICES, self._older_than_number or told[-1].number)
             self._older_than_number = older[-1].number if older else None
             told += older
         return tuple(
-            Notice(
+            HealthNotice(
                 number=one.number,
                 kind=one.kind,
                 at=datetime.fromisoformat(one.at),
@@ -101,25 +103,25 @@ class Announcer:
             for one in told
         )
 
-    def _health_message(self, now: Moment) -> Message:
+    def _health_message(self, now: ClockReading) -> OutgoingMessage:
         notices = self._next_notices()
         with self._lock:
-            report = Health(
+            report = HealthMessage(
                 at=now.utc_at,
                 state=str(self._state),
-                clock=str(now.quality),
-                boot=self._outbox.boot_id,
+                clock_quality=str(now.quality),
+                boot_id=self._outbox.boot_id,
                 monotonic_s=now.monotonic_s,
                 epoch=self._outbox.epoch,
                 newest_seq=self._outbox.newest_seq,
-                outbox=self._outbox.backlog_size(),
+                backlog=self._outbox.backlog_size(),
                 quarantined=self._outbox.quarantined_count(),
                 purged=self._outbox.purged_count(),
-                facts=self._checks,
+                checks=self._checks,
                 notices=notices,
             )
-        return Message(self._topics.topic(Leaf.HEALTH), report.written(), qos=0)
+        return OutgoingMessage(self._topics.topic(TopicKind.HEALTH), report.to_payload(), qos=0)
 
 
-Connect = Callable[[Message], Link]
+ConnectionFactory = Callable[[OutgoingMessage], Connection]
 """Makes a new, unopened link with this last will."""

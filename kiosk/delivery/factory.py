@@ -4,7 +4,7 @@ from importlib.metadata import version
 
 from kiosk import config
 from kiosk.core.ports import Clock, Outbox
-from kiosk.delivery import OutboxRelay, DeliveryOptions
+from kiosk.delivery import DeliveryOptions, OutboxRelay
 from kiosk.system.handed_keys import credential_path
 from mqtt.connection import BrokerEndpoint, Connection, OutgoingMessage
 from mqtt.topics import DeviceTopics

@@ -9,19 +9,19 @@ from datetime import datetime
 from kiosk.core.model import ClockReading, DeviceState
 from kiosk.core.ports import Clock, Outbox, StoreError
 from kiosk.core.status import UplinkStatus
-from kiosk.delivery.device_reporter import DeviceReporter, ConnectionFactory
+from kiosk.delivery.device_reporter import ConnectionFactory, DeviceReporter
 from kiosk.delivery.receipts import ForeignReceiptError, ReceiptBuffer
-from kiosk.delivery.sender import Sender, DeliveryOptions
+from kiosk.delivery.sender import DeliveryOptions, Sender
 from mqtt import device_messages, topics
 from mqtt import events as envelope
 from mqtt.connection import (
     Acknowledged,
+    BrokerConnectionError,
+    CertificateTimeError,
     Connected,
+    Connection,
     ConnectionEvent,
     IncomingMessage,
-    Connection,
-    CertificateTimeError,
-    BrokerConnectionError,
     Subscribed,
     reconnect_delay_s,
 )
@@ -209,7 +209,9 @@ class OutboxRelay:
         assert self._connection is not None
         if isinstance(event, Connected):
             self._connack = event
-            self._connection.subscribe([self._topics.topic(TopicKind.RECEIPT), *topics.centre_topics(self._topics.prefix)])
+            self._connection.subscribe(
+                [self._topics.topic(TopicKind.RECEIPT), *topics.centre_topics(self._topics.prefix)]
+            )
         elif isinstance(event, Subscribed):
             self._on_subscribed(event, now_s, now_at)
         elif isinstance(event, Acknowledged):
@@ -226,7 +228,9 @@ class OutboxRelay:
         except StoreError as trouble:  # a full disk must not keep passages from leaving; these are sent again
             self._report_error(str(trouble))
         self._reporter.on_connected(now_at)
-        self._sender.on_connected(self._connection, self._connack.receive_maximum, self._connack.maximum_packet_bytes, now_s)
+        self._sender.on_connected(
+            self._connection, self._connack.receive_maximum, self._connack.maximum_packet_bytes, now_s
+        )
         self._ready = True
         self._status = replace(self._status, connected=True, error="", certificate_time_error=False)
         away_s = now_s - (self._down_since_s if self._down_since_s is not None else now_s)
@@ -270,7 +274,9 @@ class OutboxRelay:
                 if device_messages.CentreStateMessage.from_payload(incoming.payload).state == "ready":
                     self._sender.on_receipt(now_s)
             elif incoming.topic == topics.backlog_rate_topic(self._topics.prefix):
-                self._sender.backlog_per_s = device_messages.BacklogRateMessage.from_payload(incoming.payload).events_per_s
+                self._sender.backlog_per_s = device_messages.BacklogRateMessage.from_payload(
+                    incoming.payload
+                ).events_per_s
         except InvalidMessageError as why:
             log.warning("a message from the centre's side was thrown away: %s", why)
         except ForeignReceiptError as why:

@@ -1,7 +1,16 @@
 """The self-check: measures in, facts out; facts in, state and watchdog out."""
 
-from kiosk.health.checks import judge, state_of, watchdog_may_be_fed
-from kiosk.health.measurements import Limits, Measures
-from kiosk.health.monitors import CameraWatch, ClockWatch, PageWatch
+from kiosk.health.checks import device_state, evaluate, should_feed_watchdog
+from kiosk.health.measurements import HealthThresholds, Measurements
+from kiosk.health.monitors import CameraMonitor, ClockMonitor, WebMonitor
 
-__all__ = ["CameraWatch", "ClockWatch", "Limits", "Measures", "PageWatch", "judge", "state_of", "watchdog_may_be_fed"]
+__all__ = [
+    "CameraMonitor",
+    "ClockMonitor",
+    "HealthThresholds",
+    "Measurements",
+    "WebMonitor",
+    "evaluate",
+    "device_state",
+    "should_feed_watchdog",
+]

@@ -4,67 +4,71 @@ import logging
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from kiosk.core.model import ClockQuality, Moment, State
-from kiosk.core.ports import StoreTrouble
-from kiosk.core.status import Fact, Grade
-from kiosk.storage.availability_log import Condition, Entry
+from kiosk.core.model import ClockQuality, ClockReading, DeviceState
+from kiosk.core.ports import StoreError
+from kiosk.core.status import CheckStatus, HealthCheck
+from kiosk.storage.availability_log import AvailabilityEntry, AvailabilityState
 
 log = logging.getLogger(__name__)
 
-LASTING_S = 5.0
+MIN_DURATION_S = 5.0
 """Shorter than this is no downtime, and a flapping camera must not fill the card."""
-MAX_WAITING = 100
-Key = tuple[Condition, bool, bool]
+MAX_PENDING = 100
+StateKey = tuple[AvailabilityState, bool, bool]
 
 
-class DiaryKeeper:
+class AvailabilityRecorder:
     """Told the state every second by the main thread, writes what changed for good."""
 
-    def __init__(self, add: Callable[[Entry], None]) -> None:
+    def __init__(self, add: Callable[[AvailabilityEntry], None]) -> None:
         """`add` writes one entry, and may raise StoreTrouble: then it is asked again at the next turn."""
         self._add = add
-        self._kept: Key | None = None
-        self._coming: Entry | None = None
-        self._waiting: deque[Entry] = deque(maxlen=MAX_WAITING)
-        self._refused = False
+        self._recorded: StateKey | None = None
+        self._candidate: AvailabilityEntry | None = None
+        self._pending: deque[AvailabilityEntry] = deque(maxlen=MAX_PENDING)
+        self._write_failed = False
 
-    def observe(self, state: State, checks: Sequence[Fact], now: Moment) -> None:
+    def observe(self, state: DeviceState, checks: Sequence[HealthCheck], now: ClockReading) -> None:
         """Take note of what is so now. A change is written once it has lasted, with the time at which it began."""
-        if state is State.STARTING:
+        if state is DeviceState.STARTING:
             return
-        stale = any(fact.name.startswith("list-") and fact.grade is not Grade.OK for fact in checks)
-        condition = Condition.OUT_OF_ORDER if state is State.OUT_OF_ORDER else Condition.SERVING
-        entry = Entry(now, condition, stale, first=self._kept is None)
-        if _key(entry) == self._kept:
-            self._coming = None
-        elif self._coming is None or _key(self._coming) != _key(entry):
-            self._coming = entry
-        if self._coming is not None and (self._kept is None or now.s - self._coming.at.s >= LASTING_S):
-            self._keep(self._coming)
-        self._write()
+        stale = any(fact.name.startswith("list-") and fact.status is not CheckStatus.PASS for fact in checks)
+        condition = AvailabilityState.OUT_OF_ORDER if state is DeviceState.OUT_OF_ORDER else AvailabilityState.SERVING
+        entry = AvailabilityEntry(now, condition, stale, process_start=self._recorded is None)
+        if _key(entry) == self._recorded:
+            self._candidate = None
+        elif self._candidate is None or _key(self._candidate) != _key(entry):
+            self._candidate = entry
+        if self._candidate is not None and (
+            self._recorded is None or now.monotonic_s - self._candidate.at.monotonic_s >= MIN_DURATION_S
+        ):
+            self._enqueue(self._candidate)
+        self._write_pending()
 
-    def stop(self, now: Moment) -> None:
+    def record_stop(self, now: ClockReading) -> None:
         """The kiosk stops in good order."""
-        self._keep(Entry(now, Condition.STOPPED, stale=False, first=self._kept is None))
-        self._write()
+        self._enqueue(
+            AvailabilityEntry(now, AvailabilityState.STOPPED, lists_stale=False, process_start=self._recorded is None)
+        )
+        self._write_pending()
 
-    def _keep(self, entry: Entry) -> None:
-        self._kept, self._coming = _key(entry), None
-        self._waiting.append(entry)
+    def _enqueue(self, entry: AvailabilityEntry) -> None:
+        self._recorded, self._candidate = _key(entry), None
+        self._pending.append(entry)
 
-    def _write(self) -> None:
-        while self._waiting:
+    def _write_pending(self) -> None:
+        while self._pending:
             try:
-                self._add(self._waiting[0])
-            except StoreTrouble as trouble:
-                if not self._refused:
+                self._add(self._pending[0])
+            except StoreError as trouble:
+                if not self._write_failed:
                     log.warning("%s; it is tried again", trouble)
-                self._refused = True
+                self._write_failed = True
                 return
-            self._refused = False
-            self._waiting.popleft()
+            self._write_failed = False
+            self._pending.popleft()
 
 
-def _key(entry: Entry) -> Key:
+def _key(entry: AvailabilityEntry) -> StateKey:
     """A clock that has come to be believed makes an entry anew: what was written before has a useless time."""
-    return entry.condition, entry.stale, entry.at.quality is ClockQuality.UNSET
+    return entry.state, entry.lists_stale, entry.at.quality is ClockQuality.UNSET

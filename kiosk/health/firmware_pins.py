@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kiosk.config.schema import Signal
 from kiosk.core.pins import OUTPUT_PINS, off_is_high
-from kiosk.core.status import HealthCheck, CheckStatus
+from kiosk.core.status import CheckStatus, HealthCheck
 
 FIRMWARE_CONFIG_FILE = Path("/boot/firmware/entrance-kiosk.txt")
 """Where install.sh puts firmware_config/boot/config.txt on a Pi."""
@@ -47,7 +47,9 @@ def check_firmware_pins(signal: Signal, path: Path = FIRMWARE_CONFIG_FILE) -> He
     ]
     if not wrong:
         vi = "Trước khi Linux chạy, mọi ngõ ra đều ở mức tắt."
-        return HealthCheck("boot", CheckStatus.PASS, "", vi, "Before Linux runs, every output is held at its off level.")
+        return HealthCheck(
+            "boot", CheckStatus.PASS, "", vi, "Before Linux runs, every output is held at its off level."
+        )
     names = ", ".join(wrong)
     vi = (
         f"Trước khi Linux chạy, {names} không được giữ ở mức tắt: đèn có thể sáng sai, cửa có thể mở. "

@@ -31,7 +31,7 @@ def probe_read_only(path: Path, proc: Path = _PROC) -> bool:
     return False
 
 
-def probe_listens(port: int, proc: Path = _PROC) -> bool | None:
+def probe_port_listening(port: int, proc: Path = _PROC) -> bool | None:
     """Whether some program on this machine listens on a TCP port, without calling it: proc_net(5), state 0A. None: not to tell."""
     found = None
     for name in ("tcp", "tcp6"):
@@ -47,7 +47,7 @@ def _is_listening(fields: list[str], port: int) -> bool:
 
 def probe_temperature_c(sys: Path = _SYS) -> float | None:
     """Of the processor: the kernel's first thermal zone, which on a Raspberry Pi is `cpu-thermal`."""
-    millidegrees = _number(sys / "class/thermal/thermal_zone0/temp")
+    millidegrees = _read_integer(sys / "class/thermal/thermal_zone0/temp")
     return None if millidegrees is None else millidegrees / 1000
 
 
@@ -56,12 +56,12 @@ def probe_under_voltage(sys: Path = _SYS) -> bool | None:
     for name in sorted((sys / "class/hwmon").glob("hwmon*/name")):
         with contextlib.suppress(OSError):
             if name.read_text(encoding="ascii").strip() == "rpi_volt":
-                alarm = _number(name.parent / "in0_lcrit_alarm")
+                alarm = _read_integer(name.parent / "in0_lcrit_alarm")
                 return None if alarm is None else alarm != 0
     return None
 
 
-def _number(path: Path) -> int | None:
+def _read_integer(path: Path) -> int | None:
     with contextlib.suppress(OSError, ValueError):
         return int(path.read_text(encoding="ascii").strip())
     return None

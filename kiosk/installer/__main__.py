@@ -12,10 +12,10 @@ from typing import TextIO
 from kiosk.installer import database, initial_config, readiness, release, upgrade
 from kiosk.installer.bundle import content as bundles
 from kiosk.installer.bundle.content import Bundle
-from kiosk.installer.errors import InstallTrouble, print_message
-from kiosk.installer.layout import Layout
+from kiosk.installer.errors import InstallError, print_message
+from kiosk.installer.layout import InstallLayout
 from kiosk.installer.machine import device, system_files, system_packages
-from kiosk.installer.machine.device import RealSystemd
+from kiosk.installer.machine.device import Systemctl
 from kiosk.system import atomic_files
 
 INSTALL_LOCK = "/run/entrance-kiosk-install.lock"
@@ -26,12 +26,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0: what was asked for is so; 1: it is not, and the old version runs, if there was one."""
     asked = _parser().parse_args(arguments)
     os.umask(0o022)  # the daemon's user must be able to read what root installs
-    layout = Layout()
+    layout = InstallLayout()
     try:
         device.require_root()
         device.require_persistent_root(layout, Path("/proc/mounts").read_text(encoding="utf-8"))
         if asked.verb == "recover":  # must not wait for the lock of the install.sh that waits for us
-            upgrade.recover_from_interruption(layout, RealSystemd(), why="interrupted", booting=asked.booting)
+            upgrade.recover_from_interruption(layout, Systemctl(), why="interrupted", booting=asked.booting)
             return 0
         if asked.verb == "switch":
             return _run_switch(asked.release, layout, asked.ready_within)
@@ -39,13 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _acquire_lock(lock)
             with layout.at(SWITCH_LOCK).open("w") as other:
                 _acquire_lock(other)  # whose terminal was closed goes on
-            upgrade.recover_from_interruption(layout, RealSystemd(), why="interrupted")
+            upgrade.recover_from_interruption(layout, Systemctl(), why="interrupted")
             if asked.uninstall:
-                return run_uninstall(layout, RealSystemd(), purge=asked.purge)
+                return run_uninstall(layout, Systemctl(), purge=asked.purge)
             if asked.back:
                 return roll_back(layout, asked.ready_within)
             return run_install(asked, layout)
-    except InstallTrouble as trouble:
+    except InstallError as trouble:
         print_message(f"install.sh: {trouble.vi}", f"install.sh: {trouble.en}")
         return 1
 
@@ -81,8 +81,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run_switch(name: str, layout: Layout, within_s: float) -> int:
-    systemd = RealSystemd()
+def _run_switch(name: str, layout: InstallLayout, within_s: float) -> int:
+    systemd = Systemctl()
 
     def wait(known: frozenset[str]) -> readiness.Readiness:
         return readiness.wait_until_ready(layout, systemd, known, timeout_s=within_s)
@@ -97,13 +97,13 @@ def _acquire_lock(lock: TextIO) -> None:
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        raise InstallTrouble("Một lần cài đặt khác đang chạy.", "Another install.sh is at work here.") from None
+        raise InstallError("Một lần cài đặt khác đang chạy.", "Another install.sh is at work here.") from None
 
 
-def run_install(asked: argparse.Namespace, layout: Layout) -> int:
+def run_install(asked: argparse.Namespace, layout: InstallLayout) -> int:
     """Install, or upgrade, or find that everything is as it should be."""
     machine = device.detect_machine(layout, asked.board)
-    systemd = RealSystemd()
+    systemd = Systemctl()
     bundle = bundles.read_bundle(Path(os.environ["BUNDLE"]))
     old = release.linked_release_name(layout.current_link)
     if old != bundle.release_name:
@@ -128,7 +128,9 @@ def run_install(asked: argparse.Namespace, layout: Layout) -> int:
             _first_start(layout, systemd, asked.ready_within)
     else:
         usable = is_config_valid(folder, layout)
-        done = run_upgrade(asked, bundle, release.read_manifest(layout.releases_dir / old), folder, layout, usable=usable)
+        done = run_upgrade(
+            asked, bundle, release.read_manifest(layout.releases_dir / old), folder, layout, usable=usable
+        )
     if machine.raspberry_pi and done and system_files.install_firmware_config(folder / "system", layout):
         print_message(
             "Hãy khởi động lại máy để cấu hình phần cứng có hiệu lực: sudo reboot",
@@ -140,22 +142,22 @@ def run_install(asked: argparse.Namespace, layout: Layout) -> int:
     return 0 if done else 1
 
 
-def _require_way_back(bundle: Bundle, old: str | None, layout: Layout) -> None:
+def _require_way_back(bundle: Bundle, old: str | None, layout: InstallLayout) -> None:
     if old is not None:
         database.require_rollback_possible(bundle, release.read_manifest(layout.releases_dir / old))
 
 
 def _refuse_prompt(name: str) -> str:
-    raise InstallTrouble(f"Chưa biết {name}. Hãy thêm --{name} TÊN.", f"The {name} is not known: add --{name} NAME.")
+    raise InstallError(f"Chưa biết {name}. Hãy thêm --{name} TÊN.", f"The {name} is not known: add --{name} NAME.")
 
 
-def is_config_valid(folder: Path, layout: Layout) -> bool:
+def is_config_valid(folder: Path, layout: InstallLayout) -> bool:
     """Whether a release can work with this device's configuration."""
     command: list[str | Path] = [folder / "venv/bin/kiosk", "check-config", layout.config_file]
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
-def _first_start(layout: Layout, systemd: RealSystemd, within_s: float) -> None:
+def _first_start(layout: InstallLayout, systemd: Systemctl, within_s: float) -> None:
     """The first start. A device whose camera is not plugged in yet is installed all the same."""
     print_message("Khởi động ...", "Starting ...")
     systemd.start(upgrade.units_to_start(layout))
@@ -173,12 +175,12 @@ def _first_start(layout: Layout, systemd: RealSystemd, within_s: float) -> None:
 
 
 def run_upgrade(
-    asked: argparse.Namespace, bundle: Bundle, old: Bundle, folder: Path, layout: Layout, *, usable: bool
+    asked: argparse.Namespace, bundle: Bundle, old: Bundle, folder: Path, layout: InstallLayout, *, usable: bool
 ) -> bool:
     """Let the new version run; False where the old one runs again."""
-    systemd = RealSystemd()
+    systemd = Systemctl()
     if not usable and is_config_valid(layout.releases_dir / old.release_name, layout):
-        raise InstallTrouble(
+        raise InstallError(
             f"Phiên bản {bundle.version} không dùng được cấu hình này. Chưa có gì bị thay đổi. "
             f"Xem: {folder}/venv/bin/kiosk check-config",
             f"Version {bundle.version} cannot use this configuration. Nothing was changed. "
@@ -191,7 +193,7 @@ def run_upgrade(
     return _switch_in_own_unit(bundle.release_name, folder, layout, asked.ready_within)
 
 
-def _switch_in_own_unit(name: str, folder: Path, layout: Layout, within_s: float) -> bool:
+def _switch_in_own_unit(name: str, folder: Path, layout: InstallLayout, within_s: float) -> bool:
     before = atomic_files.read_json(layout.last_upgrade_file)
     status = device.run_in_own_unit(["--ready-within", str(within_s), "switch", name], folder)
     with layout.at(SWITCH_LOCK).open("w") as lock:
@@ -211,15 +213,15 @@ def _switch_in_own_unit(name: str, folder: Path, layout: Layout, within_s: float
     return False
 
 
-def roll_back(layout: Layout, within_s: float) -> int:
+def roll_back(layout: InstallLayout, within_s: float) -> int:
     """To the version before this one, by the same careful way."""
     previous = release.linked_release_name(layout.previous_link)
     if previous is None:
-        raise InstallTrouble("Không có phiên bản trước.", "There is no version before this one.")
+        raise InstallError("Không có phiên bản trước.", "There is no version before this one.")
     return 0 if _switch_in_own_unit(previous, layout.releases_dir / previous, layout, within_s) else 1
 
 
-def run_uninstall(layout: Layout, systemd: RealSystemd, *, purge: bool) -> int:
+def run_uninstall(layout: InstallLayout, systemd: Systemctl, *, purge: bool) -> int:
     """Take everything away that install put here; records, configuration and keys only with `purge`."""
     units = system_files.installed_units(layout)
     systemd.stop(units)

@@ -8,15 +8,15 @@ from contextlib import closing
 from pathlib import Path
 
 from kiosk.installer.bundle.content import Bundle
-from kiosk.installer.errors import InstallTrouble, print_message
-from kiosk.installer.layout import Layout
+from kiosk.installer.errors import InstallError, print_message
+from kiosk.installer.layout import InstallLayout
 from kiosk.system import atomic_files
 
 SCHEMA_MASK = 0xFFFF  # kiosk/storage/database.py
 MIN_FREE_BYTES = 100_000_000
 
 
-def database_path(layout: Layout) -> Path:
+def database_path(layout: InstallLayout) -> Path:
     """Where the configuration puts the database."""
     default = layout.data_dir / "events.db"
     if not layout.config_file.is_file():
@@ -40,14 +40,14 @@ def read_schema_version(path: Path) -> int:
 def require_rollback_possible(new: Bundle, old: Bundle) -> None:
     """Raises InstallTrouble where one version could not go on recording after the other (docs/decisions/0039)."""
     if new.oldest_writer > old.schema:
-        raise InstallTrouble(
+        raise InstallError(
             f"Từ phiên bản {new.version} không thể quay lại phiên bản {old.version} đang chạy (cơ sở dữ liệu khác hẳn). "
             "Hãy cài một phiên bản trung gian trước. Chưa có gì bị thay đổi.",
             f"From version {new.version} there would be no way back to {old.version}, which runs: the database changes too much. "
             "Install a version between them first. Nothing was changed.",
         )
     if old.oldest_writer > new.schema:
-        raise InstallTrouble(
+        raise InstallError(
             f"Phiên bản {new.version} quá cũ cho cơ sở dữ liệu hiện có. Chưa có gì bị thay đổi.",
             f"Version {new.version} is too old for the database that {old.version} has written. Nothing was changed.",
         )
@@ -63,7 +63,7 @@ def back_up_database(path: Path, new: Bundle, old: Bundle) -> Path | None:
         return None
     size_bytes = path.stat().st_size
     if shutil.disk_usage(path.parent).free < size_bytes + MIN_FREE_BYTES:
-        raise InstallTrouble(
+        raise InstallError(
             "Không đủ chỗ trên thẻ nhớ để sao chép cơ sở dữ liệu trước khi nâng cấp. Chưa có gì bị thay đổi.",
             f"There is no room for a copy of the database ({size_bytes} bytes) before the upgrade. Nothing was changed.",
         )

@@ -4,7 +4,7 @@ import os
 import sys
 
 
-class InstallTrouble(Exception):
+class InstallError(Exception):
     """It cannot go on; says so in both languages, with what to do next."""
 
     def __init__(self, vi: str, en: str) -> None:

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from kiosk.installer.errors import InstallTrouble, print_message
-from kiosk.installer.layout import Layout
+from kiosk.installer.errors import InstallError, print_message
+from kiosk.installer.layout import InstallLayout
 from kiosk.system import atomic_files
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # as in kiosk/config/schema.py
@@ -16,7 +16,9 @@ PRIVATE_KEY_PATTERNS = ("*.key",)
 PSEUDONYM_KEY_FILE = "pseudonym.key"
 
 
-def write_config(layout: Layout, example: Path, answers: dict[str, str | None], prompt: Callable[[str], str]) -> bool:
+def write_config(
+    layout: InstallLayout, example: Path, answers: dict[str, str | None], prompt: Callable[[str], str]
+) -> bool:
     """Write the configuration where there is none; True where it was written. Raises InstallTrouble without an answer."""
     if layout.config_file.exists():
         return False
@@ -38,7 +40,7 @@ def _read_answer(name: str, answers: dict[str, str | None], prompt: Callable[[st
         print_message(vi, en)
         given = prompt(name)
     if not NAME_PATTERN.fullmatch(given):
-        raise InstallTrouble(
+        raise InstallError(
             f"{name}: chỉ dùng chữ thường không dấu, chữ số và dấu gạch nối, nhiều nhất 63 ký tự. Hãy thêm --{name} TÊN.",
             f"{name}: small letters, digits and hyphens only, at most 63. Say it with --{name} NAME.",
         )
@@ -48,14 +50,14 @@ def _read_answer(name: str, answers: dict[str, str | None], prompt: Callable[[st
 def prompt_on_terminal(name: str) -> str:
     """One line from whoever types here. Raises InstallTrouble where nobody does."""
     if not sys.stdin.isatty():
-        raise InstallTrouble(
+        raise InstallError(
             f"Chưa biết {name}. Hãy thêm --{name} TÊN.",
             f"The {name} is not known, and nobody is here to ask: --{name} NAME.",
         )
     return sys.stdin.readline().strip()
 
 
-def install_keys(layout: Layout, folder: Path | None) -> list[str]:
+def install_keys(layout: InstallLayout, folder: Path | None) -> list[str]:
     """Copy what the centre gave for this gate (PEM, keys, lists; also kiosk.toml) to where it belongs; never over what is there.
 
     Private keys (*.key) go into the folder that is root's alone. Without a pseudonym key one is made. Returns the new names.
@@ -75,11 +77,11 @@ def install_keys(layout: Layout, folder: Path | None) -> list[str]:
     return taken
 
 
-def _has_pseudonym_key_in_config_dir(layout: Layout) -> bool:
+def _has_pseudonym_key_in_config_dir(layout: InstallLayout) -> bool:
     return (layout.config_dir / PSEUDONYM_KEY_FILE).exists()
 
 
-def set_group_access(layout: Layout, group: str = "entrance-kiosk") -> None:
+def set_group_access(layout: InstallLayout, group: str = "entrance-kiosk") -> None:
     """The daemon and the page may read the configuration, not the private keys; the records' folder is the daemon's own."""
     for path in (layout.config_dir, *layout.config_dir.iterdir()):
         if path.name != "private" and not path.is_symlink() and path.group() != group:

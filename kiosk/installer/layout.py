@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class InstallLayout:
     """Paths of one device; `root` is another folder than / in tests."""
 
     root: Path = Path("/")

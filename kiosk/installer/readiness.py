@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kiosk.installer.layout import Layout
+from kiosk.installer.layout import InstallLayout
 from kiosk.installer.machine.device import Systemd
 from kiosk.system import atomic_files
 
@@ -49,13 +49,13 @@ def is_ready(status: dict[str, Any] | None, pid: int, preexisting_failures: froz
     return status.get("state") in SERVING_STATES or (bool(broken) and broken <= preexisting_failures)
 
 
-def read_status(layout: Layout) -> dict[str, Any] | None:
+def read_status(layout: InstallLayout) -> dict[str, Any] | None:
     """What the daemon says of itself, or None."""
     return atomic_files.read_json(layout.at(str(STATUS_FILE)))
 
 
 def wait_until_ready(
-    layout: Layout,
+    layout: InstallLayout,
     systemd: Systemd,
     preexisting_failures: frozenset[str] = frozenset(),
     *,

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from kiosk.installer.bundle.content import MANIFEST, Bundle
-from kiosk.installer.errors import InstallTrouble, print_message
-from kiosk.installer.layout import Layout
+from kiosk.installer.errors import InstallError, print_message
+from kiosk.installer.layout import InstallLayout
 from kiosk.installer.machine.device import Machine
 from kiosk.system import atomic_files
 
@@ -47,7 +47,7 @@ def read_manifest(folder: Path) -> Bundle:
     return Bundle(folder=folder, files={}, **{name: found[name] for name in wanted})
 
 
-def build_release(bundle: Bundle, layout: Layout, machine: Machine) -> Path:
+def build_release(bundle: Bundle, layout: InstallLayout, machine: Machine) -> Path:
     """Make the release's folder, where it is not there already. The version that runs is not touched.
 
     Raises InstallTrouble where the bundle is not for this machine, or where what was installed cannot be imported.
@@ -57,7 +57,7 @@ def build_release(bundle: Bundle, layout: Layout, machine: Machine) -> Path:
         return folder
     requirements = bundle.folder / f"requirements-{machine.uname_machine}-cp{machine.python}.txt"
     if not requirements.is_file():
-        raise InstallTrouble(
+        raise InstallError(
             f"Bộ cài này không có phần cho {machine.uname_machine} với Python {machine.python}.",
             f"This bundle has nothing for {machine.uname_machine} with Python {machine.python}. "
             f"Make one:  make bundle BUNDLE_ARGS='--machines {machine.uname_machine}'",
@@ -77,7 +77,7 @@ def build_release(bundle: Bundle, layout: Layout, machine: Machine) -> Path:
     return folder
 
 
-def require_free_space(bundle: Bundle, requirements: Path, layout: Layout) -> None:
+def require_free_space(bundle: Bundle, requirements: Path, layout: InstallLayout) -> None:
     """Raises InstallTrouble where the release would not fit, with room to spare for the records."""
     chosen = requirements.read_text(encoding="ascii")
     wheels = (bundle.folder / name for name, digest in bundle.files.items() if digest in chosen)
@@ -85,7 +85,7 @@ def require_free_space(bundle: Bundle, requirements: Path, layout: Layout) -> No
     layout.releases_dir.mkdir(parents=True, exist_ok=True)
     lack_bytes = size_bytes * UNPACKED_SIZE_FACTOR + MIN_FREE_BYTES - shutil.disk_usage(layout.releases_dir).free
     if lack_bytes > 0:
-        raise InstallTrouble(
+        raise InstallError(
             f"Thẻ nhớ thiếu {lack_bytes // 1_000_000 + 1} MB. Hãy dọn bớt; chưa có gì bị thay đổi.",
             f"The disk lacks {lack_bytes // 1_000_000 + 1} MB. Make room (old logs, apt-get clean); nothing was changed.",
         )
@@ -134,7 +134,7 @@ def verify_imports(folder: Path) -> None:
     done = subprocess.run([folder / "venv/bin/python", "-c", IMPORT_CHECK], check=False, capture_output=True, text=True)
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or ["?"]
-        raise InstallTrouble(
+        raise InstallError(
             f"Phiên bản mới không chạy được trên máy này: {last[0]}. Phiên bản cũ không bị thay đổi.",
             f"The new version cannot be loaded here: {last[0]}. What runs was not touched.",
         )
@@ -149,24 +149,24 @@ def _run(*command: str) -> None:
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         said = (done.stderr or done.stdout).strip()
-        raise InstallTrouble(
+        raise InstallError(
             f"Không cài được: {said}\nPhiên bản đang chạy không bị thay đổi.",
             f"This failed: {' '.join(command[:4])} ...\n{said}\nWhat runs was not touched.",
         )
 
 
-def remove_incomplete_releases(layout: Layout) -> None:
+def remove_incomplete_releases(layout: InstallLayout) -> None:
     """What a power cut left of a release that was being made."""
     _remove_releases(layout, lambda folder: not is_complete(folder))
 
 
-def prune_releases(layout: Layout) -> None:
+def prune_releases(layout: InstallLayout) -> None:
     """Keep the version that runs and the one before it."""
     kept = {linked_release_name(layout.current_link), linked_release_name(layout.previous_link)}
     _remove_releases(layout, lambda folder: folder.name not in kept)
 
 
-def _remove_releases(layout: Layout, unwanted: Callable[[Path], bool]) -> None:
+def _remove_releases(layout: InstallLayout, unwanted: Callable[[Path], bool]) -> None:
     for folder in layout.releases_dir.iterdir() if layout.releases_dir.is_dir() else []:
         if unwanted(folder):
             atomic_files.remove_file(folder / COMPLETE_MARKER)

@@ -12,21 +12,21 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kiosk.installer import readiness, release
-from kiosk.installer.errors import InstallTrouble, print_message
-from kiosk.installer.layout import Layout
+from kiosk.installer.errors import InstallError, print_message
+from kiosk.installer.layout import InstallLayout
 from kiosk.installer.machine import system_files
 from kiosk.installer.machine.device import Systemd
 from kiosk.installer.readiness import Readiness
 from kiosk.system import atomic_files
 
-Waiting = Callable[[frozenset[str]], Readiness]
+WaitUntilReady = Callable[[frozenset[str]], Readiness]
 
 
-def switch_release(new: str, layout: Layout, systemd: Systemd, wait: Waiting) -> bool:
+def switch_release(new: str, layout: InstallLayout, systemd: Systemd, wait: WaitUntilReady) -> bool:
     """Let release `new` run instead of the one that does. False where it did not become ready and the old one runs again."""
     old = release.linked_release_name(layout.current_link)
     if old is None:
-        raise InstallTrouble("Chưa có phiên bản nào để nâng cấp.", "There is no version here to upgrade from.")
+        raise InstallError("Chưa có phiên bản nào để nâng cấp.", "There is no version here to upgrade from.")
     pardoned = readiness.failed_checks(readiness.read_status(layout))
     atomic_files.write_json(layout.upgrade_journal, {"from": old, "to": new, "began_at": _now()})
     systemd.stop(units_to_stop(layout))
@@ -43,12 +43,14 @@ def switch_release(new: str, layout: Layout, systemd: Systemd, wait: Waiting) ->
     return True
 
 
-def is_committed(name: str, layout: Layout) -> bool:
+def is_committed(name: str, layout: InstallLayout) -> bool:
     """Whether the switch to a release is over and it runs: what the disk says counts, not how the process that did it ended."""
     return release.linked_release_name(layout.current_link) == name and not layout.upgrade_journal.exists()
 
 
-def recover_from_interruption(layout: Layout, systemd: Systemd, *, why: str, booting: bool = False) -> str | None:
+def recover_from_interruption(
+    layout: InstallLayout, systemd: Systemd, *, why: str, booting: bool = False
+) -> str | None:
     """Go back where an upgrade did not come to its end; the name of the release that runs then, None where nothing was to do.
 
     `booting`: systemd has the units' start on its list already, after us; nothing is stopped or started.
@@ -68,15 +70,17 @@ def recover_from_interruption(layout: Layout, systemd: Systemd, *, why: str, boo
     return old
 
 
-def activate_release(name: str, layout: Layout, systemd: Systemd) -> None:
+def activate_release(name: str, layout: InstallLayout, systemd: Systemd) -> None:
     """The release's files outside of /opt, then the link. Again and again does no harm; nothing is started."""
     folder = layout.releases_dir / name
     if not release.is_complete(folder):
-        raise InstallTrouble(f"Thiếu phiên bản {name}. Hãy cài lại.", f"Release {name} is not there. Install again.")
+        raise InstallError(f"Thiếu phiên bản {name}. Hãy cài lại.", f"Release {name} is not there. Install again.")
     system_files.install_files(folder / "system", layout)
     atomic_files.write_link(layout.current_link, f"releases/{name}")
     atomic_files.write_link(layout.venv_link, "current/venv")
-    atomic_files.write_link(layout.command_link, str(Path("/") / layout.venv_link.relative_to(layout.root) / "bin/kiosk"))
+    atomic_files.write_link(
+        layout.command_link, str(Path("/") / layout.venv_link.relative_to(layout.root) / "bin/kiosk")
+    )
     systemd.reload()
     fresh = system_files.units_to_enable(layout)
     if fresh:
@@ -84,12 +88,12 @@ def activate_release(name: str, layout: Layout, systemd: Systemd) -> None:
         system_files.record_enabled(fresh, layout)
 
 
-def units_to_stop(layout: Layout) -> list[str]:
+def units_to_stop(layout: InstallLayout) -> list[str]:
     """Our units, but for the one that may be running us."""
     return [name for name in system_files.installed_units(layout) if name != "entrance-kiosk-recover.service"]
 
 
-def units_to_start(layout: Layout) -> list[str]:
+def units_to_start(layout: InstallLayout) -> list[str]:
     """Those of our units that power-on starts as well."""
     folder = layout.at(system_files.UNIT_FOLDER)
     links = (path.name for wants in folder.glob("*.wants") for path in wants.iterdir())
@@ -97,7 +101,7 @@ def units_to_start(layout: Layout) -> list[str]:
     return sorted(ours.intersection(links))
 
 
-def _write_outcome(layout: Layout, old: str, new: str, outcome: str, why: str) -> None:
+def _write_outcome(layout: InstallLayout, old: str, new: str, outcome: str, why: str) -> None:
     atomic_files.write_json(
         layout.last_upgrade_file, {"from": old, "to": new, "outcome": outcome, "why": why, "ended_at": _now()}
     )

@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from kiosk.simulation.scenario import Turn
+from kiosk.simulation.scenario import VisitorTurn
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ObservedDecision:
     """One decision, as the daemon published it."""
 
     frame: int
@@ -21,7 +21,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class DemoResult:
     """The last line of `kiosk demo --once --json`."""
 
     visitors: int
@@ -47,7 +47,7 @@ class Verdict:
         return asdict(self)
 
 
-def met(turn: Turn, decisions: Sequence[Answer]) -> bool:
+def got_expected_decision(turn: VisitorTurn, decisions: Sequence[ObservedDecision]) -> bool:
     """Whether this visitor got exactly the answer expected: one, or none where none was due."""
     mine = [answer for answer in decisions if turn.contains(answer.frame)]
     if turn.visitor.expected is None:
@@ -60,13 +60,16 @@ def met(turn: Turn, decisions: Sequence[Answer]) -> bool:
     )
 
 
-def judge(
-    turns: Sequence[Turn], decisions: Sequence[Answer], on_device: Mapping[bytes, int], at_centre: Mapping[bytes, int]
-) -> Verdict:
+def check_demo(
+    turns: Sequence[VisitorTurn],
+    decisions: Sequence[ObservedDecision],
+    on_device: Mapping[bytes, int],
+    at_centre: Mapping[bytes, int],
+) -> DemoResult:
     """Compare; both mappings count records by their id."""
-    return Verdict(
+    return DemoResult(
         visitors=len(turns),
-        as_expected=sum(met(turn, decisions) for turn in turns),
+        as_expected=sum(got_expected_decision(turn, decisions) for turn in turns),
         recorded=on_device.total() if isinstance(on_device, Counter) else sum(on_device.values()),
         received=len(at_centre),
         lost=len(on_device.keys() - at_centre.keys()),
@@ -74,7 +77,7 @@ def judge(
     )
 
 
-def ids_in(database: Path) -> Counter[bytes]:
+def count_event_ids(database: Path) -> Counter[bytes]:
     """How often each record id stands in the table `passage` of a device's or a centre's database; read only."""
     connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
     try:

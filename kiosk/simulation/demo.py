@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from kiosk.core.ports import KioskError
-from kiosk.simulation.assertions import Answer, Verdict, count_event_ids, check_demo
-from kiosk.simulation.frame_server import StageServer
-from kiosk.simulation.processes import Process, ProcessTrouble, free_port, find_mosquitto, python_module_command
-from kiosk.simulation.renderer import Painter
+from kiosk.simulation.assertions import DemoResult, ObservedDecision, check_demo, count_event_ids
+from kiosk.simulation.frame_server import FrameServer
+from kiosk.simulation.processes import ChildProcess, ProcessError, find_mosquitto, free_port, python_module_command
+from kiosk.simulation.renderer import FrameRenderer
 from kiosk.simulation.sandbox import Premises
-from kiosk.simulation.scenario import Pace, Stage
+from kiosk.simulation.scenario import Scenario, ScenarioTiming
 from kiosk.simulation.visitors import build_visitors
 from kiosk.system.status_file import read_status
 
@@ -33,13 +33,13 @@ max_queued_messages 1000000
 _PAGE_LINE = re.compile(r"^page: (http://\S+)$", re.MULTILINE)
 
 
-class Demonstration:
+class Demo:
     """A context manager: entered, everything runs; left, nothing is left behind. One thread."""
 
     def __init__(
         self,
         sandbox: Premises,
-        timing: Pace,
+        timing: ScenarioTiming,
         *,
         loop: bool,
         camera: str | None = None,
@@ -49,16 +49,18 @@ class Demonstration:
     ) -> None:
         """`camera`: another camera than the stage; `trust`: another trust list; `told` hears what is being started."""
         self.sandbox = sandbox
-        self.scenario = Stage([] if camera else build_visitors(sandbox.samples, window_s), timing, loop=loop and not camera)
+        self.scenario = Scenario(
+            [] if camera else build_visitors(sandbox.samples, window_s), timing, loop=loop and not camera
+        )
         self.is_simulated = camera is None
-        self.decisions: list[Answer] = []
+        self.decisions: list[ObservedDecision] = []
         self.page_url = ""
         self._on_start = on_start
         self._pause = threading.Event()  # never set: its wait is the only clock here
         self._seen: set[tuple[str, int]] = set()
         self._exit_stack = ExitStack()
-        self._renderer = Painter(WIDTH, HEIGHT)
-        self._frame_server: StageServer | None = None
+        self._renderer = FrameRenderer(WIDTH, HEIGHT)
+        self._frame_server: FrameServer | None = None
         self._port = free_port()
         sandbox.run_dir.mkdir()
         sandbox.write_files(
@@ -88,7 +90,7 @@ class Demonstration:
 
     def connect_camera(self) -> None:
         """Give the daemon's synthetic camera something to connect to."""
-        self._frame_server = StageServer(self.scenario, self._renderer, self.sandbox.frame_socket)
+        self._frame_server = FrameServer(self.scenario, self._renderer, self.sandbox.frame_socket)
         self._frame_server.start()
 
     def disconnect_camera(self) -> None:
@@ -116,7 +118,9 @@ class Demonstration:
             name = (found["started_at"] + str(found["pid"]), shown["number"]) if found else ("", 0)
             if name not in self._seen:
                 self._seen.add(name)
-                self.decisions.append(Answer(shown["frame"], shown["outcome"], shown["reason"], shown["direction"]))
+                self.decisions.append(
+                    ObservedDecision(shown["frame"], shown["outcome"], shown["reason"], shown["direction"])
+                )
                 self.scenario.record_answer(shown["frame"])
         return found
 
@@ -129,12 +133,12 @@ class Demonstration:
             if time.monotonic() > ends_s:
                 raise KioskError(f"the outbox does not empty: {found['outbox'] if found else 'the kiosk is silent'}")
 
-    def check_result(self) -> Verdict:
+    def check_result(self) -> DemoResult:
         """Compare the stage, the answers and the two databases."""
         on_device = count_event_ids(self.sandbox.database)
         return check_demo(self.scenario.turns, self.decisions, on_device, count_event_ids(self.sandbox.centre_database))
 
-    def _make_processes(self) -> list[Process]:
+    def _make_processes(self) -> list[ChildProcess]:
         premises = self.sandbox
         broker_config = premises.folder / "mosquitto.conf"
         text = BROKER_CONFIG.format(port=self._port, folder=premises.folder)
@@ -146,13 +150,21 @@ class Demonstration:
             *("--database", str(premises.centre_database)),
         )
         return [
-            Process("broker", [find_mosquitto(), "-c", str(broker_config)], premises.log_file("broker")),
-            Process("centre", centre, premises.log_file("centre")),
-            Process("kiosk", python_module_command("kiosk", "run", "--config", str(premises.config_file)), premises.log_file("kiosk")),
-            Process("page", python_module_command("kiosk", "web", "--config", str(premises.config_file)), premises.log_file("page")),
+            ChildProcess("broker", [find_mosquitto(), "-c", str(broker_config)], premises.log_file("broker")),
+            ChildProcess("centre", centre, premises.log_file("centre")),
+            ChildProcess(
+                "kiosk",
+                python_module_command("kiosk", "run", "--config", str(premises.config_file)),
+                premises.log_file("kiosk"),
+            ),
+            ChildProcess(
+                "page",
+                python_module_command("kiosk", "web", "--config", str(premises.config_file)),
+                premises.log_file("page"),
+            ),
         ]
 
-    def _await_start(self, process: Process) -> None:
+    def _await_start(self, process: ChildProcess) -> None:
         """Wait for the sign of life that each of them gives."""
         signs: dict[str, Callable[[], object]] = {
             "broker": lambda: "running" in process.log_file.read_text(encoding="utf-8", errors="replace"),
@@ -164,7 +176,7 @@ class Demonstration:
         while not signs[process.name]():
             process.check_running()
             if time.monotonic() > ends_s:
-                raise ProcessTrouble(f"{process.name} gives no sign of life. Its last words:\n{process.log_tail()}")
+                raise ProcessError(f"{process.name} gives no sign of life. Its last words:\n{process.log_tail()}")
             self._pause.wait(POLL_INTERVAL_S)
 
     def _find_page(self) -> bool:

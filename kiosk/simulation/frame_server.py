@@ -5,17 +5,17 @@ import socket
 import threading
 from pathlib import Path
 
-from kiosk.simulation.renderer import Painter
-from kiosk.simulation.scenario import Stage
-from kiosk.simulation.synthetic_camera import ASK, HEADER
+from kiosk.simulation.renderer import FrameRenderer
+from kiosk.simulation.scenario import Scenario
+from kiosk.simulation.synthetic_camera import FRAME_HEADER, FRAME_REQUEST
 
 
-class StageServer:
+class FrameServer:
     """One camera at a time; a camera whose process was killed makes place for the next."""
 
-    def __init__(self, scenario: Stage, renderer: Painter, path: Path) -> None:
-        self._stage = scenario
-        self._painter = renderer
+    def __init__(self, scenario: Scenario, renderer: FrameRenderer, path: Path) -> None:
+        self._scenario = scenario
+        self._renderer = renderer
         self._stop = threading.Event()
         self.frozen = False
         """Any thread: while it is set, one picture is sent again and again, as by a sensor that hangs."""
@@ -45,21 +45,21 @@ class StageServer:
             except OSError:  # closed
                 return
             with connection, contextlib.suppress(ConnectionError):
-                self._attend(connection)
+                self._serve_connection(connection)
 
-    def _attend(self, connection: socket.socket) -> None:
-        interval_s, sent = 1 / self._stage.pace.frames_per_s, b""
-        while connection.recv(1) == ASK:
+    def _serve_connection(self, connection: socket.socket) -> None:
+        interval_s, sent = 1 / self._scenario.timing.frames_per_s, b""
+        while connection.recv(1) == FRAME_REQUEST:
             if self._stop.wait(interval_s):
                 return
             if not sent or not self.frozen:
-                sent = self._next_picture()
+                sent = self._next_message()
             connection.sendall(sent)
 
-    def _next_picture(self) -> bytes:
+    def _next_message(self) -> bytes:
         """The frame's number is in its first pixel too: the painter's scenes repeat, and a live sensor's pictures never do."""
-        number, visitor = self._stage.next_frame()
-        luma = self._painter.paint(visitor.codes if visitor else (), number)
+        number, visitor = self._scenario.next_frame()
+        luma = self._renderer.render(visitor.codes if visitor else (), number)
         pixels = bytearray(luma.tobytes())
         pixels[0] = number % 256
-        return HEADER.pack(number, luma.shape[1], luma.shape[0]) + pixels
+        return FRAME_HEADER.pack(number, luma.shape[1], luma.shape[0]) + pixels

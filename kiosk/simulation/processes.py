@@ -13,30 +13,30 @@ from pathlib import Path
 
 from kiosk.core.ports import KioskError
 
-END_WITHIN_S = 10.0
+TERMINATE_TIMEOUT_S = 10.0
 
 
-class ProcessTrouble(KioskError):
+class ProcessError(KioskError):
     """A process of the demonstration did not start, or ended by itself."""
 
 
 @dataclass(slots=True)
-class Process:
+class ChildProcess:
     """One process and its log file."""
 
     name: str
     command: Sequence[str]
-    log: Path
+    log_file: Path
     popen: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
-    def running(self) -> bool:
+    def is_running(self) -> bool:
         """Whether it lives."""
         return self.popen is not None and self.popen.poll() is None
 
     def start(self) -> None:
         """Start it in a session of its own, so that Ctrl-C reaches us first and we end things in order."""
-        with self.log.open("ab") as log:
+        with self.log_file.open("ab") as log:
             self.popen = subprocess.Popen(
                 self.command,
                 stdin=subprocess.DEVNULL,
@@ -52,41 +52,41 @@ class Process:
             self.popen.kill()
             self.popen.wait()
 
-    def end(self) -> int | None:
+    def terminate(self) -> int | None:
         """Ask it to end; kill it when it does not. Returns the exit status, None where it never ran."""
         if self.popen is None:
             return None
         if self.popen.poll() is None:
             self.popen.send_signal(signal.SIGTERM)
         try:
-            return self.popen.wait(END_WITHIN_S)
+            return self.popen.wait(TERMINATE_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self.kill()
             return self.popen.returncode
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """The last lines of its log, for an error message."""
         with contextlib.suppress(OSError):
-            return "\n".join(self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:])
+            return "\n".join(self.log_file.read_text(encoding="utf-8", errors="replace").splitlines()[-5:])
         return ""
 
-    def must_run(self) -> None:
+    def check_running(self) -> None:
         """Raises ProcessTrouble, with its last words, where it has ended."""
-        if not self.running:
+        if not self.is_running:
             code = self.popen.returncode if self.popen else None
-            raise ProcessTrouble(f"{self.name} ended by itself (status {code}). Its last words:\n{self.last_words()}")
+            raise ProcessError(f"{self.name} ended by itself (status {code}). Its last words:\n{self.log_tail()}")
 
 
-def python_module(*arguments: str) -> list[str]:
+def python_module_command(*arguments: str) -> list[str]:
     """The command line of one of our own modules, on this interpreter."""
     return [sys.executable, "-m", *arguments]
 
 
-def mosquitto() -> str:
+def find_mosquitto() -> str:
     """The broker's program; Debian keeps it outside of an ordinary user's PATH. Raises ProcessTrouble."""
     found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
     if found is None:
-        raise ProcessTrouble("mosquitto is not installed. Type:  sudo apt-get install mosquitto")
+        raise ProcessError("mosquitto is not installed. Type:  sudo apt-get install mosquitto")
     return found
 
 

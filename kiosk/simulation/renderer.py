@@ -10,39 +10,39 @@ from numpy.typing import NDArray
 
 from kiosk.core.frame import Luma
 
-_POSES = 6  # different frames of one scene; they repeat
+_FRAMES_PER_SCENE = 6  # different frames of one scene; they repeat
 _QUIET_MODULES = 4
 _CELL_PX = 8  # resolution of the flat card before it is laid into the frame
 _SENSOR_NOISE = 3.0  # standard deviation, of 255
 
 
-class Painter:
+class FrameRenderer:
     """Renders frames of one size. Scenes are painted once and remembered, so that painting keeps up with reading."""
 
     def __init__(self, width: int, height: int, seed: int = 1) -> None:
         self._width = width
         self._height = height
         self._rng = np.random.default_rng(seed)
-        self._hall = self._paint_hall()
+        self._background = self._render_background()
         self._scenes: dict[tuple[bytes, ...], list[Luma]] = {}
 
-    def paint(self, codes: Sequence[bytes], number: int) -> Luma:
+    def render(self, codes: Sequence[bytes], number: int) -> Luma:
         """uint8 (height, width); frame `number` of the scene in which these codes are held up. Do not write to it."""
         key = tuple(codes)
         if key not in self._scenes:
-            self._scenes[key] = [self._paint_scene(key, pose) for pose in range(_POSES)]
-        return self._scenes[key][number % _POSES]
+            self._scenes[key] = [self._render_scene(key, pose) for pose in range(_FRAMES_PER_SCENE)]
+        return self._scenes[key][number % _FRAMES_PER_SCENE]
 
-    def _paint_scene(self, codes: tuple[bytes, ...], pose: int) -> Luma:
+    def _render_scene(self, codes: tuple[bytes, ...], pose: int) -> Luma:
         rng = np.random.default_rng([zlib.crc32(code) for code in codes] + [pose])
-        frame = self._hall.copy()
+        frame = self._background.copy()
         for place, code in enumerate(codes):
-            self._lay_card(frame, flat_card(code), (place + 0.5) / len(codes), 1 / len(codes), rng)
+            self._draw_card(frame, render_card(code), (place + 0.5) / len(codes), 1 / len(codes), rng)
         soft = cv2.GaussianBlur(frame, (0, 0), float(rng.uniform(0.4, 0.9)))
         noisy = soft + rng.standard_normal(frame.shape, dtype=np.float32) * _SENSOR_NOISE
         return np.clip(noisy, 0, 255).astype(np.uint8)
 
-    def _paint_hall(self) -> NDArray[np.float32]:
+    def _render_background(self) -> NDArray[np.float32]:
         across = np.linspace(70, 130, self._width, dtype=np.float32)[None, :]
         down = np.linspace(20, -25, self._height, dtype=np.float32)[:, None]
         hall: NDArray[np.float32] = np.ascontiguousarray(across + down)
@@ -55,7 +55,7 @@ class Painter:
         blurred: NDArray[np.float32] = cv2.GaussianBlur(hall, (0, 0), 2.0).astype(np.float32)
         return blurred
 
-    def _lay_card(
+    def _draw_card(
         self, frame: NDArray[np.float32], card: Luma, centre: float, share: float, rng: np.random.Generator
     ) -> None:
         """Warp the flat card into the frame: turned a little, leaning back a little, in its share of the width."""
@@ -75,7 +75,7 @@ class Painter:
         np.copyto(frame, laid.astype(np.float32) * 0.85 + 12, where=mask > 127)
 
 
-def flat_card(code: bytes) -> Luma:
+def render_card(code: bytes) -> Luma:
     """A card seen straight on, uint8 (side, side): the QR code, level M, with its quiet zone on white."""
     symbol = segno.make(code, error="m", boost_error=False, micro=False)
     modules = np.array([[bool(value) for value in row] for row in symbol.matrix])

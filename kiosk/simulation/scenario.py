@@ -22,12 +22,12 @@ class Visitor:
     expected: tuple[Outcome, Reason] | None = None
     """The answer that should follow; None: no new answer at all."""
     direction: Direction | None = None
-    away_s: float = 0.0
+    absent_before_s: float = 0.0
     """How long nobody stands there before."""
 
 
 @dataclass(slots=True)
-class Turn:
+class VisitorTurn:
     """One visitor's time on the stage, in frame numbers."""
 
     visitor: Visitor
@@ -35,105 +35,105 @@ class Turn:
     last_frame: int | None = None
     answered: bool = False
 
-    def holds(self, frame: int) -> bool:
+    def contains(self, frame: int) -> bool:
         """Whether that frame showed this visitor."""
         return self.first_frame <= frame and (self.last_frame is None or frame <= self.last_frame)
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
+class ScenarioTiming:
     """How long visitors stay, in frames."""
 
     frames_per_s: float
-    hold_frames: int
+    min_frames: int
     """Everybody stays at least this long."""
-    patience_frames: int
+    max_wait_frames: int
     """Who expects an answer goes away without one after this long."""
     gap_frames: int
     """Nobody in view between two visitors."""
 
 
-class Stage:
+class Scenario:
     """Plays a queue of visitors, once or for ever. Safe from several threads."""
 
-    def __init__(self, visitors: Sequence[Visitor], timing: Pace, *, loop: bool) -> None:
-        self._queue = list(visitors)
-        self.pace = timing
+    def __init__(self, visitors: Sequence[Visitor], timing: ScenarioTiming, *, loop: bool) -> None:
+        self._visitors = list(visitors)
+        self.timing = timing
         self._loop = loop
         self._lock = threading.Lock()
         self._frame = 0
-        self._next = 0
+        self._next_visitor = 0
         self._gap_left = timing.gap_frames
-        self._turns: list[Turn] = []
+        self._turns: list[VisitorTurn] = []
 
     @property
-    def turns(self) -> Sequence[Turn]:
+    def turns(self) -> Sequence[VisitorTurn]:
         """All turns so far, oldest first."""
         with self._lock:
             return tuple(self._turns)
 
     @property
-    def over(self) -> bool:
+    def is_finished(self) -> bool:
         """The queue was played and the last visitor has left."""
         with self._lock:
-            return not self._loop and self._next >= len(self._queue) and self._current() is None
+            return not self._loop and self._next_visitor >= len(self._visitors) and self._current_turn() is None
 
-    def current(self) -> Visitor | None:
+    def current_visitor(self) -> Visitor | None:
         """Who stands there now."""
         with self._lock:
-            turn = self._current()
+            turn = self._current_turn()
             return turn.visitor if turn else None
 
     def next_frame(self) -> tuple[int, Visitor | None]:
         """Number the next frame and say who is in it."""
         with self._lock:
             self._frame += 1
-            turn = self._current()
-            if turn and self._has_gone(turn):
+            turn = self._current_turn()
+            if turn and self._has_left(turn):
                 turn.last_frame = self._frame - 1
                 self._gap_left = self._gap_before_next()
                 turn = None
             if turn is None:
-                turn = self._enter_next()
+                turn = self._start_next_turn()
             return self._frame, turn.visitor if turn else None
 
-    def answered(self, frame: int) -> Turn | None:
+    def record_answer(self, frame: int) -> VisitorTurn | None:
         """The kiosk answered on this frame: whose turn was it?"""
         with self._lock:
-            turn = next((turn for turn in reversed(self._turns) if turn.holds(frame)), None)
+            turn = next((turn for turn in reversed(self._turns) if turn.contains(frame)), None)
             if turn:
                 turn.answered = True
             return turn
 
-    def _current(self) -> Turn | None:
+    def _current_turn(self) -> VisitorTurn | None:
         last = self._turns[-1] if self._turns else None
         return last if last and last.last_frame is None else None
 
-    def _has_gone(self, turn: Turn) -> bool:
+    def _has_left(self, turn: VisitorTurn) -> bool:
         stayed = self._frame - turn.first_frame
-        if stayed < self.pace.hold_frames:
+        if stayed < self.timing.min_frames:
             return False
-        return turn.visitor.expected is None or turn.answered or stayed >= self.pace.patience_frames
+        return turn.visitor.expected is None or turn.answered or stayed >= self.timing.max_wait_frames
 
     def _gap_before_next(self) -> int:
-        if self._next >= len(self._queue) and not self._loop:
+        if self._next_visitor >= len(self._visitors) and not self._loop:
             return 0
-        visitor = self._queue[self._next % len(self._queue)]
+        visitor = self._visitors[self._next_visitor % len(self._visitors)]
         previous = self._turns[-1].visitor
         still_there = visitor.codes and visitor.codes == previous.codes and visitor.expected is None
         if still_there:
             return 0
-        return self.pace.gap_frames + round(visitor.away_s * self.pace.frames_per_s)
+        return self.timing.gap_frames + round(visitor.absent_before_s * self.timing.frames_per_s)
 
-    def _enter_next(self) -> Turn | None:
+    def _start_next_turn(self) -> VisitorTurn | None:
         if self._gap_left > 0:
             self._gap_left -= 1
             return None
-        if self._next >= len(self._queue):
+        if self._next_visitor >= len(self._visitors):
             if not self._loop:
                 return None
-            self._next = 0
-        turn = Turn(self._queue[self._next], self._frame)
-        self._next += 1
+            self._next_visitor = 0
+        turn = VisitorTurn(self._visitors[self._next_visitor], self._frame)
+        self._next_visitor += 1
         self._turns.append(turn)
         return turn

@@ -9,44 +9,44 @@ from typing import Any
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from kiosk.simulation.demo import Demonstration
-from kiosk.simulation.terminal_view import Line, Scene, drawn
-from mqtt.centre.ingest.ledger import Counts, read_counts
+from kiosk.simulation.demo import Demo
+from kiosk.simulation.terminal_view import TerminalRow, TerminalState, render_view
+from mqtt.centre.ingest.ledger import LedgerCounts, read_counts
 
-ANSWER_SHOWN_S = 2.5
-DRAW_EVERY_S = 0.1
-NOBODY = ("Chưa có ai", "nobody")
-VISITOR = ("Người trước camera", "whoever stands before the camera")
+DECISION_SHOWN_S = 2.5
+DRAW_INTERVAL_S = 0.1
+NO_VISITOR = ("Chưa có ai", "nobody")
+UNKNOWN_VISITOR = ("Người trước camera", "whoever stands before the camera")
 
 
-def show(demo: Demonstration, console: Console, *, once: bool) -> RenderableType | None:
+def run_in_terminal(demo: Demo, console: Console, *, once: bool) -> RenderableType | None:
     """Play it: once to its end, or until Ctrl-C (KeyboardInterrupt). Returns the last view in which somebody was answered."""
-    screen = _Screen(demo)
+    screen = _TerminalScreen(demo)
     if once and console.quiet:
-        demo.play_once()
+        demo.run_once()
         return None
-    with Live(screen.draw(None), console=console, auto_refresh=False) as live:
+    with Live(screen.render(None), console=console, auto_refresh=False) as live:
 
         def refresh(found: dict[str, Any] | None) -> None:
-            if screen.due():
-                live.update(screen.draw(found), refresh=True)
+            if screen.needs_redraw():
+                live.update(screen.render(found), refresh=True)
 
         if once:
-            demo.play_once(on_poll=refresh)
-            live.update(screen.draw(demo.look()), refresh=True)
+            demo.run_once(on_poll=refresh)
+            live.update(screen.render(demo.read_status()), refresh=True)
         else:
-            _for_ever(demo, refresh)
+            _run_forever(demo, refresh)
     if not console.is_terminal:  # rich ends the line of a live view in a terminal only
         console.print()
-    return screen.telling
+    return screen.last_decision_view
 
 
-def _for_ever(demo: Demonstration, refresh: Callable[[dict[str, Any] | None], None]) -> None:
+def _run_forever(demo: Demo, refresh: Callable[[dict[str, Any] | None], None]) -> None:
     while True:
-        refresh(demo.turn())
+        refresh(demo.poll())
 
 
-def save_picture(view: RenderableType, target: Path) -> None:
+def save_svg(view: RenderableType, target: Path) -> None:
     """Save a view as an SVG picture of a terminal."""
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123  a device, not a path of ours
         console = Console(record=True, width=118, file=nowhere, force_terminal=True)
@@ -54,61 +54,61 @@ def save_picture(view: RenderableType, target: Path) -> None:
         target.write_text(console.export_svg(title="make demo"), encoding="utf-8")
 
 
-class _Screen:
+class _TerminalScreen:
     """Puts the status, the stage and the centre's counts together."""
 
-    def __init__(self, demo: Demonstration) -> None:
-        self._played = demo
+    def __init__(self, demo: Demo) -> None:
+        self._demo = demo
         self._drawn_s = 0.0
-        self._counts = Counts(0, 0, 0, 0)
+        self._counts = LedgerCounts(0, 0, 0, 0)
         self._newest = 0
         self._newest_s = 0.0
-        self.telling: RenderableType | None = None
+        self.last_decision_view: RenderableType | None = None
         """The last view in which the lamp answered somebody at the gate."""
 
-    def due(self) -> bool:
+    def needs_redraw(self) -> bool:
         """Ten pictures a second are enough for an eye."""
-        return time.monotonic() - self._drawn_s >= DRAW_EVERY_S
+        return time.monotonic() - self._drawn_s >= DRAW_INTERVAL_S
 
-    def draw(self, found: dict[str, Any] | None) -> RenderableType:
+    def render(self, found: dict[str, Any] | None) -> RenderableType:
         """One picture."""
         self._drawn_s = time.monotonic()
-        self._counts = read_counts(self._played.premises.centre_database)
-        scene = self._scene(found)
-        view = drawn(scene)
-        visitor = self._played.stage.current()
-        if scene.answering and visitor and visitor.codes:
-            self.telling = view
+        self._counts = read_counts(self._demo.sandbox.centre_database)
+        scene = self._state(found)
+        view = render_view(scene)
+        visitor = self._demo.scenario.current_visitor()
+        if scene.is_decision_shown and visitor and visitor.codes:
+            self.last_decision_view = view
         return view
 
-    def _scene(self, found: dict[str, Any] | None) -> Scene:
+    def _state(self, found: dict[str, Any] | None) -> TerminalState:
         shown = found["shown"] if found else []
         number = shown[-1]["number"] if shown else 0
         if number != self._newest:
             self._newest, self._newest_s = number, time.monotonic()
-        person = self._person()
-        return Scene(
-            person_vi=person[0],
-            person_en=person[1],
+        person = self._visitor_words()
+        return TerminalState(
+            visitor_vi=person[0],
+            visitor_en=person[1],
             state=found["state"] if found else "",
-            lines=[self._line(each) for each in shown],
-            answering=bool(shown) and time.monotonic() - self._newest_s < ANSWER_SHOWN_S,
+            rows=[self._row(each) for each in shown],
+            is_decision_shown=bool(shown) and time.monotonic() - self._newest_s < DECISION_SHOWN_S,
             recorded=found["seq"] if found else 0,
-            waiting=found["outbox"]["depth"] if found else 0,
+            pending=found["outbox"]["depth"] if found else 0,
             received=self._counts.distinct,
-            doubled=self._counts.doubled,
+            duplicates=self._counts.duplicates,
             connected=bool(found and found["uplink"]["connected"]),
-            page=self._played.page,
-            log_folder=str(self._played.premises.folder),
+            page_url=self._demo.page_url,
+            log_folder=str(self._demo.sandbox.folder),
         )
 
-    def _person(self) -> tuple[str, str]:
-        if not self._played.stage.turns and not self._played.staged:
-            return VISITOR
-        visitor = self._played.stage.current()
-        return (visitor.vi, visitor.en) if visitor else NOBODY
+    def _visitor_words(self) -> tuple[str, str]:
+        if not self._demo.scenario.turns and not self._demo.is_simulated:
+            return UNKNOWN_VISITOR
+        visitor = self._demo.scenario.current_visitor()
+        return (visitor.vi, visitor.en) if visitor else NO_VISITOR
 
-    def _line(self, shown: dict[str, Any]) -> Line:
-        turn = next((turn for turn in reversed(self._played.stage.turns) if turn.holds(shown["frame"])), None)
-        who = (turn.visitor.vi, turn.visitor.en) if turn else VISITOR
-        return Line(*who, shown["outcome"], shown["reason"], shown["direction"], shown["took_ms"])
+    def _row(self, shown: dict[str, Any]) -> TerminalRow:
+        turn = next((turn for turn in reversed(self._demo.scenario.turns) if turn.contains(shown["frame"])), None)
+        who = (turn.visitor.vi, turn.visitor.en) if turn else UNKNOWN_VISITOR
+        return TerminalRow(*who, shown["outcome"], shown["reason"], shown["direction"], shown["took_ms"])

@@ -10,15 +10,15 @@ from rich.table import Table
 from rich.text import Text
 
 from kiosk.core import messages
-from kiosk.core.model import Outcome, Reason, State
+from kiosk.core.model import DeviceState, Outcome, Reason
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TerminalRow:
     """One answer, in words."""
 
-    who_vi: str
-    who_en: str
+    visitor_vi: str
+    visitor_en: str
     outcome: str
     reason: str
     direction: str | None
@@ -26,40 +26,40 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class TerminalState:
     """All that the view shows, at one moment."""
 
-    person_vi: str
-    person_en: str
+    visitor_vi: str
+    visitor_en: str
     state: str
     """The daemon's state, or an empty string while it does not answer."""
-    lines: Sequence[Line]
+    rows: Sequence[TerminalRow]
     """The last answers, newest last."""
-    answering: bool
+    is_decision_shown: bool
     """The newest answer is still on the lamp."""
     recorded: int
-    waiting: int
+    pending: int
     received: int
-    doubled: int
+    duplicates: int
     connected: bool
-    page: str
+    page_url: str
     log_folder: str
 
 
 _LAMPS: dict[str, tuple[str, str, str]] = {  # shape, word, colour: never colour alone
     Outcome.PASS.value: ("✔", "MỜI QUA · PASS", "black on green"),
     Outcome.FAIL.value: ("✖", "KHÔNG ĐƯỢC QUA · STOP", "white on red"),
-    Outcome.LOOK_AGAIN.value: ("●", "XEM LẠI · LOOK AGAIN", "black on yellow"),
-    State.READY.value: ("○", "SẴN SÀNG · READY", "green"),
-    State.DEGRADED.value: ("◐", "SẴN SÀNG, CẦN XEM · READY, NEEDS CARE", "yellow"),
-    State.STARTING.value: ("…", "ĐANG KHỞI ĐỘNG · STARTING", "cyan"),
-    State.OUT_OF_ORDER.value: ("⚠", "HỎNG · OUT OF ORDER", "white on red"),
+    Outcome.CHECK_AGAIN.value: ("●", "XEM LẠI · LOOK AGAIN", "black on yellow"),
+    DeviceState.READY.value: ("○", "SẴN SÀNG · READY", "green"),
+    DeviceState.DEGRADED.value: ("◐", "SẴN SÀNG, CẦN XEM · READY, NEEDS CARE", "yellow"),
+    DeviceState.STARTING.value: ("…", "ĐANG KHỞI ĐỘNG · STARTING", "cyan"),
+    DeviceState.OUT_OF_ORDER.value: ("⚠", "HỎNG · OUT OF ORDER", "white on red"),
     "": ("?", "KHÔNG TRẢ LỜI · NO ANSWER FROM THE KIOSK", "white on red"),
 }
 _ARROWS = {"in": "→ vào · in", "out": "← ra · out"}
 
 
-def drawn(state: Scene) -> RenderableType:
+def render_view(state: TerminalState) -> RenderableType:
     """The whole view."""
     top = Table.grid(expand=True)
     top.add_column(ratio=1)
@@ -67,47 +67,47 @@ def drawn(state: Scene) -> RenderableType:
     top.add_row(_gate(state), _records(state))
     foot = Text.assemble(
         (" Trang · page: ", "dim"),
-        (state.page, f"link {state.page}"),
+        (state.page_url, f"link {state.page_url}"),
         (f"    Ctrl-C: dừng · stop    log: {state.log_folder}", "dim"),
     )
-    return Group(top, _answers(state.lines), foot)
+    return Group(top, _decisions(state.rows), foot)
 
 
-def _gate(state: Scene) -> RenderableType:
-    newest = state.lines[-1] if state.lines else None
-    shown = newest.outcome if newest and state.answering else state.state
+def _gate(state: TerminalState) -> RenderableType:
+    newest = state.rows[-1] if state.rows else None
+    shown = newest.outcome if newest and state.is_decision_shown else state.state
     shape, word, style = _LAMPS[shown]
     lamp = Align.center(Text(f"  {shape}  {word}  ", style=f"bold {style}"))
-    person = Text.assemble(("Trước cổng · At the gate\n", "dim"), (f"{state.person_vi}\n", "bold"), state.person_en)
+    person = Text.assemble(("Trước cổng · At the gate\n", "dim"), (f"{state.visitor_vi}\n", "bold"), state.visitor_en)
     why = Text("\n")
-    if newest and state.answering:
-        sentence = messages.REASONS[Reason(newest.reason)]
+    if newest and state.is_decision_shown:
+        sentence = messages.REASON_TEXTS[Reason(newest.reason)]
         why = Text.assemble((sentence.vi, "bold"), f"\n{sentence.en}")
     return Panel(Group(person, Text(), lamp, Text(), why), title="Cổng · Gate", height=12)
 
 
-def _records(state: Scene) -> RenderableType:
+def _records(state: TerminalState) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim")
     table.add_column(justify="right", style="bold")
     table.add_row("Lượt đã ghi · passages on disk", str(state.recorded))
-    table.add_row("Chờ gửi · waiting in the outbox", str(state.waiting))
+    table.add_row("Chờ gửi · waiting in the outbox", str(state.pending))
     table.add_row("Trung tâm đã nhận · at the centre", str(state.received))
-    table.add_row("Gửi lại, đã bỏ · repeats dropped", str(state.doubled))
+    table.add_row("Gửi lại, đã bỏ · repeats dropped", str(state.duplicates))
     table.add_row("Kết nối · broker", "có · connected" if state.connected else "mất · away")
     return Panel(table, title="Sổ ghi · Records", height=12)
 
 
-def _answers(rows: Sequence[Line]) -> RenderableType:
+def _decisions(rows: Sequence[TerminalRow]) -> RenderableType:
     table = Table(expand=True, box=None, header_style="dim")
     for heading, ratio in (("", 0), ("Ai · who", 3), ("Vì sao · why", 4), ("Hướng · way", 1), ("ms", 0)):
         table.add_column(heading, ratio=ratio or None, justify="right" if heading == "ms" else "left")
     for line in reversed(rows[-6:]):  # the newest on top; older ones may fall off below
         shape, _, style = _LAMPS[line.outcome]
-        sentence = messages.REASONS[Reason(line.reason)]
+        sentence = messages.REASON_TEXTS[Reason(line.reason)]
         table.add_row(
             Text(f" {shape} ", style=style),
-            f"{line.who_vi} · {line.who_en}",
+            f"{line.visitor_vi} · {line.visitor_en}",
             f"{sentence.vi} · {sentence.en}",
             _ARROWS.get(line.direction or "", ""),
             f"{line.took_ms:.0f}",

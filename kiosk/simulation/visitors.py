@@ -3,22 +3,24 @@
 from datetime import UTC, datetime
 
 from kiosk.core.model import Direction, Outcome, Reason
-from kiosk.credentials.issuing.samples import Sample, SampleWorld, sample_world
-from kiosk.simulation.scenario import Pace, Stage, Visitor
+from kiosk.credentials.issuing.samples import SampleCode, SampleData, sample_world
+from kiosk.simulation.scenario import Scenario, ScenarioTiming, Visitor
 
-ONE_AT_A_TIME = (Outcome.LOOK_AGAIN, Reason.MULTIPLE_CODES)
+ONE_AT_A_TIME = (Outcome.CHECK_AGAIN, Reason.MULTIPLE_CODES)
 
 
-def queue_of(samples: SampleWorld, window_s: float) -> tuple[Visitor, ...]:
+def build_visitors(samples: SampleData, window_s: float) -> tuple[Visitor, ...]:
     """Everybody who comes to the demonstration, in order. `window_s`: after so long out of view a visit is over."""
 
     def shows(label: str, vi: str, en: str, direction: Direction | None = None, *, away_s: float = 0.0) -> Visitor:
-        sample: Sample = samples[label]
+        sample: SampleCode = samples[label]
         return Visitor(vi, en, (sample.data,), (sample.outcome, sample.reason), direction, away_s)
 
     valid = samples["valid"].data
     return (
-        Visitor("Chưa có ai", "nobody yet", away_s=1.5 * window_s),  # who went out just now comes in as a new visit
+        Visitor(
+            "Chưa có ai", "nobody yet", absent_before_s=1.5 * window_s
+        ),  # who went out just now comes in as a new visit
         shows("valid", "Cô Ánh có thẻ hợp lệ, đi vào", "Anh, with a valid pass, goes in", Direction.IN),
         Visitor("Cô Ánh vẫn giơ thẻ", "Anh still holds it up", (valid,)),
         shows("national", "Bác Bình giơ mã QR cá nhân quốc gia", "Binh, with a national personal QR", Direction.IN),
@@ -34,7 +36,7 @@ def queue_of(samples: SampleWorld, window_s: float) -> tuple[Visitor, ...]:
         Visitor(
             "Hai người giơ mã cùng lúc",
             "two people at once",
-            (samples.another_pass(1), samples.another_pass(2)),
+            (samples.make_valid_pass(1), samples.make_valid_pass(2)),
             ONE_AT_A_TIME,
         ),
         shows("valid", "Cô Ánh đi ra", "Anh goes out", Direction.OUT, away_s=1.5 * window_s),
@@ -42,22 +44,22 @@ def queue_of(samples: SampleWorld, window_s: float) -> tuple[Visitor, ...]:
     )
 
 
-def standing_queue(frames_per_s: float) -> Stage:
+def make_looping_scenario(frames_per_s: float) -> Scenario:
     """For `camera.source = "synthetic"`: a world of its own, shown over and over; its passes verify nowhere else."""
     world = sample_world(datetime.now(UTC))
-    return Stage(queue_of(world, window_s=8.0), calm_pace(frames_per_s), loop=True)
+    return Scenario(build_visitors(world, window_s=8.0), slow_timing(frames_per_s), loop=True)
 
 
-def calm_pace(frames_per_s: float) -> Pace:
+def slow_timing(frames_per_s: float) -> ScenarioTiming:
     """A pace that people can follow."""
-    return Pace(
+    return ScenarioTiming(
         frames_per_s,
-        hold_frames=round(2.5 * frames_per_s),
-        patience_frames=round(6 * frames_per_s),
+        min_frames=round(2.5 * frames_per_s),
+        max_wait_frames=round(6 * frames_per_s),
         gap_frames=round(1.5 * frames_per_s),
     )
 
 
-def hasty_pace(frames_per_s: float) -> Pace:
+def fast_timing(frames_per_s: float) -> ScenarioTiming:
     """As fast as the kiosk decodes: who is answered leaves at once."""
-    return Pace(frames_per_s, hold_frames=8, patience_frames=round(20 * frames_per_s), gap_frames=5)
+    return ScenarioTiming(frames_per_s, min_frames=8, max_wait_frames=round(20 * frames_per_s), gap_frames=5)

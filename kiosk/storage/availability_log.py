@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from kiosk.core.model import ClockQuality, Moment
-from kiosk.core.ports import StoreTrouble
+from kiosk.core.model import ClockQuality, ClockReading
+from kiosk.core.ports import StoreError
 from kiosk.storage.database import connect
 
-KEPT = 10_000
+MAX_ENTRIES = 10_000
 """Entries; a quiet year has a few hundred."""
 
 
-class Condition(StrEnum):
+class AvailabilityState(StrEnum):
     """What people at the gate find (a value in the database: never rename one)."""
 
     SERVING = "serving"
@@ -25,25 +25,25 @@ class Condition(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AvailabilityEntry:
     """From this moment on; until the next entry, or until the power went."""
 
-    at: Moment
-    state: Condition
+    at: ClockReading
+    state: AvailabilityState
     lists_stale: bool
     """A signed list is older than it may be."""
     process_start: bool
     """The first of a process: if the entry before it is not STOPPED, nobody knows for certain when that one ended."""
 
 
-class Diary:
+class AvailabilityLog:
     """Writes entries into the passages' database; one thread. It keeps no connection: there are few entries."""
 
     def __init__(self, path: Path) -> None:
         """`path` is a database whose schema is up to date."""
         self._path = path
 
-    def append(self, entry: Entry) -> None:
+    def append(self, entry: AvailabilityEntry) -> None:
         """Write an entry, and let the oldest go beyond the newest 10,000. Raises StoreTrouble; then nothing is written."""
         micros = round(entry.at.utc_at.timestamp() * 1_000_000)
         unset = entry.at.quality is ClockQuality.UNSET
@@ -51,8 +51,9 @@ class Diary:
         try:
             with closing(connect(self._path, durable=True)) as database, database.transaction():
                 added = database.execute(
-                    "INSERT INTO availability_log (at_us, clock_unset, state, lists_stale, process_start) VALUES (?, ?, ?, ?, ?)", values
+                    "INSERT INTO availability_log (at_us, clock_unset, state, lists_stale, process_start) VALUES (?, ?, ?, ?, ?)",
+                    values,
                 ).lastrowid
-                database.execute("DELETE FROM availability_log WHERE number <= ?", [(added or 0) - KEPT])
+                database.execute("DELETE FROM availability_log WHERE number <= ?", [(added or 0) - MAX_ENTRIES])
         except sqlite3.Error as trouble:
-            raise StoreTrouble(f"{self._path}: the diary cannot be kept: {trouble}") from trouble
+            raise StoreError(f"{self._path}: the diary cannot be kept: {trouble}") from trouble

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 
-class Connection:
+class DatabaseConnection:
     """Owns `conn`, which is in autocommit (isolation_level None): every statement outside `atomic` is its own transaction."""
 
     def __init__(self, conn: sqlite3.Connection) -> None:

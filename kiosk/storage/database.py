@@ -5,8 +5,8 @@ import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 
-from kiosk.core.ports import StoreTrouble
-from kiosk.storage.connection import Connection
+from kiosk.core.ports import StoreError
+from kiosk.storage.connection import DatabaseConnection
 from kiosk.system.atomic_files import sync_folder
 
 APPLICATION_ID = 0x48554531  # "HUE1": tells our file from any other SQLite database (PRAGMA application_id)
@@ -82,11 +82,11 @@ OLDEST_WRITER_SCHEMA = 1
 _SCHEMA_BITS = 16
 
 
-class NotADatabase(StoreTrouble):
+class IncompatibleDatabaseError(StoreError):
     """The file is there, and it is not a passage database that this release can use."""
 
 
-def connect(path: Path, *, durable: bool) -> Connection:
+def connect(path: Path, *, durable: bool) -> DatabaseConnection:
     """One connection in WAL mode. `durable` commits wait for the disk; the others survive a crash, not a power cut.
 
     Raises sqlite3.Error. The connection may be handed between threads; its owner sees to it that one uses it at a time.
@@ -94,16 +94,16 @@ def connect(path: Path, *, durable: bool) -> Connection:
     connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_MS / 1000, check_same_thread=False, isolation_level=None)
     try:
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
-        return Connection(connection)
+        return DatabaseConnection(connection)
     except BaseException:
         connection.close()
         raise
 
 
-def open_writer(path: Path, migrations: Sequence[str] = MIGRATIONS) -> Connection:
+def open_writer(path: Path, migrations: Sequence[str] = MIGRATIONS) -> DatabaseConnection:
     """Open or make the database and bring its schema up to date. Raises StoreTrouble with one sentence."""
     if not path.parent.is_dir():
-        raise StoreTrouble(f"{path}: its folder does not exist; make it, or correct storage.path")
+        raise StoreError(f"{path}: its folder does not exist; make it, or correct storage.path")
     fresh = not path.exists()
     try:
         database = connect(path, durable=True)
@@ -113,25 +113,27 @@ def open_writer(path: Path, migrations: Sequence[str] = MIGRATIONS) -> Connectio
             database.close()
             raise
     except sqlite3.OperationalError as trouble:
-        raise StoreTrouble(f"{path}: cannot be used: {trouble}; check its owner, its mode and its disk") from trouble
+        raise StoreError(f"{path}: cannot be used: {trouble}; check its owner, its mode and its disk") from trouble
     except sqlite3.DatabaseError as trouble:
         sentence = f"{path}: is not a passage database ({trouble}); move it away, or correct storage.path"
-        raise NotADatabase(sentence) from trouble
+        raise IncompatibleDatabaseError(sentence) from trouble
     if fresh:
         sync_folder(path.parent)
     return database
 
 
-def _check_and_migrate(database: Connection, path: Path, migrations: Sequence[str]) -> None:
+def _check_and_migrate(database: DatabaseConnection, path: Path, migrations: Sequence[str]) -> None:
     said = int(database.execute("PRAGMA user_version").fetchone()[0])
     version = said & ((1 << _SCHEMA_BITS) - 1)
     oldest_writer = said >> _SCHEMA_BITS or version
     owner = int(database.execute("PRAGMA application_id").fetchone()[0])
     tables = int(database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
     if owner != APPLICATION_ID and tables:
-        raise NotADatabase(f"{path}: is a database of another program; nothing in it was touched. Correct storage.path")
+        raise IncompatibleDatabaseError(
+            f"{path}: is a database of another program; nothing in it was touched. Correct storage.path"
+        )
     if oldest_writer > len(migrations):
-        raise NotADatabase(
+        raise IncompatibleDatabaseError(
             f"{path}: was written by a newer release (schema {version}, not {len(migrations)}); update the kiosk"
         )
     if version == 0:
@@ -141,7 +143,7 @@ def _check_and_migrate(database: Connection, path: Path, migrations: Sequence[st
         _migrate(database, version, migrations)
 
 
-def _migrate(connection: Connection, version: int, migrations: Sequence[str]) -> None:
+def _migrate(connection: DatabaseConnection, version: int, migrations: Sequence[str]) -> None:
     """Take the steps from `version` on, each whole or not at all."""
     from sqlite_utils import Database  # noqa: PLC0415  what opens every day has nothing to grow (connection.py)
 

@@ -3,19 +3,19 @@
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
-from kiosk.storage.connection import Connection
+from kiosk.storage.connection import DatabaseConnection
 from mqtt.sequence_ranges import Range, RangeSet
 
-REFUSED_AGAIN = "INSERT INTO rejection_count VALUES (?, 1, ?) ON CONFLICT (seq) DO UPDATE SET times = times + 1"
+COUNT_REJECTION = "INSERT INTO rejection_count VALUES (?, 1, ?) ON CONFLICT (seq) DO UPDATE SET times = times + 1"
 
-Refusal = tuple[int, str]
+RejectedSeq = tuple[int, str]
 """A passage's seq, and why the centre does not take it."""
 
 
-class Settled:
+class DeliveryState:
     """One thread at a time; `note` and `release` write, and raise sqlite3.Error."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: DatabaseConnection) -> None:
         """Reads what was noted; the connection stays its owner's. Raises sqlite3.Error."""
         self._connection = connection
         epoch, mark = connection.execute("SELECT epoch, up_to_seq FROM delivery").fetchone()
@@ -35,12 +35,12 @@ class Settled:
     @property
     def newest_seq(self) -> int:
         """The largest seq that the centre said anything about; 0 where it said nothing."""
-        return max(self._ranges.newest, max(self._quarantined, default=0))
+        return max(self._ranges.maximum, max(self._quarantined, default=0))
 
     @property
     def has_gaps(self) -> bool:
         """Whether something above `up_to` waits no longer."""
-        return bool(self._ranges.beyond() or self._quarantined)
+        return bool(self._ranges.after_first_gap() or self._quarantined)
 
     @property
     def quarantined(self) -> AbstractSet[int]:
@@ -51,7 +51,7 @@ class Settled:
         """How many passages wait no longer."""
         return self._ranges.count() + len(self._quarantined)
 
-    def merge(self, ranges: Sequence[Range], rejected: Sequence[Refusal]) -> Sequence[Refusal] | None:
+    def merge(self, ranges: Sequence[Range], rejected: Sequence[RejectedSeq]) -> Sequence[RejectedSeq] | None:
         """Take in what the centre has. What of its refusals is new, for `note`; None where all is known, and on disk."""
         before = list(self._ranges)
         for first, last in ranges:
@@ -62,18 +62,18 @@ class Settled:
         self._persisted = False
         return fresh
 
-    def persist(self, new_rejections: Sequence[Refusal], now_text: str) -> None:
+    def persist(self, new_rejections: Sequence[RejectedSeq], now_text: str) -> None:
         """Write down what was learnt; until that succeeds, `learn` never says that all is known."""
         accepted = {seq for seq in self._quarantined if seq in self._ranges}
         connection = self._connection
         with connection.transaction():
             connection.execute("UPDATE delivery SET up_to_seq = ?", [self._ranges.up_to])
             connection.execute("DELETE FROM acknowledged_range")
-            for span in self._ranges.beyond():
+            for span in self._ranges.after_first_gap():
                 connection.execute("INSERT INTO acknowledged_range VALUES (?, ?)", span)
             for seq, reason in new_rejections:
                 connection.execute("INSERT INTO quarantine VALUES (?, ?, ?)", [seq, reason, now_text])
-                connection.execute(REFUSED_AGAIN, [seq, now_text])
+                connection.execute(COUNT_REJECTION, [seq, now_text])
             for seq in accepted:
                 connection.execute("DELETE FROM quarantine WHERE seq = ?", [seq])
             connection.execute("DELETE FROM rejection_count WHERE seq <= ?", [self._ranges.up_to])

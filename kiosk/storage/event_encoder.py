@@ -10,11 +10,11 @@ from uuid import UUID
 from kiosk.core.subject_sealing import PSEUDONYM_BYTES
 from mqtt import events as envelope
 
-SECONDS_KEPT = 10_000
-MICROSECONDS_A_SECOND = 1_000_000
+MAX_CACHED_SECONDS = 10_000
+MICROSECONDS_PER_SECOND = 1_000_000
 
 
-class Drain:
+class EventEncoder:
     """Writes the rows of one life of a database. One thread at a time.
 
     A backlog is written at some microseconds a passage, where making a Passage and a dictionary of it took thirty: texts that
@@ -23,10 +23,10 @@ class Drain:
 
     def __init__(self, source: str, epoch: str, boots: Mapping[int, str]) -> None:
         """`source` is the device's name in its events; `boots` are the boot ids by their numbers."""
-        self._template = envelope.passage_template(source, epoch)
+        self._template = envelope.event_template(source, epoch)
         self._boots = {number: json.dumps(boot_id) for number, boot_id in boots.items()}
-        self._code_fields = _Words()
-        self._seconds = _Seconds()
+        self._code_fields = _CodeFieldCache()
+        self._seconds = _TimestampCache()
 
     def encode(self, rows: Iterable[tuple[Any, ...]]) -> list[tuple[int, str]]:
         """Each row (of rows.COLUMNS) as its seq and the JSON text of its CloudEvent, ASCII."""
@@ -52,7 +52,7 @@ class Drain:
                 why,
             ) = row
             name = id_.hex()
-            second, rest = divmod(us, MICROSECONDS_A_SECOND)
+            second, rest = divmod(us, MICROSECONDS_PER_SECOND)
             text = template % (
                 name[:8],
                 name[8:12],
@@ -68,30 +68,30 @@ class Drain:
                 names[:PSEUDONYM_BYTES].hex(),
                 b2a_base64(sealed, newline=False).decode(),
                 size,
-                "" if undone is None and why is None else _rare(undone, why),
+                "" if undone is None and why is None else _optional_fields(undone, why),
             )
             found.append((seq, text))
         return found
 
 
-class _Words(dict[tuple[Any, ...], str]):
+class _CodeFieldCache(dict[tuple[Any, ...], str]):
     """The words of a passage as members of its event; there are only so many that occur together."""
 
     def __missing__(self, codes: tuple[Any, ...]) -> str:
         clock, outcome, reason, direction, kind, assurance = codes
-        self[codes] = text = envelope.passage_words(clock, outcome, reason, direction, kind, assurance)
+        self[codes] = text = envelope.event_code_fields(clock, outcome, reason, direction, kind, assurance)
         return text
 
 
-class _Seconds(dict[int, str]):
+class _TimestampCache(dict[int, str]):
     """Seconds since 1970 as RFC 3339 writes them, without the zone."""
 
     def __missing__(self, second: int) -> str:
-        if len(self) >= SECONDS_KEPT:
+        if len(self) >= MAX_CACHED_SECONDS:
             self.clear()
         self[second] = text = datetime.fromtimestamp(second, UTC).isoformat()[:19]
         return text
 
 
-def _rare(annuls: bytes | None, manual_reason: str | None) -> str:
-    return envelope.passage_rare(UUID(bytes=annuls) if annuls is not None else None, manual_reason)
+def _optional_fields(annuls: bytes | None, manual_reason: str | None) -> str:
+    return envelope.event_optional_fields(UUID(bytes=annuls) if annuls is not None else None, manual_reason)

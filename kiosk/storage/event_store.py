@@ -8,27 +8,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kiosk.core.model import ClockQuality, Moment, Passage, Stored
-from kiosk.core.ports import KioskError, StoreTrouble
+from kiosk.core.model import AccessEvent, ClockQuality, ClockReading, StoredEvent
+from kiosk.core.ports import KioskError, StoreError
 from kiosk.core.status import OutboxStatus
 from kiosk.storage import retention as limits_module
 from kiosk.storage import rows
-from kiosk.storage.corruption import is_ours, set_aside_if_damaged, suspect
+from kiosk.storage.corruption import corruption_marker, has_application_id, quarantine_file_if_corrupt
 from kiosk.storage.database import APPLICATION_ID, connect, open_writer
-from kiosk.storage.delivery_state import Refusal, Settled
-from kiosk.storage.event_encoder import Drain
-from kiosk.storage.retention import Limits, Notice
+from kiosk.storage.delivery_state import DeliveryState, RejectedSeq
+from kiosk.storage.event_encoder import EventEncoder
+from kiosk.storage.retention import RetentionLimits, StorageNotice
 from mqtt.sequence_ranges import Range
 
 BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
-CHECKPOINT_PASSAGES = 400  # SQLite itself does it at 1000 pages of WAL, about 900 passages, in the gate's commit
+EVENTS_PER_CHECKPOINT = 400  # SQLite itself does it at 1000 pages of WAL, about 900 passages, in the gate's commit
 
 
-class StoreDamaged(KioskError):
+class StoreCorruptError(KioskError):
     """The database is damaged for good. Not a StoreTrouble: it ends the daemon, and the next start sets the file aside."""
 
 
-class Store:
+class SqliteEventStore:
     """One database, two connections, no thread of its own.
 
     The *writer* (synchronous=FULL) belongs to the thread that calls `commit` and `probe`: the gate's. The *courier's*
@@ -37,26 +37,26 @@ class Store:
     the gate waits microseconds for it. A confirmation that a power cut takes back only costs a re-send.
     """
 
-    def __init__(self, path: Path, *, boot_id: str | None = None, limits: Limits | None = None) -> None:
+    def __init__(self, path: Path, *, boot_id: str | None = None, limits: RetentionLimits | None = None) -> None:
         """Open or make the file; a damaged one is set aside first, and named by `moved_aside`.
 
         Raises StoreTrouble (NotADatabase where the file is not ours) with one sentence.
         """
         self.path = path
-        self.limits = limits or Limits()
+        self.limits = limits or RetentionLimits()
         self._write_lock = threading.Lock()
         self._relay_lock = threading.Lock()
         self._corruption = ""
         self._redacted_up_to_seq = 0
         self._boot_id = boot_id or BOOT_ID_FILE.read_text(encoding="ascii").strip()
-        self.corrupt_file = set_aside_if_damaged(path, APPLICATION_ID)
+        self.corrupt_file = quarantine_file_if_corrupt(path, APPLICATION_ID)
         try:
             self._open()
-        except StoreTrouble as trouble:
-            if not (_is_damage(trouble.__cause__) and is_ours(path, APPLICATION_ID)):
+        except StoreError as trouble:
+            if not (_is_corruption(trouble.__cause__) and has_application_id(path, APPLICATION_ID)):
                 raise
-            suspect(path).touch()
-            self.corrupt_file = set_aside_if_damaged(path, APPLICATION_ID)
+            corruption_marker(path).touch()
+            self.corrupt_file = quarantine_file_if_corrupt(path, APPLICATION_ID)
             if self.corrupt_file is None:
                 raise
             self._open()
@@ -67,31 +67,39 @@ class Store:
             self._relay_connection = connect(self.path, durable=False)
         except sqlite3.Error as trouble:
             self._gate_connection.close()
-            raise StoreTrouble(f"{self.path}: cannot be read: {trouble}") from trouble
+            raise StoreError(f"{self.path}: cannot be read: {trouble}") from trouble
         try:
             self._load_state()
         except sqlite3.Error as trouble:
             self._relay_connection.close()
             self._gate_connection.close()
-            raise StoreTrouble(f"{self.path}: cannot be read: {trouble}") from trouble
+            raise StoreError(f"{self.path}: cannot be read: {trouble}") from trouble
 
     def _load_state(self) -> None:
-        self._relay_connection.execute("PRAGMA wal_autocheckpoint = 0")  # it checkpoints by itself, outside the write lock
+        self._relay_connection.execute(
+            "PRAGMA wal_autocheckpoint = 0"
+        )  # it checkpoints by itself, outside the write lock
         self._boot_number = self._boot_number_of()
-        self._boot_ids = {int(row[0]): str(row[1]) for row in self._relay_connection.execute("SELECT number, boot_id FROM boot")}
-        self._encoders: dict[str, Drain] = {}
-        self._delivery = Settled(self._relay_connection)
+        self._boot_ids = {
+            int(row[0]): str(row[1]) for row in self._relay_connection.execute("SELECT number, boot_id FROM boot")
+        }
+        self._encoders: dict[str, EventEncoder] = {}
+        self._delivery = DeliveryState(self._relay_connection)
         self._newest_seq = self._find_newest_seq()
         self._checkpointed_seq = self._newest_seq
         self._newest_seq_known = True
         if self.corrupt_file is not None:
-            limits_module.note(self._gate_connection, "corrupt-file-moved", at=_now_text(), count=1, detail=self.corrupt_file.name)
+            limits_module.add_notice(
+                self._gate_connection, "corrupt-file-moved", at=_now_text(), count=1, detail=self.corrupt_file.name
+            )
 
     def _boot_number_of(self) -> int:
         found = self._gate_connection.execute("SELECT number FROM boot WHERE boot_id = ?", [self._boot_id]).fetchone()
         if found:
             return int(found[0])
-        return int(self._gate_connection.execute("INSERT INTO boot (boot_id) VALUES (?)", [self._boot_id]).lastrowid or 0)
+        return int(
+            self._gate_connection.execute("INSERT INTO boot (boot_id) VALUES (?)", [self._boot_id]).lastrowid or 0
+        )
 
     def _find_newest_seq(self) -> int:
         """Of the rows and of what the centre confirmed: history may be purged, numbers are never used again."""
@@ -113,14 +121,14 @@ class Store:
         """Of the last committed passage; 0 where there is none. Any thread."""
         return self._newest_seq
 
-    def commit(self, event: Passage) -> Stored:
+    def commit(self, event: AccessEvent) -> StoredEvent:
         """Write and fsync; when this returns, the record survives a power cut. The gate's thread alone.
 
         Raises StoreTrouble; then nothing was recorded, no number was used up, and it may be called again.
         """
         return self.commit_all([event])[0]
 
-    def commit_all(self, events: Sequence[Passage]) -> Sequence[Stored]:
+    def commit_all(self, events: Sequence[AccessEvent]) -> Sequence[StoredEvent]:
         """The same for several that wait at once, in one transaction: all of them are recorded, or none."""
         with self._write_lock:
             try:
@@ -131,52 +139,54 @@ class Store:
                 self._raise_if_full(len(events))
                 self._raise_if_low_on_space()
                 first = self._newest_seq + 1
-                new = [rows.to_row(first + place, self._boot_number, passage) for place, passage in enumerate(events)]
+                new = [
+                    rows.event_to_row(first + place, self._boot_number, passage) for place, passage in enumerate(events)
+                ]
                 if len(new) == 1:
-                    self._gate_connection.execute(rows.INSERT, new[0])
+                    self._gate_connection.execute(rows.INSERT_EVENT, new[0])
                 else:
                     with self._gate_connection.transaction():
-                        self._gate_connection.conn.executemany(rows.INSERT, new)
+                        self._gate_connection.conn.executemany(rows.INSERT_EVENT, new)
             except sqlite3.Error as trouble:
                 self._roll_back()
                 self._mark_corrupt(trouble)
-                raise StoreTrouble(f"{self.path}: a record could not be committed: {trouble}") from trouble
+                raise StoreError(f"{self.path}: a record could not be committed: {trouble}") from trouble
             self._newest_seq = first + len(new) - 1
         return [
-            Stored(epoch=self.epoch, seq=first + place, boot_id=self._boot_id, event=passage)
+            StoredEvent(epoch=self.epoch, seq=first + place, boot_id=self._boot_id, event=passage)
             for place, passage in enumerate(events)
         ]
 
     def _raise_if_corrupt(self) -> None:
         """What was found by whoever reads is told to the gate, which then asks `probe`, and so ends the daemon."""
         if self._corruption:
-            raise StoreTrouble(f"{self.path}: is damaged ({self._corruption}); the next start sets it aside")
+            raise StoreError(f"{self.path}: is damaged ({self._corruption}); the next start sets it aside")
 
     def _raise_if_full(self, new_count: int) -> None:
         """Undelivered passages do not give way to new ones; the gate must be out of order, and say so."""
         if self._newest_seq + new_count - self._delivery.up_to_seq > self.limits.max_rows:
-            raise StoreTrouble(
+            raise StoreError(
                 f"{self.path}: {self.limits.max_rows} passages wait for the centre, and no more may be kept; "
                 "see to the way to the centre, or raise storage.max_rows"
             )
 
     def _raise_if_low_on_space(self) -> None:
         try:
-            left = limits_module.left_bytes(self.path)
+            left = limits_module.free_disk_bytes(self.path)
         except OSError as trouble:
-            raise StoreTrouble(f"{self.path}: its disk does not answer: {trouble.strerror}") from trouble
+            raise StoreError(f"{self.path}: its disk does not answer: {trouble.strerror}") from trouble
         if left < self.limits.min_free_bytes:
-            raise StoreTrouble(
+            raise StoreError(
                 f"{self.path}: could not be committed: {left // 1_000_000} MB are left on its disk, and "
                 f"{self.limits.min_free_bytes // 1_000_000} MB are kept free for receipts; make room"
             )
 
     def _mark_corrupt(self, error: Exception) -> None:
         """SQLITE_CORRUPT and SQLITE_NOTADB do not go away: the next start checks the file, and sets it aside."""
-        if _is_damage(error):
+        if _is_corruption(error):
             self._corruption = str(error)
             with contextlib.suppress(OSError):  # the disk may be gone altogether; then there is nothing to check either
-                suspect(self.path).touch()
+                corruption_marker(self.path).touch()
 
     def check_writable(self) -> None:
         """Can the disk commit? Writes and fsyncs one page without adding a record. The gate's thread, while broken.
@@ -184,7 +194,7 @@ class Store:
         Raises StoreTrouble where it still cannot, and StoreDamaged where it never will: a new start mends that.
         """
         if self._corruption:
-            raise StoreDamaged(f"{self.path}: is damaged ({self._corruption}); the next start sets it aside")
+            raise StoreCorruptError(f"{self.path}: is damaged ({self._corruption}); the next start sets it aside")
         self._raise_if_low_on_space()
         with self._write_lock:
             try:
@@ -193,7 +203,7 @@ class Store:
                     self._gate_connection.execute("DELETE FROM acknowledged_range WHERE first_seq = 0")
             except sqlite3.Error as trouble:
                 self._roll_back()
-                raise StoreTrouble(f"{self.path}: still takes no record: {trouble}") from trouble
+                raise StoreError(f"{self.path}: still takes no record: {trouble}") from trouble
 
     def _roll_back(self) -> None:
         """A COMMIT that failed leaves its transaction open; ours must not linger. What is on disk is read anew."""
@@ -201,21 +211,21 @@ class Store:
         if self._gate_connection.conn.in_transaction:
             self._gate_connection.conn.rollback()
 
-    def pending(self, after_seq: int, limit: int) -> Sequence[Stored]:
+    def pending(self, after_seq: int, limit: int) -> Sequence[StoredEvent]:
         """Undelivered passages with seq > after_seq, oldest first, at most `limit`. Raises StoreTrouble."""
-        return [rows.from_row(self.epoch, self._boot_ids, row) for row in self._pending_rows(after_seq, limit)]
+        return [rows.event_from_row(self.epoch, self._boot_ids, row) for row in self._pending_rows(after_seq, limit)]
 
-    def events(self, source: str, after_seq: int, limit: int) -> Sequence[tuple[int, str]]:
+    def encoded_events(self, source: str, after_seq: int, limit: int) -> Sequence[tuple[int, str]]:
         """The same as seq and CloudEvent (JSON text), `source` being the device's name in it. Raises StoreTrouble."""
         found = self._pending_rows(after_seq, limit)
         if source not in self._encoders:
-            self._encoders[source] = Drain(source, self.epoch, self._boot_ids)
+            self._encoders[source] = EventEncoder(source, self.epoch, self._boot_ids)
         return self._encoders[source].encode(found)
 
-    def recent(self, limit: int) -> Sequence[Stored]:
+    def recent(self, limit: int) -> Sequence[StoredEvent]:
         """The newest passages, delivered or not, newest first. Raises StoreTrouble."""
         found = self._select("event ORDER BY seq DESC LIMIT ?", [limit])
-        return [rows.from_row(self.epoch, self._boot_ids, row) for row in found]
+        return [rows.event_from_row(self.epoch, self._boot_ids, row) for row in found]
 
     def _pending_rows(self, after_seq: int, limit: int) -> list[tuple[Any, ...]]:
         with self._relay_lock:
@@ -228,14 +238,14 @@ class Store:
 
     def _select(self, source: str, parameters: Iterable[int]) -> list[tuple[Any, ...]]:
         with self._relay_lock, self._store_errors("cannot be read"):
-            return self._relay_connection.execute(rows.SELECT + source, list(parameters)).fetchall()
+            return self._relay_connection.execute(rows.SELECT_EVENT_COLUMNS + source, list(parameters)).fetchall()
 
     def backlog_size(self) -> int:
         """How many passages the centre has not confirmed, quarantine left out. Any thread; no query: seq is gapless."""
         with self._relay_lock:
             return self._newest_seq - self._delivery.count()
 
-    def quarantined(self) -> int:
+    def quarantined_count(self) -> int:
         """How many passages the centre refused and has not taken since. Any thread."""
         return len(self._delivery.quarantined)
 
@@ -243,9 +253,9 @@ class Store:
         """For page and wire. Any thread. Raises StoreTrouble."""
         oldest = self.pending(0, 1)
         oldest_at = oldest[0].event.occurred_at.isoformat() if oldest else None
-        return OutboxStatus(backlog_size=self.backlog_size(), oldest_at=oldest_at, quarantined=self.quarantined())
+        return OutboxStatus(backlog_size=self.backlog_size(), oldest_at=oldest_at, quarantined=self.quarantined_count())
 
-    def acknowledge(self, up_to_seq: int, ranges: Sequence[Range] = (), rejected: Sequence[Refusal] = ()) -> None:
+    def acknowledge(self, up_to_seq: int, ranges: Sequence[Range] = (), rejected: Sequence[RejectedSeq] = ()) -> None:
         """Take in what the centre has: all of 1..up_to_seq and the ranges `beyond`, and (seq, reason) that it refuses.
 
         What it refuses goes into quarantine: kept, no longer sent, and no longer counted as waiting. Older news than
@@ -265,7 +275,7 @@ class Store:
                 self._delivery.persist(fresh, _now_text())
             self._checkpoint()
 
-    def run_maintenance(self, now: Moment) -> int:
+    def run_maintenance(self, now: ClockReading) -> int:
         """Let go a bounded part of what the limits say; how many rows went (none: it is done). From any thread.
 
         Nothing goes by age while the clock is not to be believed. Raises StoreTrouble.
@@ -274,9 +284,9 @@ class Store:
         text = now.utc_at.isoformat(timespec="seconds")
         gone = 0
         with self._store_errors("could not be tended"):
-            for _ in range(limits_module.CHUNKS_A_TURN):
+            for _ in range(limits_module.TRANSACTIONS_PER_RUN):
                 with self._relay_lock:
-                    what = limits_module.due(
+                    what = limits_module.next_purge(
                         self._relay_connection,
                         self.path,
                         self.limits,
@@ -287,15 +297,17 @@ class Store:
                     if what is None:
                         break
                     with self._write_lock:
-                        gone += limits_module.purge(self._relay_connection, what, text)
+                        gone += limits_module.purge_rows(self._relay_connection, what, text)
             with self._relay_lock:
-                if not gone and limits_module.under_pressure(self._relay_connection, self.path, self.limits):
-                    up_to = self._newest_seq - limits_module.KEPT_FOR_VISITS
+                if not gone and limits_module.is_low_on_space(self._relay_connection, self.path, self.limits):
+                    up_to = self._newest_seq - limits_module.MIN_ROWS_FOR_VISITS
                     with self._write_lock:
-                        self._redacted_up_to_seq = limits_module.thin(self._relay_connection, self._redacted_up_to_seq, up_to, text)
+                        self._redacted_up_to_seq = limits_module.redact_failures(
+                            self._relay_connection, self._redacted_up_to_seq, up_to, text
+                        )
         return gone
 
-    def notices(self, limit: int = 100, before_number: int = 2**62) -> Sequence[Notice]:
+    def notices(self, limit: int = 100, before_number: int = 2**62) -> Sequence[StorageNotice]:
         """What was deleted, thinned or set aside, newest first, numbers below `before`. Any thread. Raises StoreTrouble."""
         with self._relay_lock, self._store_errors("cannot be read"):
             found = self._relay_connection.execute(
@@ -303,12 +315,14 @@ class Store:
                 "ORDER BY number DESC LIMIT ?",
                 [before_number, limit],
             ).fetchall()
-        return [Notice(*row) for row in found]
+        return [StorageNotice(*row) for row in found]
 
-    def purged(self) -> int:
+    def purged_count(self) -> int:
         """How many records were deleted in this epoch. Any thread."""
         with self._relay_lock, self._store_errors("cannot be read"):
-            found = self._relay_connection.execute("SELECT coalesce(sum(count), 0) FROM notice WHERE kind LIKE 'purged-%'")
+            found = self._relay_connection.execute(
+                "SELECT coalesce(sum(count), 0) FROM notice WHERE kind LIKE 'purged-%'"
+            )
             return int(found.fetchone()[0])
 
     def release_quarantine(self, only_seq: int | None = None) -> int:
@@ -318,7 +332,7 @@ class Store:
 
     def _checkpoint(self) -> None:
         """Move the WAL into the file here, so that a person at the gate seldom waits for it. PASSIVE blocks nobody."""
-        if self._newest_seq - self._checkpointed_seq < CHECKPOINT_PASSAGES:
+        if self._newest_seq - self._checkpointed_seq < EVENTS_PER_CHECKPOINT:
             return
         self._checkpointed_seq = self._newest_seq
         with self._store_errors("could not be tidied"):
@@ -331,7 +345,7 @@ class Store:
             yield
         except (sqlite3.Error, OSError) as trouble:
             self._mark_corrupt(trouble)
-            raise StoreTrouble(f"{self.path}: {what}: {trouble}") from trouble
+            raise StoreError(f"{self.path}: {what}: {trouble}") from trouble
 
     def close(self) -> None:
         """Close both connections; the last one leaves a single file behind."""
@@ -340,7 +354,7 @@ class Store:
             self._gate_connection.close()
 
 
-def _is_damage(error: BaseException | None) -> bool:
+def _is_corruption(error: BaseException | None) -> bool:
     """SQLITE_CORRUPT and SQLITE_NOTADB come as plain DatabaseError; full, locked and read-only as OperationalError."""
     return type(error) is sqlite3.DatabaseError
 

@@ -9,15 +9,25 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from kiosk.core.model import Assurance, ClockQuality, Direction, Grounds, CodeKind, Outcome, Passage, Reason, Stored
+from kiosk.core.model import (
+    AccessEvent,
+    Assurance,
+    ClockQuality,
+    CodeKind,
+    Direction,
+    ManualReason,
+    Outcome,
+    Reason,
+    StoredEvent,
+)
 from kiosk.core.subject_sealing import PSEUDONYM_BYTES
 
-COLUMNS = (
+EVENT_COLUMNS = (
     "seq, id, boot_number, occurred_us, monotonic_s, clock_quality, outcome, reason, direction, kind, assurance, "
     "pseudonym, sealed, code_bytes, annuls, manual_reason"
 )
-INSERT = f"INSERT INTO event ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
-SELECT = f"SELECT {COLUMNS} FROM "  # noqa: S608 - constants
+INSERT_EVENT = f"INSERT INTO event ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
+SELECT_EVENT_COLUMNS = f"SELECT {EVENT_COLUMNS} FROM "  # noqa: S608 - constants
 
 _CLOCK: dict[str, ClockQuality] = {word.value: word for word in ClockQuality}
 _OUTCOME: dict[str, Outcome] = {word.value: word for word in Outcome}
@@ -25,13 +35,13 @@ _REASON: dict[str, Reason] = {word.value: word for word in Reason}
 _DIRECTION: dict[str | None, Direction | None] = {None: None, **{word.value: word for word in Direction}}
 _KIND: dict[str | None, CodeKind | None] = {None: None, **{word.value: word for word in CodeKind}}
 _ASSURANCE: dict[str | None, Assurance | None] = {None: None, **{word.value: word for word in Assurance}}
-_GROUNDS: dict[str | None, Grounds | None] = {None: None, **{word.value: word for word in Grounds}}
+_MANUAL_REASON: dict[str | None, ManualReason | None] = {None: None, **{word.value: word for word in ManualReason}}
 
 _EPOCH_AT = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def to_row(seq: int, boot_number: int, event: Passage) -> tuple[Any, ...]:
+def event_to_row(seq: int, boot_number: int, event: AccessEvent) -> tuple[Any, ...]:
     """The values of COLUMNS."""
     return (
         seq,
@@ -53,15 +63,15 @@ def to_row(seq: int, boot_number: int, event: Passage) -> tuple[Any, ...]:
     )
 
 
-def from_row(epoch: str, boots: Mapping[int, str], row: tuple[Any, ...]) -> Stored:
+def event_from_row(epoch: str, boots: Mapping[int, str], row: tuple[Any, ...]) -> StoredEvent:
     """A row of SELECT as the value that was stored; `boots` are the boot ids by their numbers."""
     seq, id_, boot, us, s, clock, outcome, reason, direction, kind, assurance, *more = row
     pseudonym, sealed, code_bytes, annuls, grounds = more
-    return Stored(
+    return StoredEvent(
         epoch=epoch,
         seq=seq,
         boot_id=boots[boot],
-        event=Passage(
+        event=AccessEvent(
             id=UUID(bytes=id_),
             occurred_at=_EPOCH_AT + timedelta(microseconds=us),
             occurred_s=s,
@@ -76,7 +86,7 @@ def from_row(epoch: str, boots: Mapping[int, str], row: tuple[Any, ...]) -> Stor
             code_bytes=code_bytes,
             aliases=_aliases(pseudonym),
             annuls=UUID(bytes=annuls) if annuls else None,
-            manual_reason=_GROUNDS[grounds],
+            manual_reason=_MANUAL_REASON[grounds],
         ),
     )
 
@@ -84,5 +94,6 @@ def from_row(epoch: str, boots: Mapping[int, str], row: tuple[Any, ...]) -> Stor
 def _aliases(pseudonyms: bytes) -> tuple[bytes, ...]:
     """All names but the first."""
     return tuple(
-        pseudonyms[start : start + PSEUDONYM_BYTES] for start in range(PSEUDONYM_BYTES, len(pseudonyms), PSEUDONYM_BYTES)
+        pseudonyms[start : start + PSEUDONYM_BYTES]
+        for start in range(PSEUDONYM_BYTES, len(pseudonyms), PSEUDONYM_BYTES)
     )

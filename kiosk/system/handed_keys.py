@@ -8,14 +8,14 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-FOLDER = "private"
+PRIVATE_KEY_FOLDER = "private"
 """The folder of private keys beside the configuration: /etc/entrance-kiosk/private, root's alone."""
 
 
-def handed(path: Path, environment: Mapping[str, str] = os.environ) -> Path:
+def credential_path(path: Path, environment: Mapping[str, str] = os.environ) -> Path:
     """Where a key of the configuration really is: handed over by systemd, else (started by hand, as root) where it says."""
     folder = environment.get("CREDENTIALS_DIRECTORY")
-    if not folder or path.parent.name != FOLDER:
+    if not folder or path.parent.name != PRIVATE_KEY_FOLDER:
         return path
-    given = Path(folder) / f"{FOLDER}_{path.name}"
+    given = Path(folder) / f"{PRIVATE_KEY_FOLDER}_{path.name}"
     return given if given.exists() else path

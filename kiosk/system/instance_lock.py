@@ -8,13 +8,13 @@ from pathlib import Path
 from kiosk.core.ports import KioskError
 
 
-def only_one(database: Path, exit_stack: ExitStack) -> None:
+def acquire_instance_lock(database: Path, exit_stack: ExitStack) -> None:
     """Hold the lock beside the database until `house` closes; the kernel frees it when a process dies. Raises KioskError."""
     path = database.with_name(f"{database.name}.lock")
     try:
         lock = os.open(path, os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     except OSError as trouble:
-        raise KioskError(f"{path} cannot be made: {trouble.strerror}. [records] path names the database.") from trouble
+        raise KioskError(f"{path} cannot be made: {trouble.strerror}. `storage.path` names the database.") from trouble
     exit_stack.callback(os.close, lock)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

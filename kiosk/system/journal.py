@@ -5,7 +5,7 @@ import os
 import sys
 
 
-def log_to_stderr(level: int = logging.INFO) -> None:
+def configure_logging(level: int = logging.INFO) -> None:
     """Set up logging for a long-running command."""
     in_journal = "JOURNAL_STREAM" in os.environ  # systemd.exec(5): stderr goes to the journal
     form = "%(levelname)s %(name)s: %(message)s" if in_journal else "%(asctime)s %(levelname)s %(name)s: %(message)s"

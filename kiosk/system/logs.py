@@ -14,65 +14,65 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-LOG_FILE, BEFORE_FILE = "log.jsonl", "log.1.jsonl"
+LOG_FILE, PREVIOUS_LOG_FILE = "log.jsonl", "log.1.jsonl"
 MAX_FILE_BYTES = 128 * 1024
 """Of the file, and of the one before it: together some thousand lines."""
-MAX_TEXT = 2_000
+MAX_TEXT_CHARS = 2_000
 """Characters of one line; what is cut off is counted."""
 RECENT_LINES = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LogLine:
     """One line of a log."""
 
     at: str
     """UTC, ISO 8601."""
     level: str
     """`DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`."""
-    where: str
+    logger: str
     """Name of the logger."""
     text: str
 
 
-class LogFile(logging.Handler):
+class LogFileHandler(logging.Handler):
     """Keeps the last lines in two files of bounded size in `run_dir`. What it cannot write it counts; any thread."""
 
     def __init__(self, run_dir: Path) -> None:
         super().__init__()
         self._path = run_dir / LOG_FILE
-        self.lost = 0
+        self.lost_lines = 0
         """Lines that were not written: the folder is full, or gone."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write it; a full folder in memory must trouble nobody at the gate."""
-        line = json.dumps(asdict(_line(record, self.format(record)))).encode() + b"\n"
+        line = json.dumps(asdict(_format_line(record, self.format(record)))).encode() + b"\n"
         try:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
             try:
                 if os.fstat(descriptor).st_size + len(line) > MAX_FILE_BYTES:
-                    self._path.replace(self._path.with_name(BEFORE_FILE))
+                    self._path.replace(self._path.with_name(PREVIOUS_LOG_FILE))
                     os.close(descriptor)
                     descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
                 os.write(descriptor, line)
             finally:
                 os.close(descriptor)
         except OSError:
-            self.lost += 1
+            self.lost_lines += 1
 
 
-class RecentLines(logging.Handler):
+class LogBuffer(logging.Handler):
     """Keeps the last lines in this process; any thread."""
 
     def __init__(self) -> None:
         super().__init__()
-        self._lines: deque[Line] = deque(maxlen=RECENT_LINES)
+        self._lines: deque[LogLine] = deque(maxlen=RECENT_LINES)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep it."""
-        self._lines.append(_line(record, self.format(record)))
+        self._lines.append(_format_line(record, self.format(record)))
 
-    def last(self) -> tuple[Line, ...]:
+    def tail(self) -> tuple[LogLine, ...]:
         """Oldest first."""
         self.acquire()
         try:
@@ -82,9 +82,9 @@ class RecentLines(logging.Handler):
 
 
 @contextmanager
-def kept_in(run_dir: Path) -> Iterator[None]:
+def log_file_handler(run_dir: Path) -> Iterator[None]:
     """While this lasts, this process' log is kept in `run_dir` as well."""
-    file = LogFile(run_dir)
+    file = LogFileHandler(run_dir)
     logging.getLogger().addHandler(file)
     try:
         yield
@@ -92,12 +92,12 @@ def kept_in(run_dir: Path) -> Iterator[None]:
         logging.getLogger().removeHandler(file)
 
 
-def last(run_dir: Path) -> tuple[Line, ...]:
+def read_log_tail(run_dir: Path) -> tuple[LogLine, ...]:
     """What a daemon kept there, of its life before as well, oldest first; what is not a line is left out. Never raises."""
-    return tuple(line for name in (BEFORE_FILE, LOG_FILE) for line in _read(run_dir / name))
+    return tuple(line for name in (PREVIOUS_LOG_FILE, LOG_FILE) for line in _read_lines(run_dir / name))
 
 
-def _read(path: Path) -> Iterator[Line]:
+def _read_lines(path: Path) -> Iterator[LogLine]:
     try:
         with path.open("rb") as file:
             raw = file.read(2 * MAX_FILE_BYTES)
@@ -105,12 +105,12 @@ def _read(path: Path) -> Iterator[Line]:
         return
     for each in raw.decode("utf-8", "replace").split("\n"):
         try:
-            found = Line(**json.loads(each))
+            found = LogLine(**json.loads(each))
         except (ValueError, TypeError, RecursionError):
             continue
         values = asdict(found).values()
         if all(isinstance(value, str) for value in values) and _is_time(found.at):
-            yield Line(*map(_encodable, values))
+            yield LogLine(*map(_encodable, values))
 
 
 def _is_time(text: str) -> bool:
@@ -120,11 +120,11 @@ def _is_time(text: str) -> bool:
         return False
 
 
-def _line(record: logging.LogRecord, text: str) -> Line:
+def _format_line(record: logging.LogRecord, text: str) -> LogLine:
     at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
-    if len(text) > MAX_TEXT:
-        text = f"{text[:MAX_TEXT]} … (+{len(text) - MAX_TEXT})"
-    return Line(at, record.levelname, record.name[:100], _encodable(text))
+    if len(text) > MAX_TEXT_CHARS:
+        text = f"{text[:MAX_TEXT_CHARS]} … (+{len(text) - MAX_TEXT_CHARS})"
+    return LogLine(at, record.levelname, record.name[:100], _encodable(text))
 
 
 def _encodable(text: str) -> str:

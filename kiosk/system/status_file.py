@@ -5,13 +5,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from kiosk.core.status import STATUS_FORMAT, Status
+from kiosk.core.status import STATUS_FORMAT, StatusSnapshot
 from kiosk.system import atomic_files
 
 STATUS_FILE = "status.json"
 
 
-def publish_status(status: Status, run_dir: Path) -> None:
+def publish_status(status: StatusSnapshot, run_dir: Path) -> None:
     """Write the snapshot atomically: a reader sees the old or the new one. No fsync, because the file is in memory."""
     content = json.dumps(asdict(status), ensure_ascii=False).encode()
     atomic_files.write_file(run_dir / STATUS_FILE, content, durable=False)

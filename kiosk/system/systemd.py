@@ -5,7 +5,7 @@ import socket
 from collections.abc import Mapping
 
 
-class Notifier:
+class SystemdNotifier:
     """Sends to the socket that $NOTIFY_SOCKET names; any thread. Without the variable every call does nothing."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
@@ -14,31 +14,31 @@ class Notifier:
         self._address = "\0" + name[1:] if name.startswith("@") else name
         usec = environment.get("WATCHDOG_USEC", "")
         mine = environment.get("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-        self._watchdog_s = int(usec) / 1_000_000 if usec.isdecimal() and mine else None
+        self._watchdog_timeout_s = int(usec) / 1_000_000 if usec.isdecimal() and mine else None
 
     @property
-    def listens(self) -> bool:
+    def is_enabled(self) -> bool:
         """Whether there is a systemd that wants to be told."""
         return bool(self._address)
 
     @property
-    def watchdog_s(self) -> float | None:
+    def watchdog_timeout_s(self) -> float | None:
         """systemd ends a process that has not fed its watchdog for so long; None: there is no watchdog."""
-        return self._watchdog_s
+        return self._watchdog_timeout_s
 
-    def ready(self, status: str) -> bool:
+    def notify_ready(self, status: str) -> bool:
         """The start is over (Type=notify)."""
         return self._send("READY=1", f"STATUS={_line(status)}")
 
-    def alive(self) -> bool:
+    def ping_watchdog(self) -> bool:
         """Feed the watchdog."""
         return self._send("WATCHDOG=1")
 
-    def status(self, text: str) -> bool:
+    def set_status(self, text: str) -> bool:
         """One line for `systemctl status`."""
         return self._send(f"STATUS={_line(text)}")
 
-    def stopping(self) -> bool:
+    def notify_stopping(self) -> bool:
         """A clean stop has begun."""
         return self._send("STOPPING=1")
 

@@ -24,11 +24,11 @@ CLOCK_SKEW = timedelta(days=1)
 PrivateKey = ec.EllipticCurvePrivateKey
 
 
-class PkiTrouble(Exception):
+class PkiError(Exception):
     """It cannot be done; the text says what to do."""
 
 
-class Role(Enum):
+class CertificateUse(Enum):
     """What a certificate is for."""
 
     SERVER = ExtendedKeyUsageOID.SERVER_AUTH
@@ -36,7 +36,7 @@ class Role(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Issued:
+class IssuedCertificate:
     """One certificate in the folder."""
 
     name: str
@@ -46,7 +46,7 @@ class Issued:
     revoked: bool
 
 
-class Authority:
+class CertificateAuthority:
     """A folder with ca.pem, ca.key (keep it off the network), crl.pem, and what was issued."""
 
     def __init__(self, folder: Path) -> None:
@@ -57,20 +57,18 @@ class Authority:
             key = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), None)
             self._crl = x509.load_pem_x509_crl((folder / "crl.pem").read_bytes())
         except OSError as trouble:
-            raise PkiTrouble(
-                f"{trouble.filename}: {trouble.strerror}; `kiosk pki init` makes an authority"
-            ) from trouble
+            raise PkiError(f"{trouble.filename}: {trouble.strerror}; `kiosk pki init` makes an authority") from trouble
         except ValueError as trouble:
-            raise PkiTrouble(f"{folder}: holds no authority: {trouble}") from trouble
+            raise PkiError(f"{folder}: holds no authority: {trouble}") from trouble
         if not isinstance(key, PrivateKey):
-            raise PkiTrouble(f"{folder / 'ca.key'}: is not an EC key")
+            raise PkiError(f"{folder / 'ca.key'}: is not an EC key")
         self._key = key
 
     @classmethod
-    def create(cls, folder: Path, name: str, now: datetime, days: int = CA_VALID_DAYS) -> "Authority":
+    def create(cls, folder: Path, name: str, now: datetime, days: int = CA_VALID_DAYS) -> "CertificateAuthority":
         """Make one. Raises PkiTrouble where there is one already: devices trust that, and it would be lost."""
         if (folder / "ca.key").exists():
-            raise PkiTrouble(f"{folder}: there is an authority already; it is not replaced")
+            raise PkiError(f"{folder}: there is an authority already; it is not replaced")
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _x509_name(name)
@@ -86,7 +84,9 @@ class Authority:
         (folder / "crl.pem").write_bytes(crl.public_bytes(serialization.Encoding.PEM))
         return cls(folder)
 
-    def issue(self, name: str, use: Role, now: datetime, days: int, hosts: Sequence[str] = ()) -> Issued:
+    def issue(
+        self, name: str, use: CertificateUse, now: datetime, days: int, hosts: Sequence[str] = ()
+    ) -> IssuedCertificate:
         """A new key and certificate for `name`; renewing is issuing again (the old one stays good until it expires).
 
         `hosts` are the DNS names and addresses of a server. Returns where the files are: NAME.pem, NAME.key.
@@ -117,15 +117,15 @@ class Authority:
         self._crl = builder.add_revoked_certificate(revoked).sign(self._key, hashes.SHA256())
         (self.folder / "crl.pem").write_bytes(self._crl.public_bytes(serialization.Encoding.PEM))
 
-    def issued(self) -> list[Issued]:
+    def issued(self) -> list[IssuedCertificate]:
         """All certificates in the folder, by name."""
         paths = [path for path in sorted(self.folder.glob("*.pem")) if path.name not in ("ca.pem", "crl.pem")]
         return [self._issued_certificate(path, x509.load_pem_x509_certificate(path.read_bytes())) for path in paths]
 
-    def _issued_certificate(self, path: Path, certificate: x509.Certificate) -> Issued:
+    def _issued_certificate(self, path: Path, certificate: x509.Certificate) -> IssuedCertificate:
         name = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
         revoked = self._crl.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None
-        return Issued(str(name), path, certificate.serial_number, certificate.not_valid_after_utc, revoked)
+        return IssuedCertificate(str(name), path, certificate.serial_number, certificate.not_valid_after_utc, revoked)
 
 
 def make_self_signed(name: str, hosts: Sequence[str], now: datetime, days: int) -> tuple[bytes, str]:

@@ -9,35 +9,35 @@ from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
-from mqtt.centre.ingest.database import asking
-from mqtt.sealing import NotSealed, open_sealed
+from mqtt.centre.ingest.database import open_query
+from mqtt.sealing import UnsealError, unseal_subject
 
-MIN_WHY = 10
+MIN_REASON_LENGTH = 10
 """A reason of fewer letters is none."""
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class UnsealRequest:
     """Who asks about which place and time, and why."""
 
     site: str
     since_at: datetime
     until_at: datetime
-    who: str
-    why: str
+    requested_by: str
+    reason: str
     device: str | None = None
 
     def __post_init__(self) -> None:
-        if len(self.why.strip()) < MIN_WHY:
+        if len(self.reason.strip()) < MIN_REASON_LENGTH:
             raise ValueError("a reason is needed, in words that somebody else can check later")
-        if not self.who.strip():
+        if not self.requested_by.strip():
             raise ValueError("the name of who asks is needed")
         if self.since_at >= self.until_at:
             raise ValueError("the time asked about ends before it begins")
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class UnsealedEvent:
     """One passage with its subject, or with the reason why it does not open."""
 
     id: UUID
@@ -45,45 +45,55 @@ class Opened:
     at: str
     direction: str | None
     subject: dict[str, Any] | None
-    trouble: str = ""
+    error: str = ""
 
 
-def open_passages(database: str, key: X25519PrivateKey, unseal_request: Question, now: datetime) -> Iterator[Opened]:
+def unseal_events(
+    database: str, key: X25519PrivateKey, unseal_request: UnsealRequest, now: datetime
+) -> Iterator[UnsealedEvent]:
     """The subjects of that place and time, oldest first; of annulled passages nobody's. The audit row is on disk before the
     first is opened.
 
     Raises LedgerTrouble.
     """
-    with asking(database) as ask:
+    with open_query(database) as ask:
         found = ask(
             "SELECT id, device.device AS gate, coalesce(corrected_at, occurred_at) AS passed_at, direction, sealed "
             "FROM effective_event JOIN device ON device.number = effective_event.device "
             "WHERE device.site = ? AND (CAST(? AS text) IS NULL OR device.device = ?) "
             "AND coalesce(corrected_at, received_at) BETWEEN ? AND ? AND length(sealed) > 0 ORDER BY passed_at",
-            [unseal_request.site, unseal_request.device, unseal_request.device, _text(unseal_request.since_at), _text(unseal_request.until_at)],
+            [
+                unseal_request.site,
+                unseal_request.device,
+                unseal_request.device,
+                _iso_text(unseal_request.since_at),
+                _iso_text(unseal_request.until_at),
+            ],
         )
         what = {
             "site": unseal_request.site,
             "device": unseal_request.device,
-            "since": _text(unseal_request.since_at),
-            "until": _text(unseal_request.until_at),
+            "since": _iso_text(unseal_request.since_at),
+            "until": _iso_text(unseal_request.until_at),
         }
         ask(
             "INSERT INTO unsealing (at, requested_by, reason, query, events) VALUES (?, ?, ?, ?, ?)",
-            [_text(now), unseal_request.who, unseal_request.why, json.dumps(what), len(found)],
+            [_iso_text(now), unseal_request.requested_by, unseal_request.reason, json.dumps(what), len(found)],
         )
-    return (_open(key, row) for row in found)
+    return (_unseal_row(key, row) for row in found)
 
 
-def _open(key: X25519PrivateKey, row: dict[str, Any]) -> Opened:
+def _unseal_row(key: X25519PrivateKey, row: dict[str, Any]) -> UnsealedEvent:
     passage_id = row["id"] if isinstance(row["id"], UUID) else UUID(bytes=row["id"])
     at = row["passed_at"]
-    opened = Opened(passage_id, row["gate"], at if isinstance(at, str) else _text(at), row["direction"], None)
+    opened = UnsealedEvent(
+        passage_id, row["gate"], at if isinstance(at, str) else _iso_text(at), row["direction"], None
+    )
     try:
-        return replace(opened, subject=open_sealed(key, bytes(row["sealed"]), passage_id))
-    except NotSealed as trouble:
-        return replace(opened, trouble=str(trouble))
+        return replace(opened, subject=unseal_subject(key, bytes(row["sealed"]), passage_id))
+    except UnsealError as trouble:
+        return replace(opened, error=str(trouble))
 
 
-def _text(at: datetime) -> str:
+def _iso_text(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -24,43 +24,43 @@ from paho.mqtt.reasoncodes import ReasonCode
 from mqtt import tls
 from mqtt.connection import (
     Acknowledged,
+    BrokerConnectionError,
+    BrokerEndpoint,
+    BrokerRefusedError,
+    BrokerUnreachableError,
     Connected,
-    Endpoint,
-    Event,
-    Incoming,
-    LinkDown,
-    LinkError,
-    LinkRefused,
-    Message,
+    ConnectionEvent,
+    IncomingMessage,
+    OutgoingMessage,
     Subscribed,
 )
-from mqtt.paho.fast_path import ExpressSocket, publish_packet
+from mqtt.paho.fast_path import BatchingSocket, publish_packet
 
 CONNECT_TIMEOUT_S = 5.0
 CONNACK_TIMEOUT_S = 10.0
-BROKER_LOOKS_EVERY_S = 5
+BROKER_CHECK_INTERVAL_S = 5
 """mosquitto 2.0 looks for clients past 1.5 keep-alives every 5 s only: so much less is asked for."""
 MIN_KEEPALIVE_S = 2
 MAX_PACKET_BYTES = 512 * 1024  # of what the broker may send to us (MQTT 5 section 3.1.2.11.4)
-READS_PER_PUMP = 2_000
-QUIET_S = 1.0
+MAX_READS_PER_CALL = 2_000
+PUBACK_ACTIVITY_S = 1.0
 """While PUBACKs come at least this often both ends live: a PING behind a full window on a slow line would come too late."""
-MIDS = 1024, 65535
+MESSAGE_ID_RANGE = 1024, 65535
 """Message ids of ours (MQTT 5 section 2.2.1): first and last."""
 NO_MATCHING_SUBSCRIBERS, PAYLOAD_FORMAT_INVALID = 0x10, 0x99  # MQTT 5 section 3.4.2.1
 PACKET_TOO_LARGE = 0x95  # section 2.4
-SESSION_FOREVER_S = 0xFFFFFFFF  # MQTT 5 section 3.1.2.11.2: the session does not expire
+SESSION_NEVER_EXPIRES = 0xFFFFFFFF  # MQTT 5 section 3.1.2.11.2: the session does not expire
 
 
-class PahoLink:
+class PahoConnection:
     """One connection. See mqtt.connection.Link."""
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        endpoint: BrokerEndpoint,
         client_id: str,
         *,
-        will: Message | None = None,
+        will: OutgoingMessage | None = None,
         keep_session: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -68,25 +68,25 @@ class PahoLink:
         self._endpoint = endpoint
         self._keep_session = keep_session
         self._clock = clock
-        self._five = endpoint.version == "5"
-        self._events: deque[Event] = deque()
+        self._is_mqtt5 = endpoint.mqtt_version == "5"
+        self._events: deque[ConnectionEvent] = deque()
         self._filters: dict[int, Sequence[str]] = {}
         self._unacknowledged: set[int] = set()
-        self._media: dict[str | None, bytes] = {}
-        self._mid = MIDS[0]
+        self._packed_properties: dict[str | None, bytes] = {}
+        self._mid = MESSAGE_ID_RANGE[0]
         self._opened_s: float | None = None
-        self._answered_s = -QUIET_S
+        self._last_puback_s = -PUBACK_ACTIVITY_S
         self._connected = False
-        self._tls: tls.Context | None = None
-        self._ended: LinkError | None = None
+        self._tls: tls.BrokerTlsContext | None = None
+        self._failure: BrokerConnectionError | None = None
         self._client = self._make_client(client_id, will)
 
-    def _make_client(self, client_id: str, will: Message | None) -> paho.Client:
-        client = _ExpressClient(
+    def _make_client(self, client_id: str, will: OutgoingMessage | None) -> paho.Client:
+        client = _BatchingPahoClient(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
-            protocol=paho.MQTTv5 if self._five else paho.MQTTv311,
-            clean_session=None if self._five else not self._keep_session,
+            protocol=paho.MQTTv5 if self._is_mqtt5 else paho.MQTTv311,
+            clean_session=None if self._is_mqtt5 else not self._keep_session,
             reconnect_on_failure=False,
             manual_ack=True,
         )
@@ -105,7 +105,7 @@ class PahoLink:
         """See Link."""
         try:
             self._connect()
-        except LinkError:
+        except BrokerConnectionError:
             if self._tls is not None and self._tls.wrapped is not None:
                 self._tls.wrapped.close()
             raise
@@ -114,124 +114,124 @@ class PahoLink:
         where = self._endpoint
         try:
             if where.tls:
-                self._tls = tls.context(where)
+                self._tls = tls.make_context(where)
                 self._client.tls_set_context(self._tls)
             self._opened_s = self._clock()
-            keepalive_s = max(MIN_KEEPALIVE_S, where.keepalive_s - BROKER_LOOKS_EVERY_S)
-            self._client.connect(where.host, where.port, keepalive_s, **self._session())
+            keepalive_s = max(MIN_KEEPALIVE_S, where.keepalive_s - BROKER_CHECK_INTERVAL_S)
+            self._client.connect(where.host, where.port, keepalive_s, **self._session_options())
         except ssl.SSLError as trouble:
-            raise tls.refused(where, trouble) from trouble
+            raise tls.tls_error(where, trouble) from trouble
         except (OSError, ValueError) as trouble:
-            raise LinkDown(f"{where}: {getattr(trouble, 'strerror', None) or trouble}") from trouble
+            raise BrokerUnreachableError(f"{where}: {getattr(trouble, 'strerror', None) or trouble}") from trouble
 
-    def _session(self) -> dict[str, Any]:
-        if not self._five:
+    def _session_options(self) -> dict[str, Any]:
+        if not self._is_mqtt5:
             return {}
         properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call] # paho leaves it untyped
         properties.MaximumPacketSize = MAX_PACKET_BYTES
         if self._keep_session:
-            properties.SessionExpiryInterval = SESSION_FOREVER_S
+            properties.SessionExpiryInterval = SESSION_NEVER_EXPIRES
         return {"clean_start": not self._keep_session, "properties": properties}
 
-    def pump(self, timeout_s: float = 0.0) -> Sequence[Event]:
+    def process(self, timeout_s: float = 0.0) -> Sequence[ConnectionEvent]:
         """See Link."""
         opened = self._flush()
         if not self._events and opened is not None and not opened.pending():
-            select.select([opened], [opened] if opened.unsent() else [], [], timeout_s)
+            select.select([opened], [opened] if opened.unsent_bytes() else [], [], timeout_s)
         self._read(opened)
-        if self._clock() - self._answered_s > QUIET_S:
-            self._check(self._client.loop_misc())
+        if self._clock() - self._last_puback_s > PUBACK_ACTIVITY_S:
+            self._raise_on_failure(self._client.loop_misc())
         if self._client.want_write():
-            self._check(self._client.loop_write())
+            self._raise_on_failure(self._client.loop_write())
         self._flush()
         if not self._connected and self._opened_s is not None and self._clock() - self._opened_s > CONNACK_TIMEOUT_S:
-            raise LinkDown(f"{self._endpoint}: accepts connections and does not answer CONNECT")
+            raise BrokerUnreachableError(f"{self._endpoint}: accepts connections and does not answer CONNECT")
         events = tuple(self._events)
         self._events.clear()
         return events
 
-    def _read(self, connected_socket: ExpressSocket | None) -> None:
+    def _read(self, connected_socket: BatchingSocket | None) -> None:
         """All that the network has, at most READS_PER_PUMP packets for paho."""
-        for _ in range(READS_PER_PUMP):
-            self._check(self._client.loop_read())
-            if connected_socket is None or connected_socket.dry:
+        for _ in range(MAX_READS_PER_CALL):
+            self._raise_on_failure(self._client.loop_read())
+            if connected_socket is None or connected_socket.exhausted:
                 break
-        answers = connected_socket.acknowledged() if connected_socket is not None else []
+        answers = connected_socket.take_pubacks() if connected_socket is not None else []
         if answers:
-            self._answered_s = self._clock()
+            self._last_puback_s = self._clock()
         for mid, code in answers:
             if mid in self._unacknowledged:
                 self._unacknowledged.discard(mid)
-                self._events.append(Acknowledged(mid) if code == 0 else _answer(mid, code))
+                self._events.append(Acknowledged(mid) if code == 0 else _acknowledgement(mid, code))
 
-    def _flush(self) -> ExpressSocket | None:
+    def _flush(self) -> BatchingSocket | None:
         """Send what waits; the socket, while there is one."""
         opened = self._client.socket()
-        if not isinstance(opened, ExpressSocket):
+        if not isinstance(opened, BatchingSocket):
             return None
         try:
             opened.flush()
         except OSError as trouble:
-            raise LinkDown(f"{self._endpoint}: {trouble.strerror or trouble}") from trouble
+            raise BrokerUnreachableError(f"{self._endpoint}: {trouble.strerror or trouble}") from trouble
         return opened
 
-    def publish(self, message: Message) -> int:
+    def publish(self, message: OutgoingMessage) -> int:
         """See Link."""
         if not message.qos:
             info = self._client.publish(message.topic, message.payload, 0, message.retain)
-            self._check(info.rc)
+            self._raise_on_failure(info.rc)
             return info.mid
         opened = self._client.socket()
-        if self._ended is not None or not isinstance(opened, ExpressSocket):
-            raise self._ended or LinkDown(f"{self._endpoint}: not connected")
+        if self._failure is not None or not isinstance(opened, BatchingSocket):
+            raise self._failure or BrokerUnreachableError(f"{self._endpoint}: not connected")
         mid = self._next_mid()
-        properties = self._properties(message.media)
+        properties = self._properties(message.content_type)
         try:
-            opened.put(
+            opened.queue_packet(
                 publish_packet(message.topic, message.payload, mid, retain=message.retain, properties=properties)
             )
         except OSError as trouble:
-            raise LinkDown(f"{self._endpoint}: {trouble.strerror or trouble}") from trouble
+            raise BrokerUnreachableError(f"{self._endpoint}: {trouble.strerror or trouble}") from trouble
         self._unacknowledged.add(mid)
         return mid
 
     def _next_mid(self) -> int:
         """paho counts its own from 1 on, and needs two for its subscriptions. Raises LinkDown where all are taken."""
-        if len(self._unacknowledged) > MIDS[1] - MIDS[0]:
-            raise LinkDown(f"{self._endpoint}: {len(self._unacknowledged)} messages wait for the broker")
+        if len(self._unacknowledged) > MESSAGE_ID_RANGE[1] - MESSAGE_ID_RANGE[0]:
+            raise BrokerUnreachableError(f"{self._endpoint}: {len(self._unacknowledged)} messages wait for the broker")
         while True:
-            self._mid = self._mid + 1 if self._mid < MIDS[1] else MIDS[0]
+            self._mid = self._mid + 1 if self._mid < MESSAGE_ID_RANGE[1] else MESSAGE_ID_RANGE[0]
             if self._mid not in self._unacknowledged:
                 return self._mid
 
     def _properties(self, content_type: str | None) -> bytes:
         """As they stand in the packet."""
-        if not self._five:
+        if not self._is_mqtt5:
             return b""
-        if content_type not in self._media:
+        if content_type not in self._packed_properties:
             properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # as above
             if content_type is not None:
                 properties.ContentType = content_type
-            self._media[content_type] = bytes(properties.pack())  # type: ignore[no-untyped-call] # as above
-        return self._media[content_type]
+            self._packed_properties[content_type] = bytes(properties.pack())  # type: ignore[no-untyped-call] # as above
+        return self._packed_properties[content_type]
 
     def subscribe(self, filters: Sequence[str]) -> None:
         """See Link."""
         code, mid = self._client.subscribe([(one, 1) for one in filters])
-        self._check(code)
+        self._raise_on_failure(code)
         self._filters[mid or 0] = tuple(filters)
 
-    def confirm(self, incoming: Incoming) -> None:
+    def acknowledge(self, incoming: IncomingMessage) -> None:
         """See Link."""
-        self._check(self._client.ack(incoming.token, incoming.qos))
+        self._raise_on_failure(self._client.ack(incoming.token, incoming.qos))
 
-    def pending(self) -> int:
+    def unacknowledged_count(self) -> int:
         """See Link."""
         return len(self._unacknowledged)
 
     def close(self, *, clean: bool = True) -> None:
         """See Link."""
-        with contextlib.suppress(OSError, ValueError, LinkDown):
+        with contextlib.suppress(OSError, ValueError, BrokerUnreachableError):
             if clean and self._connected:
                 self._client.disconnect()
             left = self._client.socket()  # gone already where DISCONNECT could be written
@@ -239,15 +239,15 @@ class PahoLink:
                 left.close()
         self._connected = False
 
-    def _check(self, code: MQTTErrorCode) -> None:
-        if self._ended is not None:
-            raise self._ended
+    def _raise_on_failure(self, code: MQTTErrorCode) -> None:
+        if self._failure is not None:
+            raise self._failure
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
-            raise LinkDown(f"{self._endpoint}: {paho.error_string(code).rstrip('.')}")
+            raise BrokerUnreachableError(f"{self._endpoint}: {paho.error_string(code).rstrip('.')}")
 
     def _on_connect(self, _client: Any, _data: Any, flags: Any, code: Any, properties: Properties | None) -> None:
         if code.is_failure:
-            self._ended = LinkRefused(f"{self._endpoint}: the broker refuses this client: {code}")
+            self._failure = BrokerRefusedError(f"{self._endpoint}: the broker refuses this client: {code}")
             return
         self._connected = True
         receive_maximum = getattr(properties, "ReceiveMaximum", 65535)
@@ -256,9 +256,9 @@ class PahoLink:
 
     def _on_disconnect(self, _client: Any, _data: Any, flags: Any, code: Any, _properties: Any) -> None:
         self._connected = False
-        if self._ended is None:
+        if self._failure is None:
             who = "the broker ended the connection" if flags.is_disconnect_packet_from_server else "connection lost"
-            self._ended = LinkDown(f"{self._endpoint}: {who}: {code}")
+            self._failure = BrokerUnreachableError(f"{self._endpoint}: {who}: {code}")
 
     def _on_subscribe(self, _client: Any, _data: Any, mid: int, codes: Sequence[Any], _properties: Any) -> None:
         asked = self._filters.pop(mid, ())
@@ -270,14 +270,14 @@ class PahoLink:
             topic = message.topic
         except UnicodeDecodeError:  # a topic that is not UTF-8: no topic of ours
             topic = ""
-        self._events.append(Incoming(topic, bytes(message.payload), message.qos, message.retain, message.mid))
+        self._events.append(IncomingMessage(topic, bytes(message.payload), message.qos, message.retain, message.mid))
 
 
-def _answer(mid: int, code: int) -> Acknowledged:
+def _acknowledgement(mid: int, code: int) -> Acknowledged:
     """MQTT 5 only. (paho's is_published() is True after "not authorized" as well.)"""
     about_content = code in (PACKET_TOO_LARGE, PAYLOAD_FORMAT_INVALID)
     if code == PACKET_TOO_LARGE:  # mosquitto's message_size_limit; the standard has no word for it here, nor has paho
-        return Acknowledged(mid, "Packet too large", about_content=about_content)
+        return Acknowledged(mid, "Packet too large", permanent=about_content)
     try:
         reason = ReasonCode(PacketTypes.PUBACK, identifier=code)
     except (KeyError, ValueError):  # no word of the standard
@@ -286,8 +286,8 @@ def _answer(mid: int, code: int) -> Acknowledged:
     return Acknowledged(mid, str(reason) if reason.is_failure else None, unheard, about_content)
 
 
-class _ExpressClient(paho.Client):
+class _BatchingPahoClient(paho.Client):
     """paho on a ExpressSocket. (Its own hook for websockets is the same method; no public one is for plain TCP.)"""
 
     def _create_socket(self) -> Any:
-        return ExpressSocket(super()._create_socket())  # type: ignore[arg-type] # no transport but TCP is asked for
+        return BatchingSocket(super()._create_socket())  # type: ignore[arg-type] # no transport but TCP is asked for

@@ -8,15 +8,15 @@ from collections.abc import Iterator
 
 READ_BYTES = 64 * 1024
 FLUSH_BYTES = 64 * 1024
-FULL_BYTES = 1024 * 1024
+MAX_UNSENT_BYTES = 1024 * 1024
 """A peer that takes nothing: of paho's own packets so much waits here, the rest in its queue."""
 PUBLISH_QOS_1, RETAIN = 0x32, 0x01  # MQTT 5 section 3.3.1
 PUBACK = 0x40  # section 3.4.1
-LENGTH_MOST = 4
+MAX_LENGTH_BYTES = 4
 """Bytes of a packet's length, section 1.5.5."""
 
 
-class ExpressSocket:
+class BatchingSocket:
     """What paho asks of a socket (its SocketLike), around a connected one that does not block, plain or TLS. One thread.
 
     paho reads each packet in three system calls, writes it in one, and spends most of its time on objects for PUBLISH and
@@ -25,97 +25,97 @@ class ExpressSocket:
     """
 
     def __init__(self, connected: socket.socket) -> None:
-        self.dry = True
+        self.exhausted = True
         """The network had nothing more when it was read last."""
         self._socket = connected
-        self._arrived = b""
+        self._incomplete = b""
         """What came and is not sorted yet: less than a packet's head."""
-        self._passing = 0
+        self._packet_bytes_left = 0
         """So many bytes of paho's packet under way have not come yet."""
-        self._read = bytearray()
+        self._for_paho = bytearray()
         self._unsent = bytearray()
-        self._acknowledged: list[tuple[int, int]] = []
+        self._pubacks: list[tuple[int, int]] = []
 
-    def put(self, packet: bytes | bytearray) -> None:
+    def queue_packet(self, packet: bytes | bytearray) -> None:
         """Send a whole packet. Raises OSError where the connection is gone."""
         self._unsent += packet
         if len(self._unsent) >= FLUSH_BYTES:
             self.flush()
 
-    def acknowledged(self) -> list[tuple[int, int]]:
+    def take_pubacks(self) -> list[tuple[int, int]]:
         """The PUBACKs that came since this was asked last: message id and reason code (0 in 3.1.1)."""
-        found, self._acknowledged = self._acknowledged, []
+        found, self._pubacks = self._pubacks, []
         return found
 
     def recv(self, size: int) -> bytes:
         """At most `size` bytes for paho, none at the end of the stream. Raises BlockingIOError, OSError, as a socket does."""
-        while not self._read:
-            self.dry = True
+        while not self._for_paho:
+            self.exhausted = True
             try:
                 came = self._socket.recv(READ_BYTES)
             except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as nothing:
                 raise BlockingIOError from nothing
             if not came:
                 return b""
-            self.dry = False
-            self._sort(came)
-        found = bytes(self._read[:size])
-        del self._read[:size]
+            self.exhausted = False
+            self._split_packets(came)
+        found = bytes(self._for_paho[:size])
+        del self._for_paho[:size]
         return found
 
-    def _sort(self, received: bytes) -> None:
+    def _split_packets(self, received: bytes) -> None:
         """PUBACKs to one side, everything else to paho, packet by packet."""
-        if self._passing >= len(received):
-            self._passing -= len(received)
-            self._read += received
+        if self._packet_bytes_left >= len(received):
+            self._packet_bytes_left -= len(received)
+            self._for_paho += received
             return
-        received = self._arrived + received
-        place = self._passing
-        self._read += received[:place]
-        self._passing = 0
+        received = self._incomplete + received
+        place = self._packet_bytes_left
+        self._for_paho += received[:place]
+        self._packet_bytes_left = 0
         while place < len(received):
             if received[place] == PUBACK:
-                place = self._take_plain(received, place)
-            head = _head(received, place)
+                place = self._take_short_pubacks(received, place)
+            head = _parse_header(received, place)
             if head is None:
                 break
             after, length = head
             if received[place] != PUBACK:
-                self._read += received[place : after + length]
-                self._passing = max(0, after + length - len(received))
+                self._for_paho += received[place : after + length]
+                self._packet_bytes_left = max(0, after + length - len(received))
                 place = min(len(received), after + length)
                 continue
             if after + length > len(received):
                 break
-            self._acknowledged.append(_puback(received[after : after + length]))
+            self._pubacks.append(_parse_puback(received[after : after + length]))
             place = after + length
-        self._arrived = received[place:]
+        self._incomplete = received[place:]
 
-    def _take_plain(self, received: bytes, offset: int) -> int:
+    def _take_short_pubacks(self, received: bytes, offset: int) -> int:
         """As many PUBACKs without a reason code as stand here one after the other; where they end."""
         whole = (len(received) - offset) // 4 * 4
         for head, mid in struct.iter_unpack("!HH", received[offset : offset + whole]):
             if head != PUBACK << 8 | 2:
                 break
-            self._acknowledged.append((mid, 0))
+            self._pubacks.append((mid, 0))
             offset += 4
         return offset
 
     def pending(self) -> int:
         """How many bytes paho can read without a look at the network; paho asks before it waits."""
         inside = self._socket.pending() if isinstance(self._socket, ssl.SSLSocket) else 0
-        return len(self._read) + inside
+        return len(self._for_paho) + inside
 
     def send(self, data: bytes | bytearray) -> int:
         """Takes all of it, or raises BlockingIOError where too much waits already."""
-        if len(self._unsent) >= FULL_BYTES:
+        if len(self._unsent) >= MAX_UNSENT_BYTES:
             self.flush()
-            if len(self._unsent) >= FULL_BYTES:
+            if len(self._unsent) >= MAX_UNSENT_BYTES:
                 raise BlockingIOError
-        self.put(data)
+        self.queue_packet(data)
         return len(data)
 
-    def unsent(self) -> int:
+    def unsent_bytes(self) -> int:
         """How many bytes wait for the network."""
         return len(self._unsent)
 
@@ -158,10 +158,10 @@ def _length_bytes(length: int) -> Iterator[int]:
     yield length
 
 
-def _head(received: bytes, offset: int) -> tuple[int, int] | None:
+def _parse_header(received: bytes, offset: int) -> tuple[int, int] | None:
     """Where the packet's content begins, and its length; None where that much has not come. Raises OSError."""
     length = 0
-    for step in range(LENGTH_MOST):
+    for step in range(MAX_LENGTH_BYTES):
         if offset + 1 + step >= len(received):
             return None
         byte = received[offset + 1 + step]
@@ -171,7 +171,7 @@ def _head(received: bytes, offset: int) -> tuple[int, int] | None:
     raise ConnectionError("the broker sends no MQTT")
 
 
-def _puback(content: bytes) -> tuple[int, int]:
+def _parse_puback(content: bytes) -> tuple[int, int]:
     """Message id and reason code (0 where it is left out, section 3.4.2.1). Raises OSError."""
     if len(content) < 2:
         raise ConnectionError("the broker sends no MQTT")

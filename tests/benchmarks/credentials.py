@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from kiosk.core import rules
-from kiosk.core.model import Claim, History, Kind
+from kiosk.core.model import Claim, CodeKind, VisitHistory
 from kiosk.core.subject_sealing import Seal
-from kiosk.credentials import Dispatcher
+from kiosk.credentials import CredentialVerifier
 from kiosk.credentials.formats import base45, cose, fields, hcert
 from kiosk.credentials.issuing.passes import key_id
 from kiosk.credentials.trust import denylist, trust_list
@@ -22,7 +22,7 @@ from tests.benchmarks.table import Row, goal_row
 from tests.fakes.data.entry_passes import CLAIMS
 from tests.fakes.data.people import NOW_AT, WORLD, centre_key, moment
 
-POLICY, NOBODY, NOW = rules.Policy(), History(), moment()
+POLICY, NOBODY, NOW = rules.AccessPolicy(), VisitHistory(), moment()
 DENIED = 100_000
 EC_KEY = ec.derive_private_key(4321, ec.SECP256R1())
 
@@ -46,15 +46,17 @@ def median_us(rounds: int, *works: Callable[[], object]) -> list[float]:
     return [statistics.median(times) / 1000 for times in took]
 
 
-def _verifier() -> Dispatcher:
+def _verifier() -> CredentialVerifier:
     records = [
-        WORLD.issuer.trusted(),
-        TrustedKey(key_id(EC_KEY.public_key()), Kind.PASS, EC_KEY.public_key(), *_validity()),
-        TrustedKey(WORLD.foreign_kid, Kind.HCERT, WORLD.foreign_key.public_key(), *_validity()),
-        TrustedKey(b"rsa 2048", Kind.HCERT, RSA_KEY.public_key(), *_validity()),
+        WORLD.issuer.trusted_key(),
+        TrustedKey(key_id(EC_KEY.public_key()), CodeKind.ENTRY_PASS, EC_KEY.public_key(), *_validity()),
+        TrustedKey(WORLD.hcert_kid, CodeKind.HCERT, WORLD.hcert_key.public_key(), *_validity()),
+        TrustedKey(b"rsa 2048", CodeKind.HCERT, RSA_KEY.public_key(), *_validity()),
     ]
-    denied = denylist.of((number.to_bytes(10, "big") for number in range(DENIED)), number=1, issued_at=NOW_AT)
-    return Dispatcher(trust_list.of(records, number=1, issued_at=NOW_AT), denied)
+    denied = denylist.make_denylist(
+        (number.to_bytes(10, "big") for number in range(DENIED)), number=1, issued_at=NOW_AT
+    )
+    return CredentialVerifier(trust_list.make_trust_list(records, number=1, issued_at=NOW_AT), denied)
 
 
 def _validity() -> tuple[datetime, datetime]:
@@ -69,44 +71,46 @@ def _ps256(token: bytes) -> bytes:
     from cryptography.hazmat.primitives.asymmetric import padding
     from cryptography.hazmat.primitives.hashes import SHA256
 
-    parts = cose.parse(token)
+    parts = cose.parse_sign1(token)
     header = cbor2.dumps({1: -37, 4: b"rsa 2048"})
-    message = cose.Sign1(header, {}, {}, parts.payload, b"").signed_bytes()
+    message = cose.CoseSign1(header, {}, {}, parts.payload, b"").signature_input()
     signature = RSA_KEY.sign(message, padding.PSS(padding.MGF1(SHA256()), 32), SHA256())
     return cbor2.dumps(cbor2.CBORTag(18, [header, {}, parts.payload, signature]))
 
 
 def _packed(token: bytes) -> bytes:
-    return hcert.PREFIX + base45.encode(zlib.compress(token, 9)).encode()
+    return hcert.PREFIX + base45.encode_base45(zlib.compress(token, 9)).encode()
 
 
-def _decided(verifier: Dispatcher, code: bytes) -> Callable[[], object]:
-    return lambda: rules.decide(verifier.verify(code, NOW), NOBODY, POLICY, 0, NOW)
+def _decided(verifier: CredentialVerifier, code: bytes) -> Callable[[], object]:
+    return lambda: rules.decide_access(verifier.verify(code, NOW), NOBODY, POLICY, 0, NOW)
 
 
 def _signed(rounds: int) -> list[Row]:
     verifier = _verifier()
     es256_pass = (
         b"HUE1:"
-        + base45.encode(cose.sign(EC_KEY, key_id(EC_KEY.public_key()), cbor2.dumps(CLAIMS, canonical=True))).encode()
+        + base45.encode_base45(
+            cose.make_sign1(EC_KEY, key_id(EC_KEY.public_key()), cbor2.dumps(CLAIMS, canonical=True))
+        ).encode()
     )
     es256_hcert = WORLD["hcert"].data
-    ps256_hcert = _packed(_ps256(hcert.unpack(es256_hcert)))
+    ps256_hcert = _packed(_ps256(hcert.extract_cose_bytes(es256_hcert)))
     rows = []
     for name, code, key in (
         ("own pass, EdDSA", WORLD["valid"].data, WORLD.issuer.private_key.public_key()),
         ("own pass, ES256", es256_pass, EC_KEY.public_key()),
-        ("HCERT, ES256", es256_hcert, WORLD.foreign_key.public_key()),
+        ("HCERT, ES256", es256_hcert, WORLD.hcert_key.public_key()),
         ("HCERT, PS256 (RSA 2048)", ps256_hcert, RSA_KEY.public_key()),
     ):
         assert isinstance(verifier.verify(code, NOW), Claim), name
-        raw = base45.decode(code[5:]) if code.startswith(b"HUE1:") else hcert.unpack(code)
-        parts = cose.parse_foreign(raw)
-        message = parts.signed_bytes()
+        raw = base45.decode_base45(code[5:]) if code.startswith(b"HUE1:") else hcert.extract_cose_bytes(code)
+        parts = cose.parse_external_sign1(raw)
+        message = parts.signature_input()
         whole, bare = median_us(
             rounds,
             _decided(verifier, code),
-            lambda k=key, s=parts.signature, m=message: cose.verifies(k, s, m),  # type: ignore[misc]  # bound early
+            lambda k=key, s=parts.signature, m=message: cose.is_signature_valid(k, s, m),  # type: ignore[misc]  # bound early
         )
         rows.append(goal_row(f"{name}: text to decision", whole, "us", "<= 1.5", reference=bare, ratio=whole / bare))
     return rows
@@ -122,8 +126,8 @@ def _unsigned(rounds: int) -> list[Row]:
 def _hostile(rounds: int) -> list[Row]:
     """Against the bare check of an own pass: what an attacker can make one look cost."""
     verifier = _verifier()
-    valid = cose.parse(base45.decode(WORLD["valid"].data[5:]))
-    key, message = WORLD.issuer.private_key.public_key(), valid.signed_bytes()
+    valid = cose.parse_sign1(base45.decode_base45(WORLD["valid"].data[5:]))
+    key, message = WORLD.issuer.private_key.public_key(), valid.signature_input()
     bomb = _packed(bytes(2_500_000))
     deep = b"\x81" * 9_000 + b"\x01"
     wide = cbor2.dumps([{}] * 9_900)
@@ -144,7 +148,7 @@ def _hostile(rounds: int) -> list[Row]:
     }
     bare, *took = median_us(
         rounds,
-        lambda: cose.verifies(key, valid.signature, message),
+        lambda: cose.is_signature_valid(key, valid.signature, message),
         *(_decided(verifier, code) for code in attacks.values()),
     )
     return [
@@ -160,9 +164,9 @@ def _huge(byte: int) -> bytes:
 
 def _denylist(rounds: int) -> list[Row]:
     entries = [number.to_bytes(10, "big") for number in range(DENIED)]
-    sealed = denylist.seal(WORLD.root_key, denylist.of(entries, number=1, issued_at=NOW_AT))
+    sealed = denylist.sign_denylist(WORLD.root_key, denylist.make_denylist(entries, number=1, issued_at=NOW_AT))
     begun = time.perf_counter()
-    found = denylist.parse(sealed, WORLD.root_pem)
+    found = denylist.parse_denylist(sealed, WORLD.root_pem)
     load_s = time.perf_counter() - begun
     names, plain = found.entries, frozenset(entries)
     inside, peer = median_us(rounds, lambda: entries[777] in names, lambda: entries[777] in plain)
@@ -180,8 +184,8 @@ def _sealing(rounds: int) -> list[Row]:
     assert subject is not None
     from uuid import UUID
 
-    (took,) = median_us(rounds, lambda: seal.close(subject, UUID(int=1)))
+    (took,) = median_us(rounds, lambda: seal.seal(subject, UUID(int=1)))
     return [
         Row("sealing a subject (HPKE)", took, "us"),
-        Row("sealed subject", len(seal.close(subject, UUID(int=1))), "bytes"),
+        Row("sealed subject", len(seal.seal(subject, UUID(int=1))), "bytes"),
     ]

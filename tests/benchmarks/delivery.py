@@ -17,19 +17,19 @@ from pathlib import Path
 import paho.mqtt.client as paho
 from paho.mqtt.enums import CallbackAPIVersion
 
-from kiosk.delivery import Courier, Terms
-from kiosk.storage import Store
+from kiosk.delivery import DeliveryOptions, OutboxRelay
+from kiosk.storage import SqliteEventStore
 from kiosk.system.clock import SystemClock
-from mqtt.connection import Link, Message
-from mqtt.paho.connection import PahoLink
-from mqtt.topics import Branch
+from mqtt.connection import Connection, OutgoingMessage
+from mqtt.paho.connection import PahoConnection
+from mqtt.topics import DeviceTopics
 from tests.benchmarks import delivery_centre
 from tests.benchmarks.table import Row, goal_row
 from tests.fakes.data.access_events import a_passage
 from tests.fakes.processes.broker import Broker, free_port
 from tests.paths import PROJECT
 
-BRANCH = Branch("entrance", "bench", "gate-1")
+BRANCH = DeviceTopics("entrance", "bench", "gate-1")
 RECORD_BYTES = 310
 LOUD = "allow_anonymous true\nmax_queued_messages 1000000\nmax_inflight_messages 1000\nset_tcp_nodelay true"
 OURS = [a_passage(number) for number in range(1000)]
@@ -69,14 +69,14 @@ def append_and_sync(path: Path, count: int) -> int:
     return count
 
 
-def commit_each(store: Store, count: int) -> int:
+def commit_each(store: SqliteEventStore, count: int) -> int:
     """One transaction per passage."""
     for number in range(count):
         store.commit(OURS[number % 1000])
     return count
 
 
-def commit_burst(store: Store, count: int) -> int:
+def commit_burst(store: SqliteEventStore, count: int) -> int:
     """Fifty passages per transaction."""
     for number in range(0, count, 50):
         store.commit_all(OURS[number % 1000 : number % 1000 + 50])
@@ -101,7 +101,10 @@ def recording(folder: Path, *, quick: bool) -> list[Row]:
         (100, 9) if quick else (200, 25)
     )  # small slices in turn: whatever else the machine does hits all of them
     limit, ours, burst = [], [], []
-    with closing(Store(folder / "each.db")) as each, closing(Store(folder / "burst.db")) as bursts:
+    with (
+        closing(SqliteEventStore(folder / "each.db")) as each,
+        closing(SqliteEventStore(folder / "burst.db")) as bursts,
+    ):
         commit_each(each, 50)
         for turn in range(rounds):
             limit.append(timed(lambda turn=turn: append_and_sync(folder / f"plain-{turn}", count)))  # type: ignore[misc]
@@ -127,23 +130,23 @@ def recording(folder: Path, *, quick: bool) -> list[Row]:
     return rows
 
 
-def filled(path: Path, count: int) -> Store:
+def filled(path: Path, count: int) -> SqliteEventStore:
     """A store with so many waiting."""
-    store = Store(path)
+    store = SqliteEventStore(path)
     for _ in range(0, count, 1000):
         store.commit_all(OURS)
     return store
 
 
-def drain_ours(store: Store, broker: Broker, batch: int) -> float:
+def drain_ours(store: SqliteEventStore, broker: Broker, batch: int) -> float:
     """Passages per second out of the outbox, each deleted on PUBACK like the references (no centre is in the way)."""
 
-    def connect(will: Message) -> Link:
-        return PahoLink(broker.endpoint("3.1.1"), "bench-ours", will=will)
+    def connect(will: OutgoingMessage) -> Connection:
+        return PahoConnection(broker.endpoint("3.1.1"), "bench-ours", will=will)
 
-    terms = Terms(delivery="broker", batch=batch, window=1000 if batch == 1 else 5000)
-    courier = Courier(store, BRANCH, connect, clock=SystemClock(), terms=terms)
-    return store.depth() / delivery_centre.drained_s(store, courier)
+    terms = DeliveryOptions(acknowledge_by="broker", max_batch=batch, max_inflight=1000 if batch == 1 else 5000)
+    courier = OutboxRelay(store, BRANCH, connect, clock=SystemClock(), options=terms)
+    return store.backlog_size() / delivery_centre.drained_s(store, courier)
 
 
 def drain_mosquitto_pub(broker: Broker, count: int, record: bytes) -> float:
@@ -262,5 +265,5 @@ def run(quick: bool) -> list[Row]:
 
 if __name__ == "__main__":  # the process that strace counts
     way, wanted, file = sys.argv[1:]
-    with closing(Store(Path(file))) as counted:
+    with closing(SqliteEventStore(Path(file))) as counted:
         (commit_each if way == "each" else commit_burst)(counted, int(wanted))

@@ -17,18 +17,18 @@ from uuid import UUID, uuid4
 
 import psycopg
 
-from kiosk.core.model import Stored
-from kiosk.delivery import Courier, Terms
-from kiosk.storage import Store
+from kiosk.core.model import StoredEvent
+from kiosk.delivery import DeliveryOptions, OutboxRelay
+from kiosk.storage import SqliteEventStore
 from kiosk.system.clock import SystemClock
 from mqtt import events as envelope
-from mqtt.centre.ingest.batch import Arrival
+from mqtt.centre.ingest.batch import IngestedMessage
 from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.postgres import PostgresLedger
-from mqtt.centre.ingest.postgres_rows import COLUMNS, day_of
-from mqtt.connection import Connected, Endpoint, Event, Incoming, Message, Subscribed
-from mqtt.paho.connection import PahoLink
-from mqtt.topics import Branch, Leaf
+from mqtt.centre.ingest.postgres_rows import COPY_COLUMNS, event_date
+from mqtt.connection import BrokerEndpoint, Connected, ConnectionEvent, IncomingMessage, OutgoingMessage, Subscribed
+from mqtt.paho.connection import PahoConnection
+from mqtt.topics import DeviceTopics, TopicKind
 from tests.benchmarks.table import Row, goal_row
 from tests.fakes.data.access_events import EPOCH, a_passage, event_text
 from tests.fakes.processes import postgres
@@ -36,7 +36,7 @@ from tests.fakes.processes.broker import Broker, Listener
 from tests.faults.network_proxy import Mood, Proxy
 from tests.paths import PROJECT
 
-BRANCH = Branch("entrance", "bench", "gate-1")
+BRANCH = DeviceTopics("entrance", "bench", "gate-1")
 NOW = datetime.now(UTC)
 LOUD = "allow_anonymous true\nmax_queued_messages 1000000\nmax_inflight_messages 1000\nset_tcp_nodelay true"
 
@@ -48,41 +48,41 @@ def messages(count: int) -> list[bytes]:
     made = []
     for first in range(1, count + 1, 50):
         texts = [
-            event_text(Stored(EPOCH, seq, "boot", replace(template[seq % 50], id=UUID(int=at_ms << 80 | 7 << 76 | 2 << 62 | seq))),
+            event_text(StoredEvent(EPOCH, seq, "boot", replace(template[seq % 50], id=UUID(int=at_ms << 80 | 7 << 76 | 2 << 62 | seq))),
                  BRANCH.source)
             for seq in range(first, first + 50)
         ]  # fmt: skip
-        made.append(envelope.message_of(texts))
+        made.append(envelope.make_payload(texts))
     return made
 
 
-class Haul:
+class QueuedConnection:
     """A link that hands over messages as fast as they are taken, as a broker with a full queue does (see mqtt.connection.Link)."""
 
     def __init__(self, payloads: Sequence[bytes]) -> None:
-        topic = BRANCH.topic(Leaf.PASSAGE)
-        self._left = deque(Incoming(topic, payload, 1, False, token) for token, payload in enumerate(payloads))
-        self._greeting: deque[Event] = deque([Connected(False, 65535, None), Subscribed()])
+        topic = BRANCH.topic(TopicKind.EVENT)
+        self._left = deque(IncomingMessage(topic, payload, 1, False, token) for token, payload in enumerate(payloads))
+        self._greeting: deque[ConnectionEvent] = deque([Connected(False, 65535, None), Subscribed()])
         self.confirmed = 0
 
     def open(self) -> None:
         """There is nothing to open."""
 
-    def pump(self, timeout_s: float = 0.0) -> Sequence[Event]:
+    def process(self, timeout_s: float = 0.0) -> Sequence[ConnectionEvent]:
         if self._greeting:
             return [self._greeting.popleft()]
         return [self._left.popleft() for _ in range(min(100, len(self._left)))]
 
-    def publish(self, message: Message) -> int:
+    def publish(self, message: OutgoingMessage) -> int:
         return 1
 
     def subscribe(self, filters: Sequence[str]) -> None:
         """Granted by the greeting."""
 
-    def confirm(self, incoming: Incoming) -> None:
+    def acknowledge(self, incoming: IncomingMessage) -> None:
         self.confirmed += 1
 
-    def pending(self) -> int:
+    def unacknowledged_count(self) -> int:
         return 0
 
     def close(self, *, clean: bool = True) -> None:
@@ -91,9 +91,9 @@ class Haul:
 
 def into_postgres(address: str, payloads: Sequence[bytes]) -> float:
     """Rows per second from the bytes of messages to receipts after COMMIT: the whole collector, without the network."""
-    haul = Haul(payloads)
+    haul = QueuedConnection(payloads)
     with closing(PostgresLedger(address)) as ledger:
-        collector = Collector(BRANCH.root, ledger, lambda _will: haul)
+        collector = Collector(BRANCH.prefix, ledger, lambda _will: haul)
         while not collector.ready:
             collector.step()
         started = time.perf_counter()
@@ -106,8 +106,8 @@ def into_postgres(address: str, payloads: Sequence[bytes]) -> float:
 
 def copy_alone(address: str, payloads: Sequence[bytes]) -> float:
     """The limit: the same rows, made ready before, by psycopg's COPY into the same table, 1000 per commit; nothing asked."""
-    events = [event for payload in payloads for event in envelope.read_passages(payload, BRANCH.source)[0]]
-    columns = [name.strip() for name in COLUMNS.split(",")]
+    events = [event for payload in payloads for event in envelope.parse_events(payload, BRANCH.source)[0]]
+    columns = [name.strip() for name in COPY_COLUMNS.split(",")]
     with psycopg.connect(address) as connection:
         types: dict[str, str] = dict(
             connection.execute(
@@ -119,7 +119,7 @@ def copy_alone(address: str, payloads: Sequence[bytes]) -> float:
             {
                 "device": 1,
                 "stream": 1,
-                "day": day_of(event.id),
+                "day": event_date(event.id),
                 "received_at": NOW,
                 "id": event.id,
                 "occurred_at": event.time,
@@ -130,7 +130,7 @@ def copy_alone(address: str, payloads: Sequence[bytes]) -> float:
         ready = [[row[name] for name in columns] for row in rows]
         started = time.perf_counter()
         for first in range(0, len(ready), 1000):
-            with connection.cursor().copy(f"COPY passage ({COLUMNS}) FROM STDIN (FORMAT BINARY)") as copy:
+            with connection.cursor().copy(f"COPY passage ({COPY_COLUMNS}) FROM STDIN (FORMAT BINARY)") as copy:
                 copy.set_types([types[name] for name in columns])
                 for values in ready[first : first + 1000]:
                     copy.write_row(values)
@@ -152,7 +152,7 @@ def centre_rows(*, quick: bool) -> list[Row]:
                 database = postgres.fresh_database(address, f"{way.__name__}_{turn}")
                 with closing(PostgresLedger(database)) as ledger:  # makes the tables, and today's partition
                     ledger.record(
-                        [Arrival(BRANCH, *envelope.read_passages(payloads[0], BRANCH.source), received_at=NOW)]
+                        [IngestedMessage(BRANCH, *envelope.parse_events(payloads[0], BRANCH.source), received_at=NOW)]
                     )
                 found.append(way(database, payloads[1:]))
     speed, peer = statistics.median(ours), statistics.median(limit)
@@ -165,11 +165,11 @@ def centre_rows(*, quick: bool) -> list[Row]:
     ]  # fmt: skip
 
 
-def drained_s(store: Store, courier: Courier) -> float:
+def drained_s(store: SqliteEventStore, courier: OutboxRelay) -> float:
     """Seconds until nothing waits; the courier is closed after it."""
     idle = threading.Event()
     started = time.perf_counter()
-    while store.depth():
+    while store.backlog_size():
         idle.wait(courier.step())
     seconds = time.perf_counter() - started
     courier.close()
@@ -179,19 +179,19 @@ def drained_s(store: Store, courier: Courier) -> float:
 def whole_way(folder: Path, *, quick: bool) -> list[Row]:
     """From outbox to receipt: broker and centre (SQLite, fsync per commit) are processes of their own."""
     count = 5_000 if quick else 50_000
-    with Broker(LOUD, log_type="error") as broker, closing(Store(folder / "whole.db")) as store:
+    with Broker(LOUD, log_type="error") as broker, closing(SqliteEventStore(folder / "whole.db")) as store:
         command = ["-m", "kiosk", "centre", "--broker", broker.address, "--database", str(folder / "whole-centre.db")]
         centre = subprocess.Popen([sys.executable, *command], cwd=PROJECT, stderr=subprocess.PIPE, text=True)
         assert centre.stderr is not None
         centre.stderr.readline()  # "connected and subscribed"
         for _ in range(0, count, 1000):
             store.commit_all([replace(a_passage(number), id=uuid4()) for number in range(1000)])
-        courier = Courier(
+        courier = OutboxRelay(
             store,
             BRANCH,
-            lambda will: PahoLink(broker.endpoint(), "bench-device", will=will),
+            lambda will: PahoConnection(broker.endpoint(), "bench-device", will=will),
             clock=SystemClock(),
-            terms=Terms(window=5000),
+            options=DeliveryOptions(max_inflight=5000),
         )
         seconds = drained_s(store, courier)
         centre.terminate()
@@ -202,7 +202,7 @@ def whole_way(folder: Path, *, quick: bool) -> list[Row]:
 def memory(folder: Path, *, quick: bool) -> list[Row]:
     """Resident memory of a device's process while it drains, from the first tenth of the backlog on."""
     count = 50_000 if quick else 1_000_000
-    with closing(Store(folder / "memory.db")) as store:
+    with closing(SqliteEventStore(folder / "memory.db")) as store:
         batch = [a_passage(number) for number in range(1000)]
         for _ in range(0, count, 1000):
             store.commit_all(batch)
@@ -219,10 +219,10 @@ def memory(folder: Path, *, quick: bool) -> list[Row]:
         ]
         command += ["--greens", os.devnull, "--per-s", "1", "--delivery", "broker"]
         device = subprocess.Popen([sys.executable, *command], stdin=subprocess.PIPE, cwd=PROJECT)
-        with closing(Store(folder / "memory.db")) as look:
+        with closing(SqliteEventStore(folder / "memory.db")) as look:
             gone = 0
             while gone < count - 100:
-                gone = look._courier.execute("SELECT up_to_seq FROM delivery").fetchone()[0]
+                gone = look._relay_connection.execute("SELECT up_to_seq FROM delivery").fetchone()[0]
                 if gone > count / 10:
                     seen.append(_resident_mb(device.pid))
                 ready.wait(0.05)
@@ -243,12 +243,14 @@ def _resident_mb(pid: int) -> float:
 def presence(folder: Path, *, quick: bool) -> list[Row]:
     """From the last byte of a device to `offline` at a subscriber, in keep-alives."""
     keepalive_s = 8 if quick else 20
-    topic = BRANCH.topic(Leaf.STATE)
+    topic = BRANCH.topic(TopicKind.STATE)
     with Broker(log_type="error") as broker, Proxy(broker.port) as proxy:
         listener = Listener(broker.endpoint(), topic)
-        endpoint = Endpoint("127.0.0.1", proxy.port, keepalive_s=keepalive_s)
-        with closing(Store(folder / "presence.db")) as store:
-            courier = Courier(store, BRANCH, lambda will: PahoLink(endpoint, "bench", will=will), clock=SystemClock())
+        endpoint = BrokerEndpoint("127.0.0.1", proxy.port, keepalive_s=keepalive_s)
+        with closing(SqliteEventStore(folder / "presence.db")) as store:
+            courier = OutboxRelay(
+                store, BRANCH, lambda will: PahoConnection(endpoint, "bench", will=will), clock=SystemClock()
+            )
             while not listener.look(0.01):
                 courier.step()
             proxy.set(Mood.HALF_OPEN)

@@ -23,8 +23,8 @@ from pathlib import Path
 import numpy as np
 
 from kiosk import config
-from kiosk.core.model import Outcome, State
-from kiosk.hardware.gpio.pattern_player import Lamp, Lit
+from kiosk.core.model import DeviceState, Outcome
+from kiosk.hardware.gpio.pattern_player import Lamp, OutputState
 from kiosk.hardware.gpio.signal_output import open_signal
 from kiosk.system.status_file import read_status
 from tests.benchmarks.hardware_faults import run_beside
@@ -161,13 +161,13 @@ def lamp_ms(times: int) -> list[float]:
     lit = threading.Event()
     at = [0.0]
 
-    def seen(now: Lit) -> None:
+    def seen(now: OutputState) -> None:
         if Lamp.GREEN in now.lamps:
             at[0] = time.monotonic()
             lit.set()
 
     lamps = open_signal(config.Signal(pin_factory="mock"), on_change=seen)
-    lamps.set_idle_state(State.READY)
+    lamps.set_idle_state(DeviceState.READY)
     found = []
     for _ in range(times):
         began_s = time.monotonic()

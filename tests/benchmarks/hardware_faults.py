@@ -56,7 +56,7 @@ def fault_rows(folder: Path) -> list[Row]:
             healed_s = until(partial(shows, run_dir, "ready"), 20.0)
             rows.append(goal_row(f"fault: {name}, shown as {expected}", round(shown_s, 1), "s", "<= 5"))
             rows.append(Row(f"fault: {name}, healed by itself", round(healed_s, 1), "s"))
-        log = premises.log("daemon").read_text(encoding="utf-8")
+        log = premises.log_file("daemon").read_text(encoding="utf-8")
     told = sum(1 for line in log.splitlines() if " ERROR " in line and "no picture" in line)
     rows.append(goal_row("fault: camera unplugged, lines of error in the log", told, "lines", "<= 1"))
     return rows
@@ -126,10 +126,10 @@ def _fault(name: str, shown_as: str, shown_s: float, healed_s: float | None, tol
 def frozen_rows() -> list[Row]:
     """A sensor that sends one picture for ever: the stage of the demonstration stands still."""
     with demonstration() as running:
-        run_dir = running.premises.run_dir
-        running.freeze(frozen=True)
+        run_dir = running.sandbox.run_dir
+        running.set_camera_frozen(frozen=True)
         shown_s = until(partial(shows, run_dir, "out-of-order"), 20.0)
-        running.freeze(frozen=False)
+        running.set_camera_frozen(frozen=False)
         healed_s = until(partial(shows, run_dir, "ready"), 20.0)
-        log = running.premises.log("kiosk").read_text(encoding="utf-8")
+        log = running.sandbox.log_file("kiosk").read_text(encoding="utf-8")
     return _fault("picture frozen", "out-of-order", shown_s, healed_s, log.count("picture is frozen"))

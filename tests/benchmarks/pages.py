@@ -11,10 +11,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.parse import urlsplit
 
-from kiosk.core.model import State
-from kiosk.simulation.demo import Demonstration
-from kiosk.simulation.sandbox import scratch_premises
-from kiosk.simulation.visitors import hasty_pace
+from kiosk.core.model import DeviceState
+from kiosk.simulation.demo import Demo
+from kiosk.simulation.sandbox import temporary_sandbox
+from kiosk.simulation.visitors import fast_timing
 from tests.benchmarks.table import Row, goal_row
 from tests.fakes.data.status_snapshots import a_status, answers, publish
 from tests.fakes.processes import browser as browsers
@@ -93,7 +93,7 @@ def pixels_ms(browser: Browser, url: str, run_dir: Path, rounds: int) -> list[fl
         for number in range(1, rounds + 1):
             now = datetime.now(UTC)
             shown = (dataclasses.replace(answers(now, 0.0)[-1], number=number),)
-            told = a_status(State.READY, now=now, shown=shown)
+            told = a_status(DeviceState.READY, now=now, shown=shown)
             page.evaluate(f"window.seen = ({PIXELS_OF})({number}); 0")
             published_ms = datetime.now(UTC).timestamp() * 1000
             publish(run_dir, told)
@@ -144,26 +144,26 @@ def scanning_ms(rounds: int, answers_each: int) -> tuple[list[float], list[float
     """From picture to lamp in the real daemon: (without, with fifty followers), in turns of the same run."""
     taken: tuple[list[float], list[float]] = ([], [])
     with (
-        scratch_premises() as premises,
-        Demonstration(premises, hasty_pace(30.0), loop=True, window_s=1.0) as demonstration,
+        temporary_sandbox() as premises,
+        Demo(premises, fast_timing(30.0), loop=True, window_s=1.0) as demonstration,
     ):
         for number in range(2 * rounds):
             crowded = number % 4 in {1, 2}  # without, with, with, without: a slow drift of the machine falls on both
             with ExitStack() as stack:
                 for each in range(BROWSERS if crowded else 0):
-                    while follow(stack, demonstration.page, each) is None:
-                        demonstration.turn()  # seats of the round before are given back within seconds
+                    while follow(stack, demonstration.page_url, each) is None:
+                        demonstration.poll()  # seats of the round before are given back within seconds
                 seen = _numbers(demonstration)
                 while len(fresh := _numbers(demonstration).keys() - seen.keys()) < answers_each:
-                    demonstration.turn()
+                    demonstration.poll()
                 found = _numbers(demonstration)
                 taken[crowded].extend(found[one] for one in fresh)
     return taken
 
 
-def _numbers(demonstration: Demonstration) -> dict[int, float]:
+def _numbers(demonstration: Demo) -> dict[int, float]:
     """How long each remembered answer took, by its number."""
-    found = demonstration.look()
+    found = demonstration.read_status()
     return {shown["number"]: float(shown["took_ms"]) for shown in found["shown"]} if found else {}
 
 

@@ -19,7 +19,7 @@ from pyzbar import pyzbar
 from kiosk.core.frame import Frame, Luma
 from kiosk.decoding import Cascade
 from kiosk.decoding.preview.image_files import folder_pictures, load_luma
-from kiosk.decoding.still_image import read_picture
+from kiosk.decoding.still_image import decode_image
 from tests.benchmarks.reading_frames import (
     FRAMES_SEED,
     PEOPLE_SEED,
@@ -74,7 +74,7 @@ def peers() -> dict[str, Engine]:
         ],
         "OpenCV QRCodeDetector": lambda luma: _opencv(plain, luma),
         "OpenCV QRCodeDetectorAruco": lambda luma: _opencv(aruco, luma),
-        "our cascade": lambda luma: [reading.data for reading in read_picture(luma)],
+        "our cascade": lambda luma: [reading.data for reading in decode_image(luma)],
     }
 
 
@@ -152,7 +152,7 @@ def _still_scene(background: Luma, peer: Measured) -> list[Row]:
     for number in range(count):
         frame = Frame(pictures[number % len(pictures)], number, number * FRAME_S)
         started_s = time.process_time()
-        cascade.read(frame)
+        cascade.decode(frame)
         spent_s += time.process_time() - started_s
     reference = float(np.mean(peer.cpu_s)) * 1000
     mean_ms = spent_s / count * 1000
@@ -194,7 +194,7 @@ Decode = Callable[[Frame], list[bytes]]
 
 def _daemon(slower: int) -> Decode:
     cascade = Cascade(clock_s=lambda: time.thread_time() * slower)
-    return lambda frame: [reading.data for reading in cascade.read(frame).readings]
+    return lambda frame: [reading.data for reading in cascade.decode(frame).codes]
 
 
 def time_to_read_s(shots: Sequence[Shot], decode: Decode, slower: float) -> float:
@@ -226,7 +226,7 @@ def _photographs() -> list[Row]:
 
 def _negatives() -> list[Row]:
     pictures = folder_pictures(SHARED / "qr-images" / "negatives")
-    seen = sum(bool(read_picture(load_luma(path))) for path in pictures)
+    seen = sum(bool(decode_image(load_luma(path))) for path in pictures)
     return [goal_row(f"our cascade: codes reported on negatives ({len(pictures)})", seen, "pictures", "<= 0")]
 
 

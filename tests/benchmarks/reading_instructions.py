@@ -13,7 +13,7 @@ from pyzbar import pyzbar
 from kiosk.core.frame import Frame, Luma
 from kiosk.decoding import Cascade
 from kiosk.decoding.engines import zxing
-from kiosk.decoding.still_image import read_picture
+from kiosk.decoding.still_image import decode_image
 from tests.benchmarks.reading_frames import code_frames
 from tests.benchmarks.table import Row, keep, show
 
@@ -34,13 +34,13 @@ def look(way: str, pictures: list[Luma]) -> Callable[[int], object]:
     if way == WAYS[1]:
         return lambda i: pyzbar.decode(pictures[i], symbols=[pyzbar.ZBarSymbol.QRCODE])
     if way == WAYS[2]:
-        return lambda i: zxing.scan(pictures[i], "zxing")
+        return lambda i: zxing.scan_qr_codes(pictures[i], "zxing")
     if way == WAYS[3]:
-        return lambda i: read_picture(pictures[i])
+        return lambda i: decode_image(pictures[i])
     cascade = Cascade()
     for number in range(12):  # until the gate has closed
-        cascade.read(Frame(pictures[0], number, number * 0.1))
-    return lambda i: cascade.read(Frame(pictures[0], 12 + i, 1.2 + i * 0.001))
+        cascade.decode(Frame(pictures[0], number, number * 0.1))
+    return lambda i: cascade.decode(Frame(pictures[0], 12 + i, 1.2 + i * 0.001))
 
 
 def counted(way: str, frames: int) -> int:

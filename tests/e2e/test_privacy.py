@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from paho.mqtt.enums import CallbackAPIVersion
 
-from kiosk.simulation.demo import Demonstration
-from kiosk.simulation.sandbox import Premises, scratch_premises
-from kiosk.simulation.visitors import hasty_pace
-from mqtt.sealing import open_sealed
+from kiosk.simulation.demo import Demo
+from kiosk.simulation.sandbox import Premises, temporary_sandbox
+from kiosk.simulation.visitors import fast_timing
+from mqtt.sealing import unseal_subject
 from tests.fakes.data.people import forbidden, leaks
 
 PAGES = (
@@ -80,13 +80,13 @@ def opened_by_the_centre(premises: Premises) -> str:
     assert isinstance(key, X25519PrivateKey)
     with closing(sqlite3.connect(premises.database)) as database:
         rows = database.execute("SELECT id, sealed FROM event WHERE length(sealed) > 0").fetchall()
-    return repr([open_sealed(key, sealed, UUID(bytes=passage_id)) for passage_id, sealed in rows])
+    return repr([unseal_subject(key, sealed, UUID(bytes=passage_id)) for passage_id, sealed in rows])
 
 
 def test_nobody_is_found_in_database_wal_log_wire_status_or_page() -> None:
-    with scratch_premises() as premises:
+    with temporary_sandbox() as premises:
         needles = forbidden(premises.samples.samples)
-        demonstration = Demonstration(premises, hasty_pace(60.0), loop=False, window_s=1.0)
+        demonstration = Demo(premises, fast_timing(60.0), loop=False, window_s=1.0)
         seen: dict[str, bytes] = {}
         with demonstration, listening(demonstration._port) as heard:
             demonstration.run_once()

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from kiosk.simulation.assertions import Verdict, met
-from kiosk.simulation.demo import Demonstration
-from kiosk.simulation.sandbox import Premises, scratch_premises
-from kiosk.simulation.visitors import hasty_pace
+from kiosk.simulation.assertions import DemoResult, got_expected_decision
+from kiosk.simulation.demo import Demo
+from kiosk.simulation.sandbox import Premises, temporary_sandbox
+from kiosk.simulation.visitors import fast_timing
 
 FRAMES_PER_S = 60.0
 WINDOW_S = 1.0
@@ -18,12 +18,12 @@ WINDOW_S = 1.0
 
 @pytest.fixture
 def premises() -> Iterator[Premises]:
-    with scratch_premises() as found:
+    with temporary_sandbox() as found:
         yield found
 
 
-def played(premises: Premises, each_turn: Callable[[Demonstration], None]) -> tuple[Demonstration, Verdict]:
-    demonstration = Demonstration(premises, hasty_pace(FRAMES_PER_S), loop=False, window_s=WINDOW_S)
+def played(premises: Premises, each_turn: Callable[[Demo], None]) -> tuple[Demo, DemoResult]:
+    demonstration = Demo(premises, fast_timing(FRAMES_PER_S), loop=False, window_s=WINDOW_S)
     with demonstration:
         demonstration.run_once(lambda _: each_turn(demonstration))
     return demonstration, demonstration.check_result()
@@ -36,7 +36,7 @@ class KilledInTheMiddle:
         self.plan = plan
         self.done: list[str] = []
 
-    def __call__(self, demonstration: Demonstration) -> None:
+    def __call__(self, demonstration: Demo) -> None:
         for answers, name in sorted(self.plan.items()):
             if len(demonstration.decisions) >= answers and name not in self.done:
                 self.done.append(name)
@@ -60,9 +60,15 @@ def test_everybody_is_answered_and_nothing_lost_though_daemon_broker_and_centre_
     assert killer.done == ["kiosk", "broker", "centre"]
     assert verdict.lost == verdict.duplicated == 0
     assert verdict.recorded == verdict.received >= 13
-    unanswered = [turn.visitor.en for turn in demonstration.scenario.turns if turn.visitor.expected and not turn.answered]
+    unanswered = [
+        turn.visitor.en for turn in demonstration.scenario.turns if turn.visitor.expected and not turn.answered
+    ]
     assert not unanswered
-    wrong = [turn.visitor.en for turn in demonstration.scenario.turns if not met(turn, demonstration.decisions)]
+    wrong = [
+        turn.visitor.en
+        for turn in demonstration.scenario.turns
+        if not got_expected_decision(turn, demonstration.decisions)
+    ]
     assert len(wrong) <= 1, "only whoever stood there while the daemon was killed may have been answered twice"
 
 
@@ -74,7 +80,7 @@ def test_nothing_that_was_killed_or_ended_leaves_a_process_behind(premises: Prem
 
 
 def test_no_piece_of_any_persons_data_is_in_any_file_that_the_walk_leaves(premises: Premises) -> None:
-    demonstration = Demonstration(premises, hasty_pace(FRAMES_PER_S), loop=False, window_s=WINDOW_S)
+    demonstration = Demo(premises, fast_timing(FRAMES_PER_S), loop=False, window_s=WINDOW_S)
     with demonstration:
         demonstration.run_once()
         names = (premises.database.name, f"{premises.database.name}-wal", premises.centre_database.name)

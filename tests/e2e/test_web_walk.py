@@ -10,7 +10,7 @@ from contextlib import closing, suppress
 
 import pytest
 
-from kiosk.simulation.demo import Demonstration
+from kiosk.simulation.demo import Demo
 from tests.fakes.parts.web_accounts import PASSWORD, PIN
 from tests.fakes.processes.demo_web_client import Reader, staffed_demonstration, turns_until
 
@@ -18,12 +18,12 @@ FLOODERS = 3
 
 
 @pytest.fixture
-def demonstration() -> Iterator[Demonstration]:
+def demonstration() -> Iterator[Demo]:
     with staffed_demonstration(loop=False) as found:
         yield found
 
 
-def test_orders_of_guard_and_administrator_are_carried_out_by_the_daemon(demonstration: Demonstration) -> None:
+def test_orders_of_guard_and_administrator_are_carried_out_by_the_daemon(demonstration: Demo) -> None:
     with demonstration:
         turns_until(demonstration, lambda found: found["state"] == "ready")
         guard, admin = Reader(demonstration.page_url), Reader(demonstration.page_url)
@@ -43,7 +43,7 @@ def test_orders_of_guard_and_administrator_are_carried_out_by_the_daemon(demonst
         assert "cong-1" in admin.ask("GET", "/admin/settings")[1]
 
 
-def test_what_a_guard_undoes_on_his_page_is_undone_at_the_gate_and_at_the_centre(demonstration: Demonstration) -> None:
+def test_what_a_guard_undoes_on_his_page_is_undone_at_the_gate_and_at_the_centre(demonstration: Demo) -> None:
     with demonstration:
         turns_until(demonstration, lambda found: found["state"] == "ready")
         guard, admin = Reader(demonstration.page_url), Reader(demonstration.page_url)
@@ -66,12 +66,12 @@ def test_what_a_guard_undoes_on_his_page_is_undone_at_the_gate_and_at_the_centre
                 "SELECT outcome, manual_reason, annuls IS NULL FROM event ORDER BY seq DESC LIMIT 2"
             ).fetchall()
             assert kept == [("check-again", "mistake", 0), ("pass", "assisted", 1)]
-            assert centre.execute("SELECT count(*) FROM effective_event WHERE reason IN ('manual', 'annulled')").fetchone() == (
-                0,
-            )
+            assert centre.execute(
+                "SELECT count(*) FROM effective_event WHERE reason IN ('manual', 'annulled')"
+            ).fetchone() == (0,)
 
 
-def test_a_flooded_and_killed_page_never_touches_scanning(demonstration: Demonstration) -> None:
+def test_a_flooded_and_killed_page_never_touches_scanning(demonstration: Demo) -> None:
     stop = threading.Event()
     answered: list[int] = []
 

@@ -12,27 +12,27 @@ import numpy as np
 import pytest
 
 from kiosk.core.model import Reason
-from kiosk.decoding.still_image import read_picture
-from kiosk.simulation.demo import Demonstration
-from kiosk.storage import Store
+from kiosk.decoding.still_image import decode_image
+from kiosk.simulation.demo import Demo
+from kiosk.storage import SqliteEventStore
 from tests.fakes.data.access_events import a_passage
 from tests.fakes.parts.web_accounts import PASSWORD
 from tests.fakes.processes.demo_web_client import Reader, staffed_demonstration, turns_until
 
 
 @pytest.fixture
-def demonstration() -> Iterator[Demonstration]:
+def demonstration() -> Iterator[Demo]:
     with staffed_demonstration(loop=True) as found:
         yield found
 
 
-def administrator(demonstration: Demonstration) -> Reader:
+def administrator(demonstration: Demo) -> Reader:
     found = Reader(demonstration.page_url)
     found.log_in("admin", PASSWORD)
     return found
 
 
-def test_an_administrator_aims_and_reads_log_and_configuration_while_people_pass(demonstration: Demonstration) -> None:
+def test_an_administrator_aims_and_reads_log_and_configuration_while_people_pass(demonstration: Demo) -> None:
     with demonstration:
         turns_until(demonstration, lambda found: found["state"] == "ready")
         admin = administrator(demonstration)
@@ -42,25 +42,25 @@ def test_an_administrator_aims_and_reads_log_and_configuration_while_people_pass
         assert found
         luma = cv2.imdecode(np.frombuffer(base64.b64decode(found[1]), np.uint8), cv2.IMREAD_GRAYSCALE)
         assert luma is not None
-        assert read_picture(np.asarray(luma, np.uint8)) == ()
+        assert decode_image(np.asarray(luma, np.uint8)) == ()
         assert "order take-still of process" in admin.ask("GET", "/admin/log")[1]
         assert "runs with what the file says" in admin.ask("GET", "/admin/settings")[1]
         answered = len(demonstration.decisions)
         turns_until(demonstration, lambda _: len(demonstration.decisions) > answered)
 
 
-def refusals(demonstration: Demonstration) -> list[tuple[str, int]]:
+def refusals(demonstration: Demo) -> list[tuple[str, int]]:
     """Why, and how often, by the kiosk's own database."""
     with closing(sqlite3.connect(demonstration.sandbox.database)) as reader:
         return reader.execute("SELECT reason, times FROM quarantine JOIN rejection_count USING (seq)").fetchall()
 
 
-def test_what_the_centre_refuses_is_seen_on_the_page_sent_again_and_refused_again(demonstration: Demonstration) -> None:
+def test_what_the_centre_refuses_is_seen_on_the_page_sent_again_and_refused_again(demonstration: Demo) -> None:
     with demonstration:
         turns_until(demonstration, lambda found: found["state"] == "ready")
         kiosk = demonstration.processes["kiosk"]
         kiosk.kill()
-        store = Store(demonstration.sandbox.database)
+        store = SqliteEventStore(demonstration.sandbox.database)
         poison = store.commit(replace(a_passage(1), code_bytes=2_000_000, reason=Reason.UNKNOWN_CODE))
         store.close()
         kiosk.start()

@@ -104,7 +104,9 @@ class SpoiledMachine:
     def start_page(self) -> None:
         """As systemd does it."""
         config = str(self.premises.config_file)
-        self._page = ChildProcess("page", python_module_command("kiosk", "web", "--config", config), self.premises.log_file("page"))
+        self._page = ChildProcess(
+            "page", python_module_command("kiosk", "web", "--config", config), self.premises.log_file("page")
+        )
         self._page.start()
         self._house.callback(self._page.terminate)
 

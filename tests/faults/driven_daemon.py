@@ -24,7 +24,7 @@ from kiosk import config
 from kiosk.app.components import Components, build_components, create_run_dir
 from kiosk.app.daemon import Daemon
 from kiosk.core.gate import uuid7
-from kiosk.core.model import Outcome, AccessEvent, Reason
+from kiosk.core.model import AccessEvent, Outcome, Reason
 from kiosk.core.ports import StoreError
 from kiosk.hardware.gpio.signal_output import SignalOutput, open_signal
 from kiosk.storage import SqliteEventStore

@@ -22,7 +22,9 @@ def table(runs: list[dict[str, Any]], commit: str) -> str:
     ended = [run for run in runs if "faults" in run]
     good = {run["seed"] for run in ended}
     stuck = [
-        f"{run['seed']}{' (reached one when run again)' if run['seed'] in good else ''}" for run in runs if "faults" not in run
+        f"{run['seed']}{' (reached one when run again)' if run['seed'] in good else ''}"
+        for run in runs
+        if "faults" not in run
     ]
     kinds: Counter[str] = Counter()
     for run in ended:
@@ -49,7 +51,10 @@ def table(runs: list[dict[str, Any]], commit: str) -> str:
         ("**duplicated at the centre**", total("doubled")),
         ("**light or answer without its record**", total("unrecorded")),
         ("**gaps in seq on the device**", total("seq_gaps")),
-        ("duplicates on the wire, for each injected fault", f"{on_wire / injected:.0f} (worst seed {most:.0f}, allowed 1150)"),
+        (
+            "duplicates on the wire, for each injected fault",
+            f"{on_wire / injected:.0f} (worst seed {most:.0f}, allowed 1150)",
+        ),
         ("faults injected", injected),
         ("a seed took", f"{total('seconds') / len(ended):.0f} s"),
     ]

@@ -75,7 +75,9 @@ def test_a_full_disk_that_is_restarted_on_has_all_that_was_promised(small_disk: 
 
 
 def test_room_is_kept_for_receipts_so_that_a_full_disk_empties_by_itself(small_disk: Path) -> None:
-    store = SqliteEventStore(small_disk / "p.db", limits=RetentionLimits(min_free_bytes=400_000, low_space_bytes=600_000))
+    store = SqliteEventStore(
+        small_disk / "p.db", limits=RetentionLimits(min_free_bytes=400_000, low_space_bytes=600_000)
+    )
     kept = fill(store)
     with pytest.raises(StoreError, match="kept free for receipts"):
         store.check_writable()

@@ -11,26 +11,28 @@ from datetime import UTC, datetime
 
 import cbor2
 
-from kiosk.core.model import Assurance, Claim, ClockQuality, Moment, Refusal
-from kiosk.credentials import Dispatcher, known_grammar
+from kiosk.core.model import Assurance, Claim, ClockQuality, ClockReading, Refusal
+from kiosk.credentials import CredentialVerifier, is_known_format
 from kiosk.credentials.formats import base45, cose
-from kiosk.credentials.issuing.samples import SampleWorld, sample_world
+from kiosk.credentials.issuing.samples import SampleData, sample_world
 from kiosk.credentials.trust import denylist, trust_list
 
-NOW = Moment(datetime(2026, 11, 23, 1, tzinfo=UTC), 1000.0, ClockQuality.SYNCHRONISED)
-WORLD: SampleWorld = sample_world(NOW.at, seed=7)
+NOW = ClockReading(datetime(2026, 11, 23, 1, tzinfo=UTC), 1000.0, ClockQuality.SYNCHRONISED)
+WORLD: SampleData = sample_world(NOW.utc_at, seed=7)
 TRUE_CODES = frozenset(sample.data for sample in WORLD.samples)
 # The same token in another dress: these bytes inside the code were signed.
-TRUE_PASSES = frozenset(base45.decode(sample.data[5:]) for sample in WORLD.samples if sample.data.startswith(b"HUE1:"))
+TRUE_PASSES = frozenset(
+    base45.decode_base45(sample.data[5:]) for sample in WORLD.samples if sample.data.startswith(b"HUE1:")
+)
 
 
-TRUST_LIST = trust_list.parse(WORLD.trust_list, WORLD.root_pem)
-DENYLIST = denylist.parse(WORLD.denylist, WORLD.root_pem)
+TRUST_LIST = trust_list.parse_trust_list(WORLD.trust_list, WORLD.root_pem)
+DENYLIST = denylist.parse_denylist(WORLD.denylist, WORLD.root_pem)
 
 
-def dispatcher() -> Dispatcher:
+def dispatcher() -> CredentialVerifier:
     """A fresh verifier of the sample world: it remembers no rotating pass."""
-    return Dispatcher(TRUST_LIST, DENYLIST)
+    return CredentialVerifier(TRUST_LIST, DENYLIST)
 
 
 def dressed(data: bytes) -> tuple[bytes, bool]:
@@ -38,17 +40,17 @@ def dressed(data: bytes) -> tuple[bytes, bool]:
     dress, rest = data[:1], data[1:]
     signer = WORLD.issuer
     if dress == b"1":
-        return b"HUE1:" + base45.encode(rest).encode(), False
+        return b"HUE1:" + base45.encode_base45(rest).encode(), False
     if dress == b"2":
-        return b"HUE1:" + base45.encode(cose.sign(signer.private_key, signer.kid, rest)).encode(), True
+        return b"HUE1:" + base45.encode_base45(cose.make_sign1(signer.private_key, signer.kid, rest)).encode(), True
     if dress == b"3":
-        return b"HC1:" + base45.encode(zlib.compress(rest, 1)).encode(), False
+        return b"HC1:" + base45.encode_base45(zlib.compress(rest, 1)).encode(), False
     if dress == b"4":
-        token = cose.sign(WORLD.foreign_key, WORLD.foreign_kid, rest)
-        return b"HC1:" + base45.encode(zlib.compress(token, 1)).encode(), True
+        token = cose.make_sign1(WORLD.hcert_key, WORLD.hcert_kid, rest)
+        return b"HC1:" + base45.encode_base45(zlib.compress(token, 1)).encode(), True
     if dress == b"5":  # a proof made of fuzz beside a true token
-        both = cbor2.dumps([base45.decode(WORLD["valid"].data[5:]), rest], canonical=True)
-        return b"HUE1:" + base45.encode(both).encode(), False
+        both = cbor2.dumps([base45.decode_base45(WORLD["valid"].data[5:]), rest], canonical=True)
+        return b"HUE1:" + base45.encode_base45(both).encode(), False
     return data, False
 
 
@@ -57,13 +59,13 @@ def judge(data: bytes, codes: frozenset[bytes] = TRUE_CODES, passes: frozenset[b
     code, signed = dressed(data)
     answer = dispatcher().verify(code, NOW)
     assert isinstance(answer, Claim | Refusal)
-    assert isinstance(known_grammar(code), bool)
+    assert isinstance(is_known_format(code), bool)
     if isinstance(answer, Claim):
         assert answer.subject.identifiers
         if answer.assurance is Assurance.VERIFIED and not signed:
             inner = b""
             with contextlib.suppress(ValueError):
-                inner = base45.decode(code[5:])
+                inner = base45.decode_base45(code[5:])
             assert code in codes or inner in passes or code.startswith(b"HC1:"), "verified, and never signed"
             if code.startswith(b"HC1:"):
                 assert answer.subject == WORLD["hcert"].subject, "verified, and never signed"

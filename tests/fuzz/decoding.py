@@ -43,12 +43,12 @@ def drawn(data: bytes) -> tuple[Luma, bool]:
 def judge(data: bytes) -> None:
     """One fuzzed picture through still reading and through the daemon's cascade, three frames of it."""
     from kiosk.decoding import Cascade
-    from kiosk.decoding.still_image import read_picture
+    from kiosk.decoding.still_image import decode_image
 
     picture, ours = drawn(data)
     cascade = Cascade()
-    sights = [cascade.read(Frame(picture, number, number * 0.1)) for number in range(3)]
-    for reading in [*read_picture(picture), *(reading for sight in sights for reading in sight.readings)]:
+    sights = [cascade.decode(Frame(picture, number, number * 0.1)) for number in range(3)]
+    for reading in [*decode_image(picture), *(reading for sight in sights for reading in sight.codes)]:
         assert not ours or reading.data == TEXT, f"misread by {reading.stage}: {reading.data!r}"
 
 

@@ -39,7 +39,7 @@ class Role(StrEnum):
     ADMIN = "admin"
 
 
-class AccountTrouble(KioskError):
+class AccountError(KioskError):
     """The accounts cannot be kept."""
 
 
@@ -80,13 +80,17 @@ class Accounts:
         code = "-".join("".join(secrets.choice(_CODE_LETTERS) for _ in range(4)) for _ in range(3))
         with self._hash_lock:
             hashed = _HASHER.hash(code)
-        self._save(replace(self._load(), setup_code_hash=hashed, setup_code_expires_at=self._now() + SETUP_CODE_VALID_S))
+        self._save(
+            replace(self._load(), setup_code_hash=hashed, setup_code_expires_at=self._now() + SETUP_CODE_VALID_S)
+        )
         return code
 
     def set_admin_password(self, setup_code: str, password: str) -> bool:
         """Set the administrator's password with a set-up code, which is used up. Raises AccountTrouble."""
         kept = self._load()
-        if self._now() > kept.setup_code_expires_at or not self._matches(kept.setup_code_hash, setup_code.strip().upper()):
+        if self._now() > kept.setup_code_expires_at or not self._matches(
+            kept.setup_code_hash, setup_code.strip().upper()
+        ):
             return False
         with self._hash_lock:
             hashed = _HASHER.hash(password)
@@ -114,7 +118,7 @@ class Accounts:
         except FileNotFoundError:
             return _StoredAccounts()
         except (OSError, ValueError, TypeError) as trouble:
-            raise AccountTrouble(
+            raise AccountError(
                 f"{self._path} cannot be read ({trouble}); delete it and run: kiosk web setup"
             ) from trouble
 
@@ -123,9 +127,7 @@ class Accounts:
         try:  # `sudo kiosk web setup` writes for the user of the web UI
             atomic_files.write_file(self._path, content, mode=0o600, owner_of_folder=True)
         except OSError as trouble:
-            raise AccountTrouble(
-                f"{self._path} cannot be written: {trouble.strerror}; check page.state_dir"
-            ) from trouble
+            raise AccountError(f"{self._path} cannot be written: {trouble.strerror}; check page.state_dir") from trouble
 
 
 def is_valid_password(password: str) -> bool:

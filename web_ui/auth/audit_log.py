@@ -10,32 +10,34 @@ from pathlib import Path
 
 AUDIT_FILE = "audit.jsonl"
 MAX_BYTES = 1_000_000
-MAX_DETAIL = 200
+MAX_DETAIL_LENGTH = 200
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class AuditEntry:
     """Who did what, when, from where, and what came of it. Never a secret, never a person's data."""
 
     at: str
-    who: str
+    actor: str
     address: str
-    what: str
+    action: str
     result: str
     detail: str = ""
 
 
-class Audit:
+class AuditLog:
     """Appends to `folder`, which must exist; any thread."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / AUDIT_FILE
         self._lock = threading.Lock()
 
-    def write(self, who: str, address: str, what: str, result: str, detail: str = "") -> None:
+    def append(self, actor: str, address: str, action: str, result: str, detail: str = "") -> None:
         """Note an action, on disk before the answer. Raises OSError: what cannot be noted is not done."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        line = json.dumps(asdict(Entry(at, who, address, what, result, detail[:MAX_DETAIL])), ensure_ascii=False)
+        line = json.dumps(
+            asdict(AuditEntry(at, actor, address, action, result, detail[:MAX_DETAIL_LENGTH])), ensure_ascii=False
+        )
         with self._lock:
             if self._path.exists() and self._path.stat().st_size > MAX_BYTES:
                 self._path.replace(self._path.with_suffix(".1.jsonl"))
@@ -46,7 +48,7 @@ class Audit:
             finally:
                 os.close(descriptor)
 
-    def last(self, count: int) -> tuple[Entry, ...]:
+    def newest(self, count: int) -> tuple[AuditEntry, ...]:
         """The newest entries, newest first; a line that is not one is left out."""
         try:
             with self._path.open(encoding="utf-8", errors="replace") as file:
@@ -56,7 +58,7 @@ class Audit:
         found = []
         for line in reversed(lines):
             try:
-                found.append(Entry(**json.loads(line)))
+                found.append(AuditEntry(**json.loads(line)))
             except (ValueError, TypeError):
                 continue
         return tuple(found)

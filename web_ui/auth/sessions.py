@@ -10,14 +10,14 @@ from dataclasses import dataclass
 
 from web_ui.auth.accounts import Role
 
-LASTS_S = {Role.ADMIN: 1800.0, Role.GUARD: 12 * 3600.0}
+SESSION_TIMEOUT_S = {Role.ADMIN: 1800.0, Role.GUARD: 12 * 3600.0}
 """Since the last request, per role: an admin leaves his desk, a guard keeps his phone for a shift."""
 MAX_SESSIONS = 256
 MAX_ADDRESSES = 1024
 FREE_FAILURES = 3
-LONGEST_S = 300.0
-ALL_FAILURES = 30
-ALL_WITHIN_S = 600.0
+MAX_DELAY_S = 300.0
+MAX_TOTAL_FAILURES = 30
+TOTAL_FAILURES_WINDOW_S = 600.0
 
 
 @dataclass(slots=True)
@@ -25,26 +25,28 @@ class Session:
     """One login."""
 
     role: Role
-    csrf: str
+    csrf_token: str
     """What every form of this login must carry."""
-    until_s: float
+    expires_s: float
 
 
-class Sessions:
+class SessionStore:
     """Logins, known by the hash of a random token that only the browser has; gone at a restart. Any thread."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._open: OrderedDict[bytes, Session] = OrderedDict()
+        self._sessions: OrderedDict[bytes, Session] = OrderedDict()
 
-    def begin(self, role: Role) -> str:
+    def create(self, role: Role) -> str:
         """A new token. Always a fresh one: a token that somebody planted before the login is worth nothing."""
         token = secrets.token_urlsafe(32)
         with self._lock:
-            self._open[_hash(token)] = Session(role, secrets.token_urlsafe(32), self._monotonic() + LASTS_S[role])
-            while len(self._open) > MAX_SESSIONS:
-                self._open.popitem(last=False)
+            self._sessions[_hash(token)] = Session(
+                role, secrets.token_urlsafe(32), self._monotonic() + SESSION_TIMEOUT_S[role]
+            )
+            while len(self._sessions) > MAX_SESSIONS:
+                self._sessions.popitem(last=False)
         return token
 
     def find(self, token: str | None) -> Session | None:
@@ -52,61 +54,67 @@ class Sessions:
         if not token:
             return None
         with self._lock:
-            found = self._open.get(_hash(token))
+            found = self._sessions.get(_hash(token))
             if found is None:
                 return None
-            if self._monotonic() > found.until_s:
-                del self._open[_hash(token)]
+            if self._monotonic() > found.expires_s:
+                del self._sessions[_hash(token)]
                 return None
-            found.until_s = self._monotonic() + LASTS_S[found.role]
+            found.expires_s = self._monotonic() + SESSION_TIMEOUT_S[found.role]
             return found
 
     def end(self, token: str | None) -> None:
         """Log out."""
         with self._lock:
-            self._open.pop(_hash(token or ""), None)
+            self._sessions.pop(_hash(token or ""), None)
 
     def end_all(self, role: Role) -> None:
         """Log everybody of a role out: its password was changed."""
         with self._lock:
-            for key in [key for key, session in self._open.items() if session.role is role]:
-                del self._open[key]
+            for key in [key for key, session in self._sessions.items() if session.role is role]:
+                del self._sessions[key]
 
 
 def _hash(token: str) -> bytes:
     return hashlib.blake2b(token.encode(), digest_size=16).digest()
 
 
-class Throttle:
+class LoginThrottle:
     """How long an address must wait before it may try again; and all addresses together. Any thread."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
-        self._all: list[float] = []
+        self._recent_failures: list[float] = []
 
     def wait_s(self, address: str) -> float:
         """Seconds until this address may try; 0 where it may now."""
         with self._lock:
             now_s = self._monotonic()
             count, last_s = self._failures.get(address, (0, 0.0))
-            own_s = min(LONGEST_S, 2.0 ** (count - FREE_FAILURES)) - (now_s - last_s) if count >= FREE_FAILURES else 0.0
-            self._all = [at_s for at_s in self._all if now_s - at_s < ALL_WITHIN_S]
-            all_s = ALL_WITHIN_S - (now_s - self._all[0]) if len(self._all) >= ALL_FAILURES else 0.0
+            own_s = (
+                min(MAX_DELAY_S, 2.0 ** (count - FREE_FAILURES)) - (now_s - last_s) if count >= FREE_FAILURES else 0.0
+            )
+            self._recent_failures = [at_s for at_s in self._recent_failures if now_s - at_s < TOTAL_FAILURES_WINDOW_S]
+            all_s = (
+                TOTAL_FAILURES_WINDOW_S - (now_s - self._recent_failures[0])
+                if len(self._recent_failures) >= MAX_TOTAL_FAILURES
+                else 0.0
+            )
             return max(0.0, own_s, all_s)
 
-    def failed(self, address: str) -> None:
+    def record_failure(self, address: str) -> None:
         """Count a wrong secret."""
         with self._lock:
             now_s = self._monotonic()
             self._failures[address] = (self._failures.get(address, (0, 0.0))[0] + 1, now_s)
             self._failures.move_to_end(address)
-            self._all.append(now_s)
+            self._recent_failures.append(now_s)
             while len(self._failures) > MAX_ADDRESSES:
                 self._failures.popitem(last=False)
 
-    def succeeded(self, address: str) -> None:
+    def reset(self, address: str) -> None:
         """Forget the address's failures."""
         with self._lock:
             self._failures.pop(address, None)

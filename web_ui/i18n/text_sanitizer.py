@@ -8,27 +8,27 @@ import re
 
 from markupsafe import Markup
 
-MOST_SHOWN = 4_000
+MAX_TEXT_LENGTH = 4_000
 """Characters of one value of somebody else's making, such as a setting or a log line."""
 
 # C0 without tab and line ends, DEL, C1; marks and overrides of direction (Unicode 9.0, UAX 9) and invisible joiners that can
 # make two texts look the same; line and paragraph separators; lone surrogates, which cannot be encoded; the byte order mark.
-_STRANGE = re.compile(
+_UNSAFE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028\u2029\u202a-\u202e\u2060-\u2069\ud800-\udfff\ufeff]"
 )
 
 
-def visible(value: object) -> object:
+def sanitize(value: object) -> object:
     """A value for a template: strings with what is strange in them made visible, all else (markup of our own too) as it is."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
-    return _STRANGE.sub(_picture, value) if _STRANGE.search(value) else value
+    return _UNSAFE.sub(_code_point_label, value) if _UNSAFE.search(value) else value
 
 
-def cut(text: str, max_length: int = MOST_SHOWN) -> str:
+def truncate(text: str, max_length: int = MAX_TEXT_LENGTH) -> str:
     """A text that is too long, to be shown in part."""
     return text if len(text) <= max_length else f"{text[:max_length]} … (+{len(text) - max_length})"
 
 
-def _picture(found: re.Match[str]) -> str:
+def _code_point_label(found: re.Match[str]) -> str:
     return f"⟨U+{ord(found[0]):04X}⟩"  # control pictures (U+2400) are in few fonts

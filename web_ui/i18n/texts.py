@@ -50,7 +50,7 @@ REMEDY: Mapping[str, Text] = {
 }
 """What to do about each state; empty where nothing is to be done, or where the facts say it."""
 
-ABSENCE: Mapping[str, Text] = {
+LIVENESS_TEXTS: Mapping[str, Text] = {
     "not-running": Text("Không chạy", "Not running"),
     "silent": Text("Không trả lời", "No answer"),
     "unreadable": Text("Không rõ", "Not known"),
@@ -66,7 +66,7 @@ CLOCK: Mapping[str, Text] = {
 UNIT: Mapping[str, Text] = {"s": Text("giây", "s"), "min": Text("phút", "min"), "d": Text("ngày", "d")}
 """Units of measured values that the languages write differently; all others are the same in both."""
 
-GRADE: Mapping[str, Text] = {
+CHECK_STATUS_TEXTS: Mapping[str, Text] = {
     "ok": Text("Tốt", "Good"),
     "warn": Text("Cần xem", "Needs a look"),
     "broken": Text("Hỏng", "Broken"),
@@ -77,7 +77,7 @@ DELIVERY: Mapping[str, Text] = {
     "broker": Text("khi máy chủ MQTT nhận", "when the broker takes it"),
 }
 
-PAGE: Mapping[str, Text] = {
+PAGE_TEXTS: Mapping[str, Text] = {
     "title": Text("Máy quét ở cổng", "Entrance kiosk"),
     "pages": Text("Các trang", "Pages"),
     "status": Text("Trạng thái", "Status"),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from web_ui.i18n.texts import Text
 
-AUDIT: Mapping[str, Text] = {
+AUDIT_TEXTS: Mapping[str, Text] = {
     "login": Text("Đăng nhập", "Login"),
     "login as admin": Text("Đăng nhập quản lý", "Login as administrator"),
     "login as guard": Text("Đăng nhập bảo vệ", "Login as guard"),
@@ -40,7 +40,7 @@ AUDIT: Mapping[str, Text] = {
 }
 """What the audit log's own words mean; the file keeps the English ones, whoever reads it."""
 
-OFFICE: Mapping[str, Text] = {
+ADMIN_TEXTS: Mapping[str, Text] = {
     "office.admin": Text("Quản lý", "Administration"),
     "office.logout": Text("Đăng xuất", "Log out"),
     "login.admin": Text("Đăng nhập quản lý", "Administrator's login"),

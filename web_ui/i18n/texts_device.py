@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from web_ui.i18n.texts import Text
 
-DEVICE: Mapping[str, Text] = {
+DEVICE_TEXTS: Mapping[str, Text] = {
     "aiming.title": Text("Ngắm camera", "Aim the camera"),
     "aiming.go": Text("Xem một hình", "Take a picture"),
     "aiming.again": Text("Xem hình mới", "Take another"),
@@ -74,7 +74,7 @@ DEVICE: Mapping[str, Text] = {
     "quarantine.which": Text("Chọn bản ghi cần gửi lại.", "Choose the record to send again."),
 }
 
-REFUSED: Mapping[str, Text] = {
+REJECTION_TEXTS: Mapping[str, Text] = {
     "too-large": Text("Bản ghi lớn quá mức cho phép.", "The record is larger than allowed."),
     "not-json": Text("Không đọc được bản ghi.", "The record cannot be read."),
     "not-an-event": Text("Không phải một bản ghi lượt qua.", "It is not the record of a passage."),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from web_ui.i18n.texts import Text
 
-REPORT: Mapping[str, Text] = {
+REPORT_TEXTS: Mapping[str, Text] = {
     "report": Text("Báo cáo cho đoàn kiểm tra", "Report for inspectors"),
     "report.says": Text(
         "{site} · {device}. {days} ngày gần nhất, in lúc {at}. Không có dữ liệu cá nhân.",

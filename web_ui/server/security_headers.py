@@ -10,16 +10,16 @@ MAX_BODY_BYTES = 64 * 1024
 MAX_HEADER_BYTES = 16 * 1024
 
 
-def policy(images: str = "'self'") -> str:
+def content_security_policy(image_sources: str = "'self'") -> str:
     """The content security policy (W3C CSP 3) of a page whose images come from there."""
     return (
-        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {images}; connect-src 'self'; manifest-src 'self'; "
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {image_sources}; connect-src 'self'; manifest-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
 
 
-HEADERS = {
-    "Content-Security-Policy": policy(),
+SECURITY_HEADERS = {
+    "Content-Security-Policy": content_security_policy(),
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "same-origin",  # with no-referrer a browser sends its own forms with "Origin: null" (Fetch standard, 3.2)
@@ -29,34 +29,34 @@ HEADERS = {
 }
 
 
-def own_names(extra: Iterable[str] = ()) -> frozenset[str]:
+def allowed_hosts(extra: Iterable[str] = ()) -> frozenset[str]:
     """Names under which this machine may be asked: loopback, its own name (also as .local), and those of the configuration."""
     host = socket.gethostname().lower()
     return frozenset({"localhost", host, f"{host.split('.')[0]}.local", *(name.lower() for name in extra)})
 
 
-def is_own(host: str, names: frozenset[str]) -> bool:
+def is_allowed_host(host: str, allowed: frozenset[str]) -> bool:
     """Whether a Host header names this machine. Any literal address may: a rebound name (DNS rebinding) is never one."""
     name = host.rsplit(":", 1)[0] if host.rpartition(":")[2].isdigit() else host
     try:
         ipaddress.ip_address(name.strip("[]"))
     except ValueError:
-        return name.lower().rstrip(".") in names
+        return name.lower().rstrip(".") in allowed
     return True
 
 
-def put_up(app: Flask, names: frozenset[str]) -> None:
+def add_security_checks(app: Flask, allowed: frozenset[str]) -> None:
     """Put the fences around every page of `app`."""
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES, MAX_FORM_PARTS=50)
 
     @app.before_request
     def _host() -> None:
-        if not is_own(request.headers.get("Host", ""), names):
+        if not is_allowed_host(request.headers.get("Host", ""), allowed):
             abort(421)
 
     @app.after_request
     def _headers(response: Response) -> Response:
-        for name, value in HEADERS.items():
+        for name, value in SECURITY_HEADERS.items():
             response.headers.setdefault(name, value)
         if "Cache-Control" not in response.headers:
             response.headers["Cache-Control"] = "no-store"

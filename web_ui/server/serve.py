@@ -14,15 +14,15 @@ from wsgiref.types import WSGIApplication
 
 from waitress.server import create_server
 
-from kiosk.system.logs import RecentLines
-from kiosk.system.systemd import Notifier
+from kiosk.system.logs import LogBuffer
+from kiosk.system.systemd import SystemdNotifier
 from web_ui.auth.accounts import Accounts
 from web_ui.kiosk.app import create_app
 from web_ui.server import security_headers
-from web_ui.server.connection_limits import CountedChannel, ImpatientChannel, drop_dead_peers
+from web_ui.server.connection_limits import CountLimitedChannel, TimeLimitedChannel, set_peer_timeout
 from web_ui.server.server_sent_events import MAX_STREAMS
-from web_ui.server.watchdog import Pulse
-from web_ui.settings import PageSettings, PageTrouble
+from web_ui.server.watchdog import WatchdogPinger
+from web_ui.settings import WebServerError, WebSettings
 
 REQUEST_THREADS = 6
 """For everything that is not a stream; a stream holds a thread of its own."""
@@ -31,7 +31,7 @@ MAX_UNSENT_BYTES = 256 * 1024
 """What a slow browser may leave unsent before its stream waits."""
 
 
-def listen(host: str, port: int) -> socket.socket:
+def open_port(host: str, port: int) -> socket.socket:
     """Open the port. Raises PageTrouble with a sentence that says what to do."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
@@ -47,23 +47,23 @@ def listen(host: str, port: int) -> socket.socket:
             hint = (
                 f"cannot listen there: {trouble.strerror or trouble}; choose another address with page.host or --host"
             )
-        raise PageTrouble(f"The page on {host}: {hint}.") from trouble
+        raise WebServerError(f"The page on {host}: {hint}.") from trouble
 
 
-def address_of(listener: socket.socket, host: str, *, secure: bool) -> str:
+def page_url(listener: socket.socket, host: str, *, secure: bool) -> str:
     """The page's address as a person types it."""
     loopback = {"": "127.0.0.1", str(ipaddress.IPv4Address(0)): "127.0.0.1", "::": "[::1]"}
     shown = loopback.get(host, f"[{host}]" if ":" in host else host)
     return f"http{'s' if secure else ''}://{shown}:{listener.getsockname()[1]}/"
 
 
-def notices(settings: PageSettings, address: str) -> Iterator[str]:
+def startup_notices(settings: WebSettings, address: str) -> Iterator[str]:
     """What somebody who starts the page must know. Raises AccountTrouble."""
     folder = settings.state_dir
     if folder and folder.is_dir() and not Accounts(folder).has_admin:
-        code = Accounts(folder).make_code()
+        code = Accounts(folder).make_setup_code()
         yield f"There is no administrator yet. Open {address}setup with the code {code}, or run: kiosk web setup"
-    if not settings.certificate and not _on_loopback(settings.host):
+    if not settings.certificate_path and not _on_loopback(settings.host):
         yield "The page is open to the LAN without TLS: passwords can be read on the way. Run: kiosk web certificate"
 
 
@@ -87,20 +87,20 @@ def make_server(app: WSGIApplication, listener: socket.socket, *, secure: bool) 
         url_scheme="https" if secure else "http",
         ident=None,
     )
-    server.channel_class = ImpatientChannel if secure else CountedChannel
+    server.channel_class = TimeLimitedChannel if secure else CountLimitedChannel
     return server
 
 
-def serve(settings: PageSettings, announce: Callable[[str], None], recent: RecentLines | None = None) -> None:
+def run_server(settings: WebSettings, announce: Callable[[str], None], log_buffer: LogBuffer | None = None) -> None:
     """Serve until SIGTERM or Ctrl-C; main thread only. Raises PageTrouble, and AccountTrouble.
 
     `announce` gets the line `page: ADDRESS` once the port is open, and what else somebody must know; `recent` keeps this
     process' log lines.
     """
-    secure = settings.certificate is not None
-    listener = listen(settings.host, settings.port)
-    drop_dead_peers(listener)
-    app, live = create_app(settings, recent)
+    secure = settings.certificate_path is not None
+    listener = open_port(settings.host, settings.port)
+    set_peer_timeout(listener)
+    app, live = create_app(settings, log_buffer)
     with ExitStack() as house:
         around, inner = _behind_tls(settings, listener, app, house) if secure else (app, listener)
         server = make_server(around, inner, secure=secure)
@@ -112,32 +112,32 @@ def serve(settings: PageSettings, announce: Callable[[str], None], recent: Recen
 
         for number in (signal.SIGTERM, signal.SIGINT):
             house.callback(signal.signal, number, signal.signal(number, stop))
-        _in_thread(house, "live", live.run, live.close)
-        pulse = Pulse(listener.getsockname()[:2], Notifier(), secure=secure)
-        _in_thread(house, "pulse", pulse.run, pulse.close)
-        address = address_of(listener, settings.host, secure=secure)
-        for line in (f"page: {address}", *notices(settings, address)):
+        _start_thread(house, "live", live.run, live.close)
+        pulse = WatchdogPinger(listener.getsockname()[:2], SystemdNotifier(), secure=secure)
+        _start_thread(house, "pulse", pulse.run, pulse.close)
+        address = page_url(listener, settings.host, secure=secure)
+        for line in (f"page: {address}", *startup_notices(settings, address)):
             announce(line)
         server.run()
 
 
 def _behind_tls(
-    settings: PageSettings, listener: socket.socket, app: WSGIApplication, house: ExitStack
+    settings: WebSettings, listener: socket.socket, app: WSGIApplication, exit_stack: ExitStack
 ) -> tuple[WSGIApplication, socket.socket]:
     """TLS on `listener`; the application and the port behind it. Raises PageTrouble."""
     from web_ui.server import tls  # noqa: PLC0415  # asyncio and cryptography: 10 MB that a page on loopback does without
 
-    assert settings.certificate
-    context = tls.context(settings.certificate, settings.key)
-    inner = listen("127.0.0.1", 0)
-    front = tls.Front(listener, context, inner.getsockname()[1])
-    _in_thread(house, "tls", front.run, front.close)
-    return front.around(app), inner
+    assert settings.certificate_path
+    context = tls.make_server_context(settings.certificate_path, settings.key_path)
+    inner = open_port("127.0.0.1", 0)
+    front = tls.TlsProxy(listener, context, inner.getsockname()[1])
+    _start_thread(exit_stack, "tls", front.run, front.close)
+    return front.wrap_app(app), inner
 
 
-def _in_thread(house: ExitStack, name: str, run: Callable[[], None], close: Callable[[], None]) -> None:
+def _start_thread(exit_stack: ExitStack, name: str, run: Callable[[], None], close: Callable[[], None]) -> None:
     """Run until `house` ends: then close, and wait for the thread."""
     thread = threading.Thread(target=run, name=name)
     thread.start()
-    house.callback(thread.join)
-    house.callback(close)
+    exit_stack.callback(thread.join)
+    exit_stack.callback(close)

@@ -16,28 +16,28 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 from kiosk.system import atomic_files
 from mqtt.broker import certificates
 from web_ui.server.connection_limits import MAX_CONNECTIONS_PER_ADDRESS
-from web_ui.settings import PageTrouble
+from web_ui.settings import WebServerError
 
-HANDSHAKE_S = 5.0
+HANDSHAKE_TIMEOUT_S = 5.0
 CHUNK_BYTES = 64 * 1024
 MAX_CONNECTIONS = 128
-VALID_DAYS = 825  # the longest that Apple's browsers take, of whatever issuer (support.apple.com/103769)
+CERTIFICATE_VALID_DAYS = 825  # the longest that Apple's browsers take, of whatever issuer (support.apple.com/103769)
 
 
-def context(certificate_path: Path, key_path: Path | None) -> ssl.SSLContext:
+def make_server_context(certificate_path: Path, key_path: Path | None) -> ssl.SSLContext:
     """What to shake hands with. Raises PageTrouble."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         made.load_cert_chain(certificate_path, key_path)
     except OSError as trouble:  # SSLError is one
-        raise PageTrouble(
+        raise WebServerError(
             f"The certificate {certificate_path} (key {key_path or 'in it'}) cannot be used: {trouble}."
         ) from trouble
     return made
 
 
-class Front:
+class TlsProxy:
     """One listening port with TLS; `run` belongs to a thread of its own, `close` to any."""
 
     def __init__(self, listener: socket.socket, tls: ssl.SSLContext, inner_port: int) -> None:
@@ -70,7 +70,7 @@ class Front:
 
     async def _serve(self) -> None:
         server = await asyncio.start_server(
-            self._proxy_connection, sock=self._listener, ssl=self._tls, ssl_handshake_timeout=HANDSHAKE_S
+            self._proxy_connection, sock=self._listener, ssl=self._tls, ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S
         )
         await self._stop.wait()
         server.close()
@@ -79,13 +79,19 @@ class Front:
 
     async def _proxy_connection(self, client_reader: asyncio.StreamReader, client_writer: asyncio.StreamWriter) -> None:
         address = str(client_writer.get_extra_info("peername")[0])
-        if len(self._client_addresses) >= MAX_CONNECTIONS or Counter(self._client_addresses.values())[address] >= MAX_CONNECTIONS_PER_ADDRESS:
+        if (
+            len(self._client_addresses) >= MAX_CONNECTIONS
+            or Counter(self._client_addresses.values())[address] >= MAX_CONNECTIONS_PER_ADDRESS
+        ):
             client_writer.close()
             return
         page, requests = await asyncio.open_connection("127.0.0.1", self._inner_port)
         port = int(requests.get_extra_info("sockname")[1])
         self._client_addresses[port] = address
-        pumps = [asyncio.ensure_future(_pump(client_reader, requests)), asyncio.ensure_future(_pump(page, client_writer))]
+        pumps = [
+            asyncio.ensure_future(_copy_stream(client_reader, requests)),
+            asyncio.ensure_future(_copy_stream(page, client_writer)),
+        ]
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -97,7 +103,7 @@ class Front:
             client_writer.close()
 
 
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+async def _copy_stream(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
     """Hand bytes on until one side ends; a slow sink slows its source."""
     try:
         while data := await source.read(CHUNK_BYTES):
@@ -111,9 +117,9 @@ def make_self_signed_certificate(path: Path, names: Sequence[str]) -> str:
     """Write a key and a self-signed certificate for this machine's names, mode 0600. Returns its fingerprint. Raises PageTrouble."""
     host = socket.gethostname()
     hosts = dict.fromkeys(("localhost", host, f"{host.split('.')[0]}.local", "127.0.0.1", "::1", *names))
-    pem, fingerprint = certificates.make_self_signed(host[:64], tuple(hosts), datetime.now(UTC), VALID_DAYS)
+    pem, fingerprint = certificates.make_self_signed(host[:64], tuple(hosts), datetime.now(UTC), CERTIFICATE_VALID_DAYS)
     try:
         atomic_files.write_file(path, pem, mode=0o600, owner_of_folder=True)
     except OSError as error:
-        raise PageTrouble(f"{path} cannot be written: {error.strerror}; choose another place with --out.") from error
+        raise WebServerError(f"{path} cannot be written: {error.strerror}; choose another place with --out.") from error
     return fingerprint

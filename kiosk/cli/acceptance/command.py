@@ -14,8 +14,8 @@ from typing import Any
 import click
 
 from kiosk import config
-from kiosk.cli.acceptance.context import Bench, Finding, Step, Verdict
-from kiosk.cli.acceptance.report import STATUS_LABELS, STEP_LABELS, WATCHDOG, write_report, read_report, report_paths
+from kiosk.cli.acceptance.context import AcceptanceContext, AcceptanceStep, StepResult, StepStatus
+from kiosk.cli.acceptance.report import STATUS_LABELS, STEP_LABELS, WATCHDOG, read_report, report_paths, write_report
 from kiosk.cli.acceptance.steps import STEPS
 from kiosk.core.ports import KioskError
 from kiosk.system.status_file import read_status
@@ -26,7 +26,7 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 YES, NO, SKIP = ("y", "c"), ("n", "k"), ("s", "b")
 
 
-class RealBench:
+class DeviceContext:
     """The device itself, and the owner at the terminal."""
 
     def __init__(self, settings: config.Settings) -> None:
@@ -74,15 +74,19 @@ class RealBench:
 
 
 def run_steps(
-    context: Bench, folder: Path, *, steps: Iterable[tuple[str, Step]] = STEPS, now: Callable[[], datetime] | None = None
-) -> list[Finding]:
+    context: AcceptanceContext,
+    folder: Path,
+    *,
+    steps: Iterable[tuple[str, AcceptanceStep]] = STEPS,
+    now: Callable[[], datetime] | None = None,
+) -> list[StepResult]:
     """Go through the steps that are not met yet, keep the report after each, and return all findings.
 
     A step that was met in an earlier report of this folder is not asked again: an interrupted walk goes on.
     """
     clock = now or (lambda: datetime.now(UTC))
     earlier = read_report(folder, context.settings)
-    found = {name: finding for name, finding in earlier.items() if finding.status is Verdict.PASSED}
+    found = {name: finding for name, finding in earlier.items() if finding.status is StepStatus.PASSED}
     if WATCHDOG in earlier and WATCHDOG not in found:
         found[WATCHDOG] = _result_after_reset(context, earlier[WATCHDOG], clock())
     for name, step in steps:
@@ -90,30 +94,34 @@ def run_steps(
             found[name] = step(context)
             _print_result(found[name], vietnamese=context.settings.site.language == "vi")
             write_report(found.values(), folder, context.settings, clock())
-    if found.get(WATCHDOG, Finding(WATCHDOG, Verdict.PENDING)).status is not Verdict.PASSED:
+    if found.get(WATCHDOG, StepResult(WATCHDOG, StepStatus.PENDING)).status is not StepStatus.PASSED:
         found[WATCHDOG] = crash_kernel(
-            context, lambda finding: write_report([*_without_watchdog(found), finding], folder, context.settings, clock()), clock()
+            context,
+            lambda finding: write_report([*_without_watchdog(found), finding], folder, context.settings, clock()),
+            clock(),
         )
     write_report(found.values(), folder, context.settings, clock())
     return list(found.values())
 
 
-def _without_watchdog(results: Mapping[str, Finding]) -> list[Finding]:
+def _without_watchdog(results: Mapping[str, StepResult]) -> list[StepResult]:
     return [finding for name, finding in results.items() if name != WATCHDOG]
 
 
-def crash_kernel(context: Bench, save_result: Callable[[Finding], None], now_at: datetime) -> Finding:
+def crash_kernel(context: AcceptanceContext, save_result: Callable[[StepResult], None], now_at: datetime) -> StepResult:
     """A kernel that hangs is what the board's watchdog is for. Only where there is one, and only with the owner's yes."""
     if not context.read_file("/sys/class/watchdog/watchdog0/identity"):
-        return Finding(WATCHDOG, Verdict.FAILED, "the board has no watchdog (dtparam=watchdog=on)")
+        return StepResult(WATCHDOG, StepStatus.FAILED, "the board has no watchdog (dtparam=watchdog=on)")
     agreed = context.ask(
         "Bước cuối làm treo nhân hệ điều hành; trong nửa phút bo mạch phải tự khởi động lại, rồi hãy chạy lại lệnh này. Làm chứ?",
         "The last step hangs the kernel; within half a minute the board must reset itself. Then run this command again. Do it?",
     )
     if not agreed:
-        return Finding(WATCHDOG, Verdict.PENDING)
-    waiting = Finding(
-        WATCHDOG, Verdict.PENDING, f"hung in boot {context.read_file(BOOT_ID).strip()} at {now_at.isoformat(timespec='seconds')}"
+        return StepResult(WATCHDOG, StepStatus.PENDING)
+    waiting = StepResult(
+        WATCHDOG,
+        StepStatus.PENDING,
+        f"hung in boot {context.read_file(BOOT_ID).strip()} at {now_at.isoformat(timespec='seconds')}",
     )
     save_result(waiting)
     context.run_command("sync")
@@ -122,26 +130,28 @@ def crash_kernel(context: Bench, save_result: Callable[[Finding], None], now_at:
     return waiting
 
 
-def _result_after_reset(context: Bench, pending: Finding, now_at: datetime) -> Finding:
+def _result_after_reset(context: AcceptanceContext, pending: StepResult, now_at: datetime) -> StepResult:
     """What the next run makes of a kernel that was hung: another boot means that the board has reset itself."""
     words = pending.detail.split()
     if not pending.detail.startswith("hung in boot ") or context.read_file(BOOT_ID).strip() == words[3]:
-        return Finding(WATCHDOG, Verdict.PENDING)
+        return StepResult(WATCHDOG, StepStatus.PENDING)
     uptime_s = float((context.read_file("/proc/uptime").split() or ["0"])[0])
     away_s = (now_at - datetime.fromisoformat(words[5])).total_seconds() - uptime_s
     by_itself = context.ask(
         "Sau khi bị treo, bo mạch có tự khởi động lại mà không ai rút điện?",
         "After it hung, did the board reset itself, with nobody pulling the plug?",
     )
-    verdict = Verdict.PENDING if by_itself is None else Verdict.PASSED if by_itself else Verdict.FAILED
-    return Finding(
+    verdict = StepStatus.PENDING if by_itself is None else StepStatus.PASSED if by_itself else StepStatus.FAILED
+    return StepResult(
         WATCHDOG,
         verdict,
-        f"reset {away_s:.0f} s after it hung" if 0 <= away_s < RESET_TIMEOUT_S else "reset; the clock was set meanwhile",
+        f"reset {away_s:.0f} s after it hung"
+        if 0 <= away_s < RESET_TIMEOUT_S
+        else "reset; the clock was set meanwhile",
     )
 
 
-def _print_result(result: Finding, *, vietnamese: bool) -> None:
+def _print_result(result: StepResult, *, vietnamese: bool) -> None:
     en, vi, colour = STATUS_LABELS[result.status]
     names = STEP_LABELS[result.name]
     click.echo(
@@ -156,8 +166,8 @@ def run_acceptance(settings: config.Settings, folder: Path) -> int:
         raise KioskError(
             "The kiosk does not run here, so there is nothing to accept. Start it:  sudo systemctl start kiosk"
         )
-    findings = run_steps(RealBench(settings), folder)
-    open_ones = sum(finding.status is not Verdict.PASSED for finding in findings)
+    findings = run_steps(DeviceContext(settings), folder)
+    open_ones = sum(finding.status is not StepStatus.PASSED for finding in findings)
     for path in report_paths(folder, settings):
         click.echo(str(path))
     return 1 if open_ones else 0

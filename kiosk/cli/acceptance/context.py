@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from kiosk import config
 
 
-class Verdict(StrEnum):
+class StepStatus(StrEnum):
     """How a step ended. OPEN: it was skipped, or it waits for the next run."""
 
     PASSED = "met"
@@ -17,20 +17,22 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class StepResult:
     """One line of the report; `value` holds what was measured, in words without a person's data."""
 
     name: str
-    status: Verdict
+    status: StepStatus
     detail: str = ""
 
 
-def step_result(name: str, detail: str = "", *, passed: bool | None) -> Finding:
+def step_result(name: str, detail: str = "", *, passed: bool | None) -> StepResult:
     """A step that is met or not; None where nobody could or would say."""
-    return Finding(name, Verdict.PENDING if passed is None else Verdict.PASSED if passed else Verdict.FAILED, detail)
+    return StepResult(
+        name, StepStatus.PENDING if passed is None else StepStatus.PASSED if passed else StepStatus.FAILED, detail
+    )
 
 
-class Bench(Protocol):
+class AcceptanceContext(Protocol):
     """The world as a step sees it."""
 
     settings: config.Settings
@@ -54,34 +56,34 @@ class Bench(Protocol):
         """What a command prints; empty where it fails."""
 
 
-Step = Callable[[Bench], Finding]
+AcceptanceStep = Callable[[AcceptanceContext], StepResult]
 
 
-def decision_count(context: Bench) -> int:
+def decision_count(context: AcceptanceContext) -> int:
     """Decisions since the daemon started."""
     status = context.read_status()
     return sum(status["counters"].values()) if status else 0
 
 
-def check_is_failing(context: Bench, name: str) -> bool:
+def check_is_failing(context: AcceptanceContext, name: str) -> bool:
     """Whether a fact of the self-check is not well just now."""
     status = context.read_status()
     return any(fact["name"] == name and fact["grade"] != "ok" for fact in (status or {"facts": []})["facts"])
 
 
-def device_state(context: Bench) -> str:
+def device_state(context: AcceptanceContext) -> str:
     """As the lamp says."""
     status = context.read_status()
     return str(status["state"]) if status else "not running"
 
 
-def is_connected(context: Bench) -> bool:
+def is_connected(context: AcceptanceContext) -> bool:
     """Whether the daemon has a way to the centre just now."""
     status = context.read_status()
     return bool(status and status["uplink"]["connected"])
 
 
-def backlog_size(context: Bench) -> int:
+def backlog_size(context: AcceptanceContext) -> int:
     """How many passages wait for the centre; -1 where the daemon says nothing."""
     status = context.read_status()
     return int(status["outbox"]["depth"]) if status else -1

@@ -8,13 +8,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 from kiosk import config
-from kiosk.cli.acceptance.context import Finding, Verdict
+from kiosk.cli.acceptance.context import StepResult, StepStatus
 
 WATCHDOG = "watchdog"
 STATUS_LABELS = {
-    Verdict.PASSED: ("ok", "đạt", "green"),
-    Verdict.FAILED: ("BAD", "KHÔNG ĐẠT", "red"),
-    Verdict.PENDING: ("open", "chưa làm", "yellow"),
+    StepStatus.PASSED: ("ok", "đạt", "green"),
+    StepStatus.FAILED: ("BAD", "KHÔNG ĐẠT", "red"),
+    StepStatus.PENDING: ("open", "chưa làm", "yellow"),
 }
 STEP_LABELS = {
     "board": ("bo mạch và nhân hệ điều hành", "board and vendor kernel"),
@@ -41,17 +41,19 @@ def report_paths(folder: Path, settings: config.Settings) -> tuple[Path, Path]:
     return folder / f"{name}.json", folder / f"{name}.txt"
 
 
-def read_report(folder: Path, settings: config.Settings) -> dict[str, Finding]:
+def read_report(folder: Path, settings: config.Settings) -> dict[str, StepResult]:
     """The findings of an earlier report; none where there is none or it cannot be read."""
     try:
         found = json.loads(report_paths(folder, settings)[0].read_text(encoding="utf-8"))
-        rows = [Finding(str(row["name"]), Verdict(row["verdict"]), str(row["value"])) for row in found["findings"]]
+        rows = [
+            StepResult(str(row["name"]), StepStatus(row["verdict"]), str(row["value"])) for row in found["findings"]
+        ]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
     return {row.name: row for row in rows if row.name in STEP_LABELS}
 
 
-def write_report(results: Iterable[Finding], folder: Path, settings: config.Settings, now_at: datetime) -> None:
+def write_report(results: Iterable[StepResult], folder: Path, settings: config.Settings, now_at: datetime) -> None:
     """Write both reports; raises OSError where the folder cannot be written."""
     rows = sorted(results, key=lambda finding: list(STEP_LABELS).index(finding.name))
     as_json, as_text = report_paths(folder, settings)

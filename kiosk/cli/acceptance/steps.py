@@ -5,16 +5,16 @@ finding tells who passed: counts, times, light and pixel measures, names of hard
 """
 
 from kiosk.cli.acceptance.context import (
-    Bench,
-    Finding,
-    Step,
-    Verdict,
-    decision_count,
-    is_connected,
-    check_is_failing,
-    step_result,
+    AcceptanceContext,
+    AcceptanceStep,
+    StepResult,
+    StepStatus,
     backlog_size,
+    check_is_failing,
+    decision_count,
     device_state,
+    is_connected,
+    step_result,
 )
 
 SCAN_TIMEOUT_S = 60.0
@@ -24,24 +24,27 @@ NOISE_TEST_S = 60.0
 OUTPUTS_OFF_TIMEOUT_S = 5.0
 
 
-def check_board(context: Bench) -> Finding:
+def check_board(context: AcceptanceContext) -> StepResult:
     """Vendor kernel and model."""
     model = context.read_file("/proc/device-tree/model").strip("\0\n")
     kernel = context.run_command("uname", "-rm").strip()
     system = next(
-        (line[13:-1] for line in context.read_file("/etc/os-release").splitlines() if line.startswith("PRETTY_NAME=")), "?"
+        (line[13:-1] for line in context.read_file("/etc/os-release").splitlines() if line.startswith("PRETTY_NAME=")),
+        "?",
     )
     real = model.startswith("Raspberry Pi")
     return step_result("board", f"{model or 'no Raspberry Pi'}; {kernel}; {system}", passed=real)
 
 
-def check_firmware(context: Bench) -> Finding:
+def check_firmware(context: AcceptanceContext) -> StepResult:
     """Our lines reached the vendor's firmware and kernel."""
     config_txt = context.read_file("/boot/firmware/config.txt")
     wanted = {
         "include entrance-kiosk.txt": "include entrance-kiosk.txt" in config_txt.splitlines(),
-        "persist_gpio_outputs=n": "pinctrl_bcm2835.persist_gpio_outputs=n" in context.read_file("/proc/cmdline").split(),
-        "dtparam=strict_gpiod": "dtparam=strict_gpiod" in context.read_file("/boot/firmware/entrance-kiosk.txt").splitlines(),
+        "persist_gpio_outputs=n": "pinctrl_bcm2835.persist_gpio_outputs=n"
+        in context.read_file("/proc/cmdline").split(),
+        "dtparam=strict_gpiod": "dtparam=strict_gpiod"
+        in context.read_file("/boot/firmware/entrance-kiosk.txt").splitlines(),
         "watchdog": bool(context.read_file("/sys/class/watchdog/watchdog0/identity")),
     }
     missing = [name for name, there in wanted.items() if not there]
@@ -49,7 +52,7 @@ def check_firmware(context: Bench) -> Finding:
     return step_result("firmware", said, passed=not missing)
 
 
-def measure_timings(context: Bench) -> Finding:
+def measure_timings(context: AcceptanceContext) -> StepResult:
     """Real timings: power-on, start of the service, load, temperature."""
     show = context.run_command(
         "systemctl", "show", "kiosk", "-p", "ExecMainStartTimestampMonotonic", "-p", "ActiveEnterTimestampMonotonic"
@@ -65,7 +68,7 @@ def measure_timings(context: Bench) -> Finding:
     return step_result("timings", said, passed=active > began > 0)
 
 
-def check_ready(context: Bench) -> Finding:
+def check_ready(context: AcceptanceContext) -> StepResult:
     """The self-check is content."""
     found = context.wait_until(lambda: device_state(context) in ("ready", "degraded"), RESTART_TIMEOUT_S)
     status = context.read_status() or {"facts": []}
@@ -74,19 +77,21 @@ def check_ready(context: Bench) -> Finding:
     return step_result("ready", said, passed=found is not None)
 
 
-def _scan_step(name: str, vi: str, en: str) -> Step:
+def _scan_step(name: str, vi: str, en: str) -> AcceptanceStep:
     """Focus and exposure: a code under some conditions is answered."""
 
-    def step(bench: Bench) -> Finding:
+    def step(bench: AcceptanceContext) -> StepResult:
         before = decision_count(bench)  # before the owner is told: who holds the code up already is the one
         bench.instruct(vi, en)
         took_s = bench.wait_until(lambda: decision_count(bench) > before, SCAN_TIMEOUT_S)
         status = bench.read_status()
         if took_s is None or not status or not status["shown"]:
-            return Finding(name, Verdict.FAILED, f"no answer within {SCAN_TIMEOUT_S:.0f} s")
+            return StepResult(name, StepStatus.FAILED, f"no answer within {SCAN_TIMEOUT_S:.0f} s")
         camera, last = status["camera"], status["shown"][-1]
         module = "-" if camera["module_px"] is None else f"{camera['module_px']:.1f} px"
-        return Finding(name, Verdict.PASSED, f"answered {last['took_ms']:.0f} ms after the picture; module {module}")
+        return StepResult(
+            name, StepStatus.PASSED, f"answered {last['took_ms']:.0f} ms after the picture; module {module}"
+        )
 
     return step
 
@@ -111,7 +116,7 @@ check_exposure_dim = _scan_step(
 )
 
 
-def check_lamps(context: Bench) -> Finding:
+def check_lamps(context: AcceptanceContext) -> StepResult:
     """Lamp, place and sound as in docs/reference/lamps.md."""
     met = context.ask(
         "Ở các lần vừa rồi: đúng đèn, đúng vị trí (xanh bên phải, đỏ bên trái), còi kêu rõ?",
@@ -120,22 +125,22 @@ def check_lamps(context: Bench) -> Finding:
     return step_result("lamps", passed=met)
 
 
-def check_covered_lens(context: Bench) -> Finding:
+def check_covered_lens(context: AcceptanceContext) -> StepResult:
     """The view is judged on the real sensor."""
     context.instruct("Lấy tay che kín ống kính và giữ nguyên.", "Cover the lens with your hand and keep it there.")
     told_s = context.wait_until(lambda: check_is_failing(context, "view"), COVERED_LENS_TIMEOUT_S)
     if told_s is None:
-        return Finding("covered-lens", Verdict.FAILED, f"not told within {COVERED_LENS_TIMEOUT_S:.0f} s")
+        return StepResult("covered-lens", StepStatus.FAILED, f"not told within {COVERED_LENS_TIMEOUT_S:.0f} s")
     context.instruct("Bỏ tay ra.", "Take the hand away.")
     healed_s = context.wait_until(lambda: not check_is_failing(context, "view"), COVERED_LENS_TIMEOUT_S)
     healed = "never" if healed_s is None else f"in {healed_s:.0f} s"
     return step_result("covered-lens", f"told within {told_s:.0f} s, healed {healed}", passed=healed_s is not None)
 
 
-def check_button_noise(context: Bench) -> Finding:
+def check_button_noise(context: AcceptanceContext) -> StepResult:
     """Pull-ups hold against noise: nobody touches the button, and nobody is admitted."""
     if context.settings.gpio.admit_button is None:
-        return Finding("noise", Verdict.PENDING, "no button is configured")
+        return StepResult("noise", StepStatus.PENDING, "no button is configured")
     before = decision_count(context)
     context.instruct(
         "Không chạm nút; bật tắt đèn và quạt gần đó trong một phút. Không ai đứng trước camera.",
@@ -143,14 +148,14 @@ def check_button_noise(context: Bench) -> Finding:
     )
     ghost_s = context.wait_until(lambda: decision_count(context) > before, NOISE_TEST_S)
     if ghost_s is not None:
-        return Finding("noise", Verdict.FAILED, f"an answer to nobody after {ghost_s:.0f} s")
-    return Finding("noise", Verdict.PASSED, f"{NOISE_TEST_S:.0f} s without an answer to nobody")
+        return StepResult("noise", StepStatus.FAILED, f"an answer to nobody after {ghost_s:.0f} s")
+    return StepResult("noise", StepStatus.PASSED, f"{NOISE_TEST_S:.0f} s without an answer to nobody")
 
 
-def check_button(context: Bench) -> Finding:
+def check_button(context: AcceptanceContext) -> StepResult:
     """A press of a second admits one person."""
     if context.settings.gpio.admit_button is None:
-        return Finding("button", Verdict.PENDING, "no button is configured")
+        return StepResult("button", StepStatus.PENDING, "no button is configured")
     before = decision_count(context)
     context.instruct("Nhấn giữ nút trong một giây.", "Hold the button for a second.")
     took_s = context.wait_until(lambda: decision_count(context) > before, SCAN_TIMEOUT_S)
@@ -159,7 +164,7 @@ def check_button(context: Bench) -> Finding:
     return step_result("button", "one admitted by hand" if by_hand else "nobody admitted", passed=by_hand)
 
 
-def check_relay_after_kill(context: Bench) -> Finding:
+def check_relay_after_kill(context: AcceptanceContext) -> StepResult:
     """kill -9 of the daemon: everything is off within 5 s, and it comes back."""
     before = decision_count(context)
     context.instruct(
@@ -167,7 +172,7 @@ def check_relay_after_kill(context: Bench) -> Finding:
         "Hold up a valid code; as the lamp lights the program is killed. Watch lamps and relay.",
     )
     if context.wait_until(lambda: decision_count(context) > before, SCAN_TIMEOUT_S) is None:
-        return Finding("relay-after-a-kill", Verdict.PENDING, "nothing was shown to the camera")
+        return StepResult("relay-after-a-kill", StepStatus.PENDING, "nothing was shown to the camera")
     status = context.read_status()
     pid = status["pid"] if status else 0
     context.run_command("systemctl", "kill", "--signal=KILL", "--kill-who=main", "kiosk")
@@ -177,16 +182,16 @@ def check_relay_after_kill(context: Bench) -> Finding:
         f"Were lamps, buzzer and relay off within {OUTPUTS_OFF_TIMEOUT_S:.0f} s after the kill?",
     )
     if back_s is None:
-        return Finding("relay-after-a-kill", Verdict.FAILED, "never back")
+        return StepResult("relay-after-a-kill", StepStatus.FAILED, "never back")
     return step_result("relay-after-a-kill", f"back after {back_s:.1f} s", passed=fell)
 
 
-def _restarted_and_ready(context: Bench, pid: int) -> bool:
+def _restarted_and_ready(context: AcceptanceContext, pid: int) -> bool:
     status = context.read_status()
     return bool(status and status["pid"] != pid and status["state"] in ("ready", "degraded"))
 
 
-def check_network(context: Bench) -> Finding:
+def check_network(context: AcceptanceContext) -> StepResult:
     """Wi-Fi: away and back by itself, nothing missing after it."""
     strength = [
         line.split()[3].rstrip(".")
@@ -196,22 +201,22 @@ def check_network(context: Bench) -> Finding:
     radio = f"Wi-Fi {strength[0]} dBm" if strength else "no Wi-Fi"
     status = context.read_status()
     if not status or not status["uplink"]["connected"]:
-        return Finding("network", Verdict.FAILED, f"{radio}; no way to the centre now")
+        return StepResult("network", StepStatus.FAILED, f"{radio}; no way to the centre now")
     if not context.ask(
         "Tắt bộ phát Wi-Fi (hoặc rút dây mạng) ngay bây giờ. Đã tắt chưa?",
         "Switch the access point off (or pull the cable) now. Done?",
     ):
-        return Finding("network", Verdict.PENDING, radio)
+        return StepResult("network", StepStatus.PENDING, radio)
     lost_s = context.wait_until(lambda: not is_connected(context), 120.0)
     if lost_s is None:
-        return Finding("network", Verdict.FAILED, f"{radio}; the loss was not noticed in 120 s")
+        return StepResult("network", StepStatus.FAILED, f"{radio}; the loss was not noticed in 120 s")
     context.instruct("Đưa một mã trước camera, rồi bật mạng lại.", "Hold a code up, then switch the network on again.")
     back_s = context.wait_until(lambda: is_connected(context) and backlog_size(context) == 0, 300.0)
     back = "not back" if back_s is None else f"all delivered after {back_s:.0f} s"
     return step_result("network", f"{radio}; lost {lost_s:.0f} s, {back}", passed=back_s is not None)
 
 
-STEPS: tuple[tuple[str, Step], ...] = (
+STEPS: tuple[tuple[str, AcceptanceStep], ...] = (
     ("board", check_board), ("firmware", check_firmware), ("ready", check_ready), ("timings", measure_timings),
     ("focus-near", check_focus_near), ("focus-far", check_focus_far), ("exposure-bright", check_exposure_bright), ("exposure-dim", check_exposure_dim), ("lamps", check_lamps),
     ("covered-lens", check_covered_lens), ("noise", check_button_noise), ("button", check_button), ("relay-after-a-kill", check_relay_after_kill),

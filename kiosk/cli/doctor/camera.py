@@ -69,7 +69,13 @@ def _module_px(result: DecodeResult) -> float | None:
 
 def _format_quality(quality: FrameQuality, module_px: float | None, size: tuple[int, int], language: str) -> str:
     module = "-" if module_px is None else f"{module_px:.1f} px"
-    numbers = (f"{size[0]}x{size[1]}", f"{quality.mean_luma:.0f}", f"{quality.contrast:.0f}", f"{quality.sharpness:.0f}", module)
+    numbers = (
+        f"{size[0]}x{size[1]}",
+        f"{quality.mean_luma:.0f}",
+        f"{quality.contrast:.0f}",
+        f"{quality.sharpness:.0f}",
+        module,
+    )
     if language == "vi":
         return "Hình {}; độ sáng {} / 255; tương phản {}; độ nét {}; một ô của mã: {}.".format(*numbers)
     return "Picture {}; light {} of 255; contrast {}; sharpness {}; one module of the code: {}.".format(*numbers)

@@ -37,9 +37,9 @@ def add(
     password_file: Path | None,
 ) -> None:
     """Add the SERIALs of passes (20 hex digits each, from the issuer's register) to a denylist, and sign it."""
-    texts = [*serials, *_column(source)]
-    entries = [_entry(text) for text in texts] + [denylist.foreign_entry(each) for each in uvci]
-    root = root_keys.opened(root_key, password_file, beside=out)
+    texts = [*serials, *_first_column(source)]
+    entries = [_parse_serial(text) for text in texts] + [denylist.hcert_denylist_entry(each) for each in uvci]
+    root = root_keys.open_root_key(root_key, password_file, beside=out)
     made = list_builder.build_denylist(entries, out, root, datetime.now(UTC).replace(microsecond=0), replace=anew)
     click.echo(f"Denylist {made.number} with {len(made.entries)} passes: {out}")
 
@@ -49,7 +49,7 @@ def add(
 @root_keys.public_option
 def show(path: Path, root_path: Path | None) -> None:
     """Check a denylist and print its number, date and entries."""
-    found = denylist.load(path, root_path)
+    found = denylist.load_denylist(path, root_path)
     click.echo(
         f"Denylist {found.number} of {found.issued_at:%Y-%m-%d %H:%M} UTC, {len(found.entries)} passes, signature good"
     )
@@ -57,7 +57,7 @@ def show(path: Path, root_path: Path | None) -> None:
         click.echo(f"  {entry.hex()}")
 
 
-def _column(source: TextIO | None) -> list[str]:
+def _first_column(source: TextIO | None) -> list[str]:
     """First column of each line; a register's header is left out."""
     if source is None:
         return []
@@ -65,7 +65,7 @@ def _column(source: TextIO | None) -> list[str]:
     return [text for text in firsts if text and text != "serial"]
 
 
-def _entry(text: str) -> bytes:
+def _parse_serial(text: str) -> bytes:
     try:
         entry = bytes.fromhex(text)
     except ValueError:

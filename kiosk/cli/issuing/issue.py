@@ -10,8 +10,16 @@ from pathlib import Path
 
 import click
 
-from kiosk.credentials.issuing import IssuerKey, key_files, list_builder, make_key, print_sheets, qr_images, sign_pass
-from kiosk.credentials.issuing.csv_import import BulkTrouble, Wish, read_wishes
+from kiosk.credentials.issuing import (
+    IssuerKey,
+    key_files,
+    list_builder,
+    make_issuer_key,
+    print_sheets,
+    qr_images,
+    sign_pass,
+)
+from kiosk.credentials.issuing.csv_import import CsvImportError, PassRequest, read_pass_requests
 
 KEY_YEARS = 1
 TRUST_FILE = "trust-list.cose"
@@ -19,10 +27,10 @@ REGISTER_FILE = "register.csv"
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class _PrintJob:
     key: IssuerKey
     out: Path
-    shape: print_sheets.Format
+    card_format: print_sheets.CardFormat
     now_at: datetime
 
 
@@ -49,7 +57,7 @@ class _Job:
 @click.option(
     "--format",
     "shape",
-    type=click.Choice(sorted(print_sheets.FORMATS)),
+    type=click.Choice(sorted(print_sheets.CARD_FORMATS)),
     default="id-1",
     show_default=True,
     help="Size.",
@@ -82,28 +90,30 @@ def issue(
     if key_path is None:
         raise click.UsageError("--key FILE is missing: the issuer's key, or the name for a new one.")
     password = key_files.read_password(password_file)
-    key = _key(key_path, password, label, classes, now_at)
-    wish = Wish(name, days, status_class, declaration_hours)
-    wishes = read_wishes(csv_path, wish) if csv_path else [wish]
-    _print_passes(_Job(key, out, print_sheets.FORMATS[shape], now_at), wishes, stem="cards" if csv_path else None)
-    list_builder.write_public(key, out / "issuer.json")
+    key = _load_or_create_key(key_path, password, label, classes, now_at)
+    wish = PassRequest(name, days, status_class, declaration_hours)
+    wishes = read_pass_requests(csv_path, wish) if csv_path else [wish]
+    _print_passes(
+        _PrintJob(key, out, print_sheets.CARD_FORMATS[shape], now_at), wishes, stem="cards" if csv_path else None
+    )
+    list_builder.write_issuer_public_file(key, out / "issuer.json")
     trust_path = out / TRUST_FILE
-    root = list_builder.root_key(out / list_builder.ROOT_KEY_FILE, password)
+    root = list_builder.load_or_create_root_key(out / list_builder.ROOT_PRIVATE_KEY_FILE, password)
     found = list_builder.add_issuer(key, trust_path, root, now_at)
     click.echo(f"Trust list {found.number} for the kiosks, with this issuer: {trust_path} (root key beside it)")
 
 
-def _key(path: Path, password: bytes | None, label: str, classes: str, now_at: datetime) -> IssuerKey:
+def _load_or_create_key(path: Path, password: bytes | None, label: str, classes: str, now_at: datetime) -> IssuerKey:
     if path.exists():
-        return key_files.read_issuer(path, password)
+        return key_files.read_issuer_key(path, password)
     try:
         allowed = frozenset(int(each) for each in classes.split(",") if each.strip())
     except ValueError:
         raise click.UsageError(f"--classes {classes!r} is not like 1,2,3.") from None
-    key = make_key(
+    key = make_issuer_key(
         now_at - timedelta(minutes=5), now_at + timedelta(days=366 * KEY_YEARS), status_classes=allowed, label=label
     )
-    key_files.write_issuer(key, path, password)
+    key_files.write_issuer_key(key, path, password)
     guard = (
         "locked with the password"
         if password
@@ -113,22 +123,22 @@ def _key(path: Path, password: bytes | None, label: str, classes: str, now_at: d
     return key
 
 
-def _print_passes(job: _Job, requests: Iterable[Wish], stem: str | None) -> None:
+def _print_passes(job: _PrintJob, requests: Iterable[PassRequest], stem: str | None) -> None:
     """Sign, read back, print, and note in the register who got which serial: a pass is withdrawn by its serial."""
     made = [(wish, os.urandom(10)) for wish in requests]
-    cards = list(_signed(job, made))
+    cards = list(_signed_cards(job, made))
     stem = stem or f"pass-{made[0][1].hex()[:8]}"
     target = job.out / f"{stem}.pdf"
     with click.progressbar(length=len(cards), label="Reading back", file=sys.stderr, hidden=len(cards) == 1) as bar:
-        print_sheets.write_cards(cards, job.shape, target, on_card_checked=lambda: bar.update(1))
+        print_sheets.write_cards(cards, job.card_format, target, on_card_checked=lambda: bar.update(1))
     click.echo(f"{len(cards)} pass{'es' if len(cards) > 1 else ''}: {target}")
     if len(cards) == 1:
         qr_images.write_png(cards[0].code, target.with_suffix(".png"))
         click.echo(f"Picture to show on a phone: {target.with_suffix('.png')}")
-    _register(job, made)
+    _append_register(job, made)
 
 
-def _signed(job: _Job, issued: Iterable[tuple[Wish, bytes]]) -> Iterator[print_sheets.Card]:
+def _signed_cards(job: _PrintJob, issued: Iterable[tuple[PassRequest, bytes]]) -> Iterator[print_sheets.PrintedCard]:
     for wish, serial in issued:
         expires_at = job.now_at + timedelta(days=wish.days)
         if expires_at > job.key.not_after_at:
@@ -142,10 +152,12 @@ def _signed(job: _Job, issued: Iterable[tuple[Wish, bytes]]) -> Iterator[print_s
             status_class=wish.status_class,
             declaration_h=wish.declaration_h,
         )
-        yield print_sheets.Card(qr_images.make(text.decode("ascii")), wish.name, expires_at, job.key.label)
+        yield print_sheets.PrintedCard(
+            qr_images.make_qr_code(text.decode("ascii")), wish.name, expires_at, job.key.label
+        )
 
 
-def _register(job: _Job, issued: Iterable[tuple[Wish, bytes]]) -> None:
+def _append_register(job: _PrintJob, issued: Iterable[tuple[PassRequest, bytes]]) -> None:
     """The issuer's own book, for his eyes only; it never goes near a kiosk."""
     path = job.out / REGISTER_FILE
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
@@ -164,7 +176,7 @@ def _print_poster(address: str, label: str, out: Path) -> None:
         "Scan this where the reader at the gate is out of order.",
     ]
     target = out / "poster.pdf"
-    print_sheets.write_poster(qr_images.make(address), label or "Điểm kiểm soát", lines, target)
+    print_sheets.write_poster(qr_images.make_qr_code(address), label or "Điểm kiểm soát", lines, target)
     click.echo(f"Poster: {target}")
 
 
@@ -172,4 +184,4 @@ def _make_folder(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as trouble:
-        raise BulkTrouble(f"{out} cannot be made: {trouble.strerror}. Give another --out.") from trouble
+        raise CsvImportError(f"{out} cannot be made: {trouble.strerror}. Give another --out.") from trouble

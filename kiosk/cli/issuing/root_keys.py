@@ -20,7 +20,7 @@ public_option = click.option(
 )
 
 
-def opened(path: Path | None, password_file: Path | None, *, beside: Path) -> Ed25519PrivateKey:
+def open_root_key(path: Path | None, password_file: Path | None, *, beside: Path) -> Ed25519PrivateKey:
     """The key at `path`; where that is None, the one beside that list, made if missing. Raises KeyFileTrouble."""
     password = key_files.read_password(password_file)
-    return list_builder.root_key(path or beside.with_name(list_builder.ROOT_KEY_FILE), password)
+    return list_builder.load_or_create_root_key(path or beside.with_name(list_builder.ROOT_PRIVATE_KEY_FILE), password)

@@ -24,8 +24,10 @@ def trust() -> None:
 def make_root(key_path: Path, password_file: Path | None) -> None:
     """Make a root key; keep it offline. Its public half, root.pem beside it, goes to every kiosk."""
     password = key_files.read_password(password_file)
-    list_builder.root_key(key_path, password)
-    click.echo(f"Root key: {key_path} (keep it offline). For the kiosks: {key_path.with_name(trust_lists.ROOT_FILE)}")
+    list_builder.load_or_create_root_key(key_path, password)
+    click.echo(
+        f"Root key: {key_path} (keep it offline). For the kiosks: {key_path.with_name(trust_lists.ROOT_PUBLIC_KEY_FILE)}"
+    )
 
 
 @trust.command("build")
@@ -35,8 +37,8 @@ def make_root(key_path: Path, password_file: Path | None) -> None:
 @root_keys.password_option
 def build(sources: tuple[Path, ...], out: Path, root_key: Path | None, password_file: Path | None) -> None:
     """Sign a trust list of certificates (DER or PEM) and issuers' public files. An issuer that is left out is withdrawn."""
-    root = root_keys.opened(root_key, password_file, beside=out)
-    made = list_builder.build_trust(sources, out, root, datetime.now(UTC).replace(microsecond=0))
+    root = root_keys.open_root_key(root_key, password_file, beside=out)
+    made = list_builder.build_trust_list(sources, out, root, datetime.now(UTC).replace(microsecond=0))
     click.echo(f"Trust list {made.number} with {len(list(made))} keys: {out}")
 
 
@@ -46,7 +48,7 @@ def build(sources: tuple[Path, ...], out: Path, root_key: Path | None, password_
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def show(path: Path, root_path: Path | None, *, as_json: bool) -> None:
     """Check a trust list and print what is in it."""
-    found = trust_lists.load(path, root_path)
+    found = trust_lists.load_trust_list(path, root_path)
     rows = [
         {
             "kind": str(key.kind),

@@ -11,15 +11,15 @@ from typing import BinaryIO
 import click
 
 from kiosk.core import messages, rules
-from kiosk.core.model import Claim, ClockQuality, Decision, History, Moment, Refusal
-from kiosk.credentials import Dispatcher
+from kiosk.core.model import Claim, ClockQuality, ClockReading, Decision, Refusal, VisitHistory
+from kiosk.credentials import CredentialVerifier
 from kiosk.credentials.trust import denylist, trust_list
 
 MAX_LINE_BYTES = 64 * 1024
 """A longer line is judged by its beginning, which no kind of code accepts at that length."""
 
 
-class _Time(click.ParamType[datetime]):
+class _TimeParam(click.ParamType[datetime]):
     name = "TIME"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
@@ -38,7 +38,7 @@ class _Time(click.ParamType[datetime]):
     "--root", "root_path", type=click.Path(path_type=Path), help="Root public key; else root.pem beside the list."
 )
 @click.option("--deny", "deny_path", type=click.Path(path_type=Path), help="Denylist.")
-@click.option("--at", type=_Time(), help="Judge as at this time (ISO 8601); now where left out.")
+@click.option("--at", type=_TimeParam(), help="Judge as at this time (ISO 8601); now where left out.")
 @click.option("--language", type=click.Choice(["vi", "en"]), default="vi", show_default=True, help="Of the sentences.")
 @click.argument("source", type=click.File("rb"), default="-")
 def verify(
@@ -52,14 +52,15 @@ def verify(
     source: BinaryIO,
 ) -> None:
     """Read one code text per line from SOURCE (- is standard input) and answer each with one line, under the default policy."""
-    dispatcher = Dispatcher(
-        trust_list.load(trust_path, root_path), denylist.load(deny_path, root_path) if deny_path else None
+    dispatcher = CredentialVerifier(
+        trust_list.load_trust_list(trust_path, root_path),
+        denylist.load_denylist(deny_path, root_path) if deny_path else None,
     )
-    now = Moment(at or datetime.now(UTC), time.monotonic(), ClockQuality.SYNCHRONISED)
+    now = ClockReading(at or datetime.now(UTC), time.monotonic(), ClockQuality.SYNCHRONISED)
     for line in _lines(source):
         answer = dispatcher.verify(line, now)
-        decision = rules.decide(answer, History(), rules.Policy(), 0, now)
-        sys.stdout.write((_as_json(answer, decision) if as_json else _as_sentence(answer, decision, language)) + "\n")
+        decision = rules.decide_access(answer, VisitHistory(), rules.AccessPolicy(), 0, now)
+        sys.stdout.write((_as_json(answer, decision) if as_json else _as_text(answer, decision, language)) + "\n")
         sys.stdout.flush()
 
 
@@ -83,6 +84,6 @@ def _as_json(answer: Claim | Refusal, decision: Decision) -> str:
     )
 
 
-def _as_sentence(answer: Claim | Refusal, decision: Decision, language: str) -> str:
-    outcome, kind = messages.OUTCOMES[decision.outcome], messages.KINDS[answer.kind]
-    return f"{outcome.in_(language)}: {kind.in_(language)}. {messages.REASONS[decision.reason].in_(language)}"
+def _as_text(answer: Claim | Refusal, decision: Decision, language: str) -> str:
+    outcome, kind = messages.OUTCOME_TEXTS[decision.outcome], messages.KIND_TEXTS[answer.kind]
+    return f"{outcome.in_language(language)}: {kind.in_language(language)}. {messages.REASON_TEXTS[decision.reason].in_language(language)}"

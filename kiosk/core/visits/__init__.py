@@ -1,19 +1,27 @@
 """Visit tracking: which codes in view need an answer, and who is inside."""
 
-from kiosk.core.visits.debounce import AWAY_S, MAX_CODES, SETTLE_S, STEPS, CodeState, Seen, Step
-from kiosk.core.visits.occupancy import DAY_S, KEEP_S, MAX_NAMES
-from kiosk.core.visits.tracker import Visits
+from kiosk.core.visits.debounce import (
+    CODE_ACTIONS,
+    MAX_CODES,
+    SETTLE_S,
+    UNDO_ABSENCE_S,
+    CodeAction,
+    CodeState,
+    CodeVisibility,
+)
+from kiosk.core.visits.occupancy import DAY_S, MAX_PSEUDONYMS, MEMORY_S
+from kiosk.core.visits.tracker import VisitTracker
 
 __all__ = [
-    "AWAY_S",
+    "UNDO_ABSENCE_S",
     "DAY_S",
-    "KEEP_S",
+    "MEMORY_S",
     "MAX_CODES",
-    "MAX_NAMES",
+    "MAX_PSEUDONYMS",
     "SETTLE_S",
-    "STEPS",
+    "CODE_ACTIONS",
     "CodeState",
-    "Seen",
-    "Step",
-    "Visits",
+    "CodeVisibility",
+    "CodeAction",
+    "VisitTracker",
 ]

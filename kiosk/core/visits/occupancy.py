@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from kiosk.core.model import Direction
 
-MAX_NAMES = 60_000
+MAX_PSEUDONYMS = 60_000
 DAY_S = 86_400.0
-KEEP_S = 2 * DAY_S
+MEMORY_S = 2 * DAY_S
 """Longer than the reset period, so that a wall clock that jumps and comes back loses no person."""
 
 
 @dataclass(slots=True)
-class Person:
+class TrackedPerson:
     """A person who passed."""
 
     number: int
@@ -25,12 +25,12 @@ class Person:
 
 
 @dataclass(slots=True)
-class _LastPass:
+class _UndoState:
     """Changes made by the last pass, needed to undo it."""
 
-    person: Person | None
+    person: TrackedPerson | None
     """None for an anonymous person."""
-    previous_owners: dict[bytes, Person | None]
+    previous_owners: dict[bytes, TrackedPerson | None]
     """The persons that the pseudonyms meant before."""
     removed_inside: dict[int, float]
     """Persons who were inside under these pseudonyms."""
@@ -39,20 +39,20 @@ class _LastPass:
     """When the anonymous person who was counted out had come in. None if none was."""
 
 
-class People:
+class OccupancyCounter:
     """Bounded: pseudonyms of the oldest passes are dropped first. Times are monotonic."""
 
     def __init__(self, max_pseudonyms: int) -> None:
         self._max_pseudonyms = max_pseudonyms
-        self._by_pseudonym: OrderedDict[bytes, Person] = OrderedDict()
+        self._by_pseudonym: OrderedDict[bytes, TrackedPerson] = OrderedDict()
         self._inside: OrderedDict[int, float] = OrderedDict()
         self._anonymous: deque[float] = deque(maxlen=max_pseudonyms)
-        self._undo_state: _LastPass | None = None
+        self._undo_state: _UndoState | None = None
         self._last_number = 0
         self.dropped_pseudonyms = 0
         """Dropped because there were too many."""
 
-    def find(self, pseudonyms: Sequence[bytes]) -> list[Person]:
+    def find(self, pseudonyms: Sequence[bytes]) -> list[TrackedPerson]:
         """Persons who passed under any of these pseudonyms."""
         return [self._by_pseudonym[name] for name in pseudonyms if name in self._by_pseudonym]
 
@@ -61,9 +61,9 @@ class People:
         named = sum(1 for passed_s in self._inside.values() if passed_s >= since_s)
         return named + sum(1 for passed_s in self._anonymous if passed_s >= since_s)
 
-    def record_pass(self, pseudonyms: Sequence[bytes], direction: Direction, passed_s: float) -> Person | None:
+    def record_pass(self, pseudonyms: Sequence[bytes], direction: Direction, passed_s: float) -> TrackedPerson | None:
         """Record a pass at `passed_s` (monotonic). Returns None for an anonymous person."""
-        self._drop_before(passed_s - KEEP_S)
+        self._drop_before(passed_s - MEMORY_S)
         if not pseudonyms:
             self._record_anonymous_pass(direction, passed_s)
             return None
@@ -73,8 +73,8 @@ class People:
             if known is not None and known.number in self._inside:
                 counted_out[known.number] = self._inside.pop(known.number)
         self._last_number += 1
-        person = Person(self._last_number, passed_s, passed_s, direction)
-        self._undo_state = _LastPass(person, {}, counted_out)
+        person = TrackedPerson(self._last_number, passed_s, passed_s, direction)
+        self._undo_state = _UndoState(person, {}, counted_out)
         if direction is Direction.IN:
             self._inside[person.number] = passed_s
         self.assign_pseudonyms(pseudonyms, person)
@@ -87,9 +87,9 @@ class People:
             self._anonymous.append(passed_s)
         elif self._anonymous:
             left_s = self._anonymous.popleft()
-        self._undo_state = _LastPass(None, {}, {}, direction, left_s)
+        self._undo_state = _UndoState(None, {}, {}, direction, left_s)
 
-    def annul(self) -> tuple[frozenset[bytes], Person] | None:
+    def annul(self) -> tuple[frozenset[bytes], TrackedPerson] | None:
         """Undo the last pass once. Returns its pseudonyms and person, or None if there was none or it was anonymous."""
         last, self._undo_state = self._undo_state, None
         if last is None:
@@ -106,13 +106,13 @@ class People:
         self._inside.update(last.removed_inside)
         return frozenset(last.previous_owners), last.person
 
-    def _annul_anonymous(self, last: _LastPass) -> None:
+    def _annul_anonymous(self, last: _UndoState) -> None:
         if last.anonymous_removed_s is not None:
             self._anonymous.appendleft(last.anonymous_removed_s)
         elif last.anonymous_direction is Direction.IN and self._anonymous:
             self._anonymous.pop()
 
-    def assign_pseudonyms(self, pseudonyms: Sequence[bytes], person: Person) -> None:
+    def assign_pseudonyms(self, pseudonyms: Sequence[bytes], person: TrackedPerson) -> None:
         """These pseudonyms mean this person from now on."""
         for name in pseudonyms:
             if self._undo_state is not None and self._undo_state.person is person:

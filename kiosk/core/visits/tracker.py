@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from datetime import time, timedelta
 from zoneinfo import ZoneInfo
 
-from kiosk.core.model import ClockQuality, Decision, History, Moment, Reason, Stored
-from kiosk.core.visits.debounce import AWAY_S, Codes
-from kiosk.core.visits.occupancy import DAY_S, MAX_NAMES, People, Person
+from kiosk.core.model import ClockQuality, ClockReading, Decision, Reason, StoredEvent, VisitHistory
+from kiosk.core.visits.debounce import UNDO_ABSENCE_S, CodeDebouncer
+from kiosk.core.visits.occupancy import DAY_S, MAX_PSEUDONYMS, OccupancyCounter, TrackedPerson
 
 
-class Visits:
+class VisitTracker:
     """Codes and people of this gate, in memory and bounded."""
 
     def __init__(
@@ -23,55 +23,63 @@ class Visits:
         window_s: float = 8.0,
         reset_at: str = "03:00",
         timezone: str = "Asia/Ho_Chi_Minh",
-        max_pseudonyms: int = MAX_NAMES,
+        max_pseudonyms: int = MAX_PSEUDONYMS,
     ) -> None:
         self._window_s = window_s
         self._reset_at = time.fromisoformat(reset_at)
         self._timezone = ZoneInfo(timezone)
-        self._debouncer = Codes(window_s)
-        self._occupancy = People(max_pseudonyms)
-        self._undone: tuple[frozenset[bytes], Person] | None = None
+        self._debouncer = CodeDebouncer(window_s)
+        self._occupancy = OccupancyCounter(max_pseudonyms)
+        self._undone: tuple[frozenset[bytes], TrackedPerson] | None = None
 
     @property
     def dropped_pseudonyms(self) -> int:
         """Dropped because there were too many."""
         return self._occupancy.dropped_pseudonyms
 
-    def codes_to_answer(self, codes: Sequence[bytes], now: Moment) -> tuple[bytes, ...]:
+    def codes_to_answer(self, codes: Sequence[bytes], now: ClockReading) -> tuple[bytes, ...]:
         """Codes in view that need an answer now: none, one, or several that must come one at a time.
 
         Answered codes stay answered while they are in view, so that a poster on the wall does not block the gate.
         """
         return self._debouncer.codes_to_answer(codes, now.monotonic_s)
 
-    def all_answered(self, codes: Sequence[bytes], now: Moment) -> bool:
+    def all_answered(self, codes: Sequence[bytes], now: ClockReading) -> bool:
         """Whether no code in view needs an answer now."""
         return not self.codes_to_answer(codes, now)
 
-    def history(self, pseudonyms: Sequence[bytes], now: Moment) -> History:
+    def history(self, pseudonyms: Sequence[bytes], now: ClockReading) -> VisitHistory:
         """History of a person, found by any of their pseudonyms."""
         if self._is_undone_still_in_view(pseudonyms, now):
-            return History(same_visit=True)
+            return VisitHistory(same_visit=True)
         known = self._occupancy.find(pseudonyms)
         if not known:
-            return History()
+            return VisitHistory()
         latest = max(known, key=lambda person: person.passed_s)
-        return History(
+        return VisitHistory(
             same_visit=any(now.monotonic_s - person.seen_s <= self._window_s for person in known),
             last_direction=latest.direction if latest.passed_s >= self._reset_s(now) else None,
             last_pass_age_s=now.monotonic_s - latest.passed_s,
         )
 
-    def record_answer(self, codes: Sequence[bytes], pseudonyms: Sequence[bytes], decision: Decision, now: Moment) -> None:
+    def record_answer(
+        self, codes: Sequence[bytes], pseudonyms: Sequence[bytes], decision: Decision, now: ClockReading
+    ) -> None:
         """Record an answer. Only a pass changes the occupancy and joins a person's codes into one visit."""
-        person = self._occupancy.record_pass(pseudonyms, decision.direction, now.monotonic_s) if decision.direction is not None else None
+        person = (
+            self._occupancy.record_pass(pseudonyms, decision.direction, now.monotonic_s)
+            if decision.direction is not None
+            else None
+        )
         for data in codes:
-            self._debouncer.record_answer(data, person, now.monotonic_s, one_at_a_time=decision.reason is Reason.MULTIPLE_CODES)
+            self._debouncer.record_answer(
+                data, person, now.monotonic_s, one_at_a_time=decision.reason is Reason.MULTIPLE_CODES
+            )
 
-    def record_same_person(self, codes: Sequence[bytes], pseudonyms: Sequence[bytes], now: Moment) -> None:
+    def record_same_person(self, codes: Sequence[bytes], pseudonyms: Sequence[bytes], now: ClockReading) -> None:
         """The same person shows another of their codes. It belongs to the visit that was answered."""
         if self._undone and self._is_undone_still_in_view(pseudonyms, now):
-            person, window_s = self._undone[1], AWAY_S
+            person, window_s = self._undone[1], UNDO_ABSENCE_S
         else:
             person, window_s = max(self._occupancy.find(pseudonyms), key=lambda known: known.passed_s), math.inf
             self._occupancy.assign_pseudonyms(pseudonyms, person)
@@ -90,31 +98,35 @@ class Visits:
             self._undone = undone
             self._debouncer.record_undo(undone[1])
 
-    def occupancy(self, now: Moment) -> int:
+    def occupancy(self, now: ClockReading) -> int:
         """Number of people inside, by the passes since the reset hour."""
         return self._occupancy.count_inside(self._reset_s(now))
 
-    def restore(self, events: Iterable[Stored], now: Moment, boot_id: str = "") -> None:
+    def restore(self, events: Iterable[StoredEvent], now: ClockReading, boot_id: str = "") -> None:
         """Restore the passes of earlier runs, oldest first. `boot_id` is the present boot's. Annulled passes are skipped."""
         known = list(events)
         annulled = {stored.event.annuls for stored in known}
         for stored in known:
             passage = stored.event
-            if passage.direction is None or passage.annuls is not None or passage.id in annulled:  # only a pass has a direction
+            if (
+                passage.direction is None or passage.annuls is not None or passage.id in annulled
+            ):  # only a pass has a direction
                 continue
             names = (passage.pseudonym, *passage.aliases) if passage.pseudonym else ()
-            person = self._occupancy.record_pass(names, passage.direction, now.monotonic_s - _age_s(stored, now, boot_id))
+            person = self._occupancy.record_pass(
+                names, passage.direction, now.monotonic_s - _age_s(stored, now, boot_id)
+            )
             if person is not None and not _same_boot(stored, boot_id):
                 person.seen_s = -math.inf
 
-    def _is_undone_still_in_view(self, pseudonyms: Sequence[bytes], now: Moment) -> bool:
+    def _is_undone_still_in_view(self, pseudonyms: Sequence[bytes], now: ClockReading) -> bool:
         """True while an undone visitor's code is still in view, even if it has rotated."""
         if self._undone is None:
             return False
         undone, person = self._undone
-        return now.monotonic_s - person.seen_s <= AWAY_S and not undone.isdisjoint(pseudonyms)
+        return now.monotonic_s - person.seen_s <= UNDO_ABSENCE_S and not undone.isdisjoint(pseudonyms)
 
-    def _reset_s(self, now: Moment) -> float:
+    def _reset_s(self, now: ClockReading) -> float:
         """The last reset hour as monotonic time. 24 hours ago while the clock is unset."""
         if now.quality is ClockQuality.UNSET:
             return now.monotonic_s - DAY_S
@@ -125,7 +137,7 @@ class Visits:
         return now.monotonic_s - (now.utc_at - reset).total_seconds()
 
 
-def _age_s(stored: Stored, now: Moment, boot_id: str) -> float:
+def _age_s(stored: StoredEvent, now: ClockReading, boot_id: str) -> float:
     """Age of a stored event: by the monotonic clock within one boot, otherwise by the wall clock if it is reliable."""
     passage = stored.event
     if _same_boot(stored, boot_id):
@@ -135,5 +147,5 @@ def _age_s(stored: Stored, now: Moment, boot_id: str) -> float:
     return max(0.0, (now.utc_at - passage.occurred_at).total_seconds())
 
 
-def _same_boot(stored: Stored, boot_id: str) -> bool:
+def _same_boot(stored: StoredEvent, boot_id: str) -> bool:
     return bool(boot_id) and stored.boot_id == boot_id

@@ -1,1 +1,1 @@
-"""One file per kind of code: recognise and parse it."""
+"""One module per kind of code, which recognises and parses it."""

@@ -1,22 +1,22 @@
-"""Base45 (RFC 9285), strict: one text for one byte string, and nothing else.
+"""Base45 (RFC 9285), strict: each byte string has exactly one encoding, and nothing else is accepted.
 
-The packages on PyPI forgive a trailing newline or loop per character; at this gate a text is either the encoding of some bytes or
-it is refused, and it is on the way of every single code.
+Packages on PyPI accept a trailing newline or loop over each character. Here a text that `encode_base45` cannot have written is
+refused, and speed matters because each signed code passes through this module.
 """
 
 import numpy as np
 
 _ALPHABET = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:"
-_NO_DIGIT = 255
+_INVALID_DIGIT = 255
 _DIGITS = bytes(_ALPHABET.find(byte) % 256 for byte in range(256))
 _WEIGHTS = np.array([1, 45, 2025], np.uint32)
 
 
-def decode(text: bytes) -> bytes:
-    """Undo `encode`. Raises ValueError for whatever `encode` cannot have written (RFC 9285 section 4.2)."""
+def decode_base45(text: bytes) -> bytes:
+    """Undo `encode_base45`. Raises ValueError for a text that it cannot have written (RFC 9285 section 4.2)."""
     values = text.translate(_DIGITS)
-    if _NO_DIGIT in values:
-        raise ValueError("a character that is not in the base45 alphabet")
+    if _INVALID_DIGIT in values:
+        raise ValueError("a character outside the base45 alphabet")
     tail = len(values) % 3
     if tail == 1:
         raise ValueError("a lone base45 character at the end")
@@ -33,7 +33,7 @@ def decode(text: bytes) -> bytes:
     return whole + bytes((last,))
 
 
-def encode(data: bytes) -> str:
+def encode_base45(data: bytes) -> str:
     """Bytes to base45 text (RFC 9285 section 4.1)."""
     out = bytearray()
     for start in range(0, len(data) - 1, 2):

@@ -1,6 +1,6 @@
-"""COSE_Sign1 (RFC 9052): taking one apart, making one, and checking its signature with a key that the caller chose.
+"""COSE_Sign1 (RFC 9052): parse, make, and check the signature with a key chosen by the caller.
 
-Signatures are cryptography's, CBOR is cbor2's. The algorithm always comes from the key, never from the token.
+Signatures are made by `cryptography`, CBOR by `cbor2`. The algorithm always comes from the key, never from the token.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,122 +18,122 @@ from cryptography.hazmat.primitives.hashes import SHA256
 PublicKey = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 SigningKey = ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey
 
-TAG = 18  # RFC 9052 section 2, table 1
+COSE_SIGN1_TAG = 18  # RFC 9052 section 2, table 1
 HEADER_ALG = 1
 HEADER_KID = 4
-MAX_DEPTH = 24  # the deepest real HCERT nests 8 levels
+MAX_DEPTH = 24  # the deepest real HCERT has 8 levels
 
 _PSS = padding.PSS(mgf=padding.MGF1(SHA256()), salt_length=32)  # RFC 8230 section 2: the salt is as long as the hash
 _ECDSA = ec.ECDSA(SHA256())
-# What cbor2 lets out for hostile bytes, besides its own errors: tags that build dates, decimals, addresses, patterns.
-_CBOR_TROUBLE = (cbor2.CBORError, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
+# Errors of cbor2 for malicious bytes, besides its own: from tags that build dates, decimals, addresses or patterns.
+_CBOR_ERRORS = (cbor2.CBORError, ValueError, TypeError, ArithmeticError, LookupError, AttributeError, RecursionError)
 
 
-def _refuse_tag(*_: object) -> NoReturn:
-    raise NotCose("a tag that no code here has")
+def _reject_tag(*_: object) -> NoReturn:
+    raise CoseError("a CBOR tag that is not allowed")
 
 
-# cbor2 would, for whoever asks, compile a pattern (35: a small certificate costs most of a second), parse a mail (36), reduce
-# fractions (30), raise to powers (4, 5), and tie knots (25, 28, 29, 256). No certificate has any of them.
-_REFUSED_TAGS = dict.fromkeys((4, 5, 25, 28, 29, 30, 35, 36, 256), _refuse_tag)
+# For these tags cbor2 would compile a pattern (35: a small certificate takes most of a second), parse a mail (36), reduce
+# fractions (30), compute powers (4, 5) or build cyclic references (25, 28, 29, 256). No certificate uses them.
+_REJECTED_TAGS = dict.fromkeys((4, 5, 25, 28, 29, 30, 35, 36, 256), _reject_tag)
 
 
 class Algorithm(IntEnum):
-    """Signature algorithms that are verified here (IANA COSE registry)."""
+    """Signature algorithms that are verified (IANA COSE registry)."""
 
     ES256 = -7
     EDDSA = -8
     PS256 = -37
 
 
-class NotCose(ValueError):
-    """The bytes are no COSE_Sign1, or not in the one allowed form. The message names the rule, never the content."""
+class CoseError(ValueError):
+    """The bytes are not a COSE_Sign1, or not in the one allowed form. The message names the rule, never the content."""
 
 
-class Sign1(NamedTuple):  # made for every code: a tuple is made three times as fast as a frozen dataclass
-    """A COSE_Sign1, taken apart and not yet believed."""
+class CoseSign1(NamedTuple):  # made for each code; a tuple is made three times faster than a frozen dataclass
+    """A parsed COSE_Sign1. Its signature is not checked yet."""
 
-    protected_raw: bytes
+    protected_bytes: bytes
     protected: Mapping[Any, Any]
     unprotected: Mapping[Any, Any]
     payload: bytes
     signature: bytes
 
-    def signed_bytes(self, external_aad: bytes = b"") -> bytes:
+    def signature_input(self, external_aad: bytes = b"") -> bytes:
         """The Sig_structure that the signature covers (RFC 9052 section 4.4)."""
-        return cbor2.dumps(["Signature1", self.protected_raw, external_aad, self.payload])
+        return cbor2.dumps(["Signature1", self.protected_bytes, external_aad, self.payload])
 
 
-def canonical(data: bytes) -> Any:
-    """Decode exactly one deterministically encoded CBOR item (RFC 8949 section 4.2.1). Raises NotCose."""
+def decode_deterministic_cbor(data: bytes) -> Any:
+    """Decode exactly one deterministically encoded CBOR item (RFC 8949 section 4.2.1). Raises CoseError."""
     try:
         item = cbor2.loads(
             data,
             max_depth=MAX_DEPTH,
             allow_indefinite=False,
             allow_duplicate_keys=False,
-            semantic_decoders=_REFUSED_TAGS,
+            semantic_decoders=_REJECTED_TAGS,
         )
         same = cbor2.dumps(item, canonical=True) == data
-    except _CBOR_TROUBLE as trouble:
-        raise NotCose("not CBOR") from trouble
+    except _CBOR_ERRORS as error:
+        raise CoseError("not CBOR") from error
     if not same:
-        raise NotCose("not deterministic CBOR")
+        raise CoseError("not deterministic CBOR")
     return item
 
 
-def lenient(data: bytes) -> Any:
-    """Decode one CBOR item as foreign encoders write it: indefinite lengths, any order. Raises NotCose."""
+def decode_external_cbor(data: bytes) -> Any:
+    """Decode one CBOR item of another implementation: indefinite lengths and any order are allowed. Raises CoseError."""
     try:
-        return cbor2.loads(data, max_depth=MAX_DEPTH, semantic_decoders=_REFUSED_TAGS)
-    except _CBOR_TROUBLE as trouble:
-        raise NotCose("not CBOR") from trouble
+        return cbor2.loads(data, max_depth=MAX_DEPTH, semantic_decoders=_REJECTED_TAGS)
+    except _CBOR_ERRORS as error:
+        raise CoseError("not CBOR") from error
 
 
-def parse(data: bytes) -> Sign1:
-    """Take apart one COSE_Sign1 in deterministic CBOR at every level but the payload's own. Raises NotCose."""
-    item = canonical(data)
-    if not isinstance(item, cbor2.CBORTag) or item.tag != TAG:
-        raise NotCose("no COSE_Sign1 tag")
-    return _parts(item.value, _strict_header)
+def parse_sign1(data: bytes) -> CoseSign1:
+    """Parse one COSE_Sign1 in deterministic CBOR. The payload itself is not decoded. Raises CoseError."""
+    item = decode_deterministic_cbor(data)
+    if not isinstance(item, cbor2.CBORTag) or item.tag != COSE_SIGN1_TAG:
+        raise CoseError("missing COSE_Sign1 tag")
+    return _sign1_from_parts(item.value, _strict_header)
 
 
-def parse_foreign(data: bytes) -> Sign1:
-    """Take apart a COSE_Sign1 with or without its tag, inside a CWT tag or not (RFC 8392 section 6). Raises NotCose."""
-    item = lenient(data)
-    for tag in (61, TAG):
+def parse_external_sign1(data: bytes) -> CoseSign1:
+    """Parse a COSE_Sign1 with or without its tag, also inside a CWT tag (RFC 8392 section 6). Raises CoseError."""
+    item = decode_external_cbor(data)
+    for tag in (61, COSE_SIGN1_TAG):
         if isinstance(item, cbor2.CBORTag) and item.tag == tag:
             item = item.value
-    return _parts(item, _lenient_header)
+    return _sign1_from_parts(item, _external_header)
 
 
-def _parts(value: Any, read_header: Callable[[bytes], Mapping[Any, Any]]) -> Sign1:
+def _sign1_from_parts(value: Any, read_header: Callable[[bytes], Mapping[Any, Any]]) -> CoseSign1:
     match value:
         case [bytes(protected_raw), Mapping() as unprotected, bytes(payload), bytes(signature)]:
-            return Sign1(protected_raw, read_header(protected_raw), unprotected, payload, signature)
-    raise NotCose("not four parts of a COSE_Sign1")
+            return CoseSign1(protected_raw, read_header(protected_raw), unprotected, payload, signature)
+    raise CoseError("not the four parts of a COSE_Sign1")
 
 
 @lru_cache(maxsize=64)
 def _strict_header(raw: bytes) -> Mapping[Any, Any]:
-    """A protected header in deterministic CBOR. All passes of one issuer have the same, so it is read once."""
-    return _map(canonical(raw) if raw else {})
+    """A protected header in deterministic CBOR. Cached, because all passes of one issuer have the same."""
+    return _header_map(decode_deterministic_cbor(raw) if raw else {})
 
 
 @lru_cache(maxsize=64)
-def _lenient_header(raw: bytes) -> Mapping[Any, Any]:
-    """A protected header as foreign encoders write it."""
-    return _map(lenient(raw) if raw else {})
+def _external_header(raw: bytes) -> Mapping[Any, Any]:
+    """A protected header of another implementation."""
+    return _header_map(decode_external_cbor(raw) if raw else {})
 
 
-def _map(header: object) -> Mapping[Any, Any]:
+def _header_map(header: object) -> Mapping[Any, Any]:
     if not isinstance(header, dict):
-        raise NotCose("the protected header is no map")
+        raise CoseError("the protected header is not a map")
     return MappingProxyType(header)
 
 
-def verifies(key: PublicKey, signature: bytes, message: bytes) -> bool:
-    """Whether `signature` is the key's own over `message`: EdDSA, ES256 (r and s, 64 bytes) or PS256, as the key is."""
+def is_signature_valid(key: PublicKey, signature: bytes, message: bytes) -> bool:
+    """Whether `signature` over `message` was made with the key: EdDSA, ES256 (r and s, 64 bytes) or PS256, by the type of the key."""
     try:
         if isinstance(key, ed25519.Ed25519PublicKey):
             key.verify(signature, message)
@@ -149,17 +149,17 @@ def verifies(key: PublicKey, signature: bytes, message: bytes) -> bool:
     return True
 
 
-def sign(key: SigningKey, kid: bytes, payload: bytes, external_aad: bytes = b"") -> bytes:
-    """Make a tagged COSE_Sign1 with {1: alg, 4: kid}; an empty kid is left out. Deterministic CBOR and signature."""
+def make_sign1(key: SigningKey, kid: bytes, payload: bytes, external_aad: bytes = b"") -> bytes:
+    """Make a tagged COSE_Sign1 with {1: alg, 4: kid}. An empty kid is left out. CBOR and signature are deterministic."""
     is_ec = isinstance(key, ec.EllipticCurvePrivateKey)
     header: dict[int, Any] = {HEADER_ALG: int(Algorithm.ES256 if is_ec else Algorithm.EDDSA)}
     if kid:
         header[HEADER_KID] = kid
     protected_raw = cbor2.dumps(header, canonical=True)
-    message = Sign1(protected_raw, header, {}, payload, b"").signed_bytes(external_aad)
+    message = CoseSign1(protected_raw, header, {}, payload, b"").signature_input(external_aad)
     if isinstance(key, ec.EllipticCurvePrivateKey):
         r, s = decode_dss_signature(key.sign(message, ec.ECDSA(SHA256(), deterministic_signing=True)))
         signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
     else:
         signature = key.sign(message)
-    return cbor2.dumps(cbor2.CBORTag(TAG, [protected_raw, {}, payload, signature]), canonical=True)
+    return cbor2.dumps(cbor2.CBORTag(COSE_SIGN1_TAG, [protected_raw, {}, payload, signature]), canonical=True)

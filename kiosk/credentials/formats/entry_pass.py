@@ -1,7 +1,7 @@
-"""The project's own pass, `HUE1:` + base45 of a small signed token: printed on a card, or rotating in an app (docs/explanation/credentials.md).
+"""The project's entry pass: `HUE1:` + base45 of a small signed token. Format: docs/explanation/credentials.md.
 
-A card is a COSE_Sign1. An app shows [token, proof]: its token names a holder key (`cnf`, RFC 8747), and the proof is the holder's
-COSE_Sign1 over {6: now} with the token as external data. The kiosk holds no secret.
+A card is a COSE_Sign1. An app shows [token, proof]. Its token names a holder key (`cnf`, RFC 8747), and the proof is the
+holder's COSE_Sign1 over {6: now} with the token as external data. The kiosk holds no secret.
 """
 
 from collections import OrderedDict
@@ -12,28 +12,38 @@ from typing import Any, NamedTuple
 import cbor2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from kiosk.core.model import Assurance, Claim, ClockQuality, Identifier, CodeKind, Moment, Reason, Refusal, Subject
+from kiosk.core.model import (
+    Assurance,
+    Claim,
+    ClockQuality,
+    ClockReading,
+    CodeKind,
+    Identifier,
+    Reason,
+    Refusal,
+    Subject,
+)
 from kiosk.credentials.formats import base45, cose
-from kiosk.credentials.formats.cose import Algorithm, NotCose, Sign1
+from kiosk.credentials.formats.cose import Algorithm, CoseError, CoseSign1
 from kiosk.credentials.trust.trust_list import TrustedKey, TrustList
 
 PREFIX = b"HUE1:"
 MAX_TEXT_BYTES = 640
-"""A rotating pass has 458 characters; anything longer is not ours."""
+"""A rotating pass has 458 characters. A longer text is not an entry pass."""
 
-# CWT claim keys (RFC 8392 section 3.1, RFC 8747 section 3.1), and the one of our own in the private range.
+# CWT claim keys (RFC 8392 section 3.1, RFC 8747 section 3.1), and our own in the private range.
 EXP, IAT, CTI, CNF, STATUS = 4, 6, 7, 8, -65537
 KID_BYTES, CTI_BYTES, SIGNATURE_BYTES = 4, 10, 64
-PROOF_SLACK_S = 60.0
-"""How far the holder's clock and the kiosk's may be apart."""
-MAX_REMEMBERED_PROOFS = 10_000
-_LAST_SECOND = 253402300799  # 9999-12-31: the last one that datetime can name
+PROOF_CLOCK_SKEW_S = 60.0
+"""Maximum difference between the holder's clock and the kiosk's."""
+MAX_CACHED_PROOFS = 10_000
+_MAX_TIMESTAMP = 253402300799  # 9999-12-31, the maximum of datetime
 
 
-class Token(NamedTuple):
-    """An own pass taken apart, in the one form that is allowed, and not yet believed."""
+class PassToken(NamedTuple):
+    """A parsed entry pass in the one allowed form. Its signatures are not checked yet."""
 
-    sign1: Sign1
+    sign1: CoseSign1
     kid: bytes
     serial: bytes
     issued_at: datetime
@@ -41,64 +51,64 @@ class Token(NamedTuple):
     status_class: int
     declaration_h: int
     holder_key: bytes | None
-    proof: Sign1 | None
+    proof: CoseSign1 | None
     proof_s: int | None
-    """Unix seconds at which the holder says that he shows it."""
-    raw: bytes
-    """The token as the holder's proof covers it."""
+    """Unix time at which the holder says that they show it."""
+    token_bytes: bytes
+    """The bytes that the holder's proof covers."""
 
 
-class Replays:
-    """Which living proofs were shown already, for as long as they could be shown again. One thread."""
+class ReplayCache:
+    """Proofs that were shown already, kept for as long as they could be shown again. One thread."""
 
     def __init__(self) -> None:
         self._seen: OrderedDict[tuple[bytes, int], float] = OrderedDict()
 
-    def is_new(self, serial: bytes, proof_s: int, now: Moment) -> bool:
-        """Remember a proof; False where it was remembered before."""
+    def add_if_new(self, serial: bytes, proof_s: int, now: ClockReading) -> bool:
+        """Remember a proof. False if it was remembered before."""
         while self._seen:
             first, seen_s = next(iter(self._seen.items()))
-            if now.s - seen_s <= 2 * PROOF_SLACK_S and len(self._seen) < MAX_REMEMBERED_PROOFS:
+            if now.monotonic_s - seen_s <= 2 * PROOF_CLOCK_SKEW_S and len(self._seen) < MAX_CACHED_PROOFS:
                 break
             del self._seen[first]
         if (serial, proof_s) in self._seen:
             return False
-        self._seen[serial, proof_s] = now.s
+        self._seen[serial, proof_s] = now.monotonic_s
         return True
 
 
-def parse(data: bytes) -> Token:
-    """Text to token, strictly. Raises NotCose or ValueError for every other form."""
+def parse_entry_pass(data: bytes) -> PassToken:
+    """Parse the text of a pass strictly. Raises CoseError or ValueError for all other forms."""
     if not data.startswith(PREFIX) or len(data) > MAX_TEXT_BYTES:
-        raise NotCose("no own pass")
-    raw = base45.decode(data[len(PREFIX) :])
+        raise CoseError("not an entry pass")
+    raw = base45.decode_base45(data[len(PREFIX) :])
     if raw[:1] != b"\x82":
-        return _token(raw, None)
-    match cose.canonical(raw):
+        return _parse_token(raw, None)
+    match cose.decode_deterministic_cbor(raw):
         case [bytes(token), bytes(proof)]:
-            return _token(token, cose.parse(proof))
-    raise NotCose("not a token and a proof")
+            return _parse_token(token, cose.parse_sign1(proof))
+    raise CoseError("not a token and a proof")
 
 
-def _token(raw: bytes, proof: Sign1 | None) -> Token:
-    sign1 = cose.parse(raw)
+def _parse_token(raw: bytes, proof: CoseSign1 | None) -> PassToken:
+    sign1 = cose.parse_sign1(raw)
     match sign1.protected:
         case {1: int(), 4: bytes(kid)} if len(kid) == KID_BYTES and len(sign1.protected) == 2:
             pass
         case _:
-            raise NotCose("the protected header is not {alg, kid}")
+            raise CoseError("the protected header is not {alg, kid}")
     if sign1.unprotected or len(sign1.signature) != SIGNATURE_BYTES:
-        raise NotCose("an unprotected header, or a signature of another length")
-    claims = cose.canonical(sign1.payload)
+        raise CoseError("an unprotected header, or a signature of another length")
+    claims = cose.decode_deterministic_cbor(sign1.payload)
     match claims:
         case {4: exp, 6: iat, 7: bytes(serial), -65537: [status_class, declaration_h]} if len(serial) == CTI_BYTES:
             holder_key = _holder_key(claims) if len(claims) > 4 else None
         case _:
-            raise NotCose("not the claims of an own pass")
+            raise CoseError("not the claims of an entry pass")
     for number in (exp, iat, status_class, declaration_h):
-        if type(number) is not int or not 0 <= number <= _LAST_SECOND:  # a bool is an int to isinstance
-            raise NotCose("a claim out of its range")
-    return Token(
+        if type(number) is not int or not 0 <= number <= _MAX_TIMESTAMP:  # isinstance takes a bool for an int
+            raise CoseError("a claim out of range")
+    return PassToken(
         sign1=sign1,
         kid=kid,
         serial=serial,
@@ -108,8 +118,8 @@ def _token(raw: bytes, proof: Sign1 | None) -> Token:
         declaration_h=min(declaration_h, 24 * 366),
         holder_key=holder_key,
         proof=proof,
-        proof_s=_proof_s(proof) if proof else None,
-        raw=raw,
+        proof_s=_parse_proof_time(proof) if proof else None,
+        token_bytes=raw,
     )
 
 
@@ -119,68 +129,74 @@ def _holder_key(claims: dict[Any, Any]) -> bytes:
         case {1: {1: 1, -1: 6, -2: bytes(x)}} if len(x) == 32 and len(claims) == 5 and len(claims[CNF]) == 1:
             if len(claims[CNF][1]) == 3:
                 return x
-    raise NotCose("a claim that an own pass does not have")
+    raise CoseError("a claim that an entry pass does not have")
 
 
-def _proof_s(proof: Sign1) -> int:
-    match proof.protected, cose.canonical(proof.payload):
+def _parse_proof_time(proof: CoseSign1) -> int:
+    match proof.protected, cose.decode_deterministic_cbor(proof.payload):
         case {1: Algorithm.EDDSA}, {6: int(proof_s), **rest} if (
             len(proof.protected) == 1 and not proof.unprotected and not rest
         ):
-            if not isinstance(proof_s, bool) and 0 <= proof_s <= _LAST_SECOND:
+            if not isinstance(proof_s, bool) and 0 <= proof_s <= _MAX_TIMESTAMP:
                 return proof_s
-    raise NotCose("not a holder's proof")
+    raise CoseError("not a holder's proof")
 
 
-def verify(data: bytes, now: Moment, trust_list: TrustList, lists_at: datetime, replay_cache: Replays) -> Claim | Refusal:
-    """Judge an own pass but for its validity in time, which is for the rules."""
+def verify_entry_pass(
+    data: bytes, now: ClockReading, trust_list: TrustList, lists_at: datetime, replay_cache: ReplayCache
+) -> Claim | Refusal:
+    """Check an entry pass except for its validity in time, which the rules check."""
     try:
-        token = parse(data)
-    except ValueError as trouble:  # NotCose is one; the message names the rule, never the content
-        return Refusal(CodeKind.ENTRY_PASS, Reason.MALFORMED, str(trouble))
-    keys = trust_list.find(CodeKind.ENTRY_PASS, token.kid)
+        token = parse_entry_pass(data)
+    except ValueError as error:  # includes CoseError; the message names the rule, never the content
+        return Refusal(CodeKind.ENTRY_PASS, Reason.MALFORMED, str(error))
+    keys = trust_list.find_keys(CodeKind.ENTRY_PASS, token.kid)
     if not keys:
         return Refusal(CodeKind.ENTRY_PASS, Reason.UNKNOWN_KEY, f"kid {token.kid.hex()}")
-    key = _signer(token, keys)
+    key = _find_signing_key(token, keys)
     if key is None:
         return Refusal(CodeKind.ENTRY_PASS, Reason.BAD_SIGNATURE, f"kid {token.kid.hex()}")
     if not key.not_before_at <= token.issued_at <= key.not_after_at:
-        return Refusal(CodeKind.ENTRY_PASS, Reason.KEY_NOT_ALLOWED, f"kid {token.kid.hex()}, issued outside the key's validity")
+        return Refusal(
+            CodeKind.ENTRY_PASS, Reason.KEY_NOT_ALLOWED, f"kid {token.kid.hex()}, issued outside the key's validity"
+        )
     if key.uses and str(token.status_class) not in key.uses:
-        return Refusal(CodeKind.ENTRY_PASS, Reason.KEY_NOT_ALLOWED, f"kid {token.kid.hex()}, status class {token.status_class}")
-    refused = _judge_proof(token, now, replay_cache)
+        return Refusal(
+            CodeKind.ENTRY_PASS, Reason.KEY_NOT_ALLOWED, f"kid {token.kid.hex()}, status class {token.status_class}"
+        )
+    refused = _check_proof(token, now, replay_cache)
     return refused or _claim(token, lists_at)
 
 
-def _signer(token: Token, keys: tuple[TrustedKey, ...]) -> TrustedKey | None:
-    """The key that signed it. The token's algorithm must be the key's own; it never chooses."""
-    message = token.sign1.signed_bytes()
+def _find_signing_key(token: PassToken, keys: tuple[TrustedKey, ...]) -> TrustedKey | None:
+    """The key that signed it. The token's algorithm must be the key's own."""
+    message = token.sign1.signature_input()
     algorithm = token.sign1.protected[cose.HEADER_ALG]
     for key in keys:
         expected = Algorithm.EDDSA if isinstance(key.public_key, Ed25519PublicKey) else Algorithm.ES256
-        if algorithm == expected and cose.verifies(key.public_key, token.sign1.signature, message):
+        if algorithm == expected and cose.is_signature_valid(key.public_key, token.sign1.signature, message):
             return key
     return None
 
 
-def _judge_proof(token: Token, now: Moment, replay_cache: Replays) -> Refusal | None:
+def _check_proof(token: PassToken, now: ClockReading, replay_cache: ReplayCache) -> Refusal | None:
     if token.holder_key is None:
         return Refusal(CodeKind.ENTRY_PASS, Reason.MALFORMED, "a proof without a holder key") if token.proof else None
     if token.proof is None or token.proof_s is None:
         return Refusal(CodeKind.ENTRY_PASS, Reason.NO_PROOF)
     holder = Ed25519PublicKey.from_public_bytes(token.holder_key)
-    if not cose.verifies(holder, token.proof.signature, token.proof.signed_bytes(token.raw)):
+    if not cose.is_signature_valid(holder, token.proof.signature, token.proof.signature_input(token.token_bytes)):
         return Refusal(CodeKind.ENTRY_PASS, Reason.BAD_SIGNATURE, "holder's proof")
-    apart_s = now.at.timestamp() - token.proof_s
-    # A clock that is wrong for certain cannot judge freshness; the rules then ask the policy.
-    if abs(apart_s) > PROOF_SLACK_S and now.quality is not ClockQuality.UNSET:
+    apart_s = now.utc_at.timestamp() - token.proof_s
+    # A clock that is certainly wrong cannot check freshness. The rules then apply the policy.
+    if abs(apart_s) > PROOF_CLOCK_SKEW_S and now.quality is not ClockQuality.UNSET:
         return Refusal(CodeKind.ENTRY_PASS, Reason.STALE_PROOF, f"{apart_s:+.0f} s")
-    if not replay_cache.is_new(token.serial, token.proof_s, now):
+    if not replay_cache.add_if_new(token.serial, token.proof_s, now):
         return Refusal(CodeKind.ENTRY_PASS, Reason.REPLAYED)
     return None
 
 
-def _claim(token: Token, lists_at: datetime) -> Claim:
+def _claim(token: PassToken, lists_at: datetime) -> Claim:
     declared = token.declaration_h > 0
     return Claim(
         kind=CodeKind.ENTRY_PASS,
@@ -197,8 +213,8 @@ def _claim(token: Token, lists_at: datetime) -> Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """What an issuer says in a pass."""
+class PassClaims:
+    """Content of a pass, as the issuer sets it."""
 
     serial: bytes
     """10 random bytes."""
@@ -206,13 +222,13 @@ class Terms:
     expires_at: datetime
     status_class: int = 1
     declaration_h: int = 0
-    """For how many hours after `issued_at` the holder's declaration counts; 0: none was made."""
+    """Hours after `issued_at` for which the holder's declaration counts; 0: none was made."""
     holder_key: bytes | None = None
-    """Raw Ed25519 key of the app that may show it; None for a card."""
+    """Raw Ed25519 key of the app that may show it. None for a card."""
 
 
-def payload(claims_of_pass: Terms) -> bytes:
-    """The claims of a pass, to be signed."""
+def encode_claims(claims_of_pass: PassClaims) -> bytes:
+    """The claims of a pass as CBOR, to be signed."""
     claims: dict[int, Any] = {
         EXP: int(claims_of_pass.expires_at.timestamp()),
         IAT: int(claims_of_pass.issued_at.timestamp()),

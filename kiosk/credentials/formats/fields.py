@@ -1,23 +1,23 @@
-"""Fields of the unsigned Vietnamese codes: what a name, a number or a date may look like."""
+"""Field formats of the unsigned Vietnamese codes: names, numbers and dates."""
 
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
-VIETNAM = timezone(timedelta(hours=7))  # no summer time since 1975, in the whole country
+VIETNAM_TIMEZONE = timezone(timedelta(hours=7))  # no daylight saving time since 1975, in the whole country
 
 MAX_TEXT_BYTES = 2953
-"""What the largest QR holds in byte mode (ISO/IEC 18004 table 7, version 40-L)."""
+"""Capacity of the largest QR code in byte mode (ISO/IEC 18004 table 7, version 40-L)."""
 
-DOCUMENT = re.compile(r"\d{9}|\d{12}|[A-Z]\d{7,8}")
+DOCUMENT_NUMBER = re.compile(r"\d{9}|\d{12}|[A-Z]\d{7,8}")
 """Old and new ID card, passport."""
-INSURANCE = re.compile(r"(?:[A-Z]{2}\d{3})?(\d{10})")
+INSURANCE_NUMBER = re.compile(r"(?:[A-Z]{2}\d{3})?(\d{10})")
 """Social-insurance number: ten digits, on older cards after a group and place code (2 letters and 3 digits)."""
 
-_NOT_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f|<>$\d]")
+_INVALID_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f|<>$\d]")
 
 
-def text(data: bytes) -> str | None:
-    """UTF-8 text without a byte-order mark and without trailing NULs and blanks, or None."""
+def decode_text(data: bytes) -> str | None:
+    """UTF-8 text without byte-order mark, trailing NULs and blanks. None if it is not UTF-8 or too long."""
     if len(data) > MAX_TEXT_BYTES:
         return None
     try:
@@ -26,16 +26,16 @@ def text(data: bytes) -> str | None:
         return None
 
 
-def is_name(value: str) -> bool:
-    """Whether a field can be a person's name: letters, blanks and the marks that names have."""
-    return 1 <= len(value.strip()) <= 100 and not _NOT_IN_NAMES.search(value)
+def is_person_name(value: str) -> bool:
+    """Whether a field can be a person's name: letters, blanks and the marks that occur in names."""
+    return 1 <= len(value.strip()) <= 100 and not _INVALID_IN_NAMES.search(value)
 
 
-def day(value: str, date_format: str) -> datetime | None:
-    """A date as the first moment of that day in Vietnam, in UTC; None where it is no date."""
+def parse_date(value: str, date_format: str) -> datetime | None:
+    """The first moment of that day in Vietnam, in UTC. None if it is not a date."""
     if not value.isascii():
         return None
     try:
-        return datetime.strptime(value, date_format).replace(tzinfo=VIETNAM).astimezone(UTC)
+        return datetime.strptime(value, date_format).replace(tzinfo=VIETNAM_TIMEZONE).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -1,9 +1,9 @@
-"""CCCD and Căn cước, the chip ID card: seven fields or more, UTF-8, unsigned."""
+"""The chip ID card (CCCD, Căn cước): seven or more fields, UTF-8, unsigned."""
 
 import re
 import unicodedata
 
-from kiosk.core.model import Assurance, Claim, Identifier, CodeKind, Reason, Refusal, Subject
+from kiosk.core.model import Assurance, Claim, CodeKind, Identifier, Reason, Refusal, Subject
 from kiosk.credentials.formats import fields
 
 _NUMBER = re.compile(r"[0-9]{12}")
@@ -11,25 +11,25 @@ _OLD_NUMBER = re.compile(r"[0-9]{9}|[0-9]{12}|")
 _SEXES = ("nam", "nữ", "nu")
 
 
-def looks_like(text: str) -> bool:
-    """Seven fields or more. (An insurance card has more as well: it ends in `$`, and is asked first.)"""
+def is_id_card(text: str) -> bool:
+    """Seven or more fields. An insurance card has more too, but ends in `$` and is tested first."""
     return text.count("|") >= 6
 
 
-def read(text: str) -> Claim | Refusal:
-    """Read the first seven fields; what a newer card adds is ignored."""
+def parse_id_card(text: str) -> Claim | Refusal:
+    """Read the first seven fields. Further fields of newer cards are ignored."""
     number, old_number, name, born, sex, _address, issued = text.split("|")[:7]
     if not (
         _NUMBER.fullmatch(number)
         and _OLD_NUMBER.fullmatch(old_number)
-        and fields.is_name(name)
-        and fields.day(born, "%d%m%Y")
+        and fields.is_person_name(name)
+        and fields.parse_date(born, "%d%m%Y")
         and len(born) == 8
         and unicodedata.normalize("NFC", sex).strip().lower() in _SEXES
-        and fields.day(issued, "%d%m%Y")
+        and fields.parse_date(issued, "%d%m%Y")
         and len(issued) == 8
     ):
-        return Refusal(CodeKind.ID_CARD, Reason.MALFORMED, "seven fields or more, but not those of an ID card")
+        return Refusal(CodeKind.ID_CARD, Reason.MALFORMED, "seven or more fields, but not those of an ID card")
     identifiers = [Identifier("document", number)]
     if old_number:
         identifiers.append(Identifier("document", old_number))

@@ -1,30 +1,32 @@
-"""BHYT, the health-insurance card: many fields, the last one a `$`, unsigned."""
+"""The health-insurance card (BHYT): many fields, the last one is `$`, unsigned."""
 
 import unicodedata
 from datetime import timedelta
 
-from kiosk.core.model import Assurance, Claim, Identifier, CodeKind, Reason, Refusal, Subject
+from kiosk.core.model import Assurance, Claim, CodeKind, Identifier, Reason, Refusal, Subject
 from kiosk.credentials.formats import fields
 
 _MIN_FIELDS = 9
 _DATE = "%d/%m/%Y"
 
 
-def looks_like(text: str) -> bool:
+def is_insurance_card(text: str) -> bool:
     """Many fields and a `$` at the end."""
     return text.endswith("$") and text.count("|") >= _MIN_FIELDS - 1
 
 
-def read(text: str) -> Claim | Refusal:
-    """Read number, name, birth date and validity; the last ten digits of the number name the person."""
+def parse_insurance_card(text: str) -> Claim | Refusal:
+    """Read number, name, birth date and validity. The last ten digits of the number identify the person."""
     parts = text.split("|")
-    number = fields.INSURANCE.fullmatch(parts[0])
-    name = _from_hex(parts[1])
-    born = fields.day(parts[2], _DATE)
-    valid_from, valid_to = fields.day(parts[6], _DATE), fields.day(parts[7], _DATE)
+    number = fields.INSURANCE_NUMBER.fullmatch(parts[0])
+    name = _decode_hex_text(parts[1])
+    born = fields.parse_date(parts[2], _DATE)
+    valid_from, valid_to = fields.parse_date(parts[6], _DATE), fields.parse_date(parts[7], _DATE)
     dates_are_whole = (valid_from or parts[6] in ("-", "")) and (valid_to or parts[7] in ("-", ""))
-    if not (number and name and fields.is_name(name) and born and parts[3] in ("1", "2") and dates_are_whole):
-        return Refusal(CodeKind.INSURANCE, Reason.MALFORMED, "ends in $, but has not the fields of an insurance card")
+    if not (number and name and fields.is_person_name(name) and born and parts[3] in ("1", "2") and dates_are_whole):
+        return Refusal(
+            CodeKind.INSURANCE, Reason.MALFORMED, "ends in $, but does not have the fields of an insurance card"
+        )
     return Claim(
         kind=CodeKind.INSURANCE,
         assurance=Assurance.RECOGNISED,
@@ -38,7 +40,7 @@ def read(text: str) -> Claim | Refusal:
     )
 
 
-def _from_hex(value: str) -> str | None:
+def _decode_hex_text(value: str) -> str | None:
     try:
         return bytes.fromhex(value).decode("utf-8")
     except ValueError:

@@ -1,13 +1,14 @@
-"""Codes that are told by their first bytes and refused politely: their layout is not public, or out of scope.
+"""Codes that are recognised by their first bytes and refused: their format is not public, or out of scope.
 
-VNeID's own changing code has no published mark, so it ends as unknown; the ID card's code that VNeID displays is read as one.
+The rotating code of VNeID has no published prefix, so it is an unknown code. The ID card's code that VNeID displays is read as
+an ID card.
 """
 
 import re
 
 from kiosk.core.model import CodeKind, Reason, Refusal
 
-_MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
+_FORMAT_PREFIXES: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("smart-health-card", re.compile(rb"shc:/", re.IGNORECASE)),  # SMART Health Cards Framework 1.4
     ("hcert-of-another-version", re.compile(rb"HC[02-9A-Z]:")),  # hcert-spec 1.0.8: the context identifier is HC1:
     ("new-zealand-covid-pass", re.compile(rb"NZCP:/")),  # NZCP technical specification, section 4
@@ -19,11 +20,11 @@ _MARKS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
 )
 
 
-def mark_of(data: bytes) -> str | None:
-    """The name of the format, or None."""
-    return next((name for name, pattern in _MARKS if pattern.match(data)), None)
+def find_unsupported_format(data: bytes) -> str | None:
+    """Name of the format, or None."""
+    return next((name for name, pattern in _FORMAT_PREFIXES if pattern.match(data)), None)
 
 
-def read(format_name: str) -> Refusal:
-    """The answer: recognised, and not read here."""
+def refuse_unsupported(format_name: str) -> Refusal:
+    """Refusal of a recognised format that is not read here."""
     return Refusal(CodeKind.UNSUPPORTED, Reason.UNSUPPORTED, format_name)

@@ -1,17 +1,17 @@
-"""A place's code: venue posters and every other web address. It says where one is, not who one is."""
+"""Venue codes: posters and all other web addresses. They identify a place, not a person."""
 
 import re
 
 from kiosk.core.model import CodeKind, Reason, Refusal
 
-_ADDRESS = re.compile(rb"\s*(?:https?://|www\.)", re.IGNORECASE)
+_WEB_ADDRESS = re.compile(rb"\s*(?:https?://|www\.)", re.IGNORECASE)
 
 
-def looks_like(data: bytes) -> bool:
-    """A web address."""
-    return _ADDRESS.match(data) is not None
+def is_venue_code(data: bytes) -> bool:
+    """Whether the code is a web address."""
+    return _WEB_ADDRESS.match(data) is not None
 
 
-def read() -> Refusal:
-    """The answer: this is a place's code, show your own."""
-    return Refusal(CodeKind.VENUE, Reason.PLACE_CODE)
+def refuse_venue_code() -> Refusal:
+    """Refusal of a venue code."""
+    return Refusal(CodeKind.VENUE_CODE, Reason.VENUE_CODE)

@@ -1,4 +1,4 @@
-"""Whom to make passes for: a CSV file of names, every mistake in it reported at once."""
+"""Reads a CSV file of people to make passes for. All errors are reported at once."""
 
 import csv
 from dataclasses import dataclass, field, replace
@@ -11,12 +11,12 @@ MAX_PEOPLE = 20_000
 _COLUMNS = {"name", "days", "status_class", "declaration_hours"}
 
 
-class BulkTrouble(KioskError):
-    """The passes cannot be made; the message says what to mend."""
+class CsvImportError(KioskError):
+    """The passes cannot be made. The message says what to correct."""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class PassRequest:
     """One pass to make."""
 
     name: str = field(repr=False)
@@ -25,38 +25,42 @@ class Wish:
     declaration_h: int
 
 
-def read_pass_requests(path: Path, default: Wish) -> list[Wish]:
-    """Read a CSV file (UTF-8, with a header; `name`, and where wanted `days`, `status_class`, `declaration_hours`).
+def read_pass_requests(path: Path, default: PassRequest) -> list[PassRequest]:
+    """Read a CSV file (UTF-8, with a header). Columns: `name`, optional `days`, `status_class`, `declaration_hours`.
 
-    Raises BulkTrouble with every mistake and its line.
+    Raises CsvImportError with each error and its line.
     """
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             rows = list(csv.DictReader(file))
-    except OSError as trouble:
-        raise BulkTrouble(f"{path} cannot be read: {trouble.strerror}.") from trouble
-    except (UnicodeDecodeError, csv.Error) as trouble:
-        raise BulkTrouble(f"{path} is not a CSV file in UTF-8. Save it again as `CSV UTF-8`.") from trouble
+    except OSError as error:
+        raise CsvImportError(f"{path} cannot be read: {error.strerror}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise CsvImportError(f"{path} is not a CSV file in UTF-8. Save it again as `CSV UTF-8`.") from error
     columns = set(rows[0]) if rows else set()
     if "name" not in columns or not columns <= _COLUMNS:
-        raise BulkTrouble(f"{path} needs a header line and people; columns known here: {', '.join(sorted(_COLUMNS))}.")
+        raise CsvImportError(
+            f"{path} needs a header line and at least one person. Known columns: {', '.join(sorted(_COLUMNS))}."
+        )
     if len(rows) > MAX_PEOPLE:
-        raise BulkTrouble(f"{path} has {len(rows)} people; at most {MAX_PEOPLE} at once. Split it.")
+        raise CsvImportError(
+            f"{path} has {len(rows)} people. At most {MAX_PEOPLE} are allowed at once. Split the file."
+        )
     wishes, mistakes = [], []
     for line, row in enumerate(rows, start=2):
         try:
             wishes.append(_parse_row(row, default))
-        except (ValueError, TypeError) as trouble:
-            mistakes.append(f"line {line}: {trouble}")
+        except (ValueError, TypeError) as error:
+            mistakes.append(f"line {line}: {error}")
     if mistakes:
-        raise BulkTrouble("\n".join([f"{path}: nothing was made.", *mistakes]))
+        raise CsvImportError("\n".join([f"{path}: nothing was made.", *mistakes]))
     return wishes
 
 
-def _parse_row(row: dict[str, str | None], default: Wish) -> Wish:
+def _parse_row(row: dict[str, str | None], default: PassRequest) -> PassRequest:
     name = (row["name"] or "").strip()
     if not is_person_name(name):
-        raise ValueError("the name is empty, or has digits or marks that names do not have")
+        raise ValueError("the name is empty, or has digits or characters that are not allowed in names")
     return replace(
         default,
         name=name,

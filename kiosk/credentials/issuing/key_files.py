@@ -1,4 +1,4 @@
-"""Private keys on disk: an issuer's with its limits, and the root's. Encrypted under a password, or readable by the owner alone."""
+"""Private key files of an issuer or of the root: encrypted with a password, or readable by the owner only."""
 
 import json
 import os
@@ -23,12 +23,12 @@ from kiosk.credentials.issuing.passes import IssuerKey
 MAX_KEY_FILE_BYTES = 64 * 1024
 
 
-class KeyFileTrouble(KioskError):
-    """A key file cannot be used; the message says what to do."""
+class KeyFileError(KioskError):
+    """A key file cannot be used. The message says what to do."""
 
 
 def write_issuer_key(key: IssuerKey, path: Path, password: bytes | None) -> None:
-    """Write an issuer's key with its limits. Raises KeyFileTrouble where the file exists."""
+    """Write an issuer's key with its limits. Raises KeyFileError if the file exists."""
     tree = {
         "what": "entrance-kiosk issuer key",
         "label": key.label,
@@ -41,7 +41,7 @@ def write_issuer_key(key: IssuerKey, path: Path, password: bytes | None) -> None
 
 
 def read_issuer_key(path: Path, password: bytes | None) -> IssuerKey:
-    """Read an issuer's key. Raises KeyFileTrouble."""
+    """Read an issuer's key. Raises KeyFileError."""
     try:
         tree: Any = json.loads(_read_file(path))
         return IssuerKey(
@@ -51,32 +51,32 @@ def read_issuer_key(path: Path, password: bytes | None) -> IssuerKey:
             status_classes=frozenset(int(each) for each in tree["status_classes"]),
             label=str(tree["label"]),
         )
-    except (KeyError, TypeError, AttributeError, ValueError) as trouble:
-        raise KeyFileTrouble(f"{path} is not an issuer key that `kiosk issue` made.") from trouble
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise KeyFileError(f"{path} is not an issuer key made by `kiosk issue`.") from error
 
 
 def write_root_key(key: Ed25519PrivateKey, path: Path, password: bytes | None) -> None:
-    """Write the root key as PEM. Raises KeyFileTrouble where the file exists."""
+    """Write the root key as PEM. Raises KeyFileError if the file exists."""
     _write_new(path, _private_key_pem(key, password))
 
 
 def read_root_key(path: Path, password: bytes | None) -> Ed25519PrivateKey:
-    """Read the root key. Raises KeyFileTrouble."""
+    """Read the root key. Raises KeyFileError."""
     return _load_private_key(_read_file(path), password, path)
 
 
 def read_password(path: Path | None) -> bytes | None:
-    """The first line of a password file, None where there is no file. Raises KeyFileTrouble where the line is empty."""
+    """The first line of a password file. None if `path` is None. Raises KeyFileError if the line is empty."""
     if path is None:
         return None
     password = _read_file(path).split(b"\n", 1)[0].rstrip(b"\r")
     if not password:
-        raise KeyFileTrouble(f"{path} has no password in its first line.")
+        raise KeyFileError(f"{path} has no password in its first line.")
     return password
 
 
 def public_key_pem(key: Ed25519PrivateKey) -> bytes:
-    """The public half, as devices keep it."""
+    """The public key, as devices store it."""
     return key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
@@ -88,25 +88,23 @@ def _private_key_pem(key: Ed25519PrivateKey, password: bytes | None) -> bytes:
 def _load_private_key(pem: bytes, password: bytes | None, path: Path) -> Ed25519PrivateKey:
     try:
         key = load_pem_private_key(pem, password)
-    except TypeError as trouble:
-        wanted = "has no password; leave --password-file out" if password else "has a password; give --password-file"
-        raise KeyFileTrouble(f"{path} {wanted}.") from trouble
-    except ValueError as trouble:
-        raise KeyFileTrouble(f"{path} does not open: a wrong password, or not a private key.") from trouble
+    except TypeError as error:
+        wanted = "has no password. Omit --password-file" if password else "has a password. Give --password-file"
+        raise KeyFileError(f"{path} {wanted}.") from error
+    except ValueError as error:
+        raise KeyFileError(f"{path} cannot be opened: wrong password, or not a private key.") from error
     if not isinstance(key, Ed25519PrivateKey):
-        raise KeyFileTrouble(f"{path} is not an Ed25519 key.")
+        raise KeyFileError(f"{path} is not an Ed25519 key.")
     return key
 
 
 def _write_new(path: Path, content: bytes) -> None:
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError as trouble:
-        raise KeyFileTrouble(
-            f"{path} exists; a key is never overwritten. Move it away, or give another name."
-        ) from trouble
-    except OSError as trouble:
-        raise KeyFileTrouble(f"{path} cannot be written: {trouble.strerror}.") from trouble
+    except FileExistsError as error:
+        raise KeyFileError(f"{path} exists. A key is never overwritten. Move it away, or give another name.") from error
+    except OSError as error:
+        raise KeyFileError(f"{path} cannot be written: {error.strerror}.") from error
     with os.fdopen(handle, "wb") as file:
         file.write(content)
 
@@ -115,5 +113,5 @@ def _read_file(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             return file.read(MAX_KEY_FILE_BYTES)
-    except OSError as trouble:
-        raise KeyFileTrouble(f"{path} cannot be read: {trouble.strerror}.") from trouble
+    except OSError as error:
+        raise KeyFileError(f"{path} cannot be read: {error.strerror}.") from error

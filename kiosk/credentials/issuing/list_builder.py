@@ -1,4 +1,4 @@
-"""Making trust lists and denylists: certificates and issuers' public files in, one signed and numbered file out."""
+"""Builds trust lists and denylists: certificates and public files of issuers in, one signed and numbered file out."""
 
 import base64
 import hashlib
@@ -19,22 +19,24 @@ from kiosk.core.model import CodeKind
 from kiosk.credentials.issuing import key_files
 from kiosk.credentials.issuing.passes import IssuerKey, key_id
 from kiosk.credentials.trust import denylist, files, trust_list
-from kiosk.credentials.trust.files import ListTrouble
+from kiosk.credentials.trust.files import ListError
 from kiosk.credentials.trust.trust_list import TrustedKey, TrustList
 from kiosk.system.atomic_files import write_file
 
 ROOT_PRIVATE_KEY_FILE = "root.key"
-"""The private root key, where nobody names another: beside the list that it signs."""
-# Key usages of hcert-spec 1.0.8 section 3.3.2 (1.3.6.1.4.1[.0].1847.2021.1.{1,2,3}) as DER writes them. They are looked for in the
-# bytes because `cert.extensions` raises for some certificates in real use.
+"""The private root key if no other is named: beside the list that it signs."""
+# Key usages of hcert-spec 1.0.8 section 3.3.2 (1.3.6.1.4.1[.0].1847.2021.1.{1,2,3}) in DER. They are searched in the bytes because
+# `cert.extensions` raises for some certificates in real use.
 _KEY_USAGE_OIDS = re.compile(rb"\x2b\x06\x01\x04\x01\x00?\x8e\x37\x8f\x65\x01([\x01\x02\x03])", re.DOTALL)
 _USE_OF = {b"\x01": "t", b"\x02": "v", b"\x03": "r"}
-_BASE64_DER = re.compile(rb"\s*MI[A-Za-z0-9+/=\s]+")  # DER begins with 30 8x; the EU's gateway hands it out like this
+_BASE64_DER = re.compile(
+    rb"\s*MI[A-Za-z0-9+/=\s]+"
+)  # DER begins with 30 8x; the EU gateway publishes certificates in this form
 _PEM_BLOCK = re.compile(rb"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----", re.DOTALL)
 
 
 def load_or_create_root_key(path: Path, password: bytes | None) -> Ed25519PrivateKey:
-    """Read the root key, or make it with its public half in `root.pem` beside it. Raises KeyFileTrouble."""
+    """Read the root key, or create it with its public half in `root.pem` beside it. Raises KeyFileError."""
     if not path.exists():
         key_files.write_root_key(Ed25519PrivateKey.generate(), path, password)
     key = key_files.read_root_key(path, password)
@@ -43,7 +45,7 @@ def load_or_create_root_key(path: Path, password: bytes | None) -> Ed25519Privat
 
 
 def build_trust_list(sources: Sequence[Path], path: Path, root: Ed25519PrivateKey, now_at: datetime) -> TrustList:
-    """Sign a trust list of these sources and put it at `path`; its number is one more than that of the list there."""
+    """Sign a trust list of these sources and write it to `path`. Its number is one higher than that of the list there."""
     keys = {_key_identity(key): key for source in sources for key in read_trusted_keys(source)}
     number = _current_list_number(path, root, "trust") + 1
     made = trust_list.make_trust_list(keys.values(), number=number, issued_at=now_at)
@@ -52,7 +54,7 @@ def build_trust_list(sources: Sequence[Path], path: Path, root: Ed25519PrivateKe
 
 
 def add_issuer(issuer: IssuerKey, path: Path, root: Ed25519PrivateKey, now_at: datetime) -> TrustList:
-    """Add one issuer to the trust list at `path`, which may not exist yet; nothing changes where he is on it."""
+    """Add one issuer to the trust list at `path`, which may not exist yet. An issuer on the list is not added again."""
     known: Iterable[TrustedKey] = ()
     if path.exists():
         found = trust_list.parse_trust_list(files.read_list_file(path), key_files.public_key_pem(root))
@@ -60,7 +62,9 @@ def add_issuer(issuer: IssuerKey, path: Path, root: Ed25519PrivateKey, now_at: d
             return found
         known = found
     keys = {_key_identity(key): key for key in (*known, issuer.trusted_key())}
-    made = trust_list.make_trust_list(keys.values(), number=_current_list_number(path, root, "trust") + 1, issued_at=now_at)
+    made = trust_list.make_trust_list(
+        keys.values(), number=_current_list_number(path, root, "trust") + 1, issued_at=now_at
+    )
     write_file(path, trust_list.sign_trust_list(root, made))
     return made
 
@@ -68,17 +72,19 @@ def add_issuer(issuer: IssuerKey, path: Path, root: Ed25519PrivateKey, now_at: d
 def build_denylist(
     serials: Iterable[bytes], path: Path, root: Ed25519PrivateKey, now_at: datetime, *, replace: bool = False
 ) -> denylist.Denylist:
-    """Add serials to the denylist at `path` (or make it `anew` of these alone), and sign it."""
+    """Add serials to the denylist at `path` (with `replace`: a new list of these only), and sign it."""
     known: Iterable[bytes] = ()
     if path.exists() and not replace:
         known = denylist.parse_denylist(files.read_list_file(path), key_files.public_key_pem(root)).entries
-    made = denylist.make_denylist((*known, *serials), number=_current_list_number(path, root, "deny") + 1, issued_at=now_at)
+    made = denylist.make_denylist(
+        (*known, *serials), number=_current_list_number(path, root, "deny") + 1, issued_at=now_at
+    )
     write_file(path, denylist.sign_denylist(root, made))
     return made
 
 
 def read_trusted_keys(path: Path) -> list[TrustedKey]:
-    """Keys of one file: certificates (DER, base64 of it, PEM with one or many), or an issuer's public file. Raises ListTrouble."""
+    """Keys of one file: certificates (DER, base64 of it, PEM with one or more) or an issuer's public file. Raises ListError."""
     data = files.read_list_file(path)
     try:
         if data.lstrip()[:1] == b"{":
@@ -90,14 +96,14 @@ def read_trusted_keys(path: Path) -> list[TrustedKey]:
             x509.load_der_x509_certificate(data)
         ]
         return [_hcert_signing_key(certificate) for certificate in certificates]
-    except (ValueError, KeyError, TypeError, AttributeError, UnsupportedAlgorithm) as trouble:
-        raise ListTrouble(
-            f"{path} is neither a certificate (DER or PEM) nor an issuer's public file that `kiosk issue` wrote."
-        ) from trouble
+    except (ValueError, KeyError, TypeError, AttributeError, UnsupportedAlgorithm) as error:
+        raise ListError(
+            f"{path} is neither a certificate (DER or PEM) nor an issuer's public file written by `kiosk issue`."
+        ) from error
 
 
 def write_issuer_public_file(issuer: IssuerKey, path: Path) -> None:
-    """Write what `kiosk trust build` needs of an issuer; nothing in it is secret."""
+    """Write the public file of an issuer for `kiosk trust build`. It holds no secret."""
     tree = {
         "what": "entrance-kiosk issuer",
         "label": issuer.label,
@@ -125,7 +131,7 @@ def _parse_issuer(tree: Any) -> TrustedKey:
 
 
 def _hcert_signing_key(certificate: x509.Certificate) -> TrustedKey:
-    """An HCERT signer; kid is the first 8 bytes of SHA-256 of the certificate (hcert-spec 1.0.8 section 3.3.1)."""
+    """An HCERT signer. Its kid is the first 8 bytes of SHA-256 of the certificate (hcert-spec 1.0.8 section 3.3.1)."""
     public_key = certificate.public_key()
     if not isinstance(public_key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
         raise TypeError("not a key of ES256 or PS256")
@@ -146,8 +152,12 @@ def _key_identity(key: TrustedKey) -> tuple[CodeKind, bytes, bytes]:
 
 
 def _current_list_number(path: Path, root: Ed25519PrivateKey, list_kind: str) -> int:
-    """The number of the list that is there now, or 0. A list under another root is an error, not a zero."""
+    """The number of the present list, or 0. A list signed by another root is an error, not a zero."""
     if not path.exists():
         return 0
     data, pem = files.read_list_file(path), key_files.public_key_pem(root)
-    return trust_list.parse_trust_list(data, pem).number if list_kind == "trust" else denylist.parse_denylist(data, pem).number
+    return (
+        trust_list.parse_trust_list(data, pem).number
+        if list_kind == "trust"
+        else denylist.parse_denylist(data, pem).number
+    )

@@ -1,4 +1,4 @@
-"""Signed own passes: an issuer's key, and the text of the code."""
+"""Signs entry passes: an issuer's key, and the text of a code."""
 
 import hashlib
 from dataclasses import dataclass, field
@@ -18,13 +18,13 @@ MAX_CARD_CHARACTERS = 178
 
 @dataclass(frozen=True, slots=True)
 class IssuerKey:
-    """Who may sign passes, from when until when; `private_key` never leaves the issuer."""
+    """A key that signs passes, with its limits. `private_key` never leaves the issuer."""
 
     private_key: Ed25519PrivateKey = field(repr=False)
     not_before_at: datetime
     not_after_at: datetime
     status_classes: frozenset[int] = frozenset()
-    """Classes that it may issue; empty: all."""
+    """Status classes that it may issue. Empty: all."""
     label: str = ""
 
     @property
@@ -58,7 +58,7 @@ def make_issuer_key(
     label: str = "",
     seed: bytes | None = None,
 ) -> IssuerKey:
-    """Make an issuer's key; from 32 bytes of `seed` only where a test must repeat itself."""
+    """Make an issuer's key. A `seed` of 32 bytes makes it repeatable, for tests only."""
     private_key = Ed25519PrivateKey.from_private_bytes(seed) if seed else Ed25519PrivateKey.generate()
     return IssuerKey(private_key, not_before_at, not_after_at, status_classes, label)
 
@@ -73,15 +73,15 @@ def sign_pass(
     declaration_h: int = 48,
     holder_key: bytes | None = None,
 ) -> bytes:
-    """Sign a pass and return the text of its code. With a `holder_key` (raw Ed25519) it is a token for an app: see `prove`."""
+    """Sign a pass and return the text of its code. With a `holder_key` (raw Ed25519) it is a token for `make_rotating_pass`."""
     claims = entry_pass.encode_claims(
-        entry_pass.Terms(serial, issued_at, expires_at, status_class, declaration_h, holder_key)
+        entry_pass.PassClaims(serial, issued_at, expires_at, status_class, declaration_h, holder_key)
     )
     return entry_pass.PREFIX + base45.encode_base45(cose.make_sign1(key.private_key, key.kid, claims)).encode("ascii")
 
 
 def make_rotating_pass(pass_text: bytes, holder: Ed25519PrivateKey, shown_at: datetime) -> bytes:
-    """What an app shows: the token of a pass with the holder's living signature over the time."""
+    """The code that an app shows: the token of a pass with the holder's signature over the time."""
     token = base45.decode_base45(pass_text.removeprefix(entry_pass.PREFIX))
     proof = cose.make_sign1(holder, b"", cbor2.dumps({entry_pass.IAT: int(shown_at.timestamp())}), token)
     both = cbor2.dumps([token, proof], canonical=True)

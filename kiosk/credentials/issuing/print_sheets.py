@@ -1,6 +1,6 @@
-"""Cards and posters on A4: vector codes, cut marks, Vietnamese typography (Be Vietnam Pro, SIL OFL 1.1).
+"""Prints cards and posters on A4: vector codes, cut marks, Vietnamese typography (Be Vietnam Pro, SIL OFL 1.1).
 
-A name is printed on a card, and never encoded in it.
+A name is printed on a card and never encoded in it.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,7 @@ from fpdf import FPDF
 
 from kiosk.credentials.formats.fields import VIETNAM_TIMEZONE
 from kiosk.credentials.issuing import qr_images
-from kiosk.credentials.issuing.qr_images import Code
+from kiosk.credentials.issuing.qr_images import QrCode
 from kiosk.system.atomic_files import write_file
 
 PAGE_WIDTH_MM, PAGE_HEIGHT_MM = 210.0, 297.0
@@ -24,8 +24,8 @@ _MM_PER_POINT = 25.4 / 72
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
-    """How large a card is, and how many fit on a page."""
+class CardFormat:
+    """Size of a card and number of cards per page."""
 
     name: str
     width_mm: float
@@ -36,29 +36,32 @@ class Format:
     rows: int
 
 
-ID_1_FORMAT = Format("id-1", 85.60, 53.98, 50.0, 2, 5)
-"""ISO/IEC 7810 ID-1, as bank cards are; the printed code is 5 x 5 cm with its quiet zone."""
-LARGE_FORMAT = Format("large", 95.0, 66.0, 59.0, 2, 4)
-"""5 x 5 cm of modules, for eyes and cameras that are not so good."""
+ID_1_FORMAT = CardFormat("id-1", 85.60, 53.98, 50.0, 2, 5)
+"""ISO/IEC 7810 ID-1, the size of bank cards. The printed code is 5 x 5 cm with its quiet zone."""
+LARGE_FORMAT = CardFormat("large", 95.0, 66.0, 59.0, 2, 4)
+"""5 x 5 cm of modules, for weak eyes and weak cameras."""
 CARD_FORMATS = {each.name: each for each in (ID_1_FORMAT, LARGE_FORMAT)}
 POSTER_MODULES_MM = 150.0
-"""A venue's poster is at least 15 x 15 cm (laodong.vn, 23 September 2021); the quiet zone lies around it."""
+"""A venue's poster is at least 15 x 15 cm (laodong.vn, 23 September 2021), not counting the quiet zone."""
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class PrintedCard:
     """One card to print."""
 
-    code: Code
+    code: QrCode
     name: str = field(repr=False)
     expires_at: datetime
     issuer: str
 
 
 def write_cards(
-    cards: Sequence[Card], card_format: Format, path: Path, on_card_checked: Callable[[], object] = lambda: None
+    cards: Sequence[PrintedCard],
+    card_format: CardFormat,
+    path: Path,
+    on_card_checked: Callable[[], object] = lambda: None,
 ) -> None:
-    """Read every code back as it will be printed, then write the sheets. Raises PrintTrouble, and then writes nothing."""
+    """Check that each code is readable in print, then write the sheets. Raises QrCodeError and writes nothing then."""
     for card in cards:
         qr_images.check_readable(card.code, card_format.code_mm)
         on_card_checked()
@@ -72,8 +75,8 @@ def write_cards(
     write_file(path, bytes(pdf.output()))
 
 
-def write_poster(code: Code, title: str, lines: Sequence[str], path: Path) -> None:
-    """Write one A4 poster with a code of 15 x 15 cm. Raises PrintTrouble."""
+def write_poster(code: QrCode, title: str, lines: Sequence[str], path: Path) -> None:
+    """Write one A4 poster with a code of 15 x 15 cm. Raises QrCodeError."""
     side_mm = POSTER_MODULES_MM * code.size_with_quiet_zone / code.size
     qr_images.check_readable(code, side_mm)
     pdf = _new_pdf()
@@ -99,7 +102,7 @@ def _font_file(weight: str) -> str:
     return str(folder / f"BeVietnamPro-{weight}.ttf")
 
 
-def _card_positions(card_format: Format) -> Iterator[tuple[float, float]]:
+def _card_positions(card_format: CardFormat) -> Iterator[tuple[float, float]]:
     """Left and top of each card, row by row, centred on the page."""
     left = (PAGE_WIDTH_MM - card_format.columns * card_format.width_mm) / 2
     top = (PAGE_HEIGHT_MM - card_format.rows * card_format.height_mm) / 2
@@ -108,8 +111,8 @@ def _card_positions(card_format: Format) -> Iterator[tuple[float, float]]:
             yield left + column * card_format.width_mm, top + row * card_format.height_mm
 
 
-def _cut_marks(pdf: FPDF, card_format: Format) -> None:
-    """Short lines outside the block of cards, where the knife goes."""
+def _cut_marks(pdf: FPDF, card_format: CardFormat) -> None:
+    """Short lines outside the block of cards, for cutting."""
     left, top = next(_card_positions(card_format))
     right, bottom = PAGE_WIDTH_MM - left, PAGE_HEIGHT_MM - top
     pdf.set_draw_color(120)
@@ -124,7 +127,7 @@ def _cut_marks(pdf: FPDF, card_format: Format) -> None:
         pdf.line(right + 1, y, right + 1 + CUT_MARK_MM, y)
 
 
-def _draw_card(pdf: FPDF, card: Card, card_format: Format, left: float, top: float) -> None:
+def _draw_card(pdf: FPDF, card: PrintedCard, card_format: CardFormat, left: float, top: float) -> None:
     inset = (card_format.height_mm - card_format.code_mm) / 2
     _draw_code(pdf, card.code, left=left + inset, top=top + inset, side_mm=card_format.code_mm)
     x = left + inset + card_format.code_mm
@@ -133,12 +136,14 @@ def _draw_card(pdf: FPDF, card: Card, card_format: Format, left: float, top: flo
     _draw_text(pdf, (x, top + 12.5), "Entrance pass", "", 8, width=width)
     _draw_text(pdf, (x, top + 22), card.name, "B", 11, width=width, max_lines=3)
     until = card.expires_at.astimezone(VIETNAM_TIMEZONE)
-    _draw_text(pdf, (x, top + card_format.height_mm - 14), f"Đến / Until\n{until:%d/%m/%Y}", "", 8, width=width, max_lines=2)
+    _draw_text(
+        pdf, (x, top + card_format.height_mm - 14), f"Đến / Until\n{until:%d/%m/%Y}", "", 8, width=width, max_lines=2
+    )
     _draw_text(pdf, (x, top + card_format.height_mm - 6), card.issuer, "", 6, width=width, max_lines=2)
 
 
-def _draw_code(pdf: FPDF, code: Code, *, left: float, top: float, side_mm: float) -> None:
-    """Dark modules as rectangles, each run of a row in one piece: sharp at any resolution."""
+def _draw_code(pdf: FPDF, code: QrCode, *, left: float, top: float, side_mm: float) -> None:
+    """Dark modules as rectangles, one for each run in a row: sharp at any resolution."""
     module_mm = side_mm / code.size_with_quiet_zone
     pdf.set_fill_color(0)
     for row, line in enumerate(code.modules):
@@ -165,12 +170,12 @@ def _draw_text(
     max_lines: int = 1,
     align: str = "L",
 ) -> None:
-    """Text from its top left corner on, set smaller until it fits into its lines."""
+    """Text from its top left corner on, in a smaller size until it fits into its lines."""
     while True:
         pdf.set_font(_FONT, style, points)
         height = points * _MM_PER_POINT * 1.25
         lines = pdf.multi_cell(width, height, text, align=align, dry_run=True, output="LINES")
-        assert isinstance(lines, list), "fpdf2 gives what `output` asks for"
+        assert isinstance(lines, list), "fpdf2 returns the type that `output` selects"
         if len(lines) <= max_lines or points <= 4:
             break
         points -= 0.5

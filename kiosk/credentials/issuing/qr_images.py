@@ -1,4 +1,4 @@
-"""The QR of a text: its modules, its picture, and the proof that our own reader reads it."""
+"""Makes QR codes: the modules and the image of a text, and a check that our decoder reads it."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,64 +15,64 @@ from kiosk.decoding.still_image import decode_image
 QUIET_MODULES = 4
 """ISO/IEC 18004 section 6.3.8."""
 CHECK_DPI = 200
-"""A print at this resolution must be readable: less than any office printer has."""
+"""A print at this resolution must be readable. Any office printer has more."""
 
 MIN_MODULE_MM = 0.5
-"""A camera at arm's length, 1280 pixels wide, gives a module of this size about two pixels."""
+"""A module of this size covers about two pixels of a camera with 1280 pixels at arm's length."""
 
 
-class PrintTrouble(KioskError):
-    """A code could not be read back; nothing was written."""
+class QrCodeError(KioskError):
+    """A code could not be read back. Nothing was written."""
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
+class QrCode:
     """One QR symbol."""
 
     text: str = field(repr=False)
     modules: NDArray[np.bool_] = field(repr=False)
     """(size, size), True where dark, without the quiet zone."""
     designator: str
-    """Version and level, like `7-M`."""
+    """Version and level, for example `7-M`."""
 
     @property
     def size(self) -> int:
-        """Modules along one side."""
+        """Modules per side."""
         return int(self.modules.shape[0])
 
     @property
     def size_with_quiet_zone(self) -> int:
-        """Modules along one side, with the quiet zone."""
+        """Modules per side, including the quiet zone."""
         return self.size + 2 * QUIET_MODULES
 
     def render(self, module_px: int) -> Luma:
-        """A luma picture with its quiet zone."""
+        """The code as luma, with its quiet zone."""
         light = np.where(np.pad(self.modules, QUIET_MODULES), 0, 255).astype(np.uint8)
         return np.kron(light, np.ones((module_px, module_px), np.uint8))
 
 
-def make_qr_code(text: str) -> Code:
-    """Encode a text at level M, in the smallest version. Raises PrintTrouble where it does not fit."""
+def make_qr_code(text: str) -> QrCode:
+    """Encode a text at level M in the smallest version. Raises QrCodeError if it does not fit."""
     try:
         made = segno.make_qr(text, error="m", boost_error=False)
-    except segno.DataOverflowError as trouble:
-        raise PrintTrouble(f"The text is too long for a QR code: {len(text)} characters.") from trouble
-    return Code(text, np.array(list(made.matrix), dtype=bool), made.designator)
+    except segno.DataOverflowError as error:
+        raise QrCodeError(f"The text is too long for a QR code: {len(text)} characters.") from error
+    return QrCode(text, np.array(list(made.matrix), dtype=bool), made.designator)
 
 
-def check_readable(code: Code, width_mm: float) -> None:
-    """Read the code back as it will look in print, `width_mm` wide with its quiet zone. Raises PrintTrouble."""
+def check_readable(code: QrCode, width_mm: float) -> None:
+    """Decode the code as it will look in print, `width_mm` wide with its quiet zone. Raises QrCodeError."""
     module_mm = width_mm / code.size_with_quiet_zone
     if module_mm < MIN_MODULE_MM:
-        raise PrintTrouble(f"A code of {code.size} modules is too fine for {width_mm:.0f} mm. Print it larger.")
+        raise QrCodeError(f"A code of {code.size} modules is too small for {width_mm:.0f} mm. Print it larger.")
     module_px = int(module_mm / 25.4 * CHECK_DPI)
     found = [reading.data for reading in decode_image(code.render(module_px), is_known_format=is_known_format)]
     if code.text.encode("utf-8") not in found:
-        raise PrintTrouble(
-            f"Our own reader cannot read a code of {code.size} modules at {width_mm:.0f} mm. Nothing was written."
+        raise QrCodeError(
+            f"The decoder cannot read a code of {code.size} modules at {width_mm:.0f} mm. Nothing was written."
         )
 
 
-def write_png(code: Code, path: Path, module_px: int = 10) -> None:
+def write_png(code: QrCode, path: Path, module_px: int = 10) -> None:
     """Write the picture as PNG."""
     segno.make_qr(code.text, error="m", boost_error=False).save(str(path), scale=module_px, border=QUIET_MODULES)

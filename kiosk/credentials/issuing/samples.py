@@ -1,7 +1,4 @@
-"""A small synthetic world: people who do not exist, their codes of every kind, and the keys and lists that judge them.
-
-X
-"""
+"""Synthetic sample data: invented people, their codes of all kinds, and matching keys and lists."""
 
 import hashlib
 import random
@@ -31,8 +28,8 @@ _WARDS = ("Vĩnh Ninh", "Phú Hội", "Thuận Lộc", "Vỹ Dạ", "An Cựu")
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody who does not exist."""
+class SamplePerson:
+    """An invented person."""
 
     name: str
     born: str
@@ -55,24 +52,31 @@ class Person:
         return uppercase_without_diacritics(self.name)
 
     def personal_values(self) -> tuple[str, ...]:
-        """Every piece of this person's data that must never be found outside a sealed subject."""
+        """All data of this person that must never be found outside a sealed subject."""
         day = self.born.split("-")
         return (
             *(self.name, self.uppercase_name, self.born, "".join(reversed(day)), "/".join(reversed(day))),
-            *(self.document_number, self.old_document_number, self.qid, self.insurance_number, self.phone, self.address),
+            *(
+                self.document_number,
+                self.old_document_number,
+                self.qid,
+                self.insurance_number,
+                self.phone,
+                self.address,
+            ),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
-    """One code with what should come of showing it to a gate that this person did not pass before."""
+class SampleCode:
+    """One code, with the expected decision of a gate that this person did not pass before."""
 
     label: str
     data: bytes = field(repr=False)
     kind: CodeKind
     outcome: Outcome
     reason: Reason
-    person: Person | None = None
+    person: SamplePerson | None = None
     subject: Subject | None = field(default=None, repr=False)
 
     @property
@@ -82,7 +86,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class SampleWorld:
+class SampleData:
     """Keys, lists and codes that belong together."""
 
     now_at: datetime
@@ -94,23 +98,25 @@ class SampleWorld:
     hcert_kid: bytes
     trust_list: bytes = field(repr=False)
     denylist: bytes = field(repr=False)
-    samples: tuple[Sample, ...]
+    samples: tuple[SampleCode, ...]
 
-    def __getitem__(self, label: str) -> Sample:
+    def __getitem__(self, label: str) -> SampleCode:
         return next(sample for sample in self.samples if sample.label == label)
 
     def make_valid_pass(self, number: int) -> bytes:
-        """One more valid pass, of nobody in particular."""
+        """Another valid pass, without a person."""
         serial = hashlib.sha256(b"another pass %d" % number).digest()[:10]
         return sign_pass(self.issuer, serial, self.now_at - timedelta(hours=2), self.now_at + timedelta(days=30))
 
 
-def sample_world(now_at: datetime, seed: int = 1) -> SampleWorld:
-    """Make the world: its codes are right at `now_at`, and for a day after."""
-    chance = random.Random(seed)  # noqa: S311  # throw-away keys that must repeat themselves
+def sample_world(now_at: datetime, seed: int = 1) -> SampleData:
+    """Make the data. Its codes are valid at `now_at` and for a day after."""
+    chance = random.Random(seed)  # noqa: S311  # test keys that must be repeatable
     root = Ed25519PrivateKey.from_private_bytes(chance.randbytes(32))
     issuer, stranger = (
-        make_issuer_key(now_at - timedelta(days=400), now_at + timedelta(days=400), label=label, seed=chance.randbytes(32))
+        make_issuer_key(
+            now_at - timedelta(days=400), now_at + timedelta(days=400), label=label, seed=chance.randbytes(32)
+        )
         for label in ("Phường Vĩnh Ninh (mẫu)", "nobody knows him")
     )
     foreign = ec.derive_private_key(chance.getrandbits(250) + 1, ec.SECP256R1())
@@ -122,11 +128,13 @@ def sample_world(now_at: datetime, seed: int = 1) -> SampleWorld:
         not_after_at=issuer.not_after_at,
         label="Bộ Y tế (mẫu)",
     )
-    maker = _SampleGenerator(now_at, chance, issuer=issuer, unknown_issuer=stranger, hcert_key=foreign, hcert_kid=foreign_key.kid)
+    maker = _SampleGenerator(
+        now_at, chance, issuer=issuer, unknown_issuer=stranger, hcert_key=foreign, hcert_kid=foreign_key.kid
+    )
     samples = tuple(maker.samples())
     keys = trust.make_trust_list([issuer.trusted_key(), foreign_key], number=1, issued_at=now_at - timedelta(hours=6))
     denied = denylist.make_denylist([maker.revoked_serial], number=1, issued_at=now_at - timedelta(hours=6))
-    return SampleWorld(
+    return SampleData(
         now_at=now_at,
         root_key=root,
         root_pem=root.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
@@ -139,12 +147,12 @@ def sample_world(now_at: datetime, seed: int = 1) -> SampleWorld:
     )
 
 
-def make_sample_person(rng: random.Random) -> Person:
-    """Make somebody up."""
+def make_sample_person(rng: random.Random) -> SamplePerson:
+    """Invent a person."""
     year, month, day = rng.randint(1945, 2005), rng.randint(1, 12), rng.randint(1, 28)
     woman = rng.random() < 0.5
     century_and_sex = (2 if year >= 2000 else 0) + woman
-    return Person(
+    return SamplePerson(
         name=f"{rng.choice(_FAMILIES)} {rng.choice(_MIDDLES)} {rng.choice(_GIVEN)}",
         born=f"{year}-{month:02}-{day:02}",
         sex="Nữ" if woman else "Nam",
@@ -178,8 +186,8 @@ class _SampleGenerator:
         self._hcert_kid = hcert_kid
         self.revoked_serial = rng.randbytes(10)
 
-    def samples(self) -> Iterator[Sample]:
-        """Every kind of code, and every way in which an own pass can be wrong."""
+    def samples(self) -> Iterator[SampleCode]:
+        """All kinds of code, and all ways in which an entry pass can be invalid."""
         yield from self._passes()
         yield self._rotating()
         yield self._hcert()
@@ -187,34 +195,36 @@ class _SampleGenerator:
         yield self._id_card()
         yield self._insurance()
         poster = b"https://example.org/diadiem?id=046-0000"
-        yield Sample("place", poster, CodeKind.VENUE_CODE, Outcome.FAIL, Reason.VENUE_CODE)
-        yield Sample("unsupported", b"shc:/5676290952432060", CodeKind.UNSUPPORTED, Outcome.FAIL, Reason.UNSUPPORTED)
+        yield SampleCode("place", poster, CodeKind.VENUE_CODE, Outcome.FAIL, Reason.VENUE_CODE)
+        yield SampleCode(
+            "unsupported", b"shc:/5676290952432060", CodeKind.UNSUPPORTED, Outcome.FAIL, Reason.UNSUPPORTED
+        )
         unknown = "Chè Huế 12 vị: sen, đậu ngự, bột lọc".encode()
-        yield Sample("unknown", unknown, CodeKind.UNKNOWN, Outcome.FAIL, Reason.UNKNOWN_CODE)
+        yield SampleCode("unknown", unknown, CodeKind.UNKNOWN, Outcome.FAIL, Reason.UNKNOWN_CODE)
 
-    def _passes(self) -> Iterator[Sample]:
+    def _passes(self) -> Iterator[SampleCode]:
         yesterday, ahead = self._now_at - timedelta(days=1), self._now_at + timedelta(days=30)
         serial = self._rng.randbytes(10)
         valid = sign_pass(self._issuer, serial, yesterday, ahead)
         subject = Subject((Identifier("pass", serial.hex()),))
-        yield Sample("valid", valid, CodeKind.ENTRY_PASS, Outcome.PASS, Reason.OK, subject=subject)
+        yield SampleCode("valid", valid, CodeKind.ENTRY_PASS, Outcome.PASS, Reason.OK, subject=subject)
         long_ago = self._now_at - timedelta(days=60)
         expired = sign_pass(self._issuer, self._rng.randbytes(10), long_ago, long_ago + timedelta(days=30))
-        yield Sample("expired", expired, CodeKind.ENTRY_PASS, Outcome.FAIL, Reason.EXPIRED)
+        yield SampleCode("expired", expired, CodeKind.ENTRY_PASS, Outcome.FAIL, Reason.EXPIRED)
         early = sign_pass(self._issuer, self._rng.randbytes(10), self._now_at + timedelta(days=2), ahead)
-        yield Sample("not-yet", early, CodeKind.ENTRY_PASS, Outcome.FAIL, Reason.NOT_YET_VALID)
+        yield SampleCode("not-yet", early, CodeKind.ENTRY_PASS, Outcome.FAIL, Reason.NOT_YET_VALID)
         forger = IssuerKey(
             Ed25519PrivateKey.from_private_bytes(self._rng.randbytes(32)), yesterday, ahead, label="forger"
         )
         forged = forge_key_id(sign_pass(forger, self._rng.randbytes(10), yesterday, ahead), self._issuer.kid)
-        yield Sample("forged", forged, CodeKind.ENTRY_PASS, Outcome.FAIL, Reason.BAD_SIGNATURE)
+        yield SampleCode("forged", forged, CodeKind.ENTRY_PASS, Outcome.FAIL, Reason.BAD_SIGNATURE)
         unknown_key = sign_pass(self._unknown_issuer, self._rng.randbytes(10), yesterday, ahead)
-        yield Sample("unknown-key", unknown_key, CodeKind.ENTRY_PASS, Outcome.FAIL, Reason.UNKNOWN_KEY)
+        yield SampleCode("unknown-key", unknown_key, CodeKind.ENTRY_PASS, Outcome.FAIL, Reason.UNKNOWN_KEY)
         revoked = sign_pass(self._issuer, self.revoked_serial, yesterday, ahead)
-        yield Sample("revoked", revoked, CodeKind.ENTRY_PASS, Outcome.FAIL, Reason.REVOKED)
+        yield SampleCode("revoked", revoked, CodeKind.ENTRY_PASS, Outcome.FAIL, Reason.REVOKED)
 
-    def _rotating(self) -> Sample:
-        """Right for a minute around `now_at`."""
+    def _rotating(self) -> SampleCode:
+        """Valid for one minute before and after `now_at`."""
         holder = Ed25519PrivateKey.from_private_bytes(self._rng.randbytes(32))
         serial = self._rng.randbytes(10)
         token = sign_pass(
@@ -226,9 +236,9 @@ class _SampleGenerator:
         )
         subject = Subject((Identifier("pass", serial.hex()),))
         data = make_rotating_pass(token, holder, self._now_at)
-        return Sample("rotating", data, CodeKind.ENTRY_PASS, Outcome.PASS, Reason.OK, subject=subject)
+        return SampleCode("rotating", data, CodeKind.ENTRY_PASS, Outcome.PASS, Reason.OK, subject=subject)
 
-    def _hcert(self) -> Sample:
+    def _hcert(self) -> SampleCode:
         who = make_sample_person(self._rng)
         uvci = f"URN:UVCI:01:VN:{self._rng.randbytes(12).hex().upper()}"
         family, _, given = who.uppercase_name.partition(" ")
@@ -249,26 +259,26 @@ class _SampleGenerator:
         token = cose.make_sign1(self._hcert_key, self._hcert_kid, cbor2.dumps(claims))
         data = hcert.PREFIX + base45.encode_base45(zlib.compress(token, 9)).encode("ascii")
         subject = Subject((Identifier("hcert", uvci),), f"{family}<<{given}", who.born)
-        return Sample("hcert", data, CodeKind.HCERT, Outcome.PASS, Reason.OK, who, subject)
+        return SampleCode("hcert", data, CodeKind.HCERT, Outcome.PASS, Reason.OK, who, subject)
 
-    def _national(self) -> Sample:
+    def _national(self) -> SampleCode:
         who = make_sample_person(self._rng)
         sex = "2" if who.sex == "Nữ" else "1"
         text = f"******{who.document_number[6:]}|{who.uppercase_name}|{who.born}|0|{who.qid}|<{sex}<{who.insurance_number}<{who.phone}"
         subject = Subject(
             (Identifier("qid", who.qid), Identifier("insurance", who.insurance_number)), who.uppercase_name, who.born
         )
-        return Sample("national", text.encode(), CodeKind.NATIONAL_QR, Outcome.PASS, Reason.OK, who, subject)
+        return SampleCode("national", text.encode(), CodeKind.NATIONAL_QR, Outcome.PASS, Reason.OK, who, subject)
 
-    def _id_card(self) -> Sample:
+    def _id_card(self) -> SampleCode:
         who = make_sample_person(self._rng)
         born = "".join(reversed(who.born.split("-")))
         text = f"{who.document_number}|{who.old_document_number}|{who.name}|{born}|{who.sex}|{who.address}|02052021"
         numbers = (Identifier("document", who.document_number), Identifier("document", who.old_document_number))
         subject = Subject(numbers, who.name, who.born)
-        return Sample("id-card", text.encode(), CodeKind.ID_CARD, Outcome.PASS, Reason.OK, who, subject)
+        return SampleCode("id-card", text.encode(), CodeKind.ID_CARD, Outcome.PASS, Reason.OK, who, subject)
 
-    def _insurance(self) -> Sample:
+    def _insurance(self) -> SampleCode:
         who = make_sample_person(self._rng)
         born = "/".join(reversed(who.born.split("-")))
         sex = "2" if who.sex == "Nữ" else "1"
@@ -278,11 +288,11 @@ class _SampleGenerator:
             f"-|-|4|01/01/2026|15fb94b2a1e7-7102|-|{'Bảo hiểm xã hội'.encode().hex()}|$"
         )
         subject = Subject((Identifier("insurance", who.insurance_number),), who.name, who.born)
-        return Sample("insurance", text.encode(), CodeKind.INSURANCE, Outcome.PASS, Reason.OK, who, subject)
+        return SampleCode("insurance", text.encode(), CodeKind.INSURANCE, Outcome.PASS, Reason.OK, who, subject)
 
 
 def forge_key_id(pass_text: bytes, kid: bytes) -> bytes:
-    """The same pass under another issuer's key id: its signature cannot hold."""
+    """The same pass under another issuer's key id, so that its signature is invalid."""
     parts = cose.parse_sign1(base45.decode_base45(pass_text.removeprefix(b"HUE1:")))
     header = cbor2.dumps({**parts.protected, cose.HEADER_KID: kid}, canonical=True)
     token = cbor2.CBORTag(cose.COSE_SIGN1_TAG, [header, {}, parts.payload, parts.signature])
@@ -290,6 +300,6 @@ def forge_key_id(pass_text: bytes, kid: bytes) -> bytes:
 
 
 def uppercase_without_diacritics(name: str) -> str:
-    """Upper case without diacritics: `Đặng Thị Thủy` is `DANG THI THUY`."""
+    """Upper case without diacritics: `Đặng Thị Thủy` becomes `DANG THI THUY`."""
     decomposed = unicodedata.normalize("NFD", name.replace("Đ", "D").replace("đ", "d"))
     return "".join(character for character in decomposed if not unicodedata.combining(character)).upper()

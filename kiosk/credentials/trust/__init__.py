@@ -1,1 +1,1 @@
-"""Signed lists: whose passes are accepted and which passes are withdrawn."""
+"""Signed lists: trusted keys and revoked passes."""

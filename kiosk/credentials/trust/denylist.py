@@ -1,4 +1,4 @@
-"""The denylist: passes that were withdrawn before their time, by a 10-byte name each."""
+"""The denylist: revoked passes, identified by 10 bytes each."""
 
 import hashlib
 from collections.abc import Iterable
@@ -9,56 +9,60 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk.credentials.trust import files, signed_list
-from kiosk.credentials.trust.files import ListTrouble
-from kiosk.credentials.trust.signed_list import Envelope
-from kiosk.credentials.trust.trust_list import ROOT_FILE
+from kiosk.credentials.trust.files import ListError
+from kiosk.credentials.trust.signed_list import SignedList
+from kiosk.credentials.trust.trust_list import ROOT_PUBLIC_KEY_FILE
 
 ENTRY_BYTES = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Denylist:
-    """Withdrawn passes; `entries` holds a pass's serial (cti), or `foreign_entry` of an HCERT."""
+    """Revoked passes. An entry is the serial of a pass (cti), or `hcert_denylist_entry` of an HCERT."""
 
     number: int
     issued_at: datetime
     entries: frozenset[bytes] = field(repr=False)
 
 
-EMPTY = Denylist(0, datetime.fromtimestamp(0, UTC), frozenset())
+EMPTY_DENYLIST = Denylist(0, datetime.fromtimestamp(0, UTC), frozenset())
 
 
-def foreign_entry(uvci: str) -> bytes:
-    """The denylist name of an HCERT: the first 10 bytes of SHA-256 of its UVCI, so that the list tells no UVCI."""
+def hcert_denylist_entry(uvci: str) -> bytes:
+    """The entry of an HCERT: the first 10 bytes of SHA-256 of its UVCI. A hash, so that the list reveals no UVCI."""
     return hashlib.sha256(uvci.encode("utf-8")).digest()[:ENTRY_BYTES]
 
 
-def of(entries: Iterable[bytes], *, number: int, issued_at: datetime) -> Denylist:
-    """Make a denylist. Raises ValueError where an entry is not 10 bytes long."""
+def make_denylist(entries: Iterable[bytes], *, number: int, issued_at: datetime) -> Denylist:
+    """Make a denylist. Raises ValueError if an entry is not 10 bytes long."""
     names = frozenset(entries)
     if any(len(name) != ENTRY_BYTES for name in names):
         raise ValueError(f"an entry of a denylist is {ENTRY_BYTES} bytes long")
     return Denylist(number, issued_at, names)
 
 
-def seal(root: Ed25519PrivateKey, denylist: Denylist) -> bytes:
-    """Sign a denylist for the kiosks: the entries lie sorted in one byte string."""
+def sign_denylist(root: Ed25519PrivateKey, denylist: Denylist) -> bytes:
+    """Sign a denylist for the kiosks. Its entries are sorted in one byte string."""
     blob = b"".join(sorted(denylist.entries))
-    return signed_list.seal(root, Envelope("deny", denylist.number, denylist.issued_at, len(denylist.entries), blob))
+    return signed_list.sign_list(
+        root, SignedList("deny", denylist.number, denylist.issued_at, len(denylist.entries), blob)
+    )
 
 
-def parse(data: bytes, root_pem: bytes) -> Denylist:
-    """Check and read a signed denylist. Raises ListTrouble."""
-    found = signed_list.open_(data, signed_list.load_root(root_pem), "deny")
+def parse_denylist(data: bytes, root_pem: bytes) -> Denylist:
+    """Check and read a signed denylist. Raises ListError."""
+    found = signed_list.verify_signed_list(data, signed_list.load_root_public_key(root_pem), "deny")
     blob = found.entries
     if not isinstance(blob, bytes) or len(blob) != found.count * ENTRY_BYTES:
-        raise ListTrouble("The denylist's length does not agree with its count. Ask the centre for it again.")
+        raise ListError("The denylist's length does not match its count. Ask the centre for it again.")
     entries = frozenset(blob[start : start + ENTRY_BYTES] for start in range(0, len(blob), ENTRY_BYTES))
     if len(entries) != found.count:
-        raise ListTrouble("The denylist names passes twice. Ask the centre for it again.")
+        raise ListError("The denylist has duplicate entries. Ask the centre for it again.")
     return Denylist(found.number, found.issued_at, entries)
 
 
-def load(path: Path, root_path: Path | None = None) -> Denylist:
-    """Read a denylist from a file; the root's public key is `root.pem` beside it unless named. Raises ListTrouble."""
-    return parse(files.read(path), files.read(root_path or path.with_name(ROOT_FILE)))
+def load_denylist(path: Path, root_path: Path | None = None) -> Denylist:
+    """Read a denylist file. The root's public key is `root.pem` beside it unless named. Raises ListError."""
+    return parse_denylist(
+        files.read_list_file(path), files.read_list_file(root_path or path.with_name(ROOT_PUBLIC_KEY_FILE))
+    )

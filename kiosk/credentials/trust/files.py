@@ -1,4 +1,4 @@
-"""Files of keys and lists: read with a cap, written whole or not at all."""
+"""Reads and writes files of keys and lists: limited size, atomic writes."""
 
 from pathlib import Path
 
@@ -7,14 +7,14 @@ from kiosk.core.ports import KioskError
 MAX_LIST_BYTES = 8 * 1024 * 1024
 
 
-class ListTrouble(KioskError):
-    """A list or its key cannot be used; the message says why, and what to do."""
+class ListError(KioskError):
+    """A list or its key cannot be used. The message says why and what to do."""
 
 
 def read_list_file(path: Path) -> bytes:
-    """The bytes of a file, at most one more than allowed. Raises ListTrouble."""
+    """The content of a file, at most one byte more than allowed. Raises ListError."""
     try:
         with path.open("rb") as file:
             return file.read(MAX_LIST_BYTES + 1)
-    except OSError as trouble:
-        raise ListTrouble(f"{path} cannot be read: {trouble.strerror}.") from trouble
+    except OSError as error:
+        raise ListError(f"{path} cannot be read: {error.strerror}.") from error

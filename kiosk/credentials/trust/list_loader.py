@@ -1,6 +1,7 @@
-"""The lists in force: loaded from files, never rolled back, the last good copy kept when a newer one is damaged.
+"""Loads the lists, never accepts an older number, and keeps the last good copy in case a file is damaged.
 
-The files that an administrator or the centre puts down may be read-only, half-written, forged or old; the kept copies are ours.
+The files come from an administrator or the centre and may be read-only, incomplete, forged or old. The copies are the kiosk's
+own.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from typing import Generic, Protocol, TypeVar
 from kiosk.credentials.trust import denylist, files
 from kiosk.credentials.trust import trust_list as trust
 from kiosk.credentials.trust.denylist import Denylist
-from kiosk.credentials.trust.files import ListTrouble
+from kiosk.credentials.trust.files import ListError
 from kiosk.credentials.trust.trust_list import TrustList
 from kiosk.system import atomic_files
 
@@ -26,25 +27,25 @@ _List = TypeVar("_List", bound=_NumberedList)
 
 @dataclass(slots=True)
 class _ListSource(Generic[_List]):
-    """One list: its file, our copy of the last good one, and what is in force."""
+    """One list: its file, our copy of the last good one, and the list in force."""
 
     path: Path
     copy_path: Path
     parse: Callable[[bytes, bytes], _List]
     root_pem: bytes = field(repr=False)
     error: str = ""
-    """Why the file is not what is in force; empty where it is."""
+    """Why the file is not in force. Empty if it is."""
     _file_version: tuple[int, int, int] | None = None
     _current: _List | None = None
 
     @property
     def current(self) -> _List:
         if self._current is None:
-            raise ListTrouble(self.error)
+            raise ListError(self.error)
         return self._current
 
     def refresh(self) -> bool:
-        """Look at the file again where it changed. True where a newer list came into force."""
+        """Read the file again if it changed. True if a newer list came into force."""
         stamp = _file_version_of(self.path)
         if self._current is not None and stamp == self._file_version:
             return False
@@ -53,8 +54,8 @@ class _ListSource(Generic[_List]):
             self._current = self._load_copy()
         try:
             data, found = self._load_file()
-        except ListTrouble as trouble:
-            self.error = str(trouble)
+        except ListError as error:
+            self.error = str(error)
             return False
         self.error = ""
         is_newer = self._current is None or found.number > self._current.number
@@ -67,34 +68,40 @@ class _ListSource(Generic[_List]):
         data = files.read_list_file(self.path)
         found = self.parse(data, self.root_pem)
         if self._current is not None and found.number < self._current.number:
-            raise ListTrouble(
-                f"{self.path} is list {found.number}; list {self._current.number} was in force already. "
-                "An old list is not taken back. Ask the centre for the newest."
+            raise ListError(
+                f"{self.path} is list {found.number}; list {self._current.number} is already in force. "
+                "An older list is not accepted. Ask the centre for the newest."
             )
         return data, found
 
     def _load_copy(self) -> _List | None:
         try:
             return self.parse(files.read_list_file(self.copy_path), self.root_pem)
-        except ListTrouble:
-            return None  # no copy yet, or it is damaged: the file itself decides, and is reported where it is bad too
+        except ListError:
+            return None  # no copy yet, or it is damaged: the file decides, and its errors are reported
 
     def _save_copy(self, data: bytes) -> None:
-        """Keep a copy; a disk that does not take it costs the protection, not the start, and is reported."""
+        """Save a copy. A disk error removes only this protection. It is reported and does not prevent the start."""
         try:
             atomic_files.write_file(self.copy_path, data)
-        except OSError as trouble:
-            self.error = f"No copy of the list could be kept at {self.copy_path}: {trouble.strerror}."
+        except OSError as error:
+            self.error = f"No copy of the list could be kept at {self.copy_path}: {error.strerror}."
 
 
-class ListKeeper:
-    """Trust list and denylist in force. One thread owns it. Raises ListTrouble where there is no good trust list at all."""
+class ListLoader:
+    """Trust list and denylist in force. One thread owns it. Raises ListError if there is no good trust list at all."""
 
-    def __init__(self, *, trust_path: Path, root_path: Path | None, denylist_path: Path | None, copies_dir: Path) -> None:
+    def __init__(
+        self, *, trust_path: Path, root_path: Path | None, denylist_path: Path | None, copies_dir: Path
+    ) -> None:
         root_pem = files.read_list_file(root_path or trust_path.with_name(trust.ROOT_PUBLIC_KEY_FILE))
-        self._trust_list = _ListSource[TrustList](trust_path, copies_dir / "trust-list.kept", trust.parse_trust_list, root_pem)
+        self._trust_list = _ListSource[TrustList](
+            trust_path, copies_dir / "trust-list.kept", trust.parse_trust_list, root_pem
+        )
         self._denylist = (
-            _ListSource[Denylist](denylist_path, copies_dir / "denylist.kept", denylist.parse_denylist, root_pem) if denylist_path else None
+            _ListSource[Denylist](denylist_path, copies_dir / "denylist.kept", denylist.parse_denylist, root_pem)
+            if denylist_path
+            else None
         )
         self.refresh()
         _ = self.trust_list, self.denylist
@@ -106,16 +113,16 @@ class ListKeeper:
 
     @property
     def denylist(self) -> Denylist | None:
-        """The denylist in force; None where none is configured."""
+        """None if no denylist is configured."""
         return self._denylist.current if self._denylist else None
 
     @property
     def errors(self) -> tuple[str, ...]:
-        """What is wrong with the files now, as sentences; empty where all is well."""
+        """Errors of the present files, as sentences. Empty if there are none."""
         return tuple(each.error for each in (self._trust_list, self._denylist) if each and each.error)
 
     def refresh(self) -> bool:
-        """Read the files again where they changed; cheap where they did not. True where something newer came into force."""
+        """Read changed files again. Cheap if none changed. True if a newer list came into force."""
         changed = self._trust_list.refresh()
         return (self._denylist.refresh() if self._denylist else False) or changed
 

@@ -1,7 +1,8 @@
-"""The signed, numbered, dated envelope that trust list and denylist arrive in.
+"""The signed, numbered and dated container of trust list and denylist.
 
-A COSE_Sign1 by the offline root key (Ed25519) over {1: what, 2: number, 3: issued_at, 4: count, 5: entries}. The count is signed
-apart from the entries, so that a maker's truncation shows; the number only ever rises, so that an old list cannot come back.
+A COSE_Sign1 by the offline root key (Ed25519) over {1: kind, 2: number, 3: issued_at, 4: count, 5: entries}. The count is
+signed besides the entries, so that a truncation by the tool that made the list is detected. The number only rises, so that an
+old list is not accepted again.
 """
 
 from dataclasses import dataclass
@@ -13,16 +14,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from kiosk.credentials.formats import cose
-from kiosk.credentials.trust.files import MAX_BYTES, ListTrouble
+from kiosk.credentials.trust.files import MAX_LIST_BYTES, ListError
 
 _AAD = b"entrance-kiosk list 1"
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope:
-    """A list whose signature held."""
+class SignedList:
+    """A list with a valid signature."""
 
-    what: str
+    list_kind: str
     """`trust` or `deny`."""
     number: int
     issued_at: datetime
@@ -30,11 +31,11 @@ class Envelope:
     entries: Any
 
 
-def seal(root: Ed25519PrivateKey, contents: Envelope) -> bytes:
+def sign_list(root: Ed25519PrivateKey, contents: SignedList) -> bytes:
     """Sign a list with the root key."""
     payload = cbor2.dumps(
         {
-            1: contents.what,
+            1: contents.list_kind,
             2: contents.number,
             3: int(contents.issued_at.timestamp()),
             4: contents.count,
@@ -42,36 +43,38 @@ def seal(root: Ed25519PrivateKey, contents: Envelope) -> bytes:
         },
         canonical=True,
     )
-    return cose.sign(root, b"", payload, _AAD)
+    return cose.make_sign1(root, b"", payload, _AAD)
 
 
-def open_(data: bytes, root: Ed25519PublicKey, list_kind: str) -> Envelope:
-    """Check a list against the root key. Raises ListTrouble."""
-    if len(data) > MAX_BYTES:
-        raise ListTrouble(f"The {list_kind} list is larger than {MAX_BYTES} bytes. Ask the centre for a new copy.")
+def verify_signed_list(data: bytes, root: Ed25519PublicKey, list_kind: str) -> SignedList:
+    """Check a list against the root key. Raises ListError."""
+    if len(data) > MAX_LIST_BYTES:
+        raise ListError(f"The {list_kind} list is larger than {MAX_LIST_BYTES} bytes. Ask the centre for a new copy.")
     try:
-        parts = cose.parse(data)
-    except cose.NotCose as trouble:
-        raise ListTrouble(f"The {list_kind} list is damaged ({trouble}). Copy it to this device again.") from trouble
-    if not cose.verifies(root, parts.signature, parts.signed_bytes(_AAD)):
-        raise ListTrouble(f"The {list_kind} list is not signed by this device's root key. Do not use it; tell the centre.")
-    # From here on it is the root key's own word; a wrong shape is a maker's mistake, not an attack.
+        parts = cose.parse_sign1(data)
+    except cose.CoseError as error:
+        raise ListError(f"The {list_kind} list is damaged ({error}). Copy it to this device again.") from error
+    if not cose.is_signature_valid(root, parts.signature, parts.signature_input(_AAD)):
+        raise ListError(
+            f"The {list_kind} list is not signed by this device's root key. Do not use it. Inform the centre."
+        )
+    # From here on the content is signed by the root key. An invalid form is an error of the tool that made it, not an attack.
     try:
-        body = cose.canonical(parts.payload)
-        envelope = Envelope(body[1], body[2], datetime.fromtimestamp(body[3], UTC), body[4], body[5])
-    except (cose.NotCose, KeyError, TypeError, ValueError, OverflowError) as trouble:
-        raise ListTrouble(f"The {list_kind} list was signed in a form that this version does not know.") from trouble
-    if envelope.what != list_kind:
-        raise ListTrouble(f"This is a {envelope.what!r} list where a {list_kind!r} list belongs. Swap the files.")
+        body = cose.decode_deterministic_cbor(parts.payload)
+        envelope = SignedList(body[1], body[2], datetime.fromtimestamp(body[3], UTC), body[4], body[5])
+    except (cose.CoseError, KeyError, TypeError, ValueError, OverflowError) as error:
+        raise ListError(f"The {list_kind} list was signed in a form that this version does not support.") from error
+    if envelope.list_kind != list_kind:
+        raise ListError(f"This is a {envelope.list_kind!r} list, but a {list_kind!r} list is expected. Swap the files.")
     return envelope
 
 
-def load_root(pem: bytes) -> Ed25519PublicKey:
-    """Read the root's public key. Raises ListTrouble."""
+def load_root_public_key(pem: bytes) -> Ed25519PublicKey:
+    """Read the root's public key. Raises ListError."""
     try:
         key = load_pem_public_key(pem)
-    except ValueError as trouble:
-        raise ListTrouble("The root key is no PEM public key. `kiosk trust root` makes one.") from trouble
+    except ValueError as error:
+        raise ListError("The root key is not a PEM public key. `kiosk trust root` makes one.") from error
     if not isinstance(key, Ed25519PublicKey):
-        raise ListTrouble("The root key is not an Ed25519 key. `kiosk trust root` makes one.")
+        raise ListError("The root key is not an Ed25519 key. `kiosk trust root` makes one.")
     return key

@@ -1,4 +1,4 @@
-"""The trust list: which keys may sign what, from when until when."""
+"""The trust list: which keys may sign what, and in which period."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,26 +16,26 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat,
 from kiosk.core.model import CodeKind
 from kiosk.credentials.formats.cose import PublicKey
 from kiosk.credentials.trust import files, signed_list
-from kiosk.credentials.trust.files import ListTrouble
-from kiosk.credentials.trust.signed_list import Envelope
+from kiosk.credentials.trust.files import ListError
+from kiosk.credentials.trust.signed_list import SignedList
 
-ROOT_FILE = "root.pem"
-"""The root's public key, where nobody names another: beside the list."""
+ROOT_PUBLIC_KEY_FILE = "root.pem"
+"""The root's public key if no other is named: beside the list."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrustedKey:
-    """One key, and what its owner may sign."""
+    """One key and what its owner may sign."""
 
     kid: bytes
-    """4 bytes for own passes, 8 for HCERT; several keys may share one."""
+    """4 bytes for entry passes, 8 for HCERT. Several keys may share one."""
     kind: CodeKind
-    """Kind.PASS or Kind.HCERT."""
+    """CodeKind.ENTRY_PASS or CodeKind.HCERT."""
     public_key: PublicKey = field(repr=False)
     not_before_at: datetime
     not_after_at: datetime
     uses: frozenset[str] = frozenset()
-    """HCERT: of `v`, `t`, `r`. Own pass: status classes as text. Empty: all."""
+    """HCERT: of `v`, `t`, `r`. Entry pass: status classes as text. Empty: all."""
     label: str = ""
 
 
@@ -47,8 +47,8 @@ class TrustList:
     issued_at: datetime
     keys: Mapping[tuple[CodeKind, bytes], tuple[TrustedKey, ...]] = field(repr=False)
 
-    def find(self, kind: CodeKind, kid: bytes) -> tuple[TrustedKey, ...]:
-        """Every key that a token with this kid may be signed by; try all of them."""
+    def find_keys(self, kind: CodeKind, kid: bytes) -> tuple[TrustedKey, ...]:
+        """All keys that may have signed a token with this kid. Try each of them."""
         return self.keys.get((kind, kid), ())
 
     def __iter__(self) -> Iterator[TrustedKey]:
@@ -56,7 +56,7 @@ class TrustList:
             yield from group
 
 
-def of(keys: Iterable[TrustedKey], *, number: int, issued_at: datetime) -> TrustList:
+def make_trust_list(keys: Iterable[TrustedKey], *, number: int, issued_at: datetime) -> TrustList:
     """Make a trust list of keys."""
     groups: dict[tuple[CodeKind, bytes], list[TrustedKey]] = defaultdict(list)
     for key in keys:
@@ -64,13 +64,13 @@ def of(keys: Iterable[TrustedKey], *, number: int, issued_at: datetime) -> Trust
     return TrustList(number, issued_at, MappingProxyType({place: tuple(group) for place, group in groups.items()}))
 
 
-def seal(root: Ed25519PrivateKey, trust_list: TrustList) -> bytes:
+def sign_trust_list(root: Ed25519PrivateKey, trust_list: TrustList) -> bytes:
     """Sign a trust list for the kiosks."""
     entries = [
         [
             key.kid,
             str(key.kind),
-            public_der(key.public_key),
+            public_key_der(key.public_key),
             int(key.not_before_at.timestamp()),
             int(key.not_after_at.timestamp()),
             sorted(key.uses),
@@ -78,36 +78,42 @@ def seal(root: Ed25519PrivateKey, trust_list: TrustList) -> bytes:
         ]
         for key in trust_list
     ]
-    return signed_list.seal(root, Envelope("trust", trust_list.number, trust_list.issued_at, len(entries), entries))
+    return signed_list.sign_list(
+        root, SignedList("trust", trust_list.number, trust_list.issued_at, len(entries), entries)
+    )
 
 
-def parse(data: bytes, root_pem: bytes) -> TrustList:
-    """Check and read a signed trust list. Raises ListTrouble."""
-    found = signed_list.open_(data, signed_list.load_root(root_pem), "trust")
+def parse_trust_list(data: bytes, root_pem: bytes) -> TrustList:
+    """Check and read a signed trust list. Raises ListError."""
+    found = signed_list.verify_signed_list(data, signed_list.load_root_public_key(root_pem), "trust")
     try:
-        keys = [_key(entry) for entry in found.entries]
-    except (TypeError, ValueError, IndexError, OverflowError, UnsupportedAlgorithm) as trouble:
-        raise ListTrouble("The trust list has a key that this version cannot read. Update the kiosk.") from trouble
+        keys = [_parse_key(entry) for entry in found.entries]
+    except (TypeError, ValueError, IndexError, OverflowError, UnsupportedAlgorithm) as error:
+        raise ListError("The trust list has a key that this version cannot read. Update the kiosk.") from error
     if len(keys) != found.count:
-        raise ListTrouble(f"The trust list says {found.count} keys and holds {len(keys)}. Ask the centre for it again.")
-    return of(keys, number=found.number, issued_at=found.issued_at)
+        raise ListError(
+            f"The trust list announces {found.count} keys but has {len(keys)}. Ask the centre for it again."
+        )
+    return make_trust_list(keys, number=found.number, issued_at=found.issued_at)
 
 
-def load(path: Path, root_path: Path | None = None) -> TrustList:
-    """Read a trust list from a file; the root's public key is `root.pem` beside it unless named. Raises ListTrouble."""
-    return parse(files.read(path), files.read(root_path or path.with_name(ROOT_FILE)))
+def load_trust_list(path: Path, root_path: Path | None = None) -> TrustList:
+    """Read a trust list file. The root's public key is `root.pem` beside it unless named. Raises ListError."""
+    return parse_trust_list(
+        files.read_list_file(path), files.read_list_file(root_path or path.with_name(ROOT_PUBLIC_KEY_FILE))
+    )
 
 
-def public_der(key: PublicKey) -> bytes:
+def public_key_der(key: PublicKey) -> bytes:
     """A public key as DER SubjectPublicKeyInfo."""
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 
-def _key(entry: Any) -> TrustedKey:
+def _parse_key(entry: Any) -> TrustedKey:
     kid, kind, der, not_before, not_after, uses, label = entry
     public_key = load_der_public_key(der)
     if not isinstance(public_key, ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey | rsa.RSAPublicKey):
-        raise TypeError("a kind of key that no code here is signed with")
+        raise TypeError("a type of key that is not supported")
     return TrustedKey(
         kid=bytes(kid),
         kind=CodeKind(kind),

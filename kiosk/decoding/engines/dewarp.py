@@ -8,7 +8,7 @@ import numpy as np
 
 from kiosk.core.frame import Luma
 from kiosk.decoding.locate.grid import Grid
-from kiosk.decoding.locate.image_ops import Doubles, Floats, normalize_contrast, sample_at, warp, box_blur
+from kiosk.decoding.locate.image_ops import Doubles, Floats, box_blur, normalize_contrast, sample_at, warp
 from kiosk.decoding.locate.symbol import modules_per_side
 
 _SAMPLES_PER_MODULE = 4  # samples along a module
@@ -23,7 +23,11 @@ def dewarped_modules(picture: Luma, grid: Grid, windows: tuple[int, ...] = FLEXI
     """Brightness of each module (side, side); 0 is the threshold. Each module is sampled at its shifted place."""
     side = modules_per_side(grid.version)
     samples = _samples(picture, grid, side)
-    rows, columns = np.indices((side, side)).astype(np.float64) * _SAMPLES_PER_MODULE + _PADDING_MODULES * _SAMPLES_PER_MODULE + _SAMPLES_PER_MODULE // 2
+    rows, columns = (
+        np.indices((side, side)).astype(np.float64) * _SAMPLES_PER_MODULE
+        + _PADDING_MODULES * _SAMPLES_PER_MODULE
+        + _SAMPLES_PER_MODULE // 2
+    )
     down, across = np.zeros((side, side)), np.zeros((side, side))
     for window in windows:
         step_down, step_across = _best_shifts(samples, rows + np.rint(down), columns + np.rint(across), window)
@@ -48,6 +52,8 @@ def _best_shifts(samples: Floats, rows: Doubles, columns: Doubles, window: int) 
 
 def _samples(picture: Luma, grid: Grid, side: int) -> Floats:
     count = (side + 2 * _PADDING_MODULES) * _SAMPLES_PER_MODULE
-    to_modules = np.array([[1 / _SAMPLES_PER_MODULE, 0, -_PADDING_MODULES], [0, 1 / _SAMPLES_PER_MODULE, -_PADDING_MODULES], [0, 0, 1.0]])
+    to_modules = np.array(
+        [[1 / _SAMPLES_PER_MODULE, 0, -_PADDING_MODULES], [0, 1 / _SAMPLES_PER_MODULE, -_PADDING_MODULES], [0, 0, 1.0]]
+    )
     warped = warp(picture, grid.homography @ to_modules, count)
     return normalize_contrast(box_blur(warped.astype(np.float64), 3).astype(np.float32), 9 * _SAMPLES_PER_MODULE)

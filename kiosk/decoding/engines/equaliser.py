@@ -12,7 +12,7 @@ from kiosk.core.frame import Luma
 from kiosk.core.model import Corners
 from kiosk.decoding.engines import zxing
 from kiosk.decoding.locate.grid import Grid
-from kiosk.decoding.locate.image_ops import Floats, normalize_contrast, matmul, warp
+from kiosk.decoding.locate.image_ops import Floats, matmul, normalize_contrast, warp
 from kiosk.decoding.locate.symbol import Modules, known_modules, modules_per_side
 
 _SAMPLES_PER_MODULE = 2  # samples along a module
@@ -42,16 +42,20 @@ def equalised_modules(picture: Luma, grid: Grid, filter_radius: int) -> Floats:
     return matmul(np.asarray(weights, np.float32), features, transpose_a=True).reshape(side, side)
 
 
-def decode_modules(modules: Modules, grid: Grid, stage: str, placement: zxing.Placing = zxing.WHOLE_FRAME) -> zxing.Found:
+def decode_modules(
+    modules: Modules, grid: Grid, stage: str, placement: zxing.ImagePlacement = zxing.WHOLE_FRAME
+) -> zxing.ScanResult:
     """Draw the modules as a clean symbol with all known modules corrected. The engine then undoes mask and Reed-Solomon code."""
     known = known_modules(grid.version)
     drawn = np.where(known.is_fixed, known.is_light, modules)
     drawn = np.pad(drawn, _QUIET_MODULES, constant_values=True).astype(np.uint8) * 255
     drawn = cv2.resize(drawn, None, fx=_MODULE_PX, fy=_MODULE_PX, interpolation=cv2.INTER_NEAREST)
-    found = zxing.scan_qr_codes(np.asarray(drawn, np.uint8), stage, try_invert=False, try_downscale=False, fixed_threshold=True)
+    found = zxing.scan_qr_codes(
+        np.asarray(drawn, np.uint8), stage, try_invert=False, try_downscale=False, fixed_threshold=True
+    )
     side = modules_per_side(grid.version)
     corners = placement.to_frame(_corners(grid, side))
-    return zxing.Found(tuple(zxing.with_frame_corners(reading, corners, side) for reading in found.codes))
+    return zxing.ScanResult(tuple(zxing.with_frame_corners(reading, corners, side) for reading in found.codes))
 
 
 def _samples(picture: Luma, grid: Grid) -> Floats:
@@ -59,7 +63,13 @@ def _samples(picture: Luma, grid: Grid) -> Floats:
     side = modules_per_side(grid.version)
     count = (side + 2 * _PADDING_MODULES) * _SAMPLES_PER_MODULE
     # sample i of a row is at module (i + 1) / 2 - padding, so that every second one is the middle of a module
-    to_modules = np.array([[1 / _SAMPLES_PER_MODULE, 0, 0.5 - _PADDING_MODULES], [0, 1 / _SAMPLES_PER_MODULE, 0.5 - _PADDING_MODULES], [0, 0, 1.0]])
+    to_modules = np.array(
+        [
+            [1 / _SAMPLES_PER_MODULE, 0, 0.5 - _PADDING_MODULES],
+            [0, 1 / _SAMPLES_PER_MODULE, 0.5 - _PADDING_MODULES],
+            [0, 0, 1.0],
+        ]
+    )
     return normalize_contrast(warp(picture, grid.homography @ to_modules, count), 9 * _SAMPLES_PER_MODULE)
 
 

@@ -12,14 +12,14 @@ from pyzbar import wrapper
 
 from kiosk.core.frame import Luma
 from kiosk.core.model import Corners, DecodedCode
-from kiosk.decoding.engines.zxing import WHOLE_FRAME, Placing
+from kiosk.decoding.engines.zxing import WHOLE_FRAME, ImagePlacement
 
 _Y800_FORMAT = int.from_bytes(b"Y800", "little")  # zbar's name for one byte of luma per pixel
 _CFG_BINARY = 4  # ZBAR_CFG_BINARY in zbar.h
 _MIN_SIDE_PX = 21
 
 
-class Zbar:
+class ZbarScanner:
     """One scanner. Not for use by two threads at a time."""
 
     def __init__(self, *, line_step: int = 1) -> None:
@@ -39,7 +39,7 @@ class Zbar:
     def __del__(self) -> None:
         wrapper.zbar_image_scanner_destroy(self._scanner)
 
-    def scan(self, picture: Luma, stage: str, placement: Placing = WHOLE_FRAME) -> tuple[DecodedCode, ...]:
+    def scan(self, picture: Luma, stage: str, placement: ImagePlacement = WHOLE_FRAME) -> tuple[DecodedCode, ...]:
         """Decode all QR codes in an image (uint8, height x width)."""
         height, width = picture.shape
         if min(height, width) < _MIN_SIDE_PX:
@@ -57,7 +57,7 @@ class Zbar:
             wrapper.zbar_image_destroy(image)
 
 
-def _readings(image: Any, stage: str, placement: Placing) -> list[DecodedCode]:
+def _readings(image: Any, stage: str, placement: ImagePlacement) -> list[DecodedCode]:
     readings = []
     symbol = wrapper.zbar_image_first_symbol(image)
     while symbol:

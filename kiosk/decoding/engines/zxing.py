@@ -13,12 +13,14 @@ from kiosk.core.frame import Luma
 from kiosk.core.model import Corners, DecodedCode
 
 _QR_FORMATS = zxingcpp.BarcodeFormats([zxingcpp.BarcodeFormat.QRCodeModel1, zxingcpp.BarcodeFormat.QRCodeModel2])
-_MATRIX_FORMATS = frozenset(map(str, zxingcpp.barcode_formats_list(zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.AllMatrix))))
+_MATRIX_FORMATS = frozenset(
+    map(str, zxingcpp.barcode_formats_list(zxingcpp.BarcodeFormats(zxingcpp.BarcodeFormat.AllMatrix)))
+)
 _MIN_SIDE_PX = 21  # a version 1 code has 21 modules, which need at least one pixel each
 
 
 @dataclass(frozen=True, slots=True)
-class Placing:
+class ImagePlacement:
     """Position of a prepared image in the frame: frame = prepared * scale + (x, y)."""
 
     scale: float = 1.0
@@ -31,11 +33,11 @@ class Placing:
         return a, b, c, d
 
 
-WHOLE_FRAME = Placing()
+WHOLE_FRAME = ImagePlacement()
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class ScanResult:
     """Codes found by one scan."""
 
     codes: tuple[DecodedCode, ...] = ()
@@ -45,14 +47,14 @@ def scan_qr_codes(
     picture: Luma,
     stage: str,
     *,
-    placement: Placing = WHOLE_FRAME,
+    placement: ImagePlacement = WHOLE_FRAME,
     try_invert: bool = True,
     try_downscale: bool = True,
     fixed_threshold: bool = False,
-) -> Found:
+) -> ScanResult:
     """Decode all QR codes in an image (uint8, height x width, any strides). Any thread."""
     if min(picture.shape) < _MIN_SIDE_PX:
-        return Found()
+        return ScanResult()
     codes = zxingcpp.read_barcodes(
         picture,
         formats=_QR_FORMATS,
@@ -66,7 +68,7 @@ def scan_qr_codes(
         if code.bytes:
             corners = placement.to_frame(_corners(code.position))
             readings.append(DecodedCode(code.bytes, stage, corners, _module_px(corners, code.extra)))
-    return Found(tuple(readings))
+    return ScanResult(tuple(readings))
 
 
 def with_frame_corners(reading: DecodedCode, corners: Corners, side: int) -> DecodedCode:

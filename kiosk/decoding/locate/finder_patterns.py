@@ -32,7 +32,7 @@ _MIN_SCORE = 0.42
 
 
 @dataclass(frozen=True, slots=True)
-class Finder:
+class FinderPattern:
     """A finder pattern, in pixels of the region."""
 
     x: float
@@ -44,7 +44,7 @@ class Finder:
     """Correlation with the ideal pattern, at most 1."""
 
 
-def find_finder_patterns(picture: Luma, max_count: int = 14, *, fine: bool = False) -> list[Finder]:
+def find_finder_patterns(picture: Luma, max_count: int = 14, *, fine: bool = False) -> list[FinderPattern]:
     """The best finder patterns (dark on light) of an image, best first. `fine`: small ones only, whatever the size of the image."""
     side = max(picture.shape)
     sizes = [
@@ -83,7 +83,9 @@ def _candidates(picture: Luma, decimation: int, module: float) -> Floats:
 def _ring_response(picture: Luma, module: float) -> Luma:
     """How clearly each pixel is the middle of a dark spot in a light ring in a dark ring, in grey levels."""
     height, width = picture.shape
-    halved = cv2.convertScaleAbs(picture, alpha=0.5)  # so that a sum of two opposite pixels is their mean and fits into a byte
+    halved = cv2.convertScaleAbs(
+        picture, alpha=0.5
+    )  # so that a sum of two opposite pixels is their mean and fits into a byte
     soft = halved if module < 2 or module == 2.0 else cv2.blur(halved, (3, 3))
     core_px = 3 if module < 2.6 else 5
     core = cv2.blur(halved, (core_px, core_px))
@@ -134,7 +136,7 @@ def _templates() -> tuple[Floats, Floats, Floats]:
     return np.array(patches, np.float32), np.array(turns, np.float32), np.array(stretches, np.float32)
 
 
-def _best_matches(picture: Luma, candidates: Floats, max_count: int) -> list[Finder]:
+def _best_matches(picture: Luma, candidates: Floats, max_count: int) -> list[FinderPattern]:
     patches, turns, stretches = _templates()
     grid = ((np.arange(_PATCH_SIDE) - _PATCH_SIDE // 2) * 9.0 / _PATCH_SIDE).astype(np.float32)
     dx, dy = (axis.ravel() for axis in np.meshgrid(grid, grid))
@@ -146,12 +148,14 @@ def _best_matches(picture: Luma, candidates: Floats, max_count: int) -> list[Fin
     likeness = matmul(samples, patches, transpose_b=True)
     variant = likeness.argmax(1)
     best = likeness[np.arange(len(variant)), variant]
-    found: list[Finder] = []
+    found: list[FinderPattern] = []
     for i in np.argsort(-best):
         if best[i] < _MIN_SCORE or len(found) == max_count:
             break
         x, y, module = (float(value) for value in candidates[i])
         if any((x - f.x) ** 2 + (y - f.y) ** 2 < (2.5 * f.module_px) ** 2 for f in found):
             continue
-        found.append(Finder(x, y, module * float(stretches[variant[i]]), float(turns[variant[i]]), float(best[i])))
+        found.append(
+            FinderPattern(x, y, module * float(stretches[variant[i]]), float(turns[variant[i]]), float(best[i]))
+        )
     return found

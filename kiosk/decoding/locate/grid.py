@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 
 from kiosk.core.frame import Luma
-from kiosk.decoding.locate.finder_patterns import Finder
+from kiosk.decoding.locate.finder_patterns import FinderPattern
 from kiosk.decoding.locate.image_ops import Doubles, Floats, normalize_contrast
-from kiosk.decoding.locate.symbol import MAX_DECODED_VERSION, Known, known_modules, modules_per_side
+from kiosk.decoding.locate.symbol import MAX_DECODED_VERSION, KnownModules, known_modules, modules_per_side
 
 _MAX_FINDERS = 7
 _MAX_TRIPLES = 2
@@ -35,7 +35,7 @@ class Grid:
     """Correlation of the image with the known modules."""
 
 
-def fit_grids(picture: Luma, finders: list[Finder]) -> list[Grid]:
+def fit_grids(picture: Luma, finders: list[FinderPattern]) -> list[Grid]:
     """Grids that fit, best first, of the first arrangement of three finder patterns that gives one."""
     for three in _triples(finders[:_MAX_FINDERS])[:_MAX_TRIPLES]:
         grids = _fit_around(picture, three)
@@ -44,7 +44,7 @@ def fit_grids(picture: Luma, finders: list[Finder]) -> list[Grid]:
     return []
 
 
-def _fit_around(picture: Luma, three: tuple[Finder, Finder, Finder]) -> list[Grid]:
+def _fit_around(picture: Luma, three: tuple[FinderPattern, FinderPattern, FinderPattern]) -> list[Grid]:
     """Fit within the code's surroundings, reduced until a module is not much larger than four pixels."""
     modules = tuple(finder.module_px for finder in three)
     module_px = sum(modules) / 3
@@ -67,11 +67,11 @@ def _fit_around(picture: Luma, three: tuple[Finder, Finder, Finder]) -> list[Gri
         if grids[-1].fit >= _GOOD_FIT:
             break
     back = np.array([[shrink, 0, left + (shrink - 1) / 2], [0, shrink, top + (shrink - 1) / 2], [0, 0, 1.0]])
-    good = [Grid(grid.version, back @ grid.to_picture, grid.fit) for grid in grids if grid.fit >= _MIN_FIT]
+    good = [Grid(grid.version, back @ grid.homography, grid.fit) for grid in grids if grid.fit >= _MIN_FIT]
     return sorted(good, key=lambda grid: -grid.fit)
 
 
-def _triples(finders: list[Finder]) -> list[tuple[Finder, Finder, Finder]]:
+def _triples(finders: list[FinderPattern]) -> list[tuple[FinderPattern, FinderPattern, FinderPattern]]:
     """(top left, top right, bottom left) of the symbol, best first."""
     rated = []
     for three in combinations(finders, 3):
@@ -86,7 +86,7 @@ def _triples(finders: list[Finder]) -> list[tuple[Finder, Finder, Finder]]:
     return [triple for _, triple in rated]
 
 
-def _score_triple(one: Finder, two: Finder, three: Finder) -> float | None:
+def _score_triple(one: FinderPattern, two: FinderPattern, three: FinderPattern) -> float | None:
     ax, ay, bx, by = two.x - one.x, two.y - one.y, three.x - one.x, three.y - one.y
     a, b = float(np.hypot(ax, ay)), float(np.hypot(bx, by))
     if ax * by - ay * bx <= 0 or min(a, b) < 11 * one.module_px or not 0.55 < a / max(b, 1e-6) < 1.8:
@@ -98,14 +98,7 @@ def _score_triple(one: Finder, two: Finder, three: Finder) -> float | None:
     askew = abs((turned + np.pi / 4) % (np.pi / 2) - np.pi / 4)
     if askew > 0.5:
         return None
-    return (
-        one.score
-        + two.score
-        + three.score
-        - 0.6 * cosine
-        - 0.4 * abs(float(np.log(a / b)))
-        - 0.3 * float(askew)
-    )
+    return one.score + two.score + three.score - 0.6 * cosine - 0.4 * abs(float(np.log(a / b))) - 0.3 * float(askew)
 
 
 def _homographies(side: int, points: Doubles) -> Doubles:
@@ -179,9 +172,15 @@ def _estimate_versions(flat: Floats, corners: Doubles, modules: tuple[float, ...
         slants = np.linspace(-_MAX_SLANT, _MAX_SLANT, 2 * steps + 1)
         none = np.zeros_like(slants)
         across = _correlations(
-            flat, _homographies(modules_now, _perspective_points(corners, slants, none)), _timing_pattern(modules_now, down=False)
+            flat,
+            _homographies(modules_now, _perspective_points(corners, slants, none)),
+            _timing_pattern(modules_now, down=False),
         )
-        down = _correlations(flat, _homographies(modules_now, _perspective_points(corners, none, slants)), _timing_pattern(modules_now, down=True))
+        down = _correlations(
+            flat,
+            _homographies(modules_now, _perspective_points(corners, none, slants)),
+            _timing_pattern(modules_now, down=True),
+        )
         penalty = 0.25 * np.abs(slants)
         i, j = int((across - penalty).argmax()), int((down - penalty).argmax())
         points = _perspective_points(corners, slants[i : i + 1], slants[j : j + 1])[0]
@@ -190,7 +189,7 @@ def _estimate_versions(flat: Floats, corners: Doubles, modules: tuple[float, ...
     return [(version, points) for _, version, points in guesses[:_MAX_CANDIDATES]]
 
 
-def _subsample(known: Known, max_count: int = 320) -> tuple[Floats, Floats, Floats]:
+def _subsample(known: KnownModules, max_count: int = 320) -> tuple[Floats, Floats, Floats]:
     """A subset of the known modules for fitting: every n-th, so that there are about `max_count`."""
     step = max(1, len(known.xs) // max_count)
     signs = known.signs[::step]

@@ -29,7 +29,7 @@ def alignment_positions(version: int) -> tuple[int, ...]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Known:
+class KnownModules:
     """Arrays (side, side). True is light."""
 
     is_light: Modules
@@ -43,7 +43,7 @@ class Known:
 
 
 @cache
-def known_modules(version: int) -> Known:
+def known_modules(version: int) -> KnownModules:
     """Finder, separator, timing, alignment and version modules of a version."""
     side = modules_per_side(version)
     light, fixed = np.zeros((side, side), np.bool_), np.zeros((side, side), np.bool_)
@@ -58,7 +58,9 @@ def known_modules(version: int) -> Known:
     signs -= signs.mean()
     signs /= np.linalg.norm(signs)
     middle = np.float32(0.5)
-    return Known(light, fixed, xs.astype(np.float32) + middle, ys.astype(np.float32) + middle, signs.astype(np.float32))
+    return KnownModules(
+        light, fixed, xs.astype(np.float32) + middle, ys.astype(np.float32) + middle, signs.astype(np.float32)
+    )
 
 
 def _draw_finders(light: Modules, fixed: Modules) -> None:

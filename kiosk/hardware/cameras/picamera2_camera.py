@@ -69,9 +69,7 @@ class Picamera2Camera:
         self._load()
         # Asked first, because Picamera2() leaves a pipe open whenever it finds no camera, and we ask again for days.
         if not self._picamera2.global_camera_info():
-            raise CameraError(
-                "picamera2: no camera module is found; switch off and seat the ribbon cable at both ends"
-            )
+            raise CameraError("picamera2: no camera module is found; switch off and seat the ribbon cable at both ends")
         try:
             self._sensor = _create_camera(self._picamera2)
             self._start(self._sensor)

@@ -68,7 +68,9 @@ class WebcamCamera:
         video.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # an old picture would be a person who has gone
         device = Path(f"/dev/video{self._index}")
         _log.info("camera: %s, set: %s", device, ", ".join(self._apply_controls(device, self._settings)) or "nothing")
-        self._capture_thread = _CaptureThread(video, f"webcam:{self._index}", upside_down=self._settings.rotation == 180)
+        self._capture_thread = _CaptureThread(
+            video, f"webcam:{self._index}", upside_down=self._settings.rotation == 180
+        )
 
     def capture(self, timeout_s: float) -> Frame:
         """The newest picture that was not handed out yet. Raises CameraTrouble."""

@@ -66,7 +66,9 @@ def main(path: Path) -> int:
             # As kiosk/hardware/gpio/kernel_relay.py does it.
             (leds / gpio["relay_led"] / "invert").write_text("0", encoding="ascii")
         if output_pins(gpio):
-            all_outputs_off(gpio, importlib.import_module("lgpio"))  # a Pi has it; it makes a pipe in the working folder
+            all_outputs_off(
+                gpio, importlib.import_module("lgpio")
+            )  # a Pi has it; it makes a pipe in the working folder
     except Exception as error:  # noqa: BLE001  lgpio.error derives from Exception alone; every failure is reported
         print(f"lamps, buzzer and relay could not be switched off: {error}", file=sys.stderr)  # noqa: T201
         return 1

@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from kiosk import config
 from kiosk.core import signal_patterns
-from kiosk.core.model import Outcome, DeviceState
+from kiosk.core.model import DeviceState, Outcome
 
 
 class Lamp(StrEnum):
@@ -67,7 +67,9 @@ _RED_AND_AMBER = frozenset({Lamp.RED, Lamp.AMBER})
 
 _OUT_OF_ORDER_STEP = PatternStep(3600.0, _RED_AND_AMBER)
 READY = SignalPattern("ready", repeated=(PatternStep(0.1, _AMBER), PatternStep(1.9)))
-DEGRADED = SignalPattern("degraded", repeated=(PatternStep(0.1, _AMBER), PatternStep(0.2), PatternStep(0.1, _AMBER), PatternStep(1.6)))
+DEGRADED = SignalPattern(
+    "degraded", repeated=(PatternStep(0.1, _AMBER), PatternStep(0.2), PatternStep(0.1, _AMBER), PatternStep(1.6))
+)
 """These two are not a site's to choose: what a dead program's lamps show must never look like them."""
 
 
@@ -78,8 +80,12 @@ def build_patterns(settings: config.PatternSettings) -> Mapping[Outcome | Device
     return {
         Outcome.PASS: SignalPattern("pass", once=_steps(settings.pass_pattern, _GREEN, settings.pass_hz)),
         Outcome.FAIL: SignalPattern("fail", once=_steps(settings.fail_pattern, _RED, settings.fail_hz)),
-        Outcome.CHECK_AGAIN: SignalPattern("check-again", once=_steps(settings.check_again_pattern, _AMBER, settings.check_again_hz)),
-        DeviceState.STARTING: SignalPattern("starting", repeated=(PatternStep(left.duration_s, _RED), PatternStep(middle.duration_s, _AMBER))),
+        Outcome.CHECK_AGAIN: SignalPattern(
+            "check-again", once=_steps(settings.check_again_pattern, _AMBER, settings.check_again_hz)
+        ),
+        DeviceState.STARTING: SignalPattern(
+            "starting", repeated=(PatternStep(left.duration_s, _RED), PatternStep(middle.duration_s, _AMBER))
+        ),
         DeviceState.READY: READY,
         DeviceState.DEGRADED: DEGRADED,
         DeviceState.OUT_OF_ORDER: SignalPattern("out-of-order", once=announced, repeated=(_OUT_OF_ORDER_STEP,)),
@@ -100,7 +106,9 @@ DEFAULT_PATTERNS: Mapping[Outcome | DeviceState, SignalPattern] = build_patterns
 class PatternPlayer:
     """Which pattern is on, and which step of it. Pure: told the time, it tells what to show and for how long."""
 
-    def __init__(self, patterns: Mapping[Outcome | DeviceState, SignalPattern] = DEFAULT_PATTERNS, *, relay_s: float = 0.0) -> None:
+    def __init__(
+        self, patterns: Mapping[Outcome | DeviceState, SignalPattern] = DEFAULT_PATTERNS, *, relay_s: float = 0.0
+    ) -> None:
         """A pass energises the relay for `relay_s` seconds; another pass meanwhile starts that time anew."""
         self._patterns = patterns
         self._relay_s = relay_s

@@ -13,7 +13,9 @@ from kiosk.hardware.gpio.signal_output import open_pin_factory, translate_pin_er
 class PresenceSensor:
     """Calls `sensed` from a thread of gpiozero's own, and once at the start from the caller's."""
 
-    def __init__(self, pin: int, factory: Factory, on_change: Callable[[bool], object], *, active_high: bool = True) -> None:
+    def __init__(
+        self, pin: int, factory: Factory, on_change: Callable[[bool], object], *, active_high: bool = True
+    ) -> None:
         """`high`: the sensor's output is high while somebody is there. Owns `factory`. Raises SignalTrouble."""
         self._resources = ExitStack()
         with translate_pin_errors(), ExitStack() as held:
@@ -35,4 +37,6 @@ def open_presence_sensor(settings: config.Signal, on_change: Callable[[bool], ob
     """The configured sensor, or None where there is none. Raises SignalTrouble."""
     if settings.presence_sensor is None:
         return None
-    return PresenceSensor(settings.presence_sensor, open_pin_factory(settings), on_change, active_high=settings.presence_active_high)
+    return PresenceSensor(
+        settings.presence_sensor, open_pin_factory(settings), on_change, active_high=settings.presence_active_high
+    )

@@ -16,10 +16,10 @@ from gpiozero.pins.mock import MockFactory, MockPWMPin
 from gpiozero.tones import Tone
 
 from kiosk import config
-from kiosk.core.model import Outcome, DeviceState
+from kiosk.core.model import DeviceState, Outcome
 from kiosk.core.ports import SignalError
 from kiosk.hardware.gpio.kernel_relay import KernelRelay
-from kiosk.hardware.gpio.pattern_player import ALL_OFF, Lamp, OutputState, SignalPattern, PatternPlayer, build_patterns
+from kiosk.hardware.gpio.pattern_player import ALL_OFF, Lamp, OutputState, PatternPlayer, SignalPattern, build_patterns
 
 _BUSY_HINT = "; another program holds them: the kiosk itself (systemctl stop kiosk), or one that gpioinfo names"
 

@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk.installer.errors import InstallTrouble
+from kiosk.installer.errors import InstallError
 from kiosk.system import atomic_files
 
 MANIFEST = "manifest.json"
@@ -35,7 +35,7 @@ def read_bundle(folder: Path) -> Bundle:
     """Read the manifest. Raises InstallTrouble where this is no bundle."""
     found = atomic_files.read_json(folder / MANIFEST)
     if found is None:
-        raise InstallTrouble(
+        raise InstallError(
             f"{folder} không phải là bộ cài đặt. Hãy tạo bộ cài bằng `make bundle`, rồi giải nén nó.",
             f"{folder} is not a bundle. Make one with `make bundle`, unpack it, and run the install.sh in it.",
         )
@@ -59,8 +59,8 @@ def verify_bundle(bundle: Bundle) -> None:
             raise _damaged_error(name)
 
 
-def _damaged_error(name: str) -> InstallTrouble:
-    return InstallTrouble(
+def _damaged_error(name: str) -> InstallError:
+    return InstallError(
         f"Bộ cài bị hỏng: {name}. Hãy chép lại bộ cài; chưa có gì bị thay đổi.",
         f"The bundle is damaged: {name}. Copy it here again; nothing was changed.",
     )

@@ -36,7 +36,8 @@ def replace_gpio_lines(text: str, signal: Mapping[str, Any]) -> str:
 def _outputs(signal: Mapping[str, Any]) -> Iterator[str]:
     active_high, passive = signal.get("active_high", True) is not False, signal.get("buzzer_kind") == "passive"
     levels = {
-        name: "dh" if off_is_high(name, active_high=active_high, passive_buzzer=passive) else "dl" for name in OUTPUT_PINS
+        name: "dh" if off_is_high(name, active_high=active_high, passive_buzzer=passive) else "dl"
+        for name in OUTPUT_PINS
     }
     lamps = (_pin(signal, name, default) for name, default in LAMP_PINS.items())
     yield f"gpio={_join_pins(lamps)}=op,{levels['green']}"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from kiosk.installer.errors import InstallTrouble
-from kiosk.installer.layout import Layout
+from kiosk.installer.errors import InstallError
+from kiosk.installer.layout import InstallLayout
 from kiosk.installer.machine import system_files, system_packages
 
 
@@ -36,7 +36,7 @@ class Systemd(Protocol):
         """Process id of a unit that is active, else 0."""
 
 
-class RealSystemd:
+class Systemctl:
     """By systemctl; where systemd does not run (a card that is being filled in a chroot) only what needs no systemd."""
 
     def __init__(self) -> None:
@@ -79,7 +79,7 @@ class RealSystemd:
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         if done.returncode:
             said = done.stderr.strip() or f"exit status {done.returncode}"
-            raise InstallTrouble(f"{' '.join(command)}: {said}", f"{' '.join(command)}: {said}")
+            raise InstallError(f"{' '.join(command)}: {said}", f"{' '.join(command)}: {said}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Machine:
         return system_packages.DEBIAN_ARCHITECTURES[self.uname_machine]
 
 
-def detect_machine(layout: Layout, board: str) -> Machine:
+def detect_machine(layout: InstallLayout, board: str) -> Machine:
     """Look around. `board`: `pi`, `other`, or `auto` to find out. Raises InstallTrouble where it is not supported."""
     release = layout.at("/etc/os-release").read_text(encoding="utf-8")
     fields = dict(line.split("=", 1) for line in release.splitlines() if "=" in line)
@@ -108,7 +108,7 @@ def detect_machine(layout: Layout, board: str) -> Machine:
     machine = platform.machine()
     if suite not in system_packages.SUITE_PACKAGES or machine not in system_packages.DEBIAN_ARCHITECTURES:
         name = fields.get("PRETTY_NAME", "?").strip('"')
-        raise InstallTrouble(
+        raise InstallError(
             f"Chưa hỗ trợ {name} trên {machine}. Hãy dùng Raspberry Pi OS (64 bit) hoặc Debian, bản Bookworm hay Trixie.",
             f"{name} on {machine} is not supported. Use Raspberry Pi OS (64-bit) or Debian, Bookworm or Trixie.",
         )
@@ -128,14 +128,14 @@ def _is_pi() -> bool:
 def require_root() -> None:
     """Raises InstallTrouble where we are not."""
     if os.geteuid() != 0:
-        raise InstallTrouble("Cần quyền root. Hãy gõ: sudo ./install.sh", "Root is needed. Type:  sudo ./install.sh")
+        raise InstallError("Cần quyền root. Hãy gõ: sudo ./install.sh", "Root is needed. Type:  sudo ./install.sh")
 
 
-def require_persistent_root(layout: Layout, mounts: str) -> None:
+def require_persistent_root(layout: InstallLayout, mounts: str) -> None:
     """Raises InstallTrouble where what is written now lies in memory. `mounts`: as /proc/mounts has it."""
     root_types = [fields[2] for fields in map(str.split, mounts.splitlines()) if len(fields) > 2 and fields[1] == "/"]
     if system_files.is_read_only_root(layout) and root_types[-1:] == ["overlay"]:
-        raise InstallTrouble(
+        raise InstallError(
             "Hệ thống đang ở chế độ chỉ đọc: mọi thay đổi sẽ mất khi khởi động lại. Hãy gõ: sudo overlayroot-chroot, rồi chạy lại.",
             "The root is read-only (overlayroot): what is written now is gone at the next start. "
             "Type:  sudo overlayroot-chroot   run install.sh again in there, then reboot.",

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from kiosk.installer.errors import InstallTrouble, print_message
+from kiosk.installer.errors import InstallError, print_message
 
 # libzbar0 with everything below it that a small system may lack; libc and the like are on every one.
 _BELOW_ZBAR = ("libx11-6", "libx11-data", "libxcb1", "libxau6", "libxdmcp6", "libjpeg62-turbo", "libdbus-1-3")
@@ -82,7 +82,7 @@ def install_packages(suite: str, architecture: str, debs: Path) -> list[str]:
         ["env", "DEBIAN_FRONTEND=noninteractive", *command], check=False, capture_output=True, text=True
     )
     if done.returncode:
-        raise InstallTrouble(
+        raise InstallError(
             f"Không cài được gói hệ thống:\n{done.stderr.strip()}\nHãy nối mạng rồi gõ: apt-get install {' '.join(names)}",
             f"System packages could not be installed:\n{done.stderr.strip()}\n"
             f"With a network, type:  apt-get update && apt-get install --no-install-recommends {' '.join(names)}",

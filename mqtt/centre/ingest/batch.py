@@ -6,18 +6,18 @@ from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
 
-from mqtt.events import PassageEvent, Refused
+from mqtt.events import AccessCloudEvent, InvalidEvent
 from mqtt.sequence_ranges import Range, RangeSet
-from mqtt.topics import Branch
+from mqtt.topics import DeviceTopics
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
+class IngestedMessage:
     """What one message of one device came to."""
 
-    branch: Branch
-    events: Sequence[PassageEvent]
-    refused: Sequence[Refused]
+    device: DeviceTopics
+    events: Sequence[AccessCloudEvent]
+    invalid: Sequence[InvalidEvent]
     received_at: datetime
 
 
@@ -25,59 +25,59 @@ class Arrival:
 class StreamKey:
     """One life of one device's database."""
 
-    branch: Branch
+    device: DeviceTopics
     epoch: str
 
 
-Arrived = tuple[PassageEvent, datetime]
+ReceivedEvent = tuple[AccessCloudEvent, datetime]
 """An event with the time of its arrival."""
 
 _epoch = attrgetter("data.epoch")
 
 
-def by_stream(messages: Sequence[Arrival]) -> dict[StreamKey, list[Arrived]]:
+def group_by_stream(messages: Sequence[IngestedMessage]) -> dict[StreamKey, list[ReceivedEvent]]:
     """Every event by the stream that it belongs to, in the order of arrival."""
-    streams: dict[StreamKey, list[Arrived]] = {}
+    streams: dict[StreamKey, list[ReceivedEvent]] = {}
     for arrival in messages:
         at = arrival.received_at
         for epoch, events in groupby(arrival.events, _epoch):
-            streams.setdefault(StreamKey(arrival.branch, epoch), []).extend((event, at) for event in events)
+            streams.setdefault(StreamKey(arrival.device, epoch), []).extend((event, at) for event in events)
     return streams
 
 
-def clock_offsets(received: Iterable[Arrived]) -> dict[str, float]:
+def clock_offsets(received: Iterable[ReceivedEvent]) -> dict[str, float]:
     """Wall clock minus monotonic clock in seconds, by boot, as the newest event with a set clock has it.
 
     What was recorded in that boot before the clock was set is thereby dated.
     """
-    newest = {event.data.boot: event for event, _ in received if event.data.clock == "synchronised"}
+    newest = {event.data.boot_id: event for event, _ in received if event.data.clock_quality == "synchronised"}
     return {boot: event.time.timestamp() - event.data.monotonic_s for boot, event in newest.items()}
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class StreamUpdate:
     """A stream after an arrival."""
 
     ranges: RangeSet
     """The numbers that are there."""
-    arrived: int
+    received: int
     """How many passages came."""
-    added: int
+    new_seqs: int
     """How many numbers are new."""
 
-    def doubled(self, new_ids: int) -> int:
+    def duplicates(self, new_ids: int) -> int:
         """How many passages were there already, where `new` ids were not."""
-        return self.arrived - new_ids
+        return self.received - new_ids
 
-    def conflicting(self, new_ids: int) -> int:
+    def conflicts(self, new_ids: int) -> int:
         """How many of the `new` have a number that another passage had."""
-        return max(0, new_ids - self.added)
+        return max(0, new_ids - self.new_seqs)
 
 
-def tally(known_ranges: Iterable[Range], received: Sequence[Arrived]) -> Tally:
+def update_stream(known_ranges: Iterable[Range], received: Sequence[ReceivedEvent]) -> StreamUpdate:
     """`known` are the stream's ranges before."""
     ranges = RangeSet(known_ranges)
     before = ranges.count()
     for event, _ in received:
         ranges.add(event.data.seq)
-    return Tally(ranges, len(received), ranges.count() - before)
+    return StreamUpdate(ranges, len(received), ranges.count() - before)

@@ -15,7 +15,16 @@ from mqtt import device_messages, topics
 from mqtt import events as envelope
 from mqtt.centre.ingest.batch import IngestedMessage, StreamKey
 from mqtt.centre.ingest.ledger import Ledger
-from mqtt.connection import Connected, IncomingMessage, Connection, BrokerConnectionError, BrokerRefusedError, OutgoingMessage, Subscribed, reconnect_delay_s
+from mqtt.connection import (
+    BrokerConnectionError,
+    BrokerRefusedError,
+    Connected,
+    Connection,
+    IncomingMessage,
+    OutgoingMessage,
+    Subscribed,
+    reconnect_delay_s,
+)
 from mqtt.events import InvalidEvent
 from mqtt.message_model import InvalidMessageError
 from mqtt.sequence_ranges import Range, RangeSet
@@ -139,7 +148,15 @@ class Collector:
             if isinstance(event, Connected):
                 passages = self._share_prefix + topics.topic_filter(self._topic_prefix, TopicKind.EVENT)
                 # not shared: a shared subscription gets nothing of what is retained (MQTT 5 section 4.8.2)
-                connection.subscribe([passages, *(topics.topic_filter(self._topic_prefix, leaf) for leaf in (TopicKind.STATE, TopicKind.HEALTH))])
+                connection.subscribe(
+                    [
+                        passages,
+                        *(
+                            topics.topic_filter(self._topic_prefix, leaf)
+                            for leaf in (TopicKind.STATE, TopicKind.HEALTH)
+                        ),
+                    ]
+                )
             elif isinstance(event, Subscribed):
                 self._on_subscribed(connection, event)
             elif isinstance(event, IncomingMessage):
@@ -158,7 +175,9 @@ class Collector:
             self._parse_into_batch(incoming, batch)
         return batch
 
-    def _acknowledge_batch(self, connection: Connection, batch: "_Batch", ranges_by_stream: Mapping[StreamKey, RangeSet]) -> None:
+    def _acknowledge_batch(
+        self, connection: Connection, batch: "_Batch", ranges_by_stream: Mapping[StreamKey, RangeSet]
+    ) -> None:
         """The order is the promise: COMMIT, then PUBACK to the broker, then the receipt to the device."""
         for one in batch.incoming:
             if one.qos:
@@ -173,7 +192,9 @@ class Collector:
         log.info("connected and subscribed")
         self._ready = self._ever_connected = True
         self._attempt = 0
-        connection.publish(OutgoingMessage(topics.backlog_rate_topic(self._topic_prefix), self._backlog_rate.to_payload(), retain=True))
+        connection.publish(
+            OutgoingMessage(topics.backlog_rate_topic(self._topic_prefix), self._backlog_rate.to_payload(), retain=True)
+        )
         connection.publish(self._state_message("ready"))  # devices that wait for overdue receipts send again at once
 
     def _parse_into_batch(self, incoming: IncomingMessage, batch: "_Batch") -> None:
@@ -192,11 +213,21 @@ class Collector:
                 batch.messages.append(IngestedMessage(branch, good, bad, now))
             elif leaf is TopicKind.STATE:
                 batch.writes.append(
-                    partial(self._ledger.save_state, branch, device_messages.StateMessage.from_payload(incoming.payload), now)
+                    partial(
+                        self._ledger.save_state,
+                        branch,
+                        device_messages.StateMessage.from_payload(incoming.payload),
+                        now,
+                    )
                 )
             elif leaf is TopicKind.HEALTH:
                 batch.writes.append(
-                    partial(self._ledger.save_health, branch, device_messages.HealthMessage.from_payload(incoming.payload), now)
+                    partial(
+                        self._ledger.save_health,
+                        branch,
+                        device_messages.HealthMessage.from_payload(incoming.payload),
+                        now,
+                    )
                 )
         except InvalidMessageError as trouble:
             log.warning("%s: a message to %s was thrown away: %s", branch.source, leaf, trouble)
@@ -219,7 +250,9 @@ class Collector:
         self._executor.shutdown()
 
 
-def receipt_messages(ingested: Sequence[IngestedMessage], ranges_by_stream: Mapping[StreamKey, RangeSet]) -> list[OutgoingMessage]:
+def receipt_messages(
+    ingested: Sequence[IngestedMessage], ranges_by_stream: Mapping[StreamKey, RangeSet]
+) -> list[OutgoingMessage]:
     """One receipt per stream that was touched, and for epochs that only had refusals."""
     refused: dict[StreamKey, list[InvalidEvent]] = {}
     for arrival in ingested:

@@ -6,30 +6,30 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from mqtt.centre.ingest.ledger import BUSY_TIMEOUT_S, Ledger, LedgerTrouble, SqliteLedger
+from mqtt.centre.ingest.ledger import BUSY_TIMEOUT_S, Ledger, LedgerError, SqliteLedger
 
-Ask = Callable[..., list[dict[str, Any]]]
+Query = Callable[..., list[dict[str, Any]]]
 """A query with `?` for its values; rows by column. Statements that write are committed at the end."""
 
-POSTGRES = ("postgresql://", "postgres://")
+POSTGRES_SCHEMES = ("postgresql://", "postgres://")
 
 
 def open_ledger(database: str) -> Ledger:
     """A file's path, or postgresql://user@host/name. Raises LedgerTrouble."""
-    if not database.startswith(POSTGRES):
+    if not database.startswith(POSTGRES_SCHEMES):
         return SqliteLedger(Path(database))
     try:
         from mqtt.centre.ingest.postgres import PostgresLedger  # noqa: PLC0415 - an extra: most centres are one file
     except ImportError as trouble:
-        raise LedgerTrouble("psycopg is missing: pip install 'entrance-kiosk[postgres]'") from trouble
+        raise LedgerError("psycopg is missing: pip install 'entrance-kiosk[postgres]'") from trouble
     return PostgresLedger(database)
 
 
 @contextmanager
-def asking(database: str) -> Iterator[Ask]:
+def open_query(database: str) -> Iterator[Query]:
     """Ask beside a running centre, all in one transaction. Raises LedgerTrouble."""
-    if database.startswith(POSTGRES):
-        with _asking_postgres(database) as ask:
+    if database.startswith(POSTGRES_SCHEMES):
+        with _open_postgres_query(database) as ask:
             yield ask
         return
     try:
@@ -44,11 +44,11 @@ def asking(database: str) -> Iterator[Ask]:
             yield ask
             connection.commit()
     except sqlite3.Error as trouble:
-        raise LedgerTrouble(f"{database}: cannot be read as the centre's database: {trouble}") from trouble
+        raise LedgerError(f"{database}: cannot be read as the centre's database: {trouble}") from trouble
 
 
 @contextmanager
-def _asking_postgres(address: str) -> Iterator[Ask]:
+def _open_postgres_query(address: str) -> Iterator[Query]:
     import psycopg  # noqa: PLC0415 - an extra
     from psycopg.rows import dict_row  # noqa: PLC0415
 
@@ -61,4 +61,4 @@ def _asking_postgres(address: str) -> Iterator[Ask]:
 
             yield ask
     except psycopg.Error as trouble:
-        raise LedgerTrouble(f"the centre's PostgreSQL cannot be read: {str(trouble).strip()}") from trouble
+        raise LedgerError(f"the centre's PostgreSQL cannot be read: {str(trouble).strip()}") from trouble

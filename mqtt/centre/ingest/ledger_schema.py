@@ -81,11 +81,11 @@ MIGRATIONS: tuple[str, ...] = (
 )
 
 
-class NotALedger(sqlite3.DatabaseError):
+class IncompatibleLedgerError(sqlite3.DatabaseError):
     """The file is there, and this release cannot keep a centre's books in it; the text says why."""
 
 
-def grow(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:
+def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:
     """Make the tables, or bring those of an older release up to date, each step whole or not at all. Raises sqlite3.Error."""
     connection.execute("BEGIN IMMEDIATE")
     try:
@@ -108,7 +108,9 @@ def _steps_taken(connection: sqlite3.Connection, known_steps: int) -> int:
         for query in ("PRAGMA user_version", "PRAGMA application_id", "SELECT count(*) FROM sqlite_schema")
     )
     if owner != APPLICATION_ID and tables:
-        raise NotALedger("it is a database of another program; nothing in it was touched")
+        raise IncompatibleLedgerError("it is a database of another program; nothing in it was touched")
     if version > known_steps:
-        raise NotALedger(f"it was written by a newer release (schema {version}, not {known_steps}); update the centre")
+        raise IncompatibleLedgerError(
+            f"it was written by a newer release (schema {version}, not {known_steps}); update the centre"
+        )
     return version

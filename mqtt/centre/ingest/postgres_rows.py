@@ -10,30 +10,30 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from uuid import UUID
 
-from mqtt.centre.ingest.batch import Arrived
-from mqtt.events import PassageData
+from mqtt.centre.ingest.batch import ReceivedEvent
+from mqtt.events import AccessEventData
 
-MILLISECONDS_A_DAY = 86_400_000
-MICROSECONDS_A_SECOND = 1_000_000
-SECONDS_A_DAY = 86_400
+MILLISECONDS_PER_DAY = 86_400_000
+MICROSECONDS_PER_SECOND = 1_000_000
+SECONDS_PER_DAY = 86_400
 UNIX_EPOCH = date(1970, 1, 1)
 LAST_DAY = (date.max - UNIX_EPOCH).days
 DAYS_TO_2000 = (date(2000, 1, 1) - UNIX_EPOCH).days  # where PostgreSQL's own time begins
 YEAR_2000 = datetime(2000, 1, 1, tzinfo=UTC)
 
-COLUMNS = (
+COPY_COLUMNS = (
     "device, id, day, stream, seq, occurred_at, monotonic_s, code_bytes, received_at, "
     "boot_id, clock_quality, outcome, reason, direction, kind, assurance, pseudonym, sealed, annuls, manual_reason"
 )
-HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-TRAILER = b"\xff\xff"
+COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+COPY_TRAILER = b"\xff\xff"
 NULL = b"\xff\xff\xff\xff"
-COUNT = 20
+COLUMN_COUNT = 20
 # the count of columns, then each column's length in bytes and the column, up to received_at
 ROW = struct.Struct("!h ii i16s ii ii iq iq id ii iq".replace(" ", ""))
 
 
-def packed(device: int, stream: int, received_events: Sequence[Arrived]) -> Iterator[bytes]:
+def pack_rows(device: int, stream: int, received_events: Sequence[ReceivedEvent]) -> Iterator[bytes]:
     """The rows of one stream's passages."""
     pack = ROW.pack
     before = received_events[0][1]
@@ -43,7 +43,7 @@ def packed(device: int, stream: int, received_events: Sequence[Arrived]) -> Iter
         if at is not before:
             before, received = at, _microseconds(at)
         yield pack(
-            COUNT,
+            COLUMN_COUNT,
             *(4, device),
             *(16, event.id.bytes),
             *(4, day_number(event.id) - DAYS_TO_2000),
@@ -54,45 +54,47 @@ def packed(device: int, stream: int, received_events: Sequence[Arrived]) -> Iter
             *(4, data.code_bytes),
             *(8, received),
         )
-        yield _words(data.boot, data.clock, data.result, data.reason, data.direction, data.kind, data.assurance)
-        yield _text(data.pseudonym)
+        yield _pack_codes(
+            data.boot_id, data.clock_quality, data.outcome, data.reason, data.direction, data.kind, data.assurance
+        )
+        yield _pack_text(data.pseudonym)
         yield len(data.sealed).to_bytes(4) + data.sealed
-        yield NULL + NULL if data.annuls is None and data.grounds is None else _rare(data)
+        yield NULL + NULL if data.annuls is None and data.manual_reason is None else _pack_optional_columns(data)
 
 
-def day_of(event_id: UUID) -> date:
+def event_date(event_id: UUID) -> date:
     """The day (UTC) that a UUIDv7 names in its first 48 bits (RFC 9562 section 5.7); other ids name some day as well."""
-    return date_of(day_number(event_id))
+    return day_number_to_date(day_number(event_id))
 
 
-def date_of(number: int) -> date:
+def day_number_to_date(number: int) -> date:
     """The date of a `day_number`."""
     return UNIX_EPOCH + timedelta(days=number)
 
 
 def day_number(event_id: UUID) -> int:
     """The same in days since 1970."""
-    return min((event_id.int >> 80) // MILLISECONDS_A_DAY, LAST_DAY)
+    return min((event_id.int >> 80) // MILLISECONDS_PER_DAY, LAST_DAY)
 
 
 def _microseconds(at: datetime) -> int:
     """Since 2000."""
     since = at - YEAR_2000
-    return (since.days * SECONDS_A_DAY + since.seconds) * MICROSECONDS_A_SECOND + since.microseconds
+    return (since.days * SECONDS_PER_DAY + since.seconds) * MICROSECONDS_PER_SECOND + since.microseconds
 
 
 @lru_cache(maxsize=1024)
-def _words(*words: str | None) -> bytes:
-    return b"".join(map(_text, words))
+def _pack_codes(*words: str | None) -> bytes:
+    return b"".join(map(_pack_text, words))
 
 
-def _text(value: str | None) -> bytes:
+def _pack_text(value: str | None) -> bytes:
     if value is None:
         return NULL
     text = value.encode()
     return len(text).to_bytes(4) + text
 
 
-def _rare(data: PassageData) -> bytes:
+def _pack_optional_columns(data: AccessEventData) -> bytes:
     annuls = NULL if data.annuls is None else b"\0\0\0\x10" + data.annuls.bytes
-    return annuls + _text(data.grounds)
+    return annuls + _pack_text(data.manual_reason)

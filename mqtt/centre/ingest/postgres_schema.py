@@ -2,7 +2,7 @@
 
 from psycopg import Connection
 
-from mqtt.centre.ingest.ledger import LedgerTrouble
+from mqtt.centre.ingest.ledger import LedgerError
 
 SCHEMA_LOCK = 0x48554531
 """Advisory lock: two centres that start at the same time migrate one after the other."""
@@ -90,7 +90,7 @@ def migrate(connection: Connection, migrations: tuple[str, ...] = MIGRATIONS) ->
         found = connection.execute("SELECT version FROM schema_version").fetchone()
         version = int(found[0]) if found else 0
         if version > len(migrations):
-            raise LedgerTrouble(
+            raise LedgerError(
                 f"the centre's PostgreSQL has schema {version} of a newer release, not {len(migrations)}; update the centre"
             )
         for step in migrations[version:]:

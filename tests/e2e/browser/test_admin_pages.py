@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from kiosk.app.control_socket import Admit, ShowLamp, Undo
-from kiosk.core.model import Direction, Grounds, Outcome
+from kiosk.app.control_socket import AdmitCommand, ShowSignalCommand, UndoCommand
+from kiosk.core.model import Direction, ManualReason, Outcome
 from kiosk.core.status import UndoStatus
 from tests.fakes.data.access_events import a_store
 from tests.fakes.data.status_snapshots import a_status, publish
@@ -47,7 +47,7 @@ def test_a_guard_lets_somebody_in_with_the_keyboard_alone(
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         expect(page).to_have_url(url + "guard")
-        assert daemon.orders == [Admit(Direction.IN, Grounds.NOTHING_TO_SHOW)]
+        assert daemon.orders == [AdmitCommand(Direction.IN, ManualReason.NOTHING_TO_SHOW)]
 
 
 def test_a_guard_undoes_the_last_passage_while_its_button_is_there(chromium: Browser, tmp_path: Path, url: str) -> None:
@@ -68,7 +68,7 @@ def test_a_guard_undoes_the_last_passage_while_its_button_is_there(chromium: Bro
         page.get_by_label("Turned back").check()
         page.get_by_role("button", name="Undo this passage").click()
         expect(page).to_have_url(url + "guard")
-        assert daemon.orders == [Undo(Grounds.TURNED_BACK, 48213)]
+        assert daemon.orders == [UndoCommand(ManualReason.TURNED_BACK, 48213)]
         expect(button).to_be_visible()
         assert faults(page) == ""
         tell(undo=None)
@@ -135,7 +135,7 @@ def test_an_administrator_tests_the_lamp_and_sees_it_in_the_audit_log(
         expect(page.get_by_role("status")).to_contain_text("Done.")
         expect(page.locator("tbody tr").first).to_contain_text("Lamp test")
         expect(page.locator("tbody tr").first).to_contain_text("done")
-        assert daemon.orders == [ShowLamp(Outcome.FAIL)]
+        assert daemon.orders == [ShowSignalCommand(Outcome.FAIL)]
         page.get_by_role("button", name="Log out").click()
         page.goto(url + "admin")
         expect(page.locator("h1")).to_have_text("Administrator's login")

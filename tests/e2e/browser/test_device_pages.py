@@ -10,10 +10,10 @@ import pytest
 
 from kiosk import config
 from kiosk.app.command_handlers import preview_as_json
-from kiosk.app.control_socket import ReleaseQuarantine, TakeStill
+from kiosk.app.control_socket import CapturePreviewCommand, ReleaseQuarantineCommand
 from kiosk.config import effective
 from kiosk.core.frame import Frame
-from kiosk.decoding.preview.preview import Viewfinder
+from kiosk.decoding.preview.preview import CameraPreview
 from kiosk.system import logs
 from tests.fakes.data.access_events import a_store
 from tests.fakes.data.qr_images import code_picture, turned
@@ -58,7 +58,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
         log.info("the kiosk has started")
         log.warning("%s", HOSTILE)
     staff(tmp_path / "state")
-    finder = Viewfinder(lambda _: Frame(turned(code_picture("HUE1:AIM", 8), 9), 1, 1.0))
+    finder = CameraPreview(lambda _: Frame(turned(code_picture("HUE1:AIM", 8), 9), 1, 1.0))
     with Ordered(tmp_path) as daemon, served("--config", path) as (url, _):
         daemon.detail = {**preview_as_json(finder.capture()), "released": 1}
         finder.close()
@@ -87,7 +87,7 @@ def test_a_picture_is_taken_and_another_by_the_enter_key_alone(
             expect(page.get_by_role("img", name="What the camera sees")).to_be_visible()
             expect(page.get_by_role("status")).to_contain_text("Distance, light and focus are good.")
         assert page.locator("svg.still .code").count() == 1
-        assert office.daemon.orders == [TakeStill()] * 2
+        assert office.daemon.orders == [CapturePreviewCommand()] * 2
         assert said == []
 
 
@@ -116,7 +116,7 @@ def test_a_refused_record_is_sent_again_by_keyboard(chromium: Browser, office: O
         expect(page.get_by_role("status")).to_contain_text("Put back into the queue")
         page.get_by_role("button", name="Send all again").press("Enter")
         expect(page.get_by_role("status")).to_contain_text("Put back into the queue")
-        assert office.daemon.orders == [ReleaseQuarantine(2), ReleaseQuarantine()]
+        assert office.daemon.orders == [ReleaseQuarantineCommand(2), ReleaseQuarantineCommand()]
 
 
 def test_hostile_text_is_read_and_never_run(chromium: Browser, office: Office) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.core.messages import OUTCOMES, STATES
-from kiosk.core.model import State
+from kiosk.core.messages import OUTCOME_TEXTS, STATE_TEXTS
+from kiosk.core.model import DeviceState
 from tests.fakes.data.status_snapshots import a_status, answers, publish
 from tests.fakes.processes import browser as browsers
 from tests.fakes.processes.browser import Browser, Page, expect, faults
@@ -28,7 +28,7 @@ class Kiosk:
 
     def __init__(self, run_dir: Path) -> None:
         self.run_dir = run_dir
-        self.state = State.READY
+        self.state = DeviceState.READY
         self.answered_s_ago: float | None = None
         self._stop = threading.Event()
         self._publishing = threading.Lock()
@@ -77,7 +77,7 @@ def page_of(browser: Browser, url: str, **context: object) -> Iterator[Page]:
 def test_the_page_follows_the_kiosk_without_a_reload(chromium: Browser, kiosk: Kiosk) -> None:
     with served("--run-dir", kiosk.run_dir) as (url, _), page_of(chromium, url) as page:
         expect(page.locator("h1")).to_contain_text(texts.STATE["ready"].en)
-        kiosk.state = State.OUT_OF_ORDER
+        kiosk.state = DeviceState.OUT_OF_ORDER
         expect(page.locator("h1")).to_contain_text(texts.STATE["out-of-order"].en, timeout=3000)
         expect(page).to_have_title("Out of order, call the guard · cong-1")
         expect(page.locator("#spoken")).to_contain_text(texts.STATE["out-of-order"].en)
@@ -105,7 +105,7 @@ def test_a_frozen_page_process_is_seen_within_four_seconds_and_so_is_its_return(
 
 def test_without_scripts_a_reload_is_right(chromium: Browser, kiosk: Kiosk) -> None:
     with served("--run-dir", kiosk.run_dir) as (url, _), page_of(chromium, url, java_script_enabled=False) as page:
-        kiosk.state = State.OUT_OF_ORDER
+        kiosk.state = DeviceState.OUT_OF_ORDER
         kiosk.publish()
         page.reload()
         expect(page.locator("h1")).to_contain_text(texts.STATE["out-of-order"].en)
@@ -113,17 +113,17 @@ def test_without_scripts_a_reload_is_right(chromium: Browser, kiosk: Kiosk) -> N
 
 def test_a_new_answer_fills_the_guards_screen_and_then_makes_room(chromium: Browser, kiosk: Kiosk) -> None:
     with served("--run-dir", kiosk.run_dir) as (url, _), page_of(chromium, url + "guard") as page:
-        expect(page.locator("h1")).to_have_text(STATES[State.READY].en)
+        expect(page.locator("h1")).to_have_text(STATE_TEXTS[DeviceState.READY].en)
         kiosk.answered_s_ago = 0.0
-        word = next(sentence.en for outcome, sentence in OUTCOMES.items() if outcome == "pass")
+        word = next(sentence.en for outcome, sentence in OUTCOME_TEXTS.items() if outcome == "pass")
         expect(page.locator("h1")).to_contain_text(word, timeout=2000)
         kiosk.answered_s_ago = 10.0
-        expect(page.locator("h1")).to_have_text(STATES[State.READY].en, timeout=3000)
+        expect(page.locator("h1")).to_have_text(STATE_TEXTS[DeviceState.READY].en, timeout=3000)
 
 
 @pytest.mark.parametrize("path", PATHS)
 def test_no_page_is_wider_than_its_window(chromium: Browser, kiosk: Kiosk, path: str) -> None:
-    kiosk.state = State.DEGRADED
+    kiosk.state = DeviceState.DEGRADED
     kiosk.publish()
     with served("--run-dir", kiosk.run_dir) as (url, _), page_of(chromium, url + path) as page:
         for width, height in SIZES:
@@ -132,16 +132,16 @@ def test_no_page_is_wider_than_its_window(chromium: Browser, kiosk: Kiosk, path:
 
 
 LOOKS = (
-    (State.READY, 0.0, "light", "vi-VN"),
-    (State.DEGRADED, None, "dark", "en-GB"),
-    (State.OUT_OF_ORDER, None, "light", "en-GB"),
+    (DeviceState.READY, 0.0, "light", "vi-VN"),
+    (DeviceState.DEGRADED, None, "dark", "en-GB"),
+    (DeviceState.OUT_OF_ORDER, None, "light", "en-GB"),
 )
 """State, age of the last answer in seconds, colour scheme, language."""
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: "-".join(map(str, look)))
 def test_axe_finds_no_fault_on_any_page(
-    chromium: Browser, kiosk: Kiosk, look: tuple[State, float | None, str, str]
+    chromium: Browser, kiosk: Kiosk, look: tuple[DeviceState, float | None, str, str]
 ) -> None:
     options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
     kiosk.state, kiosk.answered_s_ago, scheme, locale = look
@@ -158,7 +158,7 @@ def test_axe_finds_no_fault_on_any_page(
 def test_everything_on_the_guards_screen_has_a_contrast_of_seven_to_one(chromium: Browser, kiosk: Kiosk) -> None:
     enhanced = {"runOnly": ["color-contrast-enhanced"], "rules": {"color-contrast-enhanced": {"enabled": True}}}
     with served("--run-dir", kiosk.run_dir) as (url, _), page_of(chromium, url + "guard") as page:
-        for state in State:
+        for state in DeviceState:
             kiosk.state, kiosk.answered_s_ago = state, None
             kiosk.publish()
             page.goto(url + "guard")

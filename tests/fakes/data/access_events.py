@@ -6,32 +6,42 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
-from kiosk.core.model import Assurance, ClockQuality, Direction, Grounds, Kind, Outcome, Passage, Reason, Stored
-from kiosk.storage import Store, rows
-from kiosk.storage.event_encoder import Drain
-from mqtt.topics import Branch
+from kiosk.core.model import (
+    AccessEvent,
+    Assurance,
+    ClockQuality,
+    CodeKind,
+    Direction,
+    ManualReason,
+    Outcome,
+    Reason,
+    StoredEvent,
+)
+from kiosk.storage import SqliteEventStore, rows
+from kiosk.storage.event_encoder import EventEncoder
+from mqtt.topics import DeviceTopics
 
-GATE = Branch("entrance", "dong-ba", "gate-1")
+GATE = DeviceTopics("entrance", "dong-ba", "gate-1")
 EPOCH = "0123456789abcdef"
 START_AT = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 
 
-def a_passage(number: int = 1, *, sealed_bytes: int = 110) -> Passage:
+def a_passage(number: int = 1, *, sealed_bytes: int = 110) -> AccessEvent:
     """The same number gives the same passage. With the default sealed subject its row takes about 310 bytes."""
     dice = random.Random(number)
     at = START_AT + timedelta(seconds=number)
     id_ = (
         (int(at.timestamp() * 1000) << 80) | (7 << 76) | (dice.getrandbits(12) << 64) | (2 << 62) | dice.getrandbits(62)
     )
-    return Passage(
+    return AccessEvent(
         id=UUID(int=id_),
         occurred_at=at,
         occurred_s=1000.0 + number,
-        clock=ClockQuality.SYNCHRONISED,
+        clock_quality=ClockQuality.SYNCHRONISED,
         outcome=Outcome.PASS,
         reason=Reason.OK,
         direction=Direction.IN if number % 2 else Direction.OUT,
-        kind=Kind.PASS,
+        kind=CodeKind.ENTRY_PASS,
         assurance=Assurance.VERIFIED,
         pseudonym=dice.randbytes(16),
         sealed=dice.randbytes(sealed_bytes),
@@ -39,11 +49,11 @@ def a_passage(number: int = 1, *, sealed_bytes: int = 110) -> Passage:
     )
 
 
-def an_undo(number: int, undone: Passage) -> Passage:
+def an_undo(number: int, undone: AccessEvent) -> AccessEvent:
     """The record by which a guard undid that passage."""
     return replace(
         a_passage(number, sealed_bytes=0),
-        outcome=Outcome.LOOK_AGAIN,
+        outcome=Outcome.CHECK_AGAIN,
         reason=Reason.ANNULLED,
         direction=undone.direction,
         kind=None,
@@ -51,18 +61,18 @@ def an_undo(number: int, undone: Passage) -> Passage:
         pseudonym=b"",
         code_bytes=0,
         annuls=undone.id,
-        grounds=Grounds.TURNED_BACK,
+        manual_reason=ManualReason.TURNED_BACK,
     )
 
 
-def a_store(path: Path, count: int) -> Store:
+def a_store(path: Path, count: int) -> SqliteEventStore:
     """A store that has recorded passages 0, 1, 2 ... as 1, 2, 3 ...; who asks for it closes it."""
-    store = Store(path)
+    store = SqliteEventStore(path)
     store.commit_all([a_passage(number) for number in range(count)])
     return store
 
 
-def event_text(stored: Stored, source: str) -> str:
+def event_text(stored: StoredEvent, source: str) -> str:
     """The passage as the store writes it for the wire."""
-    drain = Drain(source, stored.epoch, {1: stored.boot_id})
-    return drain.events([rows.to_row(stored.seq, 1, stored.passage)])[0][1]
+    drain = EventEncoder(source, stored.epoch, {1: stored.boot_id})
+    return drain.encode([rows.event_to_row(stored.seq, 1, stored.event)])[0][1]

@@ -3,23 +3,23 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from kiosk.core.model import Passage, Stored
+from kiosk.core.model import AccessEvent, StoredEvent
 from mqtt import events
-from mqtt.centre.ingest.batch import Arrival
-from mqtt.topics import Branch
+from mqtt.centre.ingest.batch import IngestedMessage
+from mqtt.topics import DeviceTopics
 from tests.fakes.data.access_events import EPOCH, GATE, event_text
 
 
 def arrival_of(
-    passages: Iterable[tuple[int, Passage]],
+    passages: Iterable[tuple[int, AccessEvent]],
     at: datetime,
     *,
-    branch: Branch = GATE,
+    branch: DeviceTopics = GATE,
     epoch: str = EPOCH,
     boot: str = "boot-a",
-) -> Arrival:
+) -> IngestedMessage:
     """These passages under their numbers, in one message that came at `at`."""
-    texts = [event_text(Stored(epoch, seq, boot, passage), branch.source) for seq, passage in passages]
-    good, bad = events.read_passages(events.message_of(texts), branch.source)
+    texts = [event_text(StoredEvent(epoch, seq, boot, passage), branch.source) for seq, passage in passages]
+    good, bad = events.parse_events(events.make_payload(texts), branch.source)
     assert bad == []
-    return Arrival(branch, good, bad, at)
+    return IngestedMessage(branch, good, bad, at)

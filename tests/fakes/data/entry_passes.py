@@ -6,15 +6,15 @@ from typing import Any
 import cbor2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from kiosk.core.model import Kind, Moment, Reason, Refusal
-from kiosk.credentials import Dispatcher
+from kiosk.core.model import ClockReading, CodeKind, Reason, Refusal
+from kiosk.credentials import CredentialVerifier
 from kiosk.credentials.formats import base45, cose
 from kiosk.credentials.issuing import sign_pass
 from tests.fakes.data.people import NOW_AT, WORLD, dispatcher, moment
 
 VALID = WORLD["valid"].data
-RAW = base45.decode(VALID[5:])
-PARTS = cose.parse(RAW)
+RAW = base45.decode_base45(VALID[5:])
+PARTS = cose.parse_sign1(RAW)
 ISSUER = WORLD.issuer
 SERIAL = bytes(range(10))
 HOLDER = Ed25519PrivateKey.from_private_bytes(b"h" * 32)
@@ -24,7 +24,7 @@ CLAIMS: dict[int, Any] = {4: 1_800_000_000, 6: int(NOW_AT.timestamp()), 7: SERIA
 
 
 def text(raw: bytes) -> bytes:
-    return b"HUE1:" + base45.encode(raw).encode()
+    return b"HUE1:" + base45.encode_base45(raw).encode()
 
 
 def token(
@@ -35,7 +35,7 @@ def token(
 ) -> bytes:
     """The valid pass with parts put in place of its own."""
     parts = [
-        PARTS.protected_raw if protected is None else protected,
+        PARTS.protected_bytes if protected is None else protected,
         {} if unprotected is None else unprotected,
         PARTS.payload if payload is None else payload,
         PARTS.signature if signature is None else signature,
@@ -46,13 +46,13 @@ def token(
 def signed(claims: Any) -> bytes:
     """A pass with whatever claims, truly signed by the issuer."""
     payload = claims if isinstance(claims, bytes) else cbor2.dumps(claims, canonical=True)
-    return text(cose.sign(ISSUER.private_key, ISSUER.kid, payload))
+    return text(cose.make_sign1(ISSUER.private_key, ISSUER.kid, payload))
 
 
-def reason(code: bytes, now: Moment | None = None, verifier: Dispatcher | None = None) -> Reason | None:
+def reason(code: bytes, now: ClockReading | None = None, verifier: CredentialVerifier | None = None) -> Reason | None:
     """Why the code was refused; None where it was not."""
     answer = (verifier or dispatcher()).verify(code, now or moment())
-    assert answer.kind is Kind.PASS
+    assert answer.kind is CodeKind.ENTRY_PASS
     return answer.reason if isinstance(answer, Refusal) else None
 
 

@@ -12,30 +12,31 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from kiosk.core.model import ClockQuality, Moment
-from kiosk.credentials import Dispatcher
-from kiosk.credentials.issuing.samples import Person, Sample, SampleWorld, sample_world
+from kiosk.core.model import ClockQuality, ClockReading
+from kiosk.credentials import CredentialVerifier
+from kiosk.credentials.issuing.samples import SampleCode, SampleData, SamplePerson, sample_world
 from kiosk.credentials.trust import denylist, trust_list
 
 NOW_AT = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
 """A Monday, 08:02:03 in Hue."""
-WORLD: SampleWorld = sample_world(NOW_AT, seed=7)
-PEOPLE: tuple[Person, ...] = tuple(sample.person for sample in WORLD.samples if sample.person is not None)
+WORLD: SampleData = sample_world(NOW_AT, seed=7)
+PEOPLE: tuple[SamplePerson, ...] = tuple(sample.person for sample in WORLD.samples if sample.person is not None)
 LEAST_PIECE_BYTES = 6
 """Shorter pieces are found in random bytes by chance."""
 
 
 def moment(
     after_s: float = 0.0, *, quality: ClockQuality = ClockQuality.SYNCHRONISED, jumped: timedelta = timedelta()
-) -> Moment:
+) -> ClockReading:
     """Both clocks `after_s` seconds after NOW_AT; `jumped` moves the wall clock alone."""
-    return Moment(NOW_AT + timedelta(seconds=after_s) + jumped, 5_000.0 + after_s, quality)
+    return ClockReading(NOW_AT + timedelta(seconds=after_s) + jumped, 5_000.0 + after_s, quality)
 
 
-def dispatcher(world: SampleWorld = WORLD) -> Dispatcher:
+def dispatcher(world: SampleData = WORLD) -> CredentialVerifier:
     """A verifier that knows the world's lists and remembers nothing."""
-    return Dispatcher(
-        trust_list.parse(world.trust_list, world.root_pem), denylist.parse(world.denylist, world.root_pem)
+    return CredentialVerifier(
+        trust_list.parse_trust_list(world.trust_list, world.root_pem),
+        denylist.parse_denylist(world.denylist, world.root_pem),
     )
 
 
@@ -45,7 +46,7 @@ def centre_key() -> tuple[X25519PrivateKey, bytes]:
     return private, private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
-def forbidden(samples: Iterable[Sample] = WORLD.samples) -> dict[bytes, str]:
+def forbidden(samples: Iterable[SampleCode] = WORLD.samples) -> dict[bytes, str]:
     """What must be found in no database, WAL, log, message or page: bytes -> what they are.
 
     Every code's text and every piece of every person, as UTF-8, UTF-16, hex, base64 (at its three alignments) and JSON's ASCII.
@@ -54,7 +55,7 @@ def forbidden(samples: Iterable[Sample] = WORLD.samples) -> dict[bytes, str]:
     for sample in samples:
         pieces = {f"the code of {sample.label}": sample.data}
         if sample.person is not None:
-            pieces |= {f"{sample.label}: {piece}": piece.encode() for piece in sample.person.secrets()}
+            pieces |= {f"{sample.label}: {piece}": piece.encode() for piece in sample.person.personal_values()}
         if sample.subject is not None:
             pieces |= {f"{sample.label}: {each.scheme}": each.value.encode() for each in sample.subject.identifiers}
         for what, piece in pieces.items():
@@ -90,9 +91,9 @@ def leaks(haystack: bytes, needles: dict[bytes, str] | None = None) -> list[str]
     return sorted({what for needle, what in needles.items() if needle in haystack})
 
 
-def write_world(folder: Path, world: SampleWorld = WORLD) -> Path:
+def write_world(folder: Path, world: SampleData = WORLD) -> Path:
     """Put the world's lists and root key into a folder, as a device has them; returns the trust list's path."""
-    (folder / trust_list.ROOT_FILE).write_bytes(world.root_pem)
+    (folder / trust_list.ROOT_PUBLIC_KEY_FILE).write_bytes(world.root_pem)
     (folder / "denylist.cose").write_bytes(world.denylist)
     path = folder / "trust-list.cose"
     path.write_bytes(world.trust_list)

@@ -9,16 +9,24 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
-from kiosk.core.model import Reason, State
-from kiosk.core.status import CameraStatus, Fact, Grade, OutboxStatus, Shown, Status, UplinkStatus
-from kiosk.health import Measures, evaluate
+from kiosk.core.model import DeviceState, Reason
+from kiosk.core.status import (
+    CameraStatus,
+    CheckStatus,
+    HealthCheck,
+    OutboxStatus,
+    RecentDecision,
+    StatusSnapshot,
+    UplinkStatus,
+)
+from kiosk.health import Measurements, evaluate
 from kiosk.health.measurements import SECONDS_PER_DAY
 from kiosk.system import status_file
 from web_ui.kiosk.app import create_app
-from web_ui.settings import PageSettings
+from web_ui.settings import WebSettings
 
 GOOD = evaluate(
-    Measures(
+    Measurements(
         gate_loop_age_s=0.1,
         camera_loop_age_s=0.1,
         frame_age_s=0.1,
@@ -34,21 +42,21 @@ GOOD = evaluate(
     )
 )
 """The facts of a device that is well, as its own self-check tells them."""
-NO_BROKER = Fact(
+NO_BROKER = HealthCheck(
     "uplink",
-    Grade.WARN,
+    CheckStatus.WARN,
     "connection refused",
     "Mất kết nối với máy chủ MQTT; lượt qua được giữ trên máy. Kiểm tra mạng.",
     "The broker cannot be reached; passages are kept on this device. Check the network.",
 )
-NO_PICTURE = Fact(
+NO_PICTURE = HealthCheck(
     "camera",
-    Grade.FAIL,
+    CheckStatus.FAIL,
     "14 s",
     "Camera không cho hình. Kiểm tra dây camera.",
     "The camera gives no picture. Check its cable.",
 )
-BAD = {State.DEGRADED: (NO_BROKER,), State.OUT_OF_ORDER: (NO_PICTURE,)}
+BAD = {DeviceState.DEGRADED: (NO_BROKER,), DeviceState.OUT_OF_ORDER: (NO_PICTURE,)}
 
 QUEUE = (
     ("pass", Reason.OK, "in"),
@@ -64,11 +72,11 @@ QUEUE = (
 )
 
 
-def answers(now: datetime, last_s_ago: float) -> tuple[Shown, ...]:
+def answers(now: datetime, last_s_ago: float) -> tuple[RecentDecision, ...]:
     """A queue of people, one every seven seconds; the last one was answered `last_s_ago`."""
     count = len(QUEUE)
     return tuple(
-        Shown(
+        RecentDecision(
             number=1220 + index,
             at=(now - timedelta(seconds=last_s_ago + 7 * (count - 1 - index))).isoformat(),
             outcome=outcome,
@@ -83,11 +91,11 @@ def answers(now: datetime, last_s_ago: float) -> tuple[Shown, ...]:
     )
 
 
-def a_status(state: State = State.READY, now: datetime | None = None, **changes: Any) -> Status:
+def a_status(state: DeviceState = DeviceState.READY, now: datetime | None = None, **changes: Any) -> StatusSnapshot:
     """A believable snapshot in that state; `changes` replace fields."""
     at = now or datetime.now(UTC)
-    up, bad = state is not State.DEGRADED, BAD.get(state, ())
-    told = Status(
+    up, bad = state is not DeviceState.DEGRADED, BAD.get(state, ())
+    told = StatusSnapshot(
         version="0.1.0",
         site="cho-dong-ba",
         device="cong-1",
@@ -114,7 +122,7 @@ def a_status(state: State = State.READY, now: datetime | None = None, **changes:
     return dataclasses.replace(told, **changes)
 
 
-def publish(run_dir: Path, told: Status) -> None:
+def publish(run_dir: Path, told: StatusSnapshot) -> None:
     """As the daemon does it."""
     run_dir.mkdir(parents=True, exist_ok=True)
     status_file.publish_status(told, run_dir)
@@ -123,7 +131,7 @@ def publish(run_dir: Path, told: Status) -> None:
 @contextmanager
 def browsing(run_dir: Path, **settings: Any) -> Iterator[FlaskClient]:
     """Flask's own client on the pages of the kiosk in `run_dir`."""
-    app, live = create_app(PageSettings(run_dir, **settings))
+    app, live = create_app(WebSettings(run_dir, **settings))
     app.testing = True
     with app.test_client() as client:
         yield client

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from uuid import UUID
 
-from kiosk.core.model import Decision, Direction, Outcome, Passage, Reason, Stored
+from kiosk.core.model import AccessEvent, Decision, Direction, Outcome, Reason, StoredEvent
 from tests.fakes.data.people import moment
 
 A, B, C = b"code of A", b"code of B", b"code of C"
@@ -13,20 +13,20 @@ OUT = Decision(Outcome.PASS, Reason.OK, Direction.OUT)
 LET_IN = Decision(Outcome.PASS, Reason.MANUAL, Direction.IN)
 LET_OUT = Decision(Outcome.PASS, Reason.MANUAL, Direction.OUT)
 NO = Decision(Outcome.FAIL, Reason.EXPIRED)
-CROWD = Decision(Outcome.LOOK_AGAIN, Reason.ONE_AT_A_TIME)
+CROWD = Decision(Outcome.CHECK_AGAIN, Reason.MULTIPLE_CODES)
 HOUR_S = 3600.0
 TO_RESET_S = 18 * HOUR_S + 57 * 60 + 57
 """From NOW_AT (08:02:03 in Hue) to the next reset hour, 03:00."""
 
 
-def stored(seq: int, decision: Decision, ago_s: float, name: bytes = ANH[0], **changed: object) -> Stored:
+def stored(seq: int, decision: Decision, ago_s: float, name: bytes = ANH[0], **changed: object) -> StoredEvent:
     """A passage `ago_s` seconds before NOW_AT, of this boot."""
     then = moment(-ago_s)
-    passage = Passage(
+    passage = AccessEvent(
         id=UUID(int=seq),
-        occurred_at=then.at,
-        occurred_s=then.s,
-        clock=then.quality,
+        occurred_at=then.utc_at,
+        occurred_s=then.monotonic_s,
+        clock_quality=then.quality,
         outcome=decision.outcome,
         reason=decision.reason,
         direction=decision.direction,
@@ -36,4 +36,4 @@ def stored(seq: int, decision: Decision, ago_s: float, name: bytes = ANH[0], **c
         sealed=b"",
         code_bytes=1,
     )
-    return Stored("epoch", seq, "this boot", replace(passage, **changed))  # type: ignore[arg-type]  # any field
+    return StoredEvent("epoch", seq, "this boot", replace(passage, **changed))  # type: ignore[arg-type]  # any field

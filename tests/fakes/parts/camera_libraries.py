@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from kiosk.core.ports import Camera, CameraTrouble
+from kiosk.core.ports import Camera, CameraError
 
 
 class FakeVideo:
@@ -108,7 +108,7 @@ def what_a_capture_says_when_closed(camera: Camera) -> str:
     def waiting() -> None:
         try:
             camera.capture(60.0)
-        except CameraTrouble as trouble:
+        except CameraError as trouble:
             troubles.append(str(trouble))
 
     thread = threading.Thread(target=waiting)

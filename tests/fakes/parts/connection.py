@@ -5,8 +5,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from kiosk.core.model import ClockQuality, Moment
-from mqtt.connection import Acknowledged, Connected, Event, Incoming, LinkDown, Message, Subscribed
+from kiosk.core.model import ClockQuality, ClockReading
+from mqtt.connection import (
+    Acknowledged,
+    BrokerUnreachableError,
+    Connected,
+    ConnectionEvent,
+    IncomingMessage,
+    OutgoingMessage,
+    Subscribed,
+)
 from tests.fakes.data.access_events import START_AT
 
 
@@ -16,8 +24,8 @@ class ManualClock:
     def __init__(self) -> None:
         self.s = 0.0
 
-    def now(self) -> Moment:
-        return Moment(START_AT + timedelta(seconds=self.s), self.s, ClockQuality.SYNCHRONISED)
+    def now(self) -> ClockReading:
+        return ClockReading(START_AT + timedelta(seconds=self.s), self.s, ClockQuality.SYNCHRONISED)
 
     def advance(self, seconds: float) -> None:
         self.s += seconds
@@ -38,24 +46,24 @@ class FakeBroker:
     """Filters that are not granted."""
     hates: tuple[bytes, ...] = ()
     """A message with one of these in it breaks the connection."""
-    received: list[Message] = field(default_factory=list)
+    received: list[OutgoingMessage] = field(default_factory=list)
     """Everything that was published, in order."""
-    wills: list[Message] = field(default_factory=list)
-    links: list["FakeLink"] = field(default_factory=list)
+    wills: list[OutgoingMessage] = field(default_factory=list)
+    links: list["FakeConnection"] = field(default_factory=list)
 
-    def connect(self, will: Message) -> "FakeLink":
+    def connect(self, will: OutgoingMessage) -> "FakeConnection":
         """What a courier's `connect` is to be."""
-        link = FakeLink(self, will)
+        link = FakeConnection(self, will)
         self.links.append(link)
         return link
 
-    def on(self, leaf: str) -> list[Message]:
+    def on(self, leaf: str) -> list[OutgoingMessage]:
         """What was published on topics that end so."""
         return [message for message in self.received if message.topic.endswith("/" + leaf)]
 
     def deliver(self, topic: str, payload: bytes) -> None:
         """Hand a message to the newest link."""
-        self.links[-1].events.append(Incoming(topic, payload, 1, retain=False, token=0))
+        self.links[-1].events.append(IncomingMessage(topic, payload, 1, retain=False, token=0))
 
     def cut(self) -> None:
         """Every connection breaks."""
@@ -63,13 +71,13 @@ class FakeBroker:
             link.broken = True
 
 
-class FakeLink:
+class FakeConnection:
     """See mqtt.connection.Link."""
 
-    def __init__(self, broker: FakeBroker, will: Message) -> None:
+    def __init__(self, broker: FakeBroker, will: OutgoingMessage) -> None:
         self.broker = broker
         self.will = will
-        self.events: deque[Event] = deque()
+        self.events: deque[ConnectionEvent] = deque()
         self.broken = False
         self.closed: bool | None = None
         """How it was closed: True for clean, None while it is not."""
@@ -78,22 +86,22 @@ class FakeLink:
 
     def open(self) -> None:
         if not self.broker.up:
-            raise LinkDown("fake:1883: Connection refused")
+            raise BrokerUnreachableError("fake:1883: Connection refused")
         self.events.append(Connected(False, self.broker.receive_maximum, self.broker.maximum_packet_bytes))
 
-    def pump(self, timeout_s: float = 0.0) -> Sequence[Event]:
+    def process(self, timeout_s: float = 0.0) -> Sequence[ConnectionEvent]:
         if not self.events:
             self.broker.clock.advance(timeout_s)  # it waits, as select() does
         if self.broken:
-            raise LinkDown("fake:1883: connection lost")
+            raise BrokerUnreachableError("fake:1883: connection lost")
         events = tuple(self.events)
         self.events.clear()
         self._pending -= sum(isinstance(event, Acknowledged) for event in events)
         return events
 
-    def publish(self, message: Message) -> int:
+    def publish(self, message: OutgoingMessage) -> int:
         if self.broken:
-            raise LinkDown("fake:1883: connection lost")
+            raise BrokerUnreachableError("fake:1883: connection lost")
         if any(one in message.payload for one in self.broker.hates):
             self.broken = True
             return self._token + 1
@@ -108,10 +116,10 @@ class FakeLink:
     def subscribe(self, filters: Sequence[str]) -> None:
         self.events.append(Subscribed(tuple(one for one in filters if one in self.broker.refuses)))
 
-    def confirm(self, incoming: Incoming) -> None:
+    def acknowledge(self, incoming: IncomingMessage) -> None:
         """Nothing keeps count of it here."""
 
-    def pending(self) -> int:
+    def unacknowledged_count(self) -> int:
         return self._pending
 
     def close(self, *, clean: bool = True) -> None:

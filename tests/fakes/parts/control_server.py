@@ -7,15 +7,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from kiosk.app.control_socket import (
-    Admit,
-    Control,
-    Order,
-    OrderRefused,
-    Pause,
-    ReleaseQuarantine,
-    ShowLamp,
-    TakeStill,
-    Undo,
+    AdmitCommand,
+    CapturePreviewCommand,
+    Command,
+    CommandRejectedError,
+    ControlServer,
+    PauseCommand,
+    ReleaseQuarantineCommand,
+    ShowSignalCommand,
+    UndoCommand,
 )
 
 
@@ -23,15 +23,22 @@ class Ordered:
     """Takes every order there is; a context manager."""
 
     def __init__(self, run_dir: Path) -> None:
-        self.orders: list[Order] = []
+        self.orders: list[Command] = []
         self.refuses = ""
         """What to say instead of doing it."""
         self.refuses_with = "failed"
         """The answer's word then."""
         self.detail: Mapping[str, Any] = {}
         """What to answer."""
-        kinds = (Admit, Undo, ShowLamp, Pause, ReleaseQuarantine, TakeStill)
-        self._control = Control(run_dir, dict.fromkeys(kinds, self._keep))
+        kinds = (
+            AdmitCommand,
+            UndoCommand,
+            ShowSignalCommand,
+            PauseCommand,
+            ReleaseQuarantineCommand,
+            CapturePreviewCommand,
+        )
+        self._control = ControlServer(run_dir, dict.fromkeys(kinds, self._keep))
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -50,9 +57,9 @@ class Ordered:
         self._thread.join()
         self._control.close()
 
-    def _keep(self, order: Order) -> Mapping[str, Any]:
+    def _keep(self, order: Command) -> Mapping[str, Any]:
         if self.refuses:
-            raise OrderRefused(self.refuses, self.refuses_with)
+            raise CommandRejectedError(self.refuses, self.refuses_with)
         self.orders.append(order)
         return self.detail
 

@@ -8,11 +8,11 @@ import numpy as np
 from kiosk.core import rules
 from kiosk.core.frame import Frame
 from kiosk.core.gate import Gate
-from kiosk.core.model import Moment, Outcome, Passage, Reading, Sight, State, Stored
-from kiosk.core.ports import Decoder, Signal, Store, StoreTrouble
-from kiosk.core.reversal import LastPassage
-from kiosk.core.subject_sealing import Pseudonyms, Seal
-from kiosk.core.visits import Visits
+from kiosk.core.model import AccessEvent, ClockReading, DecodedCode, DecodeResult, DeviceState, Outcome, StoredEvent
+from kiosk.core.ports import Decoder, EventStore, Signal, StoreError
+from kiosk.core.reversal import LastAccessEvent
+from kiosk.core.subject_sealing import Pseudonymizer, Seal
+from kiosk.core.visits import VisitTracker
 from tests.fakes.data.people import centre_key, dispatcher, moment
 
 PRIVATE, PUBLIC = centre_key()
@@ -24,41 +24,41 @@ class Scene:
     """What the camera sees, what time it is, whether the disk takes records, and what happened in which order."""
 
     codes: tuple[bytes, ...] = ()
-    now: Moment = field(default_factory=moment)
+    now: ClockReading = field(default_factory=moment)
     disk_is_full: bool = False
     happened: list[str] = field(default_factory=list)
-    records: list[Passage] = field(default_factory=list)
+    records: list[AccessEvent] = field(default_factory=list)
     lights: list[Outcome] = field(default_factory=list)
 
-    def read(self, frame: Frame) -> Sight:
-        return Sight(tuple(Reading(code, "scene") for code in self.codes))
+    def decode(self, frame: Frame) -> DecodeResult:
+        return DecodeResult(tuple(DecodedCode(code, "scene") for code in self.codes))
 
-    def commit(self, passage: Passage) -> Stored:
+    def commit(self, passage: AccessEvent) -> StoredEvent:
         if self.disk_is_full:
-            raise StoreTrouble("the disk is full")
+            raise StoreError("the disk is full")
         self.happened.append("record")
         self.records.append(passage)
-        return Stored("epoch", len(self.records), "boot", passage)
+        return StoredEvent("epoch", len(self.records), "boot", passage)
 
     def show(self, outcome: Outcome) -> None:
         self.happened.append("light")
         self.lights.append(outcome)
 
-    def rest(self, state: State) -> None:
+    def set_idle_state(self, state: DeviceState) -> None:
         self.happened.append(f"rest {state}")
 
     def close(self) -> None:
         self.happened.append("close")
 
-    def gate(self, policy: rules.Policy | None = None) -> Gate:
+    def gate(self, policy: rules.AccessPolicy | None = None) -> Gate:
         """A gate that remembers nobody yet."""
-        return gate_before(self, self, Visits(window_s=8), LastPassage(30, boot_id="boot"), policy)
+        return gate_before(self, self, VisitTracker(window_s=8), LastAccessEvent(30, boot_id="boot"), policy)
 
 
 class Watched(Decoder, Signal, Protocol):
     """What a gate has before it: who shows a code, which lights are seen, and the time of it."""
 
-    now: Moment
+    now: ClockReading
 
 
 @dataclass
@@ -67,23 +67,27 @@ class SetClock:
 
     watched: Watched
 
-    def now(self) -> Moment:
+    def now(self) -> ClockReading:
         return self.watched.now
 
 
 def gate_before(
-    watched: Watched, store: Store, visits: Visits, last: LastPassage, policy: rules.Policy | None = None
+    watched: Watched,
+    store: EventStore,
+    visits: VisitTracker,
+    last: LastAccessEvent,
+    policy: rules.AccessPolicy | None = None,
 ) -> Gate:
     """A gate that knows the sample world and seals to PUBLIC."""
     return Gate(
         decoder=watched,
         verifier=dispatcher(),
         visits=visits,
-        policy=policy or rules.Policy(),
-        pseudonyms=Pseudonyms(b"k" * 32),
+        policy=policy or rules.AccessPolicy(),
+        pseudonymizer=Pseudonymizer(b"k" * 32),
         seal=Seal(PUBLIC),
-        store=store,
+        event_store=store,
         signal=watched,
         clock=SetClock(watched),
-        last=last,
+        last_event=last,
     )

@@ -5,9 +5,9 @@ import time
 
 import numpy as np
 
-from kiosk.app.camera_worker import CameraLoop
-from kiosk.app.frame_slot import Mailbox
-from kiosk.app.idle_detector import Presence
+from kiosk.app.camera_worker import CameraWorker
+from kiosk.app.frame_slot import LatestFrameSlot
+from kiosk.app.idle_detector import IdleDetector
 from kiosk.core.frame import Frame, Luma
 
 
@@ -42,9 +42,9 @@ class RestingGate:
     """A camera loop in a thread, and what it lays into the mailbox."""
 
     def __init__(self, rest_s: float) -> None:
-        self.hall, self.mailbox = Hall(), Mailbox()
-        self.presence = Presence(0.2)
-        self.loop = CameraLoop(self.hall, self.mailbox, 2.0, self.presence, rest_s)
+        self.hall, self.mailbox = Hall(), LatestFrameSlot()
+        self.presence = IdleDetector(0.2)
+        self.loop = CameraWorker(self.hall, self.mailbox, 2.0, self.presence, rest_s)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -55,9 +55,9 @@ class RestingGate:
 
     def rest(self) -> None:
         """Wait until it rests."""
-        self.presence.sensed(False)
+        self.presence.on_sensor_change(False)
         ends_s = time.monotonic() + 20.0
-        while not (self.presence.resting and self.mailbox.take(0.2) is None):
+        while not (self.presence.is_idle and self.mailbox.take(0.2) is None):
             assert time.monotonic() < ends_s, "it never rests"
 
     def close(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kiosk.installer import release, upgrade
-from kiosk.installer.layout import Layout
+from kiosk.installer.layout import InstallLayout
 from kiosk.installer.readiness import Readiness
 from tests.paths import PROJECT
 
@@ -53,9 +53,9 @@ class FakeSystemd:
         return 7
 
 
-def a_release(layout: Layout, name: str, *, unit: str = "", extra: str | None = None) -> Path:
+def a_release(layout: InstallLayout, name: str, *, unit: str = "", extra: str | None = None) -> Path:
     """A complete release with the project's own system files; its kiosk.service ends in `unit`."""
-    folder = layout.releases / name
+    folder = layout.releases_dir / name
     for part in ("systemd", "firmware_config"):
         for path in (PROJECT / part).rglob("*"):
             if path.is_file():
@@ -72,26 +72,26 @@ def a_release(layout: Layout, name: str, *, unit: str = "", extra: str | None = 
     return folder
 
 
-def installed(root: Path) -> Layout:
+def installed(root: Path) -> InstallLayout:
     """A device on which release `one` runs and `two` lies ready."""
-    layout = Layout(root)
+    layout = InstallLayout(root)
     a_release(layout, "one", unit="one")
     a_release(layout, "two", unit="two", extra="kiosk-news.service")
-    upgrade.put_in_force("one", layout, FakeSystemd())
+    upgrade.activate_release("one", layout, FakeSystemd())
     return layout
 
 
 def ready(_known: frozenset[str]) -> Readiness:
-    return Readiness(ready=True, state="ready", seconds=1.0)
+    return Readiness(is_ready=True, state="ready", seconds=1.0)
 
 
 def never(_known: frozenset[str]) -> Readiness:
-    return Readiness(ready=False, state="not running", seconds=120.0)
+    return Readiness(is_ready=False, state="not running", seconds=120.0)
 
 
-def runs(layout: Layout) -> str:
+def runs(layout: InstallLayout) -> str:
     """Which release is in force: link and units must agree."""
-    name = release.name_of(layout.current)
+    name = release.linked_release_name(layout.current_link)
     assert name is not None
     assert (layout.root / KIOSK_UNIT).read_text(encoding="utf-8").endswith(f"# {name}\n")
     assert (layout.root / "etc/systemd/system/kiosk-news.service").exists() == (name == "two")

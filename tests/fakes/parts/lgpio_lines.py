@@ -121,15 +121,15 @@ class callback:  # noqa: N801  its name in lgpio
 
 def _lamps(**settings: Any) -> Any:
     from kiosk import config
-    from kiosk.hardware.gpio.signal_output import Lamps
+    from kiosk.hardware.gpio.signal_output import SignalOutput
 
-    return Lamps(config.Signal(relay=23, **settings), _board())
+    return SignalOutput(config.Signal(relay=23, **settings), _board())
 
 
 def _board() -> Any:
-    from kiosk.hardware.gpio.lgpio_factory import PiPins
+    from kiosk.hardware.gpio.lgpio_factory import PiPinFactory
 
-    class Pi3(PiPins):
+    class Pi3(PiPinFactory):
         """A board whose revision need not be looked up in /proc."""
 
         def _get_revision(self) -> int:

@@ -5,31 +5,33 @@ import random
 from pathlib import Path
 from typing import Any
 
-from kiosk.delivery import Courier, Terms
-from kiosk.storage import Store
+from kiosk.delivery import DeliveryOptions, OutboxRelay
+from kiosk.storage import SqliteEventStore
 from mqtt import events as envelope
-from mqtt.events import Refused
+from mqtt.events import InvalidEvent
 from mqtt.sequence_ranges import Range
-from mqtt.topics import Leaf
+from mqtt.topics import TopicKind
 from tests.fakes.data import wire_schema
 from tests.fakes.data.access_events import GATE, a_passage
 from tests.fakes.parts.connection import FakeBroker, ManualClock
 
-RECEIPT = GATE.topic(Leaf.RECEIPT)
+RECEIPT = GATE.topic(TopicKind.RECEIPT)
 
 
 class Bench:
     """A courier on a real store, a broker in memory and a clock that the test turns."""
 
-    def __init__(self, path: Path, terms: Terms | None = None) -> None:
+    def __init__(self, path: Path, terms: DeliveryOptions | None = None) -> None:
         self.clock = ManualClock()
         self.broker = FakeBroker(self.clock)
-        self.store = Store(path)
-        self.terms = terms or Terms(receipt_timeout_s=10.0)
+        self.store = SqliteEventStore(path)
+        self.terms = terms or DeliveryOptions(receipt_timeout_s=10.0)
         self.courier = self.new_courier()
 
-    def new_courier(self) -> Courier:
-        return Courier(self.store, GATE, self.broker.connect, clock=self.clock, terms=self.terms, dice=random.Random(7))
+    def new_courier(self) -> OutboxRelay:
+        return OutboxRelay(
+            self.store, GATE, self.broker.connect, clock=self.clock, options=self.terms, jitter=random.Random(7)
+        )
 
     def commit(self, count: int) -> None:
         first = self.store.newest_seq + 1
@@ -60,5 +62,7 @@ class Bench:
     def seqs(self) -> list[int]:
         return [seq for message in self.messages() for seq in message]
 
-    def receipt(self, up_to: int, beyond: list[Range] | None = None, rejected: list[Refused] | None = None) -> None:
-        self.broker.deliver(RECEIPT, envelope.receipt(self.store.epoch, up_to, beyond or [], rejected or []))
+    def receipt(
+        self, up_to: int, beyond: list[Range] | None = None, rejected: list[InvalidEvent] | None = None
+    ) -> None:
+        self.broker.deliver(RECEIPT, envelope.receipt_payload(self.store.epoch, up_to, beyond or [], rejected or []))

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from flask.testing import FlaskClient
 
-from kiosk.core.status import Status
-from kiosk.storage import Store
+from kiosk.core.status import StatusSnapshot
+from kiosk.storage import SqliteEventStore
 from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from web_ui.auth.accounts import Accounts, Role
 from web_ui.auth.audit_log import AUDIT_FILE
@@ -22,16 +22,16 @@ def staff(folder: Path) -> Path:
     """Set up the administrator and the guard in this folder, which need not exist; returns it."""
     folder.mkdir(exist_ok=True)
     accounts = Accounts(folder)
-    accounts.set_up(accounts.make_code(), PASSWORD)
-    accounts.set_pin(PIN)
+    accounts.set_admin_password(accounts.make_setup_code(), PASSWORD)
+    accounts.set_guard_pin(PIN)
     return folder
 
 
 @contextmanager
-def visiting(run_dir: Path, told: Status | None = None) -> Iterator[FlaskClient]:
+def visiting(run_dir: Path, told: StatusSnapshot | None = None) -> Iterator[FlaskClient]:
     """A browser, in English, on a kiosk that is staffed and has recorded nobody yet; `told` is its status."""
     publish(run_dir, told or a_status())
-    Store(run_dir / "p.db").close()
+    SqliteEventStore(run_dir / "p.db").close()
     with browsing(run_dir, state_dir=staff(run_dir / "state"), database=run_dir / "p.db") as browser:
         browser.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
         yield browser

@@ -11,7 +11,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from mqtt.connection import Acknowledged, Connected, BrokerEndpoint, IncomingMessage, BrokerConnectionError, OutgoingMessage, Subscribed
+from mqtt.connection import (
+    Acknowledged,
+    BrokerConnectionError,
+    BrokerEndpoint,
+    Connected,
+    IncomingMessage,
+    OutgoingMessage,
+    Subscribed,
+)
 from mqtt.paho.connection import PahoConnection
 
 PLAIN = "allow_anonymous true"

@@ -25,7 +25,7 @@ class JumpedClock:
     def now(self) -> ClockReading:
         """Any thread."""
         moment = self._clock.now()
-        return replace(moment, at=moment.utc_at + timedelta(seconds=float(self._file.read_text(encoding="ascii"))))
+        return replace(moment, utc_at=moment.utc_at + timedelta(seconds=float(self._file.read_text(encoding="ascii"))))
 
 
 def main() -> None:

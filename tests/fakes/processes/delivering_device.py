@@ -17,9 +17,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from kiosk.core.gate import uuid7
-from kiosk.core.model import ClockReading, AccessEvent, Reason, DeviceState
+from kiosk.core.model import AccessEvent, ClockReading, DeviceState, Reason
 from kiosk.core.ports import StoreError
-from kiosk.delivery import OutboxRelay, DeliveryOptions
+from kiosk.delivery import DeliveryOptions, OutboxRelay
 from kiosk.storage import SqliteEventStore
 from kiosk.system.clock import SystemClock
 from mqtt.connection import BrokerEndpoint, Connection, OutgoingMessage
@@ -38,7 +38,7 @@ class JumpingClock:
 
     def now(self) -> ClockReading:
         moment = self._clock.now()
-        return replace(moment, at=moment.utc_at + self.jump)
+        return replace(moment, utc_at=moment.utc_at + self.jump)
 
 
 class Device:
@@ -95,7 +95,9 @@ class Device:
     def obey(self, command: str) -> None:
         word, _, rest = command.partition(" ")
         if command == "disk full":
-            self.store._gate_connection.execute("PRAGMA max_page_count = 1")  # clamped to the present size: SQLITE_FULL follows
+            self.store._gate_connection.execute(
+                "PRAGMA max_page_count = 1"
+            )  # clamped to the present size: SQLITE_FULL follows
         elif command == "disk ok":
             self.store._gate_connection.execute(f"PRAGMA max_page_count = {ROOMY_PAGES}")
         elif word == "clock":

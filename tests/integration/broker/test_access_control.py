@@ -14,26 +14,26 @@ from click.testing import CliRunner
 import mqtt.broker
 from kiosk.cli.pki import pki
 from mqtt import topics
-from mqtt.broker.certificates import Authority, PkiTrouble, Role
+from mqtt.broker.certificates import CertificateAuthority, CertificateUse, PkiError
 from mqtt.connection import (
     Acknowledged,
+    BrokerConnectionError,
+    BrokerEndpoint,
+    BrokerRefusedError,
+    CertificateTimeError,
     Connected,
-    Endpoint,
-    Incoming,
-    LinkClock,
-    LinkError,
-    LinkRefused,
-    Message,
+    IncomingMessage,
+    OutgoingMessage,
     Subscribed,
 )
-from mqtt.paho.connection import PahoLink
-from mqtt.topics import Branch, Leaf
+from mqtt.paho.connection import PahoConnection
+from mqtt.topics import DeviceTopics, TopicKind
 from tests.fakes.processes.broker import Broker
 
 SHIPPED = Path(mqtt.broker.__file__).parent
 NOW = datetime.now(UTC)
-ONE = Branch("entrance", "dong-ba", "gate-1")
-TWO = Branch("entrance", "dong-ba", "gate-2")
+ONE = DeviceTopics("entrance", "dong-ba", "gate-1")
+TWO = DeviceTopics("entrance", "dong-ba", "gate-2")
 
 
 class Site:
@@ -41,11 +41,11 @@ class Site:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.authority = Authority.create(folder, "test authority", NOW)
-        self.authority.issue("broker", Role.SERVER, NOW, 30, ["127.0.0.1", "localhost"])
-        self.authority.issue("centre", Role.CLIENT, NOW, 30)
+        self.authority = CertificateAuthority.create(folder, "test authority", NOW)
+        self.authority.issue("broker", CertificateUse.SERVER, NOW, 30, ["127.0.0.1", "localhost"])
+        self.authority.issue("centre", CertificateUse.CLIENT, NOW, 30)
         for branch in (ONE, TWO):
-            self.authority.issue(f"{branch.site}/{branch.device}", Role.CLIENT, NOW, 30)
+            self.authority.issue(f"{branch.site}/{branch.device}", CertificateUse.CLIENT, NOW, 30)
         self.broker = Broker("", listener=False)
         self.broker.config.write_text(self.configuration(), encoding="utf-8")
 
@@ -59,29 +59,29 @@ class Site:
         text = text.replace("listener 8883", f"listener {self.broker.port} 127.0.0.1")
         return f"{text}\nlog_dest file {self.broker.log}\nlog_type debug\nuser root\n"
 
-    def endpoint(self, name: str | None, authority: Path | None = None) -> Endpoint:
+    def endpoint(self, name: str | None, authority: Path | None = None) -> BrokerEndpoint:
         """For the holder of a certificate; None for somebody without one."""
         folder = authority or self.folder
         certificate = folder / f"{name.replace('/', '.')}.pem" if name else None
-        return Endpoint(
+        return BrokerEndpoint(
             "127.0.0.1",
             self.broker.port,
             tls=True,
-            ca=self.folder / "ca.pem",
-            certificate=certificate,
-            key=certificate.with_suffix(".key") if certificate else None,
+            ca_path=self.folder / "ca.pem",
+            certificate_path=certificate,
+            key_path=certificate.with_suffix(".key") if certificate else None,
         )
 
-    def link(self, endpoint: Endpoint, client_id: str = "x") -> PahoLink:
+    def link(self, endpoint: BrokerEndpoint, client_id: str = "x") -> PahoConnection:
         """A link on which CONNACK has come. Raises LinkError."""
-        link = PahoLink(endpoint, client_id)
+        link = PahoConnection(endpoint, client_id)
         link.open()
         for _ in range(50):
-            if any(isinstance(event, Connected) for event in link.pump(0.1)):
+            if any(isinstance(event, Connected) for event in link.process(0.1)):
                 return link
-        raise LinkError("no CONNACK")
+        raise BrokerConnectionError("no CONNACK")
 
-    def of(self, branch: Branch) -> PahoLink:
+    def of(self, branch: DeviceTopics) -> PahoConnection:
         return self.link(self.endpoint(f"{branch.site}/{branch.device}"), f"link-{branch.device}")
 
 
@@ -92,32 +92,32 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield made
 
 
-def answer(link: PahoLink, message: Message) -> Acknowledged:
+def answer(link: PahoConnection, message: OutgoingMessage) -> Acknowledged:
     token = link.publish(message)
     for _ in range(50):
-        for event in link.pump(0.1):
+        for event in link.process(0.1):
             if isinstance(event, Acknowledged) and event.token == token:
                 return event
     raise AssertionError("no acknowledgement")
 
 
-def heard(link: PahoLink, *, turns: int = 5) -> list[Incoming]:
-    return [event for _ in range(turns) for event in link.pump(0.1) if isinstance(event, Incoming)]
+def heard(link: PahoConnection, *, turns: int = 5) -> list[IncomingMessage]:
+    return [event for _ in range(turns) for event in link.process(0.1) if isinstance(event, IncomingMessage)]
 
 
-def subscribe(link: PahoLink, *filters: str) -> None:
+def subscribe(link: PahoConnection, *filters: str) -> None:
     link.subscribe(filters)
     for _ in range(50):
-        if any(isinstance(event, Subscribed) for event in link.pump(0.1)):
+        if any(isinstance(event, Subscribed) for event in link.process(0.1)):
             return
     raise AssertionError("no SUBACK")
 
 
-@pytest.mark.parametrize("leaf", [Leaf.STATE, Leaf.PASSAGE, Leaf.HEALTH])
-def test_a_device_speaks_in_its_own_branch_and_the_centre_hears_it(site: Site, leaf: Leaf) -> None:
+@pytest.mark.parametrize("leaf", [TopicKind.STATE, TopicKind.EVENT, TopicKind.HEALTH])
+def test_a_device_speaks_in_its_own_branch_and_the_centre_hears_it(site: Site, leaf: TopicKind) -> None:
     centre, device = site.link(site.endpoint("centre"), "centre"), site.of(ONE)
-    subscribe(centre, topics.every("entrance", leaf))
-    assert answer(device, Message(ONE.topic(leaf), b"hello")).refusal is None
+    subscribe(centre, topics.topic_filter("entrance", leaf))
+    assert answer(device, OutgoingMessage(ONE.topic(leaf), b"hello")).failure is None
     assert [event.topic for event in heard(centre)] == [ONE.topic(leaf)]
     for link in (centre, device):
         link.close()
@@ -126,9 +126,9 @@ def test_a_device_speaks_in_its_own_branch_and_the_centre_hears_it(site: Site, l
 def test_a_device_hears_its_receipts_and_nobody_elses(site: Site) -> None:
     centre, one, two = site.link(site.endpoint("centre"), "centre"), site.of(ONE), site.of(TWO)
     for link in (one, two):
-        subscribe(link, ONE.topic(Leaf.RECEIPT), "entrance/v1/+/+/receipt", "#")
-    assert answer(centre, Message(ONE.topic(Leaf.RECEIPT), b"yours")).refusal is None
-    assert {event.topic for event in heard(one)} == {ONE.topic(Leaf.RECEIPT)}
+        subscribe(link, ONE.topic(TopicKind.RECEIPT), "entrance/v1/+/+/receipt", "#")
+    assert answer(centre, OutgoingMessage(ONE.topic(TopicKind.RECEIPT), b"yours")).failure is None
+    assert {event.topic for event in heard(one)} == {ONE.topic(TopicKind.RECEIPT)}
     assert heard(two) == []
     for link in (centre, one, two):
         link.close()
@@ -141,10 +141,10 @@ def test_a_device_cannot_read_anothers_passages_by_any_filter(site: Site) -> Non
         "#",
         "entrance/#",
         "entrance/v1/+/+/event",
-        ONE.topic(Leaf.PASSAGE),
-        f"$share/x/{ONE.topic(Leaf.PASSAGE)}",
+        ONE.topic(TopicKind.EVENT),
+        f"$share/x/{ONE.topic(TopicKind.EVENT)}",
     )
-    assert answer(one, Message(ONE.topic(Leaf.PASSAGE), b"private")).refusal is None
+    assert answer(one, OutgoingMessage(ONE.topic(TopicKind.EVENT), b"private")).failure is None
     assert heard(two) == []
     for link in (one, two):
         link.close()
@@ -153,12 +153,12 @@ def test_a_device_cannot_read_anothers_passages_by_any_filter(site: Site) -> Non
 @pytest.mark.parametrize(
     "topic",
     [
-        TWO.topic(Leaf.PASSAGE),
-        TWO.topic(Leaf.STATE),
-        ONE.topic(Leaf.RECEIPT),
-        TWO.topic(Leaf.RECEIPT),
-        topics.centre_state("entrance"),
-        topics.centre_drain("entrance"),
+        TWO.topic(TopicKind.EVENT),
+        TWO.topic(TopicKind.STATE),
+        ONE.topic(TopicKind.RECEIPT),
+        TWO.topic(TopicKind.RECEIPT),
+        topics.centre_state_topic("entrance"),
+        topics.backlog_rate_topic("entrance"),
         "entrance/v1/dong-ba/gate-2/command/open",
         "entrance/v1/dong-ba/gate-1/command/open",
         "entrance/v2/dong-ba/gate-1/event",
@@ -169,7 +169,7 @@ def test_a_device_cannot_speak_as_another_forge_a_receipt_or_command_and_is_told
     site: Site, topic: str
 ) -> None:
     device = site.of(ONE)
-    assert answer(device, Message(topic, b"forged")).refusal == "Not authorized"
+    assert answer(device, OutgoingMessage(topic, b"forged")).failure == "Not authorized"
     device.close()
     assert logged(site, "Denied PUBLISH from link-gate-1")
     assert topic in site.broker.said()
@@ -177,15 +177,15 @@ def test_a_device_cannot_speak_as_another_forge_a_receipt_or_command_and_is_told
 
 def test_a_last_will_in_anothers_branch_is_not_published(site: Site) -> None:
     centre = site.link(site.endpoint("centre"), "centre")
-    subscribe(centre, topics.every("entrance", Leaf.STATE))
+    subscribe(centre, topics.topic_filter("entrance", TopicKind.STATE))
     heard(centre, turns=1)  # what is retained
-    will = Message(TWO.topic(Leaf.STATE), b'{"state":"offline"}', retain=True)
-    liar = PahoLink(site.endpoint("dong-ba/gate-1"), "liar", will=will)
+    will = OutgoingMessage(TWO.topic(TopicKind.STATE), b'{"state":"offline"}', retain=True)
+    liar = PahoConnection(site.endpoint("dong-ba/gate-1"), "liar", will=will)
     try:
         liar.open()
         for _ in range(5):
-            liar.pump(0.1)
-    except LinkError:
+            liar.process(0.1)
+    except BrokerConnectionError:
         """Some brokers refuse the connection already."""
     liar.close(clean=False)
     assert [event.topic for event in heard(centre)] == []
@@ -194,7 +194,7 @@ def test_a_last_will_in_anothers_branch_is_not_published(site: Site) -> None:
 
 def test_the_centre_cannot_speak_as_a_device(site: Site) -> None:
     centre = site.link(site.endpoint("centre"), "centre")
-    assert answer(centre, Message(ONE.topic(Leaf.PASSAGE), b"made up")).refusal == "Not authorized"
+    assert answer(centre, OutgoingMessage(ONE.topic(TopicKind.EVENT), b"made up")).failure == "Not authorized"
     centre.close()
 
 
@@ -208,8 +208,8 @@ def logged(site: Site, *words: str) -> bool:
     return False
 
 
-def refused(site: Site, endpoint: Endpoint) -> str:
-    with pytest.raises(LinkError) as told:
+def refused(site: Site, endpoint: BrokerEndpoint) -> str:
+    with pytest.raises(BrokerConnectionError) as told:
         site.link(endpoint).close()
     return str(told.value)
 
@@ -220,14 +220,14 @@ def test_nobody_comes_in_without_a_certificate(site: Site) -> None:
 
 
 def test_a_foreign_authoritys_certificate_is_refused_and_logged(site: Site, tmp_path: Path) -> None:
-    foreign = Authority.create(tmp_path / "foreign", "somebody else", NOW)
-    foreign.issue("dong-ba/gate-1", Role.CLIENT, NOW, 30)
+    foreign = CertificateAuthority.create(tmp_path / "foreign", "somebody else", NOW)
+    foreign.issue("dong-ba/gate-1", CertificateUse.CLIENT, NOW, 30)
     refused(site, site.endpoint("dong-ba/gate-1", foreign.folder))
     assert logged(site, "unable to get local issuer", "certificate verify failed")
 
 
 def test_an_expired_certificate_is_refused_and_logged(site: Site) -> None:
-    site.authority.issue("dong-ba/gate-old", Role.CLIENT, NOW - timedelta(days=100), 30)
+    site.authority.issue("dong-ba/gate-old", CertificateUse.CLIENT, NOW - timedelta(days=100), 30)
     refused(site, site.endpoint("dong-ba/gate-old"))
     assert logged(site, "certificate verify failed")
 
@@ -246,21 +246,21 @@ def test_a_revoked_device_is_shut_out_and_the_others_stay(tmp_path: Path) -> Non
 
 
 def test_a_broker_of_another_authority_is_not_believed(site: Site, tmp_path: Path) -> None:
-    other = Authority.create(tmp_path / "other", "somebody else", NOW)
-    with pytest.raises(LinkRefused, match="not to be trusted"):
-        site.link(replace(site.endpoint("dong-ba/gate-1"), ca=other.folder / "ca.pem"))
+    other = CertificateAuthority.create(tmp_path / "other", "somebody else", NOW)
+    with pytest.raises(BrokerRefusedError, match="not to be trusted"):
+        site.link(replace(site.endpoint("dong-ba/gate-1"), ca_path=other.folder / "ca.pem"))
 
 
 def test_a_certificate_that_fails_on_the_clock_alone_is_told_apart(tmp_path: Path) -> None:
     site = Site(tmp_path / "pki")
-    site.authority.issue("broker", Role.SERVER, NOW + timedelta(days=1000), 30, ["127.0.0.1"])
-    with site.broker, pytest.raises(LinkClock, match=r"not yet valid by this device's clock"):
+    site.authority.issue("broker", CertificateUse.SERVER, NOW + timedelta(days=1000), 30, ["127.0.0.1"])
+    with site.broker, pytest.raises(CertificateTimeError, match=r"not yet valid by this device's clock"):
         site.of(ONE)
 
 
 def test_plain_tcp_gets_nothing(site: Site) -> None:
-    with pytest.raises(LinkError):
-        site.link(Endpoint("127.0.0.1", site.broker.port))
+    with pytest.raises(BrokerConnectionError):
+        site.link(BrokerEndpoint("127.0.0.1", site.broker.port))
 
 
 def test_one_command_each_makes_what_a_site_needs(tmp_path: Path) -> None:
@@ -288,23 +288,23 @@ def test_one_command_each_makes_what_a_site_needs(tmp_path: Path) -> None:
 
 
 def test_an_authority_is_never_replaced_by_accident(tmp_path: Path) -> None:
-    Authority.create(tmp_path, "first", NOW)
-    with pytest.raises(PkiTrouble, match="there is an authority already"):
-        Authority.create(tmp_path, "second", NOW)
+    CertificateAuthority.create(tmp_path, "first", NOW)
+    with pytest.raises(PkiError, match="there is an authority already"):
+        CertificateAuthority.create(tmp_path, "second", NOW)
 
 
 @pytest.mark.parametrize(
     "arguments", [["device", "centre", "gate-1"], ["device", "a/b", "+"], ["device", "dong-ba", "#"]]
 )
 def test_a_device_cannot_be_given_a_name_that_widens_its_branch(tmp_path: Path, arguments: list[str]) -> None:
-    Authority.create(tmp_path, "test", NOW)
+    CertificateAuthority.create(tmp_path, "test", NOW)
     done = CliRunner().invoke(pki, [*arguments, "--folder", str(tmp_path)])
     assert done.exit_code == 1
     assert "Traceback" not in done.output
 
 
 def test_renewing_gives_a_new_key_for_the_same_name_and_revoking_names_its_holder(tmp_path: Path) -> None:
-    Authority.create(tmp_path, "test", NOW)
+    CertificateAuthority.create(tmp_path, "test", NOW)
     run = CliRunner()
     run.invoke(pki, ["device", "dong-ba", "gate-1", "--folder", str(tmp_path)])
     first = (tmp_path / "dong-ba.gate-1.key").read_bytes()

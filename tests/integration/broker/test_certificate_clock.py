@@ -10,17 +10,17 @@ from pathlib import Path
 import pytest
 
 from kiosk.core.model import ClockQuality
-from kiosk.core.status import Grade
-from kiosk.delivery import Courier, Terms
-from kiosk.health import judge
-from kiosk.health.measurements import Measures
-from kiosk.storage import Store
+from kiosk.core.status import CheckStatus
+from kiosk.delivery import DeliveryOptions, OutboxRelay
+from kiosk.health import evaluate
+from kiosk.health.measurements import Measurements
+from kiosk.storage import SqliteEventStore
 from kiosk.system.clock import SystemClock
-from mqtt.broker.certificates import BACKDATED, Authority, Role
+from mqtt.broker.certificates import CLOCK_SKEW, CertificateAuthority, CertificateUse
 from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.ledger import SqliteLedger
-from mqtt.connection import Endpoint, Link, Message
-from mqtt.paho.connection import PahoLink
+from mqtt.connection import BrokerEndpoint, Connection, OutgoingMessage
+from mqtt.paho.connection import PahoConnection
 from tests.fakes.data.access_events import GATE, a_passage
 from tests.fakes.processes.broker import Broker
 
@@ -31,14 +31,19 @@ class TlsSite:
     def __init__(self, folder: Path) -> None:
         self.now = datetime.now(UTC)
         self.folder = folder
-        self.authority = Authority.create(folder / "pki", "test authority", self.now)
+        self.authority = CertificateAuthority.create(folder / "pki", "test authority", self.now)
         for name in ("dong-ba/gate-1", "centre"):
-            self.authority.issue(name, Role.CLIENT, self.now, 30)
+            self.authority.issue(name, CertificateUse.CLIENT, self.now, 30)
         self.broker = Broker("", listener=False)
         self.broker.config.write_text(self._configuration(), encoding="utf-8")
-        self.store = Store(folder / "p.db")
-        self.courier = Courier(
-            self.store, GATE, self.connect, clock=SystemClock(), options=Terms(reconnect_max_delay_s=0.3), software_version="test"
+        self.store = SqliteEventStore(folder / "p.db")
+        self.courier = OutboxRelay(
+            self.store,
+            GATE,
+            self.connect,
+            clock=SystemClock(),
+            options=DeliveryOptions(reconnect_max_delay_s=0.3),
+            software_version="test",
         )
         self._pause = threading.Event()
 
@@ -50,19 +55,23 @@ class TlsSite:
             f"user root\nlog_dest file {self.broker.log}\n"
         )
 
-    def endpoint(self, name: str) -> Endpoint:
+    def endpoint(self, name: str) -> BrokerEndpoint:
         pki = self.folder / "pki"
         certificate, key = pki / f"{name}.pem", pki / f"{name}.key"
-        return Endpoint("127.0.0.1", self.broker.port, tls=True, ca=pki / "ca.pem", certificate=certificate, key=key)
+        return BrokerEndpoint(
+            "127.0.0.1", self.broker.port, tls=True, ca_path=pki / "ca.pem", certificate_path=certificate, key_path=key
+        )
 
-    def connect(self, will: Message) -> Link:
-        return PahoLink(self.endpoint("dong-ba.gate-1"), "gate-1", will=will)
+    def connect(self, will: OutgoingMessage) -> Connection:
+        return PahoConnection(self.endpoint("dong-ba.gate-1"), "gate-1", will=will)
 
-    def certify_broker(self, at: datetime, days: int, authority: Authority | None = None) -> None:
+    def certify_broker(self, at: datetime, days: int, authority: CertificateAuthority | None = None) -> None:
         """A broker's certificate that is valid from `at`."""
-        issued = (authority or self.authority).issue("broker", Role.SERVER, at + BACKDATED, days, ["127.0.0.1"])
+        issued = (authority or self.authority).issue(
+            "broker", CertificateUse.SERVER, at + CLOCK_SKEW, days, ["127.0.0.1"]
+        )
         for suffix in (".pem", ".key"):
-            source = issued.certificate.with_suffix(suffix)
+            source = issued.path.with_suffix(suffix)
             (self.folder / "pki" / f"broker{suffix}").write_bytes(source.read_bytes())
 
     def until(self, done: Callable[[], bool], *steps: Callable[[], float], within_s: float = 30.0) -> None:
@@ -89,8 +98,8 @@ def test_a_certificate_of_the_future_is_waited_for_and_then_everything_is_delive
         assert "tried again until clock and certificate agree" in site.courier.status().error
         assert datetime.now(UTC) < valid_from
 
-        def connect(will: Message) -> Link:
-            return PahoLink(site.endpoint("centre"), "centre-1", will=will, keep_session=True)
+        def connect(will: OutgoingMessage) -> Connection:
+            return PahoConnection(site.endpoint("centre"), "centre-1", will=will, keep_session=True)
 
         with closing(SqliteLedger(site.folder / "centre.db")) as ledger:
             site.until(lambda: datetime.now(UTC) > valid_from)
@@ -115,7 +124,7 @@ def test_an_expired_certificate_is_a_matter_of_the_clock_until_the_broker_gets_a
 
 
 def test_a_foreign_certificate_is_no_matter_of_the_clock(site: TlsSite) -> None:
-    foreign = Authority.create(site.folder / "foreign", "another authority", site.now)
+    foreign = CertificateAuthority.create(site.folder / "foreign", "another authority", site.now)
     site.certify_broker(site.now - timedelta(days=1), 30, foreign)
     with site.broker:
         site.until(lambda: "not to be trusted" in site.courier.status().error)
@@ -123,9 +132,11 @@ def test_a_foreign_certificate_is_no_matter_of_the_clock(site: TlsSite) -> None:
 
 
 def test_the_page_says_that_it_is_the_clock_or_the_certificate_and_that_it_heals_by_itself() -> None:
-    measures = Measures(frame_age_s=0.1, clock=ClockQuality.SYNCHRONISED, uplink_down_s=3.0, uplink_clock=True)
-    (fact,) = [fact for fact in judge(measures) if fact.name == "uplink"]
-    assert fact.status is Grade.WARN
+    measures = Measurements(
+        frame_age_s=0.1, clock_quality=ClockQuality.SYNCHRONISED, broker_down_s=3.0, certificate_time_error=True
+    )
+    (fact,) = [fact for fact in evaluate(measures) if fact.name == "uplink"]
+    assert fact.status is CheckStatus.WARN
     assert "certificate is not valid by this device's clock" in fact.en
     assert "connects by itself" in fact.en
     assert "Chứng chỉ" in fact.vi

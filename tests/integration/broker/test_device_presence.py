@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.core.model import State
-from kiosk.delivery import Courier, Terms
-from kiosk.storage import Store
+from kiosk.core.model import DeviceState
+from kiosk.delivery import DeliveryOptions, OutboxRelay
+from kiosk.storage import SqliteEventStore
 from kiosk.system.clock import SystemClock
-from mqtt.connection import Endpoint, Link, Message
-from mqtt.paho.connection import PahoLink
-from mqtt.topics import Leaf
+from mqtt.connection import BrokerEndpoint, Connection, OutgoingMessage
+from mqtt.paho.connection import PahoConnection
+from mqtt.topics import TopicKind
 from tests.fakes.data import wire_schema
 from tests.fakes.data.access_events import GATE
 from tests.fakes.parts.stepping import until
 from tests.fakes.processes.broker import Broker, Listener
 from tests.faults.network_proxy import Mood, Proxy
 
-STATE = GATE.topic(Leaf.STATE)
+STATE = GATE.topic(TopicKind.STATE)
 
 
 @pytest.fixture(params=["5", "3.1.1"])
@@ -29,18 +29,25 @@ def version(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with closing(Store(tmp_path / "events.db")) as opened:
+def store(tmp_path: Path) -> Iterator[SqliteEventStore]:
+    with closing(SqliteEventStore(tmp_path / "events.db")) as opened:
         yield opened
 
 
-def a_courier(store: Store, port: int, version: str) -> Courier:
-    endpoint = Endpoint("127.0.0.1", port, "5" if version == "5" else "3.1.1", keepalive_s=2)
+def a_courier(store: SqliteEventStore, port: int, version: str) -> OutboxRelay:
+    endpoint = BrokerEndpoint("127.0.0.1", port, "5" if version == "5" else "3.1.1", keepalive_s=2)
 
-    def connect(will: Message) -> Link:
-        return PahoLink(endpoint, "gate-1", will=will)
+    def connect(will: OutgoingMessage) -> Connection:
+        return PahoConnection(endpoint, "gate-1", will=will)
 
-    return Courier(store, GATE, connect, clock=SystemClock(), options=Terms(reconnect_max_delay_s=0.3), software_version="test")
+    return OutboxRelay(
+        store,
+        GATE,
+        connect,
+        clock=SystemClock(),
+        options=DeliveryOptions(reconnect_max_delay_s=0.3),
+        software_version="test",
+    )
 
 
 def last_state(listener: Listener, wait_s: float = 0.01) -> str:
@@ -51,11 +58,11 @@ def last_state(listener: Listener, wait_s: float = 0.01) -> str:
     return str(json.loads(found[-1])["state"]) + "/" + str(json.loads(found[-1])["reason"]) if found else ""
 
 
-def test_a_device_whose_power_is_cut_is_offline_for_everybody(store: Store, version: str) -> None:
+def test_a_device_whose_power_is_cut_is_offline_for_everybody(store: SqliteEventStore, version: str) -> None:
     with Broker() as broker, Proxy(broker.port) as proxy:
         listener = Listener(broker.endpoint(), STATE)
         courier = a_courier(store, proxy.port, version)
-        courier.set_state(State.READY)
+        courier.set_state(DeviceState.READY)
         until(lambda: last_state(listener) == "ready/", courier.step)
         proxy.set(Mood.HALF_OPEN)  # no byte more, and nobody says goodbye
         until(lambda: last_state(listener, 0.1) == "offline/lost", tries=150)
@@ -65,10 +72,10 @@ def test_a_device_whose_power_is_cut_is_offline_for_everybody(store: Store, vers
         late.close()
 
 
-def test_after_a_broker_that_forgot_everything_the_state_is_there_again(store: Store, version: str) -> None:
+def test_after_a_broker_that_forgot_everything_the_state_is_there_again(store: SqliteEventStore, version: str) -> None:
     with Broker() as broker:
         courier = a_courier(store, broker.port, version)
-        courier.set_state(State.DEGRADED, "camera is dark")
+        courier.set_state(DeviceState.DEGRADED, "camera is dark")
         until(lambda: courier.status().connected, courier.step)
         broker.kill()
         until(lambda: not courier.status().connected, courier.step)
@@ -80,7 +87,7 @@ def test_after_a_broker_that_forgot_everything_the_state_is_there_again(store: S
         listener.close()
 
 
-def test_a_device_that_hangs_up_properly_leaves_no_doubt(store: Store, version: str) -> None:
+def test_a_device_that_hangs_up_properly_leaves_no_doubt(store: SqliteEventStore, version: str) -> None:
     with Broker() as broker:
         listener = Listener(broker.endpoint(), STATE)
         courier = a_courier(store, broker.port, version)
@@ -90,7 +97,7 @@ def test_a_device_that_hangs_up_properly_leaves_no_doubt(store: Store, version: 
         listener.close()
 
 
-def test_a_connection_that_went_dead_is_noticed_by_the_device_too(store: Store, version: str) -> None:
+def test_a_connection_that_went_dead_is_noticed_by_the_device_too(store: SqliteEventStore, version: str) -> None:
     with Broker() as broker, Proxy(broker.port) as proxy:
         courier = a_courier(store, proxy.port, version)
         until(lambda: courier.status().connected, courier.step)

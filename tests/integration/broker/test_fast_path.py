@@ -8,9 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt.connection import Acknowledged, Connected, Event, Incoming, LinkDown, Message, Subscribed
-from mqtt.paho.connection import MIDS, PahoLink
-from mqtt.paho.fast_path import FLUSH_BYTES, FULL_BYTES, ExpressSocket, publish_packet
+from mqtt.connection import (
+    Acknowledged,
+    BrokerUnreachableError,
+    Connected,
+    ConnectionEvent,
+    IncomingMessage,
+    OutgoingMessage,
+    Subscribed,
+)
+from mqtt.paho.connection import MESSAGE_ID_RANGE, PahoConnection
+from mqtt.paho.fast_path import FLUSH_BYTES, MAX_UNSENT_BYTES, BatchingSocket, publish_packet
 from tests.fakes.processes.broker import Broker
 
 TOPIC = "entrance/v1/dong-ba/gate-1/event"
@@ -45,11 +53,11 @@ class Pieces:
         self.closed = True
 
 
-def on(network: Pieces) -> ExpressSocket:
-    return ExpressSocket(network)  # type: ignore[arg-type] # it is asked for these three methods only
+def on(network: Pieces) -> BatchingSocket:
+    return BatchingSocket(network)  # type: ignore[arg-type] # it is asked for these three methods only
 
 
-def all_for_paho(express: ExpressSocket, size: int) -> bytes:
+def all_for_paho(express: BatchingSocket, size: int) -> bytes:
     found = b""
     while True:
         try:
@@ -95,9 +103,9 @@ def test_pubacks_are_sorted_out_and_all_else_reaches_paho_byte_for_byte(
         stream = stream[cut:]
     express = on(Pieces([piece for piece in [*pieces, stream] if piece]))
     assert all_for_paho(express, size) == b"".join(packet for packet, answer in packets if answer is None)
-    assert express.acknowledged() == [answer for _, answer in packets if answer is not None]
-    assert express.acknowledged() == []
-    assert express.dry
+    assert express.take_pubacks() == [answer for _, answer in packets if answer is not None]
+    assert express.take_pubacks() == []
+    assert express.exhausted
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(1, 50), max_size=20))
@@ -149,11 +157,11 @@ def test_a_publish_packet_reads_back_as_the_standard_lays_it_out(
 def test_what_the_network_does_not_take_waits_and_goes_in_order() -> None:
     network = Pieces(room=10)
     express = on(network)
-    express.put(b"a" * 8)
-    express.put(b"b" * 8)
+    express.queue_packet(b"a" * 8)
+    express.queue_packet(b"b" * 8)
     assert not network.taken, "nothing is worth a system call yet"
     express.flush()
-    assert (bytes(network.taken), express.unsent()) == (b"a" * 8 + b"b" * 2, 6)
+    assert (bytes(network.taken), express.unsent_bytes()) == (b"a" * 8 + b"b" * 2, 6)
     network.room = 100
     express.close()
     assert bytes(network.taken) == b"a" * 8 + b"b" * 8
@@ -163,22 +171,22 @@ def test_what_the_network_does_not_take_waits_and_goes_in_order() -> None:
 def test_much_is_sent_without_a_flush_and_paho_is_held_back_by_a_network_that_takes_nothing() -> None:
     network = Pieces()
     express = on(network)
-    express.put(bytes(FLUSH_BYTES))
+    express.queue_packet(bytes(FLUSH_BYTES))
     assert len(network.taken) == FLUSH_BYTES
     network.room = 0
-    express.put(bytes(FULL_BYTES))
+    express.queue_packet(bytes(MAX_UNSENT_BYTES))
     with pytest.raises(BlockingIOError):
         express.send(b"ping")
-    network.room = FULL_BYTES
+    network.room = MAX_UNSENT_BYTES
     assert express.send(b"ping") == 4
 
 
 def test_a_connection_that_is_gone_can_still_be_closed() -> None:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
-    express = ExpressSocket(ours)
+    express = BatchingSocket(ours)
     theirs.close()
-    express.put(b"x")
+    express.queue_packet(b"x")
     express.close()
     assert express.fileno() == -1
 
@@ -189,10 +197,10 @@ def broker() -> Iterator[Broker]:
         yield running
 
 
-def until(link: PahoLink, kind: type[Event], count: int = 1) -> list[Event]:
-    found: list[Event] = []
+def until(link: PahoConnection, kind: type[ConnectionEvent], count: int = 1) -> list[ConnectionEvent]:
+    found: list[ConnectionEvent] = []
     for _ in range(200):
-        found += [event for event in link.pump(0.1) if isinstance(event, kind)]
+        found += [event for event in link.process(0.1) if isinstance(event, kind)]
         if len(found) >= count:
             return found
     raise AssertionError(f"{len(found)} of {count} {kind.__name__}")
@@ -200,7 +208,7 @@ def until(link: PahoLink, kind: type[Event], count: int = 1) -> list[Event]:
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
 def test_thousands_of_messages_both_ways_at_once_arrive_whole_and_in_order(broker: Broker, version: str) -> None:
-    ears, mouth = (PahoLink(broker.endpoint(version), name) for name in ("ears", "mouth"))
+    ears, mouth = (PahoConnection(broker.endpoint(version), name) for name in ("ears", "mouth"))
     for link in (ears, mouth):
         link.open()
         until(link, Connected)
@@ -211,10 +219,10 @@ def test_thousands_of_messages_both_ways_at_once_arrive_whole_and_in_order(broke
 
     def listen() -> None:
         for _ in range(400):
-            for event in ears.pump(0.05):
-                if isinstance(event, Incoming):
+            for event in ears.process(0.05):
+                if isinstance(event, IncomingMessage):
                     heard.append(event.payload)
-                    ears.confirm(event)
+                    ears.acknowledge(event)
             if len(heard) == len(payloads):
                 return
 
@@ -223,7 +231,7 @@ def test_thousands_of_messages_both_ways_at_once_arrive_whole_and_in_order(broke
     tokens = []
     answered: list[int] = []
     for payload in payloads:
-        tokens.append(mouth.publish(Message(TOPIC, payload, media="text/plain")))
+        tokens.append(mouth.publish(OutgoingMessage(TOPIC, payload, content_type="text/plain")))
         if len(tokens) % 500 == 0:
             answered += [event.token for event in until(mouth, Acknowledged) if isinstance(event, Acknowledged)]
     left = len(tokens) - len(answered)
@@ -231,26 +239,28 @@ def test_thousands_of_messages_both_ways_at_once_arrive_whole_and_in_order(broke
     listening.join(30)
     assert answered == tokens
     assert heard == payloads
-    assert mouth.pending() == 0
+    assert mouth.unacknowledged_count() == 0
     for link in (ears, mouth):
         link.close()
 
 
 def test_message_ids_go_round_past_those_that_still_wait(broker: Broker) -> None:
-    link = PahoLink(broker.endpoint(), "round")
+    link = PahoConnection(broker.endpoint(), "round")
     link.open()
     until(link, Connected)
-    link._mid = MIDS[1] - 1
-    tokens = [link.publish(Message(TOPIC, b"x")) for _ in range(3)]
-    assert tokens == [MIDS[1], MIDS[0], MIDS[0] + 1]
-    link._mid = MIDS[1] - 1
-    assert link.publish(Message(TOPIC, b"x")) == MIDS[0] + 2, "the others still wait for their PUBACK"
+    link._mid = MESSAGE_ID_RANGE[1] - 1
+    tokens = [link.publish(OutgoingMessage(TOPIC, b"x")) for _ in range(3)]
+    assert tokens == [MESSAGE_ID_RANGE[1], MESSAGE_ID_RANGE[0], MESSAGE_ID_RANGE[0] + 1]
+    link._mid = MESSAGE_ID_RANGE[1] - 1
+    assert link.publish(OutgoingMessage(TOPIC, b"x")) == MESSAGE_ID_RANGE[0] + 2, (
+        "the others still wait for their PUBACK"
+    )
     until(link, Acknowledged, 4)
     link.close()
 
 
 def test_a_broker_that_never_answers_cannot_use_up_all_message_ids() -> None:
-    link = PahoLink(Broker().endpoint(), "full")
-    link._unacknowledged = set(range(MIDS[0], MIDS[1] + 1))
-    with pytest.raises(LinkDown, match="64512 messages wait"):
+    link = PahoConnection(Broker().endpoint(), "full")
+    link._unacknowledged = set(range(MESSAGE_ID_RANGE[0], MESSAGE_ID_RANGE[1] + 1))
+    with pytest.raises(BrokerUnreachableError, match="64512 messages wait"):
         link._next_mid()

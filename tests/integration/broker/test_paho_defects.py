@@ -12,9 +12,16 @@ import paho.mqtt.client as paho
 import pytest
 from paho.mqtt.enums import CallbackAPIVersion
 
-from mqtt.connection import Acknowledged, Connected, Endpoint, LinkDown, LinkRefused, Message
+from mqtt.connection import (
+    Acknowledged,
+    BrokerEndpoint,
+    BrokerRefusedError,
+    BrokerUnreachableError,
+    Connected,
+    OutgoingMessage,
+)
 from mqtt.paho import connection
-from mqtt.paho.connection import PahoLink
+from mqtt.paho.connection import PahoConnection
 from tests.fakes.processes.broker import Broker, free_port
 from tests.faults.network_proxy import Mood, Proxy
 
@@ -31,16 +38,16 @@ def plain_paho(**options: Any) -> paho.Client:
     return paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311, **options)
 
 
-def pump_on(link: PahoLink) -> None:
+def pump_on(link: PahoConnection) -> None:
     for _ in range(100):
-        link.pump(0.1)
+        link.process(0.1)
 
 
-def connected(broker: Broker, version: str = "5", name: str = "us") -> PahoLink:
-    link = PahoLink(broker.endpoint(version), name)
+def connected(broker: Broker, version: str = "5", name: str = "us") -> PahoConnection:
+    link = PahoConnection(broker.endpoint(version), name)
     link.open()
     for _ in range(100):
-        if any(isinstance(event, Connected) for event in link.pump(0.1)):
+        if any(isinstance(event, Connected) for event in link.process(0.1)):
             return link
     raise AssertionError("not connected")
 
@@ -72,8 +79,8 @@ def test_a_lock_around_publish_and_in_on_publish_deadlocks_paho_and_ours_calls_n
 
     ours = connected(broker)
     with lock:
-        token = ours.publish(Message(TOPIC, b"1"))
-        events = [event for _ in range(10) for event in ours.pump(0.1)]
+        token = ours.publish(OutgoingMessage(TOPIC, b"1"))
+        events = [event for _ in range(10) for event in ours.process(0.1)]
     assert Acknowledged(token) in [Acknowledged(e.token) for e in events if isinstance(e, Acknowledged)]
     ours.close()
 
@@ -134,16 +141,16 @@ def test_paho_sends_everything_again_at_reconnect_past_its_own_limit_and_ours_kn
         assert not theirs._out_messages, "all 50 went out by themselves"
         theirs.disconnect()
 
-        link = PahoLink(Endpoint("127.0.0.1", proxy.port), "us")
+        link = PahoConnection(BrokerEndpoint("127.0.0.1", proxy.port), "us")
         link.open()
-        link.pump(0.5)
-        link.publish(Message(TOPIC, b"1"))
+        link.process(0.5)
+        link.publish(OutgoingMessage(TOPIC, b"1"))
         proxy.set(Mood.CUT)
-        with pytest.raises(LinkDown):
+        with pytest.raises(BrokerUnreachableError):
             pump_on(link)
         proxy.set(Mood.PASS)
-        with pytest.raises(LinkDown):
-            link.publish(Message(TOPIC, b"2"))
+        with pytest.raises(BrokerUnreachableError):
+            link.publish(OutgoingMessage(TOPIC, b"2"))
         link.close()
 
 
@@ -174,24 +181,24 @@ def test_mqtt_5_may_refuse_a_message_that_paho_calls_published_and_ours_tells() 
         theirs.disconnect()
 
         ours = connected(broker)
-        token = ours.publish(Message(TOPIC, b"1"))
-        events = [event for _ in range(10) for event in ours.pump(0.1)]
+        token = ours.publish(OutgoingMessage(TOPIC, b"1"))
+        events = [event for _ in range(10) for event in ours.process(0.1)]
         assert [event for event in events if isinstance(event, Acknowledged)] == [Acknowledged(token, "Not authorized")]
         ours.close()
 
 
 def test_a_broker_with_nobody_behind_it_is_told_apart(broker: Broker) -> None:
     ours = connected(broker)
-    token = ours.publish(Message(TOPIC, b"1"))
-    events = [event for _ in range(10) for event in ours.pump(0.1)]
-    assert Acknowledged(token, None, unheard=True) in events
+    token = ours.publish(OutgoingMessage(TOPIC, b"1"))
+    events = [event for _ in range(10) for event in ours.process(0.1)]
+    assert Acknowledged(token, None, no_subscribers=True) in events
     ours.close()
 
 
 def test_mqtt_3_1_1_cannot_tell_either_of_these(broker: Broker) -> None:
     ours = connected(broker, "3.1.1")
-    token = ours.publish(Message(TOPIC, b"1"))
-    events = [event for _ in range(10) for event in ours.pump(0.1)]
+    token = ours.publish(OutgoingMessage(TOPIC, b"1"))
+    events = [event for _ in range(10) for event in ours.process(0.1)]
     assert Acknowledged(token) in events
     ours.close()
 
@@ -201,39 +208,39 @@ def test_a_peer_that_accepts_and_never_answers_connect_is_given_up(broker: Broke
     now = [0.0]
     with Proxy(broker.port) as proxy:
         proxy.set(Mood.MUTE)
-        link = PahoLink(Endpoint("127.0.0.1", proxy.port), "us", clock=lambda: now[0])
+        link = PahoConnection(BrokerEndpoint("127.0.0.1", proxy.port), "us", clock=lambda: now[0])
         link.open()
-        assert link.pump(0.05) == ()
+        assert link.process(0.05) == ()
         now[0] = connection.CONNACK_TIMEOUT_S + 1
-        with pytest.raises(LinkDown, match="does not answer CONNECT"):
-            link.pump(0.05)
+        with pytest.raises(BrokerUnreachableError, match="does not answer CONNECT"):
+            link.process(0.05)
         link.close()
 
 
 def test_nobody_listening_is_one_sentence() -> None:
-    link = PahoLink(Endpoint("127.0.0.1", free_port()), "us")
-    with pytest.raises(LinkDown, match="Connection refused"):
+    link = PahoConnection(BrokerEndpoint("127.0.0.1", free_port()), "us")
+    with pytest.raises(BrokerUnreachableError, match="Connection refused"):
         link.open()
     link.close()
 
 
 def test_a_peer_that_speaks_no_mqtt_is_one_sentence() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        link = PahoLink(Endpoint("127.0.0.1", server.getsockname()[1]), "us")
+        link = PahoConnection(BrokerEndpoint("127.0.0.1", server.getsockname()[1]), "us")
         link.open()
         near, _ = server.accept()
         near.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 20)
         near.close()
-        with pytest.raises(LinkDown):
+        with pytest.raises(BrokerUnreachableError):
             pump_on(link)
         link.close()
 
 
 def test_a_broker_that_refuses_this_client_says_why() -> None:
     with Broker("allow_anonymous false") as broker:
-        link = PahoLink(broker.endpoint(), "us")
+        link = PahoConnection(broker.endpoint(), "us")
         link.open()
-        with pytest.raises(LinkRefused, match="Not authorized"):
+        with pytest.raises(BrokerRefusedError, match="Not authorized"):
             pump_on(link)
         link.close()
 
@@ -260,8 +267,8 @@ def test_the_session_survives_where_it_is_asked_for(broker: Broker) -> None:
     """paho issue #855: with MQTT 5 its default of clean_start throws the session away at the first connect."""
     for version in ("5", "3.1.1"):
         for present in (False, True):
-            link = PahoLink(broker.endpoint(version), f"centre-{version}", keep_session=True)
+            link = PahoConnection(broker.endpoint(version), f"centre-{version}", keep_session=True)
             link.open()
-            greeting = [event for _ in range(3) for event in link.pump(0.1) if isinstance(event, Connected)]
+            greeting = [event for _ in range(3) for event in link.process(0.1) if isinstance(event, Connected)]
             assert [event.session_present for event in greeting] == [present]
             link.close()

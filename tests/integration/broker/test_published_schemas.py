@@ -14,9 +14,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from kiosk.simulation.processes import Process, python_module
-from kiosk.simulation.renderer import Painter
-from kiosk.simulation.sandbox import Premises, scratch_premises
+from kiosk.simulation.processes import ChildProcess, python_module_command
+from kiosk.simulation.renderer import FrameRenderer
+from kiosk.simulation.sandbox import Premises, temporary_sandbox
 from mqtt import topics
 from tests.fakes.data import wire_schema
 from tests.fakes.processes.broker import Broker, Listener
@@ -37,21 +37,25 @@ _tick = threading.Event()
 
 
 @contextmanager
-def a_site(broker: Broker) -> Iterator[tuple[Premises, Process]]:
+def a_site(broker: Broker) -> Iterator[tuple[Premises, ChildProcess]]:
     """A whole kiosk at whose camera people pass, and a centre."""
-    with scratch_premises(port=broker.port, frames_per_s=8.0, window_s=1.0) as premises:
+    with temporary_sandbox(port=broker.port, frames_per_s=8.0, window_s=1.0) as premises:
         pictures = premises.folder / "pictures"
         pictures.mkdir()
-        painter = Painter(960, 540)
+        painter = FrameRenderer(960, 540)
         for place, label in enumerate(("valid", "national", "expired", "forged", "unknown")):
             put(pictures, f"{place}-a", painter.render([premises.samples[label].data], 2 * place))
             put(pictures, f"{place}-b", painter.render([], 2 * place + 1))
         text = premises.config_file.read_text(encoding="utf-8")
         premises.config_file.write_text(text.replace('"synthetic"', f'"replay:{pictures}"'), encoding="utf-8")
-        command = python_module("kiosk", "centre", "--broker", broker.address, "--drain-per-s", "500")
-        centre = Process("centre", [*command, "--database", str(premises.centre_database)], premises.log_file("centre"))
-        daemon = Process(
-            "daemon", python_module("kiosk", "run", "--config", str(premises.config_file)), premises.log_file("daemon")
+        command = python_module_command("kiosk", "centre", "--broker", broker.address, "--backlog-events-per-s", "500")
+        centre = ChildProcess(
+            "centre", [*command, "--database", str(premises.centre_database)], premises.log_file("centre")
+        )
+        daemon = ChildProcess(
+            "daemon",
+            python_module_command("kiosk", "run", "--config", str(premises.config_file)),
+            premises.log_file("daemon"),
         )
         try:
             centre.start()
@@ -85,7 +89,7 @@ def test_every_channel_of_a_running_kiosk_and_centre_keeps_the_contract() -> Non
             until(lambda: set(seen()) >= CHANNELS.keys() and seen()[f"{DEVICE}/event"] >= 4)
             daemon.terminate()
             until(lambda: says_goodbye(f"{DEVICE}/state"))
-        until(lambda: says_goodbye(topics.centre_state("entrance")))
+        until(lambda: says_goodbye(topics.centre_state_topic("entrance")))
         listener.close()
     assert {topic for topic, _ in listener.messages} == CHANNELS.keys(), "and on no other topic"
     for topic, payload in listener.messages:
@@ -95,7 +99,7 @@ def test_every_channel_of_a_running_kiosk_and_centre_keeps_the_contract() -> Non
     assert states[0] == "birth"
     assert states[-1] == "offline"
     assert "ready" in states or "degraded" in states
-    assert json.loads(listener.payloads(topics.centre_drain("entrance"))[-1]) == {"events_per_s": 500.0}
+    assert json.loads(listener.payloads(topics.backlog_rate_topic("entrance"))[-1]) == {"events_per_s": 500.0}
 
 
 def test_the_reader_without_python_that_the_documentation_shows_works() -> None:
@@ -103,7 +107,9 @@ def test_the_reader_without_python_that_the_documentation_shows_works() -> None:
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed: sudo apt-get install jq mosquitto-clients")
     shown = re.search(
-        r"## Another reader.*?```sh\n(.*?)```", (PROJECT / "docs/reference/mqtt.md").read_text(encoding="utf-8"), re.DOTALL
+        r"## Another reader.*?```sh\n(.*?)```",
+        (PROJECT / "docs/reference/mqtt.md").read_text(encoding="utf-8"),
+        re.DOTALL,
     )
     assert shown is not None
     with Broker() as broker:

@@ -10,13 +10,13 @@ import pytest
 from click.testing import CliRunner
 
 from kiosk.cli.centre import centre
-from kiosk.core.model import ClockQuality, Moment
-from kiosk.delivery.device_reporter import HEALTH_EVERY_S, Announcer
-from kiosk.storage import Limits, Store
+from kiosk.core.model import ClockQuality, ClockReading
+from kiosk.delivery.device_reporter import HEALTH_INTERVAL_S, DeviceReporter
+from kiosk.storage import RetentionLimits, SqliteEventStore
 from kiosk.storage import retention as limits_module
 from mqtt.centre.ingest.ledger import Ledger, SqliteLedger
 from mqtt.centre.ingest.postgres import PostgresLedger
-from mqtt.device_messages import Health
+from mqtt.device_messages import HealthMessage
 from tests.fakes.data import wire_schema
 from tests.fakes.data.access_events import GATE, START_AT, a_passage
 from tests.fakes.parts.connection import FakeBroker, ManualClock
@@ -24,53 +24,55 @@ from tests.fakes.processes import postgres
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with closing(Store(tmp_path / "p.db", limits=Limits(retention_days=7))) as opened:
+def store(tmp_path: Path) -> Iterator[SqliteEventStore]:
+    with closing(SqliteEventStore(tmp_path / "p.db", limits=RetentionLimits(retention_days=7))) as opened:
         yield opened
 
 
-def moment(days: float) -> Moment:
-    return Moment(START_AT + timedelta(days=days), 10.0 + days, ClockQuality.SYNCHRONISED)
+def moment(days: float) -> ClockReading:
+    return ClockReading(START_AT + timedelta(days=days), 10.0 + days, ClockQuality.SYNCHRONISED)
 
 
-def health_of(store: Store, minutes: int = 1) -> list[Health]:
+def health_of(store: SqliteEventStore, minutes: int = 1) -> list[HealthMessage]:
     """What the device's health messages say, minute by minute, each as the centre reads it."""
     clock = ManualClock()
     broker = FakeBroker(clock)
-    announcer = Announcer(store, GATE, "test")
+    announcer = DeviceReporter(store, GATE, "test")
     link = broker.connect(announcer.state_message("offline", "lost", None))
     for _ in range(minutes):
         announcer.publish_due(link, clock.now())
-        clock.advance(HEALTH_EVERY_S)
+        clock.advance(HEALTH_INTERVAL_S)
     messages = broker.on("health")
     for message in messages:
         wire_schema.check(message.topic, message.payload)
-    return [Health.read(message.payload) for message in messages]
+    return [HealthMessage.from_payload(message.payload) for message in messages]
 
 
 def test_retention_leaves_a_record_that_survives_a_restart_and_is_told_with_every_health_message(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "p.db"
-    with closing(Store(path, limits=Limits(retention_days=7))) as store:
+    with closing(SqliteEventStore(path, limits=RetentionLimits(retention_days=7))) as store:
         store.commit_all([a_passage(number) for number in range(1, 41)])
         store.acknowledge(40)
         assert store.run_maintenance(moment(8)) == 40
-    with closing(Store(path)) as store:
+    with closing(SqliteEventStore(path)) as store:
         for told in health_of(store, minutes=2):
             (notice,) = told.notices
             assert (notice.kind, notice.first_seq, notice.last_seq, notice.count) == ("purged-age", 1, 40, 40)
             assert notice.at == moment(8).utc_at
 
 
-def test_all_notices_reach_the_centre_although_a_message_holds_few_of_them(store: Store) -> None:
+def test_all_notices_reach_the_centre_although_a_message_holds_few_of_them(store: SqliteEventStore) -> None:
     for number in range(1, 46):
         at = f"2026-11-{number % 28 + 1:02d}T00:00:00+00:00"
-        limits_module.note(store._relay_connection, "redacted" if number % 2 else "purged-rows", at=at, count=number)
+        limits_module.add_notice(
+            store._relay_connection, "redacted" if number % 2 else "purged-rows", at=at, count=number
+        )
     messages = health_of(store, minutes=6)
     assert {one.number for message in messages for one in message.notices} == set(range(1, 46))
     assert all(46 - 10 in {one.number for one in message.notices} for message in messages), "the newest are in each"
-    assert max(len(message.written()) for message in messages) < 4096
+    assert max(len(message.to_payload()) for message in messages) < 4096
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -83,14 +85,16 @@ def books(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str,
         yield address, other
 
 
-def test_the_centre_keeps_each_notice_once_lets_it_grow_and_shows_it(books: tuple[str, Ledger], store: Store) -> None:
+def test_the_centre_keeps_each_notice_once_lets_it_grow_and_shows_it(
+    books: tuple[str, Ledger], store: SqliteEventStore
+) -> None:
     database, ledger = books
     store.commit_all([a_passage(number) for number in range(1, 41)])
     for up_to, days in ((10, 7.0002), (40, 8)):
         store.acknowledge(up_to)
         store.run_maintenance(moment(days))
         for told in health_of(store, minutes=2):
-            ledger.note_health(GATE, told, START_AT)
+            ledger.save_health(GATE, told, START_AT)
     answer = CliRunner().invoke(centre, ["--database", database, "status", "--json"])
     found = json.loads(answer.stdout)["notices"]
     assert [(one["kind"], one["event_count"]) for one in found] == [("purged-age", 40)]

@@ -20,23 +20,24 @@ from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
 from kiosk.cli.centre import centre
-from kiosk.core.model import ClockQuality, Identifier, Stored, Subject
+from kiosk.core.model import ClockQuality, Identifier, StoredEvent, Subject
 from kiosk.core.subject_sealing import Seal
-from kiosk.delivery import Courier, Terms
-from kiosk.storage import Store
+from kiosk.delivery import DeliveryOptions, OutboxRelay
+from kiosk.storage import SqliteEventStore
 from kiosk.system.clock import SystemClock
 from mqtt import device_messages
 from mqtt import events as envelope
-from mqtt.centre.ingest.batch import Arrival, StreamKey
+from mqtt.centre.ingest import postgres_schema
+from mqtt.centre.ingest.batch import IngestedMessage, StreamKey
 from mqtt.centre.ingest.collector import Collector
-from mqtt.centre.ingest.ledger import Ledger, LedgerTrouble, SqliteLedger
+from mqtt.centre.ingest.ledger import Ledger, LedgerError, SqliteLedger
 from mqtt.centre.ingest.postgres import PostgresLedger
-from mqtt.centre.ingest.postgres_rows import COLUMNS, HEADER, TRAILER, day_of, packed
-from mqtt.connection import Link, Message
-from mqtt.events import Refused
-from mqtt.paho.connection import PahoLink
+from mqtt.centre.ingest.postgres_rows import COPY_COLUMNS, COPY_HEADER, COPY_TRAILER, event_date, pack_rows
+from mqtt.connection import Connection, OutgoingMessage
+from mqtt.events import InvalidEvent
+from mqtt.paho.connection import PahoConnection
 from mqtt.sequence_ranges import RangeSet
-from mqtt.topics import Branch
+from mqtt.topics import DeviceTopics
 from tests.fakes.data.access_events import EPOCH, GATE, a_passage, an_undo, event_text
 from tests.fakes.data.arrivals import arrival_of
 from tests.fakes.parts.stepping import until
@@ -72,7 +73,7 @@ def an_id(number: int, at: datetime = NOW) -> UUID:
     return UUID(int=int(at.timestamp() * 1000) << 80 | 7 << 76 | 2 << 62 | number)
 
 
-def arrival(*seqs: int, at: datetime = NOW, branch: Branch = GATE) -> Arrival:
+def arrival(*seqs: int, at: datetime = NOW, branch: DeviceTopics = GATE) -> IngestedMessage:
     passages = [(seq, replace(a_passage(seq), id=an_id(seq, at), occurred_at=at)) for seq in seqs]
     return arrival_of(passages, NOW, branch=branch)
 
@@ -84,18 +85,25 @@ def test_both_ledgers_keep_each_once_and_know_every_gap(ledger: Ledger) -> None:
 
 
 def test_both_ledgers_take_everything_else_too(ledger: Ledger) -> None:
-    ledger.note_state(GATE, device_messages.StateReport(state="ready"), NOW)
-    ledger.note_health(
+    ledger.save_state(GATE, device_messages.StateMessage(state="ready"), NOW)
+    ledger.save_health(
         GATE,
-        device_messages.Health(
-            at=NOW, state="ready", clock="synchronised", epoch=EPOCH, newest_seq=0, outbox=0, boot="b", monotonic_s=5.0
+        device_messages.HealthMessage(
+            at=NOW,
+            state="ready",
+            clock_quality="synchronised",
+            epoch=EPOCH,
+            newest_seq=0,
+            backlog=0,
+            boot_id="b",
+            monotonic_s=5.0,
         ),
         NOW,
     )
-    ledger.count_unreadable("not-json")
-    ledger.count_unreadable("not-json")
-    refusals = [Refused(str(an_id(9)), "bad-data-seq", EPOCH), Refused(None, "not-an-event")]
-    assert ledger.record([Arrival(GATE, [], refusals, NOW), Arrival(GATE, [], refusals, NOW)]) == {}
+    ledger.count_invalid_message("not-json")
+    ledger.count_invalid_message("not-json")
+    refusals = [InvalidEvent(str(an_id(9)), "bad-data-seq", EPOCH), InvalidEvent(None, "not-an-event")]
+    assert ledger.record([IngestedMessage(GATE, [], refusals, NOW), IngestedMessage(GATE, [], refusals, NOW)]) == {}
 
 
 def test_doubles_and_conflicts_are_counted(address: str) -> None:
@@ -109,7 +117,7 @@ def test_doubles_and_conflicts_are_counted(address: str) -> None:
 
 
 def test_doubles_of_several_devices_at_once_are_counted_each_for_itself(address: str) -> None:
-    other = Branch("entrance", "dong-ba", "gate-2")
+    other = DeviceTopics("entrance", "dong-ba", "gate-2")
     with closing(PostgresLedger(address)) as ledger:
         first = ledger.record([arrival(1, 2), arrival(1, branch=other)])
         again = ledger.record([arrival(2, 3), arrival(1, 2, 3, branch=other)])
@@ -126,7 +134,7 @@ def test_days_have_partitions_and_retention_drops_whole_ones(address: str) -> No
         for age in range(4):
             ledger.record([arrival(age + 1, at=NOW - timedelta(days=age))])
         ledger.record([arrival(5, at=datetime(1970, 1, 1, 0, 1, tzinfo=UTC))])
-        dropped = ledger.drop_before((NOW - timedelta(days=1)).date())
+        dropped = ledger.delete_before((NOW - timedelta(days=1)).date())
         assert dropped == [f"passage_{NOW - timedelta(days=age):%Y%m%d}" for age in (3, 2)]
         with psycopg.connect(address) as look:
             assert look.execute("SELECT array_agg(seq ORDER BY seq) FROM event").fetchone() == ([1, 2, 5],)
@@ -134,15 +142,15 @@ def test_days_have_partitions_and_retention_drops_whole_ones(address: str) -> No
 
 
 def test_the_day_is_the_ids_own_whatever_the_id() -> None:
-    assert day_of(an_id(1)) == NOW.date()
-    assert day_of(UUID(int=0)).year == 1970
-    assert day_of(UUID(int=2**128 - 1)).year == 9999
+    assert event_date(an_id(1)) == NOW.date()
+    assert event_date(UUID(int=0)).year == 1970
+    assert event_date(UUID(int=2**128 - 1)).year == 9999
 
 
-def events() -> st.SearchStrategy[envelope.PassageEvent]:
+def events() -> st.SearchStrategy[envelope.AccessCloudEvent]:
     word = st.from_regex(r"[a-z0-9][a-z0-9-]{0,47}", fullmatch=True)
     data = st.builds(
-        envelope.PassageData,
+        envelope.AccessEventData,
         epoch=st.just(EPOCH),
         seq=st.integers(1, 2**53 - 1),
         boot=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=64),
@@ -160,7 +168,7 @@ def events() -> st.SearchStrategy[envelope.PassageEvent]:
         grounds=st.none() | word,
     )
     return st.builds(
-        envelope.PassageEvent,
+        envelope.AccessCloudEvent,
         specversion=st.just("1.0"),
         id=st.uuids(),
         source=st.just(GATE.source),
@@ -181,18 +189,18 @@ def test_every_event_lies_in_its_row_as_it_came(address: str) -> None:
                 st.tuples(events(), st.sampled_from([NOW, NOW + timedelta(microseconds=1)])), min_size=1, max_size=3
             )
         )
-        def kept(arrived: list[tuple[envelope.PassageEvent, datetime]]) -> None:
+        def kept(arrived: list[tuple[envelope.AccessCloudEvent, datetime]]) -> None:
             connection.execute("CREATE TEMPORARY TABLE here (LIKE event)")
-            with connection.cursor().copy(f"COPY here ({COLUMNS}) FROM STDIN (FORMAT BINARY)") as copy:
-                copy.write(HEADER + b"".join(packed(3, 5, arrived)) + TRAILER)
+            with connection.cursor().copy(f"COPY here ({COPY_COLUMNS}) FROM STDIN (FORMAT BINARY)") as copy:
+                copy.write(COPY_HEADER + b"".join(pack_rows(3, 5, arrived)) + COPY_TRAILER)
             found = connection.execute("SELECT * FROM here").fetchall()
             connection.rollback()
             for row, (event, at) in zip(found, arrived, strict=True):
                 assert (row["device"], row["stream"], row["id"], row["received_at"]) == (3, 5, event.id, at)
-                assert row["day"] == day_of(event.id)
+                assert row["day"] == event_date(event.id)
                 assert row["annuls"] == event.data.annuls
                 assert row["occurred_at"] == event.time
-                for name in COLUMNS.split(", ")[7:]:
+                for name in COPY_COLUMNS.split(", ")[7:]:
                     assert name == "received_at" or row[name] == getattr(event.data, name)
                 assert (row["seq"], row["monotonic_s"]) == (event.data.seq, event.data.monotonic_s)
 
@@ -205,7 +213,7 @@ def test_an_id_that_comes_again_under_a_new_number_is_kept_once(address: str) ->
     event = replace(moved.events[0], data=replace(moved.events[0].data, seq=9))
     with closing(PostgresLedger(address)) as ledger:
         ledger.record([moved])
-        standing = ledger.record([Arrival(GATE, [event], [], NOW), arrival(2)])
+        standing = ledger.record([IngestedMessage(GATE, [event], [], NOW), arrival(2)])
     assert standing[KEY] == RangeSet([(1, 2), (9, 9)])
     with psycopg.connect(address) as look:
         assert look.execute("SELECT duplicates, conflicts, newest_seq FROM stream").fetchone() == (1, 0, 9)
@@ -237,12 +245,12 @@ def test_several_centres_on_one_database_double_and_lose_nothing(address: str) -
 
 
 def test_what_was_recorded_before_the_clock_was_set_is_dated(address: str) -> None:
-    boot = replace(a_passage(1), id=an_id(1), occurred_s=60.0, clock=ClockQuality.UNSET)
+    boot = replace(a_passage(1), id=an_id(1), occurred_s=60.0, clock_quality=ClockQuality.UNSET)
     later = replace(a_passage(2), id=an_id(2), occurred_at=NOW, occurred_s=660.0)
-    texts = [event_text(Stored(EPOCH, seq, "boot-a", one), GATE.source) for seq, one in ((1, boot), (2, later))]
-    good, _ = envelope.read_passages(envelope.message_of(texts), GATE.source)
+    texts = [event_text(StoredEvent(EPOCH, seq, "boot-a", one), GATE.source) for seq, one in ((1, boot), (2, later))]
+    good, _ = envelope.parse_events(envelope.make_payload(texts), GATE.source)
     with closing(PostgresLedger(address)) as ledger:
-        ledger.record([Arrival(GATE, good, [], NOW)])
+        ledger.record([IngestedMessage(GATE, good, [], NOW)])
     with psycopg.connect(address) as look:
         found = look.execute("SELECT corrected_at FROM event_with_corrected_time WHERE seq = 1").fetchone()
     assert found is not None
@@ -250,21 +258,21 @@ def test_what_was_recorded_before_the_clock_was_set_is_dated(address: str) -> No
 
 
 def test_a_database_that_is_away_is_one_sentence() -> None:
-    with pytest.raises(LedgerTrouble, match="PostgreSQL cannot be used"):
+    with pytest.raises(LedgerError, match="PostgreSQL cannot be used"):
         PostgresLedger("postgresql://nobody@127.0.0.1:1/none")
 
 
 def test_two_centres_share_the_passages_and_the_device_gets_whole_receipts(address: str, tmp_path: Path) -> None:
-    with Broker() as broker, closing(Store(tmp_path / "p.db")) as store:
+    with Broker() as broker, closing(SqliteEventStore(tmp_path / "p.db")) as store:
         ledgers = [PostgresLedger(address), PostgresLedger(address)]
         centres = [shared_centre(broker, ledger, number) for number, ledger in enumerate(ledgers)]
         until(lambda: all(one.ready for one in centres), *(one.step for one in centres))
-        courier = Courier(
+        courier = OutboxRelay(
             store,
             GATE,
-            lambda will: PahoLink(broker.endpoint(), "gate", will=will),
+            lambda will: PahoConnection(broker.endpoint(), "gate", will=will),
             clock=SystemClock(),
-            options=Terms(max_batch=5),
+            options=DeliveryOptions(max_batch=5),
         )
         store.commit_all([replace(a_passage(number), id=an_id(number)) for number in range(1, 301)])
         until(lambda: store.backlog_size() == 0, courier.step, *(one.step for one in centres))
@@ -279,8 +287,8 @@ def test_two_centres_share_the_passages_and_the_device_gets_whole_receipts(addre
 
 
 def shared_centre(broker: Broker, ledger: Ledger, number: int) -> Collector:
-    def connect(will: Message) -> Link:
-        return PahoLink(broker.endpoint(), f"centre-{number}", will=will, keep_session=True)
+    def connect(will: OutgoingMessage) -> Connection:
+        return PahoConnection(broker.endpoint(), f"centre-{number}", will=will, keep_session=True)
 
     return Collector("entrance", ledger, connect, share_group="centres")
 
@@ -288,11 +296,13 @@ def shared_centre(broker: Broker, ledger: Ledger, number: int) -> Collector:
 def test_both_ledgers_keep_an_annulment_and_count_neither_of_the_two(ledger: Ledger) -> None:
     undone = replace(a_passage(1), id=an_id(1))
     undo = replace(an_undo(2, undone), id=an_id(2))
-    texts = [event_text(Stored(EPOCH, seq, "boot-a", one), GATE.source) for seq, one in ((1, undone), (2, undo))]
-    good, _ = envelope.read_passages(envelope.message_of(texts), GATE.source)
-    ledger.record([Arrival(GATE, good, [], NOW), arrival(3)])
+    texts = [event_text(StoredEvent(EPOCH, seq, "boot-a", one), GATE.source) for seq, one in ((1, undone), (2, undo))]
+    good, _ = envelope.parse_events(envelope.make_payload(texts), GATE.source)
+    ledger.record([IngestedMessage(GATE, good, [], NOW), arrival(3)])
     assert ask(ledger, "SELECT seq FROM effective_event") == [(3,)]
-    assert ask(ledger, "SELECT seq, manual_reason FROM event_with_corrected_time WHERE annuls IS NOT NULL") == [(2, "turned-back")]
+    assert ask(ledger, "SELECT seq, manual_reason FROM event_with_corrected_time WHERE annuls IS NOT NULL") == [
+        (2, "turned-back")
+    ]
     assert len(ask(ledger, "SELECT 1 FROM event")) == 3
 
 
@@ -303,18 +313,22 @@ def ask(ledger: Ledger, query: str) -> list[tuple[object, ...]]:
     return ledger._database.execute(query).fetchall()
 
 
-def test_a_postgres_ledger_of_the_first_release_grows_and_keeps_what_it_has(address: str) -> None:
+def test_a_later_step_of_the_postgres_schema_is_taken_once_and_whole_or_not_at_all(address: str) -> None:
     with closing(PostgresLedger(address)) as ledger:
         ledger.record([arrival(1, 2)])
-    with psycopg.connect(address) as old:
-        old.execute("DROP VIEW effective_event")
-        old.execute("DROP VIEW event_with_corrected_time")
-        old.execute("ALTER TABLE event DROP COLUMN annuls, DROP COLUMN manual_reason")
-        old.execute("CREATE VIEW event_with_corrected_time AS SELECT event.*, occurred_at AS corrected_at FROM event")
-    for _ in range(2):
-        with closing(PostgresLedger(address)) as ledger:
-            assert ledger.record([arrival(3)])[KEY].up_to == 3
-            assert ask(ledger, "SELECT count(*), count(annuls) FROM effective_event") == [(3, 0)]
+    later = (*postgres_schema.MIGRATIONS, "CREATE TABLE extra (x integer); ALTER TABLE notice ADD COLUMN note text")
+    broken = (*later, "CREATE TABLE halfway (x integer); ALTER TABLE nothing ADD COLUMN x integer")
+    with closing(psycopg.connect(address)) as connection:
+        with pytest.raises(psycopg.errors.UndefinedTable):
+            postgres_schema.migrate(connection, broken)
+        assert connection.execute("SELECT to_regclass('extra'), to_regclass('halfway')").fetchone() == (None, None)
+        connection.commit()
+        for _ in range(2):
+            postgres_schema.migrate(connection, later)
+        assert connection.execute("SELECT version FROM schema_version").fetchone() == (len(later),)
+        assert connection.execute("SELECT count(*) FROM event").fetchone() == (2,)
+    with pytest.raises(LedgerError, match="newer release"):
+        PostgresLedger(address)
 
 
 def test_opening_works_on_postgres_too_and_is_audited(address: str, tmp_path: Path) -> None:
@@ -323,17 +337,19 @@ def test_opening_works_on_postgres_too_and_is_audited(address: str, tmp_path: Pa
     seal = Seal(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     subject = Subject((Identifier("document", "046190000001"),), name="TÔN NỮ THỊ BƯỞI")
     passage = replace(a_passage(1), id=an_id(1), occurred_at=NOW, sealed=seal.seal(subject, an_id(1)))
-    good, _ = envelope.read_passages(event_text(Stored(EPOCH, 1, "boot", passage), GATE.source).encode(), GATE.source)
+    good, _ = envelope.parse_events(
+        event_text(StoredEvent(EPOCH, 1, "boot", passage), GATE.source).encode(), GATE.source
+    )
     with closing(PostgresLedger(address)) as ledger:
-        ledger.record([Arrival(GATE, good, [], NOW)])
+        ledger.record([IngestedMessage(GATE, good, [], NOW)])
     window = [
         "--since",
         f"{NOW - timedelta(hours=1):%Y-%m-%dT%H:%M:%S}",
         "--until",
         f"{NOW + timedelta(hours=1):%Y-%m-%dT%H:%M:%S}",
     ]
-    asked = ["--database", address, "open", "--key", str(tmp_path / "key.pem"), "--site", "dong-ba", *window]
-    done = CliRunner().invoke(centre, [*asked, "--who", "Trần Thị Đào", "--reason", "case 17/2026, contacts"])
+    asked = ["--database", address, "unseal", "--key", str(tmp_path / "key.pem"), "--site", "dong-ba", *window]
+    done = CliRunner().invoke(centre, [*asked, "--requested-by", "Trần Thị Đào", "--reason", "case 17/2026, contacts"])
     assert json.loads(done.output)["subject"]["name"] == "TÔN NỮ THỊ BƯỞI"
     with psycopg.connect(address) as look:
         assert look.execute("SELECT requested_by, events FROM unsealing").fetchall() == [("Trần Thị Đào", 1)]

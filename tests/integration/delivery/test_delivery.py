@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.core.model import State
-from kiosk.delivery import Courier, Terms
-from kiosk.storage import Store
+from kiosk.core.model import DeviceState
+from kiosk.delivery import DeliveryOptions, OutboxRelay
+from kiosk.storage import SqliteEventStore
 from kiosk.system.clock import SystemClock
 from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.ledger import SqliteLedger, read_counts
-from mqtt.connection import Link, Message
-from mqtt.paho.connection import PahoLink
+from mqtt.connection import Connection, OutgoingMessage
+from mqtt.paho.connection import PahoConnection
 from tests.fakes.data.access_events import GATE, a_passage
 from tests.fakes.parts.stepping import until
 from tests.fakes.processes.broker import Broker, Listener
@@ -33,32 +33,41 @@ def broker() -> Iterator[Broker]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with closing(Store(tmp_path / "events.db")) as opened:
+def store(tmp_path: Path) -> Iterator[SqliteEventStore]:
+    with closing(SqliteEventStore(tmp_path / "events.db")) as opened:
         yield opened
 
 
-def courier_of(store: Store, broker: Broker, version: str = "5", terms: Terms | None = None) -> Courier:
-    def connect(will: Message) -> Link:
-        return PahoLink(broker.endpoint(version, keepalive_s=5), f"{GATE.source}", will=will)
+def courier_of(
+    store: SqliteEventStore, broker: Broker, version: str = "5", terms: DeliveryOptions | None = None
+) -> OutboxRelay:
+    def connect(will: OutgoingMessage) -> Connection:
+        return PahoConnection(broker.endpoint(version, keepalive_s=5), f"{GATE.source}", will=will)
 
     dice = random.Random(1)
-    return Courier(
-        store, GATE, connect, clock=SystemClock(), broker_name=broker.address, options=terms, software_version="test", jitter=dice
+    return OutboxRelay(
+        store,
+        GATE,
+        connect,
+        clock=SystemClock(),
+        broker_name=broker.address,
+        options=terms,
+        software_version="test",
+        jitter=dice,
     )
 
 
 def centre_of(path: Path, broker: Broker, version: str = "5") -> tuple[Collector, SqliteLedger]:
     ledger = SqliteLedger(path)
 
-    def connect(will: Message) -> Link:
-        return PahoLink(broker.endpoint(version), "centre-1", will=will, keep_session=True)
+    def connect(will: OutgoingMessage) -> Connection:
+        return PahoConnection(broker.endpoint(version), "centre-1", will=will, keep_session=True)
 
     return Collector("entrance", ledger, connect), ledger
 
 
 def test_what_is_committed_arrives_once_and_then_leaves_the_outbox(
-    tmp_path: Path, broker: Broker, store: Store, version: str
+    tmp_path: Path, broker: Broker, store: SqliteEventStore, version: str
 ) -> None:
     courier = courier_of(store, broker, version)
     collector, ledger = centre_of(tmp_path / "centre.db", broker, version)
@@ -67,7 +76,7 @@ def test_what_is_committed_arrives_once_and_then_leaves_the_outbox(
         store.commit(a_passage(number))
     until(lambda: store.backlog_size() == 0, courier.step, collector.step)
     counts = read_counts(tmp_path / "centre.db")
-    assert (counts.distinct, counts.doubled, counts.missing) == (120, 0, 0)
+    assert (counts.distinct, counts.duplicates, counts.missing) == (120, 0, 0)
     assert len(store.recent(999)) == 120, "delivered passages stay as history"
     assert courier.status().connected
     assert courier.status().last_receipt_at is not None
@@ -76,11 +85,11 @@ def test_what_is_committed_arrives_once_and_then_leaves_the_outbox(
     ledger.close()
 
 
-def test_live_passages_go_before_the_backlog(broker: Broker, store: Store) -> None:
+def test_live_passages_go_before_the_backlog(broker: Broker, store: SqliteEventStore) -> None:
     listener = Listener(broker.endpoint(), "entrance/v1/+/+/event")
     for number in range(1, 301):
         store.commit(a_passage(number))
-    courier = courier_of(store, broker, terms=Terms(max_inflight=60, max_batch=20))
+    courier = courier_of(store, broker, terms=DeliveryOptions(max_inflight=60, max_batch=20))
     until(lambda: len(listener.look()) >= 3, courier.step)
     live = store.commit(a_passage(999))
     until(lambda: len(listener.look()) >= 4, courier.step)
@@ -91,7 +100,7 @@ def test_live_passages_go_before_the_backlog(broker: Broker, store: Store) -> No
 
 
 def test_state_is_sent_on_every_connect_and_when_it_changes_and_a_clean_stop_says_so(
-    broker: Broker, store: Store, version: str
+    broker: Broker, store: SqliteEventStore, version: str
 ) -> None:
     topic = "entrance/v1/dong-ba/gate-1/state"
     listener = Listener(broker.endpoint(), topic)
@@ -101,9 +110,9 @@ def test_state_is_sent_on_every_connect_and_when_it_changes_and_a_clean_stop_say
         return [json.loads(payload)["state"] for _, payload in listener.look()]
 
     until(lambda: states() == ["birth"], courier.step)
-    courier.set_state(State.READY)
+    courier.set_state(DeviceState.READY)
     until(lambda: states() == ["birth", "ready"], courier.step)
-    courier.set_state(State.OUT_OF_ORDER, "disk full")
+    courier.set_state(DeviceState.OUT_OF_ORDER, "disk full")
     until(lambda: states()[2:] == ["out-of-order"], courier.step)
     courier.close()
     until(lambda: states()[3:] == ["offline"], lambda: 0.0)

@@ -18,18 +18,18 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from kiosk.core.model import Reason
-from kiosk.delivery import Courier, Terms
-from kiosk.storage import Store
+from kiosk.delivery import DeliveryOptions, OutboxRelay
+from kiosk.storage import SqliteEventStore
 from mqtt import events
-from mqtt.centre.ingest.batch import Arrival
-from mqtt.centre.ingest.collector import receipts
+from mqtt.centre.ingest.batch import IngestedMessage
+from mqtt.centre.ingest.collector import receipt_messages
 from mqtt.centre.ingest.ledger import SqliteLedger
-from mqtt.connection import Message
-from mqtt.topics import Leaf
+from mqtt.connection import OutgoingMessage
+from mqtt.topics import TopicKind
 from tests.fakes.data.access_events import GATE, START_AT, a_passage
 from tests.fakes.parts.connection import FakeBroker, ManualClock
 
-TERMS = Terms(receipt_timeout_s=5.0, max_inflight=20, max_batch=4, reconnect_max_delay_s=2.0)
+TERMS = DeliveryOptions(receipt_timeout_s=5.0, max_inflight=20, max_batch=4, reconnect_max_delay_s=2.0)
 
 
 class Delivery(RuleBasedStateMachine):
@@ -40,11 +40,11 @@ class Delivery(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp(prefix="delivery-states-"))
         self.clock = ManualClock()
         self.broker = FakeBroker(self.clock)
-        self.store = Store(self.folder / "p.db")
+        self.store = SqliteEventStore(self.folder / "p.db")
         self.courier = self.new_courier()
         self.ledger = SqliteLedger(Path(":memory:"))
         self.seen = 0
-        self.queue: list[Message] = []
+        self.queue: list[OutgoingMessage] = []
         """Passages that the broker holds for the centre."""
         self.answers: list[bytes] = []
         """Receipts that are on their way."""
@@ -53,8 +53,10 @@ class Delivery(RuleBasedStateMachine):
         self.poison: set[int] = set()
         """What can never be at the centre: the centre refuses it, or the broker hangs up on it."""
 
-    def new_courier(self) -> Courier:
-        return Courier(self.store, GATE, self.broker.connect, clock=self.clock, options=TERMS, jitter=random.Random(1))
+    def new_courier(self) -> OutboxRelay:
+        return OutboxRelay(
+            self.store, GATE, self.broker.connect, clock=self.clock, options=TERMS, jitter=random.Random(1)
+        )
 
     # what the device does
 
@@ -99,7 +101,7 @@ class Delivery(RuleBasedStateMachine):
             self.courier.close()
         self.broker.cut()
         self.store.close()
-        self.store = Store(self.folder / "p.db")
+        self.store = SqliteEventStore(self.folder / "p.db")
         self.courier = self.new_courier()
 
     @rule()
@@ -130,12 +132,12 @@ class Delivery(RuleBasedStateMachine):
         message = self.queue[place] if twice else self.queue.pop(place)
         self.centre_keeps(message)
 
-    def centre_keeps(self, message: Message) -> None:
-        good, bad = events.read_passages(message.payload, GATE.source)
-        arrival = Arrival(GATE, good, bad, START_AT)
+    def centre_keeps(self, message: OutgoingMessage) -> None:
+        good, bad = events.parse_events(message.payload, GATE.source)
+        arrival = IngestedMessage(GATE, good, bad, START_AT)
         standing = self.ledger.record([arrival])
         self.at_centre |= {event.data.seq for event in good}
-        self.answers += [answer.payload for answer in receipts([arrival], standing)]
+        self.answers += [answer.payload for answer in receipt_messages([arrival], standing)]
 
     @precondition(lambda self: self.answers)
     @rule(data=st.data(), twice=st.booleans())
@@ -143,7 +145,7 @@ class Delivery(RuleBasedStateMachine):
         place = data.draw(st.integers(0, len(self.answers) - 1))
         payload = self.answers[place] if twice else self.answers.pop(place)
         if self.broker.links:
-            self.broker.deliver(GATE.topic(Leaf.RECEIPT), payload)
+            self.broker.deliver(GATE.topic(TopicKind.RECEIPT), payload)
 
     @precondition(lambda self: self.answers)
     @rule()
@@ -180,7 +182,7 @@ class Delivery(RuleBasedStateMachine):
             self.queue.clear()
             for payload in self.answers:
                 if self.broker.links:
-                    self.broker.deliver(GATE.topic(Leaf.RECEIPT), payload)
+                    self.broker.deliver(GATE.topic(TopicKind.RECEIPT), payload)
             self.answers.clear()
             self.clock.advance(0.2)
         raise AssertionError(f"it does not come to rest: {self.store.backlog_size()} wait")

@@ -12,19 +12,19 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.delivery import Courier, Terms
-from kiosk.delivery.poison_messages import CUTS, Trial
-from kiosk.storage import Store
+from kiosk.delivery import DeliveryOptions, OutboxRelay
+from kiosk.delivery.poison_messages import MAX_DISCONNECTS, PoisonMessageDetector
+from kiosk.storage import SqliteEventStore
 from kiosk.system.clock import SystemClock
 from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.ledger import SqliteLedger, read_counts
-from mqtt.connection import Endpoint, Link, Message
-from mqtt.paho.connection import PahoLink
+from mqtt.connection import BrokerEndpoint, Connection, OutgoingMessage
+from mqtt.paho.connection import PahoConnection
 from tests.fakes.data.access_events import GATE, a_passage
 from tests.fakes.processes.broker import PLAIN, Broker
 from tests.faults.network_proxy import Proxy
 
-TERMS = Terms(receipt_timeout_s=0.3, reconnect_max_delay_s=0.1)
+TERMS = DeliveryOptions(receipt_timeout_s=0.3, reconnect_max_delay_s=0.1)
 
 
 @pytest.fixture(params=["5", "3.1.1"])
@@ -44,8 +44,8 @@ class Centre:
         self._thread.start()
 
     def _run(self) -> None:
-        def connect(will: Message) -> Link:
-            return PahoLink(self._endpoint, "centre-1", will=will, keep_session=True)
+        def connect(will: OutgoingMessage) -> Connection:
+            return PahoConnection(self._endpoint, "centre-1", will=will, keep_session=True)
 
         with closing(SqliteLedger(self.path)) as ledger, closing(Collector("entrance", ledger, connect)) as collector:
             while not self._stop.wait(collector.step()):
@@ -61,14 +61,20 @@ class Line:
     """A store, its courier, and a centre behind a broker."""
 
     def __init__(self, folder: Path, broker: Broker, version: str, port: int | None = None) -> None:
-        self.store = Store(folder / "p.db")
-        device = Endpoint("127.0.0.1", port or broker.port, "5" if version == "5" else "3.1.1", keepalive_s=5)
+        self.store = SqliteEventStore(folder / "p.db")
+        device = BrokerEndpoint("127.0.0.1", port or broker.port, "5" if version == "5" else "3.1.1", keepalive_s=5)
 
-        def connect(will: Message) -> Link:
-            return PahoLink(device, "gate-1", will=will)
+        def connect(will: OutgoingMessage) -> Connection:
+            return PahoConnection(device, "gate-1", will=will)
 
-        self.courier = Courier(
-            self.store, GATE, connect, clock=SystemClock(), options=TERMS, software_version="test", jitter=random.Random(1)
+        self.courier = OutboxRelay(
+            self.store,
+            GATE,
+            connect,
+            clock=SystemClock(),
+            options=TERMS,
+            software_version="test",
+            jitter=random.Random(1),
         )
         self._pause = threading.Event()
         self.centre = Centre(folder / "centre.db", broker)
@@ -77,7 +83,9 @@ class Line:
     def until(self, done: Callable[[], bool], within_s: float = 60.0) -> None:
         ends_s = time.monotonic() + within_s
         while not done():
-            assert time.monotonic() < ends_s, f"{self.store.backlog_size()} wait, {self.quarantine()}, {self.courier.status()}"
+            assert time.monotonic() < ends_s, (
+                f"{self.store.backlog_size()} wait, {self.quarantine()}, {self.courier.status()}"
+            )
             self._pause.wait(self.courier.step())
 
     def quarantine(self) -> dict[int, str]:
@@ -107,7 +115,7 @@ def test_records_that_cut_the_connection_are_found_and_all_others_arrive(tmp_pat
         poison = (77, 78, 131)
         proxy.hates = tuple(str(a_passage(number).id).encode() for number in poison)
         line.store.commit_all([a_passage(number) for number in range(1, 161)])
-        line.until(lambda: line.store.quarantined() == 3 and line.store.backlog_size() == 0)
+        line.until(lambda: line.store.quarantined_count() == 3 and line.store.backlog_size() == 0)
         assert line.quarantine() == dict.fromkeys(poison, "closes-connection")
         assert line.at_centre() == 157
         line.store.commit(a_passage(161))
@@ -123,9 +131,9 @@ def test_live_passages_get_through_while_a_poisoned_one_is_looked_for(tmp_path: 
     with Broker() as broker, Proxy(broker.port) as proxy, a_line(tmp_path, broker, version, proxy.port) as line:
         proxy.hates = (str(a_passage(3).id).encode(),)
         line.store.commit_all([a_passage(number) for number in range(1, 101)])
-        line.until(lambda: proxy.cuts > CUTS)
+        line.until(lambda: proxy.cuts > MAX_DISCONNECTS)
         number = 100
-        while not line.store.quarantined():
+        while not line.store.quarantined_count():
             number += 1
             live = line.store.commit(a_passage(number))
             before = proxy.cuts
@@ -144,7 +152,7 @@ def test_a_broker_that_takes_only_small_messages_gets_small_ones_and_what_is_too
         line.store.commit_all([large if number == 40 else a_passage(number) for number in range(1, 81)])
         line.until(lambda: line.at_centre() == 79)
         number = 80
-        while not line.store.quarantined():  # where it is swallowed in silence, only others' receipts tell
+        while not line.store.quarantined_count():  # where it is swallowed in silence, only others' receipts tell
             number += 1
             line.store.commit(a_passage(number))
             line.until(functools.partial(line.delivered, number))
@@ -153,54 +161,54 @@ def test_a_broker_that_takes_only_small_messages_gets_small_ones_and_what_is_too
 
 
 def test_a_message_that_breaks_as_a_whole_but_not_in_its_parts_was_too_large() -> None:
-    trial = Trial()
-    for _ in range(CUTS):
-        trial.broke([(1, 2, 3, 4)], 0.0)
+    trial = PoisonMessageDetector()
+    for _ in range(MAX_DISCONNECTS):
+        trial.on_disconnected([(1, 2, 3, 4)], 0.0)
     broken = set()
     for token in range(1, 20):
         group = trial.next_group()
         if not group:
             break
-        trial.sent(group, token, 100 * len(group))
+        trial.on_sent(group, token, 100 * len(group))
         if len(group) > 2:
             broken.add(group)
-            trial.broke([], 0.0)
+            trial.on_disconnected([], 0.0)
         else:
-            trial.acknowledged(token, 5.0)
+            trial.on_acknowledged(token, 5.0)
     assert broken == {(1, 2, 3, 4)}
-    assert not trial.pending
-    assert not trial.guilty
-    assert trial.ceiling_bytes(6.0) == 200
-    assert trial.ceiling_bytes(6.0 + 3600.0) > 10**6, "a broker may be mended"
+    assert not trial.has_candidates
+    assert not trial.rejected
+    assert trial.size_limit_bytes(6.0) == 200
+    assert trial.size_limit_bytes(6.0 + 3600.0) > 10**6, "a broker may be mended"
 
 
 def test_a_network_that_breaks_again_and_again_makes_nobody_guilty_who_gets_through_in_between() -> None:
-    trial = Trial()
+    trial = PoisonMessageDetector()
     for round_ in range(50):
-        for _ in range(CUTS):
-            trial.broke([(1, 2), (3,)], 0.0)
-        while trial.pending:
+        for _ in range(MAX_DISCONNECTS):
+            trial.on_disconnected([(1, 2), (3,)], 0.0)
+        while trial.has_candidates:
             group = trial.next_group()
-            for token in range(1, CUTS):  # it breaks under everybody, but once less than it takes
-                trial.sent(trial.next_group(), token, 10)
-                trial.broke([], 0.0)
+            for token in range(1, MAX_DISCONNECTS):  # it breaks under everybody, but once less than it takes
+                trial.on_sent(trial.next_group(), token, 10)
+                trial.on_disconnected([], 0.0)
             while group := trial.next_group():
-                trial.sent(group, 99 + round_, 10)
-                trial.acknowledged(99 + round_, 0.0)
-    assert not trial.guilty
+                trial.on_sent(group, 99 + round_, 10)
+                trial.on_acknowledged(99 + round_, 0.0)
+    assert not trial.rejected
 
 
 def test_a_passage_that_the_broker_says_it_cannot_stand_is_found_without_a_single_cut() -> None:
-    trial = Trial()
-    trial.refused((5, 6, 7), 900, "payload-format-invalid", 0.0)
+    trial = PoisonMessageDetector()
+    trial.on_rejected((5, 6, 7), 900, "payload-format-invalid", 0.0)
     for token in range(1, 20):
         group = trial.next_group()
         if not group:
             break
-        trial.sent(group, token, 300 * len(group))
+        trial.on_sent(group, token, 300 * len(group))
         if 6 in group:
-            trial.refused(group, 300, "payload-format-invalid", 0.0)
+            trial.on_rejected(group, 300, "payload-format-invalid", 0.0)
         else:
-            trial.acknowledged(token, 0.0)
-    assert trial.guilty == {6: "payload-format-invalid"}
-    assert not trial.pending
+            trial.on_acknowledged(token, 0.0)
+    assert trial.rejected == {6: "payload-format-invalid"}
+    assert not trial.has_candidates

@@ -46,7 +46,7 @@ def with_relay_led(tree: Path) -> Path:
 def compiled_overlay() -> Path:
     """As it goes to /boot/firmware/overlays."""
     made = FOLDER / "kiosk-relay.dtbo"
-    source = PROJECT / "firmware_config/kiosk-relay.dts"
+    source = PROJECT / "firmware_config/overlays/kiosk-relay.dts"
     subprocess.run(["dtc", "-@", "-q", "-I", "dts", "-O", "dtb", "-o", made, source], check=True)
     return made
 

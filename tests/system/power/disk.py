@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kiosk.core.ports import KioskError
-from kiosk.storage import RetentionLimits, IncompatibleDatabaseError, SqliteEventStore
+from kiosk.storage import IncompatibleDatabaseError, RetentionLimits, SqliteEventStore
 from kiosk.storage.database import open_writer
 from tests.fakes.data.access_events import a_passage
 from tests.system.power.recorder import NEXT_RELEASE

@@ -24,5 +24,11 @@ def test_no_two_panels_lie_on_each_other() -> None:
 
 def test_what_is_worth_an_alarm_is_on_it() -> None:
     text = grafana.text()
-    for name in ("state", "fact_grade", "outbox_oldest_age_seconds", "last_receipt_age_seconds", "frame_age_seconds"):
+    for name in (
+        "state",
+        "check_status",
+        "backlog_oldest_age_seconds",
+        "last_receipt_age_seconds",
+        "frame_age_seconds",
+    ):
         assert PREFIX + name in text

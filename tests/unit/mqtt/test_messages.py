@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.core.model import Stored
+from kiosk.core.model import StoredEvent
 from mqtt import device_messages, events, message_model, topics
-from mqtt.events import Refused
-from mqtt.message_model import MessageError
-from mqtt.topics import Branch, Leaf
+from mqtt.events import InvalidEvent
+from mqtt.message_model import InvalidMessageError
+from mqtt.topics import DeviceTopics, TopicKind
 from tests.fakes.data import wire_schema
 from tests.fakes.data.access_events import EPOCH, GATE, a_passage, an_undo, event_text
 
@@ -25,13 +25,13 @@ json_values = st.recursive(
 
 
 def an_event(number: int = 1) -> dict[str, Any]:
-    found = json.loads(event_text(Stored(EPOCH, number, "boot-a", a_passage(number)), GATE.source))
+    found = json.loads(event_text(StoredEvent(EPOCH, number, "boot-a", a_passage(number)), GATE.source))
     assert isinstance(found, dict)
     return found
 
 
-def read(content: Any) -> tuple[list[events.PassageEvent], list[Refused]]:
-    return events.read_passages(json.dumps(content).encode(), GATE.source)
+def read(content: Any) -> tuple[list[events.AccessCloudEvent], list[InvalidEvent]]:
+    return events.parse_events(json.dumps(content).encode(), GATE.source)
 
 
 def test_a_passage_arrives_as_it_was_stored() -> None:
@@ -40,7 +40,7 @@ def test_a_passage_arrives_as_it_was_stored() -> None:
     assert bad == []
     event = good[0]
     assert (event.id, event.time, event.data.seq, event.data.epoch) == (passage.id, passage.occurred_at, 7, EPOCH)
-    assert (event.data.result, event.data.reason, event.data.direction) == ("pass", "ok", "in")
+    assert (event.data.outcome, event.data.reason, event.data.direction) == ("pass", "ok", "in")
     assert (event.data.sealed, event.data.pseudonym) == (passage.sealed, passage.pseudonym.hex())
 
 
@@ -52,9 +52,9 @@ def test_the_schemas_are_schemas_and_there_is_one_per_message() -> None:
 
 def test_a_batch_and_a_single_event_fit_the_schema() -> None:
     texts = [json.dumps(an_event(number)) for number in (1, 2)]
-    topic = GATE.topic(Leaf.PASSAGE)
-    wire_schema.check(topic, events.message_of(texts[:1]))
-    wire_schema.check(topic, events.message_of(texts))
+    topic = GATE.topic(TopicKind.EVENT)
+    wire_schema.check(topic, events.make_payload(texts[:1]))
+    wire_schema.check(topic, events.make_payload(texts))
 
 
 def test_the_schema_refuses_what_the_reader_refuses() -> None:
@@ -63,18 +63,18 @@ def test_the_schema_refuses_what_the_reader_refuses() -> None:
         event["data"][spoil] = {"not": "this"}
         assert read(event)[1], spoil
         with pytest.raises(jsonschema.ValidationError):
-            wire_schema.check(GATE.topic(Leaf.PASSAGE), json.dumps(event).encode())
+            wire_schema.check(GATE.topic(TopicKind.EVENT), json.dumps(event).encode())
 
 
 def test_an_annulment_names_the_passage_that_it_annuls_and_the_guards_grounds() -> None:
     undone = a_passage(6)
-    text = event_text(Stored(EPOCH, 7, "boot-a", an_undo(7, undone)), GATE.source)
-    wire_schema.check(GATE.topic(Leaf.PASSAGE), text.encode())
+    text = event_text(StoredEvent(EPOCH, 7, "boot-a", an_undo(7, undone)), GATE.source)
+    wire_schema.check(GATE.topic(TopicKind.EVENT), text.encode())
     good, bad = read(json.loads(text))
     assert bad == []
     data = good[0].data
-    assert (data.annuls, data.grounds, data.direction) == (undone.id, "turned-back", "out")
-    assert (data.result, data.reason, data.pseudonym, data.sealed) == ("warn", "annulled", "", b"")
+    assert (data.annuls, data.manual_reason, data.direction) == (undone.id, "turned-back", "out")
+    assert (data.outcome, data.reason, data.pseudonym, data.sealed) == ("warn", "annulled", "", b"")
 
 
 def test_a_passage_that_annuls_nothing_looks_as_it_did_in_the_first_release() -> None:
@@ -88,7 +88,7 @@ def test_a_spoiled_annulment_is_refused_by_reader_and_schema_alike_or_read(field
     good, bad = read(event)
     assert len(good) + len(bad) == 1
     if value is not None and good:
-        wire_schema.check(GATE.topic(Leaf.PASSAGE), json.dumps(event).encode())
+        wire_schema.check(GATE.topic(TopicKind.EVENT), json.dumps(event).encode())
 
 
 def test_one_bad_event_does_not_spoil_its_batch_and_its_device_can_be_told() -> None:
@@ -96,7 +96,7 @@ def test_one_bad_event_does_not_spoil_its_batch_and_its_device_can_be_told() -> 
     bad_one["data"]["seq"] = 0
     good, bad = read([an_event(1), bad_one, an_event(3)])
     assert [event.data.seq for event in good] == [1, 3]
-    assert bad == [Refused(bad_one["id"], "bad-data-seq", EPOCH)]
+    assert bad == [InvalidEvent(bad_one["id"], "bad-data-seq", EPOCH)]
 
 
 def test_an_event_under_another_devices_name_is_refused() -> None:
@@ -129,23 +129,23 @@ def test_nothing_of_a_refused_events_content_is_repeated() -> None:
     ],
 )
 def test_what_is_no_message_at_all_is_refused_with_a_word(payload: bytes, why: str) -> None:
-    with pytest.raises(MessageError, match=why):
-        events.read_passages(payload, GATE.source)
+    with pytest.raises(InvalidMessageError, match=why):
+        events.parse_events(payload, GATE.source)
 
 
 @given(st.binary(max_size=300) | json_values.map(lambda value: json.dumps(value).encode()))
 def test_no_bytes_make_a_reader_raise_anything_but_its_own_error(payload: bytes) -> None:
     for reader in (
-        lambda data: events.read_passages(data, GATE.source),
-        events.Receipt.read,
-        device_messages.StateReport.read,
-        device_messages.Health.read,
-        device_messages.CentreState.read,
-        device_messages.Drain.read,
+        lambda data: events.parse_events(data, GATE.source),
+        events.Receipt.from_payload,
+        device_messages.StateMessage.from_payload,
+        device_messages.HealthMessage.from_payload,
+        device_messages.CentreStateMessage.from_payload,
+        device_messages.BacklogRateMessage.from_payload,
     ):
         try:
             reader(payload)
-        except MessageError as refused:
+        except InvalidMessageError as refused:
             word = str(refused)
             if len(word) > 48:
                 raise AssertionError(word) from refused
@@ -167,60 +167,62 @@ def test_any_spoiled_field_is_refused_or_harmless(field: str, value: Any) -> Non
 def test_a_receipt_is_read_as_it_was_meant_within_its_caps(
     up_to: int, beyond: list[tuple[int, int]], ids: list[Any]
 ) -> None:
-    payload = events.receipt(EPOCH, up_to, beyond, [Refused(str(one), "bad-data-seq", EPOCH) for one in ids])
-    wire_schema.check(GATE.topic(Leaf.RECEIPT), payload)
-    found = events.Receipt.read(payload)
+    payload = events.receipt_payload(
+        EPOCH, up_to, beyond, [InvalidEvent(str(one), "bad-data-seq", EPOCH) for one in ids]
+    )
+    wire_schema.check(GATE.topic(TopicKind.RECEIPT), payload)
+    found = events.Receipt.from_payload(payload)
     assert (found.epoch, found.up_to_seq) == (EPOCH, up_to)
-    assert list(found.beyond) == beyond[: events.MAX_RECEIPT_RANGES]
+    assert list(found.ranges) == beyond[: events.MAX_RECEIPT_RANGES]
     assert [one.id for one in found.rejected] == ids[: events.MAX_RECEIPT_REJECTED]
 
 
 def test_a_receipt_without_the_selective_part_is_a_receipt() -> None:
-    assert events.Receipt.read(b'{"epoch":"0123456789abcdef","up_to_seq":3,"rejected":[]}').up_to_seq == 3
+    assert events.Receipt.from_payload(b'{"epoch":"0123456789abcdef","up_to_seq":3,"rejected":[]}').up_to_seq == 3
 
 
 def test_a_range_that_ends_before_it_starts_is_refused() -> None:
-    with pytest.raises(MessageError, match="bad-beyond"):
-        events.Receipt.read(b'{"epoch":"0123456789abcdef","up_to_seq":0,"ranges":[[9,3]],"rejected":[]}')
+    with pytest.raises(InvalidMessageError, match="bad-beyond"):
+        events.Receipt.from_payload(b'{"epoch":"0123456789abcdef","up_to_seq":0,"ranges":[[9,3]],"rejected":[]}')
 
 
 def test_the_small_messages_fit_their_schemas_and_come_back() -> None:
     at = datetime(2026, 11, 23, tzinfo=UTC)
-    will = device_messages.StateReport(state="offline", reason="lost")
-    wire_schema.check(GATE.topic(Leaf.STATE), will.written())
-    assert device_messages.StateReport.read(will.written()) == will
-    health = device_messages.Health(
-        at=at, state="ready", clock="unset", epoch=EPOCH, newest_seq=3, outbox=0, facts={"disk": "ok"}
+    will = device_messages.StateMessage(state="offline", reason="lost")
+    wire_schema.check(GATE.topic(TopicKind.STATE), will.to_payload())
+    assert device_messages.StateMessage.from_payload(will.to_payload()) == will
+    health = device_messages.HealthMessage(
+        at=at, state="ready", clock_quality="unset", epoch=EPOCH, newest_seq=3, backlog=0, checks={"disk": "ok"}
     )
-    wire_schema.check(GATE.topic(Leaf.HEALTH), health.written())
-    assert device_messages.Health.read(health.written()) == health
-    state = device_messages.CentreState(state="ready", at=at)
-    wire_schema.check(topics.centre_state("entrance"), state.written())
-    drain = device_messages.Drain(passages_per_s=250.0)
-    wire_schema.check(topics.centre_drain("entrance"), drain.written())
-    assert device_messages.Drain.read(drain.written()) == drain
+    wire_schema.check(GATE.topic(TopicKind.HEALTH), health.to_payload())
+    assert device_messages.HealthMessage.from_payload(health.to_payload()) == health
+    state = device_messages.CentreStateMessage(state="ready", at=at)
+    wire_schema.check(topics.centre_state_topic("entrance"), state.to_payload())
+    drain = device_messages.BacklogRateMessage(events_per_s=250.0)
+    wire_schema.check(topics.backlog_rate_topic("entrance"), drain.to_payload())
+    assert device_messages.BacklogRateMessage.from_payload(drain.to_payload()) == drain
 
 
 def test_a_wish_for_a_drain_rate_cannot_stop_delivery() -> None:
-    with pytest.raises(MessageError):
-        device_messages.Drain.read(b'{"events_per_s": 0}')
+    with pytest.raises(InvalidMessageError):
+        device_messages.BacklogRateMessage.from_payload(b'{"events_per_s": 0}')
 
 
 def test_a_topic_tells_whose_it_is() -> None:
-    for leaf in Leaf:
-        assert topics.parse(GATE.topic(leaf)) == (GATE, leaf)
+    for leaf in TopicKind:
+        assert topics.parse_topic(GATE.topic(leaf)) == (GATE, leaf)
 
 
 @given(st.text())
 def test_any_topic_is_one_of_ours_or_nobodys(topic: str) -> None:
-    whose = topics.parse(topic)
+    whose = topics.parse_topic(topic)
     assert whose is None or whose[0].topic(whose[1]) == topic
 
 
 @pytest.mark.parametrize("word", ["", "+", "#", "a/b", "Chợ", "A", "-a", "a" * 64, "centre"])
 def test_a_word_that_could_escape_its_branch_is_refused(word: str) -> None:
     with pytest.raises(ValueError, match=r"topic|centre"):
-        Branch("entrance", word, "gate-1")
+        DeviceTopics("entrance", word, "gate-1")
 
 
 def test_the_asyncapi_file_names_every_topic_with_its_schema_and_quality() -> None:
@@ -230,7 +232,11 @@ def test_the_asyncapi_file_names_every_topic_with_its_schema_and_quality() -> No
         reference = channel["messages"][name]["payload"]["$ref"]
         assert (wire_schema.FOLDER / reference).resolve() == (wire_schema.FOLDER / f"{name}.json").resolve()
         address = channel["address"].format(root="entrance", site="dong-ba", device="gate-1")
-        assert address in {*map(GATE.topic, Leaf), topics.centre_state("entrance"), topics.centre_drain("entrance")}
+        assert address in {
+            *map(GATE.topic, TopicKind),
+            topics.centre_state_topic("entrance"),
+            topics.backlog_rate_topic("entrance"),
+        }
     bindings = {
         operation["channel"]["$ref"].rsplit("/", 1)[1]: operation["bindings"]["mqtt"]
         for operation in described["operations"].values()
@@ -245,7 +251,7 @@ def test_a_text_with_nul_is_refused_because_postgresql_could_not_keep_it() -> No
     event["data"]["boot_id"] = "boot\0a"
     good, bad = read(event)
     assert (good, [one.reason for one in bad]) == ([], ["bad-data-boot"])
-    with pytest.raises(MessageError, match="bad-software"):
-        device_messages.StateReport.read(json.dumps({"state": "ready", "software_version": "1\0"}).encode())
+    with pytest.raises(InvalidMessageError, match="bad-software"):
+        device_messages.StateMessage.from_payload(json.dumps({"state": "ready", "software_version": "1\0"}).encode())
     with pytest.raises(jsonschema.ValidationError):
-        wire_schema.check(GATE.topic(Leaf.PASSAGE), json.dumps(event).encode())
+        wire_schema.check(GATE.topic(TopicKind.EVENT), json.dumps(event).encode())

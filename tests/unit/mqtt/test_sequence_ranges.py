@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt.inflight_window import Window
+from mqtt.inflight_window import InflightWindow
 from mqtt.sequence_ranges import RangeSet
 
 spans = st.tuples(st.integers(1, 60), st.integers(0, 8)).map(lambda pair: (pair[0], pair[0] + pair[1]))
@@ -16,13 +16,13 @@ def test_a_range_set_holds_exactly_the_numbers_put_in(put_in: list[tuple[int, in
     model = {number for first, last in put_in for number in range(first, last + 1)}
     assert {number for number in range(1, 80) if number in ranges} == model
     assert ranges.count() == len(model)
-    assert ranges.newest == max(model, default=0)
+    assert ranges.maximum == max(model, default=0)
     assert ranges.up_to == next(n for n in range(100) if n + 1 not in model)
     held = list(ranges)
     assert all(held[i][1] + 1 < held[i + 1][0] for i in range(len(held) - 1)), "ranges that touch are one"
-    missing = {n for first, last in ranges.missing() for n in range(first, last + 1)}
+    missing = {n for first, last in ranges.gaps() for n in range(first, last + 1)}
     assert missing == set(range(1, max(model, default=0))) - model
-    assert ranges.beyond() == [span for span in held if span[0] > ranges.up_to + 1]
+    assert ranges.after_first_gap() == [span for span in held if span[0] > ranges.up_to + 1]
 
 
 @given(st.lists(spans), spans)
@@ -40,23 +40,23 @@ def test_covering_and_touching_are_what_all_and_any_say(put_in: list[tuple[int, 
 def test_receipts_land_exactly_the_passages_that_they_cover(
     messages: list[list[int]], receipts: list[tuple[int, list[tuple[int, int]]]]
 ) -> None:
-    window: Window[str] = Window(1000)
+    window: InflightWindow[str] = InflightWindow(1000)
     under_way: set[int] = set()
     for token, seqs in enumerate(messages):
         rows = {seq: str(seq) for seq in seqs if seq not in under_way}
-        assert window.holds_any(seqs) == bool(under_way & set(seqs))
+        assert window.contains_any(seqs) == bool(under_way & set(seqs))
         if rows:
-            window.sent(rows, token, 0.0)
+            window.add(rows, token, 0.0)
             under_way |= set(rows)
     for up_to, beyond in receipts:
         covered = RangeSet([*([(1, up_to)] if up_to else []), *beyond])
         landed = {seq for seq in under_way if seq in covered}
-        assert window.landed_ranges(up_to, beyond) == len(landed)
+        assert window.acknowledge_ranges(up_to, beyond) == len(landed)
         under_way -= landed
         assert dict(window.rows()) == {seq: str(seq) for seq in under_way}
         assert len(window) == len(under_way)
-        assert window.room() == 1000 - len(under_way)
-    late = window.overdue(0.0, limit=1000)
+        assert window.free_slots() == 1000 - len(under_way)
+    late = window.take_overdue(0.0, limit=1000)
     assert {seq for flight in late for seq in flight.rows} == under_way
     assert len(window) == 0
     assert window.oldest_sent_s() is None

@@ -10,15 +10,15 @@ from prometheus_client import generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from kiosk.core.model import State
-from kiosk.core.status import Grade, Status
-from web_ui.kiosk.data.daemon_status import Presence, Truth
-from web_ui.kiosk.pages.view_model import moment
+from kiosk.core.model import DeviceState
+from kiosk.core.status import CheckStatus, StatusSnapshot
+from web_ui.kiosk.data.daemon_status import DaemonLiveness, DaemonStatus
+from web_ui.kiosk.pages.view_model import parse_time
 
-__all__ = ["CONTENT_TYPE", "METRICS", "PREFIX", "exposition"]
+__all__ = ["CONTENT_TYPE", "METRICS", "PREFIX", "metrics_text"]
 PREFIX = "entrance_kiosk_"
-_GRADES = {Grade.OK: 0, Grade.WARN: 1, Grade.BROKEN: 2}
-Sample = tuple[str, dict[str, str], float | None]
+_STATUS_VALUES = {CheckStatus.PASS: 0, CheckStatus.WARN: 1, CheckStatus.FAIL: 2}
+MetricSample = tuple[str, dict[str, str], float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,38 +31,42 @@ class Metric:
 
 
 METRICS = (
-    Metric("up", "gauge", "1 while the daemon is heard; without it only up, state and page_streams are told."),
-    Metric("state", "gauge", "1 for the state that the kiosk is in, 0 for the others."),
-    Metric("page_streams", "gauge", "Browsers that follow the pages."),
-    Metric("info", "gauge", "Always 1; its labels name site, device and version."),
-    Metric("snapshot_age_seconds", "gauge", "Age of the daemon's snapshot."),
-    Metric("started_timestamp_seconds", "gauge", "Unix time at which the daemon started."),
-    Metric("decisions_total", "counter", "Answers since the start, by outcome; annulled: passes that a guard undid."),
-    Metric("inside_people", "gauge", "People inside."),
-    Metric("record_seq", "gauge", "Number of the newest record."),
-    Metric("outbox_passages", "gauge", "Passages that the centre has not confirmed."),
-    Metric("outbox_oldest_age_seconds", "gauge", "How long the oldest of them has waited."),
-    Metric("quarantined_passages", "gauge", "Passages that the centre refuses."),
-    Metric("uplink_connected", "gauge", "1 while the broker is connected."),
+    Metric(
+        "up", "gauge", "1 while the daemon publishes its status. Otherwise only up, state and web_streams are present."
+    ),
+    Metric("state", "gauge", "1 for the present state of the kiosk, 0 for the other states."),
+    Metric("web_streams", "gauge", "Browsers that receive live updates."),
+    Metric("info", "gauge", "Always 1. Its labels name site, device and version."),
+    Metric("snapshot_age_seconds", "gauge", "Age of the daemon's status."),
+    Metric("start_time_seconds", "gauge", "Unix time at which the daemon started."),
+    Metric("decisions_total", "counter", "Decisions since the start, by outcome. annulled: passes that a guard undid."),
+    Metric("occupancy_people", "gauge", "People inside."),
+    Metric("newest_seq", "gauge", "Sequence number of the newest event."),
+    Metric("backlog_events", "gauge", "Events that the centre has not acknowledged."),
+    Metric("backlog_oldest_age_seconds", "gauge", "Age of the oldest of these events."),
+    Metric(
+        "quarantined_events", "gauge", "Events in quarantine: the centre rejected them, or they cannot be delivered."
+    ),
+    Metric("broker_connected", "gauge", "1 while the broker is connected."),
     Metric("last_receipt_age_seconds", "gauge", "Time since the centre's last receipt."),
-    Metric("frame_age_seconds", "gauge", "Time since the newest picture."),
-    Metric("frame_luma", "gauge", "Mean light of the newest picture, 0 to 255."),
-    Metric("frame_contrast", "gauge", "Standard deviation of its light."),
+    Metric("frame_age_seconds", "gauge", "Time since the newest frame."),
+    Metric("frame_mean_luma", "gauge", "Mean luma of the newest frame, 0 to 255."),
+    Metric("frame_contrast", "gauge", "Standard deviation of its luma."),
     Metric("frame_sharpness", "gauge", "Variance of its Laplacian."),
-    Metric("fact_grade", "gauge", "A fact of the self-check: 0 good, 1 needs a look, 2 broken."),
+    Metric("check_status", "gauge", "Health check: 0 pass, 1 warn, 2 fail."),
 )
-"""In the order in which they are told."""
+"""In the order of the answer."""
 
 
-def exposition(truth: Truth, streams: int, now: datetime) -> bytes:
+def metrics_text(daemon: DaemonStatus, stream_count: int, now: datetime) -> bytes:
     """The whole answer of /metrics."""
-    return generate_latest(_Snapshot(list(_samples(truth, streams, now))))
+    return generate_latest(_SnapshotCollector(list(_samples(daemon, stream_count, now))))
 
 
-class _Snapshot(Collector):
+class _SnapshotCollector(Collector):
     """One look at the daemon; nothing is kept between two answers."""
 
-    def __init__(self, samples: list[Sample]) -> None:
+    def __init__(self, samples: list[MetricSample]) -> None:
         self._samples = samples
 
     def collect(self) -> Iterable[GaugeMetricFamily | CounterMetricFamily]:
@@ -79,33 +83,33 @@ class _Snapshot(Collector):
                 yield family
 
 
-def _samples(truth: Truth, streams: int, now: datetime) -> Iterator[Sample]:
-    states = [*State, *(presence for presence in Presence if presence is not Presence.HEARD)]
-    yield "up", {}, float(truth.live)
-    yield from (("state", {"state": state.value}, float(state.value == truth.state)) for state in states)
-    yield "page_streams", {}, float(streams)
-    if truth.live and truth.status:
-        yield "snapshot_age_seconds", {}, truth.age_s
-        yield from _of_status(truth.status, now)
+def _samples(daemon: DaemonStatus, streams: int, now: datetime) -> Iterator[MetricSample]:
+    states = [*DeviceState, *(presence for presence in DaemonLiveness if presence is not DaemonLiveness.ONLINE)]
+    yield "up", {}, float(daemon.online)
+    yield from (("state", {"state": state.value}, float(state.value == daemon.state)) for state in states)
+    yield "web_streams", {}, float(streams)
+    if daemon.online and daemon.status:
+        yield "snapshot_age_seconds", {}, daemon.age_s
+        yield from _status_samples(daemon.status, now)
 
 
-def _of_status(status: Status, now: datetime) -> Iterator[Sample]:
+def _status_samples(status: StatusSnapshot, now: datetime) -> Iterator[MetricSample]:
     yield "info", {"site": status.site, "device": status.device, "version": status.version}, 1.0
-    yield "started_timestamp_seconds", {}, moment(status.started_at).timestamp()
+    yield "start_time_seconds", {}, parse_time(status.started_at).timestamp()
     yield from (("decisions_total", {"outcome": name}, float(count)) for name, count in status.counters.items())
-    yield "inside_people", {}, float(status.inside)
-    yield "record_seq", {}, float(status.seq)
-    yield "outbox_passages", {}, float(status.outbox.depth)
-    yield "outbox_oldest_age_seconds", {}, _age_s(status.outbox.oldest_at, now)
-    yield "quarantined_passages", {}, float(status.outbox.quarantined)
-    yield "uplink_connected", {}, float(status.uplink.connected)
+    yield "occupancy_people", {}, float(status.occupancy)
+    yield "newest_seq", {}, float(status.seq)
+    yield "backlog_events", {}, float(status.outbox.backlog_size)
+    yield "backlog_oldest_age_seconds", {}, _age_s(status.outbox.oldest_at, now)
+    yield "quarantined_events", {}, float(status.outbox.quarantined)
+    yield "broker_connected", {}, float(status.uplink.connected)
     yield "last_receipt_age_seconds", {}, _age_s(status.uplink.last_receipt_at, now)
-    yield "frame_age_seconds", {}, status.camera.age_s
-    yield "frame_luma", {}, status.camera.mean_luma
+    yield "frame_age_seconds", {}, status.camera.frame_age_s
+    yield "frame_mean_luma", {}, status.camera.mean_luma
     yield "frame_contrast", {}, status.camera.contrast
     yield "frame_sharpness", {}, status.camera.sharpness
-    yield from (("fact_grade", {"fact": fact.name}, float(_GRADES[fact.grade])) for fact in status.facts)
+    yield from (("check_status", {"check": fact.name}, float(_STATUS_VALUES[fact.status])) for fact in status.checks)
 
 
 def _age_s(at: str | None, now: datetime) -> float | None:
-    return max(0.0, (now - moment(at)).total_seconds()) if at else None
+    return max(0.0, (now - parse_time(at)).total_seconds()) if at else None

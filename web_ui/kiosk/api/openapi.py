@@ -5,40 +5,43 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from kiosk.core.model import State
-from kiosk.core.status import Status
-from web_ui.kiosk.data.daemon_status import Presence
+from kiosk.core.model import DeviceState
+from kiosk.core.status import StatusSnapshot
+from web_ui.kiosk.data.daemon_status import DaemonLiveness
 
-_STATES = [*(state.value for state in State), *(one.value for one in Presence if one is not Presence.HEARD)]
+_STATE_CODES = [
+    *(state.value for state in DeviceState),
+    *(one.value for one in DaemonLiveness if one is not DaemonLiveness.ONLINE),
+]
 
 
-def _brief() -> dict[str, Any]:
+def _readiness_properties() -> dict[str, Any]:
     return {
         "page": {"const": "ok"},
-        "state": {"enum": _STATES, "description": "The daemon's own state, or why there is none."},
+        "state": {"enum": _STATE_CODES, "description": "The daemon's own state, or why there is none."},
         "ready": {"type": "boolean", "description": "People can pass: ready or degraded."},
         "age_s": {"type": ["number", "null"], "description": "Age of the daemon's snapshot in seconds."},
     }
 
 
-def _object(properties: dict[str, Any]) -> dict[str, Any]:
+def _object_schema(properties: dict[str, Any]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
-def schemas() -> dict[str, Any]:
+def response_schemas() -> dict[str, Any]:
     """The JSON Schemas of the answers, by name."""
-    made = TypeAdapter(Status).json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
+    made = TypeAdapter(StatusSnapshot).json_schema(ref_template="#/components/schemas/{model}", mode="serialization")
     return {
         **made.pop("$defs", {}),
         "Status": made,
-        "Health": _object(_brief()),
-        "KioskStatus": _object(
-            _brief() | {"status": {"anyOf": [{"$ref": "#/components/schemas/Status"}, {"type": "null"}]}}
+        "Health": _object_schema(_readiness_properties()),
+        "KioskStatus": _object_schema(
+            _readiness_properties() | {"status": {"anyOf": [{"$ref": "#/components/schemas/Status"}, {"type": "null"}]}}
         ),
     }
 
 
-def _get(summary: str, answers: dict[str, tuple[str, str, dict[str, Any]]]) -> dict[str, Any]:
+def _get_operation(summary: str, answers: dict[str, tuple[str, str, dict[str, Any]]]) -> dict[str, Any]:
     responses = {
         code: {"description": said, "content": {mimetype: {"schema": schema}}}
         for code, (said, mimetype, schema) in answers.items()
@@ -46,21 +49,25 @@ def _get(summary: str, answers: dict[str, tuple[str, str, dict[str, Any]]]) -> d
     return {"get": {"summary": summary, "responses": responses}}
 
 
-def description() -> dict[str, Any]:
+def openapi_description() -> dict[str, Any]:
     """The whole document."""
     json, health = "application/json", {"$ref": "#/components/schemas/Health"}
     status = {"$ref": "#/components/schemas/KioskStatus"}
     paths = {
-        "/healthz": _get("Does the page live?", {"200": ("It does; the daemon's state stands in it.", json, health)}),
-        "/readyz": _get(
+        "/healthz": _get_operation(
+            "Does the page live?", {"200": ("It does; the daemon's state stands in it.", json, health)}
+        ),
+        "/readyz": _get_operation(
             "Can people pass?",
             {"200": ("They can.", json, health), "503": ("They cannot, or nobody knows.", json, health)},
         ),
-        "/api/v1/status": _get(
+        "/api/v1/status": _get_operation(
             "The daemon's snapshot.", {"200": ("Whether it may be believed, and it.", json, status)}
         ),
-        "/api/v1/openapi.json": _get("This description.", {"200": ("It.", json, {"type": "object"})}),
-        "/metrics": _get("For Prometheus.", {"200": ("Text format 0.0.4.", "text/plain", {"type": "string"})}),
+        "/api/v1/openapi.json": _get_operation("This description.", {"200": ("It.", json, {"type": "object"})}),
+        "/metrics": _get_operation(
+            "For Prometheus.", {"200": ("Text format 0.0.4.", "text/plain", {"type": "string"})}
+        ),
     }
     info = {"title": "entrance-kiosk", "version": version("entrance-kiosk"), "license": {"name": "Apache-2.0"}}
-    return {"openapi": "3.1.0", "info": info, "paths": paths, "components": {"schemas": schemas()}}
+    return {"openapi": "3.1.0", "info": info, "paths": paths, "components": {"schemas": response_schemas()}}

@@ -13,19 +13,19 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from kiosk.core.model import State
-from kiosk.core.status import Status
+from kiosk.core.model import DeviceState
+from kiosk.core.status import StatusSnapshot
 from kiosk.system.status_file import STATUS_FILE, read_status
 
-FRESH_S = 3.0
+MAX_AGE_S = 3.0
 """The daemon publishes once a second; three missed in a row is silence."""
-AHEAD_S = 2.0
+MAX_CLOCK_AHEAD_S = 2.0
 """A snapshot from the future is one from before the clock was set back."""
 
-_STATUS = TypeAdapter(Status)
+_STATUS_ADAPTER = TypeAdapter(StatusSnapshot)
 
 
-class Presence(StrEnum):
+class DaemonLiveness(StrEnum):
     """Whether the daemon is heard (a value of /healthz and /api/v1/status: never rename one)."""
 
     ONLINE = "heard"
@@ -38,11 +38,11 @@ class Presence(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Truth:
+class DaemonStatus:
     """What is known of the daemon at one moment."""
 
-    liveness: Presence
-    status: Status | None = None
+    liveness: DaemonLiveness
+    status: StatusSnapshot | None = None
     """The last snapshot; when the daemon is SILENT it describes the past."""
     age_s: float | None = None
     """Of the snapshot."""
@@ -55,44 +55,44 @@ class Truth:
     @property
     def online(self) -> bool:
         """The snapshot describes the present."""
-        return self.liveness is Presence.ONLINE
+        return self.liveness is DaemonLiveness.ONLINE
 
     @property
     def serving(self) -> bool:
         """People can pass: the daemon is ready, or degraded."""
-        return bool(self.online and self.status and self.status.state in {State.READY, State.DEGRADED})
+        return bool(self.online and self.status and self.status.state in {DeviceState.READY, DeviceState.DEGRADED})
 
 
-def look(run_dir: Path, now: float | None = None) -> Truth:
+def read_daemon_status(run_dir: Path, now: float | None = None) -> DaemonStatus:
     """Read the daemon's snapshot and judge its age; never raises. `now` is Unix time, by default the clock's."""
     at = time.time() if now is None else now
     try:
         written_at = (run_dir / STATUS_FILE).stat().st_mtime
         found = read_status(run_dir)
     except (FileNotFoundError, NotADirectoryError):
-        return Truth(Presence.NOT_RUNNING)
+        return DaemonStatus(DaemonLiveness.NOT_RUNNING)
     except OSError:
-        return Truth(Presence.UNREADABLE)
-    status = _parsed(found)
+        return DaemonStatus(DaemonLiveness.UNREADABLE)
+    status = _validate_status(found)
     if status is None:
-        return Truth(Presence.UNREADABLE, age_s=at - written_at)
+        return DaemonStatus(DaemonLiveness.UNREADABLE, age_s=at - written_at)
     ages = (at - written_at, at - datetime.fromisoformat(status.now_at).timestamp())
-    fresh = max(ages) <= FRESH_S and min(ages) >= -AHEAD_S
-    return Truth(Presence.ONLINE if fresh else Presence.STALE, status, max(*ages, 0.0))
+    fresh = max(ages) <= MAX_AGE_S and min(ages) >= -MAX_CLOCK_AHEAD_S
+    return DaemonStatus(DaemonLiveness.ONLINE if fresh else DaemonLiveness.STALE, status, max(*ages, 0.0))
 
 
-def _parsed(found: dict[str, Any] | None) -> Status | None:
+def _validate_status(found: dict[str, Any] | None) -> StatusSnapshot | None:
     if found is None:
         return None
     try:
-        status = _STATUS.validate_python(found)
-        told = all(datetime.fromisoformat(text).tzinfo is not None for text in _times(status))
+        status = _STATUS_ADAPTER.validate_python(found)
+        told = all(datetime.fromisoformat(text).tzinfo is not None for text in _status_times(status))
     except (ValidationError, ValueError):
         return None
     return status if told else None
 
 
-def _times(status: Status) -> Iterator[str]:
+def _status_times(status: StatusSnapshot) -> Iterator[str]:
     """Every time that a page writes; once checked here, none can fail there."""
     yield from (status.now_at, status.started_at)
     yield from (shown.at for shown in status.recent_decisions)

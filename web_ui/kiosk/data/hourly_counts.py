@@ -16,38 +16,38 @@ from pathlib import Path
 from urllib.parse import quote
 
 HOURS = 24
-STALE_S = 5.0
+CACHE_S = 5.0
 """How long counts are good for before they are counted again."""
-BUSY_S = 0.5
+BUSY_TIMEOUT_S = 0.5
 
 _MICROSECONDS = 1_000_000
 # A passage from before the clock was set (1970) would send the halving astray.
-NEXT_TIME = "SELECT occurred_us FROM event WHERE seq >= ? AND clock_quality <> 'unset' ORDER BY seq LIMIT 1"
+SELECT_NEXT_TIME = "SELECT occurred_us FROM event WHERE seq >= ? AND clock_quality <> 'unset' ORDER BY seq LIMIT 1"
 
 
 @dataclass(frozen=True, slots=True)
-class Hour:
+class HourCounts:
     """One hour of local time."""
 
-    begins_at: datetime
+    start_at: datetime
     outcomes: Counter[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class DayCounts:
     """The last 24 hours, the running one included, and the present calendar day."""
 
-    hours: tuple[Hour, ...]
+    hours: tuple[HourCounts, ...]
     """Oldest first."""
     today: Counter[str] = field(default_factory=Counter)
     """Since local midnight, by outcome."""
-    ways: Counter[str] = field(default_factory=Counter)
+    directions: Counter[str] = field(default_factory=Counter)
     """Passes since local midnight, by direction."""
     annulled: int = 0
     """Passes since local midnight that a guard undid; none of the counts has them."""
 
 
-class History:
+class HourlyCounts:
     """Counts of one database, for any thread; counted at most every few seconds."""
 
     def __init__(self, path: Path | None, zone: tzinfo, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -55,26 +55,26 @@ class History:
         self._path = path
         self._zone = zone
         self._monotonic = monotonic
-        self._asking = threading.Lock()
-        self._counted: tuple[float, Day | None] | None = None
+        self._lock = threading.Lock()
+        self._cached: tuple[float, DayCounts | None] | None = None
 
-    def day(self, now: datetime) -> Day | None:
+    def last_day(self, now: datetime) -> DayCounts | None:
         """The last day, or None where the database cannot be asked."""
         if self._path is None:
             return None
-        with self._asking:
+        with self._lock:
             now_s = self._monotonic()
-            if self._counted is None or now_s - self._counted[0] >= STALE_S:
-                self._counted = (now_s, self._count(self._path, now))
-            return self._counted[1]
+            if self._cached is None or now_s - self._cached[0] >= CACHE_S:
+                self._cached = (now_s, self._count(self._path, now))
+            return self._cached[1]
 
-    def _count(self, path: Path, now: datetime) -> Day | None:
+    def _count(self, path: Path, now: datetime) -> DayCounts | None:
         local = now.astimezone(self._zone)
         first = local.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
         try:
-            with closing(connect(path)) as database:
+            with closing(connect_read_only(path)) as database:
                 rows = _by_hour(database, round(first.timestamp()))
-                annulled = _annulled(database, local.replace(hour=0, minute=0, second=0, microsecond=0))
+                annulled = _annulled_count(database, local.replace(hour=0, minute=0, second=0, microsecond=0))
         except sqlite3.Error:
             return None
         hours = [Counter[str]() for _ in range(HOURS)]
@@ -87,14 +87,19 @@ class History:
                 today[outcome] += count
                 if outcome == "pass" and direction:
                     ways[direction] += count
-        return Day(
-            tuple(Hour(first + timedelta(hours=i), counts) for i, counts in enumerate(hours)), today, ways, annulled
+        return DayCounts(
+            tuple(HourCounts(first + timedelta(hours=i), counts) for i, counts in enumerate(hours)),
+            today,
+            ways,
+            annulled,
         )
 
 
-def connect(path: Path) -> sqlite3.Connection:
+def connect_read_only(path: Path) -> sqlite3.Connection:
     """A connection that can only read. Raises sqlite3.Error, also where there is no file."""
-    return sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_S, check_same_thread=False)
+    return sqlite3.connect(
+        f"file:{quote(str(path))}?mode=ro", uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False
+    )
 
 
 def first_seq_since(database: sqlite3.Connection, since_us: int) -> int:
@@ -102,7 +107,7 @@ def first_seq_since(database: sqlite3.Connection, since_us: int) -> int:
     low, high = database.execute("SELECT ifnull(min(seq), 1), ifnull(max(seq), 0) + 1 FROM event").fetchone()
     while low < high:
         middle = (low + high) // 2
-        row = database.execute(NEXT_TIME, [middle]).fetchone()
+        row = database.execute(SELECT_NEXT_TIME, [middle]).fetchone()
         if row is None or row[0] >= since_us:
             high = middle
         else:
@@ -119,7 +124,7 @@ def _by_hour(database: sqlite3.Connection, since: int) -> list[tuple[int, str, s
     ).fetchall()
 
 
-def _annulled(database: sqlite3.Connection, since: datetime) -> int:
+def _annulled_count(database: sqlite3.Connection, since: datetime) -> int:
     found = database.execute(
         "SELECT count(*) FROM event WHERE annuls IS NOT NULL AND occurred_us >= ?",
         [round(since.timestamp() * _MICROSECONDS)],

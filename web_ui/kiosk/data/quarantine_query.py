@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from web_ui.kiosk.data.hourly_counts import connect
+from web_ui.kiosk.data.hourly_counts import connect_read_only
 
-MOST_SHOWN = 100
+MAX_ROWS = 100
 
-_HELD = (
+_SELECT_QUARANTINED = (
     "SELECT quarantine.seq, id, occurred_us, outcome, event.reason, direction, hex(substr(pseudonym, 1, 4)),"
     " quarantine.reason, quarantine.at, ifnull(times, 1)"
     " FROM quarantine JOIN event USING (seq) LEFT JOIN rejection_count USING (seq) ORDER BY quarantine.seq LIMIT ?"
@@ -19,7 +19,7 @@ _HELD = (
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class QuarantinedEvent:
     """One record in quarantine."""
 
     seq: int
@@ -30,32 +30,32 @@ class Held:
     direction: str | None
     pseudonym: str
     """The first 8 hex digits of the keyed pseudonym; empty where nobody was named."""
-    why: str
+    rejection_reason: str
     """The centre's reason, in its own word."""
-    refused_at: datetime
-    times: int
+    rejected_at: datetime
+    rejection_count: int
     """How often it was refused."""
 
 
 @dataclass(frozen=True, slots=True)
-class Quarantine:
+class QuarantineContents:
     """The oldest records in it, and how many there are."""
 
-    held: tuple[Held, ...] = ()
+    events: tuple[QuarantinedEvent, ...] = ()
     count: int = 0
 
 
-def find(database: Path) -> Quarantine:
+def read_quarantine(database: Path) -> QuarantineContents:
     """What is in quarantine now. Raises sqlite3.Error."""
-    with closing(connect(database)) as connection:
+    with closing(connect_read_only(database)) as connection:
         count = int(connection.execute("SELECT count(*) FROM quarantine").fetchone()[0])
-        rows = connection.execute(_HELD, [MOST_SHOWN]).fetchall() if count else []
-    return Quarantine(tuple(map(_held, rows)), count)
+        rows = connection.execute(_SELECT_QUARANTINED, [MAX_ROWS]).fetchall() if count else []
+    return QuarantineContents(tuple(map(_quarantined_event, rows)), count)
 
 
-def _held(row: tuple[Any, ...]) -> Held:
+def _quarantined_event(row: tuple[Any, ...]) -> QuarantinedEvent:
     seq, id_, us, outcome, reason, direction, name, why, at, times = row
-    return Held(
+    return QuarantinedEvent(
         seq=seq,
         id=UUID(bytes=id_),
         occurred_at=datetime.fromtimestamp(us / 1_000_000, UTC),
@@ -63,7 +63,7 @@ def _held(row: tuple[Any, ...]) -> Held:
         reason=reason,
         direction=direction,
         pseudonym=name.lower(),
-        why=why,
-        refused_at=datetime.fromisoformat(at),
-        times=times,
+        rejection_reason=why,
+        rejected_at=datetime.fromisoformat(at),
+        rejection_count=times,
     )

@@ -2,18 +2,18 @@
 
 from dataclasses import dataclass
 
-from web_ui.i18n.formatting import Writing
-from web_ui.kiosk.data.hourly_counts import Day
+from web_ui.i18n.formatting import LocaleFormatter
+from web_ui.kiosk.data.hourly_counts import DayCounts
 
 WIDTH = 720
 HEIGHT = 120
 GAP = 4
-STACK = ("pass", "check-again", "fail")
+OUTCOME_ORDER = ("pass", "check-again", "fail")
 """From the ground up."""
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class BarSegment:
     """One outcome of one hour."""
 
     outcome: str
@@ -27,11 +27,11 @@ class Block:
 class Bar:
     """One hour."""
 
-    begins: str
+    start: str
     """Local time, `17:00`."""
     counts: dict[str, str]
     total: int
-    blocks: tuple[Block, ...]
+    segments: tuple[BarSegment, ...]
     x: float
 
 
@@ -40,13 +40,13 @@ class Chart:
     """Bars of one height scale."""
 
     bars: tuple[Bar, ...]
-    top: str
+    scale_maximum: str
     """What the full height stands for."""
     busiest: Bar | None
     """The hour with the most people, where there was anybody."""
 
 
-def draw(day: Day, formatter: Writing) -> Chart:
+def build_chart(day: DayCounts, formatter: LocaleFormatter) -> Chart:
     """Bars for the hours of a day."""
     most = max((hour.outcomes.total() for hour in day.hours), default=0)
     top = _round_up(most)
@@ -54,15 +54,15 @@ def draw(day: Day, formatter: Writing) -> Chart:
     bars = []
     for index, hour in enumerate(day.hours):
         x, ground, blocks = index * step, float(HEIGHT), []
-        for outcome in STACK:
+        for outcome in OUTCOME_ORDER:
             height = HEIGHT * hour.outcomes[outcome] / top
             if height:
                 ground -= height
                 blocks.append(
-                    Block(outcome, round(x + GAP / 2, 2), round(ground, 2), round(step - GAP, 2), round(height, 2))
+                    BarSegment(outcome, round(x + GAP / 2, 2), round(ground, 2), round(step - GAP, 2), round(height, 2))
                 )
-        counts = {outcome: formatter.number(hour.outcomes[outcome]) for outcome in STACK}
-        bars.append(Bar(hour.begins_at.strftime("%H:%M"), counts, hour.outcomes.total(), tuple(blocks), round(x, 2)))
+        counts = {outcome: formatter.number(hour.outcomes[outcome]) for outcome in OUTCOME_ORDER}
+        bars.append(Bar(hour.start_at.strftime("%H:%M"), counts, hour.outcomes.total(), tuple(blocks), round(x, 2)))
     busiest = max(bars, key=lambda bar: bar.total) if most else None
     return Chart(tuple(bars), formatter.number(top), busiest)
 

@@ -7,29 +7,31 @@ from typing import Any
 from kiosk.app import control_socket
 from kiosk.core.ports import KioskError
 from web_ui.auth import access_control
-from web_ui.kiosk.pages.kiosk_view import lookout
+from web_ui.kiosk.pages.kiosk_view import kiosk_view
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class CommandResult:
     """What came of an order."""
 
     error: str = ""
     """Key of the sentence for the reader; empty where it was done."""
-    said: str = ""
+    message: str = ""
     """The daemon's own words about it."""
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
-def give(order: control_socket.Order, detail: str = "") -> Given:
+def submit_command(command: control_socket.Command, detail: str = "") -> CommandResult:
     """Note an order, give it to the daemon of these pages, and note what came of it. Raises OSError: then it was not given."""
-    access_control.note(order.do, "asked", detail)
+    access_control.write_audit(command.command, "asked", detail)
     try:
-        answer = control_socket.order(lookout().settings.run_dir, order)
+        answer = control_socket.send_command(kiosk_view().settings.run_dir, command)
     except KioskError as trouble:
-        access_control.note(order.do, "not heard", str(trouble))
-        return Given("order.not-heard", str(trouble))
-    access_control.note(order.do, "done" if answer.ok else answer.error, detail if answer.ok else answer.said)
+        access_control.write_audit(command.command, "not heard", str(trouble))
+        return CommandResult("order.not-heard", str(trouble))
+    access_control.write_audit(
+        command.command, "done" if answer.ok else answer.error_code, detail if answer.ok else answer.message
+    )
     if answer.ok:
-        return Given(detail=answer.detail)
-    return Given(f"order.{answer.error}", answer.said)
+        return CommandResult(detail=answer.detail)
+    return CommandResult(f"order.{answer.error_code}", answer.message)

@@ -4,55 +4,59 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kiosk.core.status import Grade
-from web_ui.i18n.formatting import Language, Writing
-from web_ui.kiosk.data.daemon_status import Truth
+from kiosk.core.status import CheckStatus
+from web_ui.i18n.formatting import Language, LocaleFormatter
+from web_ui.kiosk.data.daemon_status import DaemonStatus
 from web_ui.kiosk.pages import view_model
-from web_ui.kiosk.pages.status import translate
+from web_ui.kiosk.pages.status import make_translator
 
-PARTS = ("screen", "bar", "undo")
+GUARD_PARTS = ("screen", "bar", "undo")
 
 
 @dataclass(frozen=True, slots=True)
-class Screen:
+class GuardScreen:
     """One full screen."""
 
-    tone: str
+    shape: str
     """An outcome, or a state: it chooses shape and colour."""
     word: str
     sentence: str
     number: int
     """Of the decision that is shown, 0 for a state: a new one may sound."""
     direction: str | None = None
-    way: str = ""
+    direction_word: str = ""
 
 
-def screen(truth: Truth, now: datetime, language: Language, writing: Writing) -> Screen:
+def guard_screen(daemon: DaemonStatus, now: datetime, language: Language, formatter: LocaleFormatter) -> GuardScreen:
     """The last answer while the lamp shows it, else the state with the worst trouble and its remedy."""
-    shown = view_model.answering(truth, now)
+    shown = view_model.current_decision(daemon, now)
     if shown:
-        answer = view_model.answer(shown, language, writing)
-        return Screen(shown.outcome, answer.word, answer.reason, shown.number, answer.direction, answer.way)
-    hero = view_model.hero(truth, now, language, writing)
-    t = translate(language)
-    worst = next((check.sentence for check in hero.troubles if check.grade == Grade.BROKEN), "")
+        answer = view_model.decision_row(shown, language, formatter)
+        return GuardScreen(
+            shown.outcome, answer.word, answer.reason, shown.number, answer.direction, answer.direction_word
+        )
+    hero = view_model.status_header(daemon, now, language, formatter)
+    t = make_translator(language)
+    worst = next((check.sentence for check in hero.failing_checks if check.status == CheckStatus.FAIL), "")
     if hero.state == "ready":
         said = [t("guard.ready")]
-    elif truth.live:
+    elif daemon.online:
         said = [worst or hero.sentence, hero.remedy]
     else:
         said = [hero.sentence, t("guard.call")]
-    return Screen(hero.state, view_model.state_word(hero.state, language), " ".join(filter(None, said)), 0)
+    return GuardScreen(hero.state, view_model.state_label(hero.state, language), " ".join(filter(None, said)), 0)
 
 
-def context(truth: Truth, language: Language, writing: Writing, now: datetime) -> dict[str, Any]:
+def guard_context(
+    daemon: DaemonStatus, language: Language, formatter: LocaleFormatter, now: datetime
+) -> dict[str, Any]:
     """Everything that the parts show."""
     return {
-        "t": translate(language),
+        "t": make_translator(language),
         "language": language,
-        "truth": truth,
-        "status": truth.status,
-        "number": writing.number,
-        "room": view_model.room(truth.status),
-        "screen": screen(truth, now, language, writing),
+        "truth": daemon,
+        "status": daemon.status,
+        "number": formatter.number,
+        "room": view_model.occupancy_view(daemon.status),
+        "screen": guard_screen(daemon, now, language, formatter),
     }

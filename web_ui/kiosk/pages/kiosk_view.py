@@ -6,25 +6,25 @@ from typing import Any
 from flask import current_app
 
 from kiosk.system.status_file import STATUS_FILE
-from web_ui.i18n.formatting import Language, Writing
+from web_ui.i18n.formatting import Language, LocaleFormatter
 from web_ui.kiosk.data import daemon_status
-from web_ui.kiosk.data.hourly_counts import History
+from web_ui.kiosk.data.hourly_counts import HourlyCounts
 from web_ui.kiosk.pages import guard, status
-from web_ui.settings import PageSettings
+from web_ui.settings import WebSettings
 
 _EXTENSION = "kiosk-lookout"
 
 
-class Lookout:
+class KioskView:
     """One kiosk, as the pages see it; any thread."""
 
-    def __init__(self, settings: PageSettings) -> None:
+    def __init__(self, settings: WebSettings) -> None:
         self.settings = settings
-        self.hourly_counts = History(settings.database, settings.zone)
+        self.hourly_counts = HourlyCounts(settings.database, settings.zone)
 
-    def daemon_status(self) -> daemon_status.Truth:
+    def daemon_status(self) -> daemon_status.DaemonStatus:
         """What may be said of the daemon now."""
-        return daemon_status.look(self.settings.run_dir)
+        return daemon_status.read_daemon_status(self.settings.run_dir)
 
     def snapshot_version(self) -> object:
         """A value that differs whenever there is a new snapshot."""
@@ -34,27 +34,29 @@ class Lookout:
             return None
         return found.st_mtime_ns, found.st_ino
 
-    def formatter(self, language: Language) -> Writing:
+    def formatter(self, language: Language) -> LocaleFormatter:
         """How that language is written at this place."""
-        return Writing(language, self.settings.zone)
+        return LocaleFormatter(language, self.settings.zone)
 
     def status_values(self, language: Language) -> dict[str, Any]:
         """What the status page shows now."""
         now = datetime.now(UTC)
-        return status.context(self.daemon_status(), self.hourly_counts.last_day(now), language, self.formatter(language), now)
+        return status.status_context(
+            self.daemon_status(), self.hourly_counts.last_day(now), language, self.formatter(language), now
+        )
 
     def guard_values(self, language: Language) -> dict[str, Any]:
         """What the guard's screen shows now."""
         return guard.guard_context(self.daemon_status(), language, self.formatter(language), datetime.now(UTC))
 
 
-def kiosk_view_extension(view: Lookout) -> dict[str, Any]:
+def kiosk_view_extension(view: KioskView) -> dict[str, Any]:
     """What `Flask.extensions` keeps, for `lookout()` to find."""
     return {_EXTENSION: view}
 
 
-def kiosk_view() -> Lookout:
+def kiosk_view() -> KioskView:
     """That of the application that answers the present request."""
     found = current_app.extensions[_EXTENSION]
-    assert isinstance(found, Lookout)
+    assert isinstance(found, KioskView)
     return found

@@ -10,144 +10,148 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, make_response, render_template
 
-from kiosk.core.rules import Hours
+from kiosk.core.rules import OpeningHours
 from web_ui.i18n import request_locale
-from web_ui.i18n.formatting import Language, Writing
+from web_ui.i18n.formatting import Language, LocaleFormatter
 from web_ui.kiosk.data import availability_report, report_query
-from web_ui.kiosk.data.availability_report import Day, Span
-from web_ui.kiosk.data.daemon_status import Truth
-from web_ui.kiosk.pages.kiosk_view import lookout
-from web_ui.kiosk.pages.status import translate
-from web_ui.settings import PageSettings
+from web_ui.kiosk.data.availability_report import ReportDay, TimeSpan
+from web_ui.kiosk.data.daemon_status import DaemonStatus
+from web_ui.kiosk.pages.kiosk_view import kiosk_view
+from web_ui.kiosk.pages.status import make_translator
+from web_ui.settings import WebSettings
 
 report_page = Blueprint("report", __name__)
-EXTENSION = "kiosk-report"
-FRESH_S = 60.0
+REPORT_EXTENSION = "kiosk-report"
+CACHE_S = 60.0
 """A week is not counted again for every look at the page."""
-MOST_OUTAGES = 20
+MAX_OUTAGES = 20
 
 
-class Report:
+class AvailabilityReport:
     """The last days of one kiosk; any thread, counted at most once a minute."""
 
-    def __init__(self, settings: PageSettings, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settings: WebSettings, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
-        self._opens = tuple(Hours.parse(text) for text in settings.opens)
+        self._opening_hours = tuple(OpeningHours.parse(text) for text in settings.opening_hours)
         self._monotonic = monotonic
-        self._asking = threading.Lock()
-        self._counted: tuple[float, tuple[Day, ...]] | None = None
+        self._lock = threading.Lock()
+        self._cached: tuple[float, tuple[ReportDay, ...]] | None = None
 
-    def days(self, now: datetime, *, live: bool) -> tuple[Day, ...]:
+    def days(self, now: datetime, *, online: bool) -> tuple[ReportDay, ...]:
         """Oldest first; empty where the database cannot be asked."""
-        with self._asking:
+        with self._lock:
             now_s = self._monotonic()
-            if self._counted is None or now_s - self._counted[0] >= FRESH_S:
-                self._counted = (now_s, self._count(now, live=live))
-            return self._counted[1]
+            if self._cached is None or now_s - self._cached[0] >= CACHE_S:
+                self._cached = (now_s, self._count(now, live=online))
+            return self._cached[1]
 
-    def _count(self, now: datetime, *, live: bool) -> tuple[Day, ...]:
+    def _count(self, now: datetime, *, live: bool) -> tuple[ReportDay, ...]:
         if self._settings.database is None:
             return ()
         zone = self._settings.zone
         since = availability_report.midnight(
-            now.astimezone(zone).date() - timedelta(days=availability_report.DAYS - 1), zone
+            now.astimezone(zone).date() - timedelta(days=availability_report.REPORT_DAYS - 1), zone
         )
         try:
-            records = report_query.read(self._settings.database, since.astimezone(UTC))
+            records = report_query.read_availability(self._settings.database, since.astimezone(UTC))
         except sqlite3.Error:
             return ()
-        return availability_report.days(records, now, live=live, zone=zone, opens=self._opens)
+        return availability_report.report_days(records, now, online=live, zone=zone, opening_hours=self._opening_hours)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ReportRow:
     """One day as the table tells it."""
 
     day: str
-    opens: str
+    opening_hours: str
     passes: str
     busiest: str
     down: str
-    down_open: str
-    stale: str
+    down_while_open: str
+    lists_stale: str
     hours: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Outage:
+class OutageRow:
     """One time out of service."""
 
     from_at: str
     until_at: str
-    length: str
-    why: str
+    duration: str
+    cause: str
 
 
-def context(days: tuple[Day, ...], truth: Truth, language: Language, writing: Writing, now: datetime) -> dict[str, Any]:
+def report_context(
+    days: tuple[ReportDay, ...], daemon: DaemonStatus, language: Language, formatter: LocaleFormatter, now: datetime
+) -> dict[str, Any]:
     """What the part `report` is given."""
-    t = translate(language)
-    status = truth.status
+    t = make_translator(language)
+    status = daemon.status
     outages = [span for day in reversed(days) for span in reversed(day.down)]
     return {
-        "report_rows": [_row(day, t, writing) for day in reversed(days)],
-        "report_outages": [_outage(span, t, writing) for span in outages[:MOST_OUTAGES]],
-        "report_more": max(0, len(outages) - MOST_OUTAGES),
+        "report_rows": [_report_row(day, t, formatter) for day in reversed(days)],
+        "report_outages": [_outage_row(span, t, formatter) for span in outages[:MAX_OUTAGES]],
+        "report_more": max(0, len(outages) - MAX_OUTAGES),
         "report_says": t(
             "report.says",
             site=status.site if status else "–",
             device=status.device if status else "–",
             days=len(days),
-            at=writing.moment(now),
+            at=formatter.date_time(now),
         ),
     }
 
 
-def _row(day: Day, t: Callable[..., str], writing: Writing) -> Row:
+def _report_row(day: ReportDay, t: Callable[..., str], formatter: LocaleFormatter) -> ReportRow:
     most = max(day.hours)
     unknown = "" if day.known else t("report.unknown")
-    return Row(
-        day=writing.day(datetime(day.date.year, day.date.month, day.date.day, tzinfo=writing.zone)),
-        opens=_opening(day, t),
-        passes=writing.number(day.passes),
-        busiest=f"{day.hours.index(most):02}:00 ({writing.number(most)})" if most else "–",
-        down=unknown or _length(day.down, t),
-        down_open=unknown or _length(day.down_while_open, t),
-        stale=unknown or _length(day.stale, t),
-        hours=tuple(writing.number(count) if count else "" for count in day.hours),
+    return ReportRow(
+        day=formatter.date(datetime(day.date.year, day.date.month, day.date.day, tzinfo=formatter.zone)),
+        opening_hours=_opening_text(day, t),
+        passes=formatter.number(day.passes),
+        busiest=f"{day.hours.index(most):02}:00 ({formatter.number(most)})" if most else "–",
+        down=unknown or _duration_text(day.down, t),
+        down_while_open=unknown or _duration_text(day.down_while_open, t),
+        lists_stale=unknown or _duration_text(day.lists_stale, t),
+        hours=tuple(formatter.number(count) if count else "" for count in day.hours),
     )
 
 
-def _opening(day: Day, t: Callable[..., str]) -> str:
-    if day.opens is None:
+def _opening_text(day: ReportDay, t: Callable[..., str]) -> str:
+    if day.opening_hours is None:
         return t("report.always")
-    return ", ".join(f"{span.from_at:%H:%M}–{span.until_at:%H:%M}" for span in day.opens) or t("report.closed")
+    return ", ".join(f"{span.from_at:%H:%M}–{span.until_at:%H:%M}" for span in day.opening_hours) or t("report.closed")
 
 
-def _outage(span: Span, t: Callable[..., str], writing: Writing) -> Outage:
+def _outage_row(span: TimeSpan, t: Callable[..., str], formatter: LocaleFormatter) -> OutageRow:
     why = "report.why.known" if span.certain else "report.why.unwitnessed"
-    return Outage(writing.moment(span.from_at), writing.moment(span.until_at), _length((span,), t), t(why))
+    return OutageRow(
+        formatter.date_time(span.from_at), formatter.date_time(span.until_at), _duration_text((span,), t), t(why)
+    )
 
 
-def _length(spans: tuple[Span, ...], t: Callable[..., str]) -> str:
+def _duration_text(spans: tuple[TimeSpan, ...], t: Callable[..., str]) -> str:
     """`2:05` hours and minutes, rounded up; with a sign where it is an upper bound."""
-    minutes = -int(-availability_report.total_s(spans) // 60)
+    minutes = -int(-availability_report.total_duration_s(spans) // 60)
     if not minutes:
         return "–"
     text = f"{minutes // 60}:{minutes % 60:02}"
     return text if all(span.certain for span in spans) else t("report.at-most", length=text)
 
 
-def values(language: Language) -> dict[str, Any]:
+def report_values(language: Language) -> dict[str, Any]:
     """The report of the application that answers the present request."""
-    found = current_app.extensions[EXTENSION]
-    assert isinstance(found, Report)
-    now, truth = datetime.now(UTC), lookout().truth()
-    return context(found.days(now, live=truth.live), truth, language, lookout().writing(language), now)
+    found = current_app.extensions[REPORT_EXTENSION]
+    assert isinstance(found, AvailabilityReport)
+    now, truth = datetime.now(UTC), kiosk_view().daemon_status()
+    return report_context(found.days(now, online=truth.online), truth, language, kiosk_view().formatter(language), now)
 
 
 @report_page.get("/report")
 def page() -> Response:
     """The report alone, to read or to print."""
-    language = request_locale.language()
-    shown = lookout().status_page(language) | values(language)
-    return request_locale.remember(make_response(render_template("report.html", **shown)))
+    language = request_locale.request_language()
+    shown = kiosk_view().status_values(language) | report_values(language)
+    return request_locale.set_language_cookie(make_response(render_template("report.html", **shown)))

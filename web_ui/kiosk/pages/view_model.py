@@ -7,180 +7,194 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeVar
 
-from kiosk.core.messages import DIRECTIONS, OUTCOMES, REASONS, STATES, Sentence
-from kiosk.core.status import Fact, Grade, Shown, Status
-from web_ui.i18n.formatting import Language, Writing, plain_number
-from web_ui.i18n.texts import ABSENCE, CLOCK, DELIVERY, GRADE, PAGE, REMEDY, STATE, UNIT, Text
-from web_ui.kiosk.data.daemon_status import Truth
+from kiosk.core.messages import DIRECTION_TEXTS, OUTCOME_TEXTS, REASON_TEXTS, STATE_TEXTS, LocalizedText
+from kiosk.core.status import CheckStatus, HealthCheck, RecentDecision, StatusSnapshot
+from web_ui.i18n.formatting import Language, LocaleFormatter, format_number
+from web_ui.i18n.texts import CHECK_STATUS_TEXTS, CLOCK, DELIVERY, LIVENESS_TEXTS, PAGE_TEXTS, REMEDY, STATE, UNIT, Text
+from web_ui.kiosk.data.daemon_status import DaemonStatus
 
-T = TypeVar("T", bound=StrEnum)
+CodeT = TypeVar("CodeT", bound=StrEnum)
 
-LAMP_S = 3.0
+OUTCOME_SHOWN_S = 3.0
 """How long after a decision the lamp still shows its outcome."""
-NEARLY_FULL = 90.0
+NEARLY_FULL_PERCENT = 90.0
 """From which share of the people who may be inside, in percent, it is said."""
-MEASURED = re.compile(r"([+-]?\d{1,12}(?:\.\d{1,3})?) ?([^\d\s]{0,6})")
-RESTING = {"out-of-order": ("fail", "check-again")}
+MEASURED_PATTERN = re.compile(r"([+-]?\d{1,12}(?:\.\d{1,3})?) ?([^\d\s]{0,6})")
+IDLE_LAMPS = {"out-of-order": ("fail", "check-again")}
 """Bulbs that a state lights steadily: red and amber together."""
-BAD_FIRST = {Grade.FAIL: 0, Grade.WARN: 1, Grade.PASS: 2}
+STATUS_ORDER = {CheckStatus.FAIL: 0, CheckStatus.WARN: 1, CheckStatus.PASS: 2}
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class DecisionRow:
     """One decision as a row of the page."""
 
     time: str
     outcome: str
     word: str
     direction: str | None
-    way: str
+    direction_word: str
     reason: str
-    took: str
-    took_long: str
+    latency: str
+    latency_text: str
     annulled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class CheckRow:
     """One fact of the self-check as a row of the page."""
 
     name: str
-    grade: str
+    status: str
     word: str
     value: str
     sentence: str
 
 
 @dataclass(frozen=True, slots=True)
-class Hero:
+class StatusHeader:
     """The one sentence of state, and what to do."""
 
     state: str
     sentence: str
     remedy: str
-    troubles: tuple[Check, ...]
+    failing_checks: tuple[CheckRow, ...]
     word: str
     """What the lamp says, in a word."""
-    tone: str
+    shape: str
     """The outcome or state that the lamp shows."""
-    lit: tuple[str, ...]
+    lit_lamps: tuple[str, ...]
     """Which bulbs are lit, named by the outcome that each stands for."""
 
 
-def hero(daemon: Truth, now: datetime, language: Language, formatter: Writing) -> Hero:
+def status_header(daemon: DaemonStatus, now: datetime, language: Language, formatter: LocaleFormatter) -> StatusHeader:
     """State, reason and remedy, and the lamp as it is now."""
     state, status = daemon.state, daemon.status
-    troubles = tuple(check for check in checks(status, language) if check.grade != Grade.PASS) if daemon.live else ()
-    shown = answering(daemon, now)
+    troubles = (
+        tuple(check for check in check_rows(status, language) if check.status != CheckStatus.PASS)
+        if daemon.online
+        else ()
+    )
+    shown = current_decision(daemon, now)
     answer = shown.outcome if shown else ""
-    return Hero(
+    return StatusHeader(
         state=state,
-        sentence=STATE[state].of(language, span=formatter.span(daemon.age_s or 0.0)),
+        sentence=STATE[state].of(language, span=formatter.duration(daemon.age_s or 0.0)),
         remedy=REMEDY[state].of(language),
-        troubles=troubles,
-        word=said(OUTCOMES, answer, language) if answer else state_word(state, language),
-        tone=answer or state,
-        lit=(answer,) if answer else RESTING.get(state, ()),
+        failing_checks=troubles,
+        word=message_for(OUTCOME_TEXTS, answer, language) if answer else state_label(state, language),
+        shape=answer or state,
+        lit_lamps=(answer,) if answer else IDLE_LAMPS.get(state, ()),
     )
 
 
-def answering(daemon: Truth, now: datetime) -> Shown | None:
+def current_decision(daemon: DaemonStatus, now: datetime) -> RecentDecision | None:
     """The decision that the lamp shows at this moment, if it shows one."""
-    if not (daemon.working and daemon.status and daemon.status.recent_decisions):
+    if not (daemon.serving and daemon.status and daemon.status.recent_decisions):
         return None
     last = daemon.status.recent_decisions[-1]
-    recent = 0 <= (now - moment(last.at)).total_seconds() <= LAMP_S
-    return last if recent and last.outcome in set(OUTCOMES) else None
+    recent = 0 <= (now - parse_time(last.at)).total_seconds() <= OUTCOME_SHOWN_S
+    return last if recent and last.outcome in set(OUTCOME_TEXTS) else None
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class OccupancyView:
     """How full the place is, where it has a limit."""
 
     capacity: int
-    share: float
+    percent: float
     """Of the limit, in percent, at most 100."""
-    grade: str
+    status: str
     """Full is `broken`, nearly full `warn`, else `ok`: words of shapes and colours."""
 
 
-def room(status: Status | None) -> Room | None:
+def occupancy_view(status: StatusSnapshot | None) -> OccupancyView | None:
     """People inside against the limit; None where there is none."""
     if status is None or not status.capacity or status.capacity < 0:
         return None
     share = 100.0 * status.occupancy / status.capacity
-    grade = Grade.FAIL if share >= 100 else Grade.WARN if share >= NEARLY_FULL else Grade.PASS
-    return Room(status.capacity, min(100.0, round(share, 1)), grade.value)
+    grade = CheckStatus.FAIL if share >= 100 else CheckStatus.WARN if share >= NEARLY_FULL_PERCENT else CheckStatus.PASS
+    return OccupancyView(status.capacity, min(100.0, round(share, 1)), grade.value)
 
 
-def answers(status: Status | None, language: Language, formatter: Writing) -> tuple[Answer, ...]:
+def decision_rows(
+    status: StatusSnapshot | None, language: Language, formatter: LocaleFormatter
+) -> tuple[DecisionRow, ...]:
     """The last decisions, newest first."""
-    return tuple(answer(shown, language, formatter) for shown in reversed(status.recent_decisions)) if status else ()
+    return (
+        tuple(decision_row(shown, language, formatter) for shown in reversed(status.recent_decisions)) if status else ()
+    )
 
 
-def answer(decision: Shown, language: Language, formatter: Writing) -> Answer:
+def decision_row(decision: RecentDecision, language: Language, formatter: LocaleFormatter) -> DecisionRow:
     """One decision in words."""
-    return Answer(
-        time=formatter.clock(moment(decision.at)),
+    return DecisionRow(
+        time=formatter.time_of_day(parse_time(decision.at)),
         outcome=decision.outcome,
-        word=said(OUTCOMES, decision.outcome, language),
+        word=message_for(OUTCOME_TEXTS, decision.outcome, language),
         direction=decision.direction,
-        way=said(DIRECTIONS, decision.direction, language).capitalize() if decision.direction else "",
-        reason=said(REASONS, decision.reason, language),
-        took=f"{formatter.number(decision.latency_ms)} ms",
-        took_long=PAGE["took"].of(language, ms=formatter.number(decision.latency_ms)),
+        direction_word=message_for(DIRECTION_TEXTS, decision.direction, language).capitalize()
+        if decision.direction
+        else "",
+        reason=message_for(REASON_TEXTS, decision.reason, language),
+        latency=f"{formatter.number(decision.latency_ms)} ms",
+        latency_text=PAGE_TEXTS["took"].of(language, ms=formatter.number(decision.latency_ms)),
         annulled=decision.annulled,
     )
 
 
-def said(table: Mapping[T, Sentence], value: str, language: Language) -> str:
+def message_for(table: Mapping[CodeT, LocalizedText], value: str, language: Language) -> str:
     """The kiosk's own word for a value; one that this version does not know stands for itself."""
     return next((sentence.in_language(language) for known, sentence in table.items() if known == value), value)
 
 
-def state_word(state: str, language: Language) -> str:
+def state_label(state: str, language: Language) -> str:
     """The short word for a state of `Truth.state`."""
-    return ABSENCE[state].of(language) if state in ABSENCE else said(STATES, state, language)
+    return LIVENESS_TEXTS[state].of(language) if state in LIVENESS_TEXTS else message_for(STATE_TEXTS, state, language)
 
 
-def checks(status: Status | None, language: Language) -> tuple[Check, ...]:
+def check_rows(status: StatusSnapshot | None, language: Language) -> tuple[CheckRow, ...]:
     """All facts, the worst first."""
-    facts = sorted(status.checks, key=lambda fact: BAD_FIRST[fact.status]) if status else ()
-    return tuple(_check(fact, language) for fact in facts)
+    facts = sorted(status.checks, key=lambda fact: STATUS_ORDER[fact.status]) if status else ()
+    return tuple(_check_row(fact, language) for fact in facts)
 
 
-def _check(check: Fact, language: Language) -> Check:
+def _check_row(check: HealthCheck, language: Language) -> CheckRow:
     sentence = check.vi if language == "vi" else check.en
-    return Check(
-        check.name, check.status.value, GRADE[check.status.value].of(language), measured(check.value, language), sentence
+    return CheckRow(
+        check.name,
+        check.status.value,
+        CHECK_STATUS_TEXTS[check.status.value].of(language),
+        format_measurement(check.value, language),
+        sentence,
     )
 
 
-def measured(value: str, language: Language) -> str:
+def format_measurement(value: str, language: Language) -> str:
     """A value with its unit as the language writes it; what is not a number with a unit is a word, or stands for itself."""
-    found = MEASURED.fullmatch(value)
+    found = MEASURED_PATTERN.fullmatch(value)
     if found is None:
-        return word(CLOCK, value, language)
+        return text_for(CLOCK, value, language)
     number, unit = found.groups()
     digits = len(number.partition(".")[2])
-    return f"{plain_number(float(number), language, digits)} {word(UNIT, unit, language)}".strip()
+    return f"{format_number(float(number), language, digits)} {text_for(UNIT, unit, language)}".strip()
 
 
-def word(table: Mapping[str, Text], value: str, language: Language) -> str:
+def text_for(table: Mapping[str, Text], value: str, language: Language) -> str:
     """The word for a value; one that this version does not know stands for itself."""
     return table[value].of(language) if value in table else value
 
 
-def clock_word(status: Status, language: Language) -> str:
+def clock_label(status: StatusSnapshot, language: Language) -> str:
     """How far the device's clock can be believed."""
-    return word(CLOCK, status.clock_quality, language)
+    return text_for(CLOCK, status.clock_quality, language)
 
 
-def delivery_word(status: Status, language: Language) -> str:
+def delivery_label(status: StatusSnapshot, language: Language) -> str:
     """When a passage leaves the outbox."""
-    return word(DELIVERY, status.uplink.acknowledge_by, language)
+    return text_for(DELIVERY, status.uplink.acknowledge_by, language)
 
 
-def moment(text: str) -> datetime:
+def parse_time(text: str) -> datetime:
     """A time of the snapshot; `truth` has checked its form."""
     return datetime.fromisoformat(text)

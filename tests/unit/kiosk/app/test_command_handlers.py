@@ -7,31 +7,38 @@ from datetime import UTC, datetime
 import pytest
 
 from kiosk.app import control_socket
-from kiosk.app.control_socket import Admit, Pause, ReleaseQuarantine, ShowLamp, TakeStill, Undo
-from kiosk.core.model import Direction, Grounds, Outcome
+from kiosk.app.control_socket import (
+    AdmitCommand,
+    CapturePreviewCommand,
+    PauseCommand,
+    ReleaseQuarantineCommand,
+    ShowSignalCommand,
+    UndoCommand,
+)
+from kiosk.core.model import Direction, ManualReason, Outcome
 from kiosk.credentials.trust import denylist
 from kiosk.decoding.preview.preview import MAX_JPEG_BYTES
-from kiosk.simulation.demo import Demonstration
+from kiosk.simulation.demo import Demo
 from kiosk.system import logs
 from tests.fakes.processes.running_demo import await_status, demonstration, fact
 
 
 @pytest.fixture(scope="module")
-def running() -> Iterator[Demonstration]:
+def running() -> Iterator[Demo]:
     with demonstration() as started:
         yield started
 
 
-def ordered(running: Demonstration, what: control_socket.Order) -> control_socket.Answer:
-    answer = control_socket.order(running.premises.run_dir, what)
-    assert answer.ok, answer.said
+def ordered(running: Demo, what: control_socket.Command) -> control_socket.Response:
+    answer = control_socket.send_command(running.sandbox.run_dir, what)
+    assert answer.ok, answer.message
     return answer
 
 
-def test_whom_a_guard_admits_is_recorded_counted_and_delivered(running: Demonstration) -> None:
-    before = running.turn()
+def test_whom_a_guard_admits_is_recorded_counted_and_delivered(running: Demo) -> None:
+    before = running.poll()
     assert before is not None
-    answer = ordered(running, Admit(Direction.IN))
+    answer = ordered(running, AdmitCommand(Direction.IN))
     found = await_status(running, lambda found: any(each["reason"] == "manual" for each in found["shown"]))
     admitted = next(each for each in found["shown"] if each["reason"] == "manual")
     assert admitted["seq"] == answer.detail["seq"]
@@ -39,49 +46,49 @@ def test_whom_a_guard_admits_is_recorded_counted_and_delivered(running: Demonstr
     await_status(running, lambda found: found["outbox"]["depth"] == 0)
 
 
-def test_whom_a_guard_let_through_is_undone_told_and_delivered_and_only_once(running: Demonstration) -> None:
-    ordered(running, Pause(paused=True))
-    seq = ordered(running, Admit(Direction.IN, Grounds.HELPED)).detail["seq"]
+def test_whom_a_guard_let_through_is_undone_told_and_delivered_and_only_once(running: Demo) -> None:
+    ordered(running, PauseCommand(paused=True))
+    seq = ordered(running, AdmitCommand(Direction.IN, ManualReason.ASSISTED)).detail["seq"]
     found = await_status(running, lambda found: found["undo"] is not None and found["undo"]["seq"] == seq)
     assert (found["undo"]["direction"], found["undo"]["reason"], found["undo"]["kind"]) == ("in", "manual", None)
     assert 0 < found["undo"]["left_s"] <= 30
     inside = found["inside"]
-    wrong = control_socket.order(running.premises.run_dir, Undo(Grounds.BY_MISTAKE, seq - 1))
-    assert (wrong.ok, wrong.error) == (False, "another-since")
-    answer = ordered(running, Undo(Grounds.BY_MISTAKE, seq))
+    wrong = control_socket.send_command(running.sandbox.run_dir, UndoCommand(ManualReason.MISTAKE, seq - 1))
+    assert (wrong.ok, wrong.error_code) == (False, "newer-event")
+    answer = ordered(running, UndoCommand(ManualReason.MISTAKE, seq))
     assert answer.detail == {"seq": seq + 1, "annulled_seq": seq, "direction": "in"}
     found = await_status(running, lambda found: found["undo"] is None and found["inside"] == inside - 1)
     undone, undo = found["shown"][-2:]
     assert (undone["seq"], undone["outcome"], undone["annulled"]) == (seq, "pass", True)
-    assert (undo["outcome"], undo["reason"], undo["annuls_seq"]) == ("look-again", "annulled", seq)
+    assert (undo["outcome"], undo["reason"], undo["annuls_seq"]) == ("check-again", "annulled", seq)
     assert found["counters"]["annulled"] == 1
-    again = control_socket.order(running.premises.run_dir, Undo(Grounds.BY_MISTAKE))
-    assert (again.ok, again.error) == (False, "already-undone")
+    again = control_socket.send_command(running.sandbox.run_dir, UndoCommand(ManualReason.MISTAKE))
+    assert (again.ok, again.error_code) == (False, "already-undone")
     await_status(running, lambda found: found["outbox"]["depth"] == 0)
-    ordered(running, Pause(paused=False))
+    ordered(running, PauseCommand(paused=False))
 
 
-def test_a_paused_kiosk_says_out_of_order_and_answers_nobody_until_it_is_resumed(running: Demonstration) -> None:
-    assert ordered(running, Pause(paused=True)).detail == {"paused": True}
+def test_a_paused_kiosk_says_out_of_order_and_answers_nobody_until_it_is_resumed(running: Demo) -> None:
+    assert ordered(running, PauseCommand(paused=True)).detail == {"paused": True}
     found = await_status(running, lambda found: found["state"] == "out-of-order")
     assert fact(found, "paused")["grade"] == "broken"
     answered = found["counters"]
     for _ in range(20):
-        found = running.turn() or found
+        found = running.poll() or found
     assert found["counters"] == answered
-    ordered(running, Pause(paused=False))
+    ordered(running, PauseCommand(paused=False))
     await_status(running, lambda found: found["state"] == "ready" and found["counters"] != answered)
 
 
-def test_lamps_can_be_shown_and_quarantine_released_without_a_record(running: Demonstration) -> None:
-    ordered(running, ShowLamp(Outcome.FAIL))
-    assert ordered(running, ReleaseQuarantine()).detail == {"released": 0}
+def test_lamps_can_be_shown_and_quarantine_released_without_a_record(running: Demo) -> None:
+    ordered(running, ShowSignalCommand(Outcome.FAIL))
+    assert ordered(running, ReleaseQuarantineCommand()).detail == {"released": 0}
 
 
-def test_a_picture_for_aiming_comes_from_the_running_camera_and_nobody_is_kept_waiting(running: Demonstration) -> None:
-    before = running.turn()
+def test_a_picture_for_aiming_comes_from_the_running_camera_and_nobody_is_kept_waiting(running: Demo) -> None:
+    before = running.poll()
     assert before is not None
-    detail = ordered(running, TakeStill()).detail
+    detail = ordered(running, CapturePreviewCommand()).detail
     jpeg = base64.b64decode(detail["jpeg"])
     assert jpeg.startswith(b"\xff\xd8")
     assert len(jpeg) <= MAX_JPEG_BYTES
@@ -90,30 +97,30 @@ def test_a_picture_for_aiming_comes_from_the_running_camera_and_nobody_is_kept_w
     await_status(running, lambda found: found["counters"] != before["counters"])
 
 
-def test_the_last_lines_of_the_log_lie_in_the_run_directory(running: Demonstration) -> None:
-    ordered(running, Pause(paused=False))
-    lines = logs.last(running.premises.run_dir)
+def test_the_last_lines_of_the_log_lie_in_the_run_directory(running: Demo) -> None:
+    ordered(running, PauseCommand(paused=False))
+    lines = logs.read_log_tail(running.sandbox.run_dir)
     assert any("has started" in line.text for line in lines)
     assert lines[-1].text.startswith("order pause of process")
 
 
 def test_a_newer_denylist_is_in_force_without_a_restart_and_an_older_one_is_not_taken_back(
-    running: Demonstration,
+    running: Demo,
 ) -> None:
-    world = running.premises.world
-    file = running.premises.folder / "denylist.cbor"
+    world = running.sandbox.samples
+    file = running.sandbox.folder / "denylist.cbor"
     first = file.read_bytes()
     subject = world["valid"].subject
     assert subject is not None
     serial = bytes.fromhex(subject.identifiers[0].value)
-    newer = denylist.of([serial], number=2, issued_at=datetime.now(UTC))
-    file.write_bytes(denylist.seal(world.root_key, newer))
+    newer = denylist.make_denylist([serial], number=2, issued_at=datetime.now(UTC))
+    file.write_bytes(denylist.sign_denylist(world.root_key, newer))
     await_status(running, lambda found: found["lists"]["denied"].startswith("2 "))
     await_status(running, lambda found: any(each["reason"] == "revoked" for each in found["shown"][-4:]))
     file.write_bytes(first)
-    found = running.turn()
+    found = running.poll()
     assert found is not None
     await_status(running, lambda later: later["now_at"] > found["now_at"])
     still = await_status(running, lambda later: bool(later["lists"]))
     assert still["lists"]["denied"].startswith("2 ")
-    assert "list 2 was in force already" in running.processes["kiosk"].log.read_text(encoding="utf-8")
+    assert "list 2 was in force already" in running.processes["kiosk"].log_file.read_text(encoding="utf-8")

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 
-from kiosk.app.frame_slot import Mailbox
+from kiosk.app.frame_slot import LatestFrameSlot
 from kiosk.core.frame import Frame
 
 
@@ -13,28 +13,28 @@ def frame(number: int) -> Frame:
 
 
 def test_the_newest_frame_wins_and_the_lost_ones_are_counted() -> None:
-    mailbox = Mailbox()
+    mailbox = LatestFrameSlot()
     for number in (1, 2, 3):
         mailbox.put(frame(number))
     taken = mailbox.take(0)
     assert taken is not None
     assert taken.number == 3
-    assert mailbox.overwritten == 2
+    assert mailbox.dropped_frames == 2
 
 
 def test_a_frame_is_given_out_once() -> None:
-    mailbox = Mailbox()
+    mailbox = LatestFrameSlot()
     mailbox.put(frame(1))
     mailbox.take(0)
     assert mailbox.take(0) is None
 
 
 def test_an_empty_mailbox_answers_none_when_the_time_is_over() -> None:
-    assert Mailbox().take(0.001) is None
+    assert LatestFrameSlot().take(0.001) is None
 
 
 def test_closing_wakes_a_taker_who_waits() -> None:
-    mailbox = Mailbox()
+    mailbox = LatestFrameSlot()
     taken: list[Frame | None] = []
     waiting = threading.Thread(target=lambda: taken.append(mailbox.take(60)))
     waiting.start()

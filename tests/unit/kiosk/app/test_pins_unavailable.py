@@ -20,9 +20,13 @@ from kiosk.system.wakeup import WakeupPipe
 
 
 def settings(run_dir: Path) -> config.Settings:
-    keys = config.KeySettings(sealing_public_key=run_dir, pseudonym_key=run_dir, trust_list=run_dir, root_public_key=run_dir)
+    keys = config.KeySettings(
+        sealing_public_key=run_dir, pseudonym_key=run_dir, trust_list=run_dir, root_public_key=run_dir
+    )
     wired = config.Signal(pin_factory="mock", admit_button=5, undo_button=6, presence_sensor=7)
-    return config.Settings(site=config.SiteSettings(site="cho", device="cong-1"), keys=keys, gpio=wired, run_dir=run_dir)
+    return config.Settings(
+        site=config.SiteSettings(site="cho", device="cong-1"), keys=keys, gpio=wired, run_dir=run_dir
+    )
 
 
 class Held:
@@ -99,7 +103,9 @@ def test_under_systemd_it_runs_and_tells_once_instead_of_being_started_for_ever(
         systemd.bind("\0" + name)
         systemd.settimeout(30.0)
         threading.Timer(2.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
-        assert open_signal_with_retry(without_pins(tmp_path), bell, SystemdNotifier({"NOTIFY_SOCKET": f"@{name}"})) is None
+        assert (
+            open_signal_with_retry(without_pins(tmp_path), bell, SystemdNotifier({"NOTIFY_SOCKET": f"@{name}"})) is None
+        )
         told = [systemd.recv(4096).decode() for _ in range(3)]
     assert told[0].startswith("READY=1\nSTATUS=out-of-order: ")
     assert set(told[1:]) == {"WATCHDOG=1"}

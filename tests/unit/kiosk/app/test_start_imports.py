@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from kiosk.core.frame import Frame
 from kiosk.decoding import Cascade
-from kiosk.decoding.scene import Aspect, Scene
-from kiosk.decoding.stages import heavy_stages
-from kiosk.decoding.warm_up import picture, rehearse
-from kiosk.storage import Store
+from kiosk.decoding.scene import RegionView, Scene
+from kiosk.decoding.stages import make_slow_stages
+from kiosk.decoding.warm_up import make_test_image, warm_up_decoder
+from kiosk.storage import SqliteEventStore
 
 LATER = ("sqlite_utils", "paho", "ssl", "urllib.request", "PIL")
 """Packages that together were a third of what a start loaded."""
@@ -30,25 +30,25 @@ def test_the_daemon_s_imports_leave_out_what_only_a_new_schema_or_the_broker_nee
 
 
 def test_a_store_whose_schema_is_in_force_opens_without_the_tool_that_makes_schemas(tmp_path: Path) -> None:
-    path = tmp_path / "passages.db"
+    path = tmp_path / "events.db"
     open_and_close = f"from pathlib import Path\nfrom kiosk.storage import Store\nStore(Path({str(path)!r})).close()"
     assert loaded_by(open_and_close, *LATER) == {"sqlite_utils"}
     assert loaded_by(open_and_close, *LATER) == set()
-    Store(path).close()
+    SqliteEventStore(path).close()
 
 
 def test_the_rehearsal_asks_every_stage_and_the_picture_lets_them_work() -> None:
     cascade = Cascade(frame_budget_s=60.0, motion_gate=False)
-    cascade.read(Frame(picture(1280, 720), 0, 0.0))
-    assert set(cascade._costs_s) == {stage.name for stage in heavy_stages()}
-    seen = Scene(picture(1280, 720))
-    assert seen.promising(0)
-    assert seen.grids(Aspect())
+    cascade.decode(Frame(make_test_image(1280, 720), 0, 0.0))
+    assert set(cascade._costs_s) == {stage.name for stage in make_slow_stages()}
+    seen = Scene(make_test_image(1280, 720))
+    assert seen.has_finder(0)
+    assert seen.grids(RegionView())
 
 
 @given(width=st.integers(240, 2000), height=st.integers(240, 2000))
 def test_nothing_is_read_in_the_rehearsal_whatever_the_camera_s_size(width: int, height: int) -> None:
-    assert rehearse(width, height).readings == ()
+    assert warm_up_decoder(width, height).codes == ()
 
 
 def test_the_daemon_s_own_entry_loads_no_command_line_for_people() -> None:

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from kiosk.app.worker import Worker, described
+from kiosk.app.worker import Worker, error_summary
 
 
 def test_a_worker_steps_until_it_is_stopped() -> None:
@@ -18,7 +18,7 @@ def test_a_worker_steps_until_it_is_stopped() -> None:
             stop.set()
         return 0.0
 
-    worker = Worker("three", step, stop, crashed=lambda name: steps.append(-1))
+    worker = Worker("three", step, stop, on_crash=lambda name: steps.append(-1))
     worker.start()
     assert worker.join(10)
     assert steps == [0, 1, 2]
@@ -31,7 +31,7 @@ def test_a_worker_that_waits_long_is_stopped_at_once() -> None:
         began.set()
         return 3600.0
 
-    worker = Worker("patient", step, stop, crashed=lambda name: None)
+    worker = Worker("patient", step, stop, on_crash=lambda name: None)
     worker.start()
     assert began.wait(10)
     stop.set()
@@ -63,6 +63,6 @@ def test_the_place_of_an_error_is_described_innermost_first() -> None:
 
     with pytest.raises(KeyError) as error:
         inner()
-    told = described(error.value)
+    told = error_summary(error.value)
     assert told.startswith("KeyError at test_worker.py:")
     assert told.index("inner") < told.index("test_the_place")

@@ -249,7 +249,9 @@ def test_every_step_has_a_name_in_both_languages() -> None:
 
 def test_where_no_kiosk_runs_there_is_nothing_to_accept(tmp_path: Path) -> None:
     with temporary_sandbox() as premises:
-        done = CliRunner().invoke(doctor, ["--config", str(premises.config_file), "--acceptance", "--report", str(tmp_path)])
+        done = CliRunner().invoke(
+            doctor, ["--config", str(premises.config_file), "--acceptance", "--report", str(tmp_path)]
+        )
     assert done.exit_code == 1
     assert "systemctl start kiosk" in str(done.exception)
     assert list(tmp_path.iterdir()) == []

@@ -42,7 +42,9 @@ def rewritten(premises: Premises, old: str, new: str) -> Path:
 def test_an_unknown_configuration_key_is_told_with_what_was_meant(premises: Premises) -> None:
     path = rewritten(premises, "repeat_window_s = 8.0", "repeat_windov_s = 8.0")
     for command in ("run", "web"):
-        assert "visit.repeat_windov_s: no such setting; did you mean 'repeat_window_s'?" in told(kiosk(command, "--config", path))
+        assert "visit.repeat_windov_s: no such setting; did you mean 'repeat_window_s'?" in told(
+            kiosk(command, "--config", path)
+        )
     assert "did you mean 'repeat_window_s'?" in told(kiosk("check-config", path))
 
 

@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from kiosk import config
-from kiosk.cli.doctor.command import button_check, doctor, run_checks, presence_check
+from kiosk.cli.doctor.command import button_check, doctor, presence_check, run_checks
 from kiosk.core.model import DeviceState
-from kiosk.core.status import HealthCheck, CheckStatus, StatusSnapshot
+from kiosk.core.status import CheckStatus, HealthCheck, StatusSnapshot
 from kiosk.simulation.sandbox import Premises, temporary_sandbox
 from kiosk.system import status_file
 from tests.faults.faulty_disk import Mounted
@@ -125,7 +125,9 @@ def test_a_disk_that_its_kernel_has_closed_is_bad_for_root_too(premises: Premise
             pytest.skip("this kernel injects no error into a file system")
         settings = config.load_settings(premises.config_file)
         records = settings.storage.model_copy(update={"path": disk.folder / "events.db"})
-        facts = [fact for fact in run_checks(settings.model_copy(update={"storage": records})) if fact.name == "records"]
+        facts = [
+            fact for fact in run_checks(settings.model_copy(update={"storage": records})) if fact.name == "records"
+        ]
     finally:
         disk.remove()
     assert {fact.status for fact in facts} == {CheckStatus.FAIL}

@@ -145,7 +145,9 @@ class TestDenyCommand:
         subject = WORLD["hcert"].subject
         assert subject is not None
         run(deny, "add", "--uvci", subject.identifiers[0].value, "-o", tmp_path / "d")
-        verifier = CredentialVerifier(trust_list.parse_trust_list(WORLD.trust_list, WORLD.root_pem), denylist.load_denylist(tmp_path / "d"))
+        verifier = CredentialVerifier(
+            trust_list.parse_trust_list(WORLD.trust_list, WORLD.root_pem), denylist.load_denylist(tmp_path / "d")
+        )
         assert verifier.verify(WORLD["hcert"].data, moment()).kind is CodeKind.HCERT
         assert not isinstance(verifier.verify(WORLD["hcert"].data, moment()), Claim)
         assert isinstance(verifier.verify(WORLD["revoked"].data, moment()), Claim)

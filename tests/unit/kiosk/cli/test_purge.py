@@ -22,7 +22,8 @@ def test_old_delivered_passages_go_and_a_notice_stays() -> None:
         store = open_event_store(records)
         long_ago = datetime.now(UTC) - timedelta(days=records.retention_days + 1)
         old = [
-            replace(a_passage(number), occurred_at=long_ago, clock=ClockQuality.SYNCHRONISED) for number in (1, 2, 3)
+            replace(a_passage(number), occurred_at=long_ago, clock_quality=ClockQuality.SYNCHRONISED)
+            for number in (1, 2, 3)
         ]
         store.commit_all(old)
         store.acknowledge(2)

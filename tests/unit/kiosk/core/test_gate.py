@@ -100,7 +100,10 @@ def test_a_rotated_code_of_the_same_app_is_the_same_visit(scene: Scene) -> None:
     token = sign_pass(WORLD.issuer, SERIAL, NOW_AT, NOW_AT + timedelta(days=1), holder_key=HOLDER_RAW)
     answers = []
     for second in (0, 5, 10):
-        scene.codes, scene.now = (make_rotating_pass(token, HOLDER, NOW_AT + timedelta(seconds=second)),), moment(second)
+        scene.codes, scene.now = (
+            (make_rotating_pass(token, HOLDER, NOW_AT + timedelta(seconds=second)),),
+            moment(second),
+        )
         answers.append(gate.process_frame(FRAME).stored)
     assert [answer is not None for answer in answers] == [True, False, False]
 
@@ -125,7 +128,9 @@ def test_an_unknown_code_is_kept_only_as_keyed_hash_and_length(scene: Scene) -> 
 
 
 def test_the_subject_of_a_refused_person_is_sealed_for_the_centre(scene: Scene) -> None:
-    stored = shown(scene, scene.gate(rules.AccessPolicy(min_assurance={CodeKind.ENTRY_PASS: Assurance.VERIFIED})), "id-card")
+    stored = shown(
+        scene, scene.gate(rules.AccessPolicy(min_assurance={CodeKind.ENTRY_PASS: Assurance.VERIFIED})), "id-card"
+    )
     assert stored is not None
     assert stored.event.reason is Reason.NOT_ACCEPTED
     assert unseal_subject(PRIVATE, stored.event.sealed, stored.event.id)["name"] == WORLD["id-card"].person.name  # type: ignore[union-attr]
@@ -162,7 +167,11 @@ def test_an_event_has_both_clocks_and_the_clock_quality(scene: Scene) -> None:
     stored = scene.gate().process_frame(FRAME).stored
     assert stored is not None
     passage = stored.event
-    assert (passage.occurred_at, passage.occurred_s, passage.clock_quality) == (scene.now.utc_at, scene.now.monotonic_s, scene.now.quality)
+    assert (passage.occurred_at, passage.occurred_s, passage.clock_quality) == (
+        scene.now.utc_at,
+        scene.now.monotonic_s,
+        scene.now.quality,
+    )
 
 
 def test_ids_are_version_7_and_rise_with_time() -> None:
@@ -174,4 +183,4 @@ def test_ids_are_version_7_and_rise_with_time() -> None:
 
 
 def test_a_clock_before_1970_gives_a_valid_id() -> None:
-    assert uuid7(replace(moment(), at=NOW_AT - timedelta(days=30_000))).int >> 80 == 0
+    assert uuid7(replace(moment(), utc_at=NOW_AT - timedelta(days=30_000))).int >> 80 == 0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kiosk.core import messages
-from kiosk.core.model import CodeKind, Direction, Outcome, Reason, DeviceState
+from kiosk.core.model import CodeKind, DeviceState, Direction, Outcome, Reason
 
 TABLES = [
     (messages.REASON_TEXTS, Reason),

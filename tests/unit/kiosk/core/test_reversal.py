@@ -10,11 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.core.gate import Gate
-from kiosk.core.model import DecodedCode, DecodeResult, Direction, ManualReason, ClockReading, Outcome, Reason, DeviceState, StoredEvent
+from kiosk.core.model import (
+    ClockReading,
+    DecodedCode,
+    DecodeResult,
+    DeviceState,
+    Direction,
+    ManualReason,
+    Outcome,
+    Reason,
+    StoredEvent,
+)
 from kiosk.core.ports import StoreError
 from kiosk.core.reversal import LastAccessEvent, UndoError, UndoRefusal
-from kiosk.core.visits import Visits
-from kiosk.storage import Store
+from kiosk.core.visits import VisitTracker
+from kiosk.storage import SqliteEventStore
 from tests.fakes.data.access_events import a_passage, an_undo
 from tests.fakes.data.people import WORLD, moment
 from tests.fakes.parts.gate import FRAME, gate_before
@@ -30,14 +40,14 @@ class Killed(Exception):
 class Life:
     """One run of a gate on a database that outlives it."""
 
-    store: Store
+    store: SqliteEventStore
     now: ClockReading = field(default_factory=moment)
     codes: tuple[bytes, ...] = ()
     lights: list[Outcome] = field(default_factory=list)
     dies_before_the_light: bool = False
 
     def __post_init__(self) -> None:
-        self.visits = Visits(window_s=8)
+        self.visits = VisitTracker(window_s=8)
         self.last = LastAccessEvent(30, boot_id=self.store.boot_id)
 
     def wake(self, now: ClockReading) -> Gate:
@@ -67,8 +77,8 @@ class Life:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with closing(Store(tmp_path / "p.db", boot_id=BOOT)) as opened:
+def store(tmp_path: Path) -> Iterator[SqliteEventStore]:
+    with closing(SqliteEventStore(tmp_path / "p.db", boot_id=BOOT)) as opened:
         yield opened
 
 
@@ -83,7 +93,7 @@ def refusal(gate: Gate, seq: int | None = None) -> UndoRefusal:
     return refused.value.refusal
 
 
-def test_an_undo_is_a_new_event_that_leaves_the_old_one_unchanged(store: Store) -> None:
+def test_an_undo_is_a_new_event_that_leaves_the_old_one_unchanged(store: SqliteEventStore) -> None:
     life = Life(store)
     gate = life.wake(moment())
     passed = shows(life, gate, "valid", 0)
@@ -100,7 +110,7 @@ def test_an_undo_is_a_new_event_that_leaves_the_old_one_unchanged(store: Store) 
     assert life.inside() == 0
 
 
-def test_an_undone_visitor_can_show_their_code_again_after_taking_it_away(store: Store) -> None:
+def test_an_undone_visitor_can_show_their_code_again_after_taking_it_away(store: SqliteEventStore) -> None:
     life = Life(store)
     gate = life.wake(moment())
     shows(life, gate, "valid", 0)
@@ -114,7 +124,7 @@ def test_an_undone_visitor_can_show_their_code_again_after_taking_it_away(store:
     assert life.inside() == 1
 
 
-def test_only_the_last_event_can_be_undone_and_only_once(store: Store) -> None:
+def test_only_the_last_event_can_be_undone_and_only_once(store: SqliteEventStore) -> None:
     life = Life(store)
     gate = life.wake(moment())
     assert refusal(gate) is UndoRefusal.NOTHING_TO_UNDO
@@ -127,7 +137,7 @@ def test_only_the_last_event_can_be_undone_and_only_once(store: Store) -> None:
     assert life.lights == [Outcome.PASS, Outcome.PASS, Outcome.CHECK_AGAIN], "and no light"
 
 
-def test_later_refusals_do_not_prevent_an_undo(store: Store) -> None:
+def test_later_refusals_do_not_prevent_an_undo(store: SqliteEventStore) -> None:
     life = Life(store)
     gate = life.wake(moment())
     passed = shows(life, gate, "valid", 0)
@@ -136,7 +146,7 @@ def test_later_refusals_do_not_prevent_an_undo(store: Store) -> None:
     assert gate.undo(ManualReason.TURNED_BACK).annulled.seq == passed.seq
 
 
-def test_an_undo_with_another_seq_than_the_last_is_refused(store: Store) -> None:
+def test_an_undo_with_another_seq_than_the_last_is_refused(store: SqliteEventStore) -> None:
     life = Life(store)
     gate = life.wake(moment())
     for _ in range(2):
@@ -146,18 +156,20 @@ def test_an_undo_with_another_seq_than_the_last_is_refused(store: Store) -> None
 
 
 @pytest.mark.parametrize(("age_s", "why"), [(30.0, None), (30.1, UndoRefusal.TOO_LATE)])
-def test_undo_is_refused_after_the_window(store: Store, age_s: float, why: UndoRefusal | None) -> None:
+def test_undo_is_refused_after_the_window(store: SqliteEventStore, age_s: float, why: UndoRefusal | None) -> None:
     life = Life(store)
     gate = life.wake(moment())
     gate.admit(Direction.IN)
     life.now = moment(age_s)
     assert (life.last.find_undoable(life.now.monotonic_s) is None) is (why is not None)
     assert (refusal(gate) if why else None) is why
-    life.now = replace(moment(age_s), at=moment(-4000).utc_at)
-    assert (refusal(gate) if why else gate.undo(ManualReason.OTHER).annulment.seq) == (why or 2), "whatever the wall clock says"
+    life.now = replace(moment(age_s), utc_at=moment(-4000).utc_at)
+    assert (refusal(gate) if why else gate.undo(ManualReason.OTHER).annulment.seq) == (why or 2), (
+        "whatever the wall clock says"
+    )
 
 
-def test_a_window_of_zero_switches_undo_off(store: Store) -> None:
+def test_a_window_of_zero_switches_undo_off(store: SqliteEventStore) -> None:
     last = LastAccessEvent(0, boot_id=BOOT)
     last.observe(store.commit(a_passage(1)))
     with pytest.raises(UndoError, match="too long ago"):
@@ -165,7 +177,7 @@ def test_a_window_of_zero_switches_undo_off(store: Store) -> None:
 
 
 def test_no_signal_is_shown_for_an_undo_that_could_not_be_committed(tmp_path: Path) -> None:
-    with closing(Store(tmp_path / "p.db", boot_id=BOOT)) as store:
+    with closing(SqliteEventStore(tmp_path / "p.db", boot_id=BOOT)) as store:
         life = Life(store)
         gate = life.wake(moment())
         gate.admit(Direction.IN)
@@ -180,14 +192,14 @@ def test_no_signal_is_shown_for_an_undo_that_could_not_be_committed(tmp_path: Pa
 
 
 def test_an_undo_holds_if_the_process_dies_between_commit_and_signal(tmp_path: Path) -> None:
-    with closing(Store(tmp_path / "p.db", boot_id=BOOT)) as store:
+    with closing(SqliteEventStore(tmp_path / "p.db", boot_id=BOOT)) as store:
         life = Life(store)
         gate = life.wake(moment())
         shows(life, gate, "valid", 0)
         life.now, life.dies_before_the_light = moment(3), True
         with pytest.raises(Killed):
             gate.undo(ManualReason.TURNED_BACK)
-    with closing(Store(tmp_path / "p.db", boot_id=BOOT)) as store:
+    with closing(SqliteEventStore(tmp_path / "p.db", boot_id=BOOT)) as store:
         life = Life(store)
         gate = life.wake(moment(5))
         assert life.inside() == 0
@@ -198,17 +210,17 @@ def test_an_undo_holds_if_the_process_dies_between_commit_and_signal(tmp_path: P
 
 
 def test_an_event_can_be_undone_after_a_restart_but_not_after_a_reboot(tmp_path: Path) -> None:
-    with closing(Store(tmp_path / "p.db", boot_id=BOOT)) as store:
+    with closing(SqliteEventStore(tmp_path / "p.db", boot_id=BOOT)) as store:
         life = Life(store)
         shows(life, life.wake(moment()), "valid", 0)
-    with closing(Store(tmp_path / "p.db", boot_id=BOOT)) as store:
+    with closing(SqliteEventStore(tmp_path / "p.db", boot_id=BOOT)) as store:
         life = Life(store)
         gate = life.wake(moment(10))
         assert life.inside() == 1
         assert gate.undo(ManualReason.TURNED_BACK).annulled.seq == 1
         assert life.inside() == 0
         shows(life, gate, "valid", 20)
-    with closing(Store(tmp_path / "p.db", boot_id="boot-b")) as store:
+    with closing(SqliteEventStore(tmp_path / "p.db", boot_id="boot-b")) as store:
         life = Life(store)
         gate = life.wake(moment(25))
         assert life.inside() == 1
@@ -229,9 +241,9 @@ def test_no_sequence_annuls_an_event_twice_or_an_event_other_than_the_last(steps
                 continue
             assert found.stored == passed[-1]
             annulled.append(found.stored.seq)
-            record = replace(record, passage=an_undo(seq, found.stored.event))
+            record = replace(record, event=an_undo(seq, found.stored.event))
         elif step == "refuse":
-            record = replace(record, passage=replace(record.event, outcome=Outcome.FAIL, direction=None))
+            record = replace(record, event=replace(record.event, outcome=Outcome.FAIL, direction=None))
         else:
             passed.append(record)
         last.observe(record)

@@ -13,19 +13,19 @@ from kiosk.core.model import (
     Assurance,
     Claim,
     ClockQuality,
+    ClockReading,
     CodeKind,
     Decision,
     Direction,
-    ManualReason,
-    VisitHistory,
     Identifier,
-    ClockReading,
+    ManualReason,
     Outcome,
     Reason,
     Refusal,
     Subject,
+    VisitHistory,
 )
-from kiosk.core.rules import OpeningHours, AccessPolicy
+from kiosk.core.rules import AccessPolicy, OpeningHours
 from tests.fakes.data.people import NOW_AT, moment
 
 NOW = moment()
@@ -46,14 +46,16 @@ CARD = Claim(CodeKind.ID_CARD, Assurance.RECOGNISED, Subject((Identifier("docume
 UNSET = moment(quality=ClockQuality.UNSET)
 ANY, WENT_IN, WENT_OUT = VisitHistory(), VisitHistory(last_direction=IN), VisitHistory(last_direction=OUT)
 OFFICE = (OpeningHours.parse("mon-fri 07:30-17:00"), OpeningHours.parse("sat 08:00-12:00"))
-ONLY_SIGNED = AccessPolicy(min_assurance={CodeKind.ENTRY_PASS: Assurance.VERIFIED, CodeKind.ID_CARD: Assurance.VERIFIED})
+ONLY_SIGNED = AccessPolicy(
+    min_assurance={CodeKind.ENTRY_PASS: Assurance.VERIFIED, CodeKind.ID_CARD: Assurance.VERIFIED}
+)
 HOUR_S = 3600.0
 TICK = timedelta.resolution
 
 
 def at(day: int, hour: int, minute: int = 0, second: int = 0) -> ClockReading:
     """A local time in Hue. 23 November 2026 is a Monday."""
-    return replace(NOW, at=datetime(2026, 11, day, hour, minute, second, tzinfo=UTC) - timedelta(hours=7))
+    return replace(NOW, utc_at=datetime(2026, 11, day, hour, minute, second, tzinfo=UTC) - timedelta(hours=7))
 
 
 OK_IN, OK_OUT = Decision(Outcome.PASS, Reason.OK, IN), Decision(Outcome.PASS, Reason.OK, OUT)
@@ -209,9 +211,7 @@ def test_a_manual_admission_is_a_pass(direction: Direction) -> None:
         opens=st.sampled_from([(), OFFICE]),
     ),
 )
-def test_only_a_pass_has_a_direction(
-    claim: Claim, history: VisitHistory, inside: int, policy: AccessPolicy
-) -> None:
+def test_only_a_pass_has_a_direction(claim: Claim, history: VisitHistory, inside: int, policy: AccessPolicy) -> None:
     decision = rules.decide_access(claim, history, policy, inside, NOW)
     assert (decision.direction is None) is (decision.outcome is not Outcome.PASS)
     assert (decision.reason is Reason.OK) is (decision.outcome is Outcome.PASS)
@@ -317,4 +317,10 @@ def test_the_default_policy() -> None:
         "allow",
     )
     assert default.accept[CodeKind.ENTRY_PASS] is default.accept[CodeKind.HCERT] is Assurance.VERIFIED
-    assert set(default.accept) == {CodeKind.ENTRY_PASS, CodeKind.HCERT, CodeKind.NATIONAL_QR, CodeKind.ID_CARD, CodeKind.INSURANCE}
+    assert set(default.accept) == {
+        CodeKind.ENTRY_PASS,
+        CodeKind.HCERT,
+        CodeKind.NATIONAL_QR,
+        CodeKind.ID_CARD,
+        CodeKind.INSURANCE,
+    }

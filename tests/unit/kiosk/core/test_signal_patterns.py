@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kiosk import config
 from kiosk.core import signal_patterns
-from kiosk.core.model import Outcome, DeviceState
+from kiosk.core.model import DeviceState, Outcome
 from kiosk.hardware.gpio.pattern_player import build_patterns
 
 GOOD = config.PatternSettings()
@@ -83,17 +83,23 @@ def test_no_accepted_pattern_flashes_four_times_within_a_second(parts: list[tupl
 def test_a_pattern_that_is_too_fast_too_long_or_silent_is_refused() -> None:
     fast = signal_patterns.parse_pattern("0.15! -0.1 0.15! -0.1 0.15! -0.1 0.5")
     assert ["photosensitive" in each for each in signal_patterns.outcome_pattern_errors(fast)] == [True]
-    assert ["2 s at most" in each for each in signal_patterns.outcome_pattern_errors(signal_patterns.parse_pattern("1! 1.5"))] == [
-        True
-    ]
-    assert ["no sound" in each for each in signal_patterns.outcome_pattern_errors(signal_patterns.parse_pattern("1"))] == [True]
+    assert [
+        "2 s at most" in each
+        for each in signal_patterns.outcome_pattern_errors(signal_patterns.parse_pattern("1! 1.5"))
+    ] == [True]
+    assert [
+        "no sound" in each for each in signal_patterns.outcome_pattern_errors(signal_patterns.parse_pattern("1"))
+    ] == [True]
 
 
 @pytest.mark.parametrize(
-    ("line", "message"), [("0.15 0.15", "photosensitive"), ("0.5 -0.5", "two lit"), ("0.5! 0.5", "no sound"), ("1", "two")]
+    ("line", "message"),
+    [("0.15 0.15", "photosensitive"), ("0.5 -0.5", "two lit"), ("0.5! 0.5", "no sound"), ("1", "two")],
 )
 def test_an_alternating_pattern_is_two_lit_silent_pulses(line: str, message: str) -> None:
-    assert any(message in each for each in signal_patterns.alternating_pattern_errors(signal_patterns.parse_pattern(line)))
+    assert any(
+        message in each for each in signal_patterns.alternating_pattern_errors(signal_patterns.parse_pattern(line))
+    )
 
 
 def test_the_default_patterns_are_distinguishable() -> None:
@@ -112,7 +118,9 @@ def test_patterns_that_sound_the_same_on_a_buzzer_of_one_tone_are_refused() -> N
 
 def test_tones_that_are_too_close_are_refused() -> None:
     found = list(signal_patterns.ambiguous_patterns(answers(), TONES | {"fail": 800}))
-    assert found == ["the tones of fail and check_again (784 and 800 Hz) are too close: they must differ by 10 % or more."]
+    assert found == [
+        "the tones of fail and check_again (784 and 800 Hz) are too close: they must differ by 10 % or more."
+    ]
 
 
 @given(
@@ -144,7 +152,9 @@ def test_a_configuration_reports_all_pattern_errors_at_once(tmp_path: Path) -> N
 
 
 def test_configured_patterns_are_played_on_fixed_lamps() -> None:
-    asked = config.PatternSettings(pass_pattern="0.2! 0.8", pass_hz=2000, starting_pattern="0.5 0.5", out_of_order_pattern="0.7!")
+    asked = config.PatternSettings(
+        pass_pattern="0.2! 0.8", pass_hz=2000, starting_pattern="0.5 0.5", out_of_order_pattern="0.7!"
+    )
     patterns = build_patterns(asked)
     assert [(step.duration_s, sorted(step.lamps), step.tone_hz) for step in patterns[Outcome.PASS].once] == [
         (0.2, ["green"], 2000),

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kiosk.core.model import Identifier, Subject
 from kiosk.core.subject_sealing import PSEUDONYM_BYTES, InvalidKeyError, Pseudonymizer, Seal
 from mqtt import sealing
-from mqtt.sealing import NotSealed, unseal_subject
+from mqtt.sealing import UnsealError, unseal_subject
 from tests.fakes.data.people import WORLD, centre_key, forbidden, leaks
 
 HERE, ELSEWHERE = UUID(int=1), UUID(int=2)
@@ -47,7 +47,7 @@ def test_a_name_with_a_lone_surrogate_is_sealed() -> None:
 
 
 def test_a_sealed_subject_does_not_open_for_another_event() -> None:
-    with pytest.raises(NotSealed, match="of another passage"):
+    with pytest.raises(UnsealError, match="of another passage"):
         unseal_subject(PRIVATE, Seal(PUBLIC).seal(SOMEBODY, HERE), ELSEWHERE)
 
 
@@ -55,7 +55,7 @@ def test_the_error_for_a_wrong_key_names_the_right_one() -> None:
     other, _ = centre_key()
     sealed = Seal(PUBLIC).seal(SOMEBODY, HERE)
     with pytest.raises(
-        NotSealed, match=f"sealed to key {sealed[:4].hex()}, this is key {sealing.key_id(other.public_key()).hex()}"
+        UnsealError, match=f"sealed to key {sealed[:4].hex()}, this is key {sealing.key_id(other.public_key()).hex()}"
     ):
         unseal_subject(other, sealed, HERE)
 
@@ -73,9 +73,9 @@ def test_any_changed_byte_is_detected() -> None:
     for place in range(len(sealed)):
         changed = bytearray(sealed)
         changed[place] ^= 1
-        with pytest.raises(NotSealed):
+        with pytest.raises(UnsealError):
             unseal_subject(PRIVATE, bytes(changed), HERE)
-        with pytest.raises(NotSealed):
+        with pytest.raises(UnsealError):
             unseal_subject(PRIVATE, sealed[:place], HERE)
 
 
@@ -83,7 +83,7 @@ def test_sealed_data_that_is_not_a_subject_is_refused() -> None:
     key = sealing.key_id(PRIVATE.public_key())
     for plain in (b"[]", b"not json"):
         sealed = key + sealing.SUITE.encrypt(plain, PRIVATE.public_key(), info=sealing.hpke_info(key, HERE))
-        with pytest.raises(NotSealed):
+        with pytest.raises(UnsealError):
             unseal_subject(PRIVATE, sealed, HERE)
 
 

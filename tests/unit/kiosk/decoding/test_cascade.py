@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from kiosk.core.frame import Frame, Luma
 from kiosk.core.model import DecodedCode, DecodeResult
 from kiosk.decoding import Cascade
-from kiosk.decoding.confirmation import CONFIRMATION_WINDOW_S, Witnesses
-from kiosk.decoding.engines.equaliser import equalised_modules, decode_modules
+from kiosk.decoding.confirmation import CONFIRMATION_WINDOW_S, CodeConfirmation
+from kiosk.decoding.engines.equaliser import decode_modules, equalised_modules
 from kiosk.decoding.preview.image_files import folder_pictures, load_luma
-from kiosk.decoding.scene import Aspect, Scene
+from kiosk.decoding.scene import RegionView, Scene
 from kiosk.decoding.stages import make_slow_stages, run_fast_stage
 from kiosk.decoding.still_image import decode_image
-from kiosk.decoding.time_limit import BoundedDecoder, ReadingStuck
+from kiosk.decoding.time_limit import DecoderHungError, TimeLimitedDecoder
 from tests.fakes.data.qr_images import code_picture, frames, noisy, scene, smeared, turned
 from tests.paths import SHARED
 
@@ -137,7 +137,10 @@ def test_most_photographs_are_read_and_none_is_misread() -> None:
 def test_every_stage_gives_vietnamese_text_byte_for_byte(text: str) -> None:
     data = ("Thừa Thiên Huế|" + text).encode()
     picture = scene(code_picture(data, module_px=3), width=700, height=460)
-    looks = [run_fast_stage(Scene(picture)), *(look for stage in make_slow_stages() for look in stage.run(Scene(picture)))]
+    looks = [
+        run_fast_stage(Scene(picture)),
+        *(look for stage in make_slow_stages() for look in stage.run(Scene(picture))),
+    ]
     found = {(reading.stage, reading.data) for look in looks for reading in look.codes}
     assert {read for _, read in found} == {data}
     assert {"zxing", "grid", "grid-near"} <= {stage for stage, _ in found}
@@ -150,7 +153,7 @@ def test_zbar_returns_bytes_without_guessing_a_charset() -> None:
 
 
 def test_a_single_slow_result_is_not_accepted() -> None:
-    witnesses = Witnesses(is_known_format=lambda _: False)
+    witnesses = CodeConfirmation(is_known_format=lambda _: False)
     assert witnesses.confirm_slow([DecodedCode(b"12345", "grid")], 10.0) == ()
 
 
@@ -160,19 +163,19 @@ def test_a_single_slow_result_is_not_accepted() -> None:
     ids=["another frame", "another stage", "the same look again", "too long ago"],
 )
 def test_another_frame_or_another_stage_confirms_a_slow_result(stage: str, after_s: float, believed: bool) -> None:
-    witnesses = Witnesses(is_known_format=lambda _: False)
+    witnesses = CodeConfirmation(is_known_format=lambda _: False)
     witnesses.confirm_slow([DecodedCode(b"12345", "grid")], 10.0)
     assert bool(witnesses.confirm_slow([DecodedCode(b"12345", stage)], 10.0 + after_s)) is believed
 
 
 def test_only_the_same_content_confirms_a_slow_result() -> None:
-    witnesses = Witnesses(is_known_format=lambda _: False)
+    witnesses = CodeConfirmation(is_known_format=lambda _: False)
     witnesses.confirm_slow([DecodedCode(b"12345", "grid")], 10.0)
     assert witnesses.confirm_slow([DecodedCode(b"12346", "zbar")], 10.1) == ()
 
 
 def test_a_slow_result_in_a_known_format_needs_no_confirmation() -> None:
-    witnesses = Witnesses(is_known_format=lambda data: data.startswith(b"HUE1:"))
+    witnesses = CodeConfirmation(is_known_format=lambda data: data.startswith(b"HUE1:"))
     assert len(witnesses.confirm_slow([DecodedCode(b"HUE1:X", "grid"), DecodedCode(b"777", "grid")], 10.0)) == 1
 
 
@@ -210,9 +213,9 @@ def test_each_slow_stage_gets_its_turn_even_if_it_costs_more_than_one_budget() -
 
 def test_the_grid_of_a_flat_code_fits_and_names_its_version() -> None:
     examined = Scene(scene(code_picture(CARD, module_px=3)))
-    [best, *_] = examined.grids(Aspect())
+    [best, *_] = examined.grids(RegionView())
     assert best.fit > 0.9
-    values = equalised_modules(examined.crop(Aspect()), best, 3)
+    values = equalised_modules(examined.crop(RegionView()), best, 3)
     assert values.shape == (17 + 4 * best.version,) * 2
     assert [reading.data.decode() for reading in decode_modules(values > 0, best, "grid").codes] == [CARD]
 
@@ -242,7 +245,7 @@ def blank(number: int) -> Frame:
 
 def test_an_engine_that_hangs_costs_one_frame_and_is_counted() -> None:
     release = threading.Event()
-    decoder = BoundedDecoder(lambda: Stuck(release), limit_s=0.05)
+    decoder = TimeLimitedDecoder(lambda: Stuck(release), limit_s=0.05)
     assert [len(decoder.decode(blank(number)).codes) for number in (0, 1, 2, 4)] == [1, 0, 1, 1]
     assert decoder.timed_out_frames == 1
     release.set()
@@ -251,7 +254,7 @@ def test_an_engine_that_hangs_costs_one_frame_and_is_counted() -> None:
 
 def test_slow_decodes_never_stop_the_daemon() -> None:
     release, others = threading.Event(), set(threading.enumerate())
-    decoder = BoundedDecoder(lambda: Stuck(release), limit_s=0.02, max_hung=2)
+    decoder = TimeLimitedDecoder(lambda: Stuck(release), limit_s=0.02, max_hung=2)
     for _ in range(6):
         release.clear()
         slow = set(threading.enumerate()) - others
@@ -265,22 +268,22 @@ def test_slow_decodes_never_stop_the_daemon() -> None:
 
 def test_several_hanging_engines_require_a_restart() -> None:
     release = threading.Event()
-    decoder = BoundedDecoder(lambda: Stuck(release), limit_s=0.02, max_hung=2)
+    decoder = TimeLimitedDecoder(lambda: Stuck(release), limit_s=0.02, max_hung=2)
     decoder.decode(blank(1))
-    with pytest.raises(ReadingStuck, match="must restart"):
+    with pytest.raises(DecoderHungError, match="must restart"):
         decoder.decode(blank(3))
     release.set()
 
 
 def test_an_exception_in_a_decoder_reaches_the_calling_thread() -> None:
-    decoder = BoundedDecoder(Broken)
+    decoder = TimeLimitedDecoder(Broken)
     with pytest.raises(MemoryError, match="frame 5"):
         decoder.decode(blank(5))
     decoder.close()
 
 
 def test_a_time_limit_does_not_change_the_results() -> None:
-    decoder = BoundedDecoder(Cascade)
+    decoder = TimeLimitedDecoder(Cascade)
     [frame] = frames(scene(code_picture(CARD)))
     assert texts(decoder.decode(frame)) == [CARD]
     decoder.close()

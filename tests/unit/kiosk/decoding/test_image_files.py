@@ -14,8 +14,8 @@ from kiosk.cli.read import read
 from kiosk.core.model import FrameQuality
 from kiosk.decoding.frame_quality import decimate_frame, measure_quality
 from kiosk.decoding.locate.symbol import alignment_positions, known_modules, modules_per_side
-from kiosk.decoding.preview.aiming import aiming_texts, aiming_advice
-from kiosk.decoding.preview.image_files import PictureTrouble, load_luma, save_masked_image
+from kiosk.decoding.preview.aiming import aiming_advice, aiming_texts
+from kiosk.decoding.preview.image_files import ImageFileError, load_luma, save_masked_image
 from kiosk.decoding.still_image import decode_image
 from tests.fakes.data.qr_images import code_picture, noisy, scene, turned
 
@@ -54,18 +54,20 @@ def test_a_file_that_is_not_an_image_gives_a_clear_error(tmp_path: Path, content
     path = tmp_path / "a.png"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(PictureTrouble, match=says):
+    with pytest.raises(ImageFileError, match=says):
         load_luma(path)
 
 
 @given(st.binary(max_size=300))
-def test_any_bytes_give_an_image_or_an_image_file_error(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+def test_any_bytes_give_an_image_or_an_image_file_error(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
+) -> None:
     path = tmp_path_factory.getbasetemp() / "any.png"
     path.write_bytes(content)
     error = ""
     try:
         luma = load_luma(path)
-    except PictureTrouble as found:
+    except ImageFileError as found:
         error = str(found)
     assert str(path) in error or luma.ndim == 2
 

@@ -10,25 +10,25 @@ import zxingcpp
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kiosk.app.frame_slot import Mailbox
+from kiosk.app.frame_slot import LatestFrameSlot
 from kiosk.core.frame import Frame, Luma
 from kiosk.decoding.preview import preview as module
-from kiosk.decoding.preview.preview import MAX_JPEG_BYTES, NoStill, Still, Viewfinder
+from kiosk.decoding.preview.preview import MAX_JPEG_BYTES, CameraPreview, PreviewError, PreviewImage
 from kiosk.decoding.still_image import decode_image
 from tests.fakes.data.qr_images import code_picture, scene, turned
 
 NAME = "HUE1:SOMEBODY"
 
 
-def look(luma: Luma) -> Still:
-    finder = Viewfinder(lambda _: Frame(luma, 1, 1.0))
+def look(luma: Luma) -> PreviewImage:
+    finder = CameraPreview(lambda _: Frame(luma, 1, 1.0))
     try:
         return finder.capture()
     finally:
         finder.close()
 
 
-def opened(still: Still) -> Luma:
+def opened(still: PreviewImage) -> Luma:
     picture = cv2.imdecode(np.frombuffer(still.jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
     assert picture is not None
     return np.asarray(picture, np.uint8)
@@ -108,19 +108,19 @@ def test_any_image_fits_into_the_size_limit(seed: int, width: int, height: int) 
 
 
 def test_a_camera_without_frames_is_an_error() -> None:
-    with pytest.raises(NoStill, match="delivers no image"):
-        Viewfinder(lambda _: None).capture()
+    with pytest.raises(PreviewError, match="delivers no image"):
+        CameraPreview(lambda _: None).capture()
 
 
 def test_an_image_that_was_not_searched_is_not_shown() -> None:
-    flat = Viewfinder(lambda _: Frame(np.zeros((0, 0), np.uint8), 1, 1.0))
-    with pytest.raises(NoStill, match="is not shown"):
+    flat = CameraPreview(lambda _: Frame(np.zeros((0, 0), np.uint8), 1, 1.0))
+    with pytest.raises(PreviewError, match="is not shown"):
         flat.capture()
     flat.close()
 
 
 def test_the_preview_copies_a_later_frame_that_the_gate_also_gets() -> None:
-    mailbox, asked = Mailbox(), threading.Event()
+    mailbox, asked = LatestFrameSlot(), threading.Event()
     luma = np.zeros((4, 4), np.uint8)
     mailbox.put(Frame(luma, 1, 1.0))
     found: list[Frame | None] = []
@@ -146,7 +146,7 @@ def test_the_preview_copies_a_later_frame_that_the_gate_also_gets() -> None:
 
 
 def test_waiting_for_a_copy_ends_with_the_camera() -> None:
-    mailbox = Mailbox()
+    mailbox = LatestFrameSlot()
     mailbox.close()
     assert mailbox.snapshot(60.0) is None
 

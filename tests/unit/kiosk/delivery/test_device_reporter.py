@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.core.model import State
+from kiosk.core.model import DeviceState
 from tests.fakes.data import wire_schema
 from tests.fakes.parts.relay import Bench
 
@@ -49,7 +49,7 @@ def test_down_is_logged_once_and_back_once(bench: Bench, caplog: pytest.LogCaptu
 
 
 def test_the_last_will_says_offline_and_every_connect_says_the_state_anew(bench: Bench) -> None:
-    bench.courier.set_state(State.READY)
+    bench.courier.set_state(DeviceState.READY)
     bench.run(1.0)
     bench.broker.cut()
     bench.run(10.0)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mqtt import events
-from mqtt.events import Refused
+from mqtt.events import InvalidEvent
 from tests.fakes.data.access_events import a_passage
 from tests.fakes.parts.relay import RECEIPT, Bench
 
@@ -23,7 +23,7 @@ def test_a_rejected_passage_steps_aside_and_the_others_go_on(bench: Bench, caplo
     bench.commit(5)
     bench.run(1.0)
     poison = a_passage(3)
-    bench.receipt(2, beyond=[(4, 5)], rejected=[Refused(str(poison.id), "bad-data-reason")])
+    bench.receipt(2, beyond=[(4, 5)], rejected=[InvalidEvent(str(poison.id), "bad-data-reason")])
     bench.run(30.0)
     status = bench.store.outbox_status()
     assert (status.backlog_size, status.quarantined) == (0, 1)
@@ -35,7 +35,7 @@ def test_a_rejected_passage_steps_aside_and_the_others_go_on(bench: Bench, caplo
 def test_quarantine_is_offered_again_on_command(bench: Bench) -> None:
     bench.commit(5)
     bench.run(1.0)
-    bench.receipt(2, beyond=[(4, 5)], rejected=[Refused(str(a_passage(3).id), "bad-data-reason")])
+    bench.receipt(2, beyond=[(4, 5)], rejected=[InvalidEvent(str(a_passage(3).id), "bad-data-reason")])
     bench.run(1.0)
     bench.courier.retry_quarantine()
     bench.run(1.0)
@@ -48,7 +48,7 @@ def test_quarantine_is_offered_again_on_command(bench: Bench) -> None:
 def test_what_somebody_else_takes_out_of_quarantine_is_offered_again_too(bench: Bench) -> None:
     bench.commit(5)
     bench.run(1.0)
-    bench.receipt(2, beyond=[(4, 5)], rejected=[Refused(str(a_passage(3).id), "bad-data-reason")])
+    bench.receipt(2, beyond=[(4, 5)], rejected=[InvalidEvent(str(a_passage(3).id), "bad-data-reason")])
     bench.run(1.0)
     bench.store.release_quarantine()
     bench.run(1.0)
@@ -58,7 +58,7 @@ def test_what_somebody_else_takes_out_of_quarantine_is_offered_again_too(bench: 
 def test_a_refusal_that_names_nothing_under_way_changes_nothing(bench: Bench) -> None:
     bench.commit(2)
     bench.run(1.0)
-    bench.receipt(0, rejected=[Refused("00000000-0000-7000-8000-000000000000", "bad-data")])
+    bench.receipt(0, rejected=[InvalidEvent("00000000-0000-7000-8000-000000000000", "bad-data")])
     bench.run(1.0)
     assert (bench.store.backlog_size(), bench.store.outbox_status().quarantined) == (2, 0)
 
@@ -66,7 +66,7 @@ def test_a_refusal_that_names_nothing_under_way_changes_nothing(bench: Bench) ->
 def test_a_receipt_for_another_epoch_changes_nothing(bench: Bench) -> None:
     bench.commit(2)
     bench.run(1.0)
-    bench.broker.deliver(RECEIPT, events.receipt("ffffffffffffffff", 2))
+    bench.broker.deliver(RECEIPT, events.receipt_payload("ffffffffffffffff", 2))
     bench.run(1.0)
     assert bench.store.backlog_size() == 2
 
@@ -85,7 +85,7 @@ def test_garbage_on_the_receipt_topic_changes_nothing(bench: Bench) -> None:
     bench.run(1.0)
     for garbage in (b"", b"\xff", b"{}", b'{"epoch":1}', b"[" * 70_000):
         bench.broker.deliver(RECEIPT, garbage)
-    bench.broker.deliver("entrance/v1/dong-ba/gate-2/receipt", events.receipt(bench.store.epoch, 2))
+    bench.broker.deliver("entrance/v1/dong-ba/gate-2/receipt", events.receipt_payload(bench.store.epoch, 2))
     bench.run(1.0)
     assert bench.store.backlog_size() == 2
 

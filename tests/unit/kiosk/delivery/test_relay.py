@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.delivery import Terms
+from kiosk.delivery import DeliveryOptions
 from mqtt import device_messages, topics
 from tests.fakes.data.access_events import a_passage
 from tests.fakes.parts.relay import RECEIPT, Bench
@@ -44,7 +44,7 @@ def test_several_that_wait_share_a_message_and_one_goes_alone(bench: Bench) -> N
 
 
 def test_the_window_bounds_what_is_under_way_and_receipts_move_it(tmp_path: Path) -> None:
-    bench = Bench(tmp_path / "p.db", Terms(max_inflight=100, max_batch=50))
+    bench = Bench(tmp_path / "p.db", DeliveryOptions(max_inflight=100, max_batch=50))
     bench.commit(300)
     bench.run(1.0)
     assert max(bench.seqs()) == 100
@@ -55,7 +55,7 @@ def test_the_window_bounds_what_is_under_way_and_receipts_move_it(tmp_path: Path
 
 
 def test_a_live_passage_goes_although_the_backlog_fills_the_window(tmp_path: Path) -> None:
-    bench = Bench(tmp_path / "p.db", Terms(max_inflight=100, max_batch=50))
+    bench = Bench(tmp_path / "p.db", DeliveryOptions(max_inflight=100, max_batch=50))
     bench.commit(300)
     bench.run(1.0)
     bench.commit(1)
@@ -76,7 +76,7 @@ def test_an_overdue_passage_is_sent_again_and_only_what_the_centre_lacks_of_it(b
 
 
 def test_a_silent_centre_is_probed_with_one_message_less_and_less_often(tmp_path: Path) -> None:
-    bench = Bench(tmp_path / "p.db", Terms(receipt_timeout_s=10.0, max_batch=10, max_inflight=200))
+    bench = Bench(tmp_path / "p.db", DeliveryOptions(receipt_timeout_s=10.0, max_batch=10, max_inflight=200))
     bench.commit(100)
     bench.run(600.0)
     again = bench.messages()[10:]
@@ -94,8 +94,8 @@ def test_a_centre_that_comes_back_is_sent_at_once_what_is_overdue(bench: Bench) 
     bench.commit(100)
     bench.run(300.0)
     before = len(bench.messages())
-    state = device_messages.CentreState(state="ready", at=bench.clock.now().utc_at)
-    bench.broker.deliver(topics.centre_state("entrance"), state.written())
+    state = device_messages.CentreStateMessage(state="ready", at=bench.clock.now().utc_at)
+    bench.broker.deliver(topics.centre_state_topic("entrance"), state.to_payload())
     bench.run(0.5)
     assert {seq for message in bench.messages()[before:] for seq in message} >= set(range(51, 101))
 
@@ -161,7 +161,7 @@ def test_messages_keep_to_the_brokers_packet_size_and_what_fits_in_none_steps_as
 
 def test_the_centre_sets_the_pace_of_the_backlog_and_not_of_live_passages(bench: Bench) -> None:
     bench.courier.step()
-    bench.broker.deliver(topics.centre_drain("entrance"), b'{"events_per_s": 100}')
+    bench.broker.deliver(topics.backlog_rate_topic("entrance"), b'{"events_per_s": 100}')
     bench.commit(900)
     bench.run(5.0)
     assert 400 <= len(bench.seqs()) <= 560
@@ -173,7 +173,7 @@ def test_the_centre_sets_the_pace_of_the_backlog_and_not_of_live_passages(bench:
 def test_delivery_to_the_broker_alone_deletes_on_puback_and_says_what_that_can_lose(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    bench = Bench(tmp_path / "p.db", Terms(acknowledge_by="broker"))
+    bench = Bench(tmp_path / "p.db", DeliveryOptions(acknowledge_by="broker"))
     bench.commit(70)
     bench.run(1.0)
     assert bench.store.backlog_size() == 0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from kiosk.installer import readiness
-from kiosk.installer.layout import Layout
+from kiosk.installer.layout import InstallLayout
 from kiosk.installer.readiness import Readiness
 from kiosk.system import atomic_files
 from tests.fakes.parts.installed_device import FakeSystemd
@@ -40,7 +40,7 @@ def test_ready_means_that_this_process_serves_people_or_that_only_the_device_is_
 class Watched:
     """A clock that moves when somebody waits, and a daemon whose process ids and states follow a script."""
 
-    def __init__(self, layout: Layout, script: Callable[[float], tuple[int, str]]) -> None:
+    def __init__(self, layout: InstallLayout, script: Callable[[float], tuple[int, str]]) -> None:
         self.now_s = 0.0
         self._path = layout.at("/run/entrance-kiosk/status.json")
         self._path.parent.mkdir(parents=True)
@@ -65,7 +65,7 @@ class WatchedSystemd(FakeSystemd):
 
 
 def watch(tmp_path: Path, script: Callable[[float], tuple[int, str]]) -> Readiness:
-    layout = Layout(tmp_path)
+    layout = InstallLayout(tmp_path)
     watched = Watched(layout, script)
     return readiness.wait_until_ready(layout, WatchedSystemd(watched), clock=lambda: watched.now_s, pause=watched.pause)
 

@@ -10,8 +10,8 @@ from kiosk.installer import release, upgrade
 from kiosk.installer.bundle import content as bundles
 from kiosk.installer.bundle.build import locked_requirements
 from kiosk.installer.bundle.content import Bundle
-from kiosk.installer.errors import InstallTrouble
-from kiosk.installer.layout import Layout
+from kiosk.installer.errors import InstallError
+from kiosk.installer.layout import InstallLayout
 from kiosk.installer.machine import device
 from kiosk.installer.machine.device import Machine
 from kiosk.storage import database
@@ -26,12 +26,12 @@ def a_bundle(folder: Path, *, schema: int = 1, oldest_writer: int = 1) -> Bundle
 def test_an_upgrade_that_could_not_be_taken_back_is_refused(tmp_path: Path) -> None:
     old = a_bundle(tmp_path, schema=2)
     records.require_rollback_possible(a_bundle(tmp_path, schema=3, oldest_writer=2), old)
-    with pytest.raises(InstallTrouble, match="no way back"):
+    with pytest.raises(InstallError, match="no way back"):
         records.require_rollback_possible(a_bundle(tmp_path, schema=3, oldest_writer=3), old)
 
 
 def test_a_version_that_is_too_old_for_the_database_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InstallTrouble, match="too old"):
+    with pytest.raises(InstallError, match="too old"):
         records.require_rollback_possible(a_bundle(tmp_path, schema=1), a_bundle(tmp_path, schema=3, oldest_writer=2))
 
 
@@ -47,10 +47,10 @@ def test_nothing_is_installed_into_memory(tmp_path: Path, conf: str, mounts: str
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/overlayroot.conf").write_text(conf, encoding="ascii")
     if refused:
-        with pytest.raises(InstallTrouble, match="overlayroot-chroot"):
-            device.require_persistent_root(Layout(tmp_path), mounts)
+        with pytest.raises(InstallError, match="overlayroot-chroot"):
+            device.require_persistent_root(InstallLayout(tmp_path), mounts)
     else:
-        device.require_persistent_root(Layout(tmp_path), mounts)
+        device.require_persistent_root(InstallLayout(tmp_path), mounts)
 
 
 def test_the_database_is_copied_only_before_its_schema_rises(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_the_database_is_copied_only_before_its_schema_rises(tmp_path: Path) -> 
     assert copy is not None
     assert records.read_schema_version(copy) == len(database.MIGRATIONS)
     assert copy.stat().st_mode & 0o777 == 0o600
-    assert records.database_path(Layout(tmp_path)) == tmp_path / "var/lib/entrance-kiosk/events.db"
+    assert records.database_path(InstallLayout(tmp_path)) == tmp_path / "var/lib/entrance-kiosk/events.db"
 
 
 def test_a_bundle_tells_of_a_harmed_a_missing_and_a_swapped_file(tmp_path: Path) -> None:
@@ -72,19 +72,19 @@ def test_a_bundle_tells_of_a_harmed_a_missing_and_a_swapped_file(tmp_path: Path)
     whole = Bundle(tmp_path, "1", bundles.bundle_digest(files), 1, 1, files)
     bundles.verify_bundle(whole)
     (tmp_path / "a").write_bytes(b"b")
-    with pytest.raises(InstallTrouble, match="damaged: a"):
+    with pytest.raises(InstallError, match="damaged: a"):
         bundles.verify_bundle(whole)
     swapped = {"a": bundles.file_sha256(tmp_path / "a")}
-    with pytest.raises(InstallTrouble, match="damaged: manifest"):
+    with pytest.raises(InstallError, match="damaged: manifest"):
         bundles.verify_bundle(Bundle(tmp_path, "1", whole.digest, 1, 1, swapped))
     (tmp_path / "a").unlink()
-    with pytest.raises(InstallTrouble, match="damaged: a"):
+    with pytest.raises(InstallError, match="damaged: a"):
         bundles.verify_bundle(whole)
 
 
 def test_a_release_for_which_the_disk_has_no_room_is_not_begun(tmp_path: Path) -> None:
     layout, wheel, requirements = (
-        Layout(tmp_path),
+        InstallLayout(tmp_path),
         tmp_path / "wheels/a-1-py3-none-any.whl",
         tmp_path / "requirements.txt",
     )
@@ -93,9 +93,11 @@ def test_a_release_for_which_the_disk_has_no_room_is_not_begun(tmp_path: Path) -
         file.truncate(shutil.disk_usage(tmp_path).free // 4)  # a hole: it takes no room itself
     requirements.write_text("a==1 --hash=sha256:aa\n", encoding="ascii")
     large = Bundle(tmp_path, "1", "", 1, 1, {"wheels/a-1-py3-none-any.whl": "aa"})
-    with pytest.raises(InstallTrouble, match="nothing was changed"):
+    with pytest.raises(InstallError, match="nothing was changed"):
         release.require_free_space(large, requirements, layout)
-    release.require_free_space(Bundle(tmp_path, "1", "", 1, 1, {"wheels/a-1-py3-none-any.whl": "bb"}), requirements, layout)
+    release.require_free_space(
+        Bundle(tmp_path, "1", "", 1, 1, {"wheels/a-1-py3-none-any.whl": "bb"}), requirements, layout
+    )
 
 
 def test_a_release_that_cannot_be_made_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -107,18 +109,18 @@ def test_a_release_that_cannot_be_made_leaves_nothing_behind(tmp_path: Path) -> 
         (folder / name).touch()
     (folder / "requirements-x86_64-cp311.txt").touch()
     machine = Machine("bookworm", "x86_64", "311", raspberry_pi=False)
-    with pytest.raises((InstallTrouble, ValueError)):
+    with pytest.raises((InstallError, ValueError)):
         release.build_release(Bundle(folder, "9", "c" * 64, 1, 1, {}), layout, machine)
     assert sorted(path.name for path in layout.releases_dir.iterdir()) == ["one", "two"]
     assert runs(layout) == "one"
-    with pytest.raises(InstallTrouble, match="make bundle"):
+    with pytest.raises(InstallError, match="make bundle"):
         release.build_release(
             Bundle(folder, "9", "c" * 64, 1, 1, {}), layout, Machine("trixie", "aarch64", "313", raspberry_pi=False)
         )
 
 
 def test_a_folder_that_is_no_bundle_says_how_to_make_one(tmp_path: Path) -> None:
-    with pytest.raises(InstallTrouble, match="make bundle"):
+    with pytest.raises(InstallError, match="make bundle"):
         bundles.read_bundle(tmp_path)
 
 

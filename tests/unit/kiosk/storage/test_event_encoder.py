@@ -9,25 +9,25 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.core.model import Assurance, ClockQuality, Direction, Grounds, CodeKind, Outcome, Passage, Reason
+from kiosk.core.model import AccessEvent, Assurance, ClockQuality, CodeKind, Direction, ManualReason, Outcome, Reason
 from kiosk.storage import rows
-from kiosk.storage.event_encoder import SECONDS_KEPT, Drain
+from kiosk.storage.event_encoder import MAX_CACHED_SECONDS, EventEncoder
 from mqtt import events
-from mqtt.topics import Leaf
+from mqtt.topics import TopicKind
 from tests.fakes.data import wire_schema
 from tests.fakes.data.access_events import EPOCH, a_passage
 
 SOURCE = "/entrance/dong-ba/gate-1"
-TOPIC = f"entrance/v1/dong-ba/gate-1/{Leaf.PASSAGE}"
+TOPIC = f"entrance/v1/dong-ba/gate-1/{TopicKind.EVENT}"
 BOOT = 'boot "%s" \\ ₫'
 
 words = st.sampled_from
 moments = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 - its zone follows
 
 
-def passages() -> st.SearchStrategy[Passage]:
+def passages() -> st.SearchStrategy[AccessEvent]:
     return st.builds(
-        Passage,
+        AccessEvent,
         id=st.uuids(),
         occurred_at=moments,
         occurred_s=st.floats(0, 1e12, allow_nan=False),
@@ -41,11 +41,11 @@ def passages() -> st.SearchStrategy[Passage]:
         sealed=st.binary(max_size=600),
         code_bytes=st.integers(0, 1_000_000),
         annuls=st.none() | st.uuids(),
-        grounds=st.none() | words(Grounds),
+        grounds=st.none() | words(ManualReason),
     )
 
 
-def expected(seq: int, passage: Passage) -> dict[str, Any]:
+def expected(seq: int, passage: AccessEvent) -> dict[str, Any]:
     """The contract, written down a second time, plainly."""
     data: dict[str, Any] = {
         "epoch": EPOCH,
@@ -77,9 +77,9 @@ def expected(seq: int, passage: Passage) -> dict[str, Any]:
 
 
 @given(st.integers(1, 2**53 - 1), passages())
-def test_every_passage_is_written_as_the_contract_says(seq: int, passage: Passage) -> None:
-    drain = Drain(SOURCE, EPOCH, {7: BOOT})
-    [(number, text)] = drain.encode([rows.to_row(seq, 7, passage)])
+def test_every_passage_is_written_as_the_contract_says(seq: int, passage: AccessEvent) -> None:
+    drain = EventEncoder(SOURCE, EPOCH, {7: BOOT})
+    [(number, text)] = drain.encode([rows.event_to_row(seq, 7, passage)])
     assert number == seq
     assert text.isascii()
     assert list(json.loads(text).items()) == list(expected(seq, passage).items()), "also the order of the members"
@@ -87,12 +87,12 @@ def test_every_passage_is_written_as_the_contract_says(seq: int, passage: Passag
 
 
 @given(st.lists(passages(), min_size=2, max_size=4))
-def test_a_batch_is_what_the_centre_reads_back(many: list[Passage]) -> None:
-    drain = Drain(SOURCE, EPOCH, {1: "boot"})
-    texts = [text for _, text in drain.encode([rows.to_row(seq, 1, one) for seq, one in enumerate(many, 1)])]
-    payload = events.message_of(texts)
+def test_a_batch_is_what_the_centre_reads_back(many: list[AccessEvent]) -> None:
+    drain = EventEncoder(SOURCE, EPOCH, {1: "boot"})
+    texts = [text for _, text in drain.encode([rows.event_to_row(seq, 1, one) for seq, one in enumerate(many, 1)])]
+    payload = events.make_payload(texts)
     wire_schema.check(TOPIC, payload)
-    good, bad = events.read_passages(payload, SOURCE)
+    good, bad = events.parse_events(payload, SOURCE)
     assert bad == []
     assert [(event.id, event.data.seq, event.data.sealed) for event in good] == [
         (one.id, seq, one.sealed) for seq, one in enumerate(many, 1)
@@ -100,14 +100,18 @@ def test_a_batch_is_what_the_centre_reads_back(many: list[Passage]) -> None:
 
 
 def test_a_source_with_a_percent_sign_is_no_template() -> None:
-    [(_, text)] = Drain("/100%s/%d", EPOCH, {1: "b"}).encode([rows.to_row(1, 1, a_passage())])
+    [(_, text)] = EventEncoder("/100%s/%d", EPOCH, {1: "b"}).encode([rows.event_to_row(1, 1, a_passage())])
     assert json.loads(text)["source"] == "/100%s/%d"
 
 
 def test_seconds_that_were_written_are_not_kept_for_ever() -> None:
-    drain = Drain(SOURCE, EPOCH, {1: "b"})
-    for number in range(SECONDS_KEPT + 10):
+    drain = EventEncoder(SOURCE, EPOCH, {1: "b"})
+    for number in range(MAX_CACHED_SECONDS + 10):
         drain.encode(
-            [rows.to_row(1, 1, replace(a_passage(1), occurred_at=a_passage(1).occurred_at + timedelta(seconds=number)))]
+            [
+                rows.event_to_row(
+                    1, 1, replace(a_passage(1), occurred_at=a_passage(1).occurred_at + timedelta(seconds=number))
+                )
+            ]
         )
-    assert len(drain._seconds) <= SECONDS_KEPT
+    assert len(drain._seconds) <= MAX_CACHED_SECONDS

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.core.ports import StoreTrouble
-from kiosk.storage import NotADatabase, Store
+from kiosk.core.ports import StoreError
+from kiosk.storage import IncompatibleDatabaseError, SqliteEventStore
 from tests.fakes.data.access_events import a_passage, a_store, event_text
 
 
 def test_a_passage_comes_back_as_it_was_committed(tmp_path: Path) -> None:
-    store = Store(tmp_path / "p.db", boot_id="boot-a")
+    store = SqliteEventStore(tmp_path / "p.db", boot_id="boot-a")
     stored = store.commit(a_passage())
     assert store.pending(0, 10) == [stored]
     assert (stored.seq, stored.epoch, stored.boot_id) == (1, store.epoch, "boot-a")
@@ -23,7 +23,7 @@ def test_a_passage_comes_back_as_it_was_committed(tmp_path: Path) -> None:
 
 def test_all_names_of_a_person_come_back_and_only_the_first_is_for_the_centre(tmp_path: Path) -> None:
     passage = replace(a_passage(), aliases=(b"x" * 16, b"y" * 16))
-    store = Store(tmp_path / "p.db")
+    store = SqliteEventStore(tmp_path / "p.db")
     store.commit(passage)
     found = store.recent(1)[0]
     store.close()
@@ -36,7 +36,7 @@ def test_numbers_are_gapless_across_restarts_and_the_epoch_stays(tmp_path: Path)
     epochs = set()
     seqs = []
     for life in range(3):
-        store = Store(tmp_path / "p.db", boot_id=f"boot-{life}")
+        store = SqliteEventStore(tmp_path / "p.db", boot_id=f"boot-{life}")
         epochs.add(store.epoch)
         seqs += [store.commit(a_passage(life * 10 + n)).seq for n in range(4)]
         store.close()
@@ -46,16 +46,16 @@ def test_numbers_are_gapless_across_restarts_and_the_epoch_stays(tmp_path: Path)
 
 def test_each_record_names_the_boot_that_its_monotonic_time_belongs_to(tmp_path: Path) -> None:
     for boot in ("boot-a", "boot-b", "boot-a"):
-        store = Store(tmp_path / "p.db", boot_id=boot)
+        store = SqliteEventStore(tmp_path / "p.db", boot_id=boot)
         store.commit(a_passage())
         store.close()
-    store = Store(tmp_path / "p.db", boot_id="boot-c")
+    store = SqliteEventStore(tmp_path / "p.db", boot_id="boot-c")
     assert [stored.boot_id for stored in store.pending(0, 9)] == ["boot-a", "boot-b", "boot-a"]
     store.close()
 
 
 def test_two_databases_never_share_an_epoch(tmp_path: Path) -> None:
-    one, two = Store(tmp_path / "1.db"), Store(tmp_path / "2.db")
+    one, two = SqliteEventStore(tmp_path / "1.db"), SqliteEventStore(tmp_path / "2.db")
     assert one.epoch != two.epoch
     one.close()
     two.close()
@@ -76,7 +76,7 @@ def test_what_the_centre_has_beyond_a_gap_is_not_sent_again(tmp_path: Path) -> N
     assert [stored.seq for stored in store.pending(0, 99)] == [3, 4, 7, 8, 10]
     assert store.backlog_size() == 5
     store.close()
-    store = Store(tmp_path / "p.db")
+    store = SqliteEventStore(tmp_path / "p.db")
     assert [stored.seq for stored in store.pending(3, 2)] == [4, 7]
     assert store.backlog_size() == 5
     store.acknowledge(up_to_seq=8)
@@ -113,7 +113,9 @@ def test_one_record_is_released_from_quarantine_and_each_refusal_of_it_counts(tm
     store.acknowledge(up_to_seq=5)
     store.close()
     with closing(sqlite3.connect(tmp_path / "p.db")) as reader:
-        assert reader.execute("SELECT count(*) FROM rejection_count").fetchone() == (0,), "what the centre took is forgotten"
+        assert reader.execute("SELECT count(*) FROM rejection_count").fetchone() == (0,), (
+            "what the centre took is forgotten"
+        )
 
 
 def test_a_rejected_passage_steps_aside_with_its_reason_and_is_kept(tmp_path: Path) -> None:
@@ -125,7 +127,7 @@ def test_a_rejected_passage_steps_aside_with_its_reason_and_is_kept(tmp_path: Pa
     assert (store.backlog_size(), store.outbox_status().quarantined) == (0, 1)
     assert len(store.recent(9)) == 5
     store.close()
-    store = Store(tmp_path / "p.db")
+    store = SqliteEventStore(tmp_path / "p.db")
     assert (store.backlog_size(), store.outbox_status().quarantined) == (0, 1)
     store.acknowledge(up_to_seq=5)
     assert (store.backlog_size(), store.outbox_status().quarantined) == (0, 0), "accepted after all"
@@ -133,7 +135,7 @@ def test_a_rejected_passage_steps_aside_with_its_reason_and_is_kept(tmp_path: Pa
 
 
 def test_a_receipt_for_numbers_never_given_out_is_refused_whole(tmp_path: Path) -> None:
-    store = Store(tmp_path / "p.db")
+    store = SqliteEventStore(tmp_path / "p.db")
     store.commit(a_passage())
     with pytest.raises(ValueError, match="newest is 1"):
         store.acknowledge(up_to_seq=7)
@@ -151,16 +153,18 @@ def test_a_number_is_never_used_again_even_when_all_history_is_gone(tmp_path: Pa
     raw.execute("DELETE FROM event")
     raw.commit()
     raw.close()
-    store = Store(tmp_path / "p.db")
+    store = SqliteEventStore(tmp_path / "p.db")
     assert store.commit(a_passage(9)).seq == 4
     store.close()
 
 
 def test_a_commit_that_fails_says_so_uses_no_number_and_can_be_tried_again(tmp_path: Path) -> None:
-    store = Store(tmp_path / "p.db")
+    store = SqliteEventStore(tmp_path / "p.db")
     store.commit(a_passage(1))
-    store._gate_connection.execute("PRAGMA max_page_count = 1")  # SQLite's own "disk full"; it clamps to the present size
-    with pytest.raises(StoreTrouble, match="full"):
+    store._gate_connection.execute(
+        "PRAGMA max_page_count = 1"
+    )  # SQLite's own "disk full"; it clamps to the present size
+    with pytest.raises(StoreError, match="full"):
         _fill(store)
     filled = store.newest_seq
     store._gate_connection.execute("PRAGMA max_page_count = 1000000")
@@ -170,16 +174,16 @@ def test_a_commit_that_fails_says_so_uses_no_number_and_can_be_tried_again(tmp_p
     store.close()
 
 
-def _fill(store: Store) -> None:
+def _fill(store: SqliteEventStore) -> None:
     for number in range(2, 200):
         store.commit(a_passage(number))
 
 
 def test_several_that_wait_are_recorded_together_or_not_at_all(tmp_path: Path) -> None:
-    store = Store(tmp_path / "p.db")
+    store = SqliteEventStore(tmp_path / "p.db")
     assert [stored.seq for stored in store.commit_all([a_passage(number) for number in range(3)])] == [1, 2, 3]
     store._gate_connection.execute("PRAGMA max_page_count = 1")
-    with pytest.raises(StoreTrouble, match="full"):
+    with pytest.raises(StoreError, match="full"):
         store.commit_all([a_passage(number) for number in range(3, 300)])
     assert store.newest_seq == 3
     store._gate_connection.execute("PRAGMA max_page_count = 1000000")
@@ -189,12 +193,12 @@ def test_several_that_wait_are_recorded_together_or_not_at_all(tmp_path: Path) -
 
 
 def test_a_read_only_database_is_told_in_a_sentence_and_loses_nothing(tmp_path: Path) -> None:
-    store = Store(tmp_path / "p.db")
+    store = SqliteEventStore(tmp_path / "p.db")
     store.commit(a_passage(1))
     store._gate_connection.execute("PRAGMA query_only = 1")
-    with pytest.raises(StoreTrouble, match="could not be committed"):
+    with pytest.raises(StoreError, match="could not be committed"):
         store.commit(a_passage(2))
-    with pytest.raises(StoreTrouble, match="still takes no record"):
+    with pytest.raises(StoreError, match="still takes no record"):
         store.check_writable()
     store._gate_connection.execute("PRAGMA query_only = 0")
     store.check_writable()
@@ -206,8 +210,8 @@ def test_a_file_that_is_no_database_is_refused_in_a_sentence_and_left_as_it_was(
     path = tmp_path / "p.db"
     path.write_bytes(b"a letter to the ward, not a database\n" * 100)
     before = path.read_bytes()
-    with pytest.raises(NotADatabase, match="is not a passage database"):
-        Store(path)
+    with pytest.raises(IncompatibleDatabaseError, match="is not a passage database"):
+        SqliteEventStore(path)
     assert path.read_bytes() == before
 
 
@@ -218,27 +222,27 @@ def test_another_programs_database_is_refused_and_left_alone(tmp_path: Path) -> 
     other.commit()
     other.close()
     before = path.read_bytes()
-    with pytest.raises(NotADatabase, match="another program"):
-        Store(path)
+    with pytest.raises(IncompatibleDatabaseError, match="another program"):
+        SqliteEventStore(path)
     assert path.read_bytes() == before
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(StoreTrouble, match="folder does not exist"):
-        Store(tmp_path / "nowhere" / "p.db")
+    with pytest.raises(StoreError, match="folder does not exist"):
+        SqliteEventStore(tmp_path / "nowhere" / "p.db")
 
 
 def test_a_newer_releases_database_is_not_touched(tmp_path: Path) -> None:
-    Store(tmp_path / "p.db").close()
+    SqliteEventStore(tmp_path / "p.db").close()
     raw = sqlite3.connect(tmp_path / "p.db")
     raw.execute("PRAGMA user_version = 99")
     raw.close()
-    with pytest.raises(NotADatabase, match="newer release"):
-        Store(tmp_path / "p.db")
+    with pytest.raises(IncompatibleDatabaseError, match="newer release"):
+        SqliteEventStore(tmp_path / "p.db")
 
 
 def test_the_writer_waits_for_the_disk_and_the_couriers_notes_do_not(tmp_path: Path) -> None:
-    store = Store(tmp_path / "p.db")
+    store = SqliteEventStore(tmp_path / "p.db")
     assert store._gate_connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert store._gate_connection.execute("PRAGMA synchronous").fetchone() == (2,)
     assert store._relay_connection.execute("PRAGMA synchronous").fetchone() == (1,)
@@ -247,12 +251,12 @@ def test_the_writer_waits_for_the_disk_and_the_couriers_notes_do_not(tmp_path: P
 
 def test_a_probe_of_the_disk_really_writes_and_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "p.db"
-    with closing(Store(path)) as store:
+    with closing(SqliteEventStore(path)) as store:
         store.commit(a_passage(1))
         before = path.with_name("p.db-wal").read_bytes()
         store.check_writable()
         assert path.with_name("p.db-wal").read_bytes() != before
         assert store.backlog_size() == 1
         store.check_writable()
-    with closing(Store(path)) as store:
+    with closing(SqliteEventStore(path)) as store:
         assert (store.newest_seq, store.backlog_size()) == (1, 1)

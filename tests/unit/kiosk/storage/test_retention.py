@@ -10,24 +10,24 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database
 
-from kiosk.core.model import ClockQuality, Moment, Outcome, Passage
-from kiosk.core.ports import StoreTrouble
-from kiosk.storage import Limits, Store, StoreDamaged
+from kiosk.core.model import AccessEvent, ClockQuality, ClockReading, Outcome
+from kiosk.core.ports import StoreError
+from kiosk.storage import RetentionLimits, SqliteEventStore, StoreCorruptError
 from kiosk.storage import database as schema
 from tests.fakes.data.access_events import START_AT, a_passage, an_undo
 from tests.paths import DATA
 
-LATER = Moment(START_AT + timedelta(days=30), 1.0, ClockQuality.SYNCHRONISED)
+LATER = ClockReading(START_AT + timedelta(days=30), 1.0, ClockQuality.SYNCHRONISED)
 
 
-def filled(path: Path, count: int, limits: Limits, delivered: int = 0) -> Store:
-    store = Store(path, limits=limits)
+def filled(path: Path, count: int, limits: RetentionLimits, delivered: int = 0) -> SqliteEventStore:
+    store = SqliteEventStore(path, limits=limits)
     store.commit_all([a_passage(number) for number in range(1, count + 1)])
     store.acknowledge(delivered)
     return store
 
 
-def tend(store: Store, now: Moment = LATER) -> int:
+def tend(store: SqliteEventStore, now: ClockReading = LATER) -> int:
     gone = 0
     while (some := store.run_maintenance(now)) > 0:
         gone += some
@@ -35,35 +35,35 @@ def tend(store: Store, now: Moment = LATER) -> int:
 
 
 def test_delivered_passages_go_after_their_days_and_a_notice_says_how_many(tmp_path: Path) -> None:
-    store = filled(tmp_path / "p.db", 900, Limits(retention_days=21), delivered=700)
+    store = filled(tmp_path / "p.db", 900, RetentionLimits(retention_days=21), delivered=700)
     assert tend(store) == 700
     assert [stored.seq for stored in store.recent(999)][-1] == 701
     notice = store.notices()[0]
     assert (notice.kind, notice.first_seq, notice.last_seq, notice.count) == ("purged-age", 1, 700, 700)
-    assert store.purged() == 700
+    assert store.purged_count() == 700
     assert store.backlog_size() == 200, "undelivered passages never go by age"
     store.close()
 
 
 def test_young_passages_stay(tmp_path: Path) -> None:
-    store = filled(tmp_path / "p.db", 900, Limits(retention_days=31), delivered=700)
+    store = filled(tmp_path / "p.db", 900, RetentionLimits(retention_days=31), delivered=700)
     assert tend(store) == 0
     assert list(store.notices()) == []
     store.close()
 
 
 def test_nothing_goes_by_age_while_the_clock_is_not_to_be_believed(tmp_path: Path) -> None:
-    store = filled(tmp_path / "p.db", 10, Limits(), delivered=10)
+    store = filled(tmp_path / "p.db", 10, RetentionLimits(), delivered=10)
     assert tend(store, replace(LATER, quality=ClockQuality.UNSET)) == 0
     store.close()
 
 
 def test_a_record_from_1970_goes_with_its_neighbours_and_not_before(tmp_path: Path) -> None:
-    store = Store(tmp_path / "p.db")
-    boot = replace(a_passage(1), occurred_at=START_AT - timedelta(days=20_000), clock=ClockQuality.UNSET)
+    store = SqliteEventStore(tmp_path / "p.db")
+    boot = replace(a_passage(1), occurred_at=START_AT - timedelta(days=20_000), clock_quality=ClockQuality.UNSET)
     store.commit_all([boot, *(a_passage(number) for number in range(2, 10))])
     store.acknowledge(9)
-    assert tend(store, replace(LATER, at=START_AT + timedelta(days=2))) == 0, (
+    assert tend(store, replace(LATER, utc_at=START_AT + timedelta(days=2))) == 0, (
         "its neighbours are two days old, so is it"
     )
     assert tend(store) == 9
@@ -71,17 +71,17 @@ def test_a_record_from_1970_goes_with_its_neighbours_and_not_before(tmp_path: Pa
 
 
 def test_at_the_most_rows_history_goes_first(tmp_path: Path) -> None:
-    store = filled(tmp_path / "p.db", 150, Limits(max_rows=250), delivered=100)
+    store = filled(tmp_path / "p.db", 150, RetentionLimits(max_rows=250), delivered=100)
     store.commit_all([a_passage(number) for number in range(151, 301)])
-    assert tend(store, Moment(START_AT, 1.0, ClockQuality.SYNCHRONISED)) == 50
+    assert tend(store, ClockReading(START_AT, 1.0, ClockQuality.SYNCHRONISED)) == 50
     assert store.notices()[0].kind == "purged-rows"
     store.close()
 
 
 def test_when_only_undelivered_passages_are_left_nothing_more_is_taken_and_nothing_is_dropped(tmp_path: Path) -> None:
-    store = Store(tmp_path / "p.db", limits=Limits(max_rows=100))
+    store = SqliteEventStore(tmp_path / "p.db", limits=RetentionLimits(max_rows=100))
     store.commit_all([a_passage(number) for number in range(1, 101)])
-    with pytest.raises(StoreTrouble, match="100 passages wait for the centre"):
+    with pytest.raises(StoreError, match="100 passages wait for the centre"):
         store.commit(a_passage(101))
     assert tend(store) == 0
     assert (store.backlog_size(), store.newest_seq) == (100, 100)
@@ -90,15 +90,15 @@ def test_when_only_undelivered_passages_are_left_nothing_more_is_taken_and_nothi
     store.close()
 
 
-def failed(number: int) -> Passage:
+def failed(number: int) -> AccessEvent:
     return replace(a_passage(number), outcome=Outcome.FAIL)
 
 
 def test_under_pressure_history_goes_then_the_details_of_failed_readings_and_never_a_passage(tmp_path: Path) -> None:
-    store = Store(tmp_path / "p.db", limits=Limits(max_file_bytes=1))
+    store = SqliteEventStore(tmp_path / "p.db", limits=RetentionLimits(max_file_bytes=1))
     store.commit_all([failed(number) if number % 2 else a_passage(number) for number in range(1, 3001)])
     store.acknowledge(500)
-    now = Moment(START_AT, 1.0, ClockQuality.SYNCHRONISED)
+    now = ClockReading(START_AT, 1.0, ClockQuality.SYNCHRONISED)
     assert tend(store, now) == 500
     for _ in range(10):
         store.run_maintenance(now)
@@ -112,13 +112,13 @@ def test_under_pressure_history_goes_then_the_details_of_failed_readings_and_nev
 
 
 def test_notices_of_one_day_are_one(tmp_path: Path) -> None:
-    store = filled(tmp_path / "p.db", 10, Limits(max_rows=10), delivered=10)
+    store = filled(tmp_path / "p.db", 10, RetentionLimits(max_rows=10), delivered=10)
     store.commit_all([a_passage(number) for number in range(11, 21)])
     store.acknowledge(20)
-    tend(store, Moment(START_AT, 1.0, ClockQuality.SYNCHRONISED))
+    tend(store, ClockReading(START_AT, 1.0, ClockQuality.SYNCHRONISED))
     store.commit(a_passage(21))
     store.acknowledge(21)
-    tend(store, Moment(START_AT, 2.0, ClockQuality.SYNCHRONISED))
+    tend(store, ClockReading(START_AT, 2.0, ClockQuality.SYNCHRONISED))
     notices = store.notices()
     assert [(notice.kind, notice.first_seq, notice.last_seq, notice.count) for notice in notices] == [
         ("purged-rows", 1, 11, 11)
@@ -134,13 +134,13 @@ def spoil(path: Path, at: int, with_: bytes) -> None:
 
 def test_a_damaged_database_is_set_aside_and_the_gate_opens(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "p.db"
-    store = filled(path, 500, Limits())
+    store = filled(path, 500, RetentionLimits())
     epoch = store.epoch
     store.close()
     path.with_name("p.db-wal").touch()  # it did not end cleanly
     for page in range(5, 40):
         spoil(path, page * schema.PAGE_BYTES, b"\xaa" * 200)
-    store = Store(path)
+    store = SqliteEventStore(path)
     assert store.corrupt_file is not None
     assert store.corrupt_file.exists(), "it is kept"
     assert store.epoch != epoch
@@ -152,58 +152,58 @@ def test_a_damaged_database_is_set_aside_and_the_gate_opens(tmp_path: Path, capl
 
 def test_a_first_page_of_zeros_is_what_a_power_cut_leaves(tmp_path: Path) -> None:
     path = tmp_path / "p.db"
-    filled(path, 50, Limits()).close()
+    filled(path, 50, RetentionLimits()).close()
     spoil(path, 0, bytes(schema.PAGE_BYTES))
     path.with_name("p.db-wal").touch()
-    store = Store(path)
+    store = SqliteEventStore(path)
     assert store.corrupt_file is not None
     store.close()
 
 
 def test_damage_that_shows_while_opening_is_mended_at_once(tmp_path: Path) -> None:
     path = tmp_path / "p.db"
-    filled(path, 2000, Limits()).close()
+    filled(path, 2000, RetentionLimits()).close()
     for page in range(1, 400):
         spoil(path, page * schema.PAGE_BYTES, b"\xaa" * schema.PAGE_BYTES)
-    store = Store(path)
+    store = SqliteEventStore(path)
     assert store.corrupt_file is not None
     store.close()
 
 
 def test_a_sound_database_that_did_not_end_cleanly_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "p.db"
-    running = filled(path, 50, Limits())
+    running = filled(path, 50, RetentionLimits())
     copy = tmp_path / "copy.db"
     for suffix in ("", "-wal"):
         copy.with_name(copy.name + suffix).write_bytes(path.with_name(path.name + suffix).read_bytes())
     epoch = running.epoch
     running.close()
-    store = Store(copy)
+    store = SqliteEventStore(copy)
     assert (store.corrupt_file, store.epoch, store.newest_seq) == (None, epoch, 50)
     store.close()
 
 
 def test_damage_that_shows_while_running_ends_the_daemon_and_is_mended_at_the_next_start(tmp_path: Path) -> None:
     path = tmp_path / "p.db"
-    filled(path, 2000, Limits()).close()
-    store = Store(path)
+    filled(path, 2000, RetentionLimits()).close()
+    store = SqliteEventStore(path)
     for page in range(1, 400):
         spoil(path, page * schema.PAGE_BYTES, b"\xaa" * schema.PAGE_BYTES)
     store._gate_connection.execute("PRAGMA shrink_memory")
-    with pytest.raises(StoreTrouble):
+    with pytest.raises(StoreError):
         store.commit(a_passage(1))
-    with pytest.raises(StoreDamaged, match="next start sets it aside"):
+    with pytest.raises(StoreCorruptError, match="next start sets it aside"):
         store.check_writable()
     store._relay_connection.close()
     store._gate_connection.close()
-    store = Store(path)
+    store = SqliteEventStore(path)
     assert store.corrupt_file is not None
     store.close()
 
 
 def test_migrations_go_forward_from_every_released_schema(tmp_path: Path) -> None:
     path = tmp_path / "p.db"
-    filled(path, 5, Limits()).close()
+    filled(path, 5, RetentionLimits()).close()
     later = (*schema.MIGRATIONS, "ALTER TABLE notice ADD COLUMN told INTEGER NOT NULL DEFAULT 0")
     schema.open_writer(path, later).close()
     with sqlite3.connect(path) as raw:
@@ -216,40 +216,40 @@ def test_migrations_go_forward_from_every_released_schema(tmp_path: Path) -> Non
 def test_a_database_of_a_newer_release_is_recorded_into_where_that_release_allows_it(tmp_path: Path) -> None:
     """An upgrade that did not become ready is taken back: the older release goes on in the same database, same epoch."""
     path = tmp_path / "p.db"
-    before = filled(path, 5, Limits())
+    before = filled(path, 5, RetentionLimits())
     epoch = before.epoch
     before.close()
     newer = (*schema.MIGRATIONS, "ALTER TABLE event ADD COLUMN weather TEXT; CREATE TABLE mood (x INTEGER) STRICT")
     schema.open_writer(path, newer).close()
-    older = Store(path)
+    older = SqliteEventStore(path)
     assert older.commit(a_passage(6)).seq == 6
     assert (older.epoch, older.backlog_size(), older.pending(5, 1)[0].event) == (epoch, 6, a_passage(6))
     older.close()
     schema.open_writer(path, newer).close()
-    again = Store(path)
+    again = SqliteEventStore(path)
     assert again.newest_seq == 6
     again.close()
 
 
 def test_a_database_that_only_newer_releases_may_write_is_refused_and_not_touched(tmp_path: Path) -> None:
     path = tmp_path / "p.db"
-    filled(path, 5, Limits()).close()
+    filled(path, 5, RetentionLimits()).close()
     with sqlite3.connect(path) as raw:
         raw.execute(f"PRAGMA user_version = {9 | 8 << 16}")
     raw.close()
     content = path.read_bytes()
-    with pytest.raises(StoreTrouble, match="newer release"):
+    with pytest.raises(StoreError, match="newer release"):
         schema.open_writer(path)
     assert path.read_bytes() == content
 
 
 def test_a_migration_that_fails_halfway_leaves_the_old_schema_whole(tmp_path: Path) -> None:
     path = tmp_path / "p.db"
-    filled(path, 5, Limits()).close()
+    filled(path, 5, RetentionLimits()).close()
     broken = (*schema.MIGRATIONS, "CREATE TABLE halfway (x) STRICT; ALTER TABLE nothing ADD COLUMN x")
-    with pytest.raises(StoreTrouble):
+    with pytest.raises(StoreError):
         schema.open_writer(path, broken)
-    store = Store(path)
+    store = SqliteEventStore(path)
     assert store.newest_seq == 5
     store.close()
     assert "halfway" not in Database(path).table_names()
@@ -261,21 +261,21 @@ def test_the_released_schema_of_version_1_still_opens(tmp_path: Path) -> None:
     with sqlite3.connect(path) as raw:
         raw.executescript((DATA / "events-v1.sql").read_text(encoding="utf-8"))
     raw.close()
-    store = Store(path)
+    store = SqliteEventStore(path)
     assert (store.epoch, store.newest_seq, store.backlog_size()) == ("00112233445566aa", 3, 2)
     assert [stored.event.id for stored in store.pending(0, 9)] == [a_passage(2).id, a_passage(3).id]
     undo = an_undo(4, a_passage(3))
     assert store.commit(undo).seq == 4
     assert store.pending(0, 9)[-1].event == undo
     assert store.recent(9)[1].event == a_passage(3), "nothing of what it annuls is changed"
-    with pytest.raises(StoreTrouble, match="UNIQUE"):
+    with pytest.raises(StoreError, match="UNIQUE"):
         store.commit(replace(undo, id=a_passage(5).id))
     store.close()
 
 
 def test_logs_of_the_store_name_no_record(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
-    store = filled(tmp_path / "p.db", 10, Limits(), delivered=10)
+    store = filled(tmp_path / "p.db", 10, RetentionLimits(), delivered=10)
     tend(store)
     store.close()
     assert str(a_passage(1).id) not in caplog.text
@@ -283,21 +283,21 @@ def test_logs_of_the_store_name_no_record(tmp_path: Path, caplog: pytest.LogCapt
 
 def test_damage_among_old_records_is_found_by_whoever_reads_them_and_mended_at_the_next_start(tmp_path: Path) -> None:
     path = tmp_path / "p.db"
-    with closing(Store(path)) as store:
+    with closing(SqliteEventStore(path)) as store:
         store.commit_all([a_passage(number) for number in range(1, 2001)])
     spoiled = bytearray(path.read_bytes())
     middle = len(spoiled) // 2 // 1024 * 1024
     spoiled[middle : middle + 4096] = b"\xff" * 4096
     path.write_bytes(spoiled)
-    with closing(Store(path)) as store:  # it ended cleanly, so nobody looked through it
+    with closing(SqliteEventStore(path)) as store:  # it ended cleanly, so nobody looked through it
         assert store.corrupt_file is None
-        with pytest.raises(StoreTrouble, match="malformed"):
+        with pytest.raises(StoreError, match="malformed"):
             store.pending(0, 3000)
-        with pytest.raises(StoreTrouble, match="is damaged"):
+        with pytest.raises(StoreError, match="is damaged"):
             store.commit(a_passage(2001))
-        with pytest.raises(StoreDamaged):
+        with pytest.raises(StoreCorruptError):
             store.check_writable()
-    with closing(Store(path)) as store:
+    with closing(SqliteEventStore(path)) as store:
         assert store.corrupt_file is not None
         assert store.commit(a_passage(2001)).seq == 1
         assert store.notices()[0].kind == "corrupt-file-moved"

@@ -9,34 +9,34 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kiosk.system import logs
-from kiosk.system.logs import LOG_FILE, MAX_FILE_BYTES, MAX_TEXT, RECENT_LINES, Line, LogFile, RecentLines
+from kiosk.system.logs import LOG_FILE, MAX_FILE_BYTES, MAX_TEXT_CHARS, RECENT_LINES, LogBuffer, LogFileHandler, LogLine
 
 log = logging.getLogger("test.logbook")
 log.setLevel(logging.INFO)
 
 
 def texts(run_dir: Path) -> list[str]:
-    return [line.text for line in logs.last(run_dir)]
+    return [line.text for line in logs.read_log_tail(run_dir)]
 
 
 def test_lines_are_kept_in_order_with_time_level_and_place(tmp_path: Path) -> None:
-    with logs.kept_in(tmp_path):
+    with logs.log_file_handler(tmp_path):
         log.warning("the camera gives %s", "nothing")
     log.warning("after the end")
-    (line,) = logs.last(tmp_path)
-    assert (line.level, line.where, line.text) == ("WARNING", "test.logbook", "the camera gives nothing")
+    (line,) = logs.read_log_tail(tmp_path)
+    assert (line.level, line.logger, line.text) == ("WARNING", "test.logbook", "the camera gives nothing")
     assert line.at.endswith("+00:00")
 
 
 def test_a_daemon_that_starts_again_leaves_the_lines_of_its_life_before(tmp_path: Path) -> None:
     for text in ("ends by an error", "has started"):
-        with logs.kept_in(tmp_path):
+        with logs.log_file_handler(tmp_path):
             log.error(text)
     assert texts(tmp_path) == ["ends by an error", "has started"]
 
 
 def test_however_much_is_logged_the_files_stay_small_and_the_newest_lines_are_there(tmp_path: Path) -> None:
-    with logs.kept_in(tmp_path):
+    with logs.log_file_handler(tmp_path):
         for number in range(3000):
             log.info("line %d %s", number, "x" * 200)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) <= 2 * MAX_FILE_BYTES
@@ -46,13 +46,13 @@ def test_however_much_is_logged_the_files_stay_small_and_the_newest_lines_are_th
 
 
 def test_a_line_of_64_kb_is_cut_and_says_so(tmp_path: Path) -> None:
-    with logs.kept_in(tmp_path):
+    with logs.log_file_handler(tmp_path):
         log.info("x" * 65_536)
-    assert texts(tmp_path) == ["x" * MAX_TEXT + " … (+63536)"]
+    assert texts(tmp_path) == ["x" * MAX_TEXT_CHARS + " … (+63536)"]
 
 
 def test_line_breaks_and_broken_characters_stay_within_their_line(tmp_path: Path) -> None:
-    kept = LogFile(
+    kept = LogFileHandler(
         tmp_path
     )  # asked directly: pytest would keep the line too, and cannot send half a surrogate to its parent
     for text in ("one\ntwo\r\u2028three\udcff", "next"):
@@ -62,7 +62,7 @@ def test_line_breaks_and_broken_characters_stay_within_their_line(tmp_path: Path
 
 
 def test_a_traceback_is_part_of_its_line(tmp_path: Path) -> None:
-    with logs.kept_in(tmp_path):
+    with logs.log_file_handler(tmp_path):
         try:
             int("the lens fell off")
         except ValueError:
@@ -74,19 +74,19 @@ def test_a_folder_that_is_full_or_gone_is_counted_and_stops_nobody(tmp_path: Pat
     run_dir = tmp_path / "run"
     run_dir.mkdir()
     (run_dir / LOG_FILE).symlink_to("/dev/full")
-    full = LogFile(run_dir)
+    full = LogFileHandler(run_dir)
     full.handle(logging.LogRecord("x", logging.INFO, "", 0, "never written", None, None))
-    assert full.lost == 1
+    assert full.lost_lines == 1
     (run_dir / LOG_FILE).unlink()
     run_dir.rmdir()
     full.handle(logging.LogRecord("x", logging.INFO, "", 0, "never written", None, None))
-    assert full.lost == 2
+    assert full.lost_lines == 2
 
 
 def test_the_file_is_not_for_everybody(tmp_path: Path) -> None:
     before = os.umask(0o027)  # as the unit sets it
     try:
-        with logs.kept_in(tmp_path):
+        with logs.log_file_handler(tmp_path):
             log.info("x")
     finally:
         os.umask(before)
@@ -97,7 +97,7 @@ def test_the_file_is_not_for_everybody(tmp_path: Path) -> None:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_file_whatever_breaks_the_reading(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / LOG_FILE).write_bytes(raw)
-    assert all(isinstance(line, Line) for line in logs.last(tmp_path))
+    assert all(isinstance(line, LogLine) for line in logs.read_log_tail(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -106,13 +106,13 @@ def test_no_file_whatever_breaks_the_reading(tmp_path: Path, raw: bytes) -> None
 )
 def test_what_is_not_a_line_is_left_out(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / LOG_FILE).write_bytes(raw + b"\n")
-    assert logs.last(tmp_path) == ()
+    assert logs.read_log_tail(tmp_path) == ()
 
 
 def test_the_page_keeps_its_own_newest_lines() -> None:
-    recent = RecentLines()
+    recent = LogBuffer()
     for number in range(RECENT_LINES + 5):
         recent.handle(logging.LogRecord("web", logging.INFO, "", 0, f"{number}", None, None))
-    kept = recent.last()
+    kept = recent.tail()
     assert len(kept) == RECENT_LINES
     assert kept[-1].text == str(RECENT_LINES + 4)

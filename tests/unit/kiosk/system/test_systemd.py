@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.system.systemd import Notifier
+from kiosk.system.systemd import SystemdNotifier
 
 
 @pytest.fixture(params=["path", "abstract"])
@@ -21,24 +21,24 @@ def listener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[s
 
 def test_every_message_is_one_datagram(listener: tuple[socket.socket, str]) -> None:
     receiver, name = listener
-    notifier = Notifier({"NOTIFY_SOCKET": name})
-    assert notifier.ready("ready at gate 1")
-    assert notifier.alive()
-    assert notifier.status("hai người\nđang chờ")
-    assert notifier.stopping()
+    notifier = SystemdNotifier({"NOTIFY_SOCKET": name})
+    assert notifier.notify_ready("ready at gate 1")
+    assert notifier.ping_watchdog()
+    assert notifier.set_status("hai người\nđang chờ")
+    assert notifier.notify_stopping()
     received = [receiver.recv(4096).decode() for _ in range(4)]
     assert received == ["READY=1\nSTATUS=ready at gate 1", "WATCHDOG=1", "STATUS=hai người đang chờ", "STOPPING=1"]
 
 
 def test_without_systemd_nothing_happens() -> None:
-    notifier = Notifier({})
-    assert not notifier.ready("ready")
-    assert not notifier.alive()
-    assert notifier.watchdog_s is None
+    notifier = SystemdNotifier({})
+    assert not notifier.notify_ready("ready")
+    assert not notifier.ping_watchdog()
+    assert notifier.watchdog_timeout_s is None
 
 
 def test_a_socket_that_is_gone_is_no_error(tmp_path: Path) -> None:
-    assert not Notifier({"NOTIFY_SOCKET": str(tmp_path / "gone")}).alive()
+    assert not SystemdNotifier({"NOTIFY_SOCKET": str(tmp_path / "gone")}).ping_watchdog()
 
 
 @pytest.mark.parametrize(
@@ -51,4 +51,4 @@ def test_a_socket_that_is_gone_is_no_error(tmp_path: Path) -> None:
     ],
 )
 def test_the_watchdogs_time_is_read_from_the_environment(environment: dict[str, str], expected: float | None) -> None:
-    assert Notifier(environment).watchdog_s == expected
+    assert SystemdNotifier(environment).watchdog_timeout_s == expected

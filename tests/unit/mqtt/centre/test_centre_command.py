@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from kiosk.cli.centre import centre
-from kiosk.core.model import ClockQuality, Identifier, Passage, Subject
+from kiosk.core.model import AccessEvent, ClockQuality, Identifier, Subject
 from kiosk.core.subject_sealing import Seal
 from mqtt import device_messages
 from mqtt.centre.ingest.ledger import SqliteLedger
-from mqtt.topics import Branch
+from mqtt.topics import DeviceTopics
 from tests.fakes.data.access_events import EPOCH, GATE, START_AT, a_passage, an_undo
 from tests.fakes.data.arrivals import arrival_of
 
@@ -26,9 +26,9 @@ WINDOW = ["--since", "2026-11-23T00:00:00", "--until", "2026-11-24T00:00:00"]
 
 def keep(
     ledger: SqliteLedger,
-    *passages: tuple[int, Passage],
+    *passages: tuple[int, AccessEvent],
     boot: str = "boot-a",
-    branch: Branch = GATE,
+    branch: DeviceTopics = GATE,
     at: datetime = START_AT,
 ) -> None:
     ledger.record([arrival_of(passages, at, branch=branch, boot=boot)])
@@ -41,8 +41,8 @@ def ask(centre_file: Path, *arguments: str) -> Result:
 def test_status_lists_devices_their_gaps_and_the_silent_ones(ledger: SqliteLedger, centre_file: Path) -> None:
     now = datetime.now(UTC)
     keep(ledger, *((seq, a_passage(seq)) for seq in (*range(1, 42), 50, 51, 53)), at=now)
-    keep(ledger, (1, a_passage(1)), branch=Branch("entrance", "dong-ba", "gate-2"), at=now - timedelta(hours=3))
-    ledger.note_state(GATE, device_messages.StateReport(state="ready", software="0.1.0"), now)
+    keep(ledger, (1, a_passage(1)), branch=DeviceTopics("entrance", "dong-ba", "gate-2"), at=now - timedelta(hours=3))
+    ledger.save_state(GATE, device_messages.StateMessage(state="ready", software_version="0.1.0"), now)
     done = ask(centre_file, "status")
     assert done.exit_code == 1
     lines = done.output.splitlines()
@@ -82,7 +82,10 @@ def test_what_was_recorded_before_the_clock_was_set_is_dated_by_what_came_after(
     ledger: SqliteLedger, centre_file: Path
 ) -> None:
     in_1970 = replace(
-        a_passage(1), occurred_at=datetime(1970, 1, 1, 0, 1, tzinfo=UTC), occurred_s=60.0, clock=ClockQuality.UNSET
+        a_passage(1),
+        occurred_at=datetime(1970, 1, 1, 0, 1, tzinfo=UTC),
+        occurred_s=60.0,
+        clock_quality=ClockQuality.UNSET,
     )
     set_now = replace(a_passage(2), occurred_at=START_AT, occurred_s=660.0)
     keep(ledger, (1, in_1970))
@@ -94,20 +97,20 @@ def test_what_was_recorded_before_the_clock_was_set_is_dated_by_what_came_after(
 
 
 def test_a_health_message_dates_them_too_and_another_boot_does_not(ledger: SqliteLedger, centre_file: Path) -> None:
-    unset = replace(a_passage(1), occurred_s=60.0, clock=ClockQuality.UNSET)
+    unset = replace(a_passage(1), occurred_s=60.0, clock_quality=ClockQuality.UNSET)
     keep(ledger, (1, unset), boot="boot-a")
     keep(ledger, (2, replace(unset, id=a_passage(2).id)), boot="boot-b")
-    health = device_messages.Health(
+    health = device_messages.HealthMessage(
         at=START_AT,
         state="ready",
-        clock="synchronised",
+        clock_quality="synchronised",
         epoch=EPOCH,
         newest_seq=2,
-        outbox=0,
-        boot="boot-a",
+        backlog=0,
+        boot_id="boot-a",
         monotonic_s=100.0,
     )
-    ledger.note_health(GATE, health, START_AT)
+    ledger.save_health(GATE, health, START_AT)
     assert corrected(centre_file, 1) is not None
     assert corrected(centre_file, 2) is None
 
@@ -126,7 +129,7 @@ def key(tmp_path: Path) -> X25519PrivateKey:
     return made
 
 
-def sealed_passage(number: int, key: X25519PrivateKey, name: str) -> Passage:
+def sealed_passage(number: int, key: X25519PrivateKey, name: str) -> AccessEvent:
     seal = Seal(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     passage = a_passage(number)
     subject = Subject((Identifier("document", f"04619000000{number}"),), name=name, born="1990-01-01")
@@ -145,8 +148,8 @@ def test_opening_says_who_passed_and_writes_down_who_asked_and_why(
     ledger: SqliteLedger, centre_file: Path, tmp_path: Path, key: X25519PrivateKey
 ) -> None:
     keep(ledger, (1, sealed_passage(1, key, "TÔN NỮ THỊ BƯỞI")), (2, sealed_passage(2, key, "LÊ VĂN ỔI")))
-    reason = ["--who", "Trần Thị Đào", "--reason", "case 17/2026, contacts at the market"]
-    done = ask(centre_file, "open", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW, *reason)
+    reason = ["--requested-by", "Trần Thị Đào", "--reason", "case 17/2026, contacts at the market"]
+    done = ask(centre_file, "unseal", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW, *reason)
     assert done.exit_code == 0, done.output
     names = [json.loads(line)["subject"]["name"] for line in done.output.splitlines()]
     assert names == ["TÔN NỮ THỊ BƯỞI", "LÊ VĂN ỔI"]
@@ -162,9 +165,9 @@ def test_whose_passage_was_annulled_is_nobodys_contact(
     pair = [(1, undone), (3, an_undo(3, undone))]
     for one in reversed(pair) if undo_comes_first else pair:
         keep(ledger, one)
-    keep(ledger, (1, an_undo(9, a_passage(2))), branch=Branch("entrance", "dong-ba", "gate-2"))
-    reason = ["--who", "Trần Thị Đào", "--reason", "case 17/2026, contacts at the market"]
-    done = ask(centre_file, "open", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW, *reason)
+    keep(ledger, (1, an_undo(9, a_passage(2))), branch=DeviceTopics("entrance", "dong-ba", "gate-2"))
+    reason = ["--requested-by", "Trần Thị Đào", "--reason", "case 17/2026, contacts at the market"]
+    done = ask(centre_file, "unseal", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW, *reason)
     names = [json.loads(line)["subject"]["name"] for line in done.output.splitlines()]
     assert names == ["LÊ VĂN ỔI"], "and another gate's annulment takes nobody of this gate away"
     assert audit(centre_file)[0][2] == 1
@@ -178,13 +181,13 @@ def test_without_a_reason_it_refuses(
     keep(ledger, (1, sealed_passage(1, key, "TÔN NỮ THỊ BƯỞI")))
     done = ask(
         centre_file,
-        "open",
+        "unseal",
         "--key",
         str(tmp_path / "authority.pem"),
         "--site",
         "dong-ba",
         *WINDOW,
-        "--who",
+        "--requested-by",
         "somebody",
         *reason,
     )
@@ -199,8 +202,8 @@ def test_the_wrong_key_opens_nothing_and_is_audited_all_the_same(
 ) -> None:
     keep(ledger, (1, sealed_passage(1, X25519PrivateKey.generate(), "TÔN NỮ THỊ BƯỞI")))
     done = ask(
-        centre_file, "open", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW,
-        "--who", "somebody", "--reason", "case 17/2026, contacts",
+        centre_file, "unseal", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW,
+        "--requested-by", "somebody", "--reason", "case 17/2026, contacts",
     )  # fmt: skip
     assert json.loads(done.output)["subject"] is None
     assert "sealed to key" in json.loads(done.output)["trouble"]
@@ -210,9 +213,9 @@ def test_the_wrong_key_opens_nothing_and_is_audited_all_the_same(
 def test_other_places_and_times_stay_sealed(
     ledger: SqliteLedger, centre_file: Path, tmp_path: Path, key: X25519PrivateKey
 ) -> None:
-    keep(ledger, (1, sealed_passage(1, key, "TÔN NỮ THỊ BƯỞI")), branch=Branch("entrance", "an-cuu", "gate-1"))
+    keep(ledger, (1, sealed_passage(1, key, "TÔN NỮ THỊ BƯỞI")), branch=DeviceTopics("entrance", "an-cuu", "gate-1"))
     done = ask(
-        centre_file, "open", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW,
-        "--who", "somebody", "--reason", "case 17/2026, contacts",
+        centre_file, "unseal", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW,
+        "--requested-by", "somebody", "--reason", "case 17/2026, contacts",
     )  # fmt: skip
     assert (done.exit_code, done.output) == (0, "")

@@ -14,25 +14,25 @@ from typing import Any
 
 import pytest
 
-from kiosk.core.model import Stored
+from kiosk.core.model import StoredEvent
 from mqtt import device_messages, events, topics
 from mqtt.centre.ingest import collector as collecting
-from mqtt.centre.ingest.batch import Arrival
+from mqtt.centre.ingest.batch import IngestedMessage
 from mqtt.centre.ingest.collector import Collector
-from mqtt.centre.ingest.ledger import LedgerTrouble, SqliteLedger, read_counts
-from mqtt.connection import Event, Incoming, Link, Message
+from mqtt.centre.ingest.ledger import LedgerError, SqliteLedger, read_counts
+from mqtt.connection import Connection, ConnectionEvent, IncomingMessage, OutgoingMessage
 from mqtt.sequence_ranges import RangeSet
-from mqtt.topics import Branch, Leaf
+from mqtt.topics import DeviceTopics, TopicKind
 from tests.fakes.data import wire_schema
 from tests.fakes.data.access_events import EPOCH, GATE, a_passage, event_text
-from tests.fakes.parts.connection import FakeBroker, FakeLink, ManualClock
+from tests.fakes.parts.connection import FakeBroker, FakeConnection, ManualClock
 from tests.fakes.processes.broker import Broker, free_port
 from tests.paths import PROJECT
 
 
-def event(seq: int, *, branch: Branch = GATE, sealed_bytes: int = 110) -> str:
+def event(seq: int, *, branch: DeviceTopics = GATE, sealed_bytes: int = 110) -> str:
     passage = a_passage(seq, sealed_bytes=sealed_bytes)
-    return event_text(Stored(EPOCH, seq, "boot-a", passage), branch.source)
+    return event_text(StoredEvent(EPOCH, seq, "boot-a", passage), branch.source)
 
 
 class Diary:
@@ -43,9 +43,9 @@ class Diary:
         self._diary = diary
         self.broken = False
 
-    def record(self, arrivals: Sequence[Arrival]) -> Any:
+    def record(self, arrivals: Sequence[IngestedMessage]) -> Any:
         if self.broken:
-            raise LedgerTrouble("disk full")
+            raise LedgerError("disk full")
         standing = self._inner.record(arrivals)
         self._diary.append("commit")
         return standing
@@ -65,14 +65,14 @@ class Desk:
         self.collector = Collector("entrance", self.ledger, self.connect, jitter=random.Random(3))
         self.settle()
 
-    def connect(self, will: Message) -> Link:
+    def connect(self, will: OutgoingMessage) -> Connection:
         diary = self.diary
 
-        class Noting(FakeLink):
-            def confirm(self, incoming: Incoming) -> None:
+        class Noting(FakeConnection):
+            def confirm(self, incoming: IncomingMessage) -> None:
                 diary.append("puback")
 
-            def publish(self, message: Message) -> int:
+            def publish(self, message: OutgoingMessage) -> int:
                 diary.append(message.topic.rsplit("/", 1)[1])
                 return super().publish(message)
 
@@ -91,7 +91,7 @@ class Desk:
     def receipts(self) -> list[events.Receipt]:
         for message in self.broker.on("receipt"):
             wire_schema.check(message.topic, message.payload)
-        return [events.Receipt.read(message.payload) for message in self.broker.on("receipt")]
+        return [events.Receipt.from_payload(message.payload) for message in self.broker.on("receipt")]
 
 
 @pytest.fixture
@@ -101,25 +101,25 @@ def desk(ledger: SqliteLedger) -> Desk:
 
 def test_the_order_is_commit_then_acknowledge_then_receipt(desk: Desk) -> None:
     desk.diary.clear()
-    desk.hand_in(GATE.topic(Leaf.PASSAGE), event(1).encode())
+    desk.hand_in(GATE.topic(TopicKind.EVENT), event(1).encode())
     assert desk.diary == ["commit", "puback", "receipt"]
 
 
 def test_what_cannot_be_kept_is_not_acknowledged(desk: Desk) -> None:
     desk.diary.clear()
     desk.ledger.broken = True
-    desk.broker.deliver(GATE.topic(Leaf.PASSAGE), event(1).encode())
-    with pytest.raises(LedgerTrouble):
+    desk.broker.deliver(GATE.topic(TopicKind.EVENT), event(1).encode())
+    with pytest.raises(LedgerError):
         desk.settle()
     assert desk.diary == []
 
 
-class Breaking(FakeLink):
+class Breaking(FakeConnection):
     """Hands over what came, and breaks."""
 
-    def pump(self, timeout_s: float = 0.0) -> Sequence[Event]:
-        found = super().pump(timeout_s)
-        self.broken = any(isinstance(event, Incoming) for event in found)
+    def process(self, timeout_s: float = 0.0) -> Sequence[ConnectionEvent]:
+        found = super().process(timeout_s)
+        self.broken = any(isinstance(event, IncomingMessage) for event in found)
         return found
 
 
@@ -128,7 +128,7 @@ def test_where_the_connection_breaks_while_a_batch_is_committed_it_is_kept_and_c
 ) -> None:
     broker = FakeBroker(ManualClock())
 
-    def connect(will: Message) -> Link:
+    def connect(will: OutgoingMessage) -> Connection:
         link = Breaking(broker, will)
         broker.links.append(link)
         return link
@@ -137,12 +137,12 @@ def test_where_the_connection_breaks_while_a_batch_is_committed_it_is_kept_and_c
     for _ in range(2):
         for _ in range(3):
             collector.step()
-        broker.deliver(GATE.topic(Leaf.PASSAGE), event(1).encode())
+        broker.deliver(GATE.topic(TopicKind.EVENT), event(1).encode())
         collector.step()
         assert not collector.ready
         assert read_counts(centre_file).distinct == 1, "what was under way is done when the step ends"
     collector.close()
-    assert read_counts(centre_file).doubled == 1
+    assert read_counts(centre_file).duplicates == 1
     assert broker.on("receipt") == [], "nothing is promised on a connection that is gone"
 
 
@@ -150,7 +150,7 @@ def test_much_at_once_is_committed_in_several_transactions_each_before_its_ackno
     desk.diary.clear()
     for first in range(1, 7 * 40, 40):
         texts = [event(seq, sealed_bytes=4000) for seq in range(first, first + 40)]
-        desk.broker.deliver(GATE.topic(Leaf.PASSAGE), events.message_of(texts))
+        desk.broker.deliver(GATE.topic(TopicKind.EVENT), events.make_payload(texts))
     desk.settle()
     assert desk.diary == 2 * ["commit", *3 * ["puback"], "receipt"] + ["commit", "puback", "receipt"]
     assert [receipt.up_to_seq for receipt in desk.receipts()] == [120, 240, 280]
@@ -159,30 +159,30 @@ def test_much_at_once_is_committed_in_several_transactions_each_before_its_ackno
 def test_a_receipt_says_what_is_there_and_what_is_refused(desk: Desk) -> None:
     bad = json.loads(event(3))
     bad["data"]["outcome"] = "perhaps"
-    payload = events.message_of([event(1), event(2), json.dumps(bad), event(5)])
-    desk.hand_in(GATE.topic(Leaf.PASSAGE), payload)
+    payload = events.make_payload([event(1), event(2), json.dumps(bad), event(5)])
+    desk.hand_in(GATE.topic(TopicKind.EVENT), payload)
     receipt = desk.receipts()[0]
-    assert (receipt.epoch, receipt.up_to_seq, receipt.beyond) == (EPOCH, 2, ((5, 5),))
+    assert (receipt.epoch, receipt.up_to_seq, receipt.ranges) == (EPOCH, 2, ((5, 5),))
     assert [(str(one.id), one.reason) for one in receipt.rejected] == [(bad["id"], "bad-data-result")]
 
 
 def test_a_doubled_passage_is_answered_too_so_that_its_device_can_let_go(desk: Desk) -> None:
     for _ in range(2):
-        desk.hand_in(GATE.topic(Leaf.PASSAGE), event(1).encode())
+        desk.hand_in(GATE.topic(TopicKind.EVENT), event(1).encode())
     assert [receipt.up_to_seq for receipt in desk.receipts()] == [1, 1]
 
 
 @pytest.mark.parametrize(
     ("topic", "payload"),
     [
-        (GATE.topic(Leaf.PASSAGE), b"\x00\xff"),
-        (GATE.topic(Leaf.PASSAGE), b"[" * 5000),
-        (GATE.topic(Leaf.PASSAGE), b"x" * 300_000),
-        (GATE.topic(Leaf.STATE), b"{}"),
-        (GATE.topic(Leaf.HEALTH), b"[]"),
+        (GATE.topic(TopicKind.EVENT), b"\x00\xff"),
+        (GATE.topic(TopicKind.EVENT), b"[" * 5000),
+        (GATE.topic(TopicKind.EVENT), b"x" * 300_000),
+        (GATE.topic(TopicKind.STATE), b"{}"),
+        (GATE.topic(TopicKind.HEALTH), b"[]"),
         ("entrance/v1/dong-ba/GATE/event", b"{}"),
         ("entrance/v1/" + "a" * 2000 + "/gate-1/event", b"{}"),
-        (GATE.topic(Leaf.PASSAGE), event(1, branch=Branch("entrance", "dong-ba", "gate-2")).encode()),
+        (GATE.topic(TopicKind.EVENT), event(1, branch=DeviceTopics("entrance", "dong-ba", "gate-2")).encode()),
     ],
 )
 def test_hostile_messages_are_thrown_away_counted_and_acknowledged(
@@ -196,13 +196,13 @@ def test_hostile_messages_are_thrown_away_counted_and_acknowledged(
         unreadable = raw.execute("SELECT coalesce(sum(times), 0) FROM invalid_message").fetchone()[0]
         rejected = raw.execute("SELECT count(*) FROM rejected").fetchone()[0]
     assert unreadable + rejected == 1
-    desk.hand_in(GATE.topic(Leaf.PASSAGE), event(1).encode())
+    desk.hand_in(GATE.topic(TopicKind.EVENT), event(1).encode())
     assert read_counts(centre_file).distinct == 1, "and the next one is kept"
 
 
 def test_a_devices_state_is_kept(desk: Desk, centre_file: Path) -> None:
-    report = device_messages.StateReport(state="out-of-order", reason="disk full", software="0.1.0")
-    desk.hand_in(GATE.topic(Leaf.STATE), report.written())
+    report = device_messages.StateMessage(state="out-of-order", reason="disk full", software_version="0.1.0")
+    desk.hand_in(GATE.topic(TopicKind.STATE), report.to_payload())
     with closing(sqlite3.connect(centre_file)) as raw:
         assert raw.execute("SELECT site, device, state, state_reason FROM device").fetchall() == [
             ("dong-ba", "gate-1", "out-of-order", "disk full")
@@ -211,7 +211,7 @@ def test_a_devices_state_is_kept(desk: Desk, centre_file: Path) -> None:
 
 def test_the_centre_says_that_it_is_there_and_that_it_goes(desk: Desk) -> None:
     desk.collector.close()
-    messages = [message for message in desk.broker.received if message.topic == topics.centre_state("entrance")]
+    messages = [message for message in desk.broker.received if message.topic == topics.centre_state_topic("entrance")]
     for message in [*messages, desk.broker.links[0].will]:
         wire_schema.check(message.topic, message.payload)
     assert [json.loads(message.payload)["state"] for message in messages] == ["ready", "offline"]
@@ -220,7 +220,7 @@ def test_the_centre_says_that_it_is_there_and_that_it_goes(desk: Desk) -> None:
 
 def test_of_too_many_gaps_a_receipt_names_those_that_were_asked_about() -> None:
     ranges = RangeSet([(number, number) for number in range(1, 2001, 2)])
-    beyond = collecting.nearest(ranges.beyond(), [1501, 1999])
+    beyond = collecting.order_ranges_by_relevance(ranges.after_first_gap(), [1501, 1999])
     assert beyond[:2] == [(1501, 1501), (1999, 1999)]
 
 

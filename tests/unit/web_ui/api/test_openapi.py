@@ -12,20 +12,20 @@ from jsonschema import Draft202012Validator
 from prometheus_client import CONTENT_TYPE_LATEST
 from prometheus_client.parser import text_string_to_metric_families
 
-from kiosk.core.model import State
+from kiosk.core.model import DeviceState
 from kiosk.system.status_file import STATUS_FILE
 from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from tests.paths import PROJECT
 from web_ui.kiosk.api.metrics import METRICS, PREFIX
 
 DOCUMENT = PROJECT / "docs/reference/metrics.md"
-SITUATIONS = [*State, "absent", "silent", "unreadable"]
+SITUATIONS = [*DeviceState, "absent", "silent", "unreadable"]
 
 
 def arrange(run_dir: Path, situation: str) -> None:
     """Bring the daemon's snapshot into that situation."""
-    if situation in set(State):
-        publish(run_dir, a_status(State(situation)))
+    if situation in set(DeviceState):
+        publish(run_dir, a_status(DeviceState(situation)))
     elif situation == "silent":
         publish(run_dir, a_status(now=datetime.now(UTC) - timedelta(minutes=5)))
     elif situation == "unreadable":
@@ -89,11 +89,11 @@ def test_metrics_parse_in_every_situation_and_name_exactly_one_state(tmp_path: P
     arrange(tmp_path, situation)
     found = samples(tmp_path)
     assert sum(value for (name, _), value in found.items() if name == "state") == 1
-    assert found["up", ""] == (situation in set(State))
+    assert found["up", ""] == (situation in set(DeviceState))
 
 
 def test_metrics_tell_the_snapshot(tmp_path: Path) -> None:
-    publish(tmp_path, a_status(State.DEGRADED))
+    publish(tmp_path, a_status(DeviceState.DEGRADED))
     found = samples(tmp_path)
     assert found["backlog_events", ""] == 1274
     assert found["decisions_total", "fail"] == 37

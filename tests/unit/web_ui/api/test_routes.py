@@ -5,16 +5,21 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.core.model import State
+from kiosk.core.model import DeviceState
 from kiosk.system.status_file import read_status
 from tests.fakes.data.status_snapshots import a_status, browsing, publish
 
 
 @pytest.mark.parametrize(
     ("state", "ready"),
-    [(State.STARTING, False), (State.READY, True), (State.DEGRADED, True), (State.OUT_OF_ORDER, False)],
+    [
+        (DeviceState.STARTING, False),
+        (DeviceState.READY, True),
+        (DeviceState.DEGRADED, True),
+        (DeviceState.OUT_OF_ORDER, False),
+    ],
 )
-def test_readiness_follows_the_daemon_and_liveness_the_page(tmp_path: Path, state: State, *, ready: bool) -> None:
+def test_readiness_follows_the_daemon_and_liveness_the_page(tmp_path: Path, state: DeviceState, *, ready: bool) -> None:
     publish(tmp_path, a_status(state))
     with browsing(tmp_path) as client:
         assert client.get("/readyz").status_code == (200 if ready else 503)
@@ -36,7 +41,7 @@ def test_without_a_daemon_the_page_lives_and_nothing_is_ready(tmp_path: Path) ->
 
 
 def test_a_silent_daemon_is_not_ready_whatever_it_last_said(tmp_path: Path) -> None:
-    publish(tmp_path, a_status(State.READY, now=datetime.now(UTC) - timedelta(seconds=4)))
+    publish(tmp_path, a_status(DeviceState.READY, now=datetime.now(UTC) - timedelta(seconds=4)))
     with browsing(tmp_path) as client:
         answer = client.get("/readyz")
     assert answer.status_code == 503
@@ -45,7 +50,7 @@ def test_a_silent_daemon_is_not_ready_whatever_it_last_said(tmp_path: Path) -> N
 
 
 def test_the_status_of_the_api_is_the_daemons_snapshot(tmp_path: Path) -> None:
-    publish(tmp_path, a_status(State.DEGRADED))
+    publish(tmp_path, a_status(DeviceState.DEGRADED))
     with browsing(tmp_path) as client:
         answer = client.get("/api/v1/status").json
     assert answer is not None

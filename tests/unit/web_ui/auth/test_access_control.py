@@ -10,13 +10,13 @@ import pytest
 from flask.testing import FlaskClient
 
 from kiosk.app import control_socket
-from kiosk.app.control_socket import Admit, Pause, ShowLamp
-from kiosk.core.model import Direction, Grounds, Outcome
+from kiosk.app.control_socket import AdmitCommand, PauseCommand, ShowSignalCommand
+from kiosk.core.model import Direction, ManualReason, Outcome
 from tests.fakes.data.access_events import a_passage, a_store
 from tests.fakes.parts.control_server import Ordered
 from tests.fakes.parts.web_accounts import PASSWORD, audit, log_in, visiting
 from web_ui.auth.accounts import Role
-from web_ui.auth.audit_log import AUDIT_FILE, Audit
+from web_ui.auth.audit_log import AUDIT_FILE, AuditLog
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_guard_lets_somebody_through_by_hand_and_it_is_noted(
     csrf = log_in(client, Role.GUARD)
     answer = client.post("/guard/admit", data={"csrf": csrf, "direction": way, "reason": "nothing-to-show"})
     assert answer.headers["Location"] == "/guard"
-    assert daemon.orders == [Admit(way, Grounds.NOTHING_TO_SHOW)]
+    assert daemon.orders == [AdmitCommand(way, ManualReason.NOTHING_TO_SHOW)]
     assert audit(tmp_path)[-2:] == [("guard", "admit", "asked"), ("guard", "admit", "done")]
 
 
@@ -88,14 +88,14 @@ def test_an_order_that_the_kiosk_refuses_or_does_not_hear_is_told_in_words(
 @pytest.mark.parametrize(
     ("name", "order"),
     [
-        ("lamp-pass", ShowLamp(Outcome.PASS)),
-        ("lamp-check-again", ShowLamp(Outcome.CHECK_AGAIN)),
-        ("pause", Pause(paused=True)),
-        ("resume", Pause(paused=False)),
+        ("lamp-pass", ShowSignalCommand(Outcome.PASS)),
+        ("lamp-check-again", ShowSignalCommand(Outcome.CHECK_AGAIN)),
+        ("pause", PauseCommand(paused=True)),
+        ("resume", PauseCommand(paused=False)),
     ],
 )
 def test_every_button_of_the_administrator_gives_its_order(
-    client: FlaskClient, daemon: Ordered, name: str, order: control_socket.Order
+    client: FlaskClient, daemon: Ordered, name: str, order: control_socket.Command
 ) -> None:
     csrf = log_in(client, Role.ADMIN)
     assert f'action="/admin/order/{name}"' in client.get("/admin").text
@@ -116,13 +116,13 @@ def test_wrong_logins_and_looks_at_events_are_in_the_audit_log(tmp_path: Path, c
 
 
 def test_the_audit_log_is_bounded_and_newest_first(tmp_path: Path) -> None:
-    log = Audit(tmp_path)
-    log.write("admin", "::1", "first", "done", "x" * 1000)
-    log.write("admin", "::1", "second", "done")
+    log = AuditLog(tmp_path)
+    log.append("admin", "::1", "first", "done", "x" * 1000)
+    log.append("admin", "::1", "second", "done")
     with (tmp_path / AUDIT_FILE).open("a") as file:
         file.write("not a line of ours\n")
-    assert [entry.what for entry in log.last(10)] == ["second", "first"]
-    assert len(log.last(10)[1].detail) == 200
+    assert [entry.action for entry in log.newest(10)] == ["second", "first"]
+    assert len(log.newest(10)[1].detail) == 200
 
 
 def test_the_support_bundle_helps_and_names_nobody(tmp_path: Path, client: FlaskClient) -> None:

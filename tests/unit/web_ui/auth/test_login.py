@@ -12,7 +12,7 @@ from tests.fakes.data.status_snapshots import browsing
 from tests.fakes.parts.web_accounts import PASSWORD, PIN, log_in, visiting
 from web_ui.auth import accounts as accounts_module
 from web_ui.auth.accounts import Accounts, Role
-from web_ui.auth.sessions import ALL_FAILURES, FREE_FAILURES, LASTS_S, Sessions, Throttle
+from web_ui.auth.sessions import FREE_FAILURES, MAX_TOTAL_FAILURES, SESSION_TIMEOUT_S, LoginThrottle, SessionStore
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_the_first_administrator_comes_in_with_the_one_time_code_only(tmp_path: 
         assert browser.get("/login").headers["Location"] == "/setup"
         for wrong in ("", "AAAA-AAAA-AAAA", "admin"):
             assert browser.post("/setup", data={"code": wrong, "password": PASSWORD}).status_code == 403
-        code = accounts.make_code()
+        code = accounts.make_setup_code()
     with browsing(tmp_path, state_dir=tmp_path / "state") as browser:
         assert browser.post("/setup", data={"code": code, "password": "short"}).status_code == 400
         assert browser.post("/setup", data={"code": f" {code.lower()} ", "password": PASSWORD}).status_code == 302
@@ -63,24 +63,24 @@ def test_the_first_administrator_comes_in_with_the_one_time_code_only(tmp_path: 
 def test_a_set_up_code_is_void_after_an_hour(tmp_path: Path) -> None:
     now = [1000.0]
     accounts = Accounts(tmp_path, now=lambda: now[0])
-    code = accounts.make_code()
-    now[0] += accounts_module.CODE_S + 1
-    assert not accounts.set_up(code, PASSWORD)
+    code = accounts.make_setup_code()
+    now[0] += accounts_module.SETUP_CODE_VALID_S + 1
+    assert not accounts.set_admin_password(code, PASSWORD)
 
 
 def test_accounts_are_hashes_that_only_the_owner_may_read(tmp_path: Path) -> None:
     accounts = Accounts(tmp_path)
-    code = accounts.make_code()
-    accounts.set_up(code, PASSWORD)
-    accounts.set_pin(PIN)
+    code = accounts.make_setup_code()
+    accounts.set_admin_password(code, PASSWORD)
+    accounts.set_guard_pin(PIN)
     path = tmp_path / accounts_module.ACCOUNTS_FILE
     text = path.read_text(encoding="utf-8")
     assert path.stat().st_mode & 0o777 == 0o600
     assert not any(secret in text for secret in (code, PASSWORD, PIN))
     assert text.count("$argon2id$") == 2
-    assert accounts.check(Role.ADMIN, PASSWORD)
-    assert not accounts.check(Role.ADMIN, PIN)
-    assert not accounts.check(Role.GUARD, PASSWORD)
+    assert accounts.verify_secret(Role.ADMIN, PASSWORD)
+    assert not accounts.verify_secret(Role.ADMIN, PIN)
+    assert not accounts.verify_secret(Role.GUARD, PASSWORD)
 
 
 @given(secret=st.text(max_size=400))
@@ -88,8 +88,8 @@ def test_accounts_are_hashes_that_only_the_owner_may_read(tmp_path: Path) -> Non
 def test_no_other_text_is_the_pin(tmp_path: Path, secret: str) -> None:
     accounts = Accounts(tmp_path)
     if not accounts.has_guard:
-        accounts.set_pin(PIN)
-    assert accounts.check(Role.GUARD, secret) is (secret == PIN)
+        accounts.set_guard_pin(PIN)
+    assert accounts.verify_secret(Role.GUARD, secret) is (secret == PIN)
 
 
 def test_guessing_is_slowed_more_and_more_and_a_right_secret_must_wait_too(client: FlaskClient) -> None:
@@ -102,10 +102,10 @@ def test_guessing_is_slowed_more_and_more_and_a_right_secret_must_wait_too(clien
 
 def test_the_delay_doubles_to_a_limit_and_ends() -> None:
     now = [0.0]
-    throttle = Throttle(monotonic=lambda: now[0])
+    throttle = LoginThrottle(monotonic=lambda: now[0])
     waits = []
     for _ in range(14):
-        throttle.failed("10.0.0.9")
+        throttle.record_failure("10.0.0.9")
         waits.append(throttle.wait_s("10.0.0.9"))
     assert waits[:6] == [0, 0, 1, 2, 4, 8]
     assert max(waits) == 300
@@ -115,9 +115,9 @@ def test_the_delay_doubles_to_a_limit_and_ends() -> None:
 
 
 def test_many_addresses_together_are_slowed_as_well() -> None:
-    throttle = Throttle(monotonic=lambda: 0.0)
-    for number in range(ALL_FAILURES):
-        throttle.failed(f"10.0.{number}.1")
+    throttle = LoginThrottle(monotonic=lambda: 0.0)
+    for number in range(MAX_TOTAL_FAILURES):
+        throttle.record_failure(f"10.0.{number}.1")
     assert throttle.wait_s("10.9.9.9") > 0
 
 
@@ -142,13 +142,13 @@ def test_after_logout_the_old_cookie_opens_nothing(client: FlaskClient) -> None:
 
 def test_a_login_ends_by_itself() -> None:
     now = [0.0]
-    sessions = Sessions(monotonic=lambda: now[0])
-    key = sessions.begin(Role.ADMIN)
-    now[0] += LASTS_S[Role.ADMIN] - 1
+    sessions = SessionStore(monotonic=lambda: now[0])
+    key = sessions.create(Role.ADMIN)
+    now[0] += SESSION_TIMEOUT_S[Role.ADMIN] - 1
     assert sessions.find(key)
-    now[0] += LASTS_S[Role.ADMIN] - 1
+    now[0] += SESSION_TIMEOUT_S[Role.ADMIN] - 1
     assert sessions.find(key)
-    now[0] += LASTS_S[Role.ADMIN] + 1
+    now[0] += SESSION_TIMEOUT_S[Role.ADMIN] + 1
     assert sessions.find(key) is None
 
 

@@ -12,11 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import web_ui
-from kiosk.core.model import State
+from kiosk.core.model import DeviceState
 from web_ui.i18n import texts, texts_admin, texts_device, texts_report
-from web_ui.i18n.formatting import LANGUAGES, Language, Writing
-from web_ui.kiosk.data.daemon_status import Presence
-from web_ui.kiosk.pages.view_model import measured
+from web_ui.i18n.formatting import LANGUAGES, Language, LocaleFormatter
+from web_ui.kiosk.data.daemon_status import DaemonLiveness
+from web_ui.kiosk.pages.view_model import format_measurement
 
 TABLES: dict[str, Mapping[str, texts.Text]] = {
     name: value
@@ -24,7 +24,7 @@ TABLES: dict[str, Mapping[str, texts.Text]] = {
     for name, value in vars(module).items()
     if name.isupper() and isinstance(value, dict)
 }
-PAGES = {**texts.PAGE, **texts_admin.OFFICE, **texts_device.DEVICE, **texts_report.REPORT}
+PAGES = {**texts.PAGE_TEXTS, **texts_admin.ADMIN_TEXTS, **texts_device.DEVICE_TEXTS, **texts_report.REPORT_TEXTS}
 HUE = ZoneInfo("Asia/Ho_Chi_Minh")
 HOME = Path(web_ui.__file__).parent
 
@@ -56,23 +56,27 @@ def test_every_text_that_a_page_asks_for_exists_and_every_text_is_asked_for() ->
 
 
 def test_no_text_stands_in_two_tables() -> None:
-    assert len(PAGES) == sum(map(len, (texts.PAGE, texts_admin.OFFICE, texts_device.DEVICE, texts_report.REPORT)))
+    assert len(PAGES) == sum(
+        map(len, (texts.PAGE_TEXTS, texts_admin.ADMIN_TEXTS, texts_device.DEVICE_TEXTS, texts_report.REPORT_TEXTS))
+    )
 
 
 def test_every_state_has_its_sentence_and_its_remedy() -> None:
-    states = {state.value for state in State} | {presence.value for presence in Presence} - {Presence.HEARD.value}
+    states = {state.value for state in DeviceState} | {presence.value for presence in DaemonLiveness} - {
+        DaemonLiveness.ONLINE.value
+    }
     assert set(texts.STATE) == states == set(texts.REMEDY)
 
 
 def test_numbers_are_written_as_the_language_writes_them() -> None:
-    assert Writing("vi", HUE).number(1234567.25, 1) == "1.234.567,2"
-    assert Writing("en", HUE).number(1234567.25, 1) == "1,234,567.2"
+    assert LocaleFormatter("vi", HUE).number(1234567.25, 1) == "1.234.567,2"
+    assert LocaleFormatter("en", HUE).number(1234567.25, 1) == "1,234,567.2"
 
 
 def test_times_are_local_to_the_gate() -> None:
     at = datetime(2026, 11, 22, 18, 30, 5, tzinfo=UTC)
-    assert Writing("vi", HUE).moment(at) == "01:30:05 23/11/2026"
-    assert Writing("en", HUE).moment(at) == "01:30:05 2026-11-23"
+    assert LocaleFormatter("vi", HUE).date_time(at) == "01:30:05 23/11/2026"
+    assert LocaleFormatter("en", HUE).date_time(at) == "01:30:05 2026-11-23"
 
 
 @pytest.mark.parametrize(
@@ -81,12 +85,12 @@ def test_times_are_local_to_the_gate() -> None:
      (7200, "2 giờ", "2 h"), (86400 * 21, "21 ngày", "21 d")],
 )  # fmt: skip
 def test_a_span_is_told_in_its_largest_fitting_unit(seconds: float, vi: str, en: str) -> None:
-    assert (Writing("vi", HUE).span(seconds), Writing("en", HUE).span(seconds)) == (vi, en)
+    assert (LocaleFormatter("vi", HUE).duration(seconds), LocaleFormatter("en", HUE).duration(seconds)) == (vi, en)
 
 
 @given(seconds=st.floats(allow_nan=False, allow_infinity=False), language=st.sampled_from(LANGUAGES))
 def test_every_span_has_a_number_and_a_unit(seconds: float, language: Language) -> None:
-    number, unit = Writing(language, HUE).span(seconds).split(" ")
+    number, unit = LocaleFormatter(language, HUE).duration(seconds).split(" ")
     assert number
     assert unit
 
@@ -107,9 +111,9 @@ def test_every_span_has_a_number_and_a_unit(seconds: float, language: Language) 
     ],
 )
 def test_a_measured_value_is_written_as_the_language_writes_it(value: str, vi: str, en: str) -> None:
-    assert (measured(value, "vi"), measured(value, "en")) == (vi, en)
+    assert (format_measurement(value, "vi"), format_measurement(value, "en")) == (vi, en)
 
 
 @given(value=st.text(max_size=40), language=st.sampled_from(LANGUAGES))
 def test_any_measured_value_can_be_written(value: str, language: Language) -> None:
-    assert bool(measured(value, language)) == bool(value)
+    assert bool(format_measurement(value, language)) == bool(value)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.core.messages import OUTCOMES, REASONS, STATES
-from kiosk.core.model import State
+from kiosk.core.messages import OUTCOME_TEXTS, REASON_TEXTS, STATE_TEXTS
+from kiosk.core.model import DeviceState
 from tests.fakes.data.status_snapshots import NO_PICTURE, QUEUE, a_status, answers, browsing, publish
 from web_ui.i18n.formatting import LANGUAGES, Language
 
@@ -34,8 +34,8 @@ def test_an_answer_fills_the_screen_with_its_word_and_its_reason(
     outcome, reason, _ = QUEUE[index]
     now = datetime.now(UTC)
     publish(tmp_path, a_status(now=now, shown=_ending_with(index, now)))
-    word = next(sentence.in_language(language) for known, sentence in OUTCOMES.items() if known == outcome)
-    assert screen(tmp_path, language) == (outcome, word, REASONS[reason].in_language(language))
+    word = next(sentence.in_language(language) for known, sentence in OUTCOME_TEXTS.items() if known == outcome)
+    assert screen(tmp_path, language) == (outcome, word, REASON_TEXTS[reason].in_language(language))
 
 
 def _ending_with(index: int, now: datetime) -> tuple[object, ...]:
@@ -43,16 +43,16 @@ def _ending_with(index: int, now: datetime) -> tuple[object, ...]:
     return shown[: index + 1]
 
 
-@pytest.mark.parametrize("state", [State.STARTING, State.READY, State.DEGRADED])
-def test_after_some_seconds_the_screen_tells_the_state(tmp_path: Path, state: State) -> None:
+@pytest.mark.parametrize("state", [DeviceState.STARTING, DeviceState.READY, DeviceState.DEGRADED])
+def test_after_some_seconds_the_screen_tells_the_state(tmp_path: Path, state: DeviceState) -> None:
     now = datetime.now(UTC)
     publish(tmp_path, a_status(state, now=now, shown=answers(now, last_s_ago=4)))
-    assert screen(tmp_path, "en")[:2] == (state, STATES[state].en)
+    assert screen(tmp_path, "en")[:2] == (state, STATE_TEXTS[state].en)
 
 
 def test_out_of_order_hides_the_last_answer_and_says_why_and_what_to_do(tmp_path: Path) -> None:
     now = datetime.now(UTC)
-    publish(tmp_path, a_status(State.OUT_OF_ORDER, now=now, shown=answers(now, last_s_ago=0.5)))
+    publish(tmp_path, a_status(DeviceState.OUT_OF_ORDER, now=now, shown=answers(now, last_s_ago=0.5)))
     tone, _, sentence = screen(tmp_path, "en")
     assert tone == "out-of-order"
     assert sentence.startswith(NO_PICTURE.en)

@@ -12,18 +12,18 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kiosk.app.control_socket import Admit, Undo
-from kiosk.core.model import Direction, Grounds, Reason
-from kiosk.core.reversal import WhyNot
+from kiosk.app.control_socket import AdmitCommand, UndoCommand
+from kiosk.core.model import Direction, ManualReason, Reason
+from kiosk.core.reversal import UndoRefusal
 from kiosk.core.status import UndoStatus
-from kiosk.storage import Store
+from kiosk.storage import SqliteEventStore
 from tests.fakes.data.access_events import a_passage, an_undo
 from tests.fakes.data.status_snapshots import a_status, answers, browsing, publish
 from tests.fakes.parts.control_server import Ordered
 from tests.fakes.parts.web_accounts import PASSWORD, PIN, audit, staff, token, visiting
 from web_ui.auth.accounts import Role
-from web_ui.i18n.texts_admin import OFFICE
-from web_ui.kiosk.data.hourly_counts import History
+from web_ui.i18n.texts_admin import ADMIN_TEXTS
+from web_ui.kiosk.data.hourly_counts import HourlyCounts
 
 HUE = ZoneInfo("Asia/Ho_Chi_Minh")
 
@@ -96,20 +96,20 @@ def test_the_guard_sees_which_passage_it_is_and_his_word_goes_with_the_order(
     assert reasons == ["turned-back", "wrong-person", "mistake", "other"]
     answer = client.post("/guard/undo", data={"csrf": csrf, "seq": "48213", "reason": "wrong-person"})
     assert answer.headers["Location"] == "/guard"
-    assert daemon.orders == [Undo(Grounds.WRONG_PERSON, 48213)]
+    assert daemon.orders == [UndoCommand(ManualReason.WRONG_PERSON, 48213)]
     assert audit(tmp_path)[-2:] == [("guard", "undo", "asked"), ("guard", "undo", "done")]
 
 
-@pytest.mark.parametrize("why", list(WhyNot))
+@pytest.mark.parametrize("why", list(UndoRefusal))
 @pytest.mark.parametrize("language", ["vi", "en"])
 def test_why_nothing_was_undone_is_said_in_words(
-    tmp_path: Path, client: FlaskClient, daemon: Ordered, why: WhyNot, language: str
+    tmp_path: Path, client: FlaskClient, daemon: Ordered, why: UndoRefusal, language: str
 ) -> None:
     csrf = log_in(client)
     daemon.refuses, daemon.refuses_with = "the daemon's own words", why
     answer = client.post(f"/guard/undo?lang={language}", data={"csrf": csrf, "seq": "48213", "reason": "other"})
     assert answer.status_code == 409
-    said = OFFICE[f"order.{why}"]
+    said = ADMIN_TEXTS[f"order.{why}"]
     assert (said.vi if language == "vi" else said.en) in answer.text
     assert audit(tmp_path)[-1] == ("guard", "undo", why)
 
@@ -118,12 +118,12 @@ def test_a_kiosk_that_does_not_hear_the_order_is_told(client: FlaskClient) -> No
     csrf = log_in(client)
     answer = client.post("/guard/undo", data={"csrf": csrf, "seq": "48213", "reason": "other"})
     assert answer.status_code == 502
-    assert OFFICE["order.not-heard"].en in answer.text
+    assert ADMIN_TEXTS["order.not-heard"].en in answer.text
 
 
 @given(
     seq=st.text(max_size=30) | st.integers().map(str),
-    reason=st.text(max_size=30) | st.sampled_from([each.value for each in Grounds]),
+    reason=st.text(max_size=30) | st.sampled_from([each.value for each in ManualReason]),
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_form_whatever_orders_more_than_a_number_and_a_word(
@@ -134,20 +134,20 @@ def test_no_form_whatever_orders_more_than_a_number_and_a_word(
     code = client.post("/guard/undo", data={"csrf": csrf, "seq": seq, "reason": reason}).status_code
     ordered = daemon.orders[before:]
     assert code in ({302} if ordered else {400})
-    assert all(isinstance(one, Undo) and one.manual_reason is not Grounds.BUTTON for one in ordered)
+    assert all(isinstance(one, UndoCommand) and one.manual_reason is not ManualReason.BUTTON for one in ordered)
 
 
 def test_why_somebody_was_let_through_by_hand_goes_with_the_order_too(client: FlaskClient, daemon: Ordered) -> None:
     csrf = log_in(client)
     client.post("/guard/admit", data={"csrf": csrf, "direction": "out", "reason": "assisted"})
-    assert daemon.orders == [Admit(Direction.OUT, Grounds.ASSISTED)]
+    assert daemon.orders == [AdmitCommand(Direction.OUT, ManualReason.ASSISTED)]
 
 
 def test_when_there_is_nothing_left_to_undo_the_page_says_so(tmp_path: Path, client: FlaskClient) -> None:
     log_in(client)
     publish(tmp_path, a_status())
     html = client.get("/guard/undo").text
-    assert OFFICE["undo.none"].en in html
+    assert ADMIN_TEXTS["undo.none"].en in html
     assert 'name="reason"' not in html
 
 
@@ -170,22 +170,22 @@ def test_the_screen_says_for_some_seconds_that_it_was_undone(tmp_path: Path, cli
 def recorded(path: Path) -> None:
     """Three passes of today, the second one undone; and somebody let in by hand."""
     now = datetime.now(UTC)
-    store = Store(path)
+    store = SqliteEventStore(path)
     for number in (1, 2, 3):
         store.commit(dataclasses.replace(a_passage(number), occurred_at=now))
         if number == 2:
             undone = dataclasses.replace(a_passage(2), occurred_at=now)
             store.commit(dataclasses.replace(an_undo(20, undone), occurred_at=now))
     by_hand = dataclasses.replace(a_passage(30, sealed_bytes=0), occurred_at=now, kind=None, pseudonym=b"")
-    store.commit(dataclasses.replace(by_hand, reason=Reason.MANUAL, grounds=Grounds.NOTHING_TO_SHOW))
+    store.commit(dataclasses.replace(by_hand, reason=Reason.MANUAL, manual_reason=ManualReason.NOTHING_TO_SHOW))
     store.close()
 
 
 def test_the_counts_of_the_day_hold_neither_the_undone_nor_its_undoing(tmp_path: Path) -> None:
     recorded(tmp_path / "p.db")
-    day = History(tmp_path / "p.db", HUE).day(datetime.now(UTC))
+    day = HourlyCounts(tmp_path / "p.db", HUE).last_day(datetime.now(UTC))
     assert day
-    assert (day.today, day.ways, day.annulled) == ({"pass": 3}, {"in": 2, "out": 1}, 1)
+    assert (day.today, day.directions, day.annulled) == ({"pass": 3}, {"in": 2, "out": 1}, 1)
     publish(tmp_path, a_status())
     with browsing(tmp_path, database=tmp_path / "p.db") as browser:
         people = browser.get("/live/status/parts", headers={"Accept-Language": "en"}).json["people"]  # type: ignore[index]

@@ -11,18 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.core.model import ClockQuality, Direction, Outcome, Reason
-from kiosk.storage import Store
+from kiosk.storage import SqliteEventStore
 from tests.fakes.data.access_events import a_passage
 from tests.fakes.data.status_snapshots import a_status, browsing, publish
-from web_ui.i18n.formatting import Writing
-from web_ui.kiosk.data.hourly_counts import Day, History, Hour, connect, first_seq_since
+from web_ui.i18n.formatting import LocaleFormatter
+from web_ui.kiosk.data.hourly_counts import DayCounts, HourCounts, HourlyCounts, connect_read_only, first_seq_since
 from web_ui.kiosk.pages import chart
 
 HUE = ZoneInfo("Asia/Ho_Chi_Minh")
 NOON = datetime(2026, 11, 23, 5, 30, tzinfo=UTC)  # 12:30 in Hue
 
 
-def keep(store: Store, *passages: tuple[datetime, Outcome]) -> None:
+def keep(store: SqliteEventStore, *passages: tuple[datetime, Outcome]) -> None:
     for number, (at, outcome) in enumerate(passages):
         way = (Direction.IN if number % 2 == 0 else Direction.OUT) if outcome is Outcome.PASS else None
         reason = Reason.OK if outcome is Outcome.PASS else Reason.EXPIRED
@@ -36,46 +36,46 @@ def ago(hours: float) -> datetime:
 
 
 def test_the_last_day_is_counted_by_local_hour_and_today_from_local_midnight(tmp_path: Path) -> None:
-    store = Store(tmp_path / "p.db")
+    store = SqliteEventStore(tmp_path / "p.db")
     passes = [(ago(hours), Outcome.PASS) for hours in (30, 23.4, 13, 12.4, 2, 0.1)]
     keep(store, *passes, (ago(0.05), Outcome.FAIL))
-    day = History(tmp_path / "p.db", HUE).day(NOON)
+    day = HourlyCounts(tmp_path / "p.db", HUE).last_day(NOON)
     store.close()
     assert day
-    assert [hour.begins_at.hour for hour in day.hours] == [*range(13, 24), *range(13)]
+    assert [hour.start_at.hour for hour in day.hours] == [*range(13, 24), *range(13)]
     assert sum(hour.outcomes.total() for hour in day.hours) == 6  # the first is too old
     assert day.hours[-1].outcomes == {"pass": 1, "fail": 1}
     assert day.today == {"pass": 3, "fail": 1}
-    assert day.ways == {"out": 2, "in": 1}
+    assert day.directions == {"out": 2, "in": 1}
 
 
 def test_a_passage_from_before_the_clock_was_set_is_not_today(tmp_path: Path) -> None:
-    store = Store(tmp_path / "p.db")
+    store = SqliteEventStore(tmp_path / "p.db")
     keep(store, (datetime(1970, 1, 1, tzinfo=UTC), Outcome.PASS), (NOON + timedelta(days=900), Outcome.PASS))
-    day = History(tmp_path / "p.db", HUE).day(NOON)
+    day = HourlyCounts(tmp_path / "p.db", HUE).last_day(NOON)
     store.close()
     assert day
     assert day.today.total() == 0
 
 
 def test_a_page_cannot_write_to_the_database(tmp_path: Path) -> None:
-    Store(tmp_path / "p.db").close()
-    database = connect(tmp_path / "p.db")
+    SqliteEventStore(tmp_path / "p.db").close()
+    database = connect_read_only(tmp_path / "p.db")
     with pytest.raises(sqlite3.OperationalError, match="readonly"):
         database.execute("DELETE FROM event")
     database.close()
 
 
 def test_a_reboot_without_a_clock_in_the_middle_of_the_day_hides_nothing(tmp_path: Path) -> None:
-    store = Store(tmp_path / "p.db")
+    store = SqliteEventStore(tmp_path / "p.db")
     keep(store, (ago(3), Outcome.PASS), (ago(2), Outcome.PASS))
     for number in range(40):
         lost = dataclasses.replace(
-            a_passage(number), occurred_at=datetime(1970, 1, 1, tzinfo=UTC), clock=ClockQuality.UNSET
+            a_passage(number), occurred_at=datetime(1970, 1, 1, tzinfo=UTC), clock_quality=ClockQuality.UNSET
         )
         store.commit(lost)
     keep(store, (ago(1), Outcome.PASS))
-    day = History(tmp_path / "p.db", HUE).day(NOON)
+    day = HourlyCounts(tmp_path / "p.db", HUE).last_day(NOON)
     store.close()
     assert day
     assert day.today == {"pass": 3}
@@ -94,13 +94,13 @@ def test_without_a_database_the_page_says_so_and_does_not_make_one(tmp_path: Pat
 
 
 def test_counts_are_kept_for_seconds_and_then_counted_again(tmp_path: Path) -> None:
-    store, now = Store(tmp_path / "p.db"), [100.0]
-    history = History(tmp_path / "p.db", HUE, monotonic=lambda: now[0])
-    first = history.day(NOON)
+    store, now = SqliteEventStore(tmp_path / "p.db"), [100.0]
+    history = HourlyCounts(tmp_path / "p.db", HUE, monotonic=lambda: now[0])
+    first = history.last_day(NOON)
     keep(store, (ago(0.1), Outcome.PASS))
-    assert history.day(NOON) is first
+    assert history.last_day(NOON) is first
     now[0] += 5.0
-    second = history.day(NOON)
+    second = history.last_day(NOON)
     store.close()
     assert second
     assert second.today == {"pass": 1}
@@ -124,13 +124,13 @@ def test_no_bar_is_higher_than_the_chart_and_blocks_stack_without_gaps(counts: l
     from collections import Counter
 
     hours = tuple(
-        Hour(NOON + timedelta(hours=i), Counter(dict(zip(chart.STACK, three, strict=True))))
+        HourCounts(NOON + timedelta(hours=i), Counter(dict(zip(chart.OUTCOME_ORDER, three, strict=True))))
         for i, three in enumerate(counts)
     )
-    drawn = chart.draw(Day(hours), Writing("en", HUE))
+    drawn = chart.build_chart(DayCounts(hours), LocaleFormatter("en", HUE))
     for bar, three in zip(drawn.bars, counts, strict=True):
         assert bar.total == sum(three)
-        assert len(bar.blocks) == sum(1 for count in three if count)
-        assert all(-0.01 <= block.y <= chart.HEIGHT for block in bar.blocks)
-        for below, above in zip(bar.blocks, bar.blocks[1:], strict=False):
+        assert len(bar.segments) == sum(1 for count in three if count)
+        assert all(-0.01 <= block.y <= chart.HEIGHT for block in bar.segments)
+        for below, above in zip(bar.segments, bar.segments[1:], strict=False):
             assert above.y + above.height == pytest.approx(below.y, abs=0.02)

@@ -11,58 +11,67 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.core.model import ClockQuality, Moment, Outcome, Passage
-from kiosk.core.rules import Hours
-from kiosk.storage import Store
-from kiosk.storage.availability_log import Condition, Diary, Entry
+from kiosk.core.model import AccessEvent, ClockQuality, ClockReading, Outcome
+from kiosk.core.rules import OpeningHours
+from kiosk.storage import SqliteEventStore
+from kiosk.storage.availability_log import AvailabilityEntry, AvailabilityLog, AvailabilityState
 from tests.fakes.data.access_events import a_passage, an_undo
 from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from web_ui.kiosk.data import availability_report, report_query
-from web_ui.kiosk.data.availability_report import Line, Records
+from web_ui.kiosk.data.availability_report import AvailabilityData, AvailabilityRecord
 
 HUE = ZoneInfo("Asia/Ho_Chi_Minh")
 NOW = datetime(2026, 11, 23, 5, 30, tzinfo=UTC)  # Monday 12:30 in Hue
-OFFICE = (Hours.parse("mon-fri 07:30-17:00"), Hours.parse("sat 08:00-12:00"))
+OFFICE = (OpeningHours.parse("mon-fri 07:30-17:00"), OpeningHours.parse("sat 08:00-12:00"))
 
 
 def hue(day: int, hour: int, minute: int = 0) -> datetime:
     return datetime(2026, 11, day, hour, minute, tzinfo=HUE)
 
 
-def serving(at: datetime, *, first: bool = False, stale: bool = False) -> Line:
-    return Line(at, serving=True, stale=stale, first=first, stopped=False)
+def serving(at: datetime, *, first: bool = False, stale: bool = False) -> AvailabilityRecord:
+    return AvailabilityRecord(at, serving=True, lists_stale=stale, process_start=first, stopped=False)
 
 
-def broken(at: datetime) -> Line:
-    return Line(at, serving=False, stale=False, first=False, stopped=False)
+def broken(at: datetime) -> AvailabilityRecord:
+    return AvailabilityRecord(at, serving=False, lists_stale=False, process_start=False, stopped=False)
 
 
-def stopped(at: datetime) -> Line:
-    return Line(at, serving=False, stale=False, first=False, stopped=True)
+def stopped(at: datetime) -> AvailabilityRecord:
+    return AvailabilityRecord(at, serving=False, lists_stale=False, process_start=False, stopped=True)
 
 
-def started(at: datetime) -> Line:
+def started(at: datetime) -> AvailabilityRecord:
     return serving(at, first=True)
 
 
 def made(
-    *lines: Line, live: bool = True, signs: dict[datetime, datetime] | None = None, newest: datetime | None = None
-) -> dict[int, availability_report.Day]:
-    records = Records(lines, Counter(), signs or {}, newest)
-    return {day.date.day: day for day in availability_report.days(records, NOW, online=live, zone=HUE, opening_hours=OFFICE)}
+    *lines: AvailabilityRecord,
+    live: bool = True,
+    signs: dict[datetime, datetime] | None = None,
+    newest: datetime | None = None,
+) -> dict[int, availability_report.ReportDay]:
+    records = AvailabilityData(lines, Counter(), signs or {}, newest)
+    return {
+        day.date.day: day
+        for day in availability_report.report_days(records, NOW, online=live, zone=HUE, opening_hours=OFFICE)
+    }
 
 
 def test_an_outage_counts_on_its_day_and_what_of_it_fell_into_the_open_hours() -> None:
     days = made(serving(hue(17, 6), first=True), broken(hue(20, 16)), serving(hue(20, 18)))
-    assert availability_report.total_s(days[20].down) == 2 * 3600
-    assert availability_report.total_s(days[20].down_while_open) == 3600
+    assert availability_report.total_duration_s(days[20].down) == 2 * 3600
+    assert availability_report.total_duration_s(days[20].down_while_open) == 3600
     assert [day for day, told in days.items() if told.down] == [20]
     assert days[20].down[0].certain
 
 
 def test_a_night_in_which_it_was_stopped_is_cut_at_midnight_and_was_not_open() -> None:
     days = made(serving(hue(16, 6), first=True), stopped(hue(18, 20)), serving(hue(19, 6), first=True))
-    assert (availability_report.total_s(days[18].down), availability_report.total_s(days[19].down)) == (
+    assert (
+        availability_report.total_duration_s(days[18].down),
+        availability_report.total_duration_s(days[19].down),
+    ) == (
         4 * 3600,
         6 * 3600,
     )
@@ -79,13 +88,13 @@ def test_a_power_cut_counts_from_the_last_passage_and_says_that_it_is_an_upper_b
 
 def test_a_kiosk_that_does_not_answer_now_is_down_since_its_last_passage() -> None:
     days = made(serving(hue(16, 6), first=True), live=False, newest=hue(23, 12))
-    assert availability_report.total_s(days[23].down) == 30 * 60
+    assert availability_report.total_duration_s(days[23].down) == 30 * 60
     assert not made(serving(hue(16, 6), first=True), newest=hue(23, 12))[23].down
 
 
 def test_stale_lists_are_told_and_are_no_downtime() -> None:
     days = made(serving(hue(16, 6), first=True), serving(hue(21, 12), stale=True), serving(hue(21, 13)))
-    assert availability_report.total_s(days[21].stale) == 3600
+    assert availability_report.total_duration_s(days[21].lists_stale) == 3600
     assert not days[21].down
 
 
@@ -96,10 +105,12 @@ def test_days_before_the_diary_began_are_not_known() -> None:
 
 def test_open_hours_stand_on_their_days() -> None:
     days = made()
-    assert days[22].opens == ()  # a Sunday
-    assert [(span.from_at, span.until_at) for span in days[21].opens or ()] == [(hue(21, 8), hue(21, 12))]
-    always = availability_report.days(Records((), Counter(), {}), NOW, online=True, zone=HUE, opening_hours=())
-    assert always[0].opens is None
+    assert days[22].opening_hours == ()  # a Sunday
+    assert [(span.from_at, span.until_at) for span in days[21].opening_hours or ()] == [(hue(21, 8), hue(21, 12))]
+    always = availability_report.report_days(
+        AvailabilityData((), Counter(), {}), NOW, online=True, zone=HUE, opening_hours=()
+    )
+    assert always[0].opening_hours is None
 
 
 @given(
@@ -109,32 +120,59 @@ def test_open_hours_stand_on_their_days() -> None:
     live=st.booleans(),
 )
 def test_no_moment_is_counted_twice_and_none_in_the_future(
-    changes: list[tuple[int, Callable[[datetime], Line]]], live: bool
+    changes: list[tuple[int, Callable[[datetime], AvailabilityRecord]]], live: bool
 ) -> None:
     at, lines = hue(16, 0), []
     for minutes, make in changes:
         at += timedelta(minutes=minutes)
         if at < NOW:
             lines.append(make(at))
-    for day in availability_report.days(Records(tuple(lines), Counter(), {}), NOW, online=live, zone=HUE, opening_hours=OFFICE):
-        spans = sorted((*day.down, *day.stale), key=lambda span: span.from_at)
+    for day in availability_report.report_days(
+        AvailabilityData(tuple(lines), Counter(), {}), NOW, online=live, zone=HUE, opening_hours=OFFICE
+    ):
+        spans = sorted((*day.down, *day.lists_stale), key=lambda span: span.from_at)
         assert all(one.until_at <= other.from_at for one, other in pairwise(spans))
         assert all(span.until_at <= NOW for span in spans)
-        assert availability_report.total_s(day.down_while_open) <= availability_report.total_s(day.down) <= 24 * 3600
+        assert (
+            availability_report.total_duration_s(day.down_while_open)
+            <= availability_report.total_duration_s(day.down)
+            <= 24 * 3600
+        )
 
 
-def keep(store: Store, number: int, at: datetime, outcome: Outcome = Outcome.PASS) -> Passage:
+def keep(store: SqliteEventStore, number: int, at: datetime, outcome: Outcome = Outcome.PASS) -> AccessEvent:
     passage = dataclasses.replace(a_passage(number), occurred_at=at, outcome=outcome)
     store.commit(passage)
     return passage
 
 
 def test_what_the_database_tells_is_counted_by_local_hour_without_what_a_guard_undid(tmp_path: Path) -> None:
-    store = Store(tmp_path / "p.db")
-    diary = Diary(tmp_path / "p.db")
-    diary.append(Entry(Moment(hue(1, 6), 1.0, ClockQuality.UNSET), Condition.SERVING, lists_stale=False, process_start=True))
-    diary.append(Entry(Moment(hue(10, 6), 1.0, ClockQuality.SYNCHRONISED), Condition.SERVING, lists_stale=False, process_start=True))
-    diary.append(Entry(Moment(hue(22, 6), 1.0, ClockQuality.SYNCHRONISED), Condition.SERVING, lists_stale=True, process_start=True))
+    store = SqliteEventStore(tmp_path / "p.db")
+    diary = AvailabilityLog(tmp_path / "p.db")
+    diary.append(
+        AvailabilityEntry(
+            ClockReading(hue(1, 6), 1.0, ClockQuality.UNSET),
+            AvailabilityState.SERVING,
+            lists_stale=False,
+            process_start=True,
+        )
+    )
+    diary.append(
+        AvailabilityEntry(
+            ClockReading(hue(10, 6), 1.0, ClockQuality.SYNCHRONISED),
+            AvailabilityState.SERVING,
+            lists_stale=False,
+            process_start=True,
+        )
+    )
+    diary.append(
+        AvailabilityEntry(
+            ClockReading(hue(22, 6), 1.0, ClockQuality.SYNCHRONISED),
+            AvailabilityState.SERVING,
+            lists_stale=True,
+            process_start=True,
+        )
+    )
     for number in range(1, 6):
         keep(store, number, hue(21, 9, number))
     keep(store, 6, hue(21, 9, 30), Outcome.FAIL)
@@ -142,12 +180,14 @@ def test_what_the_database_tells_is_counted_by_local_hour_without_what_a_guard_u
     store.commit(dataclasses.replace(an_undo(8, undone), occurred_at=hue(22, 8)))
     store.close()
 
-    records = report_query.read(tmp_path / "p.db", hue(17, 0).astimezone(UTC))
+    records = report_query.read_availability(tmp_path / "p.db", hue(17, 0).astimezone(UTC))
 
-    assert [line.at for line in records.lines] == [hue(10, 6), hue(22, 6)]
-    assert records.signs == {hue(22, 6): hue(21, 9, 30)}
+    assert [line.at for line in records.records] == [hue(10, 6), hue(22, 6)]
+    assert records.last_events == {hue(22, 6): hue(21, 9, 30)}
     (day,) = [
-        day for day in availability_report.days(records, NOW, online=True, zone=HUE, opening_hours=()) if day.date.day == 21
+        day
+        for day in availability_report.report_days(records, NOW, online=True, zone=HUE, opening_hours=())
+        if day.date.day == 21
     ]
     assert [hour for hour, count in enumerate(day.hours) if count] == [9]
     assert day.hours[9] == 5
@@ -155,11 +195,14 @@ def test_what_the_database_tells_is_counted_by_local_hour_without_what_a_guard_u
 
 
 def test_the_report_is_a_page_in_both_languages_and_stands_in_the_printed_status_page(tmp_path: Path) -> None:
-    store = Store(tmp_path / "p.db")
+    store = SqliteEventStore(tmp_path / "p.db")
     now = datetime.now(UTC)
-    Diary(tmp_path / "p.db").append(
-        Entry(
-            Moment(now - timedelta(days=3), 1.0, ClockQuality.SYNCHRONISED), Condition.SERVING, lists_stale=False, process_start=True
+    AvailabilityLog(tmp_path / "p.db").append(
+        AvailabilityEntry(
+            ClockReading(now - timedelta(days=3), 1.0, ClockQuality.SYNCHRONISED),
+            AvailabilityState.SERVING,
+            lists_stale=False,
+            process_start=True,
         )
     )
     keep(store, 1, now)

@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kiosk.core.messages import REASON_TEXTS
-from kiosk.core.model import Reason, State
-from kiosk.core.status import Fact, Grade
+from kiosk.core.model import DeviceState, Reason
+from kiosk.core.status import CheckStatus, HealthCheck
 from kiosk.system.status_file import STATUS_FILE
 from tests.fakes.data.status_snapshots import NO_PICTURE, a_status, answers, browsing, publish
 from web_ui.i18n import texts
 from web_ui.i18n.formatting import LANGUAGES, Language
-from web_ui.kiosk.data.daemon_status import Presence, look
+from web_ui.kiosk.data.daemon_status import DaemonLiveness, read_daemon_status
 
 
 def page(run_dir: Path, language: str = "en") -> str:
@@ -35,9 +35,11 @@ def headline(html: str) -> str:
     return html_words.unescape(found[1])
 
 
-@pytest.mark.parametrize("state", list(State))
+@pytest.mark.parametrize("state", list(DeviceState))
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_state_of_the_daemon_is_said_in_one_sentence(tmp_path: Path, state: State, language: Language) -> None:
+def test_every_state_of_the_daemon_is_said_in_one_sentence(
+    tmp_path: Path, state: DeviceState, language: Language
+) -> None:
     publish(tmp_path, a_status(state))
     assert headline(page(tmp_path, language)) == texts.STATE[state.value].of(language)
 
@@ -51,7 +53,7 @@ def test_a_kiosk_that_does_not_run_is_said_at_once_with_the_way_to_start_it(tmp_
 @pytest.mark.parametrize("old", ["told", "written"])
 def test_an_old_snapshot_is_never_shown_as_the_present(tmp_path: Path, old: str) -> None:
     then = datetime.now(UTC) - timedelta(seconds=12)
-    publish(tmp_path, a_status(State.READY, now=then if old == "told" else None))
+    publish(tmp_path, a_status(DeviceState.READY, now=then if old == "told" else None))
     if old == "written":
         os.utime(tmp_path / STATUS_FILE, (then.timestamp(), then.timestamp()))
     html = page(tmp_path)
@@ -62,7 +64,7 @@ def test_an_old_snapshot_is_never_shown_as_the_present(tmp_path: Path, old: str)
 
 def test_a_snapshot_from_the_future_is_not_believed(tmp_path: Path) -> None:
     publish(tmp_path, a_status(now=datetime.now(UTC) + timedelta(hours=7)))
-    assert look(tmp_path).liveness is Presence.STALE
+    assert read_daemon_status(tmp_path).liveness is DaemonLiveness.STALE
 
 
 @pytest.mark.parametrize(
@@ -76,18 +78,18 @@ def test_a_snapshot_that_is_not_one_is_said_to_be_unreadable(tmp_path: Path, con
 
 def test_a_time_without_a_zone_makes_a_snapshot_unreadable(tmp_path: Path) -> None:
     publish(tmp_path, a_status(started_at="2026-11-23T08:00:00"))
-    assert look(tmp_path).liveness is Presence.UNREADABLE
+    assert read_daemon_status(tmp_path).liveness is DaemonLiveness.UNREADABLE
 
 
 @given(content=st.binary(max_size=300))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_file_whatever_breaks_the_reading_of_the_snapshot(tmp_path: Path, content: bytes) -> None:
     (tmp_path / STATUS_FILE).write_bytes(content)
-    assert look(tmp_path).liveness is Presence.UNREADABLE
+    assert read_daemon_status(tmp_path).liveness is DaemonLiveness.UNREADABLE
 
 
 def test_what_is_wrong_stands_under_the_state_with_what_to_do(tmp_path: Path) -> None:
-    publish(tmp_path, a_status(State.OUT_OF_ORDER))
+    publish(tmp_path, a_status(DeviceState.OUT_OF_ORDER))
     html = page(tmp_path, "vi")
     assert html.index("Ngừng quét") < html.index(NO_PICTURE.vi) < html.index("Ghi sổ giấy")
 
@@ -119,16 +121,19 @@ def test_the_lamp_of_a_silent_kiosk_is_dark(tmp_path: Path) -> None:
 
 
 def test_waiting_passages_are_told_with_their_number_age_and_comfort(tmp_path: Path) -> None:
-    publish(tmp_path, a_status(State.DEGRADED))
+    publish(tmp_path, a_status(DeviceState.DEGRADED))
     html = page(tmp_path, "vi")
     assert "1.274" in html
     assert "47 phút" in html
-    assert texts.PAGE["kept"].vi in html
+    assert texts.PAGE_TEXTS["kept"].vi in html
 
 
 def test_a_reason_that_this_version_does_not_know_stands_for_itself(tmp_path: Path) -> None:
     told = a_status()
-    publish(tmp_path, a_status(shown=(*told.recent_decisions[:-1], _with_reason(told.recent_decisions[-1], "from-the-future"))))
+    publish(
+        tmp_path,
+        a_status(shown=(*told.recent_decisions[:-1], _with_reason(told.recent_decisions[-1], "from-the-future"))),
+    )
     assert "from-the-future" in page(tmp_path)
 
 
@@ -142,8 +147,10 @@ HOSTILE = "\"><script>alert(1)</script>\u202e\x1b[31m'&" + "A" * 64_000
 
 
 def test_markup_and_control_characters_in_values_show_as_text(tmp_path: Path) -> None:
-    fact = Fact("x", Grade.WARN, HOSTILE, HOSTILE, HOSTILE)
-    publish(tmp_path, a_status(State.DEGRADED, facts=(fact,), site=HOSTILE, device=HOSTILE, lists={HOSTILE: HOSTILE}))
+    fact = HealthCheck("x", CheckStatus.WARN, HOSTILE, HOSTILE, HOSTILE)
+    publish(
+        tmp_path, a_status(DeviceState.DEGRADED, facts=(fact,), site=HOSTILE, device=HOSTILE, lists={HOSTILE: HOSTILE})
+    )
     html = page(tmp_path)
     assert "<script>alert" not in html
     assert html.count("<script") == 1
@@ -165,7 +172,7 @@ class _Tags(HTMLParser):
 
 
 def test_a_page_has_nothing_inline_and_asks_nobody_else(tmp_path: Path) -> None:
-    publish(tmp_path, a_status(State.DEGRADED))
+    publish(tmp_path, a_status(DeviceState.DEGRADED))
     tags = _Tags()
     tags.feed(page(tmp_path))
     assert tags.inline == []
@@ -173,7 +180,7 @@ def test_a_page_has_nothing_inline_and_asks_nobody_else(tmp_path: Path) -> None:
 
 
 def test_the_page_and_all_that_it_loads_weigh_less_than_100_kb(tmp_path: Path) -> None:
-    publish(tmp_path, a_status(State.DEGRADED))
+    publish(tmp_path, a_status(DeviceState.DEGRADED))
     html = page(tmp_path)
     with browsing(tmp_path) as client:
         loaded = [client.get(path, buffered=True).data for path in re.findall(r'(?:src|href)="(/static/[^"]+)"', html)]

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from tests.fakes.data.status_snapshots import a_status, publish
 from tests.fakes.processes.web_process import served
-from web_ui.server.connection_limits import MAX_OF_ONE
+from web_ui.server.connection_limits import MAX_CONNECTIONS_PER_ADDRESS
 from web_ui.server.security_headers import MAX_BODY_BYTES, MAX_HEADER_BYTES
-from web_ui.server.server_sent_events import MAX_STREAMS_OF_ONE
+from web_ui.server.server_sent_events import MAX_STREAMS_PER_ADDRESS
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_a_request_that_never_ends_is_hung_up_on_while_others_are_answered(port:
 
 def test_one_address_cannot_hold_every_connection(port: int) -> None:
     with ExitStack() as stack:
-        held = [stack.enter_context(connect(port, "127.0.0.66")) for _ in range(MAX_OF_ONE + 10)]
+        held = [stack.enter_context(connect(port, "127.0.0.66")) for _ in range(MAX_CONNECTIONS_PER_ADDRESS + 10)]
         for stream in held:
             stream.sendall(b"GET / HTTP/1.1\r\n")
         assert ended(held[-1])
@@ -123,7 +123,7 @@ def test_a_stream_that_was_left_gives_its_seat_back_within_seconds(port: int) ->
         other = follow(bystander, port, "127.0.0.78")
         assert other
         with ExitStack() as stack:
-            assert all(follow(stack, port, "127.0.0.77") for _ in range(MAX_STREAMS_OF_ONE))
+            assert all(follow(stack, port, "127.0.0.77") for _ in range(MAX_STREAMS_PER_ADDRESS))
             assert follow(stack, port, "127.0.0.77") is None
         for _ in range(10):  # each is a beat of the bystander's stream
             with ExitStack() as stack:

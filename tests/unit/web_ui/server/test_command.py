@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.core.model import State
+from kiosk.core.model import DeviceState
 from tests.fakes.data.status_snapshots import a_status, publish
 from tests.fakes.processes.web_process import served
 
@@ -24,10 +24,10 @@ def fetch(url: str) -> str:
 def test_the_page_is_served_says_where_and_ends_cleanly_though_somebody_follows_it(tmp_path: Path) -> None:
     with served("--run-dir", tmp_path) as (url, process):
         publish(
-            tmp_path, a_status(State.DEGRADED)
+            tmp_path, a_status(DeviceState.DEGRADED)
         )  # good for three seconds; a busy machine takes longer to start the page
         assert "Vẫn quét được" in fetch(url)
-        publish(tmp_path, a_status(State.DEGRADED))
+        publish(tmp_path, a_status(DeviceState.DEGRADED))
         assert json.loads(fetch(url + "healthz"))["state"] == "degraded"
         with urllib.request.urlopen(url + "live/status/events?lang=en", timeout=10) as stream:  # noqa: S310  # http on loopback
             assert stream.readline().startswith(b"data: ")

@@ -79,4 +79,4 @@ def test_a_body_over_the_cap_is_not_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["evil.example", "a" * 300, "::::", "%00", "127.0.0.1%eth0.evil.example"])
 def test_only_names_of_our_own_and_literal_addresses_are_own(host: str) -> None:
-    assert not security_headers.is_own(host, security_headers.own_names())
+    assert not security_headers.is_allowed_host(host, security_headers.allowed_hosts())

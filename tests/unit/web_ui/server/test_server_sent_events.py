@@ -9,22 +9,29 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.core.model import State
+from kiosk.core.model import DeviceState
 from kiosk.core.status import UndoStatus
 from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from web_ui.i18n import texts
 from web_ui.kiosk.app import create_app
-from web_ui.kiosk.data.daemon_status import look
+from web_ui.kiosk.data.daemon_status import read_daemon_status
 from web_ui.kiosk.pages import guard, status
 from web_ui.server import server_sent_events as live_module
-from web_ui.server.server_sent_events import MAX_STREAMS, MAX_STREAMS_OF_ONE, Channel, Live, Stream, TooManyStreams
-from web_ui.settings import PageSettings
+from web_ui.server.server_sent_events import (
+    MAX_STREAMS,
+    MAX_STREAMS_PER_ADDRESS,
+    Broadcaster,
+    EventStream,
+    PageChannel,
+    TooManyStreamsError,
+)
+from web_ui.settings import WebSettings
 
 
 @pytest.fixture
-def followed(tmp_path: Path) -> Iterator[Live]:
+def followed(tmp_path: Path) -> Iterator[Broadcaster]:
     publish(tmp_path, a_status())
-    _, live = create_app(PageSettings(tmp_path))
+    _, live = create_app(WebSettings(tmp_path))
     thread = threading.Thread(target=live.run)
     thread.start()
     yield live
@@ -32,7 +39,7 @@ def followed(tmp_path: Path) -> Iterator[Live]:
     thread.join()
 
 
-def until(stream: Stream, part: str, wanted: str) -> list[dict[str, str]]:
+def until(stream: EventStream, part: str, wanted: str) -> list[dict[str, str]]:
     """The events up to the one whose part holds the wanted words (at most a hundred)."""
     heard = []
     for text in itertools.islice(stream, 100):
@@ -42,13 +49,13 @@ def until(stream: Stream, part: str, wanted: str) -> list[dict[str, str]]:
     raise AssertionError(f"{wanted!r} was never said in {part}")
 
 
-def test_a_browser_first_gets_every_part_and_then_only_what_changed(tmp_path: Path, followed: Live) -> None:
-    told = look(tmp_path).status
+def test_a_browser_first_gets_every_part_and_then_only_what_changed(tmp_path: Path, followed: Broadcaster) -> None:
+    told = read_daemon_status(tmp_path).status
     assert told
-    stream = followed.follow(Channel("status", "en"), "127.0.0.1")
+    stream = followed.subscribe(PageChannel("status", "en"), "127.0.0.1")
     first = until(stream, "hero", texts.STATE["ready"].en)[-1]
-    assert set(first) == set(status.PARTS)
-    publish(tmp_path, dataclasses.replace(told, state=State.OUT_OF_ORDER, facts=()))
+    assert set(first) == set(status.STATUS_PARTS)
+    publish(tmp_path, dataclasses.replace(told, state=DeviceState.OUT_OF_ORDER, checks=()))
     changed = until(stream, "hero", texts.STATE["out-of-order"].en)[-1]
     assert "checks" in changed
     assert "people" not in changed
@@ -61,14 +68,14 @@ def test_every_page_is_streamed_though_its_threads_belong_to_no_request(
     tmp_path: Path, page: str, *, office: bool
 ) -> None:
     publish(tmp_path, a_status(undo=UndoStatus(48213, "2026-11-23T08:00:00+00:00", "in", "ok", "entry-pass", 20.0)))
-    _, live = create_app(PageSettings(tmp_path, state_dir=tmp_path if office else None))
+    _, live = create_app(WebSettings(tmp_path, state_dir=tmp_path if office else None))
     thread = threading.Thread(target=live.run)
     thread.start()
-    stream = live.follow(Channel(page, "en"), "127.0.0.1")
+    stream = live.subscribe(PageChannel(page, "en"), "127.0.0.1")
     first = json.loads(next(stream).removeprefix("data: "))
-    publish(tmp_path, a_status(State.OUT_OF_ORDER))
+    publish(tmp_path, a_status(DeviceState.OUT_OF_ORDER))
     later = until(stream, "hero" if page == "status" else "screen", 'data-state="out-of-order"')
-    assert set(first) == set(status.PARTS if page == "status" else guard.PARTS)
+    assert set(first) == set(status.STATUS_PARTS if page == "status" else guard.GUARD_PARTS)
     assert later
     assert ("/guard/undo" in first.get("undo", "")) is (office and page == "guard")
     stream.close()
@@ -77,49 +84,51 @@ def test_every_page_is_streamed_though_its_threads_belong_to_no_request(
     thread.join()
 
 
-def test_a_killed_daemon_is_said_to_be_silent_though_nothing_changed_on_disk(tmp_path: Path, followed: Live) -> None:
-    stream = followed.follow(Channel("status", "vi"), "127.0.0.1")
+def test_a_killed_daemon_is_said_to_be_silent_though_nothing_changed_on_disk(
+    tmp_path: Path, followed: Broadcaster
+) -> None:
+    stream = followed.subscribe(PageChannel("status", "vi"), "127.0.0.1")
     heard = until(stream, "hero", "Máy quét không trả lời")
     assert texts.STATE["ready"].vi in heard[0].get("hero", "") + heard[1].get("hero", "")
     stream.close()
 
 
-def test_each_browser_gets_its_own_language(followed: Live) -> None:
-    vi, en = followed.follow(Channel("status", "vi"), "a"), followed.follow(Channel("status", "en"), "b")
+def test_each_browser_gets_its_own_language(followed: Broadcaster) -> None:
+    vi, en = followed.subscribe(PageChannel("status", "vi"), "a"), followed.subscribe(PageChannel("status", "en"), "b")
     until(vi, "hero", texts.STATE["ready"].vi)
     until(en, "hero", texts.STATE["ready"].en)
     vi.close()
     en.close()
 
 
-def test_one_address_cannot_take_every_seat_and_all_together_are_bounded(followed: Live) -> None:
-    streams = [followed.follow(Channel("status", "vi"), "one") for _ in range(MAX_STREAMS_OF_ONE)]
-    with pytest.raises(TooManyStreams):
-        followed.follow(Channel("status", "vi"), "one")
+def test_one_address_cannot_take_every_seat_and_all_together_are_bounded(followed: Broadcaster) -> None:
+    streams = [followed.subscribe(PageChannel("status", "vi"), "one") for _ in range(MAX_STREAMS_PER_ADDRESS)]
+    with pytest.raises(TooManyStreamsError):
+        followed.subscribe(PageChannel("status", "vi"), "one")
     streams += [
-        followed.follow(Channel("status", "vi"), f"other-{number}")
-        for number in range(MAX_STREAMS - MAX_STREAMS_OF_ONE)
+        followed.subscribe(PageChannel("status", "vi"), f"other-{number}")
+        for number in range(MAX_STREAMS - MAX_STREAMS_PER_ADDRESS)
     ]
-    with pytest.raises(TooManyStreams):
-        followed.follow(Channel("status", "vi"), "late")
+    with pytest.raises(TooManyStreamsError):
+        followed.subscribe(PageChannel("status", "vi"), "late")
     streams[0].close()
     streams[0].close()
-    followed.follow(Channel("status", "vi"), "late").close()
+    followed.subscribe(PageChannel("status", "vi"), "late").close()
     for stream in streams:
         stream.close()
-    assert followed.streams == 0
+    assert followed.stream_count == 0
 
 
 def test_closing_ends_every_stream(tmp_path: Path) -> None:
-    live = Live(changed=lambda: None, render=lambda _: {})
-    stream = live.follow(Channel("status", "vi"), "127.0.0.1")
+    live = Broadcaster(changed=lambda: None, render=lambda _: {})
+    stream = live.subscribe(PageChannel("status", "vi"), "127.0.0.1")
     live.close()
     assert list(stream) == []
 
 
 def test_a_refused_stream_sends_the_browser_to_polling(tmp_path: Path) -> None:
     with browsing(tmp_path) as client:
-        kept = [client.get("/live/status/events") for _ in range(MAX_STREAMS_OF_ONE)]
+        kept = [client.get("/live/status/events") for _ in range(MAX_STREAMS_PER_ADDRESS)]
         refused = client.get("/live/status/events")
         assert refused.status_code == 503
         assert refused.headers["Retry-After"]
@@ -129,6 +138,6 @@ def test_a_refused_stream_sends_the_browser_to_polling(tmp_path: Path) -> None:
 
 
 def test_an_event_is_one_line_whatever_the_parts_hold() -> None:
-    said = live_module.event({"hero": "a\nb\r\nc\u2028"})
+    said = live_module.format_event({"hero": "a\nb\r\nc\u2028"})
     assert said.count("\n") == 2
     assert json.loads(said.removeprefix("data: ")) == {"hero": "a\nb\r\nc\u2028"}

@@ -19,7 +19,7 @@ from tests.fakes.parts.web_accounts import PASSWORD, staff
 from web_ui.auth.audit_log import AUDIT_FILE
 from web_ui.server import tls
 from web_ui.server.connection_limits import MAX_CONNECTIONS_PER_ADDRESS
-from web_ui.settings import PageTrouble
+from web_ui.settings import WebServerError
 
 CONFIG = """\
 run_dir = "."
@@ -134,7 +134,7 @@ def test_a_self_made_certificate_names_this_machine_and_its_key_is_its_owners(fo
 
 def test_a_certificate_that_cannot_be_used_ends_in_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "page.pem").write_text("not a certificate")
-    with pytest.raises(PageTrouble, match="cannot be used"):
+    with pytest.raises(WebServerError, match="cannot be used"):
         tls.make_server_context(tmp_path / "page.pem", None)
-    with pytest.raises(PageTrouble, match="cannot be used"):
+    with pytest.raises(WebServerError, match="cannot be used"):
         tls.make_server_context(tmp_path / "nowhere.pem", None)

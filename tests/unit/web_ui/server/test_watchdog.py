@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.system.systemd import Notifier
+from kiosk.system.systemd import SystemdNotifier
 from tests.fakes.processes.web_process import served
 from web_ui.server import tls
-from web_ui.server.watchdog import Pulse
+from web_ui.server.watchdog import WatchdogPinger
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def test_the_page_is_ready_once_it_answers_and_feeds_its_watchdog(
 
 def test_a_page_that_does_not_answer_is_never_ready_and_feeds_nothing() -> None:
     with answering(None) as address, systemd(watchdog_s=30.0) as (listener, variables):
-        pulse = Pulse(address, Notifier(variables), secure=False, timeout_s=0.05)
+        pulse = WatchdogPinger(address, SystemdNotifier(variables), secure=False, timeout_s=0.05)
         thread = threading.Thread(target=pulse.run)
         thread.start()
         listener.settimeout(0.3)
@@ -84,18 +84,18 @@ def test_a_page_that_does_not_answer_is_never_ready_and_feeds_nothing() -> None:
 )
 def test_only_a_good_answer_is_a_sign_of_life(answer: bytes, lives: bool) -> None:
     with answering(answer) as address:
-        assert Pulse(address, Notifier({}), secure=False, timeout_s=0.5).is_responding() is lives
+        assert WatchdogPinger(address, SystemdNotifier({}), secure=False, timeout_s=0.5).is_responding() is lives
 
 
 def test_a_page_behind_tls_is_asked_through_it(tmp_path: Path) -> None:
     tls.make_self_signed_certificate(tmp_path / "page.pem", ())
-    with answering(b"HTTP/1.1 200 OK\r\n\r\n", tls.context(tmp_path / "page.pem", None)) as address:
-        assert Pulse(address, Notifier({}), secure=True).is_responding()
+    with answering(b"HTTP/1.1 200 OK\r\n\r\n", tls.make_server_context(tmp_path / "page.pem", None)) as address:
+        assert WatchdogPinger(address, SystemdNotifier({}), secure=True).is_responding()
 
 
 def test_where_no_systemd_listens_nobody_is_asked() -> None:
     with socket.create_server(("127.0.0.1", 0)) as page:
-        Pulse(page.getsockname()[:2], Notifier({}), secure=False).run()
+        WatchdogPinger(page.getsockname()[:2], SystemdNotifier({}), secure=False).run()
         page.settimeout(0.0)
         with pytest.raises(BlockingIOError):
             page.accept()

@@ -14,24 +14,24 @@ from werkzeug.wrappers import Response as AnyResponse
 from kiosk.app import control_socket
 from web_ui.auth import access_control
 from web_ui.auth.accounts import Role
-from web_ui.auth.login_pages import page
+from web_ui.auth.login_pages import render_page
 from web_ui.i18n import request_locale
-from web_ui.kiosk.pages.command_client import give
-from web_ui.kiosk.pages.kiosk_view import lookout
+from web_ui.kiosk.pages.command_client import submit_command
+from web_ui.kiosk.pages.kiosk_view import kiosk_view
 from web_ui.server import security_headers
 
 aiming_page = Blueprint("aiming", __name__)
 
-MAX_PICTURE_BYTES = 128 * 1024
-JPEG = b"\xff\xd8\xff"
-TARGET = 0.5
+MAX_IMAGE_BYTES = 128 * 1024
+JPEG_SIGNATURE = b"\xff\xd8\xff"
+TARGET_SHARE = 0.5
 """Side of the target, as a share of the picture's smaller side: about a hand's width at the distance of a hand."""
 
 Point = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Hint:
+class AimingHint:
     """What to change, or that nothing has to be."""
 
     good: bool
@@ -40,7 +40,7 @@ class Hint:
 
 
 @dataclass(frozen=True, slots=True)
-class Still:
+class AimingImage:
     """The daemon's answer to TakeStill (kiosk/app/command_handlers.py, `told`)."""
 
     jpeg: str
@@ -51,44 +51,44 @@ class Still:
     sharpness: float
     module_px: float | None
     codes: tuple[tuple[Point, ...], ...]
-    advice: tuple[Hint, ...]
+    advice: tuple[AimingHint, ...]
 
 
-_STILL = TypeAdapter(Still)
+_IMAGE_ADAPTER = TypeAdapter(AimingImage)
 
 
 @aiming_page.route("/admin/aiming", methods=["GET", "POST"])
-@access_control.needs(Role.ADMIN)
+@access_control.require_role(Role.ADMIN)
 def aiming() -> AnyResponse:
     """Ask for a picture with POST; GET shows none."""
     if request.method == "GET":
-        return page("aiming.html", still=None)
-    given = give(control_socket.TakeStill())
+        return render_page("aiming.html", still=None)
+    given = submit_command(control_socket.CapturePreviewCommand())
     if given.error:
-        return page("aiming.html", still=None, error=given.error, said=given.said, code=502)
+        return render_page("aiming.html", still=None, error=given.error, said=given.message, code=502)
     try:
-        still = _STILL.validate_python(dict(given.detail))
+        still = _IMAGE_ADAPTER.validate_python(dict(given.detail))
         picture = base64.b64decode(still.jpeg, validate=True)
     except (ValidationError, ValueError):
-        return page("aiming.html", still=None, error="aiming.not-one", code=502)
-    if not picture.startswith(JPEG) or len(picture) > MAX_PICTURE_BYTES or min(still.size_px) < 1:
-        return page("aiming.html", still=None, error="aiming.not-one", code=502)
-    language = request_locale.language()
-    answer = page(
+        return render_page("aiming.html", still=None, error="aiming.not-one", code=502)
+    if not picture.startswith(JPEG_SIGNATURE) or len(picture) > MAX_IMAGE_BYTES or min(still.size_px) < 1:
+        return render_page("aiming.html", still=None, error="aiming.not-one", code=502)
+    language = request_locale.request_language()
+    answer = render_page(
         "aiming.html",
         still=still,
         picture=base64.b64encode(picture).decode("ascii"),
         hints=[(hint.good, hint.vi if language == "vi" else hint.en) for hint in still.advice],
-        target=_target(still.size_px),
+        target=_target_square(still.size_px),
         outlines=[" ".join(f"{x:.1f},{y:.1f}" for x, y in code) for code in still.codes],
-        number=lookout().writing(language).number,
+        number=kiosk_view().formatter(language).number,
     )
-    answer.headers["Content-Security-Policy"] = security_headers.policy(images="'self' data:")
+    answer.headers["Content-Security-Policy"] = security_headers.content_security_policy(image_sources="'self' data:")
     answer.headers["Cache-Control"] = "no-store"
     return answer
 
 
-def _target(size_px: tuple[int, int]) -> tuple[float, float, float]:
+def _target_square(size_px: tuple[int, int]) -> tuple[float, float, float]:
     """Left, top and side of the square in the middle."""
-    side = min(size_px) * TARGET
+    side = min(size_px) * TARGET_SHARE
     return (size_px[0] - side) / 2, (size_px[1] - side) / 2, side

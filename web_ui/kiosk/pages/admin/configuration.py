@@ -19,11 +19,11 @@ from web_ui.kiosk.pages.kiosk_view import kiosk_view
 
 settings_page = Blueprint("settings", __name__)
 
-NEW_FILE = Path("new file")
+CANDIDATE_PATH = Path("new file")
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SettingRow:
     """One setting as a row of the page."""
 
     name: str
@@ -35,11 +35,11 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Checked:
+class ConfigCheck:
     """What was found in a new file."""
 
     mistakes: tuple[str, ...] = ()
-    changes: tuple[Row, ...] = ()
+    changes: tuple[SettingRow, ...] = ()
     """What it would change; empty where there are mistakes."""
 
 
@@ -50,14 +50,16 @@ def settings() -> AnyResponse:
     text, checked = request.form.get("text", ""), None
     error = ""
     try:
-        written = from_file(kiosk_view().settings.config_path)
-    except (config.ConfigTrouble, OSError) as trouble:
+        written = settings_from_file(kiosk_view().settings.config_path)
+    except (config.ConfigError, OSError) as trouble:
         written, error = (), str(trouble)
     ruling = read_effective_settings(kiosk_view().settings.run_dir) if kiosk_view().daemon_status().online else None
     if request.method == "POST":
         access_control.write_audit("check a configuration", "done")
-        checked = check(text, ruling or written)
-    rows = list(compared(ruling, written) if ruling else (Row(*cut_down(each)) for each in written))
+        checked = check_config_text(text, ruling or written)
+    rows = list(
+        compare_settings(ruling, written) if ruling else (SettingRow(*truncate_setting(each)) for each in written)
+    )
     return render_page(
         "settings.html",
         path=kiosk_view().settings.config_path,
@@ -70,38 +72,40 @@ def settings() -> AnyResponse:
     )
 
 
-def from_file(path: Path | None) -> tuple[EffectiveSetting, ...]:
+def settings_from_file(path: Path | None) -> tuple[EffectiveSetting, ...]:
     """Every setting as the file says it now, relative paths made whole. Raises ConfigTrouble and OSError."""
     return tuple(effective_settings(config.load_settings(path))) if path else ()
 
 
-def compared(effective: Iterable[EffectiveSetting], configured: Iterable[EffectiveSetting]) -> Iterator[Row]:
+def compare_settings(
+    effective: Iterable[EffectiveSetting], configured: Iterable[EffectiveSetting]
+) -> Iterator[SettingRow]:
     """The settings in force, with what the file will make of them at the next start. A command's stay as they are."""
     coming = {setting.name: setting.value for setting in configured}
     for setting in effective:
         later = coming.get(setting.name, setting.value)
         changed = later != setting.value and setting.source != COMMAND
-        yield Row(*cut_down(setting), truncate(later) if changed else None)
+        yield SettingRow(*truncate_setting(setting), truncate(later) if changed else None)
 
 
-def check(text: str, effective: Iterable[EffectiveSetting]) -> Checked:
+def check_config_text(text: str, effective: Iterable[EffectiveSetting]) -> ConfigCheck:
     """Every mistake in the text of a configuration file, as sentences; or what it would change."""
     try:
-        found = config.parse_settings(tomllib.loads(text), NEW_FILE)
+        found = config.parse_settings(tomllib.loads(text), CANDIDATE_PATH)
     except tomllib.TOMLDecodeError as trouble:
-        return Checked((f"is not TOML: {trouble}",))
-    except config.ConfigTrouble as trouble:
-        return Checked(tuple(trouble.errors))
-    anchored = config.resolve_paths(found, (kiosk_view().settings.config_path or NEW_FILE).absolute().parent)
+        return ConfigCheck((f"is not TOML: {trouble}",))
+    except config.ConfigError as trouble:
+        return ConfigCheck(tuple(trouble.errors))
+    anchored = config.resolve_paths(found, (kiosk_view().settings.config_path or CANDIDATE_PATH).absolute().parent)
     now: Mapping[str, EffectiveSetting] = {setting.name: setting for setting in effective}
     changes = (
-        Row(*cut_down(now.get(new.name, EffectiveSetting(new.name, "", DEFAULT))), truncate(new.value))
+        SettingRow(*truncate_setting(now.get(new.name, EffectiveSetting(new.name, "", DEFAULT))), truncate(new.value))
         for new in effective_settings(anchored)
         if new.name not in now or now[new.name].value != new.value
     )
-    return Checked(changes=tuple(changes) if now else ())
+    return ConfigCheck(changes=tuple(changes) if now else ())
 
 
-def cut_down(setting: EffectiveSetting) -> EffectiveSetting:
+def truncate_setting(setting: EffectiveSetting) -> EffectiveSetting:
     """A setting fit to be shown."""
     return setting._replace(value=truncate(setting.value))

@@ -8,38 +8,38 @@ from flask import Blueprint, current_app, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.system import logs
-from kiosk.system.logs import Line, RecentLines
+from kiosk.system.logs import LogBuffer, LogLine
 from web_ui.auth import access_control
 from web_ui.auth.accounts import Role
-from web_ui.auth.login_pages import page
+from web_ui.auth.login_pages import render_page
 from web_ui.i18n import request_locale
-from web_ui.i18n.formatting import Writing
-from web_ui.kiosk.pages.kiosk_view import lookout
+from web_ui.i18n.formatting import LocaleFormatter
+from web_ui.kiosk.pages.kiosk_view import kiosk_view
 
 log_page = Blueprint("log", __name__)
 
-SHOWN = 200
+MAX_ROWS = 200
 SOURCES = ("daemon", "page")
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-GRADES = {logging.CRITICAL: "broken", logging.ERROR: "broken", logging.WARNING: "warn"}
-RECENT = "kiosk-recent-lines"
+STATUS_OF_LEVEL = {logging.CRITICAL: "broken", logging.ERROR: "broken", logging.WARNING: "warn"}
+LOG_BUFFER_EXTENSION = "kiosk-recent-lines"
 """Name of the page's own lines in `Flask.extensions`."""
 
 
 @log_page.get("/admin/log")
-@access_control.needs(Role.ADMIN)
+@access_control.require_role(Role.ADMIN)
 def log() -> AnyResponse:
     """Lines, newest first; a filter that is none shows all."""
     source = request.args.get("source", "")
     level = request.args.get("level", "")
     source, level = source if source in SOURCES else SOURCES[0], level if level in LEVELS else "info"
-    access_control.note("look at the log", "done", f"{source}, {level}")
-    found = lines(source)
-    kept = [line for line in found if number_of(line.level) >= LEVELS[level]]
-    return page(
+    access_control.write_audit("look at the log", "done", f"{source}, {level}")
+    found = read_log_lines(source)
+    kept = [line for line in found if level_number(line.level) >= LEVELS[level]]
+    return render_page(
         "log.html",
-        rows=list(_rows(reversed(kept[-SHOWN:]), lookout().writing(request_locale.language()))),
-        left_out=max(0, len(kept) - SHOWN),
+        rows=list(_rows(reversed(kept[-MAX_ROWS:]), kiosk_view().formatter(request_locale.request_language()))),
+        left_out=max(0, len(kept) - MAX_ROWS),
         source=source,
         level=level,
         sources=SOURCES,
@@ -47,27 +47,27 @@ def log() -> AnyResponse:
     )
 
 
-def lines(source: str) -> tuple[Line, ...]:
+def read_log_lines(source: str) -> tuple[LogLine, ...]:
     """All lines that are kept of the daemon or of this page, oldest first."""
     if source == "daemon":
-        return logs.last(lookout().settings.run_dir)
-    recent = current_app.extensions[RECENT]
-    assert isinstance(recent, RecentLines)
-    return recent.last()
+        return logs.read_log_tail(kiosk_view().settings.run_dir)
+    recent = current_app.extensions[LOG_BUFFER_EXTENSION]
+    assert isinstance(recent, LogBuffer)
+    return recent.tail()
 
 
-def number_of(level: str) -> int:
+def level_number(level: str) -> int:
     """The level's weight; a word that is none weighs as an error, so that no filter hides it."""
     return logging.getLevelNamesMapping().get(level, logging.ERROR)
 
 
-def _rows(found: Iterable[Line], writing: Writing) -> Iterator[dict[str, str]]:
+def _rows(found: Iterable[LogLine], formatter: LocaleFormatter) -> Iterator[dict[str, str]]:
     for line in found:
-        grade = GRADES.get(number_of(line.level), "")
+        grade = STATUS_OF_LEVEL.get(level_number(line.level), "")
         yield {
-            "time": writing.moment(datetime.fromisoformat(line.at)),
+            "time": formatter.date_time(datetime.fromisoformat(line.at)),
             "level": line.level,
             "grade": grade,
-            "where": line.where,
+            "where": line.logger,
             "text": line.text,
         }

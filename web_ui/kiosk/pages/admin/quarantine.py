@@ -8,83 +8,85 @@ from flask import Blueprint, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.app import control_socket
-from kiosk.core.messages import DIRECTIONS, OUTCOMES, REASONS
+from kiosk.core.messages import DIRECTION_TEXTS, OUTCOME_TEXTS, REASON_TEXTS
 from web_ui.auth import access_control
 from web_ui.auth.accounts import Role
-from web_ui.auth.login_pages import page
+from web_ui.auth.login_pages import render_page
 from web_ui.i18n import request_locale
-from web_ui.i18n.formatting import Language, Writing
-from web_ui.i18n.texts_device import REFUSED
+from web_ui.i18n.formatting import Language, LocaleFormatter
+from web_ui.i18n.texts_device import REJECTION_TEXTS
 from web_ui.kiosk.data import quarantine_query
-from web_ui.kiosk.data.quarantine_query import Held, Quarantine
-from web_ui.kiosk.pages.command_client import give
-from web_ui.kiosk.pages.kiosk_view import lookout
-from web_ui.kiosk.pages.view_model import said
+from web_ui.kiosk.data.quarantine_query import QuarantineContents, QuarantinedEvent
+from web_ui.kiosk.pages.command_client import submit_command
+from web_ui.kiosk.pages.kiosk_view import kiosk_view
+from web_ui.kiosk.pages.view_model import message_for
 
 quarantine_page = Blueprint("quarantine", __name__)
 
-NUMBER = re.compile(r"[1-9][0-9]{0,17}")
+SEQ_PATTERN = re.compile(r"[1-9][0-9]{0,17}")
 
 
 @quarantine_page.get("/admin/quarantine")
-@access_control.needs(Role.ADMIN)
+@access_control.require_role(Role.ADMIN)
 def held() -> AnyResponse:
     """What is in it."""
-    access_control.note("look at the quarantine", "done")
+    access_control.write_audit("look at the quarantine", "done")
     return _page()
 
 
 @quarantine_page.post("/admin/quarantine")
-@access_control.needs(Role.ADMIN)
+@access_control.require_role(Role.ADMIN)
 def release() -> AnyResponse:
     """Offer the centre one record (`seq`) or all (`seq` is `all`) once more."""
     wanted = request.form.get("seq", "")
-    if wanted != "all" and not NUMBER.fullmatch(wanted):
+    if wanted != "all" and not SEQ_PATTERN.fullmatch(wanted):
         return _page("quarantine.which", code=400)
     seq = None if wanted == "all" else int(wanted)
-    given = give(control_socket.ReleaseQuarantine(seq), "all" if seq is None else f"record {seq}")
+    given = submit_command(control_socket.ReleaseQuarantineCommand(seq), "all" if seq is None else f"record {seq}")
     if given.error:
-        return _page(given.error, given.said, code=502)
+        return _page(given.error, given.message, code=502)
     if not given.detail.get("released"):
         return _page("quarantine.gone", code=409)
     return _page(done="quarantine.released")
 
 
-def _page(error: str = "", words: str = "", done: str = "", code: int = 200) -> AnyResponse:
-    database, language = lookout().settings.database, request_locale.language()
-    found = Quarantine()
+def _page(error: str = "", message: str = "", done: str = "", code: int = 200) -> AnyResponse:
+    database, language = kiosk_view().settings.database, request_locale.request_language()
+    found = QuarantineContents()
     try:
         if database is None:
             raise sqlite3.OperationalError("no database")
-        found = quarantine_query.find(database)
+        found = quarantine_query.read_quarantine(database)
     except sqlite3.Error:
         error, code = error or "day.unknown", code if error else 503
-    writing = lookout().writing(language)
-    rows = [_row(each, language, writing) for each in found.held]
-    return page(
+    writing = kiosk_view().formatter(language)
+    rows = [_quarantine_row(each, language, writing) for each in found.events]
+    return render_page(
         "quarantine.html",
         rows=rows,
         count=found.count,
         number=writing.number,
         error=error,
-        said=words,
+        said=message,
         done=done,
         code=code,
     )
 
 
-def _row(each: Held, language: Language, writing: Writing) -> dict[str, Any]:
+def _quarantine_row(event: QuarantinedEvent, language: Language, formatter: LocaleFormatter) -> dict[str, Any]:
     return {
-        "seq": each.seq,
-        "id": str(each.id),
-        "time": writing.moment(each.occurred_at),
-        "outcome": each.outcome,
-        "word": said(OUTCOMES, each.outcome, language),
-        "way": said(DIRECTIONS, each.direction, language).capitalize() if each.direction else "",
-        "reason": said(REASONS, each.reason, language),
-        "pseudonym": each.pseudonym,
-        "why": each.why,
-        "why_said": REFUSED[each.why].of(language) if each.why in REFUSED else "",
-        "refused": writing.moment(each.refused_at),
-        "times": writing.number(each.times),
+        "seq": event.seq,
+        "id": str(event.id),
+        "time": formatter.date_time(event.occurred_at),
+        "outcome": event.outcome,
+        "word": message_for(OUTCOME_TEXTS, event.outcome, language),
+        "way": message_for(DIRECTION_TEXTS, event.direction, language).capitalize() if event.direction else "",
+        "reason": message_for(REASON_TEXTS, event.reason, language),
+        "pseudonym": event.pseudonym,
+        "why": event.rejection_reason,
+        "why_said": REJECTION_TEXTS[event.rejection_reason].of(language)
+        if event.rejection_reason in REJECTION_TEXTS
+        else "",
+        "refused": formatter.date_time(event.rejected_at),
+        "times": formatter.number(event.rejection_count),
     }

@@ -12,16 +12,16 @@ from pathlib import Path
 
 from kiosk.config.effective import EffectiveSetting, read_effective_settings
 from kiosk.system import logs
-from web_ui.auth.access_control import Office
+from web_ui.auth.access_control import AuthContext
 from web_ui.kiosk.api import metrics
-from web_ui.kiosk.pages.admin.configuration import from_file
-from web_ui.kiosk.pages.kiosk_view import Lookout
+from web_ui.kiosk.pages.admin.configuration import settings_from_file
+from web_ui.kiosk.pages.kiosk_view import KioskView
 
 MAX_AUDIT_LINES = 500
 PROC_FILES = ("loadavg", "meminfo", "uptime")
 
 
-def make_support_bundle(kiosk_view: Lookout, auth: Office, streams: int) -> bytes:
+def make_support_bundle(kiosk_view: KioskView, auth: AuthContext, streams: int) -> bytes:
     """The ZIP file's bytes. No passage, pseudonym or secret is in it: counts, settings, versions, and what was done."""
     now, truth, run_dir = datetime.now(UTC), kiosk_view.daemon_status(), kiosk_view.settings.run_dir
     day = kiosk_view.hourly_counts.last_day(now)
@@ -33,7 +33,9 @@ def make_support_bundle(kiosk_view: Lookout, auth: Office, streams: int) -> byte
         "hours.json": _to_json(hours),
         "settings.txt": _settings_text(kiosk_view.settings.config_path, read_effective_settings(run_dir)),
         "audit.json": _to_json([asdict(entry) for entry in auth.audit_log.newest(MAX_AUDIT_LINES)]),
-        "log.txt": "".join(f"{line.at} {line.level} {line.logger}: {line.text}\n" for line in logs.read_log_tail(run_dir)),
+        "log.txt": "".join(
+            f"{line.at} {line.level} {line.logger}: {line.text}\n" for line in logs.read_log_tail(run_dir)
+        ),
         "packages.txt": "\n".join(sorted(f"{each.name} {each.version}" for each in distributions())),
         **{f"{name}.txt": _read_proc_file(name) for name in PROC_FILES},
     }
@@ -55,7 +57,7 @@ def _to_json(value: object) -> str:
 def _settings_text(path: Path | None, effective: Sequence[EffectiveSetting] | None) -> str:
     if path is None and not effective:
         return "without a configuration file\n"
-    return "".join(f"{name} = {value}  ({source})\n" for name, value, source in effective or from_file(path))
+    return "".join(f"{name} = {value}  ({source})\n" for name, value, source in effective or settings_from_file(path))
 
 
 def _read_proc_file(name: str) -> str:

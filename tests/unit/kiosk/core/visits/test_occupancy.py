@@ -4,8 +4,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from kiosk.core.model import Direction, ClockReading
-from kiosk.core.visits import Visits
+from kiosk.core.model import ClockReading, Direction
+from kiosk.core.visits import VisitTracker
 from tests.fakes.data.people import moment
 from tests.fakes.data.visitors import (
     ANH,
@@ -26,7 +26,7 @@ from tests.fakes.data.visitors import (
 
 
 def test_people_come_and_go() -> None:
-    here = Visits()
+    here = VisitTracker()
     here.record_answer([A], ANH, IN, moment())
     here.record_answer([B], BINH, IN, moment(1))
     assert here.occupancy(moment(2)) == 2
@@ -36,14 +36,14 @@ def test_people_come_and_go() -> None:
 
 
 def test_in_and_out_and_in_again() -> None:
-    here = Visits()
+    here = VisitTracker()
     for second, decision in ((0, IN), (60, OUT), (120, IN)):
         here.record_answer([A], ANH, decision, moment(second))
     assert here.occupancy(moment(121)) == 1
 
 
 def test_a_refusal_does_not_change_the_occupancy() -> None:
-    here = Visits()
+    here = VisitTracker()
     here.record_answer([A], ANH, IN, moment())
     here.record_answer([A], ANH, NO, moment(60))
     here.record_answer([A, B], (), CROWD, moment(61))
@@ -52,14 +52,14 @@ def test_a_refusal_does_not_change_the_occupancy() -> None:
 
 
 def test_going_in_twice_is_one_person() -> None:
-    here = Visits()
+    here = VisitTracker()
     here.record_answer([A], ANH, IN, moment())
     here.record_answer([A], ANH, IN, moment(60))
     assert here.occupancy(moment(61)) == 1
 
 
 def test_two_pseudonyms_of_one_person_count_once() -> None:
-    here = Visits()
+    here = VisitTracker()
     here.record_answer([A], ANH, IN, moment())
     here.record_answer([B], BINH, IN, moment(60))
     here.record_answer([C], (*ANH, *BINH), IN, moment(120))
@@ -69,7 +69,7 @@ def test_two_pseudonyms_of_one_person_count_once() -> None:
 
 
 def test_the_last_pass_counts_under_any_pseudonym() -> None:
-    here = Visits()
+    here = VisitTracker()
     here.record_answer([A], ANH, IN, moment())
     here.record_answer([B], BINH, OUT, moment(60))
     assert here.history((*ANH, *BINH), moment(100)).last_direction is Direction.OUT
@@ -77,7 +77,7 @@ def test_the_last_pass_counts_under_any_pseudonym() -> None:
 
 
 def test_manually_admitted_people_are_counted_anonymously() -> None:
-    here = Visits()
+    here = VisitTracker()
     here.record_answer((), (), LET_IN, moment())
     here.record_answer((), (), LET_IN, moment(1))
     assert here.occupancy(moment(2)) == 2
@@ -87,7 +87,7 @@ def test_manually_admitted_people_are_counted_anonymously() -> None:
 
 
 def test_the_reset_hour_counts_all_people_as_gone() -> None:
-    here = Visits(reset_at="03:00")
+    here = VisitTracker(reset_at="03:00")
     here.record_answer([A], ANH, IN, moment())
     here.record_answer((), (), LET_IN, moment())
     assert here.occupancy(moment(TO_RESET_S - 1)) == 2
@@ -98,14 +98,14 @@ def test_the_reset_hour_counts_all_people_as_gone() -> None:
 
 
 def test_a_pass_in_the_second_of_the_reset_belongs_to_the_new_day() -> None:
-    here = Visits(reset_at="03:00")
+    here = VisitTracker(reset_at="03:00")
     here.record_answer([A], ANH, IN, moment(TO_RESET_S))
     assert here.occupancy(moment(TO_RESET_S)) == 1
     assert here.history(ANH, moment(TO_RESET_S)).last_direction is Direction.IN
 
 
 def test_the_reset_removes_passes_before_it_and_keeps_passes_after_it() -> None:
-    here = Visits(reset_at="03:00")
+    here = VisitTracker(reset_at="03:00")
     here.record_answer([A], ANH, IN, moment(TO_RESET_S - 0.5))
     here.record_answer((), (), LET_IN, moment(TO_RESET_S))
     assert here.occupancy(moment(TO_RESET_S - 0.1)) == 2
@@ -115,21 +115,21 @@ def test_the_reset_removes_passes_before_it_and_keeps_passes_after_it() -> None:
 
 
 def test_the_reset_hour_may_have_minutes() -> None:
-    here = Visits(reset_at="03:45")
+    here = VisitTracker(reset_at="03:45")
     here.record_answer([A], ANH, IN, moment())
     assert here.occupancy(moment(TO_RESET_S + 45 * 60 - 1)) == 1
     assert here.occupancy(moment(TO_RESET_S + 45 * 60)) == 0
 
 
 def test_before_the_reset_hour_yesterdays_reset_counts() -> None:
-    here = Visits(reset_at="09:00")  # one hour from now
+    here = VisitTracker(reset_at="09:00")  # one hour from now
     here.restore([stored(1, IN, 22 * HOUR_S), stored(2, IN, 24 * HOUR_S, BINH[0])], moment(), "this boot")
     assert here.occupancy(moment()) == 1
     assert here.history(BINH, moment()).last_direction is None
 
 
 def test_the_reset_hour_is_local() -> None:
-    here = Visits(reset_at="08:00", timezone="UTC")
+    here = VisitTracker(reset_at="08:00", timezone="UTC")
     here.record_answer([A], ANH, IN, moment())  # 01:02 UTC
     assert here.occupancy(moment(6.9 * HOUR_S)) == 1
     assert here.occupancy(moment(7 * HOUR_S)) == 0
@@ -140,7 +140,7 @@ class AGateAllDay(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.here = Visits(window_s=8)
+        self.here = VisitTracker(window_s=8)
         self.now_s = 0.0
         self.inside: set[int] = set()
         self.before: set[int] | None = None

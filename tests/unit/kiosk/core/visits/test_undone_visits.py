@@ -6,14 +6,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.core import visits
-from kiosk.core.model import Decision, Direction, VisitHistory, Outcome, Reason, StoredEvent
-from kiosk.core.visits import SETTLE_S, Visits
+from kiosk.core.model import Decision, Direction, Outcome, Reason, StoredEvent, VisitHistory
+from kiosk.core.visits import SETTLE_S, VisitTracker
 from tests.fakes.data.people import moment
 from tests.fakes.data.visitors import ANH, BINH, CROWD, IN, LET_IN, LET_OUT, NO, OUT, A, B, C, stored
 
 
 def test_undo_of_an_entry_restores_the_state_before() -> None:
-    here = Visits(window_s=8)
+    here = VisitTracker(window_s=8)
     here.record_answer([A], ANH, IN, moment())
     here.annul()
     assert here.occupancy(moment(5)) == 0
@@ -22,7 +22,7 @@ def test_undo_of_an_entry_restores_the_state_before() -> None:
 
 
 def test_undo_of_an_exit_restores_the_state_before() -> None:
-    here = Visits(window_s=8)
+    here = VisitTracker(window_s=8)
     here.record_answer([A], ANH, IN, moment())
     here.record_answer([A], ANH, OUT, moment(60))
     here.annul()
@@ -31,7 +31,7 @@ def test_undo_of_an_exit_restores_the_state_before() -> None:
 
 
 def test_an_undone_code_still_in_view_admits_no_person_again() -> None:
-    here = Visits(window_s=8)
+    here = VisitTracker(window_s=8)
     here.record_answer([A], ANH, IN, moment())
     here.annul()
     for tenth in range(100):
@@ -41,7 +41,7 @@ def test_an_undone_code_still_in_view_admits_no_person_again() -> None:
 
 
 def test_a_rotated_undone_code_still_in_view_admits_no_person_again() -> None:
-    here = Visits(window_s=8)
+    here = VisitTracker(window_s=8)
     here.record_answer([A], ANH, IN, moment())
     here.annul()
     assert here.codes_to_answer([A], moment(1)) == ()
@@ -56,7 +56,7 @@ def test_a_rotated_undone_code_still_in_view_admits_no_person_again() -> None:
 
 
 def test_another_persons_code_is_answered_at_once() -> None:
-    here = Visits(window_s=8)
+    here = VisitTracker(window_s=8)
     here.record_answer([A], ANH, IN, moment())
     here.annul()
     assert here.codes_to_answer([A, B], moment(SETTLE_S)) == (B,)
@@ -64,7 +64,7 @@ def test_another_persons_code_is_answered_at_once() -> None:
 
 
 def test_undo_restores_pseudonyms_that_were_joined_since() -> None:
-    here = Visits(window_s=8)
+    here = VisitTracker(window_s=8)
     here.record_answer([A], BINH, IN, moment())
     here.record_answer([B], ANH, IN, moment(60))
     here.record_same_person([C], (*ANH, *BINH, b"insurance"), moment(61))
@@ -75,7 +75,7 @@ def test_undo_restores_pseudonyms_that_were_joined_since() -> None:
 
 
 def test_a_manual_admission_can_be_undone() -> None:
-    here = Visits()
+    here = VisitTracker()
     counts = []
     for decision in (LET_IN, LET_OUT):
         here.record_answer((), (), decision, moment())
@@ -86,14 +86,14 @@ def test_a_manual_admission_can_be_undone() -> None:
 
 
 def test_a_manual_exit_from_an_empty_site_leaves_it_empty() -> None:
-    here = Visits()
+    here = VisitTracker()
     here.record_answer((), (), LET_OUT, moment())
     here.annul()
     assert here.occupancy(moment()) == 0
 
 
 def test_refusals_since_then_change_nothing() -> None:
-    here = Visits()
+    here = VisitTracker()
     here.record_answer([A], ANH, IN, moment())
     here.record_answer([B], (), NO, moment(2))
     here.record_answer([B, C], (), CROWD, moment(3))
@@ -102,7 +102,7 @@ def test_refusals_since_then_change_nothing() -> None:
 
 
 def test_a_second_undo_changes_nothing() -> None:
-    here = Visits()
+    here = VisitTracker()
     here.annul()
     here.record_answer([A], ANH, IN, moment())
     here.record_answer([B], BINH, IN, moment(10))
@@ -118,7 +118,7 @@ def test_a_second_undo_changes_nothing() -> None:
 
 
 def test_after_a_restart_an_annulled_event_does_not_count() -> None:
-    here = Visits(window_s=8)
+    here = VisitTracker(window_s=8)
     undone = stored(2, OUT, 20)
     annulment = stored(
         3, Decision(Outcome.CHECK_AGAIN, Reason.ANNULLED, Direction.OUT), 10, b"", annuls=undone.event.id
@@ -129,7 +129,7 @@ def test_after_a_restart_an_annulled_event_does_not_count() -> None:
 
 
 def test_an_event_from_before_a_restart_can_be_undone_after_it() -> None:
-    here = Visits(window_s=8)
+    here = VisitTracker(window_s=8)
     here.restore([stored(1, IN, 300), stored(2, OUT, 10)], moment(), "this boot")
     here.annul()
     assert here.occupancy(moment()) == 1
@@ -140,7 +140,7 @@ class AGateWithUndo:
     """A gate and its events, to compare live memory with memory restored from the events."""
 
     def __init__(self) -> None:
-        self.here = Visits(window_s=8)
+        self.here = VisitTracker(window_s=8)
         self.now_s = 0.0
         self.records: list[StoredEvent] = []
         self.undoable = False
@@ -165,8 +165,8 @@ class AGateWithUndo:
         self._record(Decision(Outcome.CHECK_AGAIN, Reason.ANNULLED, undone.event.direction), (), undone.event.id)
         self.undoable = False
 
-    def restored(self) -> Visits:
-        fresh = Visits(window_s=8)
+    def restored(self) -> VisitTracker:
+        fresh = VisitTracker(window_s=8)
         fresh.restore(self.records, moment(self.now_s), "this boot")
         return fresh
 

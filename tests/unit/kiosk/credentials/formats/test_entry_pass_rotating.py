@@ -8,19 +8,19 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk.core.model import ClockQuality, Reason
-from kiosk.credentials import Dispatcher
+from kiosk.credentials import CredentialVerifier
 from kiosk.credentials.formats import base45, entry_pass
-from kiosk.credentials.issuing import prove, sign_pass
+from kiosk.credentials.issuing import make_rotating_pass, sign_pass
 from kiosk.credentials.trust import denylist, trust_list
 from tests.fakes.data.entry_passes import HOLDER, HOLDER_RAW, ISSUER, SERIAL, VALID, reason, rotating, text
 from tests.fakes.data.people import NOW_AT, dispatcher, moment
 
 
 def test_a_living_proof_is_accepted_once() -> None:
-    verifier, code = dispatcher(), prove(rotating(), HOLDER, NOW_AT)
+    verifier, code = dispatcher(), make_rotating_pass(rotating(), HOLDER, NOW_AT)
     assert reason(code, verifier=verifier) is None
     assert reason(code, moment(20), verifier) is Reason.REPLAYED
-    assert reason(prove(rotating(), HOLDER, NOW_AT + timedelta(seconds=15)), moment(20), verifier) is None
+    assert reason(make_rotating_pass(rotating(), HOLDER, NOW_AT + timedelta(seconds=15)), moment(20), verifier) is None
 
 
 def test_a_photograph_of_the_token_alone_is_refused() -> None:
@@ -31,28 +31,28 @@ def test_a_photograph_of_the_token_alone_is_refused() -> None:
     ("apart_s", "expected"), [(-61, Reason.STALE_PROOF), (-60, None), (60, None), (61, Reason.STALE_PROOF)]
 )
 def test_a_proof_lives_for_a_minute_before_and_after(apart_s: int, expected: Reason | None) -> None:
-    assert reason(prove(rotating(), HOLDER, NOW_AT), moment(apart_s)) is expected
+    assert reason(make_rotating_pass(rotating(), HOLDER, NOW_AT), moment(apart_s)) is expected
 
 
 def test_a_clock_that_is_wrong_for_certain_does_not_judge_freshness() -> None:
     adrift = moment(jumped=timedelta(days=-20_000), quality=ClockQuality.UNSET)
-    assert reason(prove(rotating(), HOLDER, NOW_AT), adrift) is None
+    assert reason(make_rotating_pass(rotating(), HOLDER, NOW_AT), adrift) is None
 
 
 def test_a_proof_by_another_holder_is_refused() -> None:
     thief = Ed25519PrivateKey.from_private_bytes(b"t" * 32)
-    assert reason(prove(rotating(), thief, NOW_AT)) is Reason.BAD_SIGNATURE
+    assert reason(make_rotating_pass(rotating(), thief, NOW_AT)) is Reason.BAD_SIGNATURE
 
 
 def test_a_proof_for_another_token_is_refused() -> None:
     other = sign_pass(ISSUER, b"0123456789", NOW_AT, NOW_AT + timedelta(days=1), holder_key=HOLDER_RAW)
-    mine = cbor2.loads(base45.decode(prove(rotating(), HOLDER, NOW_AT)[5:]))
-    spliced = [base45.decode(other[5:]), mine[1]]
+    mine = cbor2.loads(base45.decode_base45(make_rotating_pass(rotating(), HOLDER, NOW_AT)[5:]))
+    spliced = [base45.decode_base45(other[5:]), mine[1]]
     assert reason(text(cbor2.dumps(spliced, canonical=True))) is Reason.BAD_SIGNATURE
 
 
 def test_a_card_needs_no_proof_and_takes_none() -> None:
-    assert reason(prove(VALID, HOLDER, NOW_AT)) is Reason.MALFORMED
+    assert reason(make_rotating_pass(VALID, HOLDER, NOW_AT)) is Reason.MALFORMED
 
 
 @pytest.mark.parametrize(
@@ -68,35 +68,36 @@ def test_a_card_needs_no_proof_and_takes_none() -> None:
     ],
 )
 def test_a_proof_of_another_form_is_malformed(header: dict[int, Any], claims: Any) -> None:
-    raw = base45.decode(rotating()[5:])
+    raw = base45.decode_base45(rotating()[5:])
     proof = cbor2.CBORTag(18, [cbor2.dumps(header, canonical=True), {}, cbor2.dumps(claims, canonical=True), b"s" * 64])
     code = text(cbor2.dumps([raw, cbor2.dumps(proof, canonical=True)], canonical=True))
     assert reason(code) is Reason.MALFORMED
 
 
 def test_an_unprotected_header_in_the_proof_is_malformed() -> None:
-    raw = base45.decode(rotating()[5:])
+    raw = base45.decode_base45(rotating()[5:])
     proof = cbor2.CBORTag(18, [cbor2.dumps({1: -8}), {4: b"k"}, cbor2.dumps({6: 1}), b"s" * 64])
     assert reason(text(cbor2.dumps([raw, cbor2.dumps(proof, canonical=True)], canonical=True))) is Reason.MALFORMED
 
 
 def test_a_withdrawn_app_is_refused_like_a_card() -> None:
-    verifier = Dispatcher(
-        trust_list.of([ISSUER.trusted()], number=1, issued_at=NOW_AT), denylist.of([SERIAL], number=4, issued_at=NOW_AT)
+    verifier = CredentialVerifier(
+        trust_list.make_trust_list([ISSUER.trusted_key()], number=1, issued_at=NOW_AT),
+        denylist.make_denylist([SERIAL], number=4, issued_at=NOW_AT),
     )
-    assert reason(prove(rotating(), HOLDER, NOW_AT), verifier=verifier) is Reason.REVOKED
+    assert reason(make_rotating_pass(rotating(), HOLDER, NOW_AT), verifier=verifier) is Reason.REVOKED
 
 
 def test_proofs_are_forgotten_when_they_could_not_be_shown_again() -> None:
-    replays = entry_pass.Replays()
-    assert replays.is_new(SERIAL, 1, moment(0))
-    assert not replays.is_new(SERIAL, 1, moment(120))
-    assert replays.is_new(SERIAL, 1, moment(120.5))
+    replays = entry_pass.ReplayCache()
+    assert replays.add_if_new(SERIAL, 1, moment(0))
+    assert not replays.add_if_new(SERIAL, 1, moment(120))
+    assert replays.add_if_new(SERIAL, 1, moment(120.5))
 
 
 def test_the_memory_of_proofs_is_bounded() -> None:
-    replays = entry_pass.Replays()
-    for number in range(entry_pass.MAX_REMEMBERED_PROOFS + 5):
-        assert replays.is_new(SERIAL, number, moment())
-    assert replays.is_new(SERIAL, 0, moment())
-    assert not replays.is_new(SERIAL, entry_pass.MAX_REMEMBERED_PROOFS + 4, moment())
+    replays = entry_pass.ReplayCache()
+    for number in range(entry_pass.MAX_CACHED_PROOFS + 5):
+        assert replays.add_if_new(SERIAL, number, moment())
+    assert replays.add_if_new(SERIAL, 0, moment())
+    assert not replays.add_if_new(SERIAL, entry_pass.MAX_CACHED_PROOFS + 4, moment())

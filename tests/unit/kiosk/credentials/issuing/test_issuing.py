@@ -13,16 +13,16 @@ from click.testing import CliRunner
 
 from kiosk.cli.issuing.issue import issue
 from kiosk.core.model import Claim
-from kiosk.credentials import Dispatcher
-from kiosk.credentials.issuing import key_files, make_key, print_sheets, qr_images
-from kiosk.credentials.issuing.csv_import import BulkTrouble, Wish, read_wishes
-from kiosk.credentials.issuing.qr_images import PrintTrouble
+from kiosk.credentials import CredentialVerifier
+from kiosk.credentials.issuing import key_files, make_issuer_key, print_sheets, qr_images
+from kiosk.credentials.issuing.csv_import import CsvImportError, PassRequest, read_pass_requests
+from kiosk.credentials.issuing.qr_images import QrCodeError
 from kiosk.credentials.trust import trust_list
-from kiosk.decoding.still_image import read_picture
+from kiosk.decoding.still_image import decode_image
 from tests.fakes.data.people import NOW_AT, WORLD, moment
 from tests.fakes.parts.issuing_cli import registered, run, trouble
 
-DEFAULT = Wish("", 30, 1, 48)
+DEFAULT = PassRequest("", 30, 1, 48)
 
 
 def printed(path: Path, dpi: int = 150) -> list[np.ndarray[Any, Any]]:
@@ -31,14 +31,14 @@ def printed(path: Path, dpi: int = 150) -> list[np.ndarray[Any, Any]]:
     return [document[page].render(scale=dpi / 72, grayscale=True).to_numpy().squeeze() for page in range(len(document))]
 
 
-def codes_on(page: np.ndarray[Any, Any], shape: print_sheets.Format = print_sheets.ID_1) -> list[bytes]:
+def codes_on(page: np.ndarray[Any, Any], shape: print_sheets.CardFormat = print_sheets.ID_1_FORMAT) -> list[bytes]:
     """Every code on a sheet, card by card as the knife cuts it."""
     px_per_mm = page.shape[1] / print_sheets.PAGE_WIDTH_MM
     found = []
-    for left, top in print_sheets._places(shape):
+    for left, top in print_sheets._card_positions(shape):
         rows = slice(round(top * px_per_mm), round((top + shape.height_mm) * px_per_mm))
         columns = slice(round(left * px_per_mm), round((left + shape.width_mm) * px_per_mm))
-        found += [reading.data for reading in read_picture(np.ascontiguousarray(page[rows, columns]))]
+        found += [reading.data for reading in decode_image(np.ascontiguousarray(page[rows, columns]))]
     return found
 
 
@@ -51,8 +51,8 @@ class TestOnePass:
         (serial,) = (row["serial"] for row in registered(out))
         picture = cv2.imread(str(next(out.glob("pass-*.png"))), cv2.IMREAD_GRAYSCALE)
         assert picture is not None
-        (reading,) = read_picture(np.asarray(picture, np.uint8))
-        answer = Dispatcher(trust_list.load(out / "trust-list.cose")).verify(reading.data, moment())
+        (reading,) = decode_image(np.asarray(picture, np.uint8))
+        answer = CredentialVerifier(trust_list.load_trust_list(out / "trust-list.cose")).verify(reading.data, moment())
         assert isinstance(answer, Claim)
         assert answer.subject.identifiers[0].value == serial
         (on_paper,) = codes_on(printed(next(out.glob("pass-*.pdf")))[0])
@@ -65,22 +65,22 @@ class TestOnePass:
         assert "Công Tằng Tôn Nữ Thủy" in text
         assert "THẺ RA VÀO" in text
         picture = cv2.imread(str(next(tmp_path.glob("*.png"))), cv2.IMREAD_GRAYSCALE)
-        assert b"Th" not in read_picture(np.asarray(picture, np.uint8))[0].data
+        assert b"Th" not in decode_image(np.asarray(picture, np.uint8))[0].data
 
     def test_the_same_key_signs_again_and_the_trust_list_stays(self, tmp_path: Path) -> None:
         for _ in range(2):
             run(issue, "--key", tmp_path / "k", "--out", tmp_path)
-        assert trust_list.load(tmp_path / "trust-list.cose").number == 1
+        assert trust_list.load_trust_list(tmp_path / "trust-list.cose").number == 1
         run(issue, "--key", tmp_path / "another", "--out", tmp_path)
-        found = trust_list.load(tmp_path / "trust-list.cose")
+        found = trust_list.load_trust_list(tmp_path / "trust-list.cose")
         assert (found.number, len(list(found))) == (2, 2)
         assert len(registered(tmp_path)) == 3
 
     def test_a_pass_ends_with_its_key_at_the_latest(self, tmp_path: Path) -> None:
-        key = make_key(NOW_AT - timedelta(days=300), NOW_AT + timedelta(days=20_000))
-        key_files.write_issuer(key, tmp_path / "long", None)
-        short = make_key(key.not_before_at, NOW_AT - timedelta(days=200))
-        key_files.write_issuer(short, tmp_path / "short", None)
+        key = make_issuer_key(NOW_AT - timedelta(days=300), NOW_AT + timedelta(days=20_000))
+        key_files.write_issuer_key(key, tmp_path / "long", None)
+        short = make_issuer_key(key.not_before_at, NOW_AT - timedelta(days=200))
+        key_files.write_issuer_key(short, tmp_path / "short", None)
         assert "ends with it" not in run(issue, "--key", tmp_path / "long", "--out", tmp_path / "a").output
         result = run(issue, "--key", tmp_path / "short", "--out", tmp_path / "b")
         assert "ends with it" in result.output
@@ -92,7 +92,7 @@ class TestOnePass:
 
     def test_a_key_may_issue_only_its_classes(self, tmp_path: Path) -> None:
         run(issue, "--key", tmp_path / "k", "--out", tmp_path, "--classes", "2, 3", "--status-class", 2)
-        (key,) = trust_list.load(tmp_path / "trust-list.cose")
+        (key,) = trust_list.load_trust_list(tmp_path / "trust-list.cose")
         assert key.uses == {"2", "3"}
         assert isinstance(trouble(issue, "--key", tmp_path / "n", "--out", tmp_path, "--classes", "a"), SystemExit)
 
@@ -104,7 +104,7 @@ class TestOnePass:
     def test_a_folder_that_cannot_be_made_is_told(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("in the way")
         found = trouble(issue, "--key", tmp_path / "k", "--out", tmp_path / "file" / "out")
-        assert isinstance(found, BulkTrouble)
+        assert isinstance(found, CsvImportError)
         assert "Give another --out" in str(found)
 
 
@@ -119,7 +119,7 @@ class TestManyPasses:
         path = self.people(tmp_path, "name,days\n" + names)
         result = run(issue, "--key", tmp_path / "k", "--out", tmp_path, "--csv", path)
         assert "12 passes" in result.output
-        verifier = Dispatcher(trust_list.load(tmp_path / "trust-list.cose"))
+        verifier = CredentialVerifier(trust_list.load_trust_list(tmp_path / "trust-list.cose"))
         pages = printed(tmp_path / "cards.pdf")
         found = [code for page in pages for code in codes_on(page)]
         claims = [verifier.verify(code, moment()) for code in found]
@@ -130,43 +130,45 @@ class TestManyPasses:
 
     def test_large_cards_have_five_centimetres_of_modules(self, tmp_path: Path) -> None:
         run(issue, "--key", tmp_path / "k", "--out", tmp_path, "--format", "large")
-        assert print_sheets.LARGE.code_mm * 45 / 53 >= 50
-        assert print_sheets.ID_1.code_mm >= 50
-        (code,) = codes_on(printed(next(tmp_path.glob("*.pdf")))[0], print_sheets.LARGE)
+        assert print_sheets.LARGE_FORMAT.code_mm * 45 / 53 >= 50
+        assert print_sheets.ID_1_FORMAT.code_mm >= 50
+        (code,) = codes_on(printed(next(tmp_path.glob("*.pdf")))[0], print_sheets.LARGE_FORMAT)
         assert code.startswith(b"HUE1:")
 
     def test_a_list_may_say_days_class_and_declaration(self, tmp_path: Path) -> None:
         path = self.people(tmp_path, "name,days,status_class,declaration_hours\nÁnh,5,3,0\nBình,,,\n")
-        assert read_wishes(path, DEFAULT) == [Wish("Ánh", 5, 3, 0), Wish("Bình", 30, 1, 48)]
+        assert read_pass_requests(path, DEFAULT) == [PassRequest("Ánh", 5, 3, 0), PassRequest("Bình", 30, 1, 48)]
 
     def test_every_mistake_is_told_at_once_and_nothing_is_made(self, tmp_path: Path) -> None:
         path = self.people(tmp_path, "name,days\nÁnh,5\n,5\nBình,0\nCường,x\n7,1\nDung,367\n")
-        with pytest.raises(BulkTrouble) as caught:
-            read_wishes(path, DEFAULT)
+        with pytest.raises(CsvImportError) as caught:
+            read_pass_requests(path, DEFAULT)
         message = str(caught.value)
         assert [f"line {line}" in message for line in (2, 3, 4, 5, 6, 7)] == [False, True, True, True, True, True]
         assert "nothing was made" in message
-        assert isinstance(trouble(issue, "--key", tmp_path / "k", "--out", tmp_path / "o", "--csv", path), BulkTrouble)
+        assert isinstance(
+            trouble(issue, "--key", tmp_path / "k", "--out", tmp_path / "o", "--csv", path), CsvImportError
+        )
         assert list((tmp_path / "o").iterdir()) == []
 
     @pytest.mark.parametrize("text", ["", "who\nÁnh\n", "name\n", "name,extra\nÁnh,1\n", "name\nÁnh,too many\n"])
     def test_a_list_of_another_form_is_refused(self, tmp_path: Path, text: str) -> None:
         with pytest.raises(
-            BulkTrouble, match=r"columns known here: days, declaration_hours, name, status_class|nothing was made"
+            CsvImportError, match=r"columns known here: days, declaration_hours, name, status_class|nothing was made"
         ):
-            read_wishes(self.people(tmp_path, text), DEFAULT)
+            read_pass_requests(self.people(tmp_path, text), DEFAULT)
 
     def test_a_list_that_is_no_text_or_not_there_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "binary").write_bytes(b"name\n\xff\xfe")
-        with pytest.raises(BulkTrouble, match="not a CSV file in UTF-8"):
-            read_wishes(tmp_path / "binary", DEFAULT)
-        with pytest.raises(BulkTrouble, match="cannot be read: No such file"):
-            read_wishes(tmp_path / "absent", DEFAULT)
+        with pytest.raises(CsvImportError, match="not a CSV file in UTF-8"):
+            read_pass_requests(tmp_path / "binary", DEFAULT)
+        with pytest.raises(CsvImportError, match="cannot be read: No such file"):
+            read_pass_requests(tmp_path / "absent", DEFAULT)
 
     def test_too_many_at_once_are_refused(self, tmp_path: Path) -> None:
         path = self.people(tmp_path, "name\n" + "Ánh\n" * 20_001)
-        with pytest.raises(BulkTrouble, match="at most 20000 at once"):
-            read_wishes(path, DEFAULT)
+        with pytest.raises(CsvImportError, match="at most 20000 at once"):
+            read_pass_requests(path, DEFAULT)
 
 
 class TestPoster:
@@ -174,7 +176,7 @@ class TestPoster:
         address = "https://example.org/diadiem?id=046-0001"
         run(issue, "--out", tmp_path, "--poster", address, "--label", "Chợ Đông Ba")
         (page,) = printed(tmp_path / "poster.pdf", 100)
-        (reading,) = read_picture(np.ascontiguousarray(page))
+        (reading,) = decode_image(np.ascontiguousarray(page))
         assert reading.data == address.encode()
         assert reading.corners is not None
         (left, top), (right, also_top) = reading.corners[:2]
@@ -183,29 +185,29 @@ class TestPoster:
         assert "Chợ Đông Ba" in pypdfium2.PdfDocument(tmp_path / "poster.pdf")[0].get_textpage().get_text_bounded()
 
     def test_too_long_an_address_is_refused_and_nothing_is_written(self, tmp_path: Path) -> None:
-        assert isinstance(trouble(issue, "--out", tmp_path, "--poster", "x" * 3000), PrintTrouble)
+        assert isinstance(trouble(issue, "--out", tmp_path, "--poster", "x" * 3000), QrCodeError)
         assert list(tmp_path.iterdir()) == []
 
 
 def test_a_code_that_would_be_too_fine_is_not_printed(tmp_path: Path) -> None:
-    dense = qr_images.make("https://example.org/" + "x" * 2000)
-    card = print_sheets.Card(dense, "Ánh", NOW_AT, "Phường Vỹ Dạ")
-    with pytest.raises(PrintTrouble, match="too fine for 50 mm"):
-        print_sheets.write_cards([card], print_sheets.ID_1, tmp_path / "cards.pdf")
+    dense = qr_images.make_qr_code("https://example.org/" + "x" * 2000)
+    card = print_sheets.PrintedCard(dense, "Ánh", NOW_AT, "Phường Vỹ Dạ")
+    with pytest.raises(QrCodeError, match="too fine for 50 mm"):
+        print_sheets.write_cards([card], print_sheets.ID_1_FORMAT, tmp_path / "cards.pdf")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_a_code_that_our_reader_does_not_read_is_not_printed() -> None:
-    good = qr_images.make("HUE1:" + "A" * 173)
+    good = qr_images.make_qr_code("HUE1:" + "A" * 173)
     spoiled = good.modules.copy()
     spoiled[8:37, 8:37] = False
-    with pytest.raises(PrintTrouble, match="cannot read a code of 45 modules"):
-        qr_images.prove(qr_images.Code(good.text, spoiled, good.designator), 50)
+    with pytest.raises(QrCodeError, match="cannot read a code of 45 modules"):
+        qr_images.check_readable(qr_images.QrCode(good.text, spoiled, good.designator), 50)
 
 
 def test_a_very_long_name_is_set_smaller_and_at_last_cut(tmp_path: Path) -> None:
-    card = print_sheets.Card(qr_images.make(WORLD["valid"].text), "Ngọc " * 60, NOW_AT, "")
-    print_sheets.write_cards([card], print_sheets.ID_1, tmp_path / "cards.pdf")
+    card = print_sheets.PrintedCard(qr_images.make_qr_code(WORLD["valid"].text), "Ngọc " * 60, NOW_AT, "")
+    print_sheets.write_cards([card], print_sheets.ID_1_FORMAT, tmp_path / "cards.pdf")
     text = pypdfium2.PdfDocument(tmp_path / "cards.pdf")[0].get_textpage().get_text_bounded()
     assert "Ngọc Ngọc" in text
     assert text.count("Ngọc") < 60

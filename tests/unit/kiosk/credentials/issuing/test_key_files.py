@@ -8,20 +8,20 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from kiosk.cli.issuing.issue import issue
-from kiosk.credentials.issuing import key_files, make_key
-from kiosk.credentials.issuing.key_files import KeyFileTrouble
+from kiosk.credentials.issuing import key_files, make_issuer_key
+from kiosk.credentials.issuing.key_files import KeyFileError
 from tests.fakes.data.people import NOW_AT, WORLD
 from tests.fakes.parts.issuing_cli import run
 
-KEY = make_key(
+KEY = make_issuer_key(
     NOW_AT, NOW_AT + timedelta(days=9), status_classes=frozenset({1, 2}), label="Phường Vỹ Dạ", seed=b"i" * 32
 )
 
 
 @pytest.mark.parametrize("password", [None, b"m\xe1\xba\xadt kh\xe1\xba\xa9u"])
 def test_a_key_comes_back_as_it_was(tmp_path: Path, password: bytes | None) -> None:
-    key_files.write_issuer(KEY, tmp_path / "k", password)
-    found = key_files.read_issuer(tmp_path / "k", password)
+    key_files.write_issuer_key(KEY, tmp_path / "k", password)
+    found = key_files.read_issuer_key(tmp_path / "k", password)
     assert found.kid == KEY.kid
     assert (found.not_before_at, found.not_after_at, found.status_classes, found.label) == (
         KEY.not_before_at,
@@ -33,45 +33,45 @@ def test_a_key_comes_back_as_it_was(tmp_path: Path, password: bytes | None) -> N
 
 
 def test_a_locked_key_opens_with_its_password_alone(tmp_path: Path) -> None:
-    key_files.write_issuer(KEY, tmp_path / "locked", b"right")
-    key_files.write_issuer(KEY, tmp_path / "open", None)
-    with pytest.raises(KeyFileTrouble, match="has a password; give --password-file"):
-        key_files.read_issuer(tmp_path / "locked", None)
-    with pytest.raises(KeyFileTrouble, match="wrong password"):
-        key_files.read_issuer(tmp_path / "locked", b"wrong")
-    with pytest.raises(KeyFileTrouble, match="leave --password-file out"):
-        key_files.read_issuer(tmp_path / "open", b"right")
+    key_files.write_issuer_key(KEY, tmp_path / "locked", b"right")
+    key_files.write_issuer_key(KEY, tmp_path / "open", None)
+    with pytest.raises(KeyFileError, match="has a password; give --password-file"):
+        key_files.read_issuer_key(tmp_path / "locked", None)
+    with pytest.raises(KeyFileError, match="wrong password"):
+        key_files.read_issuer_key(tmp_path / "locked", b"wrong")
+    with pytest.raises(KeyFileError, match="leave --password-file out"):
+        key_files.read_issuer_key(tmp_path / "open", b"right")
 
 
 def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
-    key_files.write_root(WORLD.root_key, tmp_path / "k", None)
-    with pytest.raises(KeyFileTrouble, match="never overwritten"):
-        key_files.write_root(WORLD.root_key, tmp_path / "k", None)
-    with pytest.raises(KeyFileTrouble, match="cannot be written: No such file"):
-        key_files.write_root(WORLD.root_key, tmp_path / "no" / "k", None)
+    key_files.write_root_key(WORLD.root_key, tmp_path / "k", None)
+    with pytest.raises(KeyFileError, match="never overwritten"):
+        key_files.write_root_key(WORLD.root_key, tmp_path / "k", None)
+    with pytest.raises(KeyFileError, match="cannot be written: No such file"):
+        key_files.write_root_key(WORLD.root_key, tmp_path / "no" / "k", None)
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff", b'{"private_key": 1}', b'{"private_key": "x"}'])
 def test_another_file_is_no_issuer_key(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "k").write_bytes(content)
-    with pytest.raises(KeyFileTrouble):
-        key_files.read_issuer(tmp_path / "k", None)
+    with pytest.raises(KeyFileError):
+        key_files.read_issuer_key(tmp_path / "k", None)
 
 
 def test_another_kind_of_key_is_refused(tmp_path: Path) -> None:
     pem = X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     (tmp_path / "k").write_bytes(pem)
-    with pytest.raises(KeyFileTrouble, match="not an Ed25519 key"):
-        key_files.read_root(tmp_path / "k", None)
-    with pytest.raises(KeyFileTrouble, match="cannot be read"):
-        key_files.read_root(tmp_path / "absent", None)
+    with pytest.raises(KeyFileError, match="not an Ed25519 key"):
+        key_files.read_root_key(tmp_path / "k", None)
+    with pytest.raises(KeyFileError, match="cannot be read"):
+        key_files.read_root_key(tmp_path / "absent", None)
 
 
 def test_a_password_is_the_first_line_of_its_file(tmp_path: Path) -> None:
     (tmp_path / "p").write_bytes(b"secret\r\nsecond line")
     assert key_files.read_password(tmp_path / "p") == b"secret"
     (tmp_path / "p").write_bytes(b"\nsecond line")
-    with pytest.raises(KeyFileTrouble, match="no password in its first line"):
+    with pytest.raises(KeyFileError, match="no password in its first line"):
         key_files.read_password(tmp_path / "p")
 
 

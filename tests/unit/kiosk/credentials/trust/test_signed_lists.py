@@ -15,9 +15,9 @@ from kiosk.core.model import CodeKind
 from kiosk.credentials.formats import cose
 from kiosk.credentials.issuing import make_issuer_key
 from kiosk.credentials.trust import denylist, files, signed_list, trust_list
-from kiosk.credentials.trust.files import ListTrouble
-from kiosk.credentials.trust.list_loader import ListKeeper
-from kiosk.credentials.trust.signed_list import Envelope
+from kiosk.credentials.trust.files import ListError
+from kiosk.credentials.trust.list_loader import ListLoader
+from kiosk.credentials.trust.signed_list import SignedList
 from kiosk.credentials.trust.trust_list import TrustedKey
 from kiosk.system import atomic_files
 from tests.fakes.data.people import NOW_AT, WORLD, write_world
@@ -28,7 +28,8 @@ STRANGER = Ed25519PrivateKey.from_private_bytes(b"s" * 32)
 
 def trust_bytes(number: int, *, keys: int = 1, root: Ed25519PrivateKey = ROOT) -> bytes:
     made = [
-        make_issuer_key(NOW_AT, NOW_AT + timedelta(days=1), seed=bytes([each]) * 32).trusted_key() for each in range(1, keys + 1)
+        make_issuer_key(NOW_AT, NOW_AT + timedelta(days=1), seed=bytes([each]) * 32).trusted_key()
+        for each in range(1, keys + 1)
     ]
     return trust_list.sign_trust_list(root, trust_list.make_trust_list(made, number=number, issued_at=NOW_AT))
 
@@ -39,7 +40,9 @@ def deny_bytes(number: int, *entries: bytes, root: Ed25519PrivateKey = ROOT) -> 
 
 def test_a_trust_list_comes_back_as_it_was_signed() -> None:
     keys = [
-        make_issuer_key(NOW_AT, NOW_AT + timedelta(days=9), status_classes=frozenset({1, 4}), label="Phường Vỹ Dạ").trusted_key(),
+        make_issuer_key(
+            NOW_AT, NOW_AT + timedelta(days=9), status_classes=frozenset({1, 4}), label="Phường Vỹ Dạ"
+        ).trusted_key(),
         TrustedKey(
             b"12345678",
             CodeKind.HCERT,
@@ -50,7 +53,9 @@ def test_a_trust_list_comes_back_as_it_was_signed() -> None:
         ),
         TrustedKey(b"12345678", CodeKind.HCERT, rsa.generate_private_key(65537, 2048).public_key(), NOW_AT, NOW_AT),
     ]
-    found = trust_list.parse_trust_list(trust_list.sign_trust_list(ROOT, trust_list.make_trust_list(keys, number=12, issued_at=NOW_AT)), WORLD.root_pem)
+    found = trust_list.parse_trust_list(
+        trust_list.sign_trust_list(ROOT, trust_list.make_trust_list(keys, number=12, issued_at=NOW_AT)), WORLD.root_pem
+    )
     assert (found.number, found.issued_at) == (12, NOW_AT)
 
     def plain(key: TrustedKey) -> tuple[Any, ...]:
@@ -88,28 +93,28 @@ def test_an_entry_of_another_length_is_the_makers_mistake() -> None:
 class TestWhatIsNotBelieved:
     def test_a_list_of_another_root(self, parse: Callable[[bytes, bytes], Any], good: bytes) -> None:
         pem = STRANGER.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-        with pytest.raises(ListTrouble, match="not signed by this device's root key"):
+        with pytest.raises(ListError, match="not signed by this device's root key"):
             parse(good, pem)
 
     def test_any_changed_bit(self, parse: Callable[[bytes, bytes], Any], good: bytes) -> None:
         for place in range(len(good)):
             changed = bytearray(good)
             changed[place] ^= 1 << (place % 8)
-            with pytest.raises(ListTrouble):
+            with pytest.raises(ListError):
                 parse(bytes(changed), WORLD.root_pem)
 
     def test_any_truncation(self, parse: Callable[[bytes, bytes], Any], good: bytes) -> None:
         for length in range(len(good)):
-            with pytest.raises(ListTrouble, match="damaged"):
+            with pytest.raises(ListError, match="damaged"):
                 parse(good[:length], WORLD.root_pem)
 
     def test_more_bytes_than_a_list_may_have(self, parse: Callable[[bytes, bytes], Any], good: bytes) -> None:
-        with pytest.raises(ListTrouble, match="larger than"):
+        with pytest.raises(ListError, match="larger than"):
             parse(good + bytes(files.MAX_LIST_BYTES), WORLD.root_pem)
 
     def test_the_other_list_in_its_place(self, parse: Callable[[bytes, bytes], Any], good: bytes) -> None:
         other = deny_bytes(1) if parse is trust_list.parse_trust_list else trust_bytes(1)
-        with pytest.raises(ListTrouble, match="Swap the files"):
+        with pytest.raises(ListError, match="Swap the files"):
             parse(other, WORLD.root_pem)
 
     def test_a_signed_list_of_an_unknown_form(self, parse: Callable[[bytes, bytes], Any], good: bytes) -> None:
@@ -119,37 +124,39 @@ class TestWhatIsNotBelieved:
             cbor2.dumps({1: "trust"}),
             cbor2.dumps({1: "trust", 2: 1, 3: 2**63, 4: 0, 5: []}),
         ):
-            with pytest.raises(ListTrouble, match="does not know"):
+            with pytest.raises(ListError, match="does not know"):
                 parse(cose.make_sign1(ROOT, b"", payload, b"entrance-kiosk list 1"), WORLD.root_pem)
 
     def test_a_key_that_cannot_be_a_root(self, parse: Callable[[bytes, bytes], Any], good: bytes) -> None:
-        with pytest.raises(ListTrouble, match="no PEM public key"):
+        with pytest.raises(ListError, match="no PEM public key"):
             parse(good, b"not a key")
         pem = (
             x25519.X25519PrivateKey.generate()
             .public_key()
             .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         )
-        with pytest.raises(ListTrouble, match="not an Ed25519 key"):
+        with pytest.raises(ListError, match="not an Ed25519 key"):
             parse(good, pem)
 
 
 @pytest.mark.parametrize("change", [-1, 1])
 def test_a_list_that_its_maker_cut_is_refused_by_its_count(change: int) -> None:
     entries = cbor2.loads(cose.parse_sign1(trust_bytes(1, keys=2)).payload)[5]
-    cut = signed_list.sign_list(ROOT, Envelope("trust", 1, NOW_AT, len(entries) + change, entries))
-    with pytest.raises(ListTrouble, match=f"says {2 + change} keys and holds 2"):
+    cut = signed_list.sign_list(ROOT, SignedList("trust", 1, NOW_AT, len(entries) + change, entries))
+    with pytest.raises(ListError, match=f"says {2 + change} keys and holds 2"):
         trust_list.parse_trust_list(cut, WORLD.root_pem)
-    blob = signed_list.sign_list(ROOT, Envelope("deny", 1, NOW_AT, 2 + change, b"0123456789abcdefghij"))
-    with pytest.raises(ListTrouble, match="does not agree with its count"):
+    blob = signed_list.sign_list(ROOT, SignedList("deny", 1, NOW_AT, 2 + change, b"0123456789abcdefghij"))
+    with pytest.raises(ListError, match="does not agree with its count"):
         denylist.parse_denylist(blob, WORLD.root_pem)
 
 
 def test_a_denylist_of_another_form_is_refused() -> None:
-    with pytest.raises(ListTrouble, match="does not agree"):
-        denylist.parse_denylist(signed_list.sign_list(ROOT, Envelope("deny", 1, NOW_AT, 0, [])), WORLD.root_pem)
-    with pytest.raises(ListTrouble, match="twice"):
-        denylist.parse_denylist(signed_list.sign_list(ROOT, Envelope("deny", 1, NOW_AT, 2, b"0123456789" * 2)), WORLD.root_pem)
+    with pytest.raises(ListError, match="does not agree"):
+        denylist.parse_denylist(signed_list.sign_list(ROOT, SignedList("deny", 1, NOW_AT, 0, [])), WORLD.root_pem)
+    with pytest.raises(ListError, match="twice"):
+        denylist.parse_denylist(
+            signed_list.sign_list(ROOT, SignedList("deny", 1, NOW_AT, 2, b"0123456789" * 2)), WORLD.root_pem
+        )
 
 
 def _x25519_der() -> bytes:
@@ -169,8 +176,8 @@ def _x25519_der() -> bytes:
     ],
 )
 def test_a_key_that_cannot_be_read_is_named_as_such(entry: Any) -> None:
-    sealed = signed_list.sign_list(ROOT, Envelope("trust", 1, NOW_AT, 1, [entry]))
-    with pytest.raises(ListTrouble, match="cannot read"):
+    sealed = signed_list.sign_list(ROOT, SignedList("trust", 1, NOW_AT, 1, [entry]))
+    with pytest.raises(ListError, match="cannot read"):
         trust_list.parse_trust_list(sealed, WORLD.root_pem)
 
 
@@ -179,7 +186,7 @@ def test_lists_are_loaded_from_files_with_the_root_key_beside_them(tmp_path: Pat
     assert trust_list.load_trust_list(path).number == 1
     assert denylist.load_denylist(tmp_path / "denylist.cose").number == 1
     (tmp_path / "root.pem").rename(tmp_path / "other.pem")
-    with pytest.raises(ListTrouble, match=r"root\.pem cannot be read: No such file"):
+    with pytest.raises(ListError, match=r"root\.pem cannot be read: No such file"):
         trust_list.load_trust_list(path)
     assert trust_list.load_trust_list(path, tmp_path / "other.pem").number == 1
     assert denylist.load_denylist(tmp_path / "denylist.cose", tmp_path / "other.pem").number == 1
@@ -199,8 +206,8 @@ class TestKeeper:
             if data is not None:
                 atomic_files.write_file(folder / name, data)
 
-    def keeper(self, folder: Path, *, denies: bool = True) -> ListKeeper:
-        return ListKeeper(
+    def keeper(self, folder: Path, *, denies: bool = True) -> ListLoader:
+        return ListLoader(
             trust_path=folder / "trust.cose",
             root_path=None,
             denylist_path=folder / "deny.cose" if denies else None,
@@ -265,10 +272,10 @@ class TestKeeper:
         assert self.keeper(folder, denies=False).trust_list.number == 3
 
     def test_no_good_list_at_all_is_an_error_that_says_why(self, folder: Path) -> None:
-        with pytest.raises(ListTrouble, match="cannot be read"):
+        with pytest.raises(ListError, match="cannot be read"):
             self.keeper(folder)
         self.put(folder, trust_bytes(1), b"not a list")
-        with pytest.raises(ListTrouble, match="deny list is damaged"):
+        with pytest.raises(ListError, match="deny list is damaged"):
             self.keeper(folder)
 
     def test_a_copy_that_cannot_be_kept_is_told_and_the_list_holds(self, folder: Path) -> None:
@@ -296,6 +303,8 @@ def test_a_hundred_thousand_denied_passes_take_at_most_1_2_megabytes() -> None:
 
 
 def test_the_date_of_a_list_is_its_own(tmp_path: Path) -> None:
-    early = trust_list.sign_trust_list(ROOT, trust_list.make_trust_list([], number=1, issued_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)))
+    early = trust_list.sign_trust_list(
+        ROOT, trust_list.make_trust_list([], number=1, issued_at=datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC))
+    )
     assert trust_list.parse_trust_list(early, WORLD.root_pem).issued_at == datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     assert isinstance(ROOT.public_key(), ed25519.Ed25519PublicKey)

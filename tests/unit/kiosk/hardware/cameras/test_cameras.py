@@ -96,7 +96,12 @@ class TestReplay:
 
 
 def webcam(video: FakeVideo, **settings: Any) -> WebcamCamera:
-    return WebcamCamera(config.CameraSettings(source="webcam:0", **settings), 0, open_device=lambda _: video, apply_controls=lambda *_: [])
+    return WebcamCamera(
+        config.CameraSettings(source="webcam:0", **settings),
+        0,
+        open_device=lambda _: video,
+        apply_controls=lambda *_: [],
+    )
 
 
 class TestWebcam:
@@ -165,7 +170,9 @@ class TestWebcam:
             return []
 
         video = FakeVideo([bgr(1)])
-        camera = WebcamCamera(config.CameraSettings(source="webcam:3"), 3, open_device=lambda _: video, apply_controls=controls)
+        camera = WebcamCamera(
+            config.CameraSettings(source="webcam:3"), 3, open_device=lambda _: video, apply_controls=controls
+        )
         camera.open()
         video.release_read.set()
         camera.close()

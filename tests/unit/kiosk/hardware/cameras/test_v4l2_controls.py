@@ -22,7 +22,9 @@ def set_on(device: Path, has: set[int], **settings: Any) -> tuple[list[str], dic
             raise OSError(errno.EINVAL, "no such control")
         given[control] = value
 
-    return v4l2_controls.apply_controls(device, config.CameraSettings(source="webcam:0", **settings), set_control), given
+    return v4l2_controls.apply_controls(
+        device, config.CameraSettings(source="webcam:0", **settings), set_control
+    ), given
 
 
 @pytest.mark.parametrize(("hz", "value"), [(50, 1), (60, 2), (0, 0)])

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.core.model import Outcome, DeviceState
-from kiosk.hardware.gpio.pattern_player import DEFAULT_PATTERNS, Lamp, SignalPattern, PatternPlayer
+from kiosk.core.model import DeviceState, Outcome
+from kiosk.hardware.gpio.pattern_player import DEFAULT_PATTERNS, Lamp, PatternPlayer, SignalPattern
 
 
 def looks(pattern: SignalPattern) -> list[tuple[frozenset[Lamp], bool, float]]:

@@ -13,9 +13,9 @@ from kiosk.app.call_queue import CallQueue
 from kiosk.app.components import connect_buttons
 from kiosk.app.frame_slot import LatestFrameSlot
 from kiosk.app.gate_worker import GateWorker
-from kiosk.core.model import Direction, ManualReason, AccessEvent, Reason
+from kiosk.core.model import AccessEvent, Direction, ManualReason, Reason
 from kiosk.core.ports import KioskError, SignalError
-from kiosk.hardware.gpio.buttons import GuardButton, read_button_states, open_buttons
+from kiosk.hardware.gpio.buttons import GuardButton, open_buttons, read_button_states
 from kiosk.hardware.gpio.kernel_relay import KernelRelay
 from kiosk.health import CameraMonitor
 from tests.fakes.parts.gate import Scene
@@ -175,7 +175,9 @@ class TestButtons:
         gate = threading.Thread(target=turn)
         settings = config.Settings(
             site=config.SiteSettings(site="cho", device="cong-1"),
-            keys=config.KeySettings(sealing_public_key=tmp_path, pseudonym_key=tmp_path, trust_list=tmp_path, root_public_key=tmp_path),
+            keys=config.KeySettings(
+                sealing_public_key=tmp_path, pseudonym_key=tmp_path, trust_list=tmp_path, root_public_key=tmp_path
+            ),
             gpio=config.Signal(pin_factory="mock", admit_button=5, undo_button=6),
             access=config.AccessSettings(direction="out"),
         )
@@ -185,7 +187,11 @@ class TestButtons:
             connect_buttons(settings, house, loop, lambda _: pins)
             gate.start()
             passed, undo = (pressed(pins, number, answers) for number in (5, 6))
-        assert (passed.reason, passed.direction, passed.manual_reason) == (Reason.MANUAL, Direction.OUT, ManualReason.BUTTON)
+        assert (passed.reason, passed.direction, passed.manual_reason) == (
+            Reason.MANUAL,
+            Direction.OUT,
+            ManualReason.BUTTON,
+        )
         assert (undo.annuls, undo.manual_reason) == (passed.id, ManualReason.BUTTON)
 
     def test_two_buttons_on_one_pin_are_a_mistake(self) -> None:

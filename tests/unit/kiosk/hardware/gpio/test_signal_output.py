@@ -12,10 +12,10 @@ from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
 
 from kiosk import config
 from kiosk.cli.signal import signal
-from kiosk.core.model import Outcome, DeviceState
+from kiosk.core.model import DeviceState, Outcome
 from kiosk.core.ports import SignalError
-from kiosk.hardware.gpio.pattern_player import DEFAULT_PATTERNS, Lamp, OutputState, SignalPattern, PatternStep
-from kiosk.hardware.gpio.signal_output import SignalOutput, open_pin_factory, open_signal, all_outputs_off
+from kiosk.hardware.gpio.pattern_player import DEFAULT_PATTERNS, Lamp, OutputState, PatternStep, SignalPattern
+from kiosk.hardware.gpio.signal_output import SignalOutput, all_outputs_off, open_pin_factory, open_signal
 
 WIRED = config.Signal(pin_factory="mock", relay=23)
 QUICK = {

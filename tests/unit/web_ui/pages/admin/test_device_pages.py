@@ -18,19 +18,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from kiosk.app.control_socket import MAX_ANSWER_BYTES, ReleaseQuarantine, TakeStill
+from kiosk.app.control_socket import MAX_RESPONSE_BYTES, CapturePreviewCommand, ReleaseQuarantineCommand
 from kiosk.core.model import Outcome
-from kiosk.storage import Store
+from kiosk.storage import SqliteEventStore
 from kiosk.system import logs
-from kiosk.system.logs import LOG_FILE, Line, RecentLines
+from kiosk.system.logs import LOG_FILE, LogBuffer, LogLine
 from tests.fakes.data.access_events import a_passage
 from tests.fakes.parts.control_server import Ordered
 from tests.fakes.parts.web_accounts import audit, log_in, staff, visiting
 from web_ui.auth.accounts import Role
 from web_ui.i18n import text_sanitizer, texts_device
 from web_ui.kiosk.app import create_app
-from web_ui.kiosk.pages.admin.log import RECENT, SHOWN
-from web_ui.settings import PageSettings
+from web_ui.kiosk.pages.admin.log import LOG_BUFFER_EXTENSION, MAX_ROWS
+from web_ui.settings import WebSettings
 
 JPEG = b"\xff\xd8\xff\xe0" + b"a picture" * 100
 STILL: dict[str, Any] = {
@@ -69,7 +69,7 @@ def test_a_picture_is_only_taken_when_it_is_asked_for_and_then_it_is_noted(
     assert "data:image" not in client.get("/admin/aiming").text
     assert daemon.orders == []
     answer = client.post("/admin/aiming", data={"csrf": csrf})
-    assert daemon.orders == [TakeStill()]
+    assert daemon.orders == [CapturePreviewCommand()]
     assert audit(tmp_path)[-2:] == [("admin", "take-still", "asked"), ("admin", "take-still", "done")]
     assert f'href="data:image/jpeg;base64,{STILL["jpeg"]}"' in answer.text
     assert "The picture is too dark." in answer.text
@@ -113,7 +113,7 @@ def test_nothing_of_a_picture_is_on_disk(tmp_path: Path, client: FlaskClient, da
 def test_an_answer_that_is_no_picture_is_told_so(client: FlaskClient, daemon: Ordered, change: dict[str, Any]) -> None:
     csrf = log_in(client, Role.ADMIN)
     daemon.detail = {**STILL, **change}
-    assert len(json.dumps(daemon.detail)) < MAX_ANSWER_BYTES
+    assert len(json.dumps(daemon.detail)) < MAX_RESPONSE_BYTES
     answer = client.post("/admin/aiming", data={"csrf": csrf})
     assert answer.status_code == 502
     assert "but not with a picture" in answer.text
@@ -128,13 +128,13 @@ def test_a_camera_without_a_picture_is_told_in_words(client: FlaskClient, daemon
     assert daemon.refuses in answer.text
 
 
-def written(run_dir: Path, *found: Line) -> None:
+def written(run_dir: Path, *found: LogLine) -> None:
     text = "".join(json.dumps(dataclasses.asdict(line)) + "\n" for line in found)
     (run_dir / LOG_FILE).write_text(text, encoding="utf-8")
 
 
-def a_line(text: str, level: str = "INFO") -> Line:
-    return Line(datetime.now(UTC).isoformat(), level, "kiosk.core.gate", text)
+def a_line(text: str, level: str = "INFO") -> LogLine:
+    return LogLine(datetime.now(UTC).isoformat(), level, "kiosk.core.gate", text)
 
 
 def shown(html: str) -> list[str]:
@@ -160,18 +160,18 @@ def test_the_log_is_shown_newest_first_and_filtered_by_level(
 
 
 def test_a_long_log_is_shown_in_part_and_says_so(tmp_path: Path, client: FlaskClient) -> None:
-    written(tmp_path, *(a_line(str(number)) for number in range(SHOWN + 7)))
+    written(tmp_path, *(a_line(str(number)) for number in range(MAX_ROWS + 7)))
     log_in(client, Role.ADMIN)
     html = client.get("/admin/log").text
-    assert shown(html)[0] == str(SHOWN + 6)
-    assert len(shown(html)) == SHOWN
+    assert shown(html)[0] == str(MAX_ROWS + 6)
+    assert len(shown(html)) == MAX_ROWS
     assert "7 older lines" in html
 
 
 def test_hostile_log_lines_show_as_text(tmp_path: Path, client: FlaskClient) -> None:
     log = logging.getLogger("test.hostile")
     log.setLevel(logging.INFO)
-    with logs.kept_in(tmp_path):
+    with logs.log_file_handler(tmp_path):
         log.info("%s%s", HOSTILE, "A" * 65_536)
     log_in(client, Role.ADMIN)
     html = client.get("/admin/log").text
@@ -184,20 +184,20 @@ def test_hostile_log_lines_show_as_text(tmp_path: Path, client: FlaskClient) -> 
 
 
 def test_the_pages_own_lines_are_shown_too(tmp_path: Path) -> None:
-    recent = RecentLines()
+    recent = LogBuffer()
     recent.handle(logging.LogRecord("web_ui", logging.ERROR, "", 0, "the page stumbled", None, None))
-    app, live = create_app(PageSettings(tmp_path, state_dir=staff(tmp_path / "state")), recent)
+    app, live = create_app(WebSettings(tmp_path, state_dir=staff(tmp_path / "state")), recent)
     with app.test_client() as browser:
         log_in(browser, Role.ADMIN)
         assert shown(browser.get("/admin/log?source=page").text) == ["the page stumbled"]
         assert shown(browser.get("/admin/log").text) == []
     live.close()
-    assert app.extensions[RECENT] is recent
+    assert app.extensions[LOG_BUFFER_EXTENSION] is recent
 
 
 def refused(database: Path, *why: str) -> None:
     """A database with three passages, whose first ones the centre refused for these reasons."""
-    store = Store(database)
+    store = SqliteEventStore(database)
     for number in range(3):
         store.commit(dataclasses.replace(a_passage(number), outcome=Outcome.FAIL))
     store.acknowledge(up_to_seq=0, rejected=[(seq, reason) for seq, reason in enumerate(why, 1)])
@@ -229,9 +229,9 @@ def test_quarantine_shows_which_passage_when_why_and_how_often(tmp_path: Path, c
     assert audit(tmp_path)[-1] == ("admin", "look at the quarantine", "done")
 
 
-@pytest.mark.parametrize(("given", "order"), [("2", ReleaseQuarantine(2)), ("all", ReleaseQuarantine())])
+@pytest.mark.parametrize(("given", "order"), [("2", ReleaseQuarantineCommand(2)), ("all", ReleaseQuarantineCommand())])
 def test_one_record_or_all_are_sent_again(
-    tmp_path: Path, client: FlaskClient, daemon: Ordered, given: str, order: ReleaseQuarantine
+    tmp_path: Path, client: FlaskClient, daemon: Ordered, given: str, order: ReleaseQuarantineCommand
 ) -> None:
     refused(tmp_path / "p.db", "bad-data", "bad-data")
     csrf = log_in(client, Role.ADMIN)
@@ -272,33 +272,33 @@ def test_every_word_of_the_audit_log_is_known_in_both_languages() -> None:
 
     sources = "".join(path.read_text("utf-8") for path in Path(texts_admin.__file__).parent.glob("*.py"))
     noted = set(re.findall(r'\bnote\("([^"]+)"', sources)) | set(re.findall(r'audit\.write\([^"]*"([^"]+)"', sources))
-    orders = {kind.__dataclass_fields__["do"].default for kind in control_socket.Order.__args__}
-    assert (noted | orders) - {"-"} <= set(texts_admin.AUDIT)
+    orders = {kind.__dataclass_fields__["do"].default for kind in control_socket.Command.__args__}
+    assert (noted | orders) - {"-"} <= set(texts_admin.AUDIT_TEXTS)
 
 
 @given(text=st.text())
 def test_nothing_that_a_browser_obeys_or_hides_is_left_in_a_text(text: str) -> None:
-    made = text_sanitizer.visible(text)
+    made = text_sanitizer.sanitize(text)
     assert isinstance(made, str)
     made.encode("utf-8")
     assert not re.search(
         "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]", made
     )
-    assert text_sanitizer.visible(made) == made
+    assert text_sanitizer.sanitize(made) == made
 
 
 def test_vietnamese_and_our_own_markup_stay_as_they_are() -> None:
     text = "Mời qua: chợ Đông Ba, nước sông Hương\n\tệ̃"
-    assert text_sanitizer.visible(text) is text
+    assert text_sanitizer.sanitize(text) is text
     markup = Markup("<b>\u200b</b>")
-    assert text_sanitizer.visible(markup) is markup
-    assert text_sanitizer.visible(7) == 7
+    assert text_sanitizer.sanitize(markup) is markup
+    assert text_sanitizer.sanitize(7) == 7
 
 
 def test_a_long_text_is_cut_and_says_by_how_much() -> None:
-    assert text_sanitizer.cut("x" * 5000) == "x" * text_sanitizer.MOST_SHOWN + " … (+1000)"
-    assert text_sanitizer.cut("short") == "short"
+    assert text_sanitizer.truncate("x" * 5000) == "x" * text_sanitizer.MAX_TEXT_LENGTH + " … (+1000)"
+    assert text_sanitizer.truncate("short") == "short"
 
 
 def test_the_centres_common_words_have_sentences() -> None:
-    assert all(text.vi and text.en for text in texts_device.REFUSED.values())
+    assert all(text.vi and text.en for text in texts_device.REJECTION_TEXTS.values())

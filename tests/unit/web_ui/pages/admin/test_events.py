@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from kiosk.storage import Store
+from kiosk.storage import SqliteEventStore
 from tests.fakes.data.access_events import a_passage, a_store
 from tests.fakes.parts.web_accounts import log_in, visiting
 from web_ui.auth.accounts import Role
@@ -70,7 +70,7 @@ def test_a_filter_that_is_none_is_told_so(client: FlaskClient, query: str) -> No
 def test_events_between_two_days_of_local_time_do_not_use_utc(tmp_path: Path, client: FlaskClient) -> None:
     """01:00 UTC on the 23rd is 08:00 in Hue; 18:00 UTC on the 22nd is already the 23rd there."""
 
-    store = Store(tmp_path / "p.db")
+    store = SqliteEventStore(tmp_path / "p.db")
     store.commit(dataclasses.replace(a_passage(1), occurred_at=datetime(2026, 11, 22, 16, 0, tzinfo=UTC)))
     store.commit(dataclasses.replace(a_passage(2), occurred_at=datetime(2026, 11, 22, 18, 0, tzinfo=UTC)))
     store.close()
