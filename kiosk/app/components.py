@@ -225,7 +225,7 @@ def open_control_socket(
     return control
 
 
-def build_idle_detector(gpio: config.Signal, exit_stack: ExitStack) -> IdleDetector | None:
+def build_idle_detector(gpio: config.GpioSettings, exit_stack: ExitStack) -> IdleDetector | None:
     """What the presence sensor says, where there is one. Raises SignalTrouble."""
     if gpio.presence_sensor is None:
         return None

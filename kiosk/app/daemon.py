@@ -84,7 +84,7 @@ def open_signal_with_retry(
     settings: config.Settings,
     wakeup: WakeupPipe,
     notifier: SystemdNotifier,
-    probe_inputs: Callable[[config.Signal], None] = probe_inputs,
+    probe_inputs: Callable[[config.GpioSettings], None] = probe_inputs,
 ) -> SignalOutput | None:
     """The lamps, as soon as all pins can be had; None where a stop was asked for before.
 

@@ -12,7 +12,7 @@ from kiosk.app.idle_detector import IdleDetector
 from kiosk.core.model import ClockReading, DeviceState
 from kiosk.core.ports import StoreError
 from kiosk.core.reversal import LastAccessEvent
-from kiosk.core.status import CameraStatus, HealthCheck, OutboxStatus, StatusSnapshot, UndoStatus
+from kiosk.core.status import CameraStatus, HealthCheck, ListStatus, OutboxStatus, StatusSnapshot, UndoStatus
 from kiosk.credentials.trust.denylist import Denylist
 from kiosk.credentials.trust.list_loader import ListLoader
 from kiosk.credentials.trust.trust_list import TrustList
@@ -26,6 +26,9 @@ from kiosk.health.probes import (
     probe_under_voltage,
 )
 from kiosk.storage import SqliteEventStore
+
+CHECK_OF_LIST = {"trust": "trust-list", "denylist": "denylist"}
+"""Name of a list in the status -> code of its health check."""
 
 
 class StatusCollector:
@@ -98,7 +101,8 @@ class StatusCollector:
             backlog_size=outbox.backlog_size,
             backlog_limit=self._settings.storage.max_rows,
             lists_age_s={
-                name: (now.utc_at - each.issued_at).total_seconds() for name, each in self._active_lists().items()
+                CHECK_OF_LIST[name]: (now.utc_at - each.issued_at).total_seconds()
+                for name, each in self._active_lists().items()
             },
             paused=self._gate_worker.paused,
         )
@@ -126,13 +130,16 @@ class StatusCollector:
             uplink=self._relay.status(),
             camera=self._camera_status(now),
             clock_quality=now.quality.value,
-            lists={name: f"{each.number} ({each.issued_at:%Y-%m-%d})" for name, each in self._active_lists().items()},
+            lists={
+                name: ListStatus(each.number, each.issued_at.isoformat(timespec="seconds"))
+                for name, each in self._active_lists().items()
+            },
         )
 
     def _active_lists(self) -> Mapping[str, TrustList | Denylist]:
-        """By the names that page and self-check show."""
+        """By their names in the status."""
         denied = self._list_loader.denylist
-        return {"trust": self._list_loader.trust_list, **({"denied": denied} if denied else {})}
+        return {"trust": self._list_loader.trust_list, **({"denylist": denied} if denied else {})}
 
     def _undo_status(self, now: ClockReading) -> UndoStatus | None:
         found = self._last_event.find_undoable(now.monotonic_s)
@@ -177,7 +184,7 @@ class StatusCollector:
         presence.on_decisions(sum(self._gate_worker.counters.values()))
         if presence.stuck_state:
             return f"stuck-{presence.stuck_state}"
-        return "present" if presence.present else "resting" if presence.is_idle else "nobody"
+        return "present" if presence.present else "idle" if presence.is_idle else "absent"
 
     def _web_down_s(self, now: ClockReading) -> float | None:
         port = self._settings.web.port

@@ -10,7 +10,7 @@ import click
 
 from kiosk.core.model import DecodedCode
 from kiosk.credentials import is_known_format
-from kiosk.decoding.preview.image_files import ImageFileError, folder_pictures, load_luma
+from kiosk.decoding.preview.image_files import ImageFileError, list_image_files, load_luma
 from kiosk.decoding.still_image import decode_image
 
 
@@ -39,7 +39,7 @@ def read(paths: tuple[Path, ...], *, as_json: bool) -> None:
 def _image_paths(paths: tuple[Path, ...]) -> Iterator[Path]:
     for path in paths:
         if path.is_dir():
-            yield from folder_pictures(path)
+            yield from list_image_files(path)
         else:
             yield path
 

@@ -40,7 +40,7 @@ def signal(pattern: str, path: Path, *, mock: bool, relay: bool) -> None:
     `dark` plays nothing: it takes the pins, puts lamps, buzzer and relay off and lets go. systemd calls it whenever the
     kiosk has ended, however it ended.
     """
-    settings = config.Signal(pin_factory="mock") if mock else config.load_settings(path).gpio
+    settings = config.GpioSettings(pin_factory="mock") if mock else config.load_settings(path).gpio
     if pattern != OFF and not relay:
         settings = settings.model_copy(update={"relay": None, "relay_led": None})
     if pattern == OFF:
@@ -50,7 +50,7 @@ def signal(pattern: str, path: Path, *, mock: bool, relay: bool) -> None:
         _play(_KEYS[pattern], settings)
 
 
-def _play(key: Outcome | DeviceState, settings: config.Signal) -> None:
+def _play(key: Outcome | DeviceState, settings: config.GpioSettings) -> None:
     begun, over = threading.Event(), threading.Event()
 
     def tell(lit: OutputState) -> None:

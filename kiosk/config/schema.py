@@ -113,7 +113,7 @@ PATTERN_NAMES = ("pass", "fail", "check_again", "out_of_order")
 """What sounds, as `gpio.patterns` names it."""
 
 
-class Signal(Section):
+class GpioSettings(Section):
     """Lamps, buzzer and relay, as BCM pin numbers."""
 
     pin_factory: Literal["lgpio", "mock"] = "lgpio"
@@ -314,7 +314,7 @@ class Settings(Section):
     site: SiteSettings
     camera: CameraSettings = CameraSettings()
     decoding: DecodingSettings = DecodingSettings()
-    gpio: Signal = Signal()
+    gpio: GpioSettings = GpioSettings()
     visit: VisitSettings = VisitSettings()
     access: AccessSettings = AccessSettings()
     storage: StorageSettings = StorageSettings()

@@ -9,28 +9,31 @@ from enum import StrEnum
 
 from kiosk.core.model import DeviceState
 
-STATUS_FORMAT = 1
+STATUS_FORMAT = 2
 
 
 class CheckStatus(StrEnum):
     """Result of a health check. WARN makes the device degraded, FAIL puts it out of order."""
 
-    PASS = "ok"
+    PASS = "pass"
     WARN = "warn"
-    FAIL = "broken"
+    FAIL = "fail"
 
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """Result of one health check, with its text."""
+    """Result of one health check in codes and numbers. The words are in the catalogues (kiosk/system/messages.py)."""
 
-    name: str
+    code: str
     status: CheckStatus
-    value: str
-    """Measured value with its unit, or an empty string."""
-    vi: str
-    en: str
-    """What was found and, if it is bad, what to do."""
+    value: float | None = None
+    """What was measured. None: this check has no number."""
+    unit: str = ""
+    """Of the value: `s`, `MB`, `°C` or `events`."""
+    reason: str = ""
+    """Which of the findings of this check it is, such as `frozen`. Empty if there is only one."""
+    detail: str = ""
+    """A technical text in English, such as a driver's error, or a name. Shown in brackets behind the sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,14 @@ class OutboxStatus:
     backlog_size: int = 0
     oldest_at: str | None = None
     quarantined: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ListStatus:
+    """A signed list that is in use."""
+
+    number: int
+    issued_at: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +147,6 @@ class StatusSnapshot:
     uplink: UplinkStatus = field(default_factory=UplinkStatus)
     camera: CameraStatus = field(default_factory=CameraStatus)
     clock_quality: str = ""
-    lists: dict[str, str] = field(default_factory=dict)
-    """Trust list and denylist: version and date, as text."""
+    lists: dict[str, ListStatus] = field(default_factory=dict)
+    """`trust` and, if there is one, `denylist`."""
     format: int = STATUS_FORMAT

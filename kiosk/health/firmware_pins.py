@@ -6,7 +6,7 @@ Source of the syntax: https://www.raspberrypi.com/documentation/computers/config
 import re
 from pathlib import Path
 
-from kiosk.config.schema import Signal
+from kiosk.config.schema import GpioSettings
 from kiosk.core.pins import OUTPUT_PINS, off_is_high
 from kiosk.core.status import CheckStatus, HealthCheck
 
@@ -34,7 +34,7 @@ def driven_levels(text: str) -> dict[int, bool]:
     return found
 
 
-def check_firmware_pins(signal: Signal, path: Path = FIRMWARE_CONFIG_FILE) -> HealthCheck | None:
+def check_firmware_pins(signal: GpioSettings, path: Path = FIRMWARE_CONFIG_FILE) -> HealthCheck | None:
     """None where there is no such file: no Pi, or not installed. A passive buzzer is silent at a low level on every board."""
     try:
         levels = driven_levels(path.read_text(encoding="utf-8", errors="replace"))
@@ -59,5 +59,5 @@ def check_firmware_pins(signal: Signal, path: Path = FIRMWARE_CONFIG_FILE) -> He
     return HealthCheck("boot", CheckStatus.WARN, "", vi, en)
 
 
-def _off_is_high(signal: Signal, name: str) -> bool:
+def _off_is_high(signal: GpioSettings, name: str) -> bool:
     return off_is_high(name, active_high=signal.active_high, passive_buzzer=signal.buzzer_kind == "passive")

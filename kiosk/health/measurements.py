@@ -57,7 +57,7 @@ class Measurements:
     certificate_time_error: bool = False
     """It is away because its certificate is not valid by this device's clock."""
     presence_state: str = ""
-    """What a presence sensor says: `present`, `nobody`, `resting`, `stuck-on` or `stuck-off`; empty where there is none."""
+    """What a presence sensor says: `present`, `absent`, `idle`, `stuck-on` or `stuck-off`; empty where there is none."""
     web_down_s: float | None = None
     """For how long the status page has not been there; 0 while it is. None: it was never there, or has no port of its own."""
     backlog_age_s: float = 0.0
@@ -66,7 +66,7 @@ class Measurements:
     backlog_limit: int | None = None
     """The most passages that are kept."""
     lists_age_s: Mapping[str, float] = field(default_factory=dict)
-    """Trust list and denylist by name: since they were issued."""
+    """`trust-list` and `denylist`: since they were issued."""
 
 
 @dataclass(frozen=True, slots=True)

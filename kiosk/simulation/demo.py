@@ -14,7 +14,7 @@ from kiosk.simulation.assertions import DemoResult, ObservedDecision, check_demo
 from kiosk.simulation.frame_server import FrameServer
 from kiosk.simulation.processes import ChildProcess, ProcessError, find_mosquitto, free_port, python_module_command
 from kiosk.simulation.renderer import FrameRenderer
-from kiosk.simulation.sandbox import Premises
+from kiosk.simulation.sandbox import Sandbox
 from kiosk.simulation.scenario import Scenario, ScenarioTiming
 from kiosk.simulation.visitors import build_visitors
 from kiosk.system.status_file import read_status
@@ -38,7 +38,7 @@ class Demo:
 
     def __init__(
         self,
-        sandbox: Premises,
+        sandbox: Sandbox,
         timing: ScenarioTiming,
         *,
         loop: bool,

@@ -13,7 +13,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from kiosk.credentials.issuing.samples import SampleData, sample_world
+from kiosk.credentials.issuing.samples import SampleData, make_sample_data
 
 CONFIG_TEMPLATE = """\
 run_dir = "run"
@@ -56,7 +56,7 @@ port = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Premises:
+class Sandbox:
     """Where everything lies."""
 
     folder: Path
@@ -130,11 +130,11 @@ class Premises:
 
 
 @contextlib.contextmanager
-def temporary_sandbox(**options: object) -> Iterator[Premises]:
+def temporary_sandbox(**options: object) -> Iterator[Sandbox]:
     """Furnished premises in a folder of their own, removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="entrance-kiosk-"))
     try:
-        premises = Premises(folder, sample_world(datetime.now(UTC)))
+        premises = Sandbox(folder, make_sample_data(datetime.now(UTC)))
         premises.write_files(**options)  # type: ignore[arg-type]  # passed through as they are
         yield premises
     finally:

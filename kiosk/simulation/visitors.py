@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from kiosk.core.model import Direction, Outcome, Reason
-from kiosk.credentials.issuing.samples import SampleCode, SampleData, sample_world
+from kiosk.credentials.issuing.samples import SampleCode, SampleData, make_sample_data
 from kiosk.simulation.scenario import Scenario, ScenarioTiming, Visitor
 
 ONE_AT_A_TIME = (Outcome.CHECK_AGAIN, Reason.MULTIPLE_CODES)
@@ -46,7 +46,7 @@ def build_visitors(samples: SampleData, window_s: float) -> tuple[Visitor, ...]:
 
 def make_looping_scenario(frames_per_s: float) -> Scenario:
     """For `camera.source = "synthetic"`: a world of its own, shown over and over; its passes verify nowhere else."""
-    world = sample_world(datetime.now(UTC))
+    world = make_sample_data(datetime.now(UTC))
     return Scenario(build_visitors(world, window_s=8.0), slow_timing(frames_per_s), loop=True)
 
 

@@ -166,7 +166,7 @@ def lamp_ms(times: int) -> list[float]:
             at[0] = time.monotonic()
             lit.set()
 
-    lamps = open_signal(config.Signal(pin_factory="mock"), on_change=seen)
+    lamps = open_signal(config.GpioSettings(pin_factory="mock"), on_change=seen)
     lamps.set_idle_state(DeviceState.READY)
     found = []
     for _ in range(times):

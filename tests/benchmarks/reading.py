@@ -18,7 +18,7 @@ from pyzbar import pyzbar
 
 from kiosk.core.frame import Frame, Luma
 from kiosk.decoding import Cascade
-from kiosk.decoding.preview.image_files import folder_pictures, load_luma
+from kiosk.decoding.preview.image_files import list_image_files, load_luma
 from kiosk.decoding.still_image import decode_image
 from tests.benchmarks.reading_frames import (
     FRAMES_SEED,
@@ -225,7 +225,7 @@ def _photographs() -> list[Row]:
 
 
 def _negatives() -> list[Row]:
-    pictures = folder_pictures(SHARED / "qr-images" / "negatives")
+    pictures = list_image_files(SHARED / "qr-images" / "negatives")
     seen = sum(bool(decode_image(load_luma(path))) for path in pictures)
     return [goal_row(f"our cascade: codes reported on negatives ({len(pictures)})", seen, "pictures", "<= 0")]
 

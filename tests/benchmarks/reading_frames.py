@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.core.frame import Luma
-from kiosk.decoding.preview.image_files import folder_pictures, load_luma
+from kiosk.decoding.preview.image_files import list_image_files, load_luma
 from tests.paths import PROJECT, SHARED
 
 CACHE = PROJECT / "build" / "qr-frames"
@@ -56,7 +56,7 @@ def presentations(seed: int = PEOPLE_SEED, *, quick: bool = False) -> list[list[
 
 def photographs() -> list[Shot]:
     """Camera pictures with a text beside each."""
-    pairs = ((path, path.with_suffix(".txt")) for path in folder_pictures(SHARED / "qr-images" / "zxing-cpp"))
+    pairs = ((path, path.with_suffix(".txt")) for path in list_image_files(SHARED / "qr-images" / "zxing-cpp"))
     return [Shot(path, text.read_bytes().decode("utf-8"), path.parent.name) for path, text in pairs if text.exists()]
 
 

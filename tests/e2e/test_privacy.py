@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from paho.mqtt.enums import CallbackAPIVersion
 
 from kiosk.simulation.demo import Demo
-from kiosk.simulation.sandbox import Premises, temporary_sandbox
+from kiosk.simulation.sandbox import Sandbox, temporary_sandbox
 from kiosk.simulation.visitors import fast_timing
 from mqtt.sealing import unseal_subject
 from tests.fakes.data.people import forbidden, leaks
@@ -74,7 +74,7 @@ def fetched(address: str) -> bytes:
     return found
 
 
-def opened_by_the_centre(premises: Premises) -> str:
+def opened_by_the_centre(premises: Sandbox) -> str:
     """What the records say to whoever holds the centre's private key."""
     key = load_pem_private_key((premises.folder / "centre-private.pem").read_bytes(), None)
     assert isinstance(key, X25519PrivateKey)

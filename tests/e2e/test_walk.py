@@ -9,7 +9,7 @@ import pytest
 
 from kiosk.simulation.assertions import DemoResult, got_expected_decision
 from kiosk.simulation.demo import Demo
-from kiosk.simulation.sandbox import Premises, temporary_sandbox
+from kiosk.simulation.sandbox import Sandbox, temporary_sandbox
 from kiosk.simulation.visitors import fast_timing
 
 FRAMES_PER_S = 60.0
@@ -17,12 +17,12 @@ WINDOW_S = 1.0
 
 
 @pytest.fixture
-def premises() -> Iterator[Premises]:
+def premises() -> Iterator[Sandbox]:
     with temporary_sandbox() as found:
         yield found
 
 
-def played(premises: Premises, each_turn: Callable[[Demo], None]) -> tuple[Demo, DemoResult]:
+def played(premises: Sandbox, each_turn: Callable[[Demo], None]) -> tuple[Demo, DemoResult]:
     demonstration = Demo(premises, fast_timing(FRAMES_PER_S), loop=False, window_s=WINDOW_S)
     with demonstration:
         demonstration.run_once(lambda _: each_turn(demonstration))
@@ -54,7 +54,7 @@ def test_the_demo_command_plays_its_queue_and_nothing_is_lost_or_doubled() -> No
     assert verdict["lost"] == verdict["doubled"] == 0
 
 
-def test_everybody_is_answered_and_nothing_lost_though_daemon_broker_and_centre_are_killed(premises: Premises) -> None:
+def test_everybody_is_answered_and_nothing_lost_though_daemon_broker_and_centre_are_killed(premises: Sandbox) -> None:
     killer = KilledInTheMiddle({2: "kiosk", 5: "broker", 8: "centre"})
     demonstration, verdict = played(premises, killer)
     assert killer.done == ["kiosk", "broker", "centre"]
@@ -72,14 +72,14 @@ def test_everybody_is_answered_and_nothing_lost_though_daemon_broker_and_centre_
     assert len(wrong) <= 1, "only whoever stood there while the daemon was killed may have been answered twice"
 
 
-def test_nothing_that_was_killed_or_ended_leaves_a_process_behind(premises: Premises) -> None:
+def test_nothing_that_was_killed_or_ended_leaves_a_process_behind(premises: Sandbox) -> None:
     demonstration, _ = played(premises, lambda _: None)
     assert all(not process.is_running for process in demonstration.processes.values())
     codes = {name: process.popen.returncode for name, process in demonstration.processes.items() if process.popen}
     assert codes == {"broker": 0, "centre": 0, "kiosk": 0, "page": 0}
 
 
-def test_no_piece_of_any_persons_data_is_in_any_file_that_the_walk_leaves(premises: Premises) -> None:
+def test_no_piece_of_any_persons_data_is_in_any_file_that_the_walk_leaves(premises: Sandbox) -> None:
     demonstration = Demo(premises, fast_timing(FRAMES_PER_S), loop=False, window_s=WINDOW_S)
     with demonstration:
         demonstration.run_once()

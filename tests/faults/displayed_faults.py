@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.simulation.processes import ChildProcess, free_port, python_module_command
-from kiosk.simulation.sandbox import Premises
+from kiosk.simulation.sandbox import Sandbox
 from kiosk.system.status_file import read_status
 from tests.fakes.processes.replay_daemon import Scenes, daemon
 from tests.faults.faulty_disk import Mounted
@@ -54,7 +54,7 @@ class SpoiledMachine:
             house.callback(self.disk.remove)
         self._port = free_port()
         self._page: ChildProcess | None = None
-        self.premises: Premises
+        self.premises: Sandbox
         self.process: ChildProcess
 
     def start(self) -> None:

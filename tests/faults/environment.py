@@ -13,9 +13,9 @@ from contextlib import ExitStack, closing
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kiosk.credentials.issuing.samples import sample_world
+from kiosk.credentials.issuing.samples import make_sample_data
 from kiosk.simulation.renderer import FrameRenderer
-from kiosk.simulation.sandbox import Premises
+from kiosk.simulation.sandbox import Sandbox
 from mqtt import events
 from mqtt.connection import BrokerConnectionError, OutgoingMessage
 from tests.fakes.processes.broker import Broker, Listener, publish
@@ -65,12 +65,12 @@ class Laboratory:
     def _furnish(self, floor_bytes: int) -> None:
         self.pictures = self.folder / "pictures"
         self.pictures.mkdir()
-        world = sample_world(datetime.now(UTC))
+        world = make_sample_data(datetime.now(UTC))
         painter = FrameRenderer(960, 540)
         for place, label in enumerate(SHOWN):
             put(self.pictures, f"{place}-a", painter.render([world[label].data], 2 * place))
             put(self.pictures, f"{place}-b", painter.render([], 2 * place + 1))
-        premises = Premises(self.folder, world)
+        premises = Sandbox(self.folder, world)
         camera = f"replay:{self.pictures}"
         premises.write_files(port=self.proxy.port, camera=camera, frames_per_s=6.0, window_s=1.0)
         more = f'version = "{self.version}"\nkeepalive_s = 2\nreconnect_max_delay_s = 1.0\nreceipt_timeout_s = 1'

@@ -14,11 +14,11 @@ import cbor2
 from kiosk.core.model import Assurance, Claim, ClockQuality, ClockReading, Refusal
 from kiosk.credentials import CredentialVerifier, is_known_format
 from kiosk.credentials.formats import base45, cose
-from kiosk.credentials.issuing.samples import SampleData, sample_world
+from kiosk.credentials.issuing.samples import SampleData, make_sample_data
 from kiosk.credentials.trust import denylist, trust_list
 
 NOW = ClockReading(datetime(2026, 11, 23, 1, tzinfo=UTC), 1000.0, ClockQuality.SYNCHRONISED)
-WORLD: SampleData = sample_world(NOW.utc_at, seed=7)
+WORLD: SampleData = make_sample_data(NOW.utc_at, seed=7)
 TRUE_CODES = frozenset(sample.data for sample in WORLD.samples)
 # The same token in another dress: these bytes inside the code were signed.
 TRUE_PASSES = frozenset(

@@ -32,7 +32,7 @@ class Branch:
         return self.name in {"red", "amber", "green", "buzzer", "relay"}
 
 
-_PINS = config.Signal()
+_PINS = config.GpioSettings()
 BRANCHES = (
     Branch("red", _PINS.red, "330 Ω", "lamp", "đèn đỏ, bên trái", "red LED, left"),
     Branch("amber", _PINS.amber, "330 Ω", "lamp", "đèn vàng, ở giữa", "amber LED, middle"),

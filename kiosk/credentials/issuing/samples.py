@@ -109,7 +109,7 @@ class SampleData:
         return sign_pass(self.issuer, serial, self.now_at - timedelta(hours=2), self.now_at + timedelta(days=30))
 
 
-def sample_world(now_at: datetime, seed: int = 1) -> SampleData:
+def make_sample_data(now_at: datetime, seed: int = 1) -> SampleData:
     """Make the data. Its codes are valid at `now_at` and for a day after."""
     chance = random.Random(seed)  # noqa: S311  # test keys that must be repeatable
     root = Ed25519PrivateKey.from_private_bytes(chance.randbytes(32))

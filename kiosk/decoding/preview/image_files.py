@@ -39,7 +39,7 @@ def load_luma(path: Path) -> Luma:
     return _to_luma(np.asarray(picture))
 
 
-def folder_pictures(folder: Path) -> list[Path]:
+def list_image_files(folder: Path) -> list[Path]:
     """All image files below a folder, in the order of their paths."""
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from kiosk import config
 from kiosk.core.frame import Frame, Luma
 from kiosk.core.ports import CameraError
-from kiosk.decoding.preview.image_files import IMAGE_SUFFIXES, ImageFileError, folder_pictures, load_luma
+from kiosk.decoding.preview.image_files import IMAGE_SUFFIXES, ImageFileError, list_image_files, load_luma
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ class ReplayCamera:
 def _image_paths(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise CameraError(f"replay:{folder}: this is not a folder; name one that holds pictures")
-    paths = folder_pictures(folder)
+    paths = list_image_files(folder)
     if not paths:
         raise CameraError(f"replay:{folder}: no picture is in this folder ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return paths

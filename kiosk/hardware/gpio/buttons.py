@@ -15,7 +15,7 @@ HOLD_S = 0.5
 """A sleeve that brushes a button does nothing."""
 DEBOUNCE_S = 0.02
 
-OpenPinFactory = Callable[[config.Signal], Factory]
+OpenPinFactory = Callable[[config.GpioSettings], Factory]
 """Makes the pins of a configuration."""
 
 _log = logging.getLogger(__name__)
@@ -53,7 +53,7 @@ class GuardButton:
 
 
 def open_buttons(
-    settings: config.Signal,
+    settings: config.GpioSettings,
     *,
     on_admit: Callable[[], object],
     on_undo: Callable[[], object],
@@ -71,7 +71,9 @@ def open_buttons(
     return tuple(opened)
 
 
-def read_button_states(settings: config.Signal, make_factory: OpenPinFactory = open_pin_factory) -> dict[str, bool]:
+def read_button_states(
+    settings: config.GpioSettings, make_factory: OpenPinFactory = open_pin_factory
+) -> dict[str, bool]:
     """Each configured button by the name of its setting, and whether it is down. For the doctor. Raises SignalTrouble."""
     down = {}
     for name in ("admit_button", "undo_button"):

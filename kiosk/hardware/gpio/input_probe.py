@@ -7,7 +7,7 @@ from kiosk.hardware.gpio.buttons import OpenPinFactory
 from kiosk.hardware.gpio.signal_output import open_pin_factory, translate_pin_errors
 
 
-def probe_inputs(settings: config.Signal, make_factory: OpenPinFactory = open_pin_factory) -> None:
+def probe_inputs(settings: config.GpioSettings, make_factory: OpenPinFactory = open_pin_factory) -> None:
     """Take each configured input and let it go; nobody listens for edges meanwhile. Raises SignalTrouble."""
     numbers = [settings.admit_button, settings.undo_button, settings.presence_sensor]
     wanted = [number for number in numbers if number is not None]

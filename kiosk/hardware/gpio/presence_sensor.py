@@ -33,7 +33,7 @@ class PresenceSensor:
         self._resources.close()
 
 
-def open_presence_sensor(settings: config.Signal, on_change: Callable[[bool], object]) -> PresenceSensor | None:
+def open_presence_sensor(settings: config.GpioSettings, on_change: Callable[[bool], object]) -> PresenceSensor | None:
     """The configured sensor, or None where there is none. Raises SignalTrouble."""
     if settings.presence_sensor is None:
         return None

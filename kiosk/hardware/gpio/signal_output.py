@@ -38,7 +38,7 @@ class SignalOutput:
 
     def __init__(
         self,
-        settings: config.Signal,
+        settings: config.GpioSettings,
         factory: Factory,
         *,
         patterns: Mapping[Outcome | DeviceState, SignalPattern] | None = None,
@@ -125,7 +125,7 @@ class SignalOutput:
 class _OutputPins:
     """The output devices. `held` closes them in reverse order: relay first, lamps last."""
 
-    def __init__(self, settings: config.Signal, factory: Factory, resources: ExitStack) -> None:
+    def __init__(self, settings: config.GpioSettings, factory: Factory, resources: ExitStack) -> None:
         def output(pin: int) -> DigitalOutputDevice:
             device = DigitalOutputDevice(
                 pin, active_high=settings.active_high, initial_value=False, pin_factory=factory
@@ -175,12 +175,14 @@ class _OutputPins:
         self._relay_on = on
 
 
-def open_signal(settings: config.Signal, *, on_change: Callable[[OutputState], None] | None = None) -> SignalOutput:
+def open_signal(
+    settings: config.GpioSettings, *, on_change: Callable[[OutputState], None] | None = None
+) -> SignalOutput:
     """Take the configured pins and show `starting`. Raises SignalTrouble with a sentence that says what to do."""
     return SignalOutput(settings, open_pin_factory(settings), on_change=on_change)
 
 
-def all_outputs_off(settings: config.Signal, factory: Factory | None = None) -> None:
+def all_outputs_off(settings: config.GpioSettings, factory: Factory | None = None) -> None:
     """Take the pins at their off level and let them go: for whoever comes after a daemon that died. Raises SignalTrouble."""
     made = factory or open_pin_factory(settings)
     with translate_pin_errors(), ExitStack() as held:
@@ -188,7 +190,7 @@ def all_outputs_off(settings: config.Signal, factory: Factory | None = None) -> 
         _OutputPins(settings, made, held)
 
 
-def open_pin_factory(settings: config.Signal) -> Factory:
+def open_pin_factory(settings: config.GpioSettings) -> Factory:
     """A pin factory of our own, never gpiozero's global one. Raises SignalTrouble where there are no usable pins."""
     if settings.pin_factory == "mock":
         return MockFactory(pin_class=_MockPin)

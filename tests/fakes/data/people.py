@@ -14,12 +14,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from kiosk.core.model import ClockQuality, ClockReading
 from kiosk.credentials import CredentialVerifier
-from kiosk.credentials.issuing.samples import SampleCode, SampleData, SamplePerson, sample_world
+from kiosk.credentials.issuing.samples import SampleCode, SampleData, SamplePerson, make_sample_data
 from kiosk.credentials.trust import denylist, trust_list
 
 NOW_AT = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)
 """A Monday, 08:02:03 in Hue."""
-WORLD: SampleData = sample_world(NOW_AT, seed=7)
+WORLD: SampleData = make_sample_data(NOW_AT, seed=7)
 PEOPLE: tuple[SamplePerson, ...] = tuple(sample.person for sample in WORLD.samples if sample.person is not None)
 LEAST_PIECE_BYTES = 6
 """Shorter pieces are found in random bytes by chance."""

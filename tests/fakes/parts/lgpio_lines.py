@@ -123,7 +123,7 @@ def _lamps(**settings: Any) -> Any:
     from kiosk import config
     from kiosk.hardware.gpio.signal_output import SignalOutput
 
-    return SignalOutput(config.Signal(relay=23, **settings), _board())
+    return SignalOutput(config.GpioSettings(relay=23, **settings), _board())
 
 
 def _board() -> Any:

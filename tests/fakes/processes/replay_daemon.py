@@ -14,7 +14,7 @@ import segno
 
 from kiosk.core.frame import Luma
 from kiosk.simulation.processes import ChildProcess
-from kiosk.simulation.sandbox import Premises, temporary_sandbox
+from kiosk.simulation.sandbox import Sandbox, temporary_sandbox
 from kiosk.storage.database import open_writer
 from kiosk.system.status_file import read_status
 
@@ -54,7 +54,7 @@ def daemon(
     *variables: str,
     changes: Mapping[str, str] | None = None,
     command: Sequence[str] = ("kiosk.app.start", "--config"),
-) -> Iterator[tuple[Premises, ChildProcess]]:
+) -> Iterator[tuple[Sandbox, ChildProcess]]:
     """The real daemon on a folder of pictures, with its status in `run_dir`; `variables` (NAME=value) for it alone.
 
     Its database is there and empty, as on any day but the first.

@@ -16,7 +16,7 @@ import pytest
 
 from kiosk.simulation.processes import ChildProcess, python_module_command
 from kiosk.simulation.renderer import FrameRenderer
-from kiosk.simulation.sandbox import Premises, temporary_sandbox
+from kiosk.simulation.sandbox import Sandbox, temporary_sandbox
 from mqtt import topics
 from tests.fakes.data import wire_schema
 from tests.fakes.processes.broker import Broker, Listener
@@ -37,7 +37,7 @@ _tick = threading.Event()
 
 
 @contextmanager
-def a_site(broker: Broker) -> Iterator[tuple[Premises, ChildProcess]]:
+def a_site(broker: Broker) -> Iterator[tuple[Sandbox, ChildProcess]]:
     """A whole kiosk at whose camera people pass, and a centre."""
     with temporary_sandbox(port=broker.port, frames_per_s=8.0, window_s=1.0) as premises:
         pictures = premises.folder / "pictures"

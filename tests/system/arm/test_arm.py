@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.decoding.preview.image_files import folder_pictures
+from kiosk.decoding.preview.image_files import list_image_files
 from tests.paths import SHARED
 from tests.system.arm import root as arm_root
 from tests.system.arm import wheels as arm_wheels
@@ -55,7 +55,7 @@ def test_every_module_of_ours_imports(wheels: Wheels, measured: Measured) -> Non
 def test_every_image_reads_as_it_does_on_this_machine(wheels: Wheels, short: bool, measured: Measured) -> None:
     if not SHARED.exists():
         pytest.skip("the shared images are not beside this checkout")
-    images = [path.relative_to(SHARED) for path in folder_pictures(SHARED / "qr-images")]
+    images = [path.relative_to(SHARED) for path in list_image_files(SHARED / "qr-images")]
     images = images[:: EVERY if short else 1]
     emulated = _read(images, "/srv/shared", lambda arguments: wheels.run(["python3", *arguments], 2400))
     native = _read(images, str(SHARED), arm_wheels.read_natively)

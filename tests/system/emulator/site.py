@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kiosk.credentials.issuing.samples import SampleData, sample_world
+from kiosk.credentials.issuing.samples import SampleData, make_sample_data
 from kiosk.simulation.renderer import FrameRenderer
-from kiosk.simulation.sandbox import Premises
+from kiosk.simulation.sandbox import Sandbox
 
 WIDTH, HEIGHT = 640, 480
 PICTURES = "srv/people"
@@ -20,10 +20,10 @@ EMPTY = "empty"
 
 def configure(root: Path, pins: Mapping[str, int], *, broker: str = "127.0.0.1:1", more: int = 0) -> SampleData:
     """Write /etc/entrance-kiosk and the pictures into a root: the samples, and `more` valid passes named more-0, more-1 ..."""
-    world = sample_world(datetime.now(UTC))
+    world = make_sample_data(datetime.now(UTC))
     etc = root / "etc/entrance-kiosk"
     etc.mkdir(parents=True, exist_ok=True)
-    Premises(etc, world).write_files(camera=f"replay:{SCENE}", frames_per_s=5.0)
+    Sandbox(etc, world).write_files(camera=f"replay:{SCENE}", frames_per_s=5.0)
     text = (etc / "kiosk.toml").read_text(encoding="utf-8")
     host, _, port = broker.rpartition(":")
     signal = "\n".join(['pin_factory = "lgpio"', *(f"{name} = {pin}" for name, pin in pins.items())])

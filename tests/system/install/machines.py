@@ -12,8 +12,8 @@ from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kiosk.credentials.issuing.samples import sample_world
-from kiosk.simulation.sandbox import Premises
+from kiosk.credentials.issuing.samples import make_sample_data
+from kiosk.simulation.sandbox import Sandbox
 from tests.paths import PROJECT
 from tests.system.container import mounts, requirements
 from tests.system.container.container import Container, alone
@@ -104,7 +104,7 @@ def _control_groups(suites: Sequence[str]) -> tuple[Sequence[str], dict[str, Gro
 def keys(folder: Path) -> None:
     """What a centre gives for a gate; the camera is the synthetic one, the pins are mock pins."""
     folder.mkdir(parents=True)
-    sandbox = Premises(folder, sample_world(datetime.now(UTC)))
+    sandbox = Sandbox(folder, make_sample_data(datetime.now(UTC)))
     sandbox.write_files()
     text = (
         sandbox.config_file.read_text(encoding="utf-8")

@@ -30,11 +30,11 @@ def configure() -> None:
     """What an installer leaves in /etc: keys, lists, configuration; run in the root before it boots."""
     from datetime import UTC, datetime
 
-    from kiosk.credentials.issuing.samples import sample_world
-    from kiosk.simulation.sandbox import Premises
+    from kiosk.credentials.issuing.samples import make_sample_data
+    from kiosk.simulation.sandbox import Sandbox
 
     ETC.mkdir(exist_ok=True)
-    Premises(ETC, sample_world(datetime.now(UTC))).write_files()
+    Sandbox(ETC, make_sample_data(datetime.now(UTC))).write_files()
     text = (ETC / "kiosk.toml").read_text(encoding="utf-8")
     text = text.replace('run_dir = "run"', 'run_dir = "/run/entrance-kiosk"')
     text = text.replace('path = "events.db"', f'path = "{RECORDS}"').replace("port = 0", "port = 8080")

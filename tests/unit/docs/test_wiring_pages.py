@@ -20,7 +20,7 @@ def test_the_page_of_the_wiring_has_pin_and_resistor_of_every_branch_that_is_dra
 
 
 def test_the_default_pins_are_the_ones_that_are_drawn() -> None:
-    pins = config.Signal()
+    pins = config.GpioSettings()
     drawn = {branch.name: branch.pin for branch in wiring.BRANCHES}
     assert (drawn["red"], drawn["amber"], drawn["green"], drawn["buzzer"]) == (
         pins.red, pins.amber, pins.green, pins.buzzer,

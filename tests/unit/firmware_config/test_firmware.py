@@ -15,7 +15,7 @@ from kiosk import config
 from tests.paths import PROJECT
 
 FOLDER = PROJECT / "firmware_config"
-PINS = config.Signal()
+PINS = config.GpioSettings()
 
 # [config] keys with a single value, and what the value may be.
 KEYS = {

@@ -140,12 +140,12 @@ class TestSensor:
 
     def test_the_configured_sensor_is_opened_and_without_one_there_is_none(self) -> None:
         said: list[bool] = []
-        assert open_presence_sensor(config.Signal(pin_factory="mock"), said.append) is None
-        sensor = open_presence_sensor(config.Signal(pin_factory="mock", presence_sensor=7), said.append)
+        assert open_presence_sensor(config.GpioSettings(pin_factory="mock"), said.append) is None
+        sensor = open_presence_sensor(config.GpioSettings(pin_factory="mock", presence_sensor=7), said.append)
         assert sensor is not None
         assert said == [True]
         sensor.close()
 
     def test_a_sensor_on_a_lamps_pin_is_a_mistake(self) -> None:
         with pytest.raises(ValueError, match="both on pin 17"):
-            config.Signal(presence_sensor=17)
+            config.GpioSettings(presence_sensor=17)

@@ -23,7 +23,7 @@ def settings(run_dir: Path) -> config.Settings:
     keys = config.KeySettings(
         sealing_public_key=run_dir, pseudonym_key=run_dir, trust_list=run_dir, root_public_key=run_dir
     )
-    wired = config.Signal(pin_factory="mock", admit_button=5, undo_button=6, presence_sensor=7)
+    wired = config.GpioSettings(pin_factory="mock", admit_button=5, undo_button=6, presence_sensor=7)
     return config.Settings(
         site=config.SiteSettings(site="cho", device="cong-1"), keys=keys, gpio=wired, run_dir=run_dir
     )
@@ -36,7 +36,7 @@ class Held:
         self._left = attempts
         self._bell = bell
 
-    def __call__(self, _: config.Signal) -> None:
+    def __call__(self, _: config.GpioSettings) -> None:
         self._bell.wake()
         if self._left:
             self._left -= 1
@@ -86,7 +86,7 @@ def test_every_configured_input_is_tried(tmp_path: Path) -> None:
 
 def without_pins(run_dir: Path) -> config.Settings:
     found = settings(run_dir)
-    return found.model_copy(update={"gpio": config.Signal(pin_factory="lgpio")})
+    return found.model_copy(update={"gpio": config.GpioSettings(pin_factory="lgpio")})
 
 
 @pytest.mark.skipif(find_spec("lgpio") is not None, reason="lgpio is installed here: its chip may come later")

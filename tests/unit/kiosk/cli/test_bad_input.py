@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.simulation.sandbox import Premises, temporary_sandbox
+from kiosk.simulation.sandbox import Sandbox, temporary_sandbox
 from kiosk.system.instance_lock import acquire_instance_lock
 from tests.fakes.processes.broker import Broker
 
 
 @pytest.fixture
-def premises() -> Iterator[Premises]:
+def premises() -> Iterator[Sandbox]:
     with temporary_sandbox() as found:
         yield found
 
@@ -32,14 +32,14 @@ def told(ended: subprocess.CompletedProcess[str]) -> str:
     return ended.stderr.strip().splitlines()[-1]
 
 
-def rewritten(premises: Premises, old: str, new: str) -> Path:
+def rewritten(premises: Sandbox, old: str, new: str) -> Path:
     text = premises.config_file.read_text(encoding="utf-8")
     assert old in text
     premises.config_file.write_text(text.replace(old, new), encoding="utf-8")
     return premises.config_file
 
 
-def test_an_unknown_configuration_key_is_told_with_what_was_meant(premises: Premises) -> None:
+def test_an_unknown_configuration_key_is_told_with_what_was_meant(premises: Sandbox) -> None:
     path = rewritten(premises, "repeat_window_s = 8.0", "repeat_windov_s = 8.0")
     for command in ("run", "web"):
         assert "visit.repeat_windov_s: no such setting; did you mean 'repeat_window_s'?" in told(
@@ -52,13 +52,13 @@ def test_a_configuration_that_is_not_there_is_told(tmp_path: Path) -> None:
     assert "cannot be read: No such file" in kiosk("run", "--config", tmp_path / "none.toml").stderr
 
 
-def test_a_key_file_that_is_missing_is_named_with_the_setting_that_asks_for_it(premises: Premises) -> None:
+def test_a_key_file_that_is_missing_is_named_with_the_setting_that_asks_for_it(premises: Sandbox) -> None:
     (premises.folder / "pseudonym.key").unlink()
     assert "keys.pseudonym_key" in told(kiosk("check-config", premises.config_file))
     assert "pseudonym.key" in told(kiosk("run", "--config", premises.config_file))
 
 
-def test_a_trust_list_that_somebody_changed_is_refused(premises: Premises) -> None:
+def test_a_trust_list_that_somebody_changed_is_refused(premises: Sandbox) -> None:
     path = premises.folder / "trust.cbor"
     forged = bytearray(path.read_bytes())
     forged[len(forged) // 2] ^= 1
@@ -66,15 +66,15 @@ def test_a_trust_list_that_somebody_changed_is_refused(premises: Premises) -> No
     assert "trust" in told(kiosk("run", "--config", premises.config_file)).lower()
 
 
-def test_an_empty_camera_folder_is_told_before_anything_runs(premises: Premises, tmp_path: Path) -> None:
+def test_an_empty_camera_folder_is_told_before_anything_runs(premises: Sandbox, tmp_path: Path) -> None:
     assert str(tmp_path) in told(kiosk("run", "--config", premises.config_file, "--camera", f"replay:{tmp_path}"))
 
 
-def test_a_camera_that_nobody_knows_is_told(premises: Premises) -> None:
+def test_a_camera_that_nobody_knows_is_told(premises: Sandbox) -> None:
     assert "source" in told(kiosk("run", "--config", premises.config_file, "--camera", "telescope"))
 
 
-def test_a_port_in_use_is_told_with_what_to_do(premises: Premises) -> None:
+def test_a_port_in_use_is_told_with_what_to_do(premises: Sandbox) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         sentence = told(kiosk("web", "--config", premises.config_file, "--port", port))
@@ -82,25 +82,25 @@ def test_a_port_in_use_is_told_with_what_to_do(premises: Premises) -> None:
     assert "in use" in sentence
 
 
-def test_a_database_that_is_none_is_told_and_left_as_it_was(premises: Premises) -> None:
+def test_a_database_that_is_none_is_told_and_left_as_it_was(premises: Sandbox) -> None:
     premises.database.write_bytes(b"this is somebody's letter, not a database" * 100)
     before = premises.database.read_bytes()
     assert "events.db" in told(kiosk("run", "--config", premises.config_file))
     assert premises.database.read_bytes() == before
 
 
-def test_a_database_folder_that_is_not_there_is_told(premises: Premises) -> None:
+def test_a_database_folder_that_is_not_there_is_told(premises: Sandbox) -> None:
     path = rewritten(premises, 'path = "events.db"', 'path = "nowhere/events.db"')
     assert "nowhere" in told(kiosk("run", "--config", path))
 
 
-def test_a_second_kiosk_on_the_same_database_is_refused_and_told(premises: Premises) -> None:
+def test_a_second_kiosk_on_the_same_database_is_refused_and_told(premises: Sandbox) -> None:
     with ExitStack() as first:
         acquire_instance_lock(premises.database, first)
         assert "Another kiosk works with" in told(kiosk("run", "--config", premises.config_file))
 
 
-def test_a_broker_that_refuses_is_told_by_the_check_with_its_reason(premises: Premises) -> None:
+def test_a_broker_that_refuses_is_told_by_the_check_with_its_reason(premises: Sandbox) -> None:
     with Broker("allow_anonymous false") as broker:
         path = rewritten(premises, "port = 1\n", f"port = {broker.port}\n")
         sentence = told(kiosk("check-config", "--connect", path))
@@ -108,7 +108,7 @@ def test_a_broker_that_refuses_is_told_by_the_check_with_its_reason(premises: Pr
     assert "refuse" in sentence
 
 
-def test_a_broker_that_is_not_there_is_told_by_the_check(premises: Premises) -> None:
+def test_a_broker_that_is_not_there_is_told_by_the_check(premises: Sandbox) -> None:
     assert "127.0.0.1:1" in told(kiosk("check-config", "--connect", premises.config_file))
 
 
@@ -130,7 +130,7 @@ def test_options_that_contradict_each_other_are_told() -> None:
     assert "--camera" in told(kiosk("demo", "--once", "--camera", "webcam:0"))
 
 
-def test_a_good_configuration_is_called_good_and_can_be_printed(premises: Premises) -> None:
+def test_a_good_configuration_is_called_good_and_can_be_printed(premises: Sandbox) -> None:
     ended = kiosk("check-config", "--print", premises.config_file)
     assert ended.returncode == 0, ended.stderr
     assert 'site.site = "cho-mau"' in ended.stdout

@@ -12,36 +12,36 @@ from kiosk.cli.doctor.camera import camera
 from kiosk.core.frame import Luma
 from kiosk.decoding.preview.image_files import load_luma
 from kiosk.decoding.still_image import decode_image
-from kiosk.simulation.sandbox import Premises, temporary_sandbox
+from kiosk.simulation.sandbox import Sandbox, temporary_sandbox
 from tests.fakes.data.qr_images import code_picture, scene
 
 
 @pytest.fixture
-def premises() -> Iterator[Premises]:
+def premises() -> Iterator[Sandbox]:
     with temporary_sandbox(port=1883) as made:
         yield made
 
 
-def run(premises: Premises, tmp_path: Path, shown: Luma, *arguments: str) -> Result:
+def run(premises: Sandbox, tmp_path: Path, shown: Luma, *arguments: str) -> Result:
     cv2.imwrite(str(tmp_path / "view.png"), shown)
     fixed = ["--config", str(premises.config_file), "--camera", f"replay:{tmp_path}", "--frames", "3"]
     return CliRunner().invoke(camera, [*fixed, *arguments])
 
 
-def test_a_code_at_a_good_distance_needs_no_change(premises: Premises, tmp_path: Path) -> None:
+def test_a_code_at_a_good_distance_needs_no_change(premises: Sandbox, tmp_path: Path) -> None:
     result = run(premises, tmp_path, scene(code_picture("HUE1:NEAR", module_px=8)))
     assert "đều tốt" in result.output
     assert "8.0 px" in result.output
     assert result.exit_code == 0
 
 
-def test_without_a_code_it_asks_for_one(premises: Premises, tmp_path: Path) -> None:
+def test_without_a_code_it_asks_for_one(premises: Sandbox, tmp_path: Path) -> None:
     result = run(premises, tmp_path, scene(code_picture("HUE1:NEAR", module_px=8)[:, :60]))
     assert "đưa một thẻ có mã ra trước camera" in result.output
     assert result.exit_code == 1
 
 
-def test_a_dark_view_is_named_in_the_language_of_the_site(premises: Premises, tmp_path: Path) -> None:
+def test_a_dark_view_is_named_in_the_language_of_the_site(premises: Sandbox, tmp_path: Path) -> None:
     text = premises.config_file.read_text()
     premises.config_file.write_text(text.replace('device = "cong-1"', 'device = "cong-1"\nlanguage = "en"'))
     result = run(premises, tmp_path, np.asarray(scene(code_picture("HUE1:DARK")) // 6, np.uint8))
@@ -49,7 +49,7 @@ def test_a_dark_view_is_named_in_the_language_of_the_site(premises: Premises, tm
 
 
 def test_the_picture_that_it_writes_holds_no_readable_code_and_the_output_no_text(
-    premises: Premises, tmp_path: Path
+    premises: Sandbox, tmp_path: Path
 ) -> None:
     kept = tmp_path / "kept" / "seen.png"
     kept.parent.mkdir()

@@ -11,7 +11,7 @@ from kiosk.core import rules
 from kiosk.core.model import Assurance, Claim, CodeKind, Identifier, Reason, Refusal, VisitHistory
 from kiosk.credentials import CredentialVerifier, is_known_format
 from kiosk.credentials.formats import base45, fields
-from kiosk.credentials.issuing.samples import SampleCode, sample_world
+from kiosk.credentials.issuing.samples import SampleCode, make_sample_data
 from kiosk.credentials.trust import trust_list
 from tests.fakes.data.people import NOW_AT, WORLD, dispatcher, moment
 
@@ -50,8 +50,8 @@ def test_every_sample_gets_the_answer_that_it_was_made_for(sample: SampleCode) -
 
 
 def test_a_seed_tells_the_same_story_twice_and_another_seed_another_one() -> None:
-    assert sample_world(NOW_AT, 3).samples == sample_world(NOW_AT, 3).samples
-    assert sample_world(NOW_AT, 3)["valid"].data != sample_world(NOW_AT, 4)["valid"].data
+    assert make_sample_data(NOW_AT, 3).samples == make_sample_data(NOW_AT, 3).samples
+    assert make_sample_data(NOW_AT, 3)["valid"].data != make_sample_data(NOW_AT, 4)["valid"].data
     assert WORLD.make_valid_pass(1) != WORLD.make_valid_pass(2)
     assert claimed(WORLD.make_valid_pass(1)).assurance is Assurance.VERIFIED
 

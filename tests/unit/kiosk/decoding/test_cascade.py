@@ -13,7 +13,7 @@ from kiosk.core.model import DecodedCode, DecodeResult
 from kiosk.decoding import Cascade
 from kiosk.decoding.confirmation import CONFIRMATION_WINDOW_S, CodeConfirmation
 from kiosk.decoding.engines.equaliser import decode_modules, equalised_modules
-from kiosk.decoding.preview.image_files import folder_pictures, load_luma
+from kiosk.decoding.preview.image_files import list_image_files, load_luma
 from kiosk.decoding.scene import RegionView, Scene
 from kiosk.decoding.stages import make_slow_stages, run_fast_stage
 from kiosk.decoding.still_image import decode_image
@@ -103,13 +103,13 @@ def test_a_frame_that_is_a_view_into_a_larger_buffer_is_read() -> None:
 
 
 def test_images_without_a_code_give_no_result() -> None:
-    pictures = folder_pictures(IMAGES / "negatives")
+    pictures = list_image_files(IMAGES / "negatives")
     assert len(pictures) >= 40
     assert [path.name for path in pictures if decode_image(load_luma(path))] == []
 
 
 def test_most_photographs_are_read_and_none_is_misread() -> None:
-    expected = {path: path.with_suffix(".txt") for path in folder_pictures(IMAGES / "zxing-cpp")}
+    expected = {path: path.with_suffix(".txt") for path in list_image_files(IMAGES / "zxing-cpp")}
     expected = {path: text for path, text in expected.items() if text.exists()}
     right, wrong = 0, []
     for path, text in expected.items():

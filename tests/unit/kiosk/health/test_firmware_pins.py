@@ -14,7 +14,7 @@ from tests.paths import PROJECT
 SHIPPED = PROJECT / "firmware_config/boot/config.txt"
 
 
-def found(signal: config.Signal, text: str, folder: Path) -> HealthCheck:
+def found(signal: config.GpioSettings, text: str, folder: Path) -> HealthCheck:
     path = folder / "entrance-kiosk.txt"
     path.write_text(text, encoding="utf-8")
     fact = check_firmware_pins(signal, path)
@@ -23,11 +23,13 @@ def found(signal: config.Signal, text: str, folder: Path) -> HealthCheck:
 
 
 def test_what_is_shipped_fits_the_default_pins_and_the_relay_of_the_manual(tmp_path: Path) -> None:
-    assert found(config.Signal(relay=23), SHIPPED.read_text(encoding="utf-8"), tmp_path).status is CheckStatus.PASS
+    assert (
+        found(config.GpioSettings(relay=23), SHIPPED.read_text(encoding="utf-8"), tmp_path).status is CheckStatus.PASS
+    )
 
 
 def test_a_pin_that_was_moved_in_one_file_only_is_named(tmp_path: Path) -> None:
-    fact = found(config.Signal(green=16, relay=23), SHIPPED.read_text(encoding="utf-8"), tmp_path)
+    fact = found(config.GpioSettings(green=16, relay=23), SHIPPED.read_text(encoding="utf-8"), tmp_path)
     assert fact.status is CheckStatus.WARN
     assert "GPIO 16 (gpio.green)" in fact.vi
     assert "GPIO 16 (gpio.green)" in fact.en
@@ -36,16 +38,16 @@ def test_a_pin_that_was_moved_in_one_file_only_is_named(tmp_path: Path) -> None:
 
 def test_a_board_that_lights_on_a_low_pin_needs_high_levels(tmp_path: Path) -> None:
     low, high = "gpio=17,22,27,18=op,dl\n", "gpio=17,22,27,18=op,dh\n"
-    signal = config.Signal(active_high=False)
+    signal = config.GpioSettings(active_high=False)
     assert found(signal, low, tmp_path).status is CheckStatus.WARN
     assert found(signal, high, tmp_path).status is CheckStatus.PASS
-    passive = config.Signal(active_high=False, buzzer_kind="passive")
+    passive = config.GpioSettings(active_high=False, buzzer_kind="passive")
     assert "gpio.buzzer" in found(passive, high, tmp_path).en
     assert found(passive, high + "gpio=18=op,dl\n", tmp_path).status is CheckStatus.PASS
 
 
 def test_where_there_is_no_such_file_there_is_no_fact(tmp_path: Path) -> None:
-    assert check_firmware_pins(config.Signal(), tmp_path / "absent.txt") is None
+    assert check_firmware_pins(config.GpioSettings(), tmp_path / "absent.txt") is None
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_whatever_is_configured_the_file_is_well_formed_and_the_doctor_finds_eve
     assert list(mistakes(text)) == []
     assert boot_pins.replace_gpio_lines(text, table) == text
     try:
-        signal = config.Signal(**table)
+        signal = config.GpioSettings(**table)
     except ValueError:
         return  # two on one pin: the daemon does not start with it
     path = tmp_path_factory.mktemp("boot") / "entrance-kiosk.txt"

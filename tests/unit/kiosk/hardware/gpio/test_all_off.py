@@ -47,7 +47,7 @@ class Chips:
 
 
 def test_it_knows_the_outputs_and_defaults_of_the_configuration() -> None:
-    fields = config.Signal.model_fields
+    fields = config.GpioSettings.model_fields
     assert {name: fields[name].default for name in OUTPUT_PINS} == {name: default_pin(name) for name in OUTPUT_PINS}
     pins = {name for name, field in fields.items() if "int" in str(field.annotation)}
     assert pins == set(OUTPUT_PINS) | set(INPUT_PINS), "a new output must be switched off too"

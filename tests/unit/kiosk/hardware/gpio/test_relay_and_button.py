@@ -71,7 +71,7 @@ class TestKernelRelay:
 
     def test_one_relay_is_driven_in_one_way(self) -> None:
         with pytest.raises(ValueError, match="leave one out"):
-            config.Signal(relay=23, relay_led="kiosk-relay")
+            config.GpioSettings(relay=23, relay_led="kiosk-relay")
 
 
 class ShortToGround(MockPin):  # type: ignore[misc]  # gpiozero has no types
@@ -136,13 +136,13 @@ class TestButtons:
         assert "the kiosk is busy" in caplog.text
 
     def test_without_buttons_there_are_none(self) -> None:
-        assert open_buttons(config.Signal(pin_factory="mock"), on_admit=lambda: None, on_undo=lambda: None) == ()
+        assert open_buttons(config.GpioSettings(pin_factory="mock"), on_admit=lambda: None, on_undo=lambda: None) == ()
 
     def test_each_configured_button_does_its_own_thing(self) -> None:
         done: queue.SimpleQueue[str] = queue.SimpleQueue()
         pins = MockFactory()
         buttons = open_buttons(
-            config.Signal(pin_factory="mock", admit_button=5, undo_button=6),
+            config.GpioSettings(pin_factory="mock", admit_button=5, undo_button=6),
             on_admit=lambda: done.put("admit"),
             on_undo=lambda: done.put("undo"),
             make_factory=lambda _: pins,
@@ -178,7 +178,7 @@ class TestButtons:
             keys=config.KeySettings(
                 sealing_public_key=tmp_path, pseudonym_key=tmp_path, trust_list=tmp_path, root_public_key=tmp_path
             ),
-            gpio=config.Signal(pin_factory="mock", admit_button=5, undo_button=6),
+            gpio=config.GpioSettings(pin_factory="mock", admit_button=5, undo_button=6),
             access=config.AccessSettings(direction="out"),
         )
         with ExitStack() as house:
@@ -196,21 +196,21 @@ class TestButtons:
 
     def test_two_buttons_on_one_pin_are_a_mistake(self) -> None:
         with pytest.raises(ValueError, match=r"gpio.undo_button and gpio.admit_button are both on pin 5"):
-            config.Signal(admit_button=5, undo_button=5)
+            config.GpioSettings(admit_button=5, undo_button=5)
 
     def test_where_the_second_button_cannot_be_had_the_first_lets_its_pin_go(self) -> None:
         pins = MockFactory()
-        broken = config.Signal(pin_factory="mock").model_copy(update={"admit_button": 5, "undo_button": 99})
+        broken = config.GpioSettings(pin_factory="mock").model_copy(update={"admit_button": 5, "undo_button": 99})
         with pytest.raises(SignalError, match="99"):
             open_buttons(broken, on_admit=lambda: None, on_undo=lambda: None, make_factory=lambda _: pins)
         assert not pins.pins
 
     def test_the_doctor_sees_a_button_that_sticks(self) -> None:
-        both = config.Signal(pin_factory="mock", admit_button=5, undo_button=6)
+        both = config.GpioSettings(pin_factory="mock", admit_button=5, undo_button=6)
         factories = [MockFactory(), MockFactory(pin_class=ShortToGround)]
         assert read_button_states(both, lambda _: factories.pop(0)) == {"admit_button": False, "undo_button": True}
-        assert read_button_states(config.Signal(pin_factory="mock")) == {}
+        assert read_button_states(config.GpioSettings(pin_factory="mock")) == {}
 
     def test_a_button_on_a_lamps_pin_is_a_mistake(self) -> None:
         with pytest.raises(ValueError, match="both on pin 17"):
-            config.Signal(admit_button=17)
+            config.GpioSettings(admit_button=17)

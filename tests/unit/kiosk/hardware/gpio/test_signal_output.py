@@ -17,7 +17,7 @@ from kiosk.core.ports import SignalError
 from kiosk.hardware.gpio.pattern_player import DEFAULT_PATTERNS, Lamp, OutputState, PatternStep, SignalPattern
 from kiosk.hardware.gpio.signal_output import SignalOutput, all_outputs_off, open_pin_factory, open_signal
 
-WIRED = config.Signal(pin_factory="mock", relay=23)
+WIRED = config.GpioSettings(pin_factory="mock", relay=23)
 QUICK = {
     key: SignalPattern(
         pattern.name,
@@ -31,7 +31,7 @@ QUICK = {
 class Bench:
     """Lamps on mock pins, with everything that was seen and every level that a pin ever had."""
 
-    def __init__(self, settings: config.Signal = WIRED, factory: MockFactory | None = None) -> None:
+    def __init__(self, settings: config.GpioSettings = WIRED, factory: MockFactory | None = None) -> None:
         self.factory = factory or MockFactory()
         # Taken first: a factory that was closed forgets its pins, and would hand out new ones without a history.
         self.pins = {number: self.factory.pin(number) for number in (17, 27, 22, 18, 23)}
@@ -142,7 +142,7 @@ class TestPins:
         assert float(bench.pins[18].state) == 0.0
 
     def test_without_buzzer_and_relay_the_lamps_work(self) -> None:
-        bench = Bench(config.Signal(pin_factory="mock", buzzer=None))
+        bench = Bench(config.GpioSettings(pin_factory="mock", buzzer=None))
         bench.lamps.show(Outcome.FAIL)
         bench.wait_for("fail")
         bench.lamps.close()
@@ -156,7 +156,7 @@ class TestPins:
 
     def test_on_a_machine_without_pins_the_sentence_says_what_to_do(self) -> None:
         with pytest.raises(SignalError, match=r'gpio.pin_factory = "mock"|cannot be had'):
-            open_pin_factory(config.Signal())
+            open_pin_factory(config.GpioSettings())
 
     def test_a_pin_that_stops_obeying_is_raised_where_the_daemon_sees_it(self) -> None:
         failing = threading.Event()
