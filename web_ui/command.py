@@ -21,7 +21,7 @@ from web_ui.settings import WebSettings
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Accounts and audit log, instead of the file's.")
 @click.option("--host", help="Address to listen on, instead of page.host.")
 @click.option(
-    "--port", type=click.IntRange(0, 65535), help="Port to listen on, instead of page.port; 0 takes a free one."
+    "--port", type=click.IntRange(0, 65535), help="Port to listen on, instead of web.port. 0 takes a free one."
 )
 @click.pass_context
 def web(context: click.Context, /, path: Path | None, **instead: Path | str | int | None) -> None:
@@ -52,8 +52,8 @@ def setup(settings: WebSettings) -> None:
 
 
 @web.command()
-@click.option("--name", "names", multiple=True, help="A further name or address of this machine; may be repeated.")
-@click.option("--out", type=click.Path(path_type=Path), help="File to write; by default page.pem beside the accounts.")
+@click.option("--name", "names", multiple=True, help="A further name or address of this machine. May be repeated.")
+@click.option("--out", type=click.Path(path_type=Path), help="File to write. Default: web.pem beside the accounts.")
 @click.pass_obj
 def certificate(settings: WebSettings, names: tuple[str, ...], out: Path | None) -> None:
     """Make a certificate of one's own for the page, so that passwords cannot be read on the LAN."""

@@ -13,19 +13,19 @@ from kiosk.core.ports import KioskError
 
 COMMANDS = {
     "centre": ("kiosk.cli.centre:centre", "Receive passages from kiosks, and answer with receipts."),
-    "check-config": ("kiosk.cli.check_config:check_config", "Check a configuration file; name every mistake at once."),
+    "check-config": ("kiosk.cli.check_config:check_config", "Check a configuration file and report all mistakes."),
     "demo": ("kiosk.cli.demo:demo", "Watch the real product at work with synthetic people."),
     "deny": ("kiosk.cli.issuing.deny:deny", "Withdraw passes: make and show denylists."),
     "doctor": ("kiosk.cli.doctor.command:doctor", "Look over this device and say what to do."),
     "issue": ("kiosk.cli.issuing.issue:issue", "Make a signing key and passes to print."),
     "pki": ("kiosk.cli.pki:pki", "Make and renew the certificates of broker, centre and kiosks."),
     "purge": ("kiosk.cli.purge:purge", "Keep the retention promise on a device whose kiosk does not run."),
-    "read": ("kiosk.cli.read:read", "Read the codes in pictures (laboratory)."),
+    "read": ("kiosk.cli.read:read", "Read the codes in image files."),
     "run": ("kiosk.cli.run:run", "Run the kiosk."),
     "signal": ("kiosk.cli.signal:signal", "Play a lamp and buzzer pattern."),
     "status": ("kiosk.cli.status:status", "What the running kiosk says of itself."),
     "trust": ("kiosk.cli.issuing.trust:trust", "Make and show trust lists."),
-    "verify": ("kiosk.cli.issuing.verify:verify", "Decide on code texts from standard input (laboratory)."),
+    "verify": ("kiosk.cli.issuing.verify:verify", "Decide on code texts from standard input."),
 }
 ENTRY_POINTS = "kiosk.commands"
 

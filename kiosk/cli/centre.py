@@ -157,7 +157,7 @@ def _format_device(device: fleet_status.DeviceStatus) -> Iterator[str]:
 @centre.command(name="unseal")
 @click.option("--key", "key_path", type=click.Path(path_type=Path), required=True, help="The private sealing key, PEM.")
 @click.option("--site", required=True)
-@click.option("--device", help="One gate of the site; all of them where left out.")
+@click.option("--device", help="One gate of the site. Default: all.")
 @click.option("--since", required=True, type=click.DateTime(), help="UTC.")
 @click.option("--until", required=True, type=click.DateTime(), help="UTC.")
 @click.option("--requested-by", required=True, help="The name of the officer who asks.")

@@ -21,7 +21,7 @@ LIVE_FRAMES_PER_S = 15.0
 @click.option(
     "--once",
     is_flag=True,
-    help="Play the queue of people once, as fast as it decodes; exit 0 if all went as it should.",
+    help="Play the scenario once, as fast as it decodes. Exit 0 if every decision was correct and no event was lost or duplicated.",
 )
 @click.option(
     "--json", "as_json", is_flag=True, help="With --once: print nothing but the verdict, as one line of JSON."

@@ -21,10 +21,10 @@ MAX_DURATION_S = 5.0
     "--config", "path", type=click.Path(path_type=Path), default=config.DEFAULT_PATH, help="Configuration file."
 )
 def purge(path: Path) -> None:
-    """Delete delivered passages that are older than `storage.retention_days`. A running kiosk does so by itself.
+    """Delete delivered events that are older than `storage.retention_days`. A running kiosk does so by itself.
 
-    Works for five seconds at most; what is left goes the next time. Nothing goes by age while the clock is not set, and
-    an undelivered passage never goes.
+    Works for five seconds at most. The rest is deleted the next time. Nothing is deleted by age while the clock is not set.
+    An undelivered event is never deleted.
     """
     settings = config.load_settings(path)
     with ExitStack() as house:

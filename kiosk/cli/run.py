@@ -19,7 +19,7 @@ from kiosk.system.journal import configure_logging
 def run(path: Path | None, source: str | None) -> None:
     """Run the kiosk until SIGTERM or Ctrl-C.
 
-    Without a configuration it runs as a laboratory kiosk: keys of its own in a scratch folder, mock pins, no broker.
+    Without a configuration it runs in development mode: keys of its own in a scratch folder, mock pins, no broker.
     """
     configure_logging()
     with ExitStack() as scratch:
@@ -33,7 +33,7 @@ def _development_config(scratch: ExitStack) -> Path:
 
     premises = scratch.enter_context(temporary_sandbox())
     logging.getLogger(__name__).warning(
-        "no configuration at %s: this is a laboratory kiosk, its keys and records in %s are gone when it stops",
+        "no configuration at %s: development mode, its keys and records in %s are deleted when it stops",
         config.DEFAULT_PATH,
         premises.folder,
     )

@@ -1,4 +1,4 @@
-"""`kiosk signal`: play a pattern on the configured lamps and buzzer, or put everything dark."""
+"""`kiosk signal`: play a pattern on the configured lamps and buzzer, or switch everything off."""
 
 import threading
 from pathlib import Path
@@ -10,7 +10,7 @@ from kiosk.core.model import DeviceState, Outcome
 from kiosk.hardware.gpio.pattern_player import DEFAULT_PATTERNS, Lamp, OutputState, SignalPattern, build_patterns
 from kiosk.hardware.gpio.signal_output import all_outputs_off, open_signal
 
-OFF = "dark"
+OFF = "off"
 _KEYS: dict[str, Outcome | DeviceState] = {pattern.name: key for key, pattern in DEFAULT_PATTERNS.items()}
 _PLACES = ((Lamp.RED, "RED"), (Lamp.AMBER, "AMBER"), (Lamp.GREEN, "GREEN"))  # left to right
 
@@ -32,13 +32,12 @@ def max_preview_s(pattern: SignalPattern) -> float:
 @click.option(
     "--config", "path", type=click.Path(path_type=Path), default=config.DEFAULT_PATH, help="Configuration file."
 )
-@click.option("--mock", is_flag=True, help="Without pins, and without a configuration file: only show it here.")
-@click.option("--relay", is_flag=True, help="Let a pass energise the relay too. Somebody may walk into a door.")
+@click.option("--mock", is_flag=True, help="Show the pattern here only. No pins and no configuration file are needed.")
+@click.option("--relay", is_flag=True, help="Energise the relay too. A door may open.")
 def signal(pattern: str, path: Path, *, mock: bool, relay: bool) -> None:
     """Play PATTERN once, as configured. The kiosk must not be running: it owns the pins (systemctl stop kiosk).
 
-    `dark` plays nothing: it takes the pins, puts lamps, buzzer and relay off and lets go. systemd calls it whenever the
-    kiosk has ended, however it ended.
+    `off` plays nothing. It takes the pins, switches lamps, buzzer and relay off, and releases the pins.
     """
     settings = config.GpioSettings(pin_factory="mock") if mock else config.load_settings(path).gpio
     if pattern != OFF and not relay:

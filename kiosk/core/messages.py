@@ -64,7 +64,7 @@ REASON_TEXTS: Mapping[Reason, LocalizedText] = MappingProxyType(
             "Không nhận ra mã này. Hãy đưa mã cá nhân của mình.", "This code is not known. Show your personal code."
         ),
         Reason.INSUFFICIENT_ASSURANCE: LocalizedText(
-            "Ở đây cần mã có chữ ký điện tử.", "A signed code is needed here; this one only says who you are."
+            "Ở đây cần mã có chữ ký điện tử.", "A signed code is needed here. This one only says who you are."
         ),
         Reason.NOT_ACCEPTED: LocalizedText(
             "Cổng này không nhận loại mã này.", "This gate does not take this kind of code."
@@ -92,7 +92,7 @@ REASON_TEXTS: Mapping[Reason, LocalizedText] = MappingProxyType(
         ),
         Reason.CLOSED: LocalizedText("Ngoài giờ mở cửa.", "Outside the opening hours."),
         Reason.CAPACITY_REACHED: LocalizedText(
-            "Bên trong đã đủ người. Xin chờ có người ra.", "It is full inside. Wait until somebody leaves."
+            "Bên trong đã đủ người. Xin chờ có người ra.", "It is full inside. Wait until a person leaves."
         ),
         Reason.LISTS_STALE: LocalizedText(
             "Danh sách tin cậy trong máy đã quá cũ. Gọi trung tâm.", "This device's lists are too old. Call the centre."

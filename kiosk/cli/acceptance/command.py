@@ -80,13 +80,13 @@ def run_steps(
     steps: Iterable[tuple[str, AcceptanceStep]] = STEPS,
     now: Callable[[], datetime] | None = None,
 ) -> list[StepResult]:
-    """Go through the steps that are not met yet, keep the report after each, and return all findings.
+    """Go through the steps that have not passed yet, keep the report after each, and return all results.
 
-    A step that was met in an earlier report of this folder is not asked again: an interrupted walk goes on.
+    A step that passed in an earlier report of this folder is not asked again: an interrupted walk goes on.
     """
     clock = now or (lambda: datetime.now(UTC))
     earlier = read_report(folder, context.settings)
-    found = {name: finding for name, finding in earlier.items() if finding.status is StepStatus.PASSED}
+    found = {name: result for name, result in earlier.items() if result.status is StepStatus.PASSED}
     if WATCHDOG in earlier and WATCHDOG not in found:
         found[WATCHDOG] = _result_after_reset(context, earlier[WATCHDOG], clock())
     for name, step in steps:
@@ -97,7 +97,7 @@ def run_steps(
     if found.get(WATCHDOG, StepResult(WATCHDOG, StepStatus.PENDING)).status is not StepStatus.PASSED:
         found[WATCHDOG] = crash_kernel(
             context,
-            lambda finding: write_report([*_without_watchdog(found), finding], folder, context.settings, clock()),
+            lambda result: write_report([*_without_watchdog(found), result], folder, context.settings, clock()),
             clock(),
         )
     write_report(found.values(), folder, context.settings, clock())
@@ -105,7 +105,7 @@ def run_steps(
 
 
 def _without_watchdog(results: Mapping[str, StepResult]) -> list[StepResult]:
-    return [finding for name, finding in results.items() if name != WATCHDOG]
+    return [result for name, result in results.items() if name != WATCHDOG]
 
 
 def crash_kernel(context: AcceptanceContext, save_result: Callable[[StepResult], None], now_at: datetime) -> StepResult:
@@ -161,13 +161,13 @@ def _print_result(result: StepResult, *, vietnamese: bool) -> None:
 
 
 def run_acceptance(settings: config.Settings, folder: Path) -> int:
-    """The command: walk, say where the report is. Exit status 0 where every step was met. Raises KioskError where no kiosk runs."""
+    """The command: walk, say where the report is. Exit status 0 where every step passed. Raises KioskError where no kiosk runs."""
     if read_status(settings.run_dir) is None:
         raise KioskError(
             "The kiosk does not run here, so there is nothing to accept. Start it:  sudo systemctl start kiosk"
         )
-    findings = run_steps(DeviceContext(settings), folder)
-    open_ones = sum(finding.status is not StepStatus.PASSED for finding in findings)
+    results = run_steps(DeviceContext(settings), folder)
+    remaining = sum(result.status is not StepStatus.PASSED for result in results)
     for path in report_paths(folder, settings):
         click.echo(str(path))
-    return 1 if open_ones else 0
+    return 1 if remaining else 0

@@ -9,16 +9,16 @@ from kiosk import config
 
 
 class StepStatus(StrEnum):
-    """How a step ended. OPEN: it was skipped, or it waits for the next run."""
+    """How a step ended. PENDING: it was skipped, or it waits for the next run."""
 
-    PASSED = "met"
-    FAILED = "not-met"
-    PENDING = "open"
+    PASSED = "passed"
+    FAILED = "failed"
+    PENDING = "pending"
 
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """One line of the report; `value` holds what was measured, in words without a person's data."""
+    """One line of the report. `detail` holds what was measured, without data about persons."""
 
     name: str
     status: StepStatus
@@ -26,7 +26,7 @@ class StepResult:
 
 
 def step_result(name: str, detail: str = "", *, passed: bool | None) -> StepResult:
-    """A step that is met or not; None where nobody could or would say."""
+    """A step that passed or failed; None where there is no answer."""
     return StepResult(
         name, StepStatus.PENDING if passed is None else StepStatus.PASSED if passed else StepStatus.FAILED, detail
     )

@@ -1,4 +1,4 @@
-"""The report of an acceptance: one line a step, for people and for programs; nobody who passed is in it."""
+"""The report of an acceptance: one line a step, for people and for programs, without data about persons."""
 
 import json
 from collections.abc import Iterable
@@ -12,9 +12,9 @@ from kiosk.cli.acceptance.context import StepResult, StepStatus
 
 WATCHDOG = "watchdog"
 STATUS_LABELS = {
-    StepStatus.PASSED: ("ok", "đạt", "green"),
-    StepStatus.FAILED: ("BAD", "KHÔNG ĐẠT", "red"),
-    StepStatus.PENDING: ("open", "chưa làm", "yellow"),
+    StepStatus.PASSED: ("passed", "đạt", "green"),
+    StepStatus.FAILED: ("FAILED", "KHÔNG ĐẠT", "red"),
+    StepStatus.PENDING: ("pending", "chưa làm", "yellow"),
 }
 STEP_LABELS = {
     "board": ("bo mạch và nhân hệ điều hành", "board and vendor kernel"),
@@ -29,7 +29,7 @@ STEP_LABELS = {
     "covered-lens": ("che ống kính", "covered lens"),
     "noise": ("nhiễu ở nút nhấn", "pull-ups and noise"),
     "button": ("nút nhấn", "button"),
-    "relay-after-a-kill": ("rơ-le sau khi bị ngắt", "relay after a kill"),
+    "relay-after-kill": ("rơ-le sau khi bị ngắt", "relay after kill"),
     "network": ("mạng", "Wi-Fi"),
     WATCHDOG: ("bộ canh giờ của bo mạch", "hardware watchdog"),
 }
@@ -42,11 +42,11 @@ def report_paths(folder: Path, settings: config.Settings) -> tuple[Path, Path]:
 
 
 def read_report(folder: Path, settings: config.Settings) -> dict[str, StepResult]:
-    """The findings of an earlier report; none where there is none or it cannot be read."""
+    """The results of an earlier report; empty where there is none or it cannot be read."""
     try:
         found = json.loads(report_paths(folder, settings)[0].read_text(encoding="utf-8"))
         rows = [
-            StepResult(str(row["name"]), StepStatus(row["verdict"]), str(row["value"])) for row in found["findings"]
+            StepResult(str(row["name"]), StepStatus(row["status"]), str(row["detail"])) for row in found["results"]
         ]
     except (OSError, ValueError, KeyError, TypeError):
         return {}
@@ -55,7 +55,7 @@ def read_report(folder: Path, settings: config.Settings) -> dict[str, StepResult
 
 def write_report(results: Iterable[StepResult], folder: Path, settings: config.Settings, now_at: datetime) -> None:
     """Write both reports; raises OSError where the folder cannot be written."""
-    rows = sorted(results, key=lambda finding: list(STEP_LABELS).index(finding.name))
+    rows = sorted(results, key=lambda result: list(STEP_LABELS).index(result.name))
     as_json, as_text = report_paths(folder, settings)
     head = {
         "site": settings.site.site,
@@ -64,12 +64,12 @@ def write_report(results: Iterable[StepResult], folder: Path, settings: config.S
         "at": now_at.isoformat(timespec="seconds"),
     }
     as_json.write_text(
-        json.dumps({**head, "findings": [asdict(row) for row in rows]}, ensure_ascii=False, indent=1) + "\n",
+        json.dumps({**head, "results": [asdict(row) for row in rows]}, ensure_ascii=False, indent=1) + "\n",
         encoding="utf-8",
     )
     lines = [f"entrance-kiosk {head['version']}, {head['site']}/{head['device']}, {head['at']}", ""]
     lines += [
-        f"{STATUS_LABELS[row.status][1]:<10} {STATUS_LABELS[row.status][0]:<5} {STEP_LABELS[row.name][0]} / {STEP_LABELS[row.name][1]}: {row.detail}"
+        f"{STATUS_LABELS[row.status][1]:<10} {STATUS_LABELS[row.status][0]:<7} {STEP_LABELS[row.name][0]} / {STEP_LABELS[row.name][1]}: {row.detail}"
         for row in rows
     ]
     as_text.write_text("\n".join(lines) + "\n", encoding="utf-8")

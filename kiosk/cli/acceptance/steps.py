@@ -172,7 +172,7 @@ def check_relay_after_kill(context: AcceptanceContext) -> StepResult:
         "Hold up a valid code; as the lamp lights the program is killed. Watch lamps and relay.",
     )
     if context.wait_until(lambda: decision_count(context) > before, SCAN_TIMEOUT_S) is None:
-        return StepResult("relay-after-a-kill", StepStatus.PENDING, "nothing was shown to the camera")
+        return StepResult("relay-after-kill", StepStatus.PENDING, "nothing was shown to the camera")
     status = context.read_status()
     pid = status["pid"] if status else 0
     context.run_command("systemctl", "kill", "--signal=KILL", "--kill-who=main", "kiosk")
@@ -182,8 +182,8 @@ def check_relay_after_kill(context: AcceptanceContext) -> StepResult:
         f"Were lamps, buzzer and relay off within {OUTPUTS_OFF_TIMEOUT_S:.0f} s after the kill?",
     )
     if back_s is None:
-        return StepResult("relay-after-a-kill", StepStatus.FAILED, "never back")
-    return step_result("relay-after-a-kill", f"back after {back_s:.1f} s", passed=fell)
+        return StepResult("relay-after-kill", StepStatus.FAILED, "never back")
+    return step_result("relay-after-kill", f"back after {back_s:.1f} s", passed=fell)
 
 
 def _restarted_and_ready(context: AcceptanceContext, pid: int) -> bool:
@@ -219,6 +219,6 @@ def check_network(context: AcceptanceContext) -> StepResult:
 STEPS: tuple[tuple[str, AcceptanceStep], ...] = (
     ("board", check_board), ("firmware", check_firmware), ("ready", check_ready), ("timings", measure_timings),
     ("focus-near", check_focus_near), ("focus-far", check_focus_far), ("exposure-bright", check_exposure_bright), ("exposure-dim", check_exposure_dim), ("lamps", check_lamps),
-    ("covered-lens", check_covered_lens), ("noise", check_button_noise), ("button", check_button), ("relay-after-a-kill", check_relay_after_kill),
+    ("covered-lens", check_covered_lens), ("noise", check_button_noise), ("button", check_button), ("relay-after-kill", check_relay_after_kill),
     ("network", check_network),
 )  # fmt: skip

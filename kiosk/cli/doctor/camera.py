@@ -27,7 +27,7 @@ from kiosk.hardware.cameras.factory import open_camera
     "--picture", type=click.Path(path_type=Path), default=None, help="Write a coarse picture of the view here (PNG)."
 )
 def camera(path: Path, source: str | None, frames: int, picture: Path | None) -> None:
-    """Check aim, light and focus. Hold a card with a code up while it runs; it ends when the code was read.
+    """Check aim, light and focus. Hold up a card with a code while it runs. It ends when the code was read.
 
     The kiosk must not be running, because a camera serves one program. Exit status 1 when something has to be changed.
     """
@@ -40,7 +40,7 @@ def camera(path: Path, source: str | None, frames: int, picture: Path | None) ->
     click.echo(_format_quality(view, module_px, (width, height), settings.site.language))
     sentences = aiming_advice(view, module_px)
     for each in sentences:
-        mark = click.style("ok   ", fg="green") if each.is_ok else click.style("look ", fg="yellow")
+        mark = click.style("pass ", fg="green") if each.is_ok else click.style("warn ", fg="yellow")
         click.echo(mark + (each.vi if settings.site.language == "vi" else each.en))
     if picture is not None:
         save_masked_image(frame.luma, [reading.corners for reading in sight.codes if reading.corners], picture)

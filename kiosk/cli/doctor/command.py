@@ -28,9 +28,9 @@ from kiosk.system.status_file import read_status
 CONNECT_TIMEOUT_S = 5.0
 SUBCOMMANDS = {"camera": "kiosk.cli.doctor.camera:camera"}
 STATUS_LABELS = {
-    CheckStatus.PASS: ("ok", "green"),
-    CheckStatus.WARN: ("look", "yellow"),
-    CheckStatus.FAIL: ("BAD", "red"),
+    CheckStatus.PASS: ("pass", "green"),
+    CheckStatus.WARN: ("warn", "yellow"),
+    CheckStatus.FAIL: ("fail", "red"),
 }
 
 DeviceProbe = Callable[[config.Settings], Iterator[HealthCheck]]
@@ -68,7 +68,7 @@ class DoctorGroup(click.Group):
 def doctor(ctx: click.Context, path: Path, *, acceptance: bool, report: Path) -> None:
     """Look over camera, pins, disk, clock, keys, lists and the way to the centre. Exit status 1 when something is bad.
 
-    Camera and pins are tried only while the kiosk is not running; of a running one its own self-check is shown.
+    Camera and pins are tried only while the kiosk is stopped. For a running kiosk its own health checks are shown.
     """
     if ctx.invoked_subcommand is not None:
         return

@@ -22,7 +22,7 @@ def deny() -> None:
     "--from", "source", type=click.File("r"), help="More serials, one a line (a register's first column will do)."
 )
 @click.option("--uvci", multiple=True, help="Withdraw an HCERT by its certificate identifier.")
-@click.option("--anew", is_flag=True, help="Begin an empty list instead of adding to the one that is there.")
+@click.option("--replace", is_flag=True, help="Start an empty list instead of adding to the existing one.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The denylist to write.")
 @root_keys.private_option
 @root_keys.password_option
@@ -31,7 +31,7 @@ def add(
     source: TextIO | None,
     uvci: tuple[str, ...],
     *,
-    anew: bool,
+    replace: bool,
     out: Path,
     root_key: Path | None,
     password_file: Path | None,
@@ -40,7 +40,7 @@ def add(
     texts = [*serials, *_first_column(source)]
     entries = [_parse_serial(text) for text in texts] + [denylist.hcert_denylist_entry(each) for each in uvci]
     root = root_keys.open_root_key(root_key, password_file, beside=out)
-    made = list_builder.build_denylist(entries, out, root, datetime.now(UTC).replace(microsecond=0), replace=anew)
+    made = list_builder.build_denylist(entries, out, root, datetime.now(UTC).replace(microsecond=0), replace=replace)
     click.echo(f"Denylist {made.number} with {len(made.entries)} passes: {out}")
 
 

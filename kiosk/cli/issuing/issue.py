@@ -36,10 +36,10 @@ class _PrintJob:
 
 @click.command("issue")
 @click.option(
-    "--key", "key_path", type=click.Path(path_type=Path), help="The issuer's private key; made where it is missing."
+    "--key", "key_path", type=click.Path(path_type=Path), help="Private key of the issuer. It is made if missing."
 )
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for what is made.")
-@click.option("--name", default="Khách", show_default=True, help="Name printed on the card; it is not in the code.")
+@click.option("--name", default="Khách", show_default=True, help="Name printed on the card. It is not in the code.")
 @click.option("--days", type=click.IntRange(1, 366), default=30, show_default=True, help="How long the pass is valid.")
 @click.option(
     "--status-class", type=click.IntRange(0, 255), default=1, show_default=True, help="Status class in the pass."
@@ -49,7 +49,7 @@ class _PrintJob:
     type=click.IntRange(0, 8784),
     default=48,
     show_default=True,
-    help="For how long the declaration made with it counts; 0: none was made.",
+    help="How long the declaration made with it is valid. 0: no declaration.",
 )
 @click.option(
     "--csv", "csv_path", type=click.Path(path_type=Path), help="Many at once: a CSV file with a column `name`."
@@ -63,8 +63,8 @@ class _PrintJob:
     help="Size.",
 )
 @click.option("--poster", metavar="ADDRESS", help="Print a poster (15 x 15 cm) with this address instead of a pass.")
-@click.option("--label", default="", help="Name of the issuer, in a new key and on cards; of the place, on a poster.")
-@click.option("--classes", default="", help="Status classes a new key may issue, like 1,2,3; all where left out.")
+@click.option("--label", default="", help="Name of the issuer (in a new key, on cards) or of the place (on a poster).")
+@click.option("--classes", default="", help="Status classes that a new key may issue, such as 1,2,3. Default: all.")
 @click.option("--password-file", type=click.Path(path_type=Path), help="File with the password of the key.")
 def issue(
     *,

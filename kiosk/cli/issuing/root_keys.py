@@ -10,13 +10,13 @@ from kiosk.credentials.issuing import key_files, list_builder
 private_option = click.option(
     "--root-key",
     type=click.Path(path_type=Path),
-    help="Private root key; else root.key beside the list, made if missing.",
+    help="Private root key. Default: root.key beside the list, made if missing.",
 )
 password_option = click.option(
     "--password-file", type=click.Path(path_type=Path), help="File with the root key's password."
 )
 public_option = click.option(
-    "--root", "root_path", type=click.Path(path_type=Path), help="Root public key; else root.pem beside the list."
+    "--root", "root_path", type=click.Path(path_type=Path), help="Root public key. Default: root.pem beside the list."
 )
 
 

@@ -22,7 +22,7 @@ def trust() -> None:
 )
 @click.option("--password-file", type=click.Path(path_type=Path), help="File with a password to lock it.")
 def make_root(key_path: Path, password_file: Path | None) -> None:
-    """Make a root key; keep it offline. Its public half, root.pem beside it, goes to every kiosk."""
+    """Make a root key. Keep it offline. Its public half, root.pem beside it, goes to every kiosk."""
     password = key_files.read_password(password_file)
     list_builder.load_or_create_root_key(key_path, password)
     click.echo(

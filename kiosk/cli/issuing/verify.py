@@ -35,10 +35,10 @@ class _TimeParam(click.ParamType[datetime]):
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per line instead of a sentence.")
 @click.option("--trust", "trust_path", type=click.Path(path_type=Path), required=True, help="Trust list.")
 @click.option(
-    "--root", "root_path", type=click.Path(path_type=Path), help="Root public key; else root.pem beside the list."
+    "--root", "root_path", type=click.Path(path_type=Path), help="Root public key. Default: root.pem beside the list."
 )
 @click.option("--deny", "deny_path", type=click.Path(path_type=Path), help="Denylist.")
-@click.option("--at", type=_TimeParam(), help="Judge as at this time (ISO 8601); now where left out.")
+@click.option("--at", type=_TimeParam(), help="Decide as at this time (ISO 8601). Default: now.")
 @click.option("--language", type=click.Choice(["vi", "en"]), default="vi", show_default=True, help="Of the sentences.")
 @click.argument("source", type=click.File("rb"), default="-")
 def verify(

@@ -27,12 +27,12 @@ def test_every_environment_of_the_table_is_a_file_and_its_command_names_it() -> 
     found = environments()
     assert len(found) >= 9
     for name, command in found.items():
-        assert (PROJECT / FILES.get(name, f"tests/system/{name}/run.py")).exists(), name
+        assert (PROJECT / FILES.get(name, f"tests/system/{name}/test_{name}.py")).exists(), name
         assert re.fullmatch(rf"make test(-{name})?", command), command
 
 
 def test_no_system_test_is_left_out() -> None:
-    runnable = {path.parent.name for path in (PROJECT / "tests/system").glob("*/run.py")}
+    runnable = {path.parent.name for path in (PROJECT / "tests/system").glob("*/test_*.py")}
     assert runnable
     assert runnable <= set(environments()), runnable - set(environments())
 

@@ -55,11 +55,11 @@ def openapi_description() -> dict[str, Any]:
     status = {"$ref": "#/components/schemas/KioskStatus"}
     paths = {
         "/healthz": _get_operation(
-            "Does the page live?", {"200": ("It does; the daemon's state stands in it.", json, health)}
+            "Does the web process run?", {"200": ("It runs. The answer holds the state of the daemon.", json, health)}
         ),
         "/readyz": _get_operation(
             "Can people pass?",
-            {"200": ("They can.", json, health), "503": ("They cannot, or nobody knows.", json, health)},
+            {"200": ("They can.", json, health), "503": ("They cannot, or it is unknown.", json, health)},
         ),
         "/api/v1/status": _get_operation(
             "The daemon's snapshot.", {"200": ("Whether it may be believed, and it.", json, status)}
