@@ -129,4 +129,4 @@ def _values(annotation: Any) -> str:
 
 
 BLOCKS: Blocks = {"reference/configuration.md": {"settings": reference}}
-FILES: Files = {"reference/kiosk.example.toml": example}
+FILES: Files = {"reference/files/kiosk.example.toml": example}

@@ -1,4 +1,4 @@
-"""Makes docs/reference/grafana.json: a Grafana dashboard of the kiosks of a city, from the metrics that the pages publish."""
+"""Makes docs/reference/files/grafana.json: a Grafana dashboard of the kiosks of a city, from the metrics that the pages publish."""
 
 import json
 from dataclasses import dataclass
@@ -85,4 +85,4 @@ def _drawn(number: int, source: dict[str, str], panel: Panel) -> dict[str, Any]:
     }  # fmt: skip
 
 
-FILES: Files = {"reference/grafana.json": text}
+FILES: Files = {"reference/files/grafana.json": text}

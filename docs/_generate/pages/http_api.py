@@ -42,4 +42,4 @@ def document() -> str:
 
 
 BLOCKS: Blocks = {"reference/http.md": {"addresses": addresses, "schemas": schemas}}
-FILES: Files = {"reference/openapi.json": document}
+FILES: Files = {"reference/files/openapi.json": document}

@@ -41,16 +41,16 @@ GLIBC_MINORS = range(17, 37)  # Debian 12 has glibc 2.36
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the bundle and print its path."""
-    parser = argparse.ArgumentParser(prog="make bundle", description="One file to install from, without a network.")
+    parser = argparse.ArgumentParser(prog="make bundle", description="One file to install from, without a network.", allow_abbrev=False)
     parser.add_argument("--machines", nargs="+", default=["aarch64"], choices=["aarch64", "x86_64"])
     parser.add_argument("--pythons", nargs="+", default=list(PYTHONS), choices=PYTHONS)
     parser.add_argument("--out", type=Path, default=PROJECT / "dist", help="folder for the bundle [dist]")
     parser.add_argument("--project", type=Path, default=PROJECT, help="the checkout to bundle")
-    parser.add_argument("--folder", action="store_true", help="leave the bundle unpacked")
+    parser.add_argument("--unpacked", action="store_true", help="write a folder instead of a .tar")
     asked = parser.parse_args(arguments)
     targets = [(machine, python) for machine in asked.machines for python in asked.pythons]
     asked.out.mkdir(parents=True, exist_ok=True)
-    made = build_bundle(asked.project, targets, asked.out, unpacked=asked.folder)
+    made = build_bundle(asked.project, targets, asked.out, unpacked=asked.unpacked)
     print(made)  # noqa: T201  a command's own output
     return 0
 
@@ -108,7 +108,7 @@ def _copy_contents(folder: Path, project: Path, own: Path, targets: Sequence[tup
         shutil.copytree(project / name, folder / "system" / name)
     _compile_overlay(folder / "system/firmware_config")
     copy_installer(project, folder / "installer")
-    shutil.copy(project / "docs/reference/kiosk.example.toml", folder)
+    shutil.copy(project / "docs/reference/files/kiosk.example.toml", folder)
     shutil.copy(project / "install.sh", folder)
 
 

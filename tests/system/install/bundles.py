@@ -9,7 +9,7 @@ from kiosk.installer.bundle.build import build_bundle
 from tests.paths import PROJECT
 
 PARTS = ("kiosk", "mqtt", "web_ui", "systemd", "firmware_config")
-FILES = ("pyproject.toml", "uv.lock", "README.md", "install.sh", "docs/reference/kiosk.example.toml")
+FILES = ("pyproject.toml", "uv.lock", "README.md", "install.sh", "docs/reference/files/kiosk.example.toml")
 STEP = (
     '\nMIGRATIONS = (*MIGRATIONS, "ALTER TABLE event ADD COLUMN weather TEXT; CREATE TABLE mood (x INTEGER) STRICT;")'
 )

@@ -100,7 +100,7 @@ def test_files_that_are_named_and_missing_are_all_told(tmp_path: Path) -> None:
 
 
 def test_the_commented_example_is_good() -> None:
-    example = PROJECT / "docs/reference/kiosk.example.toml"
+    example = PROJECT / "docs/reference/files/kiosk.example.toml"
     assert config.load_settings(example).site.site == "cho-dong-ba"
 
 

@@ -16,7 +16,7 @@ def nobody(name: str) -> str:
 
 
 def test_the_configuration_is_made_once_from_the_example_and_can_be_read(tmp_path: Path) -> None:
-    layout, example = InstallLayout(tmp_path), PROJECT / "docs/reference/kiosk.example.toml"
+    layout, example = InstallLayout(tmp_path), PROJECT / "docs/reference/files/kiosk.example.toml"
     answers = {"site": "cho-an-cuu", "gate": "cong-2"}
     assert initial_config.write_config(layout, example, dict(answers), nobody)
     found = config.load_settings(layout.config_file)
@@ -31,7 +31,7 @@ def test_the_configuration_is_made_once_from_the_example_and_can_be_read(tmp_pat
 
 @pytest.mark.parametrize("name", ["Chợ", "a b", "", "../x", 'a"b', "a" * 64])
 def test_a_name_that_the_configuration_would_refuse_is_refused_at_once(tmp_path: Path, name: str) -> None:
-    example = PROJECT / "docs/reference/kiosk.example.toml"
+    example = PROJECT / "docs/reference/files/kiosk.example.toml"
     with pytest.raises(InstallError, match="--gate"):
         initial_config.write_config(InstallLayout(tmp_path), example, {"site": "x", "gate": name}, nobody)
     assert not InstallLayout(tmp_path).config_file.exists()
