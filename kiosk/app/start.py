@@ -26,7 +26,9 @@ def run_from_config(path: Path, source: str | None = None) -> None:
 
 def main() -> None:
     """Our own errors end in their sentence and status 1, not in a traceback."""
-    parser = argparse.ArgumentParser(prog="python -m kiosk.app.start", description="Run the kiosk until SIGTERM.")
+    parser = argparse.ArgumentParser(
+        prog="python -m kiosk.app.start", description="Run the kiosk until SIGTERM.", allow_abbrev=False
+    )
     parser.add_argument("--config", type=Path, default=config.DEFAULT_PATH, metavar="FILE")
     parser.add_argument("--camera", metavar="SOURCE", help="instead of the configured one")
     asked = parser.parse_args()

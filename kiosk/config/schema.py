@@ -1,6 +1,6 @@
 """The schema of the configuration: every setting with its type, default, limits and unit.
 
-docs/reference/configuration.md and kiosk.example.toml are generated from here. Settings never hold secrets. They name files.
+docs/reference/configuration.md and files/kiosk.example.toml are generated from here. Settings never hold secrets. They name files.
 """
 
 from pathlib import Path
@@ -65,23 +65,23 @@ class DecodingSettings(Section):
 class PatternSettings(Section):
     """Each pattern as pulses in seconds: `0.4!` lit with sound, `0.4` lit, `-0.4` dark. The lamps of a pattern are fixed."""
 
-    pass_pattern: str = "0.4! 1.1"
+    pass_pattern: str = signal_patterns.DEFAULT_PATTERNS["pass"]
     """Right lamp. Patterns differ in the number of flashes and in their beeps. The limit is three flashes a second."""
-    fail_pattern: str = "0.2! -0.15 0.2! -0.15 0.2! -0.15 0.9"
+    fail_pattern: str = signal_patterns.DEFAULT_PATTERNS["fail"]
     """Left lamp."""
-    check_again_pattern: str = "0.3! -0.3 0.3! -0.3 0.5"
+    check_again_pattern: str = signal_patterns.DEFAULT_PATTERNS["check_again"]
     """Middle lamp."""
-    out_of_order_pattern: str = "1.0!"
+    out_of_order_pattern: str = signal_patterns.DEFAULT_PATTERNS["out_of_order"]
     """Left and middle lamp together, once. Then they stay lit."""
-    starting_pattern: str = "0.25 0.25"
+    starting_pattern: str = signal_patterns.DEFAULT_PATTERNS["starting"]
     """Two pulses: left lamp, middle lamp, repeated until the kiosk is ready."""
-    pass_hz: ToneHz = 1760
+    pass_hz: ToneHz = signal_patterns.DEFAULT_TONES_HZ["pass"]
     """Tone on a passive buzzer. Tones differ by at least a tenth."""
-    fail_hz: ToneHz = 392
+    fail_hz: ToneHz = signal_patterns.DEFAULT_TONES_HZ["fail"]
     """Tone on a passive buzzer."""
-    check_again_hz: ToneHz = 784
+    check_again_hz: ToneHz = signal_patterns.DEFAULT_TONES_HZ["check_again"]
     """Tone on a passive buzzer."""
-    out_of_order_hz: ToneHz = 262
+    out_of_order_hz: ToneHz = signal_patterns.DEFAULT_TONES_HZ["out_of_order"]
     """Tone on a passive buzzer."""
 
     @model_validator(mode="after")

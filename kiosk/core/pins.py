@@ -23,5 +23,5 @@ def default_pin(name: str) -> int | None:
 
 
 def off_is_high(name: str, *, active_high: bool, passive_buzzer: bool) -> bool:
-    """Whether an output is off at a high level. A passive buzzer sounds by pulses, so it is silent at a low level on every board."""
+    """Whether an output is off at a high level. A passive buzzer sounds by pulses: low is off on every board."""
     return not active_high and not (name == "buzzer" and passive_buzzer)

@@ -30,20 +30,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         device.require_root()
         device.require_persistent_root(layout, Path("/proc/mounts").read_text(encoding="utf-8"))
-        if asked.verb == "recover":  # must not wait for the lock of the install.sh that waits for us
-            upgrade.recover_from_interruption(layout, Systemctl(), why="interrupted", booting=asked.booting)
+        if asked.command == "recover":  # must not wait for the lock of the install.sh that waits for us
+            upgrade.recover_from_interruption(layout, Systemctl(), reason="interrupted", booting=asked.booting)
             return 0
-        if asked.verb == "switch":
-            return _run_switch(asked.release, layout, asked.ready_within)
+        if asked.command == "switch":
+            return _run_switch(asked.release, layout, asked.ready_timeout)
         with layout.at(INSTALL_LOCK).open("w") as lock:
             _acquire_lock(lock)
             with layout.at(SWITCH_LOCK).open("w") as other:
                 _acquire_lock(other)  # whose terminal was closed goes on
-            upgrade.recover_from_interruption(layout, Systemctl(), why="interrupted")
+            upgrade.recover_from_interruption(layout, Systemctl(), reason="interrupted")
             if asked.uninstall:
                 return run_uninstall(layout, Systemctl(), purge=asked.purge)
-            if asked.back:
-                return roll_back(layout, asked.ready_within)
+            if asked.rollback:
+                return roll_back(layout, asked.ready_timeout)
             return run_install(asked, layout)
     except InstallError as trouble:
         print_message(f"install.sh: {trouble.vi}", f"install.sh: {trouble.en}")
@@ -52,31 +52,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="install.sh", description="Install the entrance kiosk, or bring it up to date."
+        prog="install.sh", allow_abbrev=False, description="Install the entrance kiosk, or upgrade it."
     )
-    parser.add_argument("--site", help="name of the place; asked once where it is not given")
-    parser.add_argument("--gate", help="name of this gate; asked once where it is not given")
+    parser.add_argument("--site", help="name of the place; asked for if it is not given")
+    parser.add_argument("--gate", help="name of this gate; asked for if it is not given")
     parser.add_argument(
-        "--keys", type=Path, metavar="FOLDER", help="what the centre gave for this gate: keys, certificates, lists"
+        "--credentials-dir",
+        type=Path,
+        metavar="FOLDER",
+        help="keys, certificates and lists of this gate, from the centre",
     )
     parser.add_argument("--yes", action="store_true", help="ask nothing")
     parser.add_argument(
-        "--board", choices=["auto", "pi", "other"], default="auto", help="whether the firmware's files are ours"
+        "--board", choices=["auto", "pi", "other"], default="auto", help="whether the firmware files are changed"
     )
-    parser.add_argument("--no-start", action="store_true", help="start nothing now; power-on will")
-    parser.add_argument("--return", dest="back", action="store_true", help="go back to the version before this one")
+    parser.add_argument("--no-start", action="store_true", help="start nothing now, only at power-on")
+    parser.add_argument("--rollback", action="store_true", help="go back to the previous version")
+    parser.add_argument("--uninstall", action="store_true", help="remove the program; events and configuration stay")
     parser.add_argument(
-        "--uninstall", action="store_true", help="take the program away; records and configuration stay"
+        "--purge", action="store_true", help="with --uninstall: remove events, configuration and keys too"
     )
-    parser.add_argument(
-        "--purge", action="store_true", help="with --uninstall: records, configuration and keys as well"
-    )
-    parser.add_argument("--ready-within", type=float, metavar="S", default=readiness.READY_TIMEOUT_S,
-                        help="how long an upgrade waits for the new version before it goes back [%(default)g]")  # fmt: skip
-    verbs = parser.add_subparsers(dest="verb", metavar="")
-    switch = verbs.add_parser("switch")
+    parser.add_argument("--ready-timeout", type=float, metavar="S", default=readiness.READY_TIMEOUT_S,
+                        help="seconds to wait for the new version before the rollback [%(default)g]")  # fmt: skip
+    commands = parser.add_subparsers(dest="command", metavar="")
+    switch = commands.add_parser("switch", allow_abbrev=False)
     switch.add_argument("release")
-    recover = verbs.add_parser("recover")
+    recover = commands.add_parser("recover", allow_abbrev=False)
     recover.add_argument("--booting", action="store_true")
     return parser
 
@@ -110,7 +111,7 @@ def run_install(asked: argparse.Namespace, layout: InstallLayout) -> int:
         bundles.verify_bundle(bundle)
         _require_way_back(bundle, old, layout)
     system_packages.install_packages(machine.suite, machine.debian_architecture, bundle.folder / "debs")
-    initial_config.install_keys(layout, asked.keys)
+    initial_config.install_keys(layout, asked.credentials_dir)
     initial_config.write_config(
         layout,
         bundle.folder / "kiosk.example.toml",
@@ -125,7 +126,7 @@ def run_install(asked: argparse.Namespace, layout: InstallLayout) -> int:
         usable = is_config_valid(folder, layout)
         idle = systemd.is_running and not systemd.main_pid(readiness.DAEMON_UNIT)
         if usable and idle and not asked.no_start:
-            _first_start(layout, systemd, asked.ready_within)
+            _first_start(layout, systemd, asked.ready_timeout)
     else:
         usable = is_config_valid(folder, layout)
         done = run_upgrade(
@@ -190,24 +191,24 @@ def run_upgrade(
         return upgrade.switch_release(bundle.release_name, layout, systemd, lambda _: readiness.NOT_MONITORED)
     database.back_up_database(database.database_path(layout), bundle, old)
     print_message(f"Nâng cấp từ {old.version} lên {bundle.version} ...", f"From {old.version} to {bundle.version} ...")
-    return _switch_in_own_unit(bundle.release_name, folder, layout, asked.ready_within)
+    return _switch_in_own_unit(bundle.release_name, folder, layout, asked.ready_timeout)
 
 
 def _switch_in_own_unit(name: str, folder: Path, layout: InstallLayout, within_s: float) -> bool:
     before = atomic_files.read_json(layout.last_upgrade_file)
-    status = device.run_in_own_unit(["--ready-within", str(within_s), "switch", name], folder)
+    status = device.run_in_own_unit(["--ready-timeout", str(within_s), "switch", name], folder)
     with layout.at(SWITCH_LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # systemd-run ends early where it loses sight of the unit
     told = atomic_files.read_json(layout.last_upgrade_file)
-    why = told["why"] if told and told != before else f"exit status {status}"
+    reason = told["reason"] if told and told != before else f"exit status {status}"
     if upgrade.is_committed(name, layout):
-        print_message(f"Đã xong: {why}.", f"Done: {why}.")
+        print_message(f"Đã xong: {reason}.", f"Done: {reason}.")
         return True
     runs = release.linked_release_name(layout.current_link)
     print_message(
-        f"Không thành công ({why}). Phiên bản {runs} đang chạy như trước; không mất lượt qua nào. "
+        f"Không thành công ({reason}). Phiên bản {runs} đang chạy như trước; không mất lượt qua nào. "
         "Xem: journalctl -u entrance-kiosk-upgrade",
-        f"It did not work ({why}). Release {runs} runs as before, and no passage was lost. "
+        f"It did not work ({reason}). Release {runs} runs as before, and no passage was lost. "
         "See:  journalctl -u entrance-kiosk-upgrade",
     )
     return False
@@ -254,4 +255,6 @@ def _print_version(version: str, *, usable: bool) -> None:
 
 
 if __name__ == "__main__":
+    # It names the installer's part of the package. A release's own programs, started from here, have the whole package.
+    os.environ.pop("PYTHONPATH", None)
     sys.exit(main())

@@ -67,7 +67,7 @@ def back_up_database(path: Path, new: Bundle, old: Bundle) -> Path | None:
             "Không đủ chỗ trên thẻ nhớ để sao chép cơ sở dữ liệu trước khi nâng cấp. Chưa có gì bị thay đổi.",
             f"There is no room for a copy of the database ({size_bytes} bytes) before the upgrade. Nothing was changed.",
         )
-    copy = path.with_name(f"{path.name}.before-{new.version}")
+    copy = path.with_name(f"{path.name}.backup-{new.version}")
     draft = copy.with_name(f"{copy.name}.new")
     draft.unlink(missing_ok=True)
     with (
@@ -78,7 +78,7 @@ def back_up_database(path: Path, new: Bundle, old: Bundle) -> Path | None:
     owner = path.stat()
     os.chown(draft, owner.st_uid, owner.st_gid)
     draft.chmod(0o600)
-    for older in path.parent.glob(f"{path.name}.before-*"):
+    for older in path.parent.glob(f"{path.name}.backup-*"):
         if older != draft:
             older.unlink()
     atomic_files.replace_file(draft, copy)

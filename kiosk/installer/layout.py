@@ -31,7 +31,7 @@ class InstallLayout:
 
     @property
     def previous_link(self) -> Path:
-        """Link to the version that ran before; `install.sh --return` goes back to it."""
+        """Link to the version that ran before; `install.sh --rollback` goes back to it."""
         return self.program_dir / "previous"
 
     @property
@@ -52,7 +52,7 @@ class InstallLayout:
     @property
     def installed_files_list(self) -> Path:
         """What was put outside of /opt, so that it can be taken away again."""
-        return self.program_dir / "placed.json"
+        return self.program_dir / "installed-files.json"
 
     @property
     def config_dir(self) -> Path:

@@ -31,7 +31,7 @@ class Readiness:
     """From the start until it was ready; without the time that it was watched afterwards."""
 
 
-NOT_MONITORED = Readiness(is_ready=True, state="not watched", seconds=0.0)
+NOT_MONITORED = Readiness(is_ready=True, state="not-monitored", seconds=0.0)
 """Where there is nothing to see: no systemd runs here, or the configuration is not complete."""
 
 
@@ -71,7 +71,7 @@ def wait_until_ready(
         if not is_ready(said, pid, preexisting_failures):
             steady_pid = 0
             if now_s - began_s > timeout_s:
-                state = str(said["state"]) if said and said.get("pid") == pid and pid else "not running"
+                state = str(said["state"]) if said and said.get("pid") == pid and pid else "not-running"
                 return Readiness(is_ready=False, state=state, seconds=now_s - began_s)
         elif pid != steady_pid:
             steady_pid, since_s = pid, now_s

@@ -17,7 +17,10 @@ UNPACKED_SIZE_FACTOR = 4
 MIN_FREE_BYTES = 200_000_000
 """The records share this disk: they must never wait for an installation."""
 # What picamera2 loads and numpy 2 must not break, then what reads, decides, records and delivers.
-REQUIRED_IMPORTS = "numpy, simplejpeg, cv2, zxingcpp, pyzbar.pyzbar, cryptography, pydantic, gpiozero, sqlite_utils, flask, kiosk.app.daemon"
+REQUIRED_IMPORTS = (
+    "numpy, simplejpeg, cv2, zxingcpp, pyzbar.pyzbar, cryptography, pydantic, gpiozero, "
+    "sqlite_utils, flask, kiosk.app.daemon"
+)
 IMPORT_CHECK = f"""\
 import importlib.util as found
 import {REQUIRED_IMPORTS}

@@ -35,11 +35,11 @@ def switch_release(new: str, layout: InstallLayout, systemd: Systemd, wait: Wait
     found = wait(pardoned)
     if not found.is_ready:
         print_message(f"Phiên bản mới chưa sẵn sàng ({found.state}).", f"The new version is not ready ({found.state}).")
-        recover_from_interruption(layout, systemd, why=f"not ready: {found.state}")
+        recover_from_interruption(layout, systemd, reason=f"not ready: {found.state}")
         return False
     atomic_files.write_link(layout.previous_link, f"releases/{old}")
     atomic_files.remove_file(layout.upgrade_journal)
-    _write_outcome(layout, old, new, "done", f"{found.state} after {found.seconds:.1f} s")
+    _write_outcome(layout, old, new, "committed", f"{found.state} after {found.seconds:.1f} s")
     return True
 
 
@@ -49,7 +49,7 @@ def is_committed(name: str, layout: InstallLayout) -> bool:
 
 
 def recover_from_interruption(
-    layout: InstallLayout, systemd: Systemd, *, why: str, booting: bool = False
+    layout: InstallLayout, systemd: Systemd, *, reason: str, booting: bool = False
 ) -> str | None:
     """Go back where an upgrade did not come to its end; the name of the release that runs then, None where nothing was to do.
 
@@ -64,7 +64,7 @@ def recover_from_interruption(
         systemd.stop(units_to_stop(layout))
     activate_release(old, layout, systemd)
     atomic_files.remove_file(layout.upgrade_journal)
-    _write_outcome(layout, old, str(journal["to"]), "returned", why)
+    _write_outcome(layout, old, str(journal["to"]), "rolled-back", reason)
     if not booting:
         systemd.start(units_to_start(layout))
     return old
@@ -101,9 +101,9 @@ def units_to_start(layout: InstallLayout) -> list[str]:
     return sorted(ours.intersection(links))
 
 
-def _write_outcome(layout: InstallLayout, old: str, new: str, outcome: str, why: str) -> None:
+def _write_outcome(layout: InstallLayout, old: str, new: str, outcome: str, reason: str) -> None:
     atomic_files.write_json(
-        layout.last_upgrade_file, {"from": old, "to": new, "outcome": outcome, "why": why, "ended_at": _now()}
+        layout.last_upgrade_file, {"from": old, "to": new, "outcome": outcome, "reason": reason, "ended_at": _now()}
     )
 
 

@@ -15,15 +15,16 @@ import click
 
 from kiosk import config
 from kiosk.cli.acceptance.context import AcceptanceContext, AcceptanceStep, StepResult, StepStatus
-from kiosk.cli.acceptance.report import STATUS_LABELS, STEP_LABELS, WATCHDOG, read_report, report_paths, write_report
+from kiosk.cli.acceptance.report import WATCHDOG, read_report, report_paths, write_report
 from kiosk.cli.acceptance.steps import STEPS
 from kiosk.core.ports import KioskError
 from kiosk.system.status_file import read_status
+from kiosk.system.translations import Translator, translator
 
 POLL_INTERVAL_S = 0.2
 RESET_TIMEOUT_S = 180.0
 BOOT_ID = "/proc/sys/kernel/random/boot_id"
-YES, NO, SKIP = ("y", "c"), ("n", "k"), ("s", "b")
+COLOURS = {StepStatus.PASSED: "green", StepStatus.FAILED: "red", StepStatus.PENDING: "yellow"}
 
 
 class DeviceContext:
@@ -31,19 +32,21 @@ class DeviceContext:
 
     def __init__(self, settings: config.Settings) -> None:
         self.settings = settings
-        self._vi = settings.site.language == "vi"
+        self._t = translator(settings.site.language)
 
-    def instruct(self, vi: str, en: str) -> None:
-        """Say what to do; nobody has to come back to the keyboard."""
-        click.echo("\n" + (vi if self._vi else en))
+    def instruct(self, msgid: str, **values: object) -> None:
+        """Say what to do. No answer at the keyboard is needed."""
+        click.echo("\n" + self._t(f"acceptance.{msgid}", **values))
 
-    def ask(self, vi: str, en: str) -> bool | None:
+    def ask(self, msgid: str, **values: object) -> bool | None:
         """Yes, no, or skipped."""
-        choices = "[c]ó / [k]hông / [b]ỏ qua" if self._vi else "[y]es / [n]o / [s]kip"
+        question = f"\n{self._t(f'acceptance.{msgid}', **values)}  {self._t('acceptance.choices')}"
+        keys = {answer: (self._t(f"acceptance.key.{answer}"), answer[0]) for answer in ("yes", "no", "skip")}
         while True:
-            said = str(click.prompt(f"\n{vi if self._vi else en}  {choices}", prompt_suffix=" ")).strip().lower()[:1]
-            if said in YES + NO + SKIP:
-                return None if said in SKIP else said in YES
+            key = str(click.prompt(question, prompt_suffix=" ")).strip().lower()[:1]
+            for answer, known in keys.items():
+                if key in known:
+                    return None if answer == "skip" else answer == "yes"
 
     def read_status(self) -> Mapping[str, Any] | None:
         """The daemon's snapshot."""
@@ -92,7 +95,7 @@ def run_steps(
     for name, step in steps:
         if name not in found:
             found[name] = step(context)
-            _print_result(found[name], vietnamese=context.settings.site.language == "vi")
+            _print_result(found[name], translator(context.settings.site.language))
             write_report(found.values(), folder, context.settings, clock())
     if found.get(WATCHDOG, StepResult(WATCHDOG, StepStatus.PENDING)).status is not StepStatus.PASSED:
         found[WATCHDOG] = crash_kernel(
@@ -112,10 +115,7 @@ def crash_kernel(context: AcceptanceContext, save_result: Callable[[StepResult],
     """A kernel that hangs is what the board's watchdog is for. Only where there is one, and only with the owner's yes."""
     if not context.read_file("/sys/class/watchdog/watchdog0/identity"):
         return StepResult(WATCHDOG, StepStatus.FAILED, "the board has no watchdog (dtparam=watchdog=on)")
-    agreed = context.ask(
-        "Bước cuối làm treo nhân hệ điều hành; trong nửa phút bo mạch phải tự khởi động lại, rồi hãy chạy lại lệnh này. Làm chứ?",
-        "The last step hangs the kernel; within half a minute the board must reset itself. Then run this command again. Do it?",
-    )
+    agreed = context.ask("hang-kernel")
     if not agreed:
         return StepResult(WATCHDOG, StepStatus.PENDING)
     waiting = StepResult(
@@ -137,10 +137,7 @@ def _result_after_reset(context: AcceptanceContext, pending: StepResult, now_at:
         return StepResult(WATCHDOG, StepStatus.PENDING)
     uptime_s = float((context.read_file("/proc/uptime").split() or ["0"])[0])
     away_s = (now_at - datetime.fromisoformat(words[5])).total_seconds() - uptime_s
-    by_itself = context.ask(
-        "Sau khi bị treo, bo mạch có tự khởi động lại mà không ai rút điện?",
-        "After it hung, did the board reset itself, with nobody pulling the plug?",
-    )
+    by_itself = context.ask("restarted-by-itself")
     verdict = StepStatus.PENDING if by_itself is None else StepStatus.PASSED if by_itself else StepStatus.FAILED
     return StepResult(
         WATCHDOG,
@@ -151,12 +148,11 @@ def _result_after_reset(context: AcceptanceContext, pending: StepResult, now_at:
     )
 
 
-def _print_result(result: StepResult, *, vietnamese: bool) -> None:
-    en, vi, colour = STATUS_LABELS[result.status]
-    names = STEP_LABELS[result.name]
+def _print_result(result: StepResult, t: Translator) -> None:
+    word = t(f"acceptance.status.{result.status}")
     click.echo(
-        click.style(f"{vi if vietnamese else en:<10}", fg=colour)
-        + f"{names[0] if vietnamese else names[1]}: {result.detail}"
+        click.style(f"{word:<10}", fg=COLOURS[result.status])
+        + f"{t(f'acceptance.name.{result.name}')}: {result.detail}"
     )
 
 

@@ -37,10 +37,10 @@ class AcceptanceContext(Protocol):
 
     settings: config.Settings
 
-    def instruct(self, vi: str, en: str) -> None:
-        """Say to the owner what to do now; what comes of it is watched."""
+    def instruct(self, msgid: str, **values: object) -> None:
+        """Tell the owner what to do now (`acceptance.MSGID` of the catalogues). The step watches what comes of it."""
 
-    def ask(self, vi: str, en: str) -> bool | None:
+    def ask(self, msgid: str, **values: object) -> bool | None:
         """Yes, no, or None for skipped."""
 
     def read_status(self) -> Mapping[str, Any] | None:
@@ -65,10 +65,10 @@ def decision_count(context: AcceptanceContext) -> int:
     return sum(status["counters"].values()) if status else 0
 
 
-def check_is_failing(context: AcceptanceContext, name: str) -> bool:
-    """Whether a fact of the self-check is not well just now."""
+def check_is_failing(context: AcceptanceContext, code: str) -> bool:
+    """Whether this health check is not passed now."""
     status = context.read_status()
-    return any(fact["name"] == name and fact["grade"] != "ok" for fact in (status or {"facts": []})["facts"])
+    return any(check["code"] == code and check["status"] != "pass" for check in (status or {"checks": []})["checks"])
 
 
 def device_state(context: AcceptanceContext) -> str:
@@ -86,4 +86,4 @@ def is_connected(context: AcceptanceContext) -> bool:
 def backlog_size(context: AcceptanceContext) -> int:
     """How many passages wait for the centre; -1 where the daemon says nothing."""
     status = context.read_status()
-    return int(status["outbox"]["depth"]) if status else -1
+    return int(status["outbox"]["backlog_size"]) if status else -1

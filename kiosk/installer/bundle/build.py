@@ -41,7 +41,9 @@ GLIBC_MINORS = range(17, 37)  # Debian 12 has glibc 2.36
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Write the bundle and print its path."""
-    parser = argparse.ArgumentParser(prog="make bundle", description="One file to install from, without a network.", allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        prog="make bundle", description="One file to install from, without a network.", allow_abbrev=False
+    )
     parser.add_argument("--machines", nargs="+", default=["aarch64"], choices=["aarch64", "x86_64"])
     parser.add_argument("--pythons", nargs="+", default=list(PYTHONS), choices=PYTHONS)
     parser.add_argument("--out", type=Path, default=PROJECT / "dist", help="folder for the bundle [dist]")
@@ -78,7 +80,7 @@ def _uv() -> str:
 
 def _read_schema(wheel: Path) -> tuple[int, int]:
     """What the wheel's own code says of the database: (schema, the oldest schema that may still write)."""
-    code = "from kiosk.storage import database as d; print(len(d.MIGRATIONS), d.OLDEST_WRITER)"
+    code = "from kiosk.storage import schema as s; print(len(s.MIGRATIONS), s.OLDEST_WRITER_SCHEMA)"
     done = subprocess.run(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": str(wheel)},

@@ -86,7 +86,7 @@ def ready(_known: frozenset[str]) -> Readiness:
 
 
 def never(_known: frozenset[str]) -> Readiness:
-    return Readiness(is_ready=False, state="not running", seconds=120.0)
+    return Readiness(is_ready=False, state="not-running", seconds=120.0)
 
 
 def runs(layout: InstallLayout) -> str:

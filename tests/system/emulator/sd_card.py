@@ -74,7 +74,7 @@ def populated(folder: Path, gate: CardOptions) -> Path:
     if gate.raspberry_pi:
         _firmware(root)
     board = "pi" if gate.raspberry_pi else "other"
-    _install(root, "--keys", f"/{KEYS}", "--board", board)
+    _install(root, "--credentials-dir", f"/{KEYS}", "--board", board)
     for spent in (UNPACKED, KEYS):
         shutil.rmtree(root / spent)
     _add_shell_and_scene(root, gate.shell)
@@ -120,7 +120,7 @@ def _install(root: Path, *options: str) -> None:
 
 
 def _configure(root: Path, given: Path, gate: CardOptions) -> None:
-    """What the centre gives for this gate into the folder of `install.sh --keys`, and the pictures of the people who will come."""
+    """What the centre gives for this gate into the folder of `install.sh --credentials-dir`, and the pictures of the people who will come."""
     shutil.rmtree(given, ignore_errors=True)
     site.configure(given, gate.pins, broker=gate.broker, more=gate.more)
     keys = given / "etc/entrance-kiosk"

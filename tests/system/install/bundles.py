@@ -13,10 +13,10 @@ FILES = ("pyproject.toml", "uv.lock", "README.md", "install.sh", "docs/reference
 STEP = (
     '\nMIGRATIONS = (*MIGRATIONS, "ALTER TABLE event ADD COLUMN weather TEXT; CREATE TABLE mood (x INTEGER) STRICT;")'
 )
-OLDEST = "\nOLDEST_WRITER = "
+OLDEST = "\nOLDEST_WRITER_SCHEMA = "
 # name -> (version, ((file, text, what it becomes), ...))
 Change = tuple[str, str, str]
-RISEN: Change = ("kiosk/storage/database.py", OLDEST, STEP + OLDEST)
+RISEN: Change = ("kiosk/storage/schema.py", OLDEST, STEP + OLDEST)
 VARIANTS: dict[str, tuple[str, tuple[Change, ...]]] = {
     "first": ("0.9.1", ()),
     # Takes a step of the schema, has another unit, and is good.
@@ -36,7 +36,7 @@ VARIANTS: dict[str, tuple[str, tuple[Change, ...]]] = {
     # Says READY=1 and is out of order: nothing drives the lamps of this one.
     "dark": ("0.9.5", (("kiosk/health/checks.py", "if it.lamps_alive:", "if not it.lamps_alive:"),)),
     # Could not be taken back.
-    "one-way": ("0.9.6", (RISEN, ("kiosk/storage/database.py", OLDEST, OLDEST + "99  # not "))),
+    "one-way": ("0.9.6", (RISEN, ("kiosk/storage/schema.py", OLDEST, OLDEST + "99  # not "))),
 }
 
 

@@ -70,7 +70,7 @@ class Device:
             *careful,
             f"{self.bundles[variant]}/install.sh",
             "--yes",
-            "--ready-within",
+            "--ready-timeout",
             str(self.options.patience_s),
             *options,
         ]

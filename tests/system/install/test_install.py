@@ -47,7 +47,7 @@ def test_without_keys_it_installs_and_says_what_is_missing(device: Device) -> st
 @on_each_suite
 def test_installs_without_a_network_and_is_ready(device: Device) -> str:
     assert device.container.run("ls", "/sys/class/net").stdout.split() == ["lo"]
-    done = device.install("first", "--keys", "/keys")
+    done = device.install("first", "--credentials-dir", "/keys")
     assert "Ready (ready)" in done.stderr, done.stderr
     assert device.serves() == version("first")
     device.nothing_is_lost()
@@ -60,7 +60,7 @@ def test_installs_without_a_network_and_is_ready(device: Device) -> str:
 @on_each_suite
 def test_a_second_run_changes_nothing(device: Device) -> str:
     before, pid = device.container.run("sh", "-c", LIST).stdout, device.pid()
-    device.install("first", "--keys", "/keys")
+    device.install("first", "--credentials-dir", "/keys")
     after = device.container.run("sh", "-c", LIST).stdout
     assert after == before, set(after.splitlines()) ^ set(before.splitlines())
     assert device.pid() == pid, "the daemon was restarted"
@@ -119,7 +119,7 @@ def test_a_version_that_changed_the_schema_and_never_says_ready_is_taken_back_wi
     said = _goes_back(device, "mute")
     after = device.nothing_is_lost()
     assert after["schema"] == before["schema"] + 1, (before, after)
-    device.container.run("test", "-e", f"{RECORDS}.before-{version('mute')}")
+    device.container.run("test", "-e", f"{RECORDS}.backup-{version('mute')}")
     return (
         f"schema {before['schema']} became {after['schema']}, {before['last']} records became {after['last']}; {said}"
     )
@@ -181,7 +181,7 @@ def test_a_terminal_that_is_closed_while_it_switches_changes_nothing(device: Dev
 
 @on_each_suite
 def test_the_owner_goes_back_by_one_command(device: Device) -> str:
-    device.container.run(f"{PROGRAM}/current/install.sh", "--return")
+    device.container.run(f"{PROGRAM}/current/install.sh", "--rollback")
     assert device.serves() == version("first")
     unit = device.container.run("systemctl", "show", "kiosk-web", "-p", "Description", "--value").stdout
     assert "0.9.2" not in unit, unit

@@ -142,7 +142,7 @@ def test_on_a_good_device_every_step_is_met_but_the_reset_that_is_still_to_come(
         ("Leave the button", "noise"),
         ("Hold the button", "button"),
         ("switch the network on", "network"),
-        ("restart", "relay-after-a-kill"),
+        ("restart", "relay-after-kill"),
     ],
 )
 def test_what_does_not_work_is_found_and_named(
@@ -174,7 +174,7 @@ def test_what_is_skipped_stays_open_and_is_asked_again_while_what_was_met_is_not
     found = verdicts(acceptance.run_steps(first, tmp_path, now=lambda: AT))
     assert {name for name, verdict in found.items() if verdict is StepStatus.PENDING} == {
         "lamps",
-        "relay-after-a-kill",
+        "relay-after-kill",
         "network",
         "watchdog",
     }
@@ -220,9 +220,9 @@ def test_the_report_is_kept_before_the_kernel_is_hung(settings: config.Settings,
             return super().run_command(*command)
 
     acceptance.run_steps(Hangs(settings), tmp_path, now=lambda: AT)
-    rows = {row["name"]: row for row in json.loads(kept[0])["findings"]}
+    rows = {row["name"]: row for row in json.loads(kept[0])["results"]}
     assert rows["watchdog"]["value"].startswith("hung in boot boot-one")
-    assert rows["network"]["verdict"] == "met"
+    assert rows["network"]["status"] == "passed"
 
 
 def test_the_report_is_for_people_in_both_languages_and_for_programs(settings: config.Settings, tmp_path: Path) -> None:
@@ -231,12 +231,12 @@ def test_the_report_is_for_people_in_both_languages_and_for_programs(settings: c
     text = as_text.read_text(encoding="utf-8")
     assert "rơ-le sau khi bị ngắt / relay after a kill" in text
     assert "answered 41 ms after the picture; module 4.2 px" in text
-    assert len(json.loads(as_json.read_text(encoding="utf-8"))["findings"]) == len(STEPS) + 1
+    assert len(json.loads(as_json.read_text(encoding="utf-8"))["results"]) == len(STEPS) + 1
 
 
 @pytest.mark.parametrize(
     "content",
-    ["", "{", "[]", '{"findings": [{"name": "x"}]}', '{"findings": [{"name": "x", "verdict": "met", "value": ""}]}'],
+    ["", "{", "[]", '{"results": [{"name": "x"}]}', '{"results": [{"name": "x", "status": "passed", "detail": ""}]}'],
 )
 def test_a_report_that_cannot_be_read_is_begun_anew(settings: config.Settings, tmp_path: Path, content: str) -> None:
     report.report_paths(tmp_path, settings)[0].write_text(content, encoding="utf-8")

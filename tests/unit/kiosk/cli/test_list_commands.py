@@ -25,7 +25,7 @@ from kiosk.credentials.issuing.key_files import KeyFileError
 from kiosk.credentials.trust import denylist, trust_list
 from kiosk.credentials.trust.files import ListError
 from tests.fakes.data.people import NOW_AT, WORLD, moment
-from tests.fakes.parts.issuing_cli import registered, run, trouble
+from tests.fakes.parts.issuing_cli import error_of, registered, run
 
 
 def certificate(key: Any, *usages: str) -> x509.Certificate:
@@ -78,7 +78,7 @@ class TestTrustCommand:
         (tmp_path / "c").write_bytes(certificate(self.EC_KEY).public_bytes(Encoding.DER))
         run(trust_command, "build", tmp_path / "c", "-o", tmp_path / "l")
         run(trust_command, "root", "--key", tmp_path / "elsewhere.key")
-        found = trouble(
+        found = error_of(
             trust_command, "build", tmp_path / "c", "-o", tmp_path / "l", "--root-key", tmp_path / "elsewhere.key"
         )
         assert isinstance(found, ListError)
@@ -89,12 +89,12 @@ class TestTrustCommand:
         options = ("--password-file", tmp_path / "p")
         run(trust_command, "root", "--key", tmp_path / "root.key", *options)
         run(trust_command, "build", tmp_path / "c", "-o", tmp_path / "l", *options)
-        assert isinstance(trouble(trust_command, "build", tmp_path / "c", "-o", tmp_path / "l"), KeyFileError)
+        assert isinstance(error_of(trust_command, "build", tmp_path / "c", "-o", tmp_path / "l"), KeyFileError)
 
     @pytest.mark.parametrize("content", [b"", b"hello", b"{}", b"{", b'{"public_key": 1}'])
     def test_a_source_of_another_form_is_named(self, tmp_path: Path, content: bytes) -> None:
         (tmp_path / "c").write_bytes(content)
-        found = trouble(trust_command, "build", tmp_path / "c", "-o", tmp_path / "l")
+        found = error_of(trust_command, "build", tmp_path / "c", "-o", tmp_path / "l")
         assert isinstance(found, ListError)
         assert "neither a certificate (DER or PEM) nor an issuer's public file" in str(found)
 
@@ -126,12 +126,12 @@ class TestDenyCommand:
         assert row["serial"] in run(deny, "show", out).output
         assert denylist.load_denylist(out).entries == {bytes.fromhex(row["serial"])}
 
-    def test_withdrawals_add_up_until_a_list_is_begun_anew(self, tmp_path: Path) -> None:
+    def test_withdrawals_add_up_until_the_list_is_replaced(self, tmp_path: Path) -> None:
         out = tmp_path / "deny.cose"
         run(deny, "add", "00" * 10, "11" * 10, "-o", out)
         run(deny, "add", "22" * 10, "--uvci", "URN:UVCI:01:VN:1", "-o", out)
         assert len(denylist.load_denylist(out).entries) == 4
-        run(deny, "add", "33" * 10, "--anew", "-o", out)
+        run(deny, "add", "33" * 10, "--replace", "-o", out)
         found = denylist.load_denylist(out)
         assert (found.number, found.entries) == (3, frozenset({b"\x33" * 10}))
 

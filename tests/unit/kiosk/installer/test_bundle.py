@@ -30,3 +30,32 @@ def test_install_sh_hands_its_options_to_the_installer_beside_it(tmp_path: Path)
     done = subprocess.run(["sh", tmp_path / "install.sh", "--help"], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert "--uninstall" in done.stdout
+
+
+def test_programs_that_the_installer_starts_do_not_find_its_part_of_the_package(tmp_path: Path) -> None:
+    copy_installer(PROJECT, tmp_path / "installer")
+    program = (
+        "import atexit, os, runpy, sys; sys.argv = ['install.sh', '--help']; "
+        "atexit.register(lambda: print('PYTHONPATH' in os.environ)); runpy.run_module('kiosk.installer', run_name='__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", program],
+        env={"PYTHONPATH": str(tmp_path / "installer")},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.splitlines()[-1] == "False"
+
+
+def test_no_flag_of_install_sh_can_be_abbreviated(tmp_path: Path) -> None:
+    copy_installer(PROJECT, tmp_path / "installer")
+    done = subprocess.run(
+        [sys.executable, "-B", "-m", "kiosk.installer", "--uninst"],
+        env={"PYTHONPATH": str(tmp_path / "installer")},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 2
+    assert "unrecognized arguments: --uninst" in done.stderr

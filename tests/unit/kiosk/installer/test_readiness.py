@@ -83,5 +83,5 @@ def test_a_daemon_that_falls_again_and_again_is_not_ready_although_it_is_in_betw
 
 def test_a_daemon_that_does_not_run_is_given_two_minutes(tmp_path: Path) -> None:
     found = watch(tmp_path, lambda now_s: (0, "ready"))
-    assert (found.is_ready, found.state) == (False, "not running")
+    assert (found.is_ready, found.state) == (False, "not-running")
     assert 120 <= found.seconds < 122

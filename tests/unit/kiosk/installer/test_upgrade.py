@@ -28,7 +28,7 @@ def test_a_version_that_does_not_become_ready_is_taken_back(tmp_path: Path) -> N
     assert not layout.upgrade_journal.exists()
     told = atomic_files.read_json(layout.last_upgrade_file)
     assert told is not None
-    assert (told["outcome"], told["why"]) == ("returned", "not ready: not running")
+    assert (told["outcome"], told["reason"]) == ("rolled-back", "not ready: not-running")
 
 
 def test_the_disk_says_whether_an_upgrade_came_to_its_end(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_the_disk_says_whether_an_upgrade_came_to_its_end(tmp_path: Path) -> Non
     with pytest.raises(PowerCut):
         upgrade.switch_release("two", layout, FakeSystemd(at=3), ready)
     assert not upgrade.is_committed("two", layout)
-    upgrade.recover_from_interruption(layout, FakeSystemd(), why="interrupted")
+    upgrade.recover_from_interruption(layout, FakeSystemd(), reason="interrupted")
     assert not upgrade.is_committed("two", layout)
     upgrade.switch_release("two", layout, FakeSystemd(), ready)
     assert upgrade.is_committed("two", layout)
@@ -50,7 +50,7 @@ def test_wherever_an_upgrade_is_cut_the_next_power_on_finds_one_whole_version(tm
         try:
             upgrade.switch_release("two", layout, systemd, ready)
         except PowerCut:
-            upgrade.recover_from_interruption(layout, FakeSystemd(), why="interrupted", booting=True)
+            upgrade.recover_from_interruption(layout, FakeSystemd(), reason="interrupted", booting=True)
             ends.add(runs(layout))
             assert not layout.upgrade_journal.exists()
         else:
@@ -65,10 +65,10 @@ def test_a_recovery_that_is_cut_itself_is_done_again(tmp_path: Path) -> None:
         upgrade.switch_release("two", layout, FakeSystemd(at=3), ready)
     for at in (0, 1):
         with pytest.raises(PowerCut):
-            upgrade.recover_from_interruption(layout, FakeSystemd(at=at), why="interrupted")
+            upgrade.recover_from_interruption(layout, FakeSystemd(at=at), reason="interrupted")
         assert layout.upgrade_journal.exists()
     systemd = FakeSystemd()
-    assert upgrade.recover_from_interruption(layout, systemd, why="interrupted") == "one"
+    assert upgrade.recover_from_interruption(layout, systemd, reason="interrupted") == "one"
     assert runs(layout) == "one"
 
 
@@ -77,13 +77,13 @@ def test_at_power_on_nothing_is_stopped_or_started_by_the_recovery(tmp_path: Pat
     with pytest.raises(PowerCut):
         upgrade.switch_release("two", layout, FakeSystemd(at=3), ready)
     systemd = FakeSystemd()
-    upgrade.recover_from_interruption(layout, systemd, why="interrupted", booting=True)
+    upgrade.recover_from_interruption(layout, systemd, reason="interrupted", booting=True)
     assert systemd.asked == ["reload"]
 
 
 def test_without_an_interrupted_upgrade_a_recovery_does_nothing(tmp_path: Path) -> None:
     layout, systemd = installed(tmp_path), FakeSystemd()
-    assert upgrade.recover_from_interruption(layout, systemd, why="interrupted") is None
+    assert upgrade.recover_from_interruption(layout, systemd, reason="interrupted") is None
     assert systemd.asked == []
 
 
@@ -91,5 +91,5 @@ def test_a_journal_that_is_no_json_is_no_upgrade(tmp_path: Path) -> None:
     """It is written by one rename: half of one was never ours."""
     layout = installed(tmp_path)
     layout.upgrade_journal.write_bytes(b'{"from"')
-    assert upgrade.recover_from_interruption(layout, FakeSystemd(), why="interrupted") is None
+    assert upgrade.recover_from_interruption(layout, FakeSystemd(), reason="interrupted") is None
     assert not layout.upgrade_journal.exists()

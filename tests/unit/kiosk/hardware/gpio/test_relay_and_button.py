@@ -70,7 +70,7 @@ class TestKernelRelay:
             KernelRelay("kiosk-relay", 1.0, leds)
 
     def test_one_relay_is_driven_in_one_way(self) -> None:
-        with pytest.raises(ValueError, match="leave one out"):
+        with pytest.raises(ValueError, match="Leave one of them out"):
             config.GpioSettings(relay=23, relay_led="kiosk-relay")
 
 

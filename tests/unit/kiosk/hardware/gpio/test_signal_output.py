@@ -114,7 +114,7 @@ class TestPins:
         for number in (WIRED.green, WIRED.red, WIRED.amber, 18, 23):
             assert bench.levels(number)[-1] is False
             assert bench.pins[number].function == "input"
-        assert bench.lamps.output_state.pattern == "dark"
+        assert bench.lamps.output_state.pattern == "off"
         assert not bench.lamps.is_alive
 
     def test_the_pins_can_be_taken_again_after_a_close(self) -> None:
@@ -230,8 +230,8 @@ class TestPreview:
         shown = [" ".join(re.findall("RED|AMBER|GREEN|beep", line)) for line in result.output.splitlines()]
         assert shown[: len(beginning)] == beginning
 
-    def test_dark_plays_nothing(self) -> None:
-        result = self.run("dark", "--mock")
+    def test_off_plays_nothing(self) -> None:
+        result = self.run("off", "--mock")
         assert (result.exit_code, result.output) == (0, "lamps, buzzer and relay are off\n")
 
     def test_the_relay_stays_still_unless_it_is_asked_for(self, tmp_path: Path) -> None:
