@@ -39,6 +39,18 @@ class HealthNotice(MessageModel):
     detail: ShortText = ""
 
 
+class CheckResult(MessageModel):
+    """Result of one health check."""
+
+    status: Literal["pass", "warn", "fail"]
+    value: float | None = Field(default=None, allow_inf_nan=False)
+    """What was measured. Null: this check has no number."""
+    unit: ShortText = ""
+    """Of the value: `s`, `MB`, `°C` or `events`."""
+    reason: ShortText = ""
+    """Which of the findings of this check it is, such as `frozen`. Empty if there is only one."""
+
+
 class HealthMessage(MessageModel):
     """Facts about the device, every minute, not kept but for its notices."""
 
@@ -55,8 +67,8 @@ class HealthMessage(MessageModel):
     boot_id: ShortText = ""
     monotonic_s: float | None = Field(default=None, ge=0, le=1e12, allow_inf_nan=False)
     """With `at` and `clock` this dates all that was recorded in this boot, also before the clock was set."""
-    checks: dict[Slug, ShortText] = Field(default_factory=dict, max_length=64)
-    """Name of a fact to its grade."""
+    checks: dict[Slug, CheckResult] = Field(default_factory=dict, max_length=64)
+    """By the code of the check."""
     notices: tuple[HealthNotice, ...] = Field(default=(), max_length=32)
     """The newest, and in turn the older ones: each comes again, until the device's database ends."""
 

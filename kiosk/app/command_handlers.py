@@ -2,7 +2,7 @@
 
 import base64
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from kiosk.app.control_socket import (
@@ -91,5 +91,5 @@ def preview_as_json(preview: PreviewImage) -> Mapping[str, Any]:
         "sharpness": round(view.sharpness, 1),
         "module_px": None if preview.module_px is None else round(preview.module_px, 1),
         "codes": [[(round(x, 1), round(y, 1)) for x, y in corners] for corners in preview.codes],
-        "advice": [asdict(each) for each in preview.advice],
+        "advice": [{"code": each.value, "is_ok": each.is_ok} for each in preview.advice],
     }

@@ -15,14 +15,14 @@ from contextlib import ExitStack
 from importlib.metadata import version
 
 from kiosk import config
+from kiosk.app.builders.hardware import build_signal, check_inputs
 from kiosk.app.components import RELAY, Components, build_components, create_run_dir
 from kiosk.app.worker import Worker
 from kiosk.config import effective
 from kiosk.core.model import ClockReading, DeviceState
 from kiosk.core.ports import Clock, KioskError, SignalError
 from kiosk.core.status import CheckStatus, StatusSnapshot
-from kiosk.hardware.gpio.input_probe import probe_inputs
-from kiosk.hardware.gpio.signal_output import PinsUnavailableError, SignalOutput, open_signal
+from kiosk.hardware.gpio.signal_output import PinsUnavailableError, SignalOutput
 from kiosk.health import Measurements, device_state, evaluate, should_feed_watchdog
 from kiosk.health.availability import AvailabilityRecorder
 from kiosk.storage.availability_log import AvailabilityLog
@@ -84,7 +84,7 @@ def open_signal_with_retry(
     settings: config.Settings,
     wakeup: WakeupPipe,
     notifier: SystemdNotifier,
-    probe_inputs: Callable[[config.GpioSettings], None] = probe_inputs,
+    probe_inputs: Callable[[config.GpioSettings], None] = check_inputs,
 ) -> SignalOutput | None:
     """The lamps, as soon as all pins can be had; None where a stop was asked for before.
 
@@ -96,7 +96,7 @@ def open_signal_with_retry(
     tries = 0
     while not wakeup.stop_requested:
         try:
-            lamps = lamps or open_signal(settings.gpio)
+            lamps = lamps or build_signal(settings.gpio)
             probe_inputs(settings.gpio)
         except SignalError as trouble:
             if isinstance(trouble, PinsUnavailableError) and not notifier.is_enabled:
@@ -130,7 +130,7 @@ def _publish_gpio_error(settings: config.Settings, error: str) -> None:
         state=DeviceState.OUT_OF_ORDER,
         epoch="",
         seq=0,
-        checks=tuple(fact for fact in evaluate(Measurements(gpio_error=error)) if fact.status is CheckStatus.FAIL),
+        checks=tuple(check for check in evaluate(Measurements(gpio_error=error)) if check.status is CheckStatus.FAIL),
     )
     with contextlib.suppress(OSError):  # a full run directory silences the page, and is told once there are lamps
         status_file.publish_status(snapshot, settings.run_dir)
@@ -192,21 +192,21 @@ class Daemon:
         self._availability.record_stop(self._components.clock.now())
 
     def publish_state(self, now: ClockReading) -> None:
-        """The same facts to lamp, centre, page and watchdog (law 3)."""
-        facts = evaluate(self._components.status_collector.collect_measurements(now))
-        state = device_state(facts, started=self._components.camera_monitor.has_frame)
+        """Give the same checks to lamp, centre, page and watchdog."""
+        checks = evaluate(self._components.status_collector.collect_measurements(now))
+        state = device_state(checks, started=self._components.camera_monitor.has_frame)
         self._components.signal.set_idle_state(state)
         self._components.relay.set_state(state)
         if state is not DeviceState.STARTING:
             self._workers[RELAY].start()
-        self._components.relay.set_health(now.quality.value, {fact.name: fact.status.value for fact in facts})
-        self._publish_status(self._components.status_collector.build_status(now, facts, state))
-        if should_feed_watchdog(facts):
+        self._components.relay.set_health(checks)
+        self._publish_status(self._components.status_collector.build_status(now, checks, state))
+        if should_feed_watchdog(checks):
             self._notifier.ping_watchdog()
-        self._availability.observe(state, facts, now)
-        bad = {fact.name: fact.en for fact in facts if fact.status is not CheckStatus.PASS}
-        if state is not self._state or tuple(bad) != self._failing_checks:
-            self._log_changes(state, bad)
+        self._availability.observe(state, checks, now)
+        failing = {check.code: str(check) for check in checks if check.status is not CheckStatus.PASS}
+        if state is not self._state or tuple(failing) != self._failing_checks:
+            self._log_changes(state, failing)
 
     def _publish_status(self, snapshot: StatusSnapshot) -> None:
         """A full run directory silences the page, which then says so; it must not stop the gate."""
@@ -220,15 +220,15 @@ class Daemon:
         self._publish_failed = False
 
     def _log_changes(self, state: DeviceState, failing: Mapping[str, str]) -> None:
-        """Every trouble is told once, and once when it is over; `bad` has the sentences of the bad facts by name."""
-        new = [said for name, said in failing.items() if name not in self._failing_checks]
-        over = [f"{name} is well again" for name in self._failing_checks if name not in failing]
-        said = "; ".join([*new, *over] or ["all is well" if not failing else "still " + ", ".join(failing)])
-        log.log(logging.WARNING if new else logging.INFO, "%s: %s", state.value, said)
+        """Log each failing check once when it begins and once when it ends. `failing`: its text by code."""
+        new = [text for code, text in failing.items() if code not in self._failing_checks]
+        over = [f"{code} recovered" for code in self._failing_checks if code not in failing]
+        text = "; ".join([*new, *over] or ["healthy" if not failing else "still " + ", ".join(failing)])
+        log.log(logging.WARNING if new else logging.INFO, "%s: %s", state.value, text)
         if self._state is None:
             self._notifier.notify_ready(state.value)
         self._state, self._failing_checks = state, tuple(failing)
-        self._notifier.set_status(f"{state.value}: {'; '.join(failing.values()) or 'all is well'}")
+        self._notifier.set_status(f"{state.value}: {'; '.join(failing.values()) or 'healthy'}")
 
     def _reload_lists(self) -> None:
         """Take in newer lists that somebody put down; the good ones stay in force while a file is bad."""

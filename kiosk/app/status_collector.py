@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 
-from kiosk import config
 from kiosk.app.camera_worker import CameraWorker
 from kiosk.app.gate_worker import GateWorker
 from kiosk.app.idle_detector import IdleDetector
@@ -31,12 +32,30 @@ CHECK_OF_LIST = {"trust": "trust-list", "denylist": "denylist"}
 """Name of a list in the status -> code of its health check."""
 
 
+@dataclass(frozen=True, slots=True)
+class StatusOptions:
+    """What the collector reports of the device, and where it looks."""
+
+    site: str
+    device: str
+    camera_source: str
+    database_path: Path
+    min_free_bytes: int
+    backlog_limit: int
+    """The most undelivered events that the database holds."""
+    capacity: int | None
+    """The most people inside. None: no limit."""
+    web_port: int
+    """0: a port that is not known, so the web UI is not monitored."""
+    sysfs: Path = Path("/sys")
+
+
 class StatusCollector:
     """Asks the rooms; the main thread's alone."""
 
     def __init__(
         self,
-        settings: config.Settings,
+        options: StatusOptions,
         *,
         camera_worker: CameraWorker,
         gate_worker: GateWorker,
@@ -51,7 +70,7 @@ class StatusCollector:
         idle_detector: IdleDetector | None = None,
     ) -> None:
         self._idle_detector = idle_detector
-        self._settings = settings
+        self._options = options
         self._camera_worker = camera_worker
         self._gate_worker = gate_worker
         self._camera_monitor = camera_monitor
@@ -68,7 +87,7 @@ class StatusCollector:
         self._uplink_down_since_s: float | None = started.monotonic_s
         # Replayed pictures repeat to the last bit; only a sensor's noise makes a frozen picture tell-tale. A stage that serves
         # another process's camera counts its frames in a pixel, and stands for a sensor.
-        self._has_sensor = settings.camera.source.startswith(("picamera2", "webcam", "synthetic:"))
+        self._has_sensor = options.camera_source.startswith(("picamera2", "webcam", "synthetic:"))
 
     def collect_measurements(self, now: ClockReading) -> Measurements:
         """Everything that the self-check judges."""
@@ -86,11 +105,11 @@ class StatusCollector:
             blurred_s=watch.blurred_s(),
             store_error=self._gate_worker.store_error or outbox_trouble,
             corrupt_file=self._event_store.corrupt_file.name if self._event_store.corrupt_file else "",
-            disk_free_bytes=probe_disk_free_bytes(self._settings.storage.path),
-            disk_min_free_bytes=self._settings.storage.min_free_bytes,
-            disk_read_only=probe_read_only(self._settings.storage.path),
-            temperature_c=probe_temperature_c(self._settings.sysfs),
-            under_voltage=probe_under_voltage(self._settings.sysfs),
+            disk_free_bytes=probe_disk_free_bytes(self._options.database_path),
+            disk_min_free_bytes=self._options.min_free_bytes,
+            disk_read_only=probe_read_only(self._options.database_path),
+            temperature_c=probe_temperature_c(self._options.sysfs),
+            under_voltage=probe_under_voltage(self._options.sysfs),
             clock_quality=now.quality,
             clock_jump_s=self._clock_monitor.observe(now),
             presence_state=self._presence_state(),
@@ -99,7 +118,7 @@ class StatusCollector:
             certificate_time_error=self._relay.status().certificate_time_error,
             backlog_age_s=_age_s(outbox.oldest_at, now),
             backlog_size=outbox.backlog_size,
-            backlog_limit=self._settings.storage.max_rows,
+            backlog_limit=self._options.backlog_limit,
             lists_age_s={
                 CHECK_OF_LIST[name]: (now.utc_at - each.issued_at).total_seconds()
                 for name, each in self._active_lists().items()
@@ -112,8 +131,8 @@ class StatusCollector:
         gate_loop = self._gate_worker
         return StatusSnapshot(
             version=self._version,
-            site=self._settings.site.site,
-            device=self._settings.site.device,
+            site=self._options.site,
+            device=self._options.device,
             pid=os.getpid(),
             started_at=self._started.utc_at.isoformat(timespec="seconds"),
             now_at=now.utc_at.isoformat(timespec="milliseconds"),
@@ -124,7 +143,7 @@ class StatusCollector:
             recent_decisions=gate_loop.recent_decisions,
             counters=gate_loop.counters,
             occupancy=gate_loop.occupancy,
-            capacity=self._settings.access.capacity,
+            capacity=self._options.capacity,
             undo=self._undo_status(now),
             outbox=self._outbox_status()[0],
             uplink=self._relay.status(),
@@ -158,7 +177,7 @@ class StatusCollector:
     def _camera_status(self, now: ClockReading) -> CameraStatus:
         view = self._gate_worker.frame_quality
         return CameraStatus(
-            source=self._settings.camera.source.partition(":")[0],
+            source=self._options.camera_source.partition(":")[0],
             frame_number=self._gate_worker.frame_number,
             frame_age_s=round(self._camera_monitor.frame_age_s(now.monotonic_s), 2)
             if self._camera_monitor.has_frame
@@ -187,7 +206,7 @@ class StatusCollector:
         return "present" if presence.present else "idle" if presence.is_idle else "absent"
 
     def _web_down_s(self, now: ClockReading) -> float | None:
-        port = self._settings.web.port
+        port = self._options.web_port
         return self._web_monitor.observe(now.monotonic_s, listening=probe_port_listening(port)) if port else None
 
     def _uplink_down_s(self, now: ClockReading) -> float:

@@ -2,12 +2,17 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 
 from kiosk import config
+from kiosk.core.status import HealthCheck
+from kiosk.system.messages import check_message, check_value
 from kiosk.system.status_file import read_status
+from kiosk.system.translations import Translator, translator
 
 
 @click.command()
@@ -16,18 +21,33 @@ from kiosk.system.status_file import read_status
 )
 @click.option("--json", "as_json", is_flag=True, help="The whole snapshot as JSON.")
 def status(path: Path, *, as_json: bool) -> None:
-    """Show state, facts and outbox of the running kiosk. Exit status 1 when it does not run or is out of order."""
+    """Show state, health checks and backlog of the running kiosk. Exit status 1 when it does not run or is out of order."""
     settings = config.load_settings(path)
     found = read_status(settings.run_dir)
+    t = translator(settings.site.language)
     if found is None:
-        click.echo("The kiosk does not run here. Start it:  systemctl start kiosk", err=True)
+        click.echo(t("status-command.not-running"), err=True)
         sys.exit(1)
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
     else:
-        language = settings.site.language
-        click.echo(f"{found['site']}/{found['device']}: {found['state']}  (since {found['started_at']})")
-        for fact in found["facts"]:
-            click.echo(f"  {fact['grade']:<6} {fact[language]}  {fact['value']}")
-        click.echo(f"  outbox {found['outbox']['depth']}, last receipt {found['uplink']['last_receipt_at'] or 'never'}")
+        _print_status(t, found)
     sys.exit(1 if found["state"] == "out-of-order" else 0)
+
+
+def _print_status(t: Translator, found: Mapping[str, Any]) -> None:
+    state = t.code("state", found["state"])
+    click.echo(
+        t(
+            "status-command.summary",
+            site=found["site"],
+            device=found["device"],
+            state=state,
+            started=found["started_at"],
+        )
+    )
+    for values in found["checks"]:
+        check = HealthCheck(**values)
+        click.echo(f"  {check.status:<6} {check_message(t, check)}  {check_value(t, check)}")
+    receipt = found["uplink"]["last_receipt_at"] or t("status-command.never")
+    click.echo("  " + t("status-command.backlog", backlog=found["outbox"]["backlog_size"], receipt=receipt))

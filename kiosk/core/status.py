@@ -35,6 +35,11 @@ class HealthCheck:
     detail: str = ""
     """A technical text in English, such as a driver's error, or a name. Shown in brackets behind the sentence."""
 
+    def __str__(self) -> str:
+        """For the log: `camera: no-frames, 5 s (no such device)`."""
+        measured = "" if self.value is None else f", {self.value:g} {self.unit}".rstrip()
+        return f"{self.code}: {self.reason or self.status}{measured}{f' ({self.detail})' if self.detail else ''}"
+
 
 @dataclass(frozen=True, slots=True)
 class RecentDecision:

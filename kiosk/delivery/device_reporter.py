@@ -1,13 +1,14 @@
 """What a device says of itself on the wire: its state, retained, and its health, every minute."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from kiosk.core.model import ClockReading, DeviceState
 from kiosk.core.ports import Outbox
+from kiosk.core.status import HealthCheck
 from mqtt.connection import Connection, OutgoingMessage
-from mqtt.device_messages import HealthMessage, HealthNotice, StateMessage
+from mqtt.device_messages import CheckResult, HealthMessage, HealthNotice, StateMessage
 from mqtt.topics import DeviceTopics, TopicKind
 
 HEALTH_INTERVAL_S = 60.0
@@ -27,7 +28,7 @@ class DeviceReporter:
         self._reason = ""
         self._state_published = False
         self._birth_published = False
-        self._checks: dict[str, str] = {}
+        self._checks: dict[str, CheckResult] = {}
         self._health_due_s = 0.0
         self._older_than_number: int | None = None
         self._connected_at: datetime | None = None
@@ -38,10 +39,15 @@ class DeviceReporter:
             if (state, reason) != (self._state, self._reason):
                 self._state, self._reason, self._state_published = state, reason, False
 
-    def set_health(self, checks: Mapping[str, str]) -> None:
-        """What the next health message says: each fact's grade."""
+    def set_health(self, checks: Iterable[HealthCheck]) -> None:
+        """The health checks for the next health messages."""
         with self._lock:
-            self._checks = dict(checks)
+            self._checks = {
+                check.code: CheckResult(
+                    status=check.status.value, value=check.value, unit=check.unit, reason=check.reason
+                )
+                for check in checks
+            }
 
     def on_connected(self, now_at: datetime) -> None:
         """A connection begins: everything is said anew. (A broker that was restarted may have forgotten it.)"""

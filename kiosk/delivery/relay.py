@@ -2,13 +2,13 @@
 
 import logging
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
 from kiosk.core.model import ClockReading, DeviceState
 from kiosk.core.ports import Clock, Outbox, StoreError
-from kiosk.core.status import UplinkStatus
+from kiosk.core.status import HealthCheck, UplinkStatus
 from kiosk.delivery.device_reporter import ConnectionFactory, DeviceReporter
 from kiosk.delivery.receipts import ForeignReceiptError, ReceiptBuffer
 from kiosk.delivery.sender import DeliveryOptions, Sender
@@ -82,8 +82,8 @@ class OutboxRelay:
         """What the device says of itself from now on; sent when it changes and on every connect."""
         self._reporter.set_state(state, reason)
 
-    def set_health(self, _clock: str, checks: Mapping[str, str]) -> None:
-        """For the health message of every minute: name of a fact to its grade. (The clock's quality is read when it goes.)"""
+    def set_health(self, checks: Iterable[HealthCheck]) -> None:
+        """The health checks for the next health messages."""
         self._reporter.set_health(checks)
 
     def retry_quarantine(self) -> None:

@@ -10,7 +10,7 @@ __all__ = [
     "HealthThresholds",
     "Measurements",
     "WebMonitor",
-    "evaluate",
     "device_state",
+    "evaluate",
     "should_feed_watchdog",
 ]

@@ -14,6 +14,7 @@ log = logging.getLogger(__name__)
 MIN_DURATION_S = 5.0
 """Shorter than this is no downtime, and a flapping camera must not fill the card."""
 MAX_PENDING = 100
+LIST_CHECKS = ("trust-list", "denylist")
 StateKey = tuple[AvailabilityState, bool, bool]
 
 
@@ -32,7 +33,7 @@ class AvailabilityRecorder:
         """Take note of what is so now. A change is written once it has lasted, with the time at which it began."""
         if state is DeviceState.STARTING:
             return
-        stale = any(fact.name.startswith("list-") and fact.status is not CheckStatus.PASS for fact in checks)
+        stale = any(check.code in LIST_CHECKS and check.status is not CheckStatus.PASS for check in checks)
         condition = AvailabilityState.OUT_OF_ORDER if state is DeviceState.OUT_OF_ORDER else AvailabilityState.SERVING
         entry = AvailabilityEntry(now, condition, stale, process_start=self._recorded is None)
         if _key(entry) == self._recorded:

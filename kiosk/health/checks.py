@@ -69,8 +69,8 @@ def _fail(code: str, reason: str = "", value: float | None = None, unit: str = "
 
 def _check_workers(it: Measurements, limits: HealthThresholds) -> Iterator[HealthCheck]:
     for code, age_s in ((GATE_WORKER, it.gate_loop_age_s), (CAMERA_WORKER, it.camera_loop_age_s)):
-        age_s = round(age_s, 1)
-        yield _fail(code, "hung", age_s, "s") if age_s > limits.loop_hung_s else _pass(code, age_s, "s")
+        hung = age_s > limits.loop_hung_s
+        yield _fail(code, "hung", round(age_s, 1), "s") if hung else _pass(code, round(age_s, 1), "s")
 
 
 def _check_signal(it: Measurements, _: HealthThresholds) -> Iterator[HealthCheck]:

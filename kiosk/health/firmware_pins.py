@@ -4,10 +4,10 @@ Source of the syntax: https://www.raspberrypi.com/documentation/computers/config
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
-from kiosk.config.schema import GpioSettings
-from kiosk.core.pins import OUTPUT_PINS, off_is_high
+from kiosk.core.pins import off_is_high
 from kiosk.core.status import CheckStatus, HealthCheck
 
 FIRMWARE_CONFIG_FILE = Path("/boot/firmware/entrance-kiosk.txt")
@@ -34,30 +34,19 @@ def driven_levels(text: str) -> dict[int, bool]:
     return found
 
 
-def check_firmware_pins(signal: GpioSettings, path: Path = FIRMWARE_CONFIG_FILE) -> HealthCheck | None:
-    """None where there is no such file: no Pi, or not installed. A passive buzzer is silent at a low level on every board."""
+def check_firmware_pins(
+    outputs: Mapping[str, int], *, active_high: bool, passive_buzzer: bool, path: Path = FIRMWARE_CONFIG_FILE
+) -> HealthCheck | None:
+    """`outputs`: the connected outputs by name. None where there is no such file: no Pi, or not installed."""
     try:
         levels = driven_levels(path.read_text(encoding="utf-8", errors="replace"))
     except OSError:
         return None
     wrong = [
         f"GPIO {pin} (gpio.{name})"
-        for name in OUTPUT_PINS
-        if (pin := getattr(signal, name)) is not None and levels.get(pin) is not _off_is_high(signal, name)
+        for name, pin in outputs.items()
+        if levels.get(pin) is not off_is_high(name, active_high=active_high, passive_buzzer=passive_buzzer)
     ]
-    if not wrong:
-        vi = "Trước khi Linux chạy, mọi ngõ ra đều ở mức tắt."
-        return HealthCheck(
-            "boot", CheckStatus.PASS, "", vi, "Before Linux runs, every output is held at its off level."
-        )
-    names = ", ".join(wrong)
-    vi = (
-        f"Trước khi Linux chạy, {names} không được giữ ở mức tắt: đèn có thể sáng sai, cửa có thể mở. "
-        f"Hãy gõ: sudo {INSTALL_COMMAND}  rồi khởi động lại máy."
-    )
-    en = f"Before Linux runs, {names} is not held at its off level: a lamp may lie, a door open. Type:  sudo {INSTALL_COMMAND}   then reboot."
-    return HealthCheck("boot", CheckStatus.WARN, "", vi, en)
-
-
-def _off_is_high(signal: GpioSettings, name: str) -> bool:
-    return off_is_high(name, active_high=signal.active_high, passive_buzzer=signal.buzzer_kind == "passive")
+    if wrong:
+        return HealthCheck("firmware-pins", CheckStatus.WARN, reason="not-off", detail=", ".join(wrong))
+    return HealthCheck("firmware-pins", CheckStatus.PASS)

@@ -37,8 +37,8 @@ NOT_MONITORED = Readiness(is_ready=True, state="not-monitored", seconds=0.0)
 
 def failed_checks(status: dict[str, Any] | None) -> frozenset[str]:
     """Names of the facts that put a device out of order."""
-    facts = (status or {}).get("facts", [])
-    return frozenset(str(fact["name"]) for fact in facts if fact["grade"] == "broken")
+    checks = (status or {}).get("checks", [])
+    return frozenset(str(check["code"]) for check in checks if check["status"] == "fail")
 
 
 def is_ready(status: dict[str, Any] | None, pid: int, preexisting_failures: frozenset[str] = frozenset()) -> bool:

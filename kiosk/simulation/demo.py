@@ -114,7 +114,7 @@ class Demo:
     def read_status(self) -> dict[str, Any] | None:
         """The daemon's status now; new answers are noted."""
         found = read_status(self.sandbox.run_dir)
-        for shown in found["shown"] if found else ():
+        for shown in found["recent_decisions"] if found else ():
             name = (found["started_at"] + str(found["pid"]), shown["number"]) if found else ("", 0)
             if name not in self._seen:
                 self._seen.add(name)
@@ -129,7 +129,7 @@ class Demo:
         while not self.scenario.is_finished:
             on_poll(self.poll())
         ends_s = time.monotonic() + BACKLOG_TIMEOUT_S
-        while (found := self.poll()) is None or found["outbox"]["depth"] > 0:
+        while (found := self.poll()) is None or found["outbox"]["backlog_size"] > 0:
             if time.monotonic() > ends_s:
                 raise KioskError(f"the outbox does not empty: {found['outbox'] if found else 'the kiosk is silent'}")
 

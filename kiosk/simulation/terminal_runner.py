@@ -82,7 +82,7 @@ class _TerminalScreen:
         return view
 
     def _state(self, found: dict[str, Any] | None) -> TerminalState:
-        shown = found["shown"] if found else []
+        shown = found["recent_decisions"] if found else []
         number = shown[-1]["number"] if shown else 0
         if number != self._newest:
             self._newest, self._newest_s = number, time.monotonic()
@@ -94,7 +94,7 @@ class _TerminalScreen:
             rows=[self._row(each) for each in shown],
             is_decision_shown=bool(shown) and time.monotonic() - self._newest_s < DECISION_SHOWN_S,
             recorded=found["seq"] if found else 0,
-            pending=found["outbox"]["depth"] if found else 0,
+            pending=found["outbox"]["backlog_size"] if found else 0,
             received=self._counts.distinct,
             duplicates=self._counts.duplicates,
             connected=bool(found and found["uplink"]["connected"]),
@@ -111,4 +111,4 @@ class _TerminalScreen:
     def _row(self, shown: dict[str, Any]) -> TerminalRow:
         turn = next((turn for turn in reversed(self._demo.scenario.turns) if turn.contains(shown["frame"])), None)
         who = (turn.visitor.vi, turn.visitor.en) if turn else UNKNOWN_VISITOR
-        return TerminalRow(*who, shown["outcome"], shown["reason"], shown["direction"], shown["took_ms"])
+        return TerminalRow(*who, shown["outcome"], shown["reason"], shown["direction"], shown["latency_ms"])

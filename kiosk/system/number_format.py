@@ -7,8 +7,8 @@ _DURATION_UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 def format_number(t: Translator, value: float, digits: int = 0) -> str:
     """1234.5 with one digit: `1.234,5` in Vietnamese, `1,234.5` in English."""
-    marks = {",": t("format.thousands-mark"), ".": t("format.decimal-mark")}
-    return f"{value:,.{digits}f}".translate(str.maketrans(marks))
+    whole, point, tenths = f"{value:,.{digits}f}".partition(".")
+    return whole.replace(",", t("format.thousands-mark")) + (t("format.decimal-mark") if point else "") + tenths
 
 
 def format_duration(t: Translator, seconds: float) -> str:

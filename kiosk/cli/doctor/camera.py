@@ -6,13 +6,15 @@ from pathlib import Path
 import click
 
 from kiosk import config
+from kiosk.app.builders.hardware import build_camera
 from kiosk.core.frame import Frame
 from kiosk.core.model import DecodeResult, FrameQuality
 from kiosk.core.ports import Camera
 from kiosk.decoding import Cascade
 from kiosk.decoding.preview.aiming import aiming_advice
 from kiosk.decoding.preview.image_files import save_masked_image
-from kiosk.hardware.cameras.factory import open_camera
+from kiosk.system.number_format import format_number
+from kiosk.system.translations import Translator, translator
 
 
 @click.command()
@@ -33,19 +35,20 @@ def camera(path: Path, source: str | None, frames: int, picture: Path | None) ->
     """
     settings = config.load_settings(path)
     wanted = settings.camera if source is None else settings.camera.model_copy(update={"source": source})
-    frame, sight = _capture_until_decoded(open_camera(wanted), frames, wanted.timeout_s)
+    frame, sight = _capture_until_decoded(build_camera(wanted), frames, wanted.timeout_s)
     view, module_px = sight.frame_quality, _module_px(sight)
     assert view is not None, "a camera gives frames that have pixels"
     height, width = frame.luma.shape
-    click.echo(_format_quality(view, module_px, (width, height), settings.site.language))
-    sentences = aiming_advice(view, module_px)
-    for each in sentences:
+    t = translator(settings.site.language)
+    click.echo(_format_quality(t, view, module_px, (width, height)))
+    advice = aiming_advice(view, module_px)
+    for each in advice:
         mark = click.style("pass ", fg="green") if each.is_ok else click.style("warn ", fg="yellow")
-        click.echo(mark + (each.vi if settings.site.language == "vi" else each.en))
+        click.echo(mark + t(f"aiming-advice.{each}"))
     if picture is not None:
         save_masked_image(frame.luma, [reading.corners for reading in sight.codes if reading.corners], picture)
         click.echo(f"{picture}")
-    sys.exit(0 if all(each.is_ok for each in sentences) else 1)
+    sys.exit(0 if all(each.is_ok for each in advice) else 1)
 
 
 def _capture_until_decoded(driver: Camera, frames: int, timeout_s: float) -> tuple[Frame, DecodeResult]:
@@ -67,15 +70,13 @@ def _module_px(result: DecodeResult) -> float | None:
     return next((reading.module_px for reading in result.codes if reading.module_px is not None), None)
 
 
-def _format_quality(quality: FrameQuality, module_px: float | None, size: tuple[int, int], language: str) -> str:
-    module = "-" if module_px is None else f"{module_px:.1f} px"
-    numbers = (
-        f"{size[0]}x{size[1]}",
-        f"{quality.mean_luma:.0f}",
-        f"{quality.contrast:.0f}",
-        f"{quality.sharpness:.0f}",
-        module,
+def _format_quality(t: Translator, quality: FrameQuality, module_px: float | None, size: tuple[int, int]) -> str:
+    return t(
+        "doctor.frame-quality",
+        width=size[0],
+        height=size[1],
+        luma=format_number(t, quality.mean_luma),
+        contrast=format_number(t, quality.contrast),
+        sharpness=format_number(t, quality.sharpness),
+        module="-" if module_px is None else f"{format_number(t, module_px, 1)} px",
     )
-    if language == "vi":
-        return "Hình {}; độ sáng {} / 255; tương phản {}; độ nét {}; một ô của mã: {}.".format(*numbers)
-    return "Picture {}; light {} of 255; contrast {}; sharpness {}; one module of the code: {}.".format(*numbers)

@@ -10,10 +10,11 @@ from typing import BinaryIO
 
 import click
 
-from kiosk.core import messages, rules
+from kiosk.core import rules
 from kiosk.core.model import Claim, ClockQuality, ClockReading, Decision, Refusal, VisitHistory
 from kiosk.credentials import CredentialVerifier
 from kiosk.credentials.trust import denylist, trust_list
+from kiosk.system.translations import languages, translator
 
 MAX_LINE_BYTES = 64 * 1024
 """A longer line is judged by its beginning, which no kind of code accepts at that length."""
@@ -39,7 +40,7 @@ class _TimeParam(click.ParamType[datetime]):
 )
 @click.option("--deny", "deny_path", type=click.Path(path_type=Path), help="Denylist.")
 @click.option("--at", type=_TimeParam(), help="Decide as at this time (ISO 8601). Default: now.")
-@click.option("--language", type=click.Choice(["vi", "en"]), default="vi", show_default=True, help="Of the sentences.")
+@click.option("--language", type=click.Choice(languages()), default="vi", show_default=True, help="Of the sentences.")
 @click.argument("source", type=click.File("rb"), default="-")
 def verify(
     *,
@@ -85,5 +86,6 @@ def _as_json(answer: Claim | Refusal, decision: Decision) -> str:
 
 
 def _as_text(answer: Claim | Refusal, decision: Decision, language: str) -> str:
-    outcome, kind = messages.OUTCOME_TEXTS[decision.outcome], messages.KIND_TEXTS[answer.kind]
-    return f"{outcome.in_language(language)}: {kind.in_language(language)}. {messages.REASON_TEXTS[decision.reason].in_language(language)}"
+    t = translator(language)
+    outcome, kind = t(f"outcome-label.{decision.outcome}"), t(f"kind.{answer.kind}")
+    return f"{outcome}: {kind}. {t(f'reason.{decision.reason}')}"

@@ -1,0 +1,26 @@
+"""The words for decisions and health checks, from the codes that processes exchange."""
+
+from kiosk.core.status import HealthCheck
+from kiosk.system.number_format import format_quantity
+from kiosk.system.translations import Translator
+
+
+def outcome_message(t: Translator, outcome: str, direction: str | None = None) -> str:
+    """What the person at the gate reads and hears: two or three words, on a pass by direction (`Please go in`)."""
+    directed = f"{outcome}.{direction}"
+    return t.code("outcome", directed if t.has(f"outcome.{directed}") else outcome)
+
+
+def check_message(t: Translator, check: HealthCheck) -> str:
+    """What a health check found and what to do, with its technical detail in brackets. An unknown check is its code."""
+    msgid = f"check.{check.code}.{check.reason or check.status}"
+    value = check_value(t, check)
+    text = (
+        t(msgid, value=value, detail=check.detail) if t.has(msgid) else f"{check.code}: {check.reason or check.status}"
+    )
+    return f"{text} ({check.detail})" if check.detail and check.detail not in text else text
+
+
+def check_value(t: Translator, check: HealthCheck) -> str:
+    """The measured value with its unit; empty where the check has none."""
+    return format_quantity(t, check.value, check.unit)
