@@ -4,7 +4,7 @@ import json
 import logging
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ import click
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from kiosk.config.renamed_keys import CENTRE_KEYS
 from kiosk.config.unknown_keys import unknown_key_message
 from kiosk.system.wakeup import WakeupPipe
 from mqtt.centre import fleet_status, unsealing
@@ -37,14 +38,19 @@ def load_option_defaults(context: click.Context, _parameter: click.Parameter, pa
         return None
     try:
         found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as trouble:
-        raise click.ClickException(f"{path}: cannot be used: {trouble}") from trouble
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"{path}: cannot be used: {error}") from error
     known = {str(option.name) for option in context.command.params}
-    for key in found:
-        if key not in known:
-            raise click.ClickException(f"{path}: {key}: {unknown_key_message(key, known)}")
+    errors = [f"{path}: {key}: {_key_error(key, known)}" for key in found if key not in known]
+    if errors:
+        raise click.ClickException("\n".join(errors))
     context.default_map = found
     return path
+
+
+def _key_error(key: str, known: Collection[str]) -> str:
+    renamed = CENTRE_KEYS.get(key)
+    return f"this key is now {renamed}." if renamed else unknown_key_message(key, known)
 
 
 @click.group(invoke_without_command=True)

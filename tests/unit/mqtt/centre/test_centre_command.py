@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from kiosk.cli.centre import centre
+from kiosk.config.renamed_keys import CENTRE_KEYS
 from kiosk.core.model import AccessEvent, ClockQuality, Identifier, Subject
 from kiosk.core.subject_sealing import Seal
 from mqtt import device_messages
@@ -72,6 +73,21 @@ def test_a_configuration_file_names_the_database_and_its_mistakes_are_told(
     assert "databse: no such setting; did you mean 'database'?" in done.output
 
 
+def test_old_keys_of_a_centre_s_file_are_all_reported_with_their_new_names(centre_file: Path) -> None:
+    config = centre_file.with_name("centre.toml")
+    config.write_text('site_root = "entrance"\nshare = "centres"\ndrain_per_s = 50\ndatabse = "x"\n', encoding="utf-8")
+    done = CliRunner().invoke(centre, ["--config", str(config), "status"])
+    assert done.exit_code == 1
+    for message in (
+        "site_root: this key is now topic_prefix.",
+        "share: this key is now share_group.",
+        "drain_per_s: this key is now backlog_events_per_s.",
+        "databse: no such setting; did you mean 'database'?",
+    ):
+        assert message in done.output
+    assert set(CENTRE_KEYS.values()) <= {str(option.name) for option in centre.params}
+
+
 def test_status_of_no_database_is_one_sentence(centre_file: Path) -> None:
     done = ask(centre_file, "status")
     assert done.exit_code == 1
@@ -84,10 +100,10 @@ def test_what_was_recorded_before_the_clock_was_set_is_dated_by_what_came_after(
     in_1970 = replace(
         a_passage(1),
         occurred_at=datetime(1970, 1, 1, 0, 1, tzinfo=UTC),
-        occurred_s=60.0,
+        monotonic_s=60.0,
         clock_quality=ClockQuality.UNSET,
     )
-    set_now = replace(a_passage(2), occurred_at=START_AT, occurred_s=660.0)
+    set_now = replace(a_passage(2), occurred_at=START_AT, monotonic_s=660.0)
     keep(ledger, (1, in_1970))
     assert corrected(centre_file, 1) is None, "nobody knows yet"
     keep(ledger, (2, set_now))
@@ -97,7 +113,7 @@ def test_what_was_recorded_before_the_clock_was_set_is_dated_by_what_came_after(
 
 
 def test_a_health_message_dates_them_too_and_another_boot_does_not(ledger: SqliteLedger, centre_file: Path) -> None:
-    unset = replace(a_passage(1), occurred_s=60.0, clock_quality=ClockQuality.UNSET)
+    unset = replace(a_passage(1), monotonic_s=60.0, clock_quality=ClockQuality.UNSET)
     keep(ledger, (1, unset), boot="boot-a")
     keep(ledger, (2, replace(unset, id=a_passage(2).id)), boot="boot-b")
     health = device_messages.HealthMessage(
