@@ -7,8 +7,7 @@ from pathlib import Path
 import click
 
 from kiosk import config
-from kiosk.system.journal import configure_logging
-from kiosk.system.logs import LogBuffer
+from kiosk.system.logs import LogBuffer, configure_logging
 from web_ui.auth.accounts import AccountError, Accounts
 from web_ui.server.serve import run_server
 from web_ui.settings import WebSettings

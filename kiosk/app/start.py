@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kiosk import config
 from kiosk.core.ports import KioskError
-from kiosk.system.journal import configure_logging
+from kiosk.system.logs import configure_logging
 
 
 def run_from_config(path: Path, source: str | None = None) -> None:

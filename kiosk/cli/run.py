@@ -8,7 +8,7 @@ import click
 
 from kiosk import config
 from kiosk.app import start
-from kiosk.system.journal import configure_logging
+from kiosk.system.logs import configure_logging
 
 
 @click.command()

@@ -1,4 +1,4 @@
-"""The last lines of a process's log for the page: the daemon's in a small file in memory, the page's own in its memory.
+"""Logging of the processes: to stderr, and the last lines for the pages. The daemon keeps them in a small file in memory.
 
 Bounded on every side, and never on the memory card (docs/decisions/0036). What may be in a line is what may be in the journal:
 nobody's data (law 2).
@@ -7,6 +7,7 @@ nobody's data (law 2).
 import json
 import logging
 import os
+import sys
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,13 @@ class LogLine:
     logger: str
     """Name of the logger."""
     text: str
+
+
+def configure_logging(level: int = logging.INFO) -> None:
+    """Log to stderr, with the time only where the journal does not add its own. For a long-running command."""
+    in_journal = "JOURNAL_STREAM" in os.environ  # systemd.exec(5): stderr goes to the journal
+    form = "%(levelname)s %(name)s: %(message)s" if in_journal else "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(level=level, stream=sys.stderr, format=form, force=True)
 
 
 class LogFileHandler(logging.Handler):

@@ -1,8 +1,25 @@
-"""What the daemon tells systemd: sd_notify(3), one datagram a message, harmless where there is no systemd."""
+"""The interface to systemd: notifications (sd_notify(3)) and credentials (LoadCredential=). Harmless where there is no systemd."""
 
 import os
 import socket
 from collections.abc import Mapping
+from pathlib import Path
+
+PRIVATE_KEY_FOLDER = "private"
+"""Folder of the private keys beside the configuration: /etc/entrance-kiosk/private, readable by root only."""
+
+
+def credential_path(path: Path, environment: Mapping[str, str] = os.environ) -> Path:
+    """Where to read a private key that the configuration names.
+
+    Under systemd it is the copy in memory: of a folder loaded as `private`, the file NAME appears as `private_NAME` in
+    $CREDENTIALS_DIRECTORY, readable by this unit alone (systemd.exec(5), "Credentials"). Otherwise it is the path itself.
+    """
+    folder = environment.get("CREDENTIALS_DIRECTORY")
+    if not folder or path.parent.name != PRIVATE_KEY_FOLDER:
+        return path
+    given = Path(folder) / f"{PRIVATE_KEY_FOLDER}_{path.name}"
+    return given if given.exists() else path
 
 
 class SystemdNotifier:

@@ -28,7 +28,7 @@ from kiosk.core.model import AccessEvent, Outcome, Reason
 from kiosk.core.ports import StoreError
 from kiosk.hardware.gpio.signal_output import SignalOutput, open_signal
 from kiosk.storage import SqliteEventStore
-from kiosk.system.journal import configure_logging
+from kiosk.system.logs import configure_logging
 from kiosk.system.systemd import SystemdNotifier
 from kiosk.system.wakeup import WakeupPipe
 from tests.fakes.data.access_events import a_passage
@@ -92,7 +92,7 @@ class Driver:
 
     def _passage(self) -> AccessEvent:
         now = self._clock.now()
-        passage = replace(a_passage(1), id=uuid7(now), occurred_at=now.utc_at, occurred_s=now.monotonic_s)
+        passage = replace(a_passage(1), id=uuid7(now), occurred_at=now.utc_at, monotonic_s=now.monotonic_s)
         kind = self._next.popleft() if self._next else ""
         if kind == "refused":
             return replace(passage, code_bytes=REFUSED_BYTES, reason=Reason.UNKNOWN_CODE)

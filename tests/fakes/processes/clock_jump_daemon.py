@@ -12,7 +12,7 @@ from kiosk import config
 from kiosk.app import daemon
 from kiosk.core.model import ClockReading
 from kiosk.system.clock import SystemClock
-from kiosk.system.journal import configure_logging
+from kiosk.system.logs import configure_logging
 
 
 class JumpedClock:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from kiosk.system.handed_keys import credential_path
+from kiosk.system.systemd import credential_path
 
 KEY = Path("/etc/entrance-kiosk/private/pseudonym.key")
 
