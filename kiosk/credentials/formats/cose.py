@@ -133,7 +133,7 @@ def _header_map(header: object) -> Mapping[Any, Any]:
 
 
 def is_signature_valid(key: PublicKey, signature: bytes, message: bytes) -> bool:
-    """Whether `signature` over `message` was made with the key: EdDSA, ES256 (r and s, 64 bytes) or PS256, by the type of the key."""
+    """Whether `signature` over `message` was made with the key: EdDSA, ES256 (r and s, 64 bytes) or PS256, by the key's type."""
     try:
         if isinstance(key, ed25519.Ed25519PublicKey):
             key.verify(signature, message)

@@ -85,7 +85,7 @@ class _ListSource(Generic[_List]):
         try:
             atomic_files.write_file(self.copy_path, data)
         except OSError as error:
-            self.error = f"No copy of the list could be kept at {self.copy_path}: {error.strerror}."
+            self.error = f"The list could not be copied to {self.copy_path}: {error.strerror}."
 
 
 class ListLoader:

@@ -1,4 +1,4 @@
-"""Issuing's commands run in the test's own process: what they print, how they fail, and the register that they keep."""
+"""Runs the commands of issuing in the test's process and reads the register that they write."""
 
 import csv
 from pathlib import Path
@@ -14,8 +14,8 @@ def run(command: Any, *arguments: object) -> Result:
     return result
 
 
-def trouble(command: Any, *arguments: object) -> BaseException:
-    """What a command that must fail raised: a trouble of ours, or SystemExit where it printed its own words."""
+def error_of(command: Any, *arguments: object) -> BaseException:
+    """The exception of a command that must fail: one of ours, or SystemExit if click printed the message."""
     result = CliRunner().invoke(command, [str(each) for each in arguments])
     assert result.exit_code != 0
     assert result.exception is not None

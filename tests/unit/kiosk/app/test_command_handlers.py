@@ -39,11 +39,11 @@ def test_whom_a_guard_admits_is_recorded_counted_and_delivered(running: Demo) ->
     before = running.poll()
     assert before is not None
     answer = ordered(running, AdmitCommand(Direction.IN))
-    found = await_status(running, lambda found: any(each["reason"] == "manual" for each in found["shown"]))
-    admitted = next(each for each in found["shown"] if each["reason"] == "manual")
+    found = await_status(running, lambda found: any(each["reason"] == "manual" for each in found["recent_decisions"]))
+    admitted = next(each for each in found["recent_decisions"] if each["reason"] == "manual")
     assert admitted["seq"] == answer.detail["seq"]
     assert (admitted["outcome"], admitted["direction"]) == ("pass", "in")
-    await_status(running, lambda found: found["outbox"]["depth"] == 0)
+    await_status(running, lambda found: found["outbox"]["backlog_size"] == 0)
 
 
 def test_whom_a_guard_let_through_is_undone_told_and_delivered_and_only_once(running: Demo) -> None:
@@ -51,27 +51,27 @@ def test_whom_a_guard_let_through_is_undone_told_and_delivered_and_only_once(run
     seq = ordered(running, AdmitCommand(Direction.IN, ManualReason.ASSISTED)).detail["seq"]
     found = await_status(running, lambda found: found["undo"] is not None and found["undo"]["seq"] == seq)
     assert (found["undo"]["direction"], found["undo"]["reason"], found["undo"]["kind"]) == ("in", "manual", None)
-    assert 0 < found["undo"]["left_s"] <= 30
-    inside = found["inside"]
+    assert 0 < found["undo"]["remaining_s"] <= 30
+    inside = found["occupancy"]
     wrong = control_socket.send_command(running.sandbox.run_dir, UndoCommand(ManualReason.MISTAKE, seq - 1))
     assert (wrong.ok, wrong.error_code) == (False, "newer-event")
     answer = ordered(running, UndoCommand(ManualReason.MISTAKE, seq))
     assert answer.detail == {"seq": seq + 1, "annulled_seq": seq, "direction": "in"}
-    found = await_status(running, lambda found: found["undo"] is None and found["inside"] == inside - 1)
-    undone, undo = found["shown"][-2:]
+    found = await_status(running, lambda found: found["undo"] is None and found["occupancy"] == inside - 1)
+    undone, undo = found["recent_decisions"][-2:]
     assert (undone["seq"], undone["outcome"], undone["annulled"]) == (seq, "pass", True)
     assert (undo["outcome"], undo["reason"], undo["annuls_seq"]) == ("check-again", "annulled", seq)
     assert found["counters"]["annulled"] == 1
     again = control_socket.send_command(running.sandbox.run_dir, UndoCommand(ManualReason.MISTAKE))
     assert (again.ok, again.error_code) == (False, "already-undone")
-    await_status(running, lambda found: found["outbox"]["depth"] == 0)
+    await_status(running, lambda found: found["outbox"]["backlog_size"] == 0)
     ordered(running, PauseCommand(paused=False))
 
 
 def test_a_paused_kiosk_says_out_of_order_and_answers_nobody_until_it_is_resumed(running: Demo) -> None:
     assert ordered(running, PauseCommand(paused=True)).detail == {"paused": True}
     found = await_status(running, lambda found: found["state"] == "out-of-order")
-    assert fact(found, "paused")["grade"] == "broken"
+    assert fact(found, "paused")["status"] == "fail"
     answered = found["counters"]
     for _ in range(20):
         found = running.poll() or found
@@ -116,11 +116,11 @@ def test_a_newer_denylist_is_in_force_without_a_restart_and_an_older_one_is_not_
     newer = denylist.make_denylist([serial], number=2, issued_at=datetime.now(UTC))
     file.write_bytes(denylist.sign_denylist(world.root_key, newer))
     await_status(running, lambda found: found["lists"]["denied"].startswith("2 "))
-    await_status(running, lambda found: any(each["reason"] == "revoked" for each in found["shown"][-4:]))
+    await_status(running, lambda found: any(each["reason"] == "revoked" for each in found["recent_decisions"][-4:]))
     file.write_bytes(first)
     found = running.poll()
     assert found is not None
     await_status(running, lambda later: later["now_at"] > found["now_at"])
     still = await_status(running, lambda later: bool(later["lists"]))
     assert still["lists"]["denied"].startswith("2 ")
-    assert "list 2 was in force already" in running.processes["kiosk"].log_file.read_text(encoding="utf-8")
+    assert "list 2 is already in force" in running.processes["kiosk"].log_file.read_text(encoding="utf-8")

@@ -167,7 +167,7 @@ def test_an_event_has_both_clocks_and_the_clock_quality(scene: Scene) -> None:
     stored = scene.gate().process_frame(FRAME).stored
     assert stored is not None
     passage = stored.event
-    assert (passage.occurred_at, passage.occurred_s, passage.clock_quality) == (
+    assert (passage.occurred_at, passage.monotonic_s, passage.clock_quality) == (
         scene.now.utc_at,
         scene.now.monotonic_s,
         scene.now.quality,

@@ -208,7 +208,7 @@ def test_a_manual_admission_is_a_pass(direction: Direction) -> None:
         anti_passback=st.sampled_from(["off", "soft", "hard"]),
         declaration=st.sampled_from(["off", "verified", "all"]),
         capacity=st.none() | st.integers(0, 3),
-        opens=st.sampled_from([(), OFFICE]),
+        opening_hours=st.sampled_from([(), OFFICE]),
     ),
 )
 def test_only_a_pass_has_a_direction(claim: Claim, history: VisitHistory, inside: int, policy: AccessPolicy) -> None:
@@ -316,8 +316,8 @@ def test_the_default_policy() -> None:
         "allow",
         "allow",
     )
-    assert default.accept[CodeKind.ENTRY_PASS] is default.accept[CodeKind.HCERT] is Assurance.VERIFIED
-    assert set(default.accept) == {
+    assert default.min_assurance[CodeKind.ENTRY_PASS] is default.min_assurance[CodeKind.HCERT] is Assurance.VERIFIED
+    assert set(default.min_assurance) == {
         CodeKind.ENTRY_PASS,
         CodeKind.HCERT,
         CodeKind.NATIONAL_QR,

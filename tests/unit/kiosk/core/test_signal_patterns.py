@@ -84,7 +84,7 @@ def test_a_pattern_that_is_too_fast_too_long_or_silent_is_refused() -> None:
     fast = signal_patterns.parse_pattern("0.15! -0.1 0.15! -0.1 0.15! -0.1 0.5")
     assert ["photosensitive" in each for each in signal_patterns.outcome_pattern_errors(fast)] == [True]
     assert [
-        "2 s at most" in each
+        "at most 2 s" in each
         for each in signal_patterns.outcome_pattern_errors(signal_patterns.parse_pattern("1! 1.5"))
     ] == [True]
     assert [

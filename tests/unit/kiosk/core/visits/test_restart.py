@@ -48,10 +48,10 @@ def test_after_a_restart_a_person_is_known_by_another_of_their_codes() -> None:
 
 def test_after_a_reboot_the_wall_clock_gives_the_age() -> None:
     here = VisitTracker()
-    here.restore([stored(1, IN, 300, occurred_s=99_999.0)], moment(), "another boot")
+    here.restore([stored(1, IN, 300, monotonic_s=99_999.0)], moment(), "another boot")
     assert here.history(ANH, moment()).last_pass_age_s == 300
     unknown = VisitTracker()
-    unknown.restore([stored(1, IN, 300, occurred_s=99_999.0)], moment())
+    unknown.restore([stored(1, IN, 300, monotonic_s=99_999.0)], moment())
     assert unknown.history(ANH, moment()).last_pass_age_s == 300
 
 
@@ -64,7 +64,7 @@ def test_within_one_boot_the_monotonic_clock_gives_the_age() -> None:
 @pytest.mark.parametrize("now_unset", [False, True])
 def test_without_a_reliable_clock_people_stay_until_the_reset(now_unset: bool) -> None:
     quality = ClockQuality.UNSET if now_unset else ClockQuality.SYNCHRONISED
-    before = stored(1, IN, 300, clock=ClockQuality.SYNCHRONISED if now_unset else ClockQuality.UNSET)
+    before = stored(1, IN, 300, clock_quality=ClockQuality.SYNCHRONISED if now_unset else ClockQuality.UNSET)
     here = VisitTracker()
     here.restore([before], moment(quality=quality), "another boot")
     assert here.occupancy(moment(1, quality=quality)) == 1

@@ -1,4 +1,4 @@
-"""The three signature algorithms against Wycheproof: vectors made to break verifiers."""
+"""The three signature algorithms against the Wycheproof test vectors, which contain malicious signatures."""
 
 import json
 from collections import Counter
@@ -30,7 +30,7 @@ def groups(name: str) -> list[dict[str, Any]]:
         ("rsa_pss_2048_sha256_mgf1_32_test.json", rsa.RSAPublicKey),
     ],
 )
-def test_every_wycheproof_vector_is_judged_as_it_says(name: str, kind: Any) -> None:
+def test_each_wycheproof_vector_gives_its_expected_result(name: str, kind: Any) -> None:
     counted: Counter[str] = Counter()
     for group in groups(name):
         key = load_der_public_key(bytes.fromhex(group["publicKeyDer"]))

@@ -1,4 +1,4 @@
-"""The project's own pass: one form only, and no forgery."""
+"""The entry pass: exactly one valid form, and no forgery is accepted."""
 
 import random
 from collections import Counter
@@ -25,7 +25,7 @@ def test_a_card_has_178_characters_and_fits_version_7_at_level_m() -> None:
     assert len(base45.decode_base45(code[5:])) == 115
 
 
-def test_a_claim_tells_what_its_issuer_said() -> None:
+def test_a_claim_has_the_values_that_its_issuer_set() -> None:
     claim = dispatcher().verify(
         sign_pass(ISSUER, SERIAL, NOW_AT, NOW_AT + timedelta(days=30), status_class=3), moment()
     )
@@ -47,12 +47,12 @@ def test_a_pass_without_a_declaration_claims_none() -> None:
     assert (claim.declared_at, claim.declared_until_at) == (None, None)
 
 
-def test_nothing_about_a_person_is_in_the_code() -> None:
+def test_a_code_contains_no_personal_data() -> None:
     assert set(cbor2.loads(PARTS.payload)) == {4, 6, 7, -65537}
 
 
 class TestOneFormOnly:
-    """Fuzzing found these rules necessary."""
+    """Each of these rules was found necessary by fuzzing."""
 
     @pytest.mark.parametrize(
         "code",
@@ -98,7 +98,7 @@ class TestOneFormOnly:
     @pytest.mark.parametrize(
         "header", [b"", b"\x01", b"\x80", b"\xa2\x04\x44" + b"kkkk" + b"\x01\x27", b"\xff", b"\xa1\x01"]
     )
-    def test_a_protected_header_that_is_no_canonical_map_is_malformed(self, header: bytes) -> None:
+    def test_a_protected_header_that_is_not_a_canonical_map_is_malformed(self, header: bytes) -> None:
         assert reason(token(protected=header)) is Reason.MALFORMED
 
     @pytest.mark.parametrize("signature", [b"", PARTS.signature[:-1], PARTS.signature + b"\x00"])
@@ -139,13 +139,13 @@ class TestOneFormOnly:
             b"\x81" * 100,
         ],
     )
-    def test_other_claims_are_malformed_even_when_truly_signed(self, claims: Any) -> None:
+    def test_other_claims_are_malformed_even_with_a_valid_signature(self, claims: Any) -> None:
         assert reason(signed(claims)) is Reason.MALFORMED
 
-    def test_the_claims_as_they_should_be_are_accepted(self) -> None:
+    def test_correct_claims_are_accepted(self) -> None:
         assert reason(signed(CLAIMS)) is None
 
-    def test_a_key_written_twice_is_malformed(self) -> None:
+    def test_a_duplicate_key_is_malformed(self) -> None:
         payload = cbor2.dumps(CLAIMS, canonical=True)
         twice = b"\xa5" + payload[1:] + cbor2.dumps(6) + cbor2.dumps(CLAIMS[6])
         assert reason(signed(twice)) is Reason.MALFORMED
@@ -159,7 +159,7 @@ class TestOneFormOnly:
 
 
 def mutated(chance: random.Random, others: list[bytes]) -> bytes:
-    """One mutation of a true pass: bits, lengths, text, re-encodings, or parts of two passes put together."""
+    """One mutation of a valid pass: bits, lengths, text, other encodings, or parts of two passes combined."""
     raw = bytearray(base45.decode_base45(chance.choice(others)[5:]))
     match chance.randrange(8):
         case 0:
@@ -172,7 +172,7 @@ def mutated(chance: random.Random, others: list[bytes]) -> bytes:
             raw[place:place] = chance.randbytes(chance.randint(1, 3))
         case 3:
             del raw[chance.randrange(len(raw))]
-        case 4:  # letters of the text
+        case 4:  # characters of the text
             code = bytearray(text(bytes(raw)))
             code[chance.randrange(5, len(code))] = chance.choice(b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ $%*+-./:")
             return bytes(code)
@@ -185,14 +185,14 @@ def mutated(chance: random.Random, others: list[bytes]) -> bytes:
                     canonical=True,
                 )
             )
-        case 6:  # the same content, encoded otherwise
+        case 6:  # the same content in another encoding
             item = cbor2.loads(bytes(raw)).value
             header = chance.choice([{}, {4: ISSUER.kid}, {1: -8}])
             tag = chance.choice([18, 61, 17, 98])
             return text(
                 cbor2.dumps(cbor2.CBORTag(tag, [item[0], header, item[2], item[3]]), canonical=chance.random() < 0.5)
             )
-        case 7:  # claims changed, the signature kept
+        case 7:  # claims changed, signature kept
             parts7 = cose.parse_sign1(bytes(raw))
             claims = dict(cbor2.loads(parts7.payload))
             claims[chance.choice([4, 6])] = chance.randrange(2**32)
@@ -200,7 +200,7 @@ def mutated(chance: random.Random, others: list[bytes]) -> bytes:
     return text(bytes(raw))
 
 
-def test_a_hundred_thousand_mutations_are_refused_for_a_reason_and_none_is_accepted() -> None:
+def test_a_hundred_thousand_mutations_are_refused_with_a_reason() -> None:
     chance = random.Random(20260923)
     passes = [VALID, *(WORLD.make_valid_pass(number) for number in range(20))]
     true_raw = {base45.decode_base45(code[5:]) for code in passes}

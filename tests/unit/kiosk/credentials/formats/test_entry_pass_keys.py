@@ -1,4 +1,4 @@
-"""The key's record decides what a pass is worth: its algorithm, its time, its classes, never the pass itself."""
+"""The trusted key decides what a pass may say (algorithm, period, classes), never the pass itself."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -47,7 +47,7 @@ def test_both_forms_of_an_es256_signature_are_one_pass() -> None:
         for each in (parts.signature, parts.signature[:32] + other_s)
     ]
     assert isinstance(answers[0], Claim)
-    assert answers[0] == answers[1]  # so denylist and visits, which go by the subject, cannot be slipped past
+    assert answers[0] == answers[1]  # so denylist and visits, which use the subject, cannot be bypassed
 
 
 @pytest.mark.parametrize("algorithm", [-7, -37, -35, 0, 5])
@@ -73,17 +73,17 @@ def test_several_keys_may_share_a_key_id() -> None:
 
 
 @pytest.mark.parametrize("shift", [timedelta(days=-401), timedelta(days=401)])
-def test_a_pass_issued_outside_the_keys_validity_is_not_its_word(shift: timedelta) -> None:
+def test_a_pass_issued_outside_the_keys_validity_is_refused(shift: timedelta) -> None:
     code = sign_pass(ISSUER, SERIAL, NOW_AT + shift, NOW_AT + timedelta(days=500))
     assert reason(code) is Reason.KEY_NOT_ALLOWED
 
 
 @pytest.mark.parametrize("edge", [ISSUER.not_before_at, ISSUER.not_after_at])
-def test_the_edges_of_the_keys_validity_belong_to_it(edge: Any) -> None:
+def test_the_limits_of_the_keys_validity_are_inclusive(edge: Any) -> None:
     assert reason(sign_pass(ISSUER, SERIAL, edge, NOW_AT + timedelta(days=500))) is None
 
 
-def test_an_issuer_signs_only_the_classes_that_it_may() -> None:
+def test_an_issuer_may_sign_only_its_status_classes() -> None:
     key = make_issuer_key(ISSUER.not_before_at, ISSUER.not_after_at, status_classes=frozenset({2, 3}))
     verifier = CredentialVerifier(trust_list.make_trust_list([key.trusted_key()], number=1, issued_at=NOW_AT))
 
@@ -97,7 +97,7 @@ def test_an_issuer_signs_only_the_classes_that_it_may() -> None:
     ]
 
 
-def test_withdrawing_one_issuer_leaves_the_others_valid() -> None:
+def test_removing_one_issuer_leaves_the_others_valid() -> None:
     other = make_issuer_key(ISSUER.not_before_at, ISSUER.not_after_at)
     others = sign_pass(other, SERIAL, NOW_AT, NOW_AT + timedelta(days=1))
     both = CredentialVerifier(

@@ -1,4 +1,4 @@
-"""A rotating pass is worth something only with a living proof of its holder: no photograph, no copy, no replay."""
+"""A rotating pass is accepted only with a fresh proof of its holder: no photo, no copy, no replay."""
 
 from datetime import timedelta
 from typing import Any
@@ -16,25 +16,25 @@ from tests.fakes.data.entry_passes import HOLDER, HOLDER_RAW, ISSUER, SERIAL, VA
 from tests.fakes.data.people import NOW_AT, dispatcher, moment
 
 
-def test_a_living_proof_is_accepted_once() -> None:
+def test_a_fresh_proof_is_accepted_once() -> None:
     verifier, code = dispatcher(), make_rotating_pass(rotating(), HOLDER, NOW_AT)
     assert reason(code, verifier=verifier) is None
     assert reason(code, moment(20), verifier) is Reason.REPLAYED
     assert reason(make_rotating_pass(rotating(), HOLDER, NOW_AT + timedelta(seconds=15)), moment(20), verifier) is None
 
 
-def test_a_photograph_of_the_token_alone_is_refused() -> None:
+def test_a_token_without_a_proof_is_refused() -> None:
     assert reason(rotating()) is Reason.NO_PROOF
 
 
 @pytest.mark.parametrize(
     ("apart_s", "expected"), [(-61, Reason.STALE_PROOF), (-60, None), (60, None), (61, Reason.STALE_PROOF)]
 )
-def test_a_proof_lives_for_a_minute_before_and_after(apart_s: int, expected: Reason | None) -> None:
+def test_a_proof_is_valid_for_a_minute_before_and_after(apart_s: int, expected: Reason | None) -> None:
     assert reason(make_rotating_pass(rotating(), HOLDER, NOW_AT), moment(apart_s)) is expected
 
 
-def test_a_clock_that_is_wrong_for_certain_does_not_judge_freshness() -> None:
+def test_an_unset_clock_does_not_check_freshness() -> None:
     adrift = moment(jumped=timedelta(days=-20_000), quality=ClockQuality.UNSET)
     assert reason(make_rotating_pass(rotating(), HOLDER, NOW_AT), adrift) is None
 
@@ -51,7 +51,7 @@ def test_a_proof_for_another_token_is_refused() -> None:
     assert reason(text(cbor2.dumps(spliced, canonical=True))) is Reason.BAD_SIGNATURE
 
 
-def test_a_card_needs_no_proof_and_takes_none() -> None:
+def test_a_card_needs_no_proof_and_accepts_none() -> None:
     assert reason(make_rotating_pass(VALID, HOLDER, NOW_AT)) is Reason.MALFORMED
 
 
@@ -80,7 +80,7 @@ def test_an_unprotected_header_in_the_proof_is_malformed() -> None:
     assert reason(text(cbor2.dumps([raw, cbor2.dumps(proof, canonical=True)], canonical=True))) is Reason.MALFORMED
 
 
-def test_a_withdrawn_app_is_refused_like_a_card() -> None:
+def test_a_revoked_app_pass_is_refused_like_a_card() -> None:
     verifier = CredentialVerifier(
         trust_list.make_trust_list([ISSUER.trusted_key()], number=1, issued_at=NOW_AT),
         denylist.make_denylist([SERIAL], number=4, issued_at=NOW_AT),
@@ -88,14 +88,14 @@ def test_a_withdrawn_app_is_refused_like_a_card() -> None:
     assert reason(make_rotating_pass(rotating(), HOLDER, NOW_AT), verifier=verifier) is Reason.REVOKED
 
 
-def test_proofs_are_forgotten_when_they_could_not_be_shown_again() -> None:
+def test_proofs_are_dropped_once_they_are_too_old_to_be_accepted() -> None:
     replays = entry_pass.ReplayCache()
     assert replays.add_if_new(SERIAL, 1, moment(0))
     assert not replays.add_if_new(SERIAL, 1, moment(120))
     assert replays.add_if_new(SERIAL, 1, moment(120.5))
 
 
-def test_the_memory_of_proofs_is_bounded() -> None:
+def test_the_replay_cache_is_bounded() -> None:
     replays = entry_pass.ReplayCache()
     for number in range(entry_pass.MAX_CACHED_PROOFS + 5):
         assert replays.add_if_new(SERIAL, number, moment())

@@ -1,4 +1,4 @@
-"""HCERT against vectors that nobody here wrote: the EU's test data, as its own README says that it is to be read."""
+"""HCERT against independent vectors: the EU's test data, evaluated as its README specifies."""
 
 import base64
 import json
@@ -43,13 +43,13 @@ def clock(tree: dict[str, Any]) -> ClockReading:
 
 
 def trusting(tree: dict[str, Any], folder: Path) -> TrustList:
-    """A trust list of the vector's certificate, made as `kiosk trust build` makes it."""
+    """A trust list of the vector's certificate, as `kiosk trust build` makes it."""
     certificate = folder / "signer.der"
     certificate.write_bytes(base64.b64decode(tree["TESTCTX"]["CERTIFICATE"]))
     with warnings.catch_warnings():
         warnings.simplefilter(
             "ignore"
-        )  # cryptography warns of serial numbers and versions that some states wrote wrongly
+        )  # cryptography warns about invalid serial numbers and versions of some states
         keys = list_builder.read_trusted_keys(certificate)
     return trust_list.make_trust_list(keys, number=1, issued_at=datetime(2021, 5, 1, tzinfo=UTC))
 
@@ -59,13 +59,13 @@ def answer_to(tree: dict[str, Any], folder: Path) -> Claim | Refusal:
 
 
 def expecting(name: str, needs: str = "PREFIX") -> list[Any]:
-    """Vectors with this expectation. Some that expect a picture (FR, IE, LV) bring none: nothing can be asked of them."""
+    """Vectors with this expectation. Some that expect an image (FR, IE, LV) have none and are skipped."""
     chosen = [path for path in FILES if name in vector(path)["EXPECTEDRESULTS"] and vector(path).get(needs)]
     return [pytest.param(path, vector(path)["EXPECTEDRESULTS"][name], id=place(path)) for path in chosen]
 
 
 @pytest.mark.parametrize(("path", "expected"), expecting("EXPECTEDVERIFY"))
-def test_a_signature_holds_exactly_where_the_vector_says_so(path: Path, expected: bool, tmp_path: Path) -> None:
+def test_the_signature_result_is_that_of_the_vector(path: Path, expected: bool, tmp_path: Path) -> None:
     answer = answer_to(vector(path), tmp_path)
     assert isinstance(answer, Claim) is expected, answer
     if isinstance(answer, Refusal):
@@ -73,7 +73,7 @@ def test_a_signature_holds_exactly_where_the_vector_says_so(path: Path, expected
 
 
 @pytest.mark.parametrize(("path", "expected"), expecting("EXPECTEDEXPIRATIONCHECK"))
-def test_validity_is_judged_at_the_vectors_own_clock(path: Path, expected: bool, tmp_path: Path) -> None:
+def test_the_validity_at_the_vectors_clock_is_that_of_the_vector(path: Path, expected: bool, tmp_path: Path) -> None:
     answer = answer_to(vector(path), tmp_path)
     assert isinstance(answer, Claim), answer
     decision = rules.decide_access(answer, VisitHistory(), rules.AccessPolicy(), 0, clock(vector(path)))
@@ -82,14 +82,14 @@ def test_validity_is_judged_at_the_vectors_own_clock(path: Path, expected: bool,
 
 
 @pytest.mark.parametrize(("path", "expected"), expecting("EXPECTEDKEYUSAGE"))
-def test_a_key_signs_only_what_its_certificate_allows(path: Path, expected: bool, tmp_path: Path) -> None:
+def test_the_key_usage_result_is_that_of_the_vector(path: Path, expected: bool, tmp_path: Path) -> None:
     answer = answer_to(vector(path), tmp_path)
     assert isinstance(answer, Claim) is expected, answer
     assert expected or (isinstance(answer, Refusal) and answer.reason is Reason.KEY_NOT_ALLOWED)
 
 
 @pytest.mark.parametrize(("path", "expected"), expecting("EXPECTEDUNPREFIX"))
-def test_the_prefix_is_found_exactly_where_it_is(path: Path, expected: bool) -> None:
+def test_the_prefix_result_is_that_of_the_vector(path: Path, expected: bool) -> None:
     text = vector(path)["PREFIX"].encode()
     assert text.startswith(hcert.PREFIX) is expected
     if expected and "BASE45" in vector(path):
@@ -103,7 +103,7 @@ def test_the_prefix_is_found_exactly_where_it_is(path: Path, expected: bool) -> 
 
 
 @pytest.mark.parametrize(("path", "expected"), expecting("EXPECTEDB45DECODE"))
-def test_base45_is_decoded_exactly_where_it_can_be(path: Path, expected: bool) -> None:
+def test_the_base45_result_is_that_of_the_vector(path: Path, expected: bool) -> None:
     text = vector(path)["BASE45"].encode()
     if expected:
         assert base45.encode_base45(base45.decode_base45(text)).encode() == text
@@ -113,7 +113,7 @@ def test_base45_is_decoded_exactly_where_it_can_be(path: Path, expected: bool) -
 
 
 @pytest.mark.parametrize(("path", "expected"), expecting("EXPECTEDCOMPRESSION"))
-def test_zlib_is_undone_exactly_where_it_can_be(path: Path, expected: bool) -> None:
+def test_the_zlib_result_is_that_of_the_vector(path: Path, expected: bool) -> None:
     text = vector(path)["PREFIX"].encode()
     if not expected:
         with pytest.raises(ValueError, match="zlib"):
@@ -123,11 +123,11 @@ def test_zlib_is_undone_exactly_where_it_can_be(path: Path, expected: bool) -> N
 
 
 @pytest.mark.parametrize(("path", "expected"), expecting("EXPECTEDDECODE"))
-def test_the_content_is_decoded_exactly_where_it_can_be(path: Path, expected: bool, tmp_path: Path) -> None:
+def test_the_cbor_result_is_that_of_the_vector(path: Path, expected: bool, tmp_path: Path) -> None:
     text = vector(path)["PREFIX"].encode()
     answer = answer_to(vector(path), tmp_path)
     if not expected:
-        assert answer == Refusal(CodeKind.HCERT, Reason.MALFORMED, "signed, but no certificate inside")
+        assert answer == Refusal(CodeKind.HCERT, Reason.MALFORMED, "signed, but contains no certificate")
         return
     claims = cose.decode_external_cbor(hcert.parse_hcert(text).payload)
     assert isinstance(claims[hcert.HCERT_CLAIM][1], dict)
@@ -135,7 +135,7 @@ def test_the_content_is_decoded_exactly_where_it_can_be(path: Path, expected: bo
 
 
 @pytest.mark.parametrize(("path", "expected"), expecting("EXPECTEDPICTUREDECODE", "2DCODE"))
-def test_the_picture_is_read_exactly_where_it_can_be(path: Path, expected: bool) -> None:
+def test_the_qr_image_result_is_that_of_the_vector(path: Path, expected: bool) -> None:
     cv2 = pytest.importorskip("cv2")
     from kiosk.decoding.still_image import decode_image
 

@@ -1,4 +1,4 @@
-"""From an issuer's key to a card in the hand, and from there back through our own reader to green."""
+"""From an issuer's key to a printed card, and back through our own decoder to a green light."""
 
 import stat
 from datetime import timedelta
@@ -20,19 +20,19 @@ from kiosk.credentials.issuing.qr_images import QrCodeError
 from kiosk.credentials.trust import trust_list
 from kiosk.decoding.still_image import decode_image
 from tests.fakes.data.people import NOW_AT, WORLD, moment
-from tests.fakes.parts.issuing_cli import registered, run, trouble
+from tests.fakes.parts.issuing_cli import error_of, registered, run
 
 DEFAULT = PassRequest("", 30, 1, 48)
 
 
 def printed(path: Path, dpi: int = 150) -> list[np.ndarray[Any, Any]]:
-    """The pages of a PDF as a printer would put them on paper, luma."""
+    """The pages of a PDF as printed, as luma."""
     document = pypdfium2.PdfDocument(path)
     return [document[page].render(scale=dpi / 72, grayscale=True).to_numpy().squeeze() for page in range(len(document))]
 
 
 def codes_on(page: np.ndarray[Any, Any], shape: print_sheets.CardFormat = print_sheets.ID_1_FORMAT) -> list[bytes]:
-    """Every code on a sheet, card by card as the knife cuts it."""
+    """All codes on a sheet, each card cut out along its marks."""
     px_per_mm = page.shape[1] / print_sheets.PAGE_WIDTH_MM
     found = []
     for left, top in print_sheets._card_positions(shape):
@@ -43,7 +43,7 @@ def codes_on(page: np.ndarray[Any, Any], shape: print_sheets.CardFormat = print_
 
 
 class TestOnePass:
-    def test_one_command_makes_key_pass_and_trust_list_and_the_gate_turns_green(self, tmp_path: Path) -> None:
+    def test_one_command_makes_a_pass_that_the_gate_accepts(self, tmp_path: Path) -> None:
         out = tmp_path / "out"
         run(
             issue, "--key", tmp_path / "issuer.key", "--out", out, "--name", "Nguyễn Thị Ánh", "--label", "Phường Vỹ Dạ"
@@ -76,7 +76,7 @@ class TestOnePass:
         assert (found.number, len(list(found))) == (2, 2)
         assert len(registered(tmp_path)) == 3
 
-    def test_a_pass_ends_with_its_key_at_the_latest(self, tmp_path: Path) -> None:
+    def test_a_pass_expires_no_later_than_its_key(self, tmp_path: Path) -> None:
         key = make_issuer_key(NOW_AT - timedelta(days=300), NOW_AT + timedelta(days=20_000))
         key_files.write_issuer_key(key, tmp_path / "long", None)
         short = make_issuer_key(key.not_before_at, NOW_AT - timedelta(days=200))
@@ -85,7 +85,7 @@ class TestOnePass:
         result = run(issue, "--key", tmp_path / "short", "--out", tmp_path / "b")
         assert "ends with it" in result.output
 
-    def test_the_register_and_the_keys_are_for_their_owner_alone(self, tmp_path: Path) -> None:
+    def test_register_and_keys_are_readable_by_their_owner_only(self, tmp_path: Path) -> None:
         run(issue, "--key", tmp_path / "k", "--out", tmp_path)
         for name in ("k", "register.csv", "root.key"):
             assert stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600
@@ -94,16 +94,16 @@ class TestOnePass:
         run(issue, "--key", tmp_path / "k", "--out", tmp_path, "--classes", "2, 3", "--status-class", 2)
         (key,) = trust_list.load_trust_list(tmp_path / "trust-list.cose")
         assert key.uses == {"2", "3"}
-        assert isinstance(trouble(issue, "--key", tmp_path / "n", "--out", tmp_path, "--classes", "a"), SystemExit)
+        assert isinstance(error_of(issue, "--key", tmp_path / "n", "--out", tmp_path, "--classes", "a"), SystemExit)
 
-    def test_without_a_key_it_asks_for_one(self, tmp_path: Path) -> None:
+    def test_a_missing_key_option_is_an_error(self, tmp_path: Path) -> None:
         result = CliRunner().invoke(issue, ["--out", str(tmp_path)])
         assert result.exit_code == 2
         assert "--key FILE is missing" in result.output
 
-    def test_a_folder_that_cannot_be_made_is_told(self, tmp_path: Path) -> None:
+    def test_a_folder_that_cannot_be_created_is_an_error(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("in the way")
-        found = trouble(issue, "--key", tmp_path / "k", "--out", tmp_path / "file" / "out")
+        found = error_of(issue, "--key", tmp_path / "k", "--out", tmp_path / "file" / "out")
         assert isinstance(found, CsvImportError)
         assert "Give another --out" in str(found)
 
@@ -114,7 +114,7 @@ class TestManyPasses:
         path.write_text(text, encoding="utf-8-sig")
         return path
 
-    def test_every_card_of_every_sheet_is_read_back_from_paper(self, tmp_path: Path) -> None:
+    def test_all_cards_of_all_sheets_are_readable_in_print(self, tmp_path: Path) -> None:
         names = "".join(f"Trần Văn {'ABCDEFGHIJKL'[each]},{10 + each}\n" for each in range(12))
         path = self.people(tmp_path, "name,days\n" + names)
         result = run(issue, "--key", tmp_path / "k", "--out", tmp_path, "--csv", path)
@@ -135,11 +135,11 @@ class TestManyPasses:
         (code,) = codes_on(printed(next(tmp_path.glob("*.pdf")))[0], print_sheets.LARGE_FORMAT)
         assert code.startswith(b"HUE1:")
 
-    def test_a_list_may_say_days_class_and_declaration(self, tmp_path: Path) -> None:
+    def test_a_csv_file_may_set_days_class_and_declaration(self, tmp_path: Path) -> None:
         path = self.people(tmp_path, "name,days,status_class,declaration_hours\nÁnh,5,3,0\nBình,,,\n")
         assert read_pass_requests(path, DEFAULT) == [PassRequest("Ánh", 5, 3, 0), PassRequest("Bình", 30, 1, 48)]
 
-    def test_every_mistake_is_told_at_once_and_nothing_is_made(self, tmp_path: Path) -> None:
+    def test_all_errors_are_reported_at_once_and_no_pass_is_made(self, tmp_path: Path) -> None:
         path = self.people(tmp_path, "name,days\nÁnh,5\n,5\nBình,0\nCường,x\n7,1\nDung,367\n")
         with pytest.raises(CsvImportError) as caught:
             read_pass_requests(path, DEFAULT)
@@ -147,32 +147,32 @@ class TestManyPasses:
         assert [f"line {line}" in message for line in (2, 3, 4, 5, 6, 7)] == [False, True, True, True, True, True]
         assert "nothing was made" in message
         assert isinstance(
-            trouble(issue, "--key", tmp_path / "k", "--out", tmp_path / "o", "--csv", path), CsvImportError
+            error_of(issue, "--key", tmp_path / "k", "--out", tmp_path / "o", "--csv", path), CsvImportError
         )
         assert list((tmp_path / "o").iterdir()) == []
 
     @pytest.mark.parametrize("text", ["", "who\nÁnh\n", "name\n", "name,extra\nÁnh,1\n", "name\nÁnh,too many\n"])
-    def test_a_list_of_another_form_is_refused(self, tmp_path: Path, text: str) -> None:
+    def test_a_csv_file_with_other_columns_is_refused(self, tmp_path: Path, text: str) -> None:
         with pytest.raises(
-            CsvImportError, match=r"columns known here: days, declaration_hours, name, status_class|nothing was made"
+            CsvImportError, match=r"Known columns: days, declaration_hours, name, status_class|nothing was made"
         ):
             read_pass_requests(self.people(tmp_path, text), DEFAULT)
 
-    def test_a_list_that_is_no_text_or_not_there_is_refused(self, tmp_path: Path) -> None:
+    def test_a_csv_file_that_is_missing_or_not_text_is_refused(self, tmp_path: Path) -> None:
         (tmp_path / "binary").write_bytes(b"name\n\xff\xfe")
         with pytest.raises(CsvImportError, match="not a CSV file in UTF-8"):
             read_pass_requests(tmp_path / "binary", DEFAULT)
         with pytest.raises(CsvImportError, match="cannot be read: No such file"):
             read_pass_requests(tmp_path / "absent", DEFAULT)
 
-    def test_too_many_at_once_are_refused(self, tmp_path: Path) -> None:
+    def test_too_many_people_at_once_are_refused(self, tmp_path: Path) -> None:
         path = self.people(tmp_path, "name\n" + "Ánh\n" * 20_001)
-        with pytest.raises(CsvImportError, match="at most 20000 at once"):
+        with pytest.raises(CsvImportError, match="At most 20000 are allowed at once"):
             read_pass_requests(path, DEFAULT)
 
 
 class TestPoster:
-    def test_fifteen_centimetres_and_read_back_from_paper(self, tmp_path: Path) -> None:
+    def test_a_poster_code_has_fifteen_centimetres_and_is_readable_in_print(self, tmp_path: Path) -> None:
         address = "https://example.org/diadiem?id=046-0001"
         run(issue, "--out", tmp_path, "--poster", address, "--label", "Chợ Đông Ba")
         (page,) = printed(tmp_path / "poster.pdf", 100)
@@ -184,20 +184,20 @@ class TestPoster:
         assert side_mm == pytest.approx(150, abs=4)
         assert "Chợ Đông Ba" in pypdfium2.PdfDocument(tmp_path / "poster.pdf")[0].get_textpage().get_text_bounded()
 
-    def test_too_long_an_address_is_refused_and_nothing_is_written(self, tmp_path: Path) -> None:
-        assert isinstance(trouble(issue, "--out", tmp_path, "--poster", "x" * 3000), QrCodeError)
+    def test_an_address_that_is_too_long_is_refused_and_nothing_is_written(self, tmp_path: Path) -> None:
+        assert isinstance(error_of(issue, "--out", tmp_path, "--poster", "x" * 3000), QrCodeError)
         assert list(tmp_path.iterdir()) == []
 
 
-def test_a_code_that_would_be_too_fine_is_not_printed(tmp_path: Path) -> None:
+def test_a_code_with_too_small_modules_is_not_printed(tmp_path: Path) -> None:
     dense = qr_images.make_qr_code("https://example.org/" + "x" * 2000)
     card = print_sheets.PrintedCard(dense, "Ánh", NOW_AT, "Phường Vỹ Dạ")
-    with pytest.raises(QrCodeError, match="too fine for 50 mm"):
+    with pytest.raises(QrCodeError, match="too small for 50 mm"):
         print_sheets.write_cards([card], print_sheets.ID_1_FORMAT, tmp_path / "cards.pdf")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_code_that_our_reader_does_not_read_is_not_printed() -> None:
+def test_a_code_that_the_decoder_cannot_read_is_not_printed() -> None:
     good = qr_images.make_qr_code("HUE1:" + "A" * 173)
     spoiled = good.modules.copy()
     spoiled[8:37, 8:37] = False
@@ -205,7 +205,7 @@ def test_a_code_that_our_reader_does_not_read_is_not_printed() -> None:
         qr_images.check_readable(qr_images.QrCode(good.text, spoiled, good.designator), 50)
 
 
-def test_a_very_long_name_is_set_smaller_and_at_last_cut(tmp_path: Path) -> None:
+def test_a_very_long_name_is_printed_smaller_and_then_cut(tmp_path: Path) -> None:
     card = print_sheets.PrintedCard(qr_images.make_qr_code(WORLD["valid"].text), "Ngọc " * 60, NOW_AT, "")
     print_sheets.write_cards([card], print_sheets.ID_1_FORMAT, tmp_path / "cards.pdf")
     text = pypdfium2.PdfDocument(tmp_path / "cards.pdf")[0].get_textpage().get_text_bounded()

@@ -1,4 +1,4 @@
-"""The files of keys: each comes back as it was, opens with its password alone, and is never overwritten."""
+"""Key files: written and read back unchanged, opened with their password only, never overwritten."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -19,7 +19,7 @@ KEY = make_issuer_key(
 
 
 @pytest.mark.parametrize("password", [None, b"m\xe1\xba\xadt kh\xe1\xba\xa9u"])
-def test_a_key_comes_back_as_it_was(tmp_path: Path, password: bytes | None) -> None:
+def test_a_key_is_read_back_unchanged(tmp_path: Path, password: bytes | None) -> None:
     key_files.write_issuer_key(KEY, tmp_path / "k", password)
     found = key_files.read_issuer_key(tmp_path / "k", password)
     assert found.kid == KEY.kid
@@ -32,14 +32,14 @@ def test_a_key_comes_back_as_it_was(tmp_path: Path, password: bytes | None) -> N
     assert (b"ENCRYPTED" in (tmp_path / "k").read_bytes()) is (password is not None)
 
 
-def test_a_locked_key_opens_with_its_password_alone(tmp_path: Path) -> None:
+def test_an_encrypted_key_opens_only_with_its_password(tmp_path: Path) -> None:
     key_files.write_issuer_key(KEY, tmp_path / "locked", b"right")
     key_files.write_issuer_key(KEY, tmp_path / "open", None)
-    with pytest.raises(KeyFileError, match="has a password; give --password-file"):
+    with pytest.raises(KeyFileError, match=r"has a password\. Give --password-file"):
         key_files.read_issuer_key(tmp_path / "locked", None)
     with pytest.raises(KeyFileError, match="wrong password"):
         key_files.read_issuer_key(tmp_path / "locked", b"wrong")
-    with pytest.raises(KeyFileError, match="leave --password-file out"):
+    with pytest.raises(KeyFileError, match="Omit --password-file"):
         key_files.read_issuer_key(tmp_path / "open", b"right")
 
 
@@ -52,7 +52,7 @@ def test_a_key_is_never_overwritten(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[]", b"\xff", b'{"private_key": 1}', b'{"private_key": "x"}'])
-def test_another_file_is_no_issuer_key(tmp_path: Path, content: bytes) -> None:
+def test_another_file_is_refused_as_issuer_key(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "k").write_bytes(content)
     with pytest.raises(KeyFileError):
         key_files.read_issuer_key(tmp_path / "k", None)
@@ -75,7 +75,7 @@ def test_a_password_is_the_first_line_of_its_file(tmp_path: Path) -> None:
         key_files.read_password(tmp_path / "p")
 
 
-def test_issuing_with_a_password_locks_key_and_root(tmp_path: Path) -> None:
+def test_issuing_with_a_password_encrypts_key_and_root(tmp_path: Path) -> None:
     (tmp_path / "p").write_text("secret\n")
     result = run(issue, "--key", tmp_path / "k", "--out", tmp_path, "--password-file", tmp_path / "p")
     assert "locked with the password" in result.output
