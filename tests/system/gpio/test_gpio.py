@@ -151,11 +151,11 @@ def _reported_without_any_edge(gate: Gate, before: int) -> str:
     run(f"timeout 5 sh -c 'until test -e {machine.STATUS}; do sleep 0.1; done'")
     gate.quiet(5.0)
     status = json.loads(run(f"cat {machine.STATUS}; echo"))
-    bad = {fact["name"]: fact["en"] for fact in status["facts"]}
+    bad = {check["code"]: check["detail"] for check in status["checks"] if check["status"] != "pass"}
     assert (status["state"], list(bad)) == ("out-of-order", ["lamps"]), status
     assert "busy" in bad["lamps"], bad
     assert len(gate.machine.pins.edges) == before, "a lamp was lit, or the relay moved"
-    lines = _logged(gate, "cannot be had")
+    lines = _logged(gate, "busy")
     assert len(lines) == 1, lines
     started, ready = (_micros(gate, f"{name}TimestampMonotonic") for name in ("ExecMainStart", "ActiveEnter"))
     return f"{ready - started:.1f} s after the start of its process, logged once, all lines low"
@@ -163,7 +163,7 @@ def _reported_without_any_edge(gate: Gate, before: int) -> str:
 
 def test_the_kernels_relay_is_fired_inside_the_sandbox(gate: Gate, measured: Measured) -> None:
     run = gate.machine.shell.run
-    change = f's/^relay = {machine.PINS["relay"]}$/relay_led = "kiosk-relay"\\nrelay_s = {machine.LED_S}/'
+    change = f's/^relay = {machine.PINS["relay"]}$/relay_led = "kiosk-relay"\\nrelay_pulse_s = {machine.LED_S}/'
     run(f"sed -i '{change}' /etc/entrance-kiosk/kiosk.toml && grep relay_led /etc/entrance-kiosk/kiosk.toml")
     gate.show(site.EMPTY)
     before = len(gate.machine.pins.edges)

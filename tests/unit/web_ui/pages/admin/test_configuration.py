@@ -70,7 +70,7 @@ def test_every_value_in_force_is_shown_with_its_source(client: FlaskClient, path
     assert found["site.device"] == ("cong-1", "file")
     assert found["camera.width"] == ("640", "file")
     assert found["page.port"] == ("8080", "default")
-    assert found["keys.centre"] == (str(path.parent / "centre.pem"), "file")
+    assert found["keys.sealing_public_key"] == (str(path.parent / "centre.pem"), "file")
     assert found["keys.root_public_key"] == ("/etc/root.pem", "file")
     assert found["records.path"] == ("/var/lib/entrance-kiosk/events.db", "default")
     assert found["policy.capacity"] == ("–", "default")
