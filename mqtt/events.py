@@ -84,45 +84,11 @@ class InvalidEvent:
     epoch: str | None = None
 
 
-_ID_PREFIX = '{"specversion":"1.0","id":"'
 _event_adapter = TypeAdapter(AccessCloudEvent)
 _batch_adapter: TypeAdapter[list[AccessCloudEvent]] = TypeAdapter(
     Annotated[list[AccessCloudEvent], Field(min_length=1, max_length=MAX_BATCH)]
 )
 _epoch_adapter: TypeAdapter[str] = TypeAdapter(Epoch)
-
-
-def event_template(source: str, epoch: str) -> str:
-    """The JSON text of one passage's CloudEvent, to be filled with `%` by: the five parts of its id in hexadecimal digits; its
-    time (UTC) up to the second, and milliseconds; seq; the boot's id as JSON; monotonic seconds; `passage_words`; pseudonym in
-    hexadecimal, sealed in base64; bytes of the code; `passage_rare`. (json.dumps of a dictionary takes four times as long.)
-    """
-    return (
-        f'{_ID_PREFIX}%s-%s-%s-%s-%s","source":{_template_json(source)},"type":"{EVENT_TYPE}",'
-        f'"time":"%s.%03dZ","datacontenttype":"application/json","data":{{"epoch":{_template_json(epoch)},"seq":%d,"boot_id":%s,'
-        '"monotonic_s":%.6f,%s,"pseudonym":"%s","sealed":"%s","code_bytes":%d%s}}'
-    )
-
-
-def event_code_fields(  # noqa: PLR0917 - in the order of the wire
-    clock_quality: str, outcome: str, reason: str, direction: str | None, kind: str | None, assurance: str | None
-) -> str:
-    """For `passage_template`."""
-    return (
-        f'"clock_quality":{json.dumps(clock_quality)},"outcome":{json.dumps(outcome)},"reason":{json.dumps(reason)},'
-        f'"direction":{json.dumps(direction)},"kind":{json.dumps(kind)},"assurance":{json.dumps(assurance)}'
-    )
-
-
-def event_optional_fields(annuls: UUID | None, manual_reason: str | None) -> str:
-    """For `passage_template`: what only passages say that a guard made by hand."""
-    text = f',"annuls":"{annuls}"' if annuls is not None else ""
-    return text + (f',"manual_reason":{json.dumps(manual_reason)}' if manual_reason is not None else "")
-
-
-def event_id(event: str) -> UUID:
-    """Of a text that `passage_template` made."""
-    return UUID(event[len(_ID_PREFIX) : len(_ID_PREFIX) + 36])
 
 
 def make_payload(events: Sequence[str]) -> bytes:
@@ -210,11 +176,6 @@ def receipt_payload(
 
 def _compact_json(content: Any) -> str:
     return json.dumps(content, ensure_ascii=False, separators=(",", ":"))
-
-
-def _template_json(text: str) -> str:
-    """JSON that stands for itself in a template."""
-    return json.dumps(text).replace("%", "%%")
 
 
 def _id_of(item: Any) -> str | None:

@@ -160,7 +160,7 @@ def _new_event(decision: Decision, now: ClockReading) -> AccessEvent:
     return AccessEvent(
         id=uuid7(now),
         occurred_at=now.utc_at,
-        occurred_s=now.monotonic_s,
+        monotonic_s=now.monotonic_s,
         clock_quality=now.quality,
         outcome=decision.outcome,
         reason=decision.reason,

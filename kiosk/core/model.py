@@ -224,7 +224,7 @@ class AccessEvent:
 
     id: UUID
     occurred_at: datetime
-    occurred_s: float
+    monotonic_s: float
     clock_quality: ClockQuality
     outcome: Outcome
     reason: Reason

@@ -6,8 +6,8 @@ KioskError
 +-- StoreError    an event could not be committed; no green light is shown
 """
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kiosk.core.model import AccessEvent, Claim, ClockReading, DecodeResult, DeviceState, Outcome, Refusal, StoredEvent
 
@@ -122,14 +122,18 @@ class Outbox(Protocol):
         """The kernel's id of this boot."""
 
     @property
+    def boot_ids(self) -> Mapping[int, str]:
+        """The boot ids by the numbers that stand in rows."""
+
+    @property
     def newest_seq(self) -> int:
         """Of the last committed event; 0 if there is none."""
 
     def pending(self, after_seq: int, limit: int) -> Sequence[StoredEvent]:
         """Undelivered events with seq > after_seq, oldest first, at most `limit`."""
 
-    def encoded_events(self, source: str, after_seq: int, limit: int) -> Sequence[tuple[int, str]]:
-        """The same events as (seq, CloudEvent as JSON text). `source` names the device."""
+    def pending_rows(self, after_seq: int, limit: int) -> Sequence[tuple[Any, ...]]:
+        """The same events as rows of the store (kiosk.storage.rows.EVENT_COLUMNS), for EventEncoder."""
 
     def backlog_size(self) -> int:
         """Number of events that are not acknowledged."""

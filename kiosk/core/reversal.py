@@ -80,7 +80,7 @@ class LastAccessEvent:
             raise UndoError(UndoRefusal.NEWER_EVENT)
         if undone:
             raise UndoError(UndoRefusal.ALREADY_UNDONE)
-        if now_s - stored.event.occurred_s > self._window_s or not self._window_s:
+        if now_s - stored.event.monotonic_s > self._window_s or not self._window_s:
             raise UndoError(UndoRefusal.TOO_LATE)
         return stored
 
@@ -90,4 +90,4 @@ class LastAccessEvent:
             stored = self.require_undoable(now_s)
         except UndoError:
             return None
-        return UndoableEvent(stored, self._window_s - (now_s - stored.event.occurred_s))
+        return UndoableEvent(stored, self._window_s - (now_s - stored.event.monotonic_s))

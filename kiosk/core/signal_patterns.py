@@ -8,6 +8,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+DEFAULT_PATTERNS: Mapping[str, str] = {
+    "pass": "0.4! 1.1",
+    "fail": "0.2! -0.15 0.2! -0.15 0.2! -0.15 0.9",
+    "check_again": "0.3! -0.3 0.3! -0.3 0.5",
+    "out_of_order": "1.0!",
+    "starting": "0.25 0.25",
+}
+DEFAULT_TONES_HZ: Mapping[str, int] = {"pass": 1760, "fail": 392, "check_again": 784, "out_of_order": 262}
 MIN_LIT_S = 0.15
 """Shorter flashes mean that the device is ready."""
 MIN_DARK_S = 0.1

@@ -3,4 +3,4 @@
 from kiosk.delivery.relay import OutboxRelay
 from kiosk.delivery.sender import DeliveryOptions
 
-__all__ = ["OutboxRelay", "DeliveryOptions"]
+__all__ = ["DeliveryOptions", "OutboxRelay"]

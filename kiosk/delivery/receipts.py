@@ -3,7 +3,7 @@
 import logging
 
 from kiosk.core.ports import Outbox
-from mqtt import events
+from kiosk.delivery.event_encoder import event_id
 from mqtt.events import Receipt
 from mqtt.inflight_window import InflightMessage, InflightWindow
 from mqtt.sequence_ranges import RangeSet
@@ -40,7 +40,7 @@ class ReceiptBuffer:
             )
         if receipt.rejected:
             reasons = {one.id: one.reason for one in receipt.rejected}
-            ids = ((seq, events.event_id(event)) for seq, event in self._window.rows())
+            ids = ((seq, event_id(event)) for seq, event in self._window.rows())
             self.quarantine({seq: reasons[id_] for seq, id_ in ids if id_ in reasons})
         if receipt.up_to_seq:
             self._acknowledged.add(1, receipt.up_to_seq)

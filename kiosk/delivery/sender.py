@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kiosk.core.ports import Outbox
+from kiosk.delivery.event_encoder import EventEncoder
 from kiosk.delivery.poison_messages import PoisonMessageDetector
 from mqtt import events
 from mqtt.connection import Connection, OutgoingMessage
@@ -60,7 +61,7 @@ class Sender:
         self.backlog_per_s: float | None = None
         """The centre's wish, passages per second; None: as fast as the window moves."""
         self._outbox = outbox
-        self._topics = device_topics
+        self._encoder = EventEncoder(device_topics.source, outbox.epoch, outbox.boot_ids)
         self._topic = device_topics.topic(TopicKind.EVENT)
         self._options = options
         self._connection: Connection | None = None
@@ -144,8 +145,7 @@ class Sender:
         if self.poison_detector.is_inflight or connection.unacknowledged_count():
             return 0
         group = self.poison_detector.next_group()
-        source = self._topics.source
-        found = dict(row for seq in group for row in self._outbox.encoded_events(source, seq - 1, 1) if row[0] == seq)
+        found = dict(row for seq in group for row in self._read(seq - 1, 1) if row[0] == seq)
         if len(found) < len(group):
             self.poison_detector.release(set(group) - found.keys(), now_s)
             return 0
@@ -201,7 +201,7 @@ class Sender:
         room = self.window.free_slots() + LIVE_RESERVE
         if self._outbox.newest_seq <= self._live_seq or len(self.window) >= self._options.max_inflight + LIVE_RESERVE:
             return 0
-        rows = self._outbox.encoded_events(self._topics.source, self._live_seq, min(room, MAX_ROWS_PER_READ))
+        rows = self._read(self._live_seq, min(room, MAX_ROWS_PER_READ))
         taken, messages = self._send_rows(rows, now_s)
         if taken:
             self._live_seq = rows[taken - 1][0]
@@ -216,7 +216,7 @@ class Sender:
             or room < min(self._options.max_batch, size)
         ):
             return 0
-        found = self._outbox.encoded_events(self._topics.source, self._backlog_seq, room)
+        found = self._read(self._backlog_seq, room)
         whole = found and found[-1][0] <= self._backlog_end
         rows = found if whole else [row for row in found if row[0] <= self._backlog_end]
         if not rows:
@@ -248,6 +248,9 @@ class Sender:
                 self._send(batch, now_s)
                 messages += 1
         return taken, messages
+
+    def _read(self, after_seq: int, limit: int) -> list[tuple[int, str]]:
+        return self._encoder.encode(self._outbox.pending_rows(after_seq, limit))
 
     def _next_batch(self, rows: Sequence[tuple[int, str]], now_s: float) -> tuple[dict[int, str], int]:
         """Events for one message, within the broker's size, and how many rows they take care of."""

@@ -1,4 +1,4 @@
-"""The kiosk's diary on disk: since when it served people, was out of order, or was stopped. For the inspectors' report."""
+"""The availability log: since when the kiosk served people, was out of order, or was stopped. For the availability report."""
 
 import sqlite3
 from contextlib import closing
@@ -11,40 +11,40 @@ from kiosk.core.ports import StoreError
 from kiosk.storage.database import connect
 
 MAX_ENTRIES = 10_000
-"""Entries; a quiet year has a few hundred."""
+"""A year has a few hundred."""
 
 
 class AvailabilityState(StrEnum):
-    """What people at the gate find (a value in the database: never rename one)."""
+    """What people at the gate find. Values of the database: never rename one."""
 
     SERVING = "serving"
     """Ready or degraded."""
     OUT_OF_ORDER = "out-of-order"
     STOPPED = "stopped"
-    """Somebody stopped it in good order."""
+    """Stopped by command."""
 
 
 @dataclass(frozen=True, slots=True)
 class AvailabilityEntry:
-    """From this moment on; until the next entry, or until the power went."""
+    """The state from `at` on, until the next entry or until power was lost."""
 
     at: ClockReading
     state: AvailabilityState
     lists_stale: bool
-    """A signed list is older than it may be."""
+    """A signed list is older than the policy allows."""
     process_start: bool
-    """The first of a process: if the entry before it is not STOPPED, nobody knows for certain when that one ended."""
+    """The first entry of a process. Where the entry before it is not STOPPED, its end is uncertain."""
 
 
 class AvailabilityLog:
-    """Writes entries into the passages' database; one thread. It keeps no connection: there are few entries."""
+    """Writes entries into the device's database. One thread. It opens a connection for each entry, because entries are rare."""
 
     def __init__(self, path: Path) -> None:
-        """`path` is a database whose schema is up to date."""
+        """`path` is a database with the present schema."""
         self._path = path
 
     def append(self, entry: AvailabilityEntry) -> None:
-        """Write an entry, and let the oldest go beyond the newest 10,000. Raises StoreTrouble; then nothing is written."""
+        """Write an entry, and delete all but the newest MAX_ENTRIES. Raises StoreError. Then nothing was written."""
         micros = round(entry.at.utc_at.timestamp() * 1_000_000)
         unset = entry.at.quality is ClockQuality.UNSET
         values = [micros, int(unset), entry.state.value, int(entry.lists_stale), int(entry.process_start)]
@@ -55,5 +55,5 @@ class AvailabilityLog:
                     values,
                 ).lastrowid
                 database.execute("DELETE FROM availability_log WHERE number <= ?", [(added or 0) - MAX_ENTRIES])
-        except sqlite3.Error as trouble:
-            raise StoreError(f"{self._path}: the diary cannot be kept: {trouble}") from trouble
+        except sqlite3.Error as error:
+            raise StoreError(f"{self._path}: the availability log cannot be written: {error}") from error

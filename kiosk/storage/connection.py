@@ -1,7 +1,7 @@
-"""A connection to the device's database: autocommit, and transactions that say where they begin and end.
+"""A connection to the device's database: autocommit, and explicit transactions.
 
-sqlite_utils makes and migrates the schema (database.py). A daemon that finds its schema in force does not load it: with click,
-dateutil and pluggy it was a sixth of all that a start loads on a small board (docs/decisions/0029).
+sqlite_utils creates and migrates the schema (database.py). An ordinary start does not load it: with click, dateutil and pluggy
+it was a sixth of all that a start loads on a small board (docs/decisions/0029).
 """
 
 import sqlite3
@@ -11,11 +11,11 @@ from typing import Any
 
 
 class DatabaseConnection:
-    """Owns `conn`, which is in autocommit (isolation_level None): every statement outside `atomic` is its own transaction."""
+    """Owns `conn`, which is in autocommit mode: each statement outside `transaction` is its own transaction."""
 
     def __init__(self, conn: sqlite3.Connection) -> None:
         self.conn = conn
-        """sqlite3's own, for what is not here."""
+        """The connection of the sqlite3 module."""
 
     def execute(self, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> sqlite3.Cursor:
         """Run one statement. Raises sqlite3.Error."""
@@ -23,16 +23,16 @@ class DatabaseConnection:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All statements within, or none. Not to be nested. Raises sqlite3.Error, and then everything is rolled back."""
+        """All statements inside take effect, or none. Not nestable. Raises sqlite3.Error after a rollback."""
         self.conn.execute("BEGIN")
         try:
             yield
             self.conn.execute("COMMIT")
         except BaseException:
-            if self.conn.in_transaction:  # SQLite itself rolls back on some errors, a full disk among them
+            if self.conn.in_transaction:  # SQLite itself rolls back on some errors, for example a full disk
                 self.conn.execute("ROLLBACK")
             raise
 
     def close(self) -> None:
-        """Let the file go."""
+        """Close the connection."""
         self.conn.close()

@@ -1,4 +1,4 @@
-"""A damaged database steps aside at start, so that the gate can open; it is kept, and said so."""
+"""Moves a corrupt database file away at start, so that the gate can open. The file is kept, and a notice reports it."""
 
 import logging
 import secrets
@@ -16,55 +16,61 @@ SQLITE_HEADER = b"SQLite format 3\0"
 HEADER_BYTES = 100  # https://sqlite.org/fileformat2.html section 1.3
 APPLICATION_ID_SLICE = slice(68, 72)
 CHECK_TIMEOUT_S = 10.0
-"""A check that takes longer is given up: a gate that opens is worth more than the last page's proof."""
+"""A longer check is cancelled and the file used: opening the gate has priority."""
+
+
+def is_corruption(error: BaseException | None) -> bool:
+    """SQLITE_CORRUPT and SQLITE_NOTADB are plain DatabaseErrors. Full, locked and read-only are OperationalErrors."""
+    return type(error) is sqlite3.DatabaseError
 
 
 def corruption_marker(path: Path) -> Path:
-    """The file whose presence says that the database was found damaged while running."""
+    """The empty file that exists where corruption was found while the daemon ran."""
     return path.with_name(path.name + ".corruption-suspected")
 
 
 def quarantine_file_if_corrupt(path: Path, application_id: int) -> Path | None:
-    """Check a database that did not end cleanly; where it is damaged, rename it and what belongs to it, and say to what.
+    """Check a database that was not closed cleanly. Rename it and its WAL where it is corrupt, and return its new path.
 
-    A file that never was ours is not touched (None): that is a mistake in the configuration. Raises StoreTrouble where it
-    cannot be renamed.
+    A file of another program is not touched (None), because that is a mistake in the configuration. Raises StoreError where
+    the file cannot be read or renamed.
     """
     try:
         if not path.exists() or not has_application_id(path, application_id):
             return None
-        trouble = _find_corruption(path)
-    except OSError as refused:
-        raise StoreError(f"{path}: cannot be read: {refused.strerror}; check its owner, mode and disk") from refused
-    if not trouble:
+        corruption = _find_corruption(path)
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be read: {error.strerror}; check its owner, mode and disk") from error
+    if not corruption:
         return None
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    kept = path.with_name(f"{path.name}.corrupt-{stamp}-{secrets.token_hex(2)}")  # a clock in 1970 repeats itself
+    suffix = secrets.token_hex(2)  # with an unset clock, a time repeats
+    corrupt_file = path.with_name(f"{path.name}.corrupt-{stamp}-{suffix}")
     try:
-        for suffix in ("-wal", "-shm", ""):
-            part = path.with_name(path.name + suffix)
-            if part.exists():
-                part.rename(kept.with_name(kept.name + suffix))
-    except OSError as refused:
-        raise StoreError(f"{path}: is damaged ({trouble}), and cannot be set aside: {refused.strerror}") from refused
+        for part in ("-wal", "-shm", ""):
+            file = path.with_name(path.name + part)
+            if file.exists():
+                file.rename(corrupt_file.with_name(corrupt_file.name + part))
+    except OSError as error:
+        raise StoreError(f"{path}: is corrupt ({corruption}), and cannot be moved: {error.strerror}") from error
     corruption_marker(path).unlink(missing_ok=True)
-    log.critical("%s was damaged (%s). It is kept as %s; recording goes on in a new one", path, trouble, kept)
-    return kept
+    log.critical("%s is corrupt (%s). It was moved to %s. A new database was started", path, corruption, corrupt_file)
+    return corrupt_file
 
 
 def _find_corruption(path: Path) -> str:
-    """What is wrong with a database that did not end cleanly, or an empty string. Raises OSError."""
+    """What is corrupt in a database that was not closed cleanly, or an empty string. Raises OSError."""
     wal = path.with_name(path.name + "-wal")
     if not wal.exists() and not corruption_marker(path).exists():
         return ""
-    trouble = _quick_check(path)
-    if not trouble and corruption_marker(path).exists():
+    corruption = _quick_check(path)
+    if not corruption and corruption_marker(path).exists():
         corruption_marker(path).unlink()
-    return trouble
+    return corruption
 
 
 def has_application_id(path: Path, application_id: int) -> bool:
-    """Whether this was a passage database, by its header alone; a first page of zeros is what a power cut leaves of one."""
+    """Whether the header is of our database, or all zeros: that is what a power cut leaves of it. Raises OSError."""
     with path.open("rb") as file:
         header = file.read(HEADER_BYTES)
     if len(header) == HEADER_BYTES and not any(header):
@@ -73,20 +79,19 @@ def has_application_id(path: Path, application_id: int) -> bool:
 
 
 def _quick_check(path: Path) -> str:
-    """What is wrong with it, or an empty string."""
+    """What SQLite finds, or an empty string."""
     ends_s = monotonic() + CHECK_TIMEOUT_S
     try:
         with closing(sqlite3.connect(path)) as database:
             database.set_progress_handler(lambda: int(monotonic() > ends_s), 100_000)
             found = database.execute("PRAGMA quick_check(1)").fetchone()[0]
             tables = database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
-    except sqlite3.OperationalError as trouble:
-        if "interrupted" in str(trouble):
-            log.warning("%s is too large to be checked in %.0f s; it is taken for sound", path, CHECK_TIMEOUT_S)
-            return ""
-        return ""  # locked, read-only, full: no damage; opening it will tell
-    except sqlite3.DatabaseError as trouble:
-        return str(trouble)
+    except sqlite3.OperationalError as error:
+        if "interrupted" in str(error):
+            log.warning("%s: the integrity check was cancelled after %.0f s; the file is used", path, CHECK_TIMEOUT_S)
+        return ""  # locked, read-only or full is not corruption, and opening it reports that
+    except sqlite3.DatabaseError as error:
+        return str(error)
     if found != "ok":
         return str(found).splitlines()[0]
-    return "" if tables else "its tables are gone"
+    return "" if tables else "its tables are missing"

@@ -1,7 +1,7 @@
-"""How much is kept, and what gives way, in this order: delivered history, then the details of failed readings.
+"""Retention limits: deletes delivered events first, then the details of failed readings.
 
-An undelivered passage never gives way: when only those are left, nothing is committed any more, and the gate is out of order.
-Whatever is deleted is counted in a notice.
+A pending event is never deleted. When only pending events are left, nothing more is committed, and the gate is out of order.
+A notice counts everything that is deleted.
 """
 
 import os
@@ -12,10 +12,10 @@ from pathlib import Path
 from kiosk.storage.connection import DatabaseConnection
 
 ROWS_PER_TRANSACTION = 500
-"""Rows per transaction: the gate waits for none of them longer than that."""
+"""A commit of the gate never waits for a longer transaction."""
 TRANSACTIONS_PER_RUN = 10
 MIN_ROWS_FOR_VISITS = 1000
-"""The newest passages stay even under pressure: who is inside is restored from them."""
+"""The newest events stay even when space is low: occupancy is restored from them."""
 
 
 OptionalSeqRange = tuple[int | None, int | None]
@@ -23,22 +23,21 @@ OptionalSeqRange = tuple[int | None, int | None]
 
 @dataclass(frozen=True, slots=True)
 class RetentionLimits:
-    """What a store may keep."""
+    """How much the store keeps."""
 
     retention_days: int = 21
     max_rows: int = 2_000_000
     max_file_bytes: int = 2_000_000_000
-    """Of the database file."""
+    """Size of the database file."""
     low_space_bytes: int = 64_000_000
-    """Free space on the disk below which history gives way early."""
+    """Below this free disk space, delivered events are deleted early."""
     min_free_bytes: int = 8_000_000
-    """Free space on the disk below which nothing more is recorded: without it not even a receipt could be noted, and
-    so nothing could ever be let go again."""
+    """Below this free disk space, nothing more is recorded. A receipt must still be written, or nothing could ever be deleted."""
 
 
 @dataclass(frozen=True, slots=True)
 class StorageNotice:
-    """Something that the store did to its records."""
+    """A deletion, a redaction or a moved file."""
 
     kind: str
     """`purged-age`, `purged-rows`, `purged-bytes`, `redacted` or `corrupt-file-moved`."""
@@ -53,7 +52,7 @@ class StorageNotice:
 
 @dataclass(frozen=True, slots=True)
 class PurgeOrder:
-    """One kind of thing that is to go: rows up to a number, and why."""
+    """Delete the rows up to a seq. `kind` is the kind of the notice."""
 
     kind: str
     up_to_seq: int
@@ -68,9 +67,9 @@ def next_purge(
     delivered_up_to_seq: int,
     at: datetime | None,
 ) -> PurgeOrder | None:
-    """Which history has to go now, if any; `delivered` is the mark below which the centre has everything.
+    """Which events are to be deleted now, if any. The centre has all up to `delivered_up_to_seq`.
 
-    `at` is None where the clock is not to be believed: then nothing goes by age.
+    `at` is None while the clock is unset. Then nothing is deleted by age.
     """
     oldest = int(database.execute("SELECT coalesce(min(seq), 0) FROM event").fetchone()[0])
     if not oldest or oldest > delivered_up_to_seq:
@@ -78,20 +77,19 @@ def next_purge(
     if newest_seq - oldest + 1 > limits.max_rows:
         return PurgeOrder("purged-rows", min(delivered_up_to_seq, newest_seq - limits.max_rows))
     if at is not None:
-        aged = _newest_expired_seq(database, at - timedelta(days=limits.retention_days))
-        if aged >= oldest:
-            return PurgeOrder("purged-age", min(delivered_up_to_seq, aged))
-    pressing = min(delivered_up_to_seq, newest_seq - MIN_ROWS_FOR_VISITS)
-    if pressing >= oldest and is_low_on_space(database, path, limits):
-        return PurgeOrder("purged-bytes", min(pressing, oldest + ROWS_PER_TRANSACTION - 1))
+        expired = _newest_expired_seq(database, at - timedelta(days=limits.retention_days))
+        if expired >= oldest:
+            return PurgeOrder("purged-age", min(delivered_up_to_seq, expired))
+    deletable = min(delivered_up_to_seq, newest_seq - MIN_ROWS_FOR_VISITS)
+    if deletable >= oldest and is_low_on_space(database, path, limits):
+        return PurgeOrder("purged-bytes", min(deletable, oldest + ROWS_PER_TRANSACTION - 1))
     return None
 
 
 def _newest_expired_seq(database: DatabaseConnection, before: datetime) -> int:
-    """The newest record that is older than this, as far as one turn looks; 0 where there is none.
+    """The newest event that is older than this, within the rows of one run; 0 if there is none.
 
-    Records lie in the order of time, so the first that is young enough ends it. What came before an aged one is older
-    still, whatever its own clock said.
+    Rows are in the order of time. An event before an expired one is older still, whatever its own clock said.
     """
     micros = (before - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
     found = database.execute(
@@ -109,7 +107,7 @@ def free_disk_bytes(path: Path) -> int:
 
 
 def is_low_on_space(database: DatabaseConnection, path: Path, limits: RetentionLimits) -> bool:
-    """The file is at its limit, or the disk's free space below the reserve while the file has no room of its own."""
+    """The file is at its limit, or the disk is low on space and the file has no free pages."""
     pages, free, size = (
         int(database.execute(f"PRAGMA {name}").fetchone()[0]) for name in ("page_count", "freelist_count", "page_size")
     )
@@ -119,7 +117,7 @@ def is_low_on_space(database: DatabaseConnection, path: Path, limits: RetentionL
 
 
 def purge_rows(database: DatabaseConnection, order: PurgeOrder, at: str) -> int:
-    """Delete one chunk of history, and say so in a notice, in one transaction; how many rows went."""
+    """Delete at most ROWS_PER_TRANSACTION rows and write a notice, in one transaction. Returns the number of deleted rows."""
     with database.transaction():
         first, last, count = database.execute(
             "SELECT min(seq), max(seq), count(*) FROM (SELECT seq FROM event WHERE seq <= ? ORDER BY seq LIMIT ?)",
@@ -132,11 +130,11 @@ def purge_rows(database: DatabaseConnection, order: PurgeOrder, at: str) -> int:
 
 
 def redact_failures(database: DatabaseConnection, after_seq: int, up_to_seq: int, at: str) -> int:
-    """Take the details out of a chunk of failed readings (result and reason stay); up to which number it came."""
+    """Delete the sealed subject and the pseudonym of failed readings. Outcome and reason stay. Returns the last seq looked at."""
     with database.transaction():
         last, first, count = database.execute(
-            "SELECT max(seq), min(seq) FILTER (WHERE rich), count(*) FILTER (WHERE rich) FROM (SELECT seq, "
-            "outcome <> 'pass' AND (length(sealed) OR length(pseudonym)) AS rich FROM event "
+            "SELECT max(seq), min(seq) FILTER (WHERE has_details), count(*) FILTER (WHERE has_details) FROM (SELECT seq, "
+            "outcome <> 'pass' AND (length(sealed) OR length(pseudonym)) AS has_details FROM event "
             "WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?)",
             [after_seq, up_to_seq, ROWS_PER_TRANSACTION],
         ).fetchone()
@@ -158,7 +156,7 @@ def add_notice(
     count: int,
     detail: str = "",
 ) -> None:
-    """Add to the newest notice where it is of the same kind and day, else begin one."""
+    """Add to the newest notice where it is of the same kind and day. Otherwise write a new one."""
     first, last = seq_range
     newest = database.execute("SELECT number, kind, at FROM notice ORDER BY number DESC LIMIT 1").fetchone()
     if newest is not None and newest[1] == kind and newest[2][:10] == at[:10]:

@@ -141,7 +141,7 @@ def _age_s(stored: StoredEvent, now: ClockReading, boot_id: str) -> float:
     """Age of a stored event: by the monotonic clock within one boot, otherwise by the wall clock if it is reliable."""
     passage = stored.event
     if _same_boot(stored, boot_id):
-        return max(0.0, now.monotonic_s - passage.occurred_s)
+        return max(0.0, now.monotonic_s - passage.monotonic_s)
     if ClockQuality.UNSET in (passage.clock_quality, now.quality):
         return 0.0  # unknown age: remembered until the reset hour rather than counted twice
     return max(0.0, (now.utc_at - passage.occurred_at).total_seconds())

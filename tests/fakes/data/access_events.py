@@ -17,8 +17,8 @@ from kiosk.core.model import (
     Reason,
     StoredEvent,
 )
+from kiosk.delivery.event_encoder import EventEncoder
 from kiosk.storage import SqliteEventStore, rows
-from kiosk.storage.event_encoder import EventEncoder
 from mqtt.topics import DeviceTopics
 
 GATE = DeviceTopics("entrance", "dong-ba", "gate-1")
@@ -36,7 +36,7 @@ def a_passage(number: int = 1, *, sealed_bytes: int = 110) -> AccessEvent:
     return AccessEvent(
         id=UUID(int=id_),
         occurred_at=at,
-        occurred_s=1000.0 + number,
+        monotonic_s=1000.0 + number,
         clock_quality=ClockQuality.SYNCHRONISED,
         outcome=Outcome.PASS,
         reason=Reason.OK,
@@ -73,6 +73,6 @@ def a_store(path: Path, count: int) -> SqliteEventStore:
 
 
 def event_text(stored: StoredEvent, source: str) -> str:
-    """The passage as the store writes it for the wire."""
-    drain = EventEncoder(source, stored.epoch, {1: stored.boot_id})
-    return drain.encode([rows.event_to_row(stored.seq, 1, stored.event)])[0][1]
+    """The event as it is sent."""
+    encoder = EventEncoder(source, stored.epoch, {1: stored.boot_id})
+    return encoder.encode([rows.event_to_row(stored.seq, 1, stored.event)])[0][1]

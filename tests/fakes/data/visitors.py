@@ -25,7 +25,7 @@ def stored(seq: int, decision: Decision, ago_s: float, name: bytes = ANH[0], **c
     passage = AccessEvent(
         id=UUID(int=seq),
         occurred_at=then.utc_at,
-        occurred_s=then.monotonic_s,
+        monotonic_s=then.monotonic_s,
         clock_quality=then.quality,
         outcome=decision.outcome,
         reason=decision.reason,

@@ -120,10 +120,9 @@ class callback:  # noqa: N801  its name in lgpio
 
 
 def _lamps(**settings: Any) -> Any:
-    from kiosk import config
-    from kiosk.hardware.gpio.signal_output import SignalOutput
+    from kiosk.hardware.gpio.signal_output import OutputPins, SignalOutput
 
-    return SignalOutput(config.GpioSettings(relay=23, **settings), _board())
+    return SignalOutput(OutputPins(relay=23, **settings), _board())
 
 
 def _board() -> Any:
@@ -145,9 +144,9 @@ def _pass(lamps: Any) -> None:
     from kiosk.core.model import Outcome
     from kiosk.hardware.gpio.pattern_player import Lamp
 
-    lit, seen = threading.Event(), lamps._seen
+    lit, seen = threading.Event(), lamps._on_change
     assert seen is None
-    lamps._seen = lambda now: lit.set() if Lamp.GREEN in now.lamps else None
+    lamps._on_change = lambda now: lit.set() if Lamp.GREEN in now.lamps else None
     lamps.show(Outcome.PASS)
     assert lit.wait(10.0)
 
@@ -166,7 +165,7 @@ def passed_and_closed(**settings: Any) -> None:
 def killed_while_green_is_lit(**settings: Any) -> None:
     lamps = _lamps(**settings)
     _pass(lamps)
-    gpiochip_close(lamps._factory._handle)  # so the kernel does it
+    gpiochip_close(LINES[17].owner or 0)  # so the kernel does it
 
 
 def buttons_factory_closed_first() -> None:
@@ -184,7 +183,7 @@ SCENARIOS: dict[str, Callable[[], None]] = {
     "passed-low": lambda: passed_and_closed(active_high=False),
     "killed": killed_while_green_is_lit,
     "killed-low": lambda: killed_while_green_is_lit(active_high=False),
-    "killed-passive": lambda: killed_while_green_is_lit(buzzer_kind="passive"),
+    "killed-passive": lambda: killed_while_green_is_lit(passive_buzzer=True),
     "button": buttons_factory_closed_first,
 }
 

@@ -86,7 +86,7 @@ class Device:
 
     def next_passage(self) -> AccessEvent:
         now = self.clock.now()
-        passage = replace(a_passage(1), id=uuid7(now), occurred_at=now.utc_at, occurred_s=now.monotonic_s)
+        passage = replace(a_passage(1), id=uuid7(now), occurred_at=now.utc_at, monotonic_s=now.monotonic_s)
         if self.poison:
             self.poison -= 1
             passage = replace(passage, code_bytes=2_000_000, reason=Reason.UNKNOWN_CODE)  # more than the wire allows

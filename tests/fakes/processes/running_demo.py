@@ -33,4 +33,4 @@ def await_status(started: Demo, wanted: Callable[[dict[str, Any]], bool]) -> dic
 
 def fact(found: dict[str, Any], name: str) -> dict[str, Any]:
     """One fact of a status, by its name."""
-    return next(each for each in found["facts"] if each["name"] == name)
+    return next(each for each in found["checks"] if each["name"] == name)

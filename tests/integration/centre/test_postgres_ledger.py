@@ -245,8 +245,8 @@ def test_several_centres_on_one_database_double_and_lose_nothing(address: str) -
 
 
 def test_what_was_recorded_before_the_clock_was_set_is_dated(address: str) -> None:
-    boot = replace(a_passage(1), id=an_id(1), occurred_s=60.0, clock_quality=ClockQuality.UNSET)
-    later = replace(a_passage(2), id=an_id(2), occurred_at=NOW, occurred_s=660.0)
+    boot = replace(a_passage(1), id=an_id(1), monotonic_s=60.0, clock_quality=ClockQuality.UNSET)
+    later = replace(a_passage(2), id=an_id(2), occurred_at=NOW, monotonic_s=660.0)
     texts = [event_text(StoredEvent(EPOCH, seq, "boot-a", one), GATE.source) for seq, one in ((1, boot), (2, later))]
     good, _ = envelope.parse_events(envelope.make_payload(texts), GATE.source)
     with closing(PostgresLedger(address)) as ledger:

@@ -18,7 +18,7 @@ RECORDS = "/var/lib/entrance-kiosk/events.db"
 LOOK = """
 import json, sqlite3, sys
 with sqlite3.connect(f"file:{sys.argv[1]}?mode=ro", uri=True) as d:
-    count, first, last = d.execute("select count(*), min(seq), max(seq) from passage").fetchone()
+    count, first, last = d.execute("select count(*), min(seq), max(seq) from event").fetchone()
     epoch = d.execute("select epoch from delivery").fetchone()[0]
     sound = d.execute("pragma integrity_check").fetchone()[0]
     schema = d.execute("pragma user_version").fetchone()[0] & 0xFFFF

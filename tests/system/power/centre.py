@@ -24,19 +24,19 @@ class Centre:
     database: Path
 
     def ids(self) -> list[bytes]:
-        """Of all passages, as often as they stand there."""
+        """Of all access events, as often as they stand there."""
         if not self.database.exists():
             return []
         with closing(sqlite3.connect(f"file:{self.database}?mode=ro", uri=True)) as ledger:
             return [bytes(row[0]) for row in ledger.execute("SELECT id FROM event")]
 
-    def await_passages(self, count: int, timeout_s: float) -> None:
+    def await_events(self, count: int, timeout_s: float) -> None:
         """Wait until it has that many. Raises EmulatorError."""
         ends_s = time.monotonic() + timeout_s
         pause = threading.Event()
         while len(self.ids()) < count:
             if time.monotonic() > ends_s:
-                raise EmulatorError(f"the centre has {len(self.ids())} passages after {timeout_s:g} s, not {count}")
+                raise EmulatorError(f"the centre has {len(self.ids())} access events after {timeout_s:g} s, not {count}")
             pause.wait(0.5)
 
     def sent_again(self) -> int:

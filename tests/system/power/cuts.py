@@ -24,7 +24,7 @@ WORK_S = (0.3, 8.0)
 """How long after the first record the power goes."""
 START_S = (0.0, 14.0)
 """How long after the data disk was mounted, where it is to go during the start."""
-RECORD = re.compile(r"kiosk\.gate_loop: \S+ .*, record (\d+),")
+RECORD = re.compile(r"kiosk\.app\.gate_worker: .*\b(?:record|event) (\d+),")
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class Series:
         due = seen_after(self.disk)[0].count
         with machine.running(self.parts, self.disk, FOLDER / "cut.log", start="empty") as guest:
             guest.console.wait("MOUNTED", STARTED_WITHIN_S)
-            centre.await_passages(due, DELIVERED_WITHIN_S)
+            centre.await_events(due, DELIVERED_WITHIN_S)
         return seen_after(self.disk)[0]
 
 

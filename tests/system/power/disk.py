@@ -88,7 +88,7 @@ def look(disk: Path, *, migrate: bool = False, lists: Collection[bytes] = ()) ->
 
 
 def _open_as_the_device_does(path: Path) -> int:
-    """Open, record one more passage, close; its number, or 0 where this release leaves a newer one's database alone."""
+    """Open, record one more access event, close; its number, or 0 where this release leaves a newer one's database alone."""
     try:
         store = SqliteEventStore(path, boot_id=AFTER_THE_CUT, limits=LIMITS)
     except IncompatibleDatabaseError:

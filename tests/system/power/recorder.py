@@ -12,15 +12,16 @@ from pathlib import Path
 
 from kiosk.core.model import ClockQuality, ClockReading
 from kiosk.storage import RetentionLimits, SqliteEventStore
-from kiosk.storage.database import MIGRATIONS, open_writer
+from kiosk.storage.database import open_writer
+from kiosk.storage.schema import MIGRATIONS
 from tests.fakes.data.access_events import a_passage
 from tests.system.power.log import DISK_BYTES, MARKS_AT, SECTOR_BYTES
 
 DATABASE = Path("/var/lib/entrance-kiosk/events.db")
 DISK = Path("/dev/vdc")
-PASSAGES = (700, 250)
+EVENTS = (700, 250)
 """Of each life of the daemon."""
-LIVES = len(PASSAGES)
+LIVES = len(EVENTS)
 LIMITS = RetentionLimits(max_rows=300, low_space_bytes=0)
 REBUILD = """
     CREATE TABLE event_before AS SELECT * FROM event;
@@ -52,21 +53,21 @@ class Marks:
 def main() -> None:
     """The lives of a daemon's database, then the next release's start."""
     marks = Marks()
-    for passages in PASSAGES:
-        a_life(marks, passages)
+    for count in EVENTS:
+        a_life(marks, count)
     open_writer(DATABASE, NEXT_RELEASE).close()
     marks.set("migrated")
     print("RECORDED", flush=True)
     threading.Event().wait()
 
 
-def a_life(marks: Marks, passages: int) -> None:
+def a_life(marks: Marks, count: int) -> None:
     """Open, record, close; meanwhile the centre confirms and history gives way."""
     store = SqliteEventStore(DATABASE, limits=LIMITS)
     stop = threading.Event()
     courier = threading.Thread(target=deliver, args=(store, stop))
     courier.start()
-    for _ in range(passages):
+    for _ in range(count):
         stored = store.commit(a_passage(store.newest_seq + 1))
         marks.set(f"record {stored.seq}")
     stop.set()

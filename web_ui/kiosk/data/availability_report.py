@@ -1,4 +1,4 @@
-"""The inspectors' report of some days: open hours, people by hour, downtime, stale lists; pure."""
+"""The availability report: opening hours, passes by hour, downtime and stale lists of some days. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -7,43 +7,19 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import pairwise
 
 from kiosk.core.rules import OpeningHours
+from kiosk.storage.queries.availability import AvailabilityData
 
 REPORT_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
-class AvailabilityRecord:
-    """One entry of the kiosk's diary (kiosk/storage/availability_log.py)."""
-
-    at: datetime
-    serving: bool
-    lists_stale: bool
-    process_start: bool
-    stopped: bool
-
-
-@dataclass(frozen=True, slots=True)
 class TimeSpan:
-    """A stretch of time, in UTC."""
+    """A period in UTC."""
 
     from_at: datetime
     until_at: datetime
     certain: bool = True
-    """False: the kiosk ended without a word (power, crash), at some moment of this stretch."""
-
-
-@dataclass(frozen=True, slots=True)
-class AvailabilityData:
-    """What the database knows."""
-
-    records: tuple[AvailabilityRecord, ...]
-    """Oldest first; one from before the first day may stand at the beginning."""
-    passes: Counter[datetime]
-    """By the hour in which they were recorded; hours (in UTC) are counted from the first day's local midnight."""
-    last_events: dict[datetime, datetime]
-    """For the first line of a process: the last passage before it, where there is one."""
-    newest_event_at: datetime | None = None
-    """The newest passage."""
+    """False: the process ended at an unknown moment of this period, by a crash or a loss of power."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,24 +28,24 @@ class ReportDay:
 
     date: date
     opening_hours: tuple[TimeSpan, ...] | None
-    """Opening hours; None: always open."""
+    """None: always open."""
     hours: tuple[int, ...]
-    """People let through, by local hour, 24 of them."""
+    """Passes by local hour, 24 of them."""
     down: tuple[TimeSpan, ...]
     """Out of order, stopped, or without power."""
     lists_stale: tuple[TimeSpan, ...]
     """Serving with a signed list that was too old."""
     known: bool
-    """The diary tells something of this day."""
+    """The availability log covers this day."""
 
     @property
     def passes(self) -> int:
-        """People let through."""
+        """Passes of the day."""
         return sum(self.hours)
 
     @property
     def down_while_open(self) -> tuple[TimeSpan, ...]:
-        """The downtime that people at the gate met."""
+        """The downtime within the opening hours."""
         if self.opening_hours is None:
             return self.down
         return tuple(
@@ -78,7 +54,7 @@ class ReportDay:
 
 
 def total_duration_s(spans: Sequence[TimeSpan]) -> float:
-    """Seconds of all of them together."""
+    """The sum in seconds."""
     return sum((span.until_at - span.from_at).total_seconds() for span in spans)
 
 
@@ -91,7 +67,7 @@ def report_days(
     opening_hours: Sequence[OpeningHours],
     count: int = REPORT_DAYS,
 ) -> tuple[ReportDay, ...]:
-    """The last days, oldest first, today included; `live`: the daemon is heard at this moment."""
+    """The last days, oldest first, with today. `online`: the daemon runs at this moment."""
     down, stale = _outages(availability, now, online=online)
     known_from = availability.records[0].at if availability.records else now
     today = now.astimezone(zone).date()
@@ -110,12 +86,12 @@ def report_days(
 
 
 def midnight(day: date, zone: tzinfo) -> datetime:
-    """When a local day begins."""
+    """The start of a local day."""
     return datetime(day.year, day.month, day.day, tzinfo=zone)
 
 
 def _outages(availability: AvailabilityData, now: datetime, *, online: bool) -> tuple[list[TimeSpan], list[TimeSpan]]:
-    """When it did not serve, and when it served with stale lists."""
+    """The periods out of service, and the periods with stale lists."""
     down, stale = [], []
     for line, following in pairwise([*availability.records, None]):
         assert line is not None
@@ -168,7 +144,7 @@ def _opening_spans(begins_at: datetime, opening_hours: Sequence[OpeningHours]) -
 
 
 def _intersection(span: TimeSpan, other: TimeSpan) -> Iterator[TimeSpan]:
-    """What two stretches have in common."""
+    """The common part of two periods, if any."""
     from_at, until_at = max(span.from_at, other.from_at), min(span.until_at, other.until_at)
     if from_at < until_at:
         yield TimeSpan(from_at, until_at, span.certain)

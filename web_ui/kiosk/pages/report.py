@@ -1,6 +1,5 @@
 """The inspectors' report as a page, and as what the printed status page carries."""
 
-import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -10,10 +9,12 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, make_response, render_template
 
+from kiosk.core.ports import StoreError
 from kiosk.core.rules import OpeningHours
+from kiosk.storage.queries.availability import read_availability
 from web_ui.i18n import request_locale
 from web_ui.i18n.formatting import Language, LocaleFormatter
-from web_ui.kiosk.data import availability_report, report_query
+from web_ui.kiosk.data import availability_report
 from web_ui.kiosk.data.availability_report import ReportDay, TimeSpan
 from web_ui.kiosk.data.daemon_status import DaemonStatus
 from web_ui.kiosk.pages.kiosk_view import kiosk_view
@@ -53,8 +54,8 @@ class AvailabilityReport:
             now.astimezone(zone).date() - timedelta(days=availability_report.REPORT_DAYS - 1), zone
         )
         try:
-            records = report_query.read_availability(self._settings.database, since.astimezone(UTC))
-        except sqlite3.Error:
+            records = read_availability(self._settings.database, since.astimezone(UTC))
+        except StoreError:
             return ()
         return availability_report.report_days(records, now, online=live, zone=zone, opening_hours=self._opening_hours)
 

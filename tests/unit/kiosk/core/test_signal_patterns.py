@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk import config
+from kiosk.app.builders import hardware
 from kiosk.core import signal_patterns
 from kiosk.core.model import DeviceState, Outcome
-from kiosk.hardware.gpio.pattern_player import build_patterns
+from kiosk.hardware.gpio.pattern_player import READY
 
 GOOD = config.PatternSettings()
 
@@ -155,7 +156,7 @@ def test_configured_patterns_are_played_on_fixed_lamps() -> None:
     asked = config.PatternSettings(
         pass_pattern="0.2! 0.8", pass_hz=2000, starting_pattern="0.5 0.5", out_of_order_pattern="0.7!"
     )
-    patterns = build_patterns(asked)
+    patterns = hardware.signal_patterns(asked)
     assert [(step.duration_s, sorted(step.lamps), step.tone_hz) for step in patterns[Outcome.PASS].once] == [
         (0.2, ["green"], 2000),
         (0.8, ["green"], 0),
@@ -163,4 +164,4 @@ def test_configured_patterns_are_played_on_fixed_lamps() -> None:
     assert [step.duration_s for step in patterns[DeviceState.STARTING].repeated] == [0.5, 0.5]
     assert patterns[DeviceState.OUT_OF_ORDER].once[0].duration_s == 0.7
     assert patterns[DeviceState.OUT_OF_ORDER].repeated[0].duration_s > 60
-    assert patterns[DeviceState.READY] == build_patterns(GOOD)[DeviceState.READY]
+    assert patterns[DeviceState.READY] == READY

@@ -137,9 +137,9 @@ def test_a_rejected_passage_steps_aside_with_its_reason_and_is_kept(tmp_path: Pa
 def test_a_receipt_for_numbers_never_given_out_is_refused_whole(tmp_path: Path) -> None:
     store = SqliteEventStore(tmp_path / "p.db")
     store.commit(a_passage())
-    with pytest.raises(ValueError, match="newest is 1"):
+    with pytest.raises(ValueError, match="newest seq 1"):
         store.acknowledge(up_to_seq=7)
-    with pytest.raises(ValueError, match="newest is 1"):
+    with pytest.raises(ValueError, match="newest seq 1"):
         store.acknowledge(up_to_seq=0, ranges=[(3, 4)])
     assert store.backlog_size() == 1
     store.close()

@@ -192,7 +192,7 @@ def test_damage_that_shows_while_running_ends_the_daemon_and_is_mended_at_the_ne
     store._gate_connection.execute("PRAGMA shrink_memory")
     with pytest.raises(StoreError):
         store.commit(a_passage(1))
-    with pytest.raises(StoreCorruptError, match="next start sets it aside"):
+    with pytest.raises(StoreCorruptError, match="next start moves it away"):
         store.check_writable()
     store._relay_connection.close()
     store._gate_connection.close()

@@ -1,7 +1,6 @@
 """The last day, counted from the real database without writing to it, and drawn as bars."""
 
 import dataclasses
-import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -15,7 +14,7 @@ from kiosk.storage import SqliteEventStore
 from tests.fakes.data.access_events import a_passage
 from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from web_ui.i18n.formatting import LocaleFormatter
-from web_ui.kiosk.data.hourly_counts import DayCounts, HourCounts, HourlyCounts, connect_read_only, first_seq_since
+from web_ui.kiosk.data.hourly_counts import DayCounts, HourCounts, HourlyCounts
 from web_ui.kiosk.pages import chart
 
 HUE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -58,14 +57,6 @@ def test_a_passage_from_before_the_clock_was_set_is_not_today(tmp_path: Path) ->
     assert day.today.total() == 0
 
 
-def test_a_page_cannot_write_to_the_database(tmp_path: Path) -> None:
-    SqliteEventStore(tmp_path / "p.db").close()
-    database = connect_read_only(tmp_path / "p.db")
-    with pytest.raises(sqlite3.OperationalError, match="readonly"):
-        database.execute("DELETE FROM event")
-    database.close()
-
-
 def test_a_reboot_without_a_clock_in_the_middle_of_the_day_hides_nothing(tmp_path: Path) -> None:
     store = SqliteEventStore(tmp_path / "p.db")
     keep(store, (ago(3), Outcome.PASS), (ago(2), Outcome.PASS))
@@ -104,19 +95,6 @@ def test_counts_are_kept_for_seconds_and_then_counted_again(tmp_path: Path) -> N
     store.close()
     assert second
     assert second.today == {"pass": 1}
-
-
-@given(times=st.lists(st.integers(0, 50), max_size=30), since=st.integers(-1, 51))
-def test_the_first_number_of_a_span_is_found_by_halving(times: list[int], since: int) -> None:
-    database = sqlite3.connect(":memory:")
-    database.execute(
-        "CREATE TABLE event (seq INTEGER PRIMARY KEY, occurred_us INTEGER, clock_quality TEXT DEFAULT 'synchronised')"
-    )
-    times.sort()
-    database.executemany("INSERT INTO event (seq, occurred_us) VALUES (?, ?)", list(enumerate(times, start=7)))
-    expected = next((seq for seq, at in enumerate(times, start=7) if at >= since), 7 + len(times) if times else 1)
-    assert first_seq_since(database, since) == expected
-    database.close()
 
 
 @given(counts=st.lists(st.tuples(*[st.integers(0, 100_000)] * 3), min_size=1, max_size=24))

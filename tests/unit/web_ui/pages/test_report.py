@@ -15,10 +15,10 @@ from kiosk.core.model import AccessEvent, ClockQuality, ClockReading, Outcome
 from kiosk.core.rules import OpeningHours
 from kiosk.storage import SqliteEventStore
 from kiosk.storage.availability_log import AvailabilityEntry, AvailabilityLog, AvailabilityState
+from kiosk.storage.queries.availability import AvailabilityData, AvailabilityRecord, read_availability
 from tests.fakes.data.access_events import a_passage, an_undo
 from tests.fakes.data.status_snapshots import a_status, browsing, publish
-from web_ui.kiosk.data import availability_report, report_query
-from web_ui.kiosk.data.availability_report import AvailabilityData, AvailabilityRecord
+from web_ui.kiosk.data import availability_report
 
 HUE = ZoneInfo("Asia/Ho_Chi_Minh")
 NOW = datetime(2026, 11, 23, 5, 30, tzinfo=UTC)  # Monday 12:30 in Hue
@@ -180,7 +180,7 @@ def test_what_the_database_tells_is_counted_by_local_hour_without_what_a_guard_u
     store.commit(dataclasses.replace(an_undo(8, undone), occurred_at=hue(22, 8)))
     store.close()
 
-    records = report_query.read_availability(tmp_path / "p.db", hue(17, 0).astimezone(UTC))
+    records = read_availability(tmp_path / "p.db", hue(17, 0).astimezone(UTC))
 
     assert [line.at for line in records.records] == [hue(10, 6), hue(22, 6)]
     assert records.last_events == {hue(22, 6): hue(21, 9, 30)}

@@ -1,6 +1,5 @@
 """The administrator's first page (actions and their audit log) and the events."""
 
-import sqlite3
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
@@ -11,6 +10,8 @@ from werkzeug.wrappers import Response as AnyResponse
 from kiosk.app import control_socket
 from kiosk.core.messages import DIRECTION_TEXTS, KIND_TEXTS, OUTCOME_TEXTS, REASON_TEXTS
 from kiosk.core.model import Outcome, Reason
+from kiosk.core.ports import StoreError
+from kiosk.storage.queries.events import EventFilter, EventPage, EventRow, find_events
 from web_ui.auth import access_control
 from web_ui.auth.accounts import Role, is_valid_pin
 from web_ui.auth.audit_log import AuditEntry
@@ -18,7 +19,6 @@ from web_ui.auth.login_pages import render_page
 from web_ui.i18n import request_locale
 from web_ui.i18n.formatting import Language, LocaleFormatter
 from web_ui.i18n.texts_admin import ADMIN_TEXTS, AUDIT_TEXTS
-from web_ui.kiosk.data import event_query
 from web_ui.kiosk.pages.command_client import submit_command
 from web_ui.kiosk.pages.kiosk_view import kiosk_view
 from web_ui.kiosk.pages.view_model import message_for, state_label, text_for
@@ -108,14 +108,12 @@ def event_list() -> AnyResponse:
     """Passages, newest first."""
     database, language = kiosk_view().settings.database, request_locale.request_language()
     wanted, wrong = _parse_filter()
-    found, error = event_query.EventPage((), None), "events.filter" if wrong else ""
+    found, error = EventPage((), None), "events.filter" if wrong else ""
     if not wrong:
         access_control.write_audit("look at events", "done", request.query_string.decode("ascii", "replace"))
         try:
-            if database is None:
-                raise sqlite3.OperationalError("no database")
-            found = event_query.find_events(database, wanted)
-        except sqlite3.Error:
+            found = find_events(database, wanted)
+        except StoreError:
             error = "day.unknown"
     writing = kiosk_view().formatter(language)
     rows = [_event_row(event, language, writing) for event in found.events]
@@ -134,7 +132,7 @@ def event_list() -> AnyResponse:
     )
 
 
-def _event_row(event: event_query.EventRow, language: Language, formatter: LocaleFormatter) -> dict[str, str]:
+def _event_row(event: EventRow, language: Language, formatter: LocaleFormatter) -> dict[str, str]:
     return {
         "time": formatter.date_time(event.at),
         "seq": str(event.seq),
@@ -150,7 +148,7 @@ def _event_row(event: event_query.EventRow, language: Language, formatter: Local
     }
 
 
-def _manual_action(event: event_query.EventRow, language: Language, formatter: LocaleFormatter) -> Iterator[str]:
+def _manual_action(event: EventRow, language: Language, formatter: LocaleFormatter) -> Iterator[str]:
     """What a guard did, why, and to which record."""
     if event.manual_reason:
         yield text_for(ADMIN_TEXTS, f"{'undo' if event.annuls else 'admit'}.{event.manual_reason}", language)
@@ -160,7 +158,7 @@ def _manual_action(event: event_query.EventRow, language: Language, formatter: L
         yield ADMIN_TEXTS["undo.undoes"].of(language, number=formatter.number(event.annuls))
 
 
-def _parse_filter() -> tuple[event_query.EventFilter, bool]:
+def _parse_filter() -> tuple[EventFilter, bool]:
     """The filter of the address line, and whether it is wrong."""
     given = request.args
     zone = kiosk_view().settings.zone
@@ -172,5 +170,5 @@ def _parse_filter() -> tuple[event_query.EventFilter, bool]:
         reason = Reason(given["reason"]).value if given.get("reason") else ""
         until = until + timedelta(days=1) if until else None
     except (ValueError, OverflowError):
-        return event_query.EventFilter(), True
-    return event_query.EventFilter(outcome, reason, since, until, before), False
+        return EventFilter(), True
+    return EventFilter(outcome, reason, since, until, before), False

@@ -1,7 +1,6 @@
 """Quarantine for the administrator: what the centre refused, why, and sending one or all of it again."""
 
 import re
-import sqlite3
 from typing import Any
 
 from flask import Blueprint, request
@@ -9,14 +8,14 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.app import control_socket
 from kiosk.core.messages import DIRECTION_TEXTS, OUTCOME_TEXTS, REASON_TEXTS
+from kiosk.core.ports import StoreError
+from kiosk.storage.queries.quarantine import QuarantineContents, QuarantinedEvent, read_quarantine
 from web_ui.auth import access_control
 from web_ui.auth.accounts import Role
 from web_ui.auth.login_pages import render_page
 from web_ui.i18n import request_locale
 from web_ui.i18n.formatting import Language, LocaleFormatter
 from web_ui.i18n.texts_device import REJECTION_TEXTS
-from web_ui.kiosk.data import quarantine_query
-from web_ui.kiosk.data.quarantine_query import QuarantineContents, QuarantinedEvent
 from web_ui.kiosk.pages.command_client import submit_command
 from web_ui.kiosk.pages.kiosk_view import kiosk_view
 from web_ui.kiosk.pages.view_model import message_for
@@ -54,10 +53,8 @@ def _page(error: str = "", message: str = "", done: str = "", code: int = 200) -
     database, language = kiosk_view().settings.database, request_locale.request_language()
     found = QuarantineContents()
     try:
-        if database is None:
-            raise sqlite3.OperationalError("no database")
-        found = quarantine_query.read_quarantine(database)
-    except sqlite3.Error:
+        found = read_quarantine(database)
+    except StoreError:
         error, code = error or "day.unknown", code if error else 503
     writing = kiosk_view().formatter(language)
     rows = [_quarantine_row(each, language, writing) for each in found.events]

@@ -1,13 +1,12 @@
-"""What the centre refused and the kiosk keeps, over a read-only connection; pseudonyms only."""
+"""Events that cannot be delivered and are kept in quarantine. Pseudonyms only."""
 
-from contextlib import closing
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from web_ui.kiosk.data.hourly_counts import connect_read_only
+from kiosk.storage.queries.read_only import from_unix_us, open_read_only
 
 MAX_ROWS = 100
 
@@ -20,7 +19,7 @@ _SELECT_QUARANTINED = (
 
 @dataclass(frozen=True, slots=True)
 class QuarantinedEvent:
-    """One record in quarantine."""
+    """One event in quarantine."""
 
     seq: int
     id: UUID
@@ -29,41 +28,41 @@ class QuarantinedEvent:
     reason: str
     direction: str | None
     pseudonym: str
-    """The first 8 hex digits of the keyed pseudonym; empty where nobody was named."""
+    """The first 8 hex digits of the keyed pseudonym. Empty where the code named no person."""
     rejection_reason: str
-    """The centre's reason, in its own word."""
+    """The centre's reason, as a code."""
     rejected_at: datetime
     rejection_count: int
-    """How often it was refused."""
+    """How often it was rejected."""
 
 
 @dataclass(frozen=True, slots=True)
 class QuarantineContents:
-    """The oldest records in it, and how many there are."""
+    """The oldest events in quarantine, and the number of all."""
 
     events: tuple[QuarantinedEvent, ...] = ()
     count: int = 0
 
 
-def read_quarantine(database: Path) -> QuarantineContents:
-    """What is in quarantine now. Raises sqlite3.Error."""
-    with closing(connect_read_only(database)) as connection:
+def read_quarantine(database: Path | None) -> QuarantineContents:
+    """What is in quarantine now. Raises StoreError."""
+    with open_read_only(database) as connection:
         count = int(connection.execute("SELECT count(*) FROM quarantine").fetchone()[0])
         rows = connection.execute(_SELECT_QUARANTINED, [MAX_ROWS]).fetchall() if count else []
     return QuarantineContents(tuple(map(_quarantined_event, rows)), count)
 
 
 def _quarantined_event(row: tuple[Any, ...]) -> QuarantinedEvent:
-    seq, id_, us, outcome, reason, direction, name, why, at, times = row
+    seq, id_, us, outcome, reason, direction, pseudonym, rejection_reason, at, rejection_count = row
     return QuarantinedEvent(
         seq=seq,
         id=UUID(bytes=id_),
-        occurred_at=datetime.fromtimestamp(us / 1_000_000, UTC),
+        occurred_at=from_unix_us(us),
         outcome=outcome,
         reason=reason,
         direction=direction,
-        pseudonym=name.lower(),
-        rejection_reason=why,
+        pseudonym=pseudonym.lower(),
+        rejection_reason=rejection_reason,
         rejected_at=datetime.fromisoformat(at),
-        rejection_count=times,
+        rejection_count=rejection_count,
     )

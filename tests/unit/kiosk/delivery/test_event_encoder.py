@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.core.model import AccessEvent, Assurance, ClockQuality, CodeKind, Direction, ManualReason, Outcome, Reason
+from kiosk.delivery.event_encoder import MAX_CACHED_SECONDS, EventEncoder
 from kiosk.storage import rows
-from kiosk.storage.event_encoder import MAX_CACHED_SECONDS, EventEncoder
 from mqtt import events
 from mqtt.topics import TopicKind
 from tests.fakes.data import wire_schema
@@ -30,7 +30,7 @@ def passages() -> st.SearchStrategy[AccessEvent]:
         AccessEvent,
         id=st.uuids(),
         occurred_at=moments,
-        occurred_s=st.floats(0, 1e12, allow_nan=False),
+        monotonic_s=st.floats(0, 1e12, allow_nan=False),
         clock=words(ClockQuality),
         outcome=words(Outcome),
         reason=words(Reason),
@@ -51,7 +51,7 @@ def expected(seq: int, passage: AccessEvent) -> dict[str, Any]:
         "epoch": EPOCH,
         "seq": seq,
         "boot_id": BOOT,
-        "monotonic_s": float(f"{passage.occurred_s:.6f}"),
+        "monotonic_s": float(f"{passage.monotonic_s:.6f}"),
         "clock_quality": passage.clock_quality.value,
         "outcome": passage.outcome.value,
         "reason": passage.reason.value,

@@ -1,0 +1,37 @@
+"""Effective events by hour, outcome and direction. Events that a guard undid, and their reversals, do not count."""
+
+import sqlite3
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from kiosk.storage.queries.read_only import first_seq_since, open_read_only, to_unix_us
+
+_COUNT_BY_HOUR = """
+    SELECT (occurred_us - ?1) / 3600000000, outcome, direction, count(*) FROM effective_event
+    WHERE seq >= ?2 AND occurred_us >= ?1 GROUP BY 1, 2, 3"""
+_COUNT_REVERSALS = "SELECT count(*) FROM event WHERE annuls IS NOT NULL AND occurred_us >= ?"
+
+
+class HourCount(NamedTuple):
+    """The number of events of one outcome and direction in one hour."""
+
+    hour: int
+    """0 is the hour that begins at the asked time."""
+    outcome: str
+    direction: str | None
+    events: int
+
+
+def read_hourly_counts(database: Path, since_at: datetime, reversals_since_at: datetime) -> tuple[list[HourCount], int]:
+    """The counts from `since_at` on, and the number of reversals from `reversals_since_at` on. Raises StoreError."""
+    with open_read_only(database) as connection:
+        reversals = connection.execute(_COUNT_REVERSALS, [to_unix_us(reversals_since_at)]).fetchone()[0]
+        return count_by_hour(connection, since_at), int(reversals)
+
+
+def count_by_hour(connection: sqlite3.Connection, since_at: datetime) -> list[HourCount]:
+    """From that time on. Raises sqlite3.Error."""
+    since_us = to_unix_us(since_at)
+    found = connection.execute(_COUNT_BY_HOUR, [since_us, first_seq_since(connection, since_us)])
+    return [HourCount(*row) for row in found.fetchall()]
