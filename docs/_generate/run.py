@@ -12,8 +12,9 @@ HERE = Path(__file__).parent
 
 
 def generators(folder: str) -> list[str]:
-    """The generators of a folder (pages or images), by name."""
-    return sorted(f"{folder}.{path.stem}" for path in (HERE / folder).glob("*.py") if path.stem != "__init__")
+    """The generators of a folder (pages or images), by name. The hash of the screenshots comes last."""
+    names = (path.stem for path in (HERE / folder).glob("*.py") if path.stem != "__init__")
+    return [f"{folder}.{name}" for name in sorted(names, key=lambda name: (name == "source_hash", name))]
 
 
 def load(name: str) -> ModuleType:
