@@ -103,7 +103,7 @@ docs: .venv/.ready  ## make the generated pages and pictures of docs/ anew
 
 docs-site: .venv/.ready  ## build the documentation as a site in build/site (a broken link is an error; no network to read it)
 	@sh setup.sh docs
-	@.venv/bin/sphinx-build --quiet --fail-on-warning --keep-going -c docs/_generate -d build/doctrees docs build/site
+	@.venv/bin/sphinx-build --quiet --fresh-env --fail-on-warning --keep-going -c docs/_generate -d build/doctrees docs build/site
 	@echo "open build/site/index.html"
 
 clean:  ## delete what can be made again

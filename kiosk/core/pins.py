@@ -1,4 +1,4 @@
-"""The GPIO pins of docs/reference/wiring.md: the one table of default pins. Standard library only, because the installer reads it.
+"""The GPIO pins of docs/reference/hardware.md: the one table of default pins. Standard library only, because the installer reads it.
 
 Numbers are BCM numbers.
 """

@@ -138,5 +138,5 @@ def pins() -> str:
     return table(("part", "direction", "GPIO (header pin)", "resistor"), rows)
 
 
-BLOCKS: Blocks = {"reference/wiring.md": {"pins": pins}}
+BLOCKS: Blocks = {"reference/hardware.md": {"pins": pins}}
 FILES: Files = {"images/wiring.svg": wiring}

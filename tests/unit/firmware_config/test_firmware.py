@@ -214,7 +214,7 @@ def test_every_output_of_the_default_configuration_is_low_before_linux_runs() ->
     low = {pin for pin, attributes in driven().items() if attributes == "op,dl"}
     outputs = {PINS.green, PINS.red, PINS.amber, PINS.buzzer}
     assert outputs <= low
-    assert low - outputs == {23}, "the relay's pin in docs/reference/wiring.md"
+    assert low - outputs == {23}, "the relay's pin in docs/reference/hardware.md"
 
 
 def test_every_output_has_a_pull_down_to_fall_back_to() -> None:
