@@ -8,41 +8,29 @@ from pathlib import Path
 
 from kiosk import config, credentials
 from kiosk.app import command_handlers
+from kiosk.app.builders import gate, hardware
+from kiosk.app.builders.delivery import build_relay
 from kiosk.app.call_queue import CallQueue
 from kiosk.app.camera_worker import CameraWorker
 from kiosk.app.control_socket import ControlServer
 from kiosk.app.frame_slot import LatestFrameSlot
 from kiosk.app.gate_worker import GateWorker
 from kiosk.app.idle_detector import IdleDetector
-from kiosk.app.status_collector import StatusCollector
-from kiosk.config.policy import build_policy
-from kiosk.core.gate import Gate
-from kiosk.core.model import ClockReading, Direction, ManualReason
-from kiosk.core.ports import Clock, Decoder, KioskError, Verifier
-from kiosk.core.reversal import LastAccessEvent
-from kiosk.core.subject_sealing import Pseudonymizer, Seal
-from kiosk.core.visits import VisitTracker
+from kiosk.app.status_collector import StatusCollector, StatusOptions
+from kiosk.core.model import Direction, ManualReason
+from kiosk.core.ports import Clock, KioskError
 from kiosk.credentials.trust.list_loader import ListLoader
-from kiosk.decoding import Cascade
 from kiosk.decoding.preview.preview import CameraPreview
-from kiosk.decoding.time_limit import TimeLimitedDecoder
-from kiosk.decoding.warm_up import warm_up_decoder
 from kiosk.delivery import OutboxRelay
-from kiosk.delivery.factory import build_relay
-from kiosk.hardware.cameras.factory import open_camera
-from kiosk.hardware.gpio.buttons import OpenPinFactory, open_buttons
-from kiosk.hardware.gpio.presence_sensor import open_presence_sensor
-from kiosk.hardware.gpio.signal_output import SignalOutput, open_pin_factory
+from kiosk.hardware.gpio.buttons import OpenPinFactory
+from kiosk.hardware.gpio.signal_output import SignalOutput
 from kiosk.health import CameraMonitor
-from kiosk.storage import RetentionLimits, SqliteEventStore
+from kiosk.storage import SqliteEventStore
 from kiosk.system import status_file
-from kiosk.system.handed_keys import credential_path
 from kiosk.system.instance_lock import acquire_instance_lock
 
 RELAY = "courier"
 """Its worker's name."""
-MAX_RESTORED_EVENTS = 20_000
-"""How many of the newest passages tell who is inside after a restart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,20 +72,20 @@ def build_components(
     """Make all rooms; `house` will close them in reverse order. Raises KioskError with what is wrong."""
     started = clock.now()
     exit_stack.callback(status_file.remove_status, settings.run_dir)
-    lists = load_lists(settings)
-    camera = open_camera(settings.camera)
+    lists = gate.load_lists(settings)
+    camera = hardware.build_camera(settings.camera)
     acquire_instance_lock(settings.storage.path, exit_stack)
-    store = open_event_store(settings.storage)
+    store = gate.open_event_store(settings.storage)
     exit_stack.callback(store.close)
     courier = build_relay(settings, store, clock)
     exit_stack.callback(courier.close)
     verifier = credentials.CredentialVerifier(lists.trust_list, lists.denylist)
-    visits, last = restore_visits(settings, store, started)
+    visits, last = gate.restore_visits(settings, store, started)
     watch, mailbox = CameraMonitor(started.monotonic_s), LatestFrameSlot()
-    decoder = build_decoder(settings)
+    decoder = gate.build_decoder(settings)
     exit_stack.callback(decoder.close)
     gate_loop = GateWorker(
-        build_gate(
+        gate.build_gate(
             settings,
             decoder,
             verifier=verifier,
@@ -117,7 +105,7 @@ def build_components(
     presence = build_idle_detector(settings.gpio, exit_stack)
     camera_loop = CameraWorker(camera, mailbox, settings.camera.timeout_s, presence)
     bulletin = StatusCollector(
-        settings,
+        status_options(settings),
         camera_worker=camera_loop,
         gate_worker=gate_loop,
         camera_monitor=watch,
@@ -145,62 +133,18 @@ def build_components(
     )
 
 
-def load_lists(settings: config.Settings) -> ListLoader:
-    """The signed lists; our copies of the last good ones lie beside the database. Raises ListTrouble."""
-    return ListLoader(
-        trust_path=settings.keys.trust_list,
-        root_path=settings.keys.root_public_key,
-        denylist_path=settings.keys.denylist,
-        copies_dir=settings.storage.path.parent,
-    )
-
-
-def restore_visits(
-    settings: config.Settings, event_store: SqliteEventStore, now: ClockReading
-) -> tuple[VisitTracker, LastAccessEvent]:
-    """Who is inside, and what can be undone, by the newest records. Raises StoreTrouble."""
-    visits = VisitTracker(
-        window_s=settings.visit.repeat_window_s,
-        reset_at=settings.access.daily_reset_at,
-        timezone=settings.site.timezone,
-    )
-    last = LastAccessEvent(settings.visit.undo_window_s, boot_id=event_store.boot_id)
-    records = event_store.recent(MAX_RESTORED_EVENTS)
-    visits.restore(reversed(records), now, event_store.boot_id)
-    last.restore(reversed(records))
-    return visits, last
-
-
-def build_decoder(settings: config.Settings) -> TimeLimitedDecoder:
-    """The cascade, within a hard limit per frame (docs/decisions/0007), its engines loaded."""
-    share = settings.decoding.budget_share
-    warm_up_decoder(settings.camera.width, settings.camera.height)
-    return TimeLimitedDecoder(lambda: Cascade(is_known_format=credentials.is_known_format, budget_share=share))
-
-
-def build_gate(
-    settings: config.Settings,
-    decoder: Decoder,
-    *,
-    verifier: Verifier,
-    visits: VisitTracker,
-    event_store: SqliteEventStore,
-    signal: SignalOutput,
-    clock: Clock,
-    last_event: LastAccessEvent,
-) -> Gate:
-    """The gate, with its keys and policy. Raises KioskError."""
-    return Gate(
-        decoder=decoder,
-        verifier=verifier,
-        visits=visits,
-        policy=build_policy(settings),
-        pseudonymizer=Pseudonymizer(read_key_file(credential_path(settings.keys.pseudonym_key))),
-        seal=Seal(read_key_file(settings.keys.sealing_public_key)),
-        event_store=event_store,
-        signal=signal,
-        clock=clock,
-        last_event=last_event,
+def status_options(settings: config.Settings) -> StatusOptions:
+    """What the status collector needs of the configuration."""
+    return StatusOptions(
+        site=settings.site.site,
+        device=settings.site.device,
+        camera_source=settings.camera.source,
+        database_path=settings.storage.path,
+        min_free_bytes=settings.storage.min_free_bytes,
+        backlog_limit=settings.storage.max_rows,
+        capacity=settings.access.capacity,
+        web_port=settings.web.port,
+        sysfs=settings.sysfs,
     )
 
 
@@ -226,48 +170,36 @@ def open_control_socket(
 
 
 def build_idle_detector(gpio: config.GpioSettings, exit_stack: ExitStack) -> IdleDetector | None:
-    """What the presence sensor says, where there is one. Raises SignalTrouble."""
+    """The idle detector with its presence sensor, where there is one. Raises SignalError."""
     if gpio.presence_sensor is None:
         return None
-    presence = IdleDetector(gpio.idle_after_s)
-    sensor = open_presence_sensor(gpio, presence.on_sensor_change)
+    detector = IdleDetector(gpio.idle_after_s)
+    sensor = hardware.build_presence_sensor(gpio, detector.on_sensor_change)
     if sensor is not None:
         exit_stack.callback(sensor.close)
-    return presence
+    return detector
 
 
 def connect_buttons(
     settings: config.Settings,
     exit_stack: ExitStack,
     gate_worker: GateWorker,
-    factory: OpenPinFactory = open_pin_factory,
+    make_factory: OpenPinFactory | None = None,
 ) -> None:
-    """The guard's buttons act on the gate, in threads of their own. Raises SignalTrouble."""
-    towards = admit_button_direction(settings)
-    for button in open_buttons(
+    """The guard's buttons act on the gate, in threads of their own. Raises SignalError."""
+    direction = admit_button_direction(settings)
+    for button in hardware.build_buttons(
         settings.gpio,
-        on_admit=lambda: gate_worker.admit(towards, command_handlers.ADMIT_TIMEOUT_S, ManualReason.BUTTON),
+        on_admit=lambda: gate_worker.admit(direction, command_handlers.ADMIT_TIMEOUT_S, ManualReason.BUTTON),
         on_undo=lambda: gate_worker.undo(ManualReason.BUTTON, command_handlers.UNDO_TIMEOUT_S),
-        make_factory=factory,
+        make_factory=make_factory,
     ):
         exit_stack.callback(button.close)
 
 
 def admit_button_direction(settings: config.Settings) -> Direction:
-    """Which way the button lets people: out at a gate that is a way out, in at all others."""
+    """The direction of the admit button: out at an exit, in at all other gates."""
     return Direction.OUT if settings.access.direction == "out" else Direction.IN
-
-
-def open_event_store(storage: config.StorageSettings) -> SqliteEventStore:
-    """The database, with its declared limits. Raises StoreTrouble."""
-    limits = RetentionLimits(
-        retention_days=storage.retention_days,
-        max_rows=storage.max_rows,
-        max_file_bytes=storage.max_bytes,
-        low_space_bytes=storage.low_space_bytes,
-        min_free_bytes=storage.min_free_bytes,
-    )
-    return SqliteEventStore(storage.path, limits=limits)
 
 
 def create_run_dir(run_dir: Path) -> None:
@@ -276,11 +208,3 @@ def create_run_dir(run_dir: Path) -> None:
         run_dir.mkdir(parents=True, exist_ok=True)
     except OSError as trouble:
         raise KioskError(f"run_dir {run_dir} cannot be made: {trouble.strerror}.") from trouble
-
-
-def read_key_file(path: Path) -> bytes:
-    """A key file, whole. Raises KioskError with its name."""
-    try:
-        return path.read_bytes()
-    except OSError as trouble:
-        raise KioskError(f"{path}: {trouble.strerror}. The configuration names it in [keys].") from trouble

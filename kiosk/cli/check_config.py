@@ -32,7 +32,7 @@ def check_config(path: Path, *, show: bool, connect: bool) -> None:
 
 def _try_broker(settings: config.Settings) -> None:
     """Connect once, under a name of its own, so that a running kiosk is not thrown off. Raises KioskError."""
-    from kiosk.delivery.factory import broker_endpoint  # noqa: PLC0415  paho is needed for this alone
+    from kiosk.app.builders.delivery import broker_endpoint  # noqa: PLC0415  paho is needed for this alone
     from mqtt.connection import BrokerConnectionError, Connected  # noqa: PLC0415
     from mqtt.paho.connection import PahoConnection  # noqa: PLC0415
 

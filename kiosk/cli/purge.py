@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kiosk import config
-from kiosk.app.components import open_event_store
+from kiosk.app.builders.gate import open_event_store
 from kiosk.storage import SqliteEventStore
 from kiosk.system.clock import SystemClock
 from kiosk.system.instance_lock import acquire_instance_lock

@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from kiosk import config
+from kiosk.app.builders import hardware
 from kiosk.core.model import DeviceState, Outcome
-from kiosk.hardware.gpio.pattern_player import DEFAULT_PATTERNS, Lamp, OutputState, SignalPattern, build_patterns
-from kiosk.hardware.gpio.signal_output import all_outputs_off, open_signal
+from kiosk.hardware.gpio.pattern_player import DEFAULT_PATTERNS, Lamp, OutputState, SignalPattern
 
 OFF = "off"
 _KEYS: dict[str, Outcome | DeviceState] = {pattern.name: key for key, pattern in DEFAULT_PATTERNS.items()}
@@ -43,7 +43,7 @@ def signal(pattern: str, path: Path, *, mock: bool, relay: bool) -> None:
     if pattern != OFF and not relay:
         settings = settings.model_copy(update={"relay": None, "relay_led": None})
     if pattern == OFF:
-        all_outputs_off(settings)
+        hardware.switch_signal_off(settings)
         click.echo("lamps, buzzer and relay are off", err=True)
     else:
         _play(_KEYS[pattern], settings)
@@ -59,12 +59,12 @@ def _play(key: Outcome | DeviceState, settings: config.GpioSettings) -> None:
         elif begun.is_set():
             over.set()
 
-    lamps = open_signal(settings, on_change=tell)
+    lamps = hardware.build_signal(settings, on_change=tell)
     try:
         if isinstance(key, Outcome):
             lamps.show(key)
         else:
             lamps.set_idle_state(key)
-        over.wait(max_preview_s(build_patterns(settings.patterns)[key]))
+        over.wait(max_preview_s(hardware.signal_patterns(settings.patterns)[key]))
     finally:
         lamps.close()

@@ -1,1 +1,1 @@
-"""Drivers for cameras and GPIO: the only packages that import their libraries. Nothing is imported here, so that all_off starts fast."""
+"""Drivers for cameras and GPIO. Only they import hardware libraries. Nothing is imported here, so that all_off starts fast."""

@@ -22,10 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
-from kiosk import config
 from kiosk.core.model import DeviceState, Outcome
 from kiosk.hardware.gpio.pattern_player import Lamp, OutputState
-from kiosk.hardware.gpio.signal_output import open_signal
+from kiosk.hardware.gpio.signal_output import OutputPins, SignalOutput, open_pin_factory
 from kiosk.system.status_file import read_status
 from tests.benchmarks.hardware_faults import run_beside
 from tests.benchmarks.table import Row, goal_row
@@ -37,9 +36,8 @@ PEER = """
 import resource, sys, time
 from pathlib import Path
 from pyzbar import pyzbar
-from kiosk import config
 from kiosk.hardware.cameras.replay_camera import ReplayCamera
-camera = ReplayCamera(config.Camera(source="replay:x", frames_per_s=float(sys.argv[2])), Path(sys.argv[1]))
+camera = ReplayCamera(Path(sys.argv[1]), frames_per_s=float(sys.argv[2]))
 camera.open()
 pyzbar.decode(camera.capture(2.0).luma)
 used, ends = time.process_time(), time.monotonic() + float(sys.argv[3])
@@ -133,10 +131,10 @@ def code_to_lamp_rows(folder: Path, people: int) -> list[Row]:
     run_dir = folder / "people-run"
     with daemon(pictures, run_dir, frames_per_s):
         until(lambda: sum((read_status(run_dir) or {}).get("counters", {}).values()) >= people, 60.0)
-        shown = (read_status(run_dir) or {})["shown"]
+        shown = (read_status(run_dir) or {})["recent_decisions"]
     per_person = gap_frames + shown_frames
     waited = [((each["frame"] - 1) % per_person - gap_frames) / frames_per_s * 1000 for each in shown]
-    took = [each["took_ms"] for each in shown]
+    took = [each["latency_ms"] for each in shown]
     pin = lamp_ms(50)
     whole = [late + each + float(np.percentile(pin, 95)) for late, each in zip(waited, took, strict=True)]
     interval_ms = 1000 / frames_per_s
@@ -166,7 +164,7 @@ def lamp_ms(times: int) -> list[float]:
             at[0] = time.monotonic()
             lit.set()
 
-    lamps = open_signal(config.GpioSettings(pin_factory="mock"), on_change=seen)
+    lamps = SignalOutput(OutputPins(), open_pin_factory("mock"), on_change=seen)
     lamps.set_idle_state(DeviceState.READY)
     found = []
     for _ in range(times):

@@ -21,12 +21,13 @@ from datetime import timedelta
 from pathlib import Path
 
 from kiosk import config
+from kiosk.app.builders.hardware import build_signal
 from kiosk.app.components import Components, build_components, create_run_dir
 from kiosk.app.daemon import Daemon
 from kiosk.core.gate import uuid7
 from kiosk.core.model import AccessEvent, Outcome, Reason
 from kiosk.core.ports import StoreError
-from kiosk.hardware.gpio.signal_output import SignalOutput, open_signal
+from kiosk.hardware.gpio.signal_output import SignalOutput
 from kiosk.storage import SqliteEventStore
 from kiosk.system.logs import configure_logging
 from kiosk.system.systemd import SystemdNotifier
@@ -135,7 +136,7 @@ def run(settings: config.Settings, greens: Greens, per_s: int) -> None:
     with ExitStack() as house:
         create_run_dir(settings.run_dir)
         bell = house.enter_context(WakeupPipe())
-        lamps = open_signal(settings.gpio)
+        lamps = build_signal(settings.gpio)
         house.callback(lamps.close)
         witness = WitnessedLamps(lamps, greens)
         clock = JumpingClock()

@@ -1,29 +1,35 @@
-"""Which camera driver a configuration asks for. A driver and its heavy library are imported only when it is chosen."""
+"""Chooses the camera driver of a configuration. Each driver and its large library are imported only if chosen."""
 
 from pathlib import Path
 
-from kiosk import config
 from kiosk.core.ports import Camera
 
 
-def open_camera(settings: config.CameraSettings) -> Camera:
-    """Make the driver that `settings.source` names; its sensor starts with `open()`.
+def create_camera(
+    source: str, *, width: int, height: int, frames_per_s: float, flicker_hz: int = 50, rotation: int = 0
+) -> Camera:
+    """The driver of `picamera2`, `webcam:N`, `replay:FOLDER`, `synthetic` or `synthetic:SOCKET`. Its sensor starts with `open()`.
 
-    Raises CameraTrouble where no attempt can ever succeed: a replay folder without pictures, a missing library.
+    `flicker_hz`: mains frequency of the lamps at the gate, 0 to ignore it. `rotation`: 0, or 180 for a camera upside down.
+    Raises CameraError where no attempt can ever succeed: a replay folder without images, a missing library.
     """
-    kind, _, rest = settings.source.partition(":")
+    kind, _, rest = source.partition(":")
     if kind == "picamera2":
         from kiosk.hardware.cameras.picamera2_camera import Picamera2Camera  # noqa: PLC0415  libcamera exists on a Pi only
 
-        return Picamera2Camera(settings)
+        return Picamera2Camera(
+            width=width, height=height, frames_per_s=frames_per_s, flicker_hz=flicker_hz, rotation=rotation
+        )
     if kind == "webcam":
-        from kiosk.hardware.cameras.webcam_camera import WebcamCamera  # noqa: PLC0415  OpenCV's video part costs start-up time
+        from kiosk.hardware.cameras.webcam_camera import WebcamCamera  # noqa: PLC0415  OpenCV's video module makes the start slower
 
-        return WebcamCamera(settings, int(rest))
+        return WebcamCamera(
+            int(rest), width=width, height=height, frames_per_s=frames_per_s, flicker_hz=flicker_hz, rotation=rotation
+        )
     if kind == "replay":
-        from kiosk.hardware.cameras.replay_camera import ReplayCamera  # noqa: PLC0415  needs OpenCV's picture formats
+        from kiosk.hardware.cameras.replay_camera import ReplayCamera  # noqa: PLC0415  needs OpenCV's image formats
 
-        return ReplayCamera(settings, Path(rest))
-    from kiosk.simulation.synthetic_camera import SyntheticCamera  # noqa: PLC0415  renders people: laboratory code
+        return ReplayCamera(Path(rest), frames_per_s=frames_per_s)
+    from kiosk.simulation.synthetic_camera import SyntheticCamera  # noqa: PLC0415  renders people: simulation code
 
-    return SyntheticCamera(settings)
+    return SyntheticCamera(Path(rest) if rest else None, width=width, height=height, frames_per_s=frames_per_s)

@@ -1,8 +1,8 @@
-"""The Pi's own camera, through picamera2 and libcamera.
+"""Driver of the Pi's camera, through picamera2 and libcamera.
 
-Two streams of one size in YUV420: `main` for aiming and snapshots, `lores` for reading. Only the Y plane of `lores` is
-taken. The camera is configured once per open; a control is set only where the sensor advertises it, because picamera2
-raises RuntimeError for the others (a fixed-focus module has no AfMode). Why these: docs/decisions/0025.
+Two streams of one size in YUV420: `main` for aiming and snapshots, `lores` for decoding. Only the Y plane of `lores` is used.
+The camera is configured once per open. A control is set only if the sensor advertises it, because picamera2 raises RuntimeError
+for others (a fixed-focus module has no AfMode). Reasons for the controls: docs/decisions/0025.
 """
 
 import atexit
@@ -14,11 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from kiosk import config
 from kiosk.core.frame import Frame, Luma
 from kiosk.core.ports import CameraError
 
-# libcamera's enumerations (control_ids_core.yaml); as numbers, because picamera2 passes them on as they are.
+# Enumerations of libcamera (control_ids_core.yaml), as numbers because picamera2 passes them on unchanged.
 AE_METERING_CENTRE_WEIGHTED = 0
 AE_EXPOSURE_SHORT = 1
 AE_FLICKER_OFF = 0
@@ -30,9 +29,9 @@ AF_SPEED_FAST = 1
 _log = logging.getLogger(__name__)
 
 
-def select_controls(advertised: Mapping[str, Any], settings: config.CameraSettings) -> dict[str, Any]:
-    """The controls to set, in picamera2's names: those wanted for reading codes that the sensor advertises."""
-    frame_us = int(1_000_000 / settings.frames_per_s)
+def select_controls(advertised: Mapping[str, Any], *, frames_per_s: float, flicker_hz: int) -> dict[str, Any]:
+    """The controls to set, in picamera2's names: those useful for reading codes that the sensor advertises."""
+    frame_us = int(1_000_000 / frames_per_s)
     wanted: dict[str, Any] = {
         "AeEnable": True,
         "AeMeteringMode": AE_METERING_CENTRE_WEIGHTED,
@@ -42,9 +41,9 @@ def select_controls(advertised: Mapping[str, Any], settings: config.CameraSettin
         "AfSpeed": AF_SPEED_FAST,
         "FrameDurationLimits": (frame_us, frame_us),
     }
-    if settings.flicker_hz:
+    if flicker_hz:
         wanted["AeFlickerMode"] = AE_FLICKER_MANUAL
-        wanted["AeFlickerPeriod"] = 1_000_000 // (2 * settings.flicker_hz)
+        wanted["AeFlickerPeriod"] = 1_000_000 // (2 * flicker_hz)
     else:
         wanted["AeFlickerMode"] = AE_FLICKER_OFF
     return {name: value for name, value in wanted.items() if name in advertised}
@@ -53,54 +52,68 @@ def select_controls(advertised: Mapping[str, Any], settings: config.CameraSettin
 class Picamera2Camera:
     """The first camera module that libcamera finds."""
 
-    def __init__(self, settings: config.CameraSettings, *, library: Callable[[], Any] | None = None) -> None:
-        """`library` gives the class Picamera2."""
-        self._settings = settings
+    def __init__(
+        self,
+        *,
+        width: int = 1280,
+        height: int = 720,
+        frames_per_s: float = 15.0,
+        flicker_hz: int = 50,
+        rotation: int = 0,
+        library: Callable[[], Any] | None = None,
+    ) -> None:
+        """`library` returns the class Picamera2."""
+        self._asked_size = (width, height)
+        self._frames_per_s = frames_per_s
+        self._flicker_hz = flicker_hz
+        self._upside_down = rotation == 180
         self._library = library or _import_picamera2
         self._picamera2: Any = None
         self._import_error = ""
         self._sensor: Any = None
-        self._size = (settings.width, settings.height)
+        self._size = self._asked_size
         self._number = 0
 
     def open(self) -> None:
-        """Find, configure and start the sensor. Raises CameraTrouble; nothing stays open then."""
+        """Find, configure and start the sensor. Raises CameraError and leaves nothing open."""
         self.close()
         self._load()
-        # Asked first, because Picamera2() leaves a pipe open whenever it finds no camera, and we ask again for days.
+        # Checked first, because Picamera2() leaves a pipe open each time it finds no camera, and we may retry for days.
         if not self._picamera2.global_camera_info():
-            raise CameraError("picamera2: no camera module is found; switch off and seat the ribbon cable at both ends")
+            raise CameraError("picamera2: no camera module found. Switch the device off and check the ribbon cable at both ends")
         try:
             self._sensor = _create_camera(self._picamera2)
             self._start(self._sensor)
-        except (RuntimeError, OSError, ValueError, IndexError) as trouble:
+        except (RuntimeError, OSError, ValueError, IndexError) as error:
             self.close()
             raise CameraError(
-                f"picamera2: the camera module does not start: {trouble.__cause__ or trouble}"
-            ) from trouble
+                f"picamera2: the camera module does not start: {error.__cause__ or error}"
+            ) from error
 
     def _load(self) -> None:
-        """Once: a library that could not be imported is not to be had in this process any more."""
+        """Import once: a library that could not be imported cannot be imported later in this process."""
         if self._import_error:
             raise CameraError(self._import_error)
         if self._picamera2 is None:
             try:
                 self._picamera2 = self._library()
-            except CameraError as trouble:
-                self._import_error = str(trouble)
+            except CameraError as error:
+                self._import_error = str(error)
                 raise
 
     def _start(self, sensor: Any) -> None:
-        size = (self._settings.width, self._settings.height)
+        size = self._asked_size
         asked: dict[str, Any] = {
             "main": {"size": size, "format": "YUV420"},
             "lores": {"size": size, "format": "YUV420"},
             "raw": None,
             "buffer_count": 4,
-            "queue": False,  # a queued picture is of somebody who may have gone
-            "controls": select_controls(sensor.camera_controls, self._settings),
+            "queue": False,  # a queued image may show a person who has left
+            "controls": select_controls(
+                sensor.camera_controls, frames_per_s=self._frames_per_s, flicker_hz=self._flicker_hz
+            ),
         }
-        if self._settings.rotation == 180:
+        if self._upside_down:
             asked["transform"] = _rotate_180()
         sensor.configure(sensor.create_video_configuration(**asked))
         self._size = sensor.camera_config["lores"]["size"]
@@ -110,38 +123,40 @@ class Picamera2Camera:
         )
 
     def capture(self, timeout_s: float) -> Frame:
-        """The next picture. Raises CameraTrouble when none comes in time; then close the camera and open it again."""
+        """The next frame. Raises CameraError if none arrives in time. Close and reopen the camera then."""
         sensor = self._sensor
         if sensor is None:
             raise CameraError("picamera2: the camera is not open")
         try:
             picture = sensor.wait(sensor.capture_array("lores", wait=False), timeout=timeout_s)
-        except TimeoutError:  # the job is left in its queue: taking it out needs a lock that what hangs may hold
-            raise CameraError(f"picamera2: no picture for {timeout_s:g} s") from None
+        except TimeoutError:  # the job stays in its queue: removing it needs a lock that the hanging thread may hold
+            raise CameraError(f"picamera2: no frame for {timeout_s:g} s") from None
         except CancelledError:
             raise CameraError("picamera2: closed") from None
-        except (RuntimeError, OSError) as trouble:
-            raise CameraError(f"picamera2: {trouble}") from trouble
+        except (RuntimeError, OSError) as error:
+            raise CameraError(f"picamera2: {error}") from error
         captured_s = time.monotonic()
         self._number += 1
         return Frame(_y_plane(picture, self._size), self._number, captured_s)
 
     def close(self) -> None:
-        """Stop the sensor. It may block for as long as libcamera does: the watchdog's business, see the self-check."""
+        """Stop the sensor. This may block as long as libcamera does. The watchdog then ends the process."""
         sensor, self._sensor = self._sensor, None
         if sensor is None:
             return
         _cancel_capture(sensor)
         try:
             sensor.close()
-        except (RuntimeError, OSError) as trouble:
+        except (RuntimeError, OSError) as error:
             atexit.unregister(sensor.close)
-            _log.warning("camera: it did not close cleanly: %s", trouble)
+            _log.warning("camera: close failed: %s", error)
 
 
 def _create_camera(library: Any) -> Any:
-    """Picamera2(0). A constructor that fails after it took the camera would keep it taken as long as this process lives
-    ("Camera in Acquired state trying acquire()"): so the half-made object is kept in hand, and what it took is given back.
+    """Create Picamera2(0), and release the camera if that fails.
+
+    A constructor that fails after it acquired the camera would keep it for the life of this process ("Camera in Acquired state
+    trying acquire()"). So the incomplete object is kept in a variable and its camera released.
     """
     sensor = library.__new__(library)
     try:
@@ -155,28 +170,28 @@ def _create_camera(library: Any) -> Any:
 
 
 def _y_plane(picture: Any, size: tuple[int, int]) -> Luma:
-    """The first `height` rows of a YUV420 or NV12 array are luma; rows may be padded to the right."""
+    """The first `height` rows of a YUV420 or NV12 array are luma. Rows may be padded on the right."""
     width, height = size
     return np.ascontiguousarray(picture[:height, :width], dtype=np.uint8)
 
 
 def _cancel_capture(sensor: Any) -> None:
-    """Wake whoever waits for a picture. A job that finished at this very moment needs no waking."""
+    """Wake a thread that waits for a frame. A job that finished at the same moment needs no wake."""
     try:
         sensor.cancel_all_and_flush()
     except InvalidStateError:
-        _log.debug("camera: a picture came while it was being cancelled")
+        _log.debug("camera: a frame arrived while it was being cancelled")
 
 
 def _import_picamera2() -> Any:
-    """Raises CameraTrouble where it is missing, or does not fit its neighbours: numpy's ABI is a ValueError."""
+    """Raises CameraError if it is missing or does not fit other packages (a wrong ABI of numpy is a ValueError)."""
     try:
         from picamera2 import Picamera2  # noqa: PLC0415  exists on a Pi only
-    except (ImportError, AttributeError, ValueError, OSError, RuntimeError) as trouble:
+    except (ImportError, AttributeError, ValueError, OSError, RuntimeError) as error:
         raise CameraError(
-            f"picamera2 is not usable here ({trouble}); on Raspberry Pi OS: sudo apt install python3-picamera2, "
+            f"picamera2 cannot be used here ({error}). On Raspberry Pi OS: sudo apt install python3-picamera2, "
             "then sudo systemctl restart kiosk"
-        ) from trouble
+        ) from error
     return Picamera2
 
 

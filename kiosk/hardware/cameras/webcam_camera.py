@@ -1,7 +1,7 @@
-"""A USB camera through OpenCV, for sites without a CSI module and for a visitor's laptop.
+"""Driver of a USB camera through OpenCV, for sites without a CSI module and for laptops.
 
-OpenCV's read() takes no timeout, so a thread of the camera's own reads, and capture() waits for its result with one. A
-read that hangs leaves that thread behind (it is a daemon thread); the device is then busy until the process ends.
+OpenCV's read() has no timeout. So a separate thread reads, and capture() waits for its result with a timeout. A read that hangs
+leaves that daemon thread behind. The device is then busy until the process ends.
 """
 
 import logging
@@ -14,7 +14,6 @@ from typing import Any, Protocol
 import cv2
 import numpy as np
 
-from kiosk import config
 from kiosk.core.frame import Frame, Luma
 from kiosk.core.ports import CameraError
 from kiosk.hardware.cameras import v4l2_controls
@@ -26,16 +25,16 @@ class VideoCapture(Protocol):
     """The part of cv2.VideoCapture that is used."""
 
     def isOpened(self) -> bool:  # noqa: N802  OpenCV's name
-        """Whether the device was found and taken."""
+        """Whether the device was found and opened."""
 
     def set(self, prop_id: int, value: float, /) -> bool:
-        """Ask for a size or rate; False where the device has no such choice."""
+        """Request a size or rate. False if the device does not support it."""
 
     def read(self) -> tuple[bool, Any]:
-        """Wait for the next picture: (True, BGR or grey array), or (False, None) when the device is gone."""
+        """Wait for the next image: (True, BGR or grey array), or (False, None) if the device is gone."""
 
     def release(self) -> None:
-        """Give the device back."""
+        """Release the device."""
 
 
 class WebcamCamera:
@@ -43,51 +42,58 @@ class WebcamCamera:
 
     def __init__(
         self,
-        settings: config.CameraSettings,
         index: int,
         *,
+        width: int = 1280,
+        height: int = 720,
+        frames_per_s: float = 15.0,
+        flicker_hz: int = 50,
+        rotation: int = 0,
         open_device: Callable[[int], VideoCapture] | None = None,
-        apply_controls: Callable[[Path, config.CameraSettings], list[str]] = v4l2_controls.apply_controls,
+        apply_controls: Callable[[Path, int], list[str]] = v4l2_controls.apply_controls,
     ) -> None:
-        self._settings = settings
+        self._size = (width, height)
+        self._frames_per_s = frames_per_s
+        self._flicker_hz = flicker_hz
+        self._upside_down = rotation == 180
         self._apply_controls = apply_controls
         self._index = index
         self._open_device = open_device or _open_video
         self._capture_thread: _CaptureThread | None = None
 
     def open(self) -> None:
-        """Take the device and start reading. Raises CameraTrouble."""
+        """Open the device and start reading. Raises CameraError."""
         self.close()
         video = self._open_device(self._index)
         if not video.isOpened():
             video.release()
-            raise CameraError(f"webcam:{self._index}: it cannot be opened; is another program using it?")
-        video.set(cv2.CAP_PROP_FRAME_WIDTH, self._settings.width)
-        video.set(cv2.CAP_PROP_FRAME_HEIGHT, self._settings.height)
-        video.set(cv2.CAP_PROP_FPS, self._settings.frames_per_s)
-        video.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # an old picture would be a person who has gone
+            raise CameraError(f"webcam:{self._index}: cannot be opened. Is another program using it?")
+        video.set(cv2.CAP_PROP_FRAME_WIDTH, self._size[0])
+        video.set(cv2.CAP_PROP_FRAME_HEIGHT, self._size[1])
+        video.set(cv2.CAP_PROP_FPS, self._frames_per_s)
+        video.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # an old image may show a person who has left
         device = Path(f"/dev/video{self._index}")
-        _log.info("camera: %s, set: %s", device, ", ".join(self._apply_controls(device, self._settings)) or "nothing")
+        _log.info("camera: %s, set: %s", device, ", ".join(self._apply_controls(device, self._flicker_hz)) or "nothing")
         self._capture_thread = _CaptureThread(
-            video, f"webcam:{self._index}", upside_down=self._settings.rotation == 180
+            video, f"webcam:{self._index}", upside_down=self._upside_down
         )
 
     def capture(self, timeout_s: float) -> Frame:
-        """The newest picture that was not handed out yet. Raises CameraTrouble."""
+        """The newest frame that was not returned yet. Raises CameraError."""
         reader = self._capture_thread
         if reader is None:
-            raise CameraError(f"webcam:{self._index}: it is not open")
+            raise CameraError(f"webcam:{self._index}: not open")
         return reader.take(timeout_s)
 
     def close(self) -> None:
-        """Stop reading; the device is released by the reading thread when its read returns."""
+        """Stop reading. The reading thread releases the device when its read returns."""
         reader, self._capture_thread = self._capture_thread, None
         if reader is not None:
             reader.stop()
 
 
 class _CaptureThread:
-    """Owns one opened device in a thread of its own; keeps the newest picture."""
+    """Reads one opened device in its own thread and keeps the newest frame."""
 
     def __init__(self, video: VideoCapture, name: str, *, upside_down: bool) -> None:
         self._video = video
@@ -96,7 +102,7 @@ class _CaptureThread:
         self._changed = threading.Condition()
         self._frame: Frame | None = None
         self._last_number = 0
-        self._end_reason = ""  # why no further picture comes
+        self._end_reason = ""  # why no further frame comes
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
@@ -108,7 +114,7 @@ class _CaptureThread:
                 self._last_number = frame.number
                 return frame
             if not came:
-                raise CameraError(f"{self._name}: no picture for {timeout_s:g} s")
+                raise CameraError(f"{self._name}: no frame for {timeout_s:g} s")
             raise CameraError(f"{self._name}: {self._end_reason}")
 
     def stop(self) -> None:
@@ -125,15 +131,15 @@ class _CaptureThread:
                 good, picture = self._video.read()
                 captured_s = time.monotonic()
                 if not good:
-                    self._end("no picture; was it unplugged?")
+                    self._end("no frame. Was it unplugged?")
                     return
                 number += 1
                 frame = Frame(self._to_luma(picture), number, captured_s)
                 with self._changed:
                     self._frame = frame
                     self._changed.notify_all()
-        except cv2.error as trouble:
-            self._end(f"OpenCV: {trouble}")
+        except cv2.error as error:
+            self._end(f"OpenCV: {error}")
         finally:
             self._video.release()
 
@@ -150,6 +156,6 @@ class _CaptureThread:
 def _open_video(index: int) -> VideoCapture:
     device = Path(f"/dev/video{index}")
     linux = Path("/dev").is_dir() and Path("/sys/class").is_dir()
-    if linux and not device.exists():  # asked first: OpenCV warns on stderr by itself
-        raise CameraError(f"webcam:{index}: there is no {device}; plug the camera in, or name another number")
+    if linux and not device.exists():  # checked first, because OpenCV prints its own warning
+        raise CameraError(f"webcam:{index}: no {device}. Plug the camera in, or configure another number")
     return cv2.VideoCapture(index)

@@ -1,7 +1,8 @@
-"""`python -m kiosk.hardware.gpio.all_off CONFIG`: lamps, buzzer and relay off, at once; systemd calls it (ExecStopPost) however the daemon ended.
+"""`python -m kiosk.hardware.gpio.all_off CONFIG`: switches lamps, buzzer and relay off after the daemon has ended.
 
-`kiosk signal off` does the same, but checks the whole configuration, which takes a small board several seconds. A relay would hold
-a door open for that long. This module reads only the pin numbers and loads only the standard library and lgpio.
+systemd calls it (ExecStopPost) however the daemon ended. `kiosk signal off` does the same, but checks the whole configuration,
+which takes several seconds on a small board. A relay would keep a door open for that long. This module reads only the pin
+numbers and loads only the standard library and lgpio.
 """
 
 import contextlib
@@ -14,19 +15,22 @@ from typing import Any
 from kiosk.core.pins import DEFAULT_LEDS_DIR, NOT_WIRED, OUTPUT_PINS, default_pin, off_is_high
 
 GPIO_CHIP_LABELS = ("pinctrl-rp1", "pinctrl-bcm2711", "pinctrl-bcm2835")
-"""The labels of the chips with a board's forty pins; where there is none of them, it is the first chip."""
+"""Labels of the chips with a board's forty pins. If none is found, the first chip is used."""
 DONE_MESSAGE = "lamps, buzzer and relay are off"
 
 
 def output_pins(gpio: dict[str, Any]) -> list[int]:
-    """The pins that the daemon drives; none where they are mock pins."""
+    """Pins that the daemon drives. None for mock pins."""
     if gpio.get("pin_factory") == "mock":
         return []
     return [pin for name in OUTPUT_PINS if (pin := _pin(gpio, name)) is not None]
 
 
 def all_outputs_off(gpio: dict[str, Any], lgpio: Any, max_chips: int = 8) -> None:
-    """Every output to its off level and pulled to it, then let go. `lgpio` is the module. Raises lgpio.error: a pin is taken."""
+    """Set each output to its off level with a pull to that level, then release it. Raises lgpio.error if a pin is in use.
+
+    `lgpio`: the module.
+    """
     pins = output_pins(gpio)
     if pins:
         chip = _open_chip(lgpio, max_chips)
@@ -58,17 +62,17 @@ def _open_chip(lgpio: Any, max_chips: int) -> int:
 
 
 def main(path: Path) -> int:
-    """Exit status 0 where everything is off."""
+    """Switch all off. Exit status 0 on success."""
     try:
         gpio = tomllib.loads(path.read_text(encoding="utf-8")).get("gpio", {})
         if gpio.get("relay_led"):
             leds = Path(gpio.get("leds_dir", DEFAULT_LEDS_DIR))
-            # As kiosk/hardware/gpio/kernel_relay.py does it.
+            # The same as in kiosk/hardware/gpio/kernel_relay.py.
             (leds / gpio["relay_led"] / "invert").write_text("0", encoding="ascii")
         if output_pins(gpio):
             all_outputs_off(
                 gpio, importlib.import_module("lgpio")
-            )  # a Pi has it; it makes a pipe in the working folder
+            )  # exists on a Pi; importing it makes a pipe in the working folder
     except Exception as error:  # noqa: BLE001  lgpio.error derives from Exception alone; every failure is reported
         print(f"lamps, buzzer and relay could not be switched off: {error}", file=sys.stderr)  # noqa: T201
         return 1

@@ -1,36 +1,35 @@
-"""The guard's buttons at the gate: admit by hand ("khai hộ"), and undo ("hủy lượt") the last passage."""
+"""The guard's buttons at the gate: admit by hand (`khai hộ`) and undo the last event (`hủy lượt`)."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 
 from gpiozero import Button
 from gpiozero.pins import Factory
 
-from kiosk import config
 from kiosk.core.ports import KioskError
 from kiosk.hardware.gpio.signal_output import open_pin_factory, translate_pin_errors
 
 HOLD_S = 0.5
-"""A sleeve that brushes a button does nothing."""
+"""Long enough that brushing against a button does nothing."""
 DEBOUNCE_S = 0.02
 
-OpenPinFactory = Callable[[config.GpioSettings], Factory]
-"""Makes the pins of a configuration."""
+OpenPinFactory = Callable[[], Factory]
+"""Makes the pin factory of a configuration."""
 
 _log = logging.getLogger(__name__)
 
 
 class GuardButton:
-    """Calls `act` once for every time that the button is held for half a second; in a thread of gpiozero's own."""
+    """Calls `on_hold` each time the button is held for half a second, in a thread of gpiozero."""
 
     def __init__(self, pin: int, factory: Factory, on_hold: Callable[[], object], *, hold_s: float = HOLD_S) -> None:
-        """Takes the pin, pulled up. Owns `factory`. A KioskError of `act` is logged. Raises SignalTrouble."""
+        """Takes the pin, pulled up. Owns `factory`. A KioskError of `on_hold` is logged. Raises SignalError."""
         self._on_hold = on_hold
         self._resources = ExitStack()
         with translate_pin_errors(), ExitStack() as held:
             held.callback(factory.close)
-            # gpiozero's own atexit hook finds a button with a callback still open too late ("GPIO busy"): close() it.
+            # gpiozero's own atexit hook is too late for a button with a callback ("GPIO busy"): call close().
             self._button = Button(pin, pull_up=True, bounce_time=DEBOUNCE_S, hold_time=hold_s, pin_factory=factory)
             held.callback(self._button.close)
             self._button.when_held = self._handle_hold
@@ -42,43 +41,33 @@ class GuardButton:
         return bool(self._button.is_pressed)
 
     def close(self) -> None:
-        """Let the pin go; harmless when closed already."""
+        """Release the pin. Does nothing if it is closed."""
         self._resources.close()
 
     def _handle_hold(self) -> None:
         try:
             self._on_hold()
-        except KioskError as trouble:
-            _log.warning("a guard's button was pressed, but nothing was done: %s", trouble)
+        except KioskError as error:
+            _log.warning("a guard's button was pressed, but its action failed: %s", error)
 
 
 def open_buttons(
-    settings: config.GpioSettings,
-    *,
-    on_admit: Callable[[], object],
-    on_undo: Callable[[], object],
-    make_factory: OpenPinFactory = open_pin_factory,
+    actions: Mapping[int, Callable[[], object]], make_factory: OpenPinFactory = open_pin_factory
 ) -> tuple[GuardButton, ...]:
-    """The configured buttons, perhaps none; the caller closes them. Raises SignalTrouble, and then holds no pin."""
-    wanted = ((settings.admit_button, on_admit), (settings.undo_button, on_undo))
+    """Open the configured buttons, if any. The caller closes them. Raises SignalError and holds no pin then."""
     with ExitStack() as held:
         opened = []
-        for pin, act in wanted:
-            if pin is not None:
-                opened.append(GuardButton(pin, make_factory(settings), act))
-                held.callback(opened[-1].close)
+        for pin, on_hold in actions.items():
+            opened.append(GuardButton(pin, make_factory(), on_hold))
+            held.callback(opened[-1].close)
         held.pop_all()
     return tuple(opened)
 
 
-def read_button_states(
-    settings: config.GpioSettings, make_factory: OpenPinFactory = open_pin_factory
-) -> dict[str, bool]:
-    """Each configured button by the name of its setting, and whether it is down. For the doctor. Raises SignalTrouble."""
+def read_button_states(pins: Mapping[str, int], make_factory: OpenPinFactory = open_pin_factory) -> dict[str, bool]:
+    """For each configured button, whether it is pressed, by the name of its setting. For `kiosk doctor`. Raises SignalError."""
     down = {}
-    for name in ("admit_button", "undo_button"):
-        pin = getattr(settings, name)
-        if pin is not None:
-            with closing(GuardButton(pin, make_factory(settings), lambda: None)) as button:
-                down[name] = button.is_pressed
+    for name, pin in pins.items():
+        with closing(GuardButton(pin, make_factory(), lambda: None)) as button:
+            down[name] = button.is_pressed
     return down

@@ -1,17 +1,15 @@
-"""Whether the pins of buttons and presence sensor can be had, asked before the daemon's rooms take them for good."""
+"""Checks that the input pins are available, before the daemon opens buttons and presence sensor."""
 
+from collections.abc import Iterable
 from contextlib import closing
 
-from kiosk import config
-from kiosk.hardware.gpio.buttons import OpenPinFactory
-from kiosk.hardware.gpio.signal_output import open_pin_factory, translate_pin_errors
+from gpiozero.pins import Factory
+
+from kiosk.hardware.gpio.signal_output import translate_pin_errors
 
 
-def probe_inputs(settings: config.GpioSettings, make_factory: OpenPinFactory = open_pin_factory) -> None:
-    """Take each configured input and let it go; nobody listens for edges meanwhile. Raises SignalTrouble."""
-    numbers = [settings.admit_button, settings.undo_button, settings.presence_sensor]
-    wanted = [number for number in numbers if number is not None]
-    if wanted:
-        with translate_pin_errors(), closing(make_factory(settings)) as pins:
-            for number in wanted:
-                pins.pin(number)
+def probe_inputs(pins: Iterable[int], factory: Factory) -> None:
+    """Open and close each configured input, without edge detection. Raises SignalError."""
+    with translate_pin_errors(), closing(factory) as opened:
+        for pin in pins:
+            opened.pin(pin)

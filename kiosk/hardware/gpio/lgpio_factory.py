@@ -1,34 +1,34 @@
-"""The Pi's pins through lgpio: an output is at its off level from its first moment on, and pulled to it when its program dies.
+"""The Pi's pins through lgpio: an output starts at its off level and is pulled to it when its program dies.
 
-Three things of gpiozero 2.0.1 that its mock pins do not show (docs/decisions/0031). Its lgpio pin becomes a low output first and
-gets its level afterwards: boards that light on a low pin flash, and a relay clicks. It switches the pull off: the output of a
-program that died floats. And all its factories share their pins: whoever closes a button's factory takes the lamps' pins away.
+Three properties of gpiozero 2.0.1 that its mock pins do not show (docs/decisions/0031). Its lgpio pin first becomes a low
+output and gets its level later: boards that light on a low pin flash, and a relay clicks. It switches the pull off: the output
+of a dead program floats. And all its factories share their pins: closing a button's factory takes the pins of the lamps away.
 """
 
 from collections import defaultdict
 from threading import Lock
 from typing import Any
 
-# lgpio exists on a Pi only. Importing it makes a pipe named .lgd-nfy0 in the working folder, and fails where that is read-only.
+# lgpio exists on a Pi only. Importing it makes a pipe named .lgd-nfy0 in the working folder and fails if that is read-only.
 import lgpio  # type: ignore[import-not-found]  # it has no types either
 from gpiozero.pins.lgpio import LGPIOFactory, LGPIOPin
 
 
 class PiPin(LGPIOPin):  # type: ignore[misc]  # gpiozero has no types
-    """One pin. Raises lgpio.error where another program has it."""
+    """One pin. Raises lgpio.error if another program has it."""
 
     def __init__(self, factory: Any, info: Any) -> None:
         self._off_pull: int | None = None
         super().__init__(factory, info)
 
     def output_with_state(self, state: float) -> None:
-        """Become an output at this level, its off level because that is how we begin, in one request to the kernel."""
+        """Become an output at this level in one request to the kernel. It is the off level, because outputs start off."""
         self._off_pull = lgpio.SET_PULL_UP if state else lgpio.SET_PULL_DOWN
         self._free_line()
         lgpio.gpio_claim_output(self.factory.handle, self._number, int(bool(state)), self._off_pull)
 
     def close(self) -> None:
-        """What was an output becomes an input that is pulled to its off level."""
+        """An output becomes an input that is pulled to the off level."""
         if self._off_pull is None or self.factory.handle is None:
             super().close()
             return
@@ -37,20 +37,20 @@ class PiPin(LGPIOPin):  # type: ignore[misc]  # gpiozero has no types
 
     def _set_function(self, value: str) -> None:
         if value == "output":
-            self.output_with_state(0)  # a passive buzzer: its off level is low on every board
+            self.output_with_state(0)  # a passive buzzer: its off level is low on all boards
         else:
             super()._set_function(value)
 
     def _free_line(self) -> None:
-        """lgpio changes the pull of a pin only where it claims it anew."""
+        """lgpio changes the pull of a pin only when it claims it again."""
         lgpio.gpio_free(self.factory.handle, self._number)
 
 
 class PiPinFactory(LGPIOFactory):  # type: ignore[misc]
-    """The pins of the board that one owner holds; `close` touches no others."""
+    """The pins of one owner. `close` does not touch others."""
 
     def __init__(self) -> None:
-        """Opens the chip. Raises lgpio.error, and gpiozero's errors on a machine that is no Pi."""
+        """Open the chip. Raises lgpio.error, and gpiozero's errors on other machines than a Pi."""
         super().__init__()
         self.pins: dict[Any, Any] = {}
         self._reservations: dict[Any, list[Any]] = defaultdict(list)
@@ -59,6 +59,6 @@ class PiPinFactory(LGPIOFactory):  # type: ignore[misc]
 
     @property
     def handle(self) -> int | None:
-        """The chip, as lgpio knows it; None once closed."""
+        """lgpio's handle of the chip. None after close."""
         found: int | None = self._handle
         return found

@@ -1,9 +1,9 @@
-"""What lamps and buzzer do for every outcome and state: a table, and the pure player that walks through it.
+"""Signal patterns for each outcome and state, and the player that steps through them.
 
-Three lamps side by side: red on the left, amber in the middle, green on the right. Every entry differs from every other
-one in position, in rhythm and, for outcomes, in sound, so that nobody has to tell red from green. Green is lit for a pass
-and for nothing else. Ready and degraded are short blinks that a dead program cannot keep up: what a stuck lamp shows,
-steady light or none, is never the sign of readiness (docs/decisions/0024).
+Three lamps side by side: red on the left, amber in the middle, green on the right. Each pattern differs from all others in
+position, in rhythm and, for outcomes, in sound, so that red and green need not be distinguished by colour. Green is lit for a
+pass and for nothing else. Ready and degraded are short flashes that a dead program cannot produce: the steady light or darkness
+of a stuck lamp never means ready (docs/decisions/0024).
 """
 
 import itertools
@@ -11,13 +11,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from kiosk import config
 from kiosk.core import signal_patterns
 from kiosk.core.model import DeviceState, Outcome
 
 
 class Lamp(StrEnum):
-    """A lamp by its colour; its position is in the module's docstring."""
+    """A lamp, named by its colour. For positions see the module's docstring."""
 
     RED = "red"
     AMBER = "amber"
@@ -26,33 +25,33 @@ class Lamp(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PatternStep:
-    """What is lit and heard for a while."""
+    """What is lit and heard for a time."""
 
     duration_s: float
     lamps: frozenset[Lamp] = frozenset()
     tone_hz: int = 0
-    """0 is silence. An active buzzer has one tone of its own: it sounds for any other value."""
+    """0 is silence. An active buzzer has one tone and sounds for any other value."""
 
 
 @dataclass(frozen=True, slots=True)
 class SignalPattern:
-    """Steps played once, then steps played for ever. An outcome has none of the latter."""
+    """Steps played once, then steps repeated without end. An outcome has no repeated steps."""
 
     name: str
     once: tuple[PatternStep, ...] = ()
     repeated: tuple[PatternStep, ...] = ()
 
     def steps(self) -> Iterator[PatternStep]:
-        """All steps in their order; endless where there are steps to repeat."""
+        """All steps in order. Endless if there are steps to repeat."""
         return itertools.chain(self.once, itertools.cycle(self.repeated))
 
 
 @dataclass(frozen=True, slots=True)
 class OutputState:
-    """What can be seen and heard at one moment."""
+    """The state of all outputs at one moment."""
 
-    pattern: str = "dark"
-    """Name of the outcome or state that is being shown."""
+    pattern: str = "off"
+    """Name of the outcome or state that is shown."""
     lamps: frozenset[Lamp] = frozenset()
     tone_hz: int = 0
     relay: bool = False
@@ -70,18 +69,24 @@ READY = SignalPattern("ready", repeated=(PatternStep(0.1, _AMBER), PatternStep(1
 DEGRADED = SignalPattern(
     "degraded", repeated=(PatternStep(0.1, _AMBER), PatternStep(0.2), PatternStep(0.1, _AMBER), PatternStep(1.6))
 )
-"""These two are not a site's to choose: what a dead program's lamps show must never look like them."""
+"""A site cannot change these two: the lamps of a dead program must never look like them."""
 
 
-def build_patterns(settings: config.PatternSettings) -> Mapping[Outcome | DeviceState, SignalPattern]:
-    """The table that a site asks for; its limits were held when the configuration was read."""
-    left, middle = signal_patterns.parse_pattern(settings.starting_pattern)
-    announced = _steps(settings.out_of_order_pattern, _RED_AND_AMBER, settings.out_of_order_hz)
+def build_patterns(
+    patterns: Mapping[str, str] = signal_patterns.DEFAULT_PATTERNS,
+    tones_hz: Mapping[str, int] = signal_patterns.DEFAULT_TONES_HZ,
+) -> Mapping[Outcome | DeviceState, SignalPattern]:
+    """The steps of every outcome and state, from lines of pulses and tones with the keys of the defaults.
+
+    Whoever reads a configuration checks its lines with kiosk.core.signal_patterns. Raises SignalPatternError.
+    """
+    left, middle = signal_patterns.parse_pattern(patterns["starting"])
+    announced = _steps(patterns["out_of_order"], _RED_AND_AMBER, tones_hz["out_of_order"])
     return {
-        Outcome.PASS: SignalPattern("pass", once=_steps(settings.pass_pattern, _GREEN, settings.pass_hz)),
-        Outcome.FAIL: SignalPattern("fail", once=_steps(settings.fail_pattern, _RED, settings.fail_hz)),
+        Outcome.PASS: SignalPattern("pass", once=_steps(patterns["pass"], _GREEN, tones_hz["pass"])),
+        Outcome.FAIL: SignalPattern("fail", once=_steps(patterns["fail"], _RED, tones_hz["fail"])),
         Outcome.CHECK_AGAIN: SignalPattern(
-            "check-again", once=_steps(settings.check_again_pattern, _AMBER, settings.check_again_hz)
+            "check-again", once=_steps(patterns["check_again"], _AMBER, tones_hz["check_again"])
         ),
         DeviceState.STARTING: SignalPattern(
             "starting", repeated=(PatternStep(left.duration_s, _RED), PatternStep(middle.duration_s, _AMBER))
@@ -99,17 +104,17 @@ def _steps(line: str, lamps: frozenset[Lamp], tone_hz: int) -> tuple[PatternStep
     )
 
 
-DEFAULT_PATTERNS: Mapping[Outcome | DeviceState, SignalPattern] = build_patterns(config.PatternSettings())
-"""Those of a site that asks for none."""
+DEFAULT_PATTERNS: Mapping[Outcome | DeviceState, SignalPattern] = build_patterns()
+"""Patterns of a site that configures none."""
 
 
 class PatternPlayer:
-    """Which pattern is on, and which step of it. Pure: told the time, it tells what to show and for how long."""
+    """Steps through patterns. No timer of its own: given the time, it returns what to show and for how long."""
 
     def __init__(
         self, patterns: Mapping[Outcome | DeviceState, SignalPattern] = DEFAULT_PATTERNS, *, relay_s: float = 0.0
     ) -> None:
-        """A pass energises the relay for `relay_s` seconds; another pass meanwhile starts that time anew."""
+        """A pass energises the relay for `relay_s` seconds. Another pass in that time restarts it."""
         self._patterns = patterns
         self._relay_s = relay_s
         self._relay_until_s = 0.0
@@ -121,14 +126,14 @@ class PatternPlayer:
         self._step_until_s = 0.0
 
     def show(self, outcome: Outcome, now_s: float) -> None:
-        """Cut in with an outcome."""
+        """Show an outcome now."""
         self._showing_outcome = True
         self._start_pattern(self._patterns[outcome])
         if outcome is Outcome.PASS:
             self._relay_until_s = now_s + self._relay_s
 
     def set_idle_state(self, state: DeviceState) -> None:
-        """What to show between people; an outcome that is being shown is played to its end first."""
+        """Set what is shown between visitors. The pattern of an outcome is played to its end first."""
         if self._patterns[state] is self._idle_pattern:
             return
         self._idle_pattern = self._patterns[state]
@@ -136,7 +141,7 @@ class PatternPlayer:
             self._start_pattern(self._idle_pattern)
 
     def advance(self, now_s: float) -> tuple[OutputState, float]:
-        """What is to be seen now, and after how many seconds to ask again at the latest."""
+        """The present output state, and the time in seconds until the next call is needed."""
         if self._step is None or now_s >= self._step_until_s:
             self._step = self._next_step()
             self._step_until_s = now_s + self._step.duration_s
@@ -147,7 +152,7 @@ class PatternPlayer:
 
     def _next_step(self) -> PatternStep:
         step = next(self._steps, None)
-        if step is None:  # only an outcome comes to an end
+        if step is None:  # only the pattern of an outcome ends
             self._showing_outcome = False
             self._start_pattern(self._idle_pattern)
             step = next(self._steps)

@@ -21,7 +21,6 @@ import numpy as np
 import segno
 import zxingcpp
 
-from kiosk import config
 from kiosk.core.ports import CameraError
 from kiosk.hardware.cameras.picamera2_camera import Picamera2Camera, select_controls
 
@@ -33,7 +32,7 @@ PICTURES = {
 }
 YAML = Path("/usr/share/libcamera/pipeline/virtual/virtual.yaml")
 ABSENT = "a_missing_camera_is_reported_in_one_sentence"
-SETTINGS = config.CameraSettings(source="picamera2", width=WIDTH, height=HEIGHT, frames_per_s=30.0)
+FRAMES_PER_S = 30.0
 
 _held = threading.Event()
 _held.set()
@@ -129,7 +128,7 @@ def glue() -> type:
 
 
 def opened(library: type) -> Picamera2Camera:
-    camera = Picamera2Camera(SETTINGS, library=lambda: library)
+    camera = Picamera2Camera(width=WIDTH, height=HEIGHT, frames_per_s=FRAMES_PER_S, library=lambda: library)
     camera.open()
     return camera
 
@@ -176,7 +175,7 @@ class Contract:
         sensor = self.library(0)
         advertised = dict(sensor.camera_controls)
         sensor.close()
-        wanted = select_controls(advertised, SETTINGS)
+        wanted = select_controls(advertised, frames_per_s=FRAMES_PER_S, flicker_hz=50)
         assert set(wanted) <= set(advertised)
         assert "AfMode" not in wanted  # the virtual camera has no lens to move
         return f"{sorted(wanted)} of {len(advertised)} advertised"

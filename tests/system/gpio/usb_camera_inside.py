@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 
-from kiosk import config
 from kiosk.core.ports import CameraError
 from kiosk.hardware.cameras import v4l2_controls
 from kiosk.hardware.cameras.webcam_camera import WebcamCamera
@@ -43,15 +42,14 @@ def error_of(act: Callable[[], object]) -> str:
 
 def main() -> None:
     number = camera_number()
-    settings = config.CameraSettings(source=f"webcam:{number}", width=640, height=480, frames_per_s=5.0)
     device = Path(f"/dev/video{number}")
-    camera = WebcamCamera(settings, number)
+    camera = WebcamCamera(number, width=640, height=480, frames_per_s=5.0)
     camera.open()
     frames = [camera.capture(CAPTURE_S) for _ in range(3)]
     assert [frame.luma.shape for frame in frames] == [(480, 640)] * 3, frames[0].luma.shape
     assert all(float(np.std(frame.luma)) > 20.0 for frame in frames), "the test picture has bars"
     assert not np.array_equal(frames[0].luma, frames[2].luma), "the same picture twice"
-    taken = error_of(WebcamCamera(settings, number).open)
+    taken = error_of(WebcamCamera(number).open)
     (DRIVER / "unbind").write_text("vivid.0")
     unplugged = error_of(lambda: camera.capture(CAPTURE_S))
     camera.close()
@@ -64,7 +62,7 @@ def main() -> None:
     camera.close()
     assert again.luma.shape == (480, 640)
     texts = {
-        "has": v4l2_controls.apply_controls(device, settings),
+        "has": v4l2_controls.apply_controls(device, 50),
         "taken": taken,
         "unplugged": unplugged,
         "absent": absent,

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk import config
+from kiosk.app.builders.hardware import build_presence_sensor
 from kiosk.app.idle_detector import SENSOR_HOLD_S, STUCK_OFF_AFTER_DECISIONS, STUCK_ON_AFTER_S, IdleDetector
-from kiosk.hardware.gpio.presence_sensor import PresenceSensor, open_presence_sensor
+from kiosk.hardware.gpio.presence_sensor import PresenceSensor
 from tests.fakes.parts.idle_camera import RestingGate
 
 
@@ -140,8 +141,8 @@ class TestSensor:
 
     def test_the_configured_sensor_is_opened_and_without_one_there_is_none(self) -> None:
         said: list[bool] = []
-        assert open_presence_sensor(config.GpioSettings(pin_factory="mock"), said.append) is None
-        sensor = open_presence_sensor(config.GpioSettings(pin_factory="mock", presence_sensor=7), said.append)
+        assert build_presence_sensor(config.GpioSettings(pin_factory="mock"), said.append) is None
+        sensor = build_presence_sensor(config.GpioSettings(pin_factory="mock", presence_sensor=7), said.append)
         assert sensor is not None
         assert said == [True]
         sensor.close()

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from click.testing import CliRunner
 
-from kiosk.app.components import open_event_store
+from kiosk.app.builders.gate import open_event_store
 from kiosk.cli.purge import purge
 from kiosk.config import load_settings
 from kiosk.core.model import ClockQuality

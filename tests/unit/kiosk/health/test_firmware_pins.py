@@ -6,30 +6,29 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk import config
+from kiosk.core.pins import OUTPUT_PINS, default_pin
 from kiosk.core.status import CheckStatus, HealthCheck
 from kiosk.health.firmware_pins import check_firmware_pins, driven_levels
 from tests.paths import PROJECT
 
+WIRED = {name: pin for name in OUTPUT_PINS if (pin := default_pin(name)) is not None}
 SHIPPED = PROJECT / "firmware_config/boot/config.txt"
 
 
-def found(signal: config.GpioSettings, text: str, folder: Path) -> HealthCheck:
+def found(text: str, folder: Path, *, active_high: bool = True, passive: bool = False, **outputs: int) -> HealthCheck:
     path = folder / "entrance-kiosk.txt"
     path.write_text(text, encoding="utf-8")
-    fact = check_firmware_pins(signal, path)
+    fact = check_firmware_pins({**WIRED, **outputs}, active_high=active_high, passive_buzzer=passive, path=path)
     assert fact is not None
     return fact
 
 
 def test_what_is_shipped_fits_the_default_pins_and_the_relay_of_the_manual(tmp_path: Path) -> None:
-    assert (
-        found(config.GpioSettings(relay=23), SHIPPED.read_text(encoding="utf-8"), tmp_path).status is CheckStatus.PASS
-    )
+    assert found(SHIPPED.read_text(encoding="utf-8"), tmp_path, relay=23).status is CheckStatus.PASS
 
 
 def test_a_pin_that_was_moved_in_one_file_only_is_named(tmp_path: Path) -> None:
-    fact = found(config.GpioSettings(green=16, relay=23), SHIPPED.read_text(encoding="utf-8"), tmp_path)
+    fact = found(SHIPPED.read_text(encoding="utf-8"), tmp_path, green=16, relay=23)
     assert fact.status is CheckStatus.WARN
     assert "GPIO 16 (gpio.green)" in fact.vi
     assert "GPIO 16 (gpio.green)" in fact.en
@@ -38,16 +37,14 @@ def test_a_pin_that_was_moved_in_one_file_only_is_named(tmp_path: Path) -> None:
 
 def test_a_board_that_lights_on_a_low_pin_needs_high_levels(tmp_path: Path) -> None:
     low, high = "gpio=17,22,27,18=op,dl\n", "gpio=17,22,27,18=op,dh\n"
-    signal = config.GpioSettings(active_high=False)
-    assert found(signal, low, tmp_path).status is CheckStatus.WARN
-    assert found(signal, high, tmp_path).status is CheckStatus.PASS
-    passive = config.GpioSettings(active_high=False, buzzer_kind="passive")
-    assert "gpio.buzzer" in found(passive, high, tmp_path).en
-    assert found(passive, high + "gpio=18=op,dl\n", tmp_path).status is CheckStatus.PASS
+    assert found(low, tmp_path, active_high=False).status is CheckStatus.WARN
+    assert found(high, tmp_path, active_high=False).status is CheckStatus.PASS
+    assert "gpio.buzzer" in found(high, tmp_path, active_high=False, passive=True).en
+    assert found(high + "gpio=18=op,dl\n", tmp_path, active_high=False, passive=True).status is CheckStatus.PASS
 
 
 def test_where_there_is_no_such_file_there_is_no_fact(tmp_path: Path) -> None:
-    assert check_firmware_pins(config.GpioSettings(), tmp_path / "absent.txt") is None
+    assert check_firmware_pins(WIRED, active_high=True, passive_buzzer=False, path=tmp_path / "absent.txt") is None
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from docs._generate.pages.wiring import BRANCHES
 from kiosk import config
+from kiosk.app.builders.hardware import check_firmware
 from kiosk.core.pins import INPUT_PINS, OUTPUT_PINS
 from kiosk.core.status import CheckStatus
-from kiosk.health.firmware_pins import check_firmware_pins
 from kiosk.installer.layout import InstallLayout
 from kiosk.installer.machine import boot_pins, system_files
 from tests.paths import PROJECT
@@ -78,9 +78,9 @@ def test_whatever_is_configured_the_file_is_well_formed_and_the_doctor_finds_eve
         return  # two on one pin: the daemon does not start with it
     path = tmp_path_factory.mktemp("boot") / "entrance-kiosk.txt"
     path.write_text(text, encoding="utf-8")
-    fact = check_firmware_pins(signal, path)
+    fact = check_firmware(signal, path)
     assert fact is not None
-    assert fact.status is CheckStatus.PASS, fact.en
+    assert fact.status is CheckStatus.PASS, fact.detail
 
 
 @given(st.text())

@@ -1,4 +1,4 @@
-"""picamera2 that is missing, or does not fit its neighbours: one sentence on a running daemon, not one that is started for ever."""
+"""A missing or incompatible picamera2 gives one clear error in a running daemon, not a restart loop."""
 
 import os
 import subprocess
@@ -8,18 +8,17 @@ from typing import Any
 
 import pytest
 
-from kiosk import config
 from kiosk.core.ports import CameraError
-from kiosk.hardware.cameras.factory import open_camera
+from kiosk.hardware.cameras.factory import create_camera
 from kiosk.hardware.cameras.picamera2_camera import Picamera2Camera
 
 
-def test_without_the_library_the_daemon_runs_and_the_sentence_says_what_to_install() -> None:
-    """Out of order on the lamp, instead of a daemon that is started anew for ever."""
+def test_without_the_library_the_daemon_runs_and_the_error_says_what_to_install() -> None:
+    """The lamp shows out of order, and the daemon keeps running."""
     try:
         import picamera2  # noqa: F401
     except ImportError:
-        camera = open_camera(config.CameraSettings(source="picamera2"))
+        camera = create_camera("picamera2", width=640, height=480, frames_per_s=15.0)
         for _ in range(2):
             with pytest.raises(CameraError, match="python3-picamera2"):
                 camera.open()
@@ -28,26 +27,26 @@ def test_without_the_library_the_daemon_runs_and_the_sentence_says_what_to_insta
         pytest.skip("picamera2 is installed here: tests/system/camera/run.py runs it")
 
 
-def test_a_library_that_cannot_be_loaded_is_not_loaded_again_every_second() -> None:
+def test_a_failed_import_is_not_repeated() -> None:
     loads = []
 
     def unfit() -> Any:
         loads.append(1)
         raise CameraError("picamera2 is not usable here (numpy.dtype size changed)")
 
-    camera = Picamera2Camera(config.CameraSettings(), library=unfit)
+    camera = Picamera2Camera(library=unfit)
     for _ in range(3):
         with pytest.raises(CameraError, match="numpy"):
             camera.open()
     assert loads == [1]
 
 
-def test_a_library_that_does_not_fit_numpy_is_one_sentence(tmp_path: Path) -> None:
-    """As on Raspberry Pi OS with a newer numpy in the venv: simplejpeg raises ValueError from within the import."""
+def test_a_library_that_is_incompatible_with_numpy_gives_one_clear_error(tmp_path: Path) -> None:
+    """As on Raspberry Pi OS with a newer numpy in the venv: simplejpeg raises ValueError during the import."""
     (tmp_path / "picamera2.py").write_text('raise ValueError("numpy.dtype size changed, may indicate incompatibility")')
     code = (
-        "from kiosk import config\nfrom kiosk.hardware.cameras.factory import open_camera\nfrom kiosk.core.ports import CameraTrouble\n"
-        "try: open_camera(config.Camera(source='picamera2')).open()\nexcept CameraTrouble as trouble: print(trouble)"
+        "from kiosk.hardware.cameras.picamera2_camera import Picamera2Camera\nfrom kiosk.core.ports import CameraError\n"
+        "try: Picamera2Camera().open()\nexcept CameraError as error: print(error)"
     )
     environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
     command = [sys.executable, "-c", code]

@@ -1,4 +1,4 @@
-"""Lamps, buzzer and relay go off quickly after a daemon that died."""
+"""all_off: lamps, buzzer and relay go off quickly after a daemon that died."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from kiosk.hardware.gpio import all_off
 
 
 class Chips:
-    """lgpio as far as kiosk.hardware.gpio.all_off uses it: chips by number, and what was done to them in its order."""
+    """The part of lgpio that kiosk.hardware.gpio.all_off uses: chips by number, and all calls in order."""
 
     SET_PULL_UP, SET_PULL_DOWN = 32, 64
 
@@ -46,28 +46,28 @@ class Chips:
         self.pulls[pin] = flags
 
 
-def test_it_knows_the_outputs_and_defaults_of_the_configuration() -> None:
+def test_pins_and_defaults_are_those_of_the_configuration() -> None:
     fields = config.GpioSettings.model_fields
     assert {name: fields[name].default for name in OUTPUT_PINS} == {name: default_pin(name) for name in OUTPUT_PINS}
     pins = {name for name, field in fields.items() if "int" in str(field.annotation)}
     assert pins == set(OUTPUT_PINS) | set(INPUT_PINS), "a new output must be switched off too"
 
 
-def test_every_output_goes_to_its_off_level_and_the_relay_first() -> None:
+def test_all_outputs_go_to_their_off_level_the_relay_first() -> None:
     chips = Chips({0: "pinctrl-bcm2835", 1: "raspberrypi-exp-gpio"})
     all_off.all_outputs_off({"relay": 23}, chips)
     assert chips.done == [(0, 23, 0), (0, 18, 0), (0, 27, 0), (0, 22, 0), (0, 17, 0)]
     assert chips.open == []
 
 
-def test_what_is_not_wired_is_left_alone() -> None:
+def test_outputs_that_are_not_wired_are_not_touched() -> None:
     for kind in ("active", "passive"):
         chips = Chips({0: "pinctrl-bcm2835"})
         all_off.all_outputs_off({"buzzer": "none", "relay": "none", "buzzer_kind": kind}, chips)
         assert chips.done == [(0, 27, 0), (0, 22, 0), (0, 17, 0)]
 
 
-def test_boards_that_light_on_a_low_pin_are_dark_on_a_high_one() -> None:
+def test_active_low_outputs_are_off_at_a_high_level() -> None:
     chips = Chips({0: "pinctrl-bcm2835"})
     all_off.all_outputs_off({"green": 4, "active_high": False}, chips)
     assert {level for _, _, level in chips.done} == {1}
@@ -75,8 +75,8 @@ def test_boards_that_light_on_a_low_pin_are_dark_on_a_high_one() -> None:
     assert set(chips.pulls.values()) == {chips.SET_PULL_UP}
 
 
-def test_a_passive_buzzer_is_silent_without_a_current_on_every_board() -> None:
-    """tests/unit/kiosk/hardware/gpio/test_lgpio_factory.py: its pulses are high on boards whose lamps light on a low pin, too."""
+def test_a_passive_buzzer_is_silent_at_a_low_level_on_all_boards() -> None:
+    """tests/unit/kiosk/hardware/gpio/test_lgpio_factory.py: its pulses are high also on boards whose lamps light on a low pin."""
     chips = Chips({0: "pinctrl-bcm2835"})
     all_off.all_outputs_off({"active_high": False, "buzzer_kind": "passive", "relay": 23}, chips)
     assert {pin: level for _, pin, level in chips.done} == {23: 1, 18: 0, 22: 1, 27: 1, 17: 1}
@@ -84,7 +84,7 @@ def test_a_passive_buzzer_is_silent_without_a_current_on_every_board() -> None:
     assert chips.done[-4:][0] == (0, 18, 1)
 
 
-def test_every_output_is_pulled_to_its_off_level_for_when_it_becomes_an_input() -> None:
+def test_all_outputs_are_pulled_to_their_off_level() -> None:
     chips = Chips({0: "pinctrl-bcm2835"})
     all_off.all_outputs_off({"relay": 23}, chips)
     assert set(chips.pulls.values()) == {chips.SET_PULL_DOWN}
@@ -96,13 +96,13 @@ def test_the_forty_pins_are_found_behind_other_chips() -> None:
     assert {chip for chip, _, _ in chips.done} == {4}
 
 
-def test_without_a_known_chip_it_is_the_first() -> None:
+def test_without_a_known_chip_the_first_is_used() -> None:
     chips = Chips({0: "9030000.pl061"})
     all_off.all_outputs_off({}, chips)
     assert {chip for chip, _, _ in chips.done} == {0}
 
 
-def test_a_pin_that_cannot_be_had_is_told_and_the_chip_let_go() -> None:
+def test_a_busy_pin_is_an_error_and_the_chip_is_closed() -> None:
     chips = Chips({0: "pinctrl-bcm2835"}, taken=frozenset({17}))
     with pytest.raises(Chips.error, match="busy"):
         all_off.all_outputs_off({"relay": 23}, chips)
@@ -116,12 +116,12 @@ def test_mock_pins_need_no_chip(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err.strip() == all_off.DONE_MESSAGE
 
 
-def test_a_configuration_that_cannot_be_read_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_unreadable_configuration_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert all_off.main(tmp_path / "absent.toml") == 1
     assert "could not be switched off" in capsys.readouterr().err
 
 
-def test_it_loads_nothing_that_takes_a_small_board_seconds() -> None:
+def test_no_slow_module_is_imported() -> None:
     ask = "import sys, kiosk.hardware.gpio.all_off; print(*{name.partition('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
     assert not set(done.stdout.split()) & {

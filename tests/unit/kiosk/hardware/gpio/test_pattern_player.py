@@ -1,4 +1,4 @@
-"""The pure table of patterns, and the player that walks through it."""
+"""The table of signal patterns and the player."""
 
 import itertools
 
@@ -16,12 +16,12 @@ def looks(pattern: SignalPattern) -> list[tuple[frozenset[Lamp], bool, float]]:
 
 
 class TestPatterns:
-    def test_every_outcome_and_state_has_a_pattern_of_its_name(self) -> None:
+    def test_each_outcome_and_state_has_a_pattern_of_its_name(self) -> None:
         assert {key.value for key in DEFAULT_PATTERNS} == {*Outcome, *DeviceState}
         assert all(key.value == pattern.name for key, pattern in DEFAULT_PATTERNS.items())
 
     @pytest.mark.parametrize(("one", "other"), list(itertools.combinations(Outcome, 2)))
-    def test_outcomes_differ_in_position_in_rhythm_and_in_sound(self, one: Outcome, other: Outcome) -> None:
+    def test_outcomes_differ_in_position_rhythm_and_sound(self, one: Outcome, other: Outcome) -> None:
         first, second = DEFAULT_PATTERNS[one].once, DEFAULT_PATTERNS[other].once
         assert {step.lamps for step in first if step.lamps}.isdisjoint({step.lamps for step in second if step.lamps})
         assert [(bool(step.lamps), step.duration_s) for step in first] != [
@@ -44,28 +44,28 @@ class TestPatterns:
             green = any(Lamp.GREEN in step.lamps for step in (*pattern.once, *pattern.repeated))
             assert green == (key is Outcome.PASS)
 
-    def test_a_light_that_is_stuck_never_looks_ready(self) -> None:
+    def test_a_stuck_lamp_never_looks_ready(self) -> None:
         for state in (DeviceState.READY, DeviceState.DEGRADED, DeviceState.STARTING):
             longest = max(DEFAULT_PATTERNS[state].repeated, key=lambda step: step.duration_s)
             assert longest.duration_s < 2.0
             assert len({step.lamps for step in DEFAULT_PATTERNS[state].repeated}) > 1
 
-    def test_outcomes_end_and_states_do_not(self) -> None:
+    def test_patterns_of_outcomes_end_and_those_of_states_repeat(self) -> None:
         assert all(not DEFAULT_PATTERNS[outcome].repeated for outcome in Outcome)
         assert all(DEFAULT_PATTERNS[state].repeated for state in DeviceState)
 
-    def test_nobody_waits_long_for_an_answer_to_end(self) -> None:
+    def test_patterns_of_outcomes_are_short(self) -> None:
         for outcome in Outcome:
             assert sum(step.duration_s for step in DEFAULT_PATTERNS[outcome].once) <= 2.0
 
 
 class TestPlayer:
-    def test_begins_with_starting(self) -> None:
+    def test_the_first_pattern_is_starting(self) -> None:
         lit, delay_s = PatternPlayer().advance(0.0)
         assert lit.pattern == "starting"
         assert delay_s == 0.25
 
-    def test_an_outcome_cuts_in_and_falls_back_to_the_resting_state(self) -> None:
+    def test_an_outcome_is_shown_at_once_and_then_the_idle_state(self) -> None:
         player = PatternPlayer()
         player.set_idle_state(DeviceState.READY)
         player.advance(0.0)
@@ -75,7 +75,7 @@ class TestPlayer:
         assert player.advance(2.4)[0].pattern == "pass"
         assert player.advance(2.5)[0].pattern == "ready"
 
-    def test_a_state_that_comes_during_an_answer_waits_for_its_end(self) -> None:
+    def test_a_new_state_waits_until_the_outcome_has_been_shown(self) -> None:
         player = PatternPlayer()
         player.show(Outcome.PASS, 0.0)
         player.advance(0.0)
@@ -84,14 +84,14 @@ class TestPlayer:
         player.advance(0.5)
         assert player.advance(1.6)[0].pattern == "out-of-order"
 
-    def test_a_newer_outcome_cuts_in(self) -> None:
+    def test_a_newer_outcome_replaces_the_older_one(self) -> None:
         player = PatternPlayer()
         player.show(Outcome.PASS, 0.0)
         player.advance(0.0)
         player.show(Outcome.FAIL, 0.1)
         assert player.advance(0.1)[0].lamps == {Lamp.RED}
 
-    def test_the_same_state_again_does_not_begin_anew(self) -> None:
+    def test_the_same_state_again_does_not_restart_the_pattern(self) -> None:
         player = PatternPlayer()
         player.set_idle_state(DeviceState.READY)
         player.advance(0.0)
@@ -104,7 +104,7 @@ class TestPlayer:
             max_size=30,
         )
     )
-    def test_whatever_happens_the_relay_never_outlasts_its_time_after_the_last_pass(
+    def test_the_relay_is_never_on_longer_than_its_time_after_the_last_pass(
         self, events: list[tuple[float, Outcome | DeviceState | None]]
     ) -> None:
         player = PatternPlayer(relay_s=1.0)

@@ -1,4 +1,4 @@
-"""The kernel's one-shot relay on files like those of /sys, and the button on gpiozero's mock pins."""
+"""The kernel's one-shot relay on files like those in /sys, and buttons on gpiozero's mock pins."""
 
 import queue
 import threading
@@ -33,25 +33,25 @@ def leds(tmp_path: Path) -> Path:
 
 
 class TestKernelRelay:
-    def test_the_kernel_is_told_the_length_of_a_pulse_before_the_first(self, leds: Path) -> None:
+    def test_the_length_of_a_pulse_is_set_before_the_first(self, leds: Path) -> None:
         KernelRelay("kiosk-relay", 1.5, leds)
         assert (leds / "kiosk-relay/delay_on").read_text() == "1500"
         assert (leds / "kiosk-relay/shot").read_text() == ""
 
-    def test_one_shot_is_one_write_and_needs_no_second_to_end(self, leds: Path) -> None:
+    def test_a_pulse_is_one_write_and_ends_without_another(self, leds: Path) -> None:
         relay = KernelRelay("kiosk-relay", 1.0, leds)
         relay.start_pulse()
         assert (leds / "kiosk-relay/shot").read_text() == "1"
         assert (leds / "kiosk-relay/invert").read_text() == ""
 
-    def test_a_pulse_can_be_cut_short(self, leds: Path) -> None:
+    def test_a_pulse_can_be_ended_early(self, leds: Path) -> None:
         relay = KernelRelay("kiosk-relay", 1.0, leds)
         relay.start_pulse()
         relay.end_pulse()
         assert (leds / "kiosk-relay/invert").read_text() == "0"
         assert (leds / "kiosk-relay/brightness").read_text() == "", "0 there would take the trigger away"
 
-    def test_whoever_may_drive_pins_may_write_every_file_of_the_led_that_is_written(self, leds: Path) -> None:
+    def test_the_gpio_group_may_write_all_files_of_the_led_that_are_written(self, leds: Path) -> None:
         relay = KernelRelay("kiosk-relay", 1.0, leds)
         relay.start_pulse()
         relay.end_pulse()
@@ -60,22 +60,22 @@ class TestKernelRelay:
         assert written == {"delay_on", "delay_off", "shot", "invert"}
         assert all(rule.count(f"%S%p/{name}") == 2 for name in written)  # chgrp and chmod
 
-    def test_a_led_that_is_not_there_says_what_to_load(self, tmp_path: Path) -> None:
+    def test_the_error_for_a_missing_led_says_what_to_load(self, tmp_path: Path) -> None:
         with pytest.raises(SignalError, match="overlay kiosk-relay"):
             KernelRelay("kiosk-relay", 1.0, tmp_path)
 
-    def test_another_trigger_is_refused_because_nothing_would_end_the_pulse(self, leds: Path) -> None:
+    def test_another_trigger_is_refused_because_it_would_not_end_the_pulse(self, leds: Path) -> None:
         (leds / "kiosk-relay/trigger").write_text("[none] timer oneshot\n")
         with pytest.raises(SignalError, match="not oneshot"):
             KernelRelay("kiosk-relay", 1.0, leds)
 
-    def test_one_relay_is_driven_in_one_way(self) -> None:
+    def test_relay_pin_and_relay_led_exclude_each_other(self) -> None:
         with pytest.raises(ValueError, match="Leave one of them out"):
             config.GpioSettings(relay=23, relay_led="kiosk-relay")
 
 
 class ShortToGround(MockPin):  # type: ignore[misc]  # gpiozero has no types
-    """Low, whatever pulls at it."""
+    """Low, whatever pulls it."""
 
     def _get_state(self) -> bool:
         return False
@@ -89,7 +89,7 @@ def pressed(pins: MockFactory, number: int, answers: "queue.SimpleQueue[AccessEv
 
 
 class TestButtons:
-    def test_held_it_admits_once(self) -> None:
+    def test_a_held_button_admits_once(self) -> None:
         factory = MockFactory()
         pin = factory.pin(5)
         admitted = threading.Semaphore(0)
@@ -102,7 +102,7 @@ class TestButtons:
         assert admitted.acquire(timeout=10.0)
         button.close()
 
-    def test_brushed_it_admits_nobody(self) -> None:
+    def test_a_short_press_admits_no_person(self) -> None:
         factory = MockFactory()
         pin = factory.pin(5)
         admitted = threading.Event()
@@ -112,13 +112,13 @@ class TestButtons:
         assert not admitted.wait(0.05)
         button.close()
 
-    def test_a_loose_wire_is_no_press(self) -> None:
+    def test_a_loose_wire_is_not_a_press(self) -> None:
         factory = MockFactory()
         button = GuardButton(5, factory, lambda: None)
         assert factory.pin(5).pull == "up"
         button.close()
 
-    def test_a_refusal_is_logged_and_the_button_works_on(self, caplog: pytest.LogCaptureFixture) -> None:
+    def test_an_error_is_logged_and_the_button_still_works(self, caplog: pytest.LogCaptureFixture) -> None:
         factory = MockFactory()
         pin = factory.pin(5)
         called = threading.Semaphore(0)
@@ -135,18 +135,13 @@ class TestButtons:
         button.close()
         assert "the kiosk is busy" in caplog.text
 
-    def test_without_buttons_there_are_none(self) -> None:
-        assert open_buttons(config.GpioSettings(pin_factory="mock"), on_admit=lambda: None, on_undo=lambda: None) == ()
+    def test_no_button_is_opened_if_none_is_configured(self) -> None:
+        assert open_buttons({}) == ()
 
-    def test_each_configured_button_does_its_own_thing(self) -> None:
+    def test_each_configured_button_calls_its_own_action(self) -> None:
         done: queue.SimpleQueue[str] = queue.SimpleQueue()
         pins = MockFactory()
-        buttons = open_buttons(
-            config.GpioSettings(pin_factory="mock", admit_button=5, undo_button=6),
-            on_admit=lambda: done.put("admit"),
-            on_undo=lambda: done.put("undo"),
-            make_factory=lambda _: pins,
-        )
+        buttons = open_buttons({5: lambda: done.put("admit"), 6: lambda: done.put("undo")}, lambda: pins)
         for number, what in ((6, "undo"), (5, "admit"), (6, "undo")):
             pins.pin(number).drive_low()
             assert done.get(timeout=10.0) == what
@@ -155,7 +150,7 @@ class TestButtons:
             button.close()
         assert done.empty()
 
-    def test_at_the_gate_one_admits_and_the_other_takes_it_back(self, tmp_path: Path) -> None:
+    def test_one_button_admits_and_the_other_undoes_it(self, tmp_path: Path) -> None:
         scene, pins, stop = Scene(), MockFactory(), threading.Event()
         answers: queue.SimpleQueue[AccessEvent] = queue.SimpleQueue()
         loop = GateWorker(
@@ -181,10 +176,10 @@ class TestButtons:
             gpio=config.GpioSettings(pin_factory="mock", admit_button=5, undo_button=6),
             access=config.AccessSettings(direction="out"),
         )
-        with ExitStack() as house:
-            house.callback(gate.join)
-            house.callback(stop.set)
-            connect_buttons(settings, house, loop, lambda _: pins)
+        with ExitStack() as exit_stack:
+            exit_stack.callback(gate.join)
+            exit_stack.callback(stop.set)
+            connect_buttons(settings, exit_stack, loop, lambda: pins)
             gate.start()
             passed, undo = (pressed(pins, number, answers) for number in (5, 6))
         assert (passed.reason, passed.direction, passed.manual_reason) == (
@@ -194,23 +189,22 @@ class TestButtons:
         )
         assert (undo.annuls, undo.manual_reason) == (passed.id, ManualReason.BUTTON)
 
-    def test_two_buttons_on_one_pin_are_a_mistake(self) -> None:
+    def test_two_buttons_on_one_pin_are_an_error(self) -> None:
         with pytest.raises(ValueError, match=r"gpio.undo_button and gpio.admit_button are both on pin 5"):
             config.GpioSettings(admit_button=5, undo_button=5)
 
-    def test_where_the_second_button_cannot_be_had_the_first_lets_its_pin_go(self) -> None:
+    def test_if_the_second_button_fails_the_first_releases_its_pin(self) -> None:
         pins = MockFactory()
-        broken = config.GpioSettings(pin_factory="mock").model_copy(update={"admit_button": 5, "undo_button": 99})
         with pytest.raises(SignalError, match="99"):
-            open_buttons(broken, on_admit=lambda: None, on_undo=lambda: None, make_factory=lambda _: pins)
+            open_buttons({5: lambda: None, 99: lambda: None}, lambda: pins)
         assert not pins.pins
 
-    def test_the_doctor_sees_a_button_that_sticks(self) -> None:
-        both = config.GpioSettings(pin_factory="mock", admit_button=5, undo_button=6)
+    def test_the_doctor_reports_a_stuck_button(self) -> None:
+        both = {"admit_button": 5, "undo_button": 6}
         factories = [MockFactory(), MockFactory(pin_class=ShortToGround)]
-        assert read_button_states(both, lambda _: factories.pop(0)) == {"admit_button": False, "undo_button": True}
-        assert read_button_states(config.GpioSettings(pin_factory="mock")) == {}
+        assert read_button_states(both, lambda: factories.pop(0)) == {"admit_button": False, "undo_button": True}
+        assert read_button_states({}) == {}
 
-    def test_a_button_on_a_lamps_pin_is_a_mistake(self) -> None:
+    def test_a_button_on_a_lamps_pin_is_an_error(self) -> None:
         with pytest.raises(ValueError, match="both on pin 17"):
             config.GpioSettings(admit_button=17)

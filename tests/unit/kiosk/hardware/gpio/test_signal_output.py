@@ -1,8 +1,9 @@
-"""Signals: what lamps, buzzer and relay do, on gpiozero's real devices and mock pins."""
+"""The signal output: lamps, buzzer and relay on gpiozero's real devices and mock pins."""
 
 import re
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,14 @@ from click.testing import CliRunner, Result
 from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
 
 from kiosk import config
+from kiosk.app.builders import hardware
 from kiosk.cli.signal import signal
 from kiosk.core.model import DeviceState, Outcome
 from kiosk.core.ports import SignalError
 from kiosk.hardware.gpio.pattern_player import DEFAULT_PATTERNS, Lamp, OutputState, PatternStep, SignalPattern
-from kiosk.hardware.gpio.signal_output import SignalOutput, all_outputs_off, open_pin_factory, open_signal
+from kiosk.hardware.gpio.signal_output import OutputPins, SignalOutput, all_outputs_off, open_pin_factory
 
-WIRED = config.GpioSettings(pin_factory="mock", relay=23)
+WIRED = OutputPins(relay=23)
 QUICK = {
     key: SignalPattern(
         pattern.name,
@@ -29,16 +31,19 @@ QUICK = {
 
 
 class Bench:
-    """Lamps on mock pins, with everything that was seen and every level that a pin ever had."""
+    """Outputs on mock pins, with all states that were shown and all levels of each pin."""
 
-    def __init__(self, settings: config.GpioSettings = WIRED, factory: MockFactory | None = None) -> None:
+    def __init__(
+        self, pins: OutputPins = WIRED, factory: MockFactory | None = None, *, relay_pulse_s: float = 1.0
+    ) -> None:
         self.factory = factory or MockFactory()
-        # Taken first: a factory that was closed forgets its pins, and would hand out new ones without a history.
+        # Read first: a closed factory forgets its pins and would return new ones without a history.
         self.pins = {number: self.factory.pin(number) for number in (17, 27, 22, 18, 23)}
-        self.settings = settings
         self.seen: list[OutputState] = []
         self._changed = threading.Condition()
-        self.lamps = SignalOutput(settings, self.factory, patterns=QUICK, on_change=self._note)
+        self.lamps = SignalOutput(
+            pins, self.factory, relay_pulse_s=relay_pulse_s, patterns=QUICK, on_change=self._note
+        )
 
     def _note(self, lit: OutputState) -> None:
         with self._changed:
@@ -65,7 +70,7 @@ def bench() -> Iterator[Bench]:
 
 
 class TestPins:
-    def test_at_the_start_nothing_chatters_and_no_green_is_lit(self, bench: Bench) -> None:
+    def test_at_the_start_no_output_toggles_and_no_green_is_lit(self, bench: Bench) -> None:
         bench.wait_for("starting", 4)
         assert bench.levels(WIRED.green) == [False]
         assert bench.levels(23) == [False]
@@ -73,7 +78,7 @@ class TestPins:
         assert bench.levels(WIRED.red)[:2] == [False, True]
 
     def test_an_active_low_board_starts_at_its_off_level_in_one_step(self) -> None:
-        bench = Bench(WIRED.model_copy(update={"active_high": False}))
+        bench = Bench(replace(WIRED, active_high=False))
         bench.wait_for("starting")
         assert bench.levels(WIRED.green) == [False, True]  # the mock pin's level as an input, then off, which is high
         bench.lamps.show(Outcome.PASS)
@@ -81,7 +86,7 @@ class TestPins:
         bench.lamps.close()
         assert bench.levels(WIRED.green) == [False, True, False, True]
 
-    def test_a_pass_lights_the_right_lamp_sounds_and_energises_the_relay(self, bench: Bench) -> None:
+    def test_a_pass_lights_green_sounds_and_energises_the_relay(self, bench: Bench) -> None:
         bench.lamps.show(Outcome.PASS)
         bench.wait_for("pass")
         assert bench.levels(WIRED.green)[:2] == [False, True]
@@ -89,7 +94,7 @@ class TestPins:
         assert bench.levels(23) == [False, True]
 
     @pytest.mark.parametrize("outcome", [Outcome.FAIL, Outcome.CHECK_AGAIN])
-    def test_nothing_but_a_pass_lights_green_or_opens(self, bench: Bench, outcome: Outcome) -> None:
+    def test_only_a_pass_lights_green_or_energises_the_relay(self, bench: Bench, outcome: Outcome) -> None:
         bench.lamps.show(outcome)
         bench.wait_for(outcome.value)
         for state in DeviceState:
@@ -98,15 +103,15 @@ class TestPins:
         assert bench.levels(WIRED.green) == [False]
         assert bench.levels(23) == [False]
 
-    def test_the_relay_falls_after_its_time(self) -> None:
-        bench = Bench(WIRED.model_copy(update={"relay_pulse_s": 0.01}))
+    def test_the_relay_is_released_after_its_time(self) -> None:
+        bench = Bench(relay_pulse_s=0.01)
         bench.lamps.show(Outcome.PASS)
         bench.wait_until_relay_fell()
         assert bench.lamps.output_state.relay is False
         assert bench.levels(23) == [False, True, False]
         bench.lamps.close()
 
-    def test_close_leaves_every_pin_off_and_released(self, bench: Bench) -> None:
+    def test_close_leaves_all_pins_off_and_released(self, bench: Bench) -> None:
         bench.lamps.show(Outcome.PASS)
         bench.wait_for("pass")
         bench.lamps.close()
@@ -124,7 +129,7 @@ class TestPins:
             bench.wait_for("starting")
             bench.lamps.close()
 
-    def test_what_is_lit_is_known(self, bench: Bench) -> None:
+    def test_the_output_state_is_available(self, bench: Bench) -> None:
         bench.lamps.set_idle_state(DeviceState.OUT_OF_ORDER)
         bench.wait_for("out-of-order", 2)
         assert bench.lamps.output_state.lamps == {Lamp.RED, Lamp.AMBER}
@@ -132,7 +137,7 @@ class TestPins:
 
     def test_a_passive_buzzer_plays_the_tone_of_the_step(self) -> None:
         factory = MockFactory(pin_class=MockPWMPin)
-        bench = Bench(WIRED.model_copy(update={"buzzer_kind": "passive"}), factory)
+        bench = Bench(replace(WIRED, passive_buzzer=True), factory)
         played: list[float | None] = []
         bench.lamps.show(Outcome.PASS)
         bench.wait_for("pass")
@@ -142,23 +147,23 @@ class TestPins:
         assert float(bench.pins[18].state) == 0.0
 
     def test_without_buzzer_and_relay_the_lamps_work(self) -> None:
-        bench = Bench(config.GpioSettings(pin_factory="mock", buzzer=None))
+        bench = Bench(OutputPins(buzzer=None))
         bench.lamps.show(Outcome.FAIL)
         bench.wait_for("fail")
         bench.lamps.close()
 
-    def test_one_pin_for_two_lamps_is_said_and_nothing_stays_taken(self) -> None:
+    def test_one_pin_for_two_lamps_is_an_error_and_no_pin_stays_open(self) -> None:
         factory = MockFactory()
         with pytest.raises(SignalError, match="GPIO17"):
-            SignalOutput(WIRED.model_copy(update={"red": 17}), factory)
+            SignalOutput(replace(WIRED, red=17), factory)
         again = SignalOutput(WIRED, MockFactory())
         again.close()
 
-    def test_on_a_machine_without_pins_the_sentence_says_what_to_do(self) -> None:
-        with pytest.raises(SignalError, match=r'gpio.pin_factory = "mock"|cannot be had'):
-            open_pin_factory(config.GpioSettings())
+    def test_the_error_on_a_machine_without_pins_says_what_to_do(self) -> None:
+        with pytest.raises(SignalError, match=r'gpio.pin_factory = "mock"|GPIO pins unavailable'):
+            open_pin_factory()
 
-    def test_a_pin_that_stops_obeying_is_raised_where_the_daemon_sees_it(self) -> None:
+    def test_a_failing_pin_raises_in_the_daemons_thread(self) -> None:
         failing = threading.Event()
 
         class Dying(MockPin):  # type: ignore[misc]  # gpiozero has no types
@@ -179,11 +184,11 @@ class TestPins:
         failing.clear()
         bench.lamps.close()
 
-    def test_putting_everything_dark_lights_nothing_on_the_way(self) -> None:
+    def test_switching_all_outputs_off_lights_no_lamp(self) -> None:
         factory = MockFactory()
         pins = {number: factory.pin(number) for number in (17, 27, 22, 18, 23)}
         for number, pin in pins.items():
-            pin.function = "output"  # what a killed daemon leaves where the kernel keeps outputs
+            pin.function = "output"  # state of the outputs after a killed daemon if the kernel keeps them
             pin.state = number in (17, 23)
             pin.clear_states()
         all_outputs_off(WIRED, factory)
@@ -196,8 +201,8 @@ class TestPins:
         }
         assert {pin.function for pin in pins.values()} == {"input"}
 
-    def test_the_configuration_picks_the_mock_pins(self) -> None:
-        lamps = open_signal(WIRED)
+    def test_the_configuration_selects_the_mock_pins(self) -> None:
+        lamps = hardware.build_signal(config.GpioSettings(pin_factory="mock"))
         assert lamps.is_alive
         lamps.close()
 
@@ -206,7 +211,7 @@ class TestPreview:
     def run(self, *arguments: str) -> Result:
         return CliRunner().invoke(signal, list(arguments))
 
-    def test_a_pattern_is_drawn_as_it_plays(self) -> None:
+    def test_a_pattern_is_drawn_while_it_plays(self) -> None:
         result = self.run("fail", "--mock")
         assert result.exit_code == 0
         lines = result.output.splitlines()
@@ -224,7 +229,7 @@ class TestPreview:
             ("starting", ["RED", "AMBER", "RED", "AMBER"]),
         ],
     )
-    def test_every_answer_and_state_can_be_tried(self, pattern: str, beginning: list[str]) -> None:
+    def test_each_outcome_and_state_can_be_previewed(self, pattern: str, beginning: list[str]) -> None:
         result = self.run(pattern, "--mock")
         assert result.exit_code == 0
         shown = [" ".join(re.findall("RED|AMBER|GREEN|beep", line)) for line in result.output.splitlines()]
@@ -234,7 +239,7 @@ class TestPreview:
         result = self.run("off", "--mock")
         assert (result.exit_code, result.output) == (0, "lamps, buzzer and relay are off\n")
 
-    def test_the_relay_stays_still_unless_it_is_asked_for(self, tmp_path: Path) -> None:
+    def test_the_relay_is_not_used_unless_requested(self, tmp_path: Path) -> None:
         keys = '[keys]\nsealing_public_key = "c"\npseudonym_key = "p"\ntrust_list = "t"\nroot_public_key = "r"\n'
         site = '[site]\nsite = "market"\ndevice = "gate-1"\n'
         file = tmp_path / "kiosk.toml"
@@ -244,7 +249,7 @@ class TestPreview:
         assert "relay" not in without.output
         assert "relay" in asked.output
 
-    def test_what_the_configuration_asks_for_is_what_is_previewed(self, tmp_path: Path) -> None:
+    def test_the_configured_patterns_are_previewed(self, tmp_path: Path) -> None:
         keys = '[keys]\nsealing_public_key = "c"\npseudonym_key = "p"\ntrust_list = "t"\nroot_public_key = "r"\n'
         file = tmp_path / "kiosk.toml"
         file.write_text(
