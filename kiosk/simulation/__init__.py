@@ -1,1 +1,1 @@
-"""The demonstration: the real product as real processes, with synthetic people in front of its camera."""
+"""The demo: the real product as real processes, with synthetic people in front of its camera."""

@@ -1,4 +1,4 @@
-"""Did everything happen as it should? The stage, the answers and the two databases, compared."""
+"""Checks the result of a demo: compares scenario, decisions and both databases."""
 
 import sqlite3
 from collections import Counter
@@ -12,7 +12,7 @@ from kiosk.simulation.scenario import VisitorTurn
 
 @dataclass(frozen=True, slots=True)
 class ObservedDecision:
-    """One decision, as the daemon published it."""
+    """One decision as published by the daemon."""
 
     frame: int
     outcome: str
@@ -25,30 +25,30 @@ class DemoResult:
     """The last line of `kiosk demo --once --json`."""
 
     visitors: int
-    """Visitors who stood in front of the camera."""
+    """Visitors who were in front of the camera."""
     as_expected: int
-    """Of them, who got the answer that they should, and no other."""
+    """Visitors who got exactly the expected decision."""
     recorded: int
-    """Records on the device."""
+    """Events on the device."""
     received: int
-    """Records at the centre."""
+    """Events at the centre."""
     lost: int
-    """On the device and not at the centre."""
+    """Events on the device that are missing at the centre."""
     duplicated: int
-    """At the centre more than once."""
+    """Events that are at the centre more than once."""
 
     @property
     def is_ok(self) -> bool:
-        """Every outcome as expected, nothing lost, nothing doubled."""
+        """True if each decision was as expected and no event was lost or duplicated."""
         return self.visitors > 0 and self.as_expected == self.visitors and not self.lost and not self.duplicated
 
     def as_json(self) -> dict[str, Any]:
-        """For printing."""
+        """The result as JSON values, for printing."""
         return asdict(self)
 
 
 def got_expected_decision(turn: VisitorTurn, decisions: Sequence[ObservedDecision]) -> bool:
-    """Whether this visitor got exactly the answer expected: one, or none where none was due."""
+    """Whether this visitor got exactly the expected decision, or none if none was expected."""
     mine = [answer for answer in decisions if turn.contains(answer.frame)]
     if turn.visitor.expected is None:
         return not mine
@@ -66,7 +66,7 @@ def check_demo(
     on_device: Mapping[bytes, int],
     at_centre: Mapping[bytes, int],
 ) -> DemoResult:
-    """Compare; both mappings count records by their id."""
+    """Compare expected and actual results. Both mappings count events by their id."""
     return DemoResult(
         visitors=len(turns),
         as_expected=sum(got_expected_decision(turn, decisions) for turn in turns),
@@ -78,7 +78,7 @@ def check_demo(
 
 
 def count_event_ids(database: Path) -> Counter[bytes]:
-    """How often each record id stands in the table `passage` of a device's or a centre's database; read only."""
+    """Count each event id in a device's or a centre's database. Read only."""
     connection = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
     try:
         return Counter(

@@ -1,4 +1,4 @@
-"""A demonstration: a broker, a centre, the daemon and the page as real processes, and people in front of the camera."""
+"""The demo: broker, centre, daemon and web UI as real processes, and people in front of the camera."""
 
 import os
 import re
@@ -34,7 +34,7 @@ _PAGE_LINE = re.compile(r"^page: (http://\S+)$", re.MULTILINE)
 
 
 class Demo:
-    """A context manager: entered, everything runs; left, nothing is left behind. One thread."""
+    """A context manager: starts all processes and ends them again. One thread."""
 
     def __init__(
         self,
@@ -47,7 +47,7 @@ class Demo:
         trust: tuple[Path, Path] | None = None,
         on_start: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`camera`: another camera than the stage; `trust`: another trust list; `told` hears what is being started."""
+        """`camera`: a real camera instead of the scenario. `trust`: another trust list and root key. `on_start` gets each process."""
         self.sandbox = sandbox
         self.scenario = Scenario(
             [] if camera else build_visitors(sandbox.samples, window_s), timing, loop=loop and not camera
@@ -56,7 +56,7 @@ class Demo:
         self.decisions: list[ObservedDecision] = []
         self.page_url = ""
         self._on_start = on_start
-        self._pause = threading.Event()  # never set: its wait is the only clock here
+        self._pause = threading.Event()  # never set: its wait is the only timer here
         self._seen: set[tuple[str, int]] = set()
         self._exit_stack = ExitStack()
         self._renderer = FrameRenderer(WIDTH, HEIGHT)
@@ -73,99 +73,99 @@ class Demo:
         self.processes = {process.name: process for process in self._make_processes()}
 
     def __enter__(self) -> Self:
-        with ExitStack() as house:
+        with ExitStack() as exit_stack:
             if self.is_simulated:
                 self.connect_camera()
-                house.callback(self.disconnect_camera)
+                exit_stack.callback(self.disconnect_camera)
             for process in self.processes.values():
                 self._on_start(process.name)
-                house.callback(process.terminate)
+                exit_stack.callback(process.terminate)
                 process.start()
                 self._await_start(process)
-            self._exit_stack = house.pop_all()
+            self._exit_stack = exit_stack.pop_all()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._exit_stack.close()
 
     def connect_camera(self) -> None:
-        """Give the daemon's synthetic camera something to connect to."""
+        """Start the frame server that the daemon's synthetic camera connects to."""
         self._frame_server = FrameServer(self.scenario, self._renderer, self.sandbox.frame_socket)
         self._frame_server.start()
 
     def disconnect_camera(self) -> None:
-        """As if somebody pulled the camera's cable; harmless when it is out already."""
+        """Simulate an unplugged camera. Does nothing if it is unplugged already."""
         if self._frame_server:
             self._frame_server.close()
         self._frame_server = None
 
     def set_camera_frozen(self, *, frozen: bool) -> None:
-        """As if the sensor sent its last picture for ever, or no longer did."""
+        """Simulate a sensor that repeats its last image, or end the simulation."""
         if self._frame_server:
             self._frame_server.frozen = frozen
 
     def poll(self) -> dict[str, Any] | None:
-        """Wait a moment, look at the daemon's status, tell the stage who was answered. Raises ProcessTrouble."""
+        """Wait one interval, read the daemon's status and report new decisions to the scenario. Raises ProcessError."""
         self._pause.wait(POLL_INTERVAL_S)
         for process in self.processes.values():
             process.check_running()
         return self.read_status()
 
     def read_status(self) -> dict[str, Any] | None:
-        """The daemon's status now; new answers are noted."""
+        """Read the daemon's status and note new decisions."""
         found = read_status(self.sandbox.run_dir)
         for shown in found["recent_decisions"] if found else ():
             name = (found["started_at"] + str(found["pid"]), shown["number"]) if found else ("", 0)
             if name not in self._seen:
                 self._seen.add(name)
                 self.decisions.append(
-                    ObservedDecision(shown["frame"], shown["outcome"], shown["reason"], shown["direction"])
+                    ObservedDecision(shown["frame_number"], shown["outcome"], shown["reason"], shown["direction"])
                 )
-                self.scenario.record_answer(shown["frame"])
+                self.scenario.record_answer(shown["frame_number"])
         return found
 
     def run_once(self, on_poll: Callable[[dict[str, Any] | None], None] = lambda _: None) -> None:
-        """Until the queue was played and everything was delivered. Raises ProcessTrouble, KioskError when it is not."""
+        """Play all visitors once and wait until all events are delivered. Raises ProcessError, or KioskError if a backlog remains."""
         while not self.scenario.is_finished:
             on_poll(self.poll())
         ends_s = time.monotonic() + BACKLOG_TIMEOUT_S
         while (found := self.poll()) is None or found["outbox"]["backlog_size"] > 0:
             if time.monotonic() > ends_s:
-                raise KioskError(f"the outbox does not empty: {found['outbox'] if found else 'the kiosk is silent'}")
+                raise KioskError(f"the backlog was not delivered: {found['outbox'] if found else 'the kiosk does not respond'}")
 
     def check_result(self) -> DemoResult:
-        """Compare the stage, the answers and the two databases."""
+        """Compare scenario, decisions and both databases."""
         on_device = count_event_ids(self.sandbox.database)
         return check_demo(self.scenario.turns, self.decisions, on_device, count_event_ids(self.sandbox.centre_database))
 
     def _make_processes(self) -> list[ChildProcess]:
-        premises = self.sandbox
-        broker_config = premises.folder / "mosquitto.conf"
-        text = BROKER_CONFIG.format(port=self._port, folder=premises.folder)
+        sandbox = self.sandbox
+        broker_config = sandbox.folder / "mosquitto.conf"
+        text = BROKER_CONFIG.format(port=self._port, folder=sandbox.folder)
         if os.geteuid() == 0:
-            text += "user root\n"  # else it gives up its rights and cannot write into our folder
+            text += "user root\n"  # otherwise mosquitto drops its rights and cannot write to our folder
         broker_config.write_text(text, encoding="utf-8")
         centre = python_module_command(
             *("kiosk", "centre", "--broker", f"127.0.0.1:{self._port}"),
-            *("--database", str(premises.centre_database)),
+            *("--database", str(sandbox.centre_database)),
         )
         return [
-            ChildProcess("broker", [find_mosquitto(), "-c", str(broker_config)], premises.log_file("broker")),
-            ChildProcess("centre", centre, premises.log_file("centre")),
+            ChildProcess("broker", [find_mosquitto(), "-c", str(broker_config)], sandbox.log_file("broker")),
+            ChildProcess("centre", centre, sandbox.log_file("centre")),
             ChildProcess(
                 "kiosk",
-                python_module_command("kiosk", "run", "--config", str(premises.config_file)),
-                premises.log_file("kiosk"),
+                python_module_command("kiosk", "run", "--config", str(sandbox.config_file)),
+                sandbox.log_file("kiosk"),
             ),
             ChildProcess(
                 "page",
-                python_module_command("kiosk", "web", "--config", str(premises.config_file)),
-                premises.log_file("page"),
+                python_module_command("kiosk", "web", "--config", str(sandbox.config_file)),
+                sandbox.log_file("page"),
             ),
         ]
 
     def _await_start(self, process: ChildProcess) -> None:
-        """Wait for the sign of life that each of them gives."""
+        """Wait for the sign of each process that it has started."""
         signs: dict[str, Callable[[], object]] = {
             "broker": lambda: "running" in process.log_file.read_text(encoding="utf-8", errors="replace"),
             "centre": self.sandbox.centre_database.exists,

@@ -1,4 +1,4 @@
-"""Serves a stage's frames over a Unix socket to the daemon's synthetic camera, one for each request."""
+"""Serves the frames of a scenario over a Unix socket to the daemon's synthetic camera, one per request."""
 
 import contextlib
 import socket
@@ -11,14 +11,14 @@ from kiosk.simulation.synthetic_camera import FRAME_HEADER, FRAME_REQUEST
 
 
 class FrameServer:
-    """One camera at a time; a camera whose process was killed makes place for the next."""
+    """Serves one camera at a time. After a camera's process was killed, the next one may connect."""
 
     def __init__(self, scenario: Scenario, renderer: FrameRenderer, path: Path) -> None:
         self._scenario = scenario
         self._renderer = renderer
         self._stop = threading.Event()
         self.frozen = False
-        """Any thread: while it is set, one picture is sent again and again, as by a sensor that hangs."""
+        """While true, one image is sent repeatedly, as by a hanging sensor. Any thread."""
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self._path = path
         self._listener.bind(str(path))
@@ -26,11 +26,11 @@ class FrameServer:
         self._thread = threading.Thread(target=self._serve, name="stage", daemon=True)
 
     def start(self) -> None:
-        """Serve, in a thread of its own."""
+        """Serve in a separate thread."""
         self._thread.start()
 
     def close(self) -> None:
-        """Hang up on the camera, and answer no other."""
+        """Close the connection and accept no other."""
         self._stop.set()
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
@@ -57,7 +57,7 @@ class FrameServer:
             connection.sendall(sent)
 
     def _next_message(self) -> bytes:
-        """The frame's number is in its first pixel too: the painter's scenes repeat, and a live sensor's pictures never do."""
+        """The first pixel holds the frame's number too: the renderer's scenes repeat, and images of a live sensor never do."""
         number, visitor = self._scenario.next_frame()
         luma = self._renderer.render(visitor.codes if visitor else (), number)
         pixels = bytearray(luma.tobytes())

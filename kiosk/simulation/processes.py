@@ -1,4 +1,4 @@
-"""Real processes of a demonstration or a test: started apart from the terminal, ended in order, never left behind."""
+"""Child processes of a demo or a test: started in their own session, ended in order, never left running."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ TERMINATE_TIMEOUT_S = 10.0
 
 
 class ProcessError(KioskError):
-    """A process of the demonstration did not start, or ended by itself."""
+    """A process of the demo did not start or ended by itself."""
 
 
 @dataclass(slots=True)
@@ -35,7 +35,7 @@ class ChildProcess:
         return self.popen is not None and self.popen.poll() is None
 
     def start(self) -> None:
-        """Start it in a session of its own, so that Ctrl-C reaches us first and we end things in order."""
+        """Start it in its own session, so that Ctrl-C reaches only us and we end the processes in order."""
         with self.log_file.open("ab") as log:
             self.popen = subprocess.Popen(
                 self.command,
@@ -47,13 +47,13 @@ class ChildProcess:
             )
 
     def kill(self) -> None:
-        """kill -9, as a power cut would, and reap it."""
+        """Kill it with SIGKILL, which is like a power cut for it, and reap it."""
         if self.popen:
             self.popen.kill()
             self.popen.wait()
 
     def terminate(self) -> int | None:
-        """Ask it to end; kill it when it does not. Returns the exit status, None where it never ran."""
+        """Terminate it, and kill it after a timeout. Returns the exit status, None if it never ran."""
         if self.popen is None:
             return None
         if self.popen.poll() is None:
@@ -71,27 +71,27 @@ class ChildProcess:
         return ""
 
     def check_running(self) -> None:
-        """Raises ProcessTrouble, with its last words, where it has ended."""
+        """Raise ProcessError with the last log lines if it has ended."""
         if not self.is_running:
             code = self.popen.returncode if self.popen else None
-            raise ProcessError(f"{self.name} ended by itself (status {code}). Its last words:\n{self.log_tail()}")
+            raise ProcessError(f"{self.name} ended by itself (status {code}). End of its log:\n{self.log_tail()}")
 
 
 def python_module_command(*arguments: str) -> list[str]:
-    """The command line of one of our own modules, on this interpreter."""
+    """The command line of one of our modules, with this interpreter."""
     return [sys.executable, "-m", *arguments]
 
 
 def find_mosquitto() -> str:
-    """The broker's program; Debian keeps it outside of an ordinary user's PATH. Raises ProcessTrouble."""
+    """Path of the broker. Debian installs it outside an ordinary user's PATH. Raises ProcessError if it is missing."""
     found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
     if found is None:
-        raise ProcessError("mosquitto is not installed. Type:  sudo apt-get install mosquitto")
+        raise ProcessError("mosquitto is not installed. Run:  sudo apt-get install mosquitto")
     return found
 
 
 def free_port() -> int:
-    """A loopback TCP port that nobody has at this moment."""
+    """A loopback TCP port that is free at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
@@ -99,5 +99,5 @@ def free_port() -> int:
 
 
 def _environment() -> Mapping[str, str]:
-    """Ours, less what would make a child talk to our own supervisor."""
+    """Our environment without the variable that would make a child notify our own supervisor."""
     return {name: value for name, value in os.environ.items() if name != "NOTIFY_SOCKET"} | {"PYTHONUNBUFFERED": "1"}

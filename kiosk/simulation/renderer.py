@@ -1,4 +1,4 @@
-"""Paints what a camera at a gate would see: a hall, and a phone or card with a code in it, tilted, soft and noisy."""
+"""Renders camera frames of a gate: a hall, and a phone or card with a code, tilted, blurred and noisy."""
 
 import zlib
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from kiosk.core.frame import Luma
 
 _FRAMES_PER_SCENE = 6  # different frames of one scene; they repeat
 _QUIET_MODULES = 4
-_CELL_PX = 8  # resolution of the flat card before it is laid into the frame
+_CELL_PX = 8  # resolution of the flat card before it is drawn into the frame
 _SENSOR_NOISE = 3.0  # standard deviation, of 255
 
 
 class FrameRenderer:
-    """Renders frames of one size. Scenes are painted once and remembered, so that painting keeps up with reading."""
+    """Renders frames of one size. Scenes are rendered once and cached, so that rendering is as fast as decoding."""
 
     def __init__(self, width: int, height: int, seed: int = 1) -> None:
         self._width = width
@@ -27,7 +27,7 @@ class FrameRenderer:
         self._scenes: dict[tuple[bytes, ...], list[Luma]] = {}
 
     def render(self, codes: Sequence[bytes], number: int) -> Luma:
-        """uint8 (height, width); frame `number` of the scene in which these codes are held up. Do not write to it."""
+        """uint8 (height, width): frame `number` of the scene with these codes. The caller must not write to it."""
         key = tuple(codes)
         if key not in self._scenes:
             self._scenes[key] = [self._render_scene(key, pose) for pose in range(_FRAMES_PER_SCENE)]
@@ -46,7 +46,7 @@ class FrameRenderer:
         across = np.linspace(70, 130, self._width, dtype=np.float32)[None, :]
         down = np.linspace(20, -25, self._height, dtype=np.float32)[:, None]
         hall: NDArray[np.float32] = np.ascontiguousarray(across + down)
-        for _ in range(14):  # door frames, shelves, people far off
+        for _ in range(14):  # door frames, shelves, distant people
             x, y = int(self._rng.integers(self._width)), int(self._rng.integers(self._height))
             wide, high = int(self._rng.integers(20, 240)), int(self._rng.integers(40, 400))
             cv2.rectangle(
@@ -58,7 +58,7 @@ class FrameRenderer:
     def _draw_card(
         self, frame: NDArray[np.float32], card: Luma, centre: float, share: float, rng: np.random.Generator
     ) -> None:
-        """Warp the flat card into the frame: turned a little, leaning back a little, in its share of the width."""
+        """Draw the flat card into the frame, slightly rotated and tilted, in its share of the width."""
         side = min(0.62 * self._height, 0.8 * share * self._width) * float(rng.uniform(0.85, 1.0))
         middle = np.array([centre * self._width, 0.5 * self._height]) + rng.uniform(-12, 12, 2)
         turn, lean = np.deg2rad(rng.uniform(-12, 12)), float(rng.uniform(0.0, 0.12))
@@ -76,7 +76,7 @@ class FrameRenderer:
 
 
 def render_card(code: bytes) -> Luma:
-    """A card seen straight on, uint8 (side, side): the QR code, level M, with its quiet zone on white."""
+    """A card seen straight on, uint8 (side, side): the QR code at level M with its quiet zone on white."""
     symbol = segno.make(code, error="m", boost_error=False, micro=False)
     modules = np.array([[bool(value) for value in row] for row in symbol.matrix])
     quiet = np.pad(~modules, _QUIET_MODULES, constant_values=True)

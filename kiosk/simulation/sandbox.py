@@ -1,4 +1,4 @@
-"""Scratch premises: a folder with keys, signed lists and a configuration, as an installer would leave it, gone afterwards."""
+"""A temporary folder with keys, signed lists and a configuration, as the installer makes them."""
 
 import contextlib
 import os
@@ -57,7 +57,7 @@ port = 0
 
 @dataclass(frozen=True, slots=True)
 class Sandbox:
-    """Where everything lies."""
+    """Paths of all files of the sandbox."""
 
     folder: Path
     samples: SampleData
@@ -79,7 +79,7 @@ class Sandbox:
 
     @property
     def frame_socket(self) -> Path:
-        """Where the stage serves frames."""
+        """Where the frame server listens."""
         return self.folder / "stage.sock"
 
     @property
@@ -100,7 +100,7 @@ class Sandbox:
         window_s: float = 8.0,
         trust: tuple[Path, Path] | None = None,
     ) -> None:
-        """Write keys, lists and configuration. `trust`: somebody's own trust list and root key instead of the world's."""
+        """Write keys, lists and configuration. `trust`: another trust list and its root key instead of the sample ones."""
         centre_key = X25519PrivateKey.generate()
         pem = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         self._write_private("centre-private.pem", centre_key.private_bytes(*pem))
@@ -131,19 +131,19 @@ class Sandbox:
 
 @contextlib.contextmanager
 def temporary_sandbox(**options: object) -> Iterator[Sandbox]:
-    """Furnished premises in a folder of their own, removed at the end."""
+    """A sandbox with all its files, removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="entrance-kiosk-"))
     try:
-        premises = Sandbox(folder, make_sample_data(datetime.now(UTC)))
-        premises.write_files(**options)  # type: ignore[arg-type]  # passed through as they are
-        yield premises
+        sandbox = Sandbox(folder, make_sample_data(datetime.now(UTC)))
+        sandbox.write_files(**options)  # type: ignore[arg-type]  # passed through unchanged
+        yield sandbox
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextlib.contextmanager
 def signals_as_interrupts() -> Iterator[None]:
-    """SIGTERM and SIGHUP unwind like Ctrl-C, so that nothing is left behind when a terminal is closed."""
+    """Handle SIGTERM and SIGHUP like Ctrl-C, so that no process remains when a terminal is closed."""
 
     def unwind(_number: int, _frame: object) -> None:
         raise KeyboardInterrupt

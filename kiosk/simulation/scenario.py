@@ -1,7 +1,7 @@
-"""The stage in front of the synthetic camera: who stands there in which frame, and for how long.
+"""The scenario in front of the synthetic camera: which visitor is in which frame, and for how long.
 
-A stage hands out numbered turns, so that a decision (which names the frame it was made on) can be traced to the visitor who caused
-it, whatever died and was restarted in between.
+Turns are numbered in frames, so that a decision (which names its frame) can be traced to the visitor who caused it, even if a
+process was restarted in between.
 """
 
 import threading
@@ -13,22 +13,22 @@ from kiosk.core.model import Direction, Outcome, Reason
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Somebody synthetic who holds something up."""
+    """A synthetic person who shows codes."""
 
     vi: str
     en: str
-    """Who it is, in words, for the terminal view."""
+    """Description for the terminal view."""
     codes: tuple[bytes, ...] = field(repr=False, default=())
     expected: tuple[Outcome, Reason] | None = None
-    """The answer that should follow; None: no new answer at all."""
+    """Expected decision. None: no new decision."""
     direction: Direction | None = None
     absent_before_s: float = 0.0
-    """How long nobody stands there before."""
+    """How long the view is empty before this visitor."""
 
 
 @dataclass(slots=True)
 class VisitorTurn:
-    """One visitor's time on the stage, in frame numbers."""
+    """The frames in which one visitor is in view."""
 
     visitor: Visitor
     first_frame: int
@@ -46,15 +46,15 @@ class ScenarioTiming:
 
     frames_per_s: float
     min_frames: int
-    """Everybody stays at least this long."""
+    """Each visitor stays at least this long."""
     max_wait_frames: int
-    """Who expects an answer goes away without one after this long."""
+    """A visitor who expects a decision leaves without one after this time."""
     gap_frames: int
-    """Nobody in view between two visitors."""
+    """Length of the empty view between two visitors."""
 
 
 class Scenario:
-    """Plays a queue of visitors, once or for ever. Safe from several threads."""
+    """Plays a list of visitors once or repeatedly. Any thread."""
 
     def __init__(self, visitors: Sequence[Visitor], timing: ScenarioTiming, *, loop: bool) -> None:
         self._visitors = list(visitors)
@@ -74,18 +74,18 @@ class Scenario:
 
     @property
     def is_finished(self) -> bool:
-        """The queue was played and the last visitor has left."""
+        """All visitors were played and the last one has left."""
         with self._lock:
             return not self._loop and self._next_visitor >= len(self._visitors) and self._current_turn() is None
 
     def current_visitor(self) -> Visitor | None:
-        """Who stands there now."""
+        """The visitor in view now, or None."""
         with self._lock:
             turn = self._current_turn()
             return turn.visitor if turn else None
 
     def next_frame(self) -> tuple[int, Visitor | None]:
-        """Number the next frame and say who is in it."""
+        """The next frame number and the visitor in it."""
         with self._lock:
             self._frame += 1
             turn = self._current_turn()
@@ -98,7 +98,7 @@ class Scenario:
             return self._frame, turn.visitor if turn else None
 
     def record_answer(self, frame: int) -> VisitorTurn | None:
-        """The kiosk answered on this frame: whose turn was it?"""
+        """Report the kiosk's decision on this frame. Returns the turn that it belongs to."""
         with self._lock:
             turn = next((turn for turn in reversed(self._turns) if turn.contains(frame)), None)
             if turn:

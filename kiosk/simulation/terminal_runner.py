@@ -1,4 +1,4 @@
-"""Shows a demonstration in the terminal: a live view where somebody watches, a line an answer where nobody does."""
+"""Shows a demo in the terminal: a live view in a terminal, one line per decision otherwise."""
 
 import os
 import time
@@ -15,12 +15,12 @@ from mqtt.centre.ingest.ledger import LedgerCounts, read_counts
 
 DECISION_SHOWN_S = 2.5
 DRAW_INTERVAL_S = 0.1
-NO_VISITOR = ("Chưa có ai", "nobody")
-UNKNOWN_VISITOR = ("Người trước camera", "whoever stands before the camera")
+NO_VISITOR = ("Chưa có ai", "no visitor")
+UNKNOWN_VISITOR = ("Người trước camera", "the person at the camera")
 
 
 def run_in_terminal(demo: Demo, console: Console, *, once: bool) -> RenderableType | None:
-    """Play it: once to its end, or until Ctrl-C (KeyboardInterrupt). Returns the last view in which somebody was answered."""
+    """Play the demo once, or until Ctrl-C (KeyboardInterrupt). Returns the last view that shows a decision."""
     screen = _TerminalScreen(demo)
     if once and console.quiet:
         demo.run_once()
@@ -47,7 +47,7 @@ def _run_forever(demo: Demo, refresh: Callable[[dict[str, Any] | None], None]) -
 
 
 def save_svg(view: RenderableType, target: Path) -> None:
-    """Save a view as an SVG picture of a terminal."""
+    """Save a view as an SVG image of a terminal."""
     with open(os.devnull, "w", encoding="utf-8") as nowhere:  # noqa: PTH123  a device, not a path of ours
         console = Console(record=True, width=118, file=nowhere, force_terminal=True)
         console.print(view)
@@ -55,7 +55,7 @@ def save_svg(view: RenderableType, target: Path) -> None:
 
 
 class _TerminalScreen:
-    """Puts the status, the stage and the centre's counts together."""
+    """Combines the status, the scenario and the centre's counts."""
 
     def __init__(self, demo: Demo) -> None:
         self._demo = demo
@@ -64,14 +64,14 @@ class _TerminalScreen:
         self._newest = 0
         self._newest_s = 0.0
         self.last_decision_view: RenderableType | None = None
-        """The last view in which the lamp answered somebody at the gate."""
+        """The last view in which the lamp shows a decision."""
 
     def needs_redraw(self) -> bool:
-        """Ten pictures a second are enough for an eye."""
+        """Ten frames per second look smooth."""
         return time.monotonic() - self._drawn_s >= DRAW_INTERVAL_S
 
     def render(self, found: dict[str, Any] | None) -> RenderableType:
-        """One picture."""
+        """Render one view."""
         self._drawn_s = time.monotonic()
         self._counts = read_counts(self._demo.sandbox.centre_database)
         scene = self._state(found)
@@ -109,6 +109,6 @@ class _TerminalScreen:
         return (visitor.vi, visitor.en) if visitor else NO_VISITOR
 
     def _row(self, shown: dict[str, Any]) -> TerminalRow:
-        turn = next((turn for turn in reversed(self._demo.scenario.turns) if turn.contains(shown["frame"])), None)
+        turn = next((turn for turn in reversed(self._demo.scenario.turns) if turn.contains(shown["frame_number"])), None)
         who = (turn.visitor.vi, turn.visitor.en) if turn else UNKNOWN_VISITOR
         return TerminalRow(*who, shown["outcome"], shown["reason"], shown["direction"], shown["latency_ms"])

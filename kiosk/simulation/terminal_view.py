@@ -1,4 +1,4 @@
-"""The live terminal view of a demonstration: who stands at the gate, what the lamp says and why, and where the records are."""
+"""The terminal view of a demo: the visitor, the lamp with its reason, and where the events are."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from kiosk.core.model import DeviceState, Outcome, Reason
 
 @dataclass(frozen=True, slots=True)
 class TerminalRow:
-    """One answer, in words."""
+    """One decision in words."""
 
     visitor_vi: str
     visitor_en: str
@@ -27,16 +27,16 @@ class TerminalRow:
 
 @dataclass(frozen=True, slots=True)
 class TerminalState:
-    """All that the view shows, at one moment."""
+    """All data of the view at one moment."""
 
     visitor_vi: str
     visitor_en: str
     state: str
-    """The daemon's state, or an empty string while it does not answer."""
+    """The daemon's state, or an empty string while it does not respond."""
     rows: Sequence[TerminalRow]
-    """The last answers, newest last."""
+    """Newest last."""
     is_decision_shown: bool
-    """The newest answer is still on the lamp."""
+    """The newest decision is still on the lamp."""
     recorded: int
     pending: int
     received: int
@@ -102,7 +102,7 @@ def _decisions(rows: Sequence[TerminalRow]) -> RenderableType:
     table = Table(expand=True, box=None, header_style="dim")
     for heading, ratio in (("", 0), ("Ai · who", 3), ("Vì sao · why", 4), ("Hướng · way", 1), ("ms", 0)):
         table.add_column(heading, ratio=ratio or None, justify="right" if heading == "ms" else "left")
-    for line in reversed(rows[-6:]):  # the newest on top; older ones may fall off below
+    for line in reversed(rows[-6:]):  # newest on top; older ones are cut off below
         shape, _, style = _LAMPS[line.outcome]
         sentence = messages.REASON_TEXTS[Reason(line.reason)]
         table.add_row(

@@ -1,1 +1,1 @@
-"""The operating system around the daemon: clock, systemd, logs, locks."""
+"""The operating system around the daemon: files, clock, systemd, logs, locks, languages."""

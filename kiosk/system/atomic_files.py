@@ -62,7 +62,7 @@ def sync_folder(folder: Path) -> None:
 
 
 def update_file(path: Path, content: bytes, mode: int = 0o644) -> bool:
-    """`write_file` where the content differs. Makes the folder where it is missing. False where nothing had to change."""
+    """Write the file if its content differs. Makes its folder if it is missing. False if nothing changed."""
     if path.is_file() and not path.is_symlink() and path.read_bytes() == content:
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +76,7 @@ def write_json(path: Path, value: Any) -> None:
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """A JSON object, or None where there is none. Raises OSError, except for a file that does not exist."""
+    """A JSON object, or None if there is none. Raises OSError, except for a missing file."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError, json.JSONDecodeError, UnicodeDecodeError):
@@ -85,7 +85,7 @@ def read_json(path: Path) -> dict[str, Any] | None:
 
 
 def write_link(path: Path, target: str) -> bool:
-    """Make `path` a symbolic link to `target` by one rename. False where it was that link already."""
+    """Make `path` a symbolic link to `target` by one rename. False if it was that link already."""
     if path.is_symlink() and os.readlink(path) == target:  # noqa: PTH115  compared as text, without resolving it
         return False
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -98,7 +98,7 @@ def write_link(path: Path, target: str) -> bool:
 
 
 def remove_file(path: Path) -> bool:
-    """Delete a file or link. It stays deleted after a power cut. False where there was none."""
+    """Delete a file or link. It stays deleted after a power cut. False if there was none."""
     if not path.is_symlink() and not path.exists():
         return False
     path.unlink()
@@ -107,7 +107,7 @@ def remove_file(path: Path) -> bool:
 
 
 def remove_tree(folder: Path) -> None:
-    """Delete a folder with all its content, where it exists."""
+    """Delete a folder with all its content, if it exists."""
     if folder.exists():
         shutil.rmtree(folder)
 
@@ -115,11 +115,11 @@ def remove_tree(folder: Path) -> None:
 def sync_file_system(folder: Path) -> None:
     """Write the whole file system of `folder` to the disk. For thousands of files this is cheaper than an fsync each.
 
-    By coreutils, because Python has no syncfs(2). sync(2) would wait for every other disk as well.
+    By coreutils, because Python has no syncfs(2). sync(2) would also wait for all other disks.
     """
     subprocess.run(["sync", "--file-system", str(folder)], check=True)
 
 
 def _draft_path(path: Path) -> Path:
-    """Beside the file, because rename(2) needs one file system; one name per thread of the machine."""
+    """In the same folder, because rename(2) needs one file system. The thread id makes the name unique."""
     return path.with_name(f".{path.name}.{threading.get_native_id()}.new")

@@ -1,7 +1,7 @@
-"""Logging of the processes: to stderr, and the last lines for the pages. The daemon keeps them in a small file in memory.
+"""The last log lines for the web UI: the daemon's in small files in memory, the web UI's own in its process.
 
-Bounded on every side, and never on the memory card (docs/decisions/0036). What may be in a line is what may be in the journal:
-nobody's data (law 2).
+Their size is limited, and they are never on the SD card (docs/decisions/0036). A line may contain what the journal may contain:
+no personal data.
 """
 
 import json
@@ -17,9 +17,9 @@ from pathlib import Path
 
 LOG_FILE, PREVIOUS_LOG_FILE = "log.jsonl", "log.1.jsonl"
 MAX_FILE_BYTES = 128 * 1024
-"""Of the file, and of the one before it: together some thousand lines."""
+"""Of the file and of the previous one. Together they hold about a thousand lines."""
 MAX_TEXT_CHARS = 2_000
-"""Characters of one line; what is cut off is counted."""
+"""Characters per line. The number of cut characters is appended."""
 RECENT_LINES = 500
 
 
@@ -32,28 +32,27 @@ class LogLine:
     level: str
     """`DEBUG`, `INFO`, `WARNING`, `ERROR` or `CRITICAL`."""
     logger: str
-    """Name of the logger."""
     text: str
 
 
 def configure_logging(level: int = logging.INFO) -> None:
-    """Log to stderr, with the time only where the journal does not add its own. For a long-running command."""
+    """Log to stderr, with a time only if the journal does not add one. For long-running commands."""
     in_journal = "JOURNAL_STREAM" in os.environ  # systemd.exec(5): stderr goes to the journal
     form = "%(levelname)s %(name)s: %(message)s" if in_journal else "%(asctime)s %(levelname)s %(name)s: %(message)s"
     logging.basicConfig(level=level, stream=sys.stderr, format=form, force=True)
 
 
 class LogFileHandler(logging.Handler):
-    """Keeps the last lines in two files of bounded size in `run_dir`. What it cannot write it counts; any thread."""
+    """Keeps the last lines in two files of limited size in `run_dir`. Counts lines that it cannot write. Any thread."""
 
     def __init__(self, run_dir: Path) -> None:
         super().__init__()
         self._path = run_dir / LOG_FILE
         self.lost_lines = 0
-        """Lines that were not written: the folder is full, or gone."""
+        """Lines that were not written because the folder is full or missing."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write it; a full folder in memory must trouble nobody at the gate."""
+        """Write the line. Errors are only counted: a full folder in memory must not disturb the gate."""
         line = json.dumps(asdict(_format_line(record, self.format(record)))).encode() + b"\n"
         try:
             descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o640)
@@ -70,14 +69,14 @@ class LogFileHandler(logging.Handler):
 
 
 class LogBuffer(logging.Handler):
-    """Keeps the last lines in this process; any thread."""
+    """Keeps the last lines in this process. Any thread."""
 
     def __init__(self) -> None:
         super().__init__()
         self._lines: deque[LogLine] = deque(maxlen=RECENT_LINES)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep it."""
+        """Keep the line."""
         self._lines.append(_format_line(record, self.format(record)))
 
     def tail(self) -> tuple[LogLine, ...]:
@@ -91,7 +90,7 @@ class LogBuffer(logging.Handler):
 
 @contextmanager
 def log_file_handler(run_dir: Path) -> Iterator[None]:
-    """While this lasts, this process' log is kept in `run_dir` as well."""
+    """In this context, this process also logs to files in `run_dir`."""
     file = LogFileHandler(run_dir)
     logging.getLogger().addHandler(file)
     try:
@@ -101,7 +100,7 @@ def log_file_handler(run_dir: Path) -> Iterator[None]:
 
 
 def read_log_tail(run_dir: Path) -> tuple[LogLine, ...]:
-    """What a daemon kept there, of its life before as well, oldest first; what is not a line is left out. Never raises."""
+    """Log lines of the daemon and of its previous run, oldest first. Invalid lines are skipped. Never raises."""
     return tuple(line for name in (PREVIOUS_LOG_FILE, LOG_FILE) for line in _read_lines(run_dir / name))
 
 
@@ -136,5 +135,5 @@ def _format_line(record: logging.LogRecord, text: str) -> LogLine:
 
 
 def _encodable(text: str) -> str:
-    """Lone surrogates (a file name that was not UTF-8) as their numbers."""
+    """Replace lone surrogates (a file name that was not UTF-8) by escapes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -1,4 +1,4 @@
-"""The words for decisions and health checks, from the codes that processes exchange."""
+"""Texts for decisions and health checks, made from the codes that processes exchange."""
 
 from kiosk.core.status import HealthCheck
 from kiosk.system.number_format import format_quantity
@@ -6,13 +6,13 @@ from kiosk.system.translations import Translator
 
 
 def outcome_message(t: Translator, outcome: str, direction: str | None = None) -> str:
-    """What the person at the gate reads and hears: two or three words, on a pass by direction (`Please go in`)."""
+    """What the person at the gate reads: two or three words, for a pass with its direction (`Please go in`)."""
     directed = f"{outcome}.{direction}"
     return t.code("outcome", directed if t.has(f"outcome.{directed}") else outcome)
 
 
 def check_message(t: Translator, check: HealthCheck) -> str:
-    """What a health check found and what to do, with its technical detail in brackets. An unknown check is its code."""
+    """Result of a health check and what to do, with its technical detail in brackets. An unknown check shows its code."""
     msgid = f"check.{check.code}.{check.reason or check.status}"
     value = check_value(t, check)
     text = (
@@ -22,5 +22,5 @@ def check_message(t: Translator, check: HealthCheck) -> str:
 
 
 def check_value(t: Translator, check: HealthCheck) -> str:
-    """The measured value with its unit; empty where the check has none."""
+    """The measured value with its unit. Empty if the check has none."""
     return format_quantity(t, check.value, check.unit)

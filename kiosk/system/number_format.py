@@ -1,4 +1,4 @@
-"""Numbers, durations and measured values as a language writes them."""
+"""Numbers, durations and measured values in the format of a language."""
 
 from kiosk.system.translations import Translator
 
@@ -12,7 +12,7 @@ def format_number(t: Translator, value: float, digits: int = 0) -> str:
 
 
 def format_duration(t: Translator, seconds: float) -> str:
-    """A length of time in its largest fitting unit: `12 giây`, `3 min`, `2 h`."""
+    """A duration in its largest fitting unit: `12 giây`, `3 min`, `2 h`."""
     for size, unit in _DURATION_UNITS:
         if abs(seconds) >= 2 * size:
             return f"{format_number(t, seconds / size)} {t(f'unit.{unit}')}"
@@ -20,7 +20,7 @@ def format_duration(t: Translator, seconds: float) -> str:
 
 
 def format_quantity(t: Translator, value: float | None, unit: str) -> str:
-    """A measured value: seconds as a duration, everything else as a whole number with its unit. Empty without a value."""
+    """A measured value: seconds as a duration, others as a whole number with unit. Empty without a value."""
     if value is None:
         return ""
     if unit == "s":

@@ -1,4 +1,4 @@
-"""The interface to systemd: notifications (sd_notify(3)) and credentials (LoadCredential=). Harmless where there is no systemd."""
+"""The interface to systemd: notifications (sd_notify(3)) and credentials (LoadCredential=). Does nothing without systemd."""
 
 import os
 import socket
@@ -23,10 +23,10 @@ def credential_path(path: Path, environment: Mapping[str, str] = os.environ) -> 
 
 
 class SystemdNotifier:
-    """Sends to the socket that $NOTIFY_SOCKET names; any thread. Without the variable every call does nothing."""
+    """Sends to the socket in $NOTIFY_SOCKET. Any thread. Without this variable all calls do nothing."""
 
     def __init__(self, environment: Mapping[str, str] = os.environ) -> None:
-        """Reads NOTIFY_SOCKET (a path, or `@name` for Linux's abstract sockets) and WATCHDOG_USEC once."""
+        """Reads NOTIFY_SOCKET (a path, or `@name` for an abstract socket) and WATCHDOG_USEC once."""
         name = environment.get("NOTIFY_SOCKET", "")
         self._address = "\0" + name[1:] if name.startswith("@") else name
         usec = environment.get("WATCHDOG_USEC", "")
@@ -35,20 +35,20 @@ class SystemdNotifier:
 
     @property
     def is_enabled(self) -> bool:
-        """Whether there is a systemd that wants to be told."""
+        """Whether systemd expects notifications."""
         return bool(self._address)
 
     @property
     def watchdog_timeout_s(self) -> float | None:
-        """systemd ends a process that has not fed its watchdog for so long; None: there is no watchdog."""
+        """systemd kills a process that sends no watchdog ping for this long. None: no watchdog."""
         return self._watchdog_timeout_s
 
     def notify_ready(self, status: str) -> bool:
-        """The start is over (Type=notify)."""
+        """Startup is complete (Type=notify)."""
         return self._send("READY=1", f"STATUS={_line(status)}")
 
     def ping_watchdog(self) -> bool:
-        """Feed the watchdog."""
+        """Send a watchdog ping."""
         return self._send("WATCHDOG=1")
 
     def set_status(self, text: str) -> bool:
@@ -60,7 +60,7 @@ class SystemdNotifier:
         return self._send("STOPPING=1")
 
     def _send(self, *lines: str) -> bool:
-        """True where the message was handed over. A lost message is not an error (sd_notify(3))."""
+        """True if the message was sent. A lost message is not an error (sd_notify(3))."""
         if not self._address:
             return False
         try:

@@ -1,6 +1,6 @@
-"""What wakes the main thread: a signal from the system or news from another thread, over one self-pipe.
+"""Wakes the main thread: a system signal or another thread writes to a self-pipe.
 
-A threading.Event will not do: `set` from a signal handler deadlocks when the handler interrupts `wait` in the same thread.
+threading.Event cannot be used: `set` in a signal handler deadlocks if the handler interrupts `wait` in the same thread.
 """
 
 import select
@@ -11,7 +11,7 @@ from typing import Self
 
 
 class WakeupPipe:
-    """Made and waited for in the main thread; rung from anywhere. A context manager, so that handlers are put back."""
+    """Created and waited on in the main thread, woken from any thread. A context manager, which restores the signal handlers."""
 
     def __init__(self, stop_signals: tuple[signal.Signals, ...] = (signal.SIGTERM, signal.SIGINT)) -> None:
         self._stop_signals = stop_signals
@@ -36,18 +36,18 @@ class WakeupPipe:
 
     @property
     def stop_requested(self) -> bool:
-        """Somebody sent SIGTERM or pressed Ctrl-C."""
+        """SIGTERM or Ctrl-C was received."""
         return self._stop_requested
 
     def wake(self) -> None:
-        """Wake the waiter; any thread. A full pipe means that it is rung already, a closed one that nobody waits any more."""
+        """Wake the waiting thread. Any thread. Errors are ignored: a full pipe wakes it already, and a closed one has no waiter."""
         try:
             self._writer.send(b"\0")
         except OSError:
             return
 
     def wait(self, timeout_s: float) -> bool:
-        """Wait for a ring, at most `timeout_s`; rings that came together count as one."""
+        """Wait until woken, at most `timeout_s`. Several wakes count as one."""
         ready, _, _ = select.select([self._reader], [], [], max(0.0, timeout_s))
         if ready:
             self._reader.recv(4096)

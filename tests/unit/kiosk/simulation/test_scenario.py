@@ -1,4 +1,4 @@
-"""The stage of synthetic people: who is in which frame."""
+"""The scenario of synthetic people: which visitor is in which frame."""
 
 from kiosk.core.model import Outcome, Reason
 from kiosk.simulation.scenario import Scenario, ScenarioTiming, Visitor
@@ -10,22 +10,22 @@ BINH = Visitor("Bình", "Binh", (b"binh",), (Outcome.FAIL, Reason.EXPIRED))
 
 
 def seen(stage: Scenario, frames: int) -> str:
-    """One letter a frame: who is in it, a dot for nobody."""
+    """One letter per frame: the visitor in it, a dot for none."""
     return "".join((visitor.en[0] if visitor else ".") for _, visitor in (stage.next_frame() for _ in range(frames)))
 
 
-def test_a_visitor_leaves_once_answered_but_not_before_the_hold_is_over() -> None:
+def test_a_visitor_leaves_once_answered_but_not_before_the_minimum_time() -> None:
     stage = Scenario([ANNA, BINH], PACE, loop=False)
     assert seen(stage, 3) == "..A"
     stage.record_answer(3)
     assert seen(stage, 5) == "AA..B"
 
 
-def test_a_visitor_without_an_answer_loses_patience() -> None:
+def test_a_visitor_without_an_answer_leaves_after_the_maximum_wait() -> None:
     assert seen(Scenario([ANNA], PACE, loop=False), 12) == "..AAAAAA...."
 
 
-def test_the_same_one_still_in_view_follows_without_a_gap() -> None:
+def test_the_same_visitor_still_in_view_follows_without_a_gap() -> None:
     stage = Scenario([ANNA, STILL_ANNA, BINH], PACE, loop=False)
     seen(stage, 3)
     stage.record_answer(3)
@@ -44,7 +44,7 @@ def test_an_answer_is_traced_to_the_turn_of_its_frame() -> None:
     assert stage.record_answer(1) is None
 
 
-def test_a_queue_that_does_not_loop_is_over_when_the_last_has_left() -> None:
+def test_a_scenario_without_loop_ends_when_the_last_visitor_has_left() -> None:
     stage = Scenario([BINH], PACE, loop=False)
     seen(stage, 8)
     over_early = stage.is_finished
@@ -53,10 +53,10 @@ def test_a_queue_that_does_not_loop_is_over_when_the_last_has_left() -> None:
     assert stage.current_visitor() is None
 
 
-def test_a_queue_that_loops_begins_again() -> None:
+def test_a_looping_scenario_begins_again() -> None:
     assert seen(Scenario([BINH], PACE, loop=True), 18) == "..BBBBBB..BBBBBB.."
 
 
-def test_somebody_who_comes_later_keeps_the_stage_empty_for_so_long() -> None:
+def test_the_view_stays_empty_before_a_visitor_who_comes_later() -> None:
     late = Visitor("Bình", "Binh", (b"binh",), None, absent_before_s=0.4)
     assert seen(Scenario([ANNA, late], PACE, loop=False), 16) == "..AAAAAA......BB"

@@ -13,10 +13,10 @@ def mode_of(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
-def test_a_file_has_its_old_content_until_the_new_content_is_whole(tmp_path: Path) -> None:
+def test_a_file_has_its_old_content_until_the_new_content_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "f"
     atomic_files.write_file(path, b"old")
-    (tmp_path / ".f.1.new").write_bytes(b"ne")  # what a power cut leaves
+    (tmp_path / ".f.1.new").write_bytes(b"ne")  # left by a power cut
     assert path.read_bytes() == b"old"
     atomic_files.write_file(path, b"new")
     assert path.read_bytes() == b"new"
@@ -56,14 +56,14 @@ def test_readers_never_see_a_part_while_several_threads_write(tmp_path: Path, *,
     assert [each.name for each in tmp_path.iterdir()] == ["f"]
 
 
-def test_the_permissions_are_those_asked_for_whatever_the_file_had(tmp_path: Path) -> None:
+def test_the_permissions_are_the_requested_ones_not_those_of_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "f"
     atomic_files.write_file(path, b"public", mode=0o644)
     atomic_files.write_file(path, b"secret", mode=0o600)
     assert mode_of(path) == 0o600
 
 
-def test_an_update_writes_only_where_the_content_differs(tmp_path: Path) -> None:
+def test_an_update_writes_only_if_the_content_differs(tmp_path: Path) -> None:
     path = tmp_path / "folder/f"
     assert atomic_files.update_file(path, b"one")
     before = path.stat()
@@ -82,7 +82,7 @@ def test_a_link_changes_its_target_by_one_rename(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "{", "\udcff"])
-def test_json_that_is_no_object_counts_as_none(tmp_path: Path, content: str) -> None:
+def test_json_that_is_not_an_object_gives_none(tmp_path: Path, content: str) -> None:
     path = tmp_path / "f.json"
     assert atomic_files.read_json(path) is None
     path.write_text(content, encoding="utf-8", errors="surrogateescape")

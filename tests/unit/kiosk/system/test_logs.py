@@ -1,4 +1,4 @@
-"""The last lines of the log: bounded, whole lines, of the life before as well, and a full disk troubles nobody."""
+"""The last log lines: limited size, whole lines, also of the previous run, and a full disk does not disturb the gate."""
 
 import logging
 import os
@@ -19,7 +19,7 @@ def texts(run_dir: Path) -> list[str]:
     return [line.text for line in logs.read_log_tail(run_dir)]
 
 
-def test_lines_are_kept_in_order_with_time_level_and_place(tmp_path: Path) -> None:
+def test_lines_are_kept_in_order_with_time_level_and_logger(tmp_path: Path) -> None:
     with logs.log_file_handler(tmp_path):
         log.warning("the camera gives %s", "nothing")
     log.warning("after the end")
@@ -28,14 +28,14 @@ def test_lines_are_kept_in_order_with_time_level_and_place(tmp_path: Path) -> No
     assert line.at.endswith("+00:00")
 
 
-def test_a_daemon_that_starts_again_leaves_the_lines_of_its_life_before(tmp_path: Path) -> None:
+def test_after_a_restart_the_lines_of_the_previous_run_are_kept(tmp_path: Path) -> None:
     for text in ("ends by an error", "has started"):
         with logs.log_file_handler(tmp_path):
             log.error(text)
     assert texts(tmp_path) == ["ends by an error", "has started"]
 
 
-def test_however_much_is_logged_the_files_stay_small_and_the_newest_lines_are_there(tmp_path: Path) -> None:
+def test_the_files_stay_small_and_keep_the_newest_lines(tmp_path: Path) -> None:
     with logs.log_file_handler(tmp_path):
         for number in range(3000):
             log.info("line %d %s", number, "x" * 200)
@@ -45,16 +45,16 @@ def test_however_much_is_logged_the_files_stay_small_and_the_newest_lines_are_th
     assert [int(text.split()[1]) for text in kept] == list(range(3000 - len(kept), 3000))
 
 
-def test_a_line_of_64_kb_is_cut_and_says_so(tmp_path: Path) -> None:
+def test_a_line_of_64_kb_is_cut_and_marked(tmp_path: Path) -> None:
     with logs.log_file_handler(tmp_path):
         log.info("x" * 65_536)
     assert texts(tmp_path) == ["x" * MAX_TEXT_CHARS + " … (+63536)"]
 
 
-def test_line_breaks_and_broken_characters_stay_within_their_line(tmp_path: Path) -> None:
+def test_line_breaks_and_invalid_characters_stay_within_their_line(tmp_path: Path) -> None:
     kept = LogFileHandler(
         tmp_path
-    )  # asked directly: pytest would keep the line too, and cannot send half a surrogate to its parent
+    )  # called directly: pytest would keep the line too and cannot send a lone surrogate to its parent
     for text in ("one\ntwo\r\u2028three\udcff", "next"):
         kept.handle(logging.LogRecord("x", logging.INFO, "", 0, text, None, None))
     kept.close()
@@ -70,7 +70,7 @@ def test_a_traceback_is_part_of_its_line(tmp_path: Path) -> None:
     assert "the lens fell off" in texts(tmp_path)[0]
 
 
-def test_a_folder_that_is_full_or_gone_is_counted_and_stops_nobody(tmp_path: Path) -> None:
+def test_lines_that_cannot_be_written_are_only_counted(tmp_path: Path) -> None:
     run_dir = tmp_path / "run"
     run_dir.mkdir()
     (run_dir / LOG_FILE).symlink_to("/dev/full")
@@ -83,7 +83,7 @@ def test_a_folder_that_is_full_or_gone_is_counted_and_stops_nobody(tmp_path: Pat
     assert full.lost_lines == 2
 
 
-def test_the_file_is_not_for_everybody(tmp_path: Path) -> None:
+def test_the_file_is_not_readable_by_other_users(tmp_path: Path) -> None:
     before = os.umask(0o027)  # as the unit sets it
     try:
         with logs.log_file_handler(tmp_path):
@@ -95,7 +95,7 @@ def test_the_file_is_not_for_everybody(tmp_path: Path) -> None:
 
 @given(raw=st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_file_whatever_breaks_the_reading(tmp_path: Path, raw: bytes) -> None:
+def test_no_file_content_raises(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / LOG_FILE).write_bytes(raw)
     assert all(isinstance(line, LogLine) for line in logs.read_log_tail(tmp_path))
 
@@ -104,12 +104,12 @@ def test_no_file_whatever_breaks_the_reading(tmp_path: Path, raw: bytes) -> None
     "raw",
     [b"[" * 100_000, b'{"at": 1, "level": "INFO", "where": "x", "text": "y"}', b'{"at": "x", "level": "INFO"}', b"[]"],
 )
-def test_what_is_not_a_line_is_left_out(tmp_path: Path, raw: bytes) -> None:
+def test_invalid_lines_are_skipped(tmp_path: Path, raw: bytes) -> None:
     (tmp_path / LOG_FILE).write_bytes(raw + b"\n")
     assert logs.read_log_tail(tmp_path) == ()
 
 
-def test_the_page_keeps_its_own_newest_lines() -> None:
+def test_the_log_buffer_keeps_the_newest_lines() -> None:
     recent = LogBuffer()
     for number in range(RECENT_LINES + 5):
         recent.handle(logging.LogRecord("web", logging.INFO, "", 0, f"{number}", None, None))

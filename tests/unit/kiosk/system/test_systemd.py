@@ -1,4 +1,4 @@
-"""Talking to systemd: real datagrams on a real Unix socket."""
+"""Notifications to systemd: real datagrams on a real Unix socket."""
 
 import os
 import socket
@@ -19,7 +19,7 @@ def listener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[s
         yield receiver, name
 
 
-def test_every_message_is_one_datagram(listener: tuple[socket.socket, str]) -> None:
+def test_each_message_is_one_datagram(listener: tuple[socket.socket, str]) -> None:
     receiver, name = listener
     notifier = SystemdNotifier({"NOTIFY_SOCKET": name})
     assert notifier.notify_ready("ready at gate 1")
@@ -37,7 +37,7 @@ def test_without_systemd_nothing_happens() -> None:
     assert notifier.watchdog_timeout_s is None
 
 
-def test_a_socket_that_is_gone_is_no_error(tmp_path: Path) -> None:
+def test_a_missing_socket_is_not_an_error(tmp_path: Path) -> None:
     assert not SystemdNotifier({"NOTIFY_SOCKET": str(tmp_path / "gone")}).ping_watchdog()
 
 

@@ -1,4 +1,4 @@
-"""Messages come from the catalogue of the language, else from the English one, and numbers are written as the language does."""
+"""Messages come from the catalogue of the language, otherwise from the English one. Numbers follow the language."""
 
 import pytest
 
@@ -6,11 +6,11 @@ from kiosk.system.number_format import format_duration, format_number, format_qu
 from kiosk.system.translations import languages, translator
 
 
-def test_every_folder_with_a_catalogue_is_a_language() -> None:
+def test_each_folder_with_a_catalogue_is_a_language() -> None:
     assert languages() == ("en", "vi")
 
 
-def test_a_message_is_read_in_its_language_with_its_values() -> None:
+def test_a_message_is_returned_in_its_language_with_its_values() -> None:
     assert translator("vi")("page.receipt.ago", duration="3 phút") == "3 phút trước"
     assert translator("en")("page.receipt.ago", duration="3 min") == "3 min ago"
 
@@ -26,12 +26,12 @@ def test_plural_forms_follow_the_language() -> None:
     assert translator("vi").plural("quarantine.count", 2, count="2") == "2 bản ghi"
 
 
-def test_a_code_of_a_later_version_stands_for_itself() -> None:
+def test_an_unknown_code_is_returned_unchanged() -> None:
     assert translator("vi").code("kind", "id-card") == "Thẻ căn cước (CCCD)"
     assert translator("vi").code("kind", "palm-print") == "palm-print"
 
 
-def test_numbers_have_the_marks_of_the_language() -> None:
+def test_numbers_have_the_separators_of_the_language() -> None:
     assert format_number(translator("vi"), 1234567.25, 1) == "1.234.567,2"
     assert format_number(translator("en"), 1234567.25, 1) == "1,234,567.2"
 

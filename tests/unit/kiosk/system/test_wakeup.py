@@ -1,4 +1,4 @@
-"""The main thread's doorbell: rings from threads and signals from the system wake it."""
+"""The wakeup pipe: threads and system signals wake the main thread."""
 
 import os
 import signal
@@ -7,41 +7,41 @@ import threading
 from kiosk.system.wakeup import WakeupPipe
 
 
-def test_a_ring_from_another_thread_wakes_the_waiter() -> None:
-    with WakeupPipe() as bell:
-        threading.Thread(target=bell.wake).start()
-        assert bell.wait(10)
+def test_another_thread_wakes_the_waiting_thread() -> None:
+    with WakeupPipe() as pipe:
+        threading.Thread(target=pipe.wake).start()
+        assert pipe.wait(10)
 
 
-def test_without_a_ring_the_wait_ends_when_the_time_is_over() -> None:
-    with WakeupPipe() as bell:
-        assert not bell.wait(0)
+def test_without_a_wake_the_wait_ends_after_the_timeout() -> None:
+    with WakeupPipe() as pipe:
+        assert not pipe.wait(0)
 
 
-def test_many_rings_count_as_one() -> None:
-    with WakeupPipe() as bell:
+def test_several_wakes_count_as_one() -> None:
+    with WakeupPipe() as pipe:
         for _ in range(100):
-            bell.wake()
-        assert bell.wait(0)
-        assert not bell.wait(0)
+            pipe.wake()
+        assert pipe.wait(0)
+        assert not pipe.wait(0)
 
 
 def test_sigterm_wakes_and_is_remembered() -> None:
-    with WakeupPipe() as bell:
-        assert not bell.stop_requested
+    with WakeupPipe() as pipe:
+        assert not pipe.stop_requested
         os.kill(os.getpid(), signal.SIGTERM)
-        assert bell.wait(10)
-        assert bell.stop_requested
+        assert pipe.wait(10)
+        assert pipe.stop_requested
 
 
-def test_afterwards_the_old_handlers_are_back() -> None:
+def test_the_old_signal_handlers_are_restored() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with WakeupPipe():
         assert signal.getsignal(signal.SIGTERM) != before
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_a_ring_after_the_end_harms_nobody() -> None:
-    with WakeupPipe() as bell:
-        late = bell
+def test_a_wake_after_close_does_nothing() -> None:
+    with WakeupPipe() as pipe:
+        late = pipe
     late.wake()
