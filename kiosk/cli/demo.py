@@ -12,6 +12,7 @@ from kiosk.simulation.demo import Demo
 from kiosk.simulation.sandbox import signals_as_interrupts, temporary_sandbox
 from kiosk.simulation.terminal_runner import run_in_terminal, save_svg
 from kiosk.simulation.visitors import fast_timing, slow_timing
+from kiosk.system.translations import in_all_languages
 
 ONCE_FRAMES_PER_S = 60.0
 LIVE_FRAMES_PER_S = 15.0
@@ -58,13 +59,15 @@ def demo(
             camera=camera,
             window_s=1.0 if once else 3.0,
             trust=_absolute(trust),
-            on_start=lambda name: console.print(f"[dim]đang khởi động · starting: {name}[/dim]"),
+            on_start=lambda name: console.print(
+                f"[dim]{' · '.join(in_all_languages('demo.starting', name=name))}[/dim]"
+            ),
         )
         try:
             with played:
                 view = run_in_terminal(played, console, once=once)
         except KeyboardInterrupt:
-            console.print("Kết thúc. · Ended; nothing is left behind.")
+            console.print(" · ".join(in_all_languages("demo.ended")))
             return
         if picture and view:
             save_svg(view, picture)

@@ -86,7 +86,9 @@ def device(site: str, device: str, folder: Path, days: int) -> None:
 
 @pki.command(name="list")
 @folder_option
-@click.option("--within-days", type=int, help="Only certificates that expire this soon. Exit status 1 if there are any.")
+@click.option(
+    "--within-days", type=int, help="Only certificates that expire this soon. Exit status 1 if there are any."
+)
 def list_(folder: Path, within_days: int | None) -> None:
     """What was issued, and until when it is good."""
     found = _open_authority(folder).issued()

@@ -132,15 +132,15 @@ class SpoiledMachine:
 
     def bad(self) -> set[str]:
         """Names of the facts that are not well."""
-        return {fact["name"] for fact in self.status().get("facts", ()) if fact["grade"] != "ok"}
+        return {fact["code"] for fact in self.status().get("checks", ()) if fact["status"] != "pass"}
 
     def knows(self, name: str) -> bool:
         """Whether there is such a fact at all."""
-        return any(fact["name"] == name for fact in self.status().get("facts", ()))
+        return any(fact["code"] == name for fact in self.status().get("checks", ()))
 
     def sentence(self, name: str) -> str:
         """The beginning of what a fact says now, without its value."""
-        (said,) = (fact["en"] for fact in self.status()["facts"] if fact["name"] == name)
+        (said,) = (fact["en"] for fact in self.status()["checks"] if fact["code"] == name)
         return str(said).split(".")[0].split(",")[0].partition(" by ")[0]
 
     def logged(self, words: str) -> int:

@@ -123,13 +123,13 @@ def _until(done: Callable[[], bool], lab: Laboratory) -> None:
 
 def _count(lab: Laboratory, seed: int) -> Verdict:
     with lab.look_into(lab.records) as device:
-        rows = {bytes(row[0]): row for row in device.execute("SELECT id, seq, outcome FROM passage")}
+        rows = {bytes(row[0]): row for row in device.execute("SELECT id, seq, outcome FROM event")}
         aside = {
             bytes(row[0]): bytes(row[1]) == CUTTING or int(row[2]) == REFUSED_BYTES
-            for row in device.execute("SELECT id, pseudonym, code_bytes FROM passage JOIN quarantine USING (seq)")
+            for row in device.execute("SELECT id, pseudonym, code_bytes FROM event JOIN quarantine USING (seq)")
         }
     with lab.look_into(lab.centre_database) as centre:
-        there = Counter(bytes(row[0]) for row in centre.execute("SELECT id FROM passage"))
+        there = Counter(bytes(row[0]) for row in centre.execute("SELECT id FROM event"))
     promised, lights = lab.promised(), lab.lights()
     outcomes = {int(row[1]): str(row[2]) for row in rows.values()}
     broken = [id_ for id_, seq in promised.items() if id_ not in rows or rows[id_][1] != seq]

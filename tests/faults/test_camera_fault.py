@@ -16,8 +16,8 @@ def test_a_fault_of_the_camera_is_shown_told_once_and_heals_by_itself(tmp_path: 
         for cause, cure in ((scenes.unplug, scenes.plug_in), (scenes.hang, scenes.let_go)):
             cause()
             until(lambda: shows(run_dir, "out-of-order"), 20.0)
-            (fact,) = [fact for fact in (read_status(run_dir) or {})["facts"] if fact["name"] == "camera"]
-            assert fact["grade"] == "broken"
+            (fact,) = [fact for fact in (read_status(run_dir) or {})["checks"] if fact["code"] == "camera"]
+            assert fact["status"] == "fail"
             cure()
             until(lambda: shows(run_dir, "ready"), 20.0)
         scenes.fill(lambda _: np.full((HEIGHT, WIDTH), 4, np.uint8))

@@ -58,7 +58,7 @@ def test_a_relay_in_another_programs_hands_is_out_of_order_and_healed_when_it_is
     machine.start()
     until(lambda: shows(machine.run_dir, "out-of-order"), 20.0)
     assert machine.bad() == {"lamps"}
-    until(lambda: machine.logged("its trigger is not oneshot") > 0, 20.0)
+    until(lambda: machine.logged("the trigger is not oneshot") > 0, 20.0)
     machine.hold_relay(held=False)
     until(lambda: shows(machine.run_dir, "ready"), 20.0)
-    assert machine.logged("its trigger is not oneshot") == 1
+    assert machine.logged("the trigger is not oneshot") == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kiosk import config
 from kiosk.cli.acceptance.context import StepResult, StepStatus
-from kiosk.system.translations import languages, translator
+from kiosk.system.translations import in_all_languages
 
 WATCHDOG = "watchdog"
 STEP_NAMES = (
@@ -63,14 +63,13 @@ def write_report(results: Iterable[StepResult], folder: Path, settings: config.S
         encoding="utf-8",
     )
     lines = [f"entrance-kiosk {head['version']}, {head['site']}/{head['device']}, {head['at']}", ""]
-    lines += [f"{_in_all_languages(f'acceptance.status.{row.status}'):<18} {_title(row)}" for row in rows]
+    lines += [f"{_all(f'acceptance.status.{row.status}'):<18} {_title(row)}" for row in rows]
     as_text.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def _title(row: StepResult) -> str:
-    return f"{_in_all_languages(f'acceptance.name.{row.name}')}: {row.detail}"
+    return f"{_all(f'acceptance.name.{row.name}')}: {row.detail}"
 
 
-def _in_all_languages(msgid: str) -> str:
-    """The paper is read by people of either language."""
-    return " / ".join(translator(language)(msgid) for language in reversed(languages()))
+def _all(msgid: str) -> str:
+    return " / ".join(in_all_languages(msgid))

@@ -20,6 +20,7 @@ from kiosk.credentials.issuing import (
     sign_pass,
 )
 from kiosk.credentials.issuing.csv_import import CsvImportError, PassRequest, read_pass_requests
+from kiosk.system.translations import in_all_languages
 
 KEY_YEARS = 1
 TRUST_FILE = "trust-list.cose"
@@ -171,12 +172,9 @@ def _append_register(job: _PrintJob, issued: Iterable[tuple[PassRequest, bytes]]
 
 
 def _print_poster(address: str, label: str, out: Path) -> None:
-    lines = [
-        "Quét mã này khi máy đọc ở cổng không hoạt động.",
-        "Scan this where the reader at the gate is out of order.",
-    ]
+    title, lines = label or in_all_languages("poster.title")[0], in_all_languages("poster.how")
     target = out / "poster.pdf"
-    print_sheets.write_poster(qr_images.make_qr_code(address), label or "Điểm kiểm soát", lines, target)
+    print_sheets.write_poster(qr_images.make_qr_code(address), title, lines, target)
     click.echo(f"Poster: {target}")
 
 

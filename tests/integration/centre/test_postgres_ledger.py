@@ -153,10 +153,10 @@ def events() -> st.SearchStrategy[envelope.AccessCloudEvent]:
         envelope.AccessEventData,
         epoch=st.just(EPOCH),
         seq=st.integers(1, 2**53 - 1),
-        boot=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=64),
+        boot_id=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=64),
         monotonic_s=st.floats(0, 1e12, allow_nan=False),
-        clock=word,
-        result=st.sampled_from(["pass", "fail", "check-again"]),
+        clock_quality=word,
+        outcome=st.sampled_from(["pass", "fail", "check-again"]),
         reason=word,
         direction=st.none() | st.sampled_from(["in", "out"]),
         kind=st.none() | word,
@@ -165,7 +165,7 @@ def events() -> st.SearchStrategy[envelope.AccessCloudEvent]:
         sealed=st.binary(max_size=600).map(b64encode),
         code_bytes=st.integers(0, 1_000_000),
         annuls=st.none() | st.uuids(),
-        grounds=st.none() | word,
+        manual_reason=st.none() | word,
     )
     return st.builds(
         envelope.AccessCloudEvent,

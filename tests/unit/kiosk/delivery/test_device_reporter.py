@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from kiosk.core.model import DeviceState
+from kiosk.core.status import CheckStatus, HealthCheck
 from tests.fakes.data import wire_schema
 from tests.fakes.parts.relay import Bench
 
@@ -63,18 +64,23 @@ def test_the_last_will_says_offline_and_every_connect_says_the_state_anew(bench:
     assert (will.retain, json.loads(will.payload)["state"], json.loads(will.payload)["reason"]) == (
         True,
         "offline",
-        "lost",
+        "connection-lost",
     )
 
 
 def test_health_goes_out_every_minute_and_names_no_person(bench: Bench) -> None:
-    bench.courier.set_health("synchronised", {"disk": "ok", "camera": "warn"})
+    bench.courier.set_health(
+        [HealthCheck("disk", CheckStatus.PASS, 900.0, "MB"), HealthCheck("camera", CheckStatus.WARN, reason="frozen")]
+    )
     bench.commit(2)
     bench.run(150.0)
     messages = bench.broker.on("health")
     assert len(messages) == 3
     wire_schema.check(messages[0].topic, messages[0].payload)
-    assert json.loads(messages[-1].payload)["checks"] == {"disk": "ok", "camera": "warn"}
+    assert json.loads(messages[-1].payload)["checks"] == {
+        "disk": {"status": "pass", "value": 900.0, "unit": "MB", "reason": ""},
+        "camera": {"status": "warn", "value": None, "unit": "", "reason": "frozen"},
+    }
 
 
 def test_a_clean_stop_says_so_and_ends_without_the_will(bench: Bench) -> None:

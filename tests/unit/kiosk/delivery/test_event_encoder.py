@@ -31,7 +31,7 @@ def passages() -> st.SearchStrategy[AccessEvent]:
         id=st.uuids(),
         occurred_at=moments,
         monotonic_s=st.floats(0, 1e12, allow_nan=False),
-        clock=words(ClockQuality),
+        clock_quality=words(ClockQuality),
         outcome=words(Outcome),
         reason=words(Reason),
         direction=st.none() | words(Direction),
@@ -41,7 +41,7 @@ def passages() -> st.SearchStrategy[AccessEvent]:
         sealed=st.binary(max_size=600),
         code_bytes=st.integers(0, 1_000_000),
         annuls=st.none() | st.uuids(),
-        grounds=st.none() | words(ManualReason),
+        manual_reason=st.none() | words(ManualReason),
     )
 
 

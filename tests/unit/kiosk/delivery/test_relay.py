@@ -153,7 +153,7 @@ def test_messages_keep_to_the_brokers_packet_size_and_what_fits_in_none_steps_as
     bench.store.commit(a_passage(21, sealed_bytes=4_000))
     bench.commit(1)
     bench.run(1.0)
-    assert max(len(message.payload) for message in bench.broker.on("passage")) <= 4_000
+    assert max(len(message.payload) for message in bench.broker.on("event")) <= 4_000
     assert bench.seqs() == [*range(1, 21), 22]
     assert bench.store.outbox_status().quarantined == 1
     bench.store.close()

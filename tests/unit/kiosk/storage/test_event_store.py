@@ -198,7 +198,7 @@ def test_a_read_only_database_is_told_in_a_sentence_and_loses_nothing(tmp_path: 
     store._gate_connection.execute("PRAGMA query_only = 1")
     with pytest.raises(StoreError, match="could not be committed"):
         store.commit(a_passage(2))
-    with pytest.raises(StoreError, match="still takes no record"):
+    with pytest.raises(StoreError, match="still not writable"):
         store.check_writable()
     store._gate_connection.execute("PRAGMA query_only = 0")
     store.check_writable()
@@ -210,7 +210,7 @@ def test_a_file_that_is_no_database_is_refused_in_a_sentence_and_left_as_it_was(
     path = tmp_path / "p.db"
     path.write_bytes(b"a letter to the ward, not a database\n" * 100)
     before = path.read_bytes()
-    with pytest.raises(IncompatibleDatabaseError, match="is not a passage database"):
+    with pytest.raises(IncompatibleDatabaseError, match="is not a database of this program"):
         SqliteEventStore(path)
     assert path.read_bytes() == before
 

@@ -81,7 +81,7 @@ def test_at_the_most_rows_history_goes_first(tmp_path: Path) -> None:
 def test_when_only_undelivered_passages_are_left_nothing_more_is_taken_and_nothing_is_dropped(tmp_path: Path) -> None:
     store = SqliteEventStore(tmp_path / "p.db", limits=RetentionLimits(max_rows=100))
     store.commit_all([a_passage(number) for number in range(1, 101)])
-    with pytest.raises(StoreError, match="100 passages wait for the centre"):
+    with pytest.raises(StoreError, match="100 events wait for the centre"):
         store.commit(a_passage(101))
     assert tend(store) == 0
     assert (store.backlog_size(), store.newest_seq) == (100, 100)
@@ -146,7 +146,7 @@ def test_a_damaged_database_is_set_aside_and_the_gate_opens(tmp_path: Path, capl
     assert store.epoch != epoch
     assert store.commit(a_passage(1)).seq == 1
     assert store.notices()[0].detail == store.corrupt_file.name
-    assert "recording goes on in a new one" in caplog.text
+    assert "A new database was started" in caplog.text
     store.close()
 
 
@@ -293,7 +293,7 @@ def test_damage_among_old_records_is_found_by_whoever_reads_them_and_mended_at_t
         assert store.corrupt_file is None
         with pytest.raises(StoreError, match="malformed"):
             store.pending(0, 3000)
-        with pytest.raises(StoreError, match="is damaged"):
+        with pytest.raises(StoreError, match="is corrupt"):
             store.commit(a_passage(2001))
         with pytest.raises(StoreCorruptError):
             store.check_writable()

@@ -222,7 +222,7 @@ def test_the_wrong_key_opens_nothing_and_is_audited_all_the_same(
         "--requested-by", "somebody", "--reason", "case 17/2026, contacts",
     )  # fmt: skip
     assert json.loads(done.output)["subject"] is None
-    assert "sealed to key" in json.loads(done.output)["trouble"]
+    assert "sealed to key" in json.loads(done.output)["error"]
     assert len(audit(centre_file)) == 1
 
 

@@ -69,7 +69,7 @@ class Desk:
         diary = self.diary
 
         class Noting(FakeConnection):
-            def confirm(self, incoming: IncomingMessage) -> None:
+            def acknowledge(self, incoming: IncomingMessage) -> None:
                 diary.append("puback")
 
             def publish(self, message: OutgoingMessage) -> int:
@@ -163,7 +163,7 @@ def test_a_receipt_says_what_is_there_and_what_is_refused(desk: Desk) -> None:
     desk.hand_in(GATE.topic(TopicKind.EVENT), payload)
     receipt = desk.receipts()[0]
     assert (receipt.epoch, receipt.up_to_seq, receipt.ranges) == (EPOCH, 2, ((5, 5),))
-    assert [(str(one.id), one.reason) for one in receipt.rejected] == [(bad["id"], "bad-data-result")]
+    assert [(str(one.id), one.reason) for one in receipt.rejected] == [(bad["id"], "bad-data-outcome")]
 
 
 def test_a_doubled_passage_is_answered_too_so_that_its_device_can_let_go(desk: Desk) -> None:

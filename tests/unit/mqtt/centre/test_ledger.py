@@ -135,7 +135,7 @@ def test_retention_deletes_what_came_before_a_day_and_keeps_the_count_of_numbers
 ) -> None:
     ledger.record([arrival([1, 2, 3])])
     assert ledger.delete_before(AT.date()) == []
-    assert ledger.delete_before((AT + timedelta(days=1)).date()) == ["3 passages"]
+    assert ledger.delete_before((AT + timedelta(days=1)).date()) == ["3 events"]
     assert ledger.record([arrival([4])])[StreamKey(GATE, EPOCH)].up_to == 4, "deleted is not missing"
     assert read_counts(centre_file).missing == 0
 
