@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 from kiosk.config import Settings
 from kiosk.core.ports import KioskError
-from web_ui.i18n.formatting import Language
 
 DEFAULT_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
@@ -24,7 +23,7 @@ class WebSettings:
     """The daemon's run directory, with its status file."""
     database: Path | None = None
     """The daemon's passages; None: the page does without."""
-    language: Language = "vi"
+    language: str = "vi"
     """For a browser that asks for neither."""
     zone: tzinfo = DEFAULT_ZONE
     host: str = "127.0.0.1"

@@ -131,7 +131,9 @@ class Demo:
         ends_s = time.monotonic() + BACKLOG_TIMEOUT_S
         while (found := self.poll()) is None or found["outbox"]["backlog_size"] > 0:
             if time.monotonic() > ends_s:
-                raise KioskError(f"the backlog was not delivered: {found['outbox'] if found else 'the kiosk does not respond'}")
+                raise KioskError(
+                    f"the backlog was not delivered: {found['outbox'] if found else 'the kiosk does not respond'}"
+                )
 
     def check_result(self) -> DemoResult:
         """Compare scenario, decisions and both databases."""

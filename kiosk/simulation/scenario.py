@@ -15,9 +15,8 @@ from kiosk.core.model import Direction, Outcome, Reason
 class Visitor:
     """A synthetic person who shows codes."""
 
-    vi: str
-    en: str
-    """Description for the terminal view."""
+    description: str
+    """Message `demo.visitor.DESCRIPTION` of the catalogues, for the terminal view."""
     codes: tuple[bytes, ...] = field(repr=False, default=())
     expected: tuple[Outcome, Reason] | None = None
     """Expected decision. None: no new decision."""

@@ -10,13 +10,12 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from kiosk.simulation.demo import Demo
-from kiosk.simulation.terminal_view import TerminalRow, TerminalState, render_view
+from kiosk.simulation.terminal_view import NO_RESPONSE, TerminalRow, TerminalState, render_view
 from mqtt.centre.ingest.ledger import LedgerCounts, read_counts
 
 DECISION_SHOWN_S = 2.5
 DRAW_INTERVAL_S = 0.1
-NO_VISITOR = ("Chưa có ai", "no visitor")
-UNKNOWN_VISITOR = ("Người trước camera", "the person at the camera")
+NO_VISITOR, UNKNOWN_VISITOR = "none", "unknown"
 
 
 def run_in_terminal(demo: Demo, console: Console, *, once: bool) -> RenderableType | None:
@@ -86,11 +85,9 @@ class _TerminalScreen:
         number = shown[-1]["number"] if shown else 0
         if number != self._newest:
             self._newest, self._newest_s = number, time.monotonic()
-        person = self._visitor_words()
         return TerminalState(
-            visitor_vi=person[0],
-            visitor_en=person[1],
-            state=found["state"] if found else "",
+            visitor=self._visitor(),
+            state=found["state"] if found else NO_RESPONSE,
             rows=[self._row(each) for each in shown],
             is_decision_shown=bool(shown) and time.monotonic() - self._newest_s < DECISION_SHOWN_S,
             recorded=found["seq"] if found else 0,
@@ -102,13 +99,15 @@ class _TerminalScreen:
             log_folder=str(self._demo.sandbox.folder),
         )
 
-    def _visitor_words(self) -> tuple[str, str]:
+    def _visitor(self) -> str:
         if not self._demo.scenario.turns and not self._demo.is_simulated:
             return UNKNOWN_VISITOR
         visitor = self._demo.scenario.current_visitor()
-        return (visitor.vi, visitor.en) if visitor else NO_VISITOR
+        return visitor.description if visitor else NO_VISITOR
 
     def _row(self, shown: dict[str, Any]) -> TerminalRow:
-        turn = next((turn for turn in reversed(self._demo.scenario.turns) if turn.contains(shown["frame_number"])), None)
-        who = (turn.visitor.vi, turn.visitor.en) if turn else UNKNOWN_VISITOR
-        return TerminalRow(*who, shown["outcome"], shown["reason"], shown["direction"], shown["latency_ms"])
+        turn = next(
+            (turn for turn in reversed(self._demo.scenario.turns) if turn.contains(shown["frame_number"])), None
+        )
+        visitor = turn.visitor.description if turn else UNKNOWN_VISITOR
+        return TerminalRow(visitor, shown["outcome"], shown["reason"], shown["direction"], shown["latency_ms"])

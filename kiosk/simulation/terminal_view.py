@@ -9,30 +9,32 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from kiosk.core import messages
-from kiosk.core.model import DeviceState, Outcome, Reason
+from kiosk.core.model import DeviceState, Outcome
+from kiosk.system.translations import in_all_languages
+
+NO_RESPONSE = "no-response"
 
 
 @dataclass(frozen=True, slots=True)
 class TerminalRow:
     """One decision in words."""
 
-    visitor_vi: str
-    visitor_en: str
+    visitor: str
+    """Message `demo.visitor.VISITOR` of the catalogues."""
     outcome: str
     reason: str
     direction: str | None
-    took_ms: float
+    latency_ms: float
 
 
 @dataclass(frozen=True, slots=True)
 class TerminalState:
     """All data of the view at one moment."""
 
-    visitor_vi: str
-    visitor_en: str
+    visitor: str
+    """Message `demo.visitor.VISITOR` of the catalogues."""
     state: str
-    """The daemon's state, or an empty string while it does not respond."""
+    """The daemon's state, or NO_RESPONSE."""
     rows: Sequence[TerminalRow]
     """Newest last."""
     is_decision_shown: bool
@@ -46,17 +48,17 @@ class TerminalState:
     log_folder: str
 
 
-_LAMPS: dict[str, tuple[str, str, str]] = {  # shape, word, colour: never colour alone
-    Outcome.PASS.value: ("✔", "MỜI QUA · PASS", "black on green"),
-    Outcome.FAIL.value: ("✖", "KHÔNG ĐƯỢC QUA · STOP", "white on red"),
-    Outcome.CHECK_AGAIN.value: ("●", "XEM LẠI · LOOK AGAIN", "black on yellow"),
-    DeviceState.READY.value: ("○", "SẴN SÀNG · READY", "green"),
-    DeviceState.DEGRADED.value: ("◐", "SẴN SÀNG, CẦN XEM · READY, NEEDS CARE", "yellow"),
-    DeviceState.STARTING.value: ("…", "ĐANG KHỞI ĐỘNG · STARTING", "cyan"),
-    DeviceState.OUT_OF_ORDER.value: ("⚠", "HỎNG · OUT OF ORDER", "white on red"),
-    "": ("?", "KHÔNG TRẢ LỜI · NO ANSWER FROM THE KIOSK", "white on red"),
+_LAMPS: dict[str, tuple[str, str]] = {  # shape and colour: never colour alone
+    Outcome.PASS.value: ("✔", "black on green"),
+    Outcome.FAIL.value: ("✖", "white on red"),
+    Outcome.CHECK_AGAIN.value: ("●", "black on yellow"),
+    DeviceState.READY.value: ("○", "green"),
+    DeviceState.DEGRADED.value: ("◐", "yellow"),
+    DeviceState.STARTING.value: ("…", "cyan"),
+    DeviceState.OUT_OF_ORDER.value: ("⚠", "white on red"),
+    NO_RESPONSE: ("?", "white on red"),
 }
-_ARROWS = {"in": "→ vào · in", "out": "← ra · out"}
+_ARROWS = {"in": "→", "out": "←"}
 
 
 def render_view(state: TerminalState) -> RenderableType:
@@ -66,50 +68,60 @@ def render_view(state: TerminalState) -> RenderableType:
     top.add_column(ratio=1)
     top.add_row(_gate(state), _records(state))
     foot = Text.assemble(
-        (" Trang · page: ", "dim"),
+        (f" {_both('page')}: ", "dim"),
         (state.page_url, f"link {state.page_url}"),
-        (f"    Ctrl-C: dừng · stop    log: {state.log_folder}", "dim"),
+        (f"    Ctrl-C: {_both('stop')}    log: {state.log_folder}", "dim"),
     )
     return Group(top, _decisions(state.rows), foot)
+
+
+def _both(msgid: str) -> str:
+    return " · ".join(in_all_languages(f"demo.{msgid}"))
 
 
 def _gate(state: TerminalState) -> RenderableType:
     newest = state.rows[-1] if state.rows else None
     shown = newest.outcome if newest and state.is_decision_shown else state.state
-    shape, word, style = _LAMPS[shown]
-    lamp = Align.center(Text(f"  {shape}  {word}  ", style=f"bold {style}"))
-    person = Text.assemble(("Trước cổng · At the gate\n", "dim"), (f"{state.visitor_vi}\n", "bold"), state.visitor_en)
+    shape, style = _LAMPS[shown]
+    lamp = Align.center(Text(f"  {shape}  {_both(f'lamp.{shown}')}  ", style=f"bold {style}"))
+    first, *others = in_all_languages(f"demo.visitor.{state.visitor}")
+    visitor = Text.assemble((f"{_both('at-gate')}\n", "dim"), (f"{first}\n", "bold"), "\n".join(others))
     why = Text("\n")
     if newest and state.is_decision_shown:
-        sentence = messages.REASON_TEXTS[Reason(newest.reason)]
-        why = Text.assemble((sentence.vi, "bold"), f"\n{sentence.en}")
-    return Panel(Group(person, Text(), lamp, Text(), why), title="Cổng · Gate", height=12)
+        first, *others = in_all_languages(f"reason.{newest.reason}")
+        why = Text.assemble((first, "bold"), *(f"\n{other}" for other in others))
+    return Panel(Group(visitor, Text(), lamp, Text(), why), title=_both("gate"), height=12)
 
 
 def _records(state: TerminalState) -> RenderableType:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim")
     table.add_column(justify="right", style="bold")
-    table.add_row("Lượt đã ghi · passages on disk", str(state.recorded))
-    table.add_row("Chờ gửi · waiting in the outbox", str(state.pending))
-    table.add_row("Trung tâm đã nhận · at the centre", str(state.received))
-    table.add_row("Gửi lại, đã bỏ · repeats dropped", str(state.duplicates))
-    table.add_row("Kết nối · broker", "có · connected" if state.connected else "mất · away")
-    return Panel(table, title="Sổ ghi · Records", height=12)
+    table.add_row(_both("recorded"), str(state.recorded))
+    table.add_row(_both("pending"), str(state.pending))
+    table.add_row(_both("received"), str(state.received))
+    table.add_row(_both("duplicates"), str(state.duplicates))
+    table.add_row(_both("broker"), _both("connected") if state.connected else _both("disconnected"))
+    return Panel(table, title=_both("records"), height=12)
 
 
 def _decisions(rows: Sequence[TerminalRow]) -> RenderableType:
     table = Table(expand=True, box=None, header_style="dim")
-    for heading, ratio in (("", 0), ("Ai · who", 3), ("Vì sao · why", 4), ("Hướng · way", 1), ("ms", 0)):
-        table.add_column(heading, ratio=ratio or None, justify="right" if heading == "ms" else "left")
+    table.add_column("")
+    for column, ratio in (("visitor", 3), ("reason", 4), ("direction", 1)):
+        table.add_column(_both(f"column.{column}"), ratio=ratio)
+    table.add_column("ms", justify="right")
     for line in reversed(rows[-6:]):  # newest on top; older ones are cut off below
-        shape, _, style = _LAMPS[line.outcome]
-        sentence = messages.REASON_TEXTS[Reason(line.reason)]
+        shape, style = _LAMPS[line.outcome]
         table.add_row(
             Text(f" {shape} ", style=style),
-            f"{line.visitor_vi} · {line.visitor_en}",
-            f"{sentence.vi} · {sentence.en}",
-            _ARROWS.get(line.direction or "", ""),
-            f"{line.took_ms:.0f}",
+            _both(f"visitor.{line.visitor}"),
+            " · ".join(in_all_languages(f"reason.{line.reason}")),
+            _direction(line.direction) if line.direction else "",
+            f"{line.latency_ms:.0f}",
         )
-    return Panel(table, title="Trả lời · Answers", height=14)
+    return Panel(table, title=_both("decisions"), height=14)
+
+
+def _direction(direction: str) -> str:
+    return f"{_ARROWS[direction]} {' · '.join(in_all_languages(f'direction.{direction}'))}"

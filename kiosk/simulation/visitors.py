@@ -12,35 +12,30 @@ ONE_AT_A_TIME = (Outcome.CHECK_AGAIN, Reason.MULTIPLE_CODES)
 def build_visitors(samples: SampleData, window_s: float) -> tuple[Visitor, ...]:
     """The visitors of the demo, in order. `window_s`: a visit ends after this long out of view."""
 
-    def shows(label: str, vi: str, en: str, direction: Direction | None = None, *, away_s: float = 0.0) -> Visitor:
+    def shows(label: str, description: str = "", direction: Direction | None = None, *, away_s: float = 0.0) -> Visitor:
         sample: SampleCode = samples[label]
-        return Visitor(vi, en, (sample.data,), (sample.outcome, sample.reason), direction, away_s)
+        expected = (sample.outcome, sample.reason)
+        return Visitor(description or label, (sample.data,), expected, direction, away_s)
 
-    valid = samples["valid"].data
+    two_passes = (samples.make_valid_pass(1), samples.make_valid_pass(2))
     return (
-        Visitor(
-            "Chưa có ai", "no visitor yet", absent_before_s=1.5 * window_s
-        ),  # who left just now comes in as a new visit
-        shows("valid", "Cô Ánh có thẻ hợp lệ, đi vào", "Anh, with a valid pass, goes in", Direction.IN),
-        Visitor("Cô Ánh vẫn giơ thẻ", "Anh still holds it up", (valid,)),
-        shows("national", "Bác Bình giơ mã QR cá nhân quốc gia", "Binh, with a national personal QR", Direction.IN),
-        shows("expired", "Thẻ đã hết hạn", "a visitor with an expired pass"),
-        shows("forged", "Thẻ giả chữ ký", "a visitor with a forged pass"),
-        shows("unknown-key", "Thẻ của nơi cấp lạ", "a pass by an unknown issuer"),
-        shows("revoked", "Thẻ đã bị thu hồi", "a visitor with a revoked pass"),
-        shows("id-card", "Chị Khuê giơ căn cước (tên có dấu)", "Khue, with an ID card (diacritics)", Direction.IN),
-        shows("insurance", "Ông Lộc giơ thẻ bảo hiểm y tế", "Loc, with a health-insurance card", Direction.IN),
-        shows("hcert", "Khách có hộ chiếu vắc-xin", "a guest with a vaccine passport", Direction.IN),
-        shows("place", "Có người quét mã của địa điểm", "a visitor shows a venue's poster"),
-        shows("unknown", "Mã lạ: thực đơn chè", "an unknown code: a menu of sweet soup"),
-        Visitor(
-            "Hai người giơ mã cùng lúc",
-            "two people at once",
-            (samples.make_valid_pass(1), samples.make_valid_pass(2)),
-            ONE_AT_A_TIME,
-        ),
-        shows("valid", "Cô Ánh đi ra", "Anh goes out", Direction.OUT, away_s=1.5 * window_s),
-        Visitor("Không còn ai", "no visitor left"),
+        # Without a visitor at first: a person who left just now comes in as a new visit.
+        Visitor("none", absent_before_s=1.5 * window_s),
+        shows("valid", direction=Direction.IN),
+        Visitor("valid-still-there", (samples["valid"].data,)),
+        shows("national", direction=Direction.IN),
+        shows("expired"),
+        shows("forged"),
+        shows("unknown-key"),
+        shows("revoked"),
+        shows("id-card", direction=Direction.IN),
+        shows("insurance", direction=Direction.IN),
+        shows("hcert", direction=Direction.IN),
+        shows("place"),
+        shows("unknown", "unknown-code"),
+        Visitor("two-at-once", two_passes, ONE_AT_A_TIME),
+        shows("valid", "valid-leaves", Direction.OUT, away_s=1.5 * window_s),
+        Visitor("none"),
     )
 
 

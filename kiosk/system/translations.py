@@ -48,3 +48,9 @@ def translator(language: str, folder: Path = LOCALE_DIR) -> Translator:
         english, catalogue = catalogue, gettext.translation(DOMAIN, folder, [language])
         catalogue.add_fallback(english)
     return Translator(language if language in languages(folder) else SOURCE_LANGUAGE, catalogue)
+
+
+def in_all_languages(msgid: str, **values: object) -> tuple[str, ...]:
+    """The message in every language, English last: for what is read by people of any language, such as printed documents."""
+    ordered = sorted(languages(), key=lambda language: (language == SOURCE_LANGUAGE, language))
+    return tuple(translator(language)(msgid, **values) for language in ordered)

@@ -24,7 +24,7 @@ def test_a_disk_that_takes_no_record_gives_nobody_green_and_heals_by_itself(runn
     assert popen is not None
     resource.prlimit(popen.pid, resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))  # no file may grow past it
     found = await_status(running, lambda found: found["state"] == "out-of-order")
-    assert fact(found, "records")["grade"] == "broken"
+    assert fact(found, "records")["status"] == "fail"
     greens = found["counters"].get("pass", 0)
     for _ in range(40):  # two seconds of people who hold something up
         found = running.poll() or found
@@ -40,7 +40,7 @@ def test_a_disk_that_takes_no_record_gives_nobody_green_and_heals_by_itself(runn
 def test_a_camera_that_goes_away_is_out_of_order_and_comes_back_by_itself(running: Demo) -> None:
     running.disconnect_camera()
     found = await_status(running, lambda found: found["state"] == "out-of-order")
-    assert fact(found, "camera")["grade"] == "broken"
+    assert fact(found, "camera")["status"] == "fail"
     assert "camera" in fact(found, "camera")["vi"]
     running.connect_camera()
     await_status(running, lambda found: found["state"] == "ready")
@@ -59,10 +59,10 @@ def test_a_broker_that_goes_away_stops_nobody_at_the_gate(running: Demo) -> None
     people_are_answered_without(running, "broker")
     found = running.read_status()
     assert found is not None
-    assert found["outbox"]["depth"] > 0
+    assert found["outbox"]["backlog_size"] > 0
     assert not found["uplink"]["connected"]
     running.processes["broker"].start()
-    await_status(running, lambda found: found["uplink"]["connected"] and found["outbox"]["depth"] == 0)
+    await_status(running, lambda found: found["uplink"]["connected"] and found["outbox"]["backlog_size"] == 0)
 
 
 def test_a_page_that_is_killed_stops_nobody_at_the_gate(running: Demo) -> None:

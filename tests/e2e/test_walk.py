@@ -49,7 +49,7 @@ def test_the_demo_command_plays_its_queue_and_nothing_is_lost_or_doubled() -> No
     ended = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert ended.returncode == 0, ended.stderr
     verdict = json.loads(ended.stdout.splitlines()[-1])
-    assert verdict["shown"] == verdict["expected_outcomes_met"] == 16
+    assert verdict["recent_decisions"] == verdict["expected_outcomes_met"] == 16
     assert verdict["passages"] == verdict["received"] == 13
     assert verdict["lost"] == verdict["doubled"] == 0
 

@@ -31,8 +31,8 @@ def test_orders_of_guard_and_administrator_are_carried_out_by_the_daemon(demonst
         before = demonstration.read_status()
         assert before
         assert guard.send("/guard/admit", "/guard/admit", direction="in", reason="nothing-to-show") == 302
-        found = turns_until(demonstration, lambda found: any(one["reason"] == "manual" for one in found["shown"]))
-        manual = next(one for one in found["shown"] if one["reason"] == "manual")
+        found = turns_until(demonstration, lambda found: any(one["reason"] == "manual" for one in found["recent_decisions"]))
+        manual = next(one for one in found["recent_decisions"] if one["reason"] == "manual")
         assert (manual["outcome"], manual["direction"]) == ("pass", "in")
         admin.log_in("admin", PASSWORD)
         assert "Let through by the guard" in admin.ask("GET", "/admin/events?reason=manual")[1]
@@ -57,8 +57,8 @@ def test_what_a_guard_undoes_on_his_page_is_undone_at_the_gate_and_at_the_centre
         assert shown
         assert guard.send("/guard/undo", "/guard/undo", seq=shown[1], reason="mistake") == 302
         after = turns_until(demonstration, lambda found: found["undo"] is None)
-        assert after["inside"] == before["inside"] - 1
-        turns_until(demonstration, lambda found: found["outbox"]["depth"] == 0)
+        assert after["occupancy"] == before["occupancy"] - 1
+        turns_until(demonstration, lambda found: found["outbox"]["backlog_size"] == 0)
         annulled = f"(A child, an old person, somebody who needs help · undone by record {int(shown[1]) + 1})"
         assert annulled in admin.ask("GET", "/admin/events")[1]
         with closing(sqlite3.connect(demonstration.sandbox.centre_database)) as centre:

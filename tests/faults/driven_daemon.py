@@ -24,9 +24,9 @@ from kiosk import config
 from kiosk.app.builders.hardware import build_signal
 from kiosk.app.components import Components, build_components, create_run_dir
 from kiosk.app.daemon import Daemon
-from kiosk.core.gate import uuid7
 from kiosk.core.model import AccessEvent, Outcome, Reason
 from kiosk.core.ports import StoreError
+from kiosk.core.uuid7 import uuid7
 from kiosk.hardware.gpio.signal_output import SignalOutput
 from kiosk.storage import SqliteEventStore
 from kiosk.system.logs import configure_logging

@@ -2,34 +2,17 @@
 
 from math import ceil
 
-from flask import Blueprint, Response, abort, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from web_ui.auth import access_control
 from web_ui.auth.accounts import Role, is_valid_password
-from web_ui.i18n import request_locale
-from web_ui.kiosk.pages import status
-from web_ui.kiosk.pages.kiosk_view import kiosk_view
+from web_ui.kiosk.pages.rendering import render_page
 
 login_pages = Blueprint("login", __name__)
-FIRST_PAGE = {Role.GUARD: "admit.admit", Role.ADMIN: "admin.home"}
-NEXT_PAGES = {"undo": "undo.undo"}
+FIRST_PAGE = {Role.GUARD: "guard_actions.admit", Role.ADMIN: "admin.home"}
+NEXT_PAGES = {"undo": "guard_actions.undo"}
 """Where else a login may lead; never an address out of the request."""
-
-
-def render_page(template: str, *, code: int = 200, **values: object) -> Response:
-    """A page of the office in the reader's language."""
-    t = status.make_translator(request_locale.request_language())
-    where = kiosk_view().daemon_status().status
-    body = render_template(
-        template,
-        t=t,
-        language=request_locale.request_language(),
-        session=access_control.current_session(),
-        where=where,
-        **values,
-    )
-    return request_locale.set_language_cookie(make_response(body, code))
 
 
 def _requested_role() -> Role:
@@ -52,7 +35,7 @@ def login() -> AnyResponse:
     if waiting is not None:
         return waiting
     if not accounts.verify_secret(role, request.form.get("secret", "")):
-        return _reject_login("login.html", f"login as {role}", "login.wrong", role=role.value)
+        return _reject_login("login.html", f"login-{role}", "login.wrong", role=role.value)
     access_control.auth_context().throttle.reset(access_control.client_address())
     access_control.auth_context().audit_log.append(role.value, access_control.client_address(), "login", "done")
     answer = make_response(redirect(url_for(NEXT_PAGES.get(request.form.get("then", ""), FIRST_PAGE[role]))))

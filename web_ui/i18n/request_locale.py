@@ -4,33 +4,38 @@ from urllib.parse import urlencode
 
 from flask import Response, g, request
 
-from web_ui.i18n.formatting import Language, choose_language, parse_language
+from web_ui.i18n.formatting import choose_language, parse_language
 from web_ui.kiosk.pages.kiosk_view import kiosk_view
 
 LANGUAGE_COOKIE = "language"
 SECONDS_PER_YEAR = 365 * 86400
 
 
-def request_language() -> Language:
+def request_language() -> str:
     """The reader's language."""
     if "language" not in g:
-        wish, cookie = request.args.get("lang"), request.cookies.get(LANGUAGE_COOKIE)
-        g.language = choose_language(wish, cookie, request.accept_languages, kiosk_view().settings.language)
-    spoken: Language = g.language
-    return spoken
+        requested, cookie = request.args.get("lang"), request.cookies.get(LANGUAGE_COOKIE)
+        g.language = choose_language(requested, cookie, request.accept_languages, kiosk_view().settings.language)
+    found: str = g.language
+    return found
 
 
 def set_language_cookie(response: Response) -> Response:
     """Keep the switch's choice."""
     response.vary.update(("Accept-Language", "Cookie"))
-    wish = parse_language(request.args.get("lang"))
-    if wish and wish != request.cookies.get(LANGUAGE_COOKIE):
+    requested = parse_language(request.args.get("lang"))
+    if requested and requested != request.cookies.get(LANGUAGE_COOKIE):
         response.set_cookie(
-            LANGUAGE_COOKIE, wish, max_age=SECONDS_PER_YEAR, samesite="Lax", httponly=True, secure=request.is_secure
+            LANGUAGE_COOKIE,
+            requested,
+            max_age=SECONDS_PER_YEAR,
+            samesite="Lax",
+            httponly=True,
+            secure=request.is_secure,
         )
     return response
 
 
-def language_url(target: Language) -> str:
+def language_url(target: str) -> str:
     """The address of the present page in another language, its other arguments kept."""
     return "?" + urlencode({**request.args.to_dict(), "lang": target})

@@ -12,6 +12,7 @@ from web_ui.auth.audit_log import AuditLog
 from web_ui.auth.login_pages import login_pages
 from web_ui.auth.sessions import LoginThrottle, SessionStore
 from web_ui.i18n import request_locale, text_sanitizer
+from web_ui.i18n.formatting import language_names
 from web_ui.kiosk.api.routes import BROADCASTER_EXTENSION, api_routes
 from web_ui.kiosk.pages import kiosk_view, public
 from web_ui.kiosk.pages.admin.camera_aiming import aiming_page
@@ -19,9 +20,8 @@ from web_ui.kiosk.pages.admin.configuration import settings_page
 from web_ui.kiosk.pages.admin.home import admin_pages
 from web_ui.kiosk.pages.admin.log import LOG_BUFFER_EXTENSION, log_page
 from web_ui.kiosk.pages.admin.quarantine import quarantine_page
-from web_ui.kiosk.pages.admin.support_page import support_page
-from web_ui.kiosk.pages.admit_page import admit_page
-from web_ui.kiosk.pages.guard_actions import undo_page
+from web_ui.kiosk.pages.admin.support_bundle import support_page
+from web_ui.kiosk.pages.guard_actions import guard_actions
 from web_ui.kiosk.pages.report import REPORT_EXTENSION, AvailabilityReport, report_page
 from web_ui.server import security_headers
 from web_ui.server.server_sent_events import Broadcaster, PageChannel, Parts
@@ -54,7 +54,11 @@ def create_app(settings: WebSettings, log_buffer: LogBuffer | None = None) -> tu
     app.extensions[REPORT_EXTENSION] = AvailabilityReport(settings)
     if settings.state_dir and settings.state_dir.is_dir():
         _add_admin_pages(app, settings.state_dir)
-    app.jinja_env.globals |= {"switch": request_locale.language_url, "office_open": access_control.is_auth_enabled}
+    app.jinja_env.globals |= {
+        "language_url": request_locale.language_url,
+        "languages": language_names,
+        "auth_enabled": access_control.is_auth_enabled,
+    }
     app.register_error_handler(HTTPException, public.error_page)
     return app, live
 
@@ -64,5 +68,5 @@ def _add_admin_pages(app: Flask, folder: Path) -> None:
     shared = access_control.AuthContext(Accounts(folder), SessionStore(), LoginThrottle(), AuditLog(folder))
     app.extensions |= access_control.auth_extension(shared)
     device_pages = (quarantine_page, aiming_page, log_page, settings_page, support_page)
-    for blueprint in (login_pages, admit_page, undo_page, admin_pages, *device_pages):
+    for blueprint in (login_pages, guard_actions, admin_pages, *device_pages):
         app.register_blueprint(blueprint)

@@ -11,8 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from web_ui.i18n.formatting import Language
-
 POLL_INTERVAL_S = 0.05
 """How often the snapshot's file is looked at while somebody watches."""
 HEARTBEAT_S = 1.0
@@ -28,7 +26,7 @@ class PageChannel(NamedTuple):
     """What a browser follows."""
 
     page: str
-    language: Language
+    language: str
 
 
 class TooManyStreamsError(Exception):

@@ -8,6 +8,7 @@ import pypdfium2  # type: ignore[import-untyped]  # it has no types; a page is r
 
 from docs._generate.blocks import IMAGES
 from kiosk.credentials.issuing import print_sheets, qr_images
+from kiosk.system.translations import in_all_languages
 from tests.fakes.data.people import NOW_AT, PEOPLE, WORLD
 
 
@@ -26,10 +27,7 @@ def main() -> None:
     with TemporaryDirectory() as made:
         sheet, poster = Path(made) / "cards.pdf", Path(made) / "poster.pdf"
         print_sheets.write_cards(cards, print_sheets.ID_1_FORMAT, sheet)
-        lines = [
-            "Quét mã này khi máy đọc ở cổng không hoạt động.",
-            "Scan this where the reader at the gate is out of order.",
-        ]
+        lines = in_all_languages("poster.how")
         print_sheets.write_poster(
             qr_images.make_qr_code("https://example.org/diadiem?id=046-0001"), "Chợ Đông Ba", lines, poster
         )

@@ -6,16 +6,17 @@ from xml.sax.saxutils import escape
 from docs._generate.blocks import Blocks, Files, table
 from kiosk.core.model import DeviceState, Outcome
 from kiosk.hardware.gpio.pattern_player import DEFAULT_PATTERNS, Lamp, PatternStep, SignalPattern
+from kiosk.system.translations import translator
 
-ROWS: dict[Outcome | DeviceState, tuple[str, str]] = {
-    Outcome.PASS: ("Mời qua. Đã ghi vào sổ.", "Go through. It is on record."),
-    Outcome.FAIL: ("Không qua được. Xem lý do trên trang.", "Not accepted. The page says why."),
-    Outcome.CHECK_AGAIN: ("Giơ lại, từng người một.", "Once more, one person at a time."),
-    DeviceState.READY: ("Sẵn sàng: chớp ngắn hai giây một lần.", "Ready: one short blink every two seconds."),
-    DeviceState.DEGRADED: ("Vẫn dùng được, cần xem trang.", "Works, but look at the page."),
-    DeviceState.STARTING: ("Đang khởi động, chờ một lát.", "Starting, wait a moment."),
-    DeviceState.OUT_OF_ORDER: ("Hỏng. Ghi sổ giấy, gọi kỹ thuật.", "Out of order. Paper list, call for help."),
-}
+ROWS: tuple[Outcome | DeviceState, ...] = (
+    Outcome.PASS,
+    Outcome.FAIL,
+    Outcome.CHECK_AGAIN,
+    DeviceState.READY,
+    DeviceState.DEGRADED,
+    DeviceState.STARTING,
+    DeviceState.OUT_OF_ORDER,
+)
 COLOURS = {Lamp.RED: "#c62828", Lamp.AMBER: "#f9a825", Lamp.GREEN: "#2e7d32"}
 SHOWN_S = 4.0
 PX_PER_S, LEFT, ROW, BAR = 120, 300, 92, 14
@@ -32,10 +33,15 @@ def steps_shown(pattern: SignalPattern) -> list[tuple[float, PatternStep]]:
     return found
 
 
+def _meaning(key: Outcome | DeviceState) -> tuple[str, str]:
+    """In Vietnamese and in English."""
+    return translator("vi")(f"lamp.{key}"), translator("en")(f"lamp.{key}")
+
+
 def patterns() -> str:
     """One row for each pattern."""
     head = ("", "Đèn · Lamp", "Nhịp · Rhythm (s)", "Còi · Sound", "Ý nghĩa", "Meaning")
-    return table(head, (_row(key, *words) for key, words in ROWS.items()))
+    return table(head, (_row(key, *_meaning(key)) for key in ROWS))
 
 
 def _row(key: Outcome | DeviceState, vi: str, en: str) -> tuple[str, ...]:
@@ -64,8 +70,8 @@ def picture() -> str:
         "<title>Lamp and buzzer patterns along four seconds</title>",
         f'<rect width="{width}" height="{height}" fill="#ffffff"/>',
     ]
-    for index, (key, (vi, en)) in enumerate(ROWS.items()):
-        parts += _band(DEFAULT_PATTERNS[key], vi, en, index * ROW + 8)
+    for index, key in enumerate(ROWS):
+        parts += _band(DEFAULT_PATTERNS[key], *_meaning(key), index * ROW + 8)
     for second in range(int(SHOWN_S) + 1):
         x = LEFT + second * PX_PER_S
         parts.append(f'<path d="M{x} 4V{height - 22}" stroke="#9e9e9e" stroke-dasharray="2 4"/>')

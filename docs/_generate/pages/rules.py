@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 
 from docs._generate.blocks import Blocks, table
-from kiosk.core import messages, rules
+from kiosk.core import rules
 from kiosk.core.model import Claim, Outcome, Reason
 from kiosk.core.visits import CODE_ACTIONS, CodeAction, CodeState, CodeVisibility
 from kiosk.credentials import is_known_format
 from kiosk.credentials.issuing.samples import SampleCode
+from kiosk.system.translations import translator
 from tests.fakes.data.people import WORLD, dispatcher, moment
 
 SOURCES: Mapping[str, tuple[str, str]] = {
@@ -42,11 +43,14 @@ def decision_table() -> str:
 
 
 def sentences() -> str:
-    """What the guard reads."""
-    rows = ["| reason | Tiếng Việt | English |", "|---|---|---|"]
-    return "\n".join(
-        rows + [f"| `{reason}` | {said.vi} | {said.en} |" for reason, said in messages.REASON_TEXTS.items()]
-    )
+    """What the person at the gate and the guard read."""
+    vi, en = translator("vi"), translator("en")
+    rows = ["| reason | Tiếng Việt | English | for the guard |", "|---|---|---|---|"]
+    for reason in Reason:
+        hint = f"reason-guard.{reason}"
+        guard = en(hint) if en.has(hint) else "–"
+        rows.append(f"| `{reason}` | {vi(f'reason.{reason}')} | {en(f'reason.{reason}')} | {guard} |")
+    return "\n".join(rows)
 
 
 def table_of_steps() -> str:

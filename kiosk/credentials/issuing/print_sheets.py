@@ -16,6 +16,7 @@ from kiosk.credentials.formats.fields import VIETNAM_TIMEZONE
 from kiosk.credentials.issuing import qr_images
 from kiosk.credentials.issuing.qr_images import QrCode
 from kiosk.system.atomic_files import write_file
+from kiosk.system.translations import in_all_languages
 
 PAGE_WIDTH_MM, PAGE_HEIGHT_MM = 210.0, 297.0
 CUT_MARK_MM = 4.0
@@ -132,13 +133,14 @@ def _draw_card(pdf: FPDF, card: PrintedCard, card_format: CardFormat, left: floa
     _draw_code(pdf, card.code, left=left + inset, top=top + inset, side_mm=card_format.code_mm)
     x = left + inset + card_format.code_mm
     width = card_format.width_mm - card_format.code_mm - 2 * inset - 1
-    _draw_text(pdf, (x, top + 8), "THẺ RA VÀO", "B", 11, width=width)
-    _draw_text(pdf, (x, top + 12.5), "Entrance pass", "", 8, width=width)
+    title, *others = in_all_languages("kind.entry-pass")
+    _draw_text(pdf, (x, top + 8), title.upper(), "B", 11, width=width)
+    _draw_text(pdf, (x, top + 12.5), " / ".join(others), "", 8, width=width)
     _draw_text(pdf, (x, top + 22), card.name, "B", 11, width=width, max_lines=3)
     until = card.expires_at.astimezone(VIETNAM_TIMEZONE)
-    _draw_text(
-        pdf, (x, top + card_format.height_mm - 14), f"Đến / Until\n{until:%d/%m/%Y}", "", 8, width=width, max_lines=2
-    )
+    valid_until = " / ".join(in_all_languages("card.valid-until"))
+    _draw_text(pdf, (x, top + card_format.height_mm - 14), valid_until, "", 6, width=width)
+    _draw_text(pdf, (x, top + card_format.height_mm - 11), f"{until:%d/%m/%Y}", "", 8, width=width)
     _draw_text(pdf, (x, top + card_format.height_mm - 6), card.issuer, "", 6, width=width, max_lines=2)
 
 

@@ -108,7 +108,7 @@ def _status_samples(status: StatusSnapshot, now: datetime) -> Iterator[MetricSam
     yield "frame_mean_luma", {}, status.camera.mean_luma
     yield "frame_contrast", {}, status.camera.contrast
     yield "frame_sharpness", {}, status.camera.sharpness
-    yield from (("check_status", {"check": fact.name}, float(_STATUS_VALUES[fact.status])) for fact in status.checks)
+    yield from (("check_status", {"check": check.code}, float(_STATUS_VALUES[check.status])) for check in status.checks)
 
 
 def _age_s(at: str | None, now: datetime) -> float | None:

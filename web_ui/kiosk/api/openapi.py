@@ -17,10 +17,10 @@ _STATE_CODES = [
 
 def _readiness_properties() -> dict[str, Any]:
     return {
-        "page": {"const": "ok"},
+        "web": {"const": "ok"},
         "state": {"enum": _STATE_CODES, "description": "The daemon's own state, or why there is none."},
         "ready": {"type": "boolean", "description": "People can pass: ready or degraded."},
-        "age_s": {"type": ["number", "null"], "description": "Age of the daemon's snapshot in seconds."},
+        "snapshot_age_s": {"type": ["number", "null"], "description": "Age of the daemon's snapshot in seconds."},
     }
 
 
@@ -34,8 +34,8 @@ def response_schemas() -> dict[str, Any]:
     return {
         **made.pop("$defs", {}),
         "Status": made,
-        "Health": _object_schema(_readiness_properties()),
-        "KioskStatus": _object_schema(
+        "Readiness": _object_schema(_readiness_properties()),
+        "DaemonStatus": _object_schema(
             _readiness_properties() | {"status": {"anyOf": [{"$ref": "#/components/schemas/Status"}, {"type": "null"}]}}
         ),
     }
@@ -51,8 +51,8 @@ def _get_operation(summary: str, answers: dict[str, tuple[str, str, dict[str, An
 
 def openapi_description() -> dict[str, Any]:
     """The whole document."""
-    json, health = "application/json", {"$ref": "#/components/schemas/Health"}
-    status = {"$ref": "#/components/schemas/KioskStatus"}
+    json, health = "application/json", {"$ref": "#/components/schemas/Readiness"}
+    status = {"$ref": "#/components/schemas/DaemonStatus"}
     paths = {
         "/healthz": _get_operation(
             "Does the web process run?", {"200": ("It runs. The answer holds the state of the daemon.", json, health)}

@@ -26,7 +26,7 @@ def open_streams() -> int:
 
 def _readiness(daemon: DaemonStatus) -> dict[str, Any]:
     age_s = None if daemon.age_s is None else round(daemon.age_s, 3)
-    return {"page": "ok", "state": daemon.state, "ready": daemon.serving, "age_s": age_s}
+    return {"web": "ok", "state": daemon.state, "ready": daemon.serving, "snapshot_age_s": age_s}
 
 
 @api_routes.get("/healthz")

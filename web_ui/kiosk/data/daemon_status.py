@@ -28,10 +28,10 @@ _STATUS_ADAPTER = TypeAdapter(StatusSnapshot)
 class DaemonLiveness(StrEnum):
     """Whether the daemon is heard (a value of /healthz and /api/v1/status: never rename one)."""
 
-    ONLINE = "heard"
+    ONLINE = "online"
     NOT_RUNNING = "not-running"
     """No snapshot: the daemon was stopped, or never started."""
-    STALE = "silent"
+    STALE = "stale"
     """A snapshot, but an old one: the daemon was killed or hangs."""
     UNREADABLE = "unreadable"
     """Something is there that this page cannot read: rights, or another version."""
@@ -43,7 +43,7 @@ class DaemonStatus:
 
     liveness: DaemonLiveness
     status: StatusSnapshot | None = None
-    """The last snapshot; when the daemon is SILENT it describes the past."""
+    """The last snapshot; if it is STALE it describes the past."""
     age_s: float | None = None
     """Of the snapshot."""
 
@@ -97,3 +97,4 @@ def _status_times(status: StatusSnapshot) -> Iterator[str]:
     yield from (status.now_at, status.started_at)
     yield from (shown.at for shown in status.recent_decisions)
     yield from filter(None, (status.outbox.oldest_at, status.uplink.last_receipt_at))
+    yield from (found.issued_at for found in status.lists.values())

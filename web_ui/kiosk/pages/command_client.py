@@ -1,4 +1,4 @@
-"""Orders to the daemon: noted before they are given, and what came of them noted as well."""
+"""Commands to the daemon. The audit log contains each command before it is sent, and its result."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,26 +12,26 @@ from web_ui.kiosk.pages.kiosk_view import kiosk_view
 
 @dataclass(frozen=True, slots=True)
 class CommandResult:
-    """What came of an order."""
+    """Result of a command."""
 
     error: str = ""
-    """Key of the sentence for the reader; empty where it was done."""
+    """Message id for the reader. Empty if it was done."""
     message: str = ""
-    """The daemon's own words about it."""
+    """The daemon's own text in English."""
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
 def submit_command(command: control_socket.Command, detail: str = "") -> CommandResult:
-    """Note an order, give it to the daemon of these pages, and note what came of it. Raises OSError: then it was not given."""
-    access_control.write_audit(command.command, "asked", detail)
+    """Send a command to the daemon, with entries in the audit log before and after. Raises OSError: then it was not sent."""
+    access_control.write_audit(command.command, "requested", detail)
     try:
         answer = control_socket.send_command(kiosk_view().settings.run_dir, command)
-    except KioskError as trouble:
-        access_control.write_audit(command.command, "not heard", str(trouble))
-        return CommandResult("order.not-heard", str(trouble))
+    except KioskError as error:
+        access_control.write_audit(command.command, "unreachable", str(error))
+        return CommandResult("command.unreachable", str(error))
     access_control.write_audit(
         command.command, "done" if answer.ok else answer.error_code, detail if answer.ok else answer.message
     )
     if answer.ok:
         return CommandResult(detail=answer.detail)
-    return CommandResult(f"order.{answer.error_code}", answer.message)
+    return CommandResult(f"command.{answer.error_code}", answer.message)

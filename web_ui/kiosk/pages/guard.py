@@ -1,14 +1,14 @@
-"""What the guard's screen shows: the answer to the person at the gate for some seconds, and else the state; pure."""
+"""What the guard's screen shows: for some seconds the decision for the person at the gate, else the state; pure."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kiosk.core.status import CheckStatus
-from web_ui.i18n.formatting import Language, LocaleFormatter
+from kiosk.core.status import CheckStatus, RecentDecision
+from kiosk.system.messages import outcome_message
+from web_ui.i18n.formatting import LocaleFormatter
 from web_ui.kiosk.data.daemon_status import DaemonStatus
 from web_ui.kiosk.pages import view_model
-from web_ui.kiosk.pages.status import make_translator
 
 GUARD_PARTS = ("screen", "bar", "undo")
 
@@ -22,41 +22,54 @@ class GuardScreen:
     word: str
     sentence: str
     number: int
-    """Of the decision that is shown, 0 for a state: a new one may sound."""
+    """Of the decision that is shown, 0 for a state. A new number may sound."""
     direction: str | None = None
     direction_word: str = ""
+    """Empty where the word already says the direction."""
+    hint: str = ""
+    """What the guard does about it."""
 
 
-def guard_screen(daemon: DaemonStatus, now: datetime, language: Language, formatter: LocaleFormatter) -> GuardScreen:
-    """The last answer while the lamp shows it, else the state with the worst trouble and its remedy."""
-    shown = view_model.current_decision(daemon, now)
-    if shown:
-        answer = view_model.decision_row(shown, language, formatter)
-        return GuardScreen(
-            shown.outcome, answer.word, answer.reason, shown.number, answer.direction, answer.direction_word
-        )
-    hero = view_model.status_header(daemon, now, language, formatter)
-    t = make_translator(language)
-    worst = next((check.sentence for check in hero.failing_checks if check.status == CheckStatus.FAIL), "")
-    if hero.state == "ready":
-        said = [t("guard.ready")]
+def guard_screen(daemon: DaemonStatus, now: datetime, formatter: LocaleFormatter) -> GuardScreen:
+    """The last decision while the lamp shows it, else the state with the worst failing check and its remedy."""
+    decision = view_model.current_decision(daemon, now)
+    if decision:
+        return _decision_screen(decision, formatter)
+    t = formatter.t
+    header = view_model.status_header(daemon, now, formatter)
+    worst = next((check.sentence for check in header.failing_checks if check.status == CheckStatus.FAIL), "")
+    if header.state == "ready":
+        sentences = [t("guard.ready")]
     elif daemon.online:
-        said = [worst or hero.sentence, hero.remedy]
+        sentences = [worst or header.sentence, header.remedy]
     else:
-        said = [hero.sentence, t("guard.call")]
-    return GuardScreen(hero.state, view_model.state_label(hero.state, language), " ".join(filter(None, said)), 0)
+        sentences = [header.sentence, t("guard.call")]
+    return GuardScreen(header.state, t.code("state", header.state), " ".join(filter(None, sentences)), 0)
 
 
-def guard_context(
-    daemon: DaemonStatus, language: Language, formatter: LocaleFormatter, now: datetime
-) -> dict[str, Any]:
+def _decision_screen(decision: RecentDecision, formatter: LocaleFormatter) -> GuardScreen:
+    t = formatter.t
+    row = view_model.decision_row(decision, formatter)
+    hint = f"reason-guard.{decision.reason}"
+    return GuardScreen(
+        shape=decision.outcome,
+        word=outcome_message(t, decision.outcome, decision.direction),
+        sentence=t.code("reason", decision.reason),
+        number=decision.number,
+        direction=row.direction,
+        direction_word="" if t.has(f"outcome.{decision.outcome}.{decision.direction}") else row.direction_word,
+        hint=t(hint) if t.has(hint) else "",
+    )
+
+
+def guard_context(daemon: DaemonStatus, formatter: LocaleFormatter, now: datetime) -> dict[str, Any]:
     """Everything that the parts show."""
     return {
-        "t": make_translator(language),
-        "language": language,
-        "truth": daemon,
+        "t": formatter.t,
+        "language": formatter.language,
+        "daemon": daemon,
         "status": daemon.status,
         "number": formatter.number,
-        "room": view_model.occupancy_view(daemon.status),
-        "screen": guard_screen(daemon, now, language, formatter),
+        "occupancy": view_model.occupancy_view(daemon.status),
+        "screen": guard_screen(daemon, now, formatter),
     }

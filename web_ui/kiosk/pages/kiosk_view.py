@@ -6,13 +6,13 @@ from typing import Any
 from flask import current_app
 
 from kiosk.system.status_file import STATUS_FILE
-from web_ui.i18n.formatting import Language, LocaleFormatter
+from web_ui.i18n.formatting import LocaleFormatter
 from web_ui.kiosk.data import daemon_status
 from web_ui.kiosk.data.hourly_counts import HourlyCounts
 from web_ui.kiosk.pages import guard, status
 from web_ui.settings import WebSettings
 
-_EXTENSION = "kiosk-lookout"
+_EXTENSION = "kiosk-view"
 
 
 class KioskView:
@@ -34,24 +34,24 @@ class KioskView:
             return None
         return found.st_mtime_ns, found.st_ino
 
-    def formatter(self, language: Language) -> LocaleFormatter:
+    def formatter(self, language: str) -> LocaleFormatter:
         """How that language is written at this place."""
         return LocaleFormatter(language, self.settings.zone)
 
-    def status_values(self, language: Language) -> dict[str, Any]:
+    def status_values(self, language: str) -> dict[str, Any]:
         """What the status page shows now."""
         now = datetime.now(UTC)
         return status.status_context(
-            self.daemon_status(), self.hourly_counts.last_day(now), language, self.formatter(language), now
+            self.daemon_status(), self.hourly_counts.last_day(now), self.formatter(language), now
         )
 
-    def guard_values(self, language: Language) -> dict[str, Any]:
+    def guard_values(self, language: str) -> dict[str, Any]:
         """What the guard's screen shows now."""
-        return guard.guard_context(self.daemon_status(), language, self.formatter(language), datetime.now(UTC))
+        return guard.guard_context(self.daemon_status(), self.formatter(language), datetime.now(UTC))
 
 
 def kiosk_view_extension(view: KioskView) -> dict[str, Any]:
-    """What `Flask.extensions` keeps, for `lookout()` to find."""
+    """What `Flask.extensions` keeps, for `kiosk_view()` to find."""
     return {_EXTENSION: view}
 
 

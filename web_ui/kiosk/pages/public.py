@@ -3,8 +3,8 @@
 from flask import Blueprint, Flask, Response, current_app, jsonify, make_response, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
+from kiosk.system.translations import translator
 from web_ui.i18n import request_locale
-from web_ui.i18n.texts import PAGE_TEXTS
 from web_ui.kiosk.pages import guard as guard_page
 from web_ui.kiosk.pages import report
 from web_ui.kiosk.pages import status as status_page
@@ -35,7 +35,7 @@ def guard() -> Response:
 @public_pages.get("/guard.webmanifest")
 def manifest() -> Response:
     """Lets a phone keep the guard's screen like an application (W3C Web Application Manifest)."""
-    t = status_page.make_translator(request_locale.request_language())
+    t = translator(request_locale.request_language())
     icon = {"src": url_for("static", filename="icon.svg"), "sizes": "any", "type": "image/svg+xml"}
     answer = jsonify(
         name=t("guard.title"),
@@ -80,9 +80,7 @@ def make_live_routes(broadcaster: Broadcaster) -> Blueprint:
 
 def error_page(error: HTTPException) -> tuple[str, int]:
     """An error as a sentence in the reader's language."""
-    t = status_page.make_translator(request_locale.request_language())
+    t = translator(request_locale.request_language())
     key = f"error.{error.code}"
-    said = t(key if key in PAGE_TEXTS else "error.other")
-    return render_template(
-        "error.html", t=t, language=request_locale.request_language(), said=said, code=error.code
-    ), error.code or 500
+    message = t(key if t.has(key) else "error.other")
+    return render_template("error.html", t=t, language=t.language, message=message, code=error.code), error.code or 500

@@ -12,13 +12,13 @@ from flask import Blueprint, Response, current_app, make_response, render_templa
 from kiosk.core.ports import StoreError
 from kiosk.core.rules import OpeningHours
 from kiosk.storage.queries.availability import read_availability
+from kiosk.system.translations import Translator
 from web_ui.i18n import request_locale
-from web_ui.i18n.formatting import Language, LocaleFormatter
+from web_ui.i18n.formatting import LocaleFormatter
 from web_ui.kiosk.data import availability_report
 from web_ui.kiosk.data.availability_report import ReportDay, TimeSpan
 from web_ui.kiosk.data.daemon_status import DaemonStatus
 from web_ui.kiosk.pages.kiosk_view import kiosk_view
-from web_ui.kiosk.pages.status import make_translator
 from web_ui.settings import WebSettings
 
 report_page = Blueprint("report", __name__)
@@ -85,15 +85,15 @@ class OutageRow:
 
 
 def report_context(
-    days: tuple[ReportDay, ...], daemon: DaemonStatus, language: Language, formatter: LocaleFormatter, now: datetime
+    days: tuple[ReportDay, ...], daemon: DaemonStatus, formatter: LocaleFormatter, now: datetime
 ) -> dict[str, Any]:
     """What the part `report` is given."""
-    t = make_translator(language)
+    t = formatter.t
     status = daemon.status
     outages = [span for day in reversed(days) for span in reversed(day.down)]
     return {
-        "report_rows": [_report_row(day, t, formatter) for day in reversed(days)],
-        "report_outages": [_outage_row(span, t, formatter) for span in outages[:MAX_OUTAGES]],
+        "report_rows": [_report_row(day, formatter) for day in reversed(days)],
+        "report_outages": [_outage_row(span, formatter) for span in outages[:MAX_OUTAGES]],
         "report_more": max(0, len(outages) - MAX_OUTAGES),
         "report_says": t(
             "report.says",
@@ -105,7 +105,8 @@ def report_context(
     }
 
 
-def _report_row(day: ReportDay, t: Callable[..., str], formatter: LocaleFormatter) -> ReportRow:
+def _report_row(day: ReportDay, formatter: LocaleFormatter) -> ReportRow:
+    t = formatter.t
     most = max(day.hours)
     unknown = "" if day.known else t("report.unknown")
     return ReportRow(
@@ -120,34 +121,35 @@ def _report_row(day: ReportDay, t: Callable[..., str], formatter: LocaleFormatte
     )
 
 
-def _opening_text(day: ReportDay, t: Callable[..., str]) -> str:
+def _opening_text(day: ReportDay, t: Translator) -> str:
     if day.opening_hours is None:
         return t("report.always")
     return ", ".join(f"{span.from_at:%H:%M}–{span.until_at:%H:%M}" for span in day.opening_hours) or t("report.closed")
 
 
-def _outage_row(span: TimeSpan, t: Callable[..., str], formatter: LocaleFormatter) -> OutageRow:
-    why = "report.why.known" if span.certain else "report.why.unwitnessed"
+def _outage_row(span: TimeSpan, formatter: LocaleFormatter) -> OutageRow:
+    t = formatter.t
+    cause = t("report.cause.known") if span.certain else t("report.cause.unwitnessed")
     return OutageRow(
-        formatter.date_time(span.from_at), formatter.date_time(span.until_at), _duration_text((span,), t), t(why)
+        formatter.date_time(span.from_at), formatter.date_time(span.until_at), _duration_text((span,), t), cause
     )
 
 
-def _duration_text(spans: tuple[TimeSpan, ...], t: Callable[..., str]) -> str:
+def _duration_text(spans: tuple[TimeSpan, ...], t: Translator) -> str:
     """`2:05` hours and minutes, rounded up; with a sign where it is an upper bound."""
     minutes = -int(-availability_report.total_duration_s(spans) // 60)
     if not minutes:
         return "–"
     text = f"{minutes // 60}:{minutes % 60:02}"
-    return text if all(span.certain for span in spans) else t("report.at-most", length=text)
+    return text if all(span.certain for span in spans) else t("report.at-most", duration=text)
 
 
-def report_values(language: Language) -> dict[str, Any]:
+def report_values(language: str) -> dict[str, Any]:
     """The report of the application that answers the present request."""
     found = current_app.extensions[REPORT_EXTENSION]
     assert isinstance(found, AvailabilityReport)
     now, truth = datetime.now(UTC), kiosk_view().daemon_status()
-    return report_context(found.days(now, online=truth.online), truth, language, kiosk_view().formatter(language), now)
+    return report_context(found.days(now, online=truth.online), truth, kiosk_view().formatter(language), now)
 
 
 @report_page.get("/report")

@@ -1,103 +1,79 @@
 """What the templates of the status page are given."""
 
-import re
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
 from flask import Flask
 
-from web_ui.i18n.formatting import Language, LocaleFormatter
-from web_ui.i18n.texts import PAGE_TEXTS
-from web_ui.i18n.texts_admin import ADMIN_TEXTS
-from web_ui.i18n.texts_device import DEVICE_TEXTS
-from web_ui.i18n.texts_report import REPORT_TEXTS
+from kiosk.core.status import ListStatus, StatusSnapshot
+from web_ui.i18n.formatting import LocaleFormatter
 from web_ui.kiosk.data.daemon_status import DaemonStatus
 from web_ui.kiosk.data.hourly_counts import DayCounts
 from web_ui.kiosk.pages import chart, view_model
 
-SECTIONS = ("hero", "people", "day", "latest", "sending", "camera", "checks", "device")
+SECTIONS = ("status_header", "occupancy", "day", "recent_decisions", "delivery", "camera", "checks", "device")
 """The sections of the page, in its order."""
-STATUS_PARTS = (*SECTIONS, "when")
-"""What changes by itself: each is a template of its own, and is sent anew when it changed."""
-
-LIST_PATTERN = re.compile(r"([0-9]{1,12}) \(([0-9]{4}-[0-9]{2}-[0-9]{2})\)")
-"""A list's number and date, as the daemon tells them (kiosk/app/status_collector.py)."""
+STATUS_PARTS = (*SECTIONS, "updated")
+"""What changes by itself: each is a template of its own, and is sent again when it changed."""
 PAGE_VERSION = version("entrance-kiosk")
-TEXTS = {**PAGE_TEXTS, **ADMIN_TEXTS, **DEVICE_TEXTS, **REPORT_TEXTS}
-
-
-def make_translator(language: Language) -> Callable[..., str]:
-    """The function that templates call for a sentence of the page; raises KeyError for one that does not exist."""
-
-    def of(key: str, **values: object) -> str:
-        return TEXTS[key].of(language, **values)
-
-    return of
 
 
 def status_context(
-    daemon: DaemonStatus, day: DayCounts | None, language: Language, formatter: LocaleFormatter, now: datetime
+    daemon: DaemonStatus, day: DayCounts | None, formatter: LocaleFormatter, now: datetime
 ) -> dict[str, Any]:
     """Everything that the parts show, at one moment, in one language."""
-    t = make_translator(language)
-    status = daemon.status
-    hero = view_model.status_header(daemon, now, language, formatter)
+    t, status = formatter.t, daemon.status
+    header = view_model.status_header(daemon, now, formatter)
     values: dict[str, Any] = {
         "t": t,
-        "title": f"{hero.word} · {status.device if status else t('title')}",
-        "language": language,
-        "truth": daemon,
+        "title": f"{header.word} · {status.device if status else t('page.title')}",
+        "language": t.language,
+        "daemon": daemon,
         "status": status,
-        "where": status,
         "number": formatter.number,
-        "hero": hero,
+        "status_header": header,
         "day": day,
         "chart": chart.build_chart(day, formatter) if day else None,
         "counts": day.today if day else _net_counts(status.counters) if status else {},
-        "room": view_model.occupancy_view(status),
-        "answers": view_model.decision_rows(status, language, formatter),
-        "checks": view_model.check_rows(status, language),
+        "occupancy": view_model.occupancy_view(status),
+        "recent_decisions": view_model.decision_rows(status, formatter),
+        "checks": view_model.check_rows(status, t),
     }
-    if status:
-        names = {"trust": t("list.trust"), "denied": t("list.denied")}
-        received = status.uplink.last_receipt_at
-        values |= {
-            "now": formatter.time_of_day(view_model.parse_time(status.now_at)),
-            "started": formatter.date_time(view_model.parse_time(status.started_at)),
-            "clock": view_model.clock_label(status, language),
-            "leaves": view_model.delivery_label(status, language),
-            "lists": [
-                (names.get(name, name), _list_text(value, now, t, formatter))
-                for name, value in sorted(status.lists.items())
-            ],
-            "page_version": PAGE_VERSION if status.version != PAGE_VERSION else "",
-            "oldest": _elapsed_text(status.outbox.oldest_at, now, formatter),
-            "receipt": t("receipt.ago", span=_elapsed_text(received, now, formatter)) if received else "",
-            "frame_age": ""
-            if status.camera.frame_age_s is None
-            else _frame_age_text(status.camera.frame_age_s, t, formatter),
-        }
-    return values
+    return values | _device_values(status, now, formatter) if status else values
+
+
+def _device_values(status: StatusSnapshot, now: datetime, formatter: LocaleFormatter) -> dict[str, Any]:
+    """What is shown only if there is a status: times, lists, delivery and camera."""
+    t = formatter.t
+    received_at, frame_age_s = status.uplink.last_receipt_at, status.camera.frame_age_s
+    return {
+        "now": formatter.time_of_day(view_model.parse_time(status.now_at)),
+        "started": formatter.date_time(view_model.parse_time(status.started_at)),
+        "clock": t.code("clock", status.clock_quality),
+        "acknowledge_by": t.code("acknowledge-by", status.uplink.acknowledge_by),
+        "lists": [(t.code("list", name), _list_text(found, now, formatter)) for name, found in status.lists.items()],
+        "page_version": PAGE_VERSION if status.version != PAGE_VERSION else "",
+        "oldest": _elapsed_text(status.outbox.oldest_at, now, formatter),
+        "receipt": t("page.receipt.ago", duration=_elapsed_text(received_at, now, formatter)) if received_at else "",
+        "frame_age": "" if frame_age_s is None else _frame_age_text(frame_age_s, formatter),
+    }
 
 
 def _net_counts(counters: Mapping[str, int]) -> dict[str, int]:
-    """Since the daemon's start: who was let through, without those whose passage was undone."""
+    """Decisions since the daemon's start, without the passes that were undone."""
     return {**counters, "pass": counters.get("pass", 0) - counters.get("annulled", 0)}
 
 
-def _list_text(value: str, now: datetime, t: Callable[..., str], formatter: LocaleFormatter) -> str:
-    """`12 (2026-11-20)` with its date as the language writes it, and its age; anything else as it is."""
-    found = LIST_PATTERN.fullmatch(value)
-    if found is None:
-        return value
-    try:
-        issued = datetime.fromisoformat(found[2]).replace(tzinfo=UTC)
-    except ValueError:
-        return value
-    return t(
-        "list.of", number=found[1], day=formatter.date(issued), span=formatter.duration((now - issued).total_seconds())
+def _list_text(found: ListStatus, now: datetime, formatter: LocaleFormatter) -> str:
+    """Number, date and age of a signed list."""
+    issued_at = view_model.parse_time(found.issued_at)
+    return formatter.t(
+        "list.number-and-age",
+        number=found.number,
+        date=formatter.date(issued_at),
+        duration=formatter.duration((now - issued_at).total_seconds()),
     )
 
 
@@ -105,9 +81,10 @@ def _elapsed_text(at: str | None, now: datetime, formatter: LocaleFormatter) -> 
     return formatter.duration((now - view_model.parse_time(at)).total_seconds()) if at else ""
 
 
-def _frame_age_text(seconds: float, t: Callable[..., str], formatter: LocaleFormatter) -> str:
-    """To a tenth only where it matters, so that an unchanged view is not sent again and again."""
-    return t("frame.fresh") if seconds < 1 else t("receipt.ago", span=formatter.duration(seconds))
+def _frame_age_text(seconds: float, formatter: LocaleFormatter) -> str:
+    """Below one second without a number, so that an unchanged page is not sent again and again."""
+    t = formatter.t
+    return t("page.frame.fresh") if seconds < 1 else t("page.receipt.ago", duration=formatter.duration(seconds))
 
 
 def render_parts(app: Flask, names: Iterable[str], values: Mapping[str, Any]) -> dict[str, str]:

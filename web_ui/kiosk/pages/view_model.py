@@ -1,27 +1,21 @@
-"""From the truth to the words and numbers of the status page, in one language; pure."""
+"""The words and numbers of the status page, from the daemon's status, in one language; pure."""
 
-import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
-from typing import TypeVar
 
-from kiosk.core.messages import DIRECTION_TEXTS, OUTCOME_TEXTS, REASON_TEXTS, STATE_TEXTS, LocalizedText
+from kiosk.core.model import Outcome
 from kiosk.core.status import CheckStatus, HealthCheck, RecentDecision, StatusSnapshot
-from web_ui.i18n.formatting import Language, LocaleFormatter, format_number
-from web_ui.i18n.texts import CHECK_STATUS_TEXTS, CLOCK, DELIVERY, LIVENESS_TEXTS, PAGE_TEXTS, REMEDY, STATE, UNIT, Text
+from kiosk.system.messages import check_message, check_value, outcome_message
+from kiosk.system.translations import Translator
+from web_ui.i18n.formatting import LocaleFormatter
 from web_ui.kiosk.data.daemon_status import DaemonStatus
-
-CodeT = TypeVar("CodeT", bound=StrEnum)
 
 OUTCOME_SHOWN_S = 3.0
 """How long after a decision the lamp still shows its outcome."""
 NEARLY_FULL_PERCENT = 90.0
-"""From which share of the people who may be inside, in percent, it is said."""
-MEASURED_PATTERN = re.compile(r"([+-]?\d{1,12}(?:\.\d{1,3})?) ?([^\d\s]{0,6})")
+"""From this share of the capacity on, the page says that the place is nearly full."""
 IDLE_LAMPS = {"out-of-order": ("fail", "check-again")}
-"""Bulbs that a state lights steadily: red and amber together."""
+"""Lamps that a state lights steadily: red and amber together."""
 STATUS_ORDER = {CheckStatus.FAIL: 0, CheckStatus.WARN: 1, CheckStatus.PASS: 2}
 
 
@@ -42,9 +36,9 @@ class DecisionRow:
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """One fact of the self-check as a row of the page."""
+    """One health check as a row of the page."""
 
-    name: str
+    code: str
     status: str
     word: str
     value: str
@@ -53,38 +47,45 @@ class CheckRow:
 
 @dataclass(frozen=True, slots=True)
 class StatusHeader:
-    """The one sentence of state, and what to do."""
+    """The state in one sentence, and what to do."""
 
     state: str
     sentence: str
     remedy: str
     failing_checks: tuple[CheckRow, ...]
     word: str
-    """What the lamp says, in a word."""
+    """What the lamp shows, in a word."""
     shape: str
     """The outcome or state that the lamp shows."""
     lit_lamps: tuple[str, ...]
-    """Which bulbs are lit, named by the outcome that each stands for."""
+    """Which lamps are lit, each named by the outcome that it stands for."""
 
 
-def status_header(daemon: DaemonStatus, now: datetime, language: Language, formatter: LocaleFormatter) -> StatusHeader:
+@dataclass(frozen=True, slots=True)
+class OccupancyView:
+    """How full a place with a limit is."""
+
+    capacity: int
+    percent: float
+    """Of the capacity, at most 100."""
+    status: str
+    """`fail`: full. `warn`: nearly full. Else `pass`. Chooses shape and colour."""
+
+
+def status_header(daemon: DaemonStatus, now: datetime, formatter: LocaleFormatter) -> StatusHeader:
     """State, reason and remedy, and the lamp as it is now."""
-    state, status = daemon.state, daemon.status
-    troubles = (
-        tuple(check for check in check_rows(status, language) if check.status != CheckStatus.PASS)
-        if daemon.online
-        else ()
-    )
-    shown = current_decision(daemon, now)
-    answer = shown.outcome if shown else ""
+    t, state = formatter.t, daemon.state
+    rows = check_rows(daemon.status, t) if daemon.online else ()
+    decision = current_decision(daemon, now)
+    remedy = f"status.remedy.{state}"
     return StatusHeader(
         state=state,
-        sentence=STATE[state].of(language, span=formatter.duration(daemon.age_s or 0.0)),
-        remedy=REMEDY[state].of(language),
-        failing_checks=troubles,
-        word=message_for(OUTCOME_TEXTS, answer, language) if answer else state_label(state, language),
-        shape=answer or state,
-        lit_lamps=(answer,) if answer else IDLE_LAMPS.get(state, ()),
+        sentence=t(f"status.sentence.{state}", duration=formatter.duration(daemon.age_s or 0.0)),
+        remedy=t(remedy) if t.has(remedy) else "",
+        failing_checks=tuple(row for row in rows if row.status != CheckStatus.PASS),
+        word=outcome_message(t, decision.outcome, decision.direction) if decision else t.code("state", state),
+        shape=decision.outcome if decision else state,
+        lit_lamps=(decision.outcome,) if decision else IDLE_LAMPS.get(state, ()),
     )
 
 
@@ -94,107 +95,52 @@ def current_decision(daemon: DaemonStatus, now: datetime) -> RecentDecision | No
         return None
     last = daemon.status.recent_decisions[-1]
     recent = 0 <= (now - parse_time(last.at)).total_seconds() <= OUTCOME_SHOWN_S
-    return last if recent and last.outcome in set(OUTCOME_TEXTS) else None
-
-
-@dataclass(frozen=True, slots=True)
-class OccupancyView:
-    """How full the place is, where it has a limit."""
-
-    capacity: int
-    percent: float
-    """Of the limit, in percent, at most 100."""
-    status: str
-    """Full is `broken`, nearly full `warn`, else `ok`: words of shapes and colours."""
+    return last if recent and last.outcome in set(Outcome) else None
 
 
 def occupancy_view(status: StatusSnapshot | None) -> OccupancyView | None:
-    """People inside against the limit; None where there is none."""
+    """People inside against the capacity. None if there is no capacity."""
     if status is None or not status.capacity or status.capacity < 0:
         return None
-    share = 100.0 * status.occupancy / status.capacity
-    grade = CheckStatus.FAIL if share >= 100 else CheckStatus.WARN if share >= NEARLY_FULL_PERCENT else CheckStatus.PASS
-    return OccupancyView(status.capacity, min(100.0, round(share, 1)), grade.value)
+    percent = 100.0 * status.occupancy / status.capacity
+    nearly = CheckStatus.WARN if percent >= NEARLY_FULL_PERCENT else CheckStatus.PASS
+    found = CheckStatus.FAIL if percent >= 100 else nearly
+    return OccupancyView(status.capacity, min(100.0, round(percent, 1)), found.value)
 
 
-def decision_rows(
-    status: StatusSnapshot | None, language: Language, formatter: LocaleFormatter
-) -> tuple[DecisionRow, ...]:
+def decision_rows(status: StatusSnapshot | None, formatter: LocaleFormatter) -> tuple[DecisionRow, ...]:
     """The last decisions, newest first."""
-    return (
-        tuple(decision_row(shown, language, formatter) for shown in reversed(status.recent_decisions)) if status else ()
-    )
+    found = reversed(status.recent_decisions) if status else ()
+    return tuple(decision_row(decision, formatter) for decision in found)
 
 
-def decision_row(decision: RecentDecision, language: Language, formatter: LocaleFormatter) -> DecisionRow:
-    """One decision in words."""
+def decision_row(decision: RecentDecision, formatter: LocaleFormatter) -> DecisionRow:
+    """One decision in words. A code that this version does not know stands for itself."""
+    t = formatter.t
     return DecisionRow(
         time=formatter.time_of_day(parse_time(decision.at)),
         outcome=decision.outcome,
-        word=message_for(OUTCOME_TEXTS, decision.outcome, language),
+        word=t.code("outcome-label", decision.outcome),
         direction=decision.direction,
-        direction_word=message_for(DIRECTION_TEXTS, decision.direction, language).capitalize()
-        if decision.direction
-        else "",
-        reason=message_for(REASON_TEXTS, decision.reason, language),
+        direction_word=t.code("direction", decision.direction) if decision.direction else "",
+        reason=t.code("reason-label", decision.reason),
         latency=f"{formatter.number(decision.latency_ms)} ms",
-        latency_text=PAGE_TEXTS["took"].of(language, ms=formatter.number(decision.latency_ms)),
+        latency_text=t("page.latency", ms=formatter.number(decision.latency_ms)),
         annulled=decision.annulled,
     )
 
 
-def message_for(table: Mapping[CodeT, LocalizedText], value: str, language: Language) -> str:
-    """The kiosk's own word for a value; one that this version does not know stands for itself."""
-    return next((sentence.in_language(language) for known, sentence in table.items() if known == value), value)
+def check_rows(status: StatusSnapshot | None, t: Translator) -> tuple[CheckRow, ...]:
+    """All health checks, the worst first."""
+    checks = sorted(status.checks, key=lambda check: STATUS_ORDER[check.status]) if status else ()
+    return tuple(_check_row(check, t) for check in checks)
 
 
-def state_label(state: str, language: Language) -> str:
-    """The short word for a state of `Truth.state`."""
-    return LIVENESS_TEXTS[state].of(language) if state in LIVENESS_TEXTS else message_for(STATE_TEXTS, state, language)
-
-
-def check_rows(status: StatusSnapshot | None, language: Language) -> tuple[CheckRow, ...]:
-    """All facts, the worst first."""
-    facts = sorted(status.checks, key=lambda fact: STATUS_ORDER[fact.status]) if status else ()
-    return tuple(_check_row(fact, language) for fact in facts)
-
-
-def _check_row(check: HealthCheck, language: Language) -> CheckRow:
-    sentence = check.vi if language == "vi" else check.en
-    return CheckRow(
-        check.name,
-        check.status.value,
-        CHECK_STATUS_TEXTS[check.status.value].of(language),
-        format_measurement(check.value, language),
-        sentence,
-    )
-
-
-def format_measurement(value: str, language: Language) -> str:
-    """A value with its unit as the language writes it; what is not a number with a unit is a word, or stands for itself."""
-    found = MEASURED_PATTERN.fullmatch(value)
-    if found is None:
-        return text_for(CLOCK, value, language)
-    number, unit = found.groups()
-    digits = len(number.partition(".")[2])
-    return f"{format_number(float(number), language, digits)} {text_for(UNIT, unit, language)}".strip()
-
-
-def text_for(table: Mapping[str, Text], value: str, language: Language) -> str:
-    """The word for a value; one that this version does not know stands for itself."""
-    return table[value].of(language) if value in table else value
-
-
-def clock_label(status: StatusSnapshot, language: Language) -> str:
-    """How far the device's clock can be believed."""
-    return text_for(CLOCK, status.clock_quality, language)
-
-
-def delivery_label(status: StatusSnapshot, language: Language) -> str:
-    """When a passage leaves the outbox."""
-    return text_for(DELIVERY, status.uplink.acknowledge_by, language)
+def _check_row(check: HealthCheck, t: Translator) -> CheckRow:
+    word = t(f"check-status.{check.status}")
+    return CheckRow(check.code, check.status.value, word, check_value(t, check), check_message(t, check))
 
 
 def parse_time(text: str) -> datetime:
-    """A time of the snapshot; `truth` has checked its form."""
+    """A time of the status. `daemon_status` has checked its form."""
     return datetime.fromisoformat(text)

@@ -14,10 +14,10 @@ from werkzeug.wrappers import Response as AnyResponse
 from kiosk.app import control_socket
 from web_ui.auth import access_control
 from web_ui.auth.accounts import Role
-from web_ui.auth.login_pages import render_page
 from web_ui.i18n import request_locale
 from web_ui.kiosk.pages.command_client import submit_command
 from web_ui.kiosk.pages.kiosk_view import kiosk_view
+from web_ui.kiosk.pages.rendering import render_page
 from web_ui.server import security_headers
 
 aiming_page = Blueprint("aiming", __name__)
@@ -32,11 +32,10 @@ Point = tuple[float, float]
 
 @dataclass(frozen=True, slots=True)
 class AimingHint:
-    """What to change, or that nothing has to be."""
+    """One advice of the daemon (kiosk/decoding/preview/aiming.py)."""
 
-    good: bool
-    vi: str
-    en: str
+    code: str
+    is_ok: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,26 +61,26 @@ _IMAGE_ADAPTER = TypeAdapter(AimingImage)
 def aiming() -> AnyResponse:
     """Ask for a picture with POST; GET shows none."""
     if request.method == "GET":
-        return render_page("aiming.html", still=None)
+        return render_page("aiming.html", image=None)
     given = submit_command(control_socket.CapturePreviewCommand())
     if given.error:
-        return render_page("aiming.html", still=None, error=given.error, said=given.message, code=502)
+        return render_page("aiming.html", image=None, error=given.error, message=given.message, code=502)
     try:
-        still = _IMAGE_ADAPTER.validate_python(dict(given.detail))
-        picture = base64.b64decode(still.jpeg, validate=True)
+        image = _IMAGE_ADAPTER.validate_python(dict(given.detail))
+        picture = base64.b64decode(image.jpeg, validate=True)
     except (ValidationError, ValueError):
-        return render_page("aiming.html", still=None, error="aiming.not-one", code=502)
-    if not picture.startswith(JPEG_SIGNATURE) or len(picture) > MAX_IMAGE_BYTES or min(still.size_px) < 1:
-        return render_page("aiming.html", still=None, error="aiming.not-one", code=502)
-    language = request_locale.request_language()
+        return render_page("aiming.html", image=None, error="aiming.no-image", code=502)
+    if not picture.startswith(JPEG_SIGNATURE) or len(picture) > MAX_IMAGE_BYTES or min(image.size_px) < 1:
+        return render_page("aiming.html", image=None, error="aiming.no-image", code=502)
+    formatter = kiosk_view().formatter(request_locale.request_language())
     answer = render_page(
         "aiming.html",
-        still=still,
+        image=image,
         picture=base64.b64encode(picture).decode("ascii"),
-        hints=[(hint.good, hint.vi if language == "vi" else hint.en) for hint in still.advice],
-        target=_target_square(still.size_px),
-        outlines=[" ".join(f"{x:.1f},{y:.1f}" for x, y in code) for code in still.codes],
-        number=kiosk_view().formatter(language).number,
+        hints=[(hint.is_ok, formatter.t.code("aiming-advice", hint.code)) for hint in image.advice],
+        target=_target_square(image.size_px),
+        outlines=[" ".join(f"{x:.1f},{y:.1f}" for x, y in code) for code in image.codes],
+        number=formatter.number,
     )
     answer.headers["Content-Security-Policy"] = security_headers.content_security_policy(image_sources="'self' data:")
     answer.headers["Cache-Control"] = "no-store"

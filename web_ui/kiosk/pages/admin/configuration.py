@@ -13,9 +13,9 @@ from kiosk import config
 from kiosk.config.effective import COMMAND, DEFAULT, EffectiveSetting, effective_settings, read_effective_settings
 from web_ui.auth import access_control
 from web_ui.auth.accounts import Role
-from web_ui.auth.login_pages import render_page
 from web_ui.i18n.text_sanitizer import truncate
 from web_ui.kiosk.pages.kiosk_view import kiosk_view
+from web_ui.kiosk.pages.rendering import render_page
 
 settings_page = Blueprint("settings", __name__)
 
@@ -43,7 +43,7 @@ class ConfigCheck:
     """What it would change; empty where there are mistakes."""
 
 
-@settings_page.route("/admin/settings", methods=["GET", "POST"])
+@settings_page.route("/admin/configuration", methods=["GET", "POST"])
 @access_control.require_role(Role.ADMIN)
 def settings() -> AnyResponse:
     """The settings in force; with POST, a new file is checked before somebody puts it in place."""
@@ -55,7 +55,7 @@ def settings() -> AnyResponse:
         written, error = (), str(trouble)
     ruling = read_effective_settings(kiosk_view().settings.run_dir) if kiosk_view().daemon_status().online else None
     if request.method == "POST":
-        access_control.write_audit("check a configuration", "done")
+        access_control.write_audit("check-configuration", "done")
         checked = check_config_text(text, ruling or written)
     rows = list(
         compare_settings(ruling, written) if ruling else (SettingRow(*truncate_setting(each)) for each in written)
@@ -64,11 +64,11 @@ def settings() -> AnyResponse:
         "settings.html",
         path=kiosk_view().settings.config_path,
         sections=[(name, list(some)) for name, some in groupby(rows, lambda row: row.name.rpartition(".")[0])],
-        ruling=bool(ruling),
-        waiting=sum(row.next_value is not None for row in rows),
+        has_effective=bool(ruling),
+        pending_changes=sum(row.next_value is not None for row in rows),
         text=text,
         checked=checked,
-        trouble=error,
+        file_error=error,
     )
 
 

@@ -8,20 +8,17 @@ from flask import Blueprint, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.app import control_socket
-from kiosk.core.messages import DIRECTION_TEXTS, KIND_TEXTS, OUTCOME_TEXTS, REASON_TEXTS
 from kiosk.core.model import Outcome, Reason
 from kiosk.core.ports import StoreError
 from kiosk.storage.queries.events import EventFilter, EventPage, EventRow, find_events
 from web_ui.auth import access_control
 from web_ui.auth.accounts import Role, is_valid_pin
 from web_ui.auth.audit_log import AuditEntry
-from web_ui.auth.login_pages import render_page
 from web_ui.i18n import request_locale
-from web_ui.i18n.formatting import Language, LocaleFormatter
-from web_ui.i18n.texts_admin import ADMIN_TEXTS, AUDIT_TEXTS
+from web_ui.i18n.formatting import LocaleFormatter
 from web_ui.kiosk.pages.command_client import submit_command
 from web_ui.kiosk.pages.kiosk_view import kiosk_view
-from web_ui.kiosk.pages.view_model import message_for, state_label, text_for
+from web_ui.kiosk.pages.rendering import render_page
 
 admin_pages = Blueprint("admin", __name__, url_prefix="/admin")
 
@@ -29,10 +26,10 @@ MAX_AUDIT_ROWS = 100
 
 
 def commands() -> dict[str, control_socket.Command]:
-    """The buttons of the administrator's page."""
-    lamps = {f"lamp-{outcome}": control_socket.ShowSignalCommand(outcome) for outcome in Outcome}
+    """The commands of the buttons on the administrator's page."""
+    signals = {f"signal-{outcome}": control_socket.ShowSignalCommand(outcome) for outcome in Outcome}
     return {
-        **lamps,
+        **signals,
         "pause": control_socket.PauseCommand(paused=True),
         "resume": control_socket.PauseCommand(paused=False),
     }
@@ -46,47 +43,48 @@ def home() -> AnyResponse:
 
 
 def _admin_home(error: str = "", message: str = "", done: str = "", code: int = 200) -> AnyResponse:
-    language = request_locale.request_language()
-    writing = kiosk_view().formatter(language)
-    entries = [
-        _audit_row(entry, language, writing) for entry in access_control.auth_context().audit_log.newest(MAX_AUDIT_ROWS)
-    ]
+    formatter = kiosk_view().formatter(request_locale.request_language())
+    state = kiosk_view().daemon_status().state
+    entries = [_audit_row(entry, formatter) for entry in access_control.auth_context().audit_log.newest(MAX_AUDIT_ROWS)]
     return render_page(
         "admin.html",
-        state=kiosk_view().daemon_status().state,
-        state_word=state_label(kiosk_view().daemon_status().state, language),
+        state=state,
+        state_word=formatter.t.code("state", state),
         entries=entries,
         has_pin=access_control.auth_context().accounts.has_guard,
         error=error,
-        said=message,
+        message=message,
         done=done,
         code=code,
     )
 
 
-def _audit_row(entry: AuditEntry, language: Language, formatter: LocaleFormatter) -> dict[str, str]:
+def _audit_row(entry: AuditEntry, formatter: LocaleFormatter) -> dict[str, str]:
     """A line of the audit log in words."""
-    result = "broken" if entry.result in {"refused", "failed", "not heard"} else "ok" if entry.result == "done" else ""
+    t = formatter.t
+    status = (
+        "fail" if entry.result in {"refused", "failed", "unreachable"} else "pass" if entry.result == "done" else ""
+    )
     return {
         "time": formatter.date_time(datetime.fromisoformat(entry.at)),
-        "who": text_for(AUDIT_TEXTS, entry.actor, language),
+        "actor": t.code("audit.actor", entry.actor),
         "address": entry.address,
-        "what": text_for(AUDIT_TEXTS, entry.action, language),
-        "result": text_for(AUDIT_TEXTS, entry.result, language),
-        "grade": result,
+        "action": t.code("audit.action", entry.action),
+        "result": t.code("audit.result", entry.result),
+        "status": status,
         "detail": entry.detail,
     }
 
 
-@admin_pages.post("/order/<name>")
+@admin_pages.post("/command/<name>")
 @access_control.require_role(Role.ADMIN)
-def order(name: str) -> AnyResponse:
-    """Give one order to the daemon."""
+def command(name: str) -> AnyResponse:
+    """Send one command to the daemon."""
     wanted = commands().get(name)
     if wanted is None:
-        return _admin_home("order.unknown-here", code=404)
+        return _admin_home("command.unsupported-command", code=404)
     given = submit_command(wanted, name)
-    return _admin_home(given.error, given.message, code=502) if given.error else _admin_home(done="order.done")
+    return _admin_home(given.error, given.message, code=502) if given.error else _admin_home(done="command.done")
 
 
 @admin_pages.post("/pin")
@@ -98,7 +96,7 @@ def pin() -> AnyResponse:
         return _admin_home("pin.form", code=400)
     access_control.auth_context().accounts.set_guard_pin(wanted)
     access_control.auth_context().sessions.end_all(Role.GUARD)
-    access_control.write_audit("set the guard's PIN", "done")
+    access_control.write_audit("set-pin", "done")
     return _admin_home(done="pin.done")
 
 
@@ -106,17 +104,18 @@ def pin() -> AnyResponse:
 @access_control.require_role(Role.ADMIN)
 def event_list() -> AnyResponse:
     """Passages, newest first."""
-    database, language = kiosk_view().settings.database, request_locale.request_language()
+    database = kiosk_view().settings.database
     wanted, wrong = _parse_filter()
     found, error = EventPage((), None), "events.filter" if wrong else ""
     if not wrong:
-        access_control.write_audit("look at events", "done", request.query_string.decode("ascii", "replace"))
+        access_control.write_audit("view-events", "done", request.query_string.decode("ascii", "replace"))
         try:
             found = find_events(database, wanted)
         except StoreError:
-            error = "day.unknown"
-    writing = kiosk_view().formatter(language)
-    rows = [_event_row(event, language, writing) for event in found.events]
+            error = "page.day.unknown"
+    formatter = kiosk_view().formatter(request_locale.request_language())
+    t = formatter.t
+    rows = [_event_row(event, formatter) for event in found.events]
     older = (
         "?" + urlencode({**request.args.to_dict(), "before": found.next_before_seq}) if found.next_before_seq else ""
     )
@@ -124,38 +123,40 @@ def event_list() -> AnyResponse:
         "events.html",
         rows=rows,
         older=older,
-        outcomes=[(str(outcome), message_for(OUTCOME_TEXTS, outcome, language)) for outcome in Outcome],
-        reasons=[(str(reason), message_for(REASON_TEXTS, reason, language)) for reason in Reason],
-        asked=request.args,
+        outcomes=[(str(outcome), t(f"outcome-label.{outcome}")) for outcome in Outcome],
+        reasons=[(str(reason), t(f"reason-label.{reason}")) for reason in Reason],
+        filter=request.args,
         error=error,
         code=400 if wrong else 200,
     )
 
 
-def _event_row(event: EventRow, language: Language, formatter: LocaleFormatter) -> dict[str, str]:
+def _event_row(event: EventRow, formatter: LocaleFormatter) -> dict[str, str]:
+    t = formatter.t
     return {
         "time": formatter.date_time(event.at),
         "seq": str(event.seq),
         "outcome": event.outcome,
-        "word": message_for(OUTCOME_TEXTS, event.outcome, language),
+        "word": t.code("outcome-label", event.outcome),
         "direction": event.direction or "",
-        "way": message_for(DIRECTION_TEXTS, event.direction, language).capitalize() if event.direction else "",
-        "reason": message_for(REASON_TEXTS, event.reason, language),
-        "kind": message_for(KIND_TEXTS, event.kind, language) if event.kind else "",
+        "direction_word": t.code("direction", event.direction) if event.direction else "",
+        "reason": t.code("reason-label", event.reason),
+        "kind": t.code("kind", event.kind) if event.kind else "",
         "pseudonym": event.pseudonym,
         "annulled": "yes" if event.annulled_by else "",
-        "by_hand": " · ".join(_manual_action(event, language, formatter)),
+        "by_hand": " · ".join(_manual_action(event, formatter)),
     }
 
 
-def _manual_action(event: EventRow, language: Language, formatter: LocaleFormatter) -> Iterator[str]:
+def _manual_action(event: EventRow, formatter: LocaleFormatter) -> Iterator[str]:
     """What a guard did, why, and to which record."""
+    t = formatter.t
     if event.manual_reason:
-        yield text_for(ADMIN_TEXTS, f"{'undo' if event.annuls else 'admit'}.{event.manual_reason}", language)
+        yield t.code("manual-reason", event.manual_reason)
     if event.annulled_by:
-        yield ADMIN_TEXTS["undo.undone-by"].of(language, number=formatter.number(event.annulled_by))
+        yield t("undo.undone-by", number=formatter.number(event.annulled_by))
     if event.annuls:
-        yield ADMIN_TEXTS["undo.undoes"].of(language, number=formatter.number(event.annuls))
+        yield t("undo.undoes", number=formatter.number(event.annuls))
 
 
 def _parse_filter() -> tuple[EventFilter, bool]:

@@ -11,18 +11,18 @@ from kiosk.system import logs
 from kiosk.system.logs import LogBuffer, LogLine
 from web_ui.auth import access_control
 from web_ui.auth.accounts import Role
-from web_ui.auth.login_pages import render_page
 from web_ui.i18n import request_locale
 from web_ui.i18n.formatting import LocaleFormatter
 from web_ui.kiosk.pages.kiosk_view import kiosk_view
+from web_ui.kiosk.pages.rendering import render_page
 
 log_page = Blueprint("log", __name__)
 
 MAX_ROWS = 200
 SOURCES = ("daemon", "page")
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-STATUS_OF_LEVEL = {logging.CRITICAL: "broken", logging.ERROR: "broken", logging.WARNING: "warn"}
-LOG_BUFFER_EXTENSION = "kiosk-recent-lines"
+STATUS_OF_LEVEL = {logging.CRITICAL: "fail", logging.ERROR: "fail", logging.WARNING: "warn"}
+LOG_BUFFER_EXTENSION = "kiosk-log-buffer"
 """Name of the page's own lines in `Flask.extensions`."""
 
 
@@ -33,7 +33,7 @@ def log() -> AnyResponse:
     source = request.args.get("source", "")
     level = request.args.get("level", "")
     source, level = source if source in SOURCES else SOURCES[0], level if level in LEVELS else "info"
-    access_control.write_audit("look at the log", "done", f"{source}, {level}")
+    access_control.write_audit("view-log", "done", f"{source}, {level}")
     found = read_log_lines(source)
     kept = [line for line in found if level_number(line.level) >= LEVELS[level]]
     return render_page(
@@ -63,11 +63,11 @@ def level_number(level: str) -> int:
 
 def _rows(found: Iterable[LogLine], formatter: LocaleFormatter) -> Iterator[dict[str, str]]:
     for line in found:
-        grade = STATUS_OF_LEVEL.get(level_number(line.level), "")
+        status = STATUS_OF_LEVEL.get(level_number(line.level), "")
         yield {
             "time": formatter.date_time(datetime.fromisoformat(line.at)),
             "level": line.level,
-            "grade": grade,
-            "where": line.logger,
+            "status": status,
+            "logger": line.logger,
             "text": line.text,
         }

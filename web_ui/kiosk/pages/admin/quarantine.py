@@ -7,18 +7,15 @@ from flask import Blueprint, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.app import control_socket
-from kiosk.core.messages import DIRECTION_TEXTS, OUTCOME_TEXTS, REASON_TEXTS
 from kiosk.core.ports import StoreError
 from kiosk.storage.queries.quarantine import QuarantineContents, QuarantinedEvent, read_quarantine
 from web_ui.auth import access_control
 from web_ui.auth.accounts import Role
-from web_ui.auth.login_pages import render_page
 from web_ui.i18n import request_locale
-from web_ui.i18n.formatting import Language, LocaleFormatter
-from web_ui.i18n.texts_device import REJECTION_TEXTS
+from web_ui.i18n.formatting import LocaleFormatter
 from web_ui.kiosk.pages.command_client import submit_command
 from web_ui.kiosk.pages.kiosk_view import kiosk_view
-from web_ui.kiosk.pages.view_model import message_for
+from web_ui.kiosk.pages.rendering import render_page
 
 quarantine_page = Blueprint("quarantine", __name__)
 
@@ -29,7 +26,7 @@ SEQ_PATTERN = re.compile(r"[1-9][0-9]{0,17}")
 @access_control.require_role(Role.ADMIN)
 def held() -> AnyResponse:
     """What is in it."""
-    access_control.write_audit("look at the quarantine", "done")
+    access_control.write_audit("view-quarantine", "done")
     return _page()
 
 
@@ -50,40 +47,40 @@ def release() -> AnyResponse:
 
 
 def _page(error: str = "", message: str = "", done: str = "", code: int = 200) -> AnyResponse:
-    database, language = kiosk_view().settings.database, request_locale.request_language()
+    database = kiosk_view().settings.database
     found = QuarantineContents()
     try:
         found = read_quarantine(database)
     except StoreError:
-        error, code = error or "day.unknown", code if error else 503
-    writing = kiosk_view().formatter(language)
-    rows = [_quarantine_row(each, language, writing) for each in found.events]
+        error, code = error or "page.day.unknown", code if error else 503
+    formatter = kiosk_view().formatter(request_locale.request_language())
+    rows = [_quarantine_row(each, formatter) for each in found.events]
     return render_page(
         "quarantine.html",
         rows=rows,
         count=found.count,
-        number=writing.number,
+        number=formatter.number,
         error=error,
-        said=message,
+        message=message,
         done=done,
         code=code,
     )
 
 
-def _quarantine_row(event: QuarantinedEvent, language: Language, formatter: LocaleFormatter) -> dict[str, Any]:
+def _quarantine_row(event: QuarantinedEvent, formatter: LocaleFormatter) -> dict[str, Any]:
+    t = formatter.t
+    rejection = f"rejection.{event.rejection_reason}"
     return {
         "seq": event.seq,
         "id": str(event.id),
         "time": formatter.date_time(event.occurred_at),
         "outcome": event.outcome,
-        "word": message_for(OUTCOME_TEXTS, event.outcome, language),
-        "way": message_for(DIRECTION_TEXTS, event.direction, language).capitalize() if event.direction else "",
-        "reason": message_for(REASON_TEXTS, event.reason, language),
+        "word": t.code("outcome-label", event.outcome),
+        "direction_word": t.code("direction", event.direction) if event.direction else "",
+        "reason": t.code("reason-label", event.reason),
         "pseudonym": event.pseudonym,
-        "why": event.rejection_reason,
-        "why_said": REJECTION_TEXTS[event.rejection_reason].of(language)
-        if event.rejection_reason in REJECTION_TEXTS
-        else "",
-        "refused": formatter.date_time(event.rejected_at),
-        "times": formatter.number(event.rejection_count),
+        "rejection_reason": event.rejection_reason,
+        "rejection_text": t(rejection) if t.has(rejection) else "",
+        "rejected_at": formatter.date_time(event.rejected_at),
+        "rejection_count": formatter.number(event.rejection_count),
     }

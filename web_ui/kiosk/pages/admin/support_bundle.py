@@ -10,28 +10,53 @@ from datetime import UTC, datetime
 from importlib.metadata import distributions
 from pathlib import Path
 
+from flask import Blueprint, Response
+from werkzeug.wrappers import Response as AnyResponse
+
+from kiosk.config import ConfigError
 from kiosk.config.effective import EffectiveSetting, read_effective_settings
 from kiosk.system import logs
+from web_ui.auth import access_control
 from web_ui.auth.access_control import AuthContext
+from web_ui.auth.accounts import Role
 from web_ui.kiosk.api import metrics
+from web_ui.kiosk.api.routes import open_streams
 from web_ui.kiosk.pages.admin.configuration import settings_from_file
-from web_ui.kiosk.pages.kiosk_view import KioskView
+from web_ui.kiosk.pages.kiosk_view import KioskView, kiosk_view
+from web_ui.kiosk.pages.rendering import render_page
+
+support_page = Blueprint("support", __name__)
 
 MAX_AUDIT_LINES = 500
 PROC_FILES = ("loadavg", "meminfo", "uptime")
 
 
-def make_support_bundle(kiosk_view: KioskView, auth: AuthContext, streams: int) -> bytes:
+@support_page.post("/admin/support-bundle")
+@access_control.require_role(Role.ADMIN)
+def download() -> AnyResponse:
+    """The support bundle as a download."""
+    try:
+        packed = make_support_bundle(kiosk_view(), access_control.auth_context(), open_streams())
+    except (ConfigError, OSError) as error:
+        return render_page("support.html", error="support-bundle.error", message=str(error), code=500)
+    access_control.write_audit("download-support-bundle", "done", f"{len(packed)} bytes")
+    name = f"kiosk-support-{datetime.now(UTC):%Y%m%d-%H%M%S}.zip"
+    return Response(
+        packed, mimetype="application/zip", headers={"Content-Disposition": f'attachment; filename="{name}"'}
+    )
+
+
+def make_support_bundle(view: KioskView, auth: AuthContext, streams: int) -> bytes:
     """The ZIP file's bytes. No passage, pseudonym or secret is in it: counts, settings, versions, and what was done."""
-    now, truth, run_dir = datetime.now(UTC), kiosk_view.daemon_status(), kiosk_view.settings.run_dir
-    day = kiosk_view.hourly_counts.last_day(now)
+    now, truth, run_dir = datetime.now(UTC), view.daemon_status(), view.settings.run_dir
+    day = view.hourly_counts.last_day(now)
     hours = [(hour.start_at.isoformat(), dict(hour.outcomes)) for hour in day.hours] if day else []
     files: dict[str, str | bytes] = {
         "about.txt": _about(now, truth.state),
         "status.json": _to_json(asdict(truth.status) if truth.status else None),
         "metrics.txt": metrics.metrics_text(truth, streams, now),
         "hours.json": _to_json(hours),
-        "settings.txt": _settings_text(kiosk_view.settings.config_path, read_effective_settings(run_dir)),
+        "settings.txt": _settings_text(view.settings.config_path, read_effective_settings(run_dir)),
         "audit.json": _to_json([asdict(entry) for entry in auth.audit_log.newest(MAX_AUDIT_LINES)]),
         "log.txt": "".join(
             f"{line.at} {line.level} {line.logger}: {line.text}\n" for line in logs.read_log_tail(run_dir)
