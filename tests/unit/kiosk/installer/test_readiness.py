@@ -13,8 +13,8 @@ from kiosk.system import atomic_files
 from tests.fakes.parts.installed_device import FakeSystemd
 
 
-def snapshot(state: str, pid: int = 7, broken: Sequence[str] = ()) -> dict[str, Any]:
-    return {"state": state, "pid": pid, "facts": [{"name": name, "grade": "broken"} for name in broken]}
+def snapshot(state: str, pid: int = 7, failed: Sequence[str] = ()) -> dict[str, Any]:
+    return {"state": state, "pid": pid, "checks": [{"code": code, "status": "fail"} for code in failed]}
 
 
 @pytest.mark.parametrize(
@@ -23,9 +23,9 @@ def snapshot(state: str, pid: int = 7, broken: Sequence[str] = ()) -> dict[str, 
         (snapshot("ready"), 7, (), True),
         (snapshot("degraded"), 7, (), True),
         (snapshot("starting"), 7, (), False),
-        (snapshot("out-of-order", broken=["camera"]), 7, (), False),
-        (snapshot("out-of-order", broken=["camera"]), 7, ("camera",), True),
-        (snapshot("out-of-order", broken=["camera", "lamps"]), 7, ("camera",), False),
+        (snapshot("out-of-order", failed=["camera"]), 7, (), False),
+        (snapshot("out-of-order", failed=["camera"]), 7, ("camera",), True),
+        (snapshot("out-of-order", failed=["camera", "signal"]), 7, ("camera",), False),
         (snapshot("ready", pid=6), 7, (), False),  # what a process that died left behind
         (snapshot("ready", pid=0), 0, (), False),
         (None, 7, (), False),

@@ -14,7 +14,7 @@ from kiosk.installer.errors import InstallError
 from kiosk.installer.layout import InstallLayout
 from kiosk.installer.machine import device
 from kiosk.installer.machine.device import Machine
-from kiosk.storage import database
+from kiosk.storage import database, schema
 from tests.fakes.parts.installed_device import FakeSystemd, a_release, installed, ready, runs
 from tests.paths import PROJECT
 
@@ -55,13 +55,13 @@ def test_nothing_is_installed_into_memory(tmp_path: Path, conf: str, mounts: str
 
 def test_the_database_is_copied_only_before_its_schema_rises(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
-    new, old = a_bundle(tmp_path, schema=len(database.MIGRATIONS) + 1), a_bundle(tmp_path)
+    new, old = a_bundle(tmp_path, schema=len(schema.MIGRATIONS) + 1), a_bundle(tmp_path)
     assert records.back_up_database(path, new, old) is None, "there is none"
     database.open_writer(path).close()
-    assert records.back_up_database(path, a_bundle(tmp_path, schema=len(database.MIGRATIONS)), old) is None
+    assert records.back_up_database(path, a_bundle(tmp_path, schema=len(schema.MIGRATIONS)), old) is None
     copy = records.back_up_database(path, new, old)
     assert copy is not None
-    assert records.read_schema_version(copy) == len(database.MIGRATIONS)
+    assert records.read_schema_version(copy) == len(schema.MIGRATIONS)
     assert copy.stat().st_mode & 0o777 == 0o600
     assert records.database_path(InstallLayout(tmp_path)) == tmp_path / "var/lib/entrance-kiosk/events.db"
 
