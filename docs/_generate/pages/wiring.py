@@ -6,7 +6,7 @@ from typing import Literal
 from xml.sax.saxutils import escape
 
 from docs._generate.blocks import Blocks, Files, table
-from kiosk import config
+from kiosk.core.pins import INPUT_PINS, OUTPUT_PINS
 
 PIN_OF_BCM = {7: 26, 17: 11, 27: 13, 22: 15, 18: 12, 23: 16, 5: 29, 6: 31}
 COLOURS = {"red": "#c62828", "amber": "#f9a825", "green": "#2e7d32"}
@@ -29,25 +29,33 @@ class Branch:
     @property
     def output(self) -> bool:
         """Whether the Pi drives it."""
-        return self.name in {"red", "amber", "green", "buzzer", "relay"}
+        return self.name in OUTPUT_PINS
 
 
-_PINS = config.GpioSettings()
+_PINS = {**OUTPUT_PINS, **INPUT_PINS}
 BRANCHES = (
-    Branch("red", _PINS.red, "330 Ω", "lamp", "đèn đỏ, bên trái", "red LED, left"),
-    Branch("amber", _PINS.amber, "330 Ω", "lamp", "đèn vàng, ở giữa", "amber LED, middle"),
-    Branch("green", _PINS.green, "330 Ω", "lamp", "đèn xanh, bên phải", "green LED, right"),
+    Branch("red", _PINS["red"], "330 Ω", "lamp", "đèn đỏ, bên trái", "red LED, left"),
+    Branch("amber", _PINS["amber"], "330 Ω", "lamp", "đèn vàng, ở giữa", "amber LED, middle"),
+    Branch("green", _PINS["green"], "330 Ω", "lamp", "đèn xanh, bên phải", "green LED, right"),
     Branch(
-        "buzzer", _PINS.buzzer or 18, "1 kΩ", "transistor", "còi (loại active) 5 V, qua transistor NPN",
+        "buzzer", _PINS["buzzer"], "1 kΩ", "transistor", "còi (loại active) 5 V, qua transistor NPN",
         "active buzzer at 5 V, by an NPN transistor",
     ),
     Branch(
-        "relay", 23, "1 kΩ", "box", "mạch rơ-le cách ly quang, ngõ IN mức cao",
+        "relay", _PINS["relay"], "1 kΩ", "box", "mạch rơ-le cách ly quang, ngõ IN mức cao",
         "opto-isolated relay board, IN closes on high",
     ),
-    Branch("admit", 5, "1 kΩ", "button", "nút khai hộ, nối đất", "button to ground: admit by hand"),
-    Branch("undo", 6, "1 kΩ", "button", "nút hủy lượt vừa rồi, nối đất", "button to ground: undo the last passage"),
-    Branch("presence", 7, "1 kΩ", "box", "cảm biến có người, ngõ ra 3,3 V", "presence sensor, output 3.3 V"),
+    Branch(
+        "admit_button", _PINS["admit_button"], "1 kΩ", "button", "nút khai hộ, nối đất", "button to ground: admit by hand"
+    ),
+    Branch(
+        "undo_button", _PINS["undo_button"], "1 kΩ", "button", "nút hủy lượt vừa rồi, nối đất",
+        "button to ground: undo the last event",
+    ),
+    Branch(
+        "presence_sensor", _PINS["presence_sensor"], "1 kΩ", "box", "cảm biến có người, ngõ ra 3,3 V",
+        "presence sensor, output 3.3 V",
+    ),
 )  # fmt: skip
 
 

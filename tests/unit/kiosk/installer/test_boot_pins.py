@@ -38,8 +38,7 @@ def gpio_lines(text: str) -> list[str]:
 
 def test_the_manual_draws_the_default_pins() -> None:
     drawn = {branch.name: branch.pin for branch in BRANCHES}
-    names = {"admit_button": "admit", "undo_button": "undo", "presence_sensor": "presence"}
-    assert {name: drawn[names.get(name, name)] for name in PINS} == PINS
+    assert drawn == PINS
 
 
 def test_what_is_shipped_is_what_the_default_pins_need() -> None:
