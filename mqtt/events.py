@@ -127,8 +127,8 @@ def _validate_events(payload: bytes, invalid: list[InvalidEvent]) -> list[Access
     for item in found:
         try:
             events.append(_event_adapter.validate_json(json.dumps(item)))
-        except ValidationError as trouble:
-            invalid.append(InvalidEvent(_id_of(item), validation_code(trouble), _epoch_of(item)))
+        except ValidationError as error:
+            invalid.append(InvalidEvent(_id_of(item), validation_code(error), _epoch_of(item)))
     return events
 
 

@@ -39,8 +39,8 @@ class MessageModel(BaseModel):
         content = parse_json(payload)
         try:
             return cls.model_validate(content)
-        except ValidationError as trouble:
-            raise InvalidMessageError(validation_code(trouble)) from None
+        except ValidationError as error:
+            raise InvalidMessageError(validation_code(error)) from None
 
     def to_payload(self) -> bytes:
         """The message to send."""
@@ -51,8 +51,8 @@ def parse_json(payload: bytes) -> Any:
     """Raises MessageError."""
     try:
         return json.loads(payload.decode("utf-8"))
-    except (ValueError, RecursionError) as trouble:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
-        raise InvalidMessageError("not-json") from trouble
+    except (ValueError, RecursionError) as error:  # JSONDecodeError and UnicodeDecodeError are ValueErrors
+        raise InvalidMessageError("not-json") from error
 
 
 def validation_code(error: ValidationError) -> str:

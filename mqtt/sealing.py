@@ -39,8 +39,8 @@ def unseal_subject(private_key: X25519PrivateKey, sealed: bytes, event_id: UUID)
     try:
         plain = SUITE.decrypt(sealed[KEY_ID_BYTES:], private_key, info=hpke_info(expected, event_id))
         subject = json.loads(plain)
-    except (InvalidTag, ValueError) as trouble:
-        raise UnsealError("damaged, or of another passage") from trouble
+    except (InvalidTag, ValueError) as error:
+        raise UnsealError("damaged, or of another passage") from error
     if not isinstance(subject, dict):
         raise UnsealError("no subject inside")
     return subject

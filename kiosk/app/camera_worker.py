@@ -52,8 +52,8 @@ class CameraWorker:
                 self._camera.open()
                 self._open = True
             frame = self._camera.capture(self._timeout_s)
-        except CameraError as trouble:
-            self._mark_failed(str(trouble))
+        except CameraError as error:
+            self._mark_failed(str(error))
             return REOPEN_DELAY_S
         self._frame_slot.put(frame)
         self.last_frame_number = frame.number

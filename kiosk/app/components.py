@@ -206,5 +206,5 @@ def create_run_dir(run_dir: Path) -> None:
     """Make the folder in memory where systemd did not. Raises KioskError."""
     try:
         run_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as trouble:
-        raise KioskError(f"run_dir {run_dir} cannot be made: {trouble.strerror}.") from trouble
+    except OSError as error:
+        raise KioskError(f"run_dir {run_dir} cannot be made: {error.strerror}.") from error

@@ -142,9 +142,9 @@ class ControlServer:
             self._listener.bind(str(self.path))
             self.path.chmod(0o660)
             self._listener.listen(8)
-        except OSError as trouble:
+        except OSError as error:
             self._listener.close()
-            raise KioskError(f"{self.path}: orders cannot be heard there: {trouble.strerror or trouble}") from trouble
+            raise KioskError(f"{self.path}: orders cannot be heard there: {error.strerror or error}") from error
         self._listener.settimeout(ACCEPT_TIMEOUT_S)
         self._group = self.path.stat().st_gid
 
@@ -161,8 +161,8 @@ class ControlServer:
             try:
                 answer = self._respond(connection)
                 connection.sendall(json.dumps(asdict(answer), ensure_ascii=False).encode() + b"\n")
-            except OSError as trouble:
-                log.info("a peer of the control socket went away: %s", trouble)
+            except OSError as error:
+                log.info("a peer of the control socket went away: %s", error)
         return 0.0
 
     def close(self) -> None:
@@ -184,9 +184,9 @@ class ControlServer:
             )
         try:
             order = _COMMANDS.validate_json(line)
-        except ValidationError as trouble:
+        except ValidationError as error:
             where = ", ".join(
-                ".".join(map(str, error["loc"])) or "order" for error in trouble.errors(include_url=False)
+                ".".join(map(str, each["loc"])) or "command" for each in error.errors(include_url=False)
             )
             return Response(ok=False, error_code="not-understood", message=f"Not an order; wrong: {where}.")
         return self._execute(order, peer)
@@ -201,10 +201,10 @@ class ControlServer:
         log.info("order %s of process %d, user %d", command.command, peer.pid, peer.uid)
         try:
             return Response(ok=True, detail=handler(command))
-        except KioskError as trouble:
-            log.warning("order %s failed: %s", command.command, trouble)
-            error = trouble.error_code if isinstance(trouble, CommandRejectedError) else "failed"
-            return Response(ok=False, error_code=error, message=str(trouble))
+        except KioskError as error:
+            log.warning("command %s failed: %s", command.command, error)
+            code = error.error_code if isinstance(error, CommandRejectedError) else "failed"
+            return Response(ok=False, error_code=code, message=str(error))
 
 
 def peer_credentials(connection: socket.socket) -> PeerCredentials:
@@ -234,9 +234,9 @@ def send_command(run_dir: Path, command: Command) -> Response:
             connection.connect(str(run_dir / SOCKET_FILE))
             connection.sendall(json.dumps(asdict(command)).encode() + b"\n")
             line = read_line(connection, MAX_RESPONSE_BYTES)
-        except OSError as trouble:
-            raise KioskError(f"The kiosk does not take orders: {trouble.strerror or trouble}.") from trouble
+        except OSError as error:
+            raise KioskError(f"The kiosk does not take orders: {error.strerror or error}.") from error
     try:
         return Response(**json.loads(line or b""))
-    except (ValueError, TypeError) as trouble:
-        raise KioskError("The kiosk's answer could not be understood; page and kiosk differ in version.") from trouble
+    except (ValueError, TypeError) as error:
+        raise KioskError("The kiosk's answer could not be understood; page and kiosk differ in version.") from error

@@ -22,7 +22,8 @@ from kiosk.config import effective
 from kiosk.core.model import ClockReading, DeviceState
 from kiosk.core.ports import Clock, KioskError, SignalError
 from kiosk.core.status import CheckStatus, StatusSnapshot
-from kiosk.hardware.gpio.signal_output import PinsUnavailableError, SignalOutput
+from kiosk.hardware.gpio.pins import PinsUnavailableError
+from kiosk.hardware.gpio.signal_output import SignalOutput
 from kiosk.health import Measurements, device_state, evaluate, should_feed_watchdog
 from kiosk.health.availability import AvailabilityRecorder
 from kiosk.storage.availability_log import AvailabilityLog
@@ -98,16 +99,16 @@ def open_signal_with_retry(
         try:
             lamps = lamps or build_signal(settings.gpio)
             probe_inputs(settings.gpio)
-        except SignalError as trouble:
-            if isinstance(trouble, PinsUnavailableError) and not notifier.is_enabled:
+        except SignalError as error:
+            if isinstance(error, PinsUnavailableError) and not notifier.is_enabled:
                 raise
             if lamps is not None:
                 lamps.set_idle_state(DeviceState.OUT_OF_ORDER)
-            _publish_gpio_error(settings, str(trouble))
+            _publish_gpio_error(settings, str(error))
             tries += 1
-            if tries == (1 if isinstance(trouble, PinsUnavailableError) else LOG_AFTER_ATTEMPTS):
-                log.error("out-of-order: %s; trying again until they can be had", trouble)
-                notifier.notify_ready(f"out-of-order: {trouble}")
+            if tries == (1 if isinstance(error, PinsUnavailableError) else LOG_AFTER_ATTEMPTS):
+                log.error("out-of-order: %s; trying again until they can be had", error)
+                notifier.notify_ready(f"out-of-order: {error}")
         else:
             lamps.set_idle_state(DeviceState.STARTING)
             return lamps
@@ -212,9 +213,9 @@ class Daemon:
         """A full run directory silences the page, which then says so; it must not stop the gate."""
         try:
             status_file.publish_status(snapshot, self._settings.run_dir)
-        except OSError as trouble:
+        except OSError as error:
             if not self._publish_failed:
-                log.error("the status cannot be published in %s: %s", self._settings.run_dir, trouble.strerror)
+                log.error("the status cannot be published in %s: %s", self._settings.run_dir, error.strerror)
             self._publish_failed = True
             return
         self._publish_failed = False
@@ -238,8 +239,8 @@ class Daemon:
             log.info("newer lists are in force")
         if lists.errors != self._list_errors:
             self._list_errors = lists.errors
-            for trouble in lists.errors:
-                log.error("%s", trouble)
+            for error in lists.errors:
+                log.error("%s", error)
 
     def _on_worker_crash(self, name: str) -> None:
         self._crashed_worker = name

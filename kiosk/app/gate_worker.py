@@ -120,9 +120,9 @@ class GateWorker:
     def _process_frame(self, frame: Frame) -> None:
         try:
             look = self._gate.process_frame(frame)
-        except StoreError as trouble:
+        except StoreError as error:
             self._camera_monitor.observe(frame, None)
-            self._mark_store_failed(str(trouble))
+            self._mark_store_failed(str(error))
             return
         first = not self._camera_monitor.has_frame
         self._camera_monitor.observe(frame, look.decode_result.frame_quality)
@@ -174,8 +174,8 @@ class GateWorker:
     def _check_store(self) -> None:
         try:
             self._probe_store()
-        except StoreError as trouble:
-            self._mark_store_failed(str(trouble))
+        except StoreError as error:
+            self._mark_store_failed(str(error))
             return
         log.info("records can be written again")
         self.store_error = ""

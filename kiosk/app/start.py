@@ -35,8 +35,8 @@ def main() -> None:
     configure_logging()
     try:
         run_from_config(asked.config, asked.camera)
-    except KioskError as trouble:
-        sys.exit(f"kiosk: {trouble}")
+    except KioskError as error:
+        sys.exit(f"kiosk: {error}")
 
 
 if __name__ == "__main__":

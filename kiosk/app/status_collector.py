@@ -193,8 +193,8 @@ class StatusCollector:
         """What waits, and the disk's trouble where it cannot even be read."""
         try:
             return self._event_store.outbox_status(), ""
-        except StoreError as trouble:
-            return OutboxStatus(backlog_size=self._event_store.backlog_size()), str(trouble)
+        except StoreError as error:
+            return OutboxStatus(backlog_size=self._event_store.backlog_size()), str(error)
 
     def _presence_state(self) -> str:
         presence = self._idle_detector

@@ -69,6 +69,6 @@ def main() -> None:
     """Entry point of the command: our own errors end in their sentence and status 1, not in a traceback."""
     try:
         group(prog_name="kiosk")
-    except KioskError as trouble:
-        click.echo(f"kiosk: {trouble}", err=True)
+    except KioskError as error:
+        click.echo(f"kiosk: {error}", err=True)
         sys.exit(1)

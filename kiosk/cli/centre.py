@@ -124,8 +124,8 @@ def centre(  # noqa: PLR0917  click passes by name
             retention_days=retention_days,
             backlog_events_per_s=backlog_events_per_s,
         )
-    except (LedgerError, BrokerRefusedError) as trouble:
-        raise click.ClickException(str(trouble)) from trouble
+    except (LedgerError, BrokerRefusedError) as error:
+        raise click.ClickException(str(error)) from error
 
 
 @centre.command()
@@ -135,8 +135,8 @@ def status(database: str, *, as_json: bool) -> None:
     """List devices: last seen, what is missing, who is silent. Exit status 1 where anything is missing or silent."""
     try:
         found = fleet_status.read_fleet_status(database, datetime.now(UTC))
-    except LedgerError as trouble:
-        raise click.ClickException(str(trouble)) from trouble
+    except LedgerError as error:
+        raise click.ClickException(str(error)) from error
     for one in found:
         click.echo(json.dumps(asdict(one), default=str) if as_json else "\n".join(_format_device(one)))
     if not found:
@@ -186,8 +186,8 @@ def unseal(
         question = unsealing.UnsealRequest(site, since, until, requested_by, reason, device)
         for one in unsealing.unseal_events(database, _sealing_key(key_path), question, datetime.now(UTC)):
             click.echo(json.dumps({**asdict(one), "id": str(one.id)}, ensure_ascii=False))
-    except (OSError, ValueError, LedgerError) as trouble:
-        raise click.ClickException(f"nothing was unsealed: {trouble}") from trouble
+    except (OSError, ValueError, LedgerError) as error:
+        raise click.ClickException(f"nothing was unsealed: {error}") from error
 
 
 def _sealing_key(path: Path) -> X25519PrivateKey:

@@ -45,7 +45,7 @@ def _try_broker(settings: config.Settings) -> None:
             if any(isinstance(event, Connected) for event in link.process(0.1)):
                 return
         raise KioskError(f"{endpoint}: the broker does not answer.")
-    except BrokerConnectionError as trouble:
-        raise KioskError(f"The broker: {trouble}. See [mqtt] in the configuration.") from trouble
+    except BrokerConnectionError as error:
+        raise KioskError(f"The broker: {error}. See [mqtt] in the configuration.") from error
     finally:
         link.close()

@@ -26,8 +26,8 @@ def _now() -> datetime:
 def _open_authority(folder: Path) -> CertificateAuthority:
     try:
         return CertificateAuthority(folder)
-    except PkiError as trouble:
-        raise click.ClickException(str(trouble)) from trouble
+    except PkiError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _print_issued(issued: IssuedCertificate) -> None:
@@ -47,8 +47,8 @@ def init(folder: Path, name: str) -> None:
     """Make an authority. Keep ca.key off every machine that is on a network."""
     try:
         CertificateAuthority.create(folder, name, _now())
-    except PkiError as trouble:
-        raise click.ClickException(str(trouble)) from trouble
+    except PkiError as error:
+        raise click.ClickException(str(error)) from error
     click.echo(f"{folder / 'ca.pem'} goes to broker, centre and devices; {folder / 'crl.pem'} to the broker.")
     click.echo(f"{folder / 'ca.key'} signs certificates: keep it where nobody else comes.")
 
@@ -79,8 +79,8 @@ def device(site: str, device: str, folder: Path, days: int) -> None:
     """For the kiosk DEVICE at SITE, as in its configuration."""
     try:
         branch = DeviceTopics("entrance", site, device)
-    except ValueError as trouble:
-        raise click.ClickException(str(trouble)) from trouble
+    except ValueError as error:
+        raise click.ClickException(str(error)) from error
     _print_issued(_open_authority(folder).issue(f"{branch.site}/{branch.device}", CertificateUse.CLIENT, _now(), days))
 
 

@@ -26,9 +26,9 @@ def read(paths: tuple[Path, ...], *, as_json: bool) -> None:
     for path in _image_paths(paths):
         try:
             luma = load_luma(path)
-        except ImageFileError as trouble:
+        except ImageFileError as error:
             troubles += 1
-            _print_error(path, trouble, as_json=as_json)
+            _print_error(path, error, as_json=as_json)
             continue
         started_s = time.process_time()
         readings = decode_image(luma, is_known_format=is_known_format)

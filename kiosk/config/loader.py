@@ -34,14 +34,14 @@ def load_settings(path: Path) -> Settings:
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_CONFIG_BYTES + 1)
-    except OSError as trouble:
-        raise ConfigError(path, [f"cannot be read: {trouble.strerror}"]) from trouble
+    except OSError as error:
+        raise ConfigError(path, [f"cannot be read: {error.strerror}"]) from error
     if len(raw) > MAX_CONFIG_BYTES:
         raise ConfigError(path, [f"is larger than {MAX_CONFIG_BYTES} bytes; this cannot be a configuration"])
     try:
         tree = tomllib.loads(raw.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as trouble:
-        raise ConfigError(path, [f"is not TOML: {trouble}"]) from trouble
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(path, [f"is not TOML: {error}"]) from error
     return resolve_paths(parse_settings(tree, path), path.absolute().parent)
 
 
@@ -61,8 +61,8 @@ def camera_with_source(source: str, base: CameraSettings) -> CameraSettings:
     """The camera settings with another source, as a command line may ask. Raises ConfigTrouble."""
     try:
         return CameraSettings.model_validate(base.model_dump(exclude_unset=True) | {"source": source})
-    except ValidationError as trouble:
-        raise ConfigError(Path("--camera"), list(_error_messages(trouble))) from None
+    except ValidationError as error:
+        raise ConfigError(Path("--camera"), list(_error_messages(error))) from None
 
 
 def _error_messages(validation_error: ValidationError) -> Iterator[str]:
@@ -135,7 +135,7 @@ def missing_file_errors(settings: Settings) -> Iterator[str]:
             continue
         try:
             path.open("rb").close()
-        except OSError as trouble:
-            yield f"{name}: {path}: {trouble.strerror}."
+        except OSError as error:
+            yield f"{name}: {path}: {error.strerror}."
     if not settings.storage.path.parent.is_dir():
         yield f"storage.path: the folder {settings.storage.path.parent} does not exist."

@@ -92,8 +92,8 @@ class PatternSettings(Section):
             place = f"gpio.patterns.{name}_pattern"
             try:
                 beats[name] = signal_patterns.parse_pattern(getattr(self, f"{name}_pattern"))
-            except signal_patterns.SignalPatternError as trouble:
-                mistakes += [f"{place}: {each}" for each in trouble.errors]
+            except signal_patterns.SignalPatternError as error:
+                mistakes += [f"{place}: {each}" for each in error.errors]
                 continue
             wrong = (
                 signal_patterns.alternating_pattern_errors

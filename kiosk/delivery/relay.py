@@ -104,11 +104,11 @@ class OutboxRelay:
                     return min(self._retry_s - now.monotonic_s, 1.0)
                 self._open(now.monotonic_s)
             busy = self._process(now)
-        except BrokerConnectionError as trouble:
-            self._on_connection_lost(trouble, now.monotonic_s)
+        except BrokerConnectionError as error:
+            self._on_connection_lost(error, now.monotonic_s)
             return IDLE_WAIT_S
-        except StoreError as trouble:
-            self._report_error(str(trouble))
+        except StoreError as error:
+            self._report_error(str(error))
             return STORE_ERROR_WAIT_S
         if busy or self._sender.window_full(now.monotonic_s) or not self._ready:
             return 0.0
@@ -125,16 +125,16 @@ class OutboxRelay:
         """Note what the centre has, say goodbye, end the connection. Takes at most GOODBYE_S."""
         try:
             self._receipts.flush(self._clock.now().monotonic_s, immediately=True)
-        except StoreError as trouble:
-            log.warning("%s; these passages will be sent again", trouble)
+        except StoreError as error:
+            log.warning("%s; these passages will be sent again", error)
         link, self._connection = self._connection, None
         if link is None:
             return
         try:
             if self._ready:
                 self._publish_offline(link)
-        except BrokerConnectionError as trouble:
-            log.info("could not say goodbye: %s", trouble)
+        except BrokerConnectionError as error:
+            log.info("could not say goodbye: %s", error)
         finally:
             link.close(clean=self._ready)
             self._ready = False
@@ -225,8 +225,8 @@ class OutboxRelay:
         assert self._connection is not None
         try:
             self._receipts.flush(now_s, immediately=True)
-        except StoreError as trouble:  # a full disk must not keep passages from leaving; these are sent again
-            self._report_error(str(trouble))
+        except StoreError as error:  # a full disk must not keep passages from leaving; these are sent again
+            self._report_error(str(error))
         self._reporter.on_connected(now_at)
         self._sender.on_connected(
             self._connection, self._connack.receive_maximum, self._connack.maximum_packet_bytes, now_s

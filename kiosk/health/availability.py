@@ -61,9 +61,9 @@ class AvailabilityRecorder:
         while self._pending:
             try:
                 self._add(self._pending[0])
-            except StoreError as trouble:
+            except StoreError as error:
                 if not self._write_failed:
-                    log.warning("%s; it is tried again", trouble)
+                    log.warning("%s; it is tried again", error)
                 self._write_failed = True
                 return
             self._write_failed = False

@@ -45,8 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if asked.rollback:
                 return roll_back(layout, asked.ready_timeout)
             return run_install(asked, layout)
-    except InstallError as trouble:
-        print_message(f"install.sh: {trouble.vi}", f"install.sh: {trouble.en}")
+    except InstallError as error:
+        print_message(f"install.sh: {error.vi}", f"install.sh: {error.en}")
         return 1
 
 

@@ -56,10 +56,10 @@ class CertificateAuthority:
             self.certificate = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
             key = serialization.load_pem_private_key((folder / "ca.key").read_bytes(), None)
             self._crl = x509.load_pem_x509_crl((folder / "crl.pem").read_bytes())
-        except OSError as trouble:
-            raise PkiError(f"{trouble.filename}: {trouble.strerror}; `kiosk pki init` makes an authority") from trouble
-        except ValueError as trouble:
-            raise PkiError(f"{folder}: holds no authority: {trouble}") from trouble
+        except OSError as error:
+            raise PkiError(f"{error.filename}: {error.strerror}; `kiosk pki init` makes an authority") from error
+        except ValueError as error:
+            raise PkiError(f"{folder}: holds no authority: {error}") from error
         if not isinstance(key, PrivateKey):
             raise PkiError(f"{folder / 'ca.key'}: is not an EC key")
         self._key = key

@@ -91,8 +91,8 @@ def _unseal_row(key: X25519PrivateKey, row: dict[str, Any]) -> UnsealedEvent:
     )
     try:
         return replace(opened, subject=unseal_subject(key, bytes(row["sealed"]), passage_id))
-    except UnsealError as trouble:
-        return replace(opened, error=str(trouble))
+    except UnsealError as error:
+        return replace(opened, error=str(error))
 
 
 def _iso_text(at: datetime) -> str:

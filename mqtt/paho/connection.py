@@ -119,10 +119,10 @@ class PahoConnection:
             self._opened_s = self._clock()
             keepalive_s = max(MIN_KEEPALIVE_S, where.keepalive_s - BROKER_CHECK_INTERVAL_S)
             self._client.connect(where.host, where.port, keepalive_s, **self._session_options())
-        except ssl.SSLError as trouble:
-            raise tls.tls_error(where, trouble) from trouble
-        except (OSError, ValueError) as trouble:
-            raise BrokerUnreachableError(f"{where}: {getattr(trouble, 'strerror', None) or trouble}") from trouble
+        except ssl.SSLError as error:
+            raise tls.tls_error(where, error) from error
+        except (OSError, ValueError) as error:
+            raise BrokerUnreachableError(f"{where}: {getattr(error, 'strerror', None) or error}") from error
 
     def _session_options(self) -> dict[str, Any]:
         if not self._is_mqtt5:
@@ -171,8 +171,8 @@ class PahoConnection:
             return None
         try:
             opened.flush()
-        except OSError as trouble:
-            raise BrokerUnreachableError(f"{self._endpoint}: {trouble.strerror or trouble}") from trouble
+        except OSError as error:
+            raise BrokerUnreachableError(f"{self._endpoint}: {error.strerror or error}") from error
         return opened
 
     def publish(self, message: OutgoingMessage) -> int:
@@ -190,8 +190,8 @@ class PahoConnection:
             opened.queue_packet(
                 publish_packet(message.topic, message.payload, mid, retain=message.retain, properties=properties)
             )
-        except OSError as trouble:
-            raise BrokerUnreachableError(f"{self._endpoint}: {trouble.strerror or trouble}") from trouble
+        except OSError as error:
+            raise BrokerUnreachableError(f"{self._endpoint}: {error.strerror or error}") from error
         self._unacknowledged.add(mid)
         return mid
 

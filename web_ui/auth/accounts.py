@@ -117,17 +117,17 @@ class Accounts:
             return _StoredAccounts(**json.loads(self._path.read_text(encoding="utf-8")))
         except FileNotFoundError:
             return _StoredAccounts()
-        except (OSError, ValueError, TypeError) as trouble:
+        except (OSError, ValueError, TypeError) as error:
             raise AccountError(
-                f"{self._path} cannot be read ({trouble}); delete it and run: kiosk web setup"
-            ) from trouble
+                f"{self._path} cannot be read ({error}); delete it and run: kiosk web setup"
+            ) from error
 
     def _save(self, accounts: _StoredAccounts) -> None:
         content = json.dumps(asdict(accounts)).encode()
         try:  # `sudo kiosk web setup` writes for the user of the web UI
             atomic_files.write_file(self._path, content, mode=0o600, owner_of_folder=True)
-        except OSError as trouble:
-            raise AccountError(f"{self._path} cannot be written: {trouble.strerror}; check page.state_dir") from trouble
+        except OSError as error:
+            raise AccountError(f"{self._path} cannot be written: {error.strerror}; check page.state_dir") from error
 
 
 def is_valid_password(password: str) -> bool:

@@ -36,18 +36,18 @@ def open_port(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
         return socket.create_server((host, port), family=family, backlog=128)
-    except OSError as trouble:
-        if trouble.errno == errno.EADDRINUSE:
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
             hint = f"port {port} is in use by another program; choose another with page.port or --port, or 0 for a free one"
-        elif trouble.errno == errno.EACCES:
+        elif error.errno == errno.EACCES:
             hint = (
                 f"port {port} needs rights that this user does not have; choose one above 1023 with page.port or --port"
             )
         else:
             hint = (
-                f"cannot listen there: {trouble.strerror or trouble}; choose another address with page.host or --host"
+                f"cannot listen there: {error.strerror or error}; choose another address with page.host or --host"
             )
-        raise WebServerError(f"The page on {host}: {hint}.") from trouble
+        raise WebServerError(f"The page on {host}: {hint}.") from error
 
 
 def page_url(listener: socket.socket, host: str, *, secure: bool) -> str:

@@ -30,10 +30,10 @@ def make_server_context(certificate_path: Path, key_path: Path | None) -> ssl.SS
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         made.load_cert_chain(certificate_path, key_path)
-    except OSError as trouble:  # SSLError is one
+    except OSError as error:  # SSLError is one
         raise WebServerError(
-            f"The certificate {certificate_path} (key {key_path or 'in it'}) cannot be used: {trouble}."
-        ) from trouble
+            f"The certificate {certificate_path} (key {key_path or 'in it'}) cannot be used: {error}."
+        ) from error
     return made
 
 
@@ -114,7 +114,7 @@ async def _copy_stream(source: asyncio.StreamReader, sink: asyncio.StreamWriter)
 
 
 def make_self_signed_certificate(path: Path, names: Sequence[str]) -> str:
-    """Write a key and a self-signed certificate for this machine's names, mode 0600. Returns its fingerprint. Raises PageTrouble."""
+    """Write a key and a self-signed certificate for this machine, mode 0600. Returns its fingerprint. Raises PageTrouble."""
     host = socket.gethostname()
     hosts = dict.fromkeys(("localhost", host, f"{host.split('.')[0]}.local", "127.0.0.1", "::1", *names))
     pem, fingerprint = certificates.make_self_signed(host[:64], tuple(hosts), datetime.now(UTC), CERTIFICATE_VALID_DAYS)

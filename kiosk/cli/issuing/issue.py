@@ -181,5 +181,5 @@ def _print_poster(address: str, label: str, out: Path) -> None:
 def _make_folder(out: Path) -> None:
     try:
         out.mkdir(parents=True, exist_ok=True)
-    except OSError as trouble:
-        raise CsvImportError(f"{out} cannot be made: {trouble.strerror}. Give another --out.") from trouble
+    except OSError as error:
+        raise CsvImportError(f"{out} cannot be made: {error.strerror}. Give another --out.") from error

@@ -111,8 +111,8 @@ class Collector:
             if not self._ever_connected:
                 raise
             return self._on_connection_lost("the broker refuses this centre, which it let in before")
-        except BrokerConnectionError as trouble:
-            return self._on_connection_lost(str(trouble))
+        except BrokerConnectionError as error:
+            return self._on_connection_lost(str(error))
         return 0.0
 
     def _on_connection_lost(self, reason: str) -> float:
@@ -229,9 +229,9 @@ class Collector:
                         now,
                     )
                 )
-        except InvalidMessageError as trouble:
-            log.warning("%s: a message to %s was thrown away: %s", branch.source, leaf, trouble)
-            batch.writes.append(partial(self._ledger.count_invalid_message, str(trouble)))
+        except InvalidMessageError as error:
+            log.warning("%s: a message to %s was thrown away: %s", branch.source, leaf, error)
+            batch.writes.append(partial(self._ledger.count_invalid_message, str(error)))
 
     def _state_message(self, state: Literal["ready", "offline"]) -> OutgoingMessage:
         report = device_messages.CentreStateMessage(state=state, at=self._now_at() if state == "ready" else None)
@@ -243,8 +243,8 @@ class Collector:
             try:
                 if self._ready:
                     self._connection.publish(self._state_message("offline"))
-            except BrokerConnectionError as trouble:
-                log.info("could not say goodbye: %s", trouble)
+            except BrokerConnectionError as error:
+                log.info("could not say goodbye: %s", error)
             self._connection.close()
         self._connection, self._ready = None, False
         self._executor.shutdown()

@@ -20,8 +20,8 @@ def open_ledger(database: str) -> Ledger:
         return SqliteLedger(Path(database))
     try:
         from mqtt.centre.ingest.postgres import PostgresLedger  # noqa: PLC0415 - an extra: most centres are one file
-    except ImportError as trouble:
-        raise LedgerError("psycopg is missing: pip install 'entrance-kiosk[postgres]'") from trouble
+    except ImportError as error:
+        raise LedgerError("psycopg is missing: pip install 'entrance-kiosk[postgres]'") from error
     return PostgresLedger(database)
 
 
@@ -43,8 +43,8 @@ def open_query(database: str) -> Iterator[Query]:
 
             yield ask
             connection.commit()
-    except sqlite3.Error as trouble:
-        raise LedgerError(f"{database}: cannot be read as the centre's database: {trouble}") from trouble
+    except sqlite3.Error as error:
+        raise LedgerError(f"{database}: cannot be read as the centre's database: {error}") from error
 
 
 @contextmanager
@@ -60,5 +60,5 @@ def _open_postgres_query(address: str) -> Iterator[Query]:
                 return cursor.fetchall() if cursor.description else []
 
             yield ask
-    except psycopg.Error as trouble:
-        raise LedgerError(f"the centre's PostgreSQL cannot be read: {str(trouble).strip()}") from trouble
+    except psycopg.Error as error:
+        raise LedgerError(f"the centre's PostgreSQL cannot be read: {str(error).strip()}") from error

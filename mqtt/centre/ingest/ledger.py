@@ -75,10 +75,10 @@ class SqliteLedger:
             connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, check_same_thread=False)
             self._database = Database(connection, execute_plugins=False)
             self._prepare()
-        except sqlite3.Error as trouble:
+        except sqlite3.Error as error:
             if connection is not None:
                 connection.close()
-            raise LedgerError(f"{path}: cannot be used as the centre's database: {trouble}") from trouble
+            raise LedgerError(f"{path}: cannot be used as the centre's database: {error}") from error
 
     def _prepare(self) -> None:
         self._database.execute("PRAGMA journal_mode = WAL")
@@ -94,8 +94,8 @@ class SqliteLedger:
                     standing[key] = self._save_events(key, events)
                 for arrival in messages:
                     self._save_rejections(arrival)
-        except sqlite3.Error as trouble:
-            raise LedgerError(f"{self._path}: passages could not be kept: {trouble}") from trouble
+        except sqlite3.Error as error:
+            raise LedgerError(f"{self._path}: passages could not be kept: {error}") from error
         return standing
 
     def _save_events(self, key: StreamKey, received: Sequence[ReceivedEvent]) -> RangeSet:
@@ -166,8 +166,8 @@ class SqliteLedger:
                     "UPDATE device SET state = ?, state_reason = ?, state_at = ?, software_version = ? WHERE number = ?",
                     [report.state, report.reason, _iso_text(at), report.software_version, device],
                 )
-        except sqlite3.Error as trouble:
-            raise LedgerError(f"{self._path}: a state could not be kept: {trouble}") from trouble
+        except sqlite3.Error as error:
+            raise LedgerError(f"{self._path}: a state could not be kept: {error}") from error
 
     def save_health(self, branch: DeviceTopics, report: HealthMessage, at: datetime) -> None:
         """See Ledger."""
@@ -178,8 +178,8 @@ class SqliteLedger:
                     self._save_clock_offset(device, report.boot_id, report.at.timestamp() - report.monotonic_s)
                 for notice in report.notices:
                     self._save_notice(device, report.epoch, notice)
-        except sqlite3.Error as trouble:
-            raise LedgerError(f"{self._path}: a sign of life could not be kept: {trouble}") from trouble
+        except sqlite3.Error as error:
+            raise LedgerError(f"{self._path}: a sign of life could not be kept: {error}") from error
 
     def _save_notice(self, device: int, epoch: str, notice: HealthNotice) -> None:
         """A device tells each of them again and again; one that still grows comes with a larger count."""
@@ -203,15 +203,15 @@ class SqliteLedger:
         """See Ledger."""
         try:
             self._count_invalid_message(reason)
-        except sqlite3.Error as trouble:
-            raise LedgerError(f"{self._path}: a count could not be kept: {trouble}") from trouble
+        except sqlite3.Error as error:
+            raise LedgerError(f"{self._path}: a count could not be kept: {error}") from error
 
     def delete_before(self, day: date) -> list[str]:
         """See Ledger."""
         try:
             gone = self._database.execute("DELETE FROM event WHERE received_at < ?", [day.isoformat()]).rowcount
-        except sqlite3.Error as trouble:
-            raise LedgerError(f"{self._path}: retention could not be kept: {trouble}") from trouble
+        except sqlite3.Error as error:
+            raise LedgerError(f"{self._path}: retention could not be kept: {error}") from error
         return [f"{gone} events"] if gone else []
 
     def _count_invalid_message(self, reason: str) -> None:

@@ -67,8 +67,8 @@ class PostgresLedger:
             except BaseException:
                 self._connection.close()
                 raise
-        except psycopg.Error as trouble:
-            raise LedgerError(f"the centre's PostgreSQL cannot be used: {str(trouble).strip()}") from trouble
+        except psycopg.Error as error:
+            raise LedgerError(f"the centre's PostgreSQL cannot be used: {str(error).strip()}") from error
         self._partitioned_days: set[int] = set()
 
     def _prepare(self) -> None:
@@ -87,8 +87,8 @@ class PostgresLedger:
                 # New numbers, and ids that were there: two lives of a database, perhaps.
                 with self._connection.transaction():
                     return self._record(messages, all_new=False)
-        except psycopg.Error as trouble:
-            raise LedgerError(f"passages could not be kept: {str(trouble).strip()}") from trouble
+        except psycopg.Error as error:
+            raise LedgerError(f"passages could not be kept: {str(error).strip()}") from error
 
     def _record(self, arrivals: Sequence[IngestedMessage], *, all_new: bool = True) -> Mapping[StreamKey, RangeSet]:
         """`straight`: where all numbers are new, so are the ids, nearly always: then nothing need be compared."""
@@ -97,7 +97,7 @@ class PostgresLedger:
         known = self._known_ranges([stream for _, stream in numbers.values()])
         tallies = {key: update_stream(known.get(numbers[key][1], ()), arrived) for key, arrived in streams.items()}
         if all_new and all(one.new_seqs == one.received for one in tallies.values()):
-            self._copy_events("passage", numbers, streams)
+            self._copy_events("event", numbers, streams)
             fresh = {numbers[key][1]: one.received for key, one in tallies.items()}
         else:
             self._copy_events(INCOMING_TABLE, numbers, streams)
@@ -194,8 +194,8 @@ class PostgresLedger:
                         self._connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(str(name))))
                         dropped.append(str(name))
                 self._connection.execute("DELETE FROM event_other_days WHERE received_at < %s", [day])
-        except psycopg.Error as trouble:
-            raise LedgerError(f"retention could not be kept: {str(trouble).strip()}") from trouble
+        except psycopg.Error as error:
+            raise LedgerError(f"retention could not be kept: {str(error).strip()}") from error
         self._partitioned_days.clear()
         return dropped
 
@@ -241,8 +241,8 @@ class PostgresLedger:
                     "UPDATE device SET state = %s, state_reason = %s, state_at = %s, software_version = %s WHERE number = %s",
                     [report.state, report.reason, at, report.software_version, self._device_number(branch, at)],
                 )
-        except psycopg.Error as trouble:
-            raise LedgerError(f"a state could not be kept: {str(trouble).strip()}") from trouble
+        except psycopg.Error as error:
+            raise LedgerError(f"a state could not be kept: {str(error).strip()}") from error
 
     def save_health(self, branch: DeviceTopics, report: HealthMessage, at: datetime) -> None:
         """See Ledger."""
@@ -252,8 +252,8 @@ class PostgresLedger:
                 if report.clock_quality == "synchronised" and report.boot_id and report.monotonic_s is not None:
                     self._save_clock_offset(device, report.boot_id, report.at.timestamp() - report.monotonic_s)
                 self._save_notices(device, report)
-        except psycopg.Error as trouble:
-            raise LedgerError(f"a sign of life could not be kept: {str(trouble).strip()}") from trouble
+        except psycopg.Error as error:
+            raise LedgerError(f"a sign of life could not be kept: {str(error).strip()}") from error
 
     def _save_notices(self, device: int, report: HealthMessage) -> None:
         """A device tells each of them again and again; one that still grows comes with a larger count."""
@@ -271,8 +271,8 @@ class PostgresLedger:
         try:
             with self._connection.transaction():
                 self._count_invalid_message(reason)
-        except psycopg.Error as trouble:
-            raise LedgerError(f"a count could not be kept: {str(trouble).strip()}") from trouble
+        except psycopg.Error as error:
+            raise LedgerError(f"a count could not be kept: {str(error).strip()}") from error
 
     def _count_invalid_message(self, reason: str) -> None:
         self._connection.execute(

@@ -28,9 +28,9 @@ def written(folder: Path, text: str) -> Path:
 
 
 def mistakes(folder: Path, text: str) -> str:
-    with pytest.raises(config.ConfigError) as trouble:
+    with pytest.raises(config.ConfigError) as error:
         config.load_settings(written(folder, text))
-    return str(trouble.value)
+    return str(error.value)
 
 
 def test_the_smallest_file_takes_defaults_for_all_the_rest(tmp_path: Path) -> None:
@@ -119,6 +119,6 @@ VALUES = st.recursive(
     tree=st.dictionaries(st.sampled_from(["site", "camera", "keys", "zz"]) | st.text(max_size=8), VALUES, max_size=4)
 )
 def test_any_tree_is_settings_or_sentences_and_nothing_else(tree: dict[str, object]) -> None:
-    with pytest.raises(config.ConfigError) as trouble:  # without [site] and [keys] nothing can be good
+    with pytest.raises(config.ConfigError) as error:  # without [site] and [keys] nothing can be good
         config.parse_settings(tree, Path("any.toml"))
-    assert trouble.value.errors
+    assert error.value.errors

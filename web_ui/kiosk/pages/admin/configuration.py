@@ -48,11 +48,11 @@ class ConfigCheck:
 def settings() -> AnyResponse:
     """The settings in force; with POST, a new file is checked before somebody puts it in place."""
     text, checked = request.form.get("text", ""), None
-    error = ""
+    file_error = ""
     try:
         written = settings_from_file(kiosk_view().settings.config_path)
-    except (config.ConfigError, OSError) as trouble:
-        written, error = (), str(trouble)
+    except (config.ConfigError, OSError) as error:
+        written, file_error = (), str(error)
     ruling = read_effective_settings(kiosk_view().settings.run_dir) if kiosk_view().daemon_status().online else None
     if request.method == "POST":
         access_control.write_audit("check-configuration", "done")
@@ -68,7 +68,7 @@ def settings() -> AnyResponse:
         pending_changes=sum(row.next_value is not None for row in rows),
         text=text,
         checked=checked,
-        file_error=error,
+        file_error=file_error,
     )
 
 
@@ -92,10 +92,10 @@ def check_config_text(text: str, effective: Iterable[EffectiveSetting]) -> Confi
     """Every mistake in the text of a configuration file, as sentences; or what it would change."""
     try:
         found = config.parse_settings(tomllib.loads(text), CANDIDATE_PATH)
-    except tomllib.TOMLDecodeError as trouble:
-        return ConfigCheck((f"is not TOML: {trouble}",))
-    except config.ConfigError as trouble:
-        return ConfigCheck(tuple(trouble.errors))
+    except tomllib.TOMLDecodeError as error:
+        return ConfigCheck((f"is not TOML: {error}",))
+    except config.ConfigError as error:
+        return ConfigCheck(tuple(error.errors))
     anchored = config.resolve_paths(found, (kiosk_view().settings.config_path or CANDIDATE_PATH).absolute().parent)
     now: Mapping[str, EffectiveSetting] = {setting.name: setting for setting in effective}
     changes = (

@@ -88,5 +88,5 @@ def _settings_text(path: Path | None, effective: Sequence[EffectiveSetting] | No
 def _read_proc_file(name: str) -> str:
     try:
         return Path("/proc", name).read_text(encoding="ascii")
-    except OSError as trouble:  # systemd's ProcSubset=pid hides it
-        return f"cannot be read: {trouble.strerror}\n"
+    except OSError as error:  # systemd's ProcSubset=pid hides it
+        return f"cannot be read: {error.strerror}\n"
