@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from kiosk import config
+from kiosk.app.builders.hardware import check_inputs
 from kiosk.app.daemon import open_signal_with_retry
 from kiosk.core.model import DeviceState
 from kiosk.core.ports import SignalError
-from kiosk.hardware.gpio.input_probe import probe_inputs
 from kiosk.system.status_file import read_status
 from kiosk.system.systemd import SystemdNotifier
 from kiosk.system.wakeup import WakeupPipe
@@ -53,11 +53,10 @@ def test_a_taken_button_is_out_of_order_told_once_and_healed_when_it_is_let_go(
     found = read_status(tmp_path)
     assert found is not None
     assert found["state"] == DeviceState.OUT_OF_ORDER
-    (fact,) = found["facts"]
-    assert fact["name"] == "lamps"
-    assert "GPIO busy" in fact["vi"]
-    assert "GPIO busy" in fact["en"]
-    assert "restarted" not in fact["en"], "nothing restarts it: it tries again"
+    (fact,) = found["checks"]
+    assert fact["code"] == "signal"
+    assert fact["reason"] == "gpio-error"
+    assert "GPIO busy" in fact["detail"]
     assert len([record for record in caplog.records if "GPIO busy" in record.message]) == 1
 
 
@@ -81,7 +80,7 @@ def test_every_configured_input_is_tried(tmp_path: Path) -> None:
     wired = settings(tmp_path).gpio
     for name in ("admit_button", "undo_button", "presence_sensor"):
         with pytest.raises(SignalError, match="99"):
-            probe_inputs(wired.model_copy(update={name: 99}))
+            check_inputs(wired.model_copy(update={name: 99}))
 
 
 def without_pins(run_dir: Path) -> config.Settings:

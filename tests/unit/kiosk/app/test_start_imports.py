@@ -31,7 +31,7 @@ def test_the_daemon_s_imports_leave_out_what_only_a_new_schema_or_the_broker_nee
 
 def test_a_store_whose_schema_is_in_force_opens_without_the_tool_that_makes_schemas(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
-    open_and_close = f"from pathlib import Path\nfrom kiosk.storage import Store\nStore(Path({str(path)!r})).close()"
+    open_and_close = f"from pathlib import Path\nfrom kiosk.storage import SqliteEventStore\nSqliteEventStore(Path({str(path)!r})).close()"
     assert loaded_by(open_and_close, *LATER) == {"sqlite_utils"}
     assert loaded_by(open_and_close, *LATER) == set()
     SqliteEventStore(path).close()
