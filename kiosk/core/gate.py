@@ -4,8 +4,6 @@ Each step runs once, in this order, and none calls back. Codes that already have
 The event is on disk before the signal is shown. One thread owns a Gate.
 """
 
-import os
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -25,6 +23,7 @@ from kiosk.core.model import (
 from kiosk.core.ports import Clock, Decoder, EventStore, Signal, Verifier
 from kiosk.core.reversal import LastAccessEvent
 from kiosk.core.subject_sealing import Pseudonymizer, Seal
+from kiosk.core.uuid7 import uuid7
 from kiosk.core.visits import VisitTracker
 
 
@@ -171,12 +170,3 @@ def _new_event(decision: Decision, now: ClockReading) -> AccessEvent:
         sealed=b"",
         code_bytes=0,
     )
-
-
-def uuid7(now: ClockReading) -> uuid.UUID:
-    """A UUIDv7 (RFC 9562 section 5.7): 48 bits of Unix milliseconds, then random bits. Python has its own from 3.14 on."""
-    milliseconds = max(0, int(now.utc_at.timestamp() * 1000)) & (1 << 48) - 1
-    value = milliseconds << 80 | int.from_bytes(os.urandom(10), "big")
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return uuid.UUID(int=value)

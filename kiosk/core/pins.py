@@ -1,4 +1,4 @@
-"""The GPIO pins of docs/reference/hardware.md: the one table of default pins. Standard library only, because the installer reads it.
+"""The table of default GPIO pins (docs/reference/hardware.md). Standard library only, because the installer reads it.
 
 Numbers are BCM numbers.
 """

@@ -13,7 +13,7 @@ from kiosk.credentials.formats import (
     unsupported,
     venue_code,
 )
-from kiosk.credentials.formats.entry_pass import ReplayCache
+from kiosk.credentials.formats.replay_cache import ReplayCache
 from kiosk.credentials.trust.denylist import Denylist, hcert_denylist_entry
 from kiosk.credentials.trust.trust_list import TrustList
 

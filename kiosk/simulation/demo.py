@@ -47,7 +47,7 @@ class Demo:
         trust: tuple[Path, Path] | None = None,
         on_start: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`camera`: a real camera instead of the scenario. `trust`: another trust list and root key. `on_start` gets each process."""
+        """`camera`: a real camera instead of the scenario. `trust`: another trust list and root key. `on_start` gets each name."""
         self.sandbox = sandbox
         self.scenario = Scenario(
             [] if camera else build_visitors(sandbox.samples, window_s), timing, loop=loop and not camera
@@ -125,7 +125,7 @@ class Demo:
         return found
 
     def run_once(self, on_poll: Callable[[dict[str, Any] | None], None] = lambda _: None) -> None:
-        """Play all visitors once and wait until all events are delivered. Raises ProcessError, or KioskError if a backlog remains."""
+        """Play all visitors once and wait for delivery. Raises ProcessError, or KioskError if a backlog remains."""
         while not self.scenario.is_finished:
             on_poll(self.poll())
         ends_s = time.monotonic() + BACKLOG_TIMEOUT_S

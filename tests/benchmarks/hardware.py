@@ -24,7 +24,8 @@ import numpy as np
 
 from kiosk.core.model import DeviceState, Outcome
 from kiosk.hardware.gpio.pattern_player import Lamp, OutputState
-from kiosk.hardware.gpio.signal_output import OutputPins, SignalOutput, open_pin_factory
+from kiosk.hardware.gpio.pins import open_pin_factory
+from kiosk.hardware.gpio.signal_output import OutputPins, SignalOutput
 from kiosk.system.status_file import read_status
 from tests.benchmarks.hardware_faults import run_beside
 from tests.benchmarks.table import Row, goal_row

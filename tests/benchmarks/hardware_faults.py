@@ -84,10 +84,10 @@ def _held_relay_rows(machine: SpoiledMachine) -> list[Row]:
     machine.hold_relay(held=True)
     machine.start()
     shown_s = until(partial(shows, machine.run_dir, "out-of-order"), 30.0)
-    until(lambda: machine.logged("its trigger is not oneshot") > 0, 20.0)
+    until(lambda: machine.logged("the trigger is not oneshot") > 0, 20.0)
     machine.hold_relay(held=False)
     healed_s = until(partial(shows, machine.run_dir, "ready"), 30.0)
-    told = machine.logged("its trigger is not oneshot")
+    told = machine.logged("the trigger is not oneshot")
     return [
         Row("fault: relay in another program's hands, told after the start of the process", round(shown_s, 1), "s"),
         goal_row("fault: relay in another program's hands, lines of error in the log", told, "lines", "<= 1"),

@@ -14,8 +14,9 @@ from kiosk.hardware.gpio.buttons import GuardButton, OpenPinFactory, open_button
 from kiosk.hardware.gpio.input_probe import probe_inputs
 from kiosk.hardware.gpio.kernel_relay import KernelRelay
 from kiosk.hardware.gpio.pattern_player import OutputState, SignalPattern, build_patterns
+from kiosk.hardware.gpio.pins import open_pin_factory
 from kiosk.hardware.gpio.presence_sensor import PresenceSensor
-from kiosk.hardware.gpio.signal_output import OutputPins, SignalOutput, all_outputs_off, open_pin_factory
+from kiosk.hardware.gpio.signal_output import OutputPins, SignalOutput, all_outputs_off
 from kiosk.health.firmware_pins import FIRMWARE_CONFIG_FILE, check_firmware_pins
 
 BUTTONS = ("admit_button", "undo_button")
@@ -33,9 +34,7 @@ def build_camera(camera: config.CameraSettings) -> Camera:
     )
 
 
-def build_signal(
-    gpio: config.GpioSettings, *, on_change: Callable[[OutputState], None] | None = None
-) -> SignalOutput:
+def build_signal(gpio: config.GpioSettings, *, on_change: Callable[[OutputState], None] | None = None) -> SignalOutput:
     """Take the pins of lamps, buzzer and relay and show `starting`. Raises SignalError with what to do."""
     return SignalOutput(
         output_pins(gpio),
@@ -92,9 +91,7 @@ def button_states(gpio: config.GpioSettings) -> Mapping[str, bool]:
     return read_button_states(connected, partial(open_pin_factory, gpio.pin_factory))
 
 
-def build_presence_sensor(
-    gpio: config.GpioSettings, on_change: Callable[[bool], object]
-) -> PresenceSensor | None:
+def build_presence_sensor(gpio: config.GpioSettings, on_change: Callable[[bool], object]) -> PresenceSensor | None:
     """The presence sensor, or None where there is none. Raises SignalError."""
     if gpio.presence_sensor is None:
         return None
@@ -114,7 +111,9 @@ def check_firmware(gpio: config.GpioSettings, path: Path = FIRMWARE_CONFIG_FILE)
     if gpio.pin_factory != "lgpio":
         return None
     outputs = {name: pin for name in pins.OUTPUT_PINS if (pin := getattr(gpio, name)) is not None}
-    return check_firmware_pins(outputs, active_high=gpio.active_high, passive_buzzer=gpio.buzzer_kind == "passive", path=path)
+    return check_firmware_pins(
+        outputs, active_high=gpio.active_high, passive_buzzer=gpio.buzzer_kind == "passive", path=path
+    )
 
 
 def _kernel_relay(gpio: config.GpioSettings) -> KernelRelay | None:

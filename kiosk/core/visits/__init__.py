@@ -13,15 +13,15 @@ from kiosk.core.visits.occupancy import DAY_S, MAX_PSEUDONYMS, MEMORY_S
 from kiosk.core.visits.tracker import VisitTracker
 
 __all__ = [
-    "UNDO_ABSENCE_S",
+    "CODE_ACTIONS",
     "DAY_S",
-    "MEMORY_S",
     "MAX_CODES",
     "MAX_PSEUDONYMS",
+    "MEMORY_S",
     "SETTLE_S",
-    "CODE_ACTIONS",
+    "UNDO_ABSENCE_S",
+    "CodeAction",
     "CodeState",
     "CodeVisibility",
-    "CodeAction",
     "VisitTracker",
 ]

@@ -4,12 +4,9 @@ A card is a COSE_Sign1. An app shows [token, proof]. Its token names a holder ke
 holder's COSE_Sign1 over {6: now} with the token as external data. The kiosk holds no secret.
 """
 
-from collections import OrderedDict
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-import cbor2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from kiosk.core.model import (
@@ -25,6 +22,7 @@ from kiosk.core.model import (
 )
 from kiosk.credentials.formats import base45, cose
 from kiosk.credentials.formats.cose import Algorithm, CoseError, CoseSign1
+from kiosk.credentials.formats.replay_cache import PROOF_CLOCK_SKEW_S, ReplayCache
 from kiosk.credentials.trust.trust_list import TrustedKey, TrustList
 
 PREFIX = b"HUE1:"
@@ -34,9 +32,6 @@ MAX_TEXT_BYTES = 640
 # CWT claim keys (RFC 8392 section 3.1, RFC 8747 section 3.1), and our own in the private range.
 EXP, IAT, CTI, CNF, STATUS = 4, 6, 7, 8, -65537
 KID_BYTES, CTI_BYTES, SIGNATURE_BYTES = 4, 10, 64
-PROOF_CLOCK_SKEW_S = 60.0
-"""Maximum difference between the holder's clock and the kiosk's."""
-MAX_CACHED_PROOFS = 10_000
 _MAX_TIMESTAMP = 253402300799  # 9999-12-31, the maximum of datetime
 
 
@@ -56,25 +51,6 @@ class PassToken(NamedTuple):
     """Unix time at which the holder says that they show it."""
     token_bytes: bytes
     """The bytes that the holder's proof covers."""
-
-
-class ReplayCache:
-    """Proofs that were shown already, kept for as long as they could be shown again. One thread."""
-
-    def __init__(self) -> None:
-        self._seen: OrderedDict[tuple[bytes, int], float] = OrderedDict()
-
-    def add_if_new(self, serial: bytes, proof_s: int, now: ClockReading) -> bool:
-        """Remember a proof. False if it was remembered before."""
-        while self._seen:
-            first, seen_s = next(iter(self._seen.items()))
-            if now.monotonic_s - seen_s <= 2 * PROOF_CLOCK_SKEW_S and len(self._seen) < MAX_CACHED_PROOFS:
-                break
-            del self._seen[first]
-        if (serial, proof_s) in self._seen:
-            return False
-        self._seen[serial, proof_s] = now.monotonic_s
-        return True
 
 
 def parse_entry_pass(data: bytes) -> PassToken:
@@ -210,31 +186,3 @@ def _claim(token: PassToken, lists_at: datetime) -> Claim:
         declared_until_at=token.issued_at + timedelta(hours=token.declaration_h) if declared else None,
         lists_at=lists_at,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class PassClaims:
-    """Content of a pass, as the issuer sets it."""
-
-    serial: bytes
-    """10 random bytes."""
-    issued_at: datetime
-    expires_at: datetime
-    status_class: int = 1
-    declaration_h: int = 0
-    """Hours after `issued_at` for which the holder's declaration counts; 0: none was made."""
-    holder_key: bytes | None = None
-    """Raw Ed25519 key of the app that may show it. None for a card."""
-
-
-def encode_claims(claims_of_pass: PassClaims) -> bytes:
-    """The claims of a pass as CBOR, to be signed."""
-    claims: dict[int, Any] = {
-        EXP: int(claims_of_pass.expires_at.timestamp()),
-        IAT: int(claims_of_pass.issued_at.timestamp()),
-        CTI: claims_of_pass.serial,
-        STATUS: [claims_of_pass.status_class, claims_of_pass.declaration_h],
-    }
-    if claims_of_pass.holder_key is not None:
-        claims[CNF] = {1: {1: 1, -1: 6, -2: claims_of_pass.holder_key}}
-    return cbor2.dumps(claims, canonical=True)

@@ -3,6 +3,7 @@
 import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import cbor2
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -63,6 +64,34 @@ def make_issuer_key(
     return IssuerKey(private_key, not_before_at, not_after_at, status_classes, label)
 
 
+@dataclass(frozen=True, slots=True)
+class PassClaims:
+    """Content of a pass, as the issuer sets it."""
+
+    serial: bytes
+    """10 random bytes."""
+    issued_at: datetime
+    expires_at: datetime
+    status_class: int = 1
+    declaration_h: int = 0
+    """Hours after `issued_at` for which the holder's declaration counts; 0: none was made."""
+    holder_key: bytes | None = None
+    """Raw Ed25519 key of the app that may show it. None for a card."""
+
+
+def encode_claims(claims_of_pass: PassClaims) -> bytes:
+    """The claims of a pass as CBOR, to be signed."""
+    claims: dict[int, Any] = {
+        entry_pass.EXP: int(claims_of_pass.expires_at.timestamp()),
+        entry_pass.IAT: int(claims_of_pass.issued_at.timestamp()),
+        entry_pass.CTI: claims_of_pass.serial,
+        entry_pass.STATUS: [claims_of_pass.status_class, claims_of_pass.declaration_h],
+    }
+    if claims_of_pass.holder_key is not None:
+        claims[entry_pass.CNF] = {1: {1: 1, -1: 6, -2: claims_of_pass.holder_key}}
+    return cbor2.dumps(claims, canonical=True)
+
+
 def sign_pass(
     key: IssuerKey,
     serial: bytes,
@@ -74,9 +103,7 @@ def sign_pass(
     holder_key: bytes | None = None,
 ) -> bytes:
     """Sign a pass and return the text of its code. With a `holder_key` (raw Ed25519) it is a token for `make_rotating_pass`."""
-    claims = entry_pass.encode_claims(
-        entry_pass.PassClaims(serial, issued_at, expires_at, status_class, declaration_h, holder_key)
-    )
+    claims = encode_claims(PassClaims(serial, issued_at, expires_at, status_class, declaration_h, holder_key))
     return entry_pass.PREFIX + base45.encode_base45(cose.make_sign1(key.private_key, key.kid, claims)).encode("ascii")
 
 

@@ -1,8 +1,7 @@
-"""Synthetic sample data: invented people, their codes of all kinds, and matching keys and lists."""
+"""Synthetic sample data: codes of all kinds of invented people, with matching keys and lists."""
 
 import hashlib
 import random
-import unicodedata
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -16,55 +15,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from kiosk.core.model import CodeKind, Identifier, Outcome, Reason, Subject
 from kiosk.credentials.formats import base45, cose, hcert
 from kiosk.credentials.issuing.passes import IssuerKey, make_issuer_key, make_rotating_pass, sign_pass
+from kiosk.credentials.issuing.sample_people import SamplePerson, make_sample_person
 from kiosk.credentials.trust import denylist
 from kiosk.credentials.trust import trust_list as trust
 from kiosk.credentials.trust.trust_list import TrustedKey
-
-_FAMILIES = ("Nguyễn", "Trần", "Lê", "Phạm", "Huỳnh", "Phan", "Vũ", "Võ", "Đặng", "Bùi", "Đỗ", "Hồ", "Ngô", "Dương")
-_MIDDLES = ("Thị", "Văn", "Hữu", "Đức", "Ngọc", "Quỳnh", "Bảo", "Công Tằng Tôn Nữ")
-_GIVEN = ("Ánh", "Bình", "Cường", "Diễm", "Hạnh", "Khuê", "Lộc", "Mỹ", "Nghĩa", "Phượng", "Quý", "Sương", "Thủy", "Yến")
-_STREETS = ("12 Lê Lợi", "45 Đống Đa", "7 Bạch Đằng", "103 Nguyễn Huệ", "8 kiệt 22 Ông Ích Khiêm")
-_WARDS = ("Vĩnh Ninh", "Phú Hội", "Thuận Lộc", "Vỹ Dạ", "An Cựu")
-
-
-@dataclass(frozen=True, slots=True)
-class SamplePerson:
-    """An invented person."""
-
-    name: str
-    born: str
-    """YYYY-MM-DD."""
-    sex: str
-    """`Nam` or `Nữ`."""
-    document_number: str
-    """12 digits."""
-    old_document_number: str
-    """9 digits."""
-    qid: str
-    insurance_number: str
-    """10 digits."""
-    phone: str
-    address: str
-
-    @property
-    def uppercase_name(self) -> str:
-        """Upper case without diacritics, as the national code writes it."""
-        return uppercase_without_diacritics(self.name)
-
-    def personal_values(self) -> tuple[str, ...]:
-        """All data of this person that must never be found outside a sealed subject."""
-        day = self.born.split("-")
-        return (
-            *(self.name, self.uppercase_name, self.born, "".join(reversed(day)), "/".join(reversed(day))),
-            *(
-                self.document_number,
-                self.old_document_number,
-                self.qid,
-                self.insurance_number,
-                self.phone,
-                self.address,
-            ),
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,24 +98,6 @@ def make_sample_data(now_at: datetime, seed: int = 1) -> SampleData:
         trust_list=trust.sign_trust_list(root, keys),
         denylist=denylist.sign_denylist(root, denied),
         samples=samples,
-    )
-
-
-def make_sample_person(rng: random.Random) -> SamplePerson:
-    """Invent a person."""
-    year, month, day = rng.randint(1945, 2005), rng.randint(1, 12), rng.randint(1, 28)
-    woman = rng.random() < 0.5
-    century_and_sex = (2 if year >= 2000 else 0) + woman
-    return SamplePerson(
-        name=f"{rng.choice(_FAMILIES)} {rng.choice(_MIDDLES)} {rng.choice(_GIVEN)}",
-        born=f"{year}-{month:02}-{day:02}",
-        sex="Nữ" if woman else "Nam",
-        document_number=f"046{century_and_sex}{year % 100:02}{rng.randrange(10**6):06}",
-        old_document_number=f"19{rng.randrange(10**7):07}",
-        qid=str(rng.randrange(10**17, 10**18)),
-        insurance_number=f"46{rng.randrange(10**8):08}",
-        phone=f"09{rng.randrange(10**8):08}",
-        address=f"{rng.choice(_STREETS)}, Phường {rng.choice(_WARDS)}, Thành phố Huế",
     )
 
 
@@ -264,7 +200,8 @@ class _SampleGenerator:
     def _national(self) -> SampleCode:
         who = make_sample_person(self._rng)
         sex = "2" if who.sex == "Nữ" else "1"
-        text = f"******{who.document_number[6:]}|{who.uppercase_name}|{who.born}|0|{who.qid}|<{sex}<{who.insurance_number}<{who.phone}"
+        masked = f"******{who.document_number[6:]}"
+        text = f"{masked}|{who.uppercase_name}|{who.born}|0|{who.qid}|<{sex}<{who.insurance_number}<{who.phone}"
         subject = Subject(
             (Identifier("qid", who.qid), Identifier("insurance", who.insurance_number)), who.uppercase_name, who.born
         )
@@ -297,9 +234,3 @@ def forge_key_id(pass_text: bytes, kid: bytes) -> bytes:
     header = cbor2.dumps({**parts.protected, cose.HEADER_KID: kid}, canonical=True)
     token = cbor2.CBORTag(cose.COSE_SIGN1_TAG, [header, {}, parts.payload, parts.signature])
     return b"HUE1:" + base45.encode_base45(cbor2.dumps(token, canonical=True)).encode("ascii")
-
-
-def uppercase_without_diacritics(name: str) -> str:
-    """Upper case without diacritics: `Đặng Thị Thủy` becomes `DANG THI THUY`."""
-    decomposed = unicodedata.normalize("NFD", name.replace("Đ", "D").replace("đ", "d"))
-    return "".join(character for character in decomposed if not unicodedata.combining(character)).upper()

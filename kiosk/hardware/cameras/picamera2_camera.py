@@ -80,15 +80,15 @@ class Picamera2Camera:
         self._load()
         # Checked first, because Picamera2() leaves a pipe open each time it finds no camera, and we may retry for days.
         if not self._picamera2.global_camera_info():
-            raise CameraError("picamera2: no camera module found. Switch the device off and check the ribbon cable at both ends")
+            raise CameraError(
+                "picamera2: no camera module found. Switch the device off and check the ribbon cable at both ends"
+            )
         try:
             self._sensor = _create_camera(self._picamera2)
             self._start(self._sensor)
         except (RuntimeError, OSError, ValueError, IndexError) as error:
             self.close()
-            raise CameraError(
-                f"picamera2: the camera module does not start: {error.__cause__ or error}"
-            ) from error
+            raise CameraError(f"picamera2: the camera module does not start: {error.__cause__ or error}") from error
 
     def _load(self) -> None:
         """Import once: a library that could not be imported cannot be imported later in this process."""

@@ -74,9 +74,7 @@ class WebcamCamera:
         video.set(cv2.CAP_PROP_BUFFERSIZE, 1)  # an old image may show a person who has left
         device = Path(f"/dev/video{self._index}")
         _log.info("camera: %s, set: %s", device, ", ".join(self._apply_controls(device, self._flicker_hz)) or "nothing")
-        self._capture_thread = _CaptureThread(
-            video, f"webcam:{self._index}", upside_down=self._upside_down
-        )
+        self._capture_thread = _CaptureThread(video, f"webcam:{self._index}", upside_down=self._upside_down)
 
     def capture(self, timeout_s: float) -> Frame:
         """The newest frame that was not returned yet. Raises CameraError."""

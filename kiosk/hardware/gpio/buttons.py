@@ -8,7 +8,7 @@ from gpiozero import Button
 from gpiozero.pins import Factory
 
 from kiosk.core.ports import KioskError
-from kiosk.hardware.gpio.signal_output import open_pin_factory, translate_pin_errors
+from kiosk.hardware.gpio.pins import open_pin_factory, translate_pin_errors
 
 HOLD_S = 0.5
 """Long enough that brushing against a button does nothing."""

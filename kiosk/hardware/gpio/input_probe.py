@@ -5,7 +5,7 @@ from contextlib import closing
 
 from gpiozero.pins import Factory
 
-from kiosk.hardware.gpio.signal_output import translate_pin_errors
+from kiosk.hardware.gpio.pins import translate_pin_errors
 
 
 def probe_inputs(pins: Iterable[int], factory: Factory) -> None:

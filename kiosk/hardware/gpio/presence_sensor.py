@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from gpiozero import DigitalInputDevice
 from gpiozero.pins import Factory
 
-from kiosk.hardware.gpio.signal_output import translate_pin_errors
+from kiosk.hardware.gpio.pins import translate_pin_errors
 
 
 class PresenceSensor:

@@ -1,4 +1,4 @@
-"""Lamps, buzzer and relay on gpiozero, with our own pin factory: the Pi's pins, or mock pins on a laptop.
+"""Drives lamps, buzzer and relay through gpiozero.
 
 One thread, the player, drives all pins. Outputs start at their off level in one step (`initial_value`), because an active-low
 relay board would click at each start if it saw an output without a level first.
@@ -10,11 +10,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 from gpiozero import DigitalOutputDevice, TonalBuzzer
 from gpiozero.pins import Factory
-from gpiozero.pins.mock import MockFactory, MockPWMPin
 from gpiozero.tones import Tone
 
 from kiosk.core.model import DeviceState, Outcome
@@ -29,14 +27,9 @@ from kiosk.hardware.gpio.pattern_player import (
     PatternPlayer,
     SignalPattern,
 )
-
-_BUSY_HINT = ". Another program uses them: the kiosk itself (systemctl stop kiosk), or one that gpioinfo shows"
+from kiosk.hardware.gpio.pins import translate_pin_errors
 
 _log = logging.getLogger(__name__)
-
-
-class PinsUnavailableError(SignalError):
-    """This machine has no usable pins. No later attempt can succeed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +145,7 @@ class _OutputDevices:
         self, pins: OutputPins, kernel_relay: KernelRelay | None, factory: Factory, resources: ExitStack
     ) -> None:
         def output(pin: int) -> DigitalOutputDevice:
-            device = DigitalOutputDevice(
-                pin, active_high=pins.active_high, initial_value=False, pin_factory=factory
-            )
+            device = DigitalOutputDevice(pin, active_high=pins.active_high, initial_value=False, pin_factory=factory)
             resources.callback(device.close)
             resources.callback(device.off)  # a closed pin is an input and floats: set its off level first
             return device
@@ -203,38 +194,3 @@ def all_outputs_off(pins: OutputPins, factory: Factory, kernel_relay: KernelRela
     with translate_pin_errors(), ExitStack() as held:
         held.callback(factory.close)
         _OutputDevices(pins, kernel_relay, factory, held)
-
-
-def open_pin_factory(kind: Literal["lgpio", "mock"] = "lgpio") -> Factory:
-    """Our own pin factory, never gpiozero's global one. Raises SignalError if there are no usable pins."""
-    if kind == "mock":
-        return MockFactory(pin_class=_MockPin)
-    with translate_pin_errors():
-        try:
-            from kiosk.hardware.gpio.lgpio_factory import PiPinFactory  # noqa: PLC0415  lgpio exists on a Pi only
-        except ImportError as error:
-            raise PinsUnavailableError(
-                f"the pins need lgpio ({error}). On Raspberry Pi OS: sudo apt install python3-lgpio."
-                ' On a laptop: gpio.pin_factory = "mock"'
-            ) from error
-        return PiPinFactory()
-
-
-class _MockPin(MockPWMPin):  # type: ignore[misc]  # gpiozero has no types
-    """Accepts on and off besides PWM, and records on and off states as booleans."""
-
-    def _set_state(self, value: float) -> None:
-        super()._set_state(bool(value) if value in (0, 1) else value)
-
-
-@contextmanager
-def translate_pin_errors() -> Iterator[None]:
-    """Translate all errors of gpiozero and lgpio into SignalError."""
-    try:
-        yield
-    except SignalError:
-        raise
-    except Exception as error:  # lgpio.error derives from Exception only, and exists on a Pi only
-        raise SignalError(
-            f"GPIO pins unavailable: {error}{_BUSY_HINT if 'busy' in str(error).lower() else ''}"
-        ) from error

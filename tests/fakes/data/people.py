@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from kiosk.core.model import ClockQuality, ClockReading
 from kiosk.credentials import CredentialVerifier
-from kiosk.credentials.issuing.samples import SampleCode, SampleData, SamplePerson, make_sample_data
+from kiosk.credentials.issuing.sample_people import SamplePerson
+from kiosk.credentials.issuing.samples import SampleCode, SampleData, make_sample_data
 from kiosk.credentials.trust import denylist, trust_list
 
 NOW_AT = datetime(2026, 11, 23, 1, 2, 3, tzinfo=UTC)

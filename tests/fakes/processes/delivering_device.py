@@ -16,9 +16,9 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
-from kiosk.core.gate import uuid7
 from kiosk.core.model import AccessEvent, ClockReading, DeviceState, Reason
 from kiosk.core.ports import StoreError
+from kiosk.core.uuid7 import uuid7
 from kiosk.delivery import DeliveryOptions, OutboxRelay
 from kiosk.storage import SqliteEventStore
 from kiosk.system.clock import SystemClock

@@ -97,7 +97,7 @@ def test_a_database_folder_that_is_not_there_is_told(premises: Sandbox) -> None:
 def test_a_second_kiosk_on_the_same_database_is_refused_and_told(premises: Sandbox) -> None:
     with ExitStack() as first:
         acquire_instance_lock(premises.database, first)
-        assert "Another kiosk works with" in told(kiosk("run", "--config", premises.config_file))
+        assert "Another kiosk uses" in told(kiosk("run", "--config", premises.config_file))
 
 
 def test_a_broker_that_refuses_is_told_by_the_check_with_its_reason(premises: Sandbox) -> None:

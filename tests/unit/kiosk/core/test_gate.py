@@ -6,10 +6,11 @@ from datetime import timedelta
 import pytest
 
 from kiosk.core import rules
-from kiosk.core.gate import Gate, uuid7
+from kiosk.core.gate import Gate
 from kiosk.core.model import Assurance, ClockQuality, CodeKind, Direction, Outcome, Reason, StoredEvent
 from kiosk.core.ports import StoreError
 from kiosk.core.subject_sealing import Pseudonymizer
+from kiosk.core.uuid7 import uuid7
 from kiosk.credentials.issuing import make_rotating_pass, sign_pass
 from mqtt.sealing import unseal_subject
 from tests.fakes.data.entry_passes import HOLDER, HOLDER_RAW, SERIAL

@@ -25,7 +25,8 @@ from kiosk.core.model import (
     Subject,
     VisitHistory,
 )
-from kiosk.core.rules import AccessPolicy, OpeningHours
+from kiosk.core.rules import AccessPolicy as Policy
+from kiosk.core.rules import OpeningHours
 from tests.fakes.data.people import NOW_AT, moment
 
 NOW = moment()
@@ -46,9 +47,8 @@ CARD = Claim(CodeKind.ID_CARD, Assurance.RECOGNISED, Subject((Identifier("docume
 UNSET = moment(quality=ClockQuality.UNSET)
 ANY, WENT_IN, WENT_OUT = VisitHistory(), VisitHistory(last_direction=IN), VisitHistory(last_direction=OUT)
 OFFICE = (OpeningHours.parse("mon-fri 07:30-17:00"), OpeningHours.parse("sat 08:00-12:00"))
-ONLY_SIGNED = AccessPolicy(
-    min_assurance={CodeKind.ENTRY_PASS: Assurance.VERIFIED, CodeKind.ID_CARD: Assurance.VERIFIED}
-)
+ONLY_ENTRY_PASSES = Policy(min_assurance={CodeKind.ENTRY_PASS: Assurance.VERIFIED})
+ONLY_SIGNED = Policy(min_assurance={CodeKind.ENTRY_PASS: Assurance.VERIFIED, CodeKind.ID_CARD: Assurance.VERIFIED})
 HOUR_S = 3600.0
 TICK = timedelta.resolution
 
@@ -70,101 +70,101 @@ def ask(reason: Reason) -> Decision:
 
 
 # claim, what is changed in the default policy, history, people inside, moment, decision
-ROWS: list[tuple[str, Claim, AccessPolicy, VisitHistory, int, ClockReading, Decision]] = [
-    ("a valid pass goes in", PASS, AccessPolicy(), ANY, 0, NOW, OK_IN),
-    ("an ID card goes in", CARD, AccessPolicy(), ANY, 0, NOW, OK_IN),
+ROWS: list[tuple[str, Claim, Policy, VisitHistory, int, ClockReading, Decision]] = [
+    ("a valid pass goes in", PASS, Policy(), ANY, 0, NOW, OK_IN),
+    ("an ID card goes in", CARD, Policy(), ANY, 0, NOW, OK_IN),
     # direction
-    ("who is in goes out", PASS, AccessPolicy(), WENT_IN, 1, NOW, OK_OUT),
-    ("who is out goes in", PASS, AccessPolicy(), WENT_OUT, 0, NOW, OK_IN),
-    ("at an entrance all people go in", PASS, AccessPolicy(direction="in"), WENT_IN, 1, NOW, OK_IN),
-    ("at an exit all people go out", PASS, AccessPolicy(direction="out"), ANY, 1, NOW, OK_OUT),
+    ("who is in goes out", PASS, Policy(), WENT_IN, 1, NOW, OK_OUT),
+    ("who is out goes in", PASS, Policy(), WENT_OUT, 0, NOW, OK_IN),
+    ("at an entrance all people go in", PASS, Policy(direction="in"), WENT_IN, 1, NOW, OK_IN),
+    ("at an exit all people go out", PASS, Policy(direction="out"), ANY, 1, NOW, OK_OUT),
     # what is accepted
-    ("a kind that is not accepted", CARD, AccessPolicy(min_assurance={CodeKind.ENTRY_PASS: Assurance.VERIFIED}), ANY, 0, NOW, no(Reason.NOT_ACCEPTED)),
-    ("nor on the way out", CARD, AccessPolicy(min_assurance={}), WENT_IN, 1, NOW, no(Reason.NOT_ACCEPTED)),
+    ("a kind that is not accepted", CARD, ONLY_ENTRY_PASSES, ANY, 0, NOW, no(Reason.NOT_ACCEPTED)),
+    ("nor on the way out", CARD, Policy(min_assurance={}), WENT_IN, 1, NOW, no(Reason.NOT_ACCEPTED)),
     ("a signature is asked for", CARD, ONLY_SIGNED, ANY, 0, NOW, no(Reason.INSUFFICIENT_ASSURANCE)),
     ("and is there", PASS, ONLY_SIGNED, ANY, 0, NOW, OK_IN),
-    ("more than is asked for", PASS, AccessPolicy(min_assurance={CodeKind.ENTRY_PASS: Assurance.RECOGNISED}), ANY, 0, NOW, OK_IN),
-    ("a status class that may not enter", PASS, AccessPolicy(status_classes=frozenset({1})), ANY, 0, NOW, no(Reason.NOT_ACCEPTED)),
-    ("one that may", PASS, AccessPolicy(status_classes=frozenset({1, 2})), ANY, 0, NOW, OK_IN),
-    ("it may always leave", PASS, AccessPolicy(status_classes=frozenset({1})), WENT_IN, 1, NOW, OK_OUT),
-    ("status classes are for passes", CARD, AccessPolicy(status_classes=frozenset({1})), ANY, 0, NOW, OK_IN),
+    ("more than is asked for", PASS, Policy(min_assurance={CodeKind.ENTRY_PASS: Assurance.RECOGNISED}), ANY, 0, NOW, OK_IN),
+    ("a status class that may not enter", PASS, Policy(status_classes=frozenset({1})), ANY, 0, NOW, no(Reason.NOT_ACCEPTED)),
+    ("one that may", PASS, Policy(status_classes=frozenset({1, 2})), ANY, 0, NOW, OK_IN),
+    ("it may always leave", PASS, Policy(status_classes=frozenset({1})), WENT_IN, 1, NOW, OK_OUT),
+    ("status classes are for passes", CARD, Policy(status_classes=frozenset({1})), ANY, 0, NOW, OK_IN),
     # validity
-    ("at its last moment", replace(PASS, not_after_at=NOW_AT), AccessPolicy(), ANY, 0, NOW, OK_IN),
-    ("a tick later", replace(PASS, not_after_at=NOW_AT - TICK), AccessPolicy(), ANY, 0, NOW, no(Reason.EXPIRED)),
-    ("no person is held inside", replace(PASS, not_after_at=NOW_AT - TICK), AccessPolicy(), WENT_IN, 1, NOW, OK_OUT),
-    ("at its first moment", replace(PASS, not_before_at=NOW_AT), AccessPolicy(), ANY, 0, NOW, OK_IN),
-    ("a tick earlier", replace(PASS, not_before_at=NOW_AT + TICK), AccessPolicy(), ANY, 0, NOW, no(Reason.NOT_YET_VALID)),
-    ("early, and leaving", replace(PASS, not_before_at=NOW_AT + TICK), AccessPolicy(), WENT_IN, 1, NOW, OK_OUT),
-    ("no end is no limit", replace(PASS, not_after_at=None), AccessPolicy(), ANY, 0, NOW, OK_IN),
+    ("at its last moment", replace(PASS, not_after_at=NOW_AT), Policy(), ANY, 0, NOW, OK_IN),
+    ("a tick later", replace(PASS, not_after_at=NOW_AT - TICK), Policy(), ANY, 0, NOW, no(Reason.EXPIRED)),
+    ("no person is held inside", replace(PASS, not_after_at=NOW_AT - TICK), Policy(), WENT_IN, 1, NOW, OK_OUT),
+    ("at its first moment", replace(PASS, not_before_at=NOW_AT), Policy(), ANY, 0, NOW, OK_IN),
+    ("a tick earlier", replace(PASS, not_before_at=NOW_AT + TICK), Policy(), ANY, 0, NOW, no(Reason.NOT_YET_VALID)),
+    ("early, and leaving", replace(PASS, not_before_at=NOW_AT + TICK), Policy(), WENT_IN, 1, NOW, OK_OUT),
+    ("no end is no limit", replace(PASS, not_after_at=None), Policy(), ANY, 0, NOW, OK_IN),
     # clock quality
-    ("a clock that lags does not call it early", replace(PASS, not_before_at=NOW_AT + TICK), AccessPolicy(), ANY, 0, UNSET, OK_IN),
-    ("but late is late", replace(PASS, not_after_at=NOW_AT - TICK), AccessPolicy(), ANY, 0, UNSET, no(Reason.EXPIRED)),
-    ("a strict gate wants a clock", PASS, AccessPolicy(on_unset_clock="deny"), ANY, 0, UNSET, no(Reason.CLOCK_UNSET)),
-    ("for an end alone too", replace(PASS, not_before_at=None), AccessPolicy(on_unset_clock="deny"), ANY, 0, UNSET, no(Reason.CLOCK_UNSET)),
-    ("and a beginning alone", replace(PASS, not_after_at=None), AccessPolicy(on_unset_clock="deny"), ANY, 0, UNSET, no(Reason.CLOCK_UNSET)),
-    ("not for what has no validity", CARD, AccessPolicy(on_unset_clock="deny"), ANY, 0, UNSET, OK_IN),
-    ("not on the way out", PASS, AccessPolicy(on_unset_clock="deny"), WENT_IN, 1, UNSET, OK_OUT),
-    ("a free-running clock counts", PASS, AccessPolicy(on_unset_clock="deny"), ANY, 0, moment(quality=ClockQuality.FREE_RUNNING), OK_IN),
+    ("a clock that lags does not call it early", replace(PASS, not_before_at=NOW_AT + TICK), Policy(), ANY, 0, UNSET, OK_IN),
+    ("but late is late", replace(PASS, not_after_at=NOW_AT - TICK), Policy(), ANY, 0, UNSET, no(Reason.EXPIRED)),
+    ("a strict gate wants a clock", PASS, Policy(on_unset_clock="deny"), ANY, 0, UNSET, no(Reason.CLOCK_UNSET)),
+    ("for an end too", replace(PASS, not_before_at=None), Policy(on_unset_clock="deny"), ANY, 0, UNSET, no(Reason.CLOCK_UNSET)),
+    ("and a beginning", replace(PASS, not_after_at=None), Policy(on_unset_clock="deny"), ANY, 0, UNSET, no(Reason.CLOCK_UNSET)),
+    ("not for what has no validity", CARD, Policy(on_unset_clock="deny"), ANY, 0, UNSET, OK_IN),
+    ("not on the way out", PASS, Policy(on_unset_clock="deny"), WENT_IN, 1, UNSET, OK_OUT),
+    ("a free-running clock counts", PASS, Policy(on_unset_clock="deny"), ANY, 0, moment(quality=ClockQuality.FREE_RUNNING), OK_IN),
     # lists
-    ("stale lists, fail-open", PASS, AccessPolicy(lists_max_age_s=HOUR_S), ANY, 0, NOW, OK_IN),
-    ("stale lists, fail-closed", PASS, AccessPolicy(lists_max_age_s=HOUR_S, on_stale_lists="deny"), ANY, 0, NOW, no(Reason.LISTS_STALE)),
-    ("at the limit", PASS, AccessPolicy(lists_max_age_s=6 * HOUR_S, on_stale_lists="deny"), ANY, 0, NOW, OK_IN),
-    ("no limit", PASS, AccessPolicy(on_stale_lists="deny"), ANY, 0, NOW, OK_IN),
-    ("no list was needed", CARD, AccessPolicy(lists_max_age_s=HOUR_S, on_stale_lists="deny"), ANY, 0, NOW, OK_IN),
-    ("leaving with stale lists", PASS, AccessPolicy(lists_max_age_s=HOUR_S, on_stale_lists="deny"), WENT_IN, 1, NOW, OK_OUT),
+    ("stale lists, fail-open", PASS, Policy(lists_max_age_s=HOUR_S), ANY, 0, NOW, OK_IN),
+    ("stale lists, fail-closed", PASS, Policy(lists_max_age_s=HOUR_S, on_stale_lists="deny"), ANY, 0, NOW, no(Reason.LISTS_STALE)),
+    ("at the limit", PASS, Policy(lists_max_age_s=6 * HOUR_S, on_stale_lists="deny"), ANY, 0, NOW, OK_IN),
+    ("no limit", PASS, Policy(on_stale_lists="deny"), ANY, 0, NOW, OK_IN),
+    ("no list was needed", CARD, Policy(lists_max_age_s=HOUR_S, on_stale_lists="deny"), ANY, 0, NOW, OK_IN),
+    ("leaving with stale lists", PASS, Policy(lists_max_age_s=HOUR_S, on_stale_lists="deny"), WENT_IN, 1, NOW, OK_OUT),
     # declaration
-    ("declared", PASS, AccessPolicy(declaration="verified"), ANY, 0, NOW, OK_IN),
-    ("not declared", replace(PASS, declared_at=None), AccessPolicy(declaration="verified"), ANY, 0, NOW, no(Reason.NO_DECLARATION)),
-    ("an ID card cannot say it", CARD, AccessPolicy(declaration="verified"), ANY, 0, NOW, OK_IN),
-    ("and must where all must", CARD, AccessPolicy(declaration="all"), ANY, 0, NOW, no(Reason.NO_DECLARATION)),
-    ("not required", replace(PASS, declared_at=None), AccessPolicy(), ANY, 0, NOW, OK_IN),
-    ("leaving undeclared", replace(PASS, declared_at=None), AccessPolicy(declaration="all"), WENT_IN, 1, NOW, OK_OUT),
-    ("as old as allowed", PASS, AccessPolicy(declaration="all", declaration_max_age_s=10 * HOUR_S), ANY, 0, NOW, OK_IN),
-    ("older", PASS, AccessPolicy(declaration="all", declaration_max_age_s=10 * HOUR_S - 1), ANY, 0, NOW, no(Reason.DECLARATION_TOO_OLD)),
-    ("old, but not required", PASS, AccessPolicy(declaration_max_age_s=1), ANY, 0, NOW, OK_IN),
-    ("run out", replace(PASS, declared_until_at=NOW_AT), AccessPolicy(declaration="all"), ANY, 0, NOW, no(Reason.DECLARATION_TOO_OLD)),
-    ("a tick before that", replace(PASS, declared_until_at=NOW_AT + TICK), AccessPolicy(declaration="all"), ANY, 0, NOW, OK_IN),
-    ("without such a word", replace(PASS, declared_until_at=None), AccessPolicy(declaration="all"), ANY, 0, NOW, OK_IN),
-    ("its age needs a clock", PASS, AccessPolicy(declaration="all", declaration_max_age_s=1), ANY, 0, UNSET, OK_IN),
+    ("declared", PASS, Policy(declaration="verified"), ANY, 0, NOW, OK_IN),
+    ("not declared", replace(PASS, declared_at=None), Policy(declaration="verified"), ANY, 0, NOW, no(Reason.NO_DECLARATION)),
+    ("an ID card cannot say it", CARD, Policy(declaration="verified"), ANY, 0, NOW, OK_IN),
+    ("and must where all must", CARD, Policy(declaration="all"), ANY, 0, NOW, no(Reason.NO_DECLARATION)),
+    ("not required", replace(PASS, declared_at=None), Policy(), ANY, 0, NOW, OK_IN),
+    ("leaving undeclared", replace(PASS, declared_at=None), Policy(declaration="all"), WENT_IN, 1, NOW, OK_OUT),
+    ("as old as allowed", PASS, Policy(declaration="all", declaration_max_age_s=10 * HOUR_S), ANY, 0, NOW, OK_IN),
+    ("older", PASS, Policy(declaration="all", declaration_max_age_s=10 * HOUR_S - 1), ANY, 0, NOW, no(Reason.DECLARATION_TOO_OLD)),
+    ("old, but not required", PASS, Policy(declaration_max_age_s=1), ANY, 0, NOW, OK_IN),
+    ("run out", replace(PASS, declared_until_at=NOW_AT), Policy(declaration="all"), ANY, 0, NOW, no(Reason.DECLARATION_TOO_OLD)),
+    ("a tick before that", replace(PASS, declared_until_at=NOW_AT + TICK), Policy(declaration="all"), ANY, 0, NOW, OK_IN),
+    ("without such a word", replace(PASS, declared_until_at=None), Policy(declaration="all"), ANY, 0, NOW, OK_IN),
+    ("its age needs a clock", PASS, Policy(declaration="all", declaration_max_age_s=1), ANY, 0, UNSET, OK_IN),
     # opening hours
-    ("open", CARD, AccessPolicy(opening_hours=OFFICE), ANY, 0, at(23, 7, 30), OK_IN),
-    ("a minute early", CARD, AccessPolicy(opening_hours=OFFICE), ANY, 0, at(23, 7, 29, 59), no(Reason.CLOSED)),
-    ("the last minute", CARD, AccessPolicy(opening_hours=OFFICE), ANY, 0, at(23, 16, 59, 59), OK_IN),
-    ("closing time", CARD, AccessPolicy(opening_hours=OFFICE), ANY, 0, at(23, 17, 0), no(Reason.CLOSED)),
-    ("closed, and let out", CARD, AccessPolicy(opening_hours=OFFICE), WENT_IN, 1, at(23, 17, 0), OK_OUT),
-    ("on Saturday", CARD, AccessPolicy(opening_hours=OFFICE), ANY, 0, at(28, 11), OK_IN),
-    ("on Saturday afternoon", CARD, AccessPolicy(opening_hours=OFFICE), ANY, 0, at(28, 13), no(Reason.CLOSED)),
-    ("on Sunday", CARD, AccessPolicy(opening_hours=OFFICE), ANY, 0, at(29, 11), no(Reason.CLOSED)),
-    ("the hour is unknown", CARD, AccessPolicy(opening_hours=OFFICE), ANY, 0, replace(at(29, 11), quality=ClockQuality.UNSET), OK_IN),
-    ("in another country", CARD, AccessPolicy(opening_hours=OFFICE, timezone="UTC"), ANY, 0, at(23, 8), no(Reason.CLOSED)),
+    ("open", CARD, Policy(opening_hours=OFFICE), ANY, 0, at(23, 7, 30), OK_IN),
+    ("a minute early", CARD, Policy(opening_hours=OFFICE), ANY, 0, at(23, 7, 29, 59), no(Reason.CLOSED)),
+    ("the last minute", CARD, Policy(opening_hours=OFFICE), ANY, 0, at(23, 16, 59, 59), OK_IN),
+    ("closing time", CARD, Policy(opening_hours=OFFICE), ANY, 0, at(23, 17, 0), no(Reason.CLOSED)),
+    ("closed, and let out", CARD, Policy(opening_hours=OFFICE), WENT_IN, 1, at(23, 17, 0), OK_OUT),
+    ("on Saturday", CARD, Policy(opening_hours=OFFICE), ANY, 0, at(28, 11), OK_IN),
+    ("on Saturday afternoon", CARD, Policy(opening_hours=OFFICE), ANY, 0, at(28, 13), no(Reason.CLOSED)),
+    ("on Sunday", CARD, Policy(opening_hours=OFFICE), ANY, 0, at(29, 11), no(Reason.CLOSED)),
+    ("the hour is unknown", CARD, Policy(opening_hours=OFFICE), ANY, 0, replace(at(29, 11), quality=ClockQuality.UNSET), OK_IN),
+    ("in another country", CARD, Policy(opening_hours=OFFICE, timezone="UTC"), ANY, 0, at(23, 8), no(Reason.CLOSED)),
     # anti-passback
-    ("twice in, soft", PASS, AccessPolicy(direction="in", anti_passback="soft"), WENT_IN, 1, NOW, ask(Reason.ALREADY_IN)),
-    ("twice in, hard", PASS, AccessPolicy(direction="in", anti_passback="hard"), WENT_IN, 1, NOW, no(Reason.ALREADY_IN)),
-    ("twice out, soft", PASS, AccessPolicy(direction="out", anti_passback="soft"), WENT_OUT, 1, NOW, ask(Reason.ALREADY_OUT)),
-    ("twice out, hard", PASS, AccessPolicy(direction="out", anti_passback="hard"), WENT_OUT, 1, NOW, no(Reason.ALREADY_OUT)),
-    ("in after out, hard", PASS, AccessPolicy(direction="in", anti_passback="hard"), WENT_OUT, 0, NOW, OK_IN),
-    ("in for the first time, hard", PASS, AccessPolicy(direction="in", anti_passback="hard"), ANY, 0, NOW, OK_IN),
-    ("in for the first time, soft", PASS, AccessPolicy(direction="in", anti_passback="soft"), ANY, 0, NOW, OK_IN),
-    ("out for the first time, soft", PASS, AccessPolicy(direction="out", anti_passback="soft"), ANY, 0, NOW, OK_OUT),
-    ("alternating turns, soft", PASS, AccessPolicy(anti_passback="soft"), WENT_OUT, 1, NOW, OK_IN),
-    ("out for the first time, hard", PASS, AccessPolicy(direction="out", anti_passback="hard"), ANY, 0, NOW, OK_OUT),
-    ("alternating turns, hard", PASS, AccessPolicy(anti_passback="hard"), WENT_IN, 1, NOW, OK_OUT),
+    ("twice in, soft", PASS, Policy(direction="in", anti_passback="soft"), WENT_IN, 1, NOW, ask(Reason.ALREADY_IN)),
+    ("twice in, hard", PASS, Policy(direction="in", anti_passback="hard"), WENT_IN, 1, NOW, no(Reason.ALREADY_IN)),
+    ("twice out, soft", PASS, Policy(direction="out", anti_passback="soft"), WENT_OUT, 1, NOW, ask(Reason.ALREADY_OUT)),
+    ("twice out, hard", PASS, Policy(direction="out", anti_passback="hard"), WENT_OUT, 1, NOW, no(Reason.ALREADY_OUT)),
+    ("in after out, hard", PASS, Policy(direction="in", anti_passback="hard"), WENT_OUT, 0, NOW, OK_IN),
+    ("in for the first time, hard", PASS, Policy(direction="in", anti_passback="hard"), ANY, 0, NOW, OK_IN),
+    ("in for the first time, soft", PASS, Policy(direction="in", anti_passback="soft"), ANY, 0, NOW, OK_IN),
+    ("out for the first time, soft", PASS, Policy(direction="out", anti_passback="soft"), ANY, 0, NOW, OK_OUT),
+    ("alternating turns, soft", PASS, Policy(anti_passback="soft"), WENT_OUT, 1, NOW, OK_IN),
+    ("out for the first time, hard", PASS, Policy(direction="out", anti_passback="hard"), ANY, 0, NOW, OK_OUT),
+    ("alternating turns, hard", PASS, Policy(anti_passback="hard"), WENT_IN, 1, NOW, OK_OUT),
     # occupancy
-    ("one place left", PASS, AccessPolicy(capacity=5), ANY, 4, NOW, OK_IN),
-    ("full", PASS, AccessPolicy(capacity=5), ANY, 5, NOW, no(Reason.CAPACITY_REACHED)),
-    ("over-full", PASS, AccessPolicy(capacity=5), WENT_OUT, 6, NOW, no(Reason.CAPACITY_REACHED)),
-    ("full, and one leaves", PASS, AccessPolicy(capacity=5), WENT_IN, 5, NOW, OK_OUT),
-    ("full, but he counts already", PASS, AccessPolicy(capacity=5, direction="in"), WENT_IN, 5, NOW, OK_IN),
+    ("one place left", PASS, Policy(capacity=5), ANY, 4, NOW, OK_IN),
+    ("full", PASS, Policy(capacity=5), ANY, 5, NOW, no(Reason.CAPACITY_REACHED)),
+    ("over-full", PASS, Policy(capacity=5), WENT_OUT, 6, NOW, no(Reason.CAPACITY_REACHED)),
+    ("full, and one leaves", PASS, Policy(capacity=5), WENT_IN, 5, NOW, OK_OUT),
+    ("full, but he counts already", PASS, Policy(capacity=5, direction="in"), WENT_IN, 5, NOW, OK_IN),
     # which rule applies first
-    ("what he shows, before when", replace(CARD, not_after_at=NOW_AT - TICK), ONLY_SIGNED, ANY, 0, NOW, no(Reason.INSUFFICIENT_ASSURANCE)),
-    ("validity, before room", replace(PASS, not_after_at=NOW_AT - TICK), AccessPolicy(capacity=0), ANY, 0, NOW, no(Reason.EXPIRED)),
+    ("kind is first", replace(CARD, not_after_at=NOW_AT - TICK), ONLY_SIGNED, ANY, 0, NOW, no(Reason.INSUFFICIENT_ASSURANCE)),
+    ("validity, before room", replace(PASS, not_after_at=NOW_AT - TICK), Policy(capacity=0), ANY, 0, NOW, no(Reason.EXPIRED)),
     (
         "passback, before room",
-        PASS, AccessPolicy(direction="in", anti_passback="hard", capacity=0), WENT_IN, 1, NOW, no(Reason.ALREADY_IN),
+        PASS, Policy(direction="in", anti_passback="hard", capacity=0), WENT_IN, 1, NOW, no(Reason.ALREADY_IN),
     ),
     (
         "both ends wrong: expired",
-        replace(PASS, not_before_at=NOW_AT + TICK, not_after_at=NOW_AT - TICK), AccessPolicy(), ANY, 0, NOW, no(Reason.EXPIRED),
+        replace(PASS, not_before_at=NOW_AT + TICK, not_after_at=NOW_AT - TICK), Policy(), ANY, 0, NOW, no(Reason.EXPIRED),
     ),
 ]  # fmt: skip
 
@@ -173,7 +173,7 @@ ROWS: list[tuple[str, Claim, AccessPolicy, VisitHistory, int, ClockReading, Deci
     ("claim", "policy", "history", "inside", "now", "decision"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS]
 )
 def test_a_row_of_the_table(  # noqa: PLR0917  the columns of the table
-    claim: Claim, policy: AccessPolicy, history: VisitHistory, inside: int, now: ClockReading, decision: Decision
+    claim: Claim, policy: Policy, history: VisitHistory, inside: int, now: ClockReading, decision: Decision
 ) -> None:
     assert rules.decide_access(claim, history, policy, inside, now) == decision
 
@@ -185,7 +185,7 @@ def test_every_rule_decides_at_least_one_row() -> None:
 
 @pytest.mark.parametrize("reason", list(Reason))
 def test_a_refusal_keeps_its_reason_whatever_the_policy(reason: Reason) -> None:
-    policy = AccessPolicy(min_assurance={}, direction="out", capacity=0)
+    policy = Policy(min_assurance={}, direction="out", capacity=0)
     assert rules.decide_access(Refusal(CodeKind.ENTRY_PASS, reason), WENT_IN, policy, 9, NOW) == no(reason)
 
 
@@ -203,7 +203,7 @@ def test_a_manual_admission_is_a_pass(direction: Direction) -> None:
     st.sampled_from([ANY, WENT_IN, WENT_OUT]),
     st.integers(0, 3),
     st.builds(
-        AccessPolicy,
+        Policy,
         direction=st.sampled_from(["in", "out", "alternating"]),
         anti_passback=st.sampled_from(["off", "soft", "hard"]),
         declaration=st.sampled_from(["off", "verified", "all"]),
@@ -211,7 +211,7 @@ def test_a_manual_admission_is_a_pass(direction: Direction) -> None:
         opening_hours=st.sampled_from([(), OFFICE]),
     ),
 )
-def test_only_a_pass_has_a_direction(claim: Claim, history: VisitHistory, inside: int, policy: AccessPolicy) -> None:
+def test_only_a_pass_has_a_direction(claim: Claim, history: VisitHistory, inside: int, policy: Policy) -> None:
     decision = rules.decide_access(claim, history, policy, inside, NOW)
     assert (decision.direction is None) is (decision.outcome is not Outcome.PASS)
     assert (decision.reason is Reason.OK) is (decision.outcome is Outcome.PASS)
@@ -219,7 +219,7 @@ def test_only_a_pass_has_a_direction(claim: Claim, history: VisitHistory, inside
 
 @given(st.sampled_from([PASS, CARD]), st.integers(0, 15 * 366 * 24))
 def test_a_person_inside_with_a_valid_code_may_leave_at_any_hour(claim: Claim, hour: int) -> None:
-    policy = AccessPolicy(
+    policy = Policy(
         declaration="all",
         declaration_max_age_s=1,
         opening_hours=OFFICE,
@@ -291,8 +291,9 @@ def test_the_wire_values_are_frozen() -> None:
     """These values are on disk and on the wire: add to the list, never change it."""
     assert {reason.value for reason in Reason} == {
         "ok", "manual", "already-in", "already-out", "multiple-codes", "expired", "not-yet-valid", "bad-signature",
-        "unknown-key", "revoked", "malformed", "venue-code", "unsupported", "unknown-code", "insufficient-assurance", "not-accepted",
-        "key-not-allowed", "no-proof", "stale-proof", "replayed", "no-declaration", "declaration-too-old", "closed", "capacity-reached",
+        "unknown-key", "revoked", "malformed", "venue-code", "unsupported", "unknown-code", "insufficient-assurance",
+        "not-accepted", "key-not-allowed", "no-proof", "stale-proof", "replayed", "no-declaration", "declaration-too-old", "closed",
+        "capacity-reached",
         "lists-stale", "clock-unset", "annulled",
     }  # fmt: skip
     assert {kind.value for kind in CodeKind} == {
@@ -308,7 +309,7 @@ def test_the_wire_values_are_frozen() -> None:
 
 
 def test_the_default_policy() -> None:
-    default: Any = AccessPolicy()
+    default: Any = Policy()
     assert default.direction == "alternating"
     assert (default.anti_passback, default.declaration, default.on_stale_lists, default.on_unset_clock) == (
         "off",

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk.core.model import ClockQuality, Reason
 from kiosk.credentials import CredentialVerifier
-from kiosk.credentials.formats import base45, entry_pass
+from kiosk.credentials.formats import base45, replay_cache
 from kiosk.credentials.issuing import make_rotating_pass, sign_pass
 from kiosk.credentials.trust import denylist, trust_list
 from tests.fakes.data.entry_passes import HOLDER, HOLDER_RAW, ISSUER, SERIAL, VALID, reason, rotating, text
@@ -89,15 +89,15 @@ def test_a_revoked_app_pass_is_refused_like_a_card() -> None:
 
 
 def test_proofs_are_dropped_once_they_are_too_old_to_be_accepted() -> None:
-    replays = entry_pass.ReplayCache()
+    replays = replay_cache.ReplayCache()
     assert replays.add_if_new(SERIAL, 1, moment(0))
     assert not replays.add_if_new(SERIAL, 1, moment(120))
     assert replays.add_if_new(SERIAL, 1, moment(120.5))
 
 
 def test_the_replay_cache_is_bounded() -> None:
-    replays = entry_pass.ReplayCache()
-    for number in range(entry_pass.MAX_CACHED_PROOFS + 5):
+    replays = replay_cache.ReplayCache()
+    for number in range(replay_cache.MAX_CACHED_PROOFS + 5):
         assert replays.add_if_new(SERIAL, number, moment())
     assert replays.add_if_new(SERIAL, 0, moment())
-    assert not replays.add_if_new(SERIAL, entry_pass.MAX_CACHED_PROOFS + 4, moment())
+    assert not replays.add_if_new(SERIAL, replay_cache.MAX_CACHED_PROOFS + 4, moment())

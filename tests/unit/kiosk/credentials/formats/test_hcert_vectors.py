@@ -47,9 +47,7 @@ def trusting(tree: dict[str, Any], folder: Path) -> TrustList:
     certificate = folder / "signer.der"
     certificate.write_bytes(base64.b64decode(tree["TESTCTX"]["CERTIFICATE"]))
     with warnings.catch_warnings():
-        warnings.simplefilter(
-            "ignore"
-        )  # cryptography warns about invalid serial numbers and versions of some states
+        warnings.simplefilter("ignore")  # cryptography warns about invalid serial numbers and versions of some states
         keys = list_builder.read_trusted_keys(certificate)
     return trust_list.make_trust_list(keys, number=1, issued_at=datetime(2021, 5, 1, tzinfo=UTC))
 

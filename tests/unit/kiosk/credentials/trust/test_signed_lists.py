@@ -117,7 +117,9 @@ class TestWhatIsNotBelieved:
         with pytest.raises(ListError, match="Swap the files"):
             parse(other, WORLD.root_pem)
 
-    def test_a_signed_list_in_an_unknown_form_is_refused(self, parse: Callable[[bytes, bytes], Any], good: bytes) -> None:
+    def test_a_signed_list_in_an_unknown_form_is_refused(
+        self, parse: Callable[[bytes, bytes], Any], good: bytes
+    ) -> None:
         for payload in (
             b"",
             b"\x01",

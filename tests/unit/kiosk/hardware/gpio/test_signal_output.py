@@ -17,7 +17,8 @@ from kiosk.cli.signal import signal
 from kiosk.core.model import DeviceState, Outcome
 from kiosk.core.ports import SignalError
 from kiosk.hardware.gpio.pattern_player import DEFAULT_PATTERNS, Lamp, OutputState, PatternStep, SignalPattern
-from kiosk.hardware.gpio.signal_output import OutputPins, SignalOutput, all_outputs_off, open_pin_factory
+from kiosk.hardware.gpio.pins import open_pin_factory
+from kiosk.hardware.gpio.signal_output import OutputPins, SignalOutput, all_outputs_off
 
 WIRED = OutputPins(relay=23)
 QUICK = {
@@ -41,9 +42,7 @@ class Bench:
         self.pins = {number: self.factory.pin(number) for number in (17, 27, 22, 18, 23)}
         self.seen: list[OutputState] = []
         self._changed = threading.Condition()
-        self.lamps = SignalOutput(
-            pins, self.factory, relay_pulse_s=relay_pulse_s, patterns=QUICK, on_change=self._note
-        )
+        self.lamps = SignalOutput(pins, self.factory, relay_pulse_s=relay_pulse_s, patterns=QUICK, on_change=self._note)
 
     def _note(self, lit: OutputState) -> None:
         with self._changed:
