@@ -16,14 +16,14 @@ PYTHON = "/opt/entrance-kiosk/venv/bin/python"
 RECORDS = "/var/lib/entrance-kiosk/events.db"
 ASK = """import json, sqlite3, sys
 database = sqlite3.connect("file:" + sys.argv[1] + "?mode=ro", uri=True)
-print(json.dumps(database.execute("select seq, outcome, reason, direction, clock from passage order by seq").fetchall()))"""
+print(json.dumps(database.execute("select seq, outcome, reason, direction, clock_quality from event order by seq").fetchall()))"""
 TOLERANCE_S = 0.3
 """How far a step of a pattern may be off, on an emulated machine that shares its two cores with the rest of the world."""
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A passage as it lies in the database."""
+    """An access event in the database."""
 
     seq: int
     outcome: str
@@ -94,7 +94,7 @@ class Gate:
         return text
 
     def records(self) -> list[Record]:
-        """All passages, oldest first."""
+        """All access events, oldest first."""
         printed = self.machine.shell.run(f"{PYTHON} -I -c '{ASK}' {RECORDS}")
         return [Record(*row) for row in json.loads(printed)]
 

@@ -23,7 +23,7 @@ UNPACKED = "root/bundle"
 KEYS = "root/keys"
 CONFIG_TXT = "dtparam=audio=on\ncamera_auto_detect=1\n[all]\n"
 CMDLINE_TXT = "console=serial0,115200 console=tty1 root=PARTUUID=00000000-02 rootfstype=ext4 fsck.repair=yes rootwait\n"
-INSTALL_S = 900.0
+INSTALL_S = 1800.0
 SHELL_UNIT = """\
 [Unit]
 Description=A shell for the tests

@@ -1,9 +1,9 @@
 """Our daemon on a real gpiochip with edges (QEMU virt, PL061). Lamps are watched and the button is pressed from outside.
 
 The tests run in this order on one power-on. The chip leaves an output as it was when its program dies, as a Raspberry Pi does with
-persist_gpio_outputs=y. One of its lines is a kernel LED, made by our own overlay (firmware_config/overlays/kiosk-relay.dts). Not covered:
-pull-ups (this board pulls every input down, so boards that light on a low pin cannot be judged here), contact bounce, and the Pi's
-own pin controller (`make test-pi`).
+persist_gpio_outputs=y. One of its lines is a kernel LED, made by our own overlay (firmware_config/overlays). Not covered: pull-ups
+(this board pulls every input down, so boards that light on a low pin cannot be judged here), contact bounce, and the Pi's own pin
+controller (`make test-pi`).
 """
 
 import json
@@ -152,8 +152,8 @@ def _reported_without_any_edge(gate: Gate, before: int) -> str:
     gate.quiet(5.0)
     status = json.loads(run(f"cat {machine.STATUS}; echo"))
     bad = {check["code"]: check["detail"] for check in status["checks"] if check["status"] != "pass"}
-    assert (status["state"], list(bad)) == ("out-of-order", ["lamps"]), status
-    assert "busy" in bad["lamps"], bad
+    assert (status["state"], list(bad)) == ("out-of-order", ["signal"]), status
+    assert "busy" in bad["signal"], bad
     assert len(gate.machine.pins.edges) == before, "a lamp was lit, or the relay moved"
     lines = _logged(gate, "busy")
     assert len(lines) == 1, lines

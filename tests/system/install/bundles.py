@@ -26,7 +26,7 @@ VARIANTS: dict[str, tuple[str, tuple[Change, ...]]] = {
         (
             (
                 "kiosk/app/daemon.py",
-                "        notifier = Notifier()\n",
+                "        notifier = SystemdNotifier()\n",
                 '        raise KioskError("broken on purpose")\n',
             ),
         ),
@@ -34,7 +34,10 @@ VARIANTS: dict[str, tuple[str, tuple[Change, ...]]] = {
     # Takes a step of the schema, answers people and records them, but never says READY=1.
     "mute": ("0.9.4", (RISEN, ("kiosk/system/systemd.py", '"READY=1", ', ""))),
     # Says READY=1 and is out of order: nothing drives the lamps of this one.
-    "dark": ("0.9.5", (("kiosk/health/checks.py", "if it.lamps_alive:", "if not it.lamps_alive:"),)),
+    "dark": (
+        "0.9.5",
+        (("kiosk/health/checks.py", "elif it.signal_thread_alive:", "elif not it.signal_thread_alive:"),),
+    ),
     # Could not be taken back.
     "one-way": ("0.9.6", (RISEN, ("kiosk/storage/schema.py", OLDEST, OLDEST + "99  # not "))),
 }
@@ -79,5 +82,5 @@ def changed(name: str, folder: Path) -> Path:
 
 def _replace(path: Path, old: str, new: str) -> None:
     text = path.read_text(encoding="utf-8")
-    assert text.count(old) >= 1, f"{path} no longer holds {old!r}: mend tests/system/install/bundles.py"
+    assert text.count(old) >= 1, f"{path} no longer holds {old!r}: repair tests/system/install/bundles.py"
     path.write_text(text.replace(old, new, 1), encoding="utf-8")

@@ -35,7 +35,7 @@ def make_card(broker_port: int) -> str:
         PINS,
         shell=sd_card.shell_on_port(SHELL_PORT),
         broker=f"{HOST}:{broker_port}",
-        more=wear.PASSAGES + 1,
+        more=wear.EVENTS + 1,
         raspberry_pi=True,
     )
     root = sd_card.populated(FOLDER, options)
@@ -71,7 +71,7 @@ def command(more: str, page: int, shell: int) -> list[str]:
 
 def held_after_kill(gate: Gate) -> float:
     """Kill -9 the daemon while the relay is energised. Returns after how many seconds the relay fell, for good."""
-    before = gate.show(f"more-{wear.PASSAGES}")
+    before = gate.show(f"more-{wear.EVENTS}")
     gate.rises("relay", before)
     gate.machine.shell.run(KILL)
     killed_s = time.monotonic()

@@ -1,4 +1,4 @@
-"""What a kiosk costs its card: bytes that reach it per passage and per idle hour, whole system included, counted from outside."""
+"""Bytes that reach the card per access event and per idle hour, of the whole system, counted from outside."""
 
 import time
 
@@ -8,7 +8,7 @@ from tests.system.pi import writers
 from tests.system.pi.writers import Card, Write
 
 IDLE_MB_AN_HOUR = 1.0
-PASSAGES = 5
+EVENTS = 5
 CLOCK_S = 180.0
 SETTLE_S = 8.0
 """Longer than ext4 keeps a change to itself (5 s) by default."""
@@ -29,15 +29,15 @@ class Wear:
     def of_an_access_event(self) -> str:
         self._gate.show(site.EMPTY)
         before, began_s = self._settled(), time.monotonic()
-        for number in range(PASSAGES):
+        for number in range(EVENTS):
             edges = self._gate.show(f"more-{number}")
             self._gate.rises("green", edges)
             self._gate.show(site.EMPTY)
             self._gate.falls("green", edges)  # a person who passes while it is lit makes it rise no second time
         took_s = time.monotonic() - began_s
         written = self._settled()[len(before) :]
-        each_kb = writers.total_bytes(written) / PASSAGES / 1024
-        return f"{each_kb:.0f} KB an access event, over {PASSAGES} in {took_s:.0f} s: {self._named(written)}"
+        each_kb = writers.total_bytes(written) / EVENTS / 1024
+        return f"{each_kb:.0f} KB an access event, over {EVENTS} in {took_s:.0f} s: {self._named(written)}"
 
     def of_idle_time(self, minutes: float) -> str:
         """Minutes without people, with a clock that a time server has set. Raises AssertionError above IDLE_MB_AN_HOUR."""

@@ -36,7 +36,9 @@ class Centre:
         pause = threading.Event()
         while len(self.ids()) < count:
             if time.monotonic() > ends_s:
-                raise EmulatorError(f"the centre has {len(self.ids())} access events after {timeout_s:g} s, not {count}")
+                raise EmulatorError(
+                    f"the centre has {len(self.ids())} access events after {timeout_s:g} s, not {count}"
+                )
             pause.wait(0.5)
 
     def sent_again(self) -> int:

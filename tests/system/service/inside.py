@@ -79,9 +79,9 @@ def status() -> dict[str, Any]:
     return found
 
 
-def passages() -> int:
+def newest_seq() -> int:
     with sqlite3.connect(f"file:{RECORDS}?mode=ro", uri=True) as database:
-        return int(database.execute("select coalesce(max(seq), 0) from passage").fetchone()[0])
+        return int(database.execute("select coalesce(max(seq), 0) from event").fetchone()[0])
 
 
 def page() -> int:
@@ -183,7 +183,7 @@ def the_page_reads_records_writes_none_and_sees_no_keys() -> str:
         return as_unit("kiosk-web", command)
 
     count = f"import sqlite3; d = sqlite3.connect('file:{RECORDS}?mode=ro', uri=True)"
-    count += "; print(d.execute('select count(*) from passage').fetchone()[0])"
+    count += "; print(d.execute('select count(*) from event').fetchone()[0])"
     assert int(as_the_page(f'{sys.executable} -c "{count}"') or 0) > 0, "the page cannot read the records"
     assert as_the_page(f"test -w {RECORDS} && echo writable") == ""
     assert as_the_page("touch /var/lib/entrance-kiosk/x && echo made") == ""
@@ -216,18 +216,18 @@ def retention_is_kept_while_the_daemon_does_not_run() -> str:
     journal = subprocess.run(
         ["journalctl", "-u", "kiosk-purge", "-o", "cat"], capture_output=True, text=True, check=True
     )
-    assert "passages deleted" in journal.stdout
+    assert " deleted" in journal.stdout
     assert show("kiosk-purge.timer", "ActiveState") == "active"
     return "skipped while the daemon runs, done while it does not"
 
 
 def a_page_that_is_killed_leaves_the_gate_alone_and_comes_back() -> str:
-    daemon, before = main_pid(), passages()
+    daemon, before = main_pid(), newest_seq()
     os.kill(main_pid("kiosk-web"), signal.SIGKILL)
-    until("more people were answered", lambda: passages() > before, 30.0)
+    until("more people were answered", lambda: newest_seq() > before, 30.0)
     until("the page answers again", page, 20.0)
     assert main_pid() == daemon
-    return f"{passages() - before} passages meanwhile, the daemon is the same process"
+    return f"{newest_seq() - before} access events meanwhile, the daemon is the same process"
 
 
 def a_page_that_hangs_is_killed_by_its_watchdog_and_starts_anew() -> str:
@@ -242,14 +242,14 @@ def a_page_that_hangs_is_killed_by_its_watchdog_and_starts_anew() -> str:
 
 
 def a_killed_daemon_is_back_in_seconds_and_has_lost_nothing() -> str:
-    before, recorded = main_pid(), passages()
+    before, recorded = main_pid(), newest_seq()
     began_s = time.monotonic()
     os.kill(before, signal.SIGKILL)
     until("another daemon", lambda: main_pid() not in (0, before) and status().get("pid") == main_pid(), 30.0)
     back_s = time.monotonic() - began_s
     healed(before)
-    assert passages() >= recorded
-    return f"status again after {back_s:.1f} s, {passages()} passages"
+    assert newest_seq() >= recorded
+    return f"status again after {back_s:.1f} s, {newest_seq()} access events"
 
 
 def the_lamps_were_put_dark_after_the_kill() -> str:
