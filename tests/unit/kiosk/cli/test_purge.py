@@ -45,4 +45,4 @@ def test_a_running_kiosk_is_left_alone() -> None:
         acquire_instance_lock(records.path, kiosk)
         done = CliRunner().invoke(purge, ["--config", str(premises.config_file)])
         assert isinstance(done.exception, KioskError)
-        assert "Another kiosk works" in str(done.exception)
+        assert "Another kiosk uses" in str(done.exception)
