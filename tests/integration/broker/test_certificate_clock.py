@@ -16,6 +16,8 @@ from kiosk.health import evaluate
 from kiosk.health.measurements import Measurements
 from kiosk.storage import SqliteEventStore
 from kiosk.system.clock import SystemClock
+from kiosk.system.messages import check_message
+from kiosk.system.translations import translator
 from mqtt.broker.certificates import CLOCK_SKEW, CertificateAuthority, CertificateUse
 from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.ledger import SqliteLedger
@@ -135,8 +137,9 @@ def test_the_page_says_that_it_is_the_clock_or_the_certificate_and_that_it_heals
     measures = Measurements(
         frame_age_s=0.1, clock_quality=ClockQuality.SYNCHRONISED, broker_down_s=3.0, certificate_time_error=True
     )
-    (fact,) = [fact for fact in evaluate(measures) if fact.name == "uplink"]
-    assert fact.status is CheckStatus.WARN
-    assert "certificate is not valid by this device's clock" in fact.en
-    assert "connects by itself" in fact.en
-    assert "Chứng chỉ" in fact.vi
+    (check,) = [check for check in evaluate(measures) if check.code == "broker"]
+    assert (check.status, check.reason) == (CheckStatus.WARN, "certificate-time")
+    english, vietnamese = (check_message(translator(language), check) for language in ("en", "vi"))
+    assert "certificate is not valid" in english
+    assert "reconnects by itself" in english
+    assert "Chứng thư số" in vietnamese

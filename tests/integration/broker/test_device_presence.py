@@ -65,10 +65,10 @@ def test_a_device_whose_power_is_cut_is_offline_for_everybody(store: SqliteEvent
         courier.set_state(DeviceState.READY)
         until(lambda: last_state(listener) == "ready/", courier.step)
         proxy.set(Mood.HALF_OPEN)  # no byte more, and nobody says goodbye
-        until(lambda: last_state(listener, 0.1) == "offline/lost", tries=150)
+        until(lambda: last_state(listener, 0.1) == "offline/connection-lost", tries=150)
         listener.close()
         late = Listener(broker.endpoint(), STATE, name="late")
-        until(lambda: last_state(late, 0.05) == "offline/lost")
+        until(lambda: last_state(late, 0.05) == "offline/connection-lost")
         late.close()
 
 

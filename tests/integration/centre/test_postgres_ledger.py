@@ -135,7 +135,7 @@ def test_days_have_partitions_and_retention_drops_whole_ones(address: str) -> No
             ledger.record([arrival(age + 1, at=NOW - timedelta(days=age))])
         ledger.record([arrival(5, at=datetime(1970, 1, 1, 0, 1, tzinfo=UTC))])
         dropped = ledger.delete_before((NOW - timedelta(days=1)).date())
-        assert dropped == [f"passage_{NOW - timedelta(days=age):%Y%m%d}" for age in (3, 2)]
+        assert dropped == [f"event_{NOW - timedelta(days=age):%Y%m%d}" for age in (3, 2)]
         with psycopg.connect(address) as look:
             assert look.execute("SELECT array_agg(seq ORDER BY seq) FROM event").fetchone() == ([1, 2, 5],)
         assert ledger.record([arrival(3, at=NOW - timedelta(days=2))])[KEY].up_to == 5, "a late one makes it anew"
@@ -172,7 +172,7 @@ def events() -> st.SearchStrategy[envelope.AccessCloudEvent]:
         specversion=st.just("1.0"),
         id=st.uuids(),
         source=st.just(GATE.source),
-        type=st.just("entrance.passage.v1"),
+        type=st.just("entrance.access.v1"),
         time=st.datetimes(timezones=st.sampled_from([UTC, timezone(timedelta(hours=7))]), min_value=datetime(2, 1, 1)),  # noqa: DTZ001
         data=data,
     )
