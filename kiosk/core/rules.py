@@ -230,20 +230,20 @@ def _is_full(case: DecisionInput) -> bool:
 
 RULES: tuple[Rule, ...] = (
     Rule(Reason.NOT_ACCEPTED, _kind_not_accepted, "this kind of code is not accepted here"),
-    Rule(Reason.INSUFFICIENT_ASSURANCE, _assurance_too_low, "a signature is asked of this kind, and there is none"),
-    Rule(Reason.NOT_ACCEPTED, _status_class_not_accepted, "an own pass of a status class that may not enter here"),
-    Rule(Reason.CLOCK_UNSET, _clock_unset_denied, "the code has a validity, the clock is unset, on_unset_clock = deny"),
-    Rule(Reason.EXPIRED, _expired, "now is after the last moment of its validity"),
-    Rule(Reason.NOT_YET_VALID, _not_yet_valid, "now is before the start of its validity, and the clock is set"),
+    Rule(Reason.INSUFFICIENT_ASSURANCE, _assurance_too_low, "this kind needs a signature, and the code has none"),
+    Rule(Reason.NOT_ACCEPTED, _status_class_not_accepted, "an entry pass of a status class that may not enter here"),
+    Rule(Reason.CLOCK_UNSET, _clock_unset_denied, "the code has a validity period, the clock is unset, on_unset_clock = deny"),
+    Rule(Reason.EXPIRED, _expired, "after the end of its validity"),
+    Rule(Reason.NOT_YET_VALID, _not_yet_valid, "before the start of its validity, and the clock is set"),
     Rule(Reason.LISTS_STALE, _lists_are_stale, "the lists are older than lists_max_age_h, on_stale_lists = deny"),
-    Rule(Reason.NO_DECLARATION, _declaration_missing, "a declaration is asked for, and the code has none"),
-    Rule(Reason.DECLARATION_TOO_OLD, _declaration_too_old, "the declaration is older than asked, or has run out"),
+    Rule(Reason.NO_DECLARATION, _declaration_missing, "a declaration is required, and the code has none"),
+    Rule(Reason.DECLARATION_TOO_OLD, _declaration_too_old, "the declaration is older than allowed, or has expired"),
     Rule(Reason.CLOSED, _is_closed, "outside the opening hours"),
     Rule(Reason.ALREADY_IN, _hard_passback_in, "went in before and not out, anti_passback = hard"),
     Rule(Reason.ALREADY_OUT, _hard_passback_out, "went out before and not in, anti_passback = hard"),
     Rule(Reason.ALREADY_IN, _soft_passback_in, "went in before, anti_passback = soft", Outcome.CHECK_AGAIN),
     Rule(Reason.ALREADY_OUT, _soft_passback_out, "went out before, anti_passback = soft", Outcome.CHECK_AGAIN),
-    Rule(Reason.CAPACITY_REACHED, _is_full, "as many people inside as may be"),
+    Rule(Reason.CAPACITY_REACHED, _is_full, "the maximum number of people is inside"),
 )
 
 

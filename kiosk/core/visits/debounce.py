@@ -25,7 +25,7 @@ class CodeState(StrEnum):
     """What is known of a code in view."""
 
     NEW = "new"
-    MULTIPLE = "crowded"
+    MULTIPLE = "multiple"
     """Answered with "one person at a time"."""
     ANSWERED = "answered"
 
@@ -34,9 +34,9 @@ class CodeVisibility(StrEnum):
     """How a code without an answer is seen in a frame."""
 
     ALONE = "alone"
-    SETTLING = "too soon"
+    SETTLING = "settling"
     """Beside a code that was answered just now, or after another code that was in view just now."""
-    MULTIPLE = "together"
+    MULTIPLE = "multiple"
 
 
 class CodeAction(StrEnum):
@@ -45,7 +45,7 @@ class CodeAction(StrEnum):
     ANSWER = "answer"
     WAIT = "wait"
     ASK_ONE_AT_A_TIME = "ask one at a time"
-    IGNORE = "nothing"
+    IGNORE = "ignore"
 
 
 CODE_ACTIONS: Mapping[tuple[CodeState, CodeVisibility], CodeAction] = MappingProxyType(
@@ -105,7 +105,7 @@ class CodeDebouncer:
         self._store(data, _TrackedCode(CodeState.ANSWERED, now_s, person=person, window_s=window_s))
 
     def record_undo(self, person: TrackedPerson) -> None:
-        """The codes of this person are new again after they were out of view for AWAY_S."""
+        """The codes of this person are new again after they were out of view for UNDO_ABSENCE_S."""
         for code in self._codes.values():
             if code.person is person:
                 code.window_s = UNDO_ABSENCE_S

@@ -90,8 +90,8 @@ class VisitTracker:
     def annul(self) -> None:
         """Undo the last pass: restore the occupancy, and let the person show their code again.
 
-        The code must first be out of view for AWAY_S: a code (or its rotated successor) that is still held up admits no person
-        again. Does nothing if there is nothing to undo.
+        The code must first be out of view for UNDO_ABSENCE_S: a code (or its rotated successor) that is still held up admits no
+        person again. Does nothing if there is nothing to undo.
         """
         undone = self._occupancy.annul()
         if undone is not None:

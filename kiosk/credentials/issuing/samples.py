@@ -71,7 +71,7 @@ def make_sample_data(now_at: datetime, seed: int = 1) -> SampleData:
         make_issuer_key(
             now_at - timedelta(days=400), now_at + timedelta(days=400), label=label, seed=chance.randbytes(32)
         )
-        for label in ("Phường Vĩnh Ninh (mẫu)", "nobody knows him")
+        for label in ("Phường Vĩnh Ninh (mẫu)", "unknown issuer")
     )
     foreign = ec.derive_private_key(chance.getrandbits(250) + 1, ec.SECP256R1())
     foreign_key = TrustedKey(
@@ -148,7 +148,7 @@ class _SampleGenerator:
         expired = sign_pass(self._issuer, self._rng.randbytes(10), long_ago, long_ago + timedelta(days=30))
         yield SampleCode("expired", expired, CodeKind.ENTRY_PASS, Outcome.FAIL, Reason.EXPIRED)
         early = sign_pass(self._issuer, self._rng.randbytes(10), self._now_at + timedelta(days=2), ahead)
-        yield SampleCode("not-yet", early, CodeKind.ENTRY_PASS, Outcome.FAIL, Reason.NOT_YET_VALID)
+        yield SampleCode("not-yet-valid", early, CodeKind.ENTRY_PASS, Outcome.FAIL, Reason.NOT_YET_VALID)
         forger = IssuerKey(
             Ed25519PrivateKey.from_private_bytes(self._rng.randbytes(32)), yesterday, ahead, label="forger"
         )

@@ -78,7 +78,7 @@ def build_patterns(
 ) -> Mapping[Outcome | DeviceState, SignalPattern]:
     """The steps of every outcome and state, from lines of pulses and tones with the keys of the defaults.
 
-    Whoever reads a configuration checks its lines with kiosk.core.signal_patterns. Raises SignalPatternError.
+    The lines are checked with kiosk.core.signal_patterns when the configuration is read. Raises SignalPatternError.
     """
     left, middle = signal_patterns.parse_pattern(patterns["starting"])
     announced = _steps(patterns["out_of_order"], _RED_AND_AMBER, tones_hz["out_of_order"])

@@ -41,7 +41,7 @@ def test_an_expired_claim_is_verified_all_the_same(tmp_path: Path) -> None:
 
 
 def test_the_time_decides(tmp_path: Path) -> None:
-    line = WORLD["not-yet"].data
+    line = WORLD["not-yet-valid"].data
     (now,) = answers(tmp_path, line)
     (later,) = answers(tmp_path, line, "--at", "2026-11-26T00:00:00Z")
     (naive,) = answers(tmp_path, line, "--at", "2026-11-26")

@@ -194,8 +194,8 @@ def test_lists_are_loaded_from_files_with_the_root_key_beside_them(tmp_path: Pat
     assert denylist.load_denylist(tmp_path / "denylist.cose", tmp_path / "other.pem").number == 1
 
 
-class TestKeeper:
-    """`put` writes a file as an administrator does. `keeper` starts as the daemon does."""
+class TestListLoader:
+    """`put` writes a file as an administrator does. `start_loader` starts as the daemon does."""
 
     @pytest.fixture
     def folder(self, tmp_path: Path) -> Path:
@@ -208,7 +208,7 @@ class TestKeeper:
             if data is not None:
                 atomic_files.write_file(folder / name, data)
 
-    def keeper(self, folder: Path, *, denies: bool = True) -> ListLoader:
+    def start_loader(self, folder: Path, *, denies: bool = True) -> ListLoader:
         return ListLoader(
             trust_path=folder / "trust.cose",
             root_path=None,
@@ -218,21 +218,21 @@ class TestKeeper:
 
     def test_newer_lists_come_into_force_while_it_runs(self, folder: Path) -> None:
         self.put(folder, trust_bytes(1), deny_bytes(1))
-        keeper = self.keeper(folder)
-        assert (keeper.trust_list.number, keeper.denylist and keeper.denylist.number) == (1, 1)
-        assert not keeper.refresh()
+        loader = self.start_loader(folder)
+        assert (loader.trust_list.number, loader.denylist and loader.denylist.number) == (1, 1)
+        assert not loader.refresh()
         self.put(folder, trust_bytes(2))
-        assert keeper.refresh()
+        assert loader.refresh()
         self.put(folder, None, deny_bytes(5))
-        assert keeper.refresh()
-        assert (keeper.trust_list.number, keeper.denylist and keeper.denylist.number) == (2, 5)
-        assert keeper.errors == ()
+        assert loader.refresh()
+        assert (loader.trust_list.number, loader.denylist and loader.denylist.number) == (2, 5)
+        assert loader.errors == ()
 
     def test_without_a_configured_denylist_there_is_none(self, folder: Path) -> None:
         self.put(folder, trust_bytes(1))
-        keeper = self.keeper(folder, denies=False)
-        assert keeper.denylist is None
-        assert not keeper.refresh()
+        loader = self.start_loader(folder, denies=False)
+        assert loader.denylist is None
+        assert not loader.refresh()
 
     @pytest.mark.parametrize(
         ("bad", "sentence"),
@@ -246,13 +246,13 @@ class TestKeeper:
     )
     def test_an_invalid_list_leaves_the_good_one_in_force(self, folder: Path, bad: bytes, sentence: str) -> None:
         self.put(folder, trust_bytes(3, keys=2))
-        keeper = self.keeper(folder, denies=False)
+        loader = self.start_loader(folder, denies=False)
         self.put(folder, bad)
-        assert not keeper.refresh()
-        assert keeper.trust_list.number == 3
-        assert len(keeper.errors) == 1
-        assert sentence in keeper.errors[0]
-        again = self.keeper(folder, denies=False)  # and after a restart, from the copy
+        assert not loader.refresh()
+        assert loader.trust_list.number == 3
+        assert len(loader.errors) == 1
+        assert sentence in loader.errors[0]
+        again = self.start_loader(folder, denies=False)  # and after a restart, from the copy
         assert again.trust_list.number == 3
         assert sentence in again.errors[0]
         self.put(folder, trust_bytes(4))
@@ -261,38 +261,38 @@ class TestKeeper:
 
     def test_a_missing_list_leaves_the_good_one_in_force(self, folder: Path) -> None:
         self.put(folder, trust_bytes(3))
-        keeper = self.keeper(folder, denies=False)
+        loader = self.start_loader(folder, denies=False)
         (folder / "trust.cose").unlink()
-        assert not keeper.refresh()
-        assert keeper.trust_list.number == 3
-        assert "cannot be read" in keeper.errors[0]
+        assert not loader.refresh()
+        assert loader.trust_list.number == 3
+        assert "cannot be read" in loader.errors[0]
 
     def test_a_damaged_copy_does_not_matter_while_the_file_is_good(self, folder: Path) -> None:
         self.put(folder, trust_bytes(3))
-        self.keeper(folder, denies=False)
+        self.start_loader(folder, denies=False)
         (folder / "kept" / "trust-list.kept").write_bytes(b"rust")
-        assert self.keeper(folder, denies=False).trust_list.number == 3
+        assert self.start_loader(folder, denies=False).trust_list.number == 3
 
     def test_no_good_list_at_all_is_an_error(self, folder: Path) -> None:
         with pytest.raises(ListError, match="cannot be read"):
-            self.keeper(folder)
+            self.start_loader(folder)
         self.put(folder, trust_bytes(1), b"not a list")
         with pytest.raises(ListError, match="deny list is damaged"):
-            self.keeper(folder)
+            self.start_loader(folder)
 
     def test_a_copy_that_cannot_be_saved_is_reported_and_the_list_is_used(self, folder: Path) -> None:
         (folder / "kept").rmdir()
         self.put(folder, trust_bytes(2))
-        keeper = self.keeper(folder, denies=False)
-        assert keeper.trust_list.number == 2
-        assert "The list could not be copied" in keeper.errors[0]
+        loader = self.start_loader(folder, denies=False)
+        assert loader.trust_list.number == 2
+        assert "The list could not be copied" in loader.errors[0]
 
     def test_the_same_number_again_is_not_newer(self, folder: Path) -> None:
         self.put(folder, trust_bytes(2))
-        keeper = self.keeper(folder, denies=False)
+        loader = self.start_loader(folder, denies=False)
         self.put(folder, trust_bytes(2))
-        assert not keeper.refresh()
-        assert keeper.errors == ()
+        assert not loader.refresh()
+        assert loader.errors == ()
 
 
 def test_a_hundred_thousand_denied_passes_take_at_most_1_2_megabytes() -> None:
