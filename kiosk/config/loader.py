@@ -1,6 +1,6 @@
-"""The configuration file: TOML into settings, every mistake reported at once.
+"""Loads the configuration file: TOML into settings, all mistakes reported at once.
 
-The settings themselves are in kiosk/config/schema.py. Relative paths start at the configuration file's own folder.
+kiosk/config/schema.py defines the settings. Relative paths start at the folder of the configuration file.
 """
 
 import tomllib
@@ -21,7 +21,7 @@ DEFAULT_PATH = Path("/etc/entrance-kiosk/kiosk.toml")
 
 
 class ConfigError(KioskError):
-    """The configuration cannot be used; `mistakes` are sentences, all of them."""
+    """The configuration is invalid. `errors` has one sentence for each mistake."""
 
     def __init__(self, path: Path, errors: list[str]) -> None:
         self.path = path
@@ -30,7 +30,7 @@ class ConfigError(KioskError):
 
 
 def load_settings(path: Path) -> Settings:
-    """Read and check a configuration file. Raises ConfigTrouble with every mistake in it."""
+    """Read and check a configuration file. Raises ConfigError with all its mistakes."""
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_CONFIG_BYTES + 1)
@@ -46,7 +46,7 @@ def load_settings(path: Path) -> Settings:
 
 
 def parse_settings(tree: Mapping[str, Any], path: Path) -> Settings:
-    """Check a parsed file; `path` only names it in the mistakes. Raises ConfigTrouble."""
+    """Check a parsed file. `path` is for the messages only. Raises ConfigError."""
     current, messages = renamed_keys.translate(tree)
     try:
         settings = Settings.model_validate(current)
@@ -58,7 +58,7 @@ def parse_settings(tree: Mapping[str, Any], path: Path) -> Settings:
 
 
 def camera_with_source(source: str, base: CameraSettings) -> CameraSettings:
-    """The camera settings with another source, as a command line may ask. Raises ConfigTrouble."""
+    """The camera settings with the source given on a command line. Raises ConfigError."""
     try:
         return CameraSettings.model_validate(base.model_dump(exclude_unset=True) | {"source": source})
     except ValidationError as error:
@@ -66,7 +66,7 @@ def camera_with_source(source: str, base: CameraSettings) -> CameraSettings:
 
 
 def _error_messages(validation_error: ValidationError) -> Iterator[str]:
-    """Every mistake that pydantic, or a table of ours, found."""
+    """A sentence for each mistake found by pydantic or by our own validators."""
     for error in validation_error.errors(include_url=False):
         ours = error.get("ctx", {}).get("error")
         if isinstance(ours, signal_patterns.SignalPatternError):
@@ -76,7 +76,7 @@ def _error_messages(validation_error: ValidationError) -> Iterator[str]:
 
 
 def _error_message(error: Any) -> str:
-    """One pydantic error as a sentence that says where, what, and what was perhaps meant."""
+    """One pydantic error as a sentence: the key, the mistake and, where possible, a suggestion."""
     place = ".".join(str(step) for step in error["loc"])
     if error["type"] == "extra_forbidden":
         known = list(_known_keys(error["loc"][:-1]))
@@ -109,7 +109,9 @@ def resolve_paths(settings: Settings, folder: Path) -> Settings:
         changed: dict[str, Any] = {}
         for name in type(section).model_fields:
             value = getattr(section, name)
-            if isinstance(value, Path) and not value.is_absolute():  # so a default is never counted as set
+            if (
+                isinstance(value, Path) and not value.is_absolute()
+            ):  # absolute defaults stay, so that they do not count as set
                 changed[name] = folder / value
             elif isinstance(value, Section):
                 changed[name] = anchor(value)
@@ -121,7 +123,7 @@ def resolve_paths(settings: Settings, folder: Path) -> Settings:
 
 
 def missing_file_errors(settings: Settings) -> Iterator[str]:
-    """A sentence for every file that the settings name and that is not there or cannot be read."""
+    """A sentence for every file named in the settings that is missing or unreadable."""
     named: dict[str, Path | None] = {
         **{f"keys.{name}": getattr(settings.keys, name) for name in KeySettings.model_fields},
         **(

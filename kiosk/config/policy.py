@@ -1,4 +1,4 @@
-"""From the configuration's words to the policy that the rules read."""
+"""Builds the access policy of the rules from the configuration."""
 
 from kiosk import config
 from kiosk.core.model import Assurance, CodeKind
@@ -8,9 +8,9 @@ HOUR_S = 3600.0
 
 
 def build_policy(settings: config.Settings) -> AccessPolicy:
-    """The policy in force."""
+    """Build the policy. Hours become seconds."""
     rules = settings.access
-    words = {
+    accepted = {
         CodeKind.ENTRY_PASS: rules.accept_entry_pass,
         CodeKind.HCERT: rules.accept_hcert,
         CodeKind.NATIONAL_QR: rules.accept_national,
@@ -18,7 +18,7 @@ def build_policy(settings: config.Settings) -> AccessPolicy:
         CodeKind.INSURANCE: rules.accept_insurance,
     }
     return AccessPolicy(
-        min_assurance={kind: Assurance(word) for kind, word in words.items() if word != "no"},
+        min_assurance={kind: Assurance(word) for kind, word in accepted.items() if word != "no"},
         direction=settings.access.direction,
         anti_passback=settings.access.anti_passback,
         status_classes=frozenset(rules.status_classes) or None,

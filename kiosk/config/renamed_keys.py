@@ -13,7 +13,7 @@ SECTIONS = {
     "broker": "mqtt",
     "page": "web",
 }
-"""A key of these sections that no other table names keeps its own name in the new section."""
+"""Old section -> new section. A key that is not in KEYS keeps its name in the new section."""
 KEYS = {
     "site.root": "mqtt.topic_prefix",
     "signal.pins": "gpio.pin_factory",
@@ -52,19 +52,17 @@ VALUES: Mapping[str, Mapping[str, str]] = {
     "access.on_stale_lists": {"pass": "allow", "fail": "deny"},
     "access.on_unset_clock": {"pass": "allow", "fail": "deny"},
 }
-"""New key -> its old values and their new names."""
+"""New key -> old value -> new value."""
 CENTRE_KEYS = {"site_root": "topic_prefix", "share": "share_group", "drain_per_s": "backlog_events_per_s"}
-"""The same for the file of `kiosk centre --config`."""
-
-
+"""Old key -> new key of the file of `kiosk centre --config`."""
 _DEPTH = 3
-"""No setting lies deeper than gpio.patterns.pass_hz."""
+"""The deepest settings are of the form gpio.patterns.pass_hz."""
 
 
 def translate(tree: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
-    """A parsed file under the new names, and a message for each key that had an old one. Where both stand, the new one counts.
+    """A parsed file with the new names, and a message for each old key. If both names are set, the new one counts.
 
-    The translated file serves to find all other errors in the same pass. A file with old names is not used.
+    The caller uses the translated file only to find all other errors in the same pass. It rejects a file with old names.
     """
     leaves = [(path, _new_path(path), value) for path, value in _leaves(tree)]
     found: dict[str, Any] = {}
@@ -98,7 +96,7 @@ def _new_value(path: tuple[str, ...], value: Any) -> Any:
 
 
 def _is_known(path: tuple[str, ...]) -> bool:
-    """Whether the path is a section or a key of today's file. A wrong key of an old section gets the message of a wrong key."""
+    """True for a section or key of the schema. An unknown key of an old section is reported as unknown, not as renamed."""
     model: Any = Settings
     for step in path:
         field = getattr(model, "model_fields", {}).get(step)
@@ -109,7 +107,7 @@ def _is_known(path: tuple[str, ...]) -> bool:
 
 
 def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
-    """Set a value unless there is one; a path through something that is not a table leads nowhere."""
+    """Set a value if there is none. Ignores a path through a value that is not a table."""
     for step in path[:-1]:
         below = tree.setdefault(step, {})
         if not isinstance(below, dict):

@@ -86,31 +86,31 @@ class PatternSettings(Section):
 
     @model_validator(mode="after")
     def _check_distinguishable(self) -> Self:
-        mistakes: list[str] = []
-        beats: dict[str, tuple[signal_patterns.Pulse, ...]] = {}
+        errors: list[str] = []
+        patterns: dict[str, tuple[signal_patterns.Pulse, ...]] = {}
         for name in (*PATTERN_NAMES, "starting"):
-            place = f"gpio.patterns.{name}_pattern"
+            key = f"gpio.patterns.{name}_pattern"
             try:
-                beats[name] = signal_patterns.parse_pattern(getattr(self, f"{name}_pattern"))
+                patterns[name] = signal_patterns.parse_pattern(getattr(self, f"{name}_pattern"))
             except signal_patterns.SignalPatternError as error:
-                mistakes += [f"{place}: {each}" for each in error.errors]
+                errors += [f"{key}: {each}" for each in error.errors]
                 continue
-            wrong = (
+            find_errors = (
                 signal_patterns.alternating_pattern_errors
                 if name == "starting"
                 else signal_patterns.outcome_pattern_errors
             )
-            mistakes += [f"{place}: {each}" for each in wrong(beats[name])]
+            errors += [f"{key}: {each}" for each in find_errors(patterns[name])]
         tones_hz = {name: getattr(self, f"{name}_hz") for name in PATTERN_NAMES}
-        answers = {name: beats[name] for name in PATTERN_NAMES if name in beats}
-        mistakes += [f"gpio.patterns: {each}" for each in signal_patterns.ambiguous_patterns(answers, tones_hz)]
-        if mistakes:
-            raise signal_patterns.SignalPatternError(mistakes)
+        outcomes = {name: patterns[name] for name in PATTERN_NAMES if name in patterns}
+        errors += [f"gpio.patterns: {each}" for each in signal_patterns.ambiguous_patterns(outcomes, tones_hz)]
+        if errors:
+            raise signal_patterns.SignalPatternError(errors)
         return self
 
 
 PATTERN_NAMES = ("pass", "fail", "check_again", "out_of_order")
-"""What sounds, as `gpio.patterns` names it."""
+"""Prefixes of the settings in `gpio.patterns` that have a tone."""
 
 
 class GpioSettings(Section):

@@ -1,4 +1,4 @@
-"""The message for a key that no setting has, with the most similar key."""
+"""Message for an unknown key, with the most similar known key."""
 
 import difflib
 from collections.abc import Collection

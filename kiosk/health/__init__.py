@@ -1,4 +1,4 @@
-"""The self-check: measures in, facts out; facts in, state and watchdog out."""
+"""Self-check: measurements give health checks, and the checks give the device state and the watchdog decision."""
 
 from kiosk.health.checks import device_state, evaluate, should_feed_watchdog
 from kiosk.health.measurements import HealthThresholds, Measurements

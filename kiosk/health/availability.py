@@ -1,4 +1,4 @@
-"""What goes into the kiosk's diary, and when: only what lasts, nothing twice, nothing lost while the disk refuses."""
+"""Records changes of availability. A change is recorded once, if it lasts, and is kept in memory while the disk fails."""
 
 import logging
 from collections import deque
@@ -12,17 +12,17 @@ from kiosk.storage.availability_log import AvailabilityEntry, AvailabilityState
 log = logging.getLogger(__name__)
 
 MIN_DURATION_S = 5.0
-"""Shorter than this is no downtime, and a flapping camera must not fill the card."""
+"""Shorter changes are not recorded: a camera that connects and disconnects must not fill the SD card."""
 MAX_PENDING = 100
 LIST_CHECKS = ("trust-list", "denylist")
 StateKey = tuple[AvailabilityState, bool, bool]
 
 
 class AvailabilityRecorder:
-    """Told the state every second by the main thread, writes what changed for good."""
+    """Receives the device state every second from the main thread."""
 
     def __init__(self, add: Callable[[AvailabilityEntry], None]) -> None:
-        """`add` writes one entry, and may raise StoreTrouble: then it is asked again at the next turn."""
+        """`add` writes one entry. If it raises StoreError, the entry is written at the next call."""
         self._add = add
         self._recorded: StateKey | None = None
         self._candidate: AvailabilityEntry | None = None
@@ -30,12 +30,13 @@ class AvailabilityRecorder:
         self._write_failed = False
 
     def observe(self, state: DeviceState, checks: Sequence[HealthCheck], now: ClockReading) -> None:
-        """Take note of what is so now. A change is written once it has lasted, with the time at which it began."""
+        """A change is written after MIN_DURATION_S, with the time at which it began. The first state is written at once."""
         if state is DeviceState.STARTING:
             return
         stale = any(check.code in LIST_CHECKS and check.status is not CheckStatus.PASS for check in checks)
-        condition = AvailabilityState.OUT_OF_ORDER if state is DeviceState.OUT_OF_ORDER else AvailabilityState.SERVING
-        entry = AvailabilityEntry(now, condition, stale, process_start=self._recorded is None)
+        out_of_order = state is DeviceState.OUT_OF_ORDER
+        availability = AvailabilityState.OUT_OF_ORDER if out_of_order else AvailabilityState.SERVING
+        entry = AvailabilityEntry(now, availability, stale, process_start=self._recorded is None)
         if _key(entry) == self._recorded:
             self._candidate = None
         elif self._candidate is None or _key(self._candidate) != _key(entry):
@@ -47,7 +48,7 @@ class AvailabilityRecorder:
         self._write_pending()
 
     def record_stop(self, now: ClockReading) -> None:
-        """The kiosk stops in good order."""
+        """Record a clean stop of the daemon."""
         self._enqueue(
             AvailabilityEntry(now, AvailabilityState.STOPPED, lists_stale=False, process_start=self._recorded is None)
         )
@@ -63,7 +64,7 @@ class AvailabilityRecorder:
                 self._add(self._pending[0])
             except StoreError as error:
                 if not self._write_failed:
-                    log.warning("%s; it is tried again", error)
+                    log.warning("%s. Retrying.", error)
                 self._write_failed = True
                 return
             self._write_failed = False
@@ -71,5 +72,5 @@ class AvailabilityRecorder:
 
 
 def _key(entry: AvailabilityEntry) -> StateKey:
-    """A clock that has come to be believed makes an entry anew: what was written before has a useless time."""
+    """Includes whether the clock is unset: once it is set, the state is recorded again, because the earlier time is wrong."""
     return entry.state, entry.lists_stale, entry.at.quality is ClockQuality.UNSET

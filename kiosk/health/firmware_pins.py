@@ -1,4 +1,4 @@
-"""Whether the firmware holds every output at its off level before Linux runs, as the pins are configured now.
+"""Checks that the firmware drives every configured output to its off level before Linux runs.
 
 Source of the syntax: https://www.raspberrypi.com/documentation/computers/config_txt.html, "gpio".
 """
@@ -13,31 +13,31 @@ from kiosk.core.status import CheckStatus, HealthCheck
 FIRMWARE_CONFIG_FILE = Path("/boot/firmware/entrance-kiosk.txt")
 """Where install.sh puts firmware_config/boot/config.txt on a Pi."""
 INSTALL_COMMAND = "/opt/entrance-kiosk/current/install.sh"
-"""Writes the configured pins there (kiosk/installer/machine/boot_pins.py)."""
+"""Writes the configured pins into that file (kiosk/installer/machine/boot_pins.py)."""
 _PINS = re.compile(r"\d{1,2}(-\d{1,2})?(,\d{1,2}(-\d{1,2})?)*")
 
 
 def driven_levels(text: str) -> dict[int, bool]:
-    """Pin -> whether it is driven high, of the outputs that a config.txt sets; a later line counts. Raises nothing."""
+    """Pin -> True if a config.txt drives it high. Only outputs. The last line of a pin counts. Never raises."""
     found: dict[int, bool] = {}
     for line in text.splitlines():
-        pins, _, words = line.strip().removeprefix("gpio=").partition("=")
+        pins, _, values = line.strip().removeprefix("gpio=").partition("=")
         if not line.strip().startswith("gpio=") or not _PINS.fullmatch(pins):
             continue
-        asked = words.split(",")
+        options = values.split(",")
         for part in pins.split(","):
             first, _, last = part.partition("-")
             for pin in range(int(first), int(last or first) + 1):
                 found.pop(pin, None)
-                if "op" in asked and ("dl" in asked or "dh" in asked):
-                    found[pin] = "dh" in asked
+                if "op" in options and ("dl" in options or "dh" in options):
+                    found[pin] = "dh" in options
     return found
 
 
 def check_firmware_pins(
     outputs: Mapping[str, int], *, active_high: bool, passive_buzzer: bool, path: Path = FIRMWARE_CONFIG_FILE
 ) -> HealthCheck | None:
-    """`outputs`: the connected outputs by name. None where there is no such file: no Pi, or not installed."""
+    """`outputs`: name of each connected output -> pin. None if there is no such file: not a Pi, or not installed."""
     try:
         levels = driven_levels(path.read_text(encoding="utf-8", errors="replace"))
     except OSError:

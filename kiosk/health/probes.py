@@ -1,4 +1,4 @@
-"""Thin probes of the machine: one file or call each; None where the machine cannot tell."""
+"""Probes of the machine: each reads one file or makes one system call. None if the machine has no such value."""
 
 import contextlib
 import os
@@ -8,7 +8,7 @@ _SYS, _PROC = Path("/sys"), Path("/proc")
 
 
 def probe_disk_free_bytes(path: Path) -> int | None:
-    """Bytes that an unprivileged process may still write where `path` is, or will be."""
+    """Bytes that an unprivileged process may still write on the file system of `path`, which need not exist."""
     for folder in (path, *path.parents):
         with contextlib.suppress(OSError):
             found = os.statvfs(folder)
@@ -17,9 +17,10 @@ def probe_disk_free_bytes(path: Path) -> int | None:
 
 
 def probe_read_only(path: Path, proc: Path = _PROC) -> bool:
-    """Whether the file system of `path` takes no writes at all: so a kernel leaves a memory card with errors.
+    """True if the file system of `path` is read-only. The kernel makes an SD card with errors read-only.
 
-    From Linux 6.14 on, ext4 then keeps its mount `rw`, which is what statvfs(3) tells, and sets `emergency_ro`.
+    From Linux 6.14 on, ext4 keeps its mount option `rw` in this case, so statvfs(3) reports a writable file system.
+    It sets the option `emergency_ro` instead.
     """
     with contextlib.suppress(OSError):
         if os.statvfs(path.parent).f_flag & os.ST_RDONLY:
@@ -32,7 +33,7 @@ def probe_read_only(path: Path, proc: Path = _PROC) -> bool:
 
 
 def probe_port_listening(port: int, proc: Path = _PROC) -> bool | None:
-    """Whether some program on this machine listens on a TCP port, without calling it: proc_net(5), state 0A. None: not to tell."""
+    """True if a program on this machine listens on a TCP port. Reads proc_net(5), state 0A, and makes no connection."""
     found = None
     for name in ("tcp", "tcp6"):
         with contextlib.suppress(OSError):
@@ -46,13 +47,13 @@ def _is_listening(fields: list[str], port: int) -> bool:
 
 
 def probe_temperature_c(sys: Path = _SYS) -> float | None:
-    """Of the processor: the kernel's first thermal zone, which on a Raspberry Pi is `cpu-thermal`."""
+    """Temperature of the processor: the first thermal zone of the kernel, on a Raspberry Pi `cpu-thermal`."""
     millidegrees = _read_integer(sys / "class/thermal/thermal_zone0/temp")
     return None if millidegrees is None else millidegrees / 1000
 
 
 def probe_under_voltage(sys: Path = _SYS) -> bool | None:
-    """The kernel's own alarm (driver raspberrypi-hwmon), so that no access to the firmware's mailbox is needed."""
+    """Alarm of the kernel driver raspberrypi-hwmon. It needs no access to the mailbox interface of the firmware."""
     for name in sorted((sys / "class/hwmon").glob("hwmon*/name")):
         with contextlib.suppress(OSError):
             if name.read_text(encoding="ascii").strip() == "rpi_volt":

@@ -1,4 +1,4 @@
-"""A file with yesterday's names gets one clear message per key, together with every other error."""
+"""A file with old names gets one message per key, together with all other errors."""
 
 import tomllib
 from pathlib import Path
@@ -84,7 +84,7 @@ def test_an_old_file_gets_one_message_per_renamed_key_and_no_other() -> None:
     assert errors(OLD_FILE) == MESSAGES
 
 
-def test_other_errors_come_with_the_messages_and_bear_the_new_names() -> None:
+def test_other_errors_are_reported_too_with_the_new_names() -> None:
     text = OLD_FILE.replace("relay_s = 0.5", "relay_s = 99\ngren = 5").replace('root = "root.pem"\n', "")
     found = errors(text)
     assert [each for each in MESSAGES if "keys.root" not in each] == found[: len(MESSAGES) - 1]
@@ -101,13 +101,13 @@ def test_an_empty_section_with_an_old_name_is_reported() -> None:
     assert errors(text) == ["signal: this section is now [gpio]."]
 
 
-def test_where_both_names_stand_the_new_one_counts() -> None:
+def test_if_both_names_are_set_the_new_one_counts() -> None:
     found, messages = renamed_keys.translate({"visit": {"window_s": 5.0, "repeat_window_s": 6.0}})
     assert found == {"visit": {"repeat_window_s": 6.0}}
     assert messages == ["visit.window_s: this key is now visit.repeat_window_s."]
 
 
-def test_a_file_with_the_new_names_is_left_as_it_is() -> None:
+def test_a_file_with_the_new_names_is_unchanged() -> None:
     tree = {"site": {"site": "market"}, "gpio": {"patterns": {"pass_hz": 1760}}, "access": {}, "other": [{"a": 1}]}
     assert renamed_keys.translate(tree) == (tree, [])
 

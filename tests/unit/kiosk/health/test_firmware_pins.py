@@ -1,4 +1,4 @@
-"""The doctor compares the configured pins with what the firmware drives before Linux runs."""
+"""The check of firmware pins: the firmware drives every configured output to its off level before Linux runs."""
 
 from pathlib import Path
 
@@ -18,22 +18,22 @@ SHIPPED = PROJECT / "firmware_config/boot/config.txt"
 def found(text: str, folder: Path, *, active_high: bool = True, passive: bool = False, **outputs: int) -> HealthCheck:
     path = folder / "entrance-kiosk.txt"
     path.write_text(text, encoding="utf-8")
-    fact = check_firmware_pins({**WIRED, **outputs}, active_high=active_high, passive_buzzer=passive, path=path)
-    assert fact is not None
-    return fact
+    check = check_firmware_pins({**WIRED, **outputs}, active_high=active_high, passive_buzzer=passive, path=path)
+    assert check is not None
+    return check
 
 
-def test_what_is_shipped_fits_the_default_pins_and_the_relay_of_the_manual(tmp_path: Path) -> None:
+def test_the_shipped_file_matches_the_default_pins_and_the_relay_of_the_manual(tmp_path: Path) -> None:
     assert found(SHIPPED.read_text(encoding="utf-8"), tmp_path, relay=23).status is CheckStatus.PASS
 
 
-def test_a_pin_that_was_moved_in_one_file_only_is_named(tmp_path: Path) -> None:
-    fact = found(SHIPPED.read_text(encoding="utf-8"), tmp_path, green=16, relay=23)
-    assert fact.status is CheckStatus.WARN
-    assert fact.detail == "GPIO 16 (gpio.green)"
+def test_a_pin_that_was_changed_in_one_file_only_is_named(tmp_path: Path) -> None:
+    check = found(SHIPPED.read_text(encoding="utf-8"), tmp_path, green=16, relay=23)
+    assert check.status is CheckStatus.WARN
+    assert check.detail == "GPIO 16 (gpio.green)"
 
 
-def test_a_board_that_lights_on_a_low_pin_needs_high_levels(tmp_path: Path) -> None:
+def test_an_active_low_board_needs_high_levels(tmp_path: Path) -> None:
     low, high = "gpio=17,22,27,18=op,dl\n", "gpio=17,22,27,18=op,dh\n"
     assert found(low, tmp_path, active_high=False).status is CheckStatus.WARN
     assert found(high, tmp_path, active_high=False).status is CheckStatus.PASS
@@ -41,7 +41,7 @@ def test_a_board_that_lights_on_a_low_pin_needs_high_levels(tmp_path: Path) -> N
     assert found(high + "gpio=18=op,dl\n", tmp_path, active_high=False, passive=True).status is CheckStatus.PASS
 
 
-def test_where_there_is_no_such_file_there_is_no_fact(tmp_path: Path) -> None:
+def test_without_the_file_there_is_no_check(tmp_path: Path) -> None:
     assert check_firmware_pins(WIRED, active_high=True, passive_buzzer=False, path=tmp_path / "absent.txt") is None
 
 
@@ -56,10 +56,10 @@ def test_where_there_is_no_such_file_there_is_no_fact(tmp_path: Path) -> None:
         ("gpio=four=op,dl\ngpio=4", {}),
     ],
 )
-def test_the_firmwares_lines_are_read_as_the_firmware_reads_them(text: str, levels: dict[int, bool]) -> None:
+def test_lines_are_parsed_as_the_firmware_parses_them(text: str, levels: dict[int, bool]) -> None:
     assert driven_levels(text) == levels
 
 
 @given(st.text() | st.from_regex(r"gpio=[0-9,=\-a-z]{0,20}", fullmatch=True))
-def test_any_text_is_read_without_an_error(text: str) -> None:
+def test_any_text_is_parsed_without_an_error(text: str) -> None:
     driven_levels(text)
