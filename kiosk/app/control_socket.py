@@ -62,7 +62,7 @@ class ShowSignalCommand:
     """Play an outcome's pattern on the lamps, without a record."""
 
     outcome: Outcome
-    command: Literal["show-lamp"] = "show-lamp"
+    command: Literal["show-signal"] = "show-signal"
 
 
 @_forbid_extra
@@ -89,7 +89,7 @@ class ReleaseQuarantineCommand:
 class CapturePreviewCommand:
     """Look through the camera: a small picture for aiming, without codes, that nobody keeps."""
 
-    command: Literal["take-still"] = "take-still"
+    command: Literal["capture-preview"] = "capture-preview"
 
 
 Command = (
@@ -106,7 +106,7 @@ class Response:
 
     ok: bool
     error_code: str = ""
-    """`not-allowed`, `not-understood`, `unknown-here`, `failed` or a handler's own word; empty where it was done."""
+    """`not-allowed`, `invalid-command`, `unsupported-command`, `failed` or a handler's own word; empty where it was done."""
     message: str = ""
     detail: Mapping[str, Any] = field(default_factory=dict)
 
@@ -179,7 +179,7 @@ class ControlServer:
         if line is None:
             return Response(
                 ok=False,
-                error_code="not-understood",
+                error_code="invalid-command",
                 message=f"An order is one line of at most {MAX_COMMAND_BYTES} bytes.",
             )
         try:
@@ -188,7 +188,7 @@ class ControlServer:
             where = ", ".join(
                 ".".join(map(str, each["loc"])) or "command" for each in error.errors(include_url=False)
             )
-            return Response(ok=False, error_code="not-understood", message=f"Not an order; wrong: {where}.")
+            return Response(ok=False, error_code="invalid-command", message=f"Not an order; wrong: {where}.")
         return self._execute(order, peer)
 
     def _is_authorized(self, peer: PeerCredentials) -> bool:
@@ -197,8 +197,8 @@ class ControlServer:
     def _execute(self, command: Command, peer: PeerCredentials) -> Response:
         handler = self._handlers.get(type(command))
         if handler is None:
-            return Response(ok=False, error_code="unknown-here", message="This kiosk does not take that order.")
-        log.info("order %s of process %d, user %d", command.command, peer.pid, peer.uid)
+            return Response(ok=False, error_code="unsupported-command", message="This kiosk does not take that order.")
+        log.info("command %s from process %d, user %d", command.command, peer.pid, peer.uid)
         try:
             return Response(ok=True, detail=handler(command))
         except KioskError as error:

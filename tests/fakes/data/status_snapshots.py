@@ -1,6 +1,8 @@
 """Synthetic snapshots of a kiosk at a market that does not exist, for tests and pictures of the pages."""
 
 import dataclasses
+import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -14,6 +16,7 @@ from kiosk.core.status import (
     CameraStatus,
     CheckStatus,
     HealthCheck,
+    ListStatus,
     OutboxStatus,
     RecentDecision,
     StatusSnapshot,
@@ -38,24 +41,12 @@ GOOD = evaluate(
         temperature_c=52.0,
         under_voltage=False,
         broker_down_s=0.0,
-        lists_age_s={"denied": 0.6 * SECONDS_PER_DAY, "trust": 3.1 * SECONDS_PER_DAY},
+        lists_age_s={"denylist": 0.6 * SECONDS_PER_DAY, "trust-list": 3.1 * SECONDS_PER_DAY},
     )
 )
-"""The facts of a device that is well, as its own self-check tells them."""
-NO_BROKER = HealthCheck(
-    "uplink",
-    CheckStatus.WARN,
-    "connection refused",
-    "Mất kết nối với máy chủ MQTT; lượt qua được giữ trên máy. Kiểm tra mạng.",
-    "The broker cannot be reached; passages are kept on this device. Check the network.",
-)
-NO_PICTURE = HealthCheck(
-    "camera",
-    CheckStatus.FAIL,
-    "14 s",
-    "Camera không cho hình. Kiểm tra dây camera.",
-    "The camera gives no picture. Check its cable.",
-)
+"""The checks of a healthy device."""
+NO_BROKER = HealthCheck("broker", CheckStatus.WARN, 2900, "s", "disconnected")
+NO_PICTURE = HealthCheck("camera", CheckStatus.FAIL, 14, "s", "no-frames")
 BAD = {DeviceState.DEGRADED: (NO_BROKER,), DeviceState.OUT_OF_ORDER: (NO_PICTURE,)}
 
 QUEUE = (
@@ -105,7 +96,7 @@ def a_status(state: DeviceState = DeviceState.READY, now: datetime | None = None
         state=state,
         epoch="018f3c2ab4d07c31",
         seq=48213,
-        checks=bad + tuple(fact for fact in GOOD if fact.name not in {other.name for other in bad}),
+        checks=bad + tuple(check for check in GOOD if check.code not in {other.code for other in bad}),
         recent_decisions=answers(at, last_s_ago=60.0),
         counters={"pass": 1182, "fail": 37, "check-again": 12},
         occupancy=213,
@@ -115,8 +106,8 @@ def a_status(state: DeviceState = DeviceState.READY, now: datetime | None = None
         camera=CameraStatus("picamera2", 81234, 0.04, 118.0, 47.0, 312.0, 4.6),
         clock_quality="synchronised",
         lists={
-            "trust": f"12 ({at - timedelta(days=3, hours=2):%Y-%m-%d})",
-            "denied": f"87 ({at - timedelta(hours=14):%Y-%m-%d})",
+            "trust": ListStatus(12, (at - timedelta(days=3, hours=2)).isoformat(timespec="seconds")),
+            "denylist": ListStatus(87, (at - timedelta(hours=14)).isoformat(timespec="seconds")),
         },
     )
     return dataclasses.replace(told, **changes)
@@ -126,6 +117,8 @@ def publish(run_dir: Path, told: StatusSnapshot) -> None:
     """As the daemon does it."""
     run_dir.mkdir(parents=True, exist_ok=True)
     status_file.publish_status(told, run_dir)
+    now_s = time.time()
+    os.utime(run_dir / status_file.STATUS_FILE, (now_s, now_s))  # under faketime the kernel stamps the real time
 
 
 @contextmanager

@@ -108,8 +108,8 @@ def what_a_capture_says_when_closed(camera: Camera) -> str:
     def waiting() -> None:
         try:
             camera.capture(60.0)
-        except CameraError as trouble:
-            troubles.append(str(trouble))
+        except CameraError as error:
+            troubles.append(str(error))
 
     thread = threading.Thread(target=waiting)
     thread.start()

@@ -52,7 +52,7 @@ class Bench:
     def messages(self) -> list[list[int]]:
         """The seqs of each passage message so far."""
         found = []
-        for message in self.broker.on("passage"):
+        for message in self.broker.on("event"):
             wire_schema.check(message.topic, message.payload)
             content: Any = json.loads(message.payload)
             events = content if isinstance(content, list) else [content]

@@ -55,4 +55,4 @@ def token(client: FlaskClient, path: str) -> str:
 def audit(run_dir: Path) -> list[tuple[str, str, str]]:
     """Who did what with which result, oldest first."""
     lines = (run_dir / "state" / AUDIT_FILE).read_text(encoding="utf-8").splitlines()
-    return [(entry["who"], entry["what"], entry["result"]) for entry in map(json.loads, lines)]
+    return [(entry["actor"], entry["action"], entry["result"]) for entry in map(json.loads, lines)]

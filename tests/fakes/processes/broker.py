@@ -112,7 +112,7 @@ class Broker:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, trouble: BaseException | None, trace: TracebackType | None
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.kill()
         shutil.rmtree(self.folder, ignore_errors=True)

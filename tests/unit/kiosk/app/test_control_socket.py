@@ -97,7 +97,7 @@ def test_an_order_reaches_its_handler_as_it_was_given_and_the_answer_comes_back(
 
 
 def test_an_order_that_this_kiosk_has_no_handler_for_is_refused(tmp_path: Path, daemon: Daemon) -> None:
-    assert control_socket.send_command(tmp_path, ReleaseQuarantineCommand()).error_code == "unknown-here"
+    assert control_socket.send_command(tmp_path, ReleaseQuarantineCommand()).error_code == "unsupported-command"
 
 
 def test_a_handlers_refusal_comes_back_in_its_words(tmp_path: Path) -> None:
@@ -119,19 +119,19 @@ def test_a_handlers_refusal_comes_back_in_its_words(tmp_path: Path) -> None:
         b'{"do": "undo", "grounds": "NGUYEN VAN A"}\n',
         b'{"do": "admit", "direction": "up"}\n',
         b'{"do": "admit", "direction": "in", "name": "NGUYEN VAN A"}\n',
-        b'{"do": "pause", "paused": true}{"do": "pause", "paused": true}\n',
+        b'{"command": "pause", "paused": true}{"do": "pause", "paused": true}\n',
         b"\xff\xfe\n",
         b"[" * 4000 + b"\n",
         b"x" * (control_socket.MAX_COMMAND_BYTES + 1) + b"\n",
     ],
 )
 def test_what_is_not_exactly_an_order_is_not_done(tmp_path: Path, daemon: Daemon, raw: bytes) -> None:
-    assert say(tmp_path, raw)["error"] == "not-understood"
+    assert say(tmp_path, raw)["error_code"] == "invalid-command"
     assert daemon.orders == []
 
 
 def test_half_an_order_is_not_done(tmp_path: Path, daemon: Daemon) -> None:
-    assert say(tmp_path, b'{"do": "pause", "paused": true}', end=True)["error"] == "not-understood"
+    assert say(tmp_path, b'{"command": "pause", "paused": true}', end=True)["error_code"] == "invalid-command"
     assert daemon.orders == []
 
 

@@ -17,12 +17,12 @@ from kiosk.core.model import Direction, ManualReason, Reason
 from kiosk.core.reversal import UndoRefusal
 from kiosk.core.status import UndoStatus
 from kiosk.storage import SqliteEventStore
+from kiosk.system.translations import translator
 from tests.fakes.data.access_events import a_passage, an_undo
 from tests.fakes.data.status_snapshots import a_status, answers, browsing, publish
 from tests.fakes.parts.control_server import Ordered
 from tests.fakes.parts.web_accounts import PASSWORD, PIN, audit, staff, token, visiting
 from web_ui.auth.accounts import Role
-from web_ui.i18n.texts_admin import ADMIN_TEXTS
 from web_ui.kiosk.data.hourly_counts import HourlyCounts
 
 HUE = ZoneInfo("Asia/Ho_Chi_Minh")
@@ -97,7 +97,7 @@ def test_the_guard_sees_which_passage_it_is_and_his_word_goes_with_the_order(
     answer = client.post("/guard/undo", data={"csrf": csrf, "seq": "48213", "reason": "wrong-person"})
     assert answer.headers["Location"] == "/guard"
     assert daemon.orders == [UndoCommand(ManualReason.WRONG_PERSON, 48213)]
-    assert audit(tmp_path)[-2:] == [("guard", "undo", "asked"), ("guard", "undo", "done")]
+    assert audit(tmp_path)[-2:] == [("guard", "undo", "requested"), ("guard", "undo", "done")]
 
 
 @pytest.mark.parametrize("why", list(UndoRefusal))
@@ -109,8 +109,7 @@ def test_why_nothing_was_undone_is_said_in_words(
     daemon.refuses, daemon.refuses_with = "the daemon's own words", why
     answer = client.post(f"/guard/undo?lang={language}", data={"csrf": csrf, "seq": "48213", "reason": "other"})
     assert answer.status_code == 409
-    said = ADMIN_TEXTS[f"order.{why}"]
-    assert (said.vi if language == "vi" else said.en) in answer.text
+    assert translator(language)(f"command.{why}") in answer.text
     assert audit(tmp_path)[-1] == ("guard", "undo", why)
 
 
@@ -118,7 +117,7 @@ def test_a_kiosk_that_does_not_hear_the_order_is_told(client: FlaskClient) -> No
     csrf = log_in(client)
     answer = client.post("/guard/undo", data={"csrf": csrf, "seq": "48213", "reason": "other"})
     assert answer.status_code == 502
-    assert ADMIN_TEXTS["order.not-heard"].en in answer.text
+    assert translator("en")("command.unreachable") in answer.text
 
 
 @given(
@@ -147,7 +146,7 @@ def test_when_there_is_nothing_left_to_undo_the_page_says_so(tmp_path: Path, cli
     log_in(client)
     publish(tmp_path, a_status())
     html = client.get("/guard/undo").text
-    assert ADMIN_TEXTS["undo.none"].en in html
+    assert translator("en")("undo.none") in html
     assert 'name="reason"' not in html
 
 
@@ -158,12 +157,12 @@ def test_the_screen_says_for_some_seconds_that_it_was_undone(tmp_path: Path, cli
     undo = dataclasses.replace(
         passed, number=1300, outcome="check-again", reason="annulled", kind=None, seq=48300, annulled=False
     )
-    publish(tmp_path, a_status(now=now, shown=(*shown[:-1], passed, dataclasses.replace(undo, annuls_seq=passed.seq))))
+    publish(tmp_path, a_status(now=now, recent_decisions=(*shown[:-1], passed, dataclasses.replace(undo, annuls_seq=passed.seq))))
     screen = client.get("/live/guard/parts").json["screen"]  # type: ignore[index]
     assert 'class="show tone-check-again"' in screen
-    assert "The last passage was undone." in screen
-    latest = client.get("/live/status/parts").json["latest"]  # type: ignore[index]
-    assert "<s>Please pass</s>" in latest
+    assert "The last passage was cancelled." in screen
+    latest = client.get("/live/status/parts").json["recent_decisions"]  # type: ignore[index]
+    assert "<s>Let through</s>" in latest
     assert "(undone)" in latest
 
 
@@ -188,14 +187,14 @@ def test_the_counts_of_the_day_hold_neither_the_undone_nor_its_undoing(tmp_path:
     assert (day.today, day.directions, day.annulled) == ({"pass": 3}, {"in": 2, "out": 1}, 1)
     publish(tmp_path, a_status())
     with browsing(tmp_path, database=tmp_path / "p.db") as browser:
-        people = browser.get("/live/status/parts", headers={"Accept-Language": "en"}).json["people"]  # type: ignore[index]
+        people = browser.get("/live/status/parts", headers={"Accept-Language": "en"}).json["occupancy"]  # type: ignore[index]
     assert "1 undone, not counted here" in people
 
 
 def test_without_a_database_the_daemons_own_counts_leave_the_undone_out(tmp_path: Path) -> None:
     publish(tmp_path, a_status(counters={"pass": 12, "fail": 3, "annulled": 2}))
     with browsing(tmp_path) as browser:
-        people = browser.get("/live/status/parts", headers={"Accept-Language": "en"}).json["people"]  # type: ignore[index]
+        people = browser.get("/live/status/parts", headers={"Accept-Language": "en"}).json["occupancy"]  # type: ignore[index]
     assert re.findall(r"<dd>(\d+)</dd>", people)[-3:] == ["10", "0", "3"]
 
 
@@ -207,8 +206,8 @@ def test_the_events_name_both_records_and_the_guards_reasons(tmp_path: Path) -> 
         browser.post("/login", data={"role": "admin", "secret": PASSWORD})
         everything = browser.get("/admin/events").text
         undoings = browser.get("/admin/events?reason=annulled").text
-    assert "<s>Please pass</s>" in everything
+    assert "<s>Let through</s>" in everything
     assert "(undone by record 3)" in everything
-    assert "(Turned back, did not go through · undoes record 2)" in everything
-    assert "(Has nothing to show)" in everything
+    assert "(Turned back, did not pass · undoes record 2)" in everything
+    assert "(No code or papers)" in everything
     assert undoings.count("<tr><td") == 1

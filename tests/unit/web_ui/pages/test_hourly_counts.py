@@ -80,7 +80,7 @@ def test_without_a_database_the_page_says_so_and_does_not_make_one(tmp_path: Pat
     publish(tmp_path, a_status())
     with browsing(tmp_path, database=path) as client:
         text = client.get("/", headers={"Accept-Language": "en"}).text
-    assert "The database of passages cannot be read." in text
+    assert "The event database cannot be read." in text
     assert path.exists() is (content is not None)
 
 

@@ -208,11 +208,11 @@ def test_the_report_is_a_page_in_both_languages_and_stands_in_the_printed_status
     keep(store, 1, now)
     store.close()
     publish(tmp_path, a_status())
-    with browsing(tmp_path, database=tmp_path / "p.db", opens=("mon-sun 07:30-17:00",)) as client:
+    with browsing(tmp_path, database=tmp_path / "p.db", opening_hours=("mon-sun 07:30-17:00",)) as client:
         english = client.get("/report?lang=en").text
         vietnamese = client.get("/report?lang=vi").text
         printed = client.get("/?lang=en").text
-    assert "Report for inspectors" in english
+    assert "Activity report of the gate" in english
     assert "Báo cáo cho đoàn kiểm tra" in vietnamese
     assert "07:30–17:00" in english
     assert 'class="part wide report on-paper"' in printed
@@ -222,4 +222,4 @@ def test_the_report_is_a_page_in_both_languages_and_stands_in_the_printed_status
 def test_without_a_database_the_report_says_so(tmp_path: Path) -> None:
     publish(tmp_path, a_status())
     with browsing(tmp_path) as client:
-        assert "diary cannot be read" in client.get("/report?lang=en").text
+        assert "No activity log yet" in client.get("/report?lang=en").text

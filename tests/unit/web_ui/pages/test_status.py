@@ -7,18 +7,19 @@ from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from importlib.metadata import version
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kiosk.core.messages import REASON_TEXTS
-from kiosk.core.model import DeviceState, Reason
-from kiosk.core.status import CheckStatus, HealthCheck
+from kiosk.core.model import DeviceState
+from kiosk.core.status import CheckStatus, ListStatus
+from kiosk.core.status import HealthCheck as Check
+from kiosk.system.messages import check_message
 from kiosk.system.status_file import STATUS_FILE
+from kiosk.system.translations import languages, translator
 from tests.fakes.data.status_snapshots import NO_PICTURE, a_status, answers, browsing, publish
-from web_ui.i18n import texts
-from web_ui.i18n.formatting import LANGUAGES, Language
 from web_ui.kiosk.data.daemon_status import DaemonLiveness, read_daemon_status
 
 
@@ -36,12 +37,10 @@ def headline(html: str) -> str:
 
 
 @pytest.mark.parametrize("state", list(DeviceState))
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_every_state_of_the_daemon_is_said_in_one_sentence(
-    tmp_path: Path, state: DeviceState, language: Language
-) -> None:
+@pytest.mark.parametrize("language", languages())
+def test_every_state_of_the_daemon_is_said_in_one_sentence(tmp_path: Path, state: DeviceState, language: str) -> None:
     publish(tmp_path, a_status(state))
-    assert headline(page(tmp_path, language)) == texts.STATE[state.value].of(language)
+    assert headline(page(tmp_path, language)) == translator(language)(f"status.sentence.{state}")
 
 
 def test_a_kiosk_that_does_not_run_is_said_at_once_with_the_way_to_start_it(tmp_path: Path) -> None:
@@ -57,8 +56,8 @@ def test_an_old_snapshot_is_never_shown_as_the_present(tmp_path: Path, old: str)
     if old == "written":
         os.utime(tmp_path / STATUS_FILE, (then.timestamp(), then.timestamp()))
     html = page(tmp_path)
-    assert headline(html) == "The kiosk has not answered for 12 s."
-    assert texts.STATE["ready"].en not in html
+    assert headline(html) == "The kiosk has not responded for 12 s."
+    assert translator("en")("status.sentence.ready") not in html
     assert "Old figures" in html
 
 
@@ -69,11 +68,11 @@ def test_a_snapshot_from_the_future_is_not_believed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [b"", b"{", b"[]", b'{"format": 1}', b'{"format": 99}', b"\xff\xfe", b'{"format": 1, "now_at": "yesterday"}'],
+    [b"", b"{", b"[]", b'{"format": 2}', b'{"format": 99}', b"\xff\xfe", b'{"format": 2, "now_at": "yesterday"}'],
 )
 def test_a_snapshot_that_is_not_one_is_said_to_be_unreadable(tmp_path: Path, content: bytes) -> None:
     (tmp_path / STATUS_FILE).write_bytes(content)
-    assert headline(page(tmp_path)) == texts.STATE["unreadable"].en
+    assert headline(page(tmp_path)) == translator("en")("status.sentence.unreadable")
 
 
 def test_a_time_without_a_zone_makes_a_snapshot_unreadable(tmp_path: Path) -> None:
@@ -91,32 +90,34 @@ def test_no_file_whatever_breaks_the_reading_of_the_snapshot(tmp_path: Path, con
 def test_what_is_wrong_stands_under_the_state_with_what_to_do(tmp_path: Path) -> None:
     publish(tmp_path, a_status(DeviceState.OUT_OF_ORDER))
     html = page(tmp_path, "vi")
-    assert html.index("Ngừng quét") < html.index(NO_PICTURE.vi) < html.index("Ghi sổ giấy")
+    assert (
+        html.index("Máy tạm ngừng quét")
+        < html.index(check_message(translator("vi"), NO_PICTURE))
+        < html.index("Ghi vào sổ giấy cho đến")
+    )
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_latest_answers_are_told_newest_first_with_their_reason_as_a_sentence(
-    tmp_path: Path, language: Language
-) -> None:
+@pytest.mark.parametrize("language", languages())
+def test_the_latest_decisions_are_listed_newest_first_with_their_reason(tmp_path: Path, language: str) -> None:
     told = a_status()
     publish(tmp_path, told)
     sentences = re.findall(r'<span class="reason">(.*?)</span>', page(tmp_path, language))
-    expected = [REASON_TEXTS[Reason(shown.reason)].in_language(language) for shown in reversed(told.recent_decisions)]
+    expected = [translator(language)(f"reason-label.{shown.reason}") for shown in reversed(told.recent_decisions)]
     assert [sentence.replace("&#39;", "'") for sentence in sentences] == expected[: len(sentences)]
     assert len(sentences) >= 8
 
 
 def test_the_lamp_shows_an_answer_for_seconds_and_then_the_state(tmp_path: Path) -> None:
     now = datetime.now(UTC)
-    publish(tmp_path, a_status(now=now, shown=answers(now, last_s_ago=0.5)))
+    publish(tmp_path, a_status(now=now, recent_decisions=answers(now, last_s_ago=0.5)))
     assert re.search(r'class="bulb is-pass lit"', page(tmp_path))
-    publish(tmp_path, a_status(now=now, shown=answers(now, last_s_ago=8)))
+    publish(tmp_path, a_status(now=now, recent_decisions=answers(now, last_s_ago=8)))
     assert " lit" not in page(tmp_path)
 
 
 def test_the_lamp_of_a_silent_kiosk_is_dark(tmp_path: Path) -> None:
     then = datetime.now(UTC) - timedelta(seconds=30)
-    publish(tmp_path, a_status(now=then, shown=answers(then, last_s_ago=0)))
+    publish(tmp_path, a_status(now=then, recent_decisions=answers(then, last_s_ago=0)))
     assert " lit" not in page(tmp_path)
 
 
@@ -125,14 +126,14 @@ def test_waiting_passages_are_told_with_their_number_age_and_comfort(tmp_path: P
     html = page(tmp_path, "vi")
     assert "1.274" in html
     assert "47 phút" in html
-    assert texts.PAGE_TEXTS["kept"].vi in html
+    assert translator("vi")("page.kept") in html
 
 
 def test_a_reason_that_this_version_does_not_know_stands_for_itself(tmp_path: Path) -> None:
     told = a_status()
     publish(
         tmp_path,
-        a_status(shown=(*told.recent_decisions[:-1], _with_reason(told.recent_decisions[-1], "from-the-future"))),
+        a_status(recent_decisions=(*told.recent_decisions[:-1], _with_reason(told.recent_decisions[-1], "from-the-future"))),
     )
     assert "from-the-future" in page(tmp_path)
 
@@ -147,9 +148,16 @@ HOSTILE = "\"><script>alert(1)</script>\u202e\x1b[31m'&" + "A" * 64_000
 
 
 def test_markup_and_control_characters_in_values_show_as_text(tmp_path: Path) -> None:
-    fact = HealthCheck("x", CheckStatus.WARN, HOSTILE, HOSTILE, HOSTILE)
+    fact = Check("x", CheckStatus.WARN, 1, HOSTILE, HOSTILE, HOSTILE)
     publish(
-        tmp_path, a_status(DeviceState.DEGRADED, facts=(fact,), site=HOSTILE, device=HOSTILE, lists={HOSTILE: HOSTILE})
+        tmp_path,
+        a_status(
+            DeviceState.DEGRADED,
+            checks=(fact,),
+            site=HOSTILE,
+            device=HOSTILE,
+            lists={HOSTILE: ListStatus(1, datetime.now(UTC).isoformat())},
+        ),
     )
     html = page(tmp_path)
     assert "<script>alert" not in html
@@ -202,13 +210,28 @@ def test_a_browser_with_another_language_gets_the_sites_own(tmp_path: Path) -> N
         assert '<html lang="en">' in client.get("/", headers={"Accept-Language": "fr"}).text
 
 
-def test_lists_are_told_with_number_date_and_age_in_the_readers_way(tmp_path: Path) -> None:
-    day = (datetime.now(UTC) - timedelta(days=9)).date()
-    publish(tmp_path, a_status(lists={"trust": f"12 ({day})", "denied": "of another kind"}))
-    assert f"number 12, {day} (9 d ago)" in page(tmp_path, "en")
+@pytest.mark.parametrize(
+    ("ago", "en", "vi"),
+    [
+        (timedelta(days=9, hours=3), "9 d ago", "9 ngày trước"),
+        (timedelta(hours=14, minutes=5), "14 h ago", "14 giờ trước"),
+        (timedelta(minutes=5), "5 min ago", "5 phút trước"),
+    ],
+)
+def test_lists_are_told_with_number_date_and_age_in_the_readers_way(
+    tmp_path: Path, ago: timedelta, en: str, vi: str
+) -> None:
+    issued_at = datetime.now(UTC) - ago
+    lists = {
+        "trust": ListStatus(12, issued_at.isoformat(timespec="seconds")),
+        "from-the-future": ListStatus(7, issued_at.isoformat(timespec="seconds")),
+    }
+    publish(tmp_path, a_status(lists=lists))
+    local = issued_at.astimezone(ZoneInfo("Asia/Ho_Chi_Minh"))
+    assert f"number 12, {local:%Y-%m-%d} ({en})" in page(tmp_path, "en")
     html = page(tmp_path, "vi")
-    assert f"số 12, {day:%d/%m/%Y} (9 ngày trước)" in html
-    assert "of another kind" in html
+    assert f"số 12, {local:%d/%m/%Y} ({vi})" in html
+    assert "<dt>from-the-future</dt>" in html
 
 
 @pytest.mark.parametrize(
@@ -218,13 +241,13 @@ def test_lists_are_told_with_number_date_and_age_in_the_readers_way(tmp_path: Pa
 def test_people_inside_are_told_against_the_most_that_may_be(
     tmp_path: Path, inside: int, capacity: int | None, words: str
 ) -> None:
-    publish(tmp_path, a_status(inside=inside, capacity=capacity))
+    publish(tmp_path, a_status(occupancy=inside, capacity=capacity))
     html = page(tmp_path)
-    assert (f"of at most {capacity}" in html) is bool(capacity)
+    assert (f"{capacity} at most" in html) is bool(capacity)
     assert re.findall(r"</svg> (Nearly full|Full)</span>", html) == ([words] if words else [])
     with browsing(tmp_path) as client:
         guard = client.get("/guard", headers={"Accept-Language": "en"}).text
-    assert (f"of at most {capacity}" in guard) is bool(capacity)
+    assert (f"{capacity} at most" in guard) is bool(capacity)
     assert ('class="full"' in guard) is (words == "Full")
 
 

@@ -55,7 +55,7 @@ def shown(browser: FlaskClient) -> dict[str, tuple[str, str]]:
     """Value and source by name."""
     found = re.findall(
         r'<code class="address">([\w.]+)</code></td><td[^>]*><span>(.*?)</span></td><td[^>]*>(.*?)</td>',
-        browser.get("/admin/settings").text,
+        browser.get("/admin/configuration").text,
         re.DOTALL,
     )
     return {
@@ -69,29 +69,29 @@ def test_every_value_in_force_is_shown_with_its_source(client: FlaskClient, path
     found = shown(client)
     assert found["site.device"] == ("cong-1", "file")
     assert found["camera.width"] == ("640", "file")
-    assert found["page.port"] == ("8080", "default")
+    assert found["web.port"] == ("8080", "default")
     assert found["keys.sealing_public_key"] == (str(path.parent / "centre.pem"), "file")
     assert found["keys.root_public_key"] == ("/etc/root.pem", "file")
-    assert found["records.path"] == ("/var/lib/entrance-kiosk/events.db", "default")
-    assert found["policy.capacity"] == ("–", "default")
+    assert found["storage.path"] == ("/var/lib/entrance-kiosk/events.db", "default")
+    assert found["access.capacity"] == ("–", "default")
     assert set(found) == {setting.name for setting in effective.effective_settings(config.load_settings(path))}
-    assert "runs with what the file says" in client.get("/admin/settings").text
+    assert "runs with the settings of the file" in client.get("/admin/configuration").text
 
 
 def test_a_file_that_was_changed_since_is_not_shown_as_in_force(client: FlaskClient, path: Path) -> None:
     path.write_text(CONFIG.replace("640", "1920"), encoding="utf-8")
     log_in(client, Role.ADMIN)
     assert shown(client)["camera.width"] == ("640", "file")
-    html = client.get("/admin/settings").text
+    html = client.get("/admin/configuration").text
     assert "after a restart: 1920" in html
-    assert "1 settings were changed in the file" in html
+    assert "1 setting in the file has changed" in html
 
 
 def test_a_file_that_was_broken_since_is_told_and_what_is_in_force_still_shown(client: FlaskClient, path: Path) -> None:
     path.write_text("[", encoding="utf-8")
     log_in(client, Role.ADMIN)
     assert shown(client)["camera.width"] == ("640", "file")
-    assert "is not TOML" in client.get("/admin/settings").text
+    assert "is not TOML" in client.get("/admin/configuration").text
 
 
 def test_what_the_command_line_said_is_told_as_such(tmp_path: Path, client: FlaskClient, path: Path) -> None:
@@ -102,34 +102,34 @@ def test_what_the_command_line_said_is_told_as_such(tmp_path: Path, client: Flas
     assert shown(client)["camera.source"] == ("webcam:1", "command line")
     assert shown(client)["camera.width"] == ("640", "file")
     assert shown(client)["camera.height"] == ("720", "default")
-    assert "runs with what the file says" in client.get("/admin/settings").text
+    assert "runs with the settings of the file" in client.get("/admin/configuration").text
 
 
 def test_without_a_running_kiosk_nothing_is_said_to_be_in_force(tmp_path: Path, client: FlaskClient) -> None:
     publish(tmp_path, dataclasses.replace(a_status(), now_at="2026-01-01T00:00:00+00:00"))
     log_in(client, Role.ADMIN)
-    assert "The kiosk is not running; this is what the file says." in client.get("/admin/settings").text
+    assert "The kiosk is not running. These are the settings of the file." in client.get("/admin/configuration").text
     assert shown(client)["camera.width"] == ("640", "file")
 
 
 def check(client: FlaskClient, text: str) -> str:
     csrf = log_in(client, Role.ADMIN)
-    return client.post("/admin/settings", data={"csrf": csrf, "text": text}).text
+    return client.post("/admin/configuration", data={"csrf": csrf, "text": text}).text
 
 
 def test_a_new_file_is_checked_and_what_it_would_change_is_told(client: FlaskClient) -> None:
     html = check(client, CONFIG.replace("640", "1920") + "[access]\ncapacity = 300\n")
-    assert "This file is right." in html
+    assert "The file is valid." in html
     changes = re.findall(r'<code>(\S+)</code>: <span class="was">(.*?)</span> → <b>(.*?)</b>', html)
-    assert changes == [("camera.width", "640", "1920"), ("policy.capacity", "–", "300")]
-    assert "It would change nothing." in check(client, CONFIG)
+    assert changes == [("camera.width", "640", "1920"), ("access.capacity", "–", "300")]
+    assert "This file changes nothing." in check(client, CONFIG)
 
 
 def test_every_mistake_of_a_new_file_is_told_with_what_was_perhaps_meant(client: FlaskClient) -> None:
     html = check(client, CONFIG.replace("width", "widht") + "[web]\nport = 99999\n")
     assert "did you mean &#39;width&#39;?" in html
-    assert "page.port" in html
-    assert "This file is right." not in html
+    assert "web.port" in html
+    assert "The file is valid." not in html
 
 
 def test_hostile_files_and_values_show_as_text(tmp_path: Path, client: FlaskClient) -> None:

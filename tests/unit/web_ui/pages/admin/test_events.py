@@ -64,7 +64,7 @@ def test_a_filter_that_is_none_is_told_so(client: FlaskClient, query: str) -> No
     log_in(client, Role.ADMIN)
     answer = client.get(f"/admin/events?{query}")
     assert answer.status_code == 400
-    assert "The filter is wrong." in answer.text
+    assert "Invalid filter." in answer.text
 
 
 def test_events_between_two_days_of_local_time_do_not_use_utc(tmp_path: Path, client: FlaskClient) -> None:
