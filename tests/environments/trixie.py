@@ -32,6 +32,7 @@ ENVIRONMENT = {
     "LANG": "C.UTF-8",
     "VIRTUAL_ENV": VENV,
     "UV_PYTHON_DOWNLOADS": "never",
+    "UV_NATIVE_TLS": "1",  # the certificates of the machine, which may sit behind a proxy
 }
 PASSED_ON = (
     "HTTP_PROXY",
