@@ -1,7 +1,7 @@
 #!/bin/sh
-# Install the entrance kiosk on this board, bring it up to date, or take it away. Run it as root, again and again as you like.
+# Install, upgrade or remove the entrance kiosk on this board. Run it as root. It can be run again at any time.
 #   tar xf entrance-kiosk-VERSION.tar && sudo ./entrance-kiosk-VERSION/install.sh     (--help for more; docs/how-to/install.md)
-#   sudo ./install.sh BUNDLE.tar                                                      from the project's folder
+#   sudo ./install.sh BUNDLE.tar                                                      from the folder of the project
 set -eu
 here=$(cd "$(dirname "$0")" && pwd -P)
 
@@ -13,7 +13,7 @@ if ! command -v python3 >/dev/null 2>&1 || ! python3 -c 'import sys, venv; sys.e
 fi
 case "${1:-}" in
     *.tar)
-        # Beside the releases, not in /tmp, which is memory on a kiosk.
+        # On the disk, because /tmp is in memory on a kiosk.
         unpacked=$(mktemp -d /var/tmp/entrance-kiosk.XXXXXX)
         trap 'rm -rf "$unpacked"' EXIT INT TERM
         tar -xf "$1" -C "$unpacked"
@@ -23,7 +23,7 @@ case "${1:-}" in
         ;;
 esac
 if [ ! -f "$here/manifest.json" ] && [ "${1:-}" != "--help" ]; then
-    say "Đây chưa phải bộ cài / this folder is no bundle. Type:  make bundle   then:  sudo ./install.sh dist/entrance-kiosk-*.tar"
+    say "Đây chưa phải bộ cài / this folder is not a bundle. Type:  make bundle   then:  sudo ./install.sh dist/entrance-kiosk-*.tar"
     exit 1
 fi
 BUNDLE="$here" PYTHONPATH="$here/installer" exec python3 -B -m kiosk.installer "$@"

@@ -1,1 +1,1 @@
-"""Installs, upgrades and removes the kiosk on a board: standard library only, because it runs before anything is installed."""
+"""Installs, upgrades and removes the kiosk. Standard library only: it runs before anything is installed."""

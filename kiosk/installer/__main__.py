@@ -37,7 +37,7 @@ def _run(options: argparse.Namespace, layout: InstallLayout) -> int:
         return _run_switch(options.release, layout, options.ready_timeout)
     with hold_lock(layout.at(INSTALL_LOCK)):
         with hold_lock(layout.at(SWITCH_LOCK)):
-            pass  # it is taken while an upgrade runs on after its terminal was closed
+            pass  # taken while an upgrade continues after its terminal was closed
         upgrade.recover_from_interruption(layout, Systemctl(), reason="interrupted")
         if options.uninstall:
             return run_uninstall(layout, Systemctl(), purge=options.purge)

@@ -1,4 +1,4 @@
-"""The database of passages as the installer sees it: its schema, and a copy before the schema rises."""
+"""Checks the schema of the event database and copies the database before an upgrade changes the schema."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ MIN_FREE_BYTES = 100_000_000
 
 
 def database_path(layout: InstallLayout) -> Path:
-    """Where the configuration puts the database."""
+    """Path of the database by the configuration. The default path if the configuration is unreadable."""
     default = layout.data_dir / "events.db"
     if not layout.config_file.is_file():
         return default
@@ -25,12 +25,13 @@ def database_path(layout: InstallLayout) -> Path:
         tree = tomllib.loads(layout.config_file.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError:
         return default
-    named = tree.get("storage", {}).get("path")
+    storage = tree.get("storage", {})
+    named = storage.get("path") if isinstance(storage, dict) else None
     return layout.config_file.parent / named if isinstance(named, str) else default
 
 
 def read_schema_version(path: Path) -> int:
-    """How many steps the schema of a database has taken; 0 where there is none. Raises sqlite3.Error."""
+    """Schema number of a database. 0 if the file does not exist. Raises sqlite3.Error."""
     if not path.exists():
         return 0
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
@@ -38,12 +39,12 @@ def read_schema_version(path: Path) -> int:
 
 
 def require_rollback_possible(new: Bundle, old: Bundle) -> None:
-    """Raises InstallTrouble where one version could not go on recording after the other (docs/decisions/0039)."""
+    """Raises InstallError if one version could not write to the database after the other (docs/decisions/0039)."""
     if new.oldest_writer > old.schema:
         raise InstallError(
             f"Từ phiên bản {new.version} không thể quay lại phiên bản {old.version} đang chạy (cơ sở dữ liệu khác hẳn). "
             "Hãy cài một phiên bản trung gian trước. Chưa có gì bị thay đổi.",
-            f"From version {new.version} there would be no way back to {old.version}, which runs: the database changes too much. "
+            f"Version {new.version} cannot be rolled back to {old.version}, which runs: the database changes too much. "
             "Install a version between them first. Nothing was changed.",
         )
     if old.oldest_writer > new.schema:
@@ -54,9 +55,9 @@ def require_rollback_possible(new: Bundle, old: Bundle) -> None:
 
 
 def back_up_database(path: Path, new: Bundle, old: Bundle) -> Path | None:
-    """Copy the database where the new version will change its schema; the daemon may go on. None where nothing had to be done.
+    """Copy the database if the new version will change its schema, else return None. The daemon may run meanwhile.
 
-    Raises InstallTrouble where the disk has no room for it.
+    Raises InstallError if the disk has not enough space.
     """
     present = read_schema_version(path)
     if not path.exists() or present >= new.schema:
@@ -65,7 +66,7 @@ def back_up_database(path: Path, new: Bundle, old: Bundle) -> Path | None:
     if shutil.disk_usage(path.parent).free < size_bytes + MIN_FREE_BYTES:
         raise InstallError(
             "Không đủ chỗ trên thẻ nhớ để sao chép cơ sở dữ liệu trước khi nâng cấp. Chưa có gì bị thay đổi.",
-            f"There is no room for a copy of the database ({size_bytes} bytes) before the upgrade. Nothing was changed.",
+            f"Not enough disk space for a copy of the database ({size_bytes} bytes) before the upgrade. Nothing was changed.",
         )
     copy = path.with_name(f"{path.name}.backup-{new.version}")
     draft = copy.with_name(f"{copy.name}.new")
@@ -84,6 +85,6 @@ def back_up_database(path: Path, new: Bundle, old: Bundle) -> Path | None:
     atomic_files.replace_file(draft, copy)
     print_message(
         f"Đã sao chép cơ sở dữ liệu của phiên bản {old.version}: {copy}",
-        f"The database as {old.version} left it was copied to {copy}",
+        f"The database of version {old.version} was copied to {copy}",
     )
     return copy

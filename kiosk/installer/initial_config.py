@@ -1,4 +1,4 @@
-"""What a new device is told once: its place and its name, its keys; nothing that is there already is asked or changed."""
+"""Writes the first configuration and keys of a new device. Existing files are never changed."""
 
 import re
 import secrets
@@ -19,7 +19,7 @@ PSEUDONYM_KEY_FILE = "pseudonym.key"
 def write_config(
     layout: InstallLayout, example: Path, answers: dict[str, str | None], prompt: Callable[[str], str]
 ) -> bool:
-    """Write the configuration where there is none; True where it was written. Raises InstallTrouble without an answer."""
+    """Write the configuration if there is none. True if it was written. Raises InstallError without a valid answer."""
     if layout.config_file.exists():
         return False
     site = _read_answer(
@@ -35,46 +35,47 @@ def write_config(
 
 
 def _read_answer(name: str, answers: dict[str, str | None], prompt: Callable[[str], str], vi: str, en: str) -> str:
-    given = answers.get(name)
-    if given is None:
+    answer = answers.get(name)
+    if answer is None:
         print_message(vi, en)
-        given = prompt(name)
-    if not NAME_PATTERN.fullmatch(given):
+        answer = prompt(name)
+    if not NAME_PATTERN.fullmatch(answer):
         raise InstallError(
             f"{name}: chỉ dùng chữ thường không dấu, chữ số và dấu gạch nối, nhiều nhất 63 ký tự. Hãy thêm --{name} TÊN.",
-            f"{name}: small letters, digits and hyphens only, at most 63. Say it with --{name} NAME.",
+            f"{name}: small letters, digits and hyphens only, at most 63. Use --{name} NAME.",
         )
-    return given
+    return answer
 
 
 def prompt_on_terminal(name: str) -> str:
-    """One line from whoever types here. Raises InstallTrouble where nobody does."""
+    """Read one line from the terminal. Raises InstallError if there is no terminal."""
     if not sys.stdin.isatty():
         raise InstallError(
             f"Chưa biết {name}. Hãy thêm --{name} TÊN.",
-            f"The {name} is not known, and nobody is here to ask: --{name} NAME.",
+            f"The {name} is missing, and there is no terminal to ask: add --{name} NAME.",
         )
     return sys.stdin.readline().strip()
 
 
 def install_keys(layout: InstallLayout, folder: Path | None) -> list[str]:
-    """Copy what the centre gave for this gate (PEM, keys, lists; also kiosk.toml) to where it belongs; never over what is there.
+    """Copy the files from the centre (PEM, keys, lists, kiosk.toml) to the configuration folder. Never overwrites a file.
 
-    Private keys (*.key) go into the folder that is root's alone. Without a pseudonym key one is made. Returns the new names.
+    Private keys (*.key) go into a folder that only root can read. Makes a pseudonym key if there is none.
+    Returns the names of the new files.
     """
     private = layout.config_dir / "private"
     private.mkdir(parents=True, exist_ok=True, mode=0o700)
-    taken: list[str] = []
+    installed: list[str] = []
     for source in sorted(folder.iterdir()) if folder else []:
         secret = any(source.match(pattern) for pattern in PRIVATE_KEY_PATTERNS)
         target = (private if secret else layout.config_dir) / source.name
         if source.is_file() and not target.exists():
             atomic_files.update_file(target, source.read_bytes(), 0o400 if secret else 0o640)
-            taken.append(source.name)
+            installed.append(source.name)
     if not (private / PSEUDONYM_KEY_FILE).exists() and not _has_pseudonym_key_in_config_dir(layout):
         atomic_files.update_file(private / PSEUDONYM_KEY_FILE, secrets.token_bytes(32), 0o400)
-        taken.append(PSEUDONYM_KEY_FILE)
-    return taken
+        installed.append(PSEUDONYM_KEY_FILE)
+    return installed
 
 
 def _has_pseudonym_key_in_config_dir(layout: InstallLayout) -> bool:
@@ -82,11 +83,11 @@ def _has_pseudonym_key_in_config_dir(layout: InstallLayout) -> bool:
 
 
 def set_group_access(layout: InstallLayout, group: str = "entrance-kiosk") -> None:
-    """The daemon and the page may read the configuration, not the private keys; the records' folder is the daemon's own."""
+    """Let daemon and web UI read the configuration but not the private keys. The data folder belongs to the daemon."""
     for path in (layout.config_dir, *layout.config_dir.iterdir()):
         if path.name != "private" and not path.is_symlink() and path.group() != group:
             shutil.chown(path, "root", group)
-    if not layout.data_dir.exists():  # the unit makes it too, but `kiosk check-config` wants it before
+    if not layout.data_dir.exists():  # the unit creates it too, but `kiosk check-config` needs it earlier
         layout.data_dir.mkdir(parents=True, mode=0o750)
         shutil.chown(layout.data_dir, group, group)
     if layout.config_dir.stat().st_mode & 0o777 != 0o750:

@@ -16,22 +16,22 @@ from kiosk.installer.machine.device import Systemctl
 from kiosk.system import atomic_files
 
 
-def run_install(asked: argparse.Namespace, layout: InstallLayout) -> int:
+def run_install(options: argparse.Namespace, layout: InstallLayout) -> int:
     """Install or upgrade. A second run with the same bundle changes nothing. Returns the exit status. Raises InstallError."""
-    machine = device.detect_machine(layout, asked.board)
+    machine = device.detect_machine(layout, options.board)
     systemd = Systemctl()
     bundle = bundles.read_bundle(Path(os.environ["BUNDLE"]))
     old = release.linked_release_name(layout.current_link)
     if old != bundle.release_name:
         bundles.verify_bundle(bundle)
-        _require_way_back(bundle, old, layout)
+        _require_rollback_possible(bundle, old, layout)
     system_packages.install_packages(machine.suite, machine.debian_architecture, bundle.folder / "debs")
-    initial_config.install_keys(layout, asked.credentials_dir)
+    initial_config.install_keys(layout, options.credentials_dir)
     initial_config.write_config(
         layout,
         bundle.folder / "kiosk.example.toml",
-        {"site": asked.site, "gate": asked.gate},
-        _refuse_prompt if asked.yes else initial_config.prompt_on_terminal,
+        {"site": options.site, "gate": options.gate},
+        _refuse_prompt if options.yes else initial_config.prompt_on_terminal,
     )
     folder = release.build_release(bundle, layout, machine)
     if old in (None, bundle.release_name):
@@ -40,12 +40,12 @@ def run_install(asked: argparse.Namespace, layout: InstallLayout) -> int:
         initial_config.set_group_access(layout)
         usable = is_config_valid(folder, layout)
         idle = systemd.is_running and not systemd.main_pid(readiness.DAEMON_UNIT)
-        if usable and idle and not asked.no_start:
-            _first_start(layout, systemd, asked.ready_timeout)
+        if usable and idle and not options.no_start:
+            _first_start(layout, systemd, options.ready_timeout)
     else:
         usable = is_config_valid(folder, layout)
         done = run_upgrade(
-            asked, bundle, release.read_manifest(layout.releases_dir / old), folder, layout, usable=usable
+            options, bundle, release.read_manifest(layout.releases_dir / old), folder, layout, usable=usable
         )
     if machine.raspberry_pi and done and system_files.install_firmware_config(folder / "system", layout):
         print_message(
@@ -58,13 +58,13 @@ def run_install(asked: argparse.Namespace, layout: InstallLayout) -> int:
     return 0 if done else 1
 
 
-def _require_way_back(bundle: Bundle, old: str | None, layout: InstallLayout) -> None:
+def _require_rollback_possible(bundle: Bundle, old: str | None, layout: InstallLayout) -> None:
     if old is not None:
         database.require_rollback_possible(bundle, release.read_manifest(layout.releases_dir / old))
 
 
 def _refuse_prompt(name: str) -> str:
-    raise InstallError(f"Chưa biết {name}. Hãy thêm --{name} TÊN.", f"The {name} is not known: add --{name} NAME.")
+    raise InstallError(f"Chưa biết {name}. Hãy thêm --{name} TÊN.", f"The {name} is missing: add --{name} NAME.")
 
 
 def is_config_valid(folder: Path, layout: InstallLayout) -> bool:
@@ -77,21 +77,21 @@ def _first_start(layout: InstallLayout, systemd: Systemctl, timeout_s: float) ->
     """Start the units for the first time. A device that is not ready, for example without a camera, stays installed."""
     print_message("Khởi động ...", "Starting ...")
     systemd.start(upgrade.units_to_start(layout))
-    found = readiness.wait_until_ready(layout, systemd, timeout_s=timeout_s)
-    if found.is_ready:
+    result = readiness.wait_until_ready(layout, systemd, timeout_s=timeout_s)
+    if result.is_ready:
         print_message(
-            f"Sẵn sàng ({found.state}) sau {found.seconds:.1f} giây.",
-            f"Ready ({found.state}) after {found.seconds:.1f} s.",
+            f"Sẵn sàng ({result.state}) sau {result.seconds:.1f} giây.",
+            f"Ready ({result.state}) after {result.seconds:.1f} s.",
         )
     else:
         print_message(
-            f"Đã cài, nhưng chưa sẵn sàng ({found.state}). Hãy gõ: sudo kiosk doctor",
-            f"Installed, but not ready ({found.state}). Type:  sudo kiosk doctor",
+            f"Đã cài, nhưng chưa sẵn sàng ({result.state}). Hãy gõ: sudo kiosk doctor",
+            f"Installed, but not ready ({result.state}). Type:  sudo kiosk doctor",
         )
 
 
 def run_upgrade(
-    asked: argparse.Namespace, bundle: Bundle, old: Bundle, folder: Path, layout: InstallLayout, *, usable: bool
+    options: argparse.Namespace, bundle: Bundle, old: Bundle, folder: Path, layout: InstallLayout, *, usable: bool
 ) -> bool:
     """Switch to the new version. False if the old one runs again. Raises InstallError before anything has changed."""
     systemd = Systemctl()
@@ -102,13 +102,13 @@ def run_upgrade(
             f"Version {bundle.version} cannot use this configuration. Nothing was changed. "
             f"See:  {folder}/venv/bin/kiosk check-config",
         )
-    if not usable or not systemd.is_running:  # readiness cannot be seen, a power cut is still handled
+    if not usable or not systemd.is_running:  # readiness cannot be observed
         return upgrade.switch_release(bundle.release_name, layout, systemd, lambda _: readiness.NOT_MONITORED)
     database.back_up_database(database.database_path(layout), bundle, old)
     print_message(
         f"Nâng cấp từ {old.version} lên {bundle.version} ...", f"Upgrading from {old.version} to {bundle.version} ..."
     )
-    return _switch_in_own_unit(bundle.release_name, folder, layout, asked.ready_timeout)
+    return _switch_in_own_unit(bundle.release_name, folder, layout, options.ready_timeout)
 
 
 def _switch_in_own_unit(name: str, folder: Path, layout: InstallLayout, timeout_s: float) -> bool:
@@ -156,9 +156,9 @@ def run_uninstall(layout: InstallLayout, systemd: Systemctl, *, purge: bool) -> 
         atomic_files.remove_tree(layout.data_dir)
         atomic_files.remove_tree(layout.config_dir)
         subprocess.run(["userdel", "entrance-kiosk"], check=False, capture_output=True)
-    kept = "" if purge else f" ({layout.data_dir}, {layout.config_dir})"
-    print_message(f"Đã gỡ. {'Dữ liệu và cấu hình vẫn còn' + kept if kept else 'Không còn gì'}.",
-        f"Removed. {'Events and configuration are still here' + kept if kept else 'Nothing is left'}.")  # fmt: skip
+    remaining = "" if purge else f" ({layout.data_dir}, {layout.config_dir})"
+    print_message(f"Đã gỡ. {'Dữ liệu và cấu hình vẫn còn' + remaining if remaining else 'Không còn gì'}.",
+        f"Removed. {'Events and configuration are still here' + remaining if remaining else 'Nothing is left'}.")  # fmt: skip
     return 0
 
 

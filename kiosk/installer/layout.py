@@ -1,4 +1,4 @@
-"""Where everything lies on an installed device."""
+"""Paths on an installed device."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class InstallLayout:
-    """Paths of one device; `root` is another folder than / in tests."""
+    """Paths of one device. Tests set another `root`."""
 
     root: Path = Path("/")
 
@@ -16,42 +16,42 @@ class InstallLayout:
 
     @property
     def program_dir(self) -> Path:
-        """Everything that is installed, versions side by side."""
+        """Folder of all installed versions."""
         return self.at("/opt/entrance-kiosk")
 
     @property
     def releases_dir(self) -> Path:
-        """One folder per version, at its final path (a venv cannot be moved)."""
+        """One folder per version, built at its final path, because a venv cannot be moved."""
         return self.program_dir / "releases"
 
     @property
     def current_link(self) -> Path:
-        """Link to the version that runs; switched by one rename."""
+        """Link to the version that runs. One rename switches it."""
         return self.program_dir / "current"
 
     @property
     def previous_link(self) -> Path:
-        """Link to the version that ran before; `install.sh --rollback` goes back to it."""
+        """Link to the version that ran before. `install.sh --rollback` switches to it."""
         return self.program_dir / "previous"
 
     @property
     def venv_link(self) -> Path:
-        """Constant link to current/venv: the path that the units name."""
+        """Link to current/venv. It never changes, and the units use it."""
         return self.program_dir / "venv"
 
     @property
     def upgrade_journal(self) -> Path:
-        """There while an upgrade is under way; who finds it after a power cut goes back."""
+        """Exists while an upgrade runs. If it exists after a power cut, the upgrade is rolled back."""
         return self.program_dir / "upgrade.json"
 
     @property
     def last_upgrade_file(self) -> Path:
-        """What became of the last upgrade."""
+        """Result of the last upgrade."""
         return self.program_dir / "last-upgrade.json"
 
     @property
     def installed_files_list(self) -> Path:
-        """What was put outside of /opt, so that it can be taken away again."""
+        """List of all installed files outside of /opt, for their removal."""
         return self.program_dir / "installed-files.json"
 
     @property
@@ -66,15 +66,15 @@ class InstallLayout:
 
     @property
     def data_dir(self) -> Path:
-        """The records; no installer deletes them unless it is told to."""
+        """Events. Only `--uninstall --purge` deletes them."""
         return self.at("/var/lib/entrance-kiosk")
 
     @property
     def command_link(self) -> Path:
-        """The command `kiosk` for whoever logs in."""
+        """The command `kiosk` in a shell."""
         return self.at("/usr/local/bin/kiosk")
 
     @property
     def boot_dir(self) -> Path:
-        """The firmware's partition on a Raspberry Pi."""
+        """Firmware partition of a Raspberry Pi."""
         return self.at("/boot/firmware")

@@ -1,4 +1,4 @@
-"""A release under /opt: made from a bundle, complete or not there; found, pruned."""
+"""Builds releases under /opt from a bundle, finds them and removes old ones. A release is complete or absent."""
 
 import shutil
 import subprocess
@@ -13,10 +13,10 @@ from kiosk.system import atomic_files
 
 COMPLETE_MARKER = "complete"
 UNPACKED_SIZE_FACTOR = 4
-"""A release is so many times as large as its wheels, precompiled files included (measured: 3.8)."""
+"""Size of a release divided by the size of its wheels, with precompiled files (measured: 3.8)."""
 MIN_FREE_BYTES = 200_000_000
-"""The records share this disk: they must never wait for an installation."""
-# What picamera2 loads and numpy 2 must not break, then what reads, decides, records and delivers.
+"""Left free for events, which are on the same disk."""
+# First what picamera2 loads and numpy 2 could break, then the dependencies of the daemon.
 REQUIRED_IMPORTS = (
     "numpy, simplejpeg, cv2, zxingcpp, pyzbar.pyzbar, cryptography, pydantic, gpiozero, "
     "sqlite_utils, flask, kiosk.app.daemon"
@@ -32,28 +32,28 @@ if found.find_spec("lgpio") is None:
 
 
 def is_complete(folder: Path) -> bool:
-    """Whether a release was made to its end."""
+    """True if a release was built to its end."""
     return (folder / COMPLETE_MARKER).is_file()
 
 
 def linked_release_name(link: Path) -> str | None:
-    """Name of the complete release that a link (`current`, `previous`) leads to."""
+    """Name of the complete release that a link (`current`, `previous`) points to, or None."""
     if not link.is_symlink() or not is_complete(link):
         return None
     return link.resolve().name
 
 
 def read_manifest(folder: Path) -> Bundle:
-    """The manifest that a release keeps of the bundle it was made from."""
+    """Manifest of the bundle from which a release was built."""
     found = atomic_files.read_json(folder / MANIFEST) or {}
     wanted = ("version", "digest", "schema", "oldest_writer")
     return Bundle(folder=folder, files={}, **{name: found[name] for name in wanted})
 
 
 def build_release(bundle: Bundle, layout: InstallLayout, machine: Machine) -> Path:
-    """Make the release's folder, where it is not there already. The version that runs is not touched.
+    """Build the folder of the release unless it exists. The running version is not changed.
 
-    Raises InstallTrouble where the bundle is not for this machine, or where what was installed cannot be imported.
+    Raises InstallError if the bundle is not for this machine, or if the installed packages cannot be imported.
     """
     folder = layout.releases_dir / bundle.release_name
     if is_complete(folder):
@@ -62,12 +62,12 @@ def build_release(bundle: Bundle, layout: InstallLayout, machine: Machine) -> Pa
     if not requirements.is_file():
         raise InstallError(
             f"Bộ cài này không có phần cho {machine.uname_machine} với Python {machine.python}.",
-            f"This bundle has nothing for {machine.uname_machine} with Python {machine.python}. "
-            f"Make one:  make bundle BUNDLE_ARGS='--machines {machine.uname_machine}'",
+            f"This bundle has no files for {machine.uname_machine} with Python {machine.python}. "
+            f"Build one:  make bundle BUNDLE_ARGS='--machines {machine.uname_machine}'",
         )
     remove_incomplete_releases(layout)
     require_free_space(bundle, requirements, layout)
-    print_message(f"Chuẩn bị phiên bản {bundle.version} ...", f"Making version {bundle.version} ready ...")
+    print_message(f"Chuẩn bị phiên bản {bundle.version} ...", f"Preparing version {bundle.version} ...")
     try:
         _copy_contents(folder, bundle, requirements)
         verify_imports(folder)
@@ -81,7 +81,7 @@ def build_release(bundle: Bundle, layout: InstallLayout, machine: Machine) -> Pa
 
 
 def require_free_space(bundle: Bundle, requirements: Path, layout: InstallLayout) -> None:
-    """Raises InstallTrouble where the release would not fit, with room to spare for the records."""
+    """Raises InstallError if the release does not fit on the disk with MIN_FREE_BYTES to spare."""
     chosen = requirements.read_text(encoding="ascii")
     wheels = (bundle.folder / name for name, digest in bundle.files.items() if digest in chosen)
     size_bytes = sum(path.stat().st_size for path in wheels)
@@ -90,7 +90,7 @@ def require_free_space(bundle: Bundle, requirements: Path, layout: InstallLayout
     if lack_bytes > 0:
         raise InstallError(
             f"Thẻ nhớ thiếu {lack_bytes // 1_000_000 + 1} MB. Hãy dọn bớt; chưa có gì bị thay đổi.",
-            f"The disk lacks {lack_bytes // 1_000_000 + 1} MB. Make room (old logs, apt-get clean); nothing was changed.",
+            f"{lack_bytes // 1_000_000 + 1} MB more disk space needed. Delete old logs or run apt-get clean. Nothing was changed.",
         )
 
 
@@ -104,10 +104,10 @@ def _copy_contents(folder: Path, bundle: Bundle, requirements: Path) -> None:
 
 
 def _build_venv(venv: Path, wheels: Path, requirements: Path) -> None:
-    """Over apt's packages, because libcamera's binding is one of them; everything that PyPI has comes into the venv itself.
+    """The venv sees system packages, because the libcamera binding is one of them. All PyPI packages are in the venv.
 
-    --ignore-installed: what apt has is not counted on, an apt upgrade would change it under our feet. The .pyc are unchecked:
-    nothing in a release is ever edited, and a clock in 1970 cannot make them stale.
+    --ignore-installed: packages of apt are not used, because an apt upgrade could change them. The .pyc files are unchecked:
+    files of a release never change, and a clock in 1970 cannot make them stale.
     """
     _run("/usr/bin/python3", "-m", "venv", "--without-pip", "--system-site-packages", str(venv))
     python = str(venv / "bin/python")
@@ -133,38 +133,38 @@ def _build_venv(venv: Path, wheels: Path, requirements: Path) -> None:
 
 
 def verify_imports(folder: Path) -> None:
-    """Everything can be imported beside apt's packages. Raises InstallTrouble with what Python says."""
+    """Import everything together with the packages of apt. Raises InstallError with the message of Python."""
     done = subprocess.run([folder / "venv/bin/python", "-c", IMPORT_CHECK], check=False, capture_output=True, text=True)
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or ["?"]
         raise InstallError(
             f"Phiên bản mới không chạy được trên máy này: {last[0]}. Phiên bản cũ không bị thay đổi.",
-            f"The new version cannot be loaded here: {last[0]}. What runs was not touched.",
+            f"The new version cannot be loaded here: {last[0]}. The running version was not changed.",
         )
     if done.stdout:
         print_message(
             "Không có lgpio: chưa điều khiển được chân GPIO. Hãy cài python3-lgpio.",
-            "There is no lgpio: pins cannot be driven. Type:  apt-get install python3-lgpio",
+            "lgpio is missing: GPIO pins cannot be used. Type:  apt-get install python3-lgpio",
         )
 
 
 def _run(*command: str) -> None:
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
-        said = (done.stderr or done.stdout).strip()
+        output = (done.stderr or done.stdout).strip()
         raise InstallError(
-            f"Không cài được: {said}\nPhiên bản đang chạy không bị thay đổi.",
-            f"This failed: {' '.join(command[:4])} ...\n{said}\nWhat runs was not touched.",
+            f"Không cài được: {output}\nPhiên bản đang chạy không bị thay đổi.",
+            f"This failed: {' '.join(command[:4])} ...\n{output}\nThe running version was not changed.",
         )
 
 
 def remove_incomplete_releases(layout: InstallLayout) -> None:
-    """What a power cut left of a release that was being made."""
+    """Remove releases that were not built to their end, for example because of a power cut."""
     _remove_releases(layout, lambda folder: not is_complete(folder))
 
 
 def prune_releases(layout: InstallLayout) -> None:
-    """Keep the version that runs and the one before it."""
+    """Remove all releases except the running one and the previous one."""
     kept = {linked_release_name(layout.current_link), linked_release_name(layout.previous_link)}
     _remove_releases(layout, lambda folder: folder.name not in kept)
 

@@ -1,7 +1,7 @@
-"""`make bundle`: one file with this version and everything that it needs, for boards without a network.
+"""`make bundle`: writes one file with this version and its dependencies, for boards without a network.
 
-Runs where the project is developed. Wheels are those that uv.lock names, checked by its hashes; system packages come with
-apt, checked by Debian's signature.
+Runs on the development machine. Wheels are those of uv.lock, checked by its hashes. apt fetches system packages and
+checks the signature of Debian.
 """
 
 import argparse
@@ -23,9 +23,9 @@ from kiosk.installer.machine import system_packages
 PROJECT = Path(__file__).parents[3]
 CACHE = Path(os.environ.get("BUNDLE_CACHE", Path.home() / ".cache/entrance-kiosk/bundle"))
 PYTHONS = ("311", "313")
-# Beside numpy 2 in the venv, because apt's is built against Bookworm's numpy 1.24: docs/decisions/0037.
+# From PyPI, because the package of Bookworm is built for numpy 1.24: docs/decisions/0037.
 BUILT_FOR_NUMPY_2 = ("simplejpeg",)
-# On Python 3.13 the distribution's python3-lgpio: there is no wheel.
+# There is no wheel for Python 3.13. There the distribution's python3-lgpio is used.
 GPIO_PACKAGES = ("lgpio",)
 INSTALLER_PARTS = (
     "__init__.py",
@@ -35,7 +35,7 @@ INSTALLER_PARTS = (
     "system/__init__.py",
     "system/atomic_files.py",
 )
-"""Files and folders of kiosk/ that run before anything is installed."""
+"""Files and folders of kiosk/ that the installer imports."""
 GLIBC_MINORS = range(17, 37)  # Debian 12 has glibc 2.36
 
 
@@ -49,16 +49,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=PROJECT / "dist", help="folder for the bundle [dist]")
     parser.add_argument("--project", type=Path, default=PROJECT, help="the checkout to bundle")
     parser.add_argument("--unpacked", action="store_true", help="write a folder instead of a .tar")
-    asked = parser.parse_args(arguments)
-    targets = [(machine, python) for machine in asked.machines for python in asked.pythons]
-    asked.out.mkdir(parents=True, exist_ok=True)
-    made = build_bundle(asked.project, targets, asked.out, unpacked=asked.unpacked)
-    print(made)  # noqa: T201  a command's own output
+    options = parser.parse_args(arguments)
+    targets = [(machine, python) for machine in options.machines for python in options.pythons]
+    options.out.mkdir(parents=True, exist_ok=True)
+    bundle = build_bundle(options.project, targets, options.out, unpacked=options.unpacked)
+    print(bundle)  # noqa: T201  output of a command
     return 0
 
 
 def build_bundle(project: Path, targets: Sequence[tuple[str, str]], out: Path, *, unpacked: bool = False) -> Path:
-    """The bundle of a checkout for (machine, Python) targets: a .tar in `out`, or a folder there."""
+    """Build the bundle of a checkout for (machine, Python) targets: a .tar in `out`, or a folder there."""
     with tempfile.TemporaryDirectory(dir=out) as scratch:
         wheel = _build_wheel(project, Path(scratch))
         version = wheel.name.split("-")[1]
@@ -79,7 +79,7 @@ def _uv() -> str:
 
 
 def _read_schema(wheel: Path) -> tuple[int, int]:
-    """What the wheel's own code says of the database: (schema, the oldest schema that may still write)."""
+    """Database schema of the code in the wheel, and the oldest schema whose release may still write to it."""
     code = "from kiosk.storage import schema as s; print(len(s.MIGRATIONS), s.OLDEST_WRITER_SCHEMA)"
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -115,7 +115,7 @@ def _copy_contents(folder: Path, project: Path, own: Path, targets: Sequence[tup
 
 
 def copy_installer(project: Path, target: Path) -> None:
-    """Copy what `python3 -m kiosk.installer` imports, so that it runs with PYTHONPATH=`target` and the standard library."""
+    """Copy all files that `python3 -m kiosk.installer` imports. It runs with PYTHONPATH=`target` and the standard library."""
     for name in INSTALLER_PARTS:
         source, copy = project / "kiosk" / name, target / "kiosk" / name
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -131,7 +131,7 @@ def _requirement_of(wheel: Path) -> str:
 
 
 def fetch_wheels(project: Path, machine: str, python: str) -> list[Path]:
-    """The wheels that uv.lock names for a target, from the cache or from PyPI; their hashes are the lock's."""
+    """Wheels of uv.lock for a target, from the cache or from PyPI, checked by the hashes of uv.lock."""
     folder = CACHE / f"{machine}-cp{python}"
     folder.mkdir(parents=True, exist_ok=True)
     requirements = folder / "locked.txt"
@@ -152,9 +152,9 @@ def fetch_wheels(project: Path, machine: str, python: str) -> list[Path]:
 
 
 def locked_requirements(project: Path, python: str) -> Iterator[str]:
-    """Requirement lines with hashes, markers resolved for that Python on Linux.
+    """Requirement lines with hashes, markers resolved for a Python on Linux.
 
-    pip evaluates markers with the Python that runs it, whatever --python-version says: so they are resolved here.
+    pip evaluates markers with the Python that runs it and ignores --python-version. So they are resolved here.
     """
     export = [_uv(), "export", "-q", "--locked", "--no-emit-project", "--no-dev", "--no-annotate", "--no-header"]
     plain = _export_requirements(export, project, python)
@@ -180,10 +180,10 @@ def _export_requirements(command: list[str], project: Path, python: str) -> dict
 
 
 def _compile_overlay(firmware_config: Path) -> None:
-    """The relay's overlay, compiled where there is a compiler; a Pi without one has no `dtc` to do it."""
+    """Compile the overlay of the relay if there is a compiler. A Pi usually has no `dtc`."""
     dtc = shutil.which("dtc")
     if dtc is None:
-        print("no dtc here (device-tree-compiler): the bundle is without kiosk-relay.dtbo", file=sys.stderr)  # noqa: T201
+        print("no dtc (package device-tree-compiler): the bundle has no kiosk-relay.dtbo", file=sys.stderr)  # noqa: T201
         return
     source = firmware_config / "overlays/kiosk-relay.dts"
     subprocess.run([dtc, "-@", "-q", "-I", "dts", "-O", "dtb", "-o", source.with_suffix(".dtbo"), source], check=True)
@@ -209,7 +209,7 @@ def _move_folder(folder: Path, out: Path) -> Path:
 
 
 def _write_tar(folder: Path, out: Path) -> Path:
-    """Not compressed: wheels and debs are already (xz takes a minute for 1 %)."""
+    """Write an uncompressed .tar: wheels and debs are compressed already (xz takes a minute for 1 %)."""
     target = out / f"{folder.name}.tar"
     draft = target.with_suffix(".tar.new")
     with tarfile.open(draft, "w") as tar:

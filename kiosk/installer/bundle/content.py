@@ -1,4 +1,4 @@
-"""A bundle as it lies unpacked beside install.sh: what it holds, and whether it is whole."""
+"""Reads and verifies an unpacked bundle, the folder of install.sh."""
 
 import hashlib
 from dataclasses import dataclass
@@ -12,27 +12,27 @@ MANIFEST = "manifest.json"
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """One version of the product for some kinds of machine."""
+    """Manifest of one version for some machine types."""
 
     folder: Path
     version: str
     digest: str
     """SHA-256 over all its files, hexadecimal."""
     schema: int
-    """Which step the database's schema has after this version has opened it."""
+    """Schema number of the database after this version has opened it."""
     oldest_writer: int
-    """The oldest schema whose release can still record into that database."""
+    """Lowest schema number whose release can still write to that database."""
     files: dict[str, str]
     """Path in the bundle -> SHA-256, hexadecimal."""
 
     @property
     def release_name(self) -> str:
-        """Name of the folder under releases/: two builds of one version number never share one."""
+        """Name of the folder in releases/. Two builds of one version number have different names."""
         return f"{self.version}-{self.digest[:8]}"
 
 
 def read_bundle(folder: Path) -> Bundle:
-    """Read the manifest. Raises InstallTrouble where this is no bundle."""
+    """Read the manifest. Raises InstallError if the folder is not a bundle."""
     found = atomic_files.read_json(folder / MANIFEST)
     if found is None:
         raise InstallError(
@@ -50,7 +50,7 @@ def read_bundle(folder: Path) -> Bundle:
 
 
 def verify_bundle(bundle: Bundle) -> None:
-    """Every file is there and unharmed. Raises InstallTrouble that names the first one that is not."""
+    """Raises InstallError with the name of the first missing or damaged file."""
     if bundle_digest(bundle.files) != bundle.digest:
         raise _damaged_error(MANIFEST)
     for name, expected in bundle.files.items():
@@ -62,7 +62,7 @@ def verify_bundle(bundle: Bundle) -> None:
 def _damaged_error(name: str) -> InstallError:
     return InstallError(
         f"Bộ cài bị hỏng: {name}. Hãy chép lại bộ cài; chưa có gì bị thay đổi.",
-        f"The bundle is damaged: {name}. Copy it here again; nothing was changed.",
+        f"The bundle is damaged: {name}. Copy it here again. Nothing was changed.",
     )
 
 
@@ -73,6 +73,6 @@ def file_sha256(path: Path) -> str:
 
 
 def bundle_digest(files: dict[str, str]) -> str:
-    """One digest over names and contents, whatever their order."""
+    """One digest over names and contents, independent of their order."""
     lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(files.items()))
     return hashlib.sha256(lines.encode()).hexdigest()

@@ -1,1 +1,1 @@
-"""The machine that is installed on: firmware files, system files, packages."""
+"""The machine of the installation: firmware files, system files, packages."""

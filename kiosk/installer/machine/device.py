@@ -1,4 +1,4 @@
-"""The machine that is installed on: which Debian, which board, and its systemd."""
+"""The machine of the installation: Debian suite, board and systemd."""
 
 import os
 import platform
@@ -15,93 +15,93 @@ from kiosk.installer.machine import system_files, system_packages
 
 
 class Systemd(Protocol):
-    """What the installer asks of systemd."""
+    """Functions of systemd that the installer uses."""
 
     def stop(self, units: Sequence[str]) -> None:
-        """Stop and wait."""
+        """Stop the units and wait."""
 
     def start(self, units: Sequence[str]) -> None:
-        """Begin to start; does not wait."""
+        """Start without waiting."""
 
     def reload(self) -> None:
-        """Read the units anew, make users and folders."""
+        """Reload the units, create users and folders."""
 
     def enable(self, units: Sequence[str]) -> None:
-        """Start them at power-on from now on."""
+        """Start them at every power-on."""
 
     def disable(self, units: Sequence[str]) -> None:
-        """Do so no longer."""
+        """Do not start them at power-on."""
 
     def main_pid(self, unit: str) -> int:
-        """Process id of a unit that is active, else 0."""
+        """Process id of an active unit, else 0."""
 
 
 class Systemctl:
-    """By systemctl; where systemd does not run (a card that is being filled in a chroot) only what needs no systemd."""
+    """Uses systemctl. If systemd does not run (an image is prepared in a chroot), it does only what needs no systemd."""
 
     def __init__(self) -> None:
         self.is_running = Path("/run/systemd/system").is_dir()
 
     def stop(self, units: Sequence[str]) -> None:
-        """Stop and wait."""
+        """Stop the units and wait."""
         if self.is_running:
             self._run("systemctl", "stop", *units)
 
     def start(self, units: Sequence[str]) -> None:
-        """Begin to start; does not wait."""
+        """Start without waiting."""
         if self.is_running:
             self._run("systemctl", "start", "--no-block", *units)
 
     def reload(self) -> None:
-        """Read the units anew, make users and folders."""
+        """Reload the units, create users and folders."""
         self._run("systemd-sysusers", "entrance-kiosk.conf")
         self._run("systemd-tmpfiles", "--create", "entrance-kiosk.conf")
         if self.is_running:
             self._run("systemctl", "daemon-reload")
 
     def enable(self, units: Sequence[str]) -> None:
-        """Start them at power-on from now on."""
+        """Start them at every power-on."""
         if units:
             self._run("systemctl", "enable", "-q", *units)
 
     def disable(self, units: Sequence[str]) -> None:
-        """Do so no longer."""
+        """Do not start them at power-on."""
         if units:
             self._run("systemctl", "disable", "-q", *units)
 
     def main_pid(self, unit: str) -> int:
-        """Process id of a unit that is active, else 0."""
+        """Process id of an active unit, else 0."""
         command = ["systemctl", "show", unit, "-p", "ActiveState", "-p", "MainPID", "--value"]
-        told = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
-        return int(next((word for word in told if word.isdecimal()), "0")) if "active" in told else 0
+        values = subprocess.run(command, capture_output=True, text=True, check=False).stdout.split()
+        return int(next((value for value in values if value.isdecimal()), "0")) if "active" in values else 0
 
     def _run(self, *command: str) -> None:
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         if done.returncode:
-            said = done.stderr.strip() or f"exit status {done.returncode}"
-            raise InstallError(f"{' '.join(command)}: {said}", f"{' '.join(command)}: {said}")
+            message = done.stderr.strip() or f"exit status {done.returncode}"
+            raise InstallError(f"{' '.join(command)}: {message}", f"{' '.join(command)}: {message}")
 
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """What decides which files of a bundle are for this device."""
+    """Properties that select the files of a bundle."""
 
     suite: str
-    """Debian's code name, which Raspberry Pi OS shares."""
+    """Debian code name, the same for Raspberry Pi OS."""
     uname_machine: str
-    """As `uname -m`."""
+    """Output of `uname -m`."""
     python: str
-    """Such as `311`."""
+    """For example `311`."""
     raspberry_pi: bool
 
     @property
     def debian_architecture(self) -> str:
-        """Debian's name of it."""
+        """Debian name of the architecture."""
         return system_packages.DEBIAN_ARCHITECTURES[self.uname_machine]
 
 
 def detect_machine(layout: InstallLayout, board: str) -> Machine:
-    """Look around. `board`: `pi`, `other`, or `auto` to find out. Raises InstallTrouble where it is not supported."""
+    """`board`: `pi`, `other`, or `auto` for detection. Raises InstallError if the machine is not supported."""
     release = layout.at("/etc/os-release").read_text(encoding="utf-8")
     fields = dict(line.split("=", 1) for line in release.splitlines() if "=" in line)
     suite = fields.get("VERSION_CODENAME", "").strip('"')
@@ -126,26 +126,26 @@ def _is_pi() -> bool:
 
 
 def require_root() -> None:
-    """Raises InstallTrouble where we are not."""
+    """Raises InstallError without root privileges."""
     if os.geteuid() != 0:
         raise InstallError("Cần quyền root. Hãy gõ: sudo ./install.sh", "Root is needed. Type:  sudo ./install.sh")
 
 
 def require_persistent_root(layout: InstallLayout, mounts: str) -> None:
-    """Raises InstallTrouble where what is written now lies in memory. `mounts`: as /proc/mounts has it."""
+    """Raises InstallError if the root file system is an overlay in memory. `mounts`: text of /proc/mounts."""
     root_types = [fields[2] for fields in map(str.split, mounts.splitlines()) if len(fields) > 2 and fields[1] == "/"]
     if system_files.is_read_only_root(layout) and root_types[-1:] == ["overlay"]:
         raise InstallError(
             "Hệ thống đang ở chế độ chỉ đọc: mọi thay đổi sẽ mất khi khởi động lại. Hãy gõ: sudo overlayroot-chroot, rồi chạy lại.",
-            "The root is read-only (overlayroot): what is written now is gone at the next start. "
-            "Type:  sudo overlayroot-chroot   run install.sh again in there, then reboot.",
+            "The root is read-only (overlayroot): all changes are lost at the next start. "
+            "Type:  sudo overlayroot-chroot   run install.sh again there, then reboot.",
         )
 
 
 def run_in_own_unit(arguments: Sequence[str], release: Path) -> int:
-    """Run `kiosk.installer ARGUMENTS` as a unit of its own: a closed terminal or a killed shell does not stop it half-way.
+    """Run `kiosk.installer ARGUMENTS` in its own unit, so that a closed terminal does not stop it half-way.
 
-    If it dies nevertheless, systemd runs `kiosk.installer recover` after it (ExecStopPost). Returns its exit status.
+    If it dies, systemd runs `kiosk.installer recover` (ExecStopPost). Returns its exit status.
     """
     python = ["/usr/bin/python3", "-B", "-m", "kiosk.installer"]
     after = " ".join([*python, "recover"])

@@ -1,4 +1,4 @@
-"""What a release puts outside of /opt: units, folders, users, rules; taken away again by the release that lacks it."""
+"""Installs the files of a release outside of /opt: units, users, folders, udev rules. Removes those it no longer has."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -8,19 +8,21 @@ from kiosk.installer.machine import boot_pins, firmware
 from kiosk.system import atomic_files
 
 UNIT_PATTERNS = ("*.service", "*.timer", "*.path", "*.socket", "*.mount")
-# Folder under system/ -> folder on the device; only where that software is there, its folder is.
+# File in system/ -> file on the device.
 CONFIG_FILES = {
     "systemd/journald.conf.d/entrance-kiosk.conf": "/etc/systemd/journald.conf.d/entrance-kiosk.conf",
     "systemd/system.conf.d/entrance-kiosk.conf": "/etc/systemd/system.conf.d/entrance-kiosk.conf",
     "systemd/entrance-kiosk.sysusers": "/usr/lib/sysusers.d/entrance-kiosk.conf",
     "systemd/entrance-kiosk.tmpfiles": "/usr/lib/tmpfiles.d/entrance-kiosk.conf",
-    # What would write to the card while nobody comes.
+    # Against periodic writes to the SD card.
     "firmware_config/idle-writes/timesyncd.conf": "/etc/systemd/timesyncd.conf.d/entrance-kiosk.conf",
     **{
         f"firmware_config/idle-writes/{unit}.conf": f"/etc/systemd/system/{unit}.d/entrance-kiosk.conf"
         for unit in ("apt-daily.timer", "apt-daily-upgrade.timer", "man-db.timer")
     },
 }
+# Installed only if the folder of the software exists.
+# Only where the software is installed, which its folder shows.
 OPTIONAL_CONFIG_FILES = {
     "firmware_config/udev/70-entrance-kiosk.rules": "/etc/udev/rules.d/70-entrance-kiosk.rules",
     "firmware_config/network/NetworkManager-entrance-kiosk.conf": "/etc/NetworkManager/conf.d/entrance-kiosk.conf",
@@ -31,12 +33,16 @@ UNIT_FOLDER = "/etc/systemd/system"
 
 
 def files_of_release(system: Path, layout: InstallLayout) -> dict[str, bytes]:
-    """Path on the device -> content, for a release's folder `system`; one from before a file was thought of has none of it."""
+    """Path on the device -> content, for the folder `system` of a release. An old release may lack some files."""
     found: dict[str, bytes] = {}
     for pattern in UNIT_PATTERNS:
         for unit in sorted((system / "systemd").glob(pattern)):
             found[f"{UNIT_FOLDER}/{unit.name}"] = unit.read_bytes()
-    present = {path: to for path, to in OPTIONAL_CONFIG_FILES.items() if layout.at(to).parents[1].is_dir()}
+    present = {
+        path: target_path
+        for path, target_path in OPTIONAL_CONFIG_FILES.items()
+        if layout.at(target_path).parents[1].is_dir()
+    }
     for source, target in (CONFIG_FILES | present).items():
         if (system / source).is_file():
             found[target] = (system / source).read_bytes()
@@ -46,7 +52,7 @@ def files_of_release(system: Path, layout: InstallLayout) -> dict[str, bytes]:
 
 
 def is_read_only_root(layout: InstallLayout) -> bool:
-    """Whether the root is set up to be an overlay in memory (firmware_config/read-only-root)."""
+    """True if overlayroot is configured: the root is an overlay in memory (firmware_config/read-only-root)."""
     conf = layout.at("/etc/overlayroot.conf")
     text = conf.read_text(encoding="utf-8") if conf.is_file() else ""
     values = [
@@ -56,9 +62,10 @@ def is_read_only_root(layout: InstallLayout) -> bool:
 
 
 def install_files(system: Path, layout: InstallLayout) -> None:
-    """Put everything of a release there and take away what only another release had. Again and again does no harm.
+    """Install all files of a release and remove those that only another release had. Idempotent.
 
-    The note of what is ours is written before the first file and shortened after the last, so that none is forgotten.
+    The list of installed files is extended before the first file is written and shortened after the last one.
+    So a power cut never leaves a file that is not in the list.
     """
     files = files_of_release(system, layout)
     before = _read_installed_list(layout).get("files", [])
@@ -77,16 +84,18 @@ def install_files(system: Path, layout: InstallLayout) -> None:
 
 
 def units_to_enable(layout: InstallLayout) -> list[str]:
-    """Our units that power-on should start and that were never enabled; one that its owner has disabled stays so."""
-    once = _read_installed_list(layout).get("enabled", [])
+    """Our units with an [Install] section that were never enabled. A unit disabled by the owner stays disabled."""
+    enabled = _read_installed_list(layout).get("enabled", [])
     folder = layout.at(UNIT_FOLDER)
     return [
-        name for name in installed_units(layout) if name not in once and b"\n[Install]" in (folder / name).read_bytes()
+        name
+        for name in installed_units(layout)
+        if name not in enabled and b"\n[Install]" in (folder / name).read_bytes()
     ]
 
 
 def record_enabled(names: Iterable[str], layout: InstallLayout) -> None:
-    """They were enabled: not again."""
+    """Remember that these units were enabled once."""
     _update_installed_list(layout, enabled=[*_read_installed_list(layout).get("enabled", []), *names])
 
 
@@ -108,8 +117,8 @@ def installed_units(layout: InstallLayout) -> list[str]:
 
 
 def install_firmware_config(system: Path, layout: InstallLayout) -> bool:
-    """Our part of config.txt and cmdline.txt; True where the board must be started anew to use it."""
-    source, noted = system / "firmware_config", _read_installed_list(layout)
+    """Install our part of config.txt and cmdline.txt. True if something changed: it needs a reboot."""
+    source, installed = system / "firmware_config", _read_installed_list(layout)
     ours = (source / "boot/config.txt").read_text(encoding="utf-8")
     if layout.config_file.is_file():
         toml = layout.config_file.read_text(encoding="utf-8", errors="replace")
@@ -129,40 +138,40 @@ def install_firmware_config(system: Path, layout: InstallLayout) -> bool:
     )
     if added:
         _back_up_once(cmdline, line)
-        _update_installed_list(layout, cmdline=[*noted.get("cmdline", []), *added])
+        _update_installed_list(layout, cmdline=[*installed.get("cmdline", []), *added])
         changed.append(atomic_files.update_file(cmdline, firmware.with_words(line, added).encode()))
     return any(changed)
 
 
 def _back_up_once(path: Path, text: str) -> None:
-    """FAT has no journal: what the board started with before us stays beside it."""
+    """Keep a copy of the original file: FAT has no journal, so a power cut can damage the file."""
     copy = path.with_name(f"{path.name}.before-entrance-kiosk")
     if not copy.exists():
         atomic_files.update_file(copy, text.encode())
 
 
 def remove_files(layout: InstallLayout) -> None:
-    """Undo `place` and `place_firmware`."""
-    noted = _read_installed_list(layout)
-    for path in _in_removal_order(noted.get("files", [])):
+    """Undo `install_files` and `install_firmware_config`."""
+    installed = _read_installed_list(layout)
+    for path in _in_removal_order(installed.get("files", [])):
         atomic_files.remove_file(layout.at(path))
     for name in ("entrance-kiosk.txt", "overlays/kiosk-relay.dtbo"):
         atomic_files.remove_file(layout.boot_dir / name)
     config, cmdline = layout.boot_dir / "config.txt", layout.boot_dir / "cmdline.txt"
     if config.is_file():
         atomic_files.update_file(config, firmware.without_block(config.read_text(encoding="utf-8")).encode())
-    if cmdline.is_file() and noted.get("cmdline"):
+    if cmdline.is_file() and installed.get("cmdline"):
         atomic_files.update_file(
-            cmdline, firmware.without_words(cmdline.read_text(encoding="utf-8"), noted["cmdline"]).encode()
+            cmdline, firmware.without_words(cmdline.read_text(encoding="utf-8"), installed["cmdline"]).encode()
         )
     for each in (config, cmdline):
         atomic_files.remove_file(each.with_name(f"{each.name}.before-entrance-kiosk"))
-    drop_ins = {layout.at(path).parent for path in noted.get("files", []) if path.startswith(UNIT_FOLDER)}
+    drop_ins = {layout.at(path).parent for path in installed.get("files", []) if path.startswith(UNIT_FOLDER)}
     for folder in drop_ins - {layout.at(UNIT_FOLDER)}:
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
 
 
 def _in_removal_order(paths: list[str]) -> Iterator[str]:
-    """Units before the rest: nothing is started any more while its user goes."""
+    """Units first, so that no unit starts after its user was removed."""
     yield from sorted(paths, key=lambda path: not path.startswith(UNIT_FOLDER))

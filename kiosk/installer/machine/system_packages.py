@@ -1,4 +1,4 @@
-"""Debian packages that the kiosk loads and that pip cannot bring: fetched for a bundle, installed where they are missing."""
+"""Debian packages that pip cannot install: fetches them for a bundle and installs the missing ones."""
 
 import shutil
 import subprocess
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kiosk.installer.errors import InstallError, print_message
 
-# libzbar0 with everything below it that a small system may lack; libc and the like are on every one.
+# Dependencies of libzbar0 that a minimal system may lack. libc and similar packages are always there.
 _BELOW_ZBAR = ("libx11-6", "libx11-data", "libxcb1", "libxau6", "libxdmcp6", "libjpeg62-turbo", "libdbus-1-3")
 SUITE_PACKAGES: dict[str, tuple[str, ...]] = {
     "bookworm": ("libzbar0", "libv4l-0", "libv4lconvert0", "libbsd0", "libmd0", *_BELOW_ZBAR),
@@ -18,64 +18,64 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 
 
 def fetch_packages(suite: str, machine: str, cache: Path, out: Path) -> None:
-    """Put the packages of a suite into OUT/SUITE-ARCH. Where this machine has no apt or no keyring, say so and go on."""
+    """Put the packages of a suite into OUT/SUITE-ARCH. Prints a warning if this machine has no apt or no keyring."""
     architecture = DEBIAN_ARCHITECTURES[machine]
-    kept = cache / f"debs-{suite}-{architecture}"
-    if not list(kept.glob("*.deb")):
+    cached = cache / f"debs-{suite}-{architecture}"
+    if not list(cached.glob("*.deb")):
         if shutil.which("apt-get") is None or not Path(KEYRING).exists():
             print_message(
                 "Ở đây không có apt: bộ cài sẽ không kèm gói hệ thống; máy cài cần mạng để lấy libzbar0.",
-                "No apt here: the bundle is without system packages; the board will need a network for libzbar0.",
+                "No apt here: the bundle has no system packages. The board will need a network for libzbar0.",
             )
             return
-        _download(suite, architecture, kept)
+        _download(suite, architecture, cached)
     target = out / f"{suite}-{architecture}"
     target.mkdir(parents=True)
-    for path in kept.glob("*.deb"):
+    for path in cached.glob("*.deb"):
         shutil.copy(path, target)
 
 
-def _download(suite: str, architecture: str, kept: Path) -> None:
-    """With an apt of its own, which knows that suite alone and changes nothing on this machine."""
-    home = kept.with_name(kept.name + ".apt")
+def _download(suite: str, architecture: str, cached: Path) -> None:
+    """Download with a separate apt configuration for this suite only. It changes nothing on this machine."""
+    apt_dir = cached.with_name(cached.name + ".apt")
     for name in ("lists/partial", "archives/partial"):
-        (home / name).mkdir(parents=True, exist_ok=True)
-    kept.mkdir(parents=True, exist_ok=True)
-    (home / "status").write_text("")
-    (home / "sources.list").write_text(f"deb [signed-by={KEYRING}] {MIRROR} {suite} main\n")
+        (apt_dir / name).mkdir(parents=True, exist_ok=True)
+    cached.mkdir(parents=True, exist_ok=True)
+    (apt_dir / "status").write_text("")
+    (apt_dir / "sources.list").write_text(f"deb [signed-by={KEYRING}] {MIRROR} {suite} main\n")
     settings = {
-        "Dir::State": home, "Dir::State::lists": home / "lists", "Dir::State::status": home / "status",
-        "Dir::Cache": home, "Dir::Cache::archives": home / "archives", "Dir::Etc::sourcelist": home / "sources.list",
+        "Dir::State": apt_dir, "Dir::State::lists": apt_dir / "lists", "Dir::State::status": apt_dir / "status",
+        "Dir::Cache": apt_dir, "Dir::Cache::archives": apt_dir / "archives", "Dir::Etc::sourcelist": apt_dir / "sources.list",
         "Dir::Etc::sourceparts": "/dev/null", "Dir::Etc::preferencesparts": "/dev/null", "APT::Architecture": architecture,
         "APT::Architectures": architecture, "APT::Sandbox::User": "root", "Acquire::Languages": "none",
     }  # fmt: skip
     options = [part for name, value in settings.items() for part in ("-o", f"{name}={value}")]
     subprocess.run(["apt-get", "-qq", *options, "update"], check=True)
-    subprocess.run(["apt-get", "-qq", *options, "download", *SUITE_PACKAGES[suite]], check=True, cwd=kept)
-    shutil.rmtree(home)
+    subprocess.run(["apt-get", "-qq", *options, "download", *SUITE_PACKAGES[suite]], check=True, cwd=cached)
+    shutil.rmtree(apt_dir)
 
 
 def missing_packages(suite: str) -> list[str]:
-    """Which of a suite's packages this device lacks; none where zbar can be loaded, whoever brought it."""
+    """Packages of a suite that this device lacks. None if zbar can be loaded, from whatever source."""
     wanted = SUITE_PACKAGES[suite]
     cache = subprocess.run(["/sbin/ldconfig", "-p"], check=False, capture_output=True, text=True).stdout
     if "libzbar.so.0 " in cache:
         return []
     query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *wanted]
-    told = subprocess.run(query, check=False, capture_output=True, text=True).stdout
-    there = {line.split()[0] for line in told.splitlines() if line.endswith(" installed")}
-    return [name for name in wanted if name not in there]
+    output = subprocess.run(query, check=False, capture_output=True, text=True).stdout
+    present = {line.split()[0] for line in output.splitlines() if line.endswith(" installed")}
+    return [name for name in wanted if name not in present]
 
 
 def install_packages(suite: str, architecture: str, debs: Path) -> list[str]:
-    """Install what is missing, from the bundle, else with apt. Returns their names. Raises InstallTrouble."""
+    """Install missing packages from the bundle, else with apt. Returns their names. Raises InstallError."""
     names = missing_packages(suite)
     if not names:
         return []
     print_message(f"Cài các gói hệ thống: {' '.join(names)}", f"System packages: {' '.join(names)}")
-    brought = [path for name in names for path in (debs / f"{suite}-{architecture}").glob(f"{name}_*.deb")]
-    if len(brought) == len(names):
-        command = ["dpkg", "--install", *map(str, brought)]
+    bundled = [path for name in names for path in (debs / f"{suite}-{architecture}").glob(f"{name}_*.deb")]
+    if len(bundled) == len(names):
+        command = ["dpkg", "--install", *map(str, bundled)]
     else:
         command = ["apt-get", "install", "-qq", "--no-install-recommends", *names]
     done = subprocess.run(

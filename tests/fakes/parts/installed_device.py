@@ -1,4 +1,4 @@
-"""A device on which the installer has been, in a folder: two releases, a fake systemd, and the moment at which the power goes."""
+"""An installed device in a folder: two releases, a fake systemd and simulated power cuts."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,49 +12,49 @@ KIOSK_UNIT = "etc/systemd/system/kiosk.service"
 
 
 class PowerCut(BaseException):
-    """Nothing after it happens."""
+    """A simulated power cut. BaseException, so that no `except Exception` catches it."""
 
 
 class FakeSystemd:
-    """Remembers what was asked; `at` says at which request the power goes."""
+    """Records all calls. `at`: number of the call at which the power is cut, from 0."""
 
     def __init__(self, at: int | None = None) -> None:
-        self.asked: list[str] = []
+        self.calls: list[str] = []
         self.enables_in: list[Path] = []
         self._left = at
 
-    def _ask(self, what: str) -> None:
+    def _record(self, call: str) -> None:
         if self._left is not None:
             if self._left == 0:
                 raise PowerCut
             self._left -= 1
-        self.asked.append(what)
+        self.calls.append(call)
 
     def stop(self, units: Sequence[str]) -> None:
-        self._ask("stop")
+        self._record("stop")
 
     def start(self, units: Sequence[str]) -> None:
-        self._ask("start " + " ".join(units))
+        self._record("start " + " ".join(units))
 
     def reload(self) -> None:
-        self._ask("reload")
+        self._record("reload")
 
     def enable(self, units: Sequence[str]) -> None:
-        self._ask("enable " + " ".join(units))
+        self._record("enable " + " ".join(units))
         for wants in self.enables_in:
             wants.mkdir(parents=True, exist_ok=True)
             for unit in units:
                 (wants / unit).symlink_to(f"../{unit}")
 
     def disable(self, units: Sequence[str]) -> None:
-        self._ask("disable")
+        self._record("disable")
 
     def main_pid(self, unit: str) -> int:
         return 7
 
 
 def a_release(layout: InstallLayout, name: str, *, unit: str = "", extra: str | None = None) -> Path:
-    """A complete release with the project's own system files; its kiosk.service ends in `unit`."""
+    """A complete release with the system files of the project. Its kiosk.service ends with the comment `unit`."""
     folder = layout.releases_dir / name
     for part in ("systemd", "firmware_config"):
         for path in (PROJECT / part).rglob("*"):
@@ -73,7 +73,7 @@ def a_release(layout: InstallLayout, name: str, *, unit: str = "", extra: str | 
 
 
 def installed(root: Path) -> InstallLayout:
-    """A device on which release `one` runs and `two` lies ready."""
+    """A device that runs release `one` and also has release `two`."""
     layout = InstallLayout(root)
     a_release(layout, "one", unit="one")
     a_release(layout, "two", unit="two", extra="kiosk-news.service")
@@ -90,7 +90,7 @@ def never(_known: frozenset[str]) -> Readiness:
 
 
 def runs(layout: InstallLayout) -> str:
-    """Which release is in force: link and units must agree."""
+    """Name of the active release. Asserts that the link and the units belong to the same release."""
     name = release.linked_release_name(layout.current_link)
     assert name is not None
     assert (layout.root / KIOSK_UNIT).read_text(encoding="utf-8").endswith(f"# {name}\n")

@@ -45,7 +45,7 @@ class Machine:
 def test_without_apt_it_says_what_is_needed(tmp_path: Path) -> None:
     ended = Machine(tmp_path, user=1000).set_up()
     assert ended.returncode == 1
-    assert "This needs the system package(s): libzbar0" in ended.stderr
+    assert "System packages needed: libzbar0" in ended.stderr
     assert "There is no apt here." in ended.stderr
 
 

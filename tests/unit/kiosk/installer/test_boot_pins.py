@@ -1,4 +1,4 @@
-"""The firmware holds the pins of this device's configuration, whatever was shipped, and an upgrade leaves it so."""
+"""The firmware drives the pins of the device's configuration, also after an upgrade."""
 
 from pathlib import Path
 from typing import Any
@@ -41,12 +41,12 @@ def test_the_manual_draws_the_default_pins() -> None:
     assert drawn == PINS
 
 
-def test_what_is_shipped_is_what_the_default_pins_need() -> None:
+def test_the_shipped_file_matches_the_default_pins() -> None:
     assert boot_pins.replace_gpio_lines(SHIPPED, {}) == SHIPPED
 
 
 @pytest.mark.parametrize(
-    ("signal", "lines"),
+    ("gpio", "lines"),
     [
         ({"green": 16}, ["gpio=16,22,27=op,dl", "gpio=18,23=op,dl", "gpio=5,6,7=ip,pu"]),
         ({"active_high": False}, ["gpio=17,22,27=op,dh", "gpio=18,23=op,dh", "gpio=5,6,7=ip,pu"]),
@@ -60,34 +60,34 @@ def test_what_is_shipped_is_what_the_default_pins_need() -> None:
         ({"green": "all", "red": 99, "amber": True}, ["gpio=17,22,27=op,dl", "gpio=18,23=op,dl", "gpio=5,6,7=ip,pu"]),
     ],
 )
-def test_the_lines_are_those_of_the_pins(signal: dict[str, Any], lines: list[str]) -> None:
-    assert sorted(gpio_lines(boot_pins.replace_gpio_lines(SHIPPED, signal))) == sorted(lines)
+def test_gpio_lines_follow_the_configured_pins(gpio: dict[str, Any], lines: list[str]) -> None:
+    assert sorted(gpio_lines(boot_pins.replace_gpio_lines(SHIPPED, gpio))) == sorted(lines)
 
 
 @given(tables)
-def test_whatever_is_configured_the_file_is_well_formed_and_the_doctor_finds_every_output_held(
+def test_for_any_configuration_the_file_is_valid_and_passes_the_check_of_firmware_pins(
     tmp_path_factory: pytest.TempPathFactory, table: dict[str, Any]
 ) -> None:
     text = boot_pins.replace_gpio_lines(SHIPPED, table)
     assert list(mistakes(text)) == []
     assert boot_pins.replace_gpio_lines(text, table) == text
     try:
-        signal = config.GpioSettings(**table)
+        gpio = config.GpioSettings(**table)
     except ValueError:
-        return  # two on one pin: the daemon does not start with it
+        return  # two functions on one pin: the daemon rejects this
     path = tmp_path_factory.mktemp("boot") / "entrance-kiosk.txt"
     path.write_text(text, encoding="utf-8")
-    fact = check_firmware(signal, path)
-    assert fact is not None
-    assert fact.status is CheckStatus.PASS, fact.detail
+    check = check_firmware(gpio, path)
+    assert check is not None
+    assert check.status is CheckStatus.PASS, check.detail
 
 
 @given(st.text())
-def test_a_configuration_that_cannot_be_read_leaves_the_defaults(text: str) -> None:
+def test_an_invalid_configuration_gives_the_default_pins(text: str) -> None:
     assert isinstance(boot_pins.gpio_settings(text), dict)
 
 
-def test_an_upgrade_writes_the_pins_that_are_configured_here(tmp_path: Path) -> None:
+def test_an_upgrade_writes_the_configured_pins(tmp_path: Path) -> None:
     layout = InstallLayout(tmp_path)
     for folder in (layout.boot_dir, layout.program_dir, layout.config_dir):
         folder.mkdir(parents=True)

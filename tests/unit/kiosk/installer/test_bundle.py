@@ -1,4 +1,4 @@
-"""The bundle's copy of the installer runs where nothing of the project is installed."""
+"""The installer in a bundle runs before anything of the project is installed."""
 
 import shutil
 import subprocess
@@ -24,7 +24,7 @@ def test_the_installer_of_a_bundle_runs_with_the_standard_library_alone(tmp_path
     assert "uninstall" in done.stdout
 
 
-def test_install_sh_hands_its_options_to_the_installer_beside_it(tmp_path: Path) -> None:
+def test_install_sh_passes_its_options_to_the_installer_of_its_bundle(tmp_path: Path) -> None:
     copy_installer(PROJECT, tmp_path / "installer")
     shutil.copy(PROJECT / "install.sh", tmp_path)
     done = subprocess.run(["sh", tmp_path / "install.sh", "--help"], check=False, capture_output=True, text=True)
@@ -32,7 +32,7 @@ def test_install_sh_hands_its_options_to_the_installer_beside_it(tmp_path: Path)
     assert "--uninstall" in done.stdout
 
 
-def test_programs_that_the_installer_starts_do_not_find_its_part_of_the_package(tmp_path: Path) -> None:
+def test_programs_started_by_the_installer_do_not_inherit_its_pythonpath(tmp_path: Path) -> None:
     copy_installer(PROJECT, tmp_path / "installer")
     program = (
         "import atexit, os, runpy, sys; sys.argv = ['install.sh', '--help']; "

@@ -1,4 +1,4 @@
-"""When the installer calls a new version ready."""
+"""Readiness of a new version: it must stay ready for some seconds."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ def snapshot(state: str, pid: int = 7, failed: Sequence[str] = ()) -> dict[str, 
 
 
 @pytest.mark.parametrize(
-    ("said", "pid", "pardoned", "expected"),
+    ("status", "pid", "preexisting", "expected"),
     [
         (snapshot("ready"), 7, (), True),
         (snapshot("degraded"), 7, (), True),
@@ -26,19 +26,19 @@ def snapshot(state: str, pid: int = 7, failed: Sequence[str] = ()) -> dict[str, 
         (snapshot("out-of-order", failed=["camera"]), 7, (), False),
         (snapshot("out-of-order", failed=["camera"]), 7, ("camera",), True),
         (snapshot("out-of-order", failed=["camera", "signal"]), 7, ("camera",), False),
-        (snapshot("ready", pid=6), 7, (), False),  # what a process that died left behind
+        (snapshot("ready", pid=6), 7, (), False),  # the file of a dead process
         (snapshot("ready", pid=0), 0, (), False),
         (None, 7, (), False),
     ],
 )
-def test_ready_means_that_this_process_serves_people_or_that_only_the_device_is_to_blame(
-    said: dict[str, Any] | None, pid: int, pardoned: tuple[str, ...], *, expected: bool
+def test_ready_if_this_process_serves_people_or_fails_only_preexisting_checks(
+    status: dict[str, Any] | None, pid: int, preexisting: tuple[str, ...], *, expected: bool
 ) -> None:
-    assert readiness.is_ready(said, pid, frozenset(pardoned)) is expected
+    assert readiness.is_ready(status, pid, frozenset(preexisting)) is expected
 
 
-class Watched:
-    """A clock that moves when somebody waits, and a daemon whose process ids and states follow a script."""
+class ScriptedDaemon:
+    """A clock that advances in `pause`, and a daemon whose process ids and states follow a script."""
 
     def __init__(self, layout: InstallLayout, script: Callable[[float], tuple[int, str]]) -> None:
         self.now_s = 0.0
@@ -55,33 +55,33 @@ class Watched:
         return pid
 
 
-class WatchedSystemd(FakeSystemd):
-    def __init__(self, watched: Watched) -> None:
+class ScriptedSystemd(FakeSystemd):
+    def __init__(self, daemon: ScriptedDaemon) -> None:
         super().__init__()
-        self._watched = watched
+        self._watched = daemon
 
     def main_pid(self, unit: str) -> int:
         return self._watched.main_pid(unit)
 
 
-def watch(tmp_path: Path, script: Callable[[float], tuple[int, str]]) -> Readiness:
+def wait_for(tmp_path: Path, script: Callable[[float], tuple[int, str]]) -> Readiness:
     layout = InstallLayout(tmp_path)
-    watched = Watched(layout, script)
-    return readiness.wait_until_ready(layout, WatchedSystemd(watched), clock=lambda: watched.now_s, pause=watched.pause)
+    daemon = ScriptedDaemon(layout, script)
+    return readiness.wait_until_ready(layout, ScriptedSystemd(daemon), clock=lambda: daemon.now_s, pause=daemon.pause)
 
 
 def test_a_daemon_that_stays_ready_is_ready(tmp_path: Path) -> None:
-    found = watch(tmp_path, lambda now_s: (7, "ready" if now_s >= 3 else "starting"))
+    found = wait_for(tmp_path, lambda now_s: (7, "ready" if now_s >= 3 else "starting"))
     assert found == Readiness(is_ready=True, state="ready", seconds=3.0)
 
 
-def test_a_daemon_that_falls_again_and_again_is_not_ready_although_it_is_in_between(tmp_path: Path) -> None:
-    found = watch(tmp_path, lambda now_s: (int(now_s // 9) + 1, "ready" if now_s % 9 > 2 else "starting"))
+def test_a_daemon_that_crashes_repeatedly_is_not_ready_although_it_is_ready_in_between(tmp_path: Path) -> None:
+    found = wait_for(tmp_path, lambda now_s: (int(now_s // 9) + 1, "ready" if now_s % 9 > 2 else "starting"))
     assert not found.is_ready
     assert 120 < found.seconds < 130
 
 
-def test_a_daemon_that_does_not_run_is_given_two_minutes(tmp_path: Path) -> None:
-    found = watch(tmp_path, lambda now_s: (0, "ready"))
+def test_a_daemon_that_does_not_run_is_given_up_after_two_minutes(tmp_path: Path) -> None:
+    found = wait_for(tmp_path, lambda now_s: (0, "ready"))
     assert (found.is_ready, found.state) == (False, "not-running")
     assert 120 <= found.seconds < 122

@@ -1,4 +1,4 @@
-"""What a bundle may be refused for, and how a release is made of it: whole or not at all."""
+"""Bundles are verified, and releases are built completely or not at all."""
 
 import shutil
 from pathlib import Path
@@ -23,10 +23,10 @@ def a_bundle(folder: Path, *, schema: int = 1, oldest_writer: int = 1) -> Bundle
     return Bundle(folder, "0.2.0", "ab" * 32, schema, oldest_writer, {})
 
 
-def test_an_upgrade_that_could_not_be_taken_back_is_refused(tmp_path: Path) -> None:
+def test_an_upgrade_that_could_not_be_rolled_back_is_refused(tmp_path: Path) -> None:
     old = a_bundle(tmp_path, schema=2)
     records.require_rollback_possible(a_bundle(tmp_path, schema=3, oldest_writer=2), old)
-    with pytest.raises(InstallError, match="no way back"):
+    with pytest.raises(InstallError, match="cannot be rolled back"):
         records.require_rollback_possible(a_bundle(tmp_path, schema=3, oldest_writer=3), old)
 
 
@@ -43,7 +43,9 @@ def test_a_version_that_is_too_old_for_the_database_is_refused(tmp_path: Path) -
         ("", "overlay / overlay rw 0 0\n", False),
     ],
 )
-def test_nothing_is_installed_into_memory(tmp_path: Path, conf: str, mounts: str, *, refused: bool) -> None:
+def test_an_installation_into_an_overlay_in_memory_is_refused(
+    tmp_path: Path, conf: str, mounts: str, *, refused: bool
+) -> None:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/overlayroot.conf").write_text(conf, encoding="ascii")
     if refused:
@@ -53,10 +55,10 @@ def test_nothing_is_installed_into_memory(tmp_path: Path, conf: str, mounts: str
         device.require_persistent_root(InstallLayout(tmp_path), mounts)
 
 
-def test_the_database_is_copied_only_before_its_schema_rises(tmp_path: Path) -> None:
+def test_the_database_is_copied_only_before_its_schema_changes(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
     new, old = a_bundle(tmp_path, schema=len(schema.MIGRATIONS) + 1), a_bundle(tmp_path)
-    assert records.back_up_database(path, new, old) is None, "there is none"
+    assert records.back_up_database(path, new, old) is None, "there is no database"
     database.open_writer(path).close()
     assert records.back_up_database(path, a_bundle(tmp_path, schema=len(schema.MIGRATIONS)), old) is None
     copy = records.back_up_database(path, new, old)
@@ -66,7 +68,7 @@ def test_the_database_is_copied_only_before_its_schema_rises(tmp_path: Path) -> 
     assert records.database_path(InstallLayout(tmp_path)) == tmp_path / "var/lib/entrance-kiosk/events.db"
 
 
-def test_a_bundle_tells_of_a_harmed_a_missing_and_a_swapped_file(tmp_path: Path) -> None:
+def test_damaged_missing_and_replaced_files_of_a_bundle_are_found(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"a")
     files = {"a": bundles.file_sha256(tmp_path / "a")}
     whole = Bundle(tmp_path, "1", bundles.bundle_digest(files), 1, 1, files)
@@ -82,7 +84,7 @@ def test_a_bundle_tells_of_a_harmed_a_missing_and_a_swapped_file(tmp_path: Path)
         bundles.verify_bundle(whole)
 
 
-def test_a_release_for_which_the_disk_has_no_room_is_not_begun(tmp_path: Path) -> None:
+def test_a_release_that_does_not_fit_on_the_disk_is_not_started(tmp_path: Path) -> None:
     layout, wheel, requirements = (
         InstallLayout(tmp_path),
         tmp_path / "wheels/a-1-py3-none-any.whl",
@@ -90,18 +92,18 @@ def test_a_release_for_which_the_disk_has_no_room_is_not_begun(tmp_path: Path) -
     )
     wheel.parent.mkdir()
     with wheel.open("wb") as file:
-        file.truncate(shutil.disk_usage(tmp_path).free // 4)  # a hole: it takes no room itself
+        file.truncate(shutil.disk_usage(tmp_path).free // 4)  # a sparse file: it takes no space
     requirements.write_text("a==1 --hash=sha256:aa\n", encoding="ascii")
     large = Bundle(tmp_path, "1", "", 1, 1, {"wheels/a-1-py3-none-any.whl": "aa"})
-    with pytest.raises(InstallError, match="nothing was changed"):
+    with pytest.raises(InstallError, match="Nothing was changed"):
         release.require_free_space(large, requirements, layout)
     release.require_free_space(
         Bundle(tmp_path, "1", "", 1, 1, {"wheels/a-1-py3-none-any.whl": "bb"}), requirements, layout
     )
 
 
-def test_a_release_that_cannot_be_made_leaves_nothing_behind(tmp_path: Path) -> None:
-    """Neither half a release on a full disk nor a changed version: pip ends with an error, because the bundle has no wheels."""
+def test_a_release_that_cannot_be_built_leaves_no_files(tmp_path: Path) -> None:
+    """The bundle has no wheels, so pip fails. The running version is not changed."""
     layout, folder = installed(tmp_path / "device"), tmp_path / "bundle"
     for name in ("installer", "system", "wheels"):
         (folder / name).mkdir(parents=True)
@@ -119,24 +121,24 @@ def test_a_release_that_cannot_be_made_leaves_nothing_behind(tmp_path: Path) -> 
         )
 
 
-def test_a_folder_that_is_no_bundle_says_how_to_make_one(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_a_bundle_gives_the_command_that_builds_one(tmp_path: Path) -> None:
     with pytest.raises(InstallError, match="make bundle"):
         bundles.read_bundle(tmp_path)
 
 
 @pytest.mark.parametrize(("python", "pins"), [("311", True), ("313", False)])
-def test_a_bundle_brings_simplejpeg_beside_numpy_2_and_lgpio_where_there_is_a_wheel(python: str, *, pins: bool) -> None:
+def test_a_bundle_has_simplejpeg_for_numpy_2_and_lgpio_where_there_is_a_wheel(python: str, *, pins: bool) -> None:
     lines = list(locked_requirements(PROJECT, python))
     names = [line.split("==")[0] for line in lines]
     assert len(names) == len(set(names)), "one version of each"
     assert {"simplejpeg", "numpy", "pip", "zxing-cpp"} <= set(names)
     assert ("lgpio" in names) is pins
-    assert "picamera2" not in names, "apt brings it, with libcamera"
+    assert "picamera2" not in names, "apt installs it with libcamera"
     assert all("--hash=sha256:" in line for line in lines)
     assert next(line for line in lines if line.startswith("numpy==")).startswith("numpy==2.")
 
 
-def test_the_releases_that_are_not_needed_go_and_half_made_ones_first(tmp_path: Path) -> None:
+def test_old_and_incomplete_releases_are_removed(tmp_path: Path) -> None:
     layout = installed(tmp_path)
     upgrade.switch_release("two", layout, FakeSystemd(), ready)
     a_release(layout, "zero")

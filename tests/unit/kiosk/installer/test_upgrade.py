@@ -1,4 +1,4 @@
-"""From one installed version to the next and back, cut at every step of it."""
+"""Upgrade and rollback, with a power cut at every step."""
 
 import itertools
 from pathlib import Path
@@ -14,25 +14,25 @@ def test_a_version_that_becomes_ready_runs_with_its_own_units(tmp_path: Path) ->
     layout, systemd = installed(tmp_path), FakeSystemd()
     assert upgrade.switch_release("two", layout, systemd, ready)
     assert (runs(layout), release.linked_release_name(layout.previous_link)) == ("two", "one")
-    assert systemd.asked[0] == "stop"
-    assert systemd.asked[-1].startswith("start")
-    assert "enable kiosk-news.service" in systemd.asked
+    assert systemd.calls[0] == "stop"
+    assert systemd.calls[-1].startswith("start")
+    assert "enable kiosk-news.service" in systemd.calls
     assert not layout.upgrade_journal.exists()
 
 
-def test_a_version_that_does_not_become_ready_is_taken_back(tmp_path: Path) -> None:
+def test_a_version_that_does_not_become_ready_is_rolled_back(tmp_path: Path) -> None:
     layout, systemd = installed(tmp_path), FakeSystemd()
     assert not upgrade.switch_release("two", layout, systemd, never)
     assert runs(layout) == "one"
-    assert systemd.asked[-1].startswith("start")
+    assert systemd.calls[-1].startswith("start")
     assert not layout.upgrade_journal.exists()
-    told = atomic_files.read_json(layout.last_upgrade_file)
-    assert told is not None
-    assert (told["outcome"], told["reason"]) == ("rolled-back", "not ready: not-running")
+    outcome = atomic_files.read_json(layout.last_upgrade_file)
+    assert outcome is not None
+    assert (outcome["outcome"], outcome["reason"]) == ("rolled-back", "not ready: not-running")
 
 
-def test_the_disk_says_whether_an_upgrade_came_to_its_end(tmp_path: Path) -> None:
-    """A unit's exit status may be that of what ran after it: a done upgrade was once reported as one that did not work."""
+def test_the_files_on_disk_decide_whether_an_upgrade_is_committed(tmp_path: Path) -> None:
+    """The exit status of a unit may be that of its ExecStopPost. A committed upgrade was once reported as failed."""
     layout = installed(tmp_path)
     with pytest.raises(PowerCut):
         upgrade.switch_release("two", layout, FakeSystemd(at=3), ready)
@@ -43,7 +43,7 @@ def test_the_disk_says_whether_an_upgrade_came_to_its_end(tmp_path: Path) -> Non
     assert upgrade.is_committed("two", layout)
 
 
-def test_wherever_an_upgrade_is_cut_the_next_power_on_finds_one_whole_version(tmp_path: Path) -> None:
+def test_after_a_power_cut_at_any_step_the_next_power_on_restores_one_complete_version(tmp_path: Path) -> None:
     ends = set()
     for at in itertools.count():
         layout, systemd = installed(tmp_path / str(at)), FakeSystemd(at=at)
@@ -54,12 +54,12 @@ def test_wherever_an_upgrade_is_cut_the_next_power_on_finds_one_whole_version(tm
             ends.add(runs(layout))
             assert not layout.upgrade_journal.exists()
         else:
-            assert at == len(systemd.asked)
+            assert at == len(systemd.calls)
             break
     assert ends == {"one"}
 
 
-def test_a_recovery_that_is_cut_itself_is_done_again(tmp_path: Path) -> None:
+def test_an_interrupted_recovery_is_repeated(tmp_path: Path) -> None:
     layout = installed(tmp_path)
     with pytest.raises(PowerCut):
         upgrade.switch_release("two", layout, FakeSystemd(at=3), ready)
@@ -72,23 +72,23 @@ def test_a_recovery_that_is_cut_itself_is_done_again(tmp_path: Path) -> None:
     assert runs(layout) == "one"
 
 
-def test_at_power_on_nothing_is_stopped_or_started_by_the_recovery(tmp_path: Path) -> None:
+def test_the_recovery_at_power_on_stops_and_starts_no_units(tmp_path: Path) -> None:
     layout = installed(tmp_path)
     with pytest.raises(PowerCut):
         upgrade.switch_release("two", layout, FakeSystemd(at=3), ready)
     systemd = FakeSystemd()
     upgrade.recover_from_interruption(layout, systemd, reason="interrupted", booting=True)
-    assert systemd.asked == ["reload"]
+    assert systemd.calls == ["reload"]
 
 
-def test_without_an_interrupted_upgrade_a_recovery_does_nothing(tmp_path: Path) -> None:
+def test_without_an_interrupted_upgrade_the_recovery_does_nothing(tmp_path: Path) -> None:
     layout, systemd = installed(tmp_path), FakeSystemd()
     assert upgrade.recover_from_interruption(layout, systemd, reason="interrupted") is None
-    assert systemd.asked == []
+    assert systemd.calls == []
 
 
-def test_a_journal_that_is_no_json_is_no_upgrade(tmp_path: Path) -> None:
-    """It is written by one rename: half of one was never ours."""
+def test_a_journal_that_is_not_json_is_removed(tmp_path: Path) -> None:
+    """The journal is written by one rename, so we never write half of it."""
     layout = installed(tmp_path)
     layout.upgrade_journal.write_bytes(b'{"from"')
     assert upgrade.recover_from_interruption(layout, FakeSystemd(), reason="interrupted") is None
