@@ -81,7 +81,7 @@ class Disk:
 
 
 def _let_go(command: list[str | Path]) -> None:
-    """Processes that were killed may need a moment to let go of it. Raises CalledProcessError where somebody does not."""
+    """Processes that were killed may need a moment to let go of it. Raises CalledProcessError where one does not."""
     ends_s = time.monotonic() + _LET_GO_S
     while subprocess.run(command, capture_output=True, check=False).returncode:
         if time.monotonic() > ends_s:

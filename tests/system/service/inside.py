@@ -103,7 +103,7 @@ def healed(before: int) -> dict[str, Any]:
 
 def starts_and_is_ready_without_network_or_clock() -> str:
     until("kiosk.service is active", lambda: show("kiosk", "ActiveState") == "active", 30.0)
-    until("somebody was answered", lambda: sum(status().get("counters", {}).values()), 30.0)
+    until("people are answered", lambda: sum(status().get("counters", {}).values()), 30.0)
     began = int(show("kiosk", "ExecMainStartTimestampMonotonic"))
     ready = int(show("kiosk", "ActiveEnterTimestampMonotonic"))
     assert status()["state"] in ("ready", "degraded"), status()["state"]
