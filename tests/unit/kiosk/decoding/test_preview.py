@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from kiosk.app.frame_slot import LatestFrameSlot
 from kiosk.core.frame import Frame, Luma
 from kiosk.decoding.preview import preview as module
+from kiosk.decoding.preview.aiming import AimingAdvice
 from kiosk.decoding.preview.preview import MAX_JPEG_BYTES, CameraPreview, PreviewError, PreviewImage
 from kiosk.decoding.still_image import decode_image
 from tests.fakes.data.qr_images import code_picture, scene, turned
@@ -72,17 +73,17 @@ def test_the_module_size_is_in_frame_pixels() -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "word"),
+    ("change", "advice"),
     [
-        (lambda luma: luma // 8, "too dark"),
-        (lambda luma: 255 - (255 - luma) // 8, "too bright"),
-        (lambda luma: cv2.GaussianBlur(luma, (0, 0), 12), "not sharp"),
-        (lambda luma: luma[:, :60], "No code was read"),
+        (lambda luma: luma // 8, AimingAdvice.TOO_DARK),
+        (lambda luma: 255 - (255 - luma) // 8, AimingAdvice.TOO_BRIGHT),
+        (lambda luma: cv2.GaussianBlur(luma, (0, 0), 12), AimingAdvice.OUT_OF_FOCUS),
+        (lambda luma: luma[:, :60], AimingAdvice.NO_CODE),
     ],
 )
-def test_the_advice_says_what_to_change(change: Callable[[Luma], Luma], word: str) -> None:
+def test_the_advice_says_what_to_change(change: Callable[[Luma], Luma], advice: AimingAdvice) -> None:
     still = look(np.ascontiguousarray(change(scene(code_picture(NAME, 6))), np.uint8))
-    assert any(word in each.en for each in still.advice)
+    assert advice in still.advice
     assert not all(each.is_ok for each in still.advice)
 
 
@@ -94,7 +95,7 @@ def test_a_good_view_gets_a_positive_advice() -> None:
 def test_a_code_near_the_edge_is_reported(background: int, aside: bool) -> None:
     code = turned(code_picture(NAME, 6), 0, 400, 400)
     still = look(np.hstack([np.full((400, background), 120, np.uint8), code]))
-    assert any("near the picture's edge" in each.en for each in still.advice) is aside
+    assert (AimingAdvice.NEAR_EDGE in still.advice) is aside
 
 
 @given(seed=st.integers(0, 2**32 - 1), width=st.integers(1, 1400), height=st.integers(1, 1200))

@@ -6,13 +6,13 @@ from kiosk.core.model import Direction, Outcome, Reason
 from kiosk.simulation.assertions import ObservedDecision, check_demo
 from kiosk.simulation.scenario import Visitor, VisitorTurn
 
-IN = VisitorTurn(Visitor("", "", (b"a",), (Outcome.PASS, Reason.OK), Direction.IN), 1, 9)
-NOBODY = VisitorTurn(Visitor("", "", (), None), 10, 19)
+IN = VisitorTurn(Visitor("", (b"a",), (Outcome.PASS, Reason.OK), Direction.IN), 1, 9)
+NO_CODE = VisitorTurn(Visitor("", (), None), 10, 19)
 OK_IN = ObservedDecision(3, "pass", "ok", "in")
 
 
 def test_a_demo_with_all_results_as_expected_is_ok() -> None:
-    verdict = check_demo([IN, NOBODY], [OK_IN], Counter([b"1"]), Counter([b"1"]))
+    verdict = check_demo([IN, NO_CODE], [OK_IN], Counter([b"1"]), Counter([b"1"]))
     assert verdict.is_ok
     assert verdict.as_json() == {
         "visitors": 2, "as_expected": 2, "recorded": 1, "received": 1, "lost": 0, "duplicated": 0,
@@ -34,7 +34,7 @@ def test_a_missing_or_second_decision_is_detected() -> None:
 
 
 def test_a_decision_without_a_visitor_is_detected() -> None:
-    assert not check_demo([NOBODY], [ObservedDecision(12, "fail", "unknown-code", None)], Counter(), Counter()).is_ok
+    assert not check_demo([NO_CODE], [ObservedDecision(12, "fail", "unknown-code", None)], Counter(), Counter()).is_ok
 
 
 def test_a_lost_event_is_counted_even_if_another_arrived() -> None:
