@@ -1,4 +1,4 @@
-"""What a device and the centre tell each other of themselves: state, health, and how fast a backlog may come."""
+"""Messages about a device and about the centre: state, health, and the backlog rate."""
 
 from datetime import datetime
 from typing import Annotated, ClassVar, Literal
@@ -9,13 +9,13 @@ from mqtt.message_model import Epoch, MessageModel, Seq, SeqOrZero, ShortText, S
 
 
 class StateMessage(MessageModel):
-    """What a device says of itself as a whole; retained."""
+    """Device state. Retained."""
 
     state: Literal["birth", "ready", "degraded", "out-of-order", "offline"]
     reason: ShortText = ""
-    """`stopped` after a clean stop, `connection-lost` in the last will, otherwise a word for people."""
+    """`stopped` after a clean stop, `connection-lost` in the last will, else the failing health checks."""
     at: datetime | None = None
-    """When the device came to this state; null in the last will, which is written before the end that it tells of."""
+    """When the state began. Null in the last will, because it is written before the connection is lost."""
     connected_at: datetime | None = None
     """When this connection was made."""
     software_version: ShortText = ""
@@ -25,17 +25,17 @@ class StateMessage(MessageModel):
 
 
 class HealthNotice(MessageModel):
-    """Something that a device did to its own records: what it deleted, thinned or set aside. Counts of what is gone are records."""
+    """What a device did to its own records: deletions, redactions, moved files."""
 
     number: Seq
-    """1, 2, 3 ... within the epoch: so a reader knows what he has not heard of."""
+    """1, 2, 3 ... within the epoch, so that a reader finds missing notices."""
     kind: Slug
     """`purged-age`, `purged-rows`, `purged-bytes`, `redacted`, `corrupt-file-moved`."""
     at: datetime
     first_seq: Seq | None = None
     last_seq: Seq | None = None
     count: SeqOrZero
-    """Records; of the same notice it may still grow on the day that it was begun."""
+    """Number of records. It may grow until the end of the day."""
     detail: ShortText = ""
 
 
@@ -52,7 +52,7 @@ class CheckResult(MessageModel):
 
 
 class HealthMessage(MessageModel):
-    """Facts about the device, every minute, not kept but for its notices."""
+    """Device health, every minute. The centre keeps only the notices."""
 
     MAX_BYTES: ClassVar[int] = 16 * 1024
     at: datetime
@@ -63,25 +63,25 @@ class HealthMessage(MessageModel):
     backlog: SeqOrZero
     quarantined: SeqOrZero = 0
     purged: SeqOrZero = 0
-    """Records deleted by retention and limits since this epoch began."""
+    """Events deleted by retention and limits in this epoch."""
     boot_id: ShortText = ""
     monotonic_s: float | None = Field(default=None, ge=0, le=1e12, allow_inf_nan=False)
-    """With `at` and `clock` this dates all that was recorded in this boot, also before the clock was set."""
+    """With `at` and `clock_quality` this dates what was recorded in this boot before the clock was set."""
     checks: dict[Slug, CheckResult] = Field(default_factory=dict, max_length=64)
     """By the code of the check."""
     notices: tuple[HealthNotice, ...] = Field(default=(), max_length=32)
-    """The newest, and in turn the older ones: each comes again, until the device's database ends."""
+    """The newest, and in turn the older ones. All of them are sent again and again."""
 
 
 class CentreStateMessage(MessageModel):
-    """What the centre says of itself; retained."""
+    """Centre state. Retained."""
 
     state: Literal["ready", "offline"]
     at: datetime | None = None
 
 
 class BacklogRateMessage(MessageModel):
-    """How fast a device may send its backlog; retained. Live passages do not wait for it."""
+    """How fast a device may send its backlog. Retained. New events do not wait for it."""
 
     events_per_s: Annotated[float, Field(ge=1, le=1e6, allow_inf_nan=False)] | None = None
-    """Null: as fast as it can. Never less than one, so that a forged or mistaken wish cannot stop delivery."""
+    """Null: as fast as the device can. At least 1, so that a forged or wrong message cannot stop delivery."""

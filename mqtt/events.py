@@ -1,6 +1,6 @@
-"""Passages on their way to the centre, and the receipts that come back: each message made and read, everything incoming capped.
+"""Access events to the centre, and receipts back: payloads, validation and size limits.
 
-Passages are CloudEvents 1.0 in JSON (cloudevents.io, "JSON Event Format"): one event, or an array of them.
+An event is a CloudEvent 1.0 in JSON (cloudevents.io, "JSON Event Format"). A batch is an array of them.
 """
 
 import json
@@ -39,10 +39,10 @@ MAX_RECEIPT_REJECTED = 500
 MAX_SEALED_BYTES = 4096
 
 
-# The two that come by the thousand are dataclasses: pydantic makes those in two thirds of a model's time.
+# These two are dataclasses, because pydantic makes a dataclass in two thirds of the time of a model.
 @pydantic_dataclass(frozen=True, slots=True, config=MODEL_CONFIG)
 class AccessEventData:
-    """What a passage event says."""
+    """The data of an access event."""
 
     epoch: Epoch
     seq: Seq
@@ -58,14 +58,14 @@ class AccessEventData:
     sealed: Annotated[bytes, Field(max_length=MAX_SEALED_BYTES)]
     code_bytes: Annotated[int, Field(ge=0, le=1_000_000)]
     annuls: UUID | None = None
-    """The id of an earlier passage of this device that did not happen after all: neither of the two counts."""
+    """The id of an earlier event of this device that a guard undid. Neither of the two counts."""
     manual_reason: Slug | None = None
-    """What the guard gave as his reason, where he did it by hand."""
+    """The reason that the guard chose, where they acted by hand."""
 
 
 @pydantic_dataclass(frozen=True, slots=True, config=MODEL_CONFIG)
 class AccessCloudEvent:
-    """One CloudEvent."""
+    """One access event as a CloudEvent."""
 
     specversion: Literal["1.0"]
     id: UUID
@@ -77,7 +77,7 @@ class AccessCloudEvent:
 
 @dataclass(frozen=True, slots=True)
 class InvalidEvent:
-    """An event that is not one: why, and its id and epoch where that much could be read."""
+    """An event that is rejected: the reason, and its id and epoch where they could be read."""
 
     id: str | None
     reason: str
@@ -92,12 +92,12 @@ _epoch_adapter: TypeAdapter[str] = TypeAdapter(Epoch)
 
 
 def make_payload(events: Sequence[str]) -> bytes:
-    """One event as it is, several as a batch."""
+    """One event, or a batch of several, as the payload of a message."""
     return (events[0] if len(events) == 1 else f"[{','.join(events)}]").encode()
 
 
 def parse_events(payload: bytes, source: str) -> tuple[list[AccessCloudEvent], list[InvalidEvent]]:
-    """The events of one message that came on the topic of `source`. Raises MessageError where it holds none at all."""
+    """The events of one message of the device `source`. Raises InvalidMessageError where it contains none."""
     if len(payload) > MAX_PAYLOAD_BYTES:
         raise InvalidMessageError("too-large")
     good: list[AccessCloudEvent] = []
@@ -113,7 +113,7 @@ def parse_events(payload: bytes, source: str) -> tuple[list[AccessCloudEvent], l
 
 
 def _validate_events(payload: bytes, invalid: list[InvalidEvent]) -> list[AccessCloudEvent]:
-    """All at once, as nearly always; one by one where something is wrong, so that the others are not spoiled by it."""
+    """Validates the whole message, and each event of it only where that fails."""
     try:
         if not payload.startswith(b"["):
             return [_event_adapter.validate_json(payload)]
@@ -133,21 +133,21 @@ def _validate_events(payload: bytes, invalid: list[InvalidEvent]) -> list[Access
 
 
 class Rejection(MessageModel):
-    """A passage that the centre refuses, and why: it goes into quarantine."""
+    """An event that the centre rejects, and why. The device keeps it in quarantine."""
 
     id: UUID
     reason: Slug
 
 
 class Receipt(MessageModel):
-    """What the centre has of one epoch of one device. A newer receipt never says less than an older one."""
+    """What the centre has of one epoch of one device. A newer receipt never contains less than an older one."""
 
     MAX_BYTES: ClassVar[int] = MAX_RECEIPT_BYTES
     epoch: Epoch
     up_to_seq: SeqOrZero
     """Every seq from 1 up to this one is committed at the centre, or was rejected by it."""
     ranges: tuple[tuple[Seq, Seq], ...] = Field(default=(), max_length=MAX_RECEIPT_RANGES)
-    """The same for these ranges past the first gap (like TCP's selective acknowledgement, RFC 2018)."""
+    """The same for these ranges after the first gap (like the selective acknowledgement of TCP, RFC 2018)."""
     rejected: tuple[Rejection, ...] = Field(default=(), max_length=MAX_RECEIPT_REJECTED)
 
     @field_validator("ranges")
@@ -161,12 +161,12 @@ class Receipt(MessageModel):
 def receipt_payload(
     epoch: str, up_to_seq: int, ranges: Sequence[Range] = (), rejected: Sequence[InvalidEvent] = ()
 ) -> bytes:
-    """The message for a device; of too many ranges or rejections the first ones: the rest comes later."""
+    """A receipt. It contains the first of too many ranges or rejections. Later receipts contain the others."""
     return _compact_json(
         {
             "epoch": epoch,
             "up_to_seq": up_to_seq,
-            "ranges": [list(span) for span in ranges[:MAX_RECEIPT_RANGES]],
+            "ranges": [list(one) for one in ranges[:MAX_RECEIPT_RANGES]],
             "rejected": [
                 {"id": one.id, "reason": one.reason} for one in rejected[:MAX_RECEIPT_REJECTED] if one.id is not None
             ],
@@ -179,7 +179,7 @@ def _compact_json(content: Any) -> str:
 
 
 def _id_of(item: Any) -> str | None:
-    """The id of an event that is wrong otherwise, so that its device can be told."""
+    """The id of an invalid event, for its rejection."""
     try:
         return str(UUID(item["id"]))
     except (TypeError, KeyError, ValueError, AttributeError):
@@ -187,7 +187,7 @@ def _id_of(item: Any) -> str | None:
 
 
 def _epoch_of(item: Any) -> str | None:
-    """The epoch of an event that is wrong otherwise."""
+    """The epoch of an invalid event, for its rejection."""
     try:
         return _epoch_adapter.validate_python(item["data"]["epoch"])
     except (TypeError, KeyError, ValidationError):

@@ -1,4 +1,4 @@
-"""Where each kind of message lives: `<root>/v1/<site>/<device>/<leaf>`."""
+"""The topics of the wire: `<prefix>/v1/<site>/<device>/<kind>`."""
 
 import re
 from dataclasses import dataclass
@@ -6,13 +6,13 @@ from enum import StrEnum
 
 VERSION = "v1"
 CENTRE = "centre"
-"""Takes the place of the site in topics of the centre itself, so no site may be called so."""
+"""The centre's own topics have this word in place of the site. No site may have this name."""
 
 _LEVEL = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
 class TopicKind(StrEnum):
-    """The last word of a device's topics (wire values)."""
+    """The last level of a device's topics. Wire values."""
 
     STATE = "state"
     EVENT = "event"
@@ -22,18 +22,18 @@ class TopicKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class DeviceTopics:
-    """One device's part of the topic tree. Raises ValueError for words that a topic (or an ACL) must not have."""
+    """The topics of one device. Raises ValueError for a name that a topic or an ACL must not contain."""
 
     prefix: str
     site: str
     device: str
 
     def __post_init__(self) -> None:
-        for word in (self.prefix, self.site, self.device):
-            if not _LEVEL.fullmatch(word):
-                raise ValueError(f"{word!r} cannot be part of a topic: small letters, digits and '-' only, at most 63")
+        for level in (self.prefix, self.site, self.device):
+            if not _LEVEL.fullmatch(level):
+                raise ValueError(f"{level!r} cannot be a topic level: use a-z, 0-9 and '-', at most 63 characters")
         if self.site == CENTRE:
-            raise ValueError(f"no site may be called {CENTRE!r}: the centre's own topics are there")
+            raise ValueError(f"no site may have the name {CENTRE!r}: it is reserved for the centre's topics")
 
     def topic(self, kind: TopicKind) -> str:
         """The full topic."""
@@ -46,31 +46,31 @@ class DeviceTopics:
 
 
 def topic_filter(prefix: str, kind: TopicKind) -> str:
-    """The filter that matches this leaf of all devices."""
+    """The filter for this kind of message of all devices."""
     return f"{prefix}/{VERSION}/+/+/{kind}"
 
 
 def centre_state_topic(prefix: str) -> str:
-    """Where the centre says that it is there; retained, with a last will."""
+    """The centre's state: retained, with a last will."""
     return f"{prefix}/{VERSION}/{CENTRE}/state"
 
 
 def backlog_rate_topic(prefix: str) -> str:
-    """Where the centre says how fast devices may send their backlog; retained."""
+    """How fast devices may send their backlog: retained."""
     return f"{prefix}/{VERSION}/{CENTRE}/backlog-rate"
 
 
 def centre_topics(prefix: str) -> list[str]:
-    """All that a device listens to of the centre, beside its receipts."""
+    """The centre's topics that a device subscribes to, besides its receipts."""
     return [centre_state_topic(prefix), backlog_rate_topic(prefix)]
 
 
 def parse_topic(topic: str) -> tuple[DeviceTopics, TopicKind] | None:
-    """Whose topic this is, and which; None where it is not one of these."""
-    words = topic.split("/")
-    if len(words) != 5 or words[1] != VERSION:
+    """The device and the kind of message. None for other topics."""
+    levels = topic.split("/")
+    if len(levels) != 5 or levels[1] != VERSION:
         return None
     try:
-        return DeviceTopics(words[0], words[2], words[3]), TopicKind(words[4])
+        return DeviceTopics(levels[0], levels[2], levels[3]), TopicKind(levels[4])
     except ValueError:
         return None

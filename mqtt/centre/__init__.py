@@ -1,1 +1,1 @@
-"""The reference centre: collects, keeps, answers with receipts, and proves that nothing is missing."""
+"""The reference centre: collects and stores events, sends receipts, and reports what is missing."""

@@ -1,4 +1,4 @@
-"""What a ledger knows of its devices: who was seen when, what is missing, who is silent. Read beside a running centre."""
+"""The status of all devices from the ledger: last seen, missing events, offline devices. Works beside a running centre."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from mqtt.centre.ingest.database import Query, open_query
 from mqtt.sequence_ranges import Range, RangeSet
 
 OFFLINE_AFTER = timedelta(minutes=5)
-"""Health comes every minute; five of them missing is no hiccup."""
+"""A health message comes every minute."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +22,12 @@ class StreamStatus:
     missing: tuple[Range, ...]
     duplicates: int
     conflicts: int
-    """Passages that came under a number that another passage had: a database was copied, or a name is used twice."""
+    """Events with a seq that another event has. A database was copied, or two devices have one name."""
 
 
 @dataclass(frozen=True, slots=True)
 class NoticeSummary:
-    """What a device told of its own records: how many it deleted, thinned or set aside, by kind."""
+    """How many records a device deleted, redacted or moved, of one kind."""
 
     kind: str
     event_count: int
@@ -36,7 +36,7 @@ class NoticeSummary:
 
 @dataclass(frozen=True, slots=True)
 class DeviceStatus:
-    """One device as the centre sees it."""
+    """One device."""
 
     site: str
     device: str
@@ -45,16 +45,16 @@ class DeviceStatus:
     software_version: str
     last_seen_at: datetime
     offline: bool
-    """Not seen for SILENT_AFTER, or offline."""
+    """Not seen for OFFLINE_AFTER, or its last state is offline."""
     rejected: int
     streams: tuple[StreamStatus, ...]
     notices: tuple[NoticeSummary, ...] = ()
 
 
 def read_fleet_status(database: str, now: datetime) -> list[DeviceStatus]:
-    """All of them, by site and name. Raises LedgerTrouble."""
-    with open_query(database) as ask:
-        return [_device_status(ask, row, now) for row in ask("SELECT * FROM device ORDER BY site, device")]
+    """All devices, by site and name. Raises LedgerError."""
+    with open_query(database) as query:
+        return [_device_status(query, row, now) for row in query("SELECT * FROM device ORDER BY site, device")]
 
 
 def _device_status(query: Query, row: dict[str, Any], now: datetime) -> DeviceStatus:
@@ -88,8 +88,8 @@ def _to_datetime(at: datetime | str) -> datetime:
 
 
 def _stream_status(query: Query, row: dict[str, Any]) -> StreamStatus:
-    spans = query("SELECT first_seq, last_seq FROM seq_range WHERE stream = ?", [row["number"]])
-    ranges = RangeSet((span["first_seq"], span["last_seq"]) for span in spans)
+    rows = query("SELECT first_seq, last_seq FROM seq_range WHERE stream = ?", [row["number"]])
+    ranges = RangeSet((each["first_seq"], each["last_seq"]) for each in rows)
     return StreamStatus(
         epoch=row["epoch"],
         up_to_seq=ranges.up_to,

@@ -1,4 +1,4 @@
-"""Unsealing subjects for the tracing authority: by place and time, never by person, and never without a trace of its own."""
+"""Unseals subjects for the tracing authority: by place and time, never by person. Each request is audited."""
 
 import json
 from collections.abc import Iterator
@@ -13,12 +13,12 @@ from mqtt.centre.ingest.database import open_query
 from mqtt.sealing import UnsealError, unseal_subject
 
 MIN_REASON_LENGTH = 10
-"""A reason of fewer letters is none."""
+"""In characters."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnsealRequest:
-    """Who asks about which place and time, and why."""
+    """Which place and time, who asks, and why. Raises ValueError where a part is missing."""
 
     site: str
     since_at: datetime
@@ -29,16 +29,16 @@ class UnsealRequest:
 
     def __post_init__(self) -> None:
         if len(self.reason.strip()) < MIN_REASON_LENGTH:
-            raise ValueError("a reason is needed, in words that somebody else can check later")
+            raise ValueError("a reason is needed that an auditor can check later")
         if not self.requested_by.strip():
-            raise ValueError("the name of who asks is needed")
+            raise ValueError("the name of the officer who asks is needed")
         if self.since_at >= self.until_at:
-            raise ValueError("the time asked about ends before it begins")
+            raise ValueError("the period ends before it begins")
 
 
 @dataclass(frozen=True, slots=True)
 class UnsealedEvent:
-    """One passage with its subject, or with the reason why it does not open."""
+    """One event with its subject, or with the reason why it cannot be unsealed."""
 
     id: UUID
     device: str
@@ -51,13 +51,12 @@ class UnsealedEvent:
 def unseal_events(
     database: str, key: X25519PrivateKey, unseal_request: UnsealRequest, now: datetime
 ) -> Iterator[UnsealedEvent]:
-    """The subjects of that place and time, oldest first; of annulled passages nobody's. The audit row is on disk before the
-    first is opened.
+    """The effective events of that place and time, oldest first. The audit row is committed before the first is unsealed.
 
-    Raises LedgerTrouble.
+    Raises LedgerError.
     """
-    with open_query(database) as ask:
-        found = ask(
+    with open_query(database) as query:
+        found = query(
             "SELECT id, device.device AS gate, coalesce(corrected_at, occurred_at) AS passed_at, direction, sealed "
             "FROM effective_event JOIN device ON device.number = effective_event.device "
             "WHERE device.site = ? AND (CAST(? AS text) IS NULL OR device.device = ?) "
@@ -70,27 +69,25 @@ def unseal_events(
                 _iso_text(unseal_request.until_at),
             ],
         )
-        what = {
+        audited = {
             "site": unseal_request.site,
             "device": unseal_request.device,
             "since": _iso_text(unseal_request.since_at),
             "until": _iso_text(unseal_request.until_at),
         }
-        ask(
+        query(
             "INSERT INTO unsealing (at, requested_by, reason, query, events) VALUES (?, ?, ?, ?, ?)",
-            [_iso_text(now), unseal_request.requested_by, unseal_request.reason, json.dumps(what), len(found)],
+            [_iso_text(now), unseal_request.requested_by, unseal_request.reason, json.dumps(audited), len(found)],
         )
     return (_unseal_row(key, row) for row in found)
 
 
 def _unseal_row(key: X25519PrivateKey, row: dict[str, Any]) -> UnsealedEvent:
-    passage_id = row["id"] if isinstance(row["id"], UUID) else UUID(bytes=row["id"])
+    event_id = row["id"] if isinstance(row["id"], UUID) else UUID(bytes=row["id"])
     at = row["passed_at"]
-    opened = UnsealedEvent(
-        passage_id, row["gate"], at if isinstance(at, str) else _iso_text(at), row["direction"], None
-    )
+    opened = UnsealedEvent(event_id, row["gate"], at if isinstance(at, str) else _iso_text(at), row["direction"], None)
     try:
-        return replace(opened, subject=unseal_subject(key, bytes(row["sealed"]), passage_id))
+        return replace(opened, subject=unseal_subject(key, bytes(row["sealed"]), event_id))
     except UnsealError as error:
         return replace(opened, error=str(error))
 

@@ -24,7 +24,7 @@ from kiosk.system.clock import SystemClock
 from mqtt import events as envelope
 from mqtt.centre.ingest.batch import IngestedMessage
 from mqtt.centre.ingest.collector import Collector
-from mqtt.centre.ingest.postgres import PostgresLedger
+from mqtt.centre.ingest.postgres_ledger import PostgresLedger
 from mqtt.centre.ingest.postgres_rows import COPY_COLUMNS, event_date
 from mqtt.connection import BrokerEndpoint, Connected, ConnectionEvent, IncomingMessage, OutgoingMessage, Subscribed
 from mqtt.paho.connection import PahoConnection

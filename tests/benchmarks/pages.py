@@ -164,7 +164,7 @@ def scanning_ms(rounds: int, answers_each: int) -> tuple[list[float], list[float
 def _numbers(demonstration: Demo) -> dict[int, float]:
     """How long each remembered answer took, by its number."""
     found = demonstration.read_status()
-    return {shown["number"]: float(shown["took_ms"]) for shown in found["shown"]} if found else {}
+    return {shown["number"]: float(shown["latency_ms"]) for shown in found["recent_decisions"]} if found else {}
 
 
 def _p95(values: list[float]) -> float:

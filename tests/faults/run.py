@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from signal import SIGKILL, SIGTERM
 
-from mqtt.centre.ingest.ledger import read_counts
+from mqtt.centre.ingest.sqlite_ledger import read_counts
 from tests.faults.driven_daemon import CUTTING, REFUSED_BYTES
 from tests.faults.environment import Laboratory
 from tests.faults.network_proxy import Mood
@@ -167,8 +167,8 @@ def main() -> int:
     for seed in range(wanted.first, wanted.first + wanted.seeds):
         try:
             verdict = run(seed, wanted.passages, wanted.per_s, wanted.faults)
-        except (AssertionError, sqlite3.Error) as trouble:
-            print(json.dumps({"seed": seed, "trouble": str(trouble)}), flush=True)
+        except (AssertionError, sqlite3.Error) as error:
+            print(json.dumps({"seed": seed, "trouble": str(error)}), flush=True)
             good = False
             continue
         print(json.dumps(asdict(verdict)), flush=True)

@@ -1,4 +1,4 @@
-"""What messages from devices come to: whose streams they are of, which of their numbers are new, what their clocks said. Pure."""
+"""Groups received events by stream, counts duplicates and conflicts, and finds clock offsets. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from mqtt.topics import DeviceTopics
 
 @dataclass(frozen=True, slots=True)
 class IngestedMessage:
-    """What one message of one device came to."""
+    """The events of one message of one device."""
 
     device: DeviceTopics
     events: Sequence[AccessCloudEvent]
@@ -23,59 +23,59 @@ class IngestedMessage:
 
 @dataclass(frozen=True, slots=True)
 class StreamKey:
-    """One life of one device's database."""
+    """One epoch of one device."""
 
     device: DeviceTopics
     epoch: str
 
 
 ReceivedEvent = tuple[AccessCloudEvent, datetime]
-"""An event with the time of its arrival."""
+"""An event with the time when it was received."""
 
 _epoch = attrgetter("data.epoch")
 
 
 def group_by_stream(messages: Sequence[IngestedMessage]) -> dict[StreamKey, list[ReceivedEvent]]:
-    """Every event by the stream that it belongs to, in the order of arrival."""
+    """All events by stream, in the order in which they were received."""
     streams: dict[StreamKey, list[ReceivedEvent]] = {}
-    for arrival in messages:
-        at = arrival.received_at
-        for epoch, events in groupby(arrival.events, _epoch):
-            streams.setdefault(StreamKey(arrival.device, epoch), []).extend((event, at) for event in events)
+    for message in messages:
+        at = message.received_at
+        for epoch, events in groupby(message.events, _epoch):
+            streams.setdefault(StreamKey(message.device, epoch), []).extend((event, at) for event in events)
     return streams
 
 
 def clock_offsets(received: Iterable[ReceivedEvent]) -> dict[str, float]:
-    """Wall clock minus monotonic clock in seconds, by boot, as the newest event with a set clock has it.
+    """Wall clock minus monotonic clock in seconds by boot id, from the newest event with a synchronised clock.
 
-    What was recorded in that boot before the clock was set is thereby dated.
+    The offset dates the events that were recorded in that boot before the clock was set.
     """
     newest = {event.data.boot_id: event for event, _ in received if event.data.clock_quality == "synchronised"}
-    return {boot: event.time.timestamp() - event.data.monotonic_s for boot, event in newest.items()}
+    return {boot_id: event.time.timestamp() - event.data.monotonic_s for boot_id, event in newest.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class StreamUpdate:
-    """A stream after an arrival."""
+    """A stream after a batch."""
 
     ranges: RangeSet
-    """The numbers that are there."""
+    """All seqs that the centre has."""
     received: int
-    """How many passages came."""
+    """Number of events in the batch."""
     new_seqs: int
-    """How many numbers are new."""
+    """Number of seqs that are new."""
 
     def duplicates(self, new_ids: int) -> int:
-        """How many passages were there already, where `new` ids were not."""
+        """Number of events that the centre had already, where `new_ids` ids were new."""
         return self.received - new_ids
 
     def conflicts(self, new_ids: int) -> int:
-        """How many of the `new` have a number that another passage had."""
+        """Number of new ids that have the seq of another event."""
         return max(0, new_ids - self.new_seqs)
 
 
 def update_stream(known_ranges: Iterable[Range], received: Sequence[ReceivedEvent]) -> StreamUpdate:
-    """`known` are the stream's ranges before."""
+    """`known_ranges` are the ranges of the stream before the batch."""
     ranges = RangeSet(known_ranges)
     before = ranges.count()
     for event, _ in received:

@@ -1,20 +1,19 @@
-"""The centre's end of delivery: keeps what comes, then acknowledges it, then sends the receipt."""
+"""The collector: receives messages of all devices, commits them, acknowledges them, and sends receipts."""
 
 import logging
 import random
-from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
 
-from mqtt import device_messages, topics
-from mqtt import events as envelope
+from mqtt import events, topics
 from mqtt.centre.ingest.batch import IngestedMessage, StreamKey
 from mqtt.centre.ingest.ledger import Ledger
+from mqtt.centre.ingest.receipts import receipt_messages
 from mqtt.connection import (
     BrokerConnectionError,
     BrokerRefusedError,
@@ -25,10 +24,10 @@ from mqtt.connection import (
     Subscribed,
     reconnect_delay_s,
 )
-from mqtt.events import InvalidEvent
+from mqtt.device_messages import BacklogRateMessage, CentreStateMessage, HealthMessage, StateMessage
 from mqtt.message_model import InvalidMessageError
-from mqtt.sequence_ranges import Range, RangeSet
-from mqtt.topics import DeviceTopics, TopicKind
+from mqtt.sequence_ranges import RangeSet
+from mqtt.topics import TopicKind
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +35,7 @@ READ_TIMEOUT_S = 0.2
 BACKOFF_FIRST_S = 1.0
 BACKOFF_LAST_S = 5.0
 BATCH_BYTES = 600_000
-"""Of messages in a transaction: about a thousand passages."""
+"""Payload bytes of one transaction: about a thousand events."""
 
 
 @dataclass(slots=True)
@@ -46,19 +45,19 @@ class _Batch:
     incoming: list[IncomingMessage] = field(default_factory=list)
     messages: list[IngestedMessage] = field(default_factory=list)
     writes: list[Callable[[], None]] = field(default_factory=list)
-    """What else is to be written."""
+    """Other calls of the ledger."""
 
     def commit(self, ledger: Ledger) -> Mapping[StreamKey, RangeSet]:
-        """Commit. Raises LedgerTrouble."""
-        for note in self.writes:
-            note()
+        """Raises LedgerError."""
+        for write in self.writes:
+            write()
         return ledger.record(self.messages) if self.messages else {}
 
 
 class Collector:
-    """One thread calls `step`, in which the ledger is used on a thread of its own.
+    """One thread calls `step`. The ledger is used on a thread of its own within `step`.
 
-    LedgerTrouble passes through: what was not committed was not acknowledged either.
+    LedgerError passes through. What was not committed was not acknowledged either.
     """
 
     def __init__(
@@ -72,7 +71,7 @@ class Collector:
         now_at: Callable[[], datetime] = lambda: datetime.now(UTC),
         jitter: random.Random | None = None,
     ) -> None:
-        """`connect` makes a new, unopened link with this last will and a persistent session: the broker keeps what comes.
+        """`connect` makes a new connection with this last will and a persistent session, so that the broker keeps messages.
 
         `share_group`: the centres of one group share one PostgreSQL; each event goes to one of them.
         `backlog_events_per_s`: how fast each device may send its backlog; None: as fast as it can.
@@ -80,10 +79,10 @@ class Collector:
         self._topic_prefix = topic_prefix
         self._share_prefix = f"$share/{share_group}/" if share_group else ""
         self._ledger = ledger
-        self._backlog_rate = device_messages.BacklogRateMessage(events_per_s=backlog_events_per_s)
+        self._backlog_rate = BacklogRateMessage(events_per_s=backlog_events_per_s)
         self._connect = connect
         self._now_at = now_at
-        self._jitter = jitter or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
+        self._jitter = jitter or random.Random()  # noqa: S311 - spreads reconnects, not for security
         self._connection: Connection | None = None
         self._inbox: deque[IncomingMessage] = deque()
         self._next_batch: _Batch | None = None
@@ -98,9 +97,9 @@ class Collector:
         return self._ready
 
     def step(self) -> float:
-        """Wait a moment for messages and deal with them; returns after how many seconds to come again.
+        """Receive and process messages; returns after how many seconds to call it again.
 
-        Raises LinkRefused where the broker refuses a centre that it never let in: waiting does not mend a wrong password.
+        Raises BrokerRefusedError where the broker has never accepted this centre: a wrong password needs a person.
         """
         try:
             if self._connection is None:
@@ -110,7 +109,7 @@ class Collector:
         except BrokerRefusedError:
             if not self._ever_connected:
                 raise
-            return self._on_connection_lost("the broker refuses this centre, which it let in before")
+            return self._on_connection_lost("the broker refuses this centre, which it accepted before")
         except BrokerConnectionError as error:
             return self._on_connection_lost(str(error))
         return 0.0
@@ -119,15 +118,15 @@ class Collector:
         if self._connection is not None:
             self._connection.close(clean=False)
         if self._ready or self._attempt == 0:
-            log.warning("no broker: %s", reason)
+            log.warning("no connection to the broker: %s", reason)
         self._connection, self._ready = None, False
-        self._inbox.clear()  # not acknowledged: the broker sends it again
+        self._inbox.clear()  # not acknowledged, so the broker sends these messages again
         self._next_batch = None
         self._attempt += 1
         return reconnect_delay_s(self._attempt, BACKOFF_FIRST_S, BACKOFF_LAST_S, self._jitter)
 
     def _process(self, connection: Connection) -> None:
-        """While one batch is being committed, the next is read: the database works on another core than this thread."""
+        """Parse the next batch while one is being committed: the database works on another core than this thread."""
         if not self._inbox:
             self._receive(connection, READ_TIMEOUT_S)
         batch = self._next_batch or self._take_batch()
@@ -139,31 +138,29 @@ class Collector:
             if not self._inbox:
                 self._receive(connection, 0.0)
             self._next_batch = self._take_batch()
-        finally:  # whatever became of the connection: nothing is under way any more when this returns
-            standing = committing.result()
-        self._acknowledge_batch(connection, batch, standing)
+        finally:  # also where the connection is lost: no commit may run on when this returns
+            ranges_by_stream = committing.result()
+        self._acknowledge_batch(connection, batch, ranges_by_stream)
 
     def _receive(self, connection: Connection, timeout_s: float) -> None:
         for event in connection.process(timeout_s):
             if isinstance(event, Connected):
-                passages = self._share_prefix + topics.topic_filter(self._topic_prefix, TopicKind.EVENT)
-                # not shared: a shared subscription gets nothing of what is retained (MQTT 5 section 4.8.2)
-                connection.subscribe(
-                    [
-                        passages,
-                        *(
-                            topics.topic_filter(self._topic_prefix, leaf)
-                            for leaf in (TopicKind.STATE, TopicKind.HEALTH)
-                        ),
-                    ]
-                )
+                connection.subscribe(self._filters())
             elif isinstance(event, Subscribed):
                 self._on_subscribed(connection, event)
             elif isinstance(event, IncomingMessage):
                 self._inbox.append(event)
 
-    def _take_batch(self) -> "_Batch | None":
-        """What the next transaction is for, or None where nothing came."""
+    def _filters(self) -> list[str]:
+        """Only events are shared. A shared subscription does not get retained messages (MQTT 5 section 4.8.2)."""
+        event, state, health = (
+            topics.topic_filter(self._topic_prefix, kind)
+            for kind in (TopicKind.EVENT, TopicKind.STATE, TopicKind.HEALTH)
+        )
+        return [self._share_prefix + event, state, health]
+
+    def _take_batch(self) -> _Batch | None:
+        """The messages of the next transaction. None where there are none."""
         if not self._inbox:
             return None
         batch = _Batch()
@@ -176,12 +173,12 @@ class Collector:
         return batch
 
     def _acknowledge_batch(
-        self, connection: Connection, batch: "_Batch", ranges_by_stream: Mapping[StreamKey, RangeSet]
+        self, connection: Connection, batch: _Batch, ranges_by_stream: Mapping[StreamKey, RangeSet]
     ) -> None:
-        """The order is the promise: COMMIT, then PUBACK to the broker, then the receipt to the device."""
-        for one in batch.incoming:
-            if one.qos:
-                connection.acknowledge(one)
+        """The guaranteed order: COMMIT, then PUBACK to the broker, then the receipt to the device."""
+        for incoming in batch.incoming:
+            if incoming.qos:
+                connection.acknowledge(incoming)
         for message in receipt_messages(batch.messages, ranges_by_stream):
             connection.publish(message)
 
@@ -192,96 +189,45 @@ class Collector:
         log.info("connected and subscribed")
         self._ready = self._ever_connected = True
         self._attempt = 0
-        connection.publish(
-            OutgoingMessage(topics.backlog_rate_topic(self._topic_prefix), self._backlog_rate.to_payload(), retain=True)
-        )
-        connection.publish(self._state_message("ready"))  # devices that wait for overdue receipts send again at once
+        topic = topics.backlog_rate_topic(self._topic_prefix)
+        connection.publish(OutgoingMessage(topic, self._backlog_rate.to_payload(), retain=True))
+        connection.publish(self._state_message("ready"))  # a device then sends at once what has no receipt
 
-    def _parse_into_batch(self, incoming: IncomingMessage, batch: "_Batch") -> None:
-        """Sort a message into the batch: passages, or something to note."""
+    def _parse_into_batch(self, incoming: IncomingMessage, batch: _Batch) -> None:
         now = self._now_at()
-        whose = topics.parse_topic(incoming.topic)
-        if whose is None:
+        parsed = topics.parse_topic(incoming.topic)
+        if parsed is None:
             batch.writes.append(partial(self._ledger.count_invalid_message, "unknown-topic"))
             return
-        branch, leaf = whose
+        device, kind = parsed
         try:
-            if leaf is TopicKind.EVENT:
-                good, bad = envelope.parse_events(incoming.payload, branch.source)
-                for refused in bad:
-                    log.warning("%s: an event was refused: %s", branch.source, refused.reason)
-                batch.messages.append(IngestedMessage(branch, good, bad, now))
-            elif leaf is TopicKind.STATE:
-                batch.writes.append(
-                    partial(
-                        self._ledger.save_state,
-                        branch,
-                        device_messages.StateMessage.from_payload(incoming.payload),
-                        now,
-                    )
-                )
-            elif leaf is TopicKind.HEALTH:
-                batch.writes.append(
-                    partial(
-                        self._ledger.save_health,
-                        branch,
-                        device_messages.HealthMessage.from_payload(incoming.payload),
-                        now,
-                    )
-                )
+            if kind is TopicKind.EVENT:
+                valid, invalid = events.parse_events(incoming.payload, device.source)
+                for each in invalid:
+                    log.warning("%s: an event was rejected: %s", device.source, each.reason)
+                batch.messages.append(IngestedMessage(device, valid, invalid, now))
+            elif kind is TopicKind.STATE:
+                state = StateMessage.from_payload(incoming.payload)
+                batch.writes.append(partial(self._ledger.save_state, device, state, now))
+            elif kind is TopicKind.HEALTH:
+                health = HealthMessage.from_payload(incoming.payload)
+                batch.writes.append(partial(self._ledger.save_health, device, health, now))
         except InvalidMessageError as error:
-            log.warning("%s: a message to %s was thrown away: %s", branch.source, leaf, error)
+            log.warning("%s: an invalid message to %s was dropped: %s", device.source, kind, error)
             batch.writes.append(partial(self._ledger.count_invalid_message, str(error)))
 
     def _state_message(self, state: Literal["ready", "offline"]) -> OutgoingMessage:
-        report = device_messages.CentreStateMessage(state=state, at=self._now_at() if state == "ready" else None)
-        return OutgoingMessage(topics.centre_state_topic(self._topic_prefix), report.to_payload(), retain=True)
+        message = CentreStateMessage(state=state, at=self._now_at() if state == "ready" else None)
+        return OutgoingMessage(topics.centre_state_topic(self._topic_prefix), message.to_payload(), retain=True)
 
     def close(self) -> None:
-        """Say goodbye and end the connection; the broker keeps the session."""
+        """Publish `offline` and disconnect. The broker keeps the session."""
         if self._connection is not None:
             try:
                 if self._ready:
                     self._connection.publish(self._state_message("offline"))
             except BrokerConnectionError as error:
-                log.info("could not say goodbye: %s", error)
+                log.info("could not publish offline: %s", error)
             self._connection.close()
         self._connection, self._ready = None, False
         self._executor.shutdown()
-
-
-def receipt_messages(
-    ingested: Sequence[IngestedMessage], ranges_by_stream: Mapping[StreamKey, RangeSet]
-) -> list[OutgoingMessage]:
-    """One receipt per stream that was touched, and for epochs that only had refusals."""
-    refused: dict[StreamKey, list[InvalidEvent]] = {}
-    for arrival in ingested:
-        for one in arrival.invalid:
-            if one.id is not None and one.epoch is not None:
-                refused.setdefault(StreamKey(arrival.device, one.epoch), []).append(one)
-    messages = []
-    for key in {**ranges_by_stream, **refused}:
-        ranges = ranges_by_stream.get(key, RangeSet())
-        beyond = ranges.after_first_gap()
-        if len(beyond) > envelope.MAX_RECEIPT_RANGES:
-            beyond = order_ranges_by_relevance(beyond, _received_seqs(key, ingested))
-        payload = envelope.receipt_payload(key.epoch, ranges.up_to, beyond, refused.get(key, ()))
-        messages.append(OutgoingMessage(_receipt_topic(key.device), payload))
-    return messages
-
-
-def _received_seqs(key: StreamKey, arrivals: Sequence[IngestedMessage]) -> set[int]:
-    own = (arrival.events for arrival in arrivals if arrival.device == key.device)
-    return {event.data.seq for events in own for event in events if event.data.epoch == key.epoch}
-
-
-def order_ranges_by_relevance(ranges: Sequence[Range], seqs: Iterable[int]) -> list[Range]:
-    """Those that hold these numbers first: they are too many for one receipt."""
-    asked = sorted(seqs)
-    held = [span for span in ranges if (at := bisect_left(asked, span[0])) < len(asked) and asked[at] <= span[1]]
-    first = set(held)
-    return held + [span for span in ranges if span not in first]
-
-
-def _receipt_topic(branch: DeviceTopics) -> str:
-    return branch.topic(TopicKind.RECEIPT)

@@ -1,4 +1,4 @@
-"""Which ledger a centre's `--database` means, and one way to ask either of them."""
+"""Opens the ledger that `--database` names, and runs queries on either kind."""
 
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
@@ -6,20 +6,21 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from mqtt.centre.ingest.ledger import BUSY_TIMEOUT_S, Ledger, LedgerError, SqliteLedger
+from mqtt.centre.ingest.ledger import Ledger, LedgerError
+from mqtt.centre.ingest.sqlite_ledger import BUSY_TIMEOUT_S, SqliteLedger
 
 Query = Callable[..., list[dict[str, Any]]]
-"""A query with `?` for its values; rows by column. Statements that write are committed at the end."""
+"""Runs a statement with `?` for its values. Returns rows by column name. Writes are committed at the end."""
 
 POSTGRES_SCHEMES = ("postgresql://", "postgres://")
 
 
 def open_ledger(database: str) -> Ledger:
-    """A file's path, or postgresql://user@host/name. Raises LedgerTrouble."""
+    """`database` is a file, or postgresql://user@host/name. Raises LedgerError."""
     if not database.startswith(POSTGRES_SCHEMES):
         return SqliteLedger(Path(database))
     try:
-        from mqtt.centre.ingest.postgres import PostgresLedger  # noqa: PLC0415 - an extra: most centres are one file
+        from mqtt.centre.ingest.postgres_ledger import PostgresLedger  # noqa: PLC0415 - an extra: most centres are one file
     except ImportError as error:
         raise LedgerError("psycopg is missing: pip install 'entrance-kiosk[postgres]'") from error
     return PostgresLedger(database)
@@ -27,10 +28,10 @@ def open_ledger(database: str) -> Ledger:
 
 @contextmanager
 def open_query(database: str) -> Iterator[Query]:
-    """Ask beside a running centre, all in one transaction. Raises LedgerTrouble."""
+    """Queries beside a running centre, all in one transaction. Raises LedgerError."""
     if database.startswith(POSTGRES_SCHEMES):
-        with _open_postgres_query(database) as ask:
-            yield ask
+        with _open_postgres_query(database) as query:
+            yield query
         return
     try:
         with closing(sqlite3.connect(f"file:{database}?mode=rw", uri=True, timeout=BUSY_TIMEOUT_S)) as connection:
@@ -38,10 +39,10 @@ def open_query(database: str) -> Iterator[Query]:
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("BEGIN")
 
-            def ask(query: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
-                return [dict(row) for row in connection.execute(query, list(values)).fetchall()]
+            def query(statement: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
+                return [dict(row) for row in connection.execute(statement, list(values)).fetchall()]
 
-            yield ask
+            yield query
             connection.commit()
     except sqlite3.Error as error:
         raise LedgerError(f"{database}: cannot be read as the centre's database: {error}") from error
@@ -55,10 +56,10 @@ def _open_postgres_query(address: str) -> Iterator[Query]:
     try:
         with psycopg.connect(address, row_factory=dict_row, application_name="entrance centre query") as connection:
 
-            def ask(query: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
-                cursor = connection.execute(query.replace("?", "%s"), list(values))
+            def query(statement: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
+                cursor = connection.execute(statement.replace("?", "%s"), list(values))
                 return cursor.fetchall() if cursor.description else []
 
-            yield ask
+            yield query
     except psycopg.Error as error:
         raise LedgerError(f"the centre's PostgreSQL cannot be read: {str(error).strip()}") from error

@@ -1,7 +1,7 @@
-"""Passages as rows of PostgreSQL's binary COPY (its documentation, COPY, "Binary Format").
+"""Events as rows of PostgreSQL's binary COPY (its documentation, COPY, "Binary Format").
 
-A library writes a row column by column, and finds out each time what sort of value it has before it. Here most of a row is
-one struct, and the words that many passages share are bytes that are made once.
+A library writes a row column by column and looks at the type of each value. Here most of a row is one struct, and codes that
+many events share are packed once.
 """
 
 import struct
@@ -18,7 +18,7 @@ MICROSECONDS_PER_SECOND = 1_000_000
 SECONDS_PER_DAY = 86_400
 UNIX_EPOCH = date(1970, 1, 1)
 LAST_DAY = (date.max - UNIX_EPOCH).days
-DAYS_TO_2000 = (date(2000, 1, 1) - UNIX_EPOCH).days  # where PostgreSQL's own time begins
+DAYS_TO_2000 = (date(2000, 1, 1) - UNIX_EPOCH).days  # PostgreSQL counts time from 2000
 YEAR_2000 = datetime(2000, 1, 1, tzinfo=UTC)
 
 COPY_COLUMNS = (
@@ -29,12 +29,12 @@ COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 COPY_TRAILER = b"\xff\xff"
 NULL = b"\xff\xff\xff\xff"
 COLUMN_COUNT = 20
-# the count of columns, then each column's length in bytes and the column, up to received_at
+# The number of columns, then each column up to received_at with its length in bytes.
 ROW = struct.Struct("!h ii i16s ii ii iq iq id ii iq".replace(" ", ""))
 
 
 def pack_rows(device: int, stream: int, received_events: Sequence[ReceivedEvent]) -> Iterator[bytes]:
-    """The rows of one stream's passages."""
+    """The rows of the events of one stream."""
     pack = ROW.pack
     before = received_events[0][1]
     received = _microseconds(before)
@@ -63,7 +63,7 @@ def pack_rows(device: int, stream: int, received_events: Sequence[ReceivedEvent]
 
 
 def event_date(event_id: UUID) -> date:
-    """The day (UTC) that a UUIDv7 names in its first 48 bits (RFC 9562 section 5.7); other ids name some day as well."""
+    """The day (UTC) in the first 48 bits of a UUIDv7 (RFC 9562 section 5.7). Other ids give an arbitrary day."""
     return day_number_to_date(day_number(event_id))
 
 
@@ -73,7 +73,7 @@ def day_number_to_date(number: int) -> date:
 
 
 def day_number(event_id: UUID) -> int:
-    """The same in days since 1970."""
+    """The day of an event id in days since 1970."""
     return min((event_id.int >> 80) // MILLISECONDS_PER_DAY, LAST_DAY)
 
 
@@ -84,8 +84,8 @@ def _microseconds(at: datetime) -> int:
 
 
 @lru_cache(maxsize=1024)
-def _pack_codes(*words: str | None) -> bytes:
-    return b"".join(map(_pack_text, words))
+def _pack_codes(*codes: str | None) -> bytes:
+    return b"".join(map(_pack_text, codes))
 
 
 def _pack_text(value: str | None) -> bytes:

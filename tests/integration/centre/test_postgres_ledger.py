@@ -30,9 +30,10 @@ from mqtt import events as envelope
 from mqtt.centre.ingest import postgres_schema
 from mqtt.centre.ingest.batch import IngestedMessage, StreamKey
 from mqtt.centre.ingest.collector import Collector
-from mqtt.centre.ingest.ledger import Ledger, LedgerError, SqliteLedger
-from mqtt.centre.ingest.postgres import PostgresLedger
+from mqtt.centre.ingest.ledger import Ledger, LedgerError
+from mqtt.centre.ingest.postgres_ledger import PostgresLedger
 from mqtt.centre.ingest.postgres_rows import COPY_COLUMNS, COPY_HEADER, COPY_TRAILER, event_date, pack_rows
+from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
 from mqtt.connection import Connection, OutgoingMessage
 from mqtt.events import InvalidEvent
 from mqtt.paho.connection import PahoConnection

@@ -22,8 +22,8 @@ from kiosk.delivery import DeliveryOptions, OutboxRelay
 from kiosk.storage import SqliteEventStore
 from mqtt import events
 from mqtt.centre.ingest.batch import IngestedMessage
-from mqtt.centre.ingest.collector import receipt_messages
-from mqtt.centre.ingest.ledger import SqliteLedger
+from mqtt.centre.ingest.receipts import receipt_messages
+from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
 from mqtt.connection import OutgoingMessage
 from mqtt.topics import TopicKind
 from tests.fakes.data.access_events import GATE, START_AT, a_passage

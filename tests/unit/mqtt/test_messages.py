@@ -192,7 +192,13 @@ def test_the_small_messages_fit_their_schemas_and_come_back() -> None:
     wire_schema.check(GATE.topic(TopicKind.STATE), will.to_payload())
     assert device_messages.StateMessage.from_payload(will.to_payload()) == will
     health = device_messages.HealthMessage(
-        at=at, state="ready", clock_quality="unset", epoch=EPOCH, newest_seq=3, backlog=0, checks={"disk": device_messages.CheckResult(status="pass", value=900.0, unit="MB")}
+        at=at,
+        state="ready",
+        clock_quality="unset",
+        epoch=EPOCH,
+        newest_seq=3,
+        backlog=0,
+        checks={"disk": device_messages.CheckResult(status="pass", value=900.0, unit="MB")},
     )
     wire_schema.check(GATE.topic(TopicKind.HEALTH), health.to_payload())
     assert device_messages.HealthMessage.from_payload(health.to_payload()) == health

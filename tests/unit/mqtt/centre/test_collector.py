@@ -16,10 +16,11 @@ import pytest
 
 from kiosk.core.model import StoredEvent
 from mqtt import device_messages, events, topics
-from mqtt.centre.ingest import collector as collecting
+from mqtt.centre.ingest import receipts
 from mqtt.centre.ingest.batch import IngestedMessage
 from mqtt.centre.ingest.collector import Collector
-from mqtt.centre.ingest.ledger import LedgerError, SqliteLedger, read_counts
+from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.ingest.sqlite_ledger import SqliteLedger, read_counts
 from mqtt.connection import Connection, ConnectionEvent, IncomingMessage, OutgoingMessage
 from mqtt.sequence_ranges import RangeSet
 from mqtt.topics import DeviceTopics, TopicKind
@@ -220,7 +221,7 @@ def test_the_centre_says_that_it_is_there_and_that_it_goes(desk: Desk) -> None:
 
 def test_of_too_many_gaps_a_receipt_names_those_that_were_asked_about() -> None:
     ranges = RangeSet([(number, number) for number in range(1, 2001, 2)])
-    beyond = collecting.order_ranges_by_relevance(ranges.after_first_gap(), [1501, 1999])
+    beyond = receipts.order_ranges_by_relevance(ranges.after_first_gap(), [1501, 1999])
     assert beyond[:2] == [(1501, 1501), (1999, 1999)]
 
 

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from mqtt.centre.ingest import ledger_schema
+from mqtt.centre.ingest import sqlite_schema
 from mqtt.centre.ingest.batch import IngestedMessage, StreamKey
-from mqtt.centre.ingest.ledger import LedgerError, SqliteLedger, read_counts
-from mqtt.centre.ingest.ledger_schema import APPLICATION_ID, MIGRATIONS
+from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.ingest.sqlite_ledger import SqliteLedger, read_counts
+from mqtt.centre.ingest.sqlite_schema import APPLICATION_ID, MIGRATIONS
 from mqtt.sequence_ranges import RangeSet
 from mqtt.topics import DeviceTopics
 from tests.fakes.data.access_events import EPOCH, GATE, a_passage
@@ -69,10 +70,10 @@ def test_a_later_step_of_the_schema_is_taken_once_and_whole_or_not_at_all(centre
         later = (*MIGRATIONS, "CREATE TABLE extra (x INTEGER) STRICT; ALTER TABLE notice ADD COLUMN note TEXT")
         broken = (*later, "CREATE TABLE halfway (x INTEGER) STRICT; ALTER TABLE nothing ADD COLUMN x")
         with pytest.raises(sqlite3.OperationalError):
-            ledger_schema.migrate(raw, broken)
+            sqlite_schema.migrate(raw, broken)
         assert raw.execute("SELECT count(*) FROM sqlite_schema WHERE name IN ('extra', 'halfway')").fetchone() == (0,)
         for _ in range(2):
-            ledger_schema.migrate(raw, later)
+            sqlite_schema.migrate(raw, later)
         assert raw.execute("PRAGMA user_version").fetchone() == (len(later),)
         assert raw.execute("SELECT count(*) FROM event").fetchone() == (2,)
 

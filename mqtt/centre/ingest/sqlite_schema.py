@@ -82,15 +82,15 @@ MIGRATIONS: tuple[str, ...] = (
 
 
 class IncompatibleLedgerError(sqlite3.DatabaseError):
-    """The file is there, and this release cannot keep a centre's books in it; the text says why."""
+    """The file exists, but this release cannot use it. The text says why."""
 
 
 def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIONS) -> None:
-    """Make the tables, or bring those of an older release up to date, each step whole or not at all. Raises sqlite3.Error."""
+    """Take the missing steps in one transaction. Raises sqlite3.Error."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        taken = _steps_taken(connection, len(migrations))
-        for step in migrations[taken:]:
+        steps_taken = _steps_taken(connection, len(migrations))
+        for step in migrations[steps_taken:]:
             for statement in filter(str.strip, step.split(";")):
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
@@ -108,7 +108,7 @@ def _steps_taken(connection: sqlite3.Connection, known_steps: int) -> int:
         for query in ("PRAGMA user_version", "PRAGMA application_id", "SELECT count(*) FROM sqlite_schema")
     )
     if owner != APPLICATION_ID and tables:
-        raise IncompatibleLedgerError("it is a database of another program; nothing in it was touched")
+        raise IncompatibleLedgerError("it is a database of another program; nothing in it was changed")
     if version > known_steps:
         raise IncompatibleLedgerError(
             f"it was written by a newer release (schema {version}, not {known_steps}); update the centre"

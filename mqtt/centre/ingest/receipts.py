@@ -1,0 +1,47 @@
+"""The receipts that a centre sends after a commit. Pure."""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping, Sequence
+
+from mqtt.centre.ingest.batch import IngestedMessage, StreamKey
+from mqtt.connection import OutgoingMessage
+from mqtt.events import MAX_RECEIPT_RANGES, InvalidEvent, receipt_payload
+from mqtt.sequence_ranges import Range, RangeSet
+from mqtt.topics import TopicKind
+
+
+def receipt_messages(
+    ingested: Sequence[IngestedMessage], ranges_by_stream: Mapping[StreamKey, RangeSet]
+) -> list[OutgoingMessage]:
+    """One receipt for each stream of the batch, and for each epoch that has only rejections."""
+    rejected: dict[StreamKey, list[InvalidEvent]] = {}
+    for message in ingested:
+        for invalid in message.invalid:
+            if invalid.id is not None and invalid.epoch is not None:
+                rejected.setdefault(StreamKey(message.device, invalid.epoch), []).append(invalid)
+    receipts = []
+    for key in {**ranges_by_stream, **rejected}:
+        known = ranges_by_stream.get(key, RangeSet())
+        ranges = known.after_first_gap()
+        if len(ranges) > MAX_RECEIPT_RANGES:
+            ranges = order_ranges_by_relevance(ranges, _received_seqs(key, ingested))
+        payload = receipt_payload(key.epoch, known.up_to, ranges, rejected.get(key, ()))
+        receipts.append(OutgoingMessage(key.device.topic(TopicKind.RECEIPT), payload))
+    return receipts
+
+
+def _received_seqs(key: StreamKey, ingested: Sequence[IngestedMessage]) -> set[int]:
+    own = (message.events for message in ingested if message.device == key.device)
+    return {event.data.seq for events in own for event in events if event.data.epoch == key.epoch}
+
+
+def order_ranges_by_relevance(ranges: Sequence[Range], seqs: Iterable[int]) -> list[Range]:
+    """The ranges that contain these seqs first, because a receipt cannot contain all ranges."""
+    wanted = sorted(seqs)
+    relevant = [
+        (first, last)
+        for first, last in ranges
+        if (place := bisect_left(wanted, first)) < len(wanted) and wanted[place] <= last
+    ]
+    seen = set(relevant)
+    return relevant + [each for each in ranges if each not in seen]
