@@ -36,11 +36,11 @@ def test_orders_of_guard_and_administrator_are_carried_out_by_the_daemon(demonst
         assert (manual["outcome"], manual["direction"]) == ("pass", "in")
         admin.log_in("admin", PASSWORD)
         assert "Let through by the guard" in admin.ask("GET", "/admin/events?reason=manual")[1]
-        assert admin.send("/admin", "/admin/order/pause") == 200
+        assert admin.send("/admin", "/admin/command/pause") == 200
         turns_until(demonstration, lambda found: found["state"] == "out-of-order")
-        assert admin.send("/admin", "/admin/order/resume") == 200
+        assert admin.send("/admin", "/admin/command/resume") == 200
         turns_until(demonstration, lambda found: found["state"] == "ready")
-        assert "cong-1" in admin.ask("GET", "/admin/settings")[1]
+        assert "cong-1" in admin.ask("GET", "/admin/configuration")[1]
 
 
 def test_what_a_guard_undoes_on_his_page_is_undone_at_the_gate_and_at_the_centre(demonstration: Demo) -> None:
@@ -49,7 +49,7 @@ def test_what_a_guard_undoes_on_his_page_is_undone_at_the_gate_and_at_the_centre
         guard, admin = Reader(demonstration.page_url), Reader(demonstration.page_url)
         guard.log_in("guard", PIN)
         admin.log_in("admin", PASSWORD)
-        admin.send("/admin", "/admin/order/pause")  # so that the queue does not go on meanwhile
+        admin.send("/admin", "/admin/command/pause")  # so that the queue does not go on meanwhile
         turns_until(demonstration, lambda found: found["state"] == "out-of-order")
         guard.send("/guard/admit", "/guard/admit", direction="in", reason="assisted")
         before = turns_until(demonstration, lambda found: bool(found["undo"]) and found["undo"]["reason"] == "manual")

@@ -44,7 +44,7 @@ def test_an_administrator_aims_and_reads_log_and_configuration_while_people_pass
         assert luma is not None
         assert decode_image(np.asarray(luma, np.uint8)) == ()
         assert "command capture-preview from process" in admin.ask("GET", "/admin/log")[1]
-        assert "runs with what the file says" in admin.ask("GET", "/admin/settings")[1]
+        assert "runs with the settings of the file" in admin.ask("GET", "/admin/configuration")[1]
         answered = len(demonstration.decisions)
         turns_until(demonstration, lambda _: len(demonstration.decisions) > answered)
 

@@ -153,7 +153,7 @@ def test_axe_finds_no_fault_and_nothing_is_cut_off_behind_the_login(
         for path in (
             "admin",
             "admin/events",
-            "admin/settings",
+            "admin/configuration",
             "guard/admit",
             "guard/undo",
             "login?role=guard",

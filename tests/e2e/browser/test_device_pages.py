@@ -159,7 +159,7 @@ def test_a_file_that_was_changed_since_the_start_is_told_and_a_new_one_compared(
         page = context.new_page()
         log_in(page, office.url)
         publish(tmp_path, a_status())
-        page.goto(office.url + "admin/settings")
+        page.goto(office.url + "admin/configuration")
         expect(page.locator("main")).to_contain_text("after a restart: 1920")
         page.get_by_label("Text of the configuration file").fill(CONFIG.replace("640", "800"))
         publish(tmp_path, a_status())

@@ -41,7 +41,7 @@ class Kiosk:
         now = datetime.now(UTC)
         shown = answers(now, 60.0 if self.answered_s_ago is None else self.answered_s_ago)
         with self._publishing:
-            publish(self.run_dir, a_status(self.state, now=now, shown=shown))
+            publish(self.run_dir, a_status(self.state, now=now, recent_decisions=shown))
 
     def _run(self) -> None:
         while not self._stop.wait(0.25):
@@ -88,7 +88,7 @@ def test_a_killed_daemon_is_seen_within_four_seconds(chromium: Browser, kiosk: K
     with served("--run-dir", kiosk.run_dir) as (url, _), page_of(chromium, url + path) as page:
         expect(page.locator("[data-live=yes]")).to_have_count(1)
         kiosk.kill()
-        expect(page.locator("[data-state=silent]")).to_have_count(1, timeout=4500)
+        expect(page.locator("[data-state=stale]")).to_have_count(1, timeout=4500)
 
 
 @pytest.mark.parametrize("path", ["", "guard"])

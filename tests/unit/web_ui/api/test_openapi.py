@@ -19,14 +19,14 @@ from tests.paths import PROJECT
 from web_ui.kiosk.api.metrics import METRICS, PREFIX
 
 DOCUMENT = PROJECT / "docs/reference/metrics.md"
-SITUATIONS = [*DeviceState, "absent", "silent", "unreadable"]
+SITUATIONS = [*DeviceState, "absent", "stale", "unreadable"]
 
 
 def arrange(run_dir: Path, situation: str) -> None:
     """Bring the daemon's snapshot into that situation."""
     if situation in set(DeviceState):
         publish(run_dir, a_status(DeviceState(situation)))
-    elif situation == "silent":
+    elif situation == "stale":
         publish(run_dir, a_status(now=datetime.now(UTC) - timedelta(minutes=5)))
     elif situation == "unreadable":
         (run_dir / STATUS_FILE).write_text("{", encoding="utf-8")
@@ -97,13 +97,13 @@ def test_metrics_tell_the_snapshot(tmp_path: Path) -> None:
     found = samples(tmp_path)
     assert found["backlog_events", ""] == 1274
     assert found["decisions_total", "fail"] == 37
-    assert found["check_status", "uplink"] == 1
+    assert found["check_status", "broker"] == 1
     assert 46 * 60 < found["backlog_oldest_age_seconds", ""] < 48 * 60
     assert {name for name, _ in found} <= {metric.name for metric in METRICS}
 
 
 def test_old_figures_are_not_told_as_metrics(tmp_path: Path) -> None:
-    arrange(tmp_path, "silent")
+    arrange(tmp_path, "stale")
     assert {name for name, _ in samples(tmp_path)} == {"up", "state", "web_streams"}
 
 

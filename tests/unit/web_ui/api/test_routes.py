@@ -28,15 +28,15 @@ def test_readiness_follows_the_daemon_and_liveness_the_page(tmp_path: Path, stat
     assert health.json is not None
     assert health.json["state"] == state
     assert health.json["ready"] is ready
-    assert 0 <= health.json["age_s"] < 3
+    assert 0 <= health.json["snapshot_age_s"] < 3
 
 
 def test_without_a_daemon_the_page_lives_and_nothing_is_ready(tmp_path: Path) -> None:
     with browsing(tmp_path) as client:
-        assert client.get("/healthz").json == {"page": "ok", "state": "not-running", "ready": False, "age_s": None}
+        assert client.get("/healthz").json == {"web": "ok", "state": "not-running", "ready": False, "snapshot_age_s": None}
         assert client.get("/readyz").status_code == 503
         assert client.get("/api/v1/status").json == {
-            "page": "ok", "state": "not-running", "ready": False, "age_s": None, "status": None
+            "web": "ok", "state": "not-running", "ready": False, "snapshot_age_s": None, "status": None
         }  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def test_a_silent_daemon_is_not_ready_whatever_it_last_said(tmp_path: Path) -> N
         answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json is not None
-    assert answer.json["state"] == "silent"
+    assert answer.json["state"] == "stale"
 
 
 def test_the_status_of_the_api_is_the_daemons_snapshot(tmp_path: Path) -> None:

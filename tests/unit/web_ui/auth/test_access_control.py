@@ -42,7 +42,7 @@ def test_a_form_of_another_page_is_refused(
 ) -> None:
     good = log_in(client, Role.ADMIN)
     data = {"csrf": good if csrf is None else csrf}
-    assert client.post("/admin/order/pause", data=data, headers=headers).status_code == 403
+    assert client.post("/admin/command/pause", data=data, headers=headers).status_code == 403
     assert client.post("/login", data={"secret": PASSWORD}, headers=headers).status_code == (403 if headers else 302)
     assert daemon.orders == []
 
@@ -55,7 +55,7 @@ def test_a_guard_lets_somebody_through_by_hand_and_it_is_noted(
     answer = client.post("/guard/admit", data={"csrf": csrf, "direction": way, "reason": "nothing-to-show"})
     assert answer.headers["Location"] == "/guard"
     assert daemon.orders == [AdmitCommand(way, ManualReason.NOTHING_TO_SHOW)]
-    assert audit(tmp_path)[-2:] == [("guard", "admit", "asked"), ("guard", "admit", "done")]
+    assert audit(tmp_path)[-2:] == [("guard", "admit", "requested"), ("guard", "admit", "done")]
 
 
 @pytest.mark.parametrize(
@@ -81,15 +81,15 @@ def test_an_order_that_the_kiosk_refuses_or_does_not_hear_is_told_in_words(
     daemon.close()
     answer = client.post("/guard/admit", data=data)
     assert answer.status_code == 502
-    assert "The kiosk does not take orders." in answer.text
-    assert audit(tmp_path)[-1] == ("guard", "admit", "not heard")
+    assert "The kiosk does not respond." in answer.text
+    assert audit(tmp_path)[-1] == ("guard", "admit", "unreachable")
 
 
 @pytest.mark.parametrize(
     ("name", "order"),
     [
-        ("lamp-pass", ShowSignalCommand(Outcome.PASS)),
-        ("lamp-check-again", ShowSignalCommand(Outcome.CHECK_AGAIN)),
+        ("signal-pass", ShowSignalCommand(Outcome.PASS)),
+        ("signal-check-again", ShowSignalCommand(Outcome.CHECK_AGAIN)),
         ("pause", PauseCommand(paused=True)),
         ("resume", PauseCommand(paused=False)),
     ],
@@ -98,8 +98,8 @@ def test_every_button_of_the_administrator_gives_its_order(
     client: FlaskClient, daemon: Ordered, name: str, order: control_socket.Command
 ) -> None:
     csrf = log_in(client, Role.ADMIN)
-    assert f'action="/admin/order/{name}"' in client.get("/admin").text
-    assert client.post(f"/admin/order/{name}", data={"csrf": csrf}).status_code == 200
+    assert f'action="/admin/command/{name}"' in client.get("/admin").text
+    assert client.post(f"/admin/command/{name}", data={"csrf": csrf}).status_code == 200
     assert daemon.orders == [order]
 
 
@@ -108,9 +108,9 @@ def test_wrong_logins_and_looks_at_events_are_in_the_audit_log(tmp_path: Path, c
     log_in(client, Role.ADMIN)
     client.get("/admin/events?outcome=fail")
     assert audit(tmp_path) == [
-        ("-", "login as admin", "refused"),
+        ("-", "login-admin", "refused"),
         ("admin", "login", "done"),
-        ("admin", "look at events", "done"),
+        ("admin", "view-events", "done"),
     ]
     assert PASSWORD not in (tmp_path / "state" / AUDIT_FILE).read_text(encoding="utf-8")
 
@@ -128,7 +128,7 @@ def test_the_audit_log_is_bounded_and_newest_first(tmp_path: Path) -> None:
 def test_the_support_bundle_helps_and_names_nobody(tmp_path: Path, client: FlaskClient) -> None:
     a_store(tmp_path / "p.db", 5).close()
     csrf = log_in(client, Role.ADMIN)
-    answer = client.post("/admin/bundle", data={"csrf": csrf})
+    answer = client.post("/admin/support-bundle", data={"csrf": csrf})
     assert answer.mimetype == "application/zip"
     with zipfile.ZipFile(io.BytesIO(answer.data)) as bundle:
         assert bundle.testzip() is None
@@ -138,10 +138,10 @@ def test_the_support_bundle_helps_and_names_nobody(tmp_path: Path, client: Flask
     everything = "".join(content.values())
     assert not any(a_passage(number).pseudonym.hex()[:8] in everything for number in range(5))
     assert "$argon2" not in everything
-    assert ("admin", "support bundle", "done") in audit(tmp_path)
+    assert ("admin", "download-support-bundle", "done") in audit(tmp_path)
 
 
 def test_an_oversized_form_is_refused(client: FlaskClient) -> None:
     csrf = log_in(client, Role.ADMIN)
-    answer = client.post("/admin/settings", data={"csrf": csrf, "text": "x" * 70_000})
+    answer = client.post("/admin/configuration", data={"csrf": csrf, "text": "x" * 70_000})
     assert answer.status_code == 413

@@ -22,14 +22,14 @@ def client(tmp_path: Path) -> Iterator[FlaskClient]:
         yield browser
 
 
-@pytest.mark.parametrize("path", ["/admin", "/admin/events", "/admin/settings", "/guard/admit"])
+@pytest.mark.parametrize("path", ["/admin", "/admin/events", "/admin/configuration", "/guard/admit"])
 def test_without_a_login_there_is_only_the_login(client: FlaskClient, path: str) -> None:
     answer = client.get(path)
     assert answer.status_code == 302
     assert answer.headers["Location"].startswith("/login?role=")
 
 
-@pytest.mark.parametrize("path", ["/admin/order/pause", "/admin/pin", "/admin/settings", "/guard/admit", "/logout"])
+@pytest.mark.parametrize("path", ["/admin/command/pause", "/admin/pin", "/admin/configuration", "/guard/admit", "/logout"])
 def test_without_a_login_no_form_is_taken(client: FlaskClient, path: str) -> None:
     assert client.post(path, data={"csrf": "x", "direction": "in", "reason": "other"}).status_code == 403
 

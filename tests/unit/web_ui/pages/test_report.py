@@ -213,7 +213,7 @@ def test_the_report_is_a_page_in_both_languages_and_stands_in_the_printed_status
         vietnamese = client.get("/report?lang=vi").text
         printed = client.get("/?lang=en").text
     assert "Activity report of the gate" in english
-    assert "Báo cáo cho đoàn kiểm tra" in vietnamese
+    assert "Báo cáo hoạt động của cổng" in vietnamese
     assert "07:30–17:00" in english
     assert 'class="part wide report on-paper"' in printed
     assert "Out of service" in printed

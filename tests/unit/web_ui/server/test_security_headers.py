@@ -35,7 +35,7 @@ def test_a_foreign_host_name_is_refused(tmp_path: Path, host: str) -> None:
     "host", ["localhost", "localhost:8080", "127.0.0.1:1", "192.168.1.20:8080", "[::1]:8080", "cong-1.lan"]
 )
 def test_the_kiosks_own_names_and_addresses_are_answered(tmp_path: Path, host: str) -> None:
-    with browsing(tmp_path, names=("Cong-1.lan",)) as client:
+    with browsing(tmp_path, allowed_hosts=("Cong-1.lan",)) as client:
         assert client.get("/", headers={"Host": host}).status_code == 200
 
 

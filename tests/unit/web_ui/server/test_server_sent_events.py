@@ -11,8 +11,8 @@ import pytest
 
 from kiosk.core.model import DeviceState
 from kiosk.core.status import UndoStatus
+from kiosk.system.translations import translator
 from tests.fakes.data.status_snapshots import a_status, browsing, publish
-from web_ui.i18n import texts
 from web_ui.kiosk.app import create_app
 from web_ui.kiosk.data.daemon_status import read_daemon_status
 from web_ui.kiosk.pages import guard, status
@@ -53,12 +53,12 @@ def test_a_browser_first_gets_every_part_and_then_only_what_changed(tmp_path: Pa
     told = read_daemon_status(tmp_path).status
     assert told
     stream = followed.subscribe(PageChannel("status", "en"), "127.0.0.1")
-    first = until(stream, "hero", texts.STATE["ready"].en)[-1]
+    first = until(stream, "status_header", translator("en")("status.sentence.ready"))[-1]
     assert set(first) == set(status.STATUS_PARTS)
     publish(tmp_path, dataclasses.replace(told, state=DeviceState.OUT_OF_ORDER, checks=()))
-    changed = until(stream, "hero", texts.STATE["out-of-order"].en)[-1]
+    changed = until(stream, "status_header", translator("en")("status.sentence.out-of-order"))[-1]
     assert "checks" in changed
-    assert "people" not in changed
+    assert "occupancy" not in changed
     stream.close()
 
 
@@ -74,7 +74,7 @@ def test_every_page_is_streamed_though_its_threads_belong_to_no_request(
     stream = live.subscribe(PageChannel(page, "en"), "127.0.0.1")
     first = json.loads(next(stream).removeprefix("data: "))
     publish(tmp_path, a_status(DeviceState.OUT_OF_ORDER))
-    later = until(stream, "hero" if page == "status" else "screen", 'data-state="out-of-order"')
+    later = until(stream, "status_header" if page == "status" else "screen", 'data-state="out-of-order"')
     assert set(first) == set(status.STATUS_PARTS if page == "status" else guard.GUARD_PARTS)
     assert later
     assert ("/guard/undo" in first.get("undo", "")) is (office and page == "guard")
@@ -88,15 +88,15 @@ def test_a_killed_daemon_is_said_to_be_silent_though_nothing_changed_on_disk(
     tmp_path: Path, followed: Broadcaster
 ) -> None:
     stream = followed.subscribe(PageChannel("status", "vi"), "127.0.0.1")
-    heard = until(stream, "hero", "Máy quét không trả lời")
-    assert texts.STATE["ready"].vi in heard[0].get("hero", "") + heard[1].get("hero", "")
+    heard = until(stream, "status_header", "không phản hồi")
+    assert translator("vi")("status.sentence.ready") in heard[0].get("status_header", "") + heard[1].get("status_header", "")
     stream.close()
 
 
 def test_each_browser_gets_its_own_language(followed: Broadcaster) -> None:
     vi, en = followed.subscribe(PageChannel("status", "vi"), "a"), followed.subscribe(PageChannel("status", "en"), "b")
-    until(vi, "hero", texts.STATE["ready"].vi)
-    until(en, "hero", texts.STATE["ready"].en)
+    until(vi, "status_header", translator("vi")("status.sentence.ready"))
+    until(en, "status_header", translator("en")("status.sentence.ready"))
     vi.close()
     en.close()
 
@@ -138,6 +138,6 @@ def test_a_refused_stream_sends_the_browser_to_polling(tmp_path: Path) -> None:
 
 
 def test_an_event_is_one_line_whatever_the_parts_hold() -> None:
-    said = live_module.format_event({"hero": "a\nb\r\nc\u2028"})
+    said = live_module.format_event({"status_header": "a\nb\r\nc\u2028"})
     assert said.count("\n") == 2
-    assert json.loads(said.removeprefix("data: ")) == {"hero": "a\nb\r\nc\u2028"}
+    assert json.loads(said.removeprefix("data: ")) == {"status_header": "a\nb\r\nc\u2028"}
