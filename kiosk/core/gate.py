@@ -33,7 +33,6 @@ class FrameOutcome:
 
     decode_result: DecodeResult
     stored: StoredEvent | None = None
-    """The recorded event, if a decision was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +40,6 @@ class UndoResult:
     """Result of an undo."""
 
     annulment: StoredEvent
-    """The new event. It annuls the other one."""
     annulled: StoredEvent
     """The annulled event. It stays unchanged in the store."""
 

@@ -19,7 +19,6 @@ class DecodedCode:
     data: bytes = field(repr=False)
     """The bytes as encoded in the symbol, before any guess at a character set."""
     stage: str
-    """The decoder stage that read it."""
     corners: Corners | None = field(default=None, repr=False)
     """In frame pixels (x, y), in the symbol's own order: top left, top right, bottom right, bottom left."""
     module_px: float | None = None
@@ -116,17 +115,14 @@ class Reason(StrEnum):
     STALE_PROOF = "stale-proof"
     """The holder's signature on a rotating code is too old or in the future."""
     REPLAYED = "replayed"
-    """This rotating code was shown before."""
     NO_DECLARATION = "no-declaration"
     DECLARATION_TOO_OLD = "declaration-too-old"
     CLOSED = "closed"
     CAPACITY_REACHED = "capacity-reached"
     LISTS_STALE = "lists-stale"
-    """The trust list or denylist is older than the policy allows."""
     CLOCK_UNSET = "clock-unset"
     """The device's clock is certainly wrong and the policy does not check validity without a clock."""
     ANNULLED = "annulled"
-    """A guard undid the event that this event names."""
 
 
 class ManualReason(StrEnum):
@@ -243,7 +239,6 @@ class AccessEvent:
     annuls: UUID | None = None
     """Id of the earlier event of this gate that is annulled. `direction` is then that event's."""
     manual_reason: ManualReason | None = None
-    """Reason given by the guard for a manual action."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,11 @@ NOT_CONNECTED_BY_DEFAULT = frozenset({"relay", *INPUT_PINS})
 NOT_WIRED = "none"
 """The value of an optional pin that is not connected. TOML has no null."""
 DEFAULT_LEDS_DIR = Path("/sys/class/leds")
-"""Where the kernel lists its LEDs; a relay with the one-shot trigger is one of them."""
+"""Where the kernel lists its LEDs. A relay with the one-shot trigger is one of them."""
 
 
 def default_pin(name: str) -> int | None:
-    """The pin of an output or input that the configuration does not name; None where it is not connected."""
+    """The pin of an output or input that the configuration does not name. None if it is not connected."""
     return None if name in NOT_CONNECTED_BY_DEFAULT else {**OUTPUT_PINS, **INPUT_PINS}[name]
 
 

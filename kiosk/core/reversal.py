@@ -45,7 +45,6 @@ class UndoableEvent:
 
     stored: StoredEvent
     remaining_s: float
-    """Remaining time to undo it."""
 
 
 class LastAccessEvent:

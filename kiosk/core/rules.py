@@ -232,7 +232,11 @@ RULES: tuple[Rule, ...] = (
     Rule(Reason.NOT_ACCEPTED, _kind_not_accepted, "this kind of code is not accepted here"),
     Rule(Reason.INSUFFICIENT_ASSURANCE, _assurance_too_low, "this kind needs a signature, and the code has none"),
     Rule(Reason.NOT_ACCEPTED, _status_class_not_accepted, "an entry pass of a status class that may not enter here"),
-    Rule(Reason.CLOCK_UNSET, _clock_unset_denied, "the code has a validity period, the clock is unset, on_unset_clock = deny"),
+    Rule(
+        Reason.CLOCK_UNSET,
+        _clock_unset_denied,
+        "the code has a validity period, the clock is unset, on_unset_clock = deny",
+    ),
     Rule(Reason.EXPIRED, _expired, "after the end of its validity"),
     Rule(Reason.NOT_YET_VALID, _not_yet_valid, "before the start of its validity, and the clock is set"),
     Rule(Reason.LISTS_STALE, _lists_are_stale, "the lists are older than lists_max_age_h, on_stale_lists = deny"),

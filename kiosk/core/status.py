@@ -121,7 +121,6 @@ class CameraStatus:
     module_px: float | None = None
     """Of the last code read."""
     timed_out_frames: int = 0
-    """Frames given up because decoding took too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,6 @@ class StatusSnapshot:
     capacity: int | None = None
     """Maximum number of people inside. None: no limit."""
     undo: UndoStatus | None = None
-    """None if nothing can be undone."""
     outbox: OutboxStatus = field(default_factory=OutboxStatus)
     uplink: UplinkStatus = field(default_factory=UplinkStatus)
     camera: CameraStatus = field(default_factory=CameraStatus)

@@ -20,9 +20,7 @@ class RegionView:
     """One way to look at one region."""
 
     rank: int = 0
-    """Rank of the region."""
     inverted: bool = False
-    """Light and dark exchanged."""
     fine: bool = False
     """Small modules only, whatever the size of the region."""
 

@@ -32,7 +32,6 @@ class TimeLimitedDecoder:
         self._decoder_thread = _DecoderThread(make_decoder)
         self._hung_threads: list[_DecoderThread] = []
         self.timed_out_frames = 0
-        """Frames given up because decoding took too long."""
 
     def decode(self, frame: Frame) -> DecodeResult:
         """The decoder's result, or an empty one after the time limit. Raises DecoderHungError if too many decoders hang."""

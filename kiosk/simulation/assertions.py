@@ -25,7 +25,6 @@ class DemoResult:
     """The last line of `kiosk demo --once --json`."""
 
     visitors: int
-    """Visitors who were in front of the camera."""
     as_expected: int
     """Visitors who got exactly the expected decision."""
     recorded: int
@@ -35,7 +34,6 @@ class DemoResult:
     lost: int
     """Events on the device that are missing at the centre."""
     duplicated: int
-    """Events that are at the centre more than once."""
 
     @property
     def is_ok(self) -> bool:

@@ -167,7 +167,6 @@ class Demo:
         ]
 
     def _await_start(self, process: ChildProcess) -> None:
-        """Wait for the sign of each process that it has started."""
         signs: dict[str, Callable[[], object]] = {
             "broker": lambda: "running" in process.log_file.read_text(encoding="utf-8", errors="replace"),
             "centre": self.sandbox.centre_database.exists,

@@ -31,7 +31,7 @@ class ChildProcess:
 
     @property
     def is_running(self) -> bool:
-        """Whether it lives."""
+        """Whether it runs."""
         return self.popen is not None and self.popen.poll() is None
 
     def start(self) -> None:

@@ -45,7 +45,6 @@ class ScenarioTiming:
 
     frames_per_s: float
     min_frames: int
-    """Each visitor stays at least this long."""
     max_wait_frames: int
     """A visitor who expects a decision leaves without one after this time."""
     gap_frames: int

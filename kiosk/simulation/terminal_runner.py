@@ -64,7 +64,6 @@ class _TerminalScreen:
         self._newest = 0
         self._newest_s = 0.0
         self.last_decision_view: RenderableType | None = None
-        """The last view in which the lamp shows a decision."""
 
     def needs_redraw(self) -> bool:
         """Ten frames per second look smooth."""

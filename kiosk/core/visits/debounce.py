@@ -69,7 +69,6 @@ class _TrackedCode:
     state: CodeState
     seen_s: float
     answered_s: float = -math.inf
-    """When its signal was shown."""
     multiple_s: float = -math.inf
     """When it was last in view together with another code without an answer."""
     person: TrackedPerson | None = None

@@ -17,7 +17,6 @@ class TrackedPerson:
     """A person who passed."""
 
     number: int
-    """Identifies them among those inside."""
     seen_s: float
     """When one of their codes was last in view."""
     passed_s: float
@@ -33,7 +32,6 @@ class _UndoState:
     previous_owners: dict[bytes, TrackedPerson | None]
     """The persons that the pseudonyms meant before."""
     removed_inside: dict[int, float]
-    """Persons who were inside under these pseudonyms."""
     anonymous_direction: Direction | None = None
     anonymous_removed_s: float | None = None
     """When the anonymous person who was counted out had come in. None if none was."""
@@ -50,7 +48,6 @@ class OccupancyCounter:
         self._undo_state: _UndoState | None = None
         self._last_number = 0
         self.dropped_pseudonyms = 0
-        """Dropped because there were too many."""
 
     def find(self, pseudonyms: Sequence[bytes]) -> list[TrackedPerson]:
         """Persons who passed under any of these pseudonyms."""

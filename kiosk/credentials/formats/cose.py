@@ -122,7 +122,6 @@ def _strict_header(raw: bytes) -> Mapping[Any, Any]:
 
 @lru_cache(maxsize=64)
 def _external_header(raw: bytes) -> Mapping[Any, Any]:
-    """A protected header of another implementation."""
     return _header_map(decode_external_cbor(raw) if raw else {})
 
 

@@ -113,7 +113,6 @@ def _card_positions(card_format: CardFormat) -> Iterator[tuple[float, float]]:
 
 
 def _cut_marks(pdf: FPDF, card_format: CardFormat) -> None:
-    """Short lines outside the block of cards, for cutting."""
     left, top = next(_card_positions(card_format))
     right, bottom = PAGE_WIDTH_MM - left, PAGE_HEIGHT_MM - top
     pdf.set_draw_color(120)

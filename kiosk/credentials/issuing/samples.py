@@ -48,7 +48,6 @@ class SampleData:
     root_pem: bytes = field(repr=False)
     issuer: IssuerKey = field(repr=False)
     hcert_key: ec.EllipticCurvePrivateKey = field(repr=False)
-    """Signs the HCERT."""
     hcert_kid: bytes
     trust_list: bytes = field(repr=False)
     denylist: bytes = field(repr=False)
