@@ -1,4 +1,4 @@
-"""From outbox to centre: each passage is sent until the centre's own receipt says that it is there."""
+"""Delivery of events from the outbox to the centre. An event is sent until a receipt of the centre acknowledges it."""
 
 from kiosk.delivery.relay import OutboxRelay
 from kiosk.delivery.sender import DeliveryOptions

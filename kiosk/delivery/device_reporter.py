@@ -1,4 +1,4 @@
-"""What a device says of itself on the wire: its state, retained, and its health, every minute."""
+"""Publishes the device's state (retained) and its health (every minute)."""
 
 import threading
 from collections.abc import Callable, Iterable
@@ -13,11 +13,11 @@ from mqtt.topics import DeviceTopics, TopicKind
 
 HEALTH_INTERVAL_S = 60.0
 MAX_NEWEST_NOTICES = MAX_OLDER_NOTICES = 10
-"""In each health message: the newest, and as many of the older ones, in turn."""
+"""Each health message contains the newest notices, and some of the older ones in turn."""
 
 
 class DeviceReporter:
-    """`state` and `health` may be set from any thread; the rest belongs to the courier's."""
+    """`set_state` and `set_health`: any thread. The other methods belong to the relay's thread."""
 
     def __init__(self, outbox: Outbox, device_topics: DeviceTopics, software_version: str) -> None:
         self._outbox = outbox
@@ -34,7 +34,7 @@ class DeviceReporter:
         self._connected_at: datetime | None = None
 
     def set_state(self, state: DeviceState, reason: str) -> None:
-        """What the device is from now on."""
+        """The state to publish from now on."""
         with self._lock:
             if (state, reason) != (self._state, self._reason):
                 self._state, self._reason, self._state_published = state, reason, False
@@ -50,22 +50,22 @@ class DeviceReporter:
             }
 
     def on_connected(self, now_at: datetime) -> None:
-        """A connection begins: everything is said anew. (A broker that was restarted may have forgotten it.)"""
+        """Publish state and health again, because a restarted broker may have lost them."""
         self._connected_at = now_at
         self._health_due_s = 0.0
         with self._lock:
             self._state_published = False
 
     def publish_due(self, connection: Connection, now: ClockReading) -> None:
-        """Say what is due. Raises LinkError."""
+        """Publish what is due. Raises BrokerConnectionError."""
         with self._lock:
-            state, reason, told = self._state, self._reason, self._state_published
+            state, reason, published = self._state, self._reason, self._state_published
             self._state_published = True
-        # The first word of a process, however late it finds the broker.
+        # `birth` is the first state of a process, also where it connects late.
         if not self._birth_published and state is not DeviceState.STARTING:
             connection.publish(self.state_message("birth", "", now.utc_at))
         self._birth_published = True
-        if not told:
+        if not published:
             connection.publish(
                 self.state_message("birth" if state is DeviceState.STARTING else str(state), reason, now.utc_at)
             )
@@ -74,7 +74,7 @@ class DeviceReporter:
             connection.publish(self._health_message(now))
 
     def state_message(self, state: str, reason: str, at: datetime | None) -> OutgoingMessage:
-        """A state message; the last will is one of them, without a time: nobody knows when it will be needed."""
+        """A state message. The last will is one without a time, because it is written before the connection is lost."""
         report = StateMessage.model_validate(
             {
                 "state": state,
@@ -90,12 +90,12 @@ class DeviceReporter:
         return OutgoingMessage(self._topics.topic(TopicKind.STATE), report.to_payload(), retain=True)
 
     def _next_notices(self) -> tuple[HealthNotice, ...]:
-        """Purge records go to the centre in turn, again and again: whatever is lost on the way comes once more."""
-        told = list(self._outbox.notices(MAX_NEWEST_NOTICES))
-        if len(told) == MAX_NEWEST_NOTICES:
-            older = self._outbox.notices(MAX_OLDER_NOTICES, self._older_than_number or told[-1].number)
+        """All notices in turn, again and again, so that a lost one is sent once more."""
+        notices = list(self._outbox.notices(MAX_NEWEST_NOTICES))
+        if len(notices) == MAX_NEWEST_NOTICES:
+            older = self._outbox.notices(MAX_OLDER_NOTICES, self._older_than_number or notices[-1].number)
             self._older_than_number = older[-1].number if older else None
-            told += older
+            notices += older
         return tuple(
             HealthNotice(
                 number=one.number,
@@ -106,7 +106,7 @@ class DeviceReporter:
                 count=one.count,
                 detail=one.detail[:64],
             )
-            for one in told
+            for one in notices
         )
 
     def _health_message(self, now: ClockReading) -> OutgoingMessage:
@@ -130,4 +130,4 @@ class DeviceReporter:
 
 
 ConnectionFactory = Callable[[OutgoingMessage], Connection]
-"""Makes a new, unopened link with this last will."""
+"""Makes a new connection with this last will. It is not open yet."""

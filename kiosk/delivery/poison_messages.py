@@ -1,17 +1,17 @@
-"""Which passage breaks the connection: suspects are sent apart from all others, then their halves. Pure: no I/O, no clock.
+"""Finds the event that makes the broker close the connection, by bisection. Pure: no I/O, no clock.
 
-A broker (or something on the way to it) that cannot stand a message may answer by hanging up. The same message is then sent
-again on the next connection, and again, and everything behind it waits. So a passage that the broker had not acknowledged
-when CUTS connections broke is a suspect. On a connection that has proved itself (whatever else was sent on it is
-acknowledged) one group of suspects goes alone: if it is acknowledged, all of it are cleared; if the connection breaks, its
-halves are tried apart. Who breaks CUTS connections alone is guilty. Between two groups the others have their turn.
+A broker, or a firewall before it, may close the connection when it does not accept a message. The message is then sent again
+on the next connection, and blocks all others. So an event that was unacknowledged when MAX_DISCONNECTS connections closed is a
+candidate. One group of candidates is sent alone, on a connection where all other messages are acknowledged. If it is
+acknowledged, all of the group are released. If the connection closes, its halves are tried one after the other. An event that
+closes MAX_DISCONNECTS connections alone is rejected. Between two groups, other events are sent. (docs/decisions/0023)
 """
 
 from collections import Counter, deque
 from collections.abc import Iterable, Sequence
 
 MAX_DISCONNECTS = 3
-"""A network breaks connections too, but seldom so often with the same single passage alone on its way."""
+"""A network closes connections too, but seldom so often with the same single event in flight."""
 SIZE_LIMIT_DURATION_S = 3600.0
 UNLIMITED_BYTES = 1 << 30
 CLOSES_CONNECTION = "closes-connection"
@@ -20,13 +20,13 @@ SeqGroup = tuple[int, ...]
 
 
 class PoisonMessageDetector:
-    """One courier's; its thread alone. Passages are named by their seq."""
+    """For one relay and its thread. Events are given by their seq."""
 
     def __init__(self) -> None:
         self.rejected: dict[int, str] = {}
-        """Passages found guilty, with the reason; whoever looks takes them out."""
+        """Rejected events with the reason. The relay takes them out."""
         self.yield_turn = False
-        """All that is not suspected has its turn before the next group."""
+        """Other events are sent before the next group."""
         self._disconnects: Counter[int] = Counter()
         self._groups: deque[SeqGroup] = deque()
         self._candidates: set[int] = set()
@@ -38,33 +38,33 @@ class PoisonMessageDetector:
         self._size_limit_ends_s = 0.0
 
     def __contains__(self, seq: int) -> bool:
-        """Whether this passage may be sent as a suspect only."""
+        """Whether this event may be sent only as a candidate."""
         return seq in self._candidates or seq in self.rejected
 
     def contains_any(self, seqs: Iterable[int]) -> bool:
-        """Whether one of these passages may be sent as a suspect only."""
+        """Whether one of these events may be sent only as a candidate."""
         return bool(self._candidates or self.rejected) and any(seq in self for seq in seqs)
 
     @property
     def has_candidates(self) -> bool:
-        """Somebody is suspected."""
+        """Some events are candidates."""
         return bool(self._groups or self._inflight)
 
     @property
     def is_inflight(self) -> bool:
-        """A group is on the wire: nothing else may be sent."""
+        """A group is in flight. Nothing else may be sent."""
         return bool(self._inflight)
 
     def size_limit_bytes(self, now_s: float) -> int:
-        """Larger batches have been seen to break the connection though none of their passages does so alone."""
+        """Larger batches closed the connection, though none of their events did so alone."""
         return self._size_limit_bytes if now_s < self._size_limit_ends_s else UNLIMITED_BYTES
 
     def limit_to_single_events(self, now_s: float) -> None:
-        """Single passages get through, and batches do not: one goes in a message for a while."""
+        """Single events pass, and batches do not. Send one event in a message for a while."""
         self._size_limit_bytes, self._size_limit_ends_s = 0, now_s + SIZE_LIMIT_DURATION_S
 
     def on_disconnected(self, unacknowledged: Iterable[Sequence[int]], now_s: float) -> None:
-        """The connection broke by itself while the broker had not acknowledged these messages."""
+        """The connection was lost while these messages were not acknowledged."""
         if not self._inflight:
             for seqs in unacknowledged:
                 self._disconnects.update(seqs)
@@ -82,7 +82,7 @@ class PoisonMessageDetector:
             self._mark_rejected(group[0], CLOSES_CONNECTION, now_s)
 
     def add_candidates(self, seqs: Sequence[int]) -> None:
-        """These belong to a message that does not get through: find out which of them it is."""
+        """Find out which of these events is the cause."""
         group = tuple(seq for seq in seqs if seq not in self._candidates)
         if group:
             self._groups.append(group)
@@ -91,7 +91,7 @@ class PoisonMessageDetector:
                 del self._disconnects[seq]
 
     def on_rejected(self, seqs: Sequence[int], size_bytes: int, reason: str, now_s: float) -> None:
-        """The broker says that it does not take this message: guilty is who is refused alone."""
+        """The broker rejected this message. A single event is rejected for good."""
         if set(seqs) <= set(self._inflight):
             self._inflight = ()
         if len(seqs) == 1:
@@ -101,20 +101,20 @@ class PoisonMessageDetector:
             self._split_group(tuple(seqs), size_bytes)
 
     def on_acknowledged(self, token: int, now_s: float) -> None:
-        """The broker took the message of this token: whoever was in it is innocent."""
+        """The broker accepted the message of this token. Its events are released."""
         if self._inflight and token == self._token:
             group, self._inflight = self._inflight, ()
             self.yield_turn = True
             self.release(group, now_s)
 
     def on_postponed(self, token: int) -> None:
-        """The broker did not take this message, and not because of what is in it."""
+        """The broker did not accept this message, for another reason than its content."""
         if self._inflight and token == self._token:
             self._groups.append(self._inflight)
             self._inflight, self.yield_turn = (), True
 
     def release(self, seqs: Iterable[int], now_s: float) -> None:
-        """The broker took these, or they wait no more."""
+        """The broker accepted these events, or they are no longer pending."""
         if not self._disconnects and not self._candidates:
             return
         gone = set(seqs)
@@ -127,16 +127,16 @@ class PoisonMessageDetector:
             self._finish_if_done(now_s)
 
     def next_group(self) -> SeqGroup:
-        """Whose turn it is; empty where nobody is left. `sent` or `cleared` follows."""
+        """The next group, or an empty one. Call `on_sent` or `release` next."""
         return self._groups[0] if self._groups else ()
 
     def on_sent(self, group: SeqGroup, token: int, size_bytes: int) -> None:
-        """The group of `next_group` is on the wire, alone."""
+        """The group of `next_group` is in flight alone."""
         self._groups.popleft()
         self._inflight, self._token, self._inflight_bytes = group, token, size_bytes
 
     def _split_group(self, group: SeqGroup, size_bytes: int) -> None:
-        """The halves wait behind those that may be innocent."""
+        """The halves are tried after the other groups."""
         self._failed_sizes.append(size_bytes)
         middle = len(group) // 2
         self._groups += (group[:middle], group[middle:])
@@ -149,7 +149,7 @@ class PoisonMessageDetector:
         self._finish_if_done(now_s)
 
     def _finish_if_done(self, now_s: float) -> None:
-        """Everybody is cleared or convicted. Where nobody was guilty, it was the size of the whole."""
+        """All are released or rejected. Where none was rejected, the size of the whole was the cause."""
         if self._candidates:
             return
         if self._failed_sizes and not self._any_rejected:

@@ -1,4 +1,4 @@
-"""What the centre said that it has: checked, gathered, and noted on disk several at a time."""
+"""Checks receipts, collects what they acknowledge, and writes several of them to the store at once."""
 
 import logging
 
@@ -15,11 +15,11 @@ MIN_BACKLOG_TO_FLUSH = 50
 
 
 class ForeignReceiptError(Exception):
-    """A receipt that cannot be about this database; the text says what may be behind it."""
+    """A receipt that cannot be for this database. The text says what may be the cause."""
 
 
 class ReceiptBuffer:
-    """One courier's; its thread alone. A noted receipt that a power cut takes back only costs a re-send."""
+    """For one relay and its thread. Where a power cut loses a written receipt, the events are sent again."""
 
     def __init__(self, outbox: Outbox, window: InflightWindow[str]) -> None:
         self._outbox = outbox
@@ -29,18 +29,18 @@ class ReceiptBuffer:
         self._flush_due_s = 0.0
 
     def apply(self, receipt: Receipt) -> bool:
-        """Let land what it covers; False where it is about another epoch. Raises ForeignReceipt."""
+        """Acknowledge what the receipt covers. Returns False for another epoch. Raises ForeignReceiptError."""
         if receipt.epoch != self._outbox.epoch:
             return False
         newest = self._outbox.newest_seq
         if max([receipt.up_to_seq, *(last for _, last in receipt.ranges)]) > newest:
             raise ForeignReceiptError(
-                f"the centre confirms passages past {newest}, the newest here: does another device use this name, "
-                "or was an old copy of the database put back?"
+                f"the centre acknowledges events after seq {newest}, which is the newest here: another device may use this name, "
+                "or an old copy of the database was restored"
             )
         if receipt.rejected:
             reasons = {one.id: one.reason for one in receipt.rejected}
-            ids = ((seq, event_id(event)) for seq, event in self._window.rows())
+            ids = ((seq, event_id(text)) for seq, text in self._window.rows())
             self.quarantine({seq: reasons[id_] for seq, id_ in ids if id_ in reasons})
         if receipt.up_to_seq:
             self._acknowledged.add(1, receipt.up_to_seq)
@@ -50,7 +50,7 @@ class ReceiptBuffer:
         return True
 
     def apply_puback(self, message: InflightMessage[str]) -> None:
-        """delivery = broker: PUBACK counts as a receipt."""
+        """acknowledge_by = broker: a PUBACK counts as a receipt."""
         first, last = next(iter(message.rows)), next(reversed(message.rows))
         if last - first + 1 == len(message.rows):
             self._acknowledged.add(first, last)
@@ -60,21 +60,21 @@ class ReceiptBuffer:
         self._window.remove(message)
 
     def quarantine(self, reasons: dict[int, str]) -> None:
-        """These passages go into quarantine, each with its reason: they are kept, and do not stand in others' way."""
+        """Move events to quarantine, each with its reason. They are kept, and no longer block others."""
         for seq, reason in reasons.items():
-            log.error("passage %d is refused: %s. It is kept in quarantine", seq, reason)
+            log.error("event %d is rejected: %s. It is kept in quarantine", seq, reason)
         self._rejected.update(reasons)
         self._window.acknowledge(reasons)
 
     @property
     def has_pending(self) -> bool:
-        """There is news that is not on disk yet."""
+        """Something is not written yet."""
         return bool(self._acknowledged.maximum or self._rejected)
 
     def flush(self, now_s: float, *, immediately: bool = False) -> None:
-        """Note on disk what was gathered: after SETTLE_EVERY_S, or when a backlog has come to its end.
+        """Write to the store: every FLUSH_INTERVAL_S, and at the end of a backlog.
 
-        Raises StoreTrouble; then it stays gathered.
+        Raises StoreError. Then it is written at the next call.
         """
         if not self.has_pending:
             return

@@ -1,4 +1,4 @@
-"""The courier's loop: connect, greet, send, take receipts, and come back after every loss."""
+"""The outbox relay: connects to the broker, sends events, applies receipts, and reconnects after each loss."""
 
 import logging
 import random
@@ -12,8 +12,7 @@ from kiosk.core.status import HealthCheck, UplinkStatus
 from kiosk.delivery.device_reporter import ConnectionFactory, DeviceReporter
 from kiosk.delivery.receipts import ForeignReceiptError, ReceiptBuffer
 from kiosk.delivery.sender import DeliveryOptions, Sender
-from mqtt import device_messages, topics
-from mqtt import events as envelope
+from mqtt import topics
 from mqtt.connection import (
     Acknowledged,
     BrokerConnectionError,
@@ -25,24 +24,26 @@ from mqtt.connection import (
     Subscribed,
     reconnect_delay_s,
 )
+from mqtt.device_messages import BacklogRateMessage, CentreStateMessage
+from mqtt.events import Receipt
 from mqtt.message_model import InvalidMessageError
 from mqtt.topics import DeviceTopics, TopicKind
 
 log = logging.getLogger(__name__)
 
 WINDOW_FULL_WAIT_S = 0.005
-"""How long a step may wait for the network where a full window leaves nothing else to do."""
+"""How long a step may wait for the network while the window is full."""
 INFLIGHT_WAIT_S = 0.01
 IDLE_WAIT_S = 0.1
 STORE_ERROR_WAIT_S = 1.0
 BACKOFF_FIRST_S = 2.0
 DISCONNECT_TIMEOUT_S = 2.0
 MAINTENANCE_INTERVAL_S = 60.0
-"""How often the store lets go what its limits say; here, because this thread has the time and the connection for it."""
+"""How often the retention limits are applied. The relay does it, because it has the time and the database connection."""
 
 
 class OutboxRelay:
-    """One thread calls `step`, and `close` at the end; `set_state`, `set_health`, `retry_quarantine`, `status`: any."""
+    """One thread calls `step`, and `close` at the end. `set_state`, `set_health`, `retry_quarantine`, `status`: any thread."""
 
     def __init__(
         self,
@@ -56,13 +57,13 @@ class OutboxRelay:
         software_version: str = "",
         jitter: random.Random | None = None,
     ) -> None:
-        """`connect` makes a new, unopened link with a last will; `broker` is its name for people."""
+        """`connect` makes a new connection with a last will. `broker_name` is for status and logs."""
         self._options = options or DeliveryOptions()
         self._outbox = outbox
         self._topics = device_topics
         self._connect = connect
         self._clock = clock
-        self._jitter = jitter or random.Random()  # noqa: S311 - spreads reconnects, guards nothing
+        self._jitter = jitter or random.Random()  # noqa: S311 - spreads reconnects, not for security
         self._reporter = DeviceReporter(outbox, device_topics, software_version)
         self._sender = Sender(outbox, device_topics, self._options)
         self._receipts = ReceiptBuffer(outbox, self._sender.window)
@@ -76,10 +77,12 @@ class OutboxRelay:
         self._down_since_s: float | None = None
         self._status = UplinkStatus(broker=broker_name, acknowledge_by=self._options.acknowledge_by)
         if self._options.acknowledge_by == "broker":
-            log.warning("delivery = broker: passages leave the outbox on PUBACK; what the broker then loses is lost")
+            log.warning(
+                "acknowledge_by = broker: events leave the outbox on PUBACK; what the broker then loses is lost"
+            )
 
     def set_state(self, state: DeviceState, reason: str = "") -> None:
-        """What the device says of itself from now on; sent when it changes and on every connect."""
+        """The state to publish: when it changes, and on each connect."""
         self._reporter.set_state(state, reason)
 
     def set_health(self, checks: Iterable[HealthCheck]) -> None:
@@ -87,15 +90,15 @@ class OutboxRelay:
         self._reporter.set_health(checks)
 
     def retry_quarantine(self) -> None:
-        """Offer the centre once more what it refused."""
+        """Send quarantined events again."""
         self._quarantine_retry_requested = True
 
     def status(self) -> UplinkStatus:
-        """The way to the centre as it is now."""
+        """The present state of delivery."""
         return self._status
 
     def step(self) -> float:
-        """Do what can be done now (waiting for the network at most FULL_S); returns when to come again, in seconds."""
+        """Do what is due, and wait for the network at most WINDOW_FULL_WAIT_S. Returns after how many seconds to call it again."""
         now = self._clock.now()
         try:
             self._run_maintenance(now)
@@ -115,28 +118,28 @@ class OutboxRelay:
         return INFLIGHT_WAIT_S if len(self._sender.window) else IDLE_WAIT_S
 
     def _run_maintenance(self, now: ClockReading) -> None:
-        """A disk that is too full even to delete must not keep passages from leaving: the next try is a minute away."""
+        """Where this fails because the disk is full, events are still sent, and the next attempt comes a minute later."""
         if now.monotonic_s >= self._maintenance_due_s:
             self._maintenance_due_s = now.monotonic_s + MAINTENANCE_INTERVAL_S
             if self._outbox.run_maintenance(now):
                 self._maintenance_due_s = now.monotonic_s + IDLE_WAIT_S
 
     def close(self) -> None:
-        """Note what the centre has, say goodbye, end the connection. Takes at most GOODBYE_S."""
+        """Write pending receipts, publish `offline` and disconnect, within DISCONNECT_TIMEOUT_S."""
         try:
             self._receipts.flush(self._clock.now().monotonic_s, immediately=True)
         except StoreError as error:
-            log.warning("%s; these passages will be sent again", error)
-        link, self._connection = self._connection, None
-        if link is None:
+            log.warning("%s; these events will be sent again", error)
+        connection, self._connection = self._connection, None
+        if connection is None:
             return
         try:
             if self._ready:
-                self._publish_offline(link)
+                self._publish_offline(connection)
         except BrokerConnectionError as error:
-            log.info("could not say goodbye: %s", error)
+            log.info("could not publish offline: %s", error)
         finally:
-            link.close(clean=self._ready)
+            connection.close(clean=self._ready)
             self._ready = False
             self._status = replace(self._status, connected=False)
 
@@ -155,13 +158,13 @@ class OutboxRelay:
         self._connection.open()
 
     def _on_connection_lost(self, error: BrokerConnectionError, now_s: float) -> None:
-        link, self._connection = self._connection, None
-        if link is not None:
-            link.close(clean=False)
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close(clean=False)
         if self._ready:
             self._down_since_s = now_s
         if self._ready or self._attempt == 0:
-            log.warning("no way to the centre: %s. Passages are kept and sent later", error)
+            log.warning("no connection to the broker: %s. Events are kept and sent later", error)
         self._ready = False
         self._sender.on_disconnected(now_s)
         self._quarantine_undeliverable()
@@ -174,8 +177,8 @@ class OutboxRelay:
     def _process(self, now: ClockReading) -> bool:
         assert self._connection is not None
         now_s, now_at = now.monotonic_s, now.utc_at
-        greeting = 0.0 if self._ready else INFLIGHT_WAIT_S
-        events = self._connection.process(WINDOW_FULL_WAIT_S if self._sender.window_full(now_s) else greeting)
+        wait_s = 0.0 if self._ready else INFLIGHT_WAIT_S
+        events = self._connection.process(WINDOW_FULL_WAIT_S if self._sender.window_full(now_s) else wait_s)
         if events:
             self._sender.on_activity(now_s)
         for event in events:
@@ -185,19 +188,19 @@ class OutboxRelay:
         if self._quarantine_retry_requested:
             self._quarantine_retry_requested = False
             self._receipts.flush(now_s, immediately=True)
-            log.info("%d passages leave quarantine and are offered again", self._outbox.release_quarantine())
+            log.info("%d events leave quarantine and are sent again", self._outbox.release_quarantine())
         if not self._receipts.has_pending and self._sender.is_idle() and self._outbox.backlog_size():
-            self._sender.rescan_outbox()  # something older waits anew: it came out of quarantine
+            self._sender.rescan_outbox()  # older events are pending again after quarantine
         self._receipts.flush(now_s)
         self._reporter.publish_due(self._connection, now)
         sent = self._sender.send_due(now_s)
         self._quarantine_undeliverable()
         if self._sender.centre_unresponsive(now_s) and self._options.acknowledge_by == "centre":
-            self._report_error("the broker takes passages, the centre does not answer")
+            self._report_error("the broker accepts events, but the centre sends no receipts")
         return bool(events) or sent > 0
 
     def _quarantine_undeliverable(self) -> None:
-        """Into quarantine with what can never be delivered, so that all others can."""
+        """Quarantine what can never be delivered, so that other events can."""
         sender = self._sender
         for seqs, reason in ((sender.too_large, "too-large"), (sender.without_receipt, "no-receipt")):
             self._receipts.quarantine(dict.fromkeys(seqs, reason))
@@ -225,7 +228,7 @@ class OutboxRelay:
         assert self._connection is not None
         try:
             self._receipts.flush(now_s, immediately=True)
-        except StoreError as error:  # a full disk must not keep passages from leaving; these are sent again
+        except StoreError as error:  # events are sent also while the disk is full
             self._report_error(str(error))
         self._reporter.on_connected(now_at)
         self._sender.on_connected(
@@ -235,60 +238,58 @@ class OutboxRelay:
         self._status = replace(self._status, connected=True, error="", certificate_time_error=False)
         away_s = now_s - (self._down_since_s if self._down_since_s is not None else now_s)
         self._down_since_s = None
-        log.info("connected to the broker after %.1f s; %d passages wait", away_s, self._outbox.backlog_size())
+        log.info("connected to the broker after %.1f s; %d events are pending", away_s, self._outbox.backlog_size())
         if self._topics.topic(TopicKind.RECEIPT) in event.rejected_filters:
-            self._report_error("the broker does not let this device have its receipts; check its ACL")
+            self._report_error("the broker refuses the subscription to receipts; check its ACL")
 
     def _on_acknowledged(self, event: Acknowledged, now_s: float) -> None:
-        trial = self._sender.poison_detector
-        flight = self._sender.window.on_puback(event.token)
+        detector = self._sender.poison_detector
+        message = self._sender.window.on_puback(event.token)
         if event.failure is not None:
-            self._report_error(f"the broker refuses what this device sends: {event.failure}; check its ACL and limits")
-            if event.permanent and flight is not None:
-                size = sum(len(event) + 1 for event in flight.rows.values())
-                trial.on_rejected(tuple(flight.rows), size, _reason_code(event.failure), now_s)
-                self._sender.window.acknowledge(list(flight.rows))
+            self._report_error(f"the broker refuses messages of this device: {event.failure}; check its ACL and limits")
+            if event.permanent and message is not None:
+                size = sum(len(text) + 1 for text in message.rows.values())
+                detector.on_rejected(tuple(message.rows), size, _reason_code(event.failure), now_s)
+                self._sender.window.acknowledge(list(message.rows))
             else:
-                trial.on_postponed(event.token)
+                detector.on_postponed(event.token)
             return
-        trial.on_acknowledged(event.token, now_s)
-        if flight is None:
+        detector.on_acknowledged(event.token, now_s)
+        if message is None:
             return
-        trial.release(flight.rows, now_s)
+        detector.release(message.rows, now_s)
         if event.no_subscribers and self._options.acknowledge_by == "centre":
-            self._report_error("the broker has nobody who listens: no centre is subscribed")
+            self._report_error("the broker has no subscriber for events: no centre is subscribed")
         elif self._options.acknowledge_by == "broker":
             self._attempt = 0
-            self._receipts.apply_puback(flight)
+            self._receipts.apply_puback(message)
 
     def _on_message(self, incoming: IncomingMessage, now_s: float, now_at: datetime) -> None:
-        """A receipt, the centre's own state, or its wish for a drain rate; anything else should not have come."""
+        """A receipt, the state of the centre, or the backlog rate."""
         try:
             if incoming.topic == self._topics.topic(TopicKind.RECEIPT):
-                if self._receipts.apply(envelope.Receipt.from_payload(incoming.payload)):
+                if self._receipts.apply(Receipt.from_payload(incoming.payload)):
                     self._attempt = 0
                     self._sender.on_receipt(now_s)
                     at = now_at.isoformat(timespec="seconds")
                     self._status = replace(self._status, error="", last_receipt_at=at)
             elif incoming.topic == topics.centre_state_topic(self._topics.prefix):
-                if device_messages.CentreStateMessage.from_payload(incoming.payload).state == "ready":
+                if CentreStateMessage.from_payload(incoming.payload).state == "ready":
                     self._sender.on_receipt(now_s)
             elif incoming.topic == topics.backlog_rate_topic(self._topics.prefix):
-                self._sender.backlog_per_s = device_messages.BacklogRateMessage.from_payload(
-                    incoming.payload
-                ).events_per_s
-        except InvalidMessageError as why:
-            log.warning("a message from the centre's side was thrown away: %s", why)
-        except ForeignReceiptError as why:
-            self._report_error(str(why))
+                self._sender.backlog_events_per_s = BacklogRateMessage.from_payload(incoming.payload).events_per_s
+        except InvalidMessageError as error:
+            log.warning("an invalid message of the centre was dropped: %s", error)
+        except ForeignReceiptError as error:
+            self._report_error(str(error))
 
     def _report_error(self, error: str) -> None:
-        """Show it for as long as it lasts, log it once."""
+        """Show the error while it lasts. Log it once."""
         if error != self._status.error:
             log.error("%s", error)
             self._status = replace(self._status, error=error)
 
 
 def _reason_code(failure: str) -> str:
-    """MQTT's name of a reason code as a word of ours: `packet-too-large`."""
+    """The MQTT name of a reason code as a wire value, such as `packet-too-large`."""
     return failure.lower().replace(" ", "-")

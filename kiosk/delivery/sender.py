@@ -1,4 +1,4 @@
-"""Which passages go when: live ones first, then the backlog, and again what is overdue."""
+"""Decides which events are sent when: new ones first, then the backlog, and overdue ones again."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -16,50 +16,50 @@ from mqtt.topics import DeviceTopics, TopicKind
 log = logging.getLogger(__name__)
 
 MAX_ROWS_PER_READ = 250
-"""Rows at a time: more of them leave the processor's cache before they are sent, and the broker waits longer for the first."""
+"""More rows would leave the processor's cache before they are sent, and the broker would wait longer for the first."""
 REFILL_DIVISOR = 4
-"""The backlog goes on when a fourth of the window is free: to look into the database for each passage costs more than it."""
+"""The backlog goes on when a quarter of the window is free, because a query for each event is slower than sending it."""
 LIVE_RESERVE = 100
 MAX_PROBE_INTERVAL_S = 60.0
 WHOLE_MESSAGE_PROBES = 2
 ACTIVITY_TIMEOUT_S = 0.5
 MAX_TRIES = 12
-"""A message that the broker takes and the centre never answers, while it answers others, is divided, and so often sent."""
+"""How often an event is sent for which the centre sends no receipt, while it sends receipts for others."""
 PACKET_OVERHEAD_BYTES = 512
-"""Left in a packet for MQTT's own fields and the topic."""
+"""Reserved in a packet for the fields of MQTT and the topic."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryOptions:
-    """How a courier works; sizes in passages."""
+    """Options of a relay. Counts are of events."""
 
     receipt_timeout_s: float = 10.0
     acknowledge_by: Literal["centre", "broker"] = "centre"
-    """`broker`: a passage leaves the outbox on the broker's PUBACK. The broker may still lose it."""
+    """`broker`: an event leaves the outbox on the broker's PUBACK. The broker may still lose it."""
     max_inflight: int = 1000
-    """At most so many passages without a receipt (live ones may exceed it by LIVE_RESERVE)."""
+    """Events without a receipt. New events may exceed it by LIVE_RESERVE."""
     max_batch: int = 50
-    """At most so many passages in one message."""
+    """Events in one message."""
     reconnect_max_delay_s: float = 60.0
-    """Reconnects are tried at least this often on the long run: full jitter between 0 and at most this, seconds."""
+    """Upper bound of the reconnect delay, which has full jitter."""
 
 
 class Sender:
-    """The sending half of one courier. Everything is sent on the link of `begin`; the courier's thread alone.
+    """The sending half of a relay. It uses the connection of `on_connected`. The relay's thread alone.
 
-    While the centre is silent, one overdue message is repeated as a probe, less and less often, so that a city of kiosks
-    does not flood the broker of a centre that is away; once the centre is heard, all that is overdue goes again.
+    While the centre sends nothing, one overdue message is repeated as a probe, less and less often. So the kiosks of a city do
+    not flood the broker of a centre that is down. When the centre answers, all overdue messages are sent again.
     """
 
     def __init__(self, outbox: Outbox, device_topics: DeviceTopics, options: DeliveryOptions) -> None:
         self.window: InflightWindow[str] = InflightWindow(options.max_inflight)
         self.too_large: list[int] = []
-        """Passages that fit into no packet of this broker; whoever looks takes them out."""
+        """Events that fit into no packet of this broker. The relay takes them out."""
         self.without_receipt: list[int] = []
-        """Passages that the centre never answers for, though it answers for others; whoever looks takes them out."""
+        """Events for which the centre sends no receipt, though it does for others. The relay takes them out."""
         self.poison_detector = PoisonMessageDetector()
-        self.backlog_per_s: float | None = None
-        """The centre's wish, passages per second; None: as fast as the window moves."""
+        self.backlog_events_per_s: float | None = None
+        """The backlog rate that the centre asks for. None: as fast as the window allows."""
         self._outbox = outbox
         self._encoder = EventEncoder(device_topics.source, outbox.epoch, outbox.boot_ids)
         self._topic = device_topics.topic(TopicKind.EVENT)
@@ -80,7 +80,7 @@ class Sender:
     def on_connected(
         self, connection: Connection, receive_maximum: int, maximum_packet_bytes: int | None, now_s: float
     ) -> None:
-        """A connection stands: all that waits now is backlog, what is committed from now on is live."""
+        """All events that are pending now are backlog. Events committed from now on are new."""
         self._connection = connection
         self._receive_maximum = receive_maximum
         self._maximum_bytes = events.MAX_PAYLOAD_BYTES
@@ -92,43 +92,43 @@ class Sender:
         self.on_receipt(now_s)
 
     def on_disconnected(self, now_s: float) -> None:
-        """The connection broke, and with it the meaning of all message ids: what was under way waits again."""
+        """The message ids of the old connection have no meaning now. All unacknowledged events are pending again."""
         self._connection = None
         self.poison_detector.on_disconnected(self.window.unacknowledged(), now_s)
         self.window.requeue_all()
 
     def rescan_outbox(self) -> None:
-        """Look through the whole outbox again: something older than the backlog's place waits anew."""
+        """Read the whole outbox again, because older events are pending again."""
         self._backlog_seq, self._backlog_end = 0, self._live_seq
 
     def is_idle(self) -> bool:
-        """Nothing is under way, and all that was waiting has been looked through."""
+        """No message is in flight, and the outbox was read to its end."""
         done = self._backlog_seq >= self._backlog_end and self._live_seq >= self._outbox.newest_seq
         return (
             self._connection is not None and done and len(self.window) == 0 and not self.poison_detector.has_candidates
         )
 
     def on_receipt(self, now_s: float) -> None:
-        """The centre gave a sign of life."""
+        """The centre answered."""
         self._last_receipt_s = now_s
         self._single_probe_answered = self._probes > WHOLE_MESSAGE_PROBES
         self._probes = 0
         self._probe_due_s = 0.0
 
     def centre_unresponsive(self, now_s: float) -> bool:
-        """Passages are under way, and nothing was heard of the centre for a receipt's timeout."""
+        """Messages are in flight, and the centre did not answer for the receipt timeout."""
         return len(self.window) > 0 and self._last_receipt_s <= now_s - self._options.receipt_timeout_s
 
     def on_activity(self, now_s: float) -> None:
-        """Something came back from the other side: it is worth waiting for more."""
+        """Something was received. It is worth waiting for more."""
         self._last_activity_s = now_s
 
     def window_full(self, now_s: float) -> bool:
-        """Nothing more may be sent, and answers have been coming: the next is worth waiting for at the socket."""
+        """Nothing more may be sent, and answers were received lately. It is worth waiting at the socket."""
         return not self._sent and len(self.window) > 0 and now_s - self._last_activity_s < ACTIVITY_TIMEOUT_S
 
     def send_due(self, now_s: float) -> int:
-        """Send what may be sent; how many messages. Raises LinkError, StoreTrouble."""
+        """Send what is due. Returns the number of messages. Raises BrokerConnectionError and StoreError."""
         self._sent = 0
         if self._connection is not None:
             self._sent = self._send_due(self._connection, now_s)
@@ -141,7 +141,7 @@ class Sender:
         return self._resend_overdue(now_s) + self._send_new(now_s) + self._send_backlog(now_s)
 
     def _send_candidates(self, connection: Connection, now_s: float) -> int:
-        """One group, alone, where all else is acknowledged: if the connection breaks now, it is the group's doing."""
+        """One group alone, while all other messages are acknowledged. If the connection closes now, the group is the cause."""
         if self.poison_detector.is_inflight or connection.unacknowledged_count():
             return 0
         group = self.poison_detector.next_group()
@@ -154,35 +154,35 @@ class Sender:
         return 1
 
     def _resend_overdue(self, now_s: float) -> int:
-        silent = self.centre_unresponsive(now_s)
-        if silent and now_s < self._probe_due_s:
+        unresponsive = self.centre_unresponsive(now_s)
+        if unresponsive and now_s < self._probe_due_s:
             return 0
-        late = self.window.take_overdue(now_s - self._options.receipt_timeout_s, limit=1 if silent else 100)
-        for flight in late:
-            if silent:
-                self._send_probe(flight.rows, now_s, flight.tries)
+        overdue = self.window.take_overdue(now_s - self._options.receipt_timeout_s, limit=1 if unresponsive else 100)
+        for message in overdue:
+            if unresponsive:
+                self._send_probe(message.rows, now_s, message.tries)
             else:
-                self._resend(flight.rows, now_s, flight.tries + 1)
-        if late and silent:
+                self._resend(message.rows, now_s, message.tries + 1)
+        if overdue and unresponsive:
             self._probe_due_s = now_s + min(
                 self._options.receipt_timeout_s * 2 ** min(self._probes, 10), MAX_PROBE_INTERVAL_S
             )
             self._probes += 1
-        return len(late)
+        return len(overdue)
 
     def _send_probe(self, rows: Mapping[int, str], now_s: float, tries: int) -> None:
-        """Is the centre there? Later probes ask with a single passage: perhaps it is batches that never come to the centre."""
+        """Later probes contain a single event, because the broker may drop batches."""
         if not self._probes and self._single_probe_answered:
             self._single_probe_answered = False
             self.poison_detector.limit_to_single_events(now_s)
-        alone = len(rows) if self._probes < WHOLE_MESSAGE_PROBES and self._fits_one_message(rows, now_s) else 1
-        asks, waits = _split_rows(rows, alone)
-        self._send(asks, now_s, tries)
-        if waits:
-            self.window.add(waits, None, now_s, tries)
+        count = len(rows) if self._probes < WHOLE_MESSAGE_PROBES and self._fits_one_message(rows, now_s) else 1
+        sent, others = _split_rows(rows, count)
+        self._send(sent, now_s, tries)
+        if others:
+            self.window.add(others, None, now_s, tries)
 
     def _resend(self, rows: Mapping[int, str], now_s: float, tries: int) -> None:
-        """Where a broker swallows what is too large for it (MQTT 3.1.1 cannot say so), smaller messages get through."""
+        """Smaller messages may pass where a broker drops large ones. (MQTT 3.1.1 cannot report this.)"""
         if not self._fits_one_message(rows, now_s):
             for seq, event in rows.items():
                 self._send({seq: event}, now_s, tries)
@@ -229,16 +229,16 @@ class Sender:
         return messages
 
     def _backlog_allowance(self, now_s: float) -> int:
-        """How much of the backlog the centre's drain rate lets go now: a bucket that holds at most one second's worth."""
-        if self.backlog_per_s is None:
+        """How many events of the backlog the rate allows now: a token bucket of at most one second."""
+        if self.backlog_events_per_s is None:
             return MAX_ROWS_PER_READ
-        full = max(self.backlog_per_s, float(self._options.max_batch))
-        self._rate_tokens = min(full, self._rate_tokens + (now_s - self._rate_updated_s) * self.backlog_per_s)
+        full = max(self.backlog_events_per_s, float(self._options.max_batch))
+        self._rate_tokens = min(full, self._rate_tokens + (now_s - self._rate_updated_s) * self.backlog_events_per_s)
         self._rate_updated_s = now_s
         return int(self._rate_tokens)
 
     def _send_rows(self, rows: Sequence[tuple[int, str]], now_s: float) -> tuple[int, int]:
-        """Send from the front as many as the broker takes now: how many rows, in how many messages."""
+        """Send as many rows as the broker accepts now. Returns the number of rows and of messages."""
         assert self._connection is not None
         taken = messages = 0
         while taken < len(rows) and self._connection.unacknowledged_count() < self._receive_maximum:
@@ -253,22 +253,22 @@ class Sender:
         return self._encoder.encode(self._outbox.pending_rows(after_seq, limit))
 
     def _next_batch(self, rows: Sequence[tuple[int, str]], now_s: float) -> tuple[dict[int, str], int]:
-        """Events for one message, within the broker's size, and how many rows they take care of."""
-        ceiling_bytes = min(self._maximum_bytes, self.poison_detector.size_limit_bytes(now_s))
+        """The events of one message within the size limit, and the number of rows that are done with it."""
+        limit_bytes = min(self._maximum_bytes, self.poison_detector.size_limit_bytes(now_s))
         batch = dict(rows)
         free = not self.window.contains_any(batch) and not self.poison_detector.contains_any(batch)
-        if free and 2 + sum(map(len, batch.values())) + len(batch) <= ceiling_bytes:
+        if free and 2 + sum(map(len, batch.values())) + len(batch) <= limit_bytes:
             return batch, len(rows)
-        return self._next_batch_filtered(rows, ceiling_bytes)
+        return self._next_batch_filtered(rows, limit_bytes)
 
-    def _next_batch_filtered(self, rows: Sequence[tuple[int, str]], ceiling_bytes: int) -> tuple[dict[int, str], int]:
+    def _next_batch_filtered(self, rows: Sequence[tuple[int, str]], limit_bytes: int) -> tuple[dict[int, str], int]:
         batch: dict[int, str] = {}
         size = 2
         for looked_at, (seq, event) in enumerate(rows):
             if seq in self.window or seq in self.poison_detector:
                 continue
             size += len(event) + 1
-            if size > ceiling_bytes and batch:
+            if size > limit_bytes and batch:
                 return batch, looked_at
             if size > self._maximum_bytes:
                 self.too_large.append(seq)
@@ -277,16 +277,16 @@ class Sender:
         return batch, len(rows)
 
     def _send(self, rows: Mapping[int, str], now_s: float, tries: int = 1) -> tuple[int, int]:
-        """One message; its token and the size of its payload."""
+        """Send one message. Returns its token and the size of its payload."""
         assert self._connection is not None
         payload = events.make_payload(list(rows.values()))
-        media = events.EVENT_CONTENT_TYPE if len(rows) == 1 else events.BATCH_CONTENT_TYPE
-        token = self._connection.publish(OutgoingMessage(self._topic, payload, content_type=media))
+        content_type = events.EVENT_CONTENT_TYPE if len(rows) == 1 else events.BATCH_CONTENT_TYPE
+        token = self._connection.publish(OutgoingMessage(self._topic, payload, content_type=content_type))
         self.window.add(rows, token, now_s, tries)
         return token, len(payload)
 
 
 def _split_rows(rows: Mapping[int, str], first_count: int) -> tuple[dict[int, str], dict[int, str]]:
-    """So many of the rows, and the rest."""
+    """The first rows, and the others."""
     each = list(rows.items())
     return dict(each[:first_count]), dict(each[first_count:])

@@ -80,10 +80,10 @@ def _log(run_dir: Path) -> None:
         for number, said in enumerate(("pass: ok, in (pass)", "fail: expired (pass)", "pass: ok, out (hcert)") * 2):
             gate.info("%s, record %d, %d ms after the picture", said, 48200 + number, 36 + 5 * (number % 4))
         logging.getLogger("kiosk.delivery.relay").warning(
-            "no way to the centre: Connection refused. Passages are kept and sent later"
+            "no connection to the broker: Connection refused. Events are kept and sent later"
         )
         logging.getLogger("kiosk.delivery.receipts").error(
-            "passage 48203 is refused: too-large. It is kept in quarantine"
+            "event 48203 is rejected: too-large. It is kept in quarantine"
         )
 
 

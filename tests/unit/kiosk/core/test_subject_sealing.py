@@ -47,7 +47,7 @@ def test_a_name_with_a_lone_surrogate_is_sealed() -> None:
 
 
 def test_a_sealed_subject_does_not_open_for_another_event() -> None:
-    with pytest.raises(UnsealError, match="of another passage"):
+    with pytest.raises(UnsealError, match="of another event"):
         unseal_subject(PRIVATE, Seal(PUBLIC).seal(SOMEBODY, HERE), ELSEWHERE)
 
 

@@ -83,7 +83,7 @@ def test_a_silent_centre_is_probed_with_one_message_less_and_less_often(tmp_path
     assert 8 <= len(again) <= 14, "after 10, 10, 20, 40, 60, 60 ... seconds"
     assert [len(message) for message in again[:3]] == [10, 10, 1], "perhaps it is batches that do not come through"
     assert all(len(message) == 1 for message in again[2:])
-    assert "centre does not answer" in bench.courier.status().error
+    assert "the centre sends no receipts" in bench.courier.status().error
     bench.receipt(10)
     bench.run(11.0)
     assert {seq for message in bench.messages()[10 + len(again) :] for seq in message} >= set(range(11, 101))
