@@ -25,14 +25,14 @@ from mqtt.paho.connection import PahoConnection
 from mqtt.topics import DeviceTopics
 from tests.benchmarks import delivery_centre
 from tests.benchmarks.table import Row, goal_row
-from tests.fakes.data.access_events import a_passage
+from tests.fakes.data.access_events import an_event
 from tests.fakes.processes.broker import Broker, free_port
 from tests.paths import PROJECT
 
 BRANCH = DeviceTopics("entrance", "bench", "gate-1")
 RECORD_BYTES = 310
 LOUD = "allow_anonymous true\nmax_queued_messages 1000000\nmax_inflight_messages 1000\nset_tcp_nodelay true"
-OURS = [a_passage(number) for number in range(1000)]
+OURS = [an_event(number) for number in range(1000)]
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ from mqtt.connection import BrokerEndpoint, Connected, ConnectionEvent, Incoming
 from mqtt.paho.connection import PahoConnection
 from mqtt.topics import DeviceTopics, TopicKind
 from tests.benchmarks.table import Row, goal_row
-from tests.fakes.data.access_events import EPOCH, a_passage, event_text
+from tests.fakes.data.access_events import EPOCH, an_event, event_text
 from tests.fakes.processes import postgres
 from tests.fakes.processes.broker import Broker, Listener
 from tests.faults.network_proxy import Mood, Proxy
@@ -44,7 +44,7 @@ LOUD = "allow_anonymous true\nmax_queued_messages 1000000\nmax_inflight_messages
 def messages(count: int) -> list[bytes]:
     """Batches of 50, as they come over the wire."""
     at_ms = int(NOW.timestamp() * 1000)
-    template = [a_passage(number) for number in range(50)]
+    template = [an_event(number) for number in range(50)]
     made = []
     for first in range(1, count + 1, 50):
         texts = [
@@ -112,7 +112,7 @@ def copy_alone(address: str, payloads: Sequence[bytes]) -> float:
         types: dict[str, str] = dict(
             connection.execute(
                 "SELECT attname::text, format_type(atttypid, NULL) FROM pg_attribute "
-                "WHERE attrelid = 'passage'::regclass AND attnum > 0"
+                "WHERE attrelid = 'event'::regclass AND attnum > 0"
             ).fetchall()
         )
         rows = [
@@ -130,7 +130,7 @@ def copy_alone(address: str, payloads: Sequence[bytes]) -> float:
         ready = [[row[name] for name in columns] for row in rows]
         started = time.perf_counter()
         for first in range(0, len(ready), 1000):
-            with connection.cursor().copy(f"COPY passage ({COPY_COLUMNS}) FROM STDIN (FORMAT BINARY)") as copy:
+            with connection.cursor().copy(f"COPY event ({COPY_COLUMNS}) FROM STDIN (FORMAT BINARY)") as copy:
                 copy.set_types([types[name] for name in columns])
                 for values in ready[first : first + 1000]:
                     copy.write_row(values)
@@ -185,7 +185,7 @@ def whole_way(folder: Path, *, quick: bool) -> list[Row]:
         assert centre.stderr is not None
         centre.stderr.readline()  # "connected and subscribed"
         for _ in range(0, count, 1000):
-            store.commit_all([replace(a_passage(number), id=uuid4()) for number in range(1000)])
+            store.commit_all([replace(an_event(number), id=uuid4()) for number in range(1000)])
         courier = OutboxRelay(
             store,
             BRANCH,
@@ -203,7 +203,7 @@ def memory(folder: Path, *, quick: bool) -> list[Row]:
     """Resident memory of a device's process while it drains, from the first tenth of the backlog on."""
     count = 50_000 if quick else 1_000_000
     with closing(SqliteEventStore(folder / "memory.db")) as store:
-        batch = [a_passage(number) for number in range(1000)]
+        batch = [an_event(number) for number in range(1000)]
         for _ in range(0, count, 1000):
             store.commit_all(batch)
     seen: list[float] = []

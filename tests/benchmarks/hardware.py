@@ -29,7 +29,7 @@ from kiosk.hardware.gpio.signal_output import OutputPins, SignalOutput
 from kiosk.system.status_file import read_status
 from tests.benchmarks.hardware_faults import run_beside
 from tests.benchmarks.table import Row, goal_row
-from tests.fakes.parts.idle_camera import RestingGate
+from tests.fakes.parts.idle_camera import IdleCamera
 from tests.fakes.processes.replay_daemon import daemon, empty_scene, put, state, until, with_code
 from tests.paths import PROJECT
 
@@ -261,16 +261,16 @@ def rest_rows(times: int) -> list[Row]:
     """A gate at rest: from the sensor's word, or from the first move in view of a dead sensor, to the first frame for the gate."""
     sensed, moved = [], []
     for _ in range(times):
-        gate = RestingGate(rest_s=0.5)
-        gate.rest()
+        gate = IdleCamera(rest_s=0.5)
+        gate.wait_until_idle()
         began_s = time.monotonic()
         gate.presence.on_sensor_change(True)
-        gate.mailbox.take(10.0)
+        gate.frame_slot.take(10.0)
         sensed.append((time.monotonic() - began_s) * 1000)
-        gate.rest()
+        gate.wait_until_idle()
         gate.hall.walker = True
         began_s = time.monotonic()
-        gate.mailbox.take(10.0)
+        gate.frame_slot.take(10.0)
         moved.append((time.monotonic() - began_s) * 1000)
         gate.close()
     return [
