@@ -1,6 +1,6 @@
-"""The command `kiosk`: every subcommand is a file beside this one, imported only when it is asked for.
+"""The command `kiosk`. Each subcommand has its own file, which is imported only when the subcommand runs.
 
-The table is by hand: importing all subcommands to find out their names would cost half a second at every start on a Pi.
+The table is written by hand: importing all subcommands for their names would cost half a second per start on a Pi.
 """
 
 import importlib
@@ -12,18 +12,18 @@ import click
 from kiosk.core.ports import KioskError
 
 COMMANDS = {
-    "centre": ("kiosk.cli.centre:centre", "Receive passages from kiosks, and answer with receipts."),
+    "centre": ("kiosk.cli.centre:centre", "Receive events from kiosks and send receipts."),
     "check-config": ("kiosk.cli.check_config:check_config", "Check a configuration file and report all mistakes."),
-    "demo": ("kiosk.cli.demo:demo", "Watch the real product at work with synthetic people."),
+    "demo": ("kiosk.cli.demo:demo", "Run the whole system with synthetic people."),
     "deny": ("kiosk.cli.issuing.deny:deny", "Withdraw passes: make and show denylists."),
-    "doctor": ("kiosk.cli.doctor.command:doctor", "Look over this device and say what to do."),
+    "doctor": ("kiosk.cli.doctor.command:doctor", "Check this device and say what to do."),
     "issue": ("kiosk.cli.issuing.issue:issue", "Make a signing key and passes to print."),
     "pki": ("kiosk.cli.pki:pki", "Make and renew the certificates of broker, centre and kiosks."),
-    "purge": ("kiosk.cli.purge:purge", "Keep the retention promise on a device whose kiosk does not run."),
+    "purge": ("kiosk.cli.purge:purge", "Delete expired events on a device whose kiosk does not run."),
     "read": ("kiosk.cli.read:read", "Read the codes in image files."),
     "run": ("kiosk.cli.run:run", "Run the kiosk."),
     "signal": ("kiosk.cli.signal:signal", "Play a lamp and buzzer pattern."),
-    "status": ("kiosk.cli.status:status", "What the running kiosk says of itself."),
+    "status": ("kiosk.cli.status:status", "Show state and health checks of the running kiosk."),
     "trust": ("kiosk.cli.issuing.trust:trust", "Make and show trust lists."),
     "verify": ("kiosk.cli.issuing.verify:verify", "Decide on code texts from standard input."),
 }
@@ -31,14 +31,14 @@ ENTRY_POINTS = "kiosk.commands"
 
 
 class LazyGroup(click.Group):
-    """Knows the names and the one-line helps; loads a command when it is called."""
+    """Lists commands by the table and imports a command when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
-        """Names of our own commands and of those that other packages offer."""
+        """Names of our commands and of commands from other packages."""
         return sorted({*COMMANDS, *(point.name for point in entry_points(group=ENTRY_POINTS))})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's signature
-        """Import the command's file."""
+        """Import the file of the command."""
         if cmd_name in COMMANDS:
             module, _, attribute = COMMANDS[cmd_name][0].partition(":")
             found = getattr(importlib.import_module(module), attribute)
@@ -66,7 +66,7 @@ def group() -> None:
 
 
 def main() -> None:
-    """Entry point of the command: our own errors end in their sentence and status 1, not in a traceback."""
+    """Entry point. A KioskError is printed without a traceback, and the exit status is 1."""
     try:
         group(prog_name="kiosk")
     except KioskError as error:

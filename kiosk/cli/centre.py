@@ -1,4 +1,4 @@
-"""`kiosk centre`: the reference centre as a process."""
+"""`kiosk centre`: run the reference centre, show its devices, unseal events."""
 
 import json
 import logging
@@ -25,7 +25,7 @@ from mqtt.paho.connection import PahoConnection
 
 
 def parse_host_port(text: str) -> tuple[str, int]:
-    """`host:port` in two. Raises click.BadParameter."""
+    """Split `host:port`. Raises click.BadParameter."""
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
         raise click.BadParameter(f"{text!r} is not host:port", param_hint="--broker")
@@ -33,7 +33,7 @@ def parse_host_port(text: str) -> tuple[str, int]:
 
 
 def load_option_defaults(context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
-    """Take the options' defaults from a TOML file whose keys are the options' names. Raises click.ClickException."""
+    """Read default values of the options from a TOML file. Its keys are option names. Raises click.ClickException."""
     if path is None:
         return None
     try:
@@ -99,12 +99,12 @@ def centre(  # noqa: PLR0917  click passes by name
     certificate: Path | None,
     key: Path | None,
 ) -> None:
-    """Collect passages, keep each once, send receipts. Ends on SIGTERM or Ctrl-C."""
+    """Receive events, store each once, send receipts. Ends on SIGTERM or Ctrl-C."""
     context.obj = database
     if context.invoked_subcommand is not None:
         return
     host, port = parse_host_port(broker)
-    where = BrokerEndpoint(
+    endpoint = BrokerEndpoint(
         host,
         port,
         "5" if mqtt_version == "5" else "3.1.1",
@@ -116,7 +116,7 @@ def centre(  # noqa: PLR0917  click passes by name
     logging.basicConfig(level=logging.INFO, format="%(asctime)s centre %(levelname)s %(message)s", stream=sys.stderr)
     try:
         run_centre(
-            where,
+            endpoint,
             database,
             topic_prefix,
             name,
@@ -140,24 +140,24 @@ def status(database: str, *, as_json: bool) -> None:
     for one in found:
         click.echo(json.dumps(asdict(one), default=str) if as_json else "\n".join(_format_device(one)))
     if not found:
-        click.echo("No device was ever heard.", err=True)
+        click.echo("No device has ever connected.", err=True)
     if any(one.offline or any(stream.missing for stream in one.streams) for one in found):
         raise SystemExit(1)
 
 
 def _format_device(device: fleet_status.DeviceStatus) -> Iterator[str]:
-    state = f"{device.state or 'never told its state'}{f' ({device.state_reason})' if device.state_reason else ''}"
+    state = f"{device.state or 'state unknown'}{f' ({device.state_reason})' if device.state_reason else ''}"
     silent = ", SILENT" if device.offline else ""
     yield f"{device.site}/{device.device}: {state}{silent}, last seen {device.last_seen_at:%Y-%m-%d %H:%M:%S} UTC"
     for stream in device.streams:
         gaps = f"missing {fleet_status.format_ranges(stream.missing)}" if stream.missing else "complete"
         yield f"  epoch {stream.epoch}: 1-{stream.newest_seq}, {gaps}; {stream.duplicates} came twice"
         if stream.conflicts:
-            yield f"  {stream.conflicts} passages share a number with another: was a database copied, or a name used twice?"
+            yield f"  {stream.conflicts} events share a number with another one: was a database copied, or a name used twice?"
     for notice in device.notices:
-        yield f"  the device says: {notice.event_count} records {notice.kind}, last on {notice.last_at}"
+        yield f"  the device reports: {notice.event_count} events {notice.kind}, last on {notice.last_at}"
     if device.rejected:
-        yield f"  {device.rejected} passages were refused; the device keeps them in quarantine"
+        yield f"  {device.rejected} events were rejected. The device keeps them in quarantine"
 
 
 @centre.command(name="unseal")
@@ -183,8 +183,8 @@ def unseal(
     """Unseal who passed at a place and time, one JSON line each. Every use is written to the audit table first."""
     try:
         since, until = since.replace(tzinfo=UTC), until.replace(tzinfo=UTC)
-        question = unsealing.UnsealRequest(site, since, until, requested_by, reason, device)
-        for one in unsealing.unseal_events(database, _sealing_key(key_path), question, datetime.now(UTC)):
+        request = unsealing.UnsealRequest(site, since, until, requested_by, reason, device)
+        for one in unsealing.unseal_events(database, _sealing_key(key_path), request, datetime.now(UTC)):
             click.echo(json.dumps({**asdict(one), "id": str(one.id)}, ensure_ascii=False))
     except (OSError, ValueError, LedgerError) as error:
         raise click.ClickException(f"nothing was unsealed: {error}") from error
@@ -207,7 +207,7 @@ def run_centre(
     retention_days: int | None = None,
     backlog_events_per_s: float | None = None,
 ) -> None:
-    """Collect until SIGTERM or Ctrl-C. Raises LedgerTrouble."""
+    """Receive events until SIGTERM or Ctrl-C. Raises LedgerError."""
     ledger = open_ledger(database)
 
     def connect(will: OutgoingMessage) -> Connection:
@@ -216,16 +216,16 @@ def run_centre(
     collector = Collector(
         topic_prefix, ledger, connect, share_group=share_group, backlog_events_per_s=backlog_events_per_s
     )
-    swept: date | None = None
+    last_purge: date | None = None
     try:
-        with WakeupPipe() as bell:
-            while not bell.stop_requested:
-                bell.wait(collector.step())
+        with WakeupPipe() as wakeup:
+            while not wakeup.stop_requested:
+                wakeup.wait(collector.step())
                 today = datetime.now(UTC).date()
-                if retention_days is not None and today != swept:
-                    swept = today
-                    for gone in ledger.delete_before(today - timedelta(days=retention_days)):
-                        logging.getLogger(__name__).info("retention: deleted %s", gone)
+                if retention_days is not None and today != last_purge:
+                    last_purge = today
+                    for deleted in ledger.delete_before(today - timedelta(days=retention_days)):
+                        logging.getLogger(__name__).info("retention: deleted %s", deleted)
     finally:
         collector.close()
         ledger.close()

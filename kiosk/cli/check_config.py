@@ -1,4 +1,4 @@
-"""`kiosk check-config`: is this configuration usable? All mistakes at once."""
+"""`kiosk check-config`: check a configuration file and report all mistakes."""
 
 import time
 from pathlib import Path
@@ -31,21 +31,23 @@ def check_config(path: Path, *, show: bool, connect: bool) -> None:
 
 
 def _try_broker(settings: config.Settings) -> None:
-    """Connect once, under a name of its own, so that a running kiosk is not thrown off. Raises KioskError."""
-    from kiosk.app.builders.delivery import broker_endpoint  # noqa: PLC0415  paho is needed for this alone
+    """Connect once with another client id, because the broker would disconnect a running kiosk. Raises KioskError."""
+    from kiosk.app.builders.delivery import broker_endpoint  # noqa: PLC0415  only this function needs paho
     from mqtt.connection import BrokerConnectionError, Connected  # noqa: PLC0415
     from mqtt.paho.connection import PahoConnection  # noqa: PLC0415
 
     endpoint = broker_endpoint(settings.mqtt)
-    link = PahoConnection(endpoint, f"{settings.mqtt.topic_prefix}-{settings.site.site}-{settings.site.device}-check")
+    connection = PahoConnection(
+        endpoint, f"{settings.mqtt.topic_prefix}-{settings.site.site}-{settings.site.device}-check"
+    )
     try:
-        link.open()
+        connection.open()
         ends_s = time.monotonic() + CONNECT_WITHIN_S
         while time.monotonic() < ends_s:
-            if any(isinstance(event, Connected) for event in link.process(0.1)):
+            if any(isinstance(event, Connected) for event in connection.process(0.1)):
                 return
         raise KioskError(f"{endpoint}: the broker does not answer.")
     except BrokerConnectionError as error:
         raise KioskError(f"The broker: {error}. See [mqtt] in the configuration.") from error
     finally:
-        link.close()
+        connection.close()

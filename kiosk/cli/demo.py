@@ -1,4 +1,4 @@
-"""`kiosk demo`: watch the real product at work."""
+"""`kiosk demo`: run the whole system with synthetic people."""
 
 import json
 import sys
@@ -49,11 +49,11 @@ def demo(
         raise click.UsageError("--json goes with --once")
     pace = fast_timing(ONCE_FRAMES_PER_S) if once else slow_timing(LIVE_FRAMES_PER_S)
     console = Console(quiet=as_json)
-    with ExitStack() as house:
-        house.enter_context(signals_as_interrupts())
-        premises = house.enter_context(temporary_sandbox())
-        played = Demo(
-            premises,
+    with ExitStack() as exit_stack:
+        exit_stack.enter_context(signals_as_interrupts())
+        sandbox = exit_stack.enter_context(temporary_sandbox())
+        running_demo = Demo(
+            sandbox,
             pace,
             loop=not once,
             camera=camera,
@@ -64,14 +64,14 @@ def demo(
             ),
         )
         try:
-            with played:
-                view = run_in_terminal(played, console, once=once)
+            with running_demo:
+                view = run_in_terminal(running_demo, console, once=once)
         except KeyboardInterrupt:
             console.print(" · ".join(in_all_languages("demo.ended")))
             return
         if picture and view:
             save_svg(view, picture)
-        verdict = played.check_result()
+        verdict = running_demo.check_result()
         click.echo(json.dumps(verdict.as_json()))
         sys.exit(0 if verdict.is_ok else 1)
 

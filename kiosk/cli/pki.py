@@ -1,4 +1,4 @@
-"""`kiosk pki`: the certificates that broker, centre and devices know each other by."""
+"""`kiosk pki`: certificates of broker, centre and devices."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +10,7 @@ from mqtt.topics import DeviceTopics
 
 DEVICE_DAYS = 730
 CENTRE_NAME = "centre"
-"""The name that the broker's access list knows the centre by."""
+"""Common name of the centre in the access list of the broker."""
 
 folder_option = click.option(
     "--folder", type=click.Path(path_type=Path, file_okay=False), default=Path("pki"), show_default=True,
@@ -50,7 +50,7 @@ def init(folder: Path, name: str) -> None:
     except PkiError as error:
         raise click.ClickException(str(error)) from error
     click.echo(f"{folder / 'ca.pem'} goes to broker, centre and devices; {folder / 'crl.pem'} to the broker.")
-    click.echo(f"{folder / 'ca.key'} signs certificates: keep it where nobody else comes.")
+    click.echo(f"{folder / 'ca.key'} signs certificates: keep it secret and offline.")
 
 
 @pki.command()
@@ -93,11 +93,15 @@ def list_(folder: Path, within_days: int | None) -> None:
     """What was issued, and until when it is good."""
     found = _open_authority(folder).issued()
     if within_days is not None:
-        found = [one for one in found if (one.not_after_at - _now()).days < within_days and not one.revoked]
-    for one in found:
-        left = (one.not_after_at - _now()).days
-        state = "revoked" if one.revoked else "expired" if left < 0 else f"{left} days left"
-        click.echo(f"{one.name:40} {one.not_after_at:%Y-%m-%d}  {state}")
+        found = [
+            certificate
+            for certificate in found
+            if (certificate.not_after_at - _now()).days < within_days and not certificate.revoked
+        ]
+    for certificate in found:
+        left = (certificate.not_after_at - _now()).days
+        state = "revoked" if certificate.revoked else "expired" if left < 0 else f"{left} days left"
+        click.echo(f"{certificate.name:40} {certificate.not_after_at:%Y-%m-%d}  {state}")
     if within_days is not None and found:
         raise SystemExit(1)
 
@@ -108,9 +112,9 @@ def list_(folder: Path, within_days: int | None) -> None:
 def revoke(certificate: Path, folder: Path) -> None:
     """Shut out the holder of CERTIFICATE: copy crl.pem to the broker afterwards and restart it."""
     authority = _open_authority(folder)
-    known = {one.path.resolve(): one for one in authority.issued()}
-    one = known.get(certificate.resolve())
-    if one is None:
-        raise click.ClickException(f"{certificate}: was not issued here; it has to lie in {folder}")
-    authority.revoke(one.serial, _now())
-    click.echo(f"{one.name} is on {folder / 'crl.pem'}; copy that to the broker and restart it.")
+    known = {issued.path.resolve(): issued for issued in authority.issued()}
+    found = known.get(certificate.resolve())
+    if found is None:
+        raise click.ClickException(f"{certificate}: was not issued here. It must be in {folder}")
+    authority.revoke(found.serial, _now())
+    click.echo(f"{found.name} is on {folder / 'crl.pem'}; copy that to the broker and restart it.")

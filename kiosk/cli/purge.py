@@ -1,4 +1,4 @@
-"""`kiosk purge`: keep the retention promise on a device whose kiosk does not run."""
+"""`kiosk purge`: delete expired events on a device whose kiosk does not run."""
 
 import time
 from contextlib import ExitStack
@@ -13,7 +13,7 @@ from kiosk.system.clock import SystemClock
 from kiosk.system.instance_lock import acquire_instance_lock
 
 MAX_DURATION_S = 5.0
-"""A kiosk that starts meanwhile has to wait for the database; the timer comes again."""
+"""A kiosk that starts meanwhile must wait for the database. The timer runs again later."""
 
 
 @click.command()
@@ -27,21 +27,21 @@ def purge(path: Path) -> None:
     An undelivered event is never deleted.
     """
     settings = config.load_settings(path)
-    with ExitStack() as house:
-        acquire_instance_lock(settings.storage.path, house)
+    with ExitStack() as exit_stack:
+        acquire_instance_lock(settings.storage.path, exit_stack)
         store = open_event_store(settings.storage)
-        house.callback(store.close)
-        gone, all_gone = purge_expired(store)
-    click.echo(f"{gone} passages deleted{'' if all_gone else '; there are more: run it again'}")
+        exit_stack.callback(store.close)
+        deleted, complete = purge_expired(store)
+    click.echo(f"{deleted} events deleted{'' if complete else '. There are more: run it again'}")
 
 
 def purge_expired(event_store: SqliteEventStore) -> tuple[int, bool]:
-    """Delete what the limits say for five seconds; how many went, and whether that was all. Raises StoreTrouble."""
-    clock, gone = SystemClock(), 0
+    """Delete expired events for five seconds. Returns their number, and True if none is left. Raises StoreError."""
+    clock, deleted = SystemClock(), 0
     ends_s = time.monotonic() + MAX_DURATION_S
     while time.monotonic() < ends_s:
-        some = event_store.run_maintenance(clock.now())
-        if not some:
-            return gone, True
-        gone += some
-    return gone, False
+        count = event_store.run_maintenance(clock.now())
+        if not count:
+            return deleted, True
+        deleted += count
+    return deleted, False

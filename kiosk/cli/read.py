@@ -1,4 +1,4 @@
-"""`kiosk read`: read the codes in picture files. A laboratory tool, and the one place where a code's text is shown."""
+"""`kiosk read`: read the codes in image files. A development tool, and the only program that shows the text of a code."""
 
 import json
 import sys
@@ -22,18 +22,18 @@ def read(paths: tuple[Path, ...], *, as_json: bool) -> None:
 
     ms is the CPU time of reading, without opening the file. Exit status 1 when a picture could not be opened.
     """
-    troubles = 0
+    errors = 0
     for path in _image_paths(paths):
         try:
             luma = load_luma(path)
         except ImageFileError as error:
-            troubles += 1
+            errors += 1
             _print_error(path, error, as_json=as_json)
             continue
         started_s = time.process_time()
-        readings = decode_image(luma, is_known_format=is_known_format)
-        _print_result(path, readings, (time.process_time() - started_s) * 1000, as_json=as_json)
-    sys.exit(1 if troubles else 0)
+        codes = decode_image(luma, is_known_format=is_known_format)
+        _print_result(path, codes, (time.process_time() - started_s) * 1000, as_json=as_json)
+    sys.exit(1 if errors else 0)
 
 
 def _image_paths(paths: tuple[Path, ...]) -> Iterator[Path]:
@@ -63,7 +63,7 @@ def _print_error(path: Path, error: ImageFileError, *, as_json: bool) -> None:
 
 
 def text_of_code(data: bytes) -> str:
-    """A code's bytes as text for a person: UTF-8, else Shift-JIS (Kanji mode), else Latin-1."""
+    """The bytes of a code as text: UTF-8, else Shift-JIS (Kanji mode), else Latin-1."""
     for charset in ("utf-8", "shift_jis"):
         try:
             return data.decode(charset)

@@ -1,4 +1,4 @@
-"""`kiosk run`: the daemon, for people (systemd starts kiosk/app/start.py)."""
+"""`kiosk run`: run the daemon from a shell (systemd starts kiosk/app/start.py)."""
 
 import logging
 from contextlib import ExitStack
@@ -29,12 +29,12 @@ def run(path: Path | None, source: str | None) -> None:
 
 
 def _development_config(scratch: ExitStack) -> Path:
-    from kiosk.simulation.sandbox import temporary_sandbox  # noqa: PLC0415  makes keys; only where there is no configuration
+    from kiosk.simulation.sandbox import temporary_sandbox  # noqa: PLC0415  only needed without a configuration
 
-    premises = scratch.enter_context(temporary_sandbox())
+    sandbox = scratch.enter_context(temporary_sandbox())
     logging.getLogger(__name__).warning(
-        "no configuration at %s: development mode, its keys and records in %s are deleted when it stops",
+        "no configuration at %s: development mode. Its keys and events in %s are deleted when it stops",
         config.DEFAULT_PATH,
-        premises.folder,
+        sandbox.folder,
     )
-    return premises.config_file
+    return sandbox.config_file

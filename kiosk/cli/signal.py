@@ -16,14 +16,14 @@ _PLACES = ((Lamp.RED, "RED"), (Lamp.AMBER, "AMBER"), (Lamp.GREEN, "GREEN"))  # l
 
 
 def render_output(output: OutputState) -> str:
-    """One line for a terminal: the lamps in their places, and the sound."""
-    lamps = " ".join(f"[{name:^5}]" if lamp in output.lamps else f" {'.':^5} " for lamp, name in _PLACES)
+    """One line for a terminal: the lamps from left to right, and the sound."""
+    cells = " ".join(f"[{name:^5}]" if lamp in output.lamps else f" {'.':^5} " for lamp, name in _PLACES)
     sound = f"  beep {output.tone_hz} Hz" if output.tone_hz else ""
-    return f"  {lamps}{sound}{'  relay' if output.relay else ''}"
+    return f"  {cells}{sound}{'  relay' if output.relay else ''}"
 
 
 def max_preview_s(pattern: SignalPattern) -> float:
-    """When a preview ends at the latest: after an outcome's own end, or four seconds into a state's rhythm."""
+    """Maximum duration of a preview: the one-time steps plus four seconds of the repeated ones."""
     return sum(step.duration_s for step in pattern.once) + 4.0
 
 
@@ -50,21 +50,21 @@ def signal(pattern: str, path: Path, *, mock: bool, relay: bool) -> None:
 
 
 def _play(key: Outcome | DeviceState, settings: config.GpioSettings) -> None:
-    begun, over = threading.Event(), threading.Event()
+    started, ended = threading.Event(), threading.Event()
 
-    def tell(lit: OutputState) -> None:
-        if lit.pattern == key.value:
-            begun.set()
-            click.echo(render_output(lit))
-        elif begun.is_set():
-            over.set()
+    def print_output(output: OutputState) -> None:
+        if output.pattern == key.value:
+            started.set()
+            click.echo(render_output(output))
+        elif started.is_set():
+            ended.set()
 
-    lamps = hardware.build_signal(settings, on_change=tell)
+    driver = hardware.build_signal(settings, on_change=print_output)
     try:
         if isinstance(key, Outcome):
-            lamps.show(key)
+            driver.show(key)
         else:
-            lamps.set_idle_state(key)
-        over.wait(max_preview_s(hardware.signal_patterns(settings.patterns)[key]))
+            driver.set_idle_state(key)
+        ended.wait(max_preview_s(hardware.signal_patterns(settings.patterns)[key]))
     finally:
-        lamps.close()
+        driver.close()

@@ -1,4 +1,4 @@
-"""`kiosk status`: what the running daemon says of itself, in a terminal."""
+"""`kiosk status`: print the status of the running daemon."""
 
 import json
 import sys

@@ -1,6 +1,6 @@
-"""`kiosk doctor --acceptance`: a quarter of an hour with the owner of a real Pi, and a report of what it showed.
+"""`kiosk doctor --acceptance`: guides the owner of a real Pi through checks and writes a report. It takes 15 minutes.
 
-The last step stops the kernel to see the board's own watchdog at work; the report is kept before it, and the next run goes on.
+The last step crashes the kernel to test the hardware watchdog. The report is saved before, and the next run continues.
 """
 
 import subprocess
@@ -28,18 +28,18 @@ COLOURS = {StepStatus.PASSED: "green", StepStatus.FAILED: "red", StepStatus.PEND
 
 
 class DeviceContext:
-    """The device itself, and the owner at the terminal."""
+    """The real device, and the owner at the terminal."""
 
     def __init__(self, settings: config.Settings) -> None:
         self.settings = settings
         self._t = translator(settings.site.language)
 
     def instruct(self, msgid: str, **values: object) -> None:
-        """Say what to do. No answer at the keyboard is needed."""
+        """Print what to do. The step detects the result by itself."""
         click.echo("\n" + self._t(f"acceptance.{msgid}", **values))
 
     def ask(self, msgid: str, **values: object) -> bool | None:
-        """Yes, no, or skipped."""
+        """True for yes, False for no, None for skipped."""
         question = f"\n{self._t(f'acceptance.{msgid}', **values)}  {self._t('acceptance.choices')}"
         keys = {answer: (self._t(f"acceptance.key.{answer}"), answer[0]) for answer in ("yes", "no", "skip")}
         while True:
@@ -49,11 +49,11 @@ class DeviceContext:
                     return None if answer == "skip" else answer == "yes"
 
     def read_status(self) -> Mapping[str, Any] | None:
-        """The daemon's snapshot."""
+        """The status of the daemon, or None."""
         return read_status(self.settings.run_dir)
 
     def wait_until(self, condition: Callable[[], bool], timeout_s: float) -> float | None:
-        """Look five times a second."""
+        """Check the condition five times a second. Seconds until it was true, or None after the timeout."""
         began_s, tick = time.monotonic(), threading.Event()
         while not condition():
             if time.monotonic() - began_s > timeout_s:
@@ -62,14 +62,14 @@ class DeviceContext:
         return time.monotonic() - began_s
 
     def read_file(self, path: str) -> str:
-        """A small file; empty where there is none."""
+        """Text of a small file. Empty if there is none."""
         try:
             return Path(path).read_text(encoding="utf-8", errors="replace")
         except OSError:
             return ""
 
     def run_command(self, *command: str) -> str:
-        """What it prints; empty where it fails."""
+        """Output of a command. Empty if it cannot run."""
         try:
             return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60).stdout
         except (OSError, subprocess.TimeoutExpired):
@@ -83,9 +83,9 @@ def run_steps(
     steps: Iterable[tuple[str, AcceptanceStep]] = STEPS,
     now: Callable[[], datetime] | None = None,
 ) -> list[StepResult]:
-    """Go through the steps that have not passed yet, keep the report after each, and return all results.
+    """Run the steps that have not passed yet, write the report after each, and return all results.
 
-    A step that passed in an earlier report of this folder is not asked again: an interrupted walk goes on.
+    A step that passed in an earlier report in this folder is not repeated, so an interrupted acceptance continues.
     """
     clock = now or (lambda: datetime.now(UTC))
     earlier = read_report(folder, context.settings)
@@ -112,36 +112,36 @@ def _without_watchdog(results: Mapping[str, StepResult]) -> list[StepResult]:
 
 
 def crash_kernel(context: AcceptanceContext, save_result: Callable[[StepResult], None], now_at: datetime) -> StepResult:
-    """A kernel that hangs is what the board's watchdog is for. Only where there is one, and only with the owner's yes."""
+    """Crash the kernel to test the hardware watchdog. Only if there is a watchdog and the owner agrees."""
     if not context.read_file("/sys/class/watchdog/watchdog0/identity"):
         return StepResult(WATCHDOG, StepStatus.FAILED, "the board has no watchdog (dtparam=watchdog=on)")
     agreed = context.ask("hang-kernel")
     if not agreed:
         return StepResult(WATCHDOG, StepStatus.PENDING)
-    waiting = StepResult(
+    pending = StepResult(
         WATCHDOG,
         StepStatus.PENDING,
         f"hung in boot {context.read_file(BOOT_ID).strip()} at {now_at.isoformat(timespec='seconds')}",
     )
-    save_result(waiting)
+    save_result(pending)
     context.run_command("sync")
-    # With panic=0 only the watchdog helps.
+    # With panic=0 only the watchdog restarts the board.
     context.run_command("sh", "-c", "echo 0 > /proc/sys/kernel/panic; echo c > /proc/sysrq-trigger")
-    return waiting
+    return pending
 
 
 def _result_after_reset(context: AcceptanceContext, pending: StepResult, now_at: datetime) -> StepResult:
-    """What the next run makes of a kernel that was hung: another boot means that the board has reset itself."""
-    words = pending.detail.split()
-    if not pending.detail.startswith("hung in boot ") or context.read_file(BOOT_ID).strip() == words[3]:
+    """Result of the watchdog step, in the run after the crash. A different boot id means that the board restarted."""
+    fields = pending.detail.split()
+    if not pending.detail.startswith("hung in boot ") or context.read_file(BOOT_ID).strip() == fields[3]:
         return StepResult(WATCHDOG, StepStatus.PENDING)
     uptime_s = float((context.read_file("/proc/uptime").split() or ["0"])[0])
-    away_s = (now_at - datetime.fromisoformat(words[5])).total_seconds() - uptime_s
+    away_s = (now_at - datetime.fromisoformat(fields[5])).total_seconds() - uptime_s
     by_itself = context.ask("restarted-by-itself")
-    verdict = StepStatus.PENDING if by_itself is None else StepStatus.PASSED if by_itself else StepStatus.FAILED
+    status = StepStatus.PENDING if by_itself is None else StepStatus.PASSED if by_itself else StepStatus.FAILED
     return StepResult(
         WATCHDOG,
-        verdict,
+        status,
         f"reset {away_s:.0f} s after it hung"
         if 0 <= away_s < RESET_TIMEOUT_S
         else "reset; the clock was set meanwhile",
@@ -157,7 +157,7 @@ def _print_result(result: StepResult, t: Translator) -> None:
 
 
 def run_acceptance(settings: config.Settings, folder: Path) -> int:
-    """The command: walk, say where the report is. Exit status 0 where every step passed. Raises KioskError where no kiosk runs."""
+    """Run the steps and print the paths of the report. Returns 0 if all steps passed. Raises KioskError without a daemon."""
     if read_status(settings.run_dir) is None:
         raise KioskError(
             "The kiosk does not run here, so there is nothing to accept. Start it:  sudo systemctl start kiosk"

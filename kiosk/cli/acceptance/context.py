@@ -1,4 +1,4 @@
-"""The bench on which a real Pi is accepted: the world as a step sees it, and what a step finds."""
+"""Interface between the acceptance steps and the device, and the result of a step."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from kiosk import config
 
 
 class StepStatus(StrEnum):
-    """How a step ended. PENDING: it was skipped, or it waits for the next run."""
+    """PENDING: the step was skipped, or continues in the next run."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -18,7 +18,7 @@ class StepStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class StepResult:
-    """One line of the report. `detail` holds what was measured, without data about persons."""
+    """One line of the report. `detail` has measured values and no personal data."""
 
     name: str
     status: StepStatus
@@ -26,34 +26,34 @@ class StepResult:
 
 
 def step_result(name: str, detail: str = "", *, passed: bool | None) -> StepResult:
-    """A step that passed or failed; None where there is no answer."""
+    """Result of a step. `passed` None: there is no answer, so the step is pending."""
     return StepResult(
         name, StepStatus.PENDING if passed is None else StepStatus.PASSED if passed else StepStatus.FAILED, detail
     )
 
 
 class AcceptanceContext(Protocol):
-    """The world as a step sees it."""
+    """The device and its owner, as a step uses them."""
 
     settings: config.Settings
 
     def instruct(self, msgid: str, **values: object) -> None:
-        """Tell the owner what to do now (`acceptance.MSGID` of the catalogues). The step watches what comes of it."""
+        """Print what the owner should do (`acceptance.MSGID` of the catalogues). The step detects the result."""
 
     def ask(self, msgid: str, **values: object) -> bool | None:
         """Yes, no, or None for skipped."""
 
     def read_status(self) -> Mapping[str, Any] | None:
-        """What the running daemon says of itself."""
+        """Status of the running daemon, or None."""
 
     def wait_until(self, condition: Callable[[], bool], timeout_s: float) -> float | None:
-        """Seconds until it was so, None where it was not in time."""
+        """Seconds until the condition was true, or None after the timeout."""
 
     def read_file(self, path: str) -> str:
-        """A small file of /proc, /sys or /boot; empty where there is none."""
+        """Text of a small file in /proc, /sys or /boot. Empty if there is none."""
 
     def run_command(self, *command: str) -> str:
-        """What a command prints; empty where it fails."""
+        """Output of a command. Empty if it cannot run."""
 
 
 AcceptanceStep = Callable[[AcceptanceContext], StepResult]
@@ -66,24 +66,24 @@ def decision_count(context: AcceptanceContext) -> int:
 
 
 def check_is_failing(context: AcceptanceContext, code: str) -> bool:
-    """Whether this health check is not passed now."""
+    """True if this health check does not pass now."""
     status = context.read_status()
     return any(check["code"] == code and check["status"] != "pass" for check in (status or {"checks": []})["checks"])
 
 
 def device_state(context: AcceptanceContext) -> str:
-    """As the lamp says."""
+    """State of the device as in its status, or `not running`."""
     status = context.read_status()
     return str(status["state"]) if status else "not running"
 
 
 def is_connected(context: AcceptanceContext) -> bool:
-    """Whether the daemon has a way to the centre just now."""
+    """True if the daemon is connected to the broker."""
     status = context.read_status()
     return bool(status and status["uplink"]["connected"])
 
 
 def backlog_size(context: AcceptanceContext) -> int:
-    """How many passages wait for the centre; -1 where the daemon says nothing."""
+    """Number of undelivered events. -1 without a status."""
     status = context.read_status()
     return int(status["outbox"]["backlog_size"]) if status else -1

@@ -1,4 +1,4 @@
-"""The report of an acceptance: one line a step, for people and for programs, without data about persons."""
+"""The acceptance report as text and as JSON: one line per step, no personal data."""
 
 import json
 from collections.abc import Iterable
@@ -39,7 +39,7 @@ def report_paths(folder: Path, settings: config.Settings) -> tuple[Path, Path]:
 
 
 def read_report(folder: Path, settings: config.Settings) -> dict[str, StepResult]:
-    """The results of an earlier report; empty where there is none or it cannot be read."""
+    """Results of an earlier report by name. Empty if there is none or it is invalid."""
     try:
         found = json.loads(report_paths(folder, settings)[0].read_text(encoding="utf-8"))
         rows = [StepResult(str(row["name"]), StepStatus(row["status"]), str(row["detail"])) for row in found["results"]]
@@ -49,7 +49,7 @@ def read_report(folder: Path, settings: config.Settings) -> dict[str, StepResult
 
 
 def write_report(results: Iterable[StepResult], folder: Path, settings: config.Settings, now_at: datetime) -> None:
-    """Write both reports; raises OSError where the folder cannot be written."""
+    """Write both files. Raises OSError."""
     rows = sorted(results, key=lambda result: STEP_NAMES.index(result.name))
     as_json, as_text = report_paths(folder, settings)
     head = {

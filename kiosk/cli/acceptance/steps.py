@@ -1,7 +1,7 @@
-"""What only a real Pi can show, as steps: what the owner does, what the kiosk sees of it by itself, what it asks.
+"""Acceptance steps: checks that need a real Pi and its owner.
 
-Each step is a function from a bench (the world: status file, files, commands, an owner who answers) to a finding. Nothing in a
-finding tells who passed: counts, times, light and pixel measures, names of hardware.
+Each step is a function from an AcceptanceContext to a StepResult. Results have no personal data: only counts, times,
+light and pixel measurements, and names of hardware.
 """
 
 from kiosk.cli.acceptance.context import (
@@ -25,19 +25,19 @@ OUTPUTS_OFF_TIMEOUT_S = 5.0
 
 
 def check_board(context: AcceptanceContext) -> StepResult:
-    """Vendor kernel and model."""
+    """Check the model of the board. Report kernel and operating system."""
     model = context.read_file("/proc/device-tree/model").strip("\0\n")
     kernel = context.run_command("uname", "-rm").strip()
     system = next(
         (line[13:-1] for line in context.read_file("/etc/os-release").splitlines() if line.startswith("PRETTY_NAME=")),
         "?",
     )
-    real = model.startswith("Raspberry Pi")
-    return step_result("board", f"{model or 'no Raspberry Pi'}; {kernel}; {system}", passed=real)
+    is_pi = model.startswith("Raspberry Pi")
+    return step_result("board", f"{model or 'no Raspberry Pi'}; {kernel}; {system}", passed=is_pi)
 
 
 def check_firmware(context: AcceptanceContext) -> StepResult:
-    """Our lines reached the vendor's firmware and kernel."""
+    """Check that firmware and kernel use our configuration lines."""
     config_txt = context.read_file("/boot/firmware/config.txt")
     wanted = {
         "include entrance-kiosk.txt": "include entrance-kiosk.txt" in config_txt.splitlines(),
@@ -47,13 +47,13 @@ def check_firmware(context: AcceptanceContext) -> StepResult:
         in context.read_file("/boot/firmware/entrance-kiosk.txt").splitlines(),
         "watchdog": bool(context.read_file("/sys/class/watchdog/watchdog0/identity")),
     }
-    missing = [name for name, there in wanted.items() if not there]
-    said = f"missing: {', '.join(missing)}" if missing else "config.txt, command line, watchdog"
-    return step_result("firmware", said, passed=not missing)
+    missing = [name for name, found in wanted.items() if not found]
+    detail = f"missing: {', '.join(missing)}" if missing else "config.txt, command line, watchdog"
+    return step_result("firmware", detail, passed=not missing)
 
 
 def measure_timings(context: AcceptanceContext) -> StepResult:
-    """Real timings: power-on, start of the service, load, temperature."""
+    """Measure boot time, start of the service and temperature."""
     show = context.run_command(
         "systemctl", "show", "kiosk", "-p", "ExecMainStartTimestampMonotonic", "-p", "ActiveEnterTimestampMonotonic"
     )
@@ -63,34 +63,34 @@ def measure_timings(context: AcceptanceContext) -> StepResult:
     )
     boot = context.run_command("systemd-analyze", "time").splitlines()[:1]
     heat = context.read_file("/sys/class/thermal/thermal_zone0/temp").strip()
-    warm = f"; {int(heat) / 1000:.0f} °C" if heat.isdecimal() else ""
-    said = f"service ready {active - began:.1f} s after its start; {boot[0] if boot else 'no boot time'}{warm}"
-    return step_result("timings", said, passed=active > began > 0)
+    temperature = f"; {int(heat) / 1000:.0f} °C" if heat.isdecimal() else ""
+    detail = f"service ready {active - began:.1f} s after its start; {boot[0] if boot else 'no boot time'}{temperature}"
+    return step_result("timings", detail, passed=active > began > 0)
 
 
 def check_ready(context: AcceptanceContext) -> StepResult:
-    """The self-check is content."""
+    """Check that the device is ready or degraded."""
     found = context.wait_until(lambda: device_state(context) in ("ready", "degraded"), RESTART_TIMEOUT_S)
     status = context.read_status() or {"checks": []}
-    bad = [f"{check['code']}={check['status']}" for check in status["checks"] if check["status"] != "pass"]
-    said = f"{device_state(context)}{'; ' + ', '.join(bad) if bad else ''}"
-    return step_result("ready", said, passed=found is not None)
+    not_passed = [f"{check['code']}={check['status']}" for check in status["checks"] if check["status"] != "pass"]
+    detail = f"{device_state(context)}{'; ' + ', '.join(not_passed) if not_passed else ''}"
+    return step_result("ready", detail, passed=found is not None)
 
 
 def _scan_step(name: str) -> AcceptanceStep:
-    """Focus and exposure: a code under some conditions is answered."""
+    """A step that passes if a code is decided on under the conditions that `name` describes."""
 
-    def step(bench: AcceptanceContext) -> StepResult:
-        before = decision_count(bench)  # before the owner is told: who holds the code up already is the one
-        bench.instruct(name)
-        took_s = bench.wait_until(lambda: decision_count(bench) > before, SCAN_TIMEOUT_S)
-        status = bench.read_status()
+    def step(context: AcceptanceContext) -> StepResult:
+        before = decision_count(context)  # before the instruction: a code that is already in view counts
+        context.instruct(name)
+        took_s = context.wait_until(lambda: decision_count(context) > before, SCAN_TIMEOUT_S)
+        status = context.read_status()
         if took_s is None or not status or not status["recent_decisions"]:
             return StepResult(name, StepStatus.FAILED, f"no answer within {SCAN_TIMEOUT_S:.0f} s")
         camera, last = status["camera"], status["recent_decisions"][-1]
         module = "-" if camera["module_px"] is None else f"{camera['module_px']:.1f} px"
         return StepResult(
-            name, StepStatus.PASSED, f"answered {last['latency_ms']:.0f} ms after the picture; module {module}"
+            name, StepStatus.PASSED, f"answered {last['latency_ms']:.0f} ms after the frame; module {module}"
         )
 
     return step
@@ -103,37 +103,39 @@ check_exposure_dim = _scan_step("exposure-dim")
 
 
 def check_lamps(context: AcceptanceContext) -> StepResult:
-    """Lamp, place and sound as in docs/reference/lamps.md."""
-    met = context.ask("lamps")
-    return step_result("lamps", passed=met)
+    """Ask whether lamps, their positions and sounds are as in docs/reference/lamps.md."""
+    confirmed = context.ask("lamps")
+    return step_result("lamps", passed=confirmed)
 
 
 def check_covered_lens(context: AcceptanceContext) -> StepResult:
-    """The view is judged on the real sensor."""
+    """Check the frame quality check with the real sensor."""
     context.instruct("cover-lens")
-    told_s = context.wait_until(lambda: check_is_failing(context, "frame-quality"), COVERED_LENS_TIMEOUT_S)
-    if told_s is None:
-        return StepResult("covered-lens", StepStatus.FAILED, f"not told within {COVERED_LENS_TIMEOUT_S:.0f} s")
+    detected_s = context.wait_until(lambda: check_is_failing(context, "frame-quality"), COVERED_LENS_TIMEOUT_S)
+    if detected_s is None:
+        return StepResult("covered-lens", StepStatus.FAILED, f"not detected within {COVERED_LENS_TIMEOUT_S:.0f} s")
     context.instruct("uncover-lens")
-    healed_s = context.wait_until(lambda: not check_is_failing(context, "frame-quality"), COVERED_LENS_TIMEOUT_S)
-    healed = "never" if healed_s is None else f"in {healed_s:.0f} s"
-    return step_result("covered-lens", f"told within {told_s:.0f} s, healed {healed}", passed=healed_s is not None)
+    recovered_s = context.wait_until(lambda: not check_is_failing(context, "frame-quality"), COVERED_LENS_TIMEOUT_S)
+    recovered = "never" if recovered_s is None else f"in {recovered_s:.0f} s"
+    return step_result(
+        "covered-lens", f"detected within {detected_s:.0f} s, recovered {recovered}", passed=recovered_s is not None
+    )
 
 
 def check_button_noise(context: AcceptanceContext) -> StepResult:
-    """Pull-ups hold against noise: nobody touches the button, and nobody is admitted."""
+    """Check that the pull-ups suppress noise: without a press, no person is admitted."""
     if context.settings.gpio.admit_button is None:
         return StepResult("noise", StepStatus.PENDING, "no button is configured")
     before = decision_count(context)
     context.instruct("noise")
-    ghost_s = context.wait_until(lambda: decision_count(context) > before, NOISE_TEST_S)
-    if ghost_s is not None:
-        return StepResult("noise", StepStatus.FAILED, f"an answer to nobody after {ghost_s:.0f} s")
-    return StepResult("noise", StepStatus.PASSED, f"{NOISE_TEST_S:.0f} s without an answer to nobody")
+    false_press_s = context.wait_until(lambda: decision_count(context) > before, NOISE_TEST_S)
+    if false_press_s is not None:
+        return StepResult("noise", StepStatus.FAILED, f"a decision without a press after {false_press_s:.0f} s")
+    return StepResult("noise", StepStatus.PASSED, f"{NOISE_TEST_S:.0f} s without a decision")
 
 
 def check_button(context: AcceptanceContext) -> StepResult:
-    """A press of a second admits one person."""
+    """Check that a press of one second admits one person."""
     if context.settings.gpio.admit_button is None:
         return StepResult("button", StepStatus.PENDING, "no button is configured")
     before = decision_count(context)
@@ -141,12 +143,12 @@ def check_button(context: AcceptanceContext) -> StepResult:
     took_s = context.wait_until(lambda: decision_count(context) > before, SCAN_TIMEOUT_S)
     status = context.read_status()
     decisions = status["recent_decisions"] if status else []
-    by_hand = took_s is not None and bool(decisions) and decisions[-1]["frame_number"] == 0
-    return step_result("button", "one admitted by hand" if by_hand else "nobody admitted", passed=by_hand)
+    admitted = took_s is not None and bool(decisions) and decisions[-1]["frame_number"] == 0
+    return step_result("button", "one person admitted manually" if admitted else "no person admitted", passed=admitted)
 
 
 def check_relay_after_kill(context: AcceptanceContext) -> StepResult:
-    """kill -9 of the daemon: everything is off within 5 s, and it comes back."""
+    """Kill the daemon with SIGKILL: all outputs are off within 5 s, and the daemon restarts."""
     before = decision_count(context)
     context.instruct("kill")
     if context.wait_until(lambda: decision_count(context) > before, SCAN_TIMEOUT_S) is None:
@@ -155,10 +157,10 @@ def check_relay_after_kill(context: AcceptanceContext) -> StepResult:
     pid = status["pid"] if status else 0
     context.run_command("systemctl", "kill", "--signal=KILL", "--kill-who=main", "kiosk")
     back_s = context.wait_until(lambda: _restarted_and_ready(context, pid), RESTART_TIMEOUT_S)
-    fell = context.ask("outputs-off", seconds=round(OUTPUTS_OFF_TIMEOUT_S))
+    outputs_off = context.ask("outputs-off", seconds=round(OUTPUTS_OFF_TIMEOUT_S))
     if back_s is None:
-        return StepResult("relay-after-kill", StepStatus.FAILED, "never back")
-    return step_result("relay-after-kill", f"back after {back_s:.1f} s", passed=fell)
+        return StepResult("relay-after-kill", StepStatus.FAILED, "not restarted")
+    return step_result("relay-after-kill", f"restarted after {back_s:.1f} s", passed=outputs_off)
 
 
 def _restarted_and_ready(context: AcceptanceContext, pid: int) -> bool:
@@ -167,7 +169,7 @@ def _restarted_and_ready(context: AcceptanceContext, pid: int) -> bool:
 
 
 def check_network(context: AcceptanceContext) -> StepResult:
-    """Wi-Fi: away and back by itself, nothing missing after it."""
+    """Disconnect and reconnect the network. The daemon reconnects by itself and delivers all events."""
     strength = [
         line.split()[3].rstrip(".")
         for line in context.read_file("/proc/net/wireless").splitlines()[2:]
@@ -176,7 +178,7 @@ def check_network(context: AcceptanceContext) -> StepResult:
     radio = f"Wi-Fi {strength[0]} dBm" if strength else "no Wi-Fi"
     status = context.read_status()
     if not status or not status["uplink"]["connected"]:
-        return StepResult("network", StepStatus.FAILED, f"{radio}; no way to the centre now")
+        return StepResult("network", StepStatus.FAILED, f"{radio}; not connected to the broker")
     if not context.ask("network-off"):
         return StepResult("network", StepStatus.PENDING, radio)
     lost_s = context.wait_until(lambda: not is_connected(context), 120.0)

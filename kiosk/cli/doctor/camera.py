@@ -1,4 +1,4 @@
-"""`kiosk doctor camera`: look through the camera as the daemon would, and say what to change."""
+"""`kiosk doctor camera`: check aim, light and focus with the decoder of the daemon, and say what to change."""
 
 import sys
 from pathlib import Path
@@ -34,19 +34,19 @@ def camera(path: Path, source: str | None, frames: int, picture: Path | None) ->
     The kiosk must not be running, because a camera serves one program. Exit status 1 when something has to be changed.
     """
     settings = config.load_settings(path)
-    wanted = settings.camera if source is None else settings.camera.model_copy(update={"source": source})
-    frame, sight = _capture_until_decoded(build_camera(wanted), frames, wanted.timeout_s)
-    view, module_px = sight.frame_quality, _module_px(sight)
-    assert view is not None, "a camera gives frames that have pixels"
+    camera_settings = settings.camera if source is None else settings.camera.model_copy(update={"source": source})
+    frame, result = _capture_until_decoded(build_camera(camera_settings), frames, camera_settings.timeout_s)
+    quality, module_px = result.frame_quality, _module_px(result)
+    assert quality is not None, "a camera gives frames that have pixels"
     height, width = frame.luma.shape
     t = translator(settings.site.language)
-    click.echo(_format_quality(t, view, module_px, (width, height)))
-    advice = aiming_advice(view, module_px)
+    click.echo(_format_quality(t, quality, module_px, (width, height)))
+    advice = aiming_advice(quality, module_px)
     for each in advice:
         mark = click.style("pass ", fg="green") if each.is_ok else click.style("warn ", fg="yellow")
         click.echo(mark + t(f"aiming-advice.{each}"))
     if picture is not None:
-        save_masked_image(frame.luma, [reading.corners for reading in sight.codes if reading.corners], picture)
+        save_masked_image(frame.luma, [reading.corners for reading in result.codes if reading.corners], picture)
         click.echo(f"{picture}")
     sys.exit(0 if all(each.is_ok for each in advice) else 1)
 
@@ -58,10 +58,10 @@ def _capture_until_decoded(driver: Camera, frames: int, timeout_s: float) -> tup
     try:
         for _ in range(frames):
             frame = driver.capture(timeout_s)
-            sight = cascade.decode(frame)
-            if sight.codes:
+            result = cascade.decode(frame)
+            if result.codes:
                 break
-        return Frame(frame.luma.copy(), frame.number, frame.captured_s), sight
+        return Frame(frame.luma.copy(), frame.number, frame.captured_s), result
     finally:
         driver.close()
 

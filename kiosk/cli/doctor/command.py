@@ -1,4 +1,4 @@
-"""`kiosk doctor`: check this device, and say what to do. Subcommands check one part closely."""
+"""`kiosk doctor`: check this device and say what to do. Subcommands check one part in detail."""
 
 import importlib
 import sys
@@ -21,14 +21,14 @@ STATUS_LABELS = {
 
 
 class DoctorGroup(click.Group):
-    """Loads a subcommand's file when it is asked for."""
+    """Imports a subcommand when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
-        """Names of the closer looks."""
+        """Names of the subcommands."""
         return sorted(SUBCOMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's signature
-        """Import it."""
+        """Import the subcommand."""
         if cmd_name not in SUBCOMMANDS:
             return None
         module, _, attribute = SUBCOMMANDS[cmd_name].partition(":")
@@ -58,15 +58,15 @@ def doctor(ctx: click.Context, path: Path, *, acceptance: bool, report: Path) ->
         return
     settings = config.load_settings(path)
     if acceptance:
-        from kiosk.cli.acceptance.command import run_acceptance  # noqa: PLC0415  only where it is asked for
+        from kiosk.cli.acceptance.command import run_acceptance  # noqa: PLC0415  only needed with --acceptance
 
         sys.exit(run_acceptance(settings, report))
     t = translator(settings.site.language)
     failed = False
     for check in run_checks(settings):
-        word, colour = STATUS_LABELS[check.status]
+        label, colour = STATUS_LABELS[check.status]
         value = check_value(t, check)
         text = check_message(t, check) + (f" [{value}]" if value else "")
-        click.echo(click.style(f"{word:<5}", fg=colour) + f"{check.code:<16}{text}")
+        click.echo(click.style(f"{label:<5}", fg=colour) + f"{check.code:<16}{text}")
         failed |= check.status is CheckStatus.FAIL
     sys.exit(1 if failed else 0)

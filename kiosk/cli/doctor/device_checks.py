@@ -1,4 +1,4 @@
-"""The health checks that `kiosk doctor` makes of this device, each with what it tries."""
+"""The health checks of `kiosk doctor`."""
 
 import os
 import socket

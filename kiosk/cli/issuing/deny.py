@@ -1,4 +1,4 @@
-"""`kiosk deny`: withdraw passes; make and show denylists."""
+"""`kiosk deny`: withdraw passes, make and show denylists."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,8 +40,8 @@ def add(
     texts = [*serials, *_first_column(source)]
     entries = [_parse_serial(text) for text in texts] + [denylist.hcert_denylist_entry(each) for each in uvci]
     root = root_keys.open_root_key(root_key, password_file, beside=out)
-    made = list_builder.build_denylist(entries, out, root, datetime.now(UTC).replace(microsecond=0), replace=replace)
-    click.echo(f"Denylist {made.number} with {len(made.entries)} passes: {out}")
+    built = list_builder.build_denylist(entries, out, root, datetime.now(UTC).replace(microsecond=0), replace=replace)
+    click.echo(f"Denylist {built.number} with {len(built.entries)} passes: {out}")
 
 
 @deny.command("show")
@@ -58,7 +58,7 @@ def show(path: Path, root_path: Path | None) -> None:
 
 
 def _first_column(source: TextIO | None) -> list[str]:
-    """First column of each line; a register's header is left out."""
+    """First column of each line. The header of a register is skipped."""
     if source is None:
         return []
     firsts = [line.split(",")[0].strip() for line in source]

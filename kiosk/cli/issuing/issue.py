@@ -1,4 +1,4 @@
-"""`kiosk issue`: sign passes and print them as PNG and PDF; one pass, a list of people, or a poster of a place."""
+"""`kiosk issue`: sign passes and print them as PNG and PDF: one pass, a list of people, or a poster with a venue code."""
 
 import csv
 import os
@@ -92,10 +92,10 @@ def issue(
         raise click.UsageError("--key FILE is missing: the issuer's key, or the name for a new one.")
     password = key_files.read_password(password_file)
     key = _load_or_create_key(key_path, password, label, classes, now_at)
-    wish = PassRequest(name, days, status_class, declaration_hours)
-    wishes = read_pass_requests(csv_path, wish) if csv_path else [wish]
+    request = PassRequest(name, days, status_class, declaration_hours)
+    requests = read_pass_requests(csv_path, request) if csv_path else [request]
     _print_passes(
-        _PrintJob(key, out, print_sheets.CARD_FORMATS[shape], now_at), wishes, stem="cards" if csv_path else None
+        _PrintJob(key, out, print_sheets.CARD_FORMATS[shape], now_at), requests, stem="cards" if csv_path else None
     )
     list_builder.write_issuer_public_file(key, out / "issuer.json")
     trust_path = out / TRUST_FILE
@@ -115,20 +115,20 @@ def _load_or_create_key(path: Path, password: bytes | None, label: str, classes:
         now_at - timedelta(minutes=5), now_at + timedelta(days=366 * KEY_YEARS), status_classes=allowed, label=label
     )
     key_files.write_issuer_key(key, path, password)
-    guard = (
+    protection = (
         "locked with the password"
         if password
         else "readable by you alone, without a password (--password-file sets one)"
     )
-    click.echo(f"New issuer key {key.kid.hex()}: {path}, {guard}")
+    click.echo(f"New issuer key {key.kid.hex()}: {path}, {protection}")
     return key
 
 
 def _print_passes(job: _PrintJob, requests: Iterable[PassRequest], stem: str | None) -> None:
-    """Sign, read back, print, and note in the register who got which serial: a pass is withdrawn by its serial."""
-    made = [(wish, os.urandom(10)) for wish in requests]
-    cards = list(_signed_cards(job, made))
-    stem = stem or f"pass-{made[0][1].hex()[:8]}"
+    """Sign, print, read back, and add name and serial to the register. A pass is withdrawn by its serial."""
+    issued = [(request, os.urandom(10)) for request in requests]
+    cards = list(_signed_cards(job, issued))
+    stem = stem or f"pass-{issued[0][1].hex()[:8]}"
     target = job.out / f"{stem}.pdf"
     with click.progressbar(length=len(cards), label="Reading back", file=sys.stderr, hidden=len(cards) == 1) as bar:
         print_sheets.write_cards(cards, job.card_format, target, on_card_checked=lambda: bar.update(1))
@@ -136,38 +136,38 @@ def _print_passes(job: _PrintJob, requests: Iterable[PassRequest], stem: str | N
     if len(cards) == 1:
         qr_images.write_png(cards[0].code, target.with_suffix(".png"))
         click.echo(f"Picture to show on a phone: {target.with_suffix('.png')}")
-    _append_register(job, made)
+    _append_register(job, issued)
 
 
 def _signed_cards(job: _PrintJob, issued: Iterable[tuple[PassRequest, bytes]]) -> Iterator[print_sheets.PrintedCard]:
-    for wish, serial in issued:
-        expires_at = job.now_at + timedelta(days=wish.days)
+    for request, serial in issued:
+        expires_at = job.now_at + timedelta(days=request.days)
         if expires_at > job.key.not_after_at:
-            click.echo(f"The issuer key ends on {job.key.not_after_at:%Y-%m-%d}; the pass ends with it.", err=True)
+            click.echo(f"The issuer key ends on {job.key.not_after_at:%Y-%m-%d}. The pass ends with it.", err=True)
             expires_at = job.key.not_after_at
         text = sign_pass(
             job.key,
             serial,
             job.now_at,
             expires_at,
-            status_class=wish.status_class,
-            declaration_h=wish.declaration_h,
+            status_class=request.status_class,
+            declaration_h=request.declaration_h,
         )
         yield print_sheets.PrintedCard(
-            qr_images.make_qr_code(text.decode("ascii")), wish.name, expires_at, job.key.label
+            qr_images.make_qr_code(text.decode("ascii")), request.name, expires_at, job.key.label
         )
 
 
 def _append_register(job: _PrintJob, issued: Iterable[tuple[PassRequest, bytes]]) -> None:
-    """The issuer's own book, for his eyes only; it never goes near a kiosk."""
+    """Append to the register, which only the issuer may read. It is never copied to a kiosk."""
     path = job.out / REGISTER_FILE
     handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     with os.fdopen(handle, "a", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         if file.tell() == 0:
             writer.writerow(["serial", "name", "issued_at", "days", "key"])
-        for wish, serial in issued:
-            writer.writerow([serial.hex(), wish.name, job.now_at.isoformat(), wish.days, job.key.kid.hex()])
+        for request, serial in issued:
+            writer.writerow([serial.hex(), request.name, job.now_at.isoformat(), request.days, job.key.kid.hex()])
     click.echo(f"Register of serials, to withdraw by (kiosk deny): {path}")
 
 

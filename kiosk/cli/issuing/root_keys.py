@@ -1,4 +1,4 @@
-"""The root key on the command line: how it is named and opened by the commands that sign lists."""
+"""Command line options for the root key, shared by the commands that sign lists."""
 
 from pathlib import Path
 
@@ -21,6 +21,6 @@ public_option = click.option(
 
 
 def open_root_key(path: Path | None, password_file: Path | None, *, beside: Path) -> Ed25519PrivateKey:
-    """The key at `path`; where that is None, the one beside that list, made if missing. Raises KeyFileTrouble."""
+    """The key at `path`. If None: `root.key` in the folder of the list `beside`, made if missing. Raises KeyFileError."""
     password = key_files.read_password(password_file)
     return list_builder.load_or_create_root_key(path or beside.with_name(list_builder.ROOT_PRIVATE_KEY_FILE), password)

@@ -38,8 +38,8 @@ def make_root(key_path: Path, password_file: Path | None) -> None:
 def build(sources: tuple[Path, ...], out: Path, root_key: Path | None, password_file: Path | None) -> None:
     """Sign a trust list of certificates (DER or PEM) and issuers' public files. An issuer that is left out is withdrawn."""
     root = root_keys.open_root_key(root_key, password_file, beside=out)
-    made = list_builder.build_trust_list(sources, out, root, datetime.now(UTC).replace(microsecond=0))
-    click.echo(f"Trust list {made.number} with {len(list(made))} keys: {out}")
+    built = list_builder.build_trust_list(sources, out, root, datetime.now(UTC).replace(microsecond=0))
+    click.echo(f"Trust list {built.number} with {len(list(built))} keys: {out}")
 
 
 @trust.command("show")

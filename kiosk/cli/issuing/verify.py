@@ -1,4 +1,4 @@
-"""`kiosk verify`: decide on code texts, one a line (a laboratory and acceptance tool)."""
+"""`kiosk verify`: decide on code texts, one per line (a tool for development and acceptance)."""
 
 import json
 import sys
@@ -17,14 +17,14 @@ from kiosk.credentials.trust import denylist, trust_list
 from kiosk.system.translations import languages, translator
 
 MAX_LINE_BYTES = 64 * 1024
-"""A longer line is judged by its beginning, which no kind of code accepts at that length."""
+"""Of a longer line only this much is read. No kind of code is that long."""
 
 
 class _TimeParam(click.ParamType[datetime]):
     name = "TIME"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
-        """ISO 8601; UTC where it names no offset."""
+        """Parse ISO 8601. UTC if it has no offset."""
         try:
             at = datetime.fromisoformat(str(value))
         except ValueError:
@@ -53,20 +53,20 @@ def verify(
     source: BinaryIO,
 ) -> None:
     """Read one code text per line from SOURCE (- is standard input) and answer each with one line, under the default policy."""
-    dispatcher = CredentialVerifier(
+    verifier = CredentialVerifier(
         trust_list.load_trust_list(trust_path, root_path),
         denylist.load_denylist(deny_path, root_path) if deny_path else None,
     )
     now = ClockReading(at or datetime.now(UTC), time.monotonic(), ClockQuality.SYNCHRONISED)
     for line in _lines(source):
-        answer = dispatcher.verify(line, now)
-        decision = rules.decide_access(answer, VisitHistory(), rules.AccessPolicy(), 0, now)
-        sys.stdout.write((_as_json(answer, decision) if as_json else _as_text(answer, decision, language)) + "\n")
+        result = verifier.verify(line, now)
+        decision = rules.decide_access(result, VisitHistory(), rules.AccessPolicy(), 0, now)
+        sys.stdout.write((_as_json(result, decision) if as_json else _as_text(result, decision, language)) + "\n")
         sys.stdout.flush()
 
 
 def _lines(source: BinaryIO) -> Iterator[bytes]:
-    """Lines without their ends; of a line beyond the limit, its beginning."""
+    """Lines without line ends. A line beyond the limit is cut."""
     while line := source.readline(MAX_LINE_BYTES):
         rest = line
         while len(rest) == MAX_LINE_BYTES and not rest.endswith(b"\n"):
@@ -74,18 +74,18 @@ def _lines(source: BinaryIO) -> Iterator[bytes]:
         yield line.rstrip(b"\r\n")
 
 
-def _as_json(answer: Claim | Refusal, decision: Decision) -> str:
+def _as_json(result: Claim | Refusal, decision: Decision) -> str:
     return json.dumps(
         {
-            "kind": answer.kind,
-            "assurance": answer.assurance if isinstance(answer, Claim) else None,
+            "kind": result.kind,
+            "assurance": result.assurance if isinstance(result, Claim) else None,
             "outcome": decision.outcome,
             "reason": decision.reason,
         }
     )
 
 
-def _as_text(answer: Claim | Refusal, decision: Decision, language: str) -> str:
+def _as_text(result: Claim | Refusal, decision: Decision, language: str) -> str:
     t = translator(language)
-    outcome, kind = t(f"outcome-label.{decision.outcome}"), t(f"kind.{answer.kind}")
+    outcome, kind = t(f"outcome-label.{decision.outcome}"), t(f"kind.{result.kind}")
     return f"{outcome}: {kind}. {t(f'reason.{decision.reason}')}"

@@ -1,4 +1,4 @@
-"""Trust lists and denylists made at the desk: `kiosk trust` and `kiosk deny`."""
+"""The issuer's commands `kiosk trust` and `kiosk deny`."""
 
 import base64
 import json
@@ -43,7 +43,7 @@ def certificate(key: Any, *usages: str) -> x509.Certificate:
 class TestTrustCommand:
     EC_KEY = ec.derive_private_key(99, ec.SECP256R1())
 
-    def test_certificates_in_der_and_pem_and_issuers_become_one_list(self, tmp_path: Path) -> None:
+    def test_certificates_in_der_and_pem_and_issuer_files_go_into_one_list(self, tmp_path: Path) -> None:
         rsa_key = rsa.generate_private_key(65537, 2048)
         one = certificate(self.EC_KEY, "1.3.6.1.4.1.1847.2021.1.2", "1.3.6.1.4.1.0.1847.2021.1.1")
         two = certificate(rsa_key)
@@ -63,18 +63,18 @@ class TestTrustCommand:
         assert "Phường Vỹ Dạ" in shown
         assert '"number": 1' in run(trust_command, "show", out, "--json").output
 
-    def test_a_certificate_may_come_as_bare_base64(self, tmp_path: Path) -> None:
+    def test_a_certificate_may_be_plain_base64(self, tmp_path: Path) -> None:
         made = certificate(self.EC_KEY)
         (tmp_path / "c").write_bytes(base64.encodebytes(made.public_bytes(Encoding.DER)))
         (key,) = list_builder.read_trusted_keys(tmp_path / "c")
         assert key.kid == made.fingerprint(SHA256())[:8]
 
-    def test_the_number_rises_with_each_list(self, tmp_path: Path) -> None:
+    def test_the_number_increases_with_each_list(self, tmp_path: Path) -> None:
         (tmp_path / "c").write_bytes(certificate(self.EC_KEY).public_bytes(Encoding.DER))
         for number in (1, 2, 3):
             assert f"list {number}" in run(trust_command, "build", tmp_path / "c", "-o", tmp_path / "l").output
 
-    def test_a_list_of_another_root_is_not_built_upon(self, tmp_path: Path) -> None:
+    def test_a_list_signed_by_another_root_key_is_not_extended(self, tmp_path: Path) -> None:
         (tmp_path / "c").write_bytes(certificate(self.EC_KEY).public_bytes(Encoding.DER))
         run(trust_command, "build", tmp_path / "c", "-o", tmp_path / "l")
         run(trust_command, "root", "--key", tmp_path / "elsewhere.key")
@@ -83,7 +83,7 @@ class TestTrustCommand:
         )
         assert isinstance(found, ListError)
 
-    def test_a_locked_root_key(self, tmp_path: Path) -> None:
+    def test_a_root_key_with_a_password_cannot_be_used_without_it(self, tmp_path: Path) -> None:
         (tmp_path / "p").write_text("secret")
         (tmp_path / "c").write_bytes(certificate(self.EC_KEY).public_bytes(Encoding.DER))
         options = ("--password-file", tmp_path / "p")
@@ -92,13 +92,13 @@ class TestTrustCommand:
         assert isinstance(error_of(trust_command, "build", tmp_path / "c", "-o", tmp_path / "l"), KeyFileError)
 
     @pytest.mark.parametrize("content", [b"", b"hello", b"{}", b"{", b'{"public_key": 1}'])
-    def test_a_source_of_another_form_is_named(self, tmp_path: Path, content: bytes) -> None:
+    def test_a_source_file_of_another_format_is_named(self, tmp_path: Path, content: bytes) -> None:
         (tmp_path / "c").write_bytes(content)
         found = error_of(trust_command, "build", tmp_path / "c", "-o", tmp_path / "l")
         assert isinstance(found, ListError)
         assert "neither a certificate (DER or PEM) nor an issuer's public file" in str(found)
 
-    def test_keys_that_sign_no_code_here_are_refused(self, tmp_path: Path) -> None:
+    def test_keys_with_unsupported_algorithms_are_rejected(self, tmp_path: Path) -> None:
         key = Ed25519PrivateKey.generate()
         name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "x")])
         signed = x509.CertificateBuilder(name, name, key.public_key(), 1, NOW_AT, NOW_AT + timedelta(days=1)).sign(
@@ -118,7 +118,7 @@ class TestTrustCommand:
 
 
 class TestDenyCommand:
-    def test_a_pass_is_withdrawn_by_the_register(self, tmp_path: Path) -> None:
+    def test_a_pass_is_withdrawn_by_its_serial_in_the_register(self, tmp_path: Path) -> None:
         run(issue, "--key", tmp_path / "k", "--out", tmp_path)
         out = tmp_path / "deny.cose"
         assert "Denylist 1 with 1 passes" in run(deny, "add", "--from", tmp_path / "register.csv", "-o", out).output
@@ -126,7 +126,7 @@ class TestDenyCommand:
         assert row["serial"] in run(deny, "show", out).output
         assert denylist.load_denylist(out).entries == {bytes.fromhex(row["serial"])}
 
-    def test_withdrawals_add_up_until_the_list_is_replaced(self, tmp_path: Path) -> None:
+    def test_withdrawals_accumulate_until_the_list_is_replaced(self, tmp_path: Path) -> None:
         out = tmp_path / "deny.cose"
         run(deny, "add", "00" * 10, "11" * 10, "-o", out)
         run(deny, "add", "22" * 10, "--uvci", "URN:UVCI:01:VN:1", "-o", out)
@@ -136,7 +136,7 @@ class TestDenyCommand:
         assert (found.number, found.entries) == (3, frozenset({b"\x33" * 10}))
 
     @pytest.mark.parametrize("serial", ["xyz", "00", "00" * 11])
-    def test_what_is_no_serial_is_refused(self, tmp_path: Path, serial: str) -> None:
+    def test_an_invalid_serial_is_rejected(self, tmp_path: Path, serial: str) -> None:
         result = CliRunner().invoke(deny, ["add", serial, "-o", str(tmp_path / "d")])
         assert result.exit_code == 2
         assert "is not a serial of 20 hex digits" in result.output

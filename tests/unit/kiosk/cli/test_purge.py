@@ -1,4 +1,4 @@
-"""`kiosk purge`: a device that was taken out of service keeps its retention promise too."""
+"""`kiosk purge`: expired events are deleted also on a device that is out of service."""
 
 from contextlib import ExitStack
 from dataclasses import replace
@@ -13,36 +13,36 @@ from kiosk.core.model import ClockQuality
 from kiosk.core.ports import KioskError
 from kiosk.simulation.sandbox import temporary_sandbox
 from kiosk.system.instance_lock import acquire_instance_lock
-from tests.fakes.data.access_events import a_passage
+from tests.fakes.data.access_events import an_event
 
 
-def test_old_delivered_passages_go_and_a_notice_stays() -> None:
-    with temporary_sandbox() as premises:
-        records = load_settings(premises.config_file).storage
+def test_old_delivered_events_are_deleted_and_counted_in_a_notice() -> None:
+    with temporary_sandbox() as sandbox:
+        records = load_settings(sandbox.config_file).storage
         store = open_event_store(records)
         long_ago = datetime.now(UTC) - timedelta(days=records.retention_days + 1)
         old = [
-            replace(a_passage(number), occurred_at=long_ago, clock_quality=ClockQuality.SYNCHRONISED)
+            replace(an_event(number), occurred_at=long_ago, clock_quality=ClockQuality.SYNCHRONISED)
             for number in (1, 2, 3)
         ]
         store.commit_all(old)
         store.acknowledge(2)
         store.close()
 
-        done = CliRunner().invoke(purge, ["--config", str(premises.config_file)])
+        done = CliRunner().invoke(purge, ["--config", str(sandbox.config_file)])
 
         assert done.exit_code == 0, done.output
-        assert done.output == "2 passages deleted\n"
+        assert done.output == "2 events deleted\n"
         store = open_event_store(records)
-        assert [stored.seq for stored in store.recent(9)] == [3], "what the centre does not have stays"
+        assert [stored.seq for stored in store.recent(9)] == [3], "undelivered events stay"
         assert [(notice.kind, notice.count) for notice in store.notices()] == [("purged-age", 2)]
         store.close()
 
 
-def test_a_running_kiosk_is_left_alone() -> None:
-    with temporary_sandbox() as premises, ExitStack() as kiosk:
-        records = load_settings(premises.config_file).storage
+def test_purge_is_refused_while_the_kiosk_runs() -> None:
+    with temporary_sandbox() as sandbox, ExitStack() as kiosk:
+        records = load_settings(sandbox.config_file).storage
         acquire_instance_lock(records.path, kiosk)
-        done = CliRunner().invoke(purge, ["--config", str(premises.config_file)])
+        done = CliRunner().invoke(purge, ["--config", str(sandbox.config_file)])
         assert isinstance(done.exception, KioskError)
         assert "Another kiosk uses" in str(done.exception)
