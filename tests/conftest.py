@@ -8,7 +8,7 @@ import pytest
 from hypothesis import settings
 
 from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
-from tests.fakes.parts.control_server import Ordered
+from tests.fakes.parts.control_server import FakeControlServer
 from tests.fakes.processes import browser as browsers
 from tests.fakes.processes.browser import Browser
 
@@ -17,9 +17,9 @@ settings.load_profile("no-deadline")
 
 
 @pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[Ordered]:
+def daemon(tmp_path: Path) -> Iterator[FakeControlServer]:
     """A fake daemon on the control socket in `tmp_path`. It records the commands."""
-    with Ordered(tmp_path) as found:
+    with FakeControlServer(tmp_path) as found:
         yield found
 
 

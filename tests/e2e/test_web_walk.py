@@ -12,53 +12,53 @@ import pytest
 
 from kiosk.simulation.demo import Demo
 from tests.fakes.parts.web_accounts import PASSWORD, PIN
-from tests.fakes.processes.demo_web_client import Reader, staffed_demonstration, turns_until
+from tests.fakes.processes.demo_web_client import Reader, demo_with_accounts, poll_until
 
 FLOODERS = 3
 
 
 @pytest.fixture
 def demonstration() -> Iterator[Demo]:
-    with staffed_demonstration(loop=False) as found:
+    with demo_with_accounts(loop=False) as found:
         yield found
 
 
 def test_orders_of_guard_and_administrator_are_carried_out_by_the_daemon(demonstration: Demo) -> None:
     with demonstration:
-        turns_until(demonstration, lambda found: found["state"] == "ready")
+        poll_until(demonstration, lambda found: found["state"] == "ready")
         guard, admin = Reader(demonstration.page_url), Reader(demonstration.page_url)
         guard.log_in("guard", PIN)
         before = demonstration.read_status()
         assert before
         assert guard.send("/guard/admit", "/guard/admit", direction="in", reason="nothing-to-show") == 302
-        found = turns_until(demonstration, lambda found: any(one["reason"] == "manual" for one in found["recent_decisions"]))
+        found = poll_until(demonstration, lambda found: any(one["reason"] == "manual" for one in found["recent_decisions"]))
         manual = next(one for one in found["recent_decisions"] if one["reason"] == "manual")
         assert (manual["outcome"], manual["direction"]) == ("pass", "in")
         admin.log_in("admin", PASSWORD)
         assert "Let through by the guard" in admin.ask("GET", "/admin/events?reason=manual")[1]
         assert admin.send("/admin", "/admin/command/pause") == 200
-        turns_until(demonstration, lambda found: found["state"] == "out-of-order")
+        poll_until(demonstration, lambda found: found["state"] == "out-of-order")
         assert admin.send("/admin", "/admin/command/resume") == 200
-        turns_until(demonstration, lambda found: found["state"] == "ready")
+        poll_until(demonstration, lambda found: found["state"] == "ready")
         assert "cong-1" in admin.ask("GET", "/admin/configuration")[1]
 
 
 def test_what_a_guard_undoes_on_his_page_is_undone_at_the_gate_and_at_the_centre(demonstration: Demo) -> None:
     with demonstration:
-        turns_until(demonstration, lambda found: found["state"] == "ready")
+        poll_until(demonstration, lambda found: found["state"] == "ready")
         guard, admin = Reader(demonstration.page_url), Reader(demonstration.page_url)
         guard.log_in("guard", PIN)
         admin.log_in("admin", PASSWORD)
         admin.send("/admin", "/admin/command/pause")  # so that the queue does not go on meanwhile
-        turns_until(demonstration, lambda found: found["state"] == "out-of-order")
+        poll_until(demonstration, lambda found: found["state"] == "out-of-order")
         guard.send("/guard/admit", "/guard/admit", direction="in", reason="assisted")
-        before = turns_until(demonstration, lambda found: bool(found["undo"]) and found["undo"]["reason"] == "manual")
+        before = poll_until(demonstration, lambda found: bool(found["undo"]) and found["undo"]["reason"] == "manual")
         shown = re.search(r'name="seq" value="(\d+)"', guard.ask("GET", "/guard/undo")[1])
         assert shown
         assert guard.send("/guard/undo", "/guard/undo", seq=shown[1], reason="mistake") == 302
-        after = turns_until(demonstration, lambda found: found["undo"] is None)
+        after = poll_until(demonstration, lambda found: found["undo"] is None)
         assert after["occupancy"] == before["occupancy"] - 1
-        turns_until(demonstration, lambda found: found["outbox"]["backlog_size"] == 0)
+        poll_until(demonstration, lambda found: found["outbox"]["backlog_size"] == 0)
         annulled = f"(A child, an old person, somebody who needs help · undone by record {int(shown[1]) + 1})"
         assert annulled in admin.ask("GET", "/admin/events")[1]
         with closing(sqlite3.connect(demonstration.sandbox.centre_database)) as centre:

@@ -15,14 +15,14 @@ from kiosk.core.model import Reason
 from kiosk.decoding.still_image import decode_image
 from kiosk.simulation.demo import Demo
 from kiosk.storage import SqliteEventStore
-from tests.fakes.data.access_events import a_passage
+from tests.fakes.data.access_events import an_event
 from tests.fakes.parts.web_accounts import PASSWORD
-from tests.fakes.processes.demo_web_client import Reader, staffed_demonstration, turns_until
+from tests.fakes.processes.demo_web_client import Reader, demo_with_accounts, poll_until
 
 
 @pytest.fixture
 def demonstration() -> Iterator[Demo]:
-    with staffed_demonstration(loop=True) as found:
+    with demo_with_accounts(loop=True) as found:
         yield found
 
 
@@ -34,7 +34,7 @@ def administrator(demonstration: Demo) -> Reader:
 
 def test_an_administrator_aims_and_reads_log_and_configuration_while_people_pass(demonstration: Demo) -> None:
     with demonstration:
-        turns_until(demonstration, lambda found: found["state"] == "ready")
+        poll_until(demonstration, lambda found: found["state"] == "ready")
         admin = administrator(demonstration)
         status, html = admin.ask("POST", "/admin/aiming", csrf=admin.token("/admin"))
         assert status == 200, html
@@ -46,7 +46,7 @@ def test_an_administrator_aims_and_reads_log_and_configuration_while_people_pass
         assert "command capture-preview from process" in admin.ask("GET", "/admin/log")[1]
         assert "runs with the settings of the file" in admin.ask("GET", "/admin/configuration")[1]
         answered = len(demonstration.decisions)
-        turns_until(demonstration, lambda _: len(demonstration.decisions) > answered)
+        poll_until(demonstration, lambda _: len(demonstration.decisions) > answered)
 
 
 def refusals(demonstration: Demo) -> list[tuple[str, int]]:
@@ -57,14 +57,14 @@ def refusals(demonstration: Demo) -> list[tuple[str, int]]:
 
 def test_what_the_centre_refuses_is_seen_on_the_page_sent_again_and_refused_again(demonstration: Demo) -> None:
     with demonstration:
-        turns_until(demonstration, lambda found: found["state"] == "ready")
+        poll_until(demonstration, lambda found: found["state"] == "ready")
         kiosk = demonstration.processes["kiosk"]
         kiosk.kill()
         store = SqliteEventStore(demonstration.sandbox.database)
-        poison = store.commit(replace(a_passage(1), code_bytes=2_000_000, reason=Reason.UNKNOWN_CODE))
+        poison = store.commit(replace(an_event(1), code_bytes=2_000_000, reason=Reason.UNKNOWN_CODE))
         store.close()
         kiosk.start()
-        turns_until(demonstration, lambda found: found["outbox"]["quarantined"] == 1)
+        poll_until(demonstration, lambda found: found["outbox"]["quarantined"] == 1)
         admin = administrator(demonstration)
         html = admin.ask("GET", "/admin/quarantine")[1]
         assert str(poison.event.id) in html
@@ -73,5 +73,5 @@ def test_what_the_centre_refuses_is_seen_on_the_page_sent_again_and_refused_agai
         assert times == 1
         for asked, seq in enumerate((str(poison.seq), "all"), 2):
             assert admin.send("/admin", "/admin/quarantine", seq=seq) == 200
-            turns_until(demonstration, lambda _, asked=asked: refusals(demonstration) == [(why, asked)])  # type: ignore[misc]  # a default binds the loop's value
+            poll_until(demonstration, lambda _, asked=asked: refusals(demonstration) == [(why, asked)])  # type: ignore[misc]  # a default binds the loop's value
         assert admin.send("/admin", "/admin/quarantine", seq=str(poison.seq + 10_000)) == 409

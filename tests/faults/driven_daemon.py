@@ -32,7 +32,7 @@ from kiosk.storage import SqliteEventStore
 from kiosk.system.logs import configure_logging
 from kiosk.system.systemd import SystemdNotifier
 from kiosk.system.wakeup import WakeupPipe
-from tests.fakes.data.access_events import a_passage
+from tests.fakes.data.access_events import an_event
 from tests.fakes.processes.delivering_device import JumpingClock
 
 CUTTING = b"\xde\xad" * 8
@@ -93,7 +93,7 @@ class Driver:
 
     def _passage(self) -> AccessEvent:
         now = self._clock.now()
-        passage = replace(a_passage(1), id=uuid7(now), occurred_at=now.utc_at, monotonic_s=now.monotonic_s)
+        passage = replace(an_event(1), id=uuid7(now), occurred_at=now.utc_at, monotonic_s=now.monotonic_s)
         kind = self._next.popleft() if self._next else ""
         if kind == "refused":
             return replace(passage, code_bytes=REFUSED_BYTES, reason=Reason.UNKNOWN_CODE)

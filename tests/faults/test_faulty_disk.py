@@ -10,7 +10,7 @@ import pytest
 from kiosk.core.model import ClockQuality, ClockReading
 from kiosk.core.ports import StoreError
 from kiosk.storage import RetentionLimits, SqliteEventStore
-from tests.fakes.data.access_events import START_AT, a_passage
+from tests.fakes.data.access_events import START_AT, an_event
 from tests.faults.faulty_disk import Mounted
 
 NO_FLOOR = RetentionLimits(min_free_bytes=0)
@@ -40,7 +40,7 @@ def fill(store: SqliteEventStore) -> int:
 
 def commit_for_ever(store: SqliteEventStore) -> None:
     while True:
-        store.commit(a_passage(store.newest_seq + 1))
+        store.commit(an_event(store.newest_seq + 1))
 
 
 def test_a_full_disk_refuses_and_recovers_without_a_gap_or_a_lie(small_disk: Path) -> None:
@@ -50,10 +50,10 @@ def test_a_full_disk_refuses_and_recovers_without_a_gap_or_a_lie(small_disk: Pat
     kept = fill(store)
     assert kept > 10
     with pytest.raises(StoreError):
-        store.commit(a_passage(kept + 1))
+        store.commit(an_event(kept + 1))
     ballast.unlink()
     store.check_writable()
-    assert store.commit(a_passage(kept + 1)).seq == kept + 1
+    assert store.commit(an_event(kept + 1)).seq == kept + 1
     store.close()
     store = SqliteEventStore(small_disk / "p.db")
     assert [stored.seq for stored in store.pending(0, 99_999)] == list(range(1, kept + 2))
@@ -88,20 +88,20 @@ def test_room_is_kept_for_receipts_so_that_a_full_disk_empties_by_itself(small_d
         """History gives way."""
     store.close()  # and the write-ahead log with it
     store = SqliteEventStore(small_disk / "p.db", limits=RetentionLimits(min_free_bytes=400_000))
-    assert store.commit(a_passage(kept + 1)).seq == kept + 1
+    assert store.commit(an_event(kept + 1)).seq == kept + 1
     store.close()
 
 
 def test_a_disk_that_turns_read_only_is_told_and_recovers(small_disk: Path) -> None:
     store = SqliteEventStore(small_disk / "p.db", limits=NO_FLOOR)
-    store.commit(a_passage(1))
+    store.commit(an_event(1))
     store.close()
     remount(small_disk, "ro")
     with pytest.raises(StoreError, match="cannot be"):
         SqliteEventStore(small_disk / "p.db")
     remount(small_disk, "rw")
     store = SqliteEventStore(small_disk / "p.db", limits=NO_FLOOR)
-    assert store.commit(a_passage(2)).seq == 2
+    assert store.commit(an_event(2)).seq == 2
     store.close()
 
 
@@ -111,12 +111,12 @@ def test_a_disk_that_turns_read_only_under_an_open_database_keeps_all_that_was_p
         pytest.skip("only root may make a file system of its own")
     try:
         store = SqliteEventStore(disk.folder / "p.db", limits=NO_FLOOR)
-        store.commit_all([a_passage(number) for number in range(1, 51)])
+        store.commit_all([an_event(number) for number in range(1, 51)])
         store.acknowledge(10)
         if not disk.fail(None):
             pytest.skip("this kernel lets nobody make its file system fail")
         with pytest.raises(StoreError, match="could not be committed"):
-            store.commit(a_passage(51))
+            store.commit(an_event(51))
         with pytest.raises(StoreError):
             store.check_writable()
         with pytest.raises(StoreError, match="could not note"):
@@ -128,7 +128,7 @@ def test_a_disk_that_turns_read_only_under_an_open_database_keeps_all_that_was_p
         disk.repair()
         after = SqliteEventStore(disk.folder / "p.db", limits=NO_FLOOR)
         assert [stored.seq for stored in after.recent(99)] == list(range(50, 0, -1))
-        assert after.commit(a_passage(51)).seq == 51
+        assert after.commit(an_event(51)).seq == 51
         after.close()
     finally:
         disk.remove()

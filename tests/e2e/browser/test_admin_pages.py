@@ -15,7 +15,7 @@ from kiosk.core.model import Direction, ManualReason, Outcome
 from kiosk.core.status import UndoStatus
 from tests.fakes.data.access_events import a_store
 from tests.fakes.data.status_snapshots import a_status, publish
-from tests.fakes.parts.control_server import Ordered
+from tests.fakes.parts.control_server import FakeControlServer
 from tests.fakes.parts.web_accounts import PASSWORD, PIN, staff
 from tests.fakes.processes import browser as browsers
 from tests.fakes.processes.browser import Browser, expect, faults, log_in
@@ -38,7 +38,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 def test_a_guard_lets_somebody_in_with_the_keyboard_alone(
     chromium: Browser, tmp_path: Path, url: str, *, scripts: bool
 ) -> None:
-    with Ordered(tmp_path) as daemon, chromium.new_context(locale="en-GB", java_script_enabled=scripts) as context:
+    with FakeControlServer(tmp_path) as daemon, chromium.new_context(locale="en-GB", java_script_enabled=scripts) as context:
         page = context.new_page()
         log_in(page, url, "guard", PIN)
         expect(page).to_have_url(url + "guard/admit")
@@ -47,12 +47,12 @@ def test_a_guard_lets_somebody_in_with_the_keyboard_alone(
         page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         expect(page).to_have_url(url + "guard")
-        assert daemon.orders == [AdmitCommand(Direction.IN, ManualReason.NOTHING_TO_SHOW)]
+        assert daemon.commands == [AdmitCommand(Direction.IN, ManualReason.NOTHING_TO_SHOW)]
 
 
 def test_a_guard_undoes_the_last_passage_while_its_button_is_there(chromium: Browser, tmp_path: Path, url: str) -> None:
     last = UndoStatus(48213, datetime.now(UTC).isoformat(), "in", "ok", "insurance", 25.0)
-    with still_telling(tmp_path, undo=None) as tell, Ordered(tmp_path) as daemon, chromium.new_context() as context:
+    with still_telling(tmp_path, undo=None) as tell, FakeControlServer(tmp_path) as daemon, chromium.new_context() as context:
         page = context.new_page()
         page.goto(url + "guard?lang=en")
         button = page.get_by_role("link", name="Undo the last one")
@@ -68,7 +68,7 @@ def test_a_guard_undoes_the_last_passage_while_its_button_is_there(chromium: Bro
         page.get_by_label("Turned back").check()
         page.get_by_role("button", name="Undo this passage").click()
         expect(page).to_have_url(url + "guard")
-        assert daemon.orders == [UndoCommand(ManualReason.TURNED_BACK, 48213)]
+        assert daemon.commands == [UndoCommand(ManualReason.TURNED_BACK, 48213)]
         expect(button).to_be_visible()
         assert faults(page) == ""
         tell(undo=None)
@@ -81,7 +81,7 @@ def test_without_scripts_the_guard_undoes_all_the_same_and_reads_why_not(
     last = UndoStatus(48213, datetime.now(UTC).isoformat(), "out", "manual", None, 25.0)
     with (
         still_telling(tmp_path, undo=last),
-        Ordered(tmp_path) as daemon,
+        FakeControlServer(tmp_path) as daemon,
         chromium.new_context(
             locale="vi-VN", java_script_enabled=False, viewport={"width": 320, "height": 700}
         ) as context,
@@ -125,7 +125,7 @@ def still_telling(run_dir: Path, **changes: Any) -> Iterator[Callable[..., None]
 def test_an_administrator_tests_the_lamp_and_sees_it_in_the_audit_log(
     chromium: Browser, tmp_path: Path, url: str
 ) -> None:
-    with Ordered(tmp_path) as daemon, chromium.new_context(locale="en-GB") as context:
+    with FakeControlServer(tmp_path) as daemon, chromium.new_context(locale="en-GB") as context:
         page = context.new_page()
         log_in(page, url, "admin", "not this")
         expect(page.get_by_role("alert")).to_contain_text("That is not right.")
@@ -135,7 +135,7 @@ def test_an_administrator_tests_the_lamp_and_sees_it_in_the_audit_log(
         expect(page.get_by_role("status")).to_contain_text("Done.")
         expect(page.locator("tbody tr").first).to_contain_text("Lamp test")
         expect(page.locator("tbody tr").first).to_contain_text("done")
-        assert daemon.orders == [ShowSignalCommand(Outcome.FAIL)]
+        assert daemon.commands == [ShowSignalCommand(Outcome.FAIL)]
         page.get_by_role("button", name="Log out").click()
         page.goto(url + "admin")
         expect(page.locator("h1")).to_have_text("Administrator's login")

@@ -18,7 +18,7 @@ from kiosk.system import logs
 from tests.fakes.data.access_events import a_store
 from tests.fakes.data.qr_images import code_picture, turned
 from tests.fakes.data.status_snapshots import a_status, publish
-from tests.fakes.parts.control_server import Ordered
+from tests.fakes.parts.control_server import FakeControlServer
 from tests.fakes.parts.web_accounts import PASSWORD, staff
 from tests.fakes.processes import browser as browsers
 from tests.fakes.processes.browser import Browser, Page, expect, faults
@@ -37,7 +37,7 @@ class Office:
     """A served kiosk and the daemon that takes its orders."""
 
     url: str
-    daemon: Ordered
+    daemon: FakeControlServer
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def office(tmp_path: Path) -> Iterator[Office]:
         log.warning("%s", HOSTILE)
     staff(tmp_path / "state")
     finder = CameraPreview(lambda _: Frame(turned(code_picture("HUE1:AIM", 8), 9), 1, 1.0))
-    with Ordered(tmp_path) as daemon, served("--config", path) as (url, _):
+    with FakeControlServer(tmp_path) as daemon, served("--config", path) as (url, _):
         daemon.detail = {**preview_as_json(finder.capture()), "released": 1}
         finder.close()
         yield Office(url, daemon)
@@ -87,7 +87,7 @@ def test_a_picture_is_taken_and_another_by_the_enter_key_alone(
             expect(page.get_by_role("img", name="What the camera sees")).to_be_visible()
             expect(page.get_by_role("status")).to_contain_text("Distance, light and focus are good.")
         assert page.locator("svg.still .code").count() == 1
-        assert office.daemon.orders == [CapturePreviewCommand()] * 2
+        assert office.daemon.commands == [CapturePreviewCommand()] * 2
         assert said == []
 
 
@@ -116,7 +116,7 @@ def test_a_refused_record_is_sent_again_by_keyboard(chromium: Browser, office: O
         expect(page.get_by_role("status")).to_contain_text("Put back into the queue")
         page.get_by_role("button", name="Send all again").press("Enter")
         expect(page.get_by_role("status")).to_contain_text("Put back into the queue")
-        assert office.daemon.orders == [ReleaseQuarantineCommand(2), ReleaseQuarantineCommand()]
+        assert office.daemon.commands == [ReleaseQuarantineCommand(2), ReleaseQuarantineCommand()]
 
 
 def test_hostile_text_is_read_and_never_run(chromium: Browser, office: Office) -> None:

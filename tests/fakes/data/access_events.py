@@ -1,4 +1,4 @@
-"""Synthetic passages for tests of recording and delivery. Nobody in them exists."""
+"""Synthetic access events for tests of storage and delivery."""
 
 import random
 from dataclasses import replace
@@ -26,13 +26,11 @@ EPOCH = "0123456789abcdef"
 START_AT = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 
 
-def a_passage(number: int = 1, *, sealed_bytes: int = 110) -> AccessEvent:
-    """The same number gives the same passage. With the default sealed subject its row takes about 310 bytes."""
-    dice = random.Random(number)
+def an_event(number: int = 1, *, sealed_bytes: int = 110) -> AccessEvent:
+    """The same number gives the same event. With the default sealed subject its row takes about 310 bytes."""
+    rng = random.Random(number)
     at = START_AT + timedelta(seconds=number)
-    id_ = (
-        (int(at.timestamp() * 1000) << 80) | (7 << 76) | (dice.getrandbits(12) << 64) | (2 << 62) | dice.getrandbits(62)
-    )
+    id_ = (int(at.timestamp() * 1000) << 80) | (7 << 76) | (rng.getrandbits(12) << 64) | (2 << 62) | rng.getrandbits(62)
     return AccessEvent(
         id=UUID(int=id_),
         occurred_at=at,
@@ -43,16 +41,16 @@ def a_passage(number: int = 1, *, sealed_bytes: int = 110) -> AccessEvent:
         direction=Direction.IN if number % 2 else Direction.OUT,
         kind=CodeKind.ENTRY_PASS,
         assurance=Assurance.VERIFIED,
-        pseudonym=dice.randbytes(16),
-        sealed=dice.randbytes(sealed_bytes),
+        pseudonym=rng.randbytes(16),
+        sealed=rng.randbytes(sealed_bytes),
         code_bytes=178,
     )
 
 
-def an_undo(number: int, undone: AccessEvent) -> AccessEvent:
-    """The record by which a guard undid that passage."""
+def an_undo_event(number: int, undone: AccessEvent) -> AccessEvent:
+    """The event by which a guard undid the event `undone`."""
     return replace(
-        a_passage(number, sealed_bytes=0),
+        an_event(number, sealed_bytes=0),
         outcome=Outcome.CHECK_AGAIN,
         reason=Reason.ANNULLED,
         direction=undone.direction,
@@ -66,9 +64,9 @@ def an_undo(number: int, undone: AccessEvent) -> AccessEvent:
 
 
 def a_store(path: Path, count: int) -> SqliteEventStore:
-    """A store that has recorded passages 0, 1, 2 ... as 1, 2, 3 ...; who asks for it closes it."""
+    """A store with events 0, 1, 2 ... under the numbers 1, 2, 3 ... The caller closes it."""
     store = SqliteEventStore(path)
-    store.commit_all([a_passage(number) for number in range(count)])
+    store.commit_all([an_event(number) for number in range(count)])
     return store
 
 

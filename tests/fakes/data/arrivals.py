@@ -1,4 +1,4 @@
-"""Passages as they arrive at a centre: over the wire, from one gate, in one epoch of its database."""
+"""Events as they arrive at a centre, from one gate and one epoch of its database."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -11,15 +11,15 @@ from tests.fakes.data.access_events import EPOCH, GATE, event_text
 
 
 def arrival_of(
-    passages: Iterable[tuple[int, AccessEvent]],
+    stored_events: Iterable[tuple[int, AccessEvent]],
     at: datetime,
     *,
     branch: DeviceTopics = GATE,
     epoch: str = EPOCH,
     boot: str = "boot-a",
 ) -> IngestedMessage:
-    """These passages under their numbers, in one message that came at `at`."""
-    texts = [event_text(StoredEvent(epoch, seq, boot, passage), branch.source) for seq, passage in passages]
+    """One message with these events and their sequence numbers, received at `at`."""
+    texts = [event_text(StoredEvent(epoch, seq, boot, event), branch.source) for seq, event in stored_events]
     good, bad = events.parse_events(events.make_payload(texts), branch.source)
     assert bad == []
     return IngestedMessage(branch, good, bad, at)

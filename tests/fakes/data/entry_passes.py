@@ -1,4 +1,4 @@
-"""Passes made by the issuer of the sample world, true ones and forms that he never gave, and what the verifier says of them."""
+"""Valid and malformed entry passes of the sample issuer, and the verifier's refusal of them."""
 
 from datetime import timedelta
 from typing import Any
@@ -20,7 +20,7 @@ SERIAL = bytes(range(10))
 HOLDER = Ed25519PrivateKey.from_private_bytes(b"h" * 32)
 HOLDER_RAW = HOLDER.public_key().public_bytes_raw()
 CLAIMS: dict[int, Any] = {4: 1_800_000_000, 6: int(NOW_AT.timestamp()), 7: SERIAL, -65537: [1, 48]}
-"""What a pass claims at the least: its end, its issue, its serial, its class with the hours of a declaration."""
+"""Required claims of a pass: expiry, time of issue, serial, status class with the hours of a declaration."""
 
 
 def text(raw: bytes) -> bytes:
@@ -33,7 +33,7 @@ def token(
     payload: bytes | None = None,
     signature: bytes | None = None,
 ) -> bytes:
-    """The valid pass with parts put in place of its own."""
+    """The valid pass with some parts replaced."""
     parts = [
         PARTS.protected_bytes if protected is None else protected,
         {} if unprotected is None else unprotected,
@@ -44,13 +44,13 @@ def token(
 
 
 def signed(claims: Any) -> bytes:
-    """A pass with whatever claims, truly signed by the issuer."""
+    """A pass with any claims and a valid signature of the issuer."""
     payload = claims if isinstance(claims, bytes) else cbor2.dumps(claims, canonical=True)
     return text(cose.make_sign1(ISSUER.private_key, ISSUER.kid, payload))
 
 
 def reason(code: bytes, now: ClockReading | None = None, verifier: CredentialVerifier | None = None) -> Reason | None:
-    """Why the code was refused; None where it was not."""
+    """Why the code was refused. None if it was accepted."""
     answer = (verifier or dispatcher()).verify(code, now or moment())
     assert answer.kind is CodeKind.ENTRY_PASS
     return answer.reason if isinstance(answer, Refusal) else None

@@ -1,6 +1,6 @@
-"""The synthetic people of all tests, and every byte string of theirs that must be found nowhere.
+"""The synthetic people of all tests, and all their personal data, which must never be stored or sent.
 
-`WORLD` is the sample world that the product itself ships (kiosk/credentials/issuing/samples.py); what is added here is what tests ask of it.
+`WORLD` is the sample data of the product (kiosk/credentials/issuing/samples.py).
 """
 
 import base64
@@ -29,12 +29,12 @@ LEAST_PIECE_BYTES = 6
 def moment(
     after_s: float = 0.0, *, quality: ClockQuality = ClockQuality.SYNCHRONISED, jumped: timedelta = timedelta()
 ) -> ClockReading:
-    """Both clocks `after_s` seconds after NOW_AT; `jumped` moves the wall clock alone."""
+    """Both clocks `after_s` seconds after NOW_AT. `jumped` moves only the wall clock."""
     return ClockReading(NOW_AT + timedelta(seconds=after_s) + jumped, 5_000.0 + after_s, quality)
 
 
 def dispatcher(world: SampleData = WORLD) -> CredentialVerifier:
-    """A verifier that knows the world's lists and remembers nothing."""
+    """A new verifier with the lists of the sample world."""
     return CredentialVerifier(
         trust_list.parse_trust_list(world.trust_list, world.root_pem),
         denylist.parse_denylist(world.denylist, world.root_pem),
@@ -42,15 +42,15 @@ def dispatcher(world: SampleData = WORLD) -> CredentialVerifier:
 
 
 def centre_key() -> tuple[X25519PrivateKey, bytes]:
-    """A throw-away sealing key of the centre: private key, and public PEM as devices keep it."""
+    """A temporary sealing key of the centre: private key, and public key as PEM."""
     private = X25519PrivateKey.generate()
     return private, private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def forbidden(samples: Iterable[SampleCode] = WORLD.samples) -> dict[bytes, str]:
-    """What must be found in no database, WAL, log, message or page: bytes -> what they are.
+    """Bytes that no database, WAL, log, message or page may contain -> description.
 
-    Every code's text and every piece of every person, as UTF-8, UTF-16, hex, base64 (at its three alignments) and JSON's ASCII.
+    The text of each code and all personal values, as UTF-8, UTF-16, hex, base64 (at its three alignments) and JSON ASCII.
     """
     found: dict[bytes, str] = {}
     for sample in samples:
@@ -61,39 +61,39 @@ def forbidden(samples: Iterable[SampleCode] = WORLD.samples) -> dict[bytes, str]
             pieces |= {f"{sample.label}: {each.scheme}": each.value.encode() for each in sample.subject.identifiers}
         for what, piece in pieces.items():
             if len(piece) >= LEAST_PIECE_BYTES:
-                found |= dict.fromkeys(dresses(piece), what)
+                found |= dict.fromkeys(encodings(piece), what)
     return found
 
 
-def dresses(piece: bytes) -> set[bytes]:
-    """The ways in which a piece may have been written down."""
-    worn = {piece, piece.hex().encode(), piece.hex().upper().encode()}
+def encodings(piece: bytes) -> set[bytes]:
+    """All encodings in which these bytes could be stored."""
+    encoded = {piece, piece.hex().encode(), piece.hex().upper().encode()}
     for shift in range(3):
-        # Only characters that depend on no neighbour: whatever stood before and after, these would stand there.
+        # Only the characters that do not depend on neighbouring bytes.
         coded = base64.b64encode(bytes(shift) + piece)
-        worn.add(coded[(shift * 4 + 2) // 3 : -4])
+        encoded.add(coded[(shift * 4 + 2) // 3 : -4])
     try:
         text = piece.decode("utf-8")
     except UnicodeDecodeError:
-        return worn
-    worn |= {
+        return encoded
+    encoded |= {
         text.encode("utf-16-le"),
         text.encode("unicode_escape"),
         json.dumps(text)[1:-1].encode(),
         text.casefold().encode(),
         text.upper().encode(),
     }
-    return {each for each in worn if len(each) >= LEAST_PIECE_BYTES}
+    return {each for each in encoded if len(each) >= LEAST_PIECE_BYTES}
 
 
 def leaks(haystack: bytes, needles: dict[bytes, str] | None = None) -> list[str]:
-    """Which forbidden things are in these bytes; empty where all is well."""
+    """Descriptions of forbidden bytes in `haystack`."""
     needles = forbidden() if needles is None else needles
     return sorted({what for needle, what in needles.items() if needle in haystack})
 
 
 def write_world(folder: Path, world: SampleData = WORLD) -> Path:
-    """Put the world's lists and root key into a folder, as a device has them; returns the trust list's path."""
+    """Write the lists and the root key into a folder, as on a device. Returns the path of the trust list."""
     (folder / trust_list.ROOT_PUBLIC_KEY_FILE).write_bytes(world.root_pem)
     (folder / "denylist.cose").write_bytes(world.denylist)
     path = folder / "trust-list.cose"

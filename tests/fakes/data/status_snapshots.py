@@ -1,4 +1,4 @@
-"""Synthetic snapshots of a kiosk at a market that does not exist, for tests and pictures of the pages."""
+"""Synthetic status snapshots of a kiosk, for tests and screenshots of the web UI."""
 
 import dataclasses
 import os
@@ -64,7 +64,7 @@ QUEUE = (
 
 
 def answers(now: datetime, last_s_ago: float) -> tuple[RecentDecision, ...]:
-    """A queue of people, one every seven seconds; the last one was answered `last_s_ago`."""
+    """Decisions on a queue of people, one every seven seconds. The last one was `last_s_ago` seconds ago."""
     count = len(QUEUE)
     return tuple(
         RecentDecision(
@@ -83,10 +83,10 @@ def answers(now: datetime, last_s_ago: float) -> tuple[RecentDecision, ...]:
 
 
 def a_status(state: DeviceState = DeviceState.READY, now: datetime | None = None, **changes: Any) -> StatusSnapshot:
-    """A believable snapshot in that state; `changes` replace fields."""
+    """A realistic snapshot in that state. `changes` replace fields."""
     at = now or datetime.now(UTC)
     up, bad = state is not DeviceState.DEGRADED, BAD.get(state, ())
-    told = StatusSnapshot(
+    snapshot = StatusSnapshot(
         version="0.1.0",
         site="cho-dong-ba",
         device="cong-1",
@@ -110,20 +110,20 @@ def a_status(state: DeviceState = DeviceState.READY, now: datetime | None = None
             "denylist": ListStatus(87, (at - timedelta(hours=14)).isoformat(timespec="seconds")),
         },
     )
-    return dataclasses.replace(told, **changes)
+    return dataclasses.replace(snapshot, **changes)
 
 
-def publish(run_dir: Path, told: StatusSnapshot) -> None:
-    """As the daemon does it."""
+def publish(run_dir: Path, snapshot: StatusSnapshot) -> None:
+    """Write status.json as the daemon does."""
     run_dir.mkdir(parents=True, exist_ok=True)
-    status_file.publish_status(told, run_dir)
+    status_file.publish_status(snapshot, run_dir)
     now_s = time.time()
     os.utime(run_dir / status_file.STATUS_FILE, (now_s, now_s))  # under faketime the kernel stamps the real time
 
 
 @contextmanager
 def browsing(run_dir: Path, **settings: Any) -> Iterator[FlaskClient]:
-    """Flask's own client on the pages of the kiosk in `run_dir`."""
+    """Flask test client of the web UI for the kiosk in `run_dir`."""
     app, live = create_app(WebSettings(run_dir, **settings))
     app.testing = True
     with app.test_client() as client:

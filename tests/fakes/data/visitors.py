@@ -1,4 +1,4 @@
-"""Two visitors of a gate, the codes that they show, what the gate decides of them, and their passages as stored."""
+"""Codes of two visitors, decisions of the gate, and stored events."""
 
 from dataclasses import replace
 from uuid import UUID
@@ -20,9 +20,9 @@ TO_RESET_S = 18 * HOUR_S + 57 * 60 + 57
 
 
 def stored(seq: int, decision: Decision, ago_s: float, name: bytes = ANH[0], **changed: object) -> StoredEvent:
-    """A passage `ago_s` seconds before NOW_AT, of this boot."""
+    """An event of this boot, `ago_s` seconds before NOW_AT."""
     then = moment(-ago_s)
-    passage = AccessEvent(
+    event = AccessEvent(
         id=UUID(int=seq),
         occurred_at=then.utc_at,
         monotonic_s=then.monotonic_s,
@@ -36,4 +36,4 @@ def stored(seq: int, decision: Decision, ago_s: float, name: bytes = ANH[0], **c
         sealed=b"",
         code_bytes=1,
     )
-    return StoredEvent("epoch", seq, "this boot", replace(passage, **changed))  # type: ignore[arg-type]  # any field
+    return StoredEvent("epoch", seq, "this boot", replace(event, **changed))  # type: ignore[arg-type]  # any field

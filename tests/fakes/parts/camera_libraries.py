@@ -1,4 +1,4 @@
-"""The libraries of cameras as far as our drivers use them, played: a USB camera's, and the Pi's sensor."""
+"""Fakes of cv2.VideoCapture (USB camera) and picamera2.Picamera2 (Pi camera), as far as our drivers use them."""
 
 import threading
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from kiosk.core.ports import Camera, CameraError
 
 
 class FakeVideo:
-    """cv2.VideoCapture as far as it is used; `read` follows a script and then hangs until `release_read` is set."""
+    """Fake cv2.VideoCapture. `read` returns the pictures and then hangs until `release_read` is set."""
 
     def __init__(self, pictures: list[Any], *, opened: bool = True) -> None:
         self._pictures = pictures
@@ -46,9 +46,9 @@ def bgr(value: int) -> NDArray[np.uint8]:
 
 
 class FakeSensor:
-    """picamera2.Picamera2 as far as it is used. The real one is under test in tests/system/camera/run.py."""
+    """Fake picamera2.Picamera2. The system tests of the camera use the real one."""
 
-    cameras: list[dict[str, str]] = []  # noqa: RUF012  a test's own subclass sets it
+    cameras: list[dict[str, str]] = []  # noqa: RUF012  set in the subclass of a test
     controls: dict[str, Any] = {}  # noqa: RUF012
 
     def __init__(self, number: int) -> None:
@@ -101,18 +101,18 @@ def sensor_class(**attributes: Any) -> Callable[[], type[FakeSensor]]:
     return lambda: made
 
 
-def what_a_capture_says_when_closed(camera: Camera) -> str:
-    """The trouble of a capture that waits in another thread while the camera is closed; empty where it waits on."""
-    troubles: list[str] = []
+def error_of_pending_capture_on_close(camera: Camera) -> str:
+    """Close the camera while another thread waits for a frame. Returns the error of that capture, empty if there is none."""
+    errors: list[str] = []
 
-    def waiting() -> None:
+    def capture() -> None:
         try:
             camera.capture(60.0)
         except CameraError as error:
-            troubles.append(str(error))
+            errors.append(str(error))
 
-    thread = threading.Thread(target=waiting)
+    thread = threading.Thread(target=capture)
     thread.start()
     camera.close()
     thread.join(10.0)
-    return "".join(troubles)
+    return "".join(errors)

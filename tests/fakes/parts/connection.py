@@ -1,4 +1,4 @@
-"""A broker and its link in memory, and a clock that the test turns: every order of events can be played."""
+"""Fake broker and connection in memory, and a clock that the test advances. Any order of events can be tested."""
 
 from collections import deque
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from tests.fakes.data.access_events import START_AT
 
 
 class ManualClock:
-    """Starts at 0 s; `advance` turns it."""
+    """Starts at 0 s. Only `advance` moves it."""
 
     def __init__(self) -> None:
         self.s = 0.0
@@ -33,7 +33,7 @@ class ManualClock:
 
 @dataclass
 class FakeBroker:
-    """What every link of a test has in common. By default it accepts, grants and acknowledges at once."""
+    """Shared by all connections of a test. By default it accepts, grants and acknowledges at once."""
 
     clock: ManualClock
     up: bool = True
@@ -43,36 +43,36 @@ class FakeBroker:
     refusal: str | None = None
     unheard: bool = False
     refuses: tuple[str, ...] = ()
-    """Filters that are not granted."""
+    """Topic filters that are not granted."""
     hates: tuple[bytes, ...] = ()
-    """A message with one of these in it breaks the connection."""
+    """A message that contains one of these breaks the connection."""
     received: list[OutgoingMessage] = field(default_factory=list)
-    """Everything that was published, in order."""
+    """All published messages, in order."""
     wills: list[OutgoingMessage] = field(default_factory=list)
     links: list["FakeConnection"] = field(default_factory=list)
 
     def connect(self, will: OutgoingMessage) -> "FakeConnection":
-        """What a courier's `connect` is to be."""
+        """Use as `connect` of an OutboxRelay."""
         link = FakeConnection(self, will)
         self.links.append(link)
         return link
 
     def on(self, leaf: str) -> list[OutgoingMessage]:
-        """What was published on topics that end so."""
+        """Messages published on topics that end with `leaf`."""
         return [message for message in self.received if message.topic.endswith("/" + leaf)]
 
     def deliver(self, topic: str, payload: bytes) -> None:
-        """Hand a message to the newest link."""
+        """Deliver a message on the newest connection."""
         self.links[-1].events.append(IncomingMessage(topic, payload, 1, retain=False, token=0))
 
     def cut(self) -> None:
-        """Every connection breaks."""
+        """Break all connections."""
         for link in self.links:
             link.broken = True
 
 
 class FakeConnection:
-    """See mqtt.connection.Link."""
+    """Implements mqtt.connection.Connection."""
 
     def __init__(self, broker: FakeBroker, will: OutgoingMessage) -> None:
         self.broker = broker
@@ -80,7 +80,7 @@ class FakeConnection:
         self.events: deque[ConnectionEvent] = deque()
         self.broken = False
         self.closed: bool | None = None
-        """How it was closed: True for clean, None while it is not."""
+        """True after a clean close, False after another one, None while it is open."""
         self._token = 0
         self._pending = 0
 
@@ -91,7 +91,7 @@ class FakeConnection:
 
     def process(self, timeout_s: float = 0.0) -> Sequence[ConnectionEvent]:
         if not self.events:
-            self.broker.clock.advance(timeout_s)  # it waits, as select() does
+            self.broker.clock.advance(timeout_s)  # waits, as select() does
         if self.broken:
             raise BrokerUnreachableError("fake:1883: connection lost")
         events = tuple(self.events)
@@ -117,7 +117,7 @@ class FakeConnection:
         self.events.append(Subscribed(tuple(one for one in filters if one in self.broker.refuses)))
 
     def acknowledge(self, incoming: IncomingMessage) -> None:
-        """Nothing keeps count of it here."""
+        """Does nothing."""
 
     def unacknowledged_count(self) -> int:
         return self._pending

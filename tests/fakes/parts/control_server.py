@@ -1,4 +1,4 @@
-"""A daemon's end of the control socket in a thread, for tests: it keeps what it was ordered."""
+"""Fake daemon on the control socket, in a thread. It records the commands."""
 
 import threading
 from collections.abc import Mapping
@@ -19,17 +19,17 @@ from kiosk.app.control_socket import (
 )
 
 
-class Ordered:
-    """Takes every order there is; a context manager."""
+class FakeControlServer:
+    """Accepts all commands. A context manager."""
 
     def __init__(self, run_dir: Path) -> None:
-        self.orders: list[Command] = []
+        self.commands: list[Command] = []
         self.refuses = ""
-        """What to say instead of doing it."""
+        """If set: reject commands with this message."""
         self.refuses_with = "failed"
-        """The answer's word then."""
+        """Error code of the rejection."""
         self.detail: Mapping[str, Any] = {}
-        """What to answer."""
+        """Detail of the response."""
         kinds = (
             AdmitCommand,
             UndoCommand,
@@ -52,15 +52,15 @@ class Ordered:
         self.close()
 
     def close(self) -> None:
-        """Hear nobody any more; harmless a second time."""
+        """Stop. Can be called again."""
         self._stop.set()
         self._thread.join()
         self._control.close()
 
-    def _keep(self, order: Command) -> Mapping[str, Any]:
+    def _keep(self, command: Command) -> Mapping[str, Any]:
         if self.refuses:
             raise CommandRejectedError(self.refuses, self.refuses_with)
-        self.orders.append(order)
+        self.commands.append(command)
         return self.detail
 
     def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""A gate before a scene that a test sets: who shows a code and when, and what happened in which order."""
+"""A gate with a scripted scene: which codes are shown and when, and the order of its actions."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -21,7 +21,7 @@ FRAME = Frame(np.zeros((4, 4), np.uint8), 1, 0.0)
 
 @dataclass
 class Scene:
-    """What the camera sees, what time it is, whether the disk takes records, and what happened in which order."""
+    """Fake decoder, store, signal and clock in one. `happened` has all actions in their order."""
 
     codes: tuple[bytes, ...] = ()
     now: ClockReading = field(default_factory=moment)
@@ -33,12 +33,12 @@ class Scene:
     def decode(self, frame: Frame) -> DecodeResult:
         return DecodeResult(tuple(DecodedCode(code, "scene") for code in self.codes))
 
-    def commit(self, passage: AccessEvent) -> StoredEvent:
+    def commit(self, event: AccessEvent) -> StoredEvent:
         if self.disk_is_full:
             raise StoreError("the disk is full")
         self.happened.append("record")
-        self.records.append(passage)
-        return StoredEvent("epoch", len(self.records), "boot", passage)
+        self.records.append(event)
+        return StoredEvent("epoch", len(self.records), "boot", event)
 
     def show(self, outcome: Outcome) -> None:
         self.happened.append("light")
@@ -51,19 +51,19 @@ class Scene:
         self.happened.append("close")
 
     def gate(self, policy: rules.AccessPolicy | None = None) -> Gate:
-        """A gate that remembers nobody yet."""
-        return gate_before(self, self, VisitTracker(window_s=8), LastAccessEvent(30, boot_id="boot"), policy)
+        """A gate without earlier visits."""
+        return make_gate(self, self, VisitTracker(window_s=8), LastAccessEvent(30, boot_id="boot"), policy)
 
 
 class Watched(Decoder, Signal, Protocol):
-    """What a gate has before it: who shows a code, which lights are seen, and the time of it."""
+    """Fake decoder and signal with a clock."""
 
     now: ClockReading
 
 
 @dataclass
 class SetClock:
-    """The time that is set in what it watches."""
+    """A clock that reads the time set in the scene."""
 
     watched: Watched
 
@@ -71,14 +71,14 @@ class SetClock:
         return self.watched.now
 
 
-def gate_before(
+def make_gate(
     watched: Watched,
     store: EventStore,
     visits: VisitTracker,
     last: LastAccessEvent,
     policy: rules.AccessPolicy | None = None,
 ) -> Gate:
-    """A gate that knows the sample world and seals to PUBLIC."""
+    """A gate with the lists of the sample world. It seals to PUBLIC."""
     return Gate(
         decoder=watched,
         verifier=dispatcher(),

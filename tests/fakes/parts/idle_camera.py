@@ -1,4 +1,4 @@
-"""A camera loop with a presence sensor, before a made-up hall: for the tests and the benchmark of resting."""
+"""A camera worker with a presence sensor and a synthetic camera, for tests and benchmark of idle mode."""
 
 import threading
 import time
@@ -18,8 +18,8 @@ def scene(seed: int, *, walker: bool = False) -> Luma:
     return np.asarray(np.clip(noise, 0, 255), np.uint8)
 
 
-class Hall:
-    """A camera at 30 pictures a second, of an empty hall or of one with somebody in it."""
+class HallCamera:
+    """A camera at 30 frames per second that shows an empty hall, or a person in it while `walker` is set."""
 
     def __init__(self) -> None:
         self.walker = False
@@ -38,13 +38,13 @@ class Hall:
         self._closed.set()
 
 
-class RestingGate:
-    """A camera loop in a thread, and what it lays into the mailbox."""
+class IdleCamera:
+    """A camera worker in a thread, with its frame slot."""
 
     def __init__(self, rest_s: float) -> None:
-        self.hall, self.mailbox = Hall(), LatestFrameSlot()
+        self.hall, self.frame_slot = HallCamera(), LatestFrameSlot()
         self.presence = IdleDetector(0.2)
-        self.loop = CameraWorker(self.hall, self.mailbox, 2.0, self.presence, rest_s)
+        self.loop = CameraWorker(self.hall, self.frame_slot, 2.0, self.presence, rest_s)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -53,12 +53,12 @@ class RestingGate:
         while not self._stop.wait(self.loop.step()):
             continue
 
-    def rest(self) -> None:
-        """Wait until it rests."""
+    def wait_until_idle(self) -> None:
+        """Report an empty hall and wait until the worker is idle."""
         self.presence.on_sensor_change(False)
         ends_s = time.monotonic() + 20.0
-        while not (self.presence.is_idle and self.mailbox.take(0.2) is None):
-            assert time.monotonic() < ends_s, "it never rests"
+        while not (self.presence.is_idle and self.frame_slot.take(0.2) is None):
+            assert time.monotonic() < ends_s, "it never becomes idle"
 
     def close(self) -> None:
         self._stop.set()

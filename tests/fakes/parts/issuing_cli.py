@@ -1,4 +1,4 @@
-"""Runs the commands of issuing in the test's process and reads the register that they write."""
+"""Runs the issuing commands in the process of the test, and reads their register."""
 
 import csv
 from pathlib import Path

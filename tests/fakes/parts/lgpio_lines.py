@@ -1,7 +1,7 @@
-"""lgpio on lines that can be seen: what a lamp or relay wired to them meets, and what is left when their program dies.
+"""Fake lgpio that records the levels of all lines, also after the process that held them died.
 
-`python -m tests.fakes.parts.lgpio_lines SCENARIO` prints, as JSON, each line's levels in their order: low, high, or floats. A process of its own,
-because gpiozero finds lgpio by its name.
+`python -m tests.fakes.parts.lgpio_lines SCENARIO` prints the levels of each line in their order as JSON: low, high or
+floats. It is a separate process, because gpiozero imports lgpio by its name.
 """
 
 import json
@@ -13,15 +13,15 @@ BOTH_EDGES, RISING_EDGE, FALLING_EDGE = 3, 1, 2
 SET_PULL_UP, SET_PULL_DOWN, SET_PULL_NONE = 32, 64, 128
 _PULLS = {SET_PULL_UP: "high", SET_PULL_DOWN: "low", SET_PULL_NONE: "floats"}
 _OUT, _IN = 2, 256
-BOARD = 0xA02082  # a Pi 3B's revision
+BOARD = 0xA02082  # revision of a Pi 3B
 
 
 class error(Exception):  # noqa: N801  its name in lgpio
-    """What lgpio raises."""
+    """The exception of lgpio."""
 
 
 class Line:
-    """One line of the chip. Source of the pull at power-on: BCM2835 ARM Peripherals, table 6-31."""
+    """One GPIO line. Source of the pull at power-on: BCM2835 ARM Peripherals, table 6-31."""
 
     def __init__(self, number: int) -> None:
         self.pull = SET_PULL_UP if number <= 8 else SET_PULL_DOWN
@@ -37,7 +37,7 @@ class Line:
         return _PULLS[self.pull]
 
     def take(self, owner: int, flags: int, *, output: bool, high: bool = False) -> None:
-        """As lgGpio.c: who has it already in the same direction gets no new flags; the other direction frees it first."""
+        """As in lgGpio.c: a second claim in the same direction changes no flags, one in the other direction frees it first."""
         if self.owner not in (None, owner):
             raise error("GPIO busy")
         if self.owner == owner and self.output == output:
@@ -47,7 +47,7 @@ class Line:
         self.note()
 
     def release(self) -> None:
-        """As pinctrl-bcm2835 with persist_gpio_outputs=n: an input again, its pull as it was left."""
+        """As pinctrl-bcm2835 with persist_gpio_outputs=n: the line becomes an input and keeps its pull."""
         self.owner, self.output = None, False
         self.note()
 
@@ -102,7 +102,7 @@ def gpio_get_mode(handle: int, number: int) -> int:
 
 
 def gpio_set_debounce_micros(handle: int, number: int, micros: int) -> None:
-    """Nothing bounces here."""
+    """Does nothing."""
 
 
 def tx_pwm(handle: int, number: int, frequency: float, duty: float) -> None:
@@ -110,16 +110,16 @@ def tx_pwm(handle: int, number: int, frequency: float, duty: float) -> None:
 
 
 class callback:  # noqa: N801  its name in lgpio
-    """Nobody presses anything here."""
+    """Never called: there are no edges."""
 
     def __init__(self, *_: Any) -> None:
-        """Edges of a line, from now on."""
+        """Takes all arguments of lgpio."""
 
     def cancel(self) -> None:
-        """No longer."""
+        """Does nothing."""
 
 
-def _lamps(**settings: Any) -> Any:
+def _open_signal(**settings: Any) -> Any:
     from kiosk.hardware.gpio.signal_output import OutputPins, SignalOutput
 
     return SignalOutput(OutputPins(relay=23, **settings), _board())
@@ -129,7 +129,7 @@ def _board() -> Any:
     from kiosk.hardware.gpio.lgpio_factory import PiPinFactory
 
     class Pi3(PiPinFactory):
-        """A board whose revision need not be looked up in /proc."""
+        """A board whose revision is not read from /proc."""
 
         def _get_revision(self) -> int:
             return BOARD
@@ -137,44 +137,44 @@ def _board() -> Any:
     return Pi3()
 
 
-def _pass(lamps: Any) -> None:
-    """A person passes, and it is waited for until green is lit."""
+def _pass(signal_output: Any) -> None:
+    """Show PASS and wait until the green lamp is lit."""
     import threading
 
     from kiosk.core.model import Outcome
     from kiosk.hardware.gpio.pattern_player import Lamp
 
-    lit, seen = threading.Event(), lamps._on_change
+    lit, seen = threading.Event(), signal_output._on_change
     assert seen is None
-    lamps._on_change = lambda now: lit.set() if Lamp.GREEN in now.lamps else None
-    lamps.show(Outcome.PASS)
+    signal_output._on_change = lambda now: lit.set() if Lamp.GREEN in now.lamps else None
+    signal_output.show(Outcome.PASS)
     assert lit.wait(10.0)
 
 
 def closed_cleanly(**settings: Any) -> None:
-    lamps = _lamps(**settings)
-    lamps.close()
+    signal_output = _open_signal(**settings)
+    signal_output.close()
 
 
 def passed_and_closed(**settings: Any) -> None:
-    lamps = _lamps(**settings)
-    _pass(lamps)
-    lamps.close()
+    signal_output = _open_signal(**settings)
+    _pass(signal_output)
+    signal_output.close()
 
 
 def killed_while_green_is_lit(**settings: Any) -> None:
-    lamps = _lamps(**settings)
-    _pass(lamps)
-    gpiochip_close(LINES[17].owner or 0)  # so the kernel does it
+    signal_output = _open_signal(**settings)
+    _pass(signal_output)
+    gpiochip_close(LINES[17].owner or 0)  # as the kernel does for a killed process
 
 
 def buttons_factory_closed_first() -> None:
     from kiosk.hardware.gpio.buttons import GuardButton
 
-    lamps = _lamps()
+    signal_output = _open_signal()
     GuardButton(5, _board(), lambda: None).close()
-    _pass(lamps)
-    lamps.close()
+    _pass(signal_output)
+    signal_output.close()
 
 
 SCENARIOS: dict[str, Callable[[], None]] = {

@@ -1,4 +1,4 @@
-"""A courier on a real store, a broker in memory and a clock that the test turns."""
+"""An outbox relay on a real store, with a broker in memory and a clock that the test advances."""
 
 import json
 import random
@@ -12,45 +12,45 @@ from mqtt.events import InvalidEvent
 from mqtt.sequence_ranges import Range
 from mqtt.topics import TopicKind
 from tests.fakes.data import wire_schema
-from tests.fakes.data.access_events import GATE, a_passage
+from tests.fakes.data.access_events import GATE, an_event
 from tests.fakes.parts.connection import FakeBroker, ManualClock
 
 RECEIPT = GATE.topic(TopicKind.RECEIPT)
 
 
 class Bench:
-    """A courier on a real store, a broker in memory and a clock that the test turns."""
+    """An outbox relay on a real store, with a broker in memory and a manual clock."""
 
-    def __init__(self, path: Path, terms: DeliveryOptions | None = None) -> None:
+    def __init__(self, path: Path, options: DeliveryOptions | None = None) -> None:
         self.clock = ManualClock()
         self.broker = FakeBroker(self.clock)
         self.store = SqliteEventStore(path)
-        self.terms = terms or DeliveryOptions(receipt_timeout_s=10.0)
-        self.courier = self.new_courier()
+        self.options = options or DeliveryOptions(receipt_timeout_s=10.0)
+        self.relay = self.new_relay()
 
-    def new_courier(self) -> OutboxRelay:
+    def new_relay(self) -> OutboxRelay:
         return OutboxRelay(
-            self.store, GATE, self.broker.connect, clock=self.clock, options=self.terms, jitter=random.Random(7)
+            self.store, GATE, self.broker.connect, clock=self.clock, options=self.options, jitter=random.Random(7)
         )
 
     def commit(self, count: int) -> None:
         first = self.store.newest_seq + 1
-        self.store.commit_all([a_passage(number) for number in range(first, first + count)])
+        self.store.commit_all([an_event(number) for number in range(first, first + count)])
 
     def run(self, seconds: float = 0.0) -> None:
-        """Step until the courier has nothing to do for so long."""
+        """Step until `seconds` have passed and the relay has nothing to do."""
         ends = self.clock.s + seconds
         for _ in range(100_000):
-            delay = self.courier.step()
+            delay = self.relay.step()
             if delay == 0.0 and self.clock.s <= ends:
                 continue
             if self.clock.s + delay > ends:
                 return
             self.clock.advance(max(delay, 0.05))
-        raise AssertionError("it never rests")
+        raise AssertionError("the relay never becomes idle")
 
     def messages(self) -> list[list[int]]:
-        """The seqs of each passage message so far."""
+        """Sequence numbers in each event message so far."""
         found = []
         for message in self.broker.on("event"):
             wire_schema.check(message.topic, message.payload)

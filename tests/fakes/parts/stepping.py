@@ -1,13 +1,13 @@
-"""Workers turned by hand, one step of each after the other, until something is so."""
+"""Runs workers step by step in the thread of the test until a condition is true."""
 
 from collections.abc import Callable
 
 
 def until(done: Callable[[], bool], *steps: Callable[[], object], tries: int = 3000) -> None:
-    """Raises AssertionError where it is not so after that many turns."""
+    """Raises AssertionError if the condition is still false after `tries` rounds."""
     for _ in range(tries):
         if done():
             return
         for step in steps:
             step()
-    raise AssertionError("it did not come to that")
+    raise AssertionError("the condition never became true")

@@ -1,4 +1,4 @@
-"""An office that is staffed: its administrator and guard with their secrets, a browser that logs in, and what the audit says."""
+"""Accounts of administrator and guard for tests of the web UI: set up, log in, read the audit log."""
 
 import json
 import re
@@ -19,7 +19,7 @@ PIN = "482913"
 
 
 def staff(folder: Path) -> Path:
-    """Set up the administrator and the guard in this folder, which need not exist; returns it."""
+    """Set up administrator and guard in a folder, which need not exist. Returns the folder."""
     folder.mkdir(exist_ok=True)
     accounts = Accounts(folder)
     accounts.set_admin_password(accounts.make_setup_code(), PASSWORD)
@@ -28,9 +28,9 @@ def staff(folder: Path) -> Path:
 
 
 @contextmanager
-def visiting(run_dir: Path, told: StatusSnapshot | None = None) -> Iterator[FlaskClient]:
-    """A browser, in English, on a kiosk that is staffed and has recorded nobody yet; `told` is its status."""
-    publish(run_dir, told or a_status())
+def visiting(run_dir: Path, status: StatusSnapshot | None = None) -> Iterator[FlaskClient]:
+    """A test client in English, for a kiosk with accounts and without events. `status`: its published status."""
+    publish(run_dir, status or a_status())
     SqliteEventStore(run_dir / "p.db").close()
     with browsing(run_dir, state_dir=staff(run_dir / "state"), database=run_dir / "p.db") as browser:
         browser.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
@@ -40,19 +40,19 @@ def visiting(run_dir: Path, told: StatusSnapshot | None = None) -> Iterator[Flas
 def log_in(client: FlaskClient, role: Role) -> str:
     """Log in and return the CSRF token of the forms."""
     secret = PASSWORD if role is Role.ADMIN else PIN
-    answer = client.post("/login", data={"role": role, "secret": secret})
-    assert answer.status_code == 302
+    response = client.post("/login", data={"role": role, "secret": secret})
+    assert response.status_code == 302
     return token(client, "/admin" if role is Role.ADMIN else "/guard/admit")
 
 
 def token(client: FlaskClient, path: str) -> str:
-    """The CSRF token of that page's forms."""
+    """CSRF token in the forms of a page."""
     found = re.search(r'name="csrf" value="([^"]+)"', client.get(path).text)
     assert found
     return found[1]
 
 
 def audit(run_dir: Path) -> list[tuple[str, str, str]]:
-    """Who did what with which result, oldest first."""
+    """Actor, action and result of each entry of the audit log, oldest first."""
     lines = (run_dir / "state" / AUDIT_FILE).read_text(encoding="utf-8").splitlines()
     return [(entry["actor"], entry["action"], entry["result"]) for entry in map(json.loads, lines)]

@@ -1,4 +1,4 @@
-"""A real mosquitto of one's own: on a free loopback port, with the configuration that a test asks for."""
+"""A private mosquitto process on a free loopback port, with any configuration."""
 
 import os
 import shutil
@@ -23,28 +23,28 @@ from mqtt.connection import (
 from mqtt.paho.connection import PahoConnection
 
 PLAIN = "allow_anonymous true"
-"""The broker at its defaults, apart from letting everybody in."""
+"""Default settings of the broker, but without authentication."""
 
 
 def mosquitto() -> str:
-    """The broker's program; Debian keeps it outside of an ordinary user's PATH."""
+    """Path of the program. In Debian it is in /usr/sbin, which is not in the PATH of normal users."""
     found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
     assert found is not None, "mosquitto is not installed: sudo apt-get install mosquitto"
     return found
 
 
 def free_port() -> int:
-    """A port that nobody listened on a moment ago."""
+    """A port on which no program listened a moment ago."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 class Broker:
-    """`with Broker() as broker:` starts it and waits until it answers; leaving the block kills it.
+    """`with Broker() as broker:` starts it and waits until it answers. Leaving the block kills it.
 
-    `configuration` is added to the listener's line. `stop`, `kill` and `start` may be used inside the block; the port and
-    the persistence folder stay the same.
+    `configuration` is added to the line of the listener. `stop`, `kill` and `start` may be used inside the block. Port and
+    persistence folder stay the same.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Broker:
         lines = [f"listener {self.port} 127.0.0.1"] if listener else []
         lines += [configuration, f"log_dest file {self.log}", f"log_type {log_type}"]
         if os.geteuid() == 0:
-            lines.append("user root")  # else it gives up its rights and cannot read this folder
+            lines.append("user root")  # otherwise it drops privileges and cannot read this folder
         if persistence:
             lines += ["persistence true", f"persistence_location {self.folder}/"]
         self.config = self.folder / "mosquitto.conf"
@@ -69,18 +69,16 @@ class Broker:
         return f"127.0.0.1:{self.port}"
 
     def endpoint(self, version: str = "5", keepalive_s: int = 20) -> BrokerEndpoint:
-        """For links without TLS."""
+        """Endpoint for connections without TLS."""
         return BrokerEndpoint("127.0.0.1", self.port, "5" if version == "5" else "3.1.1", keepalive_s=keepalive_s)
 
     def start(self) -> None:
-        """Start it and wait until a client can connect (TCP alone where it speaks TLS)."""
+        """Start it and wait until it accepts TCP connections."""
         self._process = subprocess.Popen(
             [mosquitto(), "-c", str(self.config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         for _ in range(200):
-            assert self._process.poll() is None, (
-                f"mosquitto gave up: {self.log.read_text() if self.log.exists() else ''}"
-            )
+            assert self._process.poll() is None, f"mosquitto ended: {self.log.read_text() if self.log.exists() else ''}"
             try:
                 socket.create_connection(("127.0.0.1", self.port), timeout=0.2).close()
             except OSError:
@@ -90,11 +88,11 @@ class Broker:
         raise AssertionError("mosquitto does not answer")
 
     def kill(self) -> None:
-        """As a power cut does it."""
+        """End it as a power cut does."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> None:
-        """As systemd does it."""
+        """End it as systemd does."""
         self._end(signal.SIGTERM)
 
     def _end(self, how: signal.Signals) -> None:
@@ -119,7 +117,7 @@ class Broker:
 
 
 class Listener:
-    """A plain subscriber for looking at what is on the wire: `messages` holds (topic, payload), in order."""
+    """A plain subscriber. `messages` has (topic, payload) in the order of arrival."""
 
     def __init__(self, endpoint: BrokerEndpoint, *filters: str, name: str = "listener") -> None:
         self.link = PahoConnection(endpoint, name)
@@ -134,7 +132,7 @@ class Listener:
         raise AssertionError("the broker does not grant the subscription")
 
     def look(self, wait_s: float = 0.0) -> list[tuple[str, bytes]]:
-        """Take in what came; all messages so far."""
+        """Receive new messages. Returns all messages so far."""
         for event in self.link.process(wait_s):
             if isinstance(event, Connected):
                 self.link.subscribe(self._filters)
@@ -147,7 +145,7 @@ class Listener:
         return self.messages
 
     def payloads(self, topic: str) -> list[bytes]:
-        """What came on one topic."""
+        """Payloads of one topic."""
         return [payload for where, payload in self.messages if where == topic]
 
     def close(self) -> None:
@@ -155,17 +153,17 @@ class Listener:
 
 
 def publish(endpoint: BrokerEndpoint, message: OutgoingMessage, name: str = "publisher") -> None:
-    """Connect, publish one message, wait for its acknowledgement, go. Raises LinkError."""
-    link = PahoConnection(endpoint, name)
-    link.open()
+    """Connect, publish one message, wait for its acknowledgement, disconnect. Raises BrokerConnectionError."""
+    connection = PahoConnection(endpoint, name)
+    connection.open()
     try:
         token: int | None = None
         for _ in range(100):
-            for event in link.process(0.1):
+            for event in connection.process(0.1):
                 if isinstance(event, Connected):
-                    token = link.publish(message)
+                    token = connection.publish(message)
                 elif isinstance(event, Acknowledged) and event.token == token:
                     return
         raise BrokerConnectionError("no acknowledgement")
     finally:
-        link.close()
+        connection.close()

@@ -1,6 +1,6 @@
-"""Debian's chromium, driven by playwright: for tests, benchmarks and pictures of the pages.
+"""Debian's chromium, controlled by playwright: for tests, benchmarks and screenshots of the web UI.
 
-Both are large and only wanted here (`sh setup.sh chromium`), so everything else, types included, does without them.
+Both are large and optional (`sh setup.sh chromium`), so no other module imports them, also not for types.
 """
 
 import importlib
@@ -19,18 +19,18 @@ Page = Any
 
 
 def chromium_path() -> str | None:
-    """Where the browser is, or None."""
+    """Path of the browser, or None."""
     return shutil.which("chromium") or shutil.which("chromium-browser")
 
 
 def missing() -> str:
-    """What to say where there is no browser; empty where there is one."""
+    """How to install the browser. Empty if it is installed."""
     return "" if chromium_path() and find_spec("playwright") else HOW_TO_GET_IT
 
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser without a window. Raises RuntimeError with what to type where there is none."""
+    """A headless browser. Raises RuntimeError with the command that installs it."""
     if missing():
         raise RuntimeError(HOW_TO_GET_IT)
     with importlib.import_module("playwright.sync_api").sync_playwright() as playwright:
@@ -42,18 +42,18 @@ def chromium() -> Iterator[Browser]:
 
 
 def log_in(page: Page, url: str, role: str, secret: str) -> None:
-    """Fill in the login of the pages at `url` as `admin` or `guard`; what it leads to is not waited for."""
+    """Submit the login form at `url` as `admin` or `guard`. Does not wait for the next page."""
     page.goto(f"{url}login?role={role}")
     page.fill("[name=secret]", secret)
     page.keyboard.press("Enter")
 
 
 def expect(what: Any) -> Any:
-    """Playwright's patient assertions."""
+    """Assertions of playwright, which wait until they are true."""
     return importlib.import_module("playwright.sync_api").expect(what)
 
 
 def faults(page: Page, options: dict[str, Any] | None = None) -> str:
-    """What axe-core finds wrong with a page, as a report; empty where there is nothing."""
+    """Report of axe-core on accessibility errors of a page. Empty if there are none."""
     found = importlib.import_module("axe_playwright_python.sync_playwright").Axe().run(page, options=options)
     return str(found.generate_report()) if found.violations_count else ""

@@ -1,6 +1,6 @@
-"""The real daemon with a wall clock that a file makes jump: `python -m tests.fakes.processes.clock_jump_daemon FILE CONFIG`.
+"""The real daemon with an adjustable wall clock: `python -m tests.fakes.processes.clock_jump_daemon FILE CONFIG`.
 
-The file holds seconds; whoever replaces it sets the clock, as a technician or a time server would.
+The file has the offset of the clock in seconds. Replacing the file sets the clock, as a technician or time server does.
 """
 
 import sys
@@ -16,20 +16,22 @@ from kiosk.system.logs import configure_logging
 
 
 class JumpedClock:
-    """The machine's clocks, the wall's off by what the file says."""
+    """The clocks of the machine. The wall clock has the offset in the file."""
 
     def __init__(self, file: Path) -> None:
         self._clock = SystemClock()
         self._file = file
 
     def now(self) -> ClockReading:
-        """Any thread."""
-        moment = self._clock.now()
-        return replace(moment, utc_at=moment.utc_at + timedelta(seconds=float(self._file.read_text(encoding="ascii"))))
+        """May be called from any thread."""
+        reading = self._clock.now()
+        return replace(
+            reading, utc_at=reading.utc_at + timedelta(seconds=float(self._file.read_text(encoding="ascii")))
+        )
 
 
 def main() -> None:
-    """Run it."""
+    """Run the daemon."""
     configure_logging()
     daemon.run_daemon(config.load_settings(Path(sys.argv[2])), clock=JumpedClock(Path(sys.argv[1])))
 

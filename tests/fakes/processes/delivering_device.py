@@ -1,8 +1,8 @@
-"""A device without camera and lamps, as a process: commits passages at a pace and lets a courier deliver them.
+"""A device without camera and lamps, as a process: commits events at a given rate and delivers them.
 
-`python -m tests.fakes.processes.delivering_device --database FILE --port PORT --greens FILE --per-s 300`. After each commit (and not before) a line with
-seq and id goes into the file of greens: what a person was promised. Lines on stdin: `disk full`, `disk ok`, `poison`
-(the next record has a reason that the centre does not know), `clock SECONDS` (the wall clock jumps), `pause`, `go`.
+`python -m tests.fakes.processes.delivering_device --database FILE --port PORT --greens FILE --per-s 300`. After each commit
+it writes a line with seq and id to the file `greens`: from then on the event must not be lost. Lines on stdin: `disk full`,
+`disk ok`, `poison` (the next event is one that the centre rejects), `clock SECONDS` (the wall clock jumps), `pause`, `go`.
 SIGTERM ends it cleanly.
 """
 
@@ -24,25 +24,25 @@ from kiosk.storage import SqliteEventStore
 from kiosk.system.clock import SystemClock
 from mqtt.connection import BrokerEndpoint, Connection, OutgoingMessage
 from mqtt.paho.connection import PahoConnection
-from tests.fakes.data.access_events import GATE, a_passage
+from tests.fakes.data.access_events import GATE, an_event
 
 ROOMY_PAGES = 10_000_000
 
 
 class JumpingClock:
-    """The machine's clock, but the wall's can be made to jump."""
+    """The clock of the machine with an adjustable wall clock."""
 
     def __init__(self) -> None:
         self._clock = SystemClock()
         self.jump = timedelta()
 
     def now(self) -> ClockReading:
-        moment = self._clock.now()
-        return replace(moment, utc_at=moment.utc_at + self.jump)
+        reading = self._clock.now()
+        return replace(reading, utc_at=reading.utc_at + self.jump)
 
 
 class Device:
-    """What a gate's thread and a courier's thread share."""
+    """Shared by the gate thread and the delivery thread."""
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.clock = JumpingClock()
@@ -59,71 +59,71 @@ class Device:
         def connect(will: OutgoingMessage) -> Connection:
             return PahoConnection(endpoint, "entrance-dong-ba-gate-1", will=will)
 
-        terms = DeliveryOptions(
+        options = DeliveryOptions(
             receipt_timeout_s=1.0,
             max_inflight=arguments.window,
             max_batch=arguments.batch,
             reconnect_max_delay_s=1.0,
             acknowledge_by=arguments.delivery,
         )
-        self.courier = OutboxRelay(self.store, GATE, connect, clock=self.clock, options=terms)
-        self.courier.set_state(DeviceState.READY)
+        self.relay = OutboxRelay(self.store, GATE, connect, clock=self.clock, options=options)
+        self.relay.set_state(DeviceState.READY)
 
     def gate_step(self) -> float:
-        """Commit a few; a commit that fails gives nobody green and is tried again."""
+        """Commit a few events. A failed commit writes no line to `greens` and is retried."""
         while self.commands:
             self.obey(self.commands.popleft())
         if not self.going:
             return 0.05
         for _ in range(self.burst):
-            passage = self.next_passage()
+            event = self.next_passage()
             try:
-                stored = self.store.commit(passage)
+                stored = self.store.commit(event)
             except StoreError:
                 return 0.05
-            os.write(self.greens, f"{stored.seq} {passage.id}\n".encode())
+            os.write(self.greens, f"{stored.seq} {event.id}\n".encode())
         return self.interval_s
 
     def next_passage(self) -> AccessEvent:
         now = self.clock.now()
-        passage = replace(a_passage(1), id=uuid7(now), occurred_at=now.utc_at, monotonic_s=now.monotonic_s)
+        event = replace(an_event(1), id=uuid7(now), occurred_at=now.utc_at, monotonic_s=now.monotonic_s)
         if self.poison:
             self.poison -= 1
-            passage = replace(passage, code_bytes=2_000_000, reason=Reason.UNKNOWN_CODE)  # more than the wire allows
-        return passage
+            event = replace(event, code_bytes=2_000_000, reason=Reason.UNKNOWN_CODE)  # more than the wire allows
+        return event
 
     def obey(self, command: str) -> None:
-        word, _, rest = command.partition(" ")
+        name, _, rest = command.partition(" ")
         if command == "disk full":
             self.store._gate_connection.execute(
                 "PRAGMA max_page_count = 1"
-            )  # clamped to the present size: SQLITE_FULL follows
+            )  # SQLite clamps it to the present size, then commits fail with SQLITE_FULL
         elif command == "disk ok":
             self.store._gate_connection.execute(f"PRAGMA max_page_count = {ROOMY_PAGES}")
-        elif word == "clock":
+        elif name == "clock":
             self.clock.jump = timedelta(seconds=float(rest))
-        elif word == "poison":
+        elif name == "poison":
             self.poison += 1
         else:
-            self.going = word == "go"
+            self.going = name == "go"
 
     def listen(self) -> None:
-        """Commands from stdin; its end is no command."""
+        """Read commands from stdin until its end."""
         for line in sys.stdin:
             self.commands.append(line.strip())
 
-    def courier_run(self) -> None:
-        while not self.stop.wait(self.courier.step()):
-            """One turn is one step."""
+    def run_relay(self) -> None:
+        while not self.stop.wait(self.relay.step()):
+            """The condition makes the step."""
 
     def run(self) -> None:
         threading.Thread(target=self.listen, daemon=True).start()
-        courier = threading.Thread(target=self.courier_run, daemon=True)
-        courier.start()
+        delivery = threading.Thread(target=self.run_relay, daemon=True)
+        delivery.start()
         while not self.stop.wait(self.gate_step()):
-            """One turn is one step."""
-        courier.join(10)
-        self.courier.close()
+            """The condition makes the step."""
+        delivery.join(10)
+        self.relay.close()
         self.store.close()
 
 
@@ -139,7 +139,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=50)
     device = Device(parser.parse_args())
     worker = threading.Thread(target=device.run)
-    signal.signal(signal.SIGTERM, lambda *_: device.stop.set())  # the main thread holds no lock of it: it only joins
+    signal.signal(signal.SIGTERM, lambda *_: device.stop.set())  # safe: the main thread holds no lock, it only joins
     worker.start()
     worker.join()
 

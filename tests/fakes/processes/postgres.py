@@ -1,4 +1,4 @@
-"""A PostgreSQL of one's own: made, started on a free port, thrown away. It does not run as root, so root lends it a user."""
+"""A temporary PostgreSQL server on a free port. It refuses to run as root, so it runs as user postgres in this case."""
 
 import os
 import shutil
@@ -15,13 +15,13 @@ from tests.fakes.processes.broker import free_port
 
 
 def programs() -> Path | None:
-    """Where Debian keeps initdb and pg_ctl; None where PostgreSQL is not installed."""
+    """Debian's folder of initdb and pg_ctl. None if PostgreSQL is not installed."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     return found[-1].parent if found else None
 
 
 def need_postgres() -> Path:
-    """The programs, or a test that is skipped and says what to install."""
+    """The folder of the programs. Skips the test if PostgreSQL is not installed."""
     found = programs()
     if found is None:
         pytest.skip("PostgreSQL is not installed: sudo apt-get install postgresql")
@@ -30,7 +30,7 @@ def need_postgres() -> Path:
 
 @contextmanager
 def server() -> Iterator[str]:
-    """Its address, postgresql://..., while it runs."""
+    """Run the server. Yields its address, postgresql://..."""
     bin_ = need_postgres()
     folder = Path(tempfile.mkdtemp(prefix="postgres-"))
     user = None
@@ -54,7 +54,7 @@ def server() -> Iterator[str]:
 
 
 def fresh_database(address: str, name: str) -> str:
-    """An empty database on that server; its address."""
+    """Create an empty database and return its address."""
     with psycopg.connect(address, autocommit=True) as connection:
         connection.execute(f'CREATE DATABASE "{name}"')
     return address.rsplit("/", 1)[0] + f"/{name}"

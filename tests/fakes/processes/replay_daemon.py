@@ -1,4 +1,4 @@
-"""The real daemon as a process of its own, on a folder of replayed pictures that a test or benchmark changes under its feet."""
+"""The real daemon as a process, with a camera that replays a folder of images which the test changes meanwhile."""
 
 import contextlib
 import os
@@ -23,7 +23,7 @@ _tick = threading.Event()
 
 
 def empty_scene(seed: int = 0) -> Luma:
-    """A gate with nobody at it: a wall, a door frame, a sensor's noise."""
+    """A gate without people: a wall, a door frame, sensor noise."""
     noise = np.random.default_rng(seed).normal(0.0, 2.0, (HEIGHT, WIDTH))
     scene = np.full((HEIGHT, WIDTH), 110.0)
     scene[:, 500:530] = 60.0
@@ -32,7 +32,7 @@ def empty_scene(seed: int = 0) -> Luma:
 
 
 def with_code(text: str, seed: int) -> Luma:
-    """The same gate with a code held up, 5 pixels a module."""
+    """The same gate with a code, 5 pixels per module."""
     dots = np.array([[0 if dark else 255 for dark in row] for row in segno.make(text, error="m").matrix], np.uint8)
     code = np.kron(np.pad(dots, 4, constant_values=255), np.ones((5, 5), np.uint8))
     scene = empty_scene(seed).copy()
@@ -41,7 +41,7 @@ def with_code(text: str, seed: int) -> Luma:
 
 
 def put(folder: Path, name: str, picture: Luma) -> None:
-    """A picture file that costs nearly nothing to open, there at once."""
+    """Write an image file in a cheap format, by an atomic rename."""
     assert cv2.imwrite(str(folder / f".{name}.pgm"), picture)
     (folder / f".{name}.pgm").rename(folder / f"{name}.pgm")
 
@@ -55,29 +55,29 @@ def daemon(
     changes: Mapping[str, str] | None = None,
     command: Sequence[str] = ("kiosk.app.start", "--config"),
 ) -> Iterator[tuple[Sandbox, ChildProcess]]:
-    """The real daemon on a folder of pictures, with its status in `run_dir`; `variables` (NAME=value) for it alone.
+    """Run the daemon on a folder of images, with its status in `run_dir`.
 
-    Its database is there and empty, as on any day but the first.
-    `changes`: lines of its configuration by what to write instead. `command`: another module that runs it.
+    `variables`: NAME=value for its environment. `changes`: line of its configuration -> replacement. `command`: another
+    module that runs it. Its database exists and is empty, as after the first start.
     """
-    with temporary_sandbox(camera=f"replay:{pictures}", frames_per_s=frames_per_s) as premises:
-        text = premises.config_file.read_text(encoding="utf-8")
+    with temporary_sandbox(camera=f"replay:{pictures}", frames_per_s=frames_per_s) as sandbox:
+        text = sandbox.config_file.read_text(encoding="utf-8")
         for old, new in {'run_dir = "run"': f'run_dir = "{run_dir}"', **(changes or {})}.items():
             assert old in text, f"no line {old} in the configuration"
             text = text.replace(old, new)
-        premises.config_file.write_text(text, encoding="utf-8")
-        open_writer(premises.database).close()
-        whole = ["env", *variables, sys.executable, "-m", *command, str(premises.config_file)]
-        process = ChildProcess("daemon", whole, premises.log_file("daemon"))
+        sandbox.config_file.write_text(text, encoding="utf-8")
+        open_writer(sandbox.database).close()
+        full_command = ["env", *variables, sys.executable, "-m", *command, str(sandbox.config_file)]
+        process = ChildProcess("daemon", full_command, sandbox.log_file("daemon"))
         process.start()
         try:
-            yield premises, process
+            yield sandbox, process
         finally:
             process.terminate()
 
 
 def until(ask: Callable[[], bool], timeout_s: float, step_s: float = 0.02) -> float:
-    """Seconds until the answer was yes; raises where it never is."""
+    """Seconds until `ask` returned True. Raises TimeoutError."""
     began_s = time.monotonic()
     while not ask():
         if time.monotonic() - began_s > timeout_s:
@@ -87,7 +87,7 @@ def until(ask: Callable[[], bool], timeout_s: float, step_s: float = 0.02) -> fl
 
 
 def state(run_dir: Path) -> str:
-    """The state that the daemon publishes, which is the one on its lamp."""
+    """The state published by the daemon, which its lamps show too."""
     return str((read_status(run_dir) or {}).get("state", ""))
 
 
@@ -96,7 +96,7 @@ def shows(run_dir: Path, expected: str) -> bool:
 
 
 class Scenes:
-    """The folder of pictures that the daemon replays, changed under its feet."""
+    """The folder of images that the daemon replays, with methods that simulate camera faults."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -118,13 +118,13 @@ class Scenes:
         self._kept.rename(self.folder)
 
     def hang(self) -> None:
-        """Pictures become pipes that nobody writes to: the driver's read never returns."""
+        """Replace the images by pipes without a writer: the read of the driver hangs."""
         for path in sorted(self.folder.glob("*.pgm")):
             path.unlink()
             os.mkfifo(path)
 
     def let_go(self) -> None:
-        """Put pictures where the pipes were, then end the read that hangs."""
+        """Replace the pipes by images and end the read that hangs."""
         pipes = [os.open(path, os.O_RDWR) for path in sorted(self.folder.glob("*.pgm"))]
         self.well()
         for pipe in pipes:

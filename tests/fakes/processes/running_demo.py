@@ -1,4 +1,4 @@
-"""A running demonstration whose people come again and again, for tests that break or order something meanwhile."""
+"""A running demo with a repeated scenario, for tests that inject faults or send commands meanwhile."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,23 +14,23 @@ WITHIN_S = 15.0
 
 @contextmanager
 def demonstration() -> Iterator[Demo]:
-    """Running and ready, with the first answers given."""
-    with temporary_sandbox() as premises, Demo(premises, fast_timing(60.0), loop=True, window_s=1.0) as started:
-        await_status(started, lambda found: found["state"] == "ready" and len(started.decisions) >= 2)
-        yield started
+    """A demo that is ready and has made its first decisions."""
+    with temporary_sandbox() as sandbox, Demo(sandbox, fast_timing(60.0), loop=True, window_s=1.0) as demo:
+        await_status(demo, lambda found: found["state"] == "ready" and len(demo.decisions) >= 2)
+        yield demo
 
 
-def await_status(started: Demo, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """Turn until the daemon's status is as wanted."""
+def await_status(demo: Demo, wanted: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Poll until `wanted` holds for the status of the daemon."""
     ends_s = time.monotonic() + WITHIN_S
     found: dict[str, Any] | None = None
     while time.monotonic() < ends_s:
-        found = started.poll()
+        found = demo.poll()
         if found is not None and wanted(found):
             return found
-    raise AssertionError(f"within {WITHIN_S} s it did not come to that; the last status was {found}")
+    raise AssertionError(f"within {WITHIN_S} s the status never became as expected. The last one was {found}")
 
 
 def fact(found: dict[str, Any], name: str) -> dict[str, Any]:
-    """One fact of a status, by its name."""
-    return next(each for each in found["checks"] if each["name"] == name)
+    """One check of a status, by its code."""
+    return next(each for each in found["checks"] if each["code"] == name)

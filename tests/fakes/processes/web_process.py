@@ -1,4 +1,4 @@
-"""`kiosk web` as a process of its own on a free port, for tests, benchmarks and pictures."""
+"""`kiosk web` as a separate process on a free port, for tests, benchmarks and screenshots."""
 
 import re
 import subprocess
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextmanager
 def served(*arguments: str | Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """The page's address and its process; it is asked to end on the way out."""
+    """Run the web server. Yields its address and its process, which is terminated at the end."""
     command = [sys.executable, "-m", "kiosk", "web", "--port", "0", *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout

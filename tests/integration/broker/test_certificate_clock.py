@@ -23,7 +23,7 @@ from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
 from mqtt.connection import BrokerEndpoint, Connection, OutgoingMessage
 from mqtt.paho.connection import PahoConnection
-from tests.fakes.data.access_events import GATE, a_passage
+from tests.fakes.data.access_events import GATE, an_event
 from tests.fakes.processes.broker import Broker
 
 
@@ -39,7 +39,7 @@ class TlsSite:
         self.broker = Broker("", listener=False)
         self.broker.config.write_text(self._configuration(), encoding="utf-8")
         self.store = SqliteEventStore(folder / "p.db")
-        self.courier = OutboxRelay(
+        self.relay = OutboxRelay(
             self.store,
             GATE,
             self.connect,
@@ -79,25 +79,25 @@ class TlsSite:
     def until(self, done: Callable[[], bool], *steps: Callable[[], float], within_s: float = 30.0) -> None:
         ends_s = time.monotonic() + within_s
         while not done():
-            assert time.monotonic() < ends_s, self.courier.status()
-            self._pause.wait(min([self.courier.step(), *(step() for step in steps)]))
+            assert time.monotonic() < ends_s, self.relay.status()
+            self._pause.wait(min([self.relay.step(), *(step() for step in steps)]))
 
 
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[TlsSite]:
     made = TlsSite(tmp_path)
-    with closing(made.store), closing(made.courier):
+    with closing(made.store), closing(made.relay):
         yield made
 
 
 def test_a_certificate_of_the_future_is_waited_for_and_then_everything_is_delivered(site: TlsSite) -> None:
     valid_from = datetime.now(UTC) + timedelta(seconds=4)
     site.certify_broker(valid_from, 30)
-    site.store.commit_all([a_passage(number) for number in range(1, 31)])
+    site.store.commit_all([an_event(number) for number in range(1, 31)])
     with site.broker:
-        site.until(lambda: site.courier.status().certificate_time_error)
-        assert "not yet valid by this device's clock" in site.courier.status().error
-        assert "tried again until clock and certificate agree" in site.courier.status().error
+        site.until(lambda: site.relay.status().certificate_time_error)
+        assert "not yet valid by this device's clock" in site.relay.status().error
+        assert "tried again until clock and certificate agree" in site.relay.status().error
         assert datetime.now(UTC) < valid_from
 
         def connect(will: OutgoingMessage) -> Connection:
@@ -108,29 +108,29 @@ def test_a_certificate_of_the_future_is_waited_for_and_then_everything_is_delive
             collector = Collector("entrance", ledger, connect)
             site.until(lambda: site.store.backlog_size() == 0, collector.step)
             collector.close()
-    assert site.courier.status().connected
-    assert not site.courier.status().certificate_time_error
+    assert site.relay.status().connected
+    assert not site.relay.status().certificate_time_error
     assert datetime.now(UTC) > valid_from - timedelta(seconds=1)
 
 
 def test_an_expired_certificate_is_a_matter_of_the_clock_until_the_broker_gets_a_new_one(site: TlsSite) -> None:
     site.certify_broker(site.now - timedelta(days=40), 30)
     with site.broker:
-        site.until(lambda: site.courier.status().certificate_time_error)
-        assert "expired by this device's clock" in site.courier.status().error
+        site.until(lambda: site.relay.status().certificate_time_error)
+        assert "expired by this device's clock" in site.relay.status().error
         site.broker.stop()
         site.certify_broker(site.now - timedelta(days=1), 30)
         site.broker.start()
-        site.until(lambda: site.courier.status().connected)
-        assert not site.courier.status().certificate_time_error
+        site.until(lambda: site.relay.status().connected)
+        assert not site.relay.status().certificate_time_error
 
 
 def test_a_foreign_certificate_is_no_matter_of_the_clock(site: TlsSite) -> None:
     foreign = CertificateAuthority.create(site.folder / "foreign", "another authority", site.now)
     site.certify_broker(site.now - timedelta(days=1), 30, foreign)
     with site.broker:
-        site.until(lambda: "not to be trusted" in site.courier.status().error)
-        assert not site.courier.status().certificate_time_error
+        site.until(lambda: "not to be trusted" in site.relay.status().error)
+        assert not site.relay.status().certificate_time_error
 
 
 def test_the_page_says_that_it_is_the_clock_or_the_certificate_and_that_it_heals_by_itself() -> None:

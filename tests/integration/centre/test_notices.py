@@ -19,7 +19,7 @@ from mqtt.centre.ingest.postgres_ledger import PostgresLedger
 from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
 from mqtt.device_messages import HealthMessage
 from tests.fakes.data import wire_schema
-from tests.fakes.data.access_events import GATE, START_AT, a_passage
+from tests.fakes.data.access_events import GATE, START_AT, an_event
 from tests.fakes.parts.connection import FakeBroker, ManualClock
 from tests.fakes.processes import postgres
 
@@ -54,7 +54,7 @@ def test_retention_leaves_a_record_that_survives_a_restart_and_is_told_with_ever
 ) -> None:
     path = tmp_path / "p.db"
     with closing(SqliteEventStore(path, limits=RetentionLimits(retention_days=7))) as store:
-        store.commit_all([a_passage(number) for number in range(1, 41)])
+        store.commit_all([an_event(number) for number in range(1, 41)])
         store.acknowledge(40)
         assert store.run_maintenance(moment(8)) == 40
     with closing(SqliteEventStore(path)) as store:
@@ -90,7 +90,7 @@ def test_the_centre_keeps_each_notice_once_lets_it_grow_and_shows_it(
     books: tuple[str, Ledger], store: SqliteEventStore
 ) -> None:
     database, ledger = books
-    store.commit_all([a_passage(number) for number in range(1, 41)])
+    store.commit_all([an_event(number) for number in range(1, 41)])
     for up_to, days in ((10, 7.0002), (40, 8)):
         store.acknowledge(up_to)
         store.run_maintenance(moment(days))

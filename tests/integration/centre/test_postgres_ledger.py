@@ -39,7 +39,7 @@ from mqtt.events import InvalidEvent
 from mqtt.paho.connection import PahoConnection
 from mqtt.sequence_ranges import RangeSet
 from mqtt.topics import DeviceTopics
-from tests.fakes.data.access_events import EPOCH, GATE, a_passage, an_undo, event_text
+from tests.fakes.data.access_events import EPOCH, GATE, an_event, an_undo_event, event_text
 from tests.fakes.data.arrivals import arrival_of
 from tests.fakes.parts.stepping import until
 from tests.fakes.processes import postgres
@@ -75,7 +75,7 @@ def an_id(number: int, at: datetime = NOW) -> UUID:
 
 
 def arrival(*seqs: int, at: datetime = NOW, branch: DeviceTopics = GATE) -> IngestedMessage:
-    passages = [(seq, replace(a_passage(seq), id=an_id(seq, at), occurred_at=at)) for seq in seqs]
+    passages = [(seq, replace(an_event(seq), id=an_id(seq, at), occurred_at=at)) for seq in seqs]
     return arrival_of(passages, NOW, branch=branch)
 
 
@@ -246,8 +246,8 @@ def test_several_centres_on_one_database_double_and_lose_nothing(address: str) -
 
 
 def test_what_was_recorded_before_the_clock_was_set_is_dated(address: str) -> None:
-    boot = replace(a_passage(1), id=an_id(1), monotonic_s=60.0, clock_quality=ClockQuality.UNSET)
-    later = replace(a_passage(2), id=an_id(2), occurred_at=NOW, monotonic_s=660.0)
+    boot = replace(an_event(1), id=an_id(1), monotonic_s=60.0, clock_quality=ClockQuality.UNSET)
+    later = replace(an_event(2), id=an_id(2), occurred_at=NOW, monotonic_s=660.0)
     texts = [event_text(StoredEvent(EPOCH, seq, "boot-a", one), GATE.source) for seq, one in ((1, boot), (2, later))]
     good, _ = envelope.parse_events(envelope.make_payload(texts), GATE.source)
     with closing(PostgresLedger(address)) as ledger:
@@ -275,7 +275,7 @@ def test_two_centres_share_the_passages_and_the_device_gets_whole_receipts(addre
             clock=SystemClock(),
             options=DeliveryOptions(max_batch=5),
         )
-        store.commit_all([replace(a_passage(number), id=an_id(number)) for number in range(1, 301)])
+        store.commit_all([replace(an_event(number), id=an_id(number)) for number in range(1, 301)])
         until(lambda: store.backlog_size() == 0, courier.step, *(one.step for one in centres))
         courier.close()
         for one, ledger in zip(centres, ledgers, strict=True):
@@ -295,8 +295,8 @@ def shared_centre(broker: Broker, ledger: Ledger, number: int) -> Collector:
 
 
 def test_both_ledgers_keep_an_annulment_and_count_neither_of_the_two(ledger: Ledger) -> None:
-    undone = replace(a_passage(1), id=an_id(1))
-    undo = replace(an_undo(2, undone), id=an_id(2))
+    undone = replace(an_event(1), id=an_id(1))
+    undo = replace(an_undo_event(2, undone), id=an_id(2))
     texts = [event_text(StoredEvent(EPOCH, seq, "boot-a", one), GATE.source) for seq, one in ((1, undone), (2, undo))]
     good, _ = envelope.parse_events(envelope.make_payload(texts), GATE.source)
     ledger.record([IngestedMessage(GATE, good, [], NOW), arrival(3)])
@@ -337,7 +337,7 @@ def test_opening_works_on_postgres_too_and_is_audited(address: str, tmp_path: Pa
     (tmp_path / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     seal = Seal(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     subject = Subject((Identifier("document", "046190000001"),), name="TÔN NỮ THỊ BƯỞI")
-    passage = replace(a_passage(1), id=an_id(1), occurred_at=NOW, sealed=seal.seal(subject, an_id(1)))
+    passage = replace(an_event(1), id=an_id(1), occurred_at=NOW, sealed=seal.seal(subject, an_id(1)))
     good, _ = envelope.parse_events(
         event_text(StoredEvent(EPOCH, 1, "boot", passage), GATE.source).encode(), GATE.source
     )

@@ -16,7 +16,7 @@ from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.sqlite_ledger import SqliteLedger, read_counts
 from mqtt.connection import Connection, OutgoingMessage
 from mqtt.paho.connection import PahoConnection
-from tests.fakes.data.access_events import GATE, a_passage
+from tests.fakes.data.access_events import GATE, an_event
 from tests.fakes.parts.stepping import until
 from tests.fakes.processes.broker import Broker, Listener
 
@@ -73,7 +73,7 @@ def test_what_is_committed_arrives_once_and_then_leaves_the_outbox(
     collector, ledger = centre_of(tmp_path / "centre.db", broker, version)
     until(lambda: collector.ready, collector.step)
     for number in range(1, 121):
-        store.commit(a_passage(number))
+        store.commit(an_event(number))
     until(lambda: store.backlog_size() == 0, courier.step, collector.step)
     counts = read_counts(tmp_path / "centre.db")
     assert (counts.distinct, counts.duplicates, counts.missing) == (120, 0, 0)
@@ -88,10 +88,10 @@ def test_what_is_committed_arrives_once_and_then_leaves_the_outbox(
 def test_live_passages_go_before_the_backlog(broker: Broker, store: SqliteEventStore) -> None:
     listener = Listener(broker.endpoint(), "entrance/v1/+/+/event")
     for number in range(1, 301):
-        store.commit(a_passage(number))
+        store.commit(an_event(number))
     courier = courier_of(store, broker, terms=DeliveryOptions(max_inflight=60, max_batch=20))
     until(lambda: len(listener.look()) >= 3, courier.step)
-    live = store.commit(a_passage(999))
+    live = store.commit(an_event(999))
     until(lambda: len(listener.look()) >= 4, courier.step)
     event = json.loads(listener.messages[3][1])
     assert event["id"] == str(live.event.id), "the window was full of backlog; this one went all the same"

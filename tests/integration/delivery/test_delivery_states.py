@@ -26,7 +26,7 @@ from mqtt.centre.ingest.receipts import receipt_messages
 from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
 from mqtt.connection import OutgoingMessage
 from mqtt.topics import TopicKind
-from tests.fakes.data.access_events import GATE, START_AT, a_passage
+from tests.fakes.data.access_events import GATE, START_AT, an_event
 from tests.fakes.parts.connection import FakeBroker, ManualClock
 
 TERMS = DeliveryOptions(receipt_timeout_s=5.0, max_inflight=20, max_batch=4, reconnect_max_delay_s=2.0)
@@ -41,7 +41,7 @@ class Delivery(RuleBasedStateMachine):
         self.clock = ManualClock()
         self.broker = FakeBroker(self.clock)
         self.store = SqliteEventStore(self.folder / "p.db")
-        self.courier = self.new_courier()
+        self.relay = self.new_relay()
         self.ledger = SqliteLedger(Path(":memory:"))
         self.seen = 0
         self.queue: list[OutgoingMessage] = []
@@ -53,7 +53,7 @@ class Delivery(RuleBasedStateMachine):
         self.poison: set[int] = set()
         """What can never be at the centre: the centre refuses it, or the broker hangs up on it."""
 
-    def new_courier(self) -> OutboxRelay:
+    def new_relay(self) -> OutboxRelay:
         return OutboxRelay(
             self.store, GATE, self.broker.connect, clock=self.clock, options=TERMS, jitter=random.Random(1)
         )
@@ -63,13 +63,13 @@ class Delivery(RuleBasedStateMachine):
     @rule(count=st.integers(1, 9))
     def commit(self, count: int) -> None:
         first = len(self.committed) + 1
-        for stored in self.store.commit_all([a_passage(number) for number in range(first, first + count)]):
+        for stored in self.store.commit_all([an_event(number) for number in range(first, first + count)]):
             self.committed[stored.seq] = stored.event.id.bytes
 
     @precondition(lambda self: len(self.poison) < 3)
     @rule()
     def commit_poison(self) -> None:
-        passage = replace(a_passage(len(self.committed) + 1), reason=Reason.UNKNOWN_CODE, code_bytes=10**7)
+        passage = replace(an_event(len(self.committed) + 1), reason=Reason.UNKNOWN_CODE, code_bytes=10**7)
         stored = self.store.commit(passage)
         self.committed[stored.seq] = passage.id.bytes
         self.poison.add(stored.seq)
@@ -77,7 +77,7 @@ class Delivery(RuleBasedStateMachine):
     @precondition(lambda self: len(self.broker.hates) < 2)
     @rule()
     def commit_what_makes_the_broker_hang_up(self) -> None:
-        passage = a_passage(len(self.committed) + 1)
+        passage = an_event(len(self.committed) + 1)
         self.broker.hates += (str(passage.id).encode(),)
         stored = self.store.commit(passage)
         self.committed[stored.seq] = passage.id.bytes
@@ -86,7 +86,7 @@ class Delivery(RuleBasedStateMachine):
     @rule(turns=st.integers(1, 6))
     def step(self, turns: int) -> None:
         for _ in range(turns):
-            self.courier.step()
+            self.relay.step()
         new = [message for message in self.broker.received[self.seen :] if message.topic.endswith("/event")]
         self.seen = len(self.broker.received)
         self.queue += new
@@ -98,15 +98,15 @@ class Delivery(RuleBasedStateMachine):
     @rule(clean=st.booleans())
     def device_starts_anew(self, clean: bool) -> None:
         if clean:
-            self.courier.close()
+            self.relay.close()
         self.broker.cut()
         self.store.close()
         self.store = SqliteEventStore(self.folder / "p.db")
-        self.courier = self.new_courier()
+        self.relay = self.new_relay()
 
     @rule()
     def quarantine_is_retried(self) -> None:
-        self.courier.retry_quarantine()
+        self.relay.retry_quarantine()
 
     # what the world does
 
@@ -193,7 +193,7 @@ class Delivery(RuleBasedStateMachine):
         self.broker.up = True
         self.come_to_rest()
         assert self.at_centre >= set(self.committed) - self.aside(), "quarantine alone may be missing"
-        self.courier.retry_quarantine()  # a connection that broke again and again may have made an innocent suspect
+        self.relay.retry_quarantine()  # a connection that broke again and again may have made an innocent suspect
         self.step(1)
         self.come_to_rest()
         assert self.at_centre == set(self.committed) - self.poison

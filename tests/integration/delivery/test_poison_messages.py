@@ -20,7 +20,7 @@ from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.sqlite_ledger import SqliteLedger, read_counts
 from mqtt.connection import BrokerEndpoint, Connection, OutgoingMessage
 from mqtt.paho.connection import PahoConnection
-from tests.fakes.data.access_events import GATE, a_passage
+from tests.fakes.data.access_events import GATE, an_event
 from tests.fakes.processes.broker import PLAIN, Broker
 from tests.faults.network_proxy import Proxy
 
@@ -67,7 +67,7 @@ class Line:
         def connect(will: OutgoingMessage) -> Connection:
             return PahoConnection(device, "gate-1", will=will)
 
-        self.courier = OutboxRelay(
+        self.relay = OutboxRelay(
             self.store,
             GATE,
             connect,
@@ -84,9 +84,9 @@ class Line:
         ends_s = time.monotonic() + within_s
         while not done():
             assert time.monotonic() < ends_s, (
-                f"{self.store.backlog_size()} wait, {self.quarantine()}, {self.courier.status()}"
+                f"{self.store.backlog_size()} wait, {self.quarantine()}, {self.relay.status()}"
             )
-            self._pause.wait(self.courier.step())
+            self._pause.wait(self.relay.step())
 
     def quarantine(self) -> dict[int, str]:
         with closing(sqlite3.connect(self.store.path)) as database:
@@ -99,7 +99,7 @@ class Line:
         return all(row.seq != seq for row in self.store.pending(seq - 1, 1))
 
     def close(self) -> None:
-        self.courier.close()
+        self.relay.close()
         self.centre.close()
         self.store.close()
 
@@ -113,29 +113,29 @@ def a_line(folder: Path, broker: Broker, version: str, port: int | None = None) 
 def test_records_that_cut_the_connection_are_found_and_all_others_arrive(tmp_path: Path, version: str) -> None:
     with Broker() as broker, Proxy(broker.port) as proxy, a_line(tmp_path, broker, version, proxy.port) as line:
         poison = (77, 78, 131)
-        proxy.hates = tuple(str(a_passage(number).id).encode() for number in poison)
-        line.store.commit_all([a_passage(number) for number in range(1, 161)])
+        proxy.hates = tuple(str(an_event(number).id).encode() for number in poison)
+        line.store.commit_all([an_event(number) for number in range(1, 161)])
         line.until(lambda: line.store.quarantined_count() == 3 and line.store.backlog_size() == 0)
         assert line.quarantine() == dict.fromkeys(poison, "closes-connection")
         assert line.at_centre() == 157
-        line.store.commit(a_passage(161))
+        line.store.commit(an_event(161))
         line.until(lambda: line.store.backlog_size() == 0)
         assert line.at_centre() == 158, "what came later goes its way"
         proxy.hates = ()
-        line.courier.retry_quarantine()
+        line.relay.retry_quarantine()
         line.until(lambda: line.at_centre() == 161)
         line.until(lambda: line.store.backlog_size() == 0)
 
 
 def test_live_passages_get_through_while_a_poisoned_one_is_looked_for(tmp_path: Path, version: str) -> None:
     with Broker() as broker, Proxy(broker.port) as proxy, a_line(tmp_path, broker, version, proxy.port) as line:
-        proxy.hates = (str(a_passage(3).id).encode(),)
-        line.store.commit_all([a_passage(number) for number in range(1, 101)])
+        proxy.hates = (str(an_event(3).id).encode(),)
+        line.store.commit_all([an_event(number) for number in range(1, 101)])
         line.until(lambda: proxy.cuts > MAX_DISCONNECTS)
         number = 100
         while not line.store.quarantined_count():
             number += 1
-            live = line.store.commit(a_passage(number))
+            live = line.store.commit(an_event(number))
             before = proxy.cuts
             line.until(functools.partial(line.delivered, live.seq))
             assert proxy.cuts - before < 12, "it did not wait for the end of the search"
@@ -148,13 +148,13 @@ def test_a_broker_that_takes_only_small_messages_gets_small_ones_and_what_is_too
     tmp_path: Path, version: str, limit: str
 ) -> None:
     with Broker(f"{PLAIN}\n{limit}") as broker, a_line(tmp_path, broker, version) as line:
-        large = replace(a_passage(40), sealed=random.Random(1).randbytes(3000))
-        line.store.commit_all([large if number == 40 else a_passage(number) for number in range(1, 81)])
+        large = replace(an_event(40), sealed=random.Random(1).randbytes(3000))
+        line.store.commit_all([large if number == 40 else an_event(number) for number in range(1, 81)])
         line.until(lambda: line.at_centre() == 79)
         number = 80
         while not line.store.quarantined_count():  # where it is swallowed in silence, only others' receipts tell
             number += 1
-            line.store.commit(a_passage(number))
+            line.store.commit(an_event(number))
             line.until(functools.partial(line.delivered, number))
         line.until(lambda: line.store.backlog_size() == 0)
         assert list(line.quarantine()) == [40]

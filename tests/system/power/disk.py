@@ -12,7 +12,7 @@ from pathlib import Path
 from kiosk.core.ports import KioskError
 from kiosk.storage import IncompatibleDatabaseError, RetentionLimits, SqliteEventStore
 from kiosk.storage.database import open_writer
-from tests.fakes.data.access_events import a_passage
+from tests.fakes.data.access_events import an_event
 from tests.system.power.recorder import NEXT_RELEASE
 
 
@@ -94,7 +94,7 @@ def _open_as_the_device_does(path: Path) -> int:
     except IncompatibleDatabaseError:
         return 0
     try:
-        return store.commit(a_passage(10**6)).seq
+        return store.commit(an_event(10**6)).seq
     finally:
         store.close()
 

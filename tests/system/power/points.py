@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.fakes.data.access_events import a_passage
+from tests.fakes.data.access_events import an_event
 from tests.system.power import disk as power_disk
 from tests.system.power import log as power_log
 from tests.system.power import machine
@@ -119,7 +119,7 @@ def _judge(tally: Tally, disk: Path, acknowledged: Sequence[str], where: str) ->
     problem = found.problem()
     if not problem and "migrated" in acknowledged and found.schema != len(NEXT_RELEASE):
         problem = "the migration that was done is undone"
-    if not problem and any(id_ != a_passage(seq).id.bytes for seq, id_ in found.ids.items()):
+    if not problem and any(id_ != an_event(seq).id.bytes for seq, id_ in found.ids.items()):
         problem = "a record stands under another's number"
     if problem:
         tally.problems.append(f"{where}: {problem}")

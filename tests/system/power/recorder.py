@@ -14,7 +14,7 @@ from kiosk.core.model import ClockQuality, ClockReading
 from kiosk.storage import RetentionLimits, SqliteEventStore
 from kiosk.storage.database import open_writer
 from kiosk.storage.schema import MIGRATIONS
-from tests.fakes.data.access_events import a_passage
+from tests.fakes.data.access_events import an_event
 from tests.system.power.log import DISK_BYTES, MARKS_AT, SECTOR_BYTES
 
 DATABASE = Path("/var/lib/entrance-kiosk/events.db")
@@ -68,7 +68,7 @@ def a_life(marks: Marks, count: int) -> None:
     courier = threading.Thread(target=deliver, args=(store, stop))
     courier.start()
     for _ in range(count):
-        stored = store.commit(a_passage(store.newest_seq + 1))
+        stored = store.commit(an_event(store.newest_seq + 1))
         marks.set(f"record {stored.seq}")
     stop.set()
     courier.join()

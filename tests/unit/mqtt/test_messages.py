@@ -15,7 +15,7 @@ from mqtt.events import InvalidEvent
 from mqtt.message_model import InvalidMessageError
 from mqtt.topics import DeviceTopics, TopicKind
 from tests.fakes.data import wire_schema
-from tests.fakes.data.access_events import EPOCH, GATE, a_passage, an_undo, event_text
+from tests.fakes.data.access_events import EPOCH, GATE, an_event, an_undo_event, event_text
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -24,8 +24,8 @@ json_values = st.recursive(
 )
 
 
-def an_event(number: int = 1) -> dict[str, Any]:
-    found = json.loads(event_text(StoredEvent(EPOCH, number, "boot-a", a_passage(number)), GATE.source))
+def event_json(number: int = 1) -> dict[str, Any]:
+    found = json.loads(event_text(StoredEvent(EPOCH, number, "boot-a", an_event(number)), GATE.source))
     assert isinstance(found, dict)
     return found
 
@@ -35,8 +35,8 @@ def read(content: Any) -> tuple[list[events.AccessCloudEvent], list[InvalidEvent
 
 
 def test_a_passage_arrives_as_it_was_stored() -> None:
-    passage = a_passage(7)
-    good, bad = read(an_event(7))
+    passage = an_event(7)
+    good, bad = read(event_json(7))
     assert bad == []
     event = good[0]
     assert (event.id, event.time, event.data.seq, event.data.epoch) == (passage.id, passage.occurred_at, 7, EPOCH)
@@ -51,7 +51,7 @@ def test_the_schemas_are_schemas_and_there_is_one_per_message() -> None:
 
 
 def test_a_batch_and_a_single_event_fit_the_schema() -> None:
-    texts = [json.dumps(an_event(number)) for number in (1, 2)]
+    texts = [json.dumps(event_json(number)) for number in (1, 2)]
     topic = GATE.topic(TopicKind.EVENT)
     wire_schema.check(topic, events.make_payload(texts[:1]))
     wire_schema.check(topic, events.make_payload(texts))
@@ -59,7 +59,7 @@ def test_a_batch_and_a_single_event_fit_the_schema() -> None:
 
 def test_the_schema_refuses_what_the_reader_refuses() -> None:
     for spoil in ("seq", "epoch", "outcome", "sealed"):
-        event = an_event()
+        event = event_json()
         event["data"][spoil] = {"not": "this"}
         assert read(event)[1], spoil
         with pytest.raises(jsonschema.ValidationError):
@@ -67,8 +67,8 @@ def test_the_schema_refuses_what_the_reader_refuses() -> None:
 
 
 def test_an_annulment_names_the_passage_that_it_annuls_and_the_guards_grounds() -> None:
-    undone = a_passage(6)
-    text = event_text(StoredEvent(EPOCH, 7, "boot-a", an_undo(7, undone)), GATE.source)
+    undone = an_event(6)
+    text = event_text(StoredEvent(EPOCH, 7, "boot-a", an_undo_event(7, undone)), GATE.source)
     wire_schema.check(GATE.topic(TopicKind.EVENT), text.encode())
     good, bad = read(json.loads(text))
     assert bad == []
@@ -78,12 +78,12 @@ def test_an_annulment_names_the_passage_that_it_annuls_and_the_guards_grounds() 
 
 
 def test_a_passage_that_annuls_nothing_looks_as_it_did_in_the_first_release() -> None:
-    assert not {"annuls", "manual_reason"} & set(an_event()["data"])
+    assert not {"annuls", "manual_reason"} & set(event_json()["data"])
 
 
 @given(st.sampled_from(["annuls", "manual_reason"]), json_values)
 def test_a_spoiled_annulment_is_refused_by_reader_and_schema_alike_or_read(field: str, value: Any) -> None:
-    event = an_event()
+    event = event_json()
     event["data"][field] = value
     good, bad = read(event)
     assert len(good) + len(bad) == 1
@@ -92,27 +92,27 @@ def test_a_spoiled_annulment_is_refused_by_reader_and_schema_alike_or_read(field
 
 
 def test_one_bad_event_does_not_spoil_its_batch_and_its_device_can_be_told() -> None:
-    bad_one = an_event(2)
+    bad_one = event_json(2)
     bad_one["data"]["seq"] = 0
-    good, bad = read([an_event(1), bad_one, an_event(3)])
+    good, bad = read([event_json(1), bad_one, event_json(3)])
     assert [event.data.seq for event in good] == [1, 3]
     assert bad == [InvalidEvent(bad_one["id"], "bad-data-seq", EPOCH)]
 
 
 def test_an_event_under_another_devices_name_is_refused() -> None:
-    event = an_event()
+    event = event_json()
     event["source"] = "/entrance/dong-ba/gate-2"
     assert [refused.reason for refused in read(event)[1]] == ["wrong-source"]
 
 
 def test_a_reader_ignores_fields_that_it_does_not_know_so_that_v1_can_grow() -> None:
-    event = an_event()
+    event = event_json()
     event["future"] = event["data"]["future"] = "yes"
     assert read(event)[1] == []
 
 
 def test_nothing_of_a_refused_events_content_is_repeated() -> None:
-    event = an_event()
+    event = event_json()
     event["data"]["reason"] = "NGUYEN VAN A|1987-01-18"
     assert read(event)[1][0].reason == "bad-data-reason"
 
@@ -153,7 +153,7 @@ def test_no_bytes_make_a_reader_raise_anything_but_its_own_error(payload: bytes)
 
 @given(st.sampled_from(["specversion", "id", "source", "type", "time", "data"]), json_values)
 def test_any_spoiled_field_is_refused_or_harmless(field: str, value: Any) -> None:
-    event = an_event()
+    event = event_json()
     event[field] = value
     good, bad = read(event)
     assert len(good) + len(bad) == 1
@@ -253,7 +253,7 @@ def test_the_asyncapi_file_names_every_topic_with_its_schema_and_quality() -> No
 
 
 def test_a_text_with_nul_is_refused_because_postgresql_could_not_keep_it() -> None:
-    event = an_event()
+    event = event_json()
     event["data"]["boot_id"] = "boot\0a"
     good, bad = read(event)
     assert (good, [one.reason for one in bad]) == ([], ["bad-data-boot-id"])

@@ -32,7 +32,7 @@ class Daemon:
     """A control socket in a thread, whose handlers keep what they were ordered."""
 
     def __init__(self, run_dir: Path, *, refuses: bool = False, owner_uid: int | None = None) -> None:
-        self.orders: list[control_socket.Command] = []
+        self.commands: list[control_socket.Command] = []
         self._refuses = refuses
         handlers = {
             AdmitCommand: self._keep,
@@ -48,8 +48,8 @@ class Daemon:
     def _keep(self, order: control_socket.Command) -> Mapping[str, Any]:
         if self._refuses:
             raise CommandRejectedError("the disk takes no record")
-        self.orders.append(order)
-        return {"seq": len(self.orders)}
+        self.commands.append(order)
+        return {"seq": len(self.commands)}
 
     def _run(self) -> None:
         while not self._stop.wait(self.control.step()):
@@ -93,7 +93,7 @@ def test_an_order_reaches_its_handler_as_it_was_given_and_the_answer_comes_back(
     tmp_path: Path, daemon: Daemon, what: control_socket.Command
 ) -> None:
     assert control_socket.send_command(tmp_path, what) == Response(ok=True, detail={"seq": 1})
-    assert daemon.orders == [what]
+    assert daemon.commands == [what]
 
 
 def test_an_order_that_this_kiosk_has_no_handler_for_is_refused(tmp_path: Path, daemon: Daemon) -> None:
@@ -127,12 +127,12 @@ def test_a_handlers_refusal_comes_back_in_its_words(tmp_path: Path) -> None:
 )
 def test_what_is_not_exactly_an_order_is_not_done(tmp_path: Path, daemon: Daemon, raw: bytes) -> None:
     assert say(tmp_path, raw)["error_code"] == "invalid-command"
-    assert daemon.orders == []
+    assert daemon.commands == []
 
 
 def test_half_an_order_is_not_done(tmp_path: Path, daemon: Daemon) -> None:
     assert say(tmp_path, b'{"command": "pause", "paused": true}', end=True)["error_code"] == "invalid-command"
-    assert daemon.orders == []
+    assert daemon.commands == []
 
 
 @given(raw=st.binary(max_size=200))

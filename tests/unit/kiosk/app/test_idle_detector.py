@@ -11,7 +11,7 @@ from kiosk import config
 from kiosk.app.builders.hardware import build_presence_sensor
 from kiosk.app.idle_detector import SENSOR_HOLD_S, STUCK_OFF_AFTER_DECISIONS, STUCK_ON_AFTER_S, IdleDetector
 from kiosk.hardware.gpio.presence_sensor import PresenceSensor
-from tests.fakes.parts.idle_camera import RestingGate
+from tests.fakes.parts.idle_camera import IdleCamera
 
 
 class Watched:
@@ -92,30 +92,30 @@ def test_whatever_happened_nothing_rests_within_a_minute_of_a_sign_of_life(event
 
 
 @pytest.fixture
-def slow() -> Iterator[RestingGate]:
-    gate = RestingGate(rest_s=3600.0)
+def slow() -> Iterator[IdleCamera]:
+    gate = IdleCamera(rest_s=3600.0)
     yield gate
     gate.close()
 
 
-def test_whoever_the_sensor_sees_ends_the_rest_at_once(slow: RestingGate) -> None:
-    slow.rest()
+def test_whoever_the_sensor_sees_ends_the_rest_at_once(slow: IdleCamera) -> None:
+    slow.wait_until_idle()
     slow.presence.on_sensor_change(True)
-    assert slow.mailbox.take(10.0) is not None  # the pause itself would have been an hour
+    assert slow.frame_slot.take(10.0) is not None  # the pause itself would have been an hour
 
 
 def test_a_sensor_that_died_makes_nobody_wait_longer_than_one_picture_at_the_resting_rate() -> None:
-    gate = RestingGate(rest_s=0.3)
-    gate.rest()
+    gate = IdleCamera(rest_s=0.3)
+    gate.wait_until_idle()
     gate.hall.walker = True
-    frames = [gate.mailbox.take(10.0) for _ in range(2)]
+    frames = [gate.frame_slot.take(10.0) for _ in range(2)]
     assert all(frames)
     assert not gate.presence.is_idle, "what moves in the picture ends the rest"
     gate.close()
 
 
-def test_a_loop_that_rests_ends_when_it_is_closed(slow: RestingGate) -> None:
-    slow.rest()
+def test_a_loop_that_rests_ends_when_it_is_closed(slow: IdleCamera) -> None:
+    slow.wait_until_idle()
 
 
 class TestSensor:

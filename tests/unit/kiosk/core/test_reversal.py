@@ -25,9 +25,9 @@ from kiosk.core.ports import StoreError
 from kiosk.core.reversal import LastAccessEvent, UndoError, UndoRefusal
 from kiosk.core.visits import VisitTracker
 from kiosk.storage import SqliteEventStore
-from tests.fakes.data.access_events import a_passage, an_undo
+from tests.fakes.data.access_events import an_event, an_undo_event
 from tests.fakes.data.people import WORLD, moment
-from tests.fakes.parts.gate import FRAME, gate_before
+from tests.fakes.parts.gate import FRAME, make_gate
 
 BOOT = "boot-a"
 
@@ -56,7 +56,7 @@ class Life:
         self.now = now
         self.visits.restore(records, now, self.store.boot_id)
         self.last.restore(records)
-        return gate_before(self, self.store, self.visits, self.last)
+        return make_gate(self, self.store, self.visits, self.last)
 
     def decode(self, frame: object) -> DecodeResult:
         return DecodeResult(tuple(DecodedCode(code, "scene") for code in self.codes))
@@ -171,7 +171,7 @@ def test_undo_is_refused_after_the_window(store: SqliteEventStore, age_s: float,
 
 def test_a_window_of_zero_switches_undo_off(store: SqliteEventStore) -> None:
     last = LastAccessEvent(0, boot_id=BOOT)
-    last.observe(store.commit(a_passage(1)))
+    last.observe(store.commit(an_event(1)))
     with pytest.raises(UndoError, match="too long ago"):
         last.require_undoable(1001.0)
 
@@ -233,7 +233,7 @@ def test_no_sequence_annuls_an_event_twice_or_an_event_other_than_the_last(steps
     passed: list[StoredEvent] = []
     annulled: list[int] = []
     for seq, step in enumerate(steps, start=1):
-        record = StoredEvent("epoch", seq, BOOT, a_passage(seq))
+        record = StoredEvent("epoch", seq, BOOT, an_event(seq))
         if step == "undo":
             found = last.find_undoable(1e6)
             if found is None:
@@ -241,7 +241,7 @@ def test_no_sequence_annuls_an_event_twice_or_an_event_other_than_the_last(steps
                 continue
             assert found.stored == passed[-1]
             annulled.append(found.stored.seq)
-            record = replace(record, event=an_undo(seq, found.stored.event))
+            record = replace(record, event=an_undo_event(seq, found.stored.event))
         elif step == "refuse":
             record = replace(record, event=replace(record.event, outcome=Outcome.FAIL, direction=None))
         else:

@@ -27,7 +27,7 @@ def test_reconnects_are_spread_by_full_jitter_up_to_a_minute(bench: Bench) -> No
     tries = []
     for _ in range(300):
         count = len(bench.broker.links)
-        bench.courier.step()
+        bench.relay.step()
         if len(bench.broker.links) > count:
             tries.append(bench.clock.s)
         bench.clock.advance(1.0)
@@ -42,15 +42,15 @@ def test_down_is_logged_once_and_back_once(bench: Bench, caplog: pytest.LogCaptu
     bench.broker.up = False
     bench.run(120.0)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert bench.courier.status().error == "fake:1883: Connection refused"
+    assert bench.relay.status().error == "fake:1883: Connection refused"
     bench.broker.up = True
     bench.run(61.0)
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
-    assert bench.courier.status().error == ""
+    assert bench.relay.status().error == ""
 
 
 def test_the_last_will_says_offline_and_every_connect_says_the_state_anew(bench: Bench) -> None:
-    bench.courier.set_state(DeviceState.READY)
+    bench.relay.set_state(DeviceState.READY)
     bench.run(1.0)
     bench.broker.cut()
     bench.run(10.0)
@@ -69,7 +69,7 @@ def test_the_last_will_says_offline_and_every_connect_says_the_state_anew(bench:
 
 
 def test_health_goes_out_every_minute_and_names_no_person(bench: Bench) -> None:
-    bench.courier.set_health(
+    bench.relay.set_health(
         [HealthCheck("disk", CheckStatus.PASS, 900.0, "MB"), HealthCheck("camera", CheckStatus.WARN, reason="frozen")]
     )
     bench.commit(2)
@@ -85,6 +85,6 @@ def test_health_goes_out_every_minute_and_names_no_person(bench: Bench) -> None:
 
 def test_a_clean_stop_says_so_and_ends_without_the_will(bench: Bench) -> None:
     bench.run(1.0)
-    bench.courier.close()
+    bench.relay.close()
     assert json.loads(bench.broker.on("state")[-1].payload)["reason"] == "stopped"
     assert bench.broker.links[-1].closed is True

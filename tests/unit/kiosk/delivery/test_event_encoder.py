@@ -15,7 +15,7 @@ from kiosk.storage import rows
 from mqtt import events
 from mqtt.topics import TopicKind
 from tests.fakes.data import wire_schema
-from tests.fakes.data.access_events import EPOCH, a_passage
+from tests.fakes.data.access_events import EPOCH, an_event
 
 SOURCE = "/entrance/dong-ba/gate-1"
 TOPIC = f"entrance/v1/dong-ba/gate-1/{TopicKind.EVENT}"
@@ -100,7 +100,7 @@ def test_a_batch_is_what_the_centre_reads_back(many: list[AccessEvent]) -> None:
 
 
 def test_a_source_with_a_percent_sign_is_no_template() -> None:
-    [(_, text)] = EventEncoder("/100%s/%d", EPOCH, {1: "b"}).encode([rows.event_to_row(1, 1, a_passage())])
+    [(_, text)] = EventEncoder("/100%s/%d", EPOCH, {1: "b"}).encode([rows.event_to_row(1, 1, an_event())])
     assert json.loads(text)["source"] == "/100%s/%d"
 
 
@@ -110,7 +110,7 @@ def test_seconds_that_were_written_are_not_kept_for_ever() -> None:
         drain.encode(
             [
                 rows.event_to_row(
-                    1, 1, replace(a_passage(1), occurred_at=a_passage(1).occurred_at + timedelta(seconds=number))
+                    1, 1, replace(an_event(1), occurred_at=an_event(1).occurred_at + timedelta(seconds=number))
                 )
             ]
         )

@@ -8,7 +8,7 @@ import pytest
 
 from mqtt import events
 from mqtt.events import InvalidEvent
-from tests.fakes.data.access_events import a_passage
+from tests.fakes.data.access_events import an_event
 from tests.fakes.parts.relay import RECEIPT, Bench
 
 
@@ -22,7 +22,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
 def test_a_rejected_passage_steps_aside_and_the_others_go_on(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     bench.commit(5)
     bench.run(1.0)
-    poison = a_passage(3)
+    poison = an_event(3)
     bench.receipt(2, beyond=[(4, 5)], rejected=[InvalidEvent(str(poison.id), "bad-data-reason")])
     bench.run(30.0)
     status = bench.store.outbox_status()
@@ -35,9 +35,9 @@ def test_a_rejected_passage_steps_aside_and_the_others_go_on(bench: Bench, caplo
 def test_quarantine_is_offered_again_on_command(bench: Bench) -> None:
     bench.commit(5)
     bench.run(1.0)
-    bench.receipt(2, beyond=[(4, 5)], rejected=[InvalidEvent(str(a_passage(3).id), "bad-data-reason")])
+    bench.receipt(2, beyond=[(4, 5)], rejected=[InvalidEvent(str(an_event(3).id), "bad-data-reason")])
     bench.run(1.0)
-    bench.courier.retry_quarantine()
+    bench.relay.retry_quarantine()
     bench.run(1.0)
     assert bench.messages()[1:] == [[3]]
     bench.receipt(5)
@@ -48,7 +48,7 @@ def test_quarantine_is_offered_again_on_command(bench: Bench) -> None:
 def test_what_somebody_else_takes_out_of_quarantine_is_offered_again_too(bench: Bench) -> None:
     bench.commit(5)
     bench.run(1.0)
-    bench.receipt(2, beyond=[(4, 5)], rejected=[InvalidEvent(str(a_passage(3).id), "bad-data-reason")])
+    bench.receipt(2, beyond=[(4, 5)], rejected=[InvalidEvent(str(an_event(3).id), "bad-data-reason")])
     bench.run(1.0)
     bench.store.release_quarantine()
     bench.run(1.0)
@@ -77,7 +77,7 @@ def test_a_receipt_for_more_than_was_ever_recorded_is_refused_and_told(bench: Be
     bench.receipt(99)
     bench.run(1.0)
     assert bench.store.backlog_size() == 2
-    assert "another device may use this name" in bench.courier.status().error
+    assert "another device may use this name" in bench.relay.status().error
 
 
 def test_garbage_on_the_receipt_topic_changes_nothing(bench: Bench) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from kiosk.delivery import DeliveryOptions
 from mqtt import device_messages, topics
-from tests.fakes.data.access_events import a_passage
+from tests.fakes.data.access_events import an_event
 from tests.fakes.parts.relay import RECEIPT, Bench
 
 
@@ -32,7 +32,7 @@ def test_the_centres_receipt_does(bench: Bench) -> None:
     bench.receipt(2)
     bench.run(1.0)
     assert bench.store.backlog_size() == 1
-    assert bench.courier.status().last_receipt_at is not None
+    assert bench.relay.status().last_receipt_at is not None
 
 
 def test_several_that_wait_share_a_message_and_one_goes_alone(bench: Bench) -> None:
@@ -83,7 +83,7 @@ def test_a_silent_centre_is_probed_with_one_message_less_and_less_often(tmp_path
     assert 8 <= len(again) <= 14, "after 10, 10, 20, 40, 60, 60 ... seconds"
     assert [len(message) for message in again[:3]] == [10, 10, 1], "perhaps it is batches that do not come through"
     assert all(len(message) == 1 for message in again[2:])
-    assert "the centre sends no receipts" in bench.courier.status().error
+    assert "the centre sends no receipts" in bench.relay.status().error
     bench.receipt(10)
     bench.run(11.0)
     assert {seq for message in bench.messages()[10 + len(again) :] for seq in message} >= set(range(11, 101))
@@ -115,26 +115,26 @@ def test_a_refusal_by_the_broker_is_shown_and_the_passage_stays(bench: Bench) ->
     bench.broker.refusal = "Not authorized"
     bench.commit(1)
     bench.run(1.0)
-    assert "Not authorized" in bench.courier.status().error
+    assert "Not authorized" in bench.relay.status().error
     assert bench.store.backlog_size() == 1
     bench.broker.refusal = None
     bench.run(15.0)
     bench.receipt(1)
     bench.run(1.0)
-    assert (bench.store.backlog_size(), bench.courier.status().error) == (0, "")
+    assert (bench.store.backlog_size(), bench.relay.status().error) == (0, "")
 
 
 def test_a_broker_behind_which_nobody_listens_is_shown(bench: Bench) -> None:
     bench.broker.unheard = True
     bench.commit(1)
     bench.run(1.0)
-    assert "no centre is subscribed" in bench.courier.status().error
+    assert "no centre is subscribed" in bench.relay.status().error
 
 
 def test_a_device_that_may_not_have_its_receipts_says_so(bench: Bench) -> None:
     bench.broker.refuses = (RECEIPT,)
     bench.run(1.0)
-    assert "check its ACL" in bench.courier.status().error
+    assert "check its ACL" in bench.relay.status().error
 
 
 def test_the_brokers_receive_maximum_is_kept(bench: Bench) -> None:
@@ -150,7 +150,7 @@ def test_messages_keep_to_the_brokers_packet_size_and_what_fits_in_none_steps_as
     bench = Bench(tmp_path / "p.db")
     bench.broker.maximum_packet_bytes = 4_000
     bench.commit(20)
-    bench.store.commit(a_passage(21, sealed_bytes=4_000))
+    bench.store.commit(an_event(21, sealed_bytes=4_000))
     bench.commit(1)
     bench.run(1.0)
     assert max(len(message.payload) for message in bench.broker.on("event")) <= 4_000
@@ -160,7 +160,7 @@ def test_messages_keep_to_the_brokers_packet_size_and_what_fits_in_none_steps_as
 
 
 def test_the_centre_sets_the_pace_of_the_backlog_and_not_of_live_passages(bench: Bench) -> None:
-    bench.courier.step()
+    bench.relay.step()
     bench.broker.deliver(topics.backlog_rate_topic("entrance"), b'{"events_per_s": 100}')
     bench.commit(900)
     bench.run(5.0)
@@ -178,14 +178,14 @@ def test_delivery_to_the_broker_alone_deletes_on_puback_and_says_what_that_can_l
     bench.run(1.0)
     assert bench.store.backlog_size() == 0
     assert "what the broker then loses is lost" in caplog.text
-    assert bench.courier.status().acknowledge_by == "broker"
+    assert bench.relay.status().acknowledge_by == "broker"
     bench.store.close()
 
 
 def test_a_disk_that_cannot_be_read_is_shown_and_stops_nothing(bench: Bench) -> None:
     bench.commit(1)
     bench.store._relay_connection.close()
-    bench.courier.step()
-    bench.courier.step()
-    assert bench.courier.step() == 1.0
-    assert "cannot be read" in bench.courier.status().error
+    bench.relay.step()
+    bench.relay.step()
+    assert bench.relay.step() == 1.0
+    assert "cannot be read" in bench.relay.status().error

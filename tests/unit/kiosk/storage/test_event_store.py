@@ -9,20 +9,20 @@ import pytest
 
 from kiosk.core.ports import StoreError
 from kiosk.storage import IncompatibleDatabaseError, SqliteEventStore
-from tests.fakes.data.access_events import a_passage, a_store, event_text
+from tests.fakes.data.access_events import a_store, an_event, event_text
 
 
 def test_a_passage_comes_back_as_it_was_committed(tmp_path: Path) -> None:
     store = SqliteEventStore(tmp_path / "p.db", boot_id="boot-a")
-    stored = store.commit(a_passage())
+    stored = store.commit(an_event())
     assert store.pending(0, 10) == [stored]
     assert (stored.seq, stored.epoch, stored.boot_id) == (1, store.epoch, "boot-a")
-    assert stored.event == a_passage()
+    assert stored.event == an_event()
     store.close()
 
 
 def test_all_names_of_a_person_come_back_and_only_the_first_is_for_the_centre(tmp_path: Path) -> None:
-    passage = replace(a_passage(), aliases=(b"x" * 16, b"y" * 16))
+    passage = replace(an_event(), aliases=(b"x" * 16, b"y" * 16))
     store = SqliteEventStore(tmp_path / "p.db")
     store.commit(passage)
     found = store.recent(1)[0]
@@ -38,7 +38,7 @@ def test_numbers_are_gapless_across_restarts_and_the_epoch_stays(tmp_path: Path)
     for life in range(3):
         store = SqliteEventStore(tmp_path / "p.db", boot_id=f"boot-{life}")
         epochs.add(store.epoch)
-        seqs += [store.commit(a_passage(life * 10 + n)).seq for n in range(4)]
+        seqs += [store.commit(an_event(life * 10 + n)).seq for n in range(4)]
         store.close()
     assert seqs == list(range(1, 13))
     assert len(epochs) == 1
@@ -47,7 +47,7 @@ def test_numbers_are_gapless_across_restarts_and_the_epoch_stays(tmp_path: Path)
 def test_each_record_names_the_boot_that_its_monotonic_time_belongs_to(tmp_path: Path) -> None:
     for boot in ("boot-a", "boot-b", "boot-a"):
         store = SqliteEventStore(tmp_path / "p.db", boot_id=boot)
-        store.commit(a_passage())
+        store.commit(an_event())
         store.close()
     store = SqliteEventStore(tmp_path / "p.db", boot_id="boot-c")
     assert [stored.boot_id for stored in store.pending(0, 9)] == ["boot-a", "boot-b", "boot-a"]
@@ -136,7 +136,7 @@ def test_a_rejected_passage_steps_aside_with_its_reason_and_is_kept(tmp_path: Pa
 
 def test_a_receipt_for_numbers_never_given_out_is_refused_whole(tmp_path: Path) -> None:
     store = SqliteEventStore(tmp_path / "p.db")
-    store.commit(a_passage())
+    store.commit(an_event())
     with pytest.raises(ValueError, match="newest seq 1"):
         store.acknowledge(up_to_seq=7)
     with pytest.raises(ValueError, match="newest seq 1"):
@@ -154,13 +154,13 @@ def test_a_number_is_never_used_again_even_when_all_history_is_gone(tmp_path: Pa
     raw.commit()
     raw.close()
     store = SqliteEventStore(tmp_path / "p.db")
-    assert store.commit(a_passage(9)).seq == 4
+    assert store.commit(an_event(9)).seq == 4
     store.close()
 
 
 def test_a_commit_that_fails_says_so_uses_no_number_and_can_be_tried_again(tmp_path: Path) -> None:
     store = SqliteEventStore(tmp_path / "p.db")
-    store.commit(a_passage(1))
+    store.commit(an_event(1))
     store._gate_connection.execute(
         "PRAGMA max_page_count = 1"
     )  # SQLite's own "disk full"; it clamps to the present size
@@ -169,40 +169,40 @@ def test_a_commit_that_fails_says_so_uses_no_number_and_can_be_tried_again(tmp_p
     filled = store.newest_seq
     store._gate_connection.execute("PRAGMA max_page_count = 1000000")
     store.check_writable()
-    assert store.commit(a_passage(filled + 1)).seq == filled + 1
+    assert store.commit(an_event(filled + 1)).seq == filled + 1
     assert [stored.seq for stored in store.pending(0, 999)] == list(range(1, filled + 2))
     store.close()
 
 
 def _fill(store: SqliteEventStore) -> None:
     for number in range(2, 200):
-        store.commit(a_passage(number))
+        store.commit(an_event(number))
 
 
 def test_several_that_wait_are_recorded_together_or_not_at_all(tmp_path: Path) -> None:
     store = SqliteEventStore(tmp_path / "p.db")
-    assert [stored.seq for stored in store.commit_all([a_passage(number) for number in range(3)])] == [1, 2, 3]
+    assert [stored.seq for stored in store.commit_all([an_event(number) for number in range(3)])] == [1, 2, 3]
     store._gate_connection.execute("PRAGMA max_page_count = 1")
     with pytest.raises(StoreError, match="full"):
-        store.commit_all([a_passage(number) for number in range(3, 300)])
+        store.commit_all([an_event(number) for number in range(3, 300)])
     assert store.newest_seq == 3
     store._gate_connection.execute("PRAGMA max_page_count = 1000000")
-    assert [stored.seq for stored in store.commit_all([a_passage(number) for number in range(3, 300)])][-1] == 300
+    assert [stored.seq for stored in store.commit_all([an_event(number) for number in range(3, 300)])][-1] == 300
     assert len(store.recent(999)) == 300
     store.close()
 
 
 def test_a_read_only_database_is_told_in_a_sentence_and_loses_nothing(tmp_path: Path) -> None:
     store = SqliteEventStore(tmp_path / "p.db")
-    store.commit(a_passage(1))
+    store.commit(an_event(1))
     store._gate_connection.execute("PRAGMA query_only = 1")
     with pytest.raises(StoreError, match="could not be committed"):
-        store.commit(a_passage(2))
+        store.commit(an_event(2))
     with pytest.raises(StoreError, match="still not writable"):
         store.check_writable()
     store._gate_connection.execute("PRAGMA query_only = 0")
     store.check_writable()
-    assert store.commit(a_passage(2)).seq == 2
+    assert store.commit(an_event(2)).seq == 2
     store.close()
 
 
@@ -252,7 +252,7 @@ def test_the_writer_waits_for_the_disk_and_the_couriers_notes_do_not(tmp_path: P
 def test_a_probe_of_the_disk_really_writes_and_leaves_nothing(tmp_path: Path) -> None:
     path = tmp_path / "p.db"
     with closing(SqliteEventStore(path)) as store:
-        store.commit(a_passage(1))
+        store.commit(an_event(1))
         before = path.with_name("p.db-wal").read_bytes()
         store.check_writable()
         assert path.with_name("p.db-wal").read_bytes() != before

@@ -14,7 +14,7 @@ from kiosk.core.model import AccessEvent, ClockQuality, ClockReading, Outcome
 from kiosk.core.ports import StoreError
 from kiosk.storage import RetentionLimits, SqliteEventStore, StoreCorruptError
 from kiosk.storage import database as schema
-from tests.fakes.data.access_events import START_AT, a_passage, an_undo
+from tests.fakes.data.access_events import START_AT, an_event, an_undo_event
 from tests.paths import DATA
 
 LATER = ClockReading(START_AT + timedelta(days=30), 1.0, ClockQuality.SYNCHRONISED)
@@ -22,7 +22,7 @@ LATER = ClockReading(START_AT + timedelta(days=30), 1.0, ClockQuality.SYNCHRONIS
 
 def filled(path: Path, count: int, limits: RetentionLimits, delivered: int = 0) -> SqliteEventStore:
     store = SqliteEventStore(path, limits=limits)
-    store.commit_all([a_passage(number) for number in range(1, count + 1)])
+    store.commit_all([an_event(number) for number in range(1, count + 1)])
     store.acknowledge(delivered)
     return store
 
@@ -60,8 +60,8 @@ def test_nothing_goes_by_age_while_the_clock_is_not_to_be_believed(tmp_path: Pat
 
 def test_a_record_from_1970_goes_with_its_neighbours_and_not_before(tmp_path: Path) -> None:
     store = SqliteEventStore(tmp_path / "p.db")
-    boot = replace(a_passage(1), occurred_at=START_AT - timedelta(days=20_000), clock_quality=ClockQuality.UNSET)
-    store.commit_all([boot, *(a_passage(number) for number in range(2, 10))])
+    boot = replace(an_event(1), occurred_at=START_AT - timedelta(days=20_000), clock_quality=ClockQuality.UNSET)
+    store.commit_all([boot, *(an_event(number) for number in range(2, 10))])
     store.acknowledge(9)
     assert tend(store, replace(LATER, utc_at=START_AT + timedelta(days=2))) == 0, (
         "its neighbours are two days old, so is it"
@@ -72,7 +72,7 @@ def test_a_record_from_1970_goes_with_its_neighbours_and_not_before(tmp_path: Pa
 
 def test_at_the_most_rows_history_goes_first(tmp_path: Path) -> None:
     store = filled(tmp_path / "p.db", 150, RetentionLimits(max_rows=250), delivered=100)
-    store.commit_all([a_passage(number) for number in range(151, 301)])
+    store.commit_all([an_event(number) for number in range(151, 301)])
     assert tend(store, ClockReading(START_AT, 1.0, ClockQuality.SYNCHRONISED)) == 50
     assert store.notices()[0].kind == "purged-rows"
     store.close()
@@ -80,23 +80,23 @@ def test_at_the_most_rows_history_goes_first(tmp_path: Path) -> None:
 
 def test_when_only_undelivered_passages_are_left_nothing_more_is_taken_and_nothing_is_dropped(tmp_path: Path) -> None:
     store = SqliteEventStore(tmp_path / "p.db", limits=RetentionLimits(max_rows=100))
-    store.commit_all([a_passage(number) for number in range(1, 101)])
+    store.commit_all([an_event(number) for number in range(1, 101)])
     with pytest.raises(StoreError, match="100 events wait for the centre"):
-        store.commit(a_passage(101))
+        store.commit(an_event(101))
     assert tend(store) == 0
     assert (store.backlog_size(), store.newest_seq) == (100, 100)
     store.acknowledge(1)
-    assert store.commit(a_passage(101)).seq == 101
+    assert store.commit(an_event(101)).seq == 101
     store.close()
 
 
 def failed(number: int) -> AccessEvent:
-    return replace(a_passage(number), outcome=Outcome.FAIL)
+    return replace(an_event(number), outcome=Outcome.FAIL)
 
 
 def test_under_pressure_history_goes_then_the_details_of_failed_readings_and_never_a_passage(tmp_path: Path) -> None:
     store = SqliteEventStore(tmp_path / "p.db", limits=RetentionLimits(max_file_bytes=1))
-    store.commit_all([failed(number) if number % 2 else a_passage(number) for number in range(1, 3001)])
+    store.commit_all([failed(number) if number % 2 else an_event(number) for number in range(1, 3001)])
     store.acknowledge(500)
     now = ClockReading(START_AT, 1.0, ClockQuality.SYNCHRONISED)
     assert tend(store, now) == 500
@@ -113,10 +113,10 @@ def test_under_pressure_history_goes_then_the_details_of_failed_readings_and_nev
 
 def test_notices_of_one_day_are_one(tmp_path: Path) -> None:
     store = filled(tmp_path / "p.db", 10, RetentionLimits(max_rows=10), delivered=10)
-    store.commit_all([a_passage(number) for number in range(11, 21)])
+    store.commit_all([an_event(number) for number in range(11, 21)])
     store.acknowledge(20)
     tend(store, ClockReading(START_AT, 1.0, ClockQuality.SYNCHRONISED))
-    store.commit(a_passage(21))
+    store.commit(an_event(21))
     store.acknowledge(21)
     tend(store, ClockReading(START_AT, 2.0, ClockQuality.SYNCHRONISED))
     notices = store.notices()
@@ -144,7 +144,7 @@ def test_a_damaged_database_is_set_aside_and_the_gate_opens(tmp_path: Path, capl
     assert store.corrupt_file is not None
     assert store.corrupt_file.exists(), "it is kept"
     assert store.epoch != epoch
-    assert store.commit(a_passage(1)).seq == 1
+    assert store.commit(an_event(1)).seq == 1
     assert store.notices()[0].detail == store.corrupt_file.name
     assert "A new database was started" in caplog.text
     store.close()
@@ -191,7 +191,7 @@ def test_damage_that_shows_while_running_ends_the_daemon_and_is_mended_at_the_ne
         spoil(path, page * schema.PAGE_BYTES, b"\xaa" * schema.PAGE_BYTES)
     store._gate_connection.execute("PRAGMA shrink_memory")
     with pytest.raises(StoreError):
-        store.commit(a_passage(1))
+        store.commit(an_event(1))
     with pytest.raises(StoreCorruptError, match="next start moves it away"):
         store.check_writable()
     store._relay_connection.close()
@@ -222,8 +222,8 @@ def test_a_database_of_a_newer_release_is_recorded_into_where_that_release_allow
     newer = (*schema.MIGRATIONS, "ALTER TABLE event ADD COLUMN weather TEXT; CREATE TABLE mood (x INTEGER) STRICT")
     schema.open_writer(path, newer).close()
     older = SqliteEventStore(path)
-    assert older.commit(a_passage(6)).seq == 6
-    assert (older.epoch, older.backlog_size(), older.pending(5, 1)[0].event) == (epoch, 6, a_passage(6))
+    assert older.commit(an_event(6)).seq == 6
+    assert (older.epoch, older.backlog_size(), older.pending(5, 1)[0].event) == (epoch, 6, an_event(6))
     older.close()
     schema.open_writer(path, newer).close()
     again = SqliteEventStore(path)
@@ -263,13 +263,13 @@ def test_the_released_schema_of_version_1_still_opens(tmp_path: Path) -> None:
     raw.close()
     store = SqliteEventStore(path)
     assert (store.epoch, store.newest_seq, store.backlog_size()) == ("00112233445566aa", 3, 2)
-    assert [stored.event.id for stored in store.pending(0, 9)] == [a_passage(2).id, a_passage(3).id]
-    undo = an_undo(4, a_passage(3))
+    assert [stored.event.id for stored in store.pending(0, 9)] == [an_event(2).id, an_event(3).id]
+    undo = an_undo_event(4, an_event(3))
     assert store.commit(undo).seq == 4
     assert store.pending(0, 9)[-1].event == undo
-    assert store.recent(9)[1].event == a_passage(3), "nothing of what it annuls is changed"
+    assert store.recent(9)[1].event == an_event(3), "nothing of what it annuls is changed"
     with pytest.raises(StoreError, match="UNIQUE"):
-        store.commit(replace(undo, id=a_passage(5).id))
+        store.commit(replace(undo, id=an_event(5).id))
     store.close()
 
 
@@ -278,13 +278,13 @@ def test_logs_of_the_store_name_no_record(tmp_path: Path, caplog: pytest.LogCapt
     store = filled(tmp_path / "p.db", 10, RetentionLimits(), delivered=10)
     tend(store)
     store.close()
-    assert str(a_passage(1).id) not in caplog.text
+    assert str(an_event(1).id) not in caplog.text
 
 
 def test_damage_among_old_records_is_found_by_whoever_reads_them_and_mended_at_the_next_start(tmp_path: Path) -> None:
     path = tmp_path / "p.db"
     with closing(SqliteEventStore(path)) as store:
-        store.commit_all([a_passage(number) for number in range(1, 2001)])
+        store.commit_all([an_event(number) for number in range(1, 2001)])
     spoiled = bytearray(path.read_bytes())
     middle = len(spoiled) // 2 // 1024 * 1024
     spoiled[middle : middle + 4096] = b"\xff" * 4096
@@ -294,10 +294,10 @@ def test_damage_among_old_records_is_found_by_whoever_reads_them_and_mended_at_t
         with pytest.raises(StoreError, match="malformed"):
             store.pending(0, 3000)
         with pytest.raises(StoreError, match="is corrupt"):
-            store.commit(a_passage(2001))
+            store.commit(an_event(2001))
         with pytest.raises(StoreCorruptError):
             store.check_writable()
     with closing(SqliteEventStore(path)) as store:
         assert store.corrupt_file is not None
-        assert store.commit(a_passage(2001)).seq == 1
+        assert store.commit(an_event(2001)).seq == 1
         assert store.notices()[0].kind == "corrupt-file-moved"

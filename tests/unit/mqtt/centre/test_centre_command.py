@@ -19,7 +19,7 @@ from kiosk.core.subject_sealing import Seal
 from mqtt import device_messages
 from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
 from mqtt.topics import DeviceTopics
-from tests.fakes.data.access_events import EPOCH, GATE, START_AT, a_passage, an_undo
+from tests.fakes.data.access_events import EPOCH, GATE, START_AT, an_event, an_undo_event
 from tests.fakes.data.arrivals import arrival_of
 
 WINDOW = ["--since", "2026-11-23T00:00:00", "--until", "2026-11-24T00:00:00"]
@@ -41,8 +41,8 @@ def ask(centre_file: Path, *arguments: str) -> Result:
 
 def test_status_lists_devices_their_gaps_and_the_silent_ones(ledger: SqliteLedger, centre_file: Path) -> None:
     now = datetime.now(UTC)
-    keep(ledger, *((seq, a_passage(seq)) for seq in (*range(1, 42), 50, 51, 53)), at=now)
-    keep(ledger, (1, a_passage(1)), branch=DeviceTopics("entrance", "dong-ba", "gate-2"), at=now - timedelta(hours=3))
+    keep(ledger, *((seq, an_event(seq)) for seq in (*range(1, 42), 50, 51, 53)), at=now)
+    keep(ledger, (1, an_event(1)), branch=DeviceTopics("entrance", "dong-ba", "gate-2"), at=now - timedelta(hours=3))
     ledger.save_state(GATE, device_messages.StateMessage(state="ready", software_version="0.1.0"), now)
     done = ask(centre_file, "status")
     assert done.exit_code == 1
@@ -54,7 +54,7 @@ def test_status_lists_devices_their_gaps_and_the_silent_ones(ledger: SqliteLedge
 
 
 def test_status_is_content_where_nothing_is_missing(ledger: SqliteLedger, centre_file: Path) -> None:
-    keep(ledger, (1, a_passage(1)), at=datetime.now(UTC))
+    keep(ledger, (1, an_event(1)), at=datetime.now(UTC))
     done = ask(centre_file, "status", "--json")
     assert done.exit_code == 0
     assert json.loads(done.output)["streams"][0]["missing"] == []
@@ -63,7 +63,7 @@ def test_status_is_content_where_nothing_is_missing(ledger: SqliteLedger, centre
 def test_a_configuration_file_names_the_database_and_its_mistakes_are_told(
     ledger: SqliteLedger, centre_file: Path
 ) -> None:
-    keep(ledger, (1, a_passage(1)), at=datetime.now(UTC))
+    keep(ledger, (1, an_event(1)), at=datetime.now(UTC))
     config = centre_file.with_name("centre.toml")
     config.write_text(f'database = "{centre_file}"\nretention_days = 21\n', encoding="utf-8")
     assert "1-1, complete" in CliRunner().invoke(centre, ["--config", str(config), "status"]).output
@@ -98,12 +98,12 @@ def test_what_was_recorded_before_the_clock_was_set_is_dated_by_what_came_after(
     ledger: SqliteLedger, centre_file: Path
 ) -> None:
     in_1970 = replace(
-        a_passage(1),
+        an_event(1),
         occurred_at=datetime(1970, 1, 1, 0, 1, tzinfo=UTC),
         monotonic_s=60.0,
         clock_quality=ClockQuality.UNSET,
     )
-    set_now = replace(a_passage(2), occurred_at=START_AT, monotonic_s=660.0)
+    set_now = replace(an_event(2), occurred_at=START_AT, monotonic_s=660.0)
     keep(ledger, (1, in_1970))
     assert corrected(centre_file, 1) is None, "nobody knows yet"
     keep(ledger, (2, set_now))
@@ -113,9 +113,9 @@ def test_what_was_recorded_before_the_clock_was_set_is_dated_by_what_came_after(
 
 
 def test_a_health_message_dates_them_too_and_another_boot_does_not(ledger: SqliteLedger, centre_file: Path) -> None:
-    unset = replace(a_passage(1), monotonic_s=60.0, clock_quality=ClockQuality.UNSET)
+    unset = replace(an_event(1), monotonic_s=60.0, clock_quality=ClockQuality.UNSET)
     keep(ledger, (1, unset), boot="boot-a")
-    keep(ledger, (2, replace(unset, id=a_passage(2).id)), boot="boot-b")
+    keep(ledger, (2, replace(unset, id=an_event(2).id)), boot="boot-b")
     health = device_messages.HealthMessage(
         at=START_AT,
         state="ready",
@@ -147,7 +147,7 @@ def key(tmp_path: Path) -> X25519PrivateKey:
 
 def sealed_passage(number: int, key: X25519PrivateKey, name: str) -> AccessEvent:
     seal = Seal(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    passage = a_passage(number)
+    passage = an_event(number)
     subject = Subject((Identifier("document", f"04619000000{number}"),), name=name, born="1990-01-01")
     return replace(passage, sealed=seal.seal(subject, passage.id))
 
@@ -178,10 +178,10 @@ def test_whose_passage_was_annulled_is_nobodys_contact(
 ) -> None:
     undone = sealed_passage(1, key, "TÔN NỮ THỊ BƯỞI")
     keep(ledger, (2, sealed_passage(2, key, "LÊ VĂN ỔI")))
-    pair = [(1, undone), (3, an_undo(3, undone))]
+    pair = [(1, undone), (3, an_undo_event(3, undone))]
     for one in reversed(pair) if undo_comes_first else pair:
         keep(ledger, one)
-    keep(ledger, (1, an_undo(9, a_passage(2))), branch=DeviceTopics("entrance", "dong-ba", "gate-2"))
+    keep(ledger, (1, an_undo_event(9, an_event(2))), branch=DeviceTopics("entrance", "dong-ba", "gate-2"))
     reason = ["--requested-by", "Trần Thị Đào", "--reason", "case 17/2026, contacts at the market"]
     done = ask(centre_file, "unseal", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW, *reason)
     names = [json.loads(line)["subject"]["name"] for line in done.output.splitlines()]

@@ -25,14 +25,14 @@ from mqtt.connection import Connection, ConnectionEvent, IncomingMessage, Outgoi
 from mqtt.sequence_ranges import RangeSet
 from mqtt.topics import DeviceTopics, TopicKind
 from tests.fakes.data import wire_schema
-from tests.fakes.data.access_events import EPOCH, GATE, a_passage, event_text
+from tests.fakes.data.access_events import EPOCH, GATE, an_event, event_text
 from tests.fakes.parts.connection import FakeBroker, FakeConnection, ManualClock
 from tests.fakes.processes.broker import Broker, free_port
 from tests.paths import PROJECT
 
 
 def event(seq: int, *, branch: DeviceTopics = GATE, sealed_bytes: int = 110) -> str:
-    passage = a_passage(seq, sealed_bytes=sealed_bytes)
+    passage = an_event(seq, sealed_bytes=sealed_bytes)
     return event_text(StoredEvent(EPOCH, seq, "boot-a", passage), branch.source)
 
 

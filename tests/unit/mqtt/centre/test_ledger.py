@@ -15,7 +15,7 @@ from mqtt.centre.ingest.sqlite_ledger import SqliteLedger, read_counts
 from mqtt.centre.ingest.sqlite_schema import APPLICATION_ID, MIGRATIONS
 from mqtt.sequence_ranges import RangeSet
 from mqtt.topics import DeviceTopics
-from tests.fakes.data.access_events import EPOCH, GATE, a_passage
+from tests.fakes.data.access_events import EPOCH, GATE, an_event
 from tests.fakes.data.arrivals import arrival_of
 from tests.paths import DATA
 
@@ -23,7 +23,7 @@ AT = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 
 
 def arrival(seqs: Sequence[int], branch: DeviceTopics = GATE, epoch: str = EPOCH) -> IngestedMessage:
-    return arrival_of([(seq, a_passage(seq)) for seq in seqs], AT, branch=branch, epoch=epoch)
+    return arrival_of([(seq, an_event(seq)) for seq in seqs], AT, branch=branch, epoch=epoch)
 
 
 def test_each_passage_is_kept_once_and_every_doubling_is_counted(ledger: SqliteLedger, centre_file: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_device_cannot_take_anothers_passage_away_by_using_its_id_first(
 
 def test_two_passages_under_one_number_are_both_kept_and_told(ledger: SqliteLedger, centre_file: Path) -> None:
     ledger.record([arrival([1])])
-    ledger.record([arrival_of([(1, a_passage(99))], AT)])
+    ledger.record([arrival_of([(1, an_event(99))], AT)])
     assert read_counts(centre_file).distinct == 2
     with closing(sqlite3.connect(centre_file)) as raw:
         assert raw.execute("SELECT conflicts FROM stream").fetchone() == (1,)

@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from kiosk.app import control_socket
 from kiosk.app.control_socket import AdmitCommand, PauseCommand, ShowSignalCommand
 from kiosk.core.model import Direction, ManualReason, Outcome
-from tests.fakes.data.access_events import a_passage, a_store
-from tests.fakes.parts.control_server import Ordered
+from tests.fakes.data.access_events import a_store, an_event
+from tests.fakes.parts.control_server import FakeControlServer
 from tests.fakes.parts.web_accounts import PASSWORD, audit, log_in, visiting
 from web_ui.auth.accounts import Role
 from web_ui.auth.audit_log import AUDIT_FILE, AuditLog
@@ -38,23 +38,23 @@ def client(tmp_path: Path) -> Iterator[FlaskClient]:
     ],
 )
 def test_a_form_of_another_page_is_refused(
-    client: FlaskClient, daemon: Ordered, headers: dict[str, str], csrf: str | None
+    client: FlaskClient, daemon: FakeControlServer, headers: dict[str, str], csrf: str | None
 ) -> None:
     good = log_in(client, Role.ADMIN)
     data = {"csrf": good if csrf is None else csrf}
     assert client.post("/admin/command/pause", data=data, headers=headers).status_code == 403
     assert client.post("/login", data={"secret": PASSWORD}, headers=headers).status_code == (403 if headers else 302)
-    assert daemon.orders == []
+    assert daemon.commands == []
 
 
 @pytest.mark.parametrize("way", list(Direction))
 def test_a_guard_lets_somebody_through_by_hand_and_it_is_noted(
-    tmp_path: Path, client: FlaskClient, daemon: Ordered, way: Direction
+    tmp_path: Path, client: FlaskClient, daemon: FakeControlServer, way: Direction
 ) -> None:
     csrf = log_in(client, Role.GUARD)
     answer = client.post("/guard/admit", data={"csrf": csrf, "direction": way, "reason": "nothing-to-show"})
     assert answer.headers["Location"] == "/guard"
-    assert daemon.orders == [AdmitCommand(way, ManualReason.NOTHING_TO_SHOW)]
+    assert daemon.commands == [AdmitCommand(way, ManualReason.NOTHING_TO_SHOW)]
     assert audit(tmp_path)[-2:] == [("guard", "admit", "requested"), ("guard", "admit", "done")]
 
 
@@ -62,15 +62,15 @@ def test_a_guard_lets_somebody_through_by_hand_and_it_is_noted(
     "data", [{}, {"direction": "in"}, {"direction": "up", "reason": "other"}, {"direction": "in", "reason": "<b>"}]
 )
 def test_an_admission_needs_a_way_and_a_known_reason(
-    client: FlaskClient, daemon: Ordered, data: dict[str, str]
+    client: FlaskClient, daemon: FakeControlServer, data: dict[str, str]
 ) -> None:
     csrf = log_in(client, Role.GUARD)
     assert client.post("/guard/admit", data={"csrf": csrf, **data}).status_code == 400
-    assert daemon.orders == []
+    assert daemon.commands == []
 
 
 def test_an_order_that_the_kiosk_refuses_or_does_not_hear_is_told_in_words(
-    tmp_path: Path, client: FlaskClient, daemon: Ordered
+    tmp_path: Path, client: FlaskClient, daemon: FakeControlServer
 ) -> None:
     csrf = log_in(client, Role.GUARD)
     data = {"csrf": csrf, "direction": "in", "reason": "other"}
@@ -95,12 +95,12 @@ def test_an_order_that_the_kiosk_refuses_or_does_not_hear_is_told_in_words(
     ],
 )
 def test_every_button_of_the_administrator_gives_its_order(
-    client: FlaskClient, daemon: Ordered, name: str, order: control_socket.Command
+    client: FlaskClient, daemon: FakeControlServer, name: str, order: control_socket.Command
 ) -> None:
     csrf = log_in(client, Role.ADMIN)
     assert f'action="/admin/command/{name}"' in client.get("/admin").text
     assert client.post(f"/admin/command/{name}", data={"csrf": csrf}).status_code == 200
-    assert daemon.orders == [order]
+    assert daemon.commands == [order]
 
 
 def test_wrong_logins_and_looks_at_events_are_in_the_audit_log(tmp_path: Path, client: FlaskClient) -> None:
@@ -136,7 +136,7 @@ def test_the_support_bundle_helps_and_names_nobody(tmp_path: Path, client: Flask
     assert json.loads(content["status.json"])["device"] == "cong-1"
     assert "entrance-kiosk" in content["packages.txt"]
     everything = "".join(content.values())
-    assert not any(a_passage(number).pseudonym.hex()[:8] in everything for number in range(5))
+    assert not any(an_event(number).pseudonym.hex()[:8] in everything for number in range(5))
     assert "$argon2" not in everything
     assert ("admin", "download-support-bundle", "done") in audit(tmp_path)
 

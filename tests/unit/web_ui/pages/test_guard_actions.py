@@ -18,9 +18,9 @@ from kiosk.core.reversal import UndoRefusal
 from kiosk.core.status import UndoStatus
 from kiosk.storage import SqliteEventStore
 from kiosk.system.translations import translator
-from tests.fakes.data.access_events import a_passage, an_undo
+from tests.fakes.data.access_events import an_event, an_undo_event
 from tests.fakes.data.status_snapshots import a_status, answers, browsing, publish
-from tests.fakes.parts.control_server import Ordered
+from tests.fakes.parts.control_server import FakeControlServer
 from tests.fakes.parts.web_accounts import PASSWORD, PIN, audit, staff, token, visiting
 from web_ui.auth.accounts import Role
 from web_ui.kiosk.data.hourly_counts import HourlyCounts
@@ -75,18 +75,18 @@ def test_the_login_leads_back_to_the_undo_and_nowhere_else(client: FlaskClient) 
         assert answer.headers["Location"] == "/guard/admit"
 
 
-def test_without_a_login_or_its_token_nothing_is_undone(client: FlaskClient, daemon: Ordered) -> None:
+def test_without_a_login_or_its_token_nothing_is_undone(client: FlaskClient, daemon: FakeControlServer) -> None:
     data = {"csrf": "x", "seq": "48213", "reason": "other"}
     assert client.post("/guard/undo", data=data).status_code == 403
     csrf = log_in(client)
     assert client.post("/guard/undo", data=data).status_code == 403
     foreign = {"Sec-Fetch-Site": "cross-site"}
     assert client.post("/guard/undo", data={**data, "csrf": csrf}, headers=foreign).status_code == 403
-    assert daemon.orders == []
+    assert daemon.commands == []
 
 
 def test_the_guard_sees_which_passage_it_is_and_his_word_goes_with_the_order(
-    tmp_path: Path, client: FlaskClient, daemon: Ordered
+    tmp_path: Path, client: FlaskClient, daemon: FakeControlServer
 ) -> None:
     csrf = log_in(client)
     html = client.get("/guard/undo").text
@@ -96,14 +96,14 @@ def test_the_guard_sees_which_passage_it_is_and_his_word_goes_with_the_order(
     assert reasons == ["turned-back", "wrong-person", "mistake", "other"]
     answer = client.post("/guard/undo", data={"csrf": csrf, "seq": "48213", "reason": "wrong-person"})
     assert answer.headers["Location"] == "/guard"
-    assert daemon.orders == [UndoCommand(ManualReason.WRONG_PERSON, 48213)]
+    assert daemon.commands == [UndoCommand(ManualReason.WRONG_PERSON, 48213)]
     assert audit(tmp_path)[-2:] == [("guard", "undo", "requested"), ("guard", "undo", "done")]
 
 
 @pytest.mark.parametrize("why", list(UndoRefusal))
 @pytest.mark.parametrize("language", ["vi", "en"])
 def test_why_nothing_was_undone_is_said_in_words(
-    tmp_path: Path, client: FlaskClient, daemon: Ordered, why: UndoRefusal, language: str
+    tmp_path: Path, client: FlaskClient, daemon: FakeControlServer, why: UndoRefusal, language: str
 ) -> None:
     csrf = log_in(client)
     daemon.refuses, daemon.refuses_with = "the daemon's own words", why
@@ -126,20 +126,20 @@ def test_a_kiosk_that_does_not_hear_the_order_is_told(client: FlaskClient) -> No
 )
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_no_form_whatever_orders_more_than_a_number_and_a_word(
-    client: FlaskClient, daemon: Ordered, seq: str, reason: str
+    client: FlaskClient, daemon: FakeControlServer, seq: str, reason: str
 ) -> None:
     csrf = token(client, "/guard/undo") if client.get_cookie("session") else log_in(client)
-    before = len(daemon.orders)
+    before = len(daemon.commands)
     code = client.post("/guard/undo", data={"csrf": csrf, "seq": seq, "reason": reason}).status_code
-    ordered = daemon.orders[before:]
+    ordered = daemon.commands[before:]
     assert code in ({302} if ordered else {400})
     assert all(isinstance(one, UndoCommand) and one.manual_reason is not ManualReason.BUTTON for one in ordered)
 
 
-def test_why_somebody_was_let_through_by_hand_goes_with_the_order_too(client: FlaskClient, daemon: Ordered) -> None:
+def test_why_somebody_was_let_through_by_hand_goes_with_the_order_too(client: FlaskClient, daemon: FakeControlServer) -> None:
     csrf = log_in(client)
     client.post("/guard/admit", data={"csrf": csrf, "direction": "out", "reason": "assisted"})
-    assert daemon.orders == [AdmitCommand(Direction.OUT, ManualReason.ASSISTED)]
+    assert daemon.commands == [AdmitCommand(Direction.OUT, ManualReason.ASSISTED)]
 
 
 def test_when_there_is_nothing_left_to_undo_the_page_says_so(tmp_path: Path, client: FlaskClient) -> None:
@@ -171,11 +171,11 @@ def recorded(path: Path) -> None:
     now = datetime.now(UTC)
     store = SqliteEventStore(path)
     for number in (1, 2, 3):
-        store.commit(dataclasses.replace(a_passage(number), occurred_at=now))
+        store.commit(dataclasses.replace(an_event(number), occurred_at=now))
         if number == 2:
-            undone = dataclasses.replace(a_passage(2), occurred_at=now)
-            store.commit(dataclasses.replace(an_undo(20, undone), occurred_at=now))
-    by_hand = dataclasses.replace(a_passage(30, sealed_bytes=0), occurred_at=now, kind=None, pseudonym=b"")
+            undone = dataclasses.replace(an_event(2), occurred_at=now)
+            store.commit(dataclasses.replace(an_undo_event(20, undone), occurred_at=now))
+    by_hand = dataclasses.replace(an_event(30, sealed_bytes=0), occurred_at=now, kind=None, pseudonym=b"")
     store.commit(dataclasses.replace(by_hand, reason=Reason.MANUAL, manual_reason=ManualReason.NOTHING_TO_SHOW))
     store.close()
 

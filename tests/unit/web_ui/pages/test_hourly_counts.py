@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kiosk.core.model import ClockQuality, Direction, Outcome, Reason
 from kiosk.storage import SqliteEventStore
-from tests.fakes.data.access_events import a_passage
+from tests.fakes.data.access_events import an_event
 from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from web_ui.i18n.formatting import LocaleFormatter
 from web_ui.kiosk.data.hourly_counts import DayCounts, HourCounts, HourlyCounts
@@ -26,7 +26,7 @@ def keep(store: SqliteEventStore, *passages: tuple[datetime, Outcome]) -> None:
         way = (Direction.IN if number % 2 == 0 else Direction.OUT) if outcome is Outcome.PASS else None
         reason = Reason.OK if outcome is Outcome.PASS else Reason.EXPIRED
         store.commit(
-            dataclasses.replace(a_passage(number), occurred_at=at, outcome=outcome, reason=reason, direction=way)
+            dataclasses.replace(an_event(number), occurred_at=at, outcome=outcome, reason=reason, direction=way)
         )
 
 
@@ -62,7 +62,7 @@ def test_a_reboot_without_a_clock_in_the_middle_of_the_day_hides_nothing(tmp_pat
     keep(store, (ago(3), Outcome.PASS), (ago(2), Outcome.PASS))
     for number in range(40):
         lost = dataclasses.replace(
-            a_passage(number), occurred_at=datetime(1970, 1, 1, tzinfo=UTC), clock_quality=ClockQuality.UNSET
+            an_event(number), occurred_at=datetime(1970, 1, 1, tzinfo=UTC), clock_quality=ClockQuality.UNSET
         )
         store.commit(lost)
     keep(store, (ago(1), Outcome.PASS))

@@ -16,7 +16,7 @@ from kiosk.core.rules import OpeningHours
 from kiosk.storage import SqliteEventStore
 from kiosk.storage.availability_log import AvailabilityEntry, AvailabilityLog, AvailabilityState
 from kiosk.storage.queries.availability import AvailabilityData, AvailabilityRecord, read_availability
-from tests.fakes.data.access_events import a_passage, an_undo
+from tests.fakes.data.access_events import an_event, an_undo_event
 from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from web_ui.kiosk.data import availability_report
 
@@ -141,7 +141,7 @@ def test_no_moment_is_counted_twice_and_none_in_the_future(
 
 
 def keep(store: SqliteEventStore, number: int, at: datetime, outcome: Outcome = Outcome.PASS) -> AccessEvent:
-    passage = dataclasses.replace(a_passage(number), occurred_at=at, outcome=outcome)
+    passage = dataclasses.replace(an_event(number), occurred_at=at, outcome=outcome)
     store.commit(passage)
     return passage
 
@@ -177,7 +177,7 @@ def test_what_the_database_tells_is_counted_by_local_hour_without_what_a_guard_u
         keep(store, number, hue(21, 9, number))
     keep(store, 6, hue(21, 9, 30), Outcome.FAIL)
     undone = keep(store, 7, hue(22, 7, 59))
-    store.commit(dataclasses.replace(an_undo(8, undone), occurred_at=hue(22, 8)))
+    store.commit(dataclasses.replace(an_undo_event(8, undone), occurred_at=hue(22, 8)))
     store.close()
 
     records = read_availability(tmp_path / "p.db", hue(17, 0).astimezone(UTC))

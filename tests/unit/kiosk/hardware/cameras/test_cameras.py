@@ -11,7 +11,7 @@ from kiosk.core.ports import CameraError
 from kiosk.hardware.cameras.factory import create_camera
 from kiosk.hardware.cameras.replay_camera import ReplayCamera
 from kiosk.hardware.cameras.webcam_camera import WebcamCamera
-from tests.fakes.parts.camera_libraries import FakeVideo, bgr, what_a_capture_says_when_closed
+from tests.fakes.parts.camera_libraries import FakeVideo, bgr, error_of_pending_capture_on_close
 
 FAST = 120.0
 
@@ -82,7 +82,7 @@ class TestReplay:
         camera = ReplayCamera(folder, frames_per_s=0.01)
         camera.open()
         camera.capture(1.0)
-        assert "closed" in what_a_capture_says_when_closed(camera)
+        assert "closed" in error_of_pending_capture_on_close(camera)
 
     def test_the_camera_can_be_reopened(self, folder: Path) -> None:
         camera = ReplayCamera(folder, frames_per_s=FAST)

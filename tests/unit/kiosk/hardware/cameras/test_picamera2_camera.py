@@ -5,7 +5,7 @@ import pytest
 
 from kiosk.core.ports import CameraError
 from kiosk.hardware.cameras.picamera2_camera import Picamera2Camera, select_controls
-from tests.fakes.parts.camera_libraries import FakeSensor, sensor_class, what_a_capture_says_when_closed
+from tests.fakes.parts.camera_libraries import FakeSensor, error_of_pending_capture_on_close, sensor_class
 
 EVERYTHING = dict.fromkeys(
     [
@@ -73,7 +73,7 @@ def test_close_from_another_thread_ends_a_capture() -> None:
     camera.open()
     sensor = camera._sensor
     sensor.picture = None
-    assert what_a_capture_says_when_closed(camera)
+    assert error_of_pending_capture_on_close(camera)
 
 
 def test_a_module_that_does_not_start_is_closed() -> None:

@@ -23,8 +23,8 @@ from kiosk.core.model import Outcome
 from kiosk.storage import SqliteEventStore
 from kiosk.system import logs
 from kiosk.system.logs import LOG_FILE, LogBuffer, LogLine
-from tests.fakes.data.access_events import a_passage
-from tests.fakes.parts.control_server import Ordered
+from tests.fakes.data.access_events import an_event
+from tests.fakes.parts.control_server import FakeControlServer
 from tests.fakes.parts.web_accounts import audit, log_in, staff, visiting
 from web_ui.auth.accounts import Role
 from web_ui.i18n import text_sanitizer
@@ -62,14 +62,14 @@ def test_only_the_administrator_sees_the_device(client: FlaskClient, path: str, 
 
 
 def test_a_picture_is_only_taken_when_it_is_asked_for_and_then_it_is_noted(
-    tmp_path: Path, client: FlaskClient, daemon: Ordered
+    tmp_path: Path, client: FlaskClient, daemon: FakeControlServer
 ) -> None:
     csrf = log_in(client, Role.ADMIN)
     daemon.detail = STILL
     assert "data:image" not in client.get("/admin/aiming").text
-    assert daemon.orders == []
+    assert daemon.commands == []
     answer = client.post("/admin/aiming", data={"csrf": csrf})
-    assert daemon.orders == [CapturePreviewCommand()]
+    assert daemon.commands == [CapturePreviewCommand()]
     assert audit(tmp_path)[-2:] == [("admin", "capture-preview", "requested"), ("admin", "capture-preview", "done")]
     assert f'href="data:image/jpeg;base64,{STILL["jpeg"]}"' in answer.text
     assert "The picture is too dark" in answer.text
@@ -77,7 +77,7 @@ def test_a_picture_is_only_taken_when_it_is_asked_for_and_then_it_is_noted(
     assert 'points="100.0,100.0 200.0,100.0 200.0,200.0 100.0,200.0"' in answer.text
 
 
-def test_a_picture_may_be_kept_by_nobody_and_only_this_page_may_show_one(client: FlaskClient, daemon: Ordered) -> None:
+def test_a_picture_may_be_kept_by_nobody_and_only_this_page_may_show_one(client: FlaskClient, daemon: FakeControlServer) -> None:
     csrf = log_in(client, Role.ADMIN)
     daemon.detail = STILL
     answer = client.post("/admin/aiming", data={"csrf": csrf})
@@ -88,7 +88,7 @@ def test_a_picture_may_be_kept_by_nobody_and_only_this_page_may_show_one(client:
         assert "img-src 'self';" in client.get(path).headers["Content-Security-Policy"]
 
 
-def test_nothing_of_a_picture_is_on_disk(tmp_path: Path, client: FlaskClient, daemon: Ordered) -> None:
+def test_nothing_of_a_picture_is_on_disk(tmp_path: Path, client: FlaskClient, daemon: FakeControlServer) -> None:
     csrf = log_in(client, Role.ADMIN)
     daemon.detail = STILL
     client.post("/admin/aiming", data={"csrf": csrf})
@@ -110,7 +110,7 @@ def test_nothing_of_a_picture_is_on_disk(tmp_path: Path, client: FlaskClient, da
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_an_answer_that_is_no_picture_is_told_so(client: FlaskClient, daemon: Ordered, change: dict[str, Any]) -> None:
+def test_an_answer_that_is_no_picture_is_told_so(client: FlaskClient, daemon: FakeControlServer, change: dict[str, Any]) -> None:
     csrf = log_in(client, Role.ADMIN)
     daemon.detail = {**STILL, **change}
     assert len(json.dumps(daemon.detail)) < MAX_RESPONSE_BYTES
@@ -120,7 +120,7 @@ def test_an_answer_that_is_no_picture_is_told_so(client: FlaskClient, daemon: Or
     assert "data:image" not in answer.text
 
 
-def test_a_camera_without_a_picture_is_told_in_words(client: FlaskClient, daemon: Ordered) -> None:
+def test_a_camera_without_a_picture_is_told_in_words(client: FlaskClient, daemon: FakeControlServer) -> None:
     csrf = log_in(client, Role.ADMIN)
     daemon.refuses = "The camera gives no picture; the self-check says why."
     answer = client.post("/admin/aiming", data={"csrf": csrf})
@@ -199,7 +199,7 @@ def refused(database: Path, *why: str) -> None:
     """A database with three passages, whose first ones the centre refused for these reasons."""
     store = SqliteEventStore(database)
     for number in range(3):
-        store.commit(dataclasses.replace(a_passage(number), outcome=Outcome.FAIL))
+        store.commit(dataclasses.replace(an_event(number), outcome=Outcome.FAIL))
     store.acknowledge(up_to_seq=0, rejected=[(seq, reason) for seq, reason in enumerate(why, 1)])
     store.close()
 
@@ -214,15 +214,15 @@ def test_quarantine_shows_which_passage_when_why_and_how_often(tmp_path: Path, c
     assert first
     for told in (
         "<b>1</b>",
-        str(a_passage(0).id),
-        a_passage(0).pseudonym.hex()[:8],
+        str(an_event(0).id),
+        an_event(0).pseudonym.hex()[:8],
         "08:00:00",
         "The record is larger than allowed.",
         '<code class="address">too-large</code>',
         'class="figure">3</td>',
     ):
         assert told in first[0]
-    assert a_passage(0).pseudonym.hex() not in html
+    assert an_event(0).pseudonym.hex() not in html
     assert "<script>" not in html
     assert "⟨U+202E⟩" in html
     assert "2 records" in html
@@ -231,7 +231,7 @@ def test_quarantine_shows_which_passage_when_why_and_how_often(tmp_path: Path, c
 
 @pytest.mark.parametrize(("given", "order"), [("2", ReleaseQuarantineCommand(2)), ("all", ReleaseQuarantineCommand())])
 def test_one_record_or_all_are_sent_again(
-    tmp_path: Path, client: FlaskClient, daemon: Ordered, given: str, order: ReleaseQuarantineCommand
+    tmp_path: Path, client: FlaskClient, daemon: FakeControlServer, given: str, order: ReleaseQuarantineCommand
 ) -> None:
     refused(tmp_path / "p.db", "bad-data", "bad-data")
     csrf = log_in(client, Role.ADMIN)
@@ -240,21 +240,21 @@ def test_one_record_or_all_are_sent_again(
     answer = client.post("/admin/quarantine", data={"csrf": csrf, "seq": given})
     assert answer.status_code == 200
     assert "Back in the queue" in answer.text
-    assert daemon.orders == [order]
+    assert daemon.commands == [order]
     assert audit(tmp_path)[-2:] == [("admin", "release-quarantine", "requested"), ("admin", "release-quarantine", "done")]
 
 
-def test_what_is_no_longer_in_quarantine_cannot_be_sent_again(client: FlaskClient, daemon: Ordered) -> None:
+def test_what_is_no_longer_in_quarantine_cannot_be_sent_again(client: FlaskClient, daemon: FakeControlServer) -> None:
     csrf = log_in(client, Role.ADMIN)
     daemon.detail = {"released": 0}
     assert client.post("/admin/quarantine", data={"csrf": csrf, "seq": "7"}).status_code == 409
 
 
 @pytest.mark.parametrize("given", ["", "0", "-1", "two", "1.5", "9" * 19, "0x1", "9" * 500, "١", "1 OR 1=1"])
-def test_a_number_that_is_none_gives_no_order(client: FlaskClient, daemon: Ordered, given: str) -> None:
+def test_a_number_that_is_none_gives_no_order(client: FlaskClient, daemon: FakeControlServer, given: str) -> None:
     csrf = log_in(client, Role.ADMIN)
     assert client.post("/admin/quarantine", data={"csrf": csrf, "seq": given}).status_code == 400
-    assert daemon.orders == []
+    assert daemon.commands == []
 
 
 def test_an_empty_quarantine_is_good_news_and_a_missing_database_is_told(tmp_path: Path, client: FlaskClient) -> None:

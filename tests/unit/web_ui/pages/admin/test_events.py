@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from kiosk.storage import SqliteEventStore
-from tests.fakes.data.access_events import a_passage, a_store
+from tests.fakes.data.access_events import a_store, an_event
 from tests.fakes.parts.web_accounts import log_in, visiting
 from web_ui.auth.accounts import Role
 
@@ -32,7 +32,7 @@ def test_events_are_listed_newest_first_page_by_page_with_short_pseudonyms_only(
     while path:
         html = client.get(path).text
         seen += map(int, re.findall(r'class="figure">(\d+)</td></tr>', html))
-        assert a_passage(119).pseudonym.hex() not in html
+        assert an_event(119).pseudonym.hex() not in html
         older = re.search(r'<a href="([^"]+)">Older', html)
         path = "/admin/events" + older[1].replace("&amp;", "&") if older else ""
     assert seen == list(range(120, 0, -1))
@@ -71,8 +71,8 @@ def test_events_between_two_days_of_local_time_do_not_use_utc(tmp_path: Path, cl
     """01:00 UTC on the 23rd is 08:00 in Hue; 18:00 UTC on the 22nd is already the 23rd there."""
 
     store = SqliteEventStore(tmp_path / "p.db")
-    store.commit(dataclasses.replace(a_passage(1), occurred_at=datetime(2026, 11, 22, 16, 0, tzinfo=UTC)))
-    store.commit(dataclasses.replace(a_passage(2), occurred_at=datetime(2026, 11, 22, 18, 0, tzinfo=UTC)))
+    store.commit(dataclasses.replace(an_event(1), occurred_at=datetime(2026, 11, 22, 16, 0, tzinfo=UTC)))
+    store.commit(dataclasses.replace(an_event(2), occurred_at=datetime(2026, 11, 22, 18, 0, tzinfo=UTC)))
     store.close()
     log_in(client, Role.ADMIN)
     assert client.get("/admin/events?since=2026-11-23").text.count("</td></tr>") == 1
