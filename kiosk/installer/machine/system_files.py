@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from kiosk.installer.errors import print_message
 from kiosk.installer.layout import InstallLayout
 from kiosk.installer.machine import boot_pins, firmware
 from kiosk.system import atomic_files
@@ -28,6 +29,8 @@ OPTIONAL_CONFIG_FILES = {
     "firmware_config/network/NetworkManager-entrance-kiosk.conf": "/etc/NetworkManager/conf.d/entrance-kiosk.conf",
     "firmware_config/network/chrony-entrance-kiosk.conf": "/etc/chrony/conf.d/entrance-kiosk.conf",
 }
+FIRMWARE_FRAGMENT = "entrance-kiosk.txt"
+"""Our part of config.txt, in the folder of the firmware."""
 READ_ONLY_ROOT = "systemd/kiosk.service.d/read-only-root.conf"
 UNIT_FOLDER = "/etc/systemd/system"
 
@@ -120,10 +123,8 @@ def install_firmware_config(system: Path, layout: InstallLayout) -> bool:
     """Install our part of config.txt and cmdline.txt. True if something changed: it needs a reboot."""
     source, installed = system / "firmware_config", _read_installed_list(layout)
     ours = (source / "boot/config.txt").read_text(encoding="utf-8")
-    if layout.config_file.is_file():
-        toml = layout.config_file.read_text(encoding="utf-8", errors="replace")
-        ours = boot_pins.replace_gpio_lines(ours, boot_pins.gpio_settings(toml))
-    changed = [atomic_files.update_file(layout.boot_dir / "entrance-kiosk.txt", ours.encode())]
+    ours = _with_configured_pins(ours, layout)
+    changed = [atomic_files.update_file(layout.boot_dir / FIRMWARE_FRAGMENT, ours.encode())]
     overlay = source / "overlays/kiosk-relay.dtbo"
     if overlay.exists() and (layout.boot_dir / "overlays").is_dir():
         changed.append(atomic_files.update_file(layout.boot_dir / "overlays/kiosk-relay.dtbo", overlay.read_bytes()))
@@ -143,6 +144,28 @@ def install_firmware_config(system: Path, layout: InstallLayout) -> bool:
     return any(changed)
 
 
+def _with_configured_pins(ours: str, layout: InstallLayout) -> str:
+    """Our config.txt with the pins of kiosk.toml. If these are not certain: with the gpio lines that are installed."""
+    try:
+        gpio = boot_pins.gpio_settings(layout.config_file.read_bytes())
+    except FileNotFoundError:
+        return ours
+    except (OSError, boot_pins.GpioUnreadableError) as error:
+        installed = layout.boot_dir / FIRMWARE_FRAGMENT
+        before = installed.read_text(encoding="utf-8", errors="replace") if installed.is_file() else ""
+        vi, en = (
+            (error.vi, error.en)
+            if isinstance(error, boot_pins.GpioUnreadableError)
+            else (error.strerror, error.strerror)
+        )
+        print_message(
+            f"{layout.config_file}: {vi}. Các dòng gpio của {installed} được giữ nguyên. Hãy sửa tệp, rồi chạy lại install.sh.",
+            f"{layout.config_file}: {en}. The gpio lines of {installed} stay as they were. Mend it and run install.sh again.",
+        )
+        return boot_pins.keep_gpio_lines(ours, before)
+    return boot_pins.replace_gpio_lines(ours, gpio)
+
+
 def _back_up_once(path: Path, text: str) -> None:
     """Keep a copy of the original file: FAT has no journal, so a power cut can damage the file."""
     copy = path.with_name(f"{path.name}.before-entrance-kiosk")
@@ -155,7 +178,7 @@ def remove_files(layout: InstallLayout) -> None:
     installed = _read_installed_list(layout)
     for path in _in_removal_order(installed.get("files", [])):
         atomic_files.remove_file(layout.at(path))
-    for name in ("entrance-kiosk.txt", "overlays/kiosk-relay.dtbo"):
+    for name in (FIRMWARE_FRAGMENT, "overlays/kiosk-relay.dtbo"):
         atomic_files.remove_file(layout.boot_dir / name)
     config, cmdline = layout.boot_dir / "config.txt", layout.boot_dir / "cmdline.txt"
     if config.is_file():

@@ -1,5 +1,7 @@
 """The firmware drives the pins of the device's configuration, also after an upgrade."""
 
+import contextlib
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from hypothesis import strategies as st
 from docs._generate.pages.wiring import BRANCHES
 from kiosk import config
 from kiosk.app.builders.hardware import check_firmware
+from kiosk.config.schema import Settings
 from kiosk.core.pins import INPUT_PINS, OUTPUT_PINS
 from kiosk.core.status import CheckStatus
 from kiosk.installer.layout import InstallLayout
@@ -82,18 +85,105 @@ def test_for_any_configuration_the_file_is_valid_and_passes_the_check_of_firmwar
     assert check.status is CheckStatus.PASS, check.detail
 
 
-@given(st.text())
-def test_an_invalid_configuration_gives_the_default_pins(text: str) -> None:
-    assert isinstance(boot_pins.gpio_settings(text), dict)
+def test_the_installer_knows_all_keys_of_the_gpio_section_and_no_other_section_has_them() -> None:
+    assert set(config.GpioSettings.model_fields) == boot_pins.LEVEL_KEYS | boot_pins.OTHER_GPIO_KEYS
+    for name, field in Settings.model_fields.items():
+        keys = getattr(field.annotation, "model_fields", {})
+        assert name == "gpio" or not boot_pins.LEVEL_KEYS & {name, *keys}
 
 
-def test_an_upgrade_writes_the_configured_pins(tmp_path: Path) -> None:
+ACTIVE_LOW = ["gpio=17,22,27=op,dh", "gpio=18,24=op,dh", "gpio=5,6,7=ip,pu"]
+UNCERTAIN = [
+    b"[gpio]\nactive_high = false\nrelay = 24\nx = = 1\n",
+    b"\xff\xfe[\x00g\x00",
+    b"[gpio\nactive_high = false\n",
+    b"[gpio]\nrelay = 24\nactive_high = false\nactive_high = false\n",
+    b"gpio = 3\n",
+    b"[[gpio]]\nactive_high = false\n",
+    b'[gpio]\nactive_high = "false"\n',
+    b"[gpio]\nactive_high = 0\n",
+    b"[gpio]\nactiv_high = false\n",
+    b"[gipo]\nactive_high = false\n",
+    b"[signal]\nactive_high = false\n",
+    b"active_high = false\n",
+    b'[decoding]\nengine = "zxing"\n# [gpio]\nactive_high = false\n',
+    b'[gpio]\nrelay = "24"\n',
+    b"[gpio]\nrelay = 99\n",
+    b'[gpio]\ngreen = "none"\n',
+    b"[gpio]\nrelay = 24\nbuzzer = 24\n",
+    b"[gpio]\nbuzzer_kind = 1\n",
+    b"x = " + b"[" * 20_000,
+]
+
+
+def machine_with(tmp_path: Path, toml: bytes) -> InstallLayout:
     layout = InstallLayout(tmp_path)
     for folder in (layout.boot_dir, layout.program_dir, layout.config_dir):
         folder.mkdir(parents=True)
     (layout.boot_dir / "config.txt").write_text("", encoding="utf-8")
     (layout.boot_dir / "cmdline.txt").write_text("quiet\n", encoding="utf-8")
-    layout.config_file.write_text("[gpio]\nrelay = 24\nactive_high = false\n", encoding="utf-8")
+    layout.config_file.write_bytes(toml)
+    return layout
+
+
+@pytest.mark.parametrize("toml", UNCERTAIN)
+def test_an_uncertain_configuration_leaves_the_gpio_lines_alone_and_says_so(
+    tmp_path: Path, toml: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layout = machine_with(tmp_path, b"[gpio]\nrelay = 24\nactive_high = false\n")
+    system_files.install_firmware_config(PROJECT, layout)
+    installed = layout.boot_dir / "entrance-kiosk.txt"
+    assert gpio_lines(installed.read_text(encoding="utf-8")) == ACTIVE_LOW
+    layout.config_file.write_bytes(toml)
+    capsys.readouterr()
+    assert not system_files.install_firmware_config(PROJECT, layout)
+    assert gpio_lines(installed.read_text(encoding="utf-8")) == ACTIVE_LOW
+    assert "stay as they were" in capsys.readouterr().err
+
+
+def test_a_first_installation_with_an_uncertain_configuration_drives_no_pin(tmp_path: Path) -> None:
+    layout = machine_with(tmp_path, b"x = = 1\n")
+    system_files.install_firmware_config(PROJECT, layout)
+    text = (layout.boot_dir / "entrance-kiosk.txt").read_text(encoding="utf-8")
+    assert gpio_lines(text) == []
+    assert "dtparam=watchdog=on" in text
+    layout.config_file.write_bytes(b"[gpio]\nactive_high = false\n")
+    system_files.install_firmware_config(PROJECT, layout)
+    assert "gpio=17,22,27=op,dh" in gpio_lines((layout.boot_dir / "entrance-kiosk.txt").read_text(encoding="utf-8"))
+
+
+def test_a_configuration_that_is_a_folder_leaves_the_gpio_lines_alone(tmp_path: Path) -> None:
+    layout = machine_with(tmp_path, b"[gpio]\nrelay = 24\nactive_high = false\n")
+    system_files.install_firmware_config(PROJECT, layout)
+    layout.config_file.unlink()
+    layout.config_file.mkdir()
+    assert not system_files.install_firmware_config(PROJECT, layout)
+
+
+@given(st.binary() | st.text().map(str.encode))
+def test_any_bytes_give_either_a_clear_table_or_the_one_error(content: bytes) -> None:
+    with contextlib.suppress(boot_pins.GpioUnreadableError):
+        assert set(boot_pins.gpio_settings(content)) <= set(config.GpioSettings.model_fields)
+
+
+@given(tables, st.data())
+def test_a_configuration_that_the_daemon_refuses_never_gives_gpio_lines(
+    table: dict[str, Any], data: st.DataObject
+) -> None:
+    key = data.draw(st.sampled_from([*config.GpioSettings.model_fields, "activ_high"]))
+    value = data.draw(st.booleans() | st.integers(-3, 40) | st.sampled_from(["none", "false", "active", "5"]))
+    toml = "[gpio]\n" + "".join(f"{name} = {json.dumps(found)}\n" for name, found in (table | {key: value}).items())
+    try:
+        found = boot_pins.gpio_settings(toml.encode())
+    except boot_pins.GpioUnreadableError:
+        return
+    if set(found) <= boot_pins.LEVEL_KEYS:
+        settings = config.GpioSettings.model_validate(found)
+        assert all(getattr(settings, name) in (value, None) for name, value in found.items())
+
+
+def test_an_upgrade_writes_the_configured_pins(tmp_path: Path) -> None:
+    layout = machine_with(tmp_path, b"[gpio]\nrelay = 24\nactive_high = false\n")
     for _ in range(2):
         system_files.install_firmware_config(PROJECT, layout)
         text = (layout.boot_dir / "entrance-kiosk.txt").read_text(encoding="utf-8")
