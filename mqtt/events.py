@@ -4,9 +4,10 @@ An event is a CloudEvent 1.0 in JSON (cloudevents.io, "JSON Event Format"). A ba
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from hashlib import sha256
 from typing import Annotated, Any, ClassVar, Literal
 from uuid import UUID
 
@@ -36,7 +37,10 @@ MAX_BATCH = 200
 MAX_RECEIPT_BYTES = 64 * 1024
 MAX_RECEIPT_RANGES = 256
 MAX_RECEIPT_REJECTED = 500
+MAX_RECEIPT_CONFIRMED = 256
 MAX_SEALED_BYTES = 4096
+SEQ_CONFLICT = "seq-conflict"
+"""Reason of a rejection: the centre has another event under the seq and epoch of this one. The device starts a new epoch."""
 
 
 # These two are dataclasses, because pydantic makes a dataclass in two thirds of the time of a model.
@@ -139,6 +143,15 @@ class Rejection(MessageModel):
     reason: Slug
 
 
+def digest_of_ids(ids: Iterable[bytes]) -> str:
+    """Names the events of a range: 16 hex digits of the SHA-256 of their ids (16 bytes each), in the order of their seqs."""
+    return sha256(b"".join(ids)).hexdigest()[:16]
+
+
+ConfirmedRange = tuple[Seq, Seq, Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]]
+"""First seq, last seq, and `digest_of_ids` of the events from the first to the last."""
+
+
 class Receipt(MessageModel):
     """What the centre has of one epoch of one device. A newer receipt never contains less than an older one."""
 
@@ -149,29 +162,36 @@ class Receipt(MessageModel):
     ranges: tuple[tuple[Seq, Seq], ...] = Field(default=(), max_length=MAX_RECEIPT_RANGES)
     """The same for these ranges after the first gap (like the selective acknowledgement of TCP, RFC 2018)."""
     rejected: tuple[Rejection, ...] = Field(default=(), max_length=MAX_RECEIPT_REJECTED)
+    confirmed: tuple[ConfirmedRange, ...] | None = Field(default=None, max_length=MAX_RECEIPT_CONFIRMED)
+    """The events of the messages that this receipt answers, by seq and id: a device settles these alone. None: an older centre."""
 
-    @field_validator("ranges")
+    @field_validator("ranges", "confirmed")
     @classmethod
-    def _check_ranges(cls, ranges: tuple[Range, ...]) -> tuple[Range, ...]:
-        if any(first > last for first, last in ranges):
+    def _check_ranges(cls, ranges: tuple[tuple[Any, ...], ...] | None) -> tuple[tuple[Any, ...], ...] | None:
+        if any(first > last for first, last, *_ in ranges or ()):
             raise ValueError("a range ends before it starts")
         return ranges
 
 
 def receipt_payload(
-    epoch: str, up_to_seq: int, ranges: Sequence[Range] = (), rejected: Sequence[InvalidEvent] = ()
+    epoch: str,
+    up_to_seq: int,
+    ranges: Sequence[Range] = (),
+    rejected: Sequence[InvalidEvent] = (),
+    confirmed: Sequence[tuple[int, int, str]] | None = None,
 ) -> bytes:
-    """A receipt. It contains the first of too many ranges or rejections. Later receipts contain the others."""
-    return _compact_json(
-        {
-            "epoch": epoch,
-            "up_to_seq": up_to_seq,
-            "ranges": [list(one) for one in ranges[:MAX_RECEIPT_RANGES]],
-            "rejected": [
-                {"id": one.id, "reason": one.reason} for one in rejected[:MAX_RECEIPT_REJECTED] if one.id is not None
-            ],
-        }
-    ).encode()
+    """A receipt. It contains the first of too many ranges, rejections or confirmed ranges. Later receipts contain the others."""
+    content: dict[str, Any] = {
+        "epoch": epoch,
+        "up_to_seq": up_to_seq,
+        "ranges": [list(one) for one in ranges[:MAX_RECEIPT_RANGES]],
+        "rejected": [
+            {"id": one.id, "reason": one.reason} for one in rejected[:MAX_RECEIPT_REJECTED] if one.id is not None
+        ],
+    }
+    if confirmed is not None:
+        content["confirmed"] = [list(one) for one in confirmed[:MAX_RECEIPT_CONFIRMED]]
+    return _compact_json(content).encode()
 
 
 def _compact_json(content: Any) -> str:

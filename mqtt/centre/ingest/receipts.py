@@ -1,11 +1,11 @@
 """The receipts that a centre sends after a commit. Pure."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 from mqtt.centre.ingest.batch import IngestedMessage, StreamKey
 from mqtt.connection import OutgoingMessage
-from mqtt.events import MAX_RECEIPT_RANGES, InvalidEvent, receipt_payload
+from mqtt.events import MAX_RECEIPT_CONFIRMED, MAX_RECEIPT_RANGES, InvalidEvent, digest_of_ids, receipt_payload
 from mqtt.sequence_ranges import Range, RangeSet
 from mqtt.topics import TopicKind
 
@@ -13,7 +13,7 @@ from mqtt.topics import TopicKind
 def receipt_messages(
     ingested: Sequence[IngestedMessage], ranges_by_stream: Mapping[StreamKey, RangeSet]
 ) -> list[OutgoingMessage]:
-    """One receipt for each stream of the batch, and for each epoch that has only rejections."""
+    """A receipt for each stream of the batch, and for each epoch that has only rejections. Rarely several."""
     rejected: dict[StreamKey, list[InvalidEvent]] = {}
     for message in ingested:
         for invalid in message.invalid:
@@ -25,9 +25,32 @@ def receipt_messages(
         ranges = known.after_first_gap()
         if len(ranges) > MAX_RECEIPT_RANGES:
             ranges = order_ranges_by_relevance(ranges, _received_seqs(key, ingested))
-        payload = receipt_payload(key.epoch, known.up_to, ranges, rejected.get(key, ()))
-        receipts.append(OutgoingMessage(key.device.topic(TopicKind.RECEIPT), payload))
+        confirmed = confirmed_ranges(key, ingested, {one.id for one in rejected.get(key, ())})
+        for start in range(0, max(1, len(confirmed)), MAX_RECEIPT_CONFIRMED):
+            part = confirmed[start : start + MAX_RECEIPT_CONFIRMED]
+            payload = receipt_payload(key.epoch, known.up_to, ranges, rejected.get(key, ()), part)
+            receipts.append(OutgoingMessage(key.device.topic(TopicKind.RECEIPT), payload))
     return receipts
+
+
+def confirmed_ranges(
+    key: StreamKey, ingested: Sequence[IngestedMessage], rejected_ids: Container[str | None] = ()
+) -> list[tuple[int, int, str]]:
+    """The events of these messages as ranges of seqs, each with the digest of its ids. The rejected ones are left out."""
+    ids: dict[int, bytes] = {}
+    ambiguous: set[int] = set()
+    for message in ingested:
+        if message.device != key.device:
+            continue
+        for event in message.events:
+            if event.data.epoch != key.epoch or str(event.id) in rejected_ids:
+                continue
+            if ids.setdefault(event.data.seq, event.id.bytes) != event.id.bytes:
+                ambiguous.add(event.data.seq)
+    ranges = RangeSet()
+    for seq in sorted(ids.keys() - ambiguous):
+        ranges.add(seq)
+    return [(first, last, digest_of_ids(ids[seq] for seq in range(first, last + 1))) for first, last in ranges]
 
 
 def _received_seqs(key: StreamKey, ingested: Sequence[IngestedMessage]) -> set[int]:
