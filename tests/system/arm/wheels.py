@@ -46,7 +46,7 @@ SUITE = (
     *SHORT_SUITE,
     f"{UNIT}/core/visits",
     f"{UNIT}/core/test_gate.py",
-    f"{UNIT}/core/test_messages.py",
+    f"{UNIT}/system/test_messages.py",
     f"{UNIT}/credentials/trust",
     f"{UNIT}/decoding",
     f"{UNIT}/hardware/gpio/test_signal_output.py",
