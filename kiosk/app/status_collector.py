@@ -1,4 +1,4 @@
-"""Gathers what each room says about itself: measures for the self-check, and the one snapshot that everybody reads."""
+"""Collects component metrics into the measurements of the self-check and the status snapshot."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from kiosk.core.model import ClockReading, DeviceState
 from kiosk.core.ports import StoreError
 from kiosk.core.reversal import LastAccessEvent
 from kiosk.core.status import CameraStatus, HealthCheck, ListStatus, OutboxStatus, StatusSnapshot, UndoStatus
-from kiosk.credentials.trust.denylist import Denylist
+from kiosk.credentials.trust.denylist import EMPTY_DENYLIST, Denylist
 from kiosk.credentials.trust.list_loader import ListLoader
 from kiosk.credentials.trust.trust_list import TrustList
 from kiosk.delivery import OutboxRelay
@@ -34,7 +34,7 @@ CHECK_OF_LIST = {"trust": "trust-list", "denylist": "denylist"}
 
 @dataclass(frozen=True, slots=True)
 class StatusOptions:
-    """What the collector reports of the device, and where it looks."""
+    """Fixed values of the status, and what the collector probes."""
 
     site: str
     device: str
@@ -42,16 +42,16 @@ class StatusOptions:
     database_path: Path
     min_free_bytes: int
     backlog_limit: int
-    """The most undelivered events that the database holds."""
+    """Maximum number of stored events."""
     capacity: int | None
-    """The most people inside. None: no limit."""
+    """Maximum number of people inside. None: no limit."""
     web_port: int
-    """0: a port that is not known, so the web UI is not monitored."""
+    """0: the port is unknown, so the web UI is not monitored."""
     sysfs: Path = Path("/sys")
 
 
 class StatusCollector:
-    """Asks the rooms; the main thread's alone."""
+    """Reads all components. Only the main thread uses it."""
 
     def __init__(
         self,
@@ -83,27 +83,27 @@ class StatusCollector:
         self._list_loader = list_loader
         self._last_event = last_event
         self._started = started
-        self._version = version("entrance-kiosk")  # asked once: it parses the package's metadata
+        self._version = version("entrance-kiosk")  # once, because it parses the package metadata
         self._uplink_down_since_s: float | None = started.monotonic_s
-        # Replayed pictures repeat to the last bit; only a sensor's noise makes a frozen picture tell-tale. A stage that serves
-        # another process's camera counts its frames in a pixel, and stands for a sensor.
+        # Only the noise of a sensor tells a live image from a frozen one: replayed images repeat exactly. A synthetic camera
+        # that another process serves (synthetic:SOCKET) counts its frames in a pixel, so it is like a sensor.
         self._has_sensor = options.camera_source.startswith(("picamera2", "webcam", "synthetic:"))
 
     def collect_measurements(self, now: ClockReading) -> Measurements:
-        """Everything that the self-check judges."""
-        outbox, outbox_trouble = self._outbox_status()
-        watch = self._camera_monitor
+        """All inputs of the self-check."""
+        outbox, outbox_error = self._outbox_status()
+        monitor = self._camera_monitor
         return Measurements(
             gate_loop_age_s=now.monotonic_s - self._gate_worker.last_loop_s,
             camera_loop_age_s=now.monotonic_s - self._camera_worker.last_loop_s,
             signal_thread_alive=self._signal_thread_alive(),
-            frame_age_s=watch.frame_age_s(now.monotonic_s),
+            frame_age_s=monitor.frame_age_s(now.monotonic_s),
             camera_error=self._camera_worker.error,
-            frozen_s=watch.frozen_s() if self._has_sensor else None,
-            dark_s=watch.dark_s(),
-            bright_s=watch.bright_s(),
-            blurred_s=watch.blurred_s(),
-            store_error=self._gate_worker.store_error or outbox_trouble,
+            frozen_s=monitor.frozen_s() if self._has_sensor else None,
+            dark_s=monitor.dark_s(),
+            bright_s=monitor.bright_s(),
+            blurred_s=monitor.blurred_s(),
+            store_error=self._gate_worker.store_error or outbox_error,
             corrupt_file=self._event_store.corrupt_file.name if self._event_store.corrupt_file else "",
             disk_free_bytes=probe_disk_free_bytes(self._options.database_path),
             disk_min_free_bytes=self._options.min_free_bytes,
@@ -123,11 +123,12 @@ class StatusCollector:
                 CHECK_OF_LIST[name]: (now.utc_at - each.issued_at).total_seconds()
                 for name, each in self._active_lists().items()
             },
+            list_problems={CHECK_OF_LIST[name]: each for name, each in self._list_loader.problems.items()},
             paused=self._gate_worker.paused,
         )
 
     def build_status(self, now: ClockReading, checks: tuple[HealthCheck, ...], state: DeviceState) -> StatusSnapshot:
-        """The snapshot for page, terminal and wire."""
+        """The snapshot for the web UI, `kiosk status` and the centre."""
         gate_loop = self._gate_worker
         return StatusSnapshot(
             version=self._version,
@@ -156,54 +157,55 @@ class StatusCollector:
         )
 
     def _active_lists(self) -> Mapping[str, TrustList | Denylist]:
-        """By their names in the status."""
+        """The lists in use, by their names in the status."""
         denied = self._list_loader.denylist
-        return {"trust": self._list_loader.trust_list, **({"denylist": denied} if denied else {})}
+        in_force = denied is not None and denied is not EMPTY_DENYLIST
+        return {"trust": self._list_loader.trust_list, **({"denylist": denied} if denied and in_force else {})}
 
     def _undo_status(self, now: ClockReading) -> UndoStatus | None:
         found = self._last_event.find_undoable(now.monotonic_s)
         if found is None:
             return None
-        passage = found.stored.event
+        event = found.stored.event
         return UndoStatus(
             seq=found.stored.seq,
-            at=passage.occurred_at.isoformat(timespec="milliseconds"),
-            direction=str(passage.direction),
-            reason=passage.reason.value,
-            kind=passage.kind.value if passage.kind else None,
+            at=event.occurred_at.isoformat(timespec="milliseconds"),
+            direction=str(event.direction),
+            reason=event.reason.value,
+            kind=event.kind.value if event.kind else None,
             remaining_s=round(found.remaining_s, 1),
         )
 
     def _camera_status(self, now: ClockReading) -> CameraStatus:
-        view = self._gate_worker.frame_quality
+        quality = self._gate_worker.frame_quality
         return CameraStatus(
             source=self._options.camera_source.partition(":")[0],
             frame_number=self._gate_worker.frame_number,
             frame_age_s=round(self._camera_monitor.frame_age_s(now.monotonic_s), 2)
             if self._camera_monitor.has_frame
             else None,
-            mean_luma=round(view.mean_luma, 1) if view else None,
-            contrast=round(view.contrast, 1) if view else None,
-            sharpness=round(view.sharpness, 1) if view else None,
+            mean_luma=round(quality.mean_luma, 1) if quality else None,
+            contrast=round(quality.contrast, 1) if quality else None,
+            sharpness=round(quality.sharpness, 1) if quality else None,
             module_px=round(self._gate_worker.module_px, 1) if self._gate_worker.module_px else None,
             timed_out_frames=self._timed_out_frames(),
         )
 
     def _outbox_status(self) -> tuple[OutboxStatus, str]:
-        """What waits, and the disk's trouble where it cannot even be read."""
+        """Status of the outbox, and the error if the database cannot be read."""
         try:
             return self._event_store.outbox_status(), ""
         except StoreError as error:
             return OutboxStatus(backlog_size=self._event_store.backlog_size()), str(error)
 
     def _presence_state(self) -> str:
-        presence = self._idle_detector
-        if presence is None:
+        detector = self._idle_detector
+        if detector is None:
             return ""
-        presence.on_decisions(sum(self._gate_worker.counters.values()))
-        if presence.stuck_state:
-            return f"stuck-{presence.stuck_state}"
-        return "present" if presence.present else "idle" if presence.is_idle else "absent"
+        detector.on_decisions(sum(self._gate_worker.counters.values()))
+        if detector.stuck_state:
+            return f"stuck-{detector.stuck_state}"
+        return "present" if detector.present else "idle" if detector.is_idle else "absent"
 
     def _web_down_s(self, now: ClockReading) -> float | None:
         port = self._options.web_port
@@ -219,7 +221,7 @@ class StatusCollector:
 
 
 def _age_s(at: str | None, now: ClockReading) -> float:
-    """A clock that was set since makes an age meaningless, never negative."""
+    """Age of an ISO time, seconds. 0 if it would be negative because the clock was set."""
     if at is None:
         return 0.0
     then = datetime.fromisoformat(at)

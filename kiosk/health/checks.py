@@ -181,6 +181,12 @@ def _check_backlog(it: Measurements, limits: HealthThresholds) -> Iterator[Healt
 
 
 def _check_lists(it: Measurements, limits: HealthThresholds) -> Iterator[HealthCheck]:
-    for code, age_s in sorted(it.lists_age_s.items()):
-        old = age_s > limits.list_age_s
-        yield _warn(code, "old", round(age_s), "s") if old else _pass(code, round(age_s), "s")
+    """A wrong file never closes the gate: what is in force stays in force."""
+    for code in sorted({*it.lists_age_s, *it.list_problems}):
+        age_s = it.lists_age_s.get(code)
+        if code in it.list_problems:
+            reason, detail = it.list_problems[code]
+            yield _warn(code, reason, detail=detail)
+        elif age_s is not None:
+            old = age_s > limits.list_age_s
+            yield _warn(code, "old", round(age_s), "s") if old else _pass(code, round(age_s), "s")

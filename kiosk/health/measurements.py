@@ -67,6 +67,8 @@ class Measurements:
     """Maximum number of stored events."""
     lists_age_s: Mapping[str, float] = field(default_factory=dict)
     """`trust-list` and `denylist`: time since they were issued."""
+    list_problems: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    """`trust-list` and `denylist`: why the file is not in force as it should be, as reason and detail."""
 
 
 @dataclass(frozen=True, slots=True)

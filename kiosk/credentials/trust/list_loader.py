@@ -1,20 +1,34 @@
 """Loads the lists, never accepts an older number, and keeps the last good copy in case a file is damaged.
 
 The files come from an administrator or the centre and may be read-only, incomplete, forged or old. The copies are the kiosk's
-own.
+own. Two different lists with one number are a mistake of those who sign: the list that came first stays in force.
 """
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 from kiosk.credentials.trust import denylist, files
 from kiosk.credentials.trust import trust_list as trust
-from kiosk.credentials.trust.denylist import Denylist
+from kiosk.credentials.trust.denylist import EMPTY_DENYLIST, Denylist
 from kiosk.credentials.trust.files import ListError
 from kiosk.credentials.trust.trust_list import TrustList
 from kiosk.system import atomic_files
+
+COPY_RETRY_S = 60.0
+"""How long to wait after a copy that could not be saved. A full disk gets room again while the daemon runs."""
+
+
+class ListProblem(NamedTuple):
+    """Why a file is not in force as it should be."""
+
+    reason: str
+    """`unusable`: nothing of this list is in force. `previous`: an earlier list stays in force. `not-copied`: it is in force,
+    but after a restart an earlier one may be."""
+    detail: str
+    """A sentence in English."""
 
 
 class _NumberedList(Protocol):
@@ -33,93 +47,141 @@ class _ListSource(Generic[_List]):
     copy_path: Path
     parse: Callable[[bytes, bytes], _List]
     root_pem: bytes = field(repr=False)
+    monotonic_s: Callable[[], float]
     error: str = ""
     """Why the file is not in force. Empty if it is."""
+    copy_error: str = ""
+    """Why the list in force has no copy yet. Empty if it has one."""
+    current: _List | None = None
+    """The list in force. None if there has never been a good one."""
+    _data: bytes = field(default=b"", repr=False)
+    """The bytes of the list in force."""
     _file_version: tuple[int, int, int] | None = None
-    _current: _List | None = None
+    _retry_copy_s: float | None = None
+    """When to copy the list in force again. None if its copy is there."""
 
     @property
-    def current(self) -> _List:
-        if self._current is None:
-            raise ListError(self.error)
-        return self._current
+    def problem(self) -> ListProblem | None:
+        if self.error:
+            return ListProblem("unusable" if self.current is None else "previous", self.error)
+        return ListProblem("not-copied", self.copy_error) if self.copy_error else None
 
     def refresh(self) -> bool:
         """Read the file again if it changed. True if a newer list came into force."""
-        stamp = _file_version_of(self.path)
-        if self._current is not None and stamp == self._file_version:
+        if self._retry_copy_s is not None and self.monotonic_s() >= self._retry_copy_s:
+            self._save_copy()
+        version = _file_version_of(self.path)
+        if self.current is not None and version == self._file_version:
             return False
-        self._file_version = stamp
-        if self._current is None:
-            self._current = self._load_copy()
+        self._file_version = version
+        if self.current is None:
+            self._load_copy()
         try:
             data, found = self._load_file()
         except ListError as error:
             self.error = str(error)
             return False
         self.error = ""
-        is_newer = self._current is None or found.number > self._current.number
-        self._current = found
-        if is_newer:
-            self._save_copy(data)
-        return is_newer
+        if self.current is not None and found.number == self.current.number:
+            return False
+        self.current, self._data = found, data
+        self._save_copy()
+        return True
 
     def _load_file(self) -> tuple[bytes, _List]:
         data = files.read_list_file(self.path)
         found = self.parse(data, self.root_pem)
-        if self._current is not None and found.number < self._current.number:
+        if self.current is not None and found.number < self.current.number:
             raise ListError(
-                f"{self.path} is list {found.number}; list {self._current.number} is already in force. "
+                f"{self.path} is list {found.number}; list {self.current.number} is already in force. "
                 "An older list is not accepted. Ask the centre for the newest."
+            )
+        if self.current is not None and found.number == self.current.number and data != self._data:
+            raise ListError(
+                f"{self.path} is list {found.number} with other content than the list {found.number} in force, which stays. "
+                "Sign the list again with a higher number."
             )
         return data, found
 
-    def _load_copy(self) -> _List | None:
+    def _load_copy(self) -> None:
         try:
-            return self.parse(files.read_list_file(self.copy_path), self.root_pem)
+            data = files.read_list_file(self.copy_path)
+            self.current, self._data = self.parse(data, self.root_pem), data
         except ListError:
-            return None  # no copy yet, or it is damaged: the file decides, and its errors are reported
+            return  # no copy yet, or it is damaged: the file decides, and its errors are reported
 
-    def _save_copy(self, data: bytes) -> None:
-        """Save a copy. A disk error removes only this protection. It is reported and does not prevent the start."""
+    def _save_copy(self) -> None:
+        """Save a copy. A disk error removes only this protection. It is reported, and the copy is tried again later."""
         try:
-            atomic_files.write_file(self.copy_path, data)
+            atomic_files.write_file(self.copy_path, self._data)
         except OSError as error:
-            self.error = f"The list could not be copied to {self.copy_path}: {error.strerror}."
+            self.copy_error = f"The list could not be copied to {self.copy_path}: {error.strerror}."
+            self._retry_copy_s = self.monotonic_s() + COPY_RETRY_S
+            return
+        self.copy_error, self._retry_copy_s = "", None
 
 
 class ListLoader:
-    """Trust list and denylist in force. One thread owns it. Raises ListError if there is no good trust list at all."""
+    """Trust list and denylist in force. One thread owns it. Raises ListError if there is no good trust list at all.
+
+    A denylist is optional: while no good one has been found, it counts as empty and as old as can be, and `problems` has it.
+    """
 
     def __init__(
-        self, *, trust_path: Path, root_path: Path | None, denylist_path: Path | None, copies_dir: Path
+        self,
+        *,
+        trust_path: Path,
+        root_path: Path | None,
+        denylist_path: Path | None,
+        copies_dir: Path,
+        monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         root_pem = files.read_list_file(root_path or trust_path.with_name(trust.ROOT_PUBLIC_KEY_FILE))
         self._trust_list = _ListSource[TrustList](
-            trust_path, copies_dir / "trust-list.kept", trust.parse_trust_list, root_pem
+            trust_path, copies_dir / "trust-list.kept", trust.parse_trust_list, root_pem, monotonic_s
         )
         self._denylist = (
-            _ListSource[Denylist](denylist_path, copies_dir / "denylist.kept", denylist.parse_denylist, root_pem)
+            _ListSource[Denylist](
+                denylist_path, copies_dir / "denylist.kept", denylist.parse_denylist, root_pem, monotonic_s
+            )
             if denylist_path
             else None
         )
         self.refresh()
-        _ = self.trust_list, self.denylist
+        _ = self.trust_list
 
     @property
     def trust_list(self) -> TrustList:
         """The trust list in force."""
+        if self._trust_list.current is None:
+            raise ListError(self._trust_list.error)
         return self._trust_list.current
 
     @property
     def denylist(self) -> Denylist | None:
-        """None if no denylist is configured."""
-        return self._denylist.current if self._denylist else None
+        """None if no denylist is configured. EMPTY_DENYLIST if one is, and no good one has been found yet."""
+        if self._denylist is None:
+            return None
+        return self._denylist.current or EMPTY_DENYLIST
+
+    @property
+    def problems(self) -> Mapping[str, ListProblem]:
+        """What is wrong with the present files: `trust` and `denylist`, if there is something."""
+        sources: dict[str, _ListSource[TrustList] | _ListSource[Denylist] | None] = {
+            "trust": self._trust_list,
+            "denylist": self._denylist,
+        }
+        return {name: each.problem for name, each in sources.items() if each and each.problem}
 
     @property
     def errors(self) -> tuple[str, ...]:
         """Errors of the present files, as sentences. Empty if there are none."""
-        return tuple(each.error for each in (self._trust_list, self._denylist) if each and each.error)
+        return tuple(self._error_texts())
+
+    def _error_texts(self) -> Iterator[str]:
+        for each in (self._trust_list, self._denylist):
+            if each is not None:
+                yield from filter(None, (each.error, each.copy_error))
 
     def refresh(self) -> bool:
         """Read changed files again. Cheap if none changed. True if a newer list came into force."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import cbor2
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
@@ -61,19 +62,26 @@ def verify_signed_list(data: bytes, root: Ed25519PublicKey, list_kind: str) -> S
     # From here on the content is signed by the root key. An invalid form is an error of the tool that made it, not an attack.
     try:
         body = cose.decode_deterministic_cbor(parts.payload)
-        envelope = SignedList(body[1], body[2], datetime.fromtimestamp(body[3], UTC), body[4], body[5])
-    except (cose.CoseError, KeyError, TypeError, ValueError, OverflowError) as error:
+        number, issued_s, count = (_natural_number(body[place]) for place in (2, 3, 4))
+        envelope = SignedList(body[1], number, datetime.fromtimestamp(issued_s, UTC), count, body[5])
+    except (cose.CoseError, KeyError, TypeError, ValueError, OverflowError, OSError) as error:
         raise ListError(f"The {list_kind} list was signed in a form that this version does not support.") from error
     if envelope.list_kind != list_kind:
         raise ListError(f"This is a {envelope.list_kind!r} list, but a {list_kind!r} list is expected. Swap the files.")
     return envelope
 
 
+def _natural_number(value: Any) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise TypeError("not a natural number")
+    return value
+
+
 def load_root_public_key(pem: bytes) -> Ed25519PublicKey:
     """Read the root's public key. Raises ListError."""
     try:
         key = load_pem_public_key(pem)
-    except ValueError as error:
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise ListError("The root key is not a PEM public key. `kiosk trust root` makes one.") from error
     if not isinstance(key, Ed25519PublicKey):
         raise ListError("The root key is not an Ed25519 key. `kiosk trust root` makes one.")

@@ -74,6 +74,11 @@ FAULTS: dict[str, tuple[dict[str, Any], str, DeviceState]] = {
     "the backlog is old": ({"backlog_age_s": 601.0}, "backlog", DeviceState.DEGRADED),
     "the backlog is nearly full": ({"backlog_size": 81, "backlog_limit": 100}, "backlog", DeviceState.DEGRADED),
     "a list is old": ({"lists_age_s": {"trust-list": 8 * 86400.0}}, "trust-list", DeviceState.DEGRADED),
+    "a list file is wrong": (
+        {"list_problems": {"trust-list": ("previous", "other content")}},
+        "trust-list",
+        DeviceState.DEGRADED,
+    ),
 }
 
 

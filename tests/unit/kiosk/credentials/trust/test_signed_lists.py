@@ -273,11 +273,11 @@ class TestListLoader:
         (folder / "kept" / "trust-list.kept").write_bytes(b"rust")
         assert self.start_loader(folder, denies=False).trust_list.number == 3
 
-    def test_no_good_list_at_all_is_an_error(self, folder: Path) -> None:
+    def test_no_good_trust_list_at_all_is_an_error(self, folder: Path) -> None:
         with pytest.raises(ListError, match="cannot be read"):
             self.start_loader(folder)
-        self.put(folder, trust_bytes(1), b"not a list")
-        with pytest.raises(ListError, match="deny list is damaged"):
+        self.put(folder, b"not a list", deny_bytes(1))
+        with pytest.raises(ListError, match="trust list is damaged"):
             self.start_loader(folder)
 
     def test_a_copy_that_cannot_be_saved_is_reported_and_the_list_is_used(self, folder: Path) -> None:
@@ -287,7 +287,7 @@ class TestListLoader:
         assert loader.trust_list.number == 2
         assert "The list could not be copied" in loader.errors[0]
 
-    def test_the_same_number_again_is_not_newer(self, folder: Path) -> None:
+    def test_the_same_list_again_is_not_newer(self, folder: Path) -> None:
         self.put(folder, trust_bytes(2))
         loader = self.start_loader(folder, denies=False)
         self.put(folder, trust_bytes(2))
