@@ -1,1 +1,1 @@
-"""The running daemon: its threads, their composition and its control socket."""
+"""The daemon: its threads, how they are built, and its control socket."""

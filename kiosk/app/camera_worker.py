@@ -1,4 +1,4 @@
-"""The camera's thread: frames into the mailbox, and a dead camera opened again until it lives."""
+"""The camera thread: puts frames into the frame slot and reopens a failed camera."""
 
 import logging
 import time
@@ -17,7 +17,7 @@ MOTION_REFERENCE_INTERVAL_S = 0.4
 
 
 class CameraWorker:
-    """`step` belongs to one thread; the plain attributes may be read from any."""
+    """One thread calls `step`. Any thread may read the public attributes."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class CameraWorker:
         idle_detector: IdleDetector | None = None,
         idle_interval_s: float = 0.5,
     ) -> None:
-        """While `presence` rests, a frame is taken every `rest_s` only; whoever comes ends the pause."""
+        """While idle, it captures one frame every `idle_interval_s`. The presence sensor ends this pause at once."""
         self._idle_detector = idle_detector
         self._idle_interval_s = idle_interval_s
         self._reference: Luma | None = None
@@ -38,14 +38,13 @@ class CameraWorker:
         self._open = False
         self._closing = False
         self.error = ""
-        """Why there is no picture, in the driver's words; empty while there is."""
+        """Last error of the driver. Empty while frames arrive."""
         self.last_frame_number = 0
-        """Number of the newest frame."""
         self.last_loop_s = time.monotonic()
-        """Monotonic time of the last turn of this loop, be it a picture, a timeout or a failed attempt to open."""
+        """Monotonic time of the last iteration: a frame, a timeout or a failed attempt to open."""
 
     def step(self) -> float:
-        """Capture one frame; the sensor itself sets the pace. Returns the delay until the next step."""
+        """Capture one frame. The sensor sets the frame rate. Returns the delay until the next step, seconds."""
         self.last_loop_s = time.monotonic()
         try:
             if not self._open:
@@ -58,14 +57,14 @@ class CameraWorker:
         self._frame_slot.put(frame)
         self.last_frame_number = frame.number
         if self.error:
-            log.info("the camera is back")
+            log.info("camera recovered")
             self.error = ""
         if self._idle_detector is not None:
             self._wait_if_idle(frame, self._idle_detector)
         return 0.0
 
     def _wait_if_idle(self, frame: Frame, idle_detector: IdleDetector) -> None:
-        """The gate already has the frame. A slow walk is a change against a picture of half a second ago."""
+        """The gate has the frame already. Frames 0.4 s apart are compared, so that a slow walk counts as motion."""
         small = decimate_frame(frame.luma)
         if has_changed(small, self._reference):
             idle_detector.on_motion()
@@ -75,7 +74,7 @@ class CameraWorker:
             idle_detector.wait_idle(self._idle_interval_s)
 
     def close(self) -> None:
-        """Stop the sensor, so that a capture under way ends; the main thread's, after the stop event was set."""
+        """Close the camera, which ends a running capture. The main thread calls it after the stop event is set."""
         self._closing = True
         if self._idle_detector is not None:
             self._idle_detector.wake()
@@ -83,7 +82,7 @@ class CameraWorker:
 
     def _mark_failed(self, error: str) -> None:
         if not self.error and not self._closing:
-            log.error("no picture: %s; trying again until there is one", error)
+            log.error("camera failed: %s. Retrying.", error)
         self.error = error
         self._open = False
         self._camera.close()

@@ -1,4 +1,4 @@
-"""What the daemon does for each order that the control socket hears."""
+"""Handlers for the commands of the control socket."""
 
 import base64
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ UNDO_TIMEOUT_S = 2.0
 
 @dataclass(frozen=True, slots=True)
 class CommandHandlers:
-    """One method an order; each may raise KioskError, whose text goes to whoever ordered."""
+    """One method per command. Each may raise KioskError, whose text is sent to the client."""
 
     gate_worker: GateWorker
     signal: Signal
@@ -36,10 +36,10 @@ class CommandHandlers:
     relay: OutboxRelay
     preview: CameraPreview
     on_change: Callable[[], None]
-    """Called where the status has changed by an order."""
+    """Called after a command changed the status."""
 
     def handlers(self) -> HandlerMap:
-        """Which method each order is for."""
+        """Handler of each command type."""
         return {
             AdmitCommand: self._admit,
             UndoCommand: self._undo,
@@ -54,10 +54,10 @@ class CommandHandlers:
 
     def _undo(self, command: UndoCommand) -> Mapping[str, Any]:
         try:
-            shown = self.gate_worker.undo(command.manual_reason, UNDO_TIMEOUT_S, command.seq)
-        except UndoError as refused:
-            raise CommandRejectedError(str(refused), refused.refusal) from refused
-        return {"seq": shown.seq, "annulled_seq": shown.annuls_seq, "direction": shown.direction}
+            decision = self.gate_worker.undo(command.manual_reason, UNDO_TIMEOUT_S, command.seq)
+        except UndoError as error:
+            raise CommandRejectedError(str(error), error.refusal) from error
+        return {"seq": decision.seq, "annulled_seq": decision.annuls_seq, "direction": decision.direction}
 
     def _show_signal(self, command: ShowSignalCommand) -> Mapping[str, Any]:
         self.signal.show(command.outcome)
@@ -71,24 +71,24 @@ class CommandHandlers:
     def _release_quarantine(self, command: ReleaseQuarantineCommand) -> Mapping[str, Any]:
         if command.seq is not None:
             return {"released": self.event_store.release_quarantine(command.seq)}
-        held = self.event_store.quarantined_count()
+        count = self.event_store.quarantined_count()
         self.relay.retry_quarantine()
-        return {"released": held}
+        return {"released": count}
 
     def _capture_preview(self, _: CapturePreviewCommand) -> Mapping[str, Any]:
         return preview_as_json(self.preview.capture())
 
 
 def preview_as_json(preview: PreviewImage) -> Mapping[str, Any]:
-    """A still picture as plain JSON values."""
-    view = preview.quality
+    """A preview image as JSON values."""
+    quality = preview.quality
     return {
         "jpeg": base64.b64encode(preview.jpeg).decode("ascii"),
         "size_px": preview.size_px,
         "camera_px": preview.frame_size_px,
-        "mean_luma": round(view.mean_luma, 1),
-        "contrast": round(view.contrast, 1),
-        "sharpness": round(view.sharpness, 1),
+        "mean_luma": round(quality.mean_luma, 1),
+        "contrast": round(quality.contrast, 1),
+        "sharpness": round(quality.sharpness, 1),
         "module_px": None if preview.module_px is None else round(preview.module_px, 1),
         "codes": [[(round(x, 1), round(y, 1)) for x, y in corners] for corners in preview.codes],
         "advice": [{"code": each.value, "is_ok": each.is_ok} for each in preview.advice],

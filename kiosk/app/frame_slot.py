@@ -1,4 +1,4 @@
-"""A mailbox of one frame: the newest wins, so that the gate never decides on a picture from the past."""
+"""Hands the newest frame to the gate thread. Older frames are dropped, so that the gate never decides on an old image."""
 
 import threading
 from dataclasses import replace
@@ -7,7 +7,7 @@ from kiosk.core.frame import Frame
 
 
 class LatestFrameSlot:
-    """Between the camera's thread, which puts, and the gate's, which takes."""
+    """The camera thread calls `put`, the gate thread calls `take`."""
 
     def __init__(self) -> None:
         self._arrived = threading.Condition()
@@ -16,10 +16,10 @@ class LatestFrameSlot:
         self._copy: Frame | None = None
         self._copy_wanted = False
         self.dropped_frames = 0
-        """Frames that nobody took before the next one came."""
+        """Frames that were replaced before the gate took them."""
 
     def put(self, frame: Frame) -> None:
-        """Lay a frame in, over one that nobody took."""
+        """Store a frame. It replaces one that was not taken."""
         with self._arrived:
             if self._frame is not None:
                 self.dropped_frames += 1
@@ -29,14 +29,14 @@ class LatestFrameSlot:
             self._arrived.notify_all()
 
     def take(self, timeout_s: float) -> Frame | None:
-        """Wait for a frame; None when none came in time, or the mailbox was closed."""
+        """Wait for a frame. None after the timeout or after `close`."""
         with self._arrived:
             self._arrived.wait_for(lambda: self._frame is not None or self._closed, timeout_s)
             frame, self._frame = self._frame, None
             return frame
 
     def snapshot(self, timeout_s: float) -> Frame | None:
-        """A copy of the next frame laid in, which the gate gets all the same; None when none came. One thread at a time asks."""
+        """A copy of the next frame, which the gate gets too. None after the timeout. One thread at a time may call it."""
         with self._arrived:
             self._copy, self._copy_wanted = None, True
             self._arrived.wait_for(lambda: self._copy is not None or self._closed, timeout_s)
@@ -44,7 +44,7 @@ class LatestFrameSlot:
             return copy
 
     def close(self) -> None:
-        """Wake the taker for good."""
+        """Wake all waiting threads. From then on `take` returns at once."""
         with self._arrived:
             self._closed = True
             self._arrived.notify_all()

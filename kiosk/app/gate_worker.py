@@ -1,4 +1,4 @@
-"""The gate's thread: takes frames from the mailbox, lets the gate look, and remembers what was shown."""
+"""The gate thread: takes frames from the frame slot, passes them to the gate and keeps the recent decisions."""
 
 import logging
 import time
@@ -18,16 +18,16 @@ from kiosk.health import CameraMonitor
 
 log = logging.getLogger(__name__)
 
-FRAME_TIMEOUT_S = 0.5  # how long to wait for a frame before saying "I still turn"
-PROBE_INTERVAL_S = 2.0  # how often to try a disk that refused
-OCCUPANCY_INTERVAL_S = 1.0  # the reset hour empties the place without anybody passing
+FRAME_TIMEOUT_S = 0.5  # how long to wait for a frame before the loop reports that it runs
+PROBE_INTERVAL_S = 2.0  # how often to retry after a failed commit
+OCCUPANCY_INTERVAL_S = 1.0  # occupancy changes without an event at the daily reset
 MAX_RECENT_DECISIONS = 20
 ANNULLED = "annulled"
-"""Counted apart, so that counters only grow."""
+"""Undone events have their own counter, so that no counter ever decreases."""
 
 
 class GateWorker:
-    """`step` belongs to one thread; what the properties return may be read from any."""
+    """One thread calls `step`. Any thread may read the public attributes and properties."""
 
     def __init__(
         self,
@@ -40,7 +40,11 @@ class GateWorker:
         count_occupancy: Callable[[], int],
         on_change: Callable[[], None],
     ) -> None:
-        """`probe` tries the disk (StoreTrouble), `inside` counts people, `news` hears of answers: all in this thread."""
+        """All functions are called in the gate thread.
+
+        `probe_store` tries a write and raises StoreError. `count_occupancy` counts people inside. `on_change` is called
+        after a change of the status.
+        """
         self._count_occupancy = count_occupancy
         self._occupancy_updated_s = 0.0
         self._gate = gate
@@ -53,19 +57,19 @@ class GateWorker:
         self._counters: Counter[str] = Counter()
         self._probe_at_s = 0.0
         self.store_error = ""
-        """Why the disk takes no record, in words; empty while it does."""
+        """Why events cannot be written. Empty while they can."""
         self.last_loop_s = time.monotonic()
-        """Monotonic time of the last turn of this loop."""
+        """Monotonic time of the last iteration."""
         self.frame_quality: FrameQuality | None = None
-        """Of the newest frame looked at."""
+        """Of the newest decoded frame."""
         self.module_px: float | None = None
-        """Of the last code read."""
+        """Of the last decoded code."""
         self.paused = False
-        """Set from any thread: while it is, people are not looked at."""
+        """Any thread may set it. While it is set, frames are not decoded."""
         self.occupancy = 0
-        """How many people are in, at most a second old."""
+        """Number of people inside, at most one second old."""
         self.frame_number = 0
-        """Number of the newest frame looked at."""
+        """Number of the newest decoded frame."""
 
     @property
     def recent_decisions(self) -> tuple[RecentDecision, ...]:
@@ -78,7 +82,7 @@ class GateWorker:
         return dict(self._counters)
 
     def step(self) -> float:
-        """One frame, or a short wait for one. Returns the delay until the next step."""
+        """Process one frame, or wait for one for FRAME_TIMEOUT_S. Returns the delay until the next step, seconds."""
         self.last_loop_s = time.monotonic()
         if self.store_error and self.last_loop_s >= self._probe_at_s:
             self._check_store()
@@ -95,22 +99,22 @@ class GateWorker:
     def admit(
         self, direction: Direction, timeout_s: float, manual_reason: ManualReason | None = None
     ) -> RecentDecision:
-        """A guard lets somebody pass who has nothing to show; any thread. Raises NotNow and StoreTrouble: then nothing was done."""
-        asked_s = time.monotonic()
+        """Admit a person without a code. Any thread. Raises QueueBusyError or StoreError, and then nothing was done."""
+        requested_s = time.monotonic()
         return self._call_queue.call(
-            lambda: self._add_decision(self._gate.admit(direction, manual_reason), 0, asked_s), timeout_s
+            lambda: self._add_decision(self._gate.admit(direction, manual_reason), 0, requested_s), timeout_s
         )
 
     def undo(self, manual_reason: ManualReason, timeout_s: float, seq: int | None = None) -> RecentDecision:
-        """A guard takes the last passage back; any thread. Raises NotUndone, NotNow and StoreTrouble: then nothing was done."""
-        asked_s = time.monotonic()
-        return self._call_queue.call(lambda: self._undo(manual_reason, seq, asked_s), timeout_s)
+        """Undo the last event. Any thread. Raises UndoError, QueueBusyError or StoreError, and then nothing was done."""
+        requested_s = time.monotonic()
+        return self._call_queue.call(lambda: self._undo(manual_reason, seq, requested_s), timeout_s)
 
     def _undo(self, manual_reason: ManualReason, seq: int | None, requested_s: float) -> RecentDecision:
         undone = self._gate.undo(manual_reason, seq)
-        for place, shown in enumerate(self._recent_decisions):
-            if shown.seq == undone.annulled.seq:
-                self._recent_decisions[place] = replace(shown, annulled=True)
+        for place, decision in enumerate(self._recent_decisions):
+            if decision.seq == undone.annulled.seq:
+                self._recent_decisions[place] = replace(decision, annulled=True)
         return self._add_decision(undone.annulment, 0, requested_s, annuls_seq=undone.annulled.seq)
 
     def _update_occupancy(self) -> None:
@@ -119,54 +123,54 @@ class GateWorker:
 
     def _process_frame(self, frame: Frame) -> None:
         try:
-            look = self._gate.process_frame(frame)
+            outcome = self._gate.process_frame(frame)
         except StoreError as error:
             self._camera_monitor.observe(frame, None)
             self._mark_store_failed(str(error))
             return
         first = not self._camera_monitor.has_frame
-        self._camera_monitor.observe(frame, look.decode_result.frame_quality)
+        self._camera_monitor.observe(frame, outcome.decode_result.frame_quality)
         if first:
-            self._on_change()  # from starting to ready at once, not at the main thread's next turn
+            self._on_change()  # becomes ready at once, not at the next iteration of the main thread
         self.frame_number = frame.number
-        self.frame_quality = look.decode_result.frame_quality or self.frame_quality
+        self.frame_quality = outcome.decode_result.frame_quality or self.frame_quality
         self.module_px = next(
-            (reading.module_px for reading in look.decode_result.codes if reading.module_px), self.module_px
+            (reading.module_px for reading in outcome.decode_result.codes if reading.module_px), self.module_px
         )
-        if look.stored:
-            self._add_decision(look.stored, frame.number, frame.captured_s)
+        if outcome.stored:
+            self._add_decision(outcome.stored, frame.number, frame.captured_s)
 
     def _add_decision(
         self, stored: StoredEvent, frame: int, since_s: float, annuls_seq: int | None = None
     ) -> RecentDecision:
-        passage = stored.event
-        took_ms = (time.monotonic() - since_s) * 1000
-        self._counters[ANNULLED if passage.annuls else passage.outcome.value] += 1
+        event = stored.event
+        latency_ms = (time.monotonic() - since_s) * 1000
+        self._counters[ANNULLED if event.annuls else event.outcome.value] += 1
         self._update_occupancy()
-        shown = RecentDecision(
+        decision = RecentDecision(
             number=self._counters.total(),
             at=datetime.now(UTC).isoformat(timespec="milliseconds"),
-            outcome=passage.outcome.value,
-            reason=passage.reason.value,
-            direction=passage.direction.value if passage.direction else None,
-            kind=passage.kind.value if passage.kind else None,
+            outcome=event.outcome.value,
+            reason=event.reason.value,
+            direction=event.direction.value if event.direction else None,
+            kind=event.kind.value if event.kind else None,
             seq=stored.seq,
             frame_number=frame,
-            latency_ms=round(took_ms, 1),
+            latency_ms=round(latency_ms, 1),
             annuls_seq=annuls_seq,
         )
-        self._recent_decisions.append(shown)
+        self._recent_decisions.append(decision)
         log.info(
-            "%s: %s%s (%s), record %d, %.0f ms after the picture",
-            passage.outcome, passage.reason, f", {passage.direction}" if passage.direction else "",
-            passage.kind or passage.manual_reason or "several codes", stored.seq, took_ms,
+            "%s: %s%s (%s), event %d, %.0f ms after the frame",
+            event.outcome, event.reason, f", {event.direction}" if event.direction else "",
+            event.kind or event.manual_reason or "several codes", stored.seq, latency_ms,
         )  # fmt: skip
         self._on_change()
-        return shown
+        return decision
 
     def _mark_store_failed(self, error: str) -> None:
         if not self.store_error:
-            log.error("no record can be written: %s; nobody gets green until one can", error)
+            log.error("events cannot be written: %s. No person gets green until they can.", error)
         self.store_error = error
         self._probe_at_s = time.monotonic() + PROBE_INTERVAL_S
         self._on_change()
@@ -177,6 +181,6 @@ class GateWorker:
         except StoreError as error:
             self._mark_store_failed(str(error))
             return
-        log.info("records can be written again")
+        log.info("events can be written again")
         self.store_error = ""
         self._on_change()

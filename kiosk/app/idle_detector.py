@@ -1,7 +1,7 @@
-"""Whether anybody is there, by a sensor and by the picture; when reading may rest, and whether the sensor can be believed.
+"""Decides when decoding may be idle, from the presence sensor and motion in the image, and detects a stuck sensor.
 
-Fail-safe: reading rests only while a sensor that was not found lying says "nobody" and the picture does not move. Either of the
-two ends the rest; a sensor that died makes nobody wait longer than one picture at the resting rate.
+Decoding is idle only while a working sensor reports no person and there is no motion. Sensor or motion ends idle mode. A
+failed sensor delays a scan by at most one idle frame interval.
 """
 
 import threading
@@ -9,31 +9,31 @@ import time
 from collections.abc import Callable
 
 STUCK_ON_AFTER_S = 4 * 3600.0
-"""So long "somebody" without anything moving in the picture: no person stands so still."""
+"""Sensor active this long without motion: treat it as stuck. No person stands so still."""
 STUCK_OFF_AFTER_DECISIONS = 3
-"""So many people in a row were answered while the sensor said "nobody": it is blind."""
+"""After this many decisions in a row while the sensor reports no person, treat it as stuck."""
 SENSOR_HOLD_S = 30.0
-"""A sensor that saw somebody so lately has not missed who is answered now."""
+"""For this long after the sensor was active, a decision does not count as missed by it."""
 
 
 class IdleDetector:
-    """Any thread."""
+    """Thread-safe."""
 
     def __init__(self, idle_after_s: float, *, now_s: Callable[[], float] = time.monotonic) -> None:
-        """Reading may rest after so many seconds without anybody. Until the sensor spoke, somebody is there."""
+        """`idle_after_s`: seconds without a person before idle mode. Before its first report the sensor counts as active."""
         self._idle_after_s = idle_after_s
         self._now_s = now_s
         self._lock = threading.Lock()
         self._woken = threading.Event()
         self._present = True
         self._sensor_change_s = now_s()
-        """When the sensor last changed its mind, or last said "somebody"."""
+        """Time of the last report of the sensor."""
         self._last_motion_s = now_s()
         self._decisions = 0
         self._missed = 0
 
     def on_sensor_change(self, present: bool) -> None:  # noqa: FBT001  a callback of the sensor
-        """The sensor's word."""
+        """The sensor reports a change. `present`: it detects a person."""
         with self._lock:
             self._present, self._sensor_change_s = present, self._now_s()
             if present:
@@ -41,12 +41,12 @@ class IdleDetector:
                 self._woken.set()
 
     def on_motion(self) -> None:
-        """Something moved in the picture."""
+        """There is motion in the image."""
         with self._lock:
             self._last_motion_s = self._now_s()
 
     def on_decisions(self, decisions: int) -> None:
-        """How many people were answered since the start."""
+        """`decisions`: number of decisions since the start."""
         with self._lock:
             new, self._decisions = decisions - self._decisions, decisions
             unseen = not self._present and self._now_s() - self._sensor_change_s > SENSOR_HOLD_S
@@ -54,12 +54,12 @@ class IdleDetector:
 
     @property
     def present(self) -> bool:
-        """What the sensor says."""
+        """True if the sensor detects a person."""
         return self._present
 
     @property
     def stuck_state(self) -> str:
-        """`on` or `off` where the sensor cannot be believed, else empty."""
+        """`on` or `off` if the sensor is stuck, else empty."""
         with self._lock:
             if self._missed >= STUCK_OFF_AFTER_DECISIONS:
                 return "off"
@@ -68,18 +68,18 @@ class IdleDetector:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nobody is there, for long enough, by sensor and by picture."""
+        """True if neither sensor nor motion has shown a person for `idle_after_s`."""
         stuck = self.stuck_state
         with self._lock:
-            nobody_s = self._now_s() - max(self._last_motion_s, self._sensor_change_s)
-            return not self._present and not stuck and nobody_s >= self._idle_after_s
+            absent_s = self._now_s() - max(self._last_motion_s, self._sensor_change_s)
+            return not self._present and not stuck and absent_s >= self._idle_after_s
 
     def wait_idle(self, seconds: float) -> bool:
-        """Wait, or until somebody comes or `wake` is called; True where it ended early."""
+        """Wait until the timeout, a report of the sensor or a call of `wake`. True if it ended early."""
         early = self._woken.wait(seconds)
         self._woken.clear()
         return early
 
     def wake(self) -> None:
-        """End a pause."""
+        """End `wait_idle`."""
         self._woken.set()

@@ -1,7 +1,7 @@
-"""The daemon's entry as systemd starts it: `python -m kiosk.app.start --config FILE`.
+"""Entry point of the daemon for systemd: `python -m kiosk.app.start --config FILE`.
 
-`kiosk run` is the same for people. What that command line is made of (click, and the search for other packages' commands) would
-stay in the daemon's memory for as long as it runs: 3 MB (docs/decisions/0029).
+`kiosk run` does the same in a shell. It imports click and searches for commands of other packages. This would cost the
+daemon 3 MB of memory (docs/decisions/0029).
 """
 
 import argparse
@@ -14,9 +14,9 @@ from kiosk.system.logs import configure_logging
 
 
 def run_from_config(path: Path, source: str | None = None) -> None:
-    """Run the kiosk of this configuration until SIGTERM; `source`: another camera than the configured one. Raises KioskError."""
+    """Run the kiosk until SIGTERM. `source`: another camera than the configured one. Raises KioskError."""
     settings = config.load_settings(path)
-    from kiosk.app import daemon  # noqa: PLC0415  the engines take a while to load; a mistake in the file should not wait for them
+    from kiosk.app import daemon  # noqa: PLC0415  slow to import: mistakes in the file are reported before
 
     if source is not None:
         camera = config.camera_with_source(source, settings.camera)
@@ -25,16 +25,16 @@ def run_from_config(path: Path, source: str | None = None) -> None:
 
 
 def main() -> None:
-    """Our own errors end in their sentence and status 1, not in a traceback."""
+    """Run the daemon. A KioskError is printed without a traceback, and the exit status is 1."""
     parser = argparse.ArgumentParser(
         prog="python -m kiosk.app.start", description="Run the kiosk until SIGTERM.", allow_abbrev=False
     )
     parser.add_argument("--config", type=Path, default=config.DEFAULT_PATH, metavar="FILE")
     parser.add_argument("--camera", metavar="SOURCE", help="instead of the configured one")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     configure_logging()
     try:
-        run_from_config(asked.config, asked.camera)
+        run_from_config(options.config, options.camera)
     except KioskError as error:
         sys.exit(f"kiosk: {error}")
 

@@ -1,4 +1,4 @@
-"""A named thread that steps: nothing sleeps, each step returns the delay until the next one."""
+"""A named thread that calls a step function, which returns the delay until its next call."""
 
 import logging
 import threading
@@ -9,7 +9,7 @@ log = logging.getLogger(__name__)
 
 
 class Worker:
-    """Runs `step` until `stop` is set. An exception ends it for good and is told to `crashed`: crash only, systemd restarts."""
+    """Calls `step` until `stop` is set. An exception ends the thread and is reported to `on_crash`: systemd restarts the daemon."""
 
     def __init__(
         self, name: str, step: Callable[[], float], stop: threading.Event, on_crash: Callable[[str], None]
@@ -21,12 +21,12 @@ class Worker:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
-        """Start the thread, if it has not been started."""
+        """Start the thread. Does nothing if it was started before."""
         if self._thread.ident is None:
             self._thread.start()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the end; False when the thread still runs after `timeout_s`."""
+        """Wait for the end. False if the thread still runs after `timeout_s`."""
         if self._thread.ident is None:
             return True
         self._thread.join(timeout_s)
@@ -35,14 +35,14 @@ class Worker:
     def _run(self) -> None:
         try:
             while not self._stop.wait(self._step()):
-                """Each turn is one step."""
-        except Exception as error:  # noqa: BLE001  # the thread's last line of defence: say it, then end the daemon
+                """The condition makes the step."""
+        except Exception as error:  # noqa: BLE001  # every error must be logged and end the daemon
             log.critical("%s stopped: %s", self.name, error_summary(error))
             self._on_crash(self.name)
 
 
 def error_summary(error: BaseException) -> str:
-    """Type and place of an error, without its message: a message may quote what a person showed (law 2)."""
-    places = traceback.extract_tb(error.__traceback__)
-    trail = " < ".join(f"{place.filename.rsplit('/', 1)[-1]}:{place.lineno} {place.name}" for place in reversed(places))
+    """Type and place of an error, without its message, which may contain the text of a code."""
+    frames = traceback.extract_tb(error.__traceback__)
+    trail = " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in reversed(frames))
     return f"{type(error).__name__} at {trail}"

@@ -25,4 +25,4 @@ def test_a_fault_of_the_camera_is_shown_told_once_and_heals_by_itself(tmp_path: 
         assert process.is_running, "a fault of the camera ended the daemon"
         log = premises.log_file("daemon").read_text(encoding="utf-8").splitlines()
     assert len([line for line in log if "no picture" in line and " ERROR " in line]) == 1
-    assert len([line for line in log if "the camera is back" in line]) == 1
+    assert len([line for line in log if "camera recovered" in line]) == 1

@@ -1,1 +1,1 @@
-"""Turn sections of the configuration into parts: each takes its settings as plain arguments."""
+"""Build the parts of the daemon from sections of the configuration. Parts take plain arguments."""

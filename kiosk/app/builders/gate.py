@@ -1,4 +1,4 @@
-"""The gate with what it decides by: lists, keys, visits, decoder and database, as the configuration says."""
+"""Builds the gate with its lists, keys, visits, decoder and database from the configuration."""
 
 from pathlib import Path
 
@@ -18,11 +18,11 @@ from kiosk.storage import RetentionLimits, SqliteEventStore
 from kiosk.system.systemd import credential_path
 
 MAX_RESTORED_EVENTS = 20_000
-"""How many of the newest events say who is inside after a restart."""
+"""Number of newest events from which a restart restores who is inside."""
 
 
 def load_lists(settings: config.Settings) -> ListLoader:
-    """The signed lists. Copies of the last good ones are kept beside the database. Raises ListError."""
+    """Load the signed lists. Copies of the last valid ones are kept in the folder of the database. Raises ListError."""
     return ListLoader(
         trust_path=settings.keys.trust_list,
         root_path=settings.keys.root_public_key,
@@ -32,7 +32,7 @@ def load_lists(settings: config.Settings) -> ListLoader:
 
 
 def open_event_store(storage: config.StorageSettings) -> SqliteEventStore:
-    """The database, with its limits. Raises StoreError."""
+    """Open the database with its retention limits. Raises StoreError."""
     limits = RetentionLimits(
         retention_days=storage.retention_days,
         max_rows=storage.max_rows,
@@ -46,7 +46,7 @@ def open_event_store(storage: config.StorageSettings) -> SqliteEventStore:
 def restore_visits(
     settings: config.Settings, event_store: SqliteEventStore, now: ClockReading
 ) -> tuple[VisitTracker, LastAccessEvent]:
-    """Who is inside, and what can be undone, from the newest events. Raises StoreError."""
+    """Restore who is inside and what can be undone from the newest events. Raises StoreError."""
     visits = VisitTracker(
         window_s=settings.visit.repeat_window_s,
         reset_at=settings.access.daily_reset_at,
@@ -60,7 +60,7 @@ def restore_visits(
 
 
 def build_decoder(settings: config.Settings) -> TimeLimitedDecoder:
-    """The cascade with a hard time limit per frame (docs/decisions/0007), its engines loaded."""
+    """The decoder cascade with a hard time limit per frame (docs/decisions/0007). Its engines are loaded."""
     share = settings.decoding.budget_share
     warm_up_decoder(settings.camera.width, settings.camera.height)
     return TimeLimitedDecoder(lambda: Cascade(is_known_format=credentials.is_known_format, budget_share=share))
@@ -77,7 +77,7 @@ def build_gate(
     clock: Clock,
     last_event: LastAccessEvent,
 ) -> Gate:
-    """The gate, with its keys and policy. Raises KioskError."""
+    """Build the gate with its keys and policy. Raises KioskError."""
     return Gate(
         decoder=decoder,
         verifier=verifier,
@@ -93,7 +93,7 @@ def build_gate(
 
 
 def read_key_file(path: Path) -> bytes:
-    """The content of a key file. Raises KioskError with its name."""
+    """Content of a key file. Raises KioskError with its path."""
     try:
         return path.read_bytes()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Camera, signal output, buttons and presence sensor as `[camera]` and `[gpio]` configure them."""
+"""Builds camera, signal output, buttons and presence sensor from `[camera]` and `[gpio]`."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -23,7 +23,7 @@ BUTTONS = ("admit_button", "undo_button")
 
 
 def build_camera(camera: config.CameraSettings) -> Camera:
-    """The camera, not yet open. Raises CameraError where no attempt can ever succeed."""
+    """The camera, not open yet. Raises CameraError if it can never be opened, for example without its library."""
     return create_camera(
         camera.source,
         width=camera.width,
@@ -35,7 +35,7 @@ def build_camera(camera: config.CameraSettings) -> Camera:
 
 
 def build_signal(gpio: config.GpioSettings, *, on_change: Callable[[OutputState], None] | None = None) -> SignalOutput:
-    """Take the pins of lamps, buzzer and relay and show `starting`. Raises SignalError with what to do."""
+    """Open the pins of lamps, buzzer and relay and show `starting`. Raises SignalError with what to do."""
     return SignalOutput(
         output_pins(gpio),
         open_pin_factory(gpio.pin_factory),
@@ -47,7 +47,7 @@ def build_signal(gpio: config.GpioSettings, *, on_change: Callable[[OutputState]
 
 
 def switch_signal_off(gpio: config.GpioSettings) -> None:
-    """Put every output to its off level, after a daemon that died. Raises SignalError."""
+    """Set all outputs to their off level, for example after a crash of the daemon. Raises SignalError."""
     all_outputs_off(output_pins(gpio), open_pin_factory(gpio.pin_factory), _kernel_relay(gpio))
 
 
@@ -65,7 +65,7 @@ def output_pins(gpio: config.GpioSettings) -> OutputPins:
 
 
 def signal_patterns(patterns: config.PatternSettings) -> Mapping[Outcome | DeviceState, SignalPattern]:
-    """The patterns of every outcome and state."""
+    """The patterns of all outcomes and states."""
     return build_patterns(
         {name: getattr(patterns, f"{name}_pattern") for name in (*config.PATTERN_NAMES, "starting")},
         {name: getattr(patterns, f"{name}_hz") for name in config.PATTERN_NAMES},
@@ -79,20 +79,20 @@ def build_buttons(
     on_undo: Callable[[], object],
     make_factory: OpenPinFactory | None = None,
 ) -> tuple[GuardButton, ...]:
-    """The guard's buttons, perhaps none. The caller closes them. Raises SignalError, and then holds no pin."""
+    """Open the configured buttons of the guard. The caller closes them. Raises SignalError and then holds no pin."""
     wanted = ((gpio.admit_button, on_admit), (gpio.undo_button, on_undo))
     actions = {pin: on_hold for pin, on_hold in wanted if pin is not None}
     return open_buttons(actions, make_factory or partial(open_pin_factory, gpio.pin_factory))
 
 
 def button_states(gpio: config.GpioSettings) -> Mapping[str, bool]:
-    """Whether each connected button is down, by its key in `[gpio]`. Raises SignalError."""
+    """Key of each connected button in `[gpio]` -> True if it is pressed. Raises SignalError."""
     connected = {name: pin for name in BUTTONS if (pin := getattr(gpio, name)) is not None}
     return read_button_states(connected, partial(open_pin_factory, gpio.pin_factory))
 
 
 def build_presence_sensor(gpio: config.GpioSettings, on_change: Callable[[bool], object]) -> PresenceSensor | None:
-    """The presence sensor, or None where there is none. Raises SignalError."""
+    """Open the presence sensor. None if none is configured. Raises SignalError."""
     if gpio.presence_sensor is None:
         return None
     factory = open_pin_factory(gpio.pin_factory)
@@ -107,7 +107,7 @@ def check_inputs(gpio: config.GpioSettings) -> None:
 
 
 def check_firmware(gpio: config.GpioSettings, path: Path = FIRMWARE_CONFIG_FILE) -> HealthCheck | None:
-    """Whether the firmware holds the outputs at their off level before Linux runs. None where that does not apply."""
+    """Check that the firmware drives the outputs to their off level before Linux runs. None if that does not apply."""
     if gpio.pin_factory != "lgpio":
         return None
     outputs = {name: pin for name in pins.OUTPUT_PINS if (pin := getattr(gpio, name)) is not None}

@@ -1,4 +1,4 @@
-"""Errands: other threads' work, done in the gate's thread, once or not at all."""
+"""Call queue: calls of other threads run in the gate thread, once or not at all."""
 
 import threading
 
@@ -7,51 +7,51 @@ import pytest
 from kiosk.app.call_queue import MAX_PENDING, CallQueue, QueueBusyError
 
 
-def test_an_errand_runs_in_the_thread_that_runs_them_and_its_result_comes_back() -> None:
-    errands, stop, found = CallQueue(), threading.Event(), []
+def test_a_call_runs_in_the_gate_thread_and_returns_its_result() -> None:
+    call_queue, stop, found = CallQueue(), threading.Event(), []
 
     def gate() -> None:
         while not stop.wait(0.001):
-            errands.run_pending()
+            call_queue.run_pending()
 
     thread = threading.Thread(target=gate, name="the gate")
     thread.start()
-    found.append(errands.call(lambda: threading.current_thread().name, 5))
+    found.append(call_queue.call(lambda: threading.current_thread().name, 5))
     stop.set()
     thread.join()
     assert found == ["the gate"]
 
 
-def test_an_error_goes_to_whoever_asked_and_not_to_the_gate() -> None:
-    errands, heard = CallQueue(), []
+def test_an_error_is_raised_in_the_calling_thread_and_not_in_the_gate_thread() -> None:
+    call_queue, raised = CallQueue(), []
 
     def refuse() -> None:
         raise ValueError("no")
 
-    def ask() -> None:
+    def call() -> None:
         with pytest.raises(ValueError, match="no"):
-            errands.call(refuse, 5)
-        heard.append(True)
+            call_queue.call(refuse, 5)
+        raised.append(True)
 
-    asking = threading.Thread(target=ask)
-    asking.start()
-    while asking.is_alive():
-        errands.run_pending()
-    assert heard == [True]
+    caller = threading.Thread(target=call)
+    caller.start()
+    while caller.is_alive():
+        call_queue.run_pending()
+    assert raised == [True]
 
 
-def test_an_errand_that_was_given_up_is_never_done_later() -> None:
-    errands, done = CallQueue(), []
-    with pytest.raises(QueueBusyError, match="nothing was done"):
-        errands.call(lambda: done.append(True), 0.0)
-    errands.run_pending()
+def test_a_call_that_timed_out_never_runs_later() -> None:
+    call_queue, done = CallQueue(), []
+    with pytest.raises(QueueBusyError, match="Nothing was done"):
+        call_queue.call(lambda: done.append(True), 0.0)
+    call_queue.run_pending()
     assert done == []
 
 
-def test_errands_are_bounded() -> None:
-    errands = CallQueue()
+def test_the_number_of_pending_calls_is_limited() -> None:
+    call_queue = CallQueue()
     for _ in range(MAX_PENDING):
         with pytest.raises(QueueBusyError):
-            errands.call(lambda: None, 0.0)
-    with pytest.raises(QueueBusyError, match="too much to do"):
-        errands.call(lambda: None, 0.0)
+            call_queue.call(lambda: None, 0.0)
+    with pytest.raises(QueueBusyError, match="too many pending calls"):
+        call_queue.call(lambda: None, 0.0)

@@ -1,4 +1,4 @@
-"""The control socket: who may order, what is an order, and that nobody holds it up."""
+"""Control socket: authorization, parsing of commands, and silent or dead peers."""
 
 import json
 import os
@@ -29,7 +29,7 @@ from kiosk.core.ports import KioskError
 
 
 class Daemon:
-    """A control socket in a thread, whose handlers keep what they were ordered."""
+    """A control server in a thread. Its handlers record the commands."""
 
     def __init__(self, run_dir: Path, *, refuses: bool = False, owner_uid: int | None = None) -> None:
         self.commands: list[control_socket.Command] = []
@@ -45,10 +45,10 @@ class Daemon:
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
-    def _keep(self, order: control_socket.Command) -> Mapping[str, Any]:
+    def _keep(self, command: control_socket.Command) -> Mapping[str, Any]:
         if self._refuses:
             raise CommandRejectedError("the disk takes no record")
-        self.commands.append(order)
+        self.commands.append(command)
         return {"seq": len(self.commands)}
 
     def _run(self) -> None:
@@ -68,7 +68,7 @@ def daemon(tmp_path: Path) -> Iterator[Daemon]:
     found.close()
 
 
-def say(run_dir: Path, raw: bytes, *, end: bool = False) -> dict[str, Any]:
+def send_raw(run_dir: Path, raw: bytes, *, end: bool = False) -> dict[str, Any]:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
         peer.settimeout(10)
         peer.connect(str(run_dir / control_socket.SOCKET_FILE))
@@ -76,12 +76,12 @@ def say(run_dir: Path, raw: bytes, *, end: bool = False) -> dict[str, Any]:
         if end:
             peer.shutdown(socket.SHUT_WR)
         line = control_socket.read_line(peer, control_socket.MAX_RESPONSE_BYTES)
-    answer: dict[str, Any] = json.loads(line or b"{}")
-    return answer
+    response: dict[str, Any] = json.loads(line or b"{}")
+    return response
 
 
 @pytest.mark.parametrize(
-    "what",
+    "command",
     [
         AdmitCommand(Direction.IN),
         AdmitCommand(Direction.OUT, ManualReason.ASSISTED),
@@ -89,22 +89,22 @@ def say(run_dir: Path, raw: bytes, *, end: bool = False) -> dict[str, Any]:
         ShowSignalCommand(Outcome.FAIL),
     ],
 )
-def test_an_order_reaches_its_handler_as_it_was_given_and_the_answer_comes_back(
-    tmp_path: Path, daemon: Daemon, what: control_socket.Command
+def test_a_command_reaches_its_handler_and_the_response_is_returned(
+    tmp_path: Path, daemon: Daemon, command: control_socket.Command
 ) -> None:
-    assert control_socket.send_command(tmp_path, what) == Response(ok=True, detail={"seq": 1})
-    assert daemon.commands == [what]
+    assert control_socket.send_command(tmp_path, command) == Response(ok=True, detail={"seq": 1})
+    assert daemon.commands == [command]
 
 
-def test_an_order_that_this_kiosk_has_no_handler_for_is_refused(tmp_path: Path, daemon: Daemon) -> None:
+def test_a_command_without_a_handler_is_rejected(tmp_path: Path, daemon: Daemon) -> None:
     assert control_socket.send_command(tmp_path, ReleaseQuarantineCommand()).error_code == "unsupported-command"
 
 
-def test_a_handlers_refusal_comes_back_in_its_words(tmp_path: Path) -> None:
+def test_the_message_of_a_handler_that_rejects_is_returned(tmp_path: Path) -> None:
     daemon = Daemon(tmp_path, refuses=True)
-    answer = control_socket.send_command(tmp_path, AdmitCommand(Direction.OUT))
+    response = control_socket.send_command(tmp_path, AdmitCommand(Direction.OUT))
     daemon.close()
-    assert (answer.ok, answer.error_code, answer.message) == (False, "failed", "the disk takes no record")
+    assert (response.ok, response.error_code, response.message) == (False, "failed", "the disk takes no record")
 
 
 @pytest.mark.parametrize(
@@ -113,30 +113,30 @@ def test_a_handlers_refusal_comes_back_in_its_words(tmp_path: Path) -> None:
         b"\n",
         b"{}\n",
         b"[]\n",
-        b'{"do": "shell", "command": "reboot"}\n',
-        b'{"do": "admit"}\n',
-        b'{"do": "undo"}\n',
-        b'{"do": "undo", "grounds": "NGUYEN VAN A"}\n',
-        b'{"do": "admit", "direction": "up"}\n',
-        b'{"do": "admit", "direction": "in", "name": "NGUYEN VAN A"}\n',
-        b'{"command": "pause", "paused": true}{"do": "pause", "paused": true}\n',
+        b'{"command": "shell", "argument": "reboot"}\n',
+        b'{"command": "admit"}\n',
+        b'{"command": "undo"}\n',
+        b'{"command": "undo", "manual_reason": "NGUYEN VAN A"}\n',
+        b'{"command": "admit", "direction": "up"}\n',
+        b'{"command": "admit", "direction": "in", "name": "NGUYEN VAN A"}\n',
+        b'{"command": "pause", "paused": true}{"command": "pause", "paused": true}\n',
         b"\xff\xfe\n",
         b"[" * 4000 + b"\n",
         b"x" * (control_socket.MAX_COMMAND_BYTES + 1) + b"\n",
     ],
 )
-def test_what_is_not_exactly_an_order_is_not_done(tmp_path: Path, daemon: Daemon, raw: bytes) -> None:
-    assert say(tmp_path, raw)["error_code"] == "invalid-command"
+def test_an_invalid_command_is_rejected(tmp_path: Path, daemon: Daemon, raw: bytes) -> None:
+    assert send_raw(tmp_path, raw)["error_code"] == "invalid-command"
     assert daemon.commands == []
 
 
-def test_half_an_order_is_not_done(tmp_path: Path, daemon: Daemon) -> None:
-    assert say(tmp_path, b'{"command": "pause", "paused": true}', end=True)["error_code"] == "invalid-command"
+def test_an_incomplete_command_is_rejected(tmp_path: Path, daemon: Daemon) -> None:
+    assert send_raw(tmp_path, b'{"command": "pause", "paused": true}', end=True)["error_code"] == "invalid-command"
     assert daemon.commands == []
 
 
 @given(raw=st.binary(max_size=200))
-def test_no_bytes_whatever_are_taken_for_an_order_by_accident(raw: bytes) -> None:
+def test_any_line_is_read_up_to_its_first_line_end(raw: bytes) -> None:
     left, right = socket.socketpair()
     with left, right:
         left.sendall(raw + b"\n")
@@ -144,17 +144,17 @@ def test_no_bytes_whatever_are_taken_for_an_order_by_accident(raw: bytes) -> Non
     assert line == raw.partition(b"\n")[0]
 
 
-def test_a_stranger_is_refused_before_he_is_heard(tmp_path: Path) -> None:
-    stranger = PeerCredentials(pid=1, uid=4711, groups=frozenset({4711}))
+def test_only_root_owner_and_group_members_are_authorized(tmp_path: Path) -> None:
+    other_user = PeerCredentials(pid=1, uid=4711, groups=frozenset({4711}))
     member = PeerCredentials(pid=1, uid=4711, groups=frozenset({4711, tmp_path.stat().st_gid}))
     listening = ControlServer(tmp_path, {}, owner_uid=1234)
-    assert not listening._is_authorized(stranger)
+    assert not listening._is_authorized(other_user)
     assert listening._is_authorized(member)
     assert listening._is_authorized(PeerCredentials(pid=1, uid=1234, groups=frozenset()))
     listening.close()
 
 
-def test_the_kernel_tells_who_the_peer_is() -> None:
+def test_the_peer_credentials_come_from_the_kernel() -> None:
     left, right = socket.socketpair()
     with left, right:
         peer = control_socket.peer_credentials(left)
@@ -162,7 +162,7 @@ def test_the_kernel_tells_who_the_peer_is() -> None:
     assert os.getgid() in peer.groups
 
 
-def test_a_silent_peer_holds_up_the_next_one_for_seconds_only(tmp_path: Path, daemon: Daemon) -> None:
+def test_a_silent_peer_delays_the_next_one_by_seconds_at_most(tmp_path: Path, daemon: Daemon) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as silent:
         silent.connect(str(tmp_path / control_socket.SOCKET_FILE))
         assert control_socket.send_command(tmp_path, PauseCommand(paused=False)).ok
@@ -172,10 +172,10 @@ def test_the_socket_is_for_its_owner_and_group_only(tmp_path: Path, daemon: Daem
     assert (tmp_path / control_socket.SOCKET_FILE).stat().st_mode & 0o777 == 0o660
 
 
-def test_a_socket_left_by_a_killed_daemon_is_in_nobodys_way(tmp_path: Path) -> None:
+def test_the_socket_of_a_killed_daemon_is_replaced(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as dead:
         dead.bind(str(tmp_path / control_socket.SOCKET_FILE))
-    with pytest.raises(KioskError, match="does not take orders"):
+    with pytest.raises(KioskError, match="does not take commands"):
         control_socket.send_command(tmp_path, PauseCommand(paused=True))
     daemon = Daemon(tmp_path)
     assert control_socket.send_command(tmp_path, PauseCommand(paused=True)).ok
@@ -183,6 +183,6 @@ def test_a_socket_left_by_a_killed_daemon_is_in_nobodys_way(tmp_path: Path) -> N
     assert not (tmp_path / control_socket.SOCKET_FILE).exists()
 
 
-def test_a_folder_that_is_not_there_ends_in_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(KioskError, match="orders cannot be heard there"):
+def test_a_missing_run_directory_is_reported(tmp_path: Path) -> None:
+    with pytest.raises(KioskError, match="cannot create control socket"):
         ControlServer(tmp_path / "nowhere", {})

@@ -1,4 +1,4 @@
-"""The mailbox between camera and gate."""
+"""The frame slot between camera thread and gate thread."""
 
 import threading
 
@@ -12,32 +12,32 @@ def frame(number: int) -> Frame:
     return Frame(np.zeros((2, 2), np.uint8), number, float(number))
 
 
-def test_the_newest_frame_wins_and_the_lost_ones_are_counted() -> None:
-    mailbox = LatestFrameSlot()
+def test_the_newest_frame_is_taken_and_dropped_ones_are_counted() -> None:
+    frame_slot = LatestFrameSlot()
     for number in (1, 2, 3):
-        mailbox.put(frame(number))
-    taken = mailbox.take(0)
+        frame_slot.put(frame(number))
+    taken = frame_slot.take(0)
     assert taken is not None
     assert taken.number == 3
-    assert mailbox.dropped_frames == 2
+    assert frame_slot.dropped_frames == 2
 
 
-def test_a_frame_is_given_out_once() -> None:
-    mailbox = LatestFrameSlot()
-    mailbox.put(frame(1))
-    mailbox.take(0)
-    assert mailbox.take(0) is None
+def test_a_frame_is_taken_once() -> None:
+    frame_slot = LatestFrameSlot()
+    frame_slot.put(frame(1))
+    frame_slot.take(0)
+    assert frame_slot.take(0) is None
 
 
-def test_an_empty_mailbox_answers_none_when_the_time_is_over() -> None:
+def test_an_empty_slot_returns_none_after_the_timeout() -> None:
     assert LatestFrameSlot().take(0.001) is None
 
 
-def test_closing_wakes_a_taker_who_waits() -> None:
-    mailbox = LatestFrameSlot()
+def test_close_wakes_a_waiting_thread() -> None:
+    frame_slot = LatestFrameSlot()
     taken: list[Frame | None] = []
-    waiting = threading.Thread(target=lambda: taken.append(mailbox.take(60)))
-    waiting.start()
-    mailbox.close()
-    waiting.join(10)
+    thread = threading.Thread(target=lambda: taken.append(frame_slot.take(60)))
+    thread.start()
+    frame_slot.close()
+    thread.join(10)
     assert taken == [None]

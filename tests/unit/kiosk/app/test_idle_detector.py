@@ -1,4 +1,4 @@
-"""The presence sensor: reading rests while nobody is there, whoever comes ends the rest, and a sensor that lies is found out."""
+"""Idle mode: it begins without people, the sensor or motion ends it, and a stuck sensor is detected."""
 
 from collections.abc import Iterator
 
@@ -14,8 +14,8 @@ from kiosk.hardware.gpio.presence_sensor import PresenceSensor
 from tests.fakes.parts.idle_camera import IdleCamera
 
 
-class Watched:
-    """A presence with a clock of its own."""
+class TimedDetector:
+    """An idle detector with a manual clock."""
 
     def __init__(self, rest_after_s: float = 60.0) -> None:
         self.s = 0.0
@@ -26,127 +26,127 @@ class Watched:
         return self.presence
 
 
-def test_reading_rests_only_after_a_while_without_anybody_by_sensor_and_by_picture() -> None:
-    watched = Watched()
-    watched.presence.on_sensor_change(False)
-    assert not watched.after(59.0).is_idle
-    assert watched.after(2.0).is_idle
-    watched.presence.on_motion()
-    assert not watched.presence.is_idle
-    assert watched.after(61.0).is_idle
-    watched.presence.on_sensor_change(True)
-    assert not watched.presence.is_idle
-    assert not watched.after(1000.0).is_idle
+def test_decoding_becomes_idle_only_after_a_time_without_sensor_and_motion() -> None:
+    timed = TimedDetector()
+    timed.presence.on_sensor_change(False)
+    assert not timed.after(59.0).is_idle
+    assert timed.after(2.0).is_idle
+    timed.presence.on_motion()
+    assert not timed.presence.is_idle
+    assert timed.after(61.0).is_idle
+    timed.presence.on_sensor_change(True)
+    assert not timed.presence.is_idle
+    assert not timed.after(1000.0).is_idle
 
 
-def test_until_the_sensor_spoke_somebody_is_there() -> None:
-    assert not Watched().after(1000.0).is_idle
+def test_until_the_first_report_of_the_sensor_it_is_not_idle() -> None:
+    assert not TimedDetector().after(1000.0).is_idle
 
 
-def test_a_sensor_that_sees_nobody_who_passes_is_stuck_off_and_nothing_rests_until_it_sees_somebody() -> None:
-    watched = Watched()
-    watched.presence.on_sensor_change(False)
-    watched.after(SENSOR_HOLD_S + 1.0).on_decisions(STUCK_OFF_AFTER_DECISIONS - 1)
-    assert watched.presence.stuck_state == ""
-    watched.presence.on_decisions(STUCK_OFF_AFTER_DECISIONS)
-    assert watched.presence.stuck_state == "off"
-    assert not watched.after(1000.0).is_idle
-    watched.presence.on_sensor_change(True)
-    assert watched.presence.stuck_state == ""
+def test_a_sensor_that_misses_several_people_is_stuck_off_and_idle_mode_is_disabled() -> None:
+    timed = TimedDetector()
+    timed.presence.on_sensor_change(False)
+    timed.after(SENSOR_HOLD_S + 1.0).on_decisions(STUCK_OFF_AFTER_DECISIONS - 1)
+    assert timed.presence.stuck_state == ""
+    timed.presence.on_decisions(STUCK_OFF_AFTER_DECISIONS)
+    assert timed.presence.stuck_state == "off"
+    assert not timed.after(1000.0).is_idle
+    timed.presence.on_sensor_change(True)
+    assert timed.presence.stuck_state == ""
 
 
-def test_who_is_answered_just_after_the_sensor_saw_him_was_not_missed() -> None:
-    watched = Watched()
+def test_a_decision_shortly_after_the_sensor_was_active_is_not_missed() -> None:
+    timed = TimedDetector()
     for people in range(1, 20):
-        watched.presence.on_sensor_change(True)
-        watched.presence.on_sensor_change(False)
-        watched.after(5.0).on_decisions(people)
-    assert watched.presence.stuck_state == ""
+        timed.presence.on_sensor_change(True)
+        timed.presence.on_sensor_change(False)
+        timed.after(5.0).on_decisions(people)
+    assert timed.presence.stuck_state == ""
 
 
-def test_a_sensor_that_always_sees_somebody_before_a_picture_that_never_moves_is_stuck_on() -> None:
-    watched = Watched()
-    watched.presence.on_sensor_change(True)
-    assert watched.after(STUCK_ON_AFTER_S - 1.0).stuck_state == ""
-    assert watched.after(2.0).stuck_state == "on"
-    watched.presence.on_motion()
-    assert watched.presence.stuck_state == ""
+def test_a_sensor_that_is_active_for_hours_without_motion_is_stuck_on() -> None:
+    timed = TimedDetector()
+    timed.presence.on_sensor_change(True)
+    assert timed.after(STUCK_ON_AFTER_S - 1.0).stuck_state == ""
+    assert timed.after(2.0).stuck_state == "on"
+    timed.presence.on_motion()
+    assert timed.presence.stuck_state == ""
 
 
 @given(st.lists(st.tuples(st.floats(0.0, 100.0), st.sampled_from(["here", "gone", "moved", "answered"])), max_size=40))
-def test_whatever_happened_nothing_rests_within_a_minute_of_a_sign_of_life(events: list[tuple[float, str]]) -> None:
-    watched, last_s, here, answers = Watched(60.0), 0.0, True, 0
+def test_for_any_events_it_is_not_idle_within_a_minute_of_sensor_or_motion(events: list[tuple[float, str]]) -> None:
+    timed, last_s, here, decisions = TimedDetector(60.0), 0.0, True, 0
     for gap_s, event in events:
-        watched.s += gap_s
+        timed.s += gap_s
         if event in ("here", "gone"):
             here = event == "here"
-            watched.presence.on_sensor_change(here)
-            last_s = watched.s
+            timed.presence.on_sensor_change(here)
+            last_s = timed.s
         elif event == "moved":
-            watched.presence.on_motion()
-            last_s = watched.s
+            timed.presence.on_motion()
+            last_s = timed.s
         else:
-            answers += 1
-            watched.presence.on_decisions(answers)
-        assert watched.presence.is_idle <= (not here and watched.s - last_s >= 60.0)
+            decisions += 1
+            timed.presence.on_decisions(decisions)
+        assert timed.presence.is_idle <= (not here and timed.s - last_s >= 60.0)
 
 
 @pytest.fixture
-def slow() -> Iterator[IdleCamera]:
-    gate = IdleCamera(rest_s=3600.0)
-    yield gate
-    gate.close()
+def idle_camera() -> Iterator[IdleCamera]:
+    idle_camera = IdleCamera(rest_s=3600.0)
+    yield idle_camera
+    idle_camera.close()
 
 
-def test_whoever_the_sensor_sees_ends_the_rest_at_once(slow: IdleCamera) -> None:
-    slow.wait_until_idle()
-    slow.presence.on_sensor_change(True)
-    assert slow.frame_slot.take(10.0) is not None  # the pause itself would have been an hour
+def test_the_sensor_ends_idle_mode_at_once(idle_camera: IdleCamera) -> None:
+    idle_camera.wait_until_idle()
+    idle_camera.presence.on_sensor_change(True)
+    assert idle_camera.frame_slot.take(10.0) is not None  # the pause itself would have been an hour
 
 
-def test_a_sensor_that_died_makes_nobody_wait_longer_than_one_picture_at_the_resting_rate() -> None:
-    gate = IdleCamera(rest_s=0.3)
-    gate.wait_until_idle()
-    gate.hall.walker = True
-    frames = [gate.frame_slot.take(10.0) for _ in range(2)]
+def test_a_failed_sensor_delays_a_frame_by_at_most_one_idle_interval() -> None:
+    idle_camera = IdleCamera(rest_s=0.3)
+    idle_camera.wait_until_idle()
+    idle_camera.hall.walker = True
+    frames = [idle_camera.frame_slot.take(10.0) for _ in range(2)]
     assert all(frames)
-    assert not gate.presence.is_idle, "what moves in the picture ends the rest"
-    gate.close()
+    assert not idle_camera.presence.is_idle, "motion ends idle mode"
+    idle_camera.close()
 
 
-def test_a_loop_that_rests_ends_when_it_is_closed(slow: IdleCamera) -> None:
-    slow.wait_until_idle()
+def test_an_idle_worker_ends_when_it_is_closed(idle_camera: IdleCamera) -> None:
+    idle_camera.wait_until_idle()
 
 
 class TestSensor:
-    def test_it_tells_what_it_sees_and_what_changes(self) -> None:
+    def test_it_reports_its_state_and_each_change(self) -> None:
         factory = MockFactory()
         pin = factory.pin(7)
-        said: list[bool] = []
-        sensor = PresenceSensor(7, factory, said.append)
+        reports: list[bool] = []
+        sensor = PresenceSensor(7, factory, reports.append)
         pin.drive_low()
         pin.drive_high()
         sensor.close()
-        assert said == [True, False, True]
+        assert reports == [True, False, True]
 
     @pytest.mark.parametrize(("high", "pull"), [(True, "up"), (False, "down")])
-    def test_a_cut_wire_says_somebody(self, high: bool, pull: str) -> None:
+    def test_a_cut_wire_counts_as_a_person(self, high: bool, pull: str) -> None:
         factory = MockFactory()
-        said: list[bool] = []
-        sensor = PresenceSensor(7, factory, said.append, active_high=high)
+        reports: list[bool] = []
+        sensor = PresenceSensor(7, factory, reports.append, active_high=high)
         assert factory.pin(7).pull == pull
-        assert said == [True]
+        assert reports == [True]
         sensor.close()
         sensor.close()
 
     def test_the_configured_sensor_is_opened_and_without_one_there_is_none(self) -> None:
-        said: list[bool] = []
-        assert build_presence_sensor(config.GpioSettings(pin_factory="mock"), said.append) is None
-        sensor = build_presence_sensor(config.GpioSettings(pin_factory="mock", presence_sensor=7), said.append)
+        reports: list[bool] = []
+        assert build_presence_sensor(config.GpioSettings(pin_factory="mock"), reports.append) is None
+        sensor = build_presence_sensor(config.GpioSettings(pin_factory="mock", presence_sensor=7), reports.append)
         assert sensor is not None
-        assert said == [True]
+        assert reports == [True]
         sensor.close()
 
-    def test_a_sensor_on_a_lamps_pin_is_a_mistake(self) -> None:
+    def test_a_sensor_on_the_pin_of_a_lamp_is_rejected(self) -> None:
         with pytest.raises(ValueError, match="both on pin 17"):
             config.GpioSettings(presence_sensor=17)

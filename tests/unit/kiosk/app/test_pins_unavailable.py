@@ -1,4 +1,4 @@
-"""Pins in another program's hands at the start: told on the lamps that can be had, on the page, and once in the log."""
+"""GPIO pins held by another process at the start: out of order on lamps and web UI, and one log line."""
 
 import os
 import signal
@@ -29,54 +29,54 @@ def settings(run_dir: Path) -> config.Settings:
     )
 
 
-class Held:
-    """Inputs that another program lets go of after some attempts."""
+class BusyInputs:
+    """Inputs that another process releases after some attempts."""
 
-    def __init__(self, attempts: int, bell: WakeupPipe) -> None:
+    def __init__(self, attempts: int, wakeup: WakeupPipe) -> None:
         self._left = attempts
-        self._bell = bell
+        self._wakeup = wakeup
 
     def __call__(self, _: config.GpioSettings) -> None:
-        self._bell.wake()
+        self._wakeup.wake()
         if self._left:
             self._left -= 1
-            raise SignalError("the pins cannot be had: GPIO busy")
+            raise SignalError("GPIO pins unavailable: GPIO busy")
 
 
-def test_a_taken_button_is_out_of_order_told_once_and_healed_when_it_is_let_go(
+def test_a_busy_button_pin_is_out_of_order_logged_once_and_recovers(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with WakeupPipe() as bell:
-        lamps = open_signal_with_retry(settings(tmp_path), bell, SystemdNotifier({}), Held(3, bell))
-        assert lamps is not None
-        lamps.close()
+    with WakeupPipe() as wakeup:
+        signal_output = open_signal_with_retry(settings(tmp_path), wakeup, SystemdNotifier({}), BusyInputs(3, wakeup))
+        assert signal_output is not None
+        signal_output.close()
     found = read_status(tmp_path)
     assert found is not None
     assert found["state"] == DeviceState.OUT_OF_ORDER
-    (fact,) = found["checks"]
-    assert fact["code"] == "signal"
-    assert fact["reason"] == "gpio-error"
-    assert "GPIO busy" in fact["detail"]
+    (check,) = found["checks"]
+    assert check["code"] == "signal"
+    assert check["reason"] == "gpio-error"
+    assert "GPIO busy" in check["detail"]
     assert len([record for record in caplog.records if "GPIO busy" in record.message]) == 1
 
 
-def test_pins_that_udev_hands_over_a_moment_late_are_no_news(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with WakeupPipe() as bell:
-        lamps = open_signal_with_retry(settings(tmp_path), bell, SystemdNotifier({}), Held(2, bell))
-        assert lamps is not None
-        lamps.close()
+def test_pins_that_udev_releases_a_moment_late_are_not_logged(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with WakeupPipe() as wakeup:
+        signal_output = open_signal_with_retry(settings(tmp_path), wakeup, SystemdNotifier({}), BusyInputs(2, wakeup))
+        assert signal_output is not None
+        signal_output.close()
     assert caplog.records == []
 
 
-def test_inputs_that_can_be_had_hold_nobody_up(tmp_path: Path) -> None:
-    with WakeupPipe() as bell:
-        lamps = open_signal_with_retry(settings(tmp_path), bell, SystemdNotifier({}))
-        assert lamps is not None
-        lamps.close()
+def test_free_inputs_do_not_delay_the_start(tmp_path: Path) -> None:
+    with WakeupPipe() as wakeup:
+        signal_output = open_signal_with_retry(settings(tmp_path), wakeup, SystemdNotifier({}))
+        assert signal_output is not None
+        signal_output.close()
     assert read_status(tmp_path) is None
 
 
-def test_every_configured_input_is_tried(tmp_path: Path) -> None:
+def test_every_configured_input_is_probed(tmp_path: Path) -> None:
     wired = settings(tmp_path).gpio
     for name in ("admit_button", "undo_button", "presence_sensor"):
         with pytest.raises(SignalError, match="99"):
@@ -89,24 +89,25 @@ def without_pins(run_dir: Path) -> config.Settings:
 
 
 @pytest.mark.skipif(find_spec("lgpio") is not None, reason="lgpio is installed here: its chip may come later")
-def test_a_machine_without_pins_is_said_in_the_terminal_and_the_daemon_ends(tmp_path: Path) -> None:
-    with WakeupPipe() as bell, pytest.raises(SignalError, match="need lgpio"):
-        open_signal_with_retry(without_pins(tmp_path), bell, SystemdNotifier({}))
+def test_without_systemd_a_machine_without_pins_ends_the_daemon(tmp_path: Path) -> None:
+    with WakeupPipe() as wakeup, pytest.raises(SignalError, match="need lgpio"):
+        open_signal_with_retry(without_pins(tmp_path), wakeup, SystemdNotifier({}))
 
 
-def test_under_systemd_it_runs_and_tells_once_instead_of_being_started_for_ever(
+def test_under_systemd_a_machine_without_pins_is_logged_once_and_the_daemon_keeps_running(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with WakeupPipe() as bell, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+    with WakeupPipe() as wakeup, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
         name = f"kiosk-test-pins-{os.getpid()}"
         systemd.bind("\0" + name)
         systemd.settimeout(30.0)
         threading.Timer(2.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
         assert (
-            open_signal_with_retry(without_pins(tmp_path), bell, SystemdNotifier({"NOTIFY_SOCKET": f"@{name}"})) is None
+            open_signal_with_retry(without_pins(tmp_path), wakeup, SystemdNotifier({"NOTIFY_SOCKET": f"@{name}"}))
+            is None
         )
-        told = [systemd.recv(4096).decode() for _ in range(3)]
-    assert told[0].startswith("READY=1\nSTATUS=out-of-order: ")
-    assert set(told[1:]) == {"WATCHDOG=1"}
+        messages = [systemd.recv(4096).decode() for _ in range(3)]
+    assert messages[0].startswith("READY=1\nSTATUS=out-of-order: ")
+    assert set(messages[1:]) == {"WATCHDOG=1"}
     assert len([record for record in caplog.records if "out-of-order" in record.message]) == 1
     assert (read_status(tmp_path) or {})["state"] == DeviceState.OUT_OF_ORDER

@@ -1,4 +1,4 @@
-"""Worker threads: they step, they stop, and they never die in silence."""
+"""Worker threads: steps, stop, and reports of crashes."""
 
 import logging
 import threading
@@ -24,7 +24,7 @@ def test_a_worker_steps_until_it_is_stopped() -> None:
     assert steps == [0, 1, 2]
 
 
-def test_a_worker_that_waits_long_is_stopped_at_once() -> None:
+def test_a_worker_with_a_long_delay_stops_at_once() -> None:
     stop, began = threading.Event(), threading.Event()
 
     def step() -> float:
@@ -38,31 +38,31 @@ def test_a_worker_that_waits_long_is_stopped_at_once() -> None:
     assert worker.join(10)
 
 
-def test_a_crash_is_told_and_says_where_but_never_what_was_shown(caplog: pytest.LogCaptureFixture) -> None:
-    told: list[str] = []
+def test_a_crash_is_reported_with_its_place_and_without_the_error_message(caplog: pytest.LogCaptureFixture) -> None:
+    crashed: list[str] = []
 
     def step() -> float:
         raise ValueError("046090001234|NGUYEN VAN A")
 
-    worker = Worker("gate", step, threading.Event(), told.append)
+    worker = Worker("gate", step, threading.Event(), crashed.append)
     with caplog.at_level(logging.CRITICAL):
         worker.start()
         assert worker.join(10)
-    assert told == ["gate"]
+    assert crashed == ["gate"]
     assert "ValueError at test_worker.py" in caplog.text
     assert "NGUYEN" not in caplog.text
 
 
-def test_a_worker_that_was_never_started_counts_as_ended() -> None:
+def test_a_worker_that_was_not_started_counts_as_ended() -> None:
     assert Worker("unborn", lambda: 0.0, threading.Event(), lambda name: None).join(0)
 
 
-def test_the_place_of_an_error_is_described_innermost_first() -> None:
+def test_an_error_summary_has_the_innermost_frame_first() -> None:
     def inner() -> None:
         raise KeyError("x")
 
     with pytest.raises(KeyError) as error:
         inner()
-    told = error_summary(error.value)
-    assert told.startswith("KeyError at test_worker.py:")
-    assert told.index("inner") < told.index("test_the_place")
+    crashed = error_summary(error.value)
+    assert crashed.startswith("KeyError at test_worker.py:")
+    assert crashed.index("inner") < crashed.index("test_an_error_summary")

@@ -1,4 +1,4 @@
-"""The builders hand each setting to its part as a plain argument."""
+"""The builders pass each setting to its part as a plain argument."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -10,19 +10,19 @@ from kiosk.app.builders import delivery, gate, hardware
 from kiosk.hardware.gpio.signal_output import OutputPins
 
 
-def test_the_outputs_are_those_of_the_file() -> None:
+def test_the_output_pins_are_those_of_the_configuration() -> None:
     gpio = config.GpioSettings(green=13, buzzer=None, relay=23, active_high=False, buzzer_kind="passive")
     assert hardware.output_pins(gpio) == OutputPins(
         green=13, red=27, amber=22, buzzer=None, relay=23, passive_buzzer=True, active_high=False
     )
 
 
-def test_without_settings_the_driver_has_the_pins_of_the_configuration() -> None:
+def test_the_default_pins_of_driver_and_configuration_are_equal() -> None:
     assert hardware.output_pins(config.GpioSettings()) == OutputPins()
 
 
 @pytest.mark.parametrize("key", ["admit_button", "undo_button"])
-def test_a_button_acts_as_its_key_says(key: str) -> None:
+def test_each_button_has_the_action_of_its_setting(key: str) -> None:
     done: list[str] = []
     actions: dict[str, Callable[[], None]] = {name: lambda name=name: done.append(name) for name in hardware.BUTTONS}  # type: ignore[misc]  # bound
     (button,) = hardware.build_buttons(
@@ -35,13 +35,13 @@ def test_a_button_acts_as_its_key_says(key: str) -> None:
     assert done == [key]
 
 
-def test_the_limits_of_the_database_are_those_of_the_file(tmp_path: Path) -> None:
+def test_the_limits_of_the_database_are_those_of_the_configuration(tmp_path: Path) -> None:
     store = gate.open_event_store(config.StorageSettings(path=tmp_path / "events.db", max_rows=12_345))
     assert store.limits.max_rows == 12_345
     store.close()
 
 
-def test_the_broker_is_that_of_the_file(tmp_path: Path) -> None:
+def test_the_broker_is_that_of_the_configuration(tmp_path: Path) -> None:
     endpoint = delivery.broker_endpoint(
         config.MqttSettings(host="broker.example", port=1884, version="3.1.1", tls=False, ca=tmp_path / "ca.pem")
     )
@@ -51,6 +51,6 @@ def test_the_broker_is_that_of_the_file(tmp_path: Path) -> None:
     assert endpoint.key_path is None
 
 
-def test_a_camera_has_the_size_and_rate_of_the_file() -> None:
+def test_the_camera_has_the_size_of_the_configuration() -> None:
     camera = hardware.build_camera(config.CameraSettings(source="picamera2", width=640, height=480, rotation=180))
     assert camera.__dict__.items() >= {"_asked_size": (640, 480), "_upside_down": True}.items()
