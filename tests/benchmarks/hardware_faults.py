@@ -67,13 +67,13 @@ def machine_fault_rows(folder: Path) -> list[Row]:
     with spoiled_machine(folder / "machine") as machine:
         rows = _held_relay_rows(machine)
         machine.start_page()
-        until(partial(machine.knows, "page"), 30.0)
+        until(partial(machine.knows, "web"), 30.0)
         clock = Trial(machine, "clock set back by an hour", machine.clock_fault())
         for name, fault in machine.faults().items():
             rows += Trial(machine, name, fault).healed_rows()
         rows += clock.healed_rows()
         if machine.fail_medium():
-            shown_s = until(lambda: "records" in machine.bad(), 20.0)
+            shown_s = until(lambda: "storage" in machine.bad(), 20.0)
             until(lambda: machine.told("The memory card is read-only") > 0, 20.0)
             told = machine.told("The memory card is read-only")
             rows += _fault("disk closed by its kernel (read-only)", "out-of-order", shown_s, None, told)
@@ -105,11 +105,11 @@ class Trial:
         self._said = machine.sentence(fault.fact)
 
     def healed_rows(self) -> list[Row]:
-        """Cure it, wait until it is well again, and say how all that went."""
+        """Cure it, wait until it recovered, and say how all that went."""
         machine, fact = self._machine, self._fault.fact
         self._fault.cure()
         healed_s = until(lambda: fact not in machine.bad(), HEALS_S)
-        until(lambda: machine.told(f"{fact} is well again") > 0, 20.0)
+        until(lambda: machine.told(f"{fact} recovered") > 0, 20.0)
         return _fault(self._name, self._fault.state, self._shown_s, healed_s, machine.told(self._said))
 
 

@@ -61,11 +61,11 @@ def test_everybody_is_answered_and_nothing_lost_though_daemon_broker_and_centre_
     assert verdict.lost == verdict.duplicated == 0
     assert verdict.recorded == verdict.received >= 13
     unanswered = [
-        turn.visitor.en for turn in demonstration.scenario.turns if turn.visitor.expected and not turn.answered
+        turn.visitor.description for turn in demonstration.scenario.turns if turn.visitor.expected and not turn.answered
     ]
     assert not unanswered
     wrong = [
-        turn.visitor.en
+        turn.visitor.description
         for turn in demonstration.scenario.turns
         if not got_expected_decision(turn, demonstration.decisions)
     ]

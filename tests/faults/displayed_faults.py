@@ -75,12 +75,12 @@ class SpoiledMachine:
         """What can fail on this machine; a disk only where a file system may be mounted."""
         found = {
             "processor hot": Fault(lambda: self.heat(84.0), lambda: self.heat(48.0), "temperature", "degraded"),
-            "page killed": Fault(self.kill_page, self.start_page, "page", "degraded"),
+            "page killed": Fault(self.kill_page, self.start_page, "web", "degraded"),
         }
         disk = self.disk
         if disk is not None:
             pid = self.process.popen.pid if self.process.popen else 0
-            found["disk full"] = Fault(lambda: disk.fill(pid), lambda: disk.clear(pid), "records", "out-of-order")
+            found["disk full"] = Fault(lambda: disk.fill(pid), lambda: disk.clear(pid), "storage", "out-of-order")
         return found
 
     def clock_fault(self) -> Fault:
@@ -139,9 +139,9 @@ class SpoiledMachine:
         return any(fact["code"] == name for fact in self.status().get("checks", ()))
 
     def sentence(self, name: str) -> str:
-        """The beginning of what a fact says now, without its value."""
-        (said,) = (fact["en"] for fact in self.status()["checks"] if fact["code"] == name)
-        return str(said).split(".")[0].split(",")[0].partition(" by ")[0]
+        """The beginning of what the log says of a check that fails now, without its value."""
+        (found,) = (check for check in self.status()["checks"] if check["code"] == name)
+        return f"{name}: {found['reason'] or found['status']}"
 
     def logged(self, words: str) -> int:
         """How often the daemon's log has these words."""

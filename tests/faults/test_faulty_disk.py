@@ -119,7 +119,7 @@ def test_a_disk_that_turns_read_only_under_an_open_database_keeps_all_that_was_p
             store.commit(an_event(51))
         with pytest.raises(StoreError):
             store.check_writable()
-        with pytest.raises(StoreError, match="could not note"):
+        with pytest.raises(StoreError, match="could not be written"):
             store.acknowledge(20)
         assert len(store.pending(0, 99)) == 30, (
             "what the centre has goes on being known, and the others can be read and sent"

@@ -38,7 +38,10 @@ def url(tmp_path: Path) -> Iterator[str]:
 def test_a_guard_lets_somebody_in_with_the_keyboard_alone(
     chromium: Browser, tmp_path: Path, url: str, *, scripts: bool
 ) -> None:
-    with FakeControlServer(tmp_path) as daemon, chromium.new_context(locale="en-GB", java_script_enabled=scripts) as context:
+    with (
+        FakeControlServer(tmp_path) as daemon,
+        chromium.new_context(locale="en-GB", java_script_enabled=scripts) as context,
+    ):
         page = context.new_page()
         log_in(page, url, "guard", PIN)
         expect(page).to_have_url(url + "guard/admit")
@@ -52,7 +55,11 @@ def test_a_guard_lets_somebody_in_with_the_keyboard_alone(
 
 def test_a_guard_undoes_the_last_passage_while_its_button_is_there(chromium: Browser, tmp_path: Path, url: str) -> None:
     last = UndoStatus(48213, datetime.now(UTC).isoformat(), "in", "ok", "insurance", 25.0)
-    with still_telling(tmp_path, undo=None) as tell, FakeControlServer(tmp_path) as daemon, chromium.new_context() as context:
+    with (
+        still_telling(tmp_path, undo=None) as tell,
+        FakeControlServer(tmp_path) as daemon,
+        chromium.new_context() as context,
+    ):
         page = context.new_page()
         page.goto(url + "guard?lang=en")
         button = page.get_by_role("link", name="Undo the last one")
@@ -91,7 +98,7 @@ def test_without_scripts_the_guard_undoes_all_the_same_and_reads_why_not(
         page.get_by_role("link", name="Hủy lượt vừa rồi").click()
         page.fill("[name=secret]", PIN)
         page.keyboard.press("Enter")
-        expect(page.locator("form p, section p").first).to_contain_text("Bảo vệ cho qua và khai hộ.")
+        expect(page.locator("form p, section p").first).to_contain_text("Bảo vệ cho qua, không cần mã.")
         daemon.refuses, daemon.refuses_with = "in English", "too-late"
         page.get_by_label("Bấm nhầm").check()
         page.get_by_role("button", name="Hủy lượt này").click()
@@ -128,10 +135,10 @@ def test_an_administrator_tests_the_lamp_and_sees_it_in_the_audit_log(
     with FakeControlServer(tmp_path) as daemon, chromium.new_context(locale="en-GB") as context:
         page = context.new_page()
         log_in(page, url, "admin", "not this")
-        expect(page.get_by_role("alert")).to_contain_text("That is not right.")
+        expect(page.get_by_role("alert")).to_contain_text("The password or PIN is wrong.")
         page.fill("[name=secret]", PASSWORD)
         page.keyboard.press("Enter")
-        page.get_by_role("button", name="No pass").click()
+        page.get_by_role("button", name="Refused").click()
         expect(page.get_by_role("status")).to_contain_text("Done.")
         expect(page.locator("tbody tr").first).to_contain_text("Lamp test")
         expect(page.locator("tbody tr").first).to_contain_text("done")

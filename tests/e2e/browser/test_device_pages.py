@@ -28,7 +28,7 @@ from tests.unit.web_ui.pages.admin.test_configuration import CONFIG
 pytestmark = pytest.mark.skipif(bool(browsers.missing()), reason=browsers.missing() or "there is a browser")
 
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script>\u202ednuora " + "A" * 300
-PAGES = ("", "/events", "/quarantine", "/aiming", "/log", "/log?source=page", "/settings")
+PAGES = ("", "/events", "/quarantine", "/aiming", "/log", "/log?source=page", "/configuration")
 LOOKS = (("light", "vi-VN", 320), ("dark", "en-GB", 768), ("light", "en-GB", 1280), ("dark", "vi-VN", 390))
 
 
@@ -109,13 +109,13 @@ def test_a_refused_record_is_sent_again_by_keyboard(chromium: Browser, office: O
     with chromium.new_context(locale="en-GB") as context:
         page = context.new_page()
         log_in(page, office.url)
-        page.get_by_role("link", name="Quarantine").click()
+        page.get_by_role("link", name="Returned").click()
         expect(page.locator("tbody tr")).to_have_count(2)
         page.get_by_role("button", name="Send record 2 again").focus()
         page.keyboard.press("Enter")
-        expect(page.get_by_role("status")).to_contain_text("Put back into the queue")
+        expect(page.get_by_role("status")).to_contain_text("Back in the queue")
         page.get_by_role("button", name="Send all again").press("Enter")
-        expect(page.get_by_role("status")).to_contain_text("Put back into the queue")
+        expect(page.get_by_role("status")).to_contain_text("Back in the queue")
         assert office.daemon.commands == [ReleaseQuarantineCommand(2), ReleaseQuarantineCommand()]
 
 

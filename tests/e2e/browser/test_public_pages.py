@@ -9,13 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.core.messages import OUTCOME_TEXTS, STATE_TEXTS
 from kiosk.core.model import DeviceState
+from kiosk.system.translations import translator
 from tests.fakes.data.status_snapshots import a_status, answers, publish
 from tests.fakes.processes import browser as browsers
 from tests.fakes.processes.browser import Browser, Page, expect, faults
 from tests.fakes.processes.web_process import served
-from web_ui.i18n import texts
+
+EN = translator("en")
 
 pytestmark = pytest.mark.skipif(bool(browsers.missing()), reason=browsers.missing() or "there is a browser")
 
@@ -76,11 +77,11 @@ def page_of(browser: Browser, url: str, **context: object) -> Iterator[Page]:
 
 def test_the_page_follows_the_kiosk_without_a_reload(chromium: Browser, kiosk: Kiosk) -> None:
     with served("--run-dir", kiosk.run_dir) as (url, _), page_of(chromium, url) as page:
-        expect(page.locator("h1")).to_contain_text(texts.STATE["ready"].en)
+        expect(page.locator("h1")).to_contain_text(EN("status.sentence.ready"))
         kiosk.state = DeviceState.OUT_OF_ORDER
-        expect(page.locator("h1")).to_contain_text(texts.STATE["out-of-order"].en, timeout=3000)
-        expect(page).to_have_title("Out of order, call the guard · cong-1")
-        expect(page.locator("#spoken")).to_contain_text(texts.STATE["out-of-order"].en)
+        expect(page.locator("h1")).to_contain_text(EN("status.sentence.out-of-order"), timeout=3000)
+        expect(page).to_have_title(f"{EN('state.out-of-order')} · cong-1")
+        expect(page.locator("#spoken")).to_contain_text(EN("status.sentence.out-of-order"))
 
 
 @pytest.mark.parametrize("path", ["", "guard"])
@@ -108,17 +109,16 @@ def test_without_scripts_a_reload_is_right(chromium: Browser, kiosk: Kiosk) -> N
         kiosk.state = DeviceState.OUT_OF_ORDER
         kiosk.publish()
         page.reload()
-        expect(page.locator("h1")).to_contain_text(texts.STATE["out-of-order"].en)
+        expect(page.locator("h1")).to_contain_text(EN("status.sentence.out-of-order"))
 
 
 def test_a_new_answer_fills_the_guards_screen_and_then_makes_room(chromium: Browser, kiosk: Kiosk) -> None:
     with served("--run-dir", kiosk.run_dir) as (url, _), page_of(chromium, url + "guard") as page:
-        expect(page.locator("h1")).to_have_text(STATE_TEXTS[DeviceState.READY].en)
+        expect(page.locator("h1")).to_have_text(EN("state.ready"))
         kiosk.answered_s_ago = 0.0
-        word = next(sentence.en for outcome, sentence in OUTCOME_TEXTS.items() if outcome == "pass")
-        expect(page.locator("h1")).to_contain_text(word, timeout=2000)
+        expect(page.locator("h1")).to_contain_text(EN("outcome.pass.in"), timeout=2000)
         kiosk.answered_s_ago = 10.0
-        expect(page.locator("h1")).to_have_text(STATE_TEXTS[DeviceState.READY].en, timeout=3000)
+        expect(page.locator("h1")).to_have_text(EN("state.ready"), timeout=3000)
 
 
 @pytest.mark.parametrize("path", PATHS)
