@@ -19,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0: done. 1: not done, and the previous version, if there is one, still runs."""
     options = _parser().parse_args(arguments)
     os.umask(0o022)  # the user of the daemon must be able to read files that root installs
+    os.chdir("/")  # programs that the installer starts must not import from a folder of other users
     layout = InstallLayout()
     try:
         device.require_root()
@@ -54,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--gate", help="name of this gate; asked for if it is not given")
     parser.add_argument(
         "--credentials-dir",
-        type=Path,
+        type=lambda text: Path(text).absolute(),
         metavar="FOLDER",
         help="keys, certificates and lists of this gate, from the centre",
     )

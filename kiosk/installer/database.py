@@ -22,8 +22,8 @@ def database_path(layout: InstallLayout) -> Path:
     if not layout.config_file.is_file():
         return default
     try:
-        tree = tomllib.loads(layout.config_file.read_text(encoding="utf-8"))
-    except tomllib.TOMLDecodeError:
+        tree = tomllib.loads(layout.config_file.read_text(encoding="utf-8-sig"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError):
         return default
     storage = tree.get("storage", {})
     named = storage.get("path") if isinstance(storage, dict) else None

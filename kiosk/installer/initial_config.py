@@ -4,7 +4,7 @@ import re
 import secrets
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from kiosk.installer.errors import InstallError, print_message
@@ -12,7 +12,10 @@ from kiosk.installer.layout import InstallLayout
 from kiosk.system import atomic_files
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # as in kiosk/config/schema.py
-PRIVATE_KEY_PATTERNS = ("*.key",)
+PRIVATE_KEY_NAMES = re.compile(r".*(\.key|[-_.]key\.(pem|der))", re.IGNORECASE)
+"""Sticks with FAT may show names in capitals."""
+PRIVATE_KEY_MARK = b"PRIVATE KEY-----"
+"""In the first line of a PEM file with a private key (RFC 7468)."""
 PSEUDONYM_KEY_FILE = "pseudonym.key"
 
 
@@ -60,22 +63,37 @@ def prompt_on_terminal(name: str) -> str:
 def install_keys(layout: InstallLayout, folder: Path | None) -> list[str]:
     """Copy the files from the centre (PEM, keys, lists, kiosk.toml) to the configuration folder. Never overwrites a file.
 
-    Private keys (*.key) go into a folder that only root can read. Makes a pseudonym key if there is none.
-    Returns the names of the new files.
+    Private keys, by their name or their content, go into a folder that only root can read. Links are not followed.
+    Makes a pseudonym key if there is none. Returns the names of the new files. Raises InstallError.
     """
     private = layout.config_dir / "private"
     private.mkdir(parents=True, exist_ok=True, mode=0o700)
+    private.chmod(0o700)  # a folder that exists keeps its mode in mkdir
     installed: list[str] = []
-    for source in sorted(folder.iterdir()) if folder else []:
-        secret = any(source.match(pattern) for pattern in PRIVATE_KEY_PATTERNS)
+    for source in _files_of_stick(folder) if folder else []:
+        content = source.read_bytes()
+        secret = PRIVATE_KEY_NAMES.fullmatch(source.name) is not None or PRIVATE_KEY_MARK in content
         target = (private if secret else layout.config_dir) / source.name
-        if source.is_file() and not target.exists():
-            atomic_files.update_file(target, source.read_bytes(), 0o400 if secret else 0o640)
+        if not target.exists() and not target.is_symlink():
+            atomic_files.update_file(target, content, 0o400 if secret else 0o640)
             installed.append(source.name)
     if not (private / PSEUDONYM_KEY_FILE).exists() and not _has_pseudonym_key_in_config_dir(layout):
         atomic_files.update_file(private / PSEUDONYM_KEY_FILE, secrets.token_bytes(32), 0o400)
         installed.append(PSEUDONYM_KEY_FILE)
     return installed
+
+
+def _files_of_stick(folder: Path) -> Iterator[Path]:
+    """Plain files only: a link could name any file of the system, and root would copy it."""
+    try:
+        paths = sorted(folder.iterdir())
+    except OSError as error:
+        raise InstallError(f"{folder}: {error.strerror}", f"{folder} cannot be read: {error.strerror}") from error
+    for path in paths:
+        if path.is_symlink():
+            print_message(f"Bỏ qua liên kết {path}.", f"{path} is a link. It was not copied.")
+        elif path.is_file():
+            yield path
 
 
 def _has_pseudonym_key_in_config_dir(layout: InstallLayout) -> bool:

@@ -12,6 +12,8 @@ from kiosk.installer.machine.device import Machine
 from kiosk.system import atomic_files
 
 COMPLETE_MARKER = "complete"
+RELEASE_PARTS = ("installer", "system", "install.sh", "kiosk.example.toml")
+"""Files and folders of a bundle that a release keeps. Only files of the manifest are copied, with modes of our own."""
 UNPACKED_SIZE_FACTOR = 4
 """Size of a release divided by the size of its wheels, with precompiled files (measured: 3.8)."""
 MIN_FREE_BYTES = 200_000_000
@@ -69,7 +71,8 @@ def build_release(bundle: Bundle, layout: InstallLayout, machine: Machine) -> Pa
     require_free_space(bundle, requirements, layout)
     print_message(f"Chuẩn bị phiên bản {bundle.version} ...", f"Preparing version {bundle.version} ...")
     try:
-        _copy_contents(folder, bundle, requirements)
+        copy_parts(folder, bundle)
+        _build_venv(folder / "venv", bundle.folder / "wheels", requirements)
         verify_imports(folder)
     except BaseException:
         atomic_files.remove_tree(folder)
@@ -94,13 +97,14 @@ def require_free_space(bundle: Bundle, requirements: Path, layout: InstallLayout
         )
 
 
-def _copy_contents(folder: Path, bundle: Bundle, requirements: Path) -> None:
-    folder.mkdir(parents=True)
-    for name in ("installer", "system"):
-        shutil.copytree(bundle.folder / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in (MANIFEST, "install.sh", "kiosk.example.toml"):
-        shutil.copy(bundle.folder / name, folder / name)
-    _build_venv(folder / "venv", bundle.folder / "wheels", requirements)
+def copy_parts(folder: Path, bundle: Bundle) -> None:
+    """Copy what a release keeps of its bundle. Modes of a stick would let other users change what root runs at power-on."""
+    wanted = [name for name in bundle.files if name.split("/")[0] in RELEASE_PARTS]
+    for name in (MANIFEST, *wanted):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(bundle.folder / name, target, follow_symlinks=False)
+        target.chmod(0o755 if name == "install.sh" else 0o644)
 
 
 def _build_venv(venv: Path, wheels: Path, requirements: Path) -> None:
@@ -109,7 +113,7 @@ def _build_venv(venv: Path, wheels: Path, requirements: Path) -> None:
     --ignore-installed: packages of apt are not used, because an apt upgrade could change them. The .pyc files are unchecked:
     files of a release never change, and a clock in 1970 cannot make them stale.
     """
-    _run("/usr/bin/python3", "-m", "venv", "--without-pip", "--system-site-packages", str(venv))
+    _run("/usr/bin/python3", "-I", "-m", "venv", "--without-pip", "--system-site-packages", str(venv))
     python = str(venv / "bin/python")
     (pip,) = wheels.glob("pip-*.whl")
     quiet = [
@@ -128,13 +132,26 @@ def _build_venv(venv: Path, wheels: Path, requirements: Path) -> None:
         str(wheels),
         "--require-hashes",
     ]
-    _run("env", "PIP_CONFIG_FILE=/dev/null", python, f"{pip}/pip", "install", *quiet, *offline, "-r", str(requirements))
-    _run(python, "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", str(venv / "lib"))
+    _run(
+        "env",
+        "PIP_CONFIG_FILE=/dev/null",
+        python,
+        "-I",
+        f"{pip}/pip",
+        "install",
+        *quiet,
+        *offline,
+        "-r",
+        str(requirements),
+    )
+    _run(python, "-I", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", str(venv / "lib"))
 
 
 def verify_imports(folder: Path) -> None:
     """Import everything together with the packages of apt. Raises InstallError with the message of Python."""
-    done = subprocess.run([folder / "venv/bin/python", "-c", IMPORT_CHECK], check=False, capture_output=True, text=True)
+    done = subprocess.run(
+        [folder / "venv/bin/python", "-I", "-c", IMPORT_CHECK], check=False, capture_output=True, text=True
+    )
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or ["?"]
         raise InstallError(

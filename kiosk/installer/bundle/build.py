@@ -213,13 +213,15 @@ def _write_tar(folder: Path, out: Path) -> Path:
     target = out / f"{folder.name}.tar"
     draft = target.with_suffix(".tar.new")
     with tarfile.open(draft, "w") as tar:
-        tar.add(folder, arcname=folder.name, filter=_anonymous)
+        tar.add(folder, arcname=folder.name, filter=_normalised)
     return draft.replace(target)
 
 
-def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+def _normalised(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Owner and modes do not depend on who builds."""
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = "root"
+    entry.mode = 0o755 if entry.isdir() or entry.name.endswith("/install.sh") else 0o644
     return entry
 
 

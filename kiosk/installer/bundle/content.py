@@ -55,7 +55,8 @@ def verify_bundle(bundle: Bundle) -> None:
         raise _damaged_error(MANIFEST)
     for name, expected in bundle.files.items():
         path = bundle.folder / name
-        if not path.is_file() or file_sha256(path) != expected:
+        inside = ".." not in Path(name).parts and not Path(name).is_absolute()
+        if not inside or path.is_symlink() or not path.is_file() or file_sha256(path) != expected:
             raise _damaged_error(name)
 
 

@@ -4,7 +4,7 @@ import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from kiosk.core.pins import INPUT_PINS, LAMP_PINS, NOT_WIRED, OUTPUT_PINS, off_is_high
+from kiosk.core.pins import INPUT_PINS, LAMP_PINS, NOT_WIRED, OUTPUT_PINS, default_pin, off_is_high
 
 BUZZER_AND_RELAY_PINS = {name: pin for name, pin in OUTPUT_PINS.items() if name not in LAMP_PINS}
 """The firmware sets the level of these pins even if the hardware is not configured."""
@@ -42,7 +42,7 @@ def gpio_settings(content: bytes) -> dict[str, Any]:
     for key, value in gpio.items():
         if not _is_clear(key, value):
             raise _unclear(f"gpio.{key}", value)
-    pins = [value for key, value in gpio.items() if key in _PINS and value != NOT_WIRED]
+    pins = [pin for name in _PINS if (pin := gpio.get(name, default_pin(name))) not in (None, NOT_WIRED)]
     if len(set(pins)) < len(pins):
         raise GpioUnreadableError("hai chức năng cùng một chân GPIO", "two functions are on one pin")
     return gpio

@@ -147,7 +147,7 @@ def run_in_own_unit(arguments: Sequence[str], release: Path) -> int:
 
     If it dies, systemd runs `kiosk.installer recover` (ExecStopPost). Returns its exit status.
     """
-    python = ["/usr/bin/python3", "-B", "-m", "kiosk.installer"]
+    python = ["/usr/bin/python3", "-P", "-B", "-m", "kiosk.installer"]
     after = " ".join([*python, "recover"])
     unit = ["--unit=entrance-kiosk-upgrade", "--collect", "--wait", "--quiet", "-p", f"ExecStopPost={after}"]
     settings = [f"--setenv=PYTHONPATH={release / 'installer'}", f"--setenv=LANG={os.environ.get('LANG', 'C.UTF-8')}"]

@@ -112,6 +112,7 @@ UNCERTAIN = [
     b'[gpio]\ngreen = "none"\n',
     b"[gpio]\nrelay = 24\nbuzzer = 24\n",
     b"[gpio]\nbuzzer_kind = 1\n",
+    b"[gpio]\ngreen = 27\nactive_high = false\n",
     b"x = " + b"[" * 20_000,
 ]
 
