@@ -38,7 +38,7 @@ _forbid_extra = with_config(ConfigDict(extra="forbid"))
 @_forbid_extra
 @dataclass(frozen=True, slots=True)
 class AdmitCommand:
-    """Admit one person manually ("khai hộ"). It is recorded."""
+    """Admit one person without a code. It is recorded."""
 
     direction: Direction
     manual_reason: ManualReason | None = None

@@ -271,7 +271,7 @@ def multiple_codes_decision() -> Decision:
 
 
 def manual_decision(direction: Direction) -> Decision:
-    """A guard admits a person without a code (`khai hộ`). They count as one anonymous person."""
+    """A guard admits a person without a code. They count as one anonymous person."""
     return Decision(Outcome.PASS, Reason.MANUAL, direction)
 
 

@@ -32,21 +32,21 @@ PANELS = (
     Panel("Kiosks in service / Máy đang phục vụ", "stat", f'sum({PREFIX}state{{state=~"ready|degraded"}})'),
     Panel("Kiosks out of service / Máy không phục vụ", "stat", f'sum({PREFIX}state{{state!~"ready|degraded"}})'),
     Panel("State / Trạng thái", "state-timeline", f"{PREFIX}state == 1", "{{instance}} {{state}}"),
-    Panel("Health checks that warn or fail / Mục cần xem", "table", f"{PREFIX}check_status{NAMES} > 0"),
+    Panel("Health checks that warn or fail / Mục cần kiểm tra", "table", f"{PREFIX}check_status{NAMES} > 0"),
     Panel("People an hour / Lượt mỗi giờ", "timeseries", f"sum by (site, device) ({PEOPLE} {NAMES}) * 3600", GATE),
     Panel("Not passed / Không qua", "timeseries", f"sum by (outcome) ({TURNED_AWAY}) * 3600", "{{outcome}}"),
     Panel("People inside / Số người bên trong", "timeseries", f"{PREFIX}occupancy_people{NAMES}", GATE),
     Panel("Waiting for the centre / Chờ gửi", "timeseries", f"{PREFIX}backlog_events{NAMES}", GATE),
     Panel(
-        "Age of the oldest waiting event / Lượt chờ lâu nhất",
+        "Age of the oldest waiting event / Bản ghi chờ lâu nhất",
         "timeseries",
         f"{PREFIX}backlog_oldest_age_seconds{NAMES}",
         GATE,
         "s",
     ),
-    Panel("Last receipt / Biên nhận cuối", "timeseries", f"{PREFIX}last_receipt_age_seconds{NAMES}", GATE, "s"),
-    Panel("Quarantine / Bị từ chối", "timeseries", f"{PREFIX}quarantined_events{NAMES}", GATE),
-    Panel("Age of the newest frame / Tuổi của hình", "timeseries", f"{PREFIX}frame_age_seconds{NAMES}", GATE, "s"),
+    Panel("Last receipt / Xác nhận gần nhất", "timeseries", f"{PREFIX}last_receipt_age_seconds{NAMES}", GATE, "s"),
+    Panel("Quarantine / Bị trả lại", "timeseries", f"{PREFIX}quarantined_events{NAMES}", GATE),
+    Panel("Age of the newest frame / Hình camera cũ bao lâu", "timeseries", f"{PREFIX}frame_age_seconds{NAMES}", GATE, "s"),
 )
 
 

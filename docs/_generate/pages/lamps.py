@@ -19,7 +19,7 @@ ROWS: tuple[Outcome | DeviceState, ...] = (
 )
 COLOURS = {Lamp.RED: "#c62828", Lamp.AMBER: "#f9a825", Lamp.GREEN: "#2e7d32"}
 SHOWN_S = 4.0
-PX_PER_S, LEFT, ROW, BAR = 120, 300, 92, 14
+PX_PER_S, LEFT, ROW, BAR = 120, 400, 92, 14
 
 
 def steps_shown(pattern: SignalPattern) -> list[tuple[float, PatternStep]]:

@@ -46,14 +46,14 @@ BRANCHES = (
         "opto-isolated relay board, IN closes on high",
     ),
     Branch(
-        "admit_button", _PINS["admit_button"], "1 kΩ", "button", "nút khai hộ, nối đất", "button to ground: admit by hand"
+        "admit_button", _PINS["admit_button"], "1 kΩ", "button", "nút cho qua không cần mã, nối GND", "button to ground: admit by hand"
     ),
     Branch(
-        "undo_button", _PINS["undo_button"], "1 kΩ", "button", "nút hủy lượt vừa rồi, nối đất",
+        "undo_button", _PINS["undo_button"], "1 kΩ", "button", "nút hủy lượt vừa rồi, nối GND",
         "button to ground: undo the last event",
     ),
     Branch(
-        "presence_sensor", _PINS["presence_sensor"], "1 kΩ", "box", "cảm biến có người, ngõ ra 3,3 V",
+        "presence_sensor", _PINS["presence_sensor"], "1 kΩ", "box", "cảm biến hiện diện, ngõ ra 3,3 V",
         "presence sensor, output 3.3 V",
     ),
 )  # fmt: skip
@@ -71,7 +71,7 @@ def wiring() -> str:
     ]
     for index, branch in enumerate(BRANCHES):
         parts += _branch(branch, 96 + index * ROW)
-    ground = "GND: 6, 9, 14, 20, 25, 30, 34, 39 · 5 V: 2, 4 · tất cả đất nối chung · all grounds are one"
+    ground = "GND: 6, 9, 14, 20, 25, 30, 34, 39 · 5 V: 2, 4 · nối chung GND (mass) · all grounds are one"
     return "\n".join([*parts, _text(36, height - 18, ground, 13, "#424242"), "</svg>", ""])
 
 

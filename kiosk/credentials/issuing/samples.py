@@ -70,7 +70,7 @@ def make_sample_data(now_at: datetime, seed: int = 1) -> SampleData:
         make_issuer_key(
             now_at - timedelta(days=400), now_at + timedelta(days=400), label=label, seed=chance.randbytes(32)
         )
-        for label in ("Phường Vĩnh Ninh (mẫu)", "unknown issuer")
+        for label in ("Phường Thuận Hóa (mẫu)", "unknown issuer")
     )
     foreign = ec.derive_private_key(chance.getrandbits(250) + 1, ec.SECP256R1())
     foreign_key = TrustedKey(

@@ -1,4 +1,4 @@
-"""The guard's buttons at the gate: admit by hand (`khai hộ`) and undo the last event (`hủy lượt`)."""
+"""The guard's buttons at the gate: admit by hand and undo the last event (`hủy lượt`)."""
 
 import logging
 from collections.abc import Callable, Mapping
