@@ -55,6 +55,8 @@ class CodeKind(StrEnum):
     ID_CARD = "id-card"
     INSURANCE = "insurance"
     VENUE_CODE = "venue-code"
+    PAYMENT_CODE = "payment-code"
+    """A wallet, a bank transfer or an invoice."""
     UNSUPPORTED = "unsupported"
     UNKNOWN = "unknown"
 
@@ -102,6 +104,8 @@ class Reason(StrEnum):
     REVOKED = "revoked"
     MALFORMED = "malformed"
     VENUE_CODE = "venue-code"
+    PAYMENT_CODE = "payment-code"
+    """A code to pay with. It names an account or a sale, not a person."""
     UNSUPPORTED = "unsupported"
     UNKNOWN_CODE = "unknown-code"
     INSUFFICIENT_ASSURANCE = "insufficient-assurance"

@@ -1,6 +1,7 @@
 """The verifier: finds the kind of a code and checks it, giving a claim or a refusal."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from kiosk.core.model import Claim, ClockReading, CodeKind, Reason, Refusal
 from kiosk.credentials.formats import (
@@ -10,6 +11,7 @@ from kiosk.credentials.formats import (
     id_card,
     insurance,
     national_qr,
+    payment_code,
     unsupported,
     venue_code,
 )
@@ -17,10 +19,20 @@ from kiosk.credentials.formats.replay_cache import ReplayCache
 from kiosk.credentials.trust.denylist import Denylist, hcert_denylist_entry
 from kiosk.credentials.trust.trust_list import TrustList
 
-_UNSIGNED_FORMATS: tuple[tuple[Callable[[str], bool], Callable[[str], Claim | Refusal]], ...] = (
-    (insurance.is_insurance_card, insurance.parse_insurance_card),
-    (national_qr.is_national_qr, national_qr.parse_national_qr),
-    (id_card.is_id_card, id_card.parse_id_card),
+
+class _UnsignedFormat(NamedTuple):
+    """An unsigned kind of code."""
+
+    recognise: Callable[[str], bool]
+    parse: Callable[[str], Claim | Refusal]
+    has_usual_fields: Callable[[str], bool]
+    """Stricter than `parse`: whether a misread can hardly have this form."""
+
+
+_UNSIGNED_FORMATS = (
+    _UnsignedFormat(insurance.is_insurance_card, insurance.parse_insurance_card, insurance.has_usual_insurance_fields),
+    _UnsignedFormat(national_qr.is_national_qr, national_qr.parse_national_qr, national_qr.has_usual_national_fields),
+    _UnsignedFormat(id_card.is_id_card, id_card.parse_id_card, id_card.has_usual_id_card_fields),
 )
 
 
@@ -39,6 +51,7 @@ class CredentialVerifier:
     def verify(self, data: bytes, now: ClockReading) -> Claim | Refusal:
         """Check the form and the signature of a code and the lists. The rules check its validity in time."""
         trust_list, denylist, lists_at = self._lists
+        data = fields.trim_code(data)
         if data.startswith(entry_pass.PREFIX):
             answer = entry_pass.verify_entry_pass(data, now, trust_list, lists_at, self._replay_cache)
         elif data.startswith(hcert.PREFIX):
@@ -51,7 +64,8 @@ class CredentialVerifier:
 
 
 def is_known_format(data: bytes) -> bool:
-    """Whether the bytes have a form that a misread can hardly have: base45 of CBOR, or strict fields."""
+    """Whether the bytes have a form that a misread can hardly have: base45 of CBOR, or fields of the usual form."""
+    data = fields.trim_code(data)
     try:
         if data.startswith(entry_pass.PREFIX):
             entry_pass.parse_entry_pass(data)
@@ -61,22 +75,38 @@ def is_known_format(data: bytes) -> bool:
             return True
     except ValueError:
         return False
-    return isinstance(_verify_unsigned(data), Claim)
+    found = _find_unsigned_format(data)
+    return found is not None and _has_usual_fields(*found)
+
+
+def _has_usual_fields(unsigned: _UnsignedFormat, text: str) -> bool:
+    return isinstance(unsigned.parse(text), Claim) and unsigned.has_usual_fields(text)
 
 
 def _verify_unsigned(data: bytes) -> Claim | Refusal:
+    payment = payment_code.find_payment_format(data)
+    if payment is not None:
+        return payment_code.refuse_payment_code(payment)
     if venue_code.is_venue_code(data):
         return venue_code.refuse_venue_code()
     mark = unsupported.find_unsupported_format(data)
     if mark is not None:
         return unsupported.refuse_unsupported(mark)
+    found = _find_unsigned_format(data)
+    if found is None:
+        return Refusal(CodeKind.UNKNOWN, Reason.UNKNOWN_CODE)
+    unsigned, text = found
+    return unsigned.parse(text)
+
+
+def _find_unsigned_format(data: bytes) -> tuple[_UnsignedFormat, str] | None:
+    """The format whose fields these are, and the text. None if there is none."""
+    if payment_code.find_payment_format(data) is not None:
+        return None
     text = fields.decode_text(data)
     if text is None:
-        return Refusal(CodeKind.UNKNOWN, Reason.UNKNOWN_CODE, "no text")
-    for looks_like, read in _UNSIGNED_FORMATS:
-        if looks_like(text):
-            return read(text)
-    return Refusal(CodeKind.UNKNOWN, Reason.UNKNOWN_CODE)
+        return None
+    return next(((each, text) for each in _UNSIGNED_FORMATS if each.recognise(text)), None)
 
 
 def _is_denied(claim: Claim, denylist: Denylist) -> bool:

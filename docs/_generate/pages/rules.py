@@ -22,6 +22,7 @@ SOURCES: Mapping[str, tuple[str, str]] = {
     "id-card": ("new and old document number, name, birth date", "CCCD / Căn cước, unsigned"),
     "insurance": ("insurance number, name, birth date, validity", "BHYT, unsigned"),
     "place": ("nothing", "a web address"),
+    "payment": ("nothing", "a wallet, a bank transfer, an EMVCo code or an invoice, recognised by its form"),
     "unsupported": ("nothing", "recognised by its first bytes"),
     "unknown": ("nothing. A keyed hash and the length are recorded", "none of the above"),
 }
@@ -76,7 +77,7 @@ def transitions() -> str:
         for (state, seen), step in CODE_ACTIONS.items()
     ]
     rows += [
-        (f"{state}", "out of view for `repeat_window_s`", "nothing", f"{CodeState.NEW}")
+        (f"{state}", "out of view for `repeat_window_s`", "ignore", f"{CodeState.NEW}")
         for state in (CodeState.MULTIPLE, CodeState.ANSWERED)
     ]
     return table(("state", "event", "action", "next state"), rows)

@@ -1,4 +1,8 @@
-"""The chip ID card (CCCD, Căn cước): seven or more fields, UTF-8, unsigned."""
+"""The chip ID card (CCCD, Căn cước): seven or more fields, UTF-8, unsigned.
+
+The twelve digits of the number and the number of fields decide. Readers in daily use see birth dates of a year only, old numbers
+with blanks, empty sex and empty dates of issue.
+"""
 
 import re
 import unicodedata
@@ -7,32 +11,49 @@ from kiosk.core.model import Assurance, Claim, CodeKind, Identifier, Reason, Ref
 from kiosk.credentials.formats import fields
 
 _NUMBER = re.compile(r"[0-9]{12}")
-_OLD_NUMBER = re.compile(r"[0-9]{9}|[0-9]{12}|")
-_SEXES = ("nam", "nữ", "nu")
+_OLD_NUMBER = re.compile(r"[0-9]{9}|[0-9]{12}")
+_FIELDS = 7
+_MIN_FIELDS = 4
+"""Number, old number, name and birth date. The rest decides nothing and may be cut off."""
+_SEXES = ("", "nam", "nữ", "nu")
 
 
 def is_id_card(text: str) -> bool:
-    """Seven or more fields. An insurance card has more too, but ends in `$` and is tested first."""
-    return text.count("|") >= 6
+    """Whether number, name and birth date stand where an ID card has them. Other kinds are asked first."""
+    parts = fields.split_fields(text)
+    if len(parts) < _MIN_FIELDS:
+        return False
+    if not _NUMBER.fullmatch(fields.compact_number(parts[0])):
+        return len(parts) >= _FIELDS and _is_birth_date(parts[3]) and fields.has_letter(parts[2])
+    return len(parts) >= _FIELDS or (fields.has_letter(parts[2]) and _is_birth_date(parts[3]))
 
 
 def parse_id_card(text: str) -> Claim | Refusal:
-    """Read the first seven fields. Further fields of newer cards are ignored."""
-    number, old_number, name, born, sex, _address, issued = text.split("|")[:7]
-    if not (
-        _NUMBER.fullmatch(number)
-        and _OLD_NUMBER.fullmatch(old_number)
-        and fields.is_person_name(name)
-        and fields.parse_date(born, "%d%m%Y")
-        and len(born) == 8
-        and unicodedata.normalize("NFC", sex).strip().lower() in _SEXES
-        and fields.parse_date(issued, "%d%m%Y")
-        and len(issued) == 8
-    ):
-        return Refusal(CodeKind.ID_CARD, Reason.MALFORMED, "seven or more fields, but not those of an ID card")
+    """Read numbers, name and birth date. Further fields are ignored."""
+    number, old_number, name, born, *_ = fields.split_fields(text)
+    number = fields.compact_number(number)
+    if not _NUMBER.fullmatch(number):
+        return Refusal(CodeKind.ID_CARD, Reason.MALFORMED, "the fields of an ID card, but not its number")
     identifiers = [Identifier("document", number)]
-    if old_number:
+    old_number = re.sub(r"[ .-]", "", fields.compact_number(old_number))
+    if _OLD_NUMBER.fullmatch(old_number) and old_number != number:
         identifiers.append(Identifier("document", old_number))
-    canonical_name = unicodedata.normalize("NFC", name).strip()
-    canonical_born = f"{born[4:]}-{born[2:4]}-{born[:2]}"
-    return Claim(CodeKind.ID_CARD, Assurance.RECOGNISED, Subject(tuple(identifiers), canonical_name, canonical_born))
+    subject = Subject(tuple(identifiers), fields.read_name(name), fields.read_birth_date(born))
+    return Claim(CodeKind.ID_CARD, Assurance.RECOGNISED, subject)
+
+
+def has_usual_id_card_fields(text: str) -> bool:
+    """Whether all fields have the usual form, which a misread can hardly have."""
+    number, old_number, name, born, sex, _address, issued, *_ = [*fields.split_fields(text), *[""] * _FIELDS]
+    return bool(
+        _NUMBER.fullmatch(number)
+        and (not old_number or _OLD_NUMBER.fullmatch(old_number))
+        and fields.is_person_name(name)
+        and _is_birth_date(born)
+        and unicodedata.normalize("NFC", sex).lower() in _SEXES
+        and (not issued or _is_birth_date(issued))
+    )
+
+
+def _is_birth_date(value: str) -> bool:
+    return fields.read_birth_date(value) is not None

@@ -1,43 +1,94 @@
-"""The national personal QR of Decision 1405/QD-BTTTT (Hue-S card, PC-Covid): six fields, unsigned."""
+"""The national personal QR of Decision 1405/QD-BTTTT (Hue-S card, PC-Covid): six fields, unsigned.
+
+QID and document number identify the person and decide. The exact spelling of a masked birth date was never published.
+"""
 
 import re
+from typing import NamedTuple
 
 from kiosk.core.model import Assurance, Claim, CodeKind, Identifier, Reason, Refusal, Subject
 from kiosk.credentials.formats import fields
 
 _DOCUMENT = re.compile(r"[0-9A-Z*]{6,15}")
-_BORN = re.compile(r"[\d*]{4}-[\d*]{2}-[\d*]{2}")
+_MASKED_BORN = re.compile(r"[0-9*]{4}-[0-9*]{2}-[0-9*]{2}")
+_DECLARED_BY = re.compile(r"[0-9A-Za-z]?")
 _QID = re.compile(r"[0-9A-Za-z]{6,40}")
 _SEX = ("0", "1", "2")
+_FIELDS = 6
+_MIN_FIELDS = 4
+"""Document number, name, birth date and type. QID and extension may be cut off if the document number is whole."""
 
 
 def is_national_qr(text: str) -> bool:
-    """Six fields."""
-    return text.count("|") == 5
+    """Whether the first four fields stand where the Decision has them. With a real birth date one of them may be wrong."""
+    parts = fields.split_fields(text)
+    if len(parts) < _MIN_FIELDS:
+        return False
+    recognised = _recognise_fields(parts)
+    if not recognised.born or sum(recognised) < (3 if len(parts) >= _FIELDS else 4):
+        return False
+    return _read_born(parts[2]) is not None or isinstance(parse_national_qr(text), Claim)
+
+
+class _Recognised(NamedTuple):
+    """Which of the first four fields can be such a field."""
+
+    document: bool
+    name: bool
+    born: bool
+    declared_by: bool
+
+
+def _recognise_fields(parts: list[str]) -> _Recognised:
+    document = fields.compact_number(parts[0])
+    return _Recognised(
+        document=not document or _DOCUMENT.fullmatch(document) is not None,
+        name=fields.has_letter(parts[1]),
+        born=not fields.has_letter(parts[2]),
+        declared_by=_DECLARED_BY.fullmatch(parts[3]) is not None,
+    )
 
 
 def parse_national_qr(text: str) -> Claim | Refusal:
     """Read the six fields. Identifiers are the QID, an unmasked document number and the insurance number, in this order."""
-    document, name, born, declared_by, qid, extension = text.split("|")
-    if not (
-        fields.is_person_name(name)
-        and _BORN.fullmatch(born)
-        and declared_by in ("0", "1")
-        and (not qid or _QID.fullmatch(qid))
-        and (not document or _DOCUMENT.fullmatch(document))
-    ):
+    parts = fields.split_fields(text)
+    if not all(_recognise_fields(parts)):
         return Refusal(CodeKind.NATIONAL_QR, Reason.MALFORMED, "six fields, but not those of Decision 1405")
-    identifiers = []
-    if qid:
-        identifiers.append(Identifier("qid", qid))
-    if fields.DOCUMENT_NUMBER.fullmatch(document):
-        identifiers.append(Identifier("document", document))
+    document, name, born, _declared_by, qid, extension, *_ = [*parts, "", ""]
+    if qid and not _QID.fullmatch(qid):
+        return Refusal(CodeKind.NATIONAL_QR, Reason.MALFORMED, "a QID of another form")
+    identifiers = _read_identifiers(document, qid, extension)
+    if not identifiers:
+        return Refusal(CodeKind.NATIONAL_QR, Reason.MALFORMED, "no identifier: no QID, and a masked document number")
+    subject = Subject(identifiers, fields.read_name(name), _read_born(born))
+    return Claim(CodeKind.NATIONAL_QR, Assurance.RECOGNISED, subject)
+
+
+def _read_born(value: str) -> str | None:
+    """A masked birth date as it is written, or as much of a date as it says."""
+    return value if _MASKED_BORN.fullmatch(value) and "*" in value else fields.read_birth_date(value)
+
+
+def has_usual_national_fields(text: str) -> bool:
+    """Whether all fields have the form of the Decision, which a misread can hardly have."""
+    parts = fields.split_fields(text)
+    return (
+        len(parts) == _FIELDS
+        and fields.is_person_name(parts[1])
+        and _MASKED_BORN.fullmatch(parts[2]) is not None
+        and parts[3] in ("0", "1")
+    )
+
+
+def _read_identifiers(document: str, qid: str, extension: str) -> tuple[Identifier, ...]:
+    identifiers = [Identifier("qid", qid)] if qid else []
+    number = fields.compact_number(document)
+    if fields.DOCUMENT_NUMBER.fullmatch(number):
+        identifiers.append(Identifier("document", number))
     insurance = _insurance_number(extension)
     if insurance:
         identifiers.append(Identifier("insurance", insurance))
-    if not identifiers:
-        return Refusal(CodeKind.NATIONAL_QR, Reason.MALFORMED, "no identifier: no QID, and a masked document number")
-    return Claim(CodeKind.NATIONAL_QR, Assurance.RECOGNISED, Subject(tuple(identifiers), name=name.strip(), born=born))
+    return tuple(identifiers)
 
 
 def _insurance_number(extension: str) -> str | None:
@@ -45,5 +96,5 @@ def _insurance_number(extension: str) -> str | None:
     parts = extension.split("<")
     if parts[0] in _SEX and not (len(parts) > 1 and parts[1] in _SEX):
         parts.insert(0, "")
-    found = fields.INSURANCE_NUMBER.fullmatch(parts[2]) if len(parts) > 2 else None
+    found = fields.INSURANCE_NUMBER.fullmatch(fields.compact_number(parts[2])) if len(parts) > 2 else None
     return found.group(1) if found else None

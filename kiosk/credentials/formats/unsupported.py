@@ -16,7 +16,16 @@ _FORMAT_PREFIXES: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("vds", re.compile(rb"\xdc[\x02\x03]")),  # ICAO Doc 9303 part 13, section 2.2: magic constant and version
     ("2d-doc", re.compile(rb"DC0[1-4][0-9A-Z]{8}")),  # ANTS 2D-Doc 3.1, header
     ("cowin", re.compile(rb"PK\x03\x04|\s*\{\s*\"(?:@context|credentialSubject)\"")),  # DIVOC: a zipped W3C credential
-    ("payment", re.compile(rb"00020101021[12]")),  # EMVCo merchant-presented QR (VietQR)
+    ("certificate-of-another-country", re.compile(rb"(?:NL[0-9]|DK[0-9]|LT[0-9]|CH[0-9]|CRED):")),
+    ("wi-fi", re.compile(rb"WIFI:", re.IGNORECASE)),
+    ("contact", re.compile(rb"BEGIN:VCARD|MECARD:|BIZCARD:", re.IGNORECASE)),
+    ("calendar", re.compile(rb"BEGIN:V(?:EVENT|CALENDAR)", re.IGNORECASE)),
+    ("telephone", re.compile(rb"tel:|sms:|smsto:|mms:|mmsto:|facetime:", re.IGNORECASE)),
+    ("mail", re.compile(rb"mailto:|MATMSG:|SMTP:", re.IGNORECASE)),
+    ("place", re.compile(rb"geo:[-+0-9]", re.IGNORECASE)),
+    ("login", re.compile(rb"otpauth(?:-migration)?://|FIDO:/|eyJ[A-Za-z0-9_-]+\.", re.IGNORECASE)),
+    ("boarding-pass", re.compile(rb"M[1-9][A-Z' /-]{20}[E ][A-Z0-9]{5,7}")),  # IATA Resolution 792
+    ("device-setup", re.compile(rb"LPA:1\$|MT:[A-Z0-9.-]{19}|DPP:", re.IGNORECASE)),
 )
 
 

@@ -134,6 +134,8 @@ class _SampleGenerator:
         yield SampleCode(
             "unsupported", b"shc:/5676290952432060", CodeKind.UNSUPPORTED, Outcome.FAIL, Reason.UNSUPPORTED
         )
+        momo = b"2|99|0900000000|NGUYEN VAN A||0|0|0||transfer_myqr"
+        yield SampleCode("payment", momo, CodeKind.PAYMENT_CODE, Outcome.FAIL, Reason.PAYMENT_CODE)
         unknown = "Chè Huế 12 vị: sen, đậu ngự, bột lọc".encode()
         yield SampleCode("unknown", unknown, CodeKind.UNKNOWN, Outcome.FAIL, Reason.UNKNOWN_CODE)
 

@@ -292,12 +292,13 @@ def test_the_wire_values_are_frozen() -> None:
     assert {reason.value for reason in Reason} == {
         "ok", "manual", "already-in", "already-out", "multiple-codes", "expired", "not-yet-valid", "bad-signature",
         "unknown-key", "revoked", "malformed", "venue-code", "unsupported", "unknown-code", "insufficient-assurance",
+        "payment-code",
         "not-accepted", "key-not-allowed", "no-proof", "stale-proof", "replayed", "no-declaration", "declaration-too-old", "closed",
         "capacity-reached",
         "lists-stale", "clock-unset", "annulled",
     }  # fmt: skip
     assert {kind.value for kind in CodeKind} == {
-        "entry-pass", "hcert", "national-qr", "id-card", "insurance", "venue-code", "unsupported", "unknown",
+        "entry-pass", "hcert", "national-qr", "id-card", "insurance", "venue-code", "payment-code", "unsupported", "unknown",
     }  # fmt: skip
     assert {outcome.value for outcome in Outcome} == {"pass", "fail", "check-again"}
     assert {direction.value for direction in Direction} == {"in", "out"}

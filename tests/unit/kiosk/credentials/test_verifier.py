@@ -123,10 +123,7 @@ class TestNational:
         ("old", "new"),
         [
             ("NGUYEN VAN A", ""),
-            ("NGUYEN VAN A", "NGUYEN 7"),
-            ("NGUYEN VAN A", "N" * 101),
-            ("1987-01-18", "18-01-1987"),
-            ("|0|", "|2|"),
+            ("|0|", "|none|"),
             ("162979388586171100", "12 34"),
             ("162979388586171100", "12345"),
             ("001093029317", "0010930293170000"),
@@ -166,18 +163,12 @@ class TestIdCard:
         [
             ("046087001234", "46087001234"),
             ("046087001234", "٠46087001234"),
-            ("191234567", "19123456"),
-            ("Nguyễn Văn Ả", " "),
-            ("18011987", "31021987"),
-            ("18011987", "1811987"),
-            ("18011987", "1801198"),
-            ("18011987", "٠8011987"),
-            ("Nam", "M"),
-            ("02052021", "02132021"),
-            ("02052021", "252021"),
+            ("046087001234", "0460870012345"),
+            ("046087001234", "04608700123O"),
+            ("046087001234", ""),
         ],
     )
-    def test_a_field_of_another_form_is_malformed(self, old: str, new: str) -> None:
+    def test_a_number_of_another_form_is_malformed(self, old: str, new: str) -> None:
         assert refused(ID_CARD.replace(old, new)) == (CodeKind.ID_CARD, Reason.MALFORMED)
 
 
@@ -201,17 +192,11 @@ class TestInsurance:
         [
             ("HS4010120878821", "H4010120878821"),
             ("HS4010120878821", "012087882"),
-            ("Nguyễn Văn Ả".encode().hex(), "zz"),
-            ("Nguyễn Văn Ả".encode().hex(), "ff"),
-            ("Nguyễn Văn Ả".encode().hex(), ""),
-            ("Nguyễn Văn Ả".encode().hex(), b"A1".hex()),
-            ("18/01/1987", "1987"),
-            ("|1|-|", "|0|-|"),
             ("01/01/2021", "2021-01-01"),
             ("|-|22", "|soon|22"),
         ],
     )
-    def test_a_field_of_another_form_is_malformed(self, old: str, new: str) -> None:
+    def test_a_number_or_a_validity_of_another_form_is_malformed(self, old: str, new: str) -> None:
         assert refused(INSURANCE.replace(old, new)) == (CodeKind.INSURANCE, Reason.MALFORMED)
 
     def test_a_few_fields_and_a_dollar_are_not_an_insurance_card(self) -> None:
@@ -237,7 +222,6 @@ class TestInsurance:
         ("DC04FR0000011E6D1E6D", CodeKind.UNSUPPORTED, Reason.UNSUPPORTED),
         (b"PK\x03\x04certificate.json", CodeKind.UNSUPPORTED, Reason.UNSUPPORTED),
         ('{"@context":["https://www.w3.org/2018/credentials/v1"]', CodeKind.UNSUPPORTED, Reason.UNSUPPORTED),
-        ("00020101021238540010A000000727", CodeKind.UNSUPPORTED, Reason.UNSUPPORTED),
         ("", CodeKind.UNKNOWN, Reason.UNKNOWN_CODE),
         ("hello", CodeKind.UNKNOWN, Reason.UNKNOWN_CODE),
         ("HC1", CodeKind.UNKNOWN, Reason.UNKNOWN_CODE),
@@ -254,12 +238,13 @@ def test_other_codes_are_refused_with_kind_and_reason(code: str | bytes, kind: C
 
 
 def test_an_unknown_code_is_not_malformed() -> None:
-    assert refused("hello")[1] is not refused(NATIONAL.replace("|0|", "|7|"))[1]
+    assert refused("hello")[1] is not refused(NATIONAL.replace("1629", "1 29"))[1]
 
 
 def test_only_formats_with_a_check_are_known_formats() -> None:
     known = {sample.label for sample in WORLD.samples if is_known_format(sample.data)}
-    assert known == {sample.label for sample in WORLD.samples} - {"place", "unsupported", "unknown"}
+    assert known == {sample.label for sample in WORLD.samples} - {"place", "payment", "unsupported", "unknown"}
+    assert not is_known_format(ID_CARD.replace("|Nam|", "|?|").encode()), "a misread could look like this"
     assert not is_known_format(WORLD["valid"].data[:-1])
     assert not is_known_format(WORLD["hcert"].data[:-3])
 

@@ -58,8 +58,6 @@ class TestOneFormOnly:
         "code",
         [
             VALID + b"0",
-            VALID + b" ",
-            VALID + b"\n",
             VALID[:-1],
             VALID[:5] + VALID[5:].lower(),
             b"HUE1:" + VALID,
