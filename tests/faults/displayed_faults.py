@@ -1,6 +1,6 @@
-"""A real daemon whose machine a test or benchmark spoils: its board, clock, disk, relay and page; and how each fault is shown.
+"""A real daemon on a machine with injected faults: board, clock, disk, relay and web UI, and how each fault is shown.
 
-Each fault has a cause, a cure, the fact of the self-check that tells it and the state that the lamp shows.
+Each fault has a cause, a cure, the code of its health check and the state that the lamps show.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,26 +16,26 @@ from tests.fakes.processes.replay_daemon import Scenes, daemon
 from tests.faults.faulty_disk import Mounted
 
 ROOMY_BYTES = 600_000_000
-"""Of a file that has holes where nothing was written: no less than what the self-check calls room enough."""
+"""Size of the disk image, a sparse file. Large enough for the disk check to pass."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way in which a machine fails."""
+    """One fault of a machine."""
 
     cause: Callable[[], object]
     cure: Callable[[], object]
-    fact: str
-    """Name of the fact that tells it."""
+    check_code: str
+    """Code of the health check that reports it."""
     state: str
-    """What the lamp shows."""
+    """State of the device with this fault."""
 
 
-class SpoiledMachine:
-    """The machine around one daemon; everything lies under `folder`."""
+class FaultyMachine:
+    """The simulated machine of one daemon. All files are in `folder`."""
 
-    def __init__(self, folder: Path, house: ExitStack) -> None:
-        self._house = house
+    def __init__(self, folder: Path, exit_stack: ExitStack) -> None:
+        self._exit_stack = exit_stack
         folder.mkdir(exist_ok=True)
         self.run_dir = folder / "run"
         self.scenes = Scenes(folder / "pictures")
@@ -51,14 +51,14 @@ class SpoiledMachine:
         self.set_clock(0.0)
         self.disk = Mounted.make(folder / "disk", folder / "disk.img", ROOMY_BYTES)
         if self.disk is not None:
-            house.callback(self.disk.remove)
+            exit_stack.callback(self.disk.remove)
         self._port = free_port()
         self._page: ChildProcess | None = None
-        self.premises: Sandbox
+        self.sandbox: Sandbox
         self.process: ChildProcess
 
     def start(self) -> None:
-        """Start the daemon, and the page beside it."""
+        """Start the daemon."""
         folder = self._zone.parents[4]
         records = f"{self.disk.folder}/events.db" if self.disk else "events.db"
         changes = {
@@ -69,10 +69,10 @@ class SpoiledMachine:
         }
         command = ("tests.fakes.processes.clock_jump_daemon", str(self._clock))
         started = daemon(self.scenes.folder, self.run_dir, 15.0, changes=changes, command=command)
-        self.premises, self.process = self._house.enter_context(started)
+        self.sandbox, self.process = self._exit_stack.enter_context(started)
 
     def faults(self) -> dict[str, Fault]:
-        """What can fail on this machine; a disk only where a file system may be mounted."""
+        """The faults that can be injected here. A full disk only if a file system can be mounted."""
         found = {
             "processor hot": Fault(lambda: self.heat(84.0), lambda: self.heat(48.0), "temperature", "degraded"),
             "page killed": Fault(self.kill_page, self.start_page, "web", "degraded"),
@@ -84,77 +84,77 @@ class SpoiledMachine:
         return found
 
     def clock_fault(self) -> Fault:
-        """The wall clock is set back by an hour; nothing has to be cured: it is forgotten after a minute."""
+        """The wall clock is set back by an hour. It needs no cure: the check passes again after a minute."""
         return Fault(lambda: self.set_clock(-3600.0), lambda: None, "clock", "degraded")
 
     def heat(self, celsius: float) -> None:
-        """What the board's sensor says from now on."""
+        """Set the temperature of the processor."""
         self._zone.write_text(f"{celsius * 1000:.0f}\n")
 
     def hold_relay(self, *, held: bool) -> None:
-        """Another program takes the relay's LED, or lets it go."""
+        """Another program takes or releases the LED of the relay."""
         self._trigger.write_text("[none] timer oneshot\n" if held else "none timer [oneshot]\n")
 
     def set_clock(self, seconds: float) -> None:
-        """The wall clock is so far off from now on."""
+        """Set the offset of the wall clock."""
         draft = self._clock.with_suffix(".draft")
         draft.write_text(str(seconds))
         draft.replace(self._clock)
 
     def start_page(self) -> None:
-        """As systemd does it."""
-        config = str(self.premises.config_file)
+        """Start the web UI, as systemd does."""
+        config = str(self.sandbox.config_file)
         self._page = ChildProcess(
-            "page", python_module_command("kiosk", "web", "--config", config), self.premises.log_file("page")
+            "page", python_module_command("kiosk", "web", "--config", config), self.sandbox.log_file("page")
         )
         self._page.start()
-        self._house.callback(self._page.terminate)
+        self._exit_stack.callback(self._page.terminate)
 
     def kill_page(self) -> None:
-        """kill -9."""
+        """Kill the web UI with SIGKILL."""
         assert self._page is not None
         self._page.kill()
 
     def fail_medium(self) -> bool:
-        """The memory card fails, and the kernel lets nobody write any more; False where that cannot be done here."""
+        """The SD card fails and the kernel makes it read-only. False if this cannot be simulated here."""
         return self.disk is not None and self.process.popen is not None and self.disk.fail(self.process.popen.pid)
 
     def start_anew(self) -> None:
-        """The machine is switched off and on: the start checks the disk, and mounts it for writing."""
+        """Power the machine off and on: the start repairs the disk and mounts it for writing."""
         self.process.terminate()
         if self.disk is not None:
             self.disk.repair()
         self.process.start()
 
     def status(self) -> dict[str, Any]:
-        """The daemon's, as everybody sees it; empty where there is none."""
+        """The published status of the daemon. Empty if there is none."""
         return read_status(self.run_dir) or {}
 
     def bad(self) -> set[str]:
-        """Names of the facts that are not well."""
-        return {fact["code"] for fact in self.status().get("checks", ()) if fact["status"] != "pass"}
+        """Codes of the checks that do not pass."""
+        return {check_code["code"] for check_code in self.status().get("checks", ()) if check_code["status"] != "pass"}
 
     def knows(self, name: str) -> bool:
-        """Whether there is such a fact at all."""
-        return any(fact["code"] == name for fact in self.status().get("checks", ()))
+        """True if the status has a check with this code."""
+        return any(check_code["code"] == name for check_code in self.status().get("checks", ()))
 
     def sentence(self, name: str) -> str:
-        """The beginning of what the log says of a check that fails now, without its value."""
+        """Start of the log message of a check that fails now, without its value."""
         (found,) = (check for check in self.status()["checks"] if check["code"] == name)
         return f"{name}: {found['reason'] or found['status']}"
 
     def logged(self, words: str) -> int:
-        """How often the daemon's log has these words."""
-        return self.premises.log_file("daemon").read_text(encoding="utf-8").count(words)
+        """How often the text is in the log of the daemon."""
+        return self.sandbox.log_file("daemon").read_text(encoding="utf-8").count(words)
 
-    def told(self, sentence: str) -> int:
-        """How many lines of the log say so."""
-        lines = self.premises.log_file("daemon").read_text(encoding="utf-8").splitlines()
+    def daemon_log_lines(self, sentence: str) -> int:
+        """Number of log lines of kiosk.app.daemon with this text."""
+        lines = self.sandbox.log_file("daemon").read_text(encoding="utf-8").splitlines()
         return sum(1 for line in lines if " kiosk.app.daemon: " in line and sentence in line)
 
 
 @contextmanager
-def spoiled_machine(folder: Path) -> Iterator[SpoiledMachine]:
-    """Not started yet: something may be spoiled before."""
-    with ExitStack() as house:
-        yield SpoiledMachine(folder, house)
+def faulty_machine(folder: Path) -> Iterator[FaultyMachine]:
+    """A machine that is not started yet, so that a fault can be injected before."""
+    with ExitStack() as exit_stack:
+        yield FaultyMachine(folder, exit_stack)

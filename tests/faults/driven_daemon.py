@@ -1,10 +1,10 @@
-"""The real daemon as a process, with a second source of passages beside its camera: a driver that commits at a pace.
+"""The real daemon as a process, with a driver that also commits events at a given rate.
 
 `python -m tests.faults.driven_daemon --config FILE --greens FILE --per-s 1200`. The whole daemon: camera, decoder, rules, lamps on
-mock pins, store, courier, control socket, page status. The driver commits in the gate's thread, between two frames. After each
-commit (and not before) `seq id` goes into the file of greens, and `seq outcome` with each light of the lamps. Lines on stdin:
-`clock SECONDS` (the wall clock jumps), `refused` (the next record is one that the centre refuses), `cutting` (one that
-the network cannot stand), `pause`, `go`. SIGTERM ends it cleanly.
+mock pins, store, outbox relay, control socket, status file. The driver commits in the gate thread, between two frames. After each
+commit it writes `seq id` to the file `greens`, and `seq outcome` for each signal of the lamps. Lines on stdin: `clock SECONDS`
+(the wall clock jumps), `refused` (the next event is one that the centre rejects), `cutting` (one at which the network breaks the
+connection), `pause`, `go`. SIGTERM ends it cleanly.
 """
 
 import argparse
@@ -36,14 +36,14 @@ from tests.fakes.data.access_events import an_event
 from tests.fakes.processes.delivering_device import JumpingClock
 
 CUTTING = b"\xde\xad" * 8
-"""The pseudonym of a record that the laboratory's network cannot stand."""
+"""Pseudonym of an event at which the proxy breaks the connection."""
 REFUSED_BYTES = 2_000_000
-"""More than the wire allows for `code_bytes`."""
+"""More than the maximum of `code_bytes` on the wire."""
 MAX_BURST = 240
 
 
 class Greens:
-    """What people were promised, one line each, never lost by a kill of the process."""
+    """File of commits and signals, one line each. Written without a buffer, so that a kill of the process loses no line."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -53,7 +53,7 @@ class Greens:
 
 
 class Driver:
-    """Commits passages at a pace."""
+    """Commits events at a given rate."""
 
     def __init__(self, store: SqliteEventStore, clock: JumpingClock, greens: Greens, per_s: int) -> None:
         self._store = store
@@ -65,7 +65,7 @@ class Driver:
         self.going = True
 
     def listen(self) -> None:
-        """Commands from stdin; its end is no command."""
+        """Read commands from stdin until its end."""
         for line in sys.stdin:
             word, _, rest = line.strip().partition(" ")
             if word == "clock":
@@ -76,7 +76,7 @@ class Driver:
                 self._next.append(word)
 
     def commit_due(self) -> None:
-        """A commit that fails gives nobody green and is tried again."""
+        """Commit all events that are due. A failed commit writes no line to `greens` and is retried."""
         now_s = time.monotonic()
         if not self.going:
             self._due_s = now_s
@@ -84,29 +84,29 @@ class Driver:
         self._due_s = max(self._due_s, now_s - MAX_BURST / self._per_s)
         while self._due_s < now_s:
             self._due_s += 1 / self._per_s
-            passage = self._passage()
+            event = self._next_event()
             try:
-                stored = self._store.commit(passage)
+                stored = self._store.commit(event)
             except StoreError:
                 return
-            self._greens.note(stored.seq, str(passage.id))
+            self._greens.note(stored.seq, str(event.id))
 
-    def _passage(self) -> AccessEvent:
+    def _next_event(self) -> AccessEvent:
         now = self._clock.now()
-        passage = replace(an_event(1), id=uuid7(now), occurred_at=now.utc_at, monotonic_s=now.monotonic_s)
+        event = replace(an_event(1), id=uuid7(now), occurred_at=now.utc_at, monotonic_s=now.monotonic_s)
         kind = self._next.popleft() if self._next else ""
         if kind == "refused":
-            return replace(passage, code_bytes=REFUSED_BYTES, reason=Reason.UNKNOWN_CODE)
-        return replace(passage, pseudonym=CUTTING) if kind == "cutting" else passage
+            return replace(event, code_bytes=REFUSED_BYTES, reason=Reason.UNKNOWN_CODE)
+        return replace(event, pseudonym=CUTTING) if kind == "cutting" else event
 
 
 @dataclass(frozen=True, slots=True)
-class DrivenRooms(Components):
-    """The daemon's rooms; before each turn of the gate's thread the driver has one."""
+class DrivenComponents(Components):
+    """The components of the daemon. The driver commits before each step of the gate thread."""
 
     driver: Driver
 
-    def steps(self) -> dict[str, Callable[[], float]]:
+    def worker_steps(self) -> dict[str, Callable[[], float]]:
         return Components.worker_steps(self) | {"gate": self._driven_step}
 
     def _driven_step(self) -> float:
@@ -114,39 +114,39 @@ class DrivenRooms(Components):
         return self.gate_worker.step()
 
 
-class WitnessedLamps:
-    """Notes each light with the number of the record that was the newest then."""
+class RecordingSignal:
+    """Writes each signal to `greens`, with the number of the newest event at that moment."""
 
-    def __init__(self, lamps: SignalOutput, greens: Greens) -> None:
-        self._lamps = lamps
+    def __init__(self, signal_output: SignalOutput, greens: Greens) -> None:
+        self._signal_output = signal_output
         self._greens = greens
         self.store: SqliteEventStore | None = None
 
     def show(self, outcome: Outcome) -> None:
         assert self.store is not None
         self._greens.note(self.store.newest_seq, outcome.value)
-        self._lamps.show(outcome)
+        self._signal_output.show(outcome)
 
     def __getattr__(self, name: str) -> object:
-        return getattr(self._lamps, name)
+        return getattr(self._signal_output, name)
 
 
 def run(settings: config.Settings, greens: Greens, per_s: int) -> None:
-    """As kiosk.app.run, with a clock that jumps, a driver, and a witness of the lights."""
-    with ExitStack() as house:
+    """As kiosk.app.daemon.run_daemon, with an adjustable clock, a driver and a recorder of signals."""
+    with ExitStack() as exit_stack:
         create_run_dir(settings.run_dir)
-        bell = house.enter_context(WakeupPipe())
-        lamps = build_signal(settings.gpio)
-        house.callback(lamps.close)
-        witness = WitnessedLamps(lamps, greens)
+        wakeup = exit_stack.enter_context(WakeupPipe())
+        signal_output = build_signal(settings.gpio)
+        exit_stack.callback(signal_output.close)
+        signal = RecordingSignal(signal_output, greens)
         clock = JumpingClock()
-        rooms = build_components(settings, witness, clock, bell.wake, house)  # type: ignore[arg-type] # a Lamps in all but name
-        witness.store = rooms.event_store
-        driver = Driver(rooms.event_store, clock, greens, per_s)
+        components = build_components(settings, signal, clock, wakeup.wake, exit_stack)  # type: ignore[arg-type]  # duck-typed
+        signal.store = components.event_store
+        driver = Driver(components.event_store, clock, greens, per_s)
         threading.Thread(target=driver.listen, daemon=True).start()
-        driven = DrivenRooms(**{room.name: getattr(rooms, room.name) for room in fields(rooms)}, driver=driver)
-        daemon = Daemon(settings, driven, bell, SystemdNotifier())
-        house.callback(daemon.stop_workers)
+        values = {field.name: getattr(components, field.name) for field in fields(components)}
+        daemon = Daemon(settings, DrivenComponents(**values, driver=driver), wakeup, SystemdNotifier())
+        exit_stack.callback(daemon.stop_workers)
         daemon.start_workers()
         daemon.run_loop()
         daemon.record_stop()
@@ -157,10 +157,10 @@ def main() -> None:
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--greens", type=Path, required=True)
     parser.add_argument("--per-s", type=int, default=1200)
-    wanted = parser.parse_args()
+    options = parser.parse_args()
     configure_logging()
     logging.getLogger("kiosk.app.gate_worker").setLevel(logging.WARNING)
-    run(config.load_settings(wanted.config), Greens(wanted.greens), wanted.per_s)
+    run(config.load_settings(options.config), Greens(options.greens), options.per_s)
 
 
 if __name__ == "__main__":

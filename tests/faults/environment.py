@@ -1,4 +1,4 @@
-"""One kiosk, one broker, one centre as processes, a network between them and a disk under the kiosk: what can be done to each."""
+"""A kiosk, a broker and a centre as processes, with a network proxy and a disk that can fail: all faults that are injected."""
 
 import random
 import shutil
@@ -27,18 +27,18 @@ from tests.paths import PROJECT
 
 RECEIPT_TOPIC = "entrance/v1/cho-mau/cong-1/receipt"
 SHOWN = ("valid", "national", "expired", "forged", "id-card", "unknown")
-"""Who comes to the camera, with an empty picture after each."""
-FAST_MEMORY = Path("/dev/shm")  # noqa: S108 - a folder of our own is made in it
+"""Sample codes shown to the camera, with an empty frame after each."""
+FAST_MEMORY = Path("/dev/shm")  # noqa: S108 - a private folder is made in it
 
 
-class Laboratory:
-    """A seed decides everything that is decided by chance."""
+class FaultEnvironment:
+    """The environment of one run. The seed determines all random decisions."""
 
     def __init__(self, stack: ExitStack, seed: int, per_s: int) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix=f"faults-{seed}-"))
         stack.callback(shutil.rmtree, self.folder, ignore_errors=True)
-        self.dice = random.Random(seed)
-        self.version = self.dice.choice(["5", "3.1.1"])
+        self.rng = random.Random(seed)
+        self.version = self.rng.choice(["5", "3.1.1"])
         self.disk: Disk = self._make_disk(stack, seed)
         self.records = self.disk.folder / "events.db"
         self.centre_database = self.folder / "centre.db"
@@ -49,7 +49,7 @@ class Laboratory:
         self.pause = threading.Event()
         self.faults: Counter[str] = Counter()
         self._receipts: list[bytes] = []
-        self._furnish(self.dice.choice([0, 4_000_000]))
+        self._write_files(self.rng.choice([0, 4_000_000]))
         self.centre = self.start_centre()
         self.device = self.start_device()
         stack.callback(self.end)
@@ -62,21 +62,21 @@ class Laboratory:
         stack.callback(disk.remove)
         return disk
 
-    def _furnish(self, floor_bytes: int) -> None:
+    def _write_files(self, min_free_bytes: int) -> None:
         self.pictures = self.folder / "pictures"
         self.pictures.mkdir()
         world = make_sample_data(datetime.now(UTC))
-        painter = FrameRenderer(960, 540)
-        for place, label in enumerate(SHOWN):
-            put(self.pictures, f"{place}-a", painter.render([world[label].data], 2 * place))
-            put(self.pictures, f"{place}-b", painter.render([], 2 * place + 1))
-        premises = Sandbox(self.folder, world)
+        renderer = FrameRenderer(960, 540)
+        for index, label in enumerate(SHOWN):
+            put(self.pictures, f"{index}-a", renderer.render([world[label].data], 2 * index))
+            put(self.pictures, f"{index}-b", renderer.render([], 2 * index + 1))
+        sandbox = Sandbox(self.folder, world)
         camera = f"replay:{self.pictures}"
-        premises.write_files(port=self.proxy.port, camera=camera, frames_per_s=6.0, window_s=1.0)
+        sandbox.write_files(port=self.proxy.port, camera=camera, frames_per_s=6.0, window_s=1.0)
         more = f'version = "{self.version}"\nkeepalive_s = 2\nreconnect_max_delay_s = 1.0\nreceipt_timeout_s = 1'
-        text = premises.config_file.read_text(encoding="utf-8").replace("receipt_timeout_s = 3", more)
-        records = f'path = "{self.records}"\nlow_space_bytes = 0\nmin_free_bytes = {floor_bytes}'
-        premises.config_file.write_text(text.replace('path = "events.db"', records), encoding="utf-8")
+        text = sandbox.config_file.read_text(encoding="utf-8").replace("receipt_timeout_s = 3", more)
+        records = f'path = "{self.records}"\nlow_space_bytes = 0\nmin_free_bytes = {min_free_bytes}'
+        sandbox.config_file.write_text(text.replace('path = "events.db"', records), encoding="utf-8")
 
     def start_centre(self) -> subprocess.Popen[bytes]:
         command = ["-m", "kiosk", "centre", "--broker", self.broker.address, "--database", str(self.centre_database)]
@@ -100,7 +100,7 @@ class Laboratory:
             )
 
     def tell_device(self, *lines: str) -> None:
-        """Commands; a device that was killed a moment ago does not hear them."""
+        """Send commands. A device that was just killed does not receive them."""
         assert self.device.stdin is not None
         try:
             self.device.stdin.write(b"".join(line.encode() + b"\n" for line in lines))
@@ -109,14 +109,14 @@ class Laboratory:
             self.faults["command unheard"] += 1
 
     def wait(self, seconds: float) -> None:
-        """Meanwhile a daemon that ended by itself is started again, as systemd does it."""
+        """Wait. Then restart a daemon that ended by itself, as systemd does."""
         self.pause.wait(seconds)
         if self.device.poll() is not None:
             self.faults["device ended by itself"] += 1
             self.device = self.start_device()
 
     def end_process(self, process: subprocess.Popen[bytes], how: signal.Signals) -> None:
-        """End it and reap it; what does not obey SIGTERM is a fault of its own."""
+        """End and reap a process. One that does not end on SIGTERM is counted and killed."""
         process.send_signal(how)
         try:
             process.wait(30)
@@ -129,12 +129,12 @@ class Laboratory:
 
     def hit_device(self, how: signal.Signals) -> None:
         self.end_process(self.device, how)
-        self.pause.wait(self.dice.uniform(0, 0.5))
+        self.pause.wait(self.rng.uniform(0, 0.5))
         self.device = self.start_device()
 
     def hit_centre(self, how: signal.Signals) -> None:
         self.end_process(self.centre, how)
-        self.wait(self.dice.uniform(0, 1.5))
+        self.wait(self.rng.uniform(0, 1.5))
         self.centre = self.start_centre()
 
     def hit_broker(self, how: signal.Signals) -> None:
@@ -142,12 +142,12 @@ class Laboratory:
             self.broker.kill()
         else:
             self.broker.stop()
-        self.wait(self.dice.uniform(0, 1.0))
+        self.wait(self.rng.uniform(0, 1.0))
         self.broker.start()
 
     def hit_network(self, mood: Mood) -> None:
         self.proxy.set(mood)
-        self.wait(self.dice.uniform(0.3, 2.5))
+        self.wait(self.rng.uniform(0.3, 2.5))
         self.proxy.set(Mood.PASS if mood is not Mood.HALF_OPEN else Mood.CUT)
         self.wait(0.2)
         self.proxy.set(Mood.PASS)
@@ -159,24 +159,24 @@ class Laboratory:
 
     def disk_full(self) -> None:
         self.disk.fill(self.device.pid)
-        self.wait(self.dice.uniform(0.5, 1.5))
+        self.wait(self.rng.uniform(0.5, 1.5))
         self.disk.clear(self.device.pid)
 
     def disk_read_only(self) -> None:
-        """The medium fails under the running daemon; then the machine is started anew, with a check of the disk."""
+        """The disk fails under the running daemon. Then the machine restarts with a repair of the disk."""
         if not self.disk.fail(self.device.pid):
             self.faults["disk read-only could not be had here"] += 1
             return
-        self.wait(self.dice.uniform(0.5, 2.0))
-        self.end_process(self.device, self.dice.choice([signal.SIGKILL, signal.SIGTERM]))
+        self.wait(self.rng.uniform(0.5, 2.0))
+        self.end_process(self.device, self.rng.choice([signal.SIGKILL, signal.SIGTERM]))
         self.disk.repair()
         self.device = self.start_device()
 
     def clock_jump(self) -> None:
-        self.tell_device(f"clock {self.dice.uniform(-90_000, 90_000):.0f}")
+        self.tell_device(f"clock {self.rng.uniform(-90_000, 90_000):.0f}")
 
     def old_receipts(self) -> None:
-        """Real receipts again, doubled and in another order, and some of another epoch or nonsense."""
+        """Send old receipts again, duplicated and reordered, and receipts of another epoch or invalid ones."""
         try:
             listener = Listener(self.broker.endpoint(), RECEIPT_TOPIC, name="eavesdropper")
             self.pause.wait(0.3)
@@ -184,25 +184,25 @@ class Laboratory:
             listener.close()
         except (BrokerConnectionError, AssertionError):
             self.faults["mischief unheard"] += 1
-        messages = self.dice.choices(self._receipts, k=10) if self._receipts else []
+        messages = self.rng.choices(self._receipts, k=10) if self._receipts else []
         messages += [events.receipt_payload("ffffffffffffffff", 10**6), b"\x00nonsense", b'{"epoch":"' + b"a" * 500]
-        for payload in self.dice.sample(messages, k=len(messages)):
+        for payload in self.rng.sample(messages, k=len(messages)):
             try:
                 publish(self.broker.endpoint(), OutgoingMessage(RECEIPT_TOPIC, payload), name="mischief")
             except BrokerConnectionError:
                 self.faults["mischief unheard"] += 1
 
     def unplug_camera(self) -> None:
-        """Nobody comes any more."""
+        """No more people come to the camera."""
         self.pictures.rename(self.folder / "unplugged")
 
     def promised(self) -> dict[bytes, int]:
-        """Every id that the driver was told is committed, with its seq."""
+        """Id -> seq of each event that the driver committed."""
         words = [line.split() for line in self._greens() if len(line) > 36]
         return {bytes.fromhex(id_.replace("-", "")): int(seq) for seq, id_ in words}
 
     def lights(self) -> list[tuple[int, str]]:
-        """Number of the newest record and outcome of each light."""
+        """Number of the newest event and outcome of each signal."""
         words = [line.split() for line in self._greens() if len(line) < 36]
         return [(int(seq), outcome) for seq, outcome in words]
 
@@ -211,12 +211,12 @@ class Laboratory:
         return greens.read_text(encoding="ascii").splitlines() if greens.exists() else []
 
     def waiting(self) -> int:
-        """How many passages the device still has in its outbox."""
+        """Number of events in the outbox of the device."""
         with self.look_into(self.records) as database:
             return int(database.execute("SELECT count(*) FROM outbox").fetchone()[0])
 
     def look_into(self, path: Path) -> closing[sqlite3.Connection]:
-        """Read one of the two databases beside its owner."""
+        """Open one of the two databases read-only while its owner runs."""
         return closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=5))
 
     def last_words(self) -> str:
@@ -224,17 +224,17 @@ class Laboratory:
         return "\n".join(logs)
 
     def keep(self) -> Path:
-        """A copy of everything, for whoever looks into it."""
-        kept = Path(tempfile.mkdtemp(prefix="faults-bad-"))
-        shutil.copytree(self.folder, kept, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock", "run"))
-        return kept
+        """Copy all files for later analysis."""
+        copy = Path(tempfile.mkdtemp(prefix="faults-bad-"))
+        shutil.copytree(self.folder, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock", "run"))
+        return copy
 
     def stop(self) -> None:
         self.end_process(self.device, signal.SIGTERM)
         self.end_process(self.centre, signal.SIGTERM)
 
     def end(self) -> None:
-        """Whatever happened: nobody is left behind."""
+        """Kill the processes that still run."""
         for process in (self.device, self.centre):
             if process.poll() is None:
                 self.end_process(process, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""A disk that is really full or really read-only under a running process: ext4 in a file; a limit where nobody may mount."""
+"""A disk that becomes full or read-only under a running process: ext4 in a file, or a file size limit where mounting fails."""
 
 import contextlib
 import os
@@ -15,7 +15,7 @@ RLIM_INFINITY = "unlimited"
 
 
 class Mounted:
-    """An ext4 file system of its own on a loop device. Root only. `folder` is where it is mounted."""
+    """A separate ext4 file system on a loop device. Root only. `folder` is its mount point."""
 
     kind = "ext4"
 
@@ -26,7 +26,7 @@ class Mounted:
 
     @classmethod
     def make(cls, folder: Path, image: Path, size_bytes: int = DISK_BYTES) -> Self | None:
-        """None where one may not mount here."""
+        """None if mounting is not allowed here."""
         disk = cls(folder, image)
         if os.geteuid() != 0:
             return None
@@ -44,39 +44,39 @@ class Mounted:
         return disk
 
     def fill(self, _process: int) -> None:
-        """ENOSPC from now on."""
+        """Fill the disk: all writes fail with ENOSPC."""
         ballast = os.open(self.folder / "ballast", os.O_WRONLY | os.O_CREAT)
         try:
             while left := os.statvfs(self.folder).f_bavail * os.statvfs(self.folder).f_frsize:
                 end = os.fstat(ballast).st_size
                 os.posix_fallocate(ballast, end, max(1, min(left, left - 4096 if left > 1_000_000 else left)))
         except OSError:
-            """Full to the last block."""
+            """The disk is full to the last block."""
         finally:
             os.close(ballast)
 
     def clear(self, _process: int) -> None:
-        """There is room again."""
+        """Free the space again."""
         (self.folder / "ballast").unlink(missing_ok=True)
 
     def fail(self, process: int | None) -> bool:
-        """Read-only from now on, as the kernel makes it after an error of the medium, files open or not; False: not here.
+        """Make the disk read-only, as the kernel does after a medium error, also with open files. False if not possible here.
 
-        The process stands still for that moment: an fdatasync() that is under way while the error is injected may say 0 although
-        the disk has nothing (Linux 6.18, one process that appends to a file: 5 of 11 trials; stopped for the moment: 0 of 30).
+        The process is stopped for that moment: an fdatasync() that runs while the error is injected may return 0 although
+        nothing was written (Linux 6.18, one process that appends to a file: 5 of 11 trials, with the stop 0 of 30).
         """
-        with _standing_still(process) if process is not None else contextlib.nullcontext():
+        with _stopped(process) if process is not None else contextlib.nullcontext():
             try:
                 device = Path(self._device).name
-                Path(f"/sys/fs/ext4/{device}/trigger_fs_error").write_text("laboratory", encoding="ascii")
+                Path(f"/sys/fs/ext4/{device}/trigger_fs_error").write_text("test", encoding="ascii")
             except OSError:
                 return False
         return True
 
     def repair(self) -> None:
-        """As a new start of the machine does it; nobody may have a file open."""
+        """Repair and mount the disk, as a restart of the machine does. No file may be open."""
         _run("umount", str(self.folder))
-        for _ in range(300):  # another program's mount namespace may hold the device for a moment longer
+        for _ in range(300):  # the mount namespace of another program may hold the device a moment longer
             checked = subprocess.run(["e2fsck", "-p", self._device], check=False, capture_output=True)
             if checked.returncode < FSCK_FAILED:
                 break
@@ -85,7 +85,7 @@ class Mounted:
         _run("mount", self._device, str(self.folder))
 
     def remove(self) -> None:
-        """Unmount it and let everything go."""
+        """Unmount the disk and delete its image."""
         for command in (["umount", "-l", str(self.folder)], ["losetup", "-d", self._device]):
             if self._device:
                 subprocess.run(command, check=False, capture_output=True)
@@ -93,7 +93,7 @@ class Mounted:
 
 
 class Limited:
-    """Where one may not mount: the kernel refuses a process's writes past a limit (setrlimit(2), RLIMIT_FSIZE: EFBIG)."""
+    """Without permission to mount: writes of a process beyond a file size fail (setrlimit(2), RLIMIT_FSIZE: EFBIG)."""
 
     kind = "rlimit"
 
@@ -102,30 +102,30 @@ class Limited:
         folder.mkdir()
 
     def fill(self, process: int) -> None:
-        """No file grows any more."""
+        """Let no file grow."""
         largest = max((path.stat().st_size for path in self.folder.iterdir()), default=0)
         _limit(process, str(largest))
 
     def clear(self, process: int) -> None:
-        """They may grow again."""
+        """Remove the limit."""
         _limit(process, RLIM_INFINITY)
 
     def fail(self, _process: int | None) -> bool:
-        """Cannot be done without a file system of one's own."""
+        """Not possible without a separate file system."""
         return False
 
     def repair(self) -> None:
-        """Nothing failed."""
+        """Does nothing."""
 
     def remove(self) -> None:
-        """Nothing to let go."""
+        """Does nothing."""
 
 
 Disk = Mounted | Limited
 
 
 @contextlib.contextmanager
-def _standing_still(process: int) -> Iterator[None]:
+def _stopped(process: int) -> Iterator[None]:
     os.kill(process, signal.SIGSTOP)
     try:
         tasks = Path(f"/proc/{process}/task")
@@ -137,7 +137,7 @@ def _standing_still(process: int) -> Iterator[None]:
 
 
 def _limit(process: int, bytes_: str) -> None:
-    with contextlib.suppress(subprocess.CalledProcessError):  # it was killed a moment ago
+    with contextlib.suppress(subprocess.CalledProcessError):  # the process was just killed
         _run("prlimit", "--pid", str(process), f"--fsize={bytes_}:{RLIM_INFINITY}")
 
 

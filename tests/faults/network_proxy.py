@@ -1,4 +1,4 @@
-"""A network that can be cut: a TCP proxy on loopback whose mood a test sets."""
+"""A TCP proxy on loopback that simulates network faults."""
 
 import selectors
 import socket
@@ -12,20 +12,20 @@ SLOW_BYTES = 2_000  # per connection and turn: about 100 kB/s
 
 
 class Mood(StrEnum):
-    """What the network does to connections, existing and new."""
+    """Behaviour of the network for existing and new connections."""
 
     PASS = "pass"
     SLOW = "slow"
     CUT = "cut"
-    """All connections are reset, new ones at once after they were accepted."""
+    """All connections are closed, new ones at once after they were accepted."""
     HALF_OPEN = "half-open"
-    """Connections stay open, no byte arrives any more, in either direction; nobody is told."""
+    """Connections stay open, but no byte arrives in either direction."""
     MUTE = "mute"
-    """New connections are accepted and what they say is swallowed: no CONNACK ever comes."""
+    """New connections are accepted and their bytes are dropped, so no CONNACK comes."""
 
 
 class Proxy:
-    """`with Proxy(port) as proxy:` forwards proxy.port to port, as its mood is. A thread of its own."""
+    """`with Proxy(port) as proxy:` forwards proxy.port to port in a separate thread."""
 
     def __init__(self, upstream_port: int) -> None:
         self._upstream = ("127.0.0.1", upstream_port)
@@ -37,14 +37,14 @@ class Proxy:
         self._mute: set[socket.socket] = set()
         self._tail: dict[socket.socket, bytes] = {}
         self.hates: tuple[bytes, ...] = ()
-        """Whoever sends one of these is cut off, and nothing of what he sent with it gets through."""
+        """A connection that sends one of these bytes is closed. The data is not forwarded."""
         self.cuts = 0
-        """How often that happened."""
+        """How often a connection was closed because of `hates`."""
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
 
     def set(self, mood: Mood) -> None:
-        """From now on."""
+        """Change the behaviour."""
         self._mood = mood
 
     def __enter__(self) -> Self:
@@ -96,7 +96,7 @@ class Proxy:
 
     def _forward(self, selector: selectors.BaseSelector, end: socket.socket) -> None:
         if end not in self._peer and end not in self._mute:
-            return  # dropped in this very turn
+            return  # dropped in this iteration
         if self._mood is Mood.HALF_OPEN:
             return
         try:

@@ -1,6 +1,6 @@
-"""Writes the table of the long run into docs/testing/fault-injection.md, from what `python -m tests.faults.run` printed.
+"""Writes the table of the long run into docs/testing/fault-injection.md, from the output of `python -m tests.faults.run`.
 
-`python -m tests.faults.result_table LOG COMMIT`. A seed that reached no verdict counts as one, and is named.
+`python -m tests.faults.result_table LOG COMMIT`. Seeds without a verdict are listed.
 """
 
 import json
@@ -14,7 +14,7 @@ from tests.paths import PROJECT
 TARGET = PROJECT / "docs" / "testing" / "fault-injection.md"
 BEGIN, END = "<!-- long run: begin -->", "<!-- long run: end -->"
 NOT_INJECTED = ("command unheard", "mischief unheard", "device ended by itself")
-"""Counted by the laboratory, injected by nobody."""
+"""Counted, but not injected."""
 
 
 def table(runs: list[dict[str, Any]], commit: str) -> str:

@@ -1,4 +1,4 @@
-"""The truth of the lamp on the real daemon: a fault of the camera is shown, told once, and heals when its cause goes."""
+"""A camera fault on the real daemon: it is shown, logged once, and disappears with its cause."""
 
 from pathlib import Path
 
@@ -8,21 +8,21 @@ from kiosk.system.status_file import read_status
 from tests.fakes.processes.replay_daemon import HEIGHT, WIDTH, Scenes, daemon, shows, until
 
 
-def test_a_fault_of_the_camera_is_shown_told_once_and_heals_by_itself(tmp_path: Path) -> None:
+def test_a_camera_fault_is_shown_and_logged_once_and_recovers_by_itself(tmp_path: Path) -> None:
     scenes = Scenes(tmp_path / "pictures")
     run_dir = tmp_path / "run"
-    with daemon(scenes.folder, run_dir, 15.0) as (premises, process):
+    with daemon(scenes.folder, run_dir, 15.0) as (sandbox, process):
         until(lambda: shows(run_dir, "ready"), 30.0)
         for cause, cure in ((scenes.unplug, scenes.plug_in), (scenes.hang, scenes.let_go)):
             cause()
             until(lambda: shows(run_dir, "out-of-order"), 20.0)
-            (fact,) = [fact for fact in (read_status(run_dir) or {})["checks"] if fact["code"] == "camera"]
-            assert fact["status"] == "fail"
+            (check,) = [check for check in (read_status(run_dir) or {})["checks"] if check["code"] == "camera"]
+            assert check["status"] == "fail"
             cure()
             until(lambda: shows(run_dir, "ready"), 20.0)
         scenes.fill(lambda _: np.full((HEIGHT, WIDTH), 4, np.uint8))
         until(lambda: shows(run_dir, "degraded"), 20.0)
-        assert process.is_running, "a fault of the camera ended the daemon"
-        log = premises.log_file("daemon").read_text(encoding="utf-8").splitlines()
-    assert len([line for line in log if "no picture" in line and " ERROR " in line]) == 1
+        assert process.is_running, "a camera fault ended the daemon"
+        log = sandbox.log_file("daemon").read_text(encoding="utf-8").splitlines()
+    assert len([line for line in log if "camera failed" in line and " ERROR " in line]) == 1
     assert len([line for line in log if "camera recovered" in line]) == 1

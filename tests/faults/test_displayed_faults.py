@@ -1,4 +1,4 @@
-"""The machine around the real daemon fails: the lamp says so, the log once, and it heals by itself when the cause goes."""
+"""Machine faults with the real daemon: the lamps show them, the log has one line, and they disappear with their cause."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -6,53 +6,53 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.processes.replay_daemon import shows, until
-from tests.faults.displayed_faults import SpoiledMachine, spoiled_machine
+from tests.faults.displayed_faults import FaultyMachine, faulty_machine
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> Iterator[SpoiledMachine]:
-    with spoiled_machine(tmp_path / "machine") as found:
+def machine(tmp_path: Path) -> Iterator[FaultyMachine]:
+    with faulty_machine(tmp_path / "machine") as found:
         yield found
 
 
-def test_each_fault_of_the_machine_is_shown_told_once_and_heals_by_itself(machine: SpoiledMachine) -> None:
+def test_each_machine_fault_is_shown_and_logged_once_and_recovers_by_itself(machine: FaultyMachine) -> None:
     machine.start()
     machine.start_page()
     until(lambda: shows(machine.run_dir, "ready") and machine.knows("web"), 30.0)
     for name, fault in machine.faults().items():
         fault.cause()
-        until(lambda fault=fault: shows(machine.run_dir, fault.state) and fault.fact in machine.bad(), 20.0)  # type: ignore[misc]  # bound
-        said = machine.sentence(fault.fact)
+        until(lambda fault=fault: shows(machine.run_dir, fault.state) and fault.check_code in machine.bad(), 20.0)  # type: ignore[misc]  # bound
+        message = machine.sentence(fault.check_code)
         fault.cure()
-        until(lambda fault=fault: fault.fact not in machine.bad(), 20.0)  # type: ignore[misc]  # bound
-        until(lambda fault=fault: machine.told(f"{fault.fact} recovered") == 1, 20.0)  # type: ignore[misc]  # bound
-        assert machine.told(said) == 1, f"{name}: {machine.premises.log_file('daemon').read_text()}"
+        until(lambda fault=fault: fault.check_code not in machine.bad(), 20.0)  # type: ignore[misc]  # bound
+        until(lambda fault=fault: machine.daemon_log_lines(f"{fault.check_code} recovered") == 1, 20.0)  # type: ignore[misc]  # bound
+        assert machine.daemon_log_lines(message) == 1, f"{name}: {machine.sandbox.log_file('daemon').read_text()}"
     assert machine.process.is_running, "a fault ended the daemon"
 
 
-def test_a_medium_that_fails_is_shown_before_anybody_comes(machine: SpoiledMachine) -> None:
+def test_a_failed_disk_is_shown_before_the_first_event(machine: FaultyMachine) -> None:
     machine.start()
     until(lambda: shows(machine.run_dir, "ready"), 30.0)
     if not machine.fail_medium():
-        pytest.skip("no file system of one's own here that may be made to fail")
+        pytest.skip("no separate file system that can be made to fail here")
     until(lambda: shows(machine.run_dir, "out-of-order") and "storage" in machine.bad(), 20.0)
-    until(lambda: machine.told("storage: read-only") == 1, 20.0)
+    until(lambda: machine.daemon_log_lines("storage: read-only") == 1, 20.0)
     machine.start_anew()
     until(lambda: shows(machine.run_dir, "ready"), 30.0)
 
 
-def test_a_clock_that_jumps_is_shown_told_once_and_forgotten_by_itself(machine: SpoiledMachine) -> None:
+def test_a_clock_jump_is_shown_and_logged_once_and_expires(machine: FaultyMachine) -> None:
     machine.start()
     until(lambda: shows(machine.run_dir, "ready"), 30.0)
     machine.set_clock(-3600.0)
     until(lambda: shows(machine.run_dir, "degraded") and "clock" in machine.bad(), 20.0)
-    said = machine.sentence("clock")
+    message = machine.sentence("clock")
     until(lambda: "clock" not in machine.bad(), 90.0)
-    assert machine.told(said) == 1
+    assert machine.daemon_log_lines(message) == 1
 
 
-def test_a_relay_in_another_programs_hands_is_out_of_order_and_healed_when_it_is_let_go(
-    machine: SpoiledMachine,
+def test_a_relay_held_by_another_program_is_out_of_order_until_it_is_released(
+    machine: FaultyMachine,
 ) -> None:
     machine.hold_relay(held=True)
     machine.start()

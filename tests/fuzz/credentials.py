@@ -1,7 +1,7 @@
-"""A coverage-guided fuzzer on the dispatcher: `python -m tests.fuzz.credentials CORPUS_DIR -max_total_time=3600`.
+"""Coverage-guided fuzzer for the credential verifier: `python -m tests.fuzz.credentials CORPUS_DIR -max_total_time=3600`.
 
-What it promises is checked by `judge`: whatever the bytes, the answer is a Claim or a Refusal, and nothing is verified but what was
-signed. Needs atheris (a development tool, not in the lock file); the corpus that it found is replayed by tests/fuzz/test_credentials_corpus.py.
+`judge` checks: for any bytes the result is a Claim or a Refusal, and only signed codes are verified. It needs atheris (a
+development tool, not in the lock file). tests/fuzz/test_credentials_corpus.py replays the corpus that it found.
 """
 
 import contextlib
@@ -20,7 +20,7 @@ from kiosk.credentials.trust import denylist, trust_list
 NOW = ClockReading(datetime(2026, 11, 23, 1, tzinfo=UTC), 1000.0, ClockQuality.SYNCHRONISED)
 WORLD: SampleData = make_sample_data(NOW.utc_at, seed=7)
 TRUE_CODES = frozenset(sample.data for sample in WORLD.samples)
-# The same token in another dress: these bytes inside the code were signed.
+# The signed bytes inside the codes. The same token may have another encoding.
 TRUE_PASSES = frozenset(
     base45.decode_base45(sample.data[5:]) for sample in WORLD.samples if sample.data.startswith(b"HUE1:")
 )
@@ -31,48 +31,48 @@ DENYLIST = denylist.parse_denylist(WORLD.denylist, WORLD.root_pem)
 
 
 def dispatcher() -> CredentialVerifier:
-    """A fresh verifier of the sample world: it remembers no rotating pass."""
+    """A new verifier with the sample lists and without remembered rotating passes."""
     return CredentialVerifier(TRUST_LIST, DENYLIST)
 
 
 def dressed(data: bytes) -> tuple[bytes, bool]:
-    """Make a code of fuzzed bytes; and whether our own key signed it. The first byte chooses how deep the bytes go in."""
-    dress, rest = data[:1], data[1:]
+    """A code from fuzzed bytes, and True if our key signed it. The first byte selects the layer that gets the other bytes."""
+    layer, rest = data[:1], data[1:]
     signer = WORLD.issuer
-    if dress == b"1":
+    if layer == b"1":
         return b"HUE1:" + base45.encode_base45(rest).encode(), False
-    if dress == b"2":
+    if layer == b"2":
         return b"HUE1:" + base45.encode_base45(cose.make_sign1(signer.private_key, signer.kid, rest)).encode(), True
-    if dress == b"3":
+    if layer == b"3":
         return b"HC1:" + base45.encode_base45(zlib.compress(rest, 1)).encode(), False
-    if dress == b"4":
+    if layer == b"4":
         token = cose.make_sign1(WORLD.hcert_key, WORLD.hcert_kid, rest)
         return b"HC1:" + base45.encode_base45(zlib.compress(token, 1)).encode(), True
-    if dress == b"5":  # a proof made of fuzz beside a true token
+    if layer == b"5":  # a fuzzed proof with a valid token
         both = cbor2.dumps([base45.decode_base45(WORLD["valid"].data[5:]), rest], canonical=True)
         return b"HUE1:" + base45.encode_base45(both).encode(), False
     return data, False
 
 
 def judge(data: bytes, codes: frozenset[bytes] = TRUE_CODES, passes: frozenset[bytes] = TRUE_PASSES) -> None:
-    """Raises AssertionError, or what the verifier lets out, where a promise is broken; `codes` and `passes` were signed."""
+    """Raises AssertionError for a wrong result, and any exception of the verifier. `codes` and `passes` are the signed ones."""
     code, signed = dressed(data)
-    answer = dispatcher().verify(code, NOW)
-    assert isinstance(answer, Claim | Refusal)
+    result = dispatcher().verify(code, NOW)
+    assert isinstance(result, Claim | Refusal)
     assert isinstance(is_known_format(code), bool)
-    if isinstance(answer, Claim):
-        assert answer.subject.identifiers
-        if answer.assurance is Assurance.VERIFIED and not signed:
+    if isinstance(result, Claim):
+        assert result.subject.identifiers
+        if result.assurance is Assurance.VERIFIED and not signed:
             inner = b""
             with contextlib.suppress(ValueError):
                 inner = base45.decode_base45(code[5:])
             assert code in codes or inner in passes or code.startswith(b"HC1:"), "verified, and never signed"
             if code.startswith(b"HC1:"):
-                assert answer.subject == WORLD["hcert"].subject, "verified, and never signed"
+                assert result.subject == WORLD["hcert"].subject, "verified, and never signed"
 
 
 def main() -> None:
-    """Run under atheris; its arguments are libFuzzer's."""
+    """Run under atheris, with the arguments of libFuzzer."""
     import atheris  # type: ignore[import-not-found,import-untyped,unused-ignore]
 
     atheris.instrument_all()

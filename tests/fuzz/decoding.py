@@ -1,7 +1,7 @@
-"""A coverage-guided fuzzer on the cascade: `python -m tests.fuzz.decoding CORPUS_DIR -max_total_time=3600 -timeout=20`.
+"""Coverage-guided fuzzer for the decoder cascade: `python -m tests.fuzz.decoding CORPUS_DIR -max_total_time=3600 -timeout=20`.
 
-What it promises is checked by `judge`: whatever the picture, nothing is raised, and what is reported was in the picture. Needs
-atheris (a development tool, not in the lock file). libFuzzer itself reports a frame that takes longer than -timeout.
+`judge` checks: for any image nothing is raised, and only a code that is in the image is reported. It needs atheris (a
+development tool, not in the lock file). libFuzzer reports a frame that takes longer than -timeout.
 """
 
 import sys
@@ -16,7 +16,7 @@ TEXT = b"HUE1:FUZZED PICTURE"
 
 
 def drawn(data: bytes) -> tuple[Luma, bool]:
-    """A picture of fuzzed bytes, and whether our code may be in it. The first byte chooses: raw pixels, cells, a damaged code."""
+    """An image from fuzzed bytes, and True if it may show our code. The first byte selects raw pixels, cells or a damaged code."""
     kind, width, height, size = data[0] % 4, 1 + data[1] * 2, 1 + data[2] * 2, 1 + data[3] % 7
     rest = np.frombuffer(data[4:], np.uint8)
     if kind == 0:
@@ -41,14 +41,14 @@ def drawn(data: bytes) -> tuple[Luma, bool]:
 
 
 def judge(data: bytes) -> None:
-    """One fuzzed picture through still reading and through the daemon's cascade, three frames of it."""
+    """Decode one fuzzed image as a still image, and as three frames with the cascade of the daemon."""
     from kiosk.decoding import Cascade
     from kiosk.decoding.still_image import decode_image
 
     picture, ours = drawn(data)
     cascade = Cascade()
-    sights = [cascade.decode(Frame(picture, number, number * 0.1)) for number in range(3)]
-    for reading in [*decode_image(picture), *(reading for sight in sights for reading in sight.codes)]:
+    results = [cascade.decode(Frame(picture, number, number * 0.1)) for number in range(3)]
+    for reading in [*decode_image(picture), *(reading for sight in results for reading in sight.codes)]:
         assert not ours or reading.data == TEXT, f"misread by {reading.stage}: {reading.data!r}"
 
 

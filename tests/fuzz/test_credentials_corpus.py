@@ -1,4 +1,4 @@
-"""What the coverage-guided fuzzer found worth keeping, replayed: every entry gets an answer, and none a false one."""
+"""Replays the corpus of the credentials fuzzer: each entry gives a result, and none a false one."""
 
 import zipfile
 
@@ -11,18 +11,18 @@ CORPUS = DATA / "fuzz_credentials.zip"
 
 
 def entries() -> list[bytes]:
-    with zipfile.ZipFile(CORPUS) as kept:
-        return [kept.read(name) for name in kept.namelist()]
+    with zipfile.ZipFile(CORPUS) as archive:
+        return [archive.read(name) for name in archive.namelist()]
 
 
-def test_every_entry_of_the_corpus_is_answered_and_none_is_believed_falsely() -> None:
+def test_every_entry_of_the_corpus_gives_a_correct_result() -> None:
     found = entries()
     assert len(found) > 100
     for entry in found:
         judge(entry)
 
 
-def test_the_judge_would_notice_a_false_claim() -> None:
+def test_judge_detects_a_false_claim() -> None:
     code = WORLD["valid"].data
     assert dressed(code) == (code, False)
     judge(code)

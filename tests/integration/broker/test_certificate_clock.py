@@ -129,7 +129,7 @@ def test_a_foreign_certificate_is_no_matter_of_the_clock(site: TlsSite) -> None:
     foreign = CertificateAuthority.create(site.folder / "foreign", "another authority", site.now)
     site.certify_broker(site.now - timedelta(days=1), 30, foreign)
     with site.broker:
-        site.until(lambda: "not to be trusted" in site.relay.status().error)
+        site.until(lambda: "is not trusted" in site.relay.status().error)
         assert not site.relay.status().certificate_time_error
 
 
