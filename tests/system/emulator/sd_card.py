@@ -120,7 +120,7 @@ def _install(root: Path, *options: str) -> None:
 
 
 def _configure(root: Path, given: Path, gate: CardOptions) -> None:
-    """What the centre gives for this gate into the folder of `install.sh --credentials-dir`, and the pictures of the people who will come."""
+    """Write what the centre gives for this gate (for `install.sh --credentials-dir`), and the pictures of people."""
     shutil.rmtree(given, ignore_errors=True)
     site.configure(given, gate.pins, broker=gate.broker, more=gate.more)
     keys = given / "etc/entrance-kiosk"
