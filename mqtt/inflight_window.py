@@ -1,7 +1,7 @@
-"""The messages on their way to the centre: what may be sent, what is overdue, what came home. Pure: no I/O, no clock.
+"""The messages in flight to the centre: how many may be sent, which are overdue, which are acknowledged. Pure.
 
-A *flight* is one message with one or several passages in it. It ends when the centre's receipts cover every passage of
-it; PUBACK alone ends nothing. A flight that is overdue is sent again, with what is still unconfirmed of it.
+A message contains one or several events. It is done when receipts of the centre acknowledge all of them. A PUBACK is not
+enough. Of an overdue message, the events without a receipt are sent again.
 """
 
 from collections import OrderedDict
@@ -16,18 +16,18 @@ RowT = TypeVar("RowT")
 
 @dataclass(slots=True)
 class InflightMessage(Generic[RowT]):
-    """One message under way; `rows` (by seq, ascending) are those that no receipt has covered yet."""
+    """One message in message. `rows` (by seq, ascending) are the events without a receipt."""
 
     number: int
     rows: dict[int, RowT]
     sent_s: float
     tries: int = 1
     token: int | None = None
-    """The link's name for the message until the broker acknowledges it."""
+    """The connection's token for the message until the broker acknowledges it."""
 
 
 class InflightWindow(Generic[RowT]):
-    """At most `limit` passages under way, each in one flight. One thread owns it."""
+    """At most `limit` events in flight, each in one message. One thread owns it."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -37,7 +37,7 @@ class InflightWindow(Generic[RowT]):
         self._number = 0
 
     def free_slots(self) -> int:
-        """How many more passages may be sent."""
+        """How many more events may be sent."""
         return max(0, self.limit - len(self._message_by_seq))
 
     def __len__(self) -> int:
@@ -47,11 +47,11 @@ class InflightWindow(Generic[RowT]):
         return seq in self._message_by_seq
 
     def contains_any(self, seqs: Iterable[int]) -> bool:
-        """One of these is under way."""
+        """One of these events is in message."""
         return not self._message_by_seq.keys().isdisjoint(seqs)
 
     def add(self, rows: Mapping[int, RowT], token: int | None, now_s: float, tries: int = 1) -> None:
-        """A message with these passages was given to the link; without a token an older one still has to do for them."""
+        """These events were sent in a message. Without a token they were not sent again, and the older message counts."""
         self._number += 1
         self._messages[self._number] = InflightMessage(self._number, dict(rows), now_s, tries, token)
         if token is not None:
@@ -59,15 +59,15 @@ class InflightWindow(Generic[RowT]):
         self._message_by_seq.update(dict.fromkeys(rows, self._number))
 
     def on_puback(self, token: int) -> InflightMessage[RowT] | None:
-        """The broker answered for this message; the flight goes on until the centre answers. None: not one of these."""
+        """The broker acknowledged this message. It stays in flight until the receipt. None for an unknown token."""
         number = self._message_by_token.pop(token, None)
-        flight = self._messages.get(number) if number is not None else None
-        if flight is not None:
-            flight.token = None
-        return flight
+        message = self._messages.get(number) if number is not None else None
+        if message is not None:
+            message.token = None
+        return message
 
     def acknowledge(self, seqs: Iterable[int]) -> int:
-        """A receipt covers these passages; says how many of them were under way."""
+        """A receipt covers these events. Returns how many of them were in message."""
         count = 0
         for seq in seqs:
             number = self._message_by_seq.pop(seq, None)
@@ -81,56 +81,56 @@ class InflightWindow(Generic[RowT]):
         return count
 
     def acknowledge_ranges(self, up_to_seq: int, ranges: Iterable[Range]) -> int:
-        """The same, for what a receipt says."""
+        """The same for the ranges of a receipt."""
         covered = RangeSet(ranges)
         if up_to_seq:
             covered.add(1, up_to_seq)
         before = len(self._message_by_seq)
-        for flight in tuple(self._messages.values()):
-            first, last = next(iter(flight.rows)), next(reversed(flight.rows))
+        for message in tuple(self._messages.values()):
+            first, last = next(iter(message.rows)), next(reversed(message.rows))
             if covered.covers(first, last):
-                self.remove(flight)
+                self.remove(message)
             elif covered.touches(first, last):
-                self.acknowledge([seq for seq in flight.rows if seq in covered])
+                self.acknowledge([seq for seq in message.rows if seq in covered])
         return before - len(self._message_by_seq)
 
     def remove(self, message: InflightMessage[RowT]) -> None:
-        """All that is left of a flight is covered."""
+        """A receipt covers all remaining events of a message."""
         for seq in message.rows:
             del self._message_by_seq[seq]
         self._forget(message.number)
 
     def take_overdue(self, sent_before_s: float, limit: int) -> list[InflightMessage[RowT]]:
-        """Take out the flights last sent at or before this moment, oldest first: they are to be sent again."""
-        late: list[InflightMessage[RowT]] = []
-        while self._messages and len(late) < limit:
-            flight = next(iter(self._messages.values()))
-            if flight.sent_s > sent_before_s:
+        """Take out the messages sent at or before this time, oldest first, to send them again."""
+        overdue: list[InflightMessage[RowT]] = []
+        while self._messages and len(overdue) < limit:
+            message = next(iter(self._messages.values()))
+            if message.sent_s > sent_before_s:
                 break
-            self.remove(flight)
-            late.append(flight)
-        return late
+            self.remove(message)
+            overdue.append(message)
+        return overdue
 
     def oldest_sent_s(self) -> float | None:
-        """When the flight was sent that has been under way longest."""
+        """When the oldest message was sent."""
         return next(iter(self._messages.values())).sent_s if self._messages else None
 
     def unacknowledged(self) -> list[tuple[int, ...]]:
         """The seqs of each message that the broker has not acknowledged."""
-        return [tuple(flight.rows) for flight in self._messages.values() if flight.token is not None]
+        return [tuple(message.rows) for message in self._messages.values() if message.token is not None]
 
     def requeue_all(self) -> None:
-        """The connection is gone: whatever was under way is to be sent anew."""
+        """The connection was lost. All events are to be sent again."""
         self._messages.clear()
         self._message_by_seq.clear()
         self._message_by_token.clear()
 
     def rows(self) -> Iterator[tuple[int, RowT]]:
-        """Every passage under way, with its seq."""
-        for flight in self._messages.values():
-            yield from flight.rows.items()
+        """Every event in flight with its seq."""
+        for message in self._messages.values():
+            yield from message.rows.items()
 
     def _forget(self, number: int) -> None:
-        flight = self._messages.pop(number)
-        if flight.token is not None:
-            self._message_by_token.pop(flight.token, None)
+        message = self._messages.pop(number)
+        if message.token is not None:
+            self._message_by_token.pop(message.token, None)

@@ -1,6 +1,6 @@
-"""X.509 certificates of one site: its certificate authority, what it signs for broker, centre and devices, and self-signed ones.
+"""X.509: a certificate authority for broker, centre and devices, and self-signed certificates.
 
-Keys are EC P-256: a Raspberry Pi verifies them in a millisecond, and every TLS library knows them.
+Keys are EC P-256: a Raspberry Pi verifies them in a millisecond, and every TLS library supports them.
 """
 
 import ipaddress
@@ -19,13 +19,13 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 CA_VALID_DAYS = 3650
 CRL_VALID_DAYS = 3650
 CLOCK_SKEW = timedelta(days=1)
-"""A peer whose clock is a little behind must not take a new certificate for one of tomorrow."""
+"""Certificates start earlier by this, so that a peer with a slow clock accepts them."""
 
 PrivateKey = ec.EllipticCurvePrivateKey
 
 
 class PkiError(Exception):
-    """It cannot be done; the text says what to do."""
+    """The command failed. The text says what to do."""
 
 
 class CertificateUse(Enum):
@@ -47,10 +47,10 @@ class IssuedCertificate:
 
 
 class CertificateAuthority:
-    """A folder with ca.pem, ca.key (keep it off the network), crl.pem, and what was issued."""
+    """A folder with ca.pem, ca.key (keep it offline), crl.pem, and all issued certificates."""
 
     def __init__(self, folder: Path) -> None:
-        """Open one that is there. Raises PkiTrouble."""
+        """Open an existing folder. Raises PkiError."""
         self.folder = folder
         try:
             self.certificate = x509.load_pem_x509_certificate((folder / "ca.pem").read_bytes())
@@ -59,14 +59,14 @@ class CertificateAuthority:
         except OSError as error:
             raise PkiError(f"{error.filename}: {error.strerror}; `kiosk pki init` makes an authority") from error
         except ValueError as error:
-            raise PkiError(f"{folder}: holds no authority: {error}") from error
+            raise PkiError(f"{folder}: contains no valid authority: {error}") from error
         if not isinstance(key, PrivateKey):
             raise PkiError(f"{folder / 'ca.key'}: is not an EC key")
         self._key = key
 
     @classmethod
     def create(cls, folder: Path, name: str, now: datetime, days: int = CA_VALID_DAYS) -> "CertificateAuthority":
-        """Make one. Raises PkiTrouble where there is one already: devices trust that, and it would be lost."""
+        """Create an authority. Raises PkiError where one exists, because devices trust it."""
         if (folder / "ca.key").exists():
             raise PkiError(f"{folder}: there is an authority already; it is not replaced")
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -87,7 +87,7 @@ class CertificateAuthority:
     def issue(
         self, name: str, use: CertificateUse, now: datetime, days: int, hosts: Sequence[str] = ()
     ) -> IssuedCertificate:
-        """A new key and certificate for `name`; renewing is issuing again (the old one stays good until it expires).
+        """A new key and certificate for `name`. Issue again to renew. The old certificate stays valid until it expires.
 
         `hosts` are the DNS names and addresses of a server. Returns where the files are: NAME.pem, NAME.key.
         """
@@ -109,7 +109,7 @@ class CertificateAuthority:
         return self._issued_certificate(path, certificate)
 
     def revoke(self, serial: int, now: datetime) -> None:
-        """Put a certificate on the list that the broker reads (at its next SIGHUP or start)."""
+        """Add a certificate to the revocation list. The broker reads it at SIGHUP or start."""
         builder = _crl_builder(self.certificate, now)
         for entry in self._crl:
             builder = builder.add_revoked_certificate(entry)
@@ -129,7 +129,7 @@ class CertificateAuthority:
 
 
 def make_self_signed(name: str, hosts: Sequence[str], now: datetime, days: int) -> tuple[bytes, str]:
-    """A new key and a certificate for a server, which no authority signs: both in one PEM, and the SHA-256 fingerprint."""
+    """A new key and a self-signed server certificate in one PEM, and the SHA-256 fingerprint."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = _x509_name(name)
     certificate = (
@@ -197,7 +197,7 @@ def _key_pem(key: PrivateKey) -> bytes:
 
 
 def _write_key(path: Path, key: PrivateKey) -> None:
-    """Readable by its owner alone, from the first byte on."""
+    """Only the owner can ever read the file."""
     path.unlink(missing_ok=True)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(_key_pem(key))

@@ -1,4 +1,4 @@
-"""A socket for paho with an express lane: QoS 1 messages out and their PUBACKs back, hundreds in one system call."""
+"""A socket for paho that sends QoS 1 messages and receives their PUBACKs in batches, hundreds in one system call."""
 
 import contextlib
 import socket
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 READ_BYTES = 64 * 1024
 FLUSH_BYTES = 64 * 1024
 MAX_UNSENT_BYTES = 1024 * 1024
-"""A peer that takes nothing: of paho's own packets so much waits here, the rest in its queue."""
+"""Where the peer reads nothing, at most so many bytes of paho's packets wait here. The others wait in paho's queue."""
 PUBLISH_QOS_1, RETAIN = 0x32, 0x01  # MQTT 5 section 3.3.1
 PUBACK = 0x40  # section 3.4.1
 MAX_LENGTH_BYTES = 4
@@ -17,38 +17,38 @@ MAX_LENGTH_BYTES = 4
 
 
 class BatchingSocket:
-    """What paho asks of a socket (its SocketLike), around a connected one that does not block, plain or TLS. One thread.
+    """A socket as paho needs it (its SocketLike), around a connected, non-blocking socket with or without TLS. One thread.
 
-    paho reads each packet in three system calls, writes it in one, and spends most of its time on objects for PUBLISH and
-    PUBACK. Those two packets pass it by here: `put` takes made ones, `acknowledged` has what was answered. All others
-    are paho's. What is sent waits until `flush`, or until it is worth a system call.
+    paho reads each packet in three system calls, and spends most of its time on objects for PUBLISH and PUBACK. These two do
+    not go through paho here: `queue_packet` sends a PUBLISH, and `take_pubacks` returns the PUBACKs. All other packets go
+    through paho. Unsent bytes wait for `flush`, or until there are enough for a system call.
     """
 
     def __init__(self, connected: socket.socket) -> None:
         self.exhausted = True
-        """The network had nothing more when it was read last."""
+        """Nothing more was received at the last read."""
         self._socket = connected
         self._incomplete = b""
-        """What came and is not sorted yet: less than a packet's head."""
+        """Received bytes that are less than a packet header."""
         self._packet_bytes_left = 0
-        """So many bytes of paho's packet under way have not come yet."""
+        """Bytes of paho's present packet that are not received yet."""
         self._for_paho = bytearray()
         self._unsent = bytearray()
         self._pubacks: list[tuple[int, int]] = []
 
     def queue_packet(self, packet: bytes | bytearray) -> None:
-        """Send a whole packet. Raises OSError where the connection is gone."""
+        """Send a whole packet. Raises OSError where the connection is lost."""
         self._unsent += packet
         if len(self._unsent) >= FLUSH_BYTES:
             self.flush()
 
     def take_pubacks(self) -> list[tuple[int, int]]:
-        """The PUBACKs that came since this was asked last: message id and reason code (0 in 3.1.1)."""
+        """The PUBACKs since the last call: message id and reason code (0 in 3.1.1)."""
         found, self._pubacks = self._pubacks, []
         return found
 
     def recv(self, size: int) -> bytes:
-        """At most `size` bytes for paho, none at the end of the stream. Raises BlockingIOError, OSError, as a socket does."""
+        """At most `size` bytes for paho, none at the end of the stream. Raises BlockingIOError and OSError like a socket."""
         while not self._for_paho:
             self.exhausted = True
             try:
@@ -64,7 +64,7 @@ class BatchingSocket:
         return found
 
     def _split_packets(self, received: bytes) -> None:
-        """PUBACKs to one side, everything else to paho, packet by packet."""
+        """Separate PUBACKs from all other packets."""
         if self._packet_bytes_left >= len(received):
             self._packet_bytes_left -= len(received)
             self._for_paho += received
@@ -92,7 +92,7 @@ class BatchingSocket:
         self._incomplete = received[place:]
 
     def _take_short_pubacks(self, received: bytes, offset: int) -> int:
-        """As many PUBACKs without a reason code as stand here one after the other; where they end."""
+        """Take consecutive PUBACKs without a reason code. Returns the offset behind them."""
         whole = (len(received) - offset) // 4 * 4
         for head, mid in struct.iter_unpack("!HH", received[offset : offset + whole]):
             if head != PUBACK << 8 | 2:
@@ -102,12 +102,12 @@ class BatchingSocket:
         return offset
 
     def pending(self) -> int:
-        """How many bytes paho can read without a look at the network; paho asks before it waits."""
+        """How many bytes paho can read without a system call. paho asks before it waits."""
         inside = self._socket.pending() if isinstance(self._socket, ssl.SSLSocket) else 0
         return len(self._for_paho) + inside
 
     def send(self, data: bytes | bytearray) -> int:
-        """Takes all of it, or raises BlockingIOError where too much waits already."""
+        """Queue all bytes, or raise BlockingIOError where too many are unsent."""
         if len(self._unsent) >= MAX_UNSENT_BYTES:
             self.flush()
             if len(self._unsent) >= MAX_UNSENT_BYTES:
@@ -116,11 +116,11 @@ class BatchingSocket:
         return len(data)
 
     def unsent_bytes(self) -> int:
-        """How many bytes wait for the network."""
+        """Number of unsent bytes."""
         return len(self._unsent)
 
     def flush(self) -> None:
-        """Give the network what it takes now. Raises OSError where the connection is gone."""
+        """Send as much as possible now. Raises OSError where the connection is lost."""
         try:
             while self._unsent:
                 del self._unsent[: self._socket.send(self._unsent)]
@@ -128,8 +128,8 @@ class BatchingSocket:
             return
 
     def close(self) -> None:
-        """Close it; what waits goes out first, as far as the network takes it at once."""
-        with contextlib.suppress(OSError):  # there may be no connection any more; that is why it is closed
+        """Close it, after sending what can be sent at once."""
+        with contextlib.suppress(OSError):  # the connection may be lost already
             self.flush()
         self._socket.close()
 
@@ -143,7 +143,7 @@ class BatchingSocket:
 
 
 def publish_packet(topic: str, payload: bytes, mid: int, *, retain: bool, properties: bytes) -> bytes:
-    """PUBLISH with QoS 1; `properties` with their length, nothing at all for 3.1.1 (MQTT 5 section 3.3.2)."""
+    """PUBLISH with QoS 1. `properties` contain their length, and are empty for 3.1.1 (MQTT 5 section 3.3.2)."""
     name = topic.encode()
     length = 4 + len(name) + len(properties) + len(payload)
     head = bytes((PUBLISH_QOS_1 | (RETAIN if retain else 0), *_length_bytes(length)))
@@ -151,7 +151,7 @@ def publish_packet(topic: str, payload: bytes, mid: int, *, retain: bool, proper
 
 
 def _length_bytes(length: int) -> Iterator[int]:
-    """Seven bits a byte, the lowest first (section 1.5.5)."""
+    """Seven bits in each byte, the lowest first (section 1.5.5)."""
     while length > 0x7F:
         yield length & 0x7F | 0x80
         length >>= 7
@@ -159,7 +159,7 @@ def _length_bytes(length: int) -> Iterator[int]:
 
 
 def _parse_header(received: bytes, offset: int) -> tuple[int, int] | None:
-    """Where the packet's content begins, and its length; None where that much has not come. Raises OSError."""
+    """Offset and length of the packet's content. None where the header is incomplete. Raises OSError."""
     length = 0
     for step in range(MAX_LENGTH_BYTES):
         if offset + 1 + step >= len(received):
