@@ -12,7 +12,9 @@ from kiosk.installer.errors import InstallError, print_message
 from kiosk.installer.layout import InstallLayout
 from kiosk.system import atomic_files
 
-SCHEMA_MASK = 0xFFFF  # kiosk/storage/database.py
+# Repeated from kiosk/storage/schema.py, because the installer runs before the product and its libraries are installed. A test
+# compares the two.
+SCHEMA_BITS = 16
 MIN_FREE_BYTES = 100_000_000
 
 
@@ -35,23 +37,15 @@ def read_schema_version(path: Path) -> int:
     if not path.exists():
         return 0
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
-        return int(database.execute("PRAGMA user_version").fetchone()[0]) & SCHEMA_MASK
+        return int(database.execute("PRAGMA user_version").fetchone()[0]) & ((1 << SCHEMA_BITS) - 1)
 
 
 def require_rollback_possible(new: Bundle, old: Bundle) -> None:
     """Raises InstallError if one version could not write to the database after the other (docs/decisions/0039)."""
     if new.oldest_writer > old.schema:
-        raise InstallError(
-            f"Từ phiên bản {new.version} không thể quay lại phiên bản {old.version} đang chạy (cơ sở dữ liệu khác hẳn). "
-            "Hãy cài một phiên bản trung gian trước. Chưa có gì bị thay đổi.",
-            f"Version {new.version} cannot be rolled back to {old.version}, which runs: the database changes too much. "
-            "Install a version between them first. Nothing was changed.",
-        )
+        raise InstallError("no-rollback-possible", new=new.version, old=old.version)
     if old.oldest_writer > new.schema:
-        raise InstallError(
-            f"Phiên bản {new.version} quá cũ cho cơ sở dữ liệu hiện có. Chưa có gì bị thay đổi.",
-            f"Version {new.version} is too old for the database that {old.version} has written. Nothing was changed.",
-        )
+        raise InstallError("version-too-old", new=new.version, old=old.version)
 
 
 def back_up_database(path: Path, new: Bundle, old: Bundle) -> Path | None:
@@ -64,10 +58,7 @@ def back_up_database(path: Path, new: Bundle, old: Bundle) -> Path | None:
         return None
     size_bytes = path.stat().st_size
     if shutil.disk_usage(path.parent).free < size_bytes + MIN_FREE_BYTES:
-        raise InstallError(
-            "Không đủ chỗ trên thẻ nhớ để sao chép cơ sở dữ liệu trước khi nâng cấp. Chưa có gì bị thay đổi.",
-            f"Not enough disk space for a copy of the database ({size_bytes} bytes) before the upgrade. Nothing was changed.",
-        )
+        raise InstallError("no-space-for-database-copy", bytes=size_bytes)
     copy = path.with_name(f"{path.name}.backup-{new.version}")
     draft = copy.with_name(f"{copy.name}.new")
     draft.unlink(missing_ok=True)
@@ -83,8 +74,5 @@ def back_up_database(path: Path, new: Bundle, old: Bundle) -> Path | None:
         if older != draft:
             older.unlink()
     atomic_files.replace_file(draft, copy)
-    print_message(
-        f"Đã sao chép cơ sở dữ liệu của phiên bản {old.version}: {copy}",
-        f"The database of version {old.version} was copied to {copy}",
-    )
+    print_message("database-copied", version=old.version, path=copy)
     return copy

@@ -55,6 +55,10 @@ def test_an_installation_into_an_overlay_in_memory_is_refused(
         device.require_persistent_root(InstallLayout(tmp_path), mounts)
 
 
+def test_the_installer_reads_the_schema_number_as_the_store_writes_it() -> None:
+    assert records.SCHEMA_BITS == schema.SCHEMA_BITS
+
+
 def test_the_database_is_copied_only_before_its_schema_changes(tmp_path: Path) -> None:
     path = tmp_path / "events.db"
     new, old = a_bundle(tmp_path, schema=len(schema.MIGRATIONS) + 1), a_bundle(tmp_path)
