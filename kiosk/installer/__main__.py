@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kiosk.installer import readiness, upgrade
-from kiosk.installer.errors import InstallError, print_message
+from kiosk.installer.errors import InstallError, print_line
 from kiosk.installer.install import roll_back, run_install, run_uninstall
 from kiosk.installer.layout import InstallLayout
 from kiosk.installer.locks import INSTALL_LOCK, SWITCH_LOCK, hold_lock
@@ -26,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         device.require_persistent_root(layout, Path("/proc/mounts").read_text(encoding="utf-8"))
         return _run(options, layout)
     except InstallError as error:
-        print_message(f"install.sh: {error.vi}", f"install.sh: {error.en}")
+        print_line(f"install.sh: {error.message}")
         return 1
 
 

@@ -1,24 +1,43 @@
-"""Messages of the installer in Vietnamese and English, and the error that ends it."""
+"""Messages of the installer in the language of the terminal, and the error that ends it."""
 
 import os
 import sys
 
+from kiosk.system.translations import Translator, translator
+
 
 class InstallError(Exception):
-    """The installation cannot continue. The message is in both languages and says what to do."""
+    """The installation cannot continue. `message` says what to do. As a string: the English text."""
 
-    def __init__(self, vi: str, en: str) -> None:
-        super().__init__(en)
-        self.vi = vi
-        self.en = en
+    def __init__(self, msgid: str, /, **values: object) -> None:
+        """`msgid`: of the catalogues, without `installer.` in front."""
+        super().__init__(translator("en")(f"installer.{msgid}", **values))
+        self._msgid = msgid
+        self._values = values
+
+    @property
+    def message(self) -> str:
+        """In the language of the terminal."""
+        return terminal_translator()(f"installer.{self._msgid}", **self._values)
 
 
-def uses_vietnamese_locale() -> bool:
-    """True if the locale of the terminal is Vietnamese (locale(7))."""
+def terminal_translator() -> Translator:
+    """The messages in the language of the terminal (locale(7)), English if there is no catalogue for it."""
     chosen = (os.environ.get(name, "") for name in ("LC_ALL", "LC_MESSAGES", "LANG"))
-    return next((value for value in chosen if value), "").startswith("vi")
+    locale = next((value for value in chosen if value), "")
+    return translator(locale.partition("_")[0].partition(".")[0])
 
 
-def print_message(vi: str, en: str) -> None:
-    """Print one line in the language of the terminal on standard error."""
-    print(vi if uses_vietnamese_locale() else en, file=sys.stderr, flush=True)  # noqa: T201  output of a command
+def state_label(state: str) -> str:
+    """A device state in the language of the terminal."""
+    return terminal_translator().code("state", state)
+
+
+def print_message(msgid: str, /, **values: object) -> None:
+    """Print one line in the language of the terminal on standard error. `msgid`: without `installer.` in front."""
+    print_line(terminal_translator()(f"installer.{msgid}", **values))
+
+
+def print_line(text: str) -> None:
+    """Print one line on standard error."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201  output of a command

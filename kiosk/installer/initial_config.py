@@ -25,10 +25,8 @@ def write_config(
     """Write the configuration if there is none. True if it was written. Raises InstallError without a valid answer."""
     if layout.config_file.exists():
         return False
-    site = _read_answer(
-        "site", answers, prompt, "Tên nơi đặt máy, ví dụ cho-dong-ba: ", "Name of the site, such as cho-dong-ba: "
-    )
-    gate = _read_answer("gate", answers, prompt, "Tên cổng, ví dụ cong-1: ", "Name of the gate, such as gate-1: ")
+    site = _read_answer("site", answers, prompt)
+    gate = _read_answer("gate", answers, prompt)
     text = example.read_text(encoding="utf-8")
     for key, value in (("site", site), ("device", gate)):
         text = re.sub(rf'(?m)^{key} = "[^"]*"', f'{key} = "{value}"', text, count=1)
@@ -37,26 +35,20 @@ def write_config(
     return atomic_files.update_file(layout.config_file, text.encode(), 0o640)
 
 
-def _read_answer(name: str, answers: dict[str, str | None], prompt: Callable[[str], str], vi: str, en: str) -> str:
+def _read_answer(name: str, answers: dict[str, str | None], prompt: Callable[[str], str]) -> str:
     answer = answers.get(name)
     if answer is None:
-        print_message(vi, en)
+        print_message(f"ask-{name}")
         answer = prompt(name)
     if not NAME_PATTERN.fullmatch(answer):
-        raise InstallError(
-            f"{name}: chỉ dùng chữ thường không dấu, chữ số và dấu gạch nối, nhiều nhất 63 ký tự. Hãy thêm --{name} TÊN.",
-            f"{name}: small letters, digits and hyphens only, at most 63. Use --{name} NAME.",
-        )
+        raise InstallError("name-not-allowed", name=name)
     return answer
 
 
 def prompt_on_terminal(name: str) -> str:
     """Read one line from the terminal. Raises InstallError if there is no terminal."""
     if not sys.stdin.isatty():
-        raise InstallError(
-            f"Chưa biết {name}. Hãy thêm --{name} TÊN.",
-            f"The {name} is missing, and there is no terminal to ask: add --{name} NAME.",
-        )
+        raise InstallError("name-missing-no-terminal", name=name)
     return sys.stdin.readline().strip()
 
 
@@ -88,10 +80,10 @@ def _files_of_stick(folder: Path) -> Iterator[Path]:
     try:
         paths = sorted(folder.iterdir())
     except OSError as error:
-        raise InstallError(f"{folder}: {error.strerror}", f"{folder} cannot be read: {error.strerror}") from error
+        raise InstallError("folder-not-readable", folder=folder, error=error.strerror) from error
     for path in paths:
         if path.is_symlink():
-            print_message(f"Bỏ qua liên kết {path}.", f"{path} is a link. It was not copied.")
+            print_message("link-not-copied", path=path)
         elif path.is_file():
             yield path
 

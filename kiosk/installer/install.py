@@ -8,7 +8,7 @@ from pathlib import Path
 from kiosk.installer import database, initial_config, readiness, release, upgrade
 from kiosk.installer.bundle import content as bundles
 from kiosk.installer.bundle.content import Bundle
-from kiosk.installer.errors import InstallError, print_message
+from kiosk.installer.errors import InstallError, print_message, state_label
 from kiosk.installer.layout import InstallLayout
 from kiosk.installer.locks import SWITCH_LOCK, hold_lock
 from kiosk.installer.machine import device, system_files, system_packages
@@ -48,10 +48,7 @@ def run_install(options: argparse.Namespace, layout: InstallLayout) -> int:
             options, bundle, release.read_manifest(layout.releases_dir / old), folder, layout, usable=usable
         )
     if machine.raspberry_pi and done and system_files.install_firmware_config(folder / "system", layout):
-        print_message(
-            "Hãy khởi động lại máy để cấu hình phần cứng có hiệu lực: sudo reboot",
-            "The firmware settings changed. Type:  sudo reboot",
-        )
+        print_message("firmware-changed")
     if done:
         release.prune_releases(layout)
         _print_version(bundle.version, usable=usable)
@@ -64,7 +61,7 @@ def _require_rollback_possible(bundle: Bundle, old: str | None, layout: InstallL
 
 
 def _refuse_prompt(name: str) -> str:
-    raise InstallError(f"Chưa biết {name}. Hãy thêm --{name} TÊN.", f"The {name} is missing: add --{name} NAME.")
+    raise InstallError("name-missing", name=name)
 
 
 def is_config_valid(folder: Path, layout: InstallLayout) -> bool:
@@ -75,19 +72,13 @@ def is_config_valid(folder: Path, layout: InstallLayout) -> bool:
 
 def _first_start(layout: InstallLayout, systemd: Systemctl, timeout_s: float) -> None:
     """Start the units for the first time. A device that is not ready, for example without a camera, stays installed."""
-    print_message("Khởi động ...", "Starting ...")
+    print_message("starting")
     systemd.start(upgrade.units_to_start(layout))
     result = readiness.wait_until_ready(layout, systemd, timeout_s=timeout_s)
     if result.is_ready:
-        print_message(
-            f"Sẵn sàng ({result.state}) sau {result.seconds:.1f} giây.",
-            f"Ready ({result.state}) after {result.seconds:.1f} s.",
-        )
+        print_message("ready", state=state_label(result.state), seconds=f"{result.seconds:.1f}")
     else:
-        print_message(
-            f"Đã cài, nhưng chưa sẵn sàng ({result.state}). Hãy gõ: sudo kiosk doctor",
-            f"Installed, but not ready ({result.state}). Type:  sudo kiosk doctor",
-        )
+        print_message("not-ready", state=state_label(result.state))
 
 
 def run_upgrade(
@@ -96,18 +87,11 @@ def run_upgrade(
     """Switch to the new version. False if the old one runs again. Raises InstallError before anything has changed."""
     systemd = Systemctl()
     if not usable and is_config_valid(layout.releases_dir / old.release_name, layout):
-        raise InstallError(
-            f"Phiên bản {bundle.version} không dùng được cấu hình này. Chưa có gì bị thay đổi. "
-            f"Xem: {folder}/venv/bin/kiosk check-config",
-            f"Version {bundle.version} cannot use this configuration. Nothing was changed. "
-            f"See:  {folder}/venv/bin/kiosk check-config",
-        )
+        raise InstallError("configuration-not-usable", version=bundle.version, folder=folder)
     if not usable or not systemd.is_running:  # readiness cannot be observed
         return upgrade.switch_release(bundle.release_name, layout, systemd, lambda _: readiness.NOT_MONITORED)
     database.back_up_database(database.database_path(layout), bundle, old)
-    print_message(
-        f"Nâng cấp từ {old.version} lên {bundle.version} ...", f"Upgrading from {old.version} to {bundle.version} ..."
-    )
+    print_message("upgrading", old=old.version, new=bundle.version)
     return _switch_in_own_unit(bundle.release_name, folder, layout, options.ready_timeout)
 
 
@@ -119,15 +103,10 @@ def _switch_in_own_unit(name: str, folder: Path, layout: InstallLayout, timeout_
     outcome = atomic_files.read_json(layout.last_upgrade_file)
     reason = outcome["reason"] if outcome and outcome != before else f"exit status {status}"
     if upgrade.is_committed(name, layout):
-        print_message(f"Đã xong: {reason}.", f"Done: {reason}.")
+        print_message("done", reason=reason)
         return True
     runs = release.linked_release_name(layout.current_link)
-    print_message(
-        f"Không thành công ({reason}). Phiên bản {runs} đang chạy như trước; không mất lượt qua nào. "
-        "Xem: journalctl -u entrance-kiosk-upgrade",
-        f"The upgrade failed ({reason}). Release {runs} runs as before, and no event was lost. "
-        "See:  journalctl -u entrance-kiosk-upgrade",
-    )
+    print_message("upgrade-failed", reason=reason, release=runs)
     return False
 
 
@@ -135,7 +114,7 @@ def roll_back(layout: InstallLayout, timeout_s: float) -> int:
     """Switch to the previous version in the same way as an upgrade. Returns the exit status."""
     previous = release.linked_release_name(layout.previous_link)
     if previous is None:
-        raise InstallError("Không có phiên bản trước.", "There is no previous version.")
+        raise InstallError("no-previous-version")
     return 0 if _switch_in_own_unit(previous, layout.releases_dir / previous, layout, timeout_s) else 1
 
 
@@ -156,16 +135,14 @@ def run_uninstall(layout: InstallLayout, systemd: Systemctl, *, purge: bool) -> 
         atomic_files.remove_tree(layout.data_dir)
         atomic_files.remove_tree(layout.config_dir)
         subprocess.run(["userdel", "entrance-kiosk"], check=False, capture_output=True)
-    remaining = "" if purge else f" ({layout.data_dir}, {layout.config_dir})"
-    print_message(f"Đã gỡ. {'Dữ liệu và cấu hình vẫn còn' + remaining if remaining else 'Không còn gì'}.",
-        f"Removed. {'Events and configuration are still here' + remaining if remaining else 'Nothing is left'}.")  # fmt: skip
+    if purge:
+        print_message("purged")
+    else:
+        print_message("uninstalled", data=layout.data_dir, config=layout.config_dir)
     return 0
 
 
 def _print_version(version: str, *, usable: bool) -> None:
-    print_message(f"Đã cài phiên bản {version}.", f"Version {version} is installed.")
+    print_message("version-installed", version=version)
     if not usable:
-        print_message(
-            "Còn thiếu trước khi chạy được; hãy gõ: sudo kiosk check-config  rồi: sudo systemctl start kiosk kiosk-web",
-            "Something is still missing. Type:  sudo kiosk check-config   then:  sudo systemctl start kiosk kiosk-web",
-        )
+        print_message("configuration-incomplete")

@@ -18,5 +18,5 @@ def hold_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
         try:
             fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise InstallError("Một lần cài đặt khác đang chạy.", "Another install.sh runs on this device.") from None
+            raise InstallError("already-running") from None
         yield

@@ -62,14 +62,10 @@ def build_release(bundle: Bundle, layout: InstallLayout, machine: Machine) -> Pa
         return folder
     requirements = bundle.folder / f"requirements-{machine.uname_machine}-cp{machine.python}.txt"
     if not requirements.is_file():
-        raise InstallError(
-            f"Bộ cài này không có phần cho {machine.uname_machine} với Python {machine.python}.",
-            f"This bundle has no files for {machine.uname_machine} with Python {machine.python}. "
-            f"Build one:  make bundle BUNDLE_ARGS='--machines {machine.uname_machine}'",
-        )
+        raise InstallError("bundle-for-another-machine", machine=machine.uname_machine, python=machine.python)
     remove_incomplete_releases(layout)
     require_free_space(bundle, requirements, layout)
-    print_message(f"Chuẩn bị phiên bản {bundle.version} ...", f"Preparing version {bundle.version} ...")
+    print_message("preparing", version=bundle.version)
     try:
         copy_parts(folder, bundle)
         _build_venv(folder / "venv", bundle.folder / "wheels", requirements)
@@ -91,10 +87,7 @@ def require_free_space(bundle: Bundle, requirements: Path, layout: InstallLayout
     layout.releases_dir.mkdir(parents=True, exist_ok=True)
     lack_bytes = size_bytes * UNPACKED_SIZE_FACTOR + MIN_FREE_BYTES - shutil.disk_usage(layout.releases_dir).free
     if lack_bytes > 0:
-        raise InstallError(
-            f"Thẻ nhớ thiếu {lack_bytes // 1_000_000 + 1} MB. Hãy dọn bớt; chưa có gì bị thay đổi.",
-            f"{lack_bytes // 1_000_000 + 1} MB more disk space needed. Delete old logs or run apt-get clean. Nothing was changed.",
-        )
+        raise InstallError("disk-space-missing", megabytes=lack_bytes // 1_000_000 + 1)
 
 
 def copy_parts(folder: Path, bundle: Bundle) -> None:
@@ -154,25 +147,16 @@ def verify_imports(folder: Path) -> None:
     )
     if done.returncode:
         last = done.stderr.strip().splitlines()[-1:] or ["?"]
-        raise InstallError(
-            f"Phiên bản mới không chạy được trên máy này: {last[0]}. Phiên bản cũ không bị thay đổi.",
-            f"The new version cannot be loaded here: {last[0]}. The running version was not changed.",
-        )
+        raise InstallError("version-does-not-load", error=last[0])
     if done.stdout:
-        print_message(
-            "Không có lgpio: chưa điều khiển được chân GPIO. Hãy cài python3-lgpio.",
-            "lgpio is missing: GPIO pins cannot be used. Type:  apt-get install python3-lgpio",
-        )
+        print_message("lgpio-missing")
 
 
 def _run(*command: str) -> None:
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     if done.returncode:
         output = (done.stderr or done.stdout).strip()
-        raise InstallError(
-            f"Không cài được: {output}\nPhiên bản đang chạy không bị thay đổi.",
-            f"This failed: {' '.join(command[:4])} ...\n{output}\nThe running version was not changed.",
-        )
+        raise InstallError("command-failed", output=output, command=" ".join(command[:4]))
 
 
 def remove_incomplete_releases(layout: InstallLayout) -> None:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kiosk.installer import readiness, release
-from kiosk.installer.errors import InstallError, print_message
+from kiosk.installer.errors import InstallError, print_message, state_label
 from kiosk.installer.layout import InstallLayout
 from kiosk.installer.machine import system_files
 from kiosk.installer.machine.device import Systemd
@@ -26,7 +26,7 @@ def switch_release(new: str, layout: InstallLayout, systemd: Systemd, wait: Wait
     """Switch to release `new`. False if it did not become ready and was rolled back."""
     old = release.linked_release_name(layout.current_link)
     if old is None:
-        raise InstallError("Chưa có phiên bản nào để nâng cấp.", "There is no installed version to upgrade.")
+        raise InstallError("nothing-to-upgrade")
     preexisting_failures = readiness.failed_checks(readiness.read_status(layout))
     atomic_files.write_json(layout.upgrade_journal, {"from": old, "to": new, "began_at": _now()})
     systemd.stop(units_to_stop(layout))
@@ -34,9 +34,7 @@ def switch_release(new: str, layout: InstallLayout, systemd: Systemd, wait: Wait
     systemd.start(units_to_start(layout))
     result = wait(preexisting_failures)
     if not result.is_ready:
-        print_message(
-            f"Phiên bản mới chưa sẵn sàng ({result.state}).", f"The new version is not ready ({result.state})."
-        )
+        print_message("new-version-not-ready", state=state_label(result.state))
         recover_from_interruption(layout, systemd, reason=f"not ready: {result.state}")
         return False
     atomic_files.write_link(layout.previous_link, f"releases/{old}")
@@ -76,7 +74,7 @@ def activate_release(name: str, layout: InstallLayout, systemd: Systemd) -> None
     """Install the files of the release outside of /opt, then switch the link. Idempotent. Starts no units."""
     folder = layout.releases_dir / name
     if not release.is_complete(folder):
-        raise InstallError(f"Thiếu phiên bản {name}. Hãy cài lại.", f"Release {name} is missing. Install it again.")
+        raise InstallError("release-missing", release=name)
     system_files.install_files(folder / "system", layout)
     atomic_files.write_link(layout.current_link, f"releases/{name}")
     atomic_files.write_link(layout.venv_link, "current/venv")

@@ -32,8 +32,10 @@ INSTALLER_PARTS = (
     "installer",
     "core/__init__.py",
     "core/pins.py",
+    "locale",
     "system/__init__.py",
     "system/atomic_files.py",
+    "system/translations.py",
 )
 """Files and folders of kiosk/ that the installer imports."""
 GLIBC_MINORS = range(17, 37)  # Debian 12 has glibc 2.36

@@ -35,10 +35,7 @@ def read_bundle(folder: Path) -> Bundle:
     """Read the manifest. Raises InstallError if the folder is not a bundle."""
     found = atomic_files.read_json(folder / MANIFEST)
     if found is None:
-        raise InstallError(
-            f"{folder} không phải là bộ cài đặt. Hãy tạo bộ cài bằng `make bundle`, rồi giải nén nó.",
-            f"{folder} is not a bundle. Make one with `make bundle`, unpack it, and run the install.sh in it.",
-        )
+        raise InstallError("no-bundle", folder=folder)
     return Bundle(
         folder=folder,
         version=found["version"],
@@ -61,10 +58,7 @@ def verify_bundle(bundle: Bundle) -> None:
 
 
 def _damaged_error(name: str) -> InstallError:
-    return InstallError(
-        f"Bộ cài bị hỏng: {name}. Hãy chép lại bộ cài; chưa có gì bị thay đổi.",
-        f"The bundle is damaged: {name}. Copy it here again. Nothing was changed.",
-    )
+    return InstallError("bundle-damaged", name=name)
 
 
 def file_sha256(path: Path) -> str:

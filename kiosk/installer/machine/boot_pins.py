@@ -16,12 +16,7 @@ OTHER_GPIO_KEYS = frozenset({"pin_factory", "relay_pulse_s", "relay_led", "leds_
 
 
 class GpioUnreadableError(ValueError):
-    """The gpio settings of the configuration are not certain. `vi` and `en` say why."""
-
-    def __init__(self, vi: str, en: str) -> None:
-        super().__init__(en)
-        self.vi = vi
-        self.en = en
+    """The gpio settings of the configuration are not certain. The text says why."""
 
 
 def gpio_settings(content: bytes) -> dict[str, Any]:
@@ -32,7 +27,7 @@ def gpio_settings(content: bytes) -> dict[str, Any]:
     try:
         tree = tomllib.loads(content.decode("utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise GpioUnreadableError(f"không phải TOML: {error}", f"it is not TOML: {error}") from error
+        raise GpioUnreadableError(f"it is not TOML: {error}") from error
     gpio = tree.pop("gpio", {})
     if not isinstance(gpio, dict):
         raise _unclear("gpio", gpio)
@@ -44,7 +39,7 @@ def gpio_settings(content: bytes) -> dict[str, Any]:
             raise _unclear(f"gpio.{key}", value)
     pins = [pin for name in _PINS if (pin := gpio.get(name, default_pin(name))) not in (None, NOT_WIRED)]
     if len(set(pins)) < len(pins):
-        raise GpioUnreadableError("hai chức năng cùng một chân GPIO", "two functions are on one pin")
+        raise GpioUnreadableError("two functions are on one pin")
     return gpio
 
 
@@ -66,7 +61,7 @@ def _is_clear(key: str, value: object) -> bool:
 
 def _unclear(key: str, value: object) -> GpioUnreadableError:
     shown = repr(value)[:40]
-    return GpioUnreadableError(f"không rõ {key} = {shown}", f"{key} = {shown} is not clear")
+    return GpioUnreadableError(f"{key} = {shown} is not clear")
 
 
 def replace_gpio_lines(text: str, gpio: Mapping[str, Any]) -> str:

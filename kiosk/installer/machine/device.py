@@ -79,7 +79,7 @@ class Systemctl:
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         if done.returncode:
             message = done.stderr.strip() or f"exit status {done.returncode}"
-            raise InstallError(f"{' '.join(command)}: {message}", f"{' '.join(command)}: {message}")
+            raise InstallError("system-command-failed", command=" ".join(command), error=message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +108,7 @@ def detect_machine(layout: InstallLayout, board: str) -> Machine:
     machine = platform.machine()
     if suite not in system_packages.SUITE_PACKAGES or machine not in system_packages.DEBIAN_ARCHITECTURES:
         name = fields.get("PRETTY_NAME", "?").strip('"')
-        raise InstallError(
-            f"Chưa hỗ trợ {name} trên {machine}. Hãy dùng Raspberry Pi OS (64 bit) hoặc Debian, bản Bookworm hay Trixie.",
-            f"{name} on {machine} is not supported. Use Raspberry Pi OS (64-bit) or Debian, Bookworm or Trixie.",
-        )
+        raise InstallError("system-not-supported", name=name, machine=machine)
     return Machine(
         suite=suite,
         uname_machine=machine,
@@ -128,18 +125,14 @@ def _is_pi() -> bool:
 def require_root() -> None:
     """Raises InstallError without root privileges."""
     if os.geteuid() != 0:
-        raise InstallError("Cần quyền root. Hãy gõ: sudo ./install.sh", "Root is needed. Type:  sudo ./install.sh")
+        raise InstallError("root-needed")
 
 
 def require_persistent_root(layout: InstallLayout, mounts: str) -> None:
     """Raises InstallError if the root file system is an overlay in memory. `mounts`: text of /proc/mounts."""
     root_types = [fields[2] for fields in map(str.split, mounts.splitlines()) if len(fields) > 2 and fields[1] == "/"]
     if system_files.is_read_only_root(layout) and root_types[-1:] == ["overlay"]:
-        raise InstallError(
-            "Hệ thống đang ở chế độ chỉ đọc: mọi thay đổi sẽ mất khi khởi động lại. Hãy gõ: sudo overlayroot-chroot, rồi chạy lại.",
-            "The root is read-only (overlayroot): all changes are lost at the next start. "
-            "Type:  sudo overlayroot-chroot   run install.sh again there, then reboot.",
-        )
+        raise InstallError("read-only-root")
 
 
 def run_in_own_unit(arguments: Sequence[str], release: Path) -> int:

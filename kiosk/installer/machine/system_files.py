@@ -153,15 +153,8 @@ def _with_configured_pins(ours: str, layout: InstallLayout) -> str:
     except (OSError, boot_pins.GpioUnreadableError) as error:
         installed = layout.boot_dir / FIRMWARE_FRAGMENT
         before = installed.read_text(encoding="utf-8", errors="replace") if installed.is_file() else ""
-        vi, en = (
-            (error.vi, error.en)
-            if isinstance(error, boot_pins.GpioUnreadableError)
-            else (error.strerror, error.strerror)
-        )
-        print_message(
-            f"{layout.config_file}: {vi}. Các dòng gpio của {installed} được giữ nguyên. Hãy sửa tệp, rồi chạy lại install.sh.",
-            f"{layout.config_file}: {en}. The gpio lines of {installed} stay as they were. Mend it and run install.sh again.",
-        )
+        reason = str(error) if isinstance(error, boot_pins.GpioUnreadableError) else error.strerror
+        print_message("gpio-lines-kept", file=layout.config_file, installed=installed, error=reason)
         return boot_pins.keep_gpio_lines(ours, before)
     return boot_pins.replace_gpio_lines(ours, gpio)
 

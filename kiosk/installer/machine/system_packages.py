@@ -23,10 +23,7 @@ def fetch_packages(suite: str, machine: str, cache: Path, out: Path) -> None:
     cached = cache / f"debs-{suite}-{architecture}"
     if not list(cached.glob("*.deb")):
         if shutil.which("apt-get") is None or not Path(KEYRING).exists():
-            print_message(
-                "Ở đây không có apt: bộ cài sẽ không kèm gói hệ thống; máy cài cần mạng để lấy libzbar0.",
-                "No apt here: the bundle has no system packages. The board will need a network for libzbar0.",
-            )
+            print_message("bundle-without-packages")
             return
         _download(suite, architecture, cached)
     target = out / f"{suite}-{architecture}"
@@ -72,7 +69,7 @@ def install_packages(suite: str, architecture: str, debs: Path) -> list[str]:
     names = missing_packages(suite)
     if not names:
         return []
-    print_message(f"Cài các gói hệ thống: {' '.join(names)}", f"System packages: {' '.join(names)}")
+    print_message("system-packages", names=" ".join(names))
     bundled = [path for name in names for path in (debs / f"{suite}-{architecture}").glob(f"{name}_*.deb")]
     if len(bundled) == len(names):
         command = ["dpkg", "--install", *map(str, bundled)]
@@ -82,9 +79,5 @@ def install_packages(suite: str, architecture: str, debs: Path) -> list[str]:
         ["env", "DEBIAN_FRONTEND=noninteractive", *command], check=False, capture_output=True, text=True
     )
     if done.returncode:
-        raise InstallError(
-            f"Không cài được gói hệ thống:\n{done.stderr.strip()}\nHãy nối mạng rồi gõ: apt-get install {' '.join(names)}",
-            f"System packages could not be installed:\n{done.stderr.strip()}\n"
-            f"With a network, type:  apt-get update && apt-get install --no-install-recommends {' '.join(names)}",
-        )
+        raise InstallError("system-packages-failed", error=done.stderr.strip(), names=" ".join(names))
     return names

@@ -48,7 +48,7 @@ def test_without_keys_it_installs_and_says_what_is_missing(device: Device) -> st
 def test_installs_without_a_network_and_is_ready(device: Device) -> str:
     assert device.container.run("ls", "/sys/class/net").stdout.split() == ["lo"]
     done = device.install("first", "--credentials-dir", "/keys")
-    assert "Ready (ready)" in done.stderr, done.stderr
+    assert "State: Ready" in done.stderr, done.stderr
     assert device.serves() == version("first")
     device.nothing_is_lost()
     for unit in ("kiosk.service", "kiosk-web.service", "kiosk-purge.timer", "entrance-kiosk-recover.service"):

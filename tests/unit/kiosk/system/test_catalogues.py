@@ -21,6 +21,7 @@ from kiosk.core.reversal import UndoRefusal
 from kiosk.core.status import CheckStatus
 from kiosk.decoding.preview.aiming import AimingAdvice
 from kiosk.system.translations import DOMAIN, LOCALE_DIR, SOURCE_LANGUAGE, languages, translator
+from mqtt.tls import SENTENCES
 from tests.paths import PROJECT
 from web_ui.auth.accounts import Role
 from web_ui.kiosk.data.daemon_status import DaemonLiveness
@@ -38,7 +39,7 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "kind": CodeKind,
     "reason": Reason,
     "reason-label": Reason,
-    "state": STATES,
+    "state": {*STATES, "not-monitored"},
     "status.sentence": STATES,
     "clock": ClockQuality,
     "check-status": CheckStatus,
@@ -68,6 +69,8 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "audit.action": [*(f"login-{role}" for role in Role)],
     "rejection": ["too-large", "not-json", "not-an-event", "no-receipt", "closes-connection"],
     "check.presence-sensor": ["present", "absent", "idle", "stuck-on", "stuck-off"],
+    "installer": ["ask-site", "ask-gate"],
+    "tls": SENTENCES,
     "unit": ["s", "min", "h", "d", "events"],
 }  # fmt: skip
 """Messages whose id the code builds from a code: each member must have its message."""
@@ -80,6 +83,7 @@ PARTIAL = (
     "acceptance",
     "demo",
     "demo.visitor",
+    "installer",
     "audit.action",
 )
 """Families in which not every code has a message, or whose members are literals elsewhere."""
@@ -198,6 +202,9 @@ def test_every_id_in_the_code_has_a_message() -> None:
         asked |= set(re.findall(r"""\bt(?:\.plural)?\(\s*"([a-z0-9.-]+)"[,)]""", path.read_text(encoding="utf-8")))
     for path in _sources(".html"):
         asked |= set(re.findall(r"""\bt(?:\.plural)?\(["']([a-z0-9.-]+)["'][,)]""", path.read_text(encoding="utf-8")))
+    python = "\n".join(path.read_text(encoding="utf-8") for path in _sources(".py"))
+    for prefix, call in (("installer", r"(?:print_message|InstallError)"), ("acceptance", r"\.(?:instruct|ask)")):
+        asked |= {f"{prefix}.{msgid}" for msgid in re.findall(rf"""{call}\(\s*"([a-z-]+)"[,)]""", python)}
     assert len(asked) > 150
     assert asked - set(messages(SOURCE_LANGUAGE)) == set()
 
