@@ -1,4 +1,4 @@
-"""From a code's text to its decision, against the bare signature check in the same run; and the denylist at its largest."""
+"""Time from the text of a code to its decision, relative to the bare signature check in the same run, and a large denylist."""
 
 import statistics
 import time
@@ -22,26 +22,26 @@ from tests.benchmarks.table import Row, goal_row
 from tests.fakes.data.entry_passes import CLAIMS
 from tests.fakes.data.people import NOW_AT, WORLD, centre_key, moment
 
-POLICY, NOBODY, NOW = rules.AccessPolicy(), VisitHistory(), moment()
+POLICY, NO_HISTORY, NOW = rules.AccessPolicy(), VisitHistory(), moment()
 DENIED = 100_000
 EC_KEY = ec.derive_private_key(4321, ec.SECP256R1())
 
 
 def run(quick: bool) -> list[Row]:
-    """All rows; `quick` measures fewer rounds of the same."""
+    """All rows. `quick` measures fewer rounds."""
     rounds = 300 if quick else 3000
     return [*_signed(rounds), *_unsigned(rounds), *_hostile(rounds // 10), *_denylist(rounds), *_sealing(rounds)]
 
 
-def median_us(rounds: int, *works: Callable[[], object]) -> list[float]:
-    """Medians in microseconds, the works interleaved so that they share the machine's moods."""
-    took: list[list[int]] = [[] for _ in works]
-    for work in works:
-        work()
+def median_us(rounds: int, *functions: Callable[[], object]) -> list[float]:
+    """Medians in microseconds. The functions run in turns, so that changes of the machine's load affect all of them."""
+    took: list[list[int]] = [[] for _ in functions]
+    for function in functions:
+        function()
     for _ in range(rounds):
-        for times, work in zip(took, works, strict=True):
+        for times, function in zip(took, functions, strict=True):
             begun = time.perf_counter_ns()
-            work()
+            function()
             times.append(time.perf_counter_ns() - begun)
     return [statistics.median(times) / 1000 for times in took]
 
@@ -67,7 +67,7 @@ RSA_KEY = rsa.generate_private_key(65537, 2048)
 
 
 def _ps256(token: bytes) -> bytes:
-    """The same HCERT under an RSA key, as Vietnam signs."""
+    """The same HCERT signed with an RSA key, as in Vietnam."""
     from cryptography.hazmat.primitives.asymmetric import padding
     from cryptography.hazmat.primitives.hashes import SHA256
 
@@ -83,7 +83,7 @@ def _packed(token: bytes) -> bytes:
 
 
 def _decided(verifier: CredentialVerifier, code: bytes) -> Callable[[], object]:
-    return lambda: rules.decide_access(verifier.verify(code, NOW), NOBODY, POLICY, 0, NOW)
+    return lambda: rules.decide_access(verifier.verify(code, NOW), NO_HISTORY, POLICY, 0, NOW)
 
 
 def _signed(rounds: int) -> list[Row]:
@@ -98,8 +98,8 @@ def _signed(rounds: int) -> list[Row]:
     ps256_hcert = _packed(_ps256(hcert.extract_cose_bytes(es256_hcert)))
     rows = []
     for name, code, key in (
-        ("own pass, EdDSA", WORLD["valid"].data, WORLD.issuer.private_key.public_key()),
-        ("own pass, ES256", es256_pass, EC_KEY.public_key()),
+        ("entry pass, EdDSA", WORLD["valid"].data, WORLD.issuer.private_key.public_key()),
+        ("entry pass, ES256", es256_pass, EC_KEY.public_key()),
         ("HCERT, ES256", es256_hcert, WORLD.hcert_key.public_key()),
         ("HCERT, PS256 (RSA 2048)", ps256_hcert, RSA_KEY.public_key()),
     ):
@@ -124,7 +124,7 @@ def _unsigned(rounds: int) -> list[Row]:
 
 
 def _hostile(rounds: int) -> list[Row]:
-    """Against the bare check of an own pass: what an attacker can make one look cost."""
+    """Cost of one code made by an attacker, relative to the bare signature check of an entry pass."""
     verifier = _verifier()
     valid = cose.parse_sign1(base45.decode_base45(WORLD["valid"].data[5:]))
     key, message = WORLD.issuer.private_key.public_key(), valid.signature_input()

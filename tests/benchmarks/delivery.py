@@ -1,4 +1,4 @@
-"""Recording and delivery, each measured beside its peer in the same run: the disk's own limit, mosquitto_pub, paho, the bridge."""
+"""Storage and delivery, each relative to a reference in the same run: the limit of the disk, mosquitto_pub, paho, the bridge."""
 
 import os
 import re
@@ -32,26 +32,26 @@ from tests.paths import PROJECT
 BRANCH = DeviceTopics("entrance", "bench", "gate-1")
 RECORD_BYTES = 310
 LOUD = "allow_anonymous true\nmax_queued_messages 1000000\nmax_inflight_messages 1000\nset_tcp_nodelay true"
-OURS = [an_event(number) for number in range(1000)]
+EVENTS = [an_event(number) for number in range(1000)]
 
 
 @dataclass(frozen=True)
 class Written:
-    """What a run of commits cost."""
+    """Rate and written bytes of a series of commits."""
 
     per_s: float
     bytes_each: float
 
 
 def written_bytes() -> int:
-    """What this process has sent towards the disk (proc(5), /proc/PID/io)."""
+    """Bytes that this process has written to the disk (proc(5), /proc/PID/io)."""
     found = re.search(r"^write_bytes: (\d+)$", Path("/proc/self/io").read_text(), re.MULTILINE)
     assert found is not None
     return int(found[1])
 
 
 def timed(work: Callable[[], int]) -> Written:
-    """`work` says how many records it wrote."""
+    """Measure `work`, which returns the number of events that it wrote."""
     before, started = written_bytes(), time.perf_counter()
     count = work()
     seconds = time.perf_counter() - started
@@ -59,7 +59,7 @@ def timed(work: Callable[[], int]) -> Written:
 
 
 def append_and_sync(path: Path, count: int) -> int:
-    """The disk's limit: a plain file, one fdatasync per record."""
+    """The limit of the disk: a plain file, one fdatasync per record."""
     record = os.urandom(RECORD_BYTES)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for _ in range(count):
@@ -70,21 +70,21 @@ def append_and_sync(path: Path, count: int) -> int:
 
 
 def commit_each(store: SqliteEventStore, count: int) -> int:
-    """One transaction per passage."""
+    """One transaction per event."""
     for number in range(count):
-        store.commit(OURS[number % 1000])
+        store.commit(EVENTS[number % 1000])
     return count
 
 
 def commit_burst(store: SqliteEventStore, count: int) -> int:
-    """Fifty passages per transaction."""
+    """Fifty events per transaction."""
     for number in range(0, count, 50):
-        store.commit_all(OURS[number % 1000 : number % 1000 + 50])
+        store.commit_all(EVENTS[number % 1000 : number % 1000 + 50])
     return count
 
 
 def fdatasyncs(way: str, count: int, folder: Path) -> float | None:
-    """Per passage, counted by strace in a process of its own; None where there is no strace."""
+    """fdatasync calls per event, counted by strace in a separate process. None without strace."""
     if shutil.which("strace") is None:
         return None
     report = folder / f"strace-{way}"
@@ -99,15 +99,15 @@ def recording(folder: Path, *, quick: bool) -> list[Row]:
     """Durable insert, one at a time and in bursts."""
     count, rounds = (
         (100, 9) if quick else (200, 25)
-    )  # small slices in turn: whatever else the machine does hits all of them
+    )  # short turns, so that other load of the machine affects all of them
     limit, ours, burst = [], [], []
     with (
         closing(SqliteEventStore(folder / "each.db")) as each,
         closing(SqliteEventStore(folder / "burst.db")) as bursts,
     ):
         commit_each(each, 50)
-        for turn in range(rounds):
-            limit.append(timed(lambda turn=turn: append_and_sync(folder / f"plain-{turn}", count)))  # type: ignore[misc]
+        for i in range(rounds):
+            limit.append(timed(lambda i=i: append_and_sync(folder / f"plain-{i}", count)))  # type: ignore[misc]
             ours.append(timed(lambda: commit_each(each, count)))
             burst.append(timed(lambda: commit_burst(bursts, count)))
     peer = statistics.median(one.per_s for one in limit)
@@ -118,39 +118,39 @@ def recording(folder: Path, *, quick: bool) -> list[Row]:
         Row("write + fdatasync of 310 bytes", round(peer), "records/s", "the limit of this disk"),
         goal_row("durable insert, one per transaction", round(speed), "records/s", ">= 0.75",
                  reference=round(peer), ratio=round(beside, 2)),
-        goal_row("written per passage", round(statistics.mean(one.bytes_each for one in ours)), "bytes", "<= 9500"),
+        goal_row("written per event", round(statistics.mean(one.bytes_each for one in ours)), "bytes", "<= 9500"),
         Row("durable insert, a burst of 50", round(many), "records/s", round(peer), round(many / peer, 1)),
-        goal_row("written per passage in a burst",
+        goal_row("written per event in a burst",
                  round(statistics.mean(one.bytes_each for one in burst)), "bytes", "<= 1000"),
     ]  # fmt: skip
     for way, goal in (("each", "<= 1.02"), ("burst", "<= 0.03")):
         syncs = fdatasyncs(way, 2000, folder)
         if syncs is not None:
-            rows.append(goal_row(f"fdatasync per passage, {way}", round(syncs, 3), "calls", goal))
+            rows.append(goal_row(f"fdatasync per event, {way}", round(syncs, 3), "calls", goal))
     return rows
 
 
 def filled(path: Path, count: int) -> SqliteEventStore:
-    """A store with so many waiting."""
+    """A store with `count` undelivered events."""
     store = SqliteEventStore(path)
     for _ in range(0, count, 1000):
-        store.commit_all(OURS)
+        store.commit_all(EVENTS)
     return store
 
 
 def drain_ours(store: SqliteEventStore, broker: Broker, batch: int) -> float:
-    """Passages per second out of the outbox, each deleted on PUBACK like the references (no centre is in the way)."""
+    """Events per second from the outbox. PUBACK deletes them, as in the references, so no centre is needed."""
 
     def connect(will: OutgoingMessage) -> Connection:
         return PahoConnection(broker.endpoint("3.1.1"), "bench-ours", will=will)
 
-    terms = DeliveryOptions(acknowledge_by="broker", max_batch=batch, max_inflight=1000 if batch == 1 else 5000)
-    courier = OutboxRelay(store, BRANCH, connect, clock=SystemClock(), options=terms)
-    return store.backlog_size() / delivery_centre.drained_s(store, courier)
+    options = DeliveryOptions(acknowledge_by="broker", max_batch=batch, max_inflight=1000 if batch == 1 else 5000)
+    relay = OutboxRelay(store, BRANCH, connect, clock=SystemClock(), options=options)
+    return store.backlog_size() / delivery_centre.drained_s(store, relay)
 
 
 def drain_mosquitto_pub(broker: Broker, count: int, record: bytes) -> float:
-    """mosquitto_pub -l, QoS 1 (it loses silently past 65,535 lines, so never more)."""
+    """mosquitto_pub -l, QoS 1. It loses lines beyond 65,535 silently, so `count` must be smaller."""
     command = ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(broker.port), "-t", "bench/peer", "-q", "1", "-l"]
     lines = (record + b"\n") * count
     started = time.perf_counter()
@@ -159,7 +159,7 @@ def drain_mosquitto_pub(broker: Broker, count: int, record: bytes) -> float:
 
 
 def drain_paho(broker: Broker, count: int, record: bytes) -> float:
-    """paho alone, no storage, unlimited inflight, its own thread."""
+    """paho alone: no storage, unlimited in-flight messages, its own thread."""
     client = paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311)
     client.max_inflight_messages_set(0)
     client.max_queued_messages_set(0)
@@ -185,7 +185,7 @@ def drain_paho(broker: Broker, count: int, record: bytes) -> float:
 
 
 def drain_bridge(count: int, record: bytes) -> float | None:
-    """A second mosquitto that queued the records while the first was out of reach, and now bridges them over."""
+    """A mosquitto that queued the events while another one was unreachable, and now bridges them to it."""
     port = free_port()
     bridge = (
         f"connection up\naddress 127.0.0.1:{port}\ntopic bench/# out 1\nrestart_timeout 1\ncleansession false\n"
@@ -201,9 +201,9 @@ def drain_bridge(count: int, record: bytes) -> float | None:
 
 
 def _received_by(broker: Broker, count: int) -> float | None:
-    """Messages per second between the first and the last that came to mosquitto_sub; None where they do not come."""
+    """Messages per second between the first and the last at mosquitto_sub. None if they do not arrive."""
     command = ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(broker.port), "-t", "bench/#", "-q", "1", "-F", "."]
-    command += ["-C", str(count), "-W", "120"]  # after so many, or so many seconds
+    command += ["-C", str(count), "-W", "120"]  # ends after `count` messages or 120 seconds
     with subprocess.Popen(command, stdout=subprocess.PIPE) as listening:
         assert listening.stdout is not None
         seen = len(os.read(listening.stdout.fileno(), 2))
@@ -211,49 +211,49 @@ def _received_by(broker: Broker, count: int) -> float | None:
         while more := len(os.read(listening.stdout.fileno(), 65536)):
             seen += more
         seconds = time.perf_counter() - first
-    return count / seconds if seen == 2 * count else None  # a point and a line's end for each
+    return count / seconds if seen == 2 * count else None  # a point and a line end for each
 
 
 def draining(folder: Path, *, quick: bool) -> list[Row]:
-    """The outbox, one per message and fifty per message, beside what others do."""
+    """The outbox with one and with fifty events per message, relative to other programs."""
     if shutil.which("mosquitto_pub") is None:
         return [Row("drain", "not measured", "", "mosquitto_pub is missing: sudo apt-get install mosquitto-clients")]
     count, rounds = (20_000, 3) if quick else (50_000, 5)
     record = os.urandom(RECORD_BYTES // 2).hex().encode()
     found: dict[str, list[float]] = {}
-    for turn in range(rounds):
+    for i in range(rounds):
         with Broker(LOUD, log_type="error") as broker:
             found.setdefault("mosquitto_pub", []).append(drain_mosquitto_pub(broker, count, record))
             found.setdefault("paho", []).append(drain_paho(broker, count, record))
             for name, batch in (("single", 1), ("batched", 50)):
-                with closing(filled(folder / f"{name}-{turn}.db", count)) as store:
+                with closing(filled(folder / f"{name}-{i}.db", count)) as store:
                     found.setdefault(name, []).append(drain_ours(store, broker, batch))
     median = {name: round(statistics.median(values)) for name, values in found.items()}
 
     def beside(name: str, peer: str) -> float:
-        """Of the rounds' own ratios the one in the middle: whatever else the machine does hits a round's ways alike."""
+        """Median of the ratios of each round: other load of the machine affects all programs of a round alike."""
         return round(statistics.median(one / other for one, other in zip(found[name], found[peer], strict=True)), 2)
 
     peer, alone, single, batched = (median[name] for name in ("mosquitto_pub", "paho", "single", "batched"))
     rows = [
         Row(f"drain {count}: mosquitto_pub -l -q 1", peer, "messages/s"),
         Row(f"drain {count}: paho, no storage, unlimited inflight", alone, "messages/s", peer, beside("paho", "mosquitto_pub")),
-        goal_row("outbox, one per message", single, "passages/s", ">= 0.48",
+        goal_row("outbox, one per message", single, "events/s", ">= 0.48",
                  reference=peer, ratio=beside("single", "mosquitto_pub")),
-        goal_row("outbox, one per message, beside paho", single, "passages/s", ">= 0.95",
+        goal_row("outbox, one per message, beside paho", single, "events/s", ">= 0.95",
                  reference=alone, ratio=beside("single", "paho")),
-        goal_row("outbox, 50 per message", batched, "passages/s", ">= 4",
+        goal_row("outbox, 50 per message", batched, "events/s", ">= 4",
                  reference=peer, ratio=beside("batched", "mosquitto_pub")),
     ]  # fmt: skip
     bridge = drain_bridge(10_000 if quick else 50_000, record)
     if bridge is not None:
-        rows.append(goal_row("outbox, 50 per message, beside the Mosquitto bridge", batched, "passages/s", ">= 6",
+        rows.append(goal_row("outbox, 50 per message, beside the Mosquitto bridge", batched, "events/s", ">= 6",
                              reference=round(bridge), ratio=round(batched / bridge, 2)))  # fmt: skip
     return rows
 
 
 def run(quick: bool) -> list[Row]:
-    """All rows; quick takes less than a minute."""
+    """All rows. `quick` takes less than a minute."""
     folder = Path(tempfile.mkdtemp(prefix="bench-delivery-"))
     try:
         rows = recording(folder, quick=quick) + draining(folder, quick=quick)
@@ -263,7 +263,7 @@ def run(quick: bool) -> list[Row]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-if __name__ == "__main__":  # the process that strace counts
+if __name__ == "__main__":  # the process traced by strace
     way, wanted, file = sys.argv[1:]
     with closing(SqliteEventStore(Path(file))) as counted:
         (commit_each if way == "each" else commit_burst)(counted, int(wanted))

@@ -1,4 +1,4 @@
-"""Rows of the delivery benchmark about the centre: into PostgreSQL beside COPY alone, the whole way, memory, presence."""
+"""Rows of the delivery benchmark with the centre: PostgreSQL relative to COPY alone, whole way, memory, presence."""
 
 import os
 import re
@@ -42,22 +42,21 @@ LOUD = "allow_anonymous true\nmax_queued_messages 1000000\nmax_inflight_messages
 
 
 def messages(count: int) -> list[bytes]:
-    """Batches of 50, as they come over the wire."""
+    """Payloads of 50 events each, as on the wire."""
     at_ms = int(NOW.timestamp() * 1000)
     template = [an_event(number) for number in range(50)]
-    made = []
+    payloads = []
     for first in range(1, count + 1, 50):
-        texts = [
-            event_text(StoredEvent(EPOCH, seq, "boot", replace(template[seq % 50], id=UUID(int=at_ms << 80 | 7 << 76 | 2 << 62 | seq))),
-                 BRANCH.source)
-            for seq in range(first, first + 50)
-        ]  # fmt: skip
-        made.append(envelope.make_payload(texts))
-    return made
+        ids = (UUID(int=at_ms << 80 | 7 << 76 | 2 << 62 | seq) for seq in range(first, first + 50))
+        events = [replace(template[seq % 50], id=id_) for seq, id_ in enumerate(ids, first)]
+        stored = (StoredEvent(EPOCH, seq, "boot", event) for seq, event in enumerate(events, first))
+        texts = [event_text(each, BRANCH.source) for each in stored]
+        payloads.append(envelope.make_payload(texts))
+    return payloads
 
 
 class QueuedConnection:
-    """A link that hands over messages as fast as they are taken, as a broker with a full queue does (see mqtt.connection.Link)."""
+    """A connection that delivers messages as fast as they are taken, like a broker with a full queue."""
 
     def __init__(self, payloads: Sequence[bytes]) -> None:
         topic = BRANCH.topic(TopicKind.EVENT)
@@ -66,7 +65,7 @@ class QueuedConnection:
         self.confirmed = 0
 
     def open(self) -> None:
-        """There is nothing to open."""
+        """Does nothing."""
 
     def process(self, timeout_s: float = 0.0) -> Sequence[ConnectionEvent]:
         if self._greeting:
@@ -77,7 +76,7 @@ class QueuedConnection:
         return 1
 
     def subscribe(self, filters: Sequence[str]) -> None:
-        """Granted by the greeting."""
+        """Does nothing: `process` returns the grant."""
 
     def acknowledge(self, incoming: IncomingMessage) -> None:
         self.confirmed += 1
@@ -86,18 +85,18 @@ class QueuedConnection:
         return 0
 
     def close(self, *, clean: bool = True) -> None:
-        """There is nothing to close."""
+        """Does nothing."""
 
 
 def into_postgres(address: str, payloads: Sequence[bytes]) -> float:
-    """Rows per second from the bytes of messages to receipts after COMMIT: the whole collector, without the network."""
-    haul = QueuedConnection(payloads)
+    """Rows per second from message bytes to receipts after COMMIT: the whole collector without a network."""
+    connection = QueuedConnection(payloads)
     with closing(PostgresLedger(address)) as ledger:
-        collector = Collector(BRANCH.prefix, ledger, lambda _will: haul)
+        collector = Collector(BRANCH.prefix, ledger, lambda _will: connection)
         while not collector.ready:
             collector.step()
         started = time.perf_counter()
-        while haul.confirmed < len(payloads):
+        while connection.confirmed < len(payloads):
             collector.step()
         seconds = time.perf_counter() - started
         collector.close()
@@ -105,7 +104,7 @@ def into_postgres(address: str, payloads: Sequence[bytes]) -> float:
 
 
 def copy_alone(address: str, payloads: Sequence[bytes]) -> float:
-    """The limit: the same rows, made ready before, by psycopg's COPY into the same table, 1000 per commit; nothing asked."""
+    """The limit: the same prepared rows with COPY of psycopg into the same table, 1000 per commit, without queries."""
     events = [event for payload in payloads for event in envelope.parse_events(payload, BRANCH.source)[0]]
     columns = [name.strip() for name in COPY_COLUMNS.split(",")]
     with psycopg.connect(address) as connection:
@@ -139,7 +138,7 @@ def copy_alone(address: str, payloads: Sequence[bytes]) -> float:
 
 
 def centre_rows(*, quick: bool) -> list[Row]:
-    """PostgreSQL, beside COPY alone on the same server."""
+    """PostgreSQL, relative to COPY alone on the same server."""
     if postgres.programs() is None:
         return [Row("centre into PostgreSQL", "not measured", "", "sudo apt-get install postgresql")]
     count, rounds = (20_000, 3) if quick else (50_000, 5)
@@ -147,10 +146,10 @@ def centre_rows(*, quick: bool) -> list[Row]:
     ours: list[float] = []
     limit: list[float] = []
     with postgres.server() as address:
-        for turn in range(rounds):
+        for round_number in range(rounds):
             for found, way in ((ours, into_postgres), (limit, copy_alone)):
-                database = postgres.fresh_database(address, f"{way.__name__}_{turn}")
-                with closing(PostgresLedger(database)) as ledger:  # makes the tables, and today's partition
+                database = postgres.fresh_database(address, f"{way.__name__}_{round_number}")
+                with closing(PostgresLedger(database)) as ledger:  # creates the tables and the partition of today
                     ledger.record(
                         [IngestedMessage(BRANCH, *envelope.parse_events(payloads[0], BRANCH.source), received_at=NOW)]
                     )
@@ -165,19 +164,19 @@ def centre_rows(*, quick: bool) -> list[Row]:
     ]  # fmt: skip
 
 
-def drained_s(store: SqliteEventStore, courier: OutboxRelay) -> float:
-    """Seconds until nothing waits; the courier is closed after it."""
+def drained_s(store: SqliteEventStore, relay: OutboxRelay) -> float:
+    """Seconds until the outbox is empty. Closes the relay."""
     idle = threading.Event()
     started = time.perf_counter()
     while store.backlog_size():
-        idle.wait(courier.step())
+        idle.wait(relay.step())
     seconds = time.perf_counter() - started
-    courier.close()
+    relay.close()
     return seconds
 
 
 def whole_way(folder: Path, *, quick: bool) -> list[Row]:
-    """From outbox to receipt: broker and centre (SQLite, fsync per commit) are processes of their own."""
+    """From outbox to receipt. Broker and centre (SQLite, fsync per commit) are separate processes."""
     count = 5_000 if quick else 50_000
     with Broker(LOUD, log_type="error") as broker, closing(SqliteEventStore(folder / "whole.db")) as store:
         command = ["-m", "kiosk", "centre", "--broker", broker.address, "--database", str(folder / "whole-centre.db")]
@@ -186,21 +185,21 @@ def whole_way(folder: Path, *, quick: bool) -> list[Row]:
         centre.stderr.readline()  # "connected and subscribed"
         for _ in range(0, count, 1000):
             store.commit_all([replace(an_event(number), id=uuid4()) for number in range(1000)])
-        courier = OutboxRelay(
+        relay = OutboxRelay(
             store,
             BRANCH,
             lambda will: PahoConnection(broker.endpoint(), "bench-device", will=will),
             clock=SystemClock(),
             options=DeliveryOptions(max_inflight=5000),
         )
-        seconds = drained_s(store, courier)
+        seconds = drained_s(store, relay)
         centre.terminate()
         centre.communicate(timeout=20)
-    return [Row(f"whole way, {count}: outbox to receipt, centre on SQLite", round(count / seconds), "passages/s")]
+    return [Row(f"whole way, {count}: outbox to receipt, centre on SQLite", round(count / seconds), "events/s")]
 
 
 def memory(folder: Path, *, quick: bool) -> list[Row]:
-    """Resident memory of a device's process while it drains, from the first tenth of the backlog on."""
+    """Resident memory of a device process while it sends its backlog, after the first tenth."""
     count = 50_000 if quick else 1_000_000
     with closing(SqliteEventStore(folder / "memory.db")) as store:
         batch = [an_event(number) for number in range(1000)]
@@ -219,11 +218,11 @@ def memory(folder: Path, *, quick: bool) -> list[Row]:
         ]
         command += ["--greens", os.devnull, "--per-s", "1", "--delivery", "broker"]
         device = subprocess.Popen([sys.executable, *command], stdin=subprocess.PIPE, cwd=PROJECT)
-        with closing(SqliteEventStore(folder / "memory.db")) as look:
-            gone = 0
-            while gone < count - 100:
-                gone = look._relay_connection.execute("SELECT up_to_seq FROM delivery").fetchone()[0]
-                if gone > count / 10:
+        with closing(SqliteEventStore(folder / "memory.db")) as reader:
+            delivered = 0
+            while delivered < count - 100:
+                delivered = reader._relay_connection.execute("SELECT up_to_seq FROM delivery").fetchone()[0]
+                if delivered > count / 10:
                     seen.append(_resident_mb(device.pid))
                 ready.wait(0.05)
         device.kill()
@@ -241,18 +240,18 @@ def _resident_mb(pid: int) -> float:
 
 
 def presence(folder: Path, *, quick: bool) -> list[Row]:
-    """From the last byte of a device to `offline` at a subscriber, in keep-alives."""
+    """Time from the last byte of a device to `offline` at a subscriber, relative to the keep-alive."""
     keepalive_s = 8 if quick else 20
     topic = BRANCH.topic(TopicKind.STATE)
     with Broker(log_type="error") as broker, Proxy(broker.port) as proxy:
         listener = Listener(broker.endpoint(), topic)
         endpoint = BrokerEndpoint("127.0.0.1", proxy.port, keepalive_s=keepalive_s)
         with closing(SqliteEventStore(folder / "presence.db")) as store:
-            courier = OutboxRelay(
+            relay = OutboxRelay(
                 store, BRANCH, lambda will: PahoConnection(endpoint, "bench", will=will), clock=SystemClock()
             )
             while not listener.look(0.01):
-                courier.step()
+                relay.step()
             proxy.set(Mood.HALF_OPEN)
             started = time.monotonic()
             patience = timedelta(seconds=5 * keepalive_s)
@@ -260,7 +259,7 @@ def presence(folder: Path, *, quick: bool) -> list[Row]:
                 assert time.monotonic() - started < patience.total_seconds()
             took_s = time.monotonic() - started
             proxy.set(Mood.CUT)
-            courier.close()
+            relay.close()
         listener.close()
     return [
         goal_row(f"device down to offline, keep-alive {keepalive_s} s", round(took_s, 2), "s", "<= 1.5",

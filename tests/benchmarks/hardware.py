@@ -1,7 +1,7 @@
-"""The device as a whole, on this machine with mock pins: start, code to lamp, memory, idle CPU and writes, faults.
+"""The whole device on this machine with mock pins: start, code to lamp, memory, idle CPU and writes, faults.
 
-Every row is of the real daemon (as systemd starts it, a process of its own) on the replay camera; its pictures and its run folder
-are in memory, its records on disk. Machines differ: the ratio rows hold a peer in the same run.
+All rows measure the real daemon as a process, as systemd starts it, with the replay camera. Its images and run directory are
+in memory, its database is on disk. Machines differ, so some rows have the ratio to a reference in the same run.
 """
 
 import contextlib
@@ -47,12 +47,12 @@ while time.monotonic() < ends:
 print(time.process_time() - used)
 """
 SETTLED_S = 60.0
-"""After so long on an empty scene the memory is looked at."""
+"""Time on an empty scene before memory is measured."""
 _tick = threading.Event()
 
 
 def run(quick: bool) -> list[Row]:
-    """All rows; `quick` measures the same for a shorter time."""
+    """All rows. `quick` measures for a shorter time."""
     with memory_folder() as folder, tempfile.TemporaryDirectory(prefix="kiosk-bench-") as folder_on_disk:
         rows = start_rows(folder, 3 if quick else 10)
         rows += code_to_lamp_rows(folder, 8 if quick else 20)
@@ -63,7 +63,7 @@ def run(quick: bool) -> list[Row]:
 
 @contextlib.contextmanager
 def memory_folder() -> Iterator[Path]:
-    """A folder in memory: its writes are not the disk's."""
+    """A folder in memory: writes to it are not disk writes."""
     folder = Path(tempfile.mkdtemp(prefix="kiosk-bench-", dir="/dev/shm"))
     try:
         yield folder
@@ -75,20 +75,20 @@ def memory_folder() -> Iterator[Path]:
 
 
 def start_rows(folder: Path, times: int) -> list[Row]:
-    """The time line of a start, each phase from the start of the process; medians."""
+    """Phases of a start, each measured from the start of the process. Medians."""
     pictures = folder / "start"
     pictures.mkdir()
     put(pictures, "a", empty_scene(1))
     put(pictures, "b", empty_scene(2))
     bare = float(np.median([timed([sys.executable, "-c", ""]) for _ in range(times)]))
     imports = float(np.median([timed([sys.executable, "-c", "import kiosk.app.daemon"]) for _ in range(times)]))
-    told = [start_once(pictures, folder / "start-run") for _ in range(times)]
-    starting, ready = (float(np.median([each[index] for each in told])) for index in (0, 1))
+    starts = [start_once(pictures, folder / "start-run") for _ in range(times)]
+    starting, ready = (float(np.median([each[index] for each in starts])) for index in (0, 1))
     return [
         Row("start: the interpreter alone", round(bare, 3), "s"),
-        Row("start: and every import of the daemon", round(imports, 3), "s"),
-        Row("start: and rooms put together (READY=1, lamp shows starting)", round(starting, 3), "s"),
-        goal_row("start: and the first picture looked at (lamp shows ready)", round(ready, 3), "s", "<= 2"),
+        Row("start: and all imports of the daemon", round(imports, 3), "s"),
+        Row("start: and components built (READY=1, lamps show starting)", round(starting, 3), "s"),
+        goal_row("start: and first frame decoded (lamps show ready)", round(ready, 3), "s", "<= 2"),
     ]
 
 
@@ -99,20 +99,20 @@ def timed(command: list[str]) -> float:
 
 
 def start_once(pictures: Path, run_dir: Path) -> tuple[float, float]:
-    """Start the daemon under a sd_notify socket of ours; seconds until READY=1 and until it says ready."""
+    """Start the daemon with our sd_notify socket. Seconds until READY=1 and until the status `ready`."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         name = f"kiosk-bench-{os.getpid()}"
         listener.bind("\0" + name)
         listener.settimeout(30.0)
         with daemon(pictures, run_dir, 15.0, f"NOTIFY_SOCKET=@{name}"):
             began_s = time.monotonic()
-            ready_s = heard(listener, "READY=1") - began_s
-            return ready_s, heard(listener, "STATUS=ready") - began_s
+            ready_s = receive_message(listener, "READY=1") - began_s
+            return ready_s, receive_message(listener, "STATUS=ready") - began_s
 
 
-def heard(listener: socket.socket, word: str) -> float:
-    while word not in listener.recv(4096).decode():
-        """Another message."""
+def receive_message(listener: socket.socket, text: str) -> float:
+    while text not in listener.recv(4096).decode():
+        """Skip other messages."""
     return time.monotonic()
 
 
@@ -120,7 +120,7 @@ def heard(listener: socket.socket, word: str) -> float:
 
 
 def code_to_lamp_rows(folder: Path, people: int) -> list[Row]:
-    """From the first frame that holds a code to the green pin, the commit included."""
+    """From the first frame with a code to the pin of the green lamp, with the commit."""
     frames_per_s, shown_frames, gap_frames = 30.0, 15, 10
     pictures = folder / "people"
     pictures.mkdir()
@@ -134,15 +134,15 @@ def code_to_lamp_rows(folder: Path, people: int) -> list[Row]:
         until(lambda: sum((read_status(run_dir) or {}).get("counters", {}).values()) >= people, 60.0)
         shown = (read_status(run_dir) or {})["recent_decisions"]
     per_person = gap_frames + shown_frames
-    waited = [((each["frame"] - 1) % per_person - gap_frames) / frames_per_s * 1000 for each in shown]
+    waited = [((each["frame_number"] - 1) % per_person - gap_frames) / frames_per_s * 1000 for each in shown]
     took = [each["latency_ms"] for each in shown]
     pin = lamp_ms(50)
     whole = [late + each + float(np.percentile(pin, 95)) for late, each in zip(waited, took, strict=True)]
     interval_ms = 1000 / frames_per_s
     return [
-        Row("code to lamp: frames that were not read, p95", round(float(np.percentile(waited, 95)), 1), "ms"),
-        Row("code to lamp: reading, deciding, commit, p50", round(float(np.percentile(took, 50)), 1), "ms"),
-        Row("code to lamp: reading, deciding, commit, p95", round(float(np.percentile(took, 95)), 1), "ms"),
+        Row("code to lamp: frames without a decoded code, p95", round(float(np.percentile(waited, 95)), 1), "ms"),
+        Row("code to lamp: decode, decide, commit, p50", round(float(np.percentile(took, 50)), 1), "ms"),
+        Row("code to lamp: decode, decide, commit, p95", round(float(np.percentile(took, 95)), 1), "ms"),
         Row("code to lamp: signal to pin high, p95", round(float(np.percentile(pin, 95)), 2), "ms"),
         goal_row(
             "code in view to pin high, p95, in frame intervals (30 frames/s)",
@@ -156,7 +156,7 @@ def code_to_lamp_rows(folder: Path, people: int) -> list[Row]:
 
 
 def lamp_ms(times: int) -> list[float]:
-    """From show() to the pin, through the player's thread."""
+    """From show() to the pin, through the thread of the pattern player."""
     lit = threading.Event()
     at = [0.0]
 
@@ -165,18 +165,18 @@ def lamp_ms(times: int) -> list[float]:
             at[0] = time.monotonic()
             lit.set()
 
-    lamps = SignalOutput(OutputPins(), open_pin_factory("mock"), on_change=seen)
-    lamps.set_idle_state(DeviceState.READY)
+    signal_output = SignalOutput(OutputPins(), open_pin_factory("mock"), on_change=seen)
+    signal_output.set_idle_state(DeviceState.READY)
     found = []
     for _ in range(times):
         began_s = time.monotonic()
-        lamps.show(Outcome.PASS)
+        signal_output.show(Outcome.PASS)
         lit.wait(5.0)
         found.append((at[0] - began_s) * 1000)
-        lamps.show(Outcome.FAIL)
-        until(lambda: Lamp.RED in lamps.output_state.lamps, 5.0, 0.001)
+        signal_output.show(Outcome.FAIL)
+        until(lambda: Lamp.RED in signal_output.output_state.lamps, 5.0, 0.001)
         lit.clear()
-    lamps.close()
+    signal_output.close()
     return found
 
 
@@ -184,13 +184,13 @@ def lamp_ms(times: int) -> list[float]:
 
 
 def idle_rows(folder: Path, seconds: float) -> list[Row]:
-    """What the daemon costs while nobody comes."""
+    """CPU time and disk writes of the daemon without people."""
     frames_per_s = 15.0
-    pictures = folder / "nobody"
+    pictures = folder / "empty"
     pictures.mkdir()
     for number in range(30):
         put(pictures, f"{number:02d}", empty_scene(number))
-    run_dir = folder / "nobody-run"
+    run_dir = folder / "empty-run"
     with daemon(pictures, run_dir, frames_per_s, *unit_environment()) as (_, process):
         until(lambda: state(run_dir) in ("ready", "degraded"), 30.0)
         _tick.wait(3.0)
@@ -211,19 +211,19 @@ def idle_rows(folder: Path, seconds: float) -> list[Row]:
             reference=round(peer_s / seconds * 100, 2),
             ratio=ratio,
         ),
-        goal_row("written to disk while nobody comes", round(per_minute), "bytes/min", "<= 0"),
+        goal_row("written to disk without people", round(per_minute), "bytes/min", "<= 0"),
     ]
 
 
 def memory_rows(folder: Path) -> list[Row]:
-    """Once the search of whole scenes has been at work for a minute."""
-    with daemon(folder / "nobody", folder / "memory-run", 15.0, *unit_environment()) as (_, process):
+    """Memory of the daemon after a minute of searching whole images."""
+    with daemon(folder / "empty", folder / "memory-run", 15.0, *unit_environment()) as (_, process):
         _tick.wait(SETTLED_S)
         assert process.popen is not None
         memory_mb, own_mb = resident(process.popen.pid) / 1e6, proportional(process.popen.pid) / 1e6
     return [
         goal_row("memory of the daemon (resident)", round(memory_mb, 1), "MB", "<= 100"),
-        Row("memory of the daemon (its share of what it shares with others, PSS)", round(own_mb, 1), "MB"),
+        Row("memory of the daemon (proportional set size, PSS)", round(own_mb, 1), "MB"),
     ]
 
 
@@ -239,7 +239,7 @@ def written(pid: int) -> int:
 
 
 def unit_environment() -> tuple[str, ...]:
-    """The variables that kiosk.service sets for the daemon, as NAME=value."""
+    """Environment variables of kiosk.service, as NAME=value."""
     text = (PROJECT / "systemd/kiosk.service").read_text(encoding="utf-8")
     return tuple(pair for line in re.findall(r"^Environment=(.+)$", text, re.MULTILINE) for pair in line.split())
 
@@ -258,7 +258,7 @@ def resident(pid: int) -> int:
 
 
 def rest_rows(times: int) -> list[Row]:
-    """A gate at rest: from the sensor's word, or from the first move in view of a dead sensor, to the first frame for the gate."""
+    """Idle mode: time to the first frame for the gate, from the report of the sensor, or from motion with a failed sensor."""
     sensed, moved = [], []
     for _ in range(times):
         gate = IdleCamera(rest_s=0.5)
@@ -275,11 +275,11 @@ def rest_rows(times: int) -> list[Row]:
         gate.close()
     return [
         Row(
-            "at rest: the sensor sees somebody, until the first frame, p95",
+            "idle: sensor detects a person, until the first frame, p95",
             round(float(np.percentile(sensed, 95))),
             "ms",
         ),
-        Row("at rest: a dead sensor, somebody in view, until the first frame, worst", round(max(moved)), "ms"),
+        Row("idle: failed sensor, person in view, until the first frame, worst", round(max(moved)), "ms"),
     ]
 
 
@@ -292,15 +292,15 @@ def exposure_rows() -> list[Row]:
     for unit in ("kiosk.service", "kiosk-web.service") if shutil.which("systemd-analyze") else ():
         path = PROJECT / "systemd" / unit
         command = ["systemd-analyze", "security", "--no-pager", "--offline=yes", str(path)]
-        told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        found = re.search(r"Overall exposure level for \S+: (\d+\.\d+)", told)
+        output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        found = re.search(r"Overall exposure level for \S+: (\d+\.\d+)", output)
         assert found
         rows.append(goal_row(f"exposure of {unit}", float(found[1]), "of 10", "<= 2.0"))
     return rows
 
 
 def main() -> None:
-    """For a look at one run: all rows as JSON lines."""
+    """Print all rows of a quick run as JSON lines."""
     for row in run(quick=True):
         print(json.dumps({name: getattr(row, name) for name in row.__slots__}))
 

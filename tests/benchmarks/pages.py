@@ -1,4 +1,4 @@
-"""What the pages cost and how fast they tell the truth: weight, first state, fifty browsers, decision to pixels."""
+"""Web UI: page weight, time to the first state, cost of fifty browsers, time from decision to pixels."""
 
 import dataclasses
 import socket
@@ -23,10 +23,10 @@ from tests.fakes.processes.web_process import served
 
 BROWSERS = 50
 THROTTLE = 6
-ANSWERS = 13  # of one round of the queue, so that both sides meet the same people
+ANSWERS = 13  # decisions in one round of the scenario, so that both measurements have the same people
 MEGABYTE = 1_000_000
 
-# Resolves once the guard's screen shows a decision of that number and a frame with it was handed to the compositor.
+# Resolves when the guard screen shows the decision with this number and the compositor has a frame with it.
 PIXELS_OF = """number => new Promise(done => {
   const screen = document.getElementById("screen");
   const look = () => {
@@ -42,15 +42,15 @@ PIXELS_OF = """number => new Promise(done => {
 
 @contextmanager
 def publishing(run_dir: Path) -> Iterator[None]:
-    """A daemon's snapshots, once a second."""
+    """Publish a status once a second, as a daemon does."""
     stop = threading.Event()
 
-    def turn() -> None:
+    def publish_repeatedly() -> None:
         while not stop.wait(1.0):
             publish(run_dir, a_status())
 
     publish(run_dir, a_status())
-    thread = threading.Thread(target=turn)
+    thread = threading.Thread(target=publish_repeatedly)
     thread.start()
     yield
     stop.set()
@@ -58,7 +58,7 @@ def publishing(run_dir: Path) -> Iterator[None]:
 
 
 def weight(browser: Browser, url: str) -> int:
-    """Bytes of everything that a page loads, headers left out; the event stream is not part of it."""
+    """Bytes of all resources of a page, without headers and event stream."""
     with browser.new_context() as context:
         page = context.new_page()
         page.goto(url, wait_until="load")
@@ -71,7 +71,7 @@ def weight(browser: Browser, url: str) -> int:
 
 
 def first_state_ms(browser: Browser, url: str, rounds: int) -> float:
-    """From the start of navigation to the first paint with content, the processor slowed down; the median."""
+    """Median time from the start of navigation to the first contentful paint, with a throttled processor."""
     found: list[float] = []
     for _ in range(rounds):
         with browser.new_context() as context:
@@ -84,7 +84,7 @@ def first_state_ms(browser: Browser, url: str, rounds: int) -> float:
 
 
 def pixels_ms(browser: Browser, url: str, run_dir: Path, rounds: int) -> list[float]:
-    """From the decision's snapshot being published to its pixels on the guard's screen."""
+    """Times from the publication of a decision to its pixels on the guard screen."""
     found = []
     with browser.new_context() as context:
         page = context.new_page()
@@ -92,17 +92,17 @@ def pixels_ms(browser: Browser, url: str, run_dir: Path, rounds: int) -> list[fl
         page.wait_for_selector("[data-live=yes]")
         for number in range(1, rounds + 1):
             now = datetime.now(UTC)
-            shown = (dataclasses.replace(answers(now, 0.0)[-1], number=number),)
-            told = a_status(DeviceState.READY, now=now, shown=shown)
+            decisions = (dataclasses.replace(answers(now, 0.0)[-1], number=number),)
+            snapshot = a_status(DeviceState.READY, now=now, recent_decisions=decisions)
             page.evaluate(f"window.seen = ({PIXELS_OF})({number}); 0")
             published_ms = datetime.now(UTC).timestamp() * 1000
-            publish(run_dir, told)
+            publish(run_dir, snapshot)
             found.append(float(page.evaluate("window.seen")) - published_ms)
     return found
 
 
 def follow(stack: ExitStack, url: str, number: int) -> socket.socket | None:
-    """A browser's event stream, from a loopback address of its own; None where no seat is free yet."""
+    """An event stream from a separate loopback address. None if the server has no free place for it yet."""
     where = urlsplit(url)
     assert where.hostname
     stream = stack.enter_context(
@@ -114,7 +114,7 @@ def follow(stack: ExitStack, url: str, number: int) -> socket.socket | None:
 
 
 def fifty(run_dir: Path, seconds: int) -> tuple[float, float, float]:
-    """(resident MB alone, resident MB with fifty followers, CPU % of one core meanwhile) of the page's process."""
+    """Web process: resident MB alone, resident MB with fifty event streams, CPU % of one core meanwhile."""
     with served("--run-dir", run_dir) as (url, process), ExitStack() as stack:
         first = follow(stack, url, 0)
         alone = resident_mb(process.pid)
@@ -129,7 +129,7 @@ def fifty(run_dir: Path, seconds: int) -> tuple[float, float, float]:
 
 
 def resident_mb(pid: int) -> float:
-    """VmRSS."""
+    """VmRSS in megabytes."""
     text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
     return int(text.split("VmRSS:")[1].split()[0]) * 1024 / MEGABYTE
 
@@ -141,30 +141,32 @@ def cpu_s(pid: int) -> float:
 
 
 def scanning_ms(rounds: int, answers_each: int) -> tuple[list[float], list[float]]:
-    """From picture to lamp in the real daemon: (without, with fifty followers), in turns of the same run."""
+    """Times from frame to lamp in the real daemon: (without, with fifty event streams), in turns of the same run."""
     taken: tuple[list[float], list[float]] = ([], [])
     with (
-        temporary_sandbox() as premises,
-        Demo(premises, fast_timing(30.0), loop=True, window_s=1.0) as demonstration,
+        temporary_sandbox() as sandbox,
+        Demo(sandbox, fast_timing(30.0), loop=True, window_s=1.0) as demo,
     ):
         for number in range(2 * rounds):
-            crowded = number % 4 in {1, 2}  # without, with, with, without: a slow drift of the machine falls on both
+            crowded = number % 4 in {1, 2}  # without, with, with, without: a slow drift of the machine affects both
             with ExitStack() as stack:
                 for each in range(BROWSERS if crowded else 0):
-                    while follow(stack, demonstration.page_url, each) is None:
-                        demonstration.poll()  # seats of the round before are given back within seconds
-                seen = _numbers(demonstration)
-                while len(fresh := _numbers(demonstration).keys() - seen.keys()) < answers_each:
-                    demonstration.poll()
-                found = _numbers(demonstration)
+                    while follow(stack, demo.page_url, each) is None:
+                        demo.poll()  # places of the previous round are free after some seconds
+                seen = _numbers(demo)
+                while len(fresh := _numbers(demo).keys() - seen.keys()) < answers_each:
+                    demo.poll()
+                found = _numbers(demo)
                 taken[crowded].extend(found[one] for one in fresh)
     return taken
 
 
-def _numbers(demonstration: Demo) -> dict[int, float]:
-    """How long each remembered answer took, by its number."""
-    found = demonstration.read_status()
-    return {shown["number"]: float(shown["latency_ms"]) for shown in found["recent_decisions"]} if found else {}
+def _numbers(demo: Demo) -> dict[int, float]:
+    """Number of each recent decision -> its latency, ms."""
+    found = demo.read_status()
+    return (
+        {decision["number"]: float(decision["latency_ms"]) for decision in found["recent_decisions"]} if found else {}
+    )
 
 
 def _p95(values: list[float]) -> float:
@@ -172,28 +174,28 @@ def _p95(values: list[float]) -> float:
 
 
 def _watched(run_dir: Path, *, quick: bool) -> list[Row]:
-    """What many browsers cost the page's process."""
+    """Cost of many browsers for the web process."""
     alone, crowded, busy = fifty(run_dir, 10 if quick else 30)
     return [
-        Row("page process alone, resident", round(alone, 1), "MB"),
-        goal_row(f"page process with {BROWSERS} browsers, resident", round(crowded, 1), "MB", "<= 80"),
-        Row(f"page process with {BROWSERS} browsers, CPU", round(busy, 1), "% of one core"),
+        Row("web process alone, resident", round(alone, 1), "MB"),
+        goal_row(f"web process with {BROWSERS} browsers, resident", round(crowded, 1), "MB", "<= 80"),
+        Row(f"web process with {BROWSERS} browsers, CPU", round(busy, 1), "% of one core"),
     ]
 
 
 def _scanned(*, quick: bool) -> list[Row]:
-    """What many browsers cost the people at the gate."""
+    """Effect of many browsers on the latency at the gate."""
     quiet, followed = scanning_ms(1 if quick else 4, ANSWERS)
-    rows = [Row("picture to lamp, nobody looks, p95", round(_p95(quiet), 1), "ms")]
+    rows = [Row("frame to lamp, no browser, p95", round(_p95(quiet), 1), "ms")]
     for name, of in (("p95", _p95), ("median", statistics.median)):
         ours, peer = of(followed), of(quiet)
-        what = f"picture to lamp, {BROWSERS} browsers look, {name}"
+        what = f"frame to lamp, {BROWSERS} browsers, {name}"
         rows.append(Row(what, round(ours, 1), "ms", round(peer, 1), round(ours / peer, 2)))
     return rows
 
 
 def _first_looks(run_dir: Path, *, quick: bool) -> list[Row]:
-    """Weight and first state of each page in a real browser."""
+    """Weight and time to the first state of each page in a real browser."""
     rows = []
     with browsers.chromium() as browser, served("--run-dir", run_dir) as (url, _):
         for name, path in (("status page", ""), ("guard's screen", "guard")):
@@ -204,7 +206,7 @@ def _first_looks(run_dir: Path, *, quick: bool) -> list[Row]:
 
 
 def _to_pixels(run_dir: Path, *, quick: bool) -> list[Row]:
-    """From the decision to what a real browser shows."""
+    """Time from decision to pixels in a real browser."""
     with browsers.chromium() as browser, served("--run-dir", run_dir) as (url, _):
         publish(run_dir, a_status())
         found = sorted(pixels_ms(browser, url, run_dir, 20 if quick else 100))
@@ -214,8 +216,8 @@ def _to_pixels(run_dir: Path, *, quick: bool) -> list[Row]:
     ]
 
 
-def run(quick: bool) -> list[Row]:  # the benchmarks' common signature
-    """All rows; those that need a browser are left out where there is none, and that is said."""
+def run(quick: bool) -> list[Row]:  # signature of all benchmarks
+    """All rows. Without a browser, one row says that the browser rows were not measured."""
     with TemporaryDirectory() as folder:
         run_dir = Path(folder)
         with publishing(run_dir):

@@ -1,8 +1,8 @@
-"""Reading against its peers on the same frames, interleaved, in CPU time: `make bench`, rows for build/bench/reading.json.
+"""Decoding compared with other decoders on the same frames, in turns, in CPU time: `make bench`, rows in build/bench/reading.json.
 
-Frames and presentations come from the shared generator (seeds below) and are kept in build/qr-frames/. Peers: pyzbar as everybody
-calls it and QR-only, zxing-cpp all formats and QR-only, OpenCV's two detectors. Our cascade is measured twice: as it reads a still
-picture (every frame alone, without the motion gate), and as the daemon runs it, over presentations and over a still scene.
+Frames and presentations come from the shared generator (seeds below) and are cached in build/qr-frames/. References: pyzbar with
+its defaults and QR-only, zxing-cpp with all formats and QR-only, the two detectors of OpenCV. Our cascade is measured twice: on
+still images (each frame alone, without the motion gate), and as in the daemon, on presentations and on a still scene.
 """
 
 import platform
@@ -32,13 +32,13 @@ from tests.benchmarks.table import Row, goal_row
 from tests.paths import SHARED
 
 SLOWER = (1, 5, 10)
-FRAME_S = 0.1  # the generator's presentations run at 10 frames a second
+FRAME_S = 0.1  # presentations have 10 frames per second
 Engine = Callable[[Luma], list[bytes]]
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """One engine on one set of frames."""
+    """Result of one decoder on one set of frames."""
 
     right: int
     wrong: int
@@ -46,7 +46,7 @@ class Measured:
 
 
 def run(quick: bool) -> list[Row]:
-    """All rows; `quick` takes a smaller set of frames and people from the same seeds."""
+    """All rows. `quick` uses fewer frames and people from the same seeds."""
     cv2.setNumThreads(1)
     engines = peers()
     shots = code_frames(quick=quick)
@@ -62,7 +62,7 @@ def run(quick: bool) -> list[Row]:
 
 
 def peers() -> dict[str, Engine]:
-    """Name -> call; the first is the reference that ratios are taken to, the last is ours."""
+    """Name -> function. The first is the reference of the ratios, the last is ours."""
     plain, aruco = cv2.QRCodeDetector(), cv2.QRCodeDetectorAruco()
     return {
         "pyzbar default": lambda luma: [code.data for code in pyzbar.decode(luma)],
@@ -81,13 +81,13 @@ def peers() -> dict[str, Engine]:
 def _opencv(detector: cv2.QRCodeDetector | cv2.QRCodeDetectorAruco, luma: Luma) -> list[bytes]:
     try:
         found = detector.detectAndDecodeMulti(luma)[1]
-    except (cv2.error, UnicodeDecodeError):  # it raises on some pictures, and on bytes that are no UTF-8
+    except (cv2.error, UnicodeDecodeError):  # raised for some images and for bytes that are not UTF-8
         return []
     return [text.encode() for text in found if text]
 
 
 def interleaved(engines: dict[str, Engine], shots: Sequence[Shot]) -> dict[str, Measured]:
-    """Every engine on every frame, one after the other, so that the machine's moods hit all of them alike."""
+    """All decoders on each frame in turn, so that changes of the machine's load affect all of them."""
     right, wrong = dict.fromkeys(engines, 0), dict.fromkeys(engines, 0)
     cpu_s: dict[str, list[float]] = {name: [] for name in engines}
     for shot in shots:
@@ -145,7 +145,7 @@ def _ms(of: Callable[[Sequence[float]], float], one: Measured, other: Measured) 
 
 
 def _still_scene(background: Luma, peer: Measured) -> list[Row]:
-    """An empty scene as a sensor gives it: the same picture with fresh noise, a minute of it, the motion gate on."""
+    """One minute of an empty scene with new noise in each frame, with the motion gate."""
     cascade, rng, spent_s, count = Cascade(), np.random.default_rng(4), 0.0, 600
     noise = [rng.normal(0, 3, background.shape).astype(np.int16) for _ in range(12)]
     pictures = [np.clip(background.astype(np.int16) + each, 0, 255).astype(np.uint8) for each in noise]
@@ -170,7 +170,7 @@ def _still_scene(background: Luma, peer: Measured) -> list[Row]:
 
 
 def _presentations(*, quick: bool) -> list[Row]:
-    """Time to the first accepted reading, with the CPU time that each frame really took, times the slowness of the machine."""
+    """Time to the first decoded code, simulated with the measured CPU time of each frame times a slowness factor."""
     people = presentations(quick=quick)
     rows = [Row("presentations", len(people), f"people, seed {PEOPLE_SEED}")]
     cases: list[tuple[str, Callable[[int], Decode]]] = [
@@ -198,7 +198,7 @@ def _daemon(slower: int) -> Decode:
 
 
 def time_to_read_s(shots: Sequence[Shot], decode: Decode, slower: float) -> float:
-    """Simulated seconds from the first frame to the reading; infinite where there was none. A busy decoder misses frames."""
+    """Simulated seconds from the first frame to the decoded code, infinite if there is none. A busy decoder misses frames."""
     now_s = 0.0
     while (number := int(now_s / FRAME_S + 1e-6)) < len(shots):
         shot = shots[number]
@@ -237,7 +237,7 @@ def _machine() -> Row:
 
 
 def _processor() -> str:
-    with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123  not a file on a disk
+    with open("/proc/cpuinfo", encoding="utf-8") as file:  # noqa: PTH123  not a file on disk
         return next(
             (line.partition(":")[2].strip() for line in file if line.startswith(("model name", "Model"))), "unknown CPU"
         )

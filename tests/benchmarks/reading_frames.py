@@ -1,4 +1,4 @@
-"""The frames that reading is measured on: generated once from their seeds, kept in build/qr-frames/."""
+"""Frames for the decoding benchmarks: generated once from their seeds, cached in build/qr-frames/."""
 
 import json
 import subprocess
@@ -20,7 +20,7 @@ _CHARSETS = ("utf-8", "shift_jis", "gb2312", "latin-1")
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """One frame with its truth."""
+    """One frame with its expected text."""
 
     path: Path
     text: str | None
@@ -28,24 +28,24 @@ class Shot:
     condition: str = ""
 
     def luma(self) -> Luma:
-        """Open it."""
+        """Load the frame."""
         return load_luma(self.path)
 
     def shows(self, found: list[bytes]) -> bool:
-        """Whether the right text is among what was found, in whatever charset its maker used."""
+        """True if the expected text is in `found`, in any of the charsets."""
         wanted = (self.text or "").replace("\r\n", "\n")
         readings = (data.decode(charset, "replace").replace("\r\n", "\n") for data in found for charset in _CHARSETS)
         return wanted in readings
 
 
 def code_frames(seed: int = FRAMES_SEED, *, quick: bool = False) -> list[Shot]:
-    """600 frames with a code in 12 conditions, 200 without; `quick`: 72 and 24, which are made in half a minute."""
+    """600 frames with a code in 12 conditions, 200 without. `quick`: 72 and 24, generated in half a minute."""
     fewer = ("--per-condition", "6", "--empty", "24") if quick else ()
     return [_shot(folder, each) for folder, each in _made("frames", seed, fewer)]
 
 
 def presentations(seed: int = PEOPLE_SEED, *, quick: bool = False) -> list[list[Shot]]:
-    """60 people, each 2 s at 10 frames a second; `quick`: 8 people."""
+    """60 people, each 2 s at 10 frames per second. `quick`: 8 people."""
     fewer = ("--people", "8") if quick else ()
     made = sorted(_made("presentations", seed, fewer), key=lambda pair: (pair[1]["person"], pair[1]["frame"]))
     return [
@@ -55,7 +55,7 @@ def presentations(seed: int = PEOPLE_SEED, *, quick: bool = False) -> list[list[
 
 
 def photographs() -> list[Shot]:
-    """Camera pictures with a text beside each."""
+    """Photographs with a text file for each."""
     pairs = ((path, path.with_suffix(".txt")) for path in list_image_files(SHARED / "qr-images" / "zxing-cpp"))
     return [Shot(path, text.read_bytes().decode("utf-8"), path.parent.name) for path, text in pairs if text.exists()]
 

@@ -1,6 +1,6 @@
-"""Instructions per empty frame, counted by callgrind: `python -m tests.benchmarks.reading_instructions`. Needs valgrind, and ten minutes.
+"""Instructions per empty frame, counted by callgrind: `python -m tests.benchmarks.reading_instructions`. Needs valgrind and 10 min.
 
-The count of a short run is taken from that of a longer one, so that start-up falls away. Kept in build/bench/reading_counts.json.
+The count of a short run is subtracted from that of a longer one, which removes the start. Saved in build/bench/reading_counts.json.
 """
 
 import re
@@ -28,7 +28,7 @@ SHORT, LONG = 2, 8
 
 
 def look(way: str, pictures: list[Luma]) -> Callable[[int], object]:
-    """The call to be counted."""
+    """The function whose instructions are counted."""
     if way == WAYS[0]:
         return lambda i: pyzbar.decode(pictures[i])
     if way == WAYS[1]:
@@ -38,13 +38,13 @@ def look(way: str, pictures: list[Luma]) -> Callable[[int], object]:
     if way == WAYS[3]:
         return lambda i: decode_image(pictures[i])
     cascade = Cascade()
-    for number in range(12):  # until the gate has closed
+    for number in range(12):  # until the motion gate is closed
         cascade.decode(Frame(pictures[0], number, number * 0.1))
     return lambda i: cascade.decode(Frame(pictures[0], 12 + i, 1.2 + i * 0.001))
 
 
 def counted(way: str, frames: int) -> int:
-    """Instructions of a process that looks at so many frames."""
+    """Instructions of a process that decodes `frames` frames."""
     command = [
         "valgrind",
         "--tool=callgrind",
@@ -62,7 +62,7 @@ def counted(way: str, frames: int) -> int:
 
 
 def main() -> None:
-    """Count all ways, or (as the counted process itself) go one of them."""
+    """Count all variants. With arguments: run one of them, as the counted process."""
     if len(sys.argv) == 3:
         pictures = [shot.luma() for shot in code_frames() if shot.text is None][: LONG * 25 : 25]
         go = look(sys.argv[1], pictures)

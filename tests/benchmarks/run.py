@@ -1,7 +1,6 @@
-"""`python -m tests.benchmarks.run [NAME...]`: run tests/benchmarks/NAME.py, print its table, keep it in build/bench/NAME.json.
+"""`python -m tests.benchmarks.run [NAME...]`: run tests/benchmarks/NAME.py, print its table, save it in build/bench/NAME.json.
 
-Each of them has `run(quick: bool) -> list[Row]`. QUICK=1 in the environment makes them quick. Exit status 1 for an unknown
-name.
+Each benchmark has `run(quick: bool) -> list[Row]`. QUICK=1 in the environment makes it quick. Exits 1 for an unknown name.
 """
 
 import importlib
@@ -13,7 +12,7 @@ from tests.benchmarks import table
 
 
 def names() -> list[str]:
-    """All benchmarks that are there."""
+    """Names of all benchmarks."""
     paths = sorted(Path(__file__).parent.glob("*.py"))
     return [path.stem for path in paths if "\ndef run(quick: bool)" in path.read_text(encoding="utf-8")]
 
@@ -28,7 +27,7 @@ def main(wanted: list[str]) -> int:
     for name in wanted or names():
         rows = importlib.import_module(f"tests.benchmarks.{name}").run(quick)
         table.show(name, rows)
-        print(f"kept in {table.keep(name, rows)}", flush=True)
+        print(f"saved in {table.keep(name, rows)}", flush=True)
     return 0
 
 

@@ -1,4 +1,4 @@
-"""One row of a benchmark's table, and the printing and keeping of tables."""
+"""Rows of benchmark tables, printed and saved."""
 
 import json
 from collections.abc import Sequence
@@ -13,13 +13,13 @@ FOLDER = Path("build/bench")
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One measurement. `ratio` is value / reference; `met` says whether the goal (such as `<= 0.10`) was reached."""
+    """One measurement. `ratio` is value / reference. `met`: the goal (such as `<= 0.10`) was reached."""
 
     measure: str
     value: float | int | str
     unit: str = ""
     reference: float | int | str | None = None
-    """The peer's value in the same run, or a sentence that names what `value` is compared with."""
+    """Value of the reference in the same run, or a text that names the reference."""
     ratio: float | None = None
     goal: str | None = None
     met: bool | None = None
@@ -28,7 +28,7 @@ class Row:
 def goal_row(
     measure: str, value: float, unit: str, goal: str, *, reference: float | None = None, ratio: float | None = None
 ) -> Row:
-    """A row with a goal such as `>= 88` or `<= 0.10`, held against the ratio where there is one, else the value."""
+    """A row with a goal such as `>= 88` or `<= 0.10`, for the ratio if there is one, else for the value."""
     sign, _, bound = goal.partition(" ")
     judged = value if ratio is None else ratio
     met = judged >= float(bound) if sign == ">=" else judged <= float(bound)
@@ -36,7 +36,7 @@ def goal_row(
 
 
 def show(name: str, rows: Sequence[Row]) -> None:
-    """Print one benchmark's table."""
+    """Print the table of a benchmark."""
     table = Table(title=name, title_justify="left")
     for column in ("measure", "value", "unit", "reference", "ratio", "goal", "met"):
         table.add_column(column, justify="left" if column in ("measure", "unit", "goal") else "right")
@@ -50,7 +50,7 @@ def show(name: str, rows: Sequence[Row]) -> None:
 
 
 def keep(name: str, rows: Sequence[Row], folder: Path = FOLDER) -> Path:
-    """Write the rows as JSON and say where."""
+    """Write the rows as JSON. Returns the path."""
     folder.mkdir(parents=True, exist_ok=True)
     target = folder / f"{name}.json"
     target.write_text(json.dumps([asdict(row) for row in rows], ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
