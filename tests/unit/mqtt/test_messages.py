@@ -1,4 +1,4 @@
-"""The words of the wire: what we send fits the published schemas, and whatever arrives is judged, never trusted."""
+"""Messages: what is sent is valid by the published schemas, and what is received is validated."""
 
 import json
 from datetime import UTC, datetime
@@ -34,14 +34,14 @@ def read(content: Any) -> tuple[list[events.AccessCloudEvent], list[InvalidEvent
     return events.parse_events(json.dumps(content).encode(), GATE.source)
 
 
-def test_a_passage_arrives_as_it_was_stored() -> None:
-    passage = an_event(7)
+def test_an_event_arrives_as_it_was_stored() -> None:
+    access_event = an_event(7)
     good, bad = read(event_json(7))
     assert bad == []
     event = good[0]
-    assert (event.id, event.time, event.data.seq, event.data.epoch) == (passage.id, passage.occurred_at, 7, EPOCH)
+    assert (event.id, event.time, event.data.seq, event.data.epoch) == (access_event.id, access_event.occurred_at, 7, EPOCH)
     assert (event.data.outcome, event.data.reason, event.data.direction) == ("pass", "ok", "in")
-    assert (event.data.sealed, event.data.pseudonym) == (passage.sealed, passage.pseudonym.hex())
+    assert (event.data.sealed, event.data.pseudonym) == (access_event.sealed, access_event.pseudonym.hex())
 
 
 def test_the_schemas_are_schemas_and_there_is_one_per_message() -> None:
@@ -66,7 +66,7 @@ def test_the_schema_refuses_what_the_reader_refuses() -> None:
             wire_schema.check(GATE.topic(TopicKind.EVENT), json.dumps(event).encode())
 
 
-def test_an_annulment_names_the_passage_that_it_annuls_and_the_guards_grounds() -> None:
+def test_a_reversal_names_the_undone_event_and_the_guards_reason() -> None:
     undone = an_event(6)
     text = event_text(StoredEvent(EPOCH, 7, "boot-a", an_undo_event(7, undone)), GATE.source)
     wire_schema.check(GATE.topic(TopicKind.EVENT), text.encode())
@@ -77,12 +77,12 @@ def test_an_annulment_names_the_passage_that_it_annuls_and_the_guards_grounds() 
     assert (data.outcome, data.reason, data.pseudonym, data.sealed) == ("check-again", "annulled", "", b"")
 
 
-def test_a_passage_that_annuls_nothing_looks_as_it_did_in_the_first_release() -> None:
+def test_an_event_that_is_no_reversal_has_no_optional_fields() -> None:
     assert not {"annuls", "manual_reason"} & set(event_json()["data"])
 
 
 @given(st.sampled_from(["annuls", "manual_reason"]), json_values)
-def test_a_spoiled_annulment_is_refused_by_reader_and_schema_alike_or_read(field: str, value: Any) -> None:
+def test_an_invalid_reversal_is_rejected_by_reader_and_schema_alike(field: str, value: Any) -> None:
     event = event_json()
     event["data"][field] = value
     good, bad = read(event)
@@ -91,7 +91,7 @@ def test_a_spoiled_annulment_is_refused_by_reader_and_schema_alike_or_read(field
         wire_schema.check(GATE.topic(TopicKind.EVENT), json.dumps(event).encode())
 
 
-def test_one_bad_event_does_not_spoil_its_batch_and_its_device_can_be_told() -> None:
+def test_one_invalid_event_does_not_reject_its_batch_and_its_id_is_known() -> None:
     bad_one = event_json(2)
     bad_one["data"]["seq"] = 0
     good, bad = read([event_json(1), bad_one, event_json(3)])
@@ -204,12 +204,12 @@ def test_the_small_messages_fit_their_schemas_and_come_back() -> None:
     assert device_messages.HealthMessage.from_payload(health.to_payload()) == health
     state = device_messages.CentreStateMessage(state="ready", at=at)
     wire_schema.check(topics.centre_state_topic("entrance"), state.to_payload())
-    drain = device_messages.BacklogRateMessage(events_per_s=250.0)
-    wire_schema.check(topics.backlog_rate_topic("entrance"), drain.to_payload())
-    assert device_messages.BacklogRateMessage.from_payload(drain.to_payload()) == drain
+    rate = device_messages.BacklogRateMessage(events_per_s=250.0)
+    wire_schema.check(topics.backlog_rate_topic("entrance"), rate.to_payload())
+    assert device_messages.BacklogRateMessage.from_payload(rate.to_payload()) == rate
 
 
-def test_a_wish_for_a_drain_rate_cannot_stop_delivery() -> None:
+def test_a_backlog_rate_cannot_stop_delivery() -> None:
     with pytest.raises(InvalidMessageError):
         device_messages.BacklogRateMessage.from_payload(b'{"events_per_s": 0}')
 
@@ -220,7 +220,7 @@ def test_a_topic_tells_whose_it_is() -> None:
 
 
 @given(st.text())
-def test_any_topic_is_one_of_ours_or_nobodys(topic: str) -> None:
+def test_any_topic_is_parsed_or_none(topic: str) -> None:
     whose = topics.parse_topic(topic)
     assert whose is None or whose[0].topic(whose[1]) == topic
 

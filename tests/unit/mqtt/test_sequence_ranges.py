@@ -1,4 +1,4 @@
-"""Range sets, and the window that lands by them, against the obvious model: a Python set of numbers."""
+"""Range sets and the in-flight window, compared with a simple model: a Python set of numbers."""
 
 import pytest
 from hypothesis import given
@@ -37,27 +37,27 @@ def test_covering_and_touching_are_what_all_and_any_say(put_in: list[tuple[int, 
     st.lists(st.lists(st.integers(1, 80), min_size=1, max_size=6, unique=True).map(sorted), max_size=12),
     st.lists(st.tuples(st.integers(0, 60), st.lists(spans, max_size=4)), max_size=6),
 )
-def test_receipts_land_exactly_the_passages_that_they_cover(
+def test_receipts_acknowledge_exactly_the_events_that_they_cover(
     messages: list[list[int]], receipts: list[tuple[int, list[tuple[int, int]]]]
 ) -> None:
     window: InflightWindow[str] = InflightWindow(1000)
-    under_way: set[int] = set()
+    in_flight: set[int] = set()
     for token, seqs in enumerate(messages):
-        rows = {seq: str(seq) for seq in seqs if seq not in under_way}
-        assert window.contains_any(seqs) == bool(under_way & set(seqs))
+        rows = {seq: str(seq) for seq in seqs if seq not in in_flight}
+        assert window.contains_any(seqs) == bool(in_flight & set(seqs))
         if rows:
             window.add(rows, token, 0.0)
-            under_way |= set(rows)
+            in_flight |= set(rows)
     for up_to, beyond in receipts:
         covered = RangeSet([*([(1, up_to)] if up_to else []), *beyond])
-        landed = {seq for seq in under_way if seq in covered}
+        landed = {seq for seq in in_flight if seq in covered}
         assert window.acknowledge_ranges(up_to, beyond) == len(landed)
-        under_way -= landed
-        assert dict(window.rows()) == {seq: str(seq) for seq in under_way}
-        assert len(window) == len(under_way)
-        assert window.free_slots() == 1000 - len(under_way)
-    late = window.take_overdue(0.0, limit=1000)
-    assert {seq for flight in late for seq in flight.rows} == under_way
+        in_flight -= landed
+        assert dict(window.rows()) == {seq: str(seq) for seq in in_flight}
+        assert len(window) == len(in_flight)
+        assert window.free_slots() == 1000 - len(in_flight)
+    overdue = window.take_overdue(0.0, limit=1000)
+    assert {seq for message in overdue for seq in message.rows} == in_flight
     assert len(window) == 0
     assert window.oldest_sent_s() is None
 

@@ -1,4 +1,4 @@
-"""A courier that comes and goes: reconnects, the last will, health, and a clean stop."""
+"""State and health messages: reconnects, the last will, and a clean stop."""
 
 import itertools
 import json

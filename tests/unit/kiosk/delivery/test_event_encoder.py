@@ -1,4 +1,4 @@
-"""What goes to the centre straight from the rows says exactly what was stored."""
+"""Encoding rows gives the same events as encoding objects."""
 
 import json
 from base64 import b64encode
@@ -25,7 +25,7 @@ words = st.sampled_from
 moments = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 - its zone follows
 
 
-def passages() -> st.SearchStrategy[AccessEvent]:
+def access_events() -> st.SearchStrategy[AccessEvent]:
     return st.builds(
         AccessEvent,
         id=st.uuids(),
@@ -45,29 +45,29 @@ def passages() -> st.SearchStrategy[AccessEvent]:
     )
 
 
-def expected(seq: int, passage: AccessEvent) -> dict[str, Any]:
-    """The contract, written down a second time, plainly."""
+def expected(seq: int, event: AccessEvent) -> dict[str, Any]:
+    """The contract in a second, plain form."""
     data: dict[str, Any] = {
         "epoch": EPOCH,
         "seq": seq,
         "boot_id": BOOT,
-        "monotonic_s": float(f"{passage.monotonic_s:.6f}"),
-        "clock_quality": passage.clock_quality.value,
-        "outcome": passage.outcome.value,
-        "reason": passage.reason.value,
-        "direction": passage.direction,
-        "kind": passage.kind,
-        "assurance": passage.assurance,
-        "pseudonym": passage.pseudonym.hex(),
-        "sealed": b64encode(passage.sealed).decode(),
-        "code_bytes": passage.code_bytes,
+        "monotonic_s": float(f"{event.monotonic_s:.6f}"),
+        "clock_quality": event.clock_quality.value,
+        "outcome": event.outcome.value,
+        "reason": event.reason.value,
+        "direction": event.direction,
+        "kind": event.kind,
+        "assurance": event.assurance,
+        "pseudonym": event.pseudonym.hex(),
+        "sealed": b64encode(event.sealed).decode(),
+        "code_bytes": event.code_bytes,
     }
-    data |= {"annuls": str(passage.annuls)} if passage.annuls is not None else {}
-    data |= {"manual_reason": passage.manual_reason.value} if passage.manual_reason is not None else {}
-    whole = passage.occurred_at.replace(tzinfo=None, microsecond=passage.occurred_at.microsecond // 1000 * 1000)
+    data |= {"annuls": str(event.annuls)} if event.annuls is not None else {}
+    data |= {"manual_reason": event.manual_reason.value} if event.manual_reason is not None else {}
+    whole = event.occurred_at.replace(tzinfo=None, microsecond=event.occurred_at.microsecond // 1000 * 1000)
     return {
         "specversion": "1.0",
-        "id": str(passage.id),
+        "id": str(event.id),
         "source": SOURCE,
         "type": "entrance.access.v1",
         "time": whole.isoformat(timespec="milliseconds") + "Z",
@@ -76,20 +76,20 @@ def expected(seq: int, passage: AccessEvent) -> dict[str, Any]:
     }
 
 
-@given(st.integers(1, 2**53 - 1), passages())
-def test_every_passage_is_written_as_the_contract_says(seq: int, passage: AccessEvent) -> None:
-    drain = EventEncoder(SOURCE, EPOCH, {7: BOOT})
-    [(number, text)] = drain.encode([rows.event_to_row(seq, 7, passage)])
+@given(st.integers(1, 2**53 - 1), access_events())
+def test_every_event_is_encoded_as_the_contract_says(seq: int, event: AccessEvent) -> None:
+    encoder = EventEncoder(SOURCE, EPOCH, {7: BOOT})
+    [(number, text)] = encoder.encode([rows.event_to_row(seq, 7, event)])
     assert number == seq
     assert text.isascii()
-    assert list(json.loads(text).items()) == list(expected(seq, passage).items()), "also the order of the members"
-    assert list(json.loads(text)["data"]) == list(expected(seq, passage)["data"])
+    assert list(json.loads(text).items()) == list(expected(seq, event).items()), "also the order of the members"
+    assert list(json.loads(text)["data"]) == list(expected(seq, event)["data"])
 
 
-@given(st.lists(passages(), min_size=2, max_size=4))
+@given(st.lists(access_events(), min_size=2, max_size=4))
 def test_a_batch_is_what_the_centre_reads_back(many: list[AccessEvent]) -> None:
-    drain = EventEncoder(SOURCE, EPOCH, {1: "boot"})
-    texts = [text for _, text in drain.encode([rows.event_to_row(seq, 1, one) for seq, one in enumerate(many, 1)])]
+    encoder = EventEncoder(SOURCE, EPOCH, {1: "boot"})
+    texts = [text for _, text in encoder.encode([rows.event_to_row(seq, 1, one) for seq, one in enumerate(many, 1)])]
     payload = events.make_payload(texts)
     wire_schema.check(TOPIC, payload)
     good, bad = events.parse_events(payload, SOURCE)
@@ -105,13 +105,13 @@ def test_a_source_with_a_percent_sign_is_no_template() -> None:
 
 
 def test_seconds_that_were_written_are_not_kept_for_ever() -> None:
-    drain = EventEncoder(SOURCE, EPOCH, {1: "b"})
+    encoder = EventEncoder(SOURCE, EPOCH, {1: "b"})
     for number in range(MAX_CACHED_SECONDS + 10):
-        drain.encode(
+        encoder.encode(
             [
                 rows.event_to_row(
                     1, 1, replace(an_event(1), occurred_at=an_event(1).occurred_at + timedelta(seconds=number))
                 )
             ]
         )
-    assert len(drain._seconds) <= MAX_CACHED_SECONDS
+    assert len(encoder._seconds) <= MAX_CACHED_SECONDS

@@ -1,4 +1,4 @@
-"""What a courier sends when: nothing leaves the outbox before the centre has it, and the broker's limits are kept."""
+"""The relay: no event leaves the outbox before its receipt, and the broker's limits are respected."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -54,7 +54,7 @@ def test_the_window_bounds_what_is_under_way_and_receipts_move_it(tmp_path: Path
     bench.store.close()
 
 
-def test_a_live_passage_goes_although_the_backlog_fills_the_window(tmp_path: Path) -> None:
+def test_a_new_event_is_sent_while_the_backlog_fills_the_window(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "p.db", DeliveryOptions(max_inflight=100, max_batch=50))
     bench.commit(300)
     bench.run(1.0)
@@ -64,7 +64,7 @@ def test_a_live_passage_goes_although_the_backlog_fills_the_window(tmp_path: Pat
     bench.store.close()
 
 
-def test_an_overdue_passage_is_sent_again_and_only_what_the_centre_lacks_of_it(bench: Bench) -> None:
+def test_an_overdue_message_is_sent_again_with_only_the_events_that_the_centre_lacks(bench: Bench) -> None:
     bench.commit(10)
     bench.run(1.0)
     bench.receipt(4, beyond=[(6, 9)])
@@ -111,7 +111,7 @@ def test_after_a_lost_connection_everything_unconfirmed_goes_again(bench: Bench)
     assert bench.seqs()[60:] == list(range(21, 61))
 
 
-def test_a_refusal_by_the_broker_is_shown_and_the_passage_stays(bench: Bench) -> None:
+def test_a_refusal_by_the_broker_is_shown_and_the_event_stays_pending(bench: Bench) -> None:
     bench.broker.refusal = "Not authorized"
     bench.commit(1)
     bench.run(1.0)
@@ -124,7 +124,7 @@ def test_a_refusal_by_the_broker_is_shown_and_the_passage_stays(bench: Bench) ->
     assert (bench.store.backlog_size(), bench.relay.status().error) == (0, "")
 
 
-def test_a_broker_behind_which_nobody_listens_is_shown(bench: Bench) -> None:
+def test_a_broker_without_a_subscriber_is_shown(bench: Bench) -> None:
     bench.broker.unheard = True
     bench.commit(1)
     bench.run(1.0)
@@ -146,7 +146,7 @@ def test_the_brokers_receive_maximum_is_kept(bench: Bench) -> None:
     assert len(unacknowledged) == 5
 
 
-def test_messages_keep_to_the_brokers_packet_size_and_what_fits_in_none_steps_aside(tmp_path: Path) -> None:
+def test_messages_respect_the_maximum_packet_size_and_a_larger_event_is_quarantined(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "p.db")
     bench.broker.maximum_packet_bytes = 4_000
     bench.commit(20)
@@ -159,7 +159,7 @@ def test_messages_keep_to_the_brokers_packet_size_and_what_fits_in_none_steps_as
     bench.store.close()
 
 
-def test_the_centre_sets_the_pace_of_the_backlog_and_not_of_live_passages(bench: Bench) -> None:
+def test_the_centre_sets_the_rate_of_the_backlog_and_not_of_new_events(bench: Bench) -> None:
     bench.relay.step()
     bench.broker.deliver(topics.backlog_rate_topic("entrance"), b'{"events_per_s": 100}')
     bench.commit(900)

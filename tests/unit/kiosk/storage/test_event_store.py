@@ -1,4 +1,4 @@
-"""What a store promises: on disk before the light, gapless, and never less than it said."""
+"""The event store: durable commits, seq without gaps, and acknowledgements."""
 
 import sqlite3
 from contextlib import closing
@@ -12,7 +12,7 @@ from kiosk.storage import IncompatibleDatabaseError, SqliteEventStore
 from tests.fakes.data.access_events import a_store, an_event, event_text
 
 
-def test_a_passage_comes_back_as_it_was_committed(tmp_path: Path) -> None:
+def test_an_event_is_read_as_it_was_committed(tmp_path: Path) -> None:
     store = SqliteEventStore(tmp_path / "p.db", boot_id="boot-a")
     stored = store.commit(an_event())
     assert store.pending(0, 10) == [stored]
@@ -22,12 +22,12 @@ def test_a_passage_comes_back_as_it_was_committed(tmp_path: Path) -> None:
 
 
 def test_all_names_of_a_person_come_back_and_only_the_first_is_for_the_centre(tmp_path: Path) -> None:
-    passage = replace(an_event(), aliases=(b"x" * 16, b"y" * 16))
+    event = replace(an_event(), aliases=(b"x" * 16, b"y" * 16))
     store = SqliteEventStore(tmp_path / "p.db")
-    store.commit(passage)
+    store.commit(event)
     found = store.recent(1)[0]
     store.close()
-    assert found.event == passage
+    assert found.event == event
     assert len(found.event.pseudonym) == 16
     assert (b"x" * 16).hex() not in event_text(found, "/entrance/cho/gate")
 
@@ -93,7 +93,7 @@ def test_an_older_receipt_takes_nothing_back(tmp_path: Path) -> None:
 
 
 def held(path: Path) -> list[tuple[int, str, int]]:
-    """Quarantine as the page reads it: number, reason, how often it was refused."""
+    """Quarantine as a reader sees it: seq, reason, number of rejections."""
     with closing(sqlite3.connect(path)) as reader:
         return reader.execute(
             "SELECT seq, reason, times FROM quarantine JOIN rejection_count USING (seq) ORDER BY seq"
@@ -118,7 +118,7 @@ def test_one_record_is_released_from_quarantine_and_each_refusal_of_it_counts(tm
         )
 
 
-def test_a_rejected_passage_steps_aside_with_its_reason_and_is_kept(tmp_path: Path) -> None:
+def test_a_rejected_event_is_quarantined_with_its_reason_and_kept(tmp_path: Path) -> None:
     store = a_store(tmp_path / "p.db", 5)
     store.acknowledge(up_to_seq=2, rejected=[(3, "unknown-site")])
     assert [stored.seq for stored in store.pending(0, 99)] == [4, 5]
@@ -192,7 +192,7 @@ def test_several_that_wait_are_recorded_together_or_not_at_all(tmp_path: Path) -
     store.close()
 
 
-def test_a_read_only_database_is_told_in_a_sentence_and_loses_nothing(tmp_path: Path) -> None:
+def test_a_read_only_database_gives_one_message_and_loses_nothing(tmp_path: Path) -> None:
     store = SqliteEventStore(tmp_path / "p.db")
     store.commit(an_event(1))
     store._gate_connection.execute("PRAGMA query_only = 1")
@@ -241,7 +241,7 @@ def test_a_newer_releases_database_is_not_touched(tmp_path: Path) -> None:
         SqliteEventStore(tmp_path / "p.db")
 
 
-def test_the_writer_waits_for_the_disk_and_the_couriers_notes_do_not(tmp_path: Path) -> None:
+def test_the_gates_connection_waits_for_the_disk_and_the_relays_does_not(tmp_path: Path) -> None:
     store = SqliteEventStore(tmp_path / "p.db")
     assert store._gate_connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
     assert store._gate_connection.execute("PRAGMA synchronous").fetchone() == (2,)

@@ -1,4 +1,4 @@
-"""What the centre's people ask of it: who is silent, what is missing, when it really was, and who passed (with a reason)."""
+"""`kiosk centre`: offline devices, missing events, corrected times, and unsealing with a reason."""
 
 import json
 import sqlite3
@@ -27,12 +27,12 @@ WINDOW = ["--since", "2026-11-23T00:00:00", "--until", "2026-11-24T00:00:00"]
 
 def keep(
     ledger: SqliteLedger,
-    *passages: tuple[int, AccessEvent],
+    *numbered: tuple[int, AccessEvent],
     boot: str = "boot-a",
     branch: DeviceTopics = GATE,
     at: datetime = START_AT,
 ) -> None:
-    ledger.record([arrival_of(passages, at, branch=branch, boot=boot)])
+    ledger.record([arrival_of(numbered, at, branch=branch, boot=boot)])
 
 
 def ask(centre_file: Path, *arguments: str) -> Result:
@@ -60,7 +60,7 @@ def test_status_is_content_where_nothing_is_missing(ledger: SqliteLedger, centre
     assert json.loads(done.output)["streams"][0]["missing"] == []
 
 
-def test_a_configuration_file_names_the_database_and_its_mistakes_are_told(
+def test_a_configuration_file_names_the_database_and_its_mistakes_are_reported(
     ledger: SqliteLedger, centre_file: Path
 ) -> None:
     keep(ledger, (1, an_event(1)), at=datetime.now(UTC))
@@ -105,7 +105,7 @@ def test_what_was_recorded_before_the_clock_was_set_is_dated_by_what_came_after(
     )
     set_now = replace(an_event(2), occurred_at=START_AT, monotonic_s=660.0)
     keep(ledger, (1, in_1970))
-    assert corrected(centre_file, 1) is None, "nobody knows yet"
+    assert corrected(centre_file, 1) is None, "it is not known yet"
     keep(ledger, (2, set_now))
     found = corrected(centre_file, 1)
     assert found is not None
@@ -145,11 +145,11 @@ def key(tmp_path: Path) -> X25519PrivateKey:
     return made
 
 
-def sealed_passage(number: int, key: X25519PrivateKey, name: str) -> AccessEvent:
+def sealed_event(number: int, key: X25519PrivateKey, name: str) -> AccessEvent:
     seal = Seal(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    passage = an_event(number)
+    event = an_event(number)
     subject = Subject((Identifier("document", f"04619000000{number}"),), name=name, born="1990-01-01")
-    return replace(passage, sealed=seal.seal(subject, passage.id))
+    return replace(event, sealed=seal.seal(subject, event.id))
 
 
 def audit(centre_file: Path) -> list[tuple[str, str, int]]:
@@ -163,7 +163,7 @@ def audit(centre_file: Path) -> list[tuple[str, str, int]]:
 def test_opening_says_who_passed_and_writes_down_who_asked_and_why(
     ledger: SqliteLedger, centre_file: Path, tmp_path: Path, key: X25519PrivateKey
 ) -> None:
-    keep(ledger, (1, sealed_passage(1, key, "TÔN NỮ THỊ BƯỞI")), (2, sealed_passage(2, key, "LÊ VĂN ỔI")))
+    keep(ledger, (1, sealed_event(1, key, "TÔN NỮ THỊ BƯỞI")), (2, sealed_event(2, key, "LÊ VĂN ỔI")))
     reason = ["--requested-by", "Trần Thị Đào", "--reason", "case 17/2026, contacts at the market"]
     done = ask(centre_file, "unseal", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW, *reason)
     assert done.exit_code == 0, done.output
@@ -173,11 +173,11 @@ def test_opening_says_who_passed_and_writes_down_who_asked_and_why(
 
 
 @pytest.mark.parametrize("undo_comes_first", [False, True])
-def test_whose_passage_was_annulled_is_nobodys_contact(
+def test_a_person_whose_event_was_undone_is_not_unsealed(
     ledger: SqliteLedger, centre_file: Path, tmp_path: Path, key: X25519PrivateKey, *, undo_comes_first: bool
 ) -> None:
-    undone = sealed_passage(1, key, "TÔN NỮ THỊ BƯỞI")
-    keep(ledger, (2, sealed_passage(2, key, "LÊ VĂN ỔI")))
+    undone = sealed_event(1, key, "TÔN NỮ THỊ BƯỞI")
+    keep(ledger, (2, sealed_event(2, key, "LÊ VĂN ỔI")))
     pair = [(1, undone), (3, an_undo_event(3, undone))]
     for one in reversed(pair) if undo_comes_first else pair:
         keep(ledger, one)
@@ -185,7 +185,7 @@ def test_whose_passage_was_annulled_is_nobodys_contact(
     reason = ["--requested-by", "Trần Thị Đào", "--reason", "case 17/2026, contacts at the market"]
     done = ask(centre_file, "unseal", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW, *reason)
     names = [json.loads(line)["subject"]["name"] for line in done.output.splitlines()]
-    assert names == ["LÊ VĂN ỔI"], "and another gate's annulment takes nobody of this gate away"
+    assert names == ["LÊ VĂN ỔI"], "and a reversal of another gate changes nothing here"
     assert audit(centre_file)[0][2] == 1
     assert "1-3, complete" in ask(centre_file, "status").output, "it is still there, and delivered"
 
@@ -194,7 +194,7 @@ def test_whose_passage_was_annulled_is_nobodys_contact(
 def test_without_a_reason_it_refuses(
     ledger: SqliteLedger, centre_file: Path, tmp_path: Path, key: X25519PrivateKey, reason: list[str]
 ) -> None:
-    keep(ledger, (1, sealed_passage(1, key, "TÔN NỮ THỊ BƯỞI")))
+    keep(ledger, (1, sealed_event(1, key, "TÔN NỮ THỊ BƯỞI")))
     done = ask(
         centre_file,
         "unseal",
@@ -204,7 +204,7 @@ def test_without_a_reason_it_refuses(
         "dong-ba",
         *WINDOW,
         "--requested-by",
-        "somebody",
+        "Officer A",
         *reason,
     )
     assert done.exit_code == 1
@@ -216,10 +216,10 @@ def test_without_a_reason_it_refuses(
 def test_the_wrong_key_opens_nothing_and_is_audited_all_the_same(
     ledger: SqliteLedger, centre_file: Path, tmp_path: Path, key: X25519PrivateKey
 ) -> None:
-    keep(ledger, (1, sealed_passage(1, X25519PrivateKey.generate(), "TÔN NỮ THỊ BƯỞI")))
+    keep(ledger, (1, sealed_event(1, X25519PrivateKey.generate(), "TÔN NỮ THỊ BƯỞI")))
     done = ask(
         centre_file, "unseal", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW,
-        "--requested-by", "somebody", "--reason", "case 17/2026, contacts",
+        "--requested-by", "Officer A", "--reason", "case 17/2026, contacts",
     )  # fmt: skip
     assert json.loads(done.output)["subject"] is None
     assert "sealed to key" in json.loads(done.output)["error"]
@@ -229,9 +229,9 @@ def test_the_wrong_key_opens_nothing_and_is_audited_all_the_same(
 def test_other_places_and_times_stay_sealed(
     ledger: SqliteLedger, centre_file: Path, tmp_path: Path, key: X25519PrivateKey
 ) -> None:
-    keep(ledger, (1, sealed_passage(1, key, "TÔN NỮ THỊ BƯỞI")), branch=DeviceTopics("entrance", "an-cuu", "gate-1"))
+    keep(ledger, (1, sealed_event(1, key, "TÔN NỮ THỊ BƯỞI")), branch=DeviceTopics("entrance", "an-cuu", "gate-1"))
     done = ask(
         centre_file, "unseal", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW,
-        "--requested-by", "somebody", "--reason", "case 17/2026, contacts",
+        "--requested-by", "Officer A", "--reason", "case 17/2026, contacts",
     )  # fmt: skip
     assert (done.exit_code, done.output) == (0, "")

@@ -1,4 +1,4 @@
-"""What the centre promises: kept before acknowledged, every passage answered, hostile messages harmless."""
+"""The collector: commit before acknowledgement, a receipt for every event, and harmless invalid messages."""
 
 import json
 import os
@@ -32,52 +32,52 @@ from tests.paths import PROJECT
 
 
 def event(seq: int, *, branch: DeviceTopics = GATE, sealed_bytes: int = 110) -> str:
-    passage = an_event(seq, sealed_bytes=sealed_bytes)
-    return event_text(StoredEvent(EPOCH, seq, "boot-a", passage), branch.source)
+    access_event = an_event(seq, sealed_bytes=sealed_bytes)
+    return event_text(StoredEvent(EPOCH, seq, "boot-a", access_event), branch.source)
 
 
-class Diary:
-    """A ledger that writes down when it was asked to keep something."""
+class RecordingLedger:
+    """A ledger that records its commits."""
 
-    def __init__(self, inner: SqliteLedger, diary: list[str]) -> None:
+    def __init__(self, inner: SqliteLedger, calls: list[str]) -> None:
         self._inner = inner
-        self._diary = diary
+        self._calls = calls
         self.broken = False
 
     def record(self, arrivals: Sequence[IngestedMessage]) -> Any:
         if self.broken:
             raise LedgerError("disk full")
         standing = self._inner.record(arrivals)
-        self._diary.append("commit")
+        self._calls.append("commit")
         return standing
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
 
 
-class Desk:
-    """A collector on a real ledger and a link in memory."""
+class Bench:
+    """A collector with a real ledger and a connection in memory."""
 
     def __init__(self, ledger: SqliteLedger) -> None:
-        self.diary: list[str] = []
-        self.ledger = Diary(ledger, self.diary)
+        self.calls: list[str] = []
+        self.ledger = RecordingLedger(ledger, self.calls)
         self.clock = ManualClock()
         self.broker = FakeBroker(self.clock)
         self.collector = Collector("entrance", self.ledger, self.connect, jitter=random.Random(3))
         self.settle()
 
     def connect(self, will: OutgoingMessage) -> Connection:
-        diary = self.diary
+        calls = self.calls
 
-        class Noting(FakeConnection):
+        class RecordingConnection(FakeConnection):
             def acknowledge(self, incoming: IncomingMessage) -> None:
-                diary.append("puback")
+                calls.append("puback")
 
             def publish(self, message: OutgoingMessage) -> int:
-                diary.append(message.topic.rsplit("/", 1)[1])
+                calls.append(message.topic.rsplit("/", 1)[1])
                 return super().publish(message)
 
-        link = Noting(self.broker, will)
+        link = RecordingConnection(self.broker, will)
         self.broker.links.append(link)
         return link
 
@@ -96,27 +96,27 @@ class Desk:
 
 
 @pytest.fixture
-def desk(ledger: SqliteLedger) -> Desk:
-    return Desk(ledger)
+def bench(ledger: SqliteLedger) -> Bench:
+    return Bench(ledger)
 
 
-def test_the_order_is_commit_then_acknowledge_then_receipt(desk: Desk) -> None:
-    desk.diary.clear()
-    desk.hand_in(GATE.topic(TopicKind.EVENT), event(1).encode())
-    assert desk.diary == ["commit", "puback", "receipt"]
+def test_the_order_is_commit_then_acknowledge_then_receipt(bench: Bench) -> None:
+    bench.calls.clear()
+    bench.hand_in(GATE.topic(TopicKind.EVENT), event(1).encode())
+    assert bench.calls == ["commit", "puback", "receipt"]
 
 
-def test_what_cannot_be_kept_is_not_acknowledged(desk: Desk) -> None:
-    desk.diary.clear()
-    desk.ledger.broken = True
-    desk.broker.deliver(GATE.topic(TopicKind.EVENT), event(1).encode())
+def test_what_cannot_be_kept_is_not_acknowledged(bench: Bench) -> None:
+    bench.calls.clear()
+    bench.ledger.broken = True
+    bench.broker.deliver(GATE.topic(TopicKind.EVENT), event(1).encode())
     with pytest.raises(LedgerError):
-        desk.settle()
-    assert desk.diary == []
+        bench.settle()
+    assert bench.calls == []
 
 
 class Breaking(FakeConnection):
-    """Hands over what came, and breaks."""
+    """Returns what was received, then loses the connection."""
 
     def process(self, timeout_s: float = 0.0) -> Sequence[ConnectionEvent]:
         found = super().process(timeout_s)
@@ -125,7 +125,7 @@ class Breaking(FakeConnection):
 
 
 def test_where_the_connection_breaks_while_a_batch_is_committed_it_is_kept_and_comes_again(
-    desk: Desk, centre_file: Path
+    bench: Bench, centre_file: Path
 ) -> None:
     broker = FakeBroker(ManualClock())
 
@@ -134,7 +134,7 @@ def test_where_the_connection_breaks_while_a_batch_is_committed_it_is_kept_and_c
         broker.links.append(link)
         return link
 
-    collector = Collector("entrance", desk.ledger, connect)
+    collector = Collector("entrance", bench.ledger, connect)
     for _ in range(2):
         for _ in range(3):
             collector.step()
@@ -147,30 +147,30 @@ def test_where_the_connection_breaks_while_a_batch_is_committed_it_is_kept_and_c
     assert broker.on("receipt") == [], "nothing is promised on a connection that is gone"
 
 
-def test_much_at_once_is_committed_in_several_transactions_each_before_its_acknowledgement(desk: Desk) -> None:
-    desk.diary.clear()
+def test_much_at_once_is_committed_in_several_transactions_each_before_its_acknowledgement(bench: Bench) -> None:
+    bench.calls.clear()
     for first in range(1, 7 * 40, 40):
         texts = [event(seq, sealed_bytes=4000) for seq in range(first, first + 40)]
-        desk.broker.deliver(GATE.topic(TopicKind.EVENT), events.make_payload(texts))
-    desk.settle()
-    assert desk.diary == 2 * ["commit", *3 * ["puback"], "receipt"] + ["commit", "puback", "receipt"]
-    assert [receipt.up_to_seq for receipt in desk.receipts()] == [120, 240, 280]
+        bench.broker.deliver(GATE.topic(TopicKind.EVENT), events.make_payload(texts))
+    bench.settle()
+    assert bench.calls == 2 * ["commit", *3 * ["puback"], "receipt"] + ["commit", "puback", "receipt"]
+    assert [receipt.up_to_seq for receipt in bench.receipts()] == [120, 240, 280]
 
 
-def test_a_receipt_says_what_is_there_and_what_is_refused(desk: Desk) -> None:
+def test_a_receipt_says_what_is_there_and_what_is_refused(bench: Bench) -> None:
     bad = json.loads(event(3))
     bad["data"]["outcome"] = "perhaps"
     payload = events.make_payload([event(1), event(2), json.dumps(bad), event(5)])
-    desk.hand_in(GATE.topic(TopicKind.EVENT), payload)
-    receipt = desk.receipts()[0]
+    bench.hand_in(GATE.topic(TopicKind.EVENT), payload)
+    receipt = bench.receipts()[0]
     assert (receipt.epoch, receipt.up_to_seq, receipt.ranges) == (EPOCH, 2, ((5, 5),))
     assert [(str(one.id), one.reason) for one in receipt.rejected] == [(bad["id"], "bad-data-outcome")]
 
 
-def test_a_doubled_passage_is_answered_too_so_that_its_device_can_let_go(desk: Desk) -> None:
+def test_a_duplicate_event_gets_a_receipt_too(bench: Bench) -> None:
     for _ in range(2):
-        desk.hand_in(GATE.topic(TopicKind.EVENT), event(1).encode())
-    assert [receipt.up_to_seq for receipt in desk.receipts()] == [1, 1]
+        bench.hand_in(GATE.topic(TopicKind.EVENT), event(1).encode())
+    assert [receipt.up_to_seq for receipt in bench.receipts()] == [1, 1]
 
 
 @pytest.mark.parametrize(
@@ -187,33 +187,33 @@ def test_a_doubled_passage_is_answered_too_so_that_its_device_can_let_go(desk: D
     ],
 )
 def test_hostile_messages_are_thrown_away_counted_and_acknowledged(
-    desk: Desk, centre_file: Path, topic: str, payload: bytes
+    bench: Bench, centre_file: Path, topic: str, payload: bytes
 ) -> None:
-    desk.diary.clear()
-    desk.hand_in(topic, payload)
-    assert "puback" in desk.diary, "else the broker would bring it again for ever"
+    bench.calls.clear()
+    bench.hand_in(topic, payload)
+    assert "puback" in bench.calls, "otherwise the broker sends it again for ever"
     assert read_counts(centre_file).distinct == 0
     with closing(sqlite3.connect(centre_file)) as raw:
         unreadable = raw.execute("SELECT coalesce(sum(times), 0) FROM invalid_message").fetchone()[0]
         rejected = raw.execute("SELECT count(*) FROM rejected").fetchone()[0]
     assert unreadable + rejected == 1
-    desk.hand_in(GATE.topic(TopicKind.EVENT), event(1).encode())
+    bench.hand_in(GATE.topic(TopicKind.EVENT), event(1).encode())
     assert read_counts(centre_file).distinct == 1, "and the next one is kept"
 
 
-def test_a_devices_state_is_kept(desk: Desk, centre_file: Path) -> None:
+def test_a_devices_state_is_kept(bench: Bench, centre_file: Path) -> None:
     report = device_messages.StateMessage(state="out-of-order", reason="disk full", software_version="0.1.0")
-    desk.hand_in(GATE.topic(TopicKind.STATE), report.to_payload())
+    bench.hand_in(GATE.topic(TopicKind.STATE), report.to_payload())
     with closing(sqlite3.connect(centre_file)) as raw:
         assert raw.execute("SELECT site, device, state, state_reason FROM device").fetchall() == [
             ("dong-ba", "gate-1", "out-of-order", "disk full")
         ]
 
 
-def test_the_centre_says_that_it_is_there_and_that_it_goes(desk: Desk) -> None:
-    desk.collector.close()
-    messages = [message for message in desk.broker.received if message.topic == topics.centre_state_topic("entrance")]
-    for message in [*messages, desk.broker.links[0].will]:
+def test_the_centre_says_that_it_is_there_and_that_it_goes(bench: Bench) -> None:
+    bench.collector.close()
+    messages = [message for message in bench.broker.received if message.topic == topics.centre_state_topic("entrance")]
+    for message in [*messages, bench.broker.links[0].will]:
         wire_schema.check(message.topic, message.payload)
     assert [json.loads(message.payload)["state"] for message in messages] == ["ready", "offline"]
     assert all(message.retain for message in messages)
@@ -263,7 +263,7 @@ def test_the_process_waits_for_a_broker_that_is_not_there_yet(centre_file: Path)
 )
 def test_bad_input_is_one_sentence_and_not_zero(arguments: list[str], sentence: str) -> None:
     process = start(*arguments)
-    _, told = process.communicate(timeout=20)
+    _, output = process.communicate(timeout=20)
     assert process.returncode != 0
-    assert sentence in told
-    assert "Traceback" not in told
+    assert sentence in output
+    assert "Traceback" not in output

@@ -1,4 +1,4 @@
-"""The centre's ledger on SQLite: each passage once, every gap known, and it grows without losing anything."""
+"""The SQLite ledger: each event once, all gaps known, and migrations without loss."""
 
 import sqlite3
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ def arrival(seqs: Sequence[int], branch: DeviceTopics = GATE, epoch: str = EPOCH
     return arrival_of([(seq, an_event(seq)) for seq in seqs], AT, branch=branch, epoch=epoch)
 
 
-def test_each_passage_is_kept_once_and_every_doubling_is_counted(ledger: SqliteLedger, centre_file: Path) -> None:
+def test_each_event_is_stored_once_and_each_duplicate_is_counted(ledger: SqliteLedger, centre_file: Path) -> None:
     for _ in range(3):
         ledger.record([arrival([1, 2, 3])])
     counts = read_counts(centre_file)
@@ -114,7 +114,7 @@ def test_devices_and_epochs_are_counted_apart(ledger: SqliteLedger, centre_file:
     }
 
 
-def test_a_device_cannot_take_anothers_passage_away_by_using_its_id_first(
+def test_a_device_cannot_block_the_event_of_another_device_by_using_its_id_first(
     ledger: SqliteLedger, centre_file: Path
 ) -> None:
     thief = DeviceTopics("entrance", "dong-ba", "gate-666")
@@ -123,7 +123,7 @@ def test_a_device_cannot_take_anothers_passage_away_by_using_its_id_first(
     assert (read_counts(centre_file).distinct, read_counts(centre_file).duplicates) == (2, 0)
 
 
-def test_two_passages_under_one_number_are_both_kept_and_told(ledger: SqliteLedger, centre_file: Path) -> None:
+def test_two_events_with_one_seq_are_both_stored_and_counted_as_a_conflict(ledger: SqliteLedger, centre_file: Path) -> None:
     ledger.record([arrival([1])])
     ledger.record([arrival_of([(1, an_event(99))], AT)])
     assert read_counts(centre_file).distinct == 2
