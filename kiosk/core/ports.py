@@ -7,6 +7,7 @@ KioskError
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kiosk.core.model import AccessEvent, Claim, ClockReading, DecodeResult, DeviceState, Outcome, Refusal, StoredEvent
@@ -77,6 +78,9 @@ class EventStore(Protocol):
     def commit(self, event: AccessEvent) -> StoredEvent:
         """Write and fsync. The event survives a power cut once this returns. Raises StoreError."""
 
+    def add_counted_refusals(self, count: int, at: datetime) -> None:
+        """Declare refusals of a flood that got no event of their own, in a notice. Only the gate's thread. Raises StoreError."""
+
 
 class NoticeLike(Protocol):
     """A notice: something that the store did to its records."""
@@ -118,6 +122,16 @@ class Outbox(Protocol):
         """Identifies one life of the database."""
 
     @property
+    def base_seq(self) -> int:
+        """Events up to this seq belong to earlier epochs. On the wire, an event has its seq minus this."""
+
+    def bind_source(self, source: str) -> None:
+        """The device's name on the wire. A database of another device starts a new epoch. Raises StoreError."""
+
+    def start_new_epoch(self, reason: str) -> None:
+        """Give all undelivered events a new epoch, in which they are sent again. Raises StoreError."""
+
+    @property
     def boot_id(self) -> str:
         """The kernel's id of this boot."""
 
@@ -134,6 +148,15 @@ class Outbox(Protocol):
 
     def pending_rows(self, after_seq: int, limit: int) -> Sequence[tuple[Any, ...]]:
         """The same events as rows of the store (kiosk.storage.rows.EVENT_COLUMNS), for EventEncoder."""
+
+    def event_ids(self, first_seq: int, last_seq: int) -> Mapping[int, bytes]:
+        """The ids of these events by seq. Raises StoreError."""
+
+    def quarantine_unreadable(self, reasons: Mapping[int, str]) -> None:
+        """Put pending events aside that cannot be understood, each with its reason. Raises StoreError."""
+
+    def settle_missing_rows(self) -> None:
+        """Let nothing wait for pending events whose rows are gone. Raises StoreError."""
 
     def backlog_size(self) -> int:
         """Number of events that are not acknowledged."""

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from kiosk.core.model import ClockReading, DeviceState
-from kiosk.core.ports import Outbox
+from kiosk.core.ports import NoticeLike, Outbox
 from kiosk.core.status import HealthCheck
 from mqtt.connection import Connection, OutgoingMessage
 from mqtt.device_messages import CheckResult, HealthMessage, HealthNotice, StateMessage
@@ -56,6 +56,12 @@ class DeviceReporter:
         with self._lock:
             self._state_published = False
 
+    def on_new_epoch(self) -> None:
+        """Publish state and health at once: the centre shows the new epoch."""
+        self._health_due_s = 0.0
+        with self._lock:
+            self._state_published = False
+
     def publish_due(self, connection: Connection, now: ClockReading) -> None:
         """Publish what is due. Raises BrokerConnectionError."""
         with self._lock:
@@ -83,7 +89,7 @@ class DeviceReporter:
                 "connected_at": self._connected_at if at else None,
                 "software_version": self._software_version,
                 "epoch": self._outbox.epoch,
-                "newest_seq": self._outbox.newest_seq,
+                "newest_seq": self._outbox.newest_seq - self._outbox.base_seq,
                 "backlog": self._outbox.backlog_size(),
             }
         )
@@ -96,18 +102,7 @@ class DeviceReporter:
             older = self._outbox.notices(MAX_OLDER_NOTICES, self._older_than_number or notices[-1].number)
             self._older_than_number = older[-1].number if older else None
             notices += older
-        return tuple(
-            HealthNotice(
-                number=one.number,
-                kind=one.kind,
-                at=datetime.fromisoformat(one.at),
-                first_seq=one.first_seq,
-                last_seq=one.last_seq,
-                count=one.count,
-                detail=one.detail[:64],
-            )
-            for one in notices
-        )
+        return tuple(read for one in notices if (read := _health_notice(one, self._outbox.base_seq)) is not None)
 
     def _health_message(self, now: ClockReading) -> OutgoingMessage:
         notices = self._next_notices()
@@ -119,7 +114,7 @@ class DeviceReporter:
                 boot_id=self._outbox.boot_id,
                 monotonic_s=now.monotonic_s,
                 epoch=self._outbox.epoch,
-                newest_seq=self._outbox.newest_seq,
+                newest_seq=self._outbox.newest_seq - self._outbox.base_seq,
                 backlog=self._outbox.backlog_size(),
                 quarantined=self._outbox.quarantined_count(),
                 purged=self._outbox.purged_count(),
@@ -127,6 +122,26 @@ class DeviceReporter:
                 notices=notices,
             )
         return OutgoingMessage(self._topics.topic(TopicKind.HEALTH), report.to_payload(), qos=0)
+
+
+def _health_notice(notice: NoticeLike, base_seq: int) -> HealthNotice | None:
+    """A notice on the wire. Seqs of an earlier epoch are left out. None: the row is damaged."""
+    seqs = [
+        seq - base_seq if isinstance(seq, int) and seq > base_seq else None
+        for seq in (notice.first_seq, notice.last_seq)
+    ]
+    try:
+        return HealthNotice(
+            number=notice.number,
+            kind=notice.kind,
+            at=datetime.fromisoformat(notice.at),
+            first_seq=seqs[0],
+            last_seq=seqs[1],
+            count=notice.count,
+            detail=notice.detail[:64],
+        )
+    except (ValueError, TypeError):  # pydantic's ValidationError is a ValueError
+        return None
 
 
 ConnectionFactory = Callable[[OutgoingMessage], Connection]

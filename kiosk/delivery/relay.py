@@ -10,7 +10,7 @@ from kiosk.core.model import ClockReading, DeviceState
 from kiosk.core.ports import Clock, Outbox, StoreError
 from kiosk.core.status import HealthCheck, UplinkStatus
 from kiosk.delivery.device_reporter import ConnectionFactory, DeviceReporter
-from kiosk.delivery.receipts import ForeignReceiptError, ReceiptBuffer
+from kiosk.delivery.receipts import EpochConflictError, ReceiptBuffer
 from kiosk.delivery.sender import DeliveryOptions, Sender
 from mqtt import topics
 from mqtt.connection import (
@@ -38,6 +38,9 @@ IDLE_WAIT_S = 0.1
 STORE_ERROR_WAIT_S = 1.0
 BACKOFF_FIRST_S = 2.0
 DISCONNECT_TIMEOUT_S = 2.0
+NEW_EPOCH_INTERVAL_S = 60.0
+"""A centre that errs makes no more epochs than this."""
+CONFLICT = "conflict"
 MAINTENANCE_INTERVAL_S = 60.0
 """How often the retention limits are applied. The relay does it, because it has the time and the database connection."""
 
@@ -74,6 +77,7 @@ class OutboxRelay:
         self._attempt = 0
         self._retry_s = 0.0
         self._maintenance_due_s = 0.0
+        self._new_epoch_allowed_s = 0.0
         self._down_since_s: float | None = None
         self._status = UplinkStatus(broker=broker_name, acknowledge_by=self._options.acknowledge_by)
         if self._options.acknowledge_by == "broker":
@@ -190,6 +194,7 @@ class OutboxRelay:
             self._receipts.flush(now_s, immediately=True)
             log.info("%d events leave quarantine and are sent again", self._outbox.release_quarantine())
         if not self._receipts.has_pending and self._sender.is_idle() and self._outbox.backlog_size():
+            self._outbox.settle_missing_rows()
             self._sender.rescan_outbox()  # older events are pending again after quarantine
         self._receipts.flush(now_s)
         self._reporter.publish_due(self._connection, now)
@@ -207,6 +212,10 @@ class OutboxRelay:
             seqs.clear()
         self._receipts.quarantine(sender.poison_detector.rejected)
         sender.poison_detector.rejected.clear()
+        if sender.unreadable:
+            self._outbox.quarantine_unreadable(sender.unreadable)
+            log.error("%d undelivered events cannot be understood. They are kept in quarantine", len(sender.unreadable))
+            sender.unreadable.clear()
 
     def _on_event(self, event: ConnectionEvent, now_s: float, now_at: datetime) -> None:
         assert self._connection is not None
@@ -280,8 +289,20 @@ class OutboxRelay:
                 self._sender.backlog_events_per_s = BacklogRateMessage.from_payload(incoming.payload).events_per_s
         except InvalidMessageError as error:
             log.warning("an invalid message of the centre was dropped: %s", error)
-        except ForeignReceiptError as error:
-            self._report_error(str(error))
+        except EpochConflictError as error:
+            self._start_new_epoch(str(error), now_s)
+
+    def _start_new_epoch(self, cause: str, now_s: float) -> None:
+        """Seqs of this epoch were given out twice. What is undelivered gets new ones, so that nothing is lost."""
+        if now_s < self._new_epoch_allowed_s:
+            self._report_error(cause)
+            return
+        self._new_epoch_allowed_s = now_s + NEW_EPOCH_INTERVAL_S
+        self._receipts.flush(now_s, immediately=True)
+        self._outbox.start_new_epoch(CONFLICT)
+        self._sender.on_new_epoch()
+        self._reporter.on_new_epoch()
+        log.critical("%s. A new epoch was started, and all undelivered events are sent again in it", cause)
 
     def _report_error(self, error: str) -> None:
         """Show the error while it lasts. Log it once."""

@@ -61,7 +61,8 @@ class Sender:
         self.backlog_events_per_s: float | None = None
         """The backlog rate that the centre asks for. None: as fast as the window allows."""
         self._outbox = outbox
-        self._encoder = EventEncoder(device_topics.source, outbox.epoch, outbox.boot_ids)
+        self._source = device_topics.source
+        self._encoder = self._new_encoder()
         self._topic = device_topics.topic(TopicKind.EVENT)
         self._options = options
         self._connection: Connection | None = None
@@ -96,6 +97,20 @@ class Sender:
         self._connection = None
         self.poison_detector.on_disconnected(self.window.unacknowledged(), now_s)
         self.window.requeue_all()
+
+    def _new_encoder(self) -> EventEncoder:
+        return EventEncoder(self._source, self._outbox.epoch, self._outbox.boot_ids, self._outbox.base_seq)
+
+    def on_new_epoch(self) -> None:
+        """All undelivered events are sent again, in the new epoch of the outbox."""
+        self._encoder = self._new_encoder()
+        self.window.requeue_all()
+        self.rescan_outbox()
+
+    @property
+    def unreadable(self) -> dict[int, str]:
+        """Events that cannot be understood, with the reason. The relay takes them out."""
+        return self._encoder.unreadable
 
     def rescan_outbox(self) -> None:
         """Read the whole outbox again, because older events are pending again."""

@@ -1,6 +1,7 @@
 """The event store in SQLite: the gate commits events, the relay reads pending ones and acknowledges them."""
 
 import contextlib
+import logging
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,21 +9,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from kiosk.core.model import AccessEvent, ClockQuality, ClockReading, StoredEvent
+from kiosk.core.model import AccessEvent, ClockReading, StoredEvent
 from kiosk.core.ports import KioskError, StoreError
 from kiosk.core.status import OutboxStatus
 from kiosk.storage import retention, rows
 from kiosk.storage.corruption import corruption_marker, is_corruption
 from kiosk.storage.database import connect, open_or_replace, open_writer
 from kiosk.storage.delivery_state import DeliveryState, RejectedSeq
+from kiosk.storage.maintenance import RetentionMaintenance
 from kiosk.storage.retention import RetentionLimits, StorageNotice
 from mqtt.sequence_ranges import Range
+
+log = logging.getLogger(__name__)
 
 BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 EVENTS_PER_CHECKPOINT = 400
 """SQLite's own checkpoint comes at 1000 pages of WAL (about 900 events), in a commit of the gate."""
 
-_SELECT_NOTICES = "SELECT kind, at, first_seq, last_seq, count, detail, number FROM notice WHERE number < ? ORDER BY number DESC LIMIT ?"
+_SELECT_NOTICES = (
+    "SELECT kind, at, first_seq, last_seq, count, detail, number FROM notice "
+    "WHERE number < ? ORDER BY number DESC LIMIT ?"
+)
 
 
 class StoreCorruptError(KioskError):
@@ -48,7 +55,10 @@ class SqliteEventStore:
         self._write_lock = threading.Lock()
         self._relay_lock = threading.Lock()
         self._corruption = ""
-        self._redacted_up_to_seq = 0
+        self.epoch_reason = ""
+        """Why this process started a new epoch. Empty if it did not."""
+        self.unreadable_rows = 0
+        """How many rows this process could not understand when it last read the newest ones."""
         self._boot_id = boot_id or BOOT_ID_FILE.read_text(encoding="ascii").strip()
         self.corrupt_file: Path | None = None
         open_or_replace(path, self._open)
@@ -69,10 +79,20 @@ class SqliteEventStore:
     def _load_state(self) -> None:
         self._relay_connection.execute("PRAGMA wal_autocheckpoint = 0")  # see _checkpoint
         self._boot_number = self._find_boot_number()
-        boots = self._relay_connection.execute("SELECT number, boot_id FROM boot")
-        self._boot_ids = {int(number): str(boot_id) for number, boot_id in boots}
+        self._boot_ids = rows.read_boot_ids(self._relay_connection)
         self._delivery = DeliveryState(self._relay_connection)
+        self._maintenance = RetentionMaintenance(
+            self._relay_connection,
+            self._delivery,
+            path=self.path,
+            limits=self.limits,
+            relay_lock=self._relay_lock,
+            write_lock=self._write_lock,
+        )
         self._newest_seq = self._find_newest_seq()
+        if self._delivery.is_damaged:
+            oldest = self._gate_connection.execute("SELECT coalesce(min(seq), 0) FROM event").fetchone()[0]
+            self._persist_epoch("delivery-state-damaged", self._delivery.source, int(oldest or self._newest_seq + 1))
         self._checkpointed_seq = self._newest_seq
         self._newest_seq_known = True
         if self.corrupt_file is not None:
@@ -94,8 +114,50 @@ class SqliteEventStore:
 
     @property
     def epoch(self) -> str:
-        """Identifies one life of the database: a random name, made with the file."""
+        """Identifies one life of the database: a random name, made with the file and by `start_new_epoch`."""
         return self._delivery.epoch
+
+    @property
+    def base_seq(self) -> int:
+        """Events up to this seq belong to earlier epochs. On the wire, an event has its seq minus this."""
+        return self._delivery.base_seq
+
+    def bind_source(self, source: str) -> None:
+        """The device's name on the wire. A database of another device starts a new epoch. Raises StoreError."""
+        if self._delivery.source == source:
+            return
+        if self._delivery.source:
+            self.start_new_epoch("other-device", source)
+            return
+        with self._relay_lock, self._write_lock, self._store_errors("the name of the device could not be written"):
+            self._delivery.persist_source(source)
+
+    def start_new_epoch(self, reason: str, source: str | None = None) -> None:
+        """Give all undelivered events a new epoch, in which they are sent again. Any thread. Raises StoreError.
+
+        For a database whose seqs were given out twice: an old copy of it was restored, or two devices use copies of it.
+        """
+        with self._relay_lock, self._write_lock, self._store_errors("a new epoch could not be started"):
+            pending = self._relay_connection.execute("SELECT min(seq) FROM outbox").fetchone()[0]
+            self._persist_epoch(reason, self._delivery.source if source is None else source, pending)
+
+    def _persist_epoch(self, reason: str, source: str, first_pending: int | None) -> None:
+        first = first_pending or self._newest_seq + 1
+        count = self._newest_seq - first + 1
+        self._delivery.persist_epoch(
+            first - 1,
+            source,
+            lambda: retention.add_notice(
+                self._relay_connection,
+                "new-epoch",
+                at=_now_text(),
+                seq_range=(first, self._newest_seq) if count else (None, None),
+                count=count,
+                detail=reason,
+            ),
+        )
+        self.epoch_reason = reason
+        log.critical("%s: a new epoch was started (%s); %d events are sent again in it", self.path, reason, count)
 
     @property
     def boot_id(self) -> str:
@@ -153,7 +215,7 @@ class SqliteEventStore:
 
     def _raise_if_full(self, new_count: int) -> None:
         """Pending events are never deleted for new ones. The gate is out of order instead."""
-        if self._newest_seq + new_count - self._delivery.up_to_seq > self.limits.max_rows:
+        if self._newest_seq + new_count - self._delivery.settled.count() > self.limits.max_rows:
             raise StoreError(
                 f"{self.path}: {self.limits.max_rows} events wait for the centre, and storage.max_rows allows no more; "
                 "restore the connection to the centre, or raise storage.max_rows"
@@ -194,6 +256,17 @@ class SqliteEventStore:
                 self._roll_back()
                 raise StoreError(f"{self.path}: is still not writable: {error}") from error
 
+    def add_counted_refusals(self, count: int, at: datetime) -> None:
+        """Declare refusals that got no event of their own, in a notice. The gate's thread alone. Raises StoreError."""
+        with self._write_lock:
+            try:
+                retention.add_notice(
+                    self._gate_connection, "refusals-counted", at=at.isoformat(timespec="seconds"), count=count
+                )
+            except sqlite3.Error as error:
+                self._mark_corrupt(error)
+                raise StoreError(f"{self.path}: the notice could not be committed: {error}") from error
+
     def _roll_back(self) -> None:
         """A failed COMMIT leaves its transaction open."""
         self._newest_seq_known = False
@@ -202,7 +275,7 @@ class SqliteEventStore:
 
     def pending(self, after_seq: int, limit: int) -> Sequence[StoredEvent]:
         """Events that are not acknowledged, with seq > after_seq, oldest first, at most `limit`. Raises StoreError."""
-        return [rows.event_from_row(self.epoch, self._boot_ids, row) for row in self.pending_rows(after_seq, limit)]
+        return self._readable_events(self.pending_rows(after_seq, limit))[0]
 
     def pending_rows(self, after_seq: int, limit: int) -> Sequence[tuple[Any, ...]]:
         """The same as rows (rows.EVENT_COLUMNS). Raises StoreError."""
@@ -215,13 +288,56 @@ class SqliteEventStore:
         return self._select("event WHERE seq > ? ORDER BY seq LIMIT ?", [max(after_seq, up_to_seq), limit])
 
     def recent(self, limit: int) -> Sequence[StoredEvent]:
-        """The newest events, pending or not, newest first. Raises StoreError."""
-        found = self._select("event ORDER BY seq DESC LIMIT ?", [limit])
-        return [rows.event_from_row(self.epoch, self._boot_ids, row) for row in found]
+        """The newest events, pending or not, newest first. Rows that cannot be understood are left out. Raises StoreError."""
+        events, self.unreadable_rows = self._readable_events(self._select("event ORDER BY seq DESC LIMIT ?", [limit]))
+        return events
+
+    def _readable_events(self, found: Iterable[tuple[Any, ...]]) -> tuple[list[StoredEvent], int]:
+        """The events of these rows, and how many of the rows cannot be understood."""
+        events, unreadable = [], 0
+        for row in found:
+            try:
+                events.append(rows.event_from_row(self.epoch, self._boot_ids, row))
+            except rows.UnreadableRowError:
+                unreadable += 1
+        return events, unreadable
 
     def _select(self, source: str, parameters: Iterable[int]) -> list[tuple[Any, ...]]:
         with self._relay_lock, self._store_errors("cannot be read"):
-            return self._relay_connection.execute(rows.SELECT_EVENT_COLUMNS + source, list(parameters)).fetchall()
+            return rows.fetch_rows(self._relay_connection, rows.SELECT_EVENT_COLUMNS + source, list(parameters))
+
+    def event_ids(self, first_seq: int, last_seq: int) -> Mapping[int, bytes]:
+        """The ids of these events by seq, for the check of a receipt. Raises StoreError."""
+        query = "SELECT seq, id FROM event WHERE seq BETWEEN ? AND ?"
+        with self._relay_lock, self._store_errors("cannot be read"):
+            return dict(self._relay_connection.execute(query, [first_seq, last_seq]).fetchall())
+
+    def quarantine_unreadable(self, reasons: Mapping[int, str]) -> None:
+        """Put pending events aside that cannot be understood, each with its reason. A notice counts them. Raises StoreError."""
+        with self._relay_lock, self._write_lock, self._store_errors("unreadable events could not be quarantined"):
+            new = self._delivery.merge((), list(reasons.items()))
+            if not new:
+                return
+            self._delivery.persist(new, _now_text())
+            span = (min(seq for seq, _ in new), max(seq for seq, _ in new))
+            retention.add_notice(self._relay_connection, "unreadable", at=_now_text(), seq_range=span, count=len(new))
+
+    def settle_missing_rows(self) -> None:
+        """Let nothing wait for pending events whose rows are gone. A notice counts them. For an outbox that seems to be empty.
+
+        Raises StoreError.
+        """
+        with self._relay_lock, self._write_lock, self._store_errors("the outbox could not be checked"):
+            missing = rows.missing_seqs(self._relay_connection, self._delivery.up_to_seq, self._newest_seq)
+            lost = [(first, last) for first, last in missing if not self._delivery.settled.covers(first, last)]
+            new_rejections = self._delivery.merge(lost, ())
+            if not lost or new_rejections is None:
+                return
+            count = sum(last - first + 1 for first, last in lost)
+            log.critical("%s: %d undelivered events are missing", self.path, count)
+            self._delivery.persist(new_rejections, _now_text())
+            span = (lost[0][0], lost[-1][1])
+            retention.add_notice(self._relay_connection, "rows-missing", at=_now_text(), seq_range=span, count=count)
 
     def backlog_size(self) -> int:
         """Number of pending events, without quarantined ones. Any thread. No query, because seq has no gaps."""
@@ -234,7 +350,7 @@ class SqliteEventStore:
 
     def outbox_status(self) -> OutboxStatus:
         """Backlog and quarantine for status.json. Any thread. Raises StoreError."""
-        oldest = self.pending(0, 1)
+        oldest = self.pending(0, 10)
         return OutboxStatus(
             backlog_size=self.backlog_size(),
             oldest_at=oldest[0].event.occurred_at.isoformat() if oldest else None,
@@ -263,55 +379,28 @@ class SqliteEventStore:
     def run_maintenance(self, now: ClockReading) -> int:
         """Apply the retention limits to a bounded number of rows; returns how many were deleted. Any thread.
 
-        While the clock is unset, nothing is deleted by age. Raises StoreError.
+        Unless the clock is synchronised, nothing is deleted by age. Raises StoreError.
         """
-        at = now.utc_at if now.quality is not ClockQuality.UNSET else None
-        text = now.utc_at.isoformat(timespec="seconds")
-        deleted = 0
         with self._store_errors("the retention limits could not be applied"):
-            for _ in range(retention.TRANSACTIONS_PER_RUN):
-                with self._relay_lock:
-                    order = retention.next_purge(
-                        self._relay_connection,
-                        self.path,
-                        self.limits,
-                        newest_seq=self._newest_seq,
-                        delivered_up_to_seq=self._delivery.up_to_seq,
-                        at=at,
-                    )
-                    if order is None:
-                        break
-                    with self._write_lock:
-                        deleted += retention.purge_rows(self._relay_connection, order, text)
-            if not deleted:
-                self._redact_if_low_on_space(text)
-        return deleted
-
-    def _redact_if_low_on_space(self, now_text: str) -> None:
-        with self._relay_lock:
-            if retention.is_low_on_space(self._relay_connection, self.path, self.limits):
-                up_to_seq = self._newest_seq - retention.MIN_ROWS_FOR_VISITS
-                with self._write_lock:
-                    self._redacted_up_to_seq = retention.redact_failures(
-                        self._relay_connection, self._redacted_up_to_seq, up_to_seq, now_text
-                    )
+            return self._maintenance.run(now, lambda: self._newest_seq)
 
     def notices(self, limit: int = 100, before_number: int = 2**62) -> Sequence[StorageNotice]:
         """Deletions, redactions and moved files, newest first, numbers below `before_number`. Any thread. Raises StoreError."""
         with self._relay_lock, self._store_errors("cannot be read"):
-            found = self._relay_connection.execute(_SELECT_NOTICES, [before_number, limit]).fetchall()
-        return [StorageNotice(*row) for row in found]
+            found = rows.fetch_rows(self._relay_connection, _SELECT_NOTICES, [before_number, limit])
+        return [StorageNotice(*row) for row in found if isinstance(row[-1], int)]
 
     def purged_count(self) -> int:
         """Number of events deleted in this epoch. Any thread. Raises StoreError."""
-        query = "SELECT coalesce(sum(count), 0) FROM notice WHERE kind LIKE 'purged-%'"
+        query = "SELECT total(count) FROM notice WHERE kind LIKE 'purged-%'"
         with self._relay_lock, self._store_errors("cannot be read"):
             return int(self._relay_connection.execute(query).fetchone()[0])
 
     def release_quarantine(self, only_seq: int | None = None) -> int:
         """Make rejected events (or one) pending again; returns their number. Any thread. Raises StoreError."""
         with self._relay_lock, self._write_lock, self._store_errors("the quarantine could not be released"):
-            return self._delivery.release_quarantine(only_seq)
+            count, self._newest_seq = self._delivery.release_quarantine(only_seq, self._newest_seq)
+            return count
 
     def _checkpoint(self) -> None:
         """Copy the WAL into the file here, so that a commit of the gate seldom does it. PASSIVE does not block a writer."""

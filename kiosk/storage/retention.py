@@ -1,6 +1,7 @@
 """Retention limits: deletes delivered events first, then the details of failed readings.
 
 A pending event is never deleted. When only pending events are left, nothing more is committed, and the gate is out of order.
+Each event counts by itself: one that is not settled holds no other back. An event in quarantine is deleted by its age alone.
 A notice counts everything that is deleted.
 """
 
@@ -10,10 +11,16 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from kiosk.storage.connection import DatabaseConnection
+from kiosk.storage.delivery_state import DeliveryState
+from mqtt.sequence_ranges import RangeSet
 
 ROWS_PER_TRANSACTION = 500
 """A commit of the gate never waits for a longer transaction."""
 TRANSACTIONS_PER_RUN = 10
+MAX_CLOCK_ERROR = timedelta(days=1)
+"""Of an event that was not recorded with an unset clock. A time further in the future is no time."""
+FIRST_YEAR = "2024"
+"""No kiosk ran before it: an earlier time is one of a clock that was not set."""
 MIN_ROWS_FOR_VISITS = 1000
 """The newest events stay even when space is low: occupancy is restored from them."""
 
@@ -40,7 +47,8 @@ class StorageNotice:
     """A deletion, a redaction or a moved file."""
 
     kind: str
-    """`purged-age`, `purged-rows`, `purged-bytes`, `redacted` or `corrupt-file-moved`."""
+    """`purged-age`, `purged-rows`, `purged-bytes`, `purged-quarantine`, `redacted`, `unreadable`, `rows-missing`, `new-epoch` or
+    `corrupt-file-moved`."""
     at: str
     first_seq: int | None
     last_seq: int | None
@@ -52,10 +60,11 @@ class StorageNotice:
 
 @dataclass(frozen=True, slots=True)
 class PurgeOrder:
-    """Delete the rows up to a seq. `kind` is the kind of the notice."""
+    """Delete these settled events. `kind` is the kind of the notice."""
 
     kind: str
-    up_to_seq: int
+    first_seq: int
+    last_seq: int
 
 
 def next_purge(
@@ -64,40 +73,62 @@ def next_purge(
     limits: RetentionLimits,
     *,
     newest_seq: int,
-    delivered_up_to_seq: int,
+    settled: RangeSet,
     at: datetime | None,
 ) -> PurgeOrder | None:
-    """Which events are to be deleted now, if any. The centre has all up to `delivered_up_to_seq`.
+    """Which settled events are to be deleted now, if any: the oldest ones, wherever they lie among events that are not settled.
 
-    `at` is None while the clock is unset. Then nothing is deleted by age.
+    The newest event is never deleted. `at` is None while the clock is not synchronised. Then nothing is deleted by age.
     """
-    oldest = int(database.execute("SELECT coalesce(min(seq), 0) FROM event").fetchone()[0])
-    if not oldest or oldest > delivered_up_to_seq:
+    found = _oldest_settled(database, settled, newest_seq - 1)
+    if found is None:
         return None
-    if newest_seq - oldest + 1 > limits.max_rows:
-        return PurgeOrder("purged-rows", min(delivered_up_to_seq, newest_seq - limits.max_rows))
+    oldest, last = found
+    unsettled_before = oldest - 1 - sum(min(end, oldest - 1) - start + 1 for start, end in settled if start < oldest)
+    surplus = newest_seq - oldest + 1 + unsettled_before - limits.max_rows
+    if surplus > 0:
+        return PurgeOrder("purged-rows", oldest, min(last, oldest + surplus - 1))
     if at is not None:
-        expired = _newest_expired_seq(database, at - timedelta(days=limits.retention_days))
+        expired = min(last, _newest_expired_seq(database, oldest, at, limits.retention_days))
         if expired >= oldest:
-            return PurgeOrder("purged-age", min(delivered_up_to_seq, expired))
-    deletable = min(delivered_up_to_seq, newest_seq - MIN_ROWS_FOR_VISITS)
+            return PurgeOrder("purged-age", oldest, expired)
+    deletable = min(last, newest_seq - MIN_ROWS_FOR_VISITS)
     if deletable >= oldest and is_low_on_space(database, path, limits):
-        return PurgeOrder("purged-bytes", min(deletable, oldest + ROWS_PER_TRANSACTION - 1))
+        return PurgeOrder("purged-bytes", oldest, deletable)
     return None
 
 
-def _newest_expired_seq(database: DatabaseConnection, before: datetime) -> int:
-    """The newest event that is older than this, within the rows of one run; 0 if there is none.
+def _oldest_settled(database: DatabaseConnection, settled: RangeSet, last_seq: int) -> tuple[int, int] | None:
+    """The oldest settled event that is still here, and the last one of its range. None if there is none up to `last_seq`."""
+    for first, last in settled:
+        end = min(last, last_seq)
+        found = database.execute("SELECT min(seq) FROM event WHERE seq BETWEEN ? AND ?", [first, end]).fetchone()[0]
+        if found is not None:
+            return int(found), end
+    return None
 
-    Rows are in the order of time. An event before an expired one is older still, whatever its own clock said.
+
+def _newest_expired_seq(database: DatabaseConnection, oldest_seq: int, at: datetime, days: int) -> int:
+    """The last event before the first one that is young enough, within the rows of one run; 0 if there is none.
+
+    Rows are in the order of time. A row whose clock was unset, or whose time lies in the future, is as old as its neighbours.
     """
-    micros = (before - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    before_us = _unix_us(at - timedelta(days=days))
     found = database.execute(
-        "SELECT coalesce(max(seq), 0) FROM (SELECT seq, occurred_us FROM event WHERE clock_quality <> 'unset' "
-        "ORDER BY seq LIMIT ?) WHERE occurred_us < ?",
-        [ROWS_PER_TRANSACTION * TRANSACTIONS_PER_RUN, micros],
-    ).fetchone()
-    return int(found[0])
+        "SELECT seq, occurred_us FROM event WHERE seq >= ? AND clock_quality <> 'unset' AND occurred_us <= ? "
+        "ORDER BY seq LIMIT ?",
+        [oldest_seq, _unix_us(at + MAX_CLOCK_ERROR), ROWS_PER_TRANSACTION * TRANSACTIONS_PER_RUN],
+    )
+    expired = 0
+    for seq, occurred_us in found:
+        if occurred_us >= before_us:
+            break
+        expired = int(seq)
+    return expired
+
+
+def _unix_us(at: datetime) -> int:
+    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
 
 
 def free_disk_bytes(path: Path) -> int:
@@ -120,13 +151,48 @@ def purge_rows(database: DatabaseConnection, order: PurgeOrder, at: str) -> int:
     """Delete at most ROWS_PER_TRANSACTION rows and write a notice, in one transaction. Returns the number of deleted rows."""
     with database.transaction():
         first, last, count = database.execute(
-            "SELECT min(seq), max(seq), count(*) FROM (SELECT seq FROM event WHERE seq <= ? ORDER BY seq LIMIT ?)",
-            [order.up_to_seq, ROWS_PER_TRANSACTION],
+            "SELECT min(seq), max(seq), count(*) FROM (SELECT seq FROM event WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ?)",
+            [order.first_seq, order.last_seq, ROWS_PER_TRANSACTION],
         ).fetchone()
         if count:
-            database.execute("DELETE FROM event WHERE seq <= ?", [last])
+            database.execute("DELETE FROM event WHERE seq BETWEEN ? AND ?", [first, last])
             add_notice(database, order.kind, at=at, seq_range=(first, last), count=count)
     return int(count)
+
+
+def purge_quarantine(
+    database: DatabaseConnection, delivery: DeliveryState, at: datetime, limits: RetentionLimits, newest_seq: int
+) -> int:
+    """Delete what has been in quarantine for longer than the retention, and write a notice. Returns the number of rows."""
+    expired = _expired_quarantine(database, at, limits, newest_seq)
+    if not expired:
+        return 0
+
+    def delete_rows() -> None:
+        for seq in expired:
+            database.execute("DELETE FROM event WHERE seq = ?", [seq])
+        now_text = at.isoformat(timespec="seconds")
+        add_notice(database, "purged-quarantine", at=now_text, seq_range=(expired[0], expired[-1]), count=len(expired))
+
+    delivery.persist_deleted(expired, delete_rows)
+    return len(expired)
+
+
+def _expired_quarantine(
+    database: DatabaseConnection, at: datetime, limits: RetentionLimits, newest_seq: int
+) -> list[int]:
+    """Events that have been in quarantine for longer than the retention: at most ROWS_PER_TRANSACTION, never the newest one.
+
+    What was put there before the clock was set counts from now on.
+    """
+    now_text = at.isoformat(timespec="seconds")
+    database.execute("UPDATE quarantine SET at = ? WHERE at < ? OR at > ?", [now_text, FIRST_YEAR, now_text])
+    before = (at - timedelta(days=limits.retention_days)).isoformat(timespec="seconds")
+    found = database.execute(
+        "SELECT seq FROM quarantine WHERE at < ? AND seq BETWEEN 1 AND ? ORDER BY seq LIMIT ?",
+        [before, newest_seq - 1, ROWS_PER_TRANSACTION],
+    )
+    return [int(seq) for (seq,) in found.fetchall()]
 
 
 def redact_failures(database: DatabaseConnection, after_seq: int, up_to_seq: int, at: str) -> int:
@@ -158,8 +224,12 @@ def add_notice(
 ) -> None:
     """Add to the newest notice where it is of the same kind and day. Otherwise write a new one."""
     first, last = seq_range
-    newest = database.execute("SELECT number, kind, at FROM notice ORDER BY number DESC LIMIT 1").fetchone()
-    if newest is not None and newest[1] == kind and newest[2][:10] == at[:10]:
+    newest = database.execute(
+        "SELECT number FROM notice WHERE number = (SELECT max(number) FROM notice) AND kind = ? AND substr(at, 1, 10) = ? "
+        "AND detail = ?",
+        [kind, at[:10], detail],
+    ).fetchone()
+    if newest is not None:
         database.execute(
             "UPDATE notice SET at = ?, last_seq = ?, count = count + ? WHERE number = ?", [at, last, count, newest[0]]
         )

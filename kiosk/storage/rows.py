@@ -4,7 +4,8 @@ The column `pseudonym` holds all pseudonyms of a person in sequence. The first o
 their own would change a second page in each commit (docs/decisions/0016).
 """
 
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -21,6 +22,8 @@ from kiosk.core.model import (
     StoredEvent,
 )
 from kiosk.core.subject_sealing import PSEUDONYM_BYTES
+from kiosk.storage.connection import DatabaseConnection
+from mqtt.sequence_ranges import Range
 
 EVENT_COLUMNS = (
     "seq, id, boot_number, occurred_us, monotonic_s, clock_quality, outcome, reason, direction, kind, assurance, "
@@ -28,6 +31,14 @@ EVENT_COLUMNS = (
 )
 INSERT_EVENT = f"INSERT INTO event ({EVENT_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"  # noqa: S608 - constants
 SELECT_EVENT_COLUMNS = f"SELECT {EVENT_COLUMNS} FROM "  # noqa: S608 - constants
+
+ID_BYTES = 16
+MAX_BOOT_ID_CHARACTERS = 64
+
+
+class UnreadableRowError(Exception):
+    """A row of another release, or one that is damaged. The text is a code, and contains nothing of the row."""
+
 
 _CLOCK: dict[str, ClockQuality] = {member.value: member for member in ClockQuality}
 _OUTCOME: dict[str, Outcome] = {member.value: member for member in Outcome}
@@ -39,6 +50,14 @@ _MANUAL_REASON: dict[str | None, ManualReason | None] = {
     None: None,
     **{member.value: member for member in ManualReason},
 }
+
+_WORDS: tuple[Container[str | None], ...] = (
+    _CLOCK.keys(), _OUTCOME.keys(), _REASON.keys(), _DIRECTION.keys(), _KIND.keys(), _ASSURANCE.keys(),
+)  # fmt: skip
+_TYPES = (bytes, int, int, float, bytes, bytes, int)
+_FIRST_US, _END_US = 0, 253_402_300_800_000_000
+"""1970 (an unset clock) to the end of the year 9999."""
+MAX_MONOTONIC_S = 1e12
 
 _EPOCH_AT = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -67,7 +86,50 @@ def event_to_row(seq: int, boot_number: int, event: AccessEvent) -> tuple[Any, .
 
 
 def event_from_row(epoch: str, boot_ids: Mapping[int, str], row: tuple[Any, ...]) -> StoredEvent:
-    """A row of SELECT_EVENT_COLUMNS as a StoredEvent. `boot_ids` are the boot ids by their numbers."""
+    """A row of SELECT_EVENT_COLUMNS as a StoredEvent. `boot_ids` are the boot ids by their numbers. Raises UnreadableRowError."""
+    reason = unreadable_reason(boot_ids, row)
+    if reason:
+        raise UnreadableRowError(reason)
+    try:
+        return _event_from_row(epoch, boot_ids, row)
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise UnreadableRowError("unreadable-value") from error
+
+
+def unreadable_reason(boot_ids: Mapping[int, str], row: tuple[Any, ...]) -> str:
+    """Why a row of SELECT_EVENT_COLUMNS cannot be understood, as a wire value. Empty if it can.
+
+    SQLite does not notice most flipped bits (it has no checksums), and another release may have other words.
+    """
+    _, id_, boot_number, us, monotonic_s, *codes, pseudonyms, sealed, code_bytes, annuls, manual = row
+    types = tuple(map(type, (id_, boot_number, us, monotonic_s, pseudonyms, sealed, code_bytes)))
+    if types != _TYPES or len(id_) != ID_BYTES or not (annuls is None or _is_id(annuls)):
+        return "unreadable-value"
+    if not _FIRST_US <= us < _END_US or not 0 <= monotonic_s <= MAX_MONOTONIC_S:
+        return "unreadable-time"
+    if boot_number not in boot_ids:
+        return "unknown-boot"
+    return "" if are_known_words(codes) and is_known_manual_reason(manual) else "unknown-word"
+
+
+def are_known_words(codes: Sequence[Any]) -> bool:
+    """Whether this release knows the values of the columns from clock_quality to assurance."""
+    try:
+        return all(code in words for code, words in zip(codes, _WORDS, strict=True))
+    except TypeError:
+        return False
+
+
+def is_known_manual_reason(value: object) -> bool:
+    """Whether this release knows a value of the column manual_reason."""
+    return value is None or (isinstance(value, str) and value in _MANUAL_REASON)
+
+
+def _is_id(value: object) -> bool:
+    return isinstance(value, bytes) and len(value) == ID_BYTES
+
+
+def _event_from_row(epoch: str, boot_ids: Mapping[int, str], row: tuple[Any, ...]) -> StoredEvent:
     seq, id_, boot_number, us, monotonic_s, clock_quality, outcome, reason, direction, kind, assurance, *more = row
     pseudonyms, sealed, code_bytes, annuls, manual_reason = more
     return StoredEvent(
@@ -100,3 +162,43 @@ def _aliases(pseudonyms: bytes) -> tuple[bytes, ...]:
         pseudonyms[start : start + PSEUDONYM_BYTES]
         for start in range(PSEUDONYM_BYTES, len(pseudonyms), PSEUDONYM_BYTES)
     )
+
+
+def fetch_rows(connection: DatabaseConnection, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+    """All rows. A text that is not UTF-8 gets replacement characters, so that one row does not hide all others."""
+    try:
+        return connection.execute(query, parameters).fetchall()
+    except sqlite3.OperationalError as error:
+        if "decode" not in str(error).lower():
+            raise
+    connection.conn.text_factory = lambda text: text.decode(errors="replace")
+    try:
+        return connection.execute(query, parameters).fetchall()
+    finally:
+        connection.conn.text_factory = str
+
+
+def read_boot_ids(connection: DatabaseConnection) -> dict[int, str]:
+    """The boot ids by their numbers. One that is damaged is left out: its events are then in an unknown boot."""
+    found = fetch_rows(connection, "SELECT number, boot_id FROM boot")
+    return {number: boot_id for number, boot_id in found if isinstance(boot_id, str) and _is_boot_id(boot_id)}
+
+
+def _is_boot_id(text: str) -> bool:
+    return 0 < len(text) <= MAX_BOOT_ID_CHARACTERS and text.isascii() and text.isprintable()
+
+
+def missing_seqs(connection: DatabaseConnection, after_seq: int, newest_seq: int) -> list[Range]:
+    """Which seqs after this one have no row. Costs a scan only where some are missing."""
+    count = connection.execute("SELECT count(*) FROM event WHERE seq > ?", [after_seq]).fetchone()[0]
+    missing: list[Range] = []
+    if count == newest_seq - after_seq:
+        return missing
+    expected = after_seq + 1
+    for (seq,) in connection.execute("SELECT seq FROM event WHERE seq > ? ORDER BY seq", [after_seq]):
+        if seq > expected:
+            missing.append((expected, seq - 1))
+        expected = seq + 1
+    if expected <= newest_seq:
+        missing.append((expected, newest_seq))
+    return missing

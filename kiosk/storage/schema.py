@@ -63,9 +63,14 @@ MIGRATIONS: tuple[str, ...] = (
         SELECT * FROM event
         WHERE annuls IS NULL AND NOT EXISTS (SELECT 1 FROM event AS reversal WHERE reversal.annuls = event.id);
     """,
+    """
+    ALTER TABLE delivery ADD COLUMN epoch_base_seq INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE delivery ADD COLUMN source TEXT NOT NULL DEFAULT '';
+    ALTER TABLE delivery ADD COLUMN checksum INTEGER;
+    """,
 )
 
 # The oldest schema whose release may still record into a database of this schema, after an upgrade was rolled back
-# (docs/decisions/0039). It stays the same where a step only adds tables, views and columns that may be NULL, and where nothing
+# (docs/decisions/0039). It stays the same where a step only adds tables, views and columns with a default, and where nothing
 # is written that the older release cannot read.
 OLDEST_WRITER_SCHEMA = 1

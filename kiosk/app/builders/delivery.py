@@ -25,9 +25,11 @@ def broker_endpoint(mqtt: config.MqttSettings) -> BrokerEndpoint:
 
 
 def build_relay(settings: config.Settings, outbox: Outbox, clock: Clock) -> OutboxRelay:
-    """A relay that is not connected yet. Its thread calls `step` and imports paho at the first connection."""
+    """A relay that is not connected yet. Its thread calls `step` and imports paho at the first connection. Raises StoreError."""
     mqtt, site = settings.mqtt, settings.site
     endpoint = broker_endpoint(mqtt)
+    device_topics = DeviceTopics(mqtt.topic_prefix, site.site, site.device)
+    outbox.bind_source(device_topics.source)
 
     def connect(will: OutgoingMessage) -> Connection:
         # paho, ssl and urllib are a tenth of all imports. Imported here, they do not delay the opening of the gate.
@@ -37,7 +39,7 @@ def build_relay(settings: config.Settings, outbox: Outbox, clock: Clock) -> Outb
 
     return OutboxRelay(
         outbox,
-        DeviceTopics(mqtt.topic_prefix, site.site, site.device),
+        device_topics,
         connect,
         clock=clock,
         broker_name=str(endpoint),

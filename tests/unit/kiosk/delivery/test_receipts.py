@@ -1,4 +1,4 @@
-"""What the centre says of passages: taken, refused, doubled, or somebody else's."""
+"""Receipts: acknowledged, rejected, duplicated and foreign events."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from kiosk.storage import SqliteEventStore
 from mqtt import events
-from mqtt.events import InvalidEvent
+from mqtt.events import InvalidEvent, digest_of_ids
 from tests.fakes.data.access_events import an_event
 from tests.fakes.parts.relay import RECEIPT, Bench
 
@@ -19,7 +20,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         yield made
 
 
-def test_a_rejected_passage_steps_aside_and_the_others_go_on(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_rejected_event_is_quarantined_and_the_others_are_delivered(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
     bench.commit(5)
     bench.run(1.0)
     poison = an_event(3)
@@ -45,7 +46,7 @@ def test_quarantine_is_offered_again_on_command(bench: Bench) -> None:
     assert (bench.store.outbox_status().backlog_size, bench.store.outbox_status().quarantined) == (0, 0)
 
 
-def test_what_somebody_else_takes_out_of_quarantine_is_offered_again_too(bench: Bench) -> None:
+def test_an_event_released_from_quarantine_by_another_thread_is_sent_again(bench: Bench) -> None:
     bench.commit(5)
     bench.run(1.0)
     bench.receipt(2, beyond=[(4, 5)], rejected=[InvalidEvent(str(an_event(3).id), "bad-data-reason")])
@@ -71,13 +72,83 @@ def test_a_receipt_for_another_epoch_changes_nothing(bench: Bench) -> None:
     assert bench.store.backlog_size() == 2
 
 
-def test_a_receipt_for_more_than_was_ever_recorded_is_refused_and_told(bench: Bench) -> None:
+def test_a_receipt_for_more_than_was_ever_recorded_starts_a_new_epoch_and_nothing_is_lost(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
     bench.commit(2)
     bench.run(1.0)
+    epoch = bench.store.epoch
     bench.receipt(99)
     bench.run(1.0)
+    assert bench.store.epoch != epoch
     assert bench.store.backlog_size() == 2
-    assert "another device may use this name" in bench.relay.status().error
+    assert bench.messages() == [[1, 2], [1, 2]], "they are sent again, in the new epoch"
+    assert [(notice.kind, notice.count, notice.detail) for notice in bench.store.notices()] == [
+        ("new-epoch", 2, "conflict")
+    ]
+    assert "another device may use this name" in caplog.text
+    bench.receipt(99)
+    bench.run(1.0)
+    assert len(bench.store.notices()) == 1, "a centre that errs makes at most one epoch a minute"
+
+
+def test_a_receipt_settles_only_events_that_it_names_by_seq_and_id(bench: Bench) -> None:
+    bench.commit(4)
+    bench.run(1.0)
+    mine = digest_of_ids(an_event(number).id.bytes for number in (1, 2))
+    others = digest_of_ids(an_event(number).id.bytes for number in (93, 94))
+    confirmed = [(1, 2, mine), (3, 4, others)]
+    bench.broker.deliver(RECEIPT, events.receipt_payload(bench.store.epoch, 4, confirmed=confirmed))
+    bench.run(1.0)
+    assert [stored.seq for stored in bench.store.pending(0, 9)] == [3, 4]
+
+
+def test_a_seq_with_two_ids_starts_a_new_epoch_for_all_that_is_undelivered(bench: Bench) -> None:
+    bench.commit(4)
+    bench.run(1.0)
+    mine = digest_of_ids(an_event(number).id.bytes for number in (1, 2))
+    conflict = [InvalidEvent(str(an_event(3).id), events.SEQ_CONFLICT)]
+    epoch = bench.store.epoch
+    bench.broker.deliver(
+        RECEIPT, events.receipt_payload(epoch, 4, rejected=conflict, confirmed=[(1, 2, mine), (4, 4, "0" * 16)])
+    )
+    bench.run(1.0)
+    assert bench.store.epoch != epoch
+    assert [stored.event.id for stored in bench.store.pending(0, 9)] == [an_event(3).id, an_event(4).id]
+    assert bench.store.quarantined_count() == 0
+    assert bench.messages()[-1] == [1, 2], "seqs of the new epoch begin with 1"
+    all_ = digest_of_ids(an_event(number).id.bytes for number in (3, 4))
+    bench.broker.deliver(RECEIPT, events.receipt_payload(bench.store.epoch, 2, confirmed=[(1, 2, all_)]))
+    bench.run(1.0)
+    assert bench.store.backlog_size() == 0
+
+
+def test_a_database_of_another_device_starts_a_new_epoch(tmp_path: Path) -> None:
+    with closing(SqliteEventStore(tmp_path / "p.db")) as store:
+        store.bind_source("/dong-ba/gate-1")
+        store.commit_all([an_event(number) for number in (1, 2, 3)])
+        store.acknowledge(2)
+        epoch = store.epoch
+        store.bind_source("/dong-ba/gate-1")
+        assert store.epoch == epoch
+        store.bind_source("/dong-ba/gate-2")
+        assert (store.epoch != epoch, store.base_seq, store.backlog_size()) == (True, 2, 1)
+    with closing(SqliteEventStore(tmp_path / "p.db")) as store:
+        store.bind_source("/dong-ba/gate-2")
+        assert (store.base_seq, store.newest_seq, store.backlog_size()) == (2, 3, 1)
+
+
+def test_an_event_that_leaves_quarantine_after_a_new_epoch_gets_a_seq_of_it(bench: Bench) -> None:
+    bench.commit(5)
+    bench.run(1.0)
+    bench.receipt(2, beyond=[(4, 5)], rejected=[InvalidEvent(str(an_event(3).id), "bad-data-reason")])
+    bench.run(1.0)
+    bench.store.start_new_epoch("conflict")
+    assert (bench.store.base_seq, bench.store.backlog_size(), bench.store.quarantined_count()) == (5, 0, 1)
+    bench.store.release_quarantine()
+    assert [(stored.seq, stored.event) for stored in bench.store.pending(0, 9)] == [(6, an_event(3))]
+    bench.commit(1)
+    assert (bench.store.newest_seq, bench.store.backlog_size()) == (7, 2)
 
 
 def test_garbage_on_the_receipt_topic_changes_nothing(bench: Bench) -> None:
@@ -90,7 +161,7 @@ def test_garbage_on_the_receipt_topic_changes_nothing(bench: Bench) -> None:
     assert bench.store.backlog_size() == 2
 
 
-def test_doubled_and_reordered_receipts_take_nothing_back(bench: Bench) -> None:
+def test_duplicated_and_reordered_receipts_undo_nothing(bench: Bench) -> None:
     bench.commit(9)
     bench.run(1.0)
     for up_to in (3, 7, 7, 5, 1, 7):

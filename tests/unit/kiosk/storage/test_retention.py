@@ -1,4 +1,4 @@
-"""What a store lets go, in which order, and that it says so; and what it does with a file that is damaged."""
+"""Retention limits with their notices, corrupt files, and migrations."""
 
 import logging
 import sqlite3
@@ -12,7 +12,7 @@ import pytest
 from kiosk.core.model import AccessEvent, ClockQuality, ClockReading, Outcome
 from kiosk.core.ports import StoreError
 from kiosk.storage import RetentionLimits, SqliteEventStore, StoreCorruptError
-from kiosk.storage import database as schema
+from kiosk.storage import database, schema
 from tests.fakes.data.access_events import START_AT, an_event, an_undo_event
 from tests.paths import DATA
 
@@ -33,18 +33,18 @@ def tend(store: SqliteEventStore, now: ClockReading = LATER) -> int:
     return gone
 
 
-def test_delivered_passages_go_after_their_days_and_a_notice_says_how_many(tmp_path: Path) -> None:
+def test_delivered_events_are_deleted_by_age_and_a_notice_has_their_number(tmp_path: Path) -> None:
     store = filled(tmp_path / "p.db", 900, RetentionLimits(retention_days=21), delivered=700)
     assert tend(store) == 700
     assert [stored.seq for stored in store.recent(999)][-1] == 701
     notice = store.notices()[0]
     assert (notice.kind, notice.first_seq, notice.last_seq, notice.count) == ("purged-age", 1, 700, 700)
     assert store.purged_count() == 700
-    assert store.backlog_size() == 200, "undelivered passages never go by age"
+    assert store.backlog_size() == 200, "pending events are never deleted by age"
     store.close()
 
 
-def test_young_passages_stay(tmp_path: Path) -> None:
+def test_young_events_are_kept(tmp_path: Path) -> None:
     store = filled(tmp_path / "p.db", 900, RetentionLimits(retention_days=31), delivered=700)
     assert tend(store) == 0
     assert list(store.notices()) == []
@@ -65,7 +65,7 @@ def test_a_record_from_1970_goes_with_its_neighbours_and_not_before(tmp_path: Pa
     assert tend(store, replace(LATER, utc_at=START_AT + timedelta(days=2))) == 0, (
         "its neighbours are two days old, so is it"
     )
-    assert tend(store) == 9
+    assert tend(store) == 8, "the newest record always stays"
     store.close()
 
 
@@ -77,7 +77,7 @@ def test_at_the_most_rows_history_goes_first(tmp_path: Path) -> None:
     store.close()
 
 
-def test_when_only_undelivered_passages_are_left_nothing_more_is_taken_and_nothing_is_dropped(tmp_path: Path) -> None:
+def test_when_only_pending_events_are_left_nothing_is_committed_and_nothing_is_deleted(tmp_path: Path) -> None:
     store = SqliteEventStore(tmp_path / "p.db", limits=RetentionLimits(max_rows=100))
     store.commit_all([an_event(number) for number in range(1, 101)])
     with pytest.raises(StoreError, match="100 events wait for the centre"):
@@ -93,7 +93,7 @@ def failed(number: int) -> AccessEvent:
     return replace(an_event(number), outcome=Outcome.FAIL)
 
 
-def test_under_pressure_history_goes_then_the_details_of_failed_readings_and_never_a_passage(tmp_path: Path) -> None:
+def test_low_space_deletes_delivered_events_then_redacts_failures_and_never_deletes_a_pending_event(tmp_path: Path) -> None:
     store = SqliteEventStore(tmp_path / "p.db", limits=RetentionLimits(max_file_bytes=1))
     store.commit_all([failed(number) if number % 2 else an_event(number) for number in range(1, 3001)])
     store.acknowledge(500)
@@ -131,14 +131,14 @@ def spoil(path: Path, at: int, with_: bytes) -> None:
         file.write(with_)
 
 
-def test_a_damaged_database_is_set_aside_and_the_gate_opens(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_corrupt_database_is_moved_away_and_the_gate_opens(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = tmp_path / "p.db"
     store = filled(path, 500, RetentionLimits())
     epoch = store.epoch
     store.close()
     path.with_name("p.db-wal").touch()  # it did not end cleanly
     for page in range(5, 40):
-        spoil(path, page * schema.PAGE_BYTES, b"\xaa" * 200)
+        spoil(path, page * database.PAGE_BYTES, b"\xaa" * 200)
     store = SqliteEventStore(path)
     assert store.corrupt_file is not None
     assert store.corrupt_file.exists(), "it is kept"
@@ -152,18 +152,18 @@ def test_a_damaged_database_is_set_aside_and_the_gate_opens(tmp_path: Path, capl
 def test_a_first_page_of_zeros_is_what_a_power_cut_leaves(tmp_path: Path) -> None:
     path = tmp_path / "p.db"
     filled(path, 50, RetentionLimits()).close()
-    spoil(path, 0, bytes(schema.PAGE_BYTES))
+    spoil(path, 0, bytes(database.PAGE_BYTES))
     path.with_name("p.db-wal").touch()
     store = SqliteEventStore(path)
     assert store.corrupt_file is not None
     store.close()
 
 
-def test_damage_that_shows_while_opening_is_mended_at_once(tmp_path: Path) -> None:
+def test_corruption_found_while_opening_is_handled_at_once(tmp_path: Path) -> None:
     path = tmp_path / "p.db"
     filled(path, 2000, RetentionLimits()).close()
     for page in range(1, 400):
-        spoil(path, page * schema.PAGE_BYTES, b"\xaa" * schema.PAGE_BYTES)
+        spoil(path, page * database.PAGE_BYTES, b"\xaa" * database.PAGE_BYTES)
     store = SqliteEventStore(path)
     assert store.corrupt_file is not None
     store.close()
@@ -182,12 +182,12 @@ def test_a_sound_database_that_did_not_end_cleanly_goes_on(tmp_path: Path) -> No
     store.close()
 
 
-def test_damage_that_shows_while_running_ends_the_daemon_and_is_mended_at_the_next_start(tmp_path: Path) -> None:
+def test_corruption_found_while_running_ends_the_daemon_and_is_handled_at_the_next_start(tmp_path: Path) -> None:
     path = tmp_path / "p.db"
     filled(path, 2000, RetentionLimits()).close()
     store = SqliteEventStore(path)
     for page in range(1, 400):
-        spoil(path, page * schema.PAGE_BYTES, b"\xaa" * schema.PAGE_BYTES)
+        spoil(path, page * database.PAGE_BYTES, b"\xaa" * database.PAGE_BYTES)
     store._gate_connection.execute("PRAGMA shrink_memory")
     with pytest.raises(StoreError):
         store.commit(an_event(1))
@@ -203,28 +203,28 @@ def test_damage_that_shows_while_running_ends_the_daemon_and_is_mended_at_the_ne
 def test_migrations_go_forward_from_every_released_schema(tmp_path: Path) -> None:
     path = tmp_path / "p.db"
     filled(path, 5, RetentionLimits()).close()
-    later = (*schema.MIGRATIONS, "ALTER TABLE notice ADD COLUMN told INTEGER NOT NULL DEFAULT 0")
-    schema.open_writer(path, later).close()
+    later = (*schema.MIGRATIONS, "ALTER TABLE notice ADD COLUMN note INTEGER NOT NULL DEFAULT 0")
+    database.open_writer(path, later).close()
     with sqlite3.connect(path) as raw:
         assert raw.execute("PRAGMA user_version").fetchone()[0] & 0xFFFF == len(later)
         assert raw.execute("SELECT count(*) FROM event").fetchone() == (5,)
-        assert "told" in [row[1] for row in raw.execute("PRAGMA table_info(notice)")]
+        assert "note" in [row[1] for row in raw.execute("PRAGMA table_info(notice)")]
     raw.close()
 
 
 def test_a_database_of_a_newer_release_is_recorded_into_where_that_release_allows_it(tmp_path: Path) -> None:
-    """An upgrade that did not become ready is taken back: the older release goes on in the same database, same epoch."""
+    """After a rollback, the older release goes on with the same database and epoch."""
     path = tmp_path / "p.db"
     before = filled(path, 5, RetentionLimits())
     epoch = before.epoch
     before.close()
     newer = (*schema.MIGRATIONS, "ALTER TABLE event ADD COLUMN weather TEXT; CREATE TABLE mood (x INTEGER) STRICT")
-    schema.open_writer(path, newer).close()
+    database.open_writer(path, newer).close()
     older = SqliteEventStore(path)
     assert older.commit(an_event(6)).seq == 6
     assert (older.epoch, older.backlog_size(), older.pending(5, 1)[0].event) == (epoch, 6, an_event(6))
     older.close()
-    schema.open_writer(path, newer).close()
+    database.open_writer(path, newer).close()
     again = SqliteEventStore(path)
     assert again.newest_seq == 6
     again.close()
@@ -238,7 +238,7 @@ def test_a_database_that_only_newer_releases_may_write_is_refused_and_not_touche
     raw.close()
     content = path.read_bytes()
     with pytest.raises(StoreError, match="newer release"):
-        schema.open_writer(path)
+        database.open_writer(path)
     assert path.read_bytes() == content
 
 
@@ -247,7 +247,7 @@ def test_a_migration_that_fails_halfway_leaves_the_old_schema_whole(tmp_path: Pa
     filled(path, 5, RetentionLimits()).close()
     broken = (*schema.MIGRATIONS, "CREATE TABLE halfway (x) STRICT; ALTER TABLE nothing ADD COLUMN x")
     with pytest.raises(StoreError):
-        schema.open_writer(path, broken)
+        database.open_writer(path, broken)
     store = SqliteEventStore(path)
     assert store.newest_seq == 5
     store.close()
@@ -256,7 +256,7 @@ def test_a_migration_that_fails_halfway_leaves_the_old_schema_whole(tmp_path: Pa
 
 
 def test_the_released_schema_of_version_1_still_opens(tmp_path: Path) -> None:
-    """tests/data/events-v1.sql is what the first release wrote; it is never edited."""
+    """tests/data/events-v1.sql is what the first release wrote. It is never edited."""
     path = tmp_path / "p.db"
     with sqlite3.connect(path) as raw:
         raw.executescript((DATA / "events-v1.sql").read_text(encoding="utf-8"))
@@ -281,7 +281,7 @@ def test_logs_of_the_store_name_no_record(tmp_path: Path, caplog: pytest.LogCapt
     assert str(an_event(1).id) not in caplog.text
 
 
-def test_damage_among_old_records_is_found_by_whoever_reads_them_and_mended_at_the_next_start(tmp_path: Path) -> None:
+def test_corruption_of_old_events_is_found_by_a_reader_and_handled_at_the_next_start(tmp_path: Path) -> None:
     path = tmp_path / "p.db"
     with closing(SqliteEventStore(path)) as store:
         store.commit_all([an_event(number) for number in range(1, 2001)])
@@ -289,7 +289,7 @@ def test_damage_among_old_records_is_found_by_whoever_reads_them_and_mended_at_t
     middle = len(spoiled) // 2 // 1024 * 1024
     spoiled[middle : middle + 4096] = b"\xff" * 4096
     path.write_bytes(spoiled)
-    with closing(SqliteEventStore(path)) as store:  # it ended cleanly, so nobody looked through it
+    with closing(SqliteEventStore(path)) as store:  # it was closed cleanly, so it is not checked
         assert store.corrupt_file is None
         with pytest.raises(StoreError, match="malformed"):
             store.pending(0, 3000)
