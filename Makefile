@@ -18,7 +18,7 @@ help:  ## list the verbs
 setup: .venv/.ready  ## set up the virtual environment and the two system packages (the other verbs do it by themselves)
 
 demo: .venv/.ready  ## watch the real product at work: synthetic people, a broker, a centre, the page
-	@$(PY) -m kiosk demo $(DEMO_ARGS)
+	@$(PY) -m kiosk.cli demo $(DEMO_ARGS)
 
 # Most tests wait for processes, not for a processor: two at a time, a file's tests always in one of them.
 test: .venv/.ready  ## run the tests

@@ -148,7 +148,7 @@ class Demo:
             text += "user root\n"  # otherwise mosquitto drops its rights and cannot write to our folder
         broker_config.write_text(text, encoding="utf-8")
         centre = python_module_command(
-            *("kiosk", "centre", "--broker", f"127.0.0.1:{self._port}"),
+            *("kiosk.cli", "centre", "--broker", f"127.0.0.1:{self._port}"),
             *("--database", str(sandbox.centre_database)),
         )
         return [
@@ -156,12 +156,12 @@ class Demo:
             ChildProcess("centre", centre, sandbox.log_file("centre")),
             ChildProcess(
                 "kiosk",
-                python_module_command("kiosk", "run", "--config", str(sandbox.config_file)),
+                python_module_command("kiosk.cli", "run", "--config", str(sandbox.config_file)),
                 sandbox.log_file("kiosk"),
             ),
             ChildProcess(
                 "page",
-                python_module_command("kiosk", "web", "--config", str(sandbox.config_file)),
+                python_module_command("kiosk.cli", "web", "--config", str(sandbox.config_file)),
                 sandbox.log_file("page"),
             ),
         ]

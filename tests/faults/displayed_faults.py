@@ -105,7 +105,7 @@ class FaultyMachine:
         """Start the web UI, as systemd does."""
         config = str(self.sandbox.config_file)
         self._page = ChildProcess(
-            "page", python_module_command("kiosk", "web", "--config", config), self.sandbox.log_file("page")
+            "page", python_module_command("kiosk.cli", "web", "--config", config), self.sandbox.log_file("page")
         )
         self._page.start()
         self._exit_stack.callback(self._page.terminate)

@@ -11,4 +11,4 @@ TARGET = IMAGES / "demo.svg"
 def main() -> None:
     """Play the demonstration once, and keep the view in which the last person was answered."""
     TARGET.parent.mkdir(exist_ok=True)
-    subprocess.run([sys.executable, "-m", "kiosk", "demo", "--once", "--picture", str(TARGET)], check=True)
+    subprocess.run([sys.executable, "-m", "kiosk.cli", "demo", "--once", "--picture", str(TARGET)], check=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 @contextmanager
 def served(*arguments: str | Path) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """Run the web server. Yields its address and its process, which is terminated at the end."""
-    command = [sys.executable, "-m", "kiosk", "web", "--port", "0", *map(str, arguments)]
+    command = [sys.executable, "-m", "kiosk.cli", "web", "--port", "0", *map(str, arguments)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         line = process.stdout.readline()

@@ -1,4 +1,4 @@
-"""What really goes over a broker between a running kiosk and a running centre is what the published schemas promise."""
+"""All messages between a running kiosk and a running centre match the published schemas."""
 
 import json
 import os
@@ -32,52 +32,52 @@ CHANNELS = {
     ]
     for channel in DESCRIBED.values()
 }
-"""Every topic of this site as the AsyncAPI file says it, with the schemas of its messages."""
+"""Topic -> schemas of its messages, by the AsyncAPI file."""
 _tick = threading.Event()
 
 
 @contextmanager
 def a_site(broker: Broker) -> Iterator[tuple[Sandbox, ChildProcess]]:
-    """A whole kiosk at whose camera people pass, and a centre."""
-    with temporary_sandbox(port=broker.port, frames_per_s=8.0, window_s=1.0) as premises:
-        pictures = premises.folder / "pictures"
-        pictures.mkdir()
-        painter = FrameRenderer(960, 540)
-        for place, label in enumerate(("valid", "national", "expired", "forged", "unknown")):
-            put(pictures, f"{place}-a", painter.render([premises.samples[label].data], 2 * place))
-            put(pictures, f"{place}-b", painter.render([], 2 * place + 1))
-        text = premises.config_file.read_text(encoding="utf-8")
-        premises.config_file.write_text(text.replace('"synthetic"', f'"replay:{pictures}"'), encoding="utf-8")
-        command = python_module_command("kiosk", "centre", "--broker", broker.address, "--backlog-events-per-s", "500")
+    """A kiosk with people at its camera, and a centre."""
+    with temporary_sandbox(port=broker.port, frames_per_s=8.0, window_s=1.0) as sandbox:
+        images = sandbox.folder / "pictures"
+        images.mkdir()
+        renderer = FrameRenderer(960, 540)
+        for index, label in enumerate(("valid", "national", "expired", "forged", "unknown")):
+            put(images, f"{index}-a", renderer.render([sandbox.samples[label].data], 2 * index))
+            put(images, f"{index}-b", renderer.render([], 2 * index + 1))
+        text = sandbox.config_file.read_text(encoding="utf-8")
+        sandbox.config_file.write_text(text.replace('"synthetic"', f'"replay:{images}"'), encoding="utf-8")
+        command = python_module_command("kiosk.cli", "centre", "--broker", broker.address, "--backlog-events-per-s", "500")
         centre = ChildProcess(
-            "centre", [*command, "--database", str(premises.centre_database)], premises.log_file("centre")
+            "centre", [*command, "--database", str(sandbox.centre_database)], sandbox.log_file("centre")
         )
         daemon = ChildProcess(
             "daemon",
-            python_module_command("kiosk", "run", "--config", str(premises.config_file)),
-            premises.log_file("daemon"),
+            python_module_command("kiosk.cli", "run", "--config", str(sandbox.config_file)),
+            sandbox.log_file("daemon"),
         )
         try:
             centre.start()
             daemon.start()
-            yield premises, daemon
+            yield sandbox, daemon
         finally:
             daemon.terminate()
             centre.terminate()
 
 
-def until(done: Callable[[], bool], within_s: float = 40.0) -> None:
-    ends_s = time.monotonic() + within_s
+def until(done: Callable[[], bool], timeout_s: float = 40.0) -> None:
+    ends_s = time.monotonic() + timeout_s
     while not done():
-        assert time.monotonic() < ends_s, "it did not come to that"
+        assert time.monotonic() < ends_s, "the condition never became true"
         _tick.wait(0.02)
 
 
-def test_every_channel_of_a_running_kiosk_and_centre_keeps_the_contract() -> None:
+def test_all_messages_of_a_running_kiosk_and_centre_match_their_schemas() -> None:
     with Broker() as broker:
         listener = Listener(broker.endpoint(), "entrance/#")
 
-        def says_goodbye(topic: str) -> bool:
+        def is_offline(topic: str) -> bool:
             listener.look(0.05)
             return b"offline" in listener.payloads(topic)[-1]
 
@@ -88,10 +88,10 @@ def test_every_channel_of_a_running_kiosk_and_centre_keeps_the_contract() -> Non
 
             until(lambda: set(seen()) >= CHANNELS.keys() and seen()[f"{DEVICE}/event"] >= 4)
             daemon.terminate()
-            until(lambda: says_goodbye(f"{DEVICE}/state"))
-        until(lambda: says_goodbye(topics.centre_state_topic("entrance")))
+            until(lambda: is_offline(f"{DEVICE}/state"))
+        until(lambda: is_offline(topics.centre_state_topic("entrance")))
         listener.close()
-    assert {topic for topic, _ in listener.messages} == CHANNELS.keys(), "and on no other topic"
+    assert {topic for topic, _ in listener.messages} == CHANNELS.keys(), "no other topic is used"
     for topic, payload in listener.messages:
         assert CHANNELS[topic] == [f"./{wire_schema.name_of(topic)}.json"]
         wire_schema.check(topic, payload)
@@ -102,7 +102,7 @@ def test_every_channel_of_a_running_kiosk_and_centre_keeps_the_contract() -> Non
     assert json.loads(listener.payloads(topics.backlog_rate_topic("entrance"))[-1]) == {"events_per_s": 500.0}
 
 
-def test_the_reader_without_python_that_the_documentation_shows_works() -> None:
+def test_the_documented_reader_without_python_works() -> None:
     for program in ("jq", "mosquitto_sub"):
         if shutil.which(program) is None:
             pytest.skip(f"{program} is not installed: sudo apt-get install jq mosquitto-clients")
@@ -114,7 +114,7 @@ def test_the_reader_without_python_that_the_documentation_shows_works() -> None:
     assert shown is not None
     with Broker() as broker:
         tls = "-h broker -p 8883 --cafile ca.pem --cert centre.pem --key centre.key"
-        assert tls in shown[1], "the options that this broker does not need"
+        assert tls in shown[1], "TLS options, which this broker does not need"
         command = shown[1].replace(tls, f"-h 127.0.0.1 -p {broker.port}")
         reader = subprocess.Popen(["bash", "-c", command], stdout=subprocess.PIPE, start_new_session=True)
         lines: list[dict[str, str]] = []
@@ -130,7 +130,7 @@ def test_the_reader_without_python_that_the_documentation_shows_works() -> None:
             with a_site(broker):
                 until(lambda: {line["reason"] for line in lines} >= {"expired", "bad-signature"})
         finally:
-            os.killpg(reader.pid, signal.SIGTERM)  # a session of its own: bash and both programs of the pipe
+            os.killpg(reader.pid, signal.SIGTERM)  # a separate session: bash and both programs of the pipe
             reader.wait(10)
             thread.join(10)
             assert reader.stdout is not None

@@ -75,6 +75,6 @@ def test_the_core_of_our_suite_passes(wheels: Wheels, short: bool, measured: Mea
 
 def _read(images: list[Path], folder: str, run: Callable[[list[str]], str]) -> dict[Path, list[str]]:
     """Texts of the codes in each image, as `kiosk read --json` prints them."""
-    printed = run(["-m", "kiosk", "read", "--json", *(f"{folder}/{path}" for path in images)])
+    printed = run(["-m", "kiosk.cli", "read", "--json", *(f"{folder}/{path}" for path in images)])
     found = [json.loads(line) for line in printed.splitlines()]
     return {path: sorted(code["text"] for code in line["codes"]) for path, line in zip(images, found, strict=True)}

@@ -44,7 +44,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     database = tmp_path_factory.mktemp("centre") / "centre.db"
     with Broker(log_type="error") as broker:
         found = Site(free_port(), free_port(), board.make_card(broker.port), database)
-        collect = [sys.executable, "-m", "kiosk", "centre", "--broker", broker.address, "--database", str(database)]
+        collect = [sys.executable, "-m", "kiosk.cli", "centre", "--broker", broker.address, "--database", str(database)]
         with subprocess.Popen(collect, cwd=PROJECT, stderr=subprocess.DEVNULL) as centre:
             yield found
             centre.terminate()

@@ -70,7 +70,7 @@ def centre(broker: Broker, folder: Path) -> Iterator[Centre]:
     database = folder / "centre.db"
     for old in folder.glob("centre.db*"):
         old.unlink()
-    command = python_module_command("kiosk", "centre", "--broker", broker.address, "--database", str(database))
+    command = python_module_command("kiosk.cli", "centre", "--broker", broker.address, "--database", str(database))
     process = ChildProcess("the centre", command, folder / "centre.log")
     process.start()
     try:

@@ -52,7 +52,7 @@ export PYTHONPATH=/opt/entrance-kiosk/site:/media/site PYTHONDONTWRITEBYTECODE=1
 cd /run
 while :; do
     case $start in
-        crowd | empty) set -- -m kiosk run --config /media/etc/entrance-kiosk/kiosk.toml --camera "replay:/media/$start" ;;
+        crowd | empty) set -- -m kiosk.cli run --config /media/etc/entrance-kiosk/kiosk.toml --camera "replay:/media/$start" ;;
         recorder) set -- -m tests.system.power.recorder ;;
     esac
     env ${preload:+LD_PRELOAD=$preload} python3 "$@"

@@ -21,7 +21,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def kiosk(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "kiosk", *map(str, arguments)]
+    command = [sys.executable, "-m", "kiosk.cli", *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
 
 

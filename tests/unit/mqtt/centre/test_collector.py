@@ -227,7 +227,7 @@ def test_of_too_many_gaps_a_receipt_names_those_that_were_asked_about() -> None:
 
 def start(*arguments: str) -> "subprocess.Popen[str]":
     return subprocess.Popen(
-        [sys.executable, "-m", "kiosk", "centre", *arguments],
+        [sys.executable, "-m", "kiosk.cli", "centre", *arguments],
         stderr=subprocess.PIPE,
         text=True,
         cwd=PROJECT,

@@ -40,7 +40,7 @@ def test_the_page_is_served_says_where_and_ends_cleanly_though_somebody_follows_
 def test_a_port_in_use_ends_in_one_sentence(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        command = [sys.executable, "-m", "kiosk", "web", "--run-dir", str(tmp_path), "--port", str(port)]
+        command = [sys.executable, "-m", "kiosk.cli", "web", "--run-dir", str(tmp_path), "--port", str(port)]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     assert done.stdout == ""
@@ -53,7 +53,7 @@ def test_a_configuration_that_cannot_be_used_is_named(tmp_path: Path, content: s
     path = tmp_path / "kiosk.toml"
     if content:
         path.write_text(content)
-    command = [sys.executable, "-m", "kiosk", "web", "--config", str(path)]
+    command = [sys.executable, "-m", "kiosk.cli", "web", "--config", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     assert str(path) in done.stderr
@@ -61,7 +61,7 @@ def test_a_configuration_that_cannot_be_used_is_named(tmp_path: Path, content: s
 
 
 def test_an_address_of_another_machine_ends_in_one_sentence(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "kiosk", "web", "--run-dir", str(tmp_path), "--host", "192.0.2.1"]
+    command = [sys.executable, "-m", "kiosk.cli", "web", "--run-dir", str(tmp_path), "--host", "192.0.2.1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     assert "choose another address" in done.stderr

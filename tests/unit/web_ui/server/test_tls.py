@@ -50,7 +50,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def port(folder: Path) -> Iterator[int]:
-    command = [sys.executable, "-m", "kiosk", "web", "--config", str(folder / "kiosk.toml")]
+    command = [sys.executable, "-m", "kiosk.cli", "web", "--config", str(folder / "kiosk.toml")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         found = re.fullmatch(r"page: https://127\.0\.0\.1:(\d+)/\n", process.stdout.readline())

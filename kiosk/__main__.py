@@ -1,5 +1,0 @@
-"""`python -m kiosk` is the command `kiosk`."""
-
-from kiosk.cli import main
-
-main()

@@ -1,0 +1,5 @@
+"""`python -m kiosk.cli` is the command `kiosk`."""
+
+from kiosk.cli import main
+
+main()
