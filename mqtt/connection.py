@@ -1,40 +1,48 @@
-"""One connection to a broker as a port: what can be asked of it, what it reports, and how it fails.
+"""The protocol of one connection to a broker: its methods, events and errors.
 
-A link lives from one connect to one disconnect and is then thrown away; a new connection is a new link. It has no
-thread: its owner pumps it. `mqtt.paho.connection` implements it with paho; tests have their own.
+An object lives from one connect to one disconnect. A new connection is a new object. It has no thread: its owner calls
+`process`. `mqtt.paho.connection` implements it with paho. Tests have their own.
 
-    LinkError
-    +-- LinkRefused   the broker answered, and said no (password, certificate, version)
-    |   +-- LinkClock     its certificate is not valid at this machine's time
-    +-- LinkDown      nobody answers, or the connection broke
+    BrokerConnectionError
+    +-- BrokerRefusedError          the broker refused (password, certificate, version)
+    |   +-- CertificateTimeError    its certificate is not valid yet at this machine's time
+    +-- BrokerUnreachableError      no answer, or the connection was lost
 """
 
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
 
 class BrokerConnectionError(Exception):
-    """There is no connection; the text says why in a sentence for people."""
+    """There is no connection. The text says why.
+
+    `code` and `values`: its sentence in mqtt.tls.SENTENCES with the values of the placeholders. Empty for other failures.
+    """
+
+    def __init__(self, text: str, code: str = "", values: Mapping[str, object] | None = None) -> None:
+        super().__init__(text)
+        self.code = code
+        self.values = dict(values or {})
 
 
 class BrokerRefusedError(BrokerConnectionError):
-    """The broker answered, and said no."""
+    """The broker refused the connection."""
 
 
 class CertificateTimeError(BrokerRefusedError):
-    """The broker's certificate is not valid at this machine's time: perhaps it is the clock that is wrong."""
+    """The broker's certificate is not valid yet at this machine's time. The clock may be wrong."""
 
 
 class BrokerUnreachableError(BrokerConnectionError):
-    """Nobody answers, or the connection broke."""
+    """No answer, or the connection was lost."""
 
 
 @dataclass(frozen=True, slots=True)
 class BrokerEndpoint:
-    """Where the broker is and how to speak with it."""
+    """Address and options of a broker."""
 
     host: str
     port: int
@@ -51,7 +59,7 @@ class BrokerEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingMessage:
-    """Something to publish."""
+    """A message to publish."""
 
     topic: str
     payload: bytes = field(repr=False)
@@ -67,27 +75,27 @@ class Connected:
 
     session_present: bool
     receive_maximum: int
-    """How many QoS 1 messages may be unacknowledged (MQTT 5 section 3.2.2.3.3); 65535 where the broker does not say."""
+    """How many QoS 1 messages may be unacknowledged (MQTT 5 section 3.2.2.3.3). 65535 is the default."""
     maximum_packet_bytes: int | None
-    """Larger packets break the connection (section 3.2.2.3.6); None where the broker does not say."""
+    """Larger packets close the connection (section 3.2.2.3.6). None: no limit is known."""
 
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """The broker took (or refused) a QoS 1 message; that says nothing about anybody behind the broker."""
+    """The broker accepted or refused a QoS 1 message. It says nothing about subscribers behind the broker."""
 
     token: int
     failure: str | None = None
-    """MQTT 5 only: why the broker did not take it; 3.1.1 cannot tell."""
+    """MQTT 5 only: why the broker refused it. 3.1.1 cannot report this."""
     no_subscribers: bool = False
-    """MQTT 5 only: the broker took it, and nobody subscribes to its topic (reason code 0x10)."""
+    """MQTT 5 only: the broker accepted it, but the topic has no subscriber (reason code 0x10)."""
     permanent: bool = False
-    """MQTT 5 only: its size or content was refused (reason codes 0x95 and 0x99), and will be for ever."""
+    """MQTT 5 only: its size or content was refused (reason codes 0x95 and 0x99). Sending it again is useless."""
 
 
 @dataclass(frozen=True, slots=True)
 class IncomingMessage:
-    """A message from the broker. `token` is for `Link.confirm`, valid in this connection alone."""
+    """A message from the broker. `token` is for `Connection.acknowledge`, and valid only in this connection."""
 
     topic: str
     payload: bytes = field(repr=False)
@@ -101,35 +109,35 @@ class Subscribed:
     """The answer to a subscription."""
 
     rejected_filters: tuple[str, ...] = ()
-    """Filters that the broker did not grant."""
+    """Filters that the broker refused."""
 
 
 ConnectionEvent = Connected | Acknowledged | IncomingMessage | Subscribed
 
 
 class Connection(Protocol):
-    """One connection. All calls come from its owner's thread. After LinkError it is dead: close it, make another."""
+    """One connection. All calls come from its owner's thread. After BrokerConnectionError, close it and make another."""
 
     def open(self) -> None:
-        """Start connecting; waits for TCP and TLS at most some seconds. Raises LinkError. `Connected` comes later."""
+        """Connect. Waits some seconds for TCP and TLS. `Connected` comes later. Raises BrokerConnectionError."""
 
     def process(self, timeout_s: float = 0.0) -> Sequence[ConnectionEvent]:
-        """Move bytes both ways, wait at most `timeout_s` for the first, hand over what happened. Raises LinkError."""
+        """Send and receive, wait at most `timeout_s`, and return the events. Raises BrokerConnectionError."""
 
     def publish(self, message: OutgoingMessage) -> int:
-        """Give a message to the connection; returns the token of its `Acknowledged`. Raises LinkError."""
+        """Send a message. Returns the token of its `Acknowledged`. Raises BrokerConnectionError."""
 
     def subscribe(self, filters: Sequence[str]) -> None:
-        """Ask for messages, QoS 1. Raises LinkError."""
+        """Subscribe with QoS 1. Raises BrokerConnectionError."""
 
     def acknowledge(self, incoming: IncomingMessage) -> None:
-        """Tell the broker that a message is safe (PUBACK). Without it the broker keeps it for this session."""
+        """Send PUBACK for a message. Otherwise the broker keeps it for this session."""
 
     def unacknowledged_count(self) -> int:
-        """How many of our QoS 1 messages the broker has not acknowledged."""
+        """Number of our QoS 1 messages that the broker has not acknowledged."""
 
     def close(self, *, clean: bool = True) -> None:
-        """End it. `clean` says goodbye, so that no last will goes out. Never raises, never waits for the peer."""
+        """Close it. `clean` sends DISCONNECT, so that the broker sends no last will. Never raises, never waits."""
 
 
 def reconnect_delay_s(attempt: int, first_s: float, max_s: float, jitter: random.Random) -> float:

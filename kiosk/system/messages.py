@@ -3,6 +3,7 @@
 from kiosk.core.status import HealthCheck
 from kiosk.system.number_format import format_quantity
 from kiosk.system.translations import Translator
+from mqtt.connection import BrokerConnectionError
 
 
 def outcome_message(t: Translator, outcome: str, direction: str | None = None) -> str:
@@ -24,3 +25,8 @@ def check_message(t: Translator, check: HealthCheck) -> str:
 def check_value(t: Translator, check: HealthCheck) -> str:
     """The measured value with its unit. Empty if the check has none."""
     return format_quantity(t, check.value, check.unit)
+
+
+def broker_error_message(t: Translator, error: BrokerConnectionError) -> str:
+    """Why there is no connection to the broker. Failures of TLS have their sentence in the language, others their English text."""
+    return t(f"tls.{error.code}", **error.values) if error.code else str(error)

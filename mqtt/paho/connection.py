@@ -1,10 +1,9 @@
-"""A link over paho-mqtt: the only importer of paho, and the one place that knows its defects.
+"""A connection with paho-mqtt. Only this package imports paho.
 
-paho is driven from the owner's thread (no `loop_start`), and a client object serves one connection only. Of the
-library's defects that leaves none to meet: no callback runs beside the owner's code (a lock taken around publish() and
-inside on_publish deadlocks), no loop thread can die unseen (#365, #894) or hang in loop_stop() when CONNACK never comes,
-no message id outlives its connection, nothing is re-sent at reconnect past max_inflight (#492), nobody waits in
-wait_for_publish (#613). The numbers are issues of github.com/eclipse-paho/paho.mqtt.python.
+The owner's thread drives paho (no `loop_start`), and one client object serves one connection only. This avoids known defects:
+no callback runs beside the owner's code (a lock around publish() and in on_publish deadlocks), no loop thread can die unseen
+(#365, #894) or hang in loop_stop() without CONNACK, no message id outlives its connection, reconnecting does not exceed
+max_inflight (#492), and wait_for_publish is not used (#613). Numbers are issues of github.com/eclipse-paho/paho.mqtt.python.
 """
 
 import contextlib
@@ -39,21 +38,21 @@ from mqtt.paho.fast_path import BatchingSocket, publish_packet
 CONNECT_TIMEOUT_S = 5.0
 CONNACK_TIMEOUT_S = 10.0
 BROKER_CHECK_INTERVAL_S = 5
-"""mosquitto 2.0 looks for clients past 1.5 keep-alives every 5 s only: so much less is asked for."""
+"""mosquitto 2.0 looks for dead clients only every 5 s, so the keep-alive is reduced by this."""
 MIN_KEEPALIVE_S = 2
 MAX_PACKET_BYTES = 512 * 1024  # of what the broker may send to us (MQTT 5 section 3.1.2.11.4)
 MAX_READS_PER_CALL = 2_000
 PUBACK_ACTIVITY_S = 1.0
-"""While PUBACKs come at least this often both ends live: a PING behind a full window on a slow line would come too late."""
+"""While PUBACKs come at least this often, no PING is needed. It would be late behind a full window on a slow line."""
 MESSAGE_ID_RANGE = 1024, 65535
-"""Message ids of ours (MQTT 5 section 2.2.1): first and last."""
+"""Our message ids, first and last (MQTT 5 section 2.2.1)."""
 NO_MATCHING_SUBSCRIBERS, PAYLOAD_FORMAT_INVALID = 0x10, 0x99  # MQTT 5 section 3.4.2.1
 PACKET_TOO_LARGE = 0x95  # section 2.4
 SESSION_NEVER_EXPIRES = 0xFFFFFFFF  # MQTT 5 section 3.1.2.11.2: the session does not expire
 
 
 class PahoConnection:
-    """One connection. See mqtt.connection.Link."""
+    """One connection. See mqtt.connection.Connection."""
 
     def __init__(
         self,
@@ -91,7 +90,7 @@ class PahoConnection:
             manual_ack=True,
         )
         client.connect_timeout = CONNECT_TIMEOUT_S
-        client.max_inflight_messages_set(0)  # the window is the courier's
+        client.max_inflight_messages_set(0)  # the relay has its own window
         client.max_queued_messages_set(0)
         if will is not None:
             client.will_set(will.topic, will.payload, will.qos, will.retain)
@@ -102,7 +101,7 @@ class PahoConnection:
         return client
 
     def open(self) -> None:
-        """See Link."""
+        """See Connection."""
         try:
             self._connect()
         except BrokerConnectionError:
@@ -119,10 +118,15 @@ class PahoConnection:
             self._opened_s = self._clock()
             keepalive_s = max(MIN_KEEPALIVE_S, where.keepalive_s - BROKER_CHECK_INTERVAL_S)
             self._client.connect(where.host, where.port, keepalive_s, **self._session_options())
-        except ssl.SSLError as error:
-            raise tls.tls_error(where, error) from error
+        except (ssl.SSLError, ConnectionResetError, BrokenPipeError) as error:
+            raise self._handshake_error(error) from error
         except (OSError, ValueError) as error:
             raise BrokerUnreachableError(f"{where}: {getattr(error, 'strerror', None) or error}") from error
+
+    def _handshake_error(self, error: OSError) -> BrokerConnectionError:
+        if self._tls is None or (self._tls.wrapped is None and not isinstance(error, ssl.SSLError)):
+            return BrokerUnreachableError(f"{self._endpoint}: {error.strerror or error}")
+        return tls.tls_error(self._endpoint, error, self._tls)
 
     def _session_options(self) -> dict[str, Any]:
         if not self._is_mqtt5:
@@ -134,7 +138,7 @@ class PahoConnection:
         return {"clean_start": not self._keep_session, "properties": properties}
 
     def process(self, timeout_s: float = 0.0) -> Sequence[ConnectionEvent]:
-        """See Link."""
+        """See Connection."""
         opened = self._flush()
         if not self._events and opened is not None and not opened.pending():
             select.select([opened], [opened] if opened.unsent_bytes() else [], [], timeout_s)
@@ -151,7 +155,7 @@ class PahoConnection:
         return events
 
     def _read(self, connected_socket: BatchingSocket | None) -> None:
-        """All that the network has, at most READS_PER_PUMP packets for paho."""
+        """Read what was received, at most MAX_READS_PER_CALL packets for paho."""
         for _ in range(MAX_READS_PER_CALL):
             self._raise_on_failure(self._client.loop_read())
             if connected_socket is None or connected_socket.exhausted:
@@ -165,18 +169,20 @@ class PahoConnection:
                 self._events.append(Acknowledged(mid) if code == 0 else _acknowledgement(mid, code))
 
     def _flush(self) -> BatchingSocket | None:
-        """Send what waits; the socket, while there is one."""
+        """Send unsent bytes. Returns the socket, if there is one."""
         opened = self._client.socket()
         if not isinstance(opened, BatchingSocket):
             return None
         try:
             opened.flush()
         except OSError as error:
+            if not self._connected:
+                raise tls.closed_early_error(self._endpoint) from error
             raise BrokerUnreachableError(f"{self._endpoint}: {error.strerror or error}") from error
         return opened
 
     def publish(self, message: OutgoingMessage) -> int:
-        """See Link."""
+        """See Connection."""
         if not message.qos:
             info = self._client.publish(message.topic, message.payload, 0, message.retain)
             self._raise_on_failure(info.rc)
@@ -196,7 +202,7 @@ class PahoConnection:
         return mid
 
     def _next_mid(self) -> int:
-        """paho counts its own from 1 on, and needs two for its subscriptions. Raises LinkDown where all are taken."""
+        """paho uses small ids for its own packets. Raises BrokerUnreachableError where all ids are used."""
         if len(self._unacknowledged) > MESSAGE_ID_RANGE[1] - MESSAGE_ID_RANGE[0]:
             raise BrokerUnreachableError(f"{self._endpoint}: {len(self._unacknowledged)} messages wait for the broker")
         while True:
@@ -205,7 +211,7 @@ class PahoConnection:
                 return self._mid
 
     def _properties(self, content_type: str | None) -> bytes:
-        """As they stand in the packet."""
+        """The properties as bytes of the packet."""
         if not self._is_mqtt5:
             return b""
         if content_type not in self._packed_properties:
@@ -216,21 +222,21 @@ class PahoConnection:
         return self._packed_properties[content_type]
 
     def subscribe(self, filters: Sequence[str]) -> None:
-        """See Link."""
+        """See Connection."""
         code, mid = self._client.subscribe([(one, 1) for one in filters])
         self._raise_on_failure(code)
         self._filters[mid or 0] = tuple(filters)
 
     def acknowledge(self, incoming: IncomingMessage) -> None:
-        """See Link."""
+        """See Connection."""
         self._raise_on_failure(self._client.ack(incoming.token, incoming.qos))
 
     def unacknowledged_count(self) -> int:
-        """See Link."""
+        """See Connection."""
         return len(self._unacknowledged)
 
     def close(self, *, clean: bool = True) -> None:
-        """See Link."""
+        """See Connection."""
         with contextlib.suppress(OSError, ValueError, BrokerUnreachableError):
             if clean and self._connected:
                 self._client.disconnect()
@@ -255,9 +261,12 @@ class PahoConnection:
         self._events.append(Connected(flags.session_present, receive_maximum, maximum_packet))
 
     def _on_disconnect(self, _client: Any, _data: Any, flags: Any, code: Any, _properties: Any) -> None:
-        self._connected = False
-        if self._failure is None:
-            who = "the broker ended the connection" if flags.is_disconnect_packet_from_server else "connection lost"
+        was_connected, self._connected = self._connected, False
+        by_broker = flags.is_disconnect_packet_from_server
+        if self._failure is None and not was_connected and not by_broker:
+            self._failure = tls.closed_early_error(self._endpoint)
+        elif self._failure is None:
+            who = "the broker ended the connection" if by_broker else "connection lost"
             self._failure = BrokerUnreachableError(f"{self._endpoint}: {who}: {code}")
 
     def _on_subscribe(self, _client: Any, _data: Any, mid: int, codes: Sequence[Any], _properties: Any) -> None:
@@ -287,7 +296,7 @@ def _acknowledgement(mid: int, code: int) -> Acknowledged:
 
 
 class _BatchingPahoClient(paho.Client):
-    """paho on a ExpressSocket. (Its own hook for websockets is the same method; no public one is for plain TCP.)"""
+    """paho on a BatchingSocket. (paho has a hook of this kind for websockets only, so this overrides a private method.)"""
 
     def _create_socket(self) -> Any:
         return BatchingSocket(super()._create_socket())  # type: ignore[arg-type] # no transport but TCP is asked for

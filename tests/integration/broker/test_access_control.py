@@ -1,4 +1,4 @@
-"""The broker of a real site: every fence is tried to be crossed, with real certificates and the configuration that is shipped."""
+"""Access control of the broker, with real certificates and the shipped configuration: every rule is tested with a violation."""
 
 import shutil
 import stat
@@ -37,7 +37,7 @@ TWO = DeviceTopics("entrance", "dong-ba", "gate-2")
 
 
 class Site:
-    """A broker with the shipped configuration, and endpoints for everybody who may and may not come."""
+    """A broker with the shipped configuration, and endpoints for authorized and unauthorized clients."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -50,7 +50,7 @@ class Site:
         self.broker.config.write_text(self.configuration(), encoding="utf-8")
 
     def configuration(self) -> str:
-        """As shipped, but for where the files lie, the port, and the log that a test reads."""
+        """The shipped configuration with other paths, another port, and a debug log."""
         shutil.copy(SHIPPED / "acl", self.folder / "acl")
         text = (SHIPPED / "mosquitto.conf").read_text(encoding="utf-8")
         text = text.replace("/etc/mosquitto/entrance/", f"{self.folder}/").replace(
@@ -60,7 +60,7 @@ class Site:
         return f"{text}\nlog_dest file {self.broker.log}\nlog_type debug\nuser root\n"
 
     def endpoint(self, name: str | None, authority: Path | None = None) -> BrokerEndpoint:
-        """For the holder of a certificate; None for somebody without one."""
+        """Endpoint for the holder of a certificate. `name` None: without a certificate."""
         folder = authority or self.folder
         certificate = folder / f"{name.replace('/', '.')}.pem" if name else None
         return BrokerEndpoint(
@@ -73,7 +73,7 @@ class Site:
         )
 
     def link(self, endpoint: BrokerEndpoint, client_id: str = "x") -> PahoConnection:
-        """A link on which CONNACK has come. Raises LinkError."""
+        """A connection after CONNACK. Raises BrokerConnectionError."""
         link = PahoConnection(endpoint, client_id)
         link.open()
         for _ in range(50):
@@ -87,12 +87,12 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    made = Site(tmp_path_factory.mktemp("pki"))
-    with made.broker:
-        yield made
+    site_ = Site(tmp_path_factory.mktemp("pki"))
+    with site_.broker:
+        yield site_
 
 
-def answer(link: PahoConnection, message: OutgoingMessage) -> Acknowledged:
+def publish_and_wait(link: PahoConnection, message: OutgoingMessage) -> Acknowledged:
     token = link.publish(message)
     for _ in range(50):
         for event in link.process(0.1):
@@ -101,7 +101,7 @@ def answer(link: PahoConnection, message: OutgoingMessage) -> Acknowledged:
     raise AssertionError("no acknowledgement")
 
 
-def heard(link: PahoConnection, *, turns: int = 5) -> list[IncomingMessage]:
+def received(link: PahoConnection, *, turns: int = 5) -> list[IncomingMessage]:
     return [event for _ in range(turns) for event in link.process(0.1) if isinstance(event, IncomingMessage)]
 
 
@@ -114,27 +114,27 @@ def subscribe(link: PahoConnection, *filters: str) -> None:
 
 
 @pytest.mark.parametrize("leaf", [TopicKind.STATE, TopicKind.EVENT, TopicKind.HEALTH])
-def test_a_device_speaks_in_its_own_branch_and_the_centre_hears_it(site: Site, leaf: TopicKind) -> None:
+def test_a_device_publishes_on_its_own_topics_and_the_centre_receives_it(site: Site, leaf: TopicKind) -> None:
     centre, device = site.link(site.endpoint("centre"), "centre"), site.of(ONE)
     subscribe(centre, topics.topic_filter("entrance", leaf))
-    assert answer(device, OutgoingMessage(ONE.topic(leaf), b"hello")).failure is None
-    assert [event.topic for event in heard(centre)] == [ONE.topic(leaf)]
+    assert publish_and_wait(device, OutgoingMessage(ONE.topic(leaf), b"hello")).failure is None
+    assert [event.topic for event in received(centre)] == [ONE.topic(leaf)]
     for link in (centre, device):
         link.close()
 
 
-def test_a_device_hears_its_receipts_and_nobody_elses(site: Site) -> None:
+def test_a_device_receives_only_its_own_receipts(site: Site) -> None:
     centre, one, two = site.link(site.endpoint("centre"), "centre"), site.of(ONE), site.of(TWO)
     for link in (one, two):
         subscribe(link, ONE.topic(TopicKind.RECEIPT), "entrance/v1/+/+/receipt", "#")
-    assert answer(centre, OutgoingMessage(ONE.topic(TopicKind.RECEIPT), b"yours")).failure is None
-    assert {event.topic for event in heard(one)} == {ONE.topic(TopicKind.RECEIPT)}
-    assert heard(two) == []
+    assert publish_and_wait(centre, OutgoingMessage(ONE.topic(TopicKind.RECEIPT), b"yours")).failure is None
+    assert {event.topic for event in received(one)} == {ONE.topic(TopicKind.RECEIPT)}
+    assert received(two) == []
     for link in (centre, one, two):
         link.close()
 
 
-def test_a_device_cannot_read_anothers_passages_by_any_filter(site: Site) -> None:
+def test_a_device_cannot_read_the_events_of_another_one_with_any_filter(site: Site) -> None:
     one, two = site.of(ONE), site.of(TWO)
     subscribe(
         two,
@@ -144,8 +144,8 @@ def test_a_device_cannot_read_anothers_passages_by_any_filter(site: Site) -> Non
         ONE.topic(TopicKind.EVENT),
         f"$share/x/{ONE.topic(TopicKind.EVENT)}",
     )
-    assert answer(one, OutgoingMessage(ONE.topic(TopicKind.EVENT), b"private")).failure is None
-    assert heard(two) == []
+    assert publish_and_wait(one, OutgoingMessage(ONE.topic(TopicKind.EVENT), b"private")).failure is None
+    assert received(two) == []
     for link in (one, two):
         link.close()
 
@@ -165,62 +165,60 @@ def test_a_device_cannot_read_anothers_passages_by_any_filter(site: Site) -> Non
         "elsewhere",
     ],
 )
-def test_a_device_cannot_speak_as_another_forge_a_receipt_or_command_and_is_told_and_logged(
-    site: Site, topic: str
-) -> None:
+def test_a_forged_event_receipt_or_command_of_a_device_is_refused_and_logged(site: Site, topic: str) -> None:
     device = site.of(ONE)
-    assert answer(device, OutgoingMessage(topic, b"forged")).failure == "Not authorized"
+    assert publish_and_wait(device, OutgoingMessage(topic, b"forged")).failure == "Not authorized"
     device.close()
     assert logged(site, "Denied PUBLISH from link-gate-1")
     assert topic in site.broker.said()
 
 
-def test_a_last_will_in_anothers_branch_is_not_published(site: Site) -> None:
+def test_a_last_will_on_a_topic_of_another_device_is_not_published(site: Site) -> None:
     centre = site.link(site.endpoint("centre"), "centre")
     subscribe(centre, topics.topic_filter("entrance", TopicKind.STATE))
-    heard(centre, turns=1)  # what is retained
+    received(centre, turns=1)  # drop the retained message
     will = OutgoingMessage(TWO.topic(TopicKind.STATE), b'{"state":"offline"}', retain=True)
-    liar = PahoConnection(site.endpoint("dong-ba/gate-1"), "liar", will=will)
+    attacker = PahoConnection(site.endpoint("dong-ba/gate-1"), "liar", will=will)
     try:
-        liar.open()
+        attacker.open()
         for _ in range(5):
-            liar.process(0.1)
+            attacker.process(0.1)
     except BrokerConnectionError:
         """Some brokers refuse the connection already."""
-    liar.close(clean=False)
-    assert [event.topic for event in heard(centre)] == []
+    attacker.close(clean=False)
+    assert [event.topic for event in received(centre)] == []
     centre.close()
 
 
-def test_the_centre_cannot_speak_as_a_device(site: Site) -> None:
+def test_the_centre_cannot_publish_as_a_device(site: Site) -> None:
     centre = site.link(site.endpoint("centre"), "centre")
-    assert answer(centre, OutgoingMessage(ONE.topic(TopicKind.EVENT), b"made up")).failure == "Not authorized"
+    assert publish_and_wait(centre, OutgoingMessage(ONE.topic(TopicKind.EVENT), b"made up")).failure == "Not authorized"
     centre.close()
 
 
 def logged(site: Site, *words: str) -> bool:
-    """Whether the broker's log has one of these, within a moment: it writes after it has answered."""
-    moment = threading.Event()
+    """True if the log of the broker has one of the texts within 5 s. It may write the log after its answer."""
+    pause = threading.Event()
     for _ in range(50):
         if any(word in site.broker.said() for word in words):
             return True
-        moment.wait(0.1)
+        pause.wait(0.1)
     return False
 
 
 def refused(site: Site, endpoint: BrokerEndpoint) -> str:
-    with pytest.raises(BrokerConnectionError) as told:
+    with pytest.raises(BrokerConnectionError) as error:
         site.link(endpoint).close()
-    return str(told.value)
+    return str(error.value)
 
 
-def test_nobody_comes_in_without_a_certificate(site: Site) -> None:
+def test_a_client_without_a_certificate_is_refused(site: Site) -> None:
     refused(site, site.endpoint(None))
     assert logged(site, "peer did not return a certificate")
 
 
-def test_a_foreign_authoritys_certificate_is_refused_and_logged(site: Site, tmp_path: Path) -> None:
-    foreign = CertificateAuthority.create(tmp_path / "foreign", "somebody else", NOW)
+def test_a_certificate_of_another_authority_is_refused_and_logged(site: Site, tmp_path: Path) -> None:
+    foreign = CertificateAuthority.create(tmp_path / "foreign", "another authority", NOW)
     foreign.issue("dong-ba/gate-1", CertificateUse.CLIENT, NOW, 30)
     refused(site, site.endpoint("dong-ba/gate-1", foreign.folder))
     assert logged(site, "unable to get local issuer", "certificate verify failed")
@@ -232,11 +230,11 @@ def test_an_expired_certificate_is_refused_and_logged(site: Site) -> None:
     assert logged(site, "certificate verify failed")
 
 
-def test_a_servers_certificate_does_not_make_a_client(site: Site) -> None:
+def test_a_server_certificate_is_refused_for_a_client(site: Site) -> None:
     refused(site, site.endpoint("broker"))
 
 
-def test_a_revoked_device_is_shut_out_and_the_others_stay(tmp_path: Path) -> None:
+def test_a_revoked_device_is_refused_and_the_others_are_not(tmp_path: Path) -> None:
     site = Site(tmp_path / "pki")
     stolen = next(one for one in site.authority.issued() if one.name == "dong-ba/gate-2")
     site.authority.revoke(stolen.serial, NOW)
@@ -245,25 +243,25 @@ def test_a_revoked_device_is_shut_out_and_the_others_stay(tmp_path: Path) -> Non
         site.of(ONE).close()
 
 
-def test_a_broker_of_another_authority_is_not_believed(site: Site, tmp_path: Path) -> None:
-    other = CertificateAuthority.create(tmp_path / "other", "somebody else", NOW)
-    with pytest.raises(BrokerRefusedError, match="is not trusted"):
+def test_a_broker_with_a_certificate_of_another_authority_is_not_trusted(site: Site, tmp_path: Path) -> None:
+    other = CertificateAuthority.create(tmp_path / "other", "another authority", NOW)
+    with pytest.raises(BrokerRefusedError, match="is not signed by the authority in"):
         site.link(replace(site.endpoint("dong-ba/gate-1"), ca_path=other.folder / "ca.pem"))
 
 
-def test_a_certificate_that_fails_on_the_clock_alone_is_told_apart(tmp_path: Path) -> None:
+def test_a_certificate_that_is_invalid_only_by_the_clock_raises_its_own_error(tmp_path: Path) -> None:
     site = Site(tmp_path / "pki")
     site.authority.issue("broker", CertificateUse.SERVER, NOW + timedelta(days=1000), 30, ["127.0.0.1"])
-    with site.broker, pytest.raises(CertificateTimeError, match=r"not yet valid by this device's clock"):
+    with site.broker, pytest.raises(CertificateTimeError, match=r"not valid yet by the clock of this device"):
         site.of(ONE)
 
 
-def test_plain_tcp_gets_nothing(site: Site) -> None:
+def test_a_connection_without_tls_is_refused(site: Site) -> None:
     with pytest.raises(BrokerConnectionError):
         site.link(BrokerEndpoint("127.0.0.1", site.broker.port))
 
 
-def test_one_command_each_makes_what_a_site_needs(tmp_path: Path) -> None:
+def test_the_pki_commands_issue_all_certificates_of_a_site(tmp_path: Path) -> None:
     folder = str(tmp_path / "pki")
     run = CliRunner()
     for arguments in (
@@ -287,7 +285,7 @@ def test_one_command_each_makes_what_a_site_needs(tmp_path: Path) -> None:
     assert run.invoke(pki, ["list", "--folder", folder, "--within-days", "9999"]).exit_code == 1
 
 
-def test_an_authority_is_never_replaced_by_accident(tmp_path: Path) -> None:
+def test_an_existing_authority_is_not_replaced(tmp_path: Path) -> None:
     CertificateAuthority.create(tmp_path, "first", NOW)
     with pytest.raises(PkiError, match="there is an authority already"):
         CertificateAuthority.create(tmp_path, "second", NOW)
@@ -296,14 +294,14 @@ def test_an_authority_is_never_replaced_by_accident(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "arguments", [["device", "centre", "gate-1"], ["device", "a/b", "+"], ["device", "dong-ba", "#"]]
 )
-def test_a_device_cannot_be_given_a_name_that_widens_its_branch(tmp_path: Path, arguments: list[str]) -> None:
+def test_a_device_name_with_wildcards_or_of_the_centre_is_rejected(tmp_path: Path, arguments: list[str]) -> None:
     CertificateAuthority.create(tmp_path, "test", NOW)
     done = CliRunner().invoke(pki, [*arguments, "--folder", str(tmp_path)])
     assert done.exit_code == 1
     assert "Traceback" not in done.output
 
 
-def test_renewing_gives_a_new_key_for_the_same_name_and_revoking_names_its_holder(tmp_path: Path) -> None:
+def test_renewal_makes_a_new_key_for_the_same_name_and_revocation_prints_the_name(tmp_path: Path) -> None:
     CertificateAuthority.create(tmp_path, "test", NOW)
     run = CliRunner()
     run.invoke(pki, ["device", "dong-ba", "gate-1", "--folder", str(tmp_path)])
