@@ -12,10 +12,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from kiosk.core.visits.new_codes import NewCodes
 from kiosk.core.visits.occupancy import TrackedPerson
 
 SETTLE_S = 1.0
-"""How long a signal belongs to one person, and how long one of two codes must be alone in view before it counts as alone."""
+"""How long a signal belongs to one person, whatever comes into view meanwhile. It is also how long one of two codes must be
+alone in view before it counts as alone.
+"""
 UNDO_ABSENCE_S = 1.5
 """After an undo a code is new once it was out of view this long. A person who still holds it up is not admitted again."""
 MAX_CODES = 1024
@@ -35,7 +38,7 @@ class CodeVisibility(StrEnum):
 
     ALONE = "alone"
     SETTLING = "settling"
-    """Beside a code that was answered just now, or after another code that was in view just now."""
+    """A signal was shown just now, or another code was in view just now."""
     MULTIPLE = "multiple"
 
 
@@ -68,7 +71,6 @@ CODE_ACTIONS: Mapping[tuple[CodeState, CodeVisibility], CodeAction] = MappingPro
 class _TrackedCode:
     state: CodeState
     seen_s: float
-    answered_s: float = -math.inf
     multiple_s: float = -math.inf
     """When it was last in view together with another code without an answer."""
     person: TrackedPerson | None = None
@@ -83,11 +85,16 @@ class CodeDebouncer:
         self._window_s = window_s
         self._key = secrets.token_bytes(32)
         self._codes: OrderedDict[bytes, _TrackedCode] = OrderedDict()
+        self._new_codes = NewCodes()
+        self._signal_s = -math.inf
+        """When the last signal was shown."""
 
     def codes_to_answer(self, codes: Sequence[bytes], now_s: float) -> tuple[bytes, ...]:
         """Codes that need an answer now: none, one, or several that must come one at a time."""
         known = {data: self._look_up(data, now_s) for data in dict.fromkeys(codes)}
-        unanswered = [data for data, code in known.items() if code.state is not CodeState.ANSWERED]
+        hashes = {self._hash(data): data for data, code in known.items() if code.state is not CodeState.ANSWERED}
+        steady = self._new_codes.observe(tuple(hashes), now_s)
+        unanswered = [data for place, data in hashes.items() if place in steady]
         seen = self._visibility(known, unanswered, now_s)
         steps = {CODE_ACTIONS[known[data].state, seen] for data in unanswered}
         if CodeAction.ASK_ONE_AT_A_TIME in steps or steps == {CodeAction.ANSWER}:
@@ -97,7 +104,12 @@ class CodeDebouncer:
     def record_answer(self, data: bytes, person: TrackedPerson | None, now_s: float, *, one_at_a_time: bool) -> None:
         """Its signal was shown: that of `person`, or the one that asks for one person at a time."""
         state = CodeState.MULTIPLE if one_at_a_time else CodeState.ANSWERED
-        self._store(data, _TrackedCode(state, now_s, answered_s=now_s, multiple_s=now_s, person=person))
+        self._signal_s = now_s
+        self._store(data, _TrackedCode(state, now_s, multiple_s=now_s, person=person))
+
+    def record_refusal_without_signal(self, data: bytes, now_s: float) -> None:
+        """It was refused in a flood of refusals, and gets no signal of its own."""
+        self._store(data, _TrackedCode(CodeState.ANSWERED, now_s))
 
     def record_same_person(self, data: bytes, person: TrackedPerson, now_s: float, window_s: float = math.inf) -> None:
         """It needs no signal: it is another code of a person who was answered."""
@@ -131,16 +143,16 @@ class CodeDebouncer:
     def _visibility(
         self, known: Mapping[bytes, _TrackedCode], unanswered: Sequence[bytes], now_s: float
     ) -> CodeVisibility:
+        just_now = now_s - SETTLE_S
+        after_a_crowd = any(known[data].multiple_s > just_now for data in unanswered)
         if len(unanswered) > 1:
             for data in unanswered:
                 known[data].multiple_s = now_s
+        if self._signal_s > just_now:
+            return CodeVisibility.SETTLING
+        if len(unanswered) > 1:
             return CodeVisibility.MULTIPLE
-        just_now = now_s - SETTLE_S
-        beside_an_answer = any(
-            code.state is CodeState.ANSWERED and code.answered_s > just_now for code in known.values()
-        )
-        after_a_crowd = any(known[data].multiple_s > just_now for data in unanswered)
-        return CodeVisibility.SETTLING if beside_an_answer or after_a_crowd else CodeVisibility.ALONE
+        return CodeVisibility.SETTLING if after_a_crowd else CodeVisibility.ALONE
 
     def _hash(self, data: bytes) -> bytes:
         return hashlib.blake2b(data, key=self._key, digest_size=16).digest()

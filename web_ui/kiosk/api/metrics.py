@@ -64,21 +64,21 @@ def metrics_text(daemon: DaemonStatus, stream_count: int, now: datetime) -> byte
 
 
 class _SnapshotCollector(Collector):
-    """One look at the daemon; nothing is kept between two answers."""
+    """The samples of one request."""
 
     def __init__(self, samples: list[MetricSample]) -> None:
         self._samples = samples
 
     def collect(self) -> Iterable[GaugeMetricFamily | CounterMetricFamily]:
-        """The metrics of which something is known, in the order of their declaration."""
+        """The metrics that have a value, in the order of METRICS."""
         for metric in METRICS:
-            told = [
+            samples = [
                 (labels, value) for name, labels, value in self._samples if name == metric.name and value is not None
             ]
-            if told:
+            if samples:
                 kind = GaugeMetricFamily if metric.kind == "gauge" else CounterMetricFamily
-                family = kind(PREFIX + metric.name, metric.help, labels=list(told[0][0]))
-                for labels, value in told:
+                family = kind(PREFIX + metric.name, metric.help, labels=list(samples[0][0]))
+                for labels, value in samples:
                     family.add_metric(list(labels.values()), value)
                 yield family
 

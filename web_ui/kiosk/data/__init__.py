@@ -1,1 +1,1 @@
-"""What the pages show: read from status.json and the database."""
+"""Data of the pages, from status.json and the event database."""

@@ -1,6 +1,6 @@
-"""What the pages may say of the kiosk at this moment: the daemon's snapshot while it is fresh, and otherwise that there is none.
+"""The daemon's status for the pages, while it is fresh.
 
-A page never shows a stale green (law 3): a snapshot that is missing, unreadable or too old is a state of its own.
+A page never shows a stale pass: a status that is missing, unreadable or too old is a state of its own (guarantee 3).
 """
 
 import time
@@ -18,43 +18,43 @@ from kiosk.core.status import StatusSnapshot
 from kiosk.system.status_file import STATUS_FILE, read_status
 
 MAX_AGE_S = 3.0
-"""The daemon publishes once a second; three missed in a row is silence."""
+"""The daemon publishes its status once a second. After three missing ones, it is stale."""
 MAX_CLOCK_AHEAD_S = 2.0
-"""A snapshot from the future is one from before the clock was set back."""
+"""A newer time than now means that the clock was set back since."""
 
 _STATUS_ADAPTER = TypeAdapter(StatusSnapshot)
 
 
 class DaemonLiveness(StrEnum):
-    """Whether the daemon is heard (a value of /healthz and /api/v1/status: never rename one)."""
+    """Whether the daemon publishes its status. Values of /healthz and /api/v1/status: never rename one."""
 
     ONLINE = "online"
     NOT_RUNNING = "not-running"
-    """No snapshot: the daemon was stopped, or never started."""
+    """No status: the daemon was stopped, or never started."""
     STALE = "stale"
-    """A snapshot, but an old one: the daemon was killed or hangs."""
+    """An old status: the daemon was killed or hangs."""
     UNREADABLE = "unreadable"
-    """Something is there that this page cannot read: rights, or another version."""
+    """The status cannot be read: file permissions, or another version."""
 
 
 @dataclass(frozen=True, slots=True)
 class DaemonStatus:
-    """What is known of the daemon at one moment."""
+    """The daemon's status at one moment, and whether it is present."""
 
     liveness: DaemonLiveness
     status: StatusSnapshot | None = None
-    """The last snapshot; if it is STALE it describes the past."""
+    """The last status. Where it is STALE, it describes the past."""
     age_s: float | None = None
-    """Of the snapshot."""
+    """Age of the status."""
 
     @property
     def state(self) -> str:
-        """The daemon's own state while it is heard, else the presence."""
+        """The device state while the daemon is online, else the liveness."""
         return self.status.state.value if self.online and self.status else self.liveness.value
 
     @property
     def online(self) -> bool:
-        """The snapshot describes the present."""
+        """The status describes the present."""
         return self.liveness is DaemonLiveness.ONLINE
 
     @property
@@ -64,7 +64,7 @@ class DaemonStatus:
 
 
 def read_daemon_status(run_dir: Path, now: float | None = None) -> DaemonStatus:
-    """Read the daemon's snapshot and judge its age; never raises. `now` is Unix time, by default the clock's."""
+    """Read the daemon's status and check its age. Never raises. `now` is Unix time, by default the clock's."""
     at = time.time() if now is None else now
     try:
         written_at = (run_dir / STATUS_FILE).stat().st_mtime
@@ -86,14 +86,14 @@ def _validate_status(found: dict[str, Any] | None) -> StatusSnapshot | None:
         return None
     try:
         status = _STATUS_ADAPTER.validate_python(found)
-        told = all(datetime.fromisoformat(text).tzinfo is not None for text in _status_times(status))
+        valid = all(datetime.fromisoformat(text).tzinfo is not None for text in _status_times(status))
     except (ValidationError, ValueError):
         return None
-    return status if told else None
+    return status if valid else None
 
 
 def _status_times(status: StatusSnapshot) -> Iterator[str]:
-    """Every time that a page writes; once checked here, none can fail there."""
+    """All times that pages format. They are checked here once."""
     yield from (status.now_at, status.started_at)
     yield from (shown.at for shown in status.recent_decisions)
     yield from filter(None, (status.outbox.oldest_at, status.uplink.last_receipt_at))
