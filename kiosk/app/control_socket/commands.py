@@ -1,0 +1,105 @@
+"""The commands that the daemon takes over its control socket, and the response to one."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import ConfigDict, Field, TypeAdapter, with_config
+
+from kiosk.core.model import Direction, ManualReason, Outcome
+from kiosk.core.ports import KioskError
+
+SOCKET_FILE = "control.sock"
+MAX_COMMAND_BYTES = 4096
+MAX_RESPONSE_BYTES = 1024 * 1024
+COMMAND_DEADLINE_S = 2.0
+"""A peer has this long for its whole command, and as long again to receive its whole response."""
+CLIENT_DEADLINE_S = 3 * COMMAND_DEADLINE_S
+"""What a client waits in all: to be accepted, for its turn, and for the response."""
+
+_forbid_extra = with_config(ConfigDict(extra="forbid"))
+
+
+@_forbid_extra
+@dataclass(frozen=True, slots=True)
+class AdmitCommand:
+    """Admit one person without a code. It is recorded."""
+
+    direction: Direction
+    manual_reason: ManualReason | None = None
+    """The reason that the guard gives."""
+    command: Literal["admit"] = "admit"
+
+
+@_forbid_extra
+@dataclass(frozen=True, slots=True)
+class UndoCommand:
+    """Undo the last event. It is recorded by an event that annuls it."""
+
+    manual_reason: ManualReason
+    seq: int | None = None
+    """Number of the event that the guard means. If it is not the last one, nothing is undone. None: the last one."""
+    command: Literal["undo"] = "undo"
+
+
+@_forbid_extra
+@dataclass(frozen=True, slots=True)
+class ShowSignalCommand:
+    """Play the pattern of an outcome. It is not recorded."""
+
+    outcome: Outcome
+    command: Literal["show-signal"] = "show-signal"
+
+
+@_forbid_extra
+@dataclass(frozen=True, slots=True)
+class PauseCommand:
+    """Pause or resume the gate."""
+
+    paused: bool
+    command: Literal["pause"] = "pause"
+
+
+@_forbid_extra
+@dataclass(frozen=True, slots=True)
+class ReleaseQuarantineCommand:
+    """Send events again that the centre rejected."""
+
+    seq: Annotated[int, Field(ge=1, le=2**62)] | None = None
+    """Number of the event. None: all."""
+    command: Literal["release-quarantine"] = "release-quarantine"
+
+
+@_forbid_extra
+@dataclass(frozen=True, slots=True)
+class CapturePreviewCommand:
+    """Capture a small image for aiming the camera. Codes in it are masked, and it is not stored."""
+
+    command: Literal["capture-preview"] = "capture-preview"
+
+
+Command = (
+    AdmitCommand | UndoCommand | ShowSignalCommand | PauseCommand | ReleaseQuarantineCommand | CapturePreviewCommand
+)
+HandlerMap = Mapping[type[Command], Callable[[Any], Mapping[str, Any]]]
+
+COMMANDS: TypeAdapter[Command] = TypeAdapter(Annotated[Command, Field(discriminator="command")])
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """Result of a command."""
+
+    ok: bool
+    error_code: str = ""
+    """`not-allowed`, `invalid-command`, `unsupported-command`, `failed` or a code of the handler. Empty if done."""
+    message: str = ""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+class CommandRejectedError(KioskError):
+    """A handler rejects the command. Text and `error_code` are sent to the client."""
+
+    def __init__(self, message: str, error_code: str = "failed") -> None:
+        self.error_code = error_code
+        super().__init__(message)
