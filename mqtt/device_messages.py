@@ -30,7 +30,7 @@ class HealthNotice(MessageModel):
     number: Seq
     """1, 2, 3 ... within the epoch, so that a reader finds missing notices."""
     kind: Slug
-    """`purged-age`, `purged-rows`, `purged-bytes`, `redacted`, `corrupt-file-moved`."""
+    """`purged-age`, `purged-rows`, `purged-bytes`, `redacted`, `corrupt-file-moved`, `refusals-counted`."""
     at: datetime
     first_seq: Seq | None = None
     last_seq: Seq | None = None

@@ -102,6 +102,7 @@ def build_components(
         count_occupancy=lambda: visits.occupancy(clock.now()),
         on_change=on_change,
     )
+    exit_stack.callback(gate_loop.close)
     presence = build_idle_detector(settings.gpio, exit_stack)
     camera_loop = CameraWorker(camera, mailbox, settings.camera.timeout_s, presence)
     bulletin = StatusCollector(

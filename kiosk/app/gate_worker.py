@@ -1,5 +1,6 @@
 """The gate thread: takes frames from the frame slot, passes them to the gate and keeps the recent decisions."""
 
+import contextlib
 import logging
 import time
 from collections import Counter, deque
@@ -116,6 +117,11 @@ class GateWorker:
             if decision.seq == undone.annulled.seq:
                 self._recent_decisions[place] = replace(decision, annulled=True)
         return self._add_decision(undone.annulment, 0, requested_s, annuls_seq=undone.annulled.seq)
+
+    def close(self) -> None:
+        """Declare refusals that were only counted. The main thread, once no other thread calls `step`."""
+        with contextlib.suppress(StoreError):  # the disk may be gone
+            self._gate.declare_refusals(is_last=True)
 
     def _update_occupancy(self) -> None:
         self._occupancy_updated_s = time.monotonic()

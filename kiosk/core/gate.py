@@ -24,7 +24,7 @@ from kiosk.core.ports import Clock, Decoder, EventStore, Signal, Verifier
 from kiosk.core.reversal import LastAccessEvent
 from kiosk.core.subject_sealing import Pseudonymizer, Seal
 from kiosk.core.uuid7 import uuid7
-from kiosk.core.visits import VisitTracker
+from kiosk.core.visits import RefusalLimit, VisitTracker
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +72,12 @@ class Gate:
         self._signal = signal
         self._clock = clock
         self._last_event = last_event
+        self._refusals = RefusalLimit()
 
     def process_frame(self, frame: Frame) -> FrameOutcome:
         """Decode a frame and answer each new code in it once."""
         sight = self._decoder.decode(frame)
+        self.declare_refusals()
         if not sight.codes:
             return FrameOutcome(sight)
         now = self._clock.now()
@@ -84,6 +86,19 @@ class Gate:
             return FrameOutcome(sight)
         stored = self._decide_single(codes[0], now) if len(codes) == 1 else self._reject_multiple(codes, now)
         return FrameOutcome(sight, stored)
+
+    def declare_refusals(self, *, is_last: bool = False) -> None:
+        """Declare how many refusals of a flood got no record of their own, if that is due. Raises StoreError.
+
+        `is_last`: the gate closes, so it is due now.
+        """
+        if not self._refusals.uncounted:
+            return
+        now = self._clock.now()
+        count = self._refusals.uncounted if is_last else self._refusals.count_due(now.monotonic_s)
+        if count:
+            self._event_store.add_counted_refusals(count, now.utc_at)
+            self._refusals.mark_counted(count, now.monotonic_s)
 
     def admit(self, direction: Direction, manual_reason: ManualReason | None = None) -> StoredEvent:
         """Admit a person without a code, on behalf of a guard. Counts one person and records no identity."""
@@ -112,9 +127,21 @@ class Gate:
             self._visits.record_same_person((code,), names, now)
             return None
         decision = rules.decide_access(answer, history, self._policy, self._visits.occupancy(now), now)
+        if decision.direction is None and self._is_flood((code,), now):
+            return None
         return self._record_decision(decision, answer, names, (code,), now)
 
-    def _reject_multiple(self, codes: Sequence[bytes], now: ClockReading) -> StoredEvent:
+    def _is_flood(self, codes: Sequence[bytes], now: ClockReading) -> bool:
+        """Whether a refusal is only counted, because one presence gave too many of them."""
+        if self._refusals.take(now.monotonic_s):
+            return False
+        self._visits.record_refusal_without_signal(codes, now)
+        self.declare_refusals()
+        return True
+
+    def _reject_multiple(self, codes: Sequence[bytes], now: ClockReading) -> StoredEvent | None:
+        if self._is_flood(codes, now):
+            return None
         return self._record_decision(rules.multiple_codes_decision(), None, (), codes, now)
 
     def _record_decision(

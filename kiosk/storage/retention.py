@@ -47,8 +47,8 @@ class StorageNotice:
     """A deletion, a redaction or a moved file."""
 
     kind: str
-    """`purged-age`, `purged-rows`, `purged-bytes`, `purged-quarantine`, `redacted`, `unreadable`, `rows-missing`, `new-epoch` or
-    `corrupt-file-moved`."""
+    """`purged-age`, `purged-rows`, `purged-bytes`, `purged-quarantine`, `redacted`, `unreadable`, `rows-missing`, `new-epoch`,
+    `corrupt-file-moved` or `refusals-counted`."""
     at: str
     first_seq: int | None
     last_seq: int | None

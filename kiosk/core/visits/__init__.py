@@ -10,6 +10,7 @@ from kiosk.core.visits.debounce import (
     CodeVisibility,
 )
 from kiosk.core.visits.occupancy import DAY_S, MAX_PSEUDONYMS, MEMORY_S
+from kiosk.core.visits.refusals import REFUSAL_BURST, RefusalLimit
 from kiosk.core.visits.tracker import VisitTracker
 
 __all__ = [
@@ -18,10 +19,12 @@ __all__ = [
     "MAX_CODES",
     "MAX_PSEUDONYMS",
     "MEMORY_S",
+    "REFUSAL_BURST",
     "SETTLE_S",
     "UNDO_ABSENCE_S",
     "CodeAction",
     "CodeState",
     "CodeVisibility",
+    "RefusalLimit",
     "VisitTracker",
 ]

@@ -76,6 +76,11 @@ class VisitTracker:
                 data, person, now.monotonic_s, one_at_a_time=decision.reason is Reason.MULTIPLE_CODES
             )
 
+    def record_refusal_without_signal(self, codes: Sequence[bytes], now: ClockReading) -> None:
+        """Record codes that were refused in a flood of refusals, and get no signal of their own."""
+        for data in codes:
+            self._debouncer.record_refusal_without_signal(data, now.monotonic_s)
+
     def record_same_person(self, codes: Sequence[bytes], pseudonyms: Sequence[bytes], now: ClockReading) -> None:
         """The same person shows another of their codes. It belongs to the visit that was answered."""
         if self._undone and self._is_undone_still_in_view(pseudonyms, now):

@@ -1,6 +1,7 @@
 """A gate with a scripted scene: which codes are shown and when, and the order of its actions."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 import numpy as np
@@ -29,6 +30,7 @@ class Scene:
     happened: list[str] = field(default_factory=list)
     records: list[AccessEvent] = field(default_factory=list)
     lights: list[Outcome] = field(default_factory=list)
+    counted_refusals: int = 0
 
     def decode(self, frame: Frame) -> DecodeResult:
         return DecodeResult(tuple(DecodedCode(code, "scene") for code in self.codes))
@@ -39,6 +41,11 @@ class Scene:
         self.happened.append("record")
         self.records.append(event)
         return StoredEvent("epoch", len(self.records), "boot", event)
+
+    def add_counted_refusals(self, count: int, at: datetime) -> None:
+        if self.disk_is_full:
+            raise StoreError("the disk is full")
+        self.counted_refusals += count
 
     def show(self, outcome: Outcome) -> None:
         self.happened.append("light")

@@ -118,11 +118,6 @@ class TestOneAtATime:
         assert here.codes_to_answer([A, B], moment(SETTLE_S - 0.01)) == ()
         assert here.codes_to_answer([A, B], moment(SETTLE_S)) == (B,)
 
-    def test_the_next_person_does_not_wait_once_the_first_has_left(self) -> None:
-        here = VisitTracker()
-        here.record_answer([A], ANH, IN, moment())
-        assert here.codes_to_answer([B], moment(0.1)) == (B,)
-
     def test_without_codes_none_is_pending(self) -> None:
         assert VisitTracker().codes_to_answer([], moment()) == ()
 
