@@ -14,7 +14,7 @@ here=$(cd -- "$(dirname -- "$0")" && pwd -P)
 say() { printf 'install.sh: %s\n' "$*" >&2; }
 
 # The first path of the bundle, or of a folder above it, that a user other than root and the caller can change.
-# Links and devices count too: a bundle has none. A folder above may be open to all if it is sticky, as /tmp is.
+# Links and devices count too: a bundle has none, and an installed release only links of root. A folder above may be open to all if it is sticky, as /tmp is.
 changed_by_others() {
     caller=$(id -u)
     sudoer=$(printf '%s' "${SUDO_UID:-$caller}" | tr -cd '0-9')
@@ -25,9 +25,13 @@ changed_by_others() {
     fi
     owned="( -uid 0 -o -uid $caller -o -uid $sudoer )"
     closed="! -perm /002 ( ! -perm /020 -o -gid 0 -o -gid $private_group )"
+    links="-false"
+    case "$1" in
+        /opt/entrance-kiosk/releases/*) links="-type l -uid 0" ;; # an installed release has the links of its venv
+    esac
     set -f # the words of $owned and $closed are options, not patterns
     # shellcheck disable=SC2086
-    find "$1" ! \( \( -type f -o -type d \) $owned $closed \) -print -quit || printf '%s\n' "$1"
+    find "$1" ! \( \( -type f -o -type d \) $owned $closed \) ! \( $links \) -print -quit || printf '%s\n' "$1"
     above=$1
     while [ "$above" != / ]; do
         above=$(dirname -- "$above")

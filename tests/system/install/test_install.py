@@ -165,7 +165,7 @@ def test_an_installer_that_is_killed_while_it_switches_leaves_a_gate_that_works(
 def test_a_terminal_that_is_closed_while_it_switches_changes_nothing(device: Device) -> str:
     upgrade = device.container.begin(*device.installing("better"))
     device.switch_begins()
-    device.container.run("pkill", "-KILL", "-f", "kiosk.installer --yes")
+    device.container.run("pkill", "-KILL", "-f", "/installer --yes")
     upgrade.communicate(timeout=60)
     until("the switch came to its end", lambda: device.release().startswith(version("better")), 60)
     until(
