@@ -1,4 +1,4 @@
-"""`kiosk web`: the pages, as a process of their own; `kiosk web setup`: the way in for the administrator."""
+"""`kiosk web`: serve the pages. `kiosk web setup`: a set-up code for the administrator. `kiosk web certificate`: TLS."""
 
 import logging
 from dataclasses import replace
@@ -16,37 +16,37 @@ from web_ui.settings import WebSettings
 @click.group(invoke_without_command=True)
 @click.option("--config", "path", type=click.Path(path_type=Path), help="Configuration file.")
 @click.option("--run-dir", type=click.Path(path_type=Path), help="The daemon's run directory, instead of the file's.")
-@click.option("--database", type=click.Path(path_type=Path), help="The database of passages, instead of the file's.")
+@click.option("--database", type=click.Path(path_type=Path), help="The database of events, instead of the file's.")
 @click.option("--state-dir", type=click.Path(path_type=Path), help="Accounts and audit log, instead of the file's.")
-@click.option("--host", help="Address to listen on, instead of page.host.")
+@click.option("--host", help="Address to listen on, instead of web.host.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), help="Port to listen on, instead of web.port. 0 takes a free one."
 )
 @click.pass_context
 def web(context: click.Context, /, path: Path | None, **instead: Path | str | int | None) -> None:
-    """Serve the pages until SIGTERM or Ctrl-C, and say where they are."""
+    """Serve the pages until SIGTERM or Ctrl-C, and print their address."""
     wishes = {name: value for name, value in instead.items() if value is not None}
     run_dir = wishes.get("run_dir")
     if path is None and isinstance(run_dir, Path):
-        found = WebSettings(run_dir)  # a page without a configuration, beside any daemon
+        found = WebSettings(run_dir)  # without a configuration, for any daemon
     else:
         path = path or config.DEFAULT_PATH
         found = WebSettings.from_config(config.load_settings(path), path)
     context.obj = replace(found, **wishes)  # type: ignore[arg-type]  # the options have the fields' names and types
     if context.invoked_subcommand is None:
         configure_logging()
-        recent = LogBuffer()
-        logging.getLogger().addHandler(recent)
-        run_server(context.obj, click.echo, recent)
+        log_buffer = LogBuffer()
+        logging.getLogger().addHandler(log_buffer)
+        run_server(context.obj, click.echo, log_buffer)
 
 
 @web.command()
 @click.pass_obj
 def setup(settings: WebSettings) -> None:
-    """Make a one-time set-up code: who has it sets the administrator's password on the page."""
+    """Make a one-time set-up code. With it, the administrator sets the password on the page /setup."""
     folder = settings.state_dir
     if folder is None or not folder.is_dir():
-        raise AccountError(f"There is no folder {folder} for accounts; make it, or correct page.state_dir.")
+        raise AccountError(f"There is no folder {folder} for accounts. Create it, or correct web.state_dir.")
     click.echo(f"set-up code: {Accounts(folder).make_setup_code()}  (one use, within the hour, on the page /setup)")
 
 
@@ -55,10 +55,10 @@ def setup(settings: WebSettings) -> None:
 @click.option("--out", type=click.Path(path_type=Path), help="File to write. Default: web.pem beside the accounts.")
 @click.pass_obj
 def certificate(settings: WebSettings, names: tuple[str, ...], out: Path | None) -> None:
-    """Make a certificate of one's own for the page, so that passwords cannot be read on the LAN."""
-    from web_ui.server import tls  # noqa: PLC0415  # memory that the page itself does without
+    """Make a self-signed certificate, so that passwords cannot be read on the LAN."""
+    from web_ui.server import tls  # noqa: PLC0415  # the server needs this memory only here
 
-    path = out or (settings.state_dir / "page.pem" if settings.state_dir else Path("page.pem"))
+    path = out or (settings.state_dir / "web.pem" if settings.state_dir else Path("web.pem"))
     fingerprint = tls.make_self_signed_certificate(path, (*settings.allowed_hosts, *names))
     click.echo(f'{path} is written. Put into the configuration:  [web] certificate = "{path}"')
     click.echo(f"Browsers ask once whether to trust it; its SHA-256 fingerprint is {fingerprint}")

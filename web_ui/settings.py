@@ -1,4 +1,4 @@
-"""What the page needs to know, from the configuration file or from the command line."""
+"""Settings of the web server, from the configuration file or the command line."""
 
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -12,37 +12,37 @@ DEFAULT_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
 
 class WebServerError(KioskError):
-    """The page cannot be served."""
+    """The pages cannot be served."""
 
 
 @dataclass(frozen=True, slots=True)
 class WebSettings:
-    """Where to look, and where to listen."""
+    """Where to read, and where to listen."""
 
     run_dir: Path
     """The daemon's run directory, with its status file."""
     database: Path | None = None
-    """The daemon's passages; None: the page does without."""
+    """The database of events. None: pages without it."""
     language: str = "vi"
-    """For a browser that asks for neither."""
+    """For a browser that accepts no language with a catalogue."""
     zone: tzinfo = DEFAULT_ZONE
     host: str = "127.0.0.1"
     port: int = 8080
-    """0 takes a free one."""
+    """0: any free port."""
     state_dir: Path | None = None
-    """Accounts and audit log; None, or a folder that does not exist: no login, no actions."""
+    """Accounts and audit log. None, or a folder that does not exist: no login and no actions."""
     certificate_path: Path | None = None
-    """With it, the page is served over TLS."""
+    """With it, the pages are served over TLS."""
     key_path: Path | None = None
     config_path: Path | None = None
     opening_hours: tuple[str, ...] = ()
     """Opening hours, as in the configuration."""
     allowed_hosts: tuple[str, ...] = ()
-    """Host names of this machine, beside its own and loopback."""
+    """Host names of this machine, besides its own and loopback."""
 
     @classmethod
     def from_config(cls, settings: Settings, path: Path) -> "WebSettings":
-        """The page's share of the whole configuration, which was read from `path`."""
+        """The settings of the web server in a configuration that was read from `path`."""
         return cls(
             run_dir=settings.run_dir,
             database=settings.storage.path,

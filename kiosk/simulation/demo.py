@@ -30,7 +30,7 @@ persistence true
 persistence_location {folder}/
 max_queued_messages 1000000
 """
-_PAGE_LINE = re.compile(r"^page: (http://\S+)$", re.MULTILINE)
+_PAGE_LINE = re.compile(r"^web: (http://\S+)$", re.MULTILINE)
 
 
 class Demo:

@@ -1,4 +1,4 @@
-"""The office: login, set-up and the checks that every action passes before it is done and noted."""
+"""The checks that every action passes: login, role, origin and CSRF token; and its entry in the audit log."""
 
 import hmac
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from web_ui.auth.audit_log import AuditLog
 from web_ui.auth.sessions import LoginThrottle, Session, SessionStore
 
 SESSION_COOKIE = "session"
-_EXTENSION = "kiosk-office"
+_EXTENSION = "kiosk-auth"
 
 P = ParamSpec("P")
 
@@ -31,12 +31,12 @@ class AuthContext:
 
 
 def auth_extension(auth: AuthContext) -> dict[str, AuthContext]:
-    """What `Flask.extensions` keeps, for `office()` to find."""
+    """Entry of `Flask.extensions`, for `auth_context()`."""
     return {_EXTENSION: auth}
 
 
 def auth_context() -> AuthContext:
-    """That of the application that answers; 404 where this kiosk has none (page.state_dir does not exist)."""
+    """That of the present application. Aborts with 404 if there is none (web.state_dir does not exist)."""
     found = current_app.extensions.get(_EXTENSION)
     if not isinstance(found, AuthContext):
         abort(404)
@@ -44,7 +44,7 @@ def auth_context() -> AuthContext:
 
 
 def is_auth_enabled() -> bool:
-    """Whether this kiosk has an office at all."""
+    """Whether login and actions are enabled."""
     return _EXTENSION in current_app.extensions
 
 
@@ -57,27 +57,27 @@ def current_session() -> Session | None:
 
 
 def client_address() -> str:
-    """Where the request comes from."""
+    """Address of the client."""
     return request.remote_addr or ""
 
 
 def is_same_origin() -> bool:
-    """Whether a form was sent by one of our own pages, by what the browser itself says (Fetch Metadata, Origin)."""
+    """Whether the form comes from one of our own pages, by the headers of the browser (Fetch Metadata, Origin)."""
     site = request.headers.get("Sec-Fetch-Site", "same-origin")
     origin = request.headers.get("Origin")
     return site == "same-origin" and (origin is None or urlsplit(origin).netloc == request.host)
 
 
 def has_csrf_token() -> bool:
-    """Whether the form carries the login's own token."""
+    """Whether the form has the CSRF token of this login."""
     found = current_session()
     return bool(found) and hmac.compare_digest(found.csrf_token, request.form.get("csrf", "")) if found else False
 
 
 def require_role(role: Role, next_page: str = "") -> Callable[[Callable[P, AnyResponse]], Callable[P, AnyResponse]]:
-    """A view for that role only (an admin may all that a guard may); a form must come from here and carry the token.
+    """A view for that role only. An admin may do everything that a guard may. A form needs our origin and the token.
 
-    `then`: where the login leads, one of its own words; empty for the role's first page.
+    `next_page`: where the login leads, a key of `NEXT_PAGES`. Empty: the first page of the role.
     """
 
     def around(view: Callable[P, AnyResponse]) -> Callable[P, AnyResponse]:
@@ -98,13 +98,13 @@ def require_role(role: Role, next_page: str = "") -> Callable[[Callable[P, AnyRe
 
 
 def write_audit(action: str, result: str, detail: str = "") -> None:
-    """Write an action of this request into the audit log. Raises OSError."""
+    """Write an action of this request to the audit log. Raises OSError."""
     found = current_session()
     auth_context().audit_log.append(found.role.value if found else "-", client_address(), action, result, detail)
 
 
 def start_session(answer: Response, role: Role) -> Response:
-    """Begin a login with a fresh token."""
+    """Begin a session with a new token."""
     auth_context().sessions.end(request.cookies.get(SESSION_COOKIE))
     token = auth_context().sessions.create(role)
     answer.set_cookie(SESSION_COOKIE, token, httponly=True, samesite="Strict", secure=request.is_secure)

@@ -1,7 +1,7 @@
-"""Who may do more than look: the administrator's password, the guard's PIN, the set-up code; argon2 hashes in one file.
+"""The administrator's password, the guard's PIN and the set-up code, as argon2 hashes in one file.
 
-There is no default password. Until an administrator is set up, the only way in is the set-up code, which only somebody
-knows who reads the journal or runs `kiosk web setup` on the machine.
+There is no default password. Until an administrator is set up, only the set-up code opens the pages. It is in the journal, and
+`kiosk web setup` on the machine prints a new one.
 """
 
 import json
@@ -25,22 +25,22 @@ MIN_PASSWORD_LENGTH = 10
 PIN_PATTERN = re.compile(r"[0-9]{6,12}")
 MAX_SECRET_LENGTH = 256
 SETUP_CODE_VALID_S = 3600.0
-"""How long a set-up code is good for."""
+"""How long a set-up code is valid."""
 
-_CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # nothing that is mistaken for something else
-# OWASP's smallest equivalent of its first choice (7 MiB, 5 passes, 1 lane): a Pi has little memory, and the page a budget.
+_CODE_LETTERS = "ABCDEFGHJKLMNPQRSTUVWXYZ23456789"  # no characters that look alike
+# The smallest of OWASP's equivalent settings (7 MiB, 5 passes, 1 lane), because a Pi has little memory.
 _HASHER = PasswordHasher(time_cost=5, memory_cost=7168, parallelism=1)
 
 
 class Role(StrEnum):
-    """What somebody may do."""
+    """What a logged-in person may do."""
 
     GUARD = "guard"
     ADMIN = "admin"
 
 
 class AccountError(KioskError):
-    """The accounts cannot be kept."""
+    """The accounts cannot be read or written."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ class _StoredAccounts:
 
 
 class Accounts:
-    """One file of hashes in `folder`, which must exist; any thread. Read afresh each time: `kiosk web setup` writes it as well."""
+    """One file of hashes in `folder`, which must exist. Any thread. Read each time, because `kiosk web setup` also writes it."""
 
     def __init__(self, folder: Path, now: Callable[[], float] = time.time) -> None:
         self._path = folder / ACCOUNTS_FILE
@@ -62,21 +62,21 @@ class Accounts:
 
     @property
     def has_admin(self) -> bool:
-        """Somebody set the administrator's password."""
+        """Whether the administrator's password is set."""
         return bool(self._load().admin_hash)
 
     @property
     def has_guard(self) -> bool:
-        """Somebody set the guard's PIN."""
+        """Whether the guard's PIN is set."""
         return bool(self._load().guard_hash)
 
     def verify_secret(self, role: Role, secret: str) -> bool:
-        """Is this the role's password or PIN?"""
-        kept = self._load()
-        return self._matches(kept.admin_hash if role is Role.ADMIN else kept.guard_hash, secret)
+        """Whether this is the password or PIN of the role."""
+        stored = self._load()
+        return self._matches(stored.admin_hash if role is Role.ADMIN else stored.guard_hash, secret)
 
     def make_setup_code(self) -> str:
-        """A new set-up code, for one use within the hour; the one before it is void. Raises AccountTrouble."""
+        """A new set-up code, for one use within one hour. An earlier code becomes invalid. Raises AccountError."""
         code = "-".join("".join(secrets.choice(_CODE_LETTERS) for _ in range(4)) for _ in range(3))
         with self._hash_lock:
             hashed = _HASHER.hash(code)
@@ -86,19 +86,19 @@ class Accounts:
         return code
 
     def set_admin_password(self, setup_code: str, password: str) -> bool:
-        """Set the administrator's password with a set-up code, which is used up. Raises AccountTrouble."""
-        kept = self._load()
-        if self._now() > kept.setup_code_expires_at or not self._matches(
-            kept.setup_code_hash, setup_code.strip().upper()
+        """Set the administrator's password. Uses the set-up code up. False if the code is wrong. Raises AccountError."""
+        stored = self._load()
+        if self._now() > stored.setup_code_expires_at or not self._matches(
+            stored.setup_code_hash, setup_code.strip().upper()
         ):
             return False
         with self._hash_lock:
             hashed = _HASHER.hash(password)
-        self._save(replace(kept, admin_hash=hashed, setup_code_hash="", setup_code_expires_at=0.0))
+        self._save(replace(stored, admin_hash=hashed, setup_code_hash="", setup_code_expires_at=0.0))
         return True
 
     def set_guard_pin(self, pin: str) -> None:
-        """Set the guard's PIN. Raises AccountTrouble."""
+        """Set the guard's PIN. Raises AccountError."""
         with self._hash_lock:
             hashed = _HASHER.hash(pin)
         self._save(replace(self._load(), guard_hash=hashed))
@@ -118,20 +118,18 @@ class Accounts:
         except FileNotFoundError:
             return _StoredAccounts()
         except (OSError, ValueError, TypeError) as error:
-            raise AccountError(
-                f"{self._path} cannot be read ({error}); delete it and run: kiosk web setup"
-            ) from error
+            raise AccountError(f"{self._path} cannot be read ({error}); delete it and run: kiosk web setup") from error
 
     def _save(self, accounts: _StoredAccounts) -> None:
         content = json.dumps(asdict(accounts)).encode()
         try:  # `sudo kiosk web setup` writes for the user of the web UI
             atomic_files.write_file(self._path, content, mode=0o600, owner_of_folder=True)
         except OSError as error:
-            raise AccountError(f"{self._path} cannot be written: {error.strerror}; check page.state_dir") from error
+            raise AccountError(f"{self._path} cannot be written: {error.strerror}; check web.state_dir") from error
 
 
 def is_valid_password(password: str) -> bool:
-    """Long enough, and not absurdly long."""
+    """Whether the length is allowed."""
     return MIN_PASSWORD_LENGTH <= len(password) <= MAX_SECRET_LENGTH
 
 

@@ -1,4 +1,4 @@
-"""The audit log: every action of guard and admin, one JSON line each, kept within two files of bounded size."""
+"""The audit log: every action of guard and admin as one JSON line, in two files of limited size."""
 
 import json
 import os
@@ -15,7 +15,7 @@ MAX_DETAIL_LENGTH = 200
 
 @dataclass(frozen=True, slots=True)
 class AuditEntry:
-    """Who did what, when, from where, and what came of it. Never a secret, never a person's data."""
+    """Who did what, when, from where, and the result. It contains no secret and no personal data."""
 
     at: str
     actor: str
@@ -26,14 +26,14 @@ class AuditEntry:
 
 
 class AuditLog:
-    """Appends to `folder`, which must exist; any thread."""
+    """The log in `folder`, which must exist. Any thread."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / AUDIT_FILE
         self._lock = threading.Lock()
 
     def append(self, actor: str, address: str, action: str, result: str, detail: str = "") -> None:
-        """Note an action, on disk before the answer. Raises OSError: what cannot be noted is not done."""
+        """Write an action to disk before it is done. Raises OSError: an action that cannot be logged is not done."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
         line = json.dumps(
             asdict(AuditEntry(at, actor, address, action, result, detail[:MAX_DETAIL_LENGTH])), ensure_ascii=False
@@ -49,7 +49,7 @@ class AuditLog:
                 os.close(descriptor)
 
     def newest(self, count: int) -> tuple[AuditEntry, ...]:
-        """The newest entries, newest first; a line that is not one is left out."""
+        """The newest entries, newest first, without unreadable lines."""
         try:
             with self._path.open(encoding="utf-8", errors="replace") as file:
                 lines = deque(file, maxlen=count)

@@ -12,7 +12,7 @@ from web_ui.kiosk.pages.rendering import render_page
 login_pages = Blueprint("login", __name__)
 FIRST_PAGE = {Role.GUARD: "guard_actions.admit", Role.ADMIN: "admin.home"}
 NEXT_PAGES = {"undo": "guard_actions.undo"}
-"""Where else a login may lead; never an address out of the request."""
+"""Where else a login may lead. Never an address from the request."""
 
 
 def _requested_role() -> Role:
@@ -73,7 +73,7 @@ def logout() -> AnyResponse:
 
 
 def _reject_attempt() -> Response | None:
-    """Refuse a form from elsewhere, and one that comes too soon after failures."""
+    """Reject a form of another origin, and one that comes too soon after failures."""
     if not access_control.is_same_origin():
         abort(403)
     wait_s = access_control.auth_context().throttle.wait_s(access_control.client_address())

@@ -1,4 +1,4 @@
-"""Who is logged in, and how often somebody may try: sessions in memory, and growing delays after failures."""
+"""Sessions in memory, and growing delays after failed logins."""
 
 import hashlib
 import secrets
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from web_ui.auth.accounts import Role
 
 SESSION_TIMEOUT_S = {Role.ADMIN: 1800.0, Role.GUARD: 12 * 3600.0}
-"""Since the last request, per role: an admin leaves his desk, a guard keeps his phone for a shift."""
+"""Since the last request. An admin may leave the desk, and a guard keeps the phone for a shift."""
 MAX_SESSIONS = 256
 MAX_ADDRESSES = 1024
 FREE_FAILURES = 3
@@ -26,12 +26,12 @@ class Session:
 
     role: Role
     csrf_token: str
-    """What every form of this login must carry."""
+    """Every form of this session must contain it."""
     expires_s: float
 
 
 class SessionStore:
-    """Logins, known by the hash of a random token that only the browser has; gone at a restart. Any thread."""
+    """Sessions by the hash of a random token, which only the browser has. A restart ends them. Any thread."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -39,7 +39,7 @@ class SessionStore:
         self._sessions: OrderedDict[bytes, Session] = OrderedDict()
 
     def create(self, role: Role) -> str:
-        """A new token. Always a fresh one: a token that somebody planted before the login is worth nothing."""
+        """A new session. Returns its token, always a new one: a token planted before the login is useless (session fixation)."""
         token = secrets.token_urlsafe(32)
         with self._lock:
             self._sessions[_hash(token)] = Session(
@@ -50,7 +50,7 @@ class SessionStore:
         return token
 
     def find(self, token: str | None) -> Session | None:
-        """The login of that token, prolonged; None where there is none or it is over."""
+        """The session of that token, prolonged. None if there is none or it has expired."""
         if not token:
             return None
         with self._lock:
@@ -69,7 +69,7 @@ class SessionStore:
             self._sessions.pop(_hash(token or ""), None)
 
     def end_all(self, role: Role) -> None:
-        """Log everybody of a role out: its password was changed."""
+        """End all sessions of a role after a change of its password."""
         with self._lock:
             for key in [key for key, session in self._sessions.items() if session.role is role]:
                 del self._sessions[key]
@@ -80,7 +80,7 @@ def _hash(token: str) -> bytes:
 
 
 class LoginThrottle:
-    """How long an address must wait before it may try again; and all addresses together. Any thread."""
+    """The delay before the next login attempt, for one address and for all together. Any thread."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
@@ -89,7 +89,7 @@ class LoginThrottle:
         self._recent_failures: list[float] = []
 
     def wait_s(self, address: str) -> float:
-        """Seconds until this address may try; 0 where it may now."""
+        """Seconds until this address may try again. 0: now."""
         with self._lock:
             now_s = self._monotonic()
             count, last_s = self._failures.get(address, (0, 0.0))
@@ -105,7 +105,7 @@ class LoginThrottle:
             return max(0.0, own_s, all_s)
 
     def record_failure(self, address: str) -> None:
-        """Count a wrong secret."""
+        """Count a failed login."""
         with self._lock:
             now_s = self._monotonic()
             self._failures[address] = (self._failures.get(address, (0, 0.0))[0] + 1, now_s)
@@ -115,6 +115,6 @@ class LoginThrottle:
                 self._failures.popitem(last=False)
 
     def reset(self, address: str) -> None:
-        """Forget the address's failures."""
+        """Delete the failures of an address."""
         with self._lock:
             self._failures.pop(address, None)

@@ -1,4 +1,4 @@
-"""Who reads: the language of the present request, and how its choice is remembered."""
+"""The language of the present request, and the cookie that keeps the choice."""
 
 from urllib.parse import urlencode
 
@@ -21,7 +21,7 @@ def request_language() -> str:
 
 
 def set_language_cookie(response: Response) -> Response:
-    """Keep the switch's choice."""
+    """Keep the language of the link that was followed."""
     response.vary.update(("Accept-Language", "Cookie"))
     requested = parse_language(request.args.get("lang"))
     if requested and requested != request.cookies.get(LANGUAGE_COOKIE):

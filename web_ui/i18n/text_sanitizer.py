@@ -1,7 +1,7 @@
-"""Text from elsewhere as text: what a browser would obey or hide (control characters, marks of direction) becomes visible.
+"""Makes characters visible that a browser would obey or hide: control characters and marks of direction.
 
-Markup is escaped by the templates themselves; this is for what escaping leaves alone. It stands in the way of every value of every
-template (Jinja's `finalize`), so no page can forget it.
+The templates escape markup. This is for characters that escaping leaves unchanged. Jinja calls it for every value of every
+template (`finalize`), so no page can forget it.
 """
 
 import re
@@ -9,7 +9,7 @@ import re
 from markupsafe import Markup
 
 MAX_TEXT_LENGTH = 4_000
-"""Characters of one value of somebody else's making, such as a setting or a log line."""
+"""Characters of one foreign value, such as a setting or a log line."""
 
 # C0 without tab and line ends, DEL, C1; marks and overrides of direction (Unicode 9.0, UAX 9) and invisible joiners that can
 # make two texts look the same; line and paragraph separators; lone surrogates, which cannot be encoded; the byte order mark.
@@ -19,14 +19,14 @@ _UNSAFE = re.compile(
 
 
 def sanitize(value: object) -> object:
-    """A value for a template: strings with what is strange in them made visible, all else (markup of our own too) as it is."""
+    """A value for a template. Unsafe characters of strings become visible. Our own markup and other values stay unchanged."""
     if not isinstance(value, str) or isinstance(value, Markup):
         return value
     return _UNSAFE.sub(_code_point_label, value) if _UNSAFE.search(value) else value
 
 
 def truncate(text: str, max_length: int = MAX_TEXT_LENGTH) -> str:
-    """A text that is too long, to be shown in part."""
+    """The beginning of a text that is too long, with the number of missing characters."""
     return text if len(text) <= max_length else f"{text[:max_length]} … (+{len(text) - max_length})"
 
 

@@ -1,4 +1,4 @@
-"""The web application, put together: pages, machine addresses, fences."""
+"""Builds the web application: pages, API, security checks."""
 
 from pathlib import Path
 
@@ -29,22 +29,22 @@ from web_ui.settings import WebSettings
 
 
 def create_app(settings: WebSettings, log_buffer: LogBuffer | None = None) -> tuple[Flask, Broadcaster]:
-    """The application, and its live updates: whoever serves it runs `live.run` in a thread and closes it.
+    """The application and its broadcaster. The caller runs `broadcaster.run` in a thread and closes it.
 
-    `recent`: the page's own log lines, for the administrator.
+    `log_buffer`: log lines of this process, for the administrator.
     """
     app = Flask("web_ui")
     app.extensions[LOG_BUFFER_EXTENSION] = log_buffer or LogBuffer()
-    eyes = kiosk_view.KioskView(settings)
-    app.extensions |= kiosk_view.kiosk_view_extension(eyes)
+    view = kiosk_view.KioskView(settings)
+    app.extensions |= kiosk_view.kiosk_view_extension(view)
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "finalize": text_sanitizer.sanitize}
     app.json.sort_keys = False  # type: ignore[attr-defined]  # the default provider has it; its base class does not declare it
 
     def render(channel: PageChannel) -> Parts:
-        with app.app_context():  # called by the stream's and the live thread, which belong to no request
-            return public.render_page_parts(app, eyes, channel)
+        with app.app_context():  # called by threads without a request
+            return public.render_page_parts(app, view, channel)
 
-    live = Broadcaster(changed=eyes.snapshot_version, render=render)
+    live = Broadcaster(changed=view.snapshot_version, render=render)
     app.extensions[BROADCASTER_EXTENSION] = live
     security_headers.add_security_checks(app, security_headers.allowed_hosts(settings.allowed_hosts))
     app.register_blueprint(public.public_pages)
@@ -64,7 +64,7 @@ def create_app(settings: WebSettings, log_buffer: LogBuffer | None = None) -> tu
 
 
 def _add_admin_pages(app: Flask, folder: Path) -> None:
-    """Login and actions, where there is a folder for accounts."""
+    """Login and actions, if there is a folder for accounts."""
     shared = access_control.AuthContext(Accounts(folder), SessionStore(), LoginThrottle(), AuditLog(folder))
     app.extensions |= access_control.auth_extension(shared)
     device_pages = (quarantine_page, aiming_page, log_page, settings_page, support_page)

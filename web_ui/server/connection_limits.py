@@ -1,4 +1,4 @@
-"""Waitress' connections with less patience: a request must arrive in time, and one address cannot hold them all."""
+"""Limits of waitress connections: a request must arrive in time, and one address cannot occupy all connections."""
 
 import socket
 import time
@@ -7,15 +7,15 @@ from typing import Any
 from waitress.channel import HTTPChannel
 
 REQUEST_TIMEOUT_S = 10.0
-"""A request, headers and body, must be there this long after its first byte (slowloris)."""
+"""Headers and body of a request must arrive within this time after its first byte (slowloris)."""
 MAX_CONNECTIONS_PER_ADDRESS = 32
-"""Connections of one address: its streams, and some requests beside them."""
+"""Connections of one address: its streams and some requests."""
 PEER_TIMEOUT_MS = 15_000
-"""A peer that acknowledges nothing for so long is gone: a phone that left the Wi-Fi frees its stream."""
+"""A peer that acknowledges nothing for this time is gone: a phone that left the Wi-Fi releases its stream."""
 
 
 class TimeLimitedChannel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
-    """A connection whose requests must arrive in time; all of it runs in the server's main loop."""
+    """A connection whose requests must arrive in time. Runs in the main loop of the server."""
 
     def __init__(self, server: Any, sock: Any, addr: Any, adj: Any, map: Any = None) -> None:  # noqa: A002  # the base class calls it so
         super().__init__(server, sock, addr, adj, map=map)
@@ -28,14 +28,14 @@ class TimeLimitedChannel(HTTPChannel):  # type: ignore[misc]  # waitress has no 
         return super().received(data)
 
     def writable(self) -> Any:
-        """Asked in each turn of the loop, at least once a second: the moment to lose patience."""
+        """Called in each turn of the loop, at least once a second: the moment to close a connection that is too slow."""
         if self.request is not None and time.monotonic() - self._request_started_s > REQUEST_TIMEOUT_S:
             self.will_close = True
         return super().writable()
 
 
 class CountLimitedChannel(TimeLimitedChannel):
-    """The same, refused where its address has enough of them."""
+    """Also limits the connections of one address."""
 
     def __init__(self, server: Any, sock: Any, addr: Any, adj: Any, map: Any = None) -> None:  # noqa: A002  # the base class calls it so
         super().__init__(server, sock, addr, adj, map=map)

@@ -1,4 +1,4 @@
-"""What every request must pass and every answer carries: host names, size caps, and headers that keep strange scripts out."""
+"""Checks of every request and headers of every response: host names, size limits, and a policy against foreign scripts."""
 
 import ipaddress
 import socket
@@ -11,10 +11,10 @@ MAX_HEADER_BYTES = 16 * 1024
 
 
 def content_security_policy(image_sources: str = "'self'") -> str:
-    """The content security policy (W3C CSP 3) of a page whose images come from there."""
+    """The content security policy (W3C CSP 3). `image_sources`: where images may come from."""
     return (
-        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {image_sources}; connect-src 'self'; manifest-src 'self'; "
-        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {image_sources}; connect-src 'self'; "
+        "manifest-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )
 
 
@@ -30,13 +30,13 @@ SECURITY_HEADERS = {
 
 
 def allowed_hosts(extra: Iterable[str] = ()) -> frozenset[str]:
-    """Names under which this machine may be asked: loopback, its own name (also as .local), and those of the configuration."""
+    """Host names that are answered: loopback, the name of this machine (also with .local), and those of the configuration."""
     host = socket.gethostname().lower()
     return frozenset({"localhost", host, f"{host.split('.')[0]}.local", *(name.lower() for name in extra)})
 
 
 def is_allowed_host(host: str, allowed: frozenset[str]) -> bool:
-    """Whether a Host header names this machine. Any literal address may: a rebound name (DNS rebinding) is never one."""
+    """Whether a Host header names this machine. Every literal address does: DNS rebinding needs a name."""
     name = host.rsplit(":", 1)[0] if host.rpartition(":")[2].isdigit() else host
     try:
         ipaddress.ip_address(name.strip("[]"))
@@ -46,7 +46,7 @@ def is_allowed_host(host: str, allowed: frozenset[str]) -> bool:
 
 
 def add_security_checks(app: Flask, allowed: frozenset[str]) -> None:
-    """Put the fences around every page of `app`."""
+    """Add the checks and headers to every page of `app`."""
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES, MAX_FORM_PARTS=50)
 
     @app.before_request

@@ -25,40 +25,40 @@ from web_ui.server.watchdog import WatchdogPinger
 from web_ui.settings import WebServerError, WebSettings
 
 REQUEST_THREADS = 6
-"""For everything that is not a stream; a stream holds a thread of its own."""
+"""For all requests that are not streams. Each stream has a thread of its own."""
 MAX_CONNECTIONS = MAX_STREAMS * 2
 MAX_UNSENT_BYTES = 256 * 1024
-"""What a slow browser may leave unsent before its stream waits."""
+"""Bytes that a slow browser may leave unsent before its stream waits."""
 
 
 def open_port(host: str, port: int) -> socket.socket:
-    """Open the port. Raises PageTrouble with a sentence that says what to do."""
+    """Open the port. Raises WebServerError with a message that says what to do."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
         return socket.create_server((host, port), family=family, backlog=128)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            hint = f"port {port} is in use by another program; choose another with page.port or --port, or 0 for a free one"
+            hint = (
+                f"port {port} is in use by another program; choose another with web.port or --port, or 0 for a free one"
+            )
         elif error.errno == errno.EACCES:
             hint = (
-                f"port {port} needs rights that this user does not have; choose one above 1023 with page.port or --port"
+                f"port {port} needs rights that this user does not have; choose one above 1023 with web.port or --port"
             )
         else:
-            hint = (
-                f"cannot listen there: {error.strerror or error}; choose another address with page.host or --host"
-            )
+            hint = f"cannot listen there: {error.strerror or error}; choose another address with web.host or --host"
         raise WebServerError(f"The page on {host}: {hint}.") from error
 
 
 def page_url(listener: socket.socket, host: str, *, secure: bool) -> str:
-    """The page's address as a person types it."""
+    """The address of the pages as a person types it."""
     loopback = {"": "127.0.0.1", str(ipaddress.IPv4Address(0)): "127.0.0.1", "::": "[::1]"}
     shown = loopback.get(host, f"[{host}]" if ":" in host else host)
     return f"http{'s' if secure else ''}://{shown}:{listener.getsockname()[1]}/"
 
 
 def startup_notices(settings: WebSettings, address: str) -> Iterator[str]:
-    """What somebody who starts the page must know. Raises AccountTrouble."""
+    """What the operator must know at the start. Raises AccountError."""
     folder = settings.state_dir
     if folder and folder.is_dir() and not Accounts(folder).has_admin:
         code = Accounts(folder).make_setup_code()
@@ -92,31 +92,31 @@ def make_server(app: WSGIApplication, listener: socket.socket, *, secure: bool) 
 
 
 def run_server(settings: WebSettings, announce: Callable[[str], None], log_buffer: LogBuffer | None = None) -> None:
-    """Serve until SIGTERM or Ctrl-C; main thread only. Raises PageTrouble, and AccountTrouble.
+    """Serve until SIGTERM or Ctrl-C; main thread only. Raises WebServerError and AccountError.
 
-    `announce` gets the line `page: ADDRESS` once the port is open, and what else somebody must know; `recent` keeps this
-    process' log lines.
+    `announce` gets the line `web: ADDRESS` once the port is open, and the startup notices. `log_buffer` keeps the log lines of
+    this process.
     """
     secure = settings.certificate_path is not None
     listener = open_port(settings.host, settings.port)
     set_peer_timeout(listener)
     app, live = create_app(settings, log_buffer)
-    with ExitStack() as house:
-        around, inner = _behind_tls(settings, listener, app, house) if secure else (app, listener)
+    with ExitStack() as exit_stack:
+        around, inner = _behind_tls(settings, listener, app, exit_stack) if secure else (app, listener)
         server = make_server(around, inner, secure=secure)
-        house.callback(server.close)
+        exit_stack.callback(server.close)
 
         def stop(_number: int, _frame: FrameType | None) -> None:
             live.close()  # first, or waitress waits for the streams; this thread never holds its lock
             raise SystemExit(0)  # waitress ends its loop on it
 
         for number in (signal.SIGTERM, signal.SIGINT):
-            house.callback(signal.signal, number, signal.signal(number, stop))
-        _start_thread(house, "live", live.run, live.close)
-        pulse = WatchdogPinger(listener.getsockname()[:2], SystemdNotifier(), secure=secure)
-        _start_thread(house, "pulse", pulse.run, pulse.close)
+            exit_stack.callback(signal.signal, number, signal.signal(number, stop))
+        _start_thread(exit_stack, "live", live.run, live.close)
+        watchdog = WatchdogPinger(listener.getsockname()[:2], SystemdNotifier(), secure=secure)
+        _start_thread(exit_stack, "watchdog", watchdog.run, watchdog.close)
         address = page_url(listener, settings.host, secure=secure)
-        for line in (f"page: {address}", *startup_notices(settings, address)):
+        for line in (f"web: {address}", *startup_notices(settings, address)):
             announce(line)
         server.run()
 
@@ -124,8 +124,8 @@ def run_server(settings: WebSettings, announce: Callable[[str], None], log_buffe
 def _behind_tls(
     settings: WebSettings, listener: socket.socket, app: WSGIApplication, exit_stack: ExitStack
 ) -> tuple[WSGIApplication, socket.socket]:
-    """TLS on `listener`; the application and the port behind it. Raises PageTrouble."""
-    from web_ui.server import tls  # noqa: PLC0415  # asyncio and cryptography: 10 MB that a page on loopback does without
+    """TLS on `listener`. Returns the application and the port behind it. Raises WebServerError."""
+    from web_ui.server import tls  # noqa: PLC0415  # asyncio and cryptography need 10 MB, and loopback needs neither
 
     assert settings.certificate_path
     context = tls.make_server_context(settings.certificate_path, settings.key_path)
@@ -136,7 +136,7 @@ def _behind_tls(
 
 
 def _start_thread(exit_stack: ExitStack, name: str, run: Callable[[], None], close: Callable[[], None]) -> None:
-    """Run until `house` ends: then close, and wait for the thread."""
+    """Run until `exit_stack` ends. Then close, and wait for the thread."""
     thread = threading.Thread(target=run, name=name)
     thread.start()
     exit_stack.callback(thread.join)

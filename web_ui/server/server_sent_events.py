@@ -1,7 +1,7 @@
 """Pages that follow the kiosk: changed parts are pushed as server-sent events, or fetched by browsers without them.
 
-One thread looks at the snapshot, and renders each channel once for all browsers. Numbers are bounded: streams in all,
-streams of one address, and what a slow browser may leave unsent (the server's high-water mark).
+One thread checks the status file and renders each channel once for all browsers. Bounded are the streams in all, the streams
+of one address, and the bytes that a slow browser leaves unsent (the high-water mark of the server).
 """
 
 import json
@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 POLL_INTERVAL_S = 0.05
-"""How often the snapshot's file is looked at while somebody watches."""
+"""How often the status file is checked for a change."""
 HEARTBEAT_S = 1.0
-"""A browser that hears nothing for three beats says so."""
+"""A browser that receives nothing for three heartbeats shows that the connection is lost."""
 MAX_STREAMS = 64
 MAX_STREAMS_PER_ADDRESS = 16
 """Of one address: a few screens and tabs behind one router."""
@@ -23,21 +23,21 @@ Parts = dict[str, str]
 
 
 class PageChannel(NamedTuple):
-    """What a browser follows."""
+    """What a browser subscribes to: a page in a language."""
 
     page: str
     language: str
 
 
 class TooManyStreamsError(Exception):
-    """No stream is free; the browser polls instead."""
+    """No stream is free. The browser polls instead."""
 
 
 class Broadcaster:
-    """The followers of the pages. `run` belongs to a thread of its own; everything else may be called from any."""
+    """Sends changed parts of the pages to all subscribers. `run` has a thread of its own. All other methods: any thread."""
 
     def __init__(self, *, changed: Callable[[], object], render: Callable[[PageChannel], Parts]) -> None:
-        """`changed` gives a value that differs when there is something new; `render` makes a channel's parts."""
+        """`changed` returns another value when there is a new status. `render` makes the parts of a channel."""
         self._changed = changed
         self._render = render
         self._condition = threading.Condition()
@@ -48,7 +48,7 @@ class Broadcaster:
         self._version = 0
 
     def run(self) -> None:
-        """Look, render and wake the streams, until `close`."""
+        """Check, render and wake the streams until `close`."""
         seen: object = None
         rendered_s = 0.0
         while not self._stop.wait(POLL_INTERVAL_S):
@@ -65,7 +65,7 @@ class Broadcaster:
 
     @property
     def stream_count(self) -> int:
-        """How many browsers follow."""
+        """Number of subscribed browsers."""
         return self._subscribers.total()
 
     def _publish(self) -> None:
@@ -79,7 +79,7 @@ class Broadcaster:
             self._condition.notify_all()
 
     def subscribe(self, channel: PageChannel, address: str) -> "EventStream":
-        """Take a seat for one browser; the caller closes it. Raises TooManyStreams."""
+        """A new stream for one browser. The caller closes it. Raises TooManyStreamsError."""
         with self._condition:
             if self._subscribers.total() >= MAX_STREAMS or self._addresses[address] >= MAX_STREAMS_PER_ADDRESS:
                 raise TooManyStreamsError
@@ -88,7 +88,7 @@ class Broadcaster:
         return EventStream(self, channel, address)
 
     def unsubscribe(self, channel: PageChannel, address: str) -> None:
-        """Give the seat back; what nobody follows is forgotten, so that nobody is ever greeted with the past."""
+        """Release a stream. Parts of a channel without subscribers are deleted, so that a later one never gets old parts."""
         with self._condition:
             self._subscribers[channel] -= 1
             if not self._subscribers[channel]:
@@ -99,12 +99,12 @@ class Broadcaster:
                 del self._addresses[address]
 
     def render_now(self, channel: PageChannel) -> tuple[int, Parts] | None:
-        """The parts as they are, rendered for a newcomer, and the version that they are at least of; None at the end."""
+        """All parts, rendered now, with the version that they have at least. None after `close`."""
         version = self._version
         return None if self._stop.is_set() else (version, self._render(channel))
 
     def wait_for_newer(self, channel: PageChannel, version: int) -> tuple[int, Parts] | None:
-        """Wait at most a beat for parts newer than `version`; those, or (version, {}), or None at the end."""
+        """Wait at most one heartbeat for parts newer than `version`. Without any: (version, {}). None after `close`."""
         with self._condition:
             self._condition.wait_for(lambda: self._stop.is_set() or self._has_newer(channel, version), HEARTBEAT_S)
             if self._stop.is_set():
@@ -116,7 +116,7 @@ class Broadcaster:
 
 
 class EventStream:
-    """The events for one browser: first every part, then those that changed, and an empty one as a beat."""
+    """The events for one browser: first all parts, then the changed ones, and an empty event as a heartbeat."""
 
     def __init__(self, broadcaster: Broadcaster, channel: PageChannel, address: str) -> None:
         self._broadcaster, self._channel, self._address = broadcaster, channel, address
@@ -143,7 +143,7 @@ class EventStream:
         return format_event(changed)
 
     def close(self) -> None:
-        """Leave; the server calls it when the browser is gone, even where nothing was ever sent."""
+        """Unsubscribe. The server calls it when the browser is gone, even if nothing was sent."""
         if self._open:
             self._open = False
             self._broadcaster.unsubscribe(self._channel, self._address)

@@ -1,7 +1,7 @@
-"""TLS in front of the page: waitress speaks plain HTTP, so this ends TLS and hands the bytes on over loopback.
+"""TLS in front of waitress, which speaks plain HTTP: a proxy that ends TLS and forwards the bytes over loopback.
 
-It also counts connections, and remembers which of its own ports stands for which browser, so that the application sees the
-browser's address and no header of the browser's own making is believed.
+It also counts connections, and maps each of its own ports to a browser. So the application gets the address of the browser
+without a header that the browser could forge.
 """
 
 import asyncio
@@ -21,11 +21,11 @@ from web_ui.settings import WebServerError
 HANDSHAKE_TIMEOUT_S = 5.0
 CHUNK_BYTES = 64 * 1024
 MAX_CONNECTIONS = 128
-CERTIFICATE_VALID_DAYS = 825  # the longest that Apple's browsers take, of whatever issuer (support.apple.com/103769)
+CERTIFICATE_VALID_DAYS = 825  # the maximum that Apple's browsers accept (support.apple.com/103769)
 
 
 def make_server_context(certificate_path: Path, key_path: Path | None) -> ssl.SSLContext:
-    """What to shake hands with. Raises PageTrouble."""
+    """TLS context of the server. Raises WebServerError."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
@@ -38,7 +38,7 @@ def make_server_context(certificate_path: Path, key_path: Path | None) -> ssl.SS
 
 
 class TlsProxy:
-    """One listening port with TLS; `run` belongs to a thread of its own, `close` to any."""
+    """One listening port with TLS. `run` has a thread of its own. `close`: any thread."""
 
     def __init__(self, listener: socket.socket, tls: ssl.SSLContext, inner_port: int) -> None:
         self._listener = listener
@@ -60,13 +60,13 @@ class TlsProxy:
         self._loop.call_soon_threadsafe(self._stop.set)
 
     def wrap_app(self, app: WSGIApplication) -> WSGIApplication:
-        """The application, told the browser's address instead of ours."""
+        """The application with the address of the browser instead of the proxy's."""
 
-        def told(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        def with_client_address(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
             environ["REMOTE_ADDR"] = self._client_addresses.get(int(environ.get("REMOTE_PORT", 0)), "")
             return app(environ, start_response)
 
-        return told
+        return with_client_address
 
     async def _serve(self) -> None:
         server = await asyncio.start_server(
@@ -104,7 +104,7 @@ class TlsProxy:
 
 
 async def _copy_stream(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    """Hand bytes on until one side ends; a slow sink slows its source."""
+    """Copy bytes until one side ends. A slow sink slows its source."""
     try:
         while data := await source.read(CHUNK_BYTES):
             sink.write(data)
@@ -114,7 +114,7 @@ async def _copy_stream(source: asyncio.StreamReader, sink: asyncio.StreamWriter)
 
 
 def make_self_signed_certificate(path: Path, names: Sequence[str]) -> str:
-    """Write a key and a self-signed certificate for this machine, mode 0600. Returns its fingerprint. Raises PageTrouble."""
+    """Write a key and a self-signed certificate for this machine, mode 0600. Returns its fingerprint. Raises WebServerError."""
     host = socket.gethostname()
     hosts = dict.fromkeys(("localhost", host, f"{host.split('.')[0]}.local", "127.0.0.1", "::1", *names))
     pem, fingerprint = certificates.make_self_signed(host[:64], tuple(hosts), datetime.now(UTC), CERTIFICATE_VALID_DAYS)

@@ -15,7 +15,7 @@ def served(*arguments: str | Path) -> Iterator[tuple[str, subprocess.Popen[str]]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
         line = process.stdout.readline()
-        found = re.fullmatch(r"page: (http://127\.0\.0\.1:\d+/)\n", line)
+        found = re.fullmatch(r"web: (http://127\.0\.0\.1:\d+/)\n", line)
         assert found, line
         try:
             yield found[1], process

@@ -13,7 +13,7 @@ from web_ui.kiosk.pages.kiosk_view import kiosk_view
 from web_ui.server.server_sent_events import Broadcaster
 
 api_routes = Blueprint("machines", __name__)
-BROADCASTER_EXTENSION = "kiosk-live"
+BROADCASTER_EXTENSION = "kiosk-broadcaster"
 """Name of the live updates in `Flask.extensions`."""
 
 

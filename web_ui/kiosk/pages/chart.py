@@ -1,4 +1,4 @@
-"""The last day as bars: from counts to rectangles in an SVG's own units; pure."""
+"""The last day as a bar chart: from counts to rectangles in SVG units; pure."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ WIDTH = 720
 HEIGHT = 120
 GAP = 4
 OUTCOME_ORDER = ("pass", "check-again", "fail")
-"""From the ground up."""
+"""From the bottom up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +37,17 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Bars of one height scale."""
+    """Bars with a common scale."""
 
     bars: tuple[Bar, ...]
     scale_maximum: str
-    """What the full height stands for."""
+    """The number that the full height stands for."""
     busiest: Bar | None
-    """The hour with the most people, where there was anybody."""
+    """The hour with the most scans. None without scans."""
 
 
 def build_chart(day: DayCounts, formatter: LocaleFormatter) -> Chart:
-    """Bars for the hours of a day."""
+    """One bar per hour."""
     most = max((hour.outcomes.total() for hour in day.hours), default=0)
     top = _round_up(most)
     step = WIDTH / max(1, len(day.hours))
@@ -68,7 +68,7 @@ def build_chart(day: DayCounts, formatter: LocaleFormatter) -> Chart:
 
 
 def _round_up(value: int) -> int:
-    """The next number that is easy to read and to halve, at least 10."""
+    """The next round number that can be halved, at least 10."""
     for digits in range(9):
         for lead in (10, 12, 16, 20, 24, 30, 40, 50, 60, 80):
             if value <= lead * 10**digits:

@@ -1,4 +1,4 @@
-"""What the pages look at: the daemon's snapshot and the database, read afresh for every answer."""
+"""What the pages read for each response: the daemon's status and the database."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -16,18 +16,18 @@ _EXTENSION = "kiosk-view"
 
 
 class KioskView:
-    """One kiosk, as the pages see it; any thread."""
+    """One kiosk as the pages see it. Any thread."""
 
     def __init__(self, settings: WebSettings) -> None:
         self.settings = settings
         self.hourly_counts = HourlyCounts(settings.database, settings.zone)
 
     def daemon_status(self) -> daemon_status.DaemonStatus:
-        """What may be said of the daemon now."""
+        """The daemon's status and its age."""
         return daemon_status.read_daemon_status(self.settings.run_dir)
 
     def snapshot_version(self) -> object:
-        """A value that differs whenever there is a new snapshot."""
+        """A value that changes with each new status."""
         try:
             found = (self.settings.run_dir / STATUS_FILE).stat()
         except OSError:
@@ -35,28 +35,28 @@ class KioskView:
         return found.st_mtime_ns, found.st_ino
 
     def formatter(self, language: str) -> LocaleFormatter:
-        """How that language is written at this place."""
+        """The formatter of that language at this site."""
         return LocaleFormatter(language, self.settings.zone)
 
     def status_values(self, language: str) -> dict[str, Any]:
-        """What the status page shows now."""
+        """Values of the status page."""
         now = datetime.now(UTC)
         return status.status_context(
             self.daemon_status(), self.hourly_counts.last_day(now), self.formatter(language), now
         )
 
     def guard_values(self, language: str) -> dict[str, Any]:
-        """What the guard's screen shows now."""
+        """Values of the guard's screen."""
         return guard.guard_context(self.daemon_status(), self.formatter(language), datetime.now(UTC))
 
 
 def kiosk_view_extension(view: KioskView) -> dict[str, Any]:
-    """What `Flask.extensions` keeps, for `kiosk_view()` to find."""
+    """Entry of `Flask.extensions`, for `kiosk_view()`."""
     return {_EXTENSION: view}
 
 
 def kiosk_view() -> KioskView:
-    """That of the application that answers the present request."""
+    """That of the present application."""
     found = current_app.extensions[_EXTENSION]
     assert isinstance(found, KioskView)
     return found

@@ -1,4 +1,4 @@
-"""The pages that everybody may see."""
+"""The pages without a login."""
 
 from flask import Blueprint, Flask, Response, current_app, jsonify, make_response, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
@@ -34,7 +34,7 @@ def guard() -> Response:
 
 @public_pages.get("/guard.webmanifest")
 def manifest() -> Response:
-    """Lets a phone keep the guard's screen like an application (W3C Web Application Manifest)."""
+    """Lets a phone install the guard's screen as an application (W3C Web Application Manifest)."""
     t = translator(request_locale.request_language())
     icon = {"src": url_for("static", filename="icon.svg"), "sizes": "any", "type": "image/svg+xml"}
     answer = jsonify(
@@ -58,7 +58,7 @@ def render_page_parts(app: Flask, view: KioskView, channel: PageChannel) -> dict
 
 
 def make_live_routes(broadcaster: Broadcaster) -> Blueprint:
-    """The addresses that the pages' script asks."""
+    """The addresses that the script of the pages requests."""
     blueprint = Blueprint("live", __name__)
 
     @blueprint.get("/live/<any(status, guard):page>/events")
@@ -79,7 +79,7 @@ def make_live_routes(broadcaster: Broadcaster) -> Blueprint:
 
 
 def error_page(error: HTTPException) -> tuple[str, int]:
-    """An error as a sentence in the reader's language."""
+    """An error page in the reader's language."""
     t = translator(request_locale.request_language())
     key = f"error.{error.code}"
     message = t(key if t.has(key) else "error.other")

@@ -1,4 +1,4 @@
-"""The inspectors' report as a page, and as what the printed status page carries."""
+"""The activity report as a page, and as a part of the printed status page."""
 
 import threading
 import time
@@ -24,12 +24,12 @@ from web_ui.settings import WebSettings
 report_page = Blueprint("report", __name__)
 REPORT_EXTENSION = "kiosk-report"
 CACHE_S = 60.0
-"""A week is not counted again for every look at the page."""
+"""The report is computed again after this time."""
 MAX_OUTAGES = 20
 
 
 class AvailabilityReport:
-    """The last days of one kiosk; any thread, counted at most once a minute."""
+    """The last days of one kiosk, computed at most once a minute. Any thread."""
 
     def __init__(self, settings: WebSettings, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings
@@ -39,7 +39,7 @@ class AvailabilityReport:
         self._cached: tuple[float, tuple[ReportDay, ...]] | None = None
 
     def days(self, now: datetime, *, online: bool) -> tuple[ReportDay, ...]:
-        """Oldest first; empty where the database cannot be asked."""
+        """Oldest first. Empty if the database cannot be read."""
         with self._lock:
             now_s = self._monotonic()
             if self._cached is None or now_s - self._cached[0] >= CACHE_S:
@@ -62,7 +62,7 @@ class AvailabilityReport:
 
 @dataclass(frozen=True, slots=True)
 class ReportRow:
-    """One day as the table tells it."""
+    """One day as a row of the table."""
 
     day: str
     opening_hours: str
@@ -87,7 +87,7 @@ class OutageRow:
 def report_context(
     days: tuple[ReportDay, ...], daemon: DaemonStatus, formatter: LocaleFormatter, now: datetime
 ) -> dict[str, Any]:
-    """What the part `report` is given."""
+    """Values of the part `report`."""
     t = formatter.t
     status = daemon.status
     outages = [span for day in reversed(days) for span in reversed(day.down)]
@@ -136,7 +136,7 @@ def _outage_row(span: TimeSpan, formatter: LocaleFormatter) -> OutageRow:
 
 
 def _duration_text(spans: tuple[TimeSpan, ...], t: Translator) -> str:
-    """`2:05` hours and minutes, rounded up; with a sign where it is an upper bound."""
+    """`2:05` hours and minutes, rounded up. With a sign if it is an upper bound."""
     minutes = -int(-availability_report.total_duration_s(spans) // 60)
     if not minutes:
         return "–"
@@ -145,11 +145,11 @@ def _duration_text(spans: tuple[TimeSpan, ...], t: Translator) -> str:
 
 
 def report_values(language: str) -> dict[str, Any]:
-    """The report of the application that answers the present request."""
+    """Values of the report of the present application."""
     found = current_app.extensions[REPORT_EXTENSION]
     assert isinstance(found, AvailabilityReport)
-    now, truth = datetime.now(UTC), kiosk_view().daemon_status()
-    return report_context(found.days(now, online=truth.online), truth, kiosk_view().formatter(language), now)
+    now, daemon = datetime.now(UTC), kiosk_view().daemon_status()
+    return report_context(found.days(now, online=daemon.online), daemon, kiosk_view().formatter(language), now)
 
 
 @report_page.get("/report")

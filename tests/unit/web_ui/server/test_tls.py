@@ -34,7 +34,7 @@ root_public_key = "x"
 [web]
 port = 0
 state_dir = "."
-certificate = "page.pem"
+certificate = "web.pem"
 """
 
 
@@ -42,7 +42,7 @@ certificate = "page.pem"
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     found = tmp_path_factory.mktemp("tls")
     publish(found, a_status())
-    tls.make_self_signed_certificate(found / "page.pem", ["kiosk.lan", "192.168.1.20"])
+    tls.make_self_signed_certificate(found / "web.pem", ["kiosk.lan", "192.168.1.20"])
     staff(found)
     (found / "kiosk.toml").write_text(CONFIG, encoding="utf-8")
     return found
@@ -53,7 +53,7 @@ def port(folder: Path) -> Iterator[int]:
     command = [sys.executable, "-m", "kiosk.cli", "web", "--config", str(folder / "kiosk.toml")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout
-        found = re.fullmatch(r"page: https://127\.0\.0\.1:(\d+)/\n", process.stdout.readline())
+        found = re.fullmatch(r"web: https://127\.0\.0\.1:(\d+)/\n", process.stdout.readline())
         assert found
         yield int(found[1])
         process.terminate()
@@ -65,7 +65,7 @@ def port(folder: Path) -> Iterator[int]:
 @pytest.fixture(scope="module")
 def trusting(folder: Path) -> ssl.SSLContext:
     """A browser that was told to trust the self-made certificate."""
-    return ssl.create_default_context(cafile=str(folder / "page.pem"))
+    return ssl.create_default_context(cafile=str(folder / "web.pem"))
 
 
 def ask(
@@ -124,7 +124,7 @@ def test_one_address_cannot_hold_every_connection(port: int, trusting: ssl.SSLCo
 def test_a_self_made_certificate_names_this_machine_and_its_key_is_its_owners(folder: Path) -> None:
     from cryptography import x509
 
-    path = folder / "page.pem"
+    path = folder / "web.pem"
     made = x509.load_pem_x509_certificate(path.read_bytes())
     names = made.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
     assert {"localhost", "kiosk.lan"} <= set(names.get_values_for_type(x509.DNSName))
@@ -133,8 +133,8 @@ def test_a_self_made_certificate_names_this_machine_and_its_key_is_its_owners(fo
 
 
 def test_a_certificate_that_cannot_be_used_ends_in_one_sentence(tmp_path: Path) -> None:
-    (tmp_path / "page.pem").write_text("not a certificate")
+    (tmp_path / "web.pem").write_text("not a certificate")
     with pytest.raises(WebServerError, match="cannot be used"):
-        tls.make_server_context(tmp_path / "page.pem", None)
+        tls.make_server_context(tmp_path / "web.pem", None)
     with pytest.raises(WebServerError, match="cannot be used"):
         tls.make_server_context(tmp_path / "nowhere.pem", None)

@@ -88,8 +88,8 @@ def test_only_a_good_answer_is_a_sign_of_life(answer: bytes, lives: bool) -> Non
 
 
 def test_a_page_behind_tls_is_asked_through_it(tmp_path: Path) -> None:
-    tls.make_self_signed_certificate(tmp_path / "page.pem", ())
-    with answering(b"HTTP/1.1 200 OK\r\n\r\n", tls.make_server_context(tmp_path / "page.pem", None)) as address:
+    tls.make_self_signed_certificate(tmp_path / "web.pem", ())
+    with answering(b"HTTP/1.1 200 OK\r\n\r\n", tls.make_server_context(tmp_path / "web.pem", None)) as address:
         assert WatchdogPinger(address, SystemdNotifier({}), secure=True).is_responding()
 
 

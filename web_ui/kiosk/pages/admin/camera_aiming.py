@@ -1,7 +1,7 @@
-"""Aiming, for the administrator: a still picture on demand, with a target and what to change; it is kept nowhere.
+"""Camera alignment for the administrator: a picture on request, with a target frame and advice. It is not stored.
 
-The picture is part of the answer to the form (a `data:` address in it): it has no address of its own, nothing on this side of the
-socket remembers it, and `no-store` tells the browser the same. Codes were painted over before it left the daemon.
+The picture is part of the response to the form, as a `data:` address. It has no address of its own, this process does not keep
+it, and `no-store` forbids the browser to keep it. The daemon covers codes before it sends the picture.
 """
 
 import base64
@@ -25,7 +25,7 @@ aiming_page = Blueprint("aiming", __name__)
 MAX_IMAGE_BYTES = 128 * 1024
 JPEG_SIGNATURE = b"\xff\xd8\xff"
 TARGET_SHARE = 0.5
-"""Side of the target, as a share of the picture's smaller side: about a hand's width at the distance of a hand."""
+"""Side of the target frame, as a share of the smaller side of the picture."""
 
 Point = tuple[float, float]
 
@@ -40,7 +40,7 @@ class AimingHint:
 
 @dataclass(frozen=True, slots=True)
 class AimingImage:
-    """The daemon's answer to TakeStill (kiosk/app/command_handlers.py, `told`)."""
+    """The daemon's response to the command capture-preview (kiosk/app/command_handlers.py)."""
 
     jpeg: str
     size_px: tuple[int, int]
@@ -59,7 +59,7 @@ _IMAGE_ADAPTER = TypeAdapter(AimingImage)
 @aiming_page.route("/admin/aiming", methods=["GET", "POST"])
 @access_control.require_role(Role.ADMIN)
 def aiming() -> AnyResponse:
-    """Ask for a picture with POST; GET shows none."""
+    """POST requests a picture. GET shows none."""
     if request.method == "GET":
         return render_page("aiming.html", image=None)
     given = submit_command(control_socket.CapturePreviewCommand())

@@ -1,6 +1,5 @@
 """The configuration for the administrator: what is in force and from where, what the file says now, and a check of a new file."""
 
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
@@ -46,7 +45,7 @@ class ConfigCheck:
 @settings_page.route("/admin/configuration", methods=["GET", "POST"])
 @access_control.require_role(Role.ADMIN)
 def settings() -> AnyResponse:
-    """The settings in force; with POST, a new file is checked before somebody puts it in place."""
+    """The settings in use. POST checks the text of a new file before it is installed."""
     text, checked = request.form.get("text", ""), None
     file_error = ""
     try:
@@ -91,9 +90,9 @@ def compare_settings(
 def check_config_text(text: str, effective: Iterable[EffectiveSetting]) -> ConfigCheck:
     """Every mistake in the text of a configuration file, as sentences; or what it would change."""
     try:
-        found = config.parse_settings(tomllib.loads(text), CANDIDATE_PATH)
-    except tomllib.TOMLDecodeError as error:
-        return ConfigCheck((f"is not TOML: {error}",))
+        found = config.parse_settings(config.parse_toml(text.encode("utf-8", "replace")), CANDIDATE_PATH)
+    except config.TomlError as error:
+        return ConfigCheck((f"{error}.",))
     except config.ConfigError as error:
         return ConfigCheck(tuple(error.errors))
     anchored = config.resolve_paths(found, (kiosk_view().settings.config_path or CANDIDATE_PATH).absolute().parent)

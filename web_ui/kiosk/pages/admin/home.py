@@ -1,4 +1,4 @@
-"""The administrator's first page (actions and their audit log) and the events."""
+"""The administrator's first page with actions and audit log, and the list of scans."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -38,7 +38,7 @@ def commands() -> dict[str, control_socket.Command]:
 @admin_pages.get("")
 @access_control.require_role(Role.ADMIN)
 def home() -> AnyResponse:
-    """Actions, and what was done."""
+    """Actions and the audit log."""
     return _admin_home()
 
 
@@ -60,7 +60,7 @@ def _admin_home(error: str = "", message: str = "", done: str = "", code: int = 
 
 
 def _audit_row(entry: AuditEntry, formatter: LocaleFormatter) -> dict[str, str]:
-    """A line of the audit log in words."""
+    """One entry of the audit log in words."""
     t = formatter.t
     status = (
         "fail" if entry.result in {"refused", "failed", "unreachable"} else "pass" if entry.result == "done" else ""
@@ -90,7 +90,7 @@ def command(name: str) -> AnyResponse:
 @admin_pages.post("/pin")
 @access_control.require_role(Role.ADMIN)
 def pin() -> AnyResponse:
-    """Set the guard's PIN, and log the guards out."""
+    """Set the guard's PIN and log all guards out."""
     wanted = request.form.get("pin", "")
     if not is_valid_pin(wanted):
         return _admin_home("pin.form", code=400)
@@ -103,7 +103,7 @@ def pin() -> AnyResponse:
 @admin_pages.get("/events")
 @access_control.require_role(Role.ADMIN)
 def event_list() -> AnyResponse:
-    """Passages, newest first."""
+    """Events, newest first."""
     database = kiosk_view().settings.database
     wanted, wrong = _parse_filter()
     found, error = EventPage((), None), "events.filter" if wrong else ""
@@ -149,7 +149,7 @@ def _event_row(event: EventRow, formatter: LocaleFormatter) -> dict[str, str]:
 
 
 def _manual_action(event: EventRow, formatter: LocaleFormatter) -> Iterator[str]:
-    """What a guard did, why, and to which record."""
+    """What a guard did, why, and with which record."""
     t = formatter.t
     if event.manual_reason:
         yield t.code("manual-reason", event.manual_reason)
@@ -160,7 +160,7 @@ def _manual_action(event: EventRow, formatter: LocaleFormatter) -> Iterator[str]
 
 
 def _parse_filter() -> tuple[EventFilter, bool]:
-    """The filter of the address line, and whether it is wrong."""
+    """The filter of the query string, and whether it is invalid."""
     given = request.args
     zone = kiosk_view().settings.zone
     try:

@@ -1,4 +1,4 @@
-"""The last lines of the daemon's and the page's log, for the administrator, with a filter by level."""
+"""The last log lines of the daemon and of the web server, with a filter by level, for the administrator."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -23,13 +23,13 @@ SOURCES = ("daemon", "page")
 LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 STATUS_OF_LEVEL = {logging.CRITICAL: "fail", logging.ERROR: "fail", logging.WARNING: "warn"}
 LOG_BUFFER_EXTENSION = "kiosk-log-buffer"
-"""Name of the page's own lines in `Flask.extensions`."""
+"""Name of the log lines of this process in `Flask.extensions`."""
 
 
 @log_page.get("/admin/log")
 @access_control.require_role(Role.ADMIN)
 def log() -> AnyResponse:
-    """Lines, newest first; a filter that is none shows all."""
+    """Lines, newest first. An unknown filter shows all."""
     source = request.args.get("source", "")
     level = request.args.get("level", "")
     source, level = source if source in SOURCES else SOURCES[0], level if level in LEVELS else "info"
@@ -48,16 +48,16 @@ def log() -> AnyResponse:
 
 
 def read_log_lines(source: str) -> tuple[LogLine, ...]:
-    """All lines that are kept of the daemon or of this page, oldest first."""
+    """All lines of the daemon or of this process that are still in memory, oldest first."""
     if source == "daemon":
         return logs.read_log_tail(kiosk_view().settings.run_dir)
-    recent = current_app.extensions[LOG_BUFFER_EXTENSION]
-    assert isinstance(recent, LogBuffer)
-    return recent.tail()
+    log_buffer = current_app.extensions[LOG_BUFFER_EXTENSION]
+    assert isinstance(log_buffer, LogBuffer)
+    return log_buffer.tail()
 
 
 def level_number(level: str) -> int:
-    """The level's weight; a word that is none weighs as an error, so that no filter hides it."""
+    """The number of a level. An unknown level counts as an error, so that no filter hides it."""
     return logging.getLevelNamesMapping().get(level, logging.ERROR)
 
 

@@ -1,4 +1,4 @@
-"""Quarantine for the administrator: what the centre refused, why, and sending one or all of it again."""
+"""Quarantine for the administrator: records that the centre returned, why, and sending them again."""
 
 import re
 from typing import Any
@@ -25,7 +25,7 @@ SEQ_PATTERN = re.compile(r"[1-9][0-9]{0,17}")
 @quarantine_page.get("/admin/quarantine")
 @access_control.require_role(Role.ADMIN)
 def held() -> AnyResponse:
-    """What is in it."""
+    """The records in quarantine."""
     access_control.write_audit("view-quarantine", "done")
     return _page()
 
@@ -33,7 +33,7 @@ def held() -> AnyResponse:
 @quarantine_page.post("/admin/quarantine")
 @access_control.require_role(Role.ADMIN)
 def release() -> AnyResponse:
-    """Offer the centre one record (`seq`) or all (`seq` is `all`) once more."""
+    """Send one record (`seq`) or all (`seq` is `all`) to the centre again."""
     wanted = request.form.get("seq", "")
     if wanted != "all" and not SEQ_PATTERN.fullmatch(wanted):
         return _page("quarantine.which", code=400)

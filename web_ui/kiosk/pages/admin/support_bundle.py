@@ -1,4 +1,4 @@
-"""The support bundle: one ZIP file with what a helper far away needs, and nothing about any person."""
+"""The support bundle: one ZIP file for remote support, without personal data."""
 
 import io
 import json
@@ -47,14 +47,14 @@ def download() -> AnyResponse:
 
 
 def make_support_bundle(view: KioskView, auth: AuthContext, streams: int) -> bytes:
-    """The ZIP file's bytes. No passage, pseudonym or secret is in it: counts, settings, versions, and what was done."""
-    now, truth, run_dir = datetime.now(UTC), view.daemon_status(), view.settings.run_dir
+    """The bytes of the ZIP file: counts, settings, versions and logs. It contains no event, no pseudonym and no secret."""
+    now, daemon, run_dir = datetime.now(UTC), view.daemon_status(), view.settings.run_dir
     day = view.hourly_counts.last_day(now)
     hours = [(hour.start_at.isoformat(), dict(hour.outcomes)) for hour in day.hours] if day else []
     files: dict[str, str | bytes] = {
-        "about.txt": _about(now, truth.state),
-        "status.json": _to_json(asdict(truth.status) if truth.status else None),
-        "metrics.txt": metrics.metrics_text(truth, streams, now),
+        "about.txt": _about(now, daemon.state),
+        "status.json": _to_json(asdict(daemon.status) if daemon.status else None),
+        "metrics.txt": metrics.metrics_text(daemon, streams, now),
         "hours.json": _to_json(hours),
         "settings.txt": _settings_text(view.settings.config_path, read_effective_settings(run_dir)),
         "audit.json": _to_json([asdict(entry) for entry in auth.audit_log.newest(MAX_AUDIT_LINES)]),
