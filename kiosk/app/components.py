@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
-from pathlib import Path
 
 from kiosk import config, credentials
 from kiosk.app import command_handlers
@@ -18,7 +17,7 @@ from kiosk.app.gate_worker import GateWorker
 from kiosk.app.idle_detector import IdleDetector
 from kiosk.app.status_collector import StatusCollector, StatusOptions
 from kiosk.core.model import Direction, ManualReason
-from kiosk.core.ports import Clock, KioskError
+from kiosk.core.ports import Clock, StoreError
 from kiosk.credentials.trust.list_loader import ListLoader
 from kiosk.decoding.preview.preview import CameraPreview
 from kiosk.delivery import OutboxRelay
@@ -26,7 +25,7 @@ from kiosk.hardware.gpio.buttons import OpenPinFactory
 from kiosk.hardware.gpio.signal_output import SignalOutput
 from kiosk.health import CameraMonitor
 from kiosk.storage import SqliteEventStore
-from kiosk.system import status_file
+from kiosk.system import atomic_files
 from kiosk.system.instance_lock import acquire_instance_lock
 
 RELAY = "courier"
@@ -71,10 +70,10 @@ def build_components(
 ) -> Components:
     """Make all rooms; `house` will close them in reverse order. Raises KioskError with what is wrong."""
     started = clock.now()
-    exit_stack.callback(status_file.remove_status, settings.run_dir)
+    acquire_instance_lock(settings.storage.path, exit_stack)
+    atomic_files.remove_drafts(settings.storage.path.parent, "*.kept")
     lists = gate.load_lists(settings)
     camera = hardware.build_camera(settings.camera)
-    acquire_instance_lock(settings.storage.path, exit_stack)
     store = gate.open_event_store(settings.storage)
     exit_stack.callback(store.close)
     courier = build_relay(settings, store, clock)
@@ -103,6 +102,10 @@ def build_components(
         on_change=on_change,
     )
     exit_stack.callback(gate_loop.close)
+    try:
+        store.check_writable()  # a full or read-only disk is out of order before the first person comes
+    except StoreError as error:
+        gate_loop.store_error = str(error)
     presence = build_idle_detector(settings.gpio, exit_stack)
     camera_loop = CameraWorker(camera, mailbox, settings.camera.timeout_s, presence)
     bulletin = StatusCollector(
@@ -201,11 +204,3 @@ def connect_buttons(
 def admit_button_direction(settings: config.Settings) -> Direction:
     """The direction of the admit button: out at an exit, in at all other gates."""
     return Direction.OUT if settings.access.direction == "out" else Direction.IN
-
-
-def create_run_dir(run_dir: Path) -> None:
-    """Make the folder in memory where systemd did not. Raises KioskError."""
-    try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise KioskError(f"run_dir {run_dir} cannot be made: {error.strerror}.") from error

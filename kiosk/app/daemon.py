@@ -4,19 +4,17 @@ Camera thread -> mailbox -> gate thread -> disk and lamp; courier thread -> cent
 thread judges the facts and tells the same truth to lamp, centre, page and systemd's watchdog.
 """
 
-import contextlib
 import ctypes
 import gc
 import logging
-import os
 import threading
 from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
-from importlib.metadata import version
 
 from kiosk import config
 from kiosk.app.builders.hardware import build_signal, check_inputs
-from kiosk.app.components import RELAY, Components, build_components, create_run_dir
+from kiosk.app.builders.startup import build_with_retry, open_run_dir, publish_start_failure, try_open_run_dir
+from kiosk.app.components import RELAY, Components, build_components
 from kiosk.app.worker import Worker
 from kiosk.config import effective
 from kiosk.core.model import ClockReading, DeviceState
@@ -27,7 +25,7 @@ from kiosk.hardware.gpio.signal_output import SignalOutput
 from kiosk.health import Measurements, device_state, evaluate, should_feed_watchdog
 from kiosk.health.availability import AvailabilityRecorder
 from kiosk.storage.availability_log import AvailabilityLog
-from kiosk.system import logs, status_file
+from kiosk.system import status_file
 from kiosk.system.clock import SystemClock
 from kiosk.system.systemd import SystemdNotifier
 from kiosk.system.wakeup import WakeupPipe
@@ -61,16 +59,24 @@ def run_daemon(settings: config.Settings, overridden: Collection[str] = (), cloc
         trim_heap()
         gc.freeze()  # what was imported lives as long as the process: no later collection has to look through it
         notifier = SystemdNotifier()
-        create_run_dir(settings.run_dir)
-        house.enter_context(logs.log_file_handler(settings.run_dir))
         bell = house.enter_context(WakeupPipe())
+        run_dir_is_open = try_open_run_dir(settings.run_dir, house)
         lamps = open_signal_with_retry(settings, bell, notifier)
         if lamps is None:
             return
         house.callback(lamps.close)
-        rooms = build_components(settings, lamps, clock, bell.wake, house)
-        house.callback(effective.remove_effective_settings, settings.run_dir)
-        effective.publish_effective_settings(settings, settings.run_dir, overridden)
+
+        def build(attempt: ExitStack) -> Components:
+            if not run_dir_is_open:
+                open_run_dir(settings.run_dir, attempt)
+            built = build_components(settings, lamps, clock, bell.wake, attempt)
+            attempt.callback(effective.remove_effective_settings, settings.run_dir)
+            effective.publish_effective_settings(settings, settings.run_dir, overridden)
+            return built
+
+        rooms = build_with_retry(build, settings, lamps, wakeup=bell, notifier=notifier, exit_stack=house)
+        if rooms is None:
+            return
         daemon = Daemon(settings, rooms, bell, notifier)
         house.callback(daemon.stop_workers)
         daemon.start_workers()
@@ -104,7 +110,7 @@ def open_signal_with_retry(
                 raise
             if lamps is not None:
                 lamps.set_idle_state(DeviceState.OUT_OF_ORDER)
-            _publish_gpio_error(settings, str(error))
+            publish_start_failure(settings, Measurements(gpio_error=str(error)))
             tries += 1
             if tries == (1 if isinstance(error, PinsUnavailableError) else LOG_AFTER_ATTEMPTS):
                 log.error("out-of-order: %s; trying again until they can be had", error)
@@ -117,24 +123,6 @@ def open_signal_with_retry(
     if lamps is not None:
         lamps.close()
     return None
-
-
-def _publish_gpio_error(settings: config.Settings, error: str) -> None:
-    now_at = SYSTEM_CLOCK.now().utc_at.isoformat(timespec="milliseconds")
-    snapshot = StatusSnapshot(
-        version=version("entrance-kiosk"),
-        site=settings.site.site,
-        device=settings.site.device,
-        pid=os.getpid(),
-        started_at=now_at,
-        now_at=now_at,
-        state=DeviceState.OUT_OF_ORDER,
-        epoch="",
-        seq=0,
-        checks=tuple(check for check in evaluate(Measurements(gpio_error=error)) if check.status is CheckStatus.FAIL),
-    )
-    with contextlib.suppress(OSError):  # a full run directory silences the page, and is told once there are lamps
-        status_file.publish_status(snapshot, settings.run_dir)
 
 
 class Daemon:

@@ -105,6 +105,8 @@ class StatusCollector:
             blurred_s=monitor.blurred_s(),
             store_error=self._gate_worker.store_error or outbox_error,
             corrupt_file=self._event_store.corrupt_file.name if self._event_store.corrupt_file else "",
+            unreadable_rows=self._event_store.unreadable_rows,
+            new_epoch_reason=self._event_store.epoch_reason,
             disk_free_bytes=probe_disk_free_bytes(self._options.database_path),
             disk_min_free_bytes=self._options.min_free_bytes,
             disk_read_only=probe_read_only(self._options.database_path),

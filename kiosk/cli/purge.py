@@ -13,6 +13,7 @@ from kiosk.core.ports import Clock
 from kiosk.storage import SqliteEventStore
 from kiosk.system.clock import SystemClock
 from kiosk.system.instance_lock import acquire_instance_lock
+from kiosk.system.status_file import read_fresh_status
 
 SYSTEM_CLOCK = SystemClock()
 MAX_DURATION_S = 5.0
@@ -23,13 +24,16 @@ MAX_DURATION_S = 5.0
 @click.option(
     "--config", "path", type=click.Path(path_type=Path), default=config.DEFAULT_PATH, help="Configuration file."
 )
-def purge(path: Path) -> None:
+@click.option("--unless-running", is_flag=True, help="Do nothing while the kiosk runs. For the timer.")
+def purge(path: Path, *, unless_running: bool) -> None:
     """Delete delivered events that are older than `storage.retention_days`. A running kiosk does so by itself.
 
     Works for five seconds at most. The rest is deleted the next time. Nothing is deleted by age while the clock is not
     synchronised. An undelivered event is never deleted.
     """
     settings = config.load_settings(path)
+    if unless_running and read_fresh_status(settings.run_dir) is not None:
+        return
     with ExitStack() as exit_stack:
         acquire_instance_lock(settings.storage.path, exit_stack)
         store = open_event_store(settings.storage)

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import click
 from kiosk import config
 from kiosk.core.status import HealthCheck
 from kiosk.system.messages import check_message, check_value
-from kiosk.system.status_file import read_status
+from kiosk.system.number_format import format_quantity
+from kiosk.system.status_file import is_stale, read_status, status_age_s
 from kiosk.system.translations import Translator, translator
 
 
@@ -21,18 +23,27 @@ from kiosk.system.translations import Translator, translator
 )
 @click.option("--json", "as_json", is_flag=True, help="The whole snapshot as JSON.")
 def status(path: Path, *, as_json: bool) -> None:
-    """Show state, health checks and backlog of the running kiosk. Exit status 1 when it does not run or is out of order."""
+    """Show state, health checks and backlog of the running kiosk.
+
+    Exit status 1 when it does not run, does not answer or is out of order.
+    """
     settings = config.load_settings(path)
     found = read_status(settings.run_dir)
     t = translator(settings.site.language)
     if found is None:
         click.echo(t("status-command.not-running"), err=True)
         sys.exit(1)
+    age_s = status_age_s(settings.run_dir, found)
+    if is_stale(age_s):
+        click.echo(
+            t("status-command.stale", age=format_quantity(t, abs(round(age_s)) if isfinite(age_s) else None, "s")),
+            err=True,
+        )
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=False))
     else:
         _print_status(t, found)
-    sys.exit(1 if found["state"] == "out-of-order" else 0)
+    sys.exit(1 if is_stale(age_s) or found["state"] == "out-of-order" else 0)
 
 
 def _print_status(t: Translator, found: Mapping[str, Any]) -> None:

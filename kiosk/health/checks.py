@@ -21,6 +21,7 @@ def evaluate(measurements: Measurements, thresholds: HealthThresholds = HealthTh
     return tuple(
         check
         for part in (
+            _check_start,
             _check_workers,
             _check_signal,
             _check_paused,
@@ -65,6 +66,11 @@ def _warn(code: str, reason: str = "", value: float | None = None, unit: str = "
 
 def _fail(code: str, reason: str = "", value: float | None = None, unit: str = "", *, detail: str = "") -> HealthCheck:
     return HealthCheck(code, CheckStatus.FAIL, value, unit, reason, detail)
+
+
+def _check_start(it: Measurements, _: HealthThresholds) -> Iterator[HealthCheck]:
+    if it.start_error:
+        yield _fail("start", it.start_error_kind, detail=it.start_error)
 
 
 def _check_workers(it: Measurements, limits: HealthThresholds) -> Iterator[HealthCheck]:
@@ -126,6 +132,10 @@ def _check_storage(it: Measurements, _: HealthThresholds) -> Iterator[HealthChec
         yield _pass("storage")
     if it.corrupt_file:
         yield _warn("corrupt-database", detail=it.corrupt_file)
+    if it.unreadable_rows:
+        yield _warn("unreadable-events", value=it.unreadable_rows, unit="events")
+    if it.new_epoch_reason:
+        yield _warn("new-epoch", it.new_epoch_reason)
 
 
 def _check_disk(it: Measurements, limits: HealthThresholds) -> Iterator[HealthCheck]:

@@ -20,6 +20,10 @@ class Measurements:
     """The thread that plays the patterns runs."""
     gpio_error: str = ""
     """Why the GPIO pins are unavailable at the start. Empty once they are open."""
+    start_error: str = ""
+    """Why the kiosk cannot start. Empty once it has started."""
+    start_error_kind: str = "failed"
+    """`lists`, `run-dir` or `failed`."""
     frame_age_s: float = 0.0
     """Since the capture of the last frame. Before the first frame: since the start."""
     camera_error: str = ""
@@ -39,6 +43,10 @@ class Measurements:
     """Why the last event could not be committed. Empty while commits succeed."""
     corrupt_file: str = ""
     """Name of a corrupt database file that was moved aside at this start. Empty if there was none."""
+    new_epoch_reason: str = ""
+    """Why this process started a new epoch of delivery. Empty if it did not."""
+    unreadable_rows: int = 0
+    """How many rows of the database this process found that it cannot understand."""
     disk_free_bytes: int | None = None
     """Of the disk that holds the database."""
     disk_min_free_bytes: int = 0

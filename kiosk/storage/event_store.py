@@ -57,8 +57,7 @@ class SqliteEventStore:
         self._corruption = ""
         self.epoch_reason = ""
         """Why this process started a new epoch. Empty if it did not."""
-        self.unreadable_rows = 0
-        """How many rows this process could not understand when it last read the newest ones."""
+        self._unreadable_seqs: set[int] = set()
         self._boot_id = boot_id or BOOT_ID_FILE.read_text(encoding="ascii").strip()
         self.corrupt_file: Path | None = None
         open_or_replace(path, self._open)
@@ -275,7 +274,7 @@ class SqliteEventStore:
 
     def pending(self, after_seq: int, limit: int) -> Sequence[StoredEvent]:
         """Events that are not acknowledged, with seq > after_seq, oldest first, at most `limit`. Raises StoreError."""
-        return self._readable_events(self.pending_rows(after_seq, limit))[0]
+        return self._readable_events(self.pending_rows(after_seq, limit))
 
     def pending_rows(self, after_seq: int, limit: int) -> Sequence[tuple[Any, ...]]:
         """The same as rows (rows.EVENT_COLUMNS). Raises StoreError."""
@@ -289,18 +288,21 @@ class SqliteEventStore:
 
     def recent(self, limit: int) -> Sequence[StoredEvent]:
         """The newest events, pending or not, newest first. Rows that cannot be understood are left out. Raises StoreError."""
-        events, self.unreadable_rows = self._readable_events(self._select("event ORDER BY seq DESC LIMIT ?", [limit]))
-        return events
+        return self._readable_events(self._select("event ORDER BY seq DESC LIMIT ?", [limit]))
 
-    def _readable_events(self, found: Iterable[tuple[Any, ...]]) -> tuple[list[StoredEvent], int]:
-        """The events of these rows, and how many of the rows cannot be understood."""
-        events, unreadable = [], 0
+    def _readable_events(self, found: Iterable[tuple[Any, ...]]) -> list[StoredEvent]:
+        events = []
         for row in found:
             try:
                 events.append(rows.event_from_row(self.epoch, self._boot_ids, row))
             except rows.UnreadableRowError:
-                unreadable += 1
-        return events, unreadable
+                self._unreadable_seqs.add(row[0])
+        return events
+
+    @property
+    def unreadable_rows(self) -> int:
+        """How many rows this process found that it cannot understand. Any thread."""
+        return len(self._unreadable_seqs)
 
     def _select(self, source: str, parameters: Iterable[int]) -> list[tuple[Any, ...]]:
         with self._relay_lock, self._store_errors("cannot be read"):
@@ -319,6 +321,7 @@ class SqliteEventStore:
             if not new:
                 return
             self._delivery.persist(new, _now_text())
+            self._unreadable_seqs.update(reasons)
             span = (min(seq for seq, _ in new), max(seq for seq, _ in new))
             retention.add_notice(self._relay_connection, "unreadable", at=_now_text(), seq_range=span, count=len(new))
 

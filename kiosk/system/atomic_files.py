@@ -5,11 +5,14 @@ Standard library only. The installer uses this module before anything is install
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import threading
 from pathlib import Path
 from typing import Any
+
+_DRAFT_NAME = re.compile(r"\..+\.\d+\.new")
 
 
 def write_file(
@@ -104,6 +107,13 @@ def remove_file(path: Path) -> bool:
     path.unlink()
     sync_folder(path.parent)
     return True
+
+
+def remove_drafts(folder: Path, name: str = "*") -> None:
+    """Delete drafts that a killed process left of files with this name. For the only process that writes them. Raises OSError."""
+    for draft in folder.glob(f".{name}.*.new"):
+        if _DRAFT_NAME.fullmatch(draft.name) and not draft.is_dir():
+            draft.unlink(missing_ok=True)
 
 
 def remove_tree(folder: Path) -> None:

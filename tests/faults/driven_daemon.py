@@ -22,7 +22,8 @@ from pathlib import Path
 
 from kiosk import config
 from kiosk.app.builders.hardware import build_signal
-from kiosk.app.components import Components, build_components, create_run_dir
+from kiosk.app.builders.startup import open_run_dir
+from kiosk.app.components import Components, build_components
 from kiosk.app.daemon import Daemon
 from kiosk.core.model import AccessEvent, Outcome, Reason
 from kiosk.core.ports import StoreError
@@ -134,7 +135,7 @@ class RecordingSignal:
 def run(settings: config.Settings, greens: Greens, per_s: int) -> None:
     """As kiosk.app.daemon.run_daemon, with an adjustable clock, a driver and a recorder of signals."""
     with ExitStack() as exit_stack:
-        create_run_dir(settings.run_dir)
+        open_run_dir(settings.run_dir, exit_stack)
         wakeup = exit_stack.enter_context(WakeupPipe())
         signal_output = build_signal(settings.gpio)
         exit_stack.callback(signal_output.close)

@@ -4,17 +4,26 @@ import os
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 
 from kiosk import config
 from kiosk.app.builders import hardware
-from kiosk.core.ports import CameraError, KioskError, SignalError
+from kiosk.app.builders.delivery import broker_endpoint
+from kiosk.app.builders.preflight import Severity, check_settings, finding_message
+from kiosk.app.status_collector import CHECK_OF_LIST
+from kiosk.core.ports import CameraError, SignalError
 from kiosk.core.status import CheckStatus, HealthCheck
-from kiosk.credentials.trust import denylist, trust_list
+from kiosk.credentials.trust import list_loader
 from kiosk.health import Measurements, evaluate
 from kiosk.health.probes import probe_disk_free_bytes, probe_read_only, probe_temperature_c, probe_under_voltage
 from kiosk.system.clock import SystemClock
-from kiosk.system.status_file import read_status
+from kiosk.system.messages import broker_error_message
+from kiosk.system.status_file import is_stale, read_status, status_age_s
+from kiosk.system.translations import translator
+from mqtt.connection import BrokerConnectionError, BrokerEndpoint
+from mqtt.tls import make_context, tls_error
 
 CONNECT_TIMEOUT_S = 5.0
 SYSTEM_CHECKS = ("disk", "temperature", "power", "clock")
@@ -34,24 +43,34 @@ def run_checks(settings: config.Settings) -> Iterator[HealthCheck]:
     for probe in probes:
         yield from probe(settings)
     if running is not None:
-        yield HealthCheck("kiosk", CheckStatus.PASS)
+        if not any(check.code == "kiosk" for check in running):
+            yield HealthCheck("kiosk", CheckStatus.PASS)
         yield from running
 
 
 def daemon_checks(settings: config.Settings) -> list[HealthCheck] | None:
-    """The health checks in the status of the running daemon. None if none is running."""
+    """The health checks in the status of the running daemon. None if none is running. One that does not answer fails."""
     found = read_status(settings.run_dir)
     if found is None or not Path(f"/proc/{found['pid']}").exists():
         return None
+    age_s = status_age_s(settings.run_dir, found)
+    if is_stale(age_s):
+        return [HealthCheck("kiosk", CheckStatus.FAIL, abs(round(age_s)) if isfinite(age_s) else None, "s", "stale")]
     return [HealthCheck(**{**check, "status": CheckStatus(check["status"])}) for check in found["checks"]]
 
 
 def _files(settings: config.Settings) -> Iterator[HealthCheck]:
-    errors = list(config.missing_file_errors(settings))
-    for error in errors:
-        yield HealthCheck("files", CheckStatus.FAIL, reason="missing", detail=error)
-    if not errors:
+    """The same findings as `kiosk check-config`. The lists have checks of their own."""
+    t = translator(settings.site.language)
+    findings = [each for each in check_settings(settings) if not each.code.startswith("list-")]
+    mistakes = [each for each in findings if each.severity > Severity.NOTICE]
+    for each in mistakes:
+        yield HealthCheck("files", CheckStatus.FAIL, reason="missing", detail=finding_message(t, each))
+    if not mistakes:
         yield HealthCheck("files", CheckStatus.PASS)
+    for each in findings:
+        if each.severity is Severity.NOTICE:
+            yield HealthCheck("settings", CheckStatus.WARN, reason="finding", detail=finding_message(t, each))
 
 
 def _firmware_pins(settings: config.Settings) -> Iterator[HealthCheck]:
@@ -141,35 +160,50 @@ def _system(settings: config.Settings) -> Iterator[HealthCheck]:
 
 
 def _lists(settings: config.Settings) -> Iterator[HealthCheck]:
-    keys = settings.keys
-    now_at = SystemClock().now().utc_at
-    issued = {}
+    """The lists that a kiosk would use that starts now. Without a trust list it cannot start."""
+    keys, now_at = settings.keys, SystemClock().now().utc_at
     try:
-        issued["trust-list"] = trust_list.load_trust_list(keys.trust_list, keys.root_public_key).issued_at
-        if keys.denylist is not None:
-            issued["denylist"] = denylist.load_denylist(keys.denylist, keys.root_public_key).issued_at
-    except (KioskError, OSError) as error:
-        yield HealthCheck("trust-list", CheckStatus.FAIL, reason="unusable", detail=str(error))
-    ages = {code: (now_at - at).total_seconds() for code, at in issued.items()}
-    yield from (check for check in evaluate(Measurements(lists_age_s=ages)) if check.code in ages)
+        root_pem = keys.root_public_key.read_bytes()
+    except OSError:  # `_files` has said so
+        return
+    found = list_loader.inspect_lists(
+        trust_path=keys.trust_list,
+        root_pem=root_pem,
+        denylist_path=keys.denylist,
+        copies_dir=settings.storage.path.parent,
+    )
+    measurements = Measurements(
+        lists_age_s={CHECK_OF_LIST[name]: (now_at - at).total_seconds() for name, at in found.issued_at.items()},
+        list_problems={CHECK_OF_LIST[name]: each for name, each in found.problems.items()},
+    )
+    for check in evaluate(measurements):
+        if check.code in CHECK_OF_LIST.values():
+            fatal = (check.code, check.reason) == ("trust-list", "unusable")
+            yield replace(check, status=CheckStatus.FAIL) if fatal else check
 
 
 def _broker(settings: config.Settings) -> Iterator[HealthCheck]:
     broker = settings.mqtt
-    address = f"{broker.host}:{broker.port}"
+    endpoint = broker_endpoint(broker)
+    address = str(endpoint)
     try:
+        context = make_context(endpoint) if broker.tls else None
         with socket.create_connection((broker.host, broker.port), timeout=CONNECT_TIMEOUT_S) as plain:
-            if broker.tls:
-                _tls_handshake(plain, broker)
-    except (OSError, ssl.SSLError) as error:
+            if context is not None:
+                _tls_handshake(plain, endpoint, context)
+    except BrokerConnectionError as error:
+        text = broker_error_message(translator(settings.site.language), error)
+        yield HealthCheck("broker", CheckStatus.WARN, reason="no-answer", detail=f"{address}: {text}")
+    except OSError as error:
         yield HealthCheck("broker", CheckStatus.WARN, reason="no-answer", detail=f"{address}: {error}")
     else:
         yield HealthCheck("broker", CheckStatus.PASS, reason="answers", detail=address)
 
 
-def _tls_handshake(plain: socket.socket, broker: config.MqttSettings) -> None:
-    context = ssl.create_default_context(cafile=str(broker.ca) if broker.ca else None)
-    if broker.certificate is not None:
-        context.load_cert_chain(str(broker.certificate), str(broker.key) if broker.key else None)
-    with context.wrap_socket(plain, server_hostname=broker.host):
-        """The handshake is the check."""
+def _tls_handshake(plain: socket.socket, endpoint: BrokerEndpoint, context: ssl.SSLContext) -> None:
+    """The handshake is the check. Raises BrokerConnectionError."""
+    try:
+        with context.wrap_socket(plain, server_hostname=endpoint.host):
+            return
+    except OSError as error:  # SSLError is one
+        raise tls_error(endpoint, error, context) from error
