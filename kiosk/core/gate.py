@@ -17,6 +17,7 @@ from kiosk.core.model import (
     DecodeResult,
     Direction,
     ManualReason,
+    Reason,
     Refusal,
     StoredEvent,
 )
@@ -126,6 +127,12 @@ class Gate:
         if history.same_visit:  # same person with another of their codes, or with a rotated code
             self._visits.record_same_person((code,), names, now)
             return None
+        if isinstance(answer, Claim) and answer.proof is not None:
+            proof_names = self._pseudonymizer.for_proof(answer.proof)
+            if self._visits.is_known(proof_names):  # it was used before a restart
+                answer, names = Refusal(answer.kind, Reason.REPLAYED), ()
+            else:
+                names = (*names, *proof_names)
         decision = rules.decide_access(answer, history, self._policy, self._visits.occupancy(now), now)
         if decision.direction is None and self._is_flood((code,), now):
             return None

@@ -161,6 +161,10 @@ class Claim:
     declared_at: datetime | None = None
     declared_until_at: datetime | None = None
     """The issuer says that the declaration counts until this time."""
+    speaks_against_entry: bool = field(default=False, repr=False)
+    """The certificate itself says that its holder should not come in: a test that detected the disease."""
+    proof: str | None = field(default=None, repr=False)
+    """Names the proof of its holder, if the code is a rotating pass. Each proof counts once."""
     lists_at: datetime | None = None
     """Date of the older of the two lists used. None if no list was needed."""
 

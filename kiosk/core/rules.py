@@ -102,6 +102,10 @@ class AccessPolicy:
     """Answer to a verified code while the lists are stale: its normal answer (fail-open) or red (fail-closed)."""
     on_unset_clock: Literal["allow", "deny"] = "allow"
     """Answer to a code with a validity period while the clock is certainly wrong."""
+    rotating_on_unset_clock: Literal["allow", "deny"] = "deny"
+    """Answer to a rotating pass while the clock is certainly wrong: the age of its proof cannot be checked."""
+    clock_leeway_s: float = 60.0
+    """A code is valid this much before the start of its validity, because the clock of its issuer may be ahead."""
     timezone: str = "Asia/Ho_Chi_Minh"
 
 
@@ -148,10 +152,19 @@ def _status_class_not_accepted(case: DecisionInput) -> bool:
     )
 
 
+def _speaks_against_entry(case: DecisionInput) -> bool:
+    return case.entering and case.claim.speaks_against_entry
+
+
 def _clock_unset_denied(case: DecisionInput) -> bool:
     has_validity = case.claim.not_before_at is not None or case.claim.not_after_at is not None
     unset = case.now.quality is ClockQuality.UNSET
     return case.entering and has_validity and unset and case.policy.on_unset_clock == "deny"
+
+
+def _rotating_denied(case: DecisionInput) -> bool:
+    unset = case.now.quality is ClockQuality.UNSET
+    return case.entering and case.claim.proof is not None and unset and case.policy.rotating_on_unset_clock == "deny"
 
 
 def _clock_is_set(case: DecisionInput) -> bool:
@@ -160,7 +173,9 @@ def _clock_is_set(case: DecisionInput) -> bool:
 
 def _not_yet_valid(case: DecisionInput) -> bool:
     starts_at = case.claim.not_before_at
-    return case.entering and _clock_is_set(case) and starts_at is not None and case.now.utc_at < starts_at
+    if not case.entering or not _clock_is_set(case) or starts_at is None:
+        return False
+    return (starts_at - case.now.utc_at).total_seconds() > case.policy.clock_leeway_s
 
 
 def _expired(case: DecisionInput) -> bool:
@@ -237,8 +252,14 @@ RULES: tuple[Rule, ...] = (
         _clock_unset_denied,
         "the code has a validity period, the clock is unset, on_unset_clock = deny",
     ),
+    Rule(Reason.CLOCK_UNSET, _rotating_denied, "a rotating pass, the clock is unset, rotating_on_unset_clock = deny"),
+    Rule(Reason.NOT_ACCEPTED, _speaks_against_entry, "a certificate of a test that detected the disease"),
     Rule(Reason.EXPIRED, _expired, "after the end of its validity"),
-    Rule(Reason.NOT_YET_VALID, _not_yet_valid, "before the start of its validity, and the clock is set"),
+    Rule(
+        Reason.NOT_YET_VALID,
+        _not_yet_valid,
+        "before the start of its validity by more than clock_leeway_s, and the clock is set",
+    ),
     Rule(Reason.LISTS_STALE, _lists_are_stale, "the lists are older than lists_max_age_h, on_stale_lists = deny"),
     Rule(Reason.NO_DECLARATION, _declaration_missing, "a declaration is required, and the code has none"),
     Rule(Reason.DECLARATION_TOO_OLD, _declaration_too_old, "the declaration is older than allowed, or has expired"),

@@ -76,6 +76,10 @@ class Pseudonymizer:
             for identifier in subject.identifiers
         )
 
+    def for_proof(self, proof: str) -> tuple[bytes, ...]:
+        """The pseudonym of a holder's proof, under each key. It is kept with the event, so that a restart forgets no proof."""
+        return tuple(_keyed_hash(key, "proof", proof.encode()) for key in self._keys)
+
     def for_codes(self, codes: Sequence[bytes]) -> bytes:
         """The pseudonym of codes that name no person, whatever their order. Empty if there is no code."""
         return _keyed_hash(self._keys[0], "code", *sorted(codes)) if codes else b""

@@ -62,6 +62,10 @@ class VisitTracker:
             last_pass_age_s=now.monotonic_s - latest.passed_s,
         )
 
+    def is_known(self, pseudonyms: Sequence[bytes]) -> bool:
+        """Whether a person passed under any of these pseudonyms, also before a restart."""
+        return bool(self._occupancy.find(pseudonyms))
+
     def record_answer(
         self, codes: Sequence[bytes], pseudonyms: Sequence[bytes], decision: Decision, now: ClockReading
     ) -> None:

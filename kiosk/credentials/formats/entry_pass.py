@@ -184,5 +184,6 @@ def _claim(token: PassToken, lists_at: datetime) -> Claim:
         status_class=token.status_class,
         declared_at=token.issued_at if declared else None,
         declared_until_at=token.issued_at + timedelta(hours=token.declaration_h) if declared else None,
+        proof=None if token.proof_s is None else f"{token.serial.hex()} {token.proof_s}",
         lists_at=lists_at,
     )

@@ -6,7 +6,7 @@ inflated data are limited.
 
 import zlib
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from kiosk.core.model import Assurance, Claim, CodeKind, Identifier, Reason, Refusal, Subject
@@ -19,8 +19,12 @@ MAX_TEXT_BYTES = 4296
 """Capacity of the largest QR code in alphanumeric mode (ISO/IEC 18004 table 7, version 40-L)."""
 MAX_INFLATED_BYTES = 10_000
 """The largest real one has 870."""
-EXP, IAT, HCERT_CLAIM = 4, 6, -260
+EXP, NBF, IAT, HCERT_CLAIM = 4, 5, 6, -260
 USES = ("v", "t", "r")
+_YEARS = range(1970, 2200)
+_DETECTED = "260373001"
+"""Test result "detected" (SNOMED CT, value set of hcert-spec 1.0.8)."""
+_LAST_TIMEZONE = timezone(-timedelta(hours=12))
 
 
 def extract_cose_bytes(data: bytes) -> bytes:
@@ -66,18 +70,26 @@ def _check_content(sign1: CoseSign1, kid: bytes, signers: Sequence[TrustedKey], 
     if certificate is None:
         return Refusal(CodeKind.HCERT, Reason.MALFORMED, "signed, but contains no certificate")
     uses = {use for use in USES if certificate.get(use)}
+    if not uses:
+        return Refusal(CodeKind.HCERT, Reason.MALFORMED, "signed, but neither vaccination, test nor recovery")
     if not any(not key.uses or uses <= key.uses for key in signers):
         return Refusal(CodeKind.HCERT, Reason.KEY_NOT_ALLOWED, f"kid {kid.hex()[:32]}, use {'/'.join(sorted(uses))}")
     # Valid including the second of exp, as in the EU test data (DK 1 to 12). Without exp it ends with its key. With exp it may be
     # valid longer than its signer's certificate: states let certificates expire early and withdraw keys by the trust list.
-    ends_at = _numeric_date(claims.get(EXP)) or max(key.not_after_at for key in signers)
+    try:
+        ends_at = _read_time(claims, EXP) or max(key.not_after_at for key in signers)
+        ends_at = min(ends_at, _recovery_end(certificate) or ends_at)
+        starts_at = max(filter(None, (_read_time(claims, IAT), _read_time(claims, NBF))), default=None)
+    except CoseError as error:
+        return Refusal(CodeKind.HCERT, Reason.MALFORMED, str(error))
     return Claim(
         kind=CodeKind.HCERT,
         assurance=Assurance.VERIFIED,
         subject=_subject(certificate, sign1),
-        not_before_at=_numeric_date(claims.get(IAT)),
+        not_before_at=starts_at,
         not_after_at=ends_at,
         issuer=kid.hex(),
+        speaks_against_entry=_has_detected_test(certificate),
         lists_at=lists_at,
     )
 
@@ -94,14 +106,48 @@ def _decode_content(payload: bytes) -> tuple[dict[Any, Any], dict[Any, Any] | No
     return {}, None
 
 
-def _numeric_date(value: Any) -> datetime | None:
-    """A CWT NumericDate (RFC 8392 section 2), integer or with a fraction. None if it is not a time."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
+def _read_time(claims: dict[Any, Any], claim: int) -> datetime | None:
+    """A CWT NumericDate (RFC 8392 section 2), integer or with a fraction, also with CBOR tag 0 or 1. None if it is absent.
+
+    Raises CoseError for any other value, such as text, milliseconds or a year outside _YEARS: it is not "no limit".
+    """
+    if claim not in claims:
         return None
+    value = claims[claim]
     try:
-        return datetime.fromtimestamp(value, UTC)
+        if isinstance(value, datetime):
+            moment = value.astimezone(UTC)
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            moment = datetime.fromtimestamp(value, UTC)
+        else:
+            raise CoseError(f"claim {claim} is not a time")
     except (ValueError, OverflowError, OSError):
-        return None
+        raise CoseError(f"claim {claim} is not a time") from None
+    if moment.year not in _YEARS:
+        raise CoseError(f"claim {claim} is not a time of this age")
+    return moment
+
+
+def _has_detected_test(certificate: dict[Any, Any]) -> bool:
+    return any(str(entry.get("tr", "")).strip() == _DETECTED for entry in _entries(certificate, "t"))
+
+
+def _recovery_end(certificate: dict[Any, Any]) -> datetime | None:
+    """The last moment of a recovery (`du`), at the end of that day everywhere on earth. None if it does not say.
+
+    Raises CoseError if it is not a date.
+    """
+    days = [str(entry["du"]).strip() for entry in _entries(certificate, "r") if entry.get("du") is not None]
+    try:
+        ends = [datetime.fromisoformat(day[:10]).replace(tzinfo=_LAST_TIMEZONE) for day in days if day]
+    except ValueError:
+        raise CoseError("the end of the recovery is not a date") from None
+    return max(ends) + timedelta(days=1) - timedelta.resolution if ends else None
+
+
+def _entries(certificate: dict[Any, Any], use: str) -> list[dict[Any, Any]]:
+    found = certificate.get(use)
+    return [entry for entry in found if isinstance(entry, dict)] if isinstance(found, list) else []
 
 
 def _subject(certificate: dict[Any, Any], sign1: CoseSign1) -> Subject:

@@ -51,6 +51,7 @@ ONLY_ENTRY_PASSES = Policy(min_assurance={CodeKind.ENTRY_PASS: Assurance.VERIFIE
 ONLY_SIGNED = Policy(min_assurance={CodeKind.ENTRY_PASS: Assurance.VERIFIED, CodeKind.ID_CARD: Assurance.VERIFIED})
 HOUR_S = 3600.0
 TICK = timedelta.resolution
+MINUTE = timedelta(minutes=1)
 
 
 def at(day: int, hour: int, minute: int = 0, second: int = 0) -> ClockReading:
@@ -93,17 +94,24 @@ ROWS: list[tuple[str, Claim, Policy, VisitHistory, int, ClockReading, Decision]]
     ("a tick later", replace(PASS, not_after_at=NOW_AT - TICK), Policy(), ANY, 0, NOW, no(Reason.EXPIRED)),
     ("no person is held inside", replace(PASS, not_after_at=NOW_AT - TICK), Policy(), WENT_IN, 1, NOW, OK_OUT),
     ("at its first moment", replace(PASS, not_before_at=NOW_AT), Policy(), ANY, 0, NOW, OK_IN),
-    ("a tick earlier", replace(PASS, not_before_at=NOW_AT + TICK), Policy(), ANY, 0, NOW, no(Reason.NOT_YET_VALID)),
-    ("early, and leaving", replace(PASS, not_before_at=NOW_AT + TICK), Policy(), WENT_IN, 1, NOW, OK_OUT),
+    ("a minute earlier", replace(PASS, not_before_at=NOW_AT + MINUTE), Policy(), ANY, 0, NOW, OK_IN),
+    ("and a tick", replace(PASS, not_before_at=NOW_AT + MINUTE + TICK), Policy(), ANY, 0, NOW, no(Reason.NOT_YET_VALID)),
+    ("no leeway", replace(PASS, not_before_at=NOW_AT + TICK), Policy(clock_leeway_s=0), ANY, 0, NOW, no(Reason.NOT_YET_VALID)),
+    ("early, and leaving", replace(PASS, not_before_at=NOW_AT + 2 * MINUTE), Policy(), WENT_IN, 1, NOW, OK_OUT),
     ("no end is no limit", replace(PASS, not_after_at=None), Policy(), ANY, 0, NOW, OK_IN),
     # clock quality
-    ("a clock that lags does not call it early", replace(PASS, not_before_at=NOW_AT + TICK), Policy(), ANY, 0, UNSET, OK_IN),
+    ("a clock that lags does not call it early", replace(PASS, not_before_at=NOW_AT + 2 * MINUTE), Policy(), ANY, 0, UNSET, OK_IN),
     ("but late is late", replace(PASS, not_after_at=NOW_AT - TICK), Policy(), ANY, 0, UNSET, no(Reason.EXPIRED)),
     ("a strict gate wants a clock", PASS, Policy(on_unset_clock="deny"), ANY, 0, UNSET, no(Reason.CLOCK_UNSET)),
     ("for an end too", replace(PASS, not_before_at=None), Policy(on_unset_clock="deny"), ANY, 0, UNSET, no(Reason.CLOCK_UNSET)),
     ("and a beginning", replace(PASS, not_after_at=None), Policy(on_unset_clock="deny"), ANY, 0, UNSET, no(Reason.CLOCK_UNSET)),
     ("not for what has no validity", CARD, Policy(on_unset_clock="deny"), ANY, 0, UNSET, OK_IN),
     ("not on the way out", PASS, Policy(on_unset_clock="deny"), WENT_IN, 1, UNSET, OK_OUT),
+    ("a positive test stays out", replace(PASS, speaks_against_entry=True), Policy(), ANY, 0, NOW, no(Reason.NOT_ACCEPTED)),
+    ("and may leave", replace(PASS, speaks_against_entry=True), Policy(), WENT_IN, 1, NOW, OK_OUT),
+    ("a rotating pass wants a clock", replace(PASS, proof="x 1"), Policy(), ANY, 0, UNSET, no(Reason.CLOCK_UNSET)),
+    ("unless the site allows it", replace(PASS, proof="x 1"), Policy(rotating_on_unset_clock="allow"), ANY, 0, UNSET, OK_IN),
+    ("a rotating pass may always leave", replace(PASS, proof="x 1"), Policy(), WENT_IN, 1, UNSET, OK_OUT),
     ("a free-running clock counts", PASS, Policy(on_unset_clock="deny"), ANY, 0, moment(quality=ClockQuality.FREE_RUNNING), OK_IN),
     # lists
     ("stale lists, fail-open", PASS, Policy(lists_max_age_s=HOUR_S), ANY, 0, NOW, OK_IN),
