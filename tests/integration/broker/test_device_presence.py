@@ -1,4 +1,4 @@
-"""Whether a device is there: told at birth, at every change, after every reconnect, by the broker when nobody else can."""
+"""State of a device at the broker: birth, changes, reconnects and last will."""
 
 import json
 from collections.abc import Iterator
@@ -34,7 +34,7 @@ def store(tmp_path: Path) -> Iterator[SqliteEventStore]:
         yield opened
 
 
-def a_courier(store: SqliteEventStore, port: int, version: str) -> OutboxRelay:
+def a_relay(store: SqliteEventStore, port: int, version: str) -> OutboxRelay:
     endpoint = BrokerEndpoint("127.0.0.1", port, "5" if version == "5" else "3.1.1", keepalive_s=2)
 
     def connect(will: OutgoingMessage) -> Connection:
@@ -58,13 +58,13 @@ def last_state(listener: Listener, wait_s: float = 0.01) -> str:
     return str(json.loads(found[-1])["state"]) + "/" + str(json.loads(found[-1])["reason"]) if found else ""
 
 
-def test_a_device_whose_power_is_cut_is_offline_for_everybody(store: SqliteEventStore, version: str) -> None:
+def test_a_device_without_power_is_offline_for_all_subscribers(store: SqliteEventStore, version: str) -> None:
     with Broker() as broker, Proxy(broker.port) as proxy:
         listener = Listener(broker.endpoint(), STATE)
-        courier = a_courier(store, proxy.port, version)
-        courier.set_state(DeviceState.READY)
-        until(lambda: last_state(listener) == "ready/", courier.step)
-        proxy.set(Mood.HALF_OPEN)  # no byte more, and nobody says goodbye
+        relay = a_relay(store, proxy.port, version)
+        relay.set_state(DeviceState.READY)
+        until(lambda: last_state(listener) == "ready/", relay.step)
+        proxy.set(Mood.HALF_OPEN)  # no byte arrives, and there is no DISCONNECT
         until(lambda: last_state(listener, 0.1) == "offline/connection-lost", tries=150)
         listener.close()
         late = Listener(broker.endpoint(), STATE, name="late")
@@ -72,41 +72,43 @@ def test_a_device_whose_power_is_cut_is_offline_for_everybody(store: SqliteEvent
         late.close()
 
 
-def test_after_a_broker_that_forgot_everything_the_state_is_there_again(store: SqliteEventStore, version: str) -> None:
+def test_after_a_restart_of_the_broker_without_persistence_the_state_is_published_again(
+    store: SqliteEventStore, version: str
+) -> None:
     with Broker() as broker:
-        courier = a_courier(store, broker.port, version)
-        courier.set_state(DeviceState.DEGRADED, "camera is dark")
-        until(lambda: courier.status().connected, courier.step)
+        relay = a_relay(store, broker.port, version)
+        relay.set_state(DeviceState.DEGRADED, "camera is dark")
+        until(lambda: relay.status().connected, relay.step)
         broker.kill()
-        until(lambda: not courier.status().connected, courier.step)
+        until(lambda: not relay.status().connected, relay.step)
         broker.start()
-        until(lambda: courier.status().connected, courier.step, tries=200_000)
+        until(lambda: relay.status().connected, relay.step, tries=200_000)
         listener = Listener(broker.endpoint(), STATE)
-        until(lambda: last_state(listener) == "degraded/camera is dark", courier.step)
-        courier.close()
+        until(lambda: last_state(listener) == "degraded/camera is dark", relay.step)
+        relay.close()
         listener.close()
 
 
-def test_a_device_that_hangs_up_properly_leaves_no_doubt(store: SqliteEventStore, version: str) -> None:
+def test_a_clean_disconnect_publishes_offline_with_the_reason_stopped(store: SqliteEventStore, version: str) -> None:
     with Broker() as broker:
         listener = Listener(broker.endpoint(), STATE)
-        courier = a_courier(store, broker.port, version)
-        until(lambda: last_state(listener) == "birth/", courier.step)
-        courier.close()
+        relay = a_relay(store, broker.port, version)
+        until(lambda: last_state(listener) == "birth/", relay.step)
+        relay.close()
         until(lambda: last_state(listener) == "offline/stopped")
         listener.close()
 
 
-def test_a_connection_that_went_dead_is_noticed_by_the_device_too(store: SqliteEventStore, version: str) -> None:
+def test_the_device_detects_a_dead_connection(store: SqliteEventStore, version: str) -> None:
     with Broker() as broker, Proxy(broker.port) as proxy:
-        courier = a_courier(store, proxy.port, version)
-        until(lambda: courier.status().connected, courier.step)
+        relay = a_relay(store, proxy.port, version)
+        until(lambda: relay.status().connected, relay.step)
         proxy.set(Mood.HALF_OPEN)
-        listener = Listener(broker.endpoint(), "nothing/else")  # something to wait on between the steps
-        until(lambda: not courier.status().connected, courier.step, lambda: listener.look(0.02), tries=1500)
+        listener = Listener(broker.endpoint(), "nothing/else")  # to wait between the steps
+        until(lambda: not relay.status().connected, relay.step, lambda: listener.look(0.02), tries=1500)
         proxy.set(Mood.CUT)
         listener.look(0.1)
         proxy.set(Mood.PASS)
-        until(lambda: courier.status().connected, courier.step, lambda: listener.look(0.02))
-        courier.close()
+        until(lambda: relay.status().connected, relay.step, lambda: listener.look(0.02))
+        relay.close()
         listener.close()

@@ -1,4 +1,4 @@
-"""The express lane beside paho: whatever way the network cuts the stream, nothing gets lost and nothing changes places."""
+"""The fast path beside paho: for any fragmentation of the stream, no byte is lost or reordered."""
 
 import socket
 import threading
@@ -25,7 +25,7 @@ TOPIC = "entrance/v1/dong-ba/gate-1/event"
 
 
 class Pieces:
-    """A network that hands over its stream in these pieces, and takes what it is given, so many bytes at a time."""
+    """A socket that receives its stream in these pieces, and accepts at most `room` bytes."""
 
     def __init__(self, pieces: list[bytes] | None = None, room: int = 1 << 30) -> None:
         self.pieces = pieces or []
@@ -57,11 +57,11 @@ def on(network: Pieces) -> BatchingSocket:
     return BatchingSocket(network)  # type: ignore[arg-type] # it is asked for these three methods only
 
 
-def all_for_paho(express: BatchingSocket, size: int) -> bytes:
+def all_for_paho(batching: BatchingSocket, size: int) -> bytes:
     found = b""
     while True:
         try:
-            found += express.recv(size)
+            found += batching.recv(size)
         except BlockingIOError:
             return found
 
@@ -93,7 +93,7 @@ def varying(length: int) -> bytes:
     st.lists(st.integers(1, 40), max_size=60),
     st.integers(1, 64),
 )
-def test_pubacks_are_sorted_out_and_all_else_reaches_paho_byte_for_byte(
+def test_pubacks_are_taken_out_and_all_other_bytes_reach_paho_unchanged(
     packets: list[tuple[bytes, tuple[int, int] | None]], cuts: list[int], size: int
 ) -> None:
     stream = b"".join(packet for packet, _ in packets)
@@ -101,33 +101,33 @@ def test_pubacks_are_sorted_out_and_all_else_reaches_paho_byte_for_byte(
     for cut in cuts:
         pieces.append(stream[:cut])
         stream = stream[cut:]
-    express = on(Pieces([piece for piece in [*pieces, stream] if piece]))
-    assert all_for_paho(express, size) == b"".join(packet for packet, answer in packets if answer is None)
-    assert express.take_pubacks() == [answer for _, answer in packets if answer is not None]
-    assert express.take_pubacks() == []
-    assert express.exhausted
+    batching = on(Pieces([piece for piece in [*pieces, stream] if piece]))
+    assert all_for_paho(batching, size) == b"".join(packet for packet, answer in packets if answer is None)
+    assert batching.take_pubacks() == [answer for _, answer in packets if answer is not None]
+    assert batching.take_pubacks() == []
+    assert batching.exhausted
 
 
 @given(st.binary(max_size=200), st.lists(st.integers(1, 50), max_size=20))
-def test_no_stream_of_bytes_does_more_than_break_the_connection(junk: bytes, cuts: list[int]) -> None:
-    express = on(Pieces([junk[at : at + 7] for at in range(0, len(junk), 7)]))
+def test_any_bytes_at_most_break_the_connection(junk: bytes, cuts: list[int]) -> None:
+    batching = on(Pieces([junk[at : at + 7] for at in range(0, len(junk), 7)]))
     try:
-        got = all_for_paho(express, 16)
+        got = all_for_paho(batching, 16)
     except OSError:
         return
     assert len(got) <= len(junk)
 
 
-def test_a_length_of_five_bytes_is_no_mqtt() -> None:
+def test_a_length_of_five_bytes_is_invalid() -> None:
     with pytest.raises(OSError, match="no MQTT"):
         on(Pieces([b"\x30\xff\xff\xff\xff\x01"])).recv(1)
     with pytest.raises(OSError, match="no MQTT"):
         on(Pieces([b"\x40\x01\x01"])).recv(1)
 
 
-def test_the_end_of_the_stream_is_passed_on() -> None:
-    express = on(Pieces([b""]))
-    assert express.recv(1) == b""
+def test_the_end_of_the_stream_reaches_paho() -> None:
+    batching = on(Pieces([b""]))
+    assert batching.recv(1) == b""
 
 
 @given(
@@ -137,7 +137,7 @@ def test_the_end_of_the_stream_is_passed_on() -> None:
     st.booleans(),
     st.sampled_from([b"", b"\x00", b"\x03\x03\x00\x00"]),
 )
-def test_a_publish_packet_reads_back_as_the_standard_lays_it_out(
+def test_a_publish_packet_has_the_layout_of_the_standard(
     topic: str, payload: bytes, mid: int, retain: bool, properties: bytes
 ) -> None:
     packet = publish_packet(topic, payload, mid, retain=retain, properties=properties)
@@ -154,41 +154,41 @@ def test_a_publish_packet_reads_back_as_the_standard_lays_it_out(
     assert packet[place:] == len(name).to_bytes(2) + name + mid.to_bytes(2) + properties + payload
 
 
-def test_what_the_network_does_not_take_waits_and_goes_in_order() -> None:
+def test_unsent_bytes_wait_and_are_sent_in_order() -> None:
     network = Pieces(room=10)
-    express = on(network)
-    express.queue_packet(b"a" * 8)
-    express.queue_packet(b"b" * 8)
-    assert not network.taken, "nothing is worth a system call yet"
-    express.flush()
-    assert (bytes(network.taken), express.unsent_bytes()) == (b"a" * 8 + b"b" * 2, 6)
+    batching = on(network)
+    batching.queue_packet(b"a" * 8)
+    batching.queue_packet(b"b" * 8)
+    assert not network.taken, "small packets are collected first"
+    batching.flush()
+    assert (bytes(network.taken), batching.unsent_bytes()) == (b"a" * 8 + b"b" * 2, 6)
     network.room = 100
-    express.close()
+    batching.close()
     assert bytes(network.taken) == b"a" * 8 + b"b" * 8
     assert network.closed
 
 
-def test_much_is_sent_without_a_flush_and_paho_is_held_back_by_a_network_that_takes_nothing() -> None:
+def test_a_full_buffer_is_sent_without_a_flush_and_a_blocked_network_blocks_paho() -> None:
     network = Pieces()
-    express = on(network)
-    express.queue_packet(bytes(FLUSH_BYTES))
+    batching = on(network)
+    batching.queue_packet(bytes(FLUSH_BYTES))
     assert len(network.taken) == FLUSH_BYTES
     network.room = 0
-    express.queue_packet(bytes(MAX_UNSENT_BYTES))
+    batching.queue_packet(bytes(MAX_UNSENT_BYTES))
     with pytest.raises(BlockingIOError):
-        express.send(b"ping")
+        batching.send(b"ping")
     network.room = MAX_UNSENT_BYTES
-    assert express.send(b"ping") == 4
+    assert batching.send(b"ping") == 4
 
 
-def test_a_connection_that_is_gone_can_still_be_closed() -> None:
+def test_a_lost_connection_can_still_be_closed() -> None:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
-    express = BatchingSocket(ours)
+    batching = BatchingSocket(ours)
     theirs.close()
-    express.queue_packet(b"x")
-    express.close()
-    assert express.fileno() == -1
+    batching.queue_packet(b"x")
+    batching.close()
+    assert batching.fileno() == -1
 
 
 @pytest.fixture
@@ -207,44 +207,44 @@ def until(link: PahoConnection, kind: type[ConnectionEvent], count: int = 1) -> 
 
 
 @pytest.mark.parametrize("version", ["5", "3.1.1"])
-def test_thousands_of_messages_both_ways_at_once_arrive_whole_and_in_order(broker: Broker, version: str) -> None:
-    ears, mouth = (PahoConnection(broker.endpoint(version), name) for name in ("ears", "mouth"))
-    for link in (ears, mouth):
+def test_thousands_of_messages_in_both_directions_arrive_complete_and_in_order(broker: Broker, version: str) -> None:
+    subscriber, publisher = (PahoConnection(broker.endpoint(version), name) for name in ("subscriber", "publisher"))
+    for link in (subscriber, publisher):
         link.open()
         until(link, Connected)
-    ears.subscribe([TOPIC])
-    until(ears, Subscribed)
+    subscriber.subscribe([TOPIC])
+    until(subscriber, Subscribed)
     payloads = [str(number).encode() * (1 + number % 300) for number in range(3000)]
-    heard: list[bytes] = []
+    received: list[bytes] = []
 
     def listen() -> None:
         for _ in range(400):
-            for event in ears.process(0.05):
+            for event in subscriber.process(0.05):
                 if isinstance(event, IncomingMessage):
-                    heard.append(event.payload)
-                    ears.acknowledge(event)
-            if len(heard) == len(payloads):
+                    received.append(event.payload)
+                    subscriber.acknowledge(event)
+            if len(received) == len(payloads):
                 return
 
-    listening = threading.Thread(target=listen)
-    listening.start()
+    listener = threading.Thread(target=listen)
+    listener.start()
     tokens = []
     answered: list[int] = []
     for payload in payloads:
-        tokens.append(mouth.publish(OutgoingMessage(TOPIC, payload, content_type="text/plain")))
+        tokens.append(publisher.publish(OutgoingMessage(TOPIC, payload, content_type="text/plain")))
         if len(tokens) % 500 == 0:
-            answered += [event.token for event in until(mouth, Acknowledged) if isinstance(event, Acknowledged)]
+            answered += [event.token for event in until(publisher, Acknowledged) if isinstance(event, Acknowledged)]
     left = len(tokens) - len(answered)
-    answered += [event.token for event in until(mouth, Acknowledged, left) if isinstance(event, Acknowledged)]
-    listening.join(30)
+    answered += [event.token for event in until(publisher, Acknowledged, left) if isinstance(event, Acknowledged)]
+    listener.join(30)
     assert answered == tokens
-    assert heard == payloads
-    assert mouth.unacknowledged_count() == 0
-    for link in (ears, mouth):
+    assert received == payloads
+    assert publisher.unacknowledged_count() == 0
+    for link in (subscriber, publisher):
         link.close()
 
 
-def test_message_ids_go_round_past_those_that_still_wait(broker: Broker) -> None:
+def test_message_ids_wrap_around_and_skip_those_in_use(broker: Broker) -> None:
     link = PahoConnection(broker.endpoint(), "round")
     link.open()
     until(link, Connected)
@@ -259,7 +259,7 @@ def test_message_ids_go_round_past_those_that_still_wait(broker: Broker) -> None
     link.close()
 
 
-def test_a_broker_that_never_answers_cannot_use_up_all_message_ids() -> None:
+def test_without_acknowledgements_the_message_ids_run_out_with_an_error() -> None:
     link = PahoConnection(Broker().endpoint(), "full")
     link._unacknowledged = set(range(MESSAGE_ID_RANGE[0], MESSAGE_ID_RANGE[1] + 1))
     with pytest.raises(BrokerUnreachableError, match="64512 messages wait"):

@@ -1,6 +1,6 @@
-"""Each defect of paho-mqtt that this product works around: shown in paho itself, and shown not to reach us.
+"""Each defect of paho-mqtt that we work around: shown in paho, and shown not to affect our connection.
 
-Where paho mends one, the first half of its test fails: then the workaround may go.
+If paho fixes one, the first half of its test fails. Then the workaround can be removed.
 """
 
 import socket
@@ -38,28 +38,28 @@ def plain_paho(**options: Any) -> paho.Client:
     return paho.Client(CallbackAPIVersion.VERSION2, protocol=paho.MQTTv311, **options)
 
 
-def pump_on(link: PahoConnection) -> None:
+def process_repeatedly(connection_: PahoConnection) -> None:
     for _ in range(100):
-        link.process(0.1)
+        connection_.process(0.1)
 
 
 def connected(broker: Broker, version: str = "5", name: str = "us") -> PahoConnection:
-    link = PahoConnection(broker.endpoint(version), name)
-    link.open()
+    connection_ = PahoConnection(broker.endpoint(version), name)
+    connection_.open()
     for _ in range(100):
-        if any(isinstance(event, Connected) for event in link.process(0.1)):
-            return link
+        if any(isinstance(event, Connected) for event in connection_.process(0.1)):
+            return connection_
     raise AssertionError("not connected")
 
 
-def test_a_lock_around_publish_and_in_on_publish_deadlocks_paho_and_ours_calls_nobody_back(broker: Broker) -> None:
+def test_a_lock_in_on_publish_deadlocks_paho_and_ours_has_no_callbacks(broker: Broker) -> None:
     lock = threading.Lock()
     inside, published = threading.Event(), threading.Event()
     theirs = plain_paho()
 
     def on_publish(*_: Any) -> None:
         inside.set()
-        if lock.acquire(timeout=1.0):  # the application's lock; without the timeout this would be for ever
+        if lock.acquire(timeout=1.0):  # the lock of the application. Without the timeout it would wait for ever
             lock.release()
         else:
             published.set()
@@ -71,8 +71,8 @@ def test_a_lock_around_publish_and_in_on_publish_deadlocks_paho_and_ours_calls_n
         with lock:
             theirs.publish(TOPIC, b"1", qos=1)
             assert inside.wait(5), "paho calls on_publish from its own thread"
-            theirs.publish(TOPIC, b"2", qos=1)  # waits for the lock that paho holds during the callback
-            assert published.wait(5), "the callback waited for us, we waited for paho: a deadlock but for the timeout"
+            theirs.publish(TOPIC, b"2", qos=1)  # waits for the lock that paho holds during the callback.
+            assert published.wait(5), "callback and publish wait for each other: only the timeout ends the deadlock"
     finally:
         theirs.disconnect()
         theirs.loop_stop()
@@ -85,8 +85,8 @@ def test_a_lock_around_publish_and_in_on_publish_deadlocks_paho_and_ours_calls_n
     ours.close()
 
 
-def test_an_exception_in_a_callback_kills_pahos_thread_while_it_says_connected(broker: Broker) -> None:
-    """paho issues #365 and #894. Ours has no thread to kill: pump() runs in its owner's."""
+def test_an_exception_in_a_callback_ends_the_thread_of_paho_which_still_reports_connected(broker: Broker) -> None:
+    """paho issues #365 and #894. Ours has no thread: process() runs in the thread of its owner."""
     failures: list[Any] = []
     threading.excepthook, before = failures.append, threading.excepthook
     theirs = plain_paho()
@@ -103,13 +103,13 @@ def test_an_exception_in_a_callback_kills_pahos_thread_while_it_says_connected(b
         assert thread is not None
         thread.join(5)
         assert not thread.is_alive()
-        assert theirs.is_connected(), "and nobody is told"
+        assert theirs.is_connected(), "no error is reported"
         assert len(failures) == 1
     finally:
         threading.excepthook = before
-        left = theirs.socket()
-        if left is not None:
-            left.close()
+        open_socket = theirs.socket()
+        if open_socket is not None:
+            open_socket.close()
         theirs.loop_stop()
     threads = threading.active_count()
     ours = connected(broker)
@@ -117,10 +117,10 @@ def test_an_exception_in_a_callback_kills_pahos_thread_while_it_says_connected(b
     ours.close()
 
 
-def test_paho_sends_everything_again_at_reconnect_past_its_own_limit_and_ours_knows_no_reconnect(
+def test_paho_resends_all_messages_at_reconnect_beyond_its_limit_and_ours_never_reconnects(
     broker: Broker,
 ) -> None:
-    """paho issue #492. A link of ours serves one connection; the courier's window decides what goes again."""
+    """paho issue #492. Our object is one connection. The in-flight window of the relay decides what is sent again."""
     with Proxy(broker.port) as proxy:
         theirs = plain_paho()
         theirs.max_inflight_messages_set(5)
@@ -131,31 +131,31 @@ def test_paho_sends_everything_again_at_reconnect_past_its_own_limit_and_ours_kn
         assert len(theirs._out_messages) == 50
         proxy.set(Mood.CUT)
         while theirs.loop(0.1) == paho.MQTT_ERR_SUCCESS:
-            """Until it notices."""
+            """Until paho detects the loss."""
         proxy.set(Mood.PASS)
         theirs.reconnect()
         for _ in range(50):
             theirs.loop(0.05)
             if not theirs._out_messages:
                 break
-        assert not theirs._out_messages, "all 50 went out by themselves"
+        assert not theirs._out_messages, "paho sent all 50 again by itself"
         theirs.disconnect()
 
-        link = PahoConnection(BrokerEndpoint("127.0.0.1", proxy.port), "us")
-        link.open()
-        link.process(0.5)
-        link.publish(OutgoingMessage(TOPIC, b"1"))
+        connection_ = PahoConnection(BrokerEndpoint("127.0.0.1", proxy.port), "us")
+        connection_.open()
+        connection_.process(0.5)
+        connection_.publish(OutgoingMessage(TOPIC, b"1"))
         proxy.set(Mood.CUT)
         with pytest.raises(BrokerUnreachableError):
-            pump_on(link)
+            process_repeatedly(connection_)
         proxy.set(Mood.PASS)
         with pytest.raises(BrokerUnreachableError):
-            link.publish(OutgoingMessage(TOPIC, b"2"))
-        link.close()
+            connection_.publish(OutgoingMessage(TOPIC, b"2"))
+        connection_.close()
 
 
-def test_pahos_queue_ends_at_65535_messages_even_when_unlimited() -> None:
-    """paho issue #377. Ours never has more under way than the courier's window, a thousand."""
+def test_the_unlimited_queue_of_paho_ends_at_65535_messages() -> None:
+    """paho issue #377. We never have more messages in flight than the window of the relay, 1000."""
     theirs = plain_paho()
     theirs.max_queued_messages_set(0)
     theirs.max_inflight_messages_set(0)
@@ -163,7 +163,7 @@ def test_pahos_queue_ends_at_65535_messages_even_when_unlimited() -> None:
     assert codes[-1] == paho.MQTT_ERR_QUEUE_SIZE
 
 
-def test_mqtt_5_may_refuse_a_message_that_paho_calls_published_and_ours_tells() -> None:
+def test_a_message_refused_in_mqtt_5_is_published_for_paho_and_a_failure_for_ours() -> None:
     acl = "allow_anonymous true\nacl_file {}"
     broker = Broker("")
     acl_file = broker.folder / "acl"
@@ -177,7 +177,7 @@ def test_mqtt_5_may_refuse_a_message_that_paho_calls_published_and_ours_tells() 
             theirs.loop(0.1)
             if info.is_published():
                 break
-        assert info.is_published(), "so it says, although nobody took it"
+        assert info.is_published(), "paho reports it as published, although the broker refused it"
         theirs.disconnect()
 
         ours = connected(broker)
@@ -187,7 +187,7 @@ def test_mqtt_5_may_refuse_a_message_that_paho_calls_published_and_ours_tells() 
         ours.close()
 
 
-def test_a_broker_with_nobody_behind_it_is_told_apart(broker: Broker) -> None:
+def test_a_message_without_subscribers_is_reported(broker: Broker) -> None:
     ours = connected(broker)
     token = ours.publish(OutgoingMessage(TOPIC, b"1"))
     events = [event for _ in range(10) for event in ours.process(0.1)]
@@ -195,7 +195,7 @@ def test_a_broker_with_nobody_behind_it_is_told_apart(broker: Broker) -> None:
     ours.close()
 
 
-def test_mqtt_3_1_1_cannot_tell_either_of_these(broker: Broker) -> None:
+def test_mqtt_3_1_1_reports_neither_of_these(broker: Broker) -> None:
     ours = connected(broker, "3.1.1")
     token = ours.publish(OutgoingMessage(TOPIC, b"1"))
     events = [event for _ in range(10) for event in ours.process(0.1)]
@@ -204,71 +204,71 @@ def test_mqtt_3_1_1_cannot_tell_either_of_these(broker: Broker) -> None:
 
 
 def test_a_peer_that_accepts_and_never_answers_connect_is_given_up(broker: Broker) -> None:
-    """paho's loop_stop() was seen to block for 47 s with such a peer; ours has no loop to stop."""
+    """loop_stop() of paho blocked for 47 s with such a peer. Ours has no loop."""
     now = [0.0]
     with Proxy(broker.port) as proxy:
         proxy.set(Mood.MUTE)
-        link = PahoConnection(BrokerEndpoint("127.0.0.1", proxy.port), "us", clock=lambda: now[0])
-        link.open()
-        assert link.process(0.05) == ()
+        connection_ = PahoConnection(BrokerEndpoint("127.0.0.1", proxy.port), "us", clock=lambda: now[0])
+        connection_.open()
+        assert connection_.process(0.05) == ()
         now[0] = connection.CONNACK_TIMEOUT_S + 1
         with pytest.raises(BrokerUnreachableError, match="does not answer CONNECT"):
-            link.process(0.05)
-        link.close()
+            connection_.process(0.05)
+        connection_.close()
 
 
-def test_nobody_listening_is_one_sentence() -> None:
-    link = PahoConnection(BrokerEndpoint("127.0.0.1", free_port()), "us")
+def test_an_unreachable_port_raises_one_error() -> None:
+    connection_ = PahoConnection(BrokerEndpoint("127.0.0.1", free_port()), "us")
     with pytest.raises(BrokerUnreachableError, match="Connection refused"):
-        link.open()
-    link.close()
+        connection_.open()
+    connection_.close()
 
 
-def test_a_peer_that_speaks_no_mqtt_is_one_sentence() -> None:
+def test_a_peer_without_mqtt_raises_one_error() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
-        link = PahoConnection(BrokerEndpoint("127.0.0.1", server.getsockname()[1]), "us")
-        link.open()
+        connection_ = PahoConnection(BrokerEndpoint("127.0.0.1", server.getsockname()[1]), "us")
+        connection_.open()
         near, _ = server.accept()
         near.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 20)
         near.close()
         with pytest.raises(BrokerUnreachableError):
-            pump_on(link)
-        link.close()
+            process_repeatedly(connection_)
+        connection_.close()
 
 
-def test_a_broker_that_refuses_this_client_says_why() -> None:
+def test_a_refused_client_gets_the_reason() -> None:
     with Broker("allow_anonymous false") as broker:
-        link = PahoConnection(broker.endpoint(), "us")
-        link.open()
+        connection_ = PahoConnection(broker.endpoint(), "us")
+        connection_.open()
         with pytest.raises(BrokerRefusedError, match="Not authorized"):
-            pump_on(link)
-        link.close()
+            process_repeatedly(connection_)
+        connection_.close()
 
 
-def test_wait_for_publish_hangs_for_ever_where_ours_only_looks(broker: Broker) -> None:
-    """paho issue #613: without a timeout it never returns once the connection is gone; a link is pumped, not waited for."""
+def test_wait_for_publish_of_paho_hangs_for_ever_after_a_lost_connection(broker: Broker) -> None:
+    """paho issue #613: without a timeout it never returns after the connection is lost. Ours is polled with process()."""
     theirs = plain_paho()
     theirs.connect("127.0.0.1", broker.port)
     theirs.loop()
     broker.kill()
     info = theirs.publish(TOPIC, b"1", qos=1)
-    waiting = threading.Thread(target=info.wait_for_publish, args=(0.5,), daemon=True)
-    waiting.start()
-    waiting.join(0.3)
-    assert waiting.is_alive(), "nothing will ever wake it but the timeout"
-    waiting.join(5)
-    left = theirs.socket()
-    if left is not None:
-        left.close()
+    waiter = threading.Thread(target=info.wait_for_publish, args=(0.5,), daemon=True)
+    waiter.start()
+    waiter.join(0.3)
+    assert waiter.is_alive(), "only the timeout wakes it"
+    waiter.join(5)
+    open_socket = theirs.socket()
+    if open_socket is not None:
+        open_socket.close()
     broker.start()
 
 
-def test_the_session_survives_where_it_is_asked_for(broker: Broker) -> None:
-    """paho issue #855: with MQTT 5 its default of clean_start throws the session away at the first connect."""
+def test_a_session_is_kept_if_requested(broker: Broker) -> None:
+    """paho issue #855: with MQTT 5 its default of clean_start discards the session at the first connect."""
     for version in ("5", "3.1.1"):
         for present in (False, True):
-            link = PahoConnection(broker.endpoint(version), f"centre-{version}", keep_session=True)
-            link.open()
-            greeting = [event for _ in range(3) for event in link.process(0.1) if isinstance(event, Connected)]
+            connection_ = PahoConnection(broker.endpoint(version), f"centre-{version}", keep_session=True)
+            connection_.open()
+            greeting = [event for _ in range(3) for event in connection_.process(0.1) if isinstance(event, Connected)]
             assert [event.session_present for event in greeting] == [present]
-            link.close()
+            connection_.close()

@@ -1,4 +1,4 @@
-"""Whatever a device deletes of its own records leaves a record: on its disk, on the wire, at the centre."""
+"""Notices: each deletion of events on a device is recorded on its disk, on the wire and at the centre."""
 
 import json
 from collections.abc import Iterator
@@ -30,18 +30,18 @@ def store(tmp_path: Path) -> Iterator[SqliteEventStore]:
         yield opened
 
 
-def moment(days: float) -> ClockReading:
+def reading_after(days: float) -> ClockReading:
     return ClockReading(START_AT + timedelta(days=days), 10.0 + days, ClockQuality.SYNCHRONISED)
 
 
 def health_of(store: SqliteEventStore, minutes: int = 1) -> list[HealthMessage]:
-    """What the device's health messages say, minute by minute, each as the centre reads it."""
+    """The health messages of a device, one per minute, as the centre parses them."""
     clock = ManualClock()
     broker = FakeBroker(clock)
-    announcer = DeviceReporter(store, GATE, "test")
-    link = broker.connect(announcer.state_message("offline", "lost", None))
+    reporter = DeviceReporter(store, GATE, "test")
+    connection = broker.connect(reporter.state_message("offline", "lost", None))
     for _ in range(minutes):
-        announcer.publish_due(link, clock.now())
+        reporter.publish_due(connection, clock.now())
         clock.advance(HEALTH_INTERVAL_S)
     messages = broker.on("health")
     for message in messages:
@@ -49,22 +49,22 @@ def health_of(store: SqliteEventStore, minutes: int = 1) -> list[HealthMessage]:
     return [HealthMessage.from_payload(message.payload) for message in messages]
 
 
-def test_retention_leaves_a_record_that_survives_a_restart_and_is_told_with_every_health_message(
+def test_a_notice_of_retention_survives_a_restart_and_is_in_every_health_message(
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "p.db"
     with closing(SqliteEventStore(path, limits=RetentionLimits(retention_days=7))) as store:
-        store.commit_all([an_event(number) for number in range(1, 41)])
-        store.acknowledge(40)
-        assert store.run_maintenance(moment(8)) == 40
+        store.commit_all([an_event(number) for number in range(1, 42)])
+        store.acknowledge(41)
+        assert store.run_maintenance(reading_after(8)) == 40
     with closing(SqliteEventStore(path)) as store:
-        for told in health_of(store, minutes=2):
-            (notice,) = told.notices
+        for health in health_of(store, minutes=2):
+            (notice,) = health.notices
             assert (notice.kind, notice.first_seq, notice.last_seq, notice.count) == ("purged-age", 1, 40, 40)
-            assert notice.at == moment(8).utc_at
+            assert notice.at == reading_after(8).utc_at
 
 
-def test_all_notices_reach_the_centre_although_a_message_holds_few_of_them(store: SqliteEventStore) -> None:
+def test_all_notices_reach_the_centre_although_a_message_has_only_some_of_them(store: SqliteEventStore) -> None:
     for number in range(1, 46):
         at = f"2026-11-{number % 28 + 1:02d}T00:00:00+00:00"
         limits_module.add_notice(
@@ -77,7 +77,7 @@ def test_all_notices_reach_the_centre_although_a_message_holds_few_of_them(store
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def books(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Ledger]]:
+def database_and_ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Ledger]]:
     if request.param == "sqlite":
         with closing(SqliteLedger(tmp_path / "centre.db")) as ledger:
             yield str(tmp_path / "centre.db"), ledger
@@ -86,18 +86,18 @@ def books(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str,
         yield address, other
 
 
-def test_the_centre_keeps_each_notice_once_lets_it_grow_and_shows_it(
-    books: tuple[str, Ledger], store: SqliteEventStore
+def test_the_centre_stores_each_notice_once_updates_it_and_shows_it(
+    database_and_ledger: tuple[str, Ledger], store: SqliteEventStore
 ) -> None:
-    database, ledger = books
-    store.commit_all([an_event(number) for number in range(1, 41)])
-    for up_to, days in ((10, 7.0002), (40, 8)):
+    database, ledger = database_and_ledger
+    store.commit_all([an_event(number) for number in range(1, 42)])  # the newest event is never deleted
+    for up_to, days in ((10, 7.0002), (41, 8)):
         store.acknowledge(up_to)
-        store.run_maintenance(moment(days))
-        for told in health_of(store, minutes=2):
-            ledger.save_health(GATE, told, START_AT)
+        store.run_maintenance(reading_after(days))
+        for health in health_of(store, minutes=2):
+            ledger.save_health(GATE, health, START_AT)
     answer = CliRunner().invoke(centre, ["--database", database, "status", "--json"])
     found = json.loads(answer.stdout)["notices"]
     assert [(one["kind"], one["event_count"]) for one in found] == [("purged-age", 40)]
-    words = CliRunner().invoke(centre, ["--database", database, "status"]).stdout
-    assert "the device says: 40 records purged-age" in words
+    text = CliRunner().invoke(centre, ["--database", database, "status"]).stdout
+    assert "the device reports: 40 events purged-age" in text

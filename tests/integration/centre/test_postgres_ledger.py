@@ -1,4 +1,4 @@
-"""The PostgreSQL ledger keeps the SQLite ledger's promises, and its own: partitions, retention, several centres at once."""
+"""The PostgreSQL ledger behaves like the SQLite ledger, and has partitions, retention and several centres at once."""
 
 import json
 import threading
@@ -75,17 +75,17 @@ def an_id(number: int, at: datetime = NOW) -> UUID:
 
 
 def arrival(*seqs: int, at: datetime = NOW, branch: DeviceTopics = GATE) -> IngestedMessage:
-    passages = [(seq, replace(an_event(seq), id=an_id(seq, at), occurred_at=at)) for seq in seqs]
-    return arrival_of(passages, NOW, branch=branch)
+    numbered = [(seq, replace(an_event(seq), id=an_id(seq, at), occurred_at=at)) for seq in seqs]
+    return arrival_of(numbered, NOW, branch=branch)
 
 
-def test_both_ledgers_keep_each_once_and_know_every_gap(ledger: Ledger) -> None:
+def test_both_ledgers_store_each_event_once_and_know_all_gaps(ledger: Ledger) -> None:
     assert ledger.record([arrival(1, 2, 7)])[KEY] == RangeSet([(1, 2), (7, 7)])
     assert ledger.record([arrival(2, 3), arrival(3)])[KEY] == RangeSet([(1, 3), (7, 7)])
     assert ledger.record([arrival(4, 5, 6)])[KEY] == RangeSet([(1, 7)])
 
 
-def test_both_ledgers_take_everything_else_too(ledger: Ledger) -> None:
+def test_both_ledgers_store_state_health_and_rejections(ledger: Ledger) -> None:
     ledger.save_state(GATE, device_messages.StateMessage(state="ready"), NOW)
     ledger.save_health(
         GATE,
@@ -107,42 +107,44 @@ def test_both_ledgers_take_everything_else_too(ledger: Ledger) -> None:
     assert ledger.record([IngestedMessage(GATE, [], refusals, NOW), IngestedMessage(GATE, [], refusals, NOW)]) == {}
 
 
-def test_doubles_and_conflicts_are_counted(address: str) -> None:
+def test_duplicates_and_conflicts_are_counted(address: str) -> None:
     with closing(PostgresLedger(address)) as ledger:
         ledger.record([arrival(1, 2)])
         ledger.record([arrival(1, 2, 2)])
         ledger.record([arrival(1, at=NOW - timedelta(hours=1))])  # another id under the same number
-    with psycopg.connect(address) as look:
-        assert look.execute("SELECT duplicates, conflicts, newest_seq FROM stream").fetchone() == (3, 1, 2)
-        assert look.execute("SELECT count(*) FROM event").fetchone() == (3,)
+    with psycopg.connect(address) as connection_:
+        assert connection_.execute("SELECT duplicates, conflicts, newest_seq FROM stream").fetchone() == (3, 1, 2)
+        assert connection_.execute("SELECT count(*) FROM event").fetchone() == (3,)
 
 
-def test_doubles_of_several_devices_at_once_are_counted_each_for_itself(address: str) -> None:
+def test_duplicates_of_several_devices_in_one_batch_are_counted_per_device(address: str) -> None:
     other = DeviceTopics("entrance", "dong-ba", "gate-2")
     with closing(PostgresLedger(address)) as ledger:
         first = ledger.record([arrival(1, 2), arrival(1, branch=other)])
         again = ledger.record([arrival(2, 3), arrival(1, 2, 3, branch=other)])
     assert [ranges.up_to for ranges in first.values()] == [2, 1]
     assert [ranges.up_to for ranges in again.values()] == [3, 3]
-    with psycopg.connect(address) as look:
-        counted = look.execute("SELECT duplicates, conflicts FROM stream ORDER BY device")
+    with psycopg.connect(address) as connection_:
+        counted = connection_.execute("SELECT duplicates, conflicts FROM stream ORDER BY device")
         assert counted.fetchall() == [(1, 0), (1, 0)]
-        assert look.execute("SELECT count(*) FROM event").fetchone() == (6,)
+        assert connection_.execute("SELECT count(*) FROM event").fetchone() == (6,)
 
 
-def test_days_have_partitions_and_retention_drops_whole_ones(address: str) -> None:
+def test_each_day_has_a_partition_and_retention_drops_whole_partitions(address: str) -> None:
     with closing(PostgresLedger(address)) as ledger:
         for age in range(4):
             ledger.record([arrival(age + 1, at=NOW - timedelta(days=age))])
         ledger.record([arrival(5, at=datetime(1970, 1, 1, 0, 1, tzinfo=UTC))])
         dropped = ledger.delete_before((NOW - timedelta(days=1)).date())
         assert dropped == [f"event_{NOW - timedelta(days=age):%Y%m%d}" for age in (3, 2)]
-        with psycopg.connect(address) as look:
-            assert look.execute("SELECT array_agg(seq ORDER BY seq) FROM event").fetchone() == ([1, 2, 5],)
-        assert ledger.record([arrival(3, at=NOW - timedelta(days=2))])[KEY].up_to == 5, "a late one makes it anew"
+        with psycopg.connect(address) as connection_:
+            assert connection_.execute("SELECT array_agg(seq ORDER BY seq) FROM event").fetchone() == ([1, 2, 5],)
+        assert ledger.record([arrival(3, at=NOW - timedelta(days=2))])[KEY].up_to == 5, (
+            "a late event creates the partition again"
+        )
 
 
-def test_the_day_is_the_ids_own_whatever_the_id() -> None:
+def test_the_day_of_an_event_comes_from_its_id_for_any_id() -> None:
     assert event_date(an_id(1)) == NOW.date()
     assert event_date(UUID(int=0)).year == 1970
     assert event_date(UUID(int=2**128 - 1)).year == 9999
@@ -179,7 +181,7 @@ def events() -> st.SearchStrategy[envelope.AccessCloudEvent]:
     )
 
 
-def test_every_event_lies_in_its_row_as_it_came(address: str) -> None:
+def test_each_event_is_stored_in_its_row_unchanged(address: str) -> None:
     PostgresLedger(address).close()
     with psycopg.connect(address, row_factory=dict_row) as connection:
         connection.execute("SET TIME ZONE 'UTC'")
@@ -208,20 +210,20 @@ def test_every_event_lies_in_its_row_as_it_came(address: str) -> None:
         kept()
 
 
-def test_an_id_that_comes_again_under_a_new_number_is_kept_once(address: str) -> None:
-    """Two lives of a database under one epoch: the straight way into the table finds the id there, and the slow way is gone."""
+def test_an_id_with_a_second_sequence_number_is_stored_once(address: str) -> None:
+    """Two copies of a database with one epoch: COPY into the table finds the existing id, and the slow path is used."""
     moved = arrival(1)
     event = replace(moved.events[0], data=replace(moved.events[0].data, seq=9))
     with closing(PostgresLedger(address)) as ledger:
         ledger.record([moved])
         standing = ledger.record([IngestedMessage(GATE, [event], [], NOW), arrival(2)])
     assert standing[KEY] == RangeSet([(1, 2), (9, 9)])
-    with psycopg.connect(address) as look:
-        assert look.execute("SELECT duplicates, conflicts, newest_seq FROM stream").fetchone() == (1, 0, 9)
-        assert look.execute("SELECT array_agg(seq ORDER BY seq) FROM event").fetchone() == ([1, 2],)
+    with psycopg.connect(address) as connection_:
+        assert connection_.execute("SELECT duplicates, conflicts, newest_seq FROM stream").fetchone() == (1, 0, 9)
+        assert connection_.execute("SELECT array_agg(seq ORDER BY seq) FROM event").fetchone() == ([1, 2],)
 
 
-def test_several_centres_on_one_database_double_and_lose_nothing(address: str) -> None:
+def test_several_centres_on_one_database_lose_and_duplicate_no_event(address: str) -> None:
     PostgresLedger(address).close()
     problems: list[BaseException] = []
 
@@ -230,7 +232,7 @@ def test_several_centres_on_one_database_double_and_lose_nothing(address: str) -
             with closing(PostgresLedger(address)) as mine:
                 for start in range(0, 200, 10):
                     mine.record([arrival(*range(start + 1, start + 11)), arrival(start // 10 + 1 + offset)])
-        except BaseException as problem:  # noqa: BLE001 - told by the test's own thread
+        except BaseException as problem:  # noqa: BLE001 - the thread of the test raises it
             problems.append(problem)
 
     threads = [threading.Thread(target=work, args=(offset,)) for offset in (300, 400, 500)]
@@ -239,36 +241,36 @@ def test_several_centres_on_one_database_double_and_lose_nothing(address: str) -
     for thread in threads:
         thread.join(60)
     assert problems == []
-    with psycopg.connect(address) as look:
-        assert look.execute("SELECT count(*), count(DISTINCT seq) FROM event").fetchone() == (260, 260)
-        assert look.execute("SELECT sum(last_seq - first_seq + 1) FROM seq_range").fetchone() == (260,)
-        assert look.execute("SELECT duplicates FROM stream").fetchone() == (400,)
+    with psycopg.connect(address) as connection_:
+        assert connection_.execute("SELECT count(*), count(DISTINCT seq) FROM event").fetchone() == (260, 260)
+        assert connection_.execute("SELECT sum(last_seq - first_seq + 1) FROM seq_range").fetchone() == (260,)
+        assert connection_.execute("SELECT duplicates FROM stream").fetchone() == (400,)
 
 
-def test_what_was_recorded_before_the_clock_was_set_is_dated(address: str) -> None:
+def test_events_from_before_the_clock_was_set_get_a_corrected_time(address: str) -> None:
     boot = replace(an_event(1), id=an_id(1), monotonic_s=60.0, clock_quality=ClockQuality.UNSET)
     later = replace(an_event(2), id=an_id(2), occurred_at=NOW, monotonic_s=660.0)
     texts = [event_text(StoredEvent(EPOCH, seq, "boot-a", one), GATE.source) for seq, one in ((1, boot), (2, later))]
     good, _ = envelope.parse_events(envelope.make_payload(texts), GATE.source)
     with closing(PostgresLedger(address)) as ledger:
         ledger.record([IngestedMessage(GATE, good, [], NOW)])
-    with psycopg.connect(address) as look:
-        found = look.execute("SELECT corrected_at FROM event_with_corrected_time WHERE seq = 1").fetchone()
+    with psycopg.connect(address) as connection_:
+        found = connection_.execute("SELECT corrected_at FROM event_with_corrected_time WHERE seq = 1").fetchone()
     assert found is not None
     assert abs(found[0] - (NOW - timedelta(seconds=600))) < timedelta(seconds=1)
 
 
-def test_a_database_that_is_away_is_one_sentence() -> None:
+def test_an_unreachable_database_raises_a_ledger_error() -> None:
     with pytest.raises(LedgerError, match="PostgreSQL cannot be used"):
-        PostgresLedger("postgresql://nobody@127.0.0.1:1/none")
+        PostgresLedger("postgresql://centre@127.0.0.1:1/none")
 
 
-def test_two_centres_share_the_passages_and_the_device_gets_whole_receipts(address: str, tmp_path: Path) -> None:
+def test_two_centres_share_the_events_and_the_device_gets_complete_receipts(address: str, tmp_path: Path) -> None:
     with Broker() as broker, closing(SqliteEventStore(tmp_path / "p.db")) as store:
         ledgers = [PostgresLedger(address), PostgresLedger(address)]
         centres = [shared_centre(broker, ledger, number) for number, ledger in enumerate(ledgers)]
         until(lambda: all(one.ready for one in centres), *(one.step for one in centres))
-        courier = OutboxRelay(
+        relay = OutboxRelay(
             store,
             GATE,
             lambda will: PahoConnection(broker.endpoint(), "gate", will=will),
@@ -276,15 +278,15 @@ def test_two_centres_share_the_passages_and_the_device_gets_whole_receipts(addre
             options=DeliveryOptions(max_batch=5),
         )
         store.commit_all([replace(an_event(number), id=an_id(number)) for number in range(1, 301)])
-        until(lambda: store.backlog_size() == 0, courier.step, *(one.step for one in centres))
-        courier.close()
+        until(lambda: store.backlog_size() == 0, relay.step, *(one.step for one in centres))
+        relay.close()
         for one, ledger in zip(centres, ledgers, strict=True):
             one.close()
             ledger.close()
     done = CliRunner().invoke(centre, ["--database", address, "status"])
     assert "1-300, complete; 0 came twice" in done.output
-    with psycopg.connect(address) as look:
-        assert look.execute("SELECT count(*) FROM event").fetchone() == (300,)
+    with psycopg.connect(address) as connection_:
+        assert connection_.execute("SELECT count(*) FROM event").fetchone() == (300,)
 
 
 def shared_centre(broker: Broker, ledger: Ledger, number: int) -> Collector:
@@ -294,7 +296,7 @@ def shared_centre(broker: Broker, ledger: Ledger, number: int) -> Collector:
     return Collector("entrance", ledger, connect, share_group="centres")
 
 
-def test_both_ledgers_keep_an_annulment_and_count_neither_of_the_two(ledger: Ledger) -> None:
+def test_both_ledgers_store_an_annulment_and_count_neither_of_the_two_events(ledger: Ledger) -> None:
     undone = replace(an_event(1), id=an_id(1))
     undo = replace(an_undo_event(2, undone), id=an_id(2))
     texts = [event_text(StoredEvent(EPOCH, seq, "boot-a", one), GATE.source) for seq, one in ((1, undone), (2, undo))]
@@ -314,7 +316,7 @@ def ask(ledger: Ledger, query: str) -> list[tuple[object, ...]]:
     return ledger._database.execute(query).fetchall()
 
 
-def test_a_later_step_of_the_postgres_schema_is_taken_once_and_whole_or_not_at_all(address: str) -> None:
+def test_a_migration_of_the_postgres_schema_runs_once_and_completely_or_not_at_all(address: str) -> None:
     with closing(PostgresLedger(address)) as ledger:
         ledger.record([arrival(1, 2)])
     later = (*postgres_schema.MIGRATIONS, "CREATE TABLE extra (x integer); ALTER TABLE notice ADD COLUMN note text")
@@ -332,25 +334,27 @@ def test_a_later_step_of_the_postgres_schema_is_taken_once_and_whole_or_not_at_a
         PostgresLedger(address)
 
 
-def test_opening_works_on_postgres_too_and_is_audited(address: str, tmp_path: Path) -> None:
+def test_unsealing_works_on_postgres_too_and_is_audited(address: str, tmp_path: Path) -> None:
     key = X25519PrivateKey.generate()
     (tmp_path / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     seal = Seal(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
     subject = Subject((Identifier("document", "046190000001"),), name="TÔN NỮ THỊ BƯỞI")
-    passage = replace(an_event(1), id=an_id(1), occurred_at=NOW, sealed=seal.seal(subject, an_id(1)))
+    access_event = replace(an_event(1), id=an_id(1), occurred_at=NOW, sealed=seal.seal(subject, an_id(1)))
     good, _ = envelope.parse_events(
-        event_text(StoredEvent(EPOCH, 1, "boot", passage), GATE.source).encode(), GATE.source
+        event_text(StoredEvent(EPOCH, 1, "boot", access_event), GATE.source).encode(), GATE.source
     )
     with closing(PostgresLedger(address)) as ledger:
         ledger.record([IngestedMessage(GATE, good, [], NOW)])
-    window = [
+    period = [
         "--since",
         f"{NOW - timedelta(hours=1):%Y-%m-%dT%H:%M:%S}",
         "--until",
         f"{NOW + timedelta(hours=1):%Y-%m-%dT%H:%M:%S}",
     ]
-    asked = ["--database", address, "unseal", "--key", str(tmp_path / "key.pem"), "--site", "dong-ba", *window]
-    done = CliRunner().invoke(centre, [*asked, "--requested-by", "Trần Thị Đào", "--reason", "case 17/2026, contacts"])
+    arguments = ["--database", address, "unseal", "--key", str(tmp_path / "key.pem"), "--site", "dong-ba", *period]
+    done = CliRunner().invoke(
+        centre, [*arguments, "--requested-by", "Trần Thị Đào", "--reason", "case 17/2026, contacts"]
+    )
     assert json.loads(done.output)["subject"]["name"] == "TÔN NỮ THỊ BƯỞI"
-    with psycopg.connect(address) as look:
-        assert look.execute("SELECT requested_by, events FROM unsealing").fetchall() == [("Trần Thị Đào", 1)]
+    with psycopg.connect(address) as connection_:
+        assert connection_.execute("SELECT requested_by, events FROM unsealing").fetchall() == [("Trần Thị Đào", 1)]

@@ -1,4 +1,4 @@
-"""Store, courier, a real broker and a real centre together: what is committed arrives once, and leaves the outbox then."""
+"""Store, relay, a real broker and a real centre: each event arrives once, and then leaves the outbox."""
 
 import json
 import random
@@ -38,22 +38,22 @@ def store(tmp_path: Path) -> Iterator[SqliteEventStore]:
         yield opened
 
 
-def courier_of(
-    store: SqliteEventStore, broker: Broker, version: str = "5", terms: DeliveryOptions | None = None
+def relay_of(
+    store: SqliteEventStore, broker: Broker, version: str = "5", options: DeliveryOptions | None = None
 ) -> OutboxRelay:
     def connect(will: OutgoingMessage) -> Connection:
         return PahoConnection(broker.endpoint(version, keepalive_s=5), f"{GATE.source}", will=will)
 
-    dice = random.Random(1)
+    jitter = random.Random(1)
     return OutboxRelay(
         store,
         GATE,
         connect,
         clock=SystemClock(),
         broker_name=broker.address,
-        options=terms,
+        options=options,
         software_version="test",
-        jitter=dice,
+        jitter=jitter,
     )
 
 
@@ -66,55 +66,55 @@ def centre_of(path: Path, broker: Broker, version: str = "5") -> tuple[Collector
     return Collector("entrance", ledger, connect), ledger
 
 
-def test_what_is_committed_arrives_once_and_then_leaves_the_outbox(
+def test_committed_events_arrive_once_and_then_leave_the_outbox(
     tmp_path: Path, broker: Broker, store: SqliteEventStore, version: str
 ) -> None:
-    courier = courier_of(store, broker, version)
+    relay = relay_of(store, broker, version)
     collector, ledger = centre_of(tmp_path / "centre.db", broker, version)
     until(lambda: collector.ready, collector.step)
     for number in range(1, 121):
         store.commit(an_event(number))
-    until(lambda: store.backlog_size() == 0, courier.step, collector.step)
+    until(lambda: store.backlog_size() == 0, relay.step, collector.step)
     counts = read_counts(tmp_path / "centre.db")
     assert (counts.distinct, counts.duplicates, counts.missing) == (120, 0, 0)
-    assert len(store.recent(999)) == 120, "delivered passages stay as history"
-    assert courier.status().connected
-    assert courier.status().last_receipt_at is not None
-    courier.close()
+    assert len(store.recent(999)) == 120, "delivered events are kept"
+    assert relay.status().connected
+    assert relay.status().last_receipt_at is not None
+    relay.close()
     collector.close()
     ledger.close()
 
 
-def test_live_passages_go_before_the_backlog(broker: Broker, store: SqliteEventStore) -> None:
+def test_new_events_are_sent_before_the_backlog(broker: Broker, store: SqliteEventStore) -> None:
     listener = Listener(broker.endpoint(), "entrance/v1/+/+/event")
     for number in range(1, 301):
         store.commit(an_event(number))
-    courier = courier_of(store, broker, terms=DeliveryOptions(max_inflight=60, max_batch=20))
-    until(lambda: len(listener.look()) >= 3, courier.step)
+    relay = relay_of(store, broker, options=DeliveryOptions(max_inflight=60, max_batch=20))
+    until(lambda: len(listener.look()) >= 3, relay.step)
     live = store.commit(an_event(999))
-    until(lambda: len(listener.look()) >= 4, courier.step)
+    until(lambda: len(listener.look()) >= 4, relay.step)
     event = json.loads(listener.messages[3][1])
-    assert event["id"] == str(live.event.id), "the window was full of backlog; this one went all the same"
-    courier.close()
+    assert event["id"] == str(live.event.id), "the window was full of backlog, but a live event is sent"
+    relay.close()
     listener.close()
 
 
-def test_state_is_sent_on_every_connect_and_when_it_changes_and_a_clean_stop_says_so(
+def test_the_state_is_sent_at_each_connect_change_and_clean_stop(
     broker: Broker, store: SqliteEventStore, version: str
 ) -> None:
     topic = "entrance/v1/dong-ba/gate-1/state"
     listener = Listener(broker.endpoint(), topic)
-    courier = courier_of(store, broker, version)
+    relay = relay_of(store, broker, version)
 
     def states() -> list[str]:
         return [json.loads(payload)["state"] for _, payload in listener.look()]
 
-    until(lambda: states() == ["birth"], courier.step)
-    courier.set_state(DeviceState.READY)
-    until(lambda: states() == ["birth", "ready"], courier.step)
-    courier.set_state(DeviceState.OUT_OF_ORDER, "disk full")
-    until(lambda: states()[2:] == ["out-of-order"], courier.step)
-    courier.close()
+    until(lambda: states() == ["birth"], relay.step)
+    relay.set_state(DeviceState.READY)
+    until(lambda: states() == ["birth", "ready"], relay.step)
+    relay.set_state(DeviceState.OUT_OF_ORDER, "disk full")
+    until(lambda: states()[2:] == ["out-of-order"], relay.step)
+    relay.close()
     until(lambda: states()[3:] == ["offline"], lambda: 0.0)
     assert json.loads(listener.messages[-1][1])["reason"] == "stopped"
     listener.close()

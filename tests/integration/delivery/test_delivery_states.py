@@ -1,8 +1,8 @@
-"""The delivery protocol through every interleaving that can be found: store, courier and ledger are real, the world between is not.
+"""The delivery protocol in random interleavings: store, relay and ledger are real, the broker between them is simulated.
 
-A message or receipt may be lost, doubled, reordered or late; connections break; courier and store die at any point and start
-anew; the broker forgets its queue; it refuses records, and hangs up on some. At every moment: what the device counts as delivered
-is at the centre. In the end, when the world behaves again: everything is there once, without a gap.
+Messages and receipts are lost, duplicated, reordered and delayed. Connections break. Relay and store restart at any point. The
+broker loses its queue, rejects events and disconnects at some of them. Invariant: what the device counts as delivered is at the
+centre. In the end, without faults, each event is there once and without a gap.
 """
 
 import random
@@ -29,11 +29,11 @@ from mqtt.topics import TopicKind
 from tests.fakes.data.access_events import GATE, START_AT, an_event
 from tests.fakes.parts.connection import FakeBroker, ManualClock
 
-TERMS = DeliveryOptions(receipt_timeout_s=5.0, max_inflight=20, max_batch=4, reconnect_max_delay_s=2.0)
+OPTIONS = DeliveryOptions(receipt_timeout_s=5.0, max_inflight=20, max_batch=4, reconnect_max_delay_s=2.0)
 
 
 class Delivery(RuleBasedStateMachine):
-    """One device, one broker that may forget, one centre that does not."""
+    """One device, one broker that may lose its queue, one centre."""
 
     @initialize()
     def begin(self) -> None:
@@ -45,20 +45,20 @@ class Delivery(RuleBasedStateMachine):
         self.ledger = SqliteLedger(Path(":memory:"))
         self.seen = 0
         self.queue: list[OutgoingMessage] = []
-        """Passages that the broker holds for the centre."""
+        """Events that the broker has queued for the centre."""
         self.answers: list[bytes] = []
-        """Receipts that are on their way."""
+        """Receipts in transit."""
         self.committed: dict[int, bytes] = {}
         self.at_centre: set[int] = set()
         self.poison: set[int] = set()
-        """What can never be at the centre: the centre refuses it, or the broker hangs up on it."""
+        """Events that never reach the centre: the centre rejects them, or the broker disconnects at them."""
 
     def new_relay(self) -> OutboxRelay:
         return OutboxRelay(
-            self.store, GATE, self.broker.connect, clock=self.clock, options=TERMS, jitter=random.Random(1)
+            self.store, GATE, self.broker.connect, clock=self.clock, options=OPTIONS, jitter=random.Random(1)
         )
 
-    # what the device does
+    # actions of the device
 
     @rule(count=st.integers(1, 9))
     def commit(self, count: int) -> None:
@@ -69,18 +69,18 @@ class Delivery(RuleBasedStateMachine):
     @precondition(lambda self: len(self.poison) < 3)
     @rule()
     def commit_poison(self) -> None:
-        passage = replace(an_event(len(self.committed) + 1), reason=Reason.UNKNOWN_CODE, code_bytes=10**7)
-        stored = self.store.commit(passage)
-        self.committed[stored.seq] = passage.id.bytes
+        event = replace(an_event(len(self.committed) + 1), reason=Reason.UNKNOWN_CODE, code_bytes=10**7)
+        stored = self.store.commit(event)
+        self.committed[stored.seq] = event.id.bytes
         self.poison.add(stored.seq)
 
     @precondition(lambda self: len(self.broker.hates) < 2)
     @rule()
-    def commit_what_makes_the_broker_hang_up(self) -> None:
-        passage = an_event(len(self.committed) + 1)
-        self.broker.hates += (str(passage.id).encode(),)
-        stored = self.store.commit(passage)
-        self.committed[stored.seq] = passage.id.bytes
+    def commit_event_at_which_the_broker_disconnects(self) -> None:
+        event = an_event(len(self.committed) + 1)
+        self.broker.hates += (str(event.id).encode(),)
+        stored = self.store.commit(event)
+        self.committed[stored.seq] = event.id.bytes
         self.poison.add(stored.seq)
 
     @rule(turns=st.integers(1, 6))
@@ -108,7 +108,7 @@ class Delivery(RuleBasedStateMachine):
     def quarantine_is_retried(self) -> None:
         self.relay.retry_quarantine()
 
-    # what the world does
+    # actions of broker, network and centre
 
     @rule()
     def connection_breaks(self) -> None:
@@ -128,22 +128,22 @@ class Delivery(RuleBasedStateMachine):
     @precondition(lambda self: self.queue)
     @rule(data=st.data(), twice=st.booleans())
     def centre_takes_a_message(self, data: st.DataObject, twice: bool) -> None:
-        place = data.draw(st.integers(0, len(self.queue) - 1))
-        message = self.queue[place] if twice else self.queue.pop(place)
+        index = data.draw(st.integers(0, len(self.queue) - 1))
+        message = self.queue[index] if twice else self.queue.pop(index)
         self.centre_keeps(message)
 
     def centre_keeps(self, message: OutgoingMessage) -> None:
         good, bad = events.parse_events(message.payload, GATE.source)
         arrival = IngestedMessage(GATE, good, bad, START_AT)
-        standing = self.ledger.record([arrival])
+        ranges = self.ledger.record([arrival])
         self.at_centre |= {event.data.seq for event in good}
-        self.answers += [answer.payload for answer in receipt_messages([arrival], standing)]
+        self.answers += [answer.payload for answer in receipt_messages([arrival], ranges)]
 
     @precondition(lambda self: self.answers)
     @rule(data=st.data(), twice=st.booleans())
     def receipt_arrives(self, data: st.DataObject, twice: bool) -> None:
-        place = data.draw(st.integers(0, len(self.answers) - 1))
-        payload = self.answers[place] if twice else self.answers.pop(place)
+        index = data.draw(st.integers(0, len(self.answers) - 1))
+        payload = self.answers[index] if twice else self.answers.pop(index)
         if self.broker.links:
             self.broker.deliver(GATE.topic(TopicKind.RECEIPT), payload)
 
@@ -152,27 +152,27 @@ class Delivery(RuleBasedStateMachine):
     def receipts_are_lost(self) -> None:
         self.answers.clear()
 
-    # what must hold
+    # invariants
 
     @invariant()
-    def nothing_counts_as_delivered_that_the_centre_has_not(self) -> None:
+    def delivered_events_are_at_the_centre(self) -> None:
         if not hasattr(self, "store"):
             return
         waiting = {stored.seq for stored in self.store.pending(0, 10_000)}
-        gone = set(self.committed) - waiting
-        assert gone - self.at_centre == self.aside(), "but for what is in quarantine"
+        delivered = set(self.committed) - waiting
+        assert delivered - self.at_centre == self.quarantined(), "except for events in quarantine"
 
-    def aside(self) -> set[int]:
+    def quarantined(self) -> set[int]:
         with closing(sqlite3.connect(self.folder / "p.db")) as database:
             return {int(row[0]) for row in database.execute("SELECT seq FROM quarantine")}
 
     @invariant()
-    def the_depth_that_is_shown_is_what_waits(self) -> None:
+    def the_backlog_size_is_the_number_of_pending_events(self) -> None:
         if hasattr(self, "store"):
             assert self.store.backlog_size() == len(self.store.pending(0, 10_000))
 
-    def come_to_rest(self) -> None:
-        """The world behaves from now on."""
+    def deliver_all(self) -> None:
+        """Step without faults until the outbox is empty."""
         for _ in range(3000):
             if self.store.backlog_size() == 0:
                 return
@@ -185,19 +185,19 @@ class Delivery(RuleBasedStateMachine):
                     self.broker.deliver(GATE.topic(TopicKind.RECEIPT), payload)
             self.answers.clear()
             self.clock.advance(0.2)
-        raise AssertionError(f"it does not come to rest: {self.store.backlog_size()} wait")
+        raise AssertionError(f"delivery does not end: {self.store.backlog_size()} events wait")
 
     def teardown(self) -> None:
         if not hasattr(self, "store"):
             return
         self.broker.up = True
-        self.come_to_rest()
-        assert self.at_centre >= set(self.committed) - self.aside(), "quarantine alone may be missing"
-        self.relay.retry_quarantine()  # a connection that broke again and again may have made an innocent suspect
+        self.deliver_all()
+        assert self.at_centre >= set(self.committed) - self.quarantined(), "only quarantined events may be missing"
+        self.relay.retry_quarantine()  # repeated disconnects may have put a valid event into quarantine
         self.step(1)
-        self.come_to_rest()
+        self.deliver_all()
         assert self.at_centre == set(self.committed) - self.poison
-        assert self.aside() == self.poison
+        assert self.quarantined() == self.poison
         self.ledger.close()
         self.store.close()
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -206,4 +206,4 @@ class Delivery(RuleBasedStateMachine):
 Delivery.TestCase.settings = settings(
     max_examples=25, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck)
 )
-test_every_interleaving_delivers_each_passage_once = Delivery.TestCase
+test_every_interleaving_delivers_each_event_once = Delivery.TestCase

@@ -1,4 +1,4 @@
-"""A record that nobody can stand on the way to the centre is found and set aside; it never stops the others."""
+"""An event that closes the connection is found and quarantined. It never blocks the others."""
 
 import functools
 import random
@@ -24,7 +24,7 @@ from tests.fakes.data.access_events import GATE, an_event
 from tests.fakes.processes.broker import PLAIN, Broker
 from tests.faults.network_proxy import Proxy
 
-TERMS = DeliveryOptions(receipt_timeout_s=0.3, reconnect_max_delay_s=0.1)
+OPTIONS = DeliveryOptions(receipt_timeout_s=0.3, reconnect_max_delay_s=0.1)
 
 
 @pytest.fixture(params=["5", "3.1.1"])
@@ -33,7 +33,7 @@ def version(request: pytest.FixtureRequest) -> str:
 
 
 class Centre:
-    """A collector in a thread of its own, as a centre is a process of its own."""
+    """A collector on its own thread."""
 
     def __init__(self, path: Path, broker: Broker) -> None:
         self.path = path
@@ -58,7 +58,7 @@ class Centre:
 
 
 class Line:
-    """A store, its courier, and a centre behind a broker."""
+    """A store, its relay, and a centre behind a broker."""
 
     def __init__(self, folder: Path, broker: Broker, version: str, port: int | None = None) -> None:
         self.store = SqliteEventStore(folder / "p.db")
@@ -72,7 +72,7 @@ class Line:
             GATE,
             connect,
             clock=SystemClock(),
-            options=TERMS,
+            options=OPTIONS,
             software_version="test",
             jitter=random.Random(1),
         )
@@ -80,8 +80,8 @@ class Line:
         self.centre = Centre(folder / "centre.db", broker)
         assert self.centre.ready.wait(10)
 
-    def until(self, done: Callable[[], bool], within_s: float = 60.0) -> None:
-        ends_s = time.monotonic() + within_s
+    def until(self, done: Callable[[], bool], timeout_s: float = 60.0) -> None:
+        ends_s = time.monotonic() + timeout_s
         while not done():
             assert time.monotonic() < ends_s, (
                 f"{self.store.backlog_size()} wait, {self.quarantine()}, {self.relay.status()}"
@@ -105,13 +105,13 @@ class Line:
 
 
 @contextmanager
-def a_line(folder: Path, broker: Broker, version: str, port: int | None = None) -> Iterator[Line]:
+def open_line(folder: Path, broker: Broker, version: str, port: int | None = None) -> Iterator[Line]:
     with closing(Line(folder, broker, version, port)) as line:
         yield line
 
 
-def test_records_that_cut_the_connection_are_found_and_all_others_arrive(tmp_path: Path, version: str) -> None:
-    with Broker() as broker, Proxy(broker.port) as proxy, a_line(tmp_path, broker, version, proxy.port) as line:
+def test_events_that_break_the_connection_are_quarantined_and_all_others_arrive(tmp_path: Path, version: str) -> None:
+    with Broker() as broker, Proxy(broker.port) as proxy, open_line(tmp_path, broker, version, proxy.port) as line:
         poison = (77, 78, 131)
         proxy.hates = tuple(str(an_event(number).id).encode() for number in poison)
         line.store.commit_all([an_event(number) for number in range(1, 161)])
@@ -120,15 +120,15 @@ def test_records_that_cut_the_connection_are_found_and_all_others_arrive(tmp_pat
         assert line.at_centre() == 157
         line.store.commit(an_event(161))
         line.until(lambda: line.store.backlog_size() == 0)
-        assert line.at_centre() == 158, "what came later goes its way"
+        assert line.at_centre() == 158, "later events are delivered"
         proxy.hates = ()
         line.relay.retry_quarantine()
         line.until(lambda: line.at_centre() == 161)
         line.until(lambda: line.store.backlog_size() == 0)
 
 
-def test_live_passages_get_through_while_a_poisoned_one_is_looked_for(tmp_path: Path, version: str) -> None:
-    with Broker() as broker, Proxy(broker.port) as proxy, a_line(tmp_path, broker, version, proxy.port) as line:
+def test_new_events_are_delivered_during_the_search_for_a_poison_message(tmp_path: Path, version: str) -> None:
+    with Broker() as broker, Proxy(broker.port) as proxy, open_line(tmp_path, broker, version, proxy.port) as line:
         proxy.hates = (str(an_event(3).id).encode(),)
         line.store.commit_all([an_event(number) for number in range(1, 101)])
         line.until(lambda: proxy.cuts > MAX_DISCONNECTS)
@@ -138,21 +138,23 @@ def test_live_passages_get_through_while_a_poisoned_one_is_looked_for(tmp_path: 
             live = line.store.commit(an_event(number))
             before = proxy.cuts
             line.until(functools.partial(line.delivered, live.seq))
-            assert proxy.cuts - before < 12, "it did not wait for the end of the search"
+            assert proxy.cuts - before < 12, "a live event does not wait for the end of the search"
         line.until(lambda: line.store.backlog_size() == 0)
         assert line.at_centre() == number - 1
 
 
 @pytest.mark.parametrize("limit", ["max_packet_size 3000", "message_size_limit 3000"])
-def test_a_broker_that_takes_only_small_messages_gets_small_ones_and_what_is_too_large_for_it_is_set_aside(
+def test_a_broker_that_accepts_only_small_messages_gets_small_ones_and_larger_events_are_quarantined(
     tmp_path: Path, version: str, limit: str
 ) -> None:
-    with Broker(f"{PLAIN}\n{limit}") as broker, a_line(tmp_path, broker, version) as line:
+    with Broker(f"{PLAIN}\n{limit}") as broker, open_line(tmp_path, broker, version) as line:
         large = replace(an_event(40), sealed=random.Random(1).randbytes(3000))
         line.store.commit_all([large if number == 40 else an_event(number) for number in range(1, 81)])
         line.until(lambda: line.at_centre() == 79)
         number = 80
-        while not line.store.quarantined_count():  # where it is swallowed in silence, only others' receipts tell
+        while (
+            not line.store.quarantined_count()
+        ):  # if the broker drops it silently, only the receipts of other events show it
             number += 1
             line.store.commit(an_event(number))
             line.until(functools.partial(line.delivered, number))
@@ -160,55 +162,55 @@ def test_a_broker_that_takes_only_small_messages_gets_small_ones_and_what_is_too
         assert list(line.quarantine()) == [40]
 
 
-def test_a_message_that_breaks_as_a_whole_but_not_in_its_parts_was_too_large() -> None:
-    trial = PoisonMessageDetector()
+def test_a_message_that_fails_as_a_whole_but_not_in_parts_was_too_large() -> None:
+    detector = PoisonMessageDetector()
     for _ in range(MAX_DISCONNECTS):
-        trial.on_disconnected([(1, 2, 3, 4)], 0.0)
+        detector.on_disconnected([(1, 2, 3, 4)], 0.0)
     broken = set()
     for token in range(1, 20):
-        group = trial.next_group()
+        group = detector.next_group()
         if not group:
             break
-        trial.on_sent(group, token, 100 * len(group))
+        detector.on_sent(group, token, 100 * len(group))
         if len(group) > 2:
             broken.add(group)
-            trial.on_disconnected([], 0.0)
+            detector.on_disconnected([], 0.0)
         else:
-            trial.on_acknowledged(token, 5.0)
+            detector.on_acknowledged(token, 5.0)
     assert broken == {(1, 2, 3, 4)}
-    assert not trial.has_candidates
-    assert not trial.rejected
-    assert trial.size_limit_bytes(6.0) == 200
-    assert trial.size_limit_bytes(6.0 + 3600.0) > 10**6, "a broker may be mended"
+    assert not detector.has_candidates
+    assert not detector.rejected
+    assert detector.size_limit_bytes(6.0) == 200
+    assert detector.size_limit_bytes(6.0 + 3600.0) > 10**6, "the limit expires: the broker may have been fixed"
 
 
-def test_a_network_that_breaks_again_and_again_makes_nobody_guilty_who_gets_through_in_between() -> None:
-    trial = PoisonMessageDetector()
+def test_a_network_that_fails_again_and_again_rejects_no_event_that_is_acknowledged_in_between() -> None:
+    detector = PoisonMessageDetector()
     for round_ in range(50):
         for _ in range(MAX_DISCONNECTS):
-            trial.on_disconnected([(1, 2), (3,)], 0.0)
-        while trial.has_candidates:
-            group = trial.next_group()
-            for token in range(1, MAX_DISCONNECTS):  # it breaks under everybody, but once less than it takes
-                trial.on_sent(trial.next_group(), token, 10)
-                trial.on_disconnected([], 0.0)
-            while group := trial.next_group():
-                trial.on_sent(group, 99 + round_, 10)
-                trial.on_acknowledged(99 + round_, 0.0)
-    assert not trial.rejected
+            detector.on_disconnected([(1, 2), (3,)], 0.0)
+        while detector.has_candidates:
+            group = detector.next_group()
+            for token in range(1, MAX_DISCONNECTS):  # the connection is lost for all, but once less than the limit
+                detector.on_sent(detector.next_group(), token, 10)
+                detector.on_disconnected([], 0.0)
+            while group := detector.next_group():
+                detector.on_sent(group, 99 + round_, 10)
+                detector.on_acknowledged(99 + round_, 0.0)
+    assert not detector.rejected
 
 
-def test_a_passage_that_the_broker_says_it_cannot_stand_is_found_without_a_single_cut() -> None:
-    trial = PoisonMessageDetector()
-    trial.on_rejected((5, 6, 7), 900, "payload-format-invalid", 0.0)
+def test_an_event_that_the_broker_rejects_with_a_reason_is_found_without_a_lost_connection() -> None:
+    detector = PoisonMessageDetector()
+    detector.on_rejected((5, 6, 7), 900, "payload-format-invalid", 0.0)
     for token in range(1, 20):
-        group = trial.next_group()
+        group = detector.next_group()
         if not group:
             break
-        trial.on_sent(group, token, 300 * len(group))
+        detector.on_sent(group, token, 300 * len(group))
         if 6 in group:
-            trial.on_rejected(group, 300, "payload-format-invalid", 0.0)
+            detector.on_rejected(group, 300, "payload-format-invalid", 0.0)
         else:
-            trial.on_acknowledged(token, 0.0)
-    assert trial.rejected == {6: "payload-format-invalid"}
-    assert not trial.has_candidates
+            detector.on_acknowledged(token, 0.0)
+    assert detector.rejected == {6: "payload-format-invalid"}
+    assert not detector.has_candidates
