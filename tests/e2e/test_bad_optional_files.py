@@ -1,4 +1,4 @@
-"""A wrong optional file never closes the gate: the real daemon starts, people can pass, and a health check says what is wrong."""
+"""An invalid optional file never closes the gate: the daemon starts, people can pass, and a health check reports it."""
 
 from pathlib import Path
 

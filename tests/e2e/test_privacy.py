@@ -1,4 +1,4 @@
-"""Raw QR text dies in the verifier: the whole product plays its queue, and nobody is found in anything that it left or said."""
+"""Raw QR text is never stored, logged or sent: after the whole demo, no file, message or page has personal data."""
 
 import sqlite3
 import threading
@@ -34,72 +34,74 @@ PAGES = (
 
 @contextmanager
 def listening(port: int) -> Iterator[list[bytes]]:
-    """Everything that the broker passes on, topics and payloads."""
-    heard: list[bytes] = []
+    """All messages of the broker, topic and payload."""
+    messages: list[bytes] = []
     ready = threading.Event()
-    ear = paho.mqtt.client.Client(CallbackAPIVersion.VERSION2)
-    ear.on_message = lambda _client, _userdata, message: heard.append(message.topic.encode() + b" " + message.payload)
-    ear.on_subscribe = lambda *_: ready.set()
-    ear.connect("127.0.0.1", port)
-    ear.subscribe("#", qos=1)
-    ear.loop_start()
+    client = paho.mqtt.client.Client(CallbackAPIVersion.VERSION2)
+    client.on_message = lambda _client, _userdata, message: messages.append(
+        message.topic.encode() + b" " + message.payload
+    )
+    client.on_subscribe = lambda *_: ready.set()
+    client.connect("127.0.0.1", port)
+    client.subscribe("#", qos=1)
+    client.loop_start()
     assert ready.wait(10)
     try:
-        yield heard
+        yield messages
     finally:
-        ear.disconnect()
-        ear.loop_stop()
+        client.disconnect()
+        client.loop_stop()
 
 
 def left_behind(folder: Path) -> dict[str, bytes]:
-    """Every file in the premises as it lies there now: databases, WAL, logs, status."""
+    """Content of all files of the sandbox: databases, WAL, logs, status."""
     found = {}
     for path in folder.rglob("*"):
         if path.is_file():
             try:
                 found[str(path.relative_to(folder))] = path.read_bytes()
             except FileNotFoundError:
-                continue  # a draft that has taken its place meanwhile
+                continue  # a temporary file that was renamed meanwhile
     return found
 
 
 def fetched(address: str) -> bytes:
-    """A page as a browser gets it, refusals as well."""
+    """A page as a browser gets it, also with an error status."""
     try:
-        with urllib.request.urlopen(address, timeout=10) as page:  # noqa: S310  our own page on loopback
+        with urllib.request.urlopen(address, timeout=10) as page:  # noqa: S310  our server on loopback
             found = page.read()
-    except urllib.error.HTTPError as refused:
-        found = refused.read()
+    except urllib.error.HTTPError as error:
+        found = error.read()
     assert isinstance(found, bytes)
     return found
 
 
-def opened_by_the_centre(premises: Sandbox) -> str:
-    """What the records say to whoever holds the centre's private key."""
-    key = load_pem_private_key((premises.folder / "centre-private.pem").read_bytes(), None)
+def unseal_all(sandbox: Sandbox) -> str:
+    """The subjects of all events, unsealed with the private key of the centre."""
+    key = load_pem_private_key((sandbox.folder / "centre-private.pem").read_bytes(), None)
     assert isinstance(key, X25519PrivateKey)
-    with closing(sqlite3.connect(premises.database)) as database:
+    with closing(sqlite3.connect(sandbox.database)) as database:
         rows = database.execute("SELECT id, sealed FROM event WHERE length(sealed) > 0").fetchall()
     return repr([unseal_subject(key, sealed, UUID(bytes=passage_id)) for passage_id, sealed in rows])
 
 
-def test_nobody_is_found_in_database_wal_log_wire_status_or_page() -> None:
-    with temporary_sandbox() as premises:
-        needles = forbidden(premises.samples.samples)
-        demonstration = Demo(premises, fast_timing(60.0), loop=False, window_s=1.0)
+def test_no_personal_data_is_in_database_wal_log_message_status_or_page() -> None:
+    with temporary_sandbox() as sandbox:
+        needles = forbidden(sandbox.samples.samples)
+        demo = Demo(sandbox, fast_timing(60.0), loop=False, window_s=1.0)
         seen: dict[str, bytes] = {}
-        with demonstration, listening(demonstration._port) as heard:
-            demonstration.run_once()
-            seen |= {f"page {path}": fetched(demonstration.page_url.rstrip("/") + path) for path in PAGES}
-            seen |= {f"running: {name}": data for name, data in left_behind(premises.folder).items()}
-        seen |= {f"ended: {name}": data for name, data in left_behind(premises.folder).items()}
-        seen["wire"] = b"\n".join(heard)
-        assert {place: leaks(data, needles) for place, data in seen.items() if leaks(data, needles)} == {}
-        assert any(name.endswith("-wal") and data for name, data in seen.items()), "the WAL was looked into"
-        assert len(heard) > 10
+        with demo, listening(demo._port) as messages:
+            demo.run_once()
+            seen |= {f"page {path}": fetched(demo.page_url.rstrip("/") + path) for path in PAGES}
+            seen |= {f"running: {name}": data for name, data in left_behind(sandbox.folder).items()}
+        seen |= {f"ended: {name}": data for name, data in left_behind(sandbox.folder).items()}
+        seen["wire"] = b"\n".join(messages)
+        assert {source: leaks(data, needles) for source, data in seen.items() if leaks(data, needles)} == {}
+        assert any(name.endswith("-wal") and data for name, data in seen.items()), "the WAL was checked"
+        assert len(messages) > 10
         assert b"passage" in seen["wire"]
-        told = opened_by_the_centre(premises)
-        who = premises.samples["id-card"].person
-        assert who is not None
-        assert who.name in told, "and the centre, with its key, finds whom it has to"
-        assert who.document_number in told
+        unsealed = unseal_all(sandbox)
+        person = sandbox.samples["id-card"].person
+        assert person is not None
+        assert person.name in unsealed, "the centre can unseal the names with its key"
+        assert person.document_number in unsealed

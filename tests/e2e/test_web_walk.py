@@ -1,4 +1,4 @@
-"""The pages beside a real daemon, broker and centre: orders are carried out and recorded, and no page can touch scanning."""
+"""The web UI with a real daemon, broker and centre: commands are executed and recorded, and the web UI never affects scanning."""
 
 import http.client
 import http.cookies
@@ -23,7 +23,7 @@ def demonstration() -> Iterator[Demo]:
         yield found
 
 
-def test_orders_of_guard_and_administrator_are_carried_out_by_the_daemon(demonstration: Demo) -> None:
+def test_commands_of_guard_and_administrator_are_executed_by_the_daemon(demonstration: Demo) -> None:
     with demonstration:
         poll_until(demonstration, lambda found: found["state"] == "ready")
         guard, admin = Reader(demonstration.page_url), Reader(demonstration.page_url)
@@ -31,7 +31,9 @@ def test_orders_of_guard_and_administrator_are_carried_out_by_the_daemon(demonst
         before = demonstration.read_status()
         assert before
         assert guard.send("/guard/admit", "/guard/admit", direction="in", reason="nothing-to-show") == 302
-        found = poll_until(demonstration, lambda found: any(one["reason"] == "manual" for one in found["recent_decisions"]))
+        found = poll_until(
+            demonstration, lambda found: any(one["reason"] == "manual" for one in found["recent_decisions"])
+        )
         manual = next(one for one in found["recent_decisions"] if one["reason"] == "manual")
         assert (manual["outcome"], manual["direction"]) == ("pass", "in")
         admin.log_in("admin", PASSWORD)
@@ -43,13 +45,13 @@ def test_orders_of_guard_and_administrator_are_carried_out_by_the_daemon(demonst
         assert "cong-1" in admin.ask("GET", "/admin/configuration")[1]
 
 
-def test_what_a_guard_undoes_on_his_page_is_undone_at_the_gate_and_at_the_centre(demonstration: Demo) -> None:
+def test_an_undo_of_the_guard_is_effective_at_the_gate_and_at_the_centre(demonstration: Demo) -> None:
     with demonstration:
         poll_until(demonstration, lambda found: found["state"] == "ready")
         guard, admin = Reader(demonstration.page_url), Reader(demonstration.page_url)
         guard.log_in("guard", PIN)
         admin.log_in("admin", PASSWORD)
-        admin.send("/admin", "/admin/command/pause")  # so that the queue does not go on meanwhile
+        admin.send("/admin", "/admin/command/pause")  # so that no other decision is made meanwhile
         poll_until(demonstration, lambda found: found["state"] == "out-of-order")
         guard.send("/guard/admit", "/guard/admit", direction="in", reason="assisted")
         before = poll_until(demonstration, lambda found: bool(found["undo"]) and found["undo"]["reason"] == "manual")
@@ -62,23 +64,23 @@ def test_what_a_guard_undoes_on_his_page_is_undone_at_the_gate_and_at_the_centre
         annulled = f"(A child, an old person, somebody who needs help · undone by record {int(shown[1]) + 1})"
         assert annulled in admin.ask("GET", "/admin/events")[1]
         with closing(sqlite3.connect(demonstration.sandbox.centre_database)) as centre:
-            kept = centre.execute(
+            stored = centre.execute(
                 "SELECT outcome, manual_reason, annuls IS NULL FROM event ORDER BY seq DESC LIMIT 2"
             ).fetchall()
-            assert kept == [("check-again", "mistake", 0), ("pass", "assisted", 1)]
+            assert stored == [("check-again", "mistake", 0), ("pass", "assisted", 1)]
             assert centre.execute(
                 "SELECT count(*) FROM effective_event WHERE reason IN ('manual', 'annulled')"
             ).fetchone() == (0,)
 
 
-def test_a_flooded_and_killed_page_never_touches_scanning(demonstration: Demo) -> None:
+def test_a_flooded_and_killed_web_ui_does_not_affect_scanning(demonstration: Demo) -> None:
     stop = threading.Event()
-    answered: list[int] = []
+    statuses: list[int] = []
 
     def flood() -> None:
         while not stop.is_set():
             with suppress(OSError, http.client.HTTPException):
-                answered.append(Reader(demonstration.page_url).ask("GET", "/")[0])
+                statuses.append(Reader(demonstration.page_url).ask("GET", "/")[0])
 
     killed: list[int] = []
 
@@ -100,6 +102,6 @@ def test_a_flooded_and_killed_page_never_touches_scanning(demonstration: Demo) -
                 thread.join()
     verdict = demonstration.check_result()
     assert killed
-    assert answered.count(200) > FLOODERS
+    assert statuses.count(200) > FLOODERS
     assert verdict.lost == verdict.duplicated == 0
     assert verdict.as_expected == verdict.visitors

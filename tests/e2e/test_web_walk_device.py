@@ -1,4 +1,4 @@
-"""The administrator's pages about the device, beside a real daemon, broker and centre: aiming, log, configuration, quarantine."""
+"""The administrator's pages with a real daemon, broker and centre: camera aiming, log, configuration, quarantine."""
 
 import base64
 import re
@@ -32,7 +32,7 @@ def administrator(demonstration: Demo) -> Reader:
     return found
 
 
-def test_an_administrator_aims_and_reads_log_and_configuration_while_people_pass(demonstration: Demo) -> None:
+def test_an_administrator_uses_preview_log_and_configuration_while_people_pass(demonstration: Demo) -> None:
     with demonstration:
         poll_until(demonstration, lambda found: found["state"] == "ready")
         admin = administrator(demonstration)
@@ -45,17 +45,17 @@ def test_an_administrator_aims_and_reads_log_and_configuration_while_people_pass
         assert decode_image(np.asarray(luma, np.uint8)) == ()
         assert "command capture-preview from process" in admin.ask("GET", "/admin/log")[1]
         assert "runs with the settings of the file" in admin.ask("GET", "/admin/configuration")[1]
-        answered = len(demonstration.decisions)
-        poll_until(demonstration, lambda _: len(demonstration.decisions) > answered)
+        decisions = len(demonstration.decisions)
+        poll_until(demonstration, lambda _: len(demonstration.decisions) > decisions)
 
 
 def refusals(demonstration: Demo) -> list[tuple[str, int]]:
-    """Why, and how often, by the kiosk's own database."""
+    """Reason and number of rejections in the database of the kiosk."""
     with closing(sqlite3.connect(demonstration.sandbox.database)) as reader:
         return reader.execute("SELECT reason, times FROM quarantine JOIN rejection_count USING (seq)").fetchall()
 
 
-def test_what_the_centre_refuses_is_seen_on_the_page_sent_again_and_refused_again(demonstration: Demo) -> None:
+def test_a_rejected_event_is_shown_sent_again_and_rejected_again(demonstration: Demo) -> None:
     with demonstration:
         poll_until(demonstration, lambda found: found["state"] == "ready")
         kiosk = demonstration.processes["kiosk"]
@@ -71,7 +71,7 @@ def test_what_the_centre_refuses_is_seen_on_the_page_sent_again_and_refused_agai
         ((why, times),) = refusals(demonstration)
         assert why in html
         assert times == 1
-        for asked, seq in enumerate((str(poison.seq), "all"), 2):
+        for rejections, seq in enumerate((str(poison.seq), "all"), 2):
             assert admin.send("/admin", "/admin/quarantine", seq=seq) == 200
-            poll_until(demonstration, lambda _, asked=asked: refusals(demonstration) == [(why, asked)])  # type: ignore[misc]  # a default binds the loop's value
+            poll_until(demonstration, lambda _, rejections=rejections: refusals(demonstration) == [(why, rejections)])  # type: ignore[misc]  # a default binds the loop's value
         assert admin.send("/admin", "/admin/quarantine", seq=str(poison.seq + 10_000)) == 409

@@ -1,4 +1,4 @@
-"""Login and actions in a real browser, with scripts off: the browser's own headers pass our fences, and axe finds no fault."""
+"""Login and actions in a real browser, with and without scripts. The browser's headers pass our checks, and axe finds no fault."""
 
 import re
 import threading
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(bool(browsers.missing()), reason=browsers.missin
 
 @pytest.fixture
 def url(tmp_path: Path) -> Iterator[str]:
-    """A kiosk with a few passages, whose administrator and guard are set up."""
+    """The address of a kiosk with some events and with accounts of administrator and guard."""
     publish(tmp_path, a_status())
     a_store(tmp_path / "p.db", 3).close()
     state_dir = staff(tmp_path / "state")
@@ -35,7 +35,7 @@ def url(tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-def test_a_guard_lets_somebody_in_with_the_keyboard_alone(
+def test_a_guard_admits_a_person_with_the_keyboard_only(
     chromium: Browser, tmp_path: Path, url: str, *, scripts: bool
 ) -> None:
     with (
@@ -53,10 +53,10 @@ def test_a_guard_lets_somebody_in_with_the_keyboard_alone(
         assert daemon.commands == [AdmitCommand(Direction.IN, ManualReason.NOTHING_TO_SHOW)]
 
 
-def test_a_guard_undoes_the_last_passage_while_its_button_is_there(chromium: Browser, tmp_path: Path, url: str) -> None:
+def test_a_guard_undoes_the_last_event_while_its_button_is_shown(chromium: Browser, tmp_path: Path, url: str) -> None:
     last = UndoStatus(48213, datetime.now(UTC).isoformat(), "in", "ok", "insurance", 25.0)
     with (
-        still_telling(tmp_path, undo=None) as tell,
+        repeated_status(tmp_path, undo=None) as update,
         FakeControlServer(tmp_path) as daemon,
         chromium.new_context() as context,
     ):
@@ -65,7 +65,7 @@ def test_a_guard_undoes_the_last_passage_while_its_button_is_there(chromium: Bro
         button = page.get_by_role("link", name="Undo the last one")
         expect(page.locator(".show.tone-ready")).to_be_visible()
         expect(button).to_have_count(0)
-        tell(undo=last)
+        update(undo=last)
         expect(button).to_be_visible()
         button.click()
         page.fill("[name=secret]", PIN)
@@ -78,16 +78,16 @@ def test_a_guard_undoes_the_last_passage_while_its_button_is_there(chromium: Bro
         assert daemon.commands == [UndoCommand(ManualReason.TURNED_BACK, 48213)]
         expect(button).to_be_visible()
         assert faults(page) == ""
-        tell(undo=None)
+        update(undo=None)
         expect(button).to_have_count(0)
 
 
-def test_without_scripts_the_guard_undoes_all_the_same_and_reads_why_not(
+def test_the_guard_can_undo_without_scripts_and_sees_the_reason_of_a_refusal(
     chromium: Browser, tmp_path: Path, url: str
 ) -> None:
     last = UndoStatus(48213, datetime.now(UTC).isoformat(), "out", "manual", None, 25.0)
     with (
-        still_telling(tmp_path, undo=last),
+        repeated_status(tmp_path, undo=last),
         FakeControlServer(tmp_path) as daemon,
         chromium.new_context(
             locale="vi-VN", java_script_enabled=False, viewport={"width": 320, "height": 700}
@@ -106,27 +106,27 @@ def test_without_scripts_the_guard_undoes_all_the_same_and_reads_why_not(
 
 
 @contextmanager
-def still_telling(run_dir: Path, **changes: Any) -> Iterator[Callable[..., None]]:
-    """A daemon's snapshot that stays fresh; what is yielded changes it."""
-    told, stop, lock = dict(changes), threading.Event(), threading.Lock()
+def repeated_status(run_dir: Path, **changes: Any) -> Iterator[Callable[..., None]]:
+    """Publish a status twice a second, so that it stays fresh. Yields a function that changes it."""
+    fields, stop, lock = dict(changes), threading.Event(), threading.Lock()
 
-    def tell(**news: Any) -> None:
+    def update(**new_fields: Any) -> None:
         with lock:
-            told.update(news)
-            publish(run_dir, a_status(**told))
+            fields.update(new_fields)
+            publish(run_dir, a_status(**fields))
 
-    def keep_telling() -> None:
+    def publish_repeatedly() -> None:
         while not stop.wait(0.5):
-            tell()
+            update()
 
-    teller = threading.Thread(target=keep_telling)
-    tell()
-    teller.start()
+    publisher = threading.Thread(target=publish_repeatedly)
+    update()
+    publisher.start()
     try:
-        yield tell
+        yield update
     finally:
         stop.set()
-        teller.join()
+        publisher.join()
 
 
 def test_an_administrator_tests_the_lamp_and_sees_it_in_the_audit_log(
@@ -149,7 +149,7 @@ def test_an_administrator_tests_the_lamp_and_sees_it_in_the_audit_log(
 
 
 @pytest.mark.parametrize(("scheme", "locale", "width"), [("light", "vi-VN", 1280), ("dark", "en-GB", 320)])
-def test_axe_finds_no_fault_and_nothing_is_cut_off_behind_the_login(
+def test_axe_finds_no_fault_and_no_page_is_wider_than_its_window_after_login(
     chromium: Browser, url: str, scheme: str, locale: str, width: int
 ) -> None:
     viewport = {"width": width, "height": 800}

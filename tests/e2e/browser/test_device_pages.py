@@ -1,4 +1,4 @@
-"""Aiming, log, quarantine and configuration in a real browser: by keyboard, without scripts, and without a fault for axe."""
+"""Camera aiming, log, quarantine and configuration in a real browser: by keyboard, without scripts, and with no fault in axe."""
 
 import logging
 from collections.abc import Iterator
@@ -33,16 +33,16 @@ LOOKS = (("light", "vi-VN", 320), ("dark", "en-GB", 768), ("light", "en-GB", 128
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
-    """A served kiosk and the daemon that takes its orders."""
+class ServedKiosk:
+    """A web server and the fake daemon that receives its commands."""
 
     url: str
     daemon: FakeControlServer
 
 
 @pytest.fixture
-def office(tmp_path: Path) -> Iterator[Office]:
-    """A kiosk with passages, two of them in quarantine, a log with a hostile line, a changed file, an administrator."""
+def served_kiosk(tmp_path: Path) -> Iterator[ServedKiosk]:
+    """A kiosk with events, two of them in quarantine, a log with a hostile line, a changed configuration, an administrator."""
     publish(tmp_path, a_status())
     store = a_store(tmp_path / "p.db", 4)
     store.acknowledge(0, rejected=[(1, "too-large"), (2, HOSTILE[:200])])
@@ -58,11 +58,11 @@ def office(tmp_path: Path) -> Iterator[Office]:
         log.info("the kiosk has started")
         log.warning("%s", HOSTILE)
     staff(tmp_path / "state")
-    finder = CameraPreview(lambda _: Frame(turned(code_picture("HUE1:AIM", 8), 9), 1, 1.0))
+    preview = CameraPreview(lambda _: Frame(turned(code_picture("HUE1:AIM", 8), 9), 1, 1.0))
     with FakeControlServer(tmp_path) as daemon, served("--config", path) as (url, _):
-        daemon.detail = {**preview_as_json(finder.capture()), "released": 1}
-        finder.close()
-        yield Office(url, daemon)
+        daemon.detail = {**preview_as_json(preview.capture()), "released": 1}
+        preview.close()
+        yield ServedKiosk(url, daemon)
 
 
 def log_in(page: Page, url: str) -> None:
@@ -71,15 +71,15 @@ def log_in(page: Page, url: str) -> None:
 
 
 @pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-def test_a_picture_is_taken_and_another_by_the_enter_key_alone(
-    chromium: Browser, office: Office, scripts: bool
+def test_two_previews_are_captured_with_the_enter_key_only(
+    chromium: Browser, served_kiosk: ServedKiosk, scripts: bool
 ) -> None:
     with chromium.new_context(locale="en-GB", java_script_enabled=scripts) as context:
         page = context.new_page()
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text))
-        log_in(page, office.url)
-        page.goto(office.url + "admin/aiming")
+        console: list[str] = []
+        page.on("console", lambda message: console.append(message.text))
+        log_in(page, served_kiosk.url)
+        page.goto(served_kiosk.url + "admin/aiming")
         expect(page.locator("svg.still")).to_have_count(0)
         for _ in range(2):
             expect(page.locator("main form button")).to_be_focused()
@@ -87,15 +87,15 @@ def test_a_picture_is_taken_and_another_by_the_enter_key_alone(
             expect(page.get_by_role("img", name="What the camera sees")).to_be_visible()
             expect(page.get_by_role("status")).to_contain_text("Distance, light and focus are good.")
         assert page.locator("svg.still .code").count() == 1
-        assert office.daemon.commands == [CapturePreviewCommand()] * 2
-        assert said == []
+        assert served_kiosk.daemon.commands == [CapturePreviewCommand()] * 2
+        assert console == []
 
 
-def test_the_picture_is_really_drawn(chromium: Browser, office: Office) -> None:
+def test_the_preview_is_drawn(chromium: Browser, served_kiosk: ServedKiosk) -> None:
     with chromium.new_context(locale="en-GB") as context:
         page = context.new_page()
-        log_in(page, office.url)
-        page.goto(office.url + "admin/aiming")
+        log_in(page, served_kiosk.url)
+        page.goto(served_kiosk.url + "admin/aiming")
         page.locator("main form button").press("Enter")
         expect(page.locator("svg.still")).to_be_visible()
         box = page.locator("svg.still").bounding_box()
@@ -105,10 +105,10 @@ def test_the_picture_is_really_drawn(chromium: Browser, office: Office) -> None:
         assert corner != without
 
 
-def test_a_refused_record_is_sent_again_by_keyboard(chromium: Browser, office: Office) -> None:
+def test_a_rejected_event_is_sent_again_by_keyboard(chromium: Browser, served_kiosk: ServedKiosk) -> None:
     with chromium.new_context(locale="en-GB") as context:
         page = context.new_page()
-        log_in(page, office.url)
+        log_in(page, served_kiosk.url)
         page.get_by_role("link", name="Returned").click()
         expect(page.locator("tbody tr")).to_have_count(2)
         page.get_by_role("button", name="Send record 2 again").focus()
@@ -116,23 +116,23 @@ def test_a_refused_record_is_sent_again_by_keyboard(chromium: Browser, office: O
         expect(page.get_by_role("status")).to_contain_text("Back in the queue")
         page.get_by_role("button", name="Send all again").press("Enter")
         expect(page.get_by_role("status")).to_contain_text("Back in the queue")
-        assert office.daemon.commands == [ReleaseQuarantineCommand(2), ReleaseQuarantineCommand()]
+        assert served_kiosk.daemon.commands == [ReleaseQuarantineCommand(2), ReleaseQuarantineCommand()]
 
 
-def test_hostile_text_is_read_and_never_run(chromium: Browser, office: Office) -> None:
+def test_hostile_text_is_shown_and_never_executed(chromium: Browser, served_kiosk: ServedKiosk) -> None:
     with chromium.new_context(locale="en-GB") as context:
         page = context.new_page()
         ran: list[str] = []
 
-        def dismissed(dialog: Any) -> None:
+        def dismiss(dialog: Any) -> None:
             ran.append(dialog.message)
             dialog.dismiss()
 
-        page.on("dialog", dismissed)
+        page.on("dialog", dismiss)
         page.on("pageerror", lambda error: ran.append(str(error)))
-        log_in(page, office.url)
+        log_in(page, served_kiosk.url)
         for path in ("/log", "/quarantine"):
-            page.goto(f"{office.url}admin{path}")
+            page.goto(f"{served_kiosk.url}admin{path}")
             expect(page.locator("main")).to_contain_text(
                 "<img src=x onerror=alert(1)><script>alert(2)</script>⟨U+202E⟩"
             )
@@ -140,10 +140,10 @@ def test_hostile_text_is_read_and_never_run(chromium: Browser, office: Office) -
         assert ran == []
 
 
-def test_the_log_is_filtered_by_its_form(chromium: Browser, office: Office) -> None:
+def test_the_log_is_filtered_by_its_form(chromium: Browser, served_kiosk: ServedKiosk) -> None:
     with chromium.new_context(locale="en-GB") as context:
         page = context.new_page()
-        log_in(page, office.url)
+        log_in(page, served_kiosk.url)
         page.get_by_role("link", name="Log", exact=True).click()
         expect(page.locator(".log li")).to_have_count(2)
         page.get_by_label("Level").select_option("Warnings and errors")
@@ -151,15 +151,15 @@ def test_the_log_is_filtered_by_its_form(chromium: Browser, office: Office) -> N
         expect(page.locator(".log li")).to_have_count(1)
 
 
-def test_a_file_that_was_changed_since_the_start_is_told_and_a_new_one_compared(
-    chromium: Browser, office: Office, tmp_path: Path
+def test_a_file_changed_since_the_start_is_shown_and_a_new_text_is_compared(
+    chromium: Browser, served_kiosk: ServedKiosk, tmp_path: Path
 ) -> None:
     publish(tmp_path, a_status())
     with chromium.new_context(locale="en-GB") as context:
         page = context.new_page()
-        log_in(page, office.url)
+        log_in(page, served_kiosk.url)
         publish(tmp_path, a_status())
-        page.goto(office.url + "admin/configuration")
+        page.goto(served_kiosk.url + "admin/configuration")
         expect(page.locator("main")).to_contain_text("after a restart: 1920")
         page.get_by_label("Text of the configuration file").fill(CONFIG.replace("640", "800"))
         publish(tmp_path, a_status())
@@ -168,20 +168,20 @@ def test_a_file_that_was_changed_since_the_start_is_told_and_a_new_one_compared(
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: "-".join(map(str, look)))
-def test_axe_finds_no_fault_and_nothing_is_cut_off(
-    chromium: Browser, office: Office, look: tuple[str, str, int]
+def test_axe_finds_no_fault_and_no_admin_page_is_wider_than_its_window(
+    chromium: Browser, served_kiosk: ServedKiosk, look: tuple[str, str, int]
 ) -> None:
     scheme, locale, width = look
     options = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
     viewport = {"width": width, "height": 800}
     with chromium.new_context(color_scheme=scheme, locale=locale, viewport=viewport) as context:
         page = context.new_page()
-        log_in(page, office.url)
+        log_in(page, served_kiosk.url)
         for path in PAGES:
-            page.goto(f"{office.url}admin{path}")
+            page.goto(f"{served_kiosk.url}admin{path}")
             assert faults(page, options) == "", path
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
-        page.goto(office.url + "admin/aiming")
+        page.goto(served_kiosk.url + "admin/aiming")
         page.locator("main form button").press("Enter")
         expect(page.locator("svg.still")).to_be_visible()
         assert faults(page, options) == ""

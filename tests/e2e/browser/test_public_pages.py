@@ -1,4 +1,4 @@
-"""The pages in a real browser: live, right without scripts, readable at every size, and free of accessibility faults."""
+"""The public pages in a real browser: live updates, no scripts, all window sizes, accessibility."""
 
 import signal
 import threading
@@ -25,7 +25,7 @@ SIZES = ((320, 568), (390, 844), (844, 390), (768, 1024), (1280, 800), (3840, 21
 
 
 class Kiosk:
-    """A daemon that publishes what the test tells it, four times a second."""
+    """A fake daemon that publishes its state four times a second."""
 
     def __init__(self, run_dir: Path) -> None:
         self.run_dir = run_dir
@@ -38,18 +38,18 @@ class Kiosk:
         self._thread.start()
 
     def publish(self) -> None:
-        """One snapshot, now."""
+        """Publish one snapshot now."""
         now = datetime.now(UTC)
-        shown = answers(now, 60.0 if self.answered_s_ago is None else self.answered_s_ago)
+        decisions = answers(now, 60.0 if self.answered_s_ago is None else self.answered_s_ago)
         with self._publishing:
-            publish(self.run_dir, a_status(self.state, now=now, recent_decisions=shown))
+            publish(self.run_dir, a_status(self.state, now=now, recent_decisions=decisions))
 
     def _run(self) -> None:
         while not self._stop.wait(0.25):
             self.publish()
 
     def kill(self) -> None:
-        """No more snapshots; the last one stays."""
+        """Stop publishing. The last snapshot stays."""
         self._stop.set()
         self._thread.join()
 
@@ -63,19 +63,19 @@ def kiosk(tmp_path: Path) -> Iterator[Kiosk]:
 
 @contextmanager
 def page_of(browser: Browser, url: str, **context: object) -> Iterator[Page]:
-    """A page that fails the test where a script fails or a rule of the content policy is broken."""
-    wishes = {"locale": "en-GB", "viewport": {"width": 1280, "height": 800}, **context}
-    with browser.new_context(**wishes) as fresh:
+    """An open page. The test fails if a script fails or the content security policy is violated."""
+    options = {"locale": "en-GB", "viewport": {"width": 1280, "height": 800}, **context}
+    with browser.new_context(**options) as fresh:
         page = fresh.new_page()
-        said: list[str] = []
-        page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: said.append(str(error)))
+        errors: list[str] = []
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(url)
         yield page
-        assert [line for line in said if "404" not in line and "ERR_" not in line] == []
+        assert [line for line in errors if "404" not in line and "ERR_" not in line] == []
 
 
-def test_the_page_follows_the_kiosk_without_a_reload(chromium: Browser, kiosk: Kiosk) -> None:
+def test_the_page_updates_without_a_reload(chromium: Browser, kiosk: Kiosk) -> None:
     with served("--run-dir", kiosk.run_dir) as (url, _), page_of(chromium, url) as page:
         expect(page.locator("h1")).to_contain_text(EN("status.sentence.ready"))
         kiosk.state = DeviceState.OUT_OF_ORDER
@@ -85,7 +85,7 @@ def test_the_page_follows_the_kiosk_without_a_reload(chromium: Browser, kiosk: K
 
 
 @pytest.mark.parametrize("path", ["", "guard"])
-def test_a_killed_daemon_is_seen_within_four_seconds(chromium: Browser, kiosk: Kiosk, path: str) -> None:
+def test_a_killed_daemon_is_shown_within_four_seconds(chromium: Browser, kiosk: Kiosk, path: str) -> None:
     with served("--run-dir", kiosk.run_dir) as (url, _), page_of(chromium, url + path) as page:
         expect(page.locator("[data-live=yes]")).to_have_count(1)
         kiosk.kill()
@@ -93,7 +93,7 @@ def test_a_killed_daemon_is_seen_within_four_seconds(chromium: Browser, kiosk: K
 
 
 @pytest.mark.parametrize("path", ["", "guard"])
-def test_a_frozen_page_process_is_seen_within_four_seconds_and_so_is_its_return(
+def test_a_frozen_web_process_is_shown_within_four_seconds_and_so_is_its_return(
     chromium: Browser, kiosk: Kiosk, path: str
 ) -> None:
     with served("--run-dir", kiosk.run_dir) as (url, process), page_of(chromium, url + path) as page:
@@ -104,7 +104,7 @@ def test_a_frozen_page_process_is_seen_within_four_seconds_and_so_is_its_return(
         expect(page.locator("#lost")).to_be_hidden(timeout=10_000)
 
 
-def test_without_scripts_a_reload_is_right(chromium: Browser, kiosk: Kiosk) -> None:
+def test_without_scripts_a_reload_shows_the_current_state(chromium: Browser, kiosk: Kiosk) -> None:
     with served("--run-dir", kiosk.run_dir) as (url, _), page_of(chromium, url, java_script_enabled=False) as page:
         kiosk.state = DeviceState.OUT_OF_ORDER
         kiosk.publish()
@@ -112,7 +112,7 @@ def test_without_scripts_a_reload_is_right(chromium: Browser, kiosk: Kiosk) -> N
         expect(page.locator("h1")).to_contain_text(EN("status.sentence.out-of-order"))
 
 
-def test_a_new_answer_fills_the_guards_screen_and_then_makes_room(chromium: Browser, kiosk: Kiosk) -> None:
+def test_a_new_decision_fills_the_guard_screen_for_some_seconds(chromium: Browser, kiosk: Kiosk) -> None:
     with served("--run-dir", kiosk.run_dir) as (url, _), page_of(chromium, url + "guard") as page:
         expect(page.locator("h1")).to_have_text(EN("state.ready"))
         kiosk.answered_s_ago = 0.0
@@ -155,7 +155,7 @@ def test_axe_finds_no_fault_on_any_page(
             assert faults(page, options) == ""
 
 
-def test_everything_on_the_guards_screen_has_a_contrast_of_seven_to_one(chromium: Browser, kiosk: Kiosk) -> None:
+def test_everything_on_the_guard_screen_has_a_contrast_of_seven_to_one(chromium: Browser, kiosk: Kiosk) -> None:
     enhanced = {"runOnly": ["color-contrast-enhanced"], "rules": {"color-contrast-enhanced": {"enabled": True}}}
     with served("--run-dir", kiosk.run_dir) as (url, _), page_of(chromium, url + "guard") as page:
         for state in DeviceState:
@@ -165,23 +165,23 @@ def test_everything_on_the_guards_screen_has_a_contrast_of_seven_to_one(chromium
             assert faults(page, enhanced) == ""
 
 
-def test_every_link_is_reached_by_the_keyboard_and_shows_that_it_has_the_focus(chromium: Browser, kiosk: Kiosk) -> None:
+def test_every_link_can_be_focused_by_keyboard_and_shows_the_focus(chromium: Browser, kiosk: Kiosk) -> None:
     with served("--run-dir", kiosk.run_dir) as (url, _), page_of(chromium, url) as page:
-        wanted = page.locator("a[href]").count()
+        count = page.locator("a[href]").count()
         reached = set()
-        for _ in range(wanted):
+        for _ in range(count):
             page.keyboard.press("Tab")
             reached.add(page.evaluate("document.activeElement.outerHTML"))
             assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") != "none"
-        assert len(reached) == wanted
+        assert len(reached) == count
 
 
-def test_the_page_asks_nobody_but_the_kiosk(chromium: Browser, kiosk: Kiosk) -> None:
+def test_the_pages_send_requests_to_the_kiosk_only(chromium: Browser, kiosk: Kiosk) -> None:
     with served("--run-dir", kiosk.run_dir) as (url, _), chromium.new_context() as context:
         page = context.new_page()
-        asked: list[str] = []
-        page.on("request", lambda request: asked.append(request.url))
+        requests: list[str] = []
+        page.on("request", lambda request: requests.append(request.url))
         for path in PATHS:
             page.goto(url + path)
-        assert len(asked) > len(PATHS)
-        assert [address for address in asked if not address.startswith(url)] == []
+        assert len(requests) > len(PATHS)
+        assert [address for address in requests if not address.startswith(url)] == []
