@@ -122,13 +122,13 @@ class Gate:
 
     def _decide_single(self, code: bytes, now: ClockReading) -> StoredEvent | None:
         answer = self._verifier.verify(code, now)
-        names = self._pseudonymizer.for_subject(answer.subject) if isinstance(answer, Claim) else ()
+        names = self._pseudonyms(answer) if isinstance(answer, Claim) else ()
         history = self._visits.history(names, now)
         if history.same_visit:  # same person with another of their codes, or with a rotated code
             self._visits.record_same_person((code,), names, now)
             return None
         if isinstance(answer, Claim) and answer.proof is not None:
-            proof_names = self._pseudonymizer.for_proof(answer.proof)
+            proof_names = self._pseudonymizer.for_alias("proof", answer.proof)
             if self._visits.is_known(proof_names):  # it was used before a restart
                 answer, names = Refusal(answer.kind, Reason.REPLAYED), ()
             else:
@@ -137,6 +137,12 @@ class Gate:
         if decision.direction is None and self._is_flood((code,), now):
             return None
         return self._record_decision(decision, answer, names, (code,), now)
+
+    def _pseudonyms(self, claim: Claim) -> tuple[bytes, ...]:
+        names = self._pseudonymizer.for_subject(claim.subject)
+        if claim.likeness is None:
+            return names
+        return (*names, *self._pseudonymizer.for_alias("likeness", claim.likeness))
 
     def _is_flood(self, codes: Sequence[bytes], now: ClockReading) -> bool:
         """Whether a refusal is only counted, because one presence gave too many of them."""

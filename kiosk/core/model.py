@@ -161,6 +161,8 @@ class Claim:
     declared_at: datetime | None = None
     declared_until_at: datetime | None = None
     """The issuer says that the declaration counts until this time."""
+    likeness: str | None = field(default=None, repr=False)
+    """What this code has in common with another kind of code of the same person. It joins their visits and is never sent."""
     speaks_against_entry: bool = field(default=False, repr=False)
     """The certificate itself says that its holder should not come in: a test that detected the disease."""
     proof: str | None = field(default=None, repr=False)

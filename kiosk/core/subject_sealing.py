@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Sequence
+from typing import Literal
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
@@ -76,9 +77,9 @@ class Pseudonymizer:
             for identifier in subject.identifiers
         )
 
-    def for_proof(self, proof: str) -> tuple[bytes, ...]:
-        """The pseudonym of a holder's proof, under each key. It is kept with the event, so that a restart forgets no proof."""
-        return tuple(_keyed_hash(key, "proof", proof.encode()) for key in self._keys)
+    def for_alias(self, domain: Literal["proof", "likeness"], text: str) -> tuple[bytes, ...]:
+        """A pseudonym of a claim's proof or likeness, under each key. It is kept with the event and never sent."""
+        return tuple(_keyed_hash(key, domain, text.encode("utf-8", "replace")) for key in self._keys)
 
     def for_codes(self, codes: Sequence[bytes]) -> bytes:
         """The pseudonym of codes that name no person, whatever their order. Empty if there is no code."""

@@ -89,6 +89,24 @@ def read_name(value: str) -> str | None:
     return name if has_letter(name) else None
 
 
+def likeness_of(document: str, name: str | None, born: str | None) -> str | None:
+    """What a masked and a whole document number of one person have in common: the last six digits, the plain name, the birth year.
+
+    None if one of them is missing. Province, year and a running number make it practically unique among the visitors of a site.
+    """
+    visible = document[-6:]
+    year = (born or "")[:4]
+    if len(document) != 12 or not re.fullmatch("[0-9]{6}", visible) or not re.fullmatch("[0-9]{4}", year) or not name:
+        return None
+    return f"{visible} {_plain_name(name)} {year}"
+
+
+def _plain_name(name: str) -> str:
+    """Upper case without diacritics, as the national QR writes a name."""
+    decomposed = unicodedata.normalize("NFD", name.upper().replace("Đ", "D"))
+    return "".join(mark for mark in decomposed if not unicodedata.combining(mark))
+
+
 def read_birth_date(value: str) -> str | None:
     """`1950`, `1950-02` or `1950-02-01`: as much as the field says. None if it says nothing.
 

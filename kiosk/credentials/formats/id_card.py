@@ -39,7 +39,8 @@ def parse_id_card(text: str) -> Claim | Refusal:
     if _OLD_NUMBER.fullmatch(old_number) and old_number != number:
         identifiers.append(Identifier("document", old_number))
     subject = Subject(tuple(identifiers), fields.read_name(name), fields.read_birth_date(born))
-    return Claim(CodeKind.ID_CARD, Assurance.RECOGNISED, subject)
+    likeness = fields.likeness_of(number, subject.name, subject.born)
+    return Claim(CodeKind.ID_CARD, Assurance.RECOGNISED, subject, likeness=likeness)
 
 
 def has_usual_id_card_fields(text: str) -> bool:

@@ -61,7 +61,8 @@ def parse_national_qr(text: str) -> Claim | Refusal:
     if not identifiers:
         return Refusal(CodeKind.NATIONAL_QR, Reason.MALFORMED, "no identifier: no QID, and a masked document number")
     subject = Subject(identifiers, fields.read_name(name), _read_born(born))
-    return Claim(CodeKind.NATIONAL_QR, Assurance.RECOGNISED, subject)
+    likeness = fields.likeness_of(fields.compact_number(document), subject.name, subject.born)
+    return Claim(CodeKind.NATIONAL_QR, Assurance.RECOGNISED, subject, likeness=likeness)
 
 
 def _read_born(value: str) -> str | None:
