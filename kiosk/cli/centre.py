@@ -3,7 +3,6 @@
 import json
 import logging
 import sys
-import tomllib
 from collections.abc import Collection, Iterator
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
@@ -13,7 +12,9 @@ import click
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from kiosk.config.addresses import split_host_port
 from kiosk.config.renamed_keys import CENTRE_KEYS
+from kiosk.config.toml_file import TomlError, parse_toml
 from kiosk.config.unknown_keys import unknown_key_message
 from kiosk.system.wakeup import WakeupPipe
 from mqtt.centre import fleet_status, unsealing
@@ -26,10 +27,10 @@ from mqtt.paho.connection import PahoConnection
 
 def parse_host_port(text: str) -> tuple[str, int]:
     """Split `host:port`. Raises click.BadParameter."""
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise click.BadParameter(f"{text!r} is not host:port", param_hint="--broker")
-    return host, int(port)
+    try:
+        return split_host_port(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--broker") from error
 
 
 def load_option_defaults(context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
@@ -37,15 +38,26 @@ def load_option_defaults(context: click.Context, _parameter: click.Parameter, pa
     if path is None:
         return None
     try:
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise click.ClickException(f"{path}: cannot be used: {error}") from error
+        found = parse_toml(path.read_bytes())
+    except OSError as error:
+        raise click.ClickException(f"{path}: cannot be read: {error.strerror}.") from error
+    except TomlError as error:
+        raise click.ClickException(f"{path}: {error}.") from error
+    found = {key.replace("-", "_"): value for key, value in found.items()}
     known = {str(option.name) for option in context.command.params}
     errors = [f"{path}: {key}: {_key_error(key, known)}" for key in found if key not in known]
+    errors += [f"{path}: {key}: {_value_error(value)}." for key, value in found.items() if _value_error(value)]
     if errors:
         raise click.ClickException("\n".join(errors))
     context.default_map = found
     return path
+
+
+def _value_error(value: object) -> str:
+    """An empty path would be the current folder."""
+    if not isinstance(value, str | int | float):
+        return "a text or a number is expected"
+    return "is empty. Leave this key out" if isinstance(value, str) and not value.strip() else ""
 
 
 def _key_error(key: str, known: Collection[str]) -> str:

@@ -6,8 +6,11 @@ from pathlib import Path
 import click
 
 from kiosk import config
+from kiosk.app.builders.preflight import Severity, check_settings, finding_message
 from kiosk.config.effective import toml_lines
 from kiosk.core.ports import KioskError
+from kiosk.system.messages import broker_error_message
+from kiosk.system.translations import translator
 
 CONNECT_WITHIN_S = 10.0
 
@@ -16,12 +19,22 @@ CONNECT_WITHIN_S = 10.0
 @click.argument("path", type=click.Path(path_type=Path), default=config.DEFAULT_PATH)
 @click.option("--print", "show", is_flag=True, help="Print every setting as it is in force, defaults included.")
 @click.option("--connect", is_flag=True, help="Also try whether the broker lets this device in.")
-def check_config(path: Path, *, show: bool, connect: bool) -> None:
-    """Check the configuration file PATH. Exit status 1, and a sentence for each mistake, when it cannot be used."""
+@click.option("--startup", is_flag=True, help="Exit status 1 only for what would keep the kiosk from starting.")
+def check_config(path: Path, *, show: bool, connect: bool, startup: bool) -> None:
+    """Check the configuration file PATH and all files that it names, as the kiosk will use them.
+
+    Prints a sentence for each mistake. Exit status 1 if there is any. Notices do not count.
+    """
     settings = config.load_settings(path)
-    missing = list(config.missing_file_errors(settings))
-    if missing:
-        raise config.ConfigError(path, missing)
+    t = translator(settings.site.language)
+    findings = list(check_settings(settings))
+    fatal = Severity.STOPS if startup else Severity.WRONG
+    for finding in findings:
+        if finding.severity < fatal:
+            click.echo(f"{path}: {finding_message(t, finding)}", err=True)
+    mistakes = [finding_message(t, finding) for finding in findings if finding.severity >= fatal]
+    if mistakes:
+        raise config.ConfigError(path, mistakes)
     if connect:
         _try_broker(settings)
     if show:
@@ -48,6 +61,7 @@ def _try_broker(settings: config.Settings) -> None:
                 return
         raise KioskError(f"{endpoint}: the broker does not answer.")
     except BrokerConnectionError as error:
-        raise KioskError(f"The broker: {error}. See [mqtt] in the configuration.") from error
+        t = translator(settings.site.language)
+        raise KioskError(f"[mqtt] {endpoint}: {broker_error_message(t, error)}") from error
     finally:
         connection.close()

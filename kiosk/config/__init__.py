@@ -6,7 +6,6 @@ from kiosk.config.loader import (
     ConfigError,
     camera_with_source,
     load_settings,
-    missing_file_errors,
     parse_settings,
     resolve_paths,
 )
@@ -26,6 +25,7 @@ from kiosk.config.schema import (
     VisitSettings,
     WebServerSettings,
 )
+from kiosk.config.toml_file import TomlError, parse_toml
 
 __all__ = [
     "DEFAULT_PATH",
@@ -43,11 +43,12 @@ __all__ = [
     "Settings",
     "SiteSettings",
     "StorageSettings",
+    "TomlError",
     "VisitSettings",
     "WebServerSettings",
     "camera_with_source",
     "load_settings",
-    "missing_file_errors",
     "parse_settings",
+    "parse_toml",
     "resolve_paths",
 ]

@@ -3,7 +3,6 @@
 kiosk/config/schema.py defines the settings. Relative paths start at the folder of the configuration file.
 """
 
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from kiosk.config import renamed_keys
-from kiosk.config.schema import CameraSettings, KeySettings, Section, Settings
+from kiosk.config.schema import CameraSettings, Section, Settings
+from kiosk.config.toml_file import TomlError, parse_toml
 from kiosk.config.unknown_keys import unknown_key_message
 from kiosk.core import signal_patterns
 from kiosk.core.ports import KioskError
@@ -39,9 +39,9 @@ def load_settings(path: Path) -> Settings:
     if len(raw) > MAX_CONFIG_BYTES:
         raise ConfigError(path, [f"is larger than {MAX_CONFIG_BYTES} bytes; this cannot be a configuration"])
     try:
-        tree = tomllib.loads(raw.decode("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(path, [f"is not TOML: {error}"]) from error
+        tree = parse_toml(raw)
+    except TomlError as error:
+        raise ConfigError(path, [f"{error}."]) from error
     return resolve_paths(parse_settings(tree, path), path.absolute().parent)
 
 
@@ -84,7 +84,9 @@ def _error_message(error: Any) -> str:
     if error["type"] == "missing":
         return f"{place}: missing; it has no default."
     if error["type"] == "value_error":
-        return f"{error['ctx']['error']}."
+        text = str(error["ctx"]["error"])
+        full_stop = "" if text.endswith(("?", ".")) else "."
+        return f"{text}{full_stop}" if place in text else f"{place}: {text}{full_stop}"
     if error["type"] == "string_pattern_mismatch" and "a-z0-9-" in error["msg"]:
         return f"{place}: small letters, digits and hyphens only, at most 63; found {_truncated(error['input'])}."
     return f"{place}: {error['msg']}; found {_truncated(error['input'])}."
@@ -120,24 +122,3 @@ def resolve_paths(settings: Settings, folder: Path) -> Settings:
     found = anchor(settings)
     assert isinstance(found, Settings)
     return found
-
-
-def missing_file_errors(settings: Settings) -> Iterator[str]:
-    """A sentence for every file named in the settings that is missing or unreadable."""
-    named: dict[str, Path | None] = {
-        **{f"keys.{name}": getattr(settings.keys, name) for name in KeySettings.model_fields},
-        **(
-            {f"mqtt.{name}": getattr(settings.mqtt, name) for name in ("ca", "certificate", "key")}
-            if settings.mqtt.tls
-            else {}
-        ),
-    }
-    for name, path in named.items():
-        if path is None:
-            continue
-        try:
-            path.open("rb").close()
-        except OSError as error:
-            yield f"{name}: {path}: {error.strerror}."
-    if not settings.storage.path.parent.is_dir():
-        yield f"storage.path: the folder {settings.storage.path.parent} does not exist."

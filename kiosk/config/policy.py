@@ -29,6 +29,8 @@ def build_policy(settings: config.Settings) -> AccessPolicy:
         lists_max_age_s=_seconds(rules.lists_max_age_h),
         on_stale_lists=rules.on_stale_lists,
         on_unset_clock=rules.on_unset_clock,
+        rotating_on_unset_clock=rules.rotating_on_unset_clock,
+        clock_leeway_s=rules.clock_leeway_s,
         timezone=settings.site.timezone,
     )
 

@@ -8,8 +8,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from kiosk.config.addresses import host_error
+from kiosk.config.time_zones import time_zone_error
 from kiosk.core import pins, signal_patterns
 from kiosk.core.rules import OpeningHours
+from kiosk.system.translations import languages
 
 TopicName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Pin = Annotated[int, Field(ge=0, le=27)]
@@ -17,10 +20,27 @@ Port = Annotated[int, Field(ge=0, le=65535)]
 ToneHz = Annotated[int, Field(ge=100, le=3500)]
 
 
+def _valid_host(host: str) -> str:
+    """The host as it is. Raises ValueError with a sentence."""
+    error = host_error(host)
+    if error:
+        raise ValueError(f"{host!r} {error}")
+    return host
+
+
 class Section(BaseModel):
     """One section of the file. It is frozen, and unknown keys are an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _check_path_is_named(cls, value: object, info: ValidationInfo) -> object:
+        """An empty path would be the folder of the configuration."""
+        names_path = "Path" in str(cls.model_fields[info.field_name or ""].annotation)
+        if names_path and isinstance(value, str) and (not value.strip() or "\0" in value):
+            raise ValueError("is empty. Write a path, or leave this key out")
+        return value
 
 
 class SiteSettings(Section):
@@ -30,10 +50,25 @@ class SiteSettings(Section):
     """The place: a market, an office. Part of the MQTT topic."""
     device: TopicName
     """This gate. Part of the MQTT topic. The certificate of the device names SITE/DEVICE."""
-    language: Literal["vi", "en"] = "vi"
-    """Language of messages for people, and of the pages until the reader chooses another."""
+    language: str = "vi"
+    """Language of messages for people, and of the pages until the reader chooses another: one that has a catalogue."""
     timezone: str = "Asia/Ho_Chi_Minh"
     """IANA name of the time zone: for opening hours, the daily reset and the web pages."""
+
+    @field_validator("language")
+    @classmethod
+    def _check_language(cls, language: str) -> str:
+        if language not in languages():
+            raise ValueError(f"{language!r} has no catalogue. Known here: {', '.join(languages())}")
+        return language
+
+    @field_validator("timezone")
+    @classmethod
+    def _check_timezone(cls, timezone: str) -> str:
+        error = time_zone_error(timezone)
+        if error:
+            raise ValueError(f"{timezone!r} {error}")
+        return timezone
 
 
 class CameraSettings(Section):
@@ -221,6 +256,10 @@ class AccessSettings(Section):
     """A verified code while the lists are stale: `allow` decides as usual, `deny` refuses."""
     on_unset_clock: Literal["allow", "deny"] = "allow"
     """A code with a validity while the clock is certainly wrong: `allow` decides as usual, `deny` refuses."""
+    rotating_on_unset_clock: Literal["allow", "deny"] = "deny"
+    """A rotating pass while the clock is certainly wrong: the age of its proof is unknown. `allow` accepts it, `deny` refuses."""
+    clock_leeway_s: float = Field(default=60.0, ge=0, le=600)
+    """A code is accepted this long before its start of validity, because the clock of its issuer may be ahead, seconds."""
 
     @field_validator("opening_hours")
     @classmethod
@@ -275,6 +314,8 @@ class MqttSettings(Section):
     acknowledge_by: Literal["centre", "broker"] = "centre"
     """What removes an event from the outbox: the receipt of the centre, or the PUBACK of the broker, which may still lose it."""
 
+    _check_host = field_validator("host")(_valid_host)
+
 
 class KeySettings(Section):
     """Files with keys and lists. Private ones belong to root or the service user, mode 0600."""
@@ -295,7 +336,7 @@ class WebServerSettings(Section):
     """The web server of the device."""
 
     host: str = "127.0.0.1"
-    """Address to listen on. 0.0.0.0 serves the whole LAN."""
+    """Address to listen on. `0.0.0.0` serves the whole LAN over IPv4, `::` over IPv4 and IPv6."""
     port: Port = 8080
     """TCP port. 0 takes a free one."""
     allowed_hosts: tuple[str, ...] = ()
@@ -306,6 +347,13 @@ class WebServerSettings(Section):
     """Certificate and chain, PEM. With it the server uses TLS. `kiosk web certificate` makes one."""
     key: Path | None = None
     """Private key, PEM. Not needed if it is in the file of the certificate."""
+
+    _check_host = field_validator("host")(_valid_host)
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _check_allowed_hosts(cls, allowed_hosts: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(_valid_host(host) for host in allowed_hosts)
 
 
 class Settings(Section):

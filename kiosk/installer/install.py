@@ -65,8 +65,8 @@ def _refuse_prompt(name: str) -> str:
 
 
 def is_config_valid(folder: Path, layout: InstallLayout) -> bool:
-    """Whether a release accepts the configuration of this device."""
-    command: list[str | Path] = [folder / "venv/bin/kiosk", "check-config", layout.config_file]
+    """Whether a release can start with the configuration of this device. A wrong optional file does not prevent an upgrade."""
+    command: list[str | Path] = [folder / "venv/bin/kiosk", "check-config", "--startup", layout.config_file]
     return subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 

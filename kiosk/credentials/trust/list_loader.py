@@ -5,8 +5,9 @@ own. Two different lists with one number are a mistake of those who sign: the li
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
@@ -34,6 +35,9 @@ class ListProblem(NamedTuple):
 class _NumberedList(Protocol):
     @property
     def number(self) -> int: ...
+
+    @property
+    def issued_at(self) -> datetime: ...
 
 
 _List = TypeVar("_List", bound=_NumberedList)
@@ -66,7 +70,7 @@ class _ListSource(Generic[_List]):
             return ListProblem("unusable" if self.current is None else "previous", self.error)
         return ListProblem("not-copied", self.copy_error) if self.copy_error else None
 
-    def refresh(self) -> bool:
+    def refresh(self, *, save_copy: bool = True) -> bool:
         """Read the file again if it changed. True if a newer list came into force."""
         if self._retry_copy_s is not None and self.monotonic_s() >= self._retry_copy_s:
             self._save_copy()
@@ -85,7 +89,8 @@ class _ListSource(Generic[_List]):
         if self.current is not None and found.number == self.current.number:
             return False
         self.current, self._data = found, data
-        self._save_copy()
+        if save_copy:
+            self._save_copy()
         return True
 
     def _load_file(self) -> tuple[bytes, _List]:
@@ -121,6 +126,56 @@ class _ListSource(Generic[_List]):
         self.copy_error, self._retry_copy_s = "", None
 
 
+class _Sources(NamedTuple):
+    trust: _ListSource[TrustList]
+    denylist: _ListSource[Denylist] | None
+
+    def problems(self) -> dict[str, ListProblem]:
+        found = {"trust": self.trust.problem, "denylist": self.denylist.problem if self.denylist else None}
+        return {name: problem for name, problem in found.items() if problem}
+
+
+def _make_sources(
+    trust_path: Path,
+    root_pem: bytes,
+    denylist_path: Path | None,
+    copies_dir: Path,
+    monotonic_s: Callable[[], float] = time.monotonic,
+) -> _Sources:
+    trusted = _ListSource[TrustList](
+        trust_path, copies_dir / "trust-list.kept", trust.parse_trust_list, root_pem, monotonic_s
+    )
+    if denylist_path is None:
+        return _Sources(trusted, None)
+    return _Sources(
+        trusted,
+        _ListSource[Denylist](
+            denylist_path, copies_dir / "denylist.kept", denylist.parse_denylist, root_pem, monotonic_s
+        ),
+    )
+
+
+class ListInspection(NamedTuple):
+    """What a daemon that starts now would find."""
+
+    problems: Mapping[str, ListProblem]
+    """By `trust` and `denylist`."""
+    issued_at: Mapping[str, datetime]
+    """Dates of the lists that would be in force."""
+
+
+def inspect_lists(*, trust_path: Path, root_pem: bytes, denylist_path: Path | None, copies_dir: Path) -> ListInspection:
+    """Load the lists as a daemon that starts now would, but write no copies. Never raises."""
+    sources = _make_sources(trust_path, root_pem, denylist_path, copies_dir)
+    issued_at: dict[str, datetime] = {}
+    for name, each in (("trust", sources.trust), ("denylist", sources.denylist)):
+        if each is not None:
+            each.refresh(save_copy=False)
+            if each.current is not None:
+                issued_at[name] = each.current.issued_at
+    return ListInspection(sources.problems(), issued_at)
+
+
 class ListLoader:
     """Trust list and denylist in force. One thread owns it. Raises ListError if there is no good trust list at all.
 
@@ -137,56 +192,39 @@ class ListLoader:
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         root_pem = files.read_list_file(root_path or trust_path.with_name(trust.ROOT_PUBLIC_KEY_FILE))
-        self._trust_list = _ListSource[TrustList](
-            trust_path, copies_dir / "trust-list.kept", trust.parse_trust_list, root_pem, monotonic_s
-        )
-        self._denylist = (
-            _ListSource[Denylist](
-                denylist_path, copies_dir / "denylist.kept", denylist.parse_denylist, root_pem, monotonic_s
-            )
-            if denylist_path
-            else None
-        )
+        self._sources = _make_sources(trust_path, root_pem, denylist_path, copies_dir, monotonic_s)
         self.refresh()
         _ = self.trust_list
 
     @property
     def trust_list(self) -> TrustList:
         """The trust list in force."""
-        if self._trust_list.current is None:
-            raise ListError(self._trust_list.error)
-        return self._trust_list.current
+        source = self._sources.trust
+        if source.current is None:
+            raise ListError(source.error)
+        return source.current
 
     @property
     def denylist(self) -> Denylist | None:
         """None if no denylist is configured. EMPTY_DENYLIST if one is, and no good one has been found yet."""
-        if self._denylist is None:
-            return None
-        return self._denylist.current or EMPTY_DENYLIST
+        source = self._sources.denylist
+        return None if source is None else source.current or EMPTY_DENYLIST
 
     @property
     def problems(self) -> Mapping[str, ListProblem]:
         """What is wrong with the present files: `trust` and `denylist`, if there is something."""
-        sources: dict[str, _ListSource[TrustList] | _ListSource[Denylist] | None] = {
-            "trust": self._trust_list,
-            "denylist": self._denylist,
-        }
-        return {name: each.problem for name, each in sources.items() if each and each.problem}
+        return self._sources.problems()
 
     @property
     def errors(self) -> tuple[str, ...]:
         """Errors of the present files, as sentences. Empty if there are none."""
-        return tuple(self._error_texts())
-
-    def _error_texts(self) -> Iterator[str]:
-        for each in (self._trust_list, self._denylist):
-            if each is not None:
-                yield from filter(None, (each.error, each.copy_error))
+        texts = [text for each in self._sources if each is not None for text in (each.error, each.copy_error)]
+        return tuple(filter(None, texts))
 
     def refresh(self) -> bool:
         """Read changed files again. Cheap if none changed. True if a newer list came into force."""
-        changed = self._trust_list.refresh()
-        return (self._denylist.refresh() if self._denylist else False) or changed
+        changed = [each.refresh() for each in self._sources if each is not None]
+        return any(changed)
 
 
 def _file_version_of(path: Path) -> tuple[int, int, int] | None:

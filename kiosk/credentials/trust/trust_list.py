@@ -19,6 +19,7 @@ from kiosk.credentials.trust import files, signed_list
 from kiosk.credentials.trust.files import ListError
 from kiosk.credentials.trust.signed_list import SignedList
 
+TRUST_LIST_FILE = "trust-list.cose"
 ROOT_PUBLIC_KEY_FILE = "root.pem"
 """The root's public key if no other is named: beside the list."""
 

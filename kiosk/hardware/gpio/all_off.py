@@ -64,7 +64,7 @@ def _open_chip(lgpio: Any, max_chips: int) -> int:
 def main(path: Path) -> int:
     """Switch all off. Exit status 0 on success."""
     try:
-        gpio = tomllib.loads(path.read_text(encoding="utf-8")).get("gpio", {})
+        gpio = tomllib.loads(path.read_text(encoding="utf-8-sig")).get("gpio", {})
         if gpio.get("relay_led"):
             leds = Path(gpio.get("leds_dir", DEFAULT_LEDS_DIR))
             # The same as in kiosk/hardware/gpio/kernel_relay.py.

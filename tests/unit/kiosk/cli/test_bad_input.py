@@ -66,6 +66,24 @@ def test_a_modified_trust_list_is_rejected(sandbox: Sandbox) -> None:
     assert "trust" in last_line(kiosk("run", "--config", sandbox.config_file)).lower()
 
 
+def test_check_config_reports_what_the_kiosk_would_meet(sandbox: Sandbox) -> None:
+    (sandbox.folder / "denylist.cbor").write_bytes(b"garbage")
+    ended = kiosk("check-config", sandbox.config_file)
+    assert "keys.denylist" in last_line(ended)
+    startup = kiosk("check-config", "--startup", sandbox.config_file)
+    assert startup.returncode == 0, "the kiosk starts without it"
+    assert "keys.denylist" in startup.stderr
+    (sandbox.folder / "trust.cbor").write_bytes(b"garbage")
+    assert "2 mistakes" in kiosk("check-config", sandbox.config_file).stderr
+    assert "keys.trust_list" in last_line(kiosk("check-config", "--startup", sandbox.config_file))
+
+
+def test_a_time_zone_that_does_not_exist_is_reported_by_every_command(sandbox: Sandbox) -> None:
+    path = replace_in_config(sandbox, 'device = "cong-1"', 'device = "cong-1"\ntimezone = "Asia/Hanoi"')
+    for command in (("check-config",), ("run", "--config"), ("doctor", "--config"), ("web", "--config")):
+        assert 'Did you mean "Asia/Ho_Chi_Minh"?' in last_line(kiosk(*command, path))
+
+
 def test_an_empty_camera_folder_is_reported_before_the_start(sandbox: Sandbox, tmp_path: Path) -> None:
     assert str(tmp_path) in last_line(kiosk("run", "--config", sandbox.config_file, "--camera", f"replay:{tmp_path}"))
 

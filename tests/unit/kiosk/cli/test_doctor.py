@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from kiosk import config
 from kiosk.cli.doctor.command import doctor
@@ -16,6 +17,7 @@ from kiosk.core.model import DeviceState
 from kiosk.core.status import CheckStatus, HealthCheck, StatusSnapshot
 from kiosk.simulation.sandbox import Sandbox, temporary_sandbox
 from kiosk.system import status_file
+from tests.fakes.data.certificates import Workshop
 from tests.faults.faulty_disk import Mounted
 
 
@@ -81,7 +83,7 @@ def test_a_broker_without_tls_is_found(sandbox: Sandbox) -> None:
         checks = {check.code: check for check in run_checks(settings.model_copy(update={"mqtt": broker}))}
         thread.join(10.0)
     assert checks["broker"].status is CheckStatus.WARN
-    assert "SSL" in checks["broker"].detail
+    assert "TLS" in checks["broker"].detail
 
 
 def test_a_missing_camera_fails_and_the_other_checks_still_run(sandbox: Sandbox) -> None:
@@ -182,3 +184,23 @@ def test_a_presence_sensor_is_checked() -> None:
     assert found == presence_check(present=True), (
         "a mock pin without a sensor is like a cut wire, which counts as a person"
     )
+
+def test_wrong_files_and_contradictions_are_found(sandbox: Sandbox) -> None:
+    (sandbox.folder / "denylist.cbor").write_bytes(b"garbage")
+    (sandbox.folder / "pseudonym.key").write_bytes(b"short")
+    change(sandbox, "[gpio]", '[access]\ncapacity = 5\ndirection = "in"\n\n[gpio]')
+    checks = found(sandbox)
+    assert (checks["denylist"].status, checks["denylist"].reason) == (CheckStatus.WARN, "unusable")
+    assert checks["files"].status is CheckStatus.FAIL
+    assert "keys.pseudonym_key" in checks["files"].detail
+    assert checks["settings"].status is CheckStatus.WARN
+    assert "access.capacity, access.direction" in checks["settings"].detail
+
+
+def test_the_certificate_of_another_device_is_found(sandbox: Sandbox) -> None:
+    shop = Workshop(sandbox.folder)
+    shop.make("other", use=ExtendedKeyUsageOID.CLIENT_AUTH, common_name="cho-mau/cong-2", days=(-1, 300))
+    change(sandbox, "tls = false", 'tls = true\nca = "other.pem"\ncertificate = "other.pem"\nkey = "other.key"')
+    check = found(sandbox)["files"]
+    assert check.status is CheckStatus.FAIL
+    assert "cho-mau/cong-2" in check.detail

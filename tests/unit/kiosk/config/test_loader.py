@@ -92,13 +92,6 @@ def test_no_lamp_can_be_left_out(tmp_path: Path, name: str) -> None:
     assert f"gpio.{name}: " in mistakes(tmp_path, f'{SMALLEST}[gpio]\n{name} = "none"\n')
 
 
-def test_all_missing_files_are_reported(tmp_path: Path) -> None:
-    found = config.load_settings(write_config(tmp_path, SMALLEST))
-    message = "\n".join(config.missing_file_errors(found))
-    for name in ("keys.sealing_public_key", "keys.pseudonym_key", "keys.trust_list"):
-        assert f"{name}: {tmp_path}" in message
-
-
 def test_the_commented_example_is_valid() -> None:
     example = PROJECT / "docs/reference/files/kiosk.example.toml"
     assert config.load_settings(example).site.site == "cho-dong-ba"

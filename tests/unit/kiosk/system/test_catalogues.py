@@ -71,10 +71,12 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "check.presence-sensor": ["present", "absent", "idle", "stuck-on", "stuck-off"],
     "installer": ["ask-site", "ask-gate"],
     "tls": SENTENCES,
+    "config": ["list-unusable", "list-previous", "list-not-copied"],
     "unit": ["s", "min", "h", "d", "events"],
 }  # fmt: skip
 """Messages whose id the code builds from a code: each member must have its message."""
 PARTIAL = (
+    "config",
     "status.remedy",
     "reason-guard",
     "rejection",

@@ -1,0 +1,113 @@
+"""Values that only their user can judge, and files as editors save them: the loader says what is wrong, all at once."""
+
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kiosk import config
+from kiosk.config.toml_file import TomlError, parse_toml
+from kiosk.system.translations import languages
+from tests.unit.kiosk.config.test_loader import SMALLEST, mistakes, write_config
+
+ZONES = {
+    "Asia/Hanoi": 'Did you mean "Asia/Ho_Chi_Minh"?',
+    "+07:00": 'Did you mean "Asia/Ho_Chi_Minh"?',
+    "GMT+7": 'Did you mean "Asia/Ho_Chi_Minh"?',
+    "asia/ho_chi_minh": 'Did you mean "Asia/Ho_Chi_Minh"?',
+    "Europe/Berln": 'Did you mean "Europe/Berlin"?',
+    "Asia": "is not a time zone",
+    "../../etc/passwd": "is not a time zone",
+    "/etc/localtime": "is not a time zone",
+    "": "is not a time zone",
+    "x" * 5000: "is not a time zone",
+}
+
+
+def with_site(line: str) -> str:
+    return SMALLEST.replace("[keys]", f"{line}\n[keys]")
+
+
+@pytest.mark.parametrize("zone", ZONES)
+def test_a_time_zone_that_cannot_be_loaded_is_refused_with_a_suggestion(tmp_path: Path, zone: str) -> None:
+    message = mistakes(tmp_path, with_site(f'timezone = "{zone}"'))
+    assert "site.timezone: " in message
+    assert ZONES[zone] in message
+
+
+@pytest.mark.parametrize("zone", ["Asia/Ho_Chi_Minh", "Asia/Saigon", "UTC", "Etc/GMT-7", "Europe/Berlin"])
+def test_a_time_zone_of_this_system_is_accepted(tmp_path: Path, zone: str) -> None:
+    assert config.load_settings(write_config(tmp_path, with_site(f'timezone = "{zone}"'))).site.timezone == zone
+
+
+def test_a_language_is_one_that_has_a_catalogue(tmp_path: Path) -> None:
+    for language in languages():
+        found = config.load_settings(write_config(tmp_path, with_site(f'language = "{language}"')))
+        assert found.site.language == language
+    message = mistakes(tmp_path, with_site('language = "xx"'))
+    assert f"site.language: 'xx' has no catalogue. Known here: {', '.join(languages())}." in message
+
+
+def test_wrong_hosts_are_refused_with_what_to_write(tmp_path: Path) -> None:
+    text = SMALLEST + '[mqtt]\nhost = "mqtt://h:1883"\n[web]\nhost = "[::]"\nallowed_hosts = ["https://kiosk.lan"]\n'
+    message = mistakes(tmp_path, text)
+    assert "3 mistakes" in message
+    assert "mqtt.host: 'mqtt://h:1883' has more than a host. Write only \"h\", and 1883 as the port." in message
+    assert "web.host: '[::]' has brackets. Write \"::\"." in message
+    assert "web.allowed_hosts: 'https://kiosk.lan' has more than a host. Write only \"kiosk.lan\"." in message
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [("mqtt", "ca"), ("mqtt", "certificate"), ("web", "key"), ("web", "state_dir"), ("storage", "path")],
+)
+@pytest.mark.parametrize("value", ["", " ", "a\\u0000b"])
+def test_an_empty_path_is_refused(tmp_path: Path, section: str, key: str, value: str) -> None:
+    assert f"{section}.{key}: is empty." in mistakes(tmp_path, f'{SMALLEST}[{section}]\n{key} = "{value}"\n')
+
+
+def test_a_byte_order_mark_is_skipped(tmp_path: Path) -> None:
+    path = tmp_path / "kiosk.toml"
+    path.write_bytes(b"\xef\xbb\xbf" + SMALLEST.strip().replace("\n", "\r\n").encode())
+    assert config.load_settings(path).site.device == "gate-1"
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_a_file_in_another_encoding_gets_one_clear_sentence(tmp_path: Path, encoding: str) -> None:
+    path = tmp_path / "kiosk.toml"
+    path.write_bytes(SMALLEST.encode(encoding))
+    with pytest.raises(config.ConfigError, match="Save it again with the encoding UTF-8"):
+        config.load_settings(path)
+
+
+def test_a_byte_that_is_not_utf_8_is_reported_with_its_line() -> None:
+    with pytest.raises(TomlError, match="line 2 has the byte 0xe9"):
+        parse_toml(b"a = 1\n# caf\xe9\n")
+
+
+def test_quotation_marks_of_a_word_processor_are_named() -> None:
+    with pytest.raises(TomlError, match="straight quotation marks"):
+        parse_toml("[site]\nsite = “cho”\n".encode())
+
+
+@pytest.mark.parametrize(
+    "text", ["a = " + "9" * 5000, "a = " + "[" * 50_000, "a." * 30_000 + "b = 1", "a = {" + "b." * 9000]
+)
+def test_a_hostile_file_is_refused_at_once(text: str) -> None:
+    began_s = time.monotonic()
+    with pytest.raises(TomlError):
+        parse_toml(text.encode())
+    assert time.monotonic() - began_s < 2.0
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=200) | st.text("[]{}=.\"'#\n a1", max_size=200).map(str.encode))
+def test_any_bytes_give_a_tree_or_one_sentence(raw: bytes) -> None:
+    said = ""
+    try:
+        parse_toml(raw)
+    except TomlError as error:
+        said = str(error)
+    assert not said or said.startswith("is not ")
