@@ -1,4 +1,4 @@
-"""What the board's firmware and the system around us are told: known keys, known values, and a reason for every line."""
+"""Configuration of firmware and system: known keys, known values, and a reason for each line."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ from tests.paths import PROJECT
 FOLDER = PROJECT / "firmware_config"
 PINS = config.GpioSettings()
 
-# [config] keys with a single value, and what the value may be.
+# [config] keys with a single value -> pattern of the value.
 KEYS = {
     "camera_auto_detect": r"[01]",
     "disable_splash": r"[01]",
@@ -28,7 +28,7 @@ KEYS = {
 DTPARAMS = {"watchdog": r"on|off", "audio": r"on|off", "strict_gpiod": r"|on|off"}
 OVERLAYS: dict[str, set[str]] = {"disable-bt": set(), "kiosk-relay": {"gpio", "active_low"}}
 SECTIONS = re.compile(r"all|none|pi[0-9]\w*|cm[0-9]\w*|board-type=0x[0-9a-f]+|gpio\d+=[01]")
-# Words of the kernel's command line, settings of NetworkManager by section, directives of chrony: what a value may be.
+# Patterns of values: kernel parameters, settings of NetworkManager by section, directives of chrony.
 WORDS = {
     "panic": r"\d+",
     "video": r"HDMI-A-[12]:d",
@@ -51,26 +51,26 @@ GPIO = re.compile(
 
 
 def mistakes(text: str) -> Iterator[str]:
-    """What is wrong with a config.txt, line by line."""
-    reasoned = False
+    """Errors in a config.txt, line by line."""
+    has_reason = False
     for number, line in enumerate(text.splitlines(), 1):
         if len(line) > 98:
             yield f"{number}: longer than 98 characters: the firmware ignores the rest [config]"
         if not line.strip():
-            reasoned = False
+            has_reason = False
         elif line.startswith("#"):
-            reasoned = True
+            has_reason = True
         elif line.startswith("["):
             if not SECTIONS.fullmatch(line.strip("[]")):
                 yield f"{number}: no such section: {line}"
         else:
-            if not reasoned:
+            if not has_reason:
                 yield f"{number}: no reason above it: {line}"
-            yield from (f"{number}: {wrong}" for wrong in mistake_in(line))
+            yield from (f"{number}: {error}" for error in mistake_in(line))
 
 
 def mistake_in(line: str) -> Iterator[str]:
-    """What is wrong with one setting."""
+    """Errors in one setting."""
     key, sign, value = line.partition("=")
     if not sign:
         yield f"not a setting: {line}"
@@ -90,7 +90,7 @@ def mistake_in(line: str) -> Iterator[str]:
 
 
 def mistakes_in_words(text: str) -> Iterator[str]:
-    """What is wrong with a cmdline.txt fragment."""
+    """Errors in a fragment of cmdline.txt."""
     for line in reasoned(text):
         word, sign, value = line.partition("=")
         if not sign or word not in WORDS or not re.fullmatch(WORDS[word], value):
@@ -98,7 +98,7 @@ def mistakes_in_words(text: str) -> Iterator[str]:
 
 
 def mistakes_in_sections(text: str) -> Iterator[str]:
-    """What is wrong with a drop-in of NetworkManager's."""
+    """Errors in a drop-in of NetworkManager."""
     known: dict[str, str] = {}
     for line in reasoned(text):
         name, sign, value = line.partition("=")
@@ -111,7 +111,7 @@ def mistakes_in_sections(text: str) -> Iterator[str]:
 
 
 def mistakes_in_directives(text: str) -> Iterator[str]:
-    """What is wrong with a drop-in of chrony's."""
+    """Errors in a drop-in of chrony."""
     for line in reasoned(text):
         name, _, value = line.partition(" ")
         if name not in CHRONY or not re.fullmatch(CHRONY[name], value):
@@ -119,12 +119,12 @@ def mistakes_in_directives(text: str) -> Iterator[str]:
 
 
 def reasoned(text: str) -> Iterator[str]:
-    """The lines that do something; `no reason: ...`, which is no setting, for one without a comment above it in its block."""
-    said = False
+    """The settings. One without a comment above it in its block gives `no reason: ...`, which is not a valid setting."""
+    has_reason = False
     for line in text.splitlines():
-        said = line.startswith("#") or (said and bool(line.strip()))
+        has_reason = line.startswith("#") or (has_reason and bool(line.strip()))
         if line.strip() and not line.startswith("#"):
-            yield line if said or line.startswith("[") else f"no reason: {line}"
+            yield line if has_reason or line.startswith("[") else f"no reason: {line}"
 
 
 def settings() -> list[str]:
@@ -133,7 +133,7 @@ def settings() -> list[str]:
 
 
 def driven() -> dict[int, str]:
-    """Pin -> words of its gpio line."""
+    """Pin -> attributes of its gpio line."""
     found: dict[int, str] = {}
     for line in settings():
         match = GPIO.fullmatch(line.removeprefix("gpio="))
@@ -159,7 +159,7 @@ def test_config_txt_has_known_keys_known_values_and_reasons() -> None:
         "dtparam=strict_gpio", "gpio=17=op,dl,xx",
     ],
 )  # fmt: skip
-def test_the_linter_finds_what_is_misspelt(line: str) -> None:
+def test_the_linter_finds_misspelt_settings(line: str) -> None:
     assert list(mistakes(f"[all]\n# a reason\n{line}\n"))
     assert list(mistakes(f"[al]\n# a reason\n{settings()[0]}\n"))
     assert list(mistakes(f"[all]\n\n{settings()[0]}\n")) == [f"3: no reason above it: {settings()[0]}"]
@@ -170,7 +170,7 @@ def test_the_linter_never_raises(text: str) -> None:
     list(mistakes(text))
 
 
-def test_the_kernels_words_and_both_drop_ins_have_known_keys_known_values_and_reasons() -> None:
+def test_kernel_parameters_and_both_drop_ins_have_known_keys_known_values_and_reasons() -> None:
     assert list(mistakes_in_words((FOLDER / "boot/cmdline.txt").read_text(encoding="utf-8"))) == []
     network = FOLDER / "network"
     assert (
@@ -185,7 +185,7 @@ def test_the_kernels_words_and_both_drop_ins_have_known_keys_known_values_and_re
         (mistakes_in_words, "# why\npinctrl_bcm2835.persist_gpio_output=n"),
         (mistakes_in_words, "# why\npanic=soon"),
         (mistakes_in_words, "panic=10"),
-        (mistakes_in_sections, "[connection]\n# why\nconnection.autoconnect-retries=0"),  # ignored there: it is a profile's own
+        (mistakes_in_sections, "[connection]\n# why\nconnection.autoconnect-retries=0"),  # a setting of profiles, ignored here
         (mistakes_in_sections, "[conection]\n# why\nwifi.powersave=2"),
         (mistakes_in_sections, "[connection]\n# why\nwifi.powersave=off"),
         (mistakes_in_sections, "[connectivity]\nenabled=false"),
@@ -195,29 +195,29 @@ def test_the_kernels_words_and_both_drop_ins_have_known_keys_known_values_and_re
         (mistakes_in_directives, "rtcsync"),
     ],
 )  # fmt: skip
-def test_the_linters_find_what_is_misspelt_misplaced_or_without_a_reason(
+def test_the_linters_find_misspelt_and_misplaced_settings_and_missing_reasons(
     linter: Callable[[str], Iterator[str]], text: str
 ) -> None:
     assert list(linter(text))
 
 
-def test_chrony_tells_the_kernel_when_the_time_is_right() -> None:
-    """kiosk/system/clock.py asks the kernel; chrony clears its flag STA_UNSYNC only with rtcsync (chrony's sys_timex.c)."""
+def test_chrony_reports_synchronisation_to_the_kernel() -> None:
+    """kiosk/system/clock.py asks the kernel. chrony clears its flag STA_UNSYNC only with rtcsync (sys_timex.c of chrony)."""
     assert "rtcsync" in (FOLDER / "network/chrony-entrance-kiosk.conf").read_text(encoding="utf-8").splitlines()
 
 
-def test_every_pin_of_the_schematic_has_its_state_before_linux_runs() -> None:
+def test_each_pin_of_the_schematic_is_configured_before_linux_runs() -> None:
     assert driven() == {branch.pin: "op,dl" if branch.output else "ip,pu" for branch in BRANCHES}
 
 
-def test_every_output_of_the_default_configuration_is_low_before_linux_runs() -> None:
+def test_each_output_of_the_default_configuration_is_low_before_linux_runs() -> None:
     low = {pin for pin, attributes in driven().items() if attributes == "op,dl"}
     outputs = {PINS.green, PINS.red, PINS.amber, PINS.buzzer}
     assert outputs <= low
-    assert low - outputs == {23}, "the relay's pin in docs/reference/hardware.md"
+    assert low - outputs == {23}, "the pin of the relay in docs/reference/hardware.md"
 
 
-def test_every_output_has_a_pull_down_to_fall_back_to() -> None:
+def test_each_output_pin_has_a_pull_down_at_power_on() -> None:
     """BCM2835 ARM Peripherals, table 6-31: GPIO 9 to 27 have pull-downs, 0 to 8 pull-ups."""
     assert all(9 <= pin <= 27 for pin, attributes in driven().items() if attributes.startswith("op"))
 
@@ -227,12 +227,12 @@ def test_no_pin_is_set_twice() -> None:
     assert len(pins) == len(set(pins))
 
 
-def test_a_dead_programs_outputs_fall_back_twice_over() -> None:
+def test_both_settings_release_the_outputs_of_a_dead_program() -> None:
     assert "dtparam=strict_gpiod" in settings()
     assert "pinctrl_bcm2835.persist_gpio_outputs=n" in words()
 
 
-def test_udev_gives_pins_and_camera_to_the_units_groups_and_to_nobody_else() -> None:
+def test_udev_gives_pins_and_camera_only_to_the_groups_of_the_unit() -> None:
     text = (FOLDER / "udev/70-entrance-kiosk.rules").read_text(encoding="utf-8")
     rules = [line for line in text.splitlines() if line and not line.startswith("#")]
     key = re.compile(r'[A-Z]+(==|\+?=)"[^"]*"')
@@ -245,7 +245,7 @@ def test_udev_gives_pins_and_camera_to_the_units_groups_and_to_nobody_else() -> 
 
 
 @pytest.mark.skipif(shutil.which("dtc") is None, reason="no dtc here (apt: device-tree-compiler)")
-def test_the_relays_overlay_compiles_without_a_warning_and_applies(tmp_path: Path) -> None:
+def test_the_overlay_of_the_relay_compiles_without_a_warning_and_applies(tmp_path: Path) -> None:
     overlay, board, merged = (tmp_path / name for name in ("kiosk-relay.dtbo", "board.dtb", "merged.dtb"))
     made = subprocess.run(
         [
@@ -277,7 +277,7 @@ def test_the_relays_overlay_compiles_without_a_warning_and_applies(tmp_path: Pat
     assert trigger.stdout.strip() == "oneshot"
 
 
-def test_the_records_partition_is_where_the_daemon_keeps_them_and_fails_closed() -> None:
+def test_the_data_partition_holds_the_database_and_becomes_read_only_on_errors() -> None:
     lines = (FOLDER / "read-only-root/fstab").read_text(encoding="utf-8").splitlines()
     fields = [line.split() for line in lines if line and not line.startswith("#")]
     assert all(len(field) == 6 for field in fields)
@@ -286,7 +286,7 @@ def test_the_records_partition_is_where_the_daemon_keeps_them_and_fails_closed()
     assert {"noatime", "errors=remount-ro", "nofail"} <= set(records[3].split(","))
 
 
-def test_the_read_only_root_leaves_the_records_partition_writable() -> None:
+def test_the_read_only_root_leaves_the_data_partition_writable() -> None:
     text = (FOLDER / "read-only-root/overlayroot.conf").read_text(encoding="utf-8")
     (setting,) = [line for line in text.splitlines() if line and not line.startswith("#")]
     assert setting == 'overlayroot="tmpfs:recurse=0"'
@@ -295,7 +295,7 @@ def test_the_read_only_root_leaves_the_records_partition_writable() -> None:
 @pytest.mark.parametrize(
     "path", [path for path in sorted(FOLDER.rglob("*")) if path.is_file()], ids=lambda path: path.name
 )
-def test_every_file_says_where_it_goes_and_where_its_facts_come_from(path: Path) -> None:
+def test_each_file_names_its_target_path_and_its_sources(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     assert "Source" in text
     assert re.search(r"/(boot|etc)/", text)

@@ -1,4 +1,4 @@
-"""What keeps the rest of the system from writing to the card while nobody comes: known units, known settings, a reason each."""
+"""Settings that reduce writes to the SD card while the kiosk is idle: known units, known settings, a reason for each."""
 
 import shutil
 import subprocess
@@ -23,18 +23,18 @@ def lines_of(name: str) -> list[str]:
 
 
 def targets() -> dict[str, str]:
-    """Name of a file -> where install.sh puts it."""
+    """Name of a file -> its path on the device."""
     return {Path(source).name: to for source, to in system_files.CONFIG_FILES.items() if "/idle-writes/" in source}
 
 
-def test_every_file_is_placed_and_says_where() -> None:
+def test_each_file_is_installed_and_names_its_path() -> None:
     assert set(targets()) == {path.name for path in FOLDER.iterdir()} == set(SETTINGS)
     for name, target in targets().items():
         assert lines_of(name)[0].startswith(f"# {target}. Source: "), name
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_every_setting_is_known_and_has_its_reason_above_it(name: str) -> None:
+def test_each_setting_is_known_and_has_its_reason_above_it(name: str) -> None:
     lines = lines_of(name)
     found = {line.partition("=")[0]: lines[number - 1] for number, line in enumerate(lines) if line[0] not in "#["}
     assert set(found) == SETTINGS[name]
@@ -43,7 +43,7 @@ def test_every_setting_is_known_and_has_its_reason_above_it(name: str) -> None:
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
 @pytest.mark.parametrize("name", [name for name in SETTINGS if name != "timesyncd.conf"])
-def test_systemd_has_nothing_to_say_against_a_drop_in(tmp_path: Path, name: str) -> None:
+def test_systemd_accepts_each_drop_in(tmp_path: Path, name: str) -> None:
     unit = name.removesuffix(".conf")
     folder = tmp_path / "etc/systemd/system"
     (folder / f"{unit}.d").mkdir(parents=True)
@@ -63,11 +63,11 @@ def test_systemd_has_nothing_to_say_against_a_drop_in(tmp_path: Path, name: str)
     assert [line for line in (done.stdout + done.stderr).splitlines() if "entrance-kiosk.conf" in line] == []
 
 
-def test_a_clock_that_found_no_server_at_power_on_asks_again_soon() -> None:
-    """timesyncd waits for the smallest interval between two questions once every server was silent: 512 s were tried."""
+def test_after_no_answer_at_power_on_the_time_server_is_asked_again_soon() -> None:
+    """If no server answers, timesyncd waits for its smallest poll interval. With 512 s this took too long."""
     assert not any(line.startswith("PollInterval") for line in lines_of("timesyncd.conf"))
 
 
-def test_updates_that_an_owner_has_set_up_go_on() -> None:
+def test_updates_set_up_by_the_owner_continue() -> None:
     for name in ("apt-daily.timer.conf", "apt-daily-upgrade.timer.conf"):
         assert "ConditionPathExists=/etc/apt/apt.conf.d/20auto-upgrades" in lines_of(name)

@@ -1,4 +1,4 @@
-"""What `make test-arm` runs of our own suite is still there under the names that it knows."""
+"""The paths and names of tests in `make test-arm` exist."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def test_every_path_of_the_arm_suite_has_tests(path: str) -> None:
 
 
 @pytest.mark.parametrize("name", LONG)
-def test_what_the_short_form_leaves_out_is_in_the_long_one(name: str) -> None:
+def test_each_test_that_the_short_run_skips_exists(name: str) -> None:
     texts = [
         file.read_text(encoding="utf-8")
         for path in SUITE

@@ -1,4 +1,4 @@
-"""The versions that `make test-install` upgrades to: each differs from this checkout where it says that it does."""
+"""The versions that `make test-install` upgrades to: each has its listed differences from this checkout."""
 
 import tomllib
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.system.install.bundles import VARIANTS, changed
 
 
 @pytest.mark.parametrize("name", VARIANTS)
-def test_every_version_of_the_install_tests_can_be_made_of_this_checkout(tmp_path: Path, name: str) -> None:
+def test_each_version_of_the_install_tests_can_be_made_from_this_checkout(tmp_path: Path, name: str) -> None:
     folder = changed(name, tmp_path / "checkout")
     version, changes = VARIANTS[name]
     assert tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"] == version

@@ -1,4 +1,4 @@
-"""Writes that were counted outside an emulated machine get the names of the files that they belong to."""
+"""Block writes of an emulated machine are mapped to the files that they belong to."""
 
 import re
 import shutil
@@ -19,7 +19,7 @@ blk_co_pwritev blk 0x557e951101c0 bs 0x557e95130780 offset 1074513408 bytes 512 
 
 
 class ThisMachine:
-    """The card is a file here; nothing but `changed` was changed (inode, path)."""
+    """A shell on this machine. The card is a file here. Only `changed` (inode, path) was changed."""
 
     def __init__(self, changed: tuple[int, str]) -> None:
         self._changed = changed
@@ -32,12 +32,12 @@ class ThisMachine:
         ).stdout
 
 
-def test_the_trace_of_the_emulator_is_understood() -> None:
+def test_the_trace_of_the_emulator_is_parsed() -> None:
     assert writers.traced(TRACE) == [Write(0, 65536), Write(1074513408, 512)]
 
 
 @pytest.mark.skipif(shutil.which("mke2fs", path="/sbin:/usr/sbin:/usr/bin") is None, reason="no mke2fs here")
-def test_a_write_is_named_after_its_file_the_journal_or_the_file_whose_entry_it_changed(tmp_path: Path) -> None:
+def test_a_write_gets_the_name_of_its_file_of_the_journal_or_of_the_changed_inode(tmp_path: Path) -> None:
     content, image = tmp_path / "content", tmp_path / "card.img"
     (content / "var").mkdir(parents=True)
     (content / "var/clock").write_bytes(b"x" * 3 * BLOCK_BYTES)
@@ -64,5 +64,5 @@ def test_a_write_is_named_after_its_file_the_journal_or_the_file_whose_entry_it_
     assert writers.total_bytes(writes) == found.total()
 
 
-def test_no_writes_are_listed_as_nothing() -> None:
+def test_an_empty_list_of_writes_is_nothing() -> None:
     assert writers.listed(Counter()) == "nothing"

@@ -1,4 +1,4 @@
-"""setup.sh: a plain sentence before apt, and what to type where it may not."""
+"""setup.sh: a message before apt runs, and the command to type if it cannot run apt."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ REAL = ("sh", "dirname", "cat", "grep", "env", "touch", "python3")
 
 
 class Machine:
-    """A machine on which only some commands exist; those made here say what they were called with."""
+    """A machine with only some commands. Fake commands record their arguments."""
 
     def __init__(self, folder: Path, *, user: int) -> None:
         self.bin = folder / "bin"
@@ -42,14 +42,14 @@ class Machine:
         return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=60, check=False)
 
 
-def test_without_apt_it_says_what_is_needed(tmp_path: Path) -> None:
+def test_without_apt_the_needed_packages_are_named(tmp_path: Path) -> None:
     ended = Machine(tmp_path, user=1000).set_up()
     assert ended.returncode == 1
     assert "System packages needed: libzbar0" in ended.stderr
     assert "There is no apt here." in ended.stderr
 
 
-def test_without_sudo_it_says_exactly_what_to_type_as_root(tmp_path: Path) -> None:
+def test_without_sudo_the_command_for_root_is_printed(tmp_path: Path) -> None:
     machine = Machine(tmp_path, user=1000)
     machine.add("apt-get", "exit 99")
     ended = machine.set_up()
@@ -58,7 +58,7 @@ def test_without_sudo_it_says_exactly_what_to_type_as_root(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize(("user", "typed"), [(0, "Type:  apt-get install"), (1000, "Type:  sudo apt-get install")])
-def test_where_apt_fails_it_says_exactly_what_to_type(tmp_path: Path, user: int, typed: str) -> None:
+def test_if_apt_fails_the_command_is_printed(tmp_path: Path, user: int, typed: str) -> None:
     machine = Machine(tmp_path, user=user)
     machine.add("apt-get", "exit 100")
     machine.add("sudo", '"$@"')
@@ -67,7 +67,7 @@ def test_where_apt_fails_it_says_exactly_what_to_type(tmp_path: Path, user: int,
     assert f"{typed} --no-install-recommends libzbar0" in ended.stderr
 
 
-def test_the_sentence_comes_before_apt_and_apt_before_the_environment(tmp_path: Path) -> None:
+def test_the_message_comes_before_apt_and_apt_before_the_environment(tmp_path: Path) -> None:
     machine = Machine(tmp_path, user=0)
     machine.add("apt-get", f'echo "apt $*" >> {machine.called}; echo "apt speaks" >&2')
     machine.add("python3", f'echo "python3 $*" >> {machine.called}; exit 1')

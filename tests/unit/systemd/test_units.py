@@ -1,4 +1,4 @@
-"""The systemd units: systemd itself finds nothing to say against them, and their sandbox is as tight as promised."""
+"""The systemd units: systemd accepts them, and their sandbox is as documented."""
 
 import re
 import shutil
@@ -17,7 +17,7 @@ needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reas
 
 
 def keys_of(name: str) -> dict[str, str]:
-    """Every key of a unit; where one is repeated its values are joined by a blank, which is how systemd takes lists."""
+    """The keys of a unit. Values of repeated keys are joined by a blank, as systemd does for lists."""
     found: dict[str, str] = {}
     for line in (UNITS / name).read_text(encoding="utf-8").splitlines():
         key, sign, value = line.partition("=")
@@ -28,7 +28,7 @@ def keys_of(name: str) -> dict[str, str]:
 
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
-    """A root with the units, and with the program that they start."""
+    """A root folder with the units and the programs that they start."""
     units = tmp_path / "etc/systemd/system"
     units.mkdir(parents=True)
     for name in ALL_UNITS:
@@ -47,7 +47,7 @@ def installed(tmp_path: Path) -> Path:
 
 @needs_systemd
 @pytest.mark.parametrize("name", ALL_UNITS)
-def test_systemd_has_nothing_to_say_against_a_unit(installed: Path, name: str) -> None:
+def test_systemd_accepts_each_unit(installed: Path, name: str) -> None:
     done = subprocess.run(
         ["systemd-analyze", "verify", "--man=no", f"--root={installed}", f"/etc/systemd/system/{name}"],
         capture_output=True,
@@ -55,8 +55,8 @@ def test_systemd_has_nothing_to_say_against_a_unit(installed: Path, name: str) -
         check=False,
         timeout=60,
     )
-    said = [line for line in (done.stdout + done.stderr).splitlines() if name in line or "/opt/" in line]
-    assert said == []
+    messages = [line for line in (done.stdout + done.stderr).splitlines() if name in line or "/opt/" in line]
+    assert messages == []
     assert done.returncode == 0, done.stderr
 
 
@@ -90,19 +90,19 @@ def test_the_exposure_of_a_unit_is_at_most_two(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_nothing_at_the_gate_waits_for_network_or_time(name: str) -> None:
+def test_no_unit_waits_for_network_or_time(name: str) -> None:
     keys = keys_of(name)
     assert not {"Requires", "BindsTo", "Requisite"} & set(keys)
     assert keys.get("Wants", "network-pre.target") == "network-pre.target", (
-        "it is there so that the network waits for the gate"
+        "the network is configured after the gate is open"
     )
     assert not re.search("network|time|resolv", keys["After"])
     assert keys["Restart"] == "always"
     assert keys["StartLimitIntervalSec"] == "0"
 
 
-def test_at_power_on_the_gate_waits_for_file_systems_and_devices_only() -> None:
-    """basic.target, the default, waits for the time server's program, sockets, paths and timers (systemd.special(7))."""
+def test_at_power_on_the_daemon_waits_for_file_systems_and_devices_only() -> None:
+    """basic.target, the default, waits for the NTP client, sockets, paths and timers (systemd.special(7))."""
     for unit in ("kiosk.service", "entrance-kiosk-recover.service"):
         keys = keys_of(unit)
         assert keys["DefaultDependencies"] == "no"
@@ -112,16 +112,16 @@ def test_at_power_on_the_gate_waits_for_file_systems_and_devices_only() -> None:
         assert "shutdown.target" in keys["Before"].split(), unit
 
 
-def test_the_page_lets_the_gate_go_first_and_waits_for_nobody_else() -> None:
+def test_the_web_ui_starts_after_the_daemon_and_waits_for_no_other_unit() -> None:
     assert keys_of("kiosk-web.service")["After"] == "kiosk.service"
     assert int(keys_of("kiosk.service")["StartupCPUWeight"]) > 100 > int(keys_of("kiosk-web.service")["CPUWeight"])
 
 
-def test_the_lamps_go_dark_however_the_daemon_ended() -> None:
+def test_all_outputs_are_switched_off_after_any_end_of_the_daemon() -> None:
     assert "-m kiosk.hardware.gpio.all_off" in keys_of("kiosk.service")["ExecStopPost"]
 
 
-def test_the_private_keys_are_roots_and_the_daemon_gets_copies_in_memory() -> None:
+def test_only_root_reads_the_private_keys_and_the_daemon_gets_copies_in_memory() -> None:
     keys = keys_of("kiosk.service")
     assert keys["LoadCredential"] == "private:/etc/entrance-kiosk/private"
     for unit in UNITS_THAT_RUN:
@@ -131,36 +131,38 @@ def test_the_private_keys_are_roots_and_the_daemon_gets_copies_in_memory() -> No
     assert private == [["0700", "root", "root"], ["0400", "root", "root"]]
 
 
-def test_the_relays_one_shot_can_be_fired_inside_the_sandbox() -> None:
-    """ProtectKernelTunables= makes /sys read-only, and the LED that ends the relay's pulse in the kernel lies there."""
+def test_the_pulse_of_the_relay_can_be_triggered_inside_the_sandbox() -> None:
+    """ProtectKernelTunables= makes /sys read-only, and the LED of the relay is there."""
     keys = keys_of("kiosk.service")
     assert keys["ProtectKernelTunables"] == "yes"
     assert "-/sys/class/leds/kiosk-relay" in keys["ReadWritePaths"].split()
 
 
-def test_retention_is_kept_where_the_daemon_does_not_run_and_only_there() -> None:
+def test_expired_events_are_deleted_only_while_the_daemon_does_not_run() -> None:
     service, timer = keys_of("kiosk-purge.service"), keys_of("kiosk-purge.timer")
-    assert "kiosk purge --unless-running" in service["ExecStart"], "the command judges the age of the status, systemd cannot"
+    assert "kiosk purge --unless-running" in service["ExecStart"], (
+        "the command judges the age of the status, systemd cannot"
+    )
     assert "status.json" not in service["ConditionPathExists"]
     assert "OnCalendar" not in timer, "a kiosk's clock may stand in 1970"
     assert timer["OnUnitInactiveSec"] == "1h"
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_daemon_and_page_are_watched(name: str) -> None:
+def test_daemon_and_web_ui_have_a_watchdog(name: str) -> None:
     keys = keys_of(name)
     assert (keys["Type"], keys["NotifyAccess"]) == ("notify", "main")
     assert 5 <= int(keys["WatchdogSec"]) <= 30
 
 
-def test_the_clocks_quality_can_be_read_inside_the_sandbox() -> None:
+def test_the_clock_quality_can_be_read_inside_the_sandbox() -> None:
     """kiosk/system/clock.py asks adjtimex(2), which ProtectClock= and @system-service forbid."""
     keys = keys_of("kiosk.service")
     assert {"adjtimex", "clock_adjtime", "clock_adjtime64"} <= set(keys["SystemCallFilter"].split())
     assert keys.get("ProtectClock", "no") == "no"
 
 
-def test_the_page_writes_no_records_and_opens_neither_keys_nor_devices() -> None:
+def test_the_web_ui_cannot_write_events_or_open_keys_and_devices() -> None:
     keys = keys_of("kiosk-web.service")
     assert "-/var/lib/entrance-kiosk" in keys["ReadOnlyPaths"].split()
     assert "-/etc/entrance-kiosk/private" in keys["InaccessiblePaths"].split()
@@ -169,11 +171,11 @@ def test_the_page_writes_no_records_and_opens_neither_keys_nor_devices() -> None
 
 
 @pytest.mark.parametrize("name", UNITS_THAT_RUN)
-def test_no_core_dump_holds_what_somebody_showed(name: str) -> None:
+def test_there_are_no_core_dumps(name: str) -> None:
     assert keys_of(name)["LimitCORE"] == "0"
 
 
-def test_on_a_read_only_root_nothing_is_recorded_into_memory() -> None:
+def test_on_a_read_only_root_no_event_is_recorded_into_memory() -> None:
     keys = keys_of("kiosk.service.d/read-only-root.conf")
     state = f"/var/lib/{keys_of('kiosk.service')['StateDirectory']}"
     assert keys == {"RequiresMountsFor": state, "AssertPathIsMountPoint": state}
@@ -185,5 +187,5 @@ def test_the_journal_stays_in_memory() -> None:
     assert keys["RuntimeMaxUse"] == "16M"
 
 
-def test_the_boards_watchdog_is_within_what_it_can_count() -> None:
+def test_the_timeout_of_the_hardware_watchdog_is_in_its_range() -> None:
     assert int(keys_of("system.conf.d/entrance-kiosk.conf")["RuntimeWatchdogSec"]) <= 15
