@@ -13,7 +13,7 @@ import cbor2
 
 from kiosk.core.model import Assurance, Claim, ClockQuality, ClockReading, Refusal
 from kiosk.credentials import CredentialVerifier, is_known_format
-from kiosk.credentials.formats import base45, cose
+from kiosk.credentials.formats import base45, cose, fields
 from kiosk.credentials.issuing.samples import SampleData, make_sample_data
 from kiosk.credentials.trust import denylist, trust_list
 
@@ -60,6 +60,7 @@ def judge(data: bytes, codes: frozenset[bytes] = TRUE_CODES, passes: frozenset[b
     result = dispatcher().verify(code, NOW)
     assert isinstance(result, Claim | Refusal)
     assert isinstance(is_known_format(code), bool)
+    code = fields.trim_code(code)
     if isinstance(result, Claim):
         assert result.subject.identifiers
         if result.assurance is Assurance.VERIFIED and not signed:

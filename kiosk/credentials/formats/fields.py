@@ -31,6 +31,7 @@ _INVISIBLE = "".join(
 _REMOVE_INVISIBLE = dict.fromkeys(map(ord, _INVISIBLE))
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _INVALID_IN_NAMES = re.compile(r"[\x00-\x1f\x7f-\x9f|<>$\d]")
+_MASKED_GROUP = re.compile(r"(?<![0-9*xX?])[*xX?]{1,4}(?![0-9*xX?])")
 _DATE_MARKS = re.compile(r"[0-9 ./\\_-]{1,20}")
 
 
@@ -110,9 +111,10 @@ def _plain_name(name: str) -> str:
 def read_birth_date(value: str) -> str | None:
     """`1950`, `1950-02` or `1950-02-01`: as much as the field says. None if it says nothing.
 
-    Many old people have only a year, or a month and a year. Day first or year first, with or without marks between, zeros for
-    what is unknown.
+    Many old people have only a year, or a month and a year. Day first or year first, with or without marks between, zeros
+    or `*` for what is unknown.
     """
+    value = _MASKED_GROUP.sub("00", value)
     if not _DATE_MARKS.fullmatch(value):
         return None
     groups = re.findall("[0-9]+", value)

@@ -15,6 +15,8 @@ _OLD_NUMBER = re.compile(r"[0-9]{9}|[0-9]{12}")
 _FIELDS = 7
 _MIN_FIELDS = 4
 """Number, old number, name and birth date. The rest decides nothing and may be cut off."""
+_FIELDS_WITHOUT_BORN = 5
+"""A shorter code needs a readable birth date, or any table with a long number would be an ID card."""
 _SEXES = ("", "nam", "nữ", "nu")
 
 
@@ -25,15 +27,18 @@ def is_id_card(text: str) -> bool:
         return False
     if not _NUMBER.fullmatch(fields.compact_number(parts[0])):
         return len(parts) >= _FIELDS and _is_birth_date(parts[3]) and fields.has_letter(parts[2])
-    return len(parts) >= _FIELDS or (fields.has_letter(parts[2]) and _is_birth_date(parts[3]))
+    if len(parts) >= _FIELDS:
+        return fields.has_letter(parts[2]) or _is_birth_date(parts[3])
+    born_may_be_empty = len(parts) >= _FIELDS_WITHOUT_BORN and not fields.has_letter(parts[3])
+    return fields.has_letter(parts[2]) and (born_may_be_empty or _is_birth_date(parts[3]))
 
 
 def parse_id_card(text: str) -> Claim | Refusal:
     """Read numbers, name and birth date. Further fields are ignored."""
     number, old_number, name, born, *_ = fields.split_fields(text)
     number = fields.compact_number(number)
-    if not _NUMBER.fullmatch(number):
-        return Refusal(CodeKind.ID_CARD, Reason.MALFORMED, "the fields of an ID card, but not its number")
+    if not _NUMBER.fullmatch(number) or not fields.has_letter(name):
+        return Refusal(CodeKind.ID_CARD, Reason.MALFORMED, "the fields of an ID card, but not its number and name")
     identifiers = [Identifier("document", number)]
     old_number = re.sub(r"[ .-]", "", fields.compact_number(old_number))
     if _OLD_NUMBER.fullmatch(old_number) and old_number != number:

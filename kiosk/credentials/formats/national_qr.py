@@ -11,8 +11,9 @@ from kiosk.credentials.formats import fields
 
 _DOCUMENT = re.compile(r"[0-9A-Z*]{6,15}")
 _MASKED_BORN = re.compile(r"[0-9*]{4}-[0-9*]{2}-[0-9*]{2}")
-_DECLARED_BY = re.compile(r"[0-9A-Za-z]?")
-_QID = re.compile(r"[0-9A-Za-z]{6,40}")
+_MASK_LETTERS = re.compile(r"[xX]")
+_DECLARED_BY = re.compile(r"[0-9A-Za-z-]?")
+_QID = re.compile(r"[0-9A-Za-z-]{6,40}")
 _SEX = ("0", "1", "2")
 _FIELDS = 6
 _MIN_FIELDS = 4
@@ -43,8 +44,8 @@ def _recognise_fields(parts: list[str]) -> _Recognised:
     document = fields.compact_number(parts[0])
     return _Recognised(
         document=not document or _DOCUMENT.fullmatch(document) is not None,
-        name=fields.has_letter(parts[1]),
-        born=not fields.has_letter(parts[2]),
+        name=fields.has_letter(parts[1]) or "*" in parts[1],
+        born=not fields.has_letter(_MASK_LETTERS.sub("", parts[2])),
         declared_by=_DECLARED_BY.fullmatch(parts[3]) is not None,
     )
 

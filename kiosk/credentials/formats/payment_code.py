@@ -22,7 +22,8 @@ _FORMATS: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("swiss", re.compile(rb"SPC\r?\n0[0-9]{3}\r?\n")),  # Swiss QR bill 2.3
     ("payment-link", re.compile(rb"(?:upi|bitcoin|ethereum|litecoin|lightning|tron|payto):", re.IGNORECASE)),
 )
-_INVOICE_SYMBOL = re.compile(rb"[1-9]?/?[CK][0-9]{2}[A-Z][A-Z0-9]{0,3}|[0-9]{0,2}[A-Z]{2}/[0-9]{2}[EPT]")
+_INVOICE_SYMBOL = re.compile(rb"[1-9]?/?[CK][0-9]{2}[A-Z][A-Z0-9]{0,3}|[0-9]{0,2}[A-Z]{2}/[0-9]{2}[EPT]", re.IGNORECASE)
+_WHOLE_SYMBOL = re.compile(rb"[1-9]?[CK][0-9]{2}[TDLMNBGHX][A-Z]{2}", re.IGNORECASE)
 """Symbol of an invoice: Circular 78/2021/TT-BTC article 4 (`1C26TAA`), and the older `AA/20E`. No field of a card has it."""
 _FIELDS_WITH_SYMBOL = 4
 
@@ -39,7 +40,9 @@ def refuse_payment_code(format_name: str) -> Refusal:
 
 
 def _is_invoice(data: bytes) -> bool:
-    parts = data.split(b"|", _FIELDS_WITH_SYMBOL)
-    return len(parts) >= _FIELDS_WITH_SYMBOL and any(
-        _INVOICE_SYMBOL.fullmatch(part.strip()) for part in parts[:_FIELDS_WITH_SYMBOL]
-    )
+    parts = [part.strip() for part in data.split(b"|")]
+    if len(parts) < _FIELDS_WITH_SYMBOL:
+        return False
+    if any(_INVOICE_SYMBOL.fullmatch(part) for part in parts[:_FIELDS_WITH_SYMBOL]):
+        return True
+    return any(_WHOLE_SYMBOL.fullmatch(part) for part in parts[_FIELDS_WITH_SYMBOL:])

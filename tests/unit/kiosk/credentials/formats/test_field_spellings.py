@@ -90,6 +90,7 @@ def id_cards() -> Iterator[Row]:
     codes = [join(ID_CARD, place, value) for place, values in columns.items() for value in values]
     codes += [join(ID_CARD) + extra for extra in EXTRA]
     codes += [join(ID_CARD[:count], place) for count in (4, 5, 6) for place in (None, 1)]
+    codes += [join(ID_CARD[:count], 3) for count in (5, 6)]
     codes += [join(ID_CARD).replace("|", mark) for mark in (" | ", "|\t", "\n|")]
     yield from ((CodeKind.ID_CARD, code) for code in codes)
     yield CodeKind.ID_CARD, join(ID_CARD).encode("utf-16")
@@ -109,11 +110,13 @@ def insurance_cards() -> Iterator[Row]:
 
 def national_codes() -> Iterator[Row]:
     columns = {1: NAMES, 2: BORN, 3: ("0", "1", "2", "9", "", " 0 ", "A"), 5: EXTENSIONS}
-    columns[2] += ("1987-**-**", "1987-0*-1*", "****-**-**", "1987", "****")
+    columns[2] += ("1976-xx-xx", "**/**/1976", "19**-**-**", "1987-**-**", "1987-0*-1*", "****-**-**", "1987", "****")
     for card in (NATIONAL, WHOLE_NATIONAL):
         codes = [join(card, place, value) for place, values in columns.items() for value in values]
         codes += [join(card) + extra for extra in ("|", "||", "|1|2")]
         yield from ((CodeKind.NATIONAL_QR, code) for code in (*codes, join(card[:5])))
+    yield CodeKind.NATIONAL_QR, join(NATIONAL, 1, "*** *** *")
+    yield CodeKind.NATIONAL_QR, join(NATIONAL, 4, "1f0c1e2a-9d1f-4f7a-8a52-3d1fb5a2c001")
     documents = ("", "B1234567", "b1234567", "001 093 029 317", "********317")
     yield from ((CodeKind.NATIONAL_QR, join(NATIONAL, 0, value)) for value in documents)
     yield CodeKind.NATIONAL_QR, join(WHOLE_NATIONAL[:4])
@@ -155,6 +158,8 @@ def test_invisible_characters_at_the_ends_change_nothing(label: str, before: str
         ("01021947", "1947-02-01"), ("1947", "1947"), ("00001947", "1947"), ("021947", "1947-02"), ("19470201", "1947-02-01"),
         ("1/2/1947", "1947-02-01"), ("2/1947", "1947-02"), ("00/02/1947", "1947-02"), ("31/02/1947", "1947-02"),
         ("1947-02-01", "1947-02-01"), ("20011990", "1990-01-20"), ("19111990", "1990-11-19"), ("20102010", "2010-10-20"),
+        ("1947-**-**", "1947"), ("**/**/1947", "1947"),
+        ("xx/02/1947", "1947-02"), ("1947-??", "1947"), ("19**", None),
         ("0000", None), ("", None), ("47", None), ("9999", None), ("1/2/3/1947", None), ("٠1021947", None), ("1021947", None),
     ],
 )  # fmt: skip
