@@ -17,7 +17,7 @@ from kiosk.decoding.preview.preview import CameraPreview
 from kiosk.storage import SqliteEventStore
 from kiosk.system import logs
 from tests.fakes.data.status_snapshots import a_status, publish
-from tests.fakes.parts.control_server import Ordered
+from tests.fakes.parts.control_server import FakeControlServer
 from tests.fakes.parts.web_accounts import PASSWORD, staff
 from tests.fakes.processes import browser as browsers
 from tests.fakes.processes.browser import Browser, log_in
@@ -113,7 +113,7 @@ def main() -> None:
         run_dir = Path(folder)
         path = furnish(run_dir)
         publish(run_dir, a_status())
-        with Ordered(run_dir) as daemon, served("--config", path) as (url, _):
+        with FakeControlServer(run_dir) as daemon, served("--config", path) as (url, _):
             daemon.detail = preview_as_json(finder.capture())
             finder.close()
             for picture in ALL:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kiosk.core.model import DeviceState, Outcome, Reason
 from kiosk.storage import SqliteEventStore
-from tests.fakes.data.access_events import a_passage
+from tests.fakes.data.access_events import an_event
 from tests.fakes.data.status_snapshots import a_status, answers, publish
 from tests.fakes.processes import browser as browsers
 from tests.fakes.processes.browser import Browser
@@ -59,7 +59,7 @@ def a_day(path: Path) -> None:
             outcome = dice.choices(list(Outcome), weights=(93, 5, 2))[0]
             reason = Reason.OK if outcome is Outcome.PASS else Reason.EXPIRED
             moment = min(now, at + timedelta(seconds=dice.uniform(-1700, 1700)))
-            passage = dataclasses.replace(a_passage(number), occurred_at=moment, outcome=outcome, reason=reason)
+            passage = dataclasses.replace(an_event(number), occurred_at=moment, outcome=outcome, reason=reason)
             store.commit(passage)
     store.close()
 
@@ -69,7 +69,7 @@ def shoot(browser: Browser, url: str, run_dir: Path, picture: Picture) -> None:
     now = datetime.now(UTC)
     shown = answers(now, picture.answered_s_ago)
     shown = tuple(answer for answer in shown if datetime.fromisoformat(answer.at) <= now)
-    publish(run_dir, a_status(picture.state, now=now, shown=shown))
+    publish(run_dir, a_status(picture.state, now=now, recent_decisions=shown))
     options = {"viewport": {"width": picture.width, "height": picture.height}}
     with browser.new_context(color_scheme=picture.scheme, locale=picture.locale, **options) as context:
         page = context.new_page()
