@@ -4,6 +4,8 @@
 #   sudo ./install.sh BUNDLE.tar                                                      from the folder of the project
 set -eu
 umask 022
+LC_ALL=C.UTF-8 # Python ends at once in a locale whose encoding it does not know, such as vi_VN.TCVN
+export LC_ALL
 if [ "$(id -u)" = 0 ]; then
     PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
     export PATH

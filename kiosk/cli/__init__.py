@@ -10,6 +10,7 @@ from importlib.metadata import entry_points, version
 import click
 
 from kiosk.core.ports import KioskError
+from kiosk.system.terminal import adapt_output
 
 COMMANDS = {
     "centre": ("kiosk.cli.centre:centre", "Receive events from kiosks and send receipts."),
@@ -67,6 +68,7 @@ def group() -> None:
 
 def main() -> None:
     """Entry point. A KioskError is printed without a traceback, and the exit status is 1."""
+    adapt_output()
     try:
         group(prog_name="kiosk")
     except KioskError as error:

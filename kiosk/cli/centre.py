@@ -16,6 +16,7 @@ from kiosk.config.addresses import split_host_port
 from kiosk.config.renamed_keys import CENTRE_KEYS
 from kiosk.config.toml_file import TomlError, parse_toml
 from kiosk.config.unknown_keys import unknown_key_message
+from kiosk.system.terminal import has_all_letters
 from kiosk.system.wakeup import WakeupPipe
 from mqtt.centre import fleet_status, unsealing
 from mqtt.centre.ingest.collector import Collector
@@ -197,7 +198,7 @@ def unseal(
         since, until = since.replace(tzinfo=UTC), until.replace(tzinfo=UTC)
         request = unsealing.UnsealRequest(site, since, until, requested_by, reason, device)
         for one in unsealing.unseal_events(database, _sealing_key(key_path), request, datetime.now(UTC)):
-            click.echo(json.dumps({**asdict(one), "id": str(one.id)}, ensure_ascii=False))
+            click.echo(json.dumps({**asdict(one), "id": str(one.id)}, ensure_ascii=not has_all_letters()))
     except (OSError, ValueError, LedgerError) as error:
         raise click.ClickException(f"nothing was unsealed: {error}") from error
 

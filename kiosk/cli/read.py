@@ -12,6 +12,7 @@ from kiosk.core.model import DecodedCode
 from kiosk.credentials import is_known_format
 from kiosk.decoding.preview.image_files import ImageFileError, list_image_files, load_luma
 from kiosk.decoding.still_image import decode_image
+from kiosk.system.terminal import has_all_letters
 
 
 @click.command()
@@ -47,7 +48,9 @@ def _image_paths(paths: tuple[Path, ...]) -> Iterator[Path]:
 def _print_result(path: Path, codes_found: tuple[DecodedCode, ...], ms: float, *, as_json: bool) -> None:
     codes = [{"text": text_of_code(reading.data), "stage": reading.stage} for reading in codes_found]
     if as_json:
-        click.echo(json.dumps({"file": str(path), "codes": codes, "ms": round(ms, 3)}, ensure_ascii=False))
+        click.echo(
+            json.dumps({"file": str(path), "codes": codes, "ms": round(ms, 3)}, ensure_ascii=not has_all_letters())
+        )
         return
     click.echo(f"{path}: {len(codes) or 'no'} code{'s' if len(codes) != 1 else ''}, {ms:.1f} ms")
     for code in codes:
@@ -57,7 +60,7 @@ def _print_result(path: Path, codes_found: tuple[DecodedCode, ...], ms: float, *
 def _print_error(path: Path, error: ImageFileError, *, as_json: bool) -> None:
     if as_json:
         line = {"file": str(path), "codes": [], "ms": 0.0, "error": str(error)}
-        click.echo(json.dumps(line, ensure_ascii=False))
+        click.echo(json.dumps(line, ensure_ascii=not has_all_letters()))
     else:
         click.echo(f"{error}", err=True)
 

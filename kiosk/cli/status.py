@@ -14,6 +14,7 @@ from kiosk.core.status import HealthCheck
 from kiosk.system.messages import check_message, check_value
 from kiosk.system.number_format import format_quantity
 from kiosk.system.status_file import is_stale, read_status, status_age_s
+from kiosk.system.terminal import has_all_letters
 from kiosk.system.translations import Translator, translator
 
 
@@ -40,7 +41,7 @@ def status(path: Path, *, as_json: bool) -> None:
             err=True,
         )
     if as_json:
-        click.echo(json.dumps(found, ensure_ascii=False))
+        click.echo(json.dumps(found, ensure_ascii=not has_all_letters()))
     else:
         _print_status(t, found)
     sys.exit(1 if is_stale(age_s) or found["state"] == "out-of-order" else 0)

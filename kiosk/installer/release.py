@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kiosk.installer.bundle.content import MANIFEST, Bundle
 from kiosk.installer.errors import InstallError, print_message
+from kiosk.installer.launcher import write_launcher
 from kiosk.installer.layout import InstallLayout
 from kiosk.installer.machine.device import Machine
 from kiosk.system import atomic_files
@@ -69,6 +70,7 @@ def build_release(bundle: Bundle, layout: InstallLayout, machine: Machine) -> Pa
     try:
         copy_parts(folder, bundle)
         _build_venv(folder / "venv", bundle.folder / "wheels", requirements)
+        write_launcher(folder / "venv")
         verify_imports(folder)
     except BaseException:
         atomic_files.remove_tree(folder)

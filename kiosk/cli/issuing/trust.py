@@ -7,8 +7,10 @@ from pathlib import Path
 import click
 
 from kiosk.cli.issuing import root_keys
+from kiosk.core import file_names
 from kiosk.credentials.issuing import key_files, list_builder
 from kiosk.credentials.trust import trust_list as trust_lists
+from kiosk.system.terminal import has_all_letters
 
 
 @click.group("trust")
@@ -18,7 +20,12 @@ def trust() -> None:
 
 @trust.command("root")
 @click.option(
-    "--key", "key_path", type=click.Path(path_type=Path), required=True, help="Where the private root key goes."
+    "--key",
+    "key_path",
+    type=click.Path(path_type=Path),
+    default=Path(file_names.ROOT_PRIVATE_KEY),
+    show_default=True,
+    help="Where the private root key goes.",
 )
 @click.option("--password-file", type=click.Path(path_type=Path), help="File with a password to lock it.")
 def make_root(key_path: Path, password_file: Path | None) -> None:
@@ -32,7 +39,14 @@ def make_root(key_path: Path, password_file: Path | None) -> None:
 
 @trust.command("build")
 @click.argument("sources", metavar="CERT...", type=click.Path(path_type=Path), nargs=-1, required=True)
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The trust list to write.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path(file_names.TRUST_LIST),
+    show_default=True,
+    help="The trust list to write.",
+)
 @root_keys.private_option
 @root_keys.password_option
 def build(sources: tuple[Path, ...], out: Path, root_key: Path | None, password_file: Path | None) -> None:
@@ -63,7 +77,8 @@ def show(path: Path, root_path: Path | None, *, as_json: bool) -> None:
     if as_json:
         click.echo(
             json.dumps(
-                {"number": found.number, "issued_at": found.issued_at.isoformat(), "keys": rows}, ensure_ascii=False
+                {"number": found.number, "issued_at": found.issued_at.isoformat(), "keys": rows},
+                ensure_ascii=not has_all_letters(),
             )
         )
         return

@@ -14,7 +14,7 @@ BASE: dict[str, dict[str, object]] = {
     "keys": {"sealing_public_key": "a", "pseudonym_key": "b", "trust_list": "c", "root_public_key": "d"},
     "mqtt": {"certificate": "e", "key": "f"},
 }
-NONE_ACCEPTED = dict.fromkeys(
+NONE_ACCEPTED: dict[str, object] = dict.fromkeys(
     ("accept_entry_pass", "accept_hcert", "accept_national", "accept_id_card", "accept_insurance"), "no"
 )
 DAY = ["mon-fri 07:30-17:00"]
