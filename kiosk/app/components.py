@@ -1,4 +1,4 @@
-"""Puts the rooms of the daemon together, as a configuration asks for them."""
+"""Builds all components of the daemon from the configuration."""
 
 import threading
 from collections.abc import Callable
@@ -28,13 +28,13 @@ from kiosk.storage import SqliteEventStore
 from kiosk.system import atomic_files
 from kiosk.system.instance_lock import acquire_instance_lock
 
-RELAY = "courier"
-"""Its worker's name."""
+RELAY = "delivery"
+"""Name of the worker of the outbox relay."""
 
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """What the daemon's main thread watches over, and what its workers step."""
+    """The components of a running daemon."""
 
     clock: Clock
     signal: SignalOutput
@@ -50,7 +50,7 @@ class Components:
     status_collector: StatusCollector
 
     def worker_steps(self) -> dict[str, Callable[[], float]]:
-        """One thread each."""
+        """Name of each worker thread -> its step function."""
         return {
             "gate": self.gate_worker.step,
             RELAY: self.relay.step,
@@ -59,7 +59,7 @@ class Components:
         }
 
     def stop(self, stop: threading.Event) -> None:
-        """Wake every worker that waits, so that it sees the stop."""
+        """Set the stop event and wake all waiting workers."""
         stop.set()
         self.frame_slot.close()
         self.camera_worker.close()
@@ -68,7 +68,7 @@ class Components:
 def build_components(
     settings: config.Settings, signal: SignalOutput, clock: Clock, on_change: Callable[[], None], exit_stack: ExitStack
 ) -> Components:
-    """Make all rooms; `house` will close them in reverse order. Raises KioskError with what is wrong."""
+    """Build all components. `exit_stack` closes them in reverse order. Raises KioskError."""
     started = clock.now()
     acquire_instance_lock(settings.storage.path, exit_stack)
     atomic_files.remove_drafts(settings.storage.path.parent, "*.kept")
@@ -76,14 +76,14 @@ def build_components(
     camera = hardware.build_camera(settings.camera)
     store = gate.open_event_store(settings.storage)
     exit_stack.callback(store.close)
-    courier = build_relay(settings, store, clock)
-    exit_stack.callback(courier.close)
+    relay = build_relay(settings, store, clock)
+    exit_stack.callback(relay.close)
     verifier = credentials.CredentialVerifier(lists.trust_list, lists.denylist)
     visits, last = gate.restore_visits(settings, store, started)
-    watch, mailbox = CameraMonitor(started.monotonic_s), LatestFrameSlot()
+    camera_monitor, frame_slot = CameraMonitor(started.monotonic_s), LatestFrameSlot()
     decoder = gate.build_decoder(settings)
     exit_stack.callback(decoder.close)
-    gate_loop = GateWorker(
+    gate_worker = GateWorker(
         gate.build_gate(
             settings,
             decoder,
@@ -94,51 +94,62 @@ def build_components(
             clock=clock,
             last_event=last,
         ),
-        mailbox,
-        camera_monitor=watch,
+        frame_slot,
+        camera_monitor=camera_monitor,
         call_queue=CallQueue(),
         probe_store=store.check_writable,
         count_occupancy=lambda: visits.occupancy(clock.now()),
         on_change=on_change,
     )
-    exit_stack.callback(gate_loop.close)
+    exit_stack.callback(gate_worker.close)
     try:
         store.check_writable()  # a full or read-only disk is out of order before the first person comes
     except StoreError as error:
-        gate_loop.store_error = str(error)
-    presence = build_idle_detector(settings.gpio, exit_stack)
-    camera_loop = CameraWorker(camera, mailbox, settings.camera.timeout_s, presence)
-    bulletin = StatusCollector(
+        gate_worker.store_error = str(error)
+    idle_detector = build_idle_detector(settings.gpio, exit_stack)
+    camera_worker = CameraWorker(camera, frame_slot, settings.camera.timeout_s, idle_detector)
+    status_collector = StatusCollector(
         status_options(settings),
-        camera_worker=camera_loop,
-        gate_worker=gate_loop,
-        camera_monitor=watch,
+        camera_worker=camera_worker,
+        gate_worker=gate_worker,
+        camera_monitor=camera_monitor,
         signal_thread_alive=lambda: signal.is_alive,
         timed_out_frames=lambda: decoder.timed_out_frames,
         event_store=store,
-        relay=courier,
+        relay=relay,
         list_loader=lists,
         last_event=last,
         started=started,
-        idle_detector=presence,
+        idle_detector=idle_detector,
     )
     control = open_control_socket(
         settings,
         exit_stack,
-        gate_worker=gate_loop,
+        gate_worker=gate_worker,
         signal=signal,
         event_store=store,
-        relay=courier,
+        relay=relay,
         on_change=on_change,
-        frame_slot=mailbox,
+        frame_slot=frame_slot,
     )
     return Components(
-        clock, signal, store, courier, lists, verifier, watch, mailbox, gate_loop, camera_loop, control, bulletin
+        clock,
+        signal,
+        store,
+        relay,
+        lists,
+        verifier,
+        camera_monitor,
+        frame_slot,
+        gate_worker,
+        camera_worker,
+        control,
+        status_collector,
     )
 
 
 def status_options(settings: config.Settings) -> StatusOptions:
-    """What the status collector needs of the configuration."""
+    """Options of the status collector from the configuration."""
     return StatusOptions(
         site=settings.site.site,
         device=settings.site.device,
@@ -163,18 +174,18 @@ def open_control_socket(
     on_change: Callable[[], None],
     frame_slot: LatestFrameSlot,
 ) -> ControlServer:
-    """The control socket, and the guard's buttons where there are any. Raises KioskError."""
-    viewfinder = CameraPreview(frame_slot.snapshot)
-    exit_stack.callback(viewfinder.close)
-    heard = command_handlers.CommandHandlers(gate_worker, signal, event_store, relay, viewfinder, on_change)
-    control = ControlServer(settings.run_dir, heard.handlers())
+    """Create the control socket and open the buttons of the guard. Raises KioskError."""
+    preview = CameraPreview(frame_slot.snapshot)
+    exit_stack.callback(preview.close)
+    commands = command_handlers.CommandHandlers(gate_worker, signal, event_store, relay, preview, on_change)
+    control = ControlServer(settings.run_dir, commands.handlers())
     exit_stack.callback(control.close)
     connect_buttons(settings, exit_stack, gate_worker)
     return control
 
 
 def build_idle_detector(gpio: config.GpioSettings, exit_stack: ExitStack) -> IdleDetector | None:
-    """The idle detector with its presence sensor, where there is one. Raises SignalError."""
+    """The idle detector with its presence sensor. None if no sensor is configured. Raises SignalError."""
     if gpio.presence_sensor is None:
         return None
     detector = IdleDetector(gpio.idle_after_s)
@@ -190,7 +201,7 @@ def connect_buttons(
     gate_worker: GateWorker,
     make_factory: OpenPinFactory | None = None,
 ) -> None:
-    """The guard's buttons act on the gate, in threads of their own. Raises SignalError."""
+    """Connect the buttons of the guard with the gate. They act in separate threads. Raises SignalError."""
     direction = admit_button_direction(settings)
     for button in hardware.build_buttons(
         settings.gpio,

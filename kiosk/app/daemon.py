@@ -1,7 +1,7 @@
-"""The daemon from start to stop: workers turn, the main thread watches over them, and everything ends in reverse order.
+"""The daemon from start to stop: starts the workers, supervises them and stops everything in reverse order.
 
-Camera thread -> mailbox -> gate thread -> disk and lamp; courier thread -> centre; control thread <- orders of people. The main
-thread judges the facts and tells the same truth to lamp, centre, page and systemd's watchdog.
+Camera thread -> frame slot -> gate thread -> disk and lamps. Delivery thread -> centre. Control thread <- commands. The main
+thread evaluates the health checks and publishes the result to lamps, centre, web UI and the watchdog of systemd.
 """
 
 import ctypes
@@ -33,52 +33,53 @@ from kiosk.system.wakeup import WakeupPipe
 log = logging.getLogger(__name__)
 
 LOOP_INTERVAL_S = 1.0
-"""How often the main thread looks after the others, when nothing rings before."""
+"""Interval of the main loop, unless it is woken earlier."""
 LOG_AFTER_ATTEMPTS = 3
-"""Pins that cannot be had are told in the log then: at power-on udev may hand them over a moment after our start."""
+"""Unavailable pins are logged after this many attempts: at power-on udev may grant access a moment after our start."""
 JOIN_TIMEOUT_S = 5.0
 TRIM_INTERVAL_S = 15.0
-"""How often freed memory is given back: the search of a whole scene leaves some MB in the heap."""
+"""How often freed memory is returned to the system: the search of a whole image leaves some MB in the heap."""
 _MALLOC_TRIM = getattr(ctypes.CDLL(None), "malloc_trim", None)
-"""glibc's; other C libraries do it by themselves, or not."""
-
+"""A function of glibc. Other C libraries do not have it."""
 
 SYSTEM_CLOCK = SystemClock()
 
 
 class WorkerCrashedError(KioskError):
-    """A thread ended by an error; the daemon stops, and systemd starts it again."""
+    """A thread ended by an error. The daemon stops, and systemd restarts it."""
 
 
 def run_daemon(settings: config.Settings, overridden: Collection[str] = (), clock: Clock = SYSTEM_CLOCK) -> None:
-    """Run until SIGTERM or Ctrl-C. Raises KioskError where it cannot start, and Crashed where a thread ended by an error.
+    """Run until SIGTERM or Ctrl-C. Raises KioskError if it cannot start, and WorkerCrashedError if a thread ended by an error.
 
-    `commanded` names the settings that came from the command line instead of the file.
+    `overridden`: names of settings from the command line instead of the file.
     """
-    with ExitStack() as house:
+    with ExitStack() as exit_stack:
         trim_heap()
-        gc.freeze()  # what was imported lives as long as the process: no later collection has to look through it
+        gc.freeze()  # imported objects live as long as the process: the garbage collector can skip them
         notifier = SystemdNotifier()
-        bell = house.enter_context(WakeupPipe())
-        run_dir_is_open = try_open_run_dir(settings.run_dir, house)
-        lamps = open_signal_with_retry(settings, bell, notifier)
-        if lamps is None:
+        wakeup = exit_stack.enter_context(WakeupPipe())
+        run_dir_is_open = try_open_run_dir(settings.run_dir, exit_stack)
+        signal_output = open_signal_with_retry(settings, wakeup, notifier)
+        if signal_output is None:
             return
-        house.callback(lamps.close)
+        exit_stack.callback(signal_output.close)
 
         def build(attempt: ExitStack) -> Components:
             if not run_dir_is_open:
                 open_run_dir(settings.run_dir, attempt)
-            built = build_components(settings, lamps, clock, bell.wake, attempt)
+            built = build_components(settings, signal_output, clock, wakeup.wake, attempt)
             attempt.callback(effective.remove_effective_settings, settings.run_dir)
             effective.publish_effective_settings(settings, settings.run_dir, overridden)
             return built
 
-        rooms = build_with_retry(build, settings, lamps, wakeup=bell, notifier=notifier, exit_stack=house)
-        if rooms is None:
+        components = build_with_retry(
+            build, settings, signal_output, wakeup=wakeup, notifier=notifier, exit_stack=exit_stack
+        )
+        if components is None:
             return
-        daemon = Daemon(settings, rooms, bell, notifier)
-        house.callback(daemon.stop_workers)
+        daemon = Daemon(settings, components, wakeup, notifier)
+        exit_stack.callback(daemon.stop_workers)
         daemon.start_workers()
         log.info("the kiosk %s/%s has started", settings.site.site, settings.site.device)
         daemon.run_loop()
@@ -93,40 +94,40 @@ def open_signal_with_retry(
     notifier: SystemdNotifier,
     probe_inputs: Callable[[config.GpioSettings], None] = check_inputs,
 ) -> SignalOutput | None:
-    """The lamps, as soon as all pins can be had; None where a stop was asked for before.
+    """Open the signal output as soon as all GPIO pins are available. None if a stop was requested before.
 
-    Pins in another program's hands are no reason to end: started again for ever, it would say so every second. Without lamps
-    nobody is answered; dark lamps mean out of order, and page and journal name the reason. Raises NoPins where nobody would
-    start it again: what is missing is then told in the terminal.
+    If another process holds the GPIO pins, retry instead of exiting: systemd would restart us every second. Meanwhile no person
+    gets a decision. Dark lamps mean out of order, and web UI and journal show the reason. Without systemd it raises
+    PinsUnavailableError, so that the terminal shows what is missing.
     """
-    lamps: SignalOutput | None = None
+    signal_output: SignalOutput | None = None
     tries = 0
     while not wakeup.stop_requested:
         try:
-            lamps = lamps or build_signal(settings.gpio)
+            signal_output = signal_output or build_signal(settings.gpio)
             probe_inputs(settings.gpio)
         except SignalError as error:
             if isinstance(error, PinsUnavailableError) and not notifier.is_enabled:
                 raise
-            if lamps is not None:
-                lamps.set_idle_state(DeviceState.OUT_OF_ORDER)
+            if signal_output is not None:
+                signal_output.set_idle_state(DeviceState.OUT_OF_ORDER)
             publish_start_failure(settings, Measurements(gpio_error=str(error)))
             tries += 1
             if tries == (1 if isinstance(error, PinsUnavailableError) else LOG_AFTER_ATTEMPTS):
-                log.error("out-of-order: %s; trying again until they can be had", error)
+                log.error("out-of-order: %s. Retrying.", error)
                 notifier.notify_ready(f"out-of-order: {error}")
         else:
-            lamps.set_idle_state(DeviceState.STARTING)
-            return lamps
+            signal_output.set_idle_state(DeviceState.STARTING)
+            return signal_output
         notifier.ping_watchdog()
         wakeup.wait(LOOP_INTERVAL_S)
-    if lamps is not None:
-        lamps.close()
+    if signal_output is not None:
+        signal_output.close()
     return None
 
 
 class Daemon:
-    """The main thread's part."""
+    """The main loop and the worker threads."""
 
     def __init__(
         self, settings: config.Settings, components: Components, wakeup: WakeupPipe, notifier: SystemdNotifier
@@ -148,20 +149,20 @@ class Daemon:
         self._availability = AvailabilityRecorder(AvailabilityLog(settings.storage.path).append)
 
     def start_workers(self) -> None:
-        """Let the rooms turn; the courier only once it is known how the gate is: what it loads must not hold up the first lamp."""
+        """Start the workers. Delivery starts after the first state is known, because its imports would delay the first signal."""
         for name, worker in self._workers.items():
             if name != RELAY:
                 worker.start()
 
     def stop_workers(self) -> None:
-        """Ask all to end, then wait for each."""
+        """Stop all workers and wait for them."""
         self._components.stop(self._stop)
         for worker in self._workers.values():
             if not worker.join(JOIN_TIMEOUT_S):
-                log.error("the %s thread does not end; leaving without it", worker.name)
+                log.error("the %s thread does not end. Exiting without it.", worker.name)
 
     def run_loop(self) -> None:
-        """The main thread's loop. Raises Crashed when a worker ended by an error."""
+        """Run the main loop. Raises WorkerCrashedError if a worker ended by an error."""
         trim_s = self._components.clock.now().monotonic_s + TRIM_INTERVAL_S
         while not self._wakeup.stop_requested and not self._crashed_worker:
             now = self._components.clock.now()
@@ -173,15 +174,15 @@ class Daemon:
             self._wakeup.wait(LOOP_INTERVAL_S)
         if self._crashed_worker:
             raise WorkerCrashedError(
-                f"the {self._crashed_worker} thread ended by an error; see the log. The kiosk stops so that it is started anew."
+                f"the {self._crashed_worker} thread ended by an error (see the log). The kiosk exits to be restarted."
             )
 
     def record_stop(self) -> None:
-        """Note that the kiosk was stopped in good order."""
+        """Record a clean stop in the availability log."""
         self._availability.record_stop(self._components.clock.now())
 
     def publish_state(self, now: ClockReading) -> None:
-        """Give the same checks to lamp, centre, page and watchdog."""
+        """Publish the health state to all outputs: lamps, centre, web UI, watchdog and availability log."""
         checks = evaluate(self._components.status_collector.collect_measurements(now))
         state = device_state(checks, started=self._components.camera_monitor.has_frame)
         self._components.signal.set_idle_state(state)
@@ -198,7 +199,7 @@ class Daemon:
             self._log_changes(state, failing)
 
     def _publish_status(self, snapshot: StatusSnapshot) -> None:
-        """A full run directory silences the page, which then says so; it must not stop the gate."""
+        """Write status.json. An error is logged once: a full run directory must not stop the gate."""
         try:
             status_file.publish_status(snapshot, self._settings.run_dir)
         except OSError as error:
@@ -220,11 +221,11 @@ class Daemon:
         self._notifier.set_status(f"{state.value}: {'; '.join(failing.values()) or 'healthy'}")
 
     def _reload_lists(self) -> None:
-        """Take in newer lists that somebody put down; the good ones stay in force while a file is bad."""
+        """Load newer signed lists. The current ones stay in use while a new file is invalid."""
         lists = self._components.list_loader
         if lists.refresh():
             self._components.verifier.set_lists(lists.trust_list, lists.denylist)
-            log.info("newer lists are in force")
+            log.info("newer lists are in use")
         if lists.errors != self._list_errors:
             self._list_errors = lists.errors
             for error in lists.errors:
@@ -236,7 +237,7 @@ class Daemon:
 
 
 def trim_heap() -> None:
-    """Freed pages of the heap go back to the system: what importing needed, what a search left (docs/decisions/0029)."""
+    """Return freed heap pages to the system, for example after imports (docs/decisions/0029)."""
     gc.collect()
     if _MALLOC_TRIM is not None:
         _MALLOC_TRIM(0)

@@ -1,4 +1,4 @@
-"""A start that fails for a reason that a person can remove: out of order on lamps and page with its sentence, and tried again."""
+"""Retries a start that fails for a reason that a person can remove. Meanwhile lamps and web UI show out of order and the reason."""
 
 import contextlib
 import logging
@@ -16,7 +16,7 @@ from kiosk.core.status import CheckStatus, StatusSnapshot
 from kiosk.credentials.trust.files import ListError
 from kiosk.health import Measurements, evaluate
 from kiosk.health.probes import probe_disk_free_bytes, probe_read_only
-from kiosk.storage import IncompatibleDatabaseError
+from kiosk.storage import IncompatibleDatabaseError, StoreCorruptError
 from kiosk.system import atomic_files, logs, status_file
 from kiosk.system.clock import SystemClock
 from kiosk.system.instance_lock import InstanceLockedError, acquire_run_dir_lock
@@ -30,13 +30,13 @@ _Built = TypeVar("_Built")
 
 
 class RunDirError(KioskError):
-    """The folder in memory cannot be used: full, read-only, or not ours."""
+    """The run directory cannot be used: it is full, read-only, or belongs to another user."""
 
 
 def open_run_dir(run_dir: Path, exit_stack: ExitStack) -> None:
-    """Make the folder in memory where systemd did not, lock it, remove drafts of an earlier process, and log into it.
+    """Create the run directory if systemd did not, lock it, remove temporary files of an earlier process, and open the log file.
 
-    Raises RunDirError, and InstanceLockedError where another kiosk uses the folder.
+    Raises RunDirError, and InstanceLockedError if another kiosk uses the folder.
     """
     try:
         with ExitStack() as opened:
@@ -52,7 +52,7 @@ def open_run_dir(run_dir: Path, exit_stack: ExitStack) -> None:
 
 
 def try_open_run_dir(run_dir: Path, exit_stack: ExitStack) -> bool:
-    """`open_run_dir`, where that is possible. Raises InstanceLockedError."""
+    """Try `open_run_dir`. False after a RunDirError, which is logged. Raises InstanceLockedError."""
     try:
         open_run_dir(run_dir, exit_stack)
     except RunDirError as error:
@@ -70,10 +70,10 @@ def build_with_retry(
     notifier: SystemdNotifier,
     exit_stack: ExitStack,
 ) -> _Built | None:
-    """What `build` returns, as soon as it succeeds. None where a stop was requested before. `exit_stack` takes over its cleanup.
+    """Call `build` until it succeeds, and return its result. None if a stop was requested before. `exit_stack` gets its cleanup.
 
-    Disk and run folder are tried again always. Other errors end a kiosk that systemd did not start, and the terminal shows them.
-    Raises KioskError.
+    Errors of disk and run directory are always retried. Other errors are raised if systemd did not start the kiosk, so that the
+    terminal shows them. Raises KioskError.
     """
     last = ""
     while not wakeup.stop_requested:
@@ -98,18 +98,18 @@ def build_with_retry(
 
 
 def is_retried(error: Exception, *, under_systemd: bool) -> bool:
-    """Whether the start is tried again after this error."""
+    """True if the start is retried after this error."""
     if isinstance(error, InstanceLockedError):
         return False
-    is_of_disk = isinstance(error, StoreError | RunDirError | OSError) and not isinstance(
+    is_of_disk = isinstance(error, StoreError | StoreCorruptError | RunDirError | OSError) and not isinstance(
         error, IncompatibleDatabaseError
     )
     return under_systemd or is_of_disk
 
 
 def start_failure(settings: config.Settings, error: Exception) -> Measurements:
-    """The health check that names the cause."""
-    if isinstance(error, StoreError):
+    """Measurements whose health check names the cause."""
+    if isinstance(error, StoreError | StoreCorruptError):
         path = settings.storage.path
         return Measurements(
             store_error=str(error),
@@ -125,7 +125,7 @@ def start_failure(settings: config.Settings, error: Exception) -> Measurements:
 
 
 def publish_start_failure(settings: config.Settings, measurements: Measurements) -> None:
-    """Show the page that the kiosk is out of order, and why."""
+    """Publish the state out-of-order and its cause in status.json."""
     now_at = SystemClock().now().utc_at.isoformat(timespec="milliseconds")
     snapshot = StatusSnapshot(
         version=version("entrance-kiosk"),
@@ -139,5 +139,5 @@ def publish_start_failure(settings: config.Settings, measurements: Measurements)
         seq=0,
         checks=tuple(check for check in evaluate(measurements) if check.status is CheckStatus.FAIL),
     )
-    with contextlib.suppress(OSError):  # a full run directory: the lamp shows it, and the log of systemd
+    with contextlib.suppress(OSError):  # a full run directory: lamps and journal show it
         status_file.publish_status(snapshot, settings.run_dir)
