@@ -16,7 +16,8 @@ PRIVATE_KEY_NAMES = re.compile(r".*(\.key|[-_.]key\.(pem|der))", re.IGNORECASE)
 """Sticks with FAT may show names in capitals."""
 PRIVATE_KEY_MARK = b"PRIVATE KEY-----"
 """In the first line of a PEM file with a private key (RFC 7468)."""
-PSEUDONYM_KEY_FILE = "pseudonym.key"
+PSEUDONYM_KEY_FILE = "pseudonym.key"  # kiosk/core/file_names.py
+EXAMPLE_SITE_AND_GATE = "cho-dong-ba.gate-1"
 
 
 def write_config(
@@ -30,6 +31,7 @@ def write_config(
     text = example.read_text(encoding="utf-8")
     for key, value in (("site", site), ("device", gate)):
         text = re.sub(rf'(?m)^{key} = "[^"]*"', f'{key} = "{value}"', text, count=1)
+    text = text.replace(f"{EXAMPLE_SITE_AND_GATE}.", f"{site}.{gate}.")  # names of certificate and key
     text = text.replace(f'pseudonym_key = "{PSEUDONYM_KEY_FILE}"', f'pseudonym_key = "private/{PSEUDONYM_KEY_FILE}"')
     layout.config_dir.mkdir(parents=True, exist_ok=True)
     return atomic_files.update_file(layout.config_file, text.encode(), 0o640)

@@ -9,18 +9,20 @@ from typing import Any, get_args
 
 from docs._generate.blocks import Blocks, Files, table
 from kiosk import config
+from kiosk.core import file_names
 
 HEAD = """\
 # entrance-kiosk: every setting. A line `# name = value` shows a default: take the `# ` away to change it.
 # Check with: kiosk check-config FILE. Relative paths start at this file's folder. Made by `make docs` from kiosk/config/schema.py.
 """
+SITE, DEVICE = "cho-dong-ba", "gate-1"
 SET = {
-    "site.site": '"cho-dong-ba"',
-    "site.device": '"gate-1"',
-    "keys.sealing_public_key": '"centre-public.pem"',
-    "keys.pseudonym_key": '"pseudonym.key"',
-    "keys.trust_list": '"trust.cbor"',
-    "keys.root_public_key": '"root-public.pem"',
+    "site.site": f'"{SITE}"',
+    "site.device": f'"{DEVICE}"',
+    "keys.sealing_public_key": f'"{file_names.SEALING_PUBLIC_KEY}"',
+    "keys.pseudonym_key": f'"{file_names.PSEUDONYM_KEY}"',
+    "keys.trust_list": f'"{file_names.TRUST_LIST}"',
+    "keys.root_public_key": f'"{file_names.ROOT_PUBLIC_KEY}"',
 }
 """What has no default."""
 SHOWN = {
@@ -29,10 +31,10 @@ SHOWN = {
     "gpio.admit_button": "5",
     "gpio.undo_button": "6",
     "gpio.presence_sensor": "7",
-    "mqtt.ca": '"ca.pem"',
-    "mqtt.certificate": '"gate-1.pem"',
-    "mqtt.key": '"gate-1.key"',
-    "keys.denylist": '"denylist.cbor"',
+    "mqtt.ca": f'"{file_names.CA_CERTIFICATE}"',
+    "mqtt.certificate": f'"{file_names.device_certificate(SITE, DEVICE)}"',
+    "mqtt.key": f'"{file_names.PRIVATE_FOLDER}/{file_names.device_key(SITE, DEVICE)}"',
+    "keys.denylist": f'"{file_names.DENYLIST}"',
     "access.declaration_max_age_h": "72",
     "access.capacity": "400",
     "access.lists_max_age_h": "168",

@@ -1,5 +1,6 @@
 """`kiosk deny`: withdraw passes, make and show denylists."""
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -7,6 +8,7 @@ from typing import TextIO
 import click
 
 from kiosk.cli.issuing import root_keys
+from kiosk.core import file_names
 from kiosk.credentials.issuing import list_builder
 from kiosk.credentials.trust import denylist
 
@@ -19,11 +21,21 @@ def deny() -> None:
 @deny.command("add")
 @click.argument("serials", metavar="[SERIAL]...", nargs=-1)
 @click.option(
-    "--from", "source", type=click.File("r"), help="More serials, one a line (a register's first column will do)."
+    "--from",
+    "source",
+    type=click.File("r", encoding="utf-8"),
+    help="More serials, one a line (a register's first column will do).",
 )
 @click.option("--uvci", multiple=True, help="Withdraw an HCERT by its certificate identifier.")
 @click.option("--replace", is_flag=True, help="Start an empty list instead of adding to the existing one.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="The denylist to write.")
+@click.option(
+    "-o",
+    "--out",
+    type=click.Path(path_type=Path),
+    default=Path(file_names.DENYLIST),
+    show_default=True,
+    help="The denylist to write.",
+)
 @root_keys.private_option
 @root_keys.password_option
 def add(
@@ -61,7 +73,7 @@ def _first_column(source: TextIO | None) -> list[str]:
     """First column of each line. The header of a register is skipped."""
     if source is None:
         return []
-    firsts = [line.split(",")[0].strip() for line in source]
+    firsts = [re.split("[,;\t]", line.lstrip("\ufeff"))[0].strip(' "\r\n') for line in source]
     return [text for text in firsts if text and text != "serial"]
 
 

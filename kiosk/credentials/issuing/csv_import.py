@@ -1,14 +1,26 @@
-"""Reads a CSV file of people to make passes for. All errors are reported at once."""
+"""Reads a CSV file of people to make passes for. All mistakes are reported at once, and nothing is left out silently."""
 
+import codecs
 import csv
+import io
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kiosk.core.ports import KioskError
-from kiosk.credentials.formats.fields import is_person_name
+from kiosk.credentials.issuing import names
+from kiosk.credentials.issuing.names import TextError
 
 MAX_PEOPLE = 20_000
-_COLUMNS = {"name", "days", "status_class", "declaration_hours"}
+MAX_CSV_BYTES = 16 * 1024 * 1024
+COLUMNS = ("days", "declaration_hours", "name", "reference", "status_class")
+SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
+"""What Excel writes: a comma or, by the settings of the system, a semicolon; a tab in `Unicode Text`."""
+_SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?(?:\r\n|\r|\n)', re.IGNORECASE)
+"""A first line that tells Excel the separator."""
+_MAX_NUMBER_CHARACTERS = 12
 
 
 class CsvImportError(KioskError):
@@ -23,57 +35,169 @@ class PassRequest:
     days: int
     status_class: int
     declaration_h: int
+    reference: str = field(default="", repr=False)
+    """What tells people of one name apart, such as a staff number. It is printed, and kept in the register."""
+    line: int = field(default=0, compare=False)
+    """Line of the CSV file, from 1. 0: it is from no file."""
 
 
 def read_pass_requests(path: Path, default: PassRequest) -> list[PassRequest]:
-    """Read a CSV file (UTF-8, with a header). Columns: `name`, optional `days`, `status_class`, `declaration_hours`.
+    """Read a CSV file with a header: UTF-8 or UTF-16, separated by comma, semicolon or tab.
 
-    Raises CsvImportError with each error and its line.
+    Columns: `name`, optional `days`, `status_class`, `declaration_hours`, `reference`. Raises CsvImportError with each mistake and
+    its line.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise CsvImportError(f"{path} cannot be read: {error.strerror}.") from error
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise CsvImportError(f"{path} is not a CSV file in UTF-8. Save it again as `CSV UTF-8`.") from error
-    columns = set(rows[0]) if rows else set()
-    if "name" not in columns or not columns <= _COLUMNS:
-        raise CsvImportError(
-            f"{path} needs a header line and at least one person. Known columns: {', '.join(sorted(_COLUMNS))}."
+    text = _read_text(path)
+    named = _SEPARATOR_LINE.match(text)
+    if named:
+        text = text[named.end() :]
+    rows = _rows(text, named[1] if named else _separator_of(text), first_line=2 if named else 1)
+    mistakes: list[str] = []
+    requests = list(_parse_table(rows, default, mistakes))
+    if len(requests) > MAX_PEOPLE:
+        mistakes.append(
+            f"the file has {len(requests)} people. At most {MAX_PEOPLE} are allowed at once. Split the file."
         )
-    if len(rows) > MAX_PEOPLE:
-        raise CsvImportError(
-            f"{path} has {len(rows)} people. At most {MAX_PEOPLE} are allowed at once. Split the file."
-        )
-    wishes, mistakes = [], []
-    for line, row in enumerate(rows, start=2):
-        try:
-            wishes.append(_parse_row(row, default))
-        except (ValueError, TypeError) as error:
-            mistakes.append(f"line {line}: {error}")
     if mistakes:
         raise CsvImportError("\n".join([f"{path}: nothing was made.", *mistakes]))
-    return wishes
+    return requests
 
 
-def _parse_row(row: dict[str, str | None], default: PassRequest) -> PassRequest:
-    name = (row["name"] or "").strip()
-    if not is_person_name(name):
-        raise ValueError("the name is empty, or has digits or characters that are not allowed in names")
-    return replace(
-        default,
-        name=name,
-        days=_number(row, "days", default.days, 1, 366),
-        status_class=_number(row, "status_class", default.status_class, 0, 255),
-        declaration_h=_number(row, "declaration_hours", default.declaration_h, 0, 8784),
+def _read_text(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_CSV_BYTES + 1)
+    except OSError as error:
+        raise CsvImportError(f"{path} cannot be read: {error.strerror}.") from error
+    if len(data) > MAX_CSV_BYTES:
+        raise CsvImportError(f"{path} is larger than {MAX_CSV_BYTES // 1024**2} MB. Split the file.")
+    try:
+        text = data.decode(_encoding_of(data))
+    except UnicodeDecodeError as error:
+        raise CsvImportError(f"{path} is not a CSV file in UTF-8 or UTF-16. Save it again as `CSV UTF-8`.") from error
+    if "\0" in text:
+        raise CsvImportError(f"{path} is not a CSV file in UTF-8 or UTF-16. Save it again as `CSV UTF-8`.")
+    return text
+
+
+def _encoding_of(data: bytes) -> str:
+    """By the byte-order mark. Without one, a zero byte among the first two characters says UTF-16."""
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "utf-16"
+    if data[1:2] == b"\0":
+        return "utf-16-le"
+    return "utf-16-be" if data[:1] == b"\0" else "utf-8-sig"
+
+
+def _separator_of(text: str) -> str:
+    """The separator that gives the header most known columns. Without any: the one that occurs most often."""
+    header = next((line for line in io.StringIO(text) if line.strip()), "")
+
+    def quality(separator: str) -> tuple[int, int]:
+        cells = header.split(separator)
+        return sum(_column_name(cell.strip().strip('"')) in COLUMNS for cell in cells), len(cells)
+
+    return max(SEPARATORS, key=quality)
+
+
+def _rows(text: str, separator: str, first_line: int) -> Iterator[tuple[int, list[str] | str]]:
+    """Line number and cells of each row. A row that cannot be read is the last one, and gives its mistake as a text."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    line = first_line
+    while True:
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            is_long = "field larger" in str(error)
+            what = (
+                f"a cell has more than {csv.field_size_limit()} characters" if is_long else "a quotation mark is wrong"
+            )
+            yield line, f"{what}. It may lack its closing quotation mark. The lines below were not checked"
+            return
+        yield line, cells
+        line = first_line + reader.line_num
+
+
+def _parse_table(
+    rows: Iterator[tuple[int, list[str] | str]], default: PassRequest, mistakes: list[str]
+) -> Iterator[PassRequest]:
+    header: list[str] = []
+    is_empty = True
+    for line, cells in rows:
+        if isinstance(cells, str):
+            mistakes.append(f"line {line}: {cells}")
+        elif not any(cell.strip() for cell in cells):
+            continue
+        elif not header:
+            header = [_column_name(cell) for cell in cells]
+            mistakes += [f"line {line}: {mistake}" for mistake in _header_mistakes(header, cells)]
+        else:
+            is_empty = False
+            found, row_mistakes = _parse_row(header, cells, default)
+            mistakes += [f"line {line}: {mistake}" for mistake in row_mistakes]
+            yield replace(found, line=line)
+    if is_empty and not mistakes:
+        mistakes.append(f"a header line and at least one person are needed. Known columns: {', '.join(COLUMNS)}.")
+
+
+def _column_name(cell: str) -> str:
+    return unicodedata.normalize("NFC", cell).strip().lower().replace(" ", "_")
+
+
+def _header_mistakes(header: Sequence[str], cells: Sequence[str]) -> Iterator[str]:
+    known = f"Known columns: {', '.join(COLUMNS)}."
+    for column, cell in dict(zip(header, cells, strict=True)).items():
+        if column and column not in COLUMNS:
+            yield f"the column {_shown(cell)} is not known. {known}"
+        if column and header.count(column) > 1:
+            yield f"{header.count(column)} columns are named {_shown(cell)}."
+    if "name" not in header:
+        yield f"there is no column `name`. {known}"
+
+
+def _parse_row(header: Sequence[str], cells: Sequence[str], default: PassRequest) -> tuple[PassRequest, list[str]]:
+    """The request and the mistakes of the row. With mistakes, the request has default values."""
+    mistakes: list[str] = []
+    for column, cell in zip([*header, *[""] * len(cells)], cells, strict=False):
+        if cell.strip() and not column:
+            mistakes.append(
+                f"the cell {_shown(cell)} has no column. A cell with a separator in it needs quotation marks"
+            )
+    row = dict(reversed(list(zip(header, cells, strict=False))))
+    found = default
+    if "name" in header:
+        try:
+            found = replace(found, name=names.parse_name(row.get("name", "")))
+        except TextError as error:
+            mistakes.append(str(error))
+    try:
+        reference = names.printable_text(row.get("reference", ""), "the reference", names.MAX_REFERENCE_CHARACTERS)
+        found = replace(found, reference=reference)
+    except TextError as error:
+        mistakes.append(str(error))
+    numbers: dict[str, int] = {}
+    for column, minimum, maximum in (("days", 1, 366), ("status_class", 0, 255), ("declaration_hours", 0, 8784)):
+        text = row.get(column, "").strip()
+        if text and not _is_number(text, minimum, maximum):
+            mistakes.append(f"{column} {_shown(text)} is not a whole number from {minimum} to {maximum}")
+        elif text:
+            numbers[column] = int(text)
+    found = replace(
+        found,
+        days=numbers.get("days", default.days),
+        status_class=numbers.get("status_class", default.status_class),
+        declaration_h=numbers.get("declaration_hours", default.declaration_h),
     )
+    return found, mistakes
 
 
-def _number(row: dict[str, str | None], column: str, default: int, minimum: int, maximum: int) -> int:
-    text = (row.get(column) or "").strip()
-    if not text:
-        return default
-    if not text.isdecimal() or not minimum <= int(text) <= maximum:
-        raise ValueError(f"{column} is not a whole number from {minimum} to {maximum}")
-    return int(text)
+def _is_number(text: str, minimum: int, maximum: int) -> bool:
+    return text.isdecimal() and len(text) <= _MAX_NUMBER_CHARACTERS and minimum <= int(text) <= maximum
+
+
+def _shown(text: str) -> str:
+    """A cell for a message: short, and without control characters."""
+    visible = "".join(character if character.isprintable() else "?" for character in text.strip())
+    return f"`{visible[:40]}...`" if len(visible) > 40 else f"`{visible}`"

@@ -1,7 +1,6 @@
 """Private key files of an issuer or of the root: encrypted with a password, or readable by the owner only."""
 
 import json
-import os
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from kiosk.core.ports import KioskError
+from kiosk.credentials.issuing.output_files import OutputError, write_new_file
 from kiosk.credentials.issuing.passes import IssuerKey
 
 MAX_KEY_FILE_BYTES = 64 * 1024
@@ -100,13 +100,11 @@ def _load_private_key(pem: bytes, password: bytes | None, path: Path) -> Ed25519
 
 def _write_new(path: Path, content: bytes) -> None:
     try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        write_new_file(path, content)
     except FileExistsError as error:
         raise KeyFileError(f"{path} exists. A key is never overwritten. Move it away, or give another name.") from error
-    except OSError as error:
-        raise KeyFileError(f"{path} cannot be written: {error.strerror}.") from error
-    with os.fdopen(handle, "wb") as file:
-        file.write(content)
+    except OutputError as error:
+        raise KeyFileError(str(error)) from error
 
 
 def _read_file(path: Path) -> bytes:

@@ -15,15 +15,17 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 
+from kiosk.core import file_names
 from kiosk.core.model import CodeKind
 from kiosk.credentials.issuing import key_files
+from kiosk.credentials.issuing.output_files import write_output
 from kiosk.credentials.issuing.passes import IssuerKey, key_id
 from kiosk.credentials.trust import denylist, files, trust_list
 from kiosk.credentials.trust.files import ListError
 from kiosk.credentials.trust.trust_list import TrustedKey, TrustList
-from kiosk.system.atomic_files import write_file
 
-ROOT_PRIVATE_KEY_FILE = "root.key"
+MIN_RSA_BITS = 2048
+ROOT_PRIVATE_KEY_FILE = file_names.ROOT_PRIVATE_KEY
 """The private root key if no other is named: beside the list that it signs."""
 # Key usages of hcert-spec 1.0.8 section 3.3.2 (1.3.6.1.4.1[.0].1847.2021.1.{1,2,3}) in DER. They are searched in the bytes because
 # `cert.extensions` raises for some certificates in real use.
@@ -40,7 +42,7 @@ def load_or_create_root_key(path: Path, password: bytes | None) -> Ed25519Privat
     if not path.exists():
         key_files.write_root_key(Ed25519PrivateKey.generate(), path, password)
     key = key_files.read_root_key(path, password)
-    write_file(path.with_name(trust_list.ROOT_PUBLIC_KEY_FILE), key_files.public_key_pem(key))
+    write_output(path.with_name(trust_list.ROOT_PUBLIC_KEY_FILE), key_files.public_key_pem(key))
     return key
 
 
@@ -49,7 +51,7 @@ def build_trust_list(sources: Sequence[Path], path: Path, root: Ed25519PrivateKe
     keys = {_key_identity(key): key for source in sources for key in read_trusted_keys(source)}
     number = _current_list_number(path, root, "trust") + 1
     made = trust_list.make_trust_list(keys.values(), number=number, issued_at=now_at)
-    write_file(path, trust_list.sign_trust_list(root, made))
+    write_output(path, trust_list.sign_trust_list(root, made))
     return made
 
 
@@ -65,7 +67,7 @@ def add_issuer(issuer: IssuerKey, path: Path, root: Ed25519PrivateKey, now_at: d
     made = trust_list.make_trust_list(
         keys.values(), number=_current_list_number(path, root, "trust") + 1, issued_at=now_at
     )
-    write_file(path, trust_list.sign_trust_list(root, made))
+    write_output(path, trust_list.sign_trust_list(root, made))
     return made
 
 
@@ -79,7 +81,7 @@ def build_denylist(
     made = denylist.make_denylist(
         (*known, *serials), number=_current_list_number(path, root, "deny") + 1, issued_at=now_at
     )
-    write_file(path, denylist.sign_denylist(root, made))
+    write_output(path, denylist.sign_denylist(root, made))
     return made
 
 
@@ -95,15 +97,31 @@ def read_trusted_keys(path: Path) -> list[TrustedKey]:
         certificates = [x509.load_pem_x509_certificate(block) for block in blocks] or [
             x509.load_der_x509_certificate(data)
         ]
-        return [_hcert_signing_key(certificate) for certificate in certificates]
+        keys = [_hcert_signing_key(certificate) for certificate in certificates]
     except (ValueError, KeyError, TypeError, AttributeError, UnsupportedAlgorithm) as error:
         raise ListError(
             f"{path} is neither a certificate (DER or PEM) nor an issuer's public file written by `kiosk issue`."
         ) from error
+    _require_strong_keys(path, keys)
+    return keys
 
 
-def write_issuer_public_file(issuer: IssuerKey, path: Path) -> None:
-    """Write the public file of an issuer for `kiosk trust build`. It holds no secret."""
+def _require_strong_keys(path: Path, keys: Iterable[TrustedKey]) -> None:
+    """At least 2048 bits (hcert-spec 1.0.8, NIST SP 800-131A). Raises ListError."""
+    for key in keys:
+        bits = key.public_key.key_size if isinstance(key.public_key, rsa.RSAPublicKey) else MIN_RSA_BITS
+        if bits < MIN_RSA_BITS:
+            raise ListError(
+                f"{path} has an RSA key of {bits} bits, and at least {MIN_RSA_BITS} are needed. "
+                "Leave this certificate out, or ask its owner for one with a longer key."
+            )
+
+
+def write_issuer_public_file(issuer: IssuerKey, folder: Path) -> Path:
+    """Write the public file of an issuer for `kiosk trust build`. It holds no secret. Returns its path.
+
+    It is `issuer.json`. If that is the file of another issuer, the name has the key id of this one. Raises OutputError.
+    """
     tree = {
         "what": "entrance-kiosk issuer",
         "label": issuer.label,
@@ -112,7 +130,12 @@ def write_issuer_public_file(issuer: IssuerKey, path: Path) -> None:
         "status_classes": sorted(issuer.status_classes),
         "public_key": key_files.public_key_pem(issuer.private_key).decode("ascii"),
     }
-    write_file(path, json.dumps(tree, ensure_ascii=False, indent=1).encode("utf-8"))
+    content = json.dumps(tree, ensure_ascii=False, indent=1).encode("utf-8")
+    path = folder / file_names.ISSUER_PUBLIC_FILE
+    if path.exists() and path.read_bytes() != content:
+        path = path.with_stem(f"{path.stem}-{issuer.kid.hex()}")
+    write_output(path, content)
+    return path
 
 
 def _parse_issuer(tree: Any) -> TrustedKey:

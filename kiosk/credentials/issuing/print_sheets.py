@@ -3,19 +3,19 @@
 A name is printed on a card and never encoded in it.
 """
 
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 
-import fontpkg_be_vietnam_pro  # type: ignore[import-untyped]  # it has no types; one path is read of it
 from fpdf import FPDF
 
 from kiosk.credentials.formats.fields import VIETNAM_TIMEZONE
-from kiosk.credentials.issuing import qr_images
+from kiosk.credentials.issuing import names, qr_images
+from kiosk.credentials.issuing.output_files import write_output
 from kiosk.credentials.issuing.qr_images import QrCode
-from kiosk.system.atomic_files import write_file
 from kiosk.system.translations import in_all_languages
 
 PAGE_WIDTH_MM, PAGE_HEIGHT_MM = 210.0, 297.0
@@ -54,6 +54,10 @@ class PrintedCard:
     name: str = field(repr=False)
     expires_at: datetime
     issuer: str
+    reference: str = field(default="", repr=False)
+    """What tells people of one name apart."""
+    serial: str = ""
+    """Hexadecimal, as in the register."""
 
 
 def write_cards(
@@ -62,8 +66,13 @@ def write_cards(
     path: Path,
     on_card_checked: Callable[[], object] = lambda: None,
 ) -> None:
-    """Check that each code is readable in print, then write the sheets. Raises QrCodeError and writes nothing then."""
+    """Check that each code and letter can be printed, then write the sheets.
+
+    Raises QrCodeError, TextError or OutputError, and writes nothing then.
+    """
     for card in cards:
+        for text in (card.name, card.reference, card.issuer):
+            names.require_letters(text, f"{text!r}")
         qr_images.check_readable(card.code, card_format.code_mm)
         on_card_checked()
     pdf = _new_pdf()
@@ -73,11 +82,13 @@ def write_cards(
         _cut_marks(pdf, card_format)
         for card, (left, top) in zip(cards[start : start + per_page], _card_positions(card_format), strict=False):
             _draw_card(pdf, card, card_format, left, top)
-    write_file(path, bytes(pdf.output()))
+    write_output(path, bytes(pdf.output()))
 
 
 def write_poster(code: QrCode, title: str, lines: Sequence[str], path: Path) -> None:
-    """Write one A4 poster with a code of 15 x 15 cm. Raises QrCodeError."""
+    """Write one A4 poster with a code of 15 x 15 cm. Raises QrCodeError, TextError or OutputError."""
+    for text in (title, *lines):
+        names.require_letters(text, f"{text!r}")
     side_mm = POSTER_MODULES_MM * code.size_with_quiet_zone / code.size
     qr_images.check_readable(code, side_mm)
     pdf = _new_pdf()
@@ -86,21 +97,16 @@ def write_poster(code: QrCode, title: str, lines: Sequence[str], path: Path) -> 
     _draw_code(pdf, code, left=(PAGE_WIDTH_MM - side_mm) / 2, top=135 - side_mm / 2, side_mm=side_mm)
     for number, line in enumerate(lines):
         _draw_text(pdf, (15, 240 + 12 * number), line, "", 18, width=180, align="C")
-    write_file(path, bytes(pdf.output()))
+    write_output(path, bytes(pdf.output()))
 
 
 def _new_pdf() -> FPDF:
     pdf = FPDF(unit="mm", format="A4")
     pdf.set_auto_page_break(False)
     for style, weight in (("", "Regular"), ("B", "Bold")):
-        pdf.add_font(_FONT, style, _font_file(weight))
+        pdf.add_font(_FONT, style, names.font_file(weight))
     pdf.set_creator("entrance-kiosk")
     return pdf
-
-
-def _font_file(weight: str) -> str:
-    folder = Path(fontpkg_be_vietnam_pro.__file__).parent / "files"
-    return str(folder / f"BeVietnamPro-{weight}.ttf")
 
 
 def _card_positions(card_format: CardFormat) -> Iterator[tuple[float, float]]:
@@ -135,7 +141,9 @@ def _draw_card(pdf: FPDF, card: PrintedCard, card_format: CardFormat, left: floa
     title, *others = in_all_languages("kind.entry-pass")
     _draw_text(pdf, (x, top + 8), title.upper(), "B", 11, width=width)
     _draw_text(pdf, (x, top + 12.5), " / ".join(others), "", 8, width=width)
+    _draw_text(pdf, (x, top + 17), card.serial, "", 5, width=width)
     _draw_text(pdf, (x, top + 22), card.name, "B", 11, width=width, max_lines=3)
+    _draw_text(pdf, (x, top + 37), card.reference, "", 6, width=width)
     until = card.expires_at.astimezone(VIETNAM_TIMEZONE)
     valid_until = " / ".join(in_all_languages("card.valid-until"))
     _draw_text(pdf, (x, top + card_format.height_mm - 14), valid_until, "", 6, width=width)
@@ -172,6 +180,7 @@ def _draw_text(
     align: str = "L",
 ) -> None:
     """Text from its top left corner on, in a smaller size until it fits into its lines."""
+    text = unicodedata.normalize("NFC", text)
     while True:
         pdf.set_font(_FONT, style, points)
         height = points * _MM_PER_POINT * 1.25

@@ -1,5 +1,6 @@
 """Makes QR codes: the modules and the image of a text, and a check that our decoder reads it."""
 
+import io
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from kiosk.core.frame import Luma
 from kiosk.core.ports import KioskError
 from kiosk.credentials import is_known_format
+from kiosk.credentials.issuing.output_files import write_output
 from kiosk.decoding.still_image import decode_image
 
 QUIET_MODULES = 4
@@ -74,5 +76,9 @@ def check_readable(code: QrCode, width_mm: float) -> None:
 
 
 def write_png(code: QrCode, path: Path, module_px: int = 10) -> None:
-    """Write the picture as PNG."""
-    segno.make_qr(code.text, error="m", boost_error=False).save(str(path), scale=module_px, border=QUIET_MODULES)
+    """Write the picture as PNG. Raises OutputError."""
+    picture = io.BytesIO()
+    segno.make_qr(code.text, error="m", boost_error=False).save(
+        picture, kind="png", scale=module_px, border=QUIET_MODULES
+    )
+    write_output(path, picture.getvalue())

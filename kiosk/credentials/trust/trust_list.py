@@ -13,14 +13,14 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
+from kiosk.core import file_names
 from kiosk.core.model import CodeKind
 from kiosk.credentials.formats.cose import PublicKey
 from kiosk.credentials.trust import files, signed_list
 from kiosk.credentials.trust.files import ListError
 from kiosk.credentials.trust.signed_list import SignedList
 
-TRUST_LIST_FILE = "trust-list.cose"
-ROOT_PUBLIC_KEY_FILE = "root.pem"
+ROOT_PUBLIC_KEY_FILE = file_names.ROOT_PUBLIC_KEY
 """The root's public key if no other is named: beside the list."""
 
 

@@ -1,0 +1,79 @@
+"""The issuer's register: who received which serial. A pass is withdrawn by its serial, so no run may lose a row."""
+
+import csv
+import fcntl
+import io
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from io import FileIO
+from pathlib import Path
+
+from kiosk.core.ports import KioskError
+from kiosk.credentials.issuing.output_files import output_error
+from kiosk.system.csv_output import csv_text
+
+REGISTER_FILE = "register.csv"
+COLUMNS = ("serial", "name", "reference", "issued_at", "days", "key", "card")
+"""`card` is the file and the number of the card in it. Together with `reference` it tells people of one name apart."""
+
+
+class RegisterError(KioskError):
+    """The register cannot be used. The message says what to do."""
+
+
+class Register:
+    """An open register. It is locked against other runs."""
+
+    def __init__(self, path: Path, file: FileIO) -> None:
+        """`file` is open for appending. Raises RegisterError if it is not a register of this version."""
+        self.path = path
+        self._file = file
+        file.seek(0)
+        content = file.read()
+        self._end = len(content)
+        self._needs_line_end = bool(content) and not content.endswith(b"\n")
+        try:
+            rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
+            header = tuple(next(csv.reader(io.StringIO(content.decode("utf-8-sig"))), COLUMNS))
+        except (UnicodeDecodeError, csv.Error):
+            rows, header = [], ()
+        if header != COLUMNS:
+            raise RegisterError(
+                f"{path} has other columns: an older version wrote it, or a spreadsheet saved it. "
+                "Rename it, keep it, and run this again. Nothing was made."
+            )
+        self.names = frozenset(row["name"] for row in rows)
+        """Names in the register, as they are written there."""
+
+    def append(self, rows: Sequence[Sequence[object]]) -> None:
+        """Add rows, all or none. Raises OutputError."""
+        start = "" if self._end else csv_text([COLUMNS])
+        content = ("\r\n" if self._needs_line_end else "") + start + csv_text(rows)
+        try:
+            rest = memoryview(content.encode("utf-8"))
+            while rest:
+                rest = rest[self._file.write(rest) :]  # a disk that gets full takes a part first
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            os.ftruncate(self._file.fileno(), self._end)
+            raise output_error(self.path, error) from error
+
+
+@contextmanager
+def open_register(folder: Path) -> Iterator[Register]:
+    """Open the register of a folder for one run. Only its owner can read it. Raises RegisterError or OutputError."""
+    path = folder / REGISTER_FILE
+    is_new = not path.exists()
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError as error:
+        raise output_error(path, error) from error
+    with FileIO(handle, "a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            yield Register(path, file)
+        except BaseException:
+            if is_new and os.fstat(file.fileno()).st_size == 0:
+                path.unlink(missing_ok=True)
+            raise
