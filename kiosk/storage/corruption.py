@@ -3,34 +3,42 @@
 import logging
 import secrets
 import sqlite3
+import time
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from time import monotonic
 
 from kiosk.core.ports import StoreError
+from kiosk.storage.schema_check import repair_header
 
 log = logging.getLogger(__name__)
 
 SQLITE_HEADER = b"SQLite format 3\0"
 HEADER_BYTES = 100  # https://sqlite.org/fileformat2.html section 1.3
 APPLICATION_ID_SLICE = slice(68, 72)
+CHECKED, CHECKED_VALID_S = b"checked", 86_400.0
 CHECK_TIMEOUT_S = 10.0
 """A longer check is cancelled and the file used: opening the gate has priority."""
 
 
 def is_corruption(error: BaseException | None) -> bool:
-    """SQLITE_CORRUPT and SQLITE_NOTADB are plain DatabaseErrors. Full, locked and read-only are OperationalErrors."""
-    return type(error) is sqlite3.DatabaseError
+    """SQLITE_CORRUPT and SQLITE_NOTADB are plain DatabaseErrors. Full, locked and read-only are OperationalErrors.
+
+    A message of SQLite that quotes a damaged text ends as a UnicodeDecodeError.
+    """
+    return type(error) is sqlite3.DatabaseError or isinstance(error, UnicodeDecodeError)
 
 
 def corruption_marker(path: Path) -> Path:
-    """The empty file that exists where corruption was found while the daemon ran."""
+    """The file that exists where corruption was found while the daemon ran. CHECKED: the check after that found nothing."""
     return path.with_name(path.name + ".corruption-suspected")
 
 
-def quarantine_file_if_corrupt(path: Path, application_id: int) -> Path | None:
+def quarantine_file_if_corrupt(path: Path, application_id: int, known_corruption: str = "") -> Path | None:
     """Check a database that was not closed cleanly. Rename it and its WAL where it is corrupt, and return its new path.
+
+    `known_corruption`: what opening it found. Then it is not checked again.
 
     A file of another program is not touched (None), because that is a mistake in the configuration. Raises StoreError where
     the file cannot be read or renamed.
@@ -38,7 +46,8 @@ def quarantine_file_if_corrupt(path: Path, application_id: int) -> Path | None:
     try:
         if not path.exists() or not has_application_id(path, application_id):
             return None
-        corruption = _find_corruption(path)
+        repair_header(path)
+        corruption = known_corruption or _find_corruption(path)
     except OSError as error:
         raise StoreError(f"{path}: cannot be read: {error.strerror}; check its owner, mode and disk") from error
     if not corruption:
@@ -65,8 +74,16 @@ def _find_corruption(path: Path) -> str:
         return ""
     corruption = _quick_check(path)
     if not corruption and corruption_marker(path).exists():
-        corruption_marker(path).unlink()
+        return _corruption_at_second_error(corruption_marker(path))
     return corruption
+
+
+def _corruption_at_second_error(marker: Path) -> str:
+    """The check does not find everything. What SQLite calls corrupt twice within a day is corrupt."""
+    if marker.read_bytes() == CHECKED and time.time() - marker.stat().st_mtime < CHECKED_VALID_S:
+        return "SQLite found it corrupt again"
+    marker.write_bytes(CHECKED)
+    return ""
 
 
 def has_application_id(path: Path, application_id: int) -> bool:
@@ -75,7 +92,9 @@ def has_application_id(path: Path, application_id: int) -> bool:
         header = file.read(HEADER_BYTES)
     if len(header) == HEADER_BYTES and not any(header):
         return True
-    return header.startswith(SQLITE_HEADER) and header[APPLICATION_ID_SLICE] == application_id.to_bytes(4, "big")
+    ours = SQLITE_HEADER + application_id.to_bytes(4, "big")
+    there = header[: len(SQLITE_HEADER)] + header[APPLICATION_ID_SLICE]
+    return len(there) == len(ours) and sum(a != b for a, b in zip(there, ours, strict=True)) <= 1  # a damaged byte
 
 
 def _quick_check(path: Path) -> str:
@@ -90,7 +109,7 @@ def _quick_check(path: Path) -> str:
         if "interrupted" in str(error):
             log.warning("%s: the integrity check was cancelled after %.0f s; the file is used", path, CHECK_TIMEOUT_S)
         return ""  # locked, read-only or full is not corruption, and opening it reports that
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:  # a message may quote a damaged text
         return str(error)
     if found != "ok":
         return str(found).splitlines()[0]

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from kiosk.core.ports import StoreError
 from kiosk.storage.connection import DatabaseConnection
-from kiosk.storage.corruption import corruption_marker, has_application_id, is_corruption, quarantine_file_if_corrupt
+from kiosk.storage.corruption import has_application_id, is_corruption, quarantine_file_if_corrupt
 from kiosk.storage.schema import APPLICATION_ID, MIGRATIONS, OLDEST_WRITER_SCHEMA, SCHEMA_BITS
+from kiosk.storage.schema_check import repair_schema
 from kiosk.system.atomic_files import sync_folder
 
 BUSY_TIMEOUT_MS = 5_000
@@ -44,8 +45,7 @@ def open_or_replace(path: Path, open_file: Callable[[Path | None], None]) -> Non
     except StoreError as error:
         if not (is_corruption(error.__cause__) and has_application_id(path, APPLICATION_ID)):
             raise
-        corruption_marker(path).touch()
-        corrupt_file = quarantine_file_if_corrupt(path, APPLICATION_ID)
+        corrupt_file = quarantine_file_if_corrupt(path, APPLICATION_ID, str(error.__cause__))
         if corrupt_file is None:
             raise
         open_file(corrupt_file)
@@ -65,7 +65,7 @@ def open_writer(path: Path, migrations: Sequence[str] = MIGRATIONS) -> DatabaseC
             raise
     except sqlite3.OperationalError as error:
         raise StoreError(f"{path}: cannot be used: {error}; check its owner, mode and disk") from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         message = f"{path}: is not a database of this program ({error}); move it away, or correct storage.path"
         raise IncompatibleDatabaseError(message) from error
     if is_new:
@@ -74,6 +74,8 @@ def open_writer(path: Path, migrations: Sequence[str] = MIGRATIONS) -> DatabaseC
 
 
 def _check_and_migrate(database: DatabaseConnection, path: Path, migrations: Sequence[str]) -> None:
+    if database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+        repair_schema(database, migrations)
     user_version, owner, tables = (
         int(database.execute(query).fetchone()[0])
         for query in ("PRAGMA user_version", "PRAGMA application_id", "SELECT count(*) FROM sqlite_schema")

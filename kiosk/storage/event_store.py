@@ -4,18 +4,20 @@ import contextlib
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kiosk.core.model import AccessEvent, ClockReading, StoredEvent
 from kiosk.core.ports import KioskError, StoreError
 from kiosk.core.status import OutboxStatus
-from kiosk.storage import retention, rows
+from kiosk.storage import retention, rows, salvage
 from kiosk.storage.corruption import corruption_marker, is_corruption
 from kiosk.storage.database import connect, open_or_replace, open_writer
 from kiosk.storage.delivery_state import DeliveryState, RejectedSeq
+from kiosk.storage.event_reader import EventReader
 from kiosk.storage.maintenance import RetentionMaintenance
 from kiosk.storage.retention import RetentionLimits, StorageNotice
 from mqtt.sequence_ranges import Range
@@ -57,7 +59,6 @@ class SqliteEventStore:
         self._corruption = ""
         self.epoch_reason = ""
         """Why this process started a new epoch. Empty if it did not."""
-        self._unreadable_seqs: set[int] = set()
         self._boot_id = boot_id or BOOT_ID_FILE.read_text(encoding="ascii").strip()
         self.corrupt_file: Path | None = None
         open_or_replace(path, self._open)
@@ -71,15 +72,18 @@ class SqliteEventStore:
                 self._relay_connection = connect(self.path, durable=False)
                 opened.callback(self._relay_connection.close)
                 self._load_state()
-            except sqlite3.Error as error:
+            except (sqlite3.Error, UnicodeDecodeError) as error:
                 raise StoreError(f"{self.path}: cannot be read: {error}") from error
             opened.pop_all()
 
     def _load_state(self) -> None:
         self._relay_connection.execute("PRAGMA wal_autocheckpoint = 0")  # see _checkpoint
-        self._boot_number = self._find_boot_number()
+        if self.corrupt_file is not None:
+            salvage.salvage_corrupt_file(self.corrupt_file, self._gate_connection, _now_text())
+        self._boot_number = rows.find_boot_number(self._gate_connection, self._boot_id)
         self._boot_ids = rows.read_boot_ids(self._relay_connection)
         self._delivery = DeliveryState(self._relay_connection)
+        self._reader = EventReader(self._relay_connection, self._delivery, self._boot_ids)
         self._maintenance = RetentionMaintenance(
             self._relay_connection,
             self._delivery,
@@ -94,17 +98,8 @@ class SqliteEventStore:
             self._persist_epoch("delivery-state-damaged", self._delivery.source, int(oldest or self._newest_seq + 1))
         self._checkpointed_seq = self._newest_seq
         self._newest_seq_known = True
-        if self.corrupt_file is not None:
-            retention.add_notice(
-                self._gate_connection, "corrupt-file-moved", at=_now_text(), count=1, detail=self.corrupt_file.name
-            )
-
-    def _find_boot_number(self) -> int:
-        connection = self._gate_connection
-        found = connection.execute("SELECT number FROM boot WHERE boot_id = ?", [self._boot_id]).fetchone()
-        if found:
-            return int(found[0])
-        return int(connection.execute("INSERT INTO boot (boot_id) VALUES (?)", [self._boot_id]).lastrowid or 0)
+        if self._newest_seq - self._delivery.count() > self.limits.max_rows:  # a damaged seq, or rows that are gone
+            self.settle_missing_rows()
 
     def _find_newest_seq(self) -> int:
         """Of the rows and of the delivery state: rows may be purged, and a seq is never used again."""
@@ -143,18 +138,9 @@ class SqliteEventStore:
     def _persist_epoch(self, reason: str, source: str, first_pending: int | None) -> None:
         first = first_pending or self._newest_seq + 1
         count = self._newest_seq - first + 1
-        self._delivery.persist_epoch(
-            first - 1,
-            source,
-            lambda: retention.add_notice(
-                self._relay_connection,
-                "new-epoch",
-                at=_now_text(),
-                seq_range=(first, self._newest_seq) if count else (None, None),
-                count=count,
-                detail=reason,
-            ),
-        )
+        span = (first, self._newest_seq) if count else (None, None)
+        notice = partial(retention.add_notice, at=_now_text(), seq_range=span, count=count, detail=reason)
+        self._delivery.persist_epoch(first - 1, source, lambda: notice(self._relay_connection, "new-epoch"))
         self.epoch_reason = reason
         log.critical("%s: a new epoch was started (%s); %d events are sent again in it", self.path, reason, count)
 
@@ -253,6 +239,11 @@ class SqliteEventStore:
                     self._gate_connection.execute("DELETE FROM acknowledged_range WHERE first_seq = 0")
             except sqlite3.Error as error:
                 self._roll_back()
+                self._mark_corrupt(error)
+                if self._corruption:
+                    raise StoreCorruptError(
+                        f"{self.path}: is corrupt ({error}); the next start moves it away"
+                    ) from error
                 raise StoreError(f"{self.path}: is still not writable: {error}") from error
 
     def add_counted_refusals(self, count: int, at: datetime) -> None:
@@ -273,74 +264,48 @@ class SqliteEventStore:
             self._gate_connection.conn.rollback()
 
     def pending(self, after_seq: int, limit: int) -> Sequence[StoredEvent]:
-        """Events that are not acknowledged, with seq > after_seq, oldest first, at most `limit`. Raises StoreError."""
-        return self._readable_events(self.pending_rows(after_seq, limit))
+        """Events that are not acknowledged, with seq > after_seq, oldest first, at most `limit`. Raises StoreError.
+
+        Rows that cannot be understood are left out.
+        """
+        with self._reading() as reader:
+            return reader.events(reader.pending_rows(after_seq, limit))
 
     def pending_rows(self, after_seq: int, limit: int) -> Sequence[tuple[Any, ...]]:
-        """The same as rows (rows.EVENT_COLUMNS). Raises StoreError."""
-        with self._relay_lock:
-            has_gaps = self._delivery.has_gaps
-            up_to_seq = self._delivery.up_to_seq
-        if has_gaps:
-            return self._select("outbox WHERE seq > ? ORDER BY seq LIMIT ?", [after_seq, limit])
-        # The same result. The view would look into two empty tables for each row.
-        return self._select("event WHERE seq > ? ORDER BY seq LIMIT ?", [max(after_seq, up_to_seq), limit])
+        """The same as rows (rows.EVENT_COLUMNS), also those that cannot be understood. Raises StoreError."""
+        with self._reading() as reader:
+            return reader.pending_rows(after_seq, limit)
 
     def recent(self, limit: int) -> Sequence[StoredEvent]:
         """The newest events, pending or not, newest first. Rows that cannot be understood are left out. Raises StoreError."""
-        return self._readable_events(self._select("event ORDER BY seq DESC LIMIT ?", [limit]))
+        with self._reading() as reader:
+            return reader.events(reader.recent_rows(limit))
 
-    def _readable_events(self, found: Iterable[tuple[Any, ...]]) -> list[StoredEvent]:
-        events = []
-        for row in found:
-            try:
-                events.append(rows.event_from_row(self.epoch, self._boot_ids, row))
-            except rows.UnreadableRowError:
-                self._unreadable_seqs.add(row[0])
-        return events
+    def event_ids(self, first_seq: int, last_seq: int) -> Mapping[int, bytes]:
+        """The ids of these events by seq, for the check of a receipt. Raises StoreError."""
+        with self._reading() as reader:
+            return reader.event_ids(first_seq, last_seq)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[EventReader]:
+        with self._relay_lock, self._store_errors("cannot be read"):
+            yield self._reader
 
     @property
     def unreadable_rows(self) -> int:
         """How many rows this process found that it cannot understand. Any thread."""
-        return len(self._unreadable_seqs)
-
-    def _select(self, source: str, parameters: Iterable[int]) -> list[tuple[Any, ...]]:
-        with self._relay_lock, self._store_errors("cannot be read"):
-            return rows.fetch_rows(self._relay_connection, rows.SELECT_EVENT_COLUMNS + source, list(parameters))
-
-    def event_ids(self, first_seq: int, last_seq: int) -> Mapping[int, bytes]:
-        """The ids of these events by seq, for the check of a receipt. Raises StoreError."""
-        query = "SELECT seq, id FROM event WHERE seq BETWEEN ? AND ?"
-        with self._relay_lock, self._store_errors("cannot be read"):
-            return dict(self._relay_connection.execute(query, [first_seq, last_seq]).fetchall())
+        return len(self._reader.unreadable_seqs)
 
     def quarantine_unreadable(self, reasons: Mapping[int, str]) -> None:
         """Put pending events aside that cannot be understood, each with its reason. A notice counts them. Raises StoreError."""
         with self._relay_lock, self._write_lock, self._store_errors("unreadable events could not be quarantined"):
-            new = self._delivery.merge((), list(reasons.items()))
-            if not new:
-                return
-            self._delivery.persist(new, _now_text())
-            self._unreadable_seqs.update(reasons)
-            span = (min(seq for seq, _ in new), max(seq for seq, _ in new))
-            retention.add_notice(self._relay_connection, "unreadable", at=_now_text(), seq_range=span, count=len(new))
+            salvage.quarantine_unreadable(self._relay_connection, self._delivery, reasons, _now_text())
+            self._reader.unreadable_seqs.update(reasons)
 
     def settle_missing_rows(self) -> None:
-        """Let nothing wait for pending events whose rows are gone. A notice counts them. For an outbox that seems to be empty.
-
-        Raises StoreError.
-        """
+        """Let nothing wait for pending events whose rows are gone. A notice counts them. Raises StoreError."""
         with self._relay_lock, self._write_lock, self._store_errors("the outbox could not be checked"):
-            missing = rows.missing_seqs(self._relay_connection, self._delivery.up_to_seq, self._newest_seq)
-            lost = [(first, last) for first, last in missing if not self._delivery.settled.covers(first, last)]
-            new_rejections = self._delivery.merge(lost, ())
-            if not lost or new_rejections is None:
-                return
-            count = sum(last - first + 1 for first, last in lost)
-            log.critical("%s: %d undelivered events are missing", self.path, count)
-            self._delivery.persist(new_rejections, _now_text())
-            span = (lost[0][0], lost[-1][1])
-            retention.add_notice(self._relay_connection, "rows-missing", at=_now_text(), seq_range=span, count=count)
+            salvage.settle_missing_rows(self._relay_connection, self._delivery, self._newest_seq, _now_text())
 
     def backlog_size(self) -> int:
         """Number of pending events, without quarantined ones. Any thread. No query, because seq has no gaps."""
@@ -418,7 +383,7 @@ class SqliteEventStore:
         """Turn errors of SQLite and the disk into StoreError."""
         try:
             yield
-        except (sqlite3.Error, OSError) as error:
+        except (sqlite3.Error, OSError, UnicodeDecodeError) as error:
             self._mark_corrupt(error)
             raise StoreError(f"{self.path}: {what}: {error}") from error
 

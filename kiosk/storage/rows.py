@@ -7,6 +7,7 @@ their own would change a second page in each commit (docs/decisions/0016).
 import sqlite3
 from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from operator import gt, lt
 from typing import Any
 from uuid import UUID
 
@@ -178,6 +179,12 @@ def fetch_rows(connection: DatabaseConnection, query: str, parameters: Sequence[
         connection.conn.text_factory = str
 
 
+def require_order(seqs: Sequence[int]) -> None:
+    """Rows come in the order of seq, or in the reverse order. Raises sqlite3.DatabaseError where a damaged seq breaks it."""
+    if len(seqs) > 1 and not (all(map(lt, seqs, seqs[1:])) or all(map(gt, seqs, seqs[1:]))):
+        raise sqlite3.DatabaseError("rows are out of order")
+
+
 def read_boot_ids(connection: DatabaseConnection) -> dict[int, str]:
     """The boot ids by their numbers. One that is damaged is left out: its events are then in an unknown boot."""
     found = fetch_rows(connection, "SELECT number, boot_id FROM boot")
@@ -186,6 +193,14 @@ def read_boot_ids(connection: DatabaseConnection) -> dict[int, str]:
 
 def _is_boot_id(text: str) -> bool:
     return 0 < len(text) <= MAX_BOOT_ID_CHARACTERS and text.isascii() and text.isprintable()
+
+
+def find_boot_number(connection: DatabaseConnection, boot_id: str) -> int:
+    """The number of this boot, which is new at its first start. Raises sqlite3.Error."""
+    found = connection.execute("SELECT number FROM boot WHERE boot_id = ?", [boot_id]).fetchone()
+    if found:
+        return int(found[0])
+    return int(connection.execute("INSERT INTO boot (boot_id) VALUES (?)", [boot_id]).lastrowid or 0)
 
 
 def missing_seqs(connection: DatabaseConnection, after_seq: int, newest_seq: int) -> list[Range]:

@@ -7,9 +7,10 @@ from typing import NamedTuple
 
 from kiosk.storage.queries.read_only import first_seq_since, open_read_only, to_unix_us
 
+# The bound leaves out damaged times: datetime ends with the year 9999.
 _COUNT_BY_HOUR = """
     SELECT (occurred_us - ?1) / 3600000000, outcome, direction, count(*) FROM effective_event
-    WHERE seq >= ?2 AND occurred_us >= ?1 GROUP BY 1, 2, 3"""
+    WHERE seq >= ?2 AND occurred_us >= ?1 AND occurred_us < 253000000000000000 GROUP BY 1, 2, 3"""
 _COUNT_REVERSALS = "SELECT count(*) FROM event WHERE annuls IS NOT NULL AND occurred_us >= ?"
 
 

@@ -14,6 +14,7 @@ from urllib.parse import quote
 from kiosk.core.ports import StoreError
 
 BUSY_TIMEOUT_S = 0.5
+UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECONDS_PER_SECOND = 1_000_000
 
 # An event recorded before the clock was set (1970) would mislead the binary search.
@@ -28,8 +29,9 @@ def open_read_only(path: Path | None) -> Iterator[sqlite3.Connection]:
     address = f"file:{quote(str(path))}?mode=ro"
     try:
         with closing(sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False)) as connection:
+            connection.text_factory = lambda text: text.decode(errors="replace")  # a damaged text is shown as it is
             yield connection
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         raise StoreError(f"{path}: cannot be read: {error}") from error
 
 
@@ -52,5 +54,8 @@ def to_unix_us(at: datetime) -> int:
 
 
 def from_unix_us(micros: int) -> datetime:
-    """A time of the database in UTC."""
-    return datetime.fromtimestamp(micros / MICROSECONDS_PER_SECOND, tz=UTC)
+    """A time of the database in UTC. A damaged one is 1970."""
+    try:
+        return datetime.fromtimestamp(micros / MICROSECONDS_PER_SECOND, tz=UTC)
+    except (ValueError, OverflowError, OSError, TypeError):
+        return UNKNOWN_TIME
