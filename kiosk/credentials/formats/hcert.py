@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 from kiosk.core.model import Assurance, Claim, CodeKind, Identifier, Reason, Refusal, Subject
-from kiosk.credentials.formats import base45, cose
+from kiosk.credentials.formats import base45, cose, fields
 from kiosk.credentials.formats.cose import CoseError, CoseSign1
 from kiosk.credentials.trust.trust_list import TrustedKey, TrustList
 
@@ -79,7 +79,9 @@ def _check_content(sign1: CoseSign1, kid: bytes, signers: Sequence[TrustedKey], 
     try:
         ends_at = _read_time(claims, EXP) or max(key.not_after_at for key in signers)
         ends_at = min(ends_at, _recovery_end(certificate) or ends_at)
-        starts_at = max(filter(None, (_read_time(claims, IAT), _read_time(claims, NBF))), default=None)
+        issued_at = _read_time(claims, IAT)
+        starts_at = max(filter(None, (issued_at, _read_time(claims, NBF))), default=None)
+        _check_birth_date(certificate, issued_at)
     except CoseError as error:
         return Refusal(CodeKind.HCERT, Reason.MALFORMED, str(error))
     return Claim(
@@ -143,6 +145,14 @@ def _recovery_end(certificate: dict[Any, Any]) -> datetime | None:
     except ValueError:
         raise CoseError("the end of the recovery is not a date") from None
     return max(ends) + timedelta(days=1) - timedelta.resolution if ends else None
+
+
+def _check_birth_date(certificate: dict[Any, Any], issued_at: datetime | None) -> None:
+    """A person is born before their certificate is issued. Raises CoseError if not. A birth date may be a year only."""
+    born = certificate.get("dob")
+    read = fields.read_birth_date(born.strip()[:10]) if isinstance(born, str) else None
+    if read is not None and issued_at is not None and read > f"{issued_at + timedelta(days=1):%Y-%m-%d}"[: len(read)]:
+        raise CoseError("issued before its holder was born")
 
 
 def _entries(certificate: dict[Any, Any], use: str) -> list[dict[Any, Any]]:

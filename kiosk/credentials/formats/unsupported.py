@@ -12,10 +12,13 @@ _FORMAT_PREFIXES: tuple[tuple[str, re.Pattern[bytes]], ...] = (
     ("smart-health-card", re.compile(rb"shc:/", re.IGNORECASE)),  # SMART Health Cards Framework 1.4
     ("hcert-of-another-version", re.compile(rb"HC[02-9A-Z]:")),  # hcert-spec 1.0.8: the context identifier is HC1:
     ("new-zealand-covid-pass", re.compile(rb"NZCP:/")),  # NZCP technical specification, section 4
-    ("vds-nc", re.compile(rb'\s*\{\s*"data"\s*:\s*\{\s*"hdr"')),  # ICAO VDS-NC 1.4, section 5
+    ("vds-nc", re.compile(rb'\{(?=.{0,4000}"hdr"\s*:)', re.DOTALL)),  # ICAO VDS-NC 1.4, section 5
     ("vds", re.compile(rb"\xdc[\x02\x03]")),  # ICAO Doc 9303 part 13, section 2.2: magic constant and version
     ("2d-doc", re.compile(rb"DC0[1-4][0-9A-Z]{8}")),  # ANTS 2D-Doc 3.1, header
-    ("cowin", re.compile(rb"PK\x03\x04|\s*\{\s*\"(?:@context|credentialSubject)\"")),  # DIVOC: a zipped W3C credential
+    (
+        "cowin",
+        re.compile(rb'PK\x03\x04|\{(?=.{0,4000}"(?:@context|credentialSubject)"\s*:)', re.DOTALL),
+    ),  # DIVOC: a zipped W3C credential
     ("certificate-of-another-country", re.compile(rb"(?:NL[0-9]|DK[0-9]|LT[0-9]|CH[0-9]|CRED):")),
     ("wi-fi", re.compile(rb"WIFI:", re.IGNORECASE)),
     ("contact", re.compile(rb"BEGIN:VCARD|MECARD:|BIZCARD:", re.IGNORECASE)),

@@ -125,7 +125,7 @@ def test_the_identifier_is_found_in_each_kind_of_certificate_and_stripped(use: s
         (IAT + 0.5, datetime.fromtimestamp(IAT + 0.5, UTC)),
         (cbor2.CBORTag(1, IAT), datetime.fromtimestamp(IAT, UTC)),
         (cbor2.CBORTag(0, "2026-10-01T00:00:00Z"), datetime(2026, 10, 1, tzinfo=UTC)),
-        (0, datetime(1970, 1, 1, tzinfo=UTC)),
+        (1_500_000_000, datetime(2017, 7, 14, 2, 40, tzinfo=UTC)),
     ],
 )
 def test_a_time_may_have_a_fraction_or_a_tag(value: Any, expected: datetime) -> None:
@@ -181,6 +181,17 @@ def test_a_test_that_detected_the_disease_speaks_against_entry() -> None:
 )
 def test_a_recovery_ends_with_its_last_day(until: str | None, ends_at: datetime) -> None:
     assert claimed(certified({"r": [{"ci": "X", "du": until}]})).not_after_at == ends_at
+
+
+@pytest.mark.parametrize("born", ["2030-01-01", "2027", "2026-12", "9999-01-01T00:00:00"])
+def test_a_certificate_issued_before_its_holder_was_born_is_malformed(born: str) -> None:
+    expected = "9999" not in born  # beyond all years that are read
+    assert isinstance(read(certified(CERTIFICATE | {"dob": born})), Refusal) is expected
+
+
+@pytest.mark.parametrize("born", ["2026-10-01", "2026", "1950", "", "unknown", "1950-02-30", None, 5])
+def test_any_other_birth_date_is_accepted(born: Any) -> None:
+    claimed(certified(CERTIFICATE | {"dob": born}))
 
 
 def test_a_recovery_whose_end_is_no_date_is_malformed() -> None:

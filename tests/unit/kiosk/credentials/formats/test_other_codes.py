@@ -56,6 +56,8 @@ OTHERS = {
     "boarding-pass": "M1NGUYEN/VANA         EABC123 HANHUIVN 1543 331Y012A0001 100",
     "certificate-of-another-country": "NL2:ABC",
     "smart-health-card": "shc:/56762909",
+    "vds-nc": '{"sig":{"alg":"ES256"},"data":{"msg":{},"hdr":{"is":"UTO"}}}',
+    "cowin": '{"evidence":[],"type":["VerifiableCredential"],"credentialSubject":{"name":"x"}}',
     "device-setup": "LPA:1$smdp.example$x",
 }
 ENDS = ("", "\ufeff", "\n", "\r\n", " ", "\u200b", "\x00")
