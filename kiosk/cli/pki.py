@@ -1,11 +1,13 @@
 """`kiosk pki`: certificates of broker, centre and devices."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from mqtt.broker.certificates import CertificateAuthority, CertificateUse, IssuedCertificate, PkiError
+from mqtt.broker.certificates import CertificateAuthority, CertificateUse, PkiError
 from mqtt.topics import DeviceTopics
 
 DEVICE_DAYS = 730
@@ -23,14 +25,23 @@ def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _open_authority(folder: Path) -> CertificateAuthority:
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    """Errors that a person can mend end the command with one sentence: a full disk, a wrong name, a damaged file."""
     try:
-        return CertificateAuthority(folder)
+        yield
     except PkiError as error:
         raise click.ClickException(str(error)) from error
+    except OSError as error:
+        raise click.ClickException(f"{error.filename}: {error.strerror}.") from error
+    except ValueError as error:  # of cryptography: a host name or a file that is not what it should be
+        raise click.ClickException(f"{error}.") from error
 
 
-def _print_issued(issued: IssuedCertificate) -> None:
+def _issue(folder: Path, name: str, use: CertificateUse, days: int, hosts: Sequence[str] = ()) -> None:
+    """Issue a certificate and print where it is."""
+    with _one_sentence():
+        issued = CertificateAuthority(folder).issue(name, use, _now(), days, hosts)
     key = issued.path.with_suffix(".key")
     click.echo(f"{issued.name}: {issued.path}, {key}; good until {issued.not_after_at:%Y-%m-%d}")
 
@@ -45,10 +56,8 @@ def pki() -> None:
 @click.option("--name", default="entrance authority", show_default=True)
 def init(folder: Path, name: str) -> None:
     """Make an authority. Keep ca.key off every machine that is on a network."""
-    try:
+    with _one_sentence():
         CertificateAuthority.create(folder, name, _now())
-    except PkiError as error:
-        raise click.ClickException(str(error)) from error
     click.echo(f"{folder / 'ca.pem'} goes to broker, centre and devices; {folder / 'crl.pem'} to the broker.")
     click.echo(f"{folder / 'ca.key'} signs certificates: keep it secret and offline.")
 
@@ -59,7 +68,7 @@ def init(folder: Path, name: str) -> None:
 @days_option
 def broker(hosts: tuple[str, ...], folder: Path, days: int) -> None:
     """For the broker, reachable at HOSTS (names or addresses)."""
-    _print_issued(_open_authority(folder).issue("broker", CertificateUse.SERVER, _now(), days, hosts))
+    _issue(folder, "broker", CertificateUse.SERVER, days, hosts)
 
 
 @pki.command()
@@ -67,7 +76,7 @@ def broker(hosts: tuple[str, ...], folder: Path, days: int) -> None:
 @days_option
 def centre(folder: Path, days: int) -> None:
     """For the centre."""
-    _print_issued(_open_authority(folder).issue(CENTRE_NAME, CertificateUse.CLIENT, _now(), days))
+    _issue(folder, CENTRE_NAME, CertificateUse.CLIENT, days)
 
 
 @pki.command()
@@ -77,11 +86,9 @@ def centre(folder: Path, days: int) -> None:
 @days_option
 def device(site: str, device: str, folder: Path, days: int) -> None:
     """For the kiosk DEVICE at SITE, as in its configuration."""
-    try:
+    with _one_sentence():
         branch = DeviceTopics("entrance", site, device)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from error
-    _print_issued(_open_authority(folder).issue(f"{branch.site}/{branch.device}", CertificateUse.CLIENT, _now(), days))
+    _issue(folder, f"{branch.site}/{branch.device}", CertificateUse.CLIENT, days)
 
 
 @pki.command(name="list")
@@ -91,7 +98,8 @@ def device(site: str, device: str, folder: Path, days: int) -> None:
 )
 def list_(folder: Path, within_days: int | None) -> None:
     """What was issued, and until when it is good."""
-    found = _open_authority(folder).issued()
+    with _one_sentence():
+        found = CertificateAuthority(folder).issued()
     if within_days is not None:
         found = [
             certificate
@@ -111,10 +119,12 @@ def list_(folder: Path, within_days: int | None) -> None:
 @folder_option
 def revoke(certificate: Path, folder: Path) -> None:
     """Shut out the holder of CERTIFICATE: copy crl.pem to the broker afterwards and restart it."""
-    authority = _open_authority(folder)
-    known = {issued.path.resolve(): issued for issued in authority.issued()}
+    with _one_sentence():
+        authority = CertificateAuthority(folder)
+        known = {issued.path.resolve(): issued for issued in authority.issued()}
     found = known.get(certificate.resolve())
     if found is None:
         raise click.ClickException(f"{certificate}: was not issued here. It must be in {folder}")
-    authority.revoke(found.serial, _now())
+    with _one_sentence():
+        authority.revoke(found.serial, _now())
     click.echo(f"{found.name} is on {folder / 'crl.pem'}; copy that to the broker and restart it.")

@@ -66,10 +66,13 @@ class CertificateAuthority:
 
     @classmethod
     def create(cls, folder: Path, name: str, now: datetime, days: int = CA_VALID_DAYS) -> "CertificateAuthority":
-        """Create an authority. Raises PkiError where one exists, because devices trust it."""
+        """Create an authority. Raises PkiError where one exists, because devices trust it, and where it cannot be written."""
         if (folder / "ca.key").exists():
             raise PkiError(f"{folder}: there is an authority already; it is not replaced")
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError as error:
+            raise PkiError(f"{folder} cannot be made: {error.strerror}.") from error
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _x509_name(name)
         certificate = (
@@ -78,10 +81,14 @@ class CertificateAuthority:
             .add_extension(_key_usage(signs_certificates=True), critical=True)
             .sign(key, hashes.SHA256())
         )
-        _write_key(folder / "ca.key", key)
-        (folder / "ca.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
         crl = _crl_builder(certificate, now).sign(key, hashes.SHA256())
-        (folder / "crl.pem").write_bytes(crl.public_bytes(serialization.Encoding.PEM))
+        _write_files(
+            {
+                folder / "ca.pem": certificate.public_bytes(serialization.Encoding.PEM),
+                folder / "crl.pem": crl.public_bytes(serialization.Encoding.PEM),
+                folder / "ca.key": _key_pem(key),
+            }
+        )
         return cls(folder)
 
     def issue(
@@ -89,7 +96,7 @@ class CertificateAuthority:
     ) -> IssuedCertificate:
         """A new key and certificate for `name`. Issue again to renew. The old certificate stays valid until it expires.
 
-        `hosts` are the DNS names and addresses of a server. Returns where the files are: NAME.pem, NAME.key.
+        `hosts` are the DNS names and addresses of a server. Returns where the files are: NAME.pem, NAME.key. Raises PkiError.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         builder = (
@@ -104,18 +111,19 @@ class CertificateAuthority:
             )
         certificate = builder.sign(self._key, hashes.SHA256())
         path = self.folder / f"{name.replace('/', '.')}.pem"
-        _write_key(path.with_suffix(path.suffix.replace("pem", "key")), key)
-        path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        pem = certificate.public_bytes(serialization.Encoding.PEM)
+        _write_files({path.with_suffix(".key"): _key_pem(key), path: pem})
         return self._issued_certificate(path, certificate)
 
     def revoke(self, serial: int, now: datetime) -> None:
-        """Add a certificate to the revocation list. The broker reads it at SIGHUP or start."""
+        """Add a certificate to the revocation list. The broker reads it at SIGHUP or start. Raises PkiError."""
         builder = _crl_builder(self.certificate, now)
         for entry in self._crl:
             builder = builder.add_revoked_certificate(entry)
         revoked = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now).build()
-        self._crl = builder.add_revoked_certificate(revoked).sign(self._key, hashes.SHA256())
-        (self.folder / "crl.pem").write_bytes(self._crl.public_bytes(serialization.Encoding.PEM))
+        crl = builder.add_revoked_certificate(revoked).sign(self._key, hashes.SHA256())
+        _write_files({self.folder / "crl.pem": crl.public_bytes(serialization.Encoding.PEM)})
+        self._crl = crl
 
     def issued(self) -> list[IssuedCertificate]:
         """All certificates in the folder, by name."""
@@ -196,8 +204,22 @@ def _key_pem(key: PrivateKey) -> bytes:
     )
 
 
-def _write_key(path: Path, key: PrivateKey) -> None:
-    """Only the owner can ever read the file."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(_key_pem(key))
+def _write_files(contents: dict[Path, bytes]) -> None:
+    """Write all files or none: a key and its certificate belong together. Only the owner can ever read a key. Raises PkiError."""
+    drafts = {path: path.with_name(f".{path.name}.new") for path in contents}
+    try:
+        for path, draft in drafts.items():
+            draft.unlink(missing_ok=True)
+            mode = 0o600 if path.suffix == ".key" else 0o666
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+                file.write(contents[path])
+                file.flush()
+                os.fsync(file.fileno())
+        for path, draft in drafts.items():
+            draft.replace(path)
+    except OSError as error:
+        names = ", ".join(str(path) for path in contents)
+        raise PkiError(f"{names} cannot be written: {error.strerror}. Nothing was left half written.") from error
+    finally:
+        for draft in drafts.values():
+            draft.unlink(missing_ok=True)

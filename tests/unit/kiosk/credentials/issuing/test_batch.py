@@ -1,10 +1,7 @@
 """A run of `kiosk issue` replaces nothing of an earlier run, and leaves nothing half written."""
 
-import resource
 import stat
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pypdfium2  # type: ignore[import-untyped]  # it has no types; text is read of it
@@ -20,6 +17,7 @@ from kiosk.credentials.issuing.output_files import OutputError
 from kiosk.credentials.issuing.register import RegisterError
 from kiosk.credentials.trust import denylist, trust_list
 from tests.fakes.data.people import NOW_AT, WORLD
+from tests.fakes.parts.full_disk import disk_that_takes
 from tests.fakes.parts.issuing_cli import error_of, registered, run
 
 
@@ -32,17 +30,6 @@ def people(folder: Path, text: str) -> Path:
 def text_of(path: Path) -> str:
     found: str = pypdfium2.PdfDocument(path)[0].get_textpage().get_text_bounded()
     return found.replace("\r\n", " ")
-
-
-@contextmanager
-def disk_that_takes(size: int) -> Iterator[None]:
-    """No file can grow beyond `size` bytes. Python ignores the signal, so a write fails as on a full disk (setrlimit(2))."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 class TestNothingIsReplaced:
