@@ -49,9 +49,9 @@ def test_the_demo_command_loses_and_duplicates_no_event() -> None:
     ended = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
     assert ended.returncode == 0, ended.stderr
     verdict = json.loads(ended.stdout.splitlines()[-1])
-    assert verdict["recent_decisions"] == verdict["expected_outcomes_met"] == 16
-    assert verdict["passages"] == verdict["received"] == 13
-    assert verdict["lost"] == verdict["doubled"] == 0
+    assert verdict["visitors"] == verdict["as_expected"] == 16
+    assert verdict["recorded"] == verdict["received"] == 13
+    assert verdict["lost"] == verdict["duplicated"] == 0
 
 
 def test_all_people_get_decisions_and_no_event_is_lost_although_daemon_broker_and_centre_are_killed(

@@ -61,7 +61,7 @@ def test_an_undo_of_the_guard_is_effective_at_the_gate_and_at_the_centre(demonst
         after = poll_until(demonstration, lambda found: found["undo"] is None)
         assert after["occupancy"] == before["occupancy"] - 1
         poll_until(demonstration, lambda found: found["outbox"]["backlog_size"] == 0)
-        annulled = f"(A child, an old person, somebody who needs help · undone by record {int(shown[1]) + 1})"
+        annulled = f"Child, elderly person, or someone who needs help · undone by record {int(shown[1]) + 1}"
         assert annulled in admin.ask("GET", "/admin/events")[1]
         with closing(sqlite3.connect(demonstration.sandbox.centre_database)) as centre:
             stored = centre.execute(

@@ -1,4 +1,4 @@
-"""`kiosk doctor --acceptance`: the walk with the owner of a real Pi, on a bench that follows a script."""
+"""`kiosk doctor --acceptance`: the guided checks of a real Pi, on a fake device with a scripted owner."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -35,7 +35,7 @@ SHOWS_A_CODE = {"focus-near", "focus-far", "exposure-bright", "exposure-dim", "k
 STAMPS = "ExecMainStartTimestampMonotonic=5000000\nActiveEnterTimestampMonotonic=8200000\n"
 
 
-class FakeBench:
+class FakeDevice:
     """A device whose owner follows the instructions. `broken`: the instruction that has no effect on it."""
 
     def __init__(
@@ -87,7 +87,7 @@ class FakeBench:
         }
 
     def wait_until(self, met: Callable[[], bool], within_s: float) -> float | None:
-        """What is not so at once never is."""
+        """The fake device never changes by itself, so the condition is checked once."""
         return 1.0 if met() else None
 
     def read_file(self, path: str) -> str:
@@ -106,8 +106,8 @@ class FakeBench:
 
 @pytest.fixture
 def settings() -> config.Settings:
-    with temporary_sandbox() as premises:
-        found = config.load_settings(premises.config_file)
+    with temporary_sandbox() as sandbox:
+        found = config.load_settings(sandbox.config_file)
     gpio = found.gpio.model_copy(update={"admit_button": 5})
     return found.model_copy(update={"gpio": gpio})
 
@@ -116,15 +116,15 @@ def statuses(results: list[StepResult]) -> dict[str, StepStatus]:
     return {result.name: result.status for result in results}
 
 
-def test_on_a_good_device_every_step_is_met_but_the_reset_that_is_still_to_come(
+def test_on_a_working_device_all_steps_pass_and_the_watchdog_is_pending(
     settings: config.Settings, tmp_path: Path
 ) -> None:
-    bench = FakeBench(settings)
-    found = statuses(acceptance.run_steps(bench, tmp_path, now=lambda: AT))
+    device = FakeDevice(settings)
+    found = statuses(acceptance.run_steps(device, tmp_path, now=lambda: AT))
     assert found.pop("watchdog") is StepStatus.PENDING
     assert set(found) == {name for name, _ in STEPS}
     assert set(found.values()) == {StepStatus.PASSED}, found
-    assert any("sysrq-trigger" in word for command in bench.ran for word in command)
+    assert any("sysrq-trigger" in word for command in device.ran for word in command)
 
 
 @pytest.mark.parametrize(
@@ -141,88 +141,84 @@ def test_on_a_good_device_every_step_is_met_but_the_reset_that_is_still_to_come(
         ("restart", "relay-after-kill"),
     ],
 )
-def test_what_does_not_work_is_found_and_named(
-    settings: config.Settings, tmp_path: Path, broken: str, name: str
-) -> None:
-    found = statuses(acceptance.run_steps(FakeBench(settings, broken=broken), tmp_path, now=lambda: AT))
-    assert [step for step, verdict in found.items() if verdict is StepStatus.FAILED] == [name]
+def test_the_step_of_a_broken_part_fails(settings: config.Settings, tmp_path: Path, broken: str, name: str) -> None:
+    found = statuses(acceptance.run_steps(FakeDevice(settings, broken=broken), tmp_path, now=lambda: AT))
+    assert [step for step, status in found.items() if status is StepStatus.FAILED] == [name]
 
 
 @pytest.mark.parametrize(
     "missing", ["/proc/cmdline", "/boot/firmware/config.txt", "/sys/class/watchdog/watchdog0/identity"]
 )
-def test_firmware_lines_that_did_not_arrive_are_named(settings: config.Settings, missing: str) -> None:
-    bench = FakeBench(settings)
-    del bench.files[missing]
-    found = steps.check_firmware(bench)
+def test_missing_firmware_lines_are_named(settings: config.Settings, missing: str) -> None:
+    device = FakeDevice(settings)
+    del device.files[missing]
+    found = steps.check_firmware(device)
     assert (found.status, found.detail.startswith("missing: ")) == (StepStatus.FAILED, True)
 
 
-def test_a_relay_that_stays_energised_is_the_owners_no(settings: config.Settings) -> None:
-    found = steps.check_relay_after_kill(FakeBench(settings, answer=lambda _: False))
+def test_a_relay_that_stays_energised_fails_by_the_answer_of_the_owner(settings: config.Settings) -> None:
+    found = steps.check_relay_after_kill(FakeDevice(settings, answer=lambda _: False))
     assert found.status is StepStatus.FAILED
 
 
-def test_what_is_skipped_stays_open_and_is_asked_again_while_what_was_met_is_not(
-    settings: config.Settings, tmp_path: Path
-) -> None:
-    first = FakeBench(settings, answer=lambda _: None)
+def test_skipped_steps_are_repeated_and_passed_ones_are_not(settings: config.Settings, tmp_path: Path) -> None:
+    first = FakeDevice(settings, answer=lambda _: None)
     found = statuses(acceptance.run_steps(first, tmp_path, now=lambda: AT))
-    assert {name for name, verdict in found.items() if verdict is StepStatus.PENDING} == {
+    assert {name for name, status in found.items() if status is StepStatus.PENDING} == {
         "lamps",
         "relay-after-kill",
         "network",
         "watchdog",
     }
-    second = FakeBench(settings)
+    second = FakeDevice(settings)
     found = statuses(acceptance.run_steps(second, tmp_path, now=lambda: AT))
-    assert "focus-near" not in second.instructed, "asked twice"
+    assert "focus-near" not in second.instructed, "a passed step is repeated"
     assert found["lamps"] is StepStatus.PASSED
 
 
-def test_the_run_after_the_reset_tells_how_long_it_took(settings: config.Settings, tmp_path: Path) -> None:
-    acceptance.run_steps(FakeBench(settings), tmp_path, now=lambda: AT)
-    later = FakeBench(settings)
+def test_the_run_after_the_reset_reports_how_long_it_took(settings: config.Settings, tmp_path: Path) -> None:
+    acceptance.run_steps(FakeDevice(settings), tmp_path, now=lambda: AT)
+    later = FakeDevice(settings)
     later.files[acceptance.BOOT_ID] = "boot-two\n"
     found = {each.name: each for each in acceptance.run_steps(later, tmp_path, now=lambda: AT + timedelta(seconds=60))}
     assert (found["watchdog"].status, found["watchdog"].detail) == (StepStatus.PASSED, "reset 18 s after it hung")
     assert later.ran == []
 
 
-def test_a_board_that_did_not_reset_is_asked_to_do_it_again(settings: config.Settings, tmp_path: Path) -> None:
-    acceptance.run_steps(FakeBench(settings), tmp_path, now=lambda: AT)
-    same_boot = FakeBench(settings, answer=lambda msgid: msgid != "hang-kernel")
+def test_without_a_reset_the_watchdog_step_stays_pending(settings: config.Settings, tmp_path: Path) -> None:
+    acceptance.run_steps(FakeDevice(settings), tmp_path, now=lambda: AT)
+    same_boot = FakeDevice(settings, answer=lambda msgid: msgid != "hang-kernel")
     assert statuses(acceptance.run_steps(same_boot, tmp_path, now=lambda: AT))["watchdog"] is StepStatus.PENDING
 
 
-def test_nothing_is_hung_without_the_owners_yes_or_without_a_watchdog(
+def test_the_kernel_is_not_crashed_without_consent_or_without_a_watchdog(
     settings: config.Settings, tmp_path: Path
 ) -> None:
-    bench = FakeBench(settings, answer=lambda _: False)
-    acceptance.run_steps(bench, tmp_path, now=lambda: AT)
-    without = FakeBench(settings)
+    device = FakeDevice(settings, answer=lambda _: False)
+    acceptance.run_steps(device, tmp_path, now=lambda: AT)
+    without = FakeDevice(settings)
     del without.files["/sys/class/watchdog/watchdog0/identity"]
     acceptance.run_steps(without, tmp_path / "..", now=lambda: AT)
-    assert not any("sysrq-trigger" in word for each in (bench, without) for command in each.ran for word in command)
+    assert not any("sysrq-trigger" in word for each in (device, without) for command in each.ran for word in command)
 
 
-def test_the_report_is_kept_before_the_kernel_is_hung(settings: config.Settings, tmp_path: Path) -> None:
-    kept: list[str] = []
+def test_the_report_is_saved_before_the_kernel_is_crashed(settings: config.Settings, tmp_path: Path) -> None:
+    saved: list[str] = []
 
-    class Hangs(FakeBench):
+    class Hangs(FakeDevice):
         def run_command(self, *command: str) -> str:
             if any("sysrq" in word for word in command):
-                kept.append(report.report_paths(tmp_path, settings)[0].read_text(encoding="utf-8"))
+                saved.append(report.report_paths(tmp_path, settings)[0].read_text(encoding="utf-8"))
             return super().run_command(*command)
 
     acceptance.run_steps(Hangs(settings), tmp_path, now=lambda: AT)
-    rows = {row["name"]: row for row in json.loads(kept[0])["results"]}
+    rows = {row["name"]: row for row in json.loads(saved[0])["results"]}
     assert rows["watchdog"]["detail"].startswith("hung in boot boot-one")
     assert rows["network"]["status"] == "passed"
 
 
-def test_the_report_is_for_people_in_both_languages_and_for_programs(settings: config.Settings, tmp_path: Path) -> None:
-    acceptance.run_steps(FakeBench(settings), tmp_path, now=lambda: AT)
+def test_the_report_is_written_as_text_in_both_languages_and_as_json(settings: config.Settings, tmp_path: Path) -> None:
+    acceptance.run_steps(FakeDevice(settings), tmp_path, now=lambda: AT)
     as_json, as_text = report.report_paths(tmp_path, settings)
     text = as_text.read_text(encoding="utf-8")
     assert "Relay after a kill" in text
@@ -235,19 +231,19 @@ def test_the_report_is_for_people_in_both_languages_and_for_programs(settings: c
     "content",
     ["", "{", "[]", '{"results": [{"name": "x"}]}', '{"results": [{"name": "x", "status": "passed", "detail": ""}]}'],
 )
-def test_a_report_that_cannot_be_read_is_begun_anew(settings: config.Settings, tmp_path: Path, content: str) -> None:
+def test_an_invalid_report_is_ignored(settings: config.Settings, tmp_path: Path, content: str) -> None:
     report.report_paths(tmp_path, settings)[0].write_text(content, encoding="utf-8")
     assert report.read_report(tmp_path, settings) == {}
 
 
-def test_every_step_stands_in_the_report_in_its_order() -> None:
+def test_the_report_has_all_steps_in_their_order() -> None:
     assert (*(name for name, _ in STEPS), report.WATCHDOG) == report.STEP_NAMES
 
 
-def test_where_no_kiosk_runs_there_is_nothing_to_accept(tmp_path: Path) -> None:
-    with temporary_sandbox() as premises:
+def test_acceptance_needs_a_running_kiosk(tmp_path: Path) -> None:
+    with temporary_sandbox() as sandbox:
         done = CliRunner().invoke(
-            doctor, ["--config", str(premises.config_file), "--acceptance", "--report", str(tmp_path)]
+            doctor, ["--config", str(sandbox.config_file), "--acceptance", "--report", str(tmp_path)]
         )
     assert done.exit_code == 1
     assert "systemctl start kiosk" in str(done.exception)
@@ -257,26 +253,26 @@ def test_where_no_kiosk_runs_there_is_nothing_to_accept(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("typed", "expected"), [("c\n", True), ("?\nk\n", False), ("b\n", None), ("Yes\n", True), ("n\n", False)]
 )
-def test_an_answer_may_be_given_in_either_language(
+def test_an_answer_can_be_given_in_either_language(
     settings: config.Settings, typed: str, *, expected: bool | None
 ) -> None:
     @click.command()
     def asking() -> None:
-        bench = acceptance.DeviceContext(settings)
-        bench.instruct("focus-near")
-        click.echo(f"answer {bench.ask('network-off')}")
+        device = acceptance.DeviceContext(settings)
+        device.instruct("focus-near")
+        click.echo(f"answer {device.ask('network-off')}")
 
     done = CliRunner().invoke(asking, input=typed)
     assert f"answer {expected}" in done.output
     assert "Wi-Fi" in done.output
 
 
-def test_the_real_bench_reads_runs_and_waits_and_never_falls_over(settings: config.Settings) -> None:
-    bench = acceptance.DeviceContext(settings)
-    assert float(bench.read_file("/proc/uptime").split()[0]) > 0
-    assert bench.read_file("/proc/no-such-file") == ""
-    assert bench.run_command("no-such-command") == ""
-    assert bench.run_command("uname", "-s") == "Linux\n"
-    assert bench.wait_until(lambda: True, 1.0) is not None
-    assert bench.wait_until(lambda: False, 0.0) is None
-    assert bench.read_status() is None
+def test_the_real_device_context_reads_files_and_runs_commands_without_errors(settings: config.Settings) -> None:
+    device = acceptance.DeviceContext(settings)
+    assert float(device.read_file("/proc/uptime").split()[0]) > 0
+    assert device.read_file("/proc/no-such-file") == ""
+    assert device.run_command("no-such-command") == ""
+    assert device.run_command("uname", "-s") == "Linux\n"
+    assert device.wait_until(lambda: True, 1.0) is not None
+    assert device.wait_until(lambda: False, 0.0) is None
+    assert device.read_status() is None
