@@ -1,11 +1,20 @@
 """Messages about a device and about the centre: state, health, and the backlog rate."""
 
-from datetime import datetime
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from mqtt.message_model import Epoch, MessageModel, Seq, SeqOrZero, ShortText, Slug
+from mqtt.message_model import (
+    BootId,
+    Epoch,
+    MessageModel,
+    MonotonicS,
+    ReceivedTime,
+    Seq,
+    SeqOrZero,
+    ShortText,
+    Slug,
+)
 
 
 class StateMessage(MessageModel):
@@ -14,9 +23,9 @@ class StateMessage(MessageModel):
     state: Literal["birth", "ready", "degraded", "out-of-order", "offline"]
     reason: ShortText = ""
     """`stopped` after a clean stop, `connection-lost` in the last will, else the failing health checks."""
-    at: datetime | None = None
+    at: ReceivedTime | None = None
     """When the state began. Null in the last will, because it is written before the connection is lost."""
-    connected_at: datetime | None = None
+    connected_at: ReceivedTime | None = None
     """When this connection was made."""
     software_version: ShortText = ""
     epoch: Epoch | None = None
@@ -31,7 +40,7 @@ class HealthNotice(MessageModel):
     """1, 2, 3 ... within the epoch, so that a reader finds missing notices."""
     kind: Slug
     """`purged-age`, `purged-rows`, `purged-bytes`, `redacted`, `corrupt-file-moved`, `refusals-counted`."""
-    at: datetime
+    at: ReceivedTime
     first_seq: Seq | None = None
     last_seq: Seq | None = None
     count: SeqOrZero
@@ -55,7 +64,7 @@ class HealthMessage(MessageModel):
     """Device health, every minute. The centre keeps only the notices."""
 
     MAX_BYTES: ClassVar[int] = 16 * 1024
-    at: datetime
+    at: ReceivedTime
     state: Slug
     clock_quality: Slug
     epoch: Epoch
@@ -64,8 +73,8 @@ class HealthMessage(MessageModel):
     quarantined: SeqOrZero = 0
     purged: SeqOrZero = 0
     """Events deleted by retention and limits in this epoch."""
-    boot_id: ShortText = ""
-    monotonic_s: float | None = Field(default=None, ge=0, le=1e12, allow_inf_nan=False)
+    boot_id: BootId = ""
+    monotonic_s: MonotonicS | None = None
     """With `at` and `clock_quality` this dates what was recorded in this boot before the clock was set."""
     checks: dict[Slug, CheckResult] = Field(default_factory=dict, max_length=64)
     """By the code of the check."""
@@ -77,7 +86,7 @@ class CentreStateMessage(MessageModel):
     """Centre state. Retained."""
 
     state: Literal["ready", "offline"]
-    at: datetime | None = None
+    at: ReceivedTime | None = None
 
 
 class BacklogRateMessage(MessageModel):

@@ -5,7 +5,7 @@ An event is a CloudEvent 1.0 in JSON (cloudevents.io, "JSON Event Format"). A ba
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from hashlib import sha256
 from typing import Annotated, Any, ClassVar, Literal
@@ -16,14 +16,17 @@ from pydantic.dataclasses import dataclass as pydantic_dataclass
 
 from mqtt.message_model import (
     MODEL_CONFIG,
+    BootId,
     Epoch,
     InvalidMessageError,
     MessageModel,
+    MonotonicS,
     Seq,
     SeqOrZero,
-    ShortText,
     Slug,
+    is_time_in_bounds,
     parse_json,
+    register_field_names,
     validation_code,
 )
 from mqtt.sequence_ranges import Range
@@ -50,8 +53,8 @@ class AccessEventData:
 
     epoch: Epoch
     seq: Seq
-    boot_id: ShortText
-    monotonic_s: Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+    boot_id: BootId
+    monotonic_s: MonotonicS
     clock_quality: Slug
     outcome: Literal["pass", "fail", "check-again"]
     reason: Slug
@@ -77,6 +80,10 @@ class AccessCloudEvent:
     type: Literal["entrance.access.v1"]
     time: datetime
     data: AccessEventData
+
+
+for _model in (AccessEventData, AccessCloudEvent):
+    register_field_names(field.name for field in fields(_model))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +118,8 @@ def parse_events(payload: bytes, source: str) -> tuple[list[AccessCloudEvent], l
             bad.append(InvalidEvent(str(event.id), "wrong-source", event.data.epoch))
         elif event.time.tzinfo is None:
             bad.append(InvalidEvent(str(event.id), "time-without-zone", event.data.epoch))
+        elif not is_time_in_bounds(event.time):
+            bad.append(InvalidEvent(str(event.id), "bad-time", event.data.epoch))
         else:
             good.append(event)
     return good, bad
@@ -133,6 +142,8 @@ def _validate_events(payload: bytes, invalid: list[InvalidEvent]) -> list[Access
             events.append(_event_adapter.validate_json(json.dumps(item)))
         except ValidationError as error:
             invalid.append(InvalidEvent(_id_of(item), validation_code(error), _epoch_of(item)))
+        except RecursionError:
+            invalid.append(InvalidEvent(_id_of(item), "too-deep", _epoch_of(item)))
     return events
 
 
