@@ -2,7 +2,7 @@
 
 REFUSAL_BURST = 20
 """Refusals of one presence that get a light and a record of their own."""
-PRESENCE_GAP_S = 3.0
+PRESENCE_GAP_S = 2.0
 """A presence ends when this long nothing was refused."""
 REFILL_S = 10.0
 """While a presence lasts, one more refusal is recorded after this time, so that the lamps do not stay dark."""

@@ -109,10 +109,10 @@ class TestFlood:
     def test_a_flood_is_recorded_one_by_one_up_to_a_limit_and_counted_from_there_on(self) -> None:
         scene = Scene()
         gate = scene.gate()
-        self.refuse(scene, gate, (2.0 * step for step in range(300)), count())
-        scene.codes, scene.now = (), moment(600 + PRESENCE_GAP_S + 0.1)
+        self.refuse(scene, gate, (1.8 * step for step in range(300)), count())
+        scene.codes, scene.now = (), moment(540 + PRESENCE_GAP_S + 0.1)
         gate.process_frame(FRAME)
-        assert len(scene.records) <= REFUSAL_BURST + 600 / REFILL_S
+        assert len(scene.records) <= REFUSAL_BURST + 540 / REFILL_S
         assert len(scene.records) + scene.counted_refusals == 300, "nothing is lost without a word"
         assert len(scene.lights) == len(scene.records)
 
@@ -129,16 +129,21 @@ class TestFlood:
     def test_a_pause_ends_it(self) -> None:
         scene = Scene()
         gate = scene.gate()
-        self.refuse(scene, gate, (2.0 * step for step in range(30)), count())
+        self.refuse(scene, gate, (1.8 * step for step in range(30)), count())
         before = len(scene.records)
-        self.refuse(scene, gate, (62 + (PRESENCE_GAP_S + 0.5) * step for step in range(50)), count(100))
+        self.refuse(scene, gate, (56.5 + (PRESENCE_GAP_S + 0.5) * step for step in range(50)), count(100))
         assert len(scene.records) == before + 50
+
+    def test_a_queue_of_refused_people_gets_all_its_answers(self) -> None:
+        scene = Scene()
+        self.refuse(scene, scene.gate(), (2.1 * step for step in range(100)), count())
+        assert len(scene.records) == len(scene.lights) == 100
 
     def test_a_valid_code_is_answered_in_the_middle_of_a_flood(self) -> None:
         scene = Scene()
         gate = scene.gate()
-        self.refuse(scene, gate, (2.0 * step for step in range(60)), count())
-        scene.codes, scene.now = (WORLD["valid"].data,), moment(120)
+        self.refuse(scene, gate, (1.8 * step for step in range(60)), count())
+        scene.codes, scene.now = (WORLD["valid"].data,), moment(108)
         stored = gate.process_frame(FRAME).stored
         assert stored is not None
         assert stored.event.outcome is Outcome.PASS
@@ -147,7 +152,7 @@ class TestFlood:
         scene = Scene()
         gate = scene.gate()
         for frame in range(120 * FRAMES_PER_S):
-            number = frame // (2 * FRAMES_PER_S)
+            number = int(frame / FRAMES_PER_S / 1.8)
             scene.codes, scene.now = (garbage(number), garbage(10_000 + number)), moment(frame / FRAMES_PER_S)
             gate.process_frame(FRAME)
         assert len(scene.records) <= REFUSAL_BURST + 120 / REFILL_S
