@@ -37,7 +37,7 @@ def test_commands_of_guard_and_administrator_are_executed_by_the_daemon(demonstr
         manual = next(one for one in found["recent_decisions"] if one["reason"] == "manual")
         assert (manual["outcome"], manual["direction"]) == ("pass", "in")
         admin.log_in("admin", PASSWORD)
-        assert "Let through by the guard" in admin.ask("GET", "/admin/events?reason=manual")[1]
+        assert "By the guard" in admin.ask("GET", "/admin/events?reason=manual")[1]
         assert admin.send("/admin", "/admin/command/pause") == 200
         poll_until(demonstration, lambda found: found["state"] == "out-of-order")
         assert admin.send("/admin", "/admin/command/resume") == 200
