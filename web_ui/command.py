@@ -1,7 +1,9 @@
 """`kiosk web`: serve the pages. `kiosk web setup`: a set-up code for the administrator. `kiosk web certificate`: TLS."""
 
 import logging
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -26,25 +28,32 @@ from web_ui.settings import WebSettings
 def web(context: click.Context, /, path: Path | None, **instead: Path | str | int | None) -> None:
     """Serve the pages until SIGTERM or Ctrl-C, and print their address."""
     wishes = {name: value for name, value in instead.items() if value is not None}
+    context.obj = partial(
+        _load_settings, path, wishes
+    )  # later, because `--help` of a subcommand needs no configuration
+    if context.invoked_subcommand is None:
+        configure_logging()
+        log_buffer = LogBuffer()
+        logging.getLogger().addHandler(log_buffer)
+        run_server(context.obj(), click.echo, log_buffer)
+
+
+def _load_settings(path: Path | None, wishes: Mapping[str, Path | str | int]) -> WebSettings:
+    """The settings of the file, and the options instead of them. Raises ConfigError."""
     run_dir = wishes.get("run_dir")
     if path is None and isinstance(run_dir, Path):
         found = WebSettings(run_dir)  # without a configuration, for any daemon
     else:
         path = path or config.DEFAULT_PATH
         found = WebSettings.from_config(config.load_settings(path), path)
-    context.obj = replace(found, **wishes)  # type: ignore[arg-type]  # the options have the fields' names and types
-    if context.invoked_subcommand is None:
-        configure_logging()
-        log_buffer = LogBuffer()
-        logging.getLogger().addHandler(log_buffer)
-        run_server(context.obj, click.echo, log_buffer)
+    return replace(found, **wishes)  # type: ignore[arg-type]  # the options have the fields' names and types
 
 
 @web.command()
 @click.pass_obj
-def setup(settings: WebSettings) -> None:
+def setup(load_settings: Callable[[], WebSettings]) -> None:
     """Make a one-time set-up code. With it, the administrator sets the password on the page /setup."""
-    folder = settings.state_dir
+    folder = load_settings().state_dir
     if folder is None or not folder.is_dir():
         raise AccountError(f"There is no folder {folder} for accounts. Create it, or correct web.state_dir.")
     click.echo(f"set-up code: {Accounts(folder).make_setup_code()}  (one use, within the hour, on the page /setup)")
@@ -54,8 +63,9 @@ def setup(settings: WebSettings) -> None:
 @click.option("--name", "names", multiple=True, help="A further name or address of this machine. May be repeated.")
 @click.option("--out", type=click.Path(path_type=Path), help="File to write. Default: web.pem beside the accounts.")
 @click.pass_obj
-def certificate(settings: WebSettings, names: tuple[str, ...], out: Path | None) -> None:
+def certificate(load_settings: Callable[[], WebSettings], names: tuple[str, ...], out: Path | None) -> None:
     """Make a self-signed certificate, so that passwords cannot be read on the LAN."""
+    settings = load_settings()
     from web_ui.server import tls  # noqa: PLC0415  # the server needs this memory only here
 
     path = out or (settings.state_dir / "web.pem" if settings.state_dir else Path("web.pem"))

@@ -57,8 +57,8 @@ def current_session() -> Session | None:
 
 
 def client_address() -> str:
-    """Address of the client."""
-    return request.remote_addr or ""
+    """Address of the client. An IPv4 client of a socket for both families is `::ffff:ADDRESS` to the system."""
+    return (request.remote_addr or "").removeprefix("::ffff:")
 
 
 def is_same_origin() -> bool:

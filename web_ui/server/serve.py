@@ -32,10 +32,11 @@ MAX_UNSENT_BYTES = 256 * 1024
 
 
 def open_port(host: str, port: int) -> socket.socket:
-    """Open the port. Raises WebServerError with a message that says what to do."""
+    """Open the port: `::` for IPv4 and IPv6. Raises WebServerError with a message that says what to do."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
-        return socket.create_server((host, port), family=family, backlog=128)
+        both = host == "::" and family == socket.AF_INET6 and socket.has_dualstack_ipv6()
+        return socket.create_server((host, port), family=family, backlog=128, dualstack_ipv6=both)
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             hint = (

@@ -13,6 +13,7 @@ import pytest
 from kiosk.core.model import DeviceState
 from tests.fakes.data.status_snapshots import a_status, publish
 from tests.fakes.processes.web_process import served
+from web_ui.server.serve import open_port
 
 
 def fetch(url: str) -> str:
@@ -65,3 +66,35 @@ def test_an_address_of_another_machine_ends_in_one_sentence(tmp_path: Path) -> N
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == 1
     assert "choose another address" in done.stderr
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("setup", "--help"), ("certificate", "--help")])
+def test_help_needs_no_configuration(arguments: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "kiosk.cli", "web", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0
+    assert done.stdout.startswith("Usage:")
+
+
+def test_the_certificate_has_the_name_of_the_documentation_and_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "kiosk.cli",
+        "web",
+        "--run-dir",
+        str(tmp_path),
+        "--state-dir",
+        str(tmp_path),
+        "certificate",
+    ]
+    subprocess.run(command, capture_output=True, check=True, timeout=60, umask=0)
+    assert (tmp_path / "web.pem").stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
+def test_the_address_of_both_families_is_reached_over_ipv4_and_ipv6() -> None:
+    with open_port("::", 0) as listener:
+        for address in ("127.0.0.1", "::1"):
+            with socket.create_connection((address, listener.getsockname()[1]), timeout=5):
+                listener.accept()[0].close()
