@@ -78,6 +78,14 @@ class Connected:
     """How many QoS 1 messages may be unacknowledged (MQTT 5 section 3.2.2.3.3). 65535 is the default."""
     maximum_packet_bytes: int | None
     """Larger packets close the connection (section 3.2.2.3.6). None: no limit is known."""
+    maximum_qos: int = 2
+    """Section 3.2.2.3.4."""
+    shared_subscriptions: bool = True
+    """Section 3.2.2.3.13."""
+    wildcard_subscriptions: bool = True
+    """Section 3.2.2.3.11."""
+    retain: bool = True
+    """Retained messages (section 3.2.2.3.5)."""
 
 
 @dataclass(frozen=True, slots=True)

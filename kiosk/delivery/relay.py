@@ -9,9 +9,11 @@ from datetime import datetime
 from kiosk.core.model import ClockReading, DeviceState
 from kiosk.core.ports import Clock, Outbox, StoreError
 from kiosk.core.status import HealthCheck, UplinkStatus
+from kiosk.delivery.broker_faults import ErrorLog, require_device_features
 from kiosk.delivery.device_reporter import ConnectionFactory, DeviceReporter
 from kiosk.delivery.receipts import EpochConflictError, ReceiptBuffer
 from kiosk.delivery.sender import DeliveryOptions, Sender
+from kiosk.delivery.steady_clock import SteadyClock
 from mqtt import topics
 from mqtt.connection import (
     Acknowledged,
@@ -27,6 +29,7 @@ from mqtt.connection import (
 from mqtt.device_messages import BacklogRateMessage, CentreStateMessage
 from mqtt.events import Receipt
 from mqtt.message_model import InvalidMessageError
+from mqtt.retry_timer import RetryTimer
 from mqtt.topics import DeviceTopics, TopicKind
 
 log = logging.getLogger(__name__)
@@ -67,6 +70,8 @@ class OutboxRelay:
         self._connect = connect
         self._clock = clock
         self._jitter = jitter or random.Random()  # noqa: S311 - spreads reconnects, not for security
+        self._errors = ErrorLog()
+        self._subscription_retry = RetryTimer(self._options.reconnect_max_delay_s, self._jitter)
         self._reporter = DeviceReporter(outbox, device_topics, software_version)
         self._sender = Sender(outbox, device_topics, self._options)
         self._receipts = ReceiptBuffer(outbox, self._sender.window)
@@ -77,6 +82,7 @@ class OutboxRelay:
         self._attempt = 0
         self._retry_s = 0.0
         self._maintenance_due_s = 0.0
+        self._steady_clock = SteadyClock()
         self._new_epoch_allowed_s = 0.0
         self._down_since_s: float | None = None
         self._status = UplinkStatus(broker=broker_name, acknowledge_by=self._options.acknowledge_by)
@@ -123,9 +129,10 @@ class OutboxRelay:
 
     def _run_maintenance(self, now: ClockReading) -> None:
         """Where this fails because the disk is full, events are still sent, and the next attempt comes a minute later."""
+        steady_now = self._steady_clock.observe(now)
         if now.monotonic_s >= self._maintenance_due_s:
             self._maintenance_due_s = now.monotonic_s + MAINTENANCE_INTERVAL_S
-            if self._outbox.run_maintenance(now):
+            if self._outbox.run_maintenance(steady_now):
                 self._maintenance_due_s = now.monotonic_s + IDLE_WAIT_S
 
     def close(self) -> None:
@@ -170,6 +177,7 @@ class OutboxRelay:
         if self._ready or self._attempt == 0:
             log.warning("no connection to the broker: %s. Events are kept and sent later", error)
         self._ready = False
+        self._subscription_retry.reset()
         self._sender.on_disconnected(now_s)
         self._quarantine_undeliverable()
         self._attempt += 1
@@ -189,11 +197,14 @@ class OutboxRelay:
             self._on_event(event, now_s, now_at)
         if not self._ready:
             return bool(events)
+        if self._subscription_retry.take_due(now_s):
+            self._subscribe()
         if self._quarantine_retry_requested:
             self._quarantine_retry_requested = False
             self._receipts.flush(now_s, immediately=True)
             log.info("%d events leave quarantine and are sent again", self._outbox.release_quarantine())
-        if not self._receipts.has_pending and self._sender.is_idle() and self._outbox.backlog_size():
+        waiting = self._outbox.backlog_size() - len(self._sender.oversize)
+        if not self._receipts.has_pending and self._sender.is_idle() and waiting > 0:
             self._outbox.settle_missing_rows()
             self._sender.rescan_outbox()  # older events are pending again after quarantine
         self._receipts.flush(now_s)
@@ -202,6 +213,10 @@ class OutboxRelay:
         self._quarantine_undeliverable()
         if self._sender.centre_unresponsive(now_s) and self._options.acknowledge_by == "centre":
             self._report_error("the broker accepts events, but the centre sends no receipts")
+        if self._sender.oversize:
+            self._report_error(
+                f"{len(self._sender.oversize)} events are larger than this broker's maximum packet size. They are kept"
+            )
         return bool(events) or sent > 0
 
     def _quarantine_undeliverable(self) -> None:
@@ -220,10 +235,9 @@ class OutboxRelay:
     def _on_event(self, event: ConnectionEvent, now_s: float, now_at: datetime) -> None:
         assert self._connection is not None
         if isinstance(event, Connected):
+            require_device_features(event)
             self._connack = event
-            self._connection.subscribe(
-                [self._topics.topic(TopicKind.RECEIPT), *topics.centre_topics(self._topics.prefix)]
-            )
+            self._subscribe()
         elif isinstance(event, Subscribed):
             self._on_subscribed(event, now_s, now_at)
         elif isinstance(event, Acknowledged):
@@ -233,7 +247,23 @@ class OutboxRelay:
                 self._connection.acknowledge(event)
             self._on_message(event, now_s, now_at)
 
+    def _subscribe(self) -> None:
+        assert self._connection is not None
+        self._connection.subscribe([self._topics.topic(TopicKind.RECEIPT), *topics.centre_topics(self._topics.prefix)])
+
     def _on_subscribed(self, event: Subscribed, now_s: float, now_at: datetime) -> None:
+        if not self._ready:
+            self._begin_delivery(now_s, now_at)
+        if self._topics.topic(TopicKind.RECEIPT) in event.rejected_filters:
+            self._subscription_retry.on_refused(now_s)
+            self._report_error("the broker refuses the subscription to receipts; check its ACL. It is tried again")
+        elif self._subscription_retry.is_retrying:
+            self._subscription_retry.reset()
+            self._sender.on_receipt(now_s)
+            self._status = replace(self._status, error="")
+            log.info("the broker grants the subscription to receipts now")
+
+    def _begin_delivery(self, now_s: float, now_at: datetime) -> None:
         assert self._connection is not None
         try:
             self._receipts.flush(now_s, immediately=True)
@@ -248,8 +278,6 @@ class OutboxRelay:
         away_s = now_s - (self._down_since_s if self._down_since_s is not None else now_s)
         self._down_since_s = None
         log.info("connected to the broker after %.1f s; %d events are pending", away_s, self._outbox.backlog_size())
-        if self._topics.topic(TopicKind.RECEIPT) in event.rejected_filters:
-            self._report_error("the broker refuses the subscription to receipts; check its ACL")
 
     def _on_acknowledged(self, event: Acknowledged, now_s: float) -> None:
         detector = self._sender.poison_detector
@@ -305,9 +333,9 @@ class OutboxRelay:
         log.critical("%s. A new epoch was started, and all undelivered events are sent again in it", cause)
 
     def _report_error(self, error: str) -> None:
-        """Show the error while it lasts. Log it once."""
+        """Show the error while it lasts. Log it once, also when several errors alternate."""
+        self._errors.error(error, self._clock.now().monotonic_s)
         if error != self._status.error:
-            log.error("%s", error)
             self._status = replace(self._status, error=error)
 
 

@@ -54,7 +54,9 @@ class Sender:
     def __init__(self, outbox: Outbox, device_topics: DeviceTopics, options: DeliveryOptions) -> None:
         self.window: InflightWindow[str] = InflightWindow(options.max_inflight)
         self.too_large: list[int] = []
-        """Events that fit into no packet of this broker. The relay takes them out."""
+        """Events that are larger than any message may be. The relay takes them out."""
+        self.oversize: set[int] = set()
+        """Events that fit into no packet of this connection. They wait for a connection with a larger limit."""
         self.without_receipt: list[int] = []
         """Events for which the centre sends no receipt, though it does for others. The relay takes them out."""
         self.poison_detector = PoisonMessageDetector()
@@ -68,7 +70,7 @@ class Sender:
         self._connection: Connection | None = None
         self._live_seq = self._backlog_seq = self._backlog_end = 0
         self._sent = 0
-        self._last_receipt_s = 0.0
+        self._unanswered_since_s = 0.0
         self._last_activity_s = 0.0
         self._probes = 0
         self._probe_due_s = 0.0
@@ -87,6 +89,7 @@ class Sender:
         self._maximum_bytes = events.MAX_PAYLOAD_BYTES
         if maximum_packet_bytes is not None:
             self._maximum_bytes = min(self._maximum_bytes, maximum_packet_bytes - PACKET_OVERHEAD_BYTES)
+        self.oversize.clear()
         self._live_seq = self._backlog_end = self._outbox.newest_seq
         self._backlog_seq = 0
         self._rate_tokens, self._rate_updated_s = 0.0, now_s
@@ -125,14 +128,14 @@ class Sender:
 
     def on_receipt(self, now_s: float) -> None:
         """The centre answered."""
-        self._last_receipt_s = now_s
+        self._unanswered_since_s = now_s
         self._single_probe_answered = self._probes > WHOLE_MESSAGE_PROBES
         self._probes = 0
         self._probe_due_s = 0.0
 
     def centre_unresponsive(self, now_s: float) -> bool:
-        """Messages are in flight, and the centre did not answer for the receipt timeout."""
-        return len(self.window) > 0 and self._last_receipt_s <= now_s - self._options.receipt_timeout_s
+        """Messages are in flight, and the centre did not answer for the receipt timeout after they were sent."""
+        return len(self.window) > 0 and self._unanswered_since_s <= now_s - self._options.receipt_timeout_s
 
     def on_activity(self, now_s: float) -> None:
         """Something was received. It is worth waiting for more."""
@@ -260,6 +263,8 @@ class Sender:
             batch, looked_at = self._next_batch(rows[taken : taken + self._options.max_batch], now_s)
             taken += looked_at
             if batch:
+                if not len(self.window):
+                    self._unanswered_since_s = now_s
                 self._send(batch, now_s)
                 messages += 1
         return taken, messages
@@ -285,8 +290,11 @@ class Sender:
             size += len(event) + 1
             if size > limit_bytes and batch:
                 return batch, looked_at
-            if size > self._maximum_bytes:
+            if size > events.MAX_PAYLOAD_BYTES:
                 self.too_large.append(seq)
+                return batch, looked_at + 1
+            if size > self._maximum_bytes:  # the limit belongs to this connection, not to the event
+                self.oversize.add(seq)
                 return batch, looked_at + 1
             batch[seq] = event
         return batch, len(rows)

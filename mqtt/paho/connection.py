@@ -256,9 +256,7 @@ class PahoConnection:
             self._failure = BrokerRefusedError(f"{self._endpoint}: the broker refuses this client: {code}")
             return
         self._connected = True
-        receive_maximum = getattr(properties, "ReceiveMaximum", 65535)
-        maximum_packet = getattr(properties, "MaximumPacketSize", None)
-        self._events.append(Connected(flags.session_present, receive_maximum, maximum_packet))
+        self._events.append(_connected(flags.session_present, properties))
 
     def _on_disconnect(self, _client: Any, _data: Any, flags: Any, code: Any, _properties: Any) -> None:
         was_connected, self._connected = self._connected, False
@@ -280,6 +278,19 @@ class PahoConnection:
         except UnicodeDecodeError:  # a topic that is not UTF-8: no topic of ours
             topic = ""
         self._events.append(IncomingMessage(topic, bytes(message.payload), message.qos, message.retain, message.mid))
+
+
+def _connected(session_present: bool, properties: Properties | None) -> Connected:
+    """What the broker offers (MQTT 5 section 3.2.2.3). A property that is missing has the default of the standard."""
+    return Connected(
+        session_present,
+        getattr(properties, "ReceiveMaximum", 65535),
+        getattr(properties, "MaximumPacketSize", None),
+        maximum_qos=getattr(properties, "MaximumQoS", 2),
+        shared_subscriptions=bool(getattr(properties, "SharedSubscriptionAvailable", 1)),
+        wildcard_subscriptions=bool(getattr(properties, "WildcardSubscriptionAvailable", 1)),
+        retain=bool(getattr(properties, "RetainAvailable", 1)),
+    )
 
 
 def _acknowledgement(mid: int, code: int) -> Acknowledged:

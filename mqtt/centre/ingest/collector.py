@@ -17,6 +17,7 @@ from mqtt.centre.ingest.receipts import receipt_messages
 from mqtt.connection import (
     BrokerConnectionError,
     BrokerRefusedError,
+    BrokerUnreachableError,
     Connected,
     Connection,
     IncomingMessage,
@@ -145,11 +146,26 @@ class Collector:
     def _receive(self, connection: Connection, timeout_s: float) -> None:
         for event in connection.process(timeout_s):
             if isinstance(event, Connected):
+                self._require_features(event)
                 connection.subscribe(self._filters())
             elif isinstance(event, Subscribed):
                 self._on_subscribed(connection, event)
             elif isinstance(event, IncomingMessage):
                 self._inbox.append(event)
+
+    def _require_features(self, connected: Connected) -> None:
+        """Raises BrokerRefusedError where the broker lacks what a centre needs (MQTT 5 section 3.2.2.3)."""
+        missing = [
+            name
+            for name, offered in (
+                ("QoS 1", connected.maximum_qos >= 1),
+                ("wildcard subscriptions", connected.wildcard_subscriptions),
+                ("shared subscriptions (--share-group)", connected.shared_subscriptions or not self._share_prefix),
+            )
+            if not offered
+        ]
+        if missing:
+            raise BrokerRefusedError(f"this broker does not offer {', '.join(missing)}, which this centre needs")
 
     def _filters(self) -> list[str]:
         """Only events are shared. A shared subscription does not get retained messages (MQTT 5 section 4.8.2)."""
@@ -183,9 +199,9 @@ class Collector:
             connection.publish(message)
 
     def _on_subscribed(self, connection: Connection, event: Subscribed) -> None:
-        if event.rejected_filters:
-            log.error("the broker refuses %s: check its ACL", ", ".join(event.rejected_filters))
-            return
+        if event.rejected_filters:  # a cluster that elects a leader does this too: try again with a new connection
+            refused = ", ".join(event.rejected_filters)
+            raise BrokerUnreachableError(f"the broker refuses the subscription to {refused}; check its ACL")
         log.info("connected and subscribed")
         self._ready = self._ever_connected = True
         self._attempt = 0

@@ -40,6 +40,8 @@ class FakeBroker:
     acknowledges: bool = True
     receive_maximum: int = 65535
     maximum_packet_bytes: int | None = None
+    maximum_qos: int = 2
+    shared_subscriptions: bool = True
     refusal: str | None = None
     unheard: bool = False
     refuses: tuple[str, ...] = ()
@@ -79,6 +81,7 @@ class FakeConnection:
         self.will = will
         self.events: deque[ConnectionEvent] = deque()
         self.broken = False
+        self.subscriptions = 0
         self.closed: bool | None = None
         """True after a clean close, False after another one, None while it is open."""
         self._token = 0
@@ -87,7 +90,16 @@ class FakeConnection:
     def open(self) -> None:
         if not self.broker.up:
             raise BrokerUnreachableError("fake:1883: Connection refused")
-        self.events.append(Connected(False, self.broker.receive_maximum, self.broker.maximum_packet_bytes))
+        offered = self.broker
+        self.events.append(
+            Connected(
+                False,
+                offered.receive_maximum,
+                offered.maximum_packet_bytes,
+                maximum_qos=offered.maximum_qos,
+                shared_subscriptions=offered.shared_subscriptions,
+            )
+        )
 
     def process(self, timeout_s: float = 0.0) -> Sequence[ConnectionEvent]:
         if not self.events:
@@ -114,6 +126,7 @@ class FakeConnection:
         return self._token
 
     def subscribe(self, filters: Sequence[str]) -> None:
+        self.subscriptions += 1
         self.events.append(Subscribed(tuple(one for one in filters if one in self.broker.refuses)))
 
     def acknowledge(self, incoming: IncomingMessage) -> None:

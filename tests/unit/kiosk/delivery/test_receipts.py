@@ -20,7 +20,9 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         yield made
 
 
-def test_a_rejected_event_is_quarantined_and_the_others_are_delivered(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_rejected_event_is_quarantined_and_the_others_are_delivered(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
     bench.commit(5)
     bench.run(1.0)
     poison = an_event(3)
