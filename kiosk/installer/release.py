@@ -13,7 +13,7 @@ from kiosk.installer.machine.device import Machine
 from kiosk.system import atomic_files
 
 COMPLETE_MARKER = "complete"
-RELEASE_PARTS = ("installer", "system", "install.sh", "kiosk.example.toml")
+RELEASE_PARTS = ("installer", "system", "install.sh", "kiosk.example.toml", "sbom.cdx.json")
 """Files and folders of a bundle that a release keeps. Only files of the manifest are copied, with modes of our own."""
 UNPACKED_SIZE_FACTOR = 4
 """Size of a release divided by the size of its wheels, with precompiled files (measured: 3.8)."""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
+from kiosk.installer.bundle import sbom
 from kiosk.installer.bundle.content import MANIFEST, bundle_digest, file_sha256
 from kiosk.installer.machine import system_packages
 
@@ -38,6 +39,8 @@ INSTALLER_PARTS = (
     "system/translations.py",
 )
 """Files and folders of kiosk/ that the installer imports."""
+BUILD_ONLY = (Path(__file__).name, Path(sbom.__file__).name)
+"""Files that the installer does not import."""
 GLIBC_MINORS = range(17, 37)  # Debian 12 has glibc 2.36
 
 
@@ -66,7 +69,7 @@ def build_bundle(project: Path, targets: Sequence[tuple[str, str]], out: Path, *
         version = wheel.name.split("-")[1]
         folder = Path(scratch) / f"entrance-kiosk-{version}"
         _copy_contents(folder, project, wheel, targets)
-        _write_manifest(folder, version, _read_schema(wheel))
+        finish_bundle(folder, version, _read_schema(wheel))
         return _move_folder(folder, out) if unpacked else _write_tar(folder, out)
 
 
@@ -122,7 +125,7 @@ def copy_installer(project: Path, target: Path) -> None:
         source, copy = project / "kiosk" / name, target / "kiosk" / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__", Path(__file__).name))
+            shutil.copytree(source, copy, ignore=shutil.ignore_patterns("__pycache__", *BUILD_ONLY))
         else:
             shutil.copy(source, copy)
 
@@ -191,7 +194,9 @@ def _compile_overlay(firmware_config: Path) -> None:
     subprocess.run([dtc, "-@", "-q", "-I", "dts", "-O", "dtb", "-o", source.with_suffix(".dtbo"), source], check=True)
 
 
-def _write_manifest(folder: Path, version: str, schema: tuple[int, int]) -> None:
+def finish_bundle(folder: Path, version: str, schema: tuple[int, int]) -> None:
+    """Write the bill of materials and, over all files, the manifest."""
+    sbom.write_sbom(folder, version)
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     files = {str(path.relative_to(folder)): file_sha256(path) for path in paths}
     manifest = {
