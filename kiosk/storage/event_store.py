@@ -108,7 +108,7 @@ class SqliteEventStore:
 
     @property
     def epoch(self) -> str:
-        """Identifies one life of the database: a random name, made with the file and by `start_new_epoch`."""
+        """Identifies one life of the database: a random name."""
         return self._delivery.epoch
 
     @property
@@ -127,10 +127,7 @@ class SqliteEventStore:
             self._delivery.persist_source(source)
 
     def start_new_epoch(self, reason: str, source: str | None = None) -> None:
-        """Give all undelivered events a new epoch, in which they are sent again. Any thread. Raises StoreError.
-
-        For a database whose seqs were given out twice: an old copy of it was restored, or two devices use copies of it.
-        """
+        """Give all undelivered events a new epoch, in which they are sent again. Any thread. Raises StoreError."""
         with self._relay_lock, self._write_lock, self._store_errors("a new epoch could not be started"):
             pending = self._relay_connection.execute("SELECT min(seq) FROM outbox").fetchone()[0]
             self._persist_epoch(reason, self._delivery.source if source is None else source, pending)
@@ -317,7 +314,12 @@ class SqliteEventStore:
         return len(self._delivery.quarantined)
 
     def outbox_status(self) -> OutboxStatus:
-        """Backlog and quarantine for status.json. Any thread. Raises StoreError."""
+        """Backlog and quarantine for status.json. Any thread.
+
+        Raises StoreError, and StoreCorruptError where a restart is needed.
+        """
+        if self._corruption:
+            raise StoreCorruptError(f"{self.path}: is corrupt ({self._corruption}); the next start moves it away")
         oldest = self.pending(0, 10)
         return OutboxStatus(
             backlog_size=self.backlog_size(),

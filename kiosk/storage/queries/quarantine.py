@@ -49,10 +49,18 @@ def read_quarantine(database: Path | None) -> QuarantineContents:
     with open_read_only(database) as connection:
         count = int(connection.execute("SELECT count(*) FROM quarantine").fetchone()[0])
         rows = connection.execute(_SELECT_QUARANTINED, [MAX_ROWS]).fetchall() if count else []
-    return QuarantineContents(tuple(map(_quarantined_event, rows)), count)
+    return QuarantineContents(tuple(filter(None, map(_quarantined_event, rows))), count)
 
 
-def _quarantined_event(row: tuple[Any, ...]) -> QuarantinedEvent:
+def _quarantined_event(row: tuple[Any, ...]) -> QuarantinedEvent | None:
+    """None where the row is damaged. It is counted."""
+    try:
+        return _readable_event(row)
+    except (ValueError, TypeError, AttributeError):
+        return None
+
+
+def _readable_event(row: tuple[Any, ...]) -> QuarantinedEvent:
     seq, id_, us, outcome, reason, direction, pseudonym, rejection_reason, at, rejection_count = row
     return QuarantinedEvent(
         seq=seq,
