@@ -17,7 +17,6 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from kiosk.installer.bundle import sbom
 from kiosk.installer.bundle.content import MANIFEST, bundle_digest, file_sha256
 from kiosk.installer.machine import system_packages
 
@@ -39,7 +38,7 @@ INSTALLER_PARTS = (
     "system/translations.py",
 )
 """Files and folders of kiosk/ that the installer imports."""
-BUILD_ONLY = (Path(__file__).name, Path(sbom.__file__).name)
+BUILD_ONLY = ("build.py", "sbom.py")
 """Files that the installer does not import."""
 GLIBC_MINORS = range(17, 37)  # Debian 12 has glibc 2.36
 
@@ -196,6 +195,8 @@ def _compile_overlay(firmware_config: Path) -> None:
 
 def finish_bundle(folder: Path, version: str, schema: tuple[int, int]) -> None:
     """Write the bill of materials and, over all files, the manifest."""
+    from kiosk.installer.bundle import sbom  # noqa: PLC0415  its library is needed for this step only
+
     sbom.write_sbom(folder, version)
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     files = {str(path.relative_to(folder)): file_sha256(path) for path in paths}
