@@ -160,6 +160,7 @@ def status_options(settings: config.Settings) -> StatusOptions:
         capacity=settings.access.capacity,
         web_port=settings.web.port,
         sysfs=settings.sysfs,
+        web_expected=settings.web.certificate is not None,
     )
 
 

@@ -48,6 +48,8 @@ class StatusOptions:
     web_port: int
     """0: the port is unknown, so the web UI is not monitored."""
     sysfs: Path = Path("/sys")
+    web_expected: bool = False
+    """The web UI is configured so far that it must run."""
 
 
 class StatusCollector:
@@ -75,7 +77,7 @@ class StatusCollector:
         self._gate_worker = gate_worker
         self._camera_monitor = camera_monitor
         self._clock_monitor = ClockMonitor()
-        self._web_monitor = WebMonitor()
+        self._web_monitor = WebMonitor(expected=options.web_expected)
         self._signal_thread_alive = signal_thread_alive
         self._timed_out_frames = timed_out_frames
         self._event_store = event_store

@@ -115,17 +115,28 @@ class ClockMonitor:
         return self._jump_s if now.monotonic_s - self._jumped_s < self._report_for_s else 0.0
 
 
-class WebMonitor:
-    """Detects that the web UI stopped after it ran. Call it from one thread only."""
+WEB_START_S = 60.0
+"""So long may an expected web UI take to start before it is missed."""
 
-    def __init__(self) -> None:
+
+class WebMonitor:
+    """Detects that the web UI stopped after it ran, or never ran though it is expected. Call it from one thread only."""
+
+    def __init__(self, *, expected: bool = False) -> None:
+        """`expected`: the site has a web UI, so that one that cannot start is a fault, for example for its certificate."""
+        self._expected = expected
+        self._first_s: float | None = None
         self._seen_s: float | None = None
 
     def observe(self, now_s: float, *, listening: bool | None) -> float | None:
-        """Seconds since it last listened. None if it never did: a site may run without the web UI."""
+        """Seconds since it last listened. None if it never did, as long as it is not expected or may still be starting."""
+        self._first_s = now_s if self._first_s is None else self._first_s
         if listening:
             self._seen_s = now_s
-        return None if self._seen_s is None else now_s - self._seen_s
+        if self._seen_s is not None:
+            return now_s - self._seen_s
+        waited_s = now_s - self._first_s
+        return waited_s if self._expected and waited_s > WEB_START_S else None
 
 
 def _since(now_s: float, before_s: float | None, *, bad: bool) -> float | None:

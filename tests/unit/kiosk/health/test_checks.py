@@ -25,6 +25,7 @@ from kiosk.health import (
     evaluate,
     should_feed_watchdog,
 )
+from kiosk.health.monitors import WEB_START_S
 from kiosk.health.probes import (
     probe_disk_free_bytes,
     probe_port_listening,
@@ -320,6 +321,13 @@ class TestWebMonitor:
     def test_a_web_ui_that_never_ran_is_not_missed(self) -> None:
         monitor = WebMonitor()
         assert [monitor.observe(float(second), listening=False) for second in range(9)] == [None] * 9
+
+    def test_an_expected_web_ui_that_never_ran_is_missed_after_the_time_of_a_start(self) -> None:
+        monitor = WebMonitor(expected=True)
+        assert monitor.observe(10.0, listening=False) is None
+        assert monitor.observe(10.0 + WEB_START_S, listening=False) is None
+        assert monitor.observe(11.0 + WEB_START_S, listening=False) == 1.0 + WEB_START_S
+        assert monitor.observe(12.0 + WEB_START_S, listening=True) == 0.0
 
     def test_a_web_ui_that_stopped_is_down_since_it_was_last_seen(self) -> None:
         monitor = WebMonitor()
