@@ -19,6 +19,7 @@ PATHS = (
     f"{UNIT}/kiosk/app/test_command_handlers.py",
     f"{UNIT}/kiosk/cli/test_acceptance.py",
     f"{UNIT}/kiosk/cli/test_list_commands.py",
+    f"{UNIT}/kiosk/cli/test_pki.py",
     f"{UNIT}/kiosk/cli/test_purge.py",
     f"{UNIT}/kiosk/core",
     f"{UNIT}/kiosk/credentials/formats/test_entry_pass_keys.py",
