@@ -30,7 +30,7 @@ def font_file(weight: str) -> str:
 def parse_name(text: str) -> str:
     """A person's name in NFC with single blanks. Raises TextError."""
     name = printable_text(text, "the name", MAX_NAME_CHARACTERS)
-    if not is_person_name(name) or any(character in ';"' for character in name):
+    if not is_person_name(name) or ";" in name:
         raise TextError("the name is empty, or has digits or characters that are not allowed in names")
     return name
 
