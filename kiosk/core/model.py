@@ -270,6 +270,8 @@ class VisitHistory:
     last_direction: Direction | None = None
     """Of the last pass since the reset hour."""
     last_pass_age_s: float | None = None
+    went_in_age_s: float | None = None
+    """Age of the last pass if it was inwards, also where the reset hour lies between."""
 
 
 class DeviceState(StrEnum):

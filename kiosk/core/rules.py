@@ -25,6 +25,8 @@ from kiosk.core.model import (
     VisitHistory,
 )
 
+GOING_HOME_S = 12 * 3600.0
+"""A person who went in this recently is still inside after the reset hour, if the site is closed."""
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _DEFAULT_MIN_ASSURANCE: Mapping[CodeKind, Assurance] = MappingProxyType(
     {
@@ -210,10 +212,7 @@ def _declaration_too_old(case: DecisionInput) -> bool:
 
 
 def _is_closed(case: DecisionInput) -> bool:
-    if not case.entering or not case.policy.opening_hours or not _clock_is_set(case):
-        return False
-    local = case.now.utc_at.astimezone(ZoneInfo(case.policy.timezone))
-    return not any(hours.contains(local) for hours in case.policy.opening_hours)
+    return case.entering and _is_outside_hours(case.policy, case.now)
 
 
 def _same_direction_as_last(case: DecisionInput) -> bool:
@@ -278,7 +277,7 @@ def decide_access(
     """Decide one visit. `occupancy`: number of people inside. Never raises."""
     if isinstance(verification, Refusal):
         return Decision(Outcome.FAIL, verification.reason)
-    direction = _direction(history, policy)
+    direction = _direction(history, policy, now)
     case = DecisionInput(verification, history, policy, occupancy, now, direction, entering=direction is Direction.IN)
     for rule in RULES:
         if rule.applies(case):
@@ -301,7 +300,21 @@ def annulment_decision(direction: Direction | None) -> Decision:
     return Decision(Outcome.CHECK_AGAIN, Reason.ANNULLED, direction)
 
 
-def _direction(history: VisitHistory, policy: AccessPolicy) -> Direction:
-    if policy.direction == "alternating":
-        return Direction.OUT if history.last_direction is Direction.IN else Direction.IN
-    return Direction(policy.direction)
+def _direction(history: VisitHistory, policy: AccessPolicy, now: ClockReading) -> Direction:
+    if policy.direction != "alternating":
+        return Direction(policy.direction)
+    is_inside = history.last_direction is Direction.IN or _is_going_home(history, policy, now)
+    return Direction.OUT if is_inside else Direction.IN
+
+
+def _is_going_home(history: VisitHistory, policy: AccessPolicy, now: ClockReading) -> bool:
+    """Outside the opening hours a person who went in goes out, though the reset hour lies between. No person is held inside."""
+    age_s = history.went_in_age_s
+    return age_s is not None and age_s < GOING_HOME_S and _is_outside_hours(policy, now)
+
+
+def _is_outside_hours(policy: AccessPolicy, now: ClockReading) -> bool:
+    if not policy.opening_hours or now.quality is ClockQuality.UNSET:
+        return False
+    local = now.utc_at.astimezone(ZoneInfo(policy.timezone))
+    return not any(hours.contains(local) for hours in policy.opening_hours)

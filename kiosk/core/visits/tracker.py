@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import time, timedelta
 from zoneinfo import ZoneInfo
 
-from kiosk.core.model import ClockQuality, ClockReading, Decision, Reason, StoredEvent, VisitHistory
+from kiosk.core.model import ClockQuality, ClockReading, Decision, Direction, Reason, StoredEvent, VisitHistory
 from kiosk.core.visits.debounce import UNDO_ABSENCE_S, CodeDebouncer
 from kiosk.core.visits.occupancy import DAY_S, MAX_PSEUDONYMS, OccupancyCounter, TrackedPerson
 
@@ -60,6 +60,7 @@ class VisitTracker:
             same_visit=any(now.monotonic_s - person.seen_s <= self._window_s for person in known),
             last_direction=latest.direction if latest.passed_s >= self._reset_s(now) else None,
             last_pass_age_s=now.monotonic_s - latest.passed_s,
+            went_in_age_s=now.monotonic_s - latest.passed_s if latest.direction is Direction.IN else None,
         )
 
     def is_known(self, pseudonyms: Sequence[bytes]) -> bool:

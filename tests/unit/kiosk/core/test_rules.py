@@ -46,6 +46,7 @@ PASS = Claim(
 CARD = Claim(CodeKind.ID_CARD, Assurance.RECOGNISED, Subject((Identifier("document", "0"),)))
 UNSET = moment(quality=ClockQuality.UNSET)
 ANY, WENT_IN, WENT_OUT = VisitHistory(), VisitHistory(last_direction=IN), VisitHistory(last_direction=OUT)
+IN_8_H_AGO, IN_12_H_AGO = VisitHistory(went_in_age_s=8 * 3600.0), VisitHistory(went_in_age_s=12 * 3600.0)
 OFFICE = (OpeningHours.parse("mon-fri 07:30-17:00"), OpeningHours.parse("sat 08:00-12:00"))
 ONLY_ENTRY_PASSES = Policy(min_assurance={CodeKind.ENTRY_PASS: Assurance.VERIFIED})
 ONLY_SIGNED = Policy(min_assurance={CodeKind.ENTRY_PASS: Assurance.VERIFIED, CodeKind.ID_CARD: Assurance.VERIFIED})
@@ -140,6 +141,10 @@ ROWS: list[tuple[str, Claim, Policy, VisitHistory, int, ClockReading, Decision]]
     ("the last minute", CARD, Policy(opening_hours=OFFICE), ANY, 0, at(23, 16, 59, 59), OK_IN),
     ("closing time", CARD, Policy(opening_hours=OFFICE), ANY, 0, at(23, 17, 0), no(Reason.CLOSED)),
     ("closed, and let out", CARD, Policy(opening_hours=OFFICE), WENT_IN, 1, at(23, 17, 0), OK_OUT),
+    ("closed, goes home after the reset", CARD, Policy(opening_hours=OFFICE), IN_8_H_AGO, 0, at(23, 3, 30), OK_OUT),
+    ("open, comes back after the reset", CARD, Policy(opening_hours=OFFICE), IN_8_H_AGO, 0, at(23, 8), OK_IN),
+    ("closed, went in long ago", CARD, Policy(opening_hours=OFFICE), IN_12_H_AGO, 0, at(23, 3, 30), no(Reason.CLOSED)),
+    ("closed, at an entrance", CARD, Policy(opening_hours=OFFICE, direction="in"), IN_8_H_AGO, 0, at(23, 3, 30), no(Reason.CLOSED)),
     ("on Saturday", CARD, Policy(opening_hours=OFFICE), ANY, 0, at(28, 11), OK_IN),
     ("on Saturday afternoon", CARD, Policy(opening_hours=OFFICE), ANY, 0, at(28, 13), no(Reason.CLOSED)),
     ("on Sunday", CARD, Policy(opening_hours=OFFICE), ANY, 0, at(29, 11), no(Reason.CLOSED)),

@@ -75,7 +75,7 @@ class TestOneVisit:
     def test_after_the_window_it_is_a_new_visit_in_the_other_direction(self) -> None:
         here = VisitTracker(window_s=8)
         here.record_answer([A], ANH, IN, moment())
-        assert here.history(ANH, moment(9)) == VisitHistory(False, Direction.IN, 9.0)
+        assert here.history(ANH, moment(9)) == VisitHistory(False, Direction.IN, 9.0, 9.0)
 
     def test_an_unknown_person_has_no_history(self) -> None:
         assert VisitTracker().history(ANH, moment()) == VisitHistory()

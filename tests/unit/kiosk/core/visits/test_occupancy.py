@@ -4,7 +4,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from kiosk.core.model import ClockReading, Direction
+from kiosk.core.model import Assurance, Claim, ClockReading, CodeKind, Direction, Outcome, Subject
+from kiosk.core.rules import AccessPolicy, OpeningHours, decide_access
 from kiosk.core.visits import VisitTracker
 from tests.fakes.data.people import moment
 from tests.fakes.data.visitors import (
@@ -23,6 +24,8 @@ from tests.fakes.data.visitors import (
     C,
     stored,
 )
+
+CARD = Claim(CodeKind.ID_CARD, Assurance.RECOGNISED, Subject(()))
 
 
 def test_people_come_and_go() -> None:
@@ -49,6 +52,17 @@ def test_a_refusal_does_not_change_the_occupancy() -> None:
     here.record_answer([A, B], (), CROWD, moment(61))
     assert here.occupancy(moment(62)) == 1
     assert here.history(ANH, moment(62)).last_direction is Direction.IN
+
+
+def test_a_person_who_goes_home_after_the_reset_hour_is_let_out_and_not_counted_again() -> None:
+    here = VisitTracker()
+    in_s, out_s = TO_RESET_S - 8 * HOUR_S, TO_RESET_S + HOUR_S / 2
+    here.record_answer([A], ANH, IN, moment(in_s))
+    policy = AccessPolicy(opening_hours=(OpeningHours.parse("mon-sun 18:00-02:00"),))
+    decision = decide_access(CARD, here.history(ANH, moment(out_s)), policy, here.occupancy(moment(out_s)), moment(out_s))
+    assert (decision.outcome, decision.direction) == (Outcome.PASS, Direction.OUT)
+    here.record_answer([A], ANH, decision, moment(out_s))
+    assert here.occupancy(moment(out_s + 1)) == 0
 
 
 def test_going_in_twice_is_one_person() -> None:

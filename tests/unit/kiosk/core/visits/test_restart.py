@@ -28,7 +28,7 @@ def test_people_inside_are_still_inside_after_a_restart() -> None:
     )
     assert here.occupancy(moment()) == 3
     assert here.history(ANH, moment()) == VisitHistory(False, Direction.OUT, 100.0)
-    assert here.history(BINH, moment()) == VisitHistory(False, Direction.IN, 200.0)
+    assert here.history(BINH, moment()) == VisitHistory(False, Direction.IN, 200.0, 200.0)
 
 
 def test_a_restart_during_a_visit_repeats_no_answer() -> None:

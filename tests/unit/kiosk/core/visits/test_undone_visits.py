@@ -27,7 +27,7 @@ def test_undo_of_an_exit_restores_the_state_before() -> None:
     here.record_answer([A], ANH, OUT, moment(60))
     here.annul()
     assert here.occupancy(moment(65)) == 1
-    assert here.history(ANH, moment(65)) == VisitHistory(False, Direction.IN, 65.0)
+    assert here.history(ANH, moment(65)) == VisitHistory(False, Direction.IN, 65.0, 65.0)
 
 
 def test_an_undone_code_still_in_view_admits_no_person_again() -> None:
@@ -125,7 +125,7 @@ def test_after_a_restart_an_annulled_event_does_not_count() -> None:
     )
     here.restore([stored(1, IN, 300), undone, annulment], moment(), "this boot")
     assert here.occupancy(moment()) == 1
-    assert here.history(ANH, moment()) == VisitHistory(False, Direction.IN, 300.0)
+    assert here.history(ANH, moment()) == VisitHistory(False, Direction.IN, 300.0, 300.0)
 
 
 def test_an_event_from_before_a_restart_can_be_undone_after_it() -> None:
