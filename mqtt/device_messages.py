@@ -39,7 +39,8 @@ class HealthNotice(MessageModel):
     number: Seq
     """1, 2, 3 ... within the epoch, so that a reader finds missing notices."""
     kind: Slug
-    """`purged-age`, `purged-rows`, `purged-bytes`, `redacted`, `corrupt-file-moved`, `refusals-counted`."""
+    """`purged-age`, `purged-rows`, `purged-bytes`, `purged-quarantine`, `redacted`, `unreadable`, `rows-missing`, `new-epoch`,
+    `corrupt-file-moved`, `events-salvaged`, `refusals-counted`."""
     at: ReceivedTime
     first_seq: Seq | None = None
     last_seq: Seq | None = None

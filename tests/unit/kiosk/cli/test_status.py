@@ -1,0 +1,48 @@
+"""`kiosk status` judges the age of the snapshot."""
+
+import os
+import time
+from collections.abc import Iterator
+
+import pytest
+from click.testing import CliRunner, Result
+
+from kiosk.cli.status import status
+from kiosk.config import load_settings
+from kiosk.simulation.sandbox import Sandbox, temporary_sandbox
+from kiosk.system import status_file
+from tests.fakes.data import status_snapshots
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with temporary_sandbox() as found:
+        found.run_dir.mkdir(exist_ok=True)
+        yield found
+
+
+def ask(sandbox: Sandbox) -> Result:
+    return CliRunner().invoke(status, ["--config", str(sandbox.config_file)])
+
+
+def test_a_fresh_status_is_believed(sandbox: Sandbox) -> None:
+    status_snapshots.publish(sandbox.run_dir, status_snapshots.a_status())
+    done = ask(sandbox)
+    assert done.exit_code == 0, done.output
+
+
+@pytest.mark.parametrize("age_s", [60.0, 86_400.0, -3600.0])
+def test_a_stale_status_is_not_believed(sandbox: Sandbox, age_s: float) -> None:
+    """The daemon was killed or hangs, or the clock was set."""
+    status_snapshots.publish(sandbox.run_dir, status_snapshots.a_status())
+    written_s = time.time() - age_s
+    os.utime(sandbox.run_dir / status_file.STATUS_FILE, (written_s, written_s))
+    done = ask(sandbox)
+    assert done.exit_code == 1
+    assert "sudo systemctl restart kiosk" in done.output
+    assert status_file.read_fresh_status(load_settings(sandbox.config_file).run_dir) is None
+
+
+def test_a_status_without_its_time_is_as_old_as_its_file(sandbox: Sandbox) -> None:
+    status_snapshots.publish(sandbox.run_dir, status_snapshots.a_status())
+    assert not status_file.is_stale(status_file.status_age_s(sandbox.run_dir, {"now_at": "no time"}))
