@@ -27,7 +27,7 @@ def run_install(options: argparse.Namespace, layout: InstallLayout) -> int:
         _require_rollback_possible(bundle, old, layout)
     system_packages.install_packages(machine.suite, machine.debian_architecture, bundle.folder / "debs")
     initial_config.install_keys(layout, options.credentials_dir)
-    initial_config.write_config(
+    is_config_new = initial_config.write_config(
         layout,
         bundle.folder / "kiosk.example.toml",
         {"site": options.site, "gate": options.gate},
@@ -47,8 +47,10 @@ def run_install(options: argparse.Namespace, layout: InstallLayout) -> int:
         done = run_upgrade(
             options, bundle, release.read_manifest(layout.releases_dir / old), folder, layout, usable=usable
         )
-    if machine.raspberry_pi and done and system_files.install_firmware_config(folder / "system", layout):
-        print_message("firmware-changed")
+    if machine.raspberry_pi and done:
+        changed = system_files.install_firmware_config(folder / "system", layout, is_config_new=is_config_new)
+        if changed:
+            print_message("firmware-changed")
     if done:
         release.prune_releases(layout)
         _print_version(bundle.version, usable=usable)

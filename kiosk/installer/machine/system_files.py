@@ -119,11 +119,14 @@ def installed_units(layout: InstallLayout) -> list[str]:
     return [path.name for path in paths if str(path.parent) == UNIT_FOLDER]
 
 
-def install_firmware_config(system: Path, layout: InstallLayout) -> bool:
-    """Install our part of config.txt and cmdline.txt. True if something changed: it needs a reboot."""
+def install_firmware_config(system: Path, layout: InstallLayout, *, is_config_new: bool = False) -> bool:
+    """Install our part of config.txt and cmdline.txt. True if something changed: it needs a reboot.
+
+    `is_config_new`: kiosk.toml was missing, and this run wrote the example. It says nothing about pins that were installed before.
+    """
     source, installed = system / "firmware_config", _read_installed_list(layout)
     ours = (source / "boot/config.txt").read_text(encoding="utf-8")
-    ours = _with_configured_pins(ours, layout)
+    ours = _with_configured_pins(ours, layout, is_config_new=is_config_new)
     changed = [atomic_files.update_file(layout.boot_dir / FIRMWARE_FRAGMENT, ours.encode())]
     overlay = source / "overlays/kiosk-relay.dtbo"
     if overlay.exists() and (layout.boot_dir / "overlays").is_dir():
@@ -144,19 +147,23 @@ def install_firmware_config(system: Path, layout: InstallLayout) -> bool:
     return any(changed)
 
 
-def _with_configured_pins(ours: str, layout: InstallLayout) -> str:
+def _with_configured_pins(ours: str, layout: InstallLayout, *, is_config_new: bool) -> str:
     """Our config.txt with the pins of kiosk.toml. If these are not certain: with the gpio lines that are installed."""
+    installed = layout.boot_dir / FIRMWARE_FRAGMENT
+    if not installed.exists() and not layout.config_file.exists():
+        return ours
+    reason = "it was missing" if is_config_new and installed.exists() else ""
     try:
         gpio = boot_pins.gpio_settings(layout.config_file.read_bytes())
-    except FileNotFoundError:
-        return ours
-    except (OSError, boot_pins.GpioUnreadableError) as error:
-        installed = layout.boot_dir / FIRMWARE_FRAGMENT
-        before = installed.read_text(encoding="utf-8", errors="replace") if installed.is_file() else ""
-        reason = str(error) if isinstance(error, boot_pins.GpioUnreadableError) else error.strerror
-        print_message("gpio-lines-kept", file=layout.config_file, installed=installed, error=reason)
-        return boot_pins.keep_gpio_lines(ours, before)
-    return boot_pins.replace_gpio_lines(ours, gpio)
+    except OSError as error:
+        reason = error.strerror or str(error)
+    except boot_pins.GpioUnreadableError as error:
+        reason = str(error)
+    if not reason:
+        return boot_pins.replace_gpio_lines(ours, gpio)
+    before = installed.read_text(encoding="utf-8", errors="replace") if installed.is_file() else ""
+    print_message("gpio-lines-kept", file=layout.config_file, installed=installed, error=reason)
+    return boot_pins.keep_gpio_lines(ours, before)
 
 
 def _back_up_once(path: Path, text: str) -> None:

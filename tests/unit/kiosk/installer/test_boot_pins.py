@@ -153,6 +153,23 @@ def test_a_first_installation_with_an_uncertain_configuration_drives_no_pin(tmp_
     assert "gpio=17,22,27=op,dh" in gpio_lines((layout.boot_dir / "entrance-kiosk.txt").read_text(encoding="utf-8"))
 
 
+@pytest.mark.parametrize("way", ["missing", "replaced by the example"])
+def test_a_lost_configuration_leaves_the_gpio_lines_alone(tmp_path: Path, way: str) -> None:
+    layout = machine_with(tmp_path, b"[gpio]\nrelay = 24\nactive_high = false\n")
+    system_files.install_firmware_config(PROJECT, layout)
+    layout.config_file.unlink()
+    if way != "missing":
+        layout.config_file.write_bytes((PROJECT / "docs/reference/files/kiosk.example.toml").read_bytes())
+    assert not system_files.install_firmware_config(PROJECT, layout, is_config_new=way != "missing")
+    assert gpio_lines((layout.boot_dir / "entrance-kiosk.txt").read_text(encoding="utf-8")) == ACTIVE_LOW
+
+
+def test_a_first_installation_has_the_pins_of_the_example(tmp_path: Path) -> None:
+    layout = machine_with(tmp_path, (PROJECT / "docs/reference/files/kiosk.example.toml").read_bytes())
+    system_files.install_firmware_config(PROJECT, layout, is_config_new=True)
+    assert gpio_lines((layout.boot_dir / "entrance-kiosk.txt").read_text(encoding="utf-8")) == gpio_lines(SHIPPED)
+
+
 def test_a_configuration_that_is_a_folder_leaves_the_gpio_lines_alone(tmp_path: Path) -> None:
     layout = machine_with(tmp_path, b"[gpio]\nrelay = 24\nactive_high = false\n")
     system_files.install_firmware_config(PROJECT, layout)
