@@ -48,6 +48,10 @@ class RangeSet:
         place = bisect_right(self._firsts, last) - 1
         return place >= 0 and first <= self._lasts[place]
 
+    def __len__(self) -> int:
+        """The number of ranges."""
+        return len(self._firsts)
+
     def __iter__(self) -> Iterator[Range]:
         return zip(self._firsts, self._lasts, strict=True)
 

@@ -1,12 +1,14 @@
-"""Groups received events by stream, counts duplicates and conflicts, and finds clock offsets. Pure."""
+"""Groups received events by stream, decides what of them is new, and finds clock offsets. Pure."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
+from uuid import UUID
 
-from mqtt.events import AccessCloudEvent, InvalidEvent
+from mqtt.centre.ingest import limits
+from mqtt.events import SEQ_CONFLICT, AccessCloudEvent, InvalidEvent
 from mqtt.sequence_ranges import Range, RangeSet
 from mqtt.topics import DeviceTopics
 
@@ -54,30 +56,92 @@ def clock_offsets(received: Iterable[ReceivedEvent]) -> dict[str, float]:
     return {boot_id: event.time.timestamp() - event.data.monotonic_s for boot_id, event in newest.items()}
 
 
-@dataclass(frozen=True, slots=True)
+class Recorded(dict[StreamKey, RangeSet]):
+    """All seqs that the ledger has of the streams of a batch, and what it rejected of them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rejected: dict[StreamKey, list[InvalidEvent]] = {}
+
+    def add(self, later: "Recorded") -> None:
+        """Add what was recorded after this."""
+        self.update(later)
+        for key, rejected in later.rejected.items():
+            self.rejected.setdefault(key, []).extend(rejected)
+
+
+@dataclass(slots=True)
 class StreamUpdate:
     """A stream after a batch."""
 
     ranges: RangeSet
     """All seqs that the centre has."""
-    received: int
-    """Number of events in the batch."""
-    new_seqs: int
-    """Number of seqs that are new."""
+    known_ranges: frozenset[Range]
+    """The ranges before the batch."""
+    new: list[ReceivedEvent] = field(default_factory=list)
+    """The events to store."""
+    duplicates: int = 0
+    """Events that the centre has already. Harmless."""
+    conflicts: int = 0
+    """Events with the seq of another event, or with an id that has another seq."""
+    rejected: list[InvalidEvent] = field(default_factory=list)
+    """The conflicts, and what exceeds the limits of one device."""
 
-    def duplicates(self, new_ids: int) -> int:
-        """Number of events that the centre had already, where `new_ids` ids were new."""
-        return self.received - new_ids
+    def changed_ranges(self) -> tuple[list[Range], list[Range]]:
+        """The ranges to delete, and those to insert."""
+        after = set(self.ranges)
+        return sorted(self.known_ranges - after), sorted(after - self.known_ranges)
 
-    def conflicts(self, new_ids: int) -> int:
-        """Number of new ids that have the seq of another event."""
-        return max(0, new_ids - self.new_seqs)
+    def reject(self, event: AccessCloudEvent, reason: str) -> None:
+        """Add it to the rejected events."""
+        self.conflicts += reason == SEQ_CONFLICT
+        self.rejected.append(InvalidEvent(str(event.id), reason, event.data.epoch))
 
 
-def update_stream(known_ranges: Iterable[Range], received: Sequence[ReceivedEvent]) -> StreamUpdate:
-    """`known_ranges` are the ranges of the stream before the batch."""
-    ranges = RangeSet(known_ranges)
-    before = ranges.count()
-    for event, _ in received:
-        ranges.add(event.data.seq)
-    return StreamUpdate(ranges, len(received), ranges.count() - before)
+StoredIds = dict[UUID, tuple[int, int]]
+"""Stream number and seq by the ids of one device."""
+
+
+def update_stream(
+    stream: int, known_ranges: Iterable[Range], received: Sequence[ReceivedEvent], stored: StoredIds
+) -> StreamUpdate:
+    """What a batch changes in one stream. `known_ranges` are its ranges before the batch.
+
+    `stored` has those ids of the batch that the device's events have already. The new ones are added to it. Where it is left
+    empty, the result is right only if it has neither duplicates nor conflicts.
+    """
+    known = list(known_ranges)
+    update = StreamUpdate(RangeSet(known), frozenset(known))
+    for item in received:
+        event = item[0]
+        seq = event.data.seq
+        before = stored.get(event.id)
+        if before is not None and before[0] == stream and before[1] != seq:
+            update.reject(event, SEQ_CONFLICT)
+            continue
+        is_known = seq in update.ranges
+        if is_known and before is None:
+            update.reject(event, SEQ_CONFLICT)
+            continue
+        if not is_known and (over := _exceeded_limit(update.ranges, seq)):
+            update.reject(event, over)
+            continue
+        if not is_known:
+            update.ranges.add(seq)
+        if before is None:
+            stored[event.id] = (stream, seq)
+            update.new.append(item)
+        else:  # also an event of an earlier epoch, which the device sends again under a new one
+            update.duplicates += 1
+    return update
+
+
+def _exceeded_limit(ranges: RangeSet, seq: int) -> str:
+    newest = ranges.maximum
+    if seq == newest + 1:
+        return ""
+    if seq > newest + limits.MAX_SEQ_JUMP:
+        return limits.SEQ_TOO_FAR
+    if len(ranges) >= limits.MAX_RANGES and not ranges.touches(seq - 1, seq + 1):
+        return limits.TOO_MANY_GAPS
+    return ""

@@ -2,17 +2,19 @@
 
 import logging
 import random
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from operator import itemgetter
 from typing import Literal
 
 from mqtt import events, topics
-from mqtt.centre.ingest.batch import IngestedMessage, StreamKey
-from mqtt.centre.ingest.ledger import Ledger
+from mqtt.centre.ingest.batch import IngestedMessage, Recorded
+from mqtt.centre.ingest.inbox import FairInbox
+from mqtt.centre.ingest.ledger import Ledger, LedgerError
 from mqtt.centre.ingest.receipts import receipt_messages
 from mqtt.connection import (
     BrokerConnectionError,
@@ -26,8 +28,8 @@ from mqtt.connection import (
     reconnect_delay_s,
 )
 from mqtt.device_messages import BacklogRateMessage, CentreStateMessage, HealthMessage, StateMessage
-from mqtt.message_model import InvalidMessageError
-from mqtt.sequence_ranges import RangeSet
+from mqtt.events import InvalidEvent
+from mqtt.message_model import InvalidMessageError, printable
 from mqtt.topics import TopicKind
 
 log = logging.getLogger(__name__)
@@ -35,8 +37,9 @@ log = logging.getLogger(__name__)
 READ_TIMEOUT_S = 0.2
 BACKOFF_FIRST_S = 1.0
 BACKOFF_LAST_S = 5.0
-BATCH_BYTES = 600_000
-"""Payload bytes of one transaction: about a thousand events."""
+LEDGER_BACKOFF_LAST_S = 30.0
+UNSTORABLE = "unstorable"
+"""Reason of a valid message that the ledger cannot store. It would be an error of the centre."""
 
 
 @dataclass(slots=True)
@@ -45,20 +48,25 @@ class _Batch:
 
     incoming: list[IncomingMessage] = field(default_factory=list)
     messages: list[IngestedMessage] = field(default_factory=list)
-    writes: list[Callable[[], None]] = field(default_factory=list)
-    """Other calls of the ledger."""
+    writes: list[tuple[str, Callable[[], None]]] = field(default_factory=list)
+    """Other calls of the ledger, with the name of what they write. All centres write in the order of these names."""
+    is_written: bool = False
+    """The other calls are committed."""
 
-    def commit(self, ledger: Ledger) -> Mapping[StreamKey, RangeSet]:
-        """Raises LedgerError."""
-        for write in self.writes:
-            write()
-        return ledger.record(self.messages) if self.messages else {}
+    def commit(self, ledger: Ledger) -> Recorded:
+        """Raises LedgerError, and any other exception for a message that cannot be stored."""
+        if self.writes and not self.is_written:
+            with ledger.transaction():
+                for _, write in sorted(self.writes, key=itemgetter(0)):
+                    write()
+        self.is_written = True
+        return ledger.record(self.messages) if self.messages else Recorded()
 
 
 class Collector:
     """One thread calls `step`. The ledger is used on a thread of its own within `step`.
 
-    LedgerError passes through. What was not committed was not acknowledged either.
+    What was not committed is not acknowledged. While the ledger cannot be written, the centre is offline for its devices.
     """
 
     def __init__(
@@ -85,10 +93,13 @@ class Collector:
         self._now_at = now_at
         self._jitter = jitter or random.Random()  # noqa: S311 - spreads reconnects, not for security
         self._connection: Connection | None = None
-        self._inbox: deque[IncomingMessage] = deque()
+        self._inbox = FairInbox()
         self._next_batch: _Batch | None = None
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
         self._attempt = 0
+        self._ledger_attempt = 0
+        """How often the ledger failed since the last commit."""
+        self._is_ledger_lost = False
         self._ready = False
         self._ever_connected = False
 
@@ -103,6 +114,10 @@ class Collector:
         Raises BrokerRefusedError where the broker has never accepted this centre: a wrong password needs a person.
         """
         try:
+            if self._is_ledger_lost:
+                self._executor.submit(self._ledger.recover).result()
+                self._is_ledger_lost = False
+                log.warning("the ledger can be used again")
             if self._connection is None:
                 self._connection = self._connect(self._state_message("offline"))
                 self._connection.open()
@@ -113,7 +128,20 @@ class Collector:
             return self._on_connection_lost("the broker refuses this centre, which it accepted before")
         except BrokerConnectionError as error:
             return self._on_connection_lost(str(error))
+        except LedgerError as error:
+            return self._on_ledger_lost(str(error))
         return 0.0
+
+    def _on_ledger_lost(self, reason: str) -> float:
+        """The broker keeps the messages, and the devices see that the centre is offline."""
+        if self._ledger_attempt == 0:
+            log.error("no message is acknowledged until the ledger can be written: %s", printable(reason))
+        self._is_ledger_lost = True
+        self._ledger_attempt += 1
+        self._disconnect()
+        self._inbox.clear()
+        self._next_batch = None
+        return reconnect_delay_s(self._ledger_attempt, BACKOFF_FIRST_S, LEDGER_BACKOFF_LAST_S, self._jitter)
 
     def _on_connection_lost(self, reason: str) -> float:
         if self._connection is not None:
@@ -134,14 +162,39 @@ class Collector:
         self._next_batch = None
         if batch is None:
             return
-        committing = self._executor.submit(batch.commit, self._ledger)
+        committing = self._executor.submit(self._commit, batch)
         try:
             if not self._inbox:
                 self._receive(connection, 0.0)
             self._next_batch = self._take_batch()
         finally:  # also where the connection is lost: no commit may run on when this returns
-            ranges_by_stream = committing.result()
-        self._acknowledge_batch(connection, batch, ranges_by_stream)
+            recorded = committing.result()
+        self._ledger_attempt = 0
+        self._acknowledge_batch(connection, batch, recorded)
+
+    def _commit(self, batch: _Batch) -> Recorded:
+        """Where a batch fails, each of its messages is tried alone. One that fails again is counted, and dropped."""
+        try:
+            return batch.commit(self._ledger)
+        except LedgerError:
+            raise
+        except Exception as error:  # noqa: BLE001 - nothing that one device sends may end the centre
+            log.error("a batch could not be stored, so its messages are tried one by one: %s", type(error).__name__)
+        recorded = Recorded()
+        stored: list[IngestedMessage] = []
+        for incoming in batch.incoming:
+            one = self._parse_batch([incoming])
+            one.is_written = batch.is_written
+            try:
+                recorded.add(one.commit(self._ledger))
+                stored += one.messages
+            except LedgerError:
+                raise
+            except Exception as error:  # noqa: BLE001
+                log.error("%s: dropped, it cannot be stored: %s", printable(incoming.topic), type(error).__name__)
+                self._ledger.count_invalid_message(UNSTORABLE)
+        batch.messages = stored
+        return recorded
 
     def _receive(self, connection: Connection, timeout_s: float) -> None:
         for event in connection.process(timeout_s):
@@ -151,7 +204,7 @@ class Collector:
             elif isinstance(event, Subscribed):
                 self._on_subscribed(connection, event)
             elif isinstance(event, IncomingMessage):
-                self._inbox.append(event)
+                self._inbox.add(event)
 
     def _require_features(self, connected: Connected) -> None:
         """Raises BrokerRefusedError where the broker lacks what a centre needs (MQTT 5 section 3.2.2.3)."""
@@ -177,25 +230,27 @@ class Collector:
 
     def _take_batch(self) -> _Batch | None:
         """The messages of the next transaction. None where there are none."""
-        if not self._inbox:
-            return None
+        return self._parse_batch(self._inbox.take()) if self._inbox else None
+
+    def _parse_batch(self, messages: list[IncomingMessage]) -> _Batch:
         batch = _Batch()
-        size = 0
-        while self._inbox and size < BATCH_BYTES:
-            incoming = self._inbox.popleft()
-            size += len(incoming.payload)
+        for incoming in messages:
             batch.incoming.append(incoming)
-            self._parse_into_batch(incoming, batch)
+            try:
+                self._parse_into_batch(incoming, batch)
+            except Exception as error:  # noqa: BLE001 - as in _commit
+                log.error("%s: dropped, it cannot be read: %s", printable(incoming.topic), type(error).__name__)
+                self._count_invalid(batch, UNSTORABLE)
         return batch
 
-    def _acknowledge_batch(
-        self, connection: Connection, batch: _Batch, ranges_by_stream: Mapping[StreamKey, RangeSet]
-    ) -> None:
+    def _acknowledge_batch(self, connection: Connection, batch: _Batch, recorded: Recorded) -> None:
         """The guaranteed order: COMMIT, then PUBACK to the broker, then the receipt to the device."""
-        for incoming in batch.incoming:
+        for key, rejected in recorded.rejected.items():
+            log.warning("%s: %s", key.device.source, _describe_rejected(rejected))
+        for incoming in self._inbox.finish(batch.incoming):
             if incoming.qos:
                 connection.acknowledge(incoming)
-        for message in receipt_messages(batch.messages, ranges_by_stream):
+        for message in receipt_messages(batch.messages, recorded):
             connection.publish(message)
 
     def _on_subscribed(self, connection: Connection, event: Subscribed) -> None:
@@ -213,24 +268,29 @@ class Collector:
         now = self._now_at()
         parsed = topics.parse_topic(incoming.topic)
         if parsed is None:
-            batch.writes.append(partial(self._ledger.count_invalid_message, "unknown-topic"))
+            self._count_invalid(batch, "unknown-topic")
             return
         device, kind = parsed
         try:
             if kind is TopicKind.EVENT:
                 valid, invalid = events.parse_events(incoming.payload, device.source)
-                for each in invalid:
-                    log.warning("%s: an event was rejected: %s", device.source, each.reason)
+                if invalid:
+                    log.warning("%s: %s", device.source, _describe_rejected(invalid))
                 batch.messages.append(IngestedMessage(device, valid, invalid, now))
             elif kind is TopicKind.STATE:
                 state = StateMessage.from_payload(incoming.payload)
-                batch.writes.append(partial(self._ledger.save_state, device, state, now))
+                batch.writes.append((device.source, partial(self._ledger.save_state, device, state, now)))
             elif kind is TopicKind.HEALTH:
                 health = HealthMessage.from_payload(incoming.payload)
-                batch.writes.append(partial(self._ledger.save_health, device, health, now))
+                batch.writes.append((device.source, partial(self._ledger.save_health, device, health, now)))
+            else:
+                self._count_invalid(batch, "unknown-topic")
         except InvalidMessageError as error:
             log.warning("%s: an invalid message to %s was dropped: %s", device.source, kind, error)
-            batch.writes.append(partial(self._ledger.count_invalid_message, str(error)))
+            self._count_invalid(batch, str(error))
+
+    def _count_invalid(self, batch: _Batch, reason: str) -> None:
+        batch.writes.append((f"~{reason}", partial(self._ledger.count_invalid_message, reason)))
 
     def _state_message(self, state: Literal["ready", "offline"]) -> OutgoingMessage:
         message = CentreStateMessage(state=state, at=self._now_at() if state == "ready" else None)
@@ -238,6 +298,10 @@ class Collector:
 
     def close(self) -> None:
         """Publish `offline` and disconnect. The broker keeps the session."""
+        self._disconnect()
+        self._executor.shutdown()
+
+    def _disconnect(self) -> None:
         if self._connection is not None:
             try:
                 if self._ready:
@@ -246,4 +310,9 @@ class Collector:
                 log.info("could not publish offline: %s", error)
             self._connection.close()
         self._connection, self._ready = None, False
-        self._executor.shutdown()
+
+
+def _describe_rejected(rejected: Sequence[InvalidEvent]) -> str:
+    """One line for a message, however many events of it are rejected."""
+    reasons = Counter(one.reason for one in rejected)
+    return "events rejected: " + ", ".join(f"{times} {reason}" for reason, times in sorted(reasons.items()))

@@ -1,18 +1,18 @@
 """What a collector needs of a ledger: the database of a centre, in SQLite or PostgreSQL."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
-from mqtt.centre.ingest.batch import IngestedMessage, StreamKey
+from mqtt.centre.ingest.batch import IngestedMessage, Recorded
 from mqtt.device_messages import HealthMessage, StateMessage
-from mqtt.sequence_ranges import RangeSet
 from mqtt.topics import DeviceTopics
 
 
 class LedgerError(Exception):
-    """The ledger cannot be read or written. The text is a message for the operator of the centre."""
+    """The ledger cannot be read or written at present. No message is at fault. The text is for the operator of the centre."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,12 @@ class LedgerCounts:
 
 
 class Ledger(Protocol):
-    """One thread at a time. All methods raise LedgerError."""
+    """One thread at a time. All methods raise LedgerError. Any other exception is the fault of the message."""
 
-    def record(self, messages: Sequence[IngestedMessage]) -> Mapping[StreamKey, RangeSet]:
+    def transaction(self) -> AbstractContextManager[None]:
+        """All calls within it are committed together. It may be entered again within itself."""
+
+    def record(self, messages: Sequence[IngestedMessage]) -> Recorded:
         """Commit the events, each id once. Returns all seqs that the ledger has of the streams in `messages`."""
 
     def save_state(self, device: DeviceTopics, report: StateMessage, at: datetime) -> None:
@@ -40,11 +43,14 @@ class Ledger(Protocol):
     def save_health(self, device: DeviceTopics, report: HealthMessage, at: datetime) -> None:
         """Store the clock offset and the notices of a health message."""
 
-    def count_invalid_message(self, reason: str) -> None:
+    def count_invalid_message(self, reason: str, times: int = 1) -> None:
         """Count a message that was dropped."""
 
     def delete_before(self, day: date) -> list[str]:
         """Retention: delete events received before this day. Returns what was deleted, for the log."""
+
+    def recover(self) -> None:
+        """After a LedgerError: connect again where that is needed. Returns when the ledger can be written."""
 
     def close(self) -> None:
         """Close the ledger."""

@@ -70,6 +70,38 @@ MIGRATIONS: tuple[str, ...] = (
         SELECT * FROM event_with_corrected_time AS timed WHERE annuls IS NULL AND NOT EXISTS (
             SELECT 1 FROM event AS reversal WHERE reversal.device = timed.device AND reversal.annuls = timed.id);
     """,
+    """
+    CREATE TABLE device_limit (
+        device integer NOT NULL REFERENCES device (number), reason text NOT NULL, times bigint NOT NULL,
+        PRIMARY KEY (device, reason)
+    );
+    CREATE TABLE operator_action (
+        number integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        at timestamptz NOT NULL, action text NOT NULL, requested_by text NOT NULL, reason text NOT NULL,
+        site text NOT NULL, device text NOT NULL, details text NOT NULL
+    );
+    CREATE TABLE acknowledged_gap (
+        stream integer NOT NULL REFERENCES stream (number), first_seq bigint NOT NULL, last_seq bigint NOT NULL,
+        PRIMARY KEY (stream, first_seq)
+    );
+    ALTER TABLE device ADD COLUMN retired_at timestamptz;
+    DELETE FROM boot_clock WHERE NOT offset_s BETWEEN -1e9 AND 7258118400;
+    UPDATE notice SET at = '1970-01-01 00:00:00+00' WHERE NOT at BETWEEN '1970-01-01' AND '2200-01-01';
+    DROP VIEW effective_event;
+    DROP VIEW event_with_corrected_time;
+    CREATE VIEW event_with_corrected_time AS
+        SELECT event.*, CASE
+            WHEN occurred_at NOT BETWEEN '1970-01-01' AND '2200-01-01' THEN NULL
+            WHEN clock_quality = 'synchronised' THEN occurred_at
+            WHEN offset_s IS NOT NULL AND monotonic_s + offset_s BETWEEN 0 AND 7258118400
+                THEN to_timestamp(monotonic_s + offset_s)
+            WHEN clock_quality = 'free-running' THEN occurred_at
+            END AS corrected_at
+        FROM event LEFT JOIN boot_clock USING (device, boot_id);
+    CREATE VIEW effective_event AS
+        SELECT * FROM event_with_corrected_time AS timed WHERE annuls IS NULL AND NOT EXISTS (
+            SELECT 1 FROM event AS reversal WHERE reversal.device = timed.device AND reversal.annuls = timed.id);
+    """,
 )
 _VERSION_TABLE = """
 CREATE TABLE IF NOT EXISTS schema_version (
@@ -83,7 +115,7 @@ ON CONFLICT (singleton) DO UPDATE SET version = excluded.version
 
 
 def migrate(connection: Connection, migrations: tuple[str, ...] = MIGRATIONS) -> None:
-    """Take the missing steps in one transaction. Raises psycopg.Error, and LedgerTrouble for a newer schema."""
+    """Take the missing steps in one transaction. Raises psycopg.Error, and LedgerError for a newer schema."""
     with connection.transaction():
         connection.execute("SELECT pg_advisory_xact_lock(%s)", [SCHEMA_LOCK])
         connection.execute(_VERSION_TABLE)

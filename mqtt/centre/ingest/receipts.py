@@ -19,6 +19,8 @@ def receipt_messages(
         for invalid in message.invalid:
             if invalid.id is not None and invalid.epoch is not None:
                 rejected.setdefault(StreamKey(message.device, invalid.epoch), []).append(invalid)
+    for key, found in getattr(ranges_by_stream, "rejected", {}).items():
+        rejected.setdefault(key, []).extend(found)
     receipts = []
     for key in {**ranges_by_stream, **rejected}:
         known = ranges_by_stream.get(key, RangeSet())

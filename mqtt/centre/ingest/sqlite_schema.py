@@ -78,6 +78,38 @@ MIGRATIONS: tuple[str, ...] = (
         SELECT * FROM event_with_corrected_time AS timed WHERE annuls IS NULL AND NOT EXISTS (
             SELECT 1 FROM event AS reversal WHERE reversal.device = timed.device AND reversal.annuls = timed.id);
     """,
+    """
+    CREATE TABLE device_limit (
+        device INTEGER NOT NULL REFERENCES device (number),
+        reason TEXT NOT NULL, times INTEGER NOT NULL,
+        PRIMARY KEY (device, reason)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE operator_action (
+        number INTEGER PRIMARY KEY,
+        at TEXT NOT NULL, action TEXT NOT NULL, requested_by TEXT NOT NULL, reason TEXT NOT NULL,
+        site TEXT NOT NULL, device TEXT NOT NULL, details TEXT NOT NULL
+    ) STRICT;
+    CREATE TABLE acknowledged_gap (
+        stream INTEGER NOT NULL REFERENCES stream (number),
+        first_seq INTEGER NOT NULL, last_seq INTEGER NOT NULL,
+        PRIMARY KEY (stream, first_seq)
+    ) STRICT, WITHOUT ROWID;
+    ALTER TABLE device ADD COLUMN retired_at TEXT;
+    DROP VIEW effective_event;
+    DROP VIEW event_with_corrected_time;
+    CREATE VIEW event_with_corrected_time AS
+        SELECT event.*, CASE
+            WHEN occurred_at NOT BETWEEN '1970-01-01' AND '2200-01-01' THEN NULL
+            WHEN clock_quality = 'synchronised' THEN occurred_at
+            WHEN offset_s IS NOT NULL AND monotonic_s + offset_s BETWEEN 0 AND 7258118400
+                THEN strftime('%Y-%m-%dT%H:%M:%f', monotonic_s + offset_s, 'unixepoch') || '+00:00'
+            WHEN clock_quality = 'free-running' THEN occurred_at
+            END AS corrected_at
+        FROM event LEFT JOIN boot_clock USING (device, boot_id);
+    CREATE VIEW effective_event AS
+        SELECT * FROM event_with_corrected_time AS timed WHERE annuls IS NULL AND NOT EXISTS (
+            SELECT 1 FROM event AS reversal WHERE reversal.device = timed.device AND reversal.annuls = timed.id);
+    """,
 )
 
 
@@ -93,8 +125,9 @@ def migrate(connection: sqlite3.Connection, migrations: Sequence[str] = MIGRATIO
         for step in migrations[steps_taken:]:
             for statement in filter(str.strip, step.split(";")):
                 connection.execute(statement)
-        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        connection.execute(f"PRAGMA user_version = {len(migrations)}")
+        if steps_taken < len(migrations):  # a start on a full disk writes nothing
+            connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {len(migrations)}")
     except BaseException:
         connection.rollback()
         raise

@@ -1,6 +1,7 @@
 """Readers bound every time, number and text of a device, and reasons contain nothing of its message."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -78,15 +79,20 @@ def test_a_value_out_of_bounds_is_rejected_with_the_name_of_its_field(name: str,
     assert rejection_reason(**{name: value}) == f"bad-data-{name.replace('_', '-')}"
 
 
+def reason_of(read: Callable[[bytes], object], payload: bytes) -> str:
+    try:
+        read(payload)
+    except InvalidMessageError as error:
+        return str(error)
+    return ""
+
+
 @given(st.text(max_size=60), st.text(max_size=60))
 def test_a_reason_contains_no_name_that_came_from_the_message(name: str, value: str) -> None:
     content = {**HEALTH, "checks": {name: {"status": value, name: value}}, name: value}
-    try:
-        HealthMessage.from_payload(json.dumps(content).encode())
-    except InvalidMessageError as error:
-        assert str(error) in {"bad-checks", "bad-checks-status", "too-large"} | {
-            f"bad-{field.replace('_', '-')}" for field in HealthMessage.model_fields
-        }
+    known = {f"bad-{field.replace('_', '-')}" for field in HealthMessage.model_fields}
+    reason = reason_of(HealthMessage.from_payload, json.dumps(content).encode())
+    assert reason in {"", "bad-checks", "bad-checks-status", "too-large", *known}
 
 
 @given(st.binary(max_size=300) | st.from_regex(rb'\[*\{?"?[a-z]*"?:?[0-9eE+-]*\}?\]*', fullmatch=True))
@@ -96,7 +102,5 @@ def test_any_bytes_are_read_or_rejected(payload: bytes) -> None:
         HealthMessage.from_payload,
         StateMessage.from_payload,
     ):
-        try:
-            read(payload)
-        except InvalidMessageError as error:
-            assert str(error).replace("-", "").isalnum()
+        reason = reason_of(read, payload)
+        assert reason == "" or reason.replace("-", "").isalnum()

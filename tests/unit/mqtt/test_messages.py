@@ -39,7 +39,12 @@ def test_an_event_arrives_as_it_was_stored() -> None:
     good, bad = read(event_json(7))
     assert bad == []
     event = good[0]
-    assert (event.id, event.time, event.data.seq, event.data.epoch) == (access_event.id, access_event.occurred_at, 7, EPOCH)
+    assert (event.id, event.time, event.data.seq, event.data.epoch) == (
+        access_event.id,
+        access_event.occurred_at,
+        7,
+        EPOCH,
+    )
     assert (event.data.outcome, event.data.reason, event.data.direction) == ("pass", "ok", "in")
     assert (event.data.sealed, event.data.pseudonym) == (access_event.sealed, access_event.pseudonym.hex())
 

@@ -13,6 +13,7 @@ from mqtt.centre.ingest.batch import IngestedMessage, StreamKey
 from mqtt.centre.ingest.ledger import LedgerError
 from mqtt.centre.ingest.sqlite_ledger import SqliteLedger, read_counts
 from mqtt.centre.ingest.sqlite_schema import APPLICATION_ID, MIGRATIONS
+from mqtt.events import SEQ_CONFLICT
 from mqtt.sequence_ranges import RangeSet
 from mqtt.topics import DeviceTopics
 from tests.fakes.data.access_events import EPOCH, GATE, an_event
@@ -123,12 +124,37 @@ def test_a_device_cannot_block_the_event_of_another_device_by_using_its_id_first
     assert (read_counts(centre_file).distinct, read_counts(centre_file).duplicates) == (2, 0)
 
 
-def test_two_events_with_one_seq_are_both_stored_and_counted_as_a_conflict(ledger: SqliteLedger, centre_file: Path) -> None:
+def test_a_second_event_with_one_seq_is_rejected_so_that_the_device_starts_a_new_epoch(
+    ledger: SqliteLedger, centre_file: Path
+) -> None:
     ledger.record([arrival([1])])
-    ledger.record([arrival_of([(1, an_event(99))], AT)])
-    assert read_counts(centre_file).distinct == 2
+    other = arrival_of([(1, an_event(99))], AT)
+    recorded = ledger.record([other])
+    assert [(one.id, one.reason) for one in recorded.rejected[StreamKey(GATE, EPOCH)]] == [
+        (str(other.events[0].id), SEQ_CONFLICT)
+    ]
+    assert read_counts(centre_file).distinct == 1
     with closing(sqlite3.connect(centre_file)) as raw:
         assert raw.execute("SELECT conflicts FROM stream").fetchone() == (1,)
+    assert ledger.record([arrival_of([(1, an_event(99))], AT, epoch="f" * 16)]).rejected == {}
+    assert read_counts(centre_file).distinct == 2, "under the new epoch it is stored"
+
+
+def test_one_event_under_many_seqs_is_a_conflict_and_completes_nothing(ledger: SqliteLedger) -> None:
+    recorded = ledger.record([arrival_of([(seq, an_event(1)) for seq in range(1, 201)], AT)])
+    key = StreamKey(GATE, EPOCH)
+    assert recorded[key] == RangeSet([(1, 1)])
+    assert {one.reason for one in recorded.rejected[key]} == {SEQ_CONFLICT}
+    assert len(recorded.rejected[key]) == 199
+
+
+def test_an_event_that_comes_again_under_a_new_epoch_is_a_duplicate(ledger: SqliteLedger, centre_file: Path) -> None:
+    ledger.record([arrival([1, 2])])
+    for _ in range(2):
+        again = ledger.record([arrival_of([(1, an_event(2)), (2, an_event(3))], AT, epoch="f" * 16)])
+        assert again.rejected == {}
+        assert again[StreamKey(GATE, "f" * 16)].up_to == 2
+    assert read_counts(centre_file).distinct == 3
 
 
 def test_retention_deletes_what_came_before_a_day_and_keeps_the_count_of_numbers(
