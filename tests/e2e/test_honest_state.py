@@ -10,7 +10,7 @@ import pytest
 
 from kiosk.simulation.assertions import count_event_ids
 from kiosk.simulation.demo import Demo
-from tests.fakes.processes.running_demo import WITHIN_S, await_status, demonstration, fact
+from tests.fakes.processes.running_demo import WITHIN_S, await_status, demonstration, find_check
 
 
 @pytest.fixture
@@ -24,7 +24,7 @@ def test_while_the_disk_fails_no_person_gets_green_and_the_kiosk_recovers_by_its
     assert popen is not None
     resource.prlimit(popen.pid, resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))  # no file can grow beyond it
     found = await_status(running, lambda found: found["state"] == "out-of-order")
-    assert fact(found, "storage")["status"] == "fail"
+    assert find_check(found, "storage")["status"] == "fail"
     greens = found["counters"].get("pass", 0)
     for _ in range(40):  # two seconds with people who show codes
         found = running.poll() or found
@@ -38,8 +38,8 @@ def test_while_the_disk_fails_no_person_gets_green_and_the_kiosk_recovers_by_its
 def test_a_disconnected_camera_is_out_of_order_and_recovers_by_itself(running: Demo) -> None:
     running.disconnect_camera()
     found = await_status(running, lambda found: found["state"] == "out-of-order")
-    assert fact(found, "camera")["status"] == "fail"
-    assert fact(found, "camera")["reason"] == "no-frames"
+    assert find_check(found, "camera")["status"] == "fail"
+    assert find_check(found, "camera")["reason"] == "no-frames"
     running.connect_camera()
     await_status(running, lambda found: found["state"] == "ready")
 
@@ -90,6 +90,6 @@ def test_a_frozen_daemon_is_detected_by_the_age_of_its_status(running: Demo) -> 
 def test_a_camera_that_repeats_one_frame_is_out_of_order_and_recovers_by_itself(running: Demo) -> None:
     running.set_camera_frozen(frozen=True)
     found = await_status(running, lambda found: found["state"] == "out-of-order")
-    assert fact(found, "camera")["reason"] == "frozen"
+    assert find_check(found, "camera")["reason"] == "frozen"
     running.set_camera_frozen(frozen=False)
     await_status(running, lambda found: found["state"] == "ready")

@@ -72,7 +72,7 @@ class Device:
     def gate_step(self) -> float:
         """Commit a few events. A failed commit writes no line to `greens` and is retried."""
         while self.commands:
-            self.obey(self.commands.popleft())
+            self.execute(self.commands.popleft())
         if not self.going:
             return 0.05
         for _ in range(self.burst):
@@ -92,7 +92,7 @@ class Device:
             event = replace(event, code_bytes=2_000_000, reason=Reason.UNKNOWN_CODE)  # more than the wire allows
         return event
 
-    def obey(self, command: str) -> None:
+    def execute(self, command: str) -> None:
         name, _, rest = command.partition(" ")
         if command == "disk full":
             self.store._gate_connection.execute(

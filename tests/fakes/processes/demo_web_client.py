@@ -19,8 +19,8 @@ def demo_with_accounts(*, loop: bool) -> Iterator[Demo]:
     """The demo with accounts, not started. `loop`: the scenario repeats."""
     with temporary_sandbox() as sandbox:
         found = Demo(sandbox, fast_timing(30.0), loop=loop, window_s=1.0)
-        staff(sandbox.folder / "office")
-        text = sandbox.config_file.read_text(encoding="utf-8").replace("[web]\n", '[web]\nstate_dir = "office"\n')
+        staff(sandbox.folder / "accounts")
+        text = sandbox.config_file.read_text(encoding="utf-8").replace("[web]\n", '[web]\nstate_dir = "accounts"\n')
         sandbox.config_file.write_text(text, encoding="utf-8")
         yield found
 

@@ -31,6 +31,6 @@ def await_status(demo: Demo, wanted: Callable[[dict[str, Any]], bool]) -> dict[s
     raise AssertionError(f"within {WITHIN_S} s the status never became as expected. The last one was {found}")
 
 
-def fact(found: dict[str, Any], name: str) -> dict[str, Any]:
+def find_check(found: dict[str, Any], name: str) -> dict[str, Any]:
     """One check of a status, by its code."""
     return next(each for each in found["checks"] if each["code"] == name)

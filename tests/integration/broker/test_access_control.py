@@ -178,7 +178,7 @@ def test_a_last_will_on_a_topic_of_another_device_is_not_published(site: Site) -
     subscribe(centre, topics.topic_filter("entrance", TopicKind.STATE))
     received(centre, turns=1)  # drop the retained message
     will = OutgoingMessage(TWO.topic(TopicKind.STATE), b'{"state":"offline"}', retain=True)
-    attacker = PahoConnection(site.endpoint("dong-ba/gate-1"), "liar", will=will)
+    attacker = PahoConnection(site.endpoint("dong-ba/gate-1"), "attacker", will=will)
     try:
         attacker.open()
         for _ in range(5):

@@ -20,7 +20,7 @@ from kiosk.credentials.trust import denylist
 from kiosk.decoding.preview.preview import MAX_JPEG_BYTES
 from kiosk.simulation.demo import Demo
 from kiosk.system import logs
-from tests.fakes.processes.running_demo import await_status, demonstration, fact
+from tests.fakes.processes.running_demo import await_status, demonstration, find_check
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_a_manual_admission_can_be_undone_once_and_both_events_are_delivered(run
 def test_a_paused_kiosk_is_out_of_order_and_decides_nothing_until_it_is_resumed(running: Demo) -> None:
     assert send(running, PauseCommand(paused=True)).detail == {"paused": True}
     found = await_status(running, lambda found: found["state"] == "out-of-order")
-    assert fact(found, "paused")["status"] == "fail"
+    assert find_check(found, "paused")["status"] == "fail"
     answered = found["counters"]
     for _ in range(20):
         found = running.poll() or found
