@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import click
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
@@ -204,7 +205,14 @@ def unseal(
 
 
 def _sealing_key(path: Path) -> X25519PrivateKey:
-    key = load_pem_private_key(path.read_bytes(), None)
+    try:
+        key = load_pem_private_key(path.read_bytes(), None)
+    except TypeError as error:
+        raise click.ClickException(
+            f"nothing was unsealed: {path} is encrypted. Write it without a password, on a machine without a network"
+        ) from error
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise click.ClickException(f"nothing was unsealed: {path} is not a private key in PEM form") from error
     if isinstance(key, X25519PrivateKey):
         return key
     raise click.ClickException(f"nothing was unsealed: {path} is not an X25519 key")

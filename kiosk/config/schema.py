@@ -9,6 +9,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from kiosk.config.addresses import host_error
+from kiosk.config.opening_hours import opening_hours_hint
 from kiosk.config.time_zones import time_zone_error
 from kiosk.core import pins, signal_patterns
 from kiosk.core.rules import OpeningHours
@@ -265,7 +266,10 @@ class AccessSettings(Section):
     @classmethod
     def _check_opening_hours(cls, opening_hours: tuple[str, ...]) -> tuple[str, ...]:
         for text in opening_hours:
-            OpeningHours.parse(text)
+            try:
+                OpeningHours.parse(text)
+            except ValueError as error:
+                raise ValueError(f"{error}{opening_hours_hint(text)}") from error
         return opening_hours
 
 
@@ -293,7 +297,7 @@ class MqttSettings(Section):
     """First level of every MQTT topic."""
     host: str = "localhost"
     """Name or address of the MQTT broker."""
-    port: Port = 8883
+    port: Annotated[int, Field(ge=1, le=65535)] = 8883
     """8883 with TLS, 1883 without."""
     version: Literal["5", "3.1.1"] = "5"
     """MQTT version."""

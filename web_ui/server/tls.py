@@ -15,6 +15,7 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from kiosk.system import atomic_files
 from mqtt.broker import certificates
+from mqtt.tls import TlsFileError, load_certificate
 from web_ui.server.connection_limits import MAX_CONNECTIONS_PER_ADDRESS
 from web_ui.settings import WebServerError
 
@@ -25,15 +26,13 @@ CERTIFICATE_VALID_DAYS = 825  # the maximum that Apple's browsers accept (suppor
 
 
 def make_server_context(certificate_path: Path, key_path: Path | None) -> ssl.SSLContext:
-    """TLS context of the server. Raises WebServerError."""
+    """TLS context of the server. Never asks for a password. Raises WebServerError."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
-        made.load_cert_chain(certificate_path, key_path)
-    except OSError as error:  # SSLError is one
-        raise WebServerError(
-            f"The certificate {certificate_path} (key {key_path or 'in it'}) cannot be used: {error}."
-        ) from error
+        load_certificate(made, certificate_path, key_path)
+    except TlsFileError as error:
+        raise WebServerError(f"The certificate of the pages cannot be used. {error}") from error
     return made
 
 

@@ -50,6 +50,30 @@ def test_a_language_is_one_that_has_a_catalogue(tmp_path: Path) -> None:
     assert f"site.language: 'xx' has no catalogue. Known here: {', '.join(languages())}." in message
 
 
+HOURS = {
+    "mon-fry 07:30-17:00": "'fry' is not a day: did you mean 'fri'?",
+    "T2-T6 07:00-17:00": "The days are mon, tue, wed, thu, fri, sat, sun.",
+    "monday-friday 07:00-17:00": "did you mean 'mon'?",
+    "mon-fri 7-17": "Write hours and minutes: 07:30, at most 24:00.",
+    "mon-fri 07h00-17h00": "Write hours and minutes",
+    "mon-fri 07:00-24:01": "at most 24:00",
+    "mon-fri 07:00–17:00": "Write the short hyphen: -.",
+    "mon-fri 07:00 - 17:00": "Leave out the blanks around the hyphen.",
+    "mon-fri 07:00-17:00,sat 08:00-12:00": "Write one text for each",
+    "07:00-17:00": "Write days and hours",
+    "": "Write days and hours",
+    "mon ": "Write days and hours",
+    "mon open": "Write the hours.",
+}
+
+
+@pytest.mark.parametrize("text", HOURS)
+def test_opening_hours_in_another_spelling_get_a_sentence_with_what_to_write(tmp_path: Path, text: str) -> None:
+    message = mistakes(tmp_path, f'{SMALLEST}[access]\nopening_hours = ["{text}"]\n')
+    assert "access.opening_hours: " in message
+    assert HOURS[text] in message
+
+
 def test_wrong_hosts_are_refused_with_what_to_write(tmp_path: Path) -> None:
     text = SMALLEST + '[mqtt]\nhost = "mqtt://h:1883"\n[web]\nhost = "[::]"\nallowed_hosts = ["https://kiosk.lan"]\n'
     message = mistakes(tmp_path, text)

@@ -76,7 +76,7 @@ def test_a_sealing_key_that_cannot_be_read_gets_a_clear_sentence(
         "--requested-by",
         "A",
         "--reason",
-        "case 7",
+        "case 7, contact tracing",
     )
     done = CliRunner().invoke(centre, ["--database", str(tmp_path / "centre.db"), *arguments])
     assert done.exit_code == 1

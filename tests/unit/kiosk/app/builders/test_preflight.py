@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from kiosk import config
 from kiosk.app.builders.gate import load_lists
@@ -272,3 +274,32 @@ def test_all_findings_come_at_once(sandbox: Sandbox, shop: Workshop) -> None:
     assert set(found) == {
         "pseudonym-key", "file-unreadable", "list-unusable", "tls.file-unreadable", "tls.certificate-not-pem",
     }  # fmt: skip
+
+
+FUZZED = (
+    "centre-public.pem",
+    "pseudonym.key",
+    "root-public.pem",
+    "trust.cbor",
+    "denylist.cbor",
+    "root.pem",
+    "device.pem",
+    "device.key",
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_no_content_of_a_file_makes_the_check_raise(sandbox: Sandbox, shop: Workshop, data: st.DataObject) -> None:
+    """Random bytes, and good files with changed bytes: a finding or none, as the daemon would start or not."""
+    found = with_lines(sandbox, "mqtt", "tls = true", *DEVICE)
+    path = sandbox.folder / data.draw(st.sampled_from(FUZZED))
+    good = path.read_bytes()
+    changed = bytearray(good)
+    for position, value in data.draw(st.lists(st.tuples(st.integers(0, 10_000), st.integers(0, 255)), max_size=3)):
+        changed[position % len(good)] = value
+    path.write_bytes(data.draw(st.binary(max_size=100) | st.just(bytes(changed)) | st.just(good[: len(good) // 2])))
+    try:
+        findings(found)
+    finally:
+        path.write_bytes(good)
