@@ -146,6 +146,8 @@ def test_the_manual_lists_every_check_with_its_threshold() -> None:
         replace(HEALTHY, corrupt_file="x"),
         replace(HEALTHY, gpio_error="busy"),
     ]
+    measured += [replace(HEALTHY, start_error="no", start_error_kind="config"), replace(HEALTHY, unreadable_rows=1)]
+    measured += [replace(HEALTHY, new_epoch_reason="restored")]
     names = {check.code for measures in measured for check in evaluate(measures)}
     assert names == set(rows)
     limits = HealthThresholds()
