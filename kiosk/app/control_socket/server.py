@@ -207,7 +207,7 @@ class ControlServer:
         command, connection.command = connection.command, None
         assert command is not None, "only waiting connections have a command"
         if not _is_connected(connection.socket):
-            self._drop(connection, "the peer disconnected")  # it has received the response that the command was not executed
+            self._drop(connection, "the peer disconnected")  # its user was told that nothing was done
             return
         response = self._execute(command, connection.peer)
         self._served_s = {
