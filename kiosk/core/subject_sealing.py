@@ -64,7 +64,9 @@ class Pseudonymizer:
 
     def __init__(self, keys: bytes) -> None:
         if not keys or len(keys) % PSEUDONYM_KEY_BYTES:
-            raise InvalidKeyError(f"A pseudonym key has {PSEUDONYM_KEY_BYTES} bytes: `head -c 32 /dev/urandom > FILE`.")
+            raise InvalidKeyError(
+                f"A pseudonym key has {PSEUDONYM_KEY_BYTES} bytes: `(umask 077; head -c 32 /dev/urandom > FILE)`."
+            )
         self._keys = tuple(
             keys[start : start + PSEUDONYM_KEY_BYTES] for start in range(0, len(keys), PSEUDONYM_KEY_BYTES)
         )
