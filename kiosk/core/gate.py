@@ -21,7 +21,7 @@ from kiosk.core.model import (
     Refusal,
     StoredEvent,
 )
-from kiosk.core.ports import Clock, Decoder, EventStore, Signal, Verifier
+from kiosk.core.ports import Clock, Decoder, EventStore, Signal, StoreError, Verifier
 from kiosk.core.reversal import LastAccessEvent
 from kiosk.core.subject_sealing import Pseudonymizer, Seal
 from kiosk.core.uuid7 import uuid7
@@ -169,18 +169,22 @@ class Gate:
     ) -> StoredEvent:
         record = _new_event(decision, now)
         claim = answer if isinstance(answer, Claim) else None
-        stored = self._commit_then_show(
-            replace(
-                record,
-                kind=answer.kind if answer else None,
-                assurance=claim.assurance if claim else None,
-                pseudonym=pseudonyms[0] if pseudonyms else self._pseudonymizer.for_codes(codes),
-                sealed=self._seal.seal(claim.subject, record.id) if claim else b"",
-                code_bytes=sum(map(len, codes)),
-                aliases=tuple(pseudonyms[1:]),
-                manual_reason=manual_reason,
-            )
+        event = replace(
+            record,
+            kind=answer.kind if answer else None,
+            assurance=claim.assurance if claim else None,
+            pseudonym=pseudonyms[0] if pseudonyms else self._pseudonymizer.for_codes(codes),
+            sealed=self._seal.seal(claim.subject, record.id) if claim else b"",
+            code_bytes=sum(map(len, codes)),
+            aliases=tuple(pseudonyms[1:]),
+            manual_reason=manual_reason,
         )
+        try:
+            stored = self._commit_then_show(event)
+        except StoreError:
+            if decision.direction is None:
+                self._refusals.give_back()
+            raise
         self._visits.record_answer(codes, pseudonyms, decision, now)
         return stored
 

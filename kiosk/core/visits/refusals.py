@@ -31,6 +31,10 @@ class RefusalLimit:
         self.uncounted += 1
         return False
 
+    def give_back(self) -> None:
+        """The last refusal that was taken could not be recorded. The person tries again in the next frame."""
+        self._left = min(REFUSAL_BURST, self._left + 1)
+
     def count_due(self, now_s: float) -> int:
         """Number of refusals that are to be declared now: at the start of a flood, at intervals, and after its end."""
         is_due = now_s - self._counted_s >= COUNT_INTERVAL_S or now_s - self._refused_s > PRESENCE_GAP_S

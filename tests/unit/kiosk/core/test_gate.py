@@ -59,7 +59,18 @@ def test_no_signal_is_shown_if_the_commit_fails(scene: Scene) -> None:
         shown(scene, gate, "valid")
     assert scene.lights == []
     scene.disk_is_full = False
-    assert shown(scene, gate, "valid", 1.0) is not None, "and he is answered when the disk is well again"
+    assert shown(scene, gate, "valid", 1.0) is not None, "the person is answered when the disk takes events again"
+
+
+def test_a_refused_person_is_answered_after_any_number_of_failed_commits(scene: Scene) -> None:
+    scene.disk_is_full = True
+    gate = scene.gate()
+    for number in range(300):
+        with pytest.raises(StoreError):
+            shown(scene, gate, "expired", number / 30)
+    scene.disk_is_full = False
+    assert shown(scene, gate, "expired", 11.0) is not None
+    assert scene.counted_refusals == 0
 
 
 def test_an_empty_frame_gives_no_decision(scene: Scene) -> None:
