@@ -54,7 +54,7 @@ def test_installs_without_a_network_and_is_ready(device: Device) -> str:
     for unit in ("kiosk.service", "kiosk-web.service", "kiosk-purge.timer", "entrance-kiosk-recover.service"):
         device.container.run("systemctl", "is-enabled", unit)
     device.container.run("kiosk", "check-config")
-    return next(line for line in done.stderr.splitlines() if line.startswith("Ready"))
+    return next(line for line in done.stderr.splitlines() if "State: Ready" in line)
 
 
 @on_each_suite
