@@ -1,5 +1,6 @@
 """`kiosk pki`: certificates of broker, centre and devices."""
 
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -57,7 +58,7 @@ def pki() -> None:
 def init(folder: Path, name: str) -> None:
     """Make an authority. Keep ca.key off every machine that is on a network."""
     with _one_sentence():
-        CertificateAuthority.create(folder, name, _now())
+        CertificateAuthority.create(folder, unicodedata.normalize("NFC", name), _now())
     click.echo(f"{folder / 'ca.pem'} goes to broker, centre and devices; {folder / 'crl.pem'} to the broker.")
     click.echo(f"{folder / 'ca.key'} signs certificates: keep it secret and offline.")
 
@@ -72,11 +73,14 @@ def broker(hosts: tuple[str, ...], folder: Path, days: int) -> None:
 
 
 @pki.command()
+@click.option(
+    "--number", type=click.IntRange(2, 4), help="For a further centre of a group: its name is then centre-NUMBER."
+)
 @folder_option
 @days_option
-def centre(folder: Path, days: int) -> None:
-    """For the centre."""
-    _issue(folder, CENTRE_NAME, CertificateUse.CLIENT, days)
+def centre(number: int | None, folder: Path, days: int) -> None:
+    """For the centre. Each centre needs a certificate of its own: the broker allows one connection for each."""
+    _issue(folder, f"{CENTRE_NAME}-{number}" if number else CENTRE_NAME, CertificateUse.CLIENT, days)
 
 
 @pki.command()
