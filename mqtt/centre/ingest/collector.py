@@ -38,6 +38,8 @@ READ_TIMEOUT_S = 0.2
 BACKOFF_FIRST_S = 1.0
 BACKOFF_LAST_S = 5.0
 LEDGER_BACKOFF_LAST_S = 30.0
+MAX_WAITING = 5000
+"""Messages in memory."""
 UNSTORABLE = "unstorable"
 """Reason of a valid message that the ledger cannot store. It would be an error of the centre."""
 
@@ -156,16 +158,14 @@ class Collector:
 
     def _process(self, connection: Connection) -> None:
         """Parse the next batch while one is being committed: the database works on another core than this thread."""
-        if not self._inbox:
-            self._receive(connection, READ_TIMEOUT_S)
+        self._receive(connection, 0.0 if self._inbox or self._next_batch else READ_TIMEOUT_S)
         batch = self._next_batch or self._take_batch()
         self._next_batch = None
         if batch is None:
             return
         committing = self._executor.submit(self._commit, batch)
         try:
-            if not self._inbox:
-                self._receive(connection, 0.0)
+            self._receive(connection, 0.0)
             self._next_batch = self._take_batch()
         finally:  # also where the connection is lost: no commit may run on when this returns
             recorded = committing.result()
@@ -197,6 +197,9 @@ class Collector:
         return recorded
 
     def _receive(self, connection: Connection, timeout_s: float) -> None:
+        """Also while messages wait, so that the inbox can be fair. The broker limits how many are not acknowledged."""
+        if len(self._inbox) > MAX_WAITING:
+            return
         for event in connection.process(timeout_s):
             if isinstance(event, Connected):
                 self._require_features(event)

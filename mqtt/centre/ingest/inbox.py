@@ -8,8 +8,10 @@ BATCH_BYTES = 600_000
 """Payload bytes of one transaction: about a thousand events."""
 BATCH_MESSAGES = 1000
 SHARE_BYTES = 64_000
-"""Payload bytes of one device in a transaction, while other devices wait. At least one message."""
+"""Payload bytes of one device in a transaction, while other devices send too. At least one message."""
 SHARE_MESSAGES = 100
+RECENT_TURNS = 50
+"""A device that sent something during so many transactions may send again at any moment."""
 
 
 class FairInbox:
@@ -19,22 +21,31 @@ class FairInbox:
         self._waiting: dict[str, deque[IncomingMessage]] = {}
         self._unacknowledged: deque[IncomingMessage] = deque()
         self._done: set[int] = set()
+        self._turn = 0
+        self._last_turns: dict[str, int] = {}
+        """When each device sent something, the newest last."""
 
     def __len__(self) -> int:
         return sum(map(len, self._waiting.values()))
 
     def add(self, incoming: IncomingMessage) -> None:
         """Add a message that arrived."""
-        self._waiting.setdefault(incoming.topic.rpartition("/")[0], deque()).append(incoming)
+        device = incoming.topic.rpartition("/")[0]
+        self._waiting.setdefault(device, deque()).append(incoming)
+        self._last_turns.pop(device, None)
+        self._last_turns[device] = self._turn
         self._unacknowledged.append(incoming)
 
     def take(self) -> list[IncomingMessage]:
         """The messages of the next transaction. Those of one device stay in their order."""
+        self._turn += 1
+        while self._last_turns and next(iter(self._last_turns.values())) < self._turn - RECENT_TURNS:
+            self._last_turns.pop(next(iter(self._last_turns)))
+        is_alone = len(self._last_turns.keys() | self._waiting.keys()) == 1
         taken: list[IncomingMessage] = []
         size = 0
         for device in list(self._waiting):
             queue = self._waiting.pop(device)
-            is_alone = not self._waiting
             share, count = 0, 0
             while queue and size < BATCH_BYTES and len(taken) < BATCH_MESSAGES:
                 if not is_alone and count and (share >= SHARE_BYTES or count >= SHARE_MESSAGES):

@@ -169,7 +169,7 @@ def test_a_forged_event_receipt_or_command_of_a_device_is_refused_and_logged(sit
     device = site.of(ONE)
     assert publish_and_wait(device, OutgoingMessage(topic, b"forged")).failure == "Not authorized"
     device.close()
-    assert logged(site, "Denied PUBLISH from link-gate-1")
+    assert logged(site, "Denied PUBLISH from dong-ba/gate-1")
     assert topic in site.broker.said()
 
 
