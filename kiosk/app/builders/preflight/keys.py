@@ -33,16 +33,11 @@ def check_keys(settings: config.Settings) -> Iterator[Finding]:
 def check_lists(settings: config.Settings, now_at: datetime) -> Iterator[Finding]:
     """Root key, trust list and denylist, as the daemon will load them with its copies."""
     keys, access = settings.keys, settings.access
-    root = yield from read_named_file("keys.root_public_key", keys.root_public_key)
-    if root is None:
-        return
-    if PRIVATE_KEY_MARK in root:
-        yield Finding("private-key", Severity.STOPS, ("keys.root_public_key",), {"path": keys.root_public_key})
-        return
-    try:
-        load_root_public_key(root)
-    except ListError:
-        yield Finding("root-key", Severity.STOPS, ("keys.root_public_key",), {"path": keys.root_public_key})
+    root = yield from _read_root_key(keys.root_public_key)
+    if root is None:  # without it no list can be judged, but all missing files are reported at once
+        yield from read_named_file("keys.trust_list", keys.trust_list)
+        if keys.denylist is not None:
+            yield from read_named_file("keys.denylist", keys.denylist, Severity.WRONG)
         return
     found = list_loader.inspect_lists(
         trust_path=keys.trust_list,
@@ -51,9 +46,13 @@ def check_lists(settings: config.Settings, now_at: datetime) -> Iterator[Finding
         copies_dir=settings.storage.path.parent,
     )
     names = {"trust": "keys.trust_list", "denylist": "keys.denylist"}
+    paths = {"trust": keys.trust_list, "denylist": keys.denylist}
     for name, problem in found.problems.items():
-        stops = name == "trust" and problem.reason == "unusable"
-        severity = Severity.STOPS if stops else Severity.WRONG
+        path, unusable = paths[name], problem.reason == "unusable"
+        severity = Severity.STOPS if unusable and name == "trust" else Severity.WRONG
+        if unusable and path is not None and not path.exists():
+            yield Finding("file-missing", severity, (names[name],), {"path": path})
+            continue
         yield Finding(f"list-{problem.reason}", severity, (names[name],), {"error": problem.detail.rstrip(".")})
     if access.on_stale_lists == "deny" and access.lists_max_age_h is not None:
         for name, issued_at in found.issued_at.items():
@@ -71,6 +70,10 @@ def read_named_file(
         return path.read_bytes()
     except PermissionError:
         yield Finding("file-permission", severity, (setting,), {"path": path})
+    except FileNotFoundError:
+        yield Finding("file-missing", severity, (setting,), {"path": path})
+    except IsADirectoryError:
+        yield Finding("is-folder", severity, (setting,), {"path": path})
     except OSError as error:
         yield Finding("file-unreadable", severity, (setting,), {"path": path, "error": error.strerror})
     return None
@@ -84,6 +87,21 @@ def check_private_mode(setting: str, path: Path) -> Iterator[Finding]:
         return
     if mode & READABLE_BY_OTHERS:
         yield Finding("key-mode", Severity.NOTICE, (setting,), {"path": path, "mode": f"{mode:04o}"})
+
+
+def _read_root_key(path: Path) -> Generator[Finding, None, bytes | None]:
+    """The root key in PEM, or None after a finding that says why it cannot be used."""
+    setting = "keys.root_public_key"
+    content = yield from read_named_file(setting, path)
+    if content is None:
+        return None
+    try:
+        load_root_public_key(content)
+    except ListError:
+        code = "private-key" if PRIVATE_KEY_MARK in content else "root-key"
+        yield Finding(code, Severity.STOPS, (setting,), {"path": path})
+        return None
+    return content
 
 
 def _check_sealing_key(path: Path, content: bytes) -> Iterator[Finding]:

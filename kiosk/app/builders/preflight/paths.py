@@ -14,7 +14,7 @@ def check_paths(settings: config.Settings) -> Iterator[Finding]:
     if not database.parent.is_dir():
         yield Finding("folder-missing", Severity.STOPS, ("storage.path",), {"path": database.parent})
     elif database.is_dir():
-        yield Finding("database-is-folder", Severity.STOPS, ("storage.path",), {"path": database})
+        yield Finding("is-folder", Severity.STOPS, ("storage.path",), {"path": database})
     if state_dir.exists() and not state_dir.is_dir():
         yield Finding("not-a-folder", Severity.WRONG, ("web.state_dir",), {"path": state_dir})
     if settings.run_dir.exists() and not settings.run_dir.is_dir():

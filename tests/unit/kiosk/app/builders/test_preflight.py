@@ -84,20 +84,20 @@ def _private(key: X25519PrivateKey | Ed25519PrivateKey) -> bytes:
 
 
 WRONG_KEYS = {
-    "no sealing key": ("centre-public.pem", None, "file-unreadable"),
+    "no sealing key": ("centre-public.pem", None, "file-missing"),
     "a sealing key of another kind": ("centre-public.pem", _public(STRANGER), "sealing-key"),
     "a sealing key that is garbage": ("centre-public.pem", b"garbage", "sealing-key"),
     "an empty sealing key": ("centre-public.pem", b"", "sealing-key"),
     "the private sealing key": ("centre-public.pem", _private(X25519PrivateKey.generate()), "private-key"),
-    "no pseudonym key": ("pseudonym.key", None, "file-unreadable"),
+    "no pseudonym key": ("pseudonym.key", None, "file-missing"),
     "a short pseudonym key": ("pseudonym.key", os.urandom(31), "pseudonym-key"),
     "an empty pseudonym key": ("pseudonym.key", b"", "pseudonym-key"),
-    "no root key": ("root-public.pem", None, "file-unreadable"),
+    "no root key": ("root-public.pem", None, "file-missing"),
     "a root key that is garbage": ("root-public.pem", b"garbage", "root-key"),
     "a root key of another site": ("root-public.pem", _public(STRANGER), "list-unusable"),
     "a root key of another kind": ("root-public.pem", _public(X25519PrivateKey.generate()), "root-key"),
     "the private root key": ("root-public.pem", _private(STRANGER), "private-key"),
-    "no trust list": ("trust.cbor", None, "list-unusable"),
+    "no trust list": ("trust.cbor", None, "file-missing"),
     "a trust list that is garbage": ("trust.cbor", b"garbage", "list-unusable"),
     "an empty trust list": ("trust.cbor", b"", "list-unusable"),
 }
@@ -143,7 +143,8 @@ class TestLists:
             assert stopped
         else:
             assert not stopped
-            assert {f"list-{problem.reason}" for problem in loader.problems.values()} == set(found)
+            expected = {f"list-{problem.reason}" for problem in loader.problems.values()}
+            assert expected == {"list-unusable" if code == "file-missing" else code for code in found}
         return found
 
     @pytest.mark.parametrize("content", [None, b"", b"garbage"], ids=["missing", "empty", "garbage"])
@@ -154,9 +155,9 @@ class TestLists:
         path.unlink()
         if content is not None:
             path.write_bytes(content)
-        found = self.agrees_with_the_daemon(config.load_settings(sandbox.config_file))
-        assert found["list-unusable"].severity is Severity.WRONG
-        assert found["list-unusable"].settings == ("keys.denylist",)
+        (found,) = self.agrees_with_the_daemon(config.load_settings(sandbox.config_file)).values()
+        assert found.severity is Severity.WRONG
+        assert found.settings == ("keys.denylist",)
 
     def test_an_older_list_and_one_with_the_same_number_are_found(self, sandbox: Sandbox) -> None:
         settings = config.load_settings(sandbox.config_file)
@@ -272,20 +273,12 @@ def test_all_findings_come_at_once(sandbox: Sandbox, shop: Workshop) -> None:
     with_lines(sandbox, "web", 'certificate = "trust.cbor"')
     found = findings(with_lines(sandbox, "mqtt", "tls = true", 'ca = "no.pem"', *DEVICE[1:]))
     assert set(found) == {
-        "pseudonym-key", "file-unreadable", "list-unusable", "tls.file-unreadable", "tls.certificate-not-pem",
+        "pseudonym-key", "file-missing", "list-unusable", "tls.file-unreadable", "tls.certificate-not-pem",
     }  # fmt: skip
 
 
-FUZZED = (
-    "centre-public.pem",
-    "pseudonym.key",
-    "root-public.pem",
-    "trust.cbor",
-    "denylist.cbor",
-    "root.pem",
-    "device.pem",
-    "device.key",
-)
+KEYS_AND_LISTS = ("centre-public.pem", "pseudonym.key", "root-public.pem", "trust.cbor", "denylist.cbor")
+FUZZED = (*KEYS_AND_LISTS, "root.pem", "device.pem", "device.key")
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -303,3 +296,11 @@ def test_no_content_of_a_file_makes_the_check_raise(sandbox: Sandbox, shop: Work
         findings(found)
     finally:
         path.write_bytes(good)
+
+
+def test_all_missing_files_come_at_once(sandbox: Sandbox) -> None:
+    for name in KEYS_AND_LISTS:
+        (sandbox.folder / name).unlink()
+    found = list(check_settings(config.load_settings(sandbox.config_file), NOW))
+    assert {each.code for each in found} == {"file-missing"}
+    assert {Path(str(each.values["path"])).name for each in found} == set(KEYS_AND_LISTS)
