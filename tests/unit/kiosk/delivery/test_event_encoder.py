@@ -13,6 +13,7 @@ from kiosk.core.model import AccessEvent, Assurance, ClockQuality, CodeKind, Dir
 from kiosk.delivery.event_encoder import MAX_CACHED_SECONDS, EventEncoder
 from kiosk.storage import rows
 from mqtt import events
+from mqtt.message_model import LAST_YEAR
 from mqtt.topics import TopicKind
 from tests.fakes.data import wire_schema
 from tests.fakes.data.access_events import EPOCH, an_event
@@ -22,7 +23,7 @@ TOPIC = f"entrance/v1/dong-ba/gate-1/{TopicKind.EVENT}"
 BOOT = 'boot "%s" \\ ₫'
 
 words = st.sampled_from
-moments = st.datetimes(datetime(1970, 1, 1), datetime(9999, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 - its zone follows
+moments = st.datetimes(datetime(1970, 1, 1), datetime(LAST_YEAR, 12, 31), timezones=st.just(UTC))  # noqa: DTZ001 - its zone follows
 
 
 def access_events() -> st.SearchStrategy[AccessEvent]:
