@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from kiosk import config
 from kiosk.core.status import HealthCheck
 from kiosk.system.messages import check_message, check_value
 from kiosk.system.number_format import format_quantity
-from kiosk.system.status_file import is_stale, read_status, status_age_s
+from kiosk.system.status_file import STATUS_FILE, is_stale, read_status, status_age_s
 from kiosk.system.terminal import has_all_letters
 from kiosk.system.translations import Translator, translator
 
@@ -43,23 +43,20 @@ def status(path: Path, *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(found, ensure_ascii=not has_all_letters()))
     else:
-        _print_status(t, found)
-    sys.exit(1 if is_stale(age_s) or found["state"] == "out-of-order" else 0)
+        click.echo("\n".join(_status_lines(t, found)))
+    sys.exit(1 if is_stale(age_s) or found.get("state") not in {"ready", "degraded", "starting"} else 0)
 
 
-def _print_status(t: Translator, found: Mapping[str, Any]) -> None:
-    state = t.code("state", found["state"])
-    click.echo(
-        t(
-            "status-command.summary",
-            site=found["site"],
-            device=found["device"],
-            state=state,
-            started=found["started_at"],
-        )
-    )
-    for values in found["checks"]:
-        check = HealthCheck(**values)
-        click.echo(f"  {check.status:<6} {check_message(t, check)}  {check_value(t, check)}")
-    receipt = found["uplink"]["last_receipt_at"] or t("status-command.never")
-    click.echo("  " + t("status-command.backlog", backlog=found["outbox"]["backlog_size"], receipt=receipt))
+def _status_lines(t: Translator, found: Mapping[str, Any]) -> Iterator[str]:
+    """Ends where the snapshot is damaged."""
+    try:
+        state = t.code("state", found["state"])
+        site, device, started = found["site"], found["device"], found["started_at"]
+        yield t("status-command.summary", site=site, device=device, state=state, started=started)
+        for values in found["checks"]:
+            check = HealthCheck(**values)
+            yield f"  {check.status!s:<6} {check_message(t, check)}  {check_value(t, check)}"
+        receipt = found["uplink"]["last_receipt_at"] or t("status-command.never")
+        yield "  " + t("status-command.backlog", backlog=found["outbox"]["backlog_size"], receipt=receipt)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        yield f"  {STATUS_FILE}: {error!r}"

@@ -51,12 +51,15 @@ def run_checks(settings: config.Settings) -> Iterator[HealthCheck]:
 def daemon_checks(settings: config.Settings) -> list[HealthCheck] | None:
     """The health checks in the status of the running daemon. None if none is running. One that does not answer fails."""
     found = read_status(settings.run_dir)
-    if found is None or not Path(f"/proc/{found['pid']}").exists():
+    if found is None or not Path(f"/proc/{found.get('pid')}").exists():
         return None
     age_s = status_age_s(settings.run_dir, found)
     if is_stale(age_s):
         return [HealthCheck("kiosk", CheckStatus.FAIL, abs(round(age_s)) if isfinite(age_s) else None, "s", "stale")]
-    return [HealthCheck(**{**check, "status": CheckStatus(check["status"])}) for check in found["checks"]]
+    try:
+        return [HealthCheck(**{**check, "status": CheckStatus(check["status"])}) for check in found["checks"]]
+    except (KeyError, TypeError, ValueError) as error:
+        return [HealthCheck("kiosk", CheckStatus.FAIL, reason="stale", detail=f"status.json: {error!r}")]
 
 
 def _files(settings: config.Settings) -> Iterator[HealthCheck]:

@@ -1,14 +1,16 @@
 """`kiosk status` judges the age of the snapshot."""
 
 import os
+import random
 import time
 from collections.abc import Iterator
 
 import pytest
 from click.testing import CliRunner, Result
 
+from kiosk.cli.doctor.device_checks import daemon_checks
 from kiosk.cli.status import status
-from kiosk.config import load_settings
+from kiosk.config import effective, load_settings
 from kiosk.simulation.sandbox import Sandbox, temporary_sandbox
 from kiosk.system import status_file
 from tests.fakes.data import status_snapshots
@@ -46,3 +48,27 @@ def test_a_stale_status_is_not_believed(sandbox: Sandbox, age_s: float) -> None:
 def test_a_status_without_its_time_is_as_old_as_its_file(sandbox: Sandbox) -> None:
     status_snapshots.publish(sandbox.run_dir, status_snapshots.a_status())
     assert not status_file.is_stale(status_file.status_age_s(sandbox.run_dir, {"now_at": "no time"}))
+
+
+def test_any_changed_byte_of_the_status_ends_in_no_traceback(sandbox: Sandbox) -> None:
+    status_snapshots.publish(sandbox.run_dir, status_snapshots.a_status())
+    path = sandbox.run_dir / status_file.STATUS_FILE
+    content = path.read_bytes()
+    dice = random.Random(14)
+    for _ in range(150):
+        offset, mask = dice.randrange(len(content)), 1 << dice.randrange(8)
+        path.write_bytes(content[:offset] + bytes([content[offset] ^ mask]) + content[offset + 1 :])
+        done = ask(sandbox)
+        assert done.exception is None or isinstance(done.exception, SystemExit), (offset, mask, done.exception)
+        daemon_checks(load_settings(sandbox.config_file))
+
+
+def test_any_changed_byte_of_the_effective_settings_is_settings_or_none(sandbox: Sandbox) -> None:
+    settings = load_settings(sandbox.config_file)
+    effective.publish_effective_settings(settings, sandbox.run_dir)
+    path = sandbox.run_dir / effective.SETTINGS_FILE
+    content = path.read_bytes()
+    for offset in range(len(content)):
+        path.write_bytes(content[:offset] + bytes([content[offset] ^ 1 << offset % 8]) + content[offset + 1 :])
+        found = effective.read_effective_settings(sandbox.run_dir)
+        assert found is None or all(isinstance(each.value, str) for each in found)
