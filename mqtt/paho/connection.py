@@ -256,7 +256,7 @@ class PahoConnection:
             self._failure = BrokerRefusedError(f"{self._endpoint}: the broker refuses this client: {code}")
             return
         self._connected = True
-        self._events.append(_connected(flags.session_present, properties))
+        self._events.append(_connected(properties, session_present=flags.session_present))
 
     def _on_disconnect(self, _client: Any, _data: Any, flags: Any, code: Any, _properties: Any) -> None:
         was_connected, self._connected = self._connected, False
@@ -280,7 +280,7 @@ class PahoConnection:
         self._events.append(IncomingMessage(topic, bytes(message.payload), message.qos, message.retain, message.mid))
 
 
-def _connected(session_present: bool, properties: Properties | None) -> Connected:
+def _connected(properties: Properties | None, *, session_present: bool) -> Connected:
     """What the broker offers (MQTT 5 section 3.2.2.3). A property that is missing has the default of the standard."""
     return Connected(
         session_present,
