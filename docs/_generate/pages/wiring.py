@@ -46,7 +46,12 @@ BRANCHES = (
         "opto-isolated relay board, IN closes on high",
     ),
     Branch(
-        "admit_button", _PINS["admit_button"], "1 kΩ", "button", "nút cho qua không cần mã, nối GND", "button to ground: admit by hand"
+        "admit_button",
+        _PINS["admit_button"],
+        "1 kΩ",
+        "button",
+        "nút cho qua không cần mã, nối GND",
+        "button to ground: admit by hand",
     ),
     Branch(
         "undo_button", _PINS["undo_button"], "1 kΩ", "button", "nút hủy lượt vừa rồi, nối GND",
