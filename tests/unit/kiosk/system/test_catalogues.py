@@ -67,7 +67,10 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "acceptance.key": ["yes", "no", "skip"],
     "demo.lamp": [*Outcome, *DeviceState, "no-response"],
     "audit.action": [*(f"login-{role}" for role in Role)],
-    "rejection": ["too-large", "not-json", "not-an-event", "no-receipt", "closes-connection"],
+    "rejection": [
+        "too-large", "not-json", "not-an-event", "no-receipt", "closes-connection",
+        "unreadable-value", "unreadable-time", "unknown-boot", "unknown-word",
+    ],
     "check.presence-sensor": ["present", "absent", "idle", "stuck-on", "stuck-off"],
     "installer": ["ask-site", "ask-gate"],
     "tls": SENTENCES,
