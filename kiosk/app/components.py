@@ -18,6 +18,7 @@ from kiosk.app.idle_detector import IdleDetector
 from kiosk.app.status_collector import StatusCollector, StatusOptions
 from kiosk.core.model import Direction, ManualReason
 from kiosk.core.ports import Clock, StoreError
+from kiosk.core.reversal import LastAccessEvent
 from kiosk.credentials.trust.list_loader import ListLoader
 from kiosk.decoding.preview.preview import CameraPreview
 from kiosk.delivery import OutboxRelay
@@ -65,6 +66,16 @@ class Components:
         self.camera_worker.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _GateParts:
+    """The gate's worker, and what other components need of the gate."""
+
+    worker: GateWorker
+    verifier: credentials.CredentialVerifier
+    last_event: LastAccessEvent
+    timed_out_frames: Callable[[], int]
+
+
 def build_components(
     settings: config.Settings, signal: SignalOutput, clock: Clock, on_change: Callable[[], None], exit_stack: ExitStack
 ) -> Components:
@@ -78,12 +89,54 @@ def build_components(
     exit_stack.callback(store.close)
     relay = build_relay(settings, store, clock)
     exit_stack.callback(relay.close)
+    monitor, frame_slot = CameraMonitor(started.monotonic_s), LatestFrameSlot()
+    parts = _build_gate(settings, store, lists, signal, clock, monitor, frame_slot, on_change, exit_stack)
+    idle_detector = build_idle_detector(settings.gpio, exit_stack)
+    camera_worker = CameraWorker(camera, frame_slot, settings.camera.timeout_s, idle_detector)
+    status_collector = StatusCollector(
+        status_options(settings),
+        camera_worker=camera_worker,
+        gate_worker=parts.worker,
+        camera_monitor=monitor,
+        signal_thread_alive=lambda: signal.is_alive,
+        timed_out_frames=parts.timed_out_frames,
+        event_store=store,
+        relay=relay,
+        list_loader=lists,
+        last_event=parts.last_event,
+        started=started,
+        idle_detector=idle_detector,
+    )
+    control = open_control_socket(
+        settings,
+        exit_stack,
+        gate_worker=parts.worker,
+        signal=signal,
+        event_store=store,
+        relay=relay,
+        on_change=on_change,
+        frame_slot=frame_slot,
+    )
+    built = (clock, signal, store, relay, lists, parts.verifier, monitor, frame_slot, parts.worker, camera_worker)
+    return Components(*built, control, status_collector)
+
+
+def _build_gate(
+    settings: config.Settings,
+    store: SqliteEventStore,
+    lists: ListLoader,
+    signal: SignalOutput,
+    clock: Clock,
+    camera_monitor: CameraMonitor,
+    frame_slot: LatestFrameSlot,
+    on_change: Callable[[], None],
+    exit_stack: ExitStack,
+) -> _GateParts:
     verifier = credentials.CredentialVerifier(lists.trust_list, lists.denylist)
-    visits, last = gate.restore_visits(settings, store, started)
-    camera_monitor, frame_slot = CameraMonitor(started.monotonic_s), LatestFrameSlot()
+    visits, last_event = gate.restore_visits(settings, store, clock.now())
     decoder = gate.build_decoder(settings)
     exit_stack.callback(decoder.close)
-    gate_worker = GateWorker(
+    worker = GateWorker(
         gate.build_gate(
             settings,
             decoder,
@@ -92,7 +145,7 @@ def build_components(
             event_store=store,
             signal=signal,
             clock=clock,
-            last_event=last,
+            last_event=last_event,
         ),
         frame_slot,
         camera_monitor=camera_monitor,
@@ -101,51 +154,12 @@ def build_components(
         count_occupancy=lambda: visits.occupancy(clock.now()),
         on_change=on_change,
     )
-    exit_stack.callback(gate_worker.close)
+    exit_stack.callback(worker.close)
     try:
         store.check_writable()  # a full or read-only disk is out of order before the first person comes
     except StoreError as error:
-        gate_worker.store_error = str(error)
-    idle_detector = build_idle_detector(settings.gpio, exit_stack)
-    camera_worker = CameraWorker(camera, frame_slot, settings.camera.timeout_s, idle_detector)
-    status_collector = StatusCollector(
-        status_options(settings),
-        camera_worker=camera_worker,
-        gate_worker=gate_worker,
-        camera_monitor=camera_monitor,
-        signal_thread_alive=lambda: signal.is_alive,
-        timed_out_frames=lambda: decoder.timed_out_frames,
-        event_store=store,
-        relay=relay,
-        list_loader=lists,
-        last_event=last,
-        started=started,
-        idle_detector=idle_detector,
-    )
-    control = open_control_socket(
-        settings,
-        exit_stack,
-        gate_worker=gate_worker,
-        signal=signal,
-        event_store=store,
-        relay=relay,
-        on_change=on_change,
-        frame_slot=frame_slot,
-    )
-    return Components(
-        clock,
-        signal,
-        store,
-        relay,
-        lists,
-        verifier,
-        camera_monitor,
-        frame_slot,
-        gate_worker,
-        camera_worker,
-        control,
-        status_collector,
-    )
+        worker.store_error = str(error)
+    return _GateParts(worker, verifier, last_event, lambda: decoder.timed_out_frames)
 
 
 def status_options(settings: config.Settings) -> StatusOptions:

@@ -46,7 +46,9 @@ PANELS = (
     ),
     Panel("Last receipt / Xác nhận gần nhất", "timeseries", f"{PREFIX}last_receipt_age_seconds{NAMES}", GATE, "s"),
     Panel("Quarantine / Bị trả lại", "timeseries", f"{PREFIX}quarantined_events{NAMES}", GATE),
-    Panel("Age of the newest frame / Hình camera cũ bao lâu", "timeseries", f"{PREFIX}frame_age_seconds{NAMES}", GATE, "s"),
+    Panel(
+        "Age of the newest frame / Hình camera cũ bao lâu", "timeseries", f"{PREFIX}frame_age_seconds{NAMES}", GATE, "s"
+    ),
 )
 
 
