@@ -90,7 +90,17 @@ def build_components(
     relay = build_relay(settings, store, clock)
     exit_stack.callback(relay.close)
     monitor, frame_slot = CameraMonitor(started.monotonic_s), LatestFrameSlot()
-    parts = _build_gate(settings, store, lists, signal, clock, monitor, frame_slot, on_change, exit_stack)
+    parts = _build_gate(
+        settings,
+        store,
+        lists,
+        signal,
+        clock,
+        camera_monitor=monitor,
+        frame_slot=frame_slot,
+        on_change=on_change,
+        exit_stack=exit_stack,
+    )
     idle_detector = build_idle_detector(settings.gpio, exit_stack)
     camera_worker = CameraWorker(camera, frame_slot, settings.camera.timeout_s, idle_detector)
     status_collector = StatusCollector(
@@ -127,6 +137,7 @@ def _build_gate(
     lists: ListLoader,
     signal: SignalOutput,
     clock: Clock,
+    *,
     camera_monitor: CameraMonitor,
     frame_slot: LatestFrameSlot,
     on_change: Callable[[], None],
