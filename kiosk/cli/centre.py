@@ -19,11 +19,12 @@ from kiosk.config.toml_file import TomlError, parse_toml
 from kiosk.config.unknown_keys import unknown_key_message
 from kiosk.system.terminal import has_all_letters
 from kiosk.system.wakeup import WakeupPipe
-from mqtt.centre import fleet_status, unsealing
+from mqtt.centre import fleet_status, operator_actions, unsealing
 from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.database import open_ledger
-from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.ingest.ledger import Ledger, LedgerError
 from mqtt.connection import BrokerEndpoint, BrokerRefusedError, Connection, OutgoingMessage
+from mqtt.message_model import printable
 from mqtt.paho.connection import PahoConnection
 
 
@@ -160,18 +161,58 @@ def status(database: str, *, as_json: bool) -> None:
 
 
 def _format_device(device: fleet_status.DeviceStatus) -> Iterator[str]:
-    state = f"{device.state or 'state unknown'}{f' ({device.state_reason})' if device.state_reason else ''}"
+    state = printable(f"{device.state or 'state unknown'}{f' ({device.state_reason})' if device.state_reason else ''}")
     silent = ", SILENT" if device.offline else ""
     yield f"{device.site}/{device.device}: {state}{silent}, last seen {device.last_seen_at:%Y-%m-%d %H:%M:%S} UTC"
     for stream in device.streams:
         gaps = f"missing {fleet_status.format_ranges(stream.missing)}" if stream.missing else "complete"
+        if stream.acknowledged:
+            gaps += f" (acknowledged as lost: {fleet_status.format_ranges(stream.acknowledged)})"
         yield f"  epoch {stream.epoch}: 1-{stream.newest_seq}, {gaps}; {stream.duplicates} came twice"
         if stream.conflicts:
             yield f"  {stream.conflicts} events share a number with another one: was a database copied, or a name used twice?"
     for notice in device.notices:
-        yield f"  the device reports: {notice.event_count} events {notice.kind}, last on {notice.last_at}"
+        yield f"  the device reports: {notice.event_count} events {printable(notice.kind)}, last on {notice.last_at}"
     if device.rejected:
         yield f"  {device.rejected} events were rejected. The device keeps them in quarantine"
+    for reason, times in device.exceeded_limits:
+        yield f"  over a limit of the centre, so not stored: {times} {printable(reason)}"
+
+
+@centre.command(name="acknowledge")
+@click.option("--site", required=True)
+@click.option("--device", required=True)
+@click.option("--epoch", help="One epoch of the device. Default: all.")
+@click.option("--requested-by", required=True, help="The name of the person who decides.")
+@click.option("--reason", default="", help="Why the missing events will not come.")
+@click.pass_obj
+def acknowledge(database: str, *, site: str, device: str, epoch: str | None, requested_by: str, reason: str) -> None:
+    """Acknowledge the missing events of a device as lost. The decision is written to the audit table."""
+    try:
+        request = operator_actions.OperatorRequest(site, device, requested_by, reason)
+        found = operator_actions.acknowledge_gaps(database, request, datetime.now(UTC), epoch=epoch)
+    except (ValueError, LedgerError) as error:
+        raise click.ClickException(f"nothing was acknowledged: {printable(str(error))}") from error
+    for name, ranges in found.items():
+        click.echo(f"epoch {name}: acknowledged {fleet_status.format_ranges(ranges)}")
+    if not found:
+        click.echo("Nothing is missing.")
+
+
+@centre.command(name="forget")
+@click.option("--site", required=True)
+@click.option("--device", required=True)
+@click.option("--requested-by", required=True, help="The name of the person who decides.")
+@click.option("--reason", default="", help="Why the device is retired.")
+@click.pass_obj
+def forget(database: str, *, site: str, device: str, requested_by: str, reason: str) -> None:
+    """Leave a retired device out of the status until it sends again. The decision is written to the audit table."""
+    try:
+        request = operator_actions.OperatorRequest(site, device, requested_by, reason)
+        operator_actions.forget_device(database, request, datetime.now(UTC))
+    except (ValueError, LedgerError) as error:
+        raise click.ClickException(f"nothing was changed: {printable(str(error))}") from error
+    click.echo(f"{site}/{device} is retired. Its events are kept.")
 
 
 @centre.command(name="unseal")
@@ -218,6 +259,16 @@ def _sealing_key(path: Path) -> X25519PrivateKey:
     raise click.ClickException(f"nothing was unsealed: {path} is not an X25519 key")
 
 
+def _delete_old_events(ledger: Ledger, day: date) -> None:
+    """Where the database cannot be written now, the next day deletes more."""
+    log = logging.getLogger(__name__)
+    try:
+        for deleted in ledger.delete_before(day):
+            log.info("retention: deleted %s", deleted)
+    except LedgerError as error:
+        log.error("retention: nothing was deleted: %s", printable(str(error)))
+
+
 def run_centre(
     endpoint: BrokerEndpoint,
     database: str,
@@ -245,8 +296,7 @@ def run_centre(
                 today = datetime.now(UTC).date()
                 if retention_days is not None and today != last_purge:
                     last_purge = today
-                    for deleted in ledger.delete_before(today - timedelta(days=retention_days)):
-                        logging.getLogger(__name__).info("retention: deleted %s", deleted)
+                    _delete_old_events(ledger, today - timedelta(days=retention_days))
     finally:
         collector.close()
         ledger.close()

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from mqtt.centre.ingest.database import Query, open_query
+from mqtt.centre.operator_actions import missing_ranges
 from mqtt.sequence_ranges import Range, RangeSet
 
 OFFLINE_AFTER = timedelta(minutes=5)
@@ -23,6 +24,8 @@ class StreamStatus:
     duplicates: int
     conflicts: int
     """Events with a seq that another event has. A database was copied, or two devices have one name."""
+    acknowledged: tuple[Range, ...] = ()
+    """Missing, but an operator said that they will not come."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,15 @@ class DeviceStatus:
     rejected: int
     streams: tuple[StreamStatus, ...]
     notices: tuple[NoticeSummary, ...] = ()
+    exceeded_limits: tuple[tuple[str, int], ...] = ()
+    """What was not stored because the device has too much of it, and how often."""
 
 
 def read_fleet_status(database: str, now: datetime) -> list[DeviceStatus]:
-    """All devices, by site and name. Raises LedgerError."""
+    """All devices that are not retired, by site and name. Raises LedgerError."""
     with open_query(database) as query:
-        return [_device_status(query, row, now) for row in query("SELECT * FROM device ORDER BY site, device")]
+        rows = query("SELECT * FROM device WHERE retired_at IS NULL OR last_seen_at > retired_at ORDER BY site, device")
+        return [_device_status(query, row, now) for row in rows]
 
 
 def _device_status(query: Query, row: dict[str, Any], now: datetime) -> DeviceStatus:
@@ -80,6 +86,10 @@ def _device_status(query: Query, row: dict[str, Any], now: datetime) -> DeviceSt
                 number,
             )
         ),
+        exceeded_limits=tuple(
+            (one["reason"], int(one["times"]))
+            for one in query("SELECT reason, times FROM device_limit WHERE device = ? ORDER BY reason", number)
+        ),
     )
 
 
@@ -89,14 +99,18 @@ def _to_datetime(at: datetime | str) -> datetime:
 
 def _stream_status(query: Query, row: dict[str, Any]) -> StreamStatus:
     rows = query("SELECT first_seq, last_seq FROM seq_range WHERE stream = ?", [row["number"]])
+    acknowledged = query(
+        "SELECT first_seq, last_seq FROM acknowledged_gap WHERE stream = ? ORDER BY first_seq", [row["number"]]
+    )
     ranges = RangeSet((each["first_seq"], each["last_seq"]) for each in rows)
     return StreamStatus(
         epoch=row["epoch"],
         up_to_seq=ranges.up_to,
         newest_seq=ranges.maximum,
-        missing=tuple(ranges.gaps()),
+        missing=tuple(missing_ranges(query, row["number"])),
         duplicates=row["duplicates"],
         conflicts=row["conflicts"],
+        acknowledged=tuple((each["first_seq"], each["last_seq"]) for each in acknowledged),
     )
 
 

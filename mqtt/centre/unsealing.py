@@ -4,12 +4,15 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from mqtt.centre.ingest.database import open_query
+from mqtt.centre.ingest.ledger import LedgerFullError
+from mqtt.centre.reserved_space import release_space
 from mqtt.sealing import UnsealError, unseal_subject
 
 MIN_REASON_LENGTH = 10
@@ -53,11 +56,22 @@ def unseal_events(
 ) -> Iterator[UnsealedEvent]:
     """The effective events of that place and time, oldest first. The audit row is committed before the first is unsealed.
 
-    Raises LedgerError.
+    On a full disk the audit row uses the space that the SQLite ledger has reserved. Raises LedgerError.
     """
+    try:
+        found = _find_and_audit(database, unseal_request, now)
+    except LedgerFullError:
+        if not release_space(Path(database)):
+            raise
+        found = _find_and_audit(database, unseal_request, now)
+    return (_unseal_row(key, row) for row in found)
+
+
+def _find_and_audit(database: str, unseal_request: UnsealRequest, now: datetime) -> list[dict[str, Any]]:
     with open_query(database) as query:
         found = query(
-            "SELECT id, device.device AS gate, coalesce(corrected_at, occurred_at) AS passed_at, direction, sealed "
+            "SELECT id, device.device AS gate, coalesce(corrected_at, CASE WHEN occurred_at BETWEEN '1970-01-01' "
+            "AND '2200-01-01' THEN occurred_at ELSE received_at END) AS passed_at, direction, sealed "
             "FROM effective_event JOIN device ON device.number = effective_event.device "
             "WHERE device.site = ? AND (CAST(? AS text) IS NULL OR device.device = ?) "
             "AND coalesce(corrected_at, received_at) BETWEEN ? AND ? AND length(sealed) > 0 ORDER BY passed_at",
@@ -79,7 +93,7 @@ def unseal_events(
             "INSERT INTO unsealing (at, requested_by, reason, query, events) VALUES (?, ?, ?, ?, ?)",
             [_iso_text(now), unseal_request.requested_by, unseal_request.reason, json.dumps(audited), len(found)],
         )
-    return (_unseal_row(key, row) for row in found)
+    return found
 
 
 def _unseal_row(key: X25519PrivateKey, row: dict[str, Any]) -> UnsealedEvent:

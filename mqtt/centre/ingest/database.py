@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from mqtt.centre.ingest.ledger import Ledger, LedgerError
+from mqtt.centre.ingest.ledger import Ledger, LedgerError, LedgerFullError
 from mqtt.centre.ingest.sqlite_ledger import BUSY_TIMEOUT_S, SqliteLedger
 
 Query = Callable[..., list[dict[str, Any]]]
@@ -34,7 +34,7 @@ def open_query(database: str) -> Iterator[Query]:
             yield query
         return
     try:
-        with closing(sqlite3.connect(f"file:{database}?mode=rw", uri=True, timeout=BUSY_TIMEOUT_S)) as connection:
+        with closing(_connect_sqlite(database)) as connection:
             connection.row_factory = sqlite3.Row
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("BEGIN")
@@ -45,7 +45,26 @@ def open_query(database: str) -> Iterator[Query]:
             yield query
             connection.commit()
     except sqlite3.Error as error:
-        raise LedgerError(f"{database}: cannot be read as the centre's database: {error}") from error
+        text = f"{database}: cannot be read as the centre's database: {error}"
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            raise LedgerFullError(text) from error
+        raise LedgerError(text) from error
+
+
+def _connect_sqlite(database: str) -> sqlite3.Connection:
+    """On a full disk SQLite cannot make its shared memory file. A connection for itself alone needs none."""
+    for options in ("", "PRAGMA locking_mode = EXCLUSIVE"):
+        connection = sqlite3.connect(f"file:{database}?mode=rw", uri=True, timeout=BUSY_TIMEOUT_S)
+        try:
+            connection.execute(options)
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        except sqlite3.OperationalError:
+            connection.close()
+            if options:
+                raise
+        else:
+            return connection
+    raise AssertionError("one of the two connections is returned, or its error is raised")
 
 
 @contextmanager

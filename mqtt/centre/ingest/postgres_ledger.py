@@ -44,8 +44,8 @@ DO UPDATE SET last_seen_at = greatest(device.last_seen_at, excluded.last_seen_at
 _UPSERT_STREAM = f"""
 WITH seen AS ({_UPSERT_DEVICE})
 INSERT INTO stream (device, epoch) SELECT number, %s FROM seen
-WHERE EXISTS (SELECT 1 FROM stream WHERE stream.device = number AND epoch = %s)
-OR (SELECT count(*) FROM stream WHERE stream.device = number) < {limits.MAX_EPOCHS}
+WHERE EXISTS (SELECT 1 FROM stream WHERE stream.device = seen.number AND stream.epoch = %s)
+OR (SELECT count(*) FROM stream WHERE stream.device = seen.number) < {limits.MAX_EPOCHS}
 ON CONFLICT (device, epoch) DO UPDATE SET epoch = excluded.epoch RETURNING device, number
 """  # noqa: S608 - constants
 _UPSERT_CLOCK_OFFSET = f"""

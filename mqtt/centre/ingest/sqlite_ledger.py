@@ -23,8 +23,8 @@ from mqtt.centre.ingest.batch import (
     update_stream,
 )
 from mqtt.centre.ingest.ledger import LedgerCounts, LedgerError
-from mqtt.centre.ingest.reserved_space import reserve_space
 from mqtt.centre.ingest.sqlite_schema import migrate
+from mqtt.centre.reserved_space import reserve_space
 from mqtt.device_messages import HealthMessage, HealthNotice, StateMessage
 from mqtt.events import AccessCloudEvent, InvalidEvent
 from mqtt.topics import DeviceTopics
