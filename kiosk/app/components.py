@@ -117,16 +117,10 @@ def build_components(
         started=started,
         idle_detector=idle_detector,
     )
-    control = open_control_socket(
-        settings,
-        exit_stack,
-        gate_worker=parts.worker,
-        signal=signal,
-        event_store=store,
-        relay=relay,
-        on_change=on_change,
-        frame_slot=frame_slot,
-    )
+    preview = CameraPreview(frame_slot.snapshot)
+    exit_stack.callback(preview.close)
+    commands = command_handlers.CommandHandlers(parts.worker, signal, store, relay, preview, on_change)
+    control = open_control_socket(settings, exit_stack, commands, parts.worker)
     built = (clock, signal, store, relay, lists, parts.verifier, monitor, frame_slot, parts.worker, camera_worker)
     return Components(*built, control, status_collector)
 
@@ -192,18 +186,10 @@ def status_options(settings: config.Settings) -> StatusOptions:
 def open_control_socket(
     settings: config.Settings,
     exit_stack: ExitStack,
-    *,
+    commands: command_handlers.CommandHandlers,
     gate_worker: GateWorker,
-    signal: SignalOutput,
-    event_store: SqliteEventStore,
-    relay: OutboxRelay,
-    on_change: Callable[[], None],
-    frame_slot: LatestFrameSlot,
 ) -> ControlServer:
     """Create the control socket and open the buttons of the guard. Raises KioskError."""
-    preview = CameraPreview(frame_slot.snapshot)
-    exit_stack.callback(preview.close)
-    commands = command_handlers.CommandHandlers(gate_worker, signal, event_store, relay, preview, on_change)
     control = ControlServer(settings.run_dir, commands.handlers())
     exit_stack.callback(control.close)
     connect_buttons(settings, exit_stack, gate_worker)
