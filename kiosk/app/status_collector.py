@@ -120,6 +120,8 @@ class StatusCollector:
             web_down_s=self._web_down_s(now),
             broker_down_s=self._uplink_down_s(now),
             certificate_time_error=self._relay.status().certificate_time_error,
+            broker_refused=self._relay.status().refused,
+            broker_error=self._relay.status().error,
             backlog_age_s=_age_s(outbox.oldest_at, now),
             backlog_size=outbox.backlog_size,
             backlog_limit=self._options.backlog_limit,

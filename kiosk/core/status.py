@@ -104,7 +104,9 @@ class UplinkStatus:
     error: str = ""
     acknowledge_by: str = "centre"
     certificate_time_error: bool = False
-    """The broker's certificate is not valid by this device's clock. Either the clock or the certificate is wrong."""
+    """The broker's certificate is not valid yet by this device's clock. Either the clock or the certificate is wrong."""
+    refused: bool = False
+    """The broker refuses this device, what it sends or what it subscribes to, or TLS with it fails. `error` says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from mqtt import topics
 from mqtt.connection import (
     Acknowledged,
     BrokerConnectionError,
+    BrokerRefusedError,
     CertificateTimeError,
     Connected,
     Connection,
@@ -79,6 +80,7 @@ class OutboxRelay:
         self._connack = Connected(session_present=False, receive_maximum=65535, maximum_packet_bytes=None)
         self._ready = False
         self._quarantine_retry_requested = False
+        self._last_cause = ""
         self._attempt = 0
         self._retry_s = 0.0
         self._maintenance_due_s = 0.0
@@ -174,9 +176,10 @@ class OutboxRelay:
             connection.close(clean=False)
         if self._ready:
             self._down_since_s = now_s
-        if self._ready or self._attempt == 0:
+        cause = error.code or str(error)
+        if self._ready or self._attempt == 0 or cause != self._last_cause:
             log.warning("no connection to the broker: %s. Events are kept and sent later", error)
-        self._ready = False
+        self._ready, self._last_cause = False, cause
         self._subscription_retry.reset()
         self._sender.on_disconnected(now_s)
         self._quarantine_undeliverable()
@@ -184,7 +187,10 @@ class OutboxRelay:
         max_s = self._options.reconnect_max_delay_s
         self._retry_s = now_s + reconnect_delay_s(self._attempt, BACKOFF_FIRST_S, max_s, self._jitter)
         by_clock = isinstance(error, CertificateTimeError)
-        self._status = replace(self._status, connected=False, error=str(error), certificate_time_error=by_clock)
+        refused = isinstance(error, BrokerRefusedError) and not by_clock
+        self._status = replace(
+            self._status, connected=False, error=str(error), certificate_time_error=by_clock, refused=refused
+        )
 
     def _process(self, now: ClockReading) -> bool:
         assert self._connection is not None
@@ -257,10 +263,11 @@ class OutboxRelay:
         if self._topics.topic(TopicKind.RECEIPT) in event.rejected_filters:
             self._subscription_retry.on_refused(now_s)
             self._report_error("the broker refuses the subscription to receipts; check its ACL. It is tried again")
+            self._status = replace(self._status, refused=True)
         elif self._subscription_retry.is_retrying:
             self._subscription_retry.reset()
             self._sender.on_receipt(now_s)
-            self._status = replace(self._status, error="")
+            self._status = replace(self._status, error="", refused=False)
             log.info("the broker grants the subscription to receipts now")
 
     def _begin_delivery(self, now_s: float, now_at: datetime) -> None:
@@ -274,7 +281,7 @@ class OutboxRelay:
             self._connection, self._connack.receive_maximum, self._connack.maximum_packet_bytes, now_s
         )
         self._ready = True
-        self._status = replace(self._status, connected=True, error="", certificate_time_error=False)
+        self._status = replace(self._status, connected=True, error="", certificate_time_error=False, refused=False)
         away_s = now_s - (self._down_since_s if self._down_since_s is not None else now_s)
         self._down_since_s = None
         log.info("connected to the broker after %.1f s; %d events are pending", away_s, self._outbox.backlog_size())
@@ -284,6 +291,7 @@ class OutboxRelay:
         message = self._sender.window.on_puback(event.token)
         if event.failure is not None:
             self._report_error(f"the broker refuses messages of this device: {event.failure}; check its ACL and limits")
+            self._status = replace(self._status, refused=not event.permanent)
             if event.permanent and message is not None:
                 size = sum(len(text) + 1 for text in message.rows.values())
                 detector.on_rejected(tuple(message.rows), size, _reason_code(event.failure), now_s)
@@ -309,7 +317,7 @@ class OutboxRelay:
                     self._attempt = 0
                     self._sender.on_receipt(now_s)
                     at = now_at.isoformat(timespec="seconds")
-                    self._status = replace(self._status, error="", last_receipt_at=at)
+                    self._status = replace(self._status, error="", last_receipt_at=at, refused=False)
             elif incoming.topic == topics.centre_state_topic(self._topics.prefix):
                 if CentreStateMessage.from_payload(incoming.payload).state == "ready":
                     self._sender.on_receipt(now_s)

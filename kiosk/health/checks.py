@@ -175,6 +175,8 @@ def _check_broker(it: Measurements, limits: HealthThresholds) -> Iterator[Health
         return
     if it.certificate_time_error:
         yield _warn("broker", "certificate-time", round(down_s), "s")
+    elif it.broker_refused:
+        yield _warn("broker", "refused", detail=it.broker_error)
     elif down_s > limits.broker_down_s:
         yield _warn("broker", "disconnected", round(down_s), "s")
     else:

@@ -63,7 +63,11 @@ class Measurements:
     broker_down_s: float | None = None
     """How long the broker has been disconnected. 0 while it is connected. None: no broker is configured."""
     certificate_time_error: bool = False
-    """The broker is disconnected because its certificate is not valid at the time of this device's clock."""
+    """The broker is disconnected because its certificate is not valid yet at the time of this device's clock."""
+    broker_refused: bool = False
+    """The broker refuses this device or its messages, or TLS with it fails: waiting does not help."""
+    broker_error: str = ""
+    """Why, in English."""
     presence_state: str = ""
     """State of a presence sensor: `present`, `absent`, `idle`, `stuck-on` or `stuck-off`. Empty without a sensor."""
     web_down_s: float | None = None

@@ -113,15 +113,19 @@ def test_delivery_waits_for_a_certificate_that_is_not_yet_valid(site: TlsSite) -
     assert datetime.now(UTC) > valid_from - timedelta(seconds=1)
 
 
-def test_an_expired_certificate_is_no_time_error_and_delivery_begins_when_the_broker_has_a_new_one(site: TlsSite) -> None:
+def test_an_expired_certificate_is_no_time_error_and_delivery_begins_when_the_broker_has_a_new_one(
+    site: TlsSite,
+) -> None:
     site.certify_broker(site.now - timedelta(days=40), 30)
     with site.broker:
         site.until(lambda: "has expired by the clock of this device" in site.relay.status().error)
         assert not site.relay.status().certificate_time_error
+        assert site.relay.status().refused
         site.broker.stop()
         site.certify_broker(site.now - timedelta(days=1), 30)
         site.broker.start()
         site.until(lambda: site.relay.status().connected)
+        assert not site.relay.status().refused
         assert not site.relay.status().certificate_time_error
 
 

@@ -24,10 +24,12 @@ def test_a_refused_subscription_to_receipts_is_tried_again_until_it_is_granted(b
     bench.broker.refuses = (RECEIPT,)
     bench.run(30.0)
     assert "refuses the subscription" in bench.relay.status().error
+    assert bench.relay.status().refused
     assert bench.broker.links[-1].subscriptions > 2
     bench.broker.refuses = ()
     bench.run(130.0)
     assert bench.relay.status().error == ""
+    assert not bench.relay.status().refused
     granted = bench.broker.links[-1].subscriptions
     bench.run(130.0)
     assert bench.broker.links[-1].subscriptions == granted
@@ -103,3 +105,19 @@ def test_two_errors_that_alternate_are_logged_once_an_hour(bench: Bench, caplog:
             bench.commit(1)
             bench.run(60.0)
     assert len(caplog.messages) == len(set(caplog.messages)) <= 3
+
+
+def test_a_broker_that_refuses_what_the_device_sends_is_reported_at_once_and_until_it_accepts(bench: Bench) -> None:
+    """As a broker does with the certificate of another device: it lets it in, and refuses its topics."""
+    bench.broker.refusal = "Not authorized"
+    bench.commit(1)
+    bench.run(1.0)
+    status = bench.relay.status()
+    assert (status.connected, status.refused) == (True, True)
+    assert "Not authorized" in status.error
+    bench.broker.refusal = None
+    bench.run(130.0)
+    bench.receipt(1)
+    bench.run(1.0)
+    assert not bench.relay.status().refused
+    assert bench.store.backlog_size() == 0

@@ -72,6 +72,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str, DeviceState]] = {
     "the clock was never set": ({"clock_quality": ClockQuality.UNSET}, "clock", DeviceState.DEGRADED),
     "the clock was set back": ({"clock_jump_s": -3600.0}, "clock", DeviceState.DEGRADED),
     "the broker is disconnected": ({"broker_down_s": 61.0}, "broker", DeviceState.DEGRADED),
+    "the broker refuses the device": ({"broker_refused": True, "broker_error": "x"}, "broker", DeviceState.DEGRADED),
     "the backlog is old": ({"backlog_age_s": 601.0}, "backlog", DeviceState.DEGRADED),
     "the backlog is nearly full": ({"backlog_size": 81, "backlog_limit": 100}, "backlog", DeviceState.DEGRADED),
     "a list is old": ({"lists_age_s": {"trust-list": 8 * 86400.0}}, "trust-list", DeviceState.DEGRADED),
