@@ -58,7 +58,8 @@ _WORDS: tuple[Container[str | None], ...] = (
 _TYPES = (bytes, int, int, float, bytes, bytes, int)
 _FIRST_US, _END_US = 0, 253_402_300_800_000_000
 """1970 (an unset clock) to the end of the year 9999."""
-MAX_MONOTONIC_S = 1e12
+MAX_MONOTONIC_S = 1e9
+"""30 years, as on the wire."""
 
 _EPOCH_AT = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)

@@ -13,7 +13,7 @@ from kiosk.core.model import AccessEvent, Assurance, ClockQuality, CodeKind, Dir
 from kiosk.delivery.event_encoder import MAX_CACHED_SECONDS, EventEncoder
 from kiosk.storage import rows
 from mqtt import events
-from mqtt.message_model import LAST_YEAR
+from mqtt.message_model import LAST_YEAR, MAX_MONOTONIC_S
 from mqtt.topics import TopicKind
 from tests.fakes.data import wire_schema
 from tests.fakes.data.access_events import EPOCH, an_event
@@ -31,7 +31,7 @@ def access_events() -> st.SearchStrategy[AccessEvent]:
         AccessEvent,
         id=st.uuids(),
         occurred_at=moments,
-        monotonic_s=st.floats(0, 1e12, allow_nan=False),
+        monotonic_s=st.floats(0, MAX_MONOTONIC_S, allow_nan=False),
         clock_quality=words(ClockQuality),
         outcome=words(Outcome),
         reason=words(Reason),
