@@ -23,7 +23,7 @@ TIME_SERVER = f"[Time]\nNTP={HOST}\n"
 OUTPUTS_PERSIST = "pinctrl_bcm2835.persist_gpio_outputs=y"
 """The default of Raspberry Pi's kernel, where the command line does not say otherwise."""
 SHELL_PORT = 2323
-READY_S = 400.0
+READY_S = 800.0
 STATUS = "/run/entrance-kiosk/status.json"
 KILL = f"kill -9 $(grep -o '\"pid\": *[0-9]*' {STATUS} | grep -o '[0-9]*')"
 
