@@ -5,7 +5,7 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 QUICK ?=
 
-.PHONY: help setup demo test test-browser test-clocks test-trixie test-system test-camera test-service test-install test-arm test-gpio test-pi test-power bundle faults lint types format bench locale docs docs-site clean
+.PHONY: help setup demo test test-browser test-clocks test-trixie test-system test-camera test-service test-install test-arm test-gpio test-pi test-power test-flips bundle faults fuzz-centre lint types format bench locale docs docs-site clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,15 @@ bundle: .venv/.ready  ## one file to install from without a network: dist/entran
 SEEDS ?= 5
 faults: .venv/.ready  ## fault injection into delivery: everything is killed, cut and filled; SEEDS=N seeds
 	@$(PY) -m tests.faults.run --seeds $(SEEDS)
+
+FUZZ_EXAMPLES ?= 20000
+fuzz-centre: .venv/.ready  ## any bytes and changed messages through the centre into SQLite and PostgreSQL; FUZZ_EXAMPLES=N for each database
+	@FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PY) -m pytest -q -s tests/integration/centre/test_any_message.py
+
+FLIP_ROWS ?= 2000
+FLIP_STEP ?= 1
+test-flips: .venv/.ready  ## flip every byte of a database, one at a time, and start (hours; FLIP_ROWS=60 FLIP_STEP=7 takes a minute)
+	@$(PY) -m tests.unit.kiosk.storage.test_flipped_bytes $(FLIP_ROWS) $(FLIP_STEP)
 
 lint: .venv/.ready  ## ruff, and the import directions
 	@.venv/bin/ruff check .

@@ -1,6 +1,6 @@
 """Any flipped byte of the database: the gate opens, everything that reads the database goes on, and no event is lost silently.
 
-`python -m tests.unit.kiosk.storage.test_flipped_bytes ROWS STEP` flips every STEP-th byte of a database with ROWS rows.
+`make test-flips` flips all bytes of a larger database. Its arguments are the number of rows, and the step between two bytes.
 """
 
 import json
@@ -170,3 +170,4 @@ if __name__ == "__main__":
     logging.disable()
     results = failures(int(sys.argv[1]), None, step=int(sys.argv[2]))
     sys.stdout.write("\n".join([*results, f"{len(results)} failures"]) + "\n")
+    sys.exit(bool(results))
