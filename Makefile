@@ -81,7 +81,7 @@ faults: .venv/.ready  ## fault injection into delivery: everything is killed, cu
 
 FUZZ_EXAMPLES ?= 20000
 fuzz-centre: .venv/.ready  ## any bytes and changed messages through the centre into SQLite and PostgreSQL; FUZZ_EXAMPLES=N for each database
-	@FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PY) -m pytest -q -s tests/integration/centre/test_any_message.py
+	@FUZZ_EXAMPLES=$(FUZZ_EXAMPLES) $(PY) -m pytest -q -s --timeout 0 -p no:logging tests/integration/centre/test_any_message.py
 
 FLIP_ROWS ?= 2000
 FLIP_STEP ?= 1

@@ -179,7 +179,15 @@ def whole_way(folder: Path, *, quick: bool) -> list[Row]:
     """From outbox to receipt. Broker and centre (SQLite, fsync per commit) are separate processes."""
     count = 5_000 if quick else 50_000
     with Broker(LOUD, log_type="error") as broker, closing(SqliteEventStore(folder / "whole.db")) as store:
-        command = ["-m", "kiosk.cli", "centre", "--broker", broker.address, "--database", str(folder / "whole-centre.db")]
+        command = [
+            "-m",
+            "kiosk.cli",
+            "centre",
+            "--broker",
+            broker.address,
+            "--database",
+            str(folder / "whole-centre.db"),
+        ]
         centre = subprocess.Popen([sys.executable, *command], cwd=PROJECT, stderr=subprocess.PIPE, text=True)
         assert centre.stderr is not None
         centre.stderr.readline()  # "connected and subscribed"

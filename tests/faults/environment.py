@@ -79,7 +79,15 @@ class FaultEnvironment:
         sandbox.config_file.write_text(text.replace('path = "events.db"', records), encoding="utf-8")
 
     def start_centre(self) -> subprocess.Popen[bytes]:
-        command = ["-m", "kiosk.cli", "centre", "--broker", self.broker.address, "--database", str(self.centre_database)]
+        command = [
+            "-m",
+            "kiosk.cli",
+            "centre",
+            "--broker",
+            self.broker.address,
+            "--database",
+            str(self.centre_database),
+        ]
         return self._start("centre", command)
 
     def start_device(self) -> subprocess.Popen[bytes]:

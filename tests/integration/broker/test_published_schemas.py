@@ -48,7 +48,9 @@ def a_site(broker: Broker) -> Iterator[tuple[Sandbox, ChildProcess]]:
             put(images, f"{index}-b", renderer.render([], 2 * index + 1))
         text = sandbox.config_file.read_text(encoding="utf-8")
         sandbox.config_file.write_text(text.replace('"synthetic"', f'"replay:{images}"'), encoding="utf-8")
-        command = python_module_command("kiosk.cli", "centre", "--broker", broker.address, "--backlog-events-per-s", "500")
+        command = python_module_command(
+            "kiosk.cli", "centre", "--broker", broker.address, "--backlog-events-per-s", "500"
+        )
         centre = ChildProcess(
             "centre", [*command, "--database", str(sandbox.centre_database)], sandbox.log_file("centre")
         )

@@ -185,6 +185,7 @@ def test_a_presence_sensor_is_checked() -> None:
         "a mock pin without a sensor is like a cut wire, which counts as a person"
     )
 
+
 def test_wrong_files_and_contradictions_are_found(sandbox: Sandbox) -> None:
     (sandbox.folder / "denylist.cbor").write_bytes(b"garbage")
     (sandbox.folder / "pseudonym.key").write_bytes(b"short")

@@ -33,7 +33,12 @@ def test_readiness_follows_the_daemon_and_liveness_the_page(tmp_path: Path, stat
 
 def test_without_a_daemon_the_page_lives_and_nothing_is_ready(tmp_path: Path) -> None:
     with browsing(tmp_path) as client:
-        assert client.get("/healthz").json == {"web": "ok", "state": "not-running", "ready": False, "snapshot_age_s": None}
+        assert client.get("/healthz").json == {
+            "web": "ok",
+            "state": "not-running",
+            "ready": False,
+            "snapshot_age_s": None,
+        }
         assert client.get("/readyz").status_code == 503
         assert client.get("/api/v1/status").json == {
             "web": "ok", "state": "not-running", "ready": False, "snapshot_age_s": None, "status": None

@@ -29,7 +29,9 @@ def test_without_a_login_there_is_only_the_login(client: FlaskClient, path: str)
     assert answer.headers["Location"].startswith("/login?role=")
 
 
-@pytest.mark.parametrize("path", ["/admin/command/pause", "/admin/pin", "/admin/configuration", "/guard/admit", "/logout"])
+@pytest.mark.parametrize(
+    "path", ["/admin/command/pause", "/admin/pin", "/admin/configuration", "/guard/admit", "/logout"]
+)
 def test_without_a_login_no_form_is_taken(client: FlaskClient, path: str) -> None:
     assert client.post(path, data={"csrf": "x", "direction": "in", "reason": "other"}).status_code == 403
 

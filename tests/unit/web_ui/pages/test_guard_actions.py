@@ -136,7 +136,9 @@ def test_no_form_whatever_orders_more_than_a_number_and_a_word(
     assert all(isinstance(one, UndoCommand) and one.manual_reason is not ManualReason.BUTTON for one in ordered)
 
 
-def test_why_somebody_was_let_through_by_hand_goes_with_the_order_too(client: FlaskClient, daemon: FakeControlServer) -> None:
+def test_why_somebody_was_let_through_by_hand_goes_with_the_order_too(
+    client: FlaskClient, daemon: FakeControlServer
+) -> None:
     csrf = log_in(client)
     client.post("/guard/admit", data={"csrf": csrf, "direction": "out", "reason": "assisted"})
     assert daemon.commands == [AdmitCommand(Direction.OUT, ManualReason.ASSISTED)]
@@ -157,7 +159,10 @@ def test_the_screen_says_for_some_seconds_that_it_was_undone(tmp_path: Path, cli
     undo = dataclasses.replace(
         passed, number=1300, outcome="check-again", reason="annulled", kind=None, seq=48300, annulled=False
     )
-    publish(tmp_path, a_status(now=now, recent_decisions=(*shown[:-1], passed, dataclasses.replace(undo, annuls_seq=passed.seq))))
+    publish(
+        tmp_path,
+        a_status(now=now, recent_decisions=(*shown[:-1], passed, dataclasses.replace(undo, annuls_seq=passed.seq))),
+    )
     screen = client.get("/live/guard/parts").json["screen"]  # type: ignore[index]
     assert 'class="show tone-check-again"' in screen
     assert "The last passage was cancelled." in screen

@@ -133,7 +133,9 @@ def test_a_reason_that_this_version_does_not_know_stands_for_itself(tmp_path: Pa
     told = a_status()
     publish(
         tmp_path,
-        a_status(recent_decisions=(*told.recent_decisions[:-1], _with_reason(told.recent_decisions[-1], "from-the-future"))),
+        a_status(
+            recent_decisions=(*told.recent_decisions[:-1], _with_reason(told.recent_decisions[-1], "from-the-future"))
+        ),
     )
     assert "from-the-future" in page(tmp_path)
 

@@ -89,7 +89,9 @@ def test_a_killed_daemon_is_said_to_be_silent_though_nothing_changed_on_disk(
 ) -> None:
     stream = followed.subscribe(PageChannel("status", "vi"), "127.0.0.1")
     heard = until(stream, "status_header", "không phản hồi")
-    assert translator("vi")("status.sentence.ready") in heard[0].get("status_header", "") + heard[1].get("status_header", "")
+    assert translator("vi")("status.sentence.ready") in heard[0].get("status_header", "") + heard[1].get(
+        "status_header", ""
+    )
     stream.close()
 
 

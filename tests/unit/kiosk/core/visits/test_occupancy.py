@@ -59,7 +59,9 @@ def test_a_person_who_goes_home_after_the_reset_hour_is_let_out_and_not_counted_
     in_s, out_s = TO_RESET_S - 8 * HOUR_S, TO_RESET_S + HOUR_S / 2
     here.record_answer([A], ANH, IN, moment(in_s))
     policy = AccessPolicy(opening_hours=(OpeningHours.parse("mon-sun 18:00-02:00"),))
-    decision = decide_access(CARD, here.history(ANH, moment(out_s)), policy, here.occupancy(moment(out_s)), moment(out_s))
+    decision = decide_access(
+        CARD, here.history(ANH, moment(out_s)), policy, here.occupancy(moment(out_s)), moment(out_s)
+    )
     assert (decision.outcome, decision.direction) == (Outcome.PASS, Direction.OUT)
     here.record_answer([A], ANH, decision, moment(out_s))
     assert here.occupancy(moment(out_s + 1)) == 0

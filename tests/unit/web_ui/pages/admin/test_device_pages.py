@@ -77,7 +77,9 @@ def test_a_picture_is_only_taken_when_it_is_asked_for_and_then_it_is_noted(
     assert 'points="100.0,100.0 200.0,100.0 200.0,200.0 100.0,200.0"' in answer.text
 
 
-def test_a_picture_may_be_kept_by_nobody_and_only_this_page_may_show_one(client: FlaskClient, daemon: FakeControlServer) -> None:
+def test_a_picture_may_be_kept_by_nobody_and_only_this_page_may_show_one(
+    client: FlaskClient, daemon: FakeControlServer
+) -> None:
     csrf = log_in(client, Role.ADMIN)
     daemon.detail = STILL
     answer = client.post("/admin/aiming", data={"csrf": csrf})
@@ -110,7 +112,9 @@ def test_nothing_of_a_picture_is_on_disk(tmp_path: Path, client: FlaskClient, da
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_an_answer_that_is_no_picture_is_told_so(client: FlaskClient, daemon: FakeControlServer, change: dict[str, Any]) -> None:
+def test_an_answer_that_is_no_picture_is_told_so(
+    client: FlaskClient, daemon: FakeControlServer, change: dict[str, Any]
+) -> None:
     csrf = log_in(client, Role.ADMIN)
     daemon.detail = {**STILL, **change}
     assert len(json.dumps(daemon.detail)) < MAX_RESPONSE_BYTES
@@ -241,7 +245,10 @@ def test_one_record_or_all_are_sent_again(
     assert answer.status_code == 200
     assert "Back in the queue" in answer.text
     assert daemon.commands == [order]
-    assert audit(tmp_path)[-2:] == [("admin", "release-quarantine", "requested"), ("admin", "release-quarantine", "done")]
+    assert audit(tmp_path)[-2:] == [
+        ("admin", "release-quarantine", "requested"),
+        ("admin", "release-quarantine", "done"),
+    ]
 
 
 def test_what_is_no_longer_in_quarantine_cannot_be_sent_again(client: FlaskClient, daemon: FakeControlServer) -> None:
