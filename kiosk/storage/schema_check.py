@@ -27,6 +27,7 @@ _HEADER_CONSTANTS: tuple[tuple[int, bytes], ...] = (
     (56, (1).to_bytes(4, "big")),
 )
 HEADER_BYTES = 100
+_COUNT_SHARED_ROOTS = "SELECT count(*) - count(DISTINCT rootpage) FROM sqlite_schema WHERE rootpage > 0"
 
 
 class _Schema(NamedTuple):
@@ -67,6 +68,8 @@ def _application_id(header: bytearray) -> int:
 
 def repair_schema(database: DatabaseConnection, migrations: Sequence[str]) -> None:
     """Repair numbers, views and indexes. Raises sqlite3.DatabaseError where a table is damaged."""
+    if database.execute(_COUNT_SHARED_ROOTS).fetchone()[0]:
+        raise sqlite3.DatabaseError("two of its tables begin at one page")
     found = _read_schema(database.conn)
     steps = next((step for step in range(len(migrations), 0, -1) if _contains(found, tuple(migrations[:step]))), 0)
     owner, user_version = (
