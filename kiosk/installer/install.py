@@ -8,7 +8,7 @@ from pathlib import Path
 from kiosk.installer import database, initial_config, readiness, release, upgrade
 from kiosk.installer.bundle import content as bundles
 from kiosk.installer.bundle.content import Bundle
-from kiosk.installer.errors import InstallError, print_message, state_label
+from kiosk.installer.errors import InstallError, print_line, print_message, state_label, terminal_translator
 from kiosk.installer.layout import InstallLayout
 from kiosk.installer.locks import SWITCH_LOCK, hold_lock
 from kiosk.installer.machine import device, system_files, system_packages
@@ -122,6 +122,10 @@ def roll_back(layout: InstallLayout, timeout_s: float) -> int:
 
 def run_uninstall(layout: InstallLayout, systemd: Systemctl, *, purge: bool) -> int:
     """Remove what run_install installed. Events, configuration and keys are removed only with `purge`."""
+    # The catalogues are removed with the program.
+    data, config = layout.data_dir, layout.config_dir
+    translate = terminal_translator()
+    done = translate("installer.purged") if purge else translate("installer.uninstalled", data=data, config=config)
     units = system_files.installed_units(layout)
     systemd.stop(units)
     systemd.disable(units)
@@ -137,10 +141,7 @@ def run_uninstall(layout: InstallLayout, systemd: Systemctl, *, purge: bool) -> 
         atomic_files.remove_tree(layout.data_dir)
         atomic_files.remove_tree(layout.config_dir)
         subprocess.run(["userdel", "entrance-kiosk"], check=False, capture_output=True)
-    if purge:
-        print_message("purged")
-    else:
-        print_message("uninstalled", data=layout.data_dir, config=layout.config_dir)
+    print_line(done)
     return 0
 
 
