@@ -26,12 +26,12 @@ def decode_image(luma: Luma, *, is_known_format: Callable[[bytes], bool] = no_kn
     scene, scale = Scene(luma), 1.0
     while max(scene.luma.shape) > LARGEST_SIDE_PX:
         scene, scale = Scene(scene.half), scale * 2
-    witnesses = CodeConfirmation(is_known_format)
+    confirmation = CodeConfirmation(is_known_format)
     readings = tuple(_scale_to_full_size(reading, scale) for reading in run_fast_stage(scene).codes)
     if readings:
-        return witnesses.accept_fast(readings, _CAPTURED_S)
+        return confirmation.accept_fast(readings, _CAPTURED_S)
     for found in _run_slow_stages(scene, scale):
-        believed = witnesses.confirm_slow(found.codes, _CAPTURED_S)
+        believed = confirmation.confirm_slow(found.codes, _CAPTURED_S)
         if believed:
             return believed
     return ()

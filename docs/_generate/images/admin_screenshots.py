@@ -40,7 +40,7 @@ pseudonym_key = "pseudonym.key"
 trust_list = "trust-list.cose"
 root_public_key = "root.pem"
 [web]
-state_dir = "office"
+state_dir = "web"
 port = 0
 """
 ALL = (
@@ -53,7 +53,7 @@ ALL = (
 )
 
 
-def furnish(run_dir: Path) -> Path:
+def prepare_site(run_dir: Path) -> Path:
     """Everything that a kiosk leaves for its page; returns the configuration."""
     a_day(run_dir / "events.db")
     store = SqliteEventStore(run_dir / "events.db")
@@ -67,7 +67,7 @@ def furnish(run_dir: Path) -> Path:
     path.write_text(text.replace("300", "250"), encoding="utf-8")
     effective.publish_effective_settings(config.load_settings(path), run_dir)
     path.write_text(text, encoding="utf-8")
-    staff(run_dir / "office")
+    staff(run_dir / "web")
     _log(run_dir)
     return path
 
@@ -111,7 +111,7 @@ def main() -> None:
     finder = CameraPreview(lambda _: Frame(with_code("HUE1:A CARD THAT NOBODY HAS", 3), 1, 1.0))
     with tempfile.TemporaryDirectory() as folder, browsers.chromium() as browser:
         run_dir = Path(folder)
-        path = furnish(run_dir)
+        path = prepare_site(run_dir)
         publish(run_dir, a_status())
         with FakeControlServer(run_dir) as daemon, served("--config", path) as (url, _):
             daemon.detail = preview_as_json(finder.capture())

@@ -117,15 +117,11 @@ class VisitTracker:
         known = list(events)
         annulled = {stored.event.annuls for stored in known}
         for stored in known:
-            passage = stored.event
-            if (
-                passage.direction is None or passage.annuls is not None or passage.id in annulled
-            ):  # only a pass has a direction
-                continue
-            names = (passage.pseudonym, *passage.aliases) if passage.pseudonym else ()
-            person = self._occupancy.record_pass(
-                names, passage.direction, now.monotonic_s - _age_s(stored, now, boot_id)
-            )
+            event = stored.event
+            if event.direction is None or event.annuls is not None or event.id in annulled:
+                continue  # only a pass has a direction
+            names = (event.pseudonym, *event.aliases) if event.pseudonym else ()
+            person = self._occupancy.record_pass(names, event.direction, now.monotonic_s - _age_s(stored, now, boot_id))
             if person is not None and not _same_boot(stored, boot_id):
                 person.seen_s = -math.inf
 
@@ -149,12 +145,12 @@ class VisitTracker:
 
 def _age_s(stored: StoredEvent, now: ClockReading, boot_id: str) -> float:
     """Age of a stored event: by the monotonic clock within one boot, otherwise by the wall clock if it is reliable."""
-    passage = stored.event
+    event = stored.event
     if _same_boot(stored, boot_id):
-        return max(0.0, now.monotonic_s - passage.monotonic_s)
-    if ClockQuality.UNSET in (passage.clock_quality, now.quality):
+        return max(0.0, now.monotonic_s - event.monotonic_s)
+    if ClockQuality.UNSET in (event.clock_quality, now.quality):
         return 0.0  # unknown age: remembered until the reset hour rather than counted twice
-    return max(0.0, (now.utc_at - passage.occurred_at).total_seconds())
+    return max(0.0, (now.utc_at - event.occurred_at).total_seconds())
 
 
 def _same_boot(stored: StoredEvent, boot_id: str) -> bool:

@@ -85,7 +85,7 @@ def ready_root() -> Path:
 
 
 def copied(root: Path, target: Path) -> Path:
-    """A copy of a root to furnish; what lay at `target` before goes."""
+    """A copy of a root, to add files to. What lay at `target` before goes."""
     shutil.rmtree(target, ignore_errors=True)
     subprocess.run(["cp", "-a", "--reflink=auto", str(root), str(target)], check=True)
     return target

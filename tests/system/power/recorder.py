@@ -65,19 +65,19 @@ def a_life(marks: Marks, count: int) -> None:
     """Open, record, close; meanwhile the centre confirms and history gives way."""
     store = SqliteEventStore(DATABASE, limits=LIMITS)
     stop = threading.Event()
-    courier = threading.Thread(target=deliver, args=(store, stop))
-    courier.start()
+    relay_thread = threading.Thread(target=deliver, args=(store, stop))
+    relay_thread.start()
     for _ in range(count):
         stored = store.commit(an_event(store.newest_seq + 1))
         marks.set(f"record {stored.seq}")
     stop.set()
-    courier.join()
+    relay_thread.join()
     store.close()
     marks.set("closed")
 
 
 def deliver(store: SqliteEventStore, stop: threading.Event) -> None:
-    """As the courier's thread: note what the centre has, and let history go."""
+    """Acts as the relay: record what the centre has, and purge old events."""
     while not stop.wait(0.01):
         store.acknowledge(store.newest_seq)
         store.run_maintenance(ClockReading(datetime.now(UTC), 0.0, ClockQuality.SYNCHRONISED))

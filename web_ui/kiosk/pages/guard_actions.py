@@ -1,4 +1,4 @@
-"""What the guard does by hand, behind the PIN: let one person through without a code, and undo the last passage."""
+"""What the guard does by hand, behind the PIN: let one person through without a code, and undo the last event."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ guard_actions = Blueprint("guard_actions", __name__)
 ADMIT_REASONS = (ManualReason.NOTHING_TO_SHOW, ManualReason.UNREADABLE, ManualReason.ASSISTED, ManualReason.OTHER)
 """Why a person is let through by hand. The record contains the reason and no name."""
 UNDO_REASONS = (ManualReason.TURNED_BACK, ManualReason.WRONG_PERSON, ManualReason.MISTAKE, ManualReason.OTHER)
-"""Why a passage is undone. The record contains the reason and no name."""
+"""Why an event is undone. The record contains the reason and no name."""
 MAX_SEQ_DIGITS = 16
 
 
@@ -45,7 +45,7 @@ def admit() -> AnyResponse:
 @guard_actions.route("/guard/undo", methods=["GET", "POST"])
 @access_control.require_role(Role.GUARD, next_page="undo")
 def undo() -> AnyResponse:
-    """Undo the last passage, and only the one that the guard was shown."""
+    """Undo the last event, and only the one that the guard was shown."""
     if request.method == "GET":
         return _undo_form()
     reason, seq = request.form.get("reason", ""), request.form.get("seq", "")
@@ -67,7 +67,7 @@ def _undo_form(error: str = "", *, message: str = "", code: int = 200) -> AnyRes
 
 
 def _undo_row(last: UndoStatus) -> dict[str, Any]:
-    """The passage in words. The guard must see whether it is the right one."""
+    """The event in words. The guard must see whether it is the right one."""
     formatter = kiosk_view().formatter(request_locale.request_language())
     t = formatter.t
     return {

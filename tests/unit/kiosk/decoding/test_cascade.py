@@ -153,8 +153,8 @@ def test_zbar_returns_bytes_without_guessing_a_charset() -> None:
 
 
 def test_a_single_slow_result_is_not_accepted() -> None:
-    witnesses = CodeConfirmation(is_known_format=lambda _: False)
-    assert witnesses.confirm_slow([DecodedCode(b"12345", "grid")], 10.0) == ()
+    confirmation = CodeConfirmation(is_known_format=lambda _: False)
+    assert confirmation.confirm_slow([DecodedCode(b"12345", "grid")], 10.0) == ()
 
 
 @pytest.mark.parametrize(
@@ -163,20 +163,20 @@ def test_a_single_slow_result_is_not_accepted() -> None:
     ids=["another frame", "another stage", "the same look again", "too long ago"],
 )
 def test_another_frame_or_another_stage_confirms_a_slow_result(stage: str, after_s: float, believed: bool) -> None:
-    witnesses = CodeConfirmation(is_known_format=lambda _: False)
-    witnesses.confirm_slow([DecodedCode(b"12345", "grid")], 10.0)
-    assert bool(witnesses.confirm_slow([DecodedCode(b"12345", stage)], 10.0 + after_s)) is believed
+    confirmation = CodeConfirmation(is_known_format=lambda _: False)
+    confirmation.confirm_slow([DecodedCode(b"12345", "grid")], 10.0)
+    assert bool(confirmation.confirm_slow([DecodedCode(b"12345", stage)], 10.0 + after_s)) is believed
 
 
 def test_only_the_same_content_confirms_a_slow_result() -> None:
-    witnesses = CodeConfirmation(is_known_format=lambda _: False)
-    witnesses.confirm_slow([DecodedCode(b"12345", "grid")], 10.0)
-    assert witnesses.confirm_slow([DecodedCode(b"12346", "zbar")], 10.1) == ()
+    confirmation = CodeConfirmation(is_known_format=lambda _: False)
+    confirmation.confirm_slow([DecodedCode(b"12345", "grid")], 10.0)
+    assert confirmation.confirm_slow([DecodedCode(b"12346", "zbar")], 10.1) == ()
 
 
 def test_a_slow_result_in_a_known_format_needs_no_confirmation() -> None:
-    witnesses = CodeConfirmation(is_known_format=lambda data: data.startswith(b"HUE1:"))
-    assert len(witnesses.confirm_slow([DecodedCode(b"HUE1:X", "grid"), DecodedCode(b"777", "grid")], 10.0)) == 1
+    confirmation = CodeConfirmation(is_known_format=lambda data: data.startswith(b"HUE1:"))
+    assert len(confirmation.confirm_slow([DecodedCode(b"HUE1:X", "grid"), DecodedCode(b"777", "grid")], 10.0)) == 1
 
 
 def test_slow_stages_keep_to_their_budget() -> None:

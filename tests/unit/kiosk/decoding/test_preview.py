@@ -121,24 +121,24 @@ def test_an_image_that_was_not_searched_is_not_shown() -> None:
 
 
 def test_the_preview_copies_a_later_frame_that_the_gate_also_gets() -> None:
-    mailbox, asked = LatestFrameSlot(), threading.Event()
+    frame_slot, asked = LatestFrameSlot(), threading.Event()
     luma = np.zeros((4, 4), np.uint8)
-    mailbox.put(Frame(luma, 1, 1.0))
+    frame_slot.put(Frame(luma, 1, 1.0))
     found: list[Frame | None] = []
 
     def ask() -> None:
         asked.set()
-        found.append(mailbox.snapshot(10.0))
+        found.append(frame_slot.snapshot(10.0))
 
     thread = threading.Thread(target=ask)
     thread.start()
     asked.wait()
     number = 2
     while thread.is_alive():
-        mailbox.put(Frame(luma, number, 1.0))
+        frame_slot.put(Frame(luma, number, 1.0))
         thread.join(0.01)
         number += 1
-    taken = mailbox.take(0)
+    taken = frame_slot.take(0)
     assert found[0] is not None
     assert found[0].number >= 2
     assert found[0].luma is not luma
@@ -147,9 +147,9 @@ def test_the_preview_copies_a_later_frame_that_the_gate_also_gets() -> None:
 
 
 def test_waiting_for_a_copy_ends_with_the_camera() -> None:
-    mailbox = LatestFrameSlot()
-    mailbox.close()
-    assert mailbox.snapshot(60.0) is None
+    frame_slot = LatestFrameSlot()
+    frame_slot.close()
+    assert frame_slot.snapshot(60.0) is None
 
 
 def test_the_size_limit_is_far_below_the_limit_of_a_response() -> None:
