@@ -57,11 +57,11 @@ def main(arguments: list[str]) -> int:
     work = root / WORK
     shutil.rmtree(work, ignore_errors=True)
     shutil.copytree(PROJECT, work, ignore=LEFT_OUT, symlinks=True)
-    shutil.copy(Path(sys.executable).parent / "uv", root / "usr/local/bin/uv")
     for name in ("resolv.conf", "ssl/certs/ca-certificates.crt"):
         shutil.copy(Path("/etc", name), root / "etc" / name)
     if not (root / VENV.lstrip("/") / "bin/python").exists():
         _run_inside(root, ["python3", "-m", "venv", VENV]).check_returncode()
+    shutil.copy(Path(sys.executable).parent / "uv", root / VENV.lstrip("/") / "bin/uv")  # setup.sh puts it there too
     _run_inside(root, ["uv", "sync", "--quiet", "--active", "--locked"]).check_returncode()
     _run_inside(
         root,
