@@ -79,7 +79,7 @@ class Card:
         """Inode -> path of what was changed since the mark, and of the folders that it may have been renamed in."""
         # What was installed is newer than a clock that was not set yet.
         since = f"\\( -newer {MARK} -o -cnewer {MARK} \\) -not -newermt tomorrow"
-        lines = shell.run(f"find / -xdev {since} -printf '%i %p\\n'").splitlines()
+        lines = shell.run(f"find / -xdev {since} -printf '%i %p\\n'", 300.0).splitlines()
         return {int(inode): path for inode, path in (line.split(" ", 1) for line in lines)}
 
     def _owners(self, blocks: list[int], shell: Shell) -> dict[int, str]:
