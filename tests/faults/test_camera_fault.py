@@ -25,4 +25,4 @@ def test_a_camera_fault_is_shown_and_logged_once_and_recovers_by_itself(tmp_path
         assert process.is_running, "a camera fault ended the daemon"
         log = sandbox.log_file("daemon").read_text(encoding="utf-8").splitlines()
     assert len([line for line in log if "camera failed" in line and " ERROR " in line]) == 1
-    assert len([line for line in log if "camera recovered" in line]) == 1
+    assert len([line for line in log if "camera_worker: camera recovered" in line]) == 1
