@@ -12,6 +12,7 @@ from kiosk.core.status import HealthCheck, UplinkStatus
 from kiosk.delivery.broker_faults import ErrorLog, require_device_features
 from kiosk.delivery.device_reporter import ConnectionFactory, DeviceReporter
 from kiosk.delivery.receipts import EpochConflictError, ReceiptBuffer
+from kiosk.delivery.retry_timer import RetryTimer
 from kiosk.delivery.sender import DeliveryOptions, Sender
 from kiosk.delivery.steady_clock import SteadyClock
 from mqtt import topics
@@ -30,7 +31,6 @@ from mqtt.connection import (
 from mqtt.device_messages import BacklogRateMessage, CentreStateMessage
 from mqtt.events import Receipt
 from mqtt.message_model import InvalidMessageError
-from mqtt.retry_timer import RetryTimer
 from mqtt.topics import DeviceTopics, TopicKind
 
 log = logging.getLogger(__name__)
