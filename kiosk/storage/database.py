@@ -7,9 +7,9 @@ from pathlib import Path
 
 from kiosk.core.ports import StoreError
 from kiosk.storage.connection import DatabaseConnection
-from kiosk.storage.corruption import has_application_id, is_corruption, quarantine_file_if_corrupt
+from kiosk.storage.recovery.corruption import has_application_id, is_corruption, quarantine_file_if_corrupt
+from kiosk.storage.recovery.schema_check import repair_schema
 from kiosk.storage.schema import APPLICATION_ID, MIGRATIONS, OLDEST_WRITER_SCHEMA, SCHEMA_BITS
-from kiosk.storage.schema_check import repair_schema
 from kiosk.system.atomic_files import sync_folder
 
 BUSY_TIMEOUT_MS = 5_000

@@ -13,12 +13,13 @@ from typing import Any
 from kiosk.core.model import AccessEvent, ClockReading, StoredEvent
 from kiosk.core.ports import KioskError, StoreError
 from kiosk.core.status import OutboxStatus
-from kiosk.storage import retention, rows, salvage
-from kiosk.storage.corruption import corruption_marker, is_corruption
+from kiosk.storage import retention, rows
 from kiosk.storage.database import connect, open_or_replace, open_writer
 from kiosk.storage.delivery_state import DeliveryState, RejectedSeq
 from kiosk.storage.event_reader import EventReader
 from kiosk.storage.maintenance import RetentionMaintenance
+from kiosk.storage.recovery import salvage
+from kiosk.storage.recovery.corruption import corruption_marker, is_corruption
 from kiosk.storage.retention import RetentionLimits, StorageNotice
 from mqtt.sequence_ranges import Range
 

@@ -8,19 +8,26 @@ import click
 from docs._generate.blocks import Blocks, table
 from kiosk.cli import group
 
-SERVERS_AND_ISSUERS = ("centre", "deny", "issue", "pki", "trust", "verify")
-"""Commands that people use at the centre or where passes are issued. All others run on a device."""
+CENTRE = ("centre", "pki")
+"""Commands that people use on servers."""
+ISSUERS = ("deny", "issue", "trust", "verify")
+"""Commands that people use where passes are issued. All others run on a device."""
 
 
 def on_a_device() -> str:
     """Every command of a device with its help, arguments and options."""
     context = click.Context(group, info_name="kiosk")
-    return _commands(name for name in group.list_commands(context) if name not in SERVERS_AND_ISSUERS)
+    return _commands(name for name in group.list_commands(context) if name not in CENTRE + ISSUERS)
 
 
 def at_the_centre() -> str:
-    """The same for the commands of centre and issuer."""
-    return _commands(SERVERS_AND_ISSUERS)
+    """The same for the commands of the centre."""
+    return _commands(CENTRE)
+
+
+def for_issuers() -> str:
+    """The same for the commands of issuers."""
+    return _commands(ISSUERS)
 
 
 def _commands(names: Iterable[str]) -> str:
@@ -70,4 +77,5 @@ def _option(parameter: click.Parameter, context: click.Context) -> Iterator[tupl
 BLOCKS: Blocks = {
     "reference/cli.md": {"commands": on_a_device},
     "reference/cli-centre.md": {"commands": at_the_centre},
+    "reference/cli-issuers.md": {"commands": for_issuers},
 }

@@ -1,8 +1,8 @@
 """Client of the control socket: sends one command and waits for the response."""
 
-import contextlib
 import json
 import socket
+import struct
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -11,7 +11,8 @@ from pathlib import Path
 from kiosk.app.control_socket.commands import CLIENT_DEADLINE_S, MAX_RESPONSE_BYTES, SOCKET_FILE, Command, Response
 from kiosk.core.ports import KioskError
 
-_CONNECT_RETRY_S = 0.02
+_LEAST_WAIT_S = 0.001
+"""A send timeout of 0 means no timeout (socket(7))."""
 
 
 def send_command(run_dir: Path, command: Command, *, monotonic: Callable[[], float] = time.monotonic) -> Response:
@@ -58,13 +59,18 @@ def read_line(
 
 
 def _connect(connection: socket.socket, path: str, remaining_s: Callable[[], float]) -> None:
-    """Connect. While the queue of the server is full, try again: a socket with a timeout does not wait then (connect(2))."""
-    while True:
-        connection.settimeout(_positive(remaining_s()))
-        with contextlib.suppress(BlockingIOError):
-            connection.connect(path)
-            return
-        time.sleep(_CONNECT_RETRY_S)
+    """Connect, and wait while the queue of the server is full.
+
+    A socket with a Python timeout is non-blocking, so it would not wait here. The kernel's send timeout does (socket(7)).
+    """
+    connection.setblocking(True)
+    wait_s = max(_positive(remaining_s()), _LEAST_WAIT_S)
+    timeval = struct.pack("@ll", int(wait_s), int(wait_s % 1 * 1_000_000))
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeval)
+    try:
+        connection.connect(path)
+    except BlockingIOError as error:
+        raise TimeoutError("no response in time") from error
 
 
 def _positive(remaining_s: float) -> float:

@@ -24,6 +24,7 @@ from kiosk.app.control_socket import (
     ShowSignalCommand,
     UndoCommand,
 )
+from kiosk.app.control_socket.commands import CLIENT_DEADLINE_S
 from kiosk.core.model import Direction, ManualReason, Outcome
 from kiosk.core.ports import KioskError
 
@@ -186,3 +187,14 @@ def test_the_socket_of_a_killed_daemon_is_replaced(tmp_path: Path) -> None:
 def test_a_missing_run_directory_is_reported(tmp_path: Path) -> None:
     with pytest.raises(KioskError, match="cannot create control socket"):
         ControlServer(tmp_path / "nowhere", {})
+
+
+def test_a_full_queue_of_a_hung_daemon_ends_at_the_deadline(tmp_path: Path) -> None:
+    path = str(tmp_path / control_socket.SOCKET_FILE)
+    clock = iter([0.0, CLIENT_DEADLINE_S - 0.05])
+    with socket.socket(socket.AF_UNIX) as hung, socket.socket(socket.AF_UNIX) as waiting:
+        hung.bind(path)
+        hung.listen(0)
+        waiting.connect(path)
+        with pytest.raises(KioskError, match="no response in time"):
+            control_socket.send_command(tmp_path, PauseCommand(paused=True), monotonic=lambda: next(clock))

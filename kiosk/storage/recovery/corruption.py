@@ -10,7 +10,7 @@ from pathlib import Path
 from time import monotonic
 
 from kiosk.core.ports import StoreError
-from kiosk.storage.schema_check import repair_header
+from kiosk.storage.recovery.schema_check import repair_header
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,1 @@
+"""What is done for a damaged database: it is found, moved aside or repaired, and its events are copied."""
