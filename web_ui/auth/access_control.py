@@ -1,6 +1,7 @@
 """The checks that every action passes: login, role, origin and CSRF token; and its entry in the audit log."""
 
 import hmac
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -11,11 +12,13 @@ from flask import Response, abort, current_app, g, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from web_ui.auth.accounts import Accounts, Role
-from web_ui.auth.audit_log import AuditLog
-from web_ui.auth.sessions import LoginThrottle, Session, SessionStore
+from web_ui.auth.audit_log import AuditLog, AuditLogError
+from web_ui.auth.login_throttle import LoginThrottle
+from web_ui.auth.sessions import Session, SessionStore
 
 SESSION_COOKIE = "session"
 _EXTENSION = "kiosk-auth"
+_log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 
@@ -71,7 +74,8 @@ def is_same_origin() -> bool:
 def has_csrf_token() -> bool:
     """Whether the form has the CSRF token of this login."""
     found = current_session()
-    return bool(found) and hmac.compare_digest(found.csrf_token, request.form.get("csrf", "")) if found else False
+    given = request.form.get("csrf", "").encode("utf-8", "replace")  # compare_digest takes no text outside ASCII
+    return found is not None and hmac.compare_digest(found.csrf_token.encode(), given)
 
 
 def require_role(role: Role, next_page: str = "") -> Callable[[Callable[P, AnyResponse]], Callable[P, AnyResponse]]:
@@ -97,10 +101,22 @@ def require_role(role: Role, next_page: str = "") -> Callable[[Callable[P, AnyRe
     return around
 
 
-def write_audit(action: str, result: str, detail: str = "") -> None:
-    """Write an action of this request to the audit log. Raises OSError."""
+def write_audit(action: str, result: str, detail: str = "", *, actor: str = "") -> None:
+    """Write an action of this request to the audit log, before it is done. Raises AuditLogError: then it must not be done.
+
+    `actor`: instead of the role of the session.
+    """
     found = current_session()
-    auth_context().audit_log.append(found.role.value if found else "-", client_address(), action, result, detail)
+    actor = actor or (found.role.value if found else "-")
+    auth_context().audit_log.append(actor, client_address(), action, result, detail)
+
+
+def write_audit_result(action: str, result: str, detail: str = "") -> None:
+    """Write what became of an action that is in the audit log already. If that fails, the journal has a line instead."""
+    try:
+        write_audit(action, result, detail)
+    except AuditLogError as error:
+        _log.error("The result of %s (%s) is missing in the audit log. %s", action, result, error)
 
 
 def start_session(answer: Response, role: Role) -> Response:

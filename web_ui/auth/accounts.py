@@ -4,18 +4,22 @@ There is no default password. Until an administrator is set up, only the set-up 
 `kiosk web setup` on the machine prints a new one.
 """
 
+import fcntl
 import json
+import os
 import re
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from pydantic import TypeAdapter, ValidationError
 
 from kiosk.core.ports import KioskError
 from kiosk.system import atomic_files
@@ -42,6 +46,11 @@ class Role(StrEnum):
 class AccountError(KioskError):
     """The accounts cannot be read or written."""
 
+    def __init__(self, message: str, errno: int | None = None) -> None:
+        """`errno`: of the system's error, if there was one."""
+        super().__init__(message)
+        self.errno = errno
+
 
 @dataclass(frozen=True, slots=True)
 class _StoredAccounts:
@@ -50,6 +59,9 @@ class _StoredAccounts:
     setup_code_hash: str = ""
     setup_code_expires_at: float = 0.0
     """Unix time."""
+
+
+_STORED_ADAPTER = TypeAdapter(_StoredAccounts)
 
 
 class Accounts:
@@ -71,61 +83,79 @@ class Accounts:
         return bool(self._load().guard_hash)
 
     def verify_secret(self, role: Role, secret: str) -> bool:
-        """Whether this is the password or PIN of the role."""
+        """Whether this is the password or PIN of the role. Raises AccountError."""
         stored = self._load()
-        return self._matches(stored.admin_hash if role is Role.ADMIN else stored.guard_hash, secret)
+        with self._hash_lock:
+            return _matches(stored.admin_hash if role is Role.ADMIN else stored.guard_hash, secret)
 
     def make_setup_code(self) -> str:
         """A new set-up code, for one use within one hour. An earlier code becomes invalid. Raises AccountError."""
         code = "-".join("".join(secrets.choice(_CODE_LETTERS) for _ in range(4)) for _ in range(3))
-        with self._hash_lock:
-            hashed = _HASHER.hash(code)
-        self._save(
-            replace(self._load(), setup_code_hash=hashed, setup_code_expires_at=self._now() + SETUP_CODE_VALID_S)
-        )
+        expires_at = self._now() + SETUP_CODE_VALID_S
+        with self._exclusive() as stored:
+            self._save(replace(stored, setup_code_hash=_HASHER.hash(code), setup_code_expires_at=expires_at))
         return code
 
     def set_admin_password(self, setup_code: str, password: str) -> bool:
-        """Set the administrator's password. Uses the set-up code up. False if the code is wrong. Raises AccountError."""
-        stored = self._load()
-        if self._now() > stored.setup_code_expires_at or not self._matches(
-            stored.setup_code_hash, setup_code.strip().upper()
-        ):
-            return False
-        with self._hash_lock:
+        """Set the administrator's password. Uses the set-up code up. False if the code is wrong. Raises AccountError.
+
+        Of several calls with one code, also of several processes, one at most returns True.
+        """
+        with self._exclusive() as stored:
+            valid = self._now() <= stored.setup_code_expires_at
+            if not valid or not _matches(stored.setup_code_hash, setup_code.strip().upper()):
+                return False
             hashed = _HASHER.hash(password)
-        self._save(replace(stored, admin_hash=hashed, setup_code_hash="", setup_code_expires_at=0.0))
+            self._save(replace(stored, admin_hash=hashed, setup_code_hash="", setup_code_expires_at=0.0))
         return True
 
     def set_guard_pin(self, pin: str) -> None:
         """Set the guard's PIN. Raises AccountError."""
-        with self._hash_lock:
-            hashed = _HASHER.hash(pin)
-        self._save(replace(self._load(), guard_hash=hashed))
+        with self._exclusive() as stored:
+            self._save(replace(stored, guard_hash=_HASHER.hash(pin)))
 
-    def _matches(self, hashed: str, secret: str) -> bool:
-        if not hashed or len(secret) > MAX_SECRET_LENGTH:
-            return False
+    @contextmanager
+    def _exclusive(self) -> Iterator[_StoredAccounts]:
+        """The accounts, while no other thread or process changes them. The lock is on the folder, which may be read-only."""
         with self._hash_lock:
             try:
-                return _HASHER.verify(hashed, secret)
-            except (VerificationError, InvalidHashError):
-                return False
+                folder = os.open(self._path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            except OSError as error:
+                raise AccountError(f"{self._path.parent} cannot be opened: {error.strerror}", error.errno) from error
+            try:
+                fcntl.flock(folder, fcntl.LOCK_EX)
+                yield self._load()
+            finally:
+                os.close(folder)
 
     def _load(self) -> _StoredAccounts:
         try:
-            return _StoredAccounts(**json.loads(self._path.read_text(encoding="utf-8")))
+            return _STORED_ADAPTER.validate_json(self._path.read_bytes(), strict=True, extra="forbid")
         except FileNotFoundError:
             return _StoredAccounts()
-        except (OSError, ValueError, TypeError) as error:
-            raise AccountError(f"{self._path} cannot be read ({error}); delete it and run: kiosk web setup") from error
+        except OSError as error:
+            raise AccountError(f"{self._path} cannot be read: {error.strerror}", error.errno) from error
+        except ValidationError as error:
+            raise AccountError(f"{self._path} is damaged; delete it and run: kiosk web setup") from error
 
     def _save(self, accounts: _StoredAccounts) -> None:
         content = json.dumps(asdict(accounts)).encode()
         try:  # `sudo kiosk web setup` writes for the user of the web UI
             atomic_files.write_file(self._path, content, mode=0o600, owner_of_folder=True)
         except OSError as error:
-            raise AccountError(f"{self._path} cannot be written: {error.strerror}; check web.state_dir") from error
+            raise AccountError(
+                f"{self._path} cannot be written: {error.strerror}; check web.state_dir", error.errno
+            ) from error
+
+
+def _matches(hashed: str, secret: str) -> bool:
+    """Whether the hash is that of the secret. Takes 7 MiB: the caller holds the lock."""
+    if not hashed or len(secret) > MAX_SECRET_LENGTH:
+        return False
+    try:
+        return _HASHER.verify(hashed, secret)
+    except (VerificationError, InvalidHashError, UnicodeEncodeError):  # a lone surrogate is no secret of ours
+        return False
 
 
 def is_valid_password(password: str) -> bool:

@@ -1,5 +1,6 @@
 """The audit log: every action of guard and admin as one JSON line, in two files of limited size."""
 
+import errno
 import json
 import os
 import threading
@@ -8,9 +9,19 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from kiosk.core.ports import KioskError
+
 AUDIT_FILE = "audit.jsonl"
 MAX_BYTES = 1_000_000
 MAX_DETAIL_LENGTH = 200
+
+
+class AuditLogError(KioskError):
+    """An action cannot be logged, so it is not done."""
+
+    def __init__(self, path: Path, error: OSError) -> None:
+        super().__init__(f"{path} cannot be written: {error.strerror or error}")
+        self.errno = error.errno
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,20 +44,32 @@ class AuditLog:
         self._lock = threading.Lock()
 
     def append(self, actor: str, address: str, action: str, result: str, detail: str = "") -> None:
-        """Write an action to disk before it is done. Raises OSError: an action that cannot be logged is not done."""
+        """Write an action to disk before it is done. Raises AuditLogError: an action that cannot be logged is not done."""
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        line = json.dumps(
-            asdict(AuditEntry(at, actor, address, action, result, detail[:MAX_DETAIL_LENGTH])), ensure_ascii=False
-        )
+        entry = AuditEntry(at, actor, address, action, result, detail[:MAX_DETAIL_LENGTH])
+        line = json.dumps(asdict(entry), ensure_ascii=False).encode("utf-8", "replace") + b"\n"
         with self._lock:
-            if self._path.exists() and self._path.stat().st_size > MAX_BYTES:
-                self._path.replace(self._path.with_suffix(".1.jsonl"))
-            descriptor = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
             try:
-                os.write(descriptor, line.encode() + b"\n")
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
+                self._append_line(line)
+            except OSError as error:
+                raise AuditLogError(self._path, error) from error
+
+    def _append_line(self, line: bytes) -> None:
+        """One line, whole or not at all. Raises OSError."""
+        if self._path.exists() and self._path.stat().st_size > MAX_BYTES:
+            self._path.replace(self._path.with_suffix(".1.jsonl"))
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":  # cut off by a power cut or a full disk
+                line = b"\n" + line
+            written = os.write(descriptor, line)
+            if written < len(line):  # the disk took a part
+                os.ftruncate(descriptor, size)
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def newest(self, count: int) -> tuple[AuditEntry, ...]:
         """The newest entries, newest first, without unreadable lines."""

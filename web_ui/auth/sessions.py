@@ -1,4 +1,4 @@
-"""Sessions in memory, and growing delays after failed logins."""
+"""Sessions in memory: who is logged in, and until when."""
 
 import hashlib
 import secrets
@@ -13,11 +13,6 @@ from web_ui.auth.accounts import Role
 SESSION_TIMEOUT_S = {Role.ADMIN: 1800.0, Role.GUARD: 12 * 3600.0}
 """Since the last request. An admin may leave the desk, and a guard keeps the phone for a shift."""
 MAX_SESSIONS = 256
-MAX_ADDRESSES = 1024
-FREE_FAILURES = 3
-MAX_DELAY_S = 300.0
-MAX_TOTAL_FAILURES = 30
-TOTAL_FAILURES_WINDOW_S = 600.0
 
 
 @dataclass(slots=True)
@@ -77,44 +72,3 @@ class SessionStore:
 
 def _hash(token: str) -> bytes:
     return hashlib.blake2b(token.encode(), digest_size=16).digest()
-
-
-class LoginThrottle:
-    """The delay before the next login attempt, for one address and for all together. Any thread."""
-
-    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._failures: OrderedDict[str, tuple[int, float]] = OrderedDict()
-        self._recent_failures: list[float] = []
-
-    def wait_s(self, address: str) -> float:
-        """Seconds until this address may try again. 0: now."""
-        with self._lock:
-            now_s = self._monotonic()
-            count, last_s = self._failures.get(address, (0, 0.0))
-            own_s = (
-                min(MAX_DELAY_S, 2.0 ** (count - FREE_FAILURES)) - (now_s - last_s) if count >= FREE_FAILURES else 0.0
-            )
-            self._recent_failures = [at_s for at_s in self._recent_failures if now_s - at_s < TOTAL_FAILURES_WINDOW_S]
-            all_s = (
-                TOTAL_FAILURES_WINDOW_S - (now_s - self._recent_failures[0])
-                if len(self._recent_failures) >= MAX_TOTAL_FAILURES
-                else 0.0
-            )
-            return max(0.0, own_s, all_s)
-
-    def record_failure(self, address: str) -> None:
-        """Count a failed login."""
-        with self._lock:
-            now_s = self._monotonic()
-            self._failures[address] = (self._failures.get(address, (0, 0.0))[0] + 1, now_s)
-            self._failures.move_to_end(address)
-            self._recent_failures.append(now_s)
-            while len(self._failures) > MAX_ADDRESSES:
-                self._failures.popitem(last=False)
-
-    def reset(self, address: str) -> None:
-        """Delete the failures of an address."""
-        with self._lock:
-            self._failures.pop(address, None)

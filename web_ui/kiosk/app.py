@@ -7,10 +7,11 @@ from werkzeug.exceptions import HTTPException
 
 from kiosk.system.logs import LogBuffer
 from web_ui.auth import access_control
-from web_ui.auth.accounts import Accounts
-from web_ui.auth.audit_log import AuditLog
+from web_ui.auth.accounts import AccountError, Accounts
+from web_ui.auth.audit_log import AuditLog, AuditLogError
 from web_ui.auth.login_pages import login_pages
-from web_ui.auth.sessions import LoginThrottle, SessionStore
+from web_ui.auth.login_throttle import LoginThrottle
+from web_ui.auth.sessions import SessionStore
 from web_ui.i18n import request_locale, text_sanitizer
 from web_ui.i18n.formatting import language_names
 from web_ui.kiosk.api.routes import BROADCASTER_EXTENSION, api_routes
@@ -60,6 +61,8 @@ def create_app(settings: WebSettings, log_buffer: LogBuffer | None = None) -> tu
         "auth_enabled": access_control.is_auth_enabled,
     }
     app.register_error_handler(HTTPException, public.error_page)
+    for refused in (AuditLogError, AccountError):
+        app.register_error_handler(refused, public.refused_action_page)
     return app, live
 
 

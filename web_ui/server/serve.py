@@ -16,7 +16,7 @@ from waitress.server import create_server
 
 from kiosk.system.logs import LogBuffer
 from kiosk.system.systemd import SystemdNotifier
-from web_ui.auth.accounts import Accounts
+from web_ui.auth.accounts import AccountError, Accounts
 from web_ui.kiosk.app import create_app
 from web_ui.server import security_headers
 from web_ui.server.connection_limits import CountLimitedChannel, TimeLimitedChannel, set_peer_timeout
@@ -59,11 +59,14 @@ def page_url(listener: socket.socket, host: str, *, secure: bool) -> str:
 
 
 def startup_notices(settings: WebSettings, address: str) -> Iterator[str]:
-    """What the operator must know at the start. Raises AccountError."""
+    """What the operator must know at the start."""
     folder = settings.state_dir
-    if folder and folder.is_dir() and not Accounts(folder).has_admin:
-        code = Accounts(folder).make_setup_code()
-        yield f"There is no administrator yet. Open {address}setup with the code {code}, or run: kiosk web setup"
+    try:
+        if folder and folder.is_dir() and not Accounts(folder).has_admin:
+            code = Accounts(folder).make_setup_code()
+            yield f"There is no administrator yet. Open {address}setup with the code {code}, or run: kiosk web setup"
+    except AccountError as error:  # the pages without a login are served all the same
+        yield f"No login is possible. {error}."
     if not settings.certificate_path and not _on_loopback(settings.host):
         yield "The page is open to the LAN without TLS: passwords can be read on the way. Run: kiosk web certificate"
 
@@ -93,7 +96,7 @@ def make_server(app: WSGIApplication, listener: socket.socket, *, secure: bool) 
 
 
 def run_server(settings: WebSettings, announce: Callable[[str], None], log_buffer: LogBuffer | None = None) -> None:
-    """Serve until SIGTERM or Ctrl-C; main thread only. Raises WebServerError and AccountError.
+    """Serve until SIGTERM or Ctrl-C; main thread only. Raises WebServerError.
 
     `announce` gets the line `web: ADDRESS` once the port is open, and the startup notices. `log_buffer` keeps the log lines of
     this process.

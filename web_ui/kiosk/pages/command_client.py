@@ -22,14 +22,14 @@ class CommandResult:
 
 
 def submit_command(command: control_socket.Command, detail: str = "") -> CommandResult:
-    """Send a command to the daemon, with entries in the audit log before and after. Raises OSError: then it was not sent."""
+    """Send a command to the daemon, with entries in the audit log before and after. Raises AuditLogError: then it was not sent."""
     access_control.write_audit(command.command, "requested", detail)
     try:
         answer = control_socket.send_command(kiosk_view().settings.run_dir, command)
     except KioskError as error:
-        access_control.write_audit(command.command, "unreachable", str(error))
+        access_control.write_audit_result(command.command, "unreachable", str(error))
         return CommandResult("command.unreachable", str(error))
-    access_control.write_audit(
+    access_control.write_audit_result(
         command.command, "done" if answer.ok else answer.error_code, detail if answer.ok else answer.message
     )
     if answer.ok:

@@ -1,9 +1,14 @@
 """The pages without a login."""
 
+import errno
+import logging
+
 from flask import Blueprint, Flask, Response, current_app, jsonify, make_response, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from kiosk.system.translations import translator
+from web_ui.auth.accounts import AccountError
+from web_ui.auth.audit_log import AuditLogError
 from web_ui.i18n import request_locale
 from web_ui.kiosk.pages import guard as guard_page
 from web_ui.kiosk.pages import report
@@ -12,6 +17,13 @@ from web_ui.kiosk.pages.kiosk_view import KioskView, kiosk_view
 from web_ui.server.server_sent_events import Broadcaster, PageChannel, TooManyStreamsError
 
 public_pages = Blueprint("pages", __name__)
+_log = logging.getLogger(__name__)
+_CAUSES = {
+    **dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), "full"),
+    errno.EROFS: "read-only",
+    **dict.fromkeys((errno.EACCES, errno.EPERM), "denied"),
+}
+"""What keeps a file from being written, for the message `unlogged.CAUSE`."""
 
 
 @public_pages.get("/")
@@ -84,3 +96,20 @@ def error_page(error: HTTPException) -> tuple[str, int]:
     key = f"error.{error.code}"
     message = t(key if t.has(key) else "error.other")
     return render_template("error.html", t=t, language=t.language, message=message, code=error.code), error.code or 500
+
+
+def refused_action_page(error: AuditLogError | AccountError) -> tuple[str, int]:
+    """What was not done, why, and the remedy: the folder of accounts and audit log cannot be used."""
+    _log.error("%s", error)
+    t = translator(request_locale.request_language())
+    cause = _CAUSES.get(error.errno or 0, "other")
+    body = render_template(
+        "error.html",
+        t=t,
+        language=t.language,
+        message=t("unlogged.action" if isinstance(error, AuditLogError) else "unlogged.accounts"),
+        remedy=t(f"unlogged.{cause}"),
+        detail=str(error),
+        code=503,
+    )
+    return body, 503

@@ -75,6 +75,7 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "installer": ["ask-site", "ask-gate"],
     "tls": SENTENCES,
     "config": ["list-unusable", "list-previous", "list-not-copied"],
+    "unlogged": ["action", "accounts", "full", "read-only", "denied", "other"],
     "unit": ["s", "min", "h", "d", "events"],
 }  # fmt: skip
 """Messages whose id the code builds from a code: each member must have its message."""
@@ -237,7 +238,7 @@ def _is_partial_member(msgid: str) -> bool:
 
 def test_every_action_of_the_audit_log_has_a_word() -> None:
     python = "\n".join(path.read_text(encoding="utf-8") for path in (PROJECT / "web_ui").rglob("*.py"))
-    actions = set(re.findall(r'write_audit\(\s*"([a-z-]+)"', python))
+    actions = set(re.findall(r'write_audit(?:_result)?\(\s*"([a-z-]+)"', python))
     actions |= {f"login-{role}" for role in Role} | {"login", "setup"} | COMMANDS
     words = {msgid.removeprefix("audit.action.") for msgid in messages("en") if msgid.startswith("audit.action.")}
     assert actions == words

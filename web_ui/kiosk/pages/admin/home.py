@@ -94,9 +94,10 @@ def pin() -> AnyResponse:
     wanted = request.form.get("pin", "")
     if not is_valid_pin(wanted):
         return _admin_home("pin.form", code=400)
+    access_control.write_audit("set-pin", "requested")
     access_control.auth_context().accounts.set_guard_pin(wanted)
     access_control.auth_context().sessions.end_all(Role.GUARD)
-    access_control.write_audit("set-pin", "done")
+    access_control.write_audit_result("set-pin", "done")
     return _admin_home(done="pin.done")
 
 

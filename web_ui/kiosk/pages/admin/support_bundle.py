@@ -35,11 +35,12 @@ PROC_FILES = ("loadavg", "meminfo", "uptime")
 @access_control.require_role(Role.ADMIN)
 def download() -> AnyResponse:
     """The support bundle as a download."""
+    access_control.write_audit("download-support-bundle", "requested")
     try:
         packed = make_support_bundle(kiosk_view(), access_control.auth_context(), open_streams())
     except (ConfigError, OSError) as error:
-        return render_page("support.html", error="support-bundle.error", message=str(error), code=500)
-    access_control.write_audit("download-support-bundle", "done", f"{len(packed)} bytes")
+        return render_page("support.html", error="support-bundle.error", message=str(error), code=503)
+    access_control.write_audit_result("download-support-bundle", "done", f"{len(packed)} bytes")
     name = f"kiosk-support-{datetime.now(UTC):%Y%m%d-%H%M%S}.zip"
     return Response(
         packed, mimetype="application/zip", headers={"Content-Disposition": f'attachment; filename="{name}"'}

@@ -1,0 +1,1 @@
+"""The pages of the centre: city, wards, sites, devices, alerts, audit and accounts."""
