@@ -33,6 +33,7 @@ def purge(path: Path, *, unless_running: bool) -> None:
     """
     settings = config.load_settings(path)
     if unless_running and read_fresh_status(settings.run_dir) is not None:
+        click.echo("The kiosk runs, and deletes expired events itself.")
         return
     with ExitStack() as exit_stack:
         acquire_instance_lock(settings.storage.path, exit_stack)
