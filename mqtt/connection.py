@@ -126,6 +126,10 @@ ConnectionEvent = Connected | Acknowledged | IncomingMessage | Subscribed
 class Connection(Protocol):
     """One connection. All calls come from its owner's thread. After BrokerConnectionError, close it and make another."""
 
+    @property
+    def address(self) -> str:
+        """`host:port` of the broker."""
+
     def open(self) -> None:
         """Connect. Waits some seconds for TCP and TLS. `Connected` comes later. Raises BrokerConnectionError."""
 

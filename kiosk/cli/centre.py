@@ -3,7 +3,7 @@
 import json
 import logging
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -13,6 +13,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from kiosk.cli import CentreGroup
 from kiosk.config.addresses import split_host_port
 from kiosk.config.renamed_keys import CENTRE_KEYS
 from kiosk.config.toml_file import TomlError, parse_toml
@@ -26,14 +27,18 @@ from mqtt.centre.ingest.ledger import Ledger, LedgerError
 from mqtt.connection import BrokerEndpoint, BrokerRefusedError, Connection, OutgoingMessage
 from mqtt.message_model import printable
 from mqtt.paho.connection import PahoConnection
+from mqtt.paho.failover import Failover
 
 
-def parse_host_port(text: str) -> tuple[str, int]:
-    """Split `host:port`. Raises click.BadParameter."""
+def parse_brokers(texts: Sequence[str]) -> list[tuple[str, int]]:
+    """Split each `host:port`. A text may have several, with commas. Raises click.BadParameter."""
     try:
-        return split_host_port(text)
+        found = [split_host_port(text) for texts_ in texts for text in texts_.split(",")]
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--broker") from error
+    if len(set(found)) < len(found):
+        raise click.BadParameter("an address stands there twice.", param_hint="--broker")
+    return found
 
 
 def load_option_defaults(context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
@@ -49,15 +54,19 @@ def load_option_defaults(context: click.Context, _parameter: click.Parameter, pa
     found = {key.replace("-", "_"): value for key, value in found.items()}
     known = {str(option.name) for option in context.command.params}
     errors = [f"{path}: {key}: {_key_error(key, known)}" for key in found if key not in known]
-    errors += [f"{path}: {key}: {_value_error(value)}." for key, value in found.items() if _value_error(value)]
+    errors += [f"{path}: {key}: {text}." for key, value in found.items() if (text := _value_error(key, value))]
     if errors:
         raise click.ClickException("\n".join(errors))
+    if isinstance(found.get("broker"), str):
+        found["broker"] = [found["broker"]]
     context.default_map = found
     return path
 
 
-def _value_error(value: object) -> str:
+def _value_error(key: str, value: object) -> str:
     """An empty path would be the current folder."""
+    if key == "broker" and isinstance(value, list) and value:
+        return next(filter(None, (_value_error("", each) for each in value)), "")
     if not isinstance(value, str | int | float):
         return "a text or a number is expected"
     return "is empty. Leave this key out" if isinstance(value, str) and not value.strip() else ""
@@ -68,7 +77,7 @@ def _key_error(key: str, known: Collection[str]) -> str:
     return f"this key is now {renamed}." if renamed else unknown_key_message(key, known)
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=CentreGroup, invoke_without_command=True)
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
@@ -77,7 +86,13 @@ def _key_error(key: str, known: Collection[str]) -> str:
     expose_value=False,
     help='TOML file with any of these options, for example: database = "postgresql://centre@db/entrance".',
 )
-@click.option("--broker", default="localhost:1883", show_default=True, help="host:port of the MQTT broker.")
+@click.option(
+    "--broker",
+    multiple=True,
+    default=("localhost:1883",),
+    show_default=True,
+    help="host:port of the MQTT broker. Several addresses, with commas or as several options, are tried in this order.",
+)
 @click.option("--mqtt-version", type=click.Choice(["5", "3.1.1"]), default="5", show_default=True)
 @click.option("--database", default="centre.db", show_default=True, help="A file, or postgresql://user@host/name.")
 @click.option(
@@ -102,7 +117,7 @@ def _key_error(key: str, known: Collection[str]) -> str:
 @click.pass_context
 def centre(  # noqa: PLR0917  click passes by name
     context: click.Context,
-    broker: str,
+    broker: tuple[str, ...],
     mqtt_version: str,
     database: str,
     retention_days: int | None,
@@ -118,20 +133,22 @@ def centre(  # noqa: PLR0917  click passes by name
     context.obj = database
     if context.invoked_subcommand is not None:
         return
-    host, port = parse_host_port(broker)
-    endpoint = BrokerEndpoint(
-        host,
-        port,
-        "5" if mqtt_version == "5" else "3.1.1",
-        tls=ca is not None,
-        ca_path=ca,
-        certificate_path=certificate,
-        key_path=key,
-    )
+    endpoints = [
+        BrokerEndpoint(
+            host,
+            port,
+            "5" if mqtt_version == "5" else "3.1.1",
+            tls=ca is not None,
+            ca_path=ca,
+            certificate_path=certificate,
+            key_path=key,
+        )
+        for host, port in parse_brokers(broker)
+    ]
     logging.basicConfig(level=logging.INFO, format="%(asctime)s centre %(levelname)s %(message)s", stream=sys.stderr)
     try:
         run_centre(
-            endpoint,
+            endpoints,
             database,
             topic_prefix,
             name,
@@ -270,7 +287,7 @@ def _delete_old_events(ledger: Ledger, day: date) -> None:
 
 
 def run_centre(
-    endpoint: BrokerEndpoint,
+    endpoints: Sequence[BrokerEndpoint],
     database: str,
     topic_prefix: str,
     name: str,
@@ -282,9 +299,10 @@ def run_centre(
     """Receive events until SIGTERM or Ctrl-C. Raises LedgerError."""
     ledger = open_ledger(database)
 
-    def connect(will: OutgoingMessage) -> Connection:
-        return PahoConnection(endpoint, name, will=will, keep_session=True)
+    def open_connection(endpoint: BrokerEndpoint, will: OutgoingMessage, failures: int) -> Connection:
+        return PahoConnection(endpoint, name, will=will, keep_session=True, failures=failures)
 
+    connect = Failover(endpoints, open_connection)
     collector = Collector(
         topic_prefix, ledger, connect, share_group=share_group, backlog_events_per_s=backlog_events_per_s
     )

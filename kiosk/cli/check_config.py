@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,13 +13,16 @@ from kiosk.core.ports import KioskError
 from kiosk.system.messages import broker_error_message
 from kiosk.system.translations import translator
 
+if TYPE_CHECKING:
+    from mqtt.connection import BrokerEndpoint
+
 CONNECT_WITHIN_S = 10.0
 
 
 @click.command("check-config")
 @click.argument("path", type=click.Path(path_type=Path), default=config.DEFAULT_PATH)
 @click.option("--print", "show", is_flag=True, help="Print every setting as it is in force, defaults included.")
-@click.option("--connect", is_flag=True, help="Also try whether the broker lets this device in.")
+@click.option("--connect", is_flag=True, help="Also try whether each broker lets this device in.")
 @click.option("--startup", is_flag=True, help="Exit status 1 only for what would keep the kiosk from starting.")
 def check_config(path: Path, *, show: bool, connect: bool, startup: bool) -> None:
     """Check the configuration file PATH and all files that it names, as the kiosk will use them.
@@ -36,20 +40,28 @@ def check_config(path: Path, *, show: bool, connect: bool, startup: bool) -> Non
     if mistakes:
         raise config.ConfigError(path, mistakes)
     if connect:
-        _try_broker(settings)
+        _try_brokers(settings)
     if show:
         for line in toml_lines(settings):
             click.echo(line)
     click.echo(f"{path}: good")
 
 
-def _try_broker(settings: config.Settings) -> None:
-    """Connect once with another client id, because the broker would disconnect a running kiosk. Raises KioskError."""
-    from kiosk.app.builders.delivery import broker_endpoint  # noqa: PLC0415  only this function needs paho
+def _try_brokers(settings: config.Settings) -> None:
+    """Connect once to each broker with another client id, because it would disconnect a running kiosk. Raises KioskError."""
+    from kiosk.app.builders.delivery import broker_endpoints  # noqa: PLC0415  only this function needs paho
+
+    errors = [error for endpoint in broker_endpoints(settings.mqtt) if (error := _broker_error(settings, endpoint))]
+    if errors:
+        raise KioskError("\n".join(errors))
+
+
+def _broker_error(settings: config.Settings, endpoint: "BrokerEndpoint") -> str:
+    """Why this broker does not let the device in. Empty where it does."""
     from mqtt.connection import BrokerConnectionError, Connected  # noqa: PLC0415
     from mqtt.paho.connection import PahoConnection  # noqa: PLC0415
 
-    endpoint = broker_endpoint(settings.mqtt)
+    t = translator(settings.site.language)
     connection = PahoConnection(
         endpoint, f"{settings.mqtt.topic_prefix}-{settings.site.site}-{settings.site.device}-check"
     )
@@ -58,10 +70,9 @@ def _try_broker(settings: config.Settings) -> None:
         ends_s = time.monotonic() + CONNECT_WITHIN_S
         while time.monotonic() < ends_s:
             if any(isinstance(event, Connected) for event in connection.process(0.1)):
-                return
-        raise KioskError(f"{endpoint}: the broker does not answer.")
+                return ""
     except BrokerConnectionError as error:
-        t = translator(settings.site.language)
-        raise KioskError(f"[mqtt] {endpoint}: {broker_error_message(t, error)}") from error
+        return f"[mqtt] {endpoint}: {broker_error_message(t, error)}"
     finally:
         connection.close()
+    return f"[mqtt] {endpoint}: the broker does not answer."

@@ -4,6 +4,7 @@ import ipaddress
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from kiosk.config.addresses import split_host_port
 from kiosk.config.schema import AccessSettings, Settings
 from kiosk.core.rules import OpeningHours
 
@@ -117,10 +118,11 @@ def _broker(settings: Settings) -> Iterator[Conflict]:
     files = tuple(f"mqtt.{name}" for name in ("ca", "certificate", "key") if getattr(mqtt, name) is not None)
     if not mqtt.tls and files:
         yield Conflict("tls-files-unused", (*files, "mqtt.tls"))
-    if not mqtt.tls and not _is_loopback(mqtt.host):
-        yield Conflict("broker-without-tls", ("mqtt.tls", "mqtt.host"), {"host": mqtt.host})
-    if (mqtt.tls and mqtt.port == 1883) or (not mqtt.tls and mqtt.port == 8883):
-        yield Conflict("tls-port", ("mqtt.tls", "mqtt.port"), {"port": mqtt.port})
+    for host, port in map(split_host_port, mqtt.brokers):
+        if not mqtt.tls and not _is_loopback(host):
+            yield Conflict("broker-without-tls", ("mqtt.tls", "mqtt.brokers"), {"host": host})
+        if (mqtt.tls and port == 1883) or (not mqtt.tls and port == 8883):
+            yield Conflict("tls-port", ("mqtt.tls", "mqtt.brokers"), {"port": port})
     if mqtt.tls and mqtt.certificate is None and mqtt.key is None:
         yield Conflict("tls-without-certificate", ("mqtt.tls", "mqtt.certificate"))
 

@@ -40,6 +40,10 @@ KEYS = {
     "policy.unset_clock": "access.on_unset_clock",
     "records.reserve_bytes": "storage.low_space_bytes",
     "records.floor_bytes": "storage.min_free_bytes",
+    "mqtt.host": "mqtt.brokers",
+    "mqtt.port": "mqtt.brokers",
+    "broker.host": "mqtt.brokers",
+    "broker.port": "mqtt.brokers",
     "broker.reconnect_within_s": "mqtt.reconnect_max_delay_s",
     "broker.delivery": "mqtt.acknowledge_by",
     "keys.centre": "keys.sealing_public_key",
@@ -64,7 +68,7 @@ def translate(tree: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
     The caller uses the translated file only to find all other errors in the same pass. It rejects a file with old names.
     """
-    leaves = [(path, _new_path(path), value) for path, value in _leaves(tree)]
+    leaves = [(path, _new_path(path), value) for path, value in _leaves(_with_broker_addresses(tree))]
     found: dict[str, Any] = {}
     for path, new, value in leaves:
         if new == path:
@@ -73,6 +77,19 @@ def translate(tree: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         if new != path and len(new) > 1:
             _put(found, new, _new_value(new, value))
     return found, [_message(path, new, value) for path, new, value in leaves if new != path and _is_known(new)]
+
+
+def _with_broker_addresses(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of the old keys `host` and `port` as they stand in `brokers`."""
+    changed = dict(tree)
+    for name in ("broker", "mqtt"):
+        section = tree.get(name)
+        if isinstance(section, Mapping):
+            old = {key: value for key, value in section.items() if key in {"host", "port"}}
+            host = str(old.get("host", "localhost"))
+            address = f"{f'[{host}]' if ':' in host else host}:{old.get('port', 8883)}"
+            changed[name] = {**section, **{key: [address] for key in old}}
+    return changed
 
 
 def _leaves(tree: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -119,6 +136,8 @@ def _put(tree: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
 def _message(path: tuple[str, ...], new: tuple[str, ...], value: Any) -> str:
     if len(path) == 1 or isinstance(value, Mapping):
         return f"{'.'.join(path)}: this section is now [{'.'.join(new)}]."
+    if new == ("mqtt", "brokers"):
+        return f'{".".join(path)}: this key is now mqtt.brokers. Write brokers = ["{value[0]}"].'
     other = _new_value(new, value)
     and_value = f' Its value "{value}" is now "{other}".' if other != value else ""
     return f"{'.'.join(path)}: this key is now {'.'.join(new)}.{and_value}"

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from kiosk.config.addresses import host_error
+from kiosk.config.addresses import host_error, split_host_port
 from kiosk.config.opening_hours import opening_hours_hint
 from kiosk.config.time_zones import time_zone_error
 from kiosk.core import pins, signal_patterns
@@ -295,10 +295,8 @@ class MqttSettings(Section):
 
     topic_prefix: TopicName = "entrance"
     """First level of every MQTT topic."""
-    host: str = "localhost"
-    """Name or address of the MQTT broker."""
-    port: Annotated[int, Field(ge=1, le=65535)] = 8883
-    """8883 with TLS, 1883 without."""
+    brokers: tuple[str, ...] = Field(default=("localhost:8883",), min_length=1, max_length=8)
+    """Addresses of the MQTT broker, `host:port`, tried in this order. Port 8883 with TLS, 1883 without."""
     version: Literal["5", "3.1.1"] = "5"
     """MQTT version."""
     keepalive_s: int = Field(default=20, ge=2, le=600)
@@ -318,7 +316,14 @@ class MqttSettings(Section):
     acknowledge_by: Literal["centre", "broker"] = "centre"
     """What removes an event from the outbox: the receipt of the centre, or the PUBACK of the broker, which may still lose it."""
 
-    _check_host = field_validator("host")(_valid_host)
+    @field_validator("brokers")
+    @classmethod
+    def _check_brokers(cls, brokers: tuple[str, ...]) -> tuple[str, ...]:
+        addresses = [split_host_port(text) for text in brokers]
+        for address in addresses:
+            if addresses.count(address) > 1:
+                raise ValueError(f"{address[0]}:{address[1]} stands there twice. Leave one of them out")
+        return brokers
 
 
 class KeySettings(Section):

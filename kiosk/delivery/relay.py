@@ -2,7 +2,7 @@
 
 import logging
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -20,6 +20,7 @@ from mqtt.connection import (
     Acknowledged,
     BrokerConnectionError,
     BrokerRefusedError,
+    BrokerUnreachableError,
     CertificateTimeError,
     Connected,
     Connection,
@@ -44,6 +45,9 @@ BACKOFF_FIRST_S = 2.0
 DISCONNECT_TIMEOUT_S = 2.0
 NEW_EPOCH_INTERVAL_S = 60.0
 """A centre that errs makes no more epochs than this."""
+CENTRE_WAIT_S = 20.0
+"""With several brokers: how long the centre may send no receipt before another broker is tried. It doubles each time."""
+MAX_CENTRE_WAIT_S = 600.0
 CONFLICT = "conflict"
 MAINTENANCE_INTERVAL_S = 60.0
 """How often the retention limits are applied. The relay does it, because it has the time and the database connection."""
@@ -59,12 +63,12 @@ class OutboxRelay:
         connect: ConnectionFactory,
         *,
         clock: Clock,
-        broker_name: str = "",
+        brokers: Sequence[str] = (),
         options: DeliveryOptions | None = None,
         software_version: str = "",
         jitter: random.Random | None = None,
     ) -> None:
-        """`connect` makes a new connection with a last will. `broker_name` is for status and logs."""
+        """`connect` makes a new connection with a last will. `brokers`: all addresses that it may go to, `host:port`."""
         self._options = options or DeliveryOptions()
         self._outbox = outbox
         self._topics = device_topics
@@ -81,13 +85,15 @@ class OutboxRelay:
         self._ready = False
         self._quarantine_retry_requested = False
         self._last_cause = ""
+        self._broker_count = max(1, len(brokers))
         self._attempt = 0
         self._retry_s = 0.0
+        self._centre_wait_s = CENTRE_WAIT_S
         self._maintenance_due_s = 0.0
         self._steady_clock = SteadyClock()
         self._new_epoch_allowed_s = 0.0
         self._down_since_s: float | None = None
-        self._status = UplinkStatus(broker=broker_name, acknowledge_by=self._options.acknowledge_by)
+        self._status = UplinkStatus(broker=", ".join(brokers), acknowledge_by=self._options.acknowledge_by)
         if self._options.acknowledge_by == "broker":
             log.warning(
                 "acknowledge_by = broker: events leave the outbox on PUBACK; what the broker then loses is lost"
@@ -168,6 +174,7 @@ class OutboxRelay:
         if self._down_since_s is None:
             self._down_since_s = now_s
         self._connection = self._connect(self._reporter.state_message("offline", "connection-lost", None))
+        self._status = replace(self._status, broker=self._connection.address)
         self._connection.open()
 
     def _on_connection_lost(self, error: BrokerConnectionError, now_s: float) -> None:
@@ -184,8 +191,8 @@ class OutboxRelay:
         self._sender.on_disconnected(now_s)
         self._quarantine_undeliverable()
         self._attempt += 1
-        max_s = self._options.reconnect_max_delay_s
-        self._retry_s = now_s + reconnect_delay_s(self._attempt, BACKOFF_FIRST_S, max_s, self._jitter)
+        max_s, rounds = self._options.reconnect_max_delay_s, -(-self._attempt // self._broker_count)
+        self._retry_s = now_s + reconnect_delay_s(rounds, BACKOFF_FIRST_S, max_s, self._jitter)
         by_clock = isinstance(error, CertificateTimeError)
         refused = isinstance(error, BrokerRefusedError) and not by_clock
         self._status = replace(
@@ -219,11 +226,23 @@ class OutboxRelay:
         self._quarantine_undeliverable()
         if self._sender.centre_unresponsive(now_s) and self._options.acknowledge_by == "centre":
             self._report_error("the broker accepts events, but the centre sends no receipts")
+            self._leave_broker_without_centre(now_s)
         if self._sender.oversize:
             self._report_error(
                 f"{len(self._sender.oversize)} events are larger than this broker's maximum packet size. They are kept"
             )
         return bool(events) or sent > 0
+
+    def _leave_broker_without_centre(self, now_s: float) -> None:
+        """The centre may be at another broker. Where it is at none, the search takes longer each time.
+
+        Raises BrokerUnreachableError.
+        """
+        if self._broker_count > 1 and self._sender.unanswered_s(now_s) > self._centre_wait_s:
+            self._centre_wait_s = min(2 * self._centre_wait_s, MAX_CENTRE_WAIT_S)
+            raise BrokerUnreachableError(
+                f"{self._status.broker}: the centre does not answer here; another broker is tried"
+            )
 
     def _quarantine_undeliverable(self) -> None:
         """Quarantine what can never be delivered, so that other events can."""
@@ -315,12 +334,13 @@ class OutboxRelay:
             if incoming.topic == self._topics.topic(TopicKind.RECEIPT):
                 if self._receipts.apply(Receipt.from_payload(incoming.payload)):
                     self._attempt = 0
+                    self._centre_wait_s = CENTRE_WAIT_S
                     self._sender.on_receipt(now_s)
                     at = now_at.isoformat(timespec="seconds")
                     self._status = replace(self._status, error="", last_receipt_at=at, refused=False)
             elif incoming.topic == topics.centre_state_topic(self._topics.prefix):
                 if CentreStateMessage.from_payload(incoming.payload).state == "ready":
-                    self._sender.on_receipt(now_s)
+                    self._sender.on_centre_ready(now_s)
             elif incoming.topic == topics.backlog_rate_topic(self._topics.prefix):
                 self._sender.backlog_events_per_s = BacklogRateMessage.from_payload(incoming.payload).events_per_s
         except InvalidMessageError as error:

@@ -22,6 +22,8 @@ REFILL_DIVISOR = 4
 LIVE_RESERVE = 100
 MAX_PROBE_INTERVAL_S = 60.0
 WHOLE_MESSAGE_PROBES = 2
+SINGLE_PROBE_ANSWERS = 2
+"""How often in a row only a single event is answered until batches are taken for the cause. A centre under load answers late."""
 ACTIVITY_TIMEOUT_S = 0.5
 MAX_TRIES = 12
 """How often an event is sent for which the centre sends no receipt, while it sends receipts for others."""
@@ -74,7 +76,7 @@ class Sender:
         self._last_activity_s = 0.0
         self._probes = 0
         self._probe_due_s = 0.0
-        self._single_probe_answered = False
+        self._single_probe_answers = 0
         self._rate_tokens = 0.0
         self._rate_updated_s = 0.0
         self._receive_maximum = 65535
@@ -93,7 +95,7 @@ class Sender:
         self._live_seq = self._backlog_end = self._outbox.newest_seq
         self._backlog_seq = 0
         self._rate_tokens, self._rate_updated_s = 0.0, now_s
-        self.on_receipt(now_s)
+        self.on_centre_ready(now_s)
 
     def on_disconnected(self, now_s: float) -> None:
         """The message ids of the old connection have no meaning now. All unacknowledged events are pending again."""
@@ -128,10 +130,19 @@ class Sender:
 
     def on_receipt(self, now_s: float) -> None:
         """The centre answered."""
+        answers = self._single_probe_answers + 1 if self._probes > WHOLE_MESSAGE_PROBES else 0
+        self.on_centre_ready(now_s)
+        self._single_probe_answers = answers
+
+    def on_centre_ready(self, now_s: float) -> None:
+        """The centre can answer from now on. Its silence before was no sign that larger messages do not come through."""
         self._unanswered_since_s = now_s
-        self._single_probe_answered = self._probes > WHOLE_MESSAGE_PROBES
-        self._probes = 0
+        self._single_probe_answers = self._probes = 0
         self._probe_due_s = 0.0
+
+    def unanswered_s(self, now_s: float) -> float:
+        """For how long events have been in flight without any answer of the centre. 0: none is in flight."""
+        return now_s - self._unanswered_since_s if len(self.window) else 0.0
 
     def centre_unresponsive(self, now_s: float) -> bool:
         """Messages are in flight, and the centre did not answer for the receipt timeout after they were sent."""
@@ -190,8 +201,8 @@ class Sender:
 
     def _send_probe(self, rows: Mapping[int, str], now_s: float, tries: int) -> None:
         """Later probes contain a single event, because the broker may drop batches."""
-        if not self._probes and self._single_probe_answered:
-            self._single_probe_answered = False
+        if not self._probes and self._single_probe_answers >= SINGLE_PROBE_ANSWERS:
+            self._single_probe_answers = 0
             self.poison_detector.limit_to_single_events(now_s)
         count = len(rows) if self._probes < WHOLE_MESSAGE_PROBES and self._fits_one_message(rows, now_s) else 1
         sent, others = _split_rows(rows, count)

@@ -38,8 +38,7 @@ repeat_window_s = {window_s}
 path = "events.db"
 
 [mqtt]
-host = "127.0.0.1"
-port = {port}
+brokers = ["127.0.0.1:{port}"]
 tls = false
 receipt_timeout_s = 3
 

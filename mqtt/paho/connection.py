@@ -8,10 +8,12 @@ max_inflight (#492), and wait_for_publish is not used (#613). Numbers are issues
 
 import contextlib
 import select
+import socket
 import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import paho.mqtt.client as paho
@@ -34,8 +36,8 @@ from mqtt.connection import (
     Subscribed,
 )
 from mqtt.paho.fast_path import BatchingSocket, publish_packet
+from mqtt.paho.name_resolution import CONNECT_TIMEOUT_S, Resolver, open_socket, resolve_host
 
-CONNECT_TIMEOUT_S = 5.0
 CONNACK_TIMEOUT_S = 10.0
 BROKER_CHECK_INTERVAL_S = 5
 """mosquitto 2.0 looks for dead clients only every 5 s, so the keep-alive is reduced by this."""
@@ -62,8 +64,15 @@ class PahoConnection:
         will: OutgoingMessage | None = None,
         keep_session: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        resolve: Resolver = resolve_host,
+        failures: int = 0,
     ) -> None:
-        """`keep_session`: the broker keeps this client id's subscriptions and undelivered messages while it is away."""
+        """`keep_session`: the broker keeps this client id's subscriptions and undelivered messages while it is away.
+
+        `failures`: how often in a row this endpoint has failed. Where its name has several IP addresses, each attempt then begins
+        with another one.
+        """
+        self.address = str(endpoint)
         self._endpoint = endpoint
         self._keep_session = keep_session
         self._clock = clock
@@ -79,8 +88,9 @@ class PahoConnection:
         self._tls: tls.BrokerTlsContext | None = None
         self._failure: BrokerConnectionError | None = None
         self._client = self._make_client(client_id, will)
+        self._client.open_socket = partial(open_socket, resolve, failures)
 
-    def _make_client(self, client_id: str, will: OutgoingMessage | None) -> paho.Client:
+    def _make_client(self, client_id: str, will: OutgoingMessage | None) -> "_BatchingPahoClient":
         client = _BatchingPahoClient(
             CallbackAPIVersion.VERSION2,
             client_id=client_id,
@@ -89,7 +99,7 @@ class PahoConnection:
             reconnect_on_failure=False,
             manual_ack=True,
         )
-        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.connect_timeout = CONNECT_TIMEOUT_S  # of the TLS handshake
         client.max_inflight_messages_set(0)  # the relay has its own window
         client.max_queued_messages_set(0)
         if will is not None:
@@ -307,7 +317,12 @@ def _acknowledgement(mid: int, code: int) -> Acknowledged:
 
 
 class _BatchingPahoClient(paho.Client):
-    """paho on a BatchingSocket. (paho has a hook of this kind for websockets only, so this overrides a private method.)"""
+    """paho on a BatchingSocket. (paho has a hook of this kind for websockets only, so this overrides private methods.)"""
+
+    open_socket: Callable[[str, int], socket.socket]
+
+    def _create_socket_connection(self) -> socket.socket:
+        return self.open_socket(self._host, self._port)
 
     def _create_socket(self) -> Any:
         return BatchingSocket(super()._create_socket())  # type: ignore[arg-type] # no transport but TCP is asked for

@@ -58,6 +58,8 @@ def messages(count: int) -> list[bytes]:
 class QueuedConnection:
     """A connection that delivers messages as fast as they are taken, like a broker with a full queue."""
 
+    address = "memory:0"
+
     def __init__(self, payloads: Sequence[bytes]) -> None:
         topic = BRANCH.topic(TopicKind.EVENT)
         self._left = deque(IncomingMessage(topic, payload, 1, False, token) for token, payload in enumerate(payloads))

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import json
 import textwrap
 from itertools import pairwise
 from pathlib import Path
@@ -49,7 +50,7 @@ def spelled(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return str(list(value))
+        return json.dumps(value)
     return str(value) if isinstance(value, int | float) else f'"{value}"'
 
 

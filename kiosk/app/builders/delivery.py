@@ -1,48 +1,69 @@
-"""Builds the outbox relay and the broker endpoint from `[mqtt]` and `[site]`."""
+"""Builds the outbox relay and the addresses of the broker from `[mqtt]` and `[site]`."""
 
+from collections.abc import Sequence
 from importlib.metadata import version
 
 from kiosk import config
+from kiosk.config.addresses import split_host_port
 from kiosk.core.ports import Clock, Outbox
 from kiosk.delivery import DeliveryOptions, OutboxRelay
+from kiosk.delivery.device_reporter import ConnectionFactory
 from kiosk.system.systemd import credential_path
 from mqtt.connection import BrokerEndpoint, Connection, OutgoingMessage
 from mqtt.topics import DeviceTopics
 
 
-def broker_endpoint(mqtt: config.MqttSettings) -> BrokerEndpoint:
-    """Address, version and TLS files of the broker."""
-    return BrokerEndpoint(
-        host=mqtt.host,
-        port=mqtt.port,
-        mqtt_version=mqtt.version,
-        keepalive_s=mqtt.keepalive_s,
-        tls=mqtt.tls,
-        ca_path=mqtt.ca,
-        certificate_path=mqtt.certificate,
-        key_path=credential_path(mqtt.key) if mqtt.key else None,
-    )
+def broker_endpoints(mqtt: config.MqttSettings) -> list[BrokerEndpoint]:
+    """Every address of the broker with version and TLS files, in the order in which they are tried."""
+    return [
+        BrokerEndpoint(
+            *split_host_port(text),
+            mqtt_version=mqtt.version,
+            keepalive_s=mqtt.keepalive_s,
+            tls=mqtt.tls,
+            ca_path=mqtt.ca,
+            certificate_path=mqtt.certificate,
+            key_path=credential_path(mqtt.key) if mqtt.key else None,
+        )
+        for text in mqtt.brokers
+    ]
+
+
+def build_connect(settings: config.Settings, endpoints: Sequence[BrokerEndpoint]) -> ConnectionFactory:
+    """Makes the connections of the relay. Imports paho."""
+    from mqtt.paho.connection import PahoConnection  # noqa: PLC0415
+    from mqtt.paho.failover import Failover  # noqa: PLC0415
+
+    mqtt, site = settings.mqtt, settings.site
+    client_id = f"{mqtt.topic_prefix}-{site.site}-{site.device}"
+
+    def open_connection(endpoint: BrokerEndpoint, will: OutgoingMessage, failures: int) -> Connection:
+        return PahoConnection(endpoint, client_id, will=will, failures=failures)
+
+    return Failover(endpoints, open_connection, max_delay_s=mqtt.reconnect_max_delay_s)
 
 
 def build_relay(settings: config.Settings, outbox: Outbox, clock: Clock) -> OutboxRelay:
     """A relay that is not connected yet. Its thread calls `step` and imports paho at the first connection. Raises StoreError."""
     mqtt, site = settings.mqtt, settings.site
-    endpoint = broker_endpoint(mqtt)
+    endpoints = broker_endpoints(mqtt)
     device_topics = DeviceTopics(mqtt.topic_prefix, site.site, site.device)
     outbox.bind_source(device_topics.source)
 
+    factory: list[ConnectionFactory] = []
+
     def connect(will: OutgoingMessage) -> Connection:
         # paho, ssl and urllib are a tenth of all imports. Imported here, they do not delay the opening of the gate.
-        from mqtt.paho.connection import PahoConnection  # noqa: PLC0415
-
-        return PahoConnection(endpoint, f"{mqtt.topic_prefix}-{site.site}-{site.device}", will=will)
+        if not factory:
+            factory.append(build_connect(settings, endpoints))
+        return factory[0](will)
 
     return OutboxRelay(
         outbox,
         device_topics,
         connect,
         clock=clock,
-        broker_name=str(endpoint),
+        brokers=[str(each) for each in endpoints],
         options=DeliveryOptions(
             receipt_timeout_s=mqtt.receipt_timeout_s,
             acknowledge_by=mqtt.acknowledge_by,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kiosk import config
 from kiosk.app.builders import hardware
-from kiosk.app.builders.delivery import broker_endpoint
+from kiosk.app.builders.delivery import broker_endpoints
 from kiosk.app.builders.preflight import Severity, check_settings, finding_message
 from kiosk.app.status_collector import CHECK_OF_LIST
 from kiosk.core.ports import CameraError, SignalError
@@ -186,21 +186,20 @@ def _lists(settings: config.Settings) -> Iterator[HealthCheck]:
 
 
 def _broker(settings: config.Settings) -> Iterator[HealthCheck]:
-    broker = settings.mqtt
-    endpoint = broker_endpoint(broker)
-    address = str(endpoint)
-    try:
-        context = make_context(endpoint) if broker.tls else None
-        with socket.create_connection((broker.host, broker.port), timeout=CONNECT_TIMEOUT_S) as plain:
-            if context is not None:
-                _tls_handshake(plain, endpoint, context)
-    except BrokerConnectionError as error:
-        text = broker_error_message(translator(settings.site.language), error)
-        yield HealthCheck("broker", CheckStatus.WARN, reason="no-answer", detail=f"{address}: {text}")
-    except OSError as error:
-        yield HealthCheck("broker", CheckStatus.WARN, reason="no-answer", detail=f"{address}: {error}")
-    else:
-        yield HealthCheck("broker", CheckStatus.PASS, reason="answers", detail=address)
+    """One check for each address."""
+    for endpoint in broker_endpoints(settings.mqtt):
+        try:
+            context = make_context(endpoint) if endpoint.tls else None
+            with socket.create_connection((endpoint.host, endpoint.port), timeout=CONNECT_TIMEOUT_S) as plain:
+                if context is not None:
+                    _tls_handshake(plain, endpoint, context)
+        except BrokerConnectionError as error:
+            text = broker_error_message(translator(settings.site.language), error)
+            yield HealthCheck("broker", CheckStatus.WARN, reason="no-answer", detail=f"{endpoint}: {text}")
+        except OSError as error:
+            yield HealthCheck("broker", CheckStatus.WARN, reason="no-answer", detail=f"{endpoint}: {error}")
+        else:
+            yield HealthCheck("broker", CheckStatus.PASS, reason="answers", detail=str(endpoint))
 
 
 def _tls_handshake(plain: socket.socket, endpoint: BrokerEndpoint, context: ssl.SSLContext) -> None:

@@ -76,6 +76,8 @@ class FakeBroker:
 class FakeConnection:
     """Implements mqtt.connection.Connection."""
 
+    address = "fake:1883"
+
     def __init__(self, broker: FakeBroker, will: OutgoingMessage) -> None:
         self.broker = broker
         self.will = will

@@ -50,7 +50,7 @@ def relay_of(
         GATE,
         connect,
         clock=SystemClock(),
-        broker_name=broker.address,
+        brokers=[broker.address],
         options=options,
         software_version="test",
         jitter=jitter,

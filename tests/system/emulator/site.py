@@ -25,13 +25,12 @@ def configure(root: Path, pins: Mapping[str, int], *, broker: str = "127.0.0.1:1
     etc.mkdir(parents=True, exist_ok=True)
     Sandbox(etc, world).write_files(camera=f"replay:{SCENE}", frames_per_s=5.0)
     text = (etc / "kiosk.toml").read_text(encoding="utf-8")
-    host, _, port = broker.rpartition(":")
     signal = "\n".join(['pin_factory = "lgpio"', *(f"{name} = {pin}" for name, pin in pins.items())])
     for old, new in (
         ('run_dir = "run"', 'run_dir = "/run/entrance-kiosk"'),
         ('path = "events.db"', 'path = "/var/lib/entrance-kiosk/events.db"'),
         ('pin_factory = "mock"', signal),
-        ('host = "127.0.0.1"\nport = 1\n', f'host = "{host}"\nport = {port}\n'),
+        ('brokers = ["127.0.0.1:1"]\n', f'brokers = ["{broker}"]\n'),
         ('pseudonym_key = "', 'pseudonym_key = "private/'),
         ("[web]\nport = 0", '[web]\nhost = "0.0.0.0"\nport = 8080'),
     ):

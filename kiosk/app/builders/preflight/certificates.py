@@ -10,7 +10,7 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from kiosk import config
-from kiosk.app.builders.delivery import broker_endpoint
+from kiosk.app.builders.delivery import broker_endpoints
 from kiosk.app.builders.preflight.findings import Finding, Severity
 from kiosk.app.builders.preflight.keys import check_private_mode
 from mqtt import tls
@@ -24,7 +24,7 @@ def check_broker_files(settings: config.Settings, now_at: datetime) -> Iterator[
     mqtt = settings.mqtt
     if not mqtt.tls:
         return
-    endpoint = broker_endpoint(mqtt)
+    endpoint = broker_endpoints(mqtt)[0]  # all have the same files
     if endpoint.ca_path is not None:
         path = endpoint.ca_path
         loaded = yield from _try_file(("mqtt.ca",), lambda: tls.load_authorities(_client_context(), path))

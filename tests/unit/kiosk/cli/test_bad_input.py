@@ -120,10 +120,19 @@ def test_a_second_kiosk_on_the_same_database_is_refused(sandbox: Sandbox) -> Non
 
 def test_a_broker_that_refuses_the_connection_is_reported_by_check_config(sandbox: Sandbox) -> None:
     with Broker("allow_anonymous false") as broker:
-        path = replace_in_config(sandbox, "port = 1\n", f"port = {broker.port}\n")
+        path = replace_in_config(sandbox, '127.0.0.1:1"', f'{broker.address}"')
         message = last_line(kiosk("check-config", "--connect", path))
     assert f"127.0.0.1:{broker.port}" in message
     assert "refuse" in message
+
+
+def test_each_broker_that_cannot_be_used_is_reported_by_check_config(sandbox: Sandbox) -> None:
+    with Broker() as good, Broker("allow_anonymous false") as bad:
+        path = replace_in_config(sandbox, '"127.0.0.1:1"', f'"{good.address}", "127.0.0.1:1", "{bad.address}"')
+        message = kiosk("check-config", "--connect", path).stderr
+    assert "127.0.0.1:1: " in message
+    assert f"{bad.address}: " in message
+    assert good.address not in message
 
 
 def test_an_unreachable_broker_is_reported_by_check_config(sandbox: Sandbox) -> None:

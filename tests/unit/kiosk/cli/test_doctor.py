@@ -61,9 +61,18 @@ def test_messages_are_in_the_language_of_the_site(sandbox: Sandbox) -> None:
 
 
 def test_an_unreachable_broker_is_only_a_warning(sandbox: Sandbox, listening: int) -> None:
-    change(sandbox, f"port = {listening}", "port = 1")
+    change(sandbox, f"127.0.0.1:{listening}", "127.0.0.1:1")
     assert found(sandbox)["broker"].status is CheckStatus.WARN
     assert run(sandbox).exit_code == 0
+
+
+def test_each_broker_has_a_check_of_its_own(sandbox: Sandbox, listening: int) -> None:
+    change(sandbox, f'"127.0.0.1:{listening}"', f'"127.0.0.1:1", "127.0.0.1:{listening}"')
+    checks = [check for check in run_checks(config.load_settings(sandbox.config_file)) if check.code == "broker"]
+    assert [(check.status, check.detail.partition(": ")[0]) for check in checks] == [
+        (CheckStatus.WARN, "127.0.0.1:1"),
+        (CheckStatus.PASS, f"127.0.0.1:{listening}"),
+    ]
 
 
 def test_a_broker_without_tls_is_found(sandbox: Sandbox) -> None:
@@ -77,7 +86,7 @@ def test_a_broker_without_tls_is_found(sandbox: Sandbox) -> None:
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         settings = config.load_settings(sandbox.config_file)
-        broker = settings.mqtt.model_copy(update={"port": server.getsockname()[1]})
+        broker = settings.mqtt.model_copy(update={"brokers": (f"127.0.0.1:{server.getsockname()[1]}",)})
         thread = threading.Thread(target=answer, args=(server,))
         thread.start()
         checks = {check.code: check for check in run_checks(settings.model_copy(update={"mqtt": broker}))}

@@ -38,9 +38,9 @@ CONTRADICTIONS: dict[str, tuple[str, dict[str, object]]] = {
     "undo-button-unused": ("visit", {"undo_window_s": 0}),
     "space-order": ("storage", {"low_space_bytes": 1_000_000}),
     "rows-below-retention": ("storage", {"max_rows": 1000}),
-    "tls-files-unused": ("mqtt", {"tls": False, "port": 1883}),
-    "broker-without-tls": ("mqtt", {"tls": False, "port": 1883, "host": "mqtt.hue.vn"}),
-    "tls-port": ("mqtt", {"port": 1883}),
+    "tls-files-unused": ("mqtt", {"tls": False, "brokers": ["localhost:1883"]}),
+    "broker-without-tls": ("mqtt", {"tls": False, "brokers": ["mqtt.hue.vn:1883"]}),
+    "tls-port": ("mqtt", {"brokers": ["localhost:1883"]}),
     "tls-without-certificate": ("mqtt", {"certificate": None, "key": None}),
     "web-key-unused": ("web", {"key": "k"}),
     "web-without-tls": ("web", {"host": "::"}),
@@ -77,7 +77,7 @@ def test_a_contradiction_is_found_and_said_in_every_language(code: str) -> None:
 def test_settings_without_a_contradiction_have_none() -> None:
     assert conflicts() == {}
     assert conflicts(opening_hours=DAY, capacity=50, declaration="verified") == {}
-    assert conflicts("mqtt", host="mqtt.hue.vn") == {}
+    assert conflicts("mqtt", brokers=["mqtt.hue.vn:8883"]) == {}
     assert conflicts("web", host="192.0.2.7", certificate="k") == {}
 
 

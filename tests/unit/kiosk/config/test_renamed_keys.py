@@ -34,6 +34,8 @@ stale_lists = "fail"
 [records]
 floor_bytes = 1000
 [broker]
+host = "mqtt.hue.example"
+port = 8884
 delivery = "centre"
 [keys]
 centre = "centre.pem"
@@ -58,6 +60,8 @@ visit.direction: this key is now access.direction.
 policy.opens: this key is now access.opening_hours.
 policy.stale_lists: this key is now access.on_stale_lists. Its value "fail" is now "deny".
 records.floor_bytes: this key is now storage.min_free_bytes.
+broker.host: this key is now mqtt.brokers. Write brokers = ["mqtt.hue.example:8884"].
+broker.port: this key is now mqtt.brokers. Write brokers = ["mqtt.hue.example:8884"].
 broker.delivery: this key is now mqtt.acknowledge_by.
 keys.centre: this key is now keys.sealing_public_key.
 keys.pseudonym: this key is now keys.pseudonym_key.

@@ -75,10 +75,12 @@ def test_opening_hours_in_another_spelling_get_a_sentence_with_what_to_write(tmp
 
 
 def test_wrong_hosts_are_refused_with_what_to_write(tmp_path: Path) -> None:
-    text = SMALLEST + '[mqtt]\nhost = "mqtt://h:1883"\n[web]\nhost = "[::]"\nallowed_hosts = ["https://kiosk.lan"]\n'
+    text = (
+        SMALLEST + '[mqtt]\nbrokers = ["mqtt://h:1883"]\n[web]\nhost = "[::]"\nallowed_hosts = ["https://kiosk.lan"]\n'
+    )
     message = mistakes(tmp_path, text)
     assert "3 mistakes" in message
-    assert "mqtt.host: 'mqtt://h:1883' has more than a host. Write only \"h\", and 1883 as the port." in message
+    assert "mqtt.brokers: 'mqtt://h:1883' has more than a host. Write only \"h\", and 1883 as the port." in message
     assert "web.host: '[::]' has brackets. Write \"::\"." in message
     assert "web.allowed_hosts: 'https://kiosk.lan' has more than a host. Write only \"kiosk.lan\"." in message
 
@@ -135,3 +137,17 @@ def test_any_bytes_give_a_tree_or_one_sentence(raw: bytes) -> None:
     except TomlError as error:
         said = str(error)
     assert not said or said.startswith("is not ")
+
+
+@pytest.mark.parametrize(
+    ("brokers", "sentence"),
+    [
+        ("[]", "mqtt.brokers: "),
+        ('["h"]', "is not host:port"),
+        ('["h:1", "h:1"]', "stands there twice"),
+        ('["h:1", "[h]:2"]', "is not an IPv6 address"),
+        ('"h:1"', "mqtt.brokers: "),
+    ],
+)
+def test_a_list_of_brokers_that_cannot_be_used_gets_a_sentence(tmp_path: Path, brokers: str, sentence: str) -> None:
+    assert sentence in mistakes(tmp_path, f"{SMALLEST}[mqtt]\nbrokers = {brokers}\n")

@@ -100,6 +100,33 @@ def test_a_centre_that_comes_back_is_sent_at_once_what_is_overdue(bench: Bench) 
     assert {seq for message in bench.messages()[before:] for seq in message} >= set(range(51, 101))
 
 
+def test_after_an_outage_a_centre_that_answers_late_still_gets_whole_batches(bench: Bench) -> None:
+    bench.commit(100)
+    bench.run(300.0)
+    state = device_messages.CentreStateMessage(state="ready", at=bench.clock.now().utc_at)
+    bench.broker.deliver(topics.centre_state_topic("entrance"), state.to_payload())
+    bench.run(25.0)
+    bench.receipt(100)
+    bench.run(1.0)
+    bench.commit(100)
+    bench.run(1.0)
+    assert [len(message) for message in bench.messages()[-2:]] == [50, 50]
+
+
+def test_where_only_single_events_are_answered_again_and_again_no_batches_are_sent(bench: Bench) -> None:
+    bench.commit(100)
+    bench.run(60.0)
+    for _ in range(2):
+        while len(bench.messages()[-1]) > 1:
+            bench.run(1.0)
+        (seq,) = bench.messages()[-1]
+        bench.receipt(0, beyond=[(seq, seq)])
+        bench.run(1.0)
+        before = len(bench.messages())
+        bench.run(60.0)
+    assert {len(message) for message in bench.messages()[before:]} == {1}
+
+
 def test_after_a_lost_connection_everything_unconfirmed_goes_again(bench: Bench) -> None:
     bench.commit(60)
     bench.run(1.0)

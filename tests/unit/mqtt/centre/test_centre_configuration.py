@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
-from kiosk.cli.centre import centre
+from kiosk.cli.centre import centre, parse_brokers
 
 
 def status(folder: Path, content: bytes, *arguments: str) -> Result:
@@ -48,6 +48,8 @@ def test_a_file_that_cannot_be_used_gets_a_clear_sentence(tmp_path: Path, conten
         ("h", "is not host:port"),
         ("[h]:1883", "is not an IPv6 address"),
         ("h:0", "is not host:port"),
+        ("h:1,", "is not host:port"),
+        ("h:1,g:1,h:1", "stands there twice"),
     ],
 )
 def test_a_broker_that_is_no_host_and_port_gets_a_clear_sentence(address: str, sentence: str) -> None:
@@ -81,3 +83,20 @@ def test_a_sealing_key_that_cannot_be_read_gets_a_clear_sentence(
     done = CliRunner().invoke(centre, ["--database", str(tmp_path / "centre.db"), *arguments])
     assert done.exit_code == 1
     assert sentence in done.output
+
+
+@pytest.mark.parametrize("value", ['"a:1,b:2"', '["a:1", "b:2"]', '["a:1,b:2"]'])
+def test_several_brokers_stand_in_the_file_as_a_list_or_with_commas(tmp_path: Path, value: str) -> None:
+    done = status(tmp_path, f'database = "{tmp_path}/none.db"\nbroker = {value}\n'.encode())
+    assert "none.db" in done.output, "the file is good: the missing database is the error"
+
+
+@pytest.mark.parametrize("value", ["[]", "[1.5, []]", '["a:1", ""]'])
+def test_a_list_of_brokers_that_cannot_be_used_is_refused(tmp_path: Path, value: str) -> None:
+    done = status(tmp_path, f"broker = {value}\n".encode())
+    assert done.exit_code == 1
+    assert "centre.toml: broker: " in done.output
+
+
+def test_brokers_are_kept_in_their_order() -> None:
+    assert parse_brokers(["a:1,[::1]:2", "c:3"]) == [("a", 1), ("::1", 2), ("c", 3)]

@@ -42,10 +42,11 @@ def test_the_limits_of_the_database_are_those_of_the_configuration(tmp_path: Pat
 
 
 def test_the_broker_is_that_of_the_configuration(tmp_path: Path) -> None:
-    endpoint = delivery.broker_endpoint(
-        config.MqttSettings(host="broker.example", port=1884, version="3.1.1", tls=False, ca=tmp_path / "ca.pem")
+    endpoint, other = delivery.broker_endpoints(
+        config.MqttSettings(brokers=("broker.example:1884", "[::1]:1885"), version="3.1.1", tls=False, ca=tmp_path / "ca.pem")
     )
     assert (endpoint.host, endpoint.port) == ("broker.example", 1884)
+    assert (other.host, other.port) == ("::1", 1885)
     assert (endpoint.mqtt_version, endpoint.tls) == ("3.1.1", False)
     assert endpoint.ca_path == tmp_path / "ca.pem"
     assert endpoint.key_path is None
