@@ -29,6 +29,7 @@ COMMANDS = {
     "verify": ("kiosk.cli.issuing.verify:verify", "Decide on code texts from standard input."),
 }
 ENTRY_POINTS = "kiosk.commands"
+CENTRE_ENTRY_POINTS = "kiosk.centre.commands"
 
 
 class LazyGroup(click.Group):
@@ -58,6 +59,23 @@ class LazyGroup(click.Group):
                     for name in self.list_commands(ctx)
                 ]
             )
+
+
+class CentreGroup(click.Group):
+    """The group `kiosk centre`: its own commands, and those of packages that kiosk may not import."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands."""
+        return sorted({*super().list_commands(ctx), *(point.name for point in entry_points(group=CENTRE_ENTRY_POINTS))})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command of another package when it is called."""
+        if own := super().get_command(ctx, cmd_name):
+            return own
+        points = [point for point in entry_points(group=CENTRE_ENTRY_POINTS) if point.name == cmd_name]
+        found = points[0].load() if points else None
+        assert found is None or isinstance(found, click.Command)
+        return found
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

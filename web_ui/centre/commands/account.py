@@ -12,7 +12,11 @@ from web_ui.centre.commands.options import audited, reading, with_reason
 from web_ui.centre.data.calendar import local_day, utc_now
 
 ROLE_OPTION = click.option(
-    "--role", "roles", multiple=True, metavar="ROLE:AREA", help=f"{', '.join(Role)}, and the code of an area. May be repeated."
+    "--role",
+    "roles",
+    multiple=True,
+    metavar="ROLE:AREA",
+    help=f"{', '.join(Role)}, and the code of an area. May be repeated.",
 )
 
 
@@ -29,7 +33,14 @@ def account() -> None:
 @click.password_option(help="Better leave it out: it is then asked for, and stays out of the history of the shell.")
 @click.pass_obj
 def add(
-    database: str, name: str, *, display_name: str, roles: tuple[str, ...], password: str, requested_by: str, reason: str
+    database: str,
+    name: str,
+    *,
+    display_name: str,
+    roles: tuple[str, ...],
+    password: str,
+    requested_by: str,
+    reason: str,
 ) -> None:
     """Add an account, for example with --role admin:46."""
     try:
@@ -118,5 +129,7 @@ def _parse_role(registry: Registry, text: str) -> Grant:
     if role not in set(Role):
         raise AccountChangeError(f"{role!r} is not a role: {', '.join(Role)}")
     if area is None:
-        raise AccountChangeError(f"there is no area {code!r} today. Import the areas first: kiosk centre registry import")
+        raise AccountChangeError(
+            f"there is no area {code!r} today. Import the areas first: kiosk centre registry import"
+        )
     return Grant(Role(role), area.number)

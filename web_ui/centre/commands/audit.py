@@ -15,12 +15,15 @@ def audit() -> None:
 
 
 @audit.command()
-@click.option("--expect", metavar="NUMBER:HASH", help="A head that an earlier run printed. Finds rows cut off the end too.")
+@click.option(
+    "--expect", metavar="NUMBER:HASH", help="A head that an earlier run printed. Finds rows cut off the end too."
+)
 @click.pass_obj
 def verify(database: str, expect: str | None) -> None:
     """Check the chain of hashes. Exit status 1 where a row was changed or is missing.
 
-    It prints the head of the chain. Keep it on paper or on another machine: who can rewrite the whole database can make a new chain.
+    It prints the head of the chain. Keep it on paper or on another machine: a person who can write to the database can make a new
+    chain.
     """
     expected = _parse_head(expect) if expect else None
     with reading(database) as query:

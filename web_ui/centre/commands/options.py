@@ -21,7 +21,9 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 def with_reason(command: Command) -> Command:
     """The options of a command that changes something."""
     reason = click.option("--reason", required=True, callback=_check_reason, help="Why, for the audit.")
-    requested_by = click.option("--requested-by", required=True, callback=_check_name, help="The name of the person who asks.")
+    requested_by = click.option(
+        "--requested-by", required=True, callback=_check_name, help="The name of the person who asks."
+    )
     return requested_by(reason(command))
 
 

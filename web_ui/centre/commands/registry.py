@@ -7,7 +7,7 @@ import click
 
 from kiosk.core.rules import OpeningHours
 from mqtt.centre.registry.csv_format import COLUMNS, write_file
-from mqtt.centre.registry.store import RegistryFileError, import_files, prepare_registry, read_rows
+from mqtt.centre.registry.store import RegistryFileError, check_files, import_files, read_rows
 from mqtt.message_model import printable
 from web_ui.centre.commands.options import audited, reading, with_reason
 
@@ -34,24 +34,20 @@ def import_command(database: str, paths: tuple[Path, ...], *, check: bool, reque
     """
     contents = [(path.name, path.read_bytes()) for path in paths]
     about = ", ".join(name for name, _ in contents)
-    prepare_registry(database)
     try:
-        with audited(database, requested_by, "import-registry", about, reason) as query:
-            result = import_files(query, contents, OpeningHours.parse)
-            if check:
-                raise _NothingToKeepError
+        if check:
+            with reading(database) as query:
+                result = check_files(query, contents, OpeningHours.parse)
+        else:
+            with audited(database, requested_by, "import-registry", about, reason) as query:
+                result = import_files(query, contents, OpeningHours.parse)
     except RegistryFileError as error:
         for mistake in error.mistakes:
             click.echo(printable(str(mistake)), err=True)
         raise click.ClickException(f"nothing was imported: {len(error.mistakes)} mistakes") from error
-    except _NothingToKeepError:
-        click.echo("The files are correct. Nothing was changed.")
-        return
     click.echo(f"{result.added} added, {result.changed} changed, {result.unchanged} unchanged")
-
-
-class _NothingToKeepError(Exception):
-    """Ends the transaction of a check without a commit."""
+    if check:
+        click.echo("This was a check: nothing was written.")
 
 
 @registry.command()
@@ -65,10 +61,10 @@ def export(database: str, kind: str, out: Path | None) -> None:
     if out:
         out.write_text(BYTE_ORDER_MARK + text, encoding="utf-8", newline="")
     else:
-        click.get_binary_stream("stdout").write(text.encode())
+        click.echo(text.encode(), nl=False)
 
 
 @registry.command()
 def sample() -> None:
     """Write the areas of Huế since July 2025 as CSV: 21 wards and 19 communes."""
-    click.get_binary_stream("stdout").write(files("mqtt.centre.registry").joinpath(SAMPLE).read_bytes())
+    click.echo(files("mqtt.centre.registry").joinpath(SAMPLE).read_bytes(), nl=False)
