@@ -1,6 +1,6 @@
 """Messages about a device and about the centre: state, health, and the backlog rate."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
 
@@ -16,11 +16,14 @@ from mqtt.message_model import (
     Slug,
 )
 
+DeviceStateName = Literal["birth", "ready", "degraded", "out-of-order", "offline"]
+DEVICE_STATES = frozenset(get_args(DeviceStateName))
+
 
 class StateMessage(MessageModel):
     """Device state. Retained."""
 
-    state: Literal["birth", "ready", "degraded", "out-of-order", "offline"]
+    state: DeviceStateName
     reason: ShortText = ""
     """`stopped` after a clean stop, `connection-lost` in the last will, else the failing health checks."""
     at: ReceivedTime | None = None
@@ -81,6 +84,24 @@ class HealthMessage(MessageModel):
     """By the code of the check."""
     notices: tuple[HealthNotice, ...] = Field(default=(), max_length=32)
     """The newest, and in turn the older ones. All of them are sent again and again."""
+
+    @property
+    def device_state(self) -> str | None:
+        """The state as in a state message. None: this release does not know the word."""
+        state = "birth" if self.state == "starting" else self.state
+        return state if state in DEVICE_STATES else None
+
+    @property
+    def clock_offset_s(self) -> float | None:
+        """Wall clock minus monotonic clock of this boot. None where the message does not say, or its clock is not set."""
+        if self.clock_quality != "synchronised" or not self.boot_id or self.monotonic_s is None:
+            return None
+        return self.at.timestamp() - self.monotonic_s
+
+    @property
+    def failing_checks(self) -> str:
+        """The reason of the state: the names of the failing checks."""
+        return ", ".join(sorted(code for code, check in self.checks.items() if check.status == "fail"))[:64]
 
 
 class CentreStateMessage(MessageModel):

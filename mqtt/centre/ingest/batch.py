@@ -1,6 +1,7 @@
-"""Groups received events by stream, decides what of them is new, and finds clock offsets. Pure."""
+"""The contents of one transaction: groups events by stream, decides what of them is new, finds clock offsets. Pure."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
@@ -8,6 +9,7 @@ from operator import attrgetter
 from uuid import UUID
 
 from mqtt.centre.ingest import limits
+from mqtt.device_messages import HealthMessage, StateMessage
 from mqtt.events import SEQ_CONFLICT, AccessCloudEvent, InvalidEvent
 from mqtt.sequence_ranges import Range, RangeSet
 from mqtt.topics import DeviceTopics
@@ -21,6 +23,64 @@ class IngestedMessage:
     events: Sequence[AccessCloudEvent]
     invalid: Sequence[InvalidEvent]
     received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedState:
+    """A state message of a device."""
+
+    device: DeviceTopics
+    report: StateMessage
+    received_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedHealth:
+    """A health message of a device."""
+
+    device: DeviceTopics
+    report: HealthMessage
+    received_at: datetime
+
+
+@dataclass(slots=True)
+class BatchContents:
+    """What one transaction writes. Add all messages in the order in which they were received."""
+
+    messages: list[IngestedMessage] = field(default_factory=list)
+    states: dict[DeviceTopics, ReceivedState] = field(default_factory=dict)
+    """The last one of each device."""
+    healths: list[ReceivedHealth] = field(default_factory=list)
+    invalid: Counter[str] = field(default_factory=Counter)
+    """How many messages were dropped, by reason."""
+    stated: set[DeviceTopics] = field(default_factory=set)
+    """Devices whose state message is newer than their health messages."""
+
+    def add_state(self, state: ReceivedState) -> None:
+        """Add a state message."""
+        self.states[state.device] = state
+        self.stated.add(state.device)
+
+    def add_health(self, health: ReceivedHealth) -> None:
+        """Add a health message. It has the state too."""
+        self.healths.append(health)
+        self.stated.discard(health.device)
+
+    def last_seen(self) -> dict[DeviceTopics, datetime]:
+        """When each device sent its last message of the batch."""
+        return last_seen([*self.messages, *self.states.values(), *self.healths])
+
+
+def last_seen(
+    received: Iterable[IngestedMessage | ReceivedState | ReceivedHealth],
+) -> dict[DeviceTopics, datetime]:
+    """When each device was heard for the last time."""
+    seen: dict[DeviceTopics, datetime] = {}
+    for one in received:
+        before = seen.get(one.device)
+        if before is None or one.received_at > before:
+            seen[one.device] = one.received_at
+    return seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +156,37 @@ class StreamUpdate:
         """Add it to the rejected events."""
         self.conflicts += reason == SEQ_CONFLICT
         self.rejected.append(InvalidEvent(str(event.id), reason, event.data.epoch))
+
+
+Rejections = dict[tuple[int, str], tuple[str, datetime, int]]
+"""Reason, time of the last one, and how often, by device number and id."""
+
+
+def rejections(
+    messages: Iterable[IngestedMessage],
+    recorded: Recorded,
+    numbers: Mapping[DeviceTopics, int],
+    last: Mapping[DeviceTopics, datetime],
+) -> Rejections:
+    """The rejected events of a batch that have an id."""
+    found: Rejections = {}
+
+    def add(device: DeviceTopics, invalid: Iterable[InvalidEvent], at: datetime) -> None:
+        reasons = {one.id: one.reason for one in invalid if one.id is not None}
+        for id_, reason in reasons.items():
+            times = found.get((numbers[device], id_), ("", at, 0))[2]
+            found[numbers[device], id_] = (reason, at, times + 1)
+
+    for message in messages:
+        add(message.device, message.invalid, message.received_at)
+    for key, rejected in recorded.rejected.items():
+        add(key.device, rejected, last[key.device])
+    return found
+
+
+def unreadable_events(messages: Iterable[IngestedMessage]) -> Counter[str]:
+    """How many rejected events of a batch have no id, by reason."""
+    return Counter(one.reason for message in messages for one in message.invalid if one.id is None)
 
 
 StoredIds = dict[UUID, tuple[int, int]]

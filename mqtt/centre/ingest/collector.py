@@ -7,12 +7,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import partial
-from operator import itemgetter
 from typing import Literal
 
 from mqtt import events, topics
-from mqtt.centre.ingest.batch import IngestedMessage, Recorded
+from mqtt.centre.ingest.batch import BatchContents, IngestedMessage, ReceivedHealth, ReceivedState, Recorded
 from mqtt.centre.ingest.inbox import FairInbox
 from mqtt.centre.ingest.ledger import Ledger, LedgerError
 from mqtt.centre.ingest.receipts import receipt_messages
@@ -49,20 +47,20 @@ class _Batch:
     """Messages for one transaction."""
 
     incoming: list[IncomingMessage] = field(default_factory=list)
-    messages: list[IngestedMessage] = field(default_factory=list)
-    writes: list[tuple[str, Callable[[], None]]] = field(default_factory=list)
-    """Other calls of the ledger, with the name of what they write. All centres write in the order of these names."""
-    is_written: bool = False
-    """The other calls are committed."""
+    contents: BatchContents = field(default_factory=BatchContents)
 
     def commit(self, ledger: Ledger) -> Recorded:
-        """Raises LedgerError, and any other exception for a message that cannot be stored."""
-        if self.writes and not self.is_written:
-            with ledger.transaction():
-                for _, write in sorted(self.writes, key=itemgetter(0)):
-                    write()
-        self.is_written = True
-        return ledger.record(self.messages) if self.messages else Recorded()
+        """All of it in one transaction, events first. Raises LedgerError, and others for a message that cannot be stored."""
+        contents = self.contents
+        with ledger.transaction(contents):
+            recorded = ledger.record(contents.messages) if contents.messages else Recorded()
+            if contents.states:
+                ledger.save_states(contents.states.values())
+            if contents.healths:
+                ledger.save_healths(contents.healths, contents.stated)
+            if contents.invalid:
+                ledger.count_invalid_messages(contents.invalid)
+        return recorded
 
 
 class Collector:
@@ -173,27 +171,27 @@ class Collector:
         self._acknowledge_batch(connection, batch, recorded)
 
     def _commit(self, batch: _Batch) -> Recorded:
-        """Where a batch fails, each of its messages is tried alone. One that fails again is counted, and dropped."""
+        """Where a batch fails, its halves are tried, until each message that fails is alone. It is counted, and dropped."""
         try:
             return batch.commit(self._ledger)
         except LedgerError:
             raise
         except Exception as error:  # noqa: BLE001 - nothing that one device sends may end the centre
-            log.error("a batch could not be stored, so its messages are tried one by one: %s", type(error).__name__)
+            if len(batch.incoming) == 1:
+                topic = printable(batch.incoming[0].topic)
+                log.error("%s: dropped, it cannot be stored: %s", topic, type(error).__name__)
+                self._ledger.count_invalid_message(UNSTORABLE)
+                batch.contents = BatchContents()
+                return Recorded()
+            log.error("%d messages could not be stored at once: %s", len(batch.incoming), type(error).__name__)
         recorded = Recorded()
         stored: list[IngestedMessage] = []
-        for incoming in batch.incoming:
-            one = self._parse_batch([incoming])
-            one.is_written = batch.is_written
-            try:
-                recorded.add(one.commit(self._ledger))
-                stored += one.messages
-            except LedgerError:
-                raise
-            except Exception as error:  # noqa: BLE001
-                log.error("%s: dropped, it cannot be stored: %s", printable(incoming.topic), type(error).__name__)
-                self._ledger.count_invalid_message(UNSTORABLE)
-        batch.messages = stored
+        middle = len(batch.incoming) // 2
+        for part in (batch.incoming[:middle], batch.incoming[middle:]):
+            half = self._parse_batch(part)
+            recorded.add(self._commit(half))
+            stored += half.contents.messages
+        batch.contents.messages = stored
         return recorded
 
     def _receive(self, connection: Connection, timeout_s: float) -> None:
@@ -243,7 +241,7 @@ class Collector:
                 self._parse_into_batch(incoming, batch)
             except Exception as error:  # noqa: BLE001 - as in _commit
                 log.error("%s: dropped, it cannot be read: %s", printable(incoming.topic), type(error).__name__)
-                self._count_invalid(batch, UNSTORABLE)
+                batch.contents.invalid[UNSTORABLE] += 1
         return batch
 
     def _acknowledge_batch(self, connection: Connection, batch: _Batch, recorded: Recorded) -> None:
@@ -253,7 +251,7 @@ class Collector:
         for incoming in self._inbox.finish(batch.incoming):
             if incoming.qos:
                 connection.acknowledge(incoming)
-        for message in receipt_messages(batch.messages, recorded):
+        for message in receipt_messages(batch.contents.messages, recorded):
             connection.publish(message)
 
     def _on_subscribed(self, connection: Connection, event: Subscribed) -> None:
@@ -268,10 +266,10 @@ class Collector:
         connection.publish(self._state_message("ready"))  # a device then sends at once what has no receipt
 
     def _parse_into_batch(self, incoming: IncomingMessage, batch: _Batch) -> None:
-        now = self._now_at()
+        now, contents = self._now_at(), batch.contents
         parsed = topics.parse_topic(incoming.topic)
         if parsed is None:
-            self._count_invalid(batch, "unknown-topic")
+            contents.invalid["unknown-topic"] += 1
             return
         device, kind = parsed
         try:
@@ -279,21 +277,16 @@ class Collector:
                 valid, invalid = events.parse_events(incoming.payload, device.source)
                 if invalid:
                     log.warning("%s: %s", device.source, _describe_rejected(invalid))
-                batch.messages.append(IngestedMessage(device, valid, invalid, now))
+                contents.messages.append(IngestedMessage(device, valid, invalid, now))
             elif kind is TopicKind.STATE:
-                state = StateMessage.from_payload(incoming.payload)
-                batch.writes.append((device.source, partial(self._ledger.save_state, device, state, now)))
+                contents.add_state(ReceivedState(device, StateMessage.from_payload(incoming.payload), now))
             elif kind is TopicKind.HEALTH:
-                health = HealthMessage.from_payload(incoming.payload)
-                batch.writes.append((device.source, partial(self._ledger.save_health, device, health, now)))
+                contents.add_health(ReceivedHealth(device, HealthMessage.from_payload(incoming.payload), now))
             else:
-                self._count_invalid(batch, "unknown-topic")
+                contents.invalid["unknown-topic"] += 1
         except InvalidMessageError as error:
             log.warning("%s: an invalid message to %s was dropped: %s", device.source, kind, error)
-            self._count_invalid(batch, str(error))
-
-    def _count_invalid(self, batch: _Batch, reason: str) -> None:
-        batch.writes.append((f"~{reason}", partial(self._ledger.count_invalid_message, reason)))
+            contents.invalid[str(error)] += 1
 
     def _state_message(self, state: Literal["ready", "offline"]) -> OutgoingMessage:
         message = CentreStateMessage(state=state, at=self._now_at() if state == "ready" else None)

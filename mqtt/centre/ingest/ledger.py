@@ -1,12 +1,12 @@
 """What a collector needs of a ledger: the database of a centre, in SQLite or PostgreSQL."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
-from mqtt.centre.ingest.batch import IngestedMessage, Recorded
+from mqtt.centre.ingest.batch import BatchContents, IngestedMessage, ReceivedHealth, ReceivedState, Recorded
 from mqtt.device_messages import HealthMessage, StateMessage
 from mqtt.topics import DeviceTopics
 
@@ -35,20 +35,32 @@ class LedgerCounts:
 class Ledger(Protocol):
     """One thread at a time. All methods raise LedgerError. Any other exception is the fault of the message."""
 
-    def transaction(self) -> AbstractContextManager[None]:
-        """All calls within it are committed together. It may be entered again within itself."""
+    def transaction(self, contents: BatchContents | None = None) -> AbstractContextManager[None]:
+        """All calls within it are committed together. It may be entered again within itself.
+
+        `contents`: what these calls will write, so that all its devices are locked at the beginning.
+        """
 
     def record(self, messages: Sequence[IngestedMessage]) -> Recorded:
         """Commit the events, each id once. Returns all seqs that the ledger has of the streams in `messages`."""
 
+    def save_states(self, states: Collection[ReceivedState]) -> None:
+        """Store the states, one of each device."""
+
+    def save_healths(self, healths: Sequence[ReceivedHealth], stated: Collection[DeviceTopics] = ()) -> None:
+        """Store clock offsets and notices, and the state of each device that is not in `stated`. The newest message is the last."""
+
     def save_state(self, device: DeviceTopics, report: StateMessage, at: datetime) -> None:
-        """Store the state of a device."""
+        """Store the state of one device."""
 
     def save_health(self, device: DeviceTopics, report: HealthMessage, at: datetime) -> None:
-        """Store the clock offset and the notices of a health message."""
+        """Store the health of one device."""
+
+    def count_invalid_messages(self, times: Mapping[str, int]) -> None:
+        """Count messages that were dropped, by reason."""
 
     def count_invalid_message(self, reason: str, times: int = 1) -> None:
-        """Count a message that was dropped."""
+        """Count dropped messages of one reason."""
 
     def delete_before(self, day: date) -> list[str]:
         """Retention: delete events received before this day. Returns what was deleted, for the log."""

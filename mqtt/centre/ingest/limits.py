@@ -1,9 +1,9 @@
 """How much of the ledger one device may fill. What exceeds a limit is counted by its code, and the status shows it."""
 
-from collections.abc import Collection, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
 
-Key = TypeVar("Key")
+Key = TypeVar("Key", bound=tuple[Any, ...])
 
 MAX_RANGES = 2000
 """Ranges of seqs in one epoch. Each message of the epoch costs work in proportion to them."""
@@ -22,18 +22,14 @@ TOO_MANY_REJECTED = "too-many-rejected"
 TOO_MANY_BOOTS = "too-many-boots"
 
 
-def split_by_room(
-    wanted: Sequence[Key], stored: Collection[Key], count: int, limit: int
-) -> tuple[list[Key], list[Key]]:
-    """Those that are stored already or find room among `count` rows, and those that exceed the limit."""
-    room = max(0, limit - count)
-    kept, over = [], []
-    for one in wanted:
-        if one in stored:
-            kept.append(one)
-        elif room:
-            kept.append(one)
-            room -= 1
+def keys_over_limit(new: Iterable[Key], stored: Mapping[int, int], limit: int) -> list[Key]:
+    """Those new keys that find no room. Each begins with a device number. `stored`: how many rows each device has."""
+    count = dict(stored)
+    over = []
+    for key in new:
+        device = key[0]
+        if count.get(device, 0) >= limit:
+            over.append(key)
         else:
-            over.append(one)
-    return kept, over
+            count[device] = count.get(device, 0) + 1
+    return over

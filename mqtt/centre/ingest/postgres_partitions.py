@@ -21,6 +21,10 @@ _SELECT_PARTITIONS = (
     "SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid "
     "WHERE inhparent = 'event'::regclass AND relname ~ '^event_[0-9]{8}$' ORDER BY relname"
 )
+_DELETE_ANNULMENTS = (
+    "DELETE FROM annulment WHERE NOT EXISTS "
+    "(SELECT 1 FROM event WHERE event.device = annulment.device AND event.annuls = annulment.id)"
+)
 
 
 class DayPartitions:
@@ -61,6 +65,7 @@ class DayPartitions:
                     self._connection.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(str(name))))
                     dropped.append(str(name))
             self._connection.execute("DELETE FROM event_other_days WHERE received_at < %s", [day])
+            self._connection.execute(_DELETE_ANNULMENTS)
         self._days.clear()
         return dropped
 

@@ -102,6 +102,51 @@ MIGRATIONS: tuple[str, ...] = (
         SELECT * FROM event_with_corrected_time AS timed WHERE annuls IS NULL AND NOT EXISTS (
             SELECT 1 FROM event AS reversal WHERE reversal.device = timed.device AND reversal.annuls = timed.id);
     """,
+    """
+    ALTER TABLE device
+        ADD COLUMN last_health_at timestamptz, ADD COLUMN clock_quality text NOT NULL DEFAULT '',
+        ADD COLUMN epoch text NOT NULL DEFAULT '', ADD COLUMN reported_seq bigint NOT NULL DEFAULT 0,
+        ADD COLUMN backlog bigint NOT NULL DEFAULT 0, ADD COLUMN quarantined bigint NOT NULL DEFAULT 0;
+    CREATE TABLE annulment (
+        device integer NOT NULL, id uuid NOT NULL, is_pending boolean NOT NULL,
+        PRIMARY KEY (device, id)
+    );
+    CREATE INDEX annulment_pending ON annulment (device) WHERE is_pending;
+    INSERT INTO annulment
+        SELECT DISTINCT device, annuls, NOT EXISTS (
+            SELECT 1 FROM event AS target WHERE target.device = event.device AND target.id = event.annuls)
+        FROM event WHERE annuls IS NOT NULL;
+    CREATE TABLE hourly (
+        device integer NOT NULL, hour timestamptz NOT NULL, direction text NOT NULL, result text NOT NULL,
+        reason text NOT NULL, kind text NOT NULL, n bigint NOT NULL,
+        PRIMARY KEY (device, hour, direction, result, reason, kind)
+    );
+    CREATE INDEX hourly_hour ON hourly (hour);
+    CREATE INDEX event_occurred ON event (device, occurred_at);
+    CREATE INDEX event_undated ON event (device, boot_id) WHERE clock_quality <> 'synchronised'
+        OR (occurred_at AT TIME ZONE 'UTC')::date - day NOT BETWEEN -1 AND 1
+        OR occurred_at NOT BETWEEN '1970-01-01 00:00:00+00' AND '2200-01-01 00:00:00+00';
+    DROP VIEW effective_event;
+    CREATE VIEW effective_event AS
+        SELECT * FROM event_with_corrected_time AS timed WHERE annuls IS NULL AND NOT EXISTS (
+            SELECT 1 FROM annulment WHERE annulment.device = timed.device AND annulment.id = timed.id);
+    CREATE VIEW undated_event AS
+        SELECT * FROM effective_event WHERE clock_quality <> 'synchronised'
+        OR (occurred_at AT TIME ZONE 'UTC')::date - day NOT BETWEEN -1 AND 1
+        OR occurred_at NOT BETWEEN '1970-01-01 00:00:00+00' AND '2200-01-01 00:00:00+00';
+    CREATE VIEW dated_event AS
+        SELECT * FROM effective_event WHERE NOT (clock_quality <> 'synchronised'
+        OR (occurred_at AT TIME ZONE 'UTC')::date - day NOT BETWEEN -1 AND 1
+        OR occurred_at NOT BETWEEN '1970-01-01 00:00:00+00' AND '2200-01-01 00:00:00+00');
+    INSERT INTO hourly
+        SELECT device, date_trunc('hour', coalesce(corrected_at, received_at), 'UTC'), coalesce(direction, ''),
+            outcome, reason, coalesce(kind, ''), count(*)
+        FROM effective_event GROUP BY 1, 2, 3, 4, 5, 6;
+    ALTER TABLE device SET (fillfactor = 70);
+    ALTER TABLE stream SET (fillfactor = 70);
+    ALTER TABLE seq_range SET (fillfactor = 70);
+    ALTER TABLE hourly SET (fillfactor = 70);
+    """,
 )
 _VERSION_TABLE = """
 CREATE TABLE IF NOT EXISTS schema_version (

@@ -1,11 +1,18 @@
 """The receipts that a centre sends after a commit. Pure."""
 
 from bisect import bisect_left
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from mqtt.centre.ingest.batch import IngestedMessage, StreamKey
 from mqtt.connection import OutgoingMessage
-from mqtt.events import MAX_RECEIPT_CONFIRMED, MAX_RECEIPT_RANGES, InvalidEvent, digest_of_ids, receipt_payload
+from mqtt.events import (
+    MAX_RECEIPT_CONFIRMED,
+    MAX_RECEIPT_RANGES,
+    AccessCloudEvent,
+    InvalidEvent,
+    digest_of_ids,
+    receipt_payload,
+)
 from mqtt.sequence_ranges import Range, RangeSet
 from mqtt.topics import TopicKind
 
@@ -21,13 +28,14 @@ def receipt_messages(
                 rejected.setdefault(StreamKey(message.device, invalid.epoch), []).append(invalid)
     for key, found in getattr(ranges_by_stream, "rejected", {}).items():
         rejected.setdefault(key, []).extend(found)
+    events = _events_by_stream(ingested)
     receipts = []
     for key in {**ranges_by_stream, **rejected}:
         known = ranges_by_stream.get(key, RangeSet())
         ranges = known.after_first_gap()
         if len(ranges) > MAX_RECEIPT_RANGES:
-            ranges = order_ranges_by_relevance(ranges, _received_seqs(key, ingested))
-        confirmed = confirmed_ranges(key, ingested, {one.id for one in rejected.get(key, ())})
+            ranges = order_ranges_by_relevance(ranges, {event.data.seq for event in events.get(key, ())})
+        confirmed = confirmed_ranges(events.get(key, ()), {one.id for one in rejected.get(key, ())})
         for start in range(0, max(1, len(confirmed)), MAX_RECEIPT_CONFIRMED):
             part = confirmed[start : start + MAX_RECEIPT_CONFIRMED]
             payload = receipt_payload(key.epoch, known.up_to, ranges, rejected.get(key, ()), part)
@@ -35,29 +43,29 @@ def receipt_messages(
     return receipts
 
 
+def _events_by_stream(ingested: Sequence[IngestedMessage]) -> dict[StreamKey, list[AccessCloudEvent]]:
+    found: dict[StreamKey, list[AccessCloudEvent]] = {}
+    for message in ingested:
+        for event in message.events:
+            found.setdefault(StreamKey(message.device, event.data.epoch), []).append(event)
+    return found
+
+
 def confirmed_ranges(
-    key: StreamKey, ingested: Sequence[IngestedMessage], rejected_ids: Container[str | None] = ()
+    events: Iterable[AccessCloudEvent], rejected_ids: Collection[str | None] = ()
 ) -> list[tuple[int, int, str]]:
-    """The events of these messages as ranges of seqs, each with the digest of its ids. The rejected ones are left out."""
+    """The events of one stream as ranges of seqs, each with the digest of its ids. The rejected ones are left out."""
     ids: dict[int, bytes] = {}
     ambiguous: set[int] = set()
-    for message in ingested:
-        if message.device != key.device:
+    for event in events:
+        if rejected_ids and str(event.id) in rejected_ids:
             continue
-        for event in message.events:
-            if event.data.epoch != key.epoch or str(event.id) in rejected_ids:
-                continue
-            if ids.setdefault(event.data.seq, event.id.bytes) != event.id.bytes:
-                ambiguous.add(event.data.seq)
+        if ids.setdefault(event.data.seq, event.id.bytes) != event.id.bytes:
+            ambiguous.add(event.data.seq)
     ranges = RangeSet()
     for seq in sorted(ids.keys() - ambiguous):
         ranges.add(seq)
     return [(first, last, digest_of_ids(ids[seq] for seq in range(first, last + 1))) for first, last in ranges]
-
-
-def _received_seqs(key: StreamKey, ingested: Sequence[IngestedMessage]) -> set[int]:
-    own = (message.events for message in ingested if message.device == key.device)
-    return {event.data.seq for events in own for event in events if event.data.epoch == key.epoch}
 
 
 def order_ranges_by_relevance(ranges: Sequence[Range], seqs: Iterable[int]) -> list[Range]:

@@ -1,38 +1,54 @@
 """A ledger in one SQLite file."""
 
 import sqlite3
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
-from uuid import UUID
 
 from sqlite_utils import Database
 
+from mqtt.centre import rollup
+from mqtt.centre.ingest import batch as batches
 from mqtt.centre.ingest import limits
 from mqtt.centre.ingest.batch import (
+    BatchContents,
     IngestedMessage,
     ReceivedEvent,
+    ReceivedHealth,
+    ReceivedState,
     Recorded,
     StoredIds,
     StreamKey,
     StreamUpdate,
     clock_offsets,
     group_by_stream,
+    last_seen,
     update_stream,
 )
 from mqtt.centre.ingest.ledger import LedgerCounts, LedgerError
 from mqtt.centre.ingest.sqlite_schema import migrate
 from mqtt.centre.reserved_space import reserve_space
-from mqtt.device_messages import HealthMessage, HealthNotice, StateMessage
-from mqtt.events import AccessCloudEvent, InvalidEvent
+from mqtt.centre.sqlite import hourly, reports
+from mqtt.centre.sqlite.values import EVENT_COLUMNS, event_row, iso_text
+from mqtt.device_messages import HealthMessage, StateMessage
+from mqtt.events import InvalidEvent
+from mqtt.sequence_ranges import Range
 from mqtt.topics import DeviceTopics
 
 BUSY_TIMEOUT_S = 10.0
+MAX_KNOWN = 50_000
+"""Devices, and streams, whose numbers are kept in memory. Beyond this, all are forgotten and read again."""
 
-_INSERT_EVENT = f"INSERT INTO event VALUES ({', '.join('?' * 19)})"  # noqa: S608 - constants
-_IDS_PER_QUERY = 500
+_INSERT_EVENT = f"INSERT INTO event VALUES ({', '.join('?' * EVENT_COLUMNS)})"  # noqa: S608 - constants
+_UPSERT_DEVICE = (
+    "INSERT INTO device (topic_prefix, site, device, last_seen_at) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT DO UPDATE SET last_seen_at = max(last_seen_at, excluded.last_seen_at) RETURNING number"
+)
+_DELETE_ANNULMENTS = (
+    "DELETE FROM annulment WHERE NOT EXISTS "
+    "(SELECT 1 FROM event WHERE event.device = annulment.device AND event.annuls = annulment.id)"
+)
 _MESSAGE_ERRORS = (
     sqlite3.DataError,
     sqlite3.IntegrityError,
@@ -50,6 +66,8 @@ class SqliteLedger:
         """Open or create the file. Raises LedgerError."""
         self._path = path
         self._in_transaction = False
+        self._devices: dict[DeviceTopics, int] = {}
+        self._streams: dict[StreamKey, int] = {}
         connection: sqlite3.Connection | None = None
         try:
             connection = sqlite3.connect(path, timeout=BUSY_TIMEOUT_S, check_same_thread=False, isolation_level=None)
@@ -64,7 +82,7 @@ class SqliteLedger:
         reserve_space(path)
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
+    def transaction(self, contents: BatchContents | None = None) -> Iterator[None]:  # noqa: ARG002 - one process writes: nothing is locked
         """See Ledger."""
         with self._transaction("messages could not be stored"):
             yield
@@ -88,191 +106,173 @@ class SqliteLedger:
             self._in_transaction = False
             if connection.in_transaction:
                 connection.rollback()
+                self._forget_numbers()
+
+    def _forget_numbers(self) -> None:
+        """After a rollback, which may have removed some of their rows."""
+        self._devices.clear()
+        self._streams.clear()
 
     def record(self, messages: Sequence[IngestedMessage]) -> Recorded:
         """See Ledger."""
         recorded = Recorded()
         with self._transaction("events could not be stored"):
-            for key, events in group_by_stream(messages).items():
-                self._save_events(key, events, recorded)
-            for message in messages:
-                self._save_rejections(message.device, message.invalid, message.received_at)
+            connection, seen = self._database.conn, last_seen(messages)
+            numbers = self._see_devices(seen)
+            self._save_events(group_by_stream(messages), numbers, recorded)
+            reports.save_rejections(connection, batches.rejections(messages, recorded, numbers, seen))
+            reports.count_invalid(connection, batches.unreadable_events(messages))
         return recorded
 
-    def _save_events(self, key: StreamKey, received: Sequence[ReceivedEvent], recorded: Recorded) -> None:
-        device = self._device_number(key.device, received[-1][1])
-        stream = self._stream_number(device, key.epoch)
-        if stream is None:
-            recorded.rejected[key] = [
-                InvalidEvent(str(event.id), limits.TOO_MANY_EPOCHS, key.epoch) for event, _ in received
-            ]
-        else:
-            update = self._update_stream(device, stream, received)
+    def _save_events(
+        self,
+        streams: Mapping[StreamKey, Sequence[ReceivedEvent]],
+        numbers: Mapping[DeviceTopics, int],
+        recorded: Recorded,
+    ) -> None:
+        """The new events with all that depends on them: annulments, offsets of boots, hourly counts, ranges."""
+        updates: list[tuple[int, int, StreamUpdate]] = []
+        stored: dict[int, StoredIds] = {}
+        for key, received in streams.items():
+            device = numbers[key.device]
+            stream = self._stream_number(key, device)
+            if stream is None:
+                recorded.rejected[key] = [
+                    InvalidEvent(str(event.id), limits.TOO_MANY_EPOCHS, key.epoch) for event, _ in received
+                ]
+                continue
+            ids = stored.setdefault(device, {})
+            ids.update(self._stored_ids(device, received))
+            update = update_stream(stream, self._known_ranges(stream), received, ids)
+            updates.append((device, stream, update))
             recorded[key] = update.ranges
             if update.rejected:
                 recorded.rejected[key] = update.rejected
-        self._save_rejections(key.device, recorded.rejected.get(key, ()), received[-1][1])
+        self._insert_events(updates)
+        self._write_streams(updates)
 
-    def _update_stream(self, device: int, stream: int, received: Sequence[ReceivedEvent]) -> StreamUpdate:
+    def _insert_events(self, updates: Sequence[tuple[int, int, StreamUpdate]]) -> None:
         connection = self._database.conn
-        known = connection.execute(
+        new = [(device, update.new) for device, _, update in updates if update.new]
+        annulled = hourly.annul(connection, new)
+        offsets = {
+            (device, boot_id): offset_s for device, events in new for boot_id, offset_s in clock_offsets(events).items()
+        }
+        changed = hourly.save_offsets(connection, offsets)
+        connection.executemany(
+            _INSERT_EVENT,
+            [event_row(device, stream, event, at) for device, stream, update in updates for event, at in update.new],
+        )
+        hourly.count_dated(connection, changed)
+        hourly.add_new_events(connection, rollup.count_events(new, annulled), changed)
+
+    def _write_streams(self, updates: Sequence[tuple[int, int, StreamUpdate]]) -> None:
+        connection = self._database.conn
+        connection.executemany(
+            "UPDATE stream SET duplicates = duplicates + ?, conflicts = conflicts + ?, newest_seq = ? WHERE number = ?",
+            [(one.duplicates, one.conflicts, one.ranges.maximum, stream) for _, stream, one in updates],
+        )
+        deleted, inserted = [], []
+        for _, stream, one in updates:
+            gone, added = one.changed_ranges()
+            deleted += [(stream, first) for first, _ in gone]
+            inserted += [(stream, first, last) for first, last in added]
+        connection.executemany("DELETE FROM seq_range WHERE stream = ? AND first_seq = ?", deleted)
+        connection.executemany("INSERT INTO seq_range VALUES (?, ?, ?)", inserted)
+
+    def _known_ranges(self, stream: int) -> list[Range]:
+        return self._database.conn.execute(
             "SELECT first_seq, last_seq FROM seq_range WHERE stream = ? ORDER BY first_seq", [stream]
         ).fetchall()
-        update = update_stream(stream, known, received, self._stored_ids(device, received))
-        connection.executemany(_INSERT_EVENT, [_event_row(device, stream, event, at) for event, at in update.new])
-        for boot_id, offset_s in clock_offsets(update.new).items():
-            self._save_clock_offset(device, boot_id, offset_s)
-        connection.execute(
-            "UPDATE stream SET duplicates = duplicates + ?, conflicts = conflicts + ?, newest_seq = ? WHERE number = ?",
-            [update.duplicates, update.conflicts, update.ranges.maximum, stream],
-        )
-        deleted, inserted = update.changed_ranges()
-        connection.executemany(
-            "DELETE FROM seq_range WHERE stream = ? AND first_seq = ?", [(stream, first) for first, _ in deleted]
-        )
-        connection.executemany(
-            "INSERT INTO seq_range VALUES (?, ?, ?)", [(stream, first, last) for first, last in inserted]
-        )
-        return update
 
     def _stored_ids(self, device: int, received: Sequence[ReceivedEvent]) -> StoredIds:
         """Of the ids in `received`, those that the device's events have already."""
-        found: StoredIds = {}
-        for start in range(0, len(received), _IDS_PER_QUERY):
-            ids = [event.id.bytes for event, _ in received[start : start + _IDS_PER_QUERY]]
-            marks = ", ".join("?" * len(ids))
-            rows = self._database.execute(
-                f"SELECT id, stream, seq FROM event WHERE device = ? AND id IN ({marks})",  # noqa: S608 - question marks
-                [device, *ids],
+        connection = self._database.conn
+        find = "SELECT stream, seq FROM event WHERE device = ? AND id = ?"
+        found = {event.id: connection.execute(find, [device, event.id.bytes]).fetchone() for event, _ in received}
+        return {id_: row for id_, row in found.items() if row is not None}
+
+    def _see_devices(self, seen: Mapping[DeviceTopics, datetime]) -> dict[DeviceTopics, int]:
+        """The numbers of these devices. New ones get a row."""
+        connection = self._database.conn
+        known = {device: self._devices[device] for device in seen if device in self._devices}
+        connection.executemany(
+            "UPDATE device SET last_seen_at = max(last_seen_at, ?) WHERE number = ?",
+            [(iso_text(seen[device]), number) for device, number in known.items()],
+        )
+        found = {}
+        for device in seen.keys() - known.keys():
+            row = connection.execute(
+                _UPSERT_DEVICE, [device.prefix, device.site, device.device, iso_text(seen[device])]
             )
-            found |= {UUID(bytes=id_): (stream, seq) for id_, stream, seq in rows}
-        return found
+            found[device] = int(row.fetchone()[0])
+        if len(self._devices) + len(found) > MAX_KNOWN:
+            self._devices.clear()
+        self._devices.update(found)
+        return known | found
 
-    def _save_clock_offset(self, device: int, boot_id: str, offset_s: float) -> None:
-        saved = self._database.execute(
-            "INSERT INTO boot_clock SELECT ?1, ?2, ?3 WHERE EXISTS (SELECT 1 FROM boot_clock WHERE device = ?1 AND boot_id = ?2) "
-            "OR (SELECT count(*) FROM boot_clock WHERE device = ?1) < ?4 "
-            "ON CONFLICT DO UPDATE SET offset_s = excluded.offset_s",
-            [device, boot_id, offset_s, limits.MAX_BOOTS],
-        )
-        if saved.rowcount == 0:
-            self._count_over_limit(device, limits.TOO_MANY_BOOTS, 1)
-
-    def _save_rejections(self, device: DeviceTopics, invalid: Sequence[InvalidEvent], at: datetime) -> None:
-        for reason, times in Counter(one.reason for one in invalid if one.id is None).items():
-            self.count_invalid_message(reason, times)
-        reasons = {one.id: one.reason for one in invalid if one.id is not None}
-        if not reasons:
-            return
-        number = self._device_number(device, at)
-        count = self._count_rows("rejected", number)
-        stored: set[str] = set()
-        if count + len(reasons) > limits.MAX_REJECTED:
-            stored = {row[0] for row in self._database.execute("SELECT id FROM rejected WHERE device = ?", [number])}
-        kept, over = limits.split_by_room(list(reasons), stored, count, limits.MAX_REJECTED)
-        self._database.conn.executemany(
-            "INSERT INTO rejected (device, id, reason, at) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET times = times + 1",
-            [(number, id_, reasons[id_], _iso_text(at)) for id_ in kept],
-        )
-        for reason, times in Counter(reasons[id_] for id_ in over).items():
-            self._count_over_limit(number, reason, times)
-
-    def _count_rows(self, table: str, device: int) -> int:
-        found = self._database.execute(f"SELECT count(*) FROM {table} WHERE device = ?", [device])  # noqa: S608
-        return int(found.fetchone()[0])
-
-    def _count_over_limit(self, device: int, reason: str, times: int) -> None:
-        """What is not stored, because the device has too much of it."""
-        self._database.execute(
-            "INSERT INTO device_limit VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET times = times + excluded.times",
-            [device, reason, times],
-        )
-
-    def _device_number(self, device: DeviceTopics, seen_at: datetime) -> int:
-        found = self._database.execute(
-            "INSERT INTO device (topic_prefix, site, device, last_seen_at) VALUES (?, ?, ?, ?) "
-            "ON CONFLICT DO UPDATE SET last_seen_at = excluded.last_seen_at RETURNING number",
-            [device.prefix, device.site, device.device, _iso_text(seen_at)],
-        ).fetchone()
-        return int(found[0])
-
-    def _stream_number(self, device: int, epoch: str) -> int | None:
+    def _stream_number(self, key: StreamKey, device: int) -> int | None:
         """None: the device has too many epochs."""
+        known = self._streams.get(key)
+        if known is not None:
+            return known
+        connection = self._database.conn
         find = "SELECT number FROM stream WHERE device = ? AND epoch = ?"
-        found = self._database.execute(find, [device, epoch]).fetchone()
+        found = connection.execute(find, [device, key.epoch]).fetchone()
         if found is None:
-            if self._count_rows("stream", device) >= limits.MAX_EPOCHS:
+            if reports.count_rows(connection, "stream", [(device,)])[device] >= limits.MAX_EPOCHS:
                 return None
-            self._database.execute("INSERT INTO stream (device, epoch) VALUES (?, ?)", [device, epoch])
-            found = self._database.execute(find, [device, epoch]).fetchone()
-        return int(found[0])
+            connection.execute("INSERT INTO stream (device, epoch) VALUES (?, ?)", [device, key.epoch])
+            found = connection.execute(find, [device, key.epoch]).fetchone()
+        if len(self._streams) >= MAX_KNOWN:
+            self._streams.clear()
+        self._streams[key] = int(found[0])
+        return self._streams[key]
+
+    def save_states(self, states: Collection[ReceivedState]) -> None:
+        """See Ledger."""
+        with self._transaction("states could not be stored"):
+            reports.save_states(self._database.conn, self._see_devices(last_seen(states)), states)
+
+    def save_healths(self, healths: Sequence[ReceivedHealth], stated: Collection[DeviceTopics] = ()) -> None:
+        """See Ledger."""
+        with self._transaction("health messages could not be stored"):
+            connection, numbers = self._database.conn, self._see_devices(last_seen(healths))
+            reports.save_healths(connection, numbers, healths, stated)
+            offsets = {
+                (numbers[one.device], one.report.boot_id): offset_s
+                for one in healths
+                if (offset_s := one.report.clock_offset_s) is not None
+            }
+            hourly.count_dated(connection, hourly.save_offsets(connection, offsets))
 
     def save_state(self, device: DeviceTopics, report: StateMessage, at: datetime) -> None:
-        """See Ledger."""
-        with self._transaction("a state could not be stored"):
-            self._database.execute(
-                "UPDATE device SET state = ?, state_reason = ?, state_at = ?, software_version = ? WHERE number = ?",
-                [report.state, report.reason, _iso_text(at), report.software_version, self._device_number(device, at)],
-            )
+        """Store the state of one device."""
+        self.save_states([ReceivedState(device, report, at)])
 
     def save_health(self, device: DeviceTopics, report: HealthMessage, at: datetime) -> None:
-        """See Ledger."""
-        with self._transaction("a health message could not be stored"):
-            number = self._device_number(device, at)
-            if report.clock_quality == "synchronised" and report.boot_id and report.monotonic_s is not None:
-                self._save_clock_offset(number, report.boot_id, report.at.timestamp() - report.monotonic_s)
-            self._save_notices(number, report)
+        """Store the health of one device."""
+        self.save_healths([ReceivedHealth(device, report, at)])
 
-    def _save_notices(self, device: int, report: HealthMessage) -> None:
-        count = self._count_rows("notice", device)
-        numbers = list({notice.number: notice for notice in report.notices})
-        stored: set[int] = set()
-        if count + len(numbers) > limits.MAX_NOTICES:
-            rows = self._database.execute(
-                "SELECT number FROM notice WHERE device = ? AND epoch = ?", [device, report.epoch]
-            )
-            stored = {int(row[0]) for row in rows}
-        kept, over = limits.split_by_room(numbers, stored, count, limits.MAX_NOTICES)
-        for notice in report.notices:
-            if notice.number in kept:
-                self._save_notice(device, report.epoch, notice)
-        if over:
-            self._count_over_limit(device, limits.TOO_MANY_NOTICES, len(over))
-
-    def _save_notice(self, device: int, epoch: str, notice: HealthNotice) -> None:
-        """A device sends each notice many times. One that still grows comes with a larger count."""
-        self._database.execute(
-            "INSERT INTO notice VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
-            "at = excluded.at, last_seq = excluded.last_seq, count = excluded.count WHERE excluded.count > count",
-            [
-                device,
-                epoch,
-                notice.number,
-                notice.kind,
-                _iso_text(notice.at),
-                notice.first_seq,
-                notice.last_seq,
-                notice.count,
-                notice.detail,
-            ],
-        )
-
-    def count_invalid_message(self, reason: str, times: int = 1) -> None:
+    def count_invalid_messages(self, times: Mapping[str, int]) -> None:
         """See Ledger."""
         with self._transaction("a count could not be stored"):
-            self._database.execute(
-                "INSERT INTO invalid_message VALUES (?, ?) ON CONFLICT DO UPDATE SET times = times + excluded.times",
-                [reason, times],
-            )
+            reports.count_invalid(self._database.conn, times)
+
+    def count_invalid_message(self, reason: str, times: int = 1) -> None:
+        """Count dropped messages of one reason."""
+        self.count_invalid_messages({reason: times})
 
     def delete_before(self, day: date) -> list[str]:
         """See Ledger."""
         with self._transaction("old events could not be deleted"):
             deleted = self._database.execute("DELETE FROM event WHERE received_at < ?", [day.isoformat()]).rowcount
+            self._database.execute(_DELETE_ANNULMENTS)
         return [f"{deleted} events"] if deleted else []
 
     def recover(self) -> None:
         """See Ledger."""
+        self._forget_numbers()
         with self._transaction("the database cannot be written"):
             version = self._database.execute("PRAGMA user_version").fetchone()[0]
             self._database.execute(f"PRAGMA user_version = {version}")  # writes a page
@@ -300,32 +300,3 @@ def read_counts(path: Path) -> LedgerCounts:
     finally:
         connection.close()
     return LedgerCounts(received=distinct + duplicates, distinct=distinct, duplicates=duplicates, missing=int(missing))
-
-
-def _event_row(device: int, stream: int, event: AccessCloudEvent, received_at: datetime) -> tuple[object, ...]:
-    data = event.data
-    return (
-        device,
-        event.id.bytes,
-        stream,
-        data.seq,
-        _iso_text(event.time),
-        data.monotonic_s,
-        data.boot_id,
-        data.clock_quality,
-        data.outcome,
-        data.reason,
-        data.direction,
-        data.kind,
-        data.assurance,
-        data.pseudonym,
-        data.sealed,
-        data.code_bytes,
-        _iso_text(received_at),
-        data.annuls.bytes if data.annuls else None,
-        data.manual_reason,
-    )
-
-
-def _iso_text(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat(timespec="milliseconds")

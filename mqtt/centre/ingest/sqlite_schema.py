@@ -110,6 +110,46 @@ MIGRATIONS: tuple[str, ...] = (
         SELECT * FROM event_with_corrected_time AS timed WHERE annuls IS NULL AND NOT EXISTS (
             SELECT 1 FROM event AS reversal WHERE reversal.device = timed.device AND reversal.annuls = timed.id);
     """,
+    """
+    ALTER TABLE device ADD COLUMN last_health_at TEXT;
+    ALTER TABLE device ADD COLUMN clock_quality TEXT NOT NULL DEFAULT '';
+    ALTER TABLE device ADD COLUMN epoch TEXT NOT NULL DEFAULT '';
+    ALTER TABLE device ADD COLUMN reported_seq INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE device ADD COLUMN backlog INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE device ADD COLUMN quarantined INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE annulment (
+        device INTEGER NOT NULL, id BLOB NOT NULL, is_pending INTEGER NOT NULL,
+        PRIMARY KEY (device, id)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX annulment_pending ON annulment (device) WHERE is_pending;
+    INSERT INTO annulment
+        SELECT DISTINCT device, annuls, NOT EXISTS (
+            SELECT 1 FROM event AS target WHERE target.device = event.device AND target.id = event.annuls)
+        FROM event WHERE annuls IS NOT NULL;
+    CREATE TABLE hourly (
+        device INTEGER NOT NULL, hour TEXT NOT NULL, direction TEXT NOT NULL, result TEXT NOT NULL,
+        reason TEXT NOT NULL, kind TEXT NOT NULL, n INTEGER NOT NULL,
+        PRIMARY KEY (device, hour, direction, result, reason, kind)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX hourly_hour ON hourly (hour);
+    CREATE INDEX event_occurred ON event (device, occurred_at);
+    CREATE INDEX event_undated ON event (device, boot_id) WHERE clock_quality <> 'synchronised'
+        OR occurred_at NOT BETWEEN '1970-01-01' AND '2200-01-01';
+    DROP VIEW effective_event;
+    CREATE VIEW effective_event AS
+        SELECT * FROM event_with_corrected_time AS timed WHERE annuls IS NULL AND NOT EXISTS (
+            SELECT 1 FROM annulment WHERE annulment.device = timed.device AND annulment.id = timed.id);
+    CREATE VIEW undated_event AS
+        SELECT * FROM effective_event WHERE clock_quality <> 'synchronised'
+        OR occurred_at NOT BETWEEN '1970-01-01' AND '2200-01-01';
+    CREATE VIEW dated_event AS
+        SELECT *, substr(occurred_at, 1, 10) AS day FROM effective_event WHERE NOT (clock_quality <> 'synchronised'
+        OR occurred_at NOT BETWEEN '1970-01-01' AND '2200-01-01');
+    INSERT INTO hourly
+        SELECT device, strftime('%Y-%m-%dT%H:00:00.000+00:00', coalesce(corrected_at, received_at)), coalesce(direction, ''),
+            outcome, reason, coalesce(kind, ''), count(*)
+        FROM effective_event GROUP BY 1, 2, 3, 4, 5, 6;
+    """,
 )
 
 

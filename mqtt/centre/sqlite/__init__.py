@@ -1,0 +1,1 @@
+"""Statements of the SQLite ledger, by table. Each works on all devices of a batch at once."""
