@@ -3,10 +3,11 @@
 import json
 import logging
 import sys
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import click
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -24,7 +25,15 @@ from mqtt.centre import fleet_status, operator_actions, unsealing
 from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.database import open_ledger
 from mqtt.centre.ingest.ledger import Ledger, LedgerError
-from mqtt.connection import BrokerEndpoint, BrokerRefusedError, Connection, OutgoingMessage
+from mqtt.centre.session_memory import SubscriptionMemory
+from mqtt.connection import (
+    BrokerConnectionError,
+    BrokerEndpoint,
+    BrokerRefusedError,
+    Connected,
+    Connection,
+    OutgoingMessage,
+)
 from mqtt.message_model import printable
 from mqtt.paho.connection import PahoConnection
 from mqtt.paho.failover import Failover
@@ -115,36 +124,22 @@ def _key_error(key: str, known: Collection[str]) -> str:
 @click.option("--certificate", type=click.Path(path_type=Path), help="This centre's certificate.")
 @click.option("--key", type=click.Path(path_type=Path), help="Its private key.")
 @click.pass_context
-def centre(  # noqa: PLR0917  click passes by name
+def centre(  # noqa: PLR0917  click passes by name. `_endpoints` reads the other options
     context: click.Context,
-    broker: tuple[str, ...],
-    mqtt_version: str,
+    /,
     database: str,
     retention_days: int | None,
     share_group: str | None,
     backlog_events_per_s: float | None,
     topic_prefix: str,
     name: str,
-    ca: Path | None,
-    certificate: Path | None,
-    key: Path | None,
+    **_: object,
 ) -> None:
     """Receive events, store each once, send receipts. Ends on SIGTERM or Ctrl-C."""
     context.obj = database
     if context.invoked_subcommand is not None:
         return
-    endpoints = [
-        BrokerEndpoint(
-            host,
-            port,
-            "5" if mqtt_version == "5" else "3.1.1",
-            tls=ca is not None,
-            ca_path=ca,
-            certificate_path=certificate,
-            key_path=key,
-        )
-        for host, port in parse_brokers(broker)
-    ]
+    endpoints = _endpoints(context.params)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s centre %(levelname)s %(message)s", stream=sys.stderr)
     try:
         run_centre(
@@ -158,6 +153,59 @@ def centre(  # noqa: PLR0917  click passes by name
         )
     except (LedgerError, BrokerRefusedError) as error:
         raise click.ClickException(str(error)) from error
+
+
+def _endpoints(options: Mapping[str, Any]) -> list[BrokerEndpoint]:
+    """The brokers of these options of `kiosk centre`. Raises click.BadParameter."""
+    return [
+        BrokerEndpoint(
+            host,
+            port,
+            "5" if options["mqtt_version"] == "5" else "3.1.1",
+            tls=options["ca"] is not None,
+            ca_path=options["ca"],
+            certificate_path=options["certificate"],
+            key_path=options["key"],
+        )
+        for host, port in parse_brokers(options["broker"])
+    ]
+
+
+@centre.command()
+@click.pass_context
+def leave(context: click.Context) -> None:
+    """End this centre's session at each broker: its subscriptions and what waits there for it. Stop the centre first.
+
+    For a centre that is retired or gets another --name. What no centre has confirmed, the devices send again.
+    """
+    assert context.parent is not None
+    options = context.parent.params
+    failed = False
+    for endpoint in _endpoints(options):
+        try:
+            _end_session(endpoint, options["name"])
+        except BrokerConnectionError as error:
+            failed = True
+            click.echo(str(error), err=True)
+        else:
+            click.echo(f"{endpoint}: the session of {options['name']} has ended.")
+    if failed:
+        raise SystemExit(1)
+    try:
+        SubscriptionMemory(options["database"], options["name"]).forget()
+    except LedgerError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _end_session(endpoint: BrokerEndpoint, name: str) -> None:
+    """A connection with a clean start ends the old session, and its own when it closes. Raises BrokerConnectionError."""
+    connection = PahoConnection(endpoint, name)
+    try:
+        connection.open()
+        while not any(isinstance(event, Connected) for event in connection.process(0.1)):
+            pass
+    finally:
+        connection.close()
 
 
 @centre.command()
@@ -298,9 +346,12 @@ def run_centre(
 ) -> None:
     """Receive events until SIGTERM or Ctrl-C. Raises LedgerError."""
     ledger = open_ledger(database)
+    memory = SubscriptionMemory(database, name)
 
     def open_connection(endpoint: BrokerEndpoint, will: OutgoingMessage, failures: int) -> Connection:
-        return PahoConnection(endpoint, name, will=will, keep_session=True, failures=failures)
+        return PahoConnection(
+            endpoint, name, will=will, keep_session=True, failures=failures, stale_filters=memory.stale_filters
+        )
 
     connect = Failover(endpoints, open_connection)
     collector = Collector(

@@ -7,6 +7,7 @@ max_inflight (#492), and wait_for_publish is not used (#613). Numbers are issues
 """
 
 import contextlib
+import logging
 import select
 import socket
 import ssl
@@ -38,11 +39,14 @@ from mqtt.connection import (
 from mqtt.paho.fast_path import BatchingSocket, publish_packet
 from mqtt.paho.name_resolution import CONNECT_TIMEOUT_S, Resolver, open_socket, resolve_host
 
+log = logging.getLogger(__name__)
+
 CONNACK_TIMEOUT_S = 10.0
 BROKER_CHECK_INTERVAL_S = 5
 """mosquitto 2.0 looks for dead clients only every 5 s, so the keep-alive is reduced by this."""
 MIN_KEEPALIVE_S = 2
 MAX_PACKET_BYTES = 512 * 1024  # of what the broker may send to us (MQTT 5 section 3.1.2.11.4)
+MAX_FILTERS_PER_PACKET = 50  # of UNSUBSCRIBE: brokers limit the size of a packet
 MAX_READS_PER_CALL = 2_000
 PUBACK_ACTIVITY_S = 1.0
 """While PUBACKs come at least this often, no PING is needed. It would be late behind a full window on a slow line."""
@@ -63,18 +67,22 @@ class PahoConnection:
         *,
         will: OutgoingMessage | None = None,
         keep_session: bool = False,
+        stale_filters: Callable[[Sequence[str]], Sequence[str]] | None = None,
         clock: Callable[[], float] = time.monotonic,
         resolve: Resolver = resolve_host,
         failures: int = 0,
     ) -> None:
         """`keep_session`: the broker keeps this client id's subscriptions and undelivered messages while it is away.
 
+        `stale_filters`: which filters a kept session must not have besides those that it subscribes to. It unsubscribes from them.
         `failures`: how often in a row this endpoint has failed. Where its name has several IP addresses, each attempt then begins
         with another one.
         """
         self.address = str(endpoint)
         self._endpoint = endpoint
         self._keep_session = keep_session
+        self._stale_filters = stale_filters
+        self._session_present = False
         self._clock = clock
         self._is_mqtt5 = endpoint.mqtt_version == "5"
         self._events: deque[ConnectionEvent] = deque()
@@ -233,6 +241,12 @@ class PahoConnection:
 
     def subscribe(self, filters: Sequence[str]) -> None:
         """See Connection."""
+        stale = self._stale_filters(filters) if self._stale_filters is not None else ()
+        if stale and self._session_present:
+            log.info("unsubscribes from what an earlier start of this client may have left: %s", ", ".join(stale))
+            for first in range(0, len(stale), MAX_FILTERS_PER_PACKET):
+                code, _ = self._client.unsubscribe(list(stale[first : first + MAX_FILTERS_PER_PACKET]))
+                self._raise_on_failure(code)
         code, mid = self._client.subscribe([(one, 1) for one in filters])
         self._raise_on_failure(code)
         self._filters[mid or 0] = tuple(filters)
@@ -266,6 +280,7 @@ class PahoConnection:
             self._failure = BrokerRefusedError(f"{self._endpoint}: the broker refuses this client: {code}")
             return
         self._connected = True
+        self._session_present = bool(flags.session_present)
         self._events.append(_connected(properties, session_present=flags.session_present))
 
     def _on_disconnect(self, _client: Any, _data: Any, flags: Any, code: Any, _properties: Any) -> None:
