@@ -9,9 +9,12 @@ from flask import Blueprint, request
 from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk import config
+from kiosk.config.conflicts import find_conflicts
 from kiosk.config.effective import COMMAND, DEFAULT, EffectiveSetting, effective_settings, read_effective_settings
+from kiosk.system.translations import Translator, translator
 from web_ui.auth import access_control
 from web_ui.auth.accounts import Role
+from web_ui.i18n import request_locale
 from web_ui.i18n.text_sanitizer import truncate
 from web_ui.kiosk.pages.kiosk_view import kiosk_view
 from web_ui.kiosk.pages.rendering import render_page
@@ -19,6 +22,7 @@ from web_ui.kiosk.pages.rendering import render_page
 settings_page = Blueprint("settings", __name__)
 
 CANDIDATE_PATH = Path("new file")
+MAX_MISTAKES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,11 @@ class ConfigCheck:
     """What was found in a new file."""
 
     mistakes: tuple[str, ...] = ()
+    """At most `MAX_MISTAKES` sentences."""
+    more_mistakes: int = 0
+    """How many are not shown."""
+    notices: tuple[str, ...] = ()
+    """Sentences about settings that contradict each other. None of them stops the kiosk."""
     changes: tuple[SettingRow, ...] = ()
     """What it would change; empty where there are mistakes."""
 
@@ -55,7 +64,7 @@ def settings() -> AnyResponse:
     ruling = read_effective_settings(kiosk_view().settings.run_dir) if kiosk_view().daemon_status().online else None
     if request.method == "POST":
         access_control.write_audit("check-configuration", "done")
-        checked = check_config_text(text, ruling or written)
+        checked = check_config_text(text, ruling or written, translator(request_locale.request_language()))
     rows = list(
         compare_settings(ruling, written) if ruling else (SettingRow(*truncate_setting(each)) for each in written)
     )
@@ -87,14 +96,18 @@ def compare_settings(
         yield SettingRow(*truncate_setting(setting), truncate(later) if changed else None)
 
 
-def check_config_text(text: str, effective: Iterable[EffectiveSetting]) -> ConfigCheck:
-    """Every mistake in the text of a configuration file, as sentences; or what it would change."""
+def check_config_text(text: str, effective: Iterable[EffectiveSetting], t: Translator) -> ConfigCheck:
+    """Every mistake in the text of a configuration file, as sentences; or its notices, and what it would change.
+
+    The files that it names are not read: this process must not open any path that a browser sends.
+    """
     try:
         found = config.parse_settings(config.parse_toml(text.encode("utf-8", "replace")), CANDIDATE_PATH)
     except config.TomlError as error:
-        return ConfigCheck((f"{error}.",))
+        return ConfigCheck((truncate(f"{error}."),))
     except config.ConfigError as error:
-        return ConfigCheck(tuple(error.errors))
+        shown = tuple(truncate(sentence) for sentence in error.errors[:MAX_MISTAKES])
+        return ConfigCheck(shown, max(0, len(error.errors) - MAX_MISTAKES))
     anchored = config.resolve_paths(found, (kiosk_view().settings.config_path or CANDIDATE_PATH).absolute().parent)
     now: Mapping[str, EffectiveSetting] = {setting.name: setting for setting in effective}
     changes = (
@@ -102,7 +115,11 @@ def check_config_text(text: str, effective: Iterable[EffectiveSetting]) -> Confi
         for new in effective_settings(anchored)
         if new.name not in now or now[new.name].value != new.value
     )
-    return ConfigCheck(changes=tuple(changes) if now else ())
+    notices = tuple(
+        f"{', '.join(each.settings)}: {t(f'config.conflict.{each.code}', **each.values)}"
+        for each in find_conflicts(anchored)
+    )
+    return ConfigCheck(notices=notices, changes=tuple(changes) if now else ())
 
 
 def truncate_setting(setting: EffectiveSetting) -> EffectiveSetting:

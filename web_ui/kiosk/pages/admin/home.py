@@ -1,7 +1,7 @@
 """The administrator's first page with actions and audit log, and the list of scans."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from urllib.parse import urlencode
 
 from flask import Blueprint, request
@@ -23,6 +23,9 @@ from web_ui.kiosk.pages.rendering import render_page
 admin_pages = Blueprint("admin", __name__, url_prefix="/admin")
 
 MAX_AUDIT_ROWS = 100
+MAX_SEQ = 2**62
+FIRST_YEAR, LAST_YEAR = 1970, 2199
+"""Years of events. Others are mistakes, and far ones cannot be converted to UTC."""
 
 
 def commands() -> dict[str, control_socket.Command]:
@@ -163,14 +166,24 @@ def _manual_action(event: EventRow, formatter: LocaleFormatter) -> Iterator[str]
 def _parse_filter() -> tuple[EventFilter, bool]:
     """The filter of the query string, and whether it is invalid."""
     given = request.args
-    zone = kiosk_view().settings.zone
     try:
-        since = datetime.fromisoformat(given["since"]).replace(tzinfo=zone) if given.get("since") else None
-        until = datetime.fromisoformat(given["until"]).replace(tzinfo=zone) if given.get("until") else None
-        before = min(int(given["before"]), 2**62) if given.get("before") else None
+        since, until = _local_midnight(given.get("since", "")), _local_midnight(given.get("until", ""))
+        before = int(given["before"]) if given.get("before") else None
+        if before is not None and not 0 < before <= MAX_SEQ:
+            return EventFilter(), True
         outcome = Outcome(given["outcome"]).value if given.get("outcome") else ""
         reason = Reason(given["reason"]).value if given.get("reason") else ""
         until = until + timedelta(days=1) if until else None
-    except (ValueError, OverflowError):
+    except ValueError:
         return EventFilter(), True
     return EventFilter(outcome, reason, since, until, before), False
+
+
+def _local_midnight(text: str) -> datetime | None:
+    """The start of a day at the site, from a date field. Raises ValueError."""
+    if not text:
+        return None
+    day = date.fromisoformat(text)
+    if not FIRST_YEAR <= day.year <= LAST_YEAR:
+        raise ValueError(text)
+    return datetime(day.year, day.month, day.day, tzinfo=kiosk_view().settings.zone)

@@ -23,7 +23,6 @@ from web_ui.kiosk.api import metrics
 from web_ui.kiosk.api.routes import open_streams
 from web_ui.kiosk.pages.admin.configuration import settings_from_file
 from web_ui.kiosk.pages.kiosk_view import KioskView, kiosk_view
-from web_ui.kiosk.pages.rendering import render_page
 
 support_page = Blueprint("support", __name__)
 
@@ -36,10 +35,7 @@ PROC_FILES = ("loadavg", "meminfo", "uptime")
 def download() -> AnyResponse:
     """The support bundle as a download."""
     access_control.write_audit("download-support-bundle", "requested")
-    try:
-        packed = make_support_bundle(kiosk_view(), access_control.auth_context(), open_streams())
-    except (ConfigError, OSError) as error:
-        return render_page("support.html", error="support-bundle.error", message=str(error), code=503)
+    packed = make_support_bundle(kiosk_view(), access_control.auth_context(), open_streams())
     access_control.write_audit_result("download-support-bundle", "done", f"{len(packed)} bytes")
     name = f"kiosk-support-{datetime.now(UTC):%Y%m%d-%H%M%S}.zip"
     return Response(
@@ -83,7 +79,11 @@ def _to_json(value: object) -> str:
 def _settings_text(path: Path | None, effective: Sequence[EffectiveSetting] | None) -> str:
     if path is None and not effective:
         return "without a configuration file\n"
-    return "".join(f"{name} = {value}  ({source})\n" for name, value, source in effective or settings_from_file(path))
+    try:
+        settings = effective or settings_from_file(path)
+    except (ConfigError, OSError) as error:  # a broken file is a reason for support
+        return f"{path} cannot be used: {error}\n"
+    return "".join(f"{name} = {value}  ({source})\n" for name, value, source in settings)
 
 
 def _read_proc_file(name: str) -> str:

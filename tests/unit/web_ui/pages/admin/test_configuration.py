@@ -3,6 +3,7 @@
 import dataclasses
 import html as html_words
 import json
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,11 +15,15 @@ from hypothesis import strategies as st
 
 from kiosk import config
 from kiosk.config import effective
+from kiosk.config.conflicts import find_conflicts
 from kiosk.config.effective import SETTINGS_FILE, EffectiveSetting
+from kiosk.system.translations import languages, translator
 from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from tests.fakes.parts.web_accounts import log_in, staff
+from tests.unit.kiosk.config.test_conflicts import BASE, CONTRADICTIONS
 from web_ui.auth.accounts import Role
 from web_ui.i18n.text_sanitizer import MAX_TEXT_LENGTH
+from web_ui.kiosk.pages.admin.configuration import MAX_MISTAKES
 
 CONFIG = """\
 [site]
@@ -112,9 +117,9 @@ def test_without_a_running_kiosk_nothing_is_said_to_be_in_force(tmp_path: Path, 
     assert shown(client)["camera.width"] == ("640", "file")
 
 
-def check(client: FlaskClient, text: str) -> str:
+def check(client: FlaskClient, text: str, language: str = "en") -> str:
     csrf = log_in(client, Role.ADMIN)
-    return client.post("/admin/configuration", data={"csrf": csrf, "text": text}).text
+    return client.post(f"/admin/configuration?lang={language}", data={"csrf": csrf, "text": text}).text
 
 
 def test_a_new_file_is_checked_and_what_it_would_change_is_told(client: FlaskClient) -> None:
@@ -130,6 +135,52 @@ def test_every_mistake_of_a_new_file_is_told_with_what_was_perhaps_meant(client:
     assert "did you mean &#39;width&#39;?" in html
     assert "web.port" in html
     assert "The file is valid." not in html
+
+
+@pytest.mark.parametrize("code", CONTRADICTIONS)
+@pytest.mark.parametrize("language", languages())
+def test_each_contradiction_that_check_config_reports_is_a_notice_on_the_page(
+    client: FlaskClient, code: str, language: str
+) -> None:
+    section, values = CONTRADICTIONS[code]
+    tree = {name: dict(one) for name, one in BASE.items()}
+    tree.setdefault(section, {}).update(values)
+    if section == "visit":
+        tree["gpio"] = {"undo_button": 6}
+    if code == "denylist-without-passes":
+        tree["keys"]["denylist"] = "g"
+    text = "".join(
+        f"[{name}]\n" + "".join(f"{key} = {json.dumps(value)}\n" for key, value in one.items() if value is not None)
+        for name, one in tree.items()
+    )
+    found = config.parse_settings(config.parse_toml(text.encode()), Path("x"))
+    expected = [conflict for conflict in find_conflicts(found) if conflict.code == code]
+    html = html_words.unescape(check(client, text, language))
+    assert translator(language)("configuration.good") in html
+    assert expected
+    for conflict in expected:
+        assert translator(language)(f"config.conflict.{code}", **conflict.values) in html
+
+
+def test_a_file_without_contradictions_has_no_notices(client: FlaskClient) -> None:
+    text = CONFIG + '[mqtt]\ncertificate = "a"\nkey = "b"\n'
+    found = list(find_conflicts(config.parse_settings(config.parse_toml(text.encode()), Path("x"))))
+    html = check(client, text)
+    assert ('class="notices"' in html) is bool(found)
+    assert found == []
+
+
+def test_of_thousands_of_mistakes_some_are_shown_and_the_others_counted(client: FlaskClient) -> None:
+    html = check(client, "".join(f"k{number} = 1\n" for number in range(4000)))
+    assert html.count('<li class="address">') == MAX_MISTAKES
+    assert f"{4002 - MAX_MISTAKES} more errors are not shown." in html
+
+
+def test_no_file_that_a_new_configuration_names_is_opened(tmp_path: Path, client: FlaskClient) -> None:
+    """A pipe would keep a reader waiting for ever."""
+    os.mkfifo(tmp_path / "pipe")
+    text = CONFIG.replace('"centre.pem"', json.dumps(str(tmp_path / "pipe")))
+    assert "The file is valid" in check(client, text)
 
 
 def test_hostile_files_and_values_show_as_text(tmp_path: Path, client: FlaskClient) -> None:
