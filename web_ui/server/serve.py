@@ -8,8 +8,9 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, Protocol
 from wsgiref.types import WSGIApplication
 
 from waitress.server import create_server
@@ -75,14 +76,16 @@ def _on_loopback(host: str) -> bool:
     return host == "localhost" or host.startswith("127.") or host == "::1"
 
 
-def make_server(app: WSGIApplication, listener: socket.socket, *, secure: bool) -> Any:
+def make_server(
+    app: WSGIApplication, listener: socket.socket, *, secure: bool, connection_limit: int = MAX_CONNECTIONS
+) -> Any:
     """Waitress on that port, with bounds on everything. `secure`: TLS ends in front of it, which counts connections itself."""
     logging.getLogger("waitress.queue").setLevel(logging.ERROR)
     server = create_server(
         app,
         sockets=[listener],
         threads=MAX_STREAMS + REQUEST_THREADS,
-        connection_limit=MAX_CONNECTIONS,
+        connection_limit=connection_limit,
         max_request_body_size=security_headers.MAX_BODY_BYTES,
         max_request_header_size=security_headers.MAX_HEADER_BYTES,
         outbuf_high_watermark=MAX_UNSENT_BYTES,
@@ -95,19 +98,70 @@ def make_server(app: WSGIApplication, listener: socket.socket, *, secure: bool) 
     return server
 
 
+class LiveSource(Protocol):
+    """What keeps the pages current. `run` has a thread of its own. `close` ends it: any thread."""
+
+    def run(self) -> None:
+        """Until `close`."""
+
+    def close(self) -> None:
+        """End `run`."""
+
+
+class ServerSettings(Protocol):
+    """Where to listen."""
+
+    @property
+    def host(self) -> str:
+        """Address to listen on."""
+
+    @property
+    def port(self) -> int:
+        """0: any free port."""
+
+    @property
+    def certificate_path(self) -> Path | None:
+        """With it, the pages are served over TLS."""
+
+    @property
+    def key_path(self) -> Path | None:
+        """None: the key is in the file of the certificate."""
+
+
 def run_server(settings: WebSettings, announce: Callable[[str], None], log_buffer: LogBuffer | None = None) -> None:
-    """Serve until SIGTERM or Ctrl-C; main thread only. Raises WebServerError.
+    """Serve the kiosk's pages until SIGTERM or Ctrl-C; main thread only. Raises WebServerError.
 
     `announce` gets the line `web: ADDRESS` once the port is open, and the startup notices. `log_buffer` keeps the log lines of
     this process.
     """
-    secure = settings.certificate_path is not None
     listener = open_port(settings.host, settings.port)
-    set_peer_timeout(listener)
     app, live = create_app(settings, log_buffer)
+    serve_app(app, live, listener, settings, lambda address: _announce_all(announce, settings, address))
+
+
+def _announce_all(announce: Callable[[str], None], settings: WebSettings, address: str) -> None:
+    for line in (f"web: {address}", *startup_notices(settings, address)):
+        announce(line)
+
+
+def serve_app(
+    app: WSGIApplication,
+    live: LiveSource,
+    listener: socket.socket,
+    settings: ServerSettings,
+    announce: Callable[[str], None],
+    *,
+    connection_limit: int = MAX_CONNECTIONS,
+) -> None:
+    """Serve an application on an open port until SIGTERM or Ctrl-C; main thread only. Raises WebServerError.
+
+    `announce` gets the address of the pages.
+    """
+    secure = settings.certificate_path is not None
+    set_peer_timeout(listener)
     with ExitStack() as exit_stack:
         around, inner = _behind_tls(settings, listener, app, exit_stack) if secure else (app, listener)
-        server = make_server(around, inner, secure=secure)
+        server = make_server(around, inner, secure=secure, connection_limit=connection_limit)
         exit_stack.callback(server.close)
 
         def stop(_number: int, _frame: FrameType | None) -> None:
@@ -119,14 +173,12 @@ def run_server(settings: WebSettings, announce: Callable[[str], None], log_buffe
         _start_thread(exit_stack, "live", live.run, live.close)
         watchdog = WatchdogPinger(listener.getsockname()[:2], SystemdNotifier(), secure=secure)
         _start_thread(exit_stack, "watchdog", watchdog.run, watchdog.close)
-        address = page_url(listener, settings.host, secure=secure)
-        for line in (f"web: {address}", *startup_notices(settings, address)):
-            announce(line)
+        announce(page_url(listener, settings.host, secure=secure))
         server.run()
 
 
 def _behind_tls(
-    settings: WebSettings, listener: socket.socket, app: WSGIApplication, exit_stack: ExitStack
+    settings: ServerSettings, listener: socket.socket, app: WSGIApplication, exit_stack: ExitStack
 ) -> tuple[WSGIApplication, socket.socket]:
     """TLS on `listener`. Returns the application and the port behind it. Raises WebServerError."""
     from web_ui.server import tls  # noqa: PLC0415  # asyncio and cryptography need 10 MB, and loopback needs neither

@@ -5,23 +5,41 @@ without a header that the browser could forge.
 """
 
 import asyncio
+import errno
 import socket
 import ssl
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from kiosk.system import atomic_files
 from mqtt.broker import certificates
 from mqtt.tls import TlsFileError, load_certificate
+from web_ui.auth.login_throttle import client_network
 from web_ui.server.connection_limits import MAX_CONNECTIONS_PER_ADDRESS
+from web_ui.server.handshake_log import HandshakeFailureLog
 from web_ui.settings import WebServerError
 
 HANDSHAKE_TIMEOUT_S = 5.0
+MAX_HANDSHAKES_PER_ADDRESS = 16
+MAX_HANDSHAKES = 192
+"""Beyond it, the oldest one of the address that has most of them ends."""
+ACCEPT_RETRY_S = 0.5
+"""After an accept that failed, because all file descriptors are in use."""
+FLUSH_INTERVAL_S = 10.0
 CHUNK_BYTES = 64 * 1024
 MAX_CONNECTIONS = 128
+_TLS_FAILURES = {
+    "HTTP_REQUEST": "plain HTTP on the port of TLS",
+    "UNKNOWN_CA": "the browser does not trust the certificate",
+    "CERTIFICATE": "the browser does not trust the certificate",
+    "PROTOCOL": "the browser offers no TLS that is allowed",
+    "NO_SHARED": "the browser offers no TLS that is allowed",
+}
+"""Parts of the reasons of OpenSSL, and what they mean."""
 CERTIFICATE_VALID_DAYS = 825  # the maximum that Apple's browsers accept (support.apple.com/103769)
 
 
@@ -44,6 +62,11 @@ class TlsProxy:
         self._tls = tls
         self._inner_port = inner_port
         self._client_addresses: dict[int, str] = {}
+        self._failures = HandshakeFailureLog()
+        self._handshakes: dict[asyncio.Task[None], str] = {}
+        """In the order of their begin, each with the network of its client."""
+        self._connections: Counter[str] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.new_event_loop()
         self._stop = asyncio.Event()
 
@@ -68,23 +91,104 @@ class TlsProxy:
         return with_client_address
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(
-            self._proxy_connection, sock=self._listener, ssl=self._tls, ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S
-        )
+        self._loop.set_exception_handler(self._on_loop_error)
+        self._listener.setblocking(False)
+        self._start(self._accept_connections())
+        self._start(self._flush_log())
         await self._stop.wait()
-        server.close()
         for task in asyncio.all_tasks() - {asyncio.current_task()}:
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _proxy_connection(self, client_reader: asyncio.StreamReader, client_writer: asyncio.StreamWriter) -> None:
-        address = str(client_writer.get_extra_info("peername")[0])
-        if (
-            len(self._client_addresses) >= MAX_CONNECTIONS
-            or Counter(self._client_addresses.values())[address] >= MAX_CONNECTIONS_PER_ADDRESS
-        ):
+    def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def _flush_log(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_INTERVAL_S)
+            self._failures.flush()
+
+    async def _accept_connections(self) -> None:
+        """Count a connection before its handshake: a silent one costs a file descriptor too."""
+        while True:
+            try:
+                connection, peer = await self._loop.sock_accept(self._listener)
+            except OSError as error:
+                self._failures.record(f"a connection could not be accepted: {error.strerror}", "")
+                await asyncio.sleep(ACCEPT_RETRY_S)
+                continue
+            network = client_network(str(peer[0]))
+            if self._is_full(network):
+                self._failures.record("too many connections", network)
+                connection.close()
+                continue
+            self._make_room()
+            task = self._start(self._serve_connection(connection, str(peer[0])))
+            self._handshakes[task] = network
+            task.add_done_callback(lambda ended: self._handshakes.pop(ended, None))
+
+    def _is_full(self, network: str) -> bool:
+        handshakes = sum(1 for each in self._handshakes.values() if each == network)
+        return (
+            self._connections.total() >= MAX_CONNECTIONS
+            or self._connections[network] >= MAX_CONNECTIONS_PER_ADDRESS
+            or handshakes >= MAX_HANDSHAKES_PER_ADDRESS
+        )
+
+    def _make_room(self) -> None:
+        """End a handshake if there are too many, so that clients of other addresses get theirs."""
+        if len(self._handshakes) < MAX_HANDSHAKES:
+            return
+        network, _ = Counter(self._handshakes.values()).most_common(1)[0]
+        oldest = next(task for task, each in self._handshakes.items() if each == network)
+        del self._handshakes[oldest]
+        oldest.cancel()
+        self._failures.record("too many handshakes", network)
+
+    async def _serve_connection(self, connection: socket.socket, address: str) -> None:
+        try:
+            streams = await self._shake_hands(connection)
+        except OSError as error:  # also those of ssl and timeouts
+            self._failures.record(handshake_failure(error), address)
+            return
+        finally:
+            task = asyncio.current_task()
+            if task is not None:
+                self._handshakes.pop(task, None)
+        network = client_network(address)
+        self._connections[network] += 1
+        try:
+            await self._forward(*streams, address)
+        finally:
+            self._connections[network] -= 1
+            if not self._connections[network]:
+                del self._connections[network]
+
+    async def _shake_hands(self, connection: socket.socket) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """The streams behind TLS. Raises OSError, and closes the connection then."""
+        reader = asyncio.StreamReader(loop=self._loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=self._loop)
+        try:
+            transport, _ = await self._loop.connect_accepted_socket(
+                lambda: protocol, connection, ssl=self._tls, ssl_handshake_timeout=HANDSHAKE_TIMEOUT_S
+            )
+        except BaseException:
+            connection.close()
+            raise
+        return reader, asyncio.StreamWriter(transport, protocol, reader, self._loop)
+
+    async def _forward(
+        self, client_reader: asyncio.StreamReader, client_writer: asyncio.StreamWriter, address: str
+    ) -> None:
+        try:
+            page, requests = await asyncio.open_connection("127.0.0.1", self._inner_port)
+        except OSError as error:
+            self._failures.record(f"the page could not be reached: {error.strerror}", address)
             client_writer.close()
             return
-        page, requests = await asyncio.open_connection("127.0.0.1", self._inner_port)
         port = int(requests.get_extra_info("sockname")[1])
         self._client_addresses[port] = address
         pumps = [
@@ -100,6 +204,26 @@ class TlsProxy:
             await asyncio.gather(*pumps, return_exceptions=True)
             requests.close()
             client_writer.close()
+
+    def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Errors of a connection are counted. Others are mistakes of ours, and keep their traceback."""
+        error = context.get("exception")
+        if isinstance(error, OSError):
+            self._failures.record(handshake_failure(error), "")
+        else:
+            loop.default_exception_handler(context)
+
+
+def handshake_failure(error: OSError) -> str:
+    """Why a handshake failed, as one of a few texts."""
+    if isinstance(error, ssl.SSLError):
+        reason = getattr(error, "reason", None) or ""  # errors of Python itself have none
+        return next((text for part, text in _TLS_FAILURES.items() if part in reason), "what arrived is not TLS")
+    if isinstance(error, ConnectionAbortedError | TimeoutError):
+        return f"no handshake within {HANDSHAKE_TIMEOUT_S:g} s"
+    if error.errno in {errno.EMFILE, errno.ENFILE}:
+        return "too many open files"
+    return "closed before the end of the handshake"
 
 
 async def _copy_stream(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
