@@ -4,17 +4,17 @@ import heapq
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from kiosk.core.model import ClockQuality, ClockReading
 from tests.fleet import traffic
 from tests.fleet.counts import Counts
-from tests.fleet.event_loop import EventLoop, allow_open_files
-from tests.fleet.kiosk import FleetKiosk, Surroundings
-from tests.fleet.outbox import FleetOutbox
-from tests.fleet.people import encounters
+from tests.fleet.kiosk.event_loop import EventLoop, allow_open_files
+from tests.fleet.kiosk.outbox import FleetOutbox
+from tests.fleet.kiosk.people import encounters
+from tests.fleet.kiosk.simulated_kiosk import FleetKiosk, Surroundings
 
 ENCOUNTERS = 512
 STEP_S = 0.05
@@ -107,15 +107,21 @@ class Simulation:
         ends_s = self.started_s + self.options.kiosks / self.options.connects_per_s + timeout_s
         return self._turn_until(lambda: self.counts.connected == len(self.kiosks), ends_s)
 
-    def run(self) -> None:
-        """Let people pass for `duration_s`."""
+    def run(
+        self,
+        rate: traffic.FixedRate | traffic.DayRate | None = None,
+        duration_s: float | None = None,
+        is_done: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """Let people pass for `duration_s`, or until `is_done`. None: as the options say."""
         self.phase = "running"
         options, start_s = self.options, time.monotonic()
+        ends_s = start_s + (options.duration_s if duration_s is None else duration_s)
         offset_ms = (time.time() - start_s) * 1000
-        passages = traffic.passages(options.rate, len(self.kiosks), self._rng)
+        passages = traffic.passages(rate or options.rate, len(self.kiosks), self._rng)
         outages = traffic.outages(options.outages_per_hour, options.outage_s, len(self.kiosks), self._rng)
         next_passage, next_outage = next(passages), next(outages, None)
-        while (now_s := time.monotonic()) < start_s + options.duration_s:
+        while (now_s := time.monotonic()) < ends_s and not is_done():
             elapsed_s = now_s - start_s
             while next_passage[0] <= elapsed_s:
                 kiosk = self.kiosks[next_passage[1]]
@@ -166,8 +172,3 @@ class Simulation:
         for kiosk in self.kiosks:
             kiosk.close()
         self.loop.close()
-
-
-def seqs_of(kiosks: list[FleetKiosk]) -> Iterator[tuple[str, int]]:
-    """(epoch, number of events) of each kiosk that recorded any."""
-    return ((kiosk.outbox.epoch, kiosk.outbox.newest_seq) for kiosk in kiosks if kiosk.outbox.newest_seq)

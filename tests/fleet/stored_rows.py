@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from tests.fleet.kiosk import FleetKiosk
+from tests.fleet.kiosk.simulated_kiosk import FleetKiosk
 
 _COUNTS = """
 SELECT stream.epoch, count(*), count(DISTINCT event.seq), max(event.seq)

@@ -17,8 +17,8 @@ from mqtt.connection import (
     OutgoingMessage,
     Subscribed,
 )
-from tests.fleet import codec
-from tests.fleet.codec import Login, MalformedPacketError, PacketBuffer, PacketType, Publish, Will
+from tests.fleet.kiosk import codec
+from tests.fleet.kiosk.codec import Login, MalformedPacketError, PacketBuffer, PacketType, Publish, Will
 
 TCP_TIMEOUT_S = 5.0
 CONNACK_TIMEOUT_S = 10.0

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.fleet import codec
-from tests.fleet.codec import Connack, Login, MalformedPacketError, PacketBuffer, PacketType, Publish, Will
+from tests.fleet.kiosk import codec
+from tests.fleet.kiosk.codec import Connack, Login, MalformedPacketError, PacketBuffer, PacketType, Publish, Will
 
 MIDS = st.integers(1, 65535)
 PUBLISHES = st.builds(

@@ -6,8 +6,8 @@ import select
 import time
 from collections.abc import Callable, Sequence
 
-from tests.fleet.connection import FleetConnection
-from tests.fleet.kiosk import NEVER_S, FleetKiosk
+from tests.fleet.kiosk.connection import FleetConnection
+from tests.fleet.kiosk.simulated_kiosk import NEVER_S, FleetKiosk
 
 SPARE_FILES = 200
 MAX_EVENTS = 1024
@@ -15,7 +15,7 @@ READ, READ_WRITE = select.EPOLLIN, select.EPOLLIN | select.EPOLLOUT
 
 
 class EventLoop:
-    """Implements tests.fleet.connection.Poller."""
+    """Implements tests.fleet.kiosk.connection.Poller."""
 
     def __init__(self, monotonic_s: Callable[[], float] = time.monotonic) -> None:
         self._monotonic_s = monotonic_s

@@ -8,7 +8,7 @@ from typing import Any
 from kiosk.core.model import ClockReading, StoredEvent
 from kiosk.core.ports import NoticeLike
 from mqtt.sequence_ranges import RangeSet
-from tests.fleet.people import Encounter
+from tests.fleet.kiosk.people import Encounter
 
 BOOT_ID = "b9f1c0de-1111-4222-8333-444455556666"
 _BOOT_NUMBER = 1
@@ -144,7 +144,7 @@ class FleetOutbox:
         """It deletes nothing."""
         return 0
 
-    def release_quarantine(self) -> int:
+    def release_quarantine(self, only_seq: int | None = None, retry: object = None) -> int:
         """Rejected events stay rejected."""
         return 0
 

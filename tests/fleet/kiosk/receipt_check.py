@@ -6,7 +6,7 @@ from mqtt.events import Receipt
 from mqtt.message_model import InvalidMessageError
 from mqtt.sequence_ranges import RangeSet
 from tests.fleet.counts import Counts
-from tests.fleet.outbox import FleetOutbox
+from tests.fleet.kiosk.outbox import FleetOutbox
 
 
 class ReceiptCheck:

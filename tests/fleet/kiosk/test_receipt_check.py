@@ -4,9 +4,9 @@ import random
 
 from mqtt.events import digest_of_ids, receipt_payload
 from tests.fleet.counts import Counts, Delays
-from tests.fleet.outbox import FleetOutbox
-from tests.fleet.people import encounters
-from tests.fleet.receipt_check import ReceiptCheck
+from tests.fleet.kiosk.outbox import FleetOutbox
+from tests.fleet.kiosk.people import encounters
+from tests.fleet.kiosk.receipt_check import ReceiptCheck
 
 AT_MS = 1_790_000_000_000
 

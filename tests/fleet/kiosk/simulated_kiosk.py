@@ -13,11 +13,11 @@ from kiosk.delivery.device_reporter import HEALTH_INTERVAL_S
 from kiosk.delivery.relay import IDLE_WAIT_S
 from mqtt.connection import IncomingMessage, OutgoingMessage
 from mqtt.topics import DeviceTopics, TopicKind
-from tests.fleet.codec import Login
-from tests.fleet.connection import FleetConnection, Poller
 from tests.fleet.counts import Counts
-from tests.fleet.outbox import FleetOutbox
-from tests.fleet.receipt_check import ReceiptCheck
+from tests.fleet.kiosk.codec import Login
+from tests.fleet.kiosk.connection import FleetConnection, Poller
+from tests.fleet.kiosk.outbox import FleetOutbox
+from tests.fleet.kiosk.receipt_check import ReceiptCheck
 
 NEVER_S = float("inf")
 ACTIVE_WAIT_S = 0.3
