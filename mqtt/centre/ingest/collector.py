@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal
 
 from mqtt import events, topics
@@ -33,6 +34,8 @@ from mqtt.topics import TopicKind
 log = logging.getLogger(__name__)
 
 READ_TIMEOUT_S = 0.2
+_parse_topic = lru_cache(maxsize=20_000)(topics.parse_topic)
+"""A fleet has few topics and many messages."""
 BACKOFF_FIRST_S = 1.0
 BACKOFF_LAST_S = 5.0
 LEDGER_BACKOFF_LAST_S = 30.0
@@ -267,7 +270,7 @@ class Collector:
 
     def _parse_into_batch(self, incoming: IncomingMessage, batch: _Batch) -> None:
         now, contents = self._now_at(), batch.contents
-        parsed = topics.parse_topic(incoming.topic)
+        parsed = _parse_topic(incoming.topic)
         if parsed is None:
             contents.invalid["unknown-topic"] += 1
             return

@@ -52,9 +52,12 @@ def _events_by_stream(ingested: Sequence[IngestedMessage]) -> dict[StreamKey, li
 
 
 def confirmed_ranges(
-    events: Iterable[AccessCloudEvent], rejected_ids: Collection[str | None] = ()
+    events: Sequence[AccessCloudEvent], rejected_ids: Collection[str | None] = ()
 ) -> list[tuple[int, int, str]]:
     """The events of one stream as ranges of seqs, each with the digest of its ids. The rejected ones are left out."""
+    if len(events) == 1 and not rejected_ids:
+        seq = events[0].data.seq
+        return [(seq, seq, digest_of_ids([events[0].id.bytes]))]
     ids: dict[int, bytes] = {}
     ambiguous: set[int] = set()
     for event in events:

@@ -8,6 +8,7 @@ from psycopg import Connection
 
 from mqtt.centre.ingest import limits
 from mqtt.centre.ingest.batch import StreamKey
+from mqtt.centre.postgres import arrays
 from mqtt.topics import DeviceTopics
 
 MAX_KNOWN = 50_000
@@ -86,7 +87,7 @@ class KnownNumbers:
 
     def lock_devices(self, numbers: Iterable[int], seen_at: Iterable[datetime]) -> None:
         """Until the end of the transaction no other centre changes anything of these devices. All centres lock in one order."""
-        self._connection.execute(_LOCK_DEVICES, [list(numbers), list(seen_at)])
+        self._connection.execute(_LOCK_DEVICES, [arrays.numbers(numbers), arrays.times(seen_at)])
 
     def streams(self, numbered: Mapping[StreamKey, int]) -> dict[StreamKey, StreamNumbers]:
         """The numbers of these streams, by the numbers of their devices. New ones get a row, unless their device has too many."""

@@ -10,6 +10,7 @@ from mqtt.centre import rollup
 from mqtt.centre.ingest import limits
 from mqtt.centre.ingest.batch import ReceivedEvent
 from mqtt.centre.ingest.postgres_rows import event_date
+from mqtt.centre.postgres import arrays
 from mqtt.centre.postgres.reports import count_over_limit
 from mqtt.centre.rollup import BatchCounts, BootOffsets, DeviceEventId
 
@@ -65,12 +66,15 @@ NewEvents = Sequence[tuple[int, Sequence[ReceivedEvent]]]
 
 def annul(connection: Connection, new: NewEvents) -> set[DeviceEventId]:
     """Before the new events are stored: take annulled events out of the counts. Returns which of the new ones do not count."""
+    found = connection.execute(_SELECT_PENDING, [arrays.numbers({device for device, _ in new})])
+    pending = {(device, id_) for device, id_ in found}
+    annulled = rollup.annulments(new)
+    if not pending and not annulled:
+        return set()
     ids = {(device, event.id) for device, events in new for event, _ in events}
-    found = connection.execute(_SELECT_PENDING, [sorted({device for device, _ in new})])
-    pending = {(device, id_) for device, id_ in found} & ids
+    pending &= ids
     if pending:
         connection.execute(_SETTLE_PENDING, _columns(pending))
-    annulled = rollup.annulments(new)
     if not annulled:
         return pending
     targets = list(annulled)
@@ -84,8 +88,9 @@ def annul(connection: Connection, new: NewEvents) -> set[DeviceEventId]:
 def add_new_events(connection: Connection, counts: BatchCounts, dated: Iterable[tuple[int, str]]) -> None:
     """After the new events are stored. Those of the boots in `dated` are counted already."""
     if counts.by_hour:
-        keys, numbers = zip(*counts.by_hour.items(), strict=True)
-        connection.execute(_ADD, [*(list(column) for column in zip(*keys, strict=True)), list(numbers)])
+        devices, hours, *words = zip(*counts.by_hour, strict=True)
+        columns = [arrays.numbers(devices), arrays.times(hours), *map(arrays.words, words)]
+        connection.execute(_ADD, [*columns, arrays.numbers(counts.by_hour.values())])
     done = set(dated)
     _add_by_id(
         connection, 1, [(device, id_) for device, id_, boot_id in counts.undated if (device, boot_id) not in done]
@@ -106,13 +111,14 @@ def save_offsets(connection: Connection, offsets: Mapping[tuple[int, str], float
     """
     if not offsets:
         return {}
-    rows = connection.execute(_SELECT_OFFSETS, _columns(offsets))
+    devices, boots = zip(*offsets, strict=True)
+    rows = connection.execute(_SELECT_OFFSETS, [arrays.numbers(devices), arrays.words(boots)])
     stored = {(device, boot_id): float(offset_s) for device, boot_id, offset_s in rows}
     changed = rollup.changed_offsets(offsets, stored)
     added = [key for key in changed if key not in stored]
     if added:
-        devices = sorted({device for device, _ in added})
-        count = {int(device): int(n) for device, n in connection.execute(_COUNT_BOOTS, [devices])}
+        rows = connection.execute(_COUNT_BOOTS, [arrays.numbers({device for device, _ in added})])
+        count = {int(device): int(n) for device, n in rows}
         over = limits.keys_over_limit(added, count, limits.MAX_BOOTS)
         for key in over:
             del changed[key]

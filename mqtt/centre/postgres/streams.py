@@ -6,6 +6,7 @@ from psycopg import Connection
 
 from mqtt.centre.ingest.batch import ReceivedEvent, StoredIds, StreamKey, StreamUpdate, update_stream
 from mqtt.centre.ingest.postgres_rows import COPY_COLUMNS, COPY_HEADER, COPY_TRAILER, event_date, pack_rows
+from mqtt.centre.postgres import arrays
 from mqtt.centre.postgres.devices import StreamNumbers
 from mqtt.sequence_ranges import Range
 
@@ -77,7 +78,7 @@ def _updates_of_device(
 def _known_ranges(connection: Connection, streams: Sequence[int]) -> Mapping[int, Sequence[Range]]:
     """By stream. A query after the lock sees what the previous owner of the lock committed."""
     known: dict[int, list[Range]] = {}
-    for stream, first, last in connection.execute(_SELECT_RANGES, [list(streams)]):
+    for stream, first, last in connection.execute(_SELECT_RANGES, [arrays.numbers(streams)]):
         known.setdefault(stream, []).append((first, last))
     return known
 
@@ -108,10 +109,10 @@ def write_streams(connection: Connection, updates: Sequence[tuple[int, StreamUpd
     connection.execute(
         _UPDATE_STREAMS,
         [
-            [stream for stream, _ in updates],
-            [one.duplicates for _, one in updates],
-            [one.conflicts for _, one in updates],
-            [one.ranges.maximum for _, one in updates],
+            arrays.numbers(stream for stream, _ in updates),
+            arrays.numbers(one.duplicates for _, one in updates),
+            arrays.numbers(one.conflicts for _, one in updates),
+            arrays.numbers(one.ranges.maximum for _, one in updates),
         ],
     )
     deleted, changed = [], []
@@ -121,6 +122,6 @@ def write_streams(connection: Connection, updates: Sequence[tuple[int, StreamUpd
         deleted += [(stream, first) for first, _ in gone if first not in firsts]
         changed += [(stream, first, last) for first, last in added]
     if deleted:
-        connection.execute(_DELETE_RANGES, [list(column) for column in zip(*deleted, strict=True)])
+        connection.execute(_DELETE_RANGES, [arrays.numbers(column) for column in zip(*deleted, strict=True)])
     if changed:
-        connection.execute(_UPSERT_RANGES, [list(column) for column in zip(*changed, strict=True)])
+        connection.execute(_UPSERT_RANGES, [arrays.numbers(column) for column in zip(*changed, strict=True)])

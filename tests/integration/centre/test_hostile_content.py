@@ -93,8 +93,8 @@ def test_escape_codes_and_line_breaks_of_a_device_do_not_reach_the_terminal(data
         )
         ledger.save_state(GATE, state, NOW)
     shown = ask(database, "status").output
-    assert len(shown.splitlines()) == 1
-    assert all(one.isprintable() for one in shown.rstrip("\n"))
+    assert len(shown.split("\n")) == 3, "the summary, the device, and nothing after the last line break"
+    assert all(one.isprintable() for line in shown.split("\n") for one in line)
 
 
 def test_each_table_that_one_device_fills_has_a_limit_that_the_status_tells(database: str) -> None:

@@ -46,7 +46,11 @@ def test_status_lists_devices_their_gaps_and_the_silent_ones(ledger: SqliteLedge
     ledger.save_state(GATE, device_messages.StateMessage(state="ready", software_version="0.1.0"), now)
     done = ask(centre_file, "status")
     assert done.exit_code == 1
-    lines = done.output.splitlines()
+    summary, *lines = done.output.splitlines()
+    assert summary == (
+        "2 devices at 1 site; 1 silent; 1 with gaps (9 events missing); 0 behind (0 events waiting); "
+        "0 with rejected events; states: 1 ready, 1 unknown"
+    )
     assert lines[0].startswith("dong-ba/gate-1: ready, last seen ")
     assert lines[1] == f"  epoch {EPOCH}: 1-53, missing 42-49, 52; 0 came twice"
     assert "SILENT" in lines[2]
