@@ -98,7 +98,9 @@ class Acknowledged:
     no_subscribers: bool = False
     """MQTT 5 only: the broker accepted it, but the topic has no subscriber (reason code 0x10)."""
     permanent: bool = False
-    """MQTT 5 only: its size or content was refused (reason codes 0x95 and 0x99). Sending it again is useless."""
+    """MQTT 5 only: its content was refused (reason code 0x99). Sending it again is useless."""
+    too_large: bool = False
+    """MQTT 5 only: its size was refused (reason code 0x95). A smaller one may pass, or this one with another limit."""
 
 
 @dataclass(frozen=True, slots=True)

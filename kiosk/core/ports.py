@@ -7,6 +7,7 @@ KioskError
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -175,11 +176,19 @@ class Outbox(Protocol):
     def run_maintenance(self, now: ClockReading) -> int:
         """Apply the retention limits. Returns the number of deleted records. Raises StoreError."""
 
-    def release_quarantine(self) -> int:
-        """Make rejected events pending again. Returns their number. Raises StoreError."""
+    def release_quarantine(self, only_seq: int | None = None, retry: "QuarantineSelection | None" = None) -> int:
+        """Make rejected events (one, or those of a selection) pending again. Returns their number. Raises StoreError."""
 
     def quarantined_count(self) -> int:
         """Number of events that the centre rejected and has not accepted since."""
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantineSelection:
+    """Some of the events in quarantine."""
+
+    reasons: frozenset[str]
+    occurred_since_at: datetime
 
 
 class Clock(Protocol):

@@ -100,6 +100,12 @@ class PoisonMessageDetector:
             self._candidates.update(seqs)
             self._split_group(tuple(seqs), size_bytes)
 
+    def on_too_large(self, seqs: Sequence[int], now_s: float) -> None:
+        """The broker refused this message for its size. Its events are released: their size is the cause."""
+        if set(seqs) <= set(self._inflight):
+            self._inflight, self.yield_turn = (), True
+        self.release(seqs, now_s)
+
     def on_acknowledged(self, token: int, now_s: float) -> None:
         """The broker accepted the message of this token. Its events are released."""
         if self._inflight and token == self._token:

@@ -11,6 +11,7 @@ from kiosk.core.ports import Clock, Outbox, StoreError
 from kiosk.core.status import HealthCheck, UplinkStatus
 from kiosk.delivery.broker_faults import ErrorLog, require_device_features
 from kiosk.delivery.device_reporter import ConnectionFactory, DeviceReporter
+from kiosk.delivery.quarantine_retry import NO_RECEIPT, QuarantineRetry, selection
 from kiosk.delivery.receipts import EpochConflictError, ReceiptBuffer
 from kiosk.delivery.retry_timer import RetryTimer
 from kiosk.delivery.sender import DeliveryOptions, Sender
@@ -89,6 +90,7 @@ class OutboxRelay:
         self._attempt = 0
         self._retry_s = 0.0
         self._centre_wait_s = CENTRE_WAIT_S
+        self._quarantine_retry = QuarantineRetry(self._options.quarantine_retry_s)
         self._maintenance_due_s = 0.0
         self._steady_clock = SteadyClock()
         self._new_epoch_allowed_s = 0.0
@@ -216,7 +218,9 @@ class OutboxRelay:
             self._quarantine_retry_requested = False
             self._receipts.flush(now_s, immediately=True)
             log.info("%d events leave quarantine and are sent again", self._outbox.release_quarantine())
-        waiting = self._outbox.backlog_size() - len(self._sender.oversize)
+        if self._quarantine_retry.take_due(now_s):
+            self._retry_undeliverable(now)
+        waiting = self._outbox.backlog_size() - len(self._sender.sizes.oversize)
         if not self._receipts.has_pending and self._sender.is_idle() and waiting > 0:
             self._outbox.settle_missing_rows()
             self._sender.rescan_outbox()  # older events are pending again after quarantine
@@ -227,10 +231,11 @@ class OutboxRelay:
         if self._sender.centre_unresponsive(now_s) and self._options.acknowledge_by == "centre":
             self._report_error("the broker accepts events, but the centre sends no receipts")
             self._leave_broker_without_centre(now_s)
-        if self._sender.oversize:
+        if self._sender.sizes.oversize:
             self._report_error(
-                f"{len(self._sender.oversize)} events are larger than this broker's maximum packet size. They are kept"
+                "some events are larger than this broker's maximum packet size. They are kept and tried again"
             )
+            self._status = replace(self._status, refused=True)
         return bool(events) or sent > 0
 
     def _leave_broker_without_centre(self, now_s: float) -> None:
@@ -244,10 +249,19 @@ class OutboxRelay:
                 f"{self._status.broker}: the centre does not answer here; another broker is tried"
             )
 
+    def _retry_undeliverable(self, now: ClockReading) -> None:
+        """The way to the centre may have changed since these events were quarantined."""
+        self._receipts.flush(now.monotonic_s, immediately=True)
+        count = self._outbox.release_quarantine(retry=selection(now.utc_at))
+        self._quarantine_retry.on_attempt(count, now.monotonic_s)
+        if count:
+            self._sender.rescan_outbox()
+            log.info("%d events that a broker did not take are tried again", count)
+
     def _quarantine_undeliverable(self) -> None:
         """Quarantine what can never be delivered, so that other events can."""
         sender = self._sender
-        for seqs, reason in ((sender.too_large, "too-large"), (sender.without_receipt, "no-receipt")):
+        for seqs, reason in ((sender.too_large, "too-large"), (sender.without_receipt, NO_RECEIPT)):
             self._receipts.quarantine(dict.fromkeys(seqs, reason))
             seqs.clear()
         self._receipts.quarantine(sender.poison_detector.rejected)
@@ -308,6 +322,10 @@ class OutboxRelay:
     def _on_acknowledged(self, event: Acknowledged, now_s: float) -> None:
         detector = self._sender.poison_detector
         message = self._sender.window.on_puback(event.token)
+        if event.too_large:
+            if message is not None:
+                self._sender.on_too_large(message, now_s)
+            return
         if event.failure is not None:
             self._report_error(f"the broker refuses messages of this device: {event.failure}; check its ACL and limits")
             self._status = replace(self._status, refused=not event.permanent)

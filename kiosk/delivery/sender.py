@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kiosk.core.ports import Outbox
+from kiosk.delivery import quarantine_retry
 from kiosk.delivery.event_encoder import EventEncoder
 from kiosk.delivery.poison_messages import PoisonMessageDetector
+from kiosk.delivery.size_limits import SizeLimits
 from mqtt import events
 from mqtt.connection import Connection, OutgoingMessage
-from mqtt.inflight_window import InflightWindow
+from mqtt.inflight_window import InflightMessage, InflightWindow
 from mqtt.topics import DeviceTopics, TopicKind
 
 log = logging.getLogger(__name__)
@@ -27,8 +29,6 @@ SINGLE_PROBE_ANSWERS = 2
 ACTIVITY_TIMEOUT_S = 0.5
 MAX_TRIES = 12
 """How often an event is sent for which the centre sends no receipt, while it sends receipts for others."""
-PACKET_OVERHEAD_BYTES = 512
-"""Reserved in a packet for the fields of MQTT and the topic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,8 @@ class DeliveryOptions:
     """Events without a receipt. New events may exceed it by LIVE_RESERVE."""
     max_batch: int = 50
     """Events in one message."""
+    quarantine_retry_s: float = quarantine_retry.FIRST_S
+    """After which time events that a broker did not take are sent again for the first time."""
     reconnect_max_delay_s: float = 60.0
     """Upper bound of the reconnect delay, which has full jitter."""
 
@@ -57,8 +59,7 @@ class Sender:
         self.window: InflightWindow[str] = InflightWindow(options.max_inflight)
         self.too_large: list[int] = []
         """Events that are larger than any message may be. The relay takes them out."""
-        self.oversize: set[int] = set()
-        """Events that fit into no packet of this connection. They wait for a connection with a larger limit."""
+        self.sizes = SizeLimits()
         self.without_receipt: list[int] = []
         """Events for which the centre sends no receipt, though it does for others. The relay takes them out."""
         self.poison_detector = PoisonMessageDetector()
@@ -80,7 +81,6 @@ class Sender:
         self._rate_tokens = 0.0
         self._rate_updated_s = 0.0
         self._receive_maximum = 65535
-        self._maximum_bytes = events.MAX_PAYLOAD_BYTES
 
     def on_connected(
         self, connection: Connection, receive_maximum: int, maximum_packet_bytes: int | None, now_s: float
@@ -88,10 +88,7 @@ class Sender:
         """All events that are pending now are backlog. Events committed from now on are new."""
         self._connection = connection
         self._receive_maximum = receive_maximum
-        self._maximum_bytes = events.MAX_PAYLOAD_BYTES
-        if maximum_packet_bytes is not None:
-            self._maximum_bytes = min(self._maximum_bytes, maximum_packet_bytes - PACKET_OVERHEAD_BYTES)
-        self.oversize.clear()
+        self.sizes.on_connected(maximum_packet_bytes)
         self._live_seq = self._backlog_end = self._outbox.newest_seq
         self._backlog_seq = 0
         self._rate_tokens, self._rate_updated_s = 0.0, now_s
@@ -120,6 +117,14 @@ class Sender:
     def rescan_outbox(self) -> None:
         """Read the whole outbox again, because older events are pending again."""
         self._backlog_seq, self._backlog_end = 0, self._live_seq
+
+    def on_too_large(self, message: InflightMessage[str], now_s: float) -> None:
+        """The broker refused this message for its size. Its events are sent in smaller messages, or wait."""
+        seqs, size = tuple(message.rows), _size_bytes(message.rows)
+        self.window.remove(message)
+        self.poison_detector.on_too_large(seqs, now_s)
+        self.sizes.on_refused(seqs, size, now_s)
+        self.rescan_outbox()
 
     def is_idle(self) -> bool:
         """No message is in flight, and the outbox was read to its end."""
@@ -159,6 +164,8 @@ class Sender:
     def send_due(self, now_s: float) -> int:
         """Send what is due. Returns the number of messages. Raises BrokerConnectionError and StoreError."""
         self._sent = 0
+        if self.sizes.take_expired(now_s):
+            self.rescan_outbox()
         if self._connection is not None:
             self._sent = self._send_due(self._connection, now_s)
         return self._sent
@@ -224,7 +231,7 @@ class Sender:
             self.without_receipt += rows
 
     def _fits_one_message(self, rows: Mapping[int, str], now_s: float) -> bool:
-        return sum(map(len, rows.values())) + len(rows) < self.poison_detector.size_limit_bytes(now_s)
+        return _size_bytes(rows) <= min(self.sizes.batch_bytes, self.poison_detector.size_limit_bytes(now_s))
 
     def _send_new(self, now_s: float) -> int:
         room = self.window.free_slots() + LIVE_RESERVE
@@ -285,10 +292,10 @@ class Sender:
 
     def _next_batch(self, rows: Sequence[tuple[int, str]], now_s: float) -> tuple[dict[int, str], int]:
         """The events of one message within the size limit, and the number of rows that are done with it."""
-        limit_bytes = min(self._maximum_bytes, self.poison_detector.size_limit_bytes(now_s))
+        limit_bytes = min(self.sizes.batch_bytes, self.poison_detector.size_limit_bytes(now_s))
         batch = dict(rows)
         free = not self.window.contains_any(batch) and not self.poison_detector.contains_any(batch)
-        if free and 2 + sum(map(len, batch.values())) + len(batch) <= limit_bytes:
+        if free and _size_bytes(batch) <= limit_bytes and not self.sizes.oversize:
             return batch, len(rows)
         return self._next_batch_filtered(rows, limit_bytes)
 
@@ -296,7 +303,7 @@ class Sender:
         batch: dict[int, str] = {}
         size = 2
         for looked_at, (seq, event) in enumerate(rows):
-            if seq in self.window or seq in self.poison_detector:
+            if seq in self.window or seq in self.poison_detector or seq in self.sizes.oversize:
                 continue
             size += len(event) + 1
             if size > limit_bytes and batch:
@@ -304,8 +311,8 @@ class Sender:
             if size > events.MAX_PAYLOAD_BYTES:
                 self.too_large.append(seq)
                 return batch, looked_at + 1
-            if size > self._maximum_bytes:  # the limit belongs to this connection, not to the event
-                self.oversize.add(seq)
+            if size > self.sizes.event_bytes:  # the limit belongs to this connection, not to the event
+                self.sizes.oversize.add(seq)
                 return batch, looked_at + 1
             batch[seq] = event
         return batch, len(rows)
@@ -318,6 +325,11 @@ class Sender:
         token = self._connection.publish(OutgoingMessage(self._topic, payload, content_type=content_type))
         self.window.add(rows, token, now_s, tries)
         return token, len(payload)
+
+
+def _size_bytes(rows: Mapping[int, str]) -> int:
+    """Size of the payload with these events: brackets, and a comma between two."""
+    return sum(map(len, rows.values())) + len(rows) + 1
 
 
 def _split_rows(rows: Mapping[int, str], first_count: int) -> tuple[dict[int, str], dict[int, str]]:

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 
+from kiosk.core.ports import QuarantineSelection
 from kiosk.storage.connection import DatabaseConnection
 from mqtt.sequence_ranges import Range, RangeSet
 
@@ -153,12 +154,16 @@ class DeliveryState:
         for seq_range in ranges:
             connection.execute("INSERT INTO acknowledged_range VALUES (?, ?)", seq_range)
 
-    def release_quarantine(self, only_seq: int | None, newest_seq: int) -> tuple[int, int]:
-        """Make rejected events (or one of them) pending again. Returns their number, and the newest seq after it.
+    def release_quarantine(
+        self, only_seq: int | None, selection: QuarantineSelection | None, newest_seq: int
+    ) -> tuple[int, int]:
+        """Make rejected events (or some of them) pending again. Returns their number, and the newest seq after it.
 
         An event of an earlier epoch has no seq in this one. It gets the next one.
         """
         released = self._quarantined if only_seq is None else self._quarantined & {only_seq}
+        if selection is not None:
+            released &= self._select_quarantined(selection)
         moved = [seq for seq in sorted(released) if seq <= self.base_seq]
         ranges = RangeSet([*self._ranges, *((seq, seq) for seq in moved)])
         with self._connection.transaction():
@@ -170,6 +175,13 @@ class DeliveryState:
                 self._write(self.epoch, self.base_seq, self.source, ranges)
         self._quarantined, self._ranges = self._quarantined - released, ranges
         return len(released), newest_seq + len(moved)
+
+    def _select_quarantined(self, selection: QuarantineSelection) -> set[int]:
+        found = self._connection.execute(
+            "SELECT seq, quarantine.reason FROM quarantine JOIN event USING (seq) WHERE occurred_us > ?",
+            [int(selection.occurred_since_at.timestamp() * 1_000_000)],
+        )
+        return {seq for seq, reason in found.fetchall() if reason in selection.reasons}
 
 
 def _checksum(epoch: str, base_seq: int, source: str, up_to_seq: int, ranges: Iterable[Range]) -> int:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kiosk.core.model import AccessEvent, ClockReading, StoredEvent
-from kiosk.core.ports import KioskError, StoreError
+from kiosk.core.ports import KioskError, QuarantineSelection, StoreError
 from kiosk.core.status import OutboxStatus
 from kiosk.storage import retention, rows
 from kiosk.storage.database import connect, open_or_replace, open_writer
@@ -367,11 +367,11 @@ class SqliteEventStore:
         with self._relay_lock, self._store_errors("cannot be read"):
             return int(self._relay_connection.execute(query).fetchone()[0])
 
-    def release_quarantine(self, only_seq: int | None = None) -> int:
-        """Make rejected events (or one) pending again; returns their number. Any thread. Raises StoreError."""
+    def release_quarantine(self, only_seq: int | None = None, retry: QuarantineSelection | None = None) -> int:
+        """Make rejected events (or some) pending again; returns their number. Any thread. Raises StoreError."""
         with self._relay_lock, self._write_lock, self._store_errors("the quarantine could not be released"):
-            count, self._newest_seq = self._delivery.release_quarantine(only_seq, self._newest_seq)
-            return count
+            count, self._newest_seq = self._delivery.release_quarantine(only_seq, retry, self._newest_seq)
+        return count
 
     def _checkpoint(self) -> None:
         """Copy the WAL into the file here, so that a commit of the gate seldom does it. PASSIVE does not block a writer."""

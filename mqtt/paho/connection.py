@@ -320,15 +320,14 @@ def _connected(properties: Properties | None, *, session_present: bool) -> Conne
 
 def _acknowledgement(mid: int, code: int) -> Acknowledged:
     """MQTT 5 only. (paho's is_published() is True after "not authorized" as well.)"""
-    about_content = code in (PACKET_TOO_LARGE, PAYLOAD_FORMAT_INVALID)
     if code == PACKET_TOO_LARGE:  # mosquitto's message_size_limit; the standard has no word for it here, nor has paho
-        return Acknowledged(mid, "Packet too large", permanent=about_content)
+        return Acknowledged(mid, "Packet too large", too_large=True)
     try:
         reason = ReasonCode(PacketTypes.PUBACK, identifier=code)
     except (KeyError, ValueError):  # no word of the standard
         return Acknowledged(mid, f"reason {code}")
     unheard = code == NO_MATCHING_SUBSCRIBERS
-    return Acknowledged(mid, str(reason) if reason.is_failure else None, unheard, about_content)
+    return Acknowledged(mid, str(reason) if reason.is_failure else None, unheard, permanent=code == PAYLOAD_FORMAT_INVALID)
 
 
 class _BatchingPahoClient(paho.Client):

@@ -43,6 +43,8 @@ class FakeBroker:
     maximum_qos: int = 2
     shared_subscriptions: bool = True
     refusal: str | None = None
+    size_limit_bytes: int | None = None
+    """A larger message is answered with `packet too large`, and dropped."""
     unheard: bool = False
     refuses: tuple[str, ...] = ()
     """Topic filters that are not granted."""
@@ -119,8 +121,13 @@ class FakeConnection:
         if any(one in message.payload for one in self.broker.hates):
             self.broken = True
             return self._token + 1
-        self.broker.received.append(message)
         self._token += 1
+        limit = self.broker.size_limit_bytes
+        if message.qos and limit is not None and len(message.payload) > limit:
+            self._pending += 1
+            self.events.append(Acknowledged(self._token, "Packet too large", too_large=True))
+            return self._token
+        self.broker.received.append(message)
         if message.qos:
             self._pending += 1
             if self.broker.acknowledges:

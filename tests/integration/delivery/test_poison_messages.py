@@ -25,6 +25,7 @@ from tests.fakes.processes.broker import PLAIN, Broker
 from tests.faults.network_proxy import Proxy
 
 OPTIONS = DeliveryOptions(receipt_timeout_s=0.3, reconnect_max_delay_s=0.1)
+RETRIES = replace(OPTIONS, quarantine_retry_s=5.0)
 
 
 @pytest.fixture(params=["5", "3.1.1"])
@@ -60,7 +61,9 @@ class Centre:
 class Line:
     """A store, its relay, and a centre behind a broker."""
 
-    def __init__(self, folder: Path, broker: Broker, version: str, port: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, broker: Broker, version: str, port: int | None = None, options: DeliveryOptions = OPTIONS
+    ) -> None:
         self.store = SqliteEventStore(folder / "p.db")
         device = BrokerEndpoint("127.0.0.1", port or broker.port, "5" if version == "5" else "3.1.1", keepalive_s=5)
 
@@ -72,7 +75,7 @@ class Line:
             GATE,
             connect,
             clock=SystemClock(),
-            options=OPTIONS,
+            options=options,
             software_version="test",
             jitter=random.Random(1),
         )
@@ -105,8 +108,10 @@ class Line:
 
 
 @contextmanager
-def open_line(folder: Path, broker: Broker, version: str, port: int | None = None) -> Iterator[Line]:
-    with closing(Line(folder, broker, version, port)) as line:
+def open_line(
+    folder: Path, broker: Broker, version: str, port: int | None = None, options: DeliveryOptions = OPTIONS
+) -> Iterator[Line]:
+    with closing(Line(folder, broker, version, port, options)) as line:
         yield line
 
 
@@ -147,23 +152,29 @@ def test_new_events_are_delivered_during_the_search_for_a_poison_message(tmp_pat
 def test_a_broker_that_accepts_only_small_messages_gets_small_ones_and_larger_events_do_not_stop_them(
     tmp_path: Path, version: str, limit: str
 ) -> None:
-    with Broker(f"{PLAIN}\n{limit}") as broker, open_line(tmp_path, broker, version) as line:
+    with Broker(f"{PLAIN}\n{limit}") as broker, open_line(tmp_path, broker, version, options=RETRIES) as line:
         large = replace(an_event(40), sealed=random.Random(1).randbytes(3000))
         line.store.commit_all([large if number == 40 else an_event(number) for number in range(1, 81)])
         line.until(lambda: line.at_centre() == 79)
-        if version == "5" and limit.startswith("max_packet_size"):  # announced for this connection: the event waits
+        if version == "5":  # announced, or refused by its size: the event waits
             line.until(lambda: line.store.backlog_size() == 1)
+            line.until(lambda: line.relay.status().refused)
             assert list(line.quarantine()) == []
-            return
-        number = 80
-        while (
-            not line.store.quarantined_count()
-        ):  # if the broker drops it silently, only the receipts of other events show it
-            number += 1
-            line.store.commit(an_event(number))
-            line.until(functools.partial(line.delivered, number))
+        else:
+            number = 80
+            while (
+                not line.store.quarantined_count()
+            ):  # if the broker drops it silently, only the receipts of other events show it
+                number += 1
+                line.store.commit(an_event(number))
+                line.until(functools.partial(line.delivered, number))
+            line.until(lambda: line.store.backlog_size() == 0)
+            assert list(line.quarantine()) == [40]
+        broker.stop()
+        broker.config.write_text(broker.config.read_text().replace(limit, ""), encoding="utf-8")
+        broker.start()
+        line.until(lambda: not line.store.quarantined_count() and line.delivered(40))
         line.until(lambda: line.store.backlog_size() == 0)
-        assert list(line.quarantine()) == [40]
 
 
 def test_a_message_that_fails_as_a_whole_but_not_in_parts_was_too_large() -> None:

@@ -1,15 +1,20 @@
 """Brokers that refuse, limit or hesitate: no event is lost to it, and each error is logged once."""
 
 import logging
+import random
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from kiosk.delivery.poison_messages import CLOSES_CONNECTION
+from kiosk.delivery.quarantine_retry import NO_RECEIPT, QuarantineRetry, selection
 from mqtt import topics
-from tests.fakes.data.access_events import GATE, an_event
+from mqtt.events import InvalidEvent
+from tests.fakes.data.access_events import GATE, START_AT, an_event
 from tests.fakes.parts.relay import RECEIPT, Bench
 
 
@@ -85,6 +90,104 @@ def test_an_oversize_event_does_not_hold_back_smaller_ones(bench: Bench) -> None
     bench.run(60.0)
     assert sorted(set(bench.seqs())) == [2, 3]
     assert bench.store.quarantined_count() == 0
+
+
+def test_a_message_that_the_broker_refuses_for_its_size_is_halved_until_it_passes(bench: Bench) -> None:
+    """MQTT 5: PUBACK with 0x95. The broker announces no limit."""
+    bench.broker.size_limit_bytes = 2500
+    bench.commit(200)
+    bench.run(5.0)
+    assert sorted(set(bench.seqs())) == list(range(1, 201))
+    assert bench.store.quarantined_count() == 0
+    assert not bench.relay.status().refused
+
+
+def test_an_event_that_the_broker_refuses_for_its_size_waits_and_the_health_says_so(bench: Bench) -> None:
+    bench.broker.size_limit_bytes = 2500
+    bench.store.commit_all(
+        [replace(an_event(number), sealed=b"s" * (4000 if number == 7 else 110)) for number in range(1, 21)]
+    )
+    bench.run(20.0)
+    assert sorted(set(bench.seqs())) == [number for number in range(1, 21) if number != 7]
+    assert bench.store.quarantined_count() == 0
+    status = bench.relay.status()
+    assert status.refused
+    assert "events are larger" in status.error
+
+
+def test_an_event_that_waits_is_tried_again_after_an_hour_on_the_same_connection(bench: Bench) -> None:
+    bench.broker.size_limit_bytes = 100
+    bench.commit(3)
+    bench.run(3000.0)
+    assert bench.seqs() == []
+    bench.broker.size_limit_bytes = None
+    bench.run(700.0)
+    assert sorted(set(bench.seqs())) == [1, 2, 3]
+    assert len(bench.broker.links) == 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_whatever_limits_a_broker_has_and_changes_all_events_arrive_in_the_end(tmp_path: Path, seed: int) -> None:
+    chosen = random.Random(seed)
+    bench = Bench(tmp_path / "p.db")
+    with closing(bench.store):
+        bench.store.commit_all([replace(an_event(n), sealed=b"s" * chosen.randint(1, 2900)) for n in range(1, 61)])
+        for _ in range(4):
+            bench.broker.size_limit_bytes = chosen.choice([200, 1000, 3000, None])
+            bench.broker.maximum_packet_bytes = chosen.choice([1500, 5000, None])
+            if chosen.random() < 0.5:
+                bench.broker.cut()
+            bench.run(chosen.uniform(1.0, 100.0))
+            assert bench.store.quarantined_count() == 0
+        bench.broker.size_limit_bytes = bench.broker.maximum_packet_bytes = None
+        bench.broker.cut()
+        bench.run(130.0)
+        assert set(bench.seqs()) == set(range(1, 61))
+
+
+def test_an_event_that_closes_the_connection_is_tried_again_later_and_leaves_quarantine(bench: Bench) -> None:
+    """MQTT 3.1.1 brokers answer a large packet so: the event may pass another broker."""
+    bench.broker.hates = (str(an_event(2).id).encode(),)
+    bench.commit(3)
+    bench.run(600.0)
+    assert bench.store.quarantined_count() == 1
+    bench.broker.hates = ()
+    bench.run(3600.0)
+    assert bench.store.quarantined_count() == 0
+    assert set(bench.seqs()) == {1, 2, 3}
+
+
+def test_attempts_become_rare_and_start_anew_when_nothing_is_left_to_try() -> None:
+    retry, now_s, intervals = QuarantineRetry(), 0.0, []
+    assert not retry.take_due(now_s)
+    last_s = now_s
+    for _ in range(8):
+        while not retry.take_due(now_s):
+            now_s += 60.0
+        intervals.append((now_s - last_s) / 3600.0)
+        last_s = now_s
+        retry.on_attempt(1, now_s)
+    assert intervals == [1, 2, 4, 8, 16, 24, 24, 24]
+    retry.on_attempt(0, now_s)
+    assert retry.take_due(now_s + 3600.0)
+
+
+def test_an_event_older_than_a_week_stays_in_quarantine_until_it_ages_out(bench: Bench) -> None:
+    bench.commit(3)
+    bench.store.acknowledge(0, rejected=[(1, CLOSES_CONNECTION), (2, NO_RECEIPT), (3, "unknown-reason")])
+    week_later_at = START_AT + timedelta(days=7, hours=1)
+    assert bench.store.release_quarantine(retry=selection(week_later_at)) == 0
+    assert bench.store.release_quarantine(retry=selection(week_later_at - timedelta(hours=2))) == 2
+    assert bench.store.quarantined_count() == 1, "what the centre rejected stays"
+
+
+def test_what_the_centre_rejected_is_not_sent_again_by_itself(bench: Bench) -> None:
+    bench.commit(2)
+    bench.run(1.0)
+    bench.receipt(2, rejected=[InvalidEvent(str(an_event(2).id), "unknown-reason", bench.store.epoch)])
+    bench.run(1.2 * 3600.0)
+    assert bench.store.quarantined_count() == 1
+    assert bench.seqs().count(2) == 1
 
 
 def test_a_broker_with_qos_0_only_is_one_sentence_and_is_tried_again(bench: Bench) -> None:
