@@ -38,6 +38,7 @@
     button.addEventListener("click", function () {
       if (audio) { audio.close(); audio = null; } else { audio = new AudioContext(); sound("pass"); }
       button.setAttribute("aria-pressed", String(Boolean(audio)));
+      document.body.dataset.sounds = audio ? "yes" : "no";  // a guard who listens may look at another tab
     });
   }
   new MutationObserver(look).observe(screenPart, { childList: true });

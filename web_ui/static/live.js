@@ -1,13 +1,17 @@
-// Keeps the page current: changed parts come as server-sent events, or are fetched where no stream is to be had.
+// Keeps the page current while it is visible. All tabs of a browser share one event stream, and a hidden tab holds none.
 (function () {
   "use strict";
-  var SILENCE_MS = 3000, POLL_MS = 3000;
+  var SILENCE_MS = 3000, POLL_SILENCE_MS = 6000, PING_MS = 5000;
   var body = document.body, lost = document.getElementById("lost"), spoken = document.getElementById("spoken");
-  var heard = Date.now(), stream = null, polling = 0;
+  var channel = { live: new URL(body.dataset.live, location.href).href, parts: new URL(body.dataset.parts, location.href).href };
+  var heard = Date.now(), silence = SILENCE_MS, following = false, port = null, source = null;
 
-  function show(parts) {
+  function show(parts, polling) {
     heard = Date.now();
+    silence = polling ? POLL_SILENCE_MS : SILENCE_MS;
+    if (!following) { return; }
     lost.hidden = true;
+    body.classList.remove("waiting");
     Object.keys(parts).forEach(function (name) {
       var part = document.getElementById(name);
       if (part) { part.innerHTML = parts[name]; }  // our own templates, escaped by the server
@@ -21,27 +25,44 @@
     if (spoken.textContent !== sentence) { spoken.textContent = sentence; }
   }
 
-  function poll() {
-    fetch(body.dataset.parts, { cache: "no-store" })
-      .then(function (answer) { if (!answer.ok) { throw new Error(answer.statusText); } return answer.json(); })
-      .then(show, function () { });  // the clock below says that nothing is heard
+  function followAlone() {
+    port = null;
+    if (following) { source = self.followKiosk(channel, function () { return true; }, show); }
+  }
+
+  function connect() {
+    if (!window.SharedWorker) { return; }
+    try {
+      var worker = new SharedWorker(body.dataset.worker);
+      worker.onerror = followAlone;
+      port = worker.port;
+      port.onmessage = function (message) { show(message.data.parts, message.data.polling); };
+    } catch (refused) { port = null; }
   }
 
   function follow() {
-    window.clearInterval(polling);
-    polling = 0;
-    stream = new EventSource(body.dataset.live);
-    stream.onmessage = function (message) { show(JSON.parse(message.data)); };
-    stream.onerror = function () {
-      if (stream.readyState !== EventSource.CLOSED) { return; }  // it tries again by itself
-      poll();
-      if (!polling) { polling = window.setInterval(poll, POLL_MS); window.setTimeout(follow, 10 * POLL_MS); }
-    };
+    if (following) { return; }
+    following = true;
+    heard = Date.now();
+    if (port) { port.postMessage(channel); } else { followAlone(); }
   }
 
-  window.setInterval(function () {
-    if (Date.now() - heard > (polling ? 2 * POLL_MS : SILENCE_MS)) { lost.hidden = false; }
-  }, 250);
-  document.addEventListener("visibilitychange", function () { if (!document.hidden) { poll(); } });
-  follow();
+  function letGo() {
+    following = false;
+    body.classList.add("waiting");  // what a hidden tab shows is old when it is seen again
+    if (port) { port.postMessage(null); }
+    if (source) { source.close(); source = null; }
+  }
+
+  function look() {
+    if (!document.hidden || body.dataset.sounds === "yes") { follow(); } else { letGo(); }
+  }
+
+  window.setInterval(function () { if (following && port) { port.postMessage(channel); } }, PING_MS);
+  window.setInterval(function () { if (following && Date.now() - heard > silence) { lost.hidden = false; } }, 250);
+  document.addEventListener("visibilitychange", look);
+  window.addEventListener("pagehide", letGo);
+  window.addEventListener("pageshow", function (event) { if (event.persisted) { look(); } });
+  connect();
+  look();
 })();
