@@ -72,19 +72,23 @@ class DeviceStatus:
         return self.backlog >= BEHIND_EVENTS
 
 
-# {rows} and {row} are functions of the database: rows as a JSON array, values as a JSON array.
+# {rows} and {row} are functions of the database: rows as a JSON array, values as a JSON array. Each table is read once:
+# sub-queries for each device would depend on statistics that a new database does not have.
 _STATUS = """
 SELECT d.number, d.site, d.device, d.state, d.state_reason, d.software_version, d.last_seen_at, d.last_health_at,
-    d.backlog, d.quarantined,
-    (SELECT {rows}({row}(s.number, s.epoch, s.duplicates, s.conflicts)) FROM stream AS s WHERE s.device = d.number) AS streams,
-    (SELECT {rows}({row}(r.stream, r.first_seq, r.last_seq)) FROM stream AS s JOIN seq_range AS r ON r.stream = s.number
-        WHERE s.device = d.number) AS ranges,
-    (SELECT {rows}({row}(g.stream, g.first_seq, g.last_seq)) FROM stream AS s JOIN acknowledged_gap AS g ON g.stream = s.number
-        WHERE s.device = d.number) AS acknowledged,
-    (SELECT count(*) FROM rejected AS r WHERE r.device = d.number) AS rejected,
-    (SELECT {rows}({row}(n.kind, n.count, n.at)) FROM notice AS n WHERE n.device = d.number) AS notices,
-    (SELECT {rows}({row}(l.reason, l.times)) FROM device_limit AS l WHERE l.device = d.number) AS exceeded
-FROM device AS d WHERE (d.retired_at IS NULL OR d.last_seen_at > d.retired_at) AND {condition} ORDER BY d.site, d.device
+    d.backlog, d.quarantined, s.streams, r.ranges, g.acknowledged, coalesce(j.rejected, 0) AS rejected, n.notices, l.exceeded
+FROM device AS d
+LEFT JOIN (SELECT device, {rows}({row}(number, epoch, duplicates, conflicts)) AS streams FROM stream GROUP BY device) AS s
+    ON s.device = d.number
+LEFT JOIN (SELECT t.device, {rows}({row}(t.number, k.first_seq, k.last_seq)) AS ranges
+    FROM seq_range AS k JOIN stream AS t ON t.number = k.stream GROUP BY t.device) AS r ON r.device = d.number
+LEFT JOIN (SELECT t.device, {rows}({row}(t.number, k.first_seq, k.last_seq)) AS acknowledged
+    FROM acknowledged_gap AS k JOIN stream AS t ON t.number = k.stream GROUP BY t.device) AS g ON g.device = d.number
+LEFT JOIN (SELECT device, count(*) AS rejected FROM rejected GROUP BY device) AS j ON j.device = d.number
+LEFT JOIN (SELECT device, {rows}({row}(kind, count, at)) AS notices FROM notice GROUP BY device) AS n ON n.device = d.number
+LEFT JOIN (SELECT device, {rows}({row}(reason, times)) AS exceeded FROM device_limit GROUP BY device) AS l
+    ON l.device = d.number
+WHERE (d.retired_at IS NULL OR d.last_seen_at > d.retired_at) AND {condition} ORDER BY d.site, d.device
 """
 # Areas end and merge. A site belongs to the area that its own area is merged into, however often. Days are texts.
 _IN_AREA = """
