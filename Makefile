@@ -5,7 +5,7 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 QUICK ?=
 
-.PHONY: help setup demo test test-browser test-clocks test-trixie test-system test-camera test-service test-install test-arm test-gpio test-pi test-power test-flips bundle faults fuzz-centre lint types format bench locale docs docs-site clean
+.PHONY: help setup demo test test-browser test-clocks test-trixie test-system test-camera test-service test-install test-arm test-gpio test-pi test-power test-brokers test-flips bundle faults fleet restored-images simulated-year fuzz-centre lint types format bench locale docs docs-site clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,13 +71,33 @@ POWER_SEED ?=
 test-power: .venv/.ready  ## power cuts on an emulated machine: greens seen outside against records on disk, and at the centre (root, apt)
 	@$(SYSTEM_TEST) power --cuts $(POWER_CUTS) --points $(CRASH_POINTS) $(if $(POWER_SEED),--seed $(POWER_SEED))
 
+BROKER_ARGS ?=
+test-brokers: .venv/.ready  ## clusters of RabbitMQ and NATS, their nodes killed while events flow (root, apt; BROKER_ARGS=--short)
+	@$(SYSTEM_TEST) brokers $(BROKER_ARGS)
+
 BUNDLE_ARGS ?=
 bundle: .venv/.ready  ## one file to install from without a network: dist/entrance-kiosk-VERSION.tar (BUNDLE_ARGS="--machines aarch64 x86_64")
 	@$(PY) -m kiosk.installer.bundle.build $(BUNDLE_ARGS)
 
 SEEDS ?= 5
-faults: .venv/.ready  ## fault injection into delivery: everything is killed, cut and filled; SEEDS=N seeds
-	@$(PY) -m tests.faults.run --seeds $(SEEDS)
+FAULT_ARGS ?=
+faults: .venv/.ready  ## fault injection into delivery: everything is killed, stopped, cut and filled (root, apt; SEEDS=N, FAULT_ARGS=--long)
+	@sh setup.sh postgresql faketime
+	@$(PY) -m tests.faults.run --seeds $(SEEDS) $(FAULT_ARGS)
+
+SCENARIOS ?= 50
+restored-images: .venv/.ready  ## databases that come back: random images, snapshots and clones with real processes (SCENARIOS=N)
+	@$(PY) -m tests.faults.restored_images --scenarios $(SCENARIOS)
+
+YEAR_ARGS ?=
+simulated-year: .venv/.ready  ## a year of a gate with 400 people a day: quarantines, outages, full disks, clock jumps (YEAR_ARGS="--people 400")
+	@$(PY) -m tests.faults.simulated_year $(YEAR_ARGS)
+
+KIOSKS ?= 10000
+FLEET_ARGS ?=
+fleet: .venv/.ready  ## simulate a fleet: KIOSKS=N connections in one process, a broker, a centre (FLEET_ARGS="--seconds 60 --passages-per-s 100", --help)
+	@sh setup.sh postgresql
+	@$(PY) -m tests.fleet.run --kiosks $(KIOSKS) $(FLEET_ARGS)
 
 FUZZ_EXAMPLES ?= 20000
 fuzz-centre: .venv/.ready  ## any bytes and changed messages through the centre into SQLite and PostgreSQL; FUZZ_EXAMPLES=N for each database

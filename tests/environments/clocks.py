@@ -10,6 +10,7 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from tests.paths import PROJECT
 
@@ -65,6 +66,24 @@ MOMENTS = (
     Moment(datetime(2028, 2, 29, 23, 59, 30, tzinfo=UTC), "America/Los_Angeles", "C.UTF-8", "29 February ends in UTC"),
 )
 """The last three cross midnight during the run. 29 February and 31 December are also last days of a month."""
+
+
+def preloaded_variables(offset_file: Path) -> dict[str, str]:
+    """The environment of a process whose wall clock is shifted by the text of a file, for example `+3600`. It may change.
+
+    Empty where faketime is not installed.
+    """
+    found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+    if not found:
+        return {}
+    return {
+        "LD_PRELOAD": str(found[0]),
+        "FAKETIME_TIMESTAMP_FILE": str(offset_file),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "NO_FAKE_STAT": "1",
+        "PYTHONPATH": str(SITE),
+    }
 
 
 def main(arguments: list[str]) -> int:

@@ -43,6 +43,13 @@ class Proxy:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
 
+    def redirect(self, upstream_port: int) -> None:
+        """New connections go to another port. The others are closed."""
+        self._upstream = ("127.0.0.1", upstream_port)
+        self._mood = Mood.CUT
+        self._stop.wait(5 * TURN_S)
+        self._mood = Mood.PASS
+
     def set(self, mood: Mood) -> None:
         """Change the behaviour."""
         self._mood = mood

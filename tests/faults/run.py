@@ -1,177 +1,146 @@
-"""Fault injection: daemon, broker and centre as processes, with faults in random order. Afterwards all events must be there.
+"""Fault injection: kiosk, page, broker, centres and database as processes, faults in random order. Then all events must be there.
 
-`python -m tests.faults.run --seeds 5 [--first 1] [--events 6000] [--per-s 1200]`. Prints one JSON line per seed. A seed
-can be repeated. The broker has its default settings. Exits 1 if an event was lost or duplicated, or if there is a gap.
+`python -m tests.faults.run --seeds 3` is the short form. `--long` has more events, SIGSTOPs of up to two minutes and a backlog of
+a million events. The last seed starts with the backlog. A seed can be repeated with `--first`. Exit status 1 if an event was lost
+or doubled, if there is a gap or a light without its event, or if a process did not come back.
 """
 
 import argparse
 import json
-import sqlite3
+import os
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
-from signal import SIGKILL, SIGTERM
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
 
-from mqtt.centre.ingest.sqlite_ledger import read_counts
-from tests.faults.driven_daemon import CUTTING, REFUSED_BYTES
-from tests.faults.environment import FaultEnvironment
-from tests.faults.network_proxy import Mood
+from tests.faults.injection.environment import Options
+from tests.faults.injection.seed_run import run
+from tests.faults.injection.verdict import Verdict
+from tests.paths import PROJECT
 
-PATIENCE_S = 600.0
-"""Generous, because a busy machine may need a minute to start a process."""
-DOUBLED_PER_FAULT = 1000 + 100 + 50
-"""Maximum of duplicates on the wire: the in-flight window, its reserve for live events, one batch."""
-
-
-@dataclass
-class Verdict:
-    """Result of one seed."""
-
-    seed: int
-    version: str = ""
-    disk: str = ""
-    promised: int = 0
-    """Events with a signal of the lamps, or with a reported commit of the driver."""
-    lights: int = 0
-    """Of these: signals of the lamps, for people in front of the camera."""
-    recorded: int = 0
-    """Rows on the device. It may exceed `promised` by events that were committed at the moment of a kill."""
-    at_centre: int = 0
-    lost: int = 0
-    doubled: int = 0
-    doubled_on_the_wire: int = 0
-    missing: int = 0
-    """Gaps at the centre."""
-    unrecorded: int = 0
-    """Signals without an event, or with an event of another outcome."""
-    seq_gaps: int = 0
-    quarantined: int = 0
-    innocent: int = 0
-    """Events in quarantine without a defect."""
-    seconds: float = 0.0
-    faults: dict[str, int] = field(default_factory=dict)
-
-    @property
-    def good(self) -> bool:
-        """No event lost or duplicated, no gap except for quarantined events, no signal without an event."""
-        errors = (self.lost, self.doubled, self.unrecorded, self.seq_gaps, self.innocent)
-        few_duplicates = self.doubled_on_the_wire <= DOUBLED_PER_FAULT * sum(self.faults.values())
-        return not any(errors) and few_duplicates and self.missing == self.quarantined and self.promised > 0
+SUMS = (
+    "recorded",
+    "lights",
+    "at_centre",
+    "quarantined",
+    "lost",
+    "doubled",
+    "gaps",
+    "unrecorded",
+    "seq_gaps",
+    "innocent",
+)
+SHORT = {"events": 3000, "per_s": 600, "stop_s": 3.0, "backlog": 20_000}
+LONG = {"events": 6000, "per_s": 1200, "stop_s": 120.0, "backlog": 1_000_000}
 
 
-def all_faults(environment: FaultEnvironment) -> dict[str, Callable[[], None]]:
-    """Name of each fault -> function that injects it."""
+def seed_options(options: argparse.Namespace) -> list[Options]:
+    """One for each seed."""
+    last = options.first + options.seeds - 1
+    return [
+        Options(
+            seed,
+            event_count=options.events,
+            per_s=options.per_s,
+            faults=options.faults,
+            max_stop_s=options.stop_s,
+            backlog=options.backlog if seed == last else 0,
+        )
+        for seed in range(options.first, last + 1)
+    ]
+
+
+def run_all(todo: Sequence[Options], jobs: int) -> list[Verdict]:
+    """All seeds, `jobs` at a time. Prints a JSON line for each, and the progress."""
+    started_s = time.monotonic()
+    found: list[Verdict] = []
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        # The one with the backlog takes longest, so it begins first.
+        futures = [pool.submit(run, options) for options in sorted(todo, key=lambda one: -one.backlog)]
+        for future in as_completed(futures):
+            verdict = future.result()
+            found.append(verdict)
+            print(json.dumps(verdict.as_json()), flush=True)
+            took_s = time.monotonic() - started_s
+            left_s = took_s / len(found) * (len(todo) - len(found))
+            bad = sum(not one.good for one in found)
+            print(
+                f"{len(found)} of {len(todo)} seeds, {bad} bad, {took_s:.0f} s, about {left_s:.0f} s left",
+                file=sys.stderr,
+                flush=True,
+            )
+    return sorted(found, key=lambda one: one.seed)
+
+
+def summary(verdicts: Sequence[Verdict], seconds: float) -> dict[str, Any]:
+    """Of all seeds."""
+    faults: Counter[str] = Counter()
+    notes: Counter[str] = Counter()
+    for one in verdicts:
+        faults.update(one.faults)
+        notes.update(one.notes)
     return {
-        "kill device": lambda: environment.hit_device(SIGKILL),
-        "kill centre": lambda: environment.hit_centre(SIGKILL),
-        "kill broker": lambda: environment.hit_broker(SIGKILL),
-        "term device": lambda: environment.hit_device(SIGTERM),
-        "term centre": lambda: environment.hit_centre(SIGTERM),
-        "term broker": lambda: environment.hit_broker(SIGTERM),
-        "network cut": lambda: environment.hit_network(Mood.CUT),
-        "slow network": lambda: environment.hit_network(Mood.SLOW),
-        "half-open": lambda: environment.hit_network(Mood.HALF_OPEN),
-        "no CONNACK": environment.no_connack,
-        "disk full": environment.disk_full,
-        "disk read-only": environment.disk_read_only,
-        "clock jump": environment.clock_jump,
-        "receipts doubled, reordered": environment.old_receipts,
-        "record refused": lambda: environment.tell_device("refused"),
-        "record cuts": lambda: environment.tell_device("cutting"),
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seeds": [one.seed for one in verdicts],
+        "bad_seeds": [one.seed for one in verdicts if not one.good],
+        "seconds": round(seconds, 1),
+        "faults": sum(faults.values()),
+        **{name: sum(getattr(one, name) for one in verdicts) for name in SUMS},
+        "down": sorted({name for one in verdicts for name in one.down}),
+        "by_kind": dict(sorted(faults.items())),
+        "notes": dict(sorted(notes.items())),
     }
 
 
-def run(seed: int, event_count: int, per_s: int, faults: int) -> Verdict:
-    """One seed: inject `faults` faults while `event_count` events are committed, wait for an empty outbox, then count."""
-    started = time.monotonic()
-    with ExitStack() as stack:
-        environment = FaultEnvironment(stack, seed, per_s)
-        _until(lambda: bool(environment.promised()), environment)
-        injections = all_faults(environment)
-        plan = environment.rng.sample(list(injections), k=len(injections))
-        plan = (plan + environment.rng.choices(plan, k=max(0, faults - len(plan))))[:faults]
-        for name in plan:
-            environment.wait(environment.rng.uniform(0.1, max(0.2, event_count / per_s / faults)))
-            environment.faults[name] += 1
-            injections[name]()
-        environment.tell_device("refused", "cutting")  # earlier ones may be lost with a killed device
-        enough = max(event_count, len(environment.promised()) + per_s)
-        _until(lambda: len(environment.promised()) >= enough, environment)
-        environment.tell_device("clock 0", "pause")
-        environment.unplug_camera()
-        _until(lambda: environment.waiting() == 0, environment)
-        environment.stop()
-        verdict = _count(environment, seed)
-        verdict.seconds = round(time.monotonic() - started, 1)
-        if not verdict.good:
-            print(f"seed {seed}: its files are in {environment.keep()}", file=sys.stderr)
-        return verdict
+def print_summary(found: dict[str, Any]) -> None:
+    """A table of the kinds, then the sums."""
+    print("\ntimes  fault")
+    for kind, times in found["by_kind"].items():
+        print(f"{times:5}  {kind}")
+    for note, times in found["notes"].items():
+        print(f"{times:5}  (seen) {note}")
+    sums = ", ".join(f"{found[name]} {name.replace('_', ' ')}" for name in SUMS)
+    down = ", ".join(found["down"]) or "nothing"
+    print(f"\nseeds {found['seeds'][0]} to {found['seeds'][-1]}: {found['faults']} faults in {found['seconds']:.0f} s")
+    print(f"{sums}; down at the end: {down}; bad seeds: {found['bad_seeds'] or 'none'}")
 
 
-def _until(done: Callable[[], bool], environment: FaultEnvironment) -> None:
-    ends = time.monotonic() + PATIENCE_S
-    while not done():
-        if time.monotonic() > ends:
-            raise AssertionError(f"timeout. The files are in {environment.keep()}\n{environment.last_words()}")
-        environment.wait(0.1)
-
-
-def _count(environment: FaultEnvironment, seed: int) -> Verdict:
-    with environment.look_into(environment.records) as device:
-        rows = {bytes(row[0]): row for row in device.execute("SELECT id, seq, outcome FROM event")}
-        quarantined = {
-            bytes(row[0]): bytes(row[1]) == CUTTING or int(row[2]) == REFUSED_BYTES
-            for row in device.execute("SELECT id, pseudonym, code_bytes FROM event JOIN quarantine USING (seq)")
-        }
-    with environment.look_into(environment.centre_database) as centre:
-        arrived = Counter(bytes(row[0]) for row in centre.execute("SELECT id FROM event"))
-    promised, lights = environment.promised(), environment.lights()
-    outcomes = {int(row[1]): str(row[2]) for row in rows.values()}
-    broken = [id_ for id_, seq in promised.items() if id_ not in rows or rows[id_][1] != seq]
-    counts = read_counts(environment.centre_database)
-    return Verdict(
-        seed=seed,
-        version=environment.version,
-        disk=environment.disk.kind,
-        promised=len(promised) + len(lights),
-        lights=len(lights),
-        recorded=len(rows),
-        at_centre=len(arrived),
-        lost=len(set(rows) - set(arrived) - set(quarantined)) + len(broken),
-        doubled=sum(arrived.values()) - len(arrived),
-        doubled_on_the_wire=counts.duplicates,
-        missing=counts.missing,
-        unrecorded=sum(outcomes.get(seq) != outcome for seq, outcome in lights),
-        seq_gaps=max(outcomes, default=0) - len(outcomes),
-        quarantined=len(quarantined),
-        innocent=sum(not defective for defective in quarantined.values()),
-        faults=dict(environment.faults),
-    )
-
-
-def main() -> int:
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """See the docstring of the module."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--first", type=int, default=1)
-    parser.add_argument("--events", type=int, default=6000)
-    parser.add_argument("--per-s", type=int, default=1200)
-    parser.add_argument("--faults", type=int, default=20)
-    options = parser.parse_args()
-    good = True
-    for seed in range(options.first, options.first + options.seeds):
-        try:
-            verdict = run(seed, options.events, options.per_s, options.faults)
-        except (AssertionError, sqlite3.Error) as error:
-            print(json.dumps({"seed": seed, "error": str(error)}), flush=True)
-            good = False
-            continue
-        print(json.dumps(asdict(verdict)), flush=True)
-        good = good and verdict.good
-    return 0 if good else 1
+    parser.add_argument("--long", action="store_true", help="the defaults of the long run")
+    parser.add_argument("--events", type=int, help="committed by the driver, beside the people at the camera")
+    parser.add_argument("--per-s", type=int, help="the rate of the driver")
+    parser.add_argument("--faults", type=int, default=20, help="for each seed")
+    parser.add_argument("--stop-s", type=float, help="the longest SIGSTOP")
+    parser.add_argument("--backlog", type=int, help="events that wait at the start of the last seed")
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="seeds at a time")
+    parser.add_argument("--output", type=Path, default=PROJECT / "build" / "faults.json")
+    options = parser.parse_args(arguments)
+    for name, value in (LONG if options.long else SHORT).items():
+        if getattr(options, name) is None:
+            setattr(options, name, value)
+    return options
+
+
+def main() -> int:
+    """See the docstring of the module."""
+    options = parse_arguments()
+    started_s = time.monotonic()
+    verdicts = run_all(seed_options(options), options.jobs)
+    found = summary(verdicts, time.monotonic() - started_s)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    content = {"summary": found, "seeds": [one.as_json() for one in verdicts]}
+    options.output.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    print_summary(found)
+    return 1 if found["bad_seeds"] else 0
 
 
 if __name__ == "__main__":

@@ -68,6 +68,19 @@ class Broker:
         """`host:port`."""
         return f"127.0.0.1:{self.port}"
 
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        assert self._process is not None, "mosquitto does not run"
+        return self._process.pid
+
+    def start_if_ended(self) -> bool:
+        """Start it again if it ended by itself. True if it had to be done."""
+        if self._process is None or self._process.poll() is None:
+            return False
+        self.start()
+        return True
+
     def endpoint(self, version: str = "5", keepalive_s: int = 20) -> BrokerEndpoint:
         """Endpoint for connections without TLS."""
         return BrokerEndpoint("127.0.0.1", self.port, "5" if version == "5" else "3.1.1", keepalive_s=keepalive_s)

@@ -2,8 +2,8 @@
 
 `python -m tests.fakes.processes.delivering_device --database FILE --port PORT --greens FILE --per-s 300`. After each commit
 it writes a line with seq and id to the file `greens`: from then on the event must not be lost. Lines on stdin: `disk full`,
-`disk ok`, `poison` (the next event is one that the centre rejects), `clock SECONDS` (the wall clock jumps), `pause`, `go`.
-SIGTERM ends it cleanly.
+`disk ok`, `poison` (the next event is one that the centre rejects), `clock SECONDS` (the wall clock jumps), `pause`, `go`,
+`commit N` (at once). `--per-s 0` commits nothing else. SIGTERM ends it cleanly.
 """
 
 import argparse
@@ -24,9 +24,12 @@ from kiosk.storage import SqliteEventStore
 from kiosk.system.clock import SystemClock
 from mqtt.connection import BrokerEndpoint, Connection, OutgoingMessage
 from mqtt.paho.connection import PahoConnection
+from mqtt.topics import DeviceTopics
 from tests.fakes.data.access_events import GATE, an_event
 
 ROOMY_PAGES = 10_000_000
+MANY = 500
+"""Events in one transaction of the command `commit`."""
 
 
 class JumpingClock:
@@ -46,18 +49,20 @@ class Device:
 
     def __init__(self, arguments: argparse.Namespace) -> None:
         self.clock = JumpingClock()
+        self.gate = DeviceTopics(GATE.prefix, GATE.site, arguments.device)
         self.store = SqliteEventStore(arguments.database)
+        self.store.bind_source(self.gate.source)
         self.greens = os.open(arguments.greens, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         self.burst = max(1, int(arguments.per_s) // 100)
-        self.interval_s = self.burst / int(arguments.per_s)
+        self.going = arguments.per_s > 0
+        self.interval_s = self.burst / int(arguments.per_s) if self.going else 0.0
         self.stop = threading.Event()
-        self.going = True
         self.poison = 0
         self.commands: deque[str] = deque()
         endpoint = BrokerEndpoint("127.0.0.1", arguments.port, arguments.mqtt, keepalive_s=2)
 
         def connect(will: OutgoingMessage) -> Connection:
-            return PahoConnection(endpoint, "entrance-dong-ba-gate-1", will=will)
+            return PahoConnection(endpoint, f"entrance-{GATE.site}-{self.gate.device}", will=will)
 
         options = DeliveryOptions(
             receipt_timeout_s=1.0,
@@ -66,7 +71,7 @@ class Device:
             reconnect_max_delay_s=1.0,
             acknowledge_by=arguments.delivery,
         )
-        self.relay = OutboxRelay(self.store, GATE, connect, clock=self.clock, options=options)
+        self.relay = OutboxRelay(self.store, self.gate, connect, clock=self.clock, options=options)
         self.relay.set_state(DeviceState.READY)
 
     def gate_step(self) -> float:
@@ -83,6 +88,13 @@ class Device:
                 return 0.05
             os.write(self.greens, f"{stored.seq} {event.id}\n".encode())
         return self.interval_s
+
+    def commit_many(self, count: int) -> None:
+        """Commit that many events at once."""
+        for first in range(0, count, MANY):
+            new = [self.next_passage() for _ in range(min(MANY, count - first))]
+            stored = self.store.commit_all(new)
+            os.write(self.greens, "".join(f"{one.seq} {one.event.id}\n" for one in stored).encode())
 
     def next_passage(self) -> AccessEvent:
         now = self.clock.now()
@@ -104,6 +116,8 @@ class Device:
             self.clock.jump = timedelta(seconds=float(rest))
         elif name == "poison":
             self.poison += 1
+        elif name == "commit":
+            self.commit_many(int(rest))
         else:
             self.going = name == "go"
 
@@ -132,6 +146,7 @@ def main() -> None:
     parser.add_argument("--database", type=Path, required=True)
     parser.add_argument("--greens", type=Path, required=True)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--device", default=GATE.device)
     parser.add_argument("--per-s", type=int, default=300)
     parser.add_argument("--mqtt", default="5")
     parser.add_argument("--delivery", choices=["centre", "broker"], default="centre")

@@ -1,10 +1,12 @@
 """The real daemon as a process, with a driver that also commits events at a given rate.
 
-`python -m tests.faults.driven_daemon --config FILE --greens FILE --per-s 1200`. The whole daemon: camera, decoder, rules, lamps on
-mock pins, store, outbox relay, control socket, status file. The driver commits in the gate thread, between two frames. After each
-commit it writes `seq id` to the file `greens`, and `seq outcome` for each signal of the lamps. Lines on stdin: `clock SECONDS`
-(the wall clock jumps), `refused` (the next event is one that the centre rejects), `cutting` (one at which the network breaks the
-connection), `pause`, `go`. SIGTERM ends it cleanly.
+`python -m tests.faults.injection.driven_daemon --config FILE --greens FILE --per-s 1200 [--backlog N]`.
+The whole daemon: camera, decoder, rules, lamps on mock pins, store, outbox relay, control socket, status file. The driver commits
+in the gate thread, between two frames. After each commit it writes `seq id` to the file `greens`, and `seq outcome` for each signal
+of the lamps. `--backlog`: a new database begins with that many undelivered events. SIGTERM ends it cleanly.
+
+Lines on stdin: `clock SECONDS` (the wall clock jumps), `refused` (the next event is one that the centre rejects), `cutting` (one at
+which the network breaks the connection), `pause`, `go`.
 """
 
 import argparse
@@ -15,7 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from pathlib import Path
@@ -25,11 +27,12 @@ from kiosk.app.builders.hardware import build_signal
 from kiosk.app.builders.startup import open_run_dir
 from kiosk.app.components import Components, build_components
 from kiosk.app.daemon import Daemon
-from kiosk.core.model import AccessEvent, Outcome, Reason
+from kiosk.core.model import AccessEvent, ClockQuality, ClockReading, Outcome, Reason
 from kiosk.core.ports import StoreError
 from kiosk.core.uuid7 import uuid7
 from kiosk.hardware.gpio.signal_output import SignalOutput
 from kiosk.storage import SqliteEventStore
+from kiosk.system.clock import RELEASED_AT
 from kiosk.system.logs import configure_logging
 from kiosk.system.systemd import SystemdNotifier
 from kiosk.system.wakeup import WakeupPipe
@@ -41,6 +44,7 @@ CUTTING = b"\xde\xad" * 8
 REFUSED_BYTES = 2_000_000
 """More than the maximum of `code_bytes` on the wire."""
 MAX_BURST = 240
+BACKLOG_BATCH = 1000
 
 
 class Greens:
@@ -51,6 +55,15 @@ class Greens:
 
     def note(self, seq: int, what: str) -> None:
         os.write(self._file, f"{seq} {what}\n".encode())
+
+
+class SteppingClock(JumpingClock):
+    """Also says what the kernel would say of a clock that a time server set: synchronised, or unset if it is in the past."""
+
+    def now(self) -> ClockReading:
+        reading = super().now()
+        is_set = reading.utc_at >= RELEASED_AT
+        return replace(reading, quality=ClockQuality.SYNCHRONISED if is_set else ClockQuality.UNSET)
 
 
 class Driver:
@@ -93,12 +106,27 @@ class Driver:
             self._greens.note(stored.seq, str(event.id))
 
     def _next_event(self) -> AccessEvent:
-        now = self._clock.now()
-        event = replace(an_event(1), id=uuid7(now), occurred_at=now.utc_at, monotonic_s=now.monotonic_s)
+        event = new_event(self._clock)
         kind = self._next.popleft() if self._next else ""
         if kind == "refused":
             return replace(event, code_bytes=REFUSED_BYTES, reason=Reason.UNKNOWN_CODE)
         return replace(event, pseudonym=CUTTING) if kind == "cutting" else event
+
+
+def new_event(clock: JumpingClock) -> AccessEvent:
+    """An event of this moment."""
+    now = clock.now()
+    return replace(an_event(1), id=uuid7(now), occurred_at=now.utc_at, monotonic_s=now.monotonic_s)
+
+
+def fill_backlog(path: Path, count: int, greens: Greens) -> None:
+    """A new database with `count` events that wait."""
+    clock = SteppingClock()
+    with closing(SqliteEventStore(path)) as store:
+        for first in range(0, count, BACKLOG_BATCH):
+            new = [new_event(clock) for _ in range(min(BACKLOG_BATCH, count - first))]
+            for stored in store.commit_all(new):
+                greens.note(stored.seq, str(stored.event.id))
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +168,7 @@ def run(settings: config.Settings, greens: Greens, per_s: int) -> None:
         signal_output = build_signal(settings.gpio)
         exit_stack.callback(signal_output.close)
         signal = RecordingSignal(signal_output, greens)
-        clock = JumpingClock()
+        clock = SteppingClock()
         components = build_components(settings, signal, clock, wakeup.wake, exit_stack)  # type: ignore[arg-type]  # duck-typed
         signal.store = components.event_store
         driver = Driver(components.event_store, clock, greens, per_s)
@@ -158,10 +186,14 @@ def main() -> None:
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--greens", type=Path, required=True)
     parser.add_argument("--per-s", type=int, default=1200)
+    parser.add_argument("--backlog", type=int, default=0)
     options = parser.parse_args()
     configure_logging()
     logging.getLogger("kiosk.app.gate_worker").setLevel(logging.WARNING)
-    run(config.load_settings(options.config), Greens(options.greens), options.per_s)
+    settings, greens = config.load_settings(options.config), Greens(options.greens)
+    if options.backlog and not settings.storage.path.exists():
+        fill_backlog(settings.storage.path, options.backlog, greens)
+    run(settings, greens, options.per_s)
 
 
 if __name__ == "__main__":
