@@ -30,6 +30,8 @@ def build_policy(settings: config.Settings) -> AccessPolicy:
         on_stale_lists=rules.on_stale_lists,
         on_unset_clock=rules.on_unset_clock,
         rotating_on_unset_clock=rules.rotating_on_unset_clock,
+        hcert_vaccination=rules.hcert_vaccination,
+        hcert_test_max_age_s=_seconds(rules.hcert_test_max_age_h),
         clock_leeway_s=rules.clock_leeway_s,
         timezone=settings.site.timezone,
     )

@@ -241,6 +241,10 @@ class AccessSettings(Section):
     """CCCD / Căn cước. Unsigned."""
     accept_insurance: Literal["recognised", "no"] = "recognised"
     """BHYT. Unsigned."""
+    hcert_vaccination: Literal["any", "complete"] = "any"
+    """Doses of a vaccination certificate: `any` accepts each, `complete` wants all doses of its series."""
+    hcert_test_max_age_h: float | None = Field(default=None, gt=0)
+    """Maximum age of the sample of a test certificate, hours. Without it the validity of the certificate counts alone."""
     status_classes: tuple[int, ...] = ()
     """Status classes of an entry pass that may come in. Empty: all."""
     declaration: Literal["off", "verified", "all"] = "off"

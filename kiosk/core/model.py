@@ -165,6 +165,10 @@ class Claim:
     """What this code has in common with another kind of code of the same person. It joins their visits and is never sent."""
     speaks_against_entry: bool = field(default=False, repr=False)
     """The certificate itself says that its holder should not come in: a test that detected the disease."""
+    vaccination_complete: bool | None = field(default=None, repr=False)
+    """Whether a vaccination certificate states all doses of its series. None: the certificate states more, or something else."""
+    tested_at: datetime | None = field(default=None, repr=False)
+    """When the sample of a test certificate was taken, 1970 if it cannot be read. None: it states more, or something else."""
     proof: str | None = field(default=None, repr=False)
     """Names the proof of its holder, if the code is a rotating pass. Each proof counts once."""
     lists_at: datetime | None = None

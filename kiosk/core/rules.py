@@ -106,6 +106,10 @@ class AccessPolicy:
     """Answer to a code with a validity period while the clock is certainly wrong."""
     rotating_on_unset_clock: Literal["allow", "deny"] = "deny"
     """Answer to a rotating pass while the clock is certainly wrong: the age of its proof cannot be checked."""
+    hcert_vaccination: Literal["any", "complete"] = "any"
+    """Whether a vaccination certificate must state all doses of its series."""
+    hcert_test_max_age_s: float | None = None
+    """How old the sample of a test certificate may be. None: the validity of the certificate counts alone."""
     clock_leeway_s: float = 60.0
     """A code is valid this much before the start of its validity, because the clock of its issuer may be ahead."""
     timezone: str = "Asia/Ho_Chi_Minh"
@@ -156,6 +160,18 @@ def _status_class_not_accepted(case: DecisionInput) -> bool:
 
 def _speaks_against_entry(case: DecisionInput) -> bool:
     return case.entering and case.claim.speaks_against_entry
+
+
+def _vaccination_incomplete(case: DecisionInput) -> bool:
+    return case.entering and case.policy.hcert_vaccination == "complete" and case.claim.vaccination_complete is False
+
+
+def _test_too_old(case: DecisionInput) -> bool:
+    """Also checked with an unset clock, as `_expired` is."""
+    limit_s, tested_at = case.policy.hcert_test_max_age_s, case.claim.tested_at
+    if not case.entering or limit_s is None or tested_at is None:
+        return False
+    return (case.now.utc_at - tested_at).total_seconds() > limit_s
 
 
 def _clock_unset_denied(case: DecisionInput) -> bool:
@@ -253,7 +269,13 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(Reason.CLOCK_UNSET, _rotating_denied, "a rotating pass, the clock is unset, rotating_on_unset_clock = deny"),
     Rule(Reason.NOT_ACCEPTED, _speaks_against_entry, "a certificate of a test that detected the disease"),
+    Rule(
+        Reason.NOT_ACCEPTED,
+        _vaccination_incomplete,
+        "a vaccination certificate without all its doses, hcert_vaccination = complete",
+    ),
     Rule(Reason.EXPIRED, _expired, "after the end of its validity"),
+    Rule(Reason.EXPIRED, _test_too_old, "a test certificate whose sample is older than hcert_test_max_age_h"),
     Rule(
         Reason.NOT_YET_VALID,
         _not_yet_valid,

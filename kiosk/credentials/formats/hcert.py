@@ -5,7 +5,7 @@ inflated data are limited.
 """
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -22,9 +22,12 @@ MAX_INFLATED_BYTES = 10_000
 EXP, NBF, IAT, HCERT_CLAIM = 4, 5, 6, -260
 USES = ("v", "t", "r")
 _YEARS = range(1970, 2200)
+EVENT_DATES = (("v", "dt"), ("t", "sc"), ("r", "fr"))
+"""Entry and field of the dates of vaccination, sample and first positive test (hcert schema 1.3.0)."""
+UNKNOWN_TIME = datetime(1970, 1, 1, tzinfo=UTC)
 _DETECTED = "260373001"
 """Test result "detected" (SNOMED CT, value set of hcert-spec 1.0.8)."""
-_LAST_TIMEZONE = timezone(-timedelta(hours=12))
+_FIRST_TIMEZONE, _LAST_TIMEZONE = timezone(timedelta(hours=14)), timezone(-timedelta(hours=12))
 
 
 def extract_cose_bytes(data: bytes) -> bytes:
@@ -80,8 +83,8 @@ def _check_content(sign1: CoseSign1, kid: bytes, signers: Sequence[TrustedKey], 
         ends_at = _read_time(claims, EXP) or max(key.not_after_at for key in signers)
         ends_at = min(ends_at, _recovery_end(certificate) or ends_at)
         issued_at = _read_time(claims, IAT)
-        starts_at = max(filter(None, (issued_at, _read_time(claims, NBF))), default=None)
-        _check_birth_date(certificate, issued_at)
+        starts_at = max(filter(None, (issued_at, _read_time(claims, NBF), *_event_times(certificate))), default=None)
+        _check_birth_date(certificate, issued_at or starts_at or ends_at)
     except CoseError as error:
         return Refusal(CodeKind.HCERT, Reason.MALFORMED, str(error))
     return Claim(
@@ -92,6 +95,8 @@ def _check_content(sign1: CoseSign1, kid: bytes, signers: Sequence[TrustedKey], 
         not_after_at=ends_at,
         issuer=kid.hex(),
         speaks_against_entry=_has_detected_test(certificate),
+        vaccination_complete=_has_all_doses(certificate) if uses == {"v"} else None,
+        tested_at=_newest_sample(certificate) if uses == {"t"} else None,
         lists_at=lists_at,
     )
 
@@ -147,12 +152,45 @@ def _recovery_end(certificate: dict[Any, Any]) -> datetime | None:
     return max(ends) + timedelta(days=1) - timedelta.resolution if ends else None
 
 
-def _check_birth_date(certificate: dict[Any, Any], issued_at: datetime | None) -> None:
+def _check_birth_date(certificate: dict[Any, Any], latest_at: datetime) -> None:
     """A person is born before their certificate is issued. Raises CoseError if not. A birth date may be a year only."""
     born = certificate.get("dob")
     read = fields.read_birth_date(born.strip()[:10]) if isinstance(born, str) else None
-    if read is not None and issued_at is not None and read > f"{issued_at + timedelta(days=1):%Y-%m-%d}"[: len(read)]:
+    if read is not None and read > f"{latest_at + timedelta(days=1):%Y-%m-%d}"[: len(read)]:
         raise CoseError("issued before its holder was born")
+
+
+def _event_times(certificate: dict[Any, Any]) -> Iterator[datetime]:
+    """When the vaccinations, samples and infections were that it states. Before them it cannot be valid."""
+    for use, name in EVENT_DATES:
+        for entry in _entries(certificate, use):
+            at = _read_event_time(entry.get(name))
+            if at is not None:
+                yield at
+
+
+def _read_event_time(value: object) -> datetime | None:
+    """A date or a time in ISO 8601. Without a zone it is the earliest moment on earth with that name. None if it is neither."""
+    try:
+        at = datetime.fromisoformat(value.strip()) if isinstance(value, str) else None
+        return None if at is None else (at if at.tzinfo else at.replace(tzinfo=_FIRST_TIMEZONE)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _newest_sample(certificate: dict[Any, Any]) -> datetime:
+    """When the newest sample was taken. What cannot be read counts as old, never as new."""
+    times = [_read_event_time(entry.get("sc")) or UNKNOWN_TIME for entry in _entries(certificate, "t")]
+    return max(times, default=UNKNOWN_TIME)
+
+
+def _has_all_doses(certificate: dict[Any, Any]) -> bool:
+    """One vaccination is the last of its series, or a booster after it."""
+    return any(_is_last_dose(entry.get("dn"), entry.get("sd")) for entry in _entries(certificate, "v"))
+
+
+def _is_last_dose(dose: object, doses: object) -> bool:
+    return type(dose) is int and type(doses) is int and dose >= doses > 0  # a bool is an int too
 
 
 def _entries(certificate: dict[Any, Any], use: str) -> list[dict[Any, Any]]:

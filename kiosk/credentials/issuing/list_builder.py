@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, load_pem_publ
 
 from kiosk.core import file_names
 from kiosk.core.model import CodeKind
-from kiosk.credentials.issuing import key_files
+from kiosk.credentials.issuing import key_files, key_purpose
 from kiosk.credentials.issuing.output_files import write_output
 from kiosk.credentials.issuing.passes import IssuerKey, key_id
 from kiosk.credentials.trust import denylist, files, trust_list
@@ -25,6 +25,7 @@ from kiosk.credentials.trust.files import ListError
 from kiosk.credentials.trust.trust_list import TrustedKey, TrustList
 
 MIN_RSA_BITS = 2048
+_ISSUER_FILE = "entrance-kiosk issuer"
 ROOT_PRIVATE_KEY_FILE = file_names.ROOT_PRIVATE_KEY
 """The private root key if no other is named: beside the list that it signs."""
 # Key usages of hcert-spec 1.0.8 section 3.3.2 (1.3.6.1.4.1[.0].1847.2021.1.{1,2,3}) in DER. They are searched in the bytes because
@@ -49,6 +50,11 @@ def load_or_create_root_key(path: Path, password: bytes | None) -> Ed25519Privat
 def build_trust_list(sources: Sequence[Path], path: Path, root: Ed25519PrivateKey, now_at: datetime) -> TrustList:
     """Sign a trust list of these sources and write it to `path`. Its number is one higher than that of the list there."""
     keys = {_key_identity(key): key for source in sources for key in read_trusted_keys(source)}
+    for source in sources:
+        _require_purpose(source)
+    root_der = trust_list.public_key_der(root.public_key())
+    if any(trust_list.public_key_der(key.public_key) == root_der for key in keys.values()):
+        raise ListError("The root key signs lists only. Use another key for passes: kiosk issue --key FILE.")
     number = _current_list_number(path, root, "trust") + 1
     made = trust_list.make_trust_list(keys.values(), number=number, issued_at=now_at)
     write_output(path, trust_list.sign_trust_list(root, made))
@@ -90,20 +96,31 @@ def read_trusted_keys(path: Path) -> list[TrustedKey]:
     data = files.read_list_file(path)
     try:
         if data.lstrip()[:1] == b"{":
-            return [_parse_issuer(json.loads(data))]
-        if _BASE64_DER.fullmatch(data):
-            data = base64.b64decode(data)
-        blocks = _PEM_BLOCK.findall(data)
-        certificates = [x509.load_pem_x509_certificate(block) for block in blocks] or [
-            x509.load_der_x509_certificate(data)
-        ]
-        keys = [_hcert_signing_key(certificate) for certificate in certificates]
+            return [_parse_issuer(path, json.loads(data))]
+        keys = [_hcert_signing_key(certificate) for certificate in _parse_certificates(data)]
     except (ValueError, KeyError, TypeError, AttributeError, UnsupportedAlgorithm) as error:
         raise ListError(
             f"{path} is neither a certificate (DER or PEM) nor an issuer's public file written by `kiosk issue`."
         ) from error
     _require_strong_keys(path, keys)
     return keys
+
+
+def _parse_certificates(data: bytes) -> list[x509.Certificate]:
+    """Raises ValueError."""
+    if _BASE64_DER.fullmatch(data):
+        data = base64.b64decode(data)
+    blocks = _PEM_BLOCK.findall(data)
+    return [x509.load_pem_x509_certificate(block) for block in blocks] or [x509.load_der_x509_certificate(data)]
+
+
+def _require_purpose(path: Path) -> None:
+    """No certificate of this file was made for another purpose only. Raises ListError."""
+    data = files.read_list_file(path)
+    for certificate in [] if data.lstrip()[:1] == b"{" else _parse_certificates(data):
+        purpose = key_purpose.other_purpose(certificate)
+        if purpose is not None:
+            raise ListError(f"{path} has a key that was made for {purpose}, not for health certificates. Leave it out.")
 
 
 def _require_strong_keys(path: Path, keys: Iterable[TrustedKey]) -> None:
@@ -123,7 +140,7 @@ def write_issuer_public_file(issuer: IssuerKey, folder: Path) -> Path:
     It is `issuer.json`. If that is the file of another issuer, the name has the key id of this one. Raises OutputError.
     """
     tree = {
-        "what": "entrance-kiosk issuer",
+        "what": _ISSUER_FILE,
         "label": issuer.label,
         "not_before_at": issuer.not_before_at.isoformat(),
         "not_after_at": issuer.not_after_at.isoformat(),
@@ -138,7 +155,11 @@ def write_issuer_public_file(issuer: IssuerKey, folder: Path) -> Path:
     return path
 
 
-def _parse_issuer(tree: Any) -> TrustedKey:
+def _parse_issuer(path: Path, tree: Any) -> TrustedKey:
+    if "kty" in tree or "keys" in tree:
+        raise ListError(f"{path} is a JWK. Ask for the certificate of the signer: it says for what the key was made.")
+    if tree["what"] != _ISSUER_FILE:
+        raise ValueError("another kind of file")
     public_key = load_pem_public_key(tree["public_key"].encode("ascii"))
     if not isinstance(public_key, Ed25519PublicKey | ec.EllipticCurvePublicKey):
         raise TypeError("not a key that signs passes")

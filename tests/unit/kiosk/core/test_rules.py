@@ -52,7 +52,8 @@ ONLY_ENTRY_PASSES = Policy(min_assurance={CodeKind.ENTRY_PASS: Assurance.VERIFIE
 ONLY_SIGNED = Policy(min_assurance={CodeKind.ENTRY_PASS: Assurance.VERIFIED, CodeKind.ID_CARD: Assurance.VERIFIED})
 HOUR_S = 3600.0
 TICK = timedelta.resolution
-MINUTE = timedelta(minutes=1)
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
+COMPLETE, TESTED = Policy(hcert_vaccination="complete"), Policy(hcert_test_max_age_s=24 * HOUR_S)
 
 
 def at(day: int, hour: int, minute: int = 0, second: int = 0) -> ClockReading:
@@ -110,6 +111,16 @@ ROWS: list[tuple[str, Claim, Policy, VisitHistory, int, ClockReading, Decision]]
     ("not on the way out", PASS, Policy(on_unset_clock="deny"), WENT_IN, 1, UNSET, OK_OUT),
     ("a positive test stays out", replace(PASS, speaks_against_entry=True), Policy(), ANY, 0, NOW, no(Reason.NOT_ACCEPTED)),
     ("and may leave", replace(PASS, speaks_against_entry=True), Policy(), WENT_IN, 1, NOW, OK_OUT),
+    ("one dose of two", replace(PASS, vaccination_complete=False), Policy(), ANY, 0, NOW, OK_IN),
+    ("where all are wanted", replace(PASS, vaccination_complete=False), COMPLETE, ANY, 0, NOW, no(Reason.NOT_ACCEPTED)),
+    ("all doses", replace(PASS, vaccination_complete=True), COMPLETE, ANY, 0, NOW, OK_IN),
+    ("no vaccination", PASS, COMPLETE, ANY, 0, NOW, OK_IN),
+    ("one dose, and leaving", replace(PASS, vaccination_complete=False), COMPLETE, WENT_IN, 1, NOW, OK_OUT),
+    ("an old test", replace(PASS, tested_at=NOW_AT - DAY), Policy(), ANY, 0, NOW, OK_IN),
+    ("at the limit of its age", replace(PASS, tested_at=NOW_AT - DAY), TESTED, ANY, 0, NOW, OK_IN),
+    ("a test that is too old", replace(PASS, tested_at=NOW_AT - DAY - TICK), TESTED, ANY, 0, NOW, no(Reason.EXPIRED)),
+    ("also with an unset clock", replace(PASS, tested_at=NOW_AT - DAY - TICK), TESTED, ANY, 0, UNSET, no(Reason.EXPIRED)),
+    ("an old test, and leaving", replace(PASS, tested_at=NOW_AT - 2 * DAY), TESTED, WENT_IN, 1, NOW, OK_OUT),
     ("a rotating pass wants a clock", replace(PASS, proof="x 1"), Policy(), ANY, 0, UNSET, no(Reason.CLOCK_UNSET)),
     ("unless the site allows it", replace(PASS, proof="x 1"), Policy(rotating_on_unset_clock="allow"), ANY, 0, UNSET, OK_IN),
     ("a rotating pass may always leave", replace(PASS, proof="x 1"), Policy(), WENT_IN, 1, UNSET, OK_OUT),
