@@ -1,5 +1,6 @@
 """Every file that the configuration names is checked by the code that will use it, and all findings come at once."""
 
+import base64
 import os
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -296,6 +297,17 @@ def test_no_content_of_a_file_makes_the_check_raise(sandbox: Sandbox, shop: Work
         findings(found)
     finally:
         path.write_bytes(good)
+
+
+def test_a_key_of_an_unknown_algorithm_is_named(sandbox: Sandbox, shop: Workshop) -> None:
+    found = with_lines(sandbox, "mqtt", "tls = true", *DEVICE)
+    lines = (sandbox.folder / "device.key").read_text().split("\n")
+    der = base64.b64decode("".join(line for line in lines if not line.startswith("-")))
+    unknown = base64.encodebytes(der.replace(bytes.fromhex("2a8648ce3d0201"), bytes.fromhex("2b8648ce3d0201")))
+    (sandbox.folder / "device.key").write_bytes(
+        b"-----BEGIN PRIVATE KEY-----\n" + unknown + b"-----END PRIVATE KEY-----\n"
+    )
+    assert "tls.key-not-pem" in findings(found)
 
 
 def test_all_missing_files_come_at_once(sandbox: Sandbox) -> None:
