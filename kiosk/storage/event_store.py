@@ -4,7 +4,7 @@ import contextlib
 import logging
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -48,12 +48,21 @@ class SqliteEventStore:
     microseconds. A power cut may lose an acknowledgement, and then the event is sent again.
     """
 
-    def __init__(self, path: Path, *, boot_id: str | None = None, limits: RetentionLimits | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        boot_id: str | None = None,
+        limits: RetentionLimits | None = None,
+        now_at: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         """Open or create the file. A corrupt one is moved away first: `corrupt_file` is its new path.
 
-        Raises StoreError (IncompatibleDatabaseError where the file is not ours).
+        `now_at`: for the times of notices and of the quarantine. Raises StoreError (IncompatibleDatabaseError where the file is
+        not ours).
         """
         self.path = path
+        self._now_at = now_at
         self.limits = limits or RetentionLimits()
         self._write_lock = threading.Lock()
         self._relay_lock = threading.Lock()
@@ -80,7 +89,7 @@ class SqliteEventStore:
     def _load_state(self) -> None:
         self._relay_connection.execute("PRAGMA wal_autocheckpoint = 0")  # see _checkpoint
         if self.corrupt_file is not None:
-            salvage.salvage_corrupt_file(self.corrupt_file, self._gate_connection, _now_text())
+            salvage.salvage_corrupt_file(self.corrupt_file, self._gate_connection, self._now_text())
         self._boot_number = rows.find_boot_number(self._gate_connection, self._boot_id)
         self._boot_ids = rows.read_boot_ids(self._relay_connection)
         self._delivery = DeliveryState(self._relay_connection)
@@ -137,7 +146,7 @@ class SqliteEventStore:
         first = first_pending or self._newest_seq + 1
         count = self._newest_seq - first + 1
         span = (first, self._newest_seq) if count else (None, None)
-        notice = partial(retention.add_notice, at=_now_text(), seq_range=span, count=count, detail=reason)
+        notice = partial(retention.add_notice, at=self._now_text(), seq_range=span, count=count, detail=reason)
         self._delivery.persist_epoch(first - 1, source, lambda: notice(self._relay_connection, "new-epoch"))
         self.epoch_reason = reason
         log.critical("%s: a new epoch was started (%s); %d events are sent again in it", self.path, reason, count)
@@ -297,13 +306,13 @@ class SqliteEventStore:
     def quarantine_unreadable(self, reasons: Mapping[int, str]) -> None:
         """Put pending events aside that cannot be understood, each with its reason. A notice counts them. Raises StoreError."""
         with self._relay_lock, self._write_lock, self._store_errors("unreadable events could not be quarantined"):
-            salvage.quarantine_unreadable(self._relay_connection, self._delivery, reasons, _now_text())
+            salvage.quarantine_unreadable(self._relay_connection, self._delivery, reasons, self._now_text())
             self._reader.unreadable_seqs.update(reasons)
 
     def settle_missing_rows(self) -> None:
         """Let nothing wait for pending events whose rows are gone. A notice counts them. Raises StoreError."""
         with self._relay_lock, self._write_lock, self._store_errors("the outbox could not be checked"):
-            salvage.settle_missing_rows(self._relay_connection, self._delivery, self._newest_seq, _now_text())
+            salvage.settle_missing_rows(self._relay_connection, self._delivery, self._newest_seq, self._now_text())
 
     def backlog_size(self) -> int:
         """Number of pending events, without quarantined ones. Any thread. No query, because seq has no gaps."""
@@ -344,7 +353,7 @@ class SqliteEventStore:
             if new_rejections is None:
                 return
             with self._write_lock, self._store_errors("the acknowledgement could not be written"):
-                self._delivery.persist(new_rejections, _now_text())
+                self._delivery.persist(new_rejections, self._now_text())
             self._checkpoint()
 
     def run_maintenance(self, now: ClockReading) -> int:
@@ -396,6 +405,5 @@ class SqliteEventStore:
             self._relay_connection.close()
             self._gate_connection.close()
 
-
-def _now_text() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    def _now_text(self) -> str:
+        return self._now_at().isoformat(timespec="seconds")

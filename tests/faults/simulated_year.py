@@ -71,6 +71,8 @@ class Year:
     """Days with a delivered event that is two days too old, although the clock was right."""
     delivery_stuck: list[int] = field(default_factory=list)
     """Days with an outbox that is not empty, although the network was up."""
+    deleted_early: list[int] = field(default_factory=list)
+    """Days on which events are gone that are younger than the retention by a day or more."""
     lost: int = 0
     most_rows: int = 0
     most_bytes: int = 0
@@ -78,7 +80,10 @@ class Year:
 
     @property
     def good(self) -> bool:
-        return not (self.gate_blocked or self.retention_stuck or self.delivery_stuck or self.lost) and self.recorded > 0
+        return (
+            not (self.gate_blocked or self.retention_stuck or self.delivery_stuck or self.deleted_early or self.lost)
+            and self.recorded > 0
+        )
 
 
 class Centre:
@@ -116,7 +121,7 @@ class Gate:
         self.start()
 
     def start(self) -> None:
-        self.store = SqliteEventStore(self.path, limits=RetentionLimits())
+        self.store = SqliteEventStore(self.path, limits=RetentionLimits(), now_at=lambda: self.clock.now().utc_at)
         self.store.bind_source(GATE.source)
         options = DeliveryOptions(receipt_timeout_s=10.0)
         self.relay = OutboxRelay(
@@ -239,6 +244,9 @@ def _judge(gate: Gate, year: Year, day: int, *, is_up: bool, quarantined: set[by
     settled = rows - waiting - quarantined
     if any(gate.committed[id_] < oldest for id_ in settled):
         year.retention_stuck.append(day)
+    young = {id_ for id_, at in gate.committed.items() if at > day - RetentionLimits().retention_days + 1}
+    if young - rows:
+        year.deleted_early.append(day)
     if is_up and waiting - gate.centre.ignores:
         year.delivery_stuck.append(day)
 

@@ -88,16 +88,45 @@ def test_events_with_a_time_in_the_future_are_as_old_as_their_neighbours(store: 
     assert run_maintenance(store, replace(LATER, utc_at=START_AT + timedelta(days=22))) == 8
 
 
-def test_a_synchronised_clock_that_was_set_deletes_nothing_for_an_hour() -> None:
+def reading(seconds: float, ahead: timedelta, quality: ClockQuality = ClockQuality.SYNCHRONISED) -> ClockReading:
+    """That many seconds after the start of the device, on a clock that is ahead."""
+    return ClockReading(START_AT + timedelta(seconds=seconds) + ahead, 100.0 + seconds, quality)
+
+
+def trusted_after_s(clock: SteadyClock, since_s: float, ahead: timedelta) -> float:
+    """How long a clock that nothing changes any more is not believed."""
+    for seconds in range(0, 200_000, 600):
+        if clock.observe(reading(since_s + seconds, ahead)).quality is ClockQuality.SYNCHRONISED:
+            return seconds
+    raise AssertionError("it is never believed")
+
+
+def test_after_a_start_nothing_is_deleted_by_age_for_an_hour() -> None:
+    """A daemon that starts while the clock is wrong cannot know it."""
+    assert trusted_after_s(SteadyClock(), 0.0, timedelta(days=3650)) == 3600
+
+
+@pytest.mark.parametrize("step", [timedelta(minutes=-5), timedelta(minutes=30), timedelta(minutes=-61)])
+def test_a_synchronised_clock_that_was_set_deletes_nothing_for_an_hour(step: timedelta) -> None:
     clock = SteadyClock()
-    now = ClockReading(START_AT, 100.0, ClockQuality.SYNCHRONISED)
-    assert clock.observe(now) == now
-    ahead = replace(now, utc_at=START_AT + timedelta(days=30), monotonic_s=101.0)
-    assert clock.observe(ahead).quality is ClockQuality.FREE_RUNNING
-    back = replace(now, utc_at=START_AT + timedelta(seconds=60), monotonic_s=160.0)
-    assert clock.observe(back).quality is ClockQuality.FREE_RUNNING
-    later = replace(now, utc_at=START_AT + timedelta(seconds=3700), monotonic_s=3800.0)
-    assert clock.observe(later) == later
+    trusted_after_s(clock, 0.0, timedelta())
+    assert 3600 <= trusted_after_s(clock, 3660.0, step) <= 4200
+
+
+@pytest.mark.parametrize("step", [timedelta(days=3650), timedelta(days=-3650), timedelta(days=2)])
+def test_a_synchronised_clock_that_was_set_far_deletes_nothing_for_a_day(step: timedelta) -> None:
+    clock = SteadyClock()
+    trusted_after_s(clock, 0.0, timedelta())
+    assert trusted_after_s(clock, 3660.0, step) == 86_400
+    assert trusted_after_s(clock, 3660.0 + 86_400.0 + 60.0, timedelta()) == 86_400
+
+
+@pytest.mark.parametrize("quality", [ClockQuality.UNSET, ClockQuality.FREE_RUNNING])
+def test_a_clock_that_a_time_server_sets_after_the_start_is_believed_after_an_hour(quality: ClockQuality) -> None:
+    """A gate that is switched off every night must still delete what is too old."""
+    clock = SteadyClock()
+    assert clock.observe(reading(0.0, timedelta(days=-20_000), quality)).quality is quality
+    assert trusted_after_s(clock, 60.0, timedelta()) == 3600
 
 
 def test_only_pending_events_fill_the_database(store: SqliteEventStore) -> None:
