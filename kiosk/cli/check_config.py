@@ -62,9 +62,7 @@ def _broker_error(settings: config.Settings, endpoint: "BrokerEndpoint") -> str:
     from mqtt.paho.connection import PahoConnection  # noqa: PLC0415
 
     t = translator(settings.site.language)
-    connection = PahoConnection(
-        endpoint, f"{settings.mqtt.topic_prefix}-{settings.site.site}-{settings.site.device}-check"
-    )
+    connection = PahoConnection(endpoint, f"{settings.site.site}.{settings.site.device}")
     try:
         connection.open()
         ends_s = time.monotonic() + CONNECT_WITHIN_S

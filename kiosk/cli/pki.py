@@ -1,5 +1,6 @@
 """`kiosk pki`: certificates of broker, centre and devices."""
 
+import json
 import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -8,10 +9,12 @@ from pathlib import Path
 
 import click
 
-from mqtt.broker.certificates import CertificateAuthority, CertificateUse, PkiError
+from mqtt.broker.certificates import CertificateAuthority, CertificateUse, PkiError, dotted_name
+from mqtt.broker.rabbitmq.definitions import definitions
 from mqtt.topics import DeviceTopics
 
 DEVICE_DAYS = 730
+BROKER_NAME = "broker"
 CENTRE_NAME = "centre"
 """Common name of the centre in the access list of the broker."""
 
@@ -69,7 +72,7 @@ def init(folder: Path, name: str) -> None:
 @days_option
 def broker(hosts: tuple[str, ...], folder: Path, days: int) -> None:
     """For the broker, reachable at HOSTS (names or addresses)."""
-    _issue(folder, "broker", CertificateUse.SERVER, days, hosts)
+    _issue(folder, BROKER_NAME, CertificateUse.SERVER, days, hosts)
 
 
 @pki.command()
@@ -132,3 +135,14 @@ def revoke(certificate: Path, folder: Path) -> None:
     with _one_sentence():
         authority.revoke(found.serial, _now())
     click.echo(f"{found.name} is on {folder / 'crl.pem'}; copy that to the broker and restart it.")
+
+
+@pki.command()
+@folder_option
+@click.option("--topic-prefix", default="entrance", show_default=True, help="First level of every topic.")
+def rabbitmq(folder: Path, topic_prefix: str) -> None:
+    """Print the users of a RabbitMQ cluster and their rights: definitions.json. A revoked certificate has no user."""
+    with _one_sentence():
+        found = CertificateAuthority(folder).issued()
+    users = {dotted_name(one.name) for one in found if not one.revoked and one.name != BROKER_NAME}
+    click.echo(json.dumps(definitions(users, topic_prefix), indent=1))

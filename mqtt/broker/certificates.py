@@ -96,7 +96,9 @@ class CertificateAuthority:
     ) -> IssuedCertificate:
         """A new key and certificate for `name`. Issue again to renew. The old certificate stays valid until it expires.
 
-        `hosts` are the DNS names and addresses of a server. Returns where the files are: NAME.pem, NAME.key. Raises PkiError.
+        `hosts` are the DNS names and addresses of a server. A client has its name as its only DNS name, with a dot for the slash:
+        brokers with dots in their topic rights (RabbitMQ) take that for the user. Returns where the files are: NAME.pem, NAME.key.
+        Raises PkiError.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         builder = (
@@ -105,12 +107,13 @@ class CertificateAuthority:
             .add_extension(_key_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([use.value]), critical=False)
         )
-        if hosts:
-            builder = builder.add_extension(
-                x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False
-            )
+        names = [_general_name(host) for host in hosts]
+        if use is CertificateUse.CLIENT:
+            names = [x509.DNSName(dotted_name(name))]
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         certificate = builder.sign(self._key, hashes.SHA256())
-        path = self.folder / f"{name.replace('/', '.')}.pem"
+        path = self.folder / f"{dotted_name(name)}.pem"
         pem = certificate.public_bytes(serialization.Encoding.PEM)
         _write_files({path.with_suffix(".key"): _key_pem(key), path: pem})
         return self._issued_certificate(path, certificate)
@@ -134,6 +137,11 @@ class CertificateAuthority:
         name = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
         revoked = self._crl.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None
         return IssuedCertificate(str(name), path, certificate.serial_number, certificate.not_valid_after_utc, revoked)
+
+
+def dotted_name(common_name: str) -> str:
+    """The name of a client as brokers know it that have no slash in topics: `SITE.DEVICE`, or `centre`."""
+    return common_name.replace("/", ".")
 
 
 def make_self_signed(name: str, hosts: Sequence[str], now: datetime, days: int) -> tuple[bytes, str]:

@@ -12,6 +12,9 @@ from kiosk.system.systemd import credential_path
 from mqtt.connection import BrokerEndpoint, Connection, OutgoingMessage
 from mqtt.topics import DeviceTopics
 
+FIRST_BACKLOG_EVENTS_PER_S = 50.0
+"""Until the centre has named a rate: after a power cut all devices of a city start at once."""
+
 
 def broker_endpoints(mqtt: config.MqttSettings) -> list[BrokerEndpoint]:
     """Every address of the broker with version and TLS files, in the order in which they are tried."""
@@ -35,7 +38,7 @@ def build_connect(settings: config.Settings, endpoints: Sequence[BrokerEndpoint]
     from mqtt.paho.failover import Failover  # noqa: PLC0415
 
     mqtt, site = settings.mqtt, settings.site
-    client_id = f"{mqtt.topic_prefix}-{site.site}-{site.device}"
+    client_id = f"{site.site}.{site.device}"  # as in the certificate (mqtt.broker.certificates.dotted_name)
 
     def open_connection(endpoint: BrokerEndpoint, will: OutgoingMessage, failures: int) -> Connection:
         return PahoConnection(endpoint, client_id, will=will, failures=failures)
@@ -68,6 +71,7 @@ def build_relay(settings: config.Settings, outbox: Outbox, clock: Clock) -> Outb
             receipt_timeout_s=mqtt.receipt_timeout_s,
             acknowledge_by=mqtt.acknowledge_by,
             reconnect_max_delay_s=mqtt.reconnect_max_delay_s,
+            first_backlog_events_per_s=FIRST_BACKLOG_EVENTS_PER_S,
         ),
         software_version=version("entrance-kiosk"),
     )

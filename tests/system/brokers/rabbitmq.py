@@ -1,0 +1,168 @@
+"""Three RabbitMQ nodes with the shipped configuration, each on a machine of its own."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import mqtt.broker.rabbitmq
+from mqtt.broker.certificates import CertificateAuthority, CertificateUse
+from mqtt.broker.rabbitmq.definitions import definitions
+from mqtt.connection import BrokerEndpoint
+from tests.system.brokers.network import ClusterNetwork
+from tests.system.brokers.root import inside, ready_root, user_ids
+
+SHIPPED = Path(mqtt.broker.rabbitmq.__file__).parent
+NODES = 3
+START_TIMEOUT_S = 300.0
+COOKIE = "entranceentranceentrance"
+PATH = "/usr/lib/rabbitmq/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class Node:
+    """One broker. Its folder holds what a machine of its own would have in /etc/rabbitmq and /var/lib/rabbitmq."""
+
+    def __init__(self, number: int, folder: Path, authority: Path, network: ClusterNetwork) -> None:
+        self.name = f"broker-{number}"
+        self.address = network.addresses[number - 1]
+        self.folder = folder / self.name
+        self._namespace = network.namespaces[number - 1]
+        self._root = ready_root()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._make_folders(authority, network.hosts())
+
+    def _make_folders(self, authority: Path, hosts: str) -> None:
+        settings, data, log = (self.folder / name for name in ("etc", "lib", "log"))
+        for folder in (settings / "entrance", data, log):
+            folder.mkdir(parents=True)
+        for name in ("rabbitmq.conf", "enabled_plugins"):
+            shutil.copy(SHIPPED / name, settings)
+        shutil.copy(authority / "definitions.json", settings)
+        for name in ("ca.pem", "broker.pem", "broker.key"):
+            shutil.copy(authority / name, settings / "entrance" / name)
+        cookie = data / ".erlang.cookie"
+        cookie.write_text(COOKIE, encoding="utf-8")
+        cookie.chmod(0o400)
+        (self.folder / "hosts").write_text(hosts, encoding="utf-8")
+        owner = user_ids(self._root, "rabbitmq")
+        for path in (self.folder, *self.folder.rglob("*")):
+            os.chown(path, *owner)
+
+    def _command(self, command: Sequence[str]) -> list[str]:
+        environment = {
+            "PATH": PATH,
+            "LANG": "C.UTF-8",
+            "HOME": "/var/lib/rabbitmq",
+            "RABBITMQ_NODENAME": f"rabbit@{self.name}",
+        }
+        binds = {
+            "/etc/rabbitmq": self.folder / "etc",
+            "/var/lib/rabbitmq": self.folder / "lib",
+            "/var/log/rabbitmq": self.folder / "log",
+            "/etc/hosts": self.folder / "hosts",
+        }
+        start = ["ip", "netns", "exec", self._namespace]
+        return start + inside(self._root, command, user="rabbitmq", binds=binds, environment=environment)
+
+    def start(self) -> None:
+        """Start it. It may not be ready yet."""
+        with (self.folder / "output").open("ab") as output:
+            self._process = subprocess.Popen(
+                self._command(["/usr/lib/rabbitmq/bin/rabbitmq-server"]),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+            )
+
+    def wait_until_ready(self) -> None:
+        """It has joined the cluster, and accepts MQTT."""
+        assert self._process is not None
+        ends_s = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < ends_s:
+            if self._process.poll() is not None:
+                break
+            if "Server startup complete" in self.output():
+                return
+            threading.Event().wait(0.2)
+        raise AssertionError(f"{self.name} does not start: {self.output()[-3000:]}")
+
+    def output(self) -> str:
+        """Its log since the last start."""
+        log = "".join(path.read_text(errors="replace") for path in sorted((self.folder / "log").glob("*.log")))
+        return log.rpartition("Starting RabbitMQ")[2] + (self.folder / "output").read_text(errors="replace")[-2000:]
+
+    def kill(self) -> None:
+        """As a power cut of its machine: all its processes end at once."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGKILL)
+        self._process.wait(30)
+        self._process = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and not killed."""
+        return self._process is not None
+
+    def ctl(self, *arguments: str) -> str:
+        """`rabbitmqctl` on this node."""
+        command = self._command(["/usr/lib/rabbitmq/bin/rabbitmqctl", "--quiet", *arguments])
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+        assert done.returncode == 0, f"rabbitmqctl {arguments[0]}: {done.stdout}{done.stderr}"
+        return done.stdout
+
+
+class RabbitMqCluster:
+    """`with RabbitMqCluster(folder, authority, users) as cluster:` starts three nodes, and ends them all."""
+
+    def __init__(self, folder: Path, authority: CertificateAuthority, users: Sequence[str]) -> None:
+        """`authority` has issued the clients' certificates. `users`: the DNS names in them."""
+        self.network = ClusterNetwork(NODES)
+        self.authority = authority.folder
+        authority.issue("broker", CertificateUse.SERVER, datetime.now(UTC), 30, self.network.addresses)
+        content = json.dumps(definitions(users))
+        (self.authority / "definitions.json").write_text(content, encoding="utf-8")
+        self.nodes = [Node(number, folder, self.authority, self.network) for number in range(1, NODES + 1)]
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            stack.enter_context(self.network)
+            stack.callback(self._kill_all)
+            for node in self.nodes:
+                node.start()
+            for node in self.nodes:
+                node.wait_until_ready()
+            self._stack = stack.pop_all()
+        return self
+
+    def _kill_all(self) -> None:
+        for node in self.nodes:
+            if node.is_running:
+                node.kill()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def endpoints(self, name: str) -> list[BrokerEndpoint]:
+        """All nodes, for the holder of a certificate (`SITE.DEVICE` or `centre`)."""
+        return [
+            BrokerEndpoint(
+                node.address,
+                8883,
+                tls=True,
+                ca_path=self.authority / "ca.pem",
+                certificate_path=self.authority / f"{name}.pem",
+                key_path=self.authority / f"{name}.key",
+            )
+            for node in self.nodes
+        ]
