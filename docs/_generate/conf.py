@@ -10,6 +10,7 @@ SECTIONS = {
     "Tutorial": ["tutorial.md"],
     "How-to guides": ["how-to"],
     "Reference": ["reference"],
+    "Supervision": ["supervision"],
     "Explanation": ["explanation"],
     "Testing": ["testing"],
     "Decisions": ["decisions"],

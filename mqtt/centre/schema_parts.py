@@ -1,7 +1,6 @@
 """Tables of the centre beside those of the ingest: each part counts its own migration steps in the table `schema_part`."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from mqtt.centre.ingest.database import POSTGRES_SCHEMES, open_ledger, open_query
 from mqtt.centre.ingest.ledger import LedgerError
@@ -17,13 +16,12 @@ def is_postgres(database: str) -> bool:
 
 
 def prepare_part(database: str, part: str, steps: Sequence[str]) -> None:
-    """Create the centre's database where it is missing, and take the missing steps of this part. Raises LedgerError.
+    """Create or migrate the centre's database, and take the missing steps of this part. Raises LedgerError.
 
     A released step is never edited. In a step `{identity}` is a number that counts by itself, and `{real}` a float of 8 bytes.
     Times and days are texts in ISO 8601, UTC.
     """
-    if is_postgres(database) or not Path(database).exists():
-        open_ledger(database).close()
+    open_ledger(database).close()  # the tables of the ingest come first
     words = (
         {"identity": "integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY", "real": "double precision"}
         if is_postgres(database)
@@ -32,8 +30,6 @@ def prepare_part(database: str, part: str, steps: Sequence[str]) -> None:
     with open_query(database) as query:
         if is_postgres(database):
             query("SELECT pg_advisory_xact_lock(?)", [MIGRATION_LOCK])
-        elif not query("SELECT 1 FROM sqlite_schema WHERE name = 'device'"):
-            raise LedgerError(f"{database} is not the centre's database")
         query(_VERSIONS)
         query("INSERT INTO schema_part VALUES (?, 0) ON CONFLICT (part) DO NOTHING", [part])
         version = int(query("SELECT version FROM schema_part WHERE part = ?", [part])[0]["version"])

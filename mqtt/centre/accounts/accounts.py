@@ -117,11 +117,22 @@ def sign_in(query: Query, name: str, password: str, address: str, now: datetime)
     until = _day(rows[0]["until"]) if rows else None
     if not rows or not matches or (until is not None and now.date() >= until):
         return None
+    return begin_session(query, name, address, now)
+
+
+def begin_session(query: Query, name: str, address: str, now: datetime) -> str:
+    """A new session of an account whose owner proved who they are. Returns its token. Deletes the expired ones."""
     token = secrets.token_urlsafe(32)
     oldest = _text(now - SESSION_MAX)
     query("DELETE FROM web_session WHERE created_at < ?", [oldest])
     query("INSERT INTO web_session VALUES (?, ?, ?, ?, ?)", [_token_hash(token), name, _text(now), _text(now), address])
     return token
+
+
+def is_password(query: Query, name: str, password: str) -> bool:
+    """Whether this is the password of the account."""
+    rows = query("SELECT argon2 FROM account WHERE name = ?", [name])
+    return _matches(rows[0]["argon2"] if rows else _NO_PASSWORD, password) and bool(rows)
 
 
 def find_session(query: Query, token: str, now: datetime) -> WebSession | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mqtt.centre.accounts.schema import prepare_accounts
+from mqtt.centre.alerts.store import prepare_alerts
 from tests.fakes.processes import postgres
 
 _NUMBERS = count(1)
@@ -20,10 +20,10 @@ def postgres_server() -> Iterator[str]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """Its file or address, with the tables of registry and accounts."""
+    """Its file or address, with all tables."""
     if request.param == "sqlite":
         found = str(tmp_path / "centre.db")
     else:
         found = postgres.fresh_database(request.getfixturevalue("postgres_server"), f"centre{next(_NUMBERS)}")
-    prepare_accounts(found)
+    prepare_alerts(found)
     return found

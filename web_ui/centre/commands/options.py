@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from mqtt.centre.accounts.audit import AuditEntry, append_audit
-from mqtt.centre.accounts.schema import prepare_accounts
+from mqtt.centre.alerts.store import prepare_alerts
 from mqtt.centre.ingest.database import Query, open_query
 from mqtt.centre.ingest.ledger import LedgerError
 from mqtt.message_model import printable
@@ -51,7 +51,7 @@ def audited(database: str, requested_by: str, what: str, about: str, reason: str
 def reading(database: str) -> Iterator[Query]:
     """One transaction on the centre's database, whose tables are made where they are missing. Raises ClickException."""
     try:
-        prepare_accounts(database)
+        prepare_alerts(database)
         with open_query(database) as query:
             yield query
     except LedgerError as error:

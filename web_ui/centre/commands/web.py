@@ -1,1 +1,47 @@
-"""`kiosk centre web`."""
+"""`kiosk centre web`: serve the pages of the centre."""
+
+from pathlib import Path
+
+import click
+
+from kiosk.core.ports import KioskError
+from kiosk.system.logs import configure_logging
+from mqtt.centre.alerts.store import prepare_alerts
+from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.message_model import printable
+from web_ui.centre.serve import run_centre_server
+from web_ui.centre.settings import CentreWebSettings
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8090, show_default=True, help="0 takes a free one.")
+@click.option(
+    "--certificate",
+    type=click.Path(path_type=Path, exists=True),
+    help="Certificate of the pages, PEM: switches TLS on.",
+)
+@click.option("--key", type=click.Path(path_type=Path, exists=True), help="Its private key.")
+@click.option("--allowed-host", "allowed_hosts", multiple=True, help="A host name of this server. May be repeated.")
+@click.option("--organisation", default="", help="Letterhead of printed pages.")
+@click.pass_obj
+def web(
+    database: str,
+    *,
+    host: str,
+    port: int,
+    certificate: Path | None,
+    key: Path | None,
+    allowed_hosts: tuple[str, ...],
+    organisation: str,
+) -> None:
+    """Serve the pages of city, wards, sites and devices until SIGTERM or Ctrl-C, and print their address."""
+    configure_logging()
+    settings = CentreWebSettings(
+        database, host, port, certificate, key, allowed_hosts=allowed_hosts, organisation=organisation
+    )
+    try:
+        prepare_alerts(database)
+    except LedgerError as error:
+        raise KioskError(printable(str(error))) from error
+    run_centre_server(settings, click.echo)

@@ -21,11 +21,16 @@ from kiosk.core.reversal import UndoRefusal
 from kiosk.core.status import CheckStatus
 from kiosk.decoding.preview.aiming import AimingAdvice
 from kiosk.system.translations import DOMAIN, LOCALE_DIR, SOURCE_LANGUAGE, languages, translator
+from mqtt.centre.accounts.roles import Role as AccountRole
+from mqtt.centre.alerts.conditions import AlertKind
+from mqtt.centre.registry.model import SITE_KINDS
 from mqtt.tls import SENTENCES
 from tests.paths import PROJECT
 from web_ui.auth.accounts import Role
+from web_ui.centre.data.attendance import Attendance
 from web_ui.kiosk.data.daemon_status import DaemonLiveness
 from web_ui.kiosk.pages.admin.log import LEVELS, SOURCES
+from web_ui.kiosk.pages.view_model import PAUSED
 
 OTHERS = [language for language in languages() if language != SOURCE_LANGUAGE]
 FOLDERS = ("kiosk", "web_ui", "docs/_generate")
@@ -39,8 +44,8 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "kind": CodeKind,
     "reason": Reason,
     "reason-label": Reason,
-    "state": {*STATES, "not-monitored"},
-    "status.sentence": STATES,
+    "state": {*STATES, "not-monitored", PAUSED},
+    "status.sentence": {*STATES, PAUSED},
     "clock": ClockQuality,
     "check-status": CheckStatus,
     "acknowledge-by": ["centre", "broker"],
@@ -77,10 +82,17 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "config": ["list-unusable", "list-previous", "list-not-copied"],
     "unlogged": ["action", "accounts", "full", "read-only", "denied", "other"],
     "unit": ["s", "min", "h", "d", "events"],
+    "centre.attendance": Attendance,
+    "centre.role": AccountRole,
+    "centre.alert": AlertKind,
+    "centre.alert-detail": ["city-outage", "silent-site", "backlog", "quarantine", "refusals"],
+    "centre.site-kind": SITE_KINDS,
+    "centre.weekday": ["0", "1", "2", "3", "4", "5", "6"],
 }  # fmt: skip
 """Messages whose id the code builds from a code: each member must have its message."""
 PARTIAL = (
     "config",
+    "config.conflict",
     "status.remedy",
     "reason-guard",
     "rejection",
@@ -91,6 +103,10 @@ PARTIAL = (
     "demo.visitor",
     "installer",
     "audit.action",
+    "guard.state",
+    "centre.act",
+    "centre.column",
+    "centre.error",
 )
 """Families in which not every code has a message, or whose members are literals elsewhere."""
 

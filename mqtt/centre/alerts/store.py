@@ -1,0 +1,162 @@
+"""Alerts in the centre's database: one open alert for each kind and subject, who acknowledged it, and mutes with an end."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from mqtt.centre.accounts.schema import prepare_accounts
+from mqtt.centre.alerts.conditions import SILENCE, AlertKind, Condition
+from mqtt.centre.ingest.database import Query
+from mqtt.centre.schema_parts import prepare_part
+
+PART = "alerts"
+STEPS = (
+    """
+    CREATE TABLE alert (
+        number {identity}, kind TEXT NOT NULL, subject TEXT NOT NULL, area INTEGER NOT NULL, detail TEXT NOT NULL,
+        since TEXT NOT NULL, until TEXT, notified_at TEXT, acknowledged_by TEXT NOT NULL, acknowledged_at TEXT
+    );
+    CREATE UNIQUE INDEX alert_open ON alert (kind, subject) WHERE until IS NULL;
+    CREATE INDEX alert_until ON alert (until);
+    CREATE TABLE alert_mute (
+        kind TEXT NOT NULL, subject TEXT NOT NULL, until TEXT NOT NULL, muted_by TEXT NOT NULL, why TEXT NOT NULL,
+        PRIMARY KEY (kind, subject)
+    );
+    CREATE TABLE alert_check (singleton INTEGER PRIMARY KEY, at TEXT NOT NULL);
+    INSERT INTO alert_check VALUES (1, '')
+    """,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """One alert."""
+
+    number: int
+    kind: AlertKind
+    subject: str
+    area: int
+    detail: str
+    since: datetime
+    until: datetime | None
+    acknowledged_by: str
+    muted_until: datetime | None
+
+    def is_muted(self, now: datetime) -> bool:
+        """Whether notifications about it are held back."""
+        return self.muted_until is not None and now < self.muted_until
+
+
+def prepare_alerts(database: str) -> None:
+    """Make these tables, and those of accounts and registry, where they are missing. Raises LedgerError."""
+    prepare_accounts(database)
+    prepare_part(database, PART, STEPS)
+
+
+def update_alerts(query: Query, conditions: Collection[Condition], now: datetime) -> None:
+    """Open an alert for each new condition, and close those whose condition is gone. Several processes run one after the other.
+
+    While the whole city is out, silences open no alert, and open ones stay.
+    """
+    query("UPDATE alert_check SET at = ?", [_text(now)])  # first: it makes others wait
+    open_ = {(row["kind"], row["subject"]): row for row in query("SELECT * FROM alert WHERE until IS NULL")}
+    wanted = {(one.kind.value, one.subject): one for one in conditions}
+    is_outage = any(one.kind is AlertKind.CITY_OUTAGE for one in conditions)
+    for key, row in open_.items():
+        if key not in wanted and not (is_outage and key[0] in SILENCE):
+            query("UPDATE alert SET until = ? WHERE number = ?", [_text(now), row["number"]])
+    for key, one in wanted.items():
+        if key not in open_:
+            query(
+                "INSERT INTO alert (kind, subject, area, detail, since, acknowledged_by) VALUES (?, ?, ?, ?, ?, '')",
+                [*key, one.area, one.detail, _text(now)],
+            )
+        elif (open_[key]["detail"], open_[key]["area"]) != (one.detail, one.area):
+            query(
+                "UPDATE alert SET detail = ?, area = ? WHERE number = ?", [one.detail, one.area, open_[key]["number"]]
+            )
+
+
+def last_check(query: Query) -> datetime | None:
+    """When `update_alerts` ran last. None: never."""
+    text = query("SELECT at FROM alert_check")[0]["at"]
+    return datetime.fromisoformat(text) if text else None
+
+
+def read_alerts(query: Query, areas: Collection[int] | None, *, closed_since: datetime) -> list[Alert]:
+    """Open alerts, then those closed since, newest first. `areas`: numbers of the areas. None: all."""
+    rows = query(
+        "SELECT alert.*, alert_mute.until AS muted_until FROM alert LEFT JOIN alert_mute USING (kind, subject) "
+        "WHERE alert.until IS NULL OR alert.until >= ? ORDER BY alert.until IS NOT NULL, since DESC, number DESC",
+        [_text(closed_since)],
+    )
+    return [_alert(row) for row in rows if areas is None or row["area"] in areas]
+
+
+def find_alert(query: Query, number: int) -> Alert | None:
+    """One alert."""
+    rows = query(
+        "SELECT alert.*, alert_mute.until AS muted_until FROM alert LEFT JOIN alert_mute USING (kind, subject) WHERE number = ?",
+        [number],
+    )
+    return _alert(rows[0]) if rows else None
+
+
+def acknowledge(query: Query, number: int, who: str, now: datetime) -> None:
+    """A person says that they deal with it. It is not notified again."""
+    query(
+        "UPDATE alert SET acknowledged_by = ?, acknowledged_at = ? WHERE number = ? AND acknowledged_by = ''",
+        [who, _text(now), number],
+    )
+
+
+def mute(query: Query, alert: Alert, until: datetime, who: str, why: str) -> None:
+    """Hold back notifications about this kind and subject until a time, also those of later alerts."""
+    query(
+        "INSERT INTO alert_mute VALUES (?, ?, ?, ?, ?) ON CONFLICT (kind, subject) DO UPDATE SET "
+        "until = excluded.until, muted_by = excluded.muted_by, why = excluded.why",
+        [alert.kind.value, alert.subject, _text(until), who, why],
+    )
+
+
+def take_unnotified(query: Query, now: datetime) -> list[Alert]:
+    """Open alerts that no notification was sent for, and that are neither muted nor acknowledged. They count as notified now.
+
+    The caller commits after the sending: what was not sent is taken again.
+    """
+    query("UPDATE alert_check SET at = at")  # one sender at a time
+    rows = query(
+        "SELECT alert.*, alert_mute.until AS muted_until FROM alert LEFT JOIN alert_mute USING (kind, subject) "
+        "WHERE alert.until IS NULL AND notified_at IS NULL AND acknowledged_by = '' ORDER BY since, number"
+    )
+    found = [alert for alert in map(_alert, rows) if not alert.is_muted(now)]
+    _mark_notified(query, found, now)
+    return found
+
+
+def _mark_notified(query: Query, found: Sequence[Alert], now: datetime) -> None:
+    for alert in found:
+        query("UPDATE alert SET notified_at = ? WHERE number = ?", [_text(now), alert.number])
+
+
+def _alert(row: Mapping[str, Any]) -> Alert:
+    return Alert(
+        row["number"],
+        AlertKind(row["kind"]),
+        row["subject"],
+        row["area"],
+        row["detail"],
+        datetime.fromisoformat(row["since"]),
+        _time(row["until"]),
+        row["acknowledged_by"],
+        _time(row["muted_until"]),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat(timespec="milliseconds")

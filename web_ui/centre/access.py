@@ -1,0 +1,195 @@
+"""The checks of every page of the centre: who is signed in, and whether their roles cover what the address names.
+
+Each view has one of three marks: `public`, `signed_in` or `guarded`. `check_marks` refuses an application with a view without one.
+"""
+
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, TypeVar
+
+from flask import Flask, Response, abort, current_app, g, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from mqtt.centre.accounts import accounts
+from mqtt.centre.accounts.audit import WHOLE_CITY, AuditEntry, append_audit
+from mqtt.centre.accounts.roles import Permission, Rights
+from mqtt.centre.ingest.database import Query, open_query
+from mqtt.centre.registry.model import Area
+from web_ui.auth.access_control import client_address, is_same_origin
+from web_ui.auth.login_throttle import LoginThrottle
+from web_ui.centre.data.calendar import local_day, utc_now
+from web_ui.centre.data.fleet import DeviceNow, Fleet, FleetReader, SiteNow
+from web_ui.centre.data.period_cache import PeriodCache
+from web_ui.centre.settings import CentreWebSettings
+
+SESSION_COOKIE = "centre-session"
+PUBLIC, SIGNED_IN = "public", "signed-in"
+_EXTENSION = "centre"
+_MARK = "centre_access"
+
+View = TypeVar("View", bound=Callable[..., AnyResponse])
+
+
+@dataclass(frozen=True, slots=True)
+class CentreContext:
+    """What all pages share."""
+
+    settings: CentreWebSettings
+    reader: FleetReader
+    periods: PeriodCache
+    throttle: LoginThrottle
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """Who reads this page."""
+
+    name: str
+    display_name: str
+    rights: Rights
+    csrf: str
+    """Every form contains it."""
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the viewer may do that anywhere."""
+        return self.rights.has(permission)
+
+
+def centre_extension(context: CentreContext) -> dict[str, CentreContext]:
+    """Entry of `Flask.extensions`, for `centre_context()`."""
+    return {_EXTENSION: context}
+
+
+def centre_context() -> CentreContext:
+    """That of the present application."""
+    found = current_app.extensions[_EXTENSION]
+    assert isinstance(found, CentreContext)
+    return found
+
+
+def current_fleet() -> Fleet:
+    """The city as this request sees it. Raises LedgerError."""
+    if "fleet" not in g:
+        g.fleet = centre_context().reader.fleet()
+    found: Fleet = g.fleet
+    return found
+
+
+def current_viewer() -> Viewer | None:
+    """Who is signed in. Raises LedgerError."""
+    if "viewer" not in g:
+        g.viewer = _find_viewer(request.cookies.get(SESSION_COOKIE, ""))
+    found: Viewer | None = g.viewer
+    return found
+
+
+def viewer() -> Viewer:
+    """Who is signed in, in a view that is not public."""
+    found = current_viewer()
+    assert found is not None
+    return found
+
+
+def _find_viewer(token: str) -> Viewer | None:
+    if not token:
+        return None
+    now = utc_now()
+    with open_query(centre_context().settings.database) as query:
+        session = accounts.find_session(query, token, now)
+        found = accounts.read_accounts(query, session.account) if session else []
+    if not found:
+        return None
+    rights = Rights(found[0].grants, current_fleet().registry, local_day(now))
+    return Viewer(found[0].name, found[0].display_name, rights, accounts.csrf_token(token))
+
+
+def public(view: View) -> View:
+    """A view that needs no account."""
+    setattr(view, _MARK, PUBLIC)
+    return view
+
+
+def signed_in(view: View) -> View:
+    """A view for every account, whatever its roles. It shows nothing but the account itself."""
+    return _checked(view, SIGNED_IN, lambda _viewer, _arguments: True)
+
+
+def guarded(permission: Permission) -> Callable[[View], View]:
+    """A view for accounts with a permission in the area that the address names.
+
+    The view gets the object instead of its name: `code` becomes `area`, `site` and `device` become those of the fleet. What does
+    not exist and what the account may not see give the same 404. Without a name in the address, the permission is needed anywhere.
+    """
+
+    def around(view: View) -> View:
+        def allows(found: Viewer, arguments: dict[str, Any]) -> bool:
+            area, has_name = _resolve(arguments)
+            return found.rights.allows(permission, area) if has_name else found.may(permission)
+
+        return _checked(view, permission, allows)
+
+    return around
+
+
+def _checked(view: View, mark: str, allows: Callable[[Viewer, dict[str, Any]], bool]) -> View:
+    @wraps(view)
+    def checked(**arguments: Any) -> AnyResponse:
+        found = current_viewer()
+        if found is None:
+            if request.method in {"GET", "HEAD"} and not request.args.get("format"):
+                return redirect(url_for("sign_in.sign_in"))
+            abort(403)
+        if not allows(found, arguments):
+            abort(404)
+        if request.method not in {"GET", "HEAD"}:
+            given = request.form.get("csrf", "").encode("utf-8", "replace")
+            if not is_same_origin() or not hmac.compare_digest(found.csrf.encode(), given):
+                abort(403)
+        return view(**arguments)
+
+    setattr(checked, _MARK, mark)
+    return checked  # type: ignore[return-value]  # the wrapper takes the arguments of the route
+
+
+def _resolve(arguments: dict[str, Any]) -> tuple[Area | None, bool]:
+    """Replace the names of the address by their objects. Returns the area, and whether there is a name. Aborts with 404."""
+    fleet = current_fleet()
+    if "code" in arguments:
+        area = fleet.registry.area(arguments.pop("code"), fleet.day)
+        arguments["area"] = area or abort(404)
+        return area, True
+    if "device" in arguments:
+        device: DeviceNow = fleet.devices.get(f"{arguments.pop('site')}/{arguments['device']}") or abort(404)
+        arguments["device"] = device
+        return fleet.sites[device.site].area, True
+    if "site" in arguments:
+        site: SiteNow = fleet.sites.get(arguments["site"]) or abort(404)
+        arguments["site"] = site
+        return site.area, True
+    return None, False
+
+
+def check_marks(app: Flask) -> None:
+    """Refuse an application with a view that has no mark. Raises AssertionError."""
+    for name, view in app.view_functions.items():
+        assert name == "static" or hasattr(view, _MARK), f"the view {name} has no access check"
+
+
+def mark_of(app: Flask, endpoint: str) -> str:
+    """The mark of a view: `public`, `signed-in` or a permission."""
+    return PUBLIC if endpoint == "static" else str(getattr(app.view_functions[endpoint], _MARK))
+
+
+def write_audit(query: Query, what: str, about: str = "", why: str = "", area: int = WHOLE_CITY) -> None:
+    """Write what the viewer does, in the transaction of the act."""
+    found = current_viewer()
+    entry = AuditEntry(found.name if found else "-", what, about, why or client_address(), area)
+    append_audit(query, entry, utc_now())
+
+
+def set_session_cookie(answer: Response, token: str) -> Response:
+    """Give the browser its session."""
+    answer.set_cookie(SESSION_COOKIE, token, httponly=True, samesite="Strict", secure=request.is_secure)
+    return answer

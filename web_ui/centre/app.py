@@ -1,0 +1,65 @@
+"""Builds the web application of the centre: pages, checks of access, security headers, errors in words."""
+
+import logging
+
+from flask import Flask, Response
+from werkzeug.exceptions import HTTPException
+
+from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.message_model import printable
+from web_ui.auth.login_throttle import LoginThrottle
+from web_ui.centre.access import CentreContext, centre_extension, check_marks, public
+from web_ui.centre.data.calendar import utc_now
+from web_ui.centre.data.fleet import FleetReader
+from web_ui.centre.data.period_cache import PeriodCache
+from web_ui.centre.pages.accounts import account_pages
+from web_ui.centre.pages.alerts import alert_pages
+from web_ui.centre.pages.areas import area_pages
+from web_ui.centre.pages.audit import audit_page
+from web_ui.centre.pages.rendering import page_formatter, render_plain
+from web_ui.centre.pages.sign_in import sign_in_pages
+from web_ui.centre.pages.sites import site_pages
+from web_ui.centre.settings import CentreWebSettings
+from web_ui.i18n import request_locale, text_sanitizer
+from web_ui.i18n.formatting import language_names
+from web_ui.server import security_headers
+
+_log = logging.getLogger(__name__)
+
+
+def create_app(settings: CentreWebSettings) -> tuple[Flask, FleetReader]:
+    """The application and its reader of the city. The caller runs `reader.run` in a thread and closes it.
+
+    The tables of the centre must exist: see `prepare_accounts`.
+    """
+    app = Flask("web_ui")
+    reader = FleetReader(settings.database, utc_now)
+    app.extensions |= centre_extension(CentreContext(settings, reader, PeriodCache(settings.database), LoginThrottle()))
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "finalize": text_sanitizer.sanitize}
+    security_headers.add_security_checks(app, security_headers.allowed_hosts(settings.allowed_hosts))
+    for blueprint in (sign_in_pages, area_pages, site_pages, alert_pages, audit_page, account_pages):
+        app.register_blueprint(blueprint)
+    app.add_url_rule("/healthz", "healthz", healthz)
+    app.jinja_env.globals |= {"language_url": request_locale.language_url, "languages": language_names}
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(LedgerError, _database_error)
+    check_marks(app)
+    return app, reader
+
+
+@public
+def healthz() -> Response:
+    """Whether the web server responds. It says nothing about the database."""
+    return Response("ok\n", mimetype="text/plain")
+
+
+def _http_error(error: HTTPException) -> Response:
+    code = error.code or 500
+    t = page_formatter().t
+    known = f"centre.error.{code}"
+    return render_plain("error.html", code=code, message=t(known) if t.has(known) else error.name)
+
+
+def _database_error(error: LedgerError) -> Response:
+    _log.error("the centre's database cannot be used: %s", printable(str(error)))
+    return render_plain("error.html", code=503, message=page_formatter().t("centre.error.503"))

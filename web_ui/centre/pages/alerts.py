@@ -1,0 +1,143 @@
+"""The alerts page: what is wrong in the reader's areas, who deals with it, and mutes with an end."""
+
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, abort, redirect, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from mqtt.centre.accounts.roles import Permission
+from mqtt.centre.alerts import store
+from mqtt.centre.alerts.conditions import WHOLE_CITY, AlertKind
+from mqtt.centre.alerts.store import Alert
+from mqtt.centre.ingest.database import Query, open_query
+from mqtt.centre.registry.model import Area
+from web_ui.centre.access import centre_context, current_fleet, guarded, viewer, write_audit
+from web_ui.centre.data.calendar import utc_now
+from web_ui.centre.data.tables import Table
+from web_ui.centre.pages.rendering import age_text, page_formatter, render_page
+from web_ui.i18n.formatting import LocaleFormatter
+
+alert_pages = Blueprint("alerts", __name__)
+SHOWN_CLOSED = timedelta(days=2)
+LATE_CHECK = timedelta(minutes=3)
+"""An older check means that `kiosk centre alerts` does not run."""
+MUTE_HOURS = (1, 8, 24, 168)
+
+
+@alert_pages.get("/alerts")
+@guarded(Permission.VIEW)
+def alerts() -> AnyResponse:
+    """Open alerts first."""
+    formatter, now = page_formatter(), utc_now()
+    with open_query(centre_context().settings.database) as query:
+        found = store.read_alerts(query, _visible_areas(Permission.VIEW), closed_since=now - SHOWN_CLOSED)
+        checked_at = store.last_check(query)
+    rows = [_alert_row(alert, formatter) for alert in found]
+    header = tuple(
+        formatter.t(f"centre.column.{name}") for name in ("number", "alert", "about", "area", "since", "until", "by")
+    )
+    cells = tuple(
+        (row["number"], row["word"], row["title"], row["area"], row["since"], row["until"], row["by"]) for row in rows
+    )
+    return render_page(
+        "alerts.html",
+        table=Table(formatter.t("centre.alerts"), header, cells),
+        open_alerts=[row for row in rows if not row["until"]],
+        closed_alerts=[row for row in rows if row["until"]],
+        is_late=checked_at is None or now - checked_at > LATE_CHECK,
+        checked=age_text(formatter, checked_at, now),
+        mute_hours=MUTE_HOURS,
+        may_operate=viewer().may(Permission.OPERATE),
+    )
+
+
+def _visible_areas(permission: Permission) -> set[int] | None:
+    """Numbers of the areas whose alerts the viewer sees. None: all."""
+    fleet, rights = current_fleet(), viewer().rights
+    if rights.allows(permission, None):
+        return None
+    return {area.number for top in rights.areas(permission) for area in fleet.registry.subtree(top, fleet.day)}
+
+
+def _alert_row(alert: Alert, formatter: LocaleFormatter) -> dict[str, Any]:
+    t, now = formatter.t, utc_now()
+    title, link, area = _subject(alert)
+    return {
+        "number": alert.number,
+        "tone": "fail"
+        if alert.kind in {AlertKind.CITY_OUTAGE, AlertKind.SILENT_SITE, AlertKind.OUT_OF_ORDER}
+        else "warn",
+        "word": t.code("centre.alert", alert.kind),
+        "detail": _detail(alert, formatter),
+        "title": title or t("centre.whole-city"),
+        "link": link,
+        "area": area.name(formatter.language) if area else "",
+        "since": formatter.date_time(alert.since),
+        "age": age_text(formatter, alert.since, now),
+        "until": formatter.date_time(alert.until) if alert.until else "",
+        "by": alert.acknowledged_by,
+        "muted": formatter.date_time(alert.muted_until) if alert.muted_until and alert.is_muted(now) else "",
+        "may_operate": _may_operate(alert),
+    }
+
+
+def _detail(alert: Alert, formatter: LocaleFormatter) -> str:
+    """The number or code of an alert in words. Empty if there is none."""
+    if alert.kind is AlertKind.OUT_OF_ORDER:
+        return alert.detail
+    if not alert.detail.isascii() or not alert.detail.isdigit():
+        return ""
+    return formatter.t(f"centre.alert-detail.{alert.kind}", number=formatter.number(int(alert.detail)))
+
+
+def _subject(alert: Alert) -> tuple[str, str, Area | None]:
+    """Title, address and area of what the alert is about."""
+    fleet = current_fleet()
+    if alert.subject == WHOLE_CITY:
+        return "", "", None
+    if device := fleet.devices.get(alert.subject):
+        name = alert.subject.partition("/")
+        link = url_for("sites.device", site=name[0], device=name[2])
+        return fleet.registry.full_title(alert.subject, fleet.day), link, fleet.sites[device.site].area
+    if site := fleet.sites.get(alert.subject):
+        return site.title, url_for("sites.site", site=site.name), site.area
+    return alert.subject, "", None
+
+
+def _may_operate(alert: Alert) -> bool:
+    areas = _visible_areas(Permission.OPERATE)
+    return areas is None or alert.area in areas
+
+
+@alert_pages.post("/alerts/<int:number>/acknowledge")
+@guarded(Permission.OPERATE)
+def acknowledge(number: int) -> AnyResponse:
+    """The viewer deals with it."""
+    with open_query(centre_context().settings.database) as query:
+        alert = _operated(query, number)
+        write_audit(query, "acknowledge-alert", f"{alert.kind} {alert.subject}", area=alert.area)
+        store.acknowledge(query, number, viewer().name, utc_now())
+    return redirect(url_for("alerts.alerts"))
+
+
+@alert_pages.post("/alerts/<int:number>/mute")
+@guarded(Permission.OPERATE)
+def mute(number: int) -> AnyResponse:
+    """Hold back notifications until an end, with a reason."""
+    hours, why = request.form.get("hours", ""), request.form.get("why", "").strip()[:200]
+    if hours not in {str(one) for one in MUTE_HOURS} or not why:
+        abort(400)
+    with open_query(centre_context().settings.database) as query:
+        alert = _operated(query, number)
+        write_audit(query, "mute-alert", f"{alert.kind} {alert.subject} {hours} h", why, alert.area)
+        store.mute(query, alert, utc_now() + timedelta(hours=int(hours)), viewer().name, why)
+    return redirect(url_for("alerts.alerts"))
+
+
+def _operated(query: Query, number: int) -> Alert:
+    """An alert that the viewer may change. Aborts with 404."""
+    found = store.find_alert(query, number) if number < 2**31 else None
+    if found is None or not _may_operate(found):
+        abort(404)
+    return found

@@ -1,0 +1,36 @@
+"""Serving the pages of the centre."""
+
+from collections.abc import Callable, Iterator
+
+from mqtt.centre.accounts.accounts import read_accounts
+from mqtt.centre.ingest.database import open_query
+from web_ui.centre.app import create_app
+from web_ui.centre.settings import CentreWebSettings
+from web_ui.server.serve import open_port, serve_app
+
+MAX_CONNECTIONS = 512
+"""Browsers keep a connection open between two requests, and each reader of a live page asks every ten seconds."""
+
+
+def run_centre_server(settings: CentreWebSettings, announce: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or Ctrl-C; main thread only. The tables must exist. Raises WebServerError and LedgerError.
+
+    `announce` gets the line `centre web: ADDRESS` once the port is open, and what the operator must know.
+    """
+    listener = open_port(settings.host, settings.port)
+    app, reader = create_app(settings)
+
+    def tell(address: str) -> None:
+        for line in _startup_lines(settings, address):
+            announce(line)
+
+    serve_app(app, reader, listener, settings, tell, connection_limit=MAX_CONNECTIONS)
+
+
+def _startup_lines(settings: CentreWebSettings, address: str) -> Iterator[str]:
+    yield f"centre web: {address}"
+    with open_query(settings.database) as query:
+        if not read_accounts(query):
+            yield "There is no account yet. Import the areas, then add one: kiosk centre account add NAME --role admin:CODE"
+    if not settings.certificate_path and settings.host not in {"localhost", "127.0.0.1", "::1"}:
+        yield "The pages are open to the network without TLS: passwords can be read on the way. Use --certificate."
