@@ -163,6 +163,11 @@ ConfirmedRange = tuple[Seq, Seq, Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")
 """First seq, last seq, and `digest_of_ids` of the events from the first to the last."""
 
 
+MIN_BACKLOG_RATE = 0.02
+"""Events per second. A forged or wrong message cannot stop the delivery."""
+BacklogRate = Annotated[float, Field(ge=MIN_BACKLOG_RATE, le=1e6, allow_inf_nan=False)]
+
+
 class Receipt(MessageModel):
     """What the centre has of one epoch of one device. A newer receipt never contains less than an older one."""
 
@@ -175,6 +180,18 @@ class Receipt(MessageModel):
     rejected: tuple[Rejection, ...] = Field(default=(), max_length=MAX_RECEIPT_REJECTED)
     confirmed: tuple[ConfirmedRange, ...] | None = Field(default=None, max_length=MAX_RECEIPT_CONFIRMED)
     """The events of the messages that this receipt answers, by seq and id: a device settles these alone. None: an older centre."""
+    backlog_events_per_s: BacklogRate | None = None
+    """How fast this device may send its backlog from now on. Null: as fast as it can. Without the field nothing changes."""
+
+    @property
+    def sets_backlog_rate(self) -> bool:
+        """Whether the field `backlog_events_per_s` is there."""
+        return "backlog_events_per_s" in self.model_fields_set
+
+    @property
+    def is_greeting(self) -> bool:
+        """Whether it answers no event: the centre answers a device that has connected, or tells it a rate."""
+        return self.confirmed == () and not self.rejected
 
     @field_validator("ranges", "confirmed")
     @classmethod
@@ -184,17 +201,22 @@ class Receipt(MessageModel):
         return ranges
 
 
+BacklogRateChange = tuple[float | None] | None
+"""The new rate of a device, where None within is no limit. None: it has not changed."""
+
+
 def receipt_payload(
     epoch: str,
     up_to_seq: int,
     ranges: Sequence[Range] = (),
     rejected: Sequence[InvalidEvent] = (),
     confirmed: Sequence[tuple[int, int, str]] | None = None,
+    *,
+    backlog_rate: BacklogRateChange = None,
 ) -> bytes:
     """A receipt. It contains the first of too many ranges, rejections or confirmed ranges. Later receipts contain the others."""
-    if (
-        not rejected and not ranges and confirmed is not None
-    ):  # nearly all receipts: three times as fast as a JSON library
+    is_short = not rejected and not ranges and backlog_rate is None
+    if is_short and confirmed is not None:  # nearly all receipts: three times as fast as a JSON library
         spans = ",".join(f'[{first},{last},"{digest}"]' for first, last, digest in confirmed[:MAX_RECEIPT_CONFIRMED])
         return f'{{"epoch":"{epoch}","up_to_seq":{up_to_seq},"ranges":[],"rejected":[],"confirmed":[{spans}]}}'.encode()
     content: dict[str, Any] = {
@@ -207,6 +229,9 @@ def receipt_payload(
     }
     if confirmed is not None:
         content["confirmed"] = [list(one) for one in confirmed[:MAX_RECEIPT_CONFIRMED]]
+    if backlog_rate is not None:
+        rate = backlog_rate[0]
+        content["backlog_events_per_s"] = None if rate is None else max(MIN_BACKLOG_RATE, float(f"{rate:.6g}"))
     return _compact_json(content).encode()
 
 

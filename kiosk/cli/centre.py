@@ -22,6 +22,7 @@ from kiosk.config.unknown_keys import unknown_key_message
 from kiosk.system.terminal import has_all_letters
 from kiosk.system.wakeup import WakeupPipe
 from mqtt.centre import fleet_status, operator_actions, unsealing
+from mqtt.centre.culprit_log import CulpritFilter
 from mqtt.centre.fleet import report
 from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.database import open_ledger
@@ -119,6 +120,13 @@ def _key_error(key: str, known: Collection[str]) -> str:
     type=click.FloatRange(1, 1e6),
     help="How fast each device may send its backlog, in events per second.",
 )
+@click.option(
+    "--fleet-backlog-events-per-s",
+    type=click.FloatRange(1, 1e6),
+    default=5000.0,
+    show_default=True,
+    help="How fast all devices together may send their backlogs. The centre divides it among those that have one.",
+)
 @click.option("--topic-prefix", default="entrance", show_default=True, help="First level of every topic.")
 @click.option("--name", default="centre-1", show_default=True, help="This centre's client id at the broker.")
 @click.option("--ca", type=click.Path(path_type=Path), help="CA of the broker's certificate: switches TLS on.")
@@ -132,6 +140,7 @@ def centre(  # noqa: PLR0917  click passes by name. `_endpoints` reads the other
     retention_days: int | None,
     share_group: str | None,
     backlog_events_per_s: float | None,
+    fleet_backlog_events_per_s: float,
     topic_prefix: str,
     name: str,
     **_: object,
@@ -142,6 +151,8 @@ def centre(  # noqa: PLR0917  click passes by name. `_endpoints` reads the other
         return
     endpoints = _endpoints(context.params)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s centre %(levelname)s %(message)s", stream=sys.stderr)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(CulpritFilter())
     try:
         run_centre(
             endpoints,
@@ -151,6 +162,7 @@ def centre(  # noqa: PLR0917  click passes by name. `_endpoints` reads the other
             share_group=share_group,
             retention_days=retention_days,
             backlog_events_per_s=backlog_events_per_s,
+            backlog_budget=fleet_backlog_events_per_s,
         )
     except (LedgerError, BrokerRefusedError) as error:
         raise click.ClickException(str(error)) from error
@@ -352,6 +364,7 @@ def run_centre(
     share_group: str | None = None,
     retention_days: int | None = None,
     backlog_events_per_s: float | None = None,
+    backlog_budget: float | None = None,
 ) -> None:
     """Receive events until SIGTERM or Ctrl-C. Raises LedgerError."""
     ledger = open_ledger(database)
@@ -364,7 +377,12 @@ def run_centre(
 
     connect = Failover(endpoints, open_connection)
     collector = Collector(
-        topic_prefix, ledger, connect, share_group=share_group, backlog_events_per_s=backlog_events_per_s
+        topic_prefix,
+        ledger,
+        connect,
+        share_group=share_group,
+        backlog_events_per_s=backlog_events_per_s,
+        backlog_budget=backlog_budget,
     )
     last_purge: date | None = None
     try:

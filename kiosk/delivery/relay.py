@@ -288,7 +288,7 @@ class OutboxRelay:
 
     def _subscribe(self) -> None:
         assert self._connection is not None
-        self._connection.subscribe([self._topics.topic(TopicKind.RECEIPT), *topics.centre_topics(self._topics.prefix)])
+        self._connection.subscribe([self._topics.topic(TopicKind.RECEIPT)])
 
     def _on_subscribed(self, event: Subscribed, now_s: float, now_at: datetime) -> None:
         if not self._ready:
@@ -347,22 +347,30 @@ class OutboxRelay:
             self._receipts.apply_puback(message)
 
     def _on_message(self, incoming: IncomingMessage, now_s: float, now_at: datetime) -> None:
-        """A receipt, the state of the centre, or the backlog rate."""
+        """A receipt. Brokers with subscriptions of their own also send the state of the centre and the rate for all devices."""
         try:
             if incoming.topic == self._topics.topic(TopicKind.RECEIPT):
-                if self._receipts.apply(Receipt.from_payload(incoming.payload)):
+                receipt = Receipt.from_payload(incoming.payload)
+                if receipt.sets_backlog_rate or receipt.confirmed is None:
+                    self._sender.set_backlog_rate(receipt.backlog_events_per_s, now_s, told=receipt.sets_backlog_rate)
+                if self._receipts.apply(receipt):
                     self._attempt = 0
                     self._centre_wait_s = CENTRE_WAIT_S
-                    self._sender.on_receipt(now_s)
+                    if receipt.is_greeting:
+                        self._sender.on_centre_ready(now_s)
+                    else:
+                        self._sender.on_receipt(now_s)
                     at = now_at.isoformat(timespec="seconds")
                     self._status = replace(self._status, error="", last_receipt_at=at, refused=False)
             elif incoming.topic == topics.centre_state_topic(self._topics.prefix):
                 if CentreStateMessage.from_payload(incoming.payload).state == "ready":
                     self._sender.on_centre_ready(now_s)
             elif incoming.topic == topics.backlog_rate_topic(self._topics.prefix):
-                self._sender.backlog_events_per_s = BacklogRateMessage.from_payload(incoming.payload).events_per_s
+                rate = BacklogRateMessage.from_payload(incoming.payload).events_per_s
+                self._sender.set_backlog_rate(rate, now_s, told=True)
         except InvalidMessageError as error:
-            log.warning("an invalid message of the centre was dropped: %s", error)
+            # a retained one comes again with each connection
+            self._errors.error(f"an invalid message on {incoming.topic} was dropped: {error}", now_s)
         except EpochConflictError as error:
             self._start_new_epoch(str(error), now_s)
 

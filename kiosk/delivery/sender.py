@@ -42,6 +42,8 @@ class DeliveryOptions:
     """Events without a receipt. New events may exceed it by LIVE_RESERVE."""
     max_batch: int = 50
     """Events in one message."""
+    first_backlog_events_per_s: float | None = None
+    """The backlog rate until the centre names one. None: as fast as the window allows."""
     quarantine_retry_s: float = quarantine_retry.FIRST_S
     """After which time events that a broker did not take are sent again for the first time."""
     reconnect_max_delay_s: float = 60.0
@@ -63,8 +65,9 @@ class Sender:
         self.without_receipt: list[int] = []
         """Events for which the centre sends no receipt, though it does for others. The relay takes them out."""
         self.poison_detector = PoisonMessageDetector()
-        self.backlog_events_per_s: float | None = None
+        self.backlog_events_per_s = options.first_backlog_events_per_s
         """The backlog rate that the centre asks for. None: as fast as the window allows."""
+        self._is_rate_told = False
         self._outbox = outbox
         self._source = device_topics.source
         self._encoder = self._new_encoder()
@@ -91,8 +94,24 @@ class Sender:
         self.sizes.on_connected(maximum_packet_bytes)
         self._live_seq = self._backlog_end = self._outbox.newest_seq
         self._backlog_seq = 0
-        self._rate_tokens, self._rate_updated_s = 0.0, now_s
+        self._rate_tokens, self._rate_updated_s = self._first_tokens(), now_s
         self.on_centre_ready(now_s)
+
+    def _first_tokens(self) -> float:
+        """Different in each device: those that come back together do not all send their first message in one moment."""
+        part = int(self._outbox.epoch, 16) / float(16 ** len(self._outbox.epoch))
+        return part * self._options.max_batch
+
+    def set_backlog_rate(self, events_per_s: float | None, now_s: float, *, told: bool) -> None:
+        """The rate of the backlog from now on. Not `told`: the centre is of an older release, and names none."""
+        if not told and self._is_rate_told:
+            return
+        self._is_rate_told = self._is_rate_told or told
+        if self.backlog_events_per_s is None:
+            self._rate_tokens = self._first_tokens()
+        else:
+            self._backlog_allowance(now_s)
+        self.backlog_events_per_s, self._rate_updated_s = events_per_s, now_s
 
     def on_disconnected(self, now_s: float) -> None:
         """The message ids of the old connection have no meaning now. All unacknowledged events are pending again."""

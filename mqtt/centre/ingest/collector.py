@@ -2,6 +2,7 @@
 
 import logging
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +12,8 @@ from functools import lru_cache
 from typing import Literal
 
 from mqtt import events, topics
-from mqtt.centre.ingest.batch import BatchContents, IngestedMessage, ReceivedHealth, ReceivedState, Recorded
+from mqtt.centre.fleet.backlog_control import BacklogControl
+from mqtt.centre.ingest.batch import BatchContents, IngestedMessage, ReceivedHealth, ReceivedState, Recorded, StreamKey
 from mqtt.centre.ingest.inbox import FairInbox
 from mqtt.centre.ingest.ledger import Ledger, LedgerError
 from mqtt.centre.ingest.receipts import receipt_messages
@@ -27,9 +29,9 @@ from mqtt.connection import (
     reconnect_delay_s,
 )
 from mqtt.device_messages import BacklogRateMessage, CentreStateMessage, HealthMessage, StateMessage
-from mqtt.events import InvalidEvent
+from mqtt.events import BacklogRateChange, InvalidEvent
 from mqtt.message_model import InvalidMessageError, printable
-from mqtt.topics import TopicKind
+from mqtt.topics import DeviceTopics, TopicKind
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +53,9 @@ class _Batch:
 
     incoming: list[IncomingMessage] = field(default_factory=list)
     contents: BatchContents = field(default_factory=BatchContents)
+    greeted: set[StreamKey] = field(default_factory=set)
+    """Streams of devices that have connected, or that are told a new backlog rate. Each gets a receipt, without events too."""
+    rates: dict[DeviceTopics, BacklogRateChange] = field(default_factory=dict)
 
     def commit(self, ledger: Ledger) -> Recorded:
         """All of it in one transaction, events first. Raises LedgerError, and others for a message that cannot be stored."""
@@ -63,6 +68,7 @@ class _Batch:
                 ledger.save_healths(contents.healths, contents.stated)
             if contents.invalid:
                 ledger.count_invalid_messages(contents.invalid)
+            recorded.update(ledger.stream_ranges(self.greeted - recorded.keys()) if self.greeted else {})
         return recorded
 
 
@@ -80,19 +86,24 @@ class Collector:
         *,
         share_group: str | None = None,
         backlog_events_per_s: float | None = None,
+        backlog_budget: float | None = None,
         now_at: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Callable[[], float] = time.monotonic,
         jitter: random.Random | None = None,
     ) -> None:
         """`connect` makes a new connection with this last will and a persistent session, so that the broker keeps messages.
 
         `share_group`: the centres of one group share one PostgreSQL; each event goes to one of them.
         `backlog_events_per_s`: how fast each device may send its backlog; None: as fast as it can.
+        `backlog_budget`: how many events of backlogs per second all devices together may send; None: without a limit.
         """
         self._topic_prefix = topic_prefix
         self._share_prefix = f"$share/{share_group}/" if share_group else ""
         self._ledger = ledger
         self._backlog_rate = BacklogRateMessage(events_per_s=backlog_events_per_s)
+        self._backlog = BacklogControl(backlog_budget)
         self._connect = connect
+        self._clock = clock
         self._now_at = now_at
         self._jitter = jitter or random.Random()  # noqa: S311 - spreads reconnects, not for security
         self._connection: Connection | None = None
@@ -192,6 +203,7 @@ class Collector:
         middle = len(batch.incoming) // 2
         for part in (batch.incoming[:middle], batch.incoming[middle:]):
             half = self._parse_batch(part)
+            half.greeted = {key for key in batch.greeted if key.device in half.contents.last_seen()}
             recorded.add(self._commit(half))
             stored += half.contents.messages
         batch.contents.messages = stored
@@ -225,16 +237,33 @@ class Collector:
             raise BrokerRefusedError(f"this broker does not offer {', '.join(missing)}, which this centre needs")
 
     def _filters(self) -> list[str]:
-        """Only events are shared. A shared subscription does not get retained messages (MQTT 5 section 4.8.2)."""
-        event, state, health = (
-            topics.topic_filter(self._topic_prefix, kind)
-            for kind in (TopicKind.EVENT, TopicKind.STATE, TopicKind.HEALTH)
-        )
-        return [self._share_prefix + event, state, health]
+        """In a share group each message goes to one centre, so that it is written once.
+
+        A shared subscription gets no retained messages (MQTT 5 section 4.8.2). None is needed: a device sends its state when it
+        connects, and its health each minute.
+        """
+        kinds = (TopicKind.EVENT, TopicKind.STATE, TopicKind.HEALTH)
+        return [self._share_prefix + topics.topic_filter(self._topic_prefix, kind) for kind in kinds]
 
     def _take_batch(self) -> _Batch | None:
         """The messages of the next transaction. None where there are none."""
-        return self._parse_batch(self._inbox.take()) if self._inbox else None
+        return self._plan_answers(self._parse_batch(self._inbox.take())) if self._inbox else None
+
+    def _plan_answers(self, batch: _Batch) -> _Batch:
+        """Which devices get a receipt without events: those that connected, and those with a new backlog rate."""
+        contents, now_s = batch.contents, self._clock()
+        for key in batch.greeted:
+            state = contents.states.get(key.device)
+            if state is not None:
+                self._backlog.on_report(key.device, state.report.backlog, now_s)
+                batch.rates[key.device] = (self._backlog.rate_to_tell(key.device, always=True),)
+        for health in contents.healths:
+            self._backlog.on_report(health.device, health.report.backlog, now_s)
+            rate = self._backlog.rate_to_tell(health.device)
+            if rate is not None:
+                batch.rates[health.device] = (rate,)
+                batch.greeted.add(StreamKey(health.device, health.report.epoch))
+        return batch
 
     def _parse_batch(self, messages: list[IncomingMessage]) -> _Batch:
         batch = _Batch()
@@ -254,7 +283,7 @@ class Collector:
         for incoming in self._inbox.finish(batch.incoming):
             if incoming.qos:
                 connection.acknowledge(incoming)
-        for message in receipt_messages(batch.contents.messages, recorded):
+        for message in receipt_messages(batch.contents.messages, recorded, batch.rates):
             connection.publish(message)
 
     def _on_subscribed(self, connection: Connection, event: Subscribed) -> None:
@@ -282,7 +311,10 @@ class Collector:
                     log.warning("%s: %s", device.source, _describe_rejected(invalid))
                 contents.messages.append(IngestedMessage(device, valid, invalid, now))
             elif kind is TopicKind.STATE:
-                contents.add_state(ReceivedState(device, StateMessage.from_payload(incoming.payload), now))
+                state = StateMessage.from_payload(incoming.payload)
+                contents.add_state(ReceivedState(device, state, now))
+                if state.epoch is not None and state.state != "offline" and not incoming.retain:
+                    batch.greeted.add(StreamKey(device, state.epoch))
             elif kind is TopicKind.HEALTH:
                 contents.add_health(ReceivedHealth(device, HealthMessage.from_payload(incoming.payload), now))
             else:

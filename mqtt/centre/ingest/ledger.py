@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
 
-from mqtt.centre.ingest.batch import BatchContents, IngestedMessage, ReceivedHealth, ReceivedState, Recorded
+from mqtt.centre.ingest.batch import BatchContents, IngestedMessage, ReceivedHealth, ReceivedState, Recorded, StreamKey
 from mqtt.device_messages import HealthMessage, StateMessage
+from mqtt.sequence_ranges import RangeSet
 from mqtt.topics import DeviceTopics
 
 
@@ -49,6 +50,9 @@ class Ledger(Protocol):
 
     def save_healths(self, healths: Sequence[ReceivedHealth], stated: Collection[DeviceTopics] = ()) -> None:
         """Store clock offsets and notices, and the state of each device that is not in `stated`. The newest message is the last."""
+
+    def stream_ranges(self, streams: Collection[StreamKey]) -> dict[StreamKey, RangeSet]:
+        """All seqs that the ledger has of each of these streams."""
 
     def save_state(self, device: DeviceTopics, report: StateMessage, at: datetime) -> None:
         """Store the state of one device."""

@@ -27,9 +27,10 @@ from mqtt.centre.ingest.postgres_partitions import DayPartitions
 from mqtt.centre.ingest.postgres_schema import migrate
 from mqtt.centre.postgres import hourly, reports
 from mqtt.centre.postgres.devices import KnownNumbers, StreamNumbers
-from mqtt.centre.postgres.streams import copy_events, update_streams, write_streams
+from mqtt.centre.postgres.streams import copy_events, read_ranges, update_streams, write_streams
 from mqtt.device_messages import HealthMessage, StateMessage
 from mqtt.events import InvalidEvent
+from mqtt.sequence_ranges import RangeSet
 from mqtt.topics import DeviceTopics
 
 CONNECT_TIMEOUT_S = 10
@@ -181,6 +182,11 @@ class PostgresLedger:
                 if (offset_s := one.report.clock_offset_s) is not None
             }
             hourly.count_dated(self._connection, hourly.save_offsets(self._connection, offsets))
+
+    def stream_ranges(self, streams: Collection[StreamKey]) -> dict[StreamKey, RangeSet]:
+        """See Ledger."""
+        with _ledger_errors("streams could not be read"), self._connection.transaction():
+            return read_ranges(self._connection, streams)
 
     def save_state(self, device: DeviceTopics, report: StateMessage, at: datetime) -> None:
         """Store the state of one device."""

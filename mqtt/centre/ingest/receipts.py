@@ -9,18 +9,24 @@ from mqtt.events import (
     MAX_RECEIPT_CONFIRMED,
     MAX_RECEIPT_RANGES,
     AccessCloudEvent,
+    BacklogRateChange,
     InvalidEvent,
     digest_of_ids,
     receipt_payload,
 )
 from mqtt.sequence_ranges import Range, RangeSet
-from mqtt.topics import TopicKind
+from mqtt.topics import DeviceTopics, TopicKind
 
 
 def receipt_messages(
-    ingested: Sequence[IngestedMessage], ranges_by_stream: Mapping[StreamKey, RangeSet]
+    ingested: Sequence[IngestedMessage],
+    ranges_by_stream: Mapping[StreamKey, RangeSet],
+    rates: Mapping[DeviceTopics, BacklogRateChange] | None = None,
 ) -> list[OutgoingMessage]:
-    """A receipt for each stream of the batch, and for each epoch that has only rejections. Rarely several."""
+    """A receipt for each stream of the batch, and for each epoch that has only rejections. Rarely several.
+
+    `rates`: the new backlog rates of devices, by device.
+    """
     rejected: dict[StreamKey, list[InvalidEvent]] = {}
     for message in ingested:
         for invalid in message.invalid:
@@ -38,7 +44,8 @@ def receipt_messages(
         confirmed = confirmed_ranges(events.get(key, ()), {one.id for one in rejected.get(key, ())})
         for start in range(0, max(1, len(confirmed)), MAX_RECEIPT_CONFIRMED):
             part = confirmed[start : start + MAX_RECEIPT_CONFIRMED]
-            payload = receipt_payload(key.epoch, known.up_to, ranges, rejected.get(key, ()), part)
+            rate = rates.get(key.device) if rates else None
+            payload = receipt_payload(key.epoch, known.up_to, ranges, rejected.get(key, ()), part, backlog_rate=rate)
             receipts.append(OutgoingMessage(key.device.topic(TopicKind.RECEIPT), payload))
     return receipts
 

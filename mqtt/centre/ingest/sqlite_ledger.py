@@ -33,7 +33,7 @@ from mqtt.centre.sqlite import hourly, reports
 from mqtt.centre.sqlite.values import EVENT_COLUMNS, event_row, iso_text
 from mqtt.device_messages import HealthMessage, StateMessage
 from mqtt.events import InvalidEvent
-from mqtt.sequence_ranges import Range
+from mqtt.sequence_ranges import Range, RangeSet
 from mqtt.topics import DeviceTopics
 
 BUSY_TIMEOUT_S = 10.0
@@ -245,6 +245,21 @@ class SqliteLedger:
                 if (offset_s := one.report.clock_offset_s) is not None
             }
             hourly.count_dated(connection, hourly.save_offsets(connection, offsets))
+
+    def stream_ranges(self, streams: Collection[StreamKey]) -> dict[StreamKey, RangeSet]:
+        """See Ledger."""
+        find = (
+            "SELECT r.first_seq, r.last_seq FROM device AS d JOIN stream AS s ON s.device = d.number "
+            "JOIN seq_range AS r ON r.stream = s.number "
+            "WHERE d.topic_prefix = ? AND d.site = ? AND d.device = ? AND s.epoch = ? ORDER BY r.first_seq"
+        )
+        with self._transaction("streams could not be read"):
+            return {
+                key: RangeSet(
+                    self._database.execute(find, [key.device.prefix, key.device.site, key.device.device, key.epoch])
+                )
+                for key in streams
+            }
 
     def save_state(self, device: DeviceTopics, report: StateMessage, at: datetime) -> None:
         """Store the state of one device."""

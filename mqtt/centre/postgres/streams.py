@@ -8,7 +8,8 @@ from mqtt.centre.ingest.batch import ReceivedEvent, StoredIds, StreamKey, Stream
 from mqtt.centre.ingest.postgres_rows import COPY_COLUMNS, COPY_HEADER, COPY_TRAILER, event_date, pack_rows
 from mqtt.centre.postgres import arrays
 from mqtt.centre.postgres.devices import StreamNumbers
-from mqtt.sequence_ranges import Range
+from mqtt.sequence_ranges import Range, RangeSet
+from mqtt.topics import DeviceTopics
 
 Streams = Mapping[StreamKey, Sequence[ReceivedEvent]]
 Numbers = Mapping[StreamKey, StreamNumbers]
@@ -16,6 +17,12 @@ Numbers = Mapping[StreamKey, StreamNumbers]
 _SELECT_RANGES = (
     "SELECT stream, first_seq, last_seq FROM seq_range WHERE stream = ANY (%s::int[]) ORDER BY stream, first_seq"
 )
+_SELECT_RANGES_BY_NAME = """
+SELECT u.p, u.s, u.d, u.e, r.first_seq, r.last_seq FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[]) AS u (p, s, d, e)
+JOIN device ON device.topic_prefix = u.p AND device.site = u.s AND device.device = u.d
+JOIN stream ON stream.device = device.number AND stream.epoch = u.e JOIN seq_range AS r ON r.stream = stream.number
+ORDER BY r.stream, r.first_seq
+"""
 # LIMIT keeps this a look-up by the primary key in one partition for each id.
 _SELECT_STORED = """
 SELECT u.device, u.id, e.stream, e.seq FROM unnest(%s::int[], %s::uuid[], %s::date[]) AS u (device, id, day)
@@ -81,6 +88,18 @@ def _known_ranges(connection: Connection, streams: Sequence[int]) -> Mapping[int
     for stream, first, last in connection.execute(_SELECT_RANGES, [arrays.numbers(streams)]):
         known.setdefault(stream, []).append((first, last))
     return known
+
+
+def read_ranges(connection: Connection, streams: Iterable[StreamKey]) -> dict[StreamKey, RangeSet]:
+    """All seqs of each of these streams. No range for a stream that is not known."""
+    found = {key: RangeSet() for key in streams}
+    names = [(key.device.prefix, key.device.site, key.device.device, key.epoch) for key in found]
+    if not names:
+        return found
+    columns = [arrays.words(column) for column in zip(*names, strict=True)]
+    for prefix, site, device, epoch, first, last in connection.execute(_SELECT_RANGES_BY_NAME, columns):
+        found[StreamKey(DeviceTopics(prefix, site, device), epoch)].add(first, last)
+    return found
 
 
 def _stored_ids(

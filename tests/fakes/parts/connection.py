@@ -54,6 +54,8 @@ class FakeBroker:
     """All published messages, in order."""
     wills: list[OutgoingMessage] = field(default_factory=list)
     links: list["FakeConnection"] = field(default_factory=list)
+    filters: list[tuple[str, ...]] = field(default_factory=list)
+    """Of each subscription, in order."""
 
     def connect(self, will: OutgoingMessage) -> "FakeConnection":
         """Use as `connect` of an OutboxRelay."""
@@ -136,6 +138,7 @@ class FakeConnection:
 
     def subscribe(self, filters: Sequence[str]) -> None:
         self.subscriptions += 1
+        self.broker.filters.append(tuple(filters))
         self.events.append(Subscribed(tuple(one for one in filters if one in self.broker.refuses)))
 
     def acknowledge(self, incoming: IncomingMessage) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from click.testing import CliRunner
@@ -28,7 +29,7 @@ from mqtt.connection import (
 )
 from mqtt.paho.connection import PahoConnection
 from mqtt.topics import DeviceTopics, TopicKind
-from tests.fakes.processes.broker import Broker
+from tests.fakes.processes.broker import Broker, free_port
 
 SHIPPED = Path(mqtt.broker.__file__).parent
 NOW = datetime.now(UTC)
@@ -47,6 +48,7 @@ class Site:
         for branch in (ONE, TWO):
             self.authority.issue(f"{branch.site}/{branch.device}", CertificateUse.CLIENT, NOW, 30)
         self.broker = Broker("", listener=False)
+        self.centre_port = free_port()
         self.broker.config.write_text(self.configuration(), encoding="utf-8")
 
     def configuration(self) -> str:
@@ -57,6 +59,7 @@ class Site:
             "/var/lib/mosquitto/", f"{self.folder}/"
         )
         text = text.replace("listener 8883", f"listener {self.broker.port} 127.0.0.1")
+        text = text.replace("listener 8884", f"listener {self.centre_port} 127.0.0.1")
         return f"{text}\nlog_dest file {self.broker.log}\nlog_type debug\nuser root\n"
 
     def endpoint(self, name: str | None, authority: Path | None = None) -> BrokerEndpoint:
@@ -311,3 +314,34 @@ def test_renewal_makes_a_new_key_for_the_same_name_and_revocation_prints_the_nam
     done = run.invoke(pki, ["revoke", str(tmp_path / "dong-ba.gate-1.pem"), "--folder", str(tmp_path)])
     assert "dong-ba/gate-1 is on" in done.output
     assert "revoked" in run.invoke(pki, ["list", "--folder", str(tmp_path)]).output
+
+
+def test_the_listener_of_the_centre_has_the_same_access_control(site: Site) -> None:
+    for name, allowed in (("centre", True), (f"{ONE.site}/{ONE.device}", True), (None, False)):
+        endpoint = replace(site.endpoint(name), port=site.centre_port)
+        if allowed:
+            site.link(endpoint, "any").close()
+        else:
+            with pytest.raises(BrokerConnectionError):
+                site.link(endpoint, "any")
+    centre = site.link(replace(site.endpoint("centre"), port=site.centre_port))
+    centre.subscribe(["entrance/v1/+/+/event"])
+    assert wait_for(centre, Subscribed) == [Subscribed()]
+    kiosk = site.of(ONE)
+    kiosk.publish(OutgoingMessage(ONE.topic(TopicKind.EVENT), b"{}"))
+    assert wait_for(kiosk, Acknowledged)
+    assert [event.topic for event in wait_for(centre, IncomingMessage)] == [ONE.topic(TopicKind.EVENT)]
+    centre.close()
+    kiosk.close()
+
+
+Event = TypeVar("Event", Subscribed, Acknowledged, IncomingMessage)
+
+
+def wait_for(connection: PahoConnection, kind: type[Event]) -> list[Event]:
+    """The next events of a kind. None where none comes within 5 s."""
+    for _ in range(50):
+        found = [event for event in connection.process(0.1) if isinstance(event, kind)]
+        if found:
+            return found
+    return []
