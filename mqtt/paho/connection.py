@@ -327,7 +327,9 @@ def _acknowledgement(mid: int, code: int) -> Acknowledged:
     except (KeyError, ValueError):  # no word of the standard
         return Acknowledged(mid, f"reason {code}")
     unheard = code == NO_MATCHING_SUBSCRIBERS
-    return Acknowledged(mid, str(reason) if reason.is_failure else None, unheard, permanent=code == PAYLOAD_FORMAT_INVALID)
+    return Acknowledged(
+        mid, str(reason) if reason.is_failure else None, unheard, permanent=code == PAYLOAD_FORMAT_INVALID
+    )
 
 
 class _BatchingPahoClient(paho.Client):
@@ -339,4 +341,6 @@ class _BatchingPahoClient(paho.Client):
         return self.open_socket(self._host, self._port)
 
     def _create_socket(self) -> Any:
-        return BatchingSocket(super()._create_socket())  # type: ignore[arg-type] # no transport but TCP is asked for
+        # A broker of MQTT 5 keeps to MaximumPacketSize. 3.1.1 has no such limit, and a retained message comes again and again.
+        limit = MAX_PACKET_BYTES if self.protocol == paho.MQTTv311 else None
+        return BatchingSocket(super()._create_socket(), limit)  # type: ignore[arg-type] # no transport but TCP is asked for

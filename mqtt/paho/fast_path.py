@@ -11,6 +11,7 @@ FLUSH_BYTES = 64 * 1024
 MAX_UNSENT_BYTES = 1024 * 1024
 """Where the peer reads nothing, at most so many bytes of paho's packets wait here. The others wait in paho's queue."""
 PUBLISH_QOS_1, RETAIN = 0x32, 0x01  # MQTT 5 section 3.3.1
+PUBLISH, QOS_BITS = 3, 0x06
 PUBACK = 0x40  # section 3.4.1
 MAX_LENGTH_BYTES = 4
 """Bytes of a packet's length, section 1.5.5."""
@@ -24,7 +25,8 @@ class BatchingSocket:
     through paho. Unsent bytes wait for `flush`, or until there are enough for a system call.
     """
 
-    def __init__(self, connected: socket.socket) -> None:
+    def __init__(self, connected: socket.socket, max_publish_bytes: int | None = None) -> None:
+        """`max_publish_bytes`: a larger message from the broker reaches paho without its payload. For MQTT 3.1.1 only."""
         self.exhausted = True
         """Nothing more was received at the last read."""
         self._socket = connected
@@ -32,6 +34,9 @@ class BatchingSocket:
         """Received bytes that are less than a packet header."""
         self._packet_bytes_left = 0
         """Bytes of paho's present packet that are not received yet."""
+        self._max_publish_bytes = max_publish_bytes
+        self._unwanted_bytes_left = 0
+        """Bytes of a message that is too large and not received yet."""
         self._for_paho = bytearray()
         self._unsent = bytearray()
         self._pubacks: list[tuple[int, int]] = []
@@ -65,6 +70,10 @@ class BatchingSocket:
 
     def _split_packets(self, received: bytes) -> None:
         """Separate PUBACKs from all other packets."""
+        if self._unwanted_bytes_left:
+            unwanted = min(self._unwanted_bytes_left, len(received))
+            self._unwanted_bytes_left -= unwanted
+            received = received[unwanted:]
         if self._packet_bytes_left >= len(received):
             self._packet_bytes_left -= len(received)
             self._for_paho += received
@@ -80,6 +89,14 @@ class BatchingSocket:
             if head is None:
                 break
             after, length = head
+            if self._is_too_large(received[place], length):
+                short = _without_payload(received, place, after)
+                if short is None:
+                    break
+                self._for_paho += short
+                self._unwanted_bytes_left = max(0, after + length - len(received))
+                place = min(len(received), after + length)
+                continue
             if received[place] != PUBACK:
                 self._for_paho += received[place : after + length]
                 self._packet_bytes_left = max(0, after + length - len(received))
@@ -90,6 +107,9 @@ class BatchingSocket:
             self._pubacks.append(_parse_puback(received[after : after + length]))
             place = after + length
         self._incomplete = received[place:]
+
+    def _is_too_large(self, head: int, length: int) -> bool:
+        return self._max_publish_bytes is not None and head >> 4 == PUBLISH and length > self._max_publish_bytes
 
     def _take_short_pubacks(self, received: bytes, offset: int) -> int:
         """Take consecutive PUBACKs without a reason code. Returns the offset behind them."""
@@ -148,6 +168,18 @@ def publish_packet(topic: str, payload: bytes, mid: int, *, retain: bool, proper
     length = 4 + len(name) + len(properties) + len(payload)
     head = bytes((PUBLISH_QOS_1 | (RETAIN if retain else 0), *_length_bytes(length)))
     return b"".join((head, len(name).to_bytes(2), name, mid.to_bytes(2), properties, payload))
+
+
+def _without_payload(received: bytes, offset: int, content: int) -> bytes | None:
+    """The PUBLISH of MQTT 3.1.1 at this offset without its payload. None where topic and message id are not received yet.
+
+    `content`: the offset behind its length.
+    """
+    topic_bytes = int.from_bytes(received[content : content + 2])
+    until = content + 2 + topic_bytes + (2 if received[offset] & QOS_BITS else 0)
+    if len(received) < max(until, content + 2):
+        return None
+    return bytes((received[offset], *_length_bytes(until - content))) + received[content:until]
 
 
 def _length_bytes(length: int) -> Iterator[int]:

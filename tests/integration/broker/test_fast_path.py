@@ -108,6 +108,35 @@ def test_pubacks_are_taken_out_and_all_other_bytes_reach_paho_unchanged(
     assert batching.exhausted
 
 
+@given(
+    st.lists(
+        st.tuples(st.text(max_size=10), st.integers(0, 400), st.sampled_from([0, 1]), st.integers(1, 65535)), max_size=8
+    ),
+    st.lists(st.integers(1, 40), max_size=60),
+    st.integers(1, 64),
+)
+def test_a_message_of_mqtt_3_that_is_too_large_reaches_paho_without_its_payload_and_all_others_unchanged(
+    messages: list[tuple[str, int, int, int]], cuts: list[int], size: int
+) -> None:
+    limit, stream, expected = 100, b"", b""
+    for topic, length, qos, mid in messages:
+        name = topic.encode()
+        head = len(name).to_bytes(2) + name + (mid.to_bytes(2) if qos else b"")
+        whole = bytes([0x30 | qos << 1]) + varying(len(head) + length) + head + b"p" * length
+        too_large = len(head) + length > limit
+        stream += whole + b"\xd0\x00" + b"\x40\x02" + mid.to_bytes(2)
+        expected += bytes([0x30 | qos << 1]) + varying(len(head)) + head if too_large else whole
+        expected += b"\xd0\x00"
+    pieces = []
+    for cut in cuts:
+        pieces.append(stream[:cut])
+        stream = stream[cut:]
+    network = Pieces([piece for piece in [*pieces, stream] if piece])
+    batching = BatchingSocket(network, limit)  # type: ignore[arg-type] # as above
+    assert all_for_paho(batching, size) == expected
+    assert batching.take_pubacks() == [(mid, 0) for _, _, _, mid in messages]
+
+
 @given(st.binary(max_size=200), st.lists(st.integers(1, 50), max_size=20))
 def test_any_bytes_at_most_break_the_connection(junk: bytes, cuts: list[int]) -> None:
     batching = on(Pieces([junk[at : at + 7] for at in range(0, len(junk), 7)]))
