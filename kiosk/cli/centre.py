@@ -22,12 +22,12 @@ from kiosk.config.unknown_keys import unknown_key_message
 from kiosk.system.terminal import has_all_letters
 from kiosk.system.wakeup import WakeupPipe
 from mqtt.centre import fleet_status, operator_actions, unsealing
-from mqtt.centre.culprit_log import CulpritFilter
 from mqtt.centre.fleet import report
 from mqtt.centre.ingest.collector import Collector
+from mqtt.centre.ingest.culprit_log import CulpritFilter
 from mqtt.centre.ingest.database import open_ledger
 from mqtt.centre.ingest.ledger import Ledger, LedgerError
-from mqtt.centre.session_memory import SubscriptionMemory
+from mqtt.centre.ingest.session_memory import SubscriptionMemory
 from mqtt.connection import (
     BrokerConnectionError,
     BrokerEndpoint,

@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from kiosk.cli.centre import centre
 from mqtt import events
 from mqtt.centre.ingest.collector import Collector
+from mqtt.centre.ingest.session_memory import SubscriptionMemory
 from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
-from mqtt.centre.session_memory import SubscriptionMemory
 from mqtt.connection import BrokerEndpoint, Connection, OutgoingMessage
 from mqtt.paho.connection import PahoConnection
 from mqtt.topics import TopicKind
