@@ -6,6 +6,8 @@ from typing import Any
 
 from waitress.channel import HTTPChannel
 
+from web_ui.auth.login_throttle import client_network
+
 REQUEST_TIMEOUT_S = 10.0
 """Headers and body of a request must arrive within this time after its first byte (slowloris)."""
 MAX_CONNECTIONS_PER_ADDRESS = 32
@@ -39,8 +41,9 @@ class CountLimitedChannel(TimeLimitedChannel):
 
     def __init__(self, server: Any, sock: Any, addr: Any, adj: Any, map: Any = None) -> None:  # noqa: A002  # the base class calls it so
         super().__init__(server, sock, addr, adj, map=map)
+        self.network = client_network(addr[0])
         others = [channel for channel in server.active_channels.values() if channel is not self]
-        if sum(1 for channel in others if channel.addr[0] == addr[0]) >= MAX_CONNECTIONS_PER_ADDRESS:
+        if sum(1 for channel in others if channel.network == self.network) >= MAX_CONNECTIONS_PER_ADDRESS:
             self.will_close = True
 
 

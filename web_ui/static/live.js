@@ -14,7 +14,10 @@
     body.classList.remove("waiting");
     Object.keys(parts).forEach(function (name) {
       var part = document.getElementById(name);
-      if (part) { part.innerHTML = parts[name]; }  // our own templates, escaped by the server
+      if (!part) { return; }
+      var open = Array.from(part.querySelectorAll("details[open][id]"), function (each) { return each.id; });
+      part.innerHTML = parts[name];  // our own templates, escaped by the server
+      open.forEach(function (id) { var again = document.getElementById(id); if (again) { again.open = true; } });
     });
     var now = body.querySelector("[data-state]");
     if (!now) { return; }
@@ -27,7 +30,12 @@
 
   function followAlone() {
     port = null;
-    if (following) { source = self.followKiosk(channel, function () { return true; }, show); }
+    if (!following || source) { return; }
+    if (self.followKiosk) { source = self.followKiosk(channel, function () { return true; }, show); return; }
+    var script = document.createElement("script");  // only browsers without shared workers need it here
+    script.src = body.dataset.stream;
+    script.onload = followAlone;
+    document.head.appendChild(script);
   }
 
   function connect() {

@@ -11,6 +11,10 @@ from kiosk.storage.queries.read_only import first_seq_since, open_read_only, to_
 _COUNT_BY_HOUR = """
     SELECT (occurred_us - ?1) / 3600000000, outcome, direction, count(*) FROM effective_event
     WHERE seq >= ?2 AND occurred_us >= ?1 AND occurred_us < 253000000000000000 GROUP BY 1, 2, 3"""
+_COUNT_REFUSALS = """
+    SELECT reason, count(*) FROM effective_event
+    WHERE seq >= ?1 AND occurred_us >= ?2 AND occurred_us < 253000000000000000 AND outcome = 'fail'
+    GROUP BY reason ORDER BY 2 DESC, 1 LIMIT ?3"""
 _COUNT_REVERSALS = "SELECT count(*) FROM event WHERE annuls IS NOT NULL AND occurred_us >= ?"
 
 
@@ -29,6 +33,14 @@ def read_hourly_counts(database: Path, since_at: datetime, reversals_since_at: d
     with open_read_only(database) as connection:
         reversals = connection.execute(_COUNT_REVERSALS, [to_unix_us(reversals_since_at)]).fetchone()[0]
         return count_by_hour(connection, since_at), int(reversals)
+
+
+def read_refusal_reasons(database: Path, since_at: datetime, limit: int) -> list[tuple[str, int]]:
+    """The most frequent reasons of refusals from `since_at` on, with their numbers, the most frequent first. Raises StoreError."""
+    since_us = to_unix_us(since_at)
+    with open_read_only(database) as connection:
+        found = connection.execute(_COUNT_REFUSALS, [first_seq_since(connection, since_us), since_us, limit]).fetchall()
+    return [(str(reason), int(count)) for reason, count in found]
 
 
 def count_by_hour(connection: sqlite3.Connection, since_at: datetime) -> list[HourCount]:

@@ -93,7 +93,7 @@ def test_with_many_screens_in_two_languages_open_a_guard_can_log_in(chromium: Br
             t = translator(address[-2:])
             expect(page.locator("[data-state=out-of-order]")).to_have_count(1, timeout=8000)
             expect(page.locator("#lost")).to_be_hidden()
-            assert t("status.remedy.out-of-order") in page.locator("main").inner_text()
+            assert t("guard.paper-list") in page.locator("main").inner_text()
 
 
 @pytest.mark.parametrize("script", ["", "delete window.SharedWorker"], ids=["shared", "alone"])
@@ -128,6 +128,7 @@ def test_a_closed_tab_leaves_the_stream_to_the_others(chromium: Browser, kiosk: 
 def test_a_guard_who_listens_gets_answers_in_a_hidden_tab_too(chromium: Browser, kiosk: Kiosk, url: str) -> None:
     with tabs(chromium, [f"{url}guard"]) as (page,):
         wait_for_streams(page, url, 1)
+        page.locator(".menu summary").click()
         page.get_by_role("button", name=EN("guard.sound")).click()
         page.evaluate(HIDE, True)
         kiosk.answered_s_ago = 0.0

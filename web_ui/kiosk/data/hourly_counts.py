@@ -4,14 +4,15 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 from kiosk.core.ports import StoreError
-from kiosk.storage.queries.hourly_counts import HourCount, read_hourly_counts
+from kiosk.storage.queries.hourly_counts import HourCount, read_hourly_counts, read_refusal_reasons
 
 HOURS = 24
+TOP_REASONS = 3
 CACHE_S = 5.0
 """Counts are read again after this time."""
 
@@ -36,6 +37,8 @@ class DayCounts:
     """Passes since local midnight, by direction."""
     annulled: int = 0
     """Passes since local midnight that a guard undid. No other count contains them."""
+    refusals: tuple[tuple[str, int], ...] = ()
+    """The most frequent reasons of refusals since local midnight, with their numbers."""
 
 
 class HourlyCounts:
@@ -65,9 +68,10 @@ class HourlyCounts:
         midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
         try:
             counts, annulled = read_hourly_counts(path, first, midnight)
+            refusals = read_refusal_reasons(path, midnight, TOP_REASONS)
         except StoreError:
             return None
-        return _day_counts(counts, first, local, annulled)
+        return replace(_day_counts(counts, first, local, annulled), refusals=tuple(refusals))
 
 
 def _day_counts(counts: Sequence[HourCount], first: datetime, now: datetime, annulled: int) -> DayCounts:

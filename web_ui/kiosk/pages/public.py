@@ -9,6 +9,7 @@ from werkzeug.exceptions import HTTPException
 from kiosk.system.translations import translator
 from web_ui.auth.accounts import AccountError
 from web_ui.auth.audit_log import AuditLogError
+from web_ui.auth.login_throttle import client_network
 from web_ui.i18n import request_locale
 from web_ui.kiosk.pages import guard as guard_page
 from web_ui.kiosk.pages import report
@@ -77,7 +78,7 @@ def make_live_routes(broadcaster: Broadcaster) -> Blueprint:
     def events(page: str) -> Response:
         try:
             stream = broadcaster.subscribe(
-                PageChannel(page, request_locale.request_language()), request.remote_addr or ""
+                PageChannel(page, request_locale.request_language()), client_network(request.remote_addr or "")
             )
         except TooManyStreamsError:
             return Response(status=503, headers={"Retry-After": "30"})

@@ -37,6 +37,9 @@ def status_context(
         "day": day,
         "chart": chart.build_chart(day, formatter) if day else None,
         "counts": day.today if day else _net_counts(status.counters) if status else {},
+        "refusals": [(t.code("reason-label", reason), formatter.number(n)) for reason, n in day.refusals]
+        if day
+        else [],
         "occupancy": view_model.occupancy_view(status),
         "recent_decisions": view_model.decision_rows(status, formatter),
         "checks": view_model.check_rows(status, t),

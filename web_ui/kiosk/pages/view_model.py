@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from kiosk.core.model import Outcome
+from kiosk.core.model import DeviceState, Outcome
 from kiosk.core.status import CheckStatus, HealthCheck, RecentDecision, StatusSnapshot
 from kiosk.system.messages import check_message, check_value, outcome_message
 from kiosk.system.translations import Translator
@@ -14,7 +14,9 @@ OUTCOME_SHOWN_S = 3.0
 """How long after a decision the lamp still shows its outcome."""
 NEARLY_FULL_PERCENT = 90.0
 """From this share of the capacity on, the page says that the place is nearly full."""
-IDLE_LAMPS = {"out-of-order": ("fail", "check-again")}
+PAUSED = "paused"
+"""Shown instead of *out of order* where a pause is all that is wrong. Other programs know the device state only."""
+IDLE_LAMPS = dict.fromkeys(("out-of-order", PAUSED), ("fail", "check-again"))
 """Lamps that a state lights steadily: red and amber together."""
 STATUS_ORDER = {CheckStatus.FAIL: 0, CheckStatus.WARN: 1, CheckStatus.PASS: 2}
 
@@ -72,9 +74,18 @@ class OccupancyView:
     """`fail`: full. `warn`: nearly full. Else `pass`. Chooses shape and colour."""
 
 
+def shown_state(daemon: DaemonStatus) -> str:
+    """The state for people: that of the daemon, its liveness where it is silent, or `PAUSED`."""
+    failing = (
+        [check.code for check in daemon.status.checks if check.status == CheckStatus.FAIL] if daemon.status else []
+    )
+    paused = daemon.online and daemon.state == DeviceState.OUT_OF_ORDER and failing == [PAUSED]
+    return PAUSED if paused else daemon.state
+
+
 def status_header(daemon: DaemonStatus, now: datetime, formatter: LocaleFormatter) -> StatusHeader:
     """State, reason and remedy, and the lamp as it is now."""
-    t, state = formatter.t, daemon.state
+    t, state = formatter.t, shown_state(daemon)
     rows = check_rows(daemon.status, t) if daemon.online else ()
     decision = current_decision(daemon, now)
     remedy = f"status.remedy.{state}"
@@ -82,7 +93,7 @@ def status_header(daemon: DaemonStatus, now: datetime, formatter: LocaleFormatte
         state=state,
         sentence=t(f"status.sentence.{state}", duration=formatter.duration(daemon.age_s or 0.0)),
         remedy=t(remedy) if t.has(remedy) else "",
-        failing_checks=tuple(row for row in rows if row.status != CheckStatus.PASS),
+        failing_checks=tuple(row for row in rows if row.status != CheckStatus.PASS and row.code != state),
         word=outcome_message(t, decision.outcome, decision.direction) if decision else t.code("state", state),
         shape=decision.outcome if decision else state,
         lit_lamps=(decision.outcome,) if decision else IDLE_LAMPS.get(state, ()),

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from kiosk.core.model import DeviceState
+from kiosk.core.status import CheckStatus, HealthCheck, UndoStatus
 from kiosk.system.messages import check_message
 from kiosk.system.translations import languages, translator
-from tests.fakes.data.status_snapshots import NO_PICTURE, QUEUE, a_status, answers, browsing, publish
+from tests.fakes.data.status_snapshots import NO_BROKER, NO_PICTURE, QUEUE, a_status, answers, browsing, publish
+from web_ui.kiosk.data.daemon_status import DaemonLiveness, DaemonStatus
+from web_ui.kiosk.pages import guard
 
 
 def screen(run_dir: Path, language: str) -> tuple[str, str, str]:
@@ -66,7 +69,68 @@ def test_out_of_order_hides_the_last_answer_and_says_why_and_what_to_do(tmp_path
     tone, _, sentence = screen(tmp_path, "en")
     assert tone == "out-of-order"
     assert sentence.startswith(check_message(translator("en"), NO_PICTURE))
-    assert sentence.endswith("Use the paper list until the lamp shows ready.")
+    assert sentence.count("paper list") == 1
+
+
+@pytest.mark.parametrize("language", languages())
+def test_a_pause_is_a_state_of_its_own_and_names_the_paper_list_once(tmp_path: Path, language: str) -> None:
+    paused = HealthCheck("paused", CheckStatus.FAIL)
+    publish(tmp_path, a_status(DeviceState.OUT_OF_ORDER, checks=(paused,)))
+    t = translator(language)
+    tone, word, sentence = screen(tmp_path, language)
+    assert (tone, word) == ("paused", t("state.paused"))
+    assert sentence == f"{t('status.sentence.paused')} {t('status.remedy.paused')}"
+    assert sentence.count(t("guard.paper-list")) == 1
+
+
+def test_a_pause_with_another_fault_is_out_of_order(tmp_path: Path) -> None:
+    paused = HealthCheck("paused", CheckStatus.FAIL)
+    publish(tmp_path, a_status(DeviceState.OUT_OF_ORDER, checks=(paused, NO_PICTURE)))
+    assert screen(tmp_path, "en")[0] == "out-of-order"
+
+
+@pytest.mark.parametrize("language", languages())
+def test_degraded_says_what_is_wrong_with_its_remedy(tmp_path: Path, language: str) -> None:
+    publish(tmp_path, a_status(DeviceState.DEGRADED))
+    assert check_message(translator(language), NO_BROKER) in screen(tmp_path, language)[2]
+
+
+def recent(run_dir: Path) -> list[str]:
+    """The words below the screen, newest first."""
+    with browsing(run_dir) as client:
+        html = client.get("/live/guard/parts?lang=en").json["recent"]  # type: ignore[index]
+    return re.findall(r"</svg> (\S[^<]*)</b>", html)
+
+
+def test_the_last_answer_stays_below_the_screen_with_the_two_before(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    publish(tmp_path, a_status(now=now, recent_decisions=answers(now, last_s_ago=5)))
+    t = translator("en")
+    assert recent(tmp_path) == [t(f"outcome-label.{each[0]}") for each in reversed(QUEUE[-3:])]
+
+
+def test_the_answer_that_fills_the_screen_is_not_repeated_below(tmp_path: Path) -> None:
+    now = datetime.now(UTC)
+    publish(tmp_path, a_status(now=now, recent_decisions=answers(now, last_s_ago=0.5)))
+    t = translator("en")
+    assert recent(tmp_path) == [t(f"outcome-label.{each[0]}") for each in reversed(QUEUE[-4:-1])]
+
+
+@pytest.mark.parametrize("silent", [True, False])
+def test_where_no_code_opens_the_gate_no_answer_is_left_on_the_screen(tmp_path: Path, *, silent: bool) -> None:
+    now = datetime.now(UTC) - timedelta(seconds=4 if silent else 0)
+    state = DeviceState.READY if silent else DeviceState.OUT_OF_ORDER
+    publish(tmp_path, a_status(state, now=now, recent_decisions=answers(now, last_s_ago=5)))
+    assert recent(tmp_path) == []
+
+
+def test_the_seconds_left_to_undo_are_on_the_button_and_count_down_while_the_snapshot_ages(tmp_path: Path) -> None:
+    undo = UndoStatus(1, datetime.now(UTC).isoformat(), "in", "ok", None, 21.0)
+    status = a_status(undo=undo)
+    assert guard.undo_seconds_left(DaemonStatus(DaemonLiveness.ONLINE, status, 0.0)) == 21
+    assert guard.undo_seconds_left(DaemonStatus(DaemonLiveness.ONLINE, status, 2.5)) == 18
+    assert guard.undo_seconds_left(DaemonStatus(DaemonLiveness.ONLINE, status, 30.0)) == 0
+    assert guard.undo_seconds_left(DaemonStatus(DaemonLiveness.STALE, status, 0.0)) == 0
 
 
 def test_a_silent_kiosk_is_never_a_pass_and_sends_the_guard_to_paper(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from kiosk.core.model import ClockQuality, Direction, Outcome, Reason
 from kiosk.storage import SqliteEventStore
+from kiosk.system.translations import translator
 from tests.fakes.data.access_events import an_event
 from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from web_ui.i18n.formatting import LocaleFormatter
@@ -46,6 +47,37 @@ def test_the_last_day_is_counted_by_local_hour_and_today_from_local_midnight(tmp
     assert day.hours[-1].outcomes == {"pass": 1, "fail": 1}
     assert day.today == {"pass": 3, "fail": 1}
     assert day.directions == {"out": 2, "in": 1}
+
+
+def test_the_most_frequent_reasons_of_refusal_are_those_of_today(tmp_path: Path) -> None:
+    store = SqliteEventStore(tmp_path / "p.db")
+    refusals = [
+        (Reason.REVOKED, 1), (Reason.EXPIRED, 3), (Reason.MALFORMED, 2), (Reason.BAD_SIGNATURE, 1), (Reason.CLOSED, 0),
+    ]  # fmt: skip
+    number = 0
+    for at, outcome in ((ago(20), Outcome.FAIL), (ago(1), Outcome.FAIL), (ago(1), Outcome.CHECK_AGAIN)):
+        for reason, count in refusals:
+            for _ in range(count if at == ago(1) else 9):
+                number += 1
+                event = an_event(number)
+                store.commit(dataclasses.replace(event, occurred_at=at, outcome=outcome, reason=reason, direction=None))
+    day = HourlyCounts(tmp_path / "p.db", HUE).last_day(NOON)
+    store.close()
+    assert day
+    assert day.refusals == (("expired", 3), ("malformed", 2), ("bad-signature", 1))
+
+
+@pytest.mark.parametrize("language", ["vi", "en"])
+def test_the_page_names_the_reasons_of_refusal_in_words(tmp_path: Path, language: str) -> None:
+    store = SqliteEventStore(tmp_path / "p.db")
+    keep(store, *[(datetime.now(UTC), Outcome.FAIL)] * 4)
+    store.close()
+    publish(tmp_path, a_status())
+    with browsing(tmp_path, database=tmp_path / "p.db") as client:
+        html = client.get(f"/live/status/parts?lang={language}").json["occupancy"]  # type: ignore[index]
+    t = translator(language)
+    assert t("page.refusals") in html
+    assert f"<dt>{t('reason-label.expired')}</dt><dd>4</dd>" in html
 
 
 def test_a_passage_from_before_the_clock_was_set_is_not_today(tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ from kiosk.core.status import HealthCheck as Check
 from kiosk.system.messages import check_message
 from kiosk.system.status_file import STATUS_FILE
 from kiosk.system.translations import languages, translator
-from tests.fakes.data.status_snapshots import NO_PICTURE, a_status, answers, browsing, publish
+from tests.fakes.data.status_snapshots import GOOD, NO_PICTURE, a_status, answers, browsing, publish
 from web_ui.kiosk.data.daemon_status import DaemonLiveness, read_daemon_status
 
 
@@ -258,3 +258,31 @@ def test_a_page_of_another_version_than_the_kiosk_says_so(tmp_path: Path) -> Non
     assert "Version of this page" not in page(tmp_path)
     publish(tmp_path, a_status(version="0.0.1"))
     assert "Version of this page" in page(tmp_path)
+
+
+def test_good_checks_are_collapsed_and_the_others_are_open(tmp_path: Path) -> None:
+    publish(tmp_path, a_status(DeviceState.DEGRADED))
+    with browsing(tmp_path) as client:
+        html = client.get("/live/status/parts?lang=en").json["checks"]  # type: ignore[index]
+    above, _, below = html.partition("<details")
+    good = len(GOOD) - 1
+    assert (above.count("<li"), below.count("<li")) == (1, good)
+    assert 'class="is-warn"' in above
+    assert f"{good} of {good + 1} checks are good" in below
+    assert "is-warn" not in below
+    assert "open" not in below.partition(">")[0]
+
+
+def test_a_pause_says_paused_on_the_status_page_and_not_out_of_service(tmp_path: Path) -> None:
+    paused = Check("paused", CheckStatus.FAIL)
+    publish(tmp_path, a_status(DeviceState.OUT_OF_ORDER, checks=(*GOOD, paused)))
+    t = translator("en")
+    with browsing(tmp_path) as client:
+        html = client.get("/live/status/parts?lang=en").json["status_header"]  # type: ignore[index]
+        api = client.get("/api/v1/status").json
+    assert t("status.sentence.paused") in html
+    assert t("status.remedy.paused") in html
+    assert t("status.sentence.out-of-order") not in html
+    assert html.count(" lit") == 2
+    assert api
+    assert api["state"] == "out-of-order"

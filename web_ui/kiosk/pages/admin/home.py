@@ -19,6 +19,7 @@ from web_ui.i18n.formatting import LocaleFormatter
 from web_ui.kiosk.pages.command_client import submit_command
 from web_ui.kiosk.pages.kiosk_view import kiosk_view
 from web_ui.kiosk.pages.rendering import render_page
+from web_ui.kiosk.pages.view_model import shown_state
 
 admin_pages = Blueprint("admin", __name__, url_prefix="/admin")
 
@@ -47,7 +48,7 @@ def home() -> AnyResponse:
 
 def _admin_home(error: str = "", message: str = "", done: str = "", code: int = 200) -> AnyResponse:
     formatter = kiosk_view().formatter(request_locale.request_language())
-    state = kiosk_view().daemon_status().state
+    state = shown_state(kiosk_view().daemon_status())
     entries = [_audit_row(entry, formatter) for entry in access_control.auth_context().audit_log.newest(MAX_AUDIT_ROWS)]
     return render_page(
         "admin.html",
