@@ -54,7 +54,11 @@ MESSAGE_ID_RANGE = 1024, 65535
 """Our message ids, first and last (MQTT 5 section 2.2.1)."""
 NO_MATCHING_SUBSCRIBERS, PAYLOAD_FORMAT_INVALID = 0x10, 0x99  # MQTT 5 section 3.4.2.1
 PACKET_TOO_LARGE = 0x95  # section 2.4
+RETAIN_NOT_SUPPORTED = 0x9A  # section 3.2.2.2
 SESSION_NEVER_EXPIRES = 0xFFFFFFFF  # MQTT 5 section 3.1.2.11.2: the session does not expire
+
+_brokers_without_retain: set[str] = set()
+"""Addresses of brokers that refused a retained last will, or said that they keep no retained messages. It needs none of them."""
 
 
 class PahoConnection:
@@ -111,12 +115,15 @@ class PahoConnection:
         client.max_inflight_messages_set(0)  # the relay has its own window
         client.max_queued_messages_set(0)
         if will is not None:
-            client.will_set(will.topic, will.payload, will.qos, will.retain)
+            client.will_set(will.topic, will.payload, will.qos, self._retain(will))
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
         return client
+
+    def _retain(self, message: OutgoingMessage) -> bool:
+        return message.retain and self.address not in _brokers_without_retain
 
     def open(self) -> None:
         """See Connection."""
@@ -202,7 +209,7 @@ class PahoConnection:
     def publish(self, message: OutgoingMessage) -> int:
         """See Connection."""
         if not message.qos:
-            info = self._client.publish(message.topic, message.payload, 0, message.retain)
+            info = self._client.publish(message.topic, message.payload, 0, self._retain(message))
             self._raise_on_failure(info.rc)
             return info.mid
         opened = self._client.socket()
@@ -212,7 +219,7 @@ class PahoConnection:
         properties = self._properties(message.content_type)
         try:
             opened.queue_packet(
-                publish_packet(message.topic, message.payload, mid, retain=message.retain, properties=properties)
+                publish_packet(message.topic, message.payload, mid, retain=self._retain(message), properties=properties)
             )
         except OSError as error:
             raise BrokerUnreachableError(f"{self._endpoint}: {error.strerror or error}") from error
@@ -276,10 +283,18 @@ class PahoConnection:
             raise BrokerUnreachableError(f"{self._endpoint}: {paho.error_string(code).rstrip('.')}")
 
     def _on_connect(self, _client: Any, _data: Any, flags: Any, code: Any, properties: Properties | None) -> None:
+        if code.is_failure and code.value == RETAIN_NOT_SUPPORTED:
+            _brokers_without_retain.add(self.address)
+            self._failure = BrokerUnreachableError(
+                f"{self._endpoint}: the broker keeps no last will. It is sent unretained"
+            )
+            return
         if code.is_failure:
             self._failure = BrokerRefusedError(f"{self._endpoint}: the broker refuses this client: {code}")
             return
         self._connected = True
+        if getattr(properties, "RetainAvailable", 1) == 0:
+            _brokers_without_retain.add(self.address)
         self._session_present = bool(flags.session_present)
         self._events.append(_connected(properties, session_present=flags.session_present))
 

@@ -14,6 +14,8 @@ TELL_AGAIN_AT = 0.2
 """A device is told again when its rate changes by this part."""
 FORGET_AFTER_S = 180.0
 """A device that sent no report for so long does not count. Three health messages are missing then."""
+SHORTEST_DRAIN_S = 1.0
+"""No device gets more than what empties it in this time: a few waiting events must not take the budget of a minute from others."""
 MAX_EVENTS_PER_S = 1e6
 """The largest rate of the wire."""
 
@@ -94,11 +96,12 @@ class BacklogControl:
         return rate
 
     def _rate(self, device: _Device, budget: float) -> float:
-        """An equal share. What others still have from before is theirs until they report, so that the sum keeps the budget.
+        """An equal share, or less where less waits.
 
+        What others still have from before is theirs until they report, so that the sum keeps the budget.
         A device without a backlog gets a share of the whole fleet: after an outage all begin with it at once.
         """
         if not device.backlog:
             return max(FLOOR_EVENTS_PER_S, budget / len(self._devices))
         left = budget - (self._used - device.used)
-        return max(FLOOR_EVENTS_PER_S, min(budget / self._waiting, left))
+        return max(FLOOR_EVENTS_PER_S, min(budget / self._waiting, left, device.backlog / SHORTEST_DRAIN_S))

@@ -40,7 +40,8 @@ _parse_topic = lru_cache(maxsize=20_000)(topics.parse_topic)
 """A fleet has few topics and many messages."""
 BACKOFF_FIRST_S = 1.0
 BACKOFF_LAST_S = 5.0
-LEDGER_BACKOFF_LAST_S = 30.0
+LEDGER_BACKOFF_LAST_S = 5.0
+"""A database that comes back is used within this time."""
 MAX_WAITING = 5000
 """Messages in memory."""
 UNSTORABLE = "unstorable"

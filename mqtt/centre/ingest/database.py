@@ -72,8 +72,11 @@ def _open_postgres_query(address: str) -> Iterator[Query]:
     import psycopg  # noqa: PLC0415 - an extra
     from psycopg.rows import dict_row  # noqa: PLC0415
 
+    from mqtt.centre.postgres.address import connection_options  # noqa: PLC0415
+
     try:
-        with psycopg.connect(address, row_factory=dict_row, application_name="entrance centre query") as connection:
+        options = connection_options(address, "entrance centre query")
+        with psycopg.connect(**options, row_factory=dict_row) as connection:
 
             def query(statement: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
                 cursor = connection.execute(statement.replace("?", "%s"), list(values))

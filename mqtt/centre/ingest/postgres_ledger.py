@@ -26,6 +26,7 @@ from mqtt.centre.ingest.ledger import LedgerError
 from mqtt.centre.ingest.postgres_partitions import DayPartitions
 from mqtt.centre.ingest.postgres_schema import migrate
 from mqtt.centre.postgres import hourly, reports
+from mqtt.centre.postgres.address import connection_options
 from mqtt.centre.postgres.devices import KnownNumbers, StreamNumbers
 from mqtt.centre.postgres.streams import copy_events, read_ranges, update_streams, write_streams
 from mqtt.device_messages import HealthMessage, StateMessage
@@ -33,7 +34,6 @@ from mqtt.events import InvalidEvent
 from mqtt.sequence_ranges import RangeSet
 from mqtt.topics import DeviceTopics
 
-CONNECT_TIMEOUT_S = 10
 _MESSAGE_ERROR_CLASSES = ("21", "22", "23", "54")
 """Of SQLSTATE: what the values of a message can cause. All others are the database's own."""
 
@@ -42,7 +42,10 @@ class PostgresLedger:
     """Several ledgers may work on one database at the same time. One thread each."""
 
     def __init__(self, address: str) -> None:
-        """`address` is postgresql://user:password@host/name. The password is safer in ~/.pgpass. Raises LedgerError."""
+        """`address` is postgresql://user:password@host/name. The password is safer in ~/.pgpass. Raises LedgerError.
+
+        Several hosts with commas are a server and its standbys: the one that can be written is used.
+        """
         self._address = address
         self._locked: dict[DeviceTopics, int] | None = None
         """The devices that the open transaction has locked. None: no transaction is open."""
@@ -50,9 +53,7 @@ class PostgresLedger:
 
     def _connect(self) -> None:
         try:
-            self._connection = psycopg.connect(
-                self._address, application_name="entrance centre", connect_timeout=CONNECT_TIMEOUT_S
-            )
+            self._connection = psycopg.connect(**connection_options(self._address, "entrance centre"))
             try:
                 migrate(self._connection)
             except BaseException:

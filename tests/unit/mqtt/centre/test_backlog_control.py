@@ -34,6 +34,12 @@ def test_a_second_device_waits_until_the_first_gives_up_its_half() -> None:
     assert report(control, 2, 5000, 61.0) == 50.0
 
 
+def test_devices_in_which_little_waits_leave_the_budget_to_the_others() -> None:
+    control = BacklogControl(100.0)
+    assert [report(control, number, 3, 0.0) for number in range(20)] == [3.0] * 20
+    assert report(control, 99, 5000, 1.0) == pytest.approx(100.0 / 21)
+
+
 def test_a_small_change_is_not_told() -> None:
     control = BacklogControl(1000.0)
     for now_s in (0.0, 60.0, 120.0):
@@ -52,7 +58,7 @@ def test_a_device_that_is_done_or_silent_leaves_its_share_to_the_others() -> Non
     assert control.devices_with_backlog == 2
     report(control, 1, 0, 60.0)
     assert report(control, 2, 5000, FORGET_AFTER_S) == 100.0
-    assert report(control, 4, 7, 2 * FORGET_AFTER_S + 1) == 100.0, "nothing was heard of the second for long"
+    assert report(control, 4, 700, 2 * FORGET_AFTER_S + 1) == 100.0, "nothing was heard of the second for long"
 
 
 def test_a_quiet_device_begins_after_an_outage_with_its_share_of_the_fleet() -> None:

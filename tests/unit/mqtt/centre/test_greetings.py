@@ -92,7 +92,7 @@ def test_without_a_budget_the_answer_lifts_every_limit(ledger: SqliteLedger) -> 
 
 
 def test_one_receipt_answers_the_events_and_the_greeting_of_a_batch(ledger: SqliteLedger) -> None:
-    (receipt,) = Centre(ledger).receive(hello(backlog=3), (GATE.topic(TopicKind.EVENT), event(1).encode()))
+    (receipt,) = Centre(ledger).receive(hello(backlog=300), (GATE.topic(TopicKind.EVENT), event(1).encode()))
     assert receipt.confirmed is not None
     assert [span[:2] for span in receipt.confirmed] == [(1, 1)]
     assert receipt.backlog_events_per_s == 100.0
