@@ -24,8 +24,9 @@ IMPORT_ALL = f"""
 import importlib, pathlib, platform
 product = pathlib.Path("/srv/product")
 paths = [p for package in ("kiosk", "mqtt", "web_ui") for p in sorted((product / package).rglob("*.py"))]
-# Not here: the program's entry, and the centre's PostgreSQL, which no device has.
+# Not here: the program's entry, the centre's PostgreSQL, and what makes bundles, which no device has.
 paths = [p for p in paths if p.name != "__main__.py" and not p.name.startswith("postgres")]
+paths = [p for p in paths if not {{"bundle", "postgres"}} & {{*p.parts}}]
 names = [".".join(p.relative_to(product).with_suffix("").parts).removesuffix(".__init__") for p in paths]
 for name in [*{COMPILED!r}, *names]:
     importlib.import_module(name)
