@@ -263,13 +263,12 @@ class Sender:
         return messages
 
     def _send_backlog(self, now_s: float) -> int:
+        if self._backlog_seq >= self._backlog_end:
+            return 0
         free, size = self.window.free_slots(), self._options.max_inflight
         room = min(free, MAX_ROWS_PER_READ, self._backlog_allowance(now_s))
-        if (
-            self._backlog_seq >= self._backlog_end
-            or free < size // REFILL_DIVISOR
-            or room < min(self._options.max_batch, size)
-        ):
+        waiting = max(1, self._outbox.backlog_size() - len(self.window))
+        if free < size // REFILL_DIVISOR or room < min(self._options.max_batch, size, waiting):
             return 0
         found = self._read(self._backlog_seq, room)
         whole = found and found[-1][0] <= self._backlog_end

@@ -55,6 +55,15 @@ def test_the_smallest_rate_still_sends_a_message_after_a_while(bench: Bench) -> 
     assert 50 <= len(set(bench.seqs())) < 120
 
 
+def test_a_few_waiting_events_need_not_save_up_for_a_full_message(bench: Bench) -> None:
+    bench.run(0.1)
+    bench.commit(3)
+    bench.relay.close()
+    greet(bench, 1.0)
+    bench.run(10.0)
+    assert sorted(set(bench.seqs())) == [1, 2, 3]
+
+
 def test_before_the_centre_names_a_rate_the_first_one_holds_and_an_older_centre_lifts_it(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "p.db", DeliveryOptions(receipt_timeout_s=1000.0, first_backlog_events_per_s=10.0))
     with closing(bench.store):
