@@ -1,12 +1,16 @@
 """Machine faults with the real daemon: the lamps show them, the log has one line, and they disappear with their cause."""
 
+import resource
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from kiosk.app.control_socket import SOCKET_FILE
 from tests.fakes.processes.replay_daemon import shows, until
 from tests.faults.displayed_faults import FaultyMachine, faulty_machine
+from tests.faults.injection.supervised import limit_while, lowest_free_descriptor
 
 
 @pytest.fixture
@@ -62,3 +66,23 @@ def test_a_relay_held_by_another_program_is_out_of_order_until_it_is_released(
     machine.hold_relay(held=False)
     until(lambda: shows(machine.run_dir, "ready"), 20.0)
     assert machine.logged("the trigger is not oneshot") == 1
+
+
+def test_a_daemon_without_free_descriptors_goes_on_and_recovers_by_itself(machine: FaultyMachine) -> None:
+    """It can open neither images nor its status, and a client of its control socket waits."""
+    machine.start()
+    until(lambda: shows(machine.run_dir, "ready"), 30.0)
+    assert machine.process.popen is not None
+    pid = machine.process.popen.pid
+
+    def wait_for_the_fault() -> None:
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(machine.run_dir / SOCKET_FILE))
+            client.sendall(b'{"command": "pause", "paused": false}\n')
+            until(lambda: machine.logged("Too many open files") > 0, 20.0)
+
+    limit_while(pid, resource.RLIMIT_NOFILE, lowest_free_descriptor(pid), wait_for_the_fault)
+    began = (machine.status() or {}).get("now_at")
+    until(lambda: machine.status().get("now_at") != began and shows(machine.run_dir, "ready"), 30.0)
+    assert machine.process.is_running, machine.logged("CRITICAL")
+    assert machine.logged("CRITICAL") == 0

@@ -5,6 +5,7 @@ kernel (SO_PEERCRED, unix(7)): root, the user of the daemon, and members of the 
 One thread serves all peers. Each peer has a deadline for its whole command and for its whole response, whatever it sends.
 """
 
+import errno
 import json
 import logging
 import os
@@ -38,6 +39,8 @@ STEP_TIMEOUT_S = 0.25
 _BACKLOG = 64
 _LOG_INTERVAL_S = 60.0
 SO_PEERGROUPS = 59  # <asm-generic/socket.h>, missing in Python 3.11
+_NO_RESOURCES = {errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM}
+"""Of accept(2): the peer waits in the queue of the kernel."""
 _UCRED = struct.Struct("3i")  # pid, uid, gid
 
 
@@ -108,7 +111,7 @@ class ControlServer:
         """
         try:
             self._wait(timeout_s)
-            self._accept()
+            is_exhausted = not self._accept()
         except (OSError, ValueError):  # closed in another thread
             if not self._closed:
                 raise
@@ -120,7 +123,9 @@ class ControlServer:
         self._execute_next()
         for connection in [each for each in self._connections if each.to_send is not None]:
             self._send(connection)
-        return 0.0
+        return (
+            STEP_TIMEOUT_S if is_exhausted else 0.0
+        )  # a peer that cannot be accepted makes the listener ready all the time
 
     def close(self) -> None:
         """Close the socket and all connections."""
@@ -141,15 +146,29 @@ class ControlServer:
         is_ready = any(connection.command is not None for connection in self._connections)
         poll.poll(0 if is_ready else 1000 * min([timeout_s, *until_s]))
 
-    def _accept(self) -> None:
-        """Accept new peers. Each is received at once, because an honest peer has sent its command already."""
+    def _accept(self) -> bool:
+        """Accept new peers. Each is received at once, because an honest peer has sent its command already.
+
+        False where the process has no descriptor or memory for another peer.
+        """
         for _ in range(_BACKLOG):
             try:
                 accepted, _ = self._listener.accept()
             except BlockingIOError:
-                return
+                return True
+            except OSError as error:
+                if self._closed or error.errno not in _NO_RESOURCES:
+                    raise
+                self._log_cut_off(f"{error.strerror}. They are accepted later")
+                return False
             accepted.setblocking(False)
-            connection = _Connection(accepted, peer_credentials(accepted), self._monotonic() + COMMAND_DEADLINE_S)
+            try:
+                peer = peer_credentials(accepted)
+            except OSError as error:  # more groups than Python reads
+                accepted.close()
+                self._log_cut_off(f"the groups of the peer cannot be read: {error.strerror}")
+                continue
+            connection = _Connection(accepted, peer, self._monotonic() + COMMAND_DEADLINE_S)
             self._make_room(connection.peer.uid)
             self._connections.append(connection)
             if self._is_authorized(connection.peer):
@@ -158,6 +177,7 @@ class ControlServer:
                 log.warning("command refused: process %d, user %d", connection.peer.pid, connection.peer.uid)
                 refusal = "This user may not send commands to the kiosk."
                 self._respond(connection, Response(ok=False, error_code="not-allowed", message=refusal))
+        return True
 
     def _make_room(self, uid: int) -> None:
         """Drop one connection if there are too many: of the user with most of them, an incomplete and old one first."""
@@ -260,14 +280,18 @@ class ControlServer:
                 self._drop(connection, "the peer is too slow")
 
     def _drop(self, connection: _Connection, reason: str) -> None:
-        """Close a connection. The log gets a line a minute at most, however many peers there are."""
+        """Close a connection."""
+        self._log_cut_off(reason)
+        self._remove(connection)
+
+    def _log_cut_off(self, reason: str) -> None:
+        """The log gets a line a minute at most, however many peers there are."""
         self._cut_off += 1
         if self._monotonic() >= self._logged_s + _LOG_INTERVAL_S:
             log.info(
                 "%d connections of the control socket were cut off, the last one because: %s", self._cut_off, reason
             )
             self._cut_off, self._logged_s = 0, self._monotonic()
-        self._remove(connection)
 
     def _remove(self, connection: _Connection) -> None:
         connection.socket.close()

@@ -84,7 +84,10 @@ class ReplayCamera:
 def _image_paths(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise CameraError(f"replay:{folder}: not a folder. Name a folder with images")
-    paths = list_image_files(folder)
+    try:
+        paths = list_image_files(folder)
+    except OSError as error:
+        raise CameraError(f"replay:{folder}: cannot be read: {error.strerror}") from error
     if not paths:
         raise CameraError(f"replay:{folder}: no image in this folder ({', '.join(sorted(IMAGE_SUFFIXES))})")
     return paths

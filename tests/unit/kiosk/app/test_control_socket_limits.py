@@ -2,9 +2,10 @@
 
 import json
 import os
+import resource
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,24 @@ class Server:
     def close(self) -> None:
         self.peers.close()
         self.control.close()
+
+
+@contextmanager
+def no_free_descriptors() -> Iterator[None]:
+    old = resource.getrlimit(resource.RLIMIT_NOFILE)
+    taken = [os.open("/dev/null", os.O_RDONLY)]
+    resource.setrlimit(
+        resource.RLIMIT_NOFILE, (max(int(path.name) for path in Path("/proc/self/fd").iterdir()) + 2, old[1])
+    )
+    try:
+        with suppress(OSError):
+            while True:
+                taken.append(os.dup(taken[0]))
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, old)
+        for descriptor in taken:
+            os.close(descriptor)
 
 
 @pytest.fixture
@@ -159,6 +178,31 @@ def test_a_command_that_waited_too_long_is_not_executed_and_its_peer_is_informed
     assert (late["ok"], late["error_code"]) == (False, "failed")
     assert "not executed" in late["message"]
     assert len(server.executed) == 1
+
+
+def test_without_free_descriptors_a_peer_waits_and_the_server_goes_on(server: Server) -> None:
+    peer = server.connect(COMMAND)
+    with no_free_descriptors():
+        delays = [server.control.step(timeout_s=0.0) for _ in range(3)]
+    assert min(delays) > 0, "it does not try again and again without a pause"
+    assert server.executed == []
+    server.step()
+    assert server.response(peer)["ok"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may join groups")
+def test_a_peer_of_more_groups_than_can_be_read_is_cut_off_and_the_server_goes_on(server: Server) -> None:
+    groups = os.getgroups()
+    os.setgroups(range(1000, 1400))
+    try:
+        peer = server.connect(COMMAND)
+    finally:
+        os.setgroups(groups)
+    server.step()
+    assert server.is_cut_off(peer)
+    honest = server.connect(COMMAND)
+    server.step()
+    assert server.response(honest)["ok"]
 
 
 def test_the_command_of_a_peer_that_has_gone_is_not_executed(server: Server) -> None:
