@@ -52,6 +52,9 @@ def parser() -> argparse.ArgumentParser:
     found.add_argument("--centre-options", default="", help="more options of `kiosk centre`")
     found.add_argument("--drain-s", type=float, default=120.0, help="how long to wait for the last receipts (120)")
     found.add_argument("--broker", nargs="+", metavar="HOST:PORT", help="brokers that run already, with a centre")
+    found.add_argument(
+        "--certificates", help="folder of `kiosk pki` with a certificate of each kiosk: TLS, with --broker"
+    )
     found.add_argument("--result", type=Path, default=RESULT)
     return found
 
@@ -72,6 +75,7 @@ def options_of(arguments: argparse.Namespace) -> FleetOptions:
         sealed=not arguments.unsealed,
         mqtt_version=arguments.mqtt_version,
         drain_s=arguments.drain_s,
+        certificates=arguments.certificates,
     )
 
 

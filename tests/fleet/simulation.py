@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 from kiosk.core.model import ClockQuality, ClockReading
 from tests.fleet import traffic
@@ -44,6 +45,8 @@ class FleetOptions:
     drain_s: float = 120.0
     """How long to wait for receipts after the last passage."""
     seed: int = 1
+    certificates: str | None = None
+    """A folder of `kiosk pki` with a certificate of each kiosk. None: without TLS."""
 
 
 class FleetClock:
@@ -84,6 +87,7 @@ class Simulation:
         shared = Surroundings(
             addresses, self.loop, clock, time.monotonic, self.counts, self._rng,
             is_mqtt5=options.mqtt_version == "5", topic_prefix=options.topic_prefix,
+            certificates=Path(options.certificates) if options.certificates else None,
         )  # fmt: skip
         people = encounters(ENCOUNTERS, self._rng, sealed=options.sealed)
         offset_s = time.time() - time.monotonic()

@@ -3,6 +3,7 @@
 import contextlib
 import errno
 import socket
+import ssl
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -76,8 +77,9 @@ class FleetConnection:
         number: int,
         keepalive_s: int = 20,
         is_mqtt5: bool = True,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
-        """`number` is the kiosk's, and chooses the source address."""
+        """`number` is the kiosk's, and chooses the source address. `tls`: with this kiosk's certificate."""
         self.owner = owner
         self.socket: socket.socket | None = None
         self.is_open = False
@@ -88,6 +90,8 @@ class FleetConnection:
         self._poller = poller
         self._clock = clock
         self._is_mqtt5 = is_mqtt5
+        self._tls = tls
+        self._is_in_handshake = tls is not None
         self._keepalive_s = max(2, keepalive_s - BROKER_CHECK_INTERVAL_S)
         self._number = number
         self._is_subscribed = False
@@ -207,11 +211,11 @@ class FleetConnection:
 
     def flush(self) -> None:
         """Send what is queued. The rest follows when the socket can be written."""
-        if self.socket is None or not self._is_tcp_open or not self._outgoing:
+        if self.socket is None or not self._is_tcp_open or self._is_in_handshake or not self._outgoing:
             return
         try:
             sent = self.socket.send(self._outgoing)
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantWriteError, ssl.SSLWantReadError):
             sent = 0
         except OSError as error:
             self._fail(error.strerror or str(error))
@@ -230,13 +234,43 @@ class FleetConnection:
                 self._fail(errno.errorcode.get(code, str(code)))
                 return
             self._is_tcp_open = True
+            if self._tls is not None:
+                self.socket = self._tls.wrap_socket(
+                    self.socket, server_hostname=self._address[0], do_handshake_on_connect=False
+                )
+        if self._is_in_handshake:
+            self._shake_hands()
         self.flush()
+
+    def _shake_hands(self) -> None:
+        """Go on with the handshake. Whoever waits for the other side is called again by the event loop."""
+        assert isinstance(self.socket, ssl.SSLSocket)
+        wants_writing = False
+        try:
+            self.socket.do_handshake()
+            self._is_in_handshake = False
+            self._tls = None
+            wants_writing = True
+        except ssl.SSLWantReadError:
+            pass
+        except ssl.SSLWantWriteError:
+            wants_writing = True
+        except OSError as error:
+            self._fail(f"TLS: {error.strerror or error}")
+            return
+        if wants_writing != self._wants_writing:
+            self._wants_writing = wants_writing
+            self._poller.watch_writing(self, wanted=wants_writing)
 
     def on_readable(self) -> bool:
         """Receive. Returns whether the relay has something to do, which it has not for a PUBACK or PINGRESP alone."""
+        if self._is_in_handshake and self._is_tcp_open:
+            self._shake_hands()
+            self.flush()
+            return self.has_failed
         try:
-            received = self.socket.recv(READ_BYTES) if self.socket is not None else b""
-        except BlockingIOError:
+            received = self._receive()
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return False
         except OSError as error:
             self._fail(error.strerror or str(error))
@@ -252,6 +286,15 @@ class FleetConnection:
         except MalformedPacketError as error:
             self._fail(f"malformed packet: {error}")
         return is_urgent or self._failure is not None
+
+    def _receive(self) -> bytes:
+        """What has arrived. Empty: the broker closed the connection."""
+        if self.socket is None:
+            return b""
+        received = self.socket.recv(READ_BYTES)
+        while isinstance(self.socket, ssl.SSLSocket) and self.socket.pending():  # decrypted, so epoll does not see it
+            received += self.socket.recv(READ_BYTES)
+        return received
 
     def _on_packet(self, first_byte: int, body: bytes) -> bool:
         kind = first_byte >> 4

@@ -2,8 +2,10 @@
 
 import random
 import re
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 from kiosk.core.model import DeviceState
 from kiosk.core.ports import Clock
@@ -51,6 +53,8 @@ class Surroundings:
     is_mqtt5: bool = True
     topic_prefix: str = "entrance"
     keepalive_s: int = 20
+    certificates: Path | None = None
+    """A folder of `kiosk pki` with ca.pem, and SITE.DEVICE.pem and SITE.DEVICE.key of each kiosk. None: without TLS."""
 
 
 class FleetKiosk:
@@ -91,9 +95,10 @@ class FleetKiosk:
     def _connect(self, will: OutgoingMessage) -> FleetConnection:
         addresses = self.shared.addresses
         self._attempt += 1
+        name = f"{self._topics.site}.{self._topics.device}"
         self.connection = FleetConnection(
             addresses[self._attempt % len(addresses)],
-            Login(f"{self._topics.site}/{self._topics.device}", maximum_packet_bytes=512 * 1024),
+            Login(name, maximum_packet_bytes=512 * 1024),
             will,
             owner=self,
             poller=self.shared.poller,
@@ -101,6 +106,7 @@ class FleetKiosk:
             number=self.index,
             keepalive_s=self.shared.keepalive_s,
             is_mqtt5=self.shared.is_mqtt5,
+            tls=tls_context(self.shared.certificates, name) if self.shared.certificates else None,
         )
         return self.connection
 
@@ -184,3 +190,10 @@ class FleetKiosk:
 def device_topics(prefix: str, index: int) -> DeviceTopics:
     """Two gates at each site."""
     return DeviceTopics(prefix, f"site-{index // 2 + 1:05d}", f"gate-{index % 2 + 1}")
+
+
+def tls_context(folder: Path, name: str) -> ssl.SSLContext:
+    """For one connection of a kiosk. Ten thousand of them at once would take a gigabyte."""
+    context = ssl.create_default_context(cafile=folder / "ca.pem")
+    context.load_cert_chain(folder / f"{name}.pem", folder / f"{name}.key")
+    return context

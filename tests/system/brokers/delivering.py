@@ -172,7 +172,7 @@ class Centre:
         self._command = ["-m", "kiosk.cli", "centre", *addresses, "--database", str(self.database), "--name", "centre"]
         files = {"--ca": brokers[0].ca_path, "--certificate": brokers[0].certificate_path, "--key": brokers[0].key_path}
         self._command += [part for name, path in files.items() if path for part in (name, str(path))]
-        self._command += options
+        self._command += ["--mqtt-version", brokers[0].mqtt_version, *options]
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:

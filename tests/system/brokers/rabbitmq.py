@@ -1,12 +1,8 @@
 """Three RabbitMQ nodes with the shipped configuration, each on a machine of its own."""
 
 import json
-import os
 import shutil
-import signal
 import subprocess
-import threading
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
@@ -18,32 +14,22 @@ import mqtt.broker.rabbitmq
 from mqtt.broker.certificates import CertificateAuthority, CertificateUse
 from mqtt.broker.rabbitmq.definitions import definitions
 from mqtt.connection import BrokerEndpoint
+from tests.system.brokers.machine import Machine
 from tests.system.brokers.network import ClusterNetwork
-from tests.system.brokers.root import inside, ready_root, user_ids
 
 SHIPPED = Path(mqtt.broker.rabbitmq.__file__).parent
 NODES = 3
-START_TIMEOUT_S = 300.0
 COOKIE = "entranceentranceentrance"
-PATH = "/usr/lib/rabbitmq/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-class Node:
+class Node(Machine):
     """One broker. Its folder holds what a machine of its own would have in /etc/rabbitmq and /var/lib/rabbitmq."""
 
     def __init__(self, number: int, folder: Path, authority: Path, network: ClusterNetwork) -> None:
-        self.name = f"broker-{number}"
-        self.address = network.addresses[number - 1]
-        self.folder = folder / self.name
-        self._namespace = network.namespaces[number - 1]
-        self._root = ready_root()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._make_folders(authority, network.hosts())
-
-    def _make_folders(self, authority: Path, hosts: str) -> None:
+        super().__init__(number, folder, network, "rabbitmq")
         settings, data, log = (self.folder / name for name in ("etc", "lib", "log"))
-        for folder in (settings / "entrance", data, log):
-            folder.mkdir(parents=True)
+        for each in (settings / "entrance", data, log):
+            each.mkdir(parents=True)
         for name in ("rabbitmq.conf", "enabled_plugins"):
             shutil.copy(SHIPPED / name, settings)
         shutil.copy(authority / "definitions.json", settings)
@@ -52,14 +38,11 @@ class Node:
         cookie = data / ".erlang.cookie"
         cookie.write_text(COOKIE, encoding="utf-8")
         cookie.chmod(0o400)
-        (self.folder / "hosts").write_text(hosts, encoding="utf-8")
-        owner = user_ids(self._root, "rabbitmq")
-        for path in (self.folder, *self.folder.rglob("*")):
-            os.chown(path, *owner)
+        self.own_files()
 
-    def _command(self, command: Sequence[str]) -> list[str]:
+    def _command(self, program: str, *arguments: str) -> list[str]:
         environment = {
-            "PATH": PATH,
+            "PATH": "/usr/lib/rabbitmq/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "LANG": "C.UTF-8",
             "HOME": "/var/lib/rabbitmq",
             "RABBITMQ_NODENAME": f"rabbit@{self.name}",
@@ -68,53 +51,25 @@ class Node:
             "/etc/rabbitmq": self.folder / "etc",
             "/var/lib/rabbitmq": self.folder / "lib",
             "/var/log/rabbitmq": self.folder / "log",
-            "/etc/hosts": self.folder / "hosts",
         }
-        start = ["ip", "netns", "exec", self._namespace]
-        return start + inside(self._root, command, user="rabbitmq", binds=binds, environment=environment)
+        return self.command([f"/usr/lib/rabbitmq/bin/{program}", *arguments], binds, environment)
 
     def start(self) -> None:
         """Start it. It may not be ready yet."""
-        with (self.folder / "output").open("ab") as output:
-            self._process = subprocess.Popen(
-                self._command(["/usr/lib/rabbitmq/bin/rabbitmq-server"]),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
+        self.start_program(self._command("rabbitmq-server"))
 
     def wait_until_ready(self) -> None:
         """It has joined the cluster, and accepts MQTT."""
-        assert self._process is not None
-        ends_s = time.monotonic() + START_TIMEOUT_S
-        while time.monotonic() < ends_s:
-            if self._process.poll() is not None:
-                break
-            if "Server startup complete" in self.output():
-                return
-            threading.Event().wait(0.2)
-        raise AssertionError(f"{self.name} does not start: {self.output()[-3000:]}")
+        self.wait_until(lambda: "Server startup complete" in self.output(), self.output)
 
     def output(self) -> str:
         """Its log since the last start."""
         log = "".join(path.read_text(errors="replace") for path in sorted((self.folder / "log").glob("*.log")))
         return log.rpartition("Starting RabbitMQ")[2] + (self.folder / "output").read_text(errors="replace")[-2000:]
 
-    def kill(self) -> None:
-        """As a power cut of its machine: all its processes end at once."""
-        assert self._process is not None
-        self._process.send_signal(signal.SIGKILL)
-        self._process.wait(30)
-        self._process = None
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it was started and not killed."""
-        return self._process is not None
-
     def ctl(self, *arguments: str) -> str:
         """`rabbitmqctl` on this node."""
-        command = self._command(["/usr/lib/rabbitmq/bin/rabbitmqctl", "--quiet", *arguments])
+        command = self._command("rabbitmqctl", "--quiet", *arguments)
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
         assert done.returncode == 0, f"rabbitmqctl {arguments[0]}: {done.stdout}{done.stderr}"
         return done.stdout
