@@ -83,5 +83,5 @@ def _open_postgres_query(address: str) -> Iterator[Query]:
                 return cursor.fetchall() if cursor.description else []
 
             yield query
-    except psycopg.Error as error:
+    except (psycopg.Error, OSError) as error:  # OSError: psycopg waits with a selector, which needs a file descriptor
         raise LedgerError(f"the centre's PostgreSQL cannot be read: {str(error).strip()}") from error

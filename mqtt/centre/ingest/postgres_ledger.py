@@ -59,7 +59,10 @@ class PostgresLedger:
             except BaseException:
                 self._connection.close()
                 raise
-        except psycopg.Error as error:
+        except (
+            psycopg.Error,
+            OSError,
+        ) as error:  # OSError: psycopg waits with a selector, which needs a file descriptor
             raise LedgerError(f"the centre's PostgreSQL cannot be used: {str(error).strip()}") from error
         self._partitions = DayPartitions(self._connection)
         self._numbers = KnownNumbers(self._connection)
@@ -217,7 +220,7 @@ class PostgresLedger:
         try:
             with self._connection.transaction():
                 self._connection.execute("UPDATE schema_version SET version = version")
-        except psycopg.Error:
+        except (psycopg.Error, OSError):
             self._connection.close()
             self._connect()
 
@@ -230,6 +233,8 @@ class PostgresLedger:
 def _ledger_errors(what: str) -> Iterator[None]:
     try:
         yield
+    except OSError as error:
+        raise LedgerError(f"{what}: {error.strerror or error}") from error
     except psycopg.Error as error:
         if (error.sqlstate or "")[:2] in _MESSAGE_ERROR_CLASSES:
             raise

@@ -226,7 +226,10 @@ class FaultEnvironment:
         """Copy all files for later analysis."""
         copy = Path(tempfile.mkdtemp(prefix="faults-bad-"))
         shutil.copytree(
-            self.folder, copy, dirs_exist_ok=True, ignore=shutil.ignore_patterns("*.sock", "run", "disk.img")
+            self.folder,
+            copy,
+            dirs_exist_ok=True,
+            ignore=shutil.ignore_patterns("*.sock", "run", "disk.img", "postgres-*"),
         )
         return copy
 

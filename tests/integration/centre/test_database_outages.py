@@ -16,13 +16,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from kiosk.cli.centre import centre
 from kiosk.core.model import StoredEvent
 from mqtt.centre.ingest.collector import Collector
-from mqtt.centre.ingest.ledger import Ledger
+from mqtt.centre.ingest.database import open_query
+from mqtt.centre.ingest.ledger import Ledger, LedgerError
 from mqtt.centre.ingest.postgres_ledger import PostgresLedger
 from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
 from mqtt.topics import TopicKind
 from tests.fakes.data.access_events import EPOCH, GATE, an_event, event_text
 from tests.fakes.parts.connection import FakeBroker, ManualClock
 from tests.fakes.processes import postgres
+from tests.faults.injection.supervised import no_free_descriptors
 
 
 class Centre:
@@ -57,6 +59,24 @@ def test_a_centre_whose_postgres_cuts_the_connection_connects_again_and_goes_on(
         assert not one.receive(2), "it is not acknowledged, so the broker delivers it again"
         assert one.collector.ready, "it has connected again"
         assert one.receive(2)
+        one.collector.close()
+
+
+def test_a_centre_without_free_descriptors_goes_on_when_it_has_some_again() -> None:
+    with postgres.server() as address, closing(PostgresLedger(address)) as ledger:
+        with psycopg.connect(address, autocommit=True) as other:
+            other.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'entrance centre'"
+            )
+        with no_free_descriptors():
+            for _ in range(2):
+                with pytest.raises(LedgerError):
+                    ledger.recover()
+            with pytest.raises(LedgerError), open_query(address) as query:
+                query("SELECT 1")
+        ledger.recover()
+        one = Centre(ledger)
+        assert one.receive(1)
         one.collector.close()
 
 

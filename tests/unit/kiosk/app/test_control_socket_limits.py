@@ -2,10 +2,9 @@
 
 import json
 import os
-import resource
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kiosk.app.control_socket import COMMAND_DEADLINE_S, MAX_CONNECTIONS, SOCKET_FILE, ControlServer, PauseCommand
+from tests.faults.injection.supervised import no_free_descriptors
 
 COMMAND = b'{"command": "pause", "paused": true}\n'
 
@@ -70,24 +70,6 @@ class Server:
     def close(self) -> None:
         self.peers.close()
         self.control.close()
-
-
-@contextmanager
-def no_free_descriptors() -> Iterator[None]:
-    old = resource.getrlimit(resource.RLIMIT_NOFILE)
-    taken = [os.open("/dev/null", os.O_RDONLY)]
-    resource.setrlimit(
-        resource.RLIMIT_NOFILE, (max(int(path.name) for path in Path("/proc/self/fd").iterdir()) + 2, old[1])
-    )
-    try:
-        with suppress(OSError):
-            while True:
-                taken.append(os.dup(taken[0]))
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, old)
-        for descriptor in taken:
-            os.close(descriptor)
 
 
 @pytest.fixture
