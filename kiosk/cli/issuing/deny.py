@@ -1,6 +1,7 @@
 """`kiosk deny`: withdraw passes, make and show denylists."""
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
@@ -9,7 +10,7 @@ import click
 
 from kiosk.cli.issuing import root_keys
 from kiosk.core import file_names
-from kiosk.credentials.issuing import list_builder
+from kiosk.credentials.issuing import list_builder, register
 from kiosk.credentials.trust import denylist
 
 
@@ -26,6 +27,16 @@ def deny() -> None:
     type=click.File("r", encoding="utf-8"),
     help="More serials, one a line (a register's first column will do).",
 )
+@click.option("--name", help="Withdraw the passes of this person, as the register writes the name.")
+@click.option("--reference", help="Withdraw the passes with this reference in the register.")
+@click.option(
+    "--register",
+    "register_path",
+    type=click.Path(path_type=Path),
+    default=Path(register.REGISTER_FILE),
+    show_default=True,
+    help="The register for --name and --reference.",
+)
 @click.option("--uvci", multiple=True, help="Withdraw an HCERT by its certificate identifier.")
 @click.option("--replace", is_flag=True, help="Start an empty list instead of adding to the existing one.")
 @click.option(
@@ -38,9 +49,12 @@ def deny() -> None:
 )
 @root_keys.private_option
 @root_keys.password_option
-def add(
+def add(  # noqa: PLR0917  click passes by name
     serials: tuple[str, ...],
     source: TextIO | None,
+    name: str | None,
+    reference: str | None,
+    register_path: Path,
     uvci: tuple[str, ...],
     *,
     replace: bool,
@@ -48,8 +62,13 @@ def add(
     root_key: Path | None,
     password_file: Path | None,
 ) -> None:
-    """Add the SERIALs of passes (20 hex digits each, from the issuer's register) to a denylist, and sign it."""
+    """Add the SERIALs of passes (20 hex digits each, from the issuer's register) to a denylist, and sign it.
+
+    A person is found in the register by name or reference. Where several passes match, you are asked which of them.
+    """
     texts = [*serials, *_first_column(source)]
+    if name is not None or reference is not None:
+        texts += _ask_passes(register.find_passes(register_path, name=name, reference=reference))
     entries = [_parse_serial(text) for text in texts] + [denylist.hcert_denylist_entry(each) for each in uvci]
     root = root_keys.open_root_key(root_key, password_file, beside=out)
     built = list_builder.build_denylist(entries, out, root, datetime.now(UTC).replace(microsecond=0), replace=replace)
@@ -67,6 +86,33 @@ def show(path: Path, root_path: Path | None) -> None:
     )
     for entry in sorted(found.entries):
         click.echo(f"  {entry.hex()}")
+
+
+def _ask_passes(found: Sequence[register.RegisteredPass]) -> list[str]:
+    """Serials of the one that matches, or of those that the person at the terminal chooses. Raises click.ClickException."""
+    if not found:
+        raise click.ClickException("the register has no such pass. Nothing was withdrawn.")
+    for number, each in enumerate(found, 1):
+        details = ", ".join(filter(None, (each.reference, f"issued {each.issued_at}", each.card, each.serial)))
+        click.echo(f"{number:3}  {each.name or '(no name)'}: {details}")
+    if len(found) == 1:
+        return [found[0].serial]
+    try:
+        answer = click.prompt(
+            "Several passes match. Withdraw which? Numbers with commas, or all", default="", show_default=False
+        )
+    except click.Abort:
+        answer = ""
+    numbers = range(1, len(found) + 1) if answer.strip() == "all" else _numbers(answer)
+    if not numbers or not all(0 < number <= len(found) for number in numbers):
+        raise click.ClickException("no choice was made. Nothing was withdrawn. Add --reference, or give the serials.")
+    return [found[number - 1].serial for number in sorted(set(numbers))]
+
+
+def _numbers(answer: str) -> list[int]:
+    """The numbers of an answer. Empty where it is anything else."""
+    parts = re.split(r"[,\s]+", answer.strip())
+    return [int(part) for part in parts] if all(part.isascii() and part.isdecimal() for part in parts) else []
 
 
 def _first_column(source: TextIO | None) -> list[str]:

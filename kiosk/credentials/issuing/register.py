@@ -4,8 +4,10 @@ import csv
 import fcntl
 import io
 import os
+import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 
@@ -33,12 +35,8 @@ class Register:
         content = file.read()
         self._end = len(content)
         self._needs_line_end = bool(content) and not content.endswith(b"\n")
-        try:
-            rows = list(csv.DictReader(io.StringIO(content.decode("utf-8-sig"), newline="")))
-            header = tuple(next(csv.reader(io.StringIO(content.decode("utf-8-sig"))), COLUMNS))
-        except (UnicodeDecodeError, csv.Error):
-            rows, header = [], ()
-        if header != COLUMNS:
+        rows = _parse_rows(content)
+        if rows is None:
             raise RegisterError(
                 f"{path} has other columns: an older version wrote it, or a spreadsheet saved it. "
                 "Rename it, keep it, and run this again. Nothing was made."
@@ -58,6 +56,49 @@ class Register:
         except OSError as error:
             os.ftruncate(self._file.fileno(), self._end)
             raise output_error(self.path, error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredPass:
+    """One row of a register."""
+
+    serial: str
+    name: str
+    reference: str
+    issued_at: str
+    card: str
+
+
+def find_passes(path: Path, *, name: str | None, reference: str | None) -> list[RegisteredPass]:
+    """The passes of this name or reference, or of both. Case, blanks and the Unicode form do not count. Raises RegisterError."""
+    try:
+        rows = _parse_rows(path.read_bytes())
+    except OSError as error:
+        raise RegisterError(f"{path} cannot be read: {error.strerror}. Name the register with --register.") from error
+    if rows is None:
+        raise RegisterError(f"{path} is no register of `kiosk issue`. A spreadsheet may have saved it in another form.")
+    wanted = {key: _fold(value) for key, value in (("name", name), ("reference", reference)) if value is not None}
+    return [
+        RegisteredPass(*(row[column] or "" for column in ("serial", "name", "reference", "issued_at", "card")))
+        for row in rows
+        if all(_fold(row[key] or "") == value for key, value in wanted.items())
+    ]
+
+
+def _parse_rows(content: bytes) -> list[dict[str, str]] | None:
+    """None where it is no register of this version."""
+    try:
+        text = content.decode("utf-8-sig")
+        header = tuple(next(csv.reader(io.StringIO(text)), COLUMNS))
+        rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    except (UnicodeDecodeError, csv.Error):
+        return None
+    return rows if header == COLUMNS else None
+
+
+def _fold(text: str) -> str:
+    """For comparing. The apostrophe that protects a spreadsheet from a formula is left out."""
+    return " ".join(unicodedata.normalize("NFC", text).lstrip("'").casefold().split())
 
 
 @contextmanager
