@@ -43,7 +43,9 @@ def test_the_limits_of_the_database_are_those_of_the_configuration(tmp_path: Pat
 
 def test_the_broker_is_that_of_the_configuration(tmp_path: Path) -> None:
     endpoint, other = delivery.broker_endpoints(
-        config.MqttSettings(brokers=("broker.example:1884", "[::1]:1885"), version="3.1.1", tls=False, ca=tmp_path / "ca.pem")
+        config.MqttSettings(
+            brokers=("broker.example:1884", "[::1]:1885"), version="3.1.1", tls=False, ca=tmp_path / "ca.pem"
+        )
     )
     assert (endpoint.host, endpoint.port) == ("broker.example", 1884)
     assert (other.host, other.port) == ("::1", 1885)
