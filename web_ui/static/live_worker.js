@@ -2,7 +2,7 @@
 (function () {
   "use strict";
   importScripts("live_stream.js");
-  var MAX_STREAMS = 2, GONE_MS = 15000;  // further pages are polled
+  var MAX_STREAMS = 3, GONE_MS = 15000;  // of six connections, three stay for requests; further pages are polled
   var channels = new Map();  // by address: what follows it, and the port of each tab with the time when it was last heard
 
   function streamCount() {
