@@ -51,7 +51,7 @@ test-service: .venv/.ready  ## our units under a real systemd, in a container (r
 	@$(SYSTEM_TEST) service
 
 INSTALL_ARGS ?=
-test-install: .venv/.ready  ## install.sh, upgrade, rollback and power cuts, in containers with real systemd (root, apt; INSTALL_ARGS="--cuts 20")
+test-install: .venv/.ready  ## packages, upgrade, trial, return and power cuts, in containers with real systemd (root, apt; INSTALL_ARGS="--cuts 20")
 	@$(SYSTEM_TEST) install $(INSTALL_ARGS)
 
 ARM_ARGS ?=
@@ -76,7 +76,7 @@ test-brokers: .venv/.ready  ## clusters of RabbitMQ and NATS, their nodes killed
 	@$(SYSTEM_TEST) brokers $(BROKER_ARGS)
 
 BUNDLE_ARGS ?=
-bundle: .venv/.ready  ## one file to install from without a network: dist/entrance-kiosk-VERSION.tar (BUNDLE_ARGS="--machines aarch64 x86_64")
+bundle: .venv/.ready  ## a signed folder of packages to install from, for a stick or a web server: dist/entrance-kiosk-VERSION (BUNDLE_ARGS="--machines aarch64 x86_64")
 	@$(PY) -m kiosk.installer.bundle.build $(BUNDLE_ARGS)
 
 SEEDS ?= 5

@@ -11,8 +11,8 @@ from kiosk.core.pins import off_is_high
 from kiosk.core.status import CheckStatus, HealthCheck
 
 FIRMWARE_CONFIG_FILE = Path("/boot/firmware/entrance-kiosk.txt")
-"""Where install.sh puts firmware_config/boot/config.txt on a Pi."""
-INSTALL_COMMAND = "/opt/entrance-kiosk/current/install.sh"
+"""Where `kiosk firmware` puts firmware_config/boot/config.txt on a Pi."""
+INSTALL_COMMAND = "kiosk firmware"
 """Writes the configured pins into that file (kiosk/installer/machine/boot_pins.py)."""
 _PINS = re.compile(r"\d{1,2}(-\d{1,2})?(,\d{1,2}(-\d{1,2})?)*")
 

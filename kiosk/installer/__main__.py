@@ -1,96 +1,132 @@
-"""`install.sh`: the command line that installs, upgrades, rolls back and uninstalls."""
+"""The command line of `kiosk release`, `kiosk setup` and `kiosk firmware`."""
 
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from kiosk.installer import readiness, upgrade
-from kiosk.installer.errors import InstallError, print_line
-from kiosk.installer.install import roll_back, run_install, run_uninstall
+from kiosk.installer import background, commands, upgrade
+from kiosk.installer.errors import InstallError, print_line, print_message
 from kiosk.installer.layout import InstallLayout
-from kiosk.installer.locks import INSTALL_LOCK, SWITCH_LOCK, hold_lock
-from kiosk.installer.machine import device
-from kiosk.installer.machine.device import Systemctl
+from kiosk.installer.progress import waiter
+from kiosk.installer.readiness import READY_TIMEOUT_S
+from kiosk.installer.systemd import Systemctl
+
+INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit status 0: done. 1: not done, and the previous version, if there is one, still runs."""
+    """Exit status 0: done. 1: not done, and the release before serves. 3: not ready. 4: neither release works. 130: Ctrl-C."""
     options = _parser().parse_args(arguments)
     os.umask(0o022)  # the user of the daemon must be able to read files that root installs
-    os.chdir("/")  # programs that the installer starts must not import from a folder of other users
+    os.chdir("/")  # programs that are started from here must not import from a folder of other users
     layout = InstallLayout()
+
+    def run() -> int:
+        _require_root(options.command)
+        return int(options.run(options, layout))
+
+    def refused(error: InstallError) -> None:
+        if options.command in ("run-switch", "apply-now"):
+            background.note_refusal(layout, getattr(options, "version", None), error)
+
+    return ended(run, refused)
+
+
+def ended(run: Callable[[], int], refused: Callable[[InstallError], None] = lambda _error: None) -> int:
+    """Exit status of a command. An error or Ctrl-C is one sentence on the terminal. `refused`: called for an error."""
     try:
-        device.require_root()
-        device.require_persistent_root(layout, Path("/proc/mounts").read_text(encoding="utf-8"))
-        return _run(options, layout)
+        return run()
     except InstallError as error:
-        print_line(f"install.sh: {error.message}")
+        print_line(f"kiosk: {error.message}")
+        refused(error)
         return 1
+    except KeyboardInterrupt:
+        print_message("interrupted")
+        return INTERRUPTED
 
 
-def _run(options: argparse.Namespace, layout: InstallLayout) -> int:
-    if options.command == "recover":  # without the install lock, which the waiting install.sh holds
-        upgrade.recover_from_interruption(layout, Systemctl(), reason="interrupted", booting=options.booting)
-        return 0
-    if options.command == "switch":
-        return _run_switch(options.release, layout, options.ready_timeout)
-    with hold_lock(layout.at(INSTALL_LOCK)):
-        with hold_lock(layout.at(SWITCH_LOCK)):
-            pass  # taken while an upgrade continues after its terminal was closed
-        upgrade.recover_from_interruption(layout, Systemctl(), reason="interrupted")
-        if options.uninstall:
-            return run_uninstall(layout, Systemctl(), purge=options.purge)
-        if options.rollback:
-            return roll_back(layout, options.ready_timeout)
-        return run_install(options, layout)
+def _require_root(command: str) -> None:
+    if os.geteuid() != 0 and command != "missing":
+        raise InstallError("root-needed", command=" ".join(sys.argv[1:]))
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="install.sh", allow_abbrev=False, description="Install the entrance kiosk, or upgrade it."
+    parser = argparse.ArgumentParser(prog="kiosk", allow_abbrev=False)
+    commands_of_tool = parser.add_subparsers(dest="command", required=True)
+    _add_release(commands_of_tool.add_parser("release", allow_abbrev=False, help="install, switch and return releases"))
+    _add_setup(commands_of_tool.add_parser("setup", allow_abbrev=False, help="take the files of this gate and start"))
+    firmware = commands_of_tool.add_parser(
+        "firmware", allow_abbrev=False, help="write the pins to the firmware of a Pi"
     )
-    parser.add_argument("--site", help="name of the place; asked for if it is not given")
-    parser.add_argument("--gate", help="name of this gate; asked for if it is not given")
-    parser.add_argument(
-        "--credentials-dir",
-        type=lambda text: Path(text).absolute(),
-        metavar="FOLDER",
-        help="keys, certificates and lists of this gate, from the centre",
+    firmware.add_argument("--remove", action="store_true", help="take our settings away")
+    firmware.add_argument(
+        "--board", choices=["auto", "pi"], default="auto", help="pi: a card that is prepared elsewhere"
     )
-    parser.add_argument("--yes", action="store_true", help="ask nothing")
-    parser.add_argument(
-        "--board", choices=["auto", "pi", "other"], default="auto", help="whether the firmware files are changed"
+    firmware.set_defaults(
+        run=lambda options, layout: commands.write_firmware(layout, remove=options.remove, is_pi=options.board == "pi")
     )
-    parser.add_argument("--no-start", action="store_true", help="start nothing now, only at power-on")
-    parser.add_argument("--rollback", action="store_true", help="go back to the previous version")
-    parser.add_argument("--uninstall", action="store_true", help="remove the program; events and configuration stay")
-    parser.add_argument(
-        "--purge", action="store_true", help="with --uninstall: remove events, configuration and keys too"
-    )
-    parser.add_argument("--ready-timeout", type=float, metavar="S", default=readiness.READY_TIMEOUT_S,
-                        help="seconds to wait for the new version before the rollback [%(default)g]")  # fmt: skip
-    commands = parser.add_subparsers(dest="command", metavar="")
-    switch = commands.add_parser("switch", allow_abbrev=False)
-    switch.add_argument("release")
-    recover = commands.add_parser("recover", allow_abbrev=False)
-    recover.add_argument("--booting", action="store_true")
+    internal: dict[str, Callable[[argparse.Namespace, InstallLayout], int]] = {
+        "apply": lambda _, layout: background.apply(layout),
+        "apply-now": lambda _, layout: background.apply_now(layout),
+        "run-switch": lambda options, layout: background.run_switch(options.version, layout),
+        "trial": lambda _, layout: background.run_trial(layout),
+        "recover": _recover,
+        "missing": _missing,
+    }
+    for name, run in internal.items():
+        command = commands_of_tool.add_parser(name, allow_abbrev=False)
+        command.set_defaults(run=run)
+        if name == "run-switch":
+            command.add_argument("version")
+        if name == "recover":
+            command.add_argument("--booting", action="store_true")
     return parser
 
 
-def _run_switch(name: str, layout: InstallLayout, timeout_s: float) -> int:
+def _add_release(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    verbs.add_parser("list", allow_abbrev=False, help="show the installed releases").set_defaults(
+        run=lambda _, layout: commands.list_releases(layout)
+    )
+    switch = verbs.add_parser("switch", allow_abbrev=False, help="switch to another release")
+    switch.add_argument("version")
+    switch.set_defaults(run=lambda options, layout: commands.switch(options.version, layout))
+    wait = verbs.add_parser("wait", allow_abbrev=False, help="wait for a switch that has begun")
+    wait.add_argument("version")
+    wait.add_argument("--since", default="", help="SHA-1 of last-upgrade.json before")
+    wait.set_defaults(run=lambda options, layout: commands.wait_for_version(options.version, options.since, layout))
+    verbs.add_parser("return", allow_abbrev=False, help="return to the release before").set_defaults(
+        run=lambda _, layout: commands.return_to_previous(layout)
+    )
+
+
+def _add_setup(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--site", help="name of the place; asked for if it is not given")
+    parser.add_argument("--gate", help="name of this gate; asked for if it is not given")
+    parser.add_argument(
+        "--credentials-dir", type=lambda text: Path(text).absolute(), metavar="FOLDER",
+        help="keys, certificates and lists of this gate, from the centre",
+    )  # fmt: skip
+    parser.add_argument("--renew", action="store_true", help="replace files that differ")
+    parser.add_argument("--yes", action="store_true", help="ask nothing")
+    parser.add_argument("--no-start", action="store_true", help="start nothing now, only at power-on")
+    parser.add_argument("--ready-timeout", type=float, metavar="S", default=READY_TIMEOUT_S,
+                        help="seconds to wait until the kiosk is ready [%(default)g]")  # fmt: skip
+    parser.set_defaults(run=commands.set_up)
+
+
+def _recover(options: argparse.Namespace, layout: InstallLayout) -> int:
     systemd = Systemctl()
+    wait = None if options.booting else waiter(layout, systemd)
+    upgrade.recover_from_interruption(layout, systemd, reason="interrupted", booting=options.booting, wait=wait)
+    return 0
 
-    def wait(preexisting_failures: frozenset[str]) -> readiness.Readiness:
-        return readiness.wait_until_ready(layout, systemd, preexisting_failures, timeout_s=timeout_s)
 
-    with hold_lock(layout.at(SWITCH_LOCK)):
-        done = upgrade.switch_release(name, layout, systemd, wait)
-    return 0 if done else 1
+def _missing(_: argparse.Namespace, __: InstallLayout) -> int:
+    raise InstallError("no-release")
 
 
 if __name__ == "__main__":
-    # PYTHONPATH has only a part of the package. Programs of a release, started from here, must use the whole package.
-    os.environ.pop("PYTHONPATH", None)
     sys.exit(main())

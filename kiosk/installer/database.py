@@ -7,9 +7,9 @@ import tomllib
 from contextlib import closing
 from pathlib import Path
 
-from kiosk.installer.bundle.content import Bundle
 from kiosk.installer.errors import InstallError, print_message
 from kiosk.installer.layout import InstallLayout
+from kiosk.installer.release import Build
 from kiosk.system import atomic_files
 
 # Repeated from kiosk/storage/schema.py, because the installer runs before the product and its libraries are installed. A test
@@ -40,7 +40,7 @@ def read_schema_version(path: Path) -> int:
         return int(database.execute("PRAGMA user_version").fetchone()[0]) & ((1 << SCHEMA_BITS) - 1)
 
 
-def require_rollback_possible(new: Bundle, old: Bundle) -> None:
+def require_rollback_possible(new: Build, old: Build) -> None:
     """Raises InstallError if one version could not write to the database after the other (docs/decisions/0039)."""
     if new.oldest_writer > old.schema:
         raise InstallError("no-rollback-possible", new=new.version, old=old.version)
@@ -48,7 +48,7 @@ def require_rollback_possible(new: Bundle, old: Bundle) -> None:
         raise InstallError("version-too-old", new=new.version, old=old.version)
 
 
-def back_up_database(path: Path, new: Bundle, old: Bundle) -> Path | None:
+def back_up_database(path: Path, new: Build, old: Build) -> Path | None:
     """Copy the database if the new version will change its schema, else return None. The daemon may run meanwhile.
 
     Raises InstallError if the disk has not enough space.
@@ -76,3 +76,10 @@ def back_up_database(path: Path, new: Bundle, old: Bundle) -> Path | None:
     atomic_files.replace_file(draft, copy)
     print_message("database-copied", version=old.version, path=copy)
     return copy
+
+
+def remove_copies(layout: InstallLayout) -> None:
+    """Delete copies of the database: they hold what retention has to delete, and the version that made them proved itself."""
+    path = database_path(layout)
+    for copy in path.parent.glob(f"{path.name}.backup-*"):
+        atomic_files.remove_file(copy)

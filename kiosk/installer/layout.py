@@ -16,12 +16,12 @@ class InstallLayout:
 
     @property
     def program_dir(self) -> Path:
-        """Folder of all installed versions."""
+        """Releases, the links to them, and what is known of their switches."""
         return self.at("/opt/entrance-kiosk")
 
     @property
     def releases_dir(self) -> Path:
-        """One folder per version, built at its final path, because a venv cannot be moved."""
+        """One folder per version. dpkg writes and removes them (packages entrance-kiosk-VERSION)."""
         return self.program_dir / "releases"
 
     @property
@@ -31,7 +31,7 @@ class InstallLayout:
 
     @property
     def previous_link(self) -> Path:
-        """Link to the version that ran before. `install.sh --rollback` switches to it."""
+        """Link to the version that ran before. `kiosk release return` switches to it."""
         return self.program_dir / "previous"
 
     @property
@@ -41,18 +41,23 @@ class InstallLayout:
 
     @property
     def upgrade_journal(self) -> Path:
-        """Exists while an upgrade runs. If it exists after a power cut, the upgrade is rolled back."""
+        """Exists while a switch runs. If it exists after a power cut, the switch is taken back."""
         return self.program_dir / "upgrade.json"
 
     @property
     def last_upgrade_file(self) -> Path:
-        """Result of the last upgrade."""
+        """Result of the last switch."""
         return self.program_dir / "last-upgrade.json"
 
     @property
-    def installed_files_list(self) -> Path:
-        """List of all installed files outside of /opt, for their removal."""
-        return self.program_dir / "installed-files.json"
+    def trial_file(self) -> Path:
+        """Exists while the running version is on trial, and until it was good for a day."""
+        return self.program_dir / "trial.json"
+
+    @property
+    def history_file(self) -> Path:
+        """What was decided about versions: the chosen one, the rejected ones, the one that was good for a day."""
+        return self.program_dir / "history.json"
 
     @property
     def config_dir(self) -> Path:
@@ -66,13 +71,18 @@ class InstallLayout:
 
     @property
     def data_dir(self) -> Path:
-        """Events. Only `--uninstall --purge` deletes them."""
+        """Events."""
         return self.at("/var/lib/entrance-kiosk")
 
     @property
-    def command_link(self) -> Path:
-        """The command `kiosk` in a shell."""
-        return self.at("/usr/local/bin/kiosk")
+    def tool_dir(self) -> Path:
+        """This program, as the package entrance-kiosk has it."""
+        return self.at("/usr/lib/entrance-kiosk")
+
+    @property
+    def appliance_dir(self) -> Path:
+        """Firmware files of the package entrance-kiosk-appliance."""
+        return self.at("/usr/share/entrance-kiosk-appliance")
 
     @property
     def boot_dir(self) -> Path:

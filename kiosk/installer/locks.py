@@ -1,14 +1,17 @@
-"""The locks of install.sh: one installation at a time, and one switch of releases at a time."""
+"""Locks: one switch of releases at a time, and no look at the releases while dpkg works."""
 
 import fcntl
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from kiosk.installer.errors import InstallError
 
-INSTALL_LOCK = "/run/entrance-kiosk-install.lock"
 SWITCH_LOCK = "/run/entrance-kiosk-switch.lock"
+DPKG_LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock")
+POLL_INTERVAL_S = 0.3
+_tick = threading.Event()
 
 
 @contextmanager
@@ -20,3 +23,23 @@ def hold_lock(path: Path, *, wait: bool = False) -> Iterator[None]:
         except BlockingIOError:
             raise InstallError("already-running") from None
         yield
+
+
+def wait_for_dpkg(root: Path, pause: Callable[[float], object] = _tick.wait) -> None:
+    """Wait until no program installs packages. dpkg and apt hold these locks from their first change to their last."""
+    while any(_is_taken(root / path.lstrip("/")) for path in DPKG_LOCKS):
+        pause(POLL_INTERVAL_S)
+
+
+def _is_taken(path: Path) -> bool:
+    if not path.exists():
+        return False
+    with path.open("r+") as file:
+        try:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        fcntl.lockf(file, fcntl.LOCK_UN)
+        return False

@@ -1,24 +1,18 @@
-"""Builds releases under /opt from a bundle, finds them and removes old ones. A release is complete or absent."""
+"""Releases under /opt: which are complete, what they need, what has been decided about them, which may go."""
 
-import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol
 
-from kiosk.installer.bundle.content import MANIFEST, Bundle
 from kiosk.installer.errors import InstallError, print_message
-from kiosk.installer.launcher import write_launcher
 from kiosk.installer.layout import InstallLayout
-from kiosk.installer.machine.device import Machine
 from kiosk.system import atomic_files
 
-COMPLETE_MARKER = "complete"
-RELEASE_PARTS = ("installer", "system", "install.sh", "kiosk.example.toml", "sbom.cdx.json")
-"""Files and folders of a bundle that a release keeps. Only files of the manifest are copied, with modes of our own."""
-UNPACKED_SIZE_FACTOR = 4
-"""Size of a release divided by the size of its wheels, with precompiled files (measured: 3.8)."""
-MIN_FREE_BYTES = 200_000_000
-"""Left free for events, which are on the same disk."""
+BUILD_FILE = "build.json"
+PACKAGE_PREFIX = "entrance-kiosk-"
+LOCK_TIMEOUT_S = 300
 # First what picamera2 loads and numpy 2 could break, then the dependencies of the daemon.
 REQUIRED_IMPORTS = (
     "numpy, simplejpeg, cv2, zxingcpp, pyzbar.pyzbar, cryptography, pydantic, gpiozero, "
@@ -34,112 +28,144 @@ if found.find_spec("lgpio") is None:
 """
 
 
-def is_complete(folder: Path) -> bool:
-    """True if a release was built to its end."""
-    return (folder / COMPLETE_MARKER).is_file()
+@dataclass(frozen=True, slots=True)
+class Build:
+    """What a release says of itself."""
+
+    version: str
+    python: str
+    """For example `3.11`."""
+    schema: int
+    """Schema number of the database after this version has opened it."""
+    oldest_writer: int
+    """Lowest schema number whose release can still write to that database."""
 
 
-def linked_release_name(link: Path) -> str | None:
-    """Name of the complete release that a link (`current`, `previous`) points to, or None."""
-    if not link.is_symlink() or not is_complete(link):
+class PackageDatabase(Protocol):
+    """What dpkg knows and does."""
+
+    def versions(self) -> set[str]:
+        """Versions whose package is installed to its end."""
+
+    def purge(self, versions: Iterable[str]) -> None:
+        """Remove the packages of versions. It waits for other programs that install. Never raises."""
+
+
+class Dpkg:
+    """The dpkg of this device."""
+
+    def versions(self) -> set[str]:
+        """Versions whose package is installed to its end."""
+        query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", f"{PACKAGE_PREFIX}[0-9]*"]
+        output = subprocess.run(query, check=False, capture_output=True, text=True).stdout
+        pairs = (line.split() for line in output.splitlines())
+        return {pair[0].removeprefix(PACKAGE_PREFIX) for pair in pairs if pair[-1] == "installed"}
+
+    def purge(self, versions: Iterable[str]) -> None:
+        """Remove the packages of versions. It waits for other programs that install. Never raises."""
+        names = [f"{PACKAGE_PREFIX}{version}" for version in versions]
+        if names:
+            command = ["apt-get", "-qq", "-y", "-o", f"DPkg::Lock::Timeout={LOCK_TIMEOUT_S}", "purge", *names]
+            done = subprocess.run(
+                ["env", "DEBIAN_FRONTEND=noninteractive", *command], check=False, capture_output=True, text=True
+            )
+            if done.returncode:
+                print_message("release-not-removed", names=" ".join(names), error=done.stderr.strip())
+
+
+def read_build(folder: Path) -> Build | None:
+    """None if the folder is not a release."""
+    found = atomic_files.read_json(folder / BUILD_FILE)
+    if found is None:
+        return None
+    return Build(found["version"], found["python"], found["schema"], found["oldest_writer"])
+
+
+def require_build(version: str, layout: InstallLayout) -> Build:
+    """What the release says of itself. Raises InstallError if it is not there."""
+    found = read_build(layout.releases_dir / version)
+    if found is None:
+        raise InstallError("release-missing", release=version)
+    return found
+
+
+def linked_version(link: Path) -> str | None:
+    """Version that a link (`current`, `previous`) leads to, or None if there is no such release."""
+    if not link.is_symlink() or read_build(link) is None:
         return None
     return link.resolve().name
 
 
-def read_manifest(folder: Path) -> Bundle:
-    """Manifest of the bundle from which a release was built."""
-    found = atomic_files.read_json(folder / MANIFEST) or {}
-    wanted = ("version", "digest", "schema", "oldest_writer")
-    return Bundle(folder=folder, files={}, **{name: found[name] for name in wanted})
-
-
-def build_release(bundle: Bundle, layout: InstallLayout, machine: Machine) -> Path:
-    """Build the folder of the release unless it exists. The running version is not changed.
-
-    Raises InstallError if the bundle is not for this machine, or if the installed packages cannot be imported.
-    """
-    folder = layout.releases_dir / bundle.release_name
-    if is_complete(folder):
-        return folder
-    requirements = bundle.folder / f"requirements-{machine.uname_machine}-cp{machine.python}.txt"
-    if not requirements.is_file():
-        raise InstallError("bundle-for-another-machine", machine=machine.uname_machine, python=machine.python)
-    remove_incomplete_releases(layout)
-    require_free_space(bundle, requirements, layout)
-    print_message("preparing", version=bundle.version)
+def chosen_version(layout: InstallLayout) -> str | None:
+    """The version that the package entrance-kiosk was built with."""
     try:
-        copy_parts(folder, bundle)
-        _build_venv(folder / "venv", bundle.folder / "wheels", requirements)
-        write_launcher(folder / "venv")
-        verify_imports(folder)
-    except BaseException:
-        atomic_files.remove_tree(folder)
-        raise
-    atomic_files.sync_file_system(folder)
-    atomic_files.update_file(folder / COMPLETE_MARKER, b"")
-    atomic_files.sync_folder(layout.releases_dir)
-    return folder
+        return (layout.tool_dir / "release").read_text(encoding="ascii").strip()
+    except OSError:
+        return None
 
 
-def require_free_space(bundle: Bundle, requirements: Path, layout: InstallLayout) -> None:
-    """Raises InstallError if the release does not fit on the disk with MIN_FREE_BYTES to spare."""
-    chosen = requirements.read_text(encoding="ascii")
-    wheels = (bundle.folder / name for name, digest in bundle.files.items() if digest in chosen)
-    size_bytes = sum(path.stat().st_size for path in wheels)
-    layout.releases_dir.mkdir(parents=True, exist_ok=True)
-    lack_bytes = size_bytes * UNPACKED_SIZE_FACTOR + MIN_FREE_BYTES - shutil.disk_usage(layout.releases_dir).free
-    if lack_bytes > 0:
-        raise InstallError("disk-space-missing", megabytes=lack_bytes // 1_000_000 + 1)
+def unpacked_ns(folder: Path) -> int:
+    """When dpkg wrote the files of a release: a mark to see that they were replaced, not a time to rely on."""
+    return (folder / BUILD_FILE).stat().st_ctime_ns
 
 
-def copy_parts(folder: Path, bundle: Bundle) -> None:
-    """Copy what a release keeps of its bundle. Modes of a stick would let other users change what root runs at power-on."""
-    wanted = [name for name in bundle.files if name.split("/")[0] in RELEASE_PARTS]
-    for name in (MANIFEST, *wanted):
-        target = folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(bundle.folder / name, target, follow_symlinks=False)
-        target.chmod(0o755 if name == "install.sh" else 0o644)
+def read_history(layout: InstallLayout) -> dict[str, Any]:
+    """`chosen`: version that was last switched to because its package came. `rejected`: version -> reason. `good`: for a day."""
+    return {"chosen": None, "rejected": {}, "good": None, **(atomic_files.read_json(layout.history_file) or {})}
 
 
-def _build_venv(venv: Path, wheels: Path, requirements: Path) -> None:
-    """The venv sees system packages, because the libcamera binding is one of them. All PyPI packages are in the venv.
+def update_history(layout: InstallLayout, **changed: object) -> None:
+    """Change some of the values of `read_history`."""
+    atomic_files.write_json(layout.history_file, {**read_history(layout), **changed})
 
-    --ignore-installed: packages of apt are not used, because an apt upgrade could change them. The .pyc files are unchecked:
-    files of a release never change, and a clock in 1970 cannot make them stale.
-    """
-    _run("/usr/bin/python3", "-I", "-m", "venv", "--without-pip", "--system-site-packages", str(venv))
-    python = str(venv / "bin/python")
-    (pip,) = wheels.glob("pip-*.whl")
-    quiet = [
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-cache-dir",
-        "--root-user-action=ignore",
-        "--no-warn-script-location",
-    ]
-    offline = [
-        "--no-index",
-        "--no-deps",
-        "--ignore-installed",
-        "--no-compile",
-        "--find-links",
-        str(wheels),
-        "--require-hashes",
-    ]
-    _run(
-        "env",
-        "PIP_CONFIG_FILE=/dev/null",
-        python,
-        "-I",
-        f"{pip}/pip",
-        "install",
-        *quiet,
-        *offline,
-        "-r",
-        str(requirements),
+
+def reject(version: str, reason: str, layout: InstallLayout) -> None:
+    """Remember that a version failed on this device."""
+    update_history(layout, rejected={**read_history(layout)["rejected"], version: reason})
+
+
+def forget_rejection(version: str, layout: InstallLayout) -> None:
+    """A person wants to try a version again."""
+    update_history(
+        layout, rejected={name: why for name, why in read_history(layout)["rejected"].items() if name != version}
     )
-    _run(python, "-I", "-m", "compileall", "-q", "-j", "0", "--invalidation-mode", "unchecked-hash", str(venv / "lib"))
+
+
+def releases_to_remove(
+    installed: Collection[str],
+    *,
+    current: str | None,
+    previous: str | None,
+    good: str | None,
+    rejected: Collection[str],
+) -> set[str]:
+    """Kept are the running version, the one before, and the last one that was good for a day. Rejected ones go."""
+    kept = {current, *({previous, good} - set(rejected))}
+    return {version for version in installed if version not in kept}
+
+
+def prune(layout: InstallLayout, packages: PackageDatabase, *, rejected_only: bool = False) -> None:
+    """Remove releases that are not needed any more. `rejected_only`: while a newer one is on trial."""
+    history, installed = read_history(layout), packages.versions()
+    removed = releases_to_remove(
+        installed,
+        current=linked_version(layout.current_link),
+        previous=linked_version(layout.previous_link),
+        good=history["good"],
+        rejected=history["rejected"],
+    )
+    packages.purge(sorted(removed & set(history["rejected"]) if rejected_only else removed))
+
+
+def verify_files(version: str) -> None:
+    """Compare the files with the sums of their package: a power cut may have taken what dpkg believes written.
+
+    Raises InstallError with the name of the first damaged file.
+    """
+    command = ["dpkg", "--verify", f"{PACKAGE_PREFIX}{version}"]
+    damaged = subprocess.run(command, check=False, capture_output=True, text=True).stdout.strip().splitlines()
+    if damaged:
+        raise InstallError("release-damaged", release=version, file=damaged[0].split()[-1])
 
 
 def verify_imports(folder: Path) -> None:
@@ -154,26 +180,10 @@ def verify_imports(folder: Path) -> None:
         print_message("lgpio-missing")
 
 
-def _run(*command: str) -> None:
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    if done.returncode:
-        output = (done.stderr or done.stdout).strip()
-        raise InstallError("command-failed", output=output, command=" ".join(command[:4]))
-
-
-def remove_incomplete_releases(layout: InstallLayout) -> None:
-    """Remove releases that were not built to their end, for example because of a power cut."""
-    _remove_releases(layout, lambda folder: not is_complete(folder))
-
-
-def prune_releases(layout: InstallLayout) -> None:
-    """Remove all releases except the running one and the previous one."""
-    kept = {linked_release_name(layout.current_link), linked_release_name(layout.previous_link)}
-    _remove_releases(layout, lambda folder: folder.name not in kept)
-
-
-def _remove_releases(layout: InstallLayout, unwanted: Callable[[Path], bool]) -> None:
-    for folder in layout.releases_dir.iterdir() if layout.releases_dir.is_dir() else []:
-        if unwanted(folder):
-            atomic_files.remove_file(folder / COMPLETE_MARKER)
-            atomic_files.remove_tree(folder)
+def accepts_configuration(folder: Path, layout: InstallLayout) -> bool:
+    """Whether a release can start with the configuration of this device. A wrong optional file does not count."""
+    command: list[str | Path] = [folder / "venv/bin/kiosk", "check-config", "--startup", layout.config_file]
+    try:
+        return subprocess.run(command, check=False, capture_output=True).returncode == 0
+    except OSError:  # no Python for it, after an upgrade of the operating system
+        return False

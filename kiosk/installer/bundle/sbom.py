@@ -3,10 +3,11 @@
 It describes the files that are shipped, not the wishes of uv.lock. Runs on the development machine.
 """
 
+import hashlib
 import json
 import uuid
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from email.parser import HeaderParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -19,24 +20,22 @@ from cyclonedx.model.license import License
 from cyclonedx.output.json import JsonV1Dot6
 from packageurl import PackageURL
 
-from kiosk.installer.bundle.content import bundle_digest, file_sha256
-
 SBOM_FILE = "sbom.cdx.json"
 PRODUCT = "entrance-kiosk"
 _NAMESPACE = uuid.UUID("6f1b4a52-6f0e-5d1c-9c4e-0d7f5b0c2a11")
 """Makes the serial number from the contents: two builds of the same files have the same bill."""
 
 
-def write_sbom(folder: Path, version: str) -> Path:
-    """Write the bill of the wheels and Debian packages of an unpacked bundle. The same files give the same bytes."""
+def write_sbom(folder: Path, version: str, wheels: Iterable[Path], debs: Iterable[tuple[str, Path]]) -> Path:
+    """Write the bill of wheels and Debian packages (with their suite) into `folder`. The same files give the same bytes."""
     product = Component(name=PRODUCT, version=version, type=ComponentType.APPLICATION, bom_ref=PRODUCT)
-    wheels = [_wheel(path) for path in sorted((folder / "wheels").glob("*.whl"))]
-    components = [*wheels, *(_debian_package(path) for path in sorted((folder / "debs").rglob("*.deb")))]
+    by_name = {path.name: path for path in sorted(wheels)}
+    components = [*map(_wheel, by_name.values()), *(_debian_package(suite, path) for suite, path in sorted(debs))]
     hashes = {str(each.bom_ref.value): each.hashes[0].content for each in components}
     bom = Bom(
         components=components,
         metadata=BomMetaData(component=product),
-        serial_number=uuid.uuid5(_NAMESPACE, bundle_digest(hashes)),
+        serial_number=uuid.uuid5(_NAMESPACE, _digest(hashes)),
     )
     bom.register_dependency(product, components)
     tree = json.loads(JsonV1Dot6(bom).output_as_string())
@@ -65,16 +64,15 @@ def _wheel(path: Path) -> Component:
     )
 
 
-def _debian_package(path: Path) -> Component:
-    """`debs/SUITE-ARCHITECTURE/NAME_VERSION_ARCHITECTURE.deb`, as apt names it."""
+def _debian_package(suite: str, path: Path) -> Component:
+    """`NAME_VERSION_ARCHITECTURE.deb`, as apt names it."""
     name, version, architecture = path.stem.split("_")
-    suite = path.parent.name.split("-")[0]
     purl = PackageURL("deb", "debian", name, unquote(version), {"arch": architecture, "distro": suite})
     return Component(
         name=name,
         version=unquote(version),
         type=ComponentType.LIBRARY,
-        bom_ref=f"{path.parent.name}/{path.name}",
+        bom_ref=f"{suite}/{path.name}",
         purl=purl,
         hashes=[_sha256(path)],
     )
@@ -92,4 +90,11 @@ def _licenses(expression: str | None, text: str | None, classifiers: list[str]) 
 
 
 def _sha256(path: Path) -> HashType:
-    return HashType(alg=HashAlgorithm.SHA_256, content=file_sha256(path))
+    with path.open("rb") as file:
+        return HashType(alg=HashAlgorithm.SHA_256, content=hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def _digest(hashes: dict[str, str]) -> str:
+    """One digest over names and contents, independent of their order."""
+    lines = "".join(f"{digest}  {name}\n" for name, digest in sorted(hashes.items()))
+    return hashlib.sha256(lines.encode()).hexdigest()

@@ -1,14 +1,15 @@
-"""An installed device in a folder: two releases, a fake systemd and simulated power cuts."""
+"""An installed device in a folder: two releases, a fake systemd and dpkg, and simulated power cuts."""
 
-from collections.abc import Sequence
+import json
+import shutil
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from kiosk.installer import release, upgrade
 from kiosk.installer.layout import InstallLayout
-from kiosk.installer.readiness import Readiness
+from kiosk.installer.readiness import Before, Readiness
+from kiosk.installer.systemd import WATCHED_UNITS
 from tests.paths import PROJECT
-
-KIOSK_UNIT = "etc/systemd/system/kiosk.service"
 
 
 class PowerCut(BaseException):
@@ -18,9 +19,15 @@ class PowerCut(BaseException):
 class FakeSystemd:
     """Records all calls. `at`: number of the call at which the power is cut, from 0."""
 
+    is_running = True
+
     def __init__(self, at: int | None = None) -> None:
         self.calls: list[str] = []
-        self.enables_in: list[Path] = []
+        self.units = set(WATCHED_UNITS)
+        """What runs now."""
+        self.at_power_on = set(WATCHED_UNITS)
+        self.restart_count = 0
+        self.purge_ok = True
         self._left = at
 
     def _record(self, call: str) -> None:
@@ -32,67 +39,81 @@ class FakeSystemd:
 
     def stop(self, units: Sequence[str]) -> None:
         self._record("stop")
+        self.units -= set(units)
 
     def start(self, units: Sequence[str]) -> None:
         self._record("start " + " ".join(units))
+        self.units |= set(units) & set(WATCHED_UNITS)
 
     def reload(self) -> None:
         self._record("reload")
 
-    def enable(self, units: Sequence[str]) -> None:
-        self._record("enable " + " ".join(units))
-        for wants in self.enables_in:
-            wants.mkdir(parents=True, exist_ok=True)
-            for unit in units:
-                (wants / unit).symlink_to(f"../{unit}")
+    def running(self) -> set[str]:
+        return set(self.units)
 
-    def disable(self, units: Sequence[str]) -> None:
-        self._record("disable")
+    def enabled(self) -> set[str]:
+        return set(self.at_power_on)
 
     def main_pid(self, unit: str) -> int:
         return 7
 
+    def restarts(self) -> int:
+        return self.restart_count
 
-def a_release(layout: InstallLayout, name: str, *, unit: str = "", extra: str | None = None) -> Path:
-    """A complete release with the system files of the project. Its kiosk.service ends with the comment `unit`."""
-    folder = layout.releases_dir / name
-    for part in ("systemd", "firmware_config"):
-        for path in (PROJECT / part).rglob("*"):
-            if path.is_file():
-                target = folder / "system" / path.relative_to(PROJECT)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(path.read_bytes())
-    with (folder / "system/systemd/kiosk.service").open("a", encoding="utf-8") as file:
-        file.write(f"# {unit}\n")
-    if extra:
-        (folder / "system/systemd" / extra).write_text(
-            "[Unit]\n\n[Install]\nWantedBy=multi-user.target\n", encoding="utf-8"
-        )
-    (folder / "complete").touch()
+    def purge_works(self) -> bool:
+        return self.purge_ok
+
+    def log_tail(self) -> list[str]:
+        return ["ModuleNotFoundError: No module named 'nothing'"]
+
+
+class FakePackages:
+    """Packages of releases: a folder for each."""
+
+    def __init__(self, layout: InstallLayout) -> None:
+        self._folder = layout.releases_dir
+        self.purged: list[str] = []
+
+    def versions(self) -> set[str]:
+        return {path.name for path in self._folder.iterdir()} - set(self.purged)
+
+    def purge(self, versions: Iterable[str]) -> None:
+        self.purged += versions
+
+
+def a_release(layout: InstallLayout, version: str, *, schema: int = 1, oldest_writer: int = 1) -> Path:
+    """A release as its package has it, without its program."""
+    folder = layout.releases_dir / version
+    folder.mkdir(parents=True)
+    build = {"version": version, "python": "3.11", "schema": schema, "oldest_writer": oldest_writer}
+    (folder / release.BUILD_FILE).write_text(json.dumps(build), encoding="ascii")
     return folder
 
 
 def installed(root: Path) -> InstallLayout:
-    """A device that runs release `one` and also has release `two`."""
+    """A device that runs release `1` and also has release `2`."""
     layout = InstallLayout(root)
-    a_release(layout, "one", unit="one")
-    a_release(layout, "two", unit="two", extra="kiosk-news.service")
-    upgrade.activate_release("one", layout, FakeSystemd())
+    a_release(layout, "1")
+    a_release(layout, "2")
+    upgrade.activate_first("1", layout, FakeSystemd())
     return layout
 
 
-def ready(_known: frozenset[str]) -> Readiness:
+def ready(_before: Before) -> Readiness:
     return Readiness(is_ready=True, state="ready", seconds=1.0)
 
 
-def never(_known: frozenset[str]) -> Readiness:
+def never(_before: Before) -> Readiness:
     return Readiness(is_ready=False, state="not-running", seconds=120.0)
 
 
 def runs(layout: InstallLayout) -> str:
-    """Name of the active release. Asserts that the link and the units belong to the same release."""
-    name = release.linked_release_name(layout.current_link)
-    assert name is not None
-    assert (layout.root / KIOSK_UNIT).read_text(encoding="utf-8").endswith(f"# {name}\n")
-    assert (layout.root / "etc/systemd/system/kiosk-news.service").exists() == (name == "two")
-    return name
+    """Version of the active release."""
+    version = release.linked_version(layout.current_link)
+    assert version is not None
+    return version
+
+
+def add_appliance(layout: InstallLayout) -> None:
+    """The files of the package entrance-kiosk-appliance."""
+    shutil.copytree(PROJECT / "firmware_config/boot", layout.appliance_dir / "boot")

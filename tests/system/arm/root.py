@@ -29,7 +29,7 @@ DEBIAN = (
     "gzip hostname init-system-helpers iproute2 kmod libc-bin libzbar0 login mount passwd perl-base procps python3 "
     "python3-venv sed systemd systemd-sysv tar tzdata udev util-linux "
     # what writes to the card by itself on every Debian
-    "apt cron dpkg fake-hwclock logrotate man-db network-manager systemd-timesyncd"
+    "apt cron diffutils dpkg fake-hwclock logrotate man-db network-manager systemd-timesyncd"
 )
 ENABLED = (
     "apt-daily.timer apt-daily-upgrade.timer cron.service dpkg-db-backup.timer e2scrub_all.timer e2scrub_reap.service "

@@ -1,16 +1,12 @@
-"""An SD card for an emulated board: Debian, and what our install.sh made of it. By hand only the tests' shell and scene."""
+"""An SD card for an emulated board: Debian, and our packages as dpkg installed them. By hand only the tests' shell and scene."""
 
-import json
 import shutil
-import subprocess
-import tarfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from kiosk.installer import release
 from kiosk.installer.bundle import build
-from kiosk.installer.bundle import content as bundles
 from kiosk.installer.layout import InstallLayout
 from tests.paths import PROJECT
 from tests.system.arm import root as arm_root
@@ -18,8 +14,8 @@ from tests.system.container import root as container_root
 from tests.system.emulator import site
 from tests.system.pi import writers
 
-TARGET = ("aarch64", arm_root.PYTHON.replace(".", ""))
-UNPACKED = "root/bundle"
+SIGNING_HOME = container_root.CACHE / "signing"
+UNPACKED = "root/packages"
 KEYS = "root/keys"
 CONFIG_TXT = "dtparam=audio=on\ncamera_auto_detect=1\n[all]\n"
 CMDLINE_TXT = "console=serial0,115200 console=tty1 root=PARTUUID=00000000-02 rootfstype=ext4 fsck.repair=yes rootwait\n"
@@ -61,70 +57,50 @@ class CardOptions:
 
 
 def populated(folder: Path, gate: CardOptions) -> Path:
-    """`folder/root`: a fresh system in which install.sh has installed this checkout for this gate. Half a minute, once two."""
-    tar = _bundle()
-    made = _release(tar)
+    """`folder/root`: a fresh system in which dpkg has installed the packages of this checkout, set up for this gate."""
     root = arm_root.copied(arm_root.system_root(), folder / "root")
-    # A release is made once and the same for every gate: install.sh finds it there and does all the rest.
-    releases = InstallLayout(root).releases_dir
-    releases.mkdir(parents=True)
-    subprocess.run(["cp", "-a", "--reflink=auto", *made.iterdir(), str(releases)], check=True)
-    _unpack(tar, root)
     _configure(root, folder / "site", gate)
     if gate.raspberry_pi:
         _firmware(root)
-    board = "pi" if gate.raspberry_pi else "other"
-    _install(root, "--credentials-dir", f"/{KEYS}", "--board", board)
-    for spent in (UNPACKED, KEYS):
-        shutil.rmtree(root / spent)
+    _install(root, _bundle())
+    _run(root, "kiosk", "setup", "--yes", "--no-start", "--credentials-dir", f"/{KEYS}")
+    if gate.raspberry_pi:
+        _run(root, "kiosk", "firmware", "--board", "pi")
+    shutil.rmtree(root / KEYS)
     _add_shell_and_scene(root, gate.shell)
     return root
 
 
 def _bundle() -> Path:
-    """This checkout as `make bundle` makes it, for the root's machine and Python alone."""
-    out = container_root.CACHE / "bundle"
-    out.mkdir(parents=True, exist_ok=True)
-    return build.build_bundle(PROJECT, [TARGET], out)
+    """This checkout as `make bundle` makes it, for the root's machine and suite alone."""
+    return build.build_bundle(PROJECT, [(arm_root.SUITE, "aarch64")], container_root.CACHE / "repository", SIGNING_HOME)
 
 
-def _release(tar: Path) -> Path:
-    """The folder of releases that install.sh makes from a bundle; kept, because compiling under emulation takes minutes."""
-    with tarfile.open(tar) as content:
-        manifest = content.extractfile(f"{tar.stem}/{bundles.MANIFEST}")
-        assert manifest
-        digest = json.load(manifest)["digest"]
-    system = arm_root.system_root()
-
-    def make(target: Path) -> None:
-        root = arm_root.copied(system, target.with_name(f"{target.name}.root"))
-        _unpack(tar, root)
-        _install(root, "--site", "cho-mau", "--gate", "cong-1", "--board", "other")
-        layout = InstallLayout(root)
-        assert release.linked_release_name(layout.current_link), "install.sh left no release"
-        layout.releases_dir.rename(target)
-        shutil.rmtree(root)
-
-    return arm_root.cached("release", [], [digest, system.name], make)
+def _install(root: Path, bundle: Path) -> None:
+    """Install our packages. The root was unpacked without a list of its packages, so that dpkg cannot see what they need."""
+    for name in ("info", "updates"):
+        (root / "var/lib/dpkg" / name).mkdir(parents=True, exist_ok=True)
+    (root / "var/lib/dpkg/status").touch()
+    target = root / UNPACKED
+    target.mkdir()
+    for deb in (*bundle.glob("pool/entrance-kiosk*.deb"), *bundle.glob("pool/*/entrance-kiosk-*.deb")):
+        shutil.copy(deb, target)
+    _run(root, "sh", "-c", f"dpkg --force-depends --force-unsafe-io --install /{UNPACKED}/*.deb")
+    shutil.rmtree(target)
+    assert release.linked_version(InstallLayout(root).current_link), "no release is linked"
 
 
-def _unpack(tar: Path, root: Path) -> None:
-    (root / UNPACKED).mkdir()
-    subprocess.run(["tar", "-xf", tar, "-C", root / UNPACKED, "--strip-components=1"], check=True)
-
-
-def _install(root: Path, *options: str) -> None:
-    command = [f"/{UNPACKED}/install.sh", "--yes", "--no-start", *options]
-    done = arm_root.run_inside(root, command, timeout_s=INSTALL_S)
+def _run(root: Path, *command: str) -> None:
+    done = arm_root.run_inside(root, list(command), timeout_s=INSTALL_S)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def _configure(root: Path, given: Path, gate: CardOptions) -> None:
-    """Write what the centre gives for this gate (for `install.sh --credentials-dir`), and the pictures of people."""
+    """Write what the centre gives for this gate (for `kiosk setup --credentials-dir`), and the pictures of people."""
     shutil.rmtree(given, ignore_errors=True)
     site.configure(given, gate.pins, broker=gate.broker, more=gate.more)
     keys = given / "etc/entrance-kiosk"
-    shutil.rmtree(keys / "private")  # install.sh makes the pseudonym key
+    shutil.rmtree(keys / "private")  # kiosk setup makes the pseudonym key
     (keys / "centre-private.pem").unlink()  # the centre's alone
     shutil.copytree(keys, root / KEYS)
     shutil.copytree(given / site.PICTURES, root / site.PICTURES)
@@ -139,7 +115,7 @@ def _firmware(root: Path) -> None:
 
 
 def added_words(root: Path) -> str:
-    """What install.sh added to the kernel's command line, and the firmware would hand to it."""
+    """What `kiosk firmware` added to the kernel's command line, and the firmware would hand to it."""
     line = (InstallLayout(root).boot_dir / "cmdline.txt").read_text(encoding="utf-8").strip()
     before = CMDLINE_TXT.strip()
     assert line.startswith(f"{before} "), line

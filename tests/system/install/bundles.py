@@ -8,7 +8,7 @@ from pathlib import Path
 from kiosk.installer.bundle.build import build_bundle
 from tests.paths import PROJECT
 
-PARTS = ("kiosk", "mqtt", "web_ui", "systemd", "firmware_config")
+PARTS = ("kiosk", "mqtt", "web_ui", "systemd", "firmware_config", "debian_packages")
 FILES = ("pyproject.toml", "uv.lock", "README.md", "install.sh", "docs/reference/files/kiosk.example.toml")
 STEP = (
     '\nMIGRATIONS = (*MIGRATIONS, "ALTER TABLE event ADD COLUMN weather TEXT; CREATE TABLE mood (x INTEGER) STRICT;")'
@@ -17,6 +17,9 @@ OLDEST = "\nOLDEST_WRITER_SCHEMA = "
 # name -> (version, ((file, text, what it becomes), ...))
 Change = tuple[str, str, str]
 RISEN: Change = ("kiosk/storage/schema.py", OLDEST, STEP + OLDEST)
+SIGNING = "signing"
+"""Folder of the key in the folder of the bundles."""
+NOTIFIER = "        notifier = SystemdNotifier()\n"
 VARIANTS: dict[str, tuple[str, tuple[Change, ...]]] = {
     "first": ("0.9.1", ()),
     # Takes a step of the schema, has another unit, and is good.
@@ -26,7 +29,7 @@ VARIANTS: dict[str, tuple[str, tuple[Change, ...]]] = {
         (
             (
                 "kiosk/app/daemon.py",
-                "        notifier = SystemdNotifier()\n",
+                NOTIFIER,
                 '        raise KioskError("broken on purpose")\n',
             ),
         ),
@@ -38,20 +41,39 @@ VARIANTS: dict[str, tuple[str, tuple[Change, ...]]] = {
         "0.9.5",
         (("kiosk/health/checks.py", "elif it.signal_thread_alive:", "elif not it.signal_thread_alive:"),),
     ),
+    # Fails when it is imported.
+    "imports": ("0.9.8", (("kiosk/app/daemon.py", "import ", "import nothing_of_that_name\nimport "),)),
+    # Its pages do not start.
+    "page": ("0.9.10", (("web_ui/command.py", "import ", "import nothing_of_that_name\nimport "),)),
+    # Does not delete expired events.
+    "purge": ("0.9.11", (("kiosk/cli/purge.py", "import ", "import nothing_of_that_name\nimport "),)),
+    # Its unit names a program that is not there.
+    "unit": ("0.9.12", (("systemd/kiosk.service", "bin/python -m kiosk.app.start", "bin/pythn -m kiosk.app.start"),)),
+    # Is ready, and dies every 15 seconds.
+    "dies-later": (
+        "0.9.13",
+        (
+            (
+                "kiosk/app/daemon.py",
+                NOTIFIER,
+                f"        import os, threading\n        threading.Timer(15, lambda: os._exit(3)).start()\n{NOTIFIER}",
+            ),
+        ),
+    ),
     # Could not be taken back.
     "one-way": ("0.9.6", (RISEN, ("kiosk/storage/schema.py", OLDEST, OLDEST + "99  # not "))),
 }
 
 
-def make_bundles(names: Sequence[str], pythons: Sequence[str], out: Path) -> dict[str, Path]:
-    """Unpacked bundles for this machine's kind, by variant; two at a time, once the first has fetched the wheels."""
+def make_bundles(names: Sequence[str], suites: Sequence[str], out: Path) -> dict[str, Path]:
+    """Bundles for this machine's kind, by variant; two at a time, once the first has fetched the wheels. One key signs them."""
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
-    targets = [("x86_64", python) for python in pythons]
+    targets = [(suite, "x86_64") for suite in suites]
 
     def made(name: str) -> Path:
         checkout = changed(name, out / f"checkout-{name}")
-        bundle = build_bundle(checkout, targets, out, unpacked=True)
+        bundle = build_bundle(checkout, targets, out, out / SIGNING)
         shutil.rmtree(checkout)
         return bundle
 

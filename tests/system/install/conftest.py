@@ -20,7 +20,7 @@ def devices(request: pytest.FixtureRequest, seed: int) -> Iterator[Devices]:
     asked = request.config.getoption
     cuts = asked("--cuts")
     options = Options(
-        suites=tuple(asked("--suites") or machines.PYTHONS),
+        suites=tuple(asked("--suites") or machines.SUITES),
         cuts=CUTS if cuts is None else cuts,
         patience_s=asked("--patience") or PATIENCE_S,
     )

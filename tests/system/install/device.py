@@ -14,6 +14,7 @@ from tests.system.install.bundles import VARIANTS
 PROGRAM = "/opt/entrance-kiosk"
 BUILT_S = 600.0
 """A release may take so long to be made on a machine with much else to do."""
+TRIAL_S = 60.0
 RECORDS = "/var/lib/entrance-kiosk/events.db"
 LOOK = """
 import json, sqlite3, sys
@@ -40,9 +41,13 @@ class Options:
 class Device:
     """A machine with what is known of its records, which may only grow."""
 
-    def __init__(self, container: Container, bundles: dict[str, str], options: Options, chance: random.Random) -> None:
+    def __init__(
+        self, container: Container, bundles: dict[str, str], key: str, options: Options, chance: random.Random
+    ) -> None:
+        """`key`: fingerprint of the key that signed the bundles."""
         self.container = container
         self.bundles = bundles
+        self.key = key
         self.options = options
         self.chance = chance
         self.epoch = ""
@@ -65,15 +70,25 @@ class Device:
 
     def installing(self, variant: str, *options: str) -> list[str]:
         """The command line; root's umask is a careful one."""
-        careful = ["sh", "-c", 'umask 077; exec "$0" "$@"']
-        return [
-            *careful,
-            f"{self.bundles[variant]}/install.sh",
-            "--yes",
-            "--ready-timeout",
-            str(self.options.patience_s),
-            *options,
-        ]
+        careful = ["sh", "-c", 'umask 077; exec sh "$0" "$@"']
+        trusted = ["--yes", "--fingerprint", self.key, "--ready-timeout", str(self.options.patience_s)]
+        return [*careful, f"{self.bundles[variant]}/install.sh", *trusted, *options]
+
+    def write_settings(self) -> None:
+        """A switch gives up sooner than the product's own, and a trial is short."""
+        text = f"READY_TIMEOUT_S={self.options.patience_s:g}\nTRIAL_S={TRIAL_S:g}\n"
+        command = f"mkdir -p /etc/default; printf '{text}' > /etc/default/entrance-kiosk"
+        self.container.run("sh", "-c", command.replace("\n", "\\n"))
+
+    def outcome(self) -> dict[str, Any]:
+        """How the last switch ended."""
+        printed = self.container.run("cat", f"{PROGRAM}/last-upgrade.json").stdout
+        found: dict[str, Any] = json.loads(printed)
+        return found
+
+    def releases(self) -> set[str]:
+        """Versions whose folders are there."""
+        return set(self.container.run("ls", f"{PROGRAM}/releases").stdout.split())
 
     def status(self) -> dict[str, Any]:
         """status.json."""
@@ -95,7 +110,7 @@ class Device:
         return int(self.container.run("systemctl", "show", "kiosk", "-p", "MainPID", "--value").stdout)
 
     def release(self) -> str:
-        """Name of the release that `current` leads to."""
+        """Version that `current` leads to."""
         return self.container.run("readlink", f"{PROGRAM}/current").stdout.strip().rpartition("/")[2]
 
     def note_what_was_acknowledged(self) -> int:

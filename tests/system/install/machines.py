@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kiosk.credentials.issuing.samples import make_sample_data
+from kiosk.installer.bundle import repository
 from kiosk.simulation.sandbox import Sandbox
 from tests.paths import PROJECT
 from tests.system.container import mounts, requirements
@@ -20,14 +21,14 @@ from tests.system.container.container import Container, alone
 from tests.system.container.control_groups import Groups
 from tests.system.container.disk import Disk
 from tests.system.install import root as install_root
-from tests.system.install.bundles import VARIANTS, make_bundles
+from tests.system.install.bundles import SIGNING, VARIANTS, make_bundles
 from tests.system.install.device import Device, Options
 
 Check = Callable[[Device], str]
 """What is asked of a machine. Returns what was measured; raises AssertionError."""
 TOOLS = {**requirements.MMDEBSTRAP, "systemd-nspawn": "systemd-container", "mke2fs": "e2fsprogs", "losetup": "mount"}
 RESULTS = PROJECT / "build/system-tests/install"
-PYTHONS = {"bookworm": "311", "trixie": "313"}
+SUITES = ("bookworm", "trixie")
 
 
 class Devices:
@@ -84,12 +85,13 @@ def running(options: Options, seed: int) -> Iterator[Devices]:
         suites, groups = _control_groups(options.suites)
         with ThreadPoolExecutor(1) as maker:
             roots = [maker.submit(install_root.ready_root, suite) for suite in suites]
-            bundles = make_bundles(list(VARIANTS), [PYTHONS[suite] for suite in suites], RESULTS / "bundles")
+            bundles = make_bundles(list(VARIANTS), suites, RESULTS / "bundles")
         seen = {name: f"/bundles/{path.name}" for name, path in bundles.items()}
+        key = repository.fingerprint(RESULTS / "bundles" / SIGNING)
         devices = {}
         for suite, root in zip(suites, roots, strict=True):
             container = stack.enter_context(_machine(suite, root.result(), groups.get(suite)))
-            devices[suite] = Device(container, seen, options, random.Random(f"{seed}-{suite}"))
+            devices[suite] = Device(container, seen, key, options, random.Random(f"{seed}-{suite}"))
         yield Devices(devices)
 
 
@@ -113,10 +115,7 @@ def keys(folder: Path) -> None:
     )
     text = text.replace('pseudonym_key = "', 'pseudonym_key = "private/').replace("port = 0", "port = 8080")
     sandbox.config_file.write_text(text, encoding="utf-8")
-    for own in (
-        "pseudonym.key",
-        "centre-private.pem",
-    ):  # the installer makes the first; the second is the centre's alone
+    for own in ("pseudonym.key", "centre-private.pem"):  # kiosk setup makes the first; the second is the centre's alone
         (folder / own).unlink()
 
 

@@ -10,7 +10,7 @@ from kiosk.cli.issuing.issue import issue
 from kiosk.cli.issuing.trust import trust
 from kiosk.cli.pki import pki
 from kiosk.core import file_names
-from kiosk.installer import initial_config
+from kiosk.installer import gate_files
 from kiosk.installer.layout import InstallLayout
 from tests.paths import PROJECT
 
@@ -47,7 +47,8 @@ def test_the_commands_of_the_manual_make_files_with_the_names_of_the_configurati
         done = CliRunner().invoke(command, line.split())
         assert done.exit_code == 0, (line, done.output, done.exception)
     layout = InstallLayout(tmp_path / "device")
-    initial_config.write_config(layout, EXAMPLE, {"site": "cho-mau", "gate": "cong-1"}, str)
+    layout.program_dir.mkdir(parents=True)
+    gate_files.write_config(layout, EXAMPLE, {"site": "cho-mau", "gate": "cong-1"}, str)
     text = layout.config_file.read_text(encoding="utf-8")
     made = {path.name for path in tmp_path.iterdir() if path.is_file()}
     by_others = {file_names.SEALING_PUBLIC_KEY, file_names.PSEUDONYM_KEY}

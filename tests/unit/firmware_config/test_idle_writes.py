@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.installer.machine import system_files
 from tests.paths import PROJECT
 
 FOLDER = PROJECT / "firmware_config/idle-writes"
@@ -24,7 +23,9 @@ def lines_of(name: str) -> list[str]:
 
 def targets() -> dict[str, str]:
     """Name of a file -> its path on the device."""
-    return {Path(source).name: to for source, to in system_files.CONFIG_FILES.items() if "/idle-writes/" in source}
+    text = (PROJECT / "debian_packages/entrance-kiosk-appliance/install").read_text(encoding="utf-8")
+    pairs = (line.split() for line in text.splitlines() if "/idle-writes/" in line)
+    return {Path(source).name: f"/{target}" for source, target in pairs}
 
 
 def test_each_file_is_installed_and_names_its_path() -> None:

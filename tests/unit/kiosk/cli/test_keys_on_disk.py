@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from kiosk.cli.issuing.issue import issue
 from kiosk.cli.issuing.trust import trust
 from kiosk.cli.pki import pki
-from kiosk.installer import initial_config
+from kiosk.installer import gate_files
 from kiosk.installer.layout import InstallLayout
 from tests.fakes.data.people import NOW_AT
 from tests.fakes.parts.issuing_cli import error_of, run
@@ -57,7 +57,7 @@ def test_every_command_writes_its_private_keys_for_the_owner_only(tmp_path: Path
 @pytest.mark.usefixtures("open_umask")
 def test_the_installer_writes_the_pseudonym_key_for_root_only(tmp_path: Path) -> None:
     layout = InstallLayout(tmp_path)
-    initial_config.install_keys(layout, None)
+    gate_files.make_pseudonym_key(layout)
     assert set(modes_of_private_files(tmp_path).values()) == {0o400}
 
 

@@ -15,8 +15,10 @@ from kiosk.app.builders.hardware import check_firmware
 from kiosk.config.schema import Settings
 from kiosk.core.pins import INPUT_PINS, OUTPUT_PINS
 from kiosk.core.status import CheckStatus
+from kiosk.installer import gate_files
 from kiosk.installer.layout import InstallLayout
-from kiosk.installer.machine import boot_pins, system_files
+from kiosk.installer.machine import boot_files, boot_pins
+from tests.fakes.parts.installed_device import add_appliance
 from tests.paths import PROJECT
 from tests.unit.firmware_config.test_firmware import mistakes
 
@@ -124,7 +126,14 @@ def machine_with(tmp_path: Path, toml: bytes) -> InstallLayout:
     (layout.boot_dir / "config.txt").write_text("", encoding="utf-8")
     (layout.boot_dir / "cmdline.txt").write_text("quiet\n", encoding="utf-8")
     layout.config_file.write_bytes(toml)
+    add_appliance(layout)
     return layout
+
+
+def write_example(layout: InstallLayout) -> None:
+    layout.config_file.unlink()
+    example = PROJECT / "docs/reference/files/kiosk.example.toml"
+    gate_files.write_config(layout, example, {"site": "cho-mau", "gate": "cong-1"}, str)
 
 
 @pytest.mark.parametrize("toml", UNCERTAIN)
@@ -132,50 +141,63 @@ def test_an_uncertain_configuration_leaves_the_gpio_lines_alone_and_says_so(
     tmp_path: Path, toml: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     layout = machine_with(tmp_path, b"[gpio]\nrelay = 24\nactive_high = false\n")
-    system_files.install_firmware_config(PROJECT, layout)
+    boot_files.write_boot_files(layout, lambda: True)
     installed = layout.boot_dir / "entrance-kiosk.txt"
     assert gpio_lines(installed.read_text(encoding="utf-8")) == ACTIVE_LOW
     layout.config_file.write_bytes(toml)
     capsys.readouterr()
-    assert not system_files.install_firmware_config(PROJECT, layout)
+    assert not boot_files.write_boot_files(layout, lambda: True)
     assert gpio_lines(installed.read_text(encoding="utf-8")) == ACTIVE_LOW
+    assert "stay as they were" in capsys.readouterr().err
+
+
+def test_a_configuration_that_the_release_refuses_leaves_the_gpio_lines_alone_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    layout = machine_with(tmp_path, b"[gpio]\nrelay = 24\nactive_high = false\n")
+    boot_files.write_boot_files(layout, lambda: True)
+    layout.config_file.write_bytes(b"[gpio]\nrelay = 24\n[mqtt]\nport = -1\n")
+    assert not boot_files.write_boot_files(layout, lambda: False)
+    assert gpio_lines((layout.boot_dir / "entrance-kiosk.txt").read_text(encoding="utf-8")) == ACTIVE_LOW
     assert "stay as they were" in capsys.readouterr().err
 
 
 def test_a_first_installation_with_an_uncertain_configuration_drives_no_pin(tmp_path: Path) -> None:
     layout = machine_with(tmp_path, b"x = = 1\n")
-    system_files.install_firmware_config(PROJECT, layout)
+    boot_files.write_boot_files(layout, lambda: True)
     text = (layout.boot_dir / "entrance-kiosk.txt").read_text(encoding="utf-8")
     assert gpio_lines(text) == []
     assert "dtparam=watchdog=on" in text
     layout.config_file.write_bytes(b"[gpio]\nactive_high = false\n")
-    system_files.install_firmware_config(PROJECT, layout)
+    boot_files.write_boot_files(layout, lambda: True)
     assert "gpio=17,22,27=op,dh" in gpio_lines((layout.boot_dir / "entrance-kiosk.txt").read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("way", ["missing", "replaced by the example"])
 def test_a_lost_configuration_leaves_the_gpio_lines_alone(tmp_path: Path, way: str) -> None:
     layout = machine_with(tmp_path, b"[gpio]\nrelay = 24\nactive_high = false\n")
-    system_files.install_firmware_config(PROJECT, layout)
-    layout.config_file.unlink()
-    if way != "missing":
-        layout.config_file.write_bytes((PROJECT / "docs/reference/files/kiosk.example.toml").read_bytes())
-    assert not system_files.install_firmware_config(PROJECT, layout, is_config_new=way != "missing")
+    boot_files.write_boot_files(layout, lambda: True)
+    if way == "missing":
+        layout.config_file.unlink()
+    else:
+        write_example(layout)
+    assert not boot_files.write_boot_files(layout, lambda: True)
     assert gpio_lines((layout.boot_dir / "entrance-kiosk.txt").read_text(encoding="utf-8")) == ACTIVE_LOW
 
 
 def test_a_first_installation_has_the_pins_of_the_example(tmp_path: Path) -> None:
-    layout = machine_with(tmp_path, (PROJECT / "docs/reference/files/kiosk.example.toml").read_bytes())
-    system_files.install_firmware_config(PROJECT, layout, is_config_new=True)
+    layout = machine_with(tmp_path, b"")
+    write_example(layout)
+    boot_files.write_boot_files(layout, lambda: True)
     assert gpio_lines((layout.boot_dir / "entrance-kiosk.txt").read_text(encoding="utf-8")) == gpio_lines(SHIPPED)
 
 
 def test_a_configuration_that_is_a_folder_leaves_the_gpio_lines_alone(tmp_path: Path) -> None:
     layout = machine_with(tmp_path, b"[gpio]\nrelay = 24\nactive_high = false\n")
-    system_files.install_firmware_config(PROJECT, layout)
+    boot_files.write_boot_files(layout, lambda: True)
     layout.config_file.unlink()
     layout.config_file.mkdir()
-    assert not system_files.install_firmware_config(PROJECT, layout)
+    assert not boot_files.write_boot_files(layout, lambda: True)
 
 
 @given(st.binary() | st.text().map(str.encode))
@@ -203,7 +225,7 @@ def test_a_configuration_that_the_daemon_refuses_never_gives_gpio_lines(
 def test_an_upgrade_writes_the_configured_pins(tmp_path: Path) -> None:
     layout = machine_with(tmp_path, b"[gpio]\nrelay = 24\nactive_high = false\n")
     for _ in range(2):
-        system_files.install_firmware_config(PROJECT, layout)
+        boot_files.write_boot_files(layout, lambda: True)
         text = (layout.boot_dir / "entrance-kiosk.txt").read_text(encoding="utf-8")
         assert "gpio=18,24=op,dh" in gpio_lines(text)
-    assert not system_files.install_firmware_config(PROJECT, layout)
+    assert not boot_files.write_boot_files(layout, lambda: True)

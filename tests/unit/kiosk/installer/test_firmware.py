@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.installer.layout import InstallLayout
-from kiosk.installer.machine import firmware, system_files
+from kiosk.installer.machine import boot_files, firmware
+from tests.fakes.parts.installed_device import add_appliance
 from tests.paths import PROJECT
 
 OWNER_LINES = "# mine\ndtparam=audio=on\n[cm4]\notg_mode=1"
@@ -64,12 +65,13 @@ def make_pi(root: Path) -> InstallLayout:
     (layout.boot_dir / "config.txt").write_text(OWNER_LINES, encoding="utf-8")
     (layout.boot_dir / "cmdline.txt").write_text(CMDLINE, encoding="utf-8")
     layout.program_dir.mkdir(parents=True)
+    add_appliance(layout)
     return layout
 
 
 def test_a_second_installation_of_the_firmware_files_changes_nothing(tmp_path: Path) -> None:
     layout = make_pi(tmp_path)
-    assert system_files.install_firmware_config(PROJECT, layout)
+    assert boot_files.write_boot_files(layout, lambda: True)
     config, cmdline = (layout.boot_dir / name for name in ("config.txt", "cmdline.txt"))
     assert config.read_text(encoding="utf-8").startswith(OWNER_LINES)
     assert (layout.boot_dir / "entrance-kiosk.txt").read_bytes() == (
@@ -77,15 +79,15 @@ def test_a_second_installation_of_the_firmware_files_changes_nothing(tmp_path: P
     ).read_bytes()
     assert cmdline.read_text(encoding="utf-8").startswith(CMDLINE.rstrip())
     before = {path: path.stat().st_mtime_ns for path in layout.boot_dir.iterdir()}
-    assert not system_files.install_firmware_config(PROJECT, layout)
+    assert not boot_files.write_boot_files(layout, lambda: True)
     assert {path: path.stat().st_mtime_ns for path in layout.boot_dir.iterdir()} == before
     assert (layout.boot_dir / "config.txt.before-entrance-kiosk").read_text(encoding="utf-8") == OWNER_LINES
 
 
 def test_uninstall_restores_the_firmware_files(tmp_path: Path) -> None:
     layout = make_pi(tmp_path)
-    system_files.install_firmware_config(PROJECT, layout)
-    system_files.remove_files(layout)
+    boot_files.write_boot_files(layout, lambda: True)
+    boot_files.remove_boot_files(layout)
     assert sorted(path.name for path in layout.boot_dir.iterdir()) == ["cmdline.txt", "config.txt"]
     assert (layout.boot_dir / "config.txt").read_text(encoding="utf-8").rstrip("\n") == OWNER_LINES
     assert (layout.boot_dir / "cmdline.txt").read_text(encoding="utf-8") == CMDLINE

@@ -7,10 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.installer.launcher import write_launcher
+from kiosk.installer.bundle.launcher import write_launcher
 from tests.paths import PROJECT
 
-UNITS = ("kiosk.service", "kiosk-web.service", "kiosk-purge.service", "entrance-kiosk-recover.service")
+UNITS = (
+    "kiosk.service",
+    "kiosk-web.service",
+    "kiosk-purge.service",
+    "entrance-kiosk-recover.service",
+    "entrance-kiosk-trial.service",
+)
 
 
 @pytest.fixture
@@ -21,7 +27,7 @@ def venv(tmp_path: Path) -> Path:
     program = '#!/bin/sh\nprintf "%s\\n" "$LC_ALL" "$@"\n'
     (folder / "bin/python").write_text(program, encoding="ascii")
     (folder / "bin/python").chmod(0o755)
-    write_launcher(folder)
+    write_launcher(folder, folder)
     return folder
 
 

@@ -8,7 +8,8 @@ import pytest
 
 from kiosk.installer import readiness
 from kiosk.installer.layout import InstallLayout
-from kiosk.installer.readiness import Readiness
+from kiosk.installer.readiness import Before, Readiness
+from kiosk.installer.systemd import PURGE_UNIT, WATCHED_UNITS
 from kiosk.system import atomic_files
 from tests.fakes.parts.installed_device import FakeSystemd
 
@@ -85,3 +86,37 @@ def test_a_daemon_that_does_not_run_is_given_up_after_two_minutes(tmp_path: Path
     found = wait_for(tmp_path, lambda now_s: (0, "ready"))
     assert (found.is_ready, found.state) == (False, "not-running")
     assert 120 <= found.seconds < 122
+
+
+def wait_with_units(tmp_path: Path, change: Callable[["ScriptedSystemd"], None]) -> Readiness:
+    """A daemon that is ready, on a device whose units were all well before."""
+    layout = InstallLayout(tmp_path)
+    daemon = ScriptedDaemon(layout, lambda now_s: (7, "ready"))
+    systemd = ScriptedSystemd(daemon)
+    change(systemd)
+    before = Before(well=frozenset({*WATCHED_UNITS, PURGE_UNIT}))
+    return readiness.wait_until_ready(layout, systemd, before, clock=lambda: daemon.now_s, pause=daemon.pause)
+
+
+@pytest.mark.parametrize("unit", [name for name in WATCHED_UNITS if name != "kiosk.service"])
+def test_a_release_whose_other_unit_does_not_run_is_not_ready_and_the_unit_is_named(tmp_path: Path, unit: str) -> None:
+    found = wait_with_units(tmp_path, lambda systemd: systemd.units.discard(unit))
+    assert (found.is_ready, found.state) == (False, unit)
+
+
+def test_a_release_whose_purge_unit_fails_is_not_ready(tmp_path: Path) -> None:
+    def break_purge(systemd: ScriptedSystemd) -> None:
+        systemd.purge_ok = False
+
+    found = wait_with_units(tmp_path, break_purge)
+    assert (found.is_ready, found.state) == (False, PURGE_UNIT)
+
+
+def test_the_state_is_reported_while_it_waits(tmp_path: Path) -> None:
+    layout, told = InstallLayout(tmp_path), list[tuple[str, float]]()
+    daemon = ScriptedDaemon(layout, lambda now_s: (7, "ready" if now_s >= 2 else "starting"))
+    readiness.wait_until_ready(
+        layout, ScriptedSystemd(daemon), clock=lambda: daemon.now_s, pause=daemon.pause,
+        report=lambda state, seconds: told.append((state, seconds)),
+    )  # fmt: skip
+    assert told == [("starting", 0.0), ("starting", 0.5), ("starting", 1.0), ("starting", 1.5)]

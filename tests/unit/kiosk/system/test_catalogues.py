@@ -20,6 +20,7 @@ from kiosk.core.model import ClockQuality, CodeKind, DeviceState, Direction, Man
 from kiosk.core.reversal import UndoRefusal
 from kiosk.core.status import CheckStatus
 from kiosk.decoding.preview.aiming import AimingAdvice
+from kiosk.installer.gate_files import Fate
 from kiosk.system.translations import DOMAIN, LOCALE_DIR, SOURCE_LANGUAGE, languages, translator
 from mqtt.centre.accounts.roles import Role as AccountRole
 from mqtt.centre.alerts.conditions import AlertKind
@@ -77,7 +78,7 @@ FAMILIES: Mapping[str, Iterable[str]] = {
         "unreadable-value", "unreadable-time", "unknown-boot", "unknown-word",
     ],
     "check.presence-sensor": ["present", "absent", "idle", "stuck-on", "stuck-off"],
-    "installer": ["ask-site", "ask-gate"],
+    "installer": ["ask-site", "ask-gate", *(f"file-{fate}" for fate in Fate)],
     "tls": SENTENCES,
     "config": ["list-unusable", "list-previous", "list-not-copied"],
     "unlogged": ["action", "accounts", "full", "read-only", "denied", "other"],

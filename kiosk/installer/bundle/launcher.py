@@ -19,7 +19,7 @@ exec {python} -P -m kiosk.cli "$@"
 """-P: the folder in which the command is typed is no source of modules."""
 
 
-def write_launcher(venv: Path) -> None:
-    """Replace the command `kiosk` in a virtual environment. Raises OSError."""
-    text = LAUNCHER.format(python=venv / "bin/python")
+def write_launcher(venv: Path, final: Path) -> None:
+    """Write the command `kiosk` of a virtual environment that will be at `final`. Raises OSError."""
+    text = LAUNCHER.format(python=final / "bin/python")
     atomic_files.update_file(venv / "bin/kiosk", text.encode(), 0o755)

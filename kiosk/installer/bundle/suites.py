@@ -1,0 +1,79 @@
+"""The Debian suites that bundles are made for, and packages of Debian: fetched with apt, which checks their signature."""
+
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+MIRROR = "http://deb.debian.org/debian"
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+DEBIAN_ARCHITECTURES = {"aarch64": "arm64", "x86_64": "amd64"}
+# What libzbar0 needs and a minimal system may lack. libc and similar packages are always there.
+_BELOW_ZBAR = ("libx11-6", "libx11-data", "libxcb1", "libxau6", "libxdmcp6", "libjpeg62-turbo", "libdbus-1-3")
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """One release of Debian, the same for Raspberry Pi OS."""
+
+    name: str
+    number: int
+    """In the version of our packages: apt then sees the packages of the next Debian as newer."""
+    python: str
+    """Its Python, for example `311`."""
+    zbar: str
+    """Its package of libzbar.so.0."""
+    below: tuple[str, ...]
+    """Packages that a minimal system may lack: a device without a network gets them from our repository."""
+
+    @property
+    def dotted_python(self) -> str:
+        """For example `3.11`."""
+        return f"{self.python[0]}.{self.python[1:]}"
+
+    @property
+    def next_python(self) -> str:
+        """First Python that does not fit, for example `3.12`."""
+        return f"{self.python[0]}.{int(self.python[1:]) + 1}"
+
+
+SUITES = {
+    "bookworm": Suite(
+        "bookworm", 12, "311", "libzbar0", ("libv4l-0", "libv4lconvert0", "libbsd0", "libmd0", *_BELOW_ZBAR)
+    ),
+    "trixie": Suite("trixie", 13, "313", "libzbar0t64", ("libv4l-0t64", "libv4lconvert0t64", *_BELOW_ZBAR)),
+}
+
+
+def system_packages(suite: Suite, machine: str, cache: Path) -> list[Path]:
+    """Packages of Debian for the repository: libzbar0 and what is below it. Raises CalledProcessError without apt or network."""
+    names = (suite.zbar, *suite.below)
+    return fetch(
+        suite, DEBIAN_ARCHITECTURES[machine], names, cache / f"debs-{suite.name}-{DEBIAN_ARCHITECTURES[machine]}"
+    )
+
+
+def fetch(suite: Suite, architecture: str, names: tuple[str, ...], cached: Path) -> list[Path]:
+    """Packages of a suite, from the folder `cached` or with a separate apt configuration. It changes nothing on this machine."""
+    if not list(cached.glob("*.deb")):
+        _download(suite.name, architecture, names, cached)
+    return sorted(cached.glob("*.deb"))
+
+
+def _download(suite: str, architecture: str, names: tuple[str, ...], cached: Path) -> None:
+    apt_dir = cached.with_name(cached.name + ".apt")
+    for name in ("lists/partial", "archives/partial"):
+        (apt_dir / name).mkdir(parents=True, exist_ok=True)
+    cached.mkdir(parents=True, exist_ok=True)
+    (apt_dir / "status").write_text("")
+    (apt_dir / "sources.list").write_text(f"deb [signed-by={KEYRING}] {MIRROR} {suite} main\n")
+    settings = {
+        "Dir::State": apt_dir, "Dir::State::lists": apt_dir / "lists", "Dir::State::status": apt_dir / "status",
+        "Dir::Cache": apt_dir, "Dir::Cache::archives": apt_dir / "archives", "Dir::Etc::sourcelist": apt_dir / "sources.list",
+        "Dir::Etc::sourceparts": "/dev/null", "Dir::Etc::preferencesparts": "/dev/null", "APT::Architecture": architecture,
+        "APT::Architectures": architecture, "APT::Sandbox::User": "root", "Acquire::Languages": "none",
+    }  # fmt: skip
+    options = [part for name, value in settings.items() for part in ("-o", f"{name}={value}")]
+    subprocess.run(["apt-get", "-qq", *options, "update"], check=True)
+    subprocess.run(["apt-get", "-qq", *options, "download", *names], check=True, cwd=cached)
+    shutil.rmtree(apt_dir)
