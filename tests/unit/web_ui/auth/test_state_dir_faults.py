@@ -1,4 +1,4 @@
-"""A full or read-only folder of accounts and audit log: each refusal is told in words, and logout works."""
+"""A full or read-only folder of accounts and audit log: each refusal has a sentence, and logout works."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""The guard's screen: one answer at a time, told by shape, word and sentence; silence is said as silence."""
+"""The guard's screen: one answer at a time, with shape, word and sentence. Silence is shown as silence."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What the status page promises to a guard: the state in one sentence, never a stale green, nobody's data."""
+"""What the status page promises to a guard: the state in one sentence, never a stale green, no personal data."""
 
 import html as html_words
 import os

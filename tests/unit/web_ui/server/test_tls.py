@@ -65,7 +65,7 @@ def port(folder: Path) -> Iterator[int]:
 
 @pytest.fixture(scope="module")
 def trusting(folder: Path) -> ssl.SSLContext:
-    """A browser that was told to trust the self-made certificate."""
+    """A browser that trusts the self-made certificate."""
     return ssl.create_default_context(cafile=str(folder / "web.pem"))
 
 
