@@ -1,6 +1,6 @@
 """Alerts in the centre's database: one open alert for each kind and subject, who acknowledged it, and mutes with an end."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -120,24 +120,19 @@ def mute(query: Query, alert: Alert, until: datetime, who: str, why: str) -> Non
     )
 
 
-def take_unnotified(query: Query, now: datetime) -> list[Alert]:
-    """Open alerts that no notification was sent for, and that are neither muted nor acknowledged. They count as notified now.
-
-    The caller commits after the sending: what was not sent is taken again.
-    """
-    query("UPDATE alert_check SET at = at")  # one sender at a time
+def read_unnotified(query: Query, now: datetime) -> list[Alert]:
+    """Open alerts that no notification was sent for, and that are neither muted nor acknowledged. Oldest first."""
     rows = query(
         "SELECT alert.*, alert_mute.until AS muted_until FROM alert LEFT JOIN alert_mute USING (kind, subject) "
         "WHERE alert.until IS NULL AND notified_at IS NULL AND acknowledged_by = '' ORDER BY since, number"
     )
-    found = [alert for alert in map(_alert, rows) if not alert.is_muted(now)]
-    _mark_notified(query, found, now)
-    return found
+    return [alert for alert in map(_alert, rows) if not alert.is_muted(now)]
 
 
-def _mark_notified(query: Query, found: Sequence[Alert], now: datetime) -> None:
-    for alert in found:
-        query("UPDATE alert SET notified_at = ? WHERE number = ?", [_text(now), alert.number])
+def mark_notified(query: Query, numbers: Iterable[int], now: datetime) -> None:
+    """A notification about these alerts was delivered."""
+    for number in numbers:
+        query("UPDATE alert SET notified_at = ? WHERE number = ?", [_text(now), number])
 
 
 def _alert(row: Mapping[str, Any]) -> Alert:

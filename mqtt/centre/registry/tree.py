@@ -81,6 +81,19 @@ class Registry:
         site, _, name = wire_name.partition("/")
         return RegisteredDevice(wire_name, site, name, date.min)
 
+    def devices_changed_since(self, day: date) -> set[str]:
+        """Wire names of the devices that came to a site, or left it, after that day."""
+        return {row.wire_name for row in self.rows.devices if row.since > day or row.until is not None}
+
+    def sites_of_device(self, wire_name: str, first_day: date, end: date) -> Iterator[tuple[str, date, date]]:
+        """The sites of a device from a day until before another one: name, first day, day after the last one."""
+        rows = self._devices.get(wire_name, [])
+        days = sorted(
+            {first_day, *(day for row in rows for day in (row.since, row.until) if day and first_day < day < end)}
+        )
+        for since, until in zip(days, [*days[1:], end], strict=True):
+            yield self.device(wire_name, since).site, since, until
+
     def sites_by_area(self, day: date) -> dict[int, list[Site]]:
         """The open sites by the number of their area. Those without an area have number 0."""
         found: dict[int, list[Site]] = defaultdict(list)

@@ -1,7 +1,7 @@
 """Who does not scan: open hours without a passage, against the site's own usual hours. Pure."""
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
@@ -9,6 +9,7 @@ from functools import lru_cache
 
 from kiosk.core.rules import OpeningHours
 
+HOUR = timedelta(hours=1)
 WEEK = 7 * 24
 USUAL_SHARE = 0.5
 """An hour of the week is usual if it had a passage on at least this part of its days."""
@@ -53,24 +54,27 @@ def site_attendance(
     opening_hours: tuple[str, ...], passed: Mapping[datetime, int], since: datetime, now: datetime, zone: tzinfo
 ) -> SiteAttendance:
     """`passed`: passages by the beginning of their hour, in UTC. `since`: beginning of an hour. The present hour does not count."""
-    hours = list(_whole_hours(since, now))
+    count = max(0, (now - since) // HOUR)
+    # By number of the hour since `since`: comparing whole numbers is what makes a ward with 100 sites quick.
+    scanned = {(hour - since) // HOUR for hour, number in passed.items() if number and since <= hour < now}
     first_slot = _slot(since, zone)
     pattern = open_slots(opening_hours)
-    is_open = [not pattern or pattern[(first_slot + index) % WEEK] for index in range(len(hours))]
-    usual = _usual_slots(hours, passed, first_slot, is_open)
+    is_open = pattern or (True,) * WEEK
+    usual = _usual_slots(count, scanned, first_slot, is_open)
+    counted = is_open if pattern else tuple(slot in usual for slot in range(WEEK))
     open_count = missed = usual_count = missed_usual = in_a_row = 0
-    for index, hour in enumerate(hours):
-        slot, has_passage = (first_slot + index) % WEEK, bool(passed.get(hour))
-        if is_open[index] and (pattern or slot in usual):
+    for index in range(count):
+        slot = (first_slot + index) % WEEK
+        if counted[slot]:
             open_count += 1
-            missed += not has_passage
+            missed += index not in scanned
         if slot in usual:
             usual_count += 1
-            missed_usual += not has_passage
-            in_a_row = 0 if has_passage else in_a_row + 1
-        elif has_passage:
+            missed_usual += index not in scanned
+            in_a_row = 0 if index in scanned else in_a_row + 1
+        elif index in scanned:
             in_a_row = 0
-    last = max((hour for hour, number in passed.items() if number and since <= hour < now), default=None)
+    last = since + max(scanned) * HOUR if scanned else None
     found = SiteAttendance(Attendance.UNKNOWN, open_count, missed, usual_count, missed_usual, in_a_row, last)
     return replace(found, attendance=_judge(found, has_hours=bool(pattern)))
 
@@ -85,24 +89,14 @@ def _judge(found: SiteAttendance, *, has_hours: bool) -> Attendance:
     return Attendance.REGULAR
 
 
-def _usual_slots(
-    hours: Sequence[datetime], passed: Mapping[datetime, int], first_slot: int, is_open: Sequence[bool]
-) -> set[int]:
-    days: dict[int, int] = defaultdict(int)
-    with_passage: dict[int, int] = defaultdict(int)
-    for index, hour in enumerate(hours):
-        if is_open[index]:
-            slot = (first_slot + index) % WEEK
-            days[slot] += 1
-            with_passage[slot] += bool(passed.get(hour))
-    return {slot for slot, count in with_passage.items() if count and count >= USUAL_SHARE * days[slot]}
-
-
-def _whole_hours(since: datetime, now: datetime) -> Iterator[datetime]:
-    hour = since
-    while hour + timedelta(hours=1) <= now:
-        yield hour
-        hour += timedelta(hours=1)
+def _usual_slots(count: int, scanned: set[int], first_slot: int, is_open: Sequence[bool]) -> set[int]:
+    with_passage = Counter((first_slot + index) % WEEK for index in scanned if index < count)
+    whole, rest = divmod(count, WEEK)
+    return {
+        slot
+        for slot, number in with_passage.items()
+        if is_open[slot] and number >= USUAL_SHARE * (whole + ((slot - first_slot) % WEEK < rest))
+    }
 
 
 def _slot(at: datetime, zone: tzinfo) -> int:

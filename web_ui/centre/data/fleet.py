@@ -154,17 +154,26 @@ _DEVICES = """
 SELECT number, site, device, state, state_reason, last_seen_at, software_version, clock_quality, backlog, quarantined
 FROM device WHERE retired_at IS NULL OR last_seen_at > retired_at ORDER BY site, device
 """
-_COUNTS = """
-SELECT device, direction, result, sum(n) AS n, max(hour) AS last_hour FROM hourly
-WHERE hour >= ? AND hour < ? GROUP BY device, direction, result
+SUMS = """
+CAST(sum(CASE WHEN result = 'pass' AND direction <> 'out' THEN n ELSE 0 END) AS bigint) AS passed_in,
+CAST(sum(CASE WHEN result = 'pass' AND direction = 'out' THEN n ELSE 0 END) AS bigint) AS passed_out,
+CAST(sum(CASE WHEN result <> 'pass' THEN n ELSE 0 END) AS bigint) AS refused
 """
+"""Columns that `counts_of` reads."""
+_COUNTS = f"""
+SELECT device, max(CASE WHEN result = 'pass' THEN hour END) AS last_hour, {SUMS}
+FROM hourly WHERE hour >= ? AND hour < ? GROUP BY device
+"""  # noqa: S608 - constants
+
+
+_NOTHING: tuple[Counts, datetime | None] = (Counts(), None)
 
 
 def read_fleet(query: Query, registry: Registry, now: datetime) -> Fleet:
     """The city now. Two statements, whatever its size."""
     day = local_day(now)
-    counts, last_hours = _read_counts(query, day)
-    devices = [_device(row, registry, now, counts, last_hours) for row in query(_DEVICES)]
+    counts = _read_counts(query, day)
+    devices = [_device(row, registry, now, day, counts.get(row["number"], _NOTHING)) for row in query(_DEVICES)]
     devices += _never_connected(registry, {device.wire_name for device in devices}, day)
     sites = _group_sites(registry, devices, day)
     by_area: dict[int, list[SiteNow]] = defaultdict(list)
@@ -173,31 +182,25 @@ def read_fleet(query: Query, registry: Registry, now: datetime) -> Fleet:
     return Fleet(now, day, registry, sites, {device.wire_name: device for device in devices}, by_area)
 
 
-def _read_counts(query: Query, day: date) -> tuple[dict[int, Counts], dict[int, datetime]]:
-    counts: dict[int, Counts] = defaultdict(Counts)
-    last_hours: dict[int, datetime] = {}
-    period = [_text(midnight(day)), _text(midnight(day + timedelta(days=1)))]
-    for row in query(_COUNTS, period):
-        number, passed = int(row["n"]), row["result"] == "pass"
-        is_out = row["direction"] == "out"
-        counts[row["device"]] += Counts(
-            number if passed and not is_out else 0, number if passed and is_out else 0, 0 if passed else number
-        )
-        if passed:
-            hour = to_datetime(row["last_hour"])
-            last_hours[row["device"]] = max(hour, last_hours.get(row["device"], hour))
-    return counts, last_hours
+def _read_counts(query: Query, day: date) -> dict[int, tuple[Counts, datetime | None]]:
+    """Counts of the day and the last hour with a passage, by the number of the device."""
+    period = [time_text(midnight(day)), time_text(midnight(day + timedelta(days=1)))]
+    return {
+        row["device"]: (counts_of(row), to_datetime(row["last_hour"]) if row["last_hour"] else None)
+        for row in query(_COUNTS, period)
+    }
+
+
+def counts_of(row: Mapping[str, Any]) -> Counts:
+    """The counts of a row with the columns SUMS."""
+    return Counts(row["passed_in"], row["passed_out"], row["refused"])
 
 
 def _device(
-    row: Mapping[str, Any],
-    registry: Registry,
-    now: datetime,
-    counts: Mapping[int, Counts],
-    last_hours: Mapping[int, datetime],
+    row: Mapping[str, Any], registry: Registry, now: datetime, day: date, counted: tuple[Counts, datetime | None]
 ) -> DeviceNow:
     wire_name = f"{row['site']}/{row['device']}"
-    registered = registry.device(wire_name, local_day(now))
+    registered = registry.device(wire_name, day)
     seen_at = to_datetime(row["last_seen_at"])
     return DeviceNow(
         row["number"],
@@ -212,8 +215,7 @@ def _device(
         int(row["backlog"]),
         int(row["quarantined"]),
         now - seen_at > OFFLINE_AFTER or row["state"] == "offline",
-        counts.get(row["number"], Counts()),
-        last_hours.get(row["number"]),
+        *counted,
     )
 
 
@@ -292,9 +294,10 @@ class FleetReader:
 
 def to_datetime(at: datetime | str) -> datetime:
     """A time of either database, in UTC."""
-    return (at if isinstance(at, datetime) else datetime.fromisoformat(at)).astimezone(UTC)
+    found = at if isinstance(at, datetime) else datetime.fromisoformat(at)
+    return found if found.tzinfo is UTC else found.astimezone(UTC)
 
 
-def _text(at: datetime) -> str:
+def time_text(at: datetime) -> str:
     """A time for a comparison in either database."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -1,14 +1,14 @@
 """Passages by hour over some days, for the pages of an area and a site. From the hourly counts, never from events."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from mqtt.centre.ingest.database import Query
 from web_ui.centre.data.attendance import SiteAttendance, site_attendance
 from web_ui.centre.data.calendar import CITY_ZONE, local_day, midnight
-from web_ui.centre.data.fleet import Counts, DeviceNow, Fleet, SiteNow, to_datetime
+from web_ui.centre.data.fleet import SUMS, Counts, Fleet, SiteNow, counts_of, time_text, to_datetime
 
 MAX_DAYS = 92
 Hourly = dict[datetime, Counts]
@@ -27,7 +27,7 @@ class SitePeriod:
 def read_area_period(query: Query, fleet: Fleet, sites: Sequence[SiteNow], days: int) -> list[SitePeriod]:
     """These sites over the last `days` days with today, the most urgent first. One statement."""
     since = _first_hour(fleet, days)
-    by_site = _by_site(fleet, read_hourly(query, fleet.devices.values(), {site.name for site in sites}, fleet, since))
+    by_site = read_hourly(query, fleet, sites, local_day(since))
     found = []
     for site in sites:
         hourly = by_site.get(site.name, {})
@@ -35,8 +35,13 @@ def read_area_period(query: Query, fleet: Fleet, sites: Sequence[SiteNow], days:
         hours = site.row.opening_hours if site.row else ()
         passed = {hour: counts.passed for hour, counts in hourly.items()}
         attendance = site_attendance(hours, passed, max(since, opened), fleet.at, CITY_ZONE)
-        found.append(SitePeriod(site, attendance, sum(hourly.values(), Counts())))
+        found.append(SitePeriod(site, attendance, _total(hourly)))
     return sorted(found, key=_urgency)
+
+
+def _total(hourly: Hourly) -> Counts:
+    found = hourly.values()
+    return Counts(sum(c.passed_in for c in found), sum(c.passed_out for c in found), sum(c.refused for c in found))
 
 
 def _urgency(period: SitePeriod) -> tuple[int, int, str]:
@@ -44,45 +49,44 @@ def _urgency(period: SitePeriod) -> tuple[int, int, str]:
     return order.index(period.attendance.attendance), -period.attendance.missed_hours, period.site.title
 
 
-def read_hourly(
-    query: Query, devices: Iterable[DeviceNow], sites: set[str], fleet: Fleet, since: datetime
-) -> dict[str, Hourly]:
-    """Counts by wire name since an hour, of all devices that belonged to one of these sites in that time."""
-    first_day = local_day(since)
-    wanted = {
-        device.number: device.wire_name
-        for device in devices
-        if device.site in sites or fleet.registry.device(device.wire_name, first_day).site in sites
-    }
-    found: dict[str, Hourly] = {wire_name: defaultdict(Counts) for wire_name in wanted.values()}
-    if not wanted:
-        return found
-    rows = query(
-        "SELECT device, hour, result, direction, sum(n) AS n FROM hourly "  # noqa: S608 - only question marks
-        f"WHERE device IN ({', '.join('?' * len(wanted))}) AND hour >= ? GROUP BY device, hour, result, direction",
-        [*wanted, since.astimezone(UTC).isoformat(timespec="milliseconds")],
-    )
-    for row in rows:
-        number, passed, is_out = int(row["n"]), row["result"] == "pass", row["direction"] == "out"
-        counts = Counts(
-            number if passed and not is_out else 0, number if passed and is_out else 0, 0 if passed else number
+def read_hourly(query: Query, fleet: Fleet, sites: Sequence[SiteNow], first_day: date) -> dict[str, Hourly]:
+    """Counts of sites by hour since a day. Each hour goes to the site that its device belonged to on that day.
+
+    One statement for the devices that did not move, and one for each day on which a device moved.
+    """
+    names = {site.name: index for index, site in enumerate(sites)}
+    found: dict[str, Hourly] = {name: {} for name in names}
+    for (since, until), gates in _gates_by_period(fleet, names, first_day).items():
+        values = ", ".join(f"({device}, {site})" for device, site in gates)
+        rows = query(
+            f"WITH gate (device, site) AS (VALUES {values}) SELECT site, hour, {SUMS} "  # noqa: S608 - whole numbers and constants
+            "FROM hourly JOIN gate ON gate.device = hourly.device WHERE hour >= ? AND hour < ? GROUP BY site, hour",
+            [time_text(midnight(since)), time_text(midnight(until))],
         )
-        hourly = found[wanted[row["device"]]]
-        hour = to_datetime(row["hour"])
-        hourly[hour] = hourly[hour] + counts
+        hours: dict[object, datetime] = {}  # each hour stands in many rows
+        for row in rows:
+            hour = hours.get(row["hour"]) or hours.setdefault(row["hour"], to_datetime(row["hour"]))
+            hourly = found[sites[row["site"]].name]
+            counts = counts_of(row)
+            hourly[hour] = hourly[hour] + counts if hour in hourly else counts
     return found
 
 
-def _by_site(fleet: Fleet, by_device: Mapping[str, Hourly]) -> dict[str, Hourly]:
-    """Each hour goes to the site that the device belonged to on that day."""
-    found: dict[str, Hourly] = {}
-    for wire_name, hourly in by_device.items():
-        site_on: dict[date, str] = {}
-        for hour, counts in hourly.items():
-            day = local_day(hour)
-            name = site_on.get(day) or site_on.setdefault(day, fleet.registry.device(wire_name, day).site)
-            of_site = found.setdefault(name, {})
-            of_site[hour] = of_site.get(hour, Counts()) + counts
+def _gates_by_period(
+    fleet: Fleet, names: Mapping[str, int], first_day: date
+) -> dict[tuple[date, date], list[tuple[int, int]]]:
+    """Which device numbers belonged to which of the sites, by the period from a day until before another one."""
+    end = fleet.day + timedelta(days=1)
+    found: dict[tuple[date, date], list[tuple[int, int]]] = defaultdict(list)
+    moved = fleet.registry.devices_changed_since(first_day)
+    for device in fleet.devices.values():
+        if device.wire_name not in moved:
+            if device.site in names and device.number:
+                found[first_day, end].append((device.number, names[device.site]))
+            continue
+        for site, since, until in fleet.registry.sites_of_device(device.wire_name, first_day, end):
+            if site in names and device.number:
+                found[since, until].append((device.number, names[site]))
     return found
 
 
@@ -118,7 +122,7 @@ class SiteReport:
 def read_site_report(query: Query, fleet: Fleet, site: SiteNow, days: int) -> SiteReport:
     """The hours of a site over the last `days` days with today."""
     since = _first_hour(fleet, days)
-    hourly = _by_site(fleet, read_hourly(query, fleet.devices.values(), {site.name}, fleet, since)).get(site.name, {})
+    hourly = read_hourly(query, fleet, [site], local_day(since))[site.name]
     rows = []
     for ago in range(days):
         day = fleet.day - timedelta(days=ago)

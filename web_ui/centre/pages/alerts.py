@@ -8,13 +8,14 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from mqtt.centre.accounts.roles import Permission
 from mqtt.centre.alerts import store
-from mqtt.centre.alerts.conditions import WHOLE_CITY, AlertKind
+from mqtt.centre.alerts.conditions import AlertKind
 from mqtt.centre.alerts.store import Alert
 from mqtt.centre.ingest.database import Query, open_query
 from mqtt.centre.registry.model import Area
 from web_ui.centre.access import centre_context, current_fleet, guarded, viewer, write_audit
 from web_ui.centre.data.calendar import utc_now
 from web_ui.centre.data.tables import Table
+from web_ui.centre.notify.texts import alert_detail, alert_title
 from web_ui.centre.pages.rendering import age_text, page_formatter, render_page
 from web_ui.i18n.formatting import LocaleFormatter
 
@@ -62,15 +63,15 @@ def _visible_areas(permission: Permission) -> set[int] | None:
 
 def _alert_row(alert: Alert, formatter: LocaleFormatter) -> dict[str, Any]:
     t, now = formatter.t, utc_now()
-    title, link, area = _subject(alert)
+    title, link, area = _subject(alert, formatter)
     return {
         "number": alert.number,
         "tone": "fail"
         if alert.kind in {AlertKind.CITY_OUTAGE, AlertKind.SILENT_SITE, AlertKind.OUT_OF_ORDER}
         else "warn",
         "word": t.code("centre.alert", alert.kind),
-        "detail": _detail(alert, formatter),
-        "title": title or t("centre.whole-city"),
+        "detail": alert_detail(alert, formatter),
+        "title": title,
         "link": link,
         "area": area.name(formatter.language) if area else "",
         "since": formatter.date_time(alert.since),
@@ -82,27 +83,16 @@ def _alert_row(alert: Alert, formatter: LocaleFormatter) -> dict[str, Any]:
     }
 
 
-def _detail(alert: Alert, formatter: LocaleFormatter) -> str:
-    """The number or code of an alert in words. Empty if there is none."""
-    if alert.kind is AlertKind.OUT_OF_ORDER:
-        return alert.detail
-    if not alert.detail.isascii() or not alert.detail.isdigit():
-        return ""
-    return formatter.t(f"centre.alert-detail.{alert.kind}", number=formatter.number(int(alert.detail)))
-
-
-def _subject(alert: Alert) -> tuple[str, str, Area | None]:
+def _subject(alert: Alert, formatter: LocaleFormatter) -> tuple[str, str, Area | None]:
     """Title, address and area of what the alert is about."""
     fleet = current_fleet()
-    if alert.subject == WHOLE_CITY:
-        return "", "", None
+    title = alert_title(alert, fleet, formatter)
     if device := fleet.devices.get(alert.subject):
-        name = alert.subject.partition("/")
-        link = url_for("sites.device", site=name[0], device=name[2])
-        return fleet.registry.full_title(alert.subject, fleet.day), link, fleet.sites[device.site].area
-    if site := fleet.sites.get(alert.subject):
-        return site.title, url_for("sites.site", site=site.name), site.area
-    return alert.subject, "", None
+        site, _, name = alert.subject.partition("/")
+        return title, url_for("sites.device", site=site, device=name), fleet.sites[device.site].area
+    if found := fleet.sites.get(alert.subject):
+        return title, url_for("sites.site", site=found.name), found.area
+    return title, "", None
 
 
 def _may_operate(alert: Alert) -> bool:

@@ -21,7 +21,7 @@ def judged(hours: tuple[str, ...], passed: dict[datetime, int], now: datetime) -
 
 def scanned(days: int, first: int = 7, last: int = 17) -> dict[datetime, int]:
     """A passage in every hour of the working days."""
-    found = {}
+    found: dict[datetime, int] = {}
     for day in range(days):
         if (MONDAY + timedelta(days=day)).astimezone(CITY_ZONE).weekday() < 5:
             found |= {MONDAY + timedelta(days=day, hours=hour): 1 for hour in range(first, last)}

@@ -1,0 +1,122 @@
+"""Alerts and reports reach real receivers, a mail server and a web server; what was not delivered is sent again."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from kiosk.cli.centre import centre
+from mqtt.centre.ingest.database import open_query
+from tests.fakes.centre.city import HourCount, add_hours, make_city
+from tests.fakes.centre.message_servers import HttpServer, SmtpServer, running
+from web_ui.centre.notify.receivers import ReceiversError, parse_receivers
+
+# Apprise tries an import that Python 3.13 no longer has, and goes on without it.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
+
+@pytest.fixture
+def city(tmp_path: Path) -> str:
+    database = str(tmp_path / "city.db")
+    make_city(database, datetime.now(UTC))
+    return database
+
+
+def mail_url(port: int, to: str) -> str:
+    return f"mailto://127.0.0.1:{port}/?from=centre@hue.example&to={to}"
+
+
+def write_receivers(folder: Path, *receivers: tuple[str, str, str]) -> str:
+    """Area, url and language of each."""
+    path = folder / "receivers.toml"
+    tables = [
+        f'[[receiver]]\narea = "{area}"\nurl = "{url}"\nlanguage = "{language}"\n' for area, url, language in receivers
+    ]
+    path.write_text("\n".join(tables), encoding="utf-8")
+    return str(path)
+
+
+def run(city: str, command: str, receivers: str, *arguments: str) -> Result:
+    return CliRunner().invoke(centre, ["--database", city, command, "--receivers", receivers, *arguments])
+
+
+def test_each_receiver_gets_one_mail_about_its_own_area_in_its_language(city: str, tmp_path: Path) -> None:
+    with running(server := SmtpServer()) as port:
+        receivers = write_receivers(
+            tmp_path,
+            ("46", mail_url(port, "city@hue.example"), "en"),
+            ("19777", mail_url(port, "vy-da@hue.example"), "vi"),
+            ("19753", mail_url(port, "phu-xuan@hue.example"), "vi"),
+        )
+        for _ in range(3):
+            result = run(city, "alerts", receivers, "--once")
+            assert result.exit_code == 0, result.output
+    by_recipient = {recipients[0]: (subject, text) for recipients, subject, text in server.mails}
+    assert len(server.mails) == len(by_recipient) == 2
+    assert "1 new alert" in by_recipient["city@hue.example"][0]
+    assert "Site does not answer: UBND phường Vỹ Dạ · Vy Da Ward" in by_recipient["city@hue.example"][1]
+    assert "Địa điểm không phản hồi: UBND phường Vỹ Dạ" in by_recipient["vy-da@hue.example"][1]
+
+
+def test_an_alert_that_no_server_took_is_sent_again(city: str, tmp_path: Path) -> None:
+    with running(server := SmtpServer()) as port:
+        receivers = write_receivers(tmp_path, ("46", mail_url(port, "city@hue.example"), "en"))
+        server.refuse = True
+        run(city, "alerts", receivers, "--once")
+        assert server.mails == []
+        server.refuse = False
+        run(city, "alerts", receivers, "--once")
+        assert len(server.mails) == 1
+
+
+def test_a_webhook_gets_the_alert_as_json(city: str, tmp_path: Path) -> None:
+    with running(server := HttpServer()) as port:
+        run(city, "alerts", write_receivers(tmp_path, ("46", f"json://127.0.0.1:{port}/hook", "vi")), "--once")
+    assert len(server.documents) == 1
+    assert "UBND phường Vỹ Dạ" in server.documents[0]["message"]
+
+
+def test_the_report_of_a_ward_has_its_figures(city: str, tmp_path: Path) -> None:
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    with open_query(city) as query:
+        add_hours(query, [HourCount("dong-ba/gate-1", hour - timedelta(hours=ago), 2) for ago in range(1, 150)])
+    with running(server := SmtpServer()) as port:
+        receivers = write_receivers(tmp_path, ("19753", mail_url(port, "phu-xuan@hue.example"), "en"))
+        assert run(city, "report", receivers, "--days", "7").exit_code == 0
+    ((_, subject, text),) = server.mails
+    assert "Phu Xuan Ward: report of the last 7 days" in subject
+    assert "2 sites" in text
+    assert "UBND phường Phú Xuân: Never scanned" in text
+
+
+def test_a_report_that_was_not_delivered_ends_with_status_1_and_names_no_password(city: str, tmp_path: Path) -> None:
+    url = "mailto://user:geheim-123@127.0.0.1:1/?from=a@hue.example&to=b@hue.example&smtp=127.0.0.1&mode=insecure"
+    result = run(city, "report", write_receivers(tmp_path, ("46", url, "vi")))
+    assert result.exit_code == 1
+    assert "1 of 1 reports were not delivered" in result.output
+    assert "geheim" not in result.output
+
+
+@pytest.mark.parametrize(
+    ("text", "mistake"),
+    [
+        ("x", ""),
+        ("[receiver]\narea='46'", "write [[receiver]]"),
+        ("[[receiver]]\nurl='nothing'", "area is missing"),
+        ("[[receiver]]\narea='46'\nurl='nothing'", "url is missing"),
+        ("[[receiver]]\narea='46'\nurl='json://a'\nlanguage='xx'", "language must be one of"),
+        ("[[receiver]]\narea=46\nurl='json://a'\ncolour='red'", "colour is not known"),
+        ("other = 1", "is not known"),
+    ],
+)
+def test_each_mistake_in_the_file_of_receivers_is_named(text: str, mistake: str) -> None:
+    with pytest.raises(ReceiversError) as caught:
+        parse_receivers(text.encode())
+    assert mistake in str(caught.value)
+
+
+def test_a_centre_without_receivers_keeps_its_alerts_for_the_page(city: str) -> None:
+    assert CliRunner().invoke(centre, ["--database", city, "alerts", "--once"]).exit_code == 0
+    with open_query(city) as query:
+        assert [row["subject"] for row in query("SELECT subject FROM alert")] == ["vy-da"]

@@ -1,0 +1,1 @@
+"""Tells people about alerts, and sends them the report of their areas."""
