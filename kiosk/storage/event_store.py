@@ -13,7 +13,7 @@ from typing import Any
 from kiosk.core.model import AccessEvent, ClockReading, StoredEvent
 from kiosk.core.ports import KioskError, QuarantineSelection, StoreError
 from kiosk.core.status import OutboxStatus
-from kiosk.storage import retention, rows
+from kiosk.storage import capacity, retention, rows
 from kiosk.storage.database import connect, open_or_replace, open_writer
 from kiosk.storage.delivery_state import DeliveryState, RejectedSeq
 from kiosk.storage.event_reader import EventReader
@@ -181,8 +181,10 @@ class SqliteEventStore:
                     self._newest_seq = self._find_newest_seq()
                     self._newest_seq_known = True
                 self._raise_if_corrupt()
-                self._raise_if_full(len(events))
-                self._raise_if_low_on_space()
+                capacity.require_room(
+                    self.path, self.limits, self._newest_seq + len(events) - self._delivery.settled.count()
+                )
+                capacity.require_free_space(self.path, self.limits)
                 first = self._newest_seq + 1
                 new = [rows.event_to_row(first + place, self._boot_number, event) for place, event in enumerate(events)]
                 if len(new) == 1:
@@ -205,25 +207,6 @@ class SqliteEventStore:
         if self._corruption:
             raise StoreError(f"{self.path}: is corrupt ({self._corruption}); the next start moves it away")
 
-    def _raise_if_full(self, new_count: int) -> None:
-        """Pending events are never deleted for new ones. The gate is out of order instead."""
-        if self._newest_seq + new_count - self._delivery.settled.count() > self.limits.max_rows:
-            raise StoreError(
-                f"{self.path}: {self.limits.max_rows} events wait for the centre, and storage.max_rows allows no more; "
-                "restore the connection to the centre, or raise storage.max_rows"
-            )
-
-    def _raise_if_low_on_space(self) -> None:
-        try:
-            free = retention.free_disk_bytes(self.path)
-        except OSError as error:
-            raise StoreError(f"{self.path}: its disk does not respond: {error.strerror}") from error
-        if free < self.limits.min_free_bytes:
-            raise StoreError(
-                f"{self.path}: the event could not be committed: {free // 1_000_000} MB are free on its disk, and "
-                f"{self.limits.min_free_bytes // 1_000_000} MB are kept free for receipts; delete other files"
-            )
-
     def _mark_corrupt(self, error: Exception) -> None:
         """The next start checks the file, and moves it away where it is corrupt."""
         if is_corruption(error):
@@ -238,7 +221,7 @@ class SqliteEventStore:
         """
         if self._corruption:
             raise StoreCorruptError(f"{self.path}: is corrupt ({self._corruption}); the next start moves it away")
-        self._raise_if_low_on_space()
+        capacity.require_free_space(self.path, self.limits)
         with self._write_lock:
             try:
                 with self._gate_connection.transaction():  # an UPDATE that changes nothing would write nothing
