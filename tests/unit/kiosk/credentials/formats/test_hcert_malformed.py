@@ -8,65 +8,25 @@ import cbor2
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from kiosk.core.model import Claim, CodeKind, Identifier, Reason, Refusal
-from kiosk.credentials import CredentialVerifier
+from kiosk.core.model import CodeKind, Identifier, Reason, Refusal
 from kiosk.credentials.formats import base45, cose, hcert
-from kiosk.credentials.trust import trust_list
 from kiosk.credentials.trust.trust_list import TrustedKey
-from tests.fakes.data.people import NOW_AT, dispatcher, moment
-
-KEY, OTHER = ec.derive_private_key(7, ec.SECP256R1()), ec.derive_private_key(8, ec.SECP256R1())
-KID = b"8 bytes!"
-EXP, IAT = int((NOW_AT + timedelta(days=30)).timestamp()), int((NOW_AT - timedelta(days=30)).timestamp())
-CERTIFICATE: dict[str, Any] = {
-    "ver": "1.3.0",
-    "nam": {"fn": "Nguyễn", "fnt": "NGUYEN", "gn": "Thị Ánh", "gnt": "THI<ANH"},
-    "dob": "1990-02-03",
-    "v": [{"ci": "URN:UVCI:01:VN:ABC", "dn": 2, "sd": 2}],
-}
-
-
-def trusted(key: ec.EllipticCurvePrivateKey = KEY, *, uses: str = "", days: int = 700) -> TrustedKey:
-    return TrustedKey(
-        KID,
-        CodeKind.HCERT,
-        key.public_key(),
-        NOW_AT - timedelta(days=700),
-        NOW_AT + timedelta(days=days),
-        frozenset(uses),
-    )
-
-
-def code_of(token: bytes) -> bytes:
-    return b"HC1:" + base45.encode_base45(zlib.compress(token)).encode()
-
-
-def signed(claims: Any, *, kid: bytes = KID) -> bytes:
-    payload = claims if isinstance(claims, bytes) else cbor2.dumps(claims)
-    return code_of(cose.make_sign1(KEY, kid, payload))
-
-
-def certified(certificate: Any, **changed: Any) -> bytes:
-    return signed({1: "VN", 4: EXP, 6: IAT, -260: {1: certificate}} | {int(k[1:]): v for k, v in changed.items()})
-
-
-def read(code: bytes, *keys: TrustedKey) -> Claim | Refusal:
-    return CredentialVerifier(trust_list.make_trust_list(keys or [trusted()], number=1, issued_at=NOW_AT)).verify(
-        code, moment()
-    )
-
-
-def claimed(code: bytes, *keys: TrustedKey) -> Claim:
-    answer = read(code, *keys)
-    assert isinstance(answer, Claim), answer
-    return answer
-
-
-def refused(code: bytes, *keys: TrustedKey) -> Reason:
-    answer = read(code, *keys)
-    assert isinstance(answer, Refusal)
-    assert answer.kind is CodeKind.HCERT
-    return answer.reason
+from tests.fakes.data.hcerts import (
+    CERTIFICATE,
+    EXP,
+    IAT,
+    KEY,
+    KID,
+    OTHER,
+    certified,
+    claimed,
+    code_of,
+    read,
+    refused,
+    signed,
+    trusted,
+)
+from tests.fakes.data.people import NOW_AT, dispatcher
 
 
 def test_a_correct_certificate_gives_subject_and_validity() -> None:
@@ -378,58 +338,3 @@ def dispatcher_keys() -> list[TrustedKey]:
     """Keys of other issuers."""
     assert dispatcher()
     return [TrustedKey(b"87654321", CodeKind.HCERT, OTHER.public_key(), NOW_AT, NOW_AT)]
-
-
-@pytest.mark.parametrize(
-    ("certificate", "starts_at"),
-    [
-        ({"v": [{"ci": "X", "dt": "2026-12-01"}]}, datetime(2026, 11, 30, 10, tzinfo=UTC)),
-        ({"t": [{"ci": "X", "sc": "2026-12-01T10:00:00Z"}]}, datetime(2026, 12, 1, 10, tzinfo=UTC)),
-        ({"t": [{"ci": "X", "sc": "2026-12-01T10:00:00+07:00"}]}, datetime(2026, 12, 1, 3, tzinfo=UTC)),
-        ({"r": [{"ci": "X", "fr": " 2026-12-01 "}]}, datetime(2026, 11, 30, 10, tzinfo=UTC)),
-        ({"v": [{"ci": "X", "dt": "2020-01-01"}]}, datetime.fromtimestamp(IAT, UTC)),
-        ({"v": [{"ci": "X", "dt": "soon"}]}, datetime.fromtimestamp(IAT, UTC)),
-        ({"v": [{"ci": "X", "dt": 20261201}]}, datetime.fromtimestamp(IAT, UTC)),
-        ({"v": [{"ci": "X", "dt": "0001-01-01T00:00:00+14:00"}]}, datetime.fromtimestamp(IAT, UTC)),
-    ],
-)
-def test_a_certificate_is_not_valid_before_what_it_states(certificate: dict[str, Any], starts_at: datetime) -> None:
-    assert claimed(certified(certificate)).not_before_at == starts_at
-
-
-@pytest.mark.parametrize(
-    ("certificate", "complete"),
-    [
-        ({"v": [{"dn": 2, "sd": 2}]}, True),
-        ({"v": [{"dn": 3, "sd": 2}]}, True),
-        ({"v": [{"dn": 1, "sd": 1}]}, True),
-        ({"v": [{"dn": 1, "sd": 2}]}, False),
-        ({"v": [{"dn": 1, "sd": 2}, {"dn": 2, "sd": 2}]}, True),
-        ({"v": [{"dn": 0, "sd": 0}]}, False),
-        ({"v": [{"dn": True, "sd": True}]}, False),
-        ({"v": [{"dn": "2", "sd": "2"}]}, False),
-        ({"v": [{"sd": 2}]}, False),
-        ({"t": [{"tr": "260415000"}]}, None),
-        ({"v": [{"dn": 1, "sd": 2}], "r": [{"fr": "2026-10-01"}]}, None),
-    ],
-)
-def test_the_doses_of_a_vaccination_are_read(certificate: dict[str, Any], complete: bool | None) -> None:
-    assert claimed(certified(certificate)).vaccination_complete is complete
-
-
-@pytest.mark.parametrize(
-    ("certificate", "tested_at"),
-    [
-        ({"t": [{"sc": "2026-11-01T10:00:00Z"}]}, datetime(2026, 11, 1, 10, tzinfo=UTC)),
-        ({"t": [{"sc": "2026-11-01T10:00:00Z"}, {"sc": "2026-11-02"}]}, datetime(2026, 11, 1, 10, tzinfo=UTC)),
-        ({"t": [{"sc": "yesterday"}]}, hcert.UNKNOWN_TIME),
-        ({"t": [{}]}, hcert.UNKNOWN_TIME),
-        ({"t": ["nothing"]}, hcert.UNKNOWN_TIME),
-        ({"v": [{"dn": 1, "sd": 2}]}, None),
-        ({"t": [{"sc": "2020-01-01"}], "v": [{"dn": 2, "sd": 2}]}, None),
-    ],
-)
-def test_the_time_of_a_sample_is_read_and_what_cannot_be_read_is_old(
-    certificate: dict[str, Any], tested_at: datetime | None
-) -> None:
-    assert claimed(certified(certificate)).tested_at == tested_at
