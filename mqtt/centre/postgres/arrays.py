@@ -5,7 +5,7 @@ The statement casts it: `%s::int[]`. The texts follow PostgreSQL's documentation
 
 import re
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import date, datetime
 from uuid import UUID
 
 _NEEDS_ESCAPE = re.compile(r'["\\\x00]').search
@@ -38,6 +38,11 @@ def times(values: Iterable[datetime]) -> str:
             before, text = at, at.isoformat()
         texts.append(text)
     return f"{{{','.join(texts)}}}"
+
+
+def days(values: Iterable[date]) -> str:
+    """Days."""
+    return f"{{{','.join(each.isoformat() for each in values)}}}"
 
 
 def uuids(values: Iterable[UUID]) -> str:

@@ -72,16 +72,16 @@ class KnownNumbers:
         missing = sorted(one for one in seen if one not in found)
         if missing:
             _make_room(self._devices, len(missing))
-            columns = [list(column) for column in zip(*map(_names, missing), strict=True)]
+            columns = [arrays.words(column) for column in zip(*map(_names, missing), strict=True)]
             read = self._read_devices(columns)
             if len(read) < len(missing):
-                self._connection.execute(_INSERT_DEVICES, [*columns, [seen[one] for one in missing]])
+                self._connection.execute(_INSERT_DEVICES, [*columns, arrays.times(seen[one] for one in missing)])
                 read = self._read_devices(columns)
             self._devices.update(read)
             found.update(read)
         return found
 
-    def _read_devices(self, columns: list[list[str]]) -> dict[DeviceTopics, int]:
+    def _read_devices(self, columns: list[arrays.Parameter]) -> dict[DeviceTopics, int]:
         found = self._connection.execute(_SELECT_DEVICES, columns).fetchall()
         return {DeviceTopics(prefix, site, device): int(number) for prefix, site, device, number in found}
 
@@ -95,7 +95,8 @@ class KnownNumbers:
         missing = {(device, key.epoch): key for key, device in numbered.items() if key not in found}
         if missing:
             _make_room(self._streams, len(missing))
-            columns = [list(column) for column in zip(*missing, strict=True)]
+            devices, epochs = zip(*missing, strict=True)
+            columns = [arrays.numbers(devices), arrays.words(epochs)]
             read = self._connection.execute(_SELECT_STREAMS, columns).fetchall()
             if len(read) < len(missing):
                 self._connection.execute(_INSERT_STREAMS, columns)

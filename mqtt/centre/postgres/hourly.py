@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
 
 from psycopg import Connection
 
@@ -74,11 +73,15 @@ def annul(connection: Connection, new: NewEvents) -> set[DeviceEventId]:
     ids = {(device, event.id) for device, events in new for event, _ in events}
     pending &= ids
     if pending:
-        connection.execute(_SETTLE_PENDING, _columns(pending))
+        connection.execute(_SETTLE_PENDING, _id_columns(pending))
     if not annulled:
         return pending
     targets = list(annulled)
-    columns = [*_columns(targets), [event_date(id_) for _, id_ in targets], [one in ids for one in targets]]
+    columns = [
+        *_id_columns(targets),
+        arrays.days(event_date(id_) for _, id_ in targets),
+        [one in ids for one in targets],
+    ]
     inserted = connection.execute(_INSERT_ANNULMENTS, columns).fetchall()
     stored = [(device, id_) for device, id_, is_pending in inserted if not is_pending and (device, id_) not in ids]
     _add_by_id(connection, -1, stored)
@@ -99,9 +102,9 @@ def add_new_events(connection: Connection, counts: BatchCounts, dated: Iterable[
 
 def _add_by_id(connection: Connection, sign: int, ids: Sequence[DeviceEventId]) -> None:
     if ids:
-        connection.execute(_ADD_BY_ID, [sign, *_columns(ids), [event_date(id_) for _, id_ in ids]])
+        connection.execute(_ADD_BY_ID, [sign, *_id_columns(ids), arrays.days(event_date(id_) for _, id_ in ids)])
     if ids and sign < 0:
-        connection.execute(_DELETE_ZEROS, [sorted({device for device, _ in ids})])
+        connection.execute(_DELETE_ZEROS, [arrays.numbers({device for device, _ in ids})])
 
 
 def save_offsets(connection: Connection, offsets: Mapping[tuple[int, str], float]) -> BootOffsets:
@@ -111,8 +114,7 @@ def save_offsets(connection: Connection, offsets: Mapping[tuple[int, str], float
     """
     if not offsets:
         return {}
-    devices, boots = zip(*offsets, strict=True)
-    rows = connection.execute(_SELECT_OFFSETS, [arrays.numbers(devices), arrays.words(boots)])
+    rows = connection.execute(_SELECT_OFFSETS, _boot_columns(offsets))
     stored = {(device, boot_id): float(offset_s) for device, boot_id, offset_s in rows}
     changed = rollup.changed_offsets(offsets, stored)
     added = [key for key in changed if key not in stored]
@@ -124,8 +126,8 @@ def save_offsets(connection: Connection, offsets: Mapping[tuple[int, str], float
             del changed[key]
         count_over_limit(connection, Counter((device, limits.TOO_MANY_BOOTS) for device, _ in over))
     if changed:
-        connection.execute(_ADD_BY_BOOT, [-1, *_columns(changed)])
-        connection.execute(_UPSERT_OFFSETS, [*_columns(changed), list(changed.values())])
+        connection.execute(_ADD_BY_BOOT, [-1, *_boot_columns(changed)])
+        connection.execute(_UPSERT_OFFSETS, [*_boot_columns(changed), arrays.numbers(changed.values())])
     return changed
 
 
@@ -133,10 +135,15 @@ def count_dated(connection: Connection, changed: Iterable[tuple[int, str]]) -> N
     """Count the events of these boots under their new times."""
     keys = list(changed)
     if keys:
-        connection.execute(_ADD_BY_BOOT, [1, *_columns(keys)])
-        connection.execute(_DELETE_ZEROS, [sorted({device for device, _ in keys})])
+        connection.execute(_ADD_BY_BOOT, [1, *_boot_columns(keys)])
+        connection.execute(_DELETE_ZEROS, [arrays.numbers({device for device, _ in keys})])
 
 
-def _columns(pairs: Iterable[tuple[object, object]]) -> list[list[object]]:
-    flat = list(chain.from_iterable(pairs))
-    return [flat[::2], flat[1::2]]
+def _id_columns(ids: Iterable[DeviceEventId]) -> list[str]:
+    pairs = list(ids)
+    return [arrays.numbers(device for device, _ in pairs), arrays.uuids(id_ for _, id_ in pairs)]
+
+
+def _boot_columns(boots: Iterable[tuple[int, str]]) -> list[arrays.Parameter]:
+    pairs = list(boots)
+    return [arrays.numbers(device for device, _ in pairs), arrays.words(boot_id for _, boot_id in pairs)]
