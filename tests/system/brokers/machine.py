@@ -6,6 +6,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from tests.system.brokers.network import ClusterNetwork
@@ -58,9 +59,11 @@ class Machine:
         raise AssertionError(f"{self.name} does not start: {log()[-3000:]}")
 
     def kill(self) -> None:
-        """As a power cut of the machine: all its processes end at once."""
+        """kill -9 of all its processes at once: with the first process of a namespace, the kernel ends all others."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGKILL)
+        for pid in [*_descendants(self._process.pid), self._process.pid]:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self._process.wait(30)
         self._process = None
 
@@ -68,3 +71,12 @@ class Machine:
     def is_running(self) -> bool:
         """Whether it was started and not killed."""
         return self._process is not None
+
+
+def _descendants(pid: int) -> list[int]:
+    """Children before grandchildren. (unshare's --kill-child does not survive the change to another user.)"""
+    found = []
+    with suppress(FileNotFoundError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii").split():
+            found += [int(child), *_descendants(int(child))]
+    return found

@@ -27,6 +27,7 @@ class Node(Machine):
 
     def __init__(self, number: int, folder: Path, authority: Path, network: ClusterNetwork) -> None:
         super().__init__(number, folder, network, "rabbitmq")
+        self._old_log = 0
         settings, data, log = (self.folder / name for name in ("etc", "lib", "log"))
         for each in (settings / "entrance", data, log):
             each.mkdir(parents=True)
@@ -56,16 +57,19 @@ class Node(Machine):
 
     def start(self) -> None:
         """Start it. It may not be ready yet."""
+        self._old_log = len(self._log())
         self.start_program(self._command("rabbitmq-server"))
 
     def wait_until_ready(self) -> None:
         """It has joined the cluster, and accepts MQTT."""
-        self.wait_until(lambda: "Server startup complete" in self.output(), self.output)
+        self.wait_until(lambda: "Server startup complete" in self._log()[self._old_log :], self.output)
 
     def output(self) -> str:
         """Its log since the last start."""
-        log = "".join(path.read_text(errors="replace") for path in sorted((self.folder / "log").glob("*.log")))
-        return log.rpartition("Starting RabbitMQ")[2] + (self.folder / "output").read_text(errors="replace")[-2000:]
+        return self._log()[self._old_log :] + (self.folder / "output").read_text(errors="replace")[-2000:]
+
+    def _log(self) -> str:
+        return "".join(path.read_text(errors="replace") for path in sorted((self.folder / "log").glob("*.log")))
 
     def ctl(self, *arguments: str) -> str:
         """`rabbitmqctl` on this node."""
@@ -81,11 +85,11 @@ class RabbitMqCluster:
     def __init__(self, folder: Path, authority: CertificateAuthority, users: Sequence[str]) -> None:
         """`authority` has issued the clients' certificates. `users`: the DNS names in them."""
         self.network = ClusterNetwork(NODES)
-        self.authority = authority.folder
+        self.authority = authority
         authority.issue("broker", CertificateUse.SERVER, datetime.now(UTC), 30, self.network.addresses)
         content = json.dumps(definitions(users))
-        (self.authority / "definitions.json").write_text(content, encoding="utf-8")
-        self.nodes = [Node(number, folder, self.authority, self.network) for number in range(1, NODES + 1)]
+        (authority.folder / "definitions.json").write_text(content, encoding="utf-8")
+        self.nodes = [Node(number, folder, authority.folder, self.network) for number in range(1, NODES + 1)]
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:
@@ -108,16 +112,24 @@ class RabbitMqCluster:
     ) -> None:
         self._stack.close()
 
+    def allow(self, users: Sequence[str]) -> None:
+        """Add users while the cluster runs."""
+        node = self.nodes[0]
+        place = node.folder / "etc/more.json"
+        place.write_text(json.dumps(definitions(users)), encoding="utf-8")
+        node.ctl("import_definitions", "/etc/rabbitmq/more.json")
+
     def endpoints(self, name: str) -> list[BrokerEndpoint]:
         """All nodes, for the holder of a certificate (`SITE.DEVICE` or `centre`)."""
+        folder = self.authority.folder
         return [
             BrokerEndpoint(
                 node.address,
                 8883,
                 tls=True,
-                ca_path=self.authority / "ca.pem",
-                certificate_path=self.authority / f"{name}.pem",
-                key_path=self.authority / f"{name}.key",
+                ca_path=folder / "ca.pem",
+                certificate_path=folder / f"{name}.pem",
+                key_path=folder / f"{name}.key",
             )
             for node in self.nodes
         ]

@@ -1,8 +1,10 @@
 """A RabbitMQ cluster with the shipped configuration: rights of each device, and the death of each node."""
 
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,8 +25,11 @@ from mqtt.connection import (
 )
 from mqtt.paho.connection import PahoConnection
 from mqtt.topics import DeviceTopics, TopicKind
+from tests.fleet.kiosk.simulated_kiosk import device_topics
+from tests.fleet.simulation import FleetOptions, Simulation
+from tests.fleet.traffic import FixedRate
 from tests.system.brokers import root
-from tests.system.brokers.delivering import Centre, Fleet, device_names
+from tests.system.brokers.delivering import DRAIN_S, Centre, Fleet, device_names
 from tests.system.brokers.rabbitmq import RabbitMqCluster
 from tests.system.conftest import Measured
 from tests.system.container import requirements
@@ -206,3 +211,37 @@ def test_nothing_is_lost_or_doubled_while_each_node_dies_in_turn(
     )
     assert recorded == set(stored)
     assert stored.total() == len(stored)
+
+
+def test_two_thousand_kiosks_come_back_after_the_death_of_a_node(
+    cluster: RabbitMqCluster, tmp_path: Path, measured: Measured, request: pytest.FixtureRequest
+) -> None:
+    kiosks = 200 if request.config.getoption("--short") else 2_000
+    names = [device_topics("entrance", index) for index in range(kiosks)]
+    users = [
+        cluster.authority.issue(f"{one.site}/{one.device}", CertificateUse.CLIENT, datetime.now(UTC), 30)
+        for one in names
+    ]
+    cluster.allow([user.name.replace("/", ".") for user in users])
+    options = FleetOptions(
+        kiosks, FixedRate(20), 10.0, connects_per_s=50, drain_s=DRAIN_S, certificates=str(cluster.authority.folder)
+    )
+    node = cluster.nodes[1]
+    addresses = tuple((endpoint.host, endpoint.port) for endpoint in cluster.endpoints("centre"))
+    with Centre(tmp_path, cluster.endpoints("centre")), closing(Simulation(options, addresses)) as simulation:
+        assert simulation.connect(), simulation.counts
+        connected_s = time.monotonic() - simulation.started_s
+        node.kill()
+        killed_s = time.monotonic()
+        simulation.run(duration_s=5.0)
+        assert simulation.counts.lost_connections > 0
+        simulation.run(duration_s=DRAIN_S, is_done=lambda: simulation.counts.connected == kiosks)
+        back_s = time.monotonic() - killed_s
+        drained = simulation.drain()
+    node.start()
+    node.wait_until_ready()
+    counts = simulation.counts
+    measured(f"{kiosks} kiosks connected in {connected_s:.0f} s, and were back {back_s:.0f} s after a node's death")
+    assert drained, counts
+    assert counts.confirmed == counts.recorded > 0
+    assert not counts.wrong_receipts
