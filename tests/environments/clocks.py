@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,6 +85,13 @@ def preloaded_variables(offset_file: Path) -> dict[str, str]:
         "NO_FAKE_STAT": "1",
         "PYTHONPATH": str(SITE),
     }
+
+
+def remove_shared_memory(pids: Iterable[int]) -> None:
+    """Of processes with `preloaded_variables` that have ended: one that is killed leaves its shared memory."""
+    for pid in pids:
+        for path in Path("/dev/shm").glob(f"*faketime*_{pid}"):  # noqa: S108 - of libfaketime
+            path.unlink(missing_ok=True)
 
 
 def main(arguments: list[str]) -> int:

@@ -75,7 +75,10 @@ class Mounted:
 
     def repair(self) -> None:
         """Repair and mount the disk, as a restart of the machine does. No file may be open."""
-        _run("umount", str(self.folder))
+        for _ in range(300):  # another program that looks at all mounts may hold this one for a moment
+            if subprocess.run(["umount", str(self.folder)], check=False, capture_output=True).returncode == 0:
+                break
+            threading.Event().wait(0.1)
         for _ in range(300):  # the mount namespace of another program may hold the device a moment longer
             checked = subprocess.run(["e2fsck", "-p", self._device], check=False, capture_output=True)
             if checked.returncode < FSCK_FAILED:

@@ -67,6 +67,9 @@ class PostgresServer:
     def start(self) -> None:
         """Start it, and wait until it accepts connections: after a kill it recovers first."""
         options = ["listen_addresses=127.0.0.1", f"unix_socket_directories={self._folder}", f"port={self.port}"]
+        options.append(
+            "dynamic_shared_memory_type=mmap"
+        )  # in its own folder: a killed server leaves nothing in /dev/shm
         command = [str(self._programs / "postgres"), "-D", str(self._data)]
         for _ in range(60):
             with (self._folder / "log").open("ab") as log:

@@ -243,6 +243,7 @@ class FaultEnvironment:
         for process in self.processes:
             if process.is_running:
                 self.end_process(process, signal.SIGKILL)
+            clocks.remove_shared_memory(process.pids)
 
 
 def _is_subscribed(log_file: Path) -> bool:

@@ -35,6 +35,8 @@ class Supervised:
         self._command = memory.started_in(command) if memory else list(command)
         self._variables = variables or {}
         self._popen: subprocess.Popen[bytes] | None = None
+        self.pids: list[int] = []
+        """Of all its starts."""
         self._is_wanted = False
 
     @property
@@ -56,6 +58,7 @@ class Supervised:
                 stderr=log,
                 env=os.environ | self._variables,
             )
+        self.pids.append(self._popen.pid)
         self._is_wanted = True
 
     def start_if_ended(self) -> bool:
