@@ -194,7 +194,8 @@ copy_pool() {
 field() { sed -n "/^Package: $1\$/,/^\$/s/^$2: //p" "$STORE/dists/$(suite)/main/binary-$architecture/Packages" | tail -n 1; }
 
 install_packages() {
-    dpkg --configure -a >&2 || true # a power cut may have ended an earlier run
+    # A power cut may have ended an earlier run.
+    if [ -n "$(dpkg --audit)" ]; then dpkg --configure -a >&2 || true; fi
     say "Đang cài đặt ..." "Installing ..."
     if [ -z "$packages" ] && [ -d "$STORE/dists" ]; then
         version=$(field entrance-kiosk Version)

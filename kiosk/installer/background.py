@@ -84,9 +84,11 @@ def _switch(version: str, layout: InstallLayout, systemd: Systemctl) -> int:
     folder = layout.releases_dir / version
     release.verify_files(version)
     release.verify_imports(folder)
-    if not release.accepts_configuration(folder, layout) and release.accepts_configuration(layout.current_link, layout):
-        raise InstallError("configuration-not-usable", version=version, folder=folder)
+    mistakes = release.configuration_mistakes(folder, layout)
+    if mistakes is not None and release.accepts_configuration(layout.current_link, layout):
+        raise InstallError("configuration-not-usable", version=version, mistakes=mistakes)
     database.back_up_database(database.database_path(layout), new, old)
+    release.forget_rejection(version, layout)
     print_message("upgrading", old=old.version, new=version)
     done = upgrade.switch_release(version, layout, systemd, waiter(layout, systemd))
     if not done:
@@ -109,7 +111,6 @@ def run_switch(version: str, layout: InstallLayout) -> int:
         upgrade.recover_from_interruption(layout, Systemctl(), reason="interrupted")
         if release.linked_version(layout.current_link) == version:
             return DONE
-        release.forget_rejection(version, layout)
         return _switch(version, layout, Systemctl())
 
 

@@ -77,7 +77,7 @@ def read_status(layout: InstallLayout) -> dict[str, Any] | None:
 
 def look_before(layout: InstallLayout, systemd: Systemd) -> Before:
     """What is well now."""
-    status, well = read_status(layout), systemd.running()
+    status, well = read_status(layout), systemd.active()
     if well and systemd.purge_works():
         well = {*well, PURGE_UNIT}
     return Before(failed_checks(status), frozenset(well), centre_confirms(status))
@@ -102,7 +102,7 @@ def wait_until_ready(
     while True:
         pid, status, now_s = systemd.main_pid(DAEMON_UNIT), read_status(layout), clock()
         state = str(status["state"]) if status and status.get("pid") == pid and pid else "not-running"
-        missing = sorted(before.well - systemd.running() - {PURGE_UNIT})
+        missing = sorted(before.well - systemd.active() - {PURGE_UNIT})
         if not is_ready(status, pid, before.failures) or missing:
             stable_pid = 0
             report(state, now_s - began_s)

@@ -182,8 +182,15 @@ def verify_imports(folder: Path) -> None:
 
 def accepts_configuration(folder: Path, layout: InstallLayout) -> bool:
     """Whether a release can start with the configuration of this device. A wrong optional file does not count."""
+    return configuration_mistakes(folder, layout) is None
+
+
+def configuration_mistakes(folder: Path, layout: InstallLayout) -> str | None:
+    """Why a release cannot start with the configuration of this device, or None if it can."""
     command: list[str | Path] = [folder / "venv/bin/kiosk", "check-config", "--startup", layout.config_file]
     try:
-        return subprocess.run(command, check=False, capture_output=True).returncode == 0
-    except OSError:  # no Python for it, after an upgrade of the operating system
-        return False
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+    except OSError as error:  # no Python for it, after an upgrade of the operating system
+        return error.strerror or str(error)
+    lines = (done.stderr or done.stdout).strip().splitlines()
+    return None if done.returncode == 0 else " ".join(line.strip() for line in lines[-5:])

@@ -35,6 +35,9 @@ class Systemd(Protocol):
     def running(self) -> set[str]:
         """Those of the watched units that run or are being started."""
 
+    def active(self) -> set[str]:
+        """Those of the watched units that have started. One that systemd starts again and again has not."""
+
     def enabled(self) -> set[str]:
         """Those of the watched units that start at power-on."""
 
@@ -77,6 +80,10 @@ class Systemctl:
         return {
             unit for unit in WATCHED_UNITS if self._show(unit, "ActiveState") in ("active", "activating", "reloading")
         }
+
+    def active(self) -> set[str]:
+        """Those of the watched units that have started. One that systemd starts again and again has not."""
+        return {unit for unit in WATCHED_UNITS if self._show(unit, "ActiveState") == "active"}
 
     def enabled(self) -> set[str]:
         """Those of the watched units that start at power-on."""

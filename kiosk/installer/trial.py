@@ -139,4 +139,4 @@ def look(layout: InstallLayout, systemd: Systemd, failures: list[str]) -> Observ
     """Look at the device once."""
     status = readiness.read_status(layout)
     ready = readiness.is_ready(status, systemd.main_pid(DAEMON_UNIT), failures)
-    return Observation(frozenset(systemd.running()), systemd.restarts(), ready, readiness.centre_confirms(status))
+    return Observation(frozenset(systemd.active()), systemd.restarts(), ready, readiness.centre_confirms(status))

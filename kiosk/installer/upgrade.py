@@ -37,7 +37,7 @@ def switch_release(new: str, layout: InstallLayout, systemd: Systemd, wait: Wait
         raise InstallError("nothing-to-upgrade")
     before = readiness.look_before(layout, systemd)
     start = sorted(systemd.running() | systemd.enabled(), key=WATCHED_UNITS.index)
-    watched = bool(before.well) and systemd.is_running
+    watched = bool(systemd.running()) and systemd.is_running
     journal = {"from": old, "to": new, "began_at": now(), "start": start, "failures": sorted(before.failures)}
     atomic_files.write_json(layout.upgrade_journal, journal)
     systemd.stop([TRIAL_UNIT, *WATCHED_UNITS])

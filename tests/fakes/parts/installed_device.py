@@ -27,6 +27,8 @@ class FakeSystemd:
         """What runs now."""
         self.at_power_on = set(WATCHED_UNITS)
         self.restart_count = 0
+        self.in_a_loop: set[str] = set()
+        """Units that end at each start, so that systemd starts them again and again."""
         self.purge_ok = True
         self._left = at
 
@@ -50,6 +52,9 @@ class FakeSystemd:
 
     def running(self) -> set[str]:
         return set(self.units)
+
+    def active(self) -> set[str]:
+        return self.units - self.in_a_loop
 
     def enabled(self) -> set[str]:
         return set(self.at_power_on)

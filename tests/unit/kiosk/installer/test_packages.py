@@ -1,8 +1,10 @@
 """Our packages as dpkg-deb makes them: their files, their relations, their scripts."""
 
+import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -134,6 +136,23 @@ def test_the_tool_runs_with_the_standard_library_alone(built: dict[str, Path], t
     assert "switch" in done.stdout
     assert not list(root.rglob("__pycache__"))
     assert not list(root.rglob("bundle")), "what builds packages stays at home"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+@pytest.mark.parametrize(("language", "said"), [("C.UTF-8", "Type"), ("vi_VN.UTF-8", "Hãy gõ")])
+def test_an_ordinary_user_is_told_to_use_sudo(language: str, said: str) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "entrance-kiosk").mkdir(mode=0o750)
+        text = (FOLDER / "entrance-kiosk/kiosk").read_text(encoding="utf-8")
+        text = text.replace("/etc/entrance-kiosk", str(folder / "entrance-kiosk"))
+        command = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "sh", "-s", "status", "--json"]
+        environment = {"PATH": os.environ["PATH"], "LANG": language}
+        done = subprocess.run(
+            command, input=text, env=environment, check=False, capture_output=True, text=True, cwd="/"
+        )
+    assert (done.returncode, done.stderr.strip()) == (1, f"{said}: sudo kiosk status --json")
 
 
 PLANTED = "import sys\nsys.stderr.write('planted code ran\\n')\n"

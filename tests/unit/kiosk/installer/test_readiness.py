@@ -104,6 +104,11 @@ def test_a_release_whose_other_unit_does_not_run_is_not_ready_and_the_unit_is_na
     assert (found.is_ready, found.state) == (False, unit)
 
 
+def test_a_unit_that_ends_at_each_start_does_not_run(tmp_path: Path) -> None:
+    found = wait_with_units(tmp_path, lambda systemd: systemd.in_a_loop.add("kiosk-web.service"))
+    assert (found.is_ready, found.state) == (False, "kiosk-web.service")
+
+
 def test_a_release_whose_purge_unit_fails_is_not_ready(tmp_path: Path) -> None:
     def break_purge(systemd: ScriptedSystemd) -> None:
         systemd.purge_ok = False
