@@ -9,7 +9,7 @@ from kiosk.simulation.demo import Demo
 from kiosk.simulation.sandbox import temporary_sandbox
 from kiosk.simulation.visitors import fast_timing
 
-WITHIN_S = 15.0
+WITHIN_S = 60.0
 
 
 @contextmanager

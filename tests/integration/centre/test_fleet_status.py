@@ -63,18 +63,19 @@ def health(backlog: int) -> HealthMessage:
 
 
 def fill(database: str) -> None:
-    """Four devices: one is right, one silent, one with gaps, one behind."""
+    """Four devices: one is right, one silent, one with gaps, one behind. The command reads the real clock."""
+    now = datetime.now(UTC)
     with closing(open_ledger(database)) as ledger:
         for name, seqs, at in (
-            ("market/gate-1", (1, 2), NOW),
-            ("market/gate-2", (1,), NOW - timedelta(hours=1)),
-            ("office/gate-1", (1, 4), NOW),
-            ("depot/gate-9", (1,), NOW),
+            ("market/gate-1", (1, 2), now),
+            ("market/gate-2", (1,), now - timedelta(hours=1)),
+            ("office/gate-1", (1, 4), now),
+            ("depot/gate-9", (1,), now),
         ):
             device = DeviceTopics("entrance", *name.split("/"))
             ledger.record([arrival_of([(seq, an_event(seq)) for seq in seqs], at, branch=device)])
         behind = DeviceTopics("entrance", "depot", "gate-9")
-        ledger.save_healths([ReceivedHealth(behind, health(backlog), NOW) for backlog in (3, 5000)])
+        ledger.save_healths([ReceivedHealth(behind, health(backlog), now) for backlog in (3, 5000)])
 
 
 def test_the_summary_comes_first_and_filters_choose_the_devices(database: str) -> None:
@@ -129,7 +130,8 @@ def test_of_a_large_fleet_only_what_is_wrong_is_listed(database: str) -> None:
     fill(database)
     with closing(open_ledger(database)) as ledger:
         fleet = [DeviceTopics("entrance", "school", f"gate-{number}") for number in range(MAX_LISTED)]
-        ledger.record([arrival_of([(1, an_event(1))], NOW, branch=device) for device in fleet])
+        now = datetime.now(UTC)
+        ledger.record([arrival_of([(1, an_event(1))], now, branch=device) for device in fleet])
     assert listed(status(database)) == ["depot/gate-9", "market/gate-2", "office/gate-1"]
     assert len(listed(status(database, "--all"))) == MAX_LISTED + 4
     assert len(listed(status(database, "--site", "school"))) == MAX_LISTED

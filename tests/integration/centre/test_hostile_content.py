@@ -152,7 +152,7 @@ def test_only_changed_ranges_are_written_and_their_number_is_limited(database: s
 def test_missing_events_are_acknowledged_with_a_reason_and_retired_devices_forgotten(database: str) -> None:
     who = ["--site", GATE.site, "--device", GATE.device, "--requested-by", "Lê Văn Tám"]
     with closing(open_ledger(database)) as ledger:
-        ledger.record([arrival_of([(seq, an_event(seq)) for seq in (1, 2, 5, 9)], NOW)])
+        ledger.record([arrival_of([(seq, an_event(seq)) for seq in (1, 2, 5, 9)], datetime.now(UTC))])
         assert ask(database, "status").exit_code == 1
         assert "a reason is needed" in ask(database, "acknowledge", *who, "--reason", "no").output
         done = ask(database, "acknowledge", *who, "--reason", "card destroyed by fire")
