@@ -22,7 +22,7 @@ class ClusterNetwork:
         _ip("address", "add", f"{self._subnet}.1/24", "dev", self._bridge)
         _ip("link", "set", self._bridge, "up")
         for address, namespace in zip(self.addresses, self.namespaces, strict=True):
-            outside = f"{self._bridge}v{address.rpartition('.')[2]}"
+            outside = self._outside(address)
             _ip("netns", "add", namespace)
             _ip("link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", namespace)
             _ip("link", "set", outside, "master", self._bridge, "up")
@@ -36,8 +36,15 @@ class ClusterNetwork:
         names = "".join(f"{address} broker-{number}\n" for number, address in enumerate(self.addresses, 1))
         return f"127.0.0.1 localhost\n{names}"
 
+    def _outside(self, address: str) -> str:
+        """The end of a machine's cable that is in the bridge."""
+        return f"{self._bridge}v{address.rpartition('.')[2]}"
+
     def _remove(self) -> None:
-        for command in (*(["netns", "delete", one] for one in self.namespaces), ["link", "delete", self._bridge]):
+        """A namespace ends with its last process, so its cable is removed by itself first."""
+        cables = (["link", "delete", self._outside(address)] for address in self.addresses)
+        namespaces = (["netns", "delete", one] for one in self.namespaces)
+        for command in (*cables, *namespaces, ["link", "delete", self._bridge]):
             subprocess.run(["ip", *command], check=False, capture_output=True)
 
     def __exit__(
