@@ -20,8 +20,8 @@ from mqtt.centre.registry.model import Area
 from web_ui.auth.access_control import client_address, is_same_origin
 from web_ui.auth.login_throttle import LoginThrottle
 from web_ui.centre.data.calendar import local_day, utc_now
+from web_ui.centre.data.day_cache import DayCache
 from web_ui.centre.data.fleet import DeviceNow, Fleet, FleetReader, SiteNow
-from web_ui.centre.data.period_cache import PeriodCache
 from web_ui.centre.settings import CentreWebSettings
 
 SESSION_COOKIE = "centre-session"
@@ -38,7 +38,7 @@ class CentreContext:
 
     settings: CentreWebSettings
     reader: FleetReader
-    periods: PeriodCache
+    days: DayCache
     throttle: LoginThrottle
 
 

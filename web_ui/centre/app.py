@@ -10,8 +10,9 @@ from mqtt.message_model import printable
 from web_ui.auth.login_throttle import LoginThrottle
 from web_ui.centre.access import CentreContext, centre_extension, check_marks, public
 from web_ui.centre.data.calendar import utc_now
+from web_ui.centre.data.day_cache import DayCache
 from web_ui.centre.data.fleet import FleetReader
-from web_ui.centre.data.period_cache import PeriodCache
+from web_ui.centre.data.refresher import Refresher
 from web_ui.centre.pages.accounts import account_pages
 from web_ui.centre.pages.alerts import alert_pages
 from web_ui.centre.pages.areas import area_pages
@@ -27,14 +28,14 @@ from web_ui.server import security_headers
 _log = logging.getLogger(__name__)
 
 
-def create_app(settings: CentreWebSettings) -> tuple[Flask, FleetReader]:
-    """The application and its reader of the city. The caller runs `reader.run` in a thread and closes it.
+def create_app(settings: CentreWebSettings) -> tuple[Flask, Refresher]:
+    """The application, and what keeps its figures current. The caller runs `run` in a thread and closes it.
 
     The tables of the centre must exist: see `prepare_accounts`.
     """
     app = Flask("web_ui")
-    reader = FleetReader(settings.database, utc_now)
-    app.extensions |= centre_extension(CentreContext(settings, reader, PeriodCache(settings.database), LoginThrottle()))
+    reader, days = FleetReader(settings.database, utc_now), DayCache(settings.database)
+    app.extensions |= centre_extension(CentreContext(settings, reader, days, LoginThrottle()))
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "finalize": text_sanitizer.sanitize}
     security_headers.add_security_checks(app, security_headers.allowed_hosts(settings.allowed_hosts))
     for blueprint in (sign_in_pages, area_pages, site_pages, alert_pages, audit_page, account_pages):
@@ -44,7 +45,7 @@ def create_app(settings: CentreWebSettings) -> tuple[Flask, FleetReader]:
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(LedgerError, _database_error)
     check_marks(app)
-    return app, reader
+    return app, Refresher(reader, days, utc_now)
 
 
 @public

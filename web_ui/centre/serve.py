@@ -18,13 +18,13 @@ def run_centre_server(settings: CentreWebSettings, announce: Callable[[str], Non
     `announce` gets the line `centre web: ADDRESS` once the port is open, and what the operator must know.
     """
     listener = open_port(settings.host, settings.port)
-    app, reader = create_app(settings)
+    app, refresher = create_app(settings)
 
     def tell(address: str) -> None:
         for line in _startup_lines(settings, address):
             announce(line)
 
-    serve_app(app, reader, listener, settings, tell, connection_limit=MAX_CONNECTIONS)
+    serve_app(app, refresher, listener, settings, tell, connection_limit=MAX_CONNECTIONS)
 
 
 def _startup_lines(settings: CentreWebSettings, address: str) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Who does not scan: open hours without a passage, against the site's own usual hours. Pure."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, tzinfo
 from enum import StrEnum
@@ -54,9 +54,15 @@ def site_attendance(
     opening_hours: tuple[str, ...], passed: Mapping[datetime, int], since: datetime, now: datetime, zone: tzinfo
 ) -> SiteAttendance:
     """`passed`: passages by the beginning of their hour, in UTC. `since`: beginning of an hour. The present hour does not count."""
-    count = max(0, (now - since) // HOUR)
-    # By number of the hour since `since`: comparing whole numbers is what makes a ward with 100 sites quick.
     scanned = {(hour - since) // HOUR for hour, number in passed.items() if number and since <= hour < now}
+    return judge_hours(opening_hours, scanned, since, now, zone)
+
+
+def judge_hours(
+    opening_hours: tuple[str, ...], scanned: Set[int], since: datetime, now: datetime, zone: tzinfo
+) -> SiteAttendance:
+    """The same. `scanned`: hours with a passage, 0 is the hour that begins at `since`. None is later than `now`."""
+    count = max(0, (now - since) // HOUR)
     first_slot = _slot(since, zone)
     pattern = open_slots(opening_hours)
     is_open = pattern or (True,) * WEEK
@@ -89,7 +95,7 @@ def _judge(found: SiteAttendance, *, has_hours: bool) -> Attendance:
     return Attendance.REGULAR
 
 
-def _usual_slots(count: int, scanned: set[int], first_slot: int, is_open: Sequence[bool]) -> set[int]:
+def _usual_slots(count: int, scanned: Set[int], first_slot: int, is_open: Sequence[bool]) -> set[int]:
     with_passage = Counter((first_slot + index) % WEEK for index in scanned if index < count)
     whole, rest = divmod(count, WEEK)
     return {

@@ -4,21 +4,17 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from mqtt.centre.fleet_status import OFFLINE_AFTER
 from mqtt.centre.ingest.database import Query, open_query
-from mqtt.centre.ingest.ledger import LedgerError
 from mqtt.centre.registry.model import Area, RegistryRows, Site, is_valid_on
 from mqtt.centre.registry.store import read_rows, read_version
 from mqtt.centre.registry.tree import Registry, make_registry
 from web_ui.centre.data.calendar import local_day, midnight
 
-REFRESH_S = 5.0
-"""The figures of the pages are at most this old while a reader asks for them."""
 MAX_AGE_S = 30.0
 """Older figures are read again before they are shown."""
 
@@ -127,6 +123,7 @@ class Fleet:
     devices: Mapping[str, DeviceNow]
     """By wire name."""
     _by_area: Mapping[int, list[SiteNow]] = field(repr=False, default_factory=dict)
+    _areas_now: dict[int, AreaNow] = field(repr=False, default_factory=dict)
 
     def sites_in(self, area: Area) -> list[SiteNow]:
         """The sites in an area and below it, by title."""
@@ -138,7 +135,12 @@ class Fleet:
         return sorted(self._by_area.get(0, ()), key=lambda site: site.name)
 
     def area_now(self, area: Area) -> AreaNow:
-        """The sums of an area."""
+        """The sums of an area. Summed up once for all readers."""
+        if area.number not in self._areas_now:
+            self._areas_now[area.number] = self._sum_up(area)
+        return self._areas_now[area.number]
+
+    def _sum_up(self, area: Area) -> AreaNow:
         sites = self.sites_in(area)
         return AreaNow(
             area,
@@ -239,7 +241,7 @@ def _group_sites(registry: Registry, devices: Iterable[DeviceNow], day: date) ->
 
 
 class FleetReader:
-    """Reads the city at most every REFRESH_S. Any thread."""
+    """Keeps the city as it was read last. Any thread."""
 
     def __init__(
         self, database: str, now: Callable[[], datetime], monotonic: Callable[[], float] = time.monotonic
@@ -252,7 +254,6 @@ class FleetReader:
         self._read_s = 0.0
         self._registry: tuple[int, Registry] = (0, make_registry(RegistryRows()))
         self._wanted = threading.Event()
-        self._closed = threading.Event()
 
     def fleet(self) -> Fleet:
         """The city, at most MAX_AGE_S old. Raises LedgerError."""
@@ -273,17 +274,11 @@ class FleetReader:
                 self._read_s = began_s
             return self._fleet
 
-    def run(self) -> None:
-        """Read it again and again while a reader asks. A thread of its own, until `close`."""
-        while not self._closed.wait(REFRESH_S):
-            if self._wanted.is_set():
-                self._wanted.clear()
-                with suppress(LedgerError):  # the next request tells the reader
-                    self.refresh()
-
-    def close(self) -> None:
-        """End `run`."""
-        self._closed.set()
+    def refresh_if_wanted(self) -> None:
+        """Read it again if a reader asked since the last call. Raises LedgerError."""
+        if self._wanted.is_set():
+            self._wanted.clear()
+            self.refresh()
 
     def _read_registry(self, query: Query) -> Registry:
         version = read_version(query)

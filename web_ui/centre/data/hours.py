@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from mqtt.centre.ingest.database import Query
-from web_ui.centre.data.attendance import SiteAttendance, site_attendance
+from web_ui.centre.data.attendance import HOUR, SiteAttendance, judge_hours, site_attendance
 from web_ui.centre.data.calendar import CITY_ZONE, local_day, midnight
+from web_ui.centre.data.day_cache import DayCache, DayCounts
 from web_ui.centre.data.fleet import SUMS, Counts, Fleet, SiteNow, counts_of, time_text, to_datetime
 
 MAX_DAYS = 92
@@ -24,24 +25,46 @@ class SitePeriod:
     total: Counts
 
 
-def read_area_period(query: Query, fleet: Fleet, sites: Sequence[SiteNow], days: int) -> list[SitePeriod]:
-    """These sites over the last `days` days with today, the most urgent first. One statement."""
-    since = _first_hour(fleet, days)
-    by_site = read_hourly(query, fleet, sites, local_day(since))
-    found = []
-    for site in sites:
-        hourly = by_site.get(site.name, {})
-        opened = midnight(site.row.since) if site.row else since
-        hours = site.row.opening_hours if site.row else ()
-        passed = {hour: counts.passed for hour, counts in hourly.items()}
-        attendance = site_attendance(hours, passed, max(since, opened), fleet.at, CITY_ZONE)
-        found.append(SitePeriod(site, attendance, _total(hourly)))
+def read_area_period(cache: DayCache, fleet: Fleet, sites: Sequence[SiteNow], days: int) -> list[SitePeriod]:
+    """These sites over the last `days` days with today, the most urgent first."""
+    first_day = fleet.day - timedelta(days=days - 1)
+    dates = [first_day + timedelta(days=number) for number in range(days)]
+    by_day = cache.read(dates)
+    gates = _gates_of_sites(fleet, {site.name for site in sites}, first_day)
+    found = [_site_period(site, gates.get(site.name, []), by_day, first_day, fleet.at) for site in sites]
     return sorted(found, key=_urgency)
 
 
-def _total(hourly: Hourly) -> Counts:
-    found = hourly.values()
-    return Counts(sum(c.passed_in for c in found), sum(c.passed_out for c in found), sum(c.refused for c in found))
+def _gates_of_sites(fleet: Fleet, names: set[str], first_day: date) -> dict[str, list[tuple[int, int, int]]]:
+    """Device numbers by site, with the days of the period on which they belonged to it: from, until before."""
+    found: dict[str, list[tuple[int, int, int]]] = defaultdict(list)
+    end = fleet.day + timedelta(days=1)
+    moved = fleet.registry.devices_changed_since(first_day)
+    for device in fleet.devices.values():
+        if device.wire_name in moved:
+            for site, since, until in fleet.registry.sites_of_device(device.wire_name, first_day, end):
+                found[site].append((device.number, (since - first_day).days, (until - first_day).days))
+        elif device.site in names:
+            found[device.site].append((device.number, 0, (end - first_day).days))
+    return found
+
+
+def _site_period(
+    site: SiteNow, gates: Sequence[tuple[int, int, int]], by_day: Sequence[DayCounts], first_day: date, now: datetime
+) -> SitePeriod:
+    start = midnight(first_day)
+    since = max(start, midnight(site.row.since)) if site.row else start
+    masks, total = [0] * len(by_day), Counts()
+    for device, from_day, until_day in gates:
+        for number in range(from_day, until_day):
+            if mask := by_day[number].mask(device):
+                masks[number] |= mask
+            total += by_day[number].counts(device)
+    earliest, latest = (since - start) // HOUR, (now - start) // HOUR
+    hours = (24 * number + hour for number, mask in enumerate(masks) if mask for hour in range(24) if mask >> hour & 1)
+    scanned = {hour - earliest for hour in hours if earliest <= hour <= latest}
+    opening_hours = site.row.opening_hours if site.row else ()
+    return SitePeriod(site, judge_hours(opening_hours, scanned, since, now, CITY_ZONE), total)
 
 
 def _urgency(period: SitePeriod) -> tuple[int, int, str]:

@@ -9,6 +9,7 @@ from mqtt.centre.alerts.store import Alert, mark_notified, read_unnotified, upda
 from mqtt.centre.ingest.database import open_query
 from web_ui.centre.data.alert_facts import device_facts
 from web_ui.centre.data.calendar import CITY_ZONE
+from web_ui.centre.data.day_cache import DayCache
 from web_ui.centre.data.fleet import Fleet, FleetReader
 from web_ui.centre.data.hours import read_area_period
 from web_ui.centre.notify.receivers import Receiver
@@ -42,15 +43,14 @@ def check_city(database: str, reader: FleetReader, receivers: Sequence[Receiver]
 
 def send_reports(database: str, reader: FleetReader, receivers: Sequence[Receiver], sender: Sender, days: int) -> int:
     """The report of the last days to each receiver. Returns how many were not delivered. Raises LedgerError."""
-    fleet, failed = reader.refresh(), 0
+    fleet, cache, failed = reader.refresh(), DayCache(database), 0
     for receiver in receivers:
         area = fleet.registry.area(receiver.area, fleet.day)
         if area is None:
             _log.error("%s: there is no area %s today", receiver.name, receiver.area)
             failed += 1
             continue
-        with open_query(database) as query:
-            periods = read_area_period(query, fleet, fleet.sites_in(area), days)
+        periods = read_area_period(cache, fleet, fleet.sites_in(area), days)
         formatter = LocaleFormatter(receiver.language, CITY_ZONE)
         failed += not _send(sender, receiver, report_message(area, periods, days, fleet, formatter))
     return failed

@@ -1,4 +1,4 @@
-"""The file of receivers: who is told about which area, and how. All mistakes at once."""
+"""The file of receivers: who gets the alerts of which area, and how. All mistakes at once."""
 
 import re
 from collections.abc import Iterator

@@ -10,7 +10,7 @@ from mqtt.centre.registry.model import Area
 from web_ui.centre.access import centre_context, current_fleet, guarded, signed_in, viewer
 from web_ui.centre.data.attendance import Attendance
 from web_ui.centre.data.fleet import AreaNow, SiteNow
-from web_ui.centre.data.hours import SitePeriod
+from web_ui.centre.data.hours import SitePeriod, read_area_period
 from web_ui.centre.data.tables import Table
 from web_ui.centre.pages.rendering import hour_text, page_formatter, render_page, share_text
 from web_ui.i18n.formatting import LocaleFormatter
@@ -97,7 +97,7 @@ def _areas_table(area: Area, found: list[AreaNow], formatter: LocaleFormatter) -
 
 def _ward(area: Area, values: dict[str, Any]) -> AnyResponse:
     fleet, formatter, days = current_fleet(), page_formatter(), parse_days()
-    periods = centre_context().periods.read(fleet, area, days)
+    periods = read_area_period(centre_context().days, fleet, fleet.sites_in(area), days)
     urgent = [
         one for one in periods if one.attendance.attendance in {Attendance.NEVER, Attendance.STOPPED, Attendance.GAPS}
     ]
