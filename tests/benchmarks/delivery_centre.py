@@ -22,6 +22,7 @@ from kiosk.delivery import DeliveryOptions, OutboxRelay
 from kiosk.storage import SqliteEventStore
 from kiosk.system.clock import SystemClock
 from mqtt import events as envelope
+from mqtt.centre.fleet.backlog_control import FLOOR_EVENTS_PER_S
 from mqtt.centre.ingest.batch import IngestedMessage
 from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.postgres_ledger import PostgresLedger
@@ -31,6 +32,7 @@ from mqtt.paho.connection import PahoConnection
 from mqtt.topics import DeviceTopics, TopicKind
 from tests.benchmarks.table import Row, goal_row
 from tests.fakes.data.access_events import EPOCH, an_event, event_text
+from tests.fakes.parts.backlog_fleet import BacklogFleet
 from tests.fakes.processes import postgres
 from tests.fakes.processes.broker import Broker, Listener
 from tests.faults.network_proxy import Mood, Proxy
@@ -163,6 +165,28 @@ def centre_rows(*, quick: bool) -> list[Row]:
         goal_row("centre into PostgreSQL, batches of 50", round(speed), "rows/s", ">= 30000"),
         goal_row("centre into PostgreSQL, beside COPY alone", round(speed), "rows/s", ">= 0.65",
                  reference=round(peer), ratio=round(beside, 2)),
+    ]  # fmt: skip
+
+
+BACKLOG_BUDGET = 5000.0
+"""Events per second: the default of `kiosk centre`."""
+
+
+def backlog_rows(*, quick: bool) -> list[Row]:
+    """A simulated fleet after a day without a centre, with the backlog control of the product. Prints the curve."""
+    devices, events_each = (1_000, 1_000) if quick else (10_000, 10_000)
+    fleet = BacklogFleet(devices, events_each, BACKLOG_BUDGET, window_s=60.0 if quick else 900.0)
+    took_s = fleet.run()
+    for at_s, rate in fleet.curve():
+        print(f"  after {at_s / 60:5.0f} min: {rate:6.0f} events/s {'#' * round(rate / BACKLOG_BUDGET * 50)}")
+    best_s = devices * events_each / BACKLOG_BUDGET
+    about = f"backlog of {devices} x {events_each}, simulated, budget {BACKLOG_BUDGET:.0f}/s"
+    return [
+        goal_row(f"{about}: until the last event", round(took_s), "s", "<= 1.25", reference=round(best_s),
+                 ratio=round(took_s / best_s, 2)),
+        goal_row(f"{about}: largest rate after the start", round(max(rate for _, rate in fleet.curve()[1:])), "events/s",
+                 f"<= {BACKLOG_BUDGET + devices * FLOOR_EVENTS_PER_S:.0f}"),
+        Row(f"{about}: rates told to each device", round(fleet.told / devices, 1), "messages"),
     ]  # fmt: skip
 
 

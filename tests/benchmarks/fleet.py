@@ -51,7 +51,7 @@ def run(quick: bool) -> list[Row]:
     size = QUICK if quick else FULL
     with baseline() as before, tempfile.TemporaryDirectory(prefix="bench-fleet-") as folder:
         rows = fleet_ingest.rows(Path(folder), quick=quick, baseline=before)
-        rows += delivery_centre.centre_rows(quick=quick)
+        rows += delivery_centre.centre_rows(quick=quick) + delivery_centre.backlog_rows(quick=quick)
         rows += city(size)
         rows += backlog(size)
         rows += reference(size, "a subscriber that only acknowledges", None)

@@ -155,8 +155,10 @@ class PostgresLedger:
             return
         new = [(numbers, update.new) for numbers, update in updates if update.new]
         by_device: list[tuple[int, Sequence[ReceivedEvent]]] = [(numbers.device, events) for numbers, events in new]
+        changed: rollup.BootOffsets = {}
+        counts = rollup.BatchCounts()
         if new:
-            annulled = hourly.annul(self._connection, by_device)
+            counts = rollup.count_events(by_device, hourly.annul(self._connection, by_device))
             offsets = {
                 (device, boot_id): offset_s
                 for device, events in by_device
@@ -164,9 +166,10 @@ class PostgresLedger:
             }
             changed = hourly.save_offsets(self._connection, offsets)
             copy_events(self._connection, new)
+        with self._connection.pipeline():  # none of these is read, so they wait for the server once
             hourly.count_dated(self._connection, changed)
-            hourly.add_new_events(self._connection, rollup.count_events(by_device, annulled), changed)
-        write_streams(self._connection, [(numbers.stream, update) for numbers, update in updates])
+            hourly.add_new_events(self._connection, counts, changed)
+            write_streams(self._connection, [(numbers.stream, update) for numbers, update in updates])
 
     def save_states(self, states: Collection[ReceivedState]) -> None:
         """See Ledger."""
