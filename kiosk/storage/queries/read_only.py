@@ -4,6 +4,7 @@ Queries are short, so that no reader holds up the daemon's checkpoints. There is
 commit slower. Sequence numbers grow with time, so a binary search finds the first event of a period.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -26,13 +27,19 @@ def open_read_only(path: Path | None) -> Iterator[sqlite3.Connection]:
     """A connection that can only read. Raises StoreError, also where there is no file and for errors of the queries."""
     if path is None:
         raise StoreError("there is no database")
-    address = f"file:{quote(str(path))}?mode=ro"
+    address = f"file:{quote(str(path))}?mode=ro{_without_daemon(path)}"
     try:
         with closing(sqlite3.connect(address, uri=True, timeout=BUSY_TIMEOUT_S, check_same_thread=False)) as connection:
             connection.text_factory = lambda text: text.decode(errors="replace")  # a damaged text is shown as it is
             yield connection
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise StoreError(f"{path}: cannot be read: {error}") from error
+
+
+def _without_daemon(path: Path) -> str:
+    """A daemon that was stopped leaves no WAL. SQLite would have to make one, which a reader of the folder may not."""
+    stopped = path.exists() and not path.with_name(f"{path.name}-wal").exists()
+    return "&immutable=1" if stopped and not os.access(path.parent, os.W_OK) else ""
 
 
 def first_seq_since(database: sqlite3.Connection, since_us: int) -> int:
