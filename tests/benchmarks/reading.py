@@ -20,7 +20,8 @@ from kiosk.core.frame import Frame, Luma
 from kiosk.decoding import Cascade
 from kiosk.decoding.preview.image_files import list_image_files, load_luma
 from kiosk.decoding.still_image import decode_image
-from tests.benchmarks.reading_frames import (
+from tests.benchmarks.table import Row, goal_row
+from tests.fakes.data.reading_frames import (
     FRAMES_SEED,
     PEOPLE_SEED,
     Shot,
@@ -28,7 +29,6 @@ from tests.benchmarks.reading_frames import (
     photographs,
     presentations,
 )
-from tests.benchmarks.table import Row, goal_row
 from tests.paths import SHARED
 
 SLOWER = (1, 5, 10)

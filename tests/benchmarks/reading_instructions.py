@@ -14,8 +14,8 @@ from kiosk.core.frame import Frame, Luma
 from kiosk.decoding import Cascade
 from kiosk.decoding.engines import zxing
 from kiosk.decoding.still_image import decode_image
-from tests.benchmarks.reading_frames import code_frames
 from tests.benchmarks.table import Row, keep, show
+from tests.fakes.data.reading_frames import code_frames
 
 WAYS = (
     "pyzbar default",
