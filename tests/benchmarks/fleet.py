@@ -213,7 +213,16 @@ def reference(size: Size, name: str, checkout: Path | None) -> list[Row]:
     about = f"{size.kiosks} kiosks, {size.rates[0]}/s, {name}"
     waiting = fleet.simulation.unconfirmed
     return [
-        Row(f"{about}: receipt p95 of those that came", delays.percentile_s(95) or 0.0, "s", f"{waiting} did not come"),
-        Row(f"{about}: receipt p50 of those that came", delays.percentile_s(50) or 0.0, "s"),
+        Row(
+            f"{about}: receipt p95 of those that came",
+            _or_none(delays.percentile_s(95)),
+            "s",
+            f"{waiting} did not come",
+        ),
+        Row(f"{about}: receipt p50 of those that came", _or_none(delays.percentile_s(50)), "s"),
         Row(f"{about}: sent again", resent, "events"),
     ]
+
+
+def _or_none(value: float | None) -> float | str:
+    return "none came" if value is None else value

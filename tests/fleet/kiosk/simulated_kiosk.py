@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from kiosk.app.builders.delivery import FIRST_BACKLOG_EVENTS_PER_S
 from kiosk.core.model import DeviceState
 from kiosk.core.ports import Clock
 from kiosk.core.status import CheckStatus, HealthCheck
-from kiosk.delivery import OutboxRelay
+from kiosk.delivery import DeliveryOptions, OutboxRelay
 from kiosk.delivery.device_reporter import HEALTH_INTERVAL_S
 from kiosk.delivery.relay import IDLE_WAIT_S
 from mqtt.connection import IncomingMessage, OutgoingMessage
@@ -36,6 +37,8 @@ CHECKS = (
     HealthCheck("lists", CheckStatus.PASS),
 )
 """As many as a healthy kiosk reports."""
+DELIVERY = DeliveryOptions(first_backlog_events_per_s=FIRST_BACKLOG_EVENTS_PER_S)
+"""As a kiosk has it by default."""
 _SEQS = re.compile(rb'"seq":([0-9]+)')
 
 
@@ -86,6 +89,7 @@ class FleetKiosk:
             self._topics,
             self._connect,
             clock=shared.clock,
+            options=DELIVERY,
             software_version="fleet-simulator",
             jitter=shared.jitter,
         )
