@@ -144,6 +144,8 @@ write_source() { # URI, key, fingerprint
 apt_get() { apt-get -qq -o "DPkg::Lock::Timeout=$LOCK_TIMEOUT_S" -o Dpkg::Options::=--force-confold "$@" >&2; }
 update_ours() { apt_get -o "Dir::Etc::sourcelist=$SOURCE" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 update; }
 
+forget_lists() { rm -f /var/lib/apt/lists/_var_lib_entrance-kiosk-packages_*; }
+
 restore_source() {
     rm -rf "$STORE.new" "$STORE"
     if [ -e "$STORE.old" ]; then mv "$STORE.old" "$STORE"; fi
@@ -179,6 +181,7 @@ add_source() {
     mv "$STORE.new" "$STORE"
     key=$STORE/entrance-kiosk.gpg
     write_source "$uri" "$key" "$(key_fingerprint "$key")"
+    forget_lists # apt would keep a newer index, and the stick of an older version would be ignored silently
     update_ours || restore_source
 }
 
@@ -232,6 +235,7 @@ uninstall() {
     # shellcheck disable=SC2086
     [ -z "$installed" ] || apt_get -y "${purge:-remove}" $installed
     rm -rf "$STORE" "$SOURCE"
+    forget_lists
     if [ -n "$purge" ]; then
         say "Đã gỡ, kể cả mọi sự kiện và thiết lập." "Removed, with all events and settings."
     else

@@ -46,7 +46,7 @@ def build_release(root: Path, version: str, target: Target, own: Path, wheels: l
     _install([own], packages, suite, machine)
     final = Path("/") / packages.relative_to(root)
     for name in ("kiosk", "mqtt", "web_ui"):
-        compile_folder(packages / name, final / name, suite, cache)
+        compile_folder(packages / name, final / name, suite, cache, is_ours=True)
     (venv / "bin").mkdir()
     (venv / "bin/python").symlink_to(f"/usr/bin/python{suite.dotted_python}")
     (venv / "pyvenv.cfg").write_text(
@@ -80,7 +80,7 @@ def _dependencies(suite: Suite, machine: str, wheels: list[Path], cache: Path) -
         _install(wheels, draft, suite, machine)
         shutil.rmtree(draft / "bin", ignore_errors=True)  # commands with the path of this machine in their first line
         final = Path("/") / RELEASES / "packages"
-        compile_folder(draft, final, suite, cache)
+        compile_folder(draft, final, suite, cache, is_ours=False)
         draft.rename(target)
     return target
 
@@ -96,7 +96,7 @@ def _install(wheels: list[Path], target: Path, suite: Suite, machine: str) -> No
         url.unlink()
 
 
-def compile_folder(folder: Path, final: Path, suite: Suite, cache: Path) -> None:
+def compile_folder(folder: Path, final: Path, suite: Suite, cache: Path, *, is_ours: bool) -> None:
     """Compile a folder with the Python of the suite. `final`: where it will be, for tracebacks.
 
     The .pyc files are unchecked: files of a release never change, and a clock in 1970 cannot make them stale.
@@ -107,10 +107,12 @@ def compile_folder(folder: Path, final: Path, suite: Suite, cache: Path) -> None
         [*command, "-S", "-s", "-P", "-m", "compileall", *options, folder],
         env={**os.environ, **environment}, check=False, capture_output=True, text=True,
     )  # fmt: skip
-    if done.returncode and "/site-packages/" not in str(folder):
-        print(done.stdout.strip().splitlines()[-1:], file=sys.stderr)  # noqa: T201  some packages ship a template that is no Python
-    elif done.returncode:
-        raise SystemExit(f"make bundle: our own code cannot be compiled\n{done.stdout}")
+    if done.returncode == 0:
+        return
+    if done.returncode == 1 and not is_ours:  # some packages ship a template that is no Python
+        print(done.stdout.strip().splitlines()[-1:], file=sys.stderr)  # noqa: T201
+        return
+    raise SystemExit(f"make bundle: {folder} cannot be compiled\n{done.stdout}{done.stderr}")
 
 
 def interpreter(suite: Suite, cache: Path) -> tuple[list[str], dict[str, str]]:
@@ -118,7 +120,7 @@ def interpreter(suite: Suite, cache: Path) -> tuple[list[str], dict[str, str]]:
     if sys.version_info[:2] == (3, int(suite.python[1:])):
         return [sys.executable], {}
     present = shutil.which(f"python{suite.dotted_python}")
-    if present:
+    if present and _is_python(present, suite):
         return [present], {}
     root = cache / f"python-{suite.name}"
     if not root.is_dir():
@@ -126,6 +128,12 @@ def interpreter(suite: Suite, cache: Path) -> tuple[list[str], dict[str, str]]:
     (loader,) = root.glob("usr/lib/*/ld-linux-*.so.*")
     program = [str(loader), "--library-path", str(loader.parent), f"{root}/usr/bin/python{suite.dotted_python}"]
     return program, {"PYTHONHOME": str(root / "usr")}
+
+
+def _is_python(command: str, suite: Suite) -> bool:
+    """A command of that name may be a shim of pyenv for a Python that is not there."""
+    check = f"import sys; sys.exit('{suite.dotted_python}' != '%d.%d' % sys.version_info[:2])"
+    return subprocess.run([command, "-I", "-S", "-c", check], check=False, capture_output=True).returncode == 0
 
 
 def _unpack_python(suite: Suite, root: Path, cache: Path) -> None:
