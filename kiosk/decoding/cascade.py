@@ -7,11 +7,11 @@ import cv2
 
 from kiosk.core.frame import Frame, Luma
 from kiosk.core.model import DecodedCode, DecodeResult, FrameQuality
-from kiosk.decoding.confirmation import CodeConfirmation
+from kiosk.decoding.confirmation import CodeConfirmation, unique_codes
 from kiosk.decoding.frame_quality import decimate_frame, measure_quality
 from kiosk.decoding.motion_gate import MotionGate
 from kiosk.decoding.scene import Scene
-from kiosk.decoding.stages import Stage, make_slow_stages, run_fast_stage
+from kiosk.decoding.stages import Stage, make_beside_stage, make_slow_stages, run_fast_stage
 
 LARGEST_SIDE_PX = 16_384
 """OpenCV does not sample images with a side of 32767 px or more."""
@@ -79,7 +79,8 @@ class Cascade:
         scene = Scene(luma)
         readings = run_fast_stage(scene).codes
         if readings:
-            return self._confirmation.accept_fast(readings, captured_s)
+            believed = self._confirmation.accept_fast(readings, captured_s)
+            return unique_codes((*believed, *self._look_beside(scene, readings, captured_s)))
         self._budget_left_s = min(self._budget_left_s, self._most_expensive_s()) + self._budget_s()
         first, *others = self._slow_stages
         turns = [first, *(others[(self._next_stage + i) % len(others)] for i in range(len(others)))]
@@ -91,6 +92,16 @@ class Cascade:
             if believed:
                 return believed
         return ()
+
+    def _look_beside(
+        self, scene: Scene, readings: tuple[DecodedCode, ...], captured_s: float
+    ) -> tuple[DecodedCode, ...]:
+        """A further code that only a slow stage reads, if the budget allows it."""
+        self._budget_left_s = min(self._budget_left_s, self._most_expensive_s()) + self._budget_s()
+        stage = make_beside_stage(readings)
+        if self._costs_s.get(stage.name, 0.0) > self._budget_left_s:
+            return ()
+        return self._run_slow_stage(stage, scene, captured_s)
 
     def _budget_s(self) -> float:
         return (

@@ -8,10 +8,10 @@ import cv2
 from kiosk.core.frame import Luma
 from kiosk.core.model import DecodedCode
 from kiosk.decoding.cascade import LARGEST_SIDE_PX, no_known_format
-from kiosk.decoding.confirmation import CodeConfirmation
+from kiosk.decoding.confirmation import CodeConfirmation, unique_codes
 from kiosk.decoding.engines.zxing import ImagePlacement, ScanResult
 from kiosk.decoding.scene import Scene
-from kiosk.decoding.stages import make_slow_stages, run_fast_stage
+from kiosk.decoding.stages import make_beside_stage, make_slow_stages, run_fast_stage
 
 _CAPTURED_S = 0.0
 _CAMERA_SIDE_PX, _MIN_SIDE_PX = 1300, 400
@@ -27,9 +27,14 @@ def decode_image(luma: Luma, *, is_known_format: Callable[[bytes], bool] = no_kn
     while max(scene.luma.shape) > LARGEST_SIDE_PX:
         scene, scale = Scene(scene.half), scale * 2
     confirmation = CodeConfirmation(is_known_format)
-    readings = tuple(_scale_to_full_size(reading, scale) for reading in run_fast_stage(scene).codes)
+    fast = run_fast_stage(scene)
+    readings = tuple(_scale_to_full_size(reading, scale) for reading in fast.codes)
     if readings:
-        return confirmation.accept_fast(readings, _CAPTURED_S)
+        believed = confirmation.accept_fast(readings, _CAPTURED_S)
+        for found in make_beside_stage(fast.codes).run(scene):
+            beside = (_scale_to_full_size(reading, scale) for reading in found.codes)
+            believed += confirmation.confirm_slow(beside, _CAPTURED_S)
+        return unique_codes(believed)
     for found in _run_slow_stages(scene, scale):
         believed = confirmation.confirm_slow(found.codes, _CAPTURED_S)
         if believed:

@@ -12,6 +12,7 @@ from kiosk.decoding.locate.image_ops import Doubles, Floats, box_blur, normalize
 from kiosk.decoding.locate.symbol import modules_per_side
 
 _SAMPLES_PER_MODULE = 4  # samples along a module
+_SAMPLED_MODULE_PX = 5.0
 _MAX_SHIFT = 3  # in samples: three quarters of a module
 _PADDING_MODULES = 2  # modules
 _SHIFT_PENALTY = 0.03  # minimum gain for a shift of one sample, in units of local contrast
@@ -22,7 +23,7 @@ FLEXIBLE_WINDOWS, RIGID_WINDOWS = (9, 5), (11, 7)
 def dewarped_modules(picture: Luma, grid: Grid, windows: tuple[int, ...] = FLEXIBLE_WINDOWS) -> Floats:
     """Brightness of each module (side, side); 0 is the threshold. Each module is sampled at its shifted place."""
     side = modules_per_side(grid.version)
-    samples = _samples(picture, grid, side)
+    samples = _samples(*grid.shrunk(picture, _SAMPLED_MODULE_PX), side)
     rows, columns = (
         np.indices((side, side)).astype(np.float64) * _SAMPLES_PER_MODULE
         + _PADDING_MODULES * _SAMPLES_PER_MODULE

@@ -16,6 +16,7 @@ from kiosk.decoding.locate.image_ops import Floats, matmul, normalize_contrast, 
 from kiosk.decoding.locate.symbol import Modules, known_modules, modules_per_side
 
 _SAMPLES_PER_MODULE = 2  # samples along a module
+_SAMPLED_MODULE_PX = 4.0
 _PADDING_MODULES = 2  # modules sampled beyond the symbol's edge
 _QUIET_MODULES = 4
 _MODULE_PX = 3
@@ -23,7 +24,7 @@ _MODULE_PX = 3
 
 def equalised_modules(picture: Luma, grid: Grid, filter_radius: int) -> Floats:
     """Brightness of each module (side, side); 0 is the threshold. `filter_radius` is in half modules."""
-    samples = _samples(picture, grid)
+    samples = _samples(*grid.shrunk(picture, _SAMPLED_MODULE_PX))
     side, known = modules_per_side(grid.version), known_modules(grid.version)
     first = _PADDING_MODULES * _SAMPLES_PER_MODULE
     columns = []

@@ -15,10 +15,13 @@ from kiosk.core.frame import Luma
 from kiosk.decoding.locate.image_ops import Floats, matmul, sample_at
 
 MAX_FINE_SIDE_PX = 400
+Sizes = tuple[tuple[int, float, int], ...]
 # Decimation, module px in the decimated image, and the largest region side in which modules that small are searched. A code of
-# version 20 is 97 modules wide, and codes on cards and phones are smaller. Small modules in a larger region are left to `fine`.
-_SIZES = ((1, 2.0, MAX_FINE_SIDE_PX), (2, 1.4, 600), (2, 1.9, 1000), (2, 2.5, 1300), (4, 1.7, 9999), (4, 2.4, 9999))
-_FINE_SIZES = ((1, 2.0, 1000), (1, 2.55, 1000), (2, 1.6, 1000))
+# version 20 is 97 modules wide, and codes on cards and phones are smaller. Small modules in a larger region are left to FINE_SIZES.
+_SIZES: Sizes = ((1, 2.0, MAX_FINE_SIDE_PX), (2, 1.4, 600), (2, 1.9, 1000), (2, 2.5, 1300))
+SIZES: tuple[Sizes, ...] = (_SIZES, _SIZES[1:], _SIZES[:3])
+"""For the frame, for the frame at half size (modules of 5 to 12 px) and at a quarter (7 to 18 px)."""
+FINE_SIZES: Sizes = ((1, 2.0, 1000), (1, 2.55, 1000), (2, 1.6, 1000))
 _MIN_CODE_MODULES = 23  # modules: version 1 with one module of quiet zone
 _LIGHT_RADII = (2.0, 2.5)
 _DARK_RADII = (3.1, 3.9)
@@ -44,15 +47,15 @@ class FinderPattern:
     """Correlation with the ideal pattern, at most 1."""
 
 
-def find_finder_patterns(picture: Luma, max_count: int = 14, *, fine: bool = False) -> list[FinderPattern]:
-    """The best finder patterns (dark on light) of an image, best first. `fine`: small ones only, whatever the size of the image."""
+def find_finder_patterns(picture: Luma, sizes: Sizes, max_count: int = 14) -> list[FinderPattern]:
+    """The best finder patterns (dark on light) of an image, best first. `sizes`: modules to search."""
     side = max(picture.shape)
-    sizes = [
+    wanted = [
         (decimation, module)
-        for decimation, module, largest in (_FINE_SIZES if fine else _SIZES)
+        for decimation, module, largest in sizes
         if _MIN_CODE_MODULES * decimation * module <= side <= largest
     ]
-    candidates = [found for found in (_candidates(picture, *size) for size in sizes) if len(found)]
+    candidates = [found for found in (_candidates(picture, *size) for size in wanted) if len(found)]
     if not candidates:
         return []
     return _best_matches(picture, np.concatenate(candidates), max_count)
@@ -80,6 +83,17 @@ def _candidates(picture: Luma, decimation: int, module: float) -> Floats:
     return np.stack([(xs + 0.5) * decimation - 0.5, (ys + 0.5) * decimation - 0.5, size], 1).astype(np.float32)
 
 
+@cache
+def _ring_offsets(module: float) -> tuple[tuple[tuple[int, int], ...], ...]:
+    """For each of four directions the offsets (dx, dy) in pixels to two light and two dark places."""
+    angles = [direction * np.pi / 4 for direction in range(4)]
+    radii = [radius * module for radius in (*_LIGHT_RADII, *_DARK_RADII)]
+    return tuple(
+        tuple((round(radius * float(np.cos(angle))), round(radius * float(np.sin(angle)))) for radius in radii)
+        for angle in angles
+    )
+
+
 def _ring_response(picture: Luma, module: float) -> Luma:
     """How clearly each pixel is the middle of a dark spot in a light ring in a dark ring, in grey levels."""
     height, width = picture.shape
@@ -92,17 +106,15 @@ def _ring_response(picture: Luma, module: float) -> Luma:
     core = cv2.add(core, core)
     padded = cv2.copyMakeBorder(soft, _MARGIN_PX, _MARGIN_PX, _MARGIN_PX, _MARGIN_PX, cv2.BORDER_REPLICATE)
 
-    def pair(radius: float, direction: int) -> Luma:
-        dx = round(radius * module * float(np.cos(direction * np.pi / 4)))
-        dy = round(radius * module * float(np.sin(direction * np.pi / 4)))
+    def pair(dx: int, dy: int) -> cv2.typing.MatLike:
         one = padded[_MARGIN_PX + dy : _MARGIN_PX + dy + height, _MARGIN_PX + dx : _MARGIN_PX + dx + width]
         other = padded[_MARGIN_PX - dy : _MARGIN_PX - dy + height, _MARGIN_PX - dx : _MARGIN_PX - dx + width]
-        return np.asarray(cv2.add(one, other), np.uint8)
+        return cv2.add(one, other)
 
     rings, spots = [], []
-    for direction in range(4):
-        light = cv2.max(pair(_LIGHT_RADII[0], direction), pair(_LIGHT_RADII[1], direction))
-        dark = cv2.min(pair(_DARK_RADII[0], direction), pair(_DARK_RADII[1], direction))
+    for light_near, light_far, dark_near, dark_far in _ring_offsets(module):
+        light = cv2.max(pair(*light_near), pair(*light_far))
+        dark = cv2.min(pair(*dark_near), pair(*dark_far))
         rings.append(cv2.subtract(light, dark))
         spots.append(cv2.subtract(light, core))
     # Motion can erase the ring in one of the four directions, so the second lowest response counts.

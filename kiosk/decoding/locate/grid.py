@@ -8,7 +8,7 @@ import numpy as np
 
 from kiosk.core.frame import Luma
 from kiosk.decoding.locate.finder_patterns import FinderPattern
-from kiosk.decoding.locate.image_ops import Doubles, Floats, normalize_contrast
+from kiosk.decoding.locate.image_ops import Doubles, Floats, normalize_contrast, shrink
 from kiosk.decoding.locate.symbol import MAX_DECODED_VERSION, KnownModules, known_modules, modules_per_side
 
 _MAX_FINDERS = 7
@@ -17,7 +17,7 @@ _MAX_CANDIDATES = 2
 _MAX_SLANT = 0.32  # how much nearer one side of the code may be than the other: 45 degrees at arm's length
 _MIN_FIT = 0.42
 _GOOD_FIT = 0.75
-_MAX_MODULE_PX = 2.4  # a module may be twice as large before the image is reduced
+_FITTED_MODULE_PX = 3.2  # larger modules are reduced to this size
 _MIN_TOTAL_SCORE = 1.75  # of three finder patterns together; without a code the best one is seldom above 0.54
 _MAX_ITERATIONS = 9
 _MIN_GAIN = 0.002
@@ -34,6 +34,18 @@ class Grid:
     fit: float
     """Correlation of the image with the known modules."""
 
+    def shrunk(self, picture: Luma, module_px: float) -> tuple[Luma, "Grid"]:
+        """The image and the grid with modules of at most `module_px`, so that a sample stands for most of its module."""
+        side = modules_per_side(self.version)
+        corners = np.array([[[0, 0], [side, 0], [side, side], [0, side]]], np.float64)
+        points = cv2.perspectiveTransform(corners, self.homography)[0]
+        longest = max(float(np.linalg.norm(points[i] - points[i - 1])) for i in range(4))
+        factor = longest / side / module_px
+        if factor <= 1:
+            return picture, self
+        small, back = shrink(picture, factor)
+        return small, Grid(self.version, np.linalg.inv(back) @ self.homography, self.fit)
+
 
 def fit_grids(picture: Luma, finders: list[FinderPattern]) -> list[Grid]:
     """Grids that fit, best first, of the first arrangement of three finder patterns that gives one."""
@@ -45,7 +57,7 @@ def fit_grids(picture: Luma, finders: list[FinderPattern]) -> list[Grid]:
 
 
 def _fit_around(picture: Luma, three: tuple[FinderPattern, FinderPattern, FinderPattern]) -> list[Grid]:
-    """Fit within the code's surroundings, reduced until a module is not much larger than four pixels."""
+    """Fit within the code's surroundings. Large modules are reduced, so that a sample stands for most of its module."""
     modules = tuple(finder.module_px for finder in three)
     module_px = sum(modules) / 3
     corners = np.array([[finder.x, finder.y] for finder in three])
@@ -54,19 +66,19 @@ def _fit_around(picture: Luma, three: tuple[FinderPattern, FinderPattern, Finder
     margin = 10 * module_px + 0.15 * float(np.linalg.norm(corners[1] - corners[2]))
     left, top = np.maximum(0, np.floor(around.min(0) - margin)).astype(int)
     right, bottom = np.ceil(around.max(0) + margin).astype(int)
-    shrink = max(1, int(module_px / _MAX_MODULE_PX))
-    cut = picture[top:bottom, left:right]
-    if shrink > 1:
-        size = (max(1, cut.shape[1] // shrink), max(1, cut.shape[0] // shrink))
-        cut = np.asarray(cv2.resize(cut, size, interpolation=cv2.INTER_AREA), np.uint8)
-    flat = normalize_contrast(cut.astype(np.float32), max(3, int(module_px / shrink * 9) | 1))
-    inside = (corners - (left, top) + 0.5) / shrink - 0.5
+    cut, back = picture[top:bottom, left:right], np.eye(3)
+    factor = module_px / _FITTED_MODULE_PX
+    if factor > 1:
+        cut, back = shrink(cut, factor)
+    factor = max(factor, 1.0)
+    flat = normalize_contrast(cut.astype(np.float32), max(3, int(module_px / factor * 9) | 1))
+    inside = (corners - (left, top) - back[:2, 2]) / back.diagonal()[:2]
     grids = []
-    for version, points in _estimate_versions(flat, inside, tuple(module / shrink for module in modules)):
+    for version, points in _estimate_versions(flat, inside, tuple(module / factor for module in modules)):
         grids.append(_refine(flat, version, points))
         if grids[-1].fit >= _GOOD_FIT:
             break
-    back = np.array([[shrink, 0, left + (shrink - 1) / 2], [0, shrink, top + (shrink - 1) / 2], [0, 0, 1.0]])
+    back = np.array([[1, 0, left], [0, 1, top], [0, 0, 1.0]]) @ back
     good = [Grid(grid.version, back @ grid.homography, grid.fit) for grid in grids if grid.fit >= _MIN_FIT]
     return sorted(good, key=lambda grid: -grid.fit)
 

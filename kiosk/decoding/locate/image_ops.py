@@ -25,11 +25,31 @@ def normalize_contrast(picture: Floats, window: int) -> Floats:
     return np.asarray((picture - mean) / np.sqrt(np.maximum(variance, 4.0)), np.float32)
 
 
+_ROW_WINDOW_PX = 61  # more than the seven dark modules of a finder pattern's edge, up to 8 px a module
+DARKEST_PEAK = 12  # darker rows hold nothing but noise
+
+
+def even_rows(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The image with each pixel as a share of the brightest near it in its row: bands of a screen and a shadow's edge vanish."""
+    soft = cv2.blur(picture, (3, 1))  # a single bright pixel is noise
+    brightest = cv2.dilate(soft, np.ones((1, _ROW_WINDOW_PX), np.uint8))
+    return np.asarray(cv2.divide(picture, np.maximum(brightest, np.uint8(DARKEST_PEAK)), scale=230), np.uint8)
+
+
 def warp(picture: NDArray[np.uint8], homography: Doubles, side: int) -> Floats:
     """Samples (side, side) of an image. `homography` maps sample coordinates to pixel coordinates."""
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     warped = cv2.warpPerspective(picture, homography, (side, side), flags=flags, borderMode=cv2.BORDER_REPLICATE)
     return np.asarray(warped, np.float32)
+
+
+def shrink(picture: NDArray[np.uint8], factor: float) -> tuple[NDArray[np.uint8], Doubles]:
+    """The image at 1 / `factor` of its size, and the matrix (3, 3) from its pixels to those of the original."""
+    height, width = picture.shape
+    size = (max(1, round(width / factor)), max(1, round(height / factor)))
+    across, down = width / size[0], height / size[1]
+    small = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return small, np.array([[across, 0, (across - 1) / 2], [0, down, (down - 1) / 2], [0, 0, 1.0]])
 
 
 def sample_at(picture: NDArray[Any], xs: Floats, ys: Floats) -> Floats:

@@ -92,8 +92,8 @@ def test_a_code_on_cloth_is_read_by_dewarping() -> None:
     stages = {
         reading.stage for stage in make_slow_stages() for look in stage.run(Scene(picture)) for reading in look.codes
     }
-    assert "bent-stiff" in stages
-    assert not stages & {"grid", "grid-near", "enlarged", "zbar"}
+    assert stages
+    assert {name.partition("-")[0] for name in stages} == {"bent"}
 
 
 def test_a_frame_that_is_a_view_into_a_larger_buffer_is_read() -> None:
