@@ -1,6 +1,7 @@
 """The checks of every page of the centre: who is signed in, and whether their roles cover what the address names.
 
-Each view has one of three marks: `public`, `signed_in` or `guarded`. `check_marks` refuses an application with a view without one.
+Each view has one of four marks: `public`, `signed_in`, `guarded` or `with_token`.
+`check_marks` refuses an application with a view without one.
 """
 
 import hmac
@@ -25,7 +26,7 @@ from web_ui.centre.data.fleet import DeviceNow, Fleet, FleetReader, SiteNow
 from web_ui.centre.settings import CentreWebSettings
 
 SESSION_COOKIE = "centre-session"
-PUBLIC, SIGNED_IN = "public", "signed-in"
+PUBLIC, SIGNED_IN, TOKEN = "public", "signed-in", "token"
 _EXTENSION = "centre"
 _MARK = "centre_access"
 
@@ -114,6 +115,21 @@ def public(view: View) -> View:
 def signed_in(view: View) -> View:
     """A view for every account, whatever its roles. It shows nothing but the account itself."""
     return _checked(view, SIGNED_IN, lambda _viewer, _arguments: True)
+
+
+def with_token(view: View) -> View:
+    """A view for machines that know the token of the settings. Without one in the settings it does not exist."""
+
+    @wraps(view)
+    def checked(**arguments: Any) -> AnyResponse:
+        expected = centre_context().settings.metrics_token
+        given = request.headers.get("Authorization", "").encode("utf-8", "replace")
+        if not expected or not hmac.compare_digest(given, f"Bearer {expected}".encode()):
+            abort(404)
+        return view(**arguments)
+
+    setattr(checked, _MARK, TOKEN)
+    return checked  # type: ignore[return-value]  # the wrapper takes the arguments of the route
 
 
 def guarded(permission: Permission) -> Callable[[View], View]:

@@ -17,6 +17,7 @@ from web_ui.centre.pages.accounts import account_pages
 from web_ui.centre.pages.alerts import alert_pages
 from web_ui.centre.pages.areas import area_pages
 from web_ui.centre.pages.audit import audit_page
+from web_ui.centre.pages.metrics import metrics_page
 from web_ui.centre.pages.rendering import page_formatter, render_plain
 from web_ui.centre.pages.sign_in import sign_in_pages
 from web_ui.centre.pages.sites import site_pages
@@ -38,7 +39,7 @@ def create_app(settings: CentreWebSettings) -> tuple[Flask, Refresher]:
     app.extensions |= centre_extension(CentreContext(settings, reader, days, LoginThrottle()))
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "finalize": text_sanitizer.sanitize}
     security_headers.add_security_checks(app, security_headers.allowed_hosts(settings.allowed_hosts))
-    for blueprint in (sign_in_pages, area_pages, site_pages, alert_pages, audit_page, account_pages):
+    for blueprint in (sign_in_pages, area_pages, site_pages, alert_pages, audit_page, account_pages, metrics_page):
         app.register_blueprint(blueprint)
     app.add_url_rule("/healthz", "healthz", healthz)
     app.jinja_env.globals |= {"language_url": request_locale.language_url, "languages": language_names}

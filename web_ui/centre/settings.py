@@ -20,5 +20,7 @@ class CentreWebSettings:
     """Host names of this machine, besides its own and loopback."""
     language: str = "vi"
     """For a browser that accepts no language with a catalogue."""
+    metrics_token: str = ""
+    """What a machine must know to read /metrics. Empty: the page does not exist."""
     organisation: str = ""
     """Letterhead of printed pages."""

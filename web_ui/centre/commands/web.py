@@ -12,6 +12,8 @@ from mqtt.message_model import printable
 from web_ui.centre.serve import run_centre_server
 from web_ui.centre.settings import CentreWebSettings
 
+MIN_TOKEN_LENGTH = 16
+
 
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
@@ -23,6 +25,11 @@ from web_ui.centre.settings import CentreWebSettings
 )
 @click.option("--key", type=click.Path(path_type=Path, exists=True), help="Its private key.")
 @click.option("--allowed-host", "allowed_hosts", multiple=True, help="A host name of this server. May be repeated.")
+@click.option(
+    "--metrics-token-file",
+    type=click.Path(path_type=Path, exists=True),
+    help="File with a token of 16 characters or more: switches /metrics on.",
+)
 @click.option("--organisation", default="", help="Letterhead of printed pages.")
 @click.pass_obj
 def web(
@@ -33,15 +40,36 @@ def web(
     certificate: Path | None,
     key: Path | None,
     allowed_hosts: tuple[str, ...],
+    metrics_token_file: Path | None,
     organisation: str,
 ) -> None:
     """Serve the pages of city, wards, sites and devices until SIGTERM or Ctrl-C, and print their address."""
     configure_logging()
     settings = CentreWebSettings(
-        database, host, port, certificate, key, allowed_hosts=allowed_hosts, organisation=organisation
+        database,
+        host,
+        port,
+        certificate,
+        key,
+        allowed_hosts=allowed_hosts,
+        metrics_token=_read_token(metrics_token_file),
+        organisation=organisation,
     )
     try:
         prepare_alerts(database)
     except LedgerError as error:
         raise KioskError(printable(str(error))) from error
     run_centre_server(settings, click.echo)
+
+
+def _read_token(path: Path | None) -> str:
+    """The first line of the file. Raises KioskError."""
+    if path is None:
+        return ""
+    try:
+        token = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise KioskError(f"{path}: cannot be read: {error}") from error
+    if len(token) < MIN_TOKEN_LENGTH or not token.isascii() or not token.isprintable() or " " in token:
+        raise KioskError(f"{path}: a token has {MIN_TOKEN_LENGTH} or more letters and digits, in one line")
+    return token

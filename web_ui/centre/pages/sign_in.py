@@ -32,7 +32,7 @@ MAX_NAME_LENGTH = 40
 @public
 def sign_in() -> AnyResponse:
     """Ask for name and password. Each attempt is counted before the password is compared."""
-    if request.method == "GET":
+    if request.method != "POST":
         return render_page("sign_in.html")
     if not is_same_origin():
         abort(403)

@@ -225,6 +225,15 @@ def test_a_host_name_of_another_machine_is_refused(city: str) -> None:
         assert client.get("/healthz").status_code == 200
 
 
+def test_a_request_for_the_headers_alone_is_answered_like_the_page(app: Flask) -> None:
+    with visiting(app) as client:
+        assert client.head("/sign-in").status_code == 200
+        assert client.head("/areas/46").location == "/sign-in"
+    with visiting(app, "viewer-46") as client:
+        assert client.head("/areas/46").status_code == 200
+        assert client.head("/me").status_code == 200
+
+
 def test_no_page_is_kept_by_a_cache(app: Flask) -> None:
     with visiting(app, "admin-46") as client:
         for address in PAGES:

@@ -13,7 +13,7 @@ from mqtt.centre.ingest.database import open_query
 from mqtt.centre.registry.store import read_rows
 from tests.fakes.centre.city import CITY, WARD_A, WARD_B, account_name
 from tests.fakes.centre.pages import csrf, visiting
-from web_ui.centre.access import PUBLIC, SIGNED_IN, mark_of
+from web_ui.centre.access import PUBLIC, SIGNED_IN, TOKEN, mark_of
 
 VIEWING = {Role.VIEWER, Role.OPERATOR, Role.TRACER, Role.APPROVER, Role.ADMIN}
 OPERATING = {Role.OPERATOR, Role.ADMIN}
@@ -46,6 +46,8 @@ ROUTES: dict[tuple[str, str], tuple[set[Role], dict[str, str]]] = {
     ("POST", "sign_in.sign_out"): (ALL, {"": "/sign-out"}),
 }
 PUBLIC_ROUTES = {"sign_in.sign_in", "healthz", "static"}
+TOKEN_ROUTES = {"metrics.metrics"}
+"""See test_metrics.py."""
 FORMATS = ("", "?format=main", "?format=csv", "?format=xlsx")
 
 
@@ -80,12 +82,13 @@ def test_every_route_is_in_the_table_and_has_a_check(app: Flask) -> None:
         (method, rule.endpoint)
         for rule in app.url_map.iter_rules()
         for method in rule.methods or ()
-        if method not in {"HEAD", "OPTIONS"} and rule.endpoint not in PUBLIC_ROUTES
+        if method not in {"HEAD", "OPTIONS"} and rule.endpoint not in PUBLIC_ROUTES | TOKEN_ROUTES
     }
     assert found == set(ROUTES)
     assert {
         rule.endpoint for rule in app.url_map.iter_rules() if mark_of(app, rule.endpoint) == PUBLIC
     } == PUBLIC_ROUTES
+    assert {rule.endpoint for rule in app.url_map.iter_rules() if mark_of(app, rule.endpoint) == TOKEN} == TOKEN_ROUTES
     signed_in = {rule.endpoint for rule in app.url_map.iter_rules() if mark_of(app, rule.endpoint) == SIGNED_IN}
     assert signed_in == {endpoint for (_, endpoint), (roles, _) in ROUTES.items() if roles == ALL}
 
