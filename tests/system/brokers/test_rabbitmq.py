@@ -213,10 +213,10 @@ def test_nothing_is_lost_or_doubled_while_each_node_dies_in_turn(
     assert stored.total() == len(stored)
 
 
-def test_two_thousand_kiosks_come_back_after_the_death_of_a_node(
-    cluster: RabbitMqCluster, tmp_path: Path, measured: Measured, request: pytest.FixtureRequest
+def test_two_hundred_kiosks_come_back_after_the_death_of_a_node(
+    cluster: RabbitMqCluster, tmp_path: Path, measured: Measured
 ) -> None:
-    kiosks = 200 if request.config.getoption("--short") else 2_000
+    kiosks = 200
     names = [device_topics("entrance", index) for index in range(kiosks)]
     users = [
         cluster.authority.issue(f"{one.site}/{one.device}", CertificateUse.CLIENT, datetime.now(UTC), 30)
