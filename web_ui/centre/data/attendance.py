@@ -71,14 +71,15 @@ def judge_hours(
     open_count = missed = usual_count = missed_usual = in_a_row = 0
     for index in range(count):
         slot = (first_slot + index) % WEEK
+        is_missed = index not in scanned
         if counted[slot]:
             open_count += 1
-            missed += index not in scanned
+            missed += is_missed
         if slot in usual:
             usual_count += 1
-            missed_usual += index not in scanned
-            in_a_row = 0 if index in scanned else in_a_row + 1
-        elif index in scanned:
+            missed_usual += is_missed
+            in_a_row = in_a_row + 1 if is_missed else 0
+        elif not is_missed:
             in_a_row = 0
     last = since + max(scanned) * HOUR if scanned else None
     found = SiteAttendance(Attendance.UNKNOWN, open_count, missed, usual_count, missed_usual, in_a_row, last)

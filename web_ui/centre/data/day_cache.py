@@ -8,7 +8,7 @@ import threading
 import time
 from array import array
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 
 from mqtt.centre.ingest.database import Query, open_query
@@ -27,6 +27,9 @@ _HOUR_OF_DAY = {
 """The hour of the day `shift` hours east of UTC, by whether the database is PostgreSQL."""
 
 
+_NOTHING = (0, 0, 0, 0)
+
+
 class DayCounts:
     """One day. Read-only for readers."""
 
@@ -39,15 +42,18 @@ class DayCounts:
         self._positions[device] = len(self._values)
         self._values.extend((mask, counts.passed_in, counts.passed_out, counts.refused))
 
+    def row(self, device: int) -> Sequence[int]:
+        """Hours of the day with a passage as bits, passed in, passed out, refused."""
+        place = self._positions.get(device)
+        return self._values[place : place + 4] if place is not None else _NOTHING
+
     def mask(self, device: int) -> int:
         """Hours of the day with a passage, as bits."""
-        place = self._positions.get(device)
-        return self._values[place] if place is not None else 0
+        return self.row(device)[0]
 
     def counts(self, device: int) -> Counts:
         """Of the whole day."""
-        place = self._positions.get(device)
-        return Counts(*self._values[place + 1 : place + 4]) if place is not None else Counts()
+        return Counts(*self.row(device)[1:])
 
 
 class DayCache:

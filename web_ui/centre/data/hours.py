@@ -54,16 +54,17 @@ def _site_period(
 ) -> SitePeriod:
     start = midnight(first_day)
     since = max(start, midnight(site.row.since)) if site.row else start
-    masks, total = [0] * len(by_day), Counts()
+    masks, passed_in, passed_out, refused = [0] * len(by_day), 0, 0, 0
     for device, from_day, until_day in gates:
         for number in range(from_day, until_day):
-            if mask := by_day[number].mask(device):
-                masks[number] |= mask
-            total += by_day[number].counts(device)
+            mask, came, left, stopped = by_day[number].row(device)
+            masks[number] |= mask
+            passed_in, passed_out, refused = passed_in + came, passed_out + left, refused + stopped
     earliest, latest = (since - start) // HOUR, (now - start) // HOUR
     hours = (24 * number + hour for number, mask in enumerate(masks) if mask for hour in range(24) if mask >> hour & 1)
     scanned = {hour - earliest for hour in hours if earliest <= hour <= latest}
     opening_hours = site.row.opening_hours if site.row else ()
+    total = Counts(passed_in, passed_out, refused)
     return SitePeriod(site, judge_hours(opening_hours, scanned, since, now, CITY_ZONE), total)
 
 
