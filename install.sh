@@ -144,7 +144,7 @@ write_source() { # URI, key, fingerprint
 apt_get() { apt-get -qq -o "DPkg::Lock::Timeout=$LOCK_TIMEOUT_S" -o Dpkg::Options::=--force-confold "$@" >&2; }
 update_ours() { apt_get -o "Dir::Etc::sourcelist=$SOURCE" -o Dir::Etc::sourceparts=- -o APT::Get::List-Cleanup=0 update; }
 
-forget_lists() { rm -f /var/lib/apt/lists/_var_lib_entrance-kiosk-packages_*; }
+forget_lists() { rm -f /var/lib/apt/lists/_var_lib_entrance-kiosk-packages_* /var/lib/apt/lists/partial/_var_lib_entrance-kiosk-packages_*; }
 
 restore_source() {
     rm -rf "$STORE.new" "$STORE"

@@ -183,6 +183,13 @@ def test_no_flag_can_be_abbreviated_and_a_wrong_word_is_status_2(
     assert subprocess.run(command, check=False, capture_output=True).returncode == 2
 
 
+@pytest.mark.skipif(shutil.which("lintian") is None, reason="no lintian here")
+def test_lintian_finds_no_error(built: dict[str, Path]) -> None:
+    command = ["lintian", "--allow-root", "--fail-on", "error", *built.values()]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
+
+
 @needs_shellcheck
 @pytest.mark.parametrize("path", SHELL, ids=lambda path: str(path.relative_to(PROJECT)))
 def test_every_shell_script_is_clean(path: Path) -> None:
