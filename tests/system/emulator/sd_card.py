@@ -63,11 +63,12 @@ def populated(folder: Path, gate: CardOptions) -> Path:
     if gate.raspberry_pi:
         _firmware(root)
     _install(root, _bundle())
+    _add_shell_and_scene(root, gate.shell)
+    _run(root, "systemd-tmpfiles", "--create", "test-scene.conf")  # kiosk setup looks whether the camera has a source
     _run(root, "kiosk", "setup", "--yes", "--no-start", "--credentials-dir", f"/{KEYS}")
     if gate.raspberry_pi:
         _run(root, "kiosk", "firmware", "--board", "pi")
     shutil.rmtree(root / KEYS)
-    _add_shell_and_scene(root, gate.shell)
     return root
 
 
