@@ -185,7 +185,7 @@ def test_no_flag_can_be_abbreviated_and_a_wrong_word_is_status_2(
 
 @pytest.mark.skipif(shutil.which("lintian") is None, reason="no lintian here")
 def test_lintian_finds_no_error(built: dict[str, Path]) -> None:
-    command = ["lintian", "--allow-root", "--fail-on", "error", *built.values()]
+    command: list[str | Path] = ["lintian", "--allow-root", "--fail-on", "error", *built.values()]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, ""), done.stdout + done.stderr
 
