@@ -54,7 +54,7 @@ for wish in "$@"; do
             wants mmdebstrap mmdebstrap; wants systemd-nspawn systemd-container; wants dtc device-tree-compiler
             wants qemu-system-aarch64 "qemu-system-arm qemu-utils ipxe-qemu"; wants qemu-system-x86_64 "qemu-system-x86 seabios"
             wants qemu-aarch64-static qemu-user-static; wants update-binfmts binfmt-support; wants arch-test arch-test
-            wants cpio cpio; wants depmod kmod; wants mke2fs e2fsprogs; wants ip iproute2 ;;
+            wants cpio cpio; wants depmod kmod; wants gpg gnupg; wants mke2fs e2fsprogs; wants ip iproute2 ;;
         *) say "Unknown: $wish. Known: chromium, docs, postgresql, dtc, jq, faketime, mmdebstrap, system-tests"; exit 1 ;;
     esac
 done
