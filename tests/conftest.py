@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
+from mqtt.centre.sqlite.ledger import SqliteLedger
 from tests.fakes.parts.control_server import FakeControlServer
 from tests.fakes.processes import browser as browsers
 from tests.fakes.processes.browser import Browser

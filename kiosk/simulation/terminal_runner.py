@@ -12,7 +12,7 @@ from rich.live import Live
 from kiosk.simulation.demo import Demo
 from kiosk.simulation.terminal_view import NO_RESPONSE, TerminalRow, TerminalState, render_view
 from mqtt.centre.ingest.ledger import LedgerCounts
-from mqtt.centre.ingest.sqlite_ledger import read_counts
+from mqtt.centre.sqlite.ledger import read_counts
 
 DECISION_SHOWN_S = 2.5
 DRAW_INTERVAL_S = 0.1

@@ -25,8 +25,8 @@ from mqtt import events as envelope
 from mqtt.centre.fleet.backlog_control import FLOOR_EVENTS_PER_S
 from mqtt.centre.ingest.batch import IngestedMessage
 from mqtt.centre.ingest.collector import Collector
-from mqtt.centre.ingest.postgres_ledger import PostgresLedger
-from mqtt.centre.ingest.postgres_rows import COPY_COLUMNS, event_date
+from mqtt.centre.postgres.ledger import PostgresLedger
+from mqtt.centre.postgres.rows import COPY_COLUMNS, event_date
 from mqtt.connection import BrokerEndpoint, Connected, ConnectionEvent, IncomingMessage, OutgoingMessage, Subscribed
 from mqtt.paho.connection import PahoConnection
 from mqtt.topics import DeviceTopics, TopicKind

@@ -25,7 +25,7 @@ from kiosk.storage import RetentionLimits, SqliteEventStore
 from mqtt import events
 from mqtt.centre.ingest.batch import IngestedMessage
 from mqtt.centre.ingest.receipts import receipt_messages
-from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
+from mqtt.centre.sqlite.ledger import SqliteLedger
 from mqtt.connection import OutgoingMessage
 from mqtt.events import InvalidEvent
 from mqtt.topics import TopicKind

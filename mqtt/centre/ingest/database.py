@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mqtt.centre.ingest.ledger import Ledger, LedgerError, LedgerFullError
-from mqtt.centre.ingest.sqlite_ledger import BUSY_TIMEOUT_S, SqliteLedger
+from mqtt.centre.sqlite.ledger import BUSY_TIMEOUT_S, SqliteLedger
 
 Query = Callable[..., list[dict[str, Any]]]
 """Runs a statement with `?` for its values. Returns rows by column name. Writes are committed at the end."""
@@ -20,7 +20,7 @@ def open_ledger(database: str) -> Ledger:
     if not database.startswith(POSTGRES_SCHEMES):
         return SqliteLedger(Path(database))
     try:
-        from mqtt.centre.ingest.postgres_ledger import PostgresLedger  # noqa: PLC0415 - an extra: most centres are one file
+        from mqtt.centre.postgres.ledger import PostgresLedger  # noqa: PLC0415 - an extra: most centres are one file
     except ImportError as error:
         raise LedgerError("psycopg is missing: pip install 'entrance-kiosk[postgres]'") from error
     return PostgresLedger(database)

@@ -8,9 +8,9 @@ from psycopg import Connection
 from mqtt.centre import rollup
 from mqtt.centre.ingest import limits
 from mqtt.centre.ingest.batch import ReceivedEvent
-from mqtt.centre.ingest.postgres_rows import event_date
 from mqtt.centre.postgres import arrays
 from mqtt.centre.postgres.reports import count_over_limit
+from mqtt.centre.postgres.rows import event_date
 from mqtt.centre.rollup import BatchCounts, BootOffsets, DeviceEventId
 
 _ADD = """

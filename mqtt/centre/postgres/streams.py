@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from psycopg import Connection
 
 from mqtt.centre.ingest.batch import ReceivedEvent, StoredIds, StreamKey, StreamUpdate, update_stream
-from mqtt.centre.ingest.postgres_rows import COPY_COLUMNS, COPY_HEADER, COPY_TRAILER, event_date, pack_rows
 from mqtt.centre.postgres import arrays
 from mqtt.centre.postgres.devices import StreamNumbers
+from mqtt.centre.postgres.rows import COPY_COLUMNS, COPY_HEADER, COPY_TRAILER, event_date, pack_rows
 from mqtt.sequence_ranges import Range, RangeSet
 from mqtt.topics import DeviceTopics
 

@@ -20,7 +20,7 @@ from kiosk.system.messages import check_message
 from kiosk.system.translations import translator
 from mqtt.broker.certificates import CLOCK_SKEW, CertificateAuthority, CertificateUse
 from mqtt.centre.ingest.collector import Collector
-from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
+from mqtt.centre.sqlite.ledger import SqliteLedger
 from mqtt.connection import BrokerEndpoint, Connection, OutgoingMessage
 from mqtt.paho.connection import PahoConnection
 from tests.fakes.data.access_events import GATE, an_event

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from kiosk.core.model import StoredEvent
 from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.ledger import Ledger
-from mqtt.centre.ingest.postgres_ledger import PostgresLedger
-from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
+from mqtt.centre.postgres.ledger import PostgresLedger
+from mqtt.centre.sqlite.ledger import SqliteLedger
 from mqtt.connection import IncomingMessage
 from mqtt.events import Receipt
 from mqtt.topics import DeviceTopics, TopicKind

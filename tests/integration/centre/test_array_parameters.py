@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mqtt.centre.ingest.postgres_ledger import PostgresLedger
 from mqtt.centre.postgres import arrays
+from mqtt.centre.postgres.ledger import PostgresLedger
 from mqtt.device_messages import StateMessage
 from mqtt.topics import DeviceTopics
 from tests.fakes.data.access_events import an_event

@@ -18,8 +18,8 @@ from kiosk.core.model import StoredEvent
 from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.database import open_query
 from mqtt.centre.ingest.ledger import Ledger, LedgerError
-from mqtt.centre.ingest.postgres_ledger import PostgresLedger
-from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
+from mqtt.centre.postgres.ledger import PostgresLedger
+from mqtt.centre.sqlite.ledger import SqliteLedger
 from mqtt.topics import TopicKind
 from tests.fakes.data.access_events import EPOCH, GATE, an_event, event_text
 from tests.fakes.parts.connection import FakeBroker, ManualClock

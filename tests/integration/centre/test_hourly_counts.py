@@ -15,11 +15,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kiosk.core.model import AccessEvent, ClockQuality
-from mqtt.centre.ingest import sqlite_schema
 from mqtt.centre.ingest.batch import IngestedMessage
 from mqtt.centre.ingest.ledger import Ledger
-from mqtt.centre.ingest.postgres_ledger import PostgresLedger
-from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
+from mqtt.centre.postgres.ledger import PostgresLedger
+from mqtt.centre.sqlite import schema as sqlite_schema
+from mqtt.centre.sqlite.ledger import SqliteLedger
 from mqtt.device_messages import HealthMessage
 from mqtt.topics import DeviceTopics
 from tests.fakes.data.access_events import EPOCH, an_event, an_undo_event

@@ -15,8 +15,8 @@ from kiosk.delivery.device_reporter import HEALTH_INTERVAL_S, DeviceReporter
 from kiosk.storage import RetentionLimits, SqliteEventStore
 from kiosk.storage import retention as limits_module
 from mqtt.centre.ingest.ledger import Ledger
-from mqtt.centre.ingest.postgres_ledger import PostgresLedger
-from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
+from mqtt.centre.postgres.ledger import PostgresLedger
+from mqtt.centre.sqlite.ledger import SqliteLedger
 from mqtt.device_messages import HealthMessage
 from tests.fakes.data import wire_schema
 from tests.fakes.data.access_events import GATE, START_AT, an_event

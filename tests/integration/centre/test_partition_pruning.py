@@ -10,7 +10,7 @@ from uuid import UUID
 import psycopg
 import pytest
 
-from mqtt.centre.ingest.postgres_ledger import PostgresLedger
+from mqtt.centre.postgres.ledger import PostgresLedger
 from mqtt.centre.unsealing import FIND_EVENTS, UnsealRequest, _find_values
 from mqtt.topics import DeviceTopics
 from tests.fakes.data.access_events import an_event

@@ -12,8 +12,8 @@ import pytest
 
 from kiosk.core.model import StoredEvent
 from mqtt.centre.ingest.collector import LEDGER_BACKOFF_LAST_S, Collector
-from mqtt.centre.ingest.postgres_ledger import PostgresLedger
 from mqtt.centre.postgres.address import CONNECT_TIMEOUT_S, connection_options
+from mqtt.centre.postgres.ledger import PostgresLedger
 from mqtt.connection import IncomingMessage, OutgoingMessage
 from mqtt.events import Receipt
 from mqtt.paho.connection import PahoConnection

@@ -27,13 +27,13 @@ from kiosk.storage import SqliteEventStore
 from kiosk.system.clock import SystemClock
 from mqtt import device_messages
 from mqtt import events as envelope
-from mqtt.centre.ingest import postgres_schema
 from mqtt.centre.ingest.batch import IngestedMessage, StreamKey
 from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.ledger import Ledger, LedgerError
-from mqtt.centre.ingest.postgres_ledger import PostgresLedger
-from mqtt.centre.ingest.postgres_rows import COPY_COLUMNS, COPY_HEADER, COPY_TRAILER, event_date, pack_rows
-from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
+from mqtt.centre.postgres import schema as postgres_schema
+from mqtt.centre.postgres.ledger import PostgresLedger
+from mqtt.centre.postgres.rows import COPY_COLUMNS, COPY_HEADER, COPY_TRAILER, event_date, pack_rows
+from mqtt.centre.sqlite.ledger import SqliteLedger
 from mqtt.connection import Connection, OutgoingMessage
 from mqtt.events import SEQ_CONFLICT, InvalidEvent
 from mqtt.paho.connection import PahoConnection

@@ -12,7 +12,7 @@ from kiosk.cli.centre import centre
 from mqtt import events
 from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.session_memory import SubscriptionMemory
-from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
+from mqtt.centre.sqlite.ledger import SqliteLedger
 from mqtt.connection import BrokerEndpoint, Connection, OutgoingMessage
 from mqtt.paho.connection import PahoConnection
 from mqtt.topics import TopicKind

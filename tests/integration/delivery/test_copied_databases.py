@@ -21,7 +21,7 @@ from kiosk.storage import SqliteEventStore
 from mqtt import events
 from mqtt.centre.ingest.batch import IngestedMessage
 from mqtt.centre.ingest.receipts import receipt_messages
-from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
+from mqtt.centre.sqlite.ledger import SqliteLedger
 from mqtt.connection import OutgoingMessage
 from mqtt.events import SEQ_CONFLICT, InvalidEvent
 from mqtt.topics import TopicKind

@@ -23,7 +23,7 @@ from kiosk.storage import SqliteEventStore
 from mqtt import events
 from mqtt.centre.ingest.batch import IngestedMessage
 from mqtt.centre.ingest.receipts import receipt_messages
-from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
+from mqtt.centre.sqlite.ledger import SqliteLedger
 from mqtt.connection import OutgoingMessage
 from mqtt.topics import TopicKind
 from tests.fakes.data.access_events import GATE, START_AT, an_event

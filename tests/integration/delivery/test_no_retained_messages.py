@@ -15,7 +15,7 @@ from kiosk.delivery.device_reporter import HEALTH_INTERVAL_S, ConnectionFactory
 from kiosk.storage import SqliteEventStore
 from mqtt.centre.fleet_status import DeviceStatus, read_fleet_status
 from mqtt.centre.ingest.collector import Collector
-from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
+from mqtt.centre.sqlite.ledger import SqliteLedger
 from mqtt.connection import Connection, OutgoingMessage
 from mqtt.paho.connection import PahoConnection
 from mqtt.topics import DeviceTopics

@@ -17,7 +17,7 @@ from kiosk.delivery.poison_messages import MAX_DISCONNECTS, PoisonMessageDetecto
 from kiosk.storage import SqliteEventStore
 from kiosk.system.clock import SystemClock
 from mqtt.centre.ingest.collector import Collector
-from mqtt.centre.ingest.sqlite_ledger import SqliteLedger, read_counts
+from mqtt.centre.sqlite.ledger import SqliteLedger, read_counts
 from mqtt.connection import BrokerEndpoint, Connection, OutgoingMessage
 from mqtt.paho.connection import PahoConnection
 from tests.fakes.data.access_events import GATE, an_event

@@ -16,7 +16,7 @@ from kiosk.storage import SqliteEventStore
 from kiosk.system.clock import SystemClock
 from mqtt import topics
 from mqtt.centre.ingest.collector import Collector
-from mqtt.centre.ingest.sqlite_ledger import SqliteLedger, read_counts
+from mqtt.centre.sqlite.ledger import SqliteLedger, read_counts
 from mqtt.connection import Connection, OutgoingMessage
 from mqtt.paho.connection import MAX_PACKET_BYTES, PahoConnection
 from mqtt.topics import TopicKind

@@ -18,7 +18,7 @@ from kiosk.storage import SqliteEventStore
 from kiosk.system.clock import SystemClock
 from mqtt.broker.certificates import CertificateAuthority, CertificateUse
 from mqtt.centre.ingest.collector import Collector
-from mqtt.centre.ingest.sqlite_ledger import SqliteLedger, read_counts
+from mqtt.centre.sqlite.ledger import SqliteLedger, read_counts
 from mqtt.connection import BrokerEndpoint, BrokerUnreachableError, Connected, Connection, OutgoingMessage
 from mqtt.paho.connection import PahoConnection
 from mqtt.paho.failover import Failover

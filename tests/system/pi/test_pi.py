@@ -12,7 +12,7 @@ import pytest
 
 from kiosk.core.model import Outcome
 from kiosk.hardware.gpio.pattern_player import Lamp
-from mqtt.centre.ingest.sqlite_ledger import read_counts
+from mqtt.centre.sqlite.ledger import read_counts
 from tests.system.conftest import Measured
 from tests.system.emulator.gate import Gate
 from tests.system.pi import board

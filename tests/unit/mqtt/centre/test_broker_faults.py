@@ -5,7 +5,7 @@ import random
 import pytest
 
 from mqtt.centre.ingest.collector import Collector
-from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
+from mqtt.centre.sqlite.ledger import SqliteLedger
 from mqtt.connection import BrokerRefusedError
 from tests.fakes.parts.connection import FakeBroker, ManualClock
 

@@ -17,7 +17,7 @@ from kiosk.config.renamed_keys import CENTRE_KEYS
 from kiosk.core.model import AccessEvent, ClockQuality, Identifier, Subject
 from kiosk.core.subject_sealing import Seal
 from mqtt import device_messages
-from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
+from mqtt.centre.sqlite.ledger import SqliteLedger
 from mqtt.topics import DeviceTopics
 from tests.fakes.data.access_events import EPOCH, GATE, START_AT, an_event, an_undo_event
 from tests.fakes.data.arrivals import arrival_of

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mqtt.centre.ingest.collector import Collector
-from mqtt.centre.ingest.sqlite_ledger import SqliteLedger
+from mqtt.centre.sqlite.ledger import SqliteLedger
 from mqtt.connection import IncomingMessage
 from mqtt.device_messages import HealthMessage, StateMessage
 from mqtt.events import Receipt

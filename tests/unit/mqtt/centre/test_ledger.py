@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from mqtt.centre.ingest import sqlite_schema
 from mqtt.centre.ingest.batch import IngestedMessage, StreamKey
 from mqtt.centre.ingest.ledger import LedgerError
-from mqtt.centre.ingest.sqlite_ledger import SqliteLedger, read_counts
-from mqtt.centre.ingest.sqlite_schema import APPLICATION_ID, MIGRATIONS
+from mqtt.centre.sqlite import schema as sqlite_schema
+from mqtt.centre.sqlite.ledger import SqliteLedger, read_counts
+from mqtt.centre.sqlite.schema import APPLICATION_ID, MIGRATIONS
 from mqtt.events import SEQ_CONFLICT
 from mqtt.sequence_ranges import RangeSet
 from mqtt.topics import DeviceTopics

@@ -11,8 +11,8 @@ from uuid import UUID
 import psycopg
 from psycopg import sql
 
-from mqtt.centre.ingest.postgres_rows import day_number, day_number_to_date
-from mqtt.centre.ingest.postgres_schema import SCHEMA_LOCK
+from mqtt.centre.postgres.rows import day_number, day_number_to_date
+from mqtt.centre.postgres.schema import SCHEMA_LOCK
 
 PARTITION_DAYS_BACK, PARTITION_DAYS_AHEAD = timedelta(days=60), timedelta(days=2)
 """Days around today that get their own partition. All other ids (of clocks that were never set) share one."""

@@ -23,11 +23,11 @@ from mqtt.centre.ingest.batch import (
     last_seen,
 )
 from mqtt.centre.ingest.ledger import LedgerError
-from mqtt.centre.ingest.postgres_partitions import DayPartitions
-from mqtt.centre.ingest.postgres_schema import migrate
 from mqtt.centre.postgres import hourly, reports
 from mqtt.centre.postgres.address import connection_options
 from mqtt.centre.postgres.devices import KnownNumbers, StreamNumbers
+from mqtt.centre.postgres.partitions import DayPartitions
+from mqtt.centre.postgres.schema import migrate
 from mqtt.centre.postgres.streams import copy_events, read_ranges, update_streams, write_streams
 from mqtt.device_messages import HealthMessage, StateMessage
 from mqtt.events import InvalidEvent
