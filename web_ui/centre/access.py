@@ -14,7 +14,7 @@ from flask import Flask, Response, abort, current_app, g, redirect, request, url
 from werkzeug.wrappers import Response as AnyResponse
 
 from mqtt.centre.accounts import accounts
-from mqtt.centre.accounts.audit import WHOLE_CITY, AuditEntry, append_audit
+from mqtt.centre.accounts.audit import WHOLE_CITY, CentreAuditEntry, append_audit
 from mqtt.centre.accounts.roles import Permission, Rights
 from mqtt.centre.ingest.database import Query, open_query
 from mqtt.centre.registry.model import Area
@@ -201,7 +201,7 @@ def mark_of(app: Flask, endpoint: str) -> str:
 def write_audit(query: Query, what: str, about: str = "", why: str = "", area: int = WHOLE_CITY) -> None:
     """Write what the viewer does, in the transaction of the act."""
     found = current_viewer()
-    entry = AuditEntry(found.name if found else "-", what, about, why or client_address(), area)
+    entry = CentreAuditEntry(found.name if found else "-", what, about, why or client_address(), area)
     append_audit(query, entry, utc_now())
 
 

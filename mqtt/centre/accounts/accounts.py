@@ -12,7 +12,7 @@ from typing import Any
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from mqtt.centre.accounts.roles import Grant, Role
+from mqtt.centre.accounts.roles import Grant, OfficerRole
 from mqtt.centre.ingest.database import Query
 
 NAME_PATTERN = re.compile(r"[a-z][a-z0-9.-]{1,39}")
@@ -102,8 +102,8 @@ def read_accounts(query: Query, name: str | None = None) -> list[Account]:
     where, values = ("WHERE name = ?", [name]) if name is not None else ("", [])
     grants: dict[str, list[Grant]] = {}
     for row in query("SELECT account, role, area FROM account_role ORDER BY account, role, area"):
-        if row["role"] in set(Role):
-            grants.setdefault(row["account"], []).append(Grant(Role(row["role"]), row["area"]))
+        if row["role"] in set(OfficerRole):
+            grants.setdefault(row["account"], []).append(Grant(OfficerRole(row["role"]), row["area"]))
     return [
         Account(row["name"], row["display_name"], _day(row["until"]), tuple(grants.get(row["name"], ())))
         for row in query(f"SELECT name, display_name, until FROM account {where} ORDER BY name", values)  # noqa: S608 - constants

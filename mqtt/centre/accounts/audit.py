@@ -16,7 +16,7 @@ _PAGE_ROWS = 2000
 
 
 @dataclass(frozen=True, slots=True)
-class AuditEntry:
+class CentreAuditEntry:
     """Who did what, about what, in which area, and why. It names no person who passed a gate."""
 
     who: str
@@ -34,7 +34,7 @@ class AuditRow:
 
     number: int
     at: datetime
-    entry: AuditEntry
+    entry: CentreAuditEntry
     previous_hash: str
     hash: str
 
@@ -58,7 +58,7 @@ class AuditProblem:
     text: str
 
 
-def append_audit(query: Query, entry: AuditEntry, now: datetime) -> int:
+def append_audit(query: Query, entry: CentreAuditEntry, now: datetime) -> int:
     """Write an entry in the present transaction, before the act. Returns its number. Other writers wait until the commit."""
     at = now.astimezone(UTC).isoformat(timespec="milliseconds")
     texts = [text[:MAX_TEXT_LENGTH] for text in (entry.who, entry.what, entry.about, entry.why)]
@@ -124,5 +124,5 @@ def _digest(values: list[Any]) -> str:
 
 
 def _row(row: Mapping[str, Any]) -> AuditRow:
-    entry = AuditEntry(row["who"], row["what"], row["about"], row["why"], row["area"])
+    entry = CentreAuditEntry(row["who"], row["what"], row["about"], row["why"], row["area"])
     return AuditRow(row["number"], datetime.fromisoformat(row["at"]), entry, row["previous_hash"], row["hash"])

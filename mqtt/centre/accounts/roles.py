@@ -9,7 +9,7 @@ from mqtt.centre.registry.model import Area
 from mqtt.centre.registry.tree import Registry
 
 
-class Role(StrEnum):
+class OfficerRole(StrEnum):
     """What an account is in an area."""
 
     VIEWER = "viewer"
@@ -31,13 +31,13 @@ class Permission(StrEnum):
     MANAGE_ACCOUNTS = "manage-accounts"
 
 
-PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
-    Role.VIEWER: frozenset({Permission.VIEW}),
-    Role.OPERATOR: frozenset({Permission.VIEW, Permission.OPERATE}),
-    Role.TRACER: frozenset({Permission.VIEW}),
-    Role.APPROVER: frozenset({Permission.VIEW}),
-    Role.AUDITOR: frozenset({Permission.READ_AUDIT}),
-    Role.ADMIN: frozenset(Permission),
+PERMISSIONS: Mapping[OfficerRole, frozenset[Permission]] = {
+    OfficerRole.VIEWER: frozenset({Permission.VIEW}),
+    OfficerRole.OPERATOR: frozenset({Permission.VIEW, Permission.OPERATE}),
+    OfficerRole.TRACER: frozenset({Permission.VIEW}),
+    OfficerRole.APPROVER: frozenset({Permission.VIEW}),
+    OfficerRole.AUDITOR: frozenset({Permission.READ_AUDIT}),
+    OfficerRole.ADMIN: frozenset(Permission),
 }
 
 
@@ -45,7 +45,7 @@ PERMISSIONS: Mapping[Role, frozenset[Permission]] = {
 class Grant:
     """One role over one area and all below it. `area`: number of the area."""
 
-    role: Role
+    role: OfficerRole
     area: int
 
 

@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from kiosk.core.rules import OpeningHours
 from mqtt.centre.accounts import accounts
-from mqtt.centre.accounts.roles import Grant, Role
+from mqtt.centre.accounts.roles import Grant, OfficerRole
 from mqtt.centre.alerts.store import prepare_alerts
 from mqtt.centre.ingest.database import Query, open_query
 from mqtt.centre.registry.store import import_files, read_rows
@@ -61,7 +61,7 @@ def mark_seen(query: Query, now: datetime) -> None:
     query("UPDATE device SET last_seen_at = ? WHERE site = 'vy-da'", [_text(now - timedelta(hours=1))])
 
 
-def account_name(role: Role, code: str) -> str:
+def account_name(role: OfficerRole, code: str) -> str:
     """The account of a role in an area."""
     return f"{role}-{code}"
 
@@ -74,7 +74,7 @@ def add_accounts(query: Query, now: datetime) -> None:
     for code in (CITY, WARD_A, WARD_B):
         area = registry.area(code, local_day(now))
         assert area
-        for role in Role:
+        for role in OfficerRole:
             name = account_name(role, code)
             query("INSERT INTO account VALUES (?, ?, ?, ?, NULL)", [name, f"{role} {code}", hashed, now.isoformat()])
             accounts.set_roles(query, name, [Grant(role, area.number)])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mqtt.centre.accounts.audit import AuditEntry, AuditHead, append_audit, read_audit, read_head, verify_audit
+from mqtt.centre.accounts.audit import AuditHead, CentreAuditEntry, append_audit, read_audit, read_head, verify_audit
 from mqtt.centre.ingest.database import open_query
 
 NOW = datetime(2026, 11, 28, 1, 2, 3, tzinfo=UTC)
@@ -16,12 +16,12 @@ NOW = datetime(2026, 11, 28, 1, 2, 3, tzinfo=UTC)
 def write(database: str, count: int) -> None:
     with open_query(database) as query:
         for number in range(count):
-            append_audit(query, AuditEntry("an", "view-site", f"site {number}", "Kiểm tra", number % 3), NOW)
+            append_audit(query, CentreAuditEntry("an", "view-site", f"site {number}", "Kiểm tra", number % 3), NOW)
 
 
 def write_and_fail(database: str) -> None:
     with open_query(database) as query:
-        append_audit(query, AuditEntry("an", "view-site"), NOW)
+        append_audit(query, CentreAuditEntry("an", "view-site"), NOW)
         raise RuntimeError
 
 
@@ -112,5 +112,5 @@ def test_a_reader_of_an_area_sees_its_rows_only(database: str) -> None:
 @given(text=st.text(max_size=1500))
 def test_any_text_is_stored_and_verified(database: str, text: str) -> None:
     with open_query(database) as query:
-        append_audit(query, AuditEntry(text, text, text, text), NOW)
+        append_audit(query, CentreAuditEntry(text, text, text, text), NOW)
     assert problems(database) == []

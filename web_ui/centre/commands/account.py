@@ -4,7 +4,7 @@ import click
 
 from mqtt.centre.accounts import accounts
 from mqtt.centre.accounts.accounts import AccountChangeError
-from mqtt.centre.accounts.roles import Grant, Role
+from mqtt.centre.accounts.roles import Grant, OfficerRole
 from mqtt.centre.ingest.database import Query
 from mqtt.centre.registry.store import read_rows
 from mqtt.centre.registry.tree import Registry, make_registry
@@ -16,7 +16,7 @@ ROLE_OPTION = click.option(
     "roles",
     multiple=True,
     metavar="ROLE:AREA",
-    help=f"{', '.join(Role)}, and the code of an area. May be repeated.",
+    help=f"{', '.join(OfficerRole)}, and the code of an area. May be repeated.",
 )
 
 
@@ -126,10 +126,10 @@ def _parse_roles(query: Query, texts: tuple[str, ...]) -> list[Grant]:
 def _parse_role(registry: Registry, text: str) -> Grant:
     role, _, code = text.partition(":")
     area = registry.area(code, local_day(utc_now()))
-    if role not in set(Role):
-        raise AccountChangeError(f"{role!r} is not a role: {', '.join(Role)}")
+    if role not in set(OfficerRole):
+        raise AccountChangeError(f"{role!r} is not a role: {', '.join(OfficerRole)}")
     if area is None:
         raise AccountChangeError(
             f"there is no area {code!r} today. Import the areas first: kiosk centre registry import"
         )
-    return Grant(Role(role), area.number)
+    return Grant(OfficerRole(role), area.number)

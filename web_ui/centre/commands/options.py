@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
-from mqtt.centre.accounts.audit import AuditEntry, append_audit
+from mqtt.centre.accounts.audit import CentreAuditEntry, append_audit
 from mqtt.centre.alerts.store import prepare_alerts
 from mqtt.centre.ingest.database import Query, open_query
 from mqtt.centre.ingest.ledger import LedgerError
@@ -43,7 +43,7 @@ def _check_name(_context: click.Context, _parameter: click.Parameter, value: str
 def audited(database: str, requested_by: str, what: str, about: str, reason: str) -> Iterator[Query]:
     """One transaction. The audit row is its first statement, so an act without a row is never committed. Raises ClickException."""
     with reading(database) as query:
-        append_audit(query, AuditEntry(f"cli:{requested_by}", what, about, reason), datetime.now(UTC))
+        append_audit(query, CentreAuditEntry(f"cli:{requested_by}", what, about, reason), datetime.now(UTC))
         yield query
 
 

@@ -30,7 +30,7 @@ _HOUR_OF_DAY = {
 _NOTHING = (0, 0, 0, 0)
 
 
-class DayCounts:
+class SiteDayCounts:
     """One day. Read-only for readers."""
 
     def __init__(self) -> None:
@@ -63,9 +63,9 @@ class DayCache:
         self._database = database
         self._monotonic = monotonic
         self._lock = threading.Lock()
-        self._days: OrderedDict[date, tuple[float, DayCounts]] = OrderedDict()
+        self._days: OrderedDict[date, tuple[float, SiteDayCounts]] = OrderedDict()
 
-    def read(self, days: list[date]) -> list[DayCounts]:
+    def read(self, days: list[date]) -> list[SiteDayCounts]:
         """These days, from memory where they are there. Raises LedgerError."""
         with self._lock:
             known = {day: found[1] for day, found in self._days.items()}
@@ -94,7 +94,7 @@ class DayCache:
                 self._load(day)
         return False
 
-    def _load(self, day: date) -> DayCounts:
+    def _load(self, day: date) -> SiteDayCounts:
         began_s = self._monotonic()
         with open_query(self._database) as query:
             found = read_day(query, day, is_postgres=is_postgres(self._database))
@@ -106,7 +106,7 @@ class DayCache:
         return found
 
 
-def read_day(query: Query, day: date, *, is_postgres: bool) -> DayCounts:
+def read_day(query: Query, day: date, *, is_postgres: bool) -> SiteDayCounts:
     """One day of the city. Of distinct powers of two the sum is the set."""
     start = midnight(day)
     shift = (24 - start.hour) % 24
@@ -117,7 +117,7 @@ def read_day(query: Query, day: date, *, is_postgres: bool) -> DayCounts:
         "FROM hourly WHERE hour >= ? AND hour < ? GROUP BY device",
         [time_text(start), time_text(start + timedelta(days=1))],
     )
-    found = DayCounts()
+    found = SiteDayCounts()
     for row in rows:
         found.add(row["device"], row["mask"], Counts(row["passed_in"], row["passed_out"], row["refused"]))
     return found

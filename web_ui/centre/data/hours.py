@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from mqtt.centre.ingest.database import Query
 from web_ui.centre.data.attendance import HOUR, SiteAttendance, judge_hours, site_attendance
 from web_ui.centre.data.calendar import CITY_ZONE, local_day, midnight
-from web_ui.centre.data.day_cache import DayCache, DayCounts
+from web_ui.centre.data.day_cache import DayCache, SiteDayCounts
 from web_ui.centre.data.fleet import SUMS, Counts, Fleet, SiteNow, counts_of, time_text, to_datetime
 
 MAX_DAYS = 92
@@ -50,7 +50,11 @@ def _gates_of_sites(fleet: Fleet, names: set[str], first_day: date) -> dict[str,
 
 
 def _site_period(
-    site: SiteNow, gates: Sequence[tuple[int, int, int]], by_day: Sequence[DayCounts], first_day: date, now: datetime
+    site: SiteNow,
+    gates: Sequence[tuple[int, int, int]],
+    by_day: Sequence[SiteDayCounts],
+    first_day: date,
+    now: datetime,
 ) -> SitePeriod:
     start = midnight(first_day)
     since = max(start, midnight(site.row.since)) if site.row else start

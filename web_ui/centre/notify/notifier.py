@@ -13,14 +13,16 @@ from web_ui.centre.data.day_cache import DayCache
 from web_ui.centre.data.fleet import Fleet, FleetReader
 from web_ui.centre.data.hours import read_area_period
 from web_ui.centre.notify.receivers import Receiver
-from web_ui.centre.notify.sender import Sender
+from web_ui.centre.notify.sender import NotificationSender
 from web_ui.centre.notify.texts import NotifyError, alert_message, report_message
 from web_ui.i18n.formatting import LocaleFormatter
 
 _log = logging.getLogger(__name__)
 
 
-def check_city(database: str, reader: FleetReader, receivers: Sequence[Receiver], sender: Sender, now: datetime) -> int:
+def check_city(
+    database: str, reader: FleetReader, receivers: Sequence[Receiver], sender: NotificationSender, now: datetime
+) -> int:
     """One check. Returns how many messages were delivered. Raises LedgerError.
 
     No transaction is open while a message is sent. What was delivered to no receiver of its area is sent again at the next check.
@@ -41,7 +43,9 @@ def check_city(database: str, reader: FleetReader, receivers: Sequence[Receiver]
     return count
 
 
-def send_reports(database: str, reader: FleetReader, receivers: Sequence[Receiver], sender: Sender, days: int) -> int:
+def send_reports(
+    database: str, reader: FleetReader, receivers: Sequence[Receiver], sender: NotificationSender, days: int
+) -> int:
     """The report of the last days to each receiver. Returns how many were not delivered. Raises LedgerError."""
     fleet, cache, failed = reader.refresh(), DayCache(database), 0
     for receiver in receivers:
@@ -56,7 +60,7 @@ def send_reports(database: str, reader: FleetReader, receivers: Sequence[Receive
     return failed
 
 
-def _send(sender: Sender, receiver: Receiver, message: tuple[str, str]) -> bool:
+def _send(sender: NotificationSender, receiver: Receiver, message: tuple[str, str]) -> bool:
     try:
         sender.send(receiver, *message)
     except NotifyError as error:

@@ -7,7 +7,7 @@ from web_ui.centre.notify.receivers import Receiver
 from web_ui.centre.notify.texts import NotifyError
 
 
-class Sender(Protocol):
+class NotificationSender(Protocol):
     """Delivers one message."""
 
     def send(self, receiver: Receiver, title: str, text: str) -> None:
@@ -27,7 +27,7 @@ class AppriseSender:
         logging.getLogger("apprise").setLevel(logging.CRITICAL)  # its lines may hold the address with its password
 
     def send(self, receiver: Receiver, title: str, text: str) -> None:
-        """See Sender."""
+        """See NotificationSender."""
         client = self._make()
         if not client.add(receiver.url):
             raise NotifyError(f"{receiver.name}: its url is not one that Apprise knows")

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from mqtt.centre.accounts import accounts
 from mqtt.centre.accounts.accounts import Account, AccountChangeError
-from mqtt.centre.accounts.roles import Grant, Permission, Role
+from mqtt.centre.accounts.roles import Grant, OfficerRole, Permission
 from mqtt.centre.ingest.database import Query, open_query
 from mqtt.centre.registry.model import Area
 from web_ui.centre.access import centre_context, current_fleet, guarded, viewer, write_audit
@@ -96,11 +96,11 @@ def _grant_of_form() -> Grant:
     fleet = current_fleet()
     area = fleet.registry.area(request.form.get("area", ""), fleet.day)
     role = request.form.get("role", "")
-    if role not in set(Role):
+    if role not in set(OfficerRole):
         abort(400)
     if area is None or not viewer().rights.allows(Permission.MANAGE_ACCOUNTS, area):
         abort(404)
-    return Grant(Role(role), area.number)
+    return Grant(OfficerRole(role), area.number)
 
 
 def _add_role(query: Query, found: Account) -> None:
@@ -166,7 +166,7 @@ def _choices() -> dict[str, Any]:
     for top in rights.areas(Permission.MANAGE_ACCOUNTS):
         areas += fleet.registry.subtree(top, fleet.day)
     return {
-        "roles": [(role.value, formatter.t.code("centre.role", role)) for role in Role],
+        "roles": [(role.value, formatter.t.code("centre.role", role)) for role in OfficerRole],
         "choices": [(area.code, area.name(formatter.language)) for area in areas],
     }
 

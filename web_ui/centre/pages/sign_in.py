@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from mqtt.centre.accounts import accounts
 from mqtt.centre.accounts.accounts import AccountChangeError
-from mqtt.centre.accounts.audit import AuditEntry, append_audit
+from mqtt.centre.accounts.audit import CentreAuditEntry, append_audit
 from mqtt.centre.ingest.database import open_query
 from web_ui.auth.access_control import client_address, is_same_origin
 from web_ui.centre.access import (
@@ -47,7 +47,7 @@ def sign_in() -> AnyResponse:
     with open_query(context.settings.database) as query:
         token = accounts.sign_in(query, name, request.form.get("password", ""), client_address(), now)
         what = "sign-in" if token else "sign-in-refused"
-        append_audit(query, AuditEntry(known, what, why=client_address()), now)
+        append_audit(query, CentreAuditEntry(known, what, why=client_address()), now)
     if token is None:
         return render_page("sign_in.html", code=403, error="centre.sign-in.wrong", name=name)
     context.throttle.succeed(client_address(), known)

@@ -22,7 +22,7 @@ from kiosk.core.status import CheckStatus
 from kiosk.decoding.preview.aiming import AimingAdvice
 from kiosk.installer.gate_files import Fate
 from kiosk.system.translations import DOMAIN, LOCALE_DIR, SOURCE_LANGUAGE, languages, translator
-from mqtt.centre.accounts.roles import Role as AccountRole
+from mqtt.centre.accounts.roles import OfficerRole
 from mqtt.centre.alerts.conditions import AlertKind
 from mqtt.centre.registry.model import SITE_KINDS
 from mqtt.tls import SENTENCES
@@ -84,7 +84,7 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "unlogged": ["action", "accounts", "full", "read-only", "denied", "other"],
     "unit": ["s", "min", "h", "d", "events"],
     "centre.attendance": Attendance,
-    "centre.role": AccountRole,
+    "centre.role": OfficerRole,
     "centre.alert": AlertKind,
     "centre.alert-detail": ["city-outage", "silent-site", "backlog", "quarantine", "refusals"],
     "centre.site-kind": SITE_KINDS,

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from mqtt.centre.accounts.roles import Role
+from mqtt.centre.accounts.roles import OfficerRole
 from mqtt.centre.alerts.conditions import AlertKind, Condition
 from mqtt.centre.alerts.store import update_alerts
 from mqtt.centre.ingest.database import open_query
@@ -15,14 +15,14 @@ from tests.fakes.centre.city import CITY, WARD_A, WARD_B, account_name
 from tests.fakes.centre.pages import csrf, visiting
 from web_ui.centre.access import PUBLIC, SIGNED_IN, TOKEN, mark_of
 
-VIEWING = {Role.VIEWER, Role.OPERATOR, Role.TRACER, Role.APPROVER, Role.ADMIN}
-OPERATING = {Role.OPERATOR, Role.ADMIN}
-AUDITING = {Role.AUDITOR, Role.ADMIN}
-MANAGING = {Role.ADMIN}
-ALL = set(Role)
+VIEWING = {OfficerRole.VIEWER, OfficerRole.OPERATOR, OfficerRole.TRACER, OfficerRole.APPROVER, OfficerRole.ADMIN}
+OPERATING = {OfficerRole.OPERATOR, OfficerRole.ADMIN}
+AUDITING = {OfficerRole.AUDITOR, OfficerRole.ADMIN}
+MANAGING = {OfficerRole.ADMIN}
+ALL = set(OfficerRole)
 
 # Endpoint: who may, and the addresses in the two wards. Without a ward, the page itself shows each reader's own areas.
-ROUTES: dict[tuple[str, str], tuple[set[Role], dict[str, str]]] = {
+ROUTES: dict[tuple[str, str], tuple[set[OfficerRole], dict[str, str]]] = {
     ("GET", "areas.home"): (ALL, {"": "/"}),
     ("GET", "areas.area"): (VIEWING, {code: f"/areas/{code}" for code in (CITY, WARD_A, WARD_B)}),
     ("GET", "sites.site"): (VIEWING, {WARD_A: "/sites/dong-ba", WARD_B: "/sites/vy-da"}),
@@ -94,9 +94,9 @@ def test_every_route_is_in_the_table_and_has_a_check(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("own_code", [CITY, WARD_A, WARD_B])
-@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("role", list(OfficerRole))
 def test_a_reader_sees_their_own_areas_in_every_format_and_nothing_else(
-    app_with_alerts: Flask, role: Role, own_code: str
+    app_with_alerts: Flask, role: OfficerRole, own_code: str
 ) -> None:
     with visiting(app_with_alerts, account_name(role, own_code)) as client:
         for (method, endpoint), (roles, addresses) in ROUTES.items():
@@ -110,9 +110,9 @@ def test_a_reader_sees_their_own_areas_in_every_format_and_nothing_else(
 
 
 @pytest.mark.parametrize("own_code", [CITY, WARD_A, WARD_B])
-@pytest.mark.parametrize("role", list(Role))
+@pytest.mark.parametrize("role", list(OfficerRole))
 def test_an_act_needs_the_role_in_the_area_the_token_and_our_own_page(
-    app_with_alerts: Flask, role: Role, own_code: str
+    app_with_alerts: Flask, role: OfficerRole, own_code: str
 ) -> None:
     for (method, endpoint), (roles, addresses) in ROUTES.items():
         if method != "POST":
