@@ -27,6 +27,7 @@ PATHS = (
     f"{UNIT}/kiosk/core",
     f"{UNIT}/kiosk/credentials/formats/test_entry_pass_keys.py",
     f"{UNIT}/kiosk/credentials/formats/test_entry_pass_rotating.py",
+    f"{UNIT}/kiosk/credentials/formats/test_hcert_content.py",
     f"{UNIT}/kiosk/credentials/formats/test_hcert_malformed.py",
     f"{UNIT}/kiosk/credentials/issuing",
     f"{UNIT}/kiosk/credentials/trust/test_signed_lists.py",
@@ -38,12 +39,15 @@ PATHS = (
     f"{UNIT}/mqtt/centre/test_centre_command.py",
     f"{UNIT}/mqtt/centre/test_ledger.py",
     f"{UNIT}/web_ui/api",
+    f"{UNIT}/web_ui/centre",
     f"{UNIT}/web_ui/i18n",
     f"{UNIT}/web_ui/pages",
     "tests/integration/broker/test_access_control.py",
     "tests/integration/broker/test_certificate_clock.py",
     "tests/integration/broker/test_tls_failures.py",
     "tests/integration/centre",
+    "tests/integration/delivery/test_no_retained_messages.py",
+    "tests/integration/delivery/test_several_brokers.py",
 )
 """The tests that read the clock, or compute with days, time zones or ages."""
 LEFT_OUT = ("test_no_request_whatever_breaks_an_address", "test_all_cards_of_all_sheets_are_readable_in_print")

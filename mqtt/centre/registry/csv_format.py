@@ -27,11 +27,10 @@ REQUIRED = {
 }
 _SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?")
 _CODE = re.compile(r"[A-Za-z0-9-]{1,20}")
-# A cell that begins so is a formula for a spreadsheet (OWASP, CSV injection), also behind a separator. An apostrophe in front
-# makes it a text. It is written and taken away again here.
-_FORMULA = r"(?=[=+\-@\u2212\uff1d\uff0b\uff0d\uff20])"
-_ESCAPE = re.compile(r"((?:^|[;,|])\s*)" + _FORMULA)
-_UNESCAPE = re.compile(r"((?:^|[;,|])\s*)'" + _FORMULA)
+# Exports get an apostrophe in front of what a spreadsheet would run as a formula (OWASP, CSV injection). It is taken away here.
+_UNESCAPE = re.compile(
+    r"((?:^|[;,|\t\r\n\"])[\s\u200b\ufeff]*)'(?=[=+\-@\u2212\uff1d\uff0b\uff0d\uff20\ufe62\ufe63\ufe66\ufe6b])"
+)
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ud800-\udfff]")
 
 
@@ -72,23 +71,20 @@ def parse_file(name: str, content: bytes, check_hours: Callable[[str], object]) 
     return ParsedFile(name, reader.rows(), reader.lines, mistakes, frozenset(reader.rejected))
 
 
-def write_file(kind: str, rows: RegistryRows) -> str:
-    """The rows of one kind as CSV with CRLF line ends (RFC 4180). `parse_file` reads it back."""
-    buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer)
-    writer.writerow(COLUMNS[kind])
-    for row in getattr(rows, kind):
-        values = {one.name: getattr(row, one.name) for one in fields(row)}
-        values["device"] = values.get("wire_name")
-        writer.writerow([_cell(values[column]) for column in COLUMNS[kind]])
-    return buffer.getvalue()
+def file_rows(kind: str, rows: RegistryRows) -> list[list[str]]:
+    """The header and the rows of one kind. `parse_file` reads them back from a CSV file, also with apostrophes before formulas."""
+    return [list(COLUMNS[kind]), *(_cells(kind, row) for row in getattr(rows, kind))]
+
+
+def _cells(kind: str, row: Area | Site | RegisteredDevice) -> list[str]:
+    values = {one.name: getattr(row, one.name) for one in fields(row)}
+    values["device"] = values.get("wire_name")
+    return [_cell(values[column]) for column in COLUMNS[kind]]
 
 
 def _cell(value: object) -> str:
     if isinstance(value, tuple):
         return "; ".join(value)
-    if isinstance(value, str):
-        return _ESCAPE.sub(r"\1'", value)
     return "" if value is None else str(value)
 
 

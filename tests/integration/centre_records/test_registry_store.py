@@ -7,8 +7,9 @@ from importlib.resources import files
 import pytest
 
 from kiosk.core.rules import OpeningHours
+from kiosk.system.csv_output import csv_text
 from mqtt.centre.ingest.database import open_query
-from mqtt.centre.registry.csv_format import write_file
+from mqtt.centre.registry.csv_format import file_rows
 from mqtt.centre.registry.store import ImportResult, RegistryFileError, import_files, read_rows, read_version
 from mqtt.centre.registry.tree import Registry, make_registry
 
@@ -48,7 +49,7 @@ def test_an_export_can_be_imported_elsewhere(database: str) -> None:
     )
     import_texts(database, SAMPLE, sites.encode())
     rows = registry_of(database).rows
-    exported = [write_file(kind, rows).encode() for kind in ("areas", "sites")]
+    exported = [csv_text(file_rows(kind, rows)).encode() for kind in ("areas", "sites")]
     assert import_texts(database, *exported) == ImportResult(0, 0, 42)
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import click
 
 from kiosk.core.rules import OpeningHours
-from mqtt.centre.registry.csv_format import COLUMNS, write_file
+from kiosk.system.csv_output import csv_text
+from mqtt.centre.registry.csv_format import COLUMNS, file_rows
 from mqtt.centre.registry.store import RegistryFileError, check_files, import_files, read_rows
 from mqtt.message_model import printable
 from web_ui.centre.commands.options import audited, reading, with_reason
@@ -57,7 +58,7 @@ def import_command(database: str, paths: tuple[Path, ...], *, check: bool, reque
 def export(database: str, kind: str, out: Path | None) -> None:
     """Write all rows of one kind as CSV, with their periods. `import` reads it back."""
     with reading(database) as query:
-        text = write_file(kind, read_rows(query))
+        text = csv_text(file_rows(kind, read_rows(query)))
     if out:
         out.write_text(BYTE_ORDER_MARK + text, encoding="utf-8", newline="")
     else:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiosk.core.rules import OpeningHours
-from mqtt.centre.registry.csv_format import COLUMNS, MAX_FILE_BYTES, ParsedFile, parse_file, write_file
+from kiosk.system.csv_output import csv_text
+from mqtt.centre.registry.csv_format import COLUMNS, MAX_FILE_BYTES, ParsedFile, file_rows, parse_file
 from mqtt.centre.registry.model import AREA_KINDS, SITE_KINDS, Area, RegisteredDevice, RegistryRows, Site
 
 DAYS = st.dates(date(1900, 1, 1), date(2200, 1, 1))
@@ -78,8 +79,8 @@ def test_rows_that_a_file_can_hold_survive_a_round_trip(rows: list[Area | Site |
     }
     everything = RegistryRows(**by_kind)  # type: ignore[arg-type]
     for kind in COLUMNS:
-        first = parsed(write_file(kind, everything))
-        again = parsed(write_file(kind, first.rows))
+        first = parsed(csv_text(file_rows(kind, everything)))
+        again = parsed(csv_text(file_rows(kind, first.rows)))
         assert again.rows == first.rows
         if not first.mistakes:
             assert len(list(first.rows)) == len(by_kind[kind])
@@ -88,7 +89,7 @@ def test_rows_that_a_file_can_hold_survive_a_round_trip(rows: list[Area | Site |
 @given(st.sampled_from("=+-@"), st.text("abc=+-@; ", max_size=10))
 def test_no_cell_of_an_export_begins_a_formula(sign: str, rest: str) -> None:
     site = Site("a", sign + rest, "46", "office", (), None, f"x; {sign}{rest}", date(2025, 7, 1))
-    line = write_file("sites", RegistryRows(sites=(site,))).splitlines()[1]
+    line = csv_text(file_rows("sites", RegistryRows(sites=(site,)))).splitlines()[1]
     for piece in line.replace('"', "").replace(",", ";").split(";"):
         assert not piece.strip().startswith(("=", "+", "-", "@"))
 
