@@ -58,9 +58,9 @@ def _connect_sqlite(database: str) -> sqlite3.Connection:
         try:
             connection.execute(options)
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        except sqlite3.OperationalError:
+        except sqlite3.Error as error:
             connection.close()
-            if options:
+            if options or not isinstance(error, sqlite3.OperationalError):
                 raise
         else:
             return connection
