@@ -12,6 +12,8 @@ from email.utils import formatdate
 from pathlib import Path
 
 KEY_FILE = "entrance-kiosk.gpg"
+_NEW_KEY = "--quick-generate-key"
+_SOCKETS = shutil.ignore_patterns("S.*", "*.lock", ".#lk*")
 ORIGIN = "entrance-kiosk"
 
 
@@ -76,15 +78,26 @@ def _sign(top: Path, home: Path) -> None:
 
 
 def gpg(home: Path, *arguments: str) -> str:
-    """Run gpg with the keys of a folder. Its agent ends with it. Raises CalledProcessError."""
-    # The socket of the agent needs a short path.
-    with tempfile.TemporaryDirectory(prefix="gpg-") as sockets:
-        environment = {**os.environ, "GNUPGHOME": str(home), "XDG_RUNTIME_DIR": sockets}
+    """Run gpg with the keys of a folder. Raises CalledProcessError, with gpg's words as a note.
+
+    gpg works on a copy: the socket of its agent needs a path below 108 bytes, and two builds must not end each other's agent.
+    A new key is copied back.
+    """
+    with tempfile.TemporaryDirectory(prefix="gpg-") as folder:
+        copy = Path(folder, "home")
+        shutil.copytree(home, copy, ignore=_SOCKETS)
+        copy.chmod(0o700)
+        environment = {**os.environ, "GNUPGHOME": str(copy)}
         command = ["gpg", "--batch", "--quiet", "--no-tty", "--pinentry-mode", "loopback", "--passphrase", "", "--yes"]
         try:
             done = subprocess.run([*command, *arguments], env=environment, check=True, capture_output=True, text=True)
+        except subprocess.CalledProcessError as error:
+            error.add_note(error.stderr)
+            raise
         finally:
             subprocess.run(["gpgconf", "--kill", "gpg-agent"], env=environment, check=False, capture_output=True)
+        if _NEW_KEY in arguments:
+            shutil.copytree(copy, home, ignore=_SOCKETS, dirs_exist_ok=True)
     return done.stdout
 
 
@@ -94,7 +107,7 @@ def make_signing_key(home: Path) -> None:
         return
     home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o700)
-    gpg(home, "--quick-generate-key", "Packages of the entrance kiosk", "ed25519", "sign", "never")
+    gpg(home, _NEW_KEY, "Packages of the entrance kiosk", "ed25519", "sign", "never")
 
 
 def _list_keys(home: Path) -> str:
