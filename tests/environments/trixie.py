@@ -44,7 +44,7 @@ PASSED_ON = (
     "UV_DEFAULT_INDEX",
     "UV_INDEX_URL",
 )
-TESTS = ("-m", "pytest", "--numprocesses", "2", "--dist", "loadfile")
+TESTS = ("-m", "pytest", "--numprocesses", "3", "--dist", "loadfile")
 
 
 def main(arguments: list[str]) -> int:

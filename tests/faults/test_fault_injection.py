@@ -9,7 +9,7 @@ from tests.faults.injection.verdict import Verdict
 
 
 def test_no_event_is_lost_or_duplicated_under_faults() -> None:
-    verdict = seed_run.run(Options(seed=11, event_count=1500, faults=8))
+    verdict = seed_run.run(Options(seed=11, event_count=800, faults=5))
     assert verdict.good, verdict
     assert verdict.lights > 0, "the camera caused events too"
     assert verdict.quarantined >= 2, "the injected invalid events are in quarantine"

@@ -175,7 +175,7 @@ def _usage(pids: Sequence[int]) -> Usage:
 def _postgres_pids(database: str) -> list[int]:
     """The server and all its processes. One that ended between two calls is missing in the second."""
     with psycopg.connect(database) as connection:
-        backend = connection.info.backend_pid
-    server = int(Path(f"/proc/{backend}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
+        backend = connection.info.backend_pid  # it ends with the connection
+        server = int(Path(f"/proc/{backend}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1])
     children = Path(f"/proc/{server}/task/{server}/children").read_text(encoding="utf-8").split()
     return [server, *map(int, children)]

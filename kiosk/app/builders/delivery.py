@@ -1,6 +1,6 @@
 """Builds the outbox relay and the addresses of the broker from `[mqtt]` and `[site]`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 from kiosk import config
@@ -9,7 +9,7 @@ from kiosk.core.ports import Clock, Outbox
 from kiosk.delivery import DeliveryOptions, OutboxRelay
 from kiosk.delivery.device_reporter import ConnectionFactory
 from kiosk.system.systemd import credential_path
-from mqtt.connection import BrokerEndpoint, Connection, OutgoingMessage
+from mqtt.connection import BrokerConnectionError, BrokerEndpoint, Connection, OutgoingMessage
 from mqtt.topics import DeviceTopics
 
 FIRST_BACKLOG_EVENTS_PER_S = 50.0
@@ -46,6 +46,24 @@ def build_connect(settings: config.Settings, endpoints: Sequence[BrokerEndpoint]
     return Failover(endpoints, open_connection, max_delay_s=mqtt.reconnect_max_delay_s)
 
 
+def connect_late(load: Callable[[], ConnectionFactory]) -> ConnectionFactory:
+    """Calls `load` at the first connection. Where it fails, BrokerConnectionError is raised, and the next call tries again.
+
+    paho, ssl and urllib are a tenth of all imports. Imported then, they do not delay the opening of the gate.
+    """
+    factory: list[ConnectionFactory] = []
+
+    def connect(will: OutgoingMessage) -> Connection:
+        if not factory:
+            try:
+                factory.append(load())
+            except (OSError, ImportError) as error:  # no free file descriptor, or a disk that does not respond
+                raise BrokerConnectionError(f"the MQTT client cannot be loaded: {error}") from error
+        return factory[0](will)
+
+    return connect
+
+
 def build_relay(settings: config.Settings, outbox: Outbox, clock: Clock) -> OutboxRelay:
     """A relay that is not connected yet. Its thread calls `step` and imports paho at the first connection. Raises StoreError."""
     mqtt, site = settings.mqtt, settings.site
@@ -53,18 +71,10 @@ def build_relay(settings: config.Settings, outbox: Outbox, clock: Clock) -> Outb
     device_topics = DeviceTopics(mqtt.topic_prefix, site.site, site.device)
     outbox.bind_source(device_topics.source)
 
-    factory: list[ConnectionFactory] = []
-
-    def connect(will: OutgoingMessage) -> Connection:
-        # paho, ssl and urllib are a tenth of all imports. Imported here, they do not delay the opening of the gate.
-        if not factory:
-            factory.append(build_connect(settings, endpoints))
-        return factory[0](will)
-
     return OutboxRelay(
         outbox,
         device_topics,
-        connect,
+        connect_late(lambda: build_connect(settings, endpoints)),
         clock=clock,
         brokers=[str(each) for each in endpoints],
         options=DeliveryOptions(

@@ -1,5 +1,6 @@
 """The builders pass each setting to its part as a plain argument."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,12 @@ import pytest
 
 from kiosk import config
 from kiosk.app.builders import delivery, gate, hardware
+from kiosk.delivery.device_reporter import ConnectionFactory
 from kiosk.hardware.gpio.signal_output import OutputPins
+from mqtt.connection import BrokerConnectionError, OutgoingMessage
+from tests.fakes.parts.connection import FakeBroker, ManualClock
+
+WILL = OutgoingMessage("entrance/market/gate-1/state", b"{}")
 
 
 def test_the_output_pins_are_those_of_the_configuration() -> None:
@@ -57,3 +63,24 @@ def test_the_broker_is_that_of_the_configuration(tmp_path: Path) -> None:
 def test_the_camera_has_the_size_of_the_configuration() -> None:
     camera = hardware.build_camera(config.CameraSettings(source="picamera2", width=640, height=480, rotation=180))
     assert camera.__dict__.items() >= {"_asked_size": (640, 480), "_upside_down": True}.items()
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.EMFILE, "Too many open files"), ImportError("no free file descriptor")]
+)
+def test_an_mqtt_client_that_cannot_be_loaded_is_tried_again_at_the_next_connection(error: Exception) -> None:
+    broker = FakeBroker(ManualClock())
+    attempts = iter([error, None])
+
+    def load() -> ConnectionFactory:
+        if (failure := next(attempts)) is not None:
+            raise failure
+        return broker.connect
+
+    connect = delivery.connect_late(load)
+    with pytest.raises(BrokerConnectionError, match="cannot be loaded"):
+        connect(WILL)
+    first, second = connect(WILL), connect(WILL)
+    assert first is not None
+    assert second is not None
+    assert next(attempts, "loaded once") == "loaded once"
