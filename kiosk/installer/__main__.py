@@ -6,11 +6,12 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from kiosk.installer import background, commands, upgrade
+from kiosk.installer import background, commands
 from kiosk.installer.errors import InstallError, print_line, print_message
 from kiosk.installer.layout import InstallLayout
 from kiosk.installer.progress import waiter
-from kiosk.installer.readiness import READY_TIMEOUT_S
+from kiosk.installer.releases import upgrade
+from kiosk.installer.releases.readiness import READY_TIMEOUT_S
 from kiosk.installer.systemd import Systemctl
 
 INTERRUPTED = 130

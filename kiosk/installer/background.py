@@ -2,12 +2,12 @@
 
 from functools import partial
 
-from kiosk.installer import database, release, trial, upgrade
 from kiosk.installer.errors import InstallError, print_message
 from kiosk.installer.layout import InstallLayout
 from kiosk.installer.locks import SWITCH_LOCK, hold_lock, wait_for_dpkg
 from kiosk.installer.progress import waiter
-from kiosk.installer.release import Dpkg
+from kiosk.installer.releases import database, release, trial, upgrade
+from kiosk.installer.releases.release import Dpkg
 from kiosk.installer.settings import read_settings
 from kiosk.installer.systemd import Systemctl, start_in_own_unit
 from kiosk.system import atomic_files

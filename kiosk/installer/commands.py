@@ -7,13 +7,14 @@ import sys
 import threading
 import time
 
-from kiosk.installer import gate_files, readiness, release, upgrade
+from kiosk.installer import gate_files
 from kiosk.installer.errors import InstallError, print_line, print_message, state_label, terminal_translator
 from kiosk.installer.layout import InstallLayout
 from kiosk.installer.machine import boot_files
 from kiosk.installer.progress import PROGRESS_INTERVAL_S, Progress
-from kiosk.installer.readiness import Before
-from kiosk.installer.release import Dpkg
+from kiosk.installer.releases import readiness, release, upgrade
+from kiosk.installer.releases.readiness import Before
+from kiosk.installer.releases.release import Dpkg
 from kiosk.installer.settings import read_settings
 from kiosk.installer.systemd import Systemctl, start_in_own_unit, switch_is_running
 from kiosk.system import atomic_files

@@ -11,9 +11,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from kiosk.installer import release
 from kiosk.installer.errors import InstallError
 from kiosk.installer.layout import InstallLayout
+from kiosk.installer.releases import release
 from kiosk.system import atomic_files
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # as in kiosk/config/schema.py

@@ -1,12 +1,12 @@
 """Waits for readiness with a line every 10 s: a person at a silent terminal would switch the power off."""
 
-from kiosk.installer import readiness
 from kiosk.installer.errors import print_message, state_label
 from kiosk.installer.layout import InstallLayout
-from kiosk.installer.readiness import Before, Readiness
+from kiosk.installer.releases import readiness
+from kiosk.installer.releases.readiness import Before, Readiness
+from kiosk.installer.releases.upgrade import WaitUntilReady
 from kiosk.installer.settings import read_settings
 from kiosk.installer.systemd import Systemd
-from kiosk.installer.upgrade import WaitUntilReady
 
 PROGRESS_INTERVAL_S = 10.0
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from kiosk.installer.layout import InstallLayout
-from kiosk.installer.readiness import READY_TIMEOUT_S
-from kiosk.installer.trial import TRIAL_S
+from kiosk.installer.releases.readiness import READY_TIMEOUT_S
+from kiosk.installer.releases.trial import TRIAL_S
 
 PATH = "/etc/default/entrance-kiosk"
 

@@ -75,7 +75,7 @@ def _option(parameter: click.Parameter, context: click.Context) -> Iterator[tupl
 
 
 BLOCKS: Blocks = {
-    "reference/cli.md": {"commands": on_a_device},
-    "reference/cli-centre.md": {"commands": at_the_centre},
-    "reference/cli-issuers.md": {"commands": for_issuers},
+    "reference/commands/device.md": {"commands": on_a_device},
+    "reference/commands/centre.md": {"commands": at_the_centre},
+    "reference/commands/issuers.md": {"commands": for_issuers},
 }

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from kiosk.installer import gate_files, release
+from kiosk.installer import gate_files
 from kiosk.installer.errors import print_message
 from kiosk.installer.layout import InstallLayout
 from kiosk.installer.machine import boot_pins, firmware
+from kiosk.installer.releases import release
 from kiosk.system import atomic_files
 
 FIRMWARE_FRAGMENT = "entrance-kiosk.txt"

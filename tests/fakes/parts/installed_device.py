@@ -5,9 +5,9 @@ import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from kiosk.installer import release, upgrade
 from kiosk.installer.layout import InstallLayout
-from kiosk.installer.readiness import Before, Readiness
+from kiosk.installer.releases import release, upgrade
+from kiosk.installer.releases.readiness import Before, Readiness
 from kiosk.installer.systemd import WATCHED_UNITS
 from tests.paths import PROJECT
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from kiosk.installer import release
 from kiosk.installer.bundle import build
 from kiosk.installer.layout import InstallLayout
+from kiosk.installer.releases import release
 from tests.paths import PROJECT
 from tests.system.arm import root as arm_root
 from tests.system.container import root as container_root

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from kiosk.installer import __main__ as command_line
-from kiosk.installer import commands, release, upgrade
+from kiosk.installer import commands
 from kiosk.installer.errors import InstallError
+from kiosk.installer.releases import release, upgrade
 from kiosk.system import atomic_files
 from tests.fakes.parts.installed_device import FakeSystemd, installed, ready
 from tests.paths import PROJECT

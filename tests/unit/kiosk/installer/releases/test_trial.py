@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.installer import release, trial, upgrade
 from kiosk.installer.layout import InstallLayout
-from kiosk.installer.readiness import Before
+from kiosk.installer.releases import release, trial, upgrade
+from kiosk.installer.releases.readiness import Before
+from kiosk.installer.releases.trial import Course, Observation
 from kiosk.installer.systemd import WATCHED_UNITS
-from kiosk.installer.trial import Course, Observation
 from kiosk.system import atomic_files
 from tests.fakes.parts.installed_device import FakePackages, FakeSystemd, a_release, installed, never, ready, runs
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from kiosk.installer import readiness
 from kiosk.installer.layout import InstallLayout
-from kiosk.installer.readiness import Before, Readiness
+from kiosk.installer.releases import readiness
+from kiosk.installer.releases.readiness import Before, Readiness
 from kiosk.installer.systemd import PURGE_UNIT, WATCHED_UNITS
 from kiosk.system import atomic_files
 from tests.fakes.parts.installed_device import FakeSystemd

@@ -9,12 +9,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 
-from kiosk.installer import database, readiness, release, upgrade
 from kiosk.installer.errors import print_message
 from kiosk.installer.layout import InstallLayout
-from kiosk.installer.release import PackageDatabase
+from kiosk.installer.releases import database, readiness, release, upgrade
+from kiosk.installer.releases.release import PackageDatabase
+from kiosk.installer.releases.upgrade import WaitUntilReady
 from kiosk.installer.systemd import DAEMON_UNIT, PURGE_UNIT, Systemd
-from kiosk.installer.upgrade import WaitUntilReady
 from kiosk.system import atomic_files
 
 TRIAL_S = 1800.0

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from kiosk.installer import background, release, upgrade
-from kiosk.installer import database as records
+from kiosk.installer import background
 from kiosk.installer.bundle.wheels import locked_requirements
 from kiosk.installer.errors import InstallError
 from kiosk.installer.layout import InstallLayout
-from kiosk.installer.release import Build
+from kiosk.installer.releases import database as records
+from kiosk.installer.releases import release, upgrade
+from kiosk.installer.releases.release import Build
 from kiosk.installer.settings import ReleaseSettings, read_settings
 from kiosk.storage import database, schema
 from kiosk.system import atomic_files

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from kiosk.installer import readiness, release
 from kiosk.installer.errors import InstallError, print_message, state_label
 from kiosk.installer.layout import InstallLayout
-from kiosk.installer.readiness import NOTHING_KNOWN, Before, Readiness
+from kiosk.installer.releases import readiness, release
+from kiosk.installer.releases.readiness import NOTHING_KNOWN, Before, Readiness
 from kiosk.installer.systemd import TRIAL_UNIT, WATCHED_UNITS, Systemd
 from kiosk.system import atomic_files
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from kiosk.installer import release, upgrade
 from kiosk.installer.errors import InstallError
 from kiosk.installer.layout import InstallLayout
-from kiosk.installer.readiness import Before, Readiness
+from kiosk.installer.releases import release, upgrade
+from kiosk.installer.releases.readiness import Before, Readiness
 from kiosk.installer.systemd import DAEMON_UNIT, PURGE_UNIT, WATCHED_UNITS
 from kiosk.system import atomic_files
 from tests.fakes.parts.installed_device import FakeSystemd, PowerCut, installed, never, ready, runs

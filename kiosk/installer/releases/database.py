@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kiosk.installer.errors import InstallError, print_message
 from kiosk.installer.layout import InstallLayout
-from kiosk.installer.release import Build
+from kiosk.installer.releases.release import Build
 from kiosk.system import atomic_files
 
 # Repeated from kiosk/storage/schema.py, because the installer runs before the product and its libraries are installed. A test
