@@ -49,10 +49,11 @@ def path(tmp_path: Path) -> Path:
 @pytest.fixture
 def client(tmp_path: Path, path: Path) -> Iterator[FlaskClient]:
     """An administrator's browser on a running kiosk that was started with that file."""
-    publish(tmp_path, a_status())
     effective.publish_effective_settings(config.load_settings(path), tmp_path)
     with browsing(tmp_path, state_dir=staff(tmp_path / "state"), config_path=path) as browser:
         browser.environ_base["HTTP_ACCEPT_LANGUAGE"] = "en"
+        log_in(browser, Role.ADMIN)  # slow by design, and the page judges the age of the status
+        publish(tmp_path, a_status())
         yield browser
 
 
@@ -70,7 +71,6 @@ def shown(browser: FlaskClient) -> dict[str, tuple[str, str]]:
 
 
 def test_every_value_in_force_is_shown_with_its_source(client: FlaskClient, path: Path) -> None:
-    log_in(client, Role.ADMIN)
     found = shown(client)
     assert found["site.device"] == ("cong-1", "file")
     assert found["camera.width"] == ("640", "file")
@@ -85,7 +85,6 @@ def test_every_value_in_force_is_shown_with_its_source(client: FlaskClient, path
 
 def test_a_file_that_was_changed_since_is_not_shown_as_in_force(client: FlaskClient, path: Path) -> None:
     path.write_text(CONFIG.replace("640", "1920"), encoding="utf-8")
-    log_in(client, Role.ADMIN)
     assert shown(client)["camera.width"] == ("640", "file")
     html = client.get("/admin/configuration").text
     assert "after a restart: 1920" in html
@@ -94,7 +93,6 @@ def test_a_file_that_was_changed_since_is_not_shown_as_in_force(client: FlaskCli
 
 def test_a_file_that_was_broken_since_is_told_and_what_is_in_force_still_shown(client: FlaskClient, path: Path) -> None:
     path.write_text("[", encoding="utf-8")
-    log_in(client, Role.ADMIN)
     assert shown(client)["camera.width"] == ("640", "file")
     assert "is not TOML" in client.get("/admin/configuration").text
 
@@ -103,7 +101,6 @@ def test_what_the_command_line_said_is_told_as_such(tmp_path: Path, client: Flas
     found = config.load_settings(path)
     found = found.model_copy(update={"camera": config.camera_with_source("webcam:1", found.camera)})
     effective.publish_effective_settings(found, tmp_path, ("camera.source",))
-    log_in(client, Role.ADMIN)
     assert shown(client)["camera.source"] == ("webcam:1", "command line")
     assert shown(client)["camera.width"] == ("640", "file")
     assert shown(client)["camera.height"] == ("720", "default")
@@ -112,7 +109,6 @@ def test_what_the_command_line_said_is_told_as_such(tmp_path: Path, client: Flas
 
 def test_without_a_running_kiosk_nothing_is_said_to_be_in_force(tmp_path: Path, client: FlaskClient) -> None:
     publish(tmp_path, dataclasses.replace(a_status(), now_at="2026-01-01T00:00:00+00:00"))
-    log_in(client, Role.ADMIN)
     assert "The kiosk is not running. These are the settings of the file." in client.get("/admin/configuration").text
     assert shown(client)["camera.width"] == ("640", "file")
 
