@@ -76,7 +76,7 @@ class CertificateAuthority:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _x509_name(name)
         certificate = (
-            _certificate_builder(subject, subject, key, now, days)
+            _certificate_builder(subject, subject, key, now, days, issuer_key=key)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_key_usage(signs_certificates=True), critical=True)
             .sign(key, hashes.SHA256())
@@ -102,7 +102,7 @@ class CertificateAuthority:
         """
         key = ec.generate_private_key(ec.SECP256R1())
         builder = (
-            _certificate_builder(_x509_name(name), self.certificate.subject, key, now, days)
+            _certificate_builder(_x509_name(name), self.certificate.subject, key, now, days, issuer_key=self._key)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(_key_usage(signs_certificates=False), critical=True)
             .add_extension(x509.ExtendedKeyUsage([use.value]), critical=False)
@@ -149,7 +149,7 @@ def make_self_signed(name: str, hosts: Sequence[str], now: datetime, days: int) 
     key = ec.generate_private_key(ec.SECP256R1())
     subject = _x509_name(name)
     certificate = (
-        _certificate_builder(subject, subject, key, now, days)
+        _certificate_builder(subject, subject, key, now, days, issuer_key=key)
         .add_extension(x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
@@ -170,8 +170,9 @@ def _general_name(text: str) -> x509.GeneralName:
 
 
 def _certificate_builder(
-    subject: x509.Name, issuer: x509.Name, key: PrivateKey, now: datetime, days: int
+    subject: x509.Name, issuer: x509.Name, key: PrivateKey, now: datetime, days: int, *, issuer_key: PrivateKey
 ) -> x509.CertificateBuilder:
+    """With the identifiers of both keys: strict clients want them (RFC 5280 4.2.1.1; the default contexts of Python 3.13)."""
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
@@ -180,15 +181,20 @@ def _certificate_builder(
         .serial_number(x509.random_serial_number())
         .not_valid_before(now.astimezone(UTC) - CLOCK_SKEW)
         .not_valid_after(now.astimezone(UTC) + timedelta(days=days))
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
     )
 
 
 def _crl_builder(authority: x509.Certificate, now: datetime) -> x509.CertificateRevocationListBuilder:
+    public_key = authority.public_key()
+    assert isinstance(public_key, ec.EllipticCurvePublicKey)
     return (
         x509.CertificateRevocationListBuilder()
         .issuer_name(authority.subject)
         .last_update(now.astimezone(UTC) - CLOCK_SKEW)
         .next_update(now.astimezone(UTC) + timedelta(days=CRL_VALID_DAYS))
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public_key), critical=False)
     )
 
 
