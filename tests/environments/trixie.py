@@ -43,6 +43,7 @@ PASSED_ON = (
     "no_proxy",
     "UV_DEFAULT_INDEX",
     "UV_INDEX_URL",
+    "PYTHONTRACEMALLOC",
 )
 TESTS = ("-m", "pytest", "--numprocesses", "3", "--dist", "loadfile")
 
