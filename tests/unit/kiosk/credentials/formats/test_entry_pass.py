@@ -198,6 +198,7 @@ def mutated(chance: random.Random, others: list[bytes]) -> bytes:
     return text(bytes(raw))
 
 
+@pytest.mark.timeout(400)
 def test_a_hundred_thousand_mutations_are_refused_with_a_reason() -> None:
     chance = random.Random(20260923)
     passes = [VALID, *(WORLD.make_valid_pass(number) for number in range(20))]
