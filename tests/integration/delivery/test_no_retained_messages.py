@@ -32,6 +32,7 @@ class Fleet:
         self.folder = folder
         self.broker = broker
         self.clock = ManualClock()
+        self._stack = stack
         self.relays: list[OutboxRelay] = []
         self.stores: list[SqliteEventStore] = []
         for number in (1, 2, 3):
@@ -58,7 +59,7 @@ class Fleet:
             relay.step()
 
     def centre(self, database: str, name: str) -> Collector:
-        ledger = SqliteLedger(self.folder / database)
+        ledger = self._stack.enter_context(closing(SqliteLedger(self.folder / database)))
         collector = Collector("entrance", ledger, self._connect(name))
         until(lambda: collector.ready, collector.step, self.step)
         return collector
