@@ -70,8 +70,11 @@ def test_a_manual_admission_can_be_undone_once_and_both_events_are_delivered(run
 
 def test_a_paused_kiosk_is_out_of_order_and_decides_nothing_until_it_is_resumed(running: Demo) -> None:
     assert send(running, PauseCommand(paused=True)).detail == {"paused": True}
-    found = await_status(running, lambda found: found["state"] == "out-of-order")
-    assert find_check(found, "paused")["status"] == "fail"
+    paused = await_status(running, lambda found: found["state"] == "out-of-order")
+    assert find_check(paused, "paused")["status"] == "fail"
+    # The frame that was in hand is answered to its end.
+    after = await_status(running, lambda found: found["now_at"] > paused["now_at"])
+    found = await_status(running, lambda found: found["now_at"] > after["now_at"])
     answered = found["counters"]
     for _ in range(20):
         found = running.poll() or found
