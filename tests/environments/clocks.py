@@ -38,6 +38,7 @@ PATHS = (
     f"{UNIT}/kiosk/storage/test_retention.py",
     f"{UNIT}/mqtt/centre/test_centre_command.py",
     f"{UNIT}/mqtt/centre/test_ledger.py",
+    f"{UNIT}/mqtt/test_certificates.py",
     f"{UNIT}/web_ui/api",
     f"{UNIT}/web_ui/centre",
     f"{UNIT}/web_ui/i18n",
