@@ -87,6 +87,8 @@ def _error_message(error: Any) -> str:
         text = str(error["ctx"]["error"])
         full_stop = "" if text.endswith(("?", ".")) else "."
         return f"{text}{full_stop}" if place in text else f"{place}: {text}{full_stop}"
+    if error["type"] == "tuple_type":
+        return f'{place}: a list in square brackets is needed, as in [1, 2] or ["a", "b"]; found {_truncated(error["input"])}.'
     if error["type"] == "string_pattern_mismatch" and "a-z0-9-" in error["msg"]:
         return f"{place}: small letters, digits and hyphens only, at most 63; found {_truncated(error['input'])}."
     return f"{place}: {error['msg']}; found {_truncated(error['input'])}."

@@ -243,7 +243,7 @@ class FleetConnection:
         self.flush()
 
     def _shake_hands(self) -> None:
-        """Go on with the handshake. Whoever waits for the other side is called again by the event loop."""
+        """Go on with the handshake. The event loop calls again when the other side has answered."""
         assert isinstance(self.socket, ssl.SSLSocket)
         wants_writing = False
         try:

@@ -151,3 +151,9 @@ def test_any_bytes_give_a_tree_or_one_sentence(raw: bytes) -> None:
 )
 def test_a_list_of_brokers_that_cannot_be_used_gets_a_sentence(tmp_path: Path, brokers: str, sentence: str) -> None:
     assert sentence in mistakes(tmp_path, f"{SMALLEST}[mqtt]\nbrokers = {brokers}\n")
+
+
+def test_one_text_where_a_list_is_needed_is_refused_with_an_example(tmp_path: Path) -> None:
+    message = mistakes(tmp_path, f'{SMALLEST}\n[mqtt]\nbrokers = "broker.example:8883"\n')
+    assert "mqtt.brokers: a list in square brackets is needed" in message
+    assert "broker.example:8883" in message
