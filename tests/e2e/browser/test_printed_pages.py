@@ -48,11 +48,13 @@ def test_no_page_begins_or_ends_with_an_empty_sheet(chromium: Browser, url: str,
         expect(page).to_have_url(url + "admin")
         for path in PAGES:
             page.goto(f"{url}{path}?lang={language}")
-            title = page.locator("h1").first.inner_text().strip()
             for paper, landscape in PAPERS:
+                before = page.locator("h1").first.inner_text()
                 found = sheets(page.pdf(format=paper, landscape=landscape))
+                # The heading of the status page changes by itself when the snapshot grows old.
+                headings = (before, page.locator("h1").first.inner_text())
                 letters = [len("".join(text.split())) for text in found]
-                assert title.split()[0] in found[0], (path, paper, found[0])
+                assert any(heading.split()[0] in found[0] for heading in headings), (path, paper, found[0])
                 if len(found) > 1:
                     assert min(letters[:-1]) >= MIN_LETTERS, (path, paper, letters)
 
