@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from mqtt.centre.ingest.database import open_query
 from mqtt.centre.ingest.ledger import LedgerFullError
-from mqtt.centre.reserved_space import release_space
+from mqtt.centre.sqlite.reserved_space import release_space
 from mqtt.sealing import UnsealError, unseal_subject
 
 # An event with a right clock is in the partition of its day. All others are few, and have an index of their own.

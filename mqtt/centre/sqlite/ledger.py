@@ -27,8 +27,8 @@ from mqtt.centre.ingest.batch import (
     update_stream,
 )
 from mqtt.centre.ingest.ledger import LedgerCounts, LedgerError
-from mqtt.centre.reserved_space import reserve_space
 from mqtt.centre.sqlite import hourly, reports
+from mqtt.centre.sqlite.reserved_space import reserve_space
 from mqtt.centre.sqlite.schema import migrate
 from mqtt.centre.sqlite.values import EVENT_COLUMNS, event_row, iso_text
 from mqtt.device_messages import HealthMessage, StateMessage
