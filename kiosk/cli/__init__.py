@@ -13,7 +13,7 @@ from kiosk.core.ports import KioskError
 from kiosk.system.terminal import adapt_output
 
 COMMANDS = {
-    "centre": ("kiosk.cli.centre:centre", "Receive events from kiosks and send receipts."),
+    "centre": ("kiosk.cli.centre.command:centre", "Receive events from kiosks and send receipts."),
     "check-config": ("kiosk.cli.check_config:check_config", "Check a configuration file and report all mistakes."),
     "demo": ("kiosk.cli.demo:demo", "Run the whole system with synthetic people."),
     "deny": ("kiosk.cli.issuing.deny:deny", "Withdraw passes: make and show denylists."),

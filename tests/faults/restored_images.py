@@ -24,7 +24,7 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from kiosk.storage import SqliteEventStore
-from mqtt.centre.fleet_status import read_fleet_status
+from mqtt.centre.fleet.status import read_fleet_status
 from tests.fakes.data.access_events import GATE
 from tests.fakes.processes.broker import Broker
 from tests.faults.injection.supervised import Supervised, stop_while

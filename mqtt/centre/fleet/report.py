@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from mqtt.centre.fleet_status import DeviceStatus, format_ranges
+from mqtt.centre.fleet.status import DeviceStatus, Finding, format_ranges
 from mqtt.message_model import printable
 
 MAX_LISTED = 100
@@ -110,6 +110,8 @@ def format_device(device: DeviceStatus) -> Iterator[str]:
         yield f"  epoch {stream.epoch}: 1-{stream.newest_seq}, {gaps}; {stream.duplicates} came twice"
         if stream.conflicts:
             yield f"  {stream.conflicts} events share a number with another one: was a database copied, or a name used twice?"
+    for finding in device.findings:
+        yield f"  the device reports: {printable(finding_text(finding))}"
     for notice in device.notices:
         yield f"  the device reports: {notice.event_count} events {printable(notice.kind)}, last on {notice.last_at}"
     if device.is_behind:
@@ -118,3 +120,9 @@ def format_device(device: DeviceStatus) -> Iterator[str]:
         yield f"  {device.rejected} events were rejected. The device keeps them in quarantine"
     for reason, times in device.exceeded_limits:
         yield f"  over a limit of the centre, so not stored: {times} {printable(reason)}"
+
+
+def finding_text(finding: Finding) -> str:
+    """`release: returned (0.9.3 -> 0.9.2: not ready)`, `release-trial: running, 1500 s`."""
+    measured = "" if finding.value is None else f", {finding.value:g} {finding.unit}".rstrip()
+    return f"{finding.code}: {finding.reason or finding.status}{measured}{f' ({finding.detail})' if finding.detail else ''}"

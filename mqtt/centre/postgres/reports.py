@@ -19,12 +19,12 @@ WHERE device.number = u.number
 """
 _UPDATE_HEALTHS = """
 UPDATE device SET last_health_at = u.at, clock_quality = u.quality, epoch = u.epoch, reported_seq = u.seq,
-    backlog = u.backlog, quarantined = u.quarantined,
+    backlog = u.backlog, quarantined = u.quarantined, findings = u.findings,
     state = coalesce(u.state, device.state),
     state_reason = CASE WHEN u.state <> device.state THEN u.reason ELSE device.state_reason END,
     state_at = CASE WHEN u.state <> device.state THEN u.at ELSE device.state_at END
-FROM unnest(%s::int[], %s::timestamptz[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[])
-    AS u (number, at, quality, epoch, seq, backlog, quarantined, state, reason)
+FROM unnest(%s::int[], %s::timestamptz[], %s::text[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::text[], %s::text[],
+    %s::text[]) AS u (number, at, quality, epoch, seq, backlog, quarantined, state, reason, findings)
 WHERE device.number = u.number
 """
 _SELECT_NOTICES = """
@@ -85,6 +85,7 @@ def save_healths(
             one.report.quarantined,
             None if device in stated else one.report.device_state,
             one.report.failing_checks,
+            one.report.findings,
         )
         for device, one in newest.items()
     ]

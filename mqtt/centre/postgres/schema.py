@@ -147,6 +147,7 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE seq_range SET (fillfactor = 70);
     ALTER TABLE hourly SET (fillfactor = 70);
     """,
+    "ALTER TABLE device ADD COLUMN findings text NOT NULL DEFAULT '[]'",
 )
 _VERSION_TABLE = """
 CREATE TABLE IF NOT EXISTS schema_version (

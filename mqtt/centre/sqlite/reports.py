@@ -14,9 +14,9 @@ from mqtt.topics import DeviceTopics
 Numbers = Mapping[DeviceTopics, int]
 
 _UPDATE_HEALTH = """
-UPDATE device SET last_health_at = ?1, clock_quality = ?2, epoch = ?3, reported_seq = ?4, backlog = ?5, quarantined = ?6,
+UPDATE device SET last_health_at = ?1, clock_quality = ?2, epoch = ?3, reported_seq = ?4, backlog = ?5, quarantined = ?6, findings = ?9,
     state_reason = iif(?7 <> state, ?8, state_reason), state_at = iif(?7 <> state, ?1, state_at), state = coalesce(?7, state)
-WHERE number = ?9
+WHERE number = ?10
 """
 _UPSERT_NOTICE = (
     "INSERT INTO notice VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
@@ -61,6 +61,7 @@ def save_healths(
                 one.report.quarantined,
                 None if device in stated else one.report.device_state,
                 one.report.failing_checks,
+                one.report.findings,
                 numbers[device],
             )
             for device, one in newest.items()

@@ -150,6 +150,7 @@ MIGRATIONS: tuple[str, ...] = (
             outcome, reason, coalesce(kind, ''), count(*)
         FROM effective_event GROUP BY 1, 2, 3, 4, 5, 6;
     """,
+    "ALTER TABLE device ADD COLUMN findings TEXT NOT NULL DEFAULT '[]'",
 )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psycopg
 
-from mqtt.centre.fleet_status import read_fleet_status
+from mqtt.centre.fleet.status import read_fleet_status
 from mqtt.centre.ingest.database import open_query
 from tests.fakes.processes.postgres import PostgresServer
 from tests.faults.network_proxy import Proxy

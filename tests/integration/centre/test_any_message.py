@@ -15,32 +15,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kiosk.core.model import StoredEvent
-from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.ledger import Ledger
 from mqtt.centre.postgres.ledger import PostgresLedger
 from mqtt.centre.sqlite.ledger import SqliteLedger
-from mqtt.connection import IncomingMessage
-from mqtt.events import Receipt
-from mqtt.topics import DeviceTopics, TopicKind
-from tests.fakes.data.access_events import EPOCH, GATE, an_event, event_text
-from tests.fakes.parts.connection import FakeBroker, FakeConnection, ManualClock
+from mqtt.topics import TopicKind
+from tests.fakes.data.access_events import GATE, an_event, event_text
 from tests.fakes.processes import postgres
+from tests.fuzz.fed_centre import HEALTH, HONEST, STATE, FedCentre, event_content
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "150"))
-HONEST = DeviceTopics("entrance", "dong-ba", "gate-2")
-HEALTH: dict[str, Any] = {
-    "at": "2026-11-23T08:00:00Z",
-    "state": "ready",
-    "clock_quality": "synchronised",
-    "epoch": EPOCH,
-    "newest_seq": 1,
-    "backlog": 0,
-    "boot_id": "boot-a",
-    "monotonic_s": 5.0,
-    "checks": {"camera": {"status": "pass", "value": 1.0}},
-    "notices": [{"number": 1, "kind": "purged-age", "at": "2026-11-23T08:00:00Z", "count": 1, "detail": "x"}],
-}
-STATE: dict[str, Any] = {"state": "ready", "at": "2026-11-23T08:00:00Z", "reason": "", "epoch": EPOCH}
 ODD_VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [
         "0001-01-01T00:00:00+23:59",
@@ -78,11 +61,6 @@ VALUES = ODD_VALUES | st.recursive(
 )
 
 
-def an_event_content(seq: int) -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(event_text(StoredEvent(EPOCH, seq, "boot-a", an_event(seq)), GATE.source))
-    return content
-
-
 def places(content: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     """Where a value can be replaced."""
     found = [at] if at else []
@@ -98,7 +76,7 @@ def changed_messages(draw: st.DrawFn) -> tuple[str, bytes]:
     kind = draw(st.sampled_from([TopicKind.EVENT, TopicKind.STATE, TopicKind.HEALTH]))
     seqs = draw(st.lists(st.integers(1, 9), min_size=1, max_size=4))
     content: Any = json.loads(
-        json.dumps({TopicKind.EVENT: [an_event_content(seq) for seq in seqs], TopicKind.STATE: STATE}.get(kind, HEALTH))
+        json.dumps({TopicKind.EVENT: [event_content(seq) for seq in seqs], TopicKind.STATE: STATE}.get(kind, HEALTH))
     )
     for _ in range(draw(st.integers(0, 4))):
         *way, last = draw(st.sampled_from(places(content)))
@@ -121,44 +99,6 @@ TOPICS = st.sampled_from([GATE.topic(kind) for kind in TopicKind]) | st.text(max
 MESSAGES = st.lists(changed_messages() | st.tuples(TOPICS, st.binary(max_size=400)), min_size=1, max_size=4)
 
 
-class Centre:
-    """A collector on a ledger, fed without a broker."""
-
-    def __init__(self, ledger: Ledger) -> None:
-        self.acknowledged = 0
-        self.broker = FakeBroker(ManualClock())
-        self.collector = Collector("entrance", ledger, self._connect)
-        self.seq = 0
-        self.messages = 0
-        for _ in range(4):
-            self.collector.step()
-
-    def _connect(self, will: Any) -> FakeConnection:
-        centre = self
-
-        class Counting(FakeConnection):
-            def acknowledge(self, incoming: IncomingMessage) -> None:
-                centre.acknowledged += 1
-
-        self.broker.links.append(Counting(self.broker, will))
-        return self.broker.links[-1]
-
-    def receive(self, messages: list[tuple[str, bytes]]) -> None:
-        """Together with one message of an honest device, which must get its receipt."""
-        self.seq += 1
-        self.messages += len(messages)
-        honest = event_text(StoredEvent(EPOCH, self.seq, "boot-b", an_event(self.seq)), HONEST.source).encode()
-        self.acknowledged = 0
-        self.broker.received.clear()
-        for topic, payload in [*messages, (HONEST.topic(TopicKind.EVENT), honest)]:
-            self.broker.deliver(topic, payload)
-        for _ in range(4):
-            assert self.collector.step() == 0.0
-        assert self.acknowledged == len(messages) + 1
-        answers = [one for one in self.broker.received if one.topic == HONEST.topic(TopicKind.RECEIPT)]
-        assert [Receipt.from_payload(one.payload).up_to_seq for one in answers] == [self.seq]
-
-
 @pytest.fixture(scope="module", params=["sqlite", "postgres"])
 def ledger(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ledger]:
     if request.param == "sqlite":
@@ -170,7 +110,7 @@ def ledger(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def test_any_message_is_stored_or_counted_and_acknowledged_and_the_others_get_their_receipts(ledger: Ledger) -> None:
-    centre = Centre(ledger)
+    centre = FedCentre(ledger)
 
     @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
     @given(MESSAGES)
@@ -194,9 +134,9 @@ def test_a_message_that_the_ledger_cannot_store_is_dropped_alone(ledger: Ledger,
         def __getattr__(self, name: str) -> Any:
             return getattr(ledger, name)
 
-    centre = Centre(Failing())
+    centre = FedCentre(Failing())
     centre.seq = 10_000_000  # after all that the other tests stored
-    culprit = json.dumps(an_event_content(1)).encode()
+    culprit = json.dumps(event_content(1)).encode()
     centre.broker.deliver(GATE.topic(TopicKind.EVENT), culprit)
     honest = event_text(StoredEvent("e" * 16, 1, "boot-b", an_event(77)), HONEST.source).encode()
     centre.broker.deliver(HONEST.topic(TopicKind.EVENT), honest)

@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from kiosk.cli.centre import centre
+from kiosk.cli.centre.command import centre
 from kiosk.core.model import StoredEvent
 from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.database import open_query

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from kiosk.cli.centre import centre
+from kiosk.cli.centre.command import centre
 from mqtt.centre.fleet.report import MAX_LISTED
 from mqtt.centre.ingest.batch import ReceivedHealth
 from mqtt.centre.ingest.database import open_ledger, open_query

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from kiosk.cli.centre import centre
+from kiosk.cli.centre.command import centre
 from kiosk.core.model import ClockQuality
 from mqtt.centre.ingest import limits
 from mqtt.centre.ingest.batch import IngestedMessage

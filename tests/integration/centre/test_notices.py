@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from kiosk.cli.centre import centre
+from kiosk.cli.centre.command import centre
 from kiosk.core.model import ClockQuality, ClockReading
 from kiosk.delivery.device_reporter import HEALTH_INTERVAL_S, DeviceReporter
 from kiosk.storage import RetentionLimits, SqliteEventStore

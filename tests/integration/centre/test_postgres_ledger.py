@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
-from kiosk.cli.centre import centre
+from kiosk.cli.centre.command import centre
 from kiosk.core.model import ClockQuality, Identifier, StoredEvent, Subject
 from kiosk.core.subject_sealing import Seal
 from kiosk.delivery import DeliveryOptions, OutboxRelay

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from kiosk.cli.centre import centre
+from kiosk.cli.centre.command import centre
 from mqtt import events
 from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.session_memory import SubscriptionMemory

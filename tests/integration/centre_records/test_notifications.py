@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from kiosk.cli.centre import centre
+from kiosk.cli.centre.command import centre
 from mqtt.centre.ingest.database import open_query
 from tests.fakes.centre.city import HourCount, add_hours, make_city
 from tests.fakes.centre.message_servers import HttpServer, SmtpServer, running

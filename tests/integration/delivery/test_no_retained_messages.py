@@ -13,7 +13,7 @@ from kiosk.core.model import DeviceState
 from kiosk.delivery import OutboxRelay
 from kiosk.delivery.device_reporter import HEALTH_INTERVAL_S, ConnectionFactory
 from kiosk.storage import SqliteEventStore
-from mqtt.centre.fleet_status import DeviceStatus, read_fleet_status
+from mqtt.centre.fleet.status import DeviceStatus, read_fleet_status
 from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.sqlite.ledger import SqliteLedger
 from mqtt.connection import Connection, OutgoingMessage

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kiosk.simulation.processes import ChildProcess, python_module_command
-from mqtt.centre import fleet_status
+from mqtt.centre.fleet import status as fleet_status
 from tests.fakes.processes.broker import Broker
 from tests.system.emulator.qemu import EmulatorError
 from tests.system.power.disk import Found

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from mqtt.centre.fleet.status import Finding, read_findings
 from mqtt.centre.ingest.database import Query
 from mqtt.centre.operator_actions import missing_ranges
 from mqtt.sequence_ranges import Range
@@ -46,6 +47,8 @@ class DeviceDetail:
     """Newest first."""
     rejected: int
     """Events that the centre refused. The device keeps them in quarantine."""
+    findings: tuple[Finding, ...]
+    """What its own health checks found, failures first."""
 
 
 def read_device_detail(query: Query, device: int) -> DeviceDetail:
@@ -56,6 +59,7 @@ def read_device_detail(query: Query, device: int) -> DeviceDetail:
     notices = query(
         "SELECT kind, at, count FROM notice WHERE device = ? ORDER BY at DESC LIMIT ?", [device, MAX_NOTICES]
     )
+    rows = query("SELECT findings FROM device WHERE number = ?", [device])
     return DeviceDetail(
         tuple(
             Epoch(
@@ -69,6 +73,7 @@ def read_device_detail(query: Query, device: int) -> DeviceDetail:
         ),
         tuple(Notice(row["kind"], to_datetime(row["at"]), int(row["count"])) for row in notices),
         int(query("SELECT count(*) AS n FROM rejected WHERE device = ?", [device])[0]["n"]),
+        tuple(found for row in rows for found in read_findings(row["findings"])),
     )
 
 

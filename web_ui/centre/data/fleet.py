@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from mqtt.centre.fleet_status import OFFLINE_AFTER
+from mqtt.centre.fleet.status import OFFLINE_AFTER
 from mqtt.centre.ingest.database import Query, open_query
 from mqtt.centre.registry.model import Area, RegistryRows, Site, is_valid_on
 from mqtt.centre.registry.store import read_rows, read_version

@@ -5,8 +5,10 @@ from typing import Any
 from flask import Blueprint
 from werkzeug.wrappers import Response as AnyResponse
 
+from kiosk.core.status import CheckStatus, HealthCheck
+from kiosk.system.messages import check_message
 from mqtt.centre.accounts.roles import Permission
-from mqtt.centre.fleet_status import format_ranges
+from mqtt.centre.fleet.status import Finding, format_ranges
 from mqtt.centre.ingest.database import open_query
 from web_ui.centre.access import centre_context, current_fleet, guarded
 from web_ui.centre.data.attendance import open_slots
@@ -150,5 +152,11 @@ def device(device: DeviceNow) -> AnyResponse:
         ],
         notices=[(formatter.date_time(one.at), one.kind, formatter.number(one.count)) for one in detail.notices],
         rejected=detail.rejected,
+        findings=[(one.status, _finding_sentence(one, formatter)) for one in detail.findings],
         updated=formatter.time_of_day(fleet.at),
     )
+
+
+def _finding_sentence(one: Finding, formatter: LocaleFormatter) -> str:
+    check = HealthCheck(one.code, CheckStatus(one.status), one.value, one.unit, one.reason, one.detail)
+    return check_message(formatter.t, check)

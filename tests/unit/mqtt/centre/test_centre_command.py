@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
-from kiosk.cli.centre import centre
+from kiosk.cli.centre.command import centre
 from kiosk.config.renamed_keys import CENTRE_KEYS
 from kiosk.core.model import AccessEvent, ClockQuality, Identifier, Subject
 from kiosk.core.subject_sealing import Seal

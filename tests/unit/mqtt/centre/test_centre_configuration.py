@@ -7,7 +7,7 @@ from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
-from kiosk.cli.centre import centre, parse_brokers
+from kiosk.cli.centre.command import centre, parse_brokers
 
 
 def status(folder: Path, content: bytes, *arguments: str) -> Result:

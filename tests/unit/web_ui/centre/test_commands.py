@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from kiosk.cli.centre import centre
+from kiosk.cli.centre.command import centre
 from mqtt.centre.accounts.audit import read_audit
 from mqtt.centre.ingest.database import open_query
 

@@ -8,7 +8,7 @@ from click.testing import CliRunner
 from flask import Flask
 from prometheus_client.parser import text_string_to_metric_families
 
-from kiosk.cli.centre import centre
+from kiosk.cli.centre.command import centre
 from kiosk.core.ports import KioskError
 from mqtt.centre.alerts.conditions import AlertKind, Condition
 from mqtt.centre.alerts.store import update_alerts

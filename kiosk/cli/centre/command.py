@@ -21,8 +21,9 @@ from kiosk.config.toml_file import TomlError, parse_toml
 from kiosk.config.unknown_keys import unknown_key_message
 from kiosk.system.terminal import has_all_letters
 from kiosk.system.wakeup import WakeupPipe
-from mqtt.centre import fleet_status, operator_actions, unsealing
+from mqtt.centre import operator_actions, unsealing
 from mqtt.centre.fleet import report
+from mqtt.centre.fleet import status as fleet_status
 from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.culprit_log import CulpritFilter
 from mqtt.centre.ingest.database import open_ledger

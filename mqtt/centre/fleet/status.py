@@ -40,6 +40,19 @@ class NoticeSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """What a health check of the device found, by its newest health message. In the words of the device, in English."""
+
+    code: str
+    status: str
+    """`fail`, `warn`, or `pass` where it tells something all the same."""
+    reason: str = ""
+    value: float | None = None
+    unit: str = ""
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceStatus:
     """One device."""
 
@@ -60,6 +73,7 @@ class DeviceStatus:
     """Events that the device has not delivered, by its last health message."""
     quarantined: int = 0
     last_health_at: datetime | None = None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def has_gaps(self) -> bool:
@@ -76,7 +90,7 @@ class DeviceStatus:
 # sub-queries for each device would depend on statistics that a new database does not have.
 _STATUS = """
 SELECT d.number, d.site, d.device, d.state, d.state_reason, d.software_version, d.last_seen_at, d.last_health_at,
-    d.backlog, d.quarantined, s.streams, r.ranges, g.acknowledged, coalesce(j.rejected, 0) AS rejected, n.notices, l.exceeded
+    d.backlog, d.quarantined, d.findings, s.streams, r.ranges, g.acknowledged, coalesce(j.rejected, 0) AS rejected, n.notices, l.exceeded
 FROM device AS d
 LEFT JOIN (SELECT device, {rows}({row}(number, epoch, duplicates, conflicts)) AS streams FROM stream GROUP BY device) AS s
     ON s.device = d.number
@@ -158,8 +172,14 @@ def _device_status(row: dict[str, Any], now: datetime) -> DeviceStatus:
         exceeded_limits=tuple(sorted((reason, int(times)) for reason, times in _values(row["exceeded"]))),
         backlog=row["backlog"],
         quarantined=row["quarantined"],
+        findings=read_findings(row["findings"]),
         last_health_at=_to_datetime(row["last_health_at"]) if row["last_health_at"] else None,
     )
+
+
+def read_findings(text: str) -> tuple[Finding, ...]:
+    """The column `findings` of a device (HealthMessage.findings)."""
+    return tuple(Finding(**one) for one in json.loads(text))
 
 
 def _values(column: Any) -> list[list[Any]]:

@@ -1,0 +1,1 @@
+"""`kiosk centre`: run the centre, set it up, look at it, back it up."""
