@@ -103,7 +103,7 @@ def _leave(
     if over_reset and not is_usual:
         return [_without_exit(person, entry, until_at, rules), _without_entry(person, leaving, since_at, rules)]
     is_paired = entry.direction == "in" and (is_usual or rules.reset_at is not None)
-    return [_stay(person, entry, leaving, since_at, until_at, rules, is_paired=is_paired)]
+    return [_stay(person, entry, leaving, (since_at, until_at), rules, is_paired=is_paired)]
 
 
 def _without_exit(person: int, entry: SealedPassage, next_at: datetime | None, rules: StayRules) -> Stay:
@@ -111,27 +111,27 @@ def _without_exit(person: int, entry: SealedPassage, next_at: datetime | None, r
     until_at = min(
         since_at + rules.usual_stay, _next_reset(since_at, rules), next_at or datetime.max.replace(tzinfo=UTC)
     )
-    return _stay(person, entry, None, since_at, until_at, rules, is_paired=False)
+    return _stay(person, entry, None, (since_at, until_at), rules, is_paired=False)
 
 
 def _without_entry(person: int, leaving: SealedPassage, previous_at: datetime | None, rules: StayRules) -> Stay:
     until_at = _time(leaving)
     earliest = datetime.min.replace(tzinfo=UTC)
     since_at = max(until_at - rules.usual_stay, _last_reset(until_at, rules), previous_at or earliest)
-    return _stay(person, None, leaving, since_at, until_at, rules, is_paired=False)
+    return _stay(person, None, leaving, (since_at, until_at), rules, is_paired=False)
 
 
 def _stay(
     person: int,
     entry: SealedPassage | None,
     leaving: SealedPassage | None,
-    since_at: datetime,
-    until_at: datetime,
+    period: tuple[datetime, datetime],
     rules: StayRules,
     *,
     is_paired: bool,
 ) -> Stay:
     """With a clock that is not synchronised, the stay is as long as it can have been, and assumed."""
+    since_at, until_at = period
     steps = [one for one in (entry, leaving) if one is not None]
     if not all(one.has_exact_time for one in steps):
         since_at, until_at, is_paired = since_at - rules.clock_margin, until_at + rules.clock_margin, False
