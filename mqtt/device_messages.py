@@ -1,5 +1,6 @@
 """Messages about a device and about the centre: state, health, and the backlog rate."""
 
+import json
 from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field
@@ -14,6 +15,7 @@ from mqtt.message_model import (
     SeqOrZero,
     ShortText,
     Slug,
+    printable,
 )
 
 DeviceStateName = Literal["birth", "ready", "degraded", "out-of-order", "offline"]
@@ -62,10 +64,22 @@ class CheckResult(MessageModel):
     """Of the value: `s`, `MB`, `°C` or `events`."""
     reason: ShortText = ""
     """Which of the findings of this check it is, such as `frozen`. Empty if there is only one."""
+    detail: ShortText = ""
+    """A technical text in English, such as the release that failed and why. Never anything of a person."""
+
+
+SHOWN_PASSES = frozenset({"release-trial", "os-updates"})
+"""Checks that passed and still tell the centre something."""
+MAX_FINDINGS = 16
+
+
+def _finding(code: str, check: CheckResult) -> dict[str, object]:
+    found = check.model_dump(exclude_defaults=True)
+    return {"code": code, **{name: printable(one) if isinstance(one, str) else one for name, one in found.items()}}
 
 
 class HealthMessage(MessageModel):
-    """Device health, every minute. The centre keeps only the notices."""
+    """Device health, every minute. The centre keeps the notices, and the findings of the newest one."""
 
     MAX_BYTES: ClassVar[int] = 16 * 1024
     at: ReceivedTime
@@ -102,6 +116,19 @@ class HealthMessage(MessageModel):
     def failing_checks(self) -> str:
         """The reason of the state: the names of the failing checks."""
         return ", ".join(sorted(code for code, check in self.checks.items() if check.status == "fail"))[:64]
+
+    @property
+    def findings(self) -> str:
+        """What the device's own checks found, as a JSON list of objects as in `checks`, with `code`. Failures first."""
+        order = ("fail", "warn", "pass")
+        shown = [
+            (order.index(check.status), code, check)
+            for code, check in self.checks.items()
+            if check.status != "pass" or code in SHOWN_PASSES
+        ]
+        return json.dumps(
+            [_finding(code, check) for _, code, check in sorted(shown, key=lambda one: one[:2])[:MAX_FINDINGS]]
+        )
 
 
 class CentreStateMessage(MessageModel):

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kiosk.app.control_socket import (
+    AcknowledgeReleaseCommand,
     AdmitCommand,
     CapturePreviewCommand,
     CommandRejectedError,
@@ -20,6 +21,7 @@ from kiosk.core.ports import Signal
 from kiosk.core.reversal import UndoError
 from kiosk.decoding.preview.preview import CameraPreview, PreviewImage
 from kiosk.delivery import OutboxRelay
+from kiosk.health import ReleaseNotices
 from kiosk.storage import SqliteEventStore
 
 ADMIT_TIMEOUT_S = 2.0
@@ -35,6 +37,7 @@ class CommandHandlers:
     event_store: SqliteEventStore
     relay: OutboxRelay
     preview: CameraPreview
+    release_notices: ReleaseNotices
     on_change: Callable[[], None]
     """Called after a command changed the status."""
 
@@ -47,6 +50,7 @@ class CommandHandlers:
             PauseCommand: self._pause,
             ReleaseQuarantineCommand: self._release_quarantine,
             CapturePreviewCommand: self._capture_preview,
+            AcknowledgeReleaseCommand: self._acknowledge_release,
         }
 
     def _admit(self, command: AdmitCommand) -> Mapping[str, Any]:
@@ -74,6 +78,14 @@ class CommandHandlers:
         count = self.event_store.quarantined_count()
         self.relay.retry_quarantine()
         return {"released": count}
+
+    def _acknowledge_release(self, _: AcknowledgeReleaseCommand) -> Mapping[str, Any]:
+        try:
+            acknowledged = self.release_notices.acknowledge()
+        except OSError as error:
+            raise CommandRejectedError(f"the acknowledgement cannot be written: {error.strerror}") from error
+        self.on_change()
+        return {"acknowledged": acknowledged}
 
     def _capture_preview(self, _: CapturePreviewCommand) -> Mapping[str, Any]:
         return preview_as_json(self.preview.capture())

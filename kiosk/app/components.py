@@ -24,7 +24,8 @@ from kiosk.decoding.preview.preview import CameraPreview
 from kiosk.delivery import OutboxRelay
 from kiosk.hardware.gpio.buttons import OpenPinFactory
 from kiosk.hardware.gpio.signal_output import SignalOutput
-from kiosk.health import CameraMonitor
+from kiosk.health import CameraMonitor, ReleaseNotices
+from kiosk.health.release_notice import PROGRAM_DIR
 from kiosk.storage import SqliteEventStore
 from kiosk.system import atomic_files
 from kiosk.system.instance_lock import acquire_instance_lock
@@ -103,6 +104,7 @@ def build_components(
     )
     idle_detector = build_idle_detector(settings.gpio, exit_stack)
     camera_worker = CameraWorker(camera, frame_slot, settings.camera.timeout_s, idle_detector)
+    notices = ReleaseNotices(PROGRAM_DIR, settings.storage.path.parent / "acknowledged-release.json")
     status_collector = StatusCollector(
         status_options(settings),
         camera_worker=camera_worker,
@@ -114,12 +116,13 @@ def build_components(
         relay=relay,
         list_loader=lists,
         last_event=parts.last_event,
+        release_notices=notices,
         started=started,
         idle_detector=idle_detector,
     )
     preview = CameraPreview(frame_slot.snapshot)
     exit_stack.callback(preview.close)
-    commands = command_handlers.CommandHandlers(parts.worker, signal, store, relay, preview, on_change)
+    commands = command_handlers.CommandHandlers(parts.worker, signal, store, relay, preview, notices, on_change)
     control = open_control_socket(settings, exit_stack, commands, parts.worker)
     built = (clock, signal, store, relay, lists, parts.verifier, monitor, frame_slot, parts.worker, camera_worker)
     return Components(*built, control, status_collector)

@@ -18,7 +18,8 @@ from kiosk.credentials.trust.denylist import EMPTY_DENYLIST, Denylist
 from kiosk.credentials.trust.list_loader import ListLoader
 from kiosk.credentials.trust.trust_list import TrustList
 from kiosk.delivery import OutboxRelay
-from kiosk.health import CameraMonitor, ClockMonitor, Measurements, WebMonitor
+from kiosk.health import CameraMonitor, ClockMonitor, Measurements, ReleaseNotices, WebMonitor
+from kiosk.health.os_updates import read_os_updates
 from kiosk.health.probes import (
     probe_disk_free_bytes,
     probe_port_listening,
@@ -68,6 +69,7 @@ class StatusCollector:
         relay: OutboxRelay,
         list_loader: ListLoader,
         last_event: LastAccessEvent,
+        release_notices: ReleaseNotices,
         started: ClockReading,
         idle_detector: IdleDetector | None = None,
     ) -> None:
@@ -84,6 +86,7 @@ class StatusCollector:
         self._relay = relay
         self._list_loader = list_loader
         self._last_event = last_event
+        self._release_notices = release_notices
         self._started = started
         self._version = version("entrance-kiosk")  # once, because it parses the package metadata
         self._uplink_down_since_s: float | None = started.monotonic_s
@@ -95,6 +98,8 @@ class StatusCollector:
         """All inputs of the self-check."""
         outbox, outbox_error = self._outbox_status()
         monitor = self._camera_monitor
+        release, os_updates = self._release_notices.read(), read_os_updates()
+        succeeded_at_s = os_updates.succeeded_at_s
         return Measurements(
             gate_loop_age_s=now.monotonic_s - self._gate_worker.last_loop_s,
             camera_loop_age_s=now.monotonic_s - self._camera_worker.last_loop_s,
@@ -130,6 +135,13 @@ class StatusCollector:
                 for name, each in self._active_lists().items()
             },
             list_problems={CHECK_OF_LIST[name]: each for name, each in self._list_loader.problems.items()},
+            release_problem=release.kind,
+            release_detail=release.detail,
+            trial_remaining_s=release.trial_remaining_s,
+            os_updates_age_s=None if succeeded_at_s is None else max(0.0, now.utc_at.timestamp() - succeeded_at_s),
+            os_updates_pending=os_updates.pending,
+            os_updates_error=os_updates.error,
+            os_restart_needed=os_updates.restart_needed,
             paused=self._gate_worker.paused,
         )
 

@@ -9,9 +9,11 @@ from kiosk.core.ports import NoticeLike, Outbox
 from kiosk.core.status import HealthCheck
 from mqtt.connection import Connection, OutgoingMessage
 from mqtt.device_messages import CheckResult, HealthMessage, HealthNotice, StateMessage
+from mqtt.message_model import printable
 from mqtt.topics import DeviceTopics, TopicKind
 
 HEALTH_INTERVAL_S = 60.0
+MAX_DETAIL_CHARS = 64
 MAX_NEWEST_NOTICES = MAX_OLDER_NOTICES = 10
 """Each health message contains the newest notices, and some of the older ones in turn."""
 
@@ -44,7 +46,11 @@ class DeviceReporter:
         with self._lock:
             self._checks = {
                 check.code: CheckResult(
-                    status=check.status.value, value=check.value, unit=check.unit, reason=check.reason
+                    status=check.status.value,
+                    value=check.value,
+                    unit=check.unit,
+                    reason=check.reason,
+                    detail=printable(check.detail)[:MAX_DETAIL_CHARS],
                 )
                 for check in checks
             }

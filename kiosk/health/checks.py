@@ -36,6 +36,8 @@ def evaluate(measurements: Measurements, thresholds: HealthThresholds = HealthTh
             _check_broker,
             _check_backlog,
             _check_lists,
+            _check_release,
+            _check_os_updates,
         )
         for check in part(measurements, thresholds)
     )
@@ -202,3 +204,27 @@ def _check_lists(it: Measurements, limits: HealthThresholds) -> Iterator[HealthC
         elif age_s is not None:
             old = age_s > limits.list_age_s
             yield _warn(code, "old", round(age_s), "s") if old else _pass(code, round(age_s), "s")
+
+
+def _check_release(it: Measurements, _: HealthThresholds) -> Iterator[HealthCheck]:
+    if it.release_problem is not None:
+        problem = it.release_problem
+        yield _warn("release", problem, detail=it.release_detail) if problem else _pass("release")
+    if it.trial_remaining_s is not None:
+        yield _pass("release-trial", round(it.trial_remaining_s), "s", reason="running")
+
+
+def _check_os_updates(it: Measurements, limits: HealthThresholds) -> Iterator[HealthCheck]:
+    age_s = it.os_updates_age_s
+    if age_s is None:
+        return
+    if it.os_updates_error:
+        yield _warn("os-updates", "failed", detail=it.os_updates_error)
+    elif age_s > limits.os_updates_age_s:
+        yield _warn("os-updates", "old", round(age_s), "s")
+    elif it.os_restart_needed:
+        yield _pass("os-updates", reason="restart-needed")
+    elif it.os_updates_pending:
+        yield _pass("os-updates", it.os_updates_pending, reason="pending")
+    else:
+        yield _pass("os-updates")

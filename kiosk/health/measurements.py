@@ -79,6 +79,20 @@ class Measurements:
     """Maximum number of stored events."""
     lists_age_s: Mapping[str, float] = field(default_factory=dict)
     """`trust-list` and `denylist`: time since they were issued."""
+    release_problem: str | None = None
+    """A release is not in use: `returned`, `refused` or `neither-works`. Empty: nothing to say. None: no packages here."""
+    release_detail: str = ""
+    """Which one, which one runs, and why."""
+    trial_remaining_s: float | None = None
+    """How long the running release is still on trial. None: it is not."""
+    os_updates_age_s: float | None = None
+    """Since security updates of the operating system were last looked for successfully. None: not configured here."""
+    os_updates_pending: int = 0
+    """Security updates that are known and not installed."""
+    os_updates_error: str = ""
+    """Why the last attempt failed."""
+    os_restart_needed: bool = False
+    """Installed updates take effect after a restart of the board."""
     list_problems: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     """`trust-list` and `denylist`: why the file is not in force as it should be, as reason and detail."""
 
@@ -104,3 +118,5 @@ class HealthThresholds:
     backlog_full_share: float = 0.8
     """Share of `backlog_limit`."""
     list_age_s: float = 7 * SECONDS_PER_DAY
+    os_updates_age_s: float = 35 * SECONDS_PER_DAY
+    """A gate without a network gets its updates from a stick, once a month."""

@@ -101,6 +101,8 @@ def _add_release(parser: argparse.ArgumentParser) -> None:
     verbs.add_parser("return", allow_abbrev=False, help="return to the release before").set_defaults(
         run=lambda _, layout: commands.return_to_previous(layout)
     )
+    acknowledge = verbs.add_parser("acknowledge", allow_abbrev=False, help="stop showing a release that was taken back")
+    acknowledge.set_defaults(run=lambda _, layout: commands.acknowledge_notice(layout))
 
 
 def _add_setup(parser: argparse.ArgumentParser) -> None:

@@ -121,6 +121,7 @@ def note_refusal(layout: InstallLayout, version: str | None, error: InstallError
     outcome = {"from": current, "to": to, "outcome": "refused", "reason": error.message, "ended_at": upgrade.now()}
     atomic_files.write_json(layout.last_upgrade_file, outcome)
     if version is None and current not in (None, to):  # it came with its package, and would only take space
+        upgrade.note_for_people("refused", str(to), str(current), error.message, layout)
         release.reject(str(to), error.message, layout)
         release.prune(layout, Dpkg(), rejected_only=True)
 

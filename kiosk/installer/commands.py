@@ -95,6 +95,12 @@ def return_to_previous(layout: InstallLayout) -> int:
     return switch(previous, layout)
 
 
+def acknowledge_notice(layout: InstallLayout) -> int:
+    """`kiosk release acknowledge`: status, pages and centre no longer show the release that was taken back."""
+    atomic_files.remove_file(layout.notice_file)
+    return DONE
+
+
 def list_releases(layout: InstallLayout) -> int:
     """`kiosk release list`: one line for each release."""
     for line in release_lines(Dpkg().versions(), layout):

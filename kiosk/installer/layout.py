@@ -50,6 +50,13 @@ class InstallLayout:
         return self.program_dir / "last-upgrade.json"
 
     @property
+    def notice_file(self) -> Path:
+        """Exists after a release was taken back or refused, until an administrator acknowledges it or a new one is good.
+
+        The daemon reads it, and shows it (kiosk/health/release_notice.py)."""
+        return self.program_dir / "notice.json"
+
+    @property
     def trial_file(self) -> Path:
         """Exists while the running version is on trial, and until it was good for a day."""
         return self.program_dir / "trial.json"

@@ -12,8 +12,11 @@ from kiosk.system.systemd import credential_path
 from mqtt.connection import BrokerConnectionError, BrokerEndpoint, Connection, OutgoingMessage
 from mqtt.topics import DeviceTopics
 
-FIRST_BACKLOG_EVENTS_PER_S = 50.0
-"""Until the centre has named a rate: after a power cut all devices of a city start at once."""
+FIRST_BACKLOG_EVENTS_PER_S = 0.1
+"""Until the centre has named a rate, which it does as soon as a device connects. After a power cut all devices of a city start
+at once, perhaps before the centre: what they send would wait at the broker, and all that happens afterwards behind it."""
+RATE_WITHOUT_CENTRE = 50.0
+"""Events per second where only the broker acknowledges, so that no centre names a rate."""
 
 
 def broker_endpoints(mqtt: config.MqttSettings) -> list[BrokerEndpoint]:
@@ -81,7 +84,9 @@ def build_relay(settings: config.Settings, outbox: Outbox, clock: Clock) -> Outb
             receipt_timeout_s=mqtt.receipt_timeout_s,
             acknowledge_by=mqtt.acknowledge_by,
             reconnect_max_delay_s=mqtt.reconnect_max_delay_s,
-            first_backlog_events_per_s=FIRST_BACKLOG_EVENTS_PER_S,
+            first_backlog_events_per_s=(
+                FIRST_BACKLOG_EVENTS_PER_S if mqtt.acknowledge_by == "centre" else RATE_WITHOUT_CENTRE
+            ),
         ),
         software_version=version("entrance-kiosk"),
     )

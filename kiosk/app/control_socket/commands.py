@@ -78,8 +78,22 @@ class CapturePreviewCommand:
     command: Literal["capture-preview"] = "capture-preview"
 
 
+@_forbid_extra
+@dataclass(frozen=True, slots=True)
+class AcknowledgeReleaseCommand:
+    """An administrator has read that a release was taken back. Status and pages no longer show it."""
+
+    command: Literal["acknowledge-release"] = "acknowledge-release"
+
+
 Command = (
-    AdmitCommand | UndoCommand | ShowSignalCommand | PauseCommand | ReleaseQuarantineCommand | CapturePreviewCommand
+    AdmitCommand
+    | UndoCommand
+    | ShowSignalCommand
+    | PauseCommand
+    | ReleaseQuarantineCommand
+    | CapturePreviewCommand
+    | AcknowledgeReleaseCommand
 )
 HandlerMap = Mapping[type[Command], Callable[[Any], Mapping[str, Any]]]
 

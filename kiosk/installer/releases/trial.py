@@ -104,6 +104,8 @@ def watch(
         atomic_files.remove_file(layout.trial_file)
         return False
     release.prune(layout, packages, rejected_only=True)
+    trial["trial_s"] = trial_s  # the daemon shows the rest of it
+    atomic_files.write_json(layout.trial_file, trial)
     course, last_s = Course(elapsed_s=trial["elapsed_s"], counter=systemd.restarts()), clock()
     while course.elapsed_s < DAY_S:
         pause(DAY_INTERVAL_S if trial["good"] else LOOK_INTERVAL_S)
@@ -123,6 +125,7 @@ def watch(
         elif course.elapsed_s >= trial_s:
             trial["good"] = True
             upgrade.note_outcome(layout, "good")
+            atomic_files.remove_file(layout.notice_file)
             print_message("trial-passed", release=trial["release"])
             release.prune(layout, packages)
         if course.elapsed_s - trial["elapsed_s"] >= NOTE_INTERVAL_S or trial["good"]:

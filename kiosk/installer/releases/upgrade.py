@@ -79,6 +79,12 @@ def take_back(reason: str, back: str, layout: InstallLayout, systemd: Systemd, w
     return outcome.get("outcome") == "rolled-back"
 
 
+def note_for_people(kind: str, failed: str, runs: str, reason: str, layout: InstallLayout) -> None:
+    """Let status, pages and centre say that `failed` is not in use, and why. `kind`: `returned`, `refused`, `neither-works`."""
+    notice = {"kind": kind, "failed": failed, "runs": runs, "reason": reason, "at": now()}
+    atomic_files.write_json(layout.notice_file, notice)
+
+
 def is_committed(version: str, layout: InstallLayout) -> bool:
     """True if the switch to a release is complete. Decided by the files on disk, not by the exit status of the switch."""
     return release.linked_version(layout.current_link) == version and not layout.upgrade_journal.exists()
@@ -104,6 +110,7 @@ def recover_from_interruption(
     begin_trial(layout, old, None)  # counts the day after which the copies of the database go
     atomic_files.remove_file(layout.upgrade_journal)
     _write_outcome(layout, **{"from": old}, to=new, outcome="rolled-back", reason=reason, **cause)
+    note_for_people("returned", new, old, reason, layout)
     start = [str(unit) for unit in journal.get("start", [])]
     if not booting:
         systemd.start(start)
@@ -122,6 +129,7 @@ def _tell_restored(layout: InstallLayout, outcome: dict[str, Any], result: Readi
         return
     print_message("neither-works", release=old, new=new, state=state_label(result.state))
     reason = f"{outcome['reason']}; {old}: {result.state}"
+    note_for_people("neither-works", new, old, reason, layout)
     _write_outcome(layout, **{**outcome, "outcome": "neither-works", "reason": reason})
 
 

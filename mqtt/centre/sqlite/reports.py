@@ -14,7 +14,8 @@ from mqtt.topics import DeviceTopics
 Numbers = Mapping[DeviceTopics, int]
 
 _UPDATE_HEALTH = """
-UPDATE device SET last_health_at = ?1, clock_quality = ?2, epoch = ?3, reported_seq = ?4, backlog = ?5, quarantined = ?6, findings = ?9,
+UPDATE device SET last_health_at = ?1, clock_quality = ?2, epoch = ?3, reported_seq = ?4, backlog = ?5, quarantined = ?6,
+    findings = ?9,
     state_reason = iif(?7 <> state, ?8, state_reason), state_at = iif(?7 <> state, ?1, state_at), state = coalesce(?7, state)
 WHERE number = ?10
 """

@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from kiosk.app.control_socket import (
+    AcknowledgeReleaseCommand,
     AdmitCommand,
     CapturePreviewCommand,
     Command,
@@ -37,6 +38,7 @@ class FakeControlServer:
             PauseCommand,
             ReleaseQuarantineCommand,
             CapturePreviewCommand,
+            AcknowledgeReleaseCommand,
         )
         self._control = ControlServer(run_dir, dict.fromkeys(kinds, self._keep))
         self._stop = threading.Event()

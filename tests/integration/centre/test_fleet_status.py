@@ -14,7 +14,7 @@ from mqtt.centre.fleet.report import MAX_LISTED
 from mqtt.centre.ingest.batch import ReceivedHealth
 from mqtt.centre.ingest.database import open_ledger, open_query
 from mqtt.centre.registry.store import import_files, prepare_registry
-from mqtt.device_messages import HealthMessage
+from mqtt.device_messages import MAX_FINDINGS, CheckResult, HealthMessage
 from mqtt.topics import DeviceTopics
 from tests.fakes.data.access_events import EPOCH, an_event
 from tests.fakes.data.arrivals import arrival_of
@@ -135,3 +135,28 @@ def test_of_a_large_fleet_only_what_is_wrong_is_listed(database: str) -> None:
     assert listed(status(database)) == ["depot/gate-9", "market/gate-2", "office/gate-1"]
     assert len(listed(status(database, "--all"))) == MAX_LISTED + 4
     assert len(listed(status(database, "--site", "school"))) == MAX_LISTED
+
+
+def test_a_release_that_was_taken_back_is_named_with_its_reason_until_it_is_acknowledged(database: str) -> None:
+    device, now = DeviceTopics("entrance", "market", "gate-1"), datetime.now(UTC)
+    returned = CheckResult(status="warn", reason="returned", detail="0.9.3 -> 0.9.2: trial: 3 restarts")
+    trial = CheckResult(status="pass", reason="running", value=1500.0, unit="s")
+    hostile = CheckResult(status="fail", detail="\x1b[31m\u202e")
+    quiet = CheckResult(status="pass", value=1.0, unit="MB")
+
+    def report(checks: dict[str, CheckResult]) -> str:
+        with closing(open_ledger(database)) as ledger:
+            message = health(0).model_copy(update={"checks": checks})
+            ledger.save_healths([ReceivedHealth(device, message, now)])
+        return status(database).stdout
+
+    shown = report({"disk": quiet, "release": returned, "release-trial": trial, "camera": hostile})
+    assert "  the device reports: release: returned (0.9.3 -> 0.9.2: trial: 3 restarts)\n" in shown
+    assert "  the device reports: release-trial: running, 1500 s\n" in shown
+    assert shown.index("camera: fail") < shown.index("release: returned")
+    assert "disk" not in shown
+    assert "\x1b" not in shown
+    assert "\u202e" not in shown
+    assert "reports" not in report({"release": CheckResult(status="pass")})
+    many = {f"check-{number}": CheckResult(status="warn", detail="x" * 64) for number in range(64)}
+    assert report(many).count("the device reports") == MAX_FINDINGS

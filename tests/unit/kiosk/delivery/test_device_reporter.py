@@ -70,7 +70,11 @@ def test_the_last_will_says_offline_and_every_connect_says_the_state_anew(bench:
 
 def test_health_goes_out_every_minute_and_names_no_person(bench: Bench) -> None:
     bench.relay.set_health(
-        [HealthCheck("disk", CheckStatus.PASS, 900.0, "MB"), HealthCheck("camera", CheckStatus.WARN, reason="frozen")]
+        [
+            HealthCheck("disk", CheckStatus.PASS, 900.0, "MB"),
+            HealthCheck("camera", CheckStatus.WARN, reason="frozen"),
+            HealthCheck("release", CheckStatus.WARN, reason="returned", detail="\x00\ud800\n" + "x" * 100),
+        ]
     )
     bench.commit(2)
     bench.run(150.0)
@@ -78,8 +82,15 @@ def test_health_goes_out_every_minute_and_names_no_person(bench: Bench) -> None:
     assert len(messages) == 3
     wire_schema.check(messages[0].topic, messages[0].payload)
     assert json.loads(messages[-1].payload)["checks"] == {
-        "disk": {"status": "pass", "value": 900.0, "unit": "MB", "reason": ""},
-        "camera": {"status": "warn", "value": None, "unit": "", "reason": "frozen"},
+        "disk": {"status": "pass", "value": 900.0, "unit": "MB", "reason": "", "detail": ""},
+        "camera": {"status": "warn", "value": None, "unit": "", "reason": "frozen", "detail": ""},
+        "release": {
+            "status": "warn",
+            "value": None,
+            "unit": "",
+            "reason": "returned",
+            "detail": "\N{REPLACEMENT CHARACTER}" * 3 + "x" * 61,
+        },
     }
 
 

@@ -49,6 +49,8 @@ HEALTHY = Measurements(
     lists_age_s={"trust-list": 0.0},
     web_down_s=0.0,
     presence_state="absent",
+    release_problem="",
+    os_updates_age_s=0.0,
 )
 
 # Fault: (measurements, code of the check that reports it, device state).
@@ -76,6 +78,15 @@ FAULTS: dict[str, tuple[dict[str, Any], str, DeviceState]] = {
     "the backlog is old": ({"backlog_age_s": 601.0}, "backlog", DeviceState.DEGRADED),
     "the backlog is nearly full": ({"backlog_size": 81, "backlog_limit": 100}, "backlog", DeviceState.DEGRADED),
     "a list is old": ({"lists_age_s": {"trust-list": 8 * 86400.0}}, "trust-list", DeviceState.DEGRADED),
+    "a new release was taken back": (
+        {"release_problem": "returned", "release_detail": "2 -> 1: not ready"},
+        "release",
+        DeviceState.DEGRADED,
+    ),
+    "a new release was refused": ({"release_problem": "refused"}, "release", DeviceState.DEGRADED),
+    "no release works": ({"release_problem": "neither-works"}, "release", DeviceState.DEGRADED),
+    "the system gets no security updates": ({"os_updates_age_s": 36 * 86400.0}, "os-updates", DeviceState.DEGRADED),
+    "security updates fail": ({"os_updates_error": "dpkg"}, "os-updates", DeviceState.DEGRADED),
     "a list file is wrong": (
         {"list_problems": {"trust-list": ("previous", "other content")}},
         "trust-list",
@@ -148,7 +159,7 @@ def test_the_manual_lists_every_check_with_its_threshold() -> None:
         replace(HEALTHY, gpio_error="busy"),
     ]
     measured += [replace(HEALTHY, start_error="no", start_error_kind="config"), replace(HEALTHY, unreadable_rows=1)]
-    measured += [replace(HEALTHY, new_epoch_reason="restored")]
+    measured += [replace(HEALTHY, new_epoch_reason="restored"), replace(HEALTHY, trial_remaining_s=60.0)]
     names = {check.code for measures in measured for check in evaluate(measures)}
     assert names == set(rows)
     limits = HealthThresholds()
@@ -161,6 +172,7 @@ def test_the_manual_lists_every_check_with_its_threshold() -> None:
         "temperature": f"{limits.max_temperature_c:g} °C",
         "broker": f"{limits.broker_down_s:g} s, oldest record waits {limits.backlog_age_s / 60:g} min, "
         f"or {limits.backlog_full_share:.0%}",
+        "os-updates": f"{limits.os_updates_age_s / 86400:g} days",
         "trust-list": f"{limits.list_age_s / 86400:g} days",
     }.items():
         assert threshold.replace("%", " %") in rows[name], rows[name]
@@ -170,6 +182,28 @@ def test_the_order_of_checks_never_changes() -> None:
     order = [check.code for check in evaluate(HEALTHY)]
     for changes, _, _ in FAULTS.values():
         assert [check.code for check in evaluate(replace(HEALTHY, **changes))] == order
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({}, ""),
+        ({"os_updates_pending": 3}, "pending"),
+        ({"os_updates_pending": 3, "os_restart_needed": True}, "restart-needed"),
+    ],
+)
+def test_what_comes_by_itself_at_night_degrades_nothing(changes: dict[str, Any], reason: str) -> None:
+    checks = evaluate(replace(HEALTHY, **changes))
+    found = check_with_code(checks, "os-updates")
+    assert (device_state(checks), found.reason) == (DeviceState.READY, reason)
+    for language in languages():
+        assert check_message(translator(language), found).endswith(".")
+
+
+def test_a_trial_says_how_long_it_goes_on_and_degrades_nothing() -> None:
+    checks = evaluate(replace(HEALTHY, trial_remaining_s=1500.0))
+    assert device_state(checks) is DeviceState.READY
+    assert "Remaining: 25 min." in check_message(translator("en"), check_with_code(checks, "release-trial"))
 
 
 def test_only_a_hung_thread_stops_the_watchdog_ping() -> None:

@@ -61,7 +61,8 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "configuration.source": ["file", "command", "default"],
     "audit.actor": [*Role, "-"],
     "command": [
-        *(f"signal-{outcome}" for outcome in Outcome), "pause", "resume", *UndoRefusal, "unreachable",
+        *(f"signal-{outcome}" for outcome in Outcome), "pause", "resume", "acknowledge-release", *UndoRefusal,
+        "unreachable",
         "not-allowed", "invalid-command", "unsupported-command", "failed",
     ],
     "audit.result": [

@@ -1,5 +1,6 @@
 """The pages say what the database says: counts, silence, titles, gaps; in both languages, with exports, signed in and out."""
 
+import json
 import re
 from datetime import UTC, datetime, timedelta
 from html import unescape
@@ -103,6 +104,23 @@ def test_the_gaps_of_a_device_are_listed(app: Flask, city: str) -> None:
         stream = query("SELECT number FROM stream")[0]["number"]
         query("INSERT INTO seq_range VALUES (?, 1, 9), (?, 13, 20)", [stream, stream])
     assert "epoch-1 20 3 10-12 0 0" in read(app, "/sites/dong-ba/devices/gate-1")
+
+
+@pytest.mark.parametrize("language", languages())
+def test_a_device_shows_what_it_reports_about_itself_such_as_a_release_that_was_taken_back(
+    app: Flask, city: str, language: str
+) -> None:
+    address, title = "/sites/dong-ba/devices/gate-1", translator(language)("centre.checks")
+    assert title not in read(app, address, language=language)
+    found = [
+        {"code": "release", "status": "warn", "reason": "returned", "detail": "2 -> 1: trial: 3 restarts"},
+        {"code": "from-the-future", "status": "fail", "detail": "<script>"},
+    ]
+    with open_query(city) as query:
+        query("UPDATE device SET findings = ? WHERE site = 'dong-ba' AND device = 'gate-1'", [json.dumps(found)])
+    text = read(app, address, language=language)
+    assert f"{translator(language)('check.release.returned')} (2 -> 1: trial: 3 restarts)" in text
+    assert "from-the-future: fail (<script>)" in text
 
 
 def test_an_export_is_in_the_audit_before_it_leaves(app: Flask, city: str) -> None:

@@ -19,12 +19,14 @@ from web_ui.i18n.formatting import LocaleFormatter
 from web_ui.kiosk.pages.command_client import submit_command
 from web_ui.kiosk.pages.kiosk_view import kiosk_view
 from web_ui.kiosk.pages.rendering import render_page
-from web_ui.kiosk.pages.view_model import shown_state
+from web_ui.kiosk.pages.view_model import check_rows, shown_state
 
 admin_pages = Blueprint("admin", __name__, url_prefix="/admin")
 
 MAX_AUDIT_ROWS = 100
 MAX_SEQ = 2**62
+SYSTEM_CHECKS = ("release", "release-trial", "os-updates")
+"""Codes of the checks about software, which an administrator sees on the first page."""
 FIRST_YEAR, LAST_YEAR = 1970, 2199
 """Years of events. Others are mistakes, and far ones cannot be converted to UTC."""
 
@@ -36,6 +38,7 @@ def commands() -> dict[str, control_socket.Command]:
         **signals,
         "pause": control_socket.PauseCommand(paused=True),
         "resume": control_socket.PauseCommand(paused=False),
+        "acknowledge-release": control_socket.AcknowledgeReleaseCommand(),
     }
 
 
@@ -48,12 +51,15 @@ def home() -> AnyResponse:
 
 def _admin_home(error: str = "", message: str = "", done: str = "", code: int = 200) -> AnyResponse:
     formatter = kiosk_view().formatter(request_locale.request_language())
-    state = shown_state(kiosk_view().daemon_status())
+    daemon = kiosk_view().daemon_status()
+    state = shown_state(daemon)
+    checks = check_rows(daemon.status, formatter.t) if daemon.online else ()
     entries = [_audit_row(entry, formatter) for entry in access_control.auth_context().audit_log.newest(MAX_AUDIT_ROWS)]
     return render_page(
         "admin.html",
         state=state,
         state_word=formatter.t.code("state", state),
+        system_checks=[check for check in checks if check.code in SYSTEM_CHECKS],
         entries=entries,
         has_pin=access_control.auth_context().accounts.has_guard,
         error=error,

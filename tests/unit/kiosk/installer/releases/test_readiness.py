@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 
+from kiosk.core.status import UplinkStatus
 from kiosk.installer.layout import InstallLayout
 from kiosk.installer.releases import readiness
 from kiosk.installer.releases.readiness import Before, Readiness
 from kiosk.installer.systemd import PURGE_UNIT, WATCHED_UNITS
-from kiosk.system import atomic_files
+from kiosk.system import atomic_files, status_file
+from tests.fakes.data.status_snapshots import a_status
 from tests.fakes.parts.installed_device import FakeSystemd
 
 
@@ -125,3 +127,16 @@ def test_the_state_is_reported_while_it_waits(tmp_path: Path) -> None:
         report=lambda state, seconds: told.append((state, seconds)),
     )  # fmt: skip
     assert told == [("starting", 0.0), ("starting", 0.5), ("starting", 1.0), ("starting", 1.5)]
+
+
+@pytest.mark.parametrize("receipt_at", [None, "2026-11-28T06:00:00+07:00"])
+def test_receipts_of_the_centre_are_read_from_a_status_as_the_daemon_writes_it(
+    tmp_path: Path, receipt_at: str | None
+) -> None:
+    """A check of the status had another name once, so that no trial ever asked for receipts."""
+    layout = InstallLayout(tmp_path)
+    run_dir = layout.at("/run/entrance-kiosk")
+    run_dir.mkdir(parents=True)
+    status = a_status(uplink=UplinkStatus(connected=True, last_receipt_at=receipt_at))
+    status_file.publish_status(status, run_dir)
+    assert readiness.look_before(layout, FakeSystemd()).receives is (receipt_at is not None)

@@ -31,11 +31,11 @@ class Device:
         upgrade.switch_release("2", self.layout, self.systemd, ready)
         self.shows("ready")
 
-    def shows(self, state: str, *, uplink: str = "pass") -> None:
+    def shows(self, state: str, *, receipt_at: str | None = "2026-11-28T06:00:00+07:00") -> None:
         path = self.layout.at("/run/entrance-kiosk/status.json")
         path.parent.mkdir(parents=True, exist_ok=True)
-        checks = [{"code": "uplink", "status": uplink}]
-        atomic_files.write_json(path, {"state": state, "pid": 7, "checks": checks})
+        uplink = {"last_receipt_at": receipt_at}
+        atomic_files.write_json(path, {"state": state, "pid": 7, "checks": [], "uplink": uplink})
 
     def pause(self, seconds: float) -> None:
         self.now_s += seconds
@@ -97,7 +97,7 @@ def test_a_release_that_fails_on_its_trial_is_taken_back_told_and_removed(
 
 
 def test_a_release_without_a_receipt_goes_if_there_were_receipts_before(tmp_path: Path) -> None:
-    device = Device(tmp_path, lambda device, _: device.shows("degraded", uplink="warn"))
+    device = Device(tmp_path, lambda device, _: device.shows("degraded", receipt_at=None))
     device.layout.trial_file.write_bytes(
         device.layout.trial_file.read_bytes().replace(b'"receives": false', b'"receives": true')
     )
@@ -107,7 +107,7 @@ def test_a_release_without_a_receipt_goes_if_there_were_receipts_before(tmp_path
 
 
 def test_without_a_centre_before_none_is_asked_for(tmp_path: Path) -> None:
-    device = Device(tmp_path, lambda device, _: device.shows("degraded", uplink="warn"))
+    device = Device(tmp_path, lambda device, _: device.shows("degraded", receipt_at=None))
     device.watch()
     assert runs(device.layout) == "2"
 

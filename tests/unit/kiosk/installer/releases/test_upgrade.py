@@ -147,10 +147,11 @@ def test_a_release_that_is_not_there_is_not_linked(tmp_path: Path) -> None:
 
 def test_what_was_well_before_is_noted_for_the_new_version(tmp_path: Path) -> None:
     layout, systemd = installed(tmp_path), FakeSystemd()
-    checks = [{"code": "uplink", "status": "pass"}, {"code": "camera", "status": "fail"}]
+    checks = [{"code": "camera", "status": "fail"}]
     path = layout.at("/run/entrance-kiosk/status.json")
     path.parent.mkdir(parents=True)
-    atomic_files.write_json(path, {"state": "out-of-order", "pid": 7, "checks": checks})
+    uplink = {"last_receipt_at": "2026-11-28T06:00:00+07:00"}
+    atomic_files.write_json(path, {"state": "out-of-order", "pid": 7, "checks": checks, "uplink": uplink})
     seen: list[Before] = []
 
     def wait(before: Before) -> Readiness:
