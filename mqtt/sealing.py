@@ -5,6 +5,7 @@ A sealed subject is 4 bytes of key id, then `enc` and the ciphertext of HPKE (RF
 
 import hashlib
 import json
+from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +22,10 @@ class UnsealError(ValueError):
     """The subject was not sealed to this key and for this event."""
 
 
+class MissingKeyError(UnsealError):
+    """The private key is not here: it was not given, or it was destroyed."""
+
+
 def key_id(key: X25519PublicKey) -> bytes:
     """The id of a key: the first 4 bytes of SHA-256 of the raw public key."""
     return hashlib.sha256(key.public_bytes(Encoding.Raw, PublicFormat.Raw)).digest()[:KEY_ID_BYTES]
@@ -31,16 +36,33 @@ def hpke_info(recipient_key_id: bytes, event_id: UUID) -> bytes:
     return b"entrance-kiosk/subject/1" + recipient_key_id + event_id.bytes
 
 
+class Unsealer:
+    """Unseals with any of several private keys, chosen by the key id. Any thread."""
+
+    def __init__(self, private_keys: Iterable[X25519PrivateKey]) -> None:
+        self._keys = {key_id(key.public_key()): key for key in private_keys}
+
+    @property
+    def key_ids(self) -> frozenset[bytes]:
+        """Ids of the keys."""
+        return frozenset(self._keys)
+
+    def unseal(self, sealed: bytes, event_id: UUID) -> dict[str, Any]:
+        """The subject: {"ids": [[scheme, value], ...], "name", "born"}. Raises UnsealError, and MissingKeyError without its key."""
+        used = sealed[:KEY_ID_BYTES]
+        private_key = self._keys.get(used)
+        if private_key is None:
+            known = ", ".join(sorted(one.hex() for one in self._keys)) or "no key"
+            raise MissingKeyError(f"sealed to key {used.hex()}, this is key {known}")
+        try:
+            subject = json.loads(SUITE.decrypt(sealed[KEY_ID_BYTES:], private_key, info=hpke_info(used, event_id)))
+        except (InvalidTag, ValueError) as error:
+            raise UnsealError("damaged, or of another event") from error
+        if not isinstance(subject, dict):
+            raise UnsealError("it contains no subject")
+        return subject
+
+
 def unseal_subject(private_key: X25519PrivateKey, sealed: bytes, event_id: UUID) -> dict[str, Any]:
-    """The subject: {"ids": [[scheme, value], ...], "name", "born"}. Raises UnsealError."""
-    expected = key_id(private_key.public_key())
-    if sealed[:KEY_ID_BYTES] != expected:
-        raise UnsealError(f"sealed to key {sealed[:KEY_ID_BYTES].hex()}, this is key {expected.hex()}")
-    try:
-        plain = SUITE.decrypt(sealed[KEY_ID_BYTES:], private_key, info=hpke_info(expected, event_id))
-        subject = json.loads(plain)
-    except (InvalidTag, ValueError) as error:
-        raise UnsealError("damaged, or of another event") from error
-    if not isinstance(subject, dict):
-        raise UnsealError("it contains no subject")
-    return subject
+    """The subject, unsealed with one key. See Unsealer."""
+    return Unsealer([private_key]).unseal(sealed, event_id)

@@ -28,8 +28,21 @@ COMMANDS = {
     "trust": ("kiosk.cli.issuing.trust:trust", "Make and show trust lists."),
     "verify": ("kiosk.cli.issuing.verify:verify", "Decide on code texts from standard input."),
 }
+OTHER_COMMANDS = {
+    "trace": "Trace contacts under a case of two officers.",
+    "web": "The status page.",
+}
+"""Those of packages that kiosk may not import, see ENTRY_POINTS."""
 ENTRY_POINTS = "kiosk.commands"
 CENTRE_ENTRY_POINTS = "kiosk.centre.commands"
+CENTRE_COMMANDS = {
+    "backup": "kiosk.cli.centre.backup:backup",
+    "init": "kiosk.cli.centre.init:init",
+    "migrate": "kiosk.cli.centre.backup:migrate",
+    "restore": "kiosk.cli.centre.backup:restore",
+    "verify-backup": "kiosk.cli.centre.backup:verify_backup",
+}
+"""Commands of `kiosk centre` that a running centre does not need."""
 
 
 class LazyGroup(click.Group):
@@ -55,27 +68,43 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(
                 [
-                    (name, COMMANDS[name][1] if name in COMMANDS else "The status page.")
+                    (name, COMMANDS[name][1] if name in COMMANDS else OTHER_COMMANDS.get(name, ""))
                     for name in self.list_commands(ctx)
                 ]
             )
 
 
 class CentreGroup(click.Group):
-    """The group `kiosk centre`: its own commands, and those of packages that kiosk may not import."""
+    """The group `kiosk centre`: its own commands, those of the table, and those of packages that kiosk may not import."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names of all commands."""
-        return sorted({*super().list_commands(ctx), *(point.name for point in entry_points(group=CENTRE_ENTRY_POINTS))})
+        others = (point.name for point in entry_points(group=CENTRE_ENTRY_POINTS))
+        return sorted({*super().list_commands(ctx), *CENTRE_COMMANDS, *others})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a command of another package when it is called."""
+        """Import a command when it is called."""
         if own := super().get_command(ctx, cmd_name):
             return own
-        points = [point for point in entry_points(group=CENTRE_ENTRY_POINTS) if point.name == cmd_name]
-        found = points[0].load() if points else None
+        if cmd_name in CENTRE_COMMANDS:
+            module, _, attribute = CENTRE_COMMANDS[cmd_name].partition(":")
+            found = getattr(importlib.import_module(module), attribute)
+        else:
+            points = [point for point in entry_points(group=CENTRE_ENTRY_POINTS) if point.name == cmd_name]
+            found = points[0].load() if points else None
         assert found is None or isinstance(found, click.Command)
         return found
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that runs gets the default values that the file of --config has for it."""
+        from kiosk.cli.centre.option_file import apply_table  # noqa: PLC0415  its libraries are for the centre alone
+
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and command is not None:
+            apply_table(ctx, name, command)
+        return name, command, rest
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

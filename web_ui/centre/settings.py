@@ -24,3 +24,5 @@ class CentreWebSettings:
     """What a machine must know to read /metrics. Empty: the page does not exist."""
     organisation: str = ""
     """Letterhead of printed pages."""
+    case_keys: Path = Path("case-keys")
+    """Folder with the keys of the cases of tracing."""

@@ -29,15 +29,19 @@ class Permission(StrEnum):
     """Acknowledge and mute alerts."""
     READ_AUDIT = "read-audit"
     MANAGE_ACCOUNTS = "manage-accounts"
+    TRACE = "trace"
+    """Open cases, and ask under approved ones. No role has this together with APPROVE."""
+    APPROVE = "approve"
+    """Approve or refuse the cases of others."""
 
 
 PERMISSIONS: Mapping[OfficerRole, frozenset[Permission]] = {
     OfficerRole.VIEWER: frozenset({Permission.VIEW}),
     OfficerRole.OPERATOR: frozenset({Permission.VIEW, Permission.OPERATE}),
-    OfficerRole.TRACER: frozenset({Permission.VIEW}),
-    OfficerRole.APPROVER: frozenset({Permission.VIEW}),
+    OfficerRole.TRACER: frozenset({Permission.VIEW, Permission.TRACE}),
+    OfficerRole.APPROVER: frozenset({Permission.VIEW, Permission.APPROVE}),
     OfficerRole.AUDITOR: frozenset({Permission.READ_AUDIT}),
-    OfficerRole.ADMIN: frozenset(Permission),
+    OfficerRole.ADMIN: frozenset(Permission) - {Permission.TRACE, Permission.APPROVE},
 }
 
 

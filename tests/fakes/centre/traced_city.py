@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from mqtt.centre.tracing.model import SealedPassage, StayRules, TracedSubject, UnsealedPassage
-from mqtt.centre.tracing.stays import DEFAULT_RESET, OVER_NIGHT, usual_stay
+from mqtt.centre.tracing.core.model import SealedPassage, StayRules, TracedSubject, UnsealedPassage
+from mqtt.centre.tracing.core.stays import DEFAULT_RESET, OVER_NIGHT, usual_stay
 
 ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 FIRST_DAY = datetime(2026, 11, 1, tzinfo=ZONE)

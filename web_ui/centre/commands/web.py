@@ -8,7 +8,9 @@ from kiosk.core.ports import KioskError
 from kiosk.system.logs import configure_logging
 from mqtt.centre.alerts.store import prepare_alerts
 from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.tracing.cases.schema import prepare_tracing
 from mqtt.message_model import printable
+from web_ui.centre.commands.case_key_option import CASE_KEYS_OF_POSTGRES, case_keys_folder
 from web_ui.centre.serve import run_centre_server
 from web_ui.centre.settings import CentreWebSettings
 
@@ -31,6 +33,12 @@ MIN_TOKEN_LENGTH = 16
     help="File with a token of 16 characters or more: switches /metrics on.",
 )
 @click.option("--organisation", default="", help="Letterhead of printed pages.")
+@click.option(
+    "--case-keys",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder with the keys of the cases, as of `kiosk trace`. Default: beside the SQLite file, "
+    f"or {CASE_KEYS_OF_POSTGRES}.",
+)
 @click.pass_obj
 def web(
     database: str,
@@ -42,6 +50,7 @@ def web(
     allowed_hosts: tuple[str, ...],
     metrics_token_file: Path | None,
     organisation: str,
+    case_keys: Path | None,
 ) -> None:
     """Serve the pages of city, wards, sites and devices until SIGTERM or Ctrl-C, and print their address."""
     configure_logging()
@@ -54,9 +63,11 @@ def web(
         allowed_hosts=allowed_hosts,
         metrics_token=_read_token(metrics_token_file),
         organisation=organisation,
+        case_keys=case_keys_folder(database, case_keys),
     )
     try:
         prepare_alerts(database)
+        prepare_tracing(database)
     except LedgerError as error:
         raise KioskError(printable(str(error))) from error
     run_centre_server(settings, click.echo)

@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt.centre.tracing.contacts import find_contacts, find_second_degree
-from mqtt.centre.tracing.model import (
+from mqtt.centre.tracing.core.contacts import find_contacts, find_second_degree
+from mqtt.centre.tracing.core.model import (
     Contact,
     Grade,
     PassageState,
@@ -19,7 +19,7 @@ from mqtt.centre.tracing.model import (
     TracedSubject,
     UnsealedPassage,
 )
-from mqtt.centre.tracing.stays import group_people, pair_stays
+from mqtt.centre.tracing.core.stays import group_people, pair_stays
 
 MORNING = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
 RULES = StayRules(timedelta(hours=4), time(3), ZoneInfo("Asia/Ho_Chi_Minh"))

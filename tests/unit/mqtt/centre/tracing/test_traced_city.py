@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from mqtt.centre.tracing.contacts import find_contacts
-from mqtt.centre.tracing.model import Grade
-from mqtt.centre.tracing.stays import group_people, pair_people
+from mqtt.centre.tracing.core.contacts import find_contacts
+from mqtt.centre.tracing.core.model import Grade
+from mqtt.centre.tracing.core.stays import group_people, pair_people
 from tests.fakes.centre.traced_city import TracedCity, make_traced_city, person_number
 
 MIN_OVERLAP = timedelta(minutes=15)

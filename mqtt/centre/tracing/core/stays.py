@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 
-from mqtt.centre.tracing.model import Grade, PassageState, SealedPassage, Stay, StayRules, UnsealedPassage
+from mqtt.centre.tracing.core.model import Grade, PassageState, SealedPassage, Stay, StayRules, UnsealedPassage
 
 DEFAULT_RESET = time(3)
 _HOURS = {

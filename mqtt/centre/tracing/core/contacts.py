@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 
-from mqtt.centre.tracing.model import Contact, Grade, Stay
+from mqtt.centre.tracing.core.model import Contact, Grade, Stay
 
 _Overlap = tuple[datetime, datetime, Grade]
 

@@ -1,0 +1,1 @@
+"""Cases of tracing, their questions, and the keys that end with them."""

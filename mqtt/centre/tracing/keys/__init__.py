@@ -1,0 +1,1 @@
+"""The sealing keys of each week: made, shared among holders, used, destroyed. And extracts for a station without a network."""

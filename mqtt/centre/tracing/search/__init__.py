@@ -1,0 +1,1 @@
+"""Reads sealed passages, unseals them under a case, and answers its questions."""

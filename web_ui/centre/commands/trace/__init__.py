@@ -1,0 +1,1 @@
+"""`kiosk trace`: cases, questions, keys and extracts of tracing."""
