@@ -132,8 +132,8 @@ def with_token(view: View) -> View:
     return checked  # type: ignore[return-value]  # the wrapper takes the arguments of the route
 
 
-def guarded(permission: Permission) -> Callable[[View], View]:
-    """A view for accounts with a permission in the area that the address names.
+def guarded(permission: Permission, *others: Permission) -> Callable[[View], View]:
+    """A view for accounts with one of these permissions in the area that the address names.
 
     The view gets the object instead of its name: `code` becomes `area`, `site` and `device` become those of the fleet. What does
     not exist and what the account may not see give the same 404. Without a name in the address, the permission is needed anywhere.
@@ -142,7 +142,7 @@ def guarded(permission: Permission) -> Callable[[View], View]:
     def around(view: View) -> View:
         def allows(found: Viewer, arguments: dict[str, Any]) -> bool:
             area, has_name = _resolve(arguments)
-            return found.rights.allows(permission, area) if has_name else found.may(permission)
+            return any(found.rights.allows(one, area) if has_name else found.may(one) for one in (permission, *others))
 
         return _checked(view, permission, allows)
 

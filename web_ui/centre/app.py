@@ -21,6 +21,7 @@ from web_ui.centre.pages.metrics import metrics_page
 from web_ui.centre.pages.rendering import page_formatter, render_plain
 from web_ui.centre.pages.sign_in import sign_in_pages
 from web_ui.centre.pages.sites import site_pages
+from web_ui.centre.pages.tracing import trace_pages
 from web_ui.centre.settings import CentreWebSettings
 from web_ui.i18n import request_locale, text_sanitizer
 from web_ui.i18n.formatting import language_names
@@ -38,8 +39,17 @@ def create_app(settings: CentreWebSettings) -> tuple[Flask, Refresher]:
     reader, days = FleetReader(settings.database, utc_now), DayCache(settings.database)
     app.extensions |= centre_extension(CentreContext(settings, reader, days, LoginThrottle()))
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "finalize": text_sanitizer.sanitize}
-    security_headers.add_security_checks(app, security_headers.allowed_hosts(settings.allowed_hosts))
-    for blueprint in (sign_in_pages, area_pages, site_pages, alert_pages, audit_page, account_pages, metrics_page):
+    security_headers.add_security_checks(app, settings.allowed_hosts)
+    for blueprint in (
+        sign_in_pages,
+        area_pages,
+        site_pages,
+        alert_pages,
+        audit_page,
+        account_pages,
+        trace_pages,
+        metrics_page,
+    ):
         app.register_blueprint(blueprint)
     app.add_url_rule("/healthz", "healthz", healthz)
     app.jinja_env.globals |= {"language_url": request_locale.language_url, "languages": language_names}

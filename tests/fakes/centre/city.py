@@ -12,6 +12,7 @@ from mqtt.centre.alerts.store import prepare_alerts
 from mqtt.centre.ingest.database import Query, open_query
 from mqtt.centre.registry.store import import_files, read_rows
 from mqtt.centre.registry.tree import make_registry
+from mqtt.centre.tracing.cases.schema import prepare_tracing
 from web_ui.centre.data.calendar import local_day
 
 PASSWORD = "nước sông Hương chảy chậm"
@@ -46,6 +47,7 @@ class HourCount:
 def make_city(database: str, now: datetime) -> None:
     """Areas, sites, devices and one account of each role and area. All devices but those of `vy-da` were seen at `now`."""
     prepare_alerts(database)
+    prepare_tracing(database)
     with open_query(database) as query:
         named = [("areas.csv", SAMPLE_AREAS), ("sites.csv", SITES.encode()), ("devices.csv", DEVICES.encode())]
         import_files(query, named, OpeningHours.parse)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 
 from flask import Flask
 from flask.testing import FlaskClient
@@ -16,7 +17,7 @@ from web_ui.centre.settings import CentreWebSettings
 
 def make_app(database: str) -> Flask:
     """The pages of a city that exists. No thread runs."""
-    app, _ = create_app(CentreWebSettings(database))
+    app, _ = create_app(CentreWebSettings(database, case_keys=Path(f"{database}-case-keys")))
     return app
 
 

@@ -13,7 +13,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from kiosk.core.model import AccessEvent, ClockQuality, Direction, Identifier, Outcome, Reason, Subject
 from kiosk.core.subject_sealing import Seal
-from mqtt.centre.ingest.database import open_ledger
+from mqtt.centre.ingest.database import Query, open_ledger
+from mqtt.centre.tracing.cases.case_keys import CaseKeys
+from mqtt.centre.tracing.cases.cases import find_case
+from mqtt.centre.tracing.cases.questions import Question, QuestionKind, ask, find_question, save_answer
+from mqtt.centre.tracing.core.answers import Answer
 from mqtt.topics import DeviceTopics
 from tests.fakes.centre.city import PASSWORD
 from tests.fakes.data.access_events import an_event, an_undo_event
@@ -139,3 +143,18 @@ class Station:
 def city_time(at: datetime, zone_hours: int = 7) -> str:
     """A moment as officers write it."""
     return f"{at.astimezone(UTC) + timedelta(hours=zone_hours):%Y-%m-%d %H:%M}"
+
+
+def add_answered_case(query: Query, keys: CaseKeys, area: int) -> None:
+    """An open case of this area with one answered question."""
+    now = datetime.now(UTC)
+    texts = [(now + timedelta(days=days)).isoformat(timespec="milliseconds") for days in (0, 28)]
+    row = query(
+        "INSERT INTO trace_case (order_no, purpose, why, area, opened_by, opened_at, until, decided_by, decided_at, is_approved) "
+        "VALUES ('17/QĐ-UBND', 'contacts', 'Ổ dịch tại chợ', ?, 'tracer-46', ?, ?, 'approver-46', ?, 1) RETURNING *",
+        [area, *texts, texts[0]],
+    )[0]
+    case = find_case(query, row["number"])
+    asked = Question(QuestionKind.PLACE, now - timedelta(hours=1), now, "dong-ba")
+    number = ask(query, keys, case, "tracer-46", asked, now=now)
+    save_answer(query, keys, case, find_question(query, number), Answer().content(), now=now)

@@ -1,8 +1,9 @@
 """An answer of tracing as tables in a language: for pages, CSV and print. Pure."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
+from kiosk.system.csv_output import csv_text
 from mqtt.centre.tracing.cases.cases import TraceCase
 from mqtt.centre.tracing.cases.questions import StoredQuestion
 from mqtt.centre.tracing.core.answers import Answer, AnswerPassage, AnswerPerson
@@ -48,6 +49,15 @@ def answer_lines(found: Answer, formatter: LocaleFormatter) -> list[str]:
     if Grade.ASSUMED in {*(one.grade for one in found.stays), *(one.grade for one in found.contacts)}:
         lines.append(formatter.t("centre.trace.grade-note"))
     return lines
+
+
+def answer_csv(heading: str, note: str, lines: Sequence[str], tables: Sequence[Table]) -> str:
+    """The tables one after the other as CSV, with what each sheet bears in front."""
+    rows: list[tuple[object, ...]] = [(heading,), (note,), *((line,) for line in lines)]
+    for table in tables:
+        rows += [(), (table.title,), table.header]
+        rows += [tuple("" if cell is None else cell for cell in row) for row in table.rows]
+    return csv_text(rows)
 
 
 class _Tables:

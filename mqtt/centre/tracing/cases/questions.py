@@ -9,7 +9,7 @@ from typing import Any
 from mqtt.centre.accounts.audit import CentreAuditEntry, append_audit
 from mqtt.centre.ingest.database import Query
 from mqtt.centre.tracing.cases.case_keys import CaseKeys
-from mqtt.centre.tracing.cases.cases import CaseError, TraceCase, about, iso_text
+from mqtt.centre.tracing.cases.cases import CaseError, Purpose, TraceCase, about, iso_text
 from mqtt.centre.tracing.core.model import Identifier
 
 MAX_DAYS = 62
@@ -86,7 +86,12 @@ class StoredQuestion:
 
 
 def ask(query: Query, keys: CaseKeys, case: TraceCase, asked_by: str, question: Question, *, now: datetime) -> int:
-    """Store a question. Its audit row names site and period, and no person. Returns its number. The case was checked."""
+    """Store a question. Its audit row names site and period, and no person. Returns its number. The case was checked.
+
+    Raises CaseError where the case is for another purpose.
+    """
+    if case.purpose is not Purpose.CONTACTS and question.kind is not QuestionKind.PERSON:
+        raise CaseError("purpose", f"a case for {case.purpose} can only ask where that person was")
     append_audit(query, CentreAuditEntry(asked_by, f"ask-{question.kind}", _scope(case, question), "", case.area), now)
     row = query(
         "INSERT INTO trace_question (case_number, kind, asked_by, asked_at, body, state) VALUES (?, ?, ?, ?, '', ?) "

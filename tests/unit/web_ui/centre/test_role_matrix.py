@@ -1,6 +1,7 @@
 """Every route, in every format, for every role in the city, in this ward and in another one. What is not allowed is not found."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
@@ -11,14 +12,18 @@ from mqtt.centre.alerts.conditions import AlertKind, Condition
 from mqtt.centre.alerts.store import update_alerts
 from mqtt.centre.ingest.database import open_query
 from mqtt.centre.registry.store import read_rows
+from mqtt.centre.tracing.cases.case_keys import CaseKeys
 from tests.fakes.centre.city import CITY, WARD_A, WARD_B, account_name
 from tests.fakes.centre.pages import csrf, visiting
+from tests.fakes.centre.traced_events import add_answered_case
 from web_ui.centre.access import PUBLIC, SIGNED_IN, TOKEN, mark_of
 
 VIEWING = {OfficerRole.VIEWER, OfficerRole.OPERATOR, OfficerRole.TRACER, OfficerRole.APPROVER, OfficerRole.ADMIN}
 OPERATING = {OfficerRole.OPERATOR, OfficerRole.ADMIN}
 AUDITING = {OfficerRole.AUDITOR, OfficerRole.ADMIN}
 MANAGING = {OfficerRole.ADMIN}
+ASKING = {OfficerRole.TRACER}
+TRACING = {OfficerRole.TRACER, OfficerRole.APPROVER}
 ALL = set(OfficerRole)
 
 # Endpoint: who may, and the addresses in the two wards. Without a ward, the page itself shows each reader's own areas.
@@ -41,6 +46,12 @@ ROUTES: dict[tuple[str, str], tuple[set[OfficerRole], dict[str, str]]] = {
         MANAGING,
         {code: f"/accounts/viewer-{code}/end-sessions" for code in (CITY, WARD_A, WARD_B)},
     ),
+    ("GET", "tracing.case_list"): (TRACING, {"": "/tracing"}),
+    ("POST", "tracing.open_case"): (ASKING, {WARD_A: "/tracing", WARD_B: "/tracing"}),
+    ("GET", "tracing.case"): (TRACING, {WARD_A: "/tracing/1", WARD_B: "/tracing/2"}),
+    ("POST", "tracing.ask_place"): (ASKING, {WARD_A: "/tracing/1/questions", WARD_B: "/tracing/2/questions"}),
+    ("GET", "tracing.result"): (ASKING, {WARD_A: "/tracing/questions/1", WARD_B: "/tracing/questions/2"}),
+    ("POST", "tracing.decide"): (TRACING, {WARD_A: "/tracing/1/end", WARD_B: "/tracing/2/end"}),
     ("GET", "sign_in.own_account"): (ALL, {"": "/me"}),
     ("POST", "sign_in.own_account"): (ALL, {"": "/me"}),
     ("POST", "sign_in.sign_out"): (ALL, {"": "/sign-out"}),
@@ -53,7 +64,7 @@ FORMATS = ("", "?format=main", "?format=csv", "?format=xlsx")
 
 @pytest.fixture
 def app_with_alerts(app: Flask, city: str) -> Flask:
-    """Alert 1 is in ward A, alert 2 in ward B."""
+    """Alert, case and question 1 are in ward A, number 2 in ward B."""
     with open_query(city) as query:
         numbers = {area.code: area.number for area in read_rows(query).areas}
         conditions = [
@@ -63,6 +74,8 @@ def app_with_alerts(app: Flask, city: str) -> Flask:
         for condition in conditions:
             known = conditions[: conditions.index(condition) + 1]
             update_alerts(query, known, datetime.now(UTC))
+        for code in (WARD_A, WARD_B):
+            add_answered_case(query, CaseKeys(Path(f"{city}-case-keys")), numbers[code])
     return app
 
 

@@ -10,7 +10,6 @@ import click
 
 from mqtt.centre.ingest.database import open_query
 from mqtt.centre.tracing.cases import cases
-from mqtt.centre.tracing.cases.cases import CaseError, Purpose
 from mqtt.centre.tracing.cases.questions import (
     DEFAULT_OVERLAP_MINUTES,
     Question,
@@ -195,8 +194,6 @@ def _ask(settings: TraceSettings, number: int, question: Question, asked_by: _As
     with signed_in(settings, asked_by.account, asked_by.password_file) as by:
         case = cases.find_case(by.query, number)
         cases.check_use(case, by.officer, by.area_of(case), by.now)
-        if case.purpose is not Purpose.CONTACTS and question.kind is not QuestionKind.PERSON:
-            raise CaseError("purpose", f"a case for {case.purpose} can only ask where that person was")
         asked = ask(by.query, settings.case_keys, case, by.officer.name, question, now=by.now)
     click.echo(f"question {asked} of case {number}", err=True)
     if asked_by.key_paths:

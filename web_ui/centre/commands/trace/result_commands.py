@@ -6,7 +6,6 @@ import click
 
 from kiosk.credentials.issuing import register as pass_register
 from kiosk.system.atomic_files import write_file
-from kiosk.system.csv_output import csv_text
 from mqtt.centre.accounts.audit import CentreAuditEntry, append_audit
 from mqtt.centre.ingest.database import open_query
 from mqtt.centre.tracing.cases import cases
@@ -17,7 +16,7 @@ from web_ui.centre.commands.trace.context import TraceSettings, in_words, ledger
 from web_ui.centre.data.calendar import CITY_ZONE, utc_now
 from web_ui.centre.data.tables import BYTE_ORDER_MARK, Table
 from web_ui.centre.data.trace_pdf import to_pdf
-from web_ui.centre.data.trace_tables import answer_lines, answer_tables, sheet_heading
+from web_ui.centre.data.trace_tables import answer_csv, answer_lines, answer_tables, sheet_heading
 from web_ui.i18n.formatting import LocaleFormatter, language_names
 
 FORMATS = (".csv", ".pdf")
@@ -76,17 +75,8 @@ def results(
     if out.suffix == ".pdf":
         write_file(out, to_pdf(heading, note, tables, lines))
     else:
-        write_file(
-            out, (BYTE_ORDER_MARK + csv_text(_csv_rows(heading, note, lines, tables))).encode("utf-8", "replace")
-        )
+        write_file(out, (BYTE_ORDER_MARK + answer_csv(heading, note, lines, tables)).encode("utf-8", "replace"))
     click.echo(f"{out}. {note}")
-
-
-def _csv_rows(heading: str, note: str, lines: list[str], tables: list[Table]) -> list[tuple[object, ...]]:
-    rows: list[tuple[object, ...]] = [(heading,), (note,), *((line,) for line in lines)]
-    for table in tables:
-        rows += [(), (table.title,), table.header, *(tuple("" if c is None else c for c in row) for row in table.rows)]
-    return rows
 
 
 def _print(heading: str, lines: list[str], tables: list[Table]) -> None:
