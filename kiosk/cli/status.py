@@ -11,6 +11,7 @@ import click
 
 from kiosk import config
 from kiosk.core.status import HealthCheck
+from kiosk.system.machine_identity import page_url
 from kiosk.system.messages import check_message, check_value
 from kiosk.system.number_format import format_quantity
 from kiosk.system.status_file import STATUS_FILE, is_stale, read_status, status_age_s
@@ -44,6 +45,9 @@ def status(path: Path, *, as_json: bool) -> None:
         click.echo(json.dumps(found, ensure_ascii=not has_all_letters()))
     else:
         click.echo("\n".join(_status_lines(t, found)))
+        web = settings.web
+        url = page_url(web.host, web.port, secure=web.certificate is not None)
+        click.echo("  " + t("status-command.pages", url=url))
     sys.exit(1 if is_stale(age_s) or found.get("state") not in {"ready", "degraded", "starting"} else 0)
 
 

@@ -126,8 +126,11 @@ class Outbox(Protocol):
     def base_seq(self) -> int:
         """Events up to this seq belong to earlier epochs. On the wire, an event has its seq minus this."""
 
-    def bind_source(self, source: str) -> None:
-        """The device's name on the wire. A database of another device starts a new epoch. Raises StoreError."""
+    def bind_source(self, source: str, board: str = "") -> None:
+        """The device's name on the wire, and the board. A database of another device or board starts a new epoch.
+
+        `board`: empty if this machine cannot tell. Raises StoreError.
+        """
 
     def start_new_epoch(self, reason: str) -> None:
         """Give all undelivered events a new epoch, in which they are sent again. Raises StoreError."""

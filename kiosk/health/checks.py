@@ -181,6 +181,8 @@ def _check_broker(it: Measurements, limits: HealthThresholds) -> Iterator[Health
         yield _warn("broker", "refused", detail=it.broker_error)
     elif down_s > limits.broker_down_s:
         yield _warn("broker", "disconnected", round(down_s), "s")
+    elif down_s:
+        yield _pass("broker", round(down_s), "s", reason="waiting")
     else:
         yield _pass("broker", round(down_s), "s")
 

@@ -176,6 +176,7 @@ def _start_and_wait(options: argparse.Namespace, layout: InstallLayout) -> int:
     result = readiness.wait_until_ready(layout, systemd, before, timeout_s=timeout_s, report=Progress())
     if result.is_ready:
         print_message("ready", state=state_label(result.state), seconds=f"{result.seconds:.1f}")
+        subprocess.run([layout.current_link / "venv/bin/kiosk", "status"], check=False)  # with the address of the pages
         return DONE
     print_message("not-ready", state=state_label(result.state))
     return NOT_READY

@@ -11,7 +11,7 @@ from kiosk.storage.connection import DatabaseConnection
 from mqtt.sequence_ranges import Range, RangeSet
 
 _COUNT_REJECTION = "INSERT INTO rejection_count VALUES (?, 1, ?) ON CONFLICT (seq) DO UPDATE SET times = times + 1"
-_SELECT_DELIVERY = "SELECT singleton, epoch, up_to_seq, epoch_base_seq, source, checksum FROM delivery"
+_SELECT_DELIVERY = "SELECT singleton, epoch, up_to_seq, epoch_base_seq, source, checksum, board FROM delivery"
 _UPDATE_DELIVERY = "UPDATE delivery SET up_to_seq = ?, epoch_base_seq = ?, source = ?, checksum = ?"
 
 RejectedSeq = tuple[int, str]
@@ -30,6 +30,8 @@ class DeliveryState:
         """Events up to this seq belong to earlier epochs. On the wire, an event has its seq minus this."""
         self.source = ""
         """The device that this epoch belongs to. Empty while it is not known."""
+        self.board = ""
+        """The board that this epoch was recorded on. Empty while it is not known."""
         self._ranges = RangeSet()
         self._quarantined: frozenset[int] = frozenset()
         self._persisted = True
@@ -43,7 +45,15 @@ class DeliveryState:
         self._quarantined = frozenset(seq for (seq,) in found if isinstance(seq, int) and seq > 0)
         try:
             row = connection.execute(_SELECT_DELIVERY).fetchone()
-            singleton, self.epoch, up_to_seq, self.base_seq, self.source, checksum = row or (0, "", 0, 0, "", 0)
+            singleton, self.epoch, up_to_seq, self.base_seq, self.source, checksum, self.board = row or (
+                0,
+                "",
+                0,
+                0,
+                "",
+                0,
+                "",
+            )
             ranges = connection.execute(
                 "SELECT first_seq, last_seq FROM acknowledged_range ORDER BY first_seq"
             ).fetchall()
@@ -55,7 +65,7 @@ class DeliveryState:
                 return True
         except (sqlite3.OperationalError, TypeError, ValueError):
             """A text that is not UTF-8, another type, or ranges that are none."""
-        self.epoch, self.base_seq, self.source = secrets.token_hex(8), 0, ""
+        self.epoch, self.base_seq, self.source, self.board = secrets.token_hex(8), 0, "", ""
         return False
 
     @property
@@ -129,22 +139,28 @@ class DeliveryState:
         self._ranges = ranges
         self._quarantined = self._quarantined.difference(seqs)
 
-    def persist_epoch(self, base_seq: int, source: str, write_notice: Callable[[], None]) -> None:
-        """Start an epoch in which all events after `base_seq` are pending. What is in quarantine stays there."""
+    def persist_epoch(self, base_seq: int, owner: tuple[str, str], write_notice: Callable[[], None]) -> None:
+        """Start an epoch in which all events after `base_seq` are pending. What is in quarantine stays there.
+
+        `owner`: `source` and `board` of this epoch.
+        """
+        source, board = owner
         epoch, ranges = secrets.token_hex(8), _all_but(base_seq, self._quarantined)
         with self._connection.transaction():
             write_notice()
             self._connection.execute("DELETE FROM delivery")
             self._connection.execute("INSERT INTO delivery (singleton, epoch) VALUES (1, ?)", [epoch])
             self._write(epoch, base_seq, source, ranges)
-        self.epoch, self.base_seq, self.source, self._ranges = epoch, base_seq, source, ranges
+            self._connection.execute("UPDATE delivery SET board = ?", [board])
+        self.epoch, self.base_seq, self.source, self.board, self._ranges = epoch, base_seq, source, board, ranges
         self._persisted, self.is_damaged = True, False
 
-    def persist_source(self, source: str) -> None:
-        """Note which device this epoch belongs to."""
+    def persist_source(self, source: str, board: str) -> None:
+        """Note which device this epoch belongs to, and on which board it is recorded."""
         with self._connection.transaction():
             self._write(self.epoch, self.base_seq, source, self._ranges)
-        self.source = source
+            self._connection.execute("UPDATE delivery SET board = ?", [board])
+        self.source, self.board = source, board
 
     def _write(self, epoch: str, base_seq: int, source: str, settled: RangeSet) -> None:
         connection, ranges = self._connection, settled.after_first_gap()

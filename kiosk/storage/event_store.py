@@ -105,7 +105,7 @@ class SqliteEventStore:
         self._newest_seq = self._find_newest_seq()
         if self._delivery.is_damaged:
             oldest = self._gate_connection.execute("SELECT coalesce(min(seq), 0) FROM event").fetchone()[0]
-            self._persist_epoch("delivery-state-damaged", self._delivery.source, int(oldest or self._newest_seq + 1))
+            self._persist_epoch("delivery-state-damaged", ("", ""), int(oldest or self._newest_seq + 1))
         self._checkpointed_seq = self._newest_seq
         self._newest_seq_known = True
         if self._newest_seq - self._delivery.count() > self.limits.max_rows:  # a damaged seq, or rows that are gone
@@ -126,28 +126,35 @@ class SqliteEventStore:
         """Events up to this seq belong to earlier epochs. On the wire, an event has its seq minus this."""
         return self._delivery.base_seq
 
-    def bind_source(self, source: str) -> None:
-        """The device's name on the wire. A database of another device starts a new epoch. Raises StoreError."""
-        if self._delivery.source == source:
-            return
-        if self._delivery.source:
-            self.start_new_epoch("other-device", source)
-            return
-        with self._relay_lock, self._write_lock, self._store_errors("the name of the device could not be written"):
-            self._delivery.persist_source(source)
+    def bind_source(self, source: str, board: str = "") -> None:
+        """The device's name on the wire, and the board. A database of another device or board starts a new epoch.
 
-    def start_new_epoch(self, reason: str, source: str | None = None) -> None:
+        `board`: empty if this machine cannot tell. Raises StoreError.
+        """
+        known, board = self._delivery, board or self._delivery.board
+        if known.source not in ("", source):
+            self.start_new_epoch("other-device", source, board)
+        elif known.board not in ("", board):
+            self.start_new_epoch("other-board", source, board)
+        elif (known.source, known.board) != (source, board):
+            with self._relay_lock, self._write_lock, self._store_errors("the name of the device could not be written"):
+                self._delivery.persist_source(source, board)
+
+    def start_new_epoch(self, reason: str, source: str | None = None, board: str | None = None) -> None:
         """Give all undelivered events a new epoch, in which they are sent again. Any thread. Raises StoreError."""
+        known = self._delivery
         with self._relay_lock, self._write_lock, self._store_errors("a new epoch could not be started"):
             pending = self._relay_connection.execute("SELECT min(seq) FROM outbox").fetchone()[0]
-            self._persist_epoch(reason, self._delivery.source if source is None else source, pending)
+            owner = (known.source if source is None else source, known.board if board is None else board)
+            self._persist_epoch(reason, owner, pending)
 
-    def _persist_epoch(self, reason: str, source: str, first_pending: int | None) -> None:
+    def _persist_epoch(self, reason: str, owner: tuple[str, str], first_pending: int | None) -> None:
+        """`owner`: name on the wire and board."""
         first = first_pending or self._newest_seq + 1
         count = self._newest_seq - first + 1
         span = (first, self._newest_seq) if count else (None, None)
         notice = partial(retention.add_notice, at=self._now_text(), seq_range=span, count=count, detail=reason)
-        self._delivery.persist_epoch(first - 1, source, lambda: notice(self._relay_connection, "new-epoch"))
+        self._delivery.persist_epoch(first - 1, owner, lambda: notice(self._relay_connection, "new-epoch"))
         self.epoch_reason = reason
         log.critical("%s: a new epoch was started (%s); %d events are sent again in it", self.path, reason, count)
 

@@ -68,6 +68,18 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE delivery ADD COLUMN source TEXT NOT NULL DEFAULT '';
     ALTER TABLE delivery ADD COLUMN checksum INTEGER;
     """,
+    "ALTER TABLE delivery ADD COLUMN board TEXT NOT NULL DEFAULT ''",
+    """
+    CREATE TABLE remote_command (
+        counter INTEGER PRIMARY KEY,
+        id TEXT NOT NULL,
+        at TEXT NOT NULL,
+        name TEXT NOT NULL,
+        requested_by TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        result TEXT NOT NULL
+    ) STRICT
+    """,
 )
 
 # The oldest schema whose release may still record into a database of this schema, after an upgrade was rolled back

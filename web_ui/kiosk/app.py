@@ -47,7 +47,7 @@ def create_app(settings: WebSettings, log_buffer: LogBuffer | None = None) -> tu
 
     live = Broadcaster(changed=view.snapshot_version, render=render)
     app.extensions[BROADCASTER_EXTENSION] = live
-    security_headers.add_security_checks(app, security_headers.allowed_hosts(settings.allowed_hosts))
+    security_headers.add_security_checks(app, settings.allowed_hosts)
     app.register_blueprint(public.public_pages)
     app.register_blueprint(public.make_live_routes(live))
     app.register_blueprint(api_routes)
@@ -57,6 +57,7 @@ def create_app(settings: WebSettings, log_buffer: LogBuffer | None = None) -> tu
         _add_admin_pages(app, settings.state_dir)
     app.jinja_env.globals |= {
         "language_url": request_locale.language_url,
+        "place": settings.place,
         "languages": language_names,
         "auth_enabled": access_control.is_auth_enabled,
     }

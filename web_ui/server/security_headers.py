@@ -2,7 +2,7 @@
 
 import ipaddress
 import socket
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from flask import Flask, Response, abort, request
 
@@ -29,9 +29,9 @@ SECURITY_HEADERS = {
 }
 
 
-def allowed_hosts(extra: Iterable[str] = ()) -> frozenset[str]:
+def allowed_hosts(extra: Iterable[str], host_name: str) -> frozenset[str]:
     """Host names that are answered: loopback, the name of this machine (also with .local), and those of the configuration."""
-    host = socket.gethostname().lower()
+    host = host_name.lower()
     return frozenset({"localhost", host, f"{host.split('.')[0]}.local", *(name.lower() for name in extra)})
 
 
@@ -45,13 +45,17 @@ def is_allowed_host(host: str, allowed: frozenset[str]) -> bool:
     return True
 
 
-def add_security_checks(app: Flask, allowed: frozenset[str]) -> None:
-    """Add the checks and headers to every page of `app`."""
+def add_security_checks(
+    app: Flask, extra_hosts: Iterable[str], host_name: Callable[[], str] = socket.gethostname
+) -> None:
+    """Add the checks and headers to every page of `app`. `extra_hosts`: names of this machine in the configuration."""
+    extra = tuple(extra_hosts)
     app.config.update(MAX_CONTENT_LENGTH=MAX_BODY_BYTES, MAX_FORM_MEMORY_SIZE=MAX_BODY_BYTES, MAX_FORM_PARTS=50)
 
     @app.before_request
     def _host() -> None:
-        if not is_allowed_host(request.headers.get("Host", ""), allowed):
+        # Asked each time: a person may change the name of the machine, and needs no restart for that.
+        if not is_allowed_host(request.headers.get("Host", ""), allowed_hosts(extra, host_name())):
             abort(421)
 
     @app.after_request

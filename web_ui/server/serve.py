@@ -1,7 +1,6 @@
 """Serving the application with waitress, from the first open port to a clean end."""
 
 import errno
-import ipaddress
 import logging
 import signal
 import socket
@@ -16,6 +15,7 @@ from wsgiref.types import WSGIApplication
 from waitress.server import create_server
 
 from kiosk.system.logs import LogBuffer
+from kiosk.system.machine_identity import page_url
 from kiosk.system.systemd import SystemdNotifier
 from web_ui.auth.accounts import AccountError, Accounts
 from web_ui.kiosk.app import create_app
@@ -50,13 +50,6 @@ def open_port(host: str, port: int) -> socket.socket:
         else:
             hint = f"cannot listen there: {error.strerror or error}; choose another address with web.host or --host"
         raise WebServerError(f"The page on {host}: {hint}.") from error
-
-
-def page_url(listener: socket.socket, host: str, *, secure: bool) -> str:
-    """The address of the pages as a person types it."""
-    loopback = {"": "127.0.0.1", str(ipaddress.IPv4Address(0)): "127.0.0.1", "::": "[::1]"}
-    shown = loopback.get(host, f"[{host}]" if ":" in host else host)
-    return f"http{'s' if secure else ''}://{shown}:{listener.getsockname()[1]}/"
 
 
 def startup_notices(settings: WebSettings, address: str) -> Iterator[str]:
@@ -152,15 +145,18 @@ def serve_app(
     announce: Callable[[str], None],
     *,
     connection_limit: int = MAX_CONNECTIONS,
+    client_authority: bytes | None = None,
 ) -> None:
     """Serve an application on an open port until SIGTERM or Ctrl-C; main thread only. Raises WebServerError.
 
-    `announce` gets the address of the pages.
+    `announce` gets the address of the pages. `client_authority`: see `tls.make_server_context`.
     """
     secure = settings.certificate_path is not None
     set_peer_timeout(listener)
     with ExitStack() as exit_stack:
-        around, inner = _behind_tls(settings, listener, app, exit_stack) if secure else (app, listener)
+        around, inner = (
+            _behind_tls(settings, listener, app, client_authority, exit_stack) if secure else (app, listener)
+        )
         server = make_server(around, inner, secure=secure, connection_limit=connection_limit)
         exit_stack.callback(server.close)
 
@@ -173,18 +169,22 @@ def serve_app(
         _start_thread(exit_stack, "live", live.run, live.close)
         watchdog = WatchdogPinger(listener.getsockname()[:2], SystemdNotifier(), secure=secure)
         _start_thread(exit_stack, "watchdog", watchdog.run, watchdog.close)
-        announce(page_url(listener, settings.host, secure=secure))
+        announce(page_url(settings.host, listener.getsockname()[1], secure=secure))
         server.run()
 
 
 def _behind_tls(
-    settings: ServerSettings, listener: socket.socket, app: WSGIApplication, exit_stack: ExitStack
+    settings: ServerSettings,
+    listener: socket.socket,
+    app: WSGIApplication,
+    client_authority: bytes | None,
+    exit_stack: ExitStack,
 ) -> tuple[WSGIApplication, socket.socket]:
     """TLS on `listener`. Returns the application and the port behind it. Raises WebServerError."""
     from web_ui.server import tls  # noqa: PLC0415  # asyncio and cryptography need 10 MB, and loopback needs neither
 
     assert settings.certificate_path
-    context = tls.make_server_context(settings.certificate_path, settings.key_path)
+    context = tls.make_server_context(settings.certificate_path, settings.key_path, client_authority)
     inner = open_port("127.0.0.1", 0)
     front = tls.TlsProxy(listener, context, inner.getsockname()[1])
     _start_thread(exit_stack, "tls", front.run, front.close)

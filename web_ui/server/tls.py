@@ -16,6 +16,7 @@ from typing import Any
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from kiosk.system import atomic_files
+from kiosk.system.machine_identity import lan_address
 from mqtt.broker import certificates
 from mqtt.tls import TlsFileError, load_certificate
 from web_ui.auth.login_throttle import client_network
@@ -43,14 +44,26 @@ _TLS_FAILURES = {
 CERTIFICATE_VALID_DAYS = 825  # the maximum that Apple's browsers accept (support.apple.com/103769)
 
 
-def make_server_context(certificate_path: Path, key_path: Path | None) -> ssl.SSLContext:
-    """TLS context of the server. Never asks for a password. Raises WebServerError."""
+CLIENT_CERTIFICATE = "entrance.client_certificate"
+"""Key of a WSGI environment: the verified certificate of the client, DER. Missing where the client shows none."""
+
+
+def make_server_context(
+    certificate_path: Path, key_path: Path | None, client_authority: bytes | None = None
+) -> ssl.SSLContext:
+    """TLS context of the server. Never asks for a password. Raises WebServerError.
+
+    `client_authority`: a CA certificate, PEM. With it a client may show a certificate of that authority.
+    """
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
         load_certificate(made, certificate_path, key_path)
     except TlsFileError as error:
         raise WebServerError(f"The certificate of the pages cannot be used. {error}") from error
+    if client_authority is not None:
+        made.load_verify_locations(cadata=client_authority.decode("ascii"))
+        made.verify_mode = ssl.CERT_OPTIONAL
     return made
 
 
@@ -62,6 +75,7 @@ class TlsProxy:
         self._tls = tls
         self._inner_port = inner_port
         self._client_addresses: dict[int, str] = {}
+        self._client_certificates: dict[int, bytes] = {}
         self._failures = HandshakeFailureLog()
         self._handshakes: dict[asyncio.Task[None], str] = {}
         """In the order of their begin, each with the network of its client."""
@@ -82,10 +96,13 @@ class TlsProxy:
         self._loop.call_soon_threadsafe(self._stop.set)
 
     def wrap_app(self, app: WSGIApplication) -> WSGIApplication:
-        """The application with the address of the browser instead of the proxy's."""
+        """The application with the address of the browser instead of the proxy's, and the certificate that it showed."""
 
         def with_client_address(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-            environ["REMOTE_ADDR"] = self._client_addresses.get(int(environ.get("REMOTE_PORT", 0)), "")
+            port = int(environ.get("REMOTE_PORT", 0))
+            environ["REMOTE_ADDR"] = self._client_addresses.get(port, "")
+            if certificate := self._client_certificates.get(port):
+                environ[CLIENT_CERTIFICATE] = certificate
             return app(environ, start_response)
 
         return with_client_address
@@ -191,6 +208,9 @@ class TlsProxy:
             return
         port = int(requests.get_extra_info("sockname")[1])
         self._client_addresses[port] = address
+        tls = client_writer.get_extra_info("ssl_object")
+        if certificate := tls and tls.getpeercert(binary_form=True):
+            self._client_certificates[port] = certificate
         pumps = [
             asyncio.ensure_future(_copy_stream(client_reader, requests)),
             asyncio.ensure_future(_copy_stream(page, client_writer)),
@@ -199,6 +219,7 @@ class TlsProxy:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
         finally:
             del self._client_addresses[port]
+            self._client_certificates.pop(port, None)
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
@@ -240,6 +261,7 @@ def make_self_signed_certificate(path: Path, names: Sequence[str]) -> str:
     """Write a key and a self-signed certificate for this machine, mode 0600. Returns its fingerprint. Raises WebServerError."""
     host = socket.gethostname()
     hosts = dict.fromkeys(("localhost", host, f"{host.split('.')[0]}.local", "127.0.0.1", "::1", *names))
+    hosts |= dict.fromkeys(filter(None, [lan_address()]))
     pem, fingerprint = certificates.make_self_signed(host[:64], tuple(hosts), datetime.now(UTC), CERTIFICATE_VALID_DAYS)
     try:
         atomic_files.write_file(path, pem, mode=0o600, owner_of_folder=True)

@@ -8,6 +8,7 @@ from kiosk.config.addresses import split_host_port
 from kiosk.core.ports import Clock, Outbox
 from kiosk.delivery import DeliveryOptions, OutboxRelay
 from kiosk.delivery.device_reporter import ConnectionFactory
+from kiosk.system.machine_identity import read_board_id
 from kiosk.system.systemd import credential_path
 from mqtt.connection import BrokerConnectionError, BrokerEndpoint, Connection, OutgoingMessage
 from mqtt.topics import DeviceTopics
@@ -72,7 +73,7 @@ def build_relay(settings: config.Settings, outbox: Outbox, clock: Clock) -> Outb
     mqtt, site = settings.mqtt, settings.site
     endpoints = broker_endpoints(mqtt)
     device_topics = DeviceTopics(mqtt.topic_prefix, site.site, site.device)
-    outbox.bind_source(device_topics.source)
+    outbox.bind_source(device_topics.source, read_board_id(settings.sysfs))
 
     return OutboxRelay(
         outbox,

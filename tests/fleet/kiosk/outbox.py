@@ -13,6 +13,8 @@ from tests.fleet.kiosk.people import Encounter
 BOOT_ID = "b9f1c0de-1111-4222-8333-444455556666"
 _BOOT_NUMBER = 1
 _SEQ_BITS = 24
+_SPREAD = 0x9E3779B1
+"""Odd, so that no two kiosks have the same product. Epochs of real kiosks are random, and a kiosk's first message depends on it."""
 
 
 class FleetOutbox:
@@ -36,7 +38,7 @@ class FleetOutbox:
 
     def __init__(self, run: int, index: int, encounters: Sequence[Encounter], offset_s: float) -> None:
         """`run` (32 bits) names the run, so that one centre can serve several. `offset_s`: wall clock minus monotonic clock."""
-        self.epoch = f"{run:08x}{index:08x}"
+        self.epoch = f"{index * _SPREAD % 2**32:08x}{run:08x}"
         self.newest_seq = 0
         self.occurred_ms = array("q")
         """When each event happened, from seq 1 on: milliseconds since 1970."""
@@ -118,7 +120,7 @@ class FleetOutbox:
         """The number of events before this time."""
         return bisect_right(self.occurred_ms, at_ms)
 
-    def bind_source(self, source: str) -> None:
+    def bind_source(self, source: str, board: str = "") -> None:
         """It has one source."""
 
     def start_new_epoch(self, reason: str) -> None:

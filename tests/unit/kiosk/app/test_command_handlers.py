@@ -8,6 +8,7 @@ import pytest
 
 from kiosk.app import control_socket
 from kiosk.app.control_socket import (
+    AcknowledgeReleaseCommand,
     AdmitCommand,
     CapturePreviewCommand,
     PauseCommand,
@@ -127,3 +128,7 @@ def test_a_newer_denylist_is_used_without_a_restart_and_an_older_one_is_ignored(
     still = await_status(running, lambda later: bool(later["lists"]))
     assert still["lists"]["denylist"]["number"] == 2
     assert "list 2 is already in force" in running.processes["kiosk"].log_file.read_text(encoding="utf-8")
+
+
+def test_without_packages_there_is_no_release_to_acknowledge(running: Demo) -> None:
+    assert send(running, AcknowledgeReleaseCommand()).detail == {"acknowledged": False}

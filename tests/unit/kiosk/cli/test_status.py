@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import time
 from collections.abc import Iterator
 
@@ -31,6 +32,7 @@ def test_a_fresh_status_is_believed(sandbox: Sandbox) -> None:
     status_snapshots.publish(sandbox.run_dir, status_snapshots.a_status())
     done = ask(sandbox)
     assert done.exit_code == 0, done.output
+    assert re.search(r"http://[0-9.]+:\d+/\n$", done.output), "the address of the pages, as people type it"
 
 
 @pytest.mark.parametrize("age_s", [60.0, 86_400.0, -3600.0])

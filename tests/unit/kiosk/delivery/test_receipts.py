@@ -1,5 +1,6 @@
 """Receipts: acknowledged, rejected, duplicated and foreign events."""
 
+import shutil
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -138,6 +139,31 @@ def test_a_database_of_another_device_starts_a_new_epoch(tmp_path: Path) -> None
     with closing(SqliteEventStore(tmp_path / "p.db")) as store:
         store.bind_source("/dong-ba/gate-2")
         assert (store.base_seq, store.newest_seq, store.backlog_size()) == (2, 3, 1)
+
+
+def test_a_memory_card_that_was_copied_to_another_board_starts_a_new_epoch_there_alone(tmp_path: Path) -> None:
+    """Two boards with one epoch gave one number to two people, and the centre kept the first one only."""
+    original, copy = tmp_path / "original.db", tmp_path / "copy.db"
+    with closing(SqliteEventStore(original)) as store:
+        store.bind_source("/dong-ba/gate-1")
+        store.commit_all([an_event(number) for number in (1, 2, 3)])
+        store.acknowledge(2)
+        store.bind_source("/dong-ba/gate-1", "serial 1")  # a release that knows boards follows one that did not
+        epoch = store.epoch
+    shutil.copy(original, copy)
+    for board in ("serial 1", "", "serial 1"):
+        with closing(SqliteEventStore(original)) as store:
+            store.bind_source("/dong-ba/gate-1", board)
+            assert (store.epoch, store.epoch_reason) == (epoch, "")
+    with closing(SqliteEventStore(copy)) as store:
+        store.bind_source("/dong-ba/gate-1", "serial 2")
+        assert store.epoch != epoch
+        assert (store.epoch_reason, store.base_seq, store.backlog_size()) == ("other-board", 2, 1)
+        assert [(notice.kind, notice.detail) for notice in store.notices(1)] == [("new-epoch", "other-board")]
+        other = store.epoch
+    with closing(SqliteEventStore(copy)) as store:
+        store.bind_source("/dong-ba/gate-1", "serial 2")
+        assert (store.epoch, store.epoch_reason) == (other, "")
 
 
 def test_an_event_that_leaves_quarantine_after_a_new_epoch_gets_a_seq_of_it(bench: Bench) -> None:

@@ -200,6 +200,12 @@ def test_what_comes_by_itself_at_night_degrades_nothing(changes: dict[str, Any],
         assert check_message(translator(language), found).endswith(".")
 
 
+def test_a_broker_that_was_never_reached_is_not_called_connected() -> None:
+    waiting = check_with_code(evaluate(replace(HEALTHY, broker_down_s=8.0)), "broker")
+    assert (waiting.status, waiting.reason) == (CheckStatus.PASS, "waiting")
+    assert check_message(translator("en"), waiting) == "Not connected to the MQTT broker yet."
+
+
 def test_a_trial_says_how_long_it_goes_on_and_degrades_nothing() -> None:
     checks = evaluate(replace(HEALTHY, trial_remaining_s=1500.0))
     assert device_state(checks) is DeviceState.READY

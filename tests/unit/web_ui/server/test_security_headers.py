@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from flask import Flask
 
 from tests.fakes.data.status_snapshots import a_status, browsing, publish
 from web_ui.server import security_headers
@@ -37,6 +38,19 @@ def test_a_foreign_host_name_is_refused(tmp_path: Path, host: str) -> None:
 def test_the_kiosks_own_names_and_addresses_are_answered(tmp_path: Path, host: str) -> None:
     with browsing(tmp_path, allowed_hosts=("Cong-1.lan",)) as client:
         assert client.get("/", headers={"Host": host}).status_code == 200
+
+
+def test_a_new_name_of_the_machine_is_answered_without_a_restart() -> None:
+    names = ["Cong-1"]
+    app = Flask("names")
+    app.add_url_rule("/", view_func=lambda: "here")
+    security_headers.add_security_checks(app, (), lambda: names[-1])
+    with app.test_client() as client:
+        for name, code in (("cong-1", 200), ("cong-1.local", 200), ("cong-9", 421)):
+            assert client.get("/", headers={"Host": name}).status_code == code
+        names.append("cong-9.hue.example")
+        for name, code in (("cong-9.hue.example", 200), ("cong-9.local:8080", 200), ("cong-1", 421)):
+            assert client.get("/", headers={"Host": name}).status_code == code
 
 
 @pytest.mark.parametrize(
@@ -79,4 +93,4 @@ def test_a_body_over_the_cap_is_not_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["evil.example", "a" * 300, "::::", "%00", "127.0.0.1%eth0.evil.example"])
 def test_only_names_of_our_own_and_literal_addresses_are_own(host: str) -> None:
-    assert not security_headers.is_allowed_host(host, security_headers.allowed_hosts())
+    assert not security_headers.is_allowed_host(host, security_headers.allowed_hosts((), "cong-1"))
