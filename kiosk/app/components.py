@@ -22,6 +22,9 @@ from kiosk.core.reversal import LastAccessEvent
 from kiosk.credentials.trust.list_loader import ListLoader
 from kiosk.decoding.preview.preview import CameraPreview
 from kiosk.delivery import OutboxRelay
+from kiosk.delivery.remote import CommandExecutor
+from kiosk.enrolment.folder import EnrolmentFolder
+from kiosk.hardware.gpio.both_held import BothHeld
 from kiosk.hardware.gpio.buttons import OpenPinFactory
 from kiosk.hardware.gpio.signal_output import SignalOutput
 from kiosk.health import CameraMonitor, ReleaseNotices
@@ -195,7 +198,7 @@ def open_control_socket(
     """Create the control socket and open the buttons of the guard. Raises KioskError."""
     control = ControlServer(settings.run_dir, commands.handlers())
     exit_stack.callback(control.close)
-    connect_buttons(settings, exit_stack, gate_worker)
+    connect_buttons(settings, exit_stack, gate_worker, on_both=reset_by_buttons(settings))
     return control
 
 
@@ -224,9 +227,21 @@ def connect_buttons(
         on_undo=lambda: gate_worker.undo(ManualReason.BUTTON, command_handlers.UNDO_TIMEOUT_S),
         make_factory=make_factory,
     ):
+    on_both: BothHeld | None = None,
         exit_stack.callback(button.close)
 
 
 def admit_button_direction(settings: config.Settings) -> Direction:
     """The direction of the admit button: out at an exit, in at all other gates."""
     return Direction.OUT if settings.access.direction == "out" else Direction.IN
+        on_both=on_both,
+    if on_both is not None:
+        exit_stack.callback(on_both.close)  # before the buttons that it watches
+
+
+def reset_by_buttons(settings: config.Settings) -> BothHeld | None:
+    """Both buttons held make this device forget its enrolment. None: it has none, or the configuration forbids it."""
+    hold_s = settings.enrolment.reset_hold_s
+    if not hold_s or not settings.uses_enrolment:
+        return None
+    return BothHeld(hold_s, EnrolmentFolder(settings.enrolment.folder).request_reset)

@@ -17,6 +17,7 @@ from kiosk.app.builders.startup import build_with_retry, open_run_dir, publish_s
 from kiosk.app.components import RELAY, Components, build_components
 from kiosk.app.worker import Worker
 from kiosk.config import effective
+from kiosk.core import file_names
 from kiosk.core.model import ClockReading, DeviceState
 from kiosk.core.ports import Clock, KioskError, SignalError
 from kiosk.core.status import CheckStatus, StatusSnapshot
@@ -49,10 +50,10 @@ class WorkerCrashedError(KioskError):
     """A thread ended by an error. The daemon stops, and systemd restarts it."""
 
 
-def run_daemon(settings: config.Settings, overridden: Collection[str] = (), clock: Clock = SYSTEM_CLOCK) -> None:
+def run_daemon(settings: config.Settings, overridden: Collection[str] = (), clock: Clock = SYSTEM_CLOCK) -> bool:
     """Run until SIGTERM or Ctrl-C. Raises KioskError if it cannot start, and WorkerCrashedError if a thread ended by an error.
 
-    `overridden`: names of settings from the command line instead of the file.
+    `overridden`: names of settings from the command line instead of the file. True: the program is to start again.
     """
     with ExitStack() as exit_stack:
         trim_heap()
@@ -62,7 +63,7 @@ def run_daemon(settings: config.Settings, overridden: Collection[str] = (), cloc
         run_dir_is_open = try_open_run_dir(settings.run_dir, exit_stack)
         signal_output = open_signal_with_retry(settings, wakeup, notifier)
         if signal_output is None:
-            return
+            return False
         exit_stack.callback(signal_output.close)
 
         def build(attempt: ExitStack) -> Components:
@@ -77,7 +78,7 @@ def run_daemon(settings: config.Settings, overridden: Collection[str] = (), cloc
             build, settings, signal_output, wakeup=wakeup, notifier=notifier, exit_stack=exit_stack
         )
         if components is None:
-            return
+            return False
         daemon = Daemon(settings, components, wakeup, notifier)
         exit_stack.callback(daemon.stop_workers)
         daemon.start_workers()
@@ -86,6 +87,7 @@ def run_daemon(settings: config.Settings, overridden: Collection[str] = (), cloc
         notifier.notify_stopping()
         daemon.record_stop()
         log.info("the kiosk stops")
+        return daemon.is_restart_requested
 
 
 def open_signal_with_retry(
@@ -164,7 +166,7 @@ class Daemon:
     def run_loop(self) -> None:
         """Run the main loop. Raises WorkerCrashedError if a worker ended by an error."""
         trim_s = self._components.clock.now().monotonic_s + TRIM_INTERVAL_S
-        while not self._wakeup.stop_requested and not self._crashed_worker:
+        while not (self._wakeup.stop_requested or self._crashed_worker or self.is_restart_requested):
             now = self._components.clock.now()
             if now.monotonic_s >= trim_s:
                 trim_s = now.monotonic_s + TRIM_INTERVAL_S
@@ -176,6 +178,17 @@ class Daemon:
             raise WorkerCrashedError(
                 f"the {self._crashed_worker} thread ended by an error (see the log). The kiosk exits to be restarted."
             )
+
+    @property
+    def is_restart_requested(self) -> bool:
+        """Whether the program is to start again: a person asked for a reset of the enrolment."""
+        return self.is_reset_requested
+
+    @property
+    def is_reset_requested(self) -> bool:
+        """Whether a person asked this device to forget its enrolment: with both buttons, or `kiosk enrol reset`."""
+        folder = self._settings.enrolment.folder
+        return self._settings.uses_enrolment and (folder / file_names.ENROLMENT_RESET).exists()
 
     def record_stop(self) -> None:
         """Record a clean stop in the availability log."""

@@ -5,23 +5,60 @@ daemon 3 MB of memory (docs/decisions/0029).
 """
 
 import argparse
+import os
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 from kiosk import config
+from kiosk.core import file_names
 from kiosk.core.ports import KioskError
 from kiosk.system.logs import configure_logging
 
 
-def run_from_config(path: Path, source: str | None = None) -> None:
-    """Run the kiosk until SIGTERM. `source`: another camera than the configured one. Raises KioskError."""
-    settings = config.load_settings(path)
-    from kiosk.app import daemon  # noqa: PLC0415  slow to import: mistakes in the file are reported before
+def run_from_config(path: Path, source: str | None = None) -> bool:
+    """Run the kiosk until SIGTERM. `source`: another camera than the configured one. Raises KioskError.
 
+    True: this device was enrolled, or forgot its enrolment. The caller starts the program again.
+    """
+    settings = config.load_settings(path)
     if source is not None:
         camera = config.camera_with_source(source, settings.camera)
         settings = settings.model_copy(update={"camera": camera})
-    daemon.run_daemon(settings, () if source is None else ("camera.source",))
+    if _reset_if_requested(settings):
+        return True
+    if not settings.is_enrolled:
+        from kiosk.app import unenrolled  # noqa: PLC0415  needs ssl and http
+
+        return unenrolled.run_until_enrolled(settings, path)
+    from kiosk.app import daemon  # noqa: PLC0415  slow to import: mistakes in the file are reported before
+
+    return daemon.run_daemon(settings, () if source is None else ("camera.source",))
+
+
+def _reset_if_requested(settings: config.Settings) -> bool:
+    """Forget the enrolment if a person asked for it. True: done. Raises KioskError."""
+    is_requested = (settings.enrolment.folder / file_names.ENROLMENT_RESET).exists()
+    takes_back = settings.uses_enrolment and not settings.storage.path.exists()
+    if not is_requested and not takes_back:
+        return False
+    from kiosk.enrolment import reset  # noqa: PLC0415  happens once or twice in the life of a device
+
+    site, database = settings.site, settings.storage.path
+    try:
+        if is_requested and (settings.uses_enrolment or not settings.is_enrolled):
+            reset.forget_enrolment(settings.enrolment.folder, database, site.site, site.device)
+            return True
+        if takes_back:
+            reset.adopt_database(database, site.site, site.device)
+    except OSError as error:
+        raise KioskError(f"the enrolment in {settings.enrolment.folder} cannot be changed: {error.strerror}") from error
+    return False
+
+
+def run_again() -> NoReturn:
+    """Start this program again in the same process, with the memory of a new one. systemd sees no change."""
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  the same program
 
 
 def main() -> None:
@@ -34,9 +71,11 @@ def main() -> None:
     options = parser.parse_args()
     configure_logging()
     try:
-        run_from_config(options.config, options.camera)
+        changed = run_from_config(options.config, options.camera)
     except KioskError as error:
         sys.exit(f"kiosk: {error}")
+    if changed:
+        run_again()
 
 
 if __name__ == "__main__":

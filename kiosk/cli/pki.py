@@ -133,7 +133,7 @@ def revoke(certificate: Path, folder: Path) -> None:
     if found is None:
         raise click.ClickException(f"{certificate}: was not issued here. It must be in {folder}")
     with _one_sentence():
-        authority.revoke(found.serial, _now())
+        authority.revoke([found.serial], _now())
     click.echo(f"{found.name} is on {folder / 'crl.pem'}; copy that to the broker and restart it.")
 
 

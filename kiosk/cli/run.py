@@ -23,9 +23,9 @@ def run(path: Path | None, source: str | None) -> None:
     """
     configure_logging()
     with ExitStack() as scratch:
-        start.run_from_config(
-            path or (config.DEFAULT_PATH if config.DEFAULT_PATH.exists() else _development_config(scratch)), source
-        )
+        found = path or (config.DEFAULT_PATH if config.DEFAULT_PATH.exists() else _development_config(scratch))
+        while start.run_from_config(found, source):
+            """It was enrolled, or forgot its enrolment."""
 
 
 def _development_config(scratch: ExitStack) -> Path:

@@ -9,11 +9,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kiosk.config import renamed_keys
+from kiosk.config import enrolled, renamed_keys
 from kiosk.config.schema import CameraSettings, Section, Settings
 from kiosk.config.toml_file import TomlError, parse_toml
 from kiosk.config.unknown_keys import unknown_key_message
-from kiosk.core import signal_patterns
+from kiosk.core import file_names, signal_patterns
 from kiosk.core.ports import KioskError
 
 MAX_CONFIG_BYTES = 256 * 1024
@@ -29,8 +29,12 @@ class ConfigError(KioskError):
         super().__init__("\n".join([f"{path}: {len(errors)} mistake{'s' if len(errors) > 1 else ''}", *errors]))
 
 
-def load_settings(path: Path) -> Settings:
-    """Read and check a configuration file. Raises ConfigError with all its mistakes."""
+def load_settings(path: Path, enrolment: Path | None = None) -> Settings:
+    """Read and check a configuration file. Raises ConfigError with all its mistakes.
+
+    A file without site, device and keys is completed by what the enrolment brought (kiosk/config/enrolled.py). `enrolment`:
+    another folder of it than the one in force.
+    """
     try:
         with path.open("rb") as file:
             raw = file.read(MAX_CONFIG_BYTES + 1)
@@ -38,11 +42,15 @@ def load_settings(path: Path) -> Settings:
         raise ConfigError(path, [f"cannot be read: {error.strerror}"]) from error
     if len(raw) > MAX_CONFIG_BYTES:
         raise ConfigError(path, [f"is larger than {MAX_CONFIG_BYTES} bytes; this cannot be a configuration"])
+    folder = path.absolute().parent
     try:
         tree = parse_toml(raw)
+        if enrolled.is_unnamed(tree):
+            current = enrolled.enrolment_folder(tree, folder) / file_names.ENROLMENT_CURRENT
+            tree = enrolled.complete_tree(tree, enrolment or current)
     except TomlError as error:
         raise ConfigError(path, [f"{error}."]) from error
-    return resolve_paths(parse_settings(tree, path), path.absolute().parent)
+    return resolve_paths(parse_settings(tree, path), folder)
 
 
 def parse_settings(tree: Mapping[str, Any], path: Path) -> Settings:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from kiosk.config.addresses import host_error, split_host_port
 from kiosk.config.opening_hours import opening_hours_hint
 from kiosk.config.time_zones import time_zone_error
-from kiosk.core import pins, signal_patterns
+from kiosk.core import file_names, pins, signal_patterns
 from kiosk.core.rules import OpeningHours
 from kiosk.system.translations import languages
 
@@ -386,3 +386,25 @@ class Settings(Section):
     """Folder in memory for the status file and the control socket."""
     sysfs: Path = Path("/sys")
     """Folder of the kernel's values for temperature and supply. Tests use another one."""
+class EnrolmentSettings(Section):
+    """How this device gets its name, certificate and keys from the centre, in a file without site, device and keys."""
+
+    folder: Path = Path(file_names.ENROLMENT_FOLDER)
+    """Where certificate, keys and lists of an enrolled device lie. The daemon writes it."""
+    join_wifi: bool = True
+    """Join the Wi-Fi network that an enrolment code names, through NetworkManager."""
+    reset_hold_s: float = Field(default=10.0, ge=0, le=60)
+    """Both buttons held this long make the device forget its enrolment, seconds. 0: never."""
+
+
+    enrolment: EnrolmentSettings = EnrolmentSettings()
+
+    @property
+    def is_enrolled(self) -> bool:
+        """Whether this device has a name: by the file or by enrolment."""
+        return self.site.site != file_names.NOT_ENROLLED
+
+    @property
+    def uses_enrolment(self) -> bool:
+        """Whether the enrolment in `enrolment.folder` is in force, and not files that the configuration names."""
+        return self.is_enrolled and self.keys.trust_list.parent == self.enrolment.folder / file_names.ENROLMENT_CURRENT

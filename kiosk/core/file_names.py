@@ -31,3 +31,16 @@ def device_certificate(site: str, device: str) -> str:
 def device_key(site: str, device: str) -> str:
     """`kiosk pki device`. To this kiosk: `mqtt.key`."""
     return f"{site}.{device}.key"
+
+
+ENROLMENT_FOLDER = "/var/lib/entrance-kiosk/enrolment"
+"""What a kiosk got by enrolment. `current` is a link to the folder that is in force."""
+ENROLMENT_CURRENT = "current"
+ENROLMENT_SETTINGS = "settings.json"
+"""In that folder: site, device, brokers and configuration values."""
+ENROLMENT_RESET = "reset"
+"""In the folder of the enrolment: a person asked for a reset. The next start of the daemon does it."""
+ENROLLED_CERTIFICATE = "device.pem"
+ENROLLED_KEY = "device.key"
+NOT_ENROLLED = "not-enrolled"
+"""Name of site and device of a kiosk that is not enrolled. No site may have it."""

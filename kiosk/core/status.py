@@ -126,6 +126,22 @@ class CameraStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class EnrolmentStatus:
+    """How far the enrolment of a kiosk is that has no name yet."""
+
+    stage: str
+    """`no-code`, `joining-wifi`, `no-network`, `waiting`, `installing`, `done` or `failed`."""
+    reason: str = ""
+    """Why it failed or cannot go on, as a code."""
+    name: str = ""
+    """SITE/DEVICE of the code that was shown."""
+    words: dict[str, str] = field(default_factory=dict)
+    """By language: four words of the key of this device. The centre shows the same."""
+    expires_at: str | None = None
+    """End of the code."""
+
+
+@dataclass(frozen=True, slots=True)
 class StatusSnapshot:
     """The state of the whole device at one moment."""
 
@@ -154,4 +170,6 @@ class StatusSnapshot:
     clock_quality: str = ""
     lists: dict[str, ListStatus] = field(default_factory=dict)
     """`trust` and, if there is one, `denylist`."""
+    enrolment: EnrolmentStatus | None = None
+    """None: this device has a name."""
     format: int = STATUS_FORMAT

@@ -14,6 +14,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 CA_VALID_DAYS = 3650
@@ -76,7 +77,7 @@ class CertificateAuthority:
         key = ec.generate_private_key(ec.SECP256R1())
         subject = _x509_name(name)
         certificate = (
-            _certificate_builder(subject, subject, key, now, days, issuer_key=key)
+            _certificate_builder(subject, subject, key.public_key(), now, days, issuer_key=key)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
             .add_extension(_key_usage(signs_certificates=True), critical=True)
             .sign(key, hashes.SHA256())
@@ -101,30 +102,65 @@ class CertificateAuthority:
         Raises PkiError.
         """
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = (
-            _certificate_builder(_x509_name(name), self.certificate.subject, key, now, days, issuer_key=self._key)
-            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
-            .add_extension(_key_usage(signs_certificates=False), critical=True)
-            .add_extension(x509.ExtendedKeyUsage([use.value]), critical=False)
-        )
         names = [_general_name(host) for host in hosts]
         if use is CertificateUse.CLIENT:
             names = [x509.DNSName(dotted_name(name))]
-        if names:
-            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        certificate = builder.sign(self._key, hashes.SHA256())
+        certificate = self._sign(key.public_key(), name, use=use, names=names, now=now, days=days)
         path = self.folder / f"{dotted_name(name)}.pem"
         pem = certificate.public_bytes(serialization.Encoding.PEM)
         _write_files({path.with_suffix(".key"): _key_pem(key), path: pem})
         return self._issued_certificate(path, certificate)
 
-    def revoke(self, serial: int, now: datetime) -> None:
-        """Add a certificate to the revocation list. The broker reads it at SIGHUP or start. Raises PkiError."""
+    def sign_client(
+        self, public_key: ec.EllipticCurvePublicKey, name: str, now: datetime, days: int
+    ) -> x509.Certificate:
+        """A certificate for a client that keeps its private key itself. Nothing is written."""
+        names = [x509.DNSName(dotted_name(name))]
+        return self._sign(public_key, name, use=CertificateUse.CLIENT, names=names, now=now, days=days)
+
+    def sign_message(self, message: bytes) -> bytes:
+        """ECDSA with SHA-256 over a message, as r and s of 32 bytes each (RFC 9053 section 2.1)."""
+        r, s = decode_dss_signature(self._key.sign(message, ec.ECDSA(hashes.SHA256())))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+    def _sign(
+        self,
+        public_key: ec.EllipticCurvePublicKey,
+        name: str,
+        *,
+        use: CertificateUse,
+        names: Sequence[x509.GeneralName],
+        now: datetime,
+        days: int,
+    ) -> x509.Certificate:
+        subject = _x509_name(name)
+        builder = (
+            _certificate_builder(subject, self.certificate.subject, public_key, now, days, issuer_key=self._key)
+            .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
+            .add_extension(_key_usage(signs_certificates=False), critical=True)
+            .add_extension(x509.ExtendedKeyUsage([use.value]), critical=False)
+        )
+        if names:
+            builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
+        return builder.sign(self._key, hashes.SHA256())
+
+    def is_revoked(self, serial: int) -> bool:
+        """Whether the certificate is on the revocation list."""
+        return self._crl.get_revoked_certificate_by_serial_number(serial) is not None
+
+    def revoke(self, serials: Sequence[int], now: datetime) -> None:
+        """Add certificates to the revocation list. The broker reads it at SIGHUP or start. Raises PkiError.
+
+        A certificate that is on the list stays there once.
+        """
         builder = _crl_builder(self.certificate, now)
         for entry in self._crl:
             builder = builder.add_revoked_certificate(entry)
-        revoked = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now).build()
-        crl = builder.add_revoked_certificate(revoked).sign(self._key, hashes.SHA256())
+        for serial in dict.fromkeys(serials):
+            if not self.is_revoked(serial):
+                revoked = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now).build()
+                builder = builder.add_revoked_certificate(revoked)
+        crl = builder.sign(self._key, hashes.SHA256())
         _write_files({self.folder / "crl.pem": crl.public_bytes(serialization.Encoding.PEM)})
         self._crl = crl
 
@@ -135,7 +171,7 @@ class CertificateAuthority:
 
     def _issued_certificate(self, path: Path, certificate: x509.Certificate) -> IssuedCertificate:
         name = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value
-        revoked = self._crl.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None
+        revoked = self.is_revoked(certificate.serial_number)
         return IssuedCertificate(str(name), path, certificate.serial_number, certificate.not_valid_after_utc, revoked)
 
 
@@ -149,7 +185,7 @@ def make_self_signed(name: str, hosts: Sequence[str], now: datetime, days: int) 
     key = ec.generate_private_key(ec.SECP256R1())
     subject = _x509_name(name)
     certificate = (
-        _certificate_builder(subject, subject, key, now, days, issuer_key=key)
+        _certificate_builder(subject, subject, key.public_key(), now, days, issuer_key=key)
         .add_extension(x509.SubjectAlternativeName([_general_name(host) for host in hosts]), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
@@ -170,18 +206,24 @@ def _general_name(text: str) -> x509.GeneralName:
 
 
 def _certificate_builder(
-    subject: x509.Name, issuer: x509.Name, key: PrivateKey, now: datetime, days: int, *, issuer_key: PrivateKey
+    subject: x509.Name,
+    issuer: x509.Name,
+    public_key: ec.EllipticCurvePublicKey,
+    now: datetime,
+    days: int,
+    *,
+    issuer_key: PrivateKey,
 ) -> x509.CertificateBuilder:
     """With the identifiers of both keys: strict clients want them (RFC 5280 4.2.1.1; the default contexts of Python 3.13)."""
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer)
-        .public_key(key.public_key())
+        .public_key(public_key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now.astimezone(UTC) - CLOCK_SKEW)
         .not_valid_after(now.astimezone(UTC) + timedelta(days=days))
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)
         .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()), critical=False)
     )
 

@@ -10,6 +10,7 @@ from kiosk.core.model import DeviceState, Outcome
 from kiosk.core.ports import Camera
 from kiosk.core.status import HealthCheck
 from kiosk.hardware.cameras.factory import create_camera
+from kiosk.hardware.gpio.both_held import BothHeld
 from kiosk.hardware.gpio.buttons import GuardButton, OpenPinFactory, open_buttons, read_button_states
 from kiosk.hardware.gpio.input_probe import probe_inputs
 from kiosk.hardware.gpio.kernel_relay import KernelRelay
@@ -77,12 +78,19 @@ def build_buttons(
     *,
     on_admit: Callable[[], object],
     on_undo: Callable[[], object],
+    on_both: BothHeld | None = None,
     make_factory: OpenPinFactory | None = None,
 ) -> tuple[GuardButton, ...]:
-    """Open the configured buttons of the guard. The caller closes them. Raises SignalError and then holds no pin."""
+    """Open the configured buttons of the guard. The caller closes them. Raises SignalError and then holds no pin.
+
+    `on_both`: what follows when both are held. Without it, or with one button only, each acts for itself.
+    """
     wanted = ((gpio.admit_button, on_admit), (gpio.undo_button, on_undo))
     actions = {pin: on_hold for pin, on_hold in wanted if pin is not None}
-    return open_buttons(actions, make_factory or partial(open_pin_factory, gpio.pin_factory))
+    opened = open_buttons(actions, make_factory or partial(open_pin_factory, gpio.pin_factory))
+    if on_both is not None and len(opened) == len(wanted):
+        on_both.watch(opened)
+    return opened
 
 
 def button_states(gpio: config.GpioSettings) -> Mapping[str, bool]:

@@ -26,6 +26,8 @@ class GuardButton:
     def __init__(self, pin: int, factory: Factory, on_hold: Callable[[], object], *, hold_s: float = HOLD_S) -> None:
         """Takes the pin, pulled up. Owns `factory`. A KioskError of `on_hold` is logged. Raises SignalError."""
         self._on_hold = on_hold
+        self.is_overridden: Callable[[], bool] = lambda: False
+        """Called when the button is held. True: something else follows, and not its own action."""
         self._resources = ExitStack()
         with translate_pin_errors(), ExitStack() as held:
             held.callback(factory.close)
@@ -45,6 +47,8 @@ class GuardButton:
         self._resources.close()
 
     def _handle_hold(self) -> None:
+        if self.is_overridden():
+            return
         try:
             self._on_hold()
         except KioskError as error:

@@ -70,6 +70,10 @@ DEGRADED = SignalPattern(
     "degraded", repeated=(PatternStep(0.1, _AMBER), PatternStep(0.2), PatternStep(0.1, _AMBER), PatternStep(1.6))
 )
 """A site cannot change these two: the lamps of a dead program must never look like them."""
+NOT_ENROLLED = SignalPattern("not-enrolled", repeated=(PatternStep(1.0, _AMBER), PatternStep(1.0)))
+ENROLLING = SignalPattern("enrolling", repeated=(PatternStep(1.0, _AMBER), PatternStep(1.0, _RED)))
+ENROLMENT_OFFLINE = SignalPattern("enrolment-offline", repeated=(PatternStep(1.0, _RED), PatternStep(1.0)))
+"""A kiosk without a name has no patterns of a site. Slow, so that they look like no flash of ready or degraded."""
 
 
 def build_patterns(
@@ -94,6 +98,9 @@ def build_patterns(
         DeviceState.READY: READY,
         DeviceState.DEGRADED: DEGRADED,
         DeviceState.OUT_OF_ORDER: SignalPattern("out-of-order", once=announced, repeated=(_OUT_OF_ORDER_STEP,)),
+        DeviceState.NOT_ENROLLED: NOT_ENROLLED,
+        DeviceState.ENROLLING: ENROLLING,
+        DeviceState.ENROLMENT_OFFLINE: ENROLMENT_OFFLINE,
     }
 
 

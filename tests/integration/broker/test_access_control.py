@@ -240,7 +240,7 @@ def test_a_server_certificate_is_refused_for_a_client(site: Site) -> None:
 def test_a_revoked_device_is_refused_and_the_others_are_not(tmp_path: Path) -> None:
     site = Site(tmp_path / "pki")
     stolen = next(one for one in site.authority.issued() if one.name == "dong-ba/gate-2")
-    site.authority.revoke(stolen.serial, NOW)
+    site.authority.revoke([stolen.serial], NOW)
     with site.broker:
         refused(site, site.endpoint("dong-ba/gate-2"))
         site.of(ONE).close()

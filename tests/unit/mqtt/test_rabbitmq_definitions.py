@@ -87,7 +87,7 @@ def test_the_command_prints_users_of_all_certificates_but_the_broker_s_and_revok
     for name in ("centre", "dong-ba/gate-1", "dong-ba/gate-2"):
         authority.issue(name, CertificateUse.CLIENT, now, 30)
     (stolen,) = [one for one in authority.issued() if one.name == "dong-ba/gate-2"]
-    authority.revoke(stolen.serial, now)
+    authority.revoke([stolen.serial], now)
     done = CliRunner().invoke(pki, ["rabbitmq", "--folder", str(tmp_path)])
     assert done.exit_code == 0, done.output
     found = json.loads(done.output)

@@ -1,0 +1,1 @@
+"""Enrolment of kiosks at the centre: invitations, requests and approvals, certificates of devices, renewal and revocation."""

@@ -1,0 +1,22 @@
+"""Makes the QR code of an invitation from the settings of the centre."""
+
+from kiosk.enrolment.invitation_code import InvitationCode, WifiNetwork, encode_invitation
+from mqtt.centre.enrolment.invitations import Invitation
+from mqtt.centre.enrolment.settings import EnrolmentSettings
+
+
+def invitation_text(
+    settings: EnrolmentSettings, invitation: Invitation, token: bytes, wifi: WifiNetwork | None = None
+) -> str:
+    """The text of the code. It holds the token: it is shown once, and never stored. Raises InvitationCodeError."""
+    code = InvitationCode(
+        invitation.site,
+        invitation.device,
+        settings.url,
+        settings.brokers,
+        settings.authority_fingerprint,
+        token,
+        invitation.expires_at.replace(microsecond=0),
+        wifi,
+    )
+    return encode_invitation(code)
