@@ -218,6 +218,7 @@ def connect_buttons(
     exit_stack: ExitStack,
     gate_worker: GateWorker,
     make_factory: OpenPinFactory | None = None,
+    on_both: BothHeld | None = None,
 ) -> None:
     """Connect the buttons of the guard with the gate. They act in separate threads. Raises SignalError."""
     direction = admit_button_direction(settings)
@@ -225,16 +226,10 @@ def connect_buttons(
         settings.gpio,
         on_admit=lambda: gate_worker.admit(direction, command_handlers.ADMIT_TIMEOUT_S, ManualReason.BUTTON),
         on_undo=lambda: gate_worker.undo(ManualReason.BUTTON, command_handlers.UNDO_TIMEOUT_S),
+        on_both=on_both,
         make_factory=make_factory,
     ):
-    on_both: BothHeld | None = None,
         exit_stack.callback(button.close)
-
-
-def admit_button_direction(settings: config.Settings) -> Direction:
-    """The direction of the admit button: out at an exit, in at all other gates."""
-    return Direction.OUT if settings.access.direction == "out" else Direction.IN
-        on_both=on_both,
     if on_both is not None:
         exit_stack.callback(on_both.close)  # before the buttons that it watches
 
@@ -245,3 +240,8 @@ def reset_by_buttons(settings: config.Settings) -> BothHeld | None:
     if not hold_s or not settings.uses_enrolment:
         return None
     return BothHeld(hold_s, EnrolmentFolder(settings.enrolment.folder).request_reset)
+
+
+def admit_button_direction(settings: config.Settings) -> Direction:
+    """The direction of the admit button: out at an exit, in at all other gates."""
+    return Direction.OUT if settings.access.direction == "out" else Direction.IN

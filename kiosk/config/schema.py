@@ -369,6 +369,17 @@ class WebServerSettings(Section):
         return tuple(_valid_host(host) for host in allowed_hosts)
 
 
+class EnrolmentSettings(Section):
+    """How this device gets its name, certificate and keys from the centre, in a file without site, device and keys."""
+
+    folder: Path = Path(file_names.ENROLMENT_FOLDER)
+    """Where certificate, keys and lists of an enrolled device lie. The daemon writes it."""
+    join_wifi: bool = True
+    """Join the Wi-Fi network that an enrolment code names, through NetworkManager."""
+    reset_hold_s: float = Field(default=10.0, ge=0, le=60)
+    """Both buttons held this long make the device forget its enrolment, seconds. 0: never."""
+
+
 class Settings(Section):
     """The whole file."""
 
@@ -382,22 +393,11 @@ class Settings(Section):
     mqtt: MqttSettings = MqttSettings()
     keys: KeySettings
     web: WebServerSettings = WebServerSettings()
+    enrolment: EnrolmentSettings = EnrolmentSettings()
     run_dir: Path = Path("/run/entrance-kiosk")
     """Folder in memory for the status file and the control socket."""
     sysfs: Path = Path("/sys")
     """Folder of the kernel's values for temperature and supply. Tests use another one."""
-class EnrolmentSettings(Section):
-    """How this device gets its name, certificate and keys from the centre, in a file without site, device and keys."""
-
-    folder: Path = Path(file_names.ENROLMENT_FOLDER)
-    """Where certificate, keys and lists of an enrolled device lie. The daemon writes it."""
-    join_wifi: bool = True
-    """Join the Wi-Fi network that an enrolment code names, through NetworkManager."""
-    reset_hold_s: float = Field(default=10.0, ge=0, le=60)
-    """Both buttons held this long make the device forget its enrolment, seconds. 0: never."""
-
-
-    enrolment: EnrolmentSettings = EnrolmentSettings()
 
     @property
     def is_enrolled(self) -> bool:
