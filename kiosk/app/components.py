@@ -22,7 +22,6 @@ from kiosk.core.reversal import LastAccessEvent
 from kiosk.credentials.trust.list_loader import ListLoader
 from kiosk.decoding.preview.preview import CameraPreview
 from kiosk.delivery import OutboxRelay
-from kiosk.delivery.remote import CommandExecutor
 from kiosk.enrolment.folder import EnrolmentFolder
 from kiosk.hardware.gpio.both_held import BothHeld
 from kiosk.hardware.gpio.buttons import OpenPinFactory
