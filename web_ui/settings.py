@@ -16,6 +16,24 @@ class WebServerError(KioskError):
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceNames:
+    """Names for people. Each may be empty."""
+
+    site: str = ""
+    gate: str = ""
+    help_contact: str = ""
+    help_phone: str = ""
+
+    @property
+    def help(self) -> str:
+        """Who helps, with their number. Empty if neither is known."""
+        return " ".join(filter(None, (self.help_contact, self.help_phone)))
+
+
+UNNAMED = PlaceNames()
+
+
+@dataclass(frozen=True, slots=True)
 class WebSettings:
     """Where to read, and where to listen."""
 
@@ -37,6 +55,7 @@ class WebSettings:
     config_path: Path | None = None
     opening_hours: tuple[str, ...] = ()
     """Opening hours, as in the configuration."""
+    place: PlaceNames = UNNAMED
     allowed_hosts: tuple[str, ...] = ()
     """Host names of this machine, besides its own and loopback."""
 
@@ -49,6 +68,9 @@ class WebSettings:
             language=settings.site.language,
             zone=ZoneInfo(settings.site.timezone),
             opening_hours=settings.access.opening_hours,
+            place=PlaceNames(
+                settings.site.title, settings.site.gate_title, settings.site.help_contact, settings.site.help_phone
+            ),
             host=settings.web.host,
             port=settings.web.port,
             allowed_hosts=settings.web.allowed_hosts,

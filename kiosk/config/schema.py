@@ -3,6 +3,8 @@
 docs/reference/configuration.md and files/kiosk.example.toml are generated from here. Settings never hold secrets. They name files.
 """
 
+import re
+import unicodedata
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -18,6 +20,7 @@ from kiosk.system.translations import languages
 TopicName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 Pin = Annotated[int, Field(ge=0, le=27)]
 Port = Annotated[int, Field(ge=0, le=65535)]
+PrintedText = Annotated[str, Field(max_length=80)]
 ToneHz = Annotated[int, Field(ge=100, le=3500)]
 
 
@@ -55,6 +58,28 @@ class SiteSettings(Section):
     """Language of messages for people, and of the pages until the reader chooses another: one that has a catalogue."""
     timezone: str = "Asia/Ho_Chi_Minh"
     """IANA name of the time zone: for opening hours, the daily reset and the web pages."""
+    title: PrintedText = ""
+    """Name of the place for people, for example `Chợ Đông Ba`. Empty: the pages show `site`."""
+    gate_title: PrintedText = ""
+    """Name of this gate for people, for example `Cổng 1`. Empty: the pages show `device`."""
+    help_contact: PrintedText = ""
+    """Who helps people at this place, for example `Ban quản lý chợ`. The pages and printed sheets name them."""
+    help_phone: Annotated[str, Field(max_length=40)] = ""
+    """Telephone number of `help_contact`, as people dial it."""
+
+    @field_validator("title", "gate_title", "help_contact", "help_phone")
+    @classmethod
+    def _check_is_printable(cls, text: str) -> str:
+        if not text.isprintable():
+            raise ValueError("has characters that cannot be printed, such as a line end")
+        return unicodedata.normalize("NFC", " ".join(text.split()))
+
+    @field_validator("help_phone")
+    @classmethod
+    def _check_phone(cls, phone: str) -> str:
+        if phone and not (re.fullmatch(r"\+?[0-9 .()/-]+", phone) and sum(map(str.isdigit, phone)) >= 3):
+            raise ValueError(f"{phone!r} is no telephone number. Use digits, spaces, and + at the beginning")
+        return phone
 
     @field_validator("language")
     @classmethod

@@ -20,7 +20,7 @@ EN = translator("en")
 
 pytestmark = pytest.mark.skipif(bool(browsers.missing()), reason=browsers.missing() or "there is a browser")
 
-PATHS = ("", "guard", "report", "nowhere")
+PATHS = ("", "guard", "welcome", "report", "nowhere")
 SIZES = ((320, 568), (390, 844), (844, 390), (768, 1024), (1280, 800), (3840, 2160))
 
 

@@ -10,6 +10,7 @@ from web_ui.i18n.formatting import LocaleFormatter
 from web_ui.kiosk.data.daemon_status import DaemonStatus
 from web_ui.kiosk.pages import view_model
 from web_ui.kiosk.pages.view_model import DecisionRow
+from web_ui.settings import UNNAMED, PlaceNames
 
 GUARD_PARTS = ("screen", "recent", "bar", "undo")
 RECENT = 3
@@ -42,7 +43,9 @@ class GuardScreen:
         return "very-long" if length >= VERY_LONG_TEXT else "long" if length >= LONG_TEXT else "short"
 
 
-def guard_screen(daemon: DaemonStatus, now: datetime, formatter: LocaleFormatter) -> GuardScreen:
+def guard_screen(
+    daemon: DaemonStatus, now: datetime, formatter: LocaleFormatter, place: PlaceNames = UNNAMED
+) -> GuardScreen:
     """The last decision while the lamp shows it, else the state with the worst failing check and its remedy."""
     decision = view_model.current_decision(daemon, now)
     if decision:
@@ -58,7 +61,7 @@ def guard_screen(daemon: DaemonStatus, now: datetime, formatter: LocaleFormatter
         if t("guard.paper-list") in sentences[0]:  # most sentences of checks end with it
             sentences.pop()
     else:
-        sentences = [header.sentence, t("guard.call")]
+        sentences = [header.sentence, t("guard.call.help", help=place.help) if place.help else t("guard.call")]
     word = t(own_word) if t.has(own_word) else t.code("state", header.state)
     return GuardScreen(header.state, word, " ".join(filter(None, sentences)), 0)
 
@@ -92,7 +95,9 @@ def _decision_screen(decision: RecentDecision, formatter: LocaleFormatter) -> Gu
     )
 
 
-def guard_context(daemon: DaemonStatus, formatter: LocaleFormatter, now: datetime) -> dict[str, Any]:
+def guard_context(
+    daemon: DaemonStatus, formatter: LocaleFormatter, now: datetime, place: PlaceNames = UNNAMED
+) -> dict[str, Any]:
     """Everything that the parts show."""
     undo_left_s = undo_seconds_left(daemon)
     return {
@@ -102,7 +107,7 @@ def guard_context(daemon: DaemonStatus, formatter: LocaleFormatter, now: datetim
         "status": daemon.status,
         "number": formatter.number,
         "occupancy": view_model.occupancy_view(daemon.status),
-        "screen": guard_screen(daemon, now, formatter),
+        "screen": guard_screen(daemon, now, formatter, place),
         "recent": recent_rows(daemon, now, formatter),
         "undo_left": formatter.duration(undo_left_s) if undo_left_s else "",
     }

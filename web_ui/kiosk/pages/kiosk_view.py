@@ -9,7 +9,7 @@ from kiosk.system.status_file import STATUS_FILE
 from web_ui.i18n.formatting import LocaleFormatter
 from web_ui.kiosk.data import daemon_status
 from web_ui.kiosk.data.hourly_counts import HourlyCounts
-from web_ui.kiosk.pages import guard, status
+from web_ui.kiosk.pages import citizen, guard, status
 from web_ui.settings import WebSettings
 
 _EXTENSION = "kiosk-view"
@@ -47,7 +47,16 @@ class KioskView:
 
     def guard_values(self, language: str) -> dict[str, Any]:
         """Values of the guard's screen."""
-        return guard.guard_context(self.daemon_status(), self.formatter(language), datetime.now(UTC))
+        return guard.guard_context(
+            self.daemon_status(), self.formatter(language), datetime.now(UTC), self.settings.place
+        )
+
+    def citizen_values(self, language: str) -> dict[str, Any]:
+        """Values of the screen for people at the gate."""
+        settings = self.settings
+        return citizen.citizen_context(
+            self.daemon_status(), self.formatter(language), datetime.now(UTC), settings.place, settings.opening_hours
+        )
 
 
 def kiosk_view_extension(view: KioskView) -> dict[str, Any]:

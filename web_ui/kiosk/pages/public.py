@@ -11,8 +11,8 @@ from web_ui.auth.accounts import AccountError
 from web_ui.auth.audit_log import AuditLogError
 from web_ui.auth.login_throttle import client_network
 from web_ui.i18n import request_locale
+from web_ui.kiosk.pages import citizen, report
 from web_ui.kiosk.pages import guard as guard_page
-from web_ui.kiosk.pages import report
 from web_ui.kiosk.pages import status as status_page
 from web_ui.kiosk.pages.kiosk_view import KioskView, kiosk_view
 from web_ui.server.server_sent_events import Broadcaster, PageChannel, TooManyStreamsError
@@ -45,6 +45,13 @@ def guard() -> Response:
     return request_locale.set_language_cookie(make_response(render_template("guard.html", **values)))
 
 
+@public_pages.get("/welcome")
+def welcome() -> Response:
+    """The screen for people at the gate."""
+    values = kiosk_view().citizen_values(request_locale.request_language())
+    return request_locale.set_language_cookie(make_response(render_template("citizen.html", **values)))
+
+
 @public_pages.get("/guard.webmanifest")
 def manifest() -> Response:
     """Lets a phone install the guard's screen as an application (W3C Web Application Manifest)."""
@@ -67,6 +74,8 @@ def render_page_parts(app: Flask, view: KioskView, channel: PageChannel) -> dict
     """The parts of one page, by name, as HTML."""
     if channel.page == "guard":
         return status_page.render_parts(app, guard_page.GUARD_PARTS, view.guard_values(channel.language))
+    if channel.page == "welcome":
+        return status_page.render_parts(app, citizen.CITIZEN_PARTS, view.citizen_values(channel.language))
     return status_page.render_parts(app, status_page.STATUS_PARTS, view.status_values(channel.language))
 
 
@@ -74,7 +83,7 @@ def make_live_routes(broadcaster: Broadcaster) -> Blueprint:
     """The addresses that the script of the pages requests."""
     blueprint = Blueprint("live", __name__)
 
-    @blueprint.get("/live/<any(status, guard):page>/events")
+    @blueprint.get("/live/<any(status, guard, welcome):page>/events")
     def events(page: str) -> Response:
         try:
             stream = broadcaster.subscribe(
@@ -84,7 +93,7 @@ def make_live_routes(broadcaster: Broadcaster) -> Blueprint:
             return Response(status=503, headers={"Retry-After": "30"})
         return Response(stream, mimetype="text/event-stream", headers={"X-Accel-Buffering": "no"})
 
-    @blueprint.get("/live/<any(status, guard):page>/parts")
+    @blueprint.get("/live/<any(status, guard, welcome):page>/parts")
     def parts(page: str) -> dict[str, str]:
         return render_page_parts(current_app, kiosk_view(), PageChannel(page, request_locale.request_language()))
 

@@ -19,7 +19,7 @@ from web_ui.kiosk.data import availability_report
 from web_ui.kiosk.data.availability_report import ReportDay, TimeSpan
 from web_ui.kiosk.data.daemon_status import DaemonStatus
 from web_ui.kiosk.pages.kiosk_view import kiosk_view
-from web_ui.settings import WebSettings
+from web_ui.settings import UNNAMED, PlaceNames, WebSettings
 
 report_page = Blueprint("report", __name__)
 REPORT_EXTENSION = "kiosk-report"
@@ -85,7 +85,11 @@ class OutageRow:
 
 
 def report_context(
-    days: tuple[ReportDay, ...], daemon: DaemonStatus, formatter: LocaleFormatter, now: datetime
+    days: tuple[ReportDay, ...],
+    daemon: DaemonStatus,
+    formatter: LocaleFormatter,
+    now: datetime,
+    place: PlaceNames = UNNAMED,
 ) -> dict[str, Any]:
     """Values of the part `report`."""
     t = formatter.t
@@ -97,8 +101,8 @@ def report_context(
         "report_more": max(0, len(outages) - MAX_OUTAGES),
         "report_says": t(
             "report.says",
-            site=status.site if status else "–",
-            device=status.device if status else "–",
+            site=place.site or (status.site if status else "–"),
+            device=place.gate or (status.device if status else "–"),
             days=len(days),
             at=formatter.date_time(now),
         ),
@@ -148,8 +152,10 @@ def report_values(language: str) -> dict[str, Any]:
     """Values of the report of the present application."""
     found = current_app.extensions[REPORT_EXTENSION]
     assert isinstance(found, AvailabilityReport)
-    now, daemon = datetime.now(UTC), kiosk_view().daemon_status()
-    return report_context(found.days(now, online=daemon.online), daemon, kiosk_view().formatter(language), now)
+    now, view = datetime.now(UTC), kiosk_view()
+    daemon = view.daemon_status()
+    days = found.days(now, online=daemon.online)
+    return report_context(days, daemon, view.formatter(language), now, view.settings.place)
 
 
 @report_page.get("/report")
