@@ -3,7 +3,7 @@
 import json
 import logging
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,10 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from kiosk.cli import CentreGroup
+from kiosk.cli.centre.option_file import load_option_defaults
 from kiosk.config.addresses import split_host_port
-from kiosk.config.renamed_keys import CENTRE_KEYS
-from kiosk.config.toml_file import TomlError, parse_toml
-from kiosk.config.unknown_keys import unknown_key_message
+from kiosk.system.systemd import SystemdNotifier
 from kiosk.system.terminal import has_all_letters
 from kiosk.system.wakeup import WakeupPipe
 from mqtt.centre import operator_actions, unsealing
@@ -53,42 +52,6 @@ def parse_brokers(texts: Sequence[str]) -> list[tuple[str, int]]:
     return found
 
 
-def load_option_defaults(context: click.Context, _parameter: click.Parameter, path: Path | None) -> Path | None:
-    """Read default values of the options from a TOML file. Its keys are option names. Raises click.ClickException."""
-    if path is None:
-        return None
-    try:
-        found = parse_toml(path.read_bytes())
-    except OSError as error:
-        raise click.ClickException(f"{path}: cannot be read: {error.strerror}.") from error
-    except TomlError as error:
-        raise click.ClickException(f"{path}: {error}.") from error
-    found = {key.replace("-", "_"): value for key, value in found.items()}
-    known = {str(option.name) for option in context.command.params}
-    errors = [f"{path}: {key}: {_key_error(key, known)}" for key in found if key not in known]
-    errors += [f"{path}: {key}: {text}." for key, value in found.items() if (text := _value_error(key, value))]
-    if errors:
-        raise click.ClickException("\n".join(errors))
-    if isinstance(found.get("broker"), str):
-        found["broker"] = [found["broker"]]
-    context.default_map = found
-    return path
-
-
-def _value_error(key: str, value: object) -> str:
-    """An empty path would be the current folder."""
-    if key == "broker" and isinstance(value, list) and value:
-        return next(filter(None, (_value_error("", each) for each in value)), "")
-    if not isinstance(value, str | int | float):
-        return "a text or a number is expected"
-    return "is empty. Leave this key out" if isinstance(value, str) and not value.strip() else ""
-
-
-def _key_error(key: str, known: Collection[str]) -> str:
-    renamed = CENTRE_KEYS.get(key)
-    return f"this key is now {renamed}." if renamed else unknown_key_message(key, known)
-
-
 @click.group(cls=CentreGroup, invoke_without_command=True)
 @click.option(
     "--config",
@@ -96,7 +59,8 @@ def _key_error(key: str, known: Collection[str]) -> str:
     callback=load_option_defaults,
     is_eager=True,
     expose_value=False,
-    help='TOML file with any of these options, for example: database = "postgresql://centre@db/entrance".',
+    help="TOML file with any of these options, and a table for the options of a command. "
+    "Default: /etc/entrance-centre/centre.toml where it exists.",
 )
 @click.option(
     "--broker",
@@ -386,10 +350,13 @@ def run_centre(
         backlog_budget=backlog_budget,
     )
     last_purge: date | None = None
+    notifier = SystemdNotifier()
     try:
         with WakeupPipe() as wakeup:
+            notifier.notify_ready("receives events")
             while not wakeup.stop_requested:
                 wakeup.wait(collector.step())
+                notifier.ping_watchdog()
                 today = datetime.now(UTC).date()
                 if retention_days is not None and today != last_purge:
                     last_purge = today

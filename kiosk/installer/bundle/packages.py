@@ -38,14 +38,14 @@ ALL = {
         "Journal in memory, hardware watchdog, fewer writes to the memory card, and\n"
         "settings of the firmware of a Raspberry Pi. For boards that are a kiosk\n"
         f"and nothing else.\n\n{PAGE}",
-        {"Depends": "entrance-kiosk (>= @VERSION@)", "Suggests": "unattended-upgrades"},
+        {"Depends": "entrance-kiosk (>= @VERSION@)", "Recommends": "unattended-upgrades"},
     ),
     "entrance-centre": Package(
         "entrance-centre", "", "all", "entrance scanner: the centre that receives the events",
         "The service that receives the events of entrance kiosks and stores each\n"
         f"of them once.\n\n{PAGE}",
-        {"Depends": "entrance-kiosk-@VERSION@", "Recommends": "python3-psycopg",
-         "Suggests": "entrance-broker"},
+        {"Depends": "entrance-kiosk-@VERSION@", "Recommends": "entrance-broker, gpg, python3-psycopg",
+         "Suggests": "apprise, postgresql"},
         section="net",
     ),
     "entrance-broker": Package(
@@ -106,7 +106,7 @@ def stage_files(project: Path, name: str, version: str, root: Path) -> None:
         (root / TOOL / "release").write_text(f"{version}\n", encoding="ascii")
         _compress_manual(root / "usr/share/man/man1/kiosk.1")
     if name == "entrance-centre":
-        _replace(root / "usr/lib/entrance-centre/centre", {"@VERSION@": version})
+        _replace(root / "usr/lib/entrance-centre/kiosk", {"@VERSION@": version})
     if name == "entrance-broker":
         places = {"/etc/mosquitto/entrance": "/etc/entrance-broker", "/var/lib/mosquitto/": "/var/lib/entrance-broker/"}
         _replace(root / "etc/entrance-broker/mosquitto.conf", places)

@@ -15,6 +15,12 @@ _TABLE = (
 _SHARED = "$share/"
 
 
+def prepare_memory(database: str) -> None:
+    """Make the table where it is missing. Raises LedgerError."""
+    with open_query(database) as query:
+        query(_TABLE)
+
+
 class SubscriptionMemory:
     """The filters that a centre of this name has ever subscribed to, in its database. One thread.
 

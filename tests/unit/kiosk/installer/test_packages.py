@@ -82,8 +82,8 @@ def test_the_version_stands_in_relations_and_in_the_tool(built: dict[str, Path],
     assert "entrance-kiosk-1.2.3" in field(built["entrance-centre"], "Depends")
     root = unpacked(built["entrance-kiosk"], tmp_path / "root")
     assert (root / "usr/lib/entrance-kiosk/release").read_text(encoding="ascii") == "1.2.3\n"
-    centre = unpacked(built["entrance-centre"], tmp_path / "centre") / "usr/lib/entrance-centre/centre"
-    assert "/releases/1.2.3/venv/bin/kiosk centre" in centre.read_text(encoding="ascii")
+    centre = unpacked(built["entrance-centre"], tmp_path / "centre") / "usr/lib/entrance-centre/kiosk"
+    assert "/releases/1.2.3/venv/bin/kiosk" in centre.read_text(encoding="ascii")
 
 
 @pytest.mark.parametrize("suite", SUITES)

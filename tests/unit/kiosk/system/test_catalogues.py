@@ -16,6 +16,7 @@ from babel.messages.pofile import read_po
 from kiosk.app import control_socket
 from kiosk.cli.acceptance.context import StepStatus
 from kiosk.cli.acceptance.report import STEP_NAMES
+from kiosk.cli.centre.setup.sheet import FIELDS, KEY_CODES
 from kiosk.core.model import ClockQuality, CodeKind, DeviceState, Direction, ManualReason, Outcome, Reason
 from kiosk.core.reversal import UndoRefusal
 from kiosk.core.status import CheckStatus
@@ -85,6 +86,8 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "unlogged": ["action", "accounts", "full", "read-only", "denied", "other"],
     "unit": ["s", "min", "h", "d", "events"],
     "centre.attendance": Attendance,
+    "centre.key": [f"{code}.{field}" for code in KEY_CODES for field in FIELDS if field != "place"],
+    "centre.sheet": FIELDS,
     "centre.role": OfficerRole,
     "centre.alert": AlertKind,
     "centre.alert-detail": ["city-outage", "silent-site", "backlog", "quarantine", "refusals"],

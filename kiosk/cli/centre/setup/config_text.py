@@ -1,0 +1,44 @@
+"""The text of a new centre.toml. Pure."""
+
+import json
+
+from kiosk.cli.centre.setup.answers import SetupAnswers
+from kiosk.cli.centre.setup.places import SetupPlaces
+from kiosk.core import file_names
+
+WEB_PORT = 8090
+RETENTION_DAYS = 21
+
+
+def centre_toml(answers: SetupAnswers, places: SetupPlaces, database: str) -> str:
+    """`database`: a file, or the address of PostgreSQL, perhaps with a password."""
+    folder = places.shown(places.centre)
+    hosts = ", ".join(map(_text, answers.hosts))
+    return f"""\
+# Settings of the centre: the options of `kiosk centre`, with _ in place of -. A table has the options of one command.
+broker = "localhost:8884"
+ca = {_text(f"{folder}/{file_names.CA_CERTIFICATE}")}
+certificate = {_text(f"{folder}/centre.pem")}
+key = {_text(f"{folder}/centre.key")}
+database = {_text(database)}
+# Days that events are kept. Choose what the privacy notice promises.
+retention_days = {RETENTION_DAYS}
+
+[web]
+host = "::"
+port = {WEB_PORT}
+certificate = {_text(f"{folder}/web.pem")}
+key = {_text(f"{folder}/web.key")}
+allowed_host = [{hosts}]
+organisation = {_text(answers.organisation)}
+
+[backup]
+recipient = {_text(f"{folder}/{file_names.BACKUP_PUBLIC_KEY}")}
+folder = "/var/backups/entrance-centre"
+keep = 14
+"""
+
+
+def _text(value: str) -> str:
+    """A TOML basic string: JSON's escapes are a part of it."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
