@@ -211,6 +211,18 @@ install_packages() {
     [ -n "$packages" ] || packages="entrance-kiosk entrance-kiosk-appliance"
     # shellcheck disable=SC2086
     apt_get --no-install-recommends --allow-downgrades -y install $packages || restore_after_failure
+    # For `kiosk os-updates`. A board that cannot have it is a kiosk all the same.
+    case " $packages" in
+        *entrance-kiosk-appliance*)
+            if dpkg --status unattended-upgrades >/dev/null 2>&1; then
+                :
+            elif apt_get --no-install-recommends -y install unattended-upgrades 2>/dev/null; then
+                apt-mark -qq auto unattended-upgrades
+            else
+                say "Không cài được unattended-upgrades, hệ điều hành sẽ không tự cập nhật." "unattended-upgrades could not be installed: the operating system gets no security updates by itself."
+            fi
+            ;;
+    esac
     rm -rf "$STORE.old" "$SOURCE.old"
 }
 

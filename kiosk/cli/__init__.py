@@ -19,6 +19,7 @@ COMMANDS = {
     "deny": ("kiosk.cli.issuing.deny:deny", "Withdraw passes: make and show denylists."),
     "doctor": ("kiosk.cli.doctor.command:doctor", "Check this device and say what to do."),
     "issue": ("kiosk.cli.issuing.issue:issue", "Make a signing key and passes to print."),
+    "os-updates": ("kiosk.cli.os_updates:os_updates", "Security updates of the operating system."),
     "pki": ("kiosk.cli.pki:pki", "Make and renew the certificates of broker, centre and kiosks."),
     "purge": ("kiosk.cli.purge:purge", "Delete expired events on a device whose kiosk does not run."),
     "read": ("kiosk.cli.read:read", "Read the codes in image files."),
@@ -37,9 +38,11 @@ ENTRY_POINTS = "kiosk.commands"
 CENTRE_ENTRY_POINTS = "kiosk.centre.commands"
 CENTRE_COMMANDS = {
     "backup": "kiosk.cli.centre.backup:backup",
+    "command": "kiosk.cli.centre.remote:command",
     "init": "kiosk.cli.centre.init:init",
     "migrate": "kiosk.cli.centre.backup:migrate",
     "restore": "kiosk.cli.centre.backup:restore",
+    "sealing-key": "kiosk.cli.centre.sealing_key:sealing_key",
     "verify-backup": "kiosk.cli.centre.backup:verify_backup",
 }
 """Commands of `kiosk centre` that a running centre does not need."""

@@ -1,5 +1,6 @@
 """The Debian suites that bundles are made for, and packages of Debian: fetched with apt, which checks their signature."""
 
+import hashlib
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -10,6 +11,11 @@ KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 DEBIAN_ARCHITECTURES = {"aarch64": "arm64", "x86_64": "amd64"}
 # What libzbar0 needs and a minimal system may lack. libc and similar packages are always there.
 _BELOW_ZBAR = ("libx11-6", "libx11-data", "libxcb1", "libxau6", "libxdmcp6", "libjpeg62-turbo", "libdbus-1-3")
+# For `kiosk os-updates`, where the system does not have them.
+_UNATTENDED = (
+    "unattended-upgrades", "python3-apt", "python-apt-common", "python3-distro-info", "distro-info-data", "python3-dbus",
+    "lsb-release", "ucf", "sensible-utils",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,18 +45,27 @@ class Suite:
 
 SUITES = {
     "bookworm": Suite(
-        "bookworm", 12, "311", "libzbar0", ("libv4l-0", "libv4lconvert0", "libbsd0", "libmd0", *_BELOW_ZBAR)
+        "bookworm",
+        12,
+        "311",
+        "libzbar0",
+        ("libv4l-0", "libv4lconvert0", "libbsd0", "libmd0", "libglib2.0-0", *_BELOW_ZBAR, *_UNATTENDED),
     ),
-    "trixie": Suite("trixie", 13, "313", "libzbar0t64", ("libv4l-0t64", "libv4lconvert0t64", *_BELOW_ZBAR)),
+    "trixie": Suite(
+        "trixie",
+        13,
+        "313",
+        "libzbar0t64",
+        ("libv4l-0t64", "libv4lconvert0t64", "libglib2.0-0t64", "libatomic1", *_BELOW_ZBAR, *_UNATTENDED),
+    ),
 }
 
 
 def system_packages(suite: Suite, machine: str, cache: Path) -> list[Path]:
     """Packages of Debian for the repository: libzbar0 and what is below it. Raises CalledProcessError without apt or network."""
-    names = (suite.zbar, *suite.below)
-    return fetch(
-        suite, DEBIAN_ARCHITECTURES[machine], names, cache / f"debs-{suite.name}-{DEBIAN_ARCHITECTURES[machine]}"
-    )
+    names, architecture = (suite.zbar, *suite.below), DEBIAN_ARCHITECTURES[machine]
+    mark = hashlib.sha256(" ".join(names).encode()).hexdigest()[:8]
+    return fetch(suite, architecture, names, cache / f"debs-{suite.name}-{architecture}-{mark}")
 
 
 def fetch(suite: Suite, architecture: str, names: tuple[str, ...], cached: Path) -> list[Path]:

@@ -69,6 +69,8 @@ def test_after_no_answer_at_power_on_the_time_server_is_asked_again_soon() -> No
     assert not any(line.startswith("PollInterval") for line in lines_of("timesyncd.conf"))
 
 
-def test_updates_set_up_by_the_owner_continue() -> None:
+def test_the_jobs_of_apt_that_work_at_any_hour_are_off_where_our_own_timer_is() -> None:
+    units = (PROJECT / "debian_packages/entrance-kiosk-appliance/install").read_text(encoding="utf-8")
+    (timer,) = [path for path in units.split() if path.startswith("usr/") and path.endswith("os-updates.timer")]
     for name in ("apt-daily.timer.conf", "apt-daily-upgrade.timer.conf"):
-        assert "ConditionPathExists=/etc/apt/apt.conf.d/20auto-upgrades" in lines_of(name)
+        assert f"ConditionPathExists=!/{timer}" in lines_of(name)

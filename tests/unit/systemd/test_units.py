@@ -12,7 +12,10 @@ from tests.paths import PROJECT
 UNITS = PROJECT / "systemd"
 SERVICES = ("kiosk.service", "kiosk-web.service")
 UNITS_THAT_RUN = (*SERVICES, "kiosk-purge.service")
-ALL_UNITS = (*UNITS_THAT_RUN, "kiosk-purge.timer", "entrance-kiosk-recover.service", "entrance-kiosk-trial.service")
+UPDATE_UNITS = ("entrance-kiosk-os-updates.service", "entrance-kiosk-os-updates.timer")
+ALL_UNITS = (
+    *UNITS_THAT_RUN, "kiosk-purge.timer", "entrance-kiosk-recover.service", "entrance-kiosk-trial.service", *UPDATE_UNITS,
+)  # fmt: skip
 needs_systemd = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
 
 
