@@ -15,6 +15,7 @@ from mqtt.topics import DeviceTopics
 
 DEVICE_DAYS = 730
 BROKER_NAME = "broker"
+WEB_NAME = "web"
 CENTRE_NAME = "centre"
 """Common name of the centre in the access list of the broker."""
 
@@ -73,6 +74,15 @@ def init(folder: Path, name: str) -> None:
 def broker(hosts: tuple[str, ...], folder: Path, days: int) -> None:
     """For the broker, reachable at HOSTS (names or addresses)."""
     _issue(folder, BROKER_NAME, CertificateUse.SERVER, days, hosts)
+
+
+@pki.command()
+@click.argument("hosts", nargs=-1, required=True)
+@folder_option
+@days_option
+def web(hosts: tuple[str, ...], folder: Path, days: int) -> None:
+    """For the pages of the centre, reachable at HOSTS (names or addresses)."""
+    _issue(folder, WEB_NAME, CertificateUse.SERVER, days, hosts)
 
 
 @pki.command()
@@ -144,5 +154,5 @@ def rabbitmq(folder: Path, topic_prefix: str) -> None:
     """Print the users of a RabbitMQ cluster and their rights: definitions.json. A revoked certificate has no user."""
     with _one_sentence():
         found = CertificateAuthority(folder).issued()
-    users = {dotted_name(one.name) for one in found if not one.revoked and one.name != BROKER_NAME}
+    users = {dotted_name(one.name) for one in found if not one.revoked and one.name not in (BROKER_NAME, WEB_NAME)}
     click.echo(json.dumps(definitions(users, topic_prefix), indent=1))

@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import click
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from kiosk.cli import CentreGroup
 from kiosk.cli.centre.option_file import load_option_defaults
 from kiosk.config.addresses import split_host_port
+from kiosk.core.ports import KioskError
 from kiosk.system.systemd import SystemdNotifier
 from kiosk.system.terminal import has_all_letters
 from kiosk.system.wakeup import WakeupPipe
@@ -268,6 +266,9 @@ def forget(database: str, *, site: str, device: str, requested_by: str, reason: 
 
 @centre.command(name="unseal")
 @click.option("--key", "key_path", type=click.Path(path_type=Path), required=True, help="The private sealing key, PEM.")
+@click.option(
+    "--password-file", type=click.Path(path_type=Path), help="File with the password of the key. Default: it is asked."
+)
 @click.option("--site", required=True)
 @click.option("--device", help="One gate of the site. Default: all.")
 @click.option("--since", required=True, type=click.DateTime(), help="UTC.")
@@ -279,6 +280,7 @@ def unseal(
     database: str,
     *,
     key_path: Path,
+    password_file: Path | None,
     site: str,
     device: str | None,
     since: datetime,
@@ -289,25 +291,14 @@ def unseal(
     """Unseal who passed at a place and time, one JSON line each. Every use is written to the audit table first."""
     try:
         since, until = since.replace(tzinfo=UTC), until.replace(tzinfo=UTC)
+        from kiosk.cli.centre.sealing_key import load_sealing_key  # noqa: PLC0415  a running centre needs none of its libraries
+
+        sealing_key = load_sealing_key(key_path, password_file)
         request = unsealing.UnsealRequest(site, since, until, requested_by, reason, device)
-        for one in unsealing.unseal_events(database, _sealing_key(key_path), request, datetime.now(UTC)):
+        for one in unsealing.unseal_events(database, sealing_key, request, datetime.now(UTC)):
             click.echo(json.dumps({**asdict(one), "id": str(one.id)}, ensure_ascii=not has_all_letters()))
-    except (OSError, ValueError, LedgerError) as error:
+    except (OSError, ValueError, LedgerError, KioskError) as error:
         raise click.ClickException(f"nothing was unsealed: {error}") from error
-
-
-def _sealing_key(path: Path) -> X25519PrivateKey:
-    try:
-        key = load_pem_private_key(path.read_bytes(), None)
-    except TypeError as error:
-        raise click.ClickException(
-            f"nothing was unsealed: {path} is encrypted. Write it without a password, on a machine without a network"
-        ) from error
-    except (ValueError, UnsupportedAlgorithm) as error:
-        raise click.ClickException(f"nothing was unsealed: {path} is not a private key in PEM form") from error
-    if isinstance(key, X25519PrivateKey):
-        return key
-    raise click.ClickException(f"nothing was unsealed: {path} is not an X25519 key")
 
 
 def _delete_old_events(ledger: Ledger, day: date) -> None:

@@ -59,7 +59,7 @@ def test_a_broker_that_is_no_host_and_port_gets_a_clear_sentence(address: str, s
 
 
 @pytest.mark.parametrize(
-    ("content", "sentence"), [(b"garbage", "is not a private key in PEM form"), (None, "is encrypted")]
+    ("content", "sentence"), [(b"garbage", "is not a private key in PEM form"), (None, "is locked with a password. Give --password-file")]
 )
 def test_a_sealing_key_that_cannot_be_read_gets_a_clear_sentence(
     tmp_path: Path, content: bytes | None, sentence: str
