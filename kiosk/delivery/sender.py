@@ -27,8 +27,10 @@ WHOLE_MESSAGE_PROBES = 2
 SINGLE_PROBE_ANSWERS = 2
 """How often in a row only a single event is answered until batches are taken for the cause. A centre under load answers late."""
 ACTIVITY_TIMEOUT_S = 0.5
-MAX_TRIES = 12
-"""How often an event is sent for which the centre sends no receipt, while it sends receipts for others."""
+SEND_ROUNDS = frozenset((2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64))
+"""The receipt timeouts after which a single event is sent again, while the centre sends receipts for others."""
+LAST_ROUND = max(SEND_ROUNDS)
+"""After so many timeouts it is taken out: ten minutes of the default. A broker under load drops any event for a while."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +97,16 @@ class Sender:
         self._live_seq = self._backlog_end = self._outbox.newest_seq
         self._backlog_seq = 0
         self._rate_tokens, self._rate_updated_s = self._first_tokens(), now_s
+        self._limit_rate_until_told()
         self.on_centre_ready(now_s)
+
+    def _limit_rate_until_told(self) -> None:
+        """The rate of an earlier connection may be that of a quiet hour. A whole fleet may be back now."""
+        first = self._options.first_backlog_events_per_s
+        if first is not None:
+            told = self.backlog_events_per_s
+            self.backlog_events_per_s = first if told is None else min(told, first)
+            self._is_rate_told = False
 
     def _first_tokens(self) -> float:
         """Different in each device: those that come back together do not all send their first message in one moment."""
@@ -241,12 +252,14 @@ class Sender:
         if not self._fits_one_message(rows, now_s):
             for seq, event in rows.items():
                 self._send({seq: event}, now_s, tries)
+        elif len(rows) == 1 and tries not in SEND_ROUNDS:
+            self.window.add(rows, None, now_s, tries)
         elif tries <= 2 or len(rows) == 1:
             self._send(rows, now_s, tries)
         else:
             for half in _split_rows(rows, len(rows) // 2):
                 self._send(half, now_s, tries)
-        if tries >= MAX_TRIES and len(rows) == 1:
+        if tries >= LAST_ROUND and len(rows) == 1:
             self.without_receipt += rows
 
     def _fits_one_message(self, rows: Mapping[int, str], now_s: float) -> bool:

@@ -78,7 +78,7 @@ class Simulation:
         self._rng = random.Random(options.seed)
         self._restores: list[tuple[float, int]] = []
         self.run_id = random.SystemRandom().getrandbits(32)
-        """Names the run at the centre: the first half of each epoch."""
+        """Names the run at the centre: the second half of each epoch."""
         self.kiosks = self._make_kiosks(addresses)
         self.loop.start(self.kiosks)
 

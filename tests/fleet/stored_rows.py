@@ -44,7 +44,7 @@ def compare(database: str, kiosks: Sequence[FleetKiosk], run_id: int) -> StoredR
 
 
 def _compare(query: Query, kiosks: Sequence[FleetKiosk], run_id: int) -> StoredRows:
-    stored = {epoch: counts for epoch, *counts in query(_COUNTS, f"{run_id:08x}%")}
+    stored = {epoch: counts for epoch, *counts in query(_COUNTS, f"%{run_id:08x}")}
     rows = sum(found for found, _, _ in stored.values())
     doubled = sum(found - distinct for found, distinct, _ in stored.values())
     lost = 0

@@ -4,7 +4,7 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,9 +12,10 @@ from functools import lru_cache
 from typing import Literal
 
 from mqtt import events, topics
-from mqtt.centre.fleet.backlog_control import BacklogControl
+from mqtt.centre.ingest.backlog_answers import BacklogAnswers
 from mqtt.centre.ingest.batch import BatchContents, IngestedMessage, ReceivedHealth, ReceivedState, Recorded, StreamKey
-from mqtt.centre.ingest.inbox import FairInbox
+from mqtt.centre.ingest.further_messages import FurtherMessages
+from mqtt.centre.ingest.inbox import BATCH_BYTES, FairInbox
 from mqtt.centre.ingest.ledger import Ledger, LedgerError
 from mqtt.centre.ingest.receipts import receipt_messages
 from mqtt.connection import (
@@ -44,6 +45,9 @@ LEDGER_BACKOFF_LAST_S = 5.0
 """A database that comes back is used within this time."""
 MAX_WAITING = 5000
 """Messages in memory."""
+COMMIT_S = 0.25
+"""A transaction has so many events of backlogs that it takes about so long. A live message may wait for two of them."""
+LEAST_LARGE_BYTES = 64_000
 UNSTORABLE = "unstorable"
 """Reason of a valid message that the ledger cannot store. It would be an error of the centre."""
 
@@ -56,7 +60,15 @@ class _Batch:
     contents: BatchContents = field(default_factory=BatchContents)
     greeted: set[StreamKey] = field(default_factory=set)
     """Streams of devices that have connected, or that are told a new backlog rate. Each gets a receipt, without events too."""
-    rates: dict[DeviceTopics, BacklogRateChange] = field(default_factory=dict)
+    rates: Mapping[DeviceTopics, BacklogRateChange] = field(default_factory=dict)
+    probes: list[bytes] = field(default_factory=list)
+    """The centre's messages to itself."""
+    commit_s: float = 0.0
+    """How long its transaction took."""
+
+    def is_empty(self) -> bool:
+        """Nothing is to be done."""
+        return not self.incoming and not self.greeted
 
     def commit(self, ledger: Ledger) -> Recorded:
         """All of it in one transaction, events first. Raises LedgerError, and others for a message that cannot be stored."""
@@ -85,24 +97,29 @@ class Collector:
         ledger: Ledger,
         connect: Callable[[OutgoingMessage], Connection],
         *,
+        name: str = "centre",
         share_group: str | None = None,
         backlog_events_per_s: float | None = None,
         backlog_budget: float | None = None,
+        further: FurtherMessages | None = None,
         now_at: Callable[[], datetime] = lambda: datetime.now(UTC),
         clock: Callable[[], float] = time.monotonic,
         jitter: random.Random | None = None,
     ) -> None:
         """`connect` makes a new connection with this last will and a persistent session, so that the broker keeps messages.
 
+        `name`: of the centre, its client id.
         `share_group`: the centres of one group share one PostgreSQL; each event goes to one of them.
         `backlog_events_per_s`: how fast each device may send its backlog; None: as fast as it can.
-        `backlog_budget`: how many events of backlogs per second all devices together may send; None: without a limit.
+        `backlog_budget`: how many events of backlogs per second all devices together may send at most; None: without a limit.
+        The centre takes fewer where live messages would wait. `further`: other messages of the connection.
         """
         self._topic_prefix = topic_prefix
-        self._share_prefix = f"$share/{share_group}/" if share_group else ""
+        self._share_prefix = share_prefix(share_group)
         self._ledger = ledger
         self._backlog_rate = BacklogRateMessage(events_per_s=backlog_events_per_s)
-        self._backlog = BacklogControl(backlog_budget)
+        self._backlog = BacklogAnswers(topic_prefix, name, backlog_budget, backlog_events_per_s)
+        self._further = further
         self._connect = connect
         self._clock = clock
         self._now_at = now_at
@@ -172,6 +189,10 @@ class Collector:
     def _process(self, connection: Connection) -> None:
         """Parse the next batch while one is being committed: the database works on another core than this thread."""
         self._receive(connection, 0.0 if self._inbox or self._next_batch else READ_TIMEOUT_S)
+        if self._ready and (probe := self._backlog.probe_message(self._clock())) is not None:
+            connection.publish(probe)
+        if self._ready and self._further is not None:
+            self._further.poll(connection)
         batch = self._next_batch or self._take_batch()
         self._next_batch = None
         if batch is None:
@@ -187,6 +208,7 @@ class Collector:
 
     def _commit(self, batch: _Batch) -> Recorded:
         """Where a batch fails, its halves are tried, until each message that fails is alone. It is counted, and dropped."""
+        started_s = self._clock()
         try:
             return batch.commit(self._ledger)
         except LedgerError:
@@ -199,6 +221,8 @@ class Collector:
                 batch.contents = BatchContents()
                 return Recorded()
             log.error("%d messages could not be stored at once: %s", len(batch.incoming), type(error).__name__)
+        finally:
+            batch.commit_s = self._clock() - started_s
         recorded = Recorded()
         stored: list[IngestedMessage] = []
         middle = len(batch.incoming) // 2
@@ -220,8 +244,8 @@ class Collector:
                 connection.subscribe(self._filters())
             elif isinstance(event, Subscribed):
                 self._on_subscribed(connection, event)
-            elif isinstance(event, IncomingMessage):
-                self._inbox.add(event)
+            elif isinstance(event, IncomingMessage) and not (self._further and self._further.take(event)):
+                self._inbox.add(event, self._clock())
 
     def _require_features(self, connected: Connected) -> None:
         """Raises BrokerRefusedError where the broker lacks what a centre needs (MQTT 5 section 3.2.2.3)."""
@@ -244,27 +268,22 @@ class Collector:
         connects, and its health each minute.
         """
         kinds = (TopicKind.EVENT, TopicKind.STATE, TopicKind.HEALTH)
-        return [self._share_prefix + topics.topic_filter(self._topic_prefix, kind) for kind in kinds]
+        filters = [self._share_prefix + topics.topic_filter(self._topic_prefix, kind) for kind in kinds]
+        return [*filters, self._backlog.probe_topic, *self._further_filters()]
+
+    def _further_filters(self) -> Sequence[str]:
+        return () if self._further is None else self._further.filters
 
     def _take_batch(self) -> _Batch | None:
-        """The messages of the next transaction. None where there are none."""
-        return self._plan_answers(self._parse_batch(self._inbox.take())) if self._inbox else None
-
-    def _plan_answers(self, batch: _Batch) -> _Batch:
-        """Which devices get a receipt without events: those that connected, and those with a new backlog rate."""
-        contents, now_s = batch.contents, self._clock()
-        for key in batch.greeted:
-            state = contents.states.get(key.device)
-            if state is not None:
-                self._backlog.on_report(key.device, state.report.backlog, now_s)
-                batch.rates[key.device] = (self._backlog.rate_to_tell(key.device, always=True),)
-        for health in contents.healths:
-            self._backlog.on_report(health.device, health.report.backlog, now_s)
-            rate = self._backlog.rate_to_tell(health.device)
-            if rate is not None:
-                batch.rates[health.device] = (rate,)
-                batch.greeted.add(StreamKey(health.device, health.report.epoch))
-        return batch
+        """The messages of the next transaction, and whom to answer. None where there is nothing to do."""
+        batch = self._parse_batch(self._inbox.take())
+        if not self._ready:
+            return None if batch.is_empty() else batch
+        now_s = self._clock()
+        inbox_wait_s = self._inbox.oldest_wait_s(now_s)
+        batch.rates, told = self._backlog.plan(batch.contents, batch.greeted, inbox_wait_s, now_s)
+        batch.greeted |= told
+        return None if batch.is_empty() else batch
 
     def _parse_batch(self, messages: list[IncomingMessage]) -> _Batch:
         batch = _Batch()
@@ -286,20 +305,36 @@ class Collector:
                 connection.acknowledge(incoming)
         for message in receipt_messages(batch.contents.messages, recorded, batch.rates):
             connection.publish(message)
+        events = sum(len(message.events) for message in batch.contents.messages)
+        self._backlog.on_committed(events, batch.probes, self._clock())
+        size = sum(len(incoming.payload) for incoming in batch.incoming)
+        if size > LEAST_LARGE_BYTES and batch.commit_s > 0:
+            self._inbox.large_bytes = min(BATCH_BYTES, max(LEAST_LARGE_BYTES, round(COMMIT_S / batch.commit_s * size)))
 
     def _on_subscribed(self, connection: Connection, event: Subscribed) -> None:
-        if event.rejected_filters:  # a cluster that elects a leader does this too: try again with a new connection
+        rejected = set(event.rejected_filters)
+        if self._backlog.probe_topic in rejected:
+            log.warning("the broker refuses %s: the backlogs of devices come slowly", self._backlog.probe_topic)
+        if rejected & set(self._further_filters()):
+            log.warning("the broker refuses the replies of devices: no command is possible. Update its access list")
+        if rejected - {self._backlog.probe_topic, *self._further_filters()}:  # also a cluster that elects a leader
             refused = ", ".join(event.rejected_filters)
             raise BrokerUnreachableError(f"the broker refuses the subscription to {refused}; check its ACL")
         log.info("connected and subscribed")
         self._ready = self._ever_connected = True
         self._attempt = 0
+        self._backlog.on_connected()
+        if self._further is not None:
+            self._further.on_connected()
         topic = topics.backlog_rate_topic(self._topic_prefix)
         connection.publish(OutgoingMessage(topic, self._backlog_rate.to_payload(), retain=True))
         connection.publish(self._state_message("ready"))  # a device then sends at once what has no receipt
 
     def _parse_into_batch(self, incoming: IncomingMessage, batch: _Batch) -> None:
         now, contents = self._now_at(), batch.contents
+        if incoming.topic == self._backlog.probe_topic:
+            batch.probes.append(incoming.payload)
+            return
         parsed = _parse_topic(incoming.topic)
         if parsed is None:
             contents.invalid["unknown-topic"] += 1
@@ -332,6 +367,8 @@ class Collector:
         """Publish `offline` and disconnect. The broker keeps the session."""
         self._disconnect()
         self._executor.shutdown()
+        if self._further is not None:
+            self._further.close()
 
     def _disconnect(self) -> None:
         if self._connection is not None:
@@ -342,6 +379,11 @@ class Collector:
                 log.info("could not publish offline: %s", error)
             self._connection.close()
         self._connection, self._ready = None, False
+
+
+def share_prefix(group: str | None) -> str:
+    """What a filter begins with, so that each message goes to one centre of the group."""
+    return f"$share/{group}/" if group else ""
 
 
 def _describe_rejected(rejected: Sequence[InvalidEvent]) -> str:

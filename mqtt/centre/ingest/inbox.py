@@ -1,4 +1,7 @@
-"""Messages that wait for their transaction, in a fair order: a device that floods the centre delays itself."""
+"""Messages that wait for their transaction: live ones first, then the backlogs, both in turns of the devices.
+
+A device that floods the centre delays itself. A device that comes back with a day's events delays nothing that happens now.
+"""
 
 from collections import deque
 
@@ -10,67 +13,102 @@ BATCH_MESSAGES = 1000
 SHARE_BYTES = 64_000
 """Payload bytes of one device in a transaction, while other devices send too. At least one message."""
 SHARE_MESSAGES = 100
+LARGE_BYTES = 8_000
+"""A larger message has many events: it is part of a backlog. States and healths are smaller."""
+LARGE_SHARE = 0.25
+"""Of a transaction this part is for large messages, however many small ones wait."""
 RECENT_TURNS = 50
 """A device that sent something during so many transactions may send again at any moment."""
 
+Queues = dict[str, deque[IncomingMessage]]
+"""By device."""
+
 
 class FairInbox:
-    """One thread. The devices take turns. Acknowledgements keep the order of arrival (MQTT 5 section 4.6)."""
+    """One thread. The devices take turns. Acknowledgements keep the order of arrival (MQTT 5 section 4.6).
+
+    The small messages of a device keep their order, and so do the large ones.
+    """
 
     def __init__(self) -> None:
-        self._waiting: dict[str, deque[IncomingMessage]] = {}
-        self._unacknowledged: deque[IncomingMessage] = deque()
+        self.large_bytes = BATCH_BYTES
+        """Payload bytes of large messages in a transaction, at most. Live messages wait while it is committed."""
+        self._small: Queues = {}
+        self._large: Queues = {}
+        self._unacknowledged: deque[tuple[IncomingMessage, float]] = deque()
         self._done: set[int] = set()
         self._turn = 0
         self._last_turns: dict[str, int] = {}
         """When each device sent something, the newest last."""
+        self._count = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._waiting.values()))
+        return self._count
 
-    def add(self, incoming: IncomingMessage) -> None:
-        """Add a message that arrived."""
+    def oldest_wait_s(self, now_s: float) -> float:
+        """For how long the oldest message without a commit has been here. Few live ones wait so long, but they come first."""
+        return now_s - self._unacknowledged[0][1] if self._unacknowledged else 0.0
+
+    def add(self, incoming: IncomingMessage, now_s: float = 0.0) -> None:
+        """Add a message that arrived now (monotonic)."""
         device = incoming.topic.rpartition("/")[0]
-        self._waiting.setdefault(device, deque()).append(incoming)
+        queues = self._large if len(incoming.payload) > LARGE_BYTES else self._small
+        queues.setdefault(device, deque()).append(incoming)
         self._last_turns.pop(device, None)
         self._last_turns[device] = self._turn
-        self._unacknowledged.append(incoming)
+        self._unacknowledged.append((incoming, now_s))
+        self._count += 1
 
     def take(self) -> list[IncomingMessage]:
-        """The messages of the next transaction. Those of one device stay in their order."""
+        """The messages of the next transaction."""
         self._turn += 1
         while self._last_turns and next(iter(self._last_turns.values())) < self._turn - RECENT_TURNS:
             self._last_turns.pop(next(iter(self._last_turns)))
-        is_alone = len(self._last_turns.keys() | self._waiting.keys()) == 1
-        taken: list[IncomingMessage] = []
-        size = 0
-        for device in list(self._waiting):
-            queue = self._waiting.pop(device)
-            share, count = 0, 0
-            while queue and size < BATCH_BYTES and len(taken) < BATCH_MESSAGES:
-                if not is_alone and count and (share >= SHARE_BYTES or count >= SHARE_MESSAGES):
-                    break
-                incoming = queue.popleft()
-                taken.append(incoming)
-                share += len(incoming.payload)
-                size += len(incoming.payload)
-                count += 1
-            if queue:
-                self._waiting[device] = queue  # at the end: the others come first next time
-        return taken
+        is_alone = len(self._last_turns) <= 1 and len({*self._last_turns, *self._small, *self._large}) == 1
+        reserved = min(LARGE_SHARE * BATCH_BYTES, self.large_bytes) if self._large else 0
+        messages = BATCH_MESSAGES * (1 - LARGE_SHARE) if self._large else BATCH_MESSAGES
+        small = _take(self._small, BATCH_BYTES - reserved, messages, is_alone=is_alone)
+        room = BATCH_BYTES - sum(len(one.payload) for one in small)
+        large = _take(self._large, min(room, self.large_bytes), BATCH_MESSAGES - len(small), is_alone=is_alone)
+        self._count -= len(small) + len(large)
+        return small + large
 
     def finish(self, messages: list[IncomingMessage]) -> list[IncomingMessage]:
         """These are done. Returns the messages that may be acknowledged now."""
         self._done |= {id(one) for one in messages}
         ready = []
-        while self._unacknowledged and id(self._unacknowledged[0]) in self._done:
-            one = self._unacknowledged.popleft()
+        while self._unacknowledged and id(self._unacknowledged[0][0]) in self._done:
+            one, _ = self._unacknowledged.popleft()
             self._done.remove(id(one))
             ready.append(one)
         return ready
 
     def clear(self) -> None:
         """Forget all of them. What is not acknowledged comes again."""
-        self._waiting.clear()
+        self._small.clear()
+        self._large.clear()
         self._unacknowledged.clear()
         self._done.clear()
+        self._count = 0
+
+
+def _take(waiting: Queues, max_bytes: float, max_messages: float, *, is_alone: bool) -> list[IncomingMessage]:
+    """Take messages until one of the limits is reached. Those of one device stay in their order."""
+    taken: list[IncomingMessage] = []
+    size = 0
+    for device in list(waiting):
+        if size >= max_bytes or len(taken) >= max_messages:
+            break
+        queue = waiting.pop(device)
+        share, count = 0, 0
+        while queue and size < max_bytes and len(taken) < max_messages:
+            if not is_alone and count and (share >= SHARE_BYTES or count >= SHARE_MESSAGES):
+                break
+            incoming = queue.popleft()
+            taken.append(incoming)
+            share += len(incoming.payload)
+            size += len(incoming.payload)
+            count += 1
+        if queue:
+            waiting[device] = queue  # at the end: the others come first next time
+    return taken

@@ -26,7 +26,10 @@ NEVER_S = float("inf")
 ACTIVE_WAIT_S = 0.3
 """While answers come: the product would ask the socket at once, here the event loop calls."""
 WAITING_WAIT_S = 1.0
-"""While events wait for a receipt or for the backlog rate."""
+"""While events wait for a receipt."""
+STEP_EVENTS = 10.0
+"""While events wait for the backlog rate: in the time for so many of them. Ten thousand kiosks that look each second would keep
+the simulator from everything else."""
 IDLE_STEP_S = 20.0
 CHECKS = (
     HealthCheck("camera", CheckStatus.PASS, 0.0, "s"),
@@ -135,8 +138,14 @@ class FleetKiosk:
         self.connection.flush()
         due_s = min(self.connection.ping_due_s, self._health_due_s, now_s + IDLE_STEP_S)
         if self.outbox.backlog_size():
-            due_s = min(due_s, now_s + (ACTIVE_WAIT_S if wait_s == 0.0 else WAITING_WAIT_S))
+            due_s = min(due_s, now_s + (ACTIVE_WAIT_S if wait_s == 0.0 else self._backlog_wait_s()))
         self.due_s = due_s
+
+    def _backlog_wait_s(self) -> float:
+        sender = self._relay._sender
+        if len(sender.window) or sender.backlog_events_per_s is None:
+            return WAITING_WAIT_S
+        return min(IDLE_STEP_S, max(ACTIVE_WAIT_S, STEP_EVENTS / sender.backlog_events_per_s))
 
     def _follow_connection(self) -> None:
         """The relay closes a connection that failed, and makes another one later."""

@@ -75,6 +75,34 @@ def test_before_the_centre_names_a_rate_the_first_one_holds_and_an_older_centre_
         assert len(bench.seqs()) == 500
 
 
+def test_over_a_new_connection_the_first_rate_holds_again_until_the_centre_names_one(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "p.db", DeliveryOptions(receipt_timeout_s=1000.0, first_backlog_events_per_s=1.0))
+    with closing(bench.store):
+        bench.run(0.1)
+        greet(bench, 5000.0)
+        bench.commit(1000)
+        bench.relay.close()
+        bench.run(10.0)
+        assert len(set(bench.seqs())) <= 60
+        greet(bench, None)
+        bench.run(1.0)
+        assert len(set(bench.seqs())) == 1000
+
+
+def test_a_device_that_was_asked_to_wait_waits_over_a_new_connection_too(tmp_path: Path) -> None:
+    bench = Bench(tmp_path / "p.db", DeliveryOptions(receipt_timeout_s=1000.0, first_backlog_events_per_s=10.0))
+    with closing(bench.store):
+        bench.run(0.1)
+        greet(bench, events.MIN_BACKLOG_RATE)
+        bench.commit(1000)
+        bench.relay.close()
+        bench.run(100.0)
+        assert len(set(bench.seqs())) <= 50
+        bench.receipt(0)
+        bench.run(1.0)
+        assert len(set(bench.seqs())) == 1000, "a centre of an older release names no rate"
+
+
 def test_a_greeting_settles_nothing_and_lets_overdue_events_be_sent_again(tmp_path: Path) -> None:
     bench = Bench(tmp_path / "p.db", DeliveryOptions(receipt_timeout_s=10.0))
     with closing(bench.store):

@@ -23,9 +23,15 @@ OTHER = DeviceTopics("entrance", "dong-ba", "gate-2")
 class Centre:
     """A collector with a budget of 100 events per second."""
 
-    def __init__(self, ledger: SqliteLedger, share_group: str | None = None, budget: float | None = 100.0) -> None:
+    def __init__(
+        self,
+        ledger: SqliteLedger,
+        share_group: str | None = None,
+        budget: float | None = 100.0,
+        refuses: tuple[str, ...] = (),
+    ) -> None:
         self.clock = ManualClock()
-        self.broker = FakeBroker(self.clock)
+        self.broker = FakeBroker(self.clock, refuses=refuses)
         self.collector = Collector(
             "entrance",
             ledger,
@@ -102,10 +108,12 @@ def test_a_health_message_is_answered_only_where_the_rate_changed(ledger: Sqlite
     centre = Centre(ledger)
     centre.receive(hello(backlog=7000))
     assert centre.receive(health(6000)) == []
-    (second,) = centre.receive(health(4000, OTHER))
-    assert second.backlog_events_per_s == pytest.approx(0.02)
-    (first,) = centre.receive(health(5000))
-    assert first.backlog_events_per_s == 50.0
+    rates = {receipt.epoch: receipt.backlog_events_per_s for receipt in centre.receive(health(4000, OTHER))}
+    assert rates == {EPOCH: 50.0}
+    assert {message.topic for message in centre.broker.on("receipt")} == {
+        GATE.topic(TopicKind.RECEIPT), OTHER.topic(TopicKind.RECEIPT)
+    }, "both share the budget from now on"  # fmt: skip
+    assert centre.receive(health(5000)) == []
 
 
 def test_neither_a_retained_state_nor_a_last_will_is_answered(ledger: SqliteLedger) -> None:
@@ -131,5 +139,8 @@ def test_a_health_message_heals_the_state_and_an_older_one_of_the_batch_does_not
 def test_all_messages_of_devices_are_shared_within_a_group(ledger: SqliteLedger) -> None:
     centre = Centre(ledger, share_group="city")
     assert centre.broker.filters == [
-        tuple(f"$share/city/entrance/v1/+/+/{kind}" for kind in ("event", "state", "health"))
+        (
+            *(f"$share/city/entrance/v1/+/+/{kind}" for kind in ("event", "state", "health")),
+            "entrance/v1/centre/probe/centre",
+        )
     ]

@@ -1,9 +1,9 @@
-"""A device that floods the centre delays itself, and acknowledgements keep the order of arrival."""
+"""Live messages come before backlogs, a device that floods the centre delays itself, and acknowledgements keep their order."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt.centre.ingest.inbox import SHARE_BYTES, FairInbox
+from mqtt.centre.ingest.inbox import BATCH_BYTES, LARGE_BYTES, LARGE_SHARE, SHARE_BYTES, FairInbox
 from mqtt.connection import IncomingMessage
 
 
@@ -47,5 +47,43 @@ def test_each_message_is_taken_once_and_acknowledged_in_the_order_of_arrival(
         acknowledged += inbox.finish(batch)
     assert list(map(id, acknowledged)) == list(map(id, messages))
     for device in range(1, 5):
-        own = message(device).topic
-        assert [id(one) for one in taken if one.topic == own] == [id(one) for one in messages if one.topic == own]
+        for large in (False, True):
+            own = [one for one in messages if is_of(one, device, large=large)]
+            assert list(map(id, own)) == [id(one) for one in taken if is_of(one, device, large=large)]
+
+
+def is_of(one: IncomingMessage, device: int, *, large: bool) -> bool:
+    return one.topic == message(device).topic and (len(one.payload) > LARGE_BYTES) == large
+
+
+def test_a_live_event_is_in_the_next_transaction_behind_the_backlogs_of_a_city() -> None:
+    inbox = FairInbox()
+    for device in range(1, 1000):
+        inbox.add(message(device, 30_000))
+    inbox.add(message(1000))
+    inbox.add(message(7))
+    topics = [one.topic for one in inbox.take()]
+    assert topics[:2] == [message(1000).topic, message(7).topic]
+    assert len(topics) > 10, "the backlogs go on"
+
+
+def test_backlogs_keep_a_part_of_each_transaction_while_small_messages_flood_the_centre() -> None:
+    inbox = FairInbox()
+    for device in range(3000):
+        inbox.add(message(device, LARGE_BYTES))
+        inbox.add(message(device, 30_000))
+    taken = inbox.take()
+    large = sum(len(one.payload) for one in taken if len(one.payload) > LARGE_BYTES)
+    assert LARGE_SHARE * BATCH_BYTES <= large <= LARGE_SHARE * BATCH_BYTES + 30_000
+    assert sum(len(one.payload) for one in taken) <= BATCH_BYTES + 30_000 + LARGE_BYTES
+
+
+def test_a_transaction_has_as_much_of_the_backlogs_as_the_centre_can_store_in_good_time() -> None:
+    inbox = FairInbox()
+    inbox.large_bytes = 100_000
+    for device in range(100):
+        inbox.add(message(device, 30_000))
+    assert len(inbox.take()) == 4
+    inbox.large_bytes = 1
+    assert len(inbox.take()) == 1, "one message at least"
+    assert len(inbox) == 95
