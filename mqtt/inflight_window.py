@@ -16,7 +16,7 @@ RowT = TypeVar("RowT")
 
 @dataclass(slots=True)
 class InflightMessage(Generic[RowT]):
-    """One message in message. `rows` (by seq, ascending) are the events without a receipt."""
+    """One message in flight. `rows` (by seq, ascending) are the events without a receipt."""
 
     number: int
     rows: dict[int, RowT]
@@ -47,7 +47,7 @@ class InflightWindow(Generic[RowT]):
         return seq in self._message_by_seq
 
     def contains_any(self, seqs: Iterable[int]) -> bool:
-        """One of these events is in message."""
+        """One of these events is in flight."""
         return not self._message_by_seq.keys().isdisjoint(seqs)
 
     def add(self, rows: Mapping[int, RowT], token: int | None, now_s: float, tries: int = 1) -> None:
@@ -67,7 +67,7 @@ class InflightWindow(Generic[RowT]):
         return message
 
     def acknowledge(self, seqs: Iterable[int]) -> int:
-        """A receipt covers these events. Returns how many of them were in message."""
+        """A receipt covers these events. Returns how many of them were in flight."""
         count = 0
         for seq in seqs:
             number = self._message_by_seq.pop(seq, None)

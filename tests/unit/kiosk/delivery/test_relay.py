@@ -1,7 +1,10 @@
 """The relay: no event leaves the outbox before its receipt, and the broker's limits are respected."""
 
+import json
+import random
 from collections.abc import Iterator
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -125,6 +128,54 @@ def test_where_only_single_events_are_answered_again_and_again_no_batches_are_se
         before = len(bench.messages())
         bench.run(60.0)
     assert {len(message) for message in bench.messages()[before:]} == {1}
+
+
+def seqs_after(bench: Bench, count: int) -> list[list[int]]:
+    """The sequence numbers in each event message after the first `count` messages."""
+    contents = [json.loads(message.payload) for message in bench.broker.on("event")[count:]]
+    return [[one["data"]["seq"] for one in (found if isinstance(found, list) else [found])] for found in contents]
+
+
+def test_an_event_that_is_never_answered_while_others_are_is_sent_twelve_times_further_and_further_apart(
+    bench: Bench,
+) -> None:
+    bench.run()
+    bench.commit(1)
+    sent_s: list[float] = []
+    seen = 0
+    for number in range(2, 200):
+        bench.commit(1)
+        bench.run(5.0)
+        bench.receipt(0, [(2, number)])
+        messages = seqs_after(bench, seen)
+        seen += len(messages)
+        sent_s += [bench.clock.s] * sum(1 in seqs for seqs in messages)
+        if bench.store.quarantined_count():
+            break
+    pauses = [round(later - earlier) for earlier, later in pairwise(sent_s)]
+    assert len(sent_s) == 12
+    assert pauses == sorted(pauses)
+    assert sent_s[-1] - sent_s[0] > 600
+    bench.run()
+    assert bench.store.quarantined_count() == 1
+
+
+def test_a_centre_that_loses_messages_for_minutes_gets_all_events_in_the_end(bench: Bench) -> None:
+    dice = random.Random(7)
+    bench.run()
+    answered: set[int] = set()
+    seen = 0
+    for second in range(0, 800, 5):
+        bench.commit(1)
+        bench.run(5.0)
+        messages = seqs_after(bench, seen)
+        seen += len(messages)
+        for seqs in messages:
+            if second >= 300 or dice.random() < 0.2:
+                answered.update(seqs)
+        bench.receipt(0, [(seq, seq) for seq in sorted(answered)])
+    assert bench.store.quarantined_count() == 0
+    assert answered >= set(range(1, 150))
 
 
 def test_after_a_lost_connection_everything_unconfirmed_goes_again(bench: Bench) -> None:
