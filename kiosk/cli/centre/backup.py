@@ -23,8 +23,6 @@ from mqtt.centre.schema_parts import is_postgres
 from mqtt.message_model import printable
 
 NAME = re.compile(r"centre-\d{8}T\d{6}Z\.age")
-CONFIG_FOLDER = Path("/etc/entrance-centre")
-STATE_FOLDER = Path("/var/lib/entrance-centre")
 
 key_option = click.option(
     "--key",
@@ -56,8 +54,7 @@ def backup(database: str, *, recipient: Path, folder: Path, keep: int | None, ro
     with _one_sentence():
         public = parse_recipient(_read(recipient).decode("utf-8", "replace"))
         folder.mkdir(parents=True, exist_ok=True)
-        folders = (root / CONFIG_FOLDER.relative_to("/"), root / STATE_FOLDER.relative_to("/"))
-        files, keys = copied_files.collect(folders, root)
+        files, keys = copied_files.collect([root / each for each in copied_files.OWNERS], root)
         with open_reader(database) as reader:
             header = copying.header_of(reader, now)
             with _progress("Copying", sum(header.counts.values())) as progress:

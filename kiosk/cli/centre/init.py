@@ -28,6 +28,8 @@ UNITS = (
     "entrance-centre-alerts.service",
     "entrance-centre-backup.timer",
 )
+ENROLMENT_UNIT = "entrance-centre-enrolment.service"
+"""Runs where the key of the authority is on this machine."""
 QUESTIONS = {
     "organisation": "Name of the city or ward",
     "hosts": "Names and addresses of this machine, with blanks between them",
@@ -82,7 +84,7 @@ def init(
     else:
         _report(answers, places, done, account_password)
         if root == Path("/") and not no_start:
-            _start_units()
+            _start_units((*UNITS, *(() if answers.is_authority_offline else (ENROLMENT_UNIT,))))
 
 
 def _ask(given: dict[str, Any]) -> dict[str, Any]:
@@ -142,14 +144,14 @@ def _report(answers: SetupAnswers, places: SetupPlaces, done: SetupResult, accou
     click.echo(f"Now take {answers.offline_dir} off this machine.")
 
 
-def _start_units() -> None:
+def _start_units(units: tuple[str, ...]) -> None:
     """Start all services. Raises KioskError where one does not run."""
     if not Path("/run/systemd/system").exists():
-        click.echo(f"There is no systemd here. Start: {' '.join(UNITS)}")
+        click.echo(f"There is no systemd here. Start: {' '.join(units)}")
         return
-    subprocess.run(["systemctl", "enable", "--quiet", *UNITS], check=True)
-    subprocess.run(["systemctl", "restart", *UNITS], check=False)
-    states = {unit: _state(unit) for unit in UNITS}
+    subprocess.run(["systemctl", "enable", "--quiet", *units], check=True)
+    subprocess.run(["systemctl", "restart", *units], check=False)
+    states = {unit: _state(unit) for unit in units}
     for unit, state in states.items():
         click.echo(f"{unit}: {state}")
     failed = [unit for unit, state in states.items() if state != "active"]

@@ -34,7 +34,7 @@ def load_option_defaults(context: click.Context, _parameter: click.Parameter, pa
     assert isinstance(command, click.Group)
     tables = {name: table for name, table in found.items() if isinstance(table, dict) and name in _groups(command)}
     options = {name: value for name, value in found.items() if name not in tables}
-    errors = _errors(options, command, "")
+    errors = _errors(options, command, "", _groups(command))
     if errors:
         raise click.ClickException("\n".join(f"{path}: {error}" for error in errors))
     context.default_map = {**_by_parameter(options, command), **tables}
@@ -50,10 +50,22 @@ def apply_table(context: click.Context, name: str, subcommand: click.Command) ->
     table = (context.default_map or {}).get(name)
     if not isinstance(table, dict) or context.default_map is None:
         return
-    errors = _errors(table, subcommand, f"{name}.")
+    errors, values = _table(table, subcommand, f"{name}.")
     if errors:
         raise click.ClickException("\n".join(f"{context.meta[_PATH]}: {error}" for error in errors))
-    context.default_map = {**context.default_map, name: _by_parameter(table, subcommand)}
+    context.default_map = {**context.default_map, name: values}
+
+
+def _table(table: Mapping[str, Any], command: click.Command, name: str) -> tuple[list[str], dict[str, Any]]:
+    """The mistakes and the values of a table. A group may have a table for each of its commands."""
+    commands = command.commands if isinstance(command, click.Group) else {}
+    inner = {key: value for key, value in table.items() if isinstance(value, dict) and key in commands}
+    options = {key: value for key, value in table.items() if key not in inner}
+    errors, values = _errors(options, command, name), _by_parameter(options, command)
+    for key, value in inner.items():
+        found, values[key] = _table(value, commands[key], f"{name}{key}.")
+        errors += found
+    return errors, values
 
 
 def _installed_file() -> Path | None:
@@ -69,9 +81,11 @@ def _groups(command: click.Group) -> Collection[str]:
     return names - {str(option.name) for option in command.params}
 
 
-def _errors(found: Mapping[str, Any], command: click.Command, table: str) -> list[str]:
+def _errors(found: Mapping[str, Any], command: click.Command, table: str, tables: Collection[str] = ()) -> list[str]:
+    """`tables`: names of tables that could have been meant."""
     known = _parameters(command)
-    errors = [f"{table}{key}: {_key_error(key, known)}" for key in map(_underscored, found) if key not in known]
+    names = {*known, *tables}
+    errors = [f"{table}{key}: {_key_error(key, names)}" for key in map(_underscored, found) if key not in known]
     for key, value in found.items():
         parameter = known.get(_underscored(key))
         text = _value_error(value, many=parameter is not None and parameter.multiple)

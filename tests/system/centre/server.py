@@ -8,7 +8,13 @@ from tests.system.container.container import Container, until
 
 PASSWORD = "mot-mat-khau-dai"
 OFFLINE = "/media/keys"
-UNITS = ("entrance-broker", "entrance-centre", "entrance-centre-web", "entrance-centre-alerts")
+UNITS = (
+    "entrance-broker",
+    "entrance-centre",
+    "entrance-centre-web",
+    "entrance-centre-alerts",
+    "entrance-centre-enrolment",
+)
 DELIVERED_S = 120.0
 
 

@@ -14,7 +14,7 @@ from tests.system.container.container import until
 pytestmark = [pytest.mark.system, pytest.mark.centre, pytest.mark.timeout(1800)]
 CONFIG = "/etc/entrance-centre/centre.toml"
 FOR_KIOSKS = "/var/lib/entrance-centre/for-kiosks"
-AUTHORITY = "/var/lib/entrance-centre/pki"
+AUTHORITY = "/var/lib/entrance-authority/pki"
 
 
 def test_the_packages_install_beside_debians_mosquitto_and_start_nothing_yet(server: Server) -> None:
@@ -26,7 +26,7 @@ def test_the_packages_install_beside_debians_mosquitto_and_start_nothing_yet(ser
     assert server.look("systemctl --failed --plain --no-legend").strip() == ""
     assert "Set up a new centre" in server.look("kiosk centre init --help")
     assert server.look("stat -c '%U:%G %a' /etc/entrance-centre /etc/entrance-broker /var/lib/entrance-centre").split() == [
-        "root:entrance-centre", "750", "root:mosquitto", "750", "entrance-centre:entrance-centre", "750"
+        "root:entrance-centre", "750", "root:mosquitto", "750", "entrance-centre:entrance-centre", "770"
     ]  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def test_private_keys_are_readable_by_their_services_alone(server: Server) -> No
         "/etc/entrance-broker/broker.key root:mosquitto 640",
         "/etc/entrance-centre/centre.key root:entrance-centre 640",
         "/etc/entrance-centre/web.key root:entrance-centre 640",
-        f"{AUTHORITY}/ca.key entrance-centre:entrance-centre 600",
+        f"{AUTHORITY}/ca.key entrance-authority:entrance-centre 600",
     ]
 
 
@@ -107,7 +107,7 @@ def test_a_backup_is_restored_after_the_database_was_lost(server: Server) -> Non
     server.look("systemctl start entrance-centre-backup.service")
     path = server.look("ls -t /var/backups/entrance-centre/centre-*.age").split()[0]
     before = [device["streams"] for device in server.streams()]
-    server.type("systemctl stop entrance-centre entrance-centre-web entrance-centre-alerts")
+    server.type("systemctl stop 'entrance-centre*'")
     server.look("rm /var/lib/entrance-centre/centre.db*")
     said = server.type(f"kiosk centre restore {path} --key {OFFLINE}/backup.key --password-file password")
     assert "same rows, ranges and audit" in said
@@ -124,7 +124,7 @@ def test_a_centre_moves_to_postgresql(server: Server) -> None:
     server.look("cd /; runuser -u postgres -- createdb -O entrance-centre entrance")
     before = [device["streams"] for device in server.streams()]
     assert "in use" in server.look(f"kiosk centre migrate --to {address}", check=False)
-    server.type("systemctl stop entrance-centre entrance-centre-web entrance-centre-alerts")
+    server.type("systemctl stop 'entrance-centre*'")
     assert "same rows, ranges and audit" in server.type(f"kiosk centre migrate --to {address}")
     server.type(f"sed -i 's|^database = .*|database = \"{address}\"|' {CONFIG}")
     server.type("systemctl start entrance-centre entrance-centre-web entrance-centre-alerts")
@@ -135,8 +135,15 @@ def test_a_centre_moves_to_postgresql(server: Server) -> None:
 
 
 def test_what_the_services_wrote_lies_in_their_folders_alone(server: Server) -> None:
-    listed = server.look("find /var /etc /srv /opt -xdev \\( -user entrance-centre -o -user mosquitto \\) -type f")
-    folders = {"/var/lib/entrance-centre", "/var/lib/entrance-broker", "/var/backups/entrance-centre"}
+    listed = server.look(
+        "find /var /etc /srv /opt -xdev \\( -user entrance-centre -o -user entrance-authority -o -user mosquitto \\) -type f"
+    )
+    folders = {
+        "/var/lib/entrance-centre",
+        "/var/lib/entrance-authority",
+        "/var/lib/entrance-broker",
+        "/var/backups/entrance-centre",
+    }
     stray = [
         line
         for line in listed.splitlines()

@@ -13,6 +13,7 @@ RETENTION_DAYS = 21
 def centre_toml(answers: SetupAnswers, places: SetupPlaces, database: str) -> str:
     """`database`: a file, or the address of PostgreSQL, perhaps with a password."""
     folder = places.shown(places.centre)
+    pki = _text(places.shown(places.authority))
     hosts = ", ".join(map(_text, answers.hosts))
     return f"""\
 # Settings of the centre: the options of `kiosk centre`, with _ in place of -. A table has the options of one command.
@@ -36,6 +37,16 @@ organisation = {_text(answers.organisation)}
 recipient = {_text(f"{folder}/{file_names.BACKUP_PUBLIC_KEY}")}
 folder = "/var/backups/entrance-centre"
 keep = 14
+
+[enrol.serve]
+pki = {pki}
+certificate = {_text(f"{folder}/web.pem")}
+key = {_text(f"{folder}/web.key")}
+
+[revoke]
+pki = {pki}
+crl = {_text(places.shown(places.broker / "crl.pem"))}
+reload = "systemctl reload entrance-broker"
 """
 
 

@@ -6,13 +6,19 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from kiosk.cli.centre.setup.places import CENTRE_GROUP, PlannedFile
+from kiosk.cli.centre.setup.places import AUTHORITY_USER, CENTRE_GROUP, PlannedFile
 from kiosk.cli.centre.setup.writing import write_files
 from mqtt.centre.backup.copying import CopiedFile
 
 MAX_FILE_BYTES = 16 * 1024 * 1024
 ENDINGS = (".toml", ".pem", ".pub", ".cose", ".json", ".csv")
 """Files of a centre. Its database is not one of them."""
+OWNERS = {
+    "etc/entrance-centre": "root",
+    "var/lib/entrance-centre": CENTRE_GROUP,
+    "var/lib/entrance-authority": AUTHORITY_USER,
+}
+"""Folder -> owner of its files."""
 _PRIVATE_MARK = b"PRIVATE KEY-----"
 
 
@@ -54,7 +60,7 @@ def put_back(files: Iterable[CopiedFile], root: Path) -> Iterator[str]:
         if path is None:
             yield f"{file.path}: is not a path of a centre, and was left out."
         elif not path.exists():
-            owner = "root" if path.is_relative_to(root / "etc") else CENTRE_GROUP
+            owner = next(user for folder, user in OWNERS.items() if path.is_relative_to(root / folder))
             missing.append(PlannedFile(path, file.content, file.mode, owner, CENTRE_GROUP))
         elif path.read_bytes() != file.content:
             yield f"{file.path}: differs from the backup, and stays as it is."
@@ -65,8 +71,8 @@ def put_back(files: Iterable[CopiedFile], root: Path) -> Iterator[str]:
 def _inside(text: str, root: Path) -> Path | None:
     """A copy could name any path of the machine: only those of a centre are written."""
     path = Path(text)
-    allowed = ("/etc/entrance-centre", "/var/lib/entrance-centre")
-    if ".." in path.parts or not any(path.is_relative_to(folder) for folder in allowed) or path.suffix not in ENDINGS:
+    allowed = any(path.is_relative_to(f"/{folder}") for folder in OWNERS)
+    if ".." in path.parts or not allowed or path.suffix not in ENDINGS:
         return None
     return root / path.relative_to("/")
 

@@ -7,6 +7,8 @@ from pathlib import Path
 from kiosk.core import file_names
 
 CENTRE_GROUP, BROKER_GROUP = "entrance-centre", "mosquitto"
+AUTHORITY_USER = "entrance-authority"
+"""Runs the enrolment, and alone can read the key that signs certificates."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,7 @@ class SetupPlaces:
 
     @property
     def state(self) -> Path:
-        """What the centre writes: its database, and the authority where it is on this machine."""
+        """What the centre writes."""
         return self.root / "var/lib/entrance-centre"
 
     @property
@@ -39,7 +41,7 @@ class SetupPlaces:
     @property
     def authority(self) -> Path:
         """The authority for certificates, on this machine."""
-        return self.state / file_names.AUTHORITY_FOLDER
+        return self.root / "var/lib/entrance-authority" / file_names.AUTHORITY_FOLDER
 
     def shown(self, path: Path) -> str:
         """The path as it is on the machine."""
@@ -78,7 +80,7 @@ def server_files(
     if not is_authority_offline:
         for name in (file_names.CA_CERTIFICATE, "ca.key", "crl.pem", "broker.pem", "centre.pem", "web.pem"):
             mode = 0o600 if name.endswith(".key") else 0o640
-            yield PlannedFile(places.authority / name, made[name], mode, CENTRE_GROUP, CENTRE_GROUP)
+            yield PlannedFile(places.authority / name, made[name], mode, AUTHORITY_USER, CENTRE_GROUP)
 
 
 def offline_files(places: SetupPlaces, made: dict[str, bytes]) -> Iterator[PlannedFile]:

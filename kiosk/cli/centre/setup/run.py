@@ -132,7 +132,7 @@ def _give_database(answers: SetupAnswers, places: SetupPlaces) -> None:
     if answers.database == SQLITE and is_known(CENTRE_GROUP, CENTRE_GROUP):
         for path in places.state.glob("centre.db*"):
             shutil.chown(path, CENTRE_GROUP, CENTRE_GROUP)
-            path.chmod(0o640)
+            path.chmod(0o660)
 
 
 def _write_sheet(facts: SheetFacts, places: SetupPlaces, undo: _Undo) -> SetupResult:

@@ -146,7 +146,7 @@ def test_a_check_shows_each_file_with_its_owner_and_writes_nothing(machine: Path
     done = init(machine, "--check")
     assert done.exit_code == 0
     assert "0640 root:mosquitto /etc/entrance-broker/broker.key" in done.output
-    assert "0600 entrance-centre:entrance-centre /var/lib/entrance-centre/pki/ca.key" in done.output
+    assert "0600 entrance-authority:entrance-centre /var/lib/entrance-authority/pki/ca.key" in done.output
     assert files_of(machine / "root") == files_of(machine / "stick") == {}
 
 
