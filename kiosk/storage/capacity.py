@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from kiosk.core.ports import StoreError
-from kiosk.storage.retention import RetentionLimits, free_disk_bytes
+from kiosk.storage.deletion.retention import RetentionLimits, free_disk_bytes
 
 
 def require_room(path: Path, limits: RetentionLimits, waiting: int) -> None:

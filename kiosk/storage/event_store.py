@@ -4,23 +4,25 @@ import contextlib
 import logging
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 from kiosk.core.model import AccessEvent, ClockReading, StoredEvent
 from kiosk.core.ports import KioskError, QuarantineSelection, StoreError
 from kiosk.core.status import OutboxStatus
-from kiosk.storage import capacity, retention, rows
+from kiosk.storage import capacity, rows
 from kiosk.storage.database import connect, open_or_replace, open_writer
+from kiosk.storage.deletion import erasure, retention
+from kiosk.storage.deletion.maintenance import RetentionMaintenance
+from kiosk.storage.deletion.retention import RetentionLimits, StorageNotice
 from kiosk.storage.delivery_state import DeliveryState, RejectedSeq
 from kiosk.storage.event_reader import EventReader
-from kiosk.storage.maintenance import RetentionMaintenance
 from kiosk.storage.recovery import salvage
 from kiosk.storage.recovery.corruption import corruption_marker, is_corruption
-from kiosk.storage.retention import RetentionLimits, StorageNotice
 from mqtt.sequence_ranges import Range
 
 log = logging.getLogger(__name__)
@@ -28,11 +30,6 @@ log = logging.getLogger(__name__)
 BOOT_ID_FILE = Path("/proc/sys/kernel/random/boot_id")
 EVENTS_PER_CHECKPOINT = 400
 """SQLite's own checkpoint comes at 1000 pages of WAL (about 900 events), in a commit of the gate."""
-
-_SELECT_NOTICES = (
-    "SELECT kind, at, first_seq, last_seq, count, detail, number FROM notice "
-    "WHERE number < ? ORDER BY number DESC LIMIT ?"
-)
 
 
 class StoreCorruptError(KioskError):
@@ -354,17 +351,20 @@ class SqliteEventStore:
         with self._store_errors("the retention limits could not be applied"):
             return self._maintenance.run(now, lambda: self._newest_seq)
 
+    def forget_events(self, ids: Collection[UUID]) -> int:
+        """Overwrite what these events hold of a person; returns how many held something. Any thread. Raises StoreError."""
+        with self._relay_lock, self._store_errors("the events could not be forgotten"):
+            return erasure.forget_events(self._relay_connection, ids, self._write_lock, self._now_text())
+
     def notices(self, limit: int = 100, before_number: int = 2**62) -> Sequence[StorageNotice]:
         """Deletions, redactions and moved files, newest first, numbers below `before_number`. Any thread. Raises StoreError."""
         with self._relay_lock, self._store_errors("cannot be read"):
-            found = rows.fetch_rows(self._relay_connection, _SELECT_NOTICES, [before_number, limit])
-        return [StorageNotice(*row) for row in found if isinstance(row[-1], int)]
+            return retention.read_notices(self._relay_connection, limit, before_number)
 
     def purged_count(self) -> int:
         """Number of events deleted in this epoch. Any thread. Raises StoreError."""
-        query = "SELECT total(count) FROM notice WHERE kind LIKE 'purged-%'"
         with self._relay_lock, self._store_errors("cannot be read"):
-            return int(self._relay_connection.execute(query).fetchone()[0])
+            return retention.purged_count(self._relay_connection)
 
     def release_quarantine(self, only_seq: int | None = None, retry: QuarantineSelection | None = None) -> int:
         """Make rejected events (or some) pending again; returns their number. Any thread. Raises StoreError."""

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 from kiosk.storage import rows
 from kiosk.storage.connection import DatabaseConnection
+from kiosk.storage.deletion.retention import add_notice
 from kiosk.storage.delivery_state import DeliveryState
-from kiosk.storage.retention import add_notice
 from mqtt.sequence_ranges import RangeSet
 
 log = logging.getLogger(__name__)

@@ -13,7 +13,7 @@ from kiosk.cli.centre.command import centre
 from kiosk.core.model import ClockQuality, ClockReading
 from kiosk.delivery.device_reporter import HEALTH_INTERVAL_S, DeviceReporter
 from kiosk.storage import RetentionLimits, SqliteEventStore
-from kiosk.storage import retention as limits_module
+from kiosk.storage.deletion import retention as limits_module
 from mqtt.centre.ingest.ledger import Ledger
 from mqtt.centre.postgres.ledger import PostgresLedger
 from mqtt.centre.sqlite.ledger import SqliteLedger

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from kiosk.storage import rows
 from kiosk.storage.connection import DatabaseConnection
 from kiosk.storage.delivery_state import DeliveryState
 from mqtt.sequence_ranges import RangeSet
@@ -238,3 +239,18 @@ def add_notice(
         "INSERT INTO notice (kind, at, first_seq, last_seq, count, detail) VALUES (?, ?, ?, ?, ?, ?)",
         [kind, at, first, last, count, detail],
     )
+
+
+def read_notices(database: DatabaseConnection, limit: int, before_number: int) -> list[StorageNotice]:
+    """The newest notices with a lower number, newest first. Raises sqlite3.Error."""
+    select = (
+        "SELECT kind, at, first_seq, last_seq, count, detail, number FROM notice "
+        "WHERE number < ? ORDER BY number DESC LIMIT ?"
+    )
+    found = rows.fetch_rows(database, select, [before_number, limit])
+    return [StorageNotice(*row) for row in found if isinstance(row[-1], int)]
+
+
+def purged_count(database: DatabaseConnection) -> int:
+    """Number of events deleted in this epoch. Raises sqlite3.Error."""
+    return int(database.execute("SELECT total(count) FROM notice WHERE kind LIKE 'purged-%'").fetchone()[0])

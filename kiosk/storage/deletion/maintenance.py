@@ -6,10 +6,10 @@ from datetime import datetime
 from pathlib import Path
 
 from kiosk.core.model import ClockQuality, ClockReading
-from kiosk.storage import retention
 from kiosk.storage.connection import DatabaseConnection
+from kiosk.storage.deletion import retention
+from kiosk.storage.deletion.retention import RetentionLimits
 from kiosk.storage.delivery_state import DeliveryState
-from kiosk.storage.retention import RetentionLimits
 
 
 class RetentionMaintenance:

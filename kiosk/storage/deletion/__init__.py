@@ -1,0 +1,1 @@
+"""What is deleted on a device: by age, by lack of space, and what the centre asks it to forget."""
