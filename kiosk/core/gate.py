@@ -174,7 +174,7 @@ class Gate:
             kind=answer.kind if answer else None,
             assurance=claim.assurance if claim else None,
             pseudonym=pseudonyms[0] if pseudonyms else self._pseudonymizer.for_codes(codes),
-            sealed=self._seal.seal(claim.subject, record.id) if claim else b"",
+            sealed=self._seal.seal(claim.subject, record.id, record.occurred_at) if claim else b"",
             code_bytes=sum(map(len, codes)),
             aliases=tuple(pseudonyms[1:]),
             manual_reason=manual_reason,

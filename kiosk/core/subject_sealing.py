@@ -7,7 +7,11 @@ instructions. The kiosk has no key that opens it. The opening half is in `mqtt.s
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import attrgetter
 from typing import Literal
 from uuid import UUID
 
@@ -28,10 +32,25 @@ class InvalidKeyError(KioskError):
     """A key file cannot be used. The message says what to do."""
 
 
-class Seal:
-    """Seals subjects to one public key. Any thread."""
+@dataclass(frozen=True, slots=True)
+class WeeklyKey:
+    """The public sealing key of the week that begins then: 32 bytes, X25519."""
 
-    def __init__(self, public_key_pem: bytes) -> None:
+    since_at: datetime
+    public_key: bytes
+
+
+def no_weekly_keys() -> Sequence[WeeklyKey]:
+    """For a device with one sealing key for all times."""
+    return ()
+
+
+class Seal:
+    """Seals subjects to the public key of their week, or to one key for all times. Any thread."""
+
+    def __init__(self, public_key_pem: bytes, weekly_keys: Callable[[], Sequence[WeeklyKey]] = no_weekly_keys) -> None:
+        """`weekly_keys`: those in force, oldest first. Where there is one, the PEM key is not used. Raises InvalidKeyError."""
+        self._weekly_keys = weekly_keys
         try:
             key = load_pem_public_key(public_key_pem)
         except ValueError as error:
@@ -43,8 +62,18 @@ class Seal:
         self._key = key
         self._key_id = sealing.key_id(key)
 
-    def seal(self, subject: Subject, event_id: UUID) -> bytes:
-        """Seal a subject for one event. It opens only with the id of this event."""
+    def _key_at(self, at: datetime | None) -> tuple[X25519PublicKey, bytes]:
+        """The key of a week and its id. A time outside all weeks, as of a clock that is not set, gets the nearest one."""
+        weekly = self._weekly_keys()
+        if not weekly or at is None:
+            return self._key, self._key_id
+        place = max(bisect_right(weekly, at, key=attrgetter("since_at")) - 1, 0)
+        key = X25519PublicKey.from_public_bytes(weekly[place].public_key)
+        return key, sealing.key_id(key)
+
+    def seal(self, subject: Subject, event_id: UUID, at: datetime | None = None) -> bytes:
+        """Seal a subject for one event, to the key of the week of `at`. It opens only with the id of this event."""
+        key, used = self._key_at(at)
         fields = {
             "ids": [[identifier.scheme, identifier.value] for identifier in subject.identifiers],
             "name": subject.name,
@@ -52,7 +81,7 @@ class Seal:
         }
         plain = json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
         plain += b" " * (-len(plain) % _PADDING_BYTES)
-        return self._key_id + sealing.SUITE.encrypt(plain, self._key, info=sealing.hpke_info(self._key_id, event_id))
+        return used + sealing.SUITE.encrypt(plain, key, info=sealing.hpke_info(used, event_id))
 
 
 class Pseudonymizer:

@@ -5,16 +5,18 @@ own. Two different lists with one number are a mistake of those who sign: the li
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Generic, NamedTuple, Protocol, TypeVar
 
+from kiosk.core.subject_sealing import WeeklyKey
 from kiosk.credentials.trust import denylist, files
 from kiosk.credentials.trust import trust_list as trust
 from kiosk.credentials.trust.denylist import EMPTY_DENYLIST, Denylist
 from kiosk.credentials.trust.files import ListError
+from kiosk.credentials.trust.sealing_keys import SealingKeyList, parse_sealing_keys
 from kiosk.credentials.trust.trust_list import TrustList
 from kiosk.system import atomic_files
 
@@ -129,6 +131,7 @@ class _ListSource(Generic[_List]):
 class _Sources(NamedTuple):
     trust: _ListSource[TrustList]
     denylist: _ListSource[Denylist] | None
+    sealing_keys: _ListSource[SealingKeyList] | None = None
 
     def problems(self) -> dict[str, ListProblem]:
         found = {"trust": self.trust.problem, "denylist": self.denylist.problem if self.denylist else None}
@@ -177,7 +180,7 @@ def inspect_lists(*, trust_path: Path, root_pem: bytes, denylist_path: Path | No
 
 
 class ListLoader:
-    """Trust list and denylist in force. One thread owns it. Raises ListError if there is no good trust list at all.
+    """The lists in force. One thread refreshes it. Raises ListError without a good trust list, or a named list of sealing keys.
 
     A denylist is optional: while no good one has been found, it counts as empty and as old as can be, and `problems` has it.
     """
@@ -189,12 +192,20 @@ class ListLoader:
         root_path: Path | None,
         denylist_path: Path | None,
         copies_dir: Path,
+        sealing_keys_path: Path | None = None,
         monotonic_s: Callable[[], float] = time.monotonic,
     ) -> None:
         root_pem = files.read_list_file(root_path or trust_path.with_name(trust.ROOT_PUBLIC_KEY_FILE))
-        self._sources = _make_sources(trust_path, root_pem, denylist_path, copies_dir, monotonic_s)
+        sources = _make_sources(trust_path, root_pem, denylist_path, copies_dir, monotonic_s)
+        if sealing_keys_path is not None:
+            keys = _ListSource[SealingKeyList](
+                sealing_keys_path, copies_dir / "sealing-keys.kept", parse_sealing_keys, root_pem, monotonic_s
+            )
+            sources = sources._replace(sealing_keys=keys)
+        self._sources = sources
         self.refresh()
         _ = self.trust_list
+        _ = self.sealing_keys
 
     @property
     def trust_list(self) -> TrustList:
@@ -209,6 +220,16 @@ class ListLoader:
         """None if no denylist is configured. EMPTY_DENYLIST if one is, and no good one has been found yet."""
         source = self._sources.denylist
         return None if source is None else source.current or EMPTY_DENYLIST
+
+    @property
+    def sealing_keys(self) -> Sequence[WeeklyKey]:
+        """The weekly sealing keys in force, oldest first. Empty if no list is configured. Raises ListError."""
+        source = self._sources.sealing_keys
+        if source is None:
+            return ()
+        if source.current is None:
+            raise ListError(source.error)
+        return source.current.keys
 
     @property
     def problems(self) -> Mapping[str, ListProblem]:

@@ -1,4 +1,4 @@
-"""The signed, numbered and dated container of trust list and denylist.
+"""The signed, numbered and dated container of all lists.
 
 A COSE_Sign1 by the offline root key (Ed25519) over {1: kind, 2: number, 3: issued_at, 4: count, 5: entries}. The count is
 signed besides the entries, so that a truncation by the tool that made the list is detected. The number only rises, so that an
@@ -25,7 +25,7 @@ class SignedList:
     """A list with a valid signature."""
 
     list_kind: str
-    """`trust` or `deny`."""
+    """`trust`, `deny`, `seal` or `forget`."""
     number: int
     issued_at: datetime
     count: int

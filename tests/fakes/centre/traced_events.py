@@ -64,13 +64,14 @@ def subject_of(name: str, qid: str = "") -> Subject:
 
 
 def record_walks(
-    database: str, key: X25519PrivateKey, start_at: datetime, steps: Iterable[Step], first: int = 1
+    database: str, key: X25519PrivateKey | Seal, start_at: datetime, steps: Iterable[Step], first: int = 1
 ) -> None:
     """Record passages as the collector does. Each gate numbers its own events from `first` on."""
+    seal = key if isinstance(key, Seal) else seal_of(key)
     by_gate: dict[str, list[AccessEvent]] = {}
     for number, step in enumerate(steps, first):
         events = by_gate.setdefault(step.wire_name, [])
-        event = _event(number, key, start_at + timedelta(minutes=step.minute), step)
+        event = _event(number, seal, start_at + timedelta(minutes=step.minute), step)
         events.append(event)
         if step.is_undone:
             events.append(_at(an_undo_event(1_000_000 + number, event), event.occurred_at + timedelta(seconds=20)))
@@ -81,7 +82,7 @@ def record_walks(
             ledger.record([arrival_of(list(enumerate(events, first)), received_at, branch=branch)])
 
 
-def _event(number: int, key: X25519PrivateKey, at: datetime, step: Step) -> AccessEvent:
+def _event(number: int, seal: Seal, at: datetime, step: Step) -> AccessEvent:
     event = _at(an_event(number + sum(step.wire_name.encode())), at)
     reason = Reason.OK if step.outcome is Outcome.PASS else Reason.EXPIRED
     return replace(
@@ -90,7 +91,7 @@ def _event(number: int, key: X25519PrivateKey, at: datetime, step: Step) -> Acce
         outcome=step.outcome,
         reason=reason,
         direction=Direction(step.direction),
-        sealed=seal_of(key).seal(subject_of(step.name, step.qid), event.id),
+        sealed=seal.seal(subject_of(step.name, step.qid), event.id, at),
     )
 
 

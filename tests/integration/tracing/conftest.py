@@ -6,6 +6,8 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from kiosk.core.model import ClockQuality, Outcome
 from tests.fakes.centre.city import make_city
@@ -43,3 +45,10 @@ def station(request: pytest.FixtureRequest, tmp_path: Path) -> Station:
     make_city(database, datetime.now(UTC))
     record_walks(database, write_key(tmp_path / "key.pem"), MORNING, WALKS)
     return Station(database, tmp_path)
+
+
+def sealing_key(station: Station) -> X25519PrivateKey:
+    """The private key of this city."""
+    key = load_pem_private_key((station.folder / "key.pem").read_bytes(), None)
+    assert isinstance(key, X25519PrivateKey)
+    return key

@@ -1,6 +1,5 @@
-"""Reads private sealing keys from PEM files and from folders of them."""
+"""Reads a private sealing key from a PEM file."""
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -12,30 +11,27 @@ class PrivateKeyError(Exception):
     """A private key cannot be used. The text says why."""
 
 
-def load_private_keys(paths: Iterable[Path]) -> tuple[X25519PrivateKey, ...]:
-    """The keys in these files, and in the `*.pem` files of these folders. Raises PrivateKeyError."""
-    found = tuple(load_private_key(file) for path in paths for file in _files(path))
-    if not found:
-        raise PrivateKeyError("there is no private key: name a file, or a folder with *.pem files")
-    return found
+def is_private_key_file(path: Path) -> bool:
+    """Whether the file is to be read as a PEM file. One that is no share is too. Raises PrivateKeyError."""
+    try:
+        begin = path.read_bytes()[:4096]
+    except OSError as error:
+        raise PrivateKeyError(f"{path} cannot be read: {error.strerror}") from error
+    return b"-----BEGIN" in begin or path.suffix in {".pem", ".key"}
 
 
-def load_private_key(path: Path) -> X25519PrivateKey:
+def load_private_key(path: Path, password: bytes | None = None) -> X25519PrivateKey:
     """The key in one file. Raises PrivateKeyError."""
     try:
-        key = load_pem_private_key(path.read_bytes(), None)
+        content = path.read_bytes()
+        key = load_pem_private_key(content, password if b"ENCRYPTED" in content else None)
     except OSError as error:
         raise PrivateKeyError(f"{path} cannot be read: {error.strerror}") from error
     except TypeError as error:
-        raise PrivateKeyError(
-            f"{path} is encrypted. Write it without a password, on a machine without a network"
-        ) from error
+        raise PrivateKeyError(f"{path} has a password: name it with --key-password-file") from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise PrivateKeyError(f"{path} is not a private key in PEM form") from error
+        wrong = ", or the password is wrong" if password else ""
+        raise PrivateKeyError(f"{path} is not a private key in PEM form{wrong}") from error
     if isinstance(key, X25519PrivateKey):
         return key
     raise PrivateKeyError(f"{path} is not an X25519 key")
-
-
-def _files(path: Path) -> Iterator[Path]:
-    yield from sorted(path.glob("*.pem")) if path.is_dir() else [path]

@@ -6,7 +6,7 @@ import click
 
 from mqtt.centre.tracing.cases.case_keys import CaseKeys
 from web_ui.centre.commands.case_key_option import CASE_KEYS_OF_POSTGRES, case_keys_folder
-from web_ui.centre.commands.trace import case_commands, question_commands, result_commands
+from web_ui.centre.commands.trace import case_commands, key_commands, question_commands, result_commands
 from web_ui.centre.commands.trace.context import TraceSettings
 
 
@@ -35,5 +35,6 @@ for command in (
     question_commands.contacts,
     question_commands.answer,
     result_commands.results,
+    key_commands.keys,
 ):
     trace.add_command(command)

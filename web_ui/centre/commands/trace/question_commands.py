@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from mqtt.centre.ingest.database import open_query
 from mqtt.centre.tracing.cases import cases
@@ -20,7 +21,7 @@ from mqtt.centre.tracing.cases.questions import (
 )
 from mqtt.centre.tracing.core.answers import Answer
 from mqtt.centre.tracing.core.site_choice import choose_site
-from mqtt.centre.tracing.keys.private_keys import load_private_keys
+from mqtt.centre.tracing.keys.key_paths import keys_of_paths
 from mqtt.centre.tracing.search.answering import answer_question, count_passages
 from mqtt.centre.tracing.search.context import Answering
 from mqtt.centre.tracing.search.person_search import SearchProgress
@@ -42,7 +43,12 @@ KEY_OPTION = click.option(
     "key_paths",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="A private sealing key in PEM form, or a folder of them. May be repeated. Without it the question waits.",
+    help="A private sealing key (PEM), a folder of them, or the folder of a holder (name two). Without it the question waits.",
+)
+KEY_PASSWORD_OPTION = click.option(
+    "--key-password-file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A file with the password of the private key, if it has one.",
 )
 PROCESSES_OPTION = click.option("--processes", type=click.IntRange(1, 256), help="Default: one for each core.")
 
@@ -70,6 +76,7 @@ def _with_person(command: Command) -> Command:
 @click.option("--site", required=True, help="Title or name of the site.")
 @_with_period
 @KEY_OPTION
+@KEY_PASSWORD_OPTION
 @PROCESSES_OPTION
 @with_account
 @click.pass_obj
@@ -98,6 +105,7 @@ def place(
 @_with_person
 @_with_period
 @KEY_OPTION
+@KEY_PASSWORD_OPTION
 @PROCESSES_OPTION
 @with_account
 @click.pass_obj
@@ -130,6 +138,7 @@ def person(
 )
 @click.option("--degree", type=click.IntRange(1, 2), default=1, show_default=True, help="2: also contacts of contacts.")
 @KEY_OPTION
+@KEY_PASSWORD_OPTION
 @PROCESSES_OPTION
 @with_account
 @click.pass_obj
@@ -163,11 +172,12 @@ def contacts(
     type=click.Path(path_type=Path),
     multiple=True,
     required=True,
-    help="A private sealing key in PEM form, or a folder of them. May be repeated.",
+    help="A private sealing key (PEM), a folder of them, or the folder of a holder (name two).",
 )
+@KEY_PASSWORD_OPTION
 @PROCESSES_OPTION
 @click.pass_obj
-def answer(settings: TraceSettings, case: int, *, key_paths: tuple[Path, ...], processes: int | None) -> None:
+def answer(settings: TraceSettings, /, case: int, **by: Any) -> None:
     """Answer the questions of a case that wait, also those that were interrupted. For the machine with the keys."""
     with in_words():
         with open_query(settings.database) as query:
@@ -175,7 +185,7 @@ def answer(settings: TraceSettings, case: int, *, key_paths: tuple[Path, ...], p
             open_ones = (QuestionState.WAITING, QuestionState.RUNNING)
             waiting = [one.number for one in read_questions(query, case) if one.state in open_ones]
         for number in waiting:
-            _answer(settings, case, number, key_paths, processes)
+            _answer(settings, case, number, _Answerer(**by))
     if not waiting:
         click.echo("No question waits.", err=True)
 
@@ -187,7 +197,27 @@ class _AskedBy:
     account: str
     password_file: Path | None
     key_paths: tuple[Path, ...]
+    key_password_file: Path | None
     processes: int | None
+
+    @property
+    def answerer(self) -> "_Answerer":
+        return _Answerer(self.key_paths, self.key_password_file, self.processes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Answerer:
+    """Options of every answer."""
+
+    key_paths: tuple[Path, ...]
+    key_password_file: Path | None
+    processes: int | None
+
+    def keys(self) -> tuple[X25519PrivateKey, ...]:
+        """The private keys. Raises PrivateKeyError."""
+        named = self.key_password_file
+        password = named.read_bytes().rstrip(b"\r\n") if named else None
+        return keys_of_paths(self.key_paths, password)
 
 
 def _ask(settings: TraceSettings, number: int, question: Question, asked_by: _AskedBy) -> None:
@@ -197,16 +227,16 @@ def _ask(settings: TraceSettings, number: int, question: Question, asked_by: _As
         asked = ask(by.query, settings.case_keys, case, by.officer.name, question, now=by.now)
     click.echo(f"question {asked} of case {number}", err=True)
     if asked_by.key_paths:
-        _answer(settings, number, asked, asked_by.key_paths, asked_by.processes)
+        _answer(settings, number, asked, asked_by.answerer)
 
 
-def _answer(
-    settings: TraceSettings, case: int, number: int, key_paths: tuple[Path, ...], processes: int | None
-) -> None:
+def _answer(settings: TraceSettings, case: int, number: int, by: _Answerer) -> None:
     with in_words():
         source = ledger_source(settings, case)
-        keys = load_private_keys(key_paths)
-        answering = Answering(settings.database, settings.case_keys, source, keys, utc_now, _print_progress, processes)
+        keys = by.keys()
+        answering = Answering(
+            settings.database, settings.case_keys, source, keys, utc_now, _print_progress, by.processes
+        )
         found = answer_question(answering, number)
     click.echo(f"question {number}: {summary(found)}. Read it with: kiosk trace results {number}")
 
