@@ -224,7 +224,7 @@ class _Loop:
     def _publish(self, now: ClockReading, status: EnrolmentStatus) -> None:
         checks = (
             *self._checks(now),
-            HealthCheck("enrolment", CheckStatus.WARN, reason=status.stage, detail=status.reason),
+            HealthCheck("enrolment", CheckStatus.WARN, reason=status.reason or status.stage),
         )
         failed = any(check.status is CheckStatus.FAIL for check in checks)
         state = DeviceState.OUT_OF_ORDER if failed else state_of(status)

@@ -56,6 +56,9 @@ _LAMPS: dict[str, tuple[str, str]] = {  # shape and colour: never colour alone
     DeviceState.DEGRADED.value: ("◐", "yellow"),
     DeviceState.STARTING.value: ("…", "cyan"),
     DeviceState.OUT_OF_ORDER.value: ("⚠", "white on red"),
+    DeviceState.NOT_ENROLLED.value: ("□", "yellow"),
+    DeviceState.ENROLLING.value: ("…", "yellow"),
+    DeviceState.ENROLMENT_OFFLINE.value: ("⚠", "red"),
     NO_RESPONSE: ("?", "white on red"),
 }
 _ARROWS = {"in": "→", "out": "←"}

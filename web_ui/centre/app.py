@@ -17,6 +17,7 @@ from web_ui.centre.pages.accounts import account_pages
 from web_ui.centre.pages.alerts import alert_pages
 from web_ui.centre.pages.areas import area_pages
 from web_ui.centre.pages.audit import audit_page
+from web_ui.centre.pages.enrolment import enrolment_pages
 from web_ui.centre.pages.metrics import metrics_page
 from web_ui.centre.pages.rendering import page_formatter, render_plain
 from web_ui.centre.pages.sign_in import sign_in_pages
@@ -47,6 +48,7 @@ def create_app(settings: CentreWebSettings) -> tuple[Flask, Refresher]:
         alert_pages,
         audit_page,
         account_pages,
+        enrolment_pages,
         trace_pages,
         metrics_page,
     ):

@@ -1,4 +1,4 @@
-"""Makes the QR code of an invitation from the settings of the centre."""
+"""The QR code of an invitation, and what the audit says about a request. For the commands and for the pages."""
 
 from kiosk.enrolment.invitation_code import InvitationCode, WifiNetwork, encode_invitation
 from mqtt.centre.enrolment.invitations import Invitation
@@ -20,3 +20,8 @@ def invitation_text(
         wifi,
     )
     return encode_invitation(code)
+
+
+def about_request(found: Invitation) -> str:
+    """Device, board and key of a request, for the audit."""
+    return f"{found.wire_name} board {found.hardware_serial or '-'} key {found.key_hash[:16]} from {found.address}"

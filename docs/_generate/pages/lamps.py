@@ -16,6 +16,9 @@ ROWS: tuple[Outcome | DeviceState, ...] = (
     DeviceState.DEGRADED,
     DeviceState.STARTING,
     DeviceState.OUT_OF_ORDER,
+    DeviceState.NOT_ENROLLED,
+    DeviceState.ENROLLING,
+    DeviceState.ENROLMENT_OFFLINE,
 )
 COLOURS = {Lamp.RED: "#c62828", Lamp.AMBER: "#f9a825", Lamp.GREEN: "#2e7d32"}
 SHOWN_S = 4.0

@@ -72,7 +72,7 @@ DEGRADED = SignalPattern(
 """A site cannot change these two: the lamps of a dead program must never look like them."""
 NOT_ENROLLED = SignalPattern("not-enrolled", repeated=(PatternStep(1.0, _AMBER), PatternStep(1.0)))
 ENROLLING = SignalPattern("enrolling", repeated=(PatternStep(1.0, _AMBER), PatternStep(1.0, _RED)))
-ENROLMENT_OFFLINE = SignalPattern("enrolment-offline", repeated=(PatternStep(1.0, _RED), PatternStep(1.0)))
+ENROLMENT_OFFLINE = SignalPattern("enrolment-offline", repeated=(PatternStep(0.5, _RED), PatternStep(0.5)))
 """A kiosk without a name has no patterns of a site. Slow, so that they look like no flash of ready or degraded."""
 
 

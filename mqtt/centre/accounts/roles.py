@@ -29,6 +29,8 @@ class Permission(StrEnum):
     """Acknowledge and mute alerts."""
     READ_AUDIT = "read-audit"
     MANAGE_ACCOUNTS = "manage-accounts"
+    ENROL = "enrol"
+    """Make codes for kiosks, and approve their certificates."""
     TRACE = "trace"
     """Open cases, and ask under approved ones. No role has this together with APPROVE."""
     APPROVE = "approve"

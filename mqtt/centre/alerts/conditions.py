@@ -30,6 +30,7 @@ class AlertKind(StrEnum):
     QUARANTINE = "quarantine"
     CLOCK = "clock"
     REFUSALS = "refusals"
+    ENROLMENT_CONFLICT = "enrolment-conflict"
 
 
 SILENCE = frozenset({AlertKind.SILENT_SITE, AlertKind.SILENT_GATE})

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mqtt.centre.alerts.store import prepare_alerts
+from mqtt.centre.enrolment.schema import prepare_enrolment
 from tests.fakes.processes import postgres
 
 _NUMBERS = count(1)
@@ -25,5 +25,5 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         found = str(tmp_path / "centre.db")
     else:
         found = postgres.fresh_database(request.getfixturevalue("postgres_server"), f"centre{next(_NUMBERS)}")
-    prepare_alerts(found)
+    prepare_enrolment(found)
     return found

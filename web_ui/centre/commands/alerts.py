@@ -8,7 +8,7 @@ import click
 from kiosk.core.ports import KioskError
 from kiosk.system.logs import configure_logging
 from kiosk.system.wakeup import WakeupPipe
-from mqtt.centre.alerts.store import prepare_alerts
+from mqtt.centre.enrolment.schema import prepare_enrolment
 from mqtt.centre.ingest.ledger import LedgerError
 from mqtt.message_model import printable
 from web_ui.centre.data.calendar import utc_now
@@ -93,7 +93,7 @@ def _load_receivers(path: Path | None) -> list[Receiver]:
 
 def _open(database: str) -> FleetReader:
     try:
-        prepare_alerts(database)
+        prepare_enrolment(database)
     except LedgerError as error:
         raise KioskError(printable(str(error))) from error
     return FleetReader(database, utc_now)

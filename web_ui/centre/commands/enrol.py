@@ -32,7 +32,7 @@ from mqtt.centre.ingest.database import Query, open_query
 from mqtt.centre.ingest.ledger import LedgerError
 from mqtt.message_model import printable
 from web_ui.centre.commands.options import with_reason
-from web_ui.centre.enrolment_codes import invitation_text
+from web_ui.centre.enrolment_codes import about_request, invitation_text
 from web_ui.centre.est.serve import EstSettings, run_est_server
 
 readable_file = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -269,11 +269,6 @@ def _waiting(query: Query, number: int) -> Invitation:
     if found is None or not found.public_key_der:
         raise InvitationError(f"no request {number} waits for an approval")
     return found
-
-
-def about_request(found: Invitation) -> str:
-    """Device, board and key of a request, for the audit."""
-    return f"{found.wire_name} board {found.hardware_serial or '-'} key {found.key_hash[:16]} from {found.address}"
 
 
 @enrol.command()

@@ -6,7 +6,7 @@ import click
 
 from kiosk.core.ports import KioskError
 from kiosk.system.logs import configure_logging
-from mqtt.centre.alerts.store import prepare_alerts
+from mqtt.centre.enrolment.schema import prepare_enrolment
 from mqtt.centre.ingest.ledger import LedgerError
 from mqtt.centre.tracing.cases.schema import prepare_tracing
 from mqtt.message_model import printable
@@ -66,7 +66,7 @@ def web(
         case_keys=case_keys_folder(database, case_keys),
     )
     try:
-        prepare_alerts(database)
+        prepare_enrolment(database)
         prepare_tracing(database)
     except LedgerError as error:
         raise KioskError(printable(str(error))) from error

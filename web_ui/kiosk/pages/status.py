@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask
 
-from kiosk.core.status import ListStatus, StatusSnapshot
+from kiosk.core.status import EnrolmentStatus, ListStatus, StatusSnapshot
 from web_ui.i18n.formatting import LocaleFormatter
 from web_ui.kiosk.data.daemon_status import DaemonStatus
 from web_ui.kiosk.data.hourly_counts import DayCounts
@@ -43,6 +43,7 @@ def status_context(
         "occupancy": view_model.occupancy_view(status),
         "recent_decisions": view_model.decision_rows(status, formatter),
         "checks": view_model.check_rows(status, t),
+        "enrolment": _enrolment_values(status.enrolment, formatter) if status and status.enrolment else None,
     }
     return values | _device_values(status, now, formatter) if status else values
 
@@ -62,6 +63,14 @@ def _device_values(status: StatusSnapshot, now: datetime, formatter: LocaleForma
         "receipt": t("page.receipt.ago", duration=_elapsed_text(received_at, now, formatter)) if received_at else "",
         "frame_age": "" if frame_age_s is None else _frame_age_text(frame_age_s, formatter),
     }
+
+
+def _enrolment_values(enrolment: EnrolmentStatus, formatter: LocaleFormatter) -> dict[str, Any] | None:
+    """Name, words and end of the code that this kiosk has read. None: it has read none."""
+    if not enrolment.name:
+        return None
+    until = formatter.time_of_day(view_model.parse_time(enrolment.expires_at)) if enrolment.expires_at else ""
+    return {"name": enrolment.name, "words": sorted(enrolment.words.items(), reverse=True), "until": until}
 
 
 def _net_counts(counters: Mapping[str, int]) -> dict[str, int]:

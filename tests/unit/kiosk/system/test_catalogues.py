@@ -25,6 +25,7 @@ from kiosk.installer.gate_files import Fate
 from kiosk.system.translations import DOMAIN, LOCALE_DIR, SOURCE_LANGUAGE, languages, translator
 from mqtt.centre.accounts.roles import OfficerRole
 from mqtt.centre.alerts.conditions import AlertKind
+from mqtt.centre.enrolment.invitations import InvitationState
 from mqtt.centre.registry.model import SITE_KINDS
 from mqtt.tls import SENTENCES
 from tests.paths import PROJECT
@@ -88,9 +89,10 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "centre.attendance": Attendance,
     "centre.key": [f"{code}.{field}" for code in KEY_CODES for field in FIELDS if field != "place"],
     "centre.sheet": FIELDS,
+    "centre.enrolment-state": InvitationState,
     "centre.role": OfficerRole,
     "centre.alert": AlertKind,
-    "centre.alert-detail": ["city-outage", "silent-site", "backlog", "quarantine", "refusals"],
+    "centre.alert-detail": ["city-outage", "silent-site", "backlog", "quarantine", "refusals", "enrolment-conflict"],
     "centre.site-kind": SITE_KINDS,
     "centre.weekday": ["0", "1", "2", "3", "4", "5", "6"],
 }  # fmt: skip

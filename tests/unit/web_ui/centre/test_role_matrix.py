@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from mqtt.centre.accounts.roles import OfficerRole
 from mqtt.centre.alerts.conditions import AlertKind, Condition
 from mqtt.centre.alerts.store import update_alerts
+from mqtt.centre.enrolment.invitations import create_invitation
 from mqtt.centre.ingest.database import open_query
 from mqtt.centre.registry.store import read_rows
 from mqtt.centre.tracing.cases.case_keys import CaseKeys
@@ -35,7 +36,6 @@ ROUTES: dict[tuple[str, str], tuple[set[OfficerRole], dict[str, str]]] = {
         VIEWING,
         {WARD_A: "/sites/dong-ba/devices/gate-1", WARD_B: "/sites/vy-da/devices/gate-1"},
     ),
-    ("GET", "alerts.alerts"): (VIEWING, {"": "/alerts"}),
     ("POST", "alerts.acknowledge"): (OPERATING, {WARD_A: "/alerts/1/acknowledge", WARD_B: "/alerts/2/acknowledge"}),
     ("POST", "alerts.mute"): (OPERATING, {WARD_A: "/alerts/1/mute", WARD_B: "/alerts/2/mute"}),
     ("GET", "audit.audit"): (AUDITING, {"": "/audit"}),
@@ -46,6 +46,9 @@ ROUTES: dict[tuple[str, str], tuple[set[OfficerRole], dict[str, str]]] = {
         MANAGING,
         {code: f"/accounts/viewer-{code}/end-sessions" for code in (CITY, WARD_A, WARD_B)},
     ),
+    ("GET", "enrolment.enrolment_list"): (MANAGING, {"": "/enrolment"}),
+    ("POST", "enrolment.invite"): (MANAGING, {WARD_A: "/enrolment", WARD_B: "/enrolment"}),
+    ("POST", "enrolment.decide"): (MANAGING, {WARD_A: "/enrolment/1/refuse", WARD_B: "/enrolment/2/refuse"}),
     ("GET", "tracing.case_list"): (TRACING, {"": "/tracing"}),
     ("POST", "tracing.open_case"): (ASKING, {WARD_A: "/tracing", WARD_B: "/tracing"}),
     ("GET", "tracing.case"): (TRACING, {WARD_A: "/tracing/1", WARD_B: "/tracing/2"}),
@@ -64,7 +67,7 @@ FORMATS = ("", "?format=main", "?format=csv", "?format=xlsx")
 
 @pytest.fixture
 def app_with_alerts(app: Flask, city: str) -> Flask:
-    """Alert, case and question 1 are in ward A, number 2 in ward B."""
+    """Alert, case, question and invitation 1 are in ward A, number 2 in ward B."""
     with open_query(city) as query:
         numbers = {area.code: area.number for area in read_rows(query).areas}
         conditions = [
@@ -74,6 +77,8 @@ def app_with_alerts(app: Flask, city: str) -> Flask:
         for condition in conditions:
             known = conditions[: conditions.index(condition) + 1]
             update_alerts(query, known, datetime.now(UTC))
+        for site in ("dong-ba", "vy-da"):
+            create_invitation(query, site, "gate-9", "an", datetime.now(UTC))
         for code in (WARD_A, WARD_B):
             add_answered_case(query, CaseKeys(Path(f"{city}-case-keys")), numbers[code])
     return app
@@ -83,6 +88,8 @@ def form_for(client: FlaskClient, endpoint: str, code: str) -> dict[str, str]:
     fields = {"csrf": csrf(client), "hours": "8", "why": "repair", "role": "viewer", "area": code}
     if endpoint == "accounts.add":
         fields |= {"name": "added-account", "password": "mười hai ký tự trở lên"}
+    if endpoint == "enrolment.invite":
+        fields |= {"site": "dong-ba" if code == WARD_A else "vy-da", "device": "gate-8"}
     return fields
 
 
@@ -175,7 +182,7 @@ def test_what_does_not_exist_looks_like_what_is_not_allowed(app: Flask, address:
 
 def test_the_lists_of_a_ward_hold_nothing_of_another_ward(app_with_alerts: Flask) -> None:
     with visiting(app_with_alerts, "admin-19753") as client:
-        for address in ("/alerts", "/audit", "/accounts", "/alerts?format=csv", "/audit?format=csv"):
+        for address in ("/alerts", "/audit", "/accounts", "/enrolment", "/alerts?format=csv", "/audit?format=csv"):
             text = client.get(address).get_data(as_text=True)
             assert "vy-da" not in text.lower()
             assert "Vỹ Dạ" not in text
