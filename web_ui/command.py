@@ -72,3 +72,22 @@ def certificate(load_settings: Callable[[], WebSettings], names: tuple[str, ...]
     fingerprint = tls.make_self_signed_certificate(path, (*settings.allowed_hosts, *names))
     click.echo(f'{path} is written. Put into the configuration:  [web] certificate = "{path}"')
     click.echo(f"Browsers ask once whether to trust it; its SHA-256 fingerprint is {fingerprint}")
+
+
+@web.command()
+@click.argument("name", type=click.Choice(["why", "privacy"]))
+@click.option(
+    "--language", default="vi", show_default=True, type=click.Choice(["vi", "en"]), help="Language of the sheet."
+)
+@click.option("--out", type=click.Path(path_type=Path), help="File to write. Default: NAME-LANGUAGE.html.")
+@click.pass_obj
+def notice(load_settings: Callable[[], WebSettings], name: str, language: str, out: Path | None) -> None:
+    """Write a sheet to print and hang up: why a person was not let through, or how personal data is handled."""
+    settings = load_settings()
+    from web_ui.kiosk.app import create_app  # noqa: PLC0415  # the pages need this memory only here
+    from web_ui.kiosk.pages.notices import notice_file  # noqa: PLC0415
+
+    path = out or Path(f"{name}-{language}.html")
+    app, _ = create_app(settings)
+    path.write_text(notice_file(app, settings, name, language), encoding="utf-8")
+    click.echo(f"{path} is written. Open it in a browser and print it on A4. Write on the dotted lines.")

@@ -56,6 +56,10 @@ class WebSettings:
     opening_hours: tuple[str, ...] = ()
     """Opening hours, as in the configuration."""
     place: PlaceNames = UNNAMED
+    retention_days: int | None = None
+    """After how many days delivered events are deleted on this device. None: not known here."""
+    encrypted_delivery: bool = False
+    """Events go to the centre over TLS."""
     allowed_hosts: tuple[str, ...] = ()
     """Host names of this machine, besides its own and loopback."""
 
@@ -71,6 +75,8 @@ class WebSettings:
             place=PlaceNames(
                 settings.site.title, settings.site.gate_title, settings.site.help_contact, settings.site.help_phone
             ),
+            retention_days=settings.storage.retention_days,
+            encrypted_delivery=settings.mqtt.tls,
             host=settings.web.host,
             port=settings.web.port,
             allowed_hosts=settings.web.allowed_hosts,

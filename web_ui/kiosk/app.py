@@ -23,6 +23,7 @@ from web_ui.kiosk.pages.admin.log import LOG_BUFFER_EXTENSION, log_page
 from web_ui.kiosk.pages.admin.quarantine import quarantine_page
 from web_ui.kiosk.pages.admin.support_bundle import support_page
 from web_ui.kiosk.pages.guard_actions import guard_actions
+from web_ui.kiosk.pages.notices import notice_pages
 from web_ui.kiosk.pages.report import REPORT_EXTENSION, AvailabilityReport, report_page
 from web_ui.server import security_headers
 from web_ui.server.server_sent_events import Broadcaster, PageChannel, Parts
@@ -52,6 +53,7 @@ def create_app(settings: WebSettings, log_buffer: LogBuffer | None = None) -> tu
     app.register_blueprint(public.make_live_routes(live))
     app.register_blueprint(api_routes)
     app.register_blueprint(report_page)
+    app.register_blueprint(notice_pages)
     app.extensions[REPORT_EXTENSION] = AvailabilityReport(settings)
     if settings.state_dir and settings.state_dir.is_dir():
         _add_admin_pages(app, settings.state_dir)

@@ -28,6 +28,7 @@ from mqtt.centre.alerts.conditions import AlertKind
 from mqtt.centre.enrolment.invitations import InvitationState
 from mqtt.centre.registry.model import SITE_KINDS
 from mqtt.tls import SENTENCES
+from mqtt.remote.commands import CommandName, ReplyState
 from tests.paths import PROJECT
 from web_ui.auth.accounts import Role
 from web_ui.centre.data.attendance import Attendance
@@ -94,6 +95,17 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "centre.alert": AlertKind,
     "centre.alert-detail": ["city-outage", "silent-site", "backlog", "quarantine", "refusals", "enrolment-conflict"],
     "centre.site-kind": SITE_KINDS,
+    "centre.command.name": CommandName,
+    "centre.command.state": [
+        *(state for state in ReplyState if state is not ReplyState.PART), "waiting", "sent", "expired",
+    ],
+    "centre.command.code": [
+        "other-session", "expired", "not-yet-valid", "clock-unset", "unsupported", "invalid-arguments", "busy",
+        "store-failed", "too-large", "failed",
+    ],
+    "centre.command.unanswered": ["waiting", "sent", "accepted"],
+    "remote.result": ["started", "done", "failed"],
+    "weekday": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
     "centre.weekday": ["0", "1", "2", "3", "4", "5", "6"],
 }  # fmt: skip
 """Messages whose id the code builds from a code: each member must have its message."""
