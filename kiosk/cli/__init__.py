@@ -13,15 +13,16 @@ from kiosk.core.ports import KioskError
 from kiosk.system.terminal import adapt_output
 
 COMMANDS = {
+    "card": ("kiosk.cli.maintenance.card:card", "Prepare the memory card of a Raspberry Pi."),
     "centre": ("kiosk.cli.centre.command:centre", "Receive events from kiosks and send receipts."),
     "check-config": ("kiosk.cli.check_config:check_config", "Check a configuration file and report all mistakes."),
     "demo": ("kiosk.cli.demo:demo", "Run the whole system with synthetic people."),
     "deny": ("kiosk.cli.issuing.deny:deny", "Withdraw passes: make and show denylists."),
     "doctor": ("kiosk.cli.doctor.command:doctor", "Check this device and say what to do."),
     "issue": ("kiosk.cli.issuing.issue:issue", "Make a signing key and passes to print."),
-    "os-updates": ("kiosk.cli.os_updates:os_updates", "Security updates of the operating system."),
+    "os-updates": ("kiosk.cli.maintenance.os_updates:os_updates", "Security updates of the operating system."),
     "pki": ("kiosk.cli.pki:pki", "Make and renew the certificates of broker, centre and kiosks."),
-    "purge": ("kiosk.cli.purge:purge", "Delete expired events on a device whose kiosk does not run."),
+    "purge": ("kiosk.cli.maintenance.purge:purge", "Delete expired events on a device whose kiosk does not run."),
     "read": ("kiosk.cli.read:read", "Read the codes in image files."),
     "run": ("kiosk.cli.run:run", "Run the kiosk."),
     "signal": ("kiosk.cli.signal:signal", "Play a lamp and buzzer pattern."),

@@ -46,7 +46,7 @@ VARIANTS: dict[str, tuple[str, tuple[Change, ...]]] = {
     # Its pages do not start.
     "page": ("0.9.10", (("web_ui/command.py", "import ", "import nothing_of_that_name\nimport "),)),
     # Does not delete expired events.
-    "purge": ("0.9.11", (("kiosk/cli/purge.py", "import ", "import nothing_of_that_name\nimport "),)),
+    "purge": ("0.9.11", (("kiosk/cli/maintenance/purge.py", "import ", "import nothing_of_that_name\nimport "),)),
     # Its unit names a program that is not there.
     "unit": ("0.9.12", (("systemd/kiosk.service", "bin/python -m kiosk.app.start", "bin/pythn -m kiosk.app.start"),)),
     # Is ready, and dies every 15 seconds.

@@ -5,6 +5,7 @@ waiting. The machine is a container whose disk outlives it (tests/system/contain
 had not written. Not covered: Raspberry Pi OS's own packages and its firmware partition.
 """
 
+import json
 from collections.abc import Callable
 
 import pytest
@@ -68,6 +69,20 @@ def test_the_settings_of_the_board_are_in_force_or_a_mark_asks_for_a_reboot(devi
     usage = device.container.run("sh", "-c", "ls -d /var/log/journal /run/log/journal", check=False).stdout
     assert "/run/log/journal" in usage, "the journal is in memory without a reboot"
     return marks.strip()
+
+
+@on_each_suite
+def test_security_updates_are_set_up_without_a_network_and_their_state_is_in_the_health(device: Device) -> str:
+    run = device.container.run
+    assert run("systemctl", "is-active", "entrance-kiosk-os-updates.timer").stdout.strip() == "active"
+    assert run("systemctl", "is-enabled", "entrance-kiosk-os-updates.timer").stdout.strip() == "enabled"
+    assert "Status: install ok installed" in run("dpkg", "--status", "unattended-upgrades").stdout
+    said = run("kiosk", "os-updates", "--install", "--now").stdout
+    state = json.loads(run("cat", "/var/lib/entrance-kiosk-os-updates/state.json").stdout)
+    assert (state["error"], state["pending"]) == ("", 0), said
+    found = until("the check", lambda: [one for one in device.status()["checks"] if one["code"] == "os-updates"], 30)
+    assert found[0]["status"] == "pass"
+    return said.strip().splitlines()[-1]
 
 
 @on_each_suite
@@ -153,8 +168,19 @@ def test_a_version_that_dies_on_its_trial_is_taken_back_by_itself(device: Device
 
 
 @on_each_suite
-def test_a_version_that_falls_at_once_is_taken_back(device: Device) -> str:
-    return _goes_back(device, "falls")
+def test_a_version_that_falls_at_once_is_taken_back_and_status_says_so_until_it_is_acknowledged(device: Device) -> str:
+    reason = _goes_back(device, "falls")
+    assert _release_check(device)["reason"] == "returned"
+    detail = str(_release_check(device)["detail"])
+    assert detail == f"{version('falls')} -> {device.release()}: {reason}"
+    device.container.run("kiosk", "release", "acknowledge")
+    until("it is acknowledged", lambda: _release_check(device)["status"] == "pass", 30)
+    return detail
+
+
+def _release_check(device: Device) -> dict[str, object]:
+    (found,) = [check for check in device.status()["checks"] if check["code"] == "release"]
+    return dict(found)
 
 
 @on_each_suite

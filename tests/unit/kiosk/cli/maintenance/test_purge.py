@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from click.testing import CliRunner
 
 from kiosk.app.builders.gate import open_event_store
-from kiosk.cli.purge import purge, purge_expired
+from kiosk.cli.maintenance.purge import purge, purge_expired
 from kiosk.config import load_settings
 from kiosk.core.model import ClockQuality, ClockReading
 from kiosk.core.ports import KioskError

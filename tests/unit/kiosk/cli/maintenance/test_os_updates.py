@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.cli.os_updates import QUIET_FOR, Finished, Machine, install_updates, is_quiet, reason_to_wait
+from kiosk.cli.maintenance.os_updates import QUIET_FOR, Finished, Machine, install_updates, is_quiet, reason_to_wait
 from kiosk.core.rules import OpeningHours
 from kiosk.health.os_updates import read_os_updates
 from tests.paths import PROJECT
@@ -118,7 +118,10 @@ def test_without_a_network_the_last_success_stays_and_updates_of_a_stick_are_ins
     ("answer", "error"),
     [
         (Finished(1, "...\nAn error occurred: dpkg\n"), "An error occurred: dpkg"),
-        (Finished(127, "unattended-upgrade: No such file or directory"), "unattended-upgrade: No such file or directory"),
+        (
+            Finished(127, "unattended-upgrade: No such file or directory"),
+            "unattended-upgrade: No such file or directory",
+        ),
         (Finished(2, ""), "status 2"),
         (Finished(1, "x" * 5000), "x" * 200),
     ],
@@ -138,7 +141,9 @@ def test_the_kiosk_uses_new_libraries_at_once(tmp_path: Path) -> None:
     assert programs.ran[-1] == "systemctl try-restart kiosk.service kiosk-web.service"
 
 
-@pytest.mark.parametrize(("setting", "restarts"), [("restart='true'\n", True), ("", True), ("restart='false'\n", False)])
+@pytest.mark.parametrize(
+    ("setting", "restarts"), [("restart='true'\n", True), ("", True), ("restart='false'\n", False)]
+)
 def test_the_board_restarts_if_an_update_needs_it_and_the_owner_allows_it(
     tmp_path: Path, setting: str, restarts: bool
 ) -> None:
@@ -175,6 +180,6 @@ def test_the_state_in_the_package_is_one_that_the_daemon_reads(tmp_path: Path) -
     """The maintainer script writes it at the installation, so that the age counts from then."""
     script = (PROJECT / "debian_packages/entrance-kiosk-appliance/postinst").read_text(encoding="utf-8")
     (line,) = [line.strip() for line in script.splitlines() if "succeeded_at_s" in line]
-    subprocess.run(["sh", "-c", f'state={tmp_path / "state.json"}; {line}'], check=True)
+    subprocess.run(["sh", "-c", f"state={tmp_path / 'state.json'}; {line}"], check=True)
     assert isinstance(json.loads((tmp_path / "state.json").read_bytes())["succeeded_at_s"], int)
     assert read_os_updates(tmp_path / "state.json", tmp_path / "mark").succeeded_at_s is not None

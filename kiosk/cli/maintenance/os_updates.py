@@ -91,7 +91,7 @@ def os_updates(path: Path, *, wanted: bool, now: bool) -> None:
         raise KioskError("this needs root. Type: sudo kiosk os-updates --install")
     hours = tuple(OpeningHours.parse(text) for text in settings.access.opening_hours)
     reading = SystemClock().now()
-    local = reading.utc_at.astimezone(ZoneInfo(settings.site.time_zone))
+    local = reading.utc_at.astimezone(ZoneInfo(settings.site.timezone))
     if reason := None if now else reason_to_wait(local, hours, clock_is_set=reading.quality is not ClockQuality.UNSET):
         click.echo(reason)
         return

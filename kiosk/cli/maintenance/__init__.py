@@ -1,0 +1,1 @@
+"""Commands for the upkeep of a device: memory cards, security updates, expired events."""
