@@ -1,5 +1,7 @@
 """Shared fixtures. Property tests have no deadline, because benchmarks measure time."""
 
+import gc
+import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -41,3 +43,12 @@ def chromium() -> Iterator[Browser]:
     """One browser for all tests of a file."""
     with browsers.chromium() as found:
         yield found
+
+
+if sys.version_info >= (3, 13):  # since then, a database that was left open warns when it is collected
+
+    @pytest.fixture(scope="module", autouse=True)
+    def _own_leaks() -> Iterator[None]:
+        """What a file's tests left open is reported in that file, and not in any file that runs later."""
+        yield
+        gc.collect()

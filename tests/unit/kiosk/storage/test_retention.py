@@ -206,7 +206,7 @@ def test_migrations_go_forward_from_every_released_schema(tmp_path: Path) -> Non
     filled(path, 5, RetentionLimits()).close()
     later = (*schema.MIGRATIONS, "ALTER TABLE notice ADD COLUMN note INTEGER NOT NULL DEFAULT 0")
     database.open_writer(path, later).close()
-    with sqlite3.connect(path) as raw:
+    with closing(sqlite3.connect(path)) as raw, raw:
         assert raw.execute("PRAGMA user_version").fetchone()[0] & 0xFFFF == len(later)
         assert raw.execute("SELECT count(*) FROM event").fetchone() == (5,)
         assert "note" in [row[1] for row in raw.execute("PRAGMA table_info(notice)")]
@@ -234,7 +234,7 @@ def test_a_database_of_a_newer_release_is_recorded_into_where_that_release_allow
 def test_a_database_that_only_newer_releases_may_write_is_refused_and_not_touched(tmp_path: Path) -> None:
     path = tmp_path / "p.db"
     filled(path, 5, RetentionLimits()).close()
-    with sqlite3.connect(path) as raw:
+    with closing(sqlite3.connect(path)) as raw, raw:
         raw.execute(f"PRAGMA user_version = {9 | 8 << 16}")
     raw.close()
     content = path.read_bytes()
@@ -259,7 +259,7 @@ def test_a_migration_that_fails_halfway_leaves_the_old_schema_whole(tmp_path: Pa
 def test_the_released_schema_of_version_1_still_opens(tmp_path: Path) -> None:
     """tests/data/events-v1.sql is what the first release wrote. It is never edited."""
     path = tmp_path / "p.db"
-    with sqlite3.connect(path) as raw:
+    with closing(sqlite3.connect(path)) as raw, raw:
         raw.executescript((DATA / "events-v1.sql").read_text(encoding="utf-8"))
     raw.close()
     store = SqliteEventStore(path)
