@@ -87,10 +87,12 @@ class DeviceStatus:
 
 
 # {rows} and {row} are functions of the database: rows as a JSON array, values as a JSON array. Each table is read once:
-# sub-queries for each device would depend on statistics that a new database does not have.
+# sub-queries for each device would depend on statistics that a new database does not have. What a device has several of is one
+# text of JSON, because ten thousand devices are then parsed at once. {json} reads a text of JSON, {text} makes one.
 _STATUS = """
 SELECT d.number, d.site, d.device, d.state, d.state_reason, d.software_version, d.last_seen_at, d.last_health_at,
-    d.backlog, d.quarantined, d.findings, s.streams, r.ranges, g.acknowledged, coalesce(j.rejected, 0) AS rejected, n.notices, l.exceeded
+    d.backlog, d.quarantined, d.findings, coalesce(j.rejected, 0) AS rejected,
+    {row}({json}(s.streams), {json}(r.ranges), {json}(g.acknowledged), {json}(n.notices), {json}(l.exceeded)){text} AS details
 FROM device AS d
 LEFT JOIN (SELECT device, {rows}({row}(number, epoch, duplicates, conflicts)) AS streams FROM stream GROUP BY device) AS s
     ON s.device = d.number
@@ -122,6 +124,10 @@ _HAS_AREAS = {
     True: "SELECT 1 AS n FROM pg_tables WHERE tablename = 'area' AND schemaname = ANY (current_schemas(false))",
 }
 """By whether the database is PostgreSQL."""
+_POSTGRES_FUNCTIONS = {"rows": "json_agg", "row": "json_build_array", "json": "", "text": "::text"}
+_SQLITE_FUNCTIONS = {"rows": "json_group_array", "row": "json_array", "json": "json", "text": ""}
+Rows = Sequence[Sequence[Any]] | None
+"""Of a JSON array. None: there are none."""
 _FIND_AREA = "SELECT 1 AS n FROM area WHERE code = ? LIMIT 1"
 
 
@@ -144,17 +150,19 @@ def read_fleet_status(
         conditions.append(_IN_AREA.format(day=now.date().isoformat()))
         values.append(area)
     is_postgres = database.startswith(POSTGRES_SCHEMES)
-    rows, row = ("json_agg", "json_build_array") if is_postgres else ("json_group_array", "json_array")
+    functions = _POSTGRES_FUNCTIONS if is_postgres else _SQLITE_FUNCTIONS
     with open_query(database) as query:
         if area is not None and not (query(_HAS_AREAS[is_postgres]) and query(_FIND_AREA, [area])):
             raise UnknownAreaError(f"the registry has no area {area}")
-        found = query(_STATUS.format(rows=rows, row=row, condition=" AND ".join(conditions)), values)
-    return [_device_status(one, now) for one in found]
+        found = query(_STATUS.format(**functions, condition=" AND ".join(conditions)), values)
+    details = json.loads(f"[{','.join(one['details'] for one in found)}]")
+    return [_device_status(one, each, now) for one, each in zip(found, details, strict=True)]
 
 
-def _device_status(row: dict[str, Any], now: datetime) -> DeviceStatus:
+def _device_status(row: dict[str, Any], details: Sequence[Rows], now: datetime) -> DeviceStatus:
+    streams, ranges, acknowledged_ranges, notices, exceeded = details
     seen_at = _to_datetime(row["last_seen_at"])
-    known, acknowledged = _ranges_by_stream(row["ranges"]), _ranges_by_stream(row["acknowledged"])
+    known, acknowledged = _ranges_by_stream(ranges), _ranges_by_stream(acknowledged_ranges)
     return DeviceStatus(
         site=row["site"],
         device=row["device"],
@@ -166,10 +174,10 @@ def _device_status(row: dict[str, Any], now: datetime) -> DeviceStatus:
         rejected=int(row["rejected"]),
         streams=tuple(
             _stream_status(epoch, known.get(number, []), acknowledged.get(number, []), duplicates, conflicts)
-            for number, epoch, duplicates, conflicts in sorted(_values(row["streams"]))
+            for number, epoch, duplicates, conflicts in sorted(streams or ())
         ),
-        notices=_notices(_values(row["notices"])),
-        exceeded_limits=tuple(sorted((reason, int(times)) for reason, times in _values(row["exceeded"]))),
+        notices=_notices(notices or ()),
+        exceeded_limits=tuple(sorted((reason, int(times)) for reason, times in exceeded or ())),
         backlog=row["backlog"],
         quarantined=row["quarantined"],
         findings=read_findings(row["findings"]),
@@ -179,18 +187,12 @@ def _device_status(row: dict[str, Any], now: datetime) -> DeviceStatus:
 
 def read_findings(text: str) -> tuple[Finding, ...]:
     """The column `findings` of a device (HealthMessage.findings)."""
-    return tuple(Finding(**one) for one in json.loads(text))
+    return tuple(Finding(**one) for one in json.loads(text)) if text != "[]" else ()
 
 
-def _values(column: Any) -> list[list[Any]]:
-    """An aggregate of PostgreSQL is parsed already, and null without rows. One of SQLite is a text."""
-    found: list[list[Any]] = json.loads(column) if isinstance(column, str) else column or []
-    return found
-
-
-def _ranges_by_stream(column: Any) -> dict[int, list[Range]]:
+def _ranges_by_stream(rows: Rows) -> dict[int, list[Range]]:
     found: dict[int, list[Range]] = {}
-    for stream, first, last in _values(column):
+    for stream, first, last in rows or ():
         found.setdefault(stream, []).append((first, last))
     return found
 
@@ -212,6 +214,8 @@ def _to_datetime(at: datetime | str) -> datetime:
 def _stream_status(
     epoch: str, known: Sequence[Range], acknowledged: Sequence[Range], duplicates: int, conflicts: int
 ) -> StreamStatus:
+    if len(known) == 1 and known[0][0] == 1 and not acknowledged:  # nearly all
+        return StreamStatus(epoch, known[0][1], known[0][1], (), duplicates, conflicts)
     ranges = RangeSet(sorted(known))
     missing = RangeSet(sorted([*known, *acknowledged])).gaps() if acknowledged else ranges.gaps()
     return StreamStatus(
