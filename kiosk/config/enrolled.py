@@ -51,6 +51,8 @@ def _identity(found: Mapping[str, Any], current: Path) -> dict[str, Any]:
     }
     if (current / file_names.DENYLIST).exists():
         keys["denylist"] = str(current / file_names.DENYLIST)
+    if (current / file_names.FLEET_PUBLIC_KEY).exists():
+        keys["fleet_public_key"] = str(current / file_names.FLEET_PUBLIC_KEY)
     if not found:
         nowhere = {"site": file_names.NOT_ENROLLED, "device": file_names.NOT_ENROLLED}
         return {"site": nowhere, "keys": keys}

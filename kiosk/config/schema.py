@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from kiosk.config.addresses import host_error, split_host_port
 from kiosk.config.opening_hours import opening_hours_hint
 from kiosk.config.time_zones import time_zone_error
+from kiosk.config.volume_hours import VolumeHours
 from kiosk.core import file_names, pins, signal_patterns
 from kiosk.core.rules import OpeningHours
 from kiosk.system.translations import languages
@@ -360,6 +361,8 @@ class KeySettings(Section):
 
     sealing_public_key: Path
     """The centre's public sealing key, PEM (X25519)."""
+    sealing_keys: Path | None = None
+    """Signed list of sealing keys, one for each week. With it, `sealing_public_key` seals nothing."""
     pseudonym_key: Path
     """32 random bytes: the key of this device's pseudonyms."""
     trust_list: Path
@@ -368,6 +371,8 @@ class KeySettings(Section):
     """Denylist: withdrawn passes."""
     root_public_key: Path
     """Public key that signs the lists, PEM (Ed25519)."""
+    fleet_public_key: Path | None = None
+    """Public key that signs the commands of the centre, PEM (Ed25519). Without it this device obeys none."""
 
 
 class WebServerSettings(Section):
@@ -394,6 +399,36 @@ class WebServerSettings(Section):
         return tuple(_valid_host(host) for host in allowed_hosts)
 
 
+class SpeechSettings(Section):
+    """Spoken answers, for people who cannot see the lamps. The service `kiosk-speech` says them."""
+
+    languages: tuple[str, ...] = Field(default=(), max_length=3)
+    """Each answer is said in these languages, in their order. Empty: `site.language`."""
+    folder: Path = Path("/var/lib/entrance-kiosk-speech")
+    """Recordings, `LANGUAGE/MESSAGE.wav`, mono with 16 bits. `kiosk speak make` makes them."""
+    device: str = Field(default="default", min_length=1, max_length=80)
+    """The loudspeaker: an ALSA device, as `aplay -L` lists them."""
+    volume_percent: int = Field(default=80, ge=0, le=100)
+    """Volume of the recordings."""
+    quiet_hours: tuple[str, ...] = Field(default=(), max_length=8)
+    """Hours with another volume, local time, such as `22:00-06:00 20`. 0 is silence."""
+
+    @field_validator("languages")
+    @classmethod
+    def _check_languages(cls, chosen: tuple[str, ...]) -> tuple[str, ...]:
+        for language in chosen:
+            if language not in languages():
+                raise ValueError(f"{language!r} has no catalogue. Known here: {', '.join(languages())}")
+        return chosen
+
+    @field_validator("quiet_hours")
+    @classmethod
+    def _check_quiet_hours(cls, quiet_hours: tuple[str, ...]) -> tuple[str, ...]:
+        for text in quiet_hours:
+            VolumeHours.parse(text)
+        return quiet_hours
+
+
 class EnrolmentSettings(Section):
     """How this device gets its name, certificate and keys from the centre, in a file without site, device and keys."""
 
@@ -418,6 +453,7 @@ class Settings(Section):
     mqtt: MqttSettings = MqttSettings()
     keys: KeySettings
     web: WebServerSettings = WebServerSettings()
+    speech: SpeechSettings = SpeechSettings()
     enrolment: EnrolmentSettings = EnrolmentSettings()
     run_dir: Path = Path("/run/entrance-kiosk")
     """Folder in memory for the status file and the control socket."""

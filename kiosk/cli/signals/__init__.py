@@ -1,0 +1,1 @@
+"""What people see and hear: lamps and buzzer, and spoken answers."""

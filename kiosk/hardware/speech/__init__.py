@@ -1,0 +1,1 @@
+"""Spoken answers through a loudspeaker, for people who cannot see the lamps."""
