@@ -43,6 +43,8 @@ ALL = (
     Picture("status-out-of-order-phone-vi", "", DeviceState.OUT_OF_ORDER, 40.0, 390, 844, "light", "vi-VN"),
     Picture("guard-pass-vi", "guard", DeviceState.READY, 0.2, 390, 844, "dark", "vi-VN"),
     Picture("guard-fail-en", "guard", DeviceState.READY, -6.8, 390, 844, "dark", "en-GB"),
+    Picture("welcome-ready-vi", "welcome", DeviceState.READY, 40.0, 800, 480, "dark", "vi-VN"),
+    Picture("welcome-fail-vi", "welcome", DeviceState.READY, -6.8, 800, 480, "dark", "vi-VN"),
     Picture("guard-ready-vi", "guard", DeviceState.READY, 40.0, 390, 844, "dark", "vi-VN"),
 )
 
