@@ -8,6 +8,9 @@ VERSION = "v1"
 CENTRE = "centre"
 """The centre's own topics have this word in place of the site. No site may have this name."""
 
+COMMAND, REPLY = "command", "reply"
+"""Levels of a device's topics below which there is one more: the name of a command, and its id."""
+
 _LEVEL = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
 
@@ -17,6 +20,7 @@ class TopicKind(StrEnum):
     STATE = "state"
     EVENT = "event"
     HEALTH = "health"
+    HELLO = "hello"
     RECEIPT = "receipt"
 
 
@@ -44,6 +48,19 @@ class DeviceTopics:
         """The full topic."""
         return f"{self.prefix}/{VERSION}/{self.site}/{self.device}/{kind}"
 
+    def command_topic(self, name: str) -> str:
+        """The topic of a command to this device. `+`: the filter for all of them."""
+        return f"{self.prefix}/{VERSION}/{self.site}/{self.device}/{COMMAND}/{name}"
+
+    def reply_topic(self, order_id: str) -> str:
+        """The topic of the replies to a command."""
+        return f"{self.prefix}/{VERSION}/{self.site}/{self.device}/{REPLY}/{order_id}"
+
+    @property
+    def wire_name(self) -> str:
+        """`SITE/DEVICE`, as in its certificate."""
+        return f"{self.site}/{self.device}"
+
     @property
     def source(self) -> str:
         """The CloudEvents `source` of this device's events."""
@@ -53,6 +70,11 @@ class DeviceTopics:
 def topic_filter(prefix: str, kind: TopicKind) -> str:
     """The filter for this kind of message of all devices."""
     return f"{prefix}/{VERSION}/+/+/{kind}"
+
+
+def reply_filter(prefix: str) -> str:
+    """The filter for the replies of all devices."""
+    return f"{prefix}/{VERSION}/+/+/{REPLY}/+"
 
 
 def centre_state_topic(prefix: str) -> str:
@@ -77,5 +99,16 @@ def parse_topic(topic: str) -> tuple[DeviceTopics, TopicKind] | None:
         return None
     try:
         return DeviceTopics(levels[0], levels[2], levels[3]), TopicKind(levels[4])
+    except ValueError:
+        return None
+
+
+def parse_reply_topic(topic: str) -> tuple[DeviceTopics, str] | None:
+    """The device and the id of the command that a reply belongs to. None for other topics."""
+    levels = topic.split("/")
+    if len(levels) != 6 or levels[1] != VERSION or levels[4] != REPLY:
+        return None
+    try:
+        return DeviceTopics(levels[0], levels[2], levels[3]), levels[5]
     except ValueError:
         return None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kiosk import config, credentials
 from kiosk.app import command_handlers
-from kiosk.app.builders import gate, hardware
+from kiosk.app.builders import gate, hardware, remote
 from kiosk.app.builders.delivery import build_relay
 from kiosk.app.call_queue import CallQueue
 from kiosk.app.camera_worker import CameraWorker
@@ -22,6 +22,7 @@ from kiosk.core.reversal import LastAccessEvent
 from kiosk.credentials.trust.list_loader import ListLoader
 from kiosk.decoding.preview.preview import CameraPreview
 from kiosk.delivery import OutboxRelay
+from kiosk.delivery.remote import CommandExecutor
 from kiosk.enrolment.folder import EnrolmentFolder
 from kiosk.hardware.gpio.both_held import BothHeld
 from kiosk.hardware.gpio.buttons import OpenPinFactory
@@ -52,15 +53,18 @@ class Components:
     camera_worker: CameraWorker
     control_server: ControlServer
     status_collector: StatusCollector
+    command_executor: CommandExecutor | None = None
+    """None: this device obeys no command of the centre."""
 
     def worker_steps(self) -> dict[str, Callable[[], float]]:
         """Name of each worker thread -> its step function."""
-        return {
+        steps = {
             "gate": self.gate_worker.step,
             RELAY: self.relay.step,
             "control": self.control_server.step,
             "camera": self.camera_worker.step,
         }
+        return steps | ({"commands": self.command_executor.step} if self.command_executor else {})
 
     def stop(self, stop: threading.Event) -> None:
         """Set the stop event and wake all waiting workers."""
@@ -90,7 +94,8 @@ def build_components(
     camera = hardware.build_camera(settings.camera)
     store = gate.open_event_store(settings.storage)
     exit_stack.callback(store.close)
-    relay = build_relay(settings, store, clock)
+    channel = remote.build_channel(settings, lists, clock)
+    relay = build_relay(settings, store, clock, channel)
     exit_stack.callback(relay.close)
     monitor, frame_slot = CameraMonitor(started.monotonic_s), LatestFrameSlot()
     parts = _build_gate(
@@ -126,8 +131,12 @@ def build_components(
     exit_stack.callback(preview.close)
     commands = command_handlers.CommandHandlers(parts.worker, signal, store, relay, preview, notices, on_change)
     control = open_control_socket(settings, exit_stack, commands, parts.worker)
+    executor = None
+    if channel is not None:
+        acts = remote.RemoteActs(parts.worker, signal, store, relay, clock, settings.run_dir, on_change)
+        executor = remote.build_executor(channel, settings, acts, clock)
     built = (clock, signal, store, relay, lists, parts.verifier, monitor, frame_slot, parts.worker, camera_worker)
-    return Components(*built, control, status_collector)
+    return Components(*built, control, status_collector, executor)
 
 
 def _build_gate(

@@ -181,8 +181,9 @@ class Daemon:
 
     @property
     def is_restart_requested(self) -> bool:
-        """Whether the program is to start again: a person asked for a reset of the enrolment."""
-        return self.is_reset_requested
+        """Whether the program is to start again: a command of the centre, or a reset of the enrolment."""
+        executor, now_s = self._components.command_executor, self._components.clock.now().monotonic_s
+        return self.is_reset_requested or (executor is not None and executor.is_restart_due(now_s))
 
     @property
     def is_reset_requested(self) -> bool:

@@ -1,4 +1,4 @@
-"""`kiosk pki`: certificates of broker, centre and devices."""
+"""`kiosk pki`: certificates of broker, centre and devices, and the key that signs commands."""
 
 import json
 import unicodedata
@@ -8,7 +8,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from kiosk.core import file_names
+from kiosk.credentials.issuing import key_files
+from kiosk.credentials.issuing.output_files import write_output
 from mqtt.broker.certificates import CertificateAuthority, CertificateUse, PkiError, dotted_name
 from mqtt.broker.rabbitmq.definitions import definitions
 from mqtt.topics import DeviceTopics
@@ -106,6 +110,19 @@ def device(site: str, device: str, folder: Path, days: int) -> None:
     with _one_sentence():
         branch = DeviceTopics("entrance", site, device)
     _issue(folder, f"{branch.site}/{branch.device}", CertificateUse.CLIENT, days)
+
+
+@pki.command(name="fleet-key")
+@folder_option
+def fleet_key(folder: Path) -> None:
+    """Make the key that signs the commands of the centre to its kiosks. An existing one is never replaced."""
+    key = Ed25519PrivateKey.generate()
+    private, public = folder / file_names.FLEET_PRIVATE_KEY, folder / file_names.FLEET_PUBLIC_KEY
+    with _one_sentence():
+        key_files.write_root_key(key, private, None)
+        write_output(public, key_files.public_key_pem(key), mode=0o644)
+    click.echo(f"{private} goes to the centre: kiosk centre --fleet-key {private}. Keep it secret.")
+    click.echo(f"{public} goes to each kiosk: keys.fleet_public_key in its configuration.")
 
 
 @pki.command(name="list")

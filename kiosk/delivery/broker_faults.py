@@ -34,3 +34,8 @@ def require_device_features(connected: Connected) -> None:
         raise BrokerRefusedError(
             "the broker offers only QoS 0; events need QoS 1. Use another broker or change its limits"
         )
+
+
+def reason_code(failure: str) -> str:
+    """The MQTT name of a reason code as a wire value, such as `packet-too-large`."""
+    return failure.lower().replace(" ", "-")

@@ -9,10 +9,11 @@ from datetime import datetime
 from kiosk.core.model import ClockReading, DeviceState
 from kiosk.core.ports import Clock, Outbox, StoreError
 from kiosk.core.status import HealthCheck, UplinkStatus
-from kiosk.delivery.broker_faults import ErrorLog, require_device_features
+from kiosk.delivery.broker_faults import ErrorLog, reason_code, require_device_features
 from kiosk.delivery.device_reporter import ConnectionFactory, DeviceReporter
 from kiosk.delivery.quarantine_retry import NO_RECEIPT, QuarantineRetry, selection
 from kiosk.delivery.receipts import EpochConflictError, ReceiptBuffer
+from kiosk.delivery.remote import NoCommands, OrderChannel
 from kiosk.delivery.retry_timer import RetryTimer
 from kiosk.delivery.sender import DeliveryOptions, Sender
 from kiosk.delivery.steady_clock import SteadyClock
@@ -68,14 +69,16 @@ class OutboxRelay:
         options: DeliveryOptions | None = None,
         software_version: str = "",
         jitter: random.Random | None = None,
+        orders: OrderChannel | None = None,
     ) -> None:
-        """`connect` makes a new connection with a last will. `brokers`: all addresses that it may go to, `host:port`."""
+        """`connect` makes a connection with a last will. `brokers`: all its addresses, `host:port`. `orders`: of the centre."""
         self._options = options or DeliveryOptions()
         self._outbox = outbox
         self._topics = device_topics
         self._connect = connect
         self._clock = clock
         self._jitter = jitter or random.Random()  # noqa: S311 - spreads reconnects, not for security
+        self._orders = orders or NoCommands()
         self._errors = ErrorLog()
         self._subscription_retry = RetryTimer(self._options.reconnect_max_delay_s, self._jitter)
         self._reporter = DeviceReporter(outbox, device_topics, software_version)
@@ -87,8 +90,7 @@ class OutboxRelay:
         self._quarantine_retry_requested = False
         self._last_cause = ""
         self._broker_count = max(1, len(brokers))
-        self._attempt = 0
-        self._retry_s = 0.0
+        self._attempt, self._retry_s = 0, 0.0
         self._centre_wait_s = CENTRE_WAIT_S
         self._quarantine_retry = QuarantineRetry(self._options.quarantine_retry_s)
         self._maintenance_due_s = 0.0
@@ -190,6 +192,7 @@ class OutboxRelay:
             log.warning("no connection to the broker: %s. Events are kept and sent later", error)
         self._ready, self._last_cause = False, cause
         self._subscription_retry.reset()
+        self._orders.on_disconnected()
         self._sender.on_disconnected(now_s)
         self._quarantine_undeliverable()
         self._attempt += 1
@@ -226,6 +229,7 @@ class OutboxRelay:
             self._sender.rescan_outbox()  # older events are pending again after quarantine
         self._receipts.flush(now_s)
         self._reporter.publish_due(self._connection, now)
+        self._orders.publish_due(self._connection)
         sent = self._sender.send_due(now_s)
         self._quarantine_undeliverable()
         if self._sender.centre_unresponsive(now_s) and self._options.acknowledge_by == "centre":
@@ -284,11 +288,12 @@ class OutboxRelay:
         else:
             if event.qos:
                 self._connection.acknowledge(event)
-            self._on_message(event, now_s, now_at)
+            if not self._orders.on_message(event):
+                self._on_message(event, now_s, now_at)
 
     def _subscribe(self) -> None:
         assert self._connection is not None
-        self._connection.subscribe([self._topics.topic(TopicKind.RECEIPT)])
+        self._connection.subscribe([self._topics.topic(TopicKind.RECEIPT), *self._orders.filters])
 
     def _on_subscribed(self, event: Subscribed, now_s: float, now_at: datetime) -> None:
         if not self._ready:
@@ -310,6 +315,7 @@ class OutboxRelay:
         except StoreError as error:  # events are sent also while the disk is full
             self._report_error(str(error))
         self._reporter.on_connected(now_at)
+        self._orders.on_connected()
         self._sender.on_connected(
             self._connection, self._connack.receive_maximum, self._connack.maximum_packet_bytes, now_s
         )
@@ -320,6 +326,7 @@ class OutboxRelay:
         log.info("connected to the broker after %.1f s; %d events are pending", away_s, self._outbox.backlog_size())
 
     def _on_acknowledged(self, event: Acknowledged, now_s: float) -> None:
+        self._orders.on_acknowledged(event)
         detector = self._sender.poison_detector
         message = self._sender.window.on_puback(event.token)
         if event.too_large:
@@ -331,7 +338,7 @@ class OutboxRelay:
             self._status = replace(self._status, refused=not event.permanent)
             if event.permanent and message is not None:
                 size = sum(len(text) + 1 for text in message.rows.values())
-                detector.on_rejected(tuple(message.rows), size, _reason_code(event.failure), now_s)
+                detector.on_rejected(tuple(message.rows), size, reason_code(event.failure), now_s)
                 self._sender.window.acknowledge(list(message.rows))
             else:
                 detector.on_postponed(event.token)
@@ -391,8 +398,3 @@ class OutboxRelay:
         self._errors.error(error, self._clock.now().monotonic_s)
         if error != self._status.error:
             self._status = replace(self._status, error=error)
-
-
-def _reason_code(failure: str) -> str:
-    """The MQTT name of a reason code as a wire value, such as `packet-too-large`."""
-    return failure.lower().replace(" ", "-")

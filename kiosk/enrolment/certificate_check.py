@@ -22,6 +22,7 @@ FILE_NAMES = MappingProxyType(
         "sealing_public_key": file_names.SEALING_PUBLIC_KEY,
         "trust_list": file_names.TRUST_LIST,
         "denylist": file_names.DENYLIST,
+        "fleet_public_key": file_names.FLEET_PUBLIC_KEY,
     }
 )
 """Name in the bundle -> name on this device."""

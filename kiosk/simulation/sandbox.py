@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
+from kiosk.core import file_names
 from kiosk.credentials.issuing.samples import SampleData, make_sample_data
 
 CONFIG_TEMPLATE = """\
@@ -48,6 +50,7 @@ pseudonym_key = "pseudonym.key"
 trust_list = "{trust_list}"
 denylist = "denylist.cbor"
 root_public_key = "{root}"
+fleet_public_key = "fleet.pem"
 
 [web]
 port = 0
@@ -86,6 +89,11 @@ class Sandbox:
         """The centre's database."""
         return self.folder / "centre.db"
 
+    @property
+    def fleet_key(self) -> Path:
+        """The private key that signs the centre's commands."""
+        return self.folder / file_names.FLEET_PRIVATE_KEY
+
     def log_file(self, name: str) -> Path:
         """The log file of a process."""
         return self.folder / f"{name}.log"
@@ -106,6 +114,11 @@ class Sandbox:
         public = centre_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         (self.folder / "centre-public.pem").write_bytes(public)
         self._write_private("pseudonym.key", os.urandom(32))
+        fleet_key = Ed25519PrivateKey.generate()
+        self._write_private(file_names.FLEET_PRIVATE_KEY, fleet_key.private_bytes(*pem))
+        (self.folder / file_names.FLEET_PUBLIC_KEY).write_bytes(
+            fleet_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+        )
         (self.folder / "trust.cbor").write_bytes(self.samples.trust_list)
         (self.folder / "denylist.cbor").write_bytes(self.samples.denylist)
         (self.folder / "root-public.pem").write_bytes(self.samples.root_pem)

@@ -17,6 +17,7 @@ from web_ui.centre.pages.accounts import account_pages
 from web_ui.centre.pages.alerts import alert_pages
 from web_ui.centre.pages.areas import area_pages
 from web_ui.centre.pages.audit import audit_page
+from web_ui.centre.pages.commands import command_pages
 from web_ui.centre.pages.enrolment import enrolment_pages
 from web_ui.centre.pages.metrics import metrics_page
 from web_ui.centre.pages.rendering import page_formatter, render_plain
@@ -50,6 +51,7 @@ def create_app(settings: CentreWebSettings) -> tuple[Flask, Refresher]:
         account_pages,
         enrolment_pages,
         trace_pages,
+        command_pages,
         metrics_page,
     ):
         app.register_blueprint(blueprint)

@@ -8,6 +8,7 @@ from kiosk.config.addresses import split_host_port
 from kiosk.core.ports import Clock, Outbox
 from kiosk.delivery import DeliveryOptions, OutboxRelay
 from kiosk.delivery.device_reporter import ConnectionFactory
+from kiosk.delivery.remote import OrderChannel
 from kiosk.system.machine_identity import read_board_id
 from kiosk.system.systemd import credential_path
 from mqtt.connection import BrokerConnectionError, BrokerEndpoint, Connection, OutgoingMessage
@@ -68,8 +69,13 @@ def connect_late(load: Callable[[], ConnectionFactory]) -> ConnectionFactory:
     return connect
 
 
-def build_relay(settings: config.Settings, outbox: Outbox, clock: Clock) -> OutboxRelay:
-    """A relay that is not connected yet. Its thread calls `step` and imports paho at the first connection. Raises StoreError."""
+def build_relay(
+    settings: config.Settings, outbox: Outbox, clock: Clock, orders: OrderChannel | None = None
+) -> OutboxRelay:
+    """A relay that is not connected yet. Its thread calls `step` and imports paho at the first connection. Raises StoreError.
+
+    `orders`: takes the commands of the centre. None: there are none.
+    """
     mqtt, site = settings.mqtt, settings.site
     endpoints = broker_endpoints(mqtt)
     device_topics = DeviceTopics(mqtt.topic_prefix, site.site, site.device)
@@ -90,4 +96,5 @@ def build_relay(settings: config.Settings, outbox: Outbox, clock: Clock) -> Outb
             ),
         ),
         software_version=version("entrance-kiosk"),
+        orders=orders,
     )

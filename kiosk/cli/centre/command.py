@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiosk.cli import CentreGroup
 from kiosk.cli.centre.option_file import load_option_defaults
@@ -21,7 +22,7 @@ from kiosk.system.wakeup import WakeupPipe
 from mqtt.centre import operator_actions, unsealing
 from mqtt.centre.fleet import report
 from mqtt.centre.fleet import status as fleet_status
-from mqtt.centre.ingest.collector import Collector
+from mqtt.centre.ingest.collector import Collector, share_prefix
 from mqtt.centre.ingest.culprit_log import CulpritFilter
 from mqtt.centre.ingest.database import open_ledger
 from mqtt.centre.ingest.ledger import Ledger, LedgerError
@@ -37,6 +38,7 @@ from mqtt.connection import (
 from mqtt.message_model import printable
 from mqtt.paho.connection import PahoConnection
 from mqtt.paho.failover import Failover
+from mqtt.remote.signature import FleetKeyError, load_fleet_private_key
 
 
 def parse_brokers(texts: Sequence[str]) -> list[tuple[str, int]]:
@@ -95,6 +97,11 @@ def parse_brokers(texts: Sequence[str]) -> list[tuple[str, int]]:
 @click.option("--ca", type=click.Path(path_type=Path), help="CA of the broker's certificate: switches TLS on.")
 @click.option("--certificate", type=click.Path(path_type=Path), help="This centre's certificate.")
 @click.option("--key", type=click.Path(path_type=Path), help="Its private key.")
+@click.option(
+    "--fleet-key",
+    type=click.Path(path_type=Path),
+    help="Private key that signs commands to kiosks. Without it, this centre sends none.",
+)
 @click.pass_context
 def centre(  # noqa: PLR0917  click passes by name. `_endpoints` reads the other options
     context: click.Context,
@@ -106,6 +113,7 @@ def centre(  # noqa: PLR0917  click passes by name. `_endpoints` reads the other
     fleet_backlog_events_per_s: float,
     topic_prefix: str,
     name: str,
+    fleet_key: Path | None,
     **_: object,
 ) -> None:
     """Receive events, store each once, send receipts. Ends on SIGTERM or Ctrl-C."""
@@ -116,6 +124,7 @@ def centre(  # noqa: PLR0917  click passes by name. `_endpoints` reads the other
     logging.basicConfig(level=logging.INFO, format="%(asctime)s centre %(levelname)s %(message)s", stream=sys.stderr)
     for handler in logging.getLogger().handlers:
         handler.addFilter(CulpritFilter())
+    signing_key = read_fleet_key(fleet_key)
     try:
         run_centre(
             endpoints,
@@ -126,6 +135,7 @@ def centre(  # noqa: PLR0917  click passes by name. `_endpoints` reads the other
             retention_days=retention_days,
             backlog_events_per_s=backlog_events_per_s,
             backlog_budget=fleet_backlog_events_per_s,
+            fleet_key=signing_key,
         )
     except (LedgerError, BrokerRefusedError) as error:
         raise click.ClickException(str(error)) from error
@@ -296,6 +306,7 @@ def unseal(
         sealing_key = load_sealing_key(key_path, password_file)
         request = unsealing.UnsealRequest(site, since, until, requested_by, reason, device)
         for one in unsealing.unseal_events(database, sealing_key, request, datetime.now(UTC)):
+    fleet_key: Ed25519PrivateKey | None = None,
             click.echo(json.dumps({**asdict(one), "id": str(one.id)}, ensure_ascii=not has_all_letters()))
     except (OSError, ValueError, LedgerError, KioskError) as error:
         raise click.ClickException(f"nothing was unsealed: {error}") from error
@@ -313,16 +324,18 @@ def _delete_old_events(ledger: Ledger, day: date) -> None:
 
 def run_centre(
     endpoints: Sequence[BrokerEndpoint],
+        name=name,
     database: str,
     topic_prefix: str,
     name: str,
+        further=CommandDispatcher(database, topic_prefix, fleet_key, share_prefix=share_prefix(share_group)),
     *,
     share_group: str | None = None,
     retention_days: int | None = None,
     backlog_events_per_s: float | None = None,
     backlog_budget: float | None = None,
 ) -> None:
-    """Receive events until SIGTERM or Ctrl-C. Raises LedgerError."""
+    """Receive events until SIGTERM or Ctrl-C. `fleet_key`: signs commands. Raises LedgerError."""
     ledger = open_ledger(database)
     memory = SubscriptionMemory(database, name)
 

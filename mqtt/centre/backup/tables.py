@@ -72,8 +72,9 @@ def prepare_all(database: str) -> None:
 def further_parts() -> tuple["Prepare", ...]:
     """Parts whose tables are made when they are first used."""
     from mqtt.centre.enrolment.schema import prepare_enrolment  # noqa: PLC0415  its libraries are for enrolment
+    from mqtt.centre.remote.schema import prepare_remote  # noqa: PLC0415
 
-    return (prepare_enrolment,)
+    return (prepare_enrolment, prepare_remote)
 
 
 class Prepare(Protocol):

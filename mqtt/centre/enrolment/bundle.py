@@ -21,6 +21,8 @@ def bundle_payload(settings: EnrolmentSettings, site: str, device: str) -> bytes
     }
     if settings.denylist:
         files["denylist"] = settings.denylist
+    if settings.fleet_public_key:
+        files["fleet_public_key"] = settings.fleet_public_key
     content = {
         "version": BUNDLE_VERSION,
         "site": site,

@@ -33,6 +33,8 @@ class EnrolmentSettings:
     trust_list: bytes = field(repr=False)
     denylist: bytes = field(default=b"", repr=False)
     """Empty: there is none."""
+    fleet_public_key: bytes = field(default=b"", repr=False)
+    """Public key that signs commands, PEM. Empty: the kiosks obey none."""
     values: str = ""
     """Configuration values for all kiosks, TOML."""
     certificate_days: int = DEFAULT_DAYS
@@ -43,7 +45,9 @@ class EnrolmentSettings:
         return authority_fingerprint(self.authority)
 
 
-_FILES = ("authority", "root_public_key", "sealing_public_key", "trust_list", "denylist")
+_FILES = ("authority", "root_public_key", "sealing_public_key", "trust_list", "denylist", "fleet_public_key")
+_ADDED_FILES = frozenset({"fleet_public_key"})
+"""Not there where an earlier release wrote the settings."""
 
 
 def authority_fingerprint(pem: bytes) -> bytes:
@@ -70,7 +74,7 @@ def read_settings(query: Query) -> EnrolmentSettings:
     """The settings. Raises NotSetUpError."""
     found = {row["name"]: row["value"] for row in query("SELECT name, value FROM enrolment_setting")}
     try:
-        contents = {name: base64.b64decode(found[name]) for name in _FILES}
+        contents = {name: base64.b64decode(found.get(name, "") if name in _ADDED_FILES else found[name]) for name in _FILES}
         return EnrolmentSettings(
             url=found["url"],
             brokers=tuple(json.loads(found["brokers"])),

@@ -116,7 +116,7 @@ def subscribe(link: PahoConnection, *filters: str) -> None:
     raise AssertionError("no SUBACK")
 
 
-@pytest.mark.parametrize("leaf", [TopicKind.STATE, TopicKind.EVENT, TopicKind.HEALTH])
+@pytest.mark.parametrize("leaf", [TopicKind.STATE, TopicKind.EVENT, TopicKind.HEALTH, TopicKind.HELLO])
 def test_a_device_publishes_on_its_own_topics_and_the_centre_receives_it(site: Site, leaf: TopicKind) -> None:
     centre, device = site.link(site.endpoint("centre"), "centre"), site.of(ONE)
     subscribe(centre, topics.topic_filter("entrance", leaf))
@@ -132,6 +132,20 @@ def test_a_device_receives_only_its_own_receipts(site: Site) -> None:
         subscribe(link, ONE.topic(TopicKind.RECEIPT), "entrance/v1/+/+/receipt", "#")
     assert publish_and_wait(centre, OutgoingMessage(ONE.topic(TopicKind.RECEIPT), b"yours")).failure is None
     assert {event.topic for event in received(one)} == {ONE.topic(TopicKind.RECEIPT)}
+    assert received(two) == []
+    for link in (centre, one, two):
+        link.close()
+
+
+def test_a_device_receives_only_its_own_commands_and_only_the_centre_receives_replies(site: Site) -> None:
+    centre, one, two = site.link(site.endpoint("centre"), "centre"), site.of(ONE), site.of(TWO)
+    subscribe(centre, topics.reply_filter("entrance"))
+    for link in (one, two):
+        subscribe(link, ONE.command_topic("+"), topics.reply_filter("entrance"), "entrance/v1/+/+/command/+", "#")
+    assert publish_and_wait(centre, OutgoingMessage(ONE.command_topic("pause"), b"yours")).failure is None
+    assert {event.topic for event in received(one)} == {ONE.command_topic("pause")}
+    assert publish_and_wait(one, OutgoingMessage(ONE.reply_topic("a" * 32), b"done")).failure is None
+    assert [event.topic for event in received(centre)] == [ONE.reply_topic("a" * 32)]
     assert received(two) == []
     for link in (centre, one, two):
         link.close()
@@ -164,6 +178,10 @@ def test_a_device_cannot_read_the_events_of_another_one_with_any_filter(site: Si
         topics.backlog_rate_topic("entrance"),
         "entrance/v1/dong-ba/gate-2/command/open",
         "entrance/v1/dong-ba/gate-1/command/open",
+        ONE.command_topic("pause"),
+        TWO.command_topic("pause"),
+        TWO.reply_topic("a" * 32),
+        TWO.topic(TopicKind.HELLO),
         "entrance/v2/dong-ba/gate-1/event",
         "elsewhere",
     ],

@@ -11,13 +11,18 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from kiosk.credentials.formats import cose
 from kiosk.simulation.processes import ChildProcess, python_module_command
 from kiosk.simulation.renderer import FrameRenderer
 from kiosk.simulation.sandbox import Sandbox, temporary_sandbox
 from mqtt import topics
+from mqtt.centre.ingest.database import open_query
+from mqtt.centre.remote.store import NewCommand, add_command
+from mqtt.remote.commands import CommandName
 from tests.fakes.data import wire_schema
 from tests.fakes.processes.broker import Broker, Listener
 from tests.fakes.processes.replay_daemon import put
@@ -27,7 +32,7 @@ DEVICE = "entrance/v1/cho-mau/cong-1"
 DESCRIBED = json.loads((wire_schema.FOLDER / "asyncapi.json").read_text(encoding="utf-8"))["channels"]
 """The channels of the AsyncAPI file."""
 CHANNELS = {
-    channel["address"].format(prefix="entrance", site="cho-mau", device="cong-1"): [
+    channel["address"].format(prefix="entrance", site="cho-mau", device="cong-1", name="resume", id="+"): [
         message["payload"]["$ref"] for message in channel["messages"].values()
     ]
     for channel in DESCRIBED.values()
@@ -49,8 +54,9 @@ def a_site(broker: Broker) -> Iterator[tuple[Sandbox, ChildProcess]]:
         text = sandbox.config_file.read_text(encoding="utf-8")
         sandbox.config_file.write_text(text.replace('"synthetic"', f'"replay:{images}"'), encoding="utf-8")
         command = python_module_command(
-            "kiosk.cli", "centre", "--broker", broker.address, "--backlog-events-per-s", "500"
-        )
+            "kiosk.cli", "centre", "--broker", broker.address, "--backlog-events-per-s", "500",
+            "--fleet-key", str(sandbox.fleet_key),
+        )  # fmt: skip
         centre = ChildProcess(
             "centre", [*command, "--database", str(sandbox.centre_database)], sandbox.log_file("centre")
         )
@@ -68,6 +74,19 @@ def a_site(broker: Broker) -> Iterator[tuple[Sandbox, ChildProcess]]:
             centre.terminate()
 
 
+def channel_of(topic: str) -> str:
+    """The topic, with `+` for the id of a command."""
+    reply = topics.parse_reply_topic(topic)
+    return reply[0].reply_topic("+") if reply else topic
+
+
+def give_command(database: str) -> None:
+    """The command `resume` of a person at the centre."""
+    with open_query(database) as query:
+        new = NewCommand("cho-mau/cong-1", CommandName.RESUME, {}, "cli:an", "a test of the wire", timedelta(minutes=5))
+        add_command(query, new, datetime.now(UTC))
+
+
 def until(done: Callable[[], bool], timeout_s: float = 40.0) -> None:
     ends_s = time.monotonic() + timeout_s
     while not done():
@@ -83,20 +102,22 @@ def test_all_messages_of_a_running_kiosk_and_centre_match_their_schemas() -> Non
             listener.look(0.05)
             return b"offline" in listener.payloads(topic)[-1]
 
-        with a_site(broker) as (_, daemon):
+        with a_site(broker) as (sandbox, daemon):
 
             def seen() -> Counter[str]:
-                return Counter(topic for topic, _ in listener.look(0.05))
+                return Counter(channel_of(topic) for topic, _ in listener.look(0.05))
 
+            until(lambda: seen()[f"{DEVICE}/hello"] > 0 and seen()[f"{DEVICE}/state"] > 1)
+            give_command(str(sandbox.centre_database))
             until(lambda: set(seen()) >= CHANNELS.keys() and seen()[f"{DEVICE}/event"] >= 4)
             daemon.terminate()
             until(lambda: is_offline(f"{DEVICE}/state"))
         until(lambda: is_offline(topics.centre_state_topic("entrance")))
         listener.close()
-    assert {topic for topic, _ in listener.messages} == CHANNELS.keys(), "no other topic is used"
+    assert {channel_of(topic) for topic, _ in listener.messages} == CHANNELS.keys(), "no other topic is used"
     for topic, payload in listener.messages:
-        assert CHANNELS[topic] == [f"./{wire_schema.name_of(topic)}.json"]
-        wire_schema.check(topic, payload)
+        assert CHANNELS[channel_of(topic)] == [f"./{wire_schema.name_of(topic)}.json"]
+        wire_schema.check(topic, cose.parse_sign1(payload).payload if "/command/" in topic else payload)
     states = [json.loads(payload)["state"] for payload in listener.payloads(f"{DEVICE}/state")]
     assert states[0] == "birth"
     assert states[-1] == "offline"

@@ -59,12 +59,30 @@ def test_a_device_may_not_speak_for_the_centre_nor_read_with_wildcards() -> None
 
 
 def test_a_centre_may_read_messages_of_all_devices_and_write_receipts_to_each() -> None:
-    for kind in (TopicKind.STATE, TopicKind.EVENT, TopicKind.HEALTH):
+    for kind in (TopicKind.STATE, TopicKind.EVENT, TopicKind.HEALTH, TopicKind.HELLO):
         assert may("centre-2", "read", topics.topic_filter("entrance", kind))
         assert not may("centre-2", "write", OWN.topic(kind))
     assert may("centre-2", "write", OWN.topic(TopicKind.RECEIPT))
     assert may("centre-2", "write", topics.centre_state_topic("entrance"))
     assert not may("centre-2", "read", "#")
+
+
+@given(DEVICES, DEVICES)
+def test_commands_go_from_the_centre_to_one_device_and_replies_from_it_to_the_centre(
+    device: DeviceTopics, other: DeviceTopics
+) -> None:
+    user, reply = user_of(device), device.reply_topic("a" * 32)
+    assert may("centre", "write", device.command_topic("pause"))
+    assert may("centre", "read", topics.reply_filter("entrance"))
+    assert may(user, "read", device.command_topic("+"))
+    assert may(user, "write", reply)
+    assert not may("centre", "write", reply)
+    assert not may(user, "write", device.command_topic("pause"))
+    assert not may(user, "read", reply)
+    if user != user_of(other):
+        assert not may(user_of(other), "read", device.command_topic("+"))
+        assert not may(user_of(other), "write", reply)
+        assert not may(user_of(other), "write", device.topic(TopicKind.HELLO))
 
 
 def test_a_client_uses_the_queues_of_its_own_session_and_of_no_other() -> None:

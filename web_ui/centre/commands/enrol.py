@@ -31,6 +31,7 @@ from mqtt.centre.enrolment.settings import (
 from mqtt.centre.ingest.database import Query, open_query
 from mqtt.centre.ingest.ledger import LedgerError
 from mqtt.message_model import printable
+from mqtt.remote.signature import FleetKeyError, load_fleet_public_keys
 from web_ui.centre.commands.options import with_reason
 from web_ui.centre.enrolment_codes import about_request, invitation_text
 from web_ui.centre.est.serve import EstSettings, run_est_server
@@ -72,6 +73,7 @@ def enrol() -> None:
 @click.option("--sealing-key", type=readable_file, required=True, help="Public sealing key of the centre.")
 @click.option("--trust-list", type=readable_file, required=True)
 @click.option("--denylist", type=readable_file)
+@click.option("--fleet-key", type=readable_file, help="Public key that signs commands. Without it, kiosks obey none.")
 @click.option("--values", type=readable_file, help="TOML file with configuration values for all kiosks.")
 @click.option("--certificate-days", type=click.IntRange(1, 3650), default=DEFAULT_DAYS, show_default=True)
 @with_reason
@@ -86,6 +88,7 @@ def set_up(
     sealing_key: Path,
     trust_list: Path,
     denylist: Path | None,
+    fleet_key: Path | None,
     values: Path | None,
     certificate_days: int,
     requested_by: str,
@@ -100,6 +103,7 @@ def set_up(
         sealing_public_key=_read(sealing_key),
         trust_list=_read(trust_list),
         denylist=_read(denylist) if denylist else b"",
+        fleet_public_key=_read_fleet_key(fleet_key),
         values=_checked_values(values),
         certificate_days=certificate_days,
     )
@@ -111,6 +115,18 @@ def set_up(
         write_entry(query, requested_by, "set-up-enrolment", settings.url, reason)
         write_settings(query, settings)
     click.echo(f"Kiosks enrol at {settings.url}. Fingerprint of the CA: {fingerprint}")
+
+
+def _read_fleet_key(path: Path | None) -> bytes:
+    """Only the public half goes to kiosks. Raises click.ClickException."""
+    if path is None:
+        return b""
+    content = _read(path)
+    try:
+        load_fleet_public_keys(content)
+    except FleetKeyError as error:
+        raise click.ClickException(f"{path}: {error}") from error
+    return content
 
 
 def _checked_brokers(texts: tuple[str, ...]) -> tuple[str, ...]:

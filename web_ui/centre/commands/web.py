@@ -8,6 +8,7 @@ from kiosk.core.ports import KioskError
 from kiosk.system.logs import configure_logging
 from mqtt.centre.enrolment.schema import prepare_enrolment
 from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.remote.schema import prepare_remote
 from mqtt.centre.tracing.cases.schema import prepare_tracing
 from mqtt.message_model import printable
 from web_ui.centre.commands.case_key_option import CASE_KEYS_OF_POSTGRES, case_keys_folder
@@ -68,6 +69,7 @@ def web(
     try:
         prepare_enrolment(database)
         prepare_tracing(database)
+        prepare_remote(database)
     except LedgerError as error:
         raise KioskError(printable(str(error))) from error
     run_centre_server(settings, click.echo)

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from mqtt.centre.fleet.operator_actions import missing_ranges
 from mqtt.centre.fleet.status import Finding, read_findings
 from mqtt.centre.ingest.database import Query
-from mqtt.centre.operator_actions import missing_ranges
 from mqtt.sequence_ranges import Range
 from web_ui.centre.data.fleet import to_datetime
 

@@ -12,6 +12,7 @@ from kiosk.credentials.trust import list_loader
 from kiosk.credentials.trust.files import ListError
 from kiosk.credentials.trust.signed_list import load_root_public_key
 from kiosk.system.systemd import credential_path
+from mqtt.remote.signature import FleetKeyError, load_fleet_public_keys
 
 PRIVATE_KEY_MARK = b"PRIVATE KEY-----"
 READABLE_BY_OTHERS = 0o007
@@ -28,6 +29,8 @@ def check_keys(settings: config.Settings) -> Iterator[Finding]:
     if pseudonym is not None:
         yield from _check_pseudonym_key(path, pseudonym)
         yield from check_private_mode("keys.pseudonym_key", path)
+    if keys.fleet_public_key is not None:
+        yield from _check_fleet_key(keys.fleet_public_key)
 
 
 def check_lists(settings: config.Settings, now_at: datetime) -> Iterator[Finding]:
@@ -113,6 +116,19 @@ def _check_sealing_key(path: Path, content: bytes) -> Iterator[Finding]:
         Seal(content)
     except InvalidKeyError:
         yield Finding("sealing-key", Severity.STOPS, setting, {"path": path})
+
+
+def _check_fleet_key(path: Path) -> Iterator[Finding]:
+    """Without it the gate works, and obeys no command of the centre."""
+    setting = "keys.fleet_public_key"
+    content = yield from read_named_file(setting, path, Severity.WRONG)
+    if content is None:
+        return
+    try:
+        load_fleet_public_keys(content)
+    except FleetKeyError:
+        code = "private-key" if PRIVATE_KEY_MARK in content else "fleet-key"
+        yield Finding(code, Severity.WRONG, (setting,), {"path": path})
 
 
 def _check_pseudonym_key(path: Path, content: bytes) -> Iterator[Finding]:

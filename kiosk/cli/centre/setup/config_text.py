@@ -22,6 +22,8 @@ ca = {_text(f"{folder}/{file_names.CA_CERTIFICATE}")}
 certificate = {_text(f"{folder}/centre.pem")}
 key = {_text(f"{folder}/centre.key")}
 database = {_text(database)}
+# Signs commands to kiosks.
+fleet_key = {_text(f"{folder}/{file_names.FLEET_PRIVATE_KEY}")}
 # Days that events are kept. Choose what the privacy notice promises.
 retention_days = {RETENTION_DAYS}
 

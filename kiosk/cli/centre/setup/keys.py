@@ -44,6 +44,9 @@ def make_keys(answers: SetupAnswers, scratch: Path, now: datetime) -> MadeKeys:
         Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(password)
     )
     files[file_names.ROOT_PUBLIC_KEY] = public_key_pem(root)
+    fleet = Ed25519PrivateKey.generate()  # without a password: the running centre signs commands with it
+    files[file_names.FLEET_PRIVATE_KEY] = fleet.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    files[file_names.FLEET_PUBLIC_KEY] = public_key_pem(fleet)
     sealing = make_sealing_files(password, has_holders=answers.has_holders)
     backup = pyrage.x25519.Identity.generate()
     files[file_names.BACKUP_PRIVATE_KEY] = pyrage.passphrase.encrypt(f"{backup}\n".encode(), answers.password)

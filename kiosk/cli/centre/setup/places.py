@@ -70,12 +70,18 @@ def server_files(
         "web.pem",
         "web.key",
         file_names.BACKUP_PUBLIC_KEY,
+        file_names.FLEET_PRIVATE_KEY,
     ):
         yield PlannedFile(places.centre / name, made[name], 0o640, group=CENTRE_GROUP)
     yield PlannedFile(places.centre / "centre.toml", config.encode(), 0o640, group=CENTRE_GROUP)
     for name in (file_names.CA_CERTIFICATE, "broker.pem", "broker.key", "crl.pem"):
         yield PlannedFile(places.broker / name, made[name], 0o640, group=BROKER_GROUP)
-    for name in (file_names.CA_CERTIFICATE, file_names.SEALING_PUBLIC_KEY, file_names.ROOT_PUBLIC_KEY):
+    for name in (
+        file_names.CA_CERTIFICATE,
+        file_names.SEALING_PUBLIC_KEY,
+        file_names.ROOT_PUBLIC_KEY,
+        file_names.FLEET_PUBLIC_KEY,
+    ):
         yield PlannedFile(places.for_kiosks / name, made[name], 0o644, CENTRE_GROUP, CENTRE_GROUP)
     if not is_authority_offline:
         for name in (file_names.CA_CERTIFICATE, "ca.key", "crl.pem", "broker.pem", "centre.pem", "web.pem"):

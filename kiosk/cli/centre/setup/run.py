@@ -161,3 +161,4 @@ def _key_places(answers: SetupAnswers, places: SetupPlaces, *, has_release_key: 
     yield KeyPlace("broker", places.shown(places.broker / "broker.key"))
     yield KeyPlace("centre", places.shown(places.centre / "centre.key"))
     yield KeyPlace("web", places.shown(places.centre / "web.key"))
+    yield KeyPlace("fleet", places.shown(places.centre / file_names.FLEET_PRIVATE_KEY))

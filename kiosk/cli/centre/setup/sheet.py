@@ -19,6 +19,7 @@ KEY_CODES = (
     "broker",
     "centre",
     "web",
+    "fleet",
 )
 """Every key that a sheet may name. Each has a text for each field but its place."""
 _STYLE = (

@@ -16,6 +16,7 @@ from mqtt.centre.registry.store import read_rows
 from mqtt.centre.tracing.cases.case_keys import CaseKeys
 from tests.fakes.centre.city import CITY, WARD_A, WARD_B, account_name
 from tests.fakes.centre.pages import csrf, visiting
+from tests.fakes.centre.sent_log import add_sent_log
 from tests.fakes.centre.traced_events import add_answered_case
 from web_ui.centre.access import PUBLIC, SIGNED_IN, TOKEN, mark_of
 
@@ -36,6 +37,22 @@ ROUTES: dict[tuple[str, str], tuple[set[OfficerRole], dict[str, str]]] = {
         VIEWING,
         {WARD_A: "/sites/dong-ba/devices/gate-1", WARD_B: "/sites/vy-da/devices/gate-1"},
     ),
+    ("GET", "commands.command_list"): (
+        OPERATING,
+        {WARD_A: "/sites/dong-ba/devices/gate-1/commands", WARD_B: "/sites/vy-da/devices/gate-1/commands"},
+    ),
+    ("POST", "commands.give"): (
+        OPERATING,
+        {WARD_A: "/sites/dong-ba/devices/gate-1/commands", WARD_B: "/sites/vy-da/devices/gate-1/commands"},
+    ),
+    ("GET", "commands.content"): (
+        OPERATING,
+        {
+            WARD_A: f"/sites/dong-ba/devices/gate-1/commands/{'1' * 32}",
+            WARD_B: f"/sites/vy-da/devices/gate-1/commands/{'2' * 32}",
+        },
+    ),
+    ("GET", "alerts.alerts"): (VIEWING, {"": "/alerts"}),
     ("POST", "alerts.acknowledge"): (OPERATING, {WARD_A: "/alerts/1/acknowledge", WARD_B: "/alerts/2/acknowledge"}),
     ("POST", "alerts.mute"): (OPERATING, {WARD_A: "/alerts/1/mute", WARD_B: "/alerts/2/mute"}),
     ("GET", "audit.audit"): (AUDITING, {"": "/audit"}),
@@ -79,6 +96,8 @@ def app_with_alerts(app: Flask, city: str) -> Flask:
             update_alerts(query, known, datetime.now(UTC))
         for site in ("dong-ba", "vy-da"):
             create_invitation(query, site, "gate-9", "an", datetime.now(UTC))
+        add_sent_log(query, "1" * 32, "dong-ba/gate-1", datetime.now(UTC))
+        add_sent_log(query, "2" * 32, "vy-da/gate-1", datetime.now(UTC))
         for code in (WARD_A, WARD_B):
             add_answered_case(query, CaseKeys(Path(f"{city}-case-keys")), numbers[code])
     return app
@@ -88,6 +107,8 @@ def form_for(client: FlaskClient, endpoint: str, code: str) -> dict[str, str]:
     fields = {"csrf": csrf(client), "hours": "8", "why": "repair", "role": "viewer", "area": code}
     if endpoint == "accounts.add":
         fields |= {"name": "added-account", "password": "mười hai ký tự trở lên"}
+    if endpoint == "commands.give":
+        fields |= {"name": "lamp-test"}
     if endpoint == "enrolment.invite":
         fields |= {"site": "dong-ba" if code == WARD_A else "vy-da", "device": "gate-8"}
     return fields

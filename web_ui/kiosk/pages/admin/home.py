@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from kiosk.app import control_socket
 from kiosk.core.model import Outcome, Reason
 from kiosk.core.ports import StoreError
+from kiosk.storage.queries.commands import newest_commands
 from kiosk.storage.queries.events import EventFilter, EventPage, EventRow, find_events
 from web_ui.auth import access_control
 from web_ui.auth.accounts import Role, is_valid_pin
@@ -24,6 +25,7 @@ from web_ui.kiosk.pages.view_model import check_rows, shown_state
 admin_pages = Blueprint("admin", __name__, url_prefix="/admin")
 
 MAX_AUDIT_ROWS = 100
+MAX_REMOTE_ROWS = 20
 MAX_SEQ = 2**62
 SYSTEM_CHECKS = ("release", "release-trial", "os-updates")
 """Codes of the checks about software, which an administrator sees on the first page."""
@@ -61,12 +63,30 @@ def _admin_home(error: str = "", message: str = "", done: str = "", code: int = 
         state_word=formatter.t.code("state", state),
         system_checks=[check for check in checks if check.code in SYSTEM_CHECKS],
         entries=entries,
+        remote_commands=list(_remote_commands(formatter)),
         has_pin=access_control.auth_context().accounts.has_guard,
         error=error,
         message=message,
         done=done,
         code=code,
     )
+
+
+def _remote_commands(formatter: LocaleFormatter) -> Iterator[dict[str, str]]:
+    """The newest commands of the centre to this device."""
+    try:
+        found = newest_commands(kiosk_view().settings.database, MAX_REMOTE_ROWS)
+    except StoreError:
+        return
+    for entry in found:
+        yield {
+            "time": formatter.date_time(entry.at),
+            "actor": entry.requested_by,
+            "name": formatter.t.code("centre.command.name", entry.name),
+            "reason": entry.reason,
+            "result": formatter.t.code("remote.result", entry.result),
+            "status": {"done": "pass", "failed": "fail"}.get(entry.result, ""),
+        }
 
 
 def _audit_row(entry: AuditEntry, formatter: LocaleFormatter) -> dict[str, str]:

@@ -1,13 +1,10 @@
 """The support bundle: one ZIP file for remote support, without personal data."""
 
-import io
 import json
 import platform
-import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
-from importlib.metadata import distributions
 from pathlib import Path
 
 from flask import Blueprint, Response
@@ -15,7 +12,7 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from kiosk.config import ConfigError
 from kiosk.config.effective import EffectiveSetting, read_effective_settings
-from kiosk.system import logs
+from kiosk.system import support_files
 from web_ui.auth import access_control
 from web_ui.auth.access_control import AuthContext
 from web_ui.auth.accounts import Role
@@ -27,7 +24,6 @@ from web_ui.kiosk.pages.kiosk_view import KioskView, kiosk_view
 support_page = Blueprint("support", __name__)
 
 MAX_AUDIT_LINES = 500
-PROC_FILES = ("loadavg", "meminfo", "uptime")
 
 
 @support_page.post("/admin/support-bundle")
@@ -55,17 +51,9 @@ def make_support_bundle(view: KioskView, auth: AuthContext, streams: int) -> byt
         "hours.json": _to_json(hours),
         "settings.txt": _settings_text(view.settings.config_path, read_effective_settings(run_dir)),
         "audit.json": _to_json([asdict(entry) for entry in auth.audit_log.newest(MAX_AUDIT_LINES)]),
-        "log.txt": "".join(
-            f"{line.at} {line.level} {line.logger}: {line.text}\n" for line in logs.read_log_tail(run_dir)
-        ),
-        "packages.txt": "\n".join(sorted(f"{each.name} {each.version}" for each in distributions())),
-        **{f"{name}.txt": _read_proc_file(name) for name in PROC_FILES},
+        **support_files.common_files(run_dir),
     }
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as bundle:
-        for name, text in files.items():
-            bundle.writestr(name, text)
-    return packed.getvalue()
+    return support_files.pack(files)
 
 
 def _about(now: datetime, state: str) -> str:
@@ -84,10 +72,3 @@ def _settings_text(path: Path | None, effective: Sequence[EffectiveSetting] | No
     except (ConfigError, OSError) as error:  # a broken file is a reason for support
         return f"{path} cannot be used: {error}\n"
     return "".join(f"{name} = {value}  ({source})\n" for name, value, source in settings)
-
-
-def _read_proc_file(name: str) -> str:
-    try:
-        return Path("/proc", name).read_text(encoding="ascii")
-    except OSError as error:  # systemd's ProcSubset=pid hides it
-        return f"cannot be read: {error.strerror}\n"
