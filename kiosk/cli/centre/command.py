@@ -19,14 +19,16 @@ from kiosk.core.ports import KioskError
 from kiosk.system.systemd import SystemdNotifier
 from kiosk.system.terminal import has_all_letters
 from kiosk.system.wakeup import WakeupPipe
-from mqtt.centre import operator_actions, unsealing
-from mqtt.centre.fleet import report
+from mqtt.centre import unsealing
+from mqtt.centre.fleet import operator_actions, report
 from mqtt.centre.fleet import status as fleet_status
 from mqtt.centre.ingest.collector import Collector, share_prefix
 from mqtt.centre.ingest.culprit_log import CulpritFilter
 from mqtt.centre.ingest.database import open_ledger
 from mqtt.centre.ingest.ledger import Ledger, LedgerError
 from mqtt.centre.ingest.session_memory import SubscriptionMemory
+from mqtt.centre.remote.dispatcher import CommandDispatcher
+from mqtt.centre.remote.schema import prepare_remote
 from mqtt.connection import (
     BrokerConnectionError,
     BrokerEndpoint,
@@ -312,6 +314,18 @@ def unseal(
         raise click.ClickException(f"nothing was unsealed: {error}") from error
 
 
+def read_fleet_key(path: Path | None) -> Ed25519PrivateKey | None:
+    """The key that signs commands. None: none is named. Raises click.ClickException."""
+    if path is None:
+        return None
+    try:
+        return load_fleet_private_key(path.read_bytes())
+    except OSError as error:
+        raise click.ClickException(f"{path}: cannot be read: {error.strerror}.") from error
+    except FleetKeyError as error:
+        raise click.ClickException(f"{path}: {error}") from error
+
+
 def _delete_old_events(ledger: Ledger, day: date) -> None:
     """Where the database cannot be written now, the next day deletes more."""
     log = logging.getLogger(__name__)
@@ -337,6 +351,7 @@ def run_centre(
 ) -> None:
     """Receive events until SIGTERM or Ctrl-C. `fleet_key`: signs commands. Raises LedgerError."""
     ledger = open_ledger(database)
+    prepare_remote(database)
     memory = SubscriptionMemory(database, name)
 
     def open_connection(endpoint: BrokerEndpoint, will: OutgoingMessage, failures: int) -> Connection:
