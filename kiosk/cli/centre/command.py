@@ -308,7 +308,6 @@ def unseal(
         sealing_key = load_sealing_key(key_path, password_file)
         request = unsealing.UnsealRequest(site, since, until, requested_by, reason, device)
         for one in unsealing.unseal_events(database, sealing_key, request, datetime.now(UTC)):
-    fleet_key: Ed25519PrivateKey | None = None,
             click.echo(json.dumps({**asdict(one), "id": str(one.id)}, ensure_ascii=not has_all_letters()))
     except (OSError, ValueError, LedgerError, KioskError) as error:
         raise click.ClickException(f"nothing was unsealed: {error}") from error
@@ -338,16 +337,15 @@ def _delete_old_events(ledger: Ledger, day: date) -> None:
 
 def run_centre(
     endpoints: Sequence[BrokerEndpoint],
-        name=name,
     database: str,
     topic_prefix: str,
     name: str,
-        further=CommandDispatcher(database, topic_prefix, fleet_key, share_prefix=share_prefix(share_group)),
     *,
     share_group: str | None = None,
     retention_days: int | None = None,
     backlog_events_per_s: float | None = None,
     backlog_budget: float | None = None,
+    fleet_key: Ed25519PrivateKey | None = None,
 ) -> None:
     """Receive events until SIGTERM or Ctrl-C. `fleet_key`: signs commands. Raises LedgerError."""
     ledger = open_ledger(database)
@@ -367,6 +365,7 @@ def run_centre(
         share_group=share_group,
         backlog_events_per_s=backlog_events_per_s,
         backlog_budget=backlog_budget,
+        further=CommandDispatcher(database, topic_prefix, fleet_key, share_prefix=share_prefix(share_group)),
     )
     last_purge: date | None = None
     notifier = SystemdNotifier()
