@@ -160,6 +160,7 @@ def _build_gate(
             settings,
             decoder,
             verifier=verifier,
+            lists=lists,
             visits=visits,
             event_store=store,
             signal=signal,

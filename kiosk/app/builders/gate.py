@@ -28,6 +28,7 @@ def load_lists(settings: config.Settings) -> ListLoader:
         root_path=settings.keys.root_public_key,
         denylist_path=settings.keys.denylist,
         copies_dir=settings.storage.path.parent,
+        sealing_keys_path=settings.keys.sealing_keys,
     )
 
 
@@ -71,6 +72,7 @@ def build_gate(
     decoder: Decoder,
     *,
     verifier: Verifier,
+    lists: ListLoader,
     visits: VisitTracker,
     event_store: SqliteEventStore,
     signal: Signal,
@@ -84,7 +86,7 @@ def build_gate(
         visits=visits,
         policy=build_policy(settings),
         pseudonymizer=Pseudonymizer(read_key_file(credential_path(settings.keys.pseudonym_key))),
-        seal=Seal(read_key_file(settings.keys.sealing_public_key)),
+        seal=Seal(read_key_file(settings.keys.sealing_public_key), lambda: lists.sealing_keys),
         event_store=event_store,
         signal=signal,
         clock=clock,
