@@ -19,7 +19,7 @@ INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit status 0: done. 1: not done, and the release before serves. 3: not ready. 4: neither release works. 130: Ctrl-C."""
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     os.umask(0o022)  # the user of the daemon must be able to read files that root installs
     os.chdir("/")  # programs that are started from here must not import from a folder of other users
     layout = InstallLayout()
@@ -53,7 +53,8 @@ def _require_root(command: str) -> None:
         raise InstallError("root-needed", command=" ".join(sys.argv[1:]))
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The command line of this program."""
     parser = argparse.ArgumentParser(prog="kiosk", allow_abbrev=False)
     commands_of_tool = parser.add_subparsers(dest="command", required=True)
     _add_release(commands_of_tool.add_parser("release", allow_abbrev=False, help="install, switch and return releases"))

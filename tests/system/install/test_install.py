@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.paths import PROJECT, shell_blocks
 from tests.system.container.container import until
 from tests.system.install.cuts import power_cut
 from tests.system.install.device import PROGRAM, Device, version
@@ -297,6 +298,20 @@ def test_a_better_version_takes_over(device: Device) -> str:
 
 
 @on_each_suite
+def test_the_printed_blocks_of_the_manual_do_what_the_manual_says(device: Device) -> str:
+    upgrade = (PROJECT / "docs/how-to/upgrade.md").read_text(encoding="utf-8")
+    done = []
+    for section in ("Upgrade", "Return", "Security updates of the operating system", "Upgrade"):
+        for block in shell_blocks(upgrade, section):
+            text = block.replace("/media/usb/entrance-kiosk-VERSION", device.bundles["better"])
+            device.container.run("sh", "-euc", f'sudo() {{ "$@"; }}\n{text}')
+            done.append(section)
+    assert device.serves() == version("better")
+    device.nothing_is_lost()
+    return f"{len(done)} blocks"
+
+
+@on_each_suite
 def test_power_cuts_of_an_upgrade_leave_a_version_that_works_and_every_record(device: Device) -> str:
     said = [power_cut(device) for _ in range(device.options.cuts)]
     where = ", ".join(f"{count} {moment}" for moment, count in device.cuts.items())
@@ -309,7 +324,10 @@ def test_uninstalling_keeps_the_records(device: Device) -> str:
     device.container.run("sh", INSTALL_SH, "--uninstall")
     device.nothing_is_lost()
     left = _left_behind(device)
-    kept = ("/etc/default/", "/etc/entrance-kiosk", "/etc/systemd/system/", "/var/lib/", "/opt/entrance-kiosk")
+    kept = (
+        "/etc/apt/apt.conf.d/", "/etc/chrony/", "/etc/default/", "/etc/entrance-kiosk", "/etc/systemd/system/", "/var/lib/",
+        "/opt/entrance-kiosk",
+    )  # fmt: skip
     assert [path for path in left if not path.startswith(kept)] == []
     assert device.container.run("systemctl", "is-active", "kiosk", check=False).stdout.strip() == "inactive"
     return f"{device.seen_seq} records are still there"
