@@ -60,7 +60,11 @@ def test_updates_come_only_while_the_gate_is_closed_and_stays_closed(
 
 
 @given(
-    st.lists(st.tuples(st.sets(st.integers(0, 6), min_size=1), st.integers(0, 1440), st.integers(0, 1440)), min_size=1),
+    st.lists(
+        st.tuples(st.sets(st.integers(0, 6), min_size=1), st.integers(0, 1440), st.integers(0, 1440)),
+        min_size=1,
+        max_size=3,
+    ),
     st.integers(0, 7 * 1440),
 )
 def test_no_minute_of_a_run_is_in_opening_hours(drawn: list[tuple[set[int], int, int]], at_min: int) -> None:
