@@ -22,7 +22,7 @@ PATHS = (
     f"{UNIT}/kiosk/cli/test_acceptance.py",
     f"{UNIT}/kiosk/cli/test_list_commands.py",
     f"{UNIT}/kiosk/cli/test_pki.py",
-    f"{UNIT}/kiosk/cli/test_purge.py",
+    f"{UNIT}/kiosk/cli/maintenance/test_purge.py",
     f"{UNIT}/kiosk/cli/test_status.py",
     f"{UNIT}/kiosk/core",
     f"{UNIT}/kiosk/credentials/formats/test_entry_pass_keys.py",
