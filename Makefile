@@ -5,7 +5,7 @@ DEMO_ARGS ?=
 TEST_ARGS ?=
 QUICK ?=
 
-.PHONY: help setup demo test test-browser test-clocks test-trixie test-system test-camera test-service test-install test-arm test-gpio test-pi test-power test-brokers test-flips bundle faults fleet restored-images simulated-year fuzz-centre lint types format bench locale docs docs-site clean
+.PHONY: help setup demo test test-browser test-clocks test-trixie test-system test-camera test-service test-install test-arm test-gpio test-pi test-power test-brokers test-centre test-flips bundle faults fleet restored-images simulated-year fuzz-centre lint types format bench locale docs docs-site clean
 
 help:  ## list the verbs
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,10 @@ test-power: .venv/.ready  ## power cuts on an emulated machine: greens seen outs
 BROKER_ARGS ?=
 test-brokers: .venv/.ready  ## clusters of RabbitMQ and NATS, their nodes killed while events flow (root, apt; BROKER_ARGS=--short)
 	@$(SYSTEM_TEST) brokers $(BROKER_ARGS)
+
+CENTRE_ARGS ?=
+test-centre: .venv/.ready  ## the packages of centre and broker in containers: install, init, a record, backup, restore, PostgreSQL (root, apt; CENTRE_ARGS="--suites trixie")
+	@$(SYSTEM_TEST) centre $(CENTRE_ARGS)
 
 BUNDLE_ARGS ?=
 bundle: .venv/.ready  ## a signed folder of packages to install from, for a stick or a web server: dist/entrance-kiosk-VERSION (BUNDLE_ARGS="--machines aarch64 x86_64")
