@@ -1,5 +1,6 @@
 """A proof of a rotating pass counts once at this device, also after a restart and with an unset clock."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -52,8 +53,10 @@ class Device:
 
 
 @pytest.fixture
-def device(tmp_path: Path) -> Device:
-    return Device(tmp_path / "events.db")
+def device(tmp_path: Path) -> Iterator[Device]:
+    made = Device(tmp_path / "events.db")
+    yield made
+    made.store.close()
 
 
 def test_a_copy_is_refused_after_a_restart_within_its_minute(device: Device) -> None:
