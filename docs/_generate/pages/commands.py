@@ -8,9 +8,9 @@ import click
 from docs._generate.blocks import Blocks, table
 from kiosk.cli import group
 
-CENTRE = ("centre", "pki")
+CENTRE = ("centre", "pki", "trace")
 """Commands that people use on servers."""
-ISSUERS = ("deny", "issue", "trust", "verify")
+ISSUERS = ("deny", "issue", "reissue", "trust", "verify")
 """Commands that people use where passes are issued. All others run on a device."""
 
 
