@@ -23,7 +23,7 @@ from kiosk.system.clock import SystemClock
 from mqtt.connection import Connection, OutgoingMessage
 from mqtt.paho.connection import PahoConnection
 from mqtt.topics import DeviceTopics
-from tests.benchmarks import delivery_centre
+from tests.benchmarks.parts import delivery_centre
 from tests.benchmarks.table import Row, goal_row
 from tests.fakes.data.access_events import an_event
 from tests.fakes.processes.broker import Broker, free_port

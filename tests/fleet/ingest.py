@@ -1,7 +1,7 @@
 """`python tests/fleet/ingest.py MESSAGES DATABASE`: how fast a centre stores messages that wait at its broker, without a network.
 
-MESSAGES is a file of `tests.benchmarks.fleet_ingest`. Prints JSON. It imports only the product, so that it measures the release
-whose checkout is in PYTHONPATH.
+MESSAGES is a file of `tests.benchmarks.parts.fleet_ingest`. Prints JSON. It imports only the product, so that it measures the
+release whose checkout is in PYTHONPATH.
 """
 
 import json

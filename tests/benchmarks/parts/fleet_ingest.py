@@ -19,6 +19,7 @@ from tests.fakes.processes import postgres
 from tests.fleet.kiosk.outbox import FleetOutbox
 from tests.fleet.kiosk.people import encounters
 from tests.fleet.kiosk.simulated_kiosk import device_topics
+from tests.fleet.parts import Parts
 from tests.paths import PROJECT
 
 INGEST = PROJECT / "tests/fleet/ingest.py"
@@ -45,11 +46,17 @@ def write_messages(file: Path, devices: int, events_each: int, batch: int, run: 
 
 
 def ingest(file: Path, count: int, database: str, checkout: Path = PROJECT) -> dict[str, float]:
-    """`rows_per_s` and `cpu_us_per_row` of the centre of a checkout, which must store `count` events."""
+    """`rows_per_s` and `cpu_us_per_row` of the centre of a checkout, which must store `count` events.
+
+    `database_cpu_us_per_row`: of PostgreSQL meanwhile.
+    """
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
     command = [sys.executable, str(INGEST), str(file), database]
+    server = Parts(None, database, [], ())
+    before_s = server.usage()["postgresql"].cpu_s
     done = subprocess.run(command, cwd=checkout, env=environment, check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, float] = json.loads(done.stdout)
+    found["database_cpu_us_per_row"] = (server.usage()["postgresql"].cpu_s - before_s) / count * 1e6
     with psycopg.connect(database) as connection:
         stored = connection.execute("SELECT count(*) FROM event").fetchone()
     assert stored == (count,), f"{stored} rows instead of {count}"
@@ -69,9 +76,12 @@ def rows(folder: Path, *, quick: bool, baseline: Path | None) -> list[Row]:
                 if checkout is not None:
                     found.append(ingest(file, count, postgres.fresh_database(address, f"{name}_{number}"), checkout))
     speed, cpu_us = _best(ours)
+    database_us = min(one["database_cpu_us_per_row"] for one in ours)
     result = [
         goal_row(f"one event a message, {devices} devices", round(speed), "rows/s", ">= 6000"),
         goal_row("the same: processor time of the centre", round(cpu_us, 1), "us a row", "<= 100"),
+        Row("the same: processor time of PostgreSQL", round(database_us, 1), "us a row"),
+        Row("load average of the machine", ", ".join(f"{one:.1f}" for one in os.getloadavg()), "1, 5, 15 min"),
     ]
     if before:
         speed, cpu_us = _best(before)

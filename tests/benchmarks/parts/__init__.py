@@ -1,0 +1,1 @@
+"""Parts that several benchmarks share, or that are too long for one file."""
