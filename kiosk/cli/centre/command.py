@@ -1,4 +1,4 @@
-"""`kiosk centre`: run the reference centre, show its devices, unseal events."""
+"""`kiosk centre`: run the reference centre, and show its devices."""
 
 import json
 import logging
@@ -15,11 +15,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kiosk.cli import CentreGroup
 from kiosk.cli.centre.option_file import load_option_defaults
 from kiosk.config.addresses import split_host_port
-from kiosk.core.ports import KioskError
 from kiosk.system.systemd import SystemdNotifier
-from kiosk.system.terminal import has_all_letters
 from kiosk.system.wakeup import WakeupPipe
-from mqtt.centre import unsealing
 from mqtt.centre.fleet import operator_actions, report
 from mqtt.centre.fleet import status as fleet_status
 from mqtt.centre.ingest.collector import Collector, share_prefix
@@ -29,6 +26,7 @@ from mqtt.centre.ingest.ledger import Ledger, LedgerError
 from mqtt.centre.ingest.session_memory import SubscriptionMemory
 from mqtt.centre.remote.dispatcher import CommandDispatcher
 from mqtt.centre.remote.schema import prepare_remote
+from mqtt.centre.tracing.erasure.schedule import ErasureSchedule
 from mqtt.connection import (
     BrokerConnectionError,
     BrokerEndpoint,
@@ -276,43 +274,6 @@ def forget(database: str, *, site: str, device: str, requested_by: str, reason: 
     click.echo(f"{site}/{device} is retired. Its events are kept.")
 
 
-@centre.command(name="unseal")
-@click.option("--key", "key_path", type=click.Path(path_type=Path), required=True, help="The private sealing key, PEM.")
-@click.option(
-    "--password-file", type=click.Path(path_type=Path), help="File with the password of the key. Default: it is asked."
-)
-@click.option("--site", required=True)
-@click.option("--device", help="One gate of the site. Default: all.")
-@click.option("--since", required=True, type=click.DateTime(), help="UTC.")
-@click.option("--until", required=True, type=click.DateTime(), help="UTC.")
-@click.option("--requested-by", required=True, help="The name of the officer who asks.")
-@click.option("--reason", default="", help="Why: case number and purpose.")
-@click.pass_obj
-def unseal(
-    database: str,
-    *,
-    key_path: Path,
-    password_file: Path | None,
-    site: str,
-    device: str | None,
-    since: datetime,
-    until: datetime,
-    requested_by: str,
-    reason: str,
-) -> None:
-    """Unseal who passed at a place and time, one JSON line each. Every use is written to the audit table first."""
-    try:
-        since, until = since.replace(tzinfo=UTC), until.replace(tzinfo=UTC)
-        from kiosk.cli.centre.sealing_key import load_sealing_key  # noqa: PLC0415  a running centre needs none of its libraries
-
-        sealing_key = load_sealing_key(key_path, password_file)
-        request = unsealing.UnsealRequest(site, since, until, requested_by, reason, device)
-        for one in unsealing.unseal_events(database, sealing_key, request, datetime.now(UTC)):
-            click.echo(json.dumps({**asdict(one), "id": str(one.id)}, ensure_ascii=not has_all_letters()))
-    except (OSError, ValueError, LedgerError, KioskError) as error:
-        raise click.ClickException(f"nothing was unsealed: {error}") from error
-
-
 def read_fleet_key(path: Path | None) -> Ed25519PrivateKey | None:
     """The key that signs commands. None: none is named. Raises click.ClickException."""
     if path is None:
@@ -350,6 +311,7 @@ def run_centre(
     """Receive events until SIGTERM or Ctrl-C. `fleet_key`: signs commands. Raises LedgerError."""
     ledger = open_ledger(database)
     prepare_remote(database)
+    erasures = ErasureSchedule(database)
     memory = SubscriptionMemory(database, name)
 
     def open_connection(endpoint: BrokerEndpoint, will: OutgoingMessage, failures: int) -> Connection:
@@ -362,6 +324,7 @@ def run_centre(
         topic_prefix,
         ledger,
         connect,
+        name=name,
         share_group=share_group,
         backlog_events_per_s=backlog_events_per_s,
         backlog_budget=backlog_budget,
@@ -375,6 +338,7 @@ def run_centre(
             while not wakeup.stop_requested:
                 wakeup.wait(collector.step())
                 notifier.ping_watchdog()
+                erasures.run_if_due()
                 today = datetime.now(UTC).date()
                 if retention_days is not None and today != last_purge:
                     last_purge = today

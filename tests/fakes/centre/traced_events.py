@@ -149,13 +149,18 @@ def city_time(at: datetime, zone_hours: int = 7) -> str:
 def add_answered_case(query: Query, keys: CaseKeys, area: int) -> None:
     """An open case of this area with one answered question."""
     now = datetime.now(UTC)
+    asked = Question(QuestionKind.PLACE, now - timedelta(hours=1), now, "dong-ba")
+    number = add_asked_question(query, keys, area, asked, now)
+    stored = find_question(query, number)
+    save_answer(query, keys, find_case(query, stored.case), stored, Answer().content(), now=now)
+
+
+def add_asked_question(query: Query, keys: CaseKeys, area: int, asked: Question, now: datetime) -> int:
+    """An open case of this area with a question that waits. Returns the number of the question."""
     texts = [(now + timedelta(days=days)).isoformat(timespec="milliseconds") for days in (0, 28)]
     row = query(
         "INSERT INTO trace_case (order_no, purpose, why, area, opened_by, opened_at, until, decided_by, decided_at, is_approved) "
         "VALUES ('17/QĐ-UBND', 'contacts', 'Ổ dịch tại chợ', ?, 'tracer-46', ?, ?, 'approver-46', ?, 1) RETURNING *",
         [area, *texts, texts[0]],
     )[0]
-    case = find_case(query, row["number"])
-    asked = Question(QuestionKind.PLACE, now - timedelta(hours=1), now, "dong-ba")
-    number = ask(query, keys, case, "tracer-46", asked, now=now)
-    save_answer(query, keys, case, find_question(query, number), Answer().content(), now=now)
+    return ask(query, keys, find_case(query, row["number"]), "tracer-46", asked, now=now)

@@ -4,14 +4,13 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing, suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
 import pytest
 from click.testing import CliRunner
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from kiosk.cli.centre.command import centre
 from kiosk.core.model import StoredEvent
@@ -19,9 +18,18 @@ from mqtt.centre.ingest.collector import Collector
 from mqtt.centre.ingest.database import open_query
 from mqtt.centre.ingest.ledger import Ledger, LedgerError
 from mqtt.centre.postgres.ledger import PostgresLedger
+from mqtt.centre.registry.model import RegistryRows
+from mqtt.centre.registry.tree import make_registry
 from mqtt.centre.sqlite.ledger import SqliteLedger
+from mqtt.centre.tracing.cases.case_keys import CaseKeys
+from mqtt.centre.tracing.cases.questions import Question, QuestionKind
+from mqtt.centre.tracing.cases.schema import prepare_tracing
+from mqtt.centre.tracing.search.answering import answer_question
+from mqtt.centre.tracing.search.context import Answering
+from mqtt.centre.tracing.search.sources import LedgerSource, TracedSite
 from mqtt.topics import TopicKind
-from tests.fakes.data.access_events import EPOCH, GATE, an_event, event_text
+from tests.fakes.centre.traced_events import add_asked_question
+from tests.fakes.data.access_events import EPOCH, GATE, START_AT, an_event, event_text
 from tests.fakes.parts.connection import FakeBroker, ManualClock
 from tests.fakes.processes import postgres
 from tests.faults.injection.supervised import no_free_descriptors
@@ -103,15 +111,24 @@ def fill(disk: Path) -> Path:
     return ballast
 
 
-def unseal(database: Path, key: Path) -> str:
-    key.write_bytes(X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    arguments = ["--database", str(database), "unseal", "--key", str(key), "--site", GATE.site]
-    period = ["--since", "2026-11-01T00:00:00", "--until", f"{datetime.now(UTC):%Y-%m-%dT23:59:59}"]
-    done = CliRunner().invoke(
-        centre, [*arguments, *period, "--requested-by", "Trần Thị Đào", "--reason", "case 17/2026, contacts"]
+def ask_beforehand(database: Path) -> int:
+    """An open case with a question about the gate. Returns the number of the question."""
+    prepare_tracing(str(database))
+    now = datetime.now(UTC)
+    asked = Question(QuestionKind.PLACE, START_AT - timedelta(days=1), START_AT + timedelta(days=1), GATE.site)
+    with open_query(str(database)) as query:
+        return add_asked_question(query, CaseKeys(database.parent / "case-keys"), 1, asked, now)
+
+
+def answered(database: Path, question: int, key: X25519PrivateKey) -> int:
+    """How many passages the answer has, on a disk that may be full."""
+    registry, sites = make_registry(RegistryRows()), {GATE.site: TracedSite(GATE.site, GATE.site, "other")}
+    source = LedgerSource(str(database), registry, UTC, sites)
+    keys = CaseKeys(database.parent / "case-keys")
+    found = answer_question(
+        Answering(str(database), keys, source, (key,), lambda: datetime.now(UTC), processes=1), question
     )
-    assert done.exit_code == 0, done.output
-    return done.output
+    return len(found.passages)
 
 
 def test_on_a_full_disk_the_centre_runs_acknowledges_nothing_and_can_be_read(small_disk: Path, tmp_path: Path) -> None:
@@ -119,6 +136,7 @@ def test_on_a_full_disk_the_centre_runs_acknowledges_nothing_and_can_be_read(sma
     with closing(SqliteLedger(database)) as ledger:
         one = Centre(ledger)
         assert one.receive(1)
+        question = ask_beforehand(database)
         ballast = fill(small_disk)
         seq = 2
         while one.receive(seq, sealed_bytes=4000):
@@ -126,7 +144,7 @@ def test_on_a_full_disk_the_centre_runs_acknowledges_nothing_and_can_be_read(sma
         assert not one.receive(seq, sealed_bytes=4000), "nothing more is acknowledged"
         shown = CliRunner().invoke(centre, ["--database", str(database), "status"])
         assert f"1-{seq - 1}, complete" in shown.output
-        assert len(unseal(database, tmp_path / "key.pem").splitlines()) == seq - 1
+        assert answered(database, question, X25519PrivateKey.generate()) == seq - 1
         ballast.unlink()
         one.settle()
         assert one.receive(seq)
@@ -140,7 +158,8 @@ def test_on_a_full_disk_the_database_of_a_centre_that_was_killed_can_be_read(sma
         one = Centre(ledger)
         assert one.receive(1)
         one.collector.close()
+    question = ask_beforehand(database)
     fill(small_disk)
     shown = CliRunner().invoke(centre, ["--database", str(database), "status"])
     assert "1-1, complete" in shown.output
-    assert len(unseal(database, tmp_path / "key.pem").splitlines()) == 1
+    assert answered(database, question, X25519PrivateKey.generate()) == 1

@@ -1,6 +1,6 @@
 """A query about a time reads the partitions of its days alone, whatever the retention."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from mqtt.centre.postgres.ledger import PostgresLedger
-from mqtt.centre.unsealing import FIND_EVENTS, UnsealRequest, _find_values
+from mqtt.centre.tracing.search.passages import GatePeriod, PassageReader
 from mqtt.topics import DeviceTopics
 from tests.fakes.data.access_events import an_event
 from tests.fakes.data.arrivals import arrival_of
@@ -40,13 +40,27 @@ def address() -> Iterator[str]:
         yield address_
 
 
+def statement_of(since_at: datetime, until_at: datetime, device: int) -> tuple[bytes, list[Any]]:
+    """What tracing asks the database for one gate and a period."""
+    asked: list[tuple[bytes, list[Any]]] = []
+
+    def query(statement: str, values: Sequence[object] = ()) -> list[dict[str, Any]]:
+        asked.append((statement.replace("?", "%s").encode(), list(values)))
+        return []
+
+    gate = GatePeriod(device, "site-3/gate-1", "site-3", since_at, until_at)
+    list(PassageReader(query, is_postgres=True).read([gate], since_at, until_at))
+    return asked[0]
+
+
 def test_tracing_reads_three_days_and_the_index_of_what_has_no_right_time(address: str) -> None:
     since_at = NOW - timedelta(days=5, hours=1)
-    request = UnsealRequest("site-3", since_at, since_at + timedelta(hours=2), "Trần Thị Đào", "case 17/2026, contacts")
     with psycopg.connect(address) as connection:
-        statement = FIND_EVENTS.replace("?", "%s").encode()
-        assert len(connection.execute(statement, _find_values(request)).fetchall()) == 30
-        found = connection.execute(b"EXPLAIN (FORMAT JSON) " + statement, _find_values(request)).fetchone()
+        number = connection.execute("SELECT number FROM device WHERE site = 'site-3'").fetchone()
+        assert number
+        statement, values = statement_of(since_at, since_at + timedelta(hours=2), number[0])
+        assert len(connection.execute(statement, values).fetchall()) == 30
+        found = connection.execute(b"EXPLAIN (FORMAT JSON) " + statement, values).fetchone()
     assert found is not None
     scans = set(partition_scans(found[0][0]["Plan"]))
     wanted = {f"event_{since_at + timedelta(days=day):%Y%m%d}" for day in (-1, 0, 1)}

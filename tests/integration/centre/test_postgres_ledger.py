@@ -1,6 +1,5 @@
 """The PostgreSQL ledger behaves like the SQLite ledger, and has partitions, retention and several centres at once."""
 
-import json
 import threading
 from base64 import b64encode
 from collections.abc import Iterator
@@ -13,15 +12,12 @@ from uuid import UUID
 import psycopg
 import pytest
 from click.testing import CliRunner
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from psycopg.rows import dict_row
 
 from kiosk.cli.centre.command import centre
-from kiosk.core.model import ClockQuality, Identifier, StoredEvent, Subject
-from kiosk.core.subject_sealing import Seal
+from kiosk.core.model import ClockQuality, StoredEvent
 from kiosk.delivery import DeliveryOptions, OutboxRelay
 from kiosk.storage import SqliteEventStore
 from kiosk.system.clock import SystemClock
@@ -334,29 +330,3 @@ def test_a_migration_of_the_postgres_schema_runs_once_and_completely_or_not_at_a
         assert connection.execute("SELECT count(*) FROM event").fetchone() == (2,)
     with pytest.raises(LedgerError, match="newer release"):
         PostgresLedger(address)
-
-
-def test_unsealing_works_on_postgres_too_and_is_audited(address: str, tmp_path: Path) -> None:
-    key = X25519PrivateKey.generate()
-    (tmp_path / "key.pem").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    seal = Seal(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    subject = Subject((Identifier("document", "046190000001"),), name="TÔN NỮ THỊ BƯỞI")
-    access_event = replace(an_event(1), id=an_id(1), occurred_at=NOW, sealed=seal.seal(subject, an_id(1)))
-    good, _ = envelope.parse_events(
-        event_text(StoredEvent(EPOCH, 1, "boot", access_event), GATE.source).encode(), GATE.source
-    )
-    with closing(PostgresLedger(address)) as ledger:
-        ledger.record([IngestedMessage(GATE, good, [], NOW)])
-    period = [
-        "--since",
-        f"{NOW - timedelta(hours=1):%Y-%m-%dT%H:%M:%S}",
-        "--until",
-        f"{NOW + timedelta(hours=1):%Y-%m-%dT%H:%M:%S}",
-    ]
-    arguments = ["--database", address, "unseal", "--key", str(tmp_path / "key.pem"), "--site", "dong-ba", *period]
-    done = CliRunner().invoke(
-        centre, [*arguments, "--requested-by", "Trần Thị Đào", "--reason", "case 17/2026, contacts"]
-    )
-    assert json.loads(done.output)["subject"]["name"] == "TÔN NỮ THỊ BƯỞI"
-    with psycopg.connect(address) as connection_:
-        assert connection_.execute("SELECT requested_by, events FROM unsealing").fetchall() == [("Trần Thị Đào", 1)]

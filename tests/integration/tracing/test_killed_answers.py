@@ -14,7 +14,7 @@ from tests.fakes.centre.traced_events import BUOI, TRACER, Station, city_time
 from tests.integration.tracing.conftest import MORNING
 from tests.paths import PROJECT
 
-STEPS = 14
+STEPS = 8
 PERIOD = ("--since", city_time(MORNING - timedelta(hours=1)), "--until", city_time(MORNING + timedelta(hours=3)))
 QUESTIONS = {"place": ("--site", "dong-ba"), "contacts": ("--document", "046190000001")}
 

@@ -24,6 +24,14 @@ STEPS = (
         PRIMARY KEY (question, part)
     )
     """,
+    """
+    CREATE TABLE trace_erasure (
+        event_id TEXT NOT NULL, wire_name TEXT NOT NULL, case_number INTEGER NOT NULL, erased_at TEXT NOT NULL,
+        command TEXT NOT NULL DEFAULT '', forgotten_at TEXT NOT NULL DEFAULT '', PRIMARY KEY (event_id, wire_name)
+    );
+    CREATE INDEX trace_erasure_open ON trace_erasure (wire_name) WHERE forgotten_at = '';
+    CREATE INDEX trace_erasure_case ON trace_erasure (case_number)
+    """,
 )
 
 

@@ -1,4 +1,4 @@
-"""`kiosk centre`: offline devices, missing events, corrected times, and unsealing with a reason."""
+"""`kiosk centre`: offline devices, missing events, corrected times, and the mistakes of its file."""
 
 import json
 import sqlite3
@@ -7,19 +7,15 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner, Result
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
 from kiosk.cli.centre.command import centre
 from kiosk.config.renamed_keys import CENTRE_KEYS
-from kiosk.core.model import AccessEvent, ClockQuality, Identifier, Subject
-from kiosk.core.subject_sealing import Seal
+from kiosk.core.model import AccessEvent, ClockQuality
 from mqtt import device_messages
 from mqtt.centre.sqlite.ledger import SqliteLedger
 from mqtt.topics import DeviceTopics
-from tests.fakes.data.access_events import EPOCH, GATE, START_AT, an_event, an_undo_event
+from tests.fakes.data.access_events import EPOCH, GATE, START_AT, an_event
 from tests.fakes.data.arrivals import arrival_of
 
 WINDOW = ["--since", "2026-11-23T00:00:00", "--until", "2026-11-24T00:00:00"]
@@ -139,103 +135,3 @@ def corrected(centre_file: Path, seq: int) -> str | None:
     with closing(sqlite3.connect(centre_file)) as raw:
         found = raw.execute("SELECT corrected_at FROM event_with_corrected_time WHERE seq = ?", [seq]).fetchone()[0]
     return None if found is None else str(found)
-
-
-@pytest.fixture
-def key(tmp_path: Path) -> X25519PrivateKey:
-    made = X25519PrivateKey.generate()
-    pem = made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    (tmp_path / "authority.pem").write_bytes(pem)
-    return made
-
-
-def sealed_event(number: int, key: X25519PrivateKey, name: str) -> AccessEvent:
-    seal = Seal(key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    event = an_event(number)
-    subject = Subject((Identifier("document", f"04619000000{number}"),), name=name, born="1990-01-01")
-    return replace(event, sealed=seal.seal(subject, event.id))
-
-
-def audit(centre_file: Path) -> list[tuple[str, str, int]]:
-    with closing(sqlite3.connect(centre_file)) as raw:
-        try:
-            return raw.execute("SELECT requested_by, reason, events FROM unsealing").fetchall()
-        except sqlite3.OperationalError:
-            return []
-
-
-def test_opening_says_who_passed_and_writes_down_who_asked_and_why(
-    ledger: SqliteLedger, centre_file: Path, tmp_path: Path, key: X25519PrivateKey
-) -> None:
-    keep(ledger, (1, sealed_event(1, key, "TÔN NỮ THỊ BƯỞI")), (2, sealed_event(2, key, "LÊ VĂN ỔI")))
-    reason = ["--requested-by", "Trần Thị Đào", "--reason", "case 17/2026, contacts at the market"]
-    done = ask(centre_file, "unseal", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW, *reason)
-    assert done.exit_code == 0, done.output
-    names = [json.loads(line)["subject"]["name"] for line in done.output.splitlines()]
-    assert names == ["TÔN NỮ THỊ BƯỞI", "LÊ VĂN ỔI"]
-    assert audit(centre_file) == [("Trần Thị Đào", "case 17/2026, contacts at the market", 2)]
-
-
-@pytest.mark.parametrize("undo_comes_first", [False, True])
-def test_a_person_whose_event_was_undone_is_not_unsealed(
-    ledger: SqliteLedger, centre_file: Path, tmp_path: Path, key: X25519PrivateKey, *, undo_comes_first: bool
-) -> None:
-    undone = sealed_event(1, key, "TÔN NỮ THỊ BƯỞI")
-    keep(ledger, (2, sealed_event(2, key, "LÊ VĂN ỔI")))
-    pair = [(1, undone), (3, an_undo_event(3, undone))]
-    for one in reversed(pair) if undo_comes_first else pair:
-        keep(ledger, one)
-    keep(ledger, (1, an_undo_event(9, an_event(2))), branch=DeviceTopics("entrance", "dong-ba", "gate-2"))
-    reason = ["--requested-by", "Trần Thị Đào", "--reason", "case 17/2026, contacts at the market"]
-    done = ask(centre_file, "unseal", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW, *reason)
-    names = [json.loads(line)["subject"]["name"] for line in done.output.splitlines()]
-    assert names == ["LÊ VĂN ỔI"], "and a reversal of another gate changes nothing here"
-    assert audit(centre_file)[0][2] == 1
-    assert "1-3, complete" in ask(centre_file, "status").output, "it is still there, and delivered"
-
-
-@pytest.mark.parametrize("reason", [[], ["--reason", ""], ["--reason", "   x    "]])
-def test_without_a_reason_it_refuses(
-    ledger: SqliteLedger, centre_file: Path, tmp_path: Path, key: X25519PrivateKey, reason: list[str]
-) -> None:
-    keep(ledger, (1, sealed_event(1, key, "TÔN NỮ THỊ BƯỞI")))
-    done = ask(
-        centre_file,
-        "unseal",
-        "--key",
-        str(tmp_path / "authority.pem"),
-        "--site",
-        "dong-ba",
-        *WINDOW,
-        "--requested-by",
-        "Officer A",
-        *reason,
-    )
-    assert done.exit_code == 1
-    assert "a reason is needed" in done.output
-    assert "BƯỞI" not in done.output
-    assert audit(centre_file) == []
-
-
-def test_the_wrong_key_opens_nothing_and_is_audited_all_the_same(
-    ledger: SqliteLedger, centre_file: Path, tmp_path: Path, key: X25519PrivateKey
-) -> None:
-    keep(ledger, (1, sealed_event(1, X25519PrivateKey.generate(), "TÔN NỮ THỊ BƯỞI")))
-    done = ask(
-        centre_file, "unseal", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW,
-        "--requested-by", "Officer A", "--reason", "case 17/2026, contacts",
-    )  # fmt: skip
-    assert json.loads(done.output)["subject"] is None
-    assert "sealed to key" in json.loads(done.output)["error"]
-    assert len(audit(centre_file)) == 1
-
-
-def test_other_places_and_times_stay_sealed(
-    ledger: SqliteLedger, centre_file: Path, tmp_path: Path, key: X25519PrivateKey
-) -> None:
-    keep(ledger, (1, sealed_event(1, key, "TÔN NỮ THỊ BƯỞI")), branch=DeviceTopics("entrance", "an-cuu", "gate-1"))
-    done = ask(
-        centre_file, "unseal", "--key", str(tmp_path / "authority.pem"), "--site", "dong-ba", *WINDOW,
-        "--requested-by", "Officer A", "--reason", "case 17/2026, contacts",
-    )  # fmt: skip
-    assert (done.exit_code, done.output) == (0, "")

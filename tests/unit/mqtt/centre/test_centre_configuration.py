@@ -4,8 +4,6 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from kiosk.cli.centre.command import centre, parse_brokers
 
@@ -56,33 +54,6 @@ def test_a_broker_that_is_no_host_and_port_gets_a_clear_sentence(address: str, s
     done = CliRunner().invoke(centre, ["--broker", address])
     assert done.exit_code == 2
     assert sentence in " ".join(done.output.split())
-
-
-@pytest.mark.parametrize(
-    ("content", "sentence"), [(b"garbage", "is not a private key in PEM form"), (None, "is locked with a password. Give --password-file")]
-)
-def test_a_sealing_key_that_cannot_be_read_gets_a_clear_sentence(
-    tmp_path: Path, content: bytes | None, sentence: str
-) -> None:
-    lock = BestAvailableEncryption(b"secret")
-    locked = X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, lock)
-    (tmp_path / "sealing.key").write_bytes(locked if content is None else content)
-    window = ("--since", "2026-11-23", "--until", "2026-11-24")
-    arguments = (
-        "unseal",
-        "--key",
-        str(tmp_path / "sealing.key"),
-        "--site",
-        "cho",
-        *window,
-        "--requested-by",
-        "A",
-        "--reason",
-        "case 7, contact tracing",
-    )
-    done = CliRunner().invoke(centre, ["--database", str(tmp_path / "centre.db"), *arguments])
-    assert done.exit_code == 1
-    assert sentence in done.output
 
 
 @pytest.mark.parametrize("value", ['"a:1,b:2"', '["a:1", "b:2"]', '["a:1,b:2"]'])

@@ -6,7 +6,14 @@ import click
 
 from mqtt.centre.tracing.cases.case_keys import CaseKeys
 from web_ui.centre.commands.case_key_option import CASE_KEYS_OF_POSTGRES, case_keys_folder
-from web_ui.centre.commands.trace import case_commands, key_commands, question_commands, result_commands
+from web_ui.centre.commands.trace import (
+    case_commands,
+    erasure_commands,
+    extract_commands,
+    key_commands,
+    question_commands,
+    result_commands,
+)
 from web_ui.centre.commands.trace.context import TraceSettings
 
 
@@ -36,5 +43,11 @@ for command in (
     question_commands.answer,
     result_commands.results,
     key_commands.keys,
+    erasure_commands.erase,
+    erasure_commands.certificate,
+    erasure_commands.breach,
+    extract_commands.station_key,
+    extract_commands.extract,
+    extract_commands.load,
 ):
     trace.add_command(command)
