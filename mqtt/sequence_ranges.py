@@ -80,7 +80,8 @@ class RangeSet:
 
     def after_first_gap(self) -> list[Range]:
         """The ranges after the first gap, ascending."""
-        return [span for span in self if span[0] > self.up_to + 1]
+        start = 1 if self._firsts and self._firsts[0] == 1 else 0
+        return list(zip(self._firsts[start:], self._lasts[start:], strict=True)) if len(self._firsts) > start else []
 
     def gaps(self) -> list[Range]:
         """The gaps below the largest number, ascending."""

@@ -102,6 +102,10 @@ def group_by_stream(messages: Sequence[IngestedMessage]) -> dict[StreamKey, list
     streams: dict[StreamKey, list[ReceivedEvent]] = {}
     for message in messages:
         at = message.received_at
+        if len(message.events) == 1:  # nearly all live ones
+            event = message.events[0]
+            streams.setdefault(StreamKey(message.device, event.data.epoch), []).append((event, at))
+            continue
         for epoch, events in groupby(message.events, _epoch):
             streams.setdefault(StreamKey(message.device, epoch), []).extend((event, at) for event in events)
     return streams
@@ -150,6 +154,8 @@ class StreamUpdate:
     def changed_ranges(self) -> tuple[list[Range], list[Range]]:
         """The ranges to delete, and those to insert."""
         after = set(self.ranges)
+        if after == self.known_ranges:
+            return [], []
         return sorted(self.known_ranges - after), sorted(after - self.known_ranges)
 
     def reject(self, event: AccessCloudEvent, reason: str) -> None:
@@ -178,7 +184,8 @@ def rejections(
             found[numbers[device], id_] = (reason, at, times + 1)
 
     for message in messages:
-        add(message.device, message.invalid, message.received_at)
+        if message.invalid:
+            add(message.device, message.invalid, message.received_at)
     for key, rejected in recorded.rejected.items():
         add(key.device, rejected, last[key.device])
     return found

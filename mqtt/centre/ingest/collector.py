@@ -15,7 +15,7 @@ from mqtt import events, topics
 from mqtt.centre.ingest.backlog_answers import BacklogAnswers
 from mqtt.centre.ingest.batch import BatchContents, IngestedMessage, ReceivedHealth, ReceivedState, Recorded, StreamKey
 from mqtt.centre.ingest.further_messages import FurtherMessages
-from mqtt.centre.ingest.inbox import BATCH_BYTES, FairInbox
+from mqtt.centre.ingest.inbox import FairInbox
 from mqtt.centre.ingest.ledger import Ledger, LedgerError
 from mqtt.centre.ingest.receipts import receipt_messages
 from mqtt.connection import (
@@ -45,9 +45,6 @@ LEDGER_BACKOFF_LAST_S = 5.0
 """A database that comes back is used within this time."""
 MAX_WAITING = 5000
 """Messages in memory."""
-COMMIT_S = 0.25
-"""A transaction has so many events of backlogs that it takes about so long. A live message may wait for two of them."""
-LEAST_LARGE_BYTES = 64_000
 UNSTORABLE = "unstorable"
 """Reason of a valid message that the ledger cannot store. It would be an error of the centre."""
 
@@ -56,6 +53,7 @@ UNSTORABLE = "unstorable"
 class _Batch:
     """Messages for one transaction."""
 
+    received_at: datetime
     incoming: list[IncomingMessage] = field(default_factory=list)
     contents: BatchContents = field(default_factory=BatchContents)
     greeted: set[StreamKey] = field(default_factory=set)
@@ -286,7 +284,7 @@ class Collector:
         return None if batch.is_empty() else batch
 
     def _parse_batch(self, messages: list[IncomingMessage]) -> _Batch:
-        batch = _Batch()
+        batch = _Batch(self._now_at())
         for incoming in messages:
             batch.incoming.append(incoming)
             try:
@@ -307,9 +305,7 @@ class Collector:
             connection.publish(message)
         events = sum(len(message.events) for message in batch.contents.messages)
         self._backlog.on_committed(events, batch.probes, self._clock())
-        size = sum(len(incoming.payload) for incoming in batch.incoming)
-        if size > LEAST_LARGE_BYTES and batch.commit_s > 0:
-            self._inbox.large_bytes = min(BATCH_BYTES, max(LEAST_LARGE_BYTES, round(COMMIT_S / batch.commit_s * size)))
+        self._inbox.on_committed(batch.incoming, batch.commit_s)
 
     def _on_subscribed(self, connection: Connection, event: Subscribed) -> None:
         rejected = set(event.rejected_filters)
@@ -331,7 +327,7 @@ class Collector:
         connection.publish(self._state_message("ready"))  # a device then sends at once what has no receipt
 
     def _parse_into_batch(self, incoming: IncomingMessage, batch: _Batch) -> None:
-        now, contents = self._now_at(), batch.contents
+        now, contents = batch.received_at, batch.contents
         if incoming.topic == self._backlog.probe_topic:
             batch.probes.append(incoming.payload)
             return

@@ -4,11 +4,16 @@ A device that floods the centre delays itself. A device that comes back with a d
 """
 
 from collections import deque
+from collections.abc import Sequence
 
 from mqtt.connection import IncomingMessage
 
 BATCH_BYTES = 600_000
-"""Payload bytes of one transaction: about a thousand events."""
+"""Payload bytes of small messages in a transaction: about a thousand events."""
+LEAST_LARGE_BYTES, MOST_LARGE_BYTES = 64_000, 2_400_000
+"""Payload bytes of large messages in a transaction. A commit costs as much as a hundred events, so more at once are cheaper."""
+COMMIT_S = 0.25
+"""So long a transaction may take, because a live message waits for two of them at most."""
 BATCH_MESSAGES = 1000
 SHARE_BYTES = 64_000
 """Payload bytes of one device in a transaction, while other devices send too. At least one message."""
@@ -32,7 +37,7 @@ class FairInbox:
 
     def __init__(self) -> None:
         self.large_bytes = BATCH_BYTES
-        """Payload bytes of large messages in a transaction, at most. Live messages wait while it is committed."""
+        """Payload bytes of large messages in a transaction, at most."""
         self._small: Queues = {}
         self._large: Queues = {}
         self._unacknowledged: deque[tuple[IncomingMessage, float]] = deque()
@@ -68,8 +73,8 @@ class FairInbox:
         reserved = min(LARGE_SHARE * BATCH_BYTES, self.large_bytes) if self._large else 0
         messages = BATCH_MESSAGES * (1 - LARGE_SHARE) if self._large else BATCH_MESSAGES
         small = _take(self._small, BATCH_BYTES - reserved, messages, is_alone=is_alone)
-        room = BATCH_BYTES - sum(len(one.payload) for one in small)
-        large = _take(self._large, min(room, self.large_bytes), BATCH_MESSAGES - len(small), is_alone=is_alone)
+        room = max(reserved, self.large_bytes - sum(len(one.payload) for one in small))
+        large = _take(self._large, room, BATCH_MESSAGES - len(small), is_alone=is_alone)
         self._count -= len(small) + len(large)
         return small + large
 
@@ -82,6 +87,13 @@ class FairInbox:
             self._done.remove(id(one))
             ready.append(one)
         return ready
+
+    def on_committed(self, messages: Sequence[IncomingMessage], commit_s: float) -> None:
+        """The transaction of these took so long. The next ones have as much as fits into COMMIT_S."""
+        size = sum(len(incoming.payload) for incoming in messages)
+        if size > LEAST_LARGE_BYTES and commit_s > 0:
+            fitting = round(COMMIT_S / commit_s * size)
+            self.large_bytes = min(MOST_LARGE_BYTES, max(LEAST_LARGE_BYTES, fitting))
 
     def clear(self) -> None:
         """Forget all of them. What is not acknowledged comes again."""

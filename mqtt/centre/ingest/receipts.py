@@ -2,6 +2,8 @@
 
 from bisect import bisect_left
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import groupby
+from operator import attrgetter
 
 from mqtt.centre.ingest.batch import IngestedMessage, StreamKey
 from mqtt.connection import OutgoingMessage
@@ -16,6 +18,8 @@ from mqtt.events import (
 )
 from mqtt.sequence_ranges import Range, RangeSet
 from mqtt.topics import DeviceTopics, TopicKind
+
+_epoch = attrgetter("data.epoch")
 
 
 def receipt_messages(
@@ -36,16 +40,18 @@ def receipt_messages(
         rejected.setdefault(key, []).extend(found)
     events = _events_by_stream(ingested)
     receipts = []
+    nothing = RangeSet()
     for key in {**ranges_by_stream, **rejected}:
-        known = ranges_by_stream.get(key, RangeSet())
+        known = ranges_by_stream.get(key, nothing)
         ranges = known.after_first_gap()
+        received, refused = events.get(key, ()), rejected.get(key, ())
         if len(ranges) > MAX_RECEIPT_RANGES:
-            ranges = order_ranges_by_relevance(ranges, {event.data.seq for event in events.get(key, ())})
-        confirmed = confirmed_ranges(events.get(key, ()), {one.id for one in rejected.get(key, ())})
+            ranges = order_ranges_by_relevance(ranges, {event.data.seq for event in received})
+        confirmed = confirmed_ranges(received, {one.id for one in refused} if refused else ())
+        rate = rates.get(key.device) if rates else None
         for start in range(0, max(1, len(confirmed)), MAX_RECEIPT_CONFIRMED):
             part = confirmed[start : start + MAX_RECEIPT_CONFIRMED]
-            rate = rates.get(key.device) if rates else None
-            payload = receipt_payload(key.epoch, known.up_to, ranges, rejected.get(key, ()), part, backlog_rate=rate)
+            payload = receipt_payload(key.epoch, known.up_to, ranges, refused, part, backlog_rate=rate)
             receipts.append(OutgoingMessage(key.device.topic(TopicKind.RECEIPT), payload))
     return receipts
 
@@ -53,8 +59,8 @@ def receipt_messages(
 def _events_by_stream(ingested: Sequence[IngestedMessage]) -> dict[StreamKey, list[AccessCloudEvent]]:
     found: dict[StreamKey, list[AccessCloudEvent]] = {}
     for message in ingested:
-        for event in message.events:
-            found.setdefault(StreamKey(message.device, event.data.epoch), []).append(event)
+        for epoch, of_epoch in groupby(message.events, _epoch):
+            found.setdefault(StreamKey(message.device, epoch), []).extend(of_epoch)
     return found
 
 

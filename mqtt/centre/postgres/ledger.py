@@ -121,15 +121,18 @@ class PostgresLedger:
 
     def record(self, messages: Sequence[IngestedMessage]) -> Recorded:
         """See Ledger."""
-        with self._transaction("events could not be stored", messages, last_seen(messages)):
+        seen = last_seen(messages)
+        with self._transaction("events could not be stored", messages, seen):
             try:
                 with self._connection.transaction():
-                    return self._record(messages)
+                    return self._record(messages, seen)
             except psycopg.errors.UniqueViolation:  # an id has come again under another seq or epoch
                 with self._connection.transaction():
-                    return self._record(messages, compare_ids=True)
+                    return self._record(messages, seen, compare_ids=True)
 
-    def _record(self, messages: Sequence[IngestedMessage], *, compare_ids: bool = False) -> Recorded:
+    def _record(
+        self, messages: Sequence[IngestedMessage], seen: Mapping[DeviceTopics, datetime], *, compare_ids: bool = False
+    ) -> Recorded:
         assert self._locked is not None
         streams = group_by_stream(messages)
         recorded = Recorded()
@@ -144,8 +147,7 @@ class PostgresLedger:
             recorded[key] = update.ranges
             if update.rejected:
                 recorded.rejected[key] = update.rejected
-        last = last_seen(messages)
-        reports.save_rejections(self._connection, batches.rejections(messages, recorded, self._locked, last))
+        reports.save_rejections(self._connection, batches.rejections(messages, recorded, self._locked, seen))
         reports.count_invalid(self._connection, batches.unreadable_events(messages))
         return recorded
 

@@ -3,7 +3,16 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mqtt.centre.ingest.inbox import BATCH_BYTES, LARGE_BYTES, LARGE_SHARE, SHARE_BYTES, FairInbox
+from mqtt.centre.ingest.inbox import (
+    BATCH_BYTES,
+    COMMIT_S,
+    LARGE_BYTES,
+    LARGE_SHARE,
+    LEAST_LARGE_BYTES,
+    MOST_LARGE_BYTES,
+    SHARE_BYTES,
+    FairInbox,
+)
 from mqtt.connection import IncomingMessage
 
 
@@ -87,3 +96,18 @@ def test_a_transaction_has_as_much_of_the_backlogs_as_the_centre_can_store_in_go
     inbox.large_bytes = 1
     assert len(inbox.take()) == 1, "one message at least"
     assert len(inbox) == 95
+
+
+def test_the_next_transactions_have_what_fits_into_the_time_of_a_commit() -> None:
+    inbox = FairInbox()
+    messages = [message(device, 30_000) for device in range(10)]
+    for commit_s, fitting in (
+        (2 * COMMIT_S, 150_000),
+        (1e-6, MOST_LARGE_BYTES),
+        (1e6, LEAST_LARGE_BYTES),
+        (COMMIT_S, 300_000),
+    ):
+        inbox.on_committed(messages, commit_s)
+        assert inbox.large_bytes == fitting
+    inbox.on_committed([message(1)], 10.0)
+    assert inbox.large_bytes == 300_000, "a few bytes say nothing"
