@@ -1,5 +1,6 @@
 """`kiosk os-updates`: security updates of the operating system, installed while the gate is closed. docs/decisions/0045."""
 
+import contextlib
 import os
 import re
 import subprocess
@@ -7,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -29,6 +31,8 @@ LOOK_STEP = timedelta(minutes=15)
 LOCK_TIMEOUT_S = 300
 """How long to wait for another program that installs."""
 UNITS = ("kiosk.service", "kiosk-web.service")
+UPDATES_FIELD = "Entrance-Security-Updates"
+"""Field of the signed index, as in kiosk/installer/bundle/repository.py."""
 RESTART_SETTING = "EntranceKiosk::OsUpdates::Restart"
 """In /etc/apt/apt.conf.d/52entrance-kiosk: whether the board may restart by itself."""
 MAX_ERROR_CHARS = 200
@@ -69,6 +73,8 @@ class Machine:
     state_file: Path = STATE_FILE
     restart_mark: Path = RESTART_MARK
     package_status: Path = Path("/var/lib/dpkg/status")
+    packages: Path = Path("/var/lib/entrance-kiosk-packages")
+    """The folder that came on a stick."""
 
 
 @click.command("os-updates")
@@ -130,8 +136,15 @@ def install_updates(machine: Machine, say: Callable[[str], object]) -> None:
     error = _last_line(installed.output) or f"status {installed.status}" if installed.status else ""
     pending = len(_SECURITY_UPDATE.findall(run([*apt, "-s", "upgrade"]).output))
     known = atomic_files.read_json(machine.state_file) or {}
-    succeeded = {"succeeded_at_s": time.time()} if not (fetched.status or error) else {}
-    state = {**known, **succeeded, "pending": pending, "error": error[:MAX_ERROR_CHARS], "tried_at_s": time.time()}
+    succeeded_at_s = 0.0 if error else date_of_stick(machine.packages) if fetched.status else time.time()
+    newest = max(succeeded_at_s, known.get("succeeded_at_s", 0.0))
+    state = {
+        **known,
+        **({"succeeded_at_s": newest} if newest else {}),
+        "pending": pending,
+        "error": error[:MAX_ERROR_CHARS],
+        "tried_at_s": time.time(),
+    }
     atomic_files.write_json(machine.state_file, state)
     say(state_text(read_os_updates(machine.state_file, machine.restart_mark)))
     if machine.restart_mark.exists() and _may_restart(run):
@@ -139,6 +152,17 @@ def install_updates(machine: Machine, say: Callable[[str], object]) -> None:
         run(["systemctl", "reboot"])
     elif _changed_ns(machine.package_status) != before:
         run(["systemctl", "try-restart", *UNITS])
+
+
+def date_of_stick(packages: Path) -> float:
+    """Up to when the stick knew Debian's security updates: the date of its signed index. 0 if it has none, and on any error."""
+    for index in packages.glob("dists/*/InRelease"):
+        text = index.read_text(encoding="utf-8", errors="replace")
+        fields = dict(line.split(": ", 1) for line in text.splitlines() if ": " in line)
+        if fields.get(UPDATES_FIELD) == "yes":
+            with contextlib.suppress(ValueError, TypeError):
+                return parsedate_to_datetime(fields.get("Date", "")).timestamp()
+    return 0.0
 
 
 def state_text(updates: OsUpdates) -> str:

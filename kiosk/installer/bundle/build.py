@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from kiosk.installer.bundle import packages, release_tree, repository, suites, wheels
-from kiosk.installer.bundle.suites import DEBIAN_ARCHITECTURES, SUITES
+from kiosk.installer.bundle.suites import DEBIAN_ARCHITECTURES, SUITES, security_updates
 
 PROJECT = Path(__file__).parents[3]
 CACHE = Path(os.environ.get("BUNDLE_CACHE", Path.home() / ".cache/entrance-kiosk/bundle"))
@@ -34,17 +34,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--signing-home", type=Path, default=SIGNING_HOME, help="folder of the signing key [%(default)s]"
     )
+    parser.add_argument(
+        "--os-packages",
+        type=lambda path: tuple(Path(path).read_text(encoding="utf-8").split()),
+        default=(),
+        metavar="FILE",
+        help="names of the packages of a board: their security updates go into the bundle (dpkg-query -W -f '${Package}\\n')",
+    )
     options = parser.parse_args(arguments)
     targets = [(suite, machine) for suite in options.suites for machine in options.machines]
-    bundle = build_bundle(PROJECT, targets, options.out, options.signing_home)
+    bundle = build_bundle(PROJECT, targets, options.out, options.signing_home, os_packages=options.os_packages)
     print(f"{bundle}\nfingerprint of its key: {repository.fingerprint(options.signing_home)}")  # noqa: T201  output of a command
     return 0
 
 
 def build_bundle(
-    project: Path, targets: Sequence[SuiteAndMachine], out: Path, signing_home: Path = SIGNING_HOME, cache: Path = CACHE
+    project: Path,
+    targets: Sequence[SuiteAndMachine],
+    out: Path,
+    signing_home: Path = SIGNING_HOME,
+    cache: Path = CACHE,
+    *,
+    os_packages: Sequence[str] = (),
 ) -> Path:
-    """Build the bundle of a checkout into a folder of `out`. A folder of the same version is replaced."""
+    """Build the bundle of a checkout into a folder of `out`. A folder of the same version is replaced.
+
+    `os_packages`: names of the packages of a board, whose security updates go into the bundle too.
+    """
     repository.make_signing_key(signing_home)
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out) as name:
@@ -59,11 +75,23 @@ def build_bundle(
             debs = {}
             for machine in (machine for each, machine in targets if each == suite):
                 ours, debian = built[suite, machine]
+                updates = scratch / f"updates-{suite}-{machine}"
+                debian = [
+                    *debian,
+                    *(security_updates(SUITES[suite], machine, os_packages, updates) if os_packages else []),
+                ]
                 place = folder / "pool" / suite
                 place.mkdir(exist_ok=True)
                 copies = [Path(shutil.copyfile(deb, place / deb.name)) for deb in (ours, *debian)]
                 debs[DEBIAN_ARCHITECTURES[machine]] = [*common, *copies]
-            repository.write_suite(folder, suite, debs, date_s=time.time(), signing_home=signing_home)
+            repository.write_suite(
+                folder,
+                suite,
+                debs,
+                date_s=time.time(),
+                signing_home=signing_home,
+                has_security_updates=bool(os_packages),
+            )
         repository.export_key(signing_home, folder)
         shutil.copyfile(project / "install.sh", folder / "install.sh")
         (folder / "install.sh").chmod(0o755)

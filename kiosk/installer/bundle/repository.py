@@ -15,6 +15,8 @@ KEY_FILE = "entrance-kiosk.gpg"
 _NEW_KEY = "--quick-generate-key"
 _SOCKETS = shutil.ignore_patterns("S.*", "*.lock", ".#lk*")
 ORIGIN = "entrance-kiosk"
+UPDATES_FIELD = "Entrance-Security-Updates"
+"""Field of a Release file. `kiosk os-updates` reads it where there is no network (kiosk/cli/maintenance/os_updates.py)."""
 
 
 def add_to_pool(folder: Path, debs: Iterable[Path]) -> list[Path]:
@@ -30,8 +32,19 @@ def add_to_pool(folder: Path, debs: Iterable[Path]) -> list[Path]:
     return copies
 
 
-def write_suite(folder: Path, suite: str, debs: dict[str, list[Path]], *, date_s: float, signing_home: Path) -> None:
-    """Write dists/SUITE for packages that are in `folder`. `debs`: Debian architecture -> its packages, `all` among them."""
+def write_suite(
+    folder: Path,
+    suite: str,
+    debs: dict[str, list[Path]],
+    *,
+    date_s: float,
+    signing_home: Path,
+    has_security_updates: bool = False,
+) -> None:
+    """Write dists/SUITE for packages that are in `folder`. `debs`: Debian architecture -> its packages, `all` among them.
+
+    `has_security_updates`: those of Debian, as they were known at `date_s`.
+    """
     top = folder / "dists" / suite
     shutil.rmtree(top, ignore_errors=True)
     for architecture, paths in debs.items():
@@ -41,6 +54,8 @@ def write_suite(folder: Path, suite: str, debs: dict[str, list[Path]], *, date_s
         (index / "Packages").write_bytes(text)
         (index / "Packages.gz").write_bytes(gzip.compress(text, 9, mtime=0))
     release = _release_text(top, suite, sorted(debs), date_s)
+    if has_security_updates:
+        release = f"{UPDATES_FIELD}: yes\n{release}"
     (top / "Release").write_text(release, encoding="utf-8")
     _sign(top, signing_home)
 

@@ -3,10 +3,13 @@
 import hashlib
 import shutil
 import subprocess
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 MIRROR = "http://deb.debian.org/debian"
+SECURITY_MIRROR = "http://deb.debian.org/debian-security"
 KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 DEBIAN_ARCHITECTURES = {"aarch64": "arm64", "x86_64": "amd64"}
 # What libzbar0 needs and a minimal system may lack. libc and similar packages are always there.
@@ -75,20 +78,50 @@ def fetch(suite: Suite, architecture: str, names: tuple[str, ...], cached: Path)
     return sorted(cached.glob("*.deb"))
 
 
+def security_updates(suite: Suite, machine: str, installed: Collection[str], folder: Path) -> list[Path]:
+    """The packages of Debian's security archive that a board has, each in its newest version, in `folder`.
+
+    `installed`: names of the packages of a board. Raises CalledProcessError without apt or network.
+    """
+    architecture = DEBIAN_ARCHITECTURES[machine]
+    with _separate_apt(suite.name, architecture, folder) as (options, apt_dir):
+        (index,) = (apt_dir / "lists").glob("*debian-security*_Packages")
+        names = names_in_index(index.read_text(encoding="utf-8"), installed)
+        if names:
+            subprocess.run(["apt-get", "-qq", *options, "download", *names], check=True, cwd=folder)
+    return sorted(folder.glob("*.deb"))
+
+
+def names_in_index(text: str, installed: Collection[str]) -> list[str]:
+    """Those of the packages that an index of apt has. Pure."""
+    found = {line.partition(": ")[2] for line in text.splitlines() if line.startswith("Package: ")}
+    return sorted(found & set(installed))
+
+
 def _download(suite: str, architecture: str, names: tuple[str, ...], cached: Path) -> None:
-    apt_dir = cached.with_name(cached.name + ".apt")
+    with _separate_apt(suite, architecture, cached) as (options, _):
+        subprocess.run(["apt-get", "-qq", *options, "download", *names], check=True, cwd=cached)
+
+
+@contextmanager
+def _separate_apt(suite: str, architecture: str, folder: Path) -> Iterator[tuple[list[str], Path]]:
+    """Options of apt that use a configuration and lists of their own, and the folder with those. `folder` is made too."""
+    apt_dir = folder.with_name(folder.name + ".apt")
     for name in ("lists/partial", "archives/partial"):
         (apt_dir / name).mkdir(parents=True, exist_ok=True)
-    cached.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     (apt_dir / "status").write_text("")
-    (apt_dir / "sources.list").write_text(f"deb [signed-by={KEYRING}] {MIRROR} {suite} main\n")
+    sources = f"deb [signed-by={KEYRING}] {MIRROR} {suite} main\n"
+    sources += f"deb [signed-by={KEYRING}] {SECURITY_MIRROR} {suite}-security main\n"
+    (apt_dir / "sources.list").write_text(sources)
     settings = {
         "Dir::State": apt_dir, "Dir::State::lists": apt_dir / "lists", "Dir::State::status": apt_dir / "status",
         "Dir::Cache": apt_dir, "Dir::Cache::archives": apt_dir / "archives", "Dir::Etc::sourcelist": apt_dir / "sources.list",
         "Dir::Etc::sourceparts": "/dev/null", "Dir::Etc::preferencesparts": "/dev/null", "APT::Architecture": architecture,
         "APT::Architectures": architecture, "APT::Sandbox::User": "root", "Acquire::Languages": "none",
+        "Acquire::GzipIndexes": "false",
     }  # fmt: skip
     options = [part for name, value in settings.items() for part in ("-o", f"{name}={value}")]
     subprocess.run(["apt-get", "-qq", *options, "update"], check=True)
-    subprocess.run(["apt-get", "-qq", *options, "download", *names], check=True, cwd=cached)
+    yield options, apt_dir
     shutil.rmtree(apt_dir)

@@ -302,7 +302,7 @@ def test_the_printed_blocks_of_the_manual_do_what_the_manual_says(device: Device
     upgrade = (PROJECT / "docs/how-to/upgrade.md").read_text(encoding="utf-8")
     done = []
     for section in ("Upgrade", "Return", "Security updates of the operating system", "Upgrade"):
-        for block in shell_blocks(upgrade, section):
+        for block in (block for block in shell_blocks(upgrade, section) if "make bundle" not in block):
             text = block.replace("/media/usb/entrance-kiosk-VERSION", device.bundles["better"])
             device.container.run("sh", "-euc", f'sudo() {{ "$@"; }}\n{text}')
             done.append(section)

@@ -4,16 +4,26 @@ import json
 import shutil
 import subprocess
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiosk.cli.maintenance.os_updates import QUIET_FOR, Finished, Machine, install_updates, is_quiet, reason_to_wait
+from kiosk.cli.maintenance.os_updates import (
+    QUIET_FOR,
+    UPDATES_FIELD,
+    Finished,
+    Machine,
+    install_updates,
+    is_quiet,
+    reason_to_wait,
+)
 from kiosk.core.rules import OpeningHours
 from kiosk.health.os_updates import read_os_updates
+from kiosk.installer.bundle import repository
+from kiosk.installer.bundle.suites import names_in_index
 from tests.paths import PROJECT
 
 APT_CONF = PROJECT / "firmware_config/os-updates/52entrance-kiosk"
@@ -82,7 +92,9 @@ class Programs:
         self.ran: list[str] = []
         self._answers = answers or {}
         self._installs = installs
-        self.machine = Machine(self.run, folder / "state.json", folder / "reboot-required", folder / "status")
+        self.machine = Machine(
+            self.run, folder / "state.json", folder / "reboot-required", folder / "status", folder / "packages"
+        )
         self.machine.package_status.touch()
 
     def run(self, command: Sequence[str]) -> Finished:
@@ -116,6 +128,30 @@ def test_without_a_network_the_last_success_stays_and_updates_of_a_stick_are_ins
     assert "unattended-upgrade" in programs.ran
     found = read_os_updates(tmp_path / "state.json", tmp_path / "reboot-required")
     assert (found.succeeded_at_s, found.error) == (1000.0, "")
+
+
+@pytest.mark.parametrize(("field", "known"), [("Entrance-Security-Updates: yes\n", True), ("", False)])
+def test_a_stick_with_security_updates_is_as_good_as_a_network_up_to_its_date(
+    tmp_path: Path, field: str, known: bool
+) -> None:
+    index = tmp_path / "packages/dists/bookworm/InRelease"
+    index.parent.mkdir(parents=True)
+    index.write_text(
+        f"Hash: SHA512\n\n{field}Origin: entrance-kiosk\nDate: Sat, 28 Nov 2026 04:00:00 GMT\n", encoding="ascii"
+    )
+    programs = Programs(tmp_path, {" update": Finished(100, "Err:1\n")})
+    programs.install()
+    found = read_os_updates(tmp_path / "state.json", tmp_path / "reboot-required")
+    assert found.succeeded_at_s == (datetime(2026, 11, 28, 4, tzinfo=UTC).timestamp() if known else None)
+
+
+def test_the_builder_and_the_board_name_the_field_alike() -> None:
+    assert UPDATES_FIELD == repository.UPDATES_FIELD
+
+
+def test_only_packages_that_a_board_has_are_fetched_as_updates() -> None:
+    index = "Package: libssl3\nVersion: 1\n\nPackage: chromium\nVersion: 2\n\nPackage: libc6\nVersion: 3\n"
+    assert names_in_index(index, ["libc6", "libssl3", "libzbar0"]) == ["libc6", "libssl3"]
 
 
 @pytest.mark.parametrize(
