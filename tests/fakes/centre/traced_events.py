@@ -71,7 +71,7 @@ def record_walks(
     by_gate: dict[str, list[AccessEvent]] = {}
     for number, step in enumerate(steps, first):
         events = by_gate.setdefault(step.wire_name, [])
-        event = _event(number, seal, start_at + timedelta(minutes=step.minute), step)
+        event = event_of(number, seal, start_at + timedelta(minutes=step.minute), step)
         events.append(event)
         if step.is_undone:
             events.append(_at(an_undo_event(1_000_000 + number, event), event.occurred_at + timedelta(seconds=20)))
@@ -82,7 +82,8 @@ def record_walks(
             ledger.record([arrival_of(list(enumerate(events, first)), received_at, branch=branch)])
 
 
-def _event(number: int, seal: Seal, at: datetime, step: Step) -> AccessEvent:
+def event_of(number: int, seal: Seal, at: datetime, step: Step) -> AccessEvent:
+    """The event of this step."""
     event = _at(an_event(number + sum(step.wire_name.encode())), at)
     reason = Reason.OK if step.outcome is Outcome.PASS else Reason.EXPIRED
     return replace(
