@@ -8,8 +8,10 @@ from math import inf
 
 LATE_S = 1.0
 """A live message that takes longer from its sender to the commit is late. The backlogs stop."""
-EARLY_S = 0.5
+EARLY_S = LATE_S / 2
 """Below this delay they go on."""
+PROBES_WITHOUT_BACKLOG = 3
+"""So many that were sent after the backlogs stopped show how long a message takes without them. On a slow disk that is long."""
 FIRST_EVENTS_PER_S = 500.0
 LEAST_EVENTS_PER_S = 50.0
 """However slow the centre is, the backlogs go on so fast."""
@@ -35,6 +37,10 @@ class IngestPace:
         self._late_since_s = 0.0
         self._stored = 0
         """Events since then."""
+        self._late_s = LATE_S
+        """Twice as long as it takes without backlogs, where that is longer."""
+        self._sent_since = 0
+        """Messages that were sent after the backlogs had stopped, and came back."""
 
     def on_connected(self) -> None:
         """How long a live message takes over the new connection is not known yet."""
@@ -49,18 +55,24 @@ class IngestPace:
 
         `is_used`: devices want the whole rate.
         """
-        if delay_s >= LATE_S:
-            if not self.is_late:
-                self.is_late, self._late_since_s, self._stored = True, now_s, 0
-        elif is_complete and delay_s < EARLY_S:
-            if self.is_late:
-                self._go_on(now_s)
-            elif is_used and now_s >= self._raise_at_s:
+        if self.is_late:
+            if is_complete:
+                self._sent_since += now_s - delay_s >= self._late_since_s
+                if delay_s < EARLY_S or self._sent_since >= PROBES_WITHOUT_BACKLOG:
+                    self._go_on(delay_s, now_s)
+        elif delay_s >= self._late_s:
+            self.is_late, self._late_since_s = True, now_s
+            self._stored = self._sent_since = 0
+        elif is_complete and delay_s < self._late_s / 2:
+            if delay_s < EARLY_S:
+                self._late_s = LATE_S
+            if is_used and now_s >= self._raise_at_s:
                 self.events_per_s = min(self._most, self.events_per_s * self._growth())
                 self._raise_at_s = now_s + RAISE_INTERVAL_S
 
-    def _go_on(self, now_s: float) -> None:
+    def _go_on(self, delay_s: float, now_s: float) -> None:
         self.is_late = False
+        self._late_s = max(LATE_S, 2 * delay_s)
         self._too_fast = self.events_per_s
         sustained = min(self.events_per_s, self._stored / max(now_s - self._late_since_s, 1e-3))
         lower = max(REMAINING * sustained, LEAST_REMAINING * self.events_per_s)

@@ -126,7 +126,7 @@ _HAS_AREAS = {
 """By whether the database is PostgreSQL."""
 _POSTGRES_FUNCTIONS = {"rows": "json_agg", "row": "json_build_array", "json": "", "text": "::text"}
 _SQLITE_FUNCTIONS = {"rows": "json_group_array", "row": "json_array", "json": "json", "text": ""}
-Rows = Sequence[Sequence[Any]] | None
+Rows = Sequence[list[Any]] | None
 """Of a JSON array. None: there are none."""
 _FIND_AREA = "SELECT 1 AS n FROM area WHERE code = ? LIMIT 1"
 
