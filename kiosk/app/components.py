@@ -9,6 +9,7 @@ from kiosk import config, credentials
 from kiosk.app import command_handlers
 from kiosk.app.builders import gate, hardware, remote
 from kiosk.app.builders.delivery import build_relay
+from kiosk.app.builders.renewal import build_renewal, build_slot
 from kiosk.app.call_queue import CallQueue
 from kiosk.app.camera_worker import CameraWorker
 from kiosk.app.control_socket import ControlServer
@@ -24,6 +25,7 @@ from kiosk.decoding.preview.preview import CameraPreview
 from kiosk.delivery import OutboxRelay
 from kiosk.delivery.remote import CommandExecutor
 from kiosk.enrolment.folder import EnrolmentFolder
+from kiosk.enrolment.service_port import RenewalWorker
 from kiosk.hardware.gpio.both_held import BothHeld
 from kiosk.hardware.gpio.buttons import OpenPinFactory
 from kiosk.hardware.gpio.signal_output import SignalOutput
@@ -55,6 +57,8 @@ class Components:
     status_collector: StatusCollector
     command_executor: CommandExecutor | None = None
     """None: this device obeys no command of the centre."""
+    renewal: RenewalWorker | None = None
+    """None: the certificate of this device is renewed by hand."""
 
     def worker_steps(self) -> dict[str, Callable[[], float]]:
         """Name of each worker thread -> its step function."""
@@ -64,7 +68,8 @@ class Components:
             "control": self.control_server.step,
             "camera": self.camera_worker.step,
         }
-        return steps | ({"commands": self.command_executor.step} if self.command_executor else {})
+        steps |= {"commands": self.command_executor.step} if self.command_executor else {}
+        return steps | ({"renewal": self.renewal.step} if self.renewal else {})
 
     def stop(self, stop: threading.Event) -> None:
         """Set the stop event and wake all waiting workers."""
@@ -95,8 +100,10 @@ def build_components(
     store = gate.open_event_store(settings.storage)
     exit_stack.callback(store.close)
     channel = remote.build_channel(settings, lists, clock)
-    relay = build_relay(settings, store, clock, channel)
+    slot = build_slot(settings)
+    relay = build_relay(settings, store, clock, channel, slot)
     exit_stack.callback(relay.close)
+    renewal = build_renewal(settings, slot, store, relay, clock)
     monitor, frame_slot = CameraMonitor(started.monotonic_s), LatestFrameSlot()
     parts = _build_gate(
         settings,
@@ -126,6 +133,7 @@ def build_components(
         release_notices=notices,
         started=started,
         idle_detector=idle_detector,
+        renewal_status=(lambda: renewal.status) if renewal else None,
     )
     preview = CameraPreview(frame_slot.snapshot)
     exit_stack.callback(preview.close)
@@ -136,7 +144,7 @@ def build_components(
         acts = remote.RemoteActs(parts.worker, signal, store, relay, clock, settings.run_dir, on_change)
         executor = remote.build_executor(channel, settings, acts, clock)
     built = (clock, signal, store, relay, lists, parts.verifier, monitor, frame_slot, parts.worker, camera_worker)
-    return Components(*built, control, status_collector, executor)
+    return Components(*built, control, status_collector, executor, renewal)
 
 
 def _build_gate(

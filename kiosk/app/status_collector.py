@@ -10,7 +10,7 @@ from pathlib import Path
 from kiosk.app.camera_worker import CameraWorker
 from kiosk.app.gate_worker import GateWorker
 from kiosk.app.idle_detector import IdleDetector
-from kiosk.core.model import ClockReading, DeviceState
+from kiosk.core.model import ClockQuality, ClockReading, DeviceState
 from kiosk.core.ports import StoreError
 from kiosk.core.reversal import LastAccessEvent
 from kiosk.core.status import CameraStatus, HealthCheck, ListStatus, OutboxStatus, StatusSnapshot, UndoStatus
@@ -18,6 +18,7 @@ from kiosk.credentials.trust.denylist import EMPTY_DENYLIST, Denylist
 from kiosk.credentials.trust.list_loader import ListLoader
 from kiosk.credentials.trust.trust_list import TrustList
 from kiosk.delivery import OutboxRelay
+from kiosk.enrolment.service_port import RenewalStatus
 from kiosk.health import CameraMonitor, ClockMonitor, Measurements, ReleaseNotices, WebMonitor
 from kiosk.health.os_updates import read_os_updates
 from kiosk.health.probes import (
@@ -72,7 +73,10 @@ class StatusCollector:
         release_notices: ReleaseNotices,
         started: ClockReading,
         idle_detector: IdleDetector | None = None,
+        renewal_status: Callable[[], RenewalStatus] | None = None,
     ) -> None:
+        """`renewal_status`: of the certificate. None: it is renewed by hand."""
+        self._renewal_status = renewal_status
         self._idle_detector = idle_detector
         self._options = options
         self._camera_worker = camera_worker
@@ -143,7 +147,16 @@ class StatusCollector:
             os_updates_error=os_updates.error,
             os_restart_needed=os_updates.restart_needed,
             paused=self._gate_worker.paused,
+            certificate_left_s=self._certificate_left_s(now),
+            renewal_error=self._renewal_status().error if self._renewal_status else "",
         )
+
+    def _certificate_left_s(self, now: ClockReading) -> float | None:
+        """Until the certificate ends. None: it is renewed by hand, or the clock is not set."""
+        ends_at = self._renewal_status().ends_at if self._renewal_status else None
+        if ends_at is None or now.quality is ClockQuality.UNSET:
+            return None
+        return (ends_at - now.utc_at).total_seconds()
 
     def build_status(self, now: ClockReading, checks: tuple[HealthCheck, ...], state: DeviceState) -> StatusSnapshot:
         """The snapshot for the web UI, `kiosk status` and the centre."""

@@ -19,6 +19,7 @@ COMMANDS = {
     "demo": ("kiosk.cli.demo:demo", "Run the whole system with synthetic people."),
     "deny": ("kiosk.cli.issuing.deny:deny", "Withdraw passes: make and show denylists."),
     "doctor": ("kiosk.cli.doctor.command:doctor", "Check this device and say what to do."),
+    "enrol": ("kiosk.cli.maintenance.enrol:enrol", "Show or forget the enrolment of this device."),
     "issue": ("kiosk.cli.issuing.issue:issue", "Make a signing key and passes to print."),
     "os-updates": ("kiosk.cli.maintenance.os_updates:os_updates", "Security updates of the operating system."),
     "pki": ("kiosk.cli.pki:pki", "Make and renew the certificates of broker, centre and kiosks."),

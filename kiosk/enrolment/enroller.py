@@ -14,7 +14,9 @@ from kiosk.core.ports import Clock
 from kiosk.core.status import EnrolmentStatus
 from kiosk.enrolment import certificate_check, device_key
 from kiosk.enrolment.certificate_check import Bundle, CheckError
-from kiosk.enrolment.est_client import (
+from kiosk.enrolment.folder import EnrolmentFolder
+from kiosk.enrolment.invitation_code import InvitationCode, InvitationCodeError, parse_invitation
+from kiosk.enrolment.service_port import (
     EnrolmentClient,
     RefusedError,
     ServiceAnswerError,
@@ -22,8 +24,6 @@ from kiosk.enrolment.est_client import (
     TlsIdentity,
     WaitAnswer,
 )
-from kiosk.enrolment.folder import EnrolmentFolder
-from kiosk.enrolment.invitation_code import InvitationCode, InvitationCodeError, parse_invitation
 from kiosk.enrolment.wifi import WifiError, WifiJoiner
 from mqtt.centre.enrolment.key_words import LANGUAGES, key_words
 
@@ -68,6 +68,10 @@ class Enroller:
         self._check_candidate = check_candidate
         self._lock = threading.Lock()
         self._offered: bytes | None = None
+        self._taken = b""
+        """Text of the code that is in work. It stays in view of the camera for seconds."""
+        self._failed = (b"", "")
+        """Text of the last code that ended in a failure, and the reason. Its key is gone: a new code is needed."""
         self._status = EnrolmentStatus(NO_CODE)
         self._code: InvitationCode | None = None
         self._key_pem = b""
@@ -91,7 +95,9 @@ class Enroller:
         if now.quality is not ClockQuality.UNSET and now.utc_at >= code.expires_at:
             return self._reject("expired")
         with self._lock:
-            if self._code != code:
+            if text == self._failed[0]:
+                return self._failed[1]
+            if text not in {self._offered, self._taken}:
                 self._offered = text
         return ""
 
@@ -104,6 +110,7 @@ class Enroller:
         """Do what is due. Returns after how many seconds to call it again. Raises OSError if the disk fails."""
         with self._lock:
             offered, self._offered = self._offered, None
+            self._taken = offered or self._taken
         if offered is not None:
             self._begin(offered)
         code = self._code
@@ -132,6 +139,7 @@ class Enroller:
             return
         try:
             self._take(parse_invitation(pending.code), pending.key_pem)
+            self._taken = pending.code
         except (InvitationCodeError, device_key.DeviceKeyError):  # a damaged card
             self._folder.discard_pending()
 
@@ -233,6 +241,8 @@ class Enroller:
         log.error("enrolment as %s has failed: %s", self._status.name, reason)
         self._folder.discard_pending()
         self._code, self._key_pem = None, b""
+        with self._lock:
+            self._failed, self._taken = (self._taken, reason), b""
         self._status = EnrolmentStatus(FAILED, reason, self._status.name)
         return IDLE_S
 

@@ -5,14 +5,19 @@ import binascii
 import http.client
 import ssl
 from contextlib import closing
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
 from urllib.parse import urlsplit
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+
+from kiosk.enrolment.service_port import (
+    RefusedError,
+    ServiceAnswerError,
+    ServiceUnreachableError,
+    TlsIdentity,
+    WaitAnswer,
+)
 
 TIMEOUT_S = 10.0
 MAX_ANSWER_BYTES = 64 * 1024
@@ -24,59 +29,6 @@ _BASE = "/.well-known/est"
 _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME of OpenSSL (x509_vfy.h): for a device whose clock has not been set."""
 _TEMPORARY = frozenset({429, 500, 502, 503, 504})
-
-
-class ServiceUnreachableError(Exception):
-    """No answer, or one that says "later". It is tried again."""
-
-
-class ServiceAnswerError(Exception):
-    """The answer is not that of an enrolment service, or the authority is another one. It is tried again."""
-
-
-class RefusedError(Exception):
-    """The centre refuses. `code`: why, as the service writes it."""
-
-    def __init__(self, code: str) -> None:
-        self.code = code
-        super().__init__(code)
-
-
-@dataclass(frozen=True, slots=True)
-class WaitAnswer:
-    """A person has not decided yet."""
-
-    retry_after_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class TlsIdentity:
-    """Whom to trust, and who this device is in TLS."""
-
-    authority_pem: bytes = field(repr=False)
-    certificate_path: Path | None = None
-    key_path: Path | None = None
-    check_dates: bool = True
-    """False while the clock of this device is not set."""
-
-
-class EnrolmentClient(Protocol):
-    """What enrolment and renewal need. All calls block, at most some `TIMEOUT_S`.
-
-    All raise ServiceUnreachableError, ServiceAnswerError and RefusedError.
-    """
-
-    def fetch_authority(self, url: str, fingerprint: bytes) -> bytes:
-        """The CA certificate with this SHA-256, PEM."""
-
-    def enrol(self, url: str, identity: TlsIdentity, name: str, token: bytes, request: bytes) -> WaitAnswer | bytes:
-        """Ask for the first certificate with a request in DER. The certificate in PEM, or to wait."""
-
-    def renew(self, url: str, identity: TlsIdentity, request: bytes) -> bytes:
-        """Ask for the next certificate, PEM."""
-
-    def fetch_bundle(self, url: str, identity: TlsIdentity) -> bytes:
-        """The signed bundle of the holder of this certificate."""
 
 
 class EstClient:

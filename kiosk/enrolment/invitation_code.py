@@ -1,7 +1,7 @@
 """The QR code that invites a kiosk: `HUE-E1:` and base45 of a CBOR map. Pure, bounded and strict.
 
 The code is not signed: a kiosk that is not enrolled knows no key to check a signature with. It carries the fingerprint of the
-authority instead (docs/decisions/0069). The text holds a token, and perhaps the password of a Wi-Fi network. It is never logged.
+authority instead (docs/decisions/0048). The text holds a token, and perhaps the password of a Wi-Fi network. It is never logged.
 """
 
 import re

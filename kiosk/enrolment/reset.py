@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import re
+import sqlite3
 from pathlib import Path
 
 from kiosk.enrolment.folder import EnrolmentFolder
@@ -50,6 +51,15 @@ def kept_databases(database: Path) -> dict[str, list[Path]]:
         if name := pattern.fullmatch(path.name):
             found.setdefault(f"{name[1]}/{name[2]}", []).append(path)
     return found
+
+
+def count_undelivered(path: Path) -> int | None:
+    """Events of a kept database without a receipt. None: it cannot be read. Changes nothing."""
+    try:
+        with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            return int(connection.execute("SELECT count(*) FROM outbox").fetchone()[0])
+    except sqlite3.Error:
+        return None
 
 
 def adopt_database(database: Path, site: str, device: str) -> Path | None:

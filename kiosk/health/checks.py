@@ -34,6 +34,7 @@ def evaluate(measurements: Measurements, thresholds: HealthThresholds = HealthTh
             _check_clock,
             _check_web,
             _check_broker,
+            _check_certificate,
             _check_backlog,
             _check_lists,
             _check_release,
@@ -185,6 +186,16 @@ def _check_broker(it: Measurements, limits: HealthThresholds) -> Iterator[Health
         yield _pass("broker", round(down_s), "s", reason="waiting")
     else:
         yield _pass("broker", round(down_s), "s")
+
+
+def _check_certificate(it: Measurements, _: HealthThresholds) -> Iterator[HealthCheck]:
+    left_s = it.certificate_left_s
+    if left_s is not None and left_s <= 0:
+        yield _warn("certificate", "expired")
+    elif it.renewal_error:
+        yield _warn("certificate", "renewal-failed", round(left_s or 0.0), "s", detail=it.renewal_error)
+    elif left_s is not None:
+        yield _pass("certificate", round(left_s), "s")
 
 
 def _check_backlog(it: Measurements, limits: HealthThresholds) -> Iterator[HealthCheck]:

@@ -72,6 +72,10 @@ class Measurements:
     """State of a presence sensor: `present`, `absent`, `idle`, `stuck-on` or `stuck-off`. Empty without a sensor."""
     web_down_s: float | None = None
     """How long the web UI has been down. 0 while it listens. None: it never listened, or has no fixed port."""
+    certificate_left_s: float | None = None
+    """Until the certificate of this device ends. None: it is renewed by hand, or the clock is not set."""
+    renewal_error: str = ""
+    """Why its last renewal failed. Empty after a success."""
     backlog_age_s: float = 0.0
     """Age of the oldest event that the centre has not acknowledged."""
     backlog_size: int = 0

@@ -9,6 +9,7 @@ from kiosk.core.ports import Clock, Outbox
 from kiosk.delivery import DeliveryOptions, OutboxRelay
 from kiosk.delivery.device_reporter import ConnectionFactory
 from kiosk.delivery.remote import OrderChannel
+from kiosk.enrolment.credential_trial import CredentialSlot
 from kiosk.system.machine_identity import read_board_id
 from kiosk.system.systemd import credential_path
 from mqtt.connection import BrokerConnectionError, BrokerEndpoint, Connection, OutgoingMessage
@@ -37,8 +38,10 @@ def broker_endpoints(mqtt: config.MqttSettings) -> list[BrokerEndpoint]:
     ]
 
 
-def build_connect(settings: config.Settings, endpoints: Sequence[BrokerEndpoint]) -> ConnectionFactory:
-    """Makes the connections of the relay. Imports paho."""
+def build_connect(
+    settings: config.Settings, endpoints: Sequence[BrokerEndpoint], slot: CredentialSlot | None = None
+) -> ConnectionFactory:
+    """Makes the connections of the relay. Imports paho. `slot`: which certificate they use. None: that of the configuration."""
     from mqtt.paho.connection import PahoConnection  # noqa: PLC0415
     from mqtt.paho.failover import Failover  # noqa: PLC0415
 
@@ -48,7 +51,11 @@ def build_connect(settings: config.Settings, endpoints: Sequence[BrokerEndpoint]
     def open_connection(endpoint: BrokerEndpoint, will: OutgoingMessage, failures: int) -> Connection:
         return PahoConnection(endpoint, client_id, will=will, failures=failures)
 
-    return Failover(endpoints, open_connection, max_delay_s=mqtt.reconnect_max_delay_s)
+    def open_with_slot(endpoint: BrokerEndpoint, will: OutgoingMessage, failures: int) -> Connection:
+        assert slot is not None
+        return slot.open(open_connection, endpoint, will, failures)
+
+    return Failover(endpoints, open_with_slot if slot else open_connection, max_delay_s=mqtt.reconnect_max_delay_s)
 
 
 def connect_late(load: Callable[[], ConnectionFactory]) -> ConnectionFactory:
@@ -70,11 +77,15 @@ def connect_late(load: Callable[[], ConnectionFactory]) -> ConnectionFactory:
 
 
 def build_relay(
-    settings: config.Settings, outbox: Outbox, clock: Clock, orders: OrderChannel | None = None
+    settings: config.Settings,
+    outbox: Outbox,
+    clock: Clock,
+    orders: OrderChannel | None = None,
+    slot: CredentialSlot | None = None,
 ) -> OutboxRelay:
     """A relay that is not connected yet. Its thread calls `step` and imports paho at the first connection. Raises StoreError.
 
-    `orders`: takes the commands of the centre. None: there are none.
+    `orders`: takes the commands of the centre. None: there are none. `slot`: see `build_connect`.
     """
     mqtt, site = settings.mqtt, settings.site
     endpoints = broker_endpoints(mqtt)
@@ -84,7 +95,7 @@ def build_relay(
     return OutboxRelay(
         outbox,
         device_topics,
-        connect_late(lambda: build_connect(settings, endpoints)),
+        connect_late(lambda: build_connect(settings, endpoints, slot)),
         clock=clock,
         brokers=[str(each) for each in endpoints],
         options=DeliveryOptions(

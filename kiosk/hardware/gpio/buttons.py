@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, closing
 
-from gpiozero import Button
+from gpiozero import Button, DeviceClosed
 from gpiozero.pins import Factory
 
 from kiosk.core.ports import KioskError
@@ -39,8 +39,11 @@ class GuardButton:
 
     @property
     def is_pressed(self) -> bool:
-        """Whether it is down at this moment."""
-        return bool(self._button.is_pressed)
+        """Whether it is down at this moment. False once it is closed: another button may ask in its own thread."""
+        try:
+            return bool(self._button.is_pressed)
+        except DeviceClosed:
+            return False
 
     def close(self) -> None:
         """Release the pin. Does nothing if it is closed."""

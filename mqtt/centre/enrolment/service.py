@@ -150,4 +150,3 @@ class EnrolmentService:
         """The present settings. Raises NotSetUpError."""
         with open_query(self._database) as query:
             return read_settings(query)
-

@@ -18,8 +18,8 @@ from werkzeug.test import TestResponse
 
 from kiosk.credentials.issuing.samples import make_sample_data
 from kiosk.enrolment import est_client
-from kiosk.enrolment.est_client import ServiceAnswerError, ServiceUnreachableError, TlsIdentity, WaitAnswer
 from kiosk.enrolment.invitation_code import InvitationCode, WifiNetwork, parse_invitation
+from kiosk.enrolment.service_port import ServiceAnswerError, ServiceUnreachableError, TlsIdentity, WaitAnswer
 from mqtt.broker.certificates import CertificateAuthority, CertificateUse
 from mqtt.centre.enrolment import invitations
 from mqtt.centre.enrolment.invitations import Invitation

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from kiosk.core.model import ClockQuality, ClockReading
 from kiosk.enrolment.enroller import Enroller
-from kiosk.enrolment.est_client import EnrolmentClient
 from kiosk.enrolment.folder import EnrolmentFolder
 from kiosk.enrolment.invitation_code import WifiNetwork
+from kiosk.enrolment.service_port import EnrolmentClient
 from kiosk.enrolment.wifi import WifiError
 
 

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.fakes.centre.enrolment import EnrolmentCentre
+from kiosk.enrolment.folder import EnrolmentFolder
+from tests.fakes.centre.enrolment import EnrolmentCentre, LocalClient
+from tests.fakes.parts.enrolling_kiosk import EnrollingKiosk
 from tests.fakes.processes import postgres
 
 _NUMBERS = count(1)
@@ -26,3 +28,13 @@ def centre(request: pytest.FixtureRequest, tmp_path: Path) -> EnrolmentCentre:
     else:
         database = postgres.fresh_database(request.getfixturevalue("postgres_server"), f"enrolment{next(_NUMBERS)}")
     return EnrolmentCentre(tmp_path, database)
+
+
+@pytest.fixture
+def client(centre: EnrolmentCentre) -> LocalClient:
+    return LocalClient(centre)
+
+
+@pytest.fixture
+def kiosk(centre: EnrolmentCentre, client: LocalClient, tmp_path: Path) -> EnrollingKiosk:
+    return EnrollingKiosk(EnrolmentFolder(tmp_path / "enrolment"), client)

@@ -1,7 +1,6 @@
 """A kiosk enrols at a centre: every failure case of the protocol, and power cuts between any two writes."""
 
 import stat
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -25,16 +24,6 @@ from tests.fakes.parts.enrolling_kiosk import EnrollingKiosk, HandClock
 def centre(tmp_path: Path) -> EnrolmentCentre:
     """In SQLite: tests of the service itself run in both databases."""
     return EnrolmentCentre(tmp_path, str(tmp_path / "centre.db"))
-
-
-@pytest.fixture
-def client(centre: EnrolmentCentre) -> LocalClient:
-    return LocalClient(centre)
-
-
-@pytest.fixture
-def kiosk(centre: EnrolmentCentre, client: LocalClient, tmp_path: Path) -> EnrollingKiosk:
-    return EnrollingKiosk(EnrolmentFolder(tmp_path / "enrolment"), client)
 
 
 def key_bytes(key_pem: bytes) -> list[bytes]:
@@ -227,120 +216,25 @@ def test_a_new_code_takes_the_place_of_a_pending_one_and_the_same_code_changes_n
     assert centre.found(second.number).state is InvitationState.WAITING
 
 
-@pytest.mark.parametrize("steps", [0, 1, 2])
-def test_a_power_cut_between_code_and_certificate_continues_with_the_same_request(
-    kiosk: EnrollingKiosk, centre: EnrolmentCentre, client: LocalClient, steps: int
+def test_a_code_that_stays_in_view_is_taken_once_and_after_a_failure_not_again(
+    kiosk: EnrollingKiosk, centre: EnrolmentCentre, client: LocalClient
 ) -> None:
     invitation, text = centre.invite()
-    kiosk.show(text)
-    for _ in range(steps):
-        kiosk.step()
-    kiosk.restart()
-    assert kiosk.step() == "waiting"
-    centre.approve(invitation.number)
-    assert kiosk.step() == "done"
+    kiosk.enroller.offer(text)
+    take = kiosk.folder.begin
+
+    def begin_while_it_is_in_view(code: bytes, key_pem: bytes) -> None:
+        assert kiosk.enroller.offer(text) == ""
+        take(code, key_pem)
+
+    kiosk.folder.begin = begin_while_it_is_in_view  # type: ignore[method-assign]
+    assert [kiosk.step() for _ in range(3)] == ["waiting"] * 3
     assert len(set(client.requests)) == 1
+    centre.approve(invitation.number, approve=False)
+    assert kiosk.step() == "failed refused"
+    assert kiosk.enroller.offer(text) == "refused"
+    assert [kiosk.step() for _ in range(3)] == ["failed refused"] * 3
     assert centre.found(invitation.number).conflicts == 0
-
-
-class PowerCutError(BaseException):
-    """The power goes away."""
-
-
-class CutFolder(EnrolmentFolder):
-    """The power goes away before or after the change number `left`."""
-
-    def __init__(self, path: Path, left: int) -> None:
-        super().__init__(path)
-        self._left = left
-
-    def _tick(self) -> None:
-        if self._left == 0:
-            raise PowerCutError
-        self._left -= 1
-
-    def begin(self, code: bytes, key_pem: bytes) -> None:
-        self._tick()
-        super().begin(code, key_pem)
-        self._tick()
-
-    def write_pending_certificate(self, pem: bytes) -> tuple[Path, Path]:
-        self._tick()
-        found = super().write_pending_certificate(pem)
-        self._tick()
-        return found
-
-    def write_generation(self, files: Mapping[str, bytes]) -> Path:
-        self._tick()
-        found = super().write_generation(files)
-        self._tick()
-        return found
-
-    def switch(self, generation: Path) -> None:
-        self._tick()
-        super().switch(generation)
-        self._tick()
-
-    def discard_pending(self) -> None:
-        self._tick()
-        super().discard_pending()
-        self._tick()
-
-
-def show_and_approve(kiosk: EnrollingKiosk, centre: EnrolmentCentre, number: int, text: bytes) -> str:
-    """Show a code, approve the request unless that has happened, and go on."""
-    kiosk.show(text)
-    if centre.found(number).state is InvitationState.WAITING:
-        centre.approve(number)
-    return kiosk.step()
-
-
-def is_cut_at(kiosk: EnrollingKiosk, centre: EnrolmentCentre, point: int) -> bool:
-    """Enrol, with a power cut at a change, and go on after it. False: there were fewer changes."""
-    whole = kiosk.folder
-    kiosk.folder = CutFolder(whole.path, point)
-    invitation, text = centre.invite()
-    try:
-        kiosk.restart()
-        show_and_approve(kiosk, centre, invitation.number, text)
-    except PowerCutError:
-        kiosk.folder = whole
-        kiosk.restart()
-        if not whole.is_enrolled:
-            assert show_and_approve(kiosk, centre, invitation.number, text) == "done"
-        was_cut = True
-    else:
-        was_cut = False
-    found = centre.found(invitation.number)
-    certificate = x509.load_pem_x509_certificate(whole.read_current()["device.pem"])
-    assert (found.certificate_serial, found.conflicts) == (f"{certificate.serial_number:x}", 0)
-    assert whole.pending() is None
-    return was_cut
-
-
-def test_a_power_cut_at_any_write_ends_in_the_same_enrolment_or_a_clean_beginning(
-    centre: EnrolmentCentre, client: LocalClient, tmp_path: Path
-) -> None:
-    point = 0
-    while True:
-        kiosk = EnrollingKiosk(EnrolmentFolder(tmp_path / f"enrolment-{point}"), client)
-        if not is_cut_at(kiosk, centre, point):
-            break
-        point += 1
-    assert point >= 8
-
-
-def test_half_written_pending_files_are_a_clean_beginning(kiosk: EnrollingKiosk, centre: EnrolmentCentre) -> None:
-    _, text = centre.invite()
-    kiosk.folder.begin(text, make_key())
-    for content in (b"", b"HUE-E1:", b"\xff\x00"):
-        (kiosk.folder.path / "pending.txt").write_bytes(content)
-        kiosk.restart()
-        assert kiosk.stage == "no-code"
-    kiosk.folder.begin(text, b"not a key")
-    kiosk.restart()
-    assert kiosk.stage == "no-code"
-    assert kiosk.show(text) == "waiting"
 
 
 @pytest.mark.parametrize(

@@ -17,15 +17,15 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from kiosk.enrolment.certificate_check import open_bundle
 from kiosk.enrolment.device_key import make_key, make_request, public_key_der
-from kiosk.enrolment.est_client import (
-    EstClient,
+from kiosk.enrolment.est_client import EstClient
+from kiosk.enrolment.invitation_code import InvitationCode, parse_invitation
+from kiosk.enrolment.service_port import (
     RefusedError,
     ServiceAnswerError,
     ServiceUnreachableError,
     TlsIdentity,
     WaitAnswer,
 )
-from kiosk.enrolment.invitation_code import InvitationCode, parse_invitation
 from mqtt.broker.certificates import CertificateAuthority, CertificateUse
 from mqtt.centre.enrolment.certificate_request import MAX_REQUEST_BYTES
 from tests.fakes.centre.enrolment import DEVICE, NAME, SITE, EnrolmentCentre
@@ -178,7 +178,8 @@ def test_a_wrong_request_gets_its_status_and_a_short_text(
     context = ssl.create_default_context(cafile=str(centre.pki / "ca.pem"))
     address = urlsplit(centre.url)
     connection = http.client.HTTPSConnection(address.hostname or "", address.port, context=context, timeout=20)
-    connection.request(*request_line.split(), body, headers)
+    method, path = request_line.split()
+    connection.request(method, path, body, headers)
     answer = connection.getresponse()
     content = answer.read()
     connection.close()
