@@ -27,8 +27,13 @@ from mqtt.centre.accounts.roles import OfficerRole
 from mqtt.centre.alerts.conditions import AlertKind
 from mqtt.centre.enrolment.invitations import InvitationState
 from mqtt.centre.registry.model import SITE_KINDS
-from mqtt.tls import SENTENCES
+from mqtt.centre.tracing.cases.cases import CaseState, Purpose
+from mqtt.centre.tracing.cases.questions import QuestionKind, QuestionState
+from mqtt.centre.tracing.core.model import Grade, PassageState
+from mqtt.centre.tracing.search.unsealing_pool import DAMAGED, NO_KEY, NO_PERSON
 from mqtt.remote.commands import CommandName, ReplyState
+from mqtt.remote.commands import CommandName
+from mqtt.tls import SENTENCES
 from tests.paths import PROJECT
 from web_ui.auth.accounts import Role
 from web_ui.centre.data.attendance import Attendance
@@ -107,6 +112,22 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "remote.result": ["started", "done", "failed"],
     "weekday": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"],
     "centre.weekday": ["0", "1", "2", "3", "4", "5", "6"],
+    "centre.act": [
+        *(f"{act}-case" for act in ("open", "approve", "refuse", "end", "expire")), *(f"ask-{kind}" for kind in QuestionKind),
+        *(f"command-{name}" for name in CommandName), "unseal", "answer", "view-answer", "erase", "extract", "destroy-key", "sign-in-failed",
+    ],
+    "centre.trace": ["contacts", "stays", "passages"],
+    "centre.trace.grade": Grade,
+    "centre.trace.passage-state": PassageState,
+    "centre.trace.problem": [NO_PERSON, NO_KEY, DAMAGED],
+    "centre.trace.purpose": Purpose,
+    "centre.trace.question": QuestionKind,
+    "centre.trace.question-state": QuestionState,
+    "centre.trace.refused": [
+        "no-right", "own-case", "not-waiting", "order-no", "reason", "period", "period-long", "time", "closed", "purpose",
+        "unreadable",
+    ],
+    "centre.trace.state": CaseState,
 }  # fmt: skip
 """Messages whose id the code builds from a code: each member must have its message."""
 PARTIAL = (
