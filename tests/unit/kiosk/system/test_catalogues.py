@@ -32,7 +32,6 @@ from mqtt.centre.tracing.cases.questions import QuestionKind, QuestionState
 from mqtt.centre.tracing.core.model import Grade, PassageState
 from mqtt.centre.tracing.search.unsealing_pool import DAMAGED, NO_KEY, NO_PERSON
 from mqtt.remote.commands import CommandName, ReplyState
-from mqtt.remote.commands import CommandName
 from mqtt.tls import SENTENCES
 from tests.paths import PROJECT
 from web_ui.auth.accounts import Role
@@ -114,7 +113,8 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "centre.weekday": ["0", "1", "2", "3", "4", "5", "6"],
     "centre.act": [
         *(f"{act}-case" for act in ("open", "approve", "refuse", "end", "expire")), *(f"ask-{kind}" for kind in QuestionKind),
-        *(f"command-{name}" for name in CommandName), "unseal", "answer", "view-answer", "erase", "extract", "destroy-key", "sign-in-failed",
+        *(f"command-{name}" for name in CommandName),
+        "unseal", "answer", "view-answer", "erase", "extract", "destroy-key", "sign-in-failed",
     ],
     "centre.trace": ["contacts", "stays", "passages"],
     "centre.trace.grade": Grade,
