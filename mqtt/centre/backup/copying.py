@@ -137,10 +137,13 @@ def require_same(reader: TableReader, written: dict[str, TableSum], trailer: Cop
 
 def require_same_schema(header: CopyHeader, writer: TableWriter) -> None:
     """Only a release with the same tables may write them. Raises CopyError."""
-    same_kind = header.kind == writer.kind
-    if (same_kind and header.schema != writer.schema) or dict(header.parts) != dict(writer.parts):
+    ours, theirs = {**writer.parts, "events": writer.schema}, {**header.parts, "events": header.schema}
+    if header.kind != writer.kind:  # their steps are counted apart
+        theirs["events"] = ours["events"]
+    other = sorted(part for part in {*ours, *theirs} if ours.get(part) != theirs.get(part))
+    if other:
         raise CopyError(
-            f"the copy is of release {header.release} with other tables than this release has. "
+            f"the copy is of release {header.release}, whose tables of {', '.join(other)} this release does not have in this form. "
             f"Install release {header.release}, restore, and upgrade then."
         )
 

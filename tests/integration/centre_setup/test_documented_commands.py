@@ -91,6 +91,12 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
         "kiosk pki device dong-ba gate-1 --folder /var/lib/entrance-authority/pki\n"
         "kiosk pki device dong-ba gate-2 --folder /var/lib/entrance-authority/pki\n"
     )
+    registered = (
+        "printf 'site,title,area,kind,since\\ndong-ba,Chợ Đông Ba,1,market,2026-01-01\\n' > s.csv\n"
+        "printf 'device,site,title,since\\ndong-ba/gate-1,dong-ba,Cổng 1,2026-01-01\\n' > d.csv\n"
+        "kiosk centre registry import s.csv d.csv --requested-by Tám --reason 'first sites of the ward'\n"
+    )
+    made.run(registered)
     with closing(open_ledger(database(made))) as ledger:
         for device in ("gate-1", "gate-2"):
             branch = DeviceTopics("entrance", "dong-ba", device)

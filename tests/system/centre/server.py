@@ -1,7 +1,6 @@
 """A server on which a centre is installed, set up and asked, as its administrator does."""
 
 import json
-import subprocess
 from typing import Any
 
 from tests.system.container.container import Container, until
@@ -27,7 +26,6 @@ class Server:
         self.key = key
         self.commands = 0
         """How many an administrator would have typed."""
-        self._gate: subprocess.Popen[str] | None = None
 
     def type(self, line: str, *, check: bool = True) -> str:
         """One line of a shell, as the administrator types it. Returns all that it printed."""
@@ -57,7 +55,8 @@ class Server:
 
     def start_gate(self) -> None:
         """A kiosk with a synthetic camera, which people pass at once."""
-        self._gate = self.container.begin("sh", "-c", "cd /root/gate && exec kiosk run kiosk.toml >/root/gate.log 2>&1")
+        unit = "systemd-run --quiet --collect --unit=gate --working-directory=/root/gate"
+        self.look(f"{unit} /usr/bin/kiosk run --config kiosk.toml")
 
     def wait_for_events(self, count: int) -> dict[str, Any]:
         """Until the centre has so many events of the gate, without a gap."""
@@ -72,13 +71,10 @@ class Server:
         try:
             found: dict[str, Any] = until(f"{count} events of the gate at the centre", ask, DELIVERED_S)
         except AssertionError as error:
-            log = self.look("tail -n 40 gate.log; kiosk centre status --all; journalctl -n 60 --no-pager", check=False)
+            log = self.look("kiosk centre status --all; journalctl -n 60 --no-pager", check=False)
             raise AssertionError(f"{error}\n{log}") from error
         return found
 
     def stop_gate(self) -> None:
         """Ends it in an orderly way."""
-        assert self._gate is not None
-        self.look("pkill -TERM -f 'kiosk run kiosk.toml' || true")
-        self._gate.wait(60)
-        self._gate = None
+        self.look("systemctl stop gate")

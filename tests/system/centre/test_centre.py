@@ -50,13 +50,14 @@ def test_init_starts_everything_from_one_command(server: Server, measured: Calla
 
 
 def test_private_keys_are_readable_by_their_services_alone(server: Server) -> None:
-    listed = server.look("find / -xdev -name '*.key' -path '*entrance*' -exec stat -c '%n %U:%G %a' {} +")
+    listed = server.look("find /etc /var -xdev -name '*.key' -path '*entrance*' -exec stat -c '%n %U:%G %a' {} +")
     assert sorted(listed.splitlines()) == [
         "/etc/entrance-broker/broker.key root:mosquitto 640",
         "/etc/entrance-centre/centre.key root:entrance-centre 640",
+        "/etc/entrance-centre/fleet.key root:entrance-centre 640",
         "/etc/entrance-centre/web.key root:entrance-centre 640",
         f"{AUTHORITY}/ca.key entrance-authority:entrance-centre 600",
-    ]
+    ], listed
 
 
 def test_a_second_init_changes_nothing(server: Server) -> None:
@@ -88,7 +89,7 @@ def test_the_pages_answer_over_tls_with_the_certificate_of_the_authority(server:
 
 def test_services_come_back_after_a_kill_and_lose_nothing(server: Server) -> None:
     for unit in ("entrance-broker", "entrance-centre"):
-        server.look(f"systemctl kill -s KILL {unit}")
+        server.look(f"systemctl kill --kill-whom=main -s KILL {unit}")
         until(f"{unit} runs again", lambda unit=unit: server.state(unit) == "active", 60)
     before = server.wait_for_events(3)["streams"][0]["up_to_seq"]
     server.wait_for_events(before + 2)
