@@ -27,6 +27,7 @@ usage: install.sh [FOLDER-OR-URL] [options]
   --credentials-dir FOLDER  keys, certificates, lists and kiosk.toml of this gate
   --renew                   replace files of the gate that differ
   --site NAME --gate NAME   names of place and gate, where there is no kiosk.toml
+  --enrol                   without names and keys: a QR code of the centre brings them
   --fingerprint WORDS       of the signing key, from the handover paper; asked for if it is not given
   --yes                     ask nothing
   --no-start                start nothing now, only at power-on
@@ -274,7 +275,7 @@ while [ $# -gt 0 ]; do
         --help | -h) usage; exit 0 ;;
         --fingerprint) fingerprint=${2?}; shift ;;
         --yes) yes=1; setup="$setup --yes" ;;
-        --renew | --no-start) setup="$setup $1" ;;
+        --renew | --no-start | --enrol) setup="$setup $1" ;;
         --credentials-dir)
             [ -d "${2:?}" ] || fail "$2 không phải là thư mục. Chưa thay đổi gì." "$2 is not a folder. Nothing was changed."
             setup="$setup $1$(quote "$2")"; shift ;;

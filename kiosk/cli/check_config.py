@@ -30,6 +30,9 @@ def check_config(path: Path, *, show: bool, connect: bool, startup: bool) -> Non
     Prints a sentence for each mistake. Exit status 1 if there is any. Notices do not count.
     """
     settings = config.load_settings(path)
+    if not settings.is_enrolled:
+        click.echo(f"{path}: good. This device is not enrolled: show it an enrolment code of the centre.")
+        return
     t = translator(settings.site.language)
     findings = list(check_settings(settings))
     fatal = Severity.STOPS if startup else Severity.WRONG

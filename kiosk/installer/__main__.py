@@ -113,6 +113,7 @@ def _add_setup(parser: argparse.ArgumentParser) -> None:
         "--credentials-dir", type=lambda text: Path(text).absolute(), metavar="FOLDER",
         help="keys, certificates and lists of this gate, from the centre",
     )  # fmt: skip
+    parser.add_argument("--enrol", action="store_true", help="without names and keys: a code of the centre brings them")
     parser.add_argument("--renew", action="store_true", help="replace files that differ")
     parser.add_argument("--yes", action="store_true", help="ask nothing")
     parser.add_argument("--no-start", action="store_true", help="start nothing now, only at power-on")

@@ -142,7 +142,10 @@ def set_up(options: argparse.Namespace, layout: InstallLayout) -> int:
     if not layout.config_file.exists() and not example.is_file():
         raise InstallError("no-release")
     ask = _refuse_prompt if options.yes else ask_on_terminal
-    written = gate_files.write_config(layout, example, {"site": options.site, "gate": options.gate}, ask)
+    if options.enrol:
+        written = gate_files.write_unnamed_config(layout, example)
+    else:
+        written = gate_files.write_config(layout, example, {"site": options.site, "gate": options.gate}, ask)
     if written and options.credentials_dir:  # its names make more files known
         answers = gate_files.take_files(layout, options.credentials_dir, renew=options.renew)
     gate_files.make_pseudonym_key(layout)

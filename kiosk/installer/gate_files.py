@@ -69,6 +69,20 @@ def write_config(
     return atomic_files.update_file(layout.config_file, text.encode(), 0o640)
 
 
+def write_unnamed_config(layout: InstallLayout, example: Path) -> bool:
+    """Write the configuration of a gate that an enrolment code will name, if there is none. True if it was written.
+
+    It is the example without names, keys and certificates: every setting stays at its default.
+    """
+    if layout.config_file.exists():
+        return False
+    text = re.sub(r"(?m)^(?=[a-z_]+ = )", "# ", example.read_text(encoding="utf-8"))
+    text = re.sub(r"(?m)^\[keys\]$", "# [keys]", text)
+    layout.config_dir.mkdir(parents=True, exist_ok=True)
+    release.update_history(layout, example=hashlib.sha256(text.encode()).hexdigest())
+    return atomic_files.update_file(layout.config_file, text.encode(), 0o640)
+
+
 def _valid_name(name: str, answer: str | None, ask: Callable[[str], str]) -> str:
     found = ask(name) if answer is None else answer
     if not NAME_PATTERN.fullmatch(found):

@@ -16,7 +16,8 @@ STABLE_S = 10.0
 """How long the same process must stay ready. A process that crashes repeatedly is ready in between."""
 POLL_INTERVAL_S = 0.5
 STATUS_FILE = Path("/run/entrance-kiosk/status.json")
-SERVING_STATES = ("ready", "degraded")
+SERVING_STATES = ("ready", "degraded", "not-enrolled", "enrolling", "enrolment-offline")
+"""A kiosk without a name serves no person yet. It works as it should, and an upgrade of it is not taken back."""
 _tick = threading.Event()
 
 

@@ -64,6 +64,15 @@ def test_the_configuration_is_written_once_from_the_example_and_is_valid(layout:
     assert layout.config_file.read_bytes() == content
 
 
+def test_a_gate_that_a_code_will_name_gets_every_default_and_no_name(layout: InstallLayout) -> None:
+    assert gate_files.write_unnamed_config(layout, EXAMPLE)
+    assert not config.load_settings(layout.config_file).is_enrolled
+    text = layout.config_file.read_text(encoding="utf-8")
+    assert not [line for line in text.splitlines() if line and not line.startswith(("#", "["))]
+    assert gate_files.is_untouched_example(layout)
+    assert not gate_files.write_unnamed_config(layout, EXAMPLE)
+
+
 @pytest.mark.parametrize("name", ["Chợ", "a b", "", "../x", 'a"b', "a" * 64])
 def test_an_invalid_name_is_rejected_before_a_file_is_written(layout: InstallLayout, name: str) -> None:
     with pytest.raises(InstallError, match="--gate"):
