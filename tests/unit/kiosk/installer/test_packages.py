@@ -205,12 +205,12 @@ def test_no_maintainer_script_waits_for_the_kiosk(path: Path) -> None:
 
 
 @pytest.mark.parametrize("unit", sorted(path.name for path in (PROJECT / "systemd").glob("*.*") if path.is_file()))
-def test_every_unit_is_in_the_package_and_enabled_and_forgotten_where_it_starts_at_power_on(unit: str) -> None:
-    listed = (FOLDER / "entrance-kiosk/install").read_text(encoding="utf-8")
-    assert f"systemd/{unit} " in listed
+def test_every_unit_is_in_one_package_and_enabled_and_forgotten_where_it_starts_at_power_on(unit: str) -> None:
+    texts = {path.parent.name: path.read_text(encoding="utf-8") for path in FOLDER.glob("entrance-kiosk*/install")}
+    (package,) = [name for name, text in texts.items() if f"systemd/{unit} " in text]
     if "[Install]" in (PROJECT / "systemd" / unit).read_text(encoding="utf-8"):
         for script in ("postinst", "postrm"):
-            assert unit in (FOLDER / "entrance-kiosk" / script).read_text(encoding="utf-8")
+            assert unit in (FOLDER / package / script).read_text(encoding="utf-8")
 
 
 def test_the_recover_unit_runs_at_power_on_before_all_our_other_units() -> None:
