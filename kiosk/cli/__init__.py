@@ -42,6 +42,7 @@ ENTRY_POINTS = "kiosk.commands"
 CENTRE_ENTRY_POINTS = "kiosk.centre.commands"
 CENTRE_COMMANDS = {
     "backup": "kiosk.cli.centre.backup:backup",
+    "check": "kiosk.cli.centre.check:check",
     "command": "kiosk.cli.centre.remote:command",
     "init": "kiosk.cli.centre.init:init",
     "migrate": "kiosk.cli.centre.backup:migrate",

@@ -10,8 +10,7 @@ from pathlib import Path
 import click
 import pyrage
 
-from kiosk.cli.centre.setup import copied_files
-from kiosk.core import file_names
+from kiosk.cli.centre.setup import copied_files, offline_names
 from kiosk.credentials.issuing import key_files
 from mqtt.centre.backup import copying
 from mqtt.centre.backup.copying import Copy
@@ -28,7 +27,7 @@ key_option = click.option(
     "--key",
     "key_path",
     type=click.Path(path_type=Path),
-    default=Path(file_names.BACKUP_PRIVATE_KEY),
+    default=Path(offline_names.BACKUP_PRIVATE_KEY),
     show_default=True,
     help="The private key of the backups, from the offline keys.",
 )

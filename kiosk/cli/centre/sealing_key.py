@@ -13,9 +13,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from kiosk.cli.centre.setup import shares
+from kiosk.cli.centre.setup import offline_names, shares
 from kiosk.cli.centre.setup.answers import MIN_PASSWORD_CHARACTERS
-from kiosk.core import file_names
 from kiosk.credentials.issuing import key_files
 from kiosk.credentials.issuing.key_files import KeyFileError
 from kiosk.credentials.issuing.output_files import write_new_file
@@ -49,7 +48,9 @@ def new(folder: Path, password_file: Path | None, *, holders: bool) -> None:
 
 @sealing_key.command()
 @click.argument("share_paths", metavar="SHARE SHARE", type=click.Path(path_type=Path), nargs=2, required=True)
-@click.option("--out", type=click.Path(path_type=Path), default=Path(file_names.SEALING_PRIVATE_KEY), show_default=True)
+@click.option(
+    "--out", type=click.Path(path_type=Path), default=Path(offline_names.SEALING_PRIVATE_KEY), show_default=True
+)
 @password_option
 def join(share_paths: tuple[Path, Path], out: Path, password_file: Path | None) -> None:
     """Put the private key together from the words of two holders, and write it with a new password."""

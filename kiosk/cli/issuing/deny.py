@@ -68,7 +68,7 @@ def add(  # noqa: PLR0917  click passes by name
     """
     texts = [*serials, *_first_column(source)]
     if name is not None or reference is not None:
-        texts += _ask_passes(register.find_passes(register_path, name=name, reference=reference))
+        texts += ask_passes(register.find_passes(register_path, name=name, reference=reference))
     entries = [_parse_serial(text) for text in texts] + [denylist.hcert_denylist_entry(each) for each in uvci]
     root = root_keys.open_root_key(root_key, password_file, beside=out)
     built = list_builder.build_denylist(entries, out, root, datetime.now(UTC).replace(microsecond=0), replace=replace)
@@ -88,10 +88,11 @@ def show(path: Path, root_path: Path | None) -> None:
         click.echo(f"  {entry.hex()}")
 
 
-def _ask_passes(found: Sequence[register.RegisteredPass]) -> list[str]:
+def ask_passes(found: Sequence[register.RegisteredPass], verb: str = "Withdraw") -> list[str]:
     """Serials of the one that matches, or of those that the person at the terminal chooses. Raises click.ClickException."""
+    nothing = "Nothing was withdrawn." if verb == "Withdraw" else "Nothing was printed."
     if not found:
-        raise click.ClickException("the register has no such pass. Nothing was withdrawn.")
+        raise click.ClickException(f"the register has no such pass. {nothing}")
     for number, each in enumerate(found, 1):
         details = ", ".join(filter(None, (each.reference, f"issued {each.issued_at}", each.card, each.serial)))
         click.echo(f"{number:3}  {each.name or '(no name)'}: {details}")
@@ -99,13 +100,13 @@ def _ask_passes(found: Sequence[register.RegisteredPass]) -> list[str]:
         return [found[0].serial]
     try:
         answer = click.prompt(
-            "Several passes match. Withdraw which? Numbers with commas, or all", default="", show_default=False
+            f"Several passes match. {verb} which? Numbers with commas, or all", default="", show_default=False
         )
     except click.Abort:
         answer = ""
     numbers = range(1, len(found) + 1) if answer.strip() == "all" else _numbers(answer)
     if not numbers or not all(0 < number <= len(found) for number in numbers):
-        raise click.ClickException("no choice was made. Nothing was withdrawn. Add --reference, or give the serials.")
+        raise click.ClickException(f"no choice was made. {nothing} Add --reference, or give the serials.")
     return [found[number - 1].serial for number in sorted(set(numbers))]
 
 

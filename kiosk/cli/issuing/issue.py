@@ -23,11 +23,12 @@ from kiosk.credentials.issuing.batch import PrintJob, print_passes
 from kiosk.credentials.issuing.csv_import import CsvImportError, PassRequest, read_pass_requests
 from kiosk.credentials.issuing.key_files import KeyFileError
 from kiosk.credentials.issuing.output_files import unused_path
-from kiosk.credentials.issuing.register import REGISTER_FILE, open_register
+from kiosk.credentials.issuing.register import REGISTER_FILE, Register, open_register
 from kiosk.system.csv_output import neutralised
 from kiosk.system.translations import in_all_languages
 
 KEY_YEARS = 1
+MAX_PHONE_CHARACTERS = 30
 
 
 @click.command("issue")
@@ -49,7 +50,7 @@ KEY_YEARS = 1
     help="How long the declaration made with it is valid. 0: no declaration.",
 )
 @click.option(
-    "--csv", "csv_path", type=click.Path(path_type=Path), help="Many at once: a CSV file with a column `name`."
+    "--csv", "csv_path", type=click.Path(path_type=Path), help="Many at once: a CSV or XLSX file with a column `name`."
 )
 @click.option(
     "--format",
@@ -59,6 +60,8 @@ KEY_YEARS = 1
     show_default=True,
     help="Size.",
 )
+@click.option("--help-phone", default="", help="Telephone number on the cards, for people who need help.")
+@click.option("--pictures", is_flag=True, help="Also one PNG for each person, for sending.")
 @click.option("--poster", metavar="ADDRESS", help="Print a poster (15 x 15 cm) with this address instead of a pass.")
 @click.option("--label", default="", help="Name of the issuer (in a new key, on cards) or of the place (on a poster).")
 @click.option("--classes", default="", help="Status classes that a new key may issue, such as 1,2,3. Default: all.")
@@ -81,6 +84,8 @@ def issue(
     declaration_hours: int,
     csv_path: Path | None,
     shape: str,
+    help_phone: str,
+    pictures: bool,
     poster: str | None,
     label: str,
     classes: str,
@@ -101,20 +106,26 @@ def issue(
     password = key_files.read_password(password_file)
     key = _load_or_create_key(key_path, password, label, classes, now_at)
     _publish(key, out, now_at, None if no_trust_list else root_key or _find_root_key(out, key_path), password)
-    job = PrintJob(key, out, print_sheets.CARD_FORMATS[shape], now_at)
+    phone = names.printable_text(help_phone, "--help-phone", MAX_PHONE_CHARACTERS)
+    job = PrintJob(key, out, print_sheets.CARD_FORMATS[shape], now_at, phone, pictures)
     with open_register(out) as register:
         _warn_of_equal_names(requests, register.names)
-        hidden = len(requests) == 1
-        with click.progressbar(length=len(requests), label="Reading back", file=sys.stderr, hidden=hidden) as bar:
-            printed = print_passes(
-                job, requests, register, stem="cards" if csv_path else "", on_card=lambda: bar.update(1)
-            )
+        print_and_report(job, requests, register, stem="cards" if csv_path else "")
+    click.echo(f"Register of serials, to withdraw by (kiosk deny): {out / REGISTER_FILE}")
+
+
+def print_and_report(job: PrintJob, requests: Sequence[PassRequest], register: Register, *, stem: str) -> None:
+    """Print the passes with a bar that says how long it takes, and say where they are."""
+    hidden = len(requests) == 1
+    with click.progressbar(length=len(requests), label="Reading back", file=sys.stderr, hidden=hidden) as bar:
+        printed = print_passes(job, requests, register, stem=stem, on_card=lambda: bar.update(1))
     if printed.shortened:
-        click.echo(f"The issuer key ends on {key.not_after_at:%Y-%m-%d}. The pass ends with it.", err=True)
+        click.echo(f"The issuer key ends on {job.key.not_after_at:%Y-%m-%d}. The pass ends with it.", err=True)
     click.echo(f"{len(requests)} pass{'es' if len(requests) > 1 else ''}: {printed.sheet}")
     if printed.picture:
         click.echo(f"Picture to show on a phone: {printed.picture}")
-    click.echo(f"Register of serials, to withdraw by (kiosk deny): {out / REGISTER_FILE}")
+    if printed.pictures:
+        click.echo(f"A picture for each person: {printed.pictures}")
 
 
 def _read_requests(csv_path: Path | None, request: PassRequest) -> list[PassRequest]:

@@ -1,21 +1,21 @@
-"""Reads a CSV file of people to make passes for. All mistakes are reported at once, and nothing is left out silently."""
+"""Reads a CSV or XLSX file of people to make passes for. All mistakes are reported at once, and nothing is left out silently."""
 
 import codecs
 import csv
 import io
 import re
-import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 from kiosk.core.ports import KioskError
-from kiosk.credentials.issuing import names
+from kiosk.credentials.issuing import names, xlsx_import
+from kiosk.credentials.issuing.column_names import COLUMNS, SKIPPED, column_name
 from kiosk.credentials.issuing.names import TextError
 
 MAX_PEOPLE = 20_000
 MAX_CSV_BYTES = 16 * 1024 * 1024
-COLUMNS = ("days", "declaration_hours", "name", "reference", "status_class")
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
 """What Excel writes: a comma or, by the settings of the system, a semicolon; a tab in `Unicode Text`."""
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?(?:\r\n|\r|\n)', re.IGNORECASE)
@@ -38,22 +38,32 @@ class PassRequest:
     reference: str = field(default="", repr=False)
     """What tells people of one name apart, such as a staff number. It is printed, and kept in the register."""
     line: int = field(default=0, compare=False)
-    """Line of the CSV file, from 1. 0: it is from no file."""
+    """Line of the file, from 1. 0: it is from no file."""
+    serial: bytes | None = field(default=None, compare=False)
+    """Of a pass that is printed again. None: a new one."""
+    ends_at: datetime | None = field(default=None, compare=False)
+    """Of a pass that is printed again. None: by `days`."""
+    issued_at: str = field(default="", compare=False)
+    """Of a pass that is printed again, as the register has it."""
 
 
 def read_pass_requests(path: Path, default: PassRequest) -> list[PassRequest]:
-    """Read a CSV file with a header: UTF-8 or UTF-16, separated by comma, semicolon or tab.
+    """Read a file with a header: the first sheet of an XLSX workbook, or CSV in UTF-8 or UTF-16 with comma, semicolon or tab.
 
-    Columns: `name`, optional `days`, `status_class`, `declaration_hours`, `reference`. Raises CsvImportError with each mistake and
-    its line.
+    Columns: `name`, optional `days`, `status_class`, `declaration_hours`, `reference`, in English or Vietnamese. Raises
+    CsvImportError with each mistake and its line.
     """
-    text = _read_text(path)
-    named = _SEPARATOR_LINE.match(text)
-    if named:
-        text = text[named.end() :]
-    rows = _rows(text, named[1] if named else _separator_of(text), first_line=2 if named else 1)
+    data = _read_file(path)
     mistakes: list[str] = []
-    requests = list(_parse_table(rows, default, mistakes))
+    try:
+        rows = (
+            xlsx_import.xlsx_rows(data)
+            if data.startswith(xlsx_import.OPENING_BYTES)
+            else _csv_rows(_decode(data, path))
+        )
+        requests = list(_parse_table(rows, default, mistakes))
+    except xlsx_import.XlsxError as error:
+        raise CsvImportError(f"{path} {error}") from error
     if len(requests) > MAX_PEOPLE:
         mistakes.append(
             f"the file has {len(requests)} people. At most {MAX_PEOPLE} are allowed at once. Split the file."
@@ -63,7 +73,14 @@ def read_pass_requests(path: Path, default: PassRequest) -> list[PassRequest]:
     return requests
 
 
-def _read_text(path: Path) -> str:
+def _csv_rows(text: str) -> Iterator[tuple[int, list[str] | str]]:
+    named = _SEPARATOR_LINE.match(text)
+    if named:
+        text = text[named.end() :]
+    return _rows(text, named[1] if named else _separator_of(text), first_line=2 if named else 1)
+
+
+def _read_file(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             data = file.read(MAX_CSV_BYTES + 1)
@@ -71,6 +88,10 @@ def _read_text(path: Path) -> str:
         raise CsvImportError(f"{path} cannot be read: {error.strerror}.") from error
     if len(data) > MAX_CSV_BYTES:
         raise CsvImportError(f"{path} is larger than {MAX_CSV_BYTES // 1024**2} MB. Split the file.")
+    return data
+
+
+def _decode(data: bytes, path: Path) -> str:
     try:
         text = data.decode(_encoding_of(data))
     except UnicodeDecodeError as error:
@@ -95,7 +116,7 @@ def _separator_of(text: str) -> str:
 
     def quality(separator: str) -> tuple[int, int]:
         cells = header.split(separator)
-        return sum(_column_name(cell.strip().strip('"')) in COLUMNS for cell in cells), len(cells)
+        return sum(column_name(cell.strip().strip('"')) in COLUMNS for cell in cells), len(cells)
 
     return max(SEPARATORS, key=quality)
 
@@ -121,7 +142,7 @@ def _rows(text: str, separator: str, first_line: int) -> Iterator[tuple[int, lis
 
 
 def _parse_table(
-    rows: Iterator[tuple[int, list[str] | str]], default: PassRequest, mistakes: list[str]
+    rows: Iterable[tuple[int, list[str] | str]], default: PassRequest, mistakes: list[str]
 ) -> Iterator[PassRequest]:
     header: list[str] = []
     is_empty = True
@@ -131,7 +152,7 @@ def _parse_table(
         elif not any(cell.strip() for cell in cells):
             continue
         elif not header:
-            header = [_column_name(cell) for cell in cells]
+            header = [column_name(cell) for cell in cells]
             mistakes += [f"line {line}: {mistake}" for mistake in _header_mistakes(header, cells)]
         else:
             is_empty = False
@@ -142,16 +163,12 @@ def _parse_table(
         mistakes.append(f"a header line and at least one person are needed. Known columns: {', '.join(COLUMNS)}.")
 
 
-def _column_name(cell: str) -> str:
-    return unicodedata.normalize("NFC", cell).strip().lower().replace(" ", "_")
-
-
 def _header_mistakes(header: Sequence[str], cells: Sequence[str]) -> Iterator[str]:
     known = f"Known columns: {', '.join(COLUMNS)}."
     for column, cell in dict(zip(header, cells, strict=True)).items():
-        if column and column not in COLUMNS:
+        if column and column not in (*COLUMNS, SKIPPED):
             yield f"the column {_shown(cell)} is not known. {known}"
-        if column and header.count(column) > 1:
+        if column in COLUMNS and header.count(column) > 1:
             yield f"{header.count(column)} columns are named {_shown(cell)}."
     if "name" not in header:
         yield f"there is no column `name`. {known}"

@@ -58,6 +58,8 @@ class PrintedCard:
     """What tells people of one name apart."""
     serial: str = ""
     """Hexadecimal, as in the register."""
+    help_phone: str = ""
+    """Telephone number for people who need help. Empty: none is printed."""
 
 
 def write_cards(
@@ -71,7 +73,7 @@ def write_cards(
     Raises QrCodeError, TextError or OutputError, and writes nothing then.
     """
     for card in cards:
-        for text in (card.name, card.reference, card.issuer):
+        for text in (card.name, card.reference, card.issuer, card.help_phone):
             names.require_letters(text, f"{text!r}")
         qr_images.check_readable(card.code, card_format.code_mm)
         on_card_checked()
@@ -148,7 +150,12 @@ def _draw_card(pdf: FPDF, card: PrintedCard, card_format: CardFormat, left: floa
     valid_until = " / ".join(in_all_languages("card.valid-until"))
     _draw_text(pdf, (x, top + card_format.height_mm - 14), valid_until, "", 6, width=width)
     _draw_text(pdf, (x, top + card_format.height_mm - 11), f"{until:%d/%m/%Y}", "", 8, width=width)
-    _draw_text(pdf, (x, top + card_format.height_mm - 6), card.issuer, "", 6, width=width, max_lines=2)
+    if card.help_phone:
+        text = f"{' / '.join(in_all_languages('card.help'))}: {card.help_phone}"
+        _draw_text(pdf, (x, top + card_format.height_mm - 7.5), text, "", 6, width=width)
+        _draw_text(pdf, (x, top + card_format.height_mm - 5), card.issuer, "", 6, width=width)
+    else:
+        _draw_text(pdf, (x, top + card_format.height_mm - 6), card.issuer, "", 6, width=width, max_lines=2)
 
 
 def _draw_code(pdf: FPDF, code: QrCode, *, left: float, top: float, side_mm: float) -> None:

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from io import FileIO
 from pathlib import Path
 
@@ -67,21 +68,54 @@ class RegisteredPass:
     reference: str
     issued_at: str
     card: str
+    days: str = ""
+    key: str = ""
+    """Key id of the issuer."""
+
+    @property
+    def ends_at(self) -> datetime | None:
+        """When the pass ends by its days. None where the row does not say it."""
+        try:
+            return datetime.fromisoformat(self.issued_at) + timedelta(days=int(self.days))
+        except (ValueError, OverflowError):
+            return None
 
 
 def find_passes(path: Path, *, name: str | None, reference: str | None) -> list[RegisteredPass]:
-    """The passes of this name or reference, or of both. Case, blanks and the Unicode form do not count. Raises RegisterError."""
+    """The passes of this name or reference, or of both. Case, blanks and the Unicode form do not count. Raises RegisterError.
+
+    A pass that was printed again is there once, with its newest card.
+    """
+    wanted = {key: _fold(value) for key, value in (("name", name), ("reference", reference)) if value is not None}
+    return [one for one in read_passes(path) if all(_fold(getattr(one, key)) == value for key, value in wanted.items())]
+
+
+def read_passes(path: Path) -> list[RegisteredPass]:
+    """All passes, each with its newest row. Raises RegisterError."""
     try:
         rows = _parse_rows(path.read_bytes())
     except OSError as error:
         raise RegisterError(f"{path} cannot be read: {error.strerror}. Name the register with --register.") from error
     if rows is None:
         raise RegisterError(f"{path} is no register of `kiosk issue`. A spreadsheet may have saved it in another form.")
-    wanted = {key: _fold(value) for key, value in (("name", name), ("reference", reference)) if value is not None}
+    columns = ("serial", "name", "reference", "issued_at", "card", "days", "key")
+    found = (RegisteredPass(*(row[column] or "" for column in columns)) for row in rows)
+    return list({one.serial: one for one in found}.values())
+
+
+def ending_passes(passes: Sequence[RegisteredPass], now_at: datetime, within: timedelta) -> list[RegisteredPass]:
+    """Passes that end within this time, of people who have no later pass. A pass that has ended already is one of them."""
+    latest: dict[tuple[str, str], datetime] = {}
+    for one in passes:
+        person = _fold(one.name), _fold(one.reference)
+        if one.ends_at is not None:
+            latest[person] = max(one.ends_at, latest.get(person, one.ends_at))
+    due = now_at + within
+    found = ((one, one.ends_at) for one in passes)
     return [
-        RegisteredPass(*(row[column] or "" for column in ("serial", "name", "reference", "issued_at", "card")))
-        for row in rows
-        if all(_fold(row[key] or "") == value for key, value in wanted.items())
+        one
+        for one, ends_at in found
+        if ends_at is not None and ends_at == latest[_fold(one.name), _fold(one.reference)] and ends_at <= due
     ]
 
 

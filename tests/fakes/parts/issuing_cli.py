@@ -7,9 +7,9 @@ from typing import Any
 from click.testing import CliRunner, Result
 
 
-def run(command: Any, *arguments: object) -> Result:
-    """The result of a command that must succeed."""
-    result = CliRunner().invoke(command, [str(each) for each in arguments])
+def run(command: Any, *arguments: object, answer: str = "") -> Result:
+    """The result of a command that must succeed. `answer`: what the person types."""
+    result = CliRunner().invoke(command, [str(each) for each in arguments], input=answer)
     assert result.exit_code == 0, (result.output, result.exception)
     return result
 

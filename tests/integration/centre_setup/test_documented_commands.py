@@ -147,7 +147,7 @@ def test_every_command_of_the_life_of_a_gate_does_what_its_page_says(machine: Ma
 
 def test_the_commands_of_a_backup_and_of_a_restore_work_as_printed(machine: Machine) -> None:
     made, verified, restored, renewed, _ = blocks("backup.md")
-    machine.run(made)
+    machine.run(f"{made.rstrip()} --root {machine.root}")
     (path,) = (machine.root / "media/usb/backups").glob("*.age")
     opened = f" --password-file {machine.work}/password"
     name = "centre-20261128T020000Z.age"

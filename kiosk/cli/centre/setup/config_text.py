@@ -2,6 +2,7 @@
 
 import json
 
+from kiosk.cli.centre.setup import offline_names
 from kiosk.cli.centre.setup.answers import SetupAnswers
 from kiosk.cli.centre.setup.places import SetupPlaces
 from kiosk.core import file_names
@@ -36,7 +37,7 @@ allowed_host = [{hosts}]
 organisation = {_text(answers.organisation)}
 
 [backup]
-recipient = {_text(f"{folder}/{file_names.BACKUP_PUBLIC_KEY}")}
+recipient = {_text(f"{folder}/{offline_names.BACKUP_PUBLIC_KEY}")}
 folder = "/var/backups/entrance-centre"
 keep = 14
 

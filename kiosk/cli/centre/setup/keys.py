@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
-from kiosk.cli.centre.setup import shares
+from kiosk.cli.centre.setup import offline_names, shares
 from kiosk.cli.centre.setup.answers import SetupAnswers
 from kiosk.core import file_names
 from kiosk.credentials.issuing.key_files import public_key_pem
@@ -49,8 +49,8 @@ def make_keys(answers: SetupAnswers, scratch: Path, now: datetime) -> MadeKeys:
     files[file_names.FLEET_PUBLIC_KEY] = public_key_pem(fleet)
     sealing = make_sealing_files(password, has_holders=answers.has_holders)
     backup = pyrage.x25519.Identity.generate()
-    files[file_names.BACKUP_PRIVATE_KEY] = pyrage.passphrase.encrypt(f"{backup}\n".encode(), answers.password)
-    files[file_names.BACKUP_PUBLIC_KEY] = f"{backup.to_public()}\n".encode()
+    files[offline_names.BACKUP_PRIVATE_KEY] = pyrage.passphrase.encrypt(f"{backup}\n".encode(), answers.password)
+    files[offline_names.BACKUP_PUBLIC_KEY] = f"{backup.to_public()}\n".encode()
     return MadeKeys(files | sealing.files, sealing.sealing_fingerprint)
 
 
@@ -63,10 +63,10 @@ def make_sealing_files(password: bytes, *, has_holders: bool) -> MadeKeys:
     if has_holders:
         raw = key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
         for number, words in enumerate(shares.split(raw), 1):
-            name = f"{file_names.SEALING_SHARE}{number}.txt"
+            name = f"{offline_names.SEALING_SHARE}{number}.txt"
             files[name] = f"{words}\n".encode()
     else:
-        files[file_names.SEALING_PRIVATE_KEY] = key.private_bytes(
+        files[offline_names.SEALING_PRIVATE_KEY] = key.private_bytes(
             Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(password)
         )
     return MadeKeys(files, fingerprint)

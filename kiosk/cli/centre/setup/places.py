@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from kiosk.cli.centre.setup import offline_names
 from kiosk.core import file_names
 
 CENTRE_GROUP, BROKER_GROUP = "entrance-centre", "mosquitto"
@@ -41,7 +42,7 @@ class SetupPlaces:
     @property
     def authority(self) -> Path:
         """The authority for certificates, on this machine."""
-        return self.root / "var/lib/entrance-authority" / file_names.AUTHORITY_FOLDER
+        return self.root / "var/lib/entrance-authority" / offline_names.AUTHORITY_FOLDER
 
     def shown(self, path: Path) -> str:
         """The path as it is on the machine."""
@@ -69,7 +70,7 @@ def server_files(
         "centre.key",
         "web.pem",
         "web.key",
-        file_names.BACKUP_PUBLIC_KEY,
+        offline_names.BACKUP_PUBLIC_KEY,
         file_names.FLEET_PRIVATE_KEY,
     ):
         yield PlannedFile(places.centre / name, made[name], 0o640, group=CENTRE_GROUP)
@@ -91,17 +92,17 @@ def server_files(
 
 def offline_files(places: SetupPlaces, made: dict[str, bytes]) -> Iterator[PlannedFile]:
     """The files of the offline folder. A stick with FAT has no modes: the folder itself is the protection."""
-    pki = places.offline / file_names.AUTHORITY_FOLDER
+    pki = places.offline / offline_names.AUTHORITY_FOLDER
     for name in (file_names.CA_CERTIFICATE, "ca.key", "crl.pem", "broker.pem", "centre.pem", "web.pem"):
         yield PlannedFile(pki / name, made[name], 0o600)
     rest = {
         file_names.ROOT_PRIVATE_KEY,
         file_names.ROOT_PUBLIC_KEY,
         file_names.SEALING_PUBLIC_KEY,
-        file_names.SEALING_PRIVATE_KEY,
-        file_names.BACKUP_PRIVATE_KEY,
-        file_names.BACKUP_PUBLIC_KEY,
-        *(name for name in made if name.startswith(file_names.SEALING_SHARE)),
+        offline_names.SEALING_PRIVATE_KEY,
+        offline_names.BACKUP_PRIVATE_KEY,
+        offline_names.BACKUP_PUBLIC_KEY,
+        *(name for name in made if name.startswith(offline_names.SEALING_SHARE)),
     }
     for name in sorted(rest & made.keys()):
         yield PlannedFile(places.offline / name, made[name], 0o600)

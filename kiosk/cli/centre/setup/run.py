@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from kiosk.cli.centre.setup import database, release_key, sheet
+from kiosk.cli.centre.setup import database, offline_names, release_key, sheet
 from kiosk.cli.centre.setup.answers import POSTGRESQL, SQLITE, SetupAnswers
 from kiosk.cli.centre.setup.config_text import centre_toml
 from kiosk.cli.centre.setup.keys import MadeKeys, make_keys
@@ -145,17 +145,17 @@ def _write_sheet(facts: SheetFacts, places: SetupPlaces, undo: _Undo) -> SetupRe
 
 def _key_places(answers: SetupAnswers, places: SetupPlaces, *, has_release_key: bool) -> Iterator[KeyPlace]:
     offline = places.offline
-    copy = offline / file_names.AUTHORITY_FOLDER / "ca.key"
+    copy = offline / offline_names.AUTHORITY_FOLDER / "ca.key"
     if answers.is_authority_offline:
         yield KeyPlace("authority-offline", str(copy))
     else:
         yield KeyPlace("authority", f"{places.shown(places.authority / 'ca.key')}, {copy}")
     yield KeyPlace("root", str(offline / file_names.ROOT_PRIVATE_KEY))
     if answers.has_holders:
-        yield KeyPlace("sealing-shares", f"{offline / file_names.SEALING_SHARE}1.txt, 2, 3")
+        yield KeyPlace("sealing-shares", f"{offline / offline_names.SEALING_SHARE}1.txt, 2, 3")
     else:
-        yield KeyPlace("sealing", str(offline / file_names.SEALING_PRIVATE_KEY))
-    yield KeyPlace("backup", str(offline / file_names.BACKUP_PRIVATE_KEY))
+        yield KeyPlace("sealing", str(offline / offline_names.SEALING_PRIVATE_KEY))
+    yield KeyPlace("backup", str(offline / offline_names.BACKUP_PRIVATE_KEY))
     if has_release_key:
         yield KeyPlace("release", f"{offline / release_key.FOLDER}/")
     yield KeyPlace("broker", places.shown(places.broker / "broker.key"))

@@ -80,11 +80,11 @@ def test_no_private_key_can_be_read_by_others_and_the_offline_keys_are_not_on_th
     assert init(machine).exit_code == 0
     paths = [path for folder in ("root", "stick") for path in (machine / folder).rglob("*.key")]
     assert {path.name for path in paths} == {
-        "ca.key", "broker.key", "centre.key", "web.key", "root.key", "sealing.key", "backup.key"
+        "ca.key", "broker.key", "centre.key", "fleet.key", "web.key", "root.key", "sealing.key", "backup.key"
     }  # fmt: skip
     assert [path for path in paths if path.stat().st_mode & 0o007] == []
     on_machine = {path.name for path in (machine / "root").rglob("*.key")}
-    assert on_machine == {"ca.key", "broker.key", "centre.key", "web.key"}
+    assert on_machine == {"ca.key", "broker.key", "centre.key", "fleet.key", "web.key"}
 
 
 def test_an_authority_can_stay_off_the_machine(machine: Path) -> None:

@@ -1,0 +1,155 @@
+"""`kiosk centre check`: whether certificates, keys, names and lists of this centre belong together, in words."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
+from cryptography.x509.oid import NameOID
+
+from mqtt.centre.backup.encrypted_file import parse_recipient
+from mqtt.centre.backup.records import CopyError
+from mqtt.centre.ingest.database import open_query
+from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.message_model import printable
+
+SOON = timedelta(days=30)
+
+
+@click.command()
+@click.pass_context
+def check(context: click.Context) -> None:
+    """Check the files of centre.toml: certificate against key, authority and name, the revocation list, and the database.
+
+    Prints a sentence for each mistake. Exit status 1 if there is any.
+    """
+    assert context.parent is not None
+    options, tables = context.parent.params, context.parent.default_map or {}
+    found = list(find_mistakes(options, tables, datetime.now(UTC)))
+    for text in found:
+        click.echo(printable(text), err=True)
+    if found:
+        raise SystemExit(1)
+    click.echo("Certificates, keys, names and database belong together.")
+
+
+def find_mistakes(options: Mapping[str, Any], tables: Mapping[str, Any], now: datetime) -> Iterator[str]:
+    """One sentence for each mistake. `tables`: those of centre.toml."""
+    authority = None
+    if options.get("ca"):
+        authority, mistake = _load(Path(options["ca"]))
+        if mistake:
+            yield mistake
+    pairs: list[tuple[str, Any, Any, str]] = [
+        ("", options.get("certificate"), options.get("key"), str(options.get("name")))
+    ]
+    web = tables.get("web", {})
+    pairs.append(("web.", web.get("certificate"), web.get("key"), ""))
+    for table, certificate, key, _ in pairs:
+        if certificate:
+            yield from _pair_mistakes(table, Path(certificate), Path(key) if key else None, authority, now)
+    yield from _name_mistakes(options, web)
+    yield from _list_mistakes(tables.get("revoke", {}).get("crl"), authority)
+    recipient = tables.get("backup", {}).get("recipient")
+    if recipient:
+        yield from _recipient_mistakes(Path(recipient))
+    try:
+        with open_query(str(options["database"])) as query:
+            query("SELECT count(*) FROM device")
+    except LedgerError as error:
+        yield f"database: {error}"
+
+
+def _load(path: Path) -> tuple[x509.Certificate | None, str]:
+    """The certificate, or None and what is wrong."""
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes()), ""
+    except OSError as error:
+        return None, f"{path} cannot be read: {error.strerror}."
+    except ValueError:
+        return None, f"{path} is not a certificate in PEM form."
+
+
+def _pair_mistakes(
+    table: str, path: Path, key_path: Path | None, authority: x509.Certificate | None, now: datetime
+) -> Iterator[str]:
+    certificate, mistake = _load(path)
+    if certificate is None:
+        yield f"{table}certificate: {mistake}"
+        return
+    if certificate.not_valid_after_utc < now:
+        yield f"{table}certificate: {path} ended on {certificate.not_valid_after_utc:%Y-%m-%d}. Make a new one: kiosk pki"
+    elif certificate.not_valid_after_utc < now + SOON:
+        yield f"{table}certificate: {path} ends on {certificate.not_valid_after_utc:%Y-%m-%d}. Renew it: kiosk pki"
+    if authority is not None:
+        try:
+            certificate.verify_directly_issued_by(authority)
+        except (ValueError, TypeError, InvalidSignature):
+            yield f"{table}certificate: {path} is of another authority than ca."
+    if key_path is not None:
+        yield from _key_mistakes(table, key_path, path, certificate)
+
+
+def _key_mistakes(table: str, key_path: Path, path: Path, certificate: x509.Certificate) -> Iterator[str]:
+    try:
+        key = load_pem_private_key(key_path.read_bytes(), None)
+    except OSError as error:
+        yield f"{table}key: {key_path} cannot be read: {error.strerror}."
+    except TypeError:
+        yield f"{table}key: {key_path} is locked with a password, which no service can type."
+    except ValueError:
+        yield f"{table}key: {key_path} is not a private key in PEM form."
+    else:
+        if _der(key.public_key()) != _der(certificate.public_key()):
+            yield f"{table}key: {key_path} does not belong to {path}."
+
+
+def _der(key: CertificatePublicKeyTypes) -> bytes:
+    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def _name_mistakes(options: Mapping[str, Any], web: Mapping[str, Any]) -> Iterator[str]:
+    """The broker knows the centre by its common name. A browser knows the pages by their host names."""
+    certificate = _load(Path(options["certificate"]))[0] if options.get("certificate") else None
+    if certificate is not None:
+        name = str(certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+        if name != "centre" and not name.startswith("centre-"):
+            yield f"certificate: its name is {name}, but the broker expects centre, centre-2 ... for a centre."
+    pages = _load(Path(web["certificate"]))[0] if web.get("certificate") else None
+    if pages is None:
+        return
+    names = pages.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    known = {*names.get_values_for_type(x509.DNSName), *map(str, names.get_values_for_type(x509.IPAddress))}
+    wanted = web.get("allowed_hosts") or web.get("allowed_host") or ()
+    for host in [wanted] if isinstance(wanted, str) else wanted:
+        if host not in known:
+            yield f"web.allowed_host: {host} is not a name of {web['certificate']}: {', '.join(sorted(known))}."
+
+
+def _list_mistakes(path: Any, authority: x509.Certificate | None) -> Iterator[str]:
+    if not path or authority is None:
+        return
+    try:
+        crl = x509.load_pem_x509_crl(Path(path).read_bytes())
+    except OSError as error:
+        yield f"revoke.crl: {path} cannot be read: {error.strerror}."
+    except ValueError:
+        yield f"revoke.crl: {path} is not a revocation list in PEM form."
+    else:
+        key = authority.public_key()
+        if not crl.is_signature_valid(key):  # type: ignore[arg-type]  # the key of an authority can sign
+            yield f"revoke.crl: {path} is of another authority than ca."
+
+
+def _recipient_mistakes(path: Path) -> Iterator[str]:
+    try:
+        parse_recipient(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        yield f"backup.recipient: {path} cannot be read: {error.strerror}."
+    except (CopyError, UnicodeDecodeError) as error:
+        yield f"backup.recipient: {path}: {error}"

@@ -1,0 +1,12 @@
+"""Names of the files that never go to a kiosk: the offline keys, and the folder of the authority."""
+
+SEALING_PRIVATE_KEY = "sealing.key"
+"""Private sealing key, locked with a password. Stays with the tracing authority."""
+SEALING_SHARE = "sealing-share-"
+"""With a number and `.txt`: a holder's share of the private sealing key."""
+BACKUP_PRIVATE_KEY = "backup.key"
+"""Opens the backups of the centre, locked with a password. Stays with the administrator."""
+BACKUP_PUBLIC_KEY = "backup.pub"
+"""To the centre, which encrypts its backups to it."""
+AUTHORITY_FOLDER = "pki"
+"""Folder of `kiosk pki`: ca.pem, ca.key, crl.pem and the certificates."""
