@@ -8,8 +8,8 @@ VERSION = "v1"
 CENTRE = "centre"
 """The centre's own topics have this word in place of the site. No site may have this name."""
 
-COMMAND, REPLY = "command", "reply"
-"""Levels of a device's topics below which there is one more: the name of a command, and its id."""
+COMMAND, REPLY, LIST = "command", "reply", "list"
+"""Levels of a device's topics below which there is one more: the name of a command, its id, and the kind of a list."""
 
 _LEVEL = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 
@@ -55,6 +55,10 @@ class DeviceTopics:
     def reply_topic(self, order_id: str) -> str:
         """The topic of the replies to a command."""
         return f"{self.prefix}/{VERSION}/{self.site}/{self.device}/{REPLY}/{order_id}"
+
+    def list_topic(self, kind: str) -> str:
+        """The topic of signed lists for this device. `+`: the filter for all kinds."""
+        return f"{self.prefix}/{VERSION}/{self.site}/{self.device}/{LIST}/{kind}"
 
     @property
     def wire_name(self) -> str:

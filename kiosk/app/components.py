@@ -9,6 +9,7 @@ from kiosk import config, credentials
 from kiosk.app import command_handlers
 from kiosk.app.builders import gate, hardware, remote
 from kiosk.app.builders.delivery import build_relay
+from kiosk.app.builders.remote_lists import ListReceiver
 from kiosk.app.builders.renewal import build_renewal, build_slot
 from kiosk.app.call_queue import CallQueue
 from kiosk.app.camera_worker import CameraWorker
@@ -59,6 +60,8 @@ class Components:
     """None: this device obeys no command of the centre."""
     renewal: RenewalWorker | None = None
     """None: the certificate of this device is renewed by hand."""
+    list_receiver: ListReceiver | None = None
+    """None: this device takes no list of the centre."""
 
     def worker_steps(self) -> dict[str, Callable[[], float]]:
         """Name of each worker thread -> its step function."""
@@ -139,12 +142,11 @@ def build_components(
     exit_stack.callback(preview.close)
     commands = command_handlers.CommandHandlers(parts.worker, signal, store, relay, preview, notices, on_change)
     control = open_control_socket(settings, exit_stack, commands, parts.worker)
-    executor = None
-    if channel is not None:
-        acts = remote.RemoteActs(parts.worker, signal, store, relay, clock, settings.run_dir, on_change)
-        executor = remote.build_executor(channel, settings, acts, clock)
+    receiver = None if channel is None else ListReceiver(channel, lists)
+    acts = remote.RemoteActs(parts.worker, signal, store, relay, clock, settings.run_dir, on_change, receiver)
+    executor = remote.build_executor(channel, settings, acts, clock)
     built = (clock, signal, store, relay, lists, parts.verifier, monitor, frame_slot, parts.worker, camera_worker)
-    return Components(*built, control, status_collector, executor, renewal)
+    return Components(*built, control, status_collector, executor, renewal, receiver)
 
 
 def _build_gate(

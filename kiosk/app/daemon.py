@@ -236,8 +236,8 @@ class Daemon:
 
     def _reload_lists(self) -> None:
         """Load newer signed lists. The current ones stay in use while a new file is invalid."""
-        lists = self._components.list_loader
-        if lists.refresh():
+        lists, receiver = self._components.list_loader, self._components.list_receiver
+        if lists.refresh() | (receiver is not None and receiver.apply_due()):
             self._components.verifier.set_lists(lists.trust_list, lists.denylist)
             log.info("newer lists are in use")
         if lists.errors != self._list_errors:

@@ -45,6 +45,7 @@ CENTRE_COMMANDS = {
     "check": "kiosk.cli.centre.check:check",
     "command": "kiosk.cli.centre.remote:command",
     "init": "kiosk.cli.centre.init:init",
+    "lists": "kiosk.cli.centre.lists:lists",
     "migrate": "kiosk.cli.centre.backup:migrate",
     "restore": "kiosk.cli.centre.backup:restore",
     "sealing-key": "kiosk.cli.centre.sealing_key:sealing_key",

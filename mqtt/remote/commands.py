@@ -190,7 +190,9 @@ class HelloMessage(MessageModel):
     commands: tuple[Slug, ...] = Field(default=(), max_length=32)
     """What it can do."""
     lists: dict[Slug, SeqOrZero] = Field(default_factory=dict, max_length=8)
-    """Number of each signed list in force: `trust`, `deny`."""
+    """Number of each signed list in force: `trust`, `deny`. 0: none is. A kind that it does not use is not there."""
+    list_errors: dict[Slug, Slug] = Field(default_factory=dict, max_length=8)
+    """Why the last list of a kind that came is not in force: `other-base`, `wrong-hash`, `unusable`."""
 
 
 def is_expired(message: CommandMessage, now: datetime) -> bool:

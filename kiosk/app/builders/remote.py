@@ -8,6 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from kiosk import config
+from kiosk.app.builders.remote_lists import ListReceiver
 from kiosk.app.gate_worker import GateWorker
 from kiosk.config.effective import read_effective_settings
 from kiosk.core.model import Outcome
@@ -53,15 +54,17 @@ def build_channel(settings: config.Settings, lists: ListLoader, clock: Clock) ->
         guard,
         journal,
         clock=clock,
-        list_numbers=lambda: {"trust": lists.trust_list.number, "deny": lists.denylist.number},
+        list_numbers=lambda: lists.numbers,
         software_version=version("entrance-kiosk"),
     )
 
 
 def build_executor(
-    channel: CommandChannel, settings: config.Settings, acts: "RemoteActs", clock: Clock
-) -> CommandExecutor:
-    """The thread that does what the channel accepts."""
+    channel: CommandChannel | None, settings: config.Settings, acts: "RemoteActs", clock: Clock
+) -> CommandExecutor | None:
+    """The thread that does what the channel accepts. None: there is no channel."""
+    if channel is None:
+        return None
     return CommandExecutor(channel, CommandJournal(settings.storage.path), acts.handlers(), clock, acts.run_due)
 
 
@@ -77,6 +80,7 @@ class RemoteActs:
     run_dir: Path
     on_change: Callable[[], None]
     """Called after a command changed the status."""
+    list_receiver: ListReceiver | None = None
     _resume_at_s: float | None = None
     """When the pause of a command ends. None: no pause of a command."""
     _signals: list[tuple[float, Outcome]] = field(default_factory=list)
@@ -96,7 +100,9 @@ class RemoteActs:
         }
 
     def run_due(self, now_s: float) -> None:
-        """End a pause, and go on with a lamp test."""
+        """End a pause, go on with a lamp test, and make the next list whole."""
+        if self.list_receiver is not None:
+            self.list_receiver.prepare_due()
         if self._resume_at_s is not None and (not self.gate_worker.paused or now_s >= self._resume_at_s):
             if self.gate_worker.paused:
                 log.warning("the pause of the centre is over")

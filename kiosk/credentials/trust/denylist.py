@@ -1,7 +1,7 @@
 """The denylist: revoked passes, identified by 10 bytes each."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kiosk.credentials.trust import files, signed_list
 from kiosk.credentials.trust.files import ListError
 from kiosk.credentials.trust.signed_list import SignedList
+from kiosk.credentials.trust.sorted_entries import SortedEntries
 from kiosk.credentials.trust.trust_list import ROOT_PUBLIC_KEY_FILE
 
 ENTRY_BYTES = 10
@@ -22,7 +23,7 @@ class Denylist:
 
     number: int
     issued_at: datetime
-    entries: frozenset[bytes] = field(repr=False)
+    entries: Set[bytes] = field(repr=False)
 
 
 EMPTY_DENYLIST = Denylist(0, datetime.fromtimestamp(0, UTC), frozenset())
@@ -55,10 +56,18 @@ def parse_denylist(data: bytes, root_pem: bytes) -> Denylist:
     blob = found.entries
     if not isinstance(blob, bytes) or len(blob) != found.count * ENTRY_BYTES:
         raise ListError("The denylist's length does not match its count. Ask the centre for it again.")
-    entries = frozenset(blob[start : start + ENTRY_BYTES] for start in range(0, len(blob), ENTRY_BYTES))
-    if len(entries) != found.count:
+    return Denylist(found.number, found.issued_at, _sorted_entries(blob))
+
+
+def _sorted_entries(blob: bytes) -> SortedEntries:
+    """Lists of other tools may not be sorted. Raises ListError."""
+    try:
+        return SortedEntries(blob, ENTRY_BYTES)
+    except ValueError:
+        entries = [blob[start : start + ENTRY_BYTES] for start in range(0, len(blob), ENTRY_BYTES)]
+    if len(set(entries)) != len(entries):
         raise ListError("The denylist has duplicate entries. Ask the centre for it again.")
-    return Denylist(found.number, found.issued_at, entries)
+    return SortedEntries(b"".join(sorted(entries)), ENTRY_BYTES)
 
 
 def load_denylist(path: Path, root_path: Path | None = None) -> Denylist:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from kiosk.core.ports import KioskError
 
-MAX_LIST_BYTES = 8 * 1024 * 1024
+MAX_LIST_BYTES = 16 * 1024 * 1024
+"""A denylist of a million passes has 10 MB."""
 
 
 class ListError(KioskError):

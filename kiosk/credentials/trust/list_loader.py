@@ -4,6 +4,7 @@ The files come from an administrator or the centre and may be read-only, incompl
 own. Two different lists with one number are a mistake of those who sign: the list that came first stays in force.
 """
 
+import hashlib
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -60,8 +61,12 @@ class _ListSource(Generic[_List]):
     """Why the list in force has no copy yet. Empty if it has one."""
     current: _List | None = None
     """The list in force. None if there has never been a good one."""
-    _data: bytes = field(default=b"", repr=False)
-    """The bytes of the list in force."""
+    _digest: bytes = b""
+    """SHA-256 of the list in force."""
+    _uncopied: bytes = field(default=b"", repr=False)
+    """The bytes of the list in force, until its copy is on disk. A large list takes no memory twice."""
+    _from_centre: bool = False
+    """The list in force came over the network. An older file is then no mistake."""
     _file_version: tuple[int, int, int] | None = None
     _retry_copy_s: float | None = None
     """When to copy the list in force again. None if its copy is there."""
@@ -88,44 +93,74 @@ class _ListSource(Generic[_List]):
             self.error = str(error)
             return False
         self.error = ""
-        if self.current is not None and found.number == self.current.number:
+        if self.current is not None and found.number <= self.current.number:
             return False
-        self.current, self._data = found, data
+        self._put_in_force(found, data, from_centre=False)
         if save_copy:
             self._save_copy()
         return True
 
+    def _put_in_force(self, found: _List, data: bytes, *, from_centre: bool) -> None:
+        self.current, self._digest, self._uncopied = found, hashlib.sha256(data).digest(), data
+        self._from_centre, self.error = from_centre, ""
+
+    def offer(self, data: bytes) -> None:
+        """Put a list of the centre in force if it is newer. Raises ListError, and then nothing has changed."""
+        found = self.parse(data, self.root_pem)
+        if self.current is not None and found.number <= self.current.number:
+            if found.number == self.current.number and hashlib.sha256(data).digest() == self._digest:
+                return
+            raise ListError(f"list {self.current.number} is in force; list {found.number} is not newer")
+        self._put_in_force(found, data, from_centre=True)
+        self._save_copy()
+
     def _load_file(self) -> tuple[bytes, _List]:
         data = files.read_list_file(self.path)
         found = self.parse(data, self.root_pem)
-        if self.current is not None and found.number < self.current.number:
+        if self.current is not None and found.number < self.current.number and not self._from_centre:
             raise ListError(
                 f"{self.path} is list {found.number}; list {self.current.number} is already in force. "
                 "An older list is not accepted. Ask the centre for the newest."
             )
-        if self.current is not None and found.number == self.current.number and data != self._data:
+        if self.current is not None and self._is_other(found, data):
             raise ListError(
                 f"{self.path} is list {found.number} with other content than the list {found.number} in force, which stays. "
                 "Sign the list again with a higher number."
             )
         return data, found
 
+    def _is_other(self, found: _List, data: bytes) -> bool:
+        """Whether it has the number of the list in force, and other content."""
+        is_same_number = self.current is not None and found.number == self.current.number
+        return is_same_number and hashlib.sha256(data).digest() != self._digest
+
     def _load_copy(self) -> None:
-        try:
-            data = files.read_list_file(self.copy_path)
-            self.current, self._data = self.parse(data, self.root_pem), data
-        except ListError:
-            return  # no copy yet, or it is damaged: the file decides, and its errors are reported
+        """No copy yet, or a damaged one: the file decides, and its errors are reported."""
+        for path, from_centre in ((self.copy_path, False), (self._received_path, True)):
+            try:
+                data = files.read_list_file(path)
+                found = self.parse(data, self.root_pem)
+            except ListError:
+                continue
+            if self.current is None or found.number > self.current.number:
+                self._put_in_force(found, data, from_centre=from_centre)
+                self._uncopied = b""
+
+    @property
+    def _received_path(self) -> Path:
+        """The copy of a list that came over the network."""
+        return self.copy_path.with_suffix(".received")
 
     def _save_copy(self) -> None:
         """Save a copy. A disk error removes only this protection. It is reported, and the copy is tried again later."""
+        path = self._received_path if self._from_centre else self.copy_path
         try:
-            atomic_files.write_file(self.copy_path, self._data)
+            atomic_files.write_file(path, self._uncopied)
         except OSError as error:
-            self.copy_error = f"The list could not be copied to {self.copy_path}: {error.strerror}."
+            self.copy_error = f"The list could not be copied to {path}: {error.strerror}."
             self._retry_copy_s = self.monotonic_s() + COPY_RETRY_S
             return
-        self.copy_error, self._retry_copy_s = "", None
+        self.copy_error, self._retry_copy_s, self._uncopied = "", None, b""
 
 
 class _Sources(NamedTuple):
@@ -241,6 +276,21 @@ class ListLoader:
         """Errors of the present files, as sentences. Empty if there are none."""
         texts = [text for each in self._sources if each is not None for text in (each.error, each.copy_error)]
         return tuple(filter(None, texts))
+
+    @property
+    def numbers(self) -> Mapping[str, int]:
+        """The number of each configured list that a centre may send: `trust` and `deny`. 0: none is in force."""
+        found = {"trust": self._sources.trust.current}
+        if self._sources.denylist is not None:
+            found["deny"] = self._sources.denylist.current  # type: ignore[assignment]  # each has a number
+        return {kind: each.number if each is not None else 0 for kind, each in found.items()}
+
+    def offer(self, kind: str, data: bytes) -> None:
+        """Put a list of the centre in force if it is signed and newer. The thread of `refresh`. Raises ListError."""
+        source = {"trust": self._sources.trust, "deny": self._sources.denylist}.get(kind)
+        if source is None:
+            raise ListError(f"this device uses no {kind} list")
+        source.offer(data)
 
     def refresh(self) -> bool:
         """Read changed files again. Cheap if none changed. True if a newer list came into force."""

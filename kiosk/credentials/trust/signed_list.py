@@ -34,17 +34,14 @@ class SignedList:
 
 def sign_list(root: Ed25519PrivateKey, contents: SignedList) -> bytes:
     """Sign a list with the root key."""
-    payload = cbor2.dumps(
-        {
-            1: contents.list_kind,
-            2: contents.number,
-            3: int(contents.issued_at.timestamp()),
-            4: contents.count,
-            5: contents.entries,
-        },
-        canonical=True,
-    )
+    issued_s = int(contents.issued_at.timestamp())
+    payload = list_payload(contents.list_kind, contents.number, issued_s, contents.count, contents.entries)
     return cose.make_sign1(root, b"", payload, _AAD)
+
+
+def list_payload(list_kind: str, number: int, issued_s: int, count: int, entries: Any) -> bytes:
+    """What the root key signs. `issued_s`: Unix time."""
+    return cbor2.dumps({1: list_kind, 2: number, 3: issued_s, 4: count, 5: entries}, canonical=True)
 
 
 def verify_signed_list(data: bytes, root: Ed25519PublicKey, list_kind: str) -> SignedList:

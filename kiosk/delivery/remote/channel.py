@@ -1,5 +1,6 @@
 """Commands from the centre on the relay's connection: hello, subscription, check, journal and replies."""
 
+import contextlib
 import logging
 import queue
 import secrets
@@ -12,9 +13,10 @@ from kiosk.core.ports import Clock, StoreError
 from kiosk.delivery.remote.replies import ReplyQueue
 from kiosk.storage.command_journal import STARTED, CommandEntry, CommandJournal
 from mqtt.connection import Acknowledged, Connection, IncomingMessage, OutgoingMessage
-from mqtt.message_model import printable
+from mqtt.message_model import InvalidMessageError, printable
 from mqtt.remote.command_guard import AcceptedCommand, CommandGuard, Refusal, RefusalCode
 from mqtt.remote.commands import HelloMessage, ReplyMessage, ReplyState
+from mqtt.remote.lists import ListMessage
 from mqtt.topics import DeviceTopics, TopicKind
 
 log = logging.getLogger(__name__)
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 HELLO_INTERVAL_S = 900.0
 """A centre whose database was replaced gets the hello of a connection that stays."""
 HELLO_RETRY_S = 5.0
+MAX_WAITING_LISTS = 4
 MAX_QUEUED = 8
 """Commands that wait. More are refused."""
 BUSY, STORE_FAILED = "busy", "store-failed"
@@ -99,11 +102,13 @@ class CommandChannel:
         self._refused: Counter[str] = Counter()
         self.accepted: queue.Queue[AcceptedCommand] = queue.Queue(MAX_QUEUED)
         self.replies = ReplyQueue(topics)
+        self._lists: queue.Queue[ListMessage] = queue.Queue(MAX_WAITING_LISTS)
+        self._list_errors: dict[str, str] = {}
 
     @property
     def filters(self) -> Sequence[str]:
-        """All commands to this device."""
-        return (self._topics.command_topic("+"),)
+        """All commands and lists for this device."""
+        return (self._topics.command_topic("+"), self._topics.list_topic("+"))
 
     @property
     def refused(self) -> Mapping[str, int]:
@@ -136,6 +141,9 @@ class CommandChannel:
 
     def on_message(self, incoming: IncomingMessage) -> bool:
         """Check a command. Where it is obeyed, it is on disk before it is in `accepted`."""
+        if incoming.topic.startswith(self._topics.list_topic("")):
+            self._on_list_message(incoming)
+            return True
         prefix = self._topics.command_topic("")
         if not incoming.topic.startswith(prefix):
             return False
@@ -147,6 +155,29 @@ class CommandChannel:
         else:
             self._on_accepted(found, now)
         return True
+
+    def _on_list_message(self, incoming: IncomingMessage) -> None:
+        """The newest few. A centre sends another one after the next hello."""
+        try:
+            self._lists.put_nowait(ListMessage.from_payload(incoming.payload))
+        except InvalidMessageError as error:
+            self._on_refused(Refusal(RefusalCode.INVALID, detail=str(error)), self._clock.now())
+        except queue.Full:
+            log.warning("a list of the centre is dropped: others wait")
+
+    def take_list(self) -> ListMessage | None:
+        """The next list that came. Any thread."""
+        with contextlib.suppress(queue.Empty):
+            return self._lists.get_nowait()
+        return None
+
+    def on_list(self, kind: str, code: str) -> None:
+        """A list is in force, or `code` says why not. The next hello says so. Any thread."""
+        if code:
+            self._list_errors[kind] = code
+        else:
+            self._list_errors.pop(kind, None)
+        self._hello_due_s = 0.0
 
     def _on_accepted(self, command: AcceptedCommand, now: ClockReading) -> None:
         message = command.message
@@ -192,5 +223,6 @@ class CommandChannel:
             software_version=self._software_version,
             commands=tuple(sorted(self._guard.supported)),
             lists=dict(self._list_numbers()),
+            list_errors=dict(self._list_errors),
         )
         return OutgoingMessage(self._topics.topic(TopicKind.HELLO), hello.to_payload())

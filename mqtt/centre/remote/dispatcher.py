@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from mqtt import topics
 from mqtt.centre.ingest.database import open_query
 from mqtt.centre.ingest.ledger import LedgerError
+from mqtt.centre.remote.lists import has_devices_behind, take_lists
 from mqtt.centre.remote.sending import expire_commands, has_open_commands, save_hello, take_commands
 from mqtt.centre.remote.store import save_reply
 from mqtt.connection import Connection, IncomingMessage, OutgoingMessage
@@ -129,7 +130,7 @@ class CommandDispatcher:
     def _run(self, unstored: "_Unstored") -> list[OutgoingMessage]:
         """In the thread of the database. Raises LedgerError."""
         now = self._now_at()
-        if not unstored.hellos and not unstored.replies and not self._has_open_commands():
+        if not unstored.hellos and not unstored.replies and not self._has_work():
             return []
         with open_query(self._database) as query:
             expire_commands(query, now)  # the first statement writes, so that SQLite waits for other writers
@@ -137,11 +138,12 @@ class CommandDispatcher:
                 save_hello(query, device.wire_name, hello, now)
             for device, reply in unstored.replies:
                 save_reply(query, device.wire_name, reply, now)
-            return take_commands(query, self._key, self._topic_prefix, now) if self._key else []
+            commands = take_commands(query, self._key, self._topic_prefix, now) if self._key else []
+            return [*commands, *take_lists(query, self._topic_prefix)]
 
-    def _has_open_commands(self) -> bool:
+    def _has_work(self) -> bool:
         with open_query(self._database) as query:
-            return has_open_commands(query)
+            return has_open_commands(query) or has_devices_behind(query)
 
     def _finish(self, connection: Connection, work: Future[list[OutgoingMessage]]) -> None:
         """What is not stored is not acknowledged."""

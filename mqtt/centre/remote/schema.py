@@ -22,6 +22,20 @@ STEPS = (
         command TEXT NOT NULL, part INTEGER NOT NULL, content TEXT NOT NULL, PRIMARY KEY (command, part)
     )
     """,
+    """
+    ALTER TABLE remote_device ADD COLUMN list_errors TEXT NOT NULL DEFAULT '{{}}';
+    ALTER TABLE remote_device ADD COLUMN tried TEXT NOT NULL DEFAULT '{{}}';
+    ALTER TABLE remote_device ADD COLUMN behind INTEGER NOT NULL DEFAULT 1;
+    CREATE INDEX remote_device_behind ON remote_device (device) WHERE behind = 1;
+    CREATE TABLE list_version (
+        kind TEXT NOT NULL, number BIGINT NOT NULL, sha256 TEXT NOT NULL, bytes INTEGER NOT NULL, content TEXT NOT NULL,
+        published_at TEXT NOT NULL, PRIMARY KEY (kind, number)
+    );
+    CREATE TABLE list_delta (
+        kind TEXT NOT NULL, base BIGINT NOT NULL, number BIGINT NOT NULL, content TEXT NOT NULL,
+        PRIMARY KEY (kind, base, number)
+    )
+    """,
 )
 
 

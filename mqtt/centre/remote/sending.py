@@ -27,11 +27,14 @@ def save_hello(query: Query, device: str, hello: HelloMessage, now: datetime) ->
         hello.software_version,
         json.dumps(hello.commands),
         json.dumps(hello.lists, sort_keys=True),
+        json.dumps(hello.list_errors, sort_keys=True),
     ]
     query(
-        "INSERT INTO remote_device VALUES (?, ?, ?, ?, ?, ?, 0) ON CONFLICT (device) DO UPDATE SET "
+        "INSERT INTO remote_device (device, session, hello_at, software_version, commands, lists, list_errors, counter) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, 0) ON CONFLICT (device) DO UPDATE SET "
+        "tried = CASE WHEN remote_device.session = excluded.session THEN remote_device.tried ELSE '{}' END, "
         "session = excluded.session, hello_at = excluded.hello_at, software_version = excluded.software_version, "
-        "commands = excluded.commands, lists = excluded.lists",
+        "commands = excluded.commands, lists = excluded.lists, list_errors = excluded.list_errors, behind = 1",
         [device, *values],
     )
 

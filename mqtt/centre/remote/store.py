@@ -122,9 +122,11 @@ def newest_commands(query: Query, device: str, limit: int) -> list[CommandRow]:
 
 def read_content(query: Query, order_id: str) -> bytes | None:
     """The whole log or support bundle of a command that is done. None: it is not whole, or not kept any more."""
-    rows = query("SELECT state, parts, sha256 FROM remote_command WHERE id = ?", [order_id])
-    if not rows or rows[0]["state"] != ReplyState.DONE or not rows[0]["sha256"]:
+    rows = query("SELECT name, state, parts, sha256 FROM remote_command WHERE id = ?", [order_id])
+    if not rows or rows[0]["state"] != ReplyState.DONE or rows[0]["name"] not in WITH_CONTENT:
         return None
+    if not rows[0]["parts"]:
+        return b""
     parts = query("SELECT content FROM remote_content WHERE command = ? ORDER BY part", [order_id])
     content = b"".join(base64.b64decode(row["content"]) for row in parts)
     return content if hashlib.sha256(content).hexdigest() == rows[0]["sha256"] else None

@@ -32,10 +32,11 @@ DEVICE = "entrance/v1/cho-mau/cong-1"
 DESCRIBED = json.loads((wire_schema.FOLDER / "asyncapi.json").read_text(encoding="utf-8"))["channels"]
 """The channels of the AsyncAPI file."""
 CHANNELS = {
-    channel["address"].format(prefix="entrance", site="cho-mau", device="cong-1", name="resume", id="+"): [
+    channel["address"].format(prefix="entrance", site="cho-mau", device="cong-1", name="resume", id="+", kind="+"): [
         message["payload"]["$ref"] for message in channel["messages"].values()
     ]
-    for channel in DESCRIBED.values()
+    for name, channel in DESCRIBED.items()
+    if name != "list"  # sent only where a list was published: tests/integration/remote/test_lists.py
 }
 """Topic -> schemas of its messages, by the AsyncAPI file."""
 _tick = threading.Event()

@@ -12,9 +12,11 @@ import pytest
 from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from kiosk.app.builders.remote_lists import ListReceiver
 from kiosk.cli.centre.command import centre
 from kiosk.cli.centre.remote import wait_for_reply
 from kiosk.core.model import DeviceState
+from kiosk.credentials.trust.list_loader import ListLoader
 from kiosk.delivery import DeliveryOptions, OutboxRelay
 from kiosk.delivery.remote import CommandChannel, CommandExecutor, CommandResult
 from kiosk.storage import SqliteEventStore
@@ -44,7 +46,10 @@ REASON = "a test of the commands"
 class Fleet:
     """A running centre and a running device."""
 
-    def __init__(self, folder: Path, broker: Broker, database: str, *, has_key: bool = True) -> None:
+    def __init__(
+        self, folder: Path, broker: Broker, database: str, *, has_key: bool = True, lists: ListLoader | None = None
+    ) -> None:
+        """`lists`: those of the device."""
         self.folder, self.broker, self.database = folder, broker, database
         self.stop = threading.Event()
         self.acts: list[AcceptedCommand] = []
@@ -59,9 +64,10 @@ class Fleet:
         self.store = SqliteEventStore(folder / "events.db")
         journal, clock = CommandJournal(folder / "events.db"), SystemClock()
         guard = CommandGuard(GATE.wire_name, [FLEET_KEY.public_key()], journal.highest_counter())
-        channel = CommandChannel(GATE, guard, journal, clock=clock, list_numbers=dict)
+        channel = CommandChannel(GATE, guard, journal, clock=clock, list_numbers=lambda: lists.numbers if lists else {})
         handlers = dict.fromkeys(CommandName, self.act)
-        self.executor = CommandExecutor(channel, journal, handlers, clock, lambda _: None)
+        self.receiver = ListReceiver(channel, lists) if lists else None
+        self.executor = CommandExecutor(channel, journal, handlers, clock, self._run_due)
         options = DeliveryOptions(reconnect_max_delay_s=1.0)
         self.relay = OutboxRelay(self.store, GATE, self._connect, clock=clock, options=options, orders=channel)
         self.relay.set_state(DeviceState.READY)
@@ -69,6 +75,11 @@ class Fleet:
             threading.Thread(target=self._loop, args=(step,))
             for step in (self.collector.step, self.relay.step, self.executor.step)
         ]
+
+    def _run_due(self, _: float) -> None:
+        if self.receiver is not None:
+            self.receiver.prepare_due()
+            self.receiver.apply_due()
 
     def _connect(self, will: OutgoingMessage) -> Connection:
         return PahoConnection(self.broker.endpoint(), f"{GATE.site}.{GATE.device}", will=will)

@@ -51,7 +51,8 @@ def test_an_event_arrives_as_it_was_stored() -> None:
 
 def test_the_schemas_are_schemas_and_there_is_one_per_message() -> None:
     assert wire_schema.NAMES == [
-        "centre-backlog-rate", "centre-state", "command", "event", "health", "hello", "receipt", "reply", "state",
+        "centre-backlog-rate", "centre-state", "command", "event", "health", "hello", "list", "receipt", "reply",
+        "state",
     ]  # fmt: skip
     for name in wire_schema.NAMES:
         wire_schema.validator(name)
@@ -244,11 +245,12 @@ def test_the_asyncapi_file_names_every_topic_with_its_schema_and_quality() -> No
     for name, channel in described["channels"].items():
         reference = channel["messages"][name]["payload"]["$ref"]
         assert (wire_schema.FOLDER / reference).resolve() == (wire_schema.FOLDER / f"{name}.json").resolve()
-        address = channel["address"].format(prefix="entrance", site="dong-ba", device="gate-1", name="+", id="+")
+        address = channel["address"].format(prefix="entrance", site="dong-ba", device="gate-1", name="+", id="+", kind="+")
         assert address in {
             *map(GATE.topic, TopicKind),
             GATE.command_topic("+"),
             GATE.reply_topic("+"),
+            GATE.list_topic("+"),
             topics.centre_state_topic("entrance"),
             topics.backlog_rate_topic("entrance"),
         }

@@ -120,7 +120,11 @@ def test_a_hello_comes_on_every_connect_with_a_new_session(device: Device) -> No
     device.run()
     assert len(device.broker.on("hello")) == 2
     assert device.hello().session != first.session
-    assert device.broker.filters[-1] == (GATE.topic(TopicKind.RECEIPT), GATE.command_topic("+"))
+    assert device.broker.filters[-1] == (
+        GATE.topic(TopicKind.RECEIPT),
+        GATE.command_topic("+"),
+        GATE.list_topic("+"),
+    )
 
 
 def test_a_hello_that_no_centre_received_is_said_again_with_the_same_session(device: Device) -> None:
