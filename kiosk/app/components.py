@@ -56,11 +56,11 @@ class Components:
     camera_worker: CameraWorker
     control_server: ControlServer
     status_collector: StatusCollector
-    command_executor: CommandExecutor | None = None
+    command_executor: CommandExecutor | None
     """None: this device obeys no command of the centre."""
-    renewal: RenewalWorker | None = None
+    renewal: RenewalWorker | None
     """None: the certificate of this device is renewed by hand."""
-    list_receiver: ListReceiver | None = None
+    list_receiver: ListReceiver | None
     """None: this device takes no list of the centre."""
 
     def worker_steps(self) -> dict[str, Callable[[], float]]:

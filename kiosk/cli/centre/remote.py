@@ -50,6 +50,7 @@ SUFFIXES = {CommandName.SEND_LOG: "log.txt", CommandName.SUPPORT_BUNDLE: "suppor
 @click.pass_obj
 def command(
     database: str,
+    /,
     *,
     device: str,
     name: str,

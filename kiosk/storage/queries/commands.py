@@ -7,7 +7,7 @@ from kiosk.storage.command_journal import CommandEntry
 from kiosk.storage.queries.read_only import UNKNOWN_TIME, open_read_only
 
 
-def newest_commands(path: Path, count: int) -> tuple[CommandEntry, ...]:
+def newest_commands(path: Path | None, count: int) -> tuple[CommandEntry, ...]:
     """Newest first. Raises StoreError."""
     with open_read_only(path) as database:
         rows = database.execute(

@@ -85,9 +85,12 @@ def newest_numbers(query: Query) -> dict[str, int]:
     return {row["kind"]: int(row["number"]) for row in rows}
 
 
-def device_lists(query: Query) -> list[DeviceLists]:
-    """What each device has, as it said in its newest hello."""
-    rows = query("SELECT device, lists, list_errors, hello_at FROM remote_device ORDER BY device")
+def device_lists(query: Query, device: str | None = None) -> list[DeviceLists]:
+    """What each device has, or one of them, as it said in its newest hello."""
+    rows = query(
+        "SELECT device, lists, list_errors, hello_at FROM remote_device WHERE ? = '' OR device = ? ORDER BY device",
+        [device or "", device or ""],
+    )
     return [
         DeviceLists(
             row["device"],
@@ -97,6 +100,11 @@ def device_lists(query: Query) -> list[DeviceLists]:
         )
         for row in rows
     ]
+
+
+def lists_of(query: Query, device: str) -> DeviceLists | None:
+    """What one device has. None: it never said hello."""
+    return next((one for one in device_lists(query, device)), None)
 
 
 def has_devices_behind(query: Query) -> bool:

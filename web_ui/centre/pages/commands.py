@@ -1,5 +1,6 @@
 """The page of a device's commands: give one, and see what came of the newest ones."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from mqtt.centre.accounts.roles import Permission
 from mqtt.centre.ingest.database import open_query
 from mqtt.centre.remote import store
+from mqtt.centre.remote.lists import DeviceLists, lists_of, newest_numbers
 from mqtt.centre.remote.store import CommandNotTakenError, CommandRow, NewCommand
 from mqtt.remote.commands import CommandName, ReplyState
 from web_ui.centre.access import centre_context, current_fleet, guarded, viewer, write_audit
@@ -83,17 +85,32 @@ def _render(device: DeviceNow, error: str = "", code: int = 200) -> AnyResponse:
     site = fleet.sites[device.site]
     with open_query(centre_context().settings.database) as query:
         rows = store.newest_commands(query, device.wire_name, SHOWN)
+        lists, newest = lists_of(query, device.wire_name), newest_numbers(query)
     return render_page(
         "commands.html",
         device=device,
         site=site,
         path=fleet.registry.path(site.area, fleet.day) if site.area else (),
         rows=[_shown(row) for row in rows],
+        lists=_list_rows(lists, newest) if lists else [],
         names=[(each.value, formatter.t(f"centre.command.name.{each}")) for each in OFFERED],
         error=error,
         given=request.form,
         code=code,
     )
+
+
+def _list_rows(lists: DeviceLists, newest: Mapping[str, int]) -> list[tuple[str, str, str]]:
+    """Tone, name and sentence of each signed list that the device uses."""
+    formatter, late = page_formatter(), lists.behind(newest)
+    rows = []
+    for kind, number in sorted(lists.numbers.items()):
+        code = lists.errors.get(kind, "")
+        text = formatter.t("centre.list.number", number=formatter.number(number))
+        if kind in late:
+            text = formatter.t("centre.list.behind", number=number, newest=newest[kind], code=code or "–")
+        rows.append(("warn" if kind in late else "pass", formatter.t.code("centre.list", kind), text))
+    return rows
 
 
 def _shown(row: CommandRow) -> dict[str, Any]:

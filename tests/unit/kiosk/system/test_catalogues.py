@@ -101,6 +101,7 @@ FAMILIES: Mapping[str, Iterable[str]] = {
     "centre.alert-detail": ["city-outage", "silent-site", "backlog", "quarantine", "refusals", "enrolment-conflict"],
     "centre.site-kind": SITE_KINDS,
     "centre.command.name": CommandName,
+    "centre.list": ["trust", "deny"],
     "centre.command.state": [
         *(state for state in ReplyState if state is not ReplyState.PART), "waiting", "sent", "expired",
     ],

@@ -4,6 +4,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -68,9 +69,9 @@ def test_a_command_for_this_device_and_connection_is_obeyed_once() -> None:
         ({"name": "send-log", "arguments": {"lines": 1001}}, RefusalCode.INVALID_ARGUMENTS),
     ],
 )
-def test_each_reason_not_to_obey_has_its_code(changed: dict[str, object], code: RefusalCode) -> None:
+def test_each_reason_not_to_obey_has_its_code(changed: dict[str, Any], code: RefusalCode) -> None:
     guard = a_guard(highest=7)
-    assert code_of(guard, a_command(**{"counter": 8, **changed})) is code
+    assert code_of(guard, a_command(**({"device": DEVICE, "counter": 8} | changed))) is code
     assert guard.highest_counter == 7
 
 
