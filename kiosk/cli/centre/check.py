@@ -8,7 +8,7 @@ from typing import Any
 import click
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 from cryptography.x509.oid import NameOID
 
@@ -109,7 +109,7 @@ def _key_mistakes(table: str, key_path: Path, path: Path, certificate: x509.Cert
             yield f"{table}key: {key_path} does not belong to {path}."
 
 
-def _der(key: CertificatePublicKeyTypes) -> bytes:
+def _der(key: PublicKeyTypes) -> bytes:
     return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
 

@@ -123,6 +123,7 @@ def write_sqlite(database: str) -> Iterator[SqliteTables]:
             connection.commit()
             connection.execute("PRAGMA journal_mode = WAL")
         _sync(draft)
+        _give_to_owner_of_folder(draft)
         _delete(path)
         draft.replace(path)
         _sync(path.parent)
@@ -149,6 +150,14 @@ def _require_empty(path: Path) -> None:
         raise LedgerError(f"{path}: {error}") from error
     if full:
         raise CopyError(f"{path} is not empty: it has rows in {', '.join(full)}. Nothing was changed.")
+
+
+def _give_to_owner_of_folder(path: Path) -> None:
+    """Root restores, and the centre writes. The services of the centre share it through their group."""
+    if os.geteuid() == 0:
+        folder = path.parent.stat()
+        os.chown(path, folder.st_uid, folder.st_gid)
+        path.chmod(0o660)
 
 
 def _delete(path: Path) -> None:

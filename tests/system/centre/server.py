@@ -44,6 +44,10 @@ class Server:
         """active, inactive, failed ..."""
         return self.look(f"systemctl is-active {unit}", check=False).strip()
 
+    def wait_until_active(self, unit: str) -> None:
+        """At most a minute."""
+        until(f"{unit} runs", lambda: self.state(unit) == "active", 60)
+
     def property(self, unit: str, name: str) -> str:
         """A property of a unit."""
         return self.look(f"systemctl show --value -p {name} {unit}").strip()

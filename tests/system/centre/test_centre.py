@@ -9,7 +9,6 @@ from pathlib import PurePath
 import pytest
 
 from tests.system.centre.server import OFFLINE, PASSWORD, UNITS, Server
-from tests.system.container.container import until
 
 pytestmark = [pytest.mark.system, pytest.mark.centre, pytest.mark.timeout(1800)]
 CONFIG = "/etc/entrance-centre/centre.toml"
@@ -41,7 +40,7 @@ def test_init_starts_everything_from_one_command(server: Server, measured: Calla
     said = server.type(f"kiosk centre init {options} --password-file password --no-release-key")
     assert "https://centre.hue.example:8090/" in said
     for unit in UNITS:
-        until(f"{unit} runs", lambda unit=unit: server.state(unit) == "active", 60)
+        server.wait_until_active(unit)
         assert server.property(unit, "NRestarts") == "0"
     assert server.property("entrance-centre", "WatchdogUSec") == "2min"
     assert server.state("entrance-centre-backup.timer") == "active"
@@ -90,7 +89,7 @@ def test_the_pages_answer_over_tls_with_the_certificate_of_the_authority(server:
 def test_services_come_back_after_a_kill_and_lose_nothing(server: Server) -> None:
     for unit in ("entrance-broker", "entrance-centre"):
         server.look(f"systemctl kill --kill-whom=main -s KILL {unit}")
-        until(f"{unit} runs again", lambda unit=unit: server.state(unit) == "active", 60)
+        server.wait_until_active(unit)
     before = server.wait_for_events(3)["streams"][0]["up_to_seq"]
     server.wait_for_events(before + 2)
 

@@ -36,7 +36,7 @@ def luma(path: Path) -> Luma:
     """By way of the bytes, because OpenCV opens no file whose name has Vietnamese letters on every system."""
     found = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_GRAYSCALE)
     assert found is not None
-    return found
+    return found.astype(np.uint8)
 
 
 def text_of(path: Path) -> str:
