@@ -4,7 +4,6 @@ A sealed subject is 4 bytes of key id, then `enc` and the ciphertext of HPKE (RF
 """
 
 import hashlib
-import json
 from collections.abc import Iterable
 from typing import Any
 from uuid import UUID
@@ -13,8 +12,10 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from pydantic_core import from_json
 
 KEY_ID_BYTES = 4
+_INFO = b"entrance-kiosk/subject/1"
 SUITE = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 
 
@@ -33,7 +34,7 @@ def key_id(key: X25519PublicKey) -> bytes:
 
 def hpke_info(recipient_key_id: bytes, event_id: UUID) -> bytes:
     """The `info` of HPKE. It prevents that a sealed subject is moved to another event."""
-    return b"entrance-kiosk/subject/1" + recipient_key_id + event_id.bytes
+    return _INFO + recipient_key_id + event_id.bytes
 
 
 class Unsealer:
@@ -49,13 +50,17 @@ class Unsealer:
 
     def unseal(self, sealed: bytes, event_id: UUID) -> dict[str, Any]:
         """The subject: {"ids": [[scheme, value], ...], "name", "born"}. Raises UnsealError, and MissingKeyError without its key."""
+        return self.unseal_event(sealed, event_id.bytes)
+
+    def unseal_event(self, sealed: bytes, event_id: bytes) -> dict[str, Any]:
+        """The same with the 16 bytes of the id, for many events."""
         used = sealed[:KEY_ID_BYTES]
         private_key = self._keys.get(used)
         if private_key is None:
             known = ", ".join(sorted(one.hex() for one in self._keys)) or "no key"
             raise MissingKeyError(f"sealed to key {used.hex()}, this is key {known}")
         try:
-            subject = json.loads(SUITE.decrypt(sealed[KEY_ID_BYTES:], private_key, info=hpke_info(used, event_id)))
+            subject = from_json(SUITE.decrypt(sealed[KEY_ID_BYTES:], private_key, info=_INFO + used + event_id))
         except (InvalidTag, ValueError) as error:
             raise UnsealError("damaged, or of another event") from error
         if not isinstance(subject, dict):

@@ -33,6 +33,7 @@ PASSAGES_PER_DAY, DAYS = 250_000, 14
 GATES, ROW_DAYS = 400, 20
 FIRST_DAY = datetime(2026, 11, 1, tzinfo=UTC)
 MIN_OVERLAP = timedelta(minutes=15)
+ROUNDS = 5
 _INSERT = (
     "INSERT INTO {} (device, id, day, stream, seq, occurred_at, monotonic_s, boot_id, clock_quality, outcome, reason, "
     "direction, kind, assurance, pseudonym, sealed, code_bytes, received_at) "
@@ -47,7 +48,7 @@ _INSERT = (
 def run(quick: bool) -> list[Row]:
     """All rows. `quick` measures fewer passages, rows and people."""
     return [
-        *_unsealing(6_000 if quick else 30_000),
+        *_unsealing(15_000 if quick else 60_000),
         *_place(200_000 if quick else 5_000_000),
         *_city(*((1_000, 40, 7) if quick else (10_000, 200, 14))),
     ]
@@ -79,14 +80,10 @@ def _used_cpu_s(act: Callable[[], object]) -> float:
 
 
 def _unsealing(count: int) -> list[Row]:
-    """Processor time, so that other work on the machine counts less. The start of the processes is taken off."""
+    """Processor time in turns, so that other work on the machine counts less. The start of the processes is taken off."""
     passages = _sealed(count)
     key_id = sealing.key_id(KEY.public_key())
     wanted = [("document", "046000000001")]
-
-    def bare() -> None:
-        for one in passages:
-            sealing.SUITE.decrypt(one.sealed[4:], KEY, info=sealing.hpke_info(key_id, one.id))
 
     def search(some: list[SealedPassage]) -> Callable[[], object]:
         def act() -> object:
@@ -95,11 +92,23 @@ def _unsealing(count: int) -> list[Row]:
 
         return act
 
-    reference = 1e6 * _used_cpu_s(bare) / count
-    start = _used_cpu_s(search(passages[:1001]))
-    begun_s = time.perf_counter()
-    ours = 1e6 * (_used_cpu_s(search(passages)) - start) / (count - 1001)
+    def bare(some: list[SealedPassage]) -> Callable[[], object]:
+        def act() -> object:
+            for one in some:
+                sealing.SUITE.decrypt(one.sealed[4:], KEY, info=sealing.hpke_info(key_id, one.id))
+            return None
+
+        return act
+
+    start = statistics.median(_used_cpu_s(search(passages[:1001])) for _ in range(3))
+    started = statistics.median(_used_cpu_s(bare(passages[:1001])) for _ in range(3))
+    references, rates, begun_s = [], [], time.perf_counter()
+    for round_ in range(ROUNDS):
+        some = passages[round_::ROUNDS]
+        references.append(1e6 * _used_cpu_s(bare(some)) / len(some))
+        rates.append(1e6 * (_used_cpu_s(search(some)) - start + started) / len(some))
     wall_s = time.perf_counter() - begun_s
+    reference, ours = statistics.median(references), statistics.median(rates)
     minutes = ours * PASSAGES_PER_DAY * DAYS / 1e6 / 60
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return [
@@ -112,7 +121,7 @@ def _unsealing(count: int) -> list[Row]:
             reference=reference,
             ratio=reference / ours,
         ),
-        Row(f"{count} passages, all cores, wall clock", wall_s, "s"),
+        Row(f"{count} passages bare and again, all rounds, wall clock", wall_s, "s"),
         goal_row("person search, 14 days of 250,000, on 2 cores (computed)", minutes / 2, "min", "<= 8"),
         goal_row("memory of a process that unseals", memory, "MB", "<= 200"),
     ]

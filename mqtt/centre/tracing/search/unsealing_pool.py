@@ -101,11 +101,11 @@ class UnsealingPool:
 
     def _unseal_here(self, batch: list[SealedPassage]) -> BatchResult:
         unsealer = Unsealer(X25519PrivateKey.from_private_bytes(raw) for raw in self._raw_keys)
-        return _result(batch, _unseal(unsealer, [(one.id, one.sealed) for one in batch], self._wanted))
+        return _result(batch, _unseal(unsealer, [(one.id.bytes, one.sealed) for one in batch], self._wanted))
 
     def _send(self, pipe: Connection, batch: list[SealedPassage]) -> None:
         try:
-            pipe.send([(one.id, one.sealed) for one in batch])
+            pipe.send([(one.id.bytes, one.sealed) for one in batch])
         except OSError as error:
             raise UnsealingError("a process that unseals has ended") from error
 
@@ -151,22 +151,30 @@ def _work(pipe: Connection, raw_keys: list[bytes], wanted: frozenset[Identifier]
             return
 
 
-def _unseal(unsealer: Unsealer, batch: list[tuple[Any, bytes]], wanted: frozenset[Identifier] | None) -> _Answer:
+def _unseal(unsealer: Unsealer, batch: list[tuple[bytes, bytes]], wanted: frozenset[Identifier] | None) -> _Answer:
     subjects: list[tuple[int, TracedSubject]] = []
     problems: list[tuple[int, str]] = []
     unreadable = 0
     for place, (event_id, sealed) in enumerate(batch):
+        if not sealed:
+            problems.append((place, NO_PERSON))
+            continue
         try:
-            subject = traced_subject(unsealer.unseal(sealed, event_id)) if sealed else None
+            content = unsealer.unseal_event(sealed, event_id)
+            if wanted is None or _names(content, wanted):
+                subjects.append((place, traced_subject(content)))
         except UnsealError as error:
             unreadable += 1
             problems.append((place, NO_KEY if isinstance(error, MissingKeyError) else DAMAGED))
-            continue
-        if subject is None:
-            problems.append((place, NO_PERSON))
-        elif wanted is None or not wanted.isdisjoint(subject.identifiers):
-            subjects.append((place, subject))
     return subjects, problems if wanted is None else [], unreadable
+
+
+def _names(content: dict[str, Any], wanted: frozenset[Identifier]) -> bool:
+    """Whether a subject is one of the wanted people. Raises UnsealError for a form that no kiosk writes."""
+    try:
+        return any((scheme, value) in wanted for scheme, value in content["ids"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnsealError("it contains no subject") from error
 
 
 def traced_subject(content: dict[str, Any]) -> TracedSubject:
