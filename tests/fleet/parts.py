@@ -167,7 +167,7 @@ def _usage(pids: Sequence[int]) -> Usage:
             fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
         except OSError:  # it ended
             continue
-        cpu_s += sum(map(int, fields[11:13])) / ticks_per_s
+        cpu_s += sum(map(int, fields[11:15])) / ticks_per_s  # with those of its children that have ended
         memory_mb += int(fields[21]) * page_mb
     return Usage(cpu_s, memory_mb)
 

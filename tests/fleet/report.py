@@ -44,6 +44,10 @@ class Measured:
     phase: Phase
     usage: Mapping[str, Usage]
     stored: StoredRows | None
+    longest_turn_s: float = 0.0
+    """How long the simulated kiosks had to wait for the simulator."""
+    load_average: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """Of the machine at the end: over 1, 5 and 15 minutes."""
     storm: Mapping[str, float | None] | None = None
     """After a broker's death: when 99 % of the kiosks were back, and when the first receipt came."""
 
@@ -80,6 +84,10 @@ def rows(counts: Counts, measured: Measured) -> list[Row]:
     for name, share in measured.phase.cpu.items():
         memory = f", {measured.usage[name].memory_mb:.0f} MB" if name in measured.usage else ""
         found.append(Row(f"processor, {name}", round(share * 100, 1), f"% of one{memory}"))
+    found += [
+        Row("longest turn of the simulator", round(measured.longest_turn_s, 2), "s"),
+        Row("load average of the machine", ", ".join(f"{one:.1f}" for one in measured.load_average), "1, 5, 15 min"),
+    ]
     return found
 
 

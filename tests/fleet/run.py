@@ -6,6 +6,7 @@ never confirmed.
 
 import argparse
 import os
+import signal
 import sys
 import threading
 import time
@@ -135,13 +136,15 @@ def own_usage() -> Usage:
 
 
 def measure(
-    options: FleetOptions, parts: Parts, *, kill_broker_at_s: float | None = None
+    options: FleetOptions, parts: Parts, *, kill_broker_at_s: float | None = None, stop: threading.Event | None = None
 ) -> tuple[Simulation, report.Measured]:
-    """One run with these parts. The simulation is closed."""
+    """One run with these parts. The simulation is closed. Raises SystemExit soon after `stop` is set."""
     seconds = options.kiosks / options.connects_per_s + options.duration_s
     progress, storm = report.Progress(options.kiosks, seconds), Storm(parts, kill_broker_at_s)
 
     def on_tick(simulation: Simulation) -> None:
+        if stop is not None and stop.is_set():
+            raise SystemExit(128 + signal.SIGTERM)
         progress.show(simulation.phase, simulation.counts)
         storm.watch(simulation)
 
@@ -166,25 +169,29 @@ def measure(
         report.Phase.between(before, after, seconds),
         {"simulator": own_usage(), **parts.usage()},
         stored,
+        simulation.longest_turn_s,
+        os.getloadavg(),
         storm.summary(),
     )
 
 
 def main(command_line: Sequence[str]) -> int:
     """1 where the run failed."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())  # broker, centre and database end too
     arguments = parser().parse_args(command_line)
     options = options_of(arguments)
     if arguments.broker:
         addresses = tuple(split_host_port(address) for address in arguments.broker)
         database = arguments.database if "//" in arguments.database or Path(arguments.database).exists() else ""
-        return _run(options, Parts(None, database, [], addresses), arguments)
+        return _run(options, Parts(None, database, [], addresses), arguments, stop)
     more = arguments.centre_options.split()
     with fleet_parts.running(arguments.database, centres=arguments.centres, centre_options=more) as parts:
-        return _run(options, parts, arguments)
+        return _run(options, parts, arguments, stop)
 
 
-def _run(options: FleetOptions, parts: Parts, arguments: argparse.Namespace) -> int:
-    simulation, measured = measure(options, parts, kill_broker_at_s=arguments.kill_broker_at)
+def _run(options: FleetOptions, parts: Parts, arguments: argparse.Namespace, stop: threading.Event) -> int:
+    simulation, measured = measure(options, parts, kill_broker_at_s=arguments.kill_broker_at, stop=stop)
     found = report.rows(simulation.counts, measured)
     table.show("fleet", found)
     report.save(arguments.result, options, simulation.counts, measured)

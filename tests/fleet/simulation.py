@@ -15,9 +15,11 @@ from tests.fleet.counts import Counts
 from tests.fleet.kiosk.event_loop import EventLoop, allow_open_files
 from tests.fleet.kiosk.outbox import FleetOutbox
 from tests.fleet.kiosk.people import encounters
-from tests.fleet.kiosk.simulated_kiosk import FleetKiosk, Surroundings
+from tests.fleet.kiosk.simulated_kiosk import NEVER_S, FleetKiosk, Surroundings
 
 ENCOUNTERS = 512
+MAX_CONNECTING = 500
+"""Kiosks that are switched on and not connected yet. More would wait for one another until their time is up, and begin again."""
 STEP_S = 0.05
 """How long the loop waits for sockets before it looks at the traffic again."""
 
@@ -73,7 +75,10 @@ class Simulation:
         self.counts = Counts()
         self.loop = EventLoop()
         self.phase = "connecting"
+        self.longest_turn_s = 0.0
+        """How long the kiosks had to wait for the simulator. Beyond some seconds they miss pings, and the run says nothing."""
         self.started_s = time.monotonic()
+        self._switched_on = 0
         self._on_tick = on_tick
         self._rng = random.Random(options.seed)
         self._restores: list[tuple[float, int]] = []
@@ -94,8 +99,7 @@ class Simulation:
         kiosks = []
         for index in range(options.kiosks):
             outbox = FleetOutbox(self.run_id, index, people, offset_s)
-            starts_s = self.started_s + index / options.connects_per_s
-            kiosks.append(FleetKiosk(index, outbox, shared, starts_s=starts_s))
+            kiosks.append(FleetKiosk(index, outbox, shared, starts_s=NEVER_S))
             self._record_backlog(kiosks[-1])
         return kiosks
 
@@ -108,8 +112,21 @@ class Simulation:
     def connect(self, timeout_s: float = 300.0) -> bool:
         """Switch the fleet on. Returns whether all kiosks are connected within this time after the last was switched on."""
         self.phase = "connecting"
-        ends_s = self.started_s + self.options.kiosks / self.options.connects_per_s + timeout_s
-        return self._turn_until(lambda: self.counts.connected == len(self.kiosks), ends_s)
+        if not self._switched_on:
+            self.started_s = time.monotonic()
+        ends_s = time.monotonic() + self.options.kiosks / self.options.connects_per_s + timeout_s
+        return self._turn_until(self._switch_on_next, ends_s)
+
+    def _switch_on_next(self) -> bool:
+        """Switch on those whose time has come. Returns whether all are connected."""
+        now_s, counts = time.monotonic(), self.counts
+        due = min(len(self.kiosks), int((now_s - self.started_s) * self.options.connects_per_s) + 1)
+        while self._switched_on < min(due, counts.connected + MAX_CONNECTING):
+            kiosk = self.kiosks[self._switched_on]
+            kiosk.due_s = now_s
+            self.loop.reschedule(kiosk)
+            self._switched_on += 1
+        return counts.connected == len(self.kiosks)
 
     def run(
         self,
@@ -160,6 +177,7 @@ class Simulation:
 
     def _turn(self, until_s: float) -> None:
         self.loop.run_once(until_s)
+        self.longest_turn_s = max(self.longest_turn_s, time.monotonic() - until_s)
         while self._restores and self._restores[0][0] <= time.monotonic():
             kiosk = self.kiosks[heapq.heappop(self._restores)[1]]
             kiosk.restore()

@@ -42,6 +42,19 @@ def test_a_backlog_and_live_passages_of_fifty_kiosks_reach_postgresql_through_tw
     assert set(measured.usage) == {"simulator", "broker", "centre", "postgresql"}
 
 
+def test_after_the_death_of_the_broker_all_kiosks_come_back_and_nothing_is_lost() -> None:
+    with fleet_parts.running("sqlite") as parts:
+        simulation, measured = run.measure(replace(SMALL, kiosks=20), parts, kill_broker_at_s=0.5)
+        counts = simulation.counts
+        assert not report.failed([row for row in report.rows(counts, measured) if "after" not in row.measure]), (
+            parts.last_words()
+        )
+    assert counts.lost_connections >= 20
+    assert counts.connects >= 40
+    assert measured.stored is not None
+    assert measured.stored.rows == counts.recorded == counts.confirmed
+
+
 def test_a_subscriber_that_stores_nothing_answers_every_event() -> None:
     with fleet_parts.running("sqlite", subscriber="acknowledging") as parts:
         parts.database = ""

@@ -170,12 +170,21 @@ def centre_rows(*, quick: bool) -> list[Row]:
 
 BACKLOG_BUDGET = 5000.0
 """Events per second: the default of `kiosk centre`."""
+STORED_PER_S, LIVE_PER_S = 8000.0, 100.0
+"""Events per second: what the simulated centre can store, and how many happen at the gates meanwhile."""
 
 
 def backlog_rows(*, quick: bool) -> list[Row]:
     """A simulated fleet after a day without a centre, with the backlog control of the product. Prints the curve."""
     devices, events_each = (1_000, 1_000) if quick else (10_000, 10_000)
-    fleet = BacklogFleet(devices, events_each, BACKLOG_BUDGET, window_s=60.0 if quick else 900.0)
+    fleet = BacklogFleet(
+        devices,
+        events_each,
+        BACKLOG_BUDGET,
+        capacity=lambda _now_s: STORED_PER_S,
+        live_per_s=LIVE_PER_S,
+        window_s=60.0 if quick else 900.0,
+    )
     took_s = fleet.run()
     for at_s, rate in fleet.curve():
         print(f"  after {at_s / 60:5.0f} min: {rate:6.0f} events/s {'#' * round(rate / BACKLOG_BUDGET * 50)}")
@@ -187,7 +196,8 @@ def backlog_rows(*, quick: bool) -> list[Row]:
         Row(until_last, round(took_s), "s", round(best_s), ratio)  # two minutes of the start are much of a short run
         if quick else goal_row(until_last, round(took_s), "s", "<= 1.25", reference=round(best_s), ratio=ratio),
         goal_row(f"{about}: largest rate after the start", round(max(rate for _, rate in fleet.curve()[1:])), "events/s",
-                 f"<= {BACKLOG_BUDGET + devices * FLOOR_EVENTS_PER_S:.0f}"),
+                 f"<= {1.05 * (BACKLOG_BUDGET + devices * FLOOR_EVENTS_PER_S):.0f}"),
+        goal_row(f"{about}: live p95 meanwhile", round(fleet.live_delay_s(95), 2), "s", "<= 2"),
         Row(f"{about}: rates told to each device", round(fleet.told / devices, 1), "messages"),
     ]  # fmt: skip
 
