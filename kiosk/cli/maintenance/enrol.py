@@ -57,7 +57,7 @@ def _certificate_line(folder: Path) -> str:
 def reset(path: Path, *, yes: bool) -> None:
     """Forget name, certificate, keys and lists. The daemon does it within seconds, or at its next start.
 
-    Events are kept: under the old name, in a file of their own. At the centre, revoke the device if it leaves the house.
+    Events are kept: under the old name, in a file of their own. Revoke the device at the centre if another owner gets it.
     """
     settings = config.load_settings(path)
     if not settings.uses_enrolment:

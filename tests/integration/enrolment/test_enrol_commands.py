@@ -113,5 +113,5 @@ def test_the_terminal_shows_the_code_as_our_decoder_reads_it(centre: EnrolmentCe
     for line in terminal_code(text.decode()).splitlines():
         pairs = [blocks[mark] for mark in line.removeprefix("\x1b[97;40m").removesuffix("\x1b[0m")]
         rows += [[upper for upper, _ in pairs], [lower for _, lower in pairs]]
-    picture = np.kron(np.array(rows, np.uint8), np.ones((4, 4), np.uint8))
+    picture = np.asarray(np.kron(np.array(rows), np.ones((4, 4))), np.uint8)
     assert [found.data for found in decode_image(picture, is_known_format=is_invitation)] == [text]

@@ -19,6 +19,8 @@ from tests.fakes.parts.renewing_kiosk import CheckingBroker, RenewingKiosk, rene
 DAYS = 90
 MINUTE = timedelta(minutes=1)
 KIOSKS, YEARS = 100, 2
+STEP_DAYS = 10
+"""Of the simulated calendar. A renewal is due every 60 days."""
 
 
 @pytest.fixture
@@ -215,7 +217,7 @@ def test_an_expired_certificate_is_an_alert_of_its_own(kiosk: RenewingKiosk) -> 
 def test_a_hundred_kiosks_live_two_years_without_an_outage(
     centre: EnrolmentCentre, broker: CheckingBroker, clock: HandClock, tmp_path: Path, record_property: object
 ) -> None:
-    """Each has a clock of its own for its delays, and all share the calendar. Certificates live for 90 days."""
+    """All share one calendar. Certificates live for 90 days."""
     client = LocalClient(centre)
     kiosks = []
     for number in range(KIOSKS):
@@ -223,8 +225,8 @@ def test_a_hundred_kiosks_live_two_years_without_an_outage(
         made = enrolled(centre, client, clock, tmp_path / device, device)
         kiosks.append(renewing(made, broker, f"{SITE}/{device}"))
     first = [kiosk.certificate.serial_number for kiosk in kiosks]
-    for _ in range(YEARS * 365):
-        clock.advance(timedelta(days=1))
+    for _ in range(YEARS * 365 // STEP_DAYS):
+        clock.advance(timedelta(days=STEP_DAYS))
         for kiosk in kiosks:
             kiosk.live(timedelta(0))
             while kiosk.renewal.status.is_on_trial:

@@ -19,7 +19,7 @@ from mqtt.centre.enrolment.service import Issued
 from mqtt.connection import BrokerConnectionError, BrokerEndpoint, Connected
 from mqtt.paho.connection import PahoConnection
 from tests.fakes.centre.enrolment import NAME, SITE, EnrolmentCentre
-from tests.fakes.processes.broker import Broker
+from tests.fakes.processes.broker import Broker, free_port
 from web_ui.centre.commands.revoke import revoke
 
 OTHER = f"{SITE}/gate-8"
@@ -83,6 +83,18 @@ def connect(endpoint: BrokerEndpoint, broker: Broker) -> PahoConnection:
     raise BrokerConnectionError("no CONNACK")
 
 
+def is_closed_soon(link: PahoConnection) -> bool:
+    """Whether the broker closes a connection within some seconds."""
+    try:
+        for _ in range(200):
+            link.process(0.1)
+    except BrokerConnectionError:
+        return True
+    finally:
+        link.close()
+    return False
+
+
 def is_refused_soon(endpoint: BrokerEndpoint, broker: Broker) -> bool:
     """Whether a new connection is refused within some seconds: mosquitto reads the list in its own loop."""
     ends_s = time.monotonic() + PATIENCE_S
@@ -111,6 +123,27 @@ def test_a_revoked_kiosk_is_refused_without_a_restart_and_others_stay_connected(
     staying.process(0.1)  # raises where the connection was lost
     connect(other, broker).close()  # takes the other connection over, by its client id
     assert centre.audited()[-1] == "revoke-device"
+
+
+def test_the_connection_that_a_stolen_kiosk_has_is_ended_and_does_not_come_back(
+    centre: EnrolmentCentre, broker: Broker, tmp_path: Path
+) -> None:
+    stolen = enrol(centre, NAME)
+    present = connect(stolen, broker)
+    options = ["--pki", str(centre.pki), "--crl", str(tmp_path / "crl-of-the-broker.pem")]
+    options += ["--reload", f"kill -HUP {broker.pid}", "--broker", f"127.0.0.1:{broker.port}", *WHO]
+    done = CliRunner().invoke(revoke, [NAME, *options], obj=centre.database)
+    assert done.exit_code == 0, done.output
+    assert is_closed_soon(present)
+    assert is_refused_soon(stolen, broker)
+
+
+def test_where_the_connection_cannot_be_ended_the_command_says_so(centre: EnrolmentCentre) -> None:
+    enrol(centre, NAME)
+    options = ["--pki", str(centre.pki), "--broker", f"127.0.0.1:{free_port()}", *WHO]
+    done = CliRunner().invoke(revoke, [NAME, *options], obj=centre.database)
+    assert done.exit_code == 1
+    assert "stays until it ends" in done.output
 
 
 def test_a_device_without_a_certificate_is_not_revoked_and_nothing_is_audited(centre: EnrolmentCentre) -> None:

@@ -2,18 +2,26 @@
 
 import shlex
 import subprocess
+import tempfile
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
 import click
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
+from kiosk.config.addresses import split_host_port
 from kiosk.system import atomic_files
-from mqtt.broker.certificates import CertificateAuthority
+from mqtt.broker.certificates import CertificateAuthority, dotted_name
 from mqtt.centre.enrolment import device_certificates, invitations
+from mqtt.connection import BrokerConnectionError, BrokerEndpoint, BrokerUnreachableError, Connected
+from mqtt.paho.connection import PahoConnection
 from web_ui.centre.commands.enrol import enrolment_query, write_entry
 from web_ui.centre.commands.options import with_reason
 
 RELOAD_TIMEOUT_S = 30.0
+TAKEOVER_TIMEOUT_S = 20.0
 
 
 @click.command()
@@ -25,6 +33,7 @@ RELOAD_TIMEOUT_S = 30.0
     "--crl", type=click.Path(path_type=Path, dir_okay=False), help="Copy the revocation list there, for the broker."
 )
 @click.option("--reload", "reload_command", help='Command that makes the broker read it: "systemctl reload mosquitto".')
+@click.option("--broker", help="host:port of the broker: also end the connection that the device has now.")
 @with_reason
 @click.pass_obj
 def revoke(
@@ -34,6 +43,7 @@ def revoke(
     pki_folder: Path,
     crl: Path | None,
     reload_command: str | None,
+    broker: str | None,
     requested_by: str,
     reason: str,
 ) -> None:
@@ -56,6 +66,8 @@ def revoke(
         authority.revoke([*serials, *revoked, *device_certificates.revoked_serials(query, now)], now)
     click.echo(f"{name}: {len({*serials, *revoked})} certificates are revoked in {pki_folder / 'crl.pem'}.")
     _publish(pki_folder / "crl.pem", crl, reload_command)
+    if broker is not None:
+        _end_connection(broker, name, authority, now)
 
 
 def _publish(path: Path, crl: Path | None, reload_command: str | None) -> None:
@@ -73,3 +85,42 @@ def _publish(path: Path, crl: Path | None, reload_command: str | None) -> None:
         ) from error
     if reload_command is None:
         click.echo("The broker refuses the device once it has read this list: systemctl reload mosquitto")
+
+
+def _end_connection(broker: str, name: str, authority: CertificateAuthority, now: datetime) -> None:
+    """Take the device's client id over, for a moment, with a certificate of a day. Its broker then closes the old connection.
+
+    Raises ClickException.
+    """
+    try:
+        host, port = split_host_port(broker)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--broker") from error
+    key = ec.generate_private_key(ec.SECP256R1())
+    certificate = authority.sign_client(key.public_key(), name, now, 1)
+    with tempfile.TemporaryDirectory() as folder:  # only its owner can read it
+        certificate_path, key_path = Path(folder) / "device.pem", Path(folder) / "device.key"
+        certificate_path.write_bytes(certificate.public_bytes(Encoding.PEM))
+        key_path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        endpoint = BrokerEndpoint(
+            host,
+            port,
+            tls=True,
+            ca_path=authority.folder / "ca.pem",
+            certificate_path=certificate_path,
+            key_path=key_path,
+        )
+        link = PahoConnection(endpoint, dotted_name(name))
+        try:
+            link.open()
+            ends_s = time.monotonic() + TAKEOVER_TIMEOUT_S
+            while not any(isinstance(event, Connected) for event in link.process(0.1)):
+                if time.monotonic() > ends_s:
+                    raise BrokerUnreachableError(f"{endpoint}: no answer")
+        except BrokerConnectionError as error:
+            raise click.ClickException(
+                f"the certificates are revoked, but the present connection of {name} stays until it ends: {error}"
+            ) from error
+        finally:
+            link.close()
+    click.echo(f"The connection of {name} was ended.")
