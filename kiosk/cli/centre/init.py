@@ -67,7 +67,8 @@ def init(
 
     Asks five questions. Options answer them for scripts. All mistakes are reported at once, and nothing is ever overwritten.
     """
-    answers = SetupAnswers(password=_password(password_file), **_ask(given))
+    asked = _ask(given)
+    answers = SetupAnswers(password=_password(password_file), **asked)
     places = SetupPlaces(root, answers.offline_dir)
     _refuse(list(_mistakes(answers, root, wants_release_key=release_key)))
     now = datetime.now(UTC)
