@@ -1,6 +1,7 @@
 """A server on which a centre is installed, set up and asked, as its administrator does."""
 
 import json
+import shlex
 from typing import Any
 
 from tests.system.container.container import Container, until
@@ -59,8 +60,9 @@ class Server:
 
     def start_gate(self) -> None:
         """A kiosk with a synthetic camera, which people pass at once."""
-        unit = "systemd-run --quiet --collect --unit=gate --working-directory=/root/gate"
-        self.look(f"{unit} /usr/bin/kiosk run --config kiosk.toml")
+        lines = "[Service]", "WorkingDirectory=/root/gate", "ExecStart=/usr/bin/kiosk run --config kiosk.toml"
+        self.look(f"printf '%s\\n' {' '.join(map(shlex.quote, lines))} > /etc/systemd/system/gate.service")
+        self.look("systemctl daemon-reload; systemctl start gate")
 
     def wait_for_events(self, count: int) -> dict[str, Any]:
         """Until the centre has so many events of the gate, without a gap."""
