@@ -19,6 +19,7 @@ SITE = PROJECT / "tests/environments/faketime_python"
 UNIT = "tests/unit"
 PATHS = (
     f"{UNIT}/kiosk/app/test_command_handlers.py",
+    f"{UNIT}/kiosk/cli/centre/test_check.py",
     f"{UNIT}/kiosk/cli/test_acceptance.py",
     f"{UNIT}/kiosk/cli/test_list_commands.py",
     f"{UNIT}/kiosk/cli/test_pki.py",
