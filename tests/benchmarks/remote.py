@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from kiosk.credentials.issuing.key_files import public_key_pem
 from kiosk.credentials.trust.denylist import ENTRY_BYTES, make_denylist, parse_denylist, sign_denylist
 from kiosk.credentials.trust.list_delta import apply_delta, make_delta
+from mqtt.centre.accounts.audit import CentreAuditEntry
 from mqtt.centre.ingest.database import open_query
 from mqtt.centre.remote.lists import NewList, publish_list, take_lists
 from mqtt.centre.remote.schema import prepare_remote
@@ -100,7 +101,7 @@ def _fleet(folder: Path, devices: int) -> list[Row]:
         query("UPDATE device SET state = 'ready'")
     begun_s = time.process_time()
     with open_query(database) as query:
-        publish_list(query, NewList("deny", 2, b"x" * 10_000, {1: b"y" * 100}), "an", "a benchmark", now)
+        publish_list(query, NewList("deny", 2, b"x" * 10_000, {1: b"y" * 100}), CentreAuditEntry("an", "publish"), now)
     sent = 0
     while True:
         with open_query(database) as query:

@@ -12,6 +12,7 @@ from kiosk.credentials.trust import denylist, files, trust_list
 from kiosk.credentials.trust.denylist import Denylist
 from kiosk.credentials.trust.files import ListError
 from kiosk.credentials.trust.list_delta import make_delta
+from mqtt.centre.accounts.audit import CentreAuditEntry
 from mqtt.centre.ingest.database import open_query
 from mqtt.centre.ingest.ledger import LedgerError
 from mqtt.centre.remote import lists as store
@@ -49,7 +50,9 @@ def publish(database: str, *, path: Path, root_key: Path, requested_by: str, rea
         with open_query(database) as query:
             new = _checked(data, root, store.published_contents(query, "deny"))
         with open_query(database) as query:
-            store.publish_list(query, new, f"cli:{requested_by.strip()}", reason.strip(), datetime.now(UTC))
+            who, about = f"cli:{requested_by.strip()}", f"{new.kind} {new.number}"
+            entry = CentreAuditEntry(who, "publish-list", about, reason.strip())
+            store.publish_list(query, new, entry, datetime.now(UTC))
     click.echo(f"{new.kind} list {new.number}: {len(data)} bytes.")
     for base, delta in new.deltas.items():
         click.echo(f"Kiosks with list {base} get what changed: {len(delta)} bytes.")

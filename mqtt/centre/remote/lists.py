@@ -51,9 +51,9 @@ class DeviceLists:
         return sorted(kind for kind, number in newest.items() if self.numbers.get(kind, number) < number)
 
 
-def publish_list(query: Query, new: NewList, who: str, why: str, now: datetime) -> None:
+def publish_list(query: Query, new: NewList, entry: CentreAuditEntry, now: datetime) -> None:
     """Take a list: the audit first, in the present transaction. Raises ListNotTakenError: then end it without a commit."""
-    append_audit(query, CentreAuditEntry(who, "publish-list", f"{new.kind} {new.number}", why), now)
+    append_audit(query, entry, now)
     newest = newest_numbers(query).get(new.kind, 0)
     if new.number <= newest:
         raise ListNotTakenError(f"{new.kind} list {newest} is published; list {new.number} is not newer")
