@@ -88,6 +88,17 @@ def test_where_a_person_was_is_found_under_all_their_codes(station: Station) -> 
     assert any(line.startswith("Assumed: the way in or out is missing") for line in lines)
 
 
+def test_a_gate_that_is_not_registered_is_searched_in_a_case_of_the_whole_city(station: Station) -> None:
+    record_walks(
+        station.database, sealing_key(station), MORNING, [Step(MIT, 400, wire_name="new-site/gate-1")], first=700
+    )
+    lines = ask(station, "person", "--document", "046190000003", *LONG)
+    assert "new-site" in {row[3] for row in rows_of(lines, "Stays")}
+    assert rows_of(ask(station, "place", "--site", "new-site", *period(390, 410)), "Passages")
+    lines = ask(station, "person", "--document", "046190000003", *LONG, area="19753")
+    assert "new-site" not in {row[1] for row in rows_of(lines, "Passages")}
+
+
 def test_contacts_of_a_person_with_minutes_and_grade(station: Station) -> None:
     lines = ask(station, "contacts", "--document", "046190000001", *LONG)
     assert [(row[0], row[6], row[7], row[8]) for row in rows_of(lines, "Contacts")] == [

@@ -9,6 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, abort, make_response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from mqtt.centre.accounts.audit import take_turn
 from mqtt.centre.accounts.roles import Permission
 from mqtt.centre.ingest.database import Query, open_query
 from mqtt.centre.registry.model import Area
@@ -28,7 +29,7 @@ from mqtt.centre.tracing.cases.questions import (
 from mqtt.centre.tracing.core.answers import Answer
 from mqtt.centre.tracing.core.site_choice import UnknownSiteError, choose_site
 from mqtt.centre.tracing.search.answering import count_passages, delete_expired
-from mqtt.centre.tracing.search.sources import LedgerSource, sites_of_area
+from mqtt.centre.tracing.search.sources import LedgerSource, source_of_area
 from web_ui.centre.access import centre_context, current_fleet, guarded, viewer, write_audit
 from web_ui.centre.data.calendar import CITY_ZONE, utc_now
 from web_ui.centre.data.tables import BYTE_ORDER_MARK
@@ -84,6 +85,7 @@ def decide(number: int, act: str) -> AnyResponse:
     """Approve or refuse the case of another officer, or end a case."""
     try:
         with open_query(centre_context().settings.database) as query:
+            take_turn(query)
             found, area = _visible(query, number)
             if act == "end":
                 cases.end_case(query, _officer(), found, area, utc_now())
@@ -126,6 +128,7 @@ def result(number: int) -> AnyResponse:
     """What a question found, as a page, CSV or PDF. The look is in the audit before anything is decrypted."""
     wanted = request.args.get("format", "")
     with open_query(centre_context().settings.database) as query:
+        take_turn(query)
         stored, found, area = _visible_question(query, number)
         if found.state(utc_now()) is not CaseState.OPEN or stored.state is not QuestionState.ANSWERED:
             abort(404)
@@ -183,8 +186,7 @@ def _case_keys() -> CaseKeys:
 
 def _source(area: Area) -> LedgerSource:
     fleet = current_fleet()
-    sites = sites_of_area(fleet.registry, area, fleet.day)
-    return LedgerSource(centre_context().settings.database, fleet.registry, CITY_ZONE, sites)
+    return source_of_area(centre_context().settings.database, fleet.registry, area, fleet.day, CITY_ZONE)
 
 
 def _time(name: str) -> datetime:

@@ -36,7 +36,7 @@ def erase_person(database: str, case: TraceCase, officer: str, answer: Answer, n
         what = f"{about(case)}: {len(found)} passages"
         append_audit(query, CentreAuditEntry(officer, "erase", what, case.why, case.area), now)
         if not is_postgres(database):
-            query("PRAGMA secure_delete = ON")
+            query("PRAGMA secure_delete = ON")  # old bytes are overwritten with zeros
         devices = _device_numbers(query)
         for one in found:
             _erase(query, devices[one.gate], one, in_postgres=is_postgres(database))

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
+from mqtt.centre.accounts.audit import take_turn
 from mqtt.centre.ingest.database import Query, open_query
 from mqtt.centre.ingest.ledger import LedgerFullError
 from mqtt.centre.schema_parts import is_postgres
@@ -78,10 +79,14 @@ def write(database: str, act: Callable[[Query], Written]) -> Written:
     Raises LedgerError.
     """
     try:
-        with open_query(database) as query:
-            return act(query)
+        return _write(database, act)
     except LedgerFullError:
         if is_postgres(database) or not release_space(Path(database)):
             raise
+    return _write(database, act)
+
+
+def _write(database: str, act: Callable[[Query], Written]) -> Written:
     with open_query(database) as query:
+        take_turn(query)
         return act(query)

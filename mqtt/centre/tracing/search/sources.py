@@ -65,8 +65,10 @@ class LedgerSource:
 
     @property
     def chosen_from(self) -> list[Site]:
-        """The newest rows of these sites in the registry, for a choice by title."""
-        return list({one.site: one for one in self.registry.rows.sites if one.site in self.sites}.values())
+        """A row for each of these sites, for a choice by title."""
+        rows = {one.site: one for one in self.registry.rows.sites if one.site in self.sites}
+        loose = (one for name, one in self.sites.items() if name not in rows)
+        return [*rows.values(), *(Site(one.name, one.title, "", one.kind, (), None, "", date.min) for one in loose)]
 
     def units(self, since_at: datetime, until_at: datetime) -> list[str]:
         """See PassageSource."""
@@ -79,6 +81,21 @@ class LedgerSource:
         begin = max(since_at, midnight(day, self.zone))
         end = min(until_at, midnight(day + timedelta(days=1), self.zone))
         yield from self.read(frozenset(self.sites), begin, end)
+
+
+def source_of_area(database: str, registry: Registry, area: Area, day: date, zone: tzinfo) -> LedgerSource:
+    """The passages that a case in this area covers. Raises LedgerError.
+
+    A case in the area above all others covers also the gates that no registered site has.
+    """
+    sites = sites_of_area(registry, area, day)
+    if registry.parent(area, day) is None:
+        with open_query(database) as query:
+            rows = query("SELECT site, device FROM device")
+        registered = {one.site for one in registry.rows.sites}
+        for name in {registry.device(f"{row['site']}/{row['device']}", day).site for row in rows} - registered:
+            sites[name] = TracedSite(name, name, "other")
+    return LedgerSource(database, registry, zone, sites)
 
 
 def sites_of_area(registry: Registry, area: Area, day: date) -> dict[str, TracedSite]:

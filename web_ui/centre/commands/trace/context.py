@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from mqtt.centre.accounts.accounts import is_password
-from mqtt.centre.accounts.audit import CentreAuditEntry, append_audit
+from mqtt.centre.accounts.audit import CentreAuditEntry, append_audit, take_turn
 from mqtt.centre.ingest.database import Query, open_query
 from mqtt.centre.ingest.ledger import LedgerError
 from mqtt.centre.registry.model import Area
@@ -21,7 +21,7 @@ from mqtt.centre.tracing.cases.cases import CaseError, Officer, TraceCase, find_
 from mqtt.centre.tracing.cases.schema import prepare_tracing
 from mqtt.centre.tracing.core.site_choice import UnknownSiteError
 from mqtt.centre.tracing.keys.private_keys import PrivateKeyError
-from mqtt.centre.tracing.search.sources import LedgerSource, sites_of_area
+from mqtt.centre.tracing.search.sources import LedgerSource, source_of_area
 from mqtt.centre.tracing.search.unsealing_pool import UnsealingError
 from mqtt.message_model import printable
 from web_ui.centre.data.calendar import CITY_ZONE, local_day, utc_now
@@ -88,6 +88,7 @@ def signed_in(settings: TraceSettings, account: str, password_file: Path | None)
     with in_words():
         prepare_tracing(settings.database)
         with open_query(settings.database) as query:
+            take_turn(query)
             now = utc_now()
             if not is_password(query, account, password):
                 append_audit(query, CentreAuditEntry(account, "sign-in-failed", "kiosk trace"), now)
@@ -116,5 +117,4 @@ def ledger_source(settings: TraceSettings, case: int) -> LedgerSource:
         registry = make_registry(read_rows(query))
         found = find_case(query, case)
     area = area_numbered(registry, found.area)
-    sites = sites_of_area(registry, area, local_day(utc_now()))
-    return LedgerSource(settings.database, registry, CITY_ZONE, sites)
+    return source_of_area(settings.database, registry, area, local_day(utc_now()), CITY_ZONE)
