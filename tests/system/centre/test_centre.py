@@ -117,6 +117,19 @@ def test_a_backup_is_restored_after_the_database_was_lost(server: Server) -> Non
     server.wait_for_events(before[0][0]["up_to_seq"] + 2)
 
 
+def test_init_makes_a_role_and_a_database_of_postgresql_and_never_touches_existing_ones(server: Server) -> None:
+    options = "--organisation A --host a.example --administrator 'Lê Văn Tám' --password-file password --no-release-key"
+    server.look("mkdir -p first second")
+    server.look(f"kiosk centre init {options} --root /root/first --offline /media/first --database postgresql")
+    listed = "kiosk centre --config first/etc/entrance-centre/centre.toml account list"
+    assert "le-van-tam (Lê Văn Tám)" in server.look(listed)
+    again = f"kiosk centre init {options} --root /root/second --offline /media/second --database postgresql"
+    assert "PostgreSQL refused" in server.look(again, check=False)
+    assert "le-van-tam (Lê Văn Tám)" in server.look(listed)
+    assert server.look("find second /media/second -type f", check=False).strip().endswith("No such file or directory")
+    server.look("cd /; runuser -u postgres -- dropdb entrance; runuser -u postgres -- dropuser entrance-centre")
+
+
 def test_a_centre_moves_to_postgresql(server: Server) -> None:
     server.stop_gate()
     address = "postgresql://entrance-centre:geheim@localhost/entrance"
