@@ -16,7 +16,18 @@ from tests.fakes.processes.web_process import served
 
 pytestmark = pytest.mark.skipif(bool(browsers.missing()), reason=browsers.missing() or "there is a browser")
 
-PAGES = ("report", "", "admin", "admin/events", "admin/configuration", "admin/log", "login", "nowhere", "notices/why", "notices/privacy")
+PAGES = (
+    "report",
+    "",
+    "admin",
+    "admin/events",
+    "admin/configuration",
+    "admin/log",
+    "login",
+    "nowhere",
+    "notices/why",
+    "notices/privacy",
+)
 PAPERS = (("A4", False), ("A4", True), ("Letter", False), ("A5", False))
 MIN_LETTERS = 80
 """A sheet with less than this has a title or a foot only."""

@@ -13,7 +13,7 @@ from gpiozero.pins.mock import MockFactory, MockPin, MockPWMPin
 
 from kiosk import config
 from kiosk.app.builders import hardware
-from kiosk.cli.signal import signal
+from kiosk.cli.signals.signal import signal
 from kiosk.core.model import DeviceState, Outcome
 from kiosk.core.ports import SignalError
 from kiosk.hardware.gpio.pattern_player import DEFAULT_PATTERNS, Lamp, OutputState, PatternStep, SignalPattern
