@@ -51,6 +51,7 @@ HEALTHY = Measurements(
     presence_state="absent",
     release_problem="",
     os_updates_age_s=0.0,
+    certificate_left_s=90 * 86400.0,
 )
 
 # Fault: (measurements, code of the check that reports it, device state).
