@@ -1,13 +1,15 @@
 """Entries of equal length in one sorted byte string: a million of them take 10 MB, and a search less than a microsecond.
 
 A set of a million `bytes` takes about 110 MB. Entries are hashes or random numbers, so that their first bits divide them evenly.
-Where they do not, the search is slower, and still right.
+Where they do not, the search takes some steps more.
 """
 
 from array import array
 from collections.abc import Iterator, Set
 
 PREFIX_BITS = 12
+MAX_SCANNED = 512
+"""Entries that are compared as one text, which is faster than halving them."""
 
 
 class SortedEntries(Set[bytes]):
@@ -61,11 +63,22 @@ class SortedEntries(Set[bytes]):
         if not isinstance(entry, bytes) or len(entry) != self._size:
             return False
         prefix = int.from_bytes(entry[:2], "big") >> (16 - PREFIX_BITS)
-        first, end = self._starts[prefix], self._starts[prefix + 1]
+        first, end = self._narrow(entry, self._starts[prefix], self._starts[prefix + 1])
         found = self._blob.find(entry, first, end)
         while found >= 0 and found % self._size:  # the end of one entry and the beginning of the next look like it
             found = self._blob.find(entry, found + 1, end)
         return found >= 0
+
+    def _narrow(self, entry: bytes, first: int, end: int) -> tuple[int, int]:
+        """A part of at most MAX_SCANNED entries where it can be: counted serials may all have the same first bits."""
+        blob, size = self._blob, self._size
+        while end - first > MAX_SCANNED * size:
+            middle = first + (end - first) // size // 2 * size
+            if blob[middle : middle + size] <= entry:
+                first = middle
+            else:
+                end = middle
+        return first, end
 
     def __iter__(self) -> Iterator[bytes]:
         blob, size = self._blob, self._size

@@ -77,6 +77,14 @@ def test_bytes_that_run_over_the_end_of_an_entry_are_no_entry(entries: list[byte
         assert (other in found) == (other in entries)
 
 
+@pytest.mark.parametrize("step", [1, 3])
+def test_counted_serials_are_found_and_no_others(step: int) -> None:
+    numbers = range(0, 5_000 * step, step)
+    found = SortedEntries(b"".join(number.to_bytes(10, "big") for number in numbers), 10)
+    wanted = range(5_000 * step + 2)
+    assert [number for number in wanted if number.to_bytes(10, "big") in found] == list(numbers)
+
+
 @pytest.mark.parametrize("blob", [b"b" * 10 + b"a" * 10, b"a" * 20, b"a" * 15])
 def test_entries_that_are_not_sorted_not_different_or_cut_off_are_refused(blob: bytes) -> None:
     with pytest.raises(ValueError, match="entries"):
