@@ -90,7 +90,7 @@ def test_a_refused_case_opens_nothing(station: Station) -> None:
 def test_a_case_ends_by_itself_and_takes_its_results_and_its_key_with_it(station: Station) -> None:
     case = station.open_case()
     assert ask_place(station, case).startswith("0 ")
-    assert [path.name for path in station.case_keys.iterdir()] == ["1.key"]
+    assert [path.name for path in station.case_keys.iterdir()] == ["1.case-key"]
     past = (datetime.now(UTC) - timedelta(seconds=1)).isoformat(timespec="milliseconds")
     with open_query(station.database) as query:
         query("UPDATE trace_case SET until = ?", [past])

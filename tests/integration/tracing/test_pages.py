@@ -121,6 +121,6 @@ def test_a_result_whose_key_is_lost_is_said_in_words(
     open_approved(officers)
     post(officers[0], "/tracing/1/questions", **MARKET)
     station.run("answer", "1", key=station.folder / "key.pem")
-    (station.case_keys / "1.key").unlink()
+    (station.case_keys / "1.case-key").unlink()
     answer = officers[0].get("/tracing/questions/1")
     assert (answer.status_code, "its key is not here" in text_of(answer)) == (503, True)

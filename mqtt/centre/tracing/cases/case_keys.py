@@ -1,6 +1,7 @@
 """One key for each case, in a file of its own. Questions and results are encrypted with it, and end with it, also in backups.
 
-The folder is never part of a backup. A case whose key is deleted cannot be read again, whatever copies of the database exist.
+The folder is never part of a backup: `kiosk centre backup` leaves files of this name out. A case whose key is deleted cannot be
+read again, whatever copies of the database exist.
 """
 
 import json
@@ -61,7 +62,7 @@ class CaseKeys:
 
     def numbers(self) -> list[int]:
         """The cases that have a key."""
-        return sorted(int(path.stem) for path in self._folder.glob("*.key") if path.stem.isdigit())
+        return sorted(int(path.stem) for path in self._folder.glob("*.case-key") if path.stem.isdigit())
 
     def _make(self, case: int) -> bytes:
         path = self._path(case)
@@ -87,7 +88,7 @@ class CaseKeys:
         return key
 
     def _path(self, case: int) -> Path:
-        return self._folder / f"{case}.key"
+        return self._folder / f"{case}.case-key"
 
 
 def _context(case: int, what: str) -> bytes:
