@@ -20,9 +20,9 @@ from kiosk.credentials.issuing import (
     qr_images,
 )
 from kiosk.credentials.issuing.batch import PrintJob, print_passes
-from kiosk.credentials.issuing.csv_import import CsvImportError, PassRequest, read_pass_requests
 from kiosk.credentials.issuing.key_files import KeyFileError
 from kiosk.credentials.issuing.output_files import unused_path
+from kiosk.credentials.issuing.people_list.csv_import import CsvImportError, PassRequest, read_pass_requests
 from kiosk.credentials.issuing.register import REGISTER_FILE, Register, open_register
 from kiosk.system.csv_output import neutralised
 from kiosk.system.translations import in_all_languages

@@ -11,7 +11,7 @@ from kiosk.cli.issuing.deny import ask_passes
 from kiosk.cli.issuing.issue import MAX_PHONE_CHARACTERS, print_and_report
 from kiosk.credentials.issuing import key_files, names, print_sheets
 from kiosk.credentials.issuing.batch import PrintJob
-from kiosk.credentials.issuing.csv_import import PassRequest
+from kiosk.credentials.issuing.people_list.csv_import import PassRequest
 from kiosk.credentials.issuing.register import REGISTER_FILE, RegisteredPass, ending_passes, open_register, read_passes
 from kiosk.credentials.issuing.register import find_passes as find_registered
 

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from kiosk.credentials.issuing import names, print_sheets, qr_images
-from kiosk.credentials.issuing.csv_import import PassRequest
 from kiosk.credentials.issuing.output_files import output_error, unused_path
 from kiosk.credentials.issuing.passes import IssuerKey, sign_pass
+from kiosk.credentials.issuing.people_list.csv_import import PassRequest
 from kiosk.credentials.issuing.register import Register
 
 

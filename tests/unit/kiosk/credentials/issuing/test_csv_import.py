@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kiosk.credentials.issuing.csv_import import CsvImportError, PassRequest, read_pass_requests
+from kiosk.credentials.issuing.people_list.csv_import import CsvImportError, PassRequest, read_pass_requests
 
 DEFAULT = PassRequest("", 30, 1, 48)
 PEOPLE = [

@@ -15,7 +15,7 @@ from kiosk.cli.issuing.issue import issue
 from kiosk.core.model import Claim
 from kiosk.credentials import CredentialVerifier
 from kiosk.credentials.issuing import key_files, make_issuer_key, print_sheets, qr_images
-from kiosk.credentials.issuing.csv_import import CsvImportError, PassRequest, read_pass_requests
+from kiosk.credentials.issuing.people_list.csv_import import CsvImportError, PassRequest, read_pass_requests
 from kiosk.credentials.issuing.qr_images import QrCodeError
 from kiosk.credentials.trust import trust_list
 from kiosk.decoding.still_image import decode_image

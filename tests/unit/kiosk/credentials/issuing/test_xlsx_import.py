@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openpyxl import Workbook
 
-from kiosk.credentials.issuing import xlsx_import
-from kiosk.credentials.issuing.column_names import COLUMNS, SKIPPED, column_name
-from kiosk.credentials.issuing.csv_import import CsvImportError, PassRequest, read_pass_requests
+from kiosk.credentials.issuing.people_list import xlsx_import
+from kiosk.credentials.issuing.people_list.column_names import COLUMNS, SKIPPED, column_name
+from kiosk.credentials.issuing.people_list.csv_import import CsvImportError, PassRequest, read_pass_requests
 
 DEFAULT = PassRequest("", 30, 1, 48)
 

@@ -10,9 +10,10 @@ from datetime import datetime
 from pathlib import Path
 
 from kiosk.core.ports import KioskError
-from kiosk.credentials.issuing import names, xlsx_import
-from kiosk.credentials.issuing.column_names import COLUMNS, SKIPPED, column_name
+from kiosk.credentials.issuing import names
 from kiosk.credentials.issuing.names import TextError
+from kiosk.credentials.issuing.people_list import xlsx_import
+from kiosk.credentials.issuing.people_list.column_names import COLUMNS, SKIPPED, column_name
 
 MAX_PEOPLE = 20_000
 MAX_CSV_BYTES = 16 * 1024 * 1024
