@@ -39,6 +39,7 @@ PATHS = (
     f"{UNIT}/kiosk/storage/test_retention.py",
     f"{UNIT}/mqtt/centre/test_centre_command.py",
     f"{UNIT}/mqtt/centre/test_ledger.py",
+    f"{UNIT}/mqtt/centre/tracing",
     f"{UNIT}/mqtt/test_certificates.py",
     f"{UNIT}/web_ui/api",
     f"{UNIT}/web_ui/centre",
@@ -50,6 +51,12 @@ PATHS = (
     "tests/integration/centre",
     "tests/integration/delivery/test_no_retained_messages.py",
     "tests/integration/delivery/test_several_brokers.py",
+    "tests/integration/tracing/test_cases.py",
+    "tests/integration/tracing/test_devices_forget.py",
+    "tests/integration/tracing/test_erasure.py",
+    "tests/integration/tracing/test_keys.py",
+    "tests/integration/tracing/test_officers_guide.py",
+    "tests/integration/tracing/test_pages.py",
 )
 """The tests that read the clock, or compute with days, time zones or ages."""
 LEFT_OUT = ("test_no_request_whatever_breaks_an_address", "test_all_cards_of_all_sheets_are_readable_in_print")

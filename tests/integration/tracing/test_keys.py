@@ -27,7 +27,8 @@ from tests.fakes.centre.city import make_city
 from tests.fakes.centre.traced_events import BUOI, OI, TRACER, Station, Step, city_time, record_walks, write_key
 
 NOW = datetime.now(UTC)
-LAST_WEEK, THIS_WEEK = NOW - timedelta(days=7), NOW - timedelta(minutes=5)
+THIS_WEEK = NOW - timedelta(minutes=5)
+LAST_WEEK = THIS_WEEK - timedelta(days=7)
 
 
 @pytest.fixture
