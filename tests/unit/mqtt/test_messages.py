@@ -245,7 +245,9 @@ def test_the_asyncapi_file_names_every_topic_with_its_schema_and_quality() -> No
     for name, channel in described["channels"].items():
         reference = channel["messages"][name]["payload"]["$ref"]
         assert (wire_schema.FOLDER / reference).resolve() == (wire_schema.FOLDER / f"{name}.json").resolve()
-        address = channel["address"].format(prefix="entrance", site="dong-ba", device="gate-1", name="+", id="+", kind="+")
+        address = channel["address"].format(
+            prefix="entrance", site="dong-ba", device="gate-1", name="+", id="+", kind="+"
+        )
         assert address in {
             *map(GATE.topic, TopicKind),
             GATE.command_topic("+"),
