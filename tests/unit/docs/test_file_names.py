@@ -18,8 +18,16 @@ EXAMPLE = PROJECT / "docs/reference/files/kiosk.example.toml"
 NAMES = {
     name
     for key, name in vars(file_names).items()
-    if key.isupper() and isinstance(name, str) and name != file_names.PRIVATE_FOLDER
+    if key.isupper() and isinstance(name, str) and name != file_names.PRIVATE_FOLDER and "ENROL" not in key
 }
+"""Without those of the folder of the enrolment, which a person never names."""
+NOT_IN_THE_EXAMPLE = {
+    file_names.ROOT_PRIVATE_KEY,
+    file_names.ISSUER_PUBLIC_FILE,
+    file_names.FLEET_PRIVATE_KEY,
+    file_names.FLEET_PUBLIC_KEY,
+}
+"""Files that no kiosk has, and one that it may have."""
 
 
 def test_the_manual_has_every_name() -> None:
@@ -43,6 +51,7 @@ def test_the_commands_of_the_manual_make_files_with_the_names_of_the_configurati
         (deny, "add 96e7772da234016cd6d1"),
         (pki, "init --folder ."),
         (pki, "device cho-mau cong-1 --folder ."),
+        (pki, "fleet-key --folder ."),
     ):
         done = CliRunner().invoke(command, line.split())
         assert done.exit_code == 0, (line, done.output, done.exception)
@@ -55,5 +64,5 @@ def test_the_commands_of_the_manual_make_files_with_the_names_of_the_configurati
     for name in (NAMES | {"cho-mau.cong-1.pem", "cho-mau.cong-1.key"}) - by_others:
         assert name in made, name
     for name in (*NAMES, "cho-mau.cong-1.pem", "private/cho-mau.cong-1.key"):
-        if name not in (file_names.ROOT_PRIVATE_KEY, file_names.ISSUER_PUBLIC_FILE):
+        if name not in NOT_IN_THE_EXAMPLE:
             assert f'"{name}"' in text or f'"private/{name}"' in text, name
