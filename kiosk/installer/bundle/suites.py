@@ -17,7 +17,7 @@ _BELOW_ZBAR = ("libx11-6", "libx11-data", "libxcb1", "libxau6", "libxdmcp6", "li
 # For `kiosk os-updates`, where the system does not have them.
 _UNATTENDED = (
     "unattended-upgrades", "python3-apt", "python-apt-common", "python3-distro-info", "distro-info-data", "python3-dbus",
-    "lsb-release", "ucf", "sensible-utils",
+    "lsb-release", "ucf", "sensible-utils", "xz-utils",
 )  # fmt: skip
 
 
