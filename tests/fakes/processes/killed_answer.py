@@ -38,7 +38,7 @@ def main() -> None:
         nonlocal calls
         if event not in {"call", "return"} or not any(name in frame.f_code.co_filename for name in OURS):
             return
-        if frame.f_code.co_name == "unseal" and "sealing.py" in frame.f_code.co_filename:
+        if frame.f_code.co_name.startswith("unseal") and "sealing.py" in frame.f_code.co_filename:
             Path(mark).touch()
         calls += 1
         if calls == int(killed_at):
