@@ -23,6 +23,12 @@ NOW = datetime.now(UTC)
 ADDRESS = "10.0.0.7"
 
 
+@pytest.fixture(autouse=True)
+def fixed_time(centre: EnrolmentCentre) -> None:
+    """The centre and the tests have one clock, however long the tests before took."""
+    centre.now = lambda: NOW
+
+
 def request_of(key: bytes, name: str = NAME) -> CertificateRequest:
     return parse_request(base64.b64encode(make_request(key, name, "10000000abcdef")))
 
