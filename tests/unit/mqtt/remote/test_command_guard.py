@@ -71,7 +71,8 @@ def test_a_command_for_this_device_and_connection_is_obeyed_once() -> None:
 )
 def test_each_reason_not_to_obey_has_its_code(changed: dict[str, Any], code: RefusalCode) -> None:
     guard = a_guard(highest=7)
-    assert code_of(guard, a_command(**({"device": DEVICE, "counter": 8} | changed))) is code
+    fields: dict[str, Any] = {"counter": 8, **changed}
+    assert code_of(guard, a_command(**fields)) is code
     assert guard.highest_counter == 7
 
 
