@@ -74,7 +74,9 @@ def read_settings(query: Query) -> EnrolmentSettings:
     """The settings. Raises NotSetUpError."""
     found = {row["name"]: row["value"] for row in query("SELECT name, value FROM enrolment_setting")}
     try:
-        contents = {name: base64.b64decode(found.get(name, "") if name in _ADDED_FILES else found[name]) for name in _FILES}
+        contents = {
+            name: base64.b64decode(found.get(name, "") if name in _ADDED_FILES else found[name]) for name in _FILES
+        }
         return EnrolmentSettings(
             url=found["url"],
             brokers=tuple(json.loads(found["brokers"])),

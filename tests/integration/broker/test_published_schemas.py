@@ -115,8 +115,10 @@ def test_all_messages_of_a_running_kiosk_and_centre_match_their_schemas() -> Non
             until(lambda: is_offline(f"{DEVICE}/state"))
         until(lambda: is_offline(topics.centre_state_topic("entrance")))
         listener.close()
-    assert {channel_of(topic) for topic, _ in listener.messages} == CHANNELS.keys(), "no other topic is used"
-    for topic, payload in listener.messages:
+    # What a centre sends to itself is no part of the interface.
+    messages = [one for one in listener.messages if "/centre/probe/" not in one[0]]
+    assert {channel_of(topic) for topic, _ in messages} == CHANNELS.keys(), "no other topic is used"
+    for topic, payload in messages:
         assert CHANNELS[channel_of(topic)] == [f"./{wire_schema.name_of(topic)}.json"]
         wire_schema.check(topic, cose.parse_sign1(payload).payload if "/command/" in topic else payload)
     states = [json.loads(payload)["state"] for payload in listener.payloads(f"{DEVICE}/state")]

@@ -18,7 +18,7 @@ from mqtt.paho.connection import PahoConnection
 from mqtt.topics import TopicKind
 from tests.fakes.data.access_events import GATE
 from tests.fakes.processes.broker import PLAIN, Broker, publish
-from tests.unit.mqtt.centre.test_collector import event
+from tests.unit.mqtt.centre.ingest.test_collector import event
 
 NAME = "centre-1"
 FILTER = "entrance/v1/+/+/event"

@@ -8,7 +8,7 @@ import pytest
 
 from kiosk.enrolment.folder import EnrolmentFolder
 from tests.fakes.centre.enrolment import EnrolmentCentre, LocalClient
-from tests.fakes.parts.enrolling_kiosk import EnrollingKiosk
+from tests.fakes.enrolment.enrolling_kiosk import EnrollingKiosk
 from tests.fakes.processes import postgres
 
 _NUMBERS = count(1)

@@ -17,7 +17,7 @@ from kiosk.enrolment.invitation_code import WifiNetwork
 from mqtt.centre.enrolment.invitations import InvitationState
 from mqtt.centre.enrolment.key_words import key_words
 from tests.fakes.centre.enrolment import NAME, EnrolmentCentre, LocalClient
-from tests.fakes.parts.enrolling_kiosk import EnrollingKiosk, HandClock
+from tests.fakes.enrolment.enrolling_kiosk import EnrollingKiosk, HandClock
 
 
 @pytest.fixture

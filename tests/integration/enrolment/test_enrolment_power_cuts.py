@@ -10,7 +10,7 @@ from kiosk.enrolment.device_key import make_key
 from kiosk.enrolment.folder import EnrolmentFolder
 from mqtt.centre.enrolment.invitations import InvitationState
 from tests.fakes.centre.enrolment import EnrolmentCentre, LocalClient
-from tests.fakes.parts.enrolling_kiosk import EnrollingKiosk
+from tests.fakes.enrolment.enrolling_kiosk import EnrollingKiosk
 
 
 @pytest.fixture

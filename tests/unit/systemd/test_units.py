@@ -37,7 +37,7 @@ def installed(tmp_path: Path) -> Path:
     for name in ALL_UNITS:
         shutil.copy(UNITS / name, units)
     venv = tmp_path / "opt/entrance-kiosk/venv/bin"
-    for program in (venv / "kiosk", venv / "python", tmp_path / "usr/bin/python3"):
+    for program in (venv / "kiosk", venv / "python", tmp_path / "usr/bin/python3", tmp_path / "bin/sh"):
         program.parent.mkdir(parents=True, exist_ok=True)
         program.write_text("#!/bin/sh\n")
         program.chmod(0o755)

@@ -19,6 +19,12 @@ from web_ui.settings import PlaceNames
 CITIZEN_PARTS = ("citizen",)
 ASKING = ("ready", "degraded")
 """States in which people may show their codes: a check that only warns is no concern of theirs."""
+_ASK = ("citizen.ask", "citizen.ask.how")
+_RESTING = {
+    DeviceState.STARTING.value: ("citizen.starting", "citizen.starting.do"),
+    view_model.PAUSED: ("citizen.paused", "citizen.paused.do"),
+}
+"""Word and sentence of the other states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,9 +79,7 @@ def citizen_screen(
             decision.outcome, decision.number, decision.direction, answer(t), answer(other), tuple(notes)
         )
     state = _state(daemon)
-    word, sentence = (
-        ("citizen.ask", "citizen.ask.how") if state in ASKING else (f"citizen.{state}", f"citizen.{state}.do")
-    )
+    word, sentence = _RESTING.get(state, _ASK)
 
     def rest(t: Translator) -> CitizenText:
         return CitizenText(t.language, t(word), t(sentence))

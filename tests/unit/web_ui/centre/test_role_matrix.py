@@ -162,10 +162,12 @@ def test_an_act_needs_the_role_in_the_area_the_token_and_our_own_page(
             with visiting(app_with_alerts, account_name(role, own_code)) as client:
                 form = form_for(client, endpoint, code)
                 allowed = role in roles and covers(own_code, code)
+                # What lies in another area may be a 404 before the token is looked at.
+                refused = {403} if allowed else {403, 404} if role in roles else {404}
                 without = client.post(address, data=form | {"csrf": ""}).status_code
-                assert without in ({403} if role in roles else {404}), (endpoint, address)
+                assert without in refused, (endpoint, address)
                 foreign = client.post(address, data=form, headers={"Sec-Fetch-Site": "cross-site"}).status_code
-                assert foreign in ({403} if role in roles else {404}), (endpoint, address)
+                assert foreign in refused, (endpoint, address)
                 status = client.post(address, data=form).status_code
                 assert status in ({200, 302, 400} if allowed else {404}), (endpoint, address, status)
 

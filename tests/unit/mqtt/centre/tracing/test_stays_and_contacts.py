@@ -225,6 +225,6 @@ def test_contacts_are_those_of_a_comparison_of_every_pair(stays: list[Stay]) -> 
             expected |= {(one.person, other.person, one.site), (other.person, one.person, one.site)}
     found = {(one.person, one.other, one.site) for one in find_contacts(range(5), stays, QUARTER)}
     assert expected <= found, "runs of short overlaps may add more"
-    for one in find_contacts(range(5), stays, QUARTER):
-        assert one.until_at - one.since_at >= QUARTER
-        assert (one.other, one.person, one.site) in found
+    for contact in find_contacts(range(5), stays, QUARTER):
+        assert contact.until_at - contact.since_at >= QUARTER
+        assert (contact.other, contact.person, contact.site) in found

@@ -1,6 +1,6 @@
 """Contacts in a synthetic city whose truth is known: none is missing, and those graded `paired` are right."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -18,7 +18,7 @@ def measure(city: TracedCity, asked: range) -> tuple[float, float, int, int]:
     numbers = {key: person_number(passages[0]) for key, passages in people.items()}
     keys = [key for key, number in numbers.items() if number in asked]
     found = find_contacts(keys, pair_people(people, city.rules), MIN_OVERLAP)
-    by_person: dict[int, list[tuple[int, str, object, object, Grade]]] = {}
+    by_person: dict[int, list[tuple[int, str, datetime, datetime, Grade]]] = {}
     for one in found:
         row = (numbers[one.other], one.site, one.since_at, one.until_at, one.grade)
         by_person.setdefault(numbers[one.person], []).append(row)
@@ -26,17 +26,18 @@ def measure(city: TracedCity, asked: range) -> tuple[float, float, int, int]:
     for person in asked:
         true = list(city.true_overlaps(person, MIN_OVERLAP))
         shown = by_person.get(person, [])
-        for one in true:
+        for stay in true:
             truths += 1
             hits += any(
-                row[:2] == (one.person, one.site) and row[2] < one.until_at and row[3] > one.since_at for row in shown
+                row[:2] == (stay.person, stay.site) and row[2] < stay.until_at and row[3] > stay.since_at
+                for row in shown
             )
         for row in shown:
             if row[4] is Grade.PAIRED:
                 paired += 1
                 right += any(
-                    (one.person, one.site) == row[:2] and one.since_at < row[3] and one.until_at > row[2]
-                    for one in true
+                    (stay.person, stay.site) == row[:2] and stay.since_at < row[3] and stay.until_at > row[2]
+                    for stay in true
                 )
     assert truths
     assert paired

@@ -24,7 +24,7 @@ from mqtt.connection import (
     IncomingMessage,
     OutgoingMessage,
 )
-from tests.fakes.parts.enrolling_kiosk import EnrollingKiosk, HandClock
+from tests.fakes.enrolment.enrolling_kiosk import EnrollingKiosk, HandClock
 
 WILL = OutgoingMessage("t", b"")
 

@@ -13,8 +13,8 @@ from mqtt.centre.sqlite.ledger import SqliteLedger
 from mqtt.connection import IncomingMessage
 from mqtt.topics import TopicKind
 from tests.fakes.data.access_events import GATE
-from tests.unit.mqtt.centre.test_collector import event
-from tests.unit.mqtt.centre.test_greetings import OTHER, Centre, health, hello
+from tests.unit.mqtt.centre.ingest.test_collector import event
+from tests.unit.mqtt.centre.ingest.test_greetings import OTHER, Centre, health, hello
 
 PROBE = "entrance/v1/centre/probe/centre"
 

@@ -15,7 +15,7 @@ from mqtt.topics import DeviceTopics, TopicKind
 from tests.fakes.data import wire_schema
 from tests.fakes.data.access_events import EPOCH, GATE, START_AT
 from tests.fakes.parts.connection import FakeBroker, ManualClock
-from tests.unit.mqtt.centre.test_collector import event
+from tests.unit.mqtt.centre.ingest.test_collector import event
 
 OTHER = DeviceTopics("entrance", "dong-ba", "gate-2")
 

@@ -1,0 +1,1 @@
+"""Kiosks that enrol and renew, for tests."""
