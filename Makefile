@@ -20,9 +20,9 @@ setup: .venv/.ready  ## set up the virtual environment and the two system packag
 demo: .venv/.ready  ## watch the real product at work: synthetic people, a broker, a centre, the page
 	@$(PY) -m kiosk.cli demo $(DEMO_ARGS)
 
-# Most tests wait for processes, not for a processor: three at a time, a file's tests always in one of them.
+# Most tests wait for processes, not for a processor: three at a time, a file's tests always in one of them, the long files first.
 test: .venv/.ready  ## run the tests
-	@$(PY) -m pytest --numprocesses 3 --dist loadfile $(TEST_ARGS)
+	@$(PY) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder $(TEST_ARGS)
 
 # chromium is 100 MB: only these tests and pictures need it.
 test-browser: .venv/.ready  ## the pages in a real browser (installs chromium with apt)

@@ -45,7 +45,7 @@ PASSED_ON = (
     "UV_INDEX_URL",
     "PYTHONTRACEMALLOC",
 )
-TESTS = ("-m", "pytest", "--numprocesses", "3", "--dist", "loadfile")
+TESTS = ("-m", "pytest", "--numprocesses", "3", "--dist", "loadfile", "--no-loadscope-reorder")
 
 
 def main(arguments: list[str]) -> int:
