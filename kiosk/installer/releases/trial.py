@@ -124,10 +124,7 @@ def watch(
             return True
         elif course.elapsed_s >= trial_s:
             trial["good"] = True
-            upgrade.note_outcome(layout, "good")
-            atomic_files.remove_file(layout.notice_file)
-            print_message("trial-passed", release=trial["release"])
-            release.prune(layout, packages)
+            _keep(str(trial["release"]), layout, packages)
         if course.elapsed_s - trial["elapsed_s"] >= NOTE_INTERVAL_S or trial["good"]:
             trial["elapsed_s"] = course.elapsed_s
             atomic_files.write_json(layout.trial_file, trial)
@@ -136,6 +133,14 @@ def watch(
     release.prune(layout, packages)
     atomic_files.remove_file(layout.trial_file)
     return False
+
+
+def _keep(name: str, layout: InstallLayout, packages: PackageDatabase) -> None:
+    """The trial is over: the release stays, and what it replaced may go."""
+    upgrade.note_outcome(layout, "good")
+    atomic_files.remove_file(layout.notice_file)
+    print_message("trial-passed", release=name)
+    release.prune(layout, packages)
 
 
 def look(layout: InstallLayout, systemd: Systemd, failures: list[str]) -> Observation:

@@ -245,14 +245,13 @@ class FleetConnection:
     def _shake_hands(self) -> None:
         """Go on with the handshake. The event loop calls again when the other side has answered."""
         assert isinstance(self.socket, ssl.SSLSocket)
-        wants_writing = False
         try:
             self.socket.do_handshake()
             self._is_in_handshake = False
             self._tls = None
             wants_writing = True
         except ssl.SSLWantReadError:
-            pass
+            wants_writing = False
         except ssl.SSLWantWriteError:
             wants_writing = True
         except OSError as error:
