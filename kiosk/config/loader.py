@@ -1,6 +1,6 @@
 """Loads the configuration file: TOML into settings, all mistakes reported at once.
 
-kiosk/config/schema.py defines the settings. Relative paths start at the folder of the configuration file.
+kiosk/config/schema/ defines the settings. Relative paths start at the folder of the configuration file.
 """
 
 from collections.abc import Iterator, Mapping

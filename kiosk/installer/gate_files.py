@@ -16,7 +16,7 @@ from kiosk.installer.layout import InstallLayout
 from kiosk.installer.releases import release
 from kiosk.system import atomic_files
 
-NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # as in kiosk/config/schema.py
+NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")  # as in kiosk/config/schema/
 PRIVATE_KEY_MARK = b"PRIVATE KEY-----"
 """In the first line of a PEM file with a private key (RFC 7468)."""
 PRIVATE_KEY_NAMES = re.compile(r".*(\.key|[-_.]key\.(pem|der))", re.IGNORECASE)

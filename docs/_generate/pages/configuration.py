@@ -14,7 +14,7 @@ from kiosk.core import file_names
 
 HEAD = """\
 # entrance-kiosk: every setting. A line `# name = value` shows a default: take the `# ` away to change it.
-# Check with: kiosk check-config FILE. Relative paths start at this file's folder. Made by `make docs` from kiosk/config/schema.py.
+# Check with: kiosk check-config FILE. Relative paths start at this file's folder. Made by `make docs` from kiosk/config/schema/.
 """
 SITE, DEVICE = "cho-dong-ba", "gate-1"
 SET = {
